@@ -1,0 +1,42 @@
+import type { CanonicalCode } from './codes.js';
+
+/** Every reason a caller can meet; the errors page is generated from it. Clients match on the keys: never rename one. */
+export const REASONS = {
+  INVALID_REQUEST: { code: 'INVALID_ARGUMENT', meaning: 'A field of the request is missing or out of bounds; BadRequest names each field and what is allowed.' },
+  INVALID_OPTIONS: { code: 'INVALID_ARGUMENT', meaning: "A plug-in's options do not match its schema; BadRequest names each field." },
+  PLUGIN_NOT_FOUND: { code: 'NOT_FOUND', meaning: 'No plug-in of this kind has this id; metadata lists those there are.' },
+  MODEL_NOT_FOUND: { code: 'NOT_FOUND', meaning: 'No checkpoint folder of this name lies under a model root.' },
+  MODEL_MALFORMED: { code: 'INVALID_ARGUMENT', meaning: 'A file of the checkpoint is truncated, lies about its contents, or does not fit the configuration; metadata has the file and the tensor.' },
+  MODEL_UNSUPPORTED: { code: 'FAILED_PRECONDITION', meaning: 'The checkpoint is of a family, or uses a feature, that the engine does not have; metadata names it.' },
+  PATH_OUTSIDE_ROOTS: { code: 'INVALID_ARGUMENT', meaning: 'A path leads outside the configured model, data or output root.' },
+  TEXT_NOT_FOUND: { code: 'NOT_FOUND', meaning: 'No text file of this name lies under a data root.' },
+  TEXT_TOO_SHORT: { code: 'INVALID_ARGUMENT', meaning: 'The text has fewer tokens than one window, or than the parts of a study need; metadata has both numbers.' },
+  TOKENIZER_MISSING: { code: 'FAILED_PRECONDITION', meaning: 'The checkpoint has no tokenizer: send token ids in place of text.' },
+  ARCHITECTURE_INVALID: { code: 'INVALID_ARGUMENT', meaning: 'The architecture does not fit the model: wrong number of layers, or counts that are negative or above the model\'s own.' },
+  SPACE_INVALID: { code: 'INVALID_ARGUMENT', meaning: 'The search space is empty or contradicts the model.' },
+  BUDGET_INFEASIBLE: { code: 'FAILED_PRECONDITION', meaning: 'No architecture of the search space meets all budgets; metadata has the nearest.' },
+  WINDOWS_OVERLAP: { code: 'INVALID_ARGUMENT', meaning: 'A verify or report window also serves calibration or search.' },
+  MEASUREMENT_MISMATCH: { code: 'FAILED_PRECONDITION', meaning: 'The pairs carry different measurement fingerprints or fidelities: their labels are not comparable.' },
+  PAIRS_INVALID: { code: 'INVALID_ARGUMENT', meaning: 'A pair has a label or rate that is not a finite number, or the wrong number of dimensions.' },
+  PAIRS_TOO_FEW: { code: 'FAILED_PRECONDITION', meaning: 'The predictor needs more pairs than there are; metadata has both numbers.' },
+  PAIRS_TOO_MANY: { code: 'FAILED_PRECONDITION', meaning: 'The predictor takes fewer pairs than there are; metadata has both numbers.' },
+  PREDICTOR_FAILED: { code: 'FAILED_PRECONDITION', meaning: 'The predictor could not be fitted or asked; the message has its reason.' },
+  OUTPUT_EXISTS: { code: 'ALREADY_EXISTS', meaning: 'The output exists and `overwrite` is not set.' },
+  REQUEST_ID_REUSED: { code: 'ALREADY_EXISTS', meaning: 'The request id belongs to a job with another request: use a new id.' },
+  JOB_NOT_FOUND: { code: 'NOT_FOUND', meaning: 'No job has this id; it was never started, or it was deleted.' },
+  JOB_ACTIVE: { code: 'FAILED_PRECONDITION', meaning: 'The job has not ended: cancel it first.' },
+  JOB_NOT_RESUMABLE: { code: 'FAILED_PRECONDITION', meaning: 'The job cannot be resumed: it has ended, or its kind does not resume.' },
+  STUDY_NOT_FOUND: { code: 'NOT_FOUND', meaning: 'No study has this id.' },
+  PREDICTOR_NOT_FOUND: { code: 'NOT_FOUND', meaning: 'No predictor has this id.' },
+  EVENTS_COMPACTED: { code: 'OUT_OF_RANGE', meaning: 'The events after this number are no longer kept; metadata has the oldest kept number.' },
+  CANCELLED: { code: 'CANCELLED', meaning: 'The job was cancelled by a caller.' },
+  SERVER_RESTARTED: { code: 'ABORTED', meaning: 'The server stopped while the job was unfinished.' },
+  SERVER_STOPPING: { code: 'UNAVAILABLE', meaning: 'The server is shutting down: watch the job again after it is back.' },
+  OVERLOADED: { code: 'RESOURCE_EXHAUSTED', meaning: 'Too many jobs wait already; RetryInfo says when to try again.' },
+  MEMORY_EXCEEDED: { code: 'RESOURCE_EXHAUSTED', meaning: 'The work can never fit the memory budget; metadata has what it needs and what it may use.' },
+  MESSAGE_TOO_LARGE: { code: 'INVALID_ARGUMENT', meaning: 'The batch exceeds the message limit: send it in pages.' },
+  NOT_IMPLEMENTED: { code: 'UNIMPLEMENTED', meaning: 'This version of the server does not offer the method or option.' },
+  INTERNAL: { code: 'INTERNAL', meaning: 'A fault of the server; metadata has the id under which it is logged.' },
+} as const satisfies Record<string, { code: CanonicalCode; meaning: string }>;
+
+export type Reason = keyof typeof REASONS;

@@ -1,0 +1,28 @@
+/**
+ * What is measured. Numbers of different measurements are never mixed or compared; the digest of this value (canonical
+ * JSON, SHA-256) is the measurement fingerprint.
+ */
+export interface Measurement {
+  /** Digest of the token ids of the whole text. */
+  readonly textDigest: string;
+  /** Empty when the caller sent token ids. */
+  readonly tokenizerDigest: string;
+  readonly window: number;
+  readonly stride: number;
+  readonly bos: boolean;
+  /** Evaluator id and its options in canonical JSON. */
+  readonly scorer: string;
+  /** Empty where no prompt is built. */
+  readonly promptFormat: string;
+}
+
+export type Precision = 'float32' | 'int8';
+
+/** How well it is measured: rungs of one measurement, cheap to dear. */
+export interface Fidelity {
+  /** Tokens in the windows, BOS included. */
+  readonly tokens: number;
+  /** Starts of the windows in the text, so that two fidelities compare equal only on the same windows. */
+  readonly windowStarts: readonly number[];
+  readonly precision: Precision;
+}

@@ -1,0 +1,46 @@
+import type { UnitKind } from '../model/units.js';
+import type { PluginManifest } from './plugin.js';
+import type { Rng } from './rng.js';
+
+/** What must be computed before a criterion can score: one pass over the calibration text serves all needs. */
+export type CriterionNeed = 'weights' | 'activations' | 'gradients' | 'block-io';
+
+/** Gives each unit an importance score (higher = keep). */
+export interface Criterion<Options = unknown> extends PluginManifest<Options> {
+  readonly needs: readonly CriterionNeed[];
+  /** One score a unit, in the order of `units`; higher = keep. Called once a layer and kind of unit. */
+  score(layer: LayerUnits, options: Options): Float32Array;
+}
+
+export interface LayerUnits {
+  readonly layer: number;
+  readonly kind: UnitKind;
+  readonly units: readonly Unit[];
+  /** Seeded by the recipe, the layer and the kind. */
+  readonly rng: Rng;
+  /** With need `block-io`: mean over tokens of 1 - cos(block input, block output). */
+  readonly blockInfluence?: number;
+}
+
+/**
+ * One unit. An FFN channel has its rows of gate and up and its column of down; a query head its rows of q and columns of
+ * o; a key-value group its rows of k and v, and the rows and columns of all its query heads.
+ */
+export interface Unit {
+  /** All weights of the unit, as slices of any lengths. */
+  readonly weights: readonly Float32Array[];
+  /** The unit's columns of down or o, with what goes into them. */
+  readonly columns: readonly OutputColumn[];
+  /** With need `gradients`: dLoss/dW of the mean loss, slice by slice like `weights`. */
+  readonly gradients?: readonly Float32Array[];
+  /** With need `gradients`: the mean over sequences of each sequence's squared gradient, slice by slice like `weights`. */
+  readonly meanSquaredGradients?: readonly Float32Array[];
+}
+
+/** One column of down or o, and the statistics of its input over all calibration tokens (need `activations`). */
+export interface OutputColumn {
+  /** [hidden] */
+  readonly weights: Float32Array;
+  readonly mean: number;
+  readonly meanSquare: number;
+}

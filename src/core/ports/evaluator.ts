@@ -1,0 +1,82 @@
+import type { Architecture, ModelShape } from '../model/shape.js';
+import type { MetricDefinition } from '../metric.js';
+import type { Fidelity, Measurement } from '../measurement.js';
+import type { PluginManifest } from './plugin.js';
+import type { WorkControl } from './progress.js';
+
+/** Measures architectures: metrics by name. */
+export interface Evaluator<Options = unknown> extends PluginManifest<Options> {
+  readonly metrics: readonly MetricDefinition[];
+  /** Turns a text into windows. Throws TEXT_TOO_SHORT. */
+  plan(text: EvaluationText, protocol: WindowProtocol, options: Options): EvaluationPlan;
+  /** Measures each architecture on the plan's windows; results come as they are ready, in any order. */
+  measure(
+    subject: EvaluationSubject,
+    architectures: readonly Architecture[],
+    plan: EvaluationPlan,
+    control: WorkControl,
+    options: Options,
+  ): AsyncIterable<EvaluatedArchitecture>;
+}
+
+/** A text as token ids, with the digests that name it. */
+export interface EvaluationText {
+  readonly tokens: Int32Array;
+  /** Digest of the token ids. */
+  readonly digest: string;
+  /** `undefined` when the caller sent token ids. */
+  readonly tokenizerDigest?: string;
+  /** The beginning-of-sequence token, where the model has one. */
+  readonly bosToken?: number;
+}
+
+/** How a text is cut into windows; DESIGN "Windows". */
+export interface WindowProtocol {
+  /** Tokens a window, BOS included. */
+  readonly window: number;
+  /** Tokens from one window's start to the next; equal to `window` for no overlap. */
+  readonly stride: number;
+  readonly bos: boolean;
+  /** Which part of the text: the half-open range [from, to) as shares of its windows. */
+  readonly part?: { readonly from: number; readonly to: number };
+  /** Whole windows spread evenly over the part, as many as fit in so many tokens; undefined takes all. */
+  readonly tokenLimit?: number;
+}
+
+export interface EvaluationPlan {
+  readonly windows: readonly Window[];
+  readonly measurement: Measurement;
+  readonly fidelity: Fidelity;
+}
+
+/** A run of tokens; the predictions of `tokens[scoredFrom]` and all after it are scored. */
+export interface Window {
+  readonly tokens: Int32Array;
+  readonly scoredFrom: number;
+  /** Position of the window's first text token in the whole text: what tells two windows apart. */
+  readonly start: number;
+}
+
+/** A model under one recipe: what an evaluator measures. */
+export interface EvaluationSubject {
+  readonly shape: ModelShape;
+  /**
+   * The summed negative log-likelihood (natural log) of the scored tokens of each window, architecture by architecture,
+   * as they are ready. Identical whether architectures come together or one by one.
+   */
+  losses(architectures: readonly Architecture[], windows: readonly Window[], control: WorkControl): AsyncIterable<ArchitectureLosses>;
+}
+
+export interface ArchitectureLosses {
+  /** Index into the architectures asked for. */
+  readonly index: number;
+  /** One sum a window, in the order of the windows. */
+  readonly windowLosses: Float64Array;
+}
+
+export interface EvaluatedArchitecture extends ArchitectureLosses {
+  /** By metric name. */
+  readonly metrics: Readonly<Record<string, number>>;
+  /** Scored predictions of each window. */
+  readonly windowTokens: Int32Array;
+}

@@ -1,0 +1,44 @@
+import type { Architecture, ModelShape } from '../model/shape.js';
+import type { KeptUnits } from '../model/units.js';
+import type { PluginManifest } from './plugin.js';
+import type { WorkControl } from './progress.js';
+
+/** Writes the pruned model in a format something else loads. */
+export interface Exporter<Options = unknown> extends PluginManifest<Options> {
+  /** What will load the result. */
+  readonly loadsIn: readonly string[];
+  /** Whether it can write an architecture; the reason where it cannot. */
+  supports(shape: ModelShape, architecture: Architecture, biases: 'none' | 'added'): { readonly ok: true } | { readonly ok: false; readonly reason: string };
+  /** Writes all files into `directory`, an existing empty folder; the caller moves it into place. */
+  write(model: PrunedModel, directory: string, control: WorkControl, options: Options): Promise<ExportSummary>;
+}
+
+/** A pruned model, ready to be written: tensors come one by one so that memory stays small. */
+export interface PrunedModel {
+  /** Shape of the result: its `layers` are the kept counts. */
+  readonly shape: ModelShape;
+  readonly architecture: Architecture;
+  readonly keptUnits: KeptUnits;
+  /** The source checkpoint's config.json, parsed. */
+  readonly config: Readonly<Record<string, unknown>>;
+  /** The source checkpoint's folder: tokenizer files are copied from it. */
+  readonly sourceDirectory: string;
+  /** Every tensor of the pruned checkpoint under its Hugging Face name, cut and mended, in the source's own dtype. */
+  readonly tensors: readonly PrunedTensor[];
+  /** What goes into prunecast.json beside the output. */
+  readonly manifest: Readonly<Record<string, unknown>>;
+}
+
+export interface PrunedTensor {
+  readonly name: string;
+  readonly dtype: 'F32' | 'F16' | 'BF16';
+  readonly shape: readonly number[];
+  /** Little-endian bytes of the tensor. */
+  read(): Promise<Uint8Array>;
+}
+
+export interface ExportSummary {
+  /** Names of the files written, relative to the folder. */
+  readonly files: readonly string[];
+  readonly bytes: number;
+}

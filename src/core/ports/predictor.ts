@@ -1,0 +1,30 @@
+import type { EncodingBatch, PairTable } from '../pairs.js';
+import type { PluginManifest } from './plugin.js';
+
+/** A kind of predictor: fits pairs, and gets a fitted one back from its bytes. */
+export interface Predictor<Options = unknown> extends PluginManifest<Options> {
+  /**
+   * `worker`: fit and predict run in a worker thread that is ended on any error or cancel. `inline`: fast enough for the
+   * event loop (under a millisecond for 64 rows).
+   */
+  readonly runsIn: 'inline' | 'worker';
+  /** The fewest and most pairs it takes. */
+  readonly pairs: { readonly least: number; readonly most: number };
+  /** Fits the pairs; equal pairs, options and seed give a model of equal predictions. May take long. */
+  fit(pairs: PairTable, options: Options, seed: number): Promise<FittedPredictor>;
+  /** A fitted predictor from `FittedPredictor.save()`: bit-equal predictions. */
+  load(bytes: Uint8Array): Promise<FittedPredictor>;
+}
+
+export interface FittedPredictor {
+  predict(batch: EncodingBatch): Promise<Prediction>;
+  /** All there is to know of the model; `load` reads it back. */
+  save(): Uint8Array;
+}
+
+/** One value a row, on the scale of the fit. */
+export interface Prediction {
+  readonly mean: Float64Array;
+  /** The predictor's own standard deviation; undefined where it has none. */
+  readonly deviation?: Float64Array;
+}

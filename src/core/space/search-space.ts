@@ -1,0 +1,64 @@
+import type { Architecture, ModelShape } from '../model/shape.js';
+
+/** The dimensions' kinds, in the order in which they stand in a layer. */
+export const DIMENSION_KINDS = ['kv_heads', 'query_heads_per_kv', 'ffn_channels'] as const;
+export type DimensionKind = (typeof DIMENSION_KINDS)[number];
+
+/** One number that a search chooses: the kept count of one kind in one layer, or in several tied ones. */
+export interface Dimension {
+  /** `layers.7.ffn_channels`; a tied one is named after its first layer. */
+  readonly name: string;
+  readonly kind: DimensionKind;
+  readonly layers: readonly number[];
+  /** The unpruned count. */
+  readonly size: number;
+  /** The kept counts it may take, ascending, without repetition. */
+  readonly counts: readonly number[];
+}
+
+/** For each dimension the allowed kept counts. Layers without a dimension keep everything. */
+export interface SearchSpace {
+  readonly shape: ModelShape;
+  readonly dimensions: readonly Dimension[];
+}
+
+/** A point of a space: one kept count a dimension, in the order of the dimensions. */
+export type Counts = readonly number[];
+
+/** The architecture of a point: dimensions' layers keep its counts, all others everything. */
+export function decodeCounts(space: SearchSpace, counts: Counts): Architecture {
+  const layers = space.shape.layers.map((layer) => ({ ...layer }));
+  space.dimensions.forEach((dimension, index) => {
+    const count = counts[index] ?? dimension.size;
+    for (const number of dimension.layers) {
+      const layer = layers[number];
+      if (layer !== undefined) layer[COUNT_FIELDS[dimension.kind]] = count;
+    }
+  });
+  return layers.map((layer) => (layer.kvHeads === 0 || layer.queryHeadsPerKv === 0 ? { ...layer, kvHeads: 0, queryHeadsPerKv: 0 } : layer));
+}
+
+/** The point of an architecture: its kept counts at each dimension's first layer. */
+export function encodeCounts(space: SearchSpace, architecture: Architecture): Counts {
+  return space.dimensions.map(({ kind, layers, size }) => architecture[layers[0] ?? 0]?.[COUNT_FIELDS[kind]] ?? size);
+}
+
+/** The encoding: 1 - kept / size of each dimension, exactly. */
+export function toRates(space: SearchSpace, counts: Counts): Float32Array {
+  return Float32Array.from(space.dimensions, (dimension, index) => 1 - (counts[index] ?? dimension.size) / dimension.size);
+}
+
+/**
+ * The kept count of a rate: floor(size (1 - rate) + 0.5), at least 1 unless the rate is 1.
+ */
+export function keptCount(size: number, rate: number): number {
+  if (rate >= 1) return 0;
+  // The tiny addend undoes the rounding error of 1 - rate, so that 0.45 of 10 keeps 6 and not 5.
+  return Math.max(1, Math.floor(size * (1 - rate) + 0.5 + 1e-9 * size));
+}
+
+export const COUNT_FIELDS = {
+  kv_heads: 'kvHeads',
+  query_heads_per_kv: 'queryHeadsPerKv',
+  ffn_channels: 'ffnChannels',
+} as const;

@@ -1,0 +1,32 @@
+import type { ModelShape } from '../../core/model/shape.js';
+import type { ModelConfig } from './config.js';
+
+/** A Hugging Face folder, opened and checked: every tensor that its configuration asks for is there, in the right shape. */
+export interface Checkpoint {
+  readonly directory: string;
+  readonly shape: ModelShape;
+  readonly config: ModelConfig;
+  /** config.json as it stands. */
+  readonly rawConfig: Readonly<Record<string, unknown>>;
+  /** SHA-256 over the configuration and all weights: what labels and scores are stored under. */
+  readonly digest: string;
+  readonly tensors: ReadonlyMap<string, TensorEntry>;
+  /** A tensor's values, row-major, converted to float32. */
+  readTensor(name: string): Promise<Float32Array>;
+  /** A tensor's own little-endian bytes. */
+  readBytes(name: string): Promise<Uint8Array>;
+  close(): Promise<void>;
+}
+
+export interface TensorEntry {
+  readonly name: string;
+  readonly dtype: TensorDtype;
+  readonly shape: readonly number[];
+  /** File name within the folder. */
+  readonly file: string;
+  /** Position of the first byte in the file. */
+  readonly offset: number;
+  readonly bytes: number;
+}
+
+export type TensorDtype = 'F32' | 'F16' | 'BF16';
