@@ -3,6 +3,7 @@ import { defineConfig } from 'vitest/config';
 export default defineConfig({
   test: {
     include: ['test/**/*.test.ts'],
+    globalSetup: './test/support/build.ts',
     testTimeout: 60_000,
     hookTimeout: 120_000,
     // ONNX Runtime uses both cores itself; more files at once only make each other slower.
