@@ -1,0 +1,13 @@
+// Regenerates everything that is committed but never edited. CI runs it and fails on any difference.
+import { execFileSync } from 'node:child_process';
+import { rmSync } from 'node:fs';
+import { resolve } from 'node:path';
+
+const root = resolve(import.meta.dirname, '..');
+const run = (command, ...args) => execFileSync(command, args, { cwd: root, stdio: 'inherit' });
+const buf = resolve(root, 'node_modules/@bufbuild/buf/bin/buf');
+
+rmSync(resolve(root, 'src/gen'), { recursive: true, force: true });
+run(process.execPath, buf, 'format', '-w', '--path', 'proto/prunecast');
+run(process.execPath, buf, 'generate');
+run(process.execPath, buf, 'build', '--as-file-descriptor-set', '-o', 'proto/image.binpb');
