@@ -332,12 +332,16 @@ export interface Calibration {
   text:
     | Text
     | undefined;
-  /** How many. Default 320. */
+  /** How many. Default 320, or as many as the text has. */
   sequences?:
     | number
     | undefined;
   /** Tokens a sequence. Default 128. */
-  sequenceTokens?: number | undefined;
+  sequenceTokens?:
+    | number
+    | undefined;
+  /** Whether BOS is the first token of each sequence. Default: as the windows measured in the same request, else false. */
+  bos?: boolean | undefined;
 }
 
 /**
@@ -1398,7 +1402,7 @@ export const Recipe: MessageFns<Recipe> = {
 };
 
 function createBaseCalibration(): Calibration {
-  return { text: undefined, sequences: undefined, sequenceTokens: undefined };
+  return { text: undefined, sequences: undefined, sequenceTokens: undefined, bos: undefined };
 }
 
 export const Calibration: MessageFns<Calibration> = {
@@ -1411,6 +1415,9 @@ export const Calibration: MessageFns<Calibration> = {
     }
     if (message.sequenceTokens !== undefined) {
       writer.uint32(24).int32(message.sequenceTokens);
+    }
+    if (message.bos !== undefined) {
+      writer.uint32(32).bool(message.bos);
     }
     return writer;
   },
@@ -1452,6 +1459,14 @@ export const Calibration: MessageFns<Calibration> = {
             message.sequenceTokens = reader.int32();
             continue;
           }
+          case 4: {
+            if (tag !== 32) {
+              break;
+            }
+
+            message.bos = reader.bool();
+            continue;
+          }
         }
         if ((tag & 7) === 4 || tag === 0) {
           break;
@@ -1473,6 +1488,7 @@ export const Calibration: MessageFns<Calibration> = {
         : isSet(object.sequence_tokens)
         ? globalThis.Number(object.sequence_tokens)
         : undefined,
+      bos: isSet(object.bos) ? globalThis.Boolean(object.bos) : undefined,
     };
   },
 
@@ -1487,6 +1503,9 @@ export const Calibration: MessageFns<Calibration> = {
     if (message.sequenceTokens !== undefined) {
       obj.sequenceTokens = Math.round(message.sequenceTokens);
     }
+    if (message.bos !== undefined) {
+      obj.bos = message.bos;
+    }
     return obj;
   },
 
@@ -1498,6 +1517,7 @@ export const Calibration: MessageFns<Calibration> = {
     message.text = (object.text !== undefined && object.text !== null) ? Text.fromPartial(object.text) : undefined;
     message.sequences = object.sequences ?? undefined;
     message.sequenceTokens = object.sequenceTokens ?? undefined;
+    message.bos = object.bos ?? undefined;
     return message;
   },
 };
