@@ -1,0 +1,96 @@
+import type { BlockBiases, LayerArchitecture } from '../../core/model/shape.js';
+import type { Family, RawConfig } from '../families/family.js';
+import { findFamily } from '../families/find-family.js';
+import type { ModelConfig } from './config.js';
+import { CONFIG_FILE, readPositive, readSize } from './config-fields.js';
+import { malformed, show, unsupported } from './model-errors.js';
+import { MAX_POSITIONS, parseRope } from './parse-rope.js';
+import { decodePerLayer, PER_LAYER_PREFIX } from './per-layer-form.js';
+
+/** Largest config.json read. Real ones have under 10 kB; the per-layer form of 1,024 layers has 90 kB. */
+export const MAX_CONFIG_BYTES = 1024 * 1024;
+
+/** Llama-3.1-405B: 126. */
+export const MAX_LAYERS = 1024;
+
+/** Llama-3.1-405B: 16,384. */
+export const MAX_HIDDEN = 65_536;
+
+/** Query heads a layer. Llama-3.1-405B: 128. */
+export const MAX_HEADS = 1024;
+
+/** 256 in Gemma, 128 in all families here. */
+export const MAX_HEAD_DIM = 1024;
+
+/** Llama-3.1-405B: 53,248. */
+export const MAX_FFN_CHANNELS = 262_144;
+
+/** Gemma: 262,144; Qwen: 152,064. */
+export const MAX_VOCABULARY = 1_048_576;
+
+/** Entries that are there when a block is not one dense FFN. */
+const EXPERT_KEYS = ['num_experts', 'num_local_experts', 'n_routed_experts', 'moe_intermediate_size'];
+
+/**
+ * Reads config.json in all its spellings: `rope_theta` or `rope_parameters`, with or without `head_dim`,
+ * `num_key_value_heads` and the bias switches, stock or in the per-layer form of this project.
+ *
+ * Throws MODEL_UNSUPPORTED for what the engine does not have (by name), MODEL_MALFORMED for sizes out of bounds.
+ */
+export function parseConfig(config: RawConfig): ModelConfig {
+  const modelType = config['model_type'];
+  if (typeof modelType !== 'string') throw malformed(CONFIG_FILE, `model_type is ${show(modelType)}; the name of a family is allowed`);
+  const isPerLayer = modelType.startsWith(PER_LAYER_PREFIX);
+  const family = findFamily(isPerLayer ? modelType.slice(PER_LAYER_PREFIX.length) : modelType);
+  const layerCount = readSize(config, 'num_hidden_layers', { min: 1, max: MAX_LAYERS });
+  refuseUnsupported(config, family, layerCount);
+  const hidden = readSize(config, 'hidden_size', { min: 1, max: MAX_HIDDEN });
+  const { layers, biases } = isPerLayer
+    ? decodePerLayer(config, { layers: layerCount, heads: MAX_HEADS, ffnChannels: MAX_FFN_CHANNELS })
+    : readUniform(config, family, layerCount);
+  const bos = config['bos_token_id'];
+  return {
+    shape: {
+      family: family.id,
+      hidden,
+      headDim: readHeadDim(config, family, hidden),
+      vocabulary: readSize(config, 'vocab_size', { min: 1, max: MAX_VOCABULARY }),
+      tiedEmbeddings: config['tie_word_embeddings'] === true,
+      biases,
+      queryKeyNorms: family.queryKeyNorms,
+      layers,
+    },
+    rmsNormEpsilon: readPositive(config, 'rms_norm_eps', { fallback: 1e-6 }),
+    rope: parseRope(config),
+    maxPositions: readSize(config, 'max_position_embeddings', { min: 1, max: MAX_POSITIONS, fallback: family.defaults.maxPositions }),
+    bosTokenId: Number.isInteger(bos) && (bos as number) >= 0 ? (bos as number) : undefined,
+  };
+}
+
+function refuseUnsupported(config: RawConfig, family: Family, layers: number): void {
+  if (config['quantization_config'] !== undefined && config['quantization_config'] !== null) {
+    throw unsupported(CONFIG_FILE, 'quantization_config', 'has a quantization_config; give a checkpoint in F32, F16 or BF16');
+  }
+  const experts = EXPERT_KEYS.find((key) => typeof config[key] === 'number' && (config[key] as number) > 1);
+  if (experts !== undefined) throw unsupported(CONFIG_FILE, 'mixture of experts', `has ${experts} ${show(config[experts])}; a mixture of experts is not supported`);
+  const window = family.findSlidingWindow(config, layers);
+  if (window !== undefined) throw unsupported(CONFIG_FILE, 'sliding window', `has ${window}; layers with a sliding window are not supported`);
+  const activation = config['hidden_act'] ?? 'silu';
+  if (activation !== 'silu') throw unsupported(CONFIG_FILE, `hidden_act ${show(activation)}`, `hidden_act is ${show(activation)}; only silu is supported`);
+}
+
+function readUniform(config: RawConfig, family: Family, layers: number): { layers: readonly LayerArchitecture[]; biases: BlockBiases } {
+  const queryHeads = readSize(config, 'num_attention_heads', { min: 1, max: MAX_HEADS });
+  const kvHeads = readSize(config, 'num_key_value_heads', { min: 1, max: queryHeads, fallback: queryHeads });
+  if (queryHeads % kvHeads !== 0) throw malformed(CONFIG_FILE, `num_attention_heads is ${queryHeads}; it must be a multiple of num_key_value_heads, ${kvHeads}`);
+  const ffnChannels = readSize(config, 'intermediate_size', { min: 1, max: MAX_FFN_CHANNELS });
+  const layer = { kvHeads, queryHeadsPerKv: queryHeads / kvHeads, ffnChannels };
+  return { layers: Array.from({ length: layers }, () => layer), biases: family.readBiases(config) };
+}
+
+function readHeadDim(config: RawConfig, family: Family, hidden: number): number {
+  const fallback = family.defaults.headDim ?? hidden / (config['num_attention_heads'] as number);
+  const headDim = readSize(config, 'head_dim', { min: 1, max: MAX_HEAD_DIM, fallback });
+  if (headDim % 2 !== 0) throw malformed(CONFIG_FILE, `head_dim is ${headDim}; rotary embeddings need an even one`);
+  return headDim;
+}

@@ -1,0 +1,34 @@
+import { malformed, show } from './model-errors.js';
+import { isRecord } from './read-json.js';
+
+/** The weights of a checkpoint in one file. */
+export const SINGLE_FILE = 'model.safetensors';
+
+/** Tells which of several files holds a tensor. */
+export const INDEX_FILE = 'model.safetensors.index.json';
+
+/** Largest index read. The largest real one of these families, that of Llama-3.1-405B (1,138 tensors), takes 96 kB. */
+export const MAX_INDEX_BYTES = 4 * 1024 * 1024;
+
+/** Most weight files; all are kept open. Llama-3.1-405B has 191. */
+export const MAX_SHARDS = 1024;
+
+/** A plain name within the folder: no separators, no leading dot, so no way out of it. */
+const PLAIN_NAME = /^[A-Za-z0-9_][A-Za-z0-9._-]{0,200}\.safetensors$/;
+
+/** The file of each tensor as an index has it, file names checked to be plain. Throws MODEL_MALFORMED. */
+export function parseSafetensorsIndex(index: Readonly<Record<string, unknown>>): ReadonlyMap<string, string> {
+  const table = index['weight_map'];
+  if (!isRecord(table)) throw malformed(INDEX_FILE, `weight_map must be an object, not ${show(table)}`);
+  const files = new Map<string, string>();
+  for (const [tensor, file] of Object.entries(table)) {
+    if (typeof file !== 'string' || !PLAIN_NAME.test(file)) {
+      throw malformed(INDEX_FILE, `lies in ${show(file)}; a file name within the folder that ends in .safetensors is allowed`, { tensor });
+    }
+    files.set(tensor, file);
+  }
+  if (files.size === 0) throw malformed(INDEX_FILE, 'weight_map names no tensor');
+  const shards = new Set(files.values()).size;
+  if (shards > MAX_SHARDS) throw malformed(INDEX_FILE, `names ${shards} files; at most ${MAX_SHARDS} are read`);
+  return files;
+}

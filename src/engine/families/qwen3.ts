@@ -1,0 +1,22 @@
+import { DECODER_NAMES } from './decoder-names.js';
+import type { Family } from './family.js';
+import { findWindowedLayers } from './window-layers.js';
+
+/** Qwen3: RMS norms on the heads of q and k, a head_dim apart from hidden / heads; `attention_bias` as in Llama, no FFN bias. */
+export const QWEN3: Family = {
+  id: 'qwen3',
+  architecture: 'Qwen3ForCausalLM',
+  names: DECODER_NAMES,
+  queryKeyNorms: true,
+  defaults: { maxPositions: 32_768, headDim: 128 },
+  readBiases: (config) => {
+    const attention = config['attention_bias'] === true;
+    return { queryKeyValue: attention, attentionOutput: attention, ffn: false };
+  },
+  stateBiases: (biases) => {
+    if (biases.ffn) return undefined;
+    const attention = biases.queryKeyValue || biases.attentionOutput;
+    return { biases: { queryKeyValue: attention, attentionOutput: attention, ffn: false }, entries: { attention_bias: attention } };
+  },
+  findSlidingWindow: findWindowedLayers,
+};
