@@ -1,4 +1,5 @@
 import type { Architecture, ModelShape } from '../model/shape.js';
+import type { CountRule } from './count-rule.js';
 
 /** The dimensions' kinds, in the order in which they stand in a layer. */
 export const DIMENSION_KINDS = ['kv_heads', 'query_heads_per_kv', 'ffn_channels'] as const;
@@ -14,6 +15,8 @@ export interface Dimension {
   readonly size: number;
   /** The kept counts it may take, ascending, without repetition. */
   readonly counts: readonly number[];
+  /** Which counts a range of rates stands for here, so that a refined range follows the same grid. */
+  readonly rule: CountRule;
 }
 
 /** For each dimension the allowed kept counts. Layers without a dimension keep everything. */
@@ -46,6 +49,16 @@ export function encodeCounts(space: SearchSpace, architecture: Architecture): Co
 /** The encoding: 1 - kept / size of each dimension, exactly. */
 export function toRates(space: SearchSpace, counts: Counts): Float32Array {
   return Float32Array.from(space.dimensions, (dimension, index) => 1 - (counts[index] ?? dimension.size) / dimension.size);
+}
+
+/** Names a point: equal keys, equal counts. */
+export function countsKey(counts: Counts): string {
+  return counts.join(',');
+}
+
+/** The unpruned point: every dimension at its size. */
+export function denseCounts(space: SearchSpace): Counts {
+  return space.dimensions.map(({ size }) => size);
 }
 
 /**

@@ -438,8 +438,10 @@ export interface SearchSpaceSpec {
   maxRate?:
     | number
     | undefined;
-  /** The only rates allowed; empty for any count between the lowest and highest rate. */
-  rateGrid: number[];
+  /** Only rates `min_rate`, `min_rate` + `rate_step`, ...; unset for any count in between. */
+  rateStep?:
+    | number
+    | undefined;
   /** FFN channels kept are multiples of this. Default 1. */
   channelMultiple?:
     | number
@@ -2311,7 +2313,7 @@ function createBaseSearchSpaceSpec(): SearchSpaceSpec {
     kinds: [],
     minRate: undefined,
     maxRate: undefined,
-    rateGrid: [],
+    rateStep: undefined,
     channelMultiple: undefined,
     tieRun: undefined,
     target: 0,
@@ -2337,12 +2339,8 @@ export const SearchSpaceSpec: MessageFns<SearchSpaceSpec> = {
     if (message.maxRate !== undefined) {
       writer.uint32(33).double(message.maxRate);
     }
-    if (message.rateGrid.length !== 0) {
-      writer.uint32(42).fork();
-      for (const v of message.rateGrid) {
-        writer.double(v);
-      }
-      writer.join();
+    if (message.rateStep !== undefined) {
+      writer.uint32(41).double(message.rateStep);
     }
     if (message.channelMultiple !== undefined) {
       writer.uint32(48).int32(message.channelMultiple);
@@ -2415,22 +2413,12 @@ export const SearchSpaceSpec: MessageFns<SearchSpaceSpec> = {
             continue;
           }
           case 5: {
-            if (tag === 41) {
-              message.rateGrid.push(reader.double());
-
-              continue;
+            if (tag !== 41) {
+              break;
             }
 
-            if (tag === 42) {
-              const end2 = reader.uint32() + reader.pos;
-              while (reader.pos < end2) {
-                message.rateGrid.push(reader.double());
-              }
-
-              continue;
-            }
-
-            break;
+            message.rateStep = reader.double();
+            continue;
           }
           case 6: {
             if (tag !== 48) {
@@ -2494,11 +2482,11 @@ export const SearchSpaceSpec: MessageFns<SearchSpaceSpec> = {
         : isSet(object.max_rate)
         ? globalThis.Number(object.max_rate)
         : undefined,
-      rateGrid: globalThis.Array.isArray(object?.rateGrid)
-        ? object.rateGrid.map((e: any) => globalThis.Number(e))
-        : globalThis.Array.isArray(object?.rate_grid)
-        ? object.rate_grid.map((e: any) => globalThis.Number(e))
-        : [],
+      rateStep: isSet(object.rateStep)
+        ? globalThis.Number(object.rateStep)
+        : isSet(object.rate_step)
+        ? globalThis.Number(object.rate_step)
+        : undefined,
       channelMultiple: isSet(object.channelMultiple)
         ? globalThis.Number(object.channelMultiple)
         : isSet(object.channel_multiple)
@@ -2530,8 +2518,8 @@ export const SearchSpaceSpec: MessageFns<SearchSpaceSpec> = {
     if (message.maxRate !== undefined) {
       obj.maxRate = floatToJson(message.maxRate);
     }
-    if (message.rateGrid?.length) {
-      obj.rateGrid = message.rateGrid.map((e) => floatToJson(e));
+    if (message.rateStep !== undefined) {
+      obj.rateStep = floatToJson(message.rateStep);
     }
     if (message.channelMultiple !== undefined) {
       obj.channelMultiple = Math.round(message.channelMultiple);
@@ -2559,7 +2547,7 @@ export const SearchSpaceSpec: MessageFns<SearchSpaceSpec> = {
     message.kinds = object.kinds?.map((e) => e) || [];
     message.minRate = object.minRate ?? undefined;
     message.maxRate = object.maxRate ?? undefined;
-    message.rateGrid = object.rateGrid?.map((e) => e) || [];
+    message.rateStep = object.rateStep ?? undefined;
     message.channelMultiple = object.channelMultiple ?? undefined;
     message.tieRun = object.tieRun ?? undefined;
     message.target = object.target ?? 0;
