@@ -1,0 +1,29 @@
+import type { Compensation } from '../core/ports/compensation.js';
+import type { Criterion } from '../core/ports/criterion.js';
+import type { Evaluator } from '../core/ports/evaluator.js';
+import type { Exporter } from '../core/ports/exporter.js';
+import type { PluginKind } from '../core/ports/plugin.js';
+import type { Predictor } from '../core/ports/predictor.js';
+import type { Strategy } from '../core/ports/strategy.js';
+
+/** The port that each kind of plug-in implements. */
+export interface PluginsByKind {
+  criterion: Criterion;
+  compensation: Compensation;
+  evaluator: Evaluator;
+  predictor: Predictor;
+  strategy: Strategy;
+  exporter: Exporter;
+}
+
+/** A plug-in with what the server must know of it: its kind, and the module it comes from, for a worker thread to load it again. */
+export type PluginEntry<Kind extends PluginKind = PluginKind> = {
+  [K in Kind]: {
+    readonly kind: K;
+    readonly plugin: PluginsByKind[K];
+    /** The module whose default export is the plug-in. */
+    readonly moduleUrl: URL;
+    /** Of the package that brings it. */
+    readonly version: string;
+  };
+}[Kind];

@@ -1,0 +1,80 @@
+import type { Logger } from 'pino';
+import type { CanonicalCode } from '../../core/errors/codes.js';
+import { PrunecastError } from '../../core/errors/prunecast-error.js';
+import type { Any } from '../../gen/google/protobuf/any.js';
+import { BadRequest, ErrorInfo, RetryInfo } from '../../gen/google/rpc/error_details.js';
+import type { Status } from '../../gen/google/rpc/status.js';
+import { createId } from '../store/create-id.js';
+
+/** The domain of every ErrorInfo. */
+export const ERROR_DOMAIN = 'prunecast';
+
+/** The numbers of the canonical codes (google.rpc.Code). */
+export const CODE_NUMBERS = {
+  CANCELLED: 1,
+  INVALID_ARGUMENT: 3,
+  DEADLINE_EXCEEDED: 4,
+  NOT_FOUND: 5,
+  ALREADY_EXISTS: 6,
+  RESOURCE_EXHAUSTED: 8,
+  FAILED_PRECONDITION: 9,
+  ABORTED: 10,
+  OUT_OF_RANGE: 11,
+  UNIMPLEMENTED: 12,
+  INTERNAL: 13,
+  UNAVAILABLE: 14,
+} as const satisfies Record<CanonicalCode, number>;
+
+/**
+ * Limits that keep a status within the 8 KiB of headers that clients in Java accept by default; it travels as text and
+ * once more, in base64, with its details.
+ */
+const MOST_MESSAGE_CHARACTERS = 1000;
+const MOST_VIOLATIONS = 10;
+const MOST_VALUE_CHARACTERS = 300;
+const MOST_METADATA_ENTRIES = 10;
+
+/**
+ * An error as callers see it: code, message, ErrorInfo, and BadRequest or RetryInfo where there is something to say. One
+ * that is not a PrunecastError is a fault of the server: it is logged under an id, and the caller gets INTERNAL with the
+ * id and nothing of the cause.
+ */
+export function encodeStatus(error: unknown, log: Logger): Status {
+  if (error instanceof PrunecastError) {
+    if (error.cause !== undefined) log.info({ err: error, reason: error.reason }, 'refused');
+    return statusOf(error);
+  }
+  const errorId = createId('error');
+  log.error({ err: error, error_id: errorId }, 'unexpected error');
+  return statusOf(new PrunecastError('INTERNAL', `a fault of the server; its log has the cause under ${errorId}`, { metadata: { error_id: errorId } }));
+}
+
+function statusOf(error: PrunecastError): Status {
+  const details = [pack('google.rpc.ErrorInfo', ErrorInfo.encode({ reason: error.reason, domain: ERROR_DOMAIN, metadata: trimMetadata(error.metadata) }))];
+  if (error.violations.length > 0) {
+    details.push(pack('google.rpc.BadRequest', BadRequest.encode(BadRequest.fromPartial({
+      fieldViolations: error.violations.slice(0, MOST_VIOLATIONS).map(({ field, description }) => ({
+        field: trim(field, MOST_VALUE_CHARACTERS),
+        description: trim(description, MOST_VALUE_CHARACTERS),
+        reason: error.reason,
+      })),
+    }))));
+  }
+  if (error.retryAfterMs !== undefined) {
+    const seconds = Math.floor(error.retryAfterMs / 1000);
+    details.push(pack('google.rpc.RetryInfo', RetryInfo.encode({ retryDelay: { seconds: BigInt(seconds), nanos: Math.round((error.retryAfterMs - seconds * 1000) * 1e6) } })));
+  }
+  return { code: CODE_NUMBERS[error.code], message: trim(error.message, MOST_MESSAGE_CHARACTERS), details };
+}
+
+function pack(type: string, writer: { finish(): Uint8Array }): Any {
+  return { typeUrl: `type.googleapis.com/${type}`, value: Buffer.from(writer.finish()) };
+}
+
+function trimMetadata(metadata: Readonly<Record<string, string>>): Record<string, string> {
+  return Object.fromEntries(Object.entries(metadata).slice(0, MOST_METADATA_ENTRIES).map(([key, value]) => [key, trim(value, MOST_VALUE_CHARACTERS)]));
+}
+
+function trim(text: string, most: number): string {
+  return text.length <= most ? text : `${text.slice(0, most - 1)}…`;
+}

@@ -1,0 +1,193 @@
+import type { Logger } from 'pino';
+import { PrunecastError } from '../../core/errors/prunecast-error.js';
+import type { Clock } from '../../core/ports/clock.js';
+import { type JobEvent, JobState } from '../../gen/prunecast/v1/job.js';
+import { encodeStatus } from '../errors/encode-status.js';
+import { createId } from '../store/create-id.js';
+import type { EventEntry, JobStore } from '../store/job-store.js';
+import { hasEnded, type JobEventLog } from './job-events.js';
+import type { JobResult, Jobs, JobSpec } from './jobs.js';
+import { createProgressReporter } from './progress-reporter.js';
+
+export interface JobSettings {
+  readonly store: JobStore;
+  readonly events: JobEventLog;
+  readonly clock: Clock;
+  readonly log: Logger;
+  /** Fires when the server stops. */
+  readonly stopping: AbortSignal;
+  readonly concurrentJobs: number;
+  readonly maxQueuedJobs: number;
+  /** How long a cancelled job may take to end by itself. */
+  readonly cancelGraceMs: number;
+}
+
+/** Jobs with what only the server itself may ask of them. */
+export interface JobRunner extends Jobs {
+  /** Ends the jobs that an earlier server left unfinished: FAILED, SERVER_RESTARTED. To be called before any start. */
+  recover(): Promise<void>;
+  /** After `stopping` has fired: waits until all runs have settled. Unfinished jobs stay so for the next server to recover. */
+  settled(): Promise<void>;
+}
+
+interface WaitingJob {
+  readonly jobId: string;
+  readonly spec: JobSpec;
+}
+
+interface RunningJob {
+  readonly controller: AbortController;
+  /** Resolves when the job has its terminal event. */
+  readonly ended: Promise<void>;
+  /** Resolves when its run has settled, and the next job may start. */
+  readonly settled: Promise<void>;
+}
+
+type Outcome = { readonly kind: 'succeeded'; readonly result: JobResult } | { readonly kind: 'failed'; readonly error: unknown } | { readonly kind: 'cancelled' };
+
+/** A caller is told to come back after so long when the queue is full; heavy jobs take minutes. */
+const RETRY_AFTER_MS = 30_000;
+
+export function createJobs({ store, events, clock, log, stopping, concurrentJobs, maxQueuedJobs, cancelGraceMs }: JobSettings): JobRunner {
+  let waiting: readonly WaitingJob[] = [];
+  const running = new Map<string, RunningJob>();
+  // Whatever changes the queue stands in one line: two starts with one request id make one job.
+  let line: Promise<unknown> = Promise.resolve();
+  const inLine = <Result>(work: () => Promise<Result>): Promise<Result> => {
+    const result = line.then(work);
+    line = result.catch(() => undefined);
+    return result;
+  };
+
+  const findByRequestId = async (requestId: string, requestDigest: string): Promise<string | undefined> => {
+    const found = requestId === '' ? undefined : await store.findByRequestId(requestId);
+    if (found && found.requestDigest !== requestDigest) {
+      throw new PrunecastError('REQUEST_ID_REUSED', `request_id: "${requestId}" belongs to ${found.jobId}, which was asked for something else: use a new id`, {
+        metadata: { request_id: requestId, job_id: found.jobId },
+        violations: [{ field: 'request_id', description: 'belongs to a job with another request' }],
+      });
+    }
+    return found?.jobId;
+  };
+
+  const launch = ({ jobId, spec }: WaitingJob): void => {
+    const controller = new AbortController();
+    if (stopping.aborted) controller.abort(stopping.reason);
+    const reporter = createProgressReporter(clock, (value) => {
+      events.append([{ jobId, payload: { $case: 'progress', value } }]).catch((error: unknown) => log.error({ err: error, job_id: jobId }, 'progress was not stored'));
+    });
+    const emit = async (payload: EventEntry['payload']): Promise<void> => {
+      if ((await events.append([{ jobId, payload }])) === 0) throw controller.signal.reason ?? new Error(`${jobId} has ended: it emits no more events`);
+    };
+    const outcome = observe(async () => spec.run({ jobId, signal: controller.signal, emit, progress: reporter.report }));
+    const ended = (async () => {
+      const first = await Promise.race([outcome, cancelledTooLong(controller.signal, cancelGraceMs)]);
+      if (stopping.aborted) return;
+      reporter.flush();
+      await events.append([{ jobId, payload: { $case: 'ended', value: describeEnd(controller.signal.aborted ? { kind: 'cancelled' } : first, log.child({ job_id: jobId })) } }]);
+    })().catch((error: unknown) => log.error({ err: error, job_id: jobId }, 'the end of a job was not stored'));
+    const settled = Promise.all([outcome, ended]).then(() => void running.delete(jobId));
+    running.set(jobId, { controller, ended, settled });
+    void settled.then(() => inLine(startNext)).catch((error: unknown) => log.error({ err: error }, 'the next job was not started'));
+  };
+
+  const startNext = async (): Promise<void> => {
+    if (stopping.aborted || waiting.length === 0 || running.size >= concurrentJobs) return;
+    const next = waiting.slice(0, concurrentJobs - running.size);
+    waiting = waiting.slice(next.length);
+    await events.append([...next.map(({ jobId }): EventEntry => ({ jobId, payload: { $case: 'started', value: {} } })), ...tellPlaces(waiting)]);
+    next.forEach(launch);
+  };
+
+  stopping.addEventListener('abort', () => {
+    for (const { controller } of running.values()) controller.abort(stopping.reason);
+  }, { once: true });
+
+  return {
+    start: (spec) => inLine(async () => {
+      stopping.throwIfAborted();
+      const known = await findByRequestId(spec.requestId, spec.requestDigest);
+      if (known !== undefined) return { jobId: known, origin: 'attached' };
+      const startsNow = running.size < concurrentJobs && waiting.length === 0;
+      if (!startsNow && waiting.length >= maxQueuedJobs) {
+        throw new PrunecastError('OVERLOADED', `${waiting.length} jobs wait already, and no more may: try again later`, {
+          metadata: { queued_jobs: String(waiting.length) },
+          retryAfterMs: RETRY_AFTER_MS,
+        });
+      }
+      const job = { jobId: createId('job'), spec };
+      const { kind, requestId, requestDigest, studyId = '' } = spec;
+      await events.create(
+        { id: job.jobId, kind, requestId, requestDigest, studyId, createdMs: clock.now() },
+        startsNow ? { $case: 'started', value: {} } : { $case: 'queued', value: { place: waiting.length + 1 } },
+      );
+      if (startsNow) launch(job);
+      else waiting = [...waiting, job];
+      return { jobId: job.jobId, origin: 'started' };
+    }),
+    findByRequestId,
+    get: (jobId) => store.get(jobId),
+    list: async (query) => {
+      const { values, nextPageToken } = await store.list(query);
+      return { jobs: values, nextPageToken };
+    },
+    cancel: async (jobId) => {
+      await inLine(async () => {
+        const index = waiting.findIndex((job) => job.jobId === jobId);
+        if (index === -1) return;
+        waiting = waiting.toSpliced(index, 1);
+        await events.append([{ jobId, payload: { $case: 'ended', value: describeEnd({ kind: 'cancelled' }, log) } }, ...tellPlaces(waiting, index)]);
+      });
+      const job = running.get(jobId);
+      job?.controller.abort(cancelled());
+      await job?.ended;
+      return store.get(jobId);
+    },
+    remove: (jobId) => inLine(async () => {
+      const job = await store.get(jobId);
+      if (!hasEnded(job)) throw new PrunecastError('JOB_ACTIVE', `job ${jobId} has not ended: cancel it first`, { metadata: { job_id: jobId } });
+      await store.remove(jobId);
+    }),
+    recover: async () => {
+      const error = encodeStatus(new PrunecastError('SERVER_RESTARTED', 'the server stopped while the job was unfinished: start it again'), log);
+      const unfinished = await store.unfinished();
+      await events.append(unfinished.map((jobId) => ({ jobId, payload: { $case: 'ended', value: { state: JobState.FAILED, error, result: undefined } } })));
+    },
+    settled: async () => {
+      await inLine(async () => undefined);
+      await Promise.all([...running.values()].map((job) => job.settled));
+    },
+  };
+}
+
+/** The place of each waiting job, from the one at `from` on. */
+function tellPlaces(waiting: readonly WaitingJob[], from = 0): EventEntry[] {
+  return waiting.slice(from).map(({ jobId }, index) => ({ jobId, payload: { $case: 'queued', value: { place: from + index + 1 } } }));
+}
+
+async function observe(run: () => Promise<JobResult>): Promise<Outcome> {
+  try {
+    return { kind: 'succeeded', result: await run() };
+  } catch (error) {
+    return { kind: 'failed', error };
+  }
+}
+
+/** Resolves when a run has had its time to end after the signal; never when the signal does not fire. */
+function cancelledTooLong(signal: AbortSignal, graceMs: number): Promise<Outcome> {
+  return new Promise((resolve) => {
+    signal.addEventListener('abort', () => setTimeout(() => resolve({ kind: 'cancelled' }), graceMs).unref(), { once: true });
+  });
+}
+
+function describeEnd(outcome: Outcome, log: Logger): Extract<NonNullable<JobEvent['payload']>, { $case: 'ended' }>['value'] {
+  switch (outcome.kind) {
+    case 'succeeded': return { state: JobState.SUCCEEDED, error: undefined, result: outcome.result };
+    case 'failed': return { state: JobState.FAILED, error: encodeStatus(outcome.error, log), result: undefined };
+    case 'cancelled': return { state: JobState.CANCELLED, error: encodeStatus(cancelled(), log), result: undefined };
+  }
+}
+
+function cancelled(): PrunecastError {
+  return new PrunecastError('CANCELLED', 'the job was cancelled');
+}

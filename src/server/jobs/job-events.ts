@@ -1,0 +1,155 @@
+import { PrunecastError } from '../../core/errors/prunecast-error.js';
+import type { Clock } from '../../core/ports/clock.js';
+import { type Job, type JobEvent, JobState } from '../../gen/prunecast/v1/job.js';
+import type { EventEntry, JobStore, NewJob } from '../store/job-store.js';
+import { toTimestamp } from '../store/timestamps.js';
+
+/** The events of jobs: stored as they happen, and shown to all who follow. */
+export interface JobEvents {
+  /**
+   * The job's events numbered after `afterSequence`, stored ones first, then live ones, none missed, none repeated; ends
+   * after the terminal event. A heartbeat (number 0, not stored) breaks every silence of ten seconds. However slowly the
+   * events are taken, no more than a batch of them is held in memory.
+   *
+   * Throws JOB_NOT_FOUND, EVENTS_COMPACTED, INVALID_REQUEST for a number that the job has not reached, SERVER_STOPPING,
+   * and the signal's reason.
+   */
+  follow(jobId: string, afterSequence: bigint, signal: AbortSignal): AsyncIterable<JobEvent>;
+}
+
+/** The writing side, for the runner of jobs alone. */
+export interface JobEventLog extends JobEvents {
+  /** Stores a new job with its first event. */
+  create(job: NewJob, first: NonNullable<JobEvent['payload']>): Promise<void>;
+  /** Stores events in one transaction, then wakes those who follow. Those of jobs that have ended are dropped; returns how many were stored. */
+  append(entries: readonly EventEntry[]): Promise<number>;
+}
+
+export interface JobEventSettings {
+  readonly store: JobStore;
+  readonly clock: Clock;
+  /** Fires when the server stops; its reason is what followers end with. */
+  readonly stopping: AbortSignal;
+  /** Longest silence of a followed job. */
+  readonly heartbeatMs: number;
+  /** Newest events of a job that are kept. */
+  readonly keptEvents: number;
+}
+
+/** Events that a follower reads at a time. */
+const BATCH = 100;
+
+export function createJobEvents({ store, clock, stopping, heartbeatMs, keptEvents }: JobEventSettings): JobEventLog {
+  const followers = new Map<string, Set<() => void>>();
+  // Appends stand in one line, so that events without an await between them keep their order.
+  let line: Promise<unknown> = Promise.resolve();
+  const inLine = <Result>(work: () => Promise<Result>): Promise<Result> => {
+    const result = line.then(work);
+    line = result.catch(() => undefined);
+    return result;
+  };
+
+  return {
+    create: (job, first) => inLine(() => store.create(job, first)),
+    append: (entries) => inLine(async () => {
+      const appended = await store.append(entries, clock.now());
+      for (const { jobId, sequence } of appended) {
+        if (sequence % BATCH === 0 && sequence > keptEvents) await store.compact(jobId, sequence - keptEvents);
+        for (const wake of followers.get(jobId) ?? []) wake();
+      }
+      return appended.length;
+    }),
+    async *follow(jobId, afterSequence, signal) {
+      let cursor = await findStart(store, jobId, afterSequence);
+      const alarm = createAlarm([signal, stopping]);
+      const wakes = followers.get(jobId) ?? new Set();
+      followers.set(jobId, wakes.add(alarm.wake));
+      try {
+        for (;;) {
+          signal.throwIfAborted();
+          stopping.throwIfAborted();
+          alarm.reset();
+          const events = await store.eventsAfter(jobId, cursor, BATCH);
+          for (const event of events) {
+            yield event;
+            cursor = Number(event.sequence);
+            if (event.payload?.$case === 'ended') return;
+          }
+          if (events.length > 0) continue;
+          // A follower that had the terminal event before it came finds nothing after it.
+          const job = await store.get(jobId);
+          if (Number(job.lastSequence) > cursor) continue;
+          if (hasEnded(job)) return;
+          if ((await alarm.wait(heartbeatMs)) === 'silence') yield heartbeat(jobId, clock);
+        }
+      } finally {
+        alarm.release();
+        wakes.delete(alarm.wake);
+        if (wakes.size === 0 && followers.get(jobId) === wakes) followers.delete(jobId);
+      }
+    },
+  };
+}
+
+/** Whether a job is in one of the states that it never leaves. */
+export function hasEnded({ state }: Pick<Job, 'state'>): boolean {
+  return state === JobState.SUCCEEDED || state === JobState.FAILED || state === JobState.CANCELLED;
+}
+
+async function findStart(store: JobStore, jobId: string, afterSequence: bigint): Promise<number> {
+  const { lastSequence } = await store.get(jobId);
+  if (afterSequence < 0n || afterSequence > lastSequence) {
+    throw PrunecastError.ofField('after_sequence', `is ${afterSequence}: the job's events have the numbers 1 to ${lastSequence}; 0 asks for all`);
+  }
+  const oldest = await store.oldestSequence(jobId);
+  if (Number(afterSequence) + 1 < oldest) {
+    throw new PrunecastError('EVENTS_COMPACTED', `events up to ${oldest - 1} are no longer kept: watch after ${oldest - 1}`, { metadata: { oldest_sequence: String(oldest) } });
+  }
+  return Number(afterSequence);
+}
+
+function heartbeat(jobId: string, clock: Clock): JobEvent {
+  return { jobId, sequence: 0n, time: toTimestamp(clock.now()), payload: { $case: 'heartbeat', value: {} } };
+}
+
+interface Alarm {
+  /** Ends the wait under way, or the next one if none is. */
+  wake(): void;
+  /** Forgets earlier wakes. */
+  reset(): void;
+  /** Waits for a wake, one of the signals, or the end of `silenceMs`. */
+  wait(silenceMs: number): Promise<'woken' | 'silence'>;
+  /** Lets go of the signals. */
+  release(): void;
+}
+
+function createAlarm(signals: readonly AbortSignal[]): Alarm {
+  let isWoken = false;
+  let onWake: (() => void) | undefined;
+  const wake = () => {
+    isWoken = true;
+    onWake?.();
+  };
+  for (const signal of signals) signal.addEventListener('abort', wake);
+  return {
+    wake,
+    reset: () => {
+      isWoken = false;
+    },
+    wait: (silenceMs) => new Promise((resolve) => {
+      if (isWoken || signals.some(({ aborted }) => aborted)) return resolve('woken');
+      const timer = setTimeout(() => {
+        onWake = undefined;
+        resolve('silence');
+      }, silenceMs);
+      onWake = () => {
+        onWake = undefined;
+        clearTimeout(timer);
+        resolve('woken');
+      };
+    }),
+    release: () => {
+      for (const signal of signals) signal.removeEventListener('abort', wake);
+    },
+  };
+}

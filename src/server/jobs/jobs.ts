@@ -1,0 +1,83 @@
+import type { Job, JobEnded, JobEvent, JobKind, JobState } from '../../gen/prunecast/v1/job.js';
+
+/** Durable jobs, alike for every kind. All methods may be called at any time; the state they tell is the stored one. */
+export interface Jobs {
+  /**
+   * Starts a job, or attaches to the one that has the same request id and digest. It is QUEUED when as many jobs run as
+   * may. Throws REQUEST_ID_REUSED for a known request id with another digest, OVERLOADED when the queue is full, and
+   * SERVER_STOPPING.
+   */
+  start(spec: JobSpec): Promise<StartedJob>;
+  /** The job that has this request id; undefined when there is none or the id is empty. Throws REQUEST_ID_REUSED for another digest. */
+  findByRequestId(requestId: string, requestDigest: string): Promise<string | undefined>;
+  /** Throws JOB_NOT_FOUND. */
+  get(jobId: string): Promise<Job>;
+  /** Jobs, newest first. Throws INVALID_REQUEST for a page token that no list gave. */
+  list(query: JobQuery): Promise<JobPage>;
+  /**
+   * Asks a job to stop, and returns it as it has ended: within two seconds, as CANCELLED. What had ended before stays as
+   * it is. Throws JOB_NOT_FOUND.
+   */
+  cancel(jobId: string): Promise<Job>;
+  /** Forgets an ended job and its events. Throws JOB_NOT_FOUND, JOB_ACTIVE. */
+  remove(jobId: string): Promise<void>;
+}
+
+export interface JobSpec {
+  readonly kind: JobKind;
+  /** The caller's id; empty for none. */
+  readonly requestId: string;
+  /** Names the request's contents: `digestRequest`. */
+  readonly requestDigest: string;
+  /** The study of a Search job. */
+  readonly studyId?: string;
+  /**
+   * Does the work. What it returns goes into the terminal event; what it throws ends the job as FAILED. It should end
+   * within two seconds of `context.signal`: a late result is dropped, and the next job starts only when it has settled.
+   */
+  run(context: JobContext): Promise<JobResult>;
+}
+
+export type JobResult = JobEnded['result'];
+
+/** What a running job sees of the server. */
+export interface JobContext {
+  readonly jobId: string;
+  /** Fires on cancel and when the server stops; its reason is the error that the work should end with. */
+  readonly signal: AbortSignal;
+  /** Stores an event, then shows it to all who follow. Rejects with the signal's reason once the job has ended. */
+  emit(payload: NonNullable<JobEvent['payload']>): Promise<void>;
+  /** Call it as often as you like: at most about one event a second is made of it, the newest always being kept. */
+  progress(progress: JobProgressReport): void;
+}
+
+export interface JobProgressReport {
+  /** What is being done, for people: "calibrating", "labelling pairs". A new activity starts its clock. */
+  readonly activity: string;
+  /** Done and total, in `unit`; total 0 when unknown. */
+  readonly done: number;
+  readonly total: number;
+  /** "tokens", "pairs", "layers". */
+  readonly unit: string;
+}
+
+export interface StartedJob {
+  readonly jobId: string;
+  /** Whether this request started the job, or found it under its request id. */
+  readonly origin: 'started' | 'attached';
+}
+
+export interface JobQuery {
+  /** Undefined for all. */
+  readonly kind?: JobKind | undefined;
+  readonly state?: JobState | undefined;
+  readonly pageSize: number;
+  /** From the last page; empty for the first. */
+  readonly pageToken: string;
+}
+
+export interface JobPage {
+  readonly jobs: readonly Job[];
+  /** Empty on the last page. */
+  readonly nextPageToken: string;
+}

@@ -1,0 +1,58 @@
+import type { Clock } from '../../core/ports/clock.js';
+import type { JobProgress } from '../../gen/prunecast/v1/job.js';
+import type { JobProgressReport } from './jobs.js';
+
+/** Between two progress events of one activity. */
+const INTERVAL_MS = 1000;
+
+export interface ProgressReporter {
+  report(progress: JobProgressReport): void;
+  /** Sends what was held back. */
+  flush(): void;
+}
+
+/**
+ * Turns reports that come often into progress events: the first of an activity at once, then at most one a second, the
+ * newest always being kept and sent in the end.
+ */
+export function createProgressReporter(clock: Clock, send: (progress: JobProgress) => void): ProgressReporter {
+  let activity: { readonly name: string; readonly startedMs: number } | undefined;
+  let newest: JobProgressReport | undefined;
+  let timer: NodeJS.Timeout | undefined;
+
+  const sendNewest = () => {
+    clearTimeout(timer);
+    timer = undefined;
+    if (!activity || !newest) return;
+    send(describe(newest, (clock.now() - activity.startedMs) / 1000));
+    newest = undefined;
+  };
+  const hold = () => {
+    timer = setTimeout(() => {
+      timer = undefined;
+      if (!newest) return;
+      sendNewest();
+      hold();
+    }, INTERVAL_MS);
+    timer.unref();
+  };
+  return {
+    report: (progress) => {
+      if (activity?.name !== progress.activity) {
+        sendNewest();
+        activity = { name: progress.activity, startedMs: clock.now() };
+      }
+      newest = progress;
+      if (timer) return;
+      sendNewest();
+      hold();
+    },
+    flush: sendNewest,
+  };
+}
+
+/** The time left is what the rest takes at the pace so far. */
+function describe({ activity, done, total, unit }: JobProgressReport, elapsedSeconds: number): JobProgress {
+  const remainingSeconds = done > 0 && total > 0 ? (elapsedSeconds * Math.max(0, total - done)) / done : -1;
+  return { activity, unit, done: BigInt(Math.floor(done)), total: BigInt(Math.floor(total)), elapsedSeconds, remainingSeconds };
+}

@@ -1,0 +1,23 @@
+import { ModelServiceService } from '../../gen/prunecast/v1/model.js';
+import { inspectModel } from '../models/inspect-model.js';
+import type { OpenModels } from '../models/open-models.js';
+import { scoreModel } from '../models/score-model.js';
+import type { PluginRegistry } from '../plugins/plugin-registry.js';
+import type { RecipeResolver } from '../recipes/recipe-spec.js';
+import { defineService, type RpcService } from './rpc-service.js';
+import { serveStream } from './serve-stream.js';
+import { serveUnary } from './serve-unary.js';
+
+export interface ModelServices {
+  readonly models: OpenModels;
+  readonly plugins: PluginRegistry;
+  readonly recipes: RecipeResolver;
+}
+
+/** `ModelService`: what a checkpoint is, and what a criterion says of it. */
+export function createModelService(services: ModelServices): RpcService {
+  return defineService(ModelServiceService, {
+    inspectModel: serveUnary((request) => inspectModel(services.models, services.plugins, request)),
+    scoreUnits: serveStream((request, signal) => scoreModel(services, request, signal)),
+  });
+}

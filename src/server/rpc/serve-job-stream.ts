@@ -1,0 +1,37 @@
+import type { handleServerStreamingCall } from '@grpc/grpc-js';
+import type { JobEvent } from '../../gen/prunecast/v1/job.js';
+import type { Plan } from '../../gen/prunecast/v1/pruning.js';
+import type { JobEvents } from '../jobs/job-events.js';
+import type { Served } from './call-context.js';
+import { serveStream } from './serve-stream.js';
+
+/** What Prune, Evaluate and Search all answer with. */
+export interface JobStreamResponse {
+  content: { $case: 'event'; value: JobEvent } | { $case: 'plan'; value: Plan } | undefined;
+}
+
+/** A job to be followed from its first event, or the plan that `validate_only` asked for. */
+export type JobOrPlan = { readonly jobId: string } | { readonly plan: Plan };
+
+/**
+ * A method that starts a job, or attaches to one, and streams its events from the first. After the terminal event of a
+ * failed or cancelled job the stream ends with that job's own status. A caller that goes away ends its stream, never the
+ * job; what `start` throws ends the call before there is one.
+ */
+export function serveJobStream<Request>(
+  events: JobEvents,
+  start: (request: Request) => Promise<JobOrPlan>,
+): Served<handleServerStreamingCall<Request, JobStreamResponse>> {
+  return serveStream(async function* (request: Request, signal) {
+    const started = await start(request);
+    if ('plan' in started) {
+      yield { content: { $case: 'plan', value: started.plan } };
+      return undefined;
+    }
+    for await (const event of events.follow(started.jobId, 0n, signal)) {
+      yield { content: { $case: 'event', value: event } };
+      if (event.payload?.$case === 'ended') return event.payload.value.error;
+    }
+    return undefined;
+  });
+}

@@ -1,0 +1,48 @@
+import { once } from 'node:events';
+import type { handleServerStreamingCall, ServerWritableStream } from '@grpc/grpc-js';
+import type { Status } from '../../gen/google/rpc/status.js';
+import { encodeStatus } from '../errors/encode-status.js';
+import type { CallContext, Served } from './call-context.js';
+import { createCallSignal, orAborted } from './call-signal.js';
+import { toStatusObject } from './status-object.js';
+
+/** The messages of a stream; it may return a status that the stream is to end with in place of OK. */
+export type Responses<Response> = AsyncGenerator<Response, Status | undefined | void, undefined>;
+
+/**
+ * A server-streaming method. `signal` fires when the caller cancels, goes away or runs into its deadline, and when the
+ * server stops: the call then ends at once, whatever the generator does. A slow caller holds the generator back. A thrown
+ * error becomes a status with details.
+ */
+export function serveStream<Request, Response>(
+  respond: (request: Request, signal: AbortSignal) => Responses<Response>,
+): Served<handleServerStreamingCall<Request, Response>> {
+  return (context) => (call) => void pump(call, context, respond);
+}
+
+async function pump<Request, Response>(
+  call: ServerWritableStream<Request, Response>,
+  { log, stopping }: CallContext,
+  respond: (request: Request, signal: AbortSignal) => Responses<Response>,
+): Promise<void> {
+  const { signal, release } = createCallSignal(call, stopping);
+  const methodLog = log.child({ method: call.getPath() });
+  const responses = respond(call.request, signal);
+  try {
+    for (;;) {
+      const next = await orAborted(responses.next(), signal);
+      if (next.done) {
+        if (next.value) call.emit('error', toStatusObject(next.value));
+        else call.end();
+        return;
+      }
+      // False says that as much is buffered as may be: go on when the caller has taken it.
+      if (!call.write(next.value)) await orAborted(once(call, 'drain', { signal }), signal);
+    }
+  } catch (error) {
+    call.emit('error', toStatusObject(encodeStatus(error, methodLog)));
+  } finally {
+    release();
+    responses.return(undefined).catch((error: unknown) => methodLog.error({ err: error }, 'a stream did not end cleanly'));
+  }
+}

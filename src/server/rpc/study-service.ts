@@ -1,0 +1,23 @@
+import { StudyServiceService } from '../../gen/prunecast/v1/study.js';
+import { describeStudy, type StudyServices } from '../studies/describe-study.js';
+import { readEnum, readPageSize, requireText } from './checks.js';
+import { TrialRole } from '../../gen/prunecast/v1/study_types.js';
+import { defineService, type RpcService } from './rpc-service.js';
+import { serveUnary } from './serve-unary.js';
+
+/** `StudyService`: what a Search job makes. */
+export function createStudyService(services: StudyServices): RpcService {
+  return defineService(StudyServiceService, {
+    getStudy: serveUnary(async (request) => ({ study: await describeStudy(services, requireText(request.studyId, 'study_id')) })),
+    listTrials: serveUnary(async (request) => {
+      const studyId = requireText(request.studyId, 'study_id');
+      await services.studies.get(studyId);
+      const { values, nextPageToken } = await services.studies.listTrials(studyId, {
+        role: readEnum(request.role, TrialRole, 'role'),
+        pageSize: readPageSize(request.pageSize),
+        pageToken: request.pageToken,
+      });
+      return { trials: [...values], nextPageToken };
+    }),
+  });
+}

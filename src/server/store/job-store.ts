@@ -1,0 +1,170 @@
+import type { Kysely, Selectable, Transaction, Updateable } from 'kysely';
+import { PrunecastError } from '../../core/errors/prunecast-error.js';
+import { Status } from '../../gen/google/rpc/status.js';
+import { type Job, JobEvent, type JobKind, JobProgress, JobState } from '../../gen/prunecast/v1/job.js';
+import { blobBytes } from './blobs.js';
+import { readPageToken, takePage, type Page, type PageQuery } from './pages.js';
+import type { Schema } from './schema.js';
+import { toTimestamp } from './timestamps.js';
+
+export interface NewJob {
+  readonly id: string;
+  readonly kind: JobKind;
+  /** Empty for none. */
+  readonly requestId: string;
+  readonly requestDigest: string;
+  /** Empty for none. */
+  readonly studyId: string;
+  readonly createdMs: number;
+}
+
+export interface EventEntry {
+  readonly jobId: string;
+  readonly payload: NonNullable<JobEvent['payload']>;
+}
+
+export interface StoredJobQuery extends PageQuery {
+  readonly kind?: JobKind | undefined;
+  readonly state?: JobState | undefined;
+}
+
+/**
+ * Jobs and their events. A job's row always tells what its events say, since every change of it is an event, stored in
+ * the same transaction. No event follows the terminal one.
+ */
+export interface JobStore {
+  /** Stores a job and its first event. */
+  create(job: NewJob, first: EventEntry['payload']): Promise<void>;
+  /** Stores events in one transaction, in order; those of unknown or ended jobs are dropped. Returns the numbers given. */
+  append(entries: readonly EventEntry[], timeMs: number): Promise<readonly { readonly jobId: string; readonly sequence: number }[]>;
+  /** Throws JOB_NOT_FOUND. */
+  get(jobId: string): Promise<Job>;
+  findByRequestId(requestId: string): Promise<{ readonly jobId: string; readonly requestDigest: string } | undefined>;
+  /** A page of jobs, newest first. */
+  list(query: StoredJobQuery): Promise<Page<Job>>;
+  /** Ids of jobs that have not ended, oldest first. */
+  unfinished(): Promise<string[]>;
+  /** The first `limit` events numbered after `sequence`. */
+  eventsAfter(jobId: string, sequence: number, limit: number): Promise<JobEvent[]>;
+  /** Number of the oldest event kept; 1 when there is none. */
+  oldestSequence(jobId: string): Promise<number>;
+  /** Forgets events numbered up to `sequence`, this one included. */
+  compact(jobId: string, sequence: number): Promise<void>;
+  /** Forgets a job and its events. */
+  remove(jobId: string): Promise<void>;
+}
+
+const ENDED: readonly JobState[] = [JobState.SUCCEEDED, JobState.FAILED, JobState.CANCELLED];
+
+export function createJobStore(database: Kysely<Schema>): JobStore {
+  return {
+    create: (job, first) => database.transaction().execute(async (transaction) => {
+      await transaction.insertInto('jobs').values({
+        id: job.id,
+        kind: job.kind,
+        state: JobState.QUEUED,
+        request_id: job.requestId === '' ? null : job.requestId,
+        request_digest: job.requestDigest,
+        study_id: job.studyId,
+        created_ms: job.createdMs,
+        last_sequence: 0,
+        queue_place: 0,
+      }).execute();
+      await appendOne(transaction, { jobId: job.id, payload: first }, job.createdMs);
+    }),
+    append: (entries, timeMs) => database.transaction().execute(async (transaction) => {
+      const appended = [];
+      for (const entry of entries) {
+        const sequence = await appendOne(transaction, entry, timeMs);
+        if (sequence !== undefined) appended.push({ jobId: entry.jobId, sequence });
+      }
+      return appended;
+    }),
+    get: async (jobId) => {
+      const row = await database.selectFrom('jobs').selectAll().where('id', '=', jobId).executeTakeFirst();
+      if (!row) throw new PrunecastError('JOB_NOT_FOUND', `no job has the id "${jobId}"`, { metadata: { job_id: jobId } });
+      return toJob(row);
+    },
+    findByRequestId: async (requestId) => {
+      const row = await database.selectFrom('jobs').select(['id', 'request_digest']).where('request_id', '=', requestId).executeTakeFirst();
+      return row && { jobId: row.id, requestDigest: row.request_digest };
+    },
+    list: async ({ kind, state, pageSize, pageToken }) => {
+      const before = readPageToken(pageToken);
+      let rows = database.selectFrom('jobs').selectAll().orderBy('number', 'desc').limit(pageSize + 1);
+      if (kind !== undefined) rows = rows.where('kind', '=', kind);
+      if (state !== undefined) rows = rows.where('state', '=', state);
+      if (before !== undefined) rows = rows.where('number', '<', before);
+      return takePage(await rows.execute(), pageSize, {
+        key: ({ number }) => number,
+        bytes: ({ progress, error }) => 300 + (progress?.byteLength ?? 0) + (error?.byteLength ?? 0),
+        value: toJob,
+      });
+    },
+    unfinished: async () => {
+      const rows = await database.selectFrom('jobs').select('id').where('state', 'not in', ENDED).orderBy('number').execute();
+      return rows.map(({ id }) => id);
+    },
+    eventsAfter: async (jobId, sequence, limit) => {
+      const rows = await database.selectFrom('events').select('event')
+        .where('job_id', '=', jobId).where('sequence', '>', sequence).orderBy('sequence').limit(limit).execute();
+      return rows.map(({ event }) => JobEvent.decode(blobBytes(event)));
+    },
+    oldestSequence: async (jobId) => {
+      const row = await database.selectFrom('events').select('sequence').where('job_id', '=', jobId).orderBy('sequence').limit(1).executeTakeFirst();
+      return row?.sequence ?? 1;
+    },
+    compact: async (jobId, sequence) => {
+      await database.deleteFrom('events').where('job_id', '=', jobId).where('sequence', '<=', sequence).execute();
+    },
+    remove: (jobId) => database.transaction().execute(async (transaction) => {
+      await transaction.deleteFrom('events').where('job_id', '=', jobId).execute();
+      await transaction.deleteFrom('jobs').where('id', '=', jobId).execute();
+    }),
+  };
+}
+
+/** Stores one event and what it changes of the job's row; returns its number, or undefined when the job is unknown or has ended. */
+async function appendOne(transaction: Transaction<Schema>, { jobId, payload }: EventEntry, timeMs: number): Promise<number | undefined> {
+  const row = await transaction.updateTable('jobs')
+    .set(({ eb }) => ({ ...changesOf(payload, timeMs), last_sequence: eb('last_sequence', '+', 1) }))
+    .where('id', '=', jobId).where('state', 'not in', ENDED)
+    .returning('last_sequence').executeTakeFirst();
+  if (!row) return undefined;
+  const event: JobEvent = { jobId, sequence: BigInt(row.last_sequence), time: toTimestamp(timeMs), payload };
+  await transaction.insertInto('events').values({ job_id: jobId, sequence: row.last_sequence, event: JobEvent.encode(event).finish() }).execute();
+  return row.last_sequence;
+}
+
+function changesOf(payload: EventEntry['payload'], timeMs: number): Updateable<Schema['jobs']> {
+  switch (payload.$case) {
+    case 'queued': return { state: JobState.QUEUED, queue_place: payload.value.place };
+    case 'started': return { state: JobState.RUNNING, queue_place: 0, started_ms: timeMs };
+    case 'paused': return { state: JobState.PAUSED };
+    case 'progress': return { progress: JobProgress.encode(payload.value).finish() };
+    case 'ended': return {
+      state: payload.value.state,
+      queue_place: 0,
+      ended_ms: timeMs,
+      error: payload.value.error ? Status.encode(payload.value.error).finish() : null,
+    };
+    default: return {};
+  }
+}
+
+function toJob(row: Selectable<Schema['jobs']>): Job {
+  return {
+    id: row.id,
+    kind: row.kind as JobKind,
+    state: row.state as JobState,
+    requestId: row.request_id ?? '',
+    createTime: toTimestamp(row.created_ms),
+    startTime: row.started_ms === null ? undefined : toTimestamp(row.started_ms),
+    endTime: row.ended_ms === null ? undefined : toTimestamp(row.ended_ms),
+    lastSequence: BigInt(row.last_sequence),
+    queuePlace: row.queue_place,
+    progress: row.progress === null ? undefined : JobProgress.decode(blobBytes(row.progress)),
+    error: row.error === null ? undefined : Status.decode(blobBytes(row.error)),
+    studyId: row.study_id,
+  };
+}

@@ -1,0 +1,61 @@
+import { sql, type Kysely, type Transaction } from 'kysely';
+import type { Schema } from './schema.js';
+
+/**
+ * The steps from an empty file to the newest schema. A step that was released is never changed: what it lacks comes in a
+ * new one.
+ */
+const MIGRATIONS: readonly ((transaction: Transaction<Schema>) => Promise<void>)[] = [createFirstTables];
+
+/** Brings a database to the newest schema, each step in a transaction. Throws when it comes from a newer server. */
+export async function migrate(database: Kysely<Schema>): Promise<void> {
+  await sql`CREATE TABLE IF NOT EXISTS schema_version (version INTEGER NOT NULL)`.execute(database);
+  const stored = (await database.selectFrom('schema_version').select('version').executeTakeFirst())?.version ?? 0;
+  if (stored > MIGRATIONS.length) {
+    throw new Error(`the state directory was written by a newer server (schema ${stored}; this one knows ${MIGRATIONS.length}): use that version, or another state directory`);
+  }
+  for (const [index, step] of MIGRATIONS.entries()) {
+    if (index < stored) continue;
+    await database.transaction().execute(async (transaction) => {
+      await step(transaction);
+      await transaction.deleteFrom('schema_version').execute();
+      await transaction.insertInto('schema_version').values({ version: index + 1 }).execute();
+    });
+  }
+}
+
+async function createFirstTables(transaction: Transaction<Schema>): Promise<void> {
+  const statements = [
+    sql`CREATE TABLE jobs (
+      number INTEGER PRIMARY KEY AUTOINCREMENT, id TEXT NOT NULL UNIQUE, kind INTEGER NOT NULL, state INTEGER NOT NULL,
+      request_id TEXT UNIQUE, request_digest TEXT NOT NULL, study_id TEXT NOT NULL,
+      created_ms INTEGER NOT NULL, started_ms INTEGER, ended_ms INTEGER,
+      last_sequence INTEGER NOT NULL, queue_place INTEGER NOT NULL, progress BLOB, error BLOB) STRICT`,
+    sql`CREATE TABLE events (
+      job_id TEXT NOT NULL, sequence INTEGER NOT NULL, event BLOB NOT NULL,
+      PRIMARY KEY (job_id, sequence)) STRICT, WITHOUT ROWID`,
+    sql`CREATE TABLE labels (
+      checkpoint_digest TEXT NOT NULL, measurement_fingerprint TEXT NOT NULL, fidelity_digest TEXT NOT NULL,
+      recipe_digest TEXT NOT NULL, architecture_key TEXT NOT NULL,
+      metrics TEXT NOT NULL, window_losses BLOB NOT NULL, window_tokens BLOB NOT NULL, tokens_spent INTEGER NOT NULL,
+      PRIMARY KEY (checkpoint_digest, measurement_fingerprint, fidelity_digest, recipe_digest, architecture_key)) STRICT`,
+    sql`CREATE TABLE studies (
+      number INTEGER PRIMARY KEY AUTOINCREMENT, id TEXT NOT NULL UNIQUE, job_id TEXT NOT NULL, model TEXT NOT NULL,
+      checkpoint_digest TEXT NOT NULL, seed INTEGER NOT NULL, request BLOB NOT NULL, plan TEXT NOT NULL,
+      state INTEGER NOT NULL, created_ms INTEGER NOT NULL) STRICT`,
+    sql`CREATE TABLE study_events (
+      study_id TEXT NOT NULL, number INTEGER NOT NULL, event TEXT NOT NULL,
+      PRIMARY KEY (study_id, number)) STRICT, WITHOUT ROWID`,
+    sql`CREATE TABLE trials (
+      study_id TEXT NOT NULL, number INTEGER NOT NULL, role INTEGER NOT NULL, trial BLOB NOT NULL,
+      PRIMARY KEY (study_id, number)) STRICT, WITHOUT ROWID`,
+    sql`CREATE TABLE predictors (
+      number INTEGER PRIMARY KEY AUTOINCREMENT, id TEXT NOT NULL UNIQUE, study_id TEXT NOT NULL, backend TEXT NOT NULL,
+      created_ms INTEGER NOT NULL, predictor BLOB NOT NULL, model BLOB NOT NULL) STRICT`,
+    sql`CREATE INDEX predictors_by_study ON predictors (study_id)`,
+    sql`CREATE TABLE pair_sets (
+      study_id TEXT NOT NULL, number INTEGER NOT NULL, pair_set BLOB NOT NULL,
+      PRIMARY KEY (study_id, number)) STRICT`,
+  ];
+  for (const statement of statements) await statement.execute(transaction);
+}

@@ -1,0 +1,53 @@
+import { mkdir } from 'node:fs/promises';
+import { join } from 'node:path';
+import { Kysely, SqliteDialect, type SqliteDatabase } from 'kysely';
+import Database from 'libsql';
+import { migrate } from './migrations.js';
+import type { Schema } from './schema.js';
+
+export interface OpenDatabase {
+  readonly database: Kysely<Schema>;
+  /** Closes it; nothing may use it afterwards. */
+  close(): Promise<void>;
+}
+
+/**
+ * Opens `prunecast.db` in the state directory, made and brought to the newest schema where needed. One server at a time
+ * may have a state directory: two would declare each other's jobs dead.
+ *
+ * libsql is synchronous: a query holds the event loop, so keep transactions small. With WAL and synchronous=NORMAL a
+ * commit costs no sync of the disk (0.05 ms in place of 1.9); a crash of the machine, not of the server, can lose the last ones.
+ */
+export async function openDatabase(stateDirectory: string): Promise<OpenDatabase> {
+  await mkdir(stateDirectory, { recursive: true });
+  const lock = takeLock(stateDirectory);
+  try {
+    const connection = new Database(join(stateDirectory, 'prunecast.db'));
+    connection.exec('PRAGMA journal_mode = WAL');
+    connection.exec('PRAGMA synchronous = NORMAL');
+    const database = new Kysely<Schema>({ dialect: new SqliteDialect({ database: connection as SqliteDatabase }) });
+    await migrate(database);
+    return {
+      database,
+      close: async () => {
+        await database.destroy();
+        lock.close();
+      },
+    };
+  } catch (error) {
+    lock.close();
+    throw error;
+  }
+}
+
+/** An open transaction on a file of its own: the operating system ends it with the process, however that dies. */
+function takeLock(stateDirectory: string): Database.Database {
+  const lock = new Database(join(stateDirectory, 'server.lock'));
+  try {
+    lock.exec('BEGIN EXCLUSIVE');
+    return lock;
+  } catch (error) {
+    lock.close();
+    throw new Error(`another server uses the state directory ${stateDirectory}: stop it, or set another state directory`, { cause: error });
+  }
+}

@@ -1,0 +1,28 @@
+import type { Kysely } from 'kysely';
+import { PairSet } from '../../gen/prunecast/v1/pair.js';
+import { blobBytes } from './blobs.js';
+import type { Schema } from './schema.js';
+
+/** Pairs that came from elsewhere, by the study that holds them. */
+export interface PairSetStore {
+  /** Adds sets in one transaction; a large set may be stored in parts of any size. */
+  add(studyId: string, sets: readonly PairSet[]): Promise<void>;
+  /** All sets of a study, in the order they were added; empty for none. */
+  ofStudy(studyId: string): Promise<PairSet[]>;
+}
+
+export function createPairSetStore(database: Kysely<Schema>): PairSetStore {
+  return {
+    add: (studyId, sets) => database.transaction().execute(async (transaction) => {
+      const { last } = await transaction.selectFrom('pair_sets').where('study_id', '=', studyId)
+        .select(({ fn }) => fn.max('number').as('last')).executeTakeFirstOrThrow();
+      for (const [index, set] of sets.entries()) {
+        await transaction.insertInto('pair_sets').values({ study_id: studyId, number: Number(last ?? 0) + 1 + index, pair_set: PairSet.encode(set).finish() }).execute();
+      }
+    }),
+    ofStudy: async (studyId) => {
+      const rows = await database.selectFrom('pair_sets').select('pair_set').where('study_id', '=', studyId).orderBy('number').execute();
+      return rows.map((row) => PairSet.decode(blobBytes(row.pair_set)));
+    },
+  };
+}
