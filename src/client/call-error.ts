@@ -1,0 +1,87 @@
+import { status, type ServiceError } from '@grpc/grpc-js';
+import type { FieldViolation } from '../core/errors/prunecast-error.js';
+import { BadRequest, ErrorInfo, RetryInfo } from '../gen/google/rpc/error_details.js';
+import { Status } from '../gen/google/rpc/status.js';
+
+/** A gRPC code by name: `NOT_FOUND`, `UNAVAILABLE`, ... */
+export type StatusName = Exclude<keyof typeof status, 'OK'>;
+
+interface CallErrorParts {
+  readonly code: StatusName;
+  readonly reason?: string;
+  readonly metadata?: Readonly<Record<string, string>>;
+  readonly violations?: readonly FieldViolation[];
+  readonly retryAfterMs?: number | undefined;
+  readonly cause?: unknown;
+}
+
+/** What a call or a job failed with: the server's `PrunecastError` as it came over the wire. */
+export class CallError extends Error {
+  readonly code: StatusName;
+  /** A key of the table of reasons (`MODEL_NOT_FOUND`); empty where no Prunecast server answered, as with a lost connection. */
+  readonly reason: string;
+  /** Facts that a program can act on. */
+  readonly metadata: Readonly<Record<string, string>>;
+  /** The fields at fault, with their path in the request. */
+  readonly violations: readonly FieldViolation[];
+  /** How long to wait before another try; undefined where the server did not say. */
+  readonly retryAfterMs: number | undefined;
+
+  constructor(message: string, parts: CallErrorParts) {
+    super(message, parts.cause === undefined ? undefined : { cause: parts.cause });
+    this.name = 'CallError';
+    this.code = parts.code;
+    this.reason = parts.reason ?? '';
+    this.metadata = parts.metadata ?? {};
+    this.violations = parts.violations ?? [];
+    this.retryAfterMs = parts.retryAfterMs;
+  }
+
+  /**
+   * Whatever a call threw, as a CallError: one stays as it is; an error of grpc-js is read with its
+   * `grpc-status-details-bin`; anything else becomes UNKNOWN with its own message, and is the cause.
+   */
+  static from(error: unknown): CallError {
+    if (error instanceof CallError) return error;
+    if (!isServiceError(error)) {
+      return new CallError(error instanceof Error ? error.message : String(error), { code: 'UNKNOWN', cause: error });
+    }
+    const [details] = error.metadata.get('grpc-status-details-bin');
+    const known = details instanceof Uint8Array ? decodeDetails(Status.decode(details)) : {};
+    return new CallError(error.details, { ...known, code: nameCode(error.code), cause: error });
+  }
+
+  /** The error of a job that failed or was cancelled, as its terminal event carries it. */
+  static fromStatus(value: Status): CallError {
+    return new CallError(value.message, { ...decodeDetails(value), code: nameCode(value.code) });
+  }
+}
+
+type Details = Omit<CallErrorParts, 'code' | 'cause'>;
+
+function decodeDetails({ details }: Status): Details {
+  return Object.assign({}, ...details.map(({ typeUrl, value }) => DETAIL_READERS[typeUrl.slice(typeUrl.lastIndexOf('/') + 1)]?.(value))) as Details;
+}
+
+const DETAIL_READERS: Readonly<Record<string, (value: Uint8Array) => Details>> = {
+  'google.rpc.ErrorInfo': (value) => {
+    const { reason, metadata } = ErrorInfo.decode(value);
+    return { reason, metadata };
+  },
+  'google.rpc.BadRequest': (value) => ({
+    violations: BadRequest.decode(value).fieldViolations.map(({ field, description }) => ({ field, description })),
+  }),
+  'google.rpc.RetryInfo': (value) => {
+    const { retryDelay } = RetryInfo.decode(value);
+    return retryDelay === undefined ? {} : { retryAfterMs: Number(retryDelay.seconds) * 1000 + retryDelay.nanos / 1e6 };
+  },
+};
+
+function isServiceError(error: unknown): error is ServiceError {
+  return error instanceof Error && 'code' in error && typeof error.code === 'number' && 'metadata' in error && 'details' in error;
+}
+
+function nameCode(code: number): StatusName {
+  const name = status[code];
+  return name === undefined || name === 'OK' ? 'UNKNOWN' : (name as StatusName);
+}

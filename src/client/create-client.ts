@@ -1,0 +1,153 @@
+import { randomUUID } from 'node:crypto';
+import type { DeepPartial } from '../gen/prunecast/v1/common.js';
+import type { EvaluationResult, Job, JobEvent, PruneResult, SamplePairsResult } from '../gen/prunecast/v1/job.js';
+import type { SamplePairsRequest } from '../gen/prunecast/v1/pair.js';
+import type { FitPredictorRequest } from '../gen/prunecast/v1/predictor.js';
+import type { Predictor } from '../gen/prunecast/v1/predictor_types.js';
+import type { EvaluateRequest, Plan, PredictRequest, PredictResponse, PruneRequest, SearchRequest } from '../gen/prunecast/v1/pruning.js';
+import type { StudyReport } from '../gen/prunecast/v1/study_types.js';
+import { CallError } from './call-error.js';
+import { followEvents, type FollowOptions } from './follow-events.js';
+import { METHODS } from './methods.js';
+import { createService, type Service } from './service.js';
+import { createTransport, type CallOptions, type Transport, type TransportOptions } from './transport.js';
+
+type Methods = typeof METHODS;
+type Events = AsyncGenerator<JobEvent, void, undefined>;
+
+/** What the methods that wait for a job's end take. */
+export interface RunOptions extends FollowOptions {
+  /** Sees each event as it comes, the terminal one included. Awaited, so that a slow reader slows the stream. */
+  readonly onEvent?: (event: JobEvent) => void | Promise<void>;
+}
+
+/**
+ * A connection to one server. Requests are partial; errors are `CallError`s.
+ *
+ * The services below `services` are the methods as the proto has them. The others take care of jobs: they send a
+ * `request_id` where the caller gave none, so that a start can be repeated safely, and take a lost stream up again where it
+ * broke (`followEvents`).
+ */
+export interface PrunecastClient {
+  readonly services: { readonly [Name in keyof Methods]: Service<Methods[Name]> };
+  /** Events of a new job, or of that with the same `requestId`, up to the terminal one; throws the job's own error after it. */
+  prune(request: DeepPartial<PruneRequest>, options?: FollowOptions): Events;
+  evaluate(request: DeepPartial<EvaluateRequest>, options?: FollowOptions): Events;
+  search(request: DeepPartial<SearchRequest>, options?: FollowOptions): Events;
+  /** Events of a job after a number (default 0: all); throws the job's own error after the terminal one. */
+  followJob(jobId: string, options?: FollowOptions & { readonly afterSequence?: bigint }): Events;
+  /** What the job would do, by `validate_only`; starts nothing. */
+  planPrune(request: DeepPartial<PruneRequest>, options?: CallOptions): Promise<Plan>;
+  planEvaluate(request: DeepPartial<EvaluateRequest>, options?: CallOptions): Promise<Plan>;
+  planSearch(request: DeepPartial<SearchRequest>, options?: CallOptions): Promise<Plan>;
+  /** Waits for the written model. */
+  runPrune(request: DeepPartial<PruneRequest>, options?: RunOptions): Promise<PruneResult>;
+  /** Waits for all results, in the order of the request's targets. */
+  runEvaluate(request: DeepPartial<EvaluateRequest>, options?: RunOptions): Promise<EvaluationResult[]>;
+  /** Waits for the report of the study. */
+  runSearch(request: DeepPartial<SearchRequest>, options?: RunOptions): Promise<StudyReport>;
+  /** Waits for the fitted predictor. */
+  runFitPredictor(request: DeepPartial<FitPredictorRequest>, options?: RunOptions): Promise<Predictor>;
+  /** Waits for the labelled pairs. */
+  runSamplePairs(request: DeepPartial<SamplePairsRequest>, options?: RunOptions): Promise<SamplePairsResult>;
+  predict(request: DeepPartial<PredictRequest>, options?: CallOptions): Promise<PredictResponse>;
+  /** Any method by its path, messages as bytes. */
+  readonly exchange: Transport['exchange'];
+  /** Ends the connection. */
+  close(): void;
+}
+
+/** A client of the server at an address. Connects with the first call; `close` it when done. */
+export function createClient(options: TransportOptions): PrunecastClient {
+  const transport = createTransport(options);
+  const services = {
+    pruning: createService(transport, METHODS.pruning),
+    jobs: createService(transport, METHODS.jobs),
+    studies: createService(transport, METHODS.studies),
+    pairs: createService(transport, METHODS.pairs),
+    predictors: createService(transport, METHODS.predictors),
+    models: createService(transport, METHODS.models),
+    catalog: createService(transport, METHODS.catalog),
+  };
+  const watch = (jobId: string, afterSequence: bigint, call: CallOptions) => unwrapWatch(services.jobs.watchJob({ jobId, afterSequence }, call));
+
+  function startJob<Request extends { requestId?: string }>(start: (request: Request, call: CallOptions) => AsyncIterable<JobResponse>, request: Request, options?: FollowOptions): Events {
+    const named = { ...request, requestId: request.requestId || randomUUID() };
+    return followEvents({ start: (call) => unwrapEvents(start(named, call)), watch }, options);
+  }
+
+  const { pruning } = services;
+  const prune: PrunecastClient['prune'] = (request, options) => startJob(pruning.prune, request, options);
+  const evaluate: PrunecastClient['evaluate'] = (request, options) => startJob(pruning.evaluate, request, options);
+  const search: PrunecastClient['search'] = (request, options) => startJob(pruning.search, request, options);
+  const followJob: PrunecastClient['followJob'] = (jobId, { afterSequence = 0n, ...options } = {}) => followEvents({ watch, jobId, afterSequence }, options);
+
+  return {
+    services,
+    prune,
+    evaluate,
+    search,
+    followJob,
+    planPrune: (request, options) => takePlan(pruning.prune({ ...request, validateOnly: true }, options)),
+    planEvaluate: (request, options) => takePlan(pruning.evaluate({ ...request, validateOnly: true }, options)),
+    planSearch: (request, options) => takePlan(pruning.search({ ...request, validateOnly: true }, options)),
+    runPrune: (request, options) => takeResult(prune(request, options), 'prune', options),
+    runSearch: (request, options) => takeResult(search(request, options), 'search', options),
+    async runEvaluate(request, options) {
+      const evaluations: EvaluationResult[] = [];
+      await takeResult(evaluate(request, options), 'evaluate', {
+        onEvent(event) {
+          if (event.payload?.$case === 'evaluation') evaluations.push(event.payload.value);
+          return options?.onEvent?.(event);
+        },
+      });
+      return evaluations.sort((a, b) => a.index - b.index);
+    },
+    async runFitPredictor(request, options) {
+      const { job } = await services.predictors.fitPredictor({ ...request, requestId: request.requestId || randomUUID() }, options);
+      return takeResult(followJob(requireJob(job).id, options), 'predictor', options);
+    },
+    async runSamplePairs(request, options) {
+      const { job } = await services.pairs.samplePairs({ search: { ...request.search, requestId: request.search?.requestId || randomUUID() } }, options);
+      return takeResult(followJob(requireJob(job).id, options), 'samplePairs', options);
+    },
+    predict: pruning.predict,
+    exchange: transport.exchange,
+    close: transport.close,
+  };
+}
+
+type JobResponse = { readonly content?: { readonly $case: 'event'; readonly value: JobEvent } | { readonly $case: 'plan'; readonly value: Plan } | undefined };
+type EndResult = NonNullable<Extract<NonNullable<JobEvent['payload']>, { $case: 'ended' }>['value']['result']>;
+type ResultOf<Case extends EndResult['$case']> = Extract<EndResult, { $case: Case }>['value'];
+
+async function* unwrapEvents(responses: AsyncIterable<JobResponse>): Events {
+  for await (const { content } of responses) {
+    if (content?.$case === 'plan') throw new CallError('validate_only has a plan and no events: use planPrune, planEvaluate or planSearch', { code: 'INVALID_ARGUMENT' });
+    if (content !== undefined) yield content.value;
+  }
+}
+
+async function* unwrapWatch(responses: AsyncIterable<{ readonly event: JobEvent | undefined }>): Events {
+  for await (const { event } of responses) if (event !== undefined) yield event;
+}
+
+async function takePlan(responses: AsyncIterable<JobResponse>): Promise<Plan> {
+  for await (const { content } of responses) if (content?.$case === 'plan') return content.value;
+  throw new CallError('the server sent no plan', { code: 'INTERNAL' });
+}
+
+async function takeResult<Case extends EndResult['$case']>(events: Events, wanted: Case, options: Pick<RunOptions, 'onEvent'> = {}): Promise<ResultOf<Case>> {
+  let result: EndResult | undefined;
+  for await (const event of events) {
+    await options.onEvent?.(event);
+    if (event.payload?.$case === 'ended') ({ result } = event.payload.value);
+  }
+  if (result?.$case === wanted) return result.value as ResultOf<Case>;
+  throw new CallError(`the job ended with ${result === undefined ? 'no result' : `a result of ${result.$case}`} where one of ${wanted} was due`, { code: 'INTERNAL' });
+}
+
+function requireJob(job: Job | undefined): Job {
+  if (job === undefined) throw new CallError('the server sent no job', { code: 'INTERNAL' });
+  return job;
+}

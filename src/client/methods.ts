@@ -1,0 +1,52 @@
+import { CatalogServiceService, GetServerInfoRequest, ListPluginsRequest } from '../gen/prunecast/v1/catalog.js';
+import { CancelJobRequest, DeleteJobRequest, GetJobRequest, JobServiceService, ListJobsRequest, ResumeJobRequest, WatchJobRequest } from '../gen/prunecast/v1/job.js';
+import { InspectModelRequest, ModelServiceService, ScoreUnitsRequest } from '../gen/prunecast/v1/model.js';
+import { ExportPairsRequest, ImportPairsRequest, PairServiceService, SamplePairsRequest } from '../gen/prunecast/v1/pair.js';
+import { DeletePredictorRequest, ExplainPredictorRequest, FitPredictorRequest, GetPredictorRequest, ListPredictorsRequest, PredictorServiceService, ProposeRefinementRequest } from '../gen/prunecast/v1/predictor.js';
+import { EvaluateRequest, PredictRequest, PruneRequest, PruningServiceService, SearchRequest } from '../gen/prunecast/v1/pruning.js';
+import { GetStudyRequest, ListTrialsRequest, QueryStudyRequest, StudyServiceService } from '../gen/prunecast/v1/study.js';
+import { defineMethod } from './service.js';
+
+/** Every method of the public API, by service, with the type of its request. */
+export const METHODS = {
+  pruning: {
+    prune: defineMethod(PruningServiceService.prune, PruneRequest),
+    evaluate: defineMethod(PruningServiceService.evaluate, EvaluateRequest),
+    predict: defineMethod(PruningServiceService.predict, PredictRequest),
+    search: defineMethod(PruningServiceService.search, SearchRequest),
+  },
+  jobs: {
+    getJob: defineMethod(JobServiceService.getJob, GetJobRequest),
+    listJobs: defineMethod(JobServiceService.listJobs, ListJobsRequest),
+    watchJob: defineMethod(JobServiceService.watchJob, WatchJobRequest),
+    cancelJob: defineMethod(JobServiceService.cancelJob, CancelJobRequest),
+    resumeJob: defineMethod(JobServiceService.resumeJob, ResumeJobRequest),
+    deleteJob: defineMethod(JobServiceService.deleteJob, DeleteJobRequest),
+  },
+  studies: {
+    getStudy: defineMethod(StudyServiceService.getStudy, GetStudyRequest),
+    listTrials: defineMethod(StudyServiceService.listTrials, ListTrialsRequest),
+    queryStudy: defineMethod(StudyServiceService.queryStudy, QueryStudyRequest),
+  },
+  pairs: {
+    samplePairs: defineMethod(PairServiceService.samplePairs, SamplePairsRequest),
+    importPairs: defineMethod(PairServiceService.importPairs, ImportPairsRequest),
+    exportPairs: defineMethod(PairServiceService.exportPairs, ExportPairsRequest),
+  },
+  predictors: {
+    fitPredictor: defineMethod(PredictorServiceService.fitPredictor, FitPredictorRequest),
+    getPredictor: defineMethod(PredictorServiceService.getPredictor, GetPredictorRequest),
+    listPredictors: defineMethod(PredictorServiceService.listPredictors, ListPredictorsRequest),
+    deletePredictor: defineMethod(PredictorServiceService.deletePredictor, DeletePredictorRequest),
+    explainPredictor: defineMethod(PredictorServiceService.explainPredictor, ExplainPredictorRequest),
+    proposeRefinement: defineMethod(PredictorServiceService.proposeRefinement, ProposeRefinementRequest),
+  },
+  models: {
+    inspectModel: defineMethod(ModelServiceService.inspectModel, InspectModelRequest),
+    scoreUnits: defineMethod(ModelServiceService.scoreUnits, ScoreUnitsRequest),
+  },
+  catalog: {
+    listPlugins: defineMethod(CatalogServiceService.listPlugins, ListPluginsRequest),
+    getServerInfo: defineMethod(CatalogServiceService.getServerInfo, GetServerInfoRequest),
+  },
+};

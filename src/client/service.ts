@@ -1,0 +1,73 @@
+import type { DeepPartial } from '../gen/prunecast/v1/common.js';
+import { CallError } from './call-error.js';
+import type { CallOptions, Transport } from './transport.js';
+
+/** A method as ts-proto describes it, made to take partial requests. */
+export interface Method<Request, Response, Requests extends boolean, Responses extends boolean> {
+  readonly path: string;
+  readonly requestStream: Requests;
+  readonly responseStream: Responses;
+  readonly encode: (request: Request) => Uint8Array;
+  readonly decode: (bytes: Buffer) => Response;
+}
+
+/**
+ * A service's methods as functions. Requests are partial, absent fields take the proto's zero. A unary method gives a
+ * promise, a stream of answers is read by `for await`; a stream of requests is given as an iterable. All throw CallError.
+ */
+export type Service<Methods> = { readonly [Name in keyof Methods]: Methods[Name] extends Method<infer Request, infer Response, infer Requests, infer Responses>
+  ? (request: Requests extends true ? Stream<Request> : Request, options?: CallOptions) => Responses extends true ? AsyncGenerator<Response, void, undefined> : Promise<Response>
+  : never };
+
+type Stream<Message> = Iterable<Message> | AsyncIterable<Message>;
+
+interface Definition<Request, Response, Requests extends boolean, Responses extends boolean> {
+  readonly path: string;
+  readonly requestStream: Requests;
+  readonly responseStream: Responses;
+  readonly requestSerialize: (value: Request) => Buffer;
+  readonly responseDeserialize: (value: Buffer) => Response;
+}
+
+/** Joins a generated method definition with the type of its request. */
+export function defineMethod<Request, Response, Requests extends boolean, Responses extends boolean>(
+  definition: Definition<Request, Response, Requests, Responses>,
+  request: { fromPartial(partial: DeepPartial<Request>): Request },
+): Method<DeepPartial<Request>, Response, Requests, Responses> {
+  return {
+    path: definition.path,
+    requestStream: definition.requestStream,
+    responseStream: definition.responseStream,
+    encode: (partial) => definition.requestSerialize(request.fromPartial(partial)),
+    decode: definition.responseDeserialize,
+  };
+}
+
+/** The functions of a table of methods. */
+export function createService<Methods extends Readonly<Record<string, AnyMethod>>>(transport: Transport, methods: Methods): Service<Methods> {
+  const functions = Object.entries(methods).map(([name, method]) => [name, (request: unknown, options?: CallOptions) => {
+    const requests = method.requestStream ? (request as Stream<unknown>) : [request];
+    const responses = stream(transport, method, requests, options);
+    return method.responseStream ? responses : takeOnly(responses, method.path);
+  }]);
+  // The mapped type says, method by method, what the loop above does for all.
+  return Object.fromEntries(functions) as Service<Methods>;
+}
+
+// `encode` takes each method's own request: only `never` is common to all.
+type AnyMethod = Method<never, unknown, boolean, boolean>;
+
+async function* stream(transport: Transport, method: AnyMethod, requests: Stream<unknown>, options: CallOptions | undefined): AsyncGenerator<unknown, void, undefined> {
+  for await (const bytes of transport.exchange(method.path, encodeAll(method, requests), options)) yield method.decode(Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength));
+}
+
+async function* encodeAll(method: AnyMethod, requests: Stream<unknown>): AsyncGenerator<Uint8Array, void, undefined> {
+  for await (const request of requests) yield method.encode(request as never);
+}
+
+async function takeOnly(responses: AsyncGenerator<unknown, void, undefined>, path: string): Promise<unknown> {
+  const answers: unknown[] = [];
+  for await (const response of responses) answers.push(response);
+  if (answers.length !== 1) throw new CallError(`${path} sent ${answers.length} answers instead of one`, { code: 'INTERNAL' });
+  return answers[0];
+}

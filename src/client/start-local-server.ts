@@ -1,0 +1,96 @@
+import { spawn, type ChildProcess } from 'node:child_process';
+import { once } from 'node:events';
+import { fileURLToPath } from 'node:url';
+
+/** What a server in a child process is given: environment variables, PRUNECAST_* among them, over those of this process. */
+export interface LocalServerOptions {
+  readonly environment?: Readonly<Record<string, string>>;
+  /** Sees each line of the server's log. */
+  readonly onLog?: (line: string) => void;
+  /** How long the server may take to listen. Default 30,000. */
+  readonly startTimeoutMs?: number;
+}
+
+/** A server of this package that runs as a child process. */
+export interface LocalServer {
+  readonly address: string;
+  /** Fires when the process ends, whoever ended it. */
+  readonly ended: AbortSignal;
+  /** Ends the process: asks first, and after `graceMs` (default 5,000) no longer asks. */
+  stop(options?: { readonly graceMs?: number }): Promise<void>;
+}
+
+/**
+ * Starts a server in a child process of its own group, so that Ctrl-C reaches this process alone. It ends with this process.
+ *
+ * @throws Error with the end of the server's log where it did not come to listen
+ */
+export async function startLocalServer({ environment = {}, onLog, startTimeoutMs = 30_000 }: LocalServerOptions = {}): Promise<LocalServer> {
+  const main = fileURLToPath(new URL('../server/main.js', import.meta.url));
+  // The server ends when its standard input does: so it never outlives a parent that was killed.
+  const child = spawn(process.execPath, [main], { env: { ...process.env, PRUNECAST_EXIT_ON_STDIN_END: 'true', ...environment }, stdio: ['pipe', 'pipe', 'pipe'], detached: true });
+  const ended = new AbortController();
+  child.once('exit', () => ended.abort());
+  child.once('error', () => ended.abort());
+  const log = keepLog(child, onLog);
+  const address = await readAddress(child, startTimeoutMs, ended.signal).catch(async (error: unknown) => {
+    await stop(child, ended.signal, 1_000);
+    throw new Error(`the server did not start: ${error instanceof Error ? error.message : String(error)}\n${log.join('\n')}`.trimEnd(), { cause: error });
+  });
+  return { address, ended: ended.signal, stop: ({ graceMs = 5_000 } = {}) => stop(child, ended.signal, graceMs) };
+}
+
+const LOG_LINES_KEPT = 20;
+
+function keepLog(child: ChildProcess, onLog: LocalServerOptions['onLog']): string[] {
+  const kept: string[] = [];
+  void (async () => {
+    for await (const line of splitLines(child.stderr)) {
+      kept.push(line);
+      if (kept.length > LOG_LINES_KEPT) kept.shift();
+      onLog?.(line);
+    }
+  })();
+  return kept;
+}
+
+async function readAddress(child: ChildProcess, timeoutMs: number, ended: AbortSignal): Promise<string> {
+  const line = await Promise.race([
+    firstLine(child),
+    waitFor(ended).then(() => Promise.reject(new Error('its process ended'))),
+    new Promise<never>((_, reject) => setTimeout(() => reject(new Error(`no answer in ${timeoutMs / 1000} s`)), timeoutMs).unref()),
+  ]);
+  const ready: unknown = JSON.parse(line);
+  if (typeof ready === 'object' && ready !== null && 'address' in ready && typeof ready.address === 'string') return ready.address;
+  throw new Error(`its first line of output has no address: ${line}`);
+}
+
+async function firstLine(child: ChildProcess): Promise<string> {
+  for await (const line of splitLines(child.stdout)) {
+    child.stdout?.resume();
+    return line;
+  }
+  throw new Error('it wrote nothing to its standard output');
+}
+
+async function* splitLines(stream: ChildProcess['stdout']): AsyncGenerator<string, void, undefined> {
+  let rest = '';
+  for await (const chunk of stream?.setEncoding('utf8').iterator({ destroyOnReturn: false }) ?? []) {
+    const lines = (rest + String(chunk)).split('\n');
+    rest = lines.pop() ?? '';
+    yield* lines;
+  }
+  if (rest !== '') yield rest;
+}
+
+async function stop(child: ChildProcess, ended: AbortSignal, graceMs: number): Promise<void> {
+  if (ended.aborted) return;
+  child.kill('SIGTERM');
+  const timer = setTimeout(() => child.kill('SIGKILL'), graceMs);
+  await waitFor(ended);
+  clearTimeout(timer);
+}
+
+async function waitFor(signal: AbortSignal): Promise<void> {
+  if (!signal.aborted) await once(signal, 'abort');
+}

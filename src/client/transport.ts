@@ -1,0 +1,95 @@
+import { once } from 'node:events';
+import { Client, credentials, Metadata, type ChannelCredentials, type ClientDuplexStream } from '@grpc/grpc-js';
+import { CallError } from './call-error.js';
+
+/** The most that one message may weigh, either way; GetServerInfo tells the server's own limit. */
+export const MAX_MESSAGE_BYTES = 4 * 1024 * 1024;
+
+export interface TransportOptions {
+  /** `host:port`, or `unix:/path/of.sock`. */
+  readonly address: string;
+  /** Default: no encryption, which is right for a local socket only. */
+  readonly credentials?: ChannelCredentials;
+  /** Sent with each call, as with `authorization`. */
+  readonly headers?: Readonly<Record<string, string>>;
+}
+
+/** What every call takes. */
+export interface CallOptions {
+  /** Ends the call, never a job that it started or watches. */
+  readonly signal?: AbortSignal;
+  /** The whole call must end in so many milliseconds, else DEADLINE_EXCEEDED. Default: no limit. */
+  readonly timeoutMs?: number;
+}
+
+/** Messages as bytes: all kinds of calls are one exchange of so many messages for so many. */
+export interface Transport {
+  /**
+   * Sends the requests to a method (`/prunecast.v1.JobService/GetJob`) and yields its answers. Leaving the loop early
+   * cancels the call. Throws CallError.
+   */
+  exchange(path: string, requests: Iterable<Uint8Array> | AsyncIterable<Uint8Array>, options?: CallOptions): AsyncGenerator<Uint8Array, void, undefined>;
+  /** Ends the connection; calls that still run fail with CANCELLED. */
+  close(): void;
+}
+
+/** One channel for all services. Connects with the first call. */
+export function createTransport({ address, credentials: given, headers = {} }: TransportOptions): Transport {
+  const client = new Client(address, given ?? credentials.createInsecure(), {
+    'grpc.max_receive_message_length': MAX_MESSAGE_BYTES,
+    'grpc.max_send_message_length': MAX_MESSAGE_BYTES,
+    // A local server is back in a second; the default of grpc-js doubles to two minutes.
+    'grpc.initial_reconnect_backoff_ms': 100,
+    'grpc.max_reconnect_backoff_ms': 5_000,
+  });
+  return {
+    close: () => client.close(),
+    async *exchange(path, requests, { signal, timeoutMs } = {}) {
+      throwIfAborted(signal);
+      const metadata = new Metadata();
+      for (const [name, value] of Object.entries(headers)) metadata.set(name, value);
+      const deadline = timeoutMs === undefined ? {} : { deadline: Date.now() + timeoutMs };
+      const call = client.makeBidiStreamRequest<Uint8Array, Uint8Array>(path, toBuffer, (bytes) => bytes, metadata, deadline);
+      // A call that is cancelled after its reader left still reports its end.
+      call.on('error', () => undefined);
+      const abort = () => call.cancel();
+      signal?.addEventListener('abort', abort, { once: true });
+      const left = new AbortController();
+      let sendFailure: unknown;
+      const sending = send(call, requests, left.signal).catch((error: unknown) => {
+        if (left.signal.aborted) return;
+        sendFailure = error;
+        call.cancel();
+      });
+      try {
+        yield* call as AsyncIterable<Uint8Array>;
+        if (sendFailure !== undefined) throw sendFailure;
+      } catch (error) {
+        throwIfAborted(signal);
+        throw CallError.from(sendFailure ?? error);
+      } finally {
+        left.abort();
+        signal?.removeEventListener('abort', abort);
+        call.cancel();
+        await sending;
+      }
+    },
+  };
+}
+
+/** Throws what a call throws whose caller aborted it. */
+export function throwIfAborted(signal: AbortSignal | undefined): void {
+  if (signal?.aborted === true) throw new CallError('the caller ended the call', { code: 'CANCELLED', cause: signal.reason });
+}
+
+async function send(call: ClientDuplexStream<Uint8Array, Uint8Array>, requests: Iterable<Uint8Array> | AsyncIterable<Uint8Array>, left: AbortSignal): Promise<void> {
+  for await (const request of requests) {
+    if (left.aborted) return;
+    if (!call.write(request)) await once(call, 'drain', { signal: left });
+  }
+  call.end();
+}
+
+function toBuffer(bytes: Uint8Array): Buffer {
+  return Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength);
+}

@@ -1,0 +1,183 @@
+import type { Server, ServerWritableStream } from '@grpc/grpc-js';
+import { afterEach, describe, expect, it } from 'vitest';
+import { createClient, JobState, type DeepPartial, type ImportPairsRequest, type PrunecastClient } from '../../src/client/index.js';
+import { CatalogServiceService } from '../../src/gen/prunecast/v1/catalog.js';
+import { JobServiceService, type WatchJobRequest, type WatchJobResponse } from '../../src/gen/prunecast/v1/job.js';
+import { InspectModelResponse, ModelServiceService } from '../../src/gen/prunecast/v1/model.js';
+import { PairServiceService } from '../../src/gen/prunecast/v1/pair.js';
+import { PruningServiceService, type SearchRequest, type SearchResponse } from '../../src/gen/prunecast/v1/pruning.js';
+import { detailedStatus, endEvent, listen, makeSocket, progressEvent, toServiceError } from './fake-server.js';
+
+const ends: (() => void)[] = [];
+afterEach(() => {
+  for (const end of ends.splice(0).reverse()) end();
+});
+
+async function serve(...services: Parameters<typeof listen>[1]): Promise<{ client: PrunecastClient; address: string; server: Server }> {
+  const { address, remove } = makeSocket();
+  const server = await listen(address, services);
+  const client = createClient({ address });
+  ends.push(remove, () => server.forceShutdown(), client.close);
+  return { client, address, server };
+}
+
+describe('createClient', () => {
+  it('completes partial requests and answers unary calls by a promise', async () => {
+    const seen: unknown[] = [];
+    const { client } = await serve([ModelServiceService, {
+      inspectModel: (call: { request: unknown }, answer: (error: null, value: object) => void) => {
+        seen.push(call.request);
+        answer(null, InspectModelResponse.fromPartial({ family: 'llama' }));
+      },
+      scoreUnits: () => undefined,
+    }]);
+    const { family } = await client.services.models.inspectModel({ model: 'tiny', space: { kinds: [3] } });
+    expect(family).toBe('llama');
+    expect(seen).toMatchObject([{ model: 'tiny', space: { kinds: [3], ranges: [], tieRun: undefined } }]);
+  });
+
+  it('reads reason, fields, metadata and delay of an error from its details', async () => {
+    const { client } = await serve([CatalogServiceService, {
+      listPlugins: (_: unknown, answer: (error: object) => void) => answer(toServiceError(detailedStatus(8, 'OVERLOADED', 'too many jobs wait'))),
+      getServerInfo: () => undefined,
+    }]);
+    await expect(client.services.catalog.listPlugins({})).rejects.toMatchObject({
+      name: 'CallError',
+      code: 'RESOURCE_EXHAUSTED',
+      reason: 'OVERLOADED',
+      message: 'too many jobs wait',
+      metadata: { nearest: '7' },
+      violations: [{ field: 'model', description: 'is empty' }],
+      retryAfterMs: 1500,
+    });
+  });
+
+  it('streams requests, and answers once they ended', async () => {
+    const { client } = await serve([PairServiceService, {
+      samplePairs: () => undefined,
+      exportPairs: () => undefined,
+      importPairs: (call: AsyncIterable<{ content: { $case: string } }>, answer: (error: null, value: object) => void) => {
+        void (async () => {
+          const cases: string[] = [];
+          for await (const { content } of call) cases.push(content.$case);
+          answer(null, { studyId: cases.join(','), pairs: cases.length });
+        })();
+      },
+    }]);
+    const pairs = (async function* (): AsyncGenerator<DeepPartial<ImportPairsRequest>> {
+      yield { content: { $case: 'set', value: { dimensions: ['layers.0.ffn_channels'] } } };
+      for (const rate of [0.1, 0.2]) yield { content: { $case: 'pair', value: { rates: [rate], metrics: { perplexity: 5 } } } };
+    })();
+    expect(await client.services.pairs.importPairs(pairs)).toEqual({ studyId: 'set,pair,pair', pairs: 3 });
+  });
+
+  it('ends a call at its deadline and at its abort, and tells the two apart', async () => {
+    const { client } = await serve([CatalogServiceService, { listPlugins: () => undefined, getServerInfo: () => undefined }]);
+    await expect(client.services.catalog.listPlugins({}, { timeoutMs: 30 })).rejects.toMatchObject({ code: 'DEADLINE_EXCEEDED' });
+    const abort = new AbortController();
+    const call = client.services.catalog.listPlugins({}, { signal: abort.signal });
+    abort.abort();
+    await expect(call).rejects.toMatchObject({ code: 'CANCELLED' });
+    await expect(client.services.catalog.listPlugins({}, { signal: abort.signal })).rejects.toMatchObject({ code: 'CANCELLED' });
+  });
+
+  it('refuses to send more than 4 MiB in one message', async () => {
+    const { client } = await serve([PruningServiceService, pruning({})]);
+    await expect(client.predict({ predictorId: 'p', encodings: { rates: Buffer.alloc(5 * 2 ** 20) } })).rejects.toMatchObject({ code: 'RESOURCE_EXHAUSTED' });
+  });
+
+  it('names the address when no server is there', async () => {
+    const { address, remove } = makeSocket();
+    const client = createClient({ address });
+    ends.push(remove, client.close);
+    await expect(client.runSearch({ model: 'tiny' }, { reattach: { giveUpStartAfterMs: 50 } })).rejects.toMatchObject({ code: 'UNAVAILABLE', message: expect.stringContaining('s.sock') as string });
+  });
+});
+
+describe('runSearch', () => {
+  it('goes on after the server was killed and came back, without a repeated or missed event', async () => {
+    const { address, remove } = makeSocket();
+    const requests: SearchRequest[] = [];
+    const watched: bigint[] = [];
+    const first = await listen(address, [[PruningServiceService, pruning({
+      search(call) {
+        requests.push(call.request);
+        for (const number of [1, 2, 3]) call.write({ content: { $case: 'event', value: progressEvent(number) } });
+      },
+    })]]);
+    const client = createClient({ address });
+    ends.push(remove, client.close);
+
+    const sequences: number[] = [];
+    let second: Promise<Server> | undefined;
+    const report = await client.runSearch({ model: 'tiny', requestId: 'mine' }, {
+      reattach: { firstDelayMs: 20 },
+      async onEvent({ sequence }) {
+        sequences.push(Number(sequence));
+        if (sequence !== 3n) return;
+        first.forceShutdown();
+        second = listen(address, [[JobServiceService, jobs((call) => {
+          watched.push(call.request.afterSequence);
+          for (let number = Number(call.request.afterSequence) + 1; number < 6; number += 1) call.write({ event: progressEvent(number) });
+          call.write({ event: endEvent(6) });
+          call.end();
+        })]]);
+        await second;
+      },
+    });
+    (await second)?.forceShutdown();
+
+    expect(report.studyId).toBe('study-1');
+    expect(sequences).toEqual([1, 2, 3, 4, 5, 6]);
+    expect(watched).toEqual([3n]);
+    expect(requests.map(({ requestId }) => requestId)).toEqual(['mine']);
+  });
+
+  it('sends a request id of its own where the caller has none, the same at each try', async () => {
+    const ids: string[] = [];
+    const { client } = await serve([PruningServiceService, pruning({
+      search(call) {
+        ids.push(call.request.requestId);
+        if (ids.length === 1) call.emit('error', { code: 14, details: 'restarting' });
+        else answer(call, { content: { $case: 'event', value: endEvent(1) } });
+      },
+    })]);
+    await client.runSearch({ model: 'tiny' }, { reattach: { firstDelayMs: 1 } });
+    expect(ids).toHaveLength(2);
+    expect(ids[0]).toMatch(/^[0-9a-f-]{36}$/);
+    expect(ids[1]).toBe(ids[0]);
+  });
+
+  it('rejects with the error of a cancelled job, after its terminal event was seen', async () => {
+    const { client } = await serve([PruningServiceService, pruning({
+      search: (call) => answer(call, { content: { $case: 'event', value: endEvent(1, JobState.CANCELLED, detailedStatus(1, 'CANCELLED', 'cancelled by a caller')) } }),
+    })]);
+    const seen: unknown[] = [];
+    await expect(client.runSearch({ model: 'tiny' }, { onEvent: ({ payload }) => void seen.push(payload?.$case) })).rejects.toMatchObject({ code: 'CANCELLED', reason: 'CANCELLED' });
+    expect(seen).toEqual(['ended']);
+  });
+});
+
+describe('planSearch', () => {
+  it('asks for the plan alone', async () => {
+    const { client } = await serve([PruningServiceService, pruning({
+      search: (call) => answer(call, { content: { $case: 'plan', value: { trials: call.request.validateOnly ? 7n : 0n, tokens: 0n, peakMemoryBytes: 0n, seconds: -1, feasible: [], loadsIn: [], architectures: [], costs: [] } } }),
+    })]);
+    expect((await client.planSearch({ model: 'tiny' })).trials).toBe(7n);
+  });
+});
+
+function answer(call: ServerWritableStream<SearchRequest, SearchResponse>, response: SearchResponse): void {
+  call.write(response);
+  call.end();
+}
+
+function pruning({ search = () => undefined }: { search?: (call: ServerWritableStream<SearchRequest, SearchResponse>) => void }) {
+  return { prune: () => undefined, evaluate: () => undefined, predict: () => undefined, search };
+}
+
+function silent(): void {}
+
+function jobs(watchJob: (call: ServerWritableStream<WatchJobRequest, WatchJobResponse>) => void) {
+  return { getJob: silent, listJobs: silent, watchJob, cancelJob: silent, resumeJob: silent, deleteJob: silent };
+}
