@@ -34,15 +34,29 @@ export interface Family {
   readonly defaults: { readonly maxPositions: number; readonly headDim: number | undefined };
   /** Which linear maps of a block carry a bias, as config.json says or the family has it. */
   readBiases(config: RawConfig): BlockBiases;
-  /** How stock transformers can be told to hold (at least) these biases; undefined where the family cannot. */
-  stateBiases(biases: BlockBiases): StatedBiases | undefined;
+  /** How stock transformers can be told of such blocks, the same in every layer; undefined where it cannot. */
+  stateStockForm(blocks: UniformBlocks): StockForm | undefined;
   /** Tells which entry puts a sliding window into use; undefined where none does. */
   findSlidingWindow(config: RawConfig, layers: number): string | undefined;
 }
 
-/** The least set of biases that a family's stock form has and that holds those asked for. */
-export interface StatedBiases {
+/** Blocks of one shape in every layer. */
+export interface UniformBlocks {
+  readonly hidden: number;
+  readonly headDim: number;
+  readonly queryHeads: number;
   readonly biases: BlockBiases;
-  /** Entries for config.json. */
-  readonly entries: Readonly<Record<string, boolean>>;
+}
+
+/** What config.json has to say so that stock transformers builds such blocks. */
+export interface StockForm {
+  /** The family's own, or that of another one with the same forward pass. */
+  readonly modelType: string;
+  readonly architecture: string;
+  /** The least set of biases that this form has and that holds those asked for. */
+  readonly biases: BlockBiases;
+  /** Further entries for config.json. */
+  readonly entries: Readonly<Record<string, unknown>>;
+  /** What builds such blocks from it. */
+  readonly loadsIn: readonly string[];
 }

@@ -1,5 +1,6 @@
 import { DECODER_NAMES } from './decoder-names.js';
-import type { Family } from './family.js';
+import type { Family, StockForm } from './family.js';
+import { MISTRAL } from './mistral.js';
 
 /** Llama 1 to 3 and what is built like them: `attention_bias` puts a bias on q, k, v and o, `mlp_bias` on gate, up and down. */
 export const LLAMA: Family = {
@@ -12,12 +13,27 @@ export const LLAMA: Family = {
     const attention = config['attention_bias'] === true;
     return { queryKeyValue: attention, attentionOutput: attention, ffn: config['mlp_bias'] === true };
   },
-  stateBiases: (biases) => {
+  stateStockForm: ({ hidden, queryHeads, biases }) => {
     const attention = biases.queryKeyValue || biases.attentionOutput;
+    // transformers 5 refuses a Llama whose heads do not divide the hidden size, head_dim or not (say 6 of 8 heads on 64).
+    // Mistral without its window is the same forward pass and has no such rule, but no biases either.
+    if (hidden % queryHeads !== 0) return attention || biases.ffn ? undefined : LLAMA_AS_MISTRAL;
     return {
+      modelType: 'llama',
+      architecture: 'LlamaForCausalLM',
       biases: { queryKeyValue: attention, attentionOutput: attention, ffn: biases.ffn },
       entries: { attention_bias: attention, mlp_bias: biases.ffn },
+      loadsIn: ['transformers', 'vLLM'],
     };
   },
   findSlidingWindow: () => undefined,
+};
+
+const LLAMA_AS_MISTRAL: StockForm = {
+  modelType: MISTRAL.id,
+  architecture: MISTRAL.architecture,
+  biases: { queryKeyValue: false, attentionOutput: false, ffn: false },
+  // Below version 5 transformers warns of the faulty tokenizers that early Mistral releases had; this one came with a Llama.
+  entries: { sliding_window: null, transformers_version: '5.0.0' },
+  loadsIn: ['transformers', 'vLLM'],
 };

@@ -9,7 +9,10 @@ export const MISTRAL: Family = {
   queryKeyNorms: false,
   defaults: { maxPositions: 131_072, headDim: undefined },
   readBiases: () => ({ queryKeyValue: false, attentionOutput: false, ffn: false }),
-  stateBiases: (biases) => (biases.queryKeyValue || biases.attentionOutput || biases.ffn ? undefined : { biases, entries: {} }),
+  stateStockForm: ({ biases }) =>
+    (biases.queryKeyValue || biases.attentionOutput || biases.ffn
+      ? undefined
+      : { modelType: 'mistral', architecture: 'MistralForCausalLM', biases, entries: {}, loadsIn: ['transformers', 'vLLM'] }),
   findSlidingWindow: (config) => {
     // Configurations that lack the entry have transformers' default of 4096: the first releases (v0.1), which do use it.
     const window = config['sliding_window'] === undefined ? 4096 : config['sliding_window'];

@@ -10,7 +10,13 @@ export const QWEN2: Family = {
   queryKeyNorms: false,
   defaults: { maxPositions: 32_768, headDim: undefined },
   readBiases: () => ({ queryKeyValue: true, attentionOutput: false, ffn: false }),
-  stateBiases: (biases) =>
-    (biases.attentionOutput || biases.ffn ? undefined : { biases: { queryKeyValue: true, attentionOutput: false, ffn: false }, entries: {} }),
+  stateStockForm: ({ hidden, headDim, queryHeads, biases }) => (biases.attentionOutput || biases.ffn ? undefined : {
+    modelType: 'qwen2',
+    architecture: 'Qwen2ForCausalLM',
+    biases: { queryKeyValue: true, attentionOutput: false, ffn: false },
+    entries: {},
+    // vLLM's Qwen2 takes hidden / heads for the size of a head, whatever head_dim says.
+    loadsIn: hidden === queryHeads * headDim ? ['transformers', 'vLLM'] : ['transformers'],
+  }),
   findSlidingWindow: findWindowedLayers,
 };

@@ -13,10 +13,16 @@ export const QWEN3: Family = {
     const attention = config['attention_bias'] === true;
     return { queryKeyValue: attention, attentionOutput: attention, ffn: false };
   },
-  stateBiases: (biases) => {
+  stateStockForm: ({ biases }) => {
     if (biases.ffn) return undefined;
     const attention = biases.queryKeyValue || biases.attentionOutput;
-    return { biases: { queryKeyValue: attention, attentionOutput: attention, ffn: false }, entries: { attention_bias: attention } };
+    return {
+      modelType: 'qwen3',
+      architecture: 'Qwen3ForCausalLM',
+      biases: { queryKeyValue: attention, attentionOutput: attention, ffn: false },
+      entries: { attention_bias: attention },
+      loadsIn: ['transformers', 'vLLM'],
+    };
   },
   findSlidingWindow: findWindowedLayers,
 };

@@ -1,0 +1,125 @@
+import { open, type FileHandle } from 'node:fs/promises';
+import { join } from 'node:path';
+import type { PrunedTensor } from '../../core/ports/exporter.js';
+import type { WorkControl } from '../../core/ports/progress.js';
+import { DTYPE_BYTES } from './dtype.js';
+import { INDEX_FILE, SINGLE_FILE } from './safetensors-index.js';
+
+export interface SafetensorsOutput {
+  /** An existing folder. */
+  readonly directory: string;
+  readonly tensors: readonly PrunedTensor[];
+  /** Most bytes of values in one file; a larger tensor has a file of its own. */
+  readonly shardBytes: number;
+  readonly control: WorkControl;
+}
+
+/** Header lengths are padded so that values lie at multiples of it, as other writers do. */
+const ALIGNMENT = 8;
+
+/**
+ * Writes tensors one by one: `model.safetensors`, or where they take more than `shardBytes`, `model-00001-of-0000N.safetensors`
+ * and so on with an index. Each file is synced. Returns the names of the files and their bytes in all.
+ *
+ * Throws the signal's reason when it fires, between two tensors.
+ */
+export async function writeSafetensors(output: SafetensorsOutput): Promise<{ readonly files: readonly string[]; readonly bytes: number }> {
+  const { directory, tensors, control } = output;
+  const shards = planShards(tensors, output.shardBytes);
+  const total = tensors.reduce((sum, tensor) => sum + countBytes(tensor), 0);
+  const fileOf: Record<string, string> = {};
+  const files: string[] = [];
+  let bytes = 0;
+  let done = 0;
+  for (const [index, shard] of shards.entries()) {
+    const file = shards.length === 1 ? SINGLE_FILE : `model-${pad(index + 1)}-of-${pad(shards.length)}.safetensors`;
+    bytes += await writeFileSynced(join(directory, file), async (handle) => {
+      const header = encodeHeader(shard);
+      await writeFully(handle, header);
+      let written = header.length;
+      for (const tensor of shard) {
+        control.signal.throwIfAborted();
+        const values = await tensor.read();
+        if (values.length !== countBytes(tensor)) throw new RangeError(`${tensor.name} has ${values.length} bytes, its shape asks for ${countBytes(tensor)}`);
+        await writeFully(handle, values);
+        written += values.length;
+        done += values.length;
+        fileOf[tensor.name] = file;
+        control.report?.({ what: 'bytes', done, total });
+      }
+      return written;
+    });
+    files.push(file);
+  }
+  if (shards.length > 1) {
+    const index = new TextEncoder().encode(`${JSON.stringify({ metadata: { total_size: total }, weight_map: fileOf }, undefined, 2)}\n`);
+    bytes += await writeFileSynced(join(directory, INDEX_FILE), async (handle) => {
+      await writeFully(handle, index);
+      return index.length;
+    });
+    files.push(INDEX_FILE);
+  }
+  return { files, bytes };
+}
+
+/** Writes a new file and syncs it before it is closed; fails where there is one. Returns what `write` returns. */
+export async function writeFileSynced<T>(path: string, write: (handle: FileHandle) => Promise<T>): Promise<T> {
+  const handle = await open(path, 'wx');
+  try {
+    const result = await write(handle);
+    await handle.sync();
+    return result;
+  } finally {
+    await handle.close();
+  }
+}
+
+/** Writes all bytes at the handle's position. */
+export async function writeFully(handle: FileHandle, bytes: Uint8Array): Promise<void> {
+  for (let done = 0; done < bytes.length;) {
+    // Node writes at most 2 GiB in one call.
+    const { bytesWritten } = await handle.write(bytes, done, Math.min(bytes.length - done, 64 * 1024 * 1024));
+    done += bytesWritten;
+  }
+}
+
+function planShards(tensors: readonly PrunedTensor[], shardBytes: number): PrunedTensor[][] {
+  const shards: PrunedTensor[][] = [[]];
+  let filled = 0;
+  for (const tensor of tensors) {
+    const bytes = countBytes(tensor);
+    if (filled > 0 && filled + bytes > shardBytes) {
+      shards.push([]);
+      filled = 0;
+    }
+    shards.at(-1)?.push(tensor);
+    filled += bytes;
+  }
+  // The widest dtype first keeps every tensor at a multiple of its values' size.
+  for (const shard of shards) shard.sort((a, b) => DTYPE_BYTES[b.dtype] - DTYPE_BYTES[a.dtype]);
+  return shards;
+}
+
+function encodeHeader(tensors: readonly PrunedTensor[]): Uint8Array {
+  const table: Record<string, unknown> = { __metadata__: { format: 'pt' } };
+  let offset = 0;
+  for (const tensor of tensors) {
+    const end = offset + countBytes(tensor);
+    table[tensor.name] = { dtype: tensor.dtype, shape: tensor.shape, data_offsets: [offset, end] };
+    offset = end;
+  }
+  const text = JSON.stringify(table);
+  const json = new TextEncoder().encode(text.padEnd(text.length + (ALIGNMENT - (Buffer.byteLength(text) % ALIGNMENT)) % ALIGNMENT));
+  const header = new Uint8Array(8 + json.length);
+  new DataView(header.buffer).setBigUint64(0, BigInt(json.length), true);
+  header.set(json, 8);
+  return header;
+}
+
+function countBytes(tensor: PrunedTensor): number {
+  return tensor.shape.reduce((product, size) => product * size, DTYPE_BYTES[tensor.dtype]);
+}
+
+function pad(number: number): string {
+  return String(number).padStart(5, '0');
+}

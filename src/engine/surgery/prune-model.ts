@@ -1,0 +1,158 @@
+import { setImmediate } from 'node:timers/promises';
+import { PrunecastError } from '../../core/errors/prunecast-error.js';
+import type { BlockBiases, ModelShape } from '../../core/model/shape.js';
+import { architectureOf, rankKeptFirst, type KeptUnits, type LayerKeptUnits } from '../../core/model/units.js';
+import type { PrunedModel, PrunedTensor } from '../../core/ports/exporter.js';
+import type { Checkpoint, TensorDtype, TensorEntry } from '../checkpoint/checkpoint.js';
+import { DTYPE_BYTES, encodeValues } from '../checkpoint/dtype.js';
+import type { BlockPart, Family } from '../families/family.js';
+import { findFamily } from '../families/find-family.js';
+import { listTensors, nameBlockTensor, type TensorSpec } from '../families/list-tensors.js';
+import { cutMatrix } from './cut-matrix.js';
+
+export interface PruneRequest {
+  readonly checkpoint: Checkpoint;
+  /** What stays of each layer; empty lists drop that half of the block, its norm included. */
+  readonly keptUnits: KeptUnits;
+  /**
+   * Mended tensors of the pruned model by name (`model.layers.3.mlp.down_proj.weight`), row-major as Hugging Face has
+   * them; rounded to the source's dtype. A bias of o or down that the model did not have may be among them.
+   * A function is called when the tensor is written, so that not all need be in memory at once.
+   */
+  readonly replace?: ReplacedTensors;
+  /** Goes into prunecast.json. */
+  readonly manifest?: Readonly<Record<string, unknown>>;
+}
+
+export type ReplacedTensors = ReadonlyMap<string, Float32Array | (() => Promise<Float32Array>)>;
+
+/** Values rounded in one turn of the event loop. */
+const SLICE_VALUES = 1024 * 1024;
+
+/**
+ * Cuts a checkpoint's own weights. Nothing is read before a tensor's `read`; what no compensation mended keeps its bits.
+ * The checkpoint must stay open as long as tensors are read.
+ *
+ * A bias that `replace` adds to one layer stands in all of them, as zeros where it is not given (and with a bias of down
+ * those of gate and up): families have biases in all layers or in none.
+ *
+ * Throws ARCHITECTURE_INVALID where the units do not exist or groups keep different numbers of heads; NOT_IMPLEMENTED for a
+ * bias of a dropped half-block.
+ */
+export function pruneModel({ checkpoint, keptUnits, replace = new Map(), manifest = {} }: PruneRequest): PrunedModel {
+  rankKeptFirst(keptUnits, checkpoint.shape.layers);
+  const kept = keptUnits.map(sortUnits);
+  const family = findFamily(checkpoint.shape.family);
+  const architecture = architectureOf(kept);
+  const shape: ModelShape = { ...checkpoint.shape, biases: addBiases(checkpoint.shape, family, replace), layers: architecture };
+  const specs = listTensors(family, shape);
+  checkReplaced(specs, replace);
+  return {
+    shape,
+    architecture,
+    keptUnits: kept,
+    config: checkpoint.rawConfig,
+    sourceDirectory: checkpoint.directory,
+    tensors: specs.map((spec) => prepareTensor(checkpoint, family, spec, kept, replace)),
+    manifest,
+  };
+}
+
+function sortUnits(units: LayerKeptUnits): LayerKeptUnits {
+  return { kvGroups: ascending(units.kvGroups), queryHeads: ascending(units.queryHeads), ffnChannels: ascending(units.ffnChannels) };
+}
+
+function ascending(list: readonly number[]): number[] {
+  return [...list].sort((a, b) => a - b);
+}
+
+function addBiases(shape: ModelShape, family: Family, replace: ReplacedTensors): BlockBiases {
+  const adds = (part: BlockPart): boolean => shape.layers.some((_, layer) => replace.has(nameBlockTensor(family, layer, part, 'bias')));
+  return { ...shape.biases, attentionOutput: shape.biases.attentionOutput || adds('output'), ffn: shape.biases.ffn || adds('down') };
+}
+
+function checkReplaced(specs: readonly TensorSpec[], replace: ReplacedTensors): void {
+  const names = new Set(specs.map(({ name }) => name));
+  const stray = [...replace.keys()].find((name) => !names.has(name));
+  if (stray !== undefined) throw new PrunecastError('NOT_IMPLEMENTED', `the pruned model has no tensor ${stray} to be mended; a dropped half-block can keep no bias`);
+}
+
+function prepareTensor(checkpoint: Checkpoint, family: Family, spec: TensorSpec, kept: KeptUnits, replace: ReplacedTensors): PrunedTensor {
+  const { name, shape } = spec;
+  const entry = checkpoint.tensors.get(name);
+  // A tensor that the source lacks is an added bias: it takes the dtype of its own weight.
+  const dtype = (entry ?? weightOf(checkpoint, family, spec)).dtype;
+  const mended = replace.get(name);
+  if (mended !== undefined) {
+    return { name, dtype, shape, read: async () => encodeInTurns(spec, typeof mended === 'function' ? await mended() : mended, dtype) };
+  }
+  if (entry === undefined) return { name, dtype, shape, read: async () => new Uint8Array(countValues(shape) * DTYPE_BYTES[dtype]) };
+  const [rows = 1, columns = 1] = entry.shape;
+  const cut = { rows, columns, valueBytes: DTYPE_BYTES[dtype], ...selectKept(spec, checkpoint.shape, kept) };
+  return {
+    name,
+    dtype,
+    shape,
+    read: async () => {
+      const keptRows = cut.keptRows?.length === rows ? undefined : cut.keptRows;
+      const keptColumns = cut.keptColumns?.length === columns ? undefined : cut.keptColumns;
+      return cutMatrix(await checkpoint.readBytes(name), { ...cut, keptRows, keptColumns });
+    },
+  };
+}
+
+function weightOf(checkpoint: Checkpoint, family: Family, spec: TensorSpec): TensorEntry {
+  const weight = spec.layer === undefined ? undefined : checkpoint.tensors.get(nameBlockTensor(family, spec.layer, spec.part as BlockPart));
+  if (weight === undefined) throw new RangeError(`the source has neither ${spec.name} nor its weight`);
+  return weight;
+}
+
+/** Which rows and columns of a tensor of the source stay: those of its kept units. */
+function selectKept(spec: TensorSpec, shape: ModelShape, kept: KeptUnits): { keptRows: Int32Array | undefined; keptColumns: Int32Array | undefined } {
+  const units = spec.layer === undefined ? undefined : kept[spec.layer];
+  if (units === undefined) return { keptRows: undefined, keptColumns: undefined };
+  switch (spec.part) {
+    case 'query':
+      return { keptRows: spread(units.queryHeads, shape.headDim), keptColumns: undefined };
+    case 'key':
+    case 'value':
+      return { keptRows: spread(units.kvGroups, shape.headDim), keptColumns: undefined };
+    case 'gate':
+    case 'up':
+      return { keptRows: spread(units.ffnChannels, 1), keptColumns: undefined };
+    case 'output':
+      return { keptRows: undefined, keptColumns: spec.kind === 'bias' ? undefined : spread(units.queryHeads, shape.headDim) };
+    case 'down':
+      return { keptRows: undefined, keptColumns: spec.kind === 'bias' ? undefined : spread(units.ffnChannels, 1) };
+    default:
+      return { keptRows: undefined, keptColumns: undefined };
+  }
+}
+
+/** The rows of units that are `width` rows each. */
+function spread(units: readonly number[], width: number): Int32Array {
+  const rows = new Int32Array(units.length * width);
+  units.forEach((unit, index) => {
+    for (let i = 0; i < width; i += 1) rows[index * width + i] = unit * width + i;
+  });
+  return rows;
+}
+
+async function encodeInTurns({ name, shape }: TensorSpec, values: Float32Array, dtype: TensorDtype): Promise<Uint8Array> {
+  if (values.length !== countValues(shape)) throw new RangeError(`${name} takes ${countValues(shape)} values, ${values.length} were given`);
+  const width = DTYPE_BYTES[dtype];
+  const bytes = new Uint8Array(values.length * width);
+  for (let from = 0; from < values.length; from += SLICE_VALUES) {
+    if (from > 0) await setImmediate();
+    const slice = values.subarray(from, from + SLICE_VALUES);
+    const most = dtype === 'F16' ? 65_504 : Number.MAX_VALUE;
+    const bad = slice.find((value) => !(Math.abs(value) <= most));
+    if (bad !== undefined) throw new PrunecastError('INTERNAL', `a mended value of ${name} is ${bad}, which ${dtype} cannot hold`);
+    bytes.set(encodeValues(slice, dtype), from * width);
+  }
+  return bytes;
+}
+
+function countValues(shape: readonly number[]): number {
+  return shape.reduce((product, size) => product * size, 1);
+}
