@@ -1,0 +1,146 @@
+import { copyFile, open, stat } from 'node:fs/promises';
+import { join } from 'node:path';
+import { z } from 'zod';
+import { PrunecastError } from '../../core/errors/prunecast-error.js';
+import type { BlockBiases } from '../../core/model/shape.js';
+import type { PrunedModel, PrunedTensor } from '../../core/ports/exporter.js';
+import { DTYPE_BYTES } from '../../engine/checkpoint/dtype.js';
+import { isRecord } from '../../engine/checkpoint/read-json.js';
+import { writeFileSynced, writeFully, writeSafetensors } from '../../engine/checkpoint/write-safetensors.js';
+import { digestBytes } from '../../engine/digest.js';
+import { findFamily } from '../../engine/families/find-family.js';
+import { listTensors } from '../../engine/families/list-tensors.js';
+import { defineExporter } from '../api.js';
+import { buildPerLayerConfig, buildStockConfig } from './hf/build-config.js';
+import { chooseForm, type ChosenForm } from './hf/choose-form.js';
+import { MODELLING_FILE, MODELLING_SOURCE } from './hf/modelling-file.js';
+
+/** What belongs to the model but not to its weights; copied where the source has it. */
+const COPIED_FILES = [
+  'tokenizer.json', 'tokenizer_config.json', 'tokenizer.model', 'special_tokens_map.json', 'added_tokens.json', 'vocab.json', 'merges.txt',
+  'chat_template.jinja', 'chat_template.json', 'generation_config.json',
+];
+
+/**
+ * A Hugging Face folder: config.json, safetensors in the source's own dtype, the source's tokenizer files, and prunecast.json.
+ *
+ * Where all layers have one shape, everything that loads the source's family loads it. Where they differ, or a half-block is
+ * dropped, it takes the per-layer form (src/engine/checkpoint/per-layer-form.ts) and brings the modelling file that
+ * transformers runs for it; the digest of that file stands in prunecast.json. A Llama whose heads no longer divide its
+ * hidden size is written as the Mistral that it equals, since stock transformers refuses the former.
+ */
+export default defineExporter({
+  id: 'hf',
+  summary: 'A Hugging Face folder: stock where all layers are alike, with its own modelling file where they differ.',
+  options: z.strictObject({
+    form: z.enum(['auto', 'stock', 'per-layer']).default('auto')
+      .describe('stock loads anywhere but needs all layers alike; per-layer needs trust_remote_code; auto is stock where it can be.'),
+    shard_bytes: z.int().min(1_000_000).max(50_000_000_000).default(4_000_000_000)
+      .describe('Most bytes of weights in one file.'),
+  }),
+  supports: (shape, architecture, biases, { form }) => {
+    const chosen = chooseForm(biases === 'added' ? { ...shape, biases: addOutputBiases(shape.biases) } : shape, architecture, form);
+    if (chosen.kind === 'none') return { ok: false, reason: chosen.reason };
+    return { ok: true, loadsIn: chosen.kind === 'stock' ? chosen.stock.loadsIn : ['transformers with trust_remote_code'] };
+  },
+  write: async (model, directory, control, { form, shard_bytes: shardBytes }) => {
+    const chosen = chooseForm(model.shape, model.architecture, form);
+    if (chosen.kind === 'none') throw PrunecastError.ofField('exporter.options.form', chosen.reason, 'INVALID_OPTIONS');
+    const written = chosen.kind === 'stock' ? fillBiases(model, chosen.stock.biases) : model;
+    const config = chosen.kind === 'stock' ? buildStockConfig(written, chosen.stock) : buildPerLayerConfig(written);
+    const weights = await writeSafetensors({ directory, tensors: written.tensors, shardBytes, control });
+    const texts: readonly (readonly [string, string])[] = [
+      ['config.json', toJson(config)],
+      ...(chosen.kind === 'per-layer' ? [[MODELLING_FILE, MODELLING_SOURCE] as const] : []),
+      ['prunecast.json', toJson(describe(written, chosen, config))],
+    ];
+    const files = [...weights.files];
+    let { bytes } = weights;
+    for (const [file, text] of texts) {
+      bytes += await writeText(join(directory, file), text);
+      files.push(file);
+    }
+    for (const file of COPIED_FILES) {
+      const size = await copySynced(join(model.sourceDirectory, file), join(directory, file));
+      if (size === undefined) continue;
+      bytes += size;
+      files.push(file);
+    }
+    await syncDirectory(directory);
+    return { files, bytes };
+  },
+});
+
+/** What `mean` and `affine` add: a bias on o and on down (with which come those of gate and up). */
+function addOutputBiases(biases: BlockBiases): BlockBiases {
+  return { ...biases, attentionOutput: true, ffn: true };
+}
+
+/** Adds the biases that a stock model type has beside those of the model, as zeros. */
+function fillBiases(model: PrunedModel, biases: BlockBiases): PrunedModel {
+  const shape = { ...model.shape, biases };
+  const present = new Map(model.tensors.map((tensor) => [tensor.name, tensor]));
+  const tensors = listTensors(findFamily(shape.family), shape).map((spec): PrunedTensor => {
+    const dtype = present.get(spec.name.replace(/\.bias$/, '.weight'))?.dtype ?? 'F32';
+    const bytes = spec.shape.reduce((product, size) => product * size, DTYPE_BYTES[dtype]);
+    return present.get(spec.name) ?? { name: spec.name, dtype, shape: spec.shape, read: async () => new Uint8Array(bytes) };
+  });
+  return { ...model, shape, tensors };
+}
+
+/** The caller's manifest, with the kept units where it has none, and what this exporter adds of itself. */
+function describe(model: PrunedModel, chosen: ChosenForm, config: Readonly<Record<string, unknown>>): Record<string, unknown> {
+  const caller = model.manifest['exporter'];
+  return {
+    kept_units: model.keptUnits.map(({ kvGroups, queryHeads, ffnChannels }) => ({ kv_groups: kvGroups, query_heads: queryHeads, ffn_channels: ffnChannels })),
+    ...model.manifest,
+    architecture: model.architecture.map((layer) => ({ kv_heads: layer.kvHeads, query_heads_per_kv: layer.queryHeadsPerKv, ffn_channels: layer.ffnChannels })),
+    exporter: {
+      id: 'hf',
+      ...(isRecord(caller) ? caller : {}),
+      form: chosen.kind,
+      model_type: config['model_type'],
+      modelling_file: chosen.kind === 'per-layer' ? { name: MODELLING_FILE, sha256: digestBytes(new TextEncoder().encode(MODELLING_SOURCE)) } : null,
+    },
+  };
+}
+
+function toJson(value: unknown): string {
+  return `${JSON.stringify(value, undefined, 2)}\n`;
+}
+
+function writeText(path: string, text: string): Promise<number> {
+  const bytes = new TextEncoder().encode(text);
+  return writeFileSynced(path, async (handle) => {
+    await writeFully(handle, bytes);
+    return bytes.length;
+  });
+}
+
+/** Copies a file and syncs the copy; returns its bytes, undefined where there is none. */
+async function copySynced(from: string, to: string): Promise<number | undefined> {
+  const found = await stat(from).catch((error: NodeJS.ErrnoException) => {
+    if (error.code === 'ENOENT') return undefined;
+    throw error;
+  });
+  if (found?.isFile() !== true) return undefined;
+  await copyFile(from, to);
+  const handle = await open(to, 'r+');
+  try {
+    await handle.chmod(0o644); // a read-only source would leave a copy that nobody can replace
+    await handle.sync();
+  } finally {
+    await handle.close();
+  }
+  return found.size;
+}
+
+/** Makes the names of the new files durable. */
+async function syncDirectory(directory: string): Promise<void> {
+  const handle = await open(directory, 'r');
+  try {
+    await handle.sync();
+  } finally {
+    await handle.close();
+  }
+}

@@ -1,0 +1,46 @@
+import type { PrunedModel } from '../../../core/ports/exporter.js';
+import { encodePerLayer, PER_LAYER_KEY, PER_LAYER_PREFIX } from '../../../engine/checkpoint/per-layer-form.js';
+import { findFamily } from '../../../engine/families/find-family.js';
+import type { StockForm } from '../../../engine/families/family.js';
+import { MODELLING_FILE } from './modelling-file.js';
+
+/** Entries of a source in the per-layer form that a new export states afresh. */
+const STATED_AFRESH = new Set([PER_LAYER_KEY, 'auto_map', '_name_or_path']);
+
+/** config.json of a model whose layers are all alike: the source's own, with the kept counts and an explicit head_dim. */
+export function buildStockConfig({ config, shape }: PrunedModel, stock: StockForm): Record<string, unknown> {
+  const [layer] = shape.layers;
+  if (layer === undefined) throw new RangeError('a model without layers has no stock form');
+  return {
+    ...keepEntries(config),
+    architectures: [stock.architecture],
+    model_type: stock.modelType,
+    num_attention_heads: layer.kvHeads * layer.queryHeadsPerKv,
+    num_key_value_heads: layer.kvHeads,
+    intermediate_size: layer.ffnChannels,
+    head_dim: shape.headDim,
+    ...stock.entries,
+  };
+}
+
+/**
+ * config.json of the per-layer form (src/engine/checkpoint/per-layer-form.ts). The counts of the source stay where they are,
+ * for what reads them before the modelling file does; only `prunecast` counts.
+ */
+export function buildPerLayerConfig({ config, shape }: PrunedModel): Record<string, unknown> {
+  const { architecture } = findFamily(shape.family);
+  const module = MODELLING_FILE.replace(/\.py$/, '');
+  const name = architecture.replace(/ForCausalLM$/, '');
+  return {
+    ...keepEntries(config),
+    architectures: [`Prunecast${name}ForCausalLM`],
+    model_type: `${PER_LAYER_PREFIX}${shape.family}`,
+    auto_map: { AutoConfig: `${module}.Prunecast${name}Config`, AutoModelForCausalLM: `${module}.Prunecast${name}ForCausalLM` },
+    head_dim: shape.headDim,
+    [PER_LAYER_KEY]: encodePerLayer(shape),
+  };
+}
+
+function keepEntries(config: Readonly<Record<string, unknown>>): Record<string, unknown> {
+  return Object.fromEntries(Object.entries(config).filter(([key]) => !STATED_AFRESH.has(key)));
+}

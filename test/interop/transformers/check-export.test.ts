@@ -1,0 +1,118 @@
+import { execFile, spawnSync } from 'node:child_process';
+import { mkdir, mkdtemp, rm, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { promisify } from 'node:util';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { countParameters } from '../../../src/core/model/parameters.js';
+import type { KeptUnits, LayerKeptUnits } from '../../../src/core/model/units.js';
+import { openCheckpoint } from '../../../src/engine/checkpoint/open-checkpoint.js';
+import { pruneModel } from '../../../src/engine/surgery/prune-model.js';
+import hf from '../../../src/plugins/exporters/hf.js';
+import { hasShared, sharedPath } from '../../support/shared.js';
+
+/** A Python with torch and transformers; any other is a reason to skip. */
+const PYTHON = process.env['PRUNECAST_PYTHON'] ?? 'python3';
+const hasTransformers = spawnSync(PYTHON, ['-c', 'import torch, transformers; assert int(transformers.__version__.split(".")[0]) >= 5']).status === 0;
+const STORIES = join(import.meta.dirname, '../../../models/stories260k');
+
+interface Case {
+  readonly name: string;
+  readonly source: string;
+  readonly kept: KeptUnits;
+  readonly modelType: string;
+}
+
+interface Checked {
+  readonly export: string;
+  readonly model_type: string;
+  readonly logits: number;
+  readonly scale: number;
+  readonly generate: string;
+  readonly beams: string;
+  readonly resaved: number;
+  readonly parameters: number;
+}
+
+/** Every unit but each third channel, and these groups of two heads each. */
+function keep(kvGroups: readonly number[], ffnChannels: number, headsPerGroup = 2): LayerKeptUnits {
+  return {
+    kvGroups,
+    queryHeads: kvGroups.flatMap((group) => Array.from({ length: headsPerGroup }, (_, head) => group * headsPerGroup + head)),
+    ffnChannels: Array.from({ length: ffnChannels }, (_, channel) => channel).filter((channel) => channel % 3 !== 1),
+  };
+}
+
+const whole: LayerKeptUnits = { ...keep([0, 1, 2, 3], 172), ffnChannels: Array.from({ length: 172 }, (_, channel) => channel) };
+const oneHeadEach: LayerKeptUnits = { ...whole, queryHeads: [1, 2, 5, 6] };
+
+const STORIES_CASES: readonly Case[] = [
+  { name: 'uniform-dividing', source: STORIES, modelType: 'llama', kept: Array.from({ length: 5 }, () => keep([1, 3], 172)) },
+  { name: 'uniform-not-dividing', source: STORIES, modelType: 'mistral', kept: Array.from({ length: 5 }, () => keep([0, 2, 3], 172)) },
+  {
+    name: 'per-layer',
+    source: STORIES,
+    modelType: 'prunecast_llama',
+    kept: [keep([1], 100), { ...whole, kvGroups: [], queryHeads: [] }, { ...whole, ffnChannels: [] }, oneHeadEach, whole],
+  },
+  { name: 'first-attention-dropped', source: STORIES, modelType: 'prunecast_llama', kept: [{ ...whole, kvGroups: [], queryHeads: [] }, keep([], 0), whole, whole, whole] },
+  { name: 'all-attention-dropped', source: STORIES, modelType: 'prunecast_llama', kept: Array.from({ length: 5 }, () => keep([], 172)) },
+];
+
+const FAMILY_CASES: readonly Case[] = ['llama-head-dim-bias', 'llama-rope-llama3', 'llama-gqa-tied', 'mistral', 'qwen2', 'qwen3'].flatMap((name) => {
+  const source = sharedPath('reference/families', name);
+  const family = name.replace(/-.*/, '');
+  return [
+    { name: `${name}-uniform`, source, modelType: family, kept: [keep([1], 48), keep([0], 48)] },
+    { name: `${name}-per-layer`, source, modelType: `prunecast_${family}`, kept: [{ ...keep([], 48) }, { ...keep([0, 1], 0) }] },
+    { name: `${name}-uneven`, source, modelType: `prunecast_${family}`, kept: [keep([1], 30), keep([0, 1], 48)] },
+  ];
+});
+
+describe.skipIf(!hasTransformers)(`an hf export in stock transformers (PRUNECAST_PYTHON: ${PYTHON})`, () => {
+  const cases = [...STORIES_CASES, ...(hasShared ? FAMILY_CASES : [])];
+  const checked = new Map<string, Checked>();
+  let folder = '';
+
+  beforeAll(async () => {
+    folder = await mkdtemp(join(tmpdir(), 'prunecast-export-'));
+    for (const { name, source, kept } of cases) {
+      const checkpoint = await openCheckpoint(source);
+      await mkdir(join(folder, name));
+      await hf.write(pruneModel({ checkpoint, keptUnits: kept }), join(folder, name), { signal: new AbortController().signal }, hf.options.parse({}));
+      await checkpoint.close();
+    }
+    const tasks = cases.map(({ name, source, kept }) => ({
+      source,
+      export: join(folder, name),
+      kept: kept.map((layer) => ({ kv_groups: layer.kvGroups, query_heads: layer.queryHeads, ffn_channels: layer.ffnChannels })),
+    }));
+    await writeFile(join(folder, 'cases.json'), JSON.stringify(tasks));
+    const { stdout } = await promisify(execFile)(PYTHON, [join(import.meta.dirname, 'check_export.py'), join(folder, 'cases.json')], {
+      env: { ...process.env, HF_HOME: join(folder, 'hf-home'), HF_HUB_OFFLINE: '1' },
+    });
+    for (const line of stdout.trim().split('\n')) {
+      const result = JSON.parse(line) as Checked;
+      checked.set(result.export, result);
+    }
+  }, 300_000);
+
+  afterAll(async () => {
+    await rm(folder, { recursive: true, force: true });
+  });
+
+  it.each(cases)('$name: loads as $modelType, with the logits of the dense model whose removed units are zero', async ({ name, modelType }) => {
+    const found = checked.get(join(folder, name));
+    const pruned = await openCheckpoint(join(folder, name));
+    await pruned.close();
+    expect(found).toMatchObject({
+      model_type: modelType,
+      generate: 'same',
+      beams: 'same',
+      parameters: countParameters(pruned.shape, pruned.shape.layers),
+    });
+    expect(found?.logits).toBeLessThan(1e-3);
+    expect(found?.scale).toBeGreaterThan(0.1);
+    expect(found?.resaved).toBe(0);
+  });
+});
