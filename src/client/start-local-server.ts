@@ -1,6 +1,6 @@
 import { spawn, type ChildProcess } from 'node:child_process';
 import { once } from 'node:events';
-import { fileURLToPath } from 'node:url';
+import { SERVER_MAIN } from './server-main.js';
 
 /** What a server in a child process is given: environment variables, PRUNECAST_* among them, over those of this process. */
 export interface LocalServerOptions {
@@ -26,11 +26,10 @@ export interface LocalServer {
  * @throws Error with the end of the server's log where it did not come to listen
  */
 export async function startLocalServer({ environment = {}, onLog, startTimeoutMs = 30_000 }: LocalServerOptions = {}): Promise<LocalServer> {
-  const main = fileURLToPath(new URL('../server/main.js', import.meta.url));
   // The server ends when its standard input does: so it never outlives a parent that was killed.
-  const child = spawn(process.execPath, [main], { env: { ...process.env, PRUNECAST_EXIT_ON_STDIN_END: 'true', ...environment }, stdio: ['pipe', 'pipe', 'pipe'], detached: true });
+  const child = spawn(process.execPath, [SERVER_MAIN], { env: { ...process.env, PRUNECAST_EXIT_ON_STDIN_END: 'true', ...environment }, stdio: ['pipe', 'pipe', 'pipe'], detached: true });
   const ended = new AbortController();
-  child.once('exit', () => ended.abort());
+  child.once('close', () => ended.abort());
   child.once('error', () => ended.abort());
   const log = keepLog(child, onLog);
   const address = await readAddress(child, startTimeoutMs, ended.signal).catch(async (error: unknown) => {

@@ -1,0 +1,95 @@
+import { readFileSync } from 'node:fs';
+import { InvalidArgumentError } from 'commander';
+
+/** A whole number of at least 0: `4096`, `4_096`, `10k`, `1.5M`. */
+export function parseCount(value: string): number {
+  const count = parseAmount(value);
+  if (!Number.isSafeInteger(count)) throw new InvalidArgumentError('give a whole number of at least 0.');
+  return count;
+}
+
+/** A number of at least 0, with an optional k, M, G or T (thousands, millions, ...). */
+export function parseAmount(value: string): number {
+  const match = /^(\d[\d_,]*(?:\.\d+)?(?:e[+-]?\d+)?)\s*([kKMGT]?)B?$/.exec(value.trim());
+  if (match === null) throw new InvalidArgumentError('give a number such as 4096, 10k or 1.5M.');
+  const [, digits = '', unit = ''] = match;
+  // Rounded, as 1.1M is not exactly 1.1 * 1e6 in binary.
+  const amount = Number(digits.replaceAll(/[_,]/g, '')) * (UNITS[unit.toUpperCase()] ?? 1);
+  return unit === '' ? amount : Math.round(amount);
+}
+
+/** Any integer that a seed may be. */
+export function parseSeed(value: string): bigint {
+  if (!/^-?\d+$/.test(value)) throw new InvalidArgumentError('give an integer.');
+  return BigInt(value);
+}
+
+/** A share in [0, 1]: `20%` or `0.2`. */
+export function parseShare(value: string): number {
+  const share = /^\d+(?:\.\d+)?%$/.test(value) ? Number(value.slice(0, -1)) / 100 : Number(value === '' ? NaN : value);
+  if (!(share >= 0 && share <= 1)) throw new InvalidArgumentError('give a share from 0 to 1, or from 0% to 100%.');
+  return share;
+}
+
+/** Shares with commas between them. */
+export function parseShares(value: string): number[] {
+  return value.split(',').map((part) => parseShare(part.trim()));
+}
+
+/** Layer numbers with commas between them; `none` for none. */
+export function parseLayers(value: string): number[] {
+  return value === 'none' ? [] : value.split(',').map((part) => parseCount(part));
+}
+
+/** A plug-in's option: `depth=6`. The value is JSON where it reads as such, else text. */
+export function parsePluginOption(value: string): readonly [string, unknown] {
+  const at = value.indexOf('=');
+  if (at < 1) throw new InvalidArgumentError('give NAME=VALUE, such as depth=6.');
+  const text = value.slice(at + 1);
+  try {
+    return [value.slice(0, at), JSON.parse(text) as unknown];
+  } catch {
+    return [value.slice(0, at), text];
+  }
+}
+
+/** For flags that may be given several times. */
+export function collect<Value>(parse: (value: string) => Value): (value: string, previous: readonly Value[] | undefined) => readonly Value[] {
+  return (value, previous = []) => [...previous, parse(value)];
+}
+
+/** One of a table's names, dashes and underscores alike; gives its value. */
+export function parseChoice<Value>(choices: Readonly<Record<string, Value>>): (value: string) => Value {
+  return (value) => {
+    const name = value.toLowerCase().replaceAll('_', '-');
+    const choice = Object.hasOwn(choices, name) ? choices[name] : undefined;
+    if (choice === undefined) throw new InvalidArgumentError(`choose one of ${Object.keys(choices).join(', ')}.`);
+    return choice;
+  };
+}
+
+/** The JSON of a file, of `-` (standard input), or after an `@`. */
+export function parseJsonArgument(value: string): unknown {
+  return parseJson(readTextArgument(value), value);
+}
+
+/** The contents of a file, of `-` (standard input), or what follows an `@`. */
+export function readTextArgument(value: string): string {
+  if (value.startsWith('@')) return value.slice(1);
+  try {
+    return readFileSync(value === '-' ? 0 : value, 'utf8');
+  } catch (error) {
+    throw new InvalidArgumentError(`cannot read ${value}: ${error instanceof Error ? error.message : String(error)}`);
+  }
+}
+
+/** Text as JSON; `source` says in errors where it is from. */
+export function parseJson(text: string, source: string): unknown {
+  try {
+    return JSON.parse(text) as unknown;
+  } catch (error) {
+    throw new InvalidArgumentError(`${source} is not JSON: ${error instanceof Error ? error.message : String(error)}`);
+  }
+}
+
+const UNITS: Readonly<Record<string, number>> = { K: 1e3, M: 1e6, G: 1e9, T: 1e12 };

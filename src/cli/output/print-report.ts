@@ -1,0 +1,22 @@
+import { StudyPhase, type ReportRow, type StudyReport } from '../../client/index.js';
+import { formatCount, formatDuration, formatEnum, formatMetric, formatShare } from './format.js';
+import type { Printer } from './printer.js';
+
+/** The outcome of a study. `folder` is the output as the user named it; undefined where none was asked for. */
+export function printReport(report: StudyReport, folder: string | undefined, printer: Printer): void {
+  const rows = [report.dense, ...report.controls, report.winner].filter((row): row is ReportRow => row !== undefined);
+  const metrics = [...new Set(rows.flatMap((row) => Object.keys(row.metrics)))];
+  const dense = Number(report.dense?.parameters ?? 0n);
+  printer.table(
+    ['', 'parameters', 'removed', ...metrics],
+    rows.map((row) => [row.name, formatCount(row.parameters), dense > 0 ? formatShare(1 - Number(row.parameters) / dense) : '', ...metrics.map((metric) => formatMetric(row.metrics[metric] ?? NaN))]),
+  );
+  printer.lines('', ...report.lifts.map(({ control, metric, lift, low, high }) => `${metric}: ${formatShare(lift)} better than ${control} (95 % interval ${formatShare(low)} to ${formatShare(high)})`));
+  if (report.summary !== '') printer.lines(report.summary);
+  printer.lines('', `${formatCount(report.pairs)} pairs, ${formatCount(report.predicted)} architectures predicted, ${report.verified} verified, ${formatCount(report.tokensSpent)} tokens run`);
+  const { fitQuality } = report;
+  if (fitQuality !== undefined) printer.lines(`predictor: Kendall tau ${fitQuality.kendallTau.toFixed(2)}, R2 ${fitQuality.r2.toFixed(2)} (${fitQuality.split}, ${fitQuality.heldOut} held out)`);
+  printer.lines('');
+  printer.table(['phase', 'tokens', 'time'], report.phases.map(({ phase, tokens, seconds }) => [formatEnum(StudyPhase, phase), formatCount(tokens), formatDuration(seconds)]));
+  printer.lines('', `study ${report.studyId}`, `predictor ${report.predictorId}`, ...(report.output === '' ? [] : [`wrote ${folder ?? report.output}`]));
+}

@@ -1,0 +1,58 @@
+import { CallError, type FollowOptions, type JobEvent, type PrunecastClient } from '../../client/index.js';
+import type { Printer } from '../output/printer.js';
+import type { Session } from './use-server.js';
+
+interface WatchOptions {
+  readonly session: Session;
+  readonly printer: Printer;
+  /** What Ctrl-C does to the job: ends it, or only the watching of it. */
+  readonly onInterrupt: 'cancel-job' | 'leave';
+  readonly onEvent?: (event: JobEvent) => void;
+}
+
+/**
+ * Shows a job's events up to the terminal one, which it returns. Ctrl-C cancels the job, a second one leaves at once.
+ *
+ * @throws CallError of the job where it failed or was cancelled
+ */
+export async function watchJob(open: (options: FollowOptions) => AsyncGenerator<JobEvent, void, undefined>, { session, printer, onInterrupt, onEvent }: WatchOptions): Promise<Terminal> {
+  const leave = new AbortController();
+  let jobId = '';
+  let ended: Terminal | undefined;
+  let interrupts = 0;
+  const interrupt = () => {
+    interrupts += 1;
+    if (interrupts > 1 || jobId === '' || onInterrupt === 'leave') return leave.abort();
+    printer.note(`cancelling job ${jobId}; press Ctrl-C again to leave at once`);
+    cancelJob(session.client, jobId, printer);
+  };
+  process.on('SIGINT', interrupt);
+  process.on('SIGTERM', interrupt);
+  const signal = session.serverEnded === undefined ? leave.signal : AbortSignal.any([leave.signal, session.serverEnded]);
+  try {
+    const events = open({ signal, onLost: ({ error }) => printer.note(`lost the server (${error.message}); trying again`) });
+    for await (const event of events) {
+      ({ jobId } = event);
+      onEvent?.(event);
+      printer.event(event);
+      if (event.payload?.$case !== 'ended') continue;
+      ended = event.payload.value;
+      printer.endProgress();
+    }
+    if (ended !== undefined) return ended;
+    throw new CallError('the job ended without a terminal event', { code: 'INTERNAL' });
+  } catch (error) {
+    if (session.serverEnded?.aborted === true) throw new CallError('the server started for this call has ended; see --server-log', { code: 'UNAVAILABLE', cause: error });
+    throw error;
+  } finally {
+    printer.endProgress();
+    process.off('SIGINT', interrupt);
+    process.off('SIGTERM', interrupt);
+  }
+}
+
+type Terminal = Extract<NonNullable<JobEvent['payload']>, { $case: 'ended' }>['value'];
+
+function cancelJob(client: PrunecastClient, jobId: string, printer: Printer): void {
+  client.services.jobs.cancelJob({ jobId }).catch((error: unknown) => printer.note(`could not cancel: ${error instanceof Error ? error.message : String(error)}`));
+}
