@@ -1,28 +1,144 @@
+import { readFile, writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
 import { countParameters } from '../../../src/core/model/parameters.js';
+import type { Checkpoint } from '../../../src/engine/checkpoint/checkpoint.js';
 import { openCheckpoint } from '../../../src/engine/checkpoint/open-checkpoint.js';
+import { MAX_CONFIG_BYTES } from '../../../src/engine/checkpoint/parse-config.js';
+import { MAX_SHARDS } from '../../../src/engine/checkpoint/safetensors-index.js';
 import { hasShared, sharedPath } from '../../support/shared.js';
+import { countUp, packTensors, TINY_CONFIG, tinyTensors, writeFolder, type TinyTensor } from './tiny-checkpoint.js';
 
-const STORIES = new URL('../../../models/stories260k', import.meta.url).pathname;
+const STORIES = join(import.meta.dirname, '../../../models/stories260k');
+const EMBEDDING = 'model.embed_tokens.weight';
+const DOWN = 'model.layers.0.mlp.down_proj.weight';
+
+async function use<T>(folder: string, action: (checkpoint: Checkpoint) => Promise<T> | T): Promise<T> {
+  const checkpoint = await openCheckpoint(folder);
+  try {
+    return await action(checkpoint);
+  } finally {
+    await checkpoint.close();
+  }
+}
+
+function readDigest(folder: string): Promise<string> {
+  return use(folder, (checkpoint) => checkpoint.digest);
+}
+
+/** The tiny model in one file, with some of its files or tensors changed. */
+function writeTiny(changes: { readonly config?: object; readonly tensors?: Readonly<Record<string, TinyTensor | undefined>>; readonly files?: object } = {}): Promise<string> {
+  const tensors = Object.fromEntries(Object.entries({ ...tinyTensors(), ...changes.tensors }).flatMap(([name, tensor]) => (tensor === undefined ? [] : [[name, tensor] as const])));
+  return writeFolder({ 'config.json': { ...TINY_CONFIG, ...changes.config }, 'model.safetensors': packTensors(tensors), ...changes.files });
+}
+
+/** The tiny model in two files, with an index that may lie. */
+function writeSharded(lies: Readonly<Record<string, unknown>> = {}, files: object = {}): Promise<string> {
+  const { [EMBEDDING]: embedding, ...rest } = tinyTensors();
+  const map = { [EMBEDDING]: 'a.safetensors', ...Object.fromEntries(Object.keys(rest).map((name) => [name, 'b.safetensors'])), ...lies };
+  return writeFolder({
+    'config.json': TINY_CONFIG,
+    'model.safetensors.index.json': { metadata: { total_size: 1 }, weight_map: map },
+    'a.safetensors': packTensors({ [EMBEDDING]: embedding as TinyTensor }),
+    'b.safetensors': packTensors(rest),
+    ...files,
+  });
+}
 
 describe('openCheckpoint', () => {
   it('reads the demo model: sizes, and every parameter counted once', async () => {
-    const checkpoint = await openCheckpoint(STORIES);
-    const { shape } = checkpoint;
-    expect(shape.layers).toEqual(Array.from({ length: 5 }, () => ({ kvHeads: 4, queryHeadsPerKv: 2, ffnChannels: 172 })));
-    expect({ hidden: shape.hidden, headDim: shape.headDim, vocabulary: shape.vocabulary }).toEqual({ hidden: 64, headDim: 8, vocabulary: 512 });
-    const bytes = [...checkpoint.tensors.values()].reduce((sum, entry) => sum + entry.bytes, 0);
-    expect(countParameters(shape, shape.layers) * 4).toBe(bytes);
-    await checkpoint.close();
+    await use(STORIES, ({ shape, tensors }) => {
+      expect(shape.layers).toEqual(Array.from({ length: 5 }, () => ({ kvHeads: 4, queryHeadsPerKv: 2, ffnChannels: 172 })));
+      expect(shape).toMatchObject({ hidden: 64, headDim: 8, vocabulary: 512, tiedEmbeddings: true });
+      expect(countParameters(shape, shape.layers) * 4).toBe([...tensors.values()].reduce((sum, { bytes }) => sum + bytes, 0));
+    });
+  });
+
+  it.each([['F32', 4], ['F16', 2], ['BF16', 2]] as const)('reads %s tensors as float32, and their own bytes', async (dtype, width) => {
+    // 1, -2 and 0.5 in each dtype, by hand
+    const bits = { F32: [0x3f800000, 0xc0000000, 0x3f000000], F16: [0x3c00, 0xc000, 0x3800], BF16: [0x3f80, 0xc000, 0x3f00] }[dtype];
+    const bytes = new Uint8Array((width === 4 ? Uint32Array.from([...bits, ...bits]) : Uint16Array.from([...bits, ...bits])).buffer);
+    const folder = await writeTiny({ tensors: { [DOWN]: { dtype, shape: [2, 3], bytes } } });
+    await use(folder, async (checkpoint) => {
+      expect([...await checkpoint.readTensor(DOWN)]).toEqual([1, -2, 0.5, 1, -2, 0.5]);
+      expect(await checkpoint.readBytes(DOWN)).toEqual(bytes);
+      await expect(checkpoint.readTensor('lm_head.weight')).rejects.toThrow('no tensor lm_head.weight');
+    });
+  });
+
+  it('reads a sharded checkpoint like one in a single file', async () => {
+    const names = Object.keys(tinyTensors());
+    const values = async (checkpoint: Checkpoint): Promise<unknown> => Promise.all(names.map((name) => checkpoint.readTensor(name)));
+    expect(await use(await writeSharded(), values)).toEqual(await use(await writeTiny(), values));
+  });
+
+  it('gives equal contents one digest wherever they lie, and changed weights or configuration another', async () => {
+    const folder = await writeTiny();
+    const first = await readDigest(folder);
+    expect(first).toMatch(/^[0-9a-f]{64}$/);
+    expect(await readDigest(await writeTiny())).toBe(first);
+    expect(await readDigest(await writeTiny({ config: { rms_norm_eps: 1e-5 } }))).not.toBe(first);
+    const bytes = await readFile(join(folder, 'model.safetensors'));
+    bytes[bytes.length - 1] = (bytes.at(-1) ?? 0) ^ 1;
+    await writeFile(join(folder, 'model.safetensors'), bytes);
+    expect(await readDigest(folder)).not.toBe(first); // the same path and size, and known to this process
+  });
+
+  it('ignores what older tools leave behind: rotary frequencies, and a head beside tied embeddings', async () => {
+    const folder = await writeTiny({ tensors: { 'model.layers.0.self_attn.rotary_emb.inv_freq': countUp([1]), 'lm_head.weight': countUp([3, 2]) } });
+    await use(folder, ({ tensors }) => {
+      expect(new Set(tensors.keys())).toEqual(new Set(Object.keys(tinyTensors())));
+    });
+  });
+
+  it.each([
+    ['a missing tensor', { tensors: { [DOWN]: undefined } }, 'MODEL_MALFORMED', /down_proj.weight: is asked for with shape \[2,3\], but is in no weight file/],
+    ['a tensor of another shape', { tensors: { [DOWN]: countUp([3, 2]) } }, 'MODEL_MALFORMED', /down_proj.weight: has shape \[3,2\]; config.json asks for \[2,3\]/],
+    ['a head that is not there', { config: { tie_word_embeddings: false } }, 'MODEL_MALFORMED', /lm_head.weight: is asked for/],
+    ['a bias that config.json does not speak of', { tensors: { 'model.layers.0.mlp.down_proj.bias': countUp([2]) } }, 'MODEL_UNSUPPORTED', /down_proj.bias: belongs to nothing that a llama model/],
+    ['a dtype that is not read', { tensors: { [DOWN]: { ...countUp([2, 3]), dtype: 'I32' } } }, 'MODEL_UNSUPPORTED', /dtype "I32"/],
+    ['values cut short', { files: { 'model.safetensors': packTensors(tinyTensors()).subarray(0, -1) } }, 'MODEL_MALFORMED', /model.norm.weight: ends at .* it is truncated/],
+    ['a configuration that is not JSON', { files: { 'config.json': new TextEncoder().encode('{') } }, 'MODEL_MALFORMED', /config.json: is not JSON/],
+    ['a configuration of one byte too many', { files: { 'config.json': new TextEncoder().encode('{}'.padEnd(MAX_CONFIG_BYTES + 1)) } }, 'MODEL_MALFORMED', new RegExp(`has ${MAX_CONFIG_BYTES + 1} bytes; at most ${MAX_CONFIG_BYTES}`)],
+  ])('refuses %s', async (_what, changes, reason, message) => {
+    await expect(openCheckpoint(await writeTiny(changes))).rejects.toMatchObject({ reason, message: expect.stringMatching(message) });
+  });
+
+  it('reads a configuration of the largest size', async () => {
+    const text = JSON.stringify(TINY_CONFIG).padEnd(MAX_CONFIG_BYTES);
+    await use(await writeTiny({ files: { 'config.json': new TextEncoder().encode(text) } }), ({ shape }) => expect(shape.hidden).toBe(2));
+  });
+
+  it('tells a folder without config.json from one without weights', async () => {
+    await expect(openCheckpoint(await writeFolder({}))).rejects.toMatchObject({ reason: 'MODEL_NOT_FOUND' });
+    await expect(openCheckpoint(await writeFolder({ 'config.json': TINY_CONFIG }))).rejects.toMatchObject({ reason: 'MODEL_MALFORMED', message: expect.stringContaining('nor is model.safetensors.index.json') });
+  });
+
+  it.each([
+    ['../a.safetensors'], ['/etc/a.safetensors'], ['sub/a.safetensors'], ['..\\a.safetensors'], ['.hidden.safetensors'], ['a.bin'], [''], [7], [null],
+    ['a.safetensors\u0000'], [`${'a'.repeat(300)}.safetensors`],
+  ])('refuses an index that names the file %j', async (file) => {
+    await expect(openCheckpoint(await writeSharded({ [EMBEDDING]: file }))).rejects.toMatchObject({
+      reason: 'MODEL_MALFORMED',
+      message: expect.stringMatching(/index.json: tensor model.embed_tokens.weight: lies in .*; a file name within the folder/),
+    });
+  });
+
+  it.each([
+    ['a file that is not there', { [EMBEDDING]: 'c.safetensors' }, {}, /names "c.safetensors", which is not in the folder/],
+    ['a tensor in the wrong file', { [EMBEDDING]: 'b.safetensors', [DOWN]: 'a.safetensors' }, {}, /should lie in .*, but lies in/],
+    ['a tensor that no file has', { 'lm_head.weight': 'a.safetensors' }, {}, /lm_head.weight: should lie in a.safetensors, but does not/],
+    ['two files with one tensor', {}, { 'a.safetensors': packTensors({ [EMBEDDING]: countUp([3, 2]), [DOWN]: countUp([2, 3]) }) }, /down_proj.weight: lies in a.safetensors too/],
+    ['more files than allowed', Object.fromEntries(Array.from({ length: MAX_SHARDS }, (_, i) => [`x${i}`, `x${i}.safetensors`])), {}, new RegExp(`names ${MAX_SHARDS + 2} files; at most ${MAX_SHARDS}`)],
+  ])('refuses an index with %s', async (_what, lies, files, message) => {
+    await expect(openCheckpoint(await writeSharded(lies, files))).rejects.toMatchObject({ reason: 'MODEL_MALFORMED', message: expect.stringMatching(message) });
   });
 
   describe.skipIf(!hasShared)('on the reference families', () => {
-    it.each(['llama-gqa-tied', 'llama-head-dim-bias', 'llama-mha', 'llama-rope-llama3', 'mistral', 'qwen2', 'qwen3'])('opens %s', async (name) => {
-      const checkpoint = await openCheckpoint(sharedPath('reference/families', name));
-      const bytes = [...checkpoint.tensors.values()].reduce((sum, entry) => sum + entry.bytes, 0);
-      expect(countParameters(checkpoint.shape, checkpoint.shape.layers) * 4).toBe(bytes);
-      expect(await checkpoint.readTensor('model.norm.weight')).toHaveLength(32);
-      await checkpoint.close();
+    it.each(['llama-gqa-tied', 'llama-head-dim-bias', 'llama-mha', 'llama-rope-llama3', 'mistral', 'qwen2', 'qwen3'])('opens %s, and leaves no parameter out', async (name) => {
+      await use(sharedPath('reference/families', name), ({ shape, tensors }) => {
+        expect(countParameters(shape, shape.layers) * 4).toBe([...tensors.values()].reduce((sum, { bytes }) => sum + bytes, 0));
+      });
     });
   });
 });

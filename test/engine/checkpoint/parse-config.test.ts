@@ -1,0 +1,140 @@
+import { describe, expect, it } from 'vitest';
+import { MAX_HIDDEN, MAX_LAYERS, MAX_VOCABULARY, parseConfig } from '../../../src/engine/checkpoint/parse-config.js';
+
+const BASE = {
+  model_type: 'llama',
+  hidden_size: 64,
+  intermediate_size: 172,
+  num_hidden_layers: 2,
+  num_attention_heads: 8,
+  num_key_value_heads: 4,
+  vocab_size: 512,
+  max_position_embeddings: 512,
+  rms_norm_eps: 1e-5,
+  hidden_act: 'silu',
+};
+const LLAMA3 = { factor: 8, low_freq_factor: 1, high_freq_factor: 4, original_max_position_embeddings: 64 };
+const LLAMA3_READ = { kind: 'llama3', factor: 8, lowFrequencyFactor: 1, highFrequencyFactor: 4, originalMaxPositions: 64 };
+
+describe('parseConfig', () => {
+  it('reads sizes, and head_dim as hidden / heads where it is not given', () => {
+    expect(parseConfig({ ...BASE, bos_token_id: 1, tie_word_embeddings: true })).toEqual({
+      shape: {
+        family: 'llama', hidden: 64, headDim: 8, vocabulary: 512, tiedEmbeddings: true, queryKeyNorms: false,
+        biases: { queryKeyValue: false, attentionOutput: false, ffn: false },
+        layers: Array.from({ length: 2 }, () => ({ kvHeads: 4, queryHeadsPerKv: 2, ffnChannels: 172 })),
+      },
+      rmsNormEpsilon: 1e-5,
+      rope: { theta: 10_000, scaling: undefined },
+      maxPositions: 512,
+      bosTokenId: 1,
+    });
+  });
+
+  it.each([
+    ['rope_theta alone', { rope_theta: 5e5 }, { theta: 5e5, scaling: undefined }],
+    ['rope_scaling null', { rope_theta: 5e5, rope_scaling: null }, { theta: 5e5, scaling: undefined }],
+    ['rope_scaling of the default kind under its old key', { rope_scaling: { type: 'default' } }, { theta: 10_000, scaling: undefined }],
+    ['rope_scaling llama3', { rope_theta: 5e5, rope_scaling: { rope_type: 'llama3', ...LLAMA3 } }, { theta: 5e5, scaling: LLAMA3_READ }],
+    ['rope_parameters', { rope_parameters: { rope_type: 'default', rope_theta: 5e5 } }, { theta: 5e5, scaling: undefined }],
+    ['rope_parameters llama3', { rope_parameters: { rope_type: 'llama3', rope_theta: 5e5, ...LLAMA3 } }, { theta: 5e5, scaling: LLAMA3_READ }],
+    ['rope_parameters before an older rope_theta', { rope_theta: 1, rope_parameters: { rope_theta: 5e5 } }, { theta: 5e5, scaling: undefined }],
+  ])('reads rotary embeddings from %s', (_what, entries, rope) => {
+    expect(parseConfig({ ...BASE, ...entries }).rope).toEqual(rope);
+  });
+
+  it.each([
+    ['llama', {}, [false, false, false]],
+    ['llama', { attention_bias: true }, [true, true, false]],
+    ['llama', { mlp_bias: true }, [false, false, true]],
+    ['mistral', { sliding_window: null, attention_bias: true }, [false, false, false]],
+    ['qwen2', {}, [true, false, false]],
+    ['qwen3', {}, [false, false, false]],
+    ['qwen3', { attention_bias: true, mlp_bias: true }, [true, true, false]],
+  ])('knows the biases of %s with %j', (model_type, entries, [queryKeyValue, attentionOutput, ffn]) => {
+    expect(parseConfig({ ...BASE, ...entries, model_type }).shape.biases).toEqual({ queryKeyValue, attentionOutput, ffn });
+  });
+
+  it('takes a head_dim apart from hidden / heads, and 128 for a Qwen3 that gives none', () => {
+    expect(parseConfig({ ...BASE, head_dim: 16 }).shape.headDim).toBe(16);
+    expect(parseConfig({ ...BASE, model_type: 'qwen3' }).shape).toMatchObject({ headDim: 128, queryKeyNorms: true });
+  });
+
+  it('takes as many key-value heads as query heads where they are not given', () => {
+    const { num_key_value_heads: _, ...rest } = BASE;
+    expect(parseConfig(rest).shape.layers[0]).toMatchObject({ kvHeads: 8, queryHeadsPerKv: 1 });
+  });
+
+  it.each([
+    ['another family', { model_type: 'gemma2' }, /model_type "gemma2".*llama, mistral, qwen2, qwen3/],
+    ['another rotary kind', { rope_scaling: { rope_type: 'yarn', factor: 4 } }, /rope_type "yarn".*default and llama3/],
+    ['another rotary kind under its old key', { rope_scaling: { type: 'linear', factor: 2 } }, /rope_type "linear"/],
+    ['rotary kinds by layer type', { rope_parameters: { full_attention: { rope_theta: 1 } } }, /differs from layer to layer/],
+    ['partial rotary embeddings', { partial_rotary_factor: 0.5 }, /partial_rotary_factor is 0.5/],
+    ['another activation', { hidden_act: 'gelu' }, /hidden_act is "gelu"; only silu/],
+    ['quantized weights', { quantization_config: { bits: 4 } }, /quantization_config/],
+    ['a mixture of experts', { num_local_experts: 8 }, /num_local_experts 8; a mixture of experts/],
+    ['a sliding window of Mistral', { model_type: 'mistral', sliding_window: 256 }, /sliding_window 256/],
+    ['a Mistral silent on its window, which then is 4096', { model_type: 'mistral', max_position_embeddings: 8192 }, /sliding_window 4096/],
+    ['a sliding window of Qwen2', { model_type: 'qwen2', use_sliding_window: true, sliding_window: 64, max_window_layers: 1 }, /use_sliding_window true/],
+    ['sliding layers of Qwen3', { model_type: 'qwen3', layer_types: ['full_attention', 'sliding_attention'] }, /sliding_attention/],
+  ])('does not support %s and says so by name', (_what, entries, message) => {
+    expect(() => parseConfig({ ...BASE, ...entries })).toThrow(expect.objectContaining({ reason: 'MODEL_UNSUPPORTED', message: expect.stringMatching(message) }));
+  });
+
+  it.each([
+    ['mistral', { sliding_window: null }],
+    ['mistral', { sliding_window: 512 }],
+    ['qwen2', { use_sliding_window: false, sliding_window: 64 }],
+    ['qwen2', { use_sliding_window: true, sliding_window: 64, max_window_layers: 2 }],
+  ])('takes %s with %j, which puts no sliding window into use', (model_type, entries) => {
+    expect(parseConfig({ ...BASE, ...entries, model_type }).shape.family).toBe(model_type);
+  });
+
+  it.each([
+    ['no model_type', { model_type: undefined }, /model_type is undefined/],
+    ['more layers than allowed', { num_hidden_layers: MAX_LAYERS + 1 }, new RegExp(`num_hidden_layers is ${MAX_LAYERS + 1}; whole numbers from 1 to ${MAX_LAYERS}`)],
+    ['a huge hidden size', { hidden_size: MAX_HIDDEN + 1, head_dim: 8 }, /hidden_size/],
+    ['a huge vocabulary', { vocab_size: MAX_VOCABULARY + 1 }, /vocab_size/],
+    ['no layers', { num_hidden_layers: 0 }, /num_hidden_layers is 0/],
+    ['a size that is text', { intermediate_size: '172' }, /intermediate_size is "172"/],
+    ['heads that groups do not divide', { num_key_value_heads: 3 }, /num_attention_heads is 8; it must be a multiple of num_key_value_heads, 3/],
+    ['more groups than heads', { num_key_value_heads: 16 }, /num_key_value_heads is 16/],
+    ['a hidden size that heads do not divide', { hidden_size: 60 }, /head_dim is 7.5/],
+    ['an odd head_dim', { head_dim: 7 }, /head_dim is 7; rotary embeddings need an even one/],
+    ['a negative epsilon', { rms_norm_eps: -1 }, /rms_norm_eps is -1/],
+    ['llama3 without its factors', { rope_scaling: { rope_type: 'llama3' } }, /rope_scaling.factor is undefined/],
+    ['llama3 with its bounds swapped', { rope_scaling: { rope_type: 'llama3', ...LLAMA3, high_freq_factor: 1 } }, /high_freq_factor is 1; it must be above/],
+  ])('refuses %s', (_what, entries, message) => {
+    expect(() => parseConfig({ ...BASE, ...entries })).toThrow(expect.objectContaining({ reason: 'MODEL_MALFORMED', message: expect.stringMatching(message) }));
+  });
+
+  it('takes sizes at their limits', () => {
+    expect(parseConfig({ ...BASE, num_hidden_layers: MAX_LAYERS, hidden_size: MAX_HIDDEN, head_dim: 128, vocab_size: MAX_VOCABULARY }).shape.layers).toHaveLength(MAX_LAYERS);
+  });
+
+  describe('of the per-layer form', () => {
+    const biases = { query_key_value: false, attention_output: true, ffn: false };
+    const layers = [{ kv_heads: 3, query_heads_per_kv: 2, ffn_channels: 0 }, { kv_heads: 0, query_heads_per_kv: 0, ffn_channels: 7 }];
+    const perLayer = { ...BASE, model_type: 'prunecast_llama', head_dim: 8, prunecast: { layers, biases } };
+
+    it('reads the sizes of each layer and the biases, and keeps the family', () => {
+      expect(parseConfig(perLayer).shape).toMatchObject({
+        family: 'llama',
+        biases: { queryKeyValue: false, attentionOutput: true, ffn: false },
+        layers: [{ kvHeads: 3, queryHeadsPerKv: 2, ffnChannels: 0 }, { kvHeads: 0, queryHeadsPerKv: 0, ffnChannels: 7 }],
+      });
+    });
+
+    it.each([
+      ['no layers', {}, /prunecast.layers must have one entry for each of num_hidden_layers, 2, not undefined/],
+      ['fewer layers than num_hidden_layers', { layers: layers.slice(1), biases }, /2, not 1/],
+      ['query heads without groups', { layers: [{ kv_heads: 0, query_heads_per_kv: 1, ffn_channels: 1 }, layers[1]], biases }, /prunecast.layers\[0\].query_heads_per_kv is 1; whole numbers from 0 to 0/],
+      ['groups without query heads', { layers: [layers[0], { kv_heads: 1, query_heads_per_kv: 0, ffn_channels: 1 }], biases }, /prunecast.layers\[1\].query_heads_per_kv is 0/],
+      ['a huge count', { layers: [{ kv_heads: 1, query_heads_per_kv: 1, ffn_channels: 1e9 }, layers[1]], biases }, /ffn_channels is 1000000000/],
+      ['no biases', { layers }, /prunecast.biases must be an object/],
+    ])('refuses %s', (_what, prunecast, message) => {
+      expect(() => parseConfig({ ...perLayer, prunecast })).toThrow(expect.objectContaining({ reason: 'MODEL_MALFORMED', message: expect.stringMatching(message) }));
+    });
+  });
+});

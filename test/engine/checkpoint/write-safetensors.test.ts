@@ -1,0 +1,78 @@
+import { readdir, readFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { describe, expect, it } from 'vitest';
+import type { PrunedTensor } from '../../../src/core/ports/exporter.js';
+import { openCheckpoint } from '../../../src/engine/checkpoint/open-checkpoint.js';
+import { writeSafetensors } from '../../../src/engine/checkpoint/write-safetensors.js';
+import { makeFolder, TINY_CONFIG, tinyTensors, writeFolder } from './tiny-checkpoint.js';
+
+const control = { signal: new AbortController().signal };
+
+/** The tiny model's tensors, the norms in float32 between halves of an odd number of values. */
+function listTensors(): PrunedTensor[] {
+  return Object.entries(tinyTensors()).map(([name, { shape, bytes }]) => {
+    const isNorm = name.includes('norm');
+    const content = isNorm ? bytes : bytes.subarray(0, bytes.length / 2);
+    return { name, dtype: isNorm ? 'F32' : 'BF16', shape, read: async () => content };
+  });
+}
+
+describe('writeSafetensors', () => {
+  it('writes one file that is read back as it was given', async () => {
+    const folder = await writeFolder({ 'config.json': TINY_CONFIG });
+    const { files, bytes } = await writeSafetensors({ directory: folder, tensors: listTensors(), shardBytes: 1e9, control });
+    expect(files).toEqual(['model.safetensors']);
+    expect(bytes).toBe((await readFile(join(folder, 'model.safetensors'))).length);
+    const checkpoint = await openCheckpoint(folder);
+    for (const tensor of listTensors()) {
+      expect(checkpoint.tensors.get(tensor.name)).toMatchObject({ dtype: tensor.dtype, shape: tensor.shape });
+      expect(await checkpoint.readBytes(tensor.name)).toEqual(await tensor.read());
+    }
+    await checkpoint.close();
+  });
+
+  it('places every tensor at a multiple of the size of its values', async () => {
+    const folder = await writeFolder({ 'config.json': TINY_CONFIG });
+    await writeSafetensors({ directory: folder, tensors: listTensors(), shardBytes: 1e9, control });
+    const checkpoint = await openCheckpoint(folder);
+    expect([...checkpoint.tensors.values()].filter(({ offset, dtype }) => offset % (dtype === 'F32' ? 4 : 2) !== 0)).toEqual([]);
+    await checkpoint.close();
+  });
+
+  it('starts a new file before the limit is passed, with an index that names them all', async () => {
+    const folder = await writeFolder({ 'config.json': TINY_CONFIG });
+    const { files } = await writeSafetensors({ directory: folder, tensors: listTensors(), shardBytes: 40, control });
+    expect(files.length).toBeGreaterThan(3);
+    expect(new Set(await readdir(folder))).toEqual(new Set([...files, 'config.json']));
+    expect(files[0]).toBe(`model-00001-of-${String(files.length - 1).padStart(5, '0')}.safetensors`);
+    const checkpoint = await openCheckpoint(folder);
+    const filled = new Map<string, number>();
+    for (const { file, bytes } of checkpoint.tensors.values()) filled.set(file, (filled.get(file) ?? 0) + bytes);
+    expect(Math.max(...filled.values())).toBeLessThanOrEqual(40);
+    for (const tensor of listTensors()) expect(await checkpoint.readBytes(tensor.name)).toEqual(await tensor.read());
+    await checkpoint.close();
+    const index = JSON.parse(await readFile(join(folder, 'model.safetensors.index.json'), 'utf8')) as { metadata: { total_size: number } };
+    expect(index.metadata.total_size).toBe([...filled.values()].reduce((a, b) => a + b, 0));
+  });
+
+  it('gives a tensor above the limit a file of its own', async () => {
+    const folder = await makeFolder();
+    const tensors = listTensors().slice(0, 3);
+    expect((await writeSafetensors({ directory: folder, tensors, shardBytes: 1, control })).files).toHaveLength(4);
+  });
+
+  it('ends with the reason of the signal, and never writes over a file', async () => {
+    const folder = await makeFolder();
+    const abort = new AbortController();
+    const tensors = listTensors().map((tensor) => ({ ...tensor, read: async () => { abort.abort(new Error('enough')); return tensor.read(); } }));
+    await expect(writeSafetensors({ directory: folder, tensors, shardBytes: 1e9, control: { signal: abort.signal } })).rejects.toThrow('enough');
+    await expect(writeSafetensors({ directory: folder, tensors: listTensors(), shardBytes: 1e9, control })).rejects.toThrow('EEXIST');
+  });
+
+  it('reports bytes up to the total', async () => {
+    const seen: number[] = [];
+    await writeSafetensors({ directory: await makeFolder(), tensors: listTensors(), shardBytes: 1e9, control: { ...control, report: ({ done, total }) => seen.push(done / total) } });
+    expect(seen).toHaveLength(11);
+    expect(seen.at(-1)).toBe(1);
+  });
+});

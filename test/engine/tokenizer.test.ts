@@ -1,0 +1,76 @@
+import { createHash } from 'node:crypto';
+import { readFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { describe, expect, it } from 'vitest';
+import { loadTokenizer, type Tokenizer } from '../../src/engine/tokenizer.js';
+import { hasShared, sharedPath } from '../support/shared.js';
+import { makeFolder, writeFolder } from './checkpoint/tiny-checkpoint.js';
+
+const STORIES = join(import.meta.dirname, '../../models/stories260k');
+
+async function load(folder: string): Promise<Tokenizer> {
+  const tokenizer = await loadTokenizer(folder);
+  if (tokenizer === undefined) throw new Error(`${folder} has no tokenizer`);
+  return tokenizer;
+}
+
+describe('loadTokenizer', () => {
+  it('is undefined where there is no tokenizer.json', async () => {
+    expect(await loadTokenizer(await makeFolder())).toBeUndefined();
+  });
+
+  it('names a tokenizer by the SHA-256 of its file', async () => {
+    const file = await readFile(join(STORIES, 'tokenizer.json'));
+    expect((await load(STORIES)).digest).toBe(createHash('sha256').update(file).digest('hex'));
+  });
+
+  it('adds no special tokens, and gives several texts in their order', async () => {
+    const tokenizer = await load(STORIES);
+    const file = JSON.parse(await readFile(join(STORIES, 'tokenizer.json'), 'utf8')) as { model: { vocab: Record<string, number> } };
+    const words = Object.fromEntries(Object.entries(file.model.vocab).map(([word, id]) => [id, word]));
+    const texts = ['Once upon a time', '', 'The end.'];
+    const ids = await tokenizer.encodeAll(texts);
+    expect(ids.map((list) => [...list].map((id) => words[id]).join('').replaceAll('▁', ' ').trim())).toEqual(texts);
+    expect(ids[0]).toEqual(await tokenizer.encode('Once upon a time'));
+    expect([...(ids[0] ?? [])]).not.toContain(1);
+  });
+
+  it('reports a tokenizer.json that cannot be used', async () => {
+    const tokenizer = await load(await writeFolder({ 'tokenizer.json': { model: { type: 'Unheard', vocab: {} } } }));
+    await expect(tokenizer.encode('a')).rejects.toMatchObject({ reason: 'MODEL_MALFORMED', message: expect.stringContaining('tokenizer.json: cannot be used') });
+  });
+
+  it('stops with the reason of its signal, before and while it works', async () => {
+    const tokenizer = await load(STORIES);
+    await expect(tokenizer.encode('a', AbortSignal.abort(new Error('never mind')))).rejects.toThrow('never mind');
+    const abort = new AbortController();
+    const started = performance.now();
+    const encoding = tokenizer.encode('Once upon a time there was a cat. '.repeat(200_000), abort.signal);
+    setTimeout(() => abort.abort(new Error('enough')), 100);
+    await expect(encoding).rejects.toThrow('enough');
+    expect(performance.now() - started).toBeLessThan(2000);
+  });
+
+  describe.skipIf(!hasShared)('on texts of known length', () => {
+    it('gives WikiText-2 test the 303,415 tokens that transformers gives it with the SmolLM2 tokenizer, the event loop free', async () => {
+      const tokenizer = await load(sharedPath('models/smollm2-135m-instruct'));
+      const text = await readFile(sharedPath('data/wikitext2/wiki.test.raw'), 'utf8');
+      let longest = 0;
+      let last = performance.now();
+      const timer = setInterval(() => {
+        longest = Math.max(longest, performance.now() - last);
+        last = performance.now();
+      }, 5);
+      const tokens = await tokenizer.encode(text);
+      clearInterval(timer);
+      expect(tokens).toHaveLength(303_415);
+      expect(longest).toBeLessThan(500); // it takes over 1.5 s of one core, and other tests share the machine
+    });
+
+    it('gives the first 40 TinyStories the 13,299 predictions of the reference', async () => {
+      const stories = JSON.parse(await readFile(sharedPath('data/tinystories/tinystories_1000.json'), 'utf8')) as readonly string[];
+      const ids = await (await load(STORIES)).encodeAll(stories.slice(0, 40));
+      expect(ids.reduce((sum, list) => sum + Math.min(list.length + 1, 512) - 1, 0)).toBe(13_299); // BOS and story, cut at 512
+    });
+  });
+});

@@ -1,0 +1,141 @@
+import { createHash } from 'node:crypto';
+import { mkdir, readdir, readFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { describe, expect, it } from 'vitest';
+import { countParameters } from '../../../src/core/model/parameters.js';
+import type { KeptUnits, LayerKeptUnits } from '../../../src/core/model/units.js';
+import { openCheckpoint } from '../../../src/engine/checkpoint/open-checkpoint.js';
+import { pruneModel } from '../../../src/engine/surgery/prune-model.js';
+import hf from '../../../src/plugins/exporters/hf.js';
+import { makeFolder } from '../../engine/checkpoint/tiny-checkpoint.js';
+
+const STORIES = join(import.meta.dirname, '../../../models/stories260k');
+
+/** A layer of the demo model with so many of its 4 groups of 2 heads and 172 channels, the last ones. */
+function keepLast(groups: number, channels: number): LayerKeptUnits {
+  return { kvGroups: range(4 - groups, 4), queryHeads: range(8 - 2 * groups, 8), ffnChannels: range(172 - channels, 172) };
+}
+
+function range(from: number, to: number): number[] {
+  return Array.from({ length: to - from }, (_, i) => from + i);
+}
+
+async function write(source: string, kept: KeptUnits, options: { readonly form?: string; readonly shard_bytes?: number; readonly manifest?: Record<string, unknown> } = {}) {
+  const { manifest = {}, ...rest } = options;
+  const directory = join(await makeFolder(), 'out');
+  await mkdir(directory);
+  const checkpoint = await openCheckpoint(source);
+  try {
+    const model = pruneModel({ checkpoint, keptUnits: kept, manifest });
+    const summary = await hf.write(model, directory, { signal: new AbortController().signal }, hf.options.parse(rest));
+    const json = async (file: string): Promise<Record<string, unknown>> => JSON.parse(await readFile(join(directory, file), 'utf8')) as Record<string, unknown>;
+    return { directory, model, summary, config: await json('config.json'), manifest: await json('prunecast.json') };
+  } finally {
+    await checkpoint.close();
+  }
+}
+
+async function readShape(directory: string) {
+  const checkpoint = await openCheckpoint(directory);
+  await checkpoint.close();
+  return { shape: checkpoint.shape, values: [...checkpoint.tensors.values()].reduce((sum, { bytes }) => sum + bytes / 4, 0) };
+}
+
+const UNIFORM = Array.from({ length: 5 }, () => keepLast(2, 130));
+const UNEVEN = [keepLast(1, 100), keepLast(0, 172), keepLast(4, 0), keepLast(0, 0), keepLast(4, 172)];
+
+describe('hf', () => {
+  it('writes layers of one shape as a stock model that says its own head_dim', async () => {
+    const { directory, config, manifest, summary } = await write(STORIES, UNIFORM);
+    expect(config).toMatchObject({
+      model_type: 'llama', architectures: ['LlamaForCausalLM'], num_attention_heads: 4, num_key_value_heads: 2, intermediate_size: 130, head_dim: 8,
+      hidden_size: 64, rope_theta: 10_000, torch_dtype: 'float32', tie_word_embeddings: true,
+    });
+    expect(config).not.toHaveProperty('auto_map');
+    expect(manifest['exporter']).toEqual({ id: 'hf', form: 'stock', model_type: 'llama', modelling_file: null });
+    expect(new Set(summary.files)).toEqual(new Set(['model.safetensors', 'config.json', 'prunecast.json', 'tokenizer.json', 'tokenizer_config.json']));
+    expect(new Set(await readdir(directory))).toEqual(new Set(summary.files));
+    expect(await readFile(join(directory, 'tokenizer.json'))).toEqual(await readFile(join(STORIES, 'tokenizer.json')));
+    const { shape, values } = await readShape(directory);
+    expect(countParameters(shape, shape.layers)).toBe(values);
+  });
+
+  it('writes a Llama whose heads do not divide its hidden size as the Mistral that it equals: stock transformers refuses the former', async () => {
+    const { directory, config } = await write(STORIES, Array.from({ length: 5 }, () => keepLast(3, 172)));
+    expect(config).toMatchObject({ model_type: 'mistral', architectures: ['MistralForCausalLM'], sliding_window: null, num_attention_heads: 6, head_dim: 8 });
+    expect((await readShape(directory)).shape.layers[0]).toEqual({ kvHeads: 3, queryHeadsPerKv: 2, ffnChannels: 172 });
+  });
+
+  it('writes layers that differ in the per-layer form, which is read back as it was and brings its modelling file', async () => {
+    const { directory, config, manifest, model } = await write(STORIES, UNEVEN);
+    expect(config).toMatchObject({
+      model_type: 'prunecast_llama',
+      auto_map: { AutoConfig: 'modeling_prunecast.PrunecastLlamaConfig', AutoModelForCausalLM: 'modeling_prunecast.PrunecastLlamaForCausalLM' },
+    });
+    const modelling = await readFile(join(directory, 'modeling_prunecast.py'));
+    expect(manifest['exporter']).toMatchObject({ form: 'per-layer', modelling_file: { name: 'modeling_prunecast.py', sha256: createHash('sha256').update(modelling).digest('hex') } });
+    expect(modelling.toString()).toContain('class PrunecastLlamaForCausalLM');
+    const { shape, values } = await readShape(directory);
+    expect(shape).toEqual({ ...model.shape, layers: UNEVEN.map(({ kvGroups, ffnChannels }) => ({ kvHeads: kvGroups.length, queryHeadsPerKv: kvGroups.length === 0 ? 0 : 2, ffnChannels: ffnChannels.length })) });
+    expect(countParameters(shape, shape.layers)).toBe(values);
+  });
+
+  it('prunes a per-layer export again, back to stock where the layers have become alike', async () => {
+    const first = await write(STORIES, [keepLast(2, 150), keepLast(3, 130), keepLast(2, 130), keepLast(4, 172), keepLast(2, 130)]);
+    const smallest: LayerKeptUnits = { kvGroups: [0, 1], queryHeads: [0, 1, 2, 3], ffnChannels: range(0, 130) };
+    const second = await write(first.directory, first.model.shape.layers.map(() => smallest));
+    expect(second.config).toMatchObject({ model_type: 'llama', num_key_value_heads: 2, intermediate_size: 130 });
+    expect(second.config).not.toHaveProperty('auto_map');
+    expect(second.config).not.toHaveProperty('prunecast');
+  });
+
+  it("keeps the caller's manifest and adds the kept units and its own form", async () => {
+    const { manifest } = await write(STORIES, UNIFORM, { manifest: { recipe: { digest: 'abc' }, exporter: { id: 'hf', options: { form: 'auto' } } } });
+    expect(manifest).toMatchObject({
+      recipe: { digest: 'abc' },
+      exporter: { id: 'hf', options: { form: 'auto' }, form: 'stock' },
+      kept_units: UNIFORM.map((layer) => ({ kv_groups: layer.kvGroups, query_heads: layer.queryHeads, ffn_channels: layer.ffnChannels })),
+      architecture: UNIFORM.map(() => ({ kv_heads: 2, query_heads_per_kv: 2, ffn_channels: 130 })),
+    });
+  });
+
+  it('gives a stock Llama all biases that its switches mean when a compensation added one of o', async () => {
+    const directory = await makeFolder();
+    const checkpoint = await openCheckpoint(STORIES);
+    const replace = new Map([['model.layers.2.self_attn.o_proj.bias', new Float32Array(64).fill(0.5)]]);
+    await hf.write(pruneModel({ checkpoint, keptUnits: UNIFORM, replace }), directory, { signal: new AbortController().signal }, hf.options.parse({}));
+    await checkpoint.close();
+    const written = await openCheckpoint(directory);
+    expect(written.rawConfig).toMatchObject({ model_type: 'llama', attention_bias: true, mlp_bias: false });
+    expect(new Set(await written.readTensor('model.layers.2.self_attn.o_proj.bias'))).toEqual(new Set([0.5]));
+    expect(new Set(await written.readTensor('model.layers.1.self_attn.o_proj.bias'))).toEqual(new Set([0]));
+    expect(new Set(await written.readTensor('model.layers.2.self_attn.q_proj.bias'))).toEqual(new Set([0]));
+    await written.close();
+  });
+
+  it('shards at the size asked for', async () => {
+    const { directory, summary } = await write(STORIES, Array.from({ length: 5 }, () => keepLast(4, 172)), { shard_bytes: 1_000_000 });
+    expect(summary.files.filter((file) => file.endsWith('.safetensors'))).toEqual(['model-00001-of-00002.safetensors', 'model-00002-of-00002.safetensors']);
+    expect((await readShape(directory)).values).toBe(260_032);
+  });
+
+  it('says what loads an architecture, and why stock cannot hold one', async () => {
+    const checkpoint = await openCheckpoint(STORIES);
+    const { shape } = checkpoint;
+    await checkpoint.close();
+    const ask = (layers: typeof shape.layers, form: string, biases: 'none' | 'added' = 'none') => hf.supports(shape, layers, biases, hf.options.parse({ form }));
+    const uneven = shape.layers.map((layer, index) => ({ ...layer, ffnChannels: 100 + index }));
+    const sixHeads = shape.layers.map((layer) => ({ ...layer, kvHeads: 3 }));
+    expect(ask(shape.layers, 'auto')).toEqual({ ok: true, loadsIn: ['transformers', 'vLLM'] });
+    expect(ask(uneven, 'auto')).toEqual({ ok: true, loadsIn: ['transformers with trust_remote_code'] });
+    expect(ask(shape.layers, 'per-layer')).toEqual({ ok: true, loadsIn: ['transformers with trust_remote_code'] });
+    expect(ask(uneven, 'stock')).toEqual({ ok: false, reason: expect.stringContaining('layers 0 and 1 have different shapes') });
+    expect(ask(shape.layers.map((layer) => ({ ...layer, ffnChannels: 0 })), 'stock')).toEqual({ ok: false, reason: expect.stringContaining('half-block is dropped') });
+    expect(ask(sixHeads, 'stock')).toMatchObject({ ok: true });
+    expect(ask(sixHeads, 'stock', 'added')).toEqual({ ok: false, reason: expect.stringContaining('6 query heads at a hidden size of 64') });
+  });
+
+  it('writes nothing where stock is asked for and cannot be', async () => {
+    await expect(write(STORIES, UNEVEN, { form: 'stock' })).rejects.toMatchObject({ reason: 'INVALID_OPTIONS', violations: [{ field: 'exporter.options.form' }] });
+  });
+});
