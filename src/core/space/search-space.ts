@@ -1,5 +1,5 @@
 import type { Architecture, ModelShape } from '../model/shape.js';
-import type { CountRule } from './count-rule.js';
+import type { CountRule, RateRange } from './count-rule.js';
 
 /** The dimensions' kinds, in the order in which they stand in a layer. */
 export const DIMENSION_KINDS = ['kv_heads', 'query_heads_per_kv', 'ffn_channels'] as const;
@@ -15,6 +15,8 @@ export interface Dimension {
   readonly size: number;
   /** The kept counts it may take, ascending, without repetition. */
   readonly counts: readonly number[];
+  /** The range of rates that `counts` were taken from. */
+  readonly range: RateRange;
   /** Which counts a range of rates stands for here, so that a refined range follows the same grid. */
   readonly rule: CountRule;
 }

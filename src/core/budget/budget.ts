@@ -1,0 +1,48 @@
+import type { ModelShape } from '../model/shape.js';
+import { decodeCounts, denseCounts, type Counts, type SearchSpace } from '../space/search-space.js';
+import { createCostModel, measureCost, measureCounts, type CostModel, type CostSpec } from './cost-model.js';
+
+/** A limit in the user's words: at most so much. */
+export interface Budget {
+  readonly cost: CostSpec;
+  readonly limit: number;
+}
+
+/** A band of costs, both ends included. */
+export interface CostBand {
+  readonly cost: CostModel;
+  readonly least: number;
+  readonly most: number;
+}
+
+/** The share of a budget that a candidate may leave unspent. */
+export const UNSPENT_SHARE = 0.005;
+
+/** The band of candidates: at most the budget, and all but `UNSPENT_SHARE` of it spent. */
+export function candidateBand(shape: ModelShape, { cost, limit }: Budget): CostBand {
+  return { cost: createCostModel(shape, cost), least: Math.ceil(limit * (1 - UNSPENT_SHARE)), most: Math.floor(limit) };
+}
+
+/**
+ * The band of pairs: what is removed lies within `share` of what the budget asks to be removed, either way.
+ *
+ * @param share 0.1 by DESIGN section 2
+ */
+export function pairBand(space: SearchSpace, { cost, limit }: Budget, share: number): CostBand {
+  const model = createCostModel(space.shape, cost);
+  const dense = measureCounts(model, space, denseCounts(space));
+  const removed = Math.max(0, dense - limit);
+  return { cost: model, least: Math.ceil(dense - (1 + share) * removed), most: Math.floor(dense - (1 - share) * removed) };
+}
+
+/** Whether a point meets every budget. */
+export function meetsBudgets(space: SearchSpace, counts: Counts, budgets: readonly Budget[]): boolean {
+  const architecture = decodeCounts(space, counts);
+  return budgets.every(({ cost, limit }) => measureCost(createCostModel(space.shape, cost), architecture) <= limit);
+}
+
+/** The budgets, that which leaves the smallest share of the dense model's cost first. */
+export function sortByTightness(shape: ModelShape, budgets: readonly Budget[]): Budget[] {
+  const share = ({ cost, limit }: Budget): number => limit / measureCost(createCostModel(shape, cost), shape.layers);
+  return [...budgets].sort((a, b) => share(a) - share(b));
+}

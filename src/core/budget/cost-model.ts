@@ -1,0 +1,75 @@
+import type { Architecture, ModelShape } from '../model/shape.js';
+import { countAttentionParameters, countFfnParameters, countFixedParameters } from '../model/parameters.js';
+import { decodeCounts, type Counts, type SearchSpace } from '../space/search-space.js';
+
+/**
+ * What an architecture costs in one unit: a fixed part and a sum over the half-blocks of all layers, in exact integers.
+ * Not linear at 0, as a dropped half-block takes its norm with it.
+ */
+export interface CostModel {
+  /** What lies outside the half-blocks. */
+  readonly fixed: number;
+  attention(kvHeads: number, queryHeadsPerKv: number): number;
+  ffn(channels: number): number;
+}
+
+/**
+ * What a budget limits, as plain values.
+ * - `parameters`: of the exported model, tied tensors once.
+ * - `weight_bytes`: its parameters at so many bytes each.
+ * - `kv_cache_bytes_per_token`: 2 * kv heads * head size * bytes a value, over all layers.
+ * - `flops_per_token`: 2 * the weights of all linear maps, the head's included, + 2 * query heads * head size * `context`
+ *   a layer: scores and values each take 2 * query heads * head size a visible position, and of `context` positions
+ *   half are visible on average. Norms, rotations and softmax are left out.
+ */
+export type CostSpec =
+  | { readonly kind: 'parameters' }
+  | { readonly kind: 'weight_bytes'; readonly bytesPerParameter: number }
+  | { readonly kind: 'kv_cache_bytes_per_token'; readonly bytesPerValue: number }
+  | { readonly kind: 'flops_per_token'; readonly context: number };
+
+/** The cost model of a specification on a model. */
+export function createCostModel(shape: ModelShape, spec: CostSpec): CostModel {
+  switch (spec.kind) {
+    case 'parameters':
+      return createWeightCost(shape, 1);
+    case 'weight_bytes':
+      return createWeightCost(shape, spec.bytesPerParameter);
+    case 'kv_cache_bytes_per_token':
+      return { fixed: 0, attention: (kvHeads) => 2 * kvHeads * shape.headDim * spec.bytesPerValue, ffn: () => 0 };
+    case 'flops_per_token':
+      return createFlopsCost(shape, spec.context);
+  }
+}
+
+/** The cost of an architecture. */
+export function measureCost(cost: CostModel, architecture: Architecture): number {
+  return architecture.reduce(
+    (sum, { kvHeads, queryHeadsPerKv, ffnChannels }) => sum + cost.attention(kvHeads, queryHeadsPerKv) + cost.ffn(ffnChannels),
+    cost.fixed,
+  );
+}
+
+/** The cost of a point of a space. */
+export function measureCounts(cost: CostModel, space: SearchSpace, counts: Counts): number {
+  return measureCost(cost, decodeCounts(space, counts));
+}
+
+function createWeightCost(shape: ModelShape, bytes: number): CostModel {
+  return {
+    fixed: bytes * countFixedParameters(shape),
+    attention: (kvHeads, queryHeadsPerKv) => bytes * countAttentionParameters(shape, kvHeads, queryHeadsPerKv),
+    ffn: (channels) => bytes * countFfnParameters(shape, channels),
+  };
+}
+
+function createFlopsCost({ hidden, headDim, vocabulary }: ModelShape, context: number): CostModel {
+  return {
+    fixed: 2 * vocabulary * hidden,
+    attention: (kvHeads, queryHeadsPerKv) => {
+      const queryWidth = kvHeads * queryHeadsPerKv * headDim;
+      return 2 * (2 * hidden * queryWidth + 2 * hidden * kvHeads * headDim) + 2 * queryWidth * context;
+    },
+    ffn: (channels) => 2 * 3 * hidden * channels,
+  };
+}

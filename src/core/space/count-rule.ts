@@ -1,0 +1,40 @@
+import { keptCount } from './search-space.js';
+
+/** Pruning rates from `minRate` to `maxRate`, both included, in [0, 1]. */
+export interface RateRange {
+  readonly minRate: number;
+  readonly maxRate: number;
+}
+
+/** Which counts within a range of rates a dimension may take. */
+export interface CountRule {
+  /** Only rates `minRate`, `minRate + rateStep`, ... up to `maxRate`; undefined for any count in between. */
+  readonly rateStep?: number;
+  /** Only multiples of this; 1 for any. */
+  readonly multipleOf: number;
+}
+
+/** Rates 0.1 to 0.5 in steps of 0.1 (arXiv 2309.09507). */
+export const PAPER_GRID = { minRate: 0.1, maxRate: 0.5, rateStep: 0.1 } as const;
+
+/**
+ * The kept counts that a range of rates allows, ascending, each once: the ends snap to the nearer count, and 0 (the
+ * half-block dropped) is among them only where the range reaches rate 1. Empty where no multiple lies in the range.
+ */
+export function allowedCounts(size: number, { minRate, maxRate }: RateRange, { rateStep, multipleOf }: CountRule): number[] {
+  const counts = rateStep === undefined ? countsBetween(size, minRate, maxRate) : countsOnGrid(size, minRate, maxRate, rateStep);
+  return counts.filter((count) => count % multipleOf === 0);
+}
+
+function countsBetween(size: number, minRate: number, maxRate: number): number[] {
+  const least = keptCount(size, maxRate);
+  const most = keptCount(size, minRate);
+  return Array.from({ length: most - least + 1 }, (_, index) => least + index);
+}
+
+function countsOnGrid(size: number, minRate: number, maxRate: number, step: number): number[] {
+  // The tiny addend keeps the last point when (0.5 - 0.1) / 0.1 comes out as 3.9999999999999996.
+  const points = Math.floor((maxRate - minRate) / step + 1e-9) + 1;
+  const counts = new Set(Array.from({ length: points }, (_, index) => keptCount(size, Math.min(1, minRate + index * step))));
+  return [...counts].sort((a, b) => a - b);
+}

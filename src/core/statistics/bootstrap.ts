@@ -1,0 +1,55 @@
+import type { Rng } from '../ports/rng.js';
+import { quantile } from './quantile.js';
+
+/** The losses of one architecture on a list of windows. */
+export interface WindowLosses {
+  /** Summed negative log-likelihood of each window. */
+  readonly losses: ArrayLike<number>;
+  /** Scored predictions of each window. */
+  readonly tokens: ArrayLike<number>;
+}
+
+/** Perplexity over windows: exp of the mean negative log-likelihood over all scored tokens. */
+export function perplexityOf({ losses, tokens }: WindowLosses): number {
+  return Math.exp(sum(losses) / sum(tokens));
+}
+
+/**
+ * A paired bootstrap interval for the ratio of two perplexities: windows are drawn with replacement, the same ones for
+ * both, and the ratio's quantiles over the draws are the ends (percentile method; Efron and Tibshirani, "An Introduction
+ * to the Bootstrap", 1993, chapter 13). Both must cover the same windows.
+ *
+ * @param coverage 0.95 for a 95 % interval
+ */
+export function ratioInterval(numerator: WindowLosses, denominator: WindowLosses, { rng, coverage = 0.95, draws = 10_000 }: IntervalOptions): readonly [number, number] {
+  const windows = numerator.losses.length;
+  if (windows === 0 || denominator.losses.length !== windows) {
+    throw new RangeError(`a paired interval needs the same windows on both sides, got ${windows} and ${denominator.losses.length}`);
+  }
+  const ratios = Float64Array.from({ length: draws }, () => {
+    let [lossA, tokensA, lossB, tokensB] = [0, 0, 0, 0];
+    for (let draw = 0; draw < windows; draw++) {
+      const window = rng.integer(windows);
+      lossA += numerator.losses[window] as number;
+      tokensA += numerator.tokens[window] as number;
+      lossB += denominator.losses[window] as number;
+      tokensB += denominator.tokens[window] as number;
+    }
+    return Math.exp(lossA / tokensA - lossB / tokensB);
+  });
+  return [quantile(ratios, (1 - coverage) / 2), quantile(ratios, (1 + coverage) / 2)];
+}
+
+export interface IntervalOptions {
+  readonly rng: Rng;
+  /** @default 0.95 */
+  readonly coverage?: number;
+  /** @default 10,000 */
+  readonly draws?: number;
+}
+
+function sum(values: ArrayLike<number>): number {
+  let total = 0;
+  for (let index = 0; index < values.length; index++) total += values[index] as number;
+  return total;
+}

@@ -1,0 +1,76 @@
+import { countRows, type EncodingBatch } from '../pairs.js';
+import type { Rng } from '../ports/rng.js';
+import { rmse } from './regression-error.js';
+
+/** The mean prediction of each row, on the scale of the fit; any fitted predictor's. */
+export type PredictMeans = (batch: EncodingBatch) => Promise<Float64Array>;
+
+/** The predicted value while one dimension moves through its range and all else stays. */
+export interface EffectCurve {
+  /** Ascending. */
+  readonly rates: readonly number[];
+  /** Mean over the rows of the prediction with the dimension at each rate. */
+  readonly values: readonly number[];
+}
+
+/**
+ * Permutation importances (Breiman, "Random Forests", 2001; Fisher et al., arXiv 1801.01489): for each dimension how much
+ * the root mean squared error rises when its column is shuffled among the rows, mean of `repeats` shuffles. In the unit of
+ * the targets; may be below 0 by chance. Rows should be ones that the predictor was not fitted on.
+ */
+export async function measureImportances(
+  predict: PredictMeans,
+  batch: EncodingBatch,
+  targets: ArrayLike<number>,
+  { rng, repeats = 5 }: { readonly rng: Rng; readonly repeats?: number },
+): Promise<Float64Array> {
+  const rows = countRows(batch);
+  const baseline = rmse(targets, await predict(batch));
+  const importances = new Float64Array(batch.columns);
+  const order = Array.from({ length: rows }, (_, row) => row);
+  for (let column = 0; column < batch.columns; column++) {
+    const random = rng.fork(`importance/${column}`);
+    const copies = Float32Array.from({ length: repeats * batch.rates.length }, (_, index) => batch.rates[index % batch.rates.length] as number);
+    for (let repeat = 0; repeat < repeats; repeat++) {
+      random.shuffle(order).forEach((from, to) => {
+        copies[(repeat * rows + to) * batch.columns + column] = batch.rates[from * batch.columns + column] as number;
+      });
+    }
+    const means = await predict({ rates: copies, columns: batch.columns });
+    for (let repeat = 0; repeat < repeats; repeat++) {
+      importances[column] = (importances[column] as number) + (rmse(targets, means.subarray(repeat * rows, (repeat + 1) * rows)) - baseline) / repeats;
+    }
+  }
+  return importances;
+}
+
+/**
+ * Effect curves (partial dependence; Friedman, "Greedy Function Approximation", 2001): for each dimension the mean
+ * prediction over the rows with that dimension set to each of `points` rates from its least to its most.
+ *
+ * @param ranges the ends of each dimension's rates
+ */
+export async function measureEffects(
+  predict: PredictMeans,
+  batch: EncodingBatch,
+  ranges: readonly { readonly minRate: number; readonly maxRate: number }[],
+  points = 5,
+): Promise<EffectCurve[]> {
+  const rows = countRows(batch);
+  const curves: EffectCurve[] = [];
+  for (const [column, { minRate, maxRate }] of ranges.entries()) {
+    const rates = minRate === maxRate ? [minRate] : Array.from({ length: points }, (_, point) => minRate + ((maxRate - minRate) * point) / (points - 1));
+    const copies = Float32Array.from({ length: rates.length * batch.rates.length }, (_, index) => batch.rates[index % batch.rates.length] as number);
+    for (let row = 0; row < rates.length * rows; row++) copies[row * batch.columns + column] = rates[Math.floor(row / rows)] as number;
+    const means = await predict({ rates: copies, columns: batch.columns });
+    const values = rates.map((_, point) => means.subarray(point * rows, (point + 1) * rows).reduce((sum, value) => sum + value, 0) / rows);
+    curves.push({ rates, values });
+  }
+  return curves;
+}
+
+/** The change of the value per unit of rate from one end of a curve to the other; 0 of a single point. */
+export function slopeOf({ rates, values }: EffectCurve): number {
+  const run = (rates.at(-1) ?? 0) - (rates[0] ?? 0);
+  return run === 0 ? 0 : ((values.at(-1) ?? 0) - (values[0] ?? 0)) / run;
+}

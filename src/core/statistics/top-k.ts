@@ -1,0 +1,19 @@
+/** The share of the k truly best that are among the k predicted best; lower is better, ties go to the earlier one. */
+export function topKRecall(truth: ArrayLike<number>, predicted: ArrayLike<number>, k: number): number {
+  const found = new Set(lowest(predicted, k));
+  const best = lowest(truth, k);
+  return best.filter((index) => found.has(index)).length / best.length;
+}
+
+/**
+ * What is lost by really measuring only the k predicted best: the best truth among them minus the best truth of all, at
+ * least 0, in the unit of the values; lower is better.
+ */
+export function regretAtK(truth: ArrayLike<number>, predicted: ArrayLike<number>, k: number): number {
+  const reached = Math.min(...lowest(predicted, k).map((index) => truth[index] ?? Number.NaN));
+  return reached - Math.min(...Array.from(truth));
+}
+
+function lowest(values: ArrayLike<number>, k: number): number[] {
+  return Array.from(values, (_, index) => index).sort((a, b) => (values[a] ?? 0) - (values[b] ?? 0) || a - b).slice(0, k);
+}
