@@ -4,7 +4,7 @@
  * ```ts
  * const client = createClient({ address: 'unix:/run/prunecast.sock' });
  * const report = await client.runSearch(
- *   { model: 'stories260k', budgets: [{ limit: { $case: 'removedShare', value: 0.2 } }], texts: { text: { source: { $case: 'path', value: 'stories.txt' } } }, output: 'smaller' },
+ *   { model: 'stories260k', budgets: [{ limit: { $case: 'removedShare', value: 0.2 } }], texts: { text: { source: { $case: 'path', value: 'stories.json' } } }, output: 'smaller' },
  *   { onEvent: (event) => console.log(event.sequence, event.payload?.$case) },
  * );
  * client.close();

@@ -1,0 +1,47 @@
+/** One row of the outcome. */
+export interface Measured {
+  readonly parameters: number;
+  readonly perplexity: number;
+}
+
+/** What the demo prints, and writes as JSON. */
+export interface Outcome {
+  readonly dense: Measured;
+  readonly uniform_paper: Measured;
+  readonly uniform_best: Measured;
+  readonly winner: Measured;
+  readonly reloaded: Measured;
+  readonly pairs: number;
+  readonly predicted: number;
+  readonly verified: number;
+  readonly kendall_tau: number;
+  readonly r2: number;
+  readonly tokens: number;
+  readonly seconds: number;
+}
+
+/** What the outcome alone does not tell. */
+export interface OutcomeFacts {
+  readonly removedShare: number;
+  readonly prunableLayers: number;
+  /** Whether the report and the second evaluation have one measurement fingerprint. */
+  readonly sameMeasurement: boolean;
+}
+
+/** A sentence for each thing that does not hold; empty when all is well. */
+export function checkOutcome({ dense, uniform_paper, uniform_best, winner, reloaded, ...counts }: Outcome, { removedShare, prunableLayers, sameMeasurement }: OutcomeFacts): string[] {
+  const limit = (1 - removedShare) * dense.parameters;
+  const rows = Object.entries({ dense, uniform_paper, uniform_best, winner, reloaded });
+  const checks: readonly (readonly [boolean, string])[] = [
+    ...rows.map(([name, { parameters, perplexity }]) => [parameters > 0 && perplexity > 1 && Number.isFinite(perplexity), `${name} has ${parameters} parameters and perplexity ${perplexity}`] as const),
+    ...rows.slice(1).map(([name, { parameters }]) => [parameters <= limit, `${name} has ${parameters} parameters, more than the ${limit} of the budget`] as const),
+    [prunableLayers === 5, `${prunableLayers} of 5 layers are prunable`],
+    [winner.perplexity < uniform_paper.perplexity, `the winner's perplexity of ${winner.perplexity} is not below that of uniform-paper, ${uniform_paper.perplexity}`],
+    [winner.perplexity > dense.perplexity, `the winner's perplexity of ${winner.perplexity} is below that of the unpruned model: something is measured wrongly`],
+    [sameMeasurement, 'the exported model was measured otherwise than the report'],
+    [reloaded.parameters === winner.parameters, `the exported model has ${reloaded.parameters} parameters, the winner ${winner.parameters}`],
+    [Math.abs(reloaded.perplexity / winner.perplexity - 1) <= 1e-4, `the exported model has perplexity ${reloaded.perplexity}, the winner ${winner.perplexity}`],
+    ...Object.entries(counts).map(([name, value]) => [Number.isFinite(value), `${name} is ${value}`] as const),
+  ];
+  return checks.filter(([holds]) => !holds).map(([, sentence]) => sentence);
+}
