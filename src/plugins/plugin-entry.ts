@@ -16,14 +16,18 @@ export interface PluginsByKind {
   exporter: Exporter;
 }
 
-/** A plug-in with what the server must know of it: its kind, and the module it comes from, for a worker thread to load it again. */
-export type PluginEntry<Kind extends PluginKind = PluginKind> = {
+/** A plug-in with its kind and the module it comes from, for a worker thread to load it again. */
+export type PluginModule<Kind extends PluginKind = PluginKind> = {
   [K in Kind]: {
     readonly kind: K;
     readonly plugin: PluginsByKind[K];
     /** The module whose default export is the plug-in. */
     readonly moduleUrl: URL;
-    /** Of the package that brings it. */
-    readonly version: string;
   };
 }[Kind];
+
+/** A plug-in as a server binds it. */
+export type PluginEntry<Kind extends PluginKind = PluginKind> = PluginModule<Kind> & {
+  /** Of the package that brings it. */
+  readonly version: string;
+};

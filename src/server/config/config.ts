@@ -1,0 +1,80 @@
+import { homedir } from 'node:os';
+import { delimiter, join, resolve } from 'node:path';
+import { z } from 'zod';
+import { measureMachine } from './machine.js';
+
+const folders = z.array(z.string().min(1)).transform((paths) => paths.map((path) => resolve(path)));
+const folder = z.string().min(1).transform((path) => resolve(path));
+
+/** Every setting of a server; docs/configuration.md is made from the descriptions. */
+export const CONFIG_SCHEMA = z.strictObject({
+  modelRoots: folders.default([resolve('models')]).describe('Folders that checkpoints lie under; requests name them relative to one.'),
+  dataRoots: folders.default([resolve('data')]).describe('Folders that texts lie under; requests name them relative to one.'),
+  outputRoot: folder.default(resolve('outputs')).describe('The folder that pruned models are written under.'),
+  stateDirectory: folder.default(join(homedir(), '.local', 'state', 'prunecast')).describe('Where jobs, labels, studies and predictors are kept; one server at a time.'),
+  listen: z.array(z.string().regex(/^(unix:.+|.+:\d{1,5})$/, 'is neither host:port nor unix:/path')).min(1).default(['127.0.0.1:50051'])
+    .describe('Addresses to listen on: `host:port` (port 0 for any free one) or `unix:/path`.'),
+  threads: z.int().min(1).max(1024).optional().describe('Threads of the numeric engine. Default: the processors that the cgroup or machine gives.'),
+  memoryBudgetBytes: z.int().min(64 * 2 ** 20).optional().describe('Memory for weights in flight, hidden states and caches. Default: 70 % of what the cgroup or machine gives.'),
+  concurrentJobs: z.int().min(1).max(64).default(1).describe('Heavy jobs that run at a time; the others are queued.'),
+  maxQueuedJobs: z.int().min(0).max(10_000).default(100).describe('Jobs that may wait; a start beyond them is refused as OVERLOADED.'),
+  keptEvents: z.int().min(1000).default(100_000).describe('Newest events of a job that are kept; older ones are compacted away.'),
+  shutdownGraceMs: z.int().min(0).max(600_000).default(5000).describe('How long calls may still run when the server is asked to stop, in milliseconds.'),
+  logLevel: z.enum(['fatal', 'error', 'warn', 'info', 'debug', 'trace', 'silent']).default('info').describe('What goes to the log on standard error.'),
+  tlsCertificate: folder.optional().describe('PEM file with the certificate chain. Needs tlsKey; unset for no encryption.'),
+  tlsKey: folder.optional().describe('PEM file with the private key. Needs tlsCertificate.'),
+}).refine(({ tlsCertificate, tlsKey }) => (tlsCertificate === undefined) === (tlsKey === undefined), {
+  path: ['tlsKey'],
+  message: 'tlsCertificate and tlsKey go together: set both or none',
+});
+
+/** Settings as a caller gives them. */
+export type ConfigOptions = z.input<typeof CONFIG_SCHEMA>;
+
+type Parsed = z.output<typeof CONFIG_SCHEMA>;
+
+/** Complete settings; paths are absolute. */
+export type Config = Omit<Parsed, 'threads' | 'memoryBudgetBytes'> & { readonly threads: number; readonly memoryBudgetBytes: number };
+
+/**
+ * The settings of a server: `options` over the environment over the defaults.
+ *
+ * @param environment `PRUNECAST_MODEL_ROOTS` and so on: the setting's name in capitals. Several folders are separated as in
+ * PATH, several addresses by commas.
+ * @throws Error that names each setting at fault, as it was given
+ */
+export function loadConfig(environment: Readonly<Record<string, string | undefined>>, options: ConfigOptions = {}): Config {
+  const fromEnvironment = Object.fromEntries(Object.entries(CONFIG_SCHEMA.shape).flatMap(([setting, schema]) => {
+    const value = environment[environmentName(setting)];
+    return value === undefined || value === '' ? [] : [[setting, readValue(setting, schema, value)]];
+  }));
+  const given = Object.fromEntries(Object.entries(options).filter(([, value]) => value !== undefined));
+  const parsed = CONFIG_SCHEMA.safeParse({ ...fromEnvironment, ...given });
+  if (!parsed.success) {
+    const faults = parsed.error.issues.map(({ path, message }) => {
+      const setting = String(path[0] ?? '');
+      return `  ${setting} (${environmentName(setting)}): ${message}`;
+    });
+    throw new Error(`the configuration is not valid:\n${faults.join('\n')}`);
+  }
+  const machine = measureMachine();
+  return {
+    ...parsed.data,
+    threads: parsed.data.threads ?? machine.processors,
+    memoryBudgetBytes: parsed.data.memoryBudgetBytes ?? Math.floor(0.7 * machine.memoryBytes),
+  };
+}
+
+/** The environment variable of a setting: `modelRoots` is `PRUNECAST_MODEL_ROOTS`. */
+export function environmentName(setting: string): string {
+  return `PRUNECAST_${setting.replace(/[A-Z]/g, (letter) => `_${letter}`).toUpperCase()}`;
+}
+
+function readValue(setting: string, schema: z.ZodType, value: string): unknown {
+  if (setting === 'listen') return value.split(',').map((address) => address.trim());
+  const { type } = z.toJSONSchema(schema, { io: 'input' });
+  if (type === 'array') return value.split(delimiter).filter((path) => path !== '');
+  // Not a number: left as text, so that the schema says what was expected.
+  if (type === 'integer' && /^\d+$/.test(value)) return Number(value);
+  return value;
+}

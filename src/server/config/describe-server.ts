@@ -1,0 +1,42 @@
+import { readFileSync } from 'node:fs';
+import { createRequire } from 'node:module';
+import type { GetServerInfoResponse } from '../../gen/prunecast/v1/catalog.js';
+import { VERSION } from '../version.js';
+import type { Config } from './config.js';
+import { MAX_MESSAGE_BYTES, MAX_PREDICT_ROWS } from './limits.js';
+
+/** The version of the protos' package. */
+const API_VERSION = 'prunecast.v1';
+
+/** Versions and limits, as GetServerInfo answers them. */
+export function describeServer(config: Config): GetServerInfoResponse {
+  return {
+    version: VERSION,
+    apiVersion: API_VERSION,
+    nodeVersion: process.versions.node,
+    onnxruntimeVersion: readOnnxruntimeVersion(),
+    instructionSets: readInstructionSets(),
+    threads: config.threads,
+    memoryBudgetBytes: BigInt(config.memoryBudgetBytes),
+    maxMessageBytes: BigInt(MAX_MESSAGE_BYTES),
+    maxQueuedJobs: config.maxQueuedJobs,
+    maxPredictRows: MAX_PREDICT_ROWS,
+    concurrentJobs: config.concurrentJobs,
+  };
+}
+
+/** From its package.json: nothing native is loaded for it. */
+function readOnnxruntimeVersion(): string {
+  const { version } = createRequire(import.meta.url)('onnxruntime-node/package.json') as { readonly version: string };
+  return version;
+}
+
+/** Those that the last bits of a label may depend on; empty where the system does not tell (it does on Linux). */
+function readInstructionSets(): string {
+  try {
+    const flags = /^(?:flags|Features)\s*:\s*(.*)$/m.exec(readFileSync('/proc/cpuinfo', 'utf8'))?.[1] ?? '';
+    return flags.split(' ').filter((flag) => /^(avx|avx2|fma|avx512[a-z_0-9]*|avx_vnni|amx_[a-z0-9]+|asimd[a-z]*|sve[a-z0-9]*|i8mm|bf16)$/.test(flag)).join(' ');
+  } catch {
+    return '';
+  }
+}

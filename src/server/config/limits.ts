@@ -1,0 +1,11 @@
+/** Bytes that one message may have, either way; a longer one must be paged or streamed. */
+export const MAX_MESSAGE_BYTES = 4 * 2 ** 20;
+
+/** Rows that one Predict takes. */
+export const MAX_PREDICT_ROWS = 10_000;
+
+/** Longest silence of an open job stream: a heartbeat is promised every 15 s, and the network takes its share. */
+export const HEARTBEAT_MS = 10_000;
+
+/** A cancelled job is promised to end within two seconds. */
+export const CANCEL_GRACE_MS = 1500;

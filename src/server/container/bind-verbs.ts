@@ -1,0 +1,27 @@
+import type { Container } from 'inversify';
+import { createLabelQueue } from '../labels/stored-label-queue.js';
+import { createOpenModels } from '../models/open-models.js';
+import { createFittedPredictors } from '../predictors/fitted-predictors.js';
+import { createRecipePreparer } from '../recipes/prepare-recipe.js';
+import { RecipeResolver } from '../recipes/recipe-spec.js';
+import { createModelService } from '../rpc/model-service.js';
+import { createPredictorService } from '../rpc/predictor-service.js';
+import { createPruningService } from '../rpc/pruning-service.js';
+import { createStudyService } from '../rpc/study-service.js';
+import { createTextSource } from '../texts/text-source.js';
+import { TOKENS } from './tokens.js';
+
+/** Binds what the services of models, pruning, predictors and studies are made of. */
+export function bindVerbs(container: Container): void {
+  container.bind(TOKENS.models).toResolvedValue(createOpenModels, [TOKENS.config]);
+  container.bind(TOKENS.closing).toResolvedValue((models) => () => models.close(), [TOKENS.models]);
+  container.bind(TOKENS.texts).toResolvedValue(({ dataRoots }) => createTextSource(dataRoots), [TOKENS.config]);
+  container.bind(TOKENS.recipes).toResolvedValue((plugins, texts) => new RecipeResolver(plugins, texts), [TOKENS.plugins, TOKENS.texts]);
+  container.bind(TOKENS.preparer).toResolvedValue(createRecipePreparer, []);
+  container.bind(TOKENS.labels).toResolvedValue(createLabelQueue, [TOKENS.labelStore]);
+  container.bind(TOKENS.predictors).toResolvedValue(
+    (store, plugins, clock) => createFittedPredictors({ store, plugins, clock }),
+    [TOKENS.predictorStore, TOKENS.plugins, TOKENS.clock],
+  );
+  container.bind(TOKENS.closing).toResolvedValue((predictors) => () => predictors.close(), [TOKENS.predictors]);
+}

@@ -1,0 +1,71 @@
+import { Container } from 'inversify';
+import type { Kysely } from 'kysely';
+import type { Logger } from 'pino';
+import type { PluginEntry } from '../../plugins/plugin-entry.js';
+import type { Config } from '../config/config.js';
+import { describeServer } from '../config/describe-server.js';
+import { CANCEL_GRACE_MS, HEARTBEAT_MS } from '../config/limits.js';
+import { createJobs } from '../jobs/create-jobs.js';
+import { createJobEvents } from '../jobs/job-events.js';
+import { PluginRegistry } from '../plugins/plugin-registry.js';
+import { createCatalogService } from '../rpc/catalog-service.js';
+import { createJobService } from '../rpc/job-service.js';
+import { createJobStore } from '../store/job-store.js';
+import { createLabelStore } from '../store/label-store.js';
+import { createOutputFolders } from '../store/output-folder.js';
+import { createPairSetStore } from '../store/pair-set-store.js';
+import { createPredictorStore } from '../store/predictor-store.js';
+import type { Schema } from '../store/schema.js';
+import { createStudyStore } from '../store/study-store.js';
+import { TOKENS } from './tokens.js';
+
+/** What must be there before anything can be composed. */
+export interface Foundations {
+  readonly config: Config;
+  readonly log: Logger;
+  readonly stopping: AbortSignal;
+  readonly database: Kysely<Schema>;
+  readonly plugins: readonly PluginEntry[];
+}
+
+/** Composes a server. Everything is made once, when it is first asked for. */
+export function createContainer({ config, log, stopping, database, plugins }: Foundations): Container {
+  const container = new Container({ defaultScope: 'Singleton' });
+  container.bind(TOKENS.config).toConstantValue(config);
+  container.bind(TOKENS.log).toConstantValue(log);
+  container.bind(TOKENS.stopping).toConstantValue(stopping);
+  container.bind(TOKENS.database).toConstantValue(database);
+  container.bind(TOKENS.clock).toConstantValue({ now: () => Date.now() });
+  for (const plugin of plugins) container.bind(TOKENS.plugin).toConstantValue(plugin);
+  bindStores(container);
+  bindJobs(container);
+  bindCatalog(container);
+  return container;
+}
+
+function bindStores(container: Container): void {
+  container.bind(TOKENS.jobStore).toResolvedValue(createJobStore, [TOKENS.database]);
+  container.bind(TOKENS.labelStore).toResolvedValue(createLabelStore, [TOKENS.database]);
+  container.bind(TOKENS.studyStore).toResolvedValue(createStudyStore, [TOKENS.database]);
+  container.bind(TOKENS.predictorStore).toResolvedValue(createPredictorStore, [TOKENS.database]);
+  container.bind(TOKENS.pairSetStore).toResolvedValue(createPairSetStore, [TOKENS.database]);
+  container.bind(TOKENS.outputs).toResolvedValue(({ outputRoot }: Config) => createOutputFolders(outputRoot), [TOKENS.config]);
+}
+
+function bindJobs(container: Container): void {
+  container.bind(TOKENS.jobEvents).toResolvedValue(
+    (store, clock, stopping, { keptEvents }) => createJobEvents({ store, clock, stopping, keptEvents, heartbeatMs: HEARTBEAT_MS }),
+    [TOKENS.jobStore, TOKENS.clock, TOKENS.stopping, TOKENS.config],
+  );
+  container.bind(TOKENS.jobs).toResolvedValue(
+    (store, events, clock, log, stopping, { concurrentJobs, maxQueuedJobs }) =>
+      createJobs({ store, events, clock, log, stopping, concurrentJobs, maxQueuedJobs, cancelGraceMs: CANCEL_GRACE_MS }),
+    [TOKENS.jobStore, TOKENS.jobEvents, TOKENS.clock, TOKENS.log, TOKENS.stopping, TOKENS.config],
+  );
+  container.bind(TOKENS.rpcService).toResolvedValue(createJobService, [TOKENS.jobs, TOKENS.jobEvents]);
+}
+
+function bindCatalog(container: Container): void {
+  container.bind(TOKENS.plugins).toResolvedValue((entries: PluginEntry[]) => new PluginRegistry(entries), [{ serviceIdentifier: TOKENS.plugin, isMultiple: true }]);
+  container.bind(TOKENS.rpcService).toResolvedValue((plugins, config) => createCatalogService(plugins, describeServer(config)), [TOKENS.plugins, TOKENS.config]);
+}

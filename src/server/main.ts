@@ -1,0 +1,37 @@
+import { loadConfig } from './config/config.js';
+import { createLog } from './config/create-log.js';
+import { startServer } from './start-server.js';
+
+/**
+ * The server as a process. Settings come from PRUNECAST_* variables. When it listens, one JSON line on standard output has
+ * its addresses; the log goes to standard error. SIGTERM and SIGINT stop it, as does the end of standard input where
+ * PRUNECAST_EXIT_ON_STDIN_END is `true` (for a parent that may be killed); a second signal ends it at once.
+ */
+async function main(): Promise<void> {
+  const config = loadConfig(process.env);
+  const log = createLog(config);
+  const server = await startServer(config, { log });
+  let isStopping = false;
+  const stop = (cause: string): void => {
+    if (isStopping) process.exit(1);
+    isStopping = true;
+    log.info({ cause }, 'asked to stop');
+    server.stop().then(
+      () => process.exit(0),
+      (error: unknown) => {
+        log.fatal({ err: error }, 'not stopped cleanly');
+        process.exit(1);
+      },
+    );
+  };
+  process.on('SIGTERM', () => stop('SIGTERM'));
+  process.on('SIGINT', () => stop('SIGINT'));
+  if (process.env['PRUNECAST_EXIT_ON_STDIN_END'] === 'true') process.stdin.on('end', () => stop('end of standard input')).resume();
+  process.on('unhandledRejection', (error) => log.error({ err: error }, 'unhandled rejection'));
+  process.stdout.write(`${JSON.stringify({ address: server.address, addresses: server.addresses })}\n`);
+}
+
+main().catch((error: unknown) => {
+  process.stderr.write(`${error instanceof Error ? error.message : String(error)}\n`);
+  process.exit(1);
+});

@@ -1,0 +1,63 @@
+import { Server, type ServiceDefinition } from '@grpc/grpc-js';
+import { CatalogServiceService } from '../../gen/prunecast/v1/catalog.js';
+import { JobServiceService } from '../../gen/prunecast/v1/job.js';
+import { ModelServiceService } from '../../gen/prunecast/v1/model.js';
+import { PairServiceService } from '../../gen/prunecast/v1/pair.js';
+import { PredictorServiceService } from '../../gen/prunecast/v1/predictor.js';
+import { PruningServiceService } from '../../gen/prunecast/v1/pruning.js';
+import { StudyServiceService } from '../../gen/prunecast/v1/study.js';
+import type { Config } from '../config/config.js';
+import { MAX_MESSAGE_BYTES } from '../config/limits.js';
+import { bindAddress, createCredentials } from './bind-address.js';
+import type { CallContext } from './call-context.js';
+import { createHealthService } from './health-service.js';
+import { createReflectionServices, readProtoImage } from './reflection-service.js';
+import { addService, serviceName, type RpcService } from './rpc-service.js';
+
+/** All services of the public API: a method without a handler is there too, and answers NOT_IMPLEMENTED. */
+const API: readonly ServiceDefinition[] = [
+  PruningServiceService,
+  JobServiceService,
+  StudyServiceService,
+  PairServiceService,
+  PredictorServiceService,
+  ModelServiceService,
+  CatalogServiceService,
+];
+
+/** A gRPC server. */
+export interface RpcServer {
+  /** Listens on an address; returns it with its port filled in. */
+  listen(address: string): Promise<string>;
+  /** Takes no more calls, and waits until those under way have ended; what is left after `graceMs` is cut off. */
+  close(graceMs: number): Promise<void>;
+}
+
+/** A server of the whole API, with health and reflection, whose handlers are those of `services`; of two for one service the last counts. */
+export async function createRpcServer(services: readonly RpcService[], config: Config, context: CallContext): Promise<RpcServer> {
+  const server = new Server({
+    'grpc.max_receive_message_length': MAX_MESSAGE_BYTES,
+    'grpc.max_send_message_length': MAX_MESSAGE_BYTES,
+    // A caller that vanished without a word is noticed within a minute, and its streams end.
+    'grpc.keepalive_time_ms': 30_000,
+    'grpc.keepalive_timeout_ms': 20_000,
+  });
+  const names = API.map(serviceName);
+  for (const definition of API) {
+    addService(server, services.findLast((service) => service.definition === definition) ?? { definition, handlers: {} }, context);
+  }
+  addService(server, createHealthService(names, context.stopping), context);
+  for (const reflection of createReflectionServices(readProtoImage(), [...names, 'grpc.health.v1.Health', 'grpc.reflection.v1.ServerReflection'])) {
+    addService(server, reflection, context);
+  }
+  const credentials = await createCredentials(config);
+  return {
+    listen: (address) => bindAddress(server, address, credentials),
+    close: async (graceMs) => {
+      // tryShutdown never calls back while a stream is open, so it races a timer.
+      const timer = setTimeout(() => server.forceShutdown(), graceMs);
+      await new Promise<void>((resolve) => server.tryShutdown(() => resolve()));
+      clearTimeout(timer);
+    },
+  };
+}

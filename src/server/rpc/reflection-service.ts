@@ -1,0 +1,75 @@
+import { readFileSync } from 'node:fs';
+import type { handleBidiStreamingCall, ServiceDefinition } from '@grpc/grpc-js';
+import { createFileRegistry, fromBinary, toBinary, type DescFile, type FileRegistry } from '@bufbuild/protobuf';
+import { FileDescriptorProtoSchema, FileDescriptorSetSchema } from '@bufbuild/protobuf/wkt';
+import { type ServerReflectionRequest, ServerReflectionResponse, ServerReflectionService } from '../../gen/grpc/reflection/v1/reflection.js';
+import { CODE_NUMBERS } from '../errors/encode-status.js';
+import type { Served } from './call-context.js';
+import type { RpcService } from './rpc-service.js';
+import { serveDuplex } from './serve-duplex.js';
+
+type Answer = NonNullable<ServerReflectionResponse['messageResponse']>;
+
+/**
+ * Server reflection over a compiled image of the protos, imports included (@grpc/reflection leaves them out, and
+ * `buf curl` then fails). Answers as v1 and, for older tools, as v1alpha, which has the same messages.
+ *
+ * @param image a FileDescriptorSet
+ * @param services full names of the services to list
+ */
+export function createReflectionServices(image: Uint8Array, services: readonly string[]): RpcService[] {
+  const registry = createFileRegistry(fromBinary(FileDescriptorSetSchema, image));
+  const serverReflectionInfo: Served<handleBidiStreamingCall<ServerReflectionRequest, ServerReflectionResponse>> = serveDuplex((request) =>
+    ServerReflectionResponse.create({ validHost: request.host, originalRequest: request, messageResponse: answer(registry, services, request) }));
+  const handlers = { serverReflectionInfo } as RpcService['handlers'];
+  const alpha: ServiceDefinition = {
+    serverReflectionInfo: { ...ServerReflectionService.serverReflectionInfo, path: '/grpc.reflection.v1alpha.ServerReflection/ServerReflectionInfo' },
+  };
+  return [{ definition: ServerReflectionService, handlers }, { definition: alpha, handlers }];
+}
+
+/** The image that `npm run generate` makes. Sources lie one folder higher than the build. */
+export function readProtoImage(): Uint8Array {
+  const root = import.meta.filename.endsWith('.ts') ? '../../../' : '../../../../';
+  return readFileSync(new URL(`${root}proto/image.binpb`, import.meta.url));
+}
+
+function answer(registry: FileRegistry, services: readonly string[], { messageRequest }: ServerReflectionRequest): Answer {
+  switch (messageRequest?.$case) {
+    case 'listServices':
+      return { $case: 'listServicesResponse', value: { service: services.map((name) => ({ name })) } };
+    case 'fileByFilename':
+      return filesOr(registry.getFile(messageRequest.value), messageRequest.value);
+    case 'fileContainingSymbol':
+      return filesOr(findSymbol(registry, messageRequest.value), messageRequest.value);
+    case 'fileContainingExtension':
+    case 'allExtensionNumbersOfType':
+      return refusal('NOT_FOUND', 'the API has no extensions');
+    default:
+      return refusal('INVALID_ARGUMENT', 'the request asks for nothing');
+  }
+}
+
+/** A message, enum or service by its full name, or a method or field of one. */
+function findSymbol(registry: FileRegistry, symbol: string): DescFile | undefined {
+  const found = registry.get(symbol) ?? registry.get(symbol.slice(0, Math.max(0, symbol.lastIndexOf('.'))));
+  return found?.file;
+}
+
+/** A file with all that it imports, itself first. */
+function filesOr(file: DescFile | undefined, asked: string): Answer {
+  if (!file) return refusal('NOT_FOUND', `nothing of the API is called "${asked}"`);
+  const files = new Set<DescFile>();
+  const collect = (next: DescFile): void => {
+    if (files.has(next)) return;
+    files.add(next);
+    next.dependencies.forEach(collect);
+  };
+  collect(file);
+  const fileDescriptorProto = [...files].map(({ proto }) => Buffer.from(toBinary(FileDescriptorProtoSchema, proto)));
+  return { $case: 'fileDescriptorResponse', value: { fileDescriptorProto } };
+}
+
+function refusal(code: 'NOT_FOUND' | 'INVALID_ARGUMENT', errorMessage: string): Answer {
+  return { $case: 'errorResponse', value: { errorCode: CODE_NUMBERS[code], errorMessage } };
+}

@@ -1,0 +1,27 @@
+import { once } from 'node:events';
+import type { handleBidiStreamingCall } from '@grpc/grpc-js';
+import { encodeStatus } from '../errors/encode-status.js';
+import type { Served } from './call-context.js';
+import { createCallSignal, orAborted } from './call-signal.js';
+import { toStatusObject } from './status-object.js';
+
+/** A method with streams both ways that answers each request by itself. Ends with the caller's stream, and when the server stops. */
+export function serveDuplex<Request, Response>(answer: (request: Request) => Response): Served<handleBidiStreamingCall<Request, Response>> {
+  return ({ log, stopping }) => async (call) => {
+    const { signal, release } = createCallSignal(call, stopping);
+    // The default iterator destroys the call, answers and all, when the requests end.
+    const requests: AsyncIterator<Request> = call.iterator({ destroyOnReturn: false });
+    try {
+      for (;;) {
+        const next = await orAborted(requests.next(), signal);
+        if (next.done) break;
+        if (!call.write(answer(next.value))) await orAborted(once(call, 'drain', { signal }), signal);
+      }
+      call.end();
+    } catch (error) {
+      call.emit('error', toStatusObject(encodeStatus(error, log.child({ method: call.getPath() }))));
+    } finally {
+      release();
+    }
+  };
+}
