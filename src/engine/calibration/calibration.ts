@@ -1,0 +1,24 @@
+/** What one pass over the calibration text can bring. */
+export type CalibrationNeed = 'weights' | 'activations' | 'mean' | 'gram' | 'gradients' | 'block-io';
+
+/** Statistics of the dense model over the calibration sequences, units in the model's own order. */
+export interface Calibration {
+  readonly sequences: number;
+  /** BOS included. */
+  readonly tokens: number;
+  /** From the first layer; a half-block that the model does not have has empty arrays. */
+  readonly layers: readonly LayerStatistics[];
+}
+
+export interface LayerStatistics {
+  /** Of the inputs of o: one a column, [query heads * head_dim]. */
+  readonly attention: InputStatistics;
+  /** Of the inputs of down: one a channel. */
+  readonly ffn: InputStatistics;
+}
+
+/** Moments of each input over all calibration tokens. */
+export interface InputStatistics {
+  readonly mean: Float64Array;
+  readonly meanSquare: Float64Array;
+}

@@ -1,0 +1,119 @@
+import type { LayerArchitecture, ModelShape } from '../../core/model/shape.js';
+import type { WorkControl } from '../../core/ports/progress.js';
+import type { BatchSize, BlockRunner } from '../forward/block-runner.js';
+import { countStates, createStatePool, embedBatch, type EmbeddingTable } from '../forward/hidden-states.js';
+import { planPasses } from '../forward/plan-passes.js';
+import type { RecipeWeights } from '../forward/recipe-weights.js';
+import { batchWindows, type WindowBatch } from '../forward/window-batches.js';
+import { buildStatisticsGraph } from '../graph/statistics-graph.js';
+import type { SessionPool } from '../graph/session-pool.js';
+import type { Calibration, InputStatistics, LayerStatistics } from './calibration.js';
+
+export interface CalibrationContext {
+  readonly shape: ModelShape;
+  readonly runner: BlockRunner;
+  readonly sessions: SessionPool;
+  readonly embedding: () => Promise<EmbeddingTable>;
+  /** The model's own weights, units in its own order. */
+  readonly weights: RecipeWeights;
+  /** Most bytes of hidden states at once. */
+  readonly stateBytes: number;
+}
+
+/**
+ * One pass of the dense model over the calibration sequences, layer by layer with all sequences: the moments of what
+ * goes into o and down. Sequences whose hidden states do not fit in memory together go in groups, one after the other.
+ */
+export async function collectStatistics(context: CalibrationContext, sequences: readonly Int32Array[], control: WorkControl): Promise<Calibration> {
+  const { shape } = context;
+  const windows = sequences.map((tokens) => ({ tokens }));
+  const tokens = sequences.reduce((sum, { length }) => sum + length, 0);
+  const sums = shape.layers.map((layer) => ({
+    attention: createSums(layer.kvHeads * layer.queryHeadsPerKv * shape.headDim),
+    ffn: createSums(layer.ffnChannels),
+  }));
+  const [pass] = planPasses([undefined], batchWindows(windows), {
+    bytesOf: (batch) => 4 * countStates(batch, shape.hidden),
+    heldStates: () => 1,
+    limitBytes: context.stateBytes,
+  });
+  let done = 0;
+  for (const group of pass?.groups ?? []) {
+    await passGroup(context, group, windows, sums, control, (passed) => {
+      done += passed / (2 * shape.layers.length);
+      control.report?.({ what: 'tokens', done: Math.round(done), total: tokens });
+    });
+  }
+  return {
+    sequences: sequences.length,
+    tokens,
+    layers: sums.map(({ attention, ffn }): LayerStatistics => ({ attention: divideSums(attention, tokens), ffn: divideSums(ffn, tokens) })),
+  };
+}
+
+interface Sums {
+  readonly sum: Float64Array;
+  readonly sumOfSquares: Float64Array;
+}
+
+async function passGroup(
+  { shape, runner, sessions, embedding, weights }: CalibrationContext,
+  batches: readonly WindowBatch[],
+  windows: readonly { readonly tokens: Int32Array }[],
+  sums: readonly { readonly attention: Sums; readonly ffn: Sums }[],
+  { signal }: WorkControl,
+  passed: (tokens: number) => void,
+): Promise<void> {
+  const pool = createStatePool();
+  const table = await embedding();
+  const states = batches.map((batch) => {
+    const embedded = pool.take(countStates(batch, shape.hidden));
+    embedBatch(table, batch, windows, embedded);
+    return embedded;
+  });
+  for (const [layer, own] of shape.layers.entries()) {
+    for (const half of ['attention', 'ffn'] as const) {
+      const ready = await weights.prepare(half === 'attention' ? { half, layer, ...ownHeads(own) } : { half, layer, ffnChannels: own.ffnChannels });
+      const into = sums[layer]?.[half];
+      if (into === undefined || ready.kind === 'nothing') continue;
+      for (const [index, batch] of batches.entries()) {
+        signal.throwIfAborted();
+        const size = { count: batch.windows.length, length: batch.length };
+        const input = states[index] as Float32Array;
+        const output = pool.take(input.length);
+        const tap = pool.take(size.count * size.length * into.sum.length);
+        await runner.runHalf(ready, size, input, output, tap);
+        await addMoments(sessions, tap, size, into);
+        pool.give(input);
+        pool.give(tap);
+        states[index] = output;
+        passed(size.count * size.length);
+      }
+    }
+  }
+}
+
+function ownHeads({ kvHeads, queryHeadsPerKv }: LayerArchitecture): Pick<LayerArchitecture, 'kvHeads' | 'queryHeadsPerKv'> {
+  return { kvHeads, queryHeadsPerKv };
+}
+
+async function addMoments(sessions: SessionPool, values: Float32Array, { count, length }: BatchSize, into: Sums): Promise<void> {
+  const width = into.sum.length;
+  const batch = createSums(width);
+  await sessions.run('statistics', buildStatisticsGraph, { values: { values, dimensions: [count, length, width] } }, {
+    sum: { values: batch.sum, dimensions: [width] },
+    sum_of_squares: { values: batch.sumOfSquares, dimensions: [width] },
+  });
+  for (let column = 0; column < width; column++) {
+    into.sum[column] = (into.sum[column] as number) + (batch.sum[column] as number);
+    into.sumOfSquares[column] = (into.sumOfSquares[column] as number) + (batch.sumOfSquares[column] as number);
+  }
+}
+
+function createSums(width: number): Sums {
+  return { sum: new Float64Array(width), sumOfSquares: new Float64Array(width) };
+}
+
+function divideSums({ sum, sumOfSquares }: Sums, tokens: number): InputStatistics {
+  return { mean: sum.map((value) => value / tokens), meanSquare: sumOfSquares.map((value) => value / tokens) };
+}

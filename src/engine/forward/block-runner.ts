@@ -1,0 +1,144 @@
+import type { ModelConfig } from '../checkpoint/config.js';
+import { buildAttentionGraph } from '../graph/attention-graph.js';
+import { buildBiasGraph } from '../graph/bias-graph.js';
+import { buildFfnGraph } from '../graph/ffn-graph.js';
+import { buildHeadLossGraph, buildLogitsGraph } from '../graph/head-graph.js';
+import type { GraphValue, SessionPool } from '../graph/session-pool.js';
+import { buildRotaryTables, type RotaryTables } from './rotary-tables.js';
+import type { ReadyHalf } from './recipe-weights.js';
+
+/** Sizes of the hidden states that run together: [count, length, hidden]. */
+export interface BatchSize {
+  readonly count: number;
+  readonly length: number;
+}
+
+/** The weights of the head and the norm before it. */
+export interface HeadWeights {
+  readonly norm: Float32Array;
+  /** [vocabulary, hidden] */
+  readonly head: Float32Array;
+}
+
+/** Runs half-blocks and the head of one model, each by its compiled graph; results are written into the arrays given. */
+export interface BlockRunner {
+  /**
+   * @param input hidden states before the half-block, [count, length, hidden]
+   * @param output those after it; another array than `input`
+   * @param tap takes the inputs of o or down, [count, length, width]; undefined for none
+   */
+  runHalf(half: Exclude<ReadyHalf, { kind: 'nothing' }>, size: BatchSize, input: Float32Array, output: Float32Array, tap?: Float32Array): Promise<void>;
+  /** The log-likelihood (natural log) of `targets[i]` after row i of `rows`, [targets.length, hidden]. */
+  scoreTargets(weights: HeadWeights, rows: Float32Array, targets: BigInt64Array, logLikelihoods: Float32Array): Promise<void>;
+  /** `logits` is [rows, vocabulary]. */
+  computeLogits(weights: HeadWeights, rows: Float32Array, logits: Float32Array): Promise<void>;
+}
+
+export function createBlockRunner(config: ModelConfig, sessions: SessionPool): BlockRunner {
+  const { hidden, headDim, biases, queryKeyNorms, vocabulary } = config.shape;
+  const { rmsNormEpsilon } = config;
+  let tables: RotaryTables | undefined;
+  const rotaryTables = (positions: number): RotaryTables => {
+    if (tables === undefined || tables.positions < positions) tables = buildRotaryTables(config.rope, headDim, positions);
+    return tables;
+  };
+
+  const runAttention = (half: Extract<ReadyHalf, { kind: 'attention' }>, { count, length }: BatchSize, input: Float32Array, output: Float32Array, tap?: Float32Array) => {
+    const { weights, queryHeads, kvHeads } = half;
+    const { cos, sin, positions } = rotaryTables(length);
+    const outputBias = weights.outputBias !== undefined;
+    const outputs = tap === undefined ? 'residual' : 'residual-and-context';
+    const matrix = (values: Float32Array): GraphValue => ({ values, dimensions: [values.length / hidden, hidden] });
+    const states = [count, length, hidden];
+    return sessions.run(
+      `attention:${queryHeads}:${kvHeads}:${outputBias}:${outputs}`,
+      () => buildAttentionGraph({ queryHeads, kvHeads, headDim, rmsNormEpsilon, queryKeyValueBias: biases.queryKeyValue, outputBias, queryKeyNorms, outputs }),
+      {
+        hidden: { values: input, dimensions: states },
+        norm: vector(weights.norm),
+        query: matrix(weights.query),
+        key: matrix(weights.key),
+        value: matrix(weights.value),
+        output: matrix(weights.output),
+        cos: { values: cos, dimensions: [positions, headDim / 2] },
+        sin: { values: sin, dimensions: [positions, headDim / 2] },
+        ...optionalVectors({
+          query_bias: weights.queryBias,
+          key_bias: weights.keyBias,
+          value_bias: weights.valueBias,
+          output_bias: weights.outputBias,
+          query_norm: weights.queryNorm,
+          key_norm: weights.keyNorm,
+        }),
+        ...(headDim % 8 === 0
+          ? { last_position: { values: new Int32Array(count).fill(length - 1), dimensions: [count] }, length: { values: Int32Array.of(length), dimensions: [1] } }
+          : {}),
+      },
+      {
+        residual: { values: output, dimensions: states },
+        ...(tap === undefined ? {} : { context: { values: tap, dimensions: [count, length, queryHeads * headDim] } }),
+      },
+    );
+  };
+
+  const runFfn = ({ weights, channels }: Extract<ReadyHalf, { kind: 'ffn' }>, { count, length }: BatchSize, input: Float32Array, output: Float32Array, tap?: Float32Array) => {
+    const outputBias = weights.downBias !== undefined;
+    const outputs = tap === undefined ? 'residual' : 'residual-and-channels';
+    const matrix = (values: Float32Array): GraphValue => ({ values, dimensions: [channels, hidden] });
+    const states = [count, length, hidden];
+    return sessions.run(
+      `ffn:${outputBias}:${outputs}`,
+      () => buildFfnGraph({ rmsNormEpsilon, inputBias: biases.ffn, outputBias, outputs }),
+      {
+        hidden: { values: input, dimensions: states },
+        norm: vector(weights.norm),
+        gate: matrix(weights.gate),
+        up: matrix(weights.up),
+        down: matrix(weights.down),
+        ...optionalVectors({ gate_bias: weights.gateBias, up_bias: weights.upBias, down_bias: weights.downBias }),
+      },
+      {
+        residual: { values: output, dimensions: states },
+        ...(tap === undefined ? {} : { channels: { values: tap, dimensions: [count, length, channels] } }),
+      },
+    );
+  };
+
+  const headInputs = ({ norm, head }: HeadWeights, rows: Float32Array): Record<string, GraphValue> => ({
+    hidden: { values: rows, dimensions: [rows.length / hidden, hidden] },
+    norm: vector(norm),
+    head: { values: head, dimensions: [vocabulary, hidden] },
+  });
+
+  return {
+    runHalf: (half, size, input, output, tap) => {
+      if (half.kind === 'attention') return runAttention(half, size, input, output, tap);
+      if (half.kind === 'ffn') return runFfn(half, size, input, output, tap);
+      const dimensions = [size.count, size.length, hidden];
+      return sessions.run('bias', buildBiasGraph, { hidden: { values: input, dimensions }, bias: vector(half.bias) }, { residual: { values: output, dimensions } });
+    },
+    scoreTargets: (weights, rows, targets, logLikelihoods) => {
+      const dimensions = [targets.length, 1];
+      return sessions.run(
+        'head-loss',
+        () => buildHeadLossGraph(rmsNormEpsilon),
+        { ...headInputs(weights, rows), targets: { values: targets, dimensions } },
+        { log_likelihood: { values: logLikelihoods, dimensions } },
+      );
+    },
+    computeLogits: (weights, rows, logits) => sessions.run(
+      'logits',
+      () => buildLogitsGraph(rmsNormEpsilon),
+      headInputs(weights, rows),
+      { logits: { values: logits, dimensions: [rows.length / hidden, vocabulary] } },
+    ),
+  };
+}
+
+function vector(values: Float32Array): GraphValue {
+  return { values, dimensions: [values.length] };
+}
+
+function optionalVectors(vectors: Readonly<Record<string, Float32Array | undefined>>): Record<string, GraphValue> {
+  return Object.fromEntries(Object.entries(vectors).flatMap(([name, values]) => (values === undefined ? [] : [[name, vector(values)]])));
+}

@@ -1,0 +1,23 @@
+import type { Architecture } from '../../core/model/shape.js';
+import type { ForwardContext } from './evaluate-architectures.js';
+import { buildPrefixTree } from './prefix-tree.js';
+import type { RecipeWeights } from './recipe-weights.js';
+import { countHeadRows } from './score-windows.js';
+import { createWalk } from './walk-prefixes.js';
+
+/** All logits of one short sequence, [tokens, vocabulary]: for tests and for looking at single predictions. */
+export async function computeLogits(context: ForwardContext, weights: RecipeWeights, architecture: Architecture, tokens: Int32Array, signal: AbortSignal): Promise<Float32Array> {
+  const { norm, head } = await context.head();
+  const hidden = norm.length;
+  const vocabulary = head.length / hidden;
+  const logits = new Float32Array(tokens.length * vocabulary);
+  const walk = createWalk(context, weights, { batches: [{ length: tokens.length, windows: [0] }], windows: [{ tokens }] }, signal);
+  for await (const { states: [states = new Float32Array()] } of walk.depthFirst(buildPrefixTree([architecture], weights.keepsDropped))) {
+    const rows = countHeadRows(vocabulary);
+    for (let from = 0; from < tokens.length; from += rows) {
+      const to = Math.min(from + rows, tokens.length);
+      await context.runner.computeLogits({ norm, head }, states.subarray(from * hidden, to * hidden), logits.subarray(from * vocabulary, to * vocabulary));
+    }
+  }
+  return logits;
+}

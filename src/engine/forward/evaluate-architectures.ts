@@ -1,0 +1,74 @@
+import type { Architecture } from '../../core/model/shape.js';
+import type { ArchitectureLosses, Window } from '../../core/ports/evaluator.js';
+import type { WorkControl } from '../../core/ports/progress.js';
+import type { HeadWeights } from './block-runner.js';
+import { countStates } from './hidden-states.js';
+import { planPasses } from './plan-passes.js';
+import { buildPrefixTree } from './prefix-tree.js';
+import type { RecipeWeights } from './recipe-weights.js';
+import { scoreWindows } from './score-windows.js';
+import { createWalk, type WalkContext } from './walk-prefixes.js';
+import { batchWindows, type WindowBatch } from './window-batches.js';
+
+/** What an evaluation works with. */
+export interface ForwardContext extends WalkContext {
+  readonly head: () => Promise<HeadWeights>;
+  /** Most bytes of hidden states at once. */
+  readonly stateBytes: number;
+  /** `resident`: all sorted layers stay in memory; `streamed`: a layer serves all architectures before the next one is read. */
+  readonly layers: 'resident' | 'streamed';
+}
+
+/**
+ * The losses of architectures on windows, what they have in common computed once; results are bit for bit those of one
+ * architecture alone, as both run the same graphs on the same batches.
+ */
+export async function* evaluateArchitectures(
+  context: ForwardContext,
+  weights: RecipeWeights,
+  architectures: readonly Architecture[],
+  windows: readonly Window[],
+  control: WorkControl,
+): AsyncGenerator<ArchitectureLosses> {
+  const batches = batchWindows(windows);
+  const heldStates = (part: readonly Architecture[]): number =>
+    (context.layers === 'resident' ? buildPrefixTree(part, weights.keepsDropped).heldStates : part.length) + 1;
+  const passes = planPasses(architectures, batches, { bytesOf: (batch) => 4 * countStates(batch, context.hidden), heldStates, limitBytes: context.stateBytes });
+  const report = createReporter(control, architectures.length * windows.reduce((sum, { tokens }) => sum + tokens.length, 0));
+
+  for (const { first, count, groups } of passes) {
+    const part = architectures.slice(first, first + count);
+    const tree = buildPrefixTree(part, weights.keepsDropped);
+    const sums = part.map(() => new Float64Array(windows.length));
+    for (const [number, group] of groups.entries()) {
+      const walk = createWalk(context, weights, { batches: group, windows }, control.signal, report.share(part.length * countTokens(group), tree.steps));
+      const ended = context.layers === 'resident' ? walk.depthFirst(tree) : walk.layerMajor(tree);
+      for await (const { node, states } of ended) {
+        const losses = new Float64Array(windows.length);
+        for (const [place, batch] of group.entries()) {
+          await scoreWindows(context.runner, await context.head(), { batch, windows, states: states[place] as Float32Array }, losses, control.signal);
+        }
+        for (const end of node.ends) {
+          const sum = sums[end] as Float64Array;
+          for (const batch of group) for (const window of batch.windows) sum[window] = losses[window] as number;
+          if (number === groups.length - 1) yield { index: first + end, windowLosses: sum };
+        }
+      }
+    }
+  }
+}
+
+function countTokens(batches: readonly WindowBatch[]): number {
+  return batches.reduce((sum, { windows, length }) => sum + windows.length * length, 0);
+}
+
+/** Progress in tokens, a tree's share of them spread over its steps: shared steps count for all that share them. */
+function createReporter({ report }: WorkControl, total: number): { share(tokens: number, steps: number): () => void } {
+  let done = 0;
+  return {
+    share: (tokens, steps) => () => {
+      done += tokens / steps;
+      report?.({ what: 'tokens', done: Math.min(total, Math.round(done)), total });
+    },
+  };
+}

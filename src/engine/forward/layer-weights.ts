@@ -1,0 +1,100 @@
+import type { LayerArchitecture } from '../../core/model/shape.js';
+import type { LayerRanking } from '../../core/model/units.js';
+import type { Checkpoint } from '../checkpoint/checkpoint.js';
+import type { BlockPart } from '../families/family.js';
+import { findFamily } from '../families/find-family.js';
+import { nameBlockTensor } from '../families/list-tensors.js';
+import { expandOrder, reorderRows, transposeColumns } from './reorder-rows.js';
+
+/** Where weights come from; a `Checkpoint` is one. */
+export type WeightSource = Pick<Checkpoint, 'config' | 'readTensor'>;
+
+/**
+ * The weights of an attention half-block, float32, key-value groups and their query heads most important first, so that
+ * fewer groups are a prefix of rows. `output` is transposed: [heads * head_dim, hidden] like `query`.
+ */
+export interface AttentionWeights {
+  readonly norm: Float32Array;
+  readonly query: Float32Array;
+  readonly key: Float32Array;
+  readonly value: Float32Array;
+  readonly output: Float32Array;
+  readonly queryBias: Float32Array | undefined;
+  readonly keyBias: Float32Array | undefined;
+  readonly valueBias: Float32Array | undefined;
+  readonly outputBias: Float32Array | undefined;
+  readonly queryNorm: Float32Array | undefined;
+  readonly keyNorm: Float32Array | undefined;
+}
+
+/** The weights of an FFN half-block, float32, channels most important first. `down` is transposed: [channels, hidden]. */
+export interface FfnWeights {
+  readonly norm: Float32Array;
+  readonly gate: Float32Array;
+  readonly up: Float32Array;
+  readonly down: Float32Array;
+  readonly gateBias: Float32Array | undefined;
+  readonly upBias: Float32Array | undefined;
+  readonly downBias: Float32Array | undefined;
+}
+
+/**
+ * Reads an attention half-block with its heads in the order for `queryHeadsPerKv` kept ones in each group: first that
+ * many of every group, group by group, then all others. Any number of groups is then a prefix.
+ */
+export async function loadAttention(source: WeightSource, layer: number, ranking: LayerRanking, queryHeadsPerKv: number): Promise<AttentionWeights> {
+  const { shape } = source.config;
+  const { hidden, headDim, biases } = shape;
+  const own = shape.layers[layer] as LayerArchitecture;
+  const heads = expandOrder(orderQueryHeads(ranking, own, queryHeadsPerKv), headDim);
+  const groups = expandOrder(ranking.kvGroups, headDim);
+  const read = openLayer(source, layer);
+  const rows = async (part: BlockPart, order: readonly number[]): Promise<Float32Array> => reorderRows(await read(part), hidden, order);
+  const bias = async (part: BlockPart, order: readonly number[]): Promise<Float32Array | undefined> =>
+    biases.queryKeyValue ? reorderRows(await read(part, 'bias'), 1, order) : undefined;
+  return {
+    norm: await read('attentionNorm'),
+    query: await rows('query', heads),
+    key: await rows('key', groups),
+    value: await rows('value', groups),
+    output: transposeColumns(await read('output'), heads.length, heads),
+    queryBias: await bias('query', heads),
+    keyBias: await bias('key', groups),
+    valueBias: await bias('value', groups),
+    outputBias: biases.attentionOutput ? await read('output', 'bias') : undefined,
+    queryNorm: shape.queryKeyNorms ? await read('queryNorm') : undefined,
+    keyNorm: shape.queryKeyNorms ? await read('keyNorm') : undefined,
+  };
+}
+
+/** Reads an FFN half-block with its channels in this order. */
+export async function loadFfn(source: WeightSource, layer: number, ranking: LayerRanking): Promise<FfnWeights> {
+  const { hidden, biases } = source.config.shape;
+  const order = ranking.ffnChannels;
+  const read = openLayer(source, layer);
+  const bias = async (part: BlockPart): Promise<Float32Array | undefined> => (biases.ffn ? reorderRows(await read(part, 'bias'), 1, order) : undefined);
+  return {
+    norm: await read('ffnNorm'),
+    gate: reorderRows(await read('gate'), hidden, order),
+    up: reorderRows(await read('up'), hidden, order),
+    down: transposeColumns(await read('down'), order.length, order),
+    gateBias: await bias('gate'),
+    upBias: await bias('up'),
+    downBias: biases.ffn ? await read('down', 'bias') : undefined,
+  };
+}
+
+/** All query heads of a layer (numbered over the layer): the first `kept` of each group, group by group, then the others. */
+export function orderQueryHeads(ranking: LayerRanking, own: LayerArchitecture, kept: number): number[] {
+  const headsOf = (group: number, from: number, to: number): number[] =>
+    (ranking.queryHeads[group] ?? []).slice(from, to).map((head) => group * own.queryHeadsPerKv + head);
+  return [
+    ...ranking.kvGroups.flatMap((group) => headsOf(group, 0, kept)),
+    ...ranking.kvGroups.flatMap((group) => headsOf(group, kept, own.queryHeadsPerKv)),
+  ];
+}
+
+function openLayer(source: WeightSource, layer: number): (part: BlockPart, kind?: 'weight' | 'bias') => Promise<Float32Array> {
+  const family = findFamily(source.config.shape.family);
+  return (part, kind = 'weight') => source.readTensor(nameBlockTensor(family, layer, part, kind));
+}

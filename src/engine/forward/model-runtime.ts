@@ -1,0 +1,102 @@
+import { PrunecastError } from '../../core/errors/prunecast-error.js';
+import type { Architecture, LayerArchitecture } from '../../core/model/shape.js';
+import { identityRanking } from '../../core/model/units.js';
+import { validateArchitecture } from '../../core/model/validate-architecture.js';
+import type { ArchitectureLosses, Window } from '../../core/ports/evaluator.js';
+import type { WorkControl } from '../../core/ports/progress.js';
+import type { Calibration, CalibrationNeed } from '../calibration/calibration.js';
+import { collectStatistics } from '../calibration/collect-statistics.js';
+import { findFamily } from '../families/find-family.js';
+import { createBlockRunner, type HeadWeights } from './block-runner.js';
+import { computeLogits } from './compute-logits.js';
+import { evaluateArchitectures, type ForwardContext } from './evaluate-architectures.js';
+import type { EmbeddingTable } from './hidden-states.js';
+import { loadAttention, loadFfn, type WeightSource } from './layer-weights.js';
+import { planMemory, type MemoryPlan } from './plan-memory.js';
+import { createRecipeWeights, type WeightRecipe } from './recipe-weights.js';
+import { createWeightStore } from './weight-store.js';
+import { createSessionPool } from '../graph/session-pool.js';
+import type { ScoredLayer } from '../ranking/list-units.js';
+import { scoreLayer, type ScoringRecipe } from '../ranking/score-layer.js';
+import type { UnitScores } from '../ranking/unit-scores.js';
+
+export interface RuntimeOptions {
+  readonly threads: number;
+  readonly memoryBudgetBytes: number;
+}
+
+/**
+ * A model's numbers, computed on the calling thread: it blocks for as long as a graph runs or a layer is sorted, so it
+ * lives in a worker thread. `LanguageModel` is its face for everyone else. One call at a time: calls share memory.
+ */
+export interface ModelRuntime {
+  losses(recipe: WeightRecipe, architectures: readonly Architecture[], windows: readonly Window[], control: WorkControl): AsyncIterable<ArchitectureLosses>;
+  calibrate(sequences: readonly Int32Array[], needs: readonly CalibrationNeed[], control: WorkControl): Promise<Calibration>;
+  scoreUnits(recipe: ScoringRecipe, calibration: Calibration | undefined, control: WorkControl): Promise<UnitScores[]>;
+  /** [tokens, vocabulary] */
+  logits(recipe: WeightRecipe, architecture: Architecture, tokens: Int32Array, control: WorkControl): Promise<Float32Array>;
+  /** One layer's weights in the model's own order. */
+  readLayer(layer: number): Promise<Omit<ScoredLayer, 'statistics'>>;
+  close(): Promise<void>;
+}
+
+/** Reads weights as they are needed. Throws MEMORY_EXCEEDED where the model can never fit the budget. */
+export function createModelRuntime(source: WeightSource, { threads, memoryBudgetBytes }: RuntimeOptions): ModelRuntime {
+  const { config } = source;
+  const { shape } = config;
+  const { names } = findFamily(shape.family);
+  const sessions = createSessionPool({ threads });
+  const runner = createBlockRunner(config, sessions);
+  const store = createWeightStore(planMemory(shape, memoryBudgetBytes, 1).weightBytes);
+
+  const readTable = (name: string): Promise<EmbeddingTable> =>
+    store.get(name, async () => ({ values: await source.readTensor(`${name}.weight`), hidden: shape.hidden }));
+  const embedding = (): Promise<EmbeddingTable> => readTable(names.embedding);
+  const readNorm = () => store.get(names.finalNorm, async () => ({ values: await source.readTensor(`${names.finalNorm}.weight`) }));
+  const head = async (): Promise<HeadWeights> => {
+    const [{ values: norm }, { values }] = [await readNorm(), await readTable(shape.tiedEmbeddings ? names.embedding : names.head)];
+    return { norm, head: values };
+  };
+  const planFor = (sequences: readonly Int32Array[]): MemoryPlan => planMemory(shape, memoryBudgetBytes, Math.max(1, ...sequences.map(({ length }) => length)));
+  const contextOf = ({ stateBytes, layers }: MemoryPlan): ForwardContext => ({ runner, hidden: shape.hidden, embedding, head, stateBytes, layers });
+
+  const readLayer = async (layer: number): Promise<Omit<ScoredLayer, 'statistics'>> => {
+    const own = shape.layers[layer] as LayerArchitecture;
+    const [ranking] = identityRanking([own]);
+    if (ranking === undefined) throw new RangeError(`the model has no layer ${layer}`);
+    return {
+      own,
+      attention: own.kvHeads === 0 ? undefined : await loadAttention(source, layer, ranking, own.queryHeadsPerKv),
+      ffn: own.ffnChannels === 0 ? undefined : await loadFfn(source, layer, ranking),
+    };
+  };
+
+  return {
+    losses: (recipe, architectures, windows, control) => {
+      architectures.forEach((architecture, index) => validateArchitecture(shape, architecture, `architectures[${index}]`));
+      const plan = planFor(windows.map(({ tokens }) => tokens));
+      return evaluateArchitectures(contextOf(plan), createRecipeWeights(source, store, recipe), architectures, windows, control);
+    },
+    calibrate: async (sequences, needs, control) => {
+      const missing = needs.find((need) => need === 'gradients' || need === 'gram' || need === 'block-io');
+      if (missing !== undefined) throw new PrunecastError('NOT_IMPLEMENTED', `calibration does not collect "${missing}" yet`, { metadata: { need: missing } });
+      const weights = createRecipeWeights(source, store, { key: 'own', ranking: identityRanking(shape.layers) });
+      return collectStatistics({ shape, runner, sessions, embedding, weights, stateBytes: planFor(sequences).stateBytes }, sequences, control);
+    },
+    scoreUnits: async (recipe, calibration, control) => {
+      const scores: UnitScores[] = [];
+      for (const layer of shape.layers.keys()) {
+        control.signal.throwIfAborted();
+        scores.push(scoreLayer(shape, layer, { ...await readLayer(layer), statistics: calibration?.layers[layer] }, recipe));
+        control.report?.({ what: 'layers', done: layer + 1, total: shape.layers.length });
+      }
+      return scores;
+    },
+    logits: async (recipe, architecture, tokens, control) => {
+      validateArchitecture(shape, architecture);
+      return computeLogits(contextOf(planFor([tokens])), createRecipeWeights(source, store, recipe), architecture, tokens, control.signal);
+    },
+    readLayer,
+    close: () => sessions.close(),
+  };
+}

@@ -1,0 +1,67 @@
+import type { Architecture } from '../../core/model/shape.js';
+
+/** One half-block as an architecture keeps it. */
+export type HalfStep =
+  | { readonly half: 'attention'; readonly layer: number; readonly kvHeads: number; readonly queryHeadsPerKv: number }
+  | { readonly half: 'ffn'; readonly layer: number; readonly ffnChannels: number };
+
+/** Hidden states that one or more architectures have in common. */
+export interface PrefixNode {
+  /** What leads here from the parent; undefined at the root, the embedded tokens. */
+  readonly step: HalfStep | undefined;
+  readonly children: readonly PrefixNode[];
+  /** The architectures that end here, by their index. */
+  readonly ends: readonly number[];
+  /** Hidden states of all windows that a walk must hold at once besides the one in work. */
+  readonly heldStates: number;
+  /** Steps in the tree below. */
+  readonly steps: number;
+}
+
+/**
+ * The tree of all architectures' half-blocks: what agrees up to a half-block is computed once. A dropped half-block is
+ * no step at all, unless `keepDropped` asks for it (a compensation may leave a bias in its place).
+ */
+export function buildPrefixTree(architectures: readonly Architecture[], keepDropped = false): PrefixNode {
+  const root = createNode(undefined);
+  architectures.forEach((architecture, index) => {
+    let node = root;
+    for (const step of listSteps(architecture)) {
+      if (!keepDropped && isDropped(step)) continue;
+      const key = JSON.stringify(step);
+      const child = node.children.get(key) ?? createNode(step);
+      node.children.set(key, child);
+      node = child;
+    }
+    node.ends.push(index);
+  });
+  return finishNode(root);
+}
+
+export function isDropped(step: HalfStep): boolean {
+  return step.half === 'attention' ? step.kvHeads === 0 : step.ffnChannels === 0;
+}
+
+interface GrowingNode {
+  readonly step: HalfStep | undefined;
+  readonly children: Map<string, GrowingNode>;
+  readonly ends: number[];
+}
+
+function createNode(step: HalfStep | undefined): GrowingNode {
+  return { step, children: new Map(), ends: [] };
+}
+
+function listSteps(architecture: Architecture): HalfStep[] {
+  return architecture.flatMap(({ kvHeads, queryHeadsPerKv, ffnChannels }, layer): HalfStep[] => [
+    { half: 'attention', layer, kvHeads, queryHeadsPerKv },
+    { half: 'ffn', layer, ffnChannels },
+  ]);
+}
+
+/** Children that hold least come first: the last one may take the node's own states over. */
+function finishNode({ step, children, ends }: GrowingNode): PrefixNode {
+  const finished = Array.from(children.values(), finishNode).sort((a, b) => a.heldStates - b.heldStates);
+  const held = finished.map((child, index) => child.heldStates + (index < finished.length - 1 ? 1 : 0));
+  return { step, children: finished, ends, heldStates: Math.max(0, ...held), steps: finished.reduce((sum, child) => sum + child.steps + 1, 0) };
+}

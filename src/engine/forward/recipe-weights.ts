@@ -1,0 +1,149 @@
+import type { LayerArchitecture } from '../../core/model/shape.js';
+import type { Ranking } from '../../core/model/units.js';
+import type { Compensation, HalfBlock, MendedHalfBlock, PreparedCompensation } from '../../core/ports/compensation.js';
+import type { Calibration } from '../calibration/calibration.js';
+import { loadAttention, loadFfn, orderQueryHeads, type AttentionWeights, type FfnWeights, type WeightSource } from './layer-weights.js';
+import { isDropped, type HalfStep } from './prefix-tree.js';
+import { expandOrder } from './reorder-rows.js';
+import type { WeightStore } from './weight-store.js';
+
+/** A half-block as an architecture keeps it, ready to run: views of the sorted weights, nothing copied. */
+export type ReadyHalf =
+  | { readonly kind: 'attention'; readonly weights: AttentionWeights; readonly queryHeads: number; readonly kvHeads: number }
+  | { readonly kind: 'ffn'; readonly weights: FfnWeights; readonly channels: number }
+  /** A dropped half-block that leaves a constant behind. */
+  | { readonly kind: 'bias'; readonly bias: Float32Array }
+  | { readonly kind: 'nothing' };
+
+/** How units are ranked and what mends the kept ones. */
+export interface WeightRecipe {
+  /** Tells this recipe's weights from those of others in the store. */
+  readonly key: string;
+  readonly ranking: Ranking;
+  readonly compensation?: CompensationRecipe;
+}
+
+export interface CompensationRecipe {
+  readonly plugin: Compensation;
+  readonly options: unknown;
+  /** What the plug-in needs; undefined where it needs nothing. */
+  readonly calibration?: Calibration;
+}
+
+/** A model's half-blocks under one recipe. */
+export interface RecipeWeights {
+  /** Whether a dropped half-block may leave something behind. */
+  readonly keepsDropped: boolean;
+  prepare(step: HalfStep): Promise<ReadyHalf>;
+}
+
+/** Reads and sorts a layer on its first use; a compensated half-block is a copy for each width, all others are views. */
+export function createRecipeWeights(source: WeightSource, store: WeightStore, { key, ranking, compensation }: WeightRecipe): RecipeWeights {
+  const { shape } = source.config;
+  const { hidden, headDim } = shape;
+  const prepared = new Map<string, PreparedCompensation>();
+
+  const rankingOf = (layer: number) => ranking[layer] ?? { kvGroups: [], queryHeads: [], ffnChannels: [] };
+
+  const mend = async (name: string, half: SortedHalf, width: number): Promise<MendedHalfBlock | undefined> => {
+    if (compensation === undefined) return undefined;
+    const known = store.find<MendedHalfBlock>(`${name}:${width}`);
+    if (known !== undefined) return known;
+    const ready = prepared.get(name) ?? compensation.plugin.prepare(describeHalf(half, hidden), compensation.options);
+    prepared.set(name, ready);
+    const mended = ready.mend(width);
+    // Views are free; only copies are worth keeping.
+    return mended.weights.buffer === half.weights.buffer ? mended : store.get(`${name}:${width}`, async () => mended);
+  };
+
+  const prepareAttention = async (layer: number, kvHeads: number, queryHeadsPerKv: number): Promise<ReadyHalf> => {
+    const own = shape.layers[layer] as LayerArchitecture;
+    const inGroup = queryHeadsPerKv === 0 ? own.queryHeadsPerKv : queryHeadsPerKv;
+    const name = `${key}:attention:${layer}:${inGroup}`;
+    const all = await store.get(name, () => loadAttention(source, layer, rankingOf(layer), inGroup));
+    const width = kvHeads * queryHeadsPerKv * headDim;
+    const order = (): number[] => expandOrder(orderQueryHeads(rankingOf(layer), own, inGroup), headDim);
+    const mended = await mend(name, { weights: all.output, order, mean: compensation?.calibration?.layers[layer]?.attention.mean }, width);
+    if (kvHeads === 0) return leaveBias(mended, all.outputBias);
+    const weights = sliceAttention(all, { hidden, width, keyValueWidth: kvHeads * headDim });
+    return { kind: 'attention', kvHeads, queryHeads: kvHeads * queryHeadsPerKv, weights: { ...weights, ...applyMended(mended, weights.output, weights.outputBias, 'output', 'outputBias') } };
+  };
+
+  const prepareFfn = async (layer: number, channels: number): Promise<ReadyHalf> => {
+    const name = `${key}:ffn:${layer}`;
+    const all = await store.get(name, () => loadFfn(source, layer, rankingOf(layer)));
+    const order = (): readonly number[] => rankingOf(layer).ffnChannels;
+    const mended = await mend(name, { weights: all.down, order, mean: compensation?.calibration?.layers[layer]?.ffn.mean }, channels);
+    if (channels === 0) return leaveBias(mended, all.downBias);
+    const weights = sliceFfn(all, hidden, channels);
+    return { kind: 'ffn', channels, weights: { ...weights, ...applyMended(mended, weights.down, weights.downBias, 'down', 'downBias') } };
+  };
+
+  return {
+    keepsDropped: compensation?.plugin.addsBias ?? false,
+    prepare: (step) => {
+      const own = shape.layers[step.layer];
+      const absent = own === undefined || (step.half === 'attention' ? own.kvHeads === 0 : own.ffnChannels === 0);
+      if (absent || (isDropped(step) && compensation?.plugin.addsBias !== true)) return Promise.resolve({ kind: 'nothing' });
+      return step.half === 'attention' ? prepareAttention(step.layer, step.kvHeads, step.queryHeadsPerKv) : prepareFfn(step.layer, step.ffnChannels);
+    },
+  };
+}
+
+function sliceAttention(all: AttentionWeights, { hidden, width, keyValueWidth }: { hidden: number; width: number; keyValueWidth: number }): AttentionWeights {
+  return {
+    ...all,
+    query: all.query.subarray(0, width * hidden),
+    key: all.key.subarray(0, keyValueWidth * hidden),
+    value: all.value.subarray(0, keyValueWidth * hidden),
+    output: all.output.subarray(0, width * hidden),
+    queryBias: all.queryBias?.subarray(0, width),
+    keyBias: all.keyBias?.subarray(0, keyValueWidth),
+    valueBias: all.valueBias?.subarray(0, keyValueWidth),
+  };
+}
+
+function sliceFfn(all: FfnWeights, hidden: number, channels: number): FfnWeights {
+  return {
+    ...all,
+    gate: all.gate.subarray(0, channels * hidden),
+    up: all.up.subarray(0, channels * hidden),
+    down: all.down.subarray(0, channels * hidden),
+    gateBias: all.gateBias?.subarray(0, channels),
+    upBias: all.upBias?.subarray(0, channels),
+  };
+}
+
+/** The output map of a half-block, sorted, and the mean of its input in the model's own order. */
+interface SortedHalf {
+  readonly weights: Float32Array;
+  readonly order: () => readonly number[];
+  readonly mean: Float64Array | undefined;
+}
+
+function describeHalf({ weights, order, mean }: SortedHalf, hidden: number): HalfBlock {
+  const described = { weights, hidden, rows: weights.length / hidden };
+  return mean === undefined ? described : { ...described, mean: Float64Array.from(order(), (unit) => mean[unit] as number) };
+}
+
+function applyMended<WeightKey extends string, BiasKey extends string>(
+  mended: MendedHalfBlock | undefined,
+  own: Float32Array,
+  ownBias: Float32Array | undefined,
+  weightKey: WeightKey,
+  biasKey: BiasKey,
+): Record<WeightKey, Float32Array> & Record<BiasKey, Float32Array | undefined> {
+  const bias = addBiases(ownBias, mended?.bias);
+  return { [weightKey]: mended?.weights ?? own, [biasKey]: bias } as Record<WeightKey, Float32Array> & Record<BiasKey, Float32Array | undefined>;
+}
+
+/** The half-block's mean output: what was removed, by the compensation, and its own bias. */
+function leaveBias(mended: MendedHalfBlock | undefined, ownBias: Float32Array | undefined): ReadyHalf {
+  const bias = mended?.bias === undefined ? undefined : addBiases(ownBias, mended.bias);
+  return bias === undefined ? { kind: 'nothing' } : { kind: 'bias', bias };
+}
+
+function addBiases(own: Float32Array | undefined, added: Float32Array | undefined): Float32Array | undefined {
+  if (own === undefined || added === undefined) return own ?? added;
+  return own.map((value, index) => value + (added[index] ?? 0));
+}

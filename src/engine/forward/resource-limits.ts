@@ -1,0 +1,29 @@
+import { readFileSync } from 'node:fs';
+import { availableParallelism, totalmem } from 'node:os';
+
+/** Cores that the process may use: the control group's CPU limit, rounded up, or else those of the machine. */
+export function detectThreads(): number {
+  const cores = availableParallelism();
+  const [quota, period] = readNumbers('/sys/fs/cgroup/cpu.max') ?? [
+    readNumbers('/sys/fs/cgroup/cpu/cpu.cfs_quota_us')?.[0],
+    readNumbers('/sys/fs/cgroup/cpu/cpu.cfs_period_us')?.[0],
+  ];
+  const limit = quota !== undefined && period !== undefined && quota > 0 && period > 0 ? quota / period : cores;
+  return Math.max(1, Math.min(cores, Math.ceil(limit)));
+}
+
+/** 70 % of the control group's memory limit, or of the machine's memory where that is less. */
+export function detectMemoryBudgetBytes(): number {
+  const constrained = process.constrainedMemory(); // 0 or 2^64 where there is no limit
+  return Math.floor(0.7 * (constrained > 0 ? Math.min(constrained, totalmem()) : totalmem()));
+}
+
+/** The numbers of a file, `max` being NaN; undefined where the kernel has no such file. */
+function readNumbers(path: string): number[] | undefined {
+  try {
+    return readFileSync(path, 'utf8').trim().split(/\s+/).map(Number);
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code === 'ENOENT') return undefined;
+    throw error;
+  }
+}

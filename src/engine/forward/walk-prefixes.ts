@@ -1,0 +1,111 @@
+import type { BlockRunner } from './block-runner.js';
+import { countStates, createStatePool, embedBatch, type EmbeddingTable, type HiddenStates } from './hidden-states.js';
+import type { HalfStep, PrefixNode } from './prefix-tree.js';
+import type { RecipeWeights } from './recipe-weights.js';
+import type { WindowBatch } from './window-batches.js';
+
+/** What a walk through the tree works with. */
+export interface WalkContext {
+  readonly runner: BlockRunner;
+  readonly hidden: number;
+  readonly embedding: () => Promise<EmbeddingTable>;
+}
+
+/** A node at which architectures end, with the hidden states of all batches after their last block. */
+export interface EndedNode {
+  readonly node: PrefixNode;
+  /** Valid until the next one is asked for. */
+  readonly states: HiddenStates;
+}
+
+/** Two orders in which to run all half-blocks of a tree, each once. */
+export interface Walk {
+  /** Ends come one after the other; besides the states in work only those at open branches are held. */
+  depthFirst(root: PrefixNode): AsyncGenerator<EndedNode>;
+  /** A layer's weights serve the whole tree before the next layer's are read; all ends come last. */
+  layerMajor(root: PrefixNode): AsyncGenerator<EndedNode>;
+}
+
+export function createWalk(
+  { runner, hidden, embedding }: WalkContext,
+  weights: RecipeWeights,
+  { batches, windows }: { readonly batches: readonly WindowBatch[]; readonly windows: readonly { readonly tokens: Int32Array }[] },
+  signal: AbortSignal,
+  stepDone: () => void = () => undefined,
+): Walk {
+  const pool = createStatePool();
+  const embed = async (): Promise<HiddenStates> => {
+    const table = await embedding();
+    return batches.map((batch) => {
+      const states = pool.take(countStates(batch, hidden));
+      embedBatch(table, batch, windows, states);
+      return states;
+    });
+  };
+  const release = (states: HiddenStates): void => states.forEach((batch) => pool.give(batch));
+
+  /** The states after one more half-block; `release` gives the array of each batch back as soon as it is read. */
+  const advance = async (step: HalfStep | undefined, from: HiddenStates, afterwards: 'keep' | 'release'): Promise<HiddenStates> => {
+    const half = step === undefined ? { kind: 'nothing' as const } : await weights.prepare(step);
+    const to: Float32Array[] = [];
+    for (const [index, batch] of batches.entries()) {
+      signal.throwIfAborted();
+      const input = from[index] as Float32Array;
+      const output = pool.take(input.length);
+      if (half.kind === 'nothing') output.set(input);
+      else await runner.runHalf(half, { count: batch.windows.length, length: batch.length }, input, output);
+      if (afterwards === 'release') pool.give(input);
+      to.push(output);
+    }
+    stepDone();
+    return to;
+  };
+
+  async function* descend(start: PrefixNode, startStates: HiddenStates): AsyncGenerator<EndedNode> {
+    let node = start;
+    let states = startStates;
+    for (;;) {
+      if (node.ends.length > 0) yield { node, states };
+      const last = node.children.at(-1);
+      for (const child of node.children.slice(0, -1)) yield* descend(child, await advance(child.step, states, 'keep'));
+      if (last === undefined) break;
+      states = await advance(last.step, states, 'release');
+      node = last;
+    }
+    release(states);
+  }
+
+  async function* sweep(root: PrefixNode): AsyncGenerator<EndedNode> {
+    let frontier: { node: PrefixNode; states: HiddenStates; left: number }[] = [{ node: root, states: await embed(), left: root.children.length }];
+    while (frontier.some(({ left }) => left > 0)) {
+      const place = Math.min(...frontier.flatMap(({ node, left }) => (left === 0 ? [] : node.children.map(({ step }) => orderOf(step)))));
+      const next: typeof frontier = [];
+      for (const entry of frontier) {
+        const due = entry.node.children.filter(({ step }) => orderOf(step) === place);
+        for (const child of due) {
+          entry.left -= 1;
+          const states = await advance(child.step, entry.states, entry.left === 0 && entry.node.ends.length === 0 ? 'release' : 'keep');
+          next.push({ node: child, states, left: child.children.length });
+        }
+        if (entry.left > 0 || entry.node.ends.length > 0) next.push(entry);
+      }
+      frontier = next;
+    }
+    for (const { node, states } of frontier) {
+      yield { node, states };
+      release(states);
+    }
+  }
+
+  return {
+    depthFirst: async function* depthFirst(root) {
+      yield* descend(root, await embed());
+    },
+    layerMajor: sweep,
+  };
+}
+
+/** Half-blocks in the order of the forward pass. */
+function orderOf(step: HalfStep | undefined): number {
+  return step === undefined ? -1 : 2 * step.layer + (step.half === 'attention' ? 0 : 1);
+}

@@ -1,0 +1,46 @@
+/** Weights in memory, the longest unused ones given up first. */
+export interface WeightStore {
+  /**
+   * What is stored under the key, or else what `load` brings. It is kept as long as the limit allows; a single entry over
+   * the limit is handed out but not kept.
+   */
+  get<Weights extends object>(key: string, load: () => Promise<Weights>): Promise<Weights>;
+  /** What is stored under the key; undefined for nothing. */
+  find<Weights extends object>(key: string): Weights | undefined;
+}
+
+export function createWeightStore(limitBytes: number): WeightStore {
+  const entries = new Map<string, { readonly weights: object; readonly bytes: number }>();
+  let storedBytes = 0;
+
+  const remove = (key: string): void => {
+    storedBytes -= entries.get(key)?.bytes ?? 0;
+    entries.delete(key);
+  };
+  const add = (key: string, weights: object): void => {
+    const bytes = countBytes(weights);
+    if (bytes > limitBytes) return;
+    for (const oldest of entries.keys()) {
+      if (storedBytes + bytes <= limitBytes) break;
+      remove(oldest);
+    }
+    entries.set(key, { weights, bytes });
+    storedBytes += bytes;
+  };
+
+  return {
+    find: <Weights extends object>(key: string) => entries.get(key)?.weights as Weights | undefined,
+    get: async <Weights extends object>(key: string, load: () => Promise<Weights>): Promise<Weights> => {
+      const known = entries.get(key);
+      const weights = known === undefined ? await load() : (known.weights as Weights); // a key always stands for one type
+      remove(key);
+      add(key, weights);
+      return weights;
+    },
+  };
+}
+
+/** Bytes of all arrays in an object; `undefined` fields count nothing. */
+export function countBytes(weights: object): number {
+  return Object.values(weights).reduce((sum: number, value: unknown) => sum + (ArrayBuffer.isView(value) ? value.byteLength : 0), 0);
+}

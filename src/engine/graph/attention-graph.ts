@@ -1,0 +1,98 @@
+import { createGraphBuilder, type GraphBuilder } from './graph-builder.js';
+
+/** What one compiled attention half-block is good for; the sizes of a run are symbolic, the head counts are not. */
+export interface AttentionVariant {
+  readonly queryHeads: number;
+  readonly kvHeads: number;
+  readonly headDim: number;
+  readonly rmsNormEpsilon: number;
+  readonly queryKeyValueBias: boolean;
+  /** Also true where a compensation adds one. */
+  readonly outputBias: boolean;
+  readonly queryKeyNorms: boolean;
+  /** `residual`: the block's hidden states after attention; `residual-and-context`: also what goes into o. */
+  readonly outputs: 'residual' | 'residual-and-context';
+}
+
+/**
+ * The attention half of a decoder block: RMSNorm, q/k/v, optional norms of each query and key head, rotary embedding
+ * (half layout, as transformers), causal grouped-query attention, o, residual.
+ *
+ * Inputs: `hidden` [batch, length, hidden]; `norm` [hidden]; `query`, `key`, `value` [heads * head_dim, hidden] as
+ * checkpoints store them; `output` transposed, [heads * head_dim, hidden], so that both kinds shrink to a prefix of
+ * rows; `cos`, `sin` [positions, head_dim / 2]; `last_position` int32 [batch] and `length` int32 [1] (both say how
+ * long the sequences are); with biases `query_bias`, `key_bias`, `value_bias`, `output_bias`; with norms `query_norm`, `key_norm`
+ * [head_dim]. Outputs: `residual` [batch, length, hidden] and, if asked for, `context` [batch, length, heads * head_dim].
+ */
+export function buildAttentionGraph(variant: AttentionVariant): Uint8Array {
+  const { queryHeads, kvHeads, headDim } = variant;
+  const graph = createGraphBuilder('attention');
+  const hidden = graph.input('hidden', ['batch', 'length', 'hidden']);
+  const normed = addRmsNorm(graph, hidden, graph.input('norm', ['hidden']), variant.rmsNormEpsilon);
+  const cos = graph.input('cos', ['positions', 'half_head']);
+  const sin = graph.input('sin', ['positions', 'half_head']);
+
+  const project = (name: 'query' | 'key' | 'value', heads: number): string => {
+    const width = heads * headDim;
+    const product = graph.node('FusedMatMul', [normed, graph.input(name, [width, 'hidden'])], { domain: 'com.microsoft', attributes: { transB: 1n } });
+    return variant.queryKeyValueBias ? graph.node('Add', [product, graph.input(`${name}_bias`, [width])]) : product;
+  };
+  const rotate = (name: 'query' | 'key', heads: number): string => {
+    const projected = project(name, heads);
+    const ready = variant.queryKeyNorms ? addHeadNorm(graph, projected, heads, variant, graph.input(`${name}_norm`, [headDim])) : projected;
+    return graph.node('RotaryEmbedding', [ready, graph.integers([0]), cos, sin], { domain: 'com.microsoft' });
+  };
+  const heads = { query: rotate('query', queryHeads), key: rotate('key', kvHeads), value: project('value', kvHeads) };
+
+  const context = headDim % 8 === 0 ? addGroupQueryAttention(graph, heads, variant) : addPlainAttention(graph, heads, variant);
+  const product = graph.node('MatMul', [context, graph.input('output', [queryHeads * headDim, 'hidden'])]);
+  const mapped = variant.outputBias ? graph.node('Add', [product, graph.input('output_bias', ['hidden'])]) : product;
+  graph.output('residual', graph.node('Add', [hidden, mapped]), ['batch', 'length', 'hidden']);
+  if (variant.outputs === 'residual-and-context') graph.output('context', context, ['batch', 'length', queryHeads * headDim]);
+  return graph.encode();
+}
+
+/** RMSNorm ("Root Mean Square Layer Normalization", arXiv 1910.07467) over the last axis: x / sqrt(mean x^2 + epsilon) * scale. */
+export function addRmsNorm(graph: GraphBuilder, values: string, scale: string, epsilon: number): string {
+  return graph.node('SimplifiedLayerNormalization', [values, scale], { attributes: { axis: -1n, epsilon } });
+}
+
+interface Heads {
+  readonly query: string;
+  readonly key: string;
+  readonly value: string;
+}
+
+function addHeadNorm(graph: GraphBuilder, values: string, heads: number, variant: AttentionVariant, scale: string): string {
+  const apart = graph.node('Reshape', [values, graph.integers([0, 0, heads, variant.headDim])]);
+  const normed = addRmsNorm(graph, apart, scale, variant.rmsNormEpsilon);
+  return graph.node('Reshape', [normed, graph.integers([0, 0, heads * variant.headDim])]);
+}
+
+/** Stays fast at long windows, where the standard `Attention` does not; takes head sizes that are multiples of 8. */
+function addGroupQueryAttention(graph: GraphBuilder, { query, key, value }: Heads, { queryHeads, kvHeads }: AttentionVariant): string {
+  const lastPosition = graph.input('last_position', ['batch'], 'int32');
+  const length = graph.input('length', [1], 'int32');
+  return graph.node('GroupQueryAttention', [query, key, value, '', '', lastPosition, length], {
+    domain: 'com.microsoft',
+    attributes: { num_heads: BigInt(queryHeads), kv_num_heads: BigInt(kvHeads) },
+  });
+}
+
+/** The same in standard operators, for any head size: softmax(q k^T / sqrt(head_dim) + causal mask) v. */
+function addPlainAttention(graph: GraphBuilder, { query, key, value }: Heads, variant: AttentionVariant): string {
+  const { queryHeads, kvHeads, headDim } = variant;
+  const perGroup = queryHeads / kvHeads;
+  // [batch, kv_heads, heads per group, length, head_dim]; keys and values have one "head per group", which broadcasts.
+  const split = (values: string, inGroup: number, order: readonly number[]): string =>
+    graph.node('Transpose', [graph.node('Reshape', [values, graph.integers([0, 0, kvHeads, inGroup, headDim])])], { attributes: { perm: order.map(BigInt) } });
+  const scores = graph.node('MatMul', [split(query, perGroup, [0, 2, 3, 1, 4]), split(key, 1, [0, 2, 3, 4, 1])]);
+  const scaled = graph.node('Mul', [scores, graph.floats([1 / Math.sqrt(headDim)])]);
+  const size = graph.node('Shape', [scores], { attributes: { start: -2n } });
+  const forbidden = graph.node('Expand', [graph.floats([-Infinity]), size]);
+  const mask = graph.node('Trilu', [forbidden, graph.integers([1])], { attributes: { upper: 1n } });
+  const weights = graph.node('Softmax', [graph.node('Add', [scaled, mask])], { attributes: { axis: -1n } });
+  const perHead = graph.node('MatMul', [weights, split(value, 1, [0, 2, 3, 1, 4])]);
+  const together = graph.node('Transpose', [perHead], { attributes: { perm: [0n, 3n, 1n, 2n, 4n] } });
+  return graph.node('Reshape', [together, graph.integers([0, 0, queryHeads * headDim])]);
+}

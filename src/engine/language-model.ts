@@ -1,0 +1,124 @@
+import type { Architecture, ModelShape } from '../core/model/shape.js';
+import { identityRanking, type Ranking } from '../core/model/units.js';
+import type { Compensation } from '../core/ports/compensation.js';
+import type { Criterion } from '../core/ports/criterion.js';
+import type { EvaluationSubject, Window } from '../core/ports/evaluator.js';
+import type { WorkControl } from '../core/ports/progress.js';
+import type { Calibration, CalibrationNeed } from './calibration/calibration.js';
+import type { Checkpoint } from './checkpoint/checkpoint.js';
+import { estimatePeakBytes, planMemory } from './forward/plan-memory.js';
+import { detectMemoryBudgetBytes, detectThreads } from './forward/resource-limits.js';
+import { scoreLayer } from './ranking/score-layer.js';
+import type { UnitScores } from './ranking/unit-scores.js';
+import type { RecipeMessage } from './workers/model-messages.js';
+import { startModelThread, type ModelThread } from './workers/model-thread.js';
+import { workerUrl } from './workers/worker-url.js';
+
+export type { Calibration, CalibrationNeed } from './calibration/calibration.js';
+export type { UnitScores } from './ranking/unit-scores.js';
+
+export interface LanguageModelOptions {
+  /** Threads of ONNX Runtime; those that the control group allows by default. */
+  readonly threads?: number;
+  /** 70 % of the memory that the control group or the machine has by default. */
+  readonly memoryBudgetBytes?: number;
+}
+
+export interface ScoreUnitsRequest {
+  readonly criterion: Criterion;
+  /** Complete: what the criterion's schema gave. */
+  readonly options: unknown;
+  /** The module whose default export the criterion is; without it the criterion runs on the calling thread. */
+  readonly moduleUrl?: URL;
+  /** Needed where the criterion needs activations. */
+  readonly calibration?: Calibration;
+  readonly seed: number;
+  readonly control: WorkControl;
+}
+
+export interface SubjectRecipe {
+  readonly ranking: Ranking;
+  /** undefined leaves the kept weights as they are. */
+  readonly compensation?: {
+    readonly plugin: Compensation;
+    readonly options: unknown;
+    /** The module whose default export the plug-in is: it works beside the weights. */
+    readonly moduleUrl: URL;
+    readonly calibration?: Calibration;
+  };
+}
+
+/**
+ * A checkpoint to compute with. All of it happens in one worker thread of its own, one call at a time, so that the event
+ * loop stays free; a cancel rejects at once, and the thread is free again after the run in work.
+ */
+export interface LanguageModel {
+  readonly checkpoint: Checkpoint;
+  readonly shape: ModelShape;
+  /** One pass of the dense model over sequences of token ids, BOS included where it is wanted. Throws INVALID_REQUEST for ids outside the vocabulary. */
+  calibrate(sequences: readonly Int32Array[], needs: readonly CalibrationNeed[], control: WorkControl): Promise<Calibration>;
+  /** One entry a layer. Throws SCORES_INVALID. */
+  scoreUnits(request: ScoreUnitsRequest): Promise<readonly UnitScores[]>;
+  /** The model under a recipe, to be evaluated. Sorted weights stay in memory as long as the budget allows. */
+  subject(recipe: SubjectRecipe): EvaluationSubject;
+  /** All logits of one short sequence, [tokens, vocabulary]; of the dense model in its own order by default. */
+  logits(tokens: Int32Array, pruned?: { readonly architecture: Architecture; readonly recipe: SubjectRecipe }): Promise<Float32Array>;
+  /** Bytes that an evaluation on these windows may come to. */
+  estimatePeakBytes(windows: readonly Pick<Window, 'tokens'>[]): number;
+  /** Ends the thread after the calls in front and closes the checkpoint. */
+  close(): Promise<void>;
+}
+
+/**
+ * Opens a checkpoint for computing; weights are read when they are needed. Throws MEMORY_EXCEEDED where a layer can
+ * never fit the budget.
+ */
+export async function openLanguageModel(checkpoint: Checkpoint, options: LanguageModelOptions = {}): Promise<LanguageModel> {
+  const { shape, config, directory, tensors } = checkpoint;
+  const threads = options.threads ?? detectThreads();
+  const memoryBudgetBytes = options.memoryBudgetBytes ?? detectMemoryBudgetBytes();
+  planMemory(shape, memoryBudgetBytes, 1);
+  const thread = startModelThread({ directory, config, tensors: [...tensors.values()], options: { threads, memoryBudgetBytes } });
+  let recipes = 0;
+  const describe = ({ ranking, compensation }: SubjectRecipe): RecipeMessage => {
+    const recipe = { key: `recipe-${recipes++}`, ranking };
+    if (compensation === undefined) return recipe;
+    const { plugin: _, moduleUrl, ...rest } = compensation;
+    return { ...recipe, compensation: { ...rest, moduleUrl: workerUrl(moduleUrl).href } };
+  };
+
+  return {
+    checkpoint,
+    shape,
+    calibrate: (sequences, needs, control) => thread.call('calibrate', { sequences, needs }, control),
+    scoreUnits: (request) => scoreUnits(thread, shape, request),
+    subject: (recipe) => {
+      const message = describe(recipe);
+      return { shape, losses: (architectures, windows, control) => thread.stream('losses', { recipe: message, architectures, windows }, control) };
+    },
+    logits: (tokens, { architecture, recipe } = { architecture: shape.layers, recipe: { ranking: identityRanking(shape.layers) } }) =>
+      thread.call('logits', { recipe: describe(recipe), architecture, tokens }, { signal: new AbortController().signal }),
+    estimatePeakBytes: (windows) => estimatePeakBytes(shape, memoryBudgetBytes, {
+      longest: windows.reduce((most, { tokens }) => Math.max(most, tokens.length), 1),
+      tokens: windows.reduce((sum, { tokens }) => sum + tokens.length, 0),
+    }),
+    close: async () => {
+      await thread.close();
+      await checkpoint.close();
+    },
+  };
+}
+
+async function scoreUnits(thread: ModelThread, shape: ModelShape, { criterion, options, moduleUrl, calibration, seed, control }: ScoreUnitsRequest): Promise<readonly UnitScores[]> {
+  if (moduleUrl !== undefined) {
+    const asked = { criterion: { moduleUrl: workerUrl(moduleUrl).href, options }, seed };
+    return thread.call('scoreUnits', calibration === undefined ? asked : { ...asked, calibration }, control);
+  }
+  const scores: UnitScores[] = [];
+  for (const layer of shape.layers.keys()) {
+    const weights = await thread.call('readLayer', { layer }, { signal: control.signal });
+    scores.push(scoreLayer(shape, layer, { ...weights, statistics: calibration?.layers[layer] }, { plugin: criterion, options, seed }));
+    control.report?.({ what: 'layers', done: layer + 1, total: shape.layers.length });
+  }
+  return scores;
+}

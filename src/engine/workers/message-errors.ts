@@ -1,0 +1,24 @@
+import { PrunecastError, type FieldViolation } from '../../core/errors/prunecast-error.js';
+import type { Reason } from '../../core/errors/reasons.js';
+
+/** An error as it crosses a thread: structured clones lose a class and its fields. */
+export type ErrorMessage =
+  | { readonly kind: 'prunecast'; readonly reason: Reason; readonly message: string; readonly metadata: Readonly<Record<string, string>>; readonly violations: readonly FieldViolation[] }
+  | { readonly kind: 'other'; readonly name: string; readonly message: string; readonly stack: string | undefined };
+
+export function encodeError(error: unknown): ErrorMessage {
+  if (error instanceof PrunecastError) {
+    const { reason, message, metadata, violations } = error;
+    return { kind: 'prunecast', reason, message, metadata, violations };
+  }
+  const { name, message, stack } = error instanceof Error ? error : new Error(String(error));
+  return { kind: 'other', name, message, stack };
+}
+
+export function decodeError(message: ErrorMessage): Error {
+  if (message.kind === 'prunecast') return new PrunecastError(message.reason, message.message, { metadata: message.metadata, violations: message.violations });
+  const error = new Error(message.message);
+  error.name = message.name;
+  if (message.stack !== undefined) error.stack = message.stack;
+  return error;
+}

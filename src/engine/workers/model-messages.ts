@@ -1,0 +1,55 @@
+import type { Architecture } from '../../core/model/shape.js';
+import type { Ranking } from '../../core/model/units.js';
+import type { ArchitectureLosses, Window } from '../../core/ports/evaluator.js';
+import type { WorkProgress } from '../../core/ports/progress.js';
+import type { Calibration, CalibrationNeed } from '../calibration/calibration.js';
+import type { TensorEntry } from '../checkpoint/checkpoint.js';
+import type { ModelConfig } from '../checkpoint/config.js';
+import type { RuntimeOptions } from '../forward/model-runtime.js';
+import type { ScoredLayer } from '../ranking/list-units.js';
+import type { UnitScores } from '../ranking/unit-scores.js';
+import type { ErrorMessage } from './message-errors.js';
+
+/** What a model's thread is started with. */
+export interface ModelThreadData {
+  readonly directory: string;
+  readonly config: ModelConfig;
+  readonly tensors: readonly TensorEntry[];
+  readonly options: RuntimeOptions;
+}
+
+/** A plug-in that the thread loads itself: the URL of the module whose default export it is, and its complete options. */
+export interface PluginModule {
+  readonly moduleUrl: string;
+  readonly options: unknown;
+}
+
+/** A recipe as it crosses to the thread. */
+export interface RecipeMessage {
+  /** Tells recipes of one model apart. */
+  readonly key: string;
+  readonly ranking: Ranking;
+  readonly compensation?: PluginModule & { readonly calibration?: Calibration };
+}
+
+/** The calls that the thread answers: their arguments, the items they send before they end, and what they end with. */
+export interface ModelCalls {
+  losses: { argument: { readonly recipe: RecipeMessage; readonly architectures: readonly Architecture[]; readonly windows: readonly Window[] }; item: ArchitectureLosses; result: undefined };
+  calibrate: { argument: { readonly sequences: readonly Int32Array[]; readonly needs: readonly CalibrationNeed[] }; item: never; result: Calibration };
+  scoreUnits: { argument: { readonly criterion: PluginModule; readonly seed: number; readonly calibration?: Calibration }; item: never; result: readonly UnitScores[] };
+  logits: { argument: { readonly recipe: RecipeMessage; readonly architecture: Architecture; readonly tokens: Int32Array }; item: never; result: Float32Array };
+  readLayer: { argument: { readonly layer: number }; item: never; result: Omit<ScoredLayer, 'statistics'> };
+  close: { argument: undefined; item: never; result: undefined };
+}
+
+export type CallName = keyof ModelCalls;
+
+export type ThreadRequest =
+  | { readonly [Name in CallName]: { readonly kind: 'call'; readonly id: number; readonly name: Name; readonly argument: ModelCalls[Name]['argument'] } }[CallName]
+  | { readonly kind: 'cancel'; readonly id: number };
+
+export type ThreadAnswer =
+  | { readonly kind: 'item'; readonly id: number; readonly item: unknown }
+  | { readonly kind: 'progress'; readonly id: number; readonly progress: WorkProgress }
+  | { readonly kind: 'result'; readonly id: number; readonly result: unknown }
+  | { readonly kind: 'error'; readonly id: number; readonly error: ErrorMessage };

@@ -1,0 +1,131 @@
+import { Worker } from 'node:worker_threads';
+import { PrunecastError } from '../../core/errors/prunecast-error.js';
+import type { WorkControl } from '../../core/ports/progress.js';
+import { decodeError } from './message-errors.js';
+import type { CallName, ModelCalls, ModelThreadData, ThreadAnswer, ThreadRequest } from './model-messages.js';
+import { workerUrl } from './worker-url.js';
+
+/** A model's thread, as the main thread sees it. Calls run one after the other, in the order they were made. */
+export interface ModelThread {
+  call<Name extends CallName>(name: Name, argument: ModelCalls[Name]['argument'], control: WorkControl): Promise<ModelCalls[Name]['result']>;
+  /** A call that sends items before it ends. To stop reading cancels it. */
+  stream<Name extends CallName>(name: Name, argument: ModelCalls[Name]['argument'], control: WorkControl): AsyncGenerator<ModelCalls[Name]['item']>;
+  /** Ends the thread after the calls in front; later calls are refused. */
+  close(): Promise<void>;
+}
+
+/** Starts the thread; its errors reject the calls that wait. */
+export function startModelThread(threadData: ModelThreadData): ModelThread {
+  const worker = new Worker(workerUrl(new URL('./model-worker.js', import.meta.url)), { workerData: threadData });
+  const calls = new Map<number, OpenCall>();
+  let nextId = 0;
+  let ended: Error | undefined;
+  let closing: Promise<void> | undefined;
+
+  worker.on('message', (message: ThreadAnswer) => calls.get(message.id)?.receive(message));
+  const end = (reason: Error): void => {
+    ended ??= reason;
+    for (const call of calls.values()) call.fail(ended);
+    calls.clear();
+  };
+  worker.on('error', (error) => end(new PrunecastError('INTERNAL', "the model's thread failed; it cannot be used any more", { cause: error })));
+  const exited = new Promise<void>((resolve) => {
+    worker.on('exit', () => {
+      end(new PrunecastError('SERVER_STOPPING', 'the model was closed'));
+      resolve();
+    });
+  });
+
+  const post = (request: ThreadRequest): void => worker.postMessage(request, []);
+
+  async function* open<Name extends CallName>(name: Name, argument: ModelCalls[Name]['argument'], { signal, report }: WorkControl): AsyncGenerator<ModelCalls[Name]['item'], ModelCalls[Name]['result']> {
+    signal.throwIfAborted();
+    if (ended !== undefined || (closing !== undefined && name !== 'close')) throw ended ?? new PrunecastError('SERVER_STOPPING', 'the model was closed');
+    const id = nextId++;
+    const call = createOpenCall(report);
+    calls.set(id, call);
+    const cancel = (): void => {
+      post({ kind: 'cancel', id });
+      call.fail(signal.reason);
+    };
+    signal.addEventListener('abort', cancel, { once: true });
+    try {
+      post({ kind: 'call', id, name, argument } as ThreadRequest);
+      for (;;) {
+        const event = await call.next();
+        if (event.kind === 'result') return event.value as ModelCalls[Name]['result'];
+        yield event.value as ModelCalls[Name]['item'];
+      }
+    } finally {
+      signal.removeEventListener('abort', cancel);
+      if (calls.delete(id) && !call.isOver()) post({ kind: 'cancel', id });
+    }
+  }
+
+  return {
+    call: async (name, argument, control) => {
+      const opened = open(name, argument, control);
+      for (;;) {
+        const { done, value } = await opened.next();
+        if (done === true) return value;
+      }
+    },
+    stream: async function* stream(name, argument, control) {
+      yield* open(name, argument, control);
+    },
+    close: () => {
+      closing ??= closeThread();
+      return closing;
+    },
+  };
+
+  async function closeThread(): Promise<void> {
+    if (ended === undefined) {
+      const opened = open('close', undefined, { signal: new AbortController().signal });
+      await Promise.race([opened.next().catch(() => undefined), exited]);
+    }
+    await exited;
+  }
+}
+
+interface OpenCall {
+  receive(message: ThreadAnswer): void;
+  fail(error: unknown): void;
+  /** The next item, or the result at last; rejects with what the call failed with. */
+  next(): Promise<{ readonly kind: 'item' | 'result'; readonly value: unknown }>;
+  isOver(): boolean;
+}
+
+function createOpenCall(report: WorkControl['report']): OpenCall {
+  const waiting: { readonly kind: 'item' | 'result'; readonly value: unknown }[] = [];
+  let failure: { readonly error: unknown } | undefined;
+  let over = false;
+  let wake: (() => void) | undefined;
+  return {
+    receive: (message) => {
+      if (message.kind === 'progress') {
+        report?.(message.progress);
+        return;
+      }
+      if (message.kind === 'error') failure ??= { error: decodeError(message.error) };
+      else waiting.push({ kind: message.kind, value: message.kind === 'item' ? message.item : message.result });
+      over ||= message.kind !== 'item';
+      wake?.();
+    },
+    fail: (error) => {
+      failure ??= { error };
+      wake?.();
+    },
+    next: async () => {
+      for (;;) {
+        const first = waiting.shift();
+        if (first !== undefined) return first;
+        if (failure !== undefined) throw failure.error;
+        await new Promise<void>((resolve) => {
+          wake = resolve;
+        });
+      }
+    },
+    isOver: () => over,
+  };
+}

@@ -1,0 +1,112 @@
+import { open, type FileHandle } from 'node:fs/promises';
+import { join } from 'node:path';
+import { parentPort, workerData } from 'node:worker_threads';
+import type { Compensation } from '../../core/ports/compensation.js';
+import type { Criterion } from '../../core/ports/criterion.js';
+import type { WorkControl } from '../../core/ports/progress.js';
+import { readValues } from '../checkpoint/read-values.js';
+import { createModelRuntime } from '../forward/model-runtime.js';
+import type { WeightSource } from '../forward/layer-weights.js';
+import type { WeightRecipe } from '../forward/recipe-weights.js';
+import { encodeError } from './message-errors.js';
+import type { ModelThreadData, RecipeMessage, ThreadAnswer, ThreadRequest } from './model-messages.js';
+
+/*
+ * The thread behind `LanguageModel`: ONNX Runtime's binding blocks the thread that calls it, and sorting a layer takes
+ * its time too. Calls run one after the other; a cancel is seen between two runs of a graph.
+ */
+
+const { directory, config, tensors, options } = workerData as ModelThreadData;
+const port = parentPort;
+if (port === null) throw new Error('model-worker runs in a worker thread only');
+
+const files = new Map<string, FileHandle>();
+const entries = new Map(tensors.map((entry) => [entry.name, entry]));
+const source: WeightSource = { config, readTensor };
+const runtime = createModelRuntime(source, options);
+const cancels = new Map<number, AbortController>();
+let last: Promise<unknown> = Promise.resolve();
+
+port.on('message', (request: ThreadRequest) => {
+  if (request.kind === 'cancel') {
+    cancels.get(request.id)?.abort();
+    return;
+  }
+  const controller = new AbortController();
+  cancels.set(request.id, controller);
+  last = last.then(() => serve(request, controller.signal)).then(() => cancels.delete(request.id));
+});
+
+type CallRequest = Extract<ThreadRequest, { kind: 'call' }>;
+
+async function serve(request: CallRequest, signal: AbortSignal): Promise<void> {
+  const { id } = request;
+  try {
+    signal.throwIfAborted();
+    answer({ kind: 'result', id, result: await run(request, { signal, report: throttle(id) }) });
+  } catch (error) {
+    answer({ kind: 'error', id, error: encodeError(error) });
+  }
+  if (request.name === 'close') port?.close();
+}
+
+async function run(request: CallRequest, control: WorkControl): Promise<unknown> {
+  switch (request.name) {
+    case 'losses': {
+      const { recipe, architectures, windows } = request.argument;
+      for await (const item of runtime.losses(await loadRecipe(recipe), architectures, windows, control)) answer({ kind: 'item', id: request.id, item });
+      return undefined;
+    }
+    case 'calibrate':
+      return runtime.calibrate(request.argument.sequences, request.argument.needs, control);
+    case 'scoreUnits': {
+      const { criterion, seed, calibration } = request.argument;
+      const plugin = await loadPlugin<Criterion>(criterion.moduleUrl);
+      return runtime.scoreUnits({ plugin, options: criterion.options, seed }, calibration, control);
+    }
+    case 'logits': {
+      const { recipe, architecture, tokens } = request.argument;
+      return runtime.logits(await loadRecipe(recipe), architecture, tokens, control);
+    }
+    case 'readLayer':
+      return runtime.readLayer(request.argument.layer);
+    case 'close':
+      await runtime.close();
+      await Promise.all(Array.from(files.values(), (file) => file.close()));
+      return undefined;
+  }
+}
+
+async function readTensor(name: string): Promise<Float32Array> {
+  const entry = entries.get(name);
+  if (entry === undefined) throw new RangeError(`the checkpoint has no tensor ${name}`);
+  const file = files.get(entry.file) ?? await open(join(directory, entry.file));
+  files.set(entry.file, file);
+  return readValues(file, entry);
+}
+
+async function loadRecipe({ compensation, ...recipe }: RecipeMessage): Promise<WeightRecipe> {
+  if (compensation === undefined) return recipe;
+  const { moduleUrl, ...rest } = compensation;
+  return { ...recipe, compensation: { ...rest, plugin: await loadPlugin<Compensation>(moduleUrl) } };
+}
+
+/** The URL comes from the server's own list of plug-ins, never from a request. */
+async function loadPlugin<Plugin>(moduleUrl: string): Promise<Plugin> {
+  return ((await import(moduleUrl)) as { readonly default: Plugin }).default;
+}
+
+function throttle(id: number): NonNullable<WorkControl['report']> {
+  let sent = 0;
+  return (progress) => {
+    if (performance.now() - sent < PROGRESS_INTERVAL_MS && progress.done < progress.total) return;
+    sent = performance.now();
+    answer({ kind: 'progress', id, progress });
+  };
+}
+
+function answer(message: ThreadAnswer): void {
+  port?.postMessage(message);
+}
+
+const PROGRESS_INTERVAL_MS = 50;

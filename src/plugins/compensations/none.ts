@@ -1,0 +1,12 @@
+import { z } from 'zod';
+import { defineCompensation } from '../api.js';
+
+/** None: kept weights stay as they are, and nothing is copied for it. */
+export default defineCompensation({
+  id: 'none',
+  summary: 'Leaves the kept weights as they are.',
+  needs: [],
+  addsBias: false,
+  options: z.strictObject({}),
+  prepare: ({ weights, hidden }) => ({ mend: (width) => ({ weights: weights.subarray(0, width * hidden) }) }),
+});

@@ -1,0 +1,88 @@
+import { z } from 'zod';
+import { canonicalJson } from '../../core/canonical-json.js';
+import { PrunecastError } from '../../core/errors/prunecast-error.js';
+import type { EvaluationText, Window, WindowProtocol } from '../../core/ports/evaluator.js';
+import { defineEvaluator } from '../api.js';
+
+/**
+ * Perplexity: exp of the mean negative log-likelihood (natural log) over all scored tokens of all windows.
+ *
+ * Windows are consecutive, of `window` tokens; BOS, if on, is the first of them in each. Every token but the first of a
+ * window is predicted, and with a stride below the window a later one scores only what no window before it has scored.
+ * A last short window is dropped. A token limit takes whole windows, spread evenly over the part.
+ */
+export default defineEvaluator({
+  id: 'perplexity',
+  summary: 'Perplexity of a text in consecutive windows.',
+  options: z.strictObject({}),
+  metrics: [{ name: 'perplexity', better: 'lower', scale: 'log', summary: 'exp of the mean negative log-likelihood of the scored tokens' }],
+  plan: (text, protocol, options) => {
+    const windows = pickWindows(cutWindows(text, protocol), protocol);
+    if (windows.length === 0) throw textTooShort(text, protocol);
+    const { window, stride, bos } = protocol;
+    return {
+      windows,
+      measurement: {
+        textDigest: text.digest,
+        tokenizerDigest: text.tokenizerDigest ?? '',
+        window,
+        stride,
+        bos,
+        scorer: canonicalJson({ id: 'perplexity', options }),
+        promptFormat: '',
+      },
+      fidelity: { tokens: windows.length * window, windowStarts: windows.map(({ start }) => start), precision: 'float32' },
+    };
+  },
+  measure: async function* measure(subject, architectures, { windows }, control) {
+    const windowTokens = Int32Array.from(windows, ({ tokens, scoredFrom }) => tokens.length - scoredFrom);
+    const scored = windowTokens.reduce((sum, count) => sum + count, 0);
+    for await (const { index, windowLosses } of subject.losses(architectures, windows, control)) {
+      const loss = windowLosses.reduce((sum, value) => sum + value, 0);
+      yield { index, windowLosses, windowTokens, metrics: { perplexity: Math.exp(loss / scored) } };
+    }
+  },
+});
+
+/** All whole windows of the text. */
+function cutWindows({ tokens, bosToken }: EvaluationText, { window, stride, bos }: WindowProtocol): Window[] {
+  if (window < 2) throw PrunecastError.ofField('window', `is ${window}: a window needs 2 tokens, one to predict from and one to predict`);
+  if (stride < 1 || stride > window) throw PrunecastError.ofField('stride', `is ${stride}; 1 to the window's ${window} are allowed`);
+  if (bos && bosToken === undefined) throw PrunecastError.ofField('bos', 'the model names no bos_token_id: leave BOS off');
+  const front = bos && bosToken !== undefined ? [bosToken] : [];
+  const textTokens = window - front.length;
+  const step = Math.min(stride, textTokens); // a window holds one text token less with BOS, and none may be skipped
+  const count = Math.max(0, Math.floor((tokens.length - textTokens) / step) + 1);
+  return Array.from({ length: count }, (_, index) => {
+    const start = index * step;
+    const scoredBefore = index === 0 ? 0 : (index - 1) * step + textTokens;
+    return {
+      start,
+      tokens: Int32Array.from([...front, ...tokens.subarray(start, start + textTokens)]),
+      scoredFrom: Math.max(1, scoredBefore - start + front.length),
+    };
+  });
+}
+
+/** The windows of the part, or as many of them as the token limit allows, spread evenly. */
+function pickWindows(windows: readonly Window[], { window, part = { from: 0, to: 1 }, tokenLimit }: WindowProtocol): Window[] {
+  const inPart = windows.slice(shareOf(windows.length, part.from), shareOf(windows.length, part.to));
+  if (tokenLimit === undefined) return inPart;
+  const most = Math.floor(tokenLimit / window);
+  if (most < 1) throw PrunecastError.ofField('token_limit', `is ${tokenLimit}, less than one window of ${window} tokens`);
+  if (most >= inPart.length) return inPart;
+  return Array.from({ length: most }, (_, index) => inPart[Math.floor((index * inPart.length) / most)] as Window);
+}
+
+/** The tiny addend undoes rounding errors, so that 0.7 of 10 windows are 7. */
+function shareOf(count: number, share: number): number {
+  return Math.floor(count * share + 1e-9 * count);
+}
+
+function textTooShort({ tokens }: EvaluationText, { window, bos, part }: WindowProtocol): PrunecastError {
+  const needed = window - (bos ? 1 : 0);
+  const where = part === undefined ? 'the text' : `the part from ${part.from} to ${part.to} of the text`;
+  return new PrunecastError('TEXT_TOO_SHORT', `${where} has no whole window: the text has ${tokens.length} tokens, a window takes ${needed} of them`, {
+    metadata: { tokens: String(tokens.length), needed: String(needed) },
+  });
+}
