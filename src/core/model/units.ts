@@ -72,6 +72,15 @@ export function rankKeptFirst(kept: KeptUnits, own: Architecture, field = 'kept_
   });
 }
 
+/** Every unit in the order of the model: what an unranked model is evaluated under. */
+export function identityRanking(own: Architecture): Ranking {
+  return own.map(({ kvHeads, queryHeadsPerKv, ffnChannels }) => ({
+    kvGroups: range(kvHeads),
+    queryHeads: range(kvHeads).map(() => range(queryHeadsPerKv)),
+    ffnChannels: range(ffnChannels),
+  }));
+}
+
 /** The counts that the kept units amount to. */
 export function architectureOf(kept: KeptUnits): Architecture {
   return kept.map(({ kvGroups, queryHeads, ffnChannels }) => ({
@@ -86,8 +95,11 @@ function keptFirst(kept: readonly number[], size: number, field: string): number
   const bad = kept.find((unit) => !Number.isInteger(unit) || unit < 0 || unit >= size);
   if (bad !== undefined) throw PrunecastError.ofField(field, `unit ${bad} does not exist; there are 0 to ${size - 1}`, 'ARCHITECTURE_INVALID');
   if (chosen.size !== kept.length) throw PrunecastError.ofField(field, 'names a unit twice', 'ARCHITECTURE_INVALID');
-  const rest = Array.from({ length: size }, (_, unit) => unit).filter((unit) => !chosen.has(unit));
-  return [...ascending(kept), ...rest];
+  return [...ascending(kept), ...range(size).filter((unit) => !chosen.has(unit))];
+}
+
+function range(size: number): number[] {
+  return Array.from({ length: size }, (_, unit) => unit);
 }
 
 function ascending(values: readonly number[]): number[] {

@@ -5,13 +5,16 @@ import type { WorkControl } from './progress.js';
 
 /** Writes the pruned model in a format something else loads. */
 export interface Exporter<Options = unknown> extends PluginManifest<Options> {
-  /** What will load the result. */
-  readonly loadsIn: readonly string[];
-  /** Whether it can write an architecture; the reason where it cannot. */
-  supports(shape: ModelShape, architecture: Architecture, biases: 'none' | 'added'): { readonly ok: true } | { readonly ok: false; readonly reason: string };
+  /** Whether it can write an architecture, with or without biases that a compensation added, and what will load the result. */
+  supports(shape: ModelShape, architecture: Architecture, biases: 'none' | 'added', options: Options): ExportSupport;
   /** Writes all files into `directory`, an existing empty folder; the caller moves it into place. */
   write(model: PrunedModel, directory: string, control: WorkControl, options: Options): Promise<ExportSummary>;
 }
+
+/** What will load an export ("transformers", "vLLM"); or why it cannot be written. */
+export type ExportSupport =
+  | { readonly ok: true; readonly loadsIn: readonly string[] }
+  | { readonly ok: false; readonly reason: string };
 
 /** A pruned model, ready to be written: tensors come one by one so that memory stays small. */
 export interface PrunedModel {
