@@ -1,0 +1,69 @@
+import { JobKind, type JobEvent } from '../../../src/gen/prunecast/v1/job.js';
+import { EvaluateRequest, type EvaluateResponse, PruningServiceService } from '../../../src/gen/prunecast/v1/pruning.js';
+import type { JobContext, JobResult } from '../../../src/server/jobs/jobs.js';
+import { digestRequest } from '../../../src/server/rpc/request-digest.js';
+import { defineService } from '../../../src/server/rpc/rpc-service.js';
+import { serveJobStream } from '../../../src/server/rpc/serve-job-stream.js';
+import { startTestServer, type TestServer, type TestServerOptions } from '../../support/test-server.js';
+
+export type Run = (context: JobContext) => Promise<JobResult>;
+
+/** A server whose Evaluate does what the run under the request's `model` does. */
+export function startScriptedServer(runs: Readonly<Record<string, Run>>, options: TestServerOptions = {}): Promise<TestServer> {
+  return startTestServer({
+    ...options,
+    services: ({ jobs, jobEvents }) => [defineService(PruningServiceService, {
+      evaluate: serveJobStream<EvaluateRequest>(jobEvents, (request) => jobs.start({
+        kind: JobKind.EVALUATE,
+        requestId: request.requestId,
+        requestDigest: digestRequest(JobKind.EVALUATE, EvaluateRequest, request),
+        run: runs[request.model] ?? (() => Promise.reject(new Error(`no run is called ${request.model}`))),
+      })),
+    })],
+  });
+}
+
+/** Starts a job and returns its stream with its first event. */
+export async function begin(server: TestServer, model: string, requestId = '') {
+  const call = server.pruning.evaluate(EvaluateRequest.create({ model, requestId }));
+  const events = eventsOf(call as AsyncIterable<EvaluateResponse>);
+  const { value: first } = await events.next();
+  if (!first) throw new Error('the stream had no event');
+  return { call, events, first, jobId: first.jobId };
+}
+
+/** The events of a stream of Evaluate's answers, or of WatchJob's. */
+export async function* eventsOf(responses: AsyncIterable<EvaluateResponse | { event: JobEvent | undefined }>): AsyncGenerator<JobEvent, void, undefined> {
+  for await (const response of responses) {
+    const event = 'event' in response ? response.event : response.content?.$case === 'event' ? response.content.value : undefined;
+    if (event) yield event;
+  }
+}
+
+/** All events that are left, and what the stream failed with, if it did. */
+export async function collect(events: AsyncIterable<JobEvent>): Promise<{ events: JobEvent[]; error: unknown }> {
+  const collected: JobEvent[] = [];
+  try {
+    for await (const event of events) collected.push(event);
+    return { events: collected, error: undefined };
+  } catch (error) {
+    return { events: collected, error };
+  }
+}
+
+/** A promise with its way to settle it. */
+export function gate<Value = void>() {
+  let open: (value: Value) => void = () => undefined;
+  const opened = new Promise<Value>((resolve) => {
+    open = resolve;
+  });
+  return { open, opened };
+}
+
+/** What Evaluate ends with when all went well. */
+export const DONE: JobResult = { $case: 'evaluate', value: { evaluated: 1, tokensSpent: 0n } };
+
+/** An event that can be told from others of its kind. */
+export function evaluation(index: number): NonNullable<JobEvent['payload']> {
+  return { $case: 'evaluation', value: { index, metrics: { perplexity: index }, architecture: undefined, costs: [], measurement: undefined, fidelity: undefined, recipeDigest: '', scoredTokens: 1n, tokensSpent: 1n } };
+}
