@@ -1,0 +1,143 @@
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import type { PrunecastError } from '../../src/core/errors/prunecast-error.js';
+import type { Architecture } from '../../src/core/model/shape.js';
+import { identityRanking, rankKeptFirst } from '../../src/core/model/units.js';
+import type { WorkProgress } from '../../src/core/ports/progress.js';
+import { openCheckpoint } from '../../src/engine/checkpoint/open-checkpoint.js';
+import { openLanguageModel, type LanguageModel } from '../../src/engine/language-model.js';
+import none from '../../src/plugins/compensations/none.js';
+import magnitude from '../../src/plugins/criteria/magnitude.js';
+import { architectureOfReference, CRITERIA, evaluationWindows, keptUnitsOf, perplexityOf } from '../support/criteria-reference.js';
+import { DEMO_DIRECTORY, unattended, withModel } from '../support/demo-model.js';
+
+const PREDICTIONS = 32 * 127;
+const NONE_MODULE = new URL('../../src/plugins/compensations/none.js', import.meta.url);
+
+let model: LanguageModel;
+beforeAll(async () => {
+  model = await openLanguageModel(await openCheckpoint(DEMO_DIRECTORY));
+});
+afterAll(() => model.close());
+
+/** Losses of each architecture under one recipe, in the order asked for. */
+async function collectLosses(of: LanguageModel, architectures: readonly Architecture[], recipe = { ranking: identityRanking(of.shape.layers) }): Promise<Float64Array[]> {
+  const found: Float64Array[] = [];
+  for await (const { index, windowLosses } of of.subject(recipe).losses(architectures, evaluationWindows, unattended)) found[index] = windowLosses;
+  return found;
+}
+
+const varied: Architecture[] = [
+  [4, 2, 172, 4, 2, 172, 4, 2, 172, 4, 2, 172, 4, 2, 172],
+  [4, 2, 172, 4, 2, 172, 4, 2, 172, 4, 2, 172, 4, 2, 90],
+  [4, 2, 172, 4, 2, 172, 4, 2, 172, 3, 1, 172, 4, 2, 172],
+  [4, 2, 172, 4, 2, 100, 4, 1, 172, 0, 0, 172, 4, 2, 172],
+  [4, 2, 172, 4, 2, 100, 4, 1, 172, 0, 0, 0, 4, 2, 172],
+  [4, 2, 172, 4, 2, 100, 4, 1, 172, 0, 0, 0, 0, 0, 0],
+  [1, 1, 1, 4, 2, 172, 4, 2, 172, 4, 2, 172, 4, 2, 172],
+].map((counts) => Array.from({ length: 5 }, (_, layer) => ({
+  kvHeads: counts[3 * layer] ?? 0,
+  queryHeadsPerKv: counts[3 * layer + 1] ?? 0,
+  ffnChannels: counts[3 * layer + 2] ?? 0,
+})));
+
+describe('LanguageModel.subject', () => {
+  it.each(CRITERIA.pruned.map((pruned) => ({ ...pruned, title: `${pruned.name} by ${pruned.criterion}` })))('gives the perplexity of the cut model: $title', async (pruned) => {
+    const kept = keptUnitsOf(pruned);
+    const [losses = new Float64Array()] = await collectLosses(model, [architectureOfReference(pruned)], { ranking: rankKeptFirst(kept, model.shape.layers) });
+    const perplexity = perplexityOf(losses, PREDICTIONS);
+    expect(Math.abs(perplexity / pruned.perplexity - 1)).toBeLessThan(1e-3);
+  });
+
+  it('gives bit for bit the same losses whether architectures come together or one by one', async () => {
+    const together = await collectLosses(model, varied);
+    for (const [index, architecture] of varied.entries()) {
+      const [alone] = await collectLosses(model, [architecture]);
+      expect(alone).toEqual(together[index]);
+    }
+  });
+
+  it('gives the same losses when layers are streamed, a few states at a time', async () => {
+    const together = await collectLosses(model, varied);
+    // The least budget, as the refusal of a smaller one tells it: one layer, and one batch's hidden states.
+    const refusal = await withModel(DEMO_DIRECTORY, (small) => collectLosses(small, varied), { memoryBudgetBytes: 18_000_000 }).catch((error: unknown) => error);
+    expect(refusal).toMatchObject({ reason: 'MEMORY_EXCEEDED' });
+    const memoryBudgetBytes = Number((refusal as PrunecastError).metadata['needed_bytes']);
+    const streamed = await withModel(DEMO_DIRECTORY, (small) => collectLosses(small, varied), { memoryBudgetBytes });
+    expect(streamed).toEqual(together);
+  });
+
+  it('keeps heads of the highest rank within each group', async () => {
+    // Swapping the heads of every group in the ranking and keeping both changes the order of sums only.
+    const swapped = identityRanking(model.shape.layers).map((layer) => ({ ...layer, queryHeads: layer.queryHeads.map((heads) => [...heads].reverse()) }));
+    const [dense = new Float64Array()] = await collectLosses(model, [model.shape.layers]);
+    const [reordered = new Float64Array()] = await collectLosses(model, [model.shape.layers], { ranking: swapped });
+    expect(perplexityOf(reordered, PREDICTIONS)).toBeCloseTo(perplexityOf(dense, PREDICTIONS), 4);
+    const single: Architecture = model.shape.layers.map((layer) => ({ ...layer, queryHeadsPerKv: 1 }));
+    const [first] = await collectLosses(model, [single]);
+    const [second] = await collectLosses(model, [single], { ranking: swapped });
+    expect(first).not.toEqual(second);
+  });
+
+  it('changes nothing by the compensation "none"', async () => {
+    const ranking = identityRanking(model.shape.layers);
+    const compensated = { ranking, compensation: { plugin: none, options: {}, moduleUrl: NONE_MODULE } };
+    expect(await collectLosses(model, varied, compensated)).toEqual(await collectLosses(model, varied));
+  });
+
+  it('reports tokens up to all of them', async () => {
+    const reports: WorkProgress[] = [];
+    const total = varied.length * 32 * 128;
+    for await (const _ of model.subject({ ranking: identityRanking(model.shape.layers) }).losses(varied, evaluationWindows, { ...unattended, report: (progress) => reports.push(progress) })) { /* to the end */ }
+    expect(reports.at(-1)).toEqual({ what: 'tokens', done: total, total });
+  });
+
+  it('ends with the reason of its signal and leaves the model usable', async () => {
+    const controller = new AbortController();
+    const reason = new Error('enough');
+    const endless = Array.from({ length: 200 }, (_, index) => varied[0]?.map((layer) => ({ ...layer, ffnChannels: 172 - (index % 172) })) ?? []);
+    const evaluation = (async () => {
+      for await (const _ of model.subject({ ranking: identityRanking(model.shape.layers) }).losses(endless, evaluationWindows, { signal: controller.signal })) controller.abort(reason);
+    })();
+    await expect(evaluation).rejects.toBe(reason);
+    expect(await collectLosses(model, varied.slice(0, 1))).toHaveLength(1);
+  });
+
+  it('refuses an architecture with too many heads, naming the field', async () => {
+    const tooMany: Architecture = model.shape.layers.map((layer, index) => (index === 1 ? { ...layer, kvHeads: 5 } : layer));
+    await expect(collectLosses(model, [tooMany])).rejects.toMatchObject({ reason: 'ARCHITECTURE_INVALID', violations: [{ field: 'architectures[0].layers[1].kv_heads' }] });
+  });
+
+  it('refuses a token outside the vocabulary', async () => {
+    const windows = [{ tokens: Int32Array.of(1, 512, 3), scoredFrom: 1, start: 0 }];
+    const evaluation = model.subject({ ranking: identityRanking(model.shape.layers) }).losses([model.shape.layers], windows, unattended)[Symbol.asyncIterator]().next();
+    await expect(evaluation).rejects.toMatchObject({ reason: 'INVALID_REQUEST' });
+  });
+});
+
+describe('openLanguageModel', () => {
+  it('refuses a memory budget in which no layer fits', async () => {
+    const checkpoint = await openCheckpoint(DEMO_DIRECTORY);
+    await expect(openLanguageModel(checkpoint, { memoryBudgetBytes: 1_000_000 })).rejects.toMatchObject({ reason: 'MEMORY_EXCEEDED', metadata: { budget_bytes: '1000000' } });
+    await checkpoint.close();
+  });
+
+  it('refuses calls after it was closed', async () => {
+    const closed = await openLanguageModel(await openCheckpoint(DEMO_DIRECTORY));
+    await closed.close();
+    await expect(closed.logits(Int32Array.of(1, 2))).rejects.toMatchObject({ reason: 'SERVER_STOPPING' });
+  });
+
+  it('keeps the event loop free while it works', async () => {
+    let last = performance.now();
+    let longest = 0;
+    const timer = setInterval(() => {
+      const now = performance.now();
+      longest = Math.max(longest, now - last);
+      last = now;
+    }, 1);
+    await collectLosses(model, varied);
+    await model.scoreUnits({ criterion: magnitude, options: { norm: 'l2' }, moduleUrl: new URL('../../src/plugins/criteria/magnitude.js', import.meta.url), seed: 0, control: unattended });
+    clearInterval(timer);
+    expect(longest).toBeLessThan(100);
+  });
+});

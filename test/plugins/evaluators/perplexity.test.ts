@@ -1,0 +1,78 @@
+import * as fc from 'fast-check';
+import { describe, expect, it } from 'vitest';
+import type { EvaluationSubject, WindowProtocol } from '../../../src/core/ports/evaluator.js';
+import perplexity from '../../../src/plugins/evaluators/perplexity.js';
+import { unattended } from '../../support/demo-model.js';
+
+const textOf = (length: number) => ({ tokens: Int32Array.from({ length }, (_, index) => 100 + index), digest: 'text', tokenizerDigest: 'tokenizer', bosToken: 1 });
+const plan = (length: number, protocol: Partial<WindowProtocol>) =>
+  perplexity.plan(textOf(length), { window: 4, stride: 4, bos: false, ...protocol }, {}).windows.map(({ tokens, scoredFrom }) => ({ tokens: [...tokens], scoredFrom }));
+const starts = (length: number, protocol: Partial<WindowProtocol>) =>
+  perplexity.plan(textOf(length), { window: 4, stride: 4, bos: false, ...protocol }, {}).windows.map(({ start }) => start);
+
+describe('perplexity.plan', () => {
+  it('cuts consecutive windows, predicts all but the first token of each, and drops a last short one', () => {
+    expect(plan(11, {})).toEqual([{ tokens: [100, 101, 102, 103], scoredFrom: 1 }, { tokens: [104, 105, 106, 107], scoredFrom: 1 }]);
+  });
+
+  it('puts BOS first in each window and loses no token of the text for it', () => {
+    expect(plan(7, { bos: true })).toEqual([{ tokens: [1, 100, 101, 102], scoredFrom: 1 }, { tokens: [1, 103, 104, 105], scoredFrom: 1 }]);
+  });
+
+  it('scores in overlapping windows only what none has scored', () => {
+    expect(plan(8, { stride: 2 })).toEqual([
+      { tokens: [100, 101, 102, 103], scoredFrom: 1 },
+      { tokens: [102, 103, 104, 105], scoredFrom: 2 },
+      { tokens: [104, 105, 106, 107], scoredFrom: 2 },
+    ]);
+    expect(plan(5, { stride: 1, bos: true }).map(({ scoredFrom }) => scoredFrom)).toEqual([1, 3, 3]);
+  });
+
+  it('takes whole windows spread evenly under a token limit', () => {
+    expect(starts(40, { tokenLimit: 23 })).toEqual([0, 8, 16, 24, 32]);
+    expect(starts(40, { tokenLimit: 12 })).toEqual([0, 12, 24]);
+  });
+
+  it('shares windows out to parts without overlap', () => {
+    expect([...starts(40, { part: { from: 0, to: 0.5 } }), ...starts(40, { part: { from: 0.5, to: 0.75 } }), ...starts(40, { part: { from: 0.75, to: 1 } })]).toEqual(starts(40, {}));
+  });
+
+  it('scores every token once where windows overlap or begin with BOS, a first one without BOS apart', () => {
+    fc.assert(fc.property(fc.integer({ min: 3, max: 9 }), fc.integer({ min: 1, max: 9 }), fc.boolean(), fc.integer({ min: 9, max: 60 }), (window, wanted, bos, length) => {
+      const stride = Math.min(wanted, bos ? window : window - 1);
+      const { windows } = perplexity.plan(textOf(length), { window, stride, bos }, {});
+      const scored = windows.flatMap(({ tokens, scoredFrom }) => [...tokens.subarray(scoredFrom)]);
+      const first = bos ? 100 : 101;
+      const last = windows.at(-1)?.tokens.at(-1) ?? NaN;
+      expect(scored).toEqual(Array.from({ length: last - first + 1 }, (_, index) => first + index));
+    }));
+  });
+
+  it('names what is measured and how well', () => {
+    const { measurement, fidelity } = perplexity.plan(textOf(40), { window: 4, stride: 4, bos: true, tokenLimit: 8 }, {});
+    expect(measurement).toEqual({ textDigest: 'text', tokenizerDigest: 'tokenizer', window: 4, stride: 4, bos: true, scorer: '{"id":"perplexity","options":{}}', promptFormat: '' });
+    expect(fidelity).toEqual({ tokens: 8, windowStarts: [0, 18], precision: 'float32' });
+  });
+
+  it('refuses a text shorter than one window, with both numbers', () => {
+    expect(() => plan(3, {})).toThrow(expect.objectContaining({ reason: 'TEXT_TOO_SHORT', metadata: { tokens: '3', needed: '4' } }));
+    expect(plan(3, { bos: true })).toHaveLength(1);
+  });
+});
+
+describe('perplexity.measure', () => {
+  it('is exp of the loss per scored token, not the mean of the windows', async () => {
+    const { windows, ...rest } = perplexity.plan(textOf(7), { window: 4, stride: 3, bos: false }, {});
+    const subject: EvaluationSubject = {
+      shape: { family: 'llama', hidden: 1, headDim: 1, vocabulary: 1, tiedEmbeddings: true, biases: { queryKeyValue: false, attentionOutput: false, ffn: false }, queryKeyNorms: false, layers: [] },
+      losses: giveLosses,
+    };
+    const results = [];
+    for await (const result of perplexity.measure(subject, [[]], { windows, ...rest }, unattended, {})) results.push(result);
+    expect(results).toEqual([{ index: 0, windowLosses: Float64Array.of(6, 2), windowTokens: Int32Array.of(3, 3), metrics: { perplexity: Math.exp(8 / 6) } }]);
+  });
+});
+
+async function* giveLosses() {
+  yield { index: 0, windowLosses: Float64Array.of(6, 2) };
+}
