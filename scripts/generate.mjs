@@ -11,3 +11,7 @@ rmSync(resolve(root, 'src/gen'), { recursive: true, force: true });
 run(process.execPath, buf, 'format', '-w', '--path', 'proto/prunecast');
 run(process.execPath, buf, 'generate');
 run(process.execPath, buf, 'build', '--as-file-descriptor-set', '-o', 'proto/image.binpb');
+run(process.execPath, 'scripts/generate-plugin-list.mjs');
+// The pages describe what the sources say: built first.
+run(process.execPath, resolve(root, 'node_modules/typescript/bin/tsc'), '-p', 'tsconfig.build.json', '--noCheck');
+run(process.execPath, 'scripts/generate-docs.mjs');

@@ -1,17 +1,17 @@
 import { homedir } from 'node:os';
-import { delimiter, join, resolve } from 'node:path';
+import { delimiter, resolve } from 'node:path';
 import { z } from 'zod';
 import { measureMachine } from './machine.js';
 
-const folders = z.array(z.string().min(1)).transform((paths) => paths.map((path) => resolve(path)));
-const folder = z.string().min(1).transform((path) => resolve(path));
+const folder = z.string().min(1).transform((path) => resolve(path.replace(/^~(?=\/|$)/, homedir())));
+const folders = z.array(folder);
 
 /** Every setting of a server; docs/configuration.md is made from the descriptions. */
 export const CONFIG_SCHEMA = z.strictObject({
-  modelRoots: folders.default([resolve('models')]).describe('Folders that checkpoints lie under; requests name them relative to one.'),
-  dataRoots: folders.default([resolve('data')]).describe('Folders that texts lie under; requests name them relative to one.'),
-  outputRoot: folder.default(resolve('outputs')).describe('The folder that pruned models are written under.'),
-  stateDirectory: folder.default(join(homedir(), '.local', 'state', 'prunecast')).describe('Where jobs, labels, studies and predictors are kept; one server at a time.'),
+  modelRoots: folders.prefault(['models']).describe('Folders that checkpoints lie under; requests name them relative to one.'),
+  dataRoots: folders.prefault(['data']).describe('Folders that texts lie under; requests name them relative to one.'),
+  outputRoot: folder.prefault('outputs').describe('The folder that pruned models are written under.'),
+  stateDirectory: folder.prefault('~/.local/state/prunecast').describe('Where jobs, labels, studies and predictors are kept; one server at a time.'),
   listen: z.array(z.string().regex(/^(unix:.+|.+:\d{1,5})$/, 'is neither host:port nor unix:/path')).min(1).default(['127.0.0.1:50051'])
     .describe('Addresses to listen on: `host:port` (port 0 for any free one) or `unix:/path`.'),
   threads: z.int().min(1).max(1024).optional().describe('Threads of the numeric engine. Default: the processors that the cgroup or machine gives.'),

@@ -1,12 +1,14 @@
 import type { Logger } from 'pino';
 import { PrunecastError } from '../../core/errors/prunecast-error.js';
 import type { Clock } from '../../core/ports/clock.js';
-import { type JobEvent, JobState } from '../../gen/prunecast/v1/job.js';
+import { JobEvent, JobState } from '../../gen/prunecast/v1/job.js';
+import { MAX_MESSAGE_BYTES } from '../config/limits.js';
 import { encodeStatus } from '../errors/encode-status.js';
 import { createId } from '../store/create-id.js';
 import type { EventEntry, JobStore } from '../store/job-store.js';
+import { createLine } from './create-line.js';
 import { hasEnded, type JobEventLog } from './job-events.js';
-import type { JobResult, Jobs, JobSpec } from './jobs.js';
+import type { EmittedPayload, JobResult, Jobs, JobSpec } from './jobs.js';
 import { createProgressReporter } from './progress-reporter.js';
 
 export interface JobSettings {
@@ -48,16 +50,14 @@ type Outcome = { readonly kind: 'succeeded'; readonly result: JobResult } | { re
 /** A caller is told to come back after so long when the queue is full; heavy jobs take minutes. */
 const RETRY_AFTER_MS = 30_000;
 
+/** Leaves room for the event's id, number and time, and for the message around it. */
+const MOST_EVENT_BYTES = MAX_MESSAGE_BYTES - 1024;
+
 export function createJobs({ store, events, clock, log, stopping, concurrentJobs, maxQueuedJobs, cancelGraceMs }: JobSettings): JobRunner {
   let waiting: readonly WaitingJob[] = [];
   const running = new Map<string, RunningJob>();
   // Whatever changes the queue stands in one line: two starts with one request id make one job.
-  let line: Promise<unknown> = Promise.resolve();
-  const inLine = <Result>(work: () => Promise<Result>): Promise<Result> => {
-    const result = line.then(work);
-    line = result.catch(() => undefined);
-    return result;
-  };
+  const inLine = createLine();
 
   const findByRequestId = async (requestId: string, requestDigest: string): Promise<string | undefined> => {
     const found = requestId === '' ? undefined : await store.findByRequestId(requestId);
@@ -76,10 +76,15 @@ export function createJobs({ store, events, clock, log, stopping, concurrentJobs
     const reporter = createProgressReporter(clock, (value) => {
       events.append([{ jobId, payload: { $case: 'progress', value } }]).catch((error: unknown) => log.error({ err: error, job_id: jobId }, 'progress was not stored'));
     });
-    const emit = async (payload: EventEntry['payload']): Promise<void> => {
+    const emit = async (payload: EmittedPayload): Promise<void> => {
+      checkSize(payload);
       if ((await events.append([{ jobId, payload }])) === 0) throw controller.signal.reason ?? new Error(`${jobId} has ended: it emits no more events`);
     };
-    const outcome = observe(async () => spec.run({ jobId, signal: controller.signal, emit, progress: reporter.report }));
+    const outcome = observe(async () => {
+      const result = await spec.run({ jobId, signal: controller.signal, emit, progress: reporter.report });
+      checkSize({ $case: 'ended', value: { state: JobState.SUCCEEDED, error: undefined, result } });
+      return result;
+    });
     const ended = (async () => {
       const first = await Promise.race([outcome, cancelledTooLong(controller.signal, cancelGraceMs)]);
       if (stopping.aborted) return;
@@ -163,6 +168,13 @@ export function createJobs({ store, events, clock, log, stopping, concurrentJobs
 /** The place of each waiting job, from the one at `from` on. */
 function tellPlaces(waiting: readonly WaitingJob[], from = 0): EventEntry[] {
   return waiting.slice(from).map(({ jobId }, index) => ({ jobId, payload: { $case: 'queued', value: { place: from + index + 1 } } }));
+}
+
+/** An event that no stream could carry is refused before it is stored: nobody could watch the job past it. */
+function checkSize(payload: EventEntry['payload']): void {
+  const bytes = JobEvent.encode(JobEvent.create({ payload })).finish().length;
+  if (bytes <= MOST_EVENT_BYTES) return;
+  throw new PrunecastError('MESSAGE_TOO_LARGE', `a "${payload.$case}" event of ${bytes} bytes exceeds the message limit of ${MAX_MESSAGE_BYTES}`, { metadata: { bytes: String(bytes) } });
 }
 
 async function observe(run: () => Promise<JobResult>): Promise<Outcome> {

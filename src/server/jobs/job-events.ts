@@ -3,6 +3,7 @@ import type { Clock } from '../../core/ports/clock.js';
 import { type Job, type JobEvent, JobState } from '../../gen/prunecast/v1/job.js';
 import type { EventEntry, JobStore, NewJob } from '../store/job-store.js';
 import { toTimestamp } from '../store/timestamps.js';
+import { createLine } from './create-line.js';
 
 /** The events of jobs: stored as they happen, and shown to all who follow. */
 export interface JobEvents {
@@ -42,12 +43,7 @@ const BATCH = 100;
 export function createJobEvents({ store, clock, stopping, heartbeatMs, keptEvents }: JobEventSettings): JobEventLog {
   const followers = new Map<string, Set<() => void>>();
   // Appends stand in one line, so that events without an await between them keep their order.
-  let line: Promise<unknown> = Promise.resolve();
-  const inLine = <Result>(work: () => Promise<Result>): Promise<Result> => {
-    const result = line.then(work);
-    line = result.catch(() => undefined);
-    return result;
-  };
+  const inLine = createLine();
 
   return {
     create: (job, first) => inLine(() => store.create(job, first)),

@@ -40,13 +40,16 @@ export interface JobSpec {
 
 export type JobResult = JobEnded['result'];
 
+/** What a run may emit; its end, its place in the queue and heartbeats are the runner's own. */
+export type EmittedPayload = Exclude<NonNullable<JobEvent['payload']>, { $case: 'ended' | 'queued' | 'heartbeat' }>;
+
 /** What a running job sees of the server. */
 export interface JobContext {
   readonly jobId: string;
   /** Fires on cancel and when the server stops; its reason is the error that the work should end with. */
   readonly signal: AbortSignal;
-  /** Stores an event, then shows it to all who follow. Rejects with the signal's reason once the job has ended. */
-  emit(payload: NonNullable<JobEvent['payload']>): Promise<void>;
+  /** Stores an event, then shows it to all who follow. Rejects with the signal's reason once the job has ended, and with MESSAGE_TOO_LARGE. */
+  emit(payload: EmittedPayload): Promise<void>;
   /** Call it as often as you like: at most about one event a second is made of it, the newest always being kept. */
   progress(progress: JobProgressReport): void;
 }

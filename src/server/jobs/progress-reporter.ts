@@ -54,5 +54,10 @@ export function createProgressReporter(clock: Clock, send: (progress: JobProgres
 /** The time left is what the rest takes at the pace so far. */
 function describe({ activity, done, total, unit }: JobProgressReport, elapsedSeconds: number): JobProgress {
   const remainingSeconds = done > 0 && total > 0 ? (elapsedSeconds * Math.max(0, total - done)) / done : -1;
-  return { activity, unit, done: BigInt(Math.floor(done)), total: BigInt(Math.floor(total)), elapsedSeconds, remainingSeconds };
+  return { activity, unit, done: toCount(done), total: toCount(total), elapsedSeconds, remainingSeconds };
+}
+
+/** Progress is for people: a count that is no number must not end the work. */
+function toCount(value: number): bigint {
+  return Number.isFinite(value) ? BigInt(Math.max(0, Math.floor(value))) : 0n;
 }

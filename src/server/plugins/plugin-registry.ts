@@ -47,7 +47,7 @@ export class PluginRegistry {
    */
   resolve<Kind extends PluginKind>(kind: Kind, ref: PluginRef | undefined, defaultId: string, fieldPath: string): ResolvedPlugin<Kind> {
     const id = ref?.id || defaultId;
-    const entry = this.#ofKind(kind).find(({ plugin }) => plugin.id === id);
+    const entry = this.all(kind).find(({ plugin }) => plugin.id === id);
     if (!entry) {
       const known = this.#entries.filter((other) => other.kind === kind).map(({ plugin }) => plugin.id).join(', ');
       throw new PrunecastError('PLUGIN_NOT_FOUND', `${fieldPath}: no ${kind} has the id "${id}": there are ${known || 'none'}`, {
@@ -67,8 +67,8 @@ export class PluginRegistry {
   }
 
   /** All plug-ins of a kind, by id. */
-  all<Kind extends PluginKind>(kind: Kind): PluginsByKind[Kind][] {
-    return this.#ofKind(kind).map(({ plugin }) => plugin);
+  all<Kind extends PluginKind>(kind: Kind): PluginEntry<Kind>[] {
+    return this.#entries.filter((entry): entry is PluginEntry<Kind> & PluginEntry => entry.kind === kind);
   }
 
   /** Plug-ins by kind and id; of one kind, or of all when it is undefined. */
@@ -81,10 +81,6 @@ export class PluginRegistry {
       optionsSchema: schemaOf(entry),
       runsIn: entry.kind === 'predictor' ? entry.plugin.runsIn : 'inline',
     }));
-  }
-
-  #ofKind<Kind extends PluginKind>(kind: Kind): PluginEntry<Kind>[] {
-    return this.#entries.filter((entry): entry is PluginEntry<Kind> & PluginEntry => entry.kind === kind);
   }
 }
 

@@ -2,6 +2,7 @@ import { describe, expect, it, vi } from 'vitest';
 import { PrunecastError } from '../../../src/core/errors/prunecast-error.js';
 import { type JobEvent, JobKind, JobState } from '../../../src/gen/prunecast/v1/job.js';
 import { ask, failureOf, makeFolder, unpack } from '../../support/test-server.js';
+import type { JobResult } from '../../../src/server/jobs/jobs.js';
 import { begin, collect, DONE, evaluation, eventsOf, gate, startScriptedServer } from './scripted-jobs.js';
 
 const numbers = (events: readonly JobEvent[]) => events.map(({ sequence }) => Number(sequence));
@@ -90,6 +91,21 @@ describe('a job', () => {
     const { job } = await ask(server.jobs, server.jobs.getJob, { jobId });
     expect(job?.error?.message).not.toContain('hunter2');
     expect(job?.error && unpack(job.error).metadata['error_id']).toMatch(/^error-[0-9a-f]{16}$/);
+  });
+
+  it('fails when an event or its result could not travel in one message', async () => {
+    const result: JobResult = { $case: 'prune', value: { output: 'x'.repeat(5 * 2 ** 20), files: [], bytes: 0n, architecture: undefined, keptUnits: undefined, costs: [], loadsIn: [], recipeDigest: '', allocation: '', snapped: [] } };
+    await using server = await startScriptedServer({
+      event: async ({ emit }) => {
+        await emit({ $case: 'progress', value: { activity: 'x'.repeat(5 * 2 ** 20), done: 0n, total: 0n, unit: '', elapsedSeconds: 0, remainingSeconds: 0 } });
+        return DONE;
+      },
+      result: async () => result,
+    });
+    for (const model of ['event', 'result']) {
+      const { events } = await begin(server, model);
+      expect(await failureOf(Promise.reject((await collect(events)).error))).toMatchObject({ reason: 'MESSAGE_TOO_LARGE' });
+    }
   });
 
   it('reports progress at most once a second, with the newest numbers, elapsed and remaining time', async () => {

@@ -1,6 +1,6 @@
 import { JobKind, type JobEvent } from '../../../src/gen/prunecast/v1/job.js';
 import { EvaluateRequest, type EvaluateResponse, PruningServiceService } from '../../../src/gen/prunecast/v1/pruning.js';
-import type { JobContext, JobResult } from '../../../src/server/jobs/jobs.js';
+import type { EmittedPayload, JobContext, JobResult } from '../../../src/server/jobs/jobs.js';
 import { digestRequest } from '../../../src/server/rpc/request-digest.js';
 import { defineService } from '../../../src/server/rpc/rpc-service.js';
 import { serveJobStream } from '../../../src/server/rpc/serve-job-stream.js';
@@ -53,17 +53,17 @@ export async function collect(events: AsyncIterable<JobEvent>): Promise<{ events
 
 /** A promise with its way to settle it. */
 export function gate<Value = void>() {
-  let open: (value: Value) => void = () => undefined;
+  let settle: ((value: Value) => void) | undefined;
   const opened = new Promise<Value>((resolve) => {
-    open = resolve;
+    settle = resolve;
   });
-  return { open, opened };
+  return { open: (value: Value) => settle?.(value), opened };
 }
 
 /** What Evaluate ends with when all went well. */
 export const DONE: JobResult = { $case: 'evaluate', value: { evaluated: 1, tokensSpent: 0n } };
 
 /** An event that can be told from others of its kind. */
-export function evaluation(index: number): NonNullable<JobEvent['payload']> {
+export function evaluation(index: number): EmittedPayload {
   return { $case: 'evaluation', value: { index, metrics: { perplexity: index }, architecture: undefined, costs: [], measurement: undefined, fidelity: undefined, recipeDigest: '', scoredTokens: 1n, tokensSpent: 1n } };
 }

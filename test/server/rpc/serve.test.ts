@@ -159,16 +159,6 @@ describe('serveStream', () => {
 });
 
 describe('serveClientStream', () => {
-  const importing = (server: { address: string }, requests: readonly ImportPairsRequest[]) => new Promise<{ pairs: number }>((resolve, reject) => {
-    const client = new PairServiceClient(server.address, credentials.createInsecure());
-    const call = client.importPairs((error, response) => {
-      client.close();
-      if (error) reject(error);
-      else resolve(response);
-    });
-    for (const request of requests) call.write(request);
-    call.end();
-  });
   const pair: ImportPairsRequest = { content: { $case: 'pair', value: { rates: [0.5], metrics: { perplexity: 20 }, recipeDigest: '' } } };
 
   it('hands over the requests one by one, and answers once', async () => {
@@ -237,4 +227,18 @@ async function settledValue(read: () => number): Promise<number> {
     last = now;
     await new Promise((resolve) => setTimeout(resolve, 200));
   }
+}
+
+/** The answer to a stream of pairs. */
+function importing(server: { address: string }, requests: readonly ImportPairsRequest[]): Promise<{ pairs: number }> {
+  return new Promise((resolve, reject) => {
+    const client = new PairServiceClient(server.address, credentials.createInsecure());
+    const call = client.importPairs((error, response) => {
+      client.close();
+      if (error) reject(error);
+      else resolve(response);
+    });
+    for (const request of requests) call.write(request);
+    call.end();
+  });
 }

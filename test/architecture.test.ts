@@ -1,0 +1,114 @@
+import { execFileSync } from 'node:child_process';
+import { readdirSync, readFileSync } from 'node:fs';
+import { dirname, join, relative, resolve } from 'node:path';
+import { describe, expect, it } from 'vitest';
+
+const src = resolve(import.meta.dirname, '../src');
+
+/** What the files of a folder may import; the longest matching folder counts. Packages by name, `node:` for all of Node. */
+interface Rule {
+  /** Folders and files under src, without `.ts`. */
+  readonly own: readonly string[];
+  /** undefined for any. */
+  readonly packages?: readonly string[];
+}
+
+const ML = ['ml-xgboost', 'ml-random-forest', 'ml-matrix'];
+const PLUGIN_API = ['core', 'plugins/api'];
+
+const RULES: Readonly<Record<string, Rule>> = {
+  core: { own: ['core'], packages: [] },
+  search: { own: ['core', 'search'], packages: [] },
+  engine: { own: ['core', 'engine', 'gen/onnx'], packages: ['node:', 'onnxruntime-node', 'onnxruntime-common', '@huggingface/tokenizers'] },
+  plugins: { own: ['core', 'plugins'], packages: ['zod'] },
+  'plugins/api': { own: ['core'], packages: ['zod'] },
+  'plugins/plugin-entry': { own: ['core'], packages: [] },
+  'plugins/predictors': { own: [...PLUGIN_API, 'plugins/predictors'], packages: ['node:', 'zod', ...ML] },
+  'plugins/strategies': { own: [...PLUGIN_API, 'plugins/strategies'], packages: ['zod'] },
+  'plugins/criteria': { own: [...PLUGIN_API, 'engine', 'plugins/criteria'], packages: ['node:', 'zod'] },
+  'plugins/compensations': { own: [...PLUGIN_API, 'engine', 'plugins/compensations'], packages: ['node:', 'zod'] },
+  'plugins/evaluators': { own: [...PLUGIN_API, 'engine', 'plugins/evaluators'], packages: ['node:', 'zod'] },
+  'plugins/exporters': { own: [...PLUGIN_API, 'engine', 'plugins/exporters'], packages: ['node:', 'zod'] },
+  'plugins/remote': { own: [...PLUGIN_API, 'gen', 'plugins/remote'] },
+  'plugins/testing': { own: ['core', 'plugins'] },
+  server: { own: ['core', 'search', 'engine', 'plugins', 'server', 'gen'] },
+  client: { own: ['gen', 'core/errors', 'client'] },
+  cli: { own: ['gen', 'core/errors', 'client', 'cli'] },
+  gen: { own: ['gen'], packages: ['node:', '@bufbuild/protobuf', '@grpc/grpc-js', 'long'] },
+};
+
+/** Who alone may import a package. */
+const RESERVED: Readonly<Record<string, readonly string[]>> = {
+  inversify: ['server/main', 'server/container'],
+  '@grpc/grpc-js': ['server/rpc', 'plugins/remote', 'client', 'gen'],
+  'onnxruntime-node': ['engine'],
+  libsql: ['server/store'],
+  kysely: ['server/store', 'server/container'],
+};
+
+interface Import {
+  readonly file: string;
+  /** Own: a path under src, without its ending. Package: its name, `node:` for all of Node. */
+  readonly target: string;
+  readonly isOwn: boolean;
+}
+
+const imports = readdirSync(src, { recursive: true, encoding: 'utf8' })
+  .filter((file) => file.endsWith('.ts'))
+  .flatMap((file) => readImports(file.replaceAll('\\', '/')));
+
+describe('the sources', () => {
+  it('import along the arrows only', () => {
+    expect(imports.length).toBeGreaterThan(500);
+    const wrong = imports.filter(({ file, target, isOwn }) => {
+      const folder = Object.keys(RULES).filter((candidate) => isUnder(file, candidate)).sort((a, b) => b.length - a.length)[0];
+      const rule = folder === undefined ? undefined : RULES[folder];
+      if (!rule) return true;
+      return isOwn ? !rule.own.some((own) => isUnder(target, own)) : rule.packages !== undefined && !rule.packages.includes(target);
+    });
+    expect(wrong.map(describeImport)).toEqual([]);
+  });
+
+  it('keep packages with one home in it', () => {
+    const wrong = imports.filter(({ file, target, isOwn }) => !isOwn && RESERVED[target] !== undefined && !RESERVED[target].some((home) => isUnder(file, home)));
+    expect(wrong.map(describeImport)).toEqual([]);
+  });
+
+  it('read every form of import, types included', () => {
+    expect(targetsOf("import a from './a.js';\nimport type { B } from \"../b.js\";\nexport * from 'c';\nimport {\n  d,\n} from '@e/f/g';\nconst h = await import('h');\nimport 'i';\nnew Worker(new URL('./j.js', import.meta.url));"))
+      .toEqual(['./a.js', '../b.js', 'c', '@e/f/g', 'h', 'i']);
+  });
+});
+
+describe('a plug-in author', () => {
+  it('loads no native module by importing the plug-in API or a predictor', () => {
+    const dist = resolve(import.meta.dirname, '../dist/src/plugins');
+    const modules = ['api.js', ...readdirSync(join(dist, 'predictors')).filter((file) => file.endsWith('.js')).map((file) => `predictors/${file}`)];
+    expect(modules.length).toBeGreaterThan(1);
+    const script = `for (const module of ${JSON.stringify(modules)}) await import(${JSON.stringify(`file://${dist}/`)} + module);
+      console.log(JSON.stringify(process.report.getReport().sharedObjects.filter((path) => path.endsWith('.node'))));`;
+    const output = execFileSync(process.execPath, ['--input-type=module', '-e', script], { encoding: 'utf8' });
+    expect(JSON.parse(output)).toEqual([]);
+  });
+});
+
+function readImports(file: string): Import[] {
+  return targetsOf(readFileSync(join(src, file), 'utf8')).map((target) => {
+    if (!target.startsWith('.')) return { file, isOwn: false, target: target.startsWith('node:') ? 'node:' : target.split('/').slice(0, target.startsWith('@') ? 2 : 1).join('/') };
+    return { file, isOwn: true, target: relative(src, resolve(src, dirname(file), target)).replaceAll('\\', '/').replace(/\.js$/, '') };
+  });
+}
+
+function targetsOf(source: string): string[] {
+  const pattern = /^\s*(?:import|export)\s(?:[^'";]*?\sfrom\s+)?['"]([^'"]+)['"]|\bimport\(\s*['"]([^'"]+)['"]\s*\)/gm;
+  return [...source.matchAll(pattern)].map(([, fixed, lazy]) => fixed ?? lazy ?? '');
+}
+
+function isUnder(path: string, folder: string): boolean {
+  const bare = path.replace(/\.ts$/, '');
+  return bare === folder || bare.startsWith(`${folder}/`);
+}
+
+function describeImport({ file, target }: Import): string {
+  return `${file} imports ${target}`;
+}

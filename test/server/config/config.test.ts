@@ -1,0 +1,63 @@
+import { mkdir, realpath, rm, symlink, writeFile } from 'node:fs/promises';
+import { delimiter, join } from 'node:path';
+import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { loadConfig } from '../../../src/server/config/config.js';
+import { resolveWithin } from '../../../src/server/config/resolve-within.js';
+import { makeFolder } from '../../support/test-server.js';
+
+describe('loadConfig', () => {
+  it('takes options over the environment over the defaults, and makes paths absolute', () => {
+    const config = loadConfig({
+      PRUNECAST_MODEL_ROOTS: ['/models', 'more'].join(delimiter),
+      PRUNECAST_LISTEN: '0.0.0.0:7000, unix:/run/p.sock',
+      PRUNECAST_CONCURRENT_JOBS: '2',
+      PRUNECAST_THREADS: '3',
+      PRUNECAST_LOG_LEVEL: '',
+    }, { concurrentJobs: 5 });
+    expect(config).toMatchObject({ modelRoots: ['/models', join(process.cwd(), 'more')], listen: ['0.0.0.0:7000', 'unix:/run/p.sock'], concurrentJobs: 5, threads: 3, logLevel: 'info' });
+    expect(config.memoryBudgetBytes).toBeGreaterThan(0);
+  });
+
+  it('names each bad setting, its variable and what is allowed', () => {
+    expect(() => loadConfig({ PRUNECAST_CONCURRENT_JOBS: '0', PRUNECAST_LOG_LEVEL: 'loud' })).toThrow(/concurrentJobs \(PRUNECAST_CONCURRENT_JOBS\): .*1[^]*logLevel \(PRUNECAST_LOG_LEVEL\): .*"warn"/);
+    expect(() => loadConfig({}, { tlsKey: '/k' })).toThrow('tlsCertificate and tlsKey go together');
+  });
+});
+
+describe('resolveWithin', () => {
+  let folder = '';
+  beforeEach(async () => {
+    folder = await realpath(await makeFolder());
+    await mkdir(join(folder, 'first/m'), { recursive: true });
+    await mkdir(join(folder, 'second/n'), { recursive: true });
+    await mkdir(join(folder, 'secret'));
+    await writeFile(join(folder, 'first/m/file'), '');
+    await symlink(join(folder, 'secret'), join(folder, 'first/escape'));
+    await symlink(join(folder, 'first/m'), join(folder, 'first/alias'));
+    await symlink(join(folder, 'first/loop'), join(folder, 'first/loop'));
+  });
+  afterEach(() => rm(folder, { recursive: true, force: true }));
+  const find = (path: string) => resolveWithin([join(folder, 'first'), join(folder, 'gone'), join(folder, 'second')], path, { field: 'model', missing: 'MODEL_NOT_FOUND' });
+
+  it('finds what lies under any of the roots, links within a root followed', async () => {
+    expect(await find('m')).toBe(join(folder, 'first/m'));
+    expect(await find('n')).toBe(join(folder, 'second/n'));
+    expect(await find('alias')).toBe(join(folder, 'first/m'));
+    expect(await find('x/../m/')).toBe(join(folder, 'first/m'));
+  });
+
+  it('refuses what leads out of its root, by name or over a link', async () => {
+    for (const path of ['../secret', '/etc', 'm/../../secret', 'escape', 'escape/x/..', join(folder, 'secret'), 'm\0/x']) {
+      await expect(find(path)).rejects.toMatchObject({ reason: 'PATH_OUTSIDE_ROOTS', violations: [{ field: 'model' }] });
+    }
+  });
+
+  it('says that nothing is there without telling where it looked', async () => {
+    for (const path of ['nothing', 'm/file/below', 'loop', 'x'.repeat(5000)]) {
+      const error = await find(path).then(() => undefined, (thrown: unknown) => thrown);
+      expect(error).toMatchObject({ reason: 'MODEL_NOT_FOUND' });
+      expect(String(error)).not.toContain(folder);
+    }
+    await expect(find('')).rejects.toMatchObject({ reason: 'INVALID_REQUEST' });
+  });
+});

@@ -1,0 +1,152 @@
+import { mkdir, rm } from 'node:fs/promises';
+import { join } from 'node:path';
+import Database from 'libsql';
+import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { PairSet } from '../../../src/gen/prunecast/v1/pair.js';
+import { Predictor } from '../../../src/gen/prunecast/v1/predictor_types.js';
+import { Trial, TrialRole } from '../../../src/gen/prunecast/v1/study_types.js';
+import { createLabelStore, type Label, type LabelKey } from '../../../src/server/store/label-store.js';
+import { openDatabase, type OpenDatabase } from '../../../src/server/store/open-database.js';
+import { createPairSetStore } from '../../../src/server/store/pair-set-store.js';
+import { createPredictorStore } from '../../../src/server/store/predictor-store.js';
+import { createStudyStore, type StudyRecord } from '../../../src/server/store/study-store.js';
+import { makeFolder } from '../../support/test-server.js';
+
+let folder = '';
+let open: OpenDatabase;
+beforeEach(async () => {
+  folder = await makeFolder();
+  open = await openDatabase(folder);
+});
+afterEach(async () => {
+  await open.close();
+  await rm(folder, { recursive: true, force: true });
+});
+const trial = (number: number, role: TrialRole): Trial => Trial.create({ number, role, metrics: { perplexity: number / 3 }, rates: [0.5] });
+/** Of 60 kB: a page of 100 would be 6 MB. */
+const large = (number: number) => ({ ...trial(number, TrialRole.PAIR), rates: Array.from({ length: 15_000 }, () => 0.25) });
+const set = (model: string) => PairSet.create({ model, dimensions: ['layers.0.ffn_channels'], pairs: [{ rates: [0.5], metrics: { perplexity: 3 } }] });
+const reopen = async () => {
+  await open.close();
+  open = await openDatabase(folder);
+};
+
+describe('labels', () => {
+  const key: LabelKey = { checkpointDigest: 'c', measurementFingerprint: 'm', fidelityDigest: 'f', recipeDigest: 'r', architectureKey: 'a' };
+  const label: Label = { metrics: { perplexity: 12.25, accuracy: NaN, worst: -Infinity }, windowLosses: Float64Array.of(1 / 3, Math.PI, 1e300), windowTokens: Int32Array.of(127, 1, 2 ** 30), tokensSpent: 384 };
+
+  it('come back bit by bit after a restart, numbers that JSON lacks included', async () => {
+    expect(await createLabelStore(open.database).put(key, label)).toBe(true);
+    await reopen();
+    expect(await createLabelStore(open.database).get(key)).toEqual(label);
+  });
+
+  it('are stored once: the first one stays', async () => {
+    const labels = createLabelStore(open.database);
+    const outcomes = await Promise.all([1, 2, 3].map((perplexity) => labels.put(key, { ...label, metrics: { perplexity } })));
+    expect(outcomes).toEqual([true, false, false]);
+    expect((await labels.get(key))?.metrics).toEqual({ perplexity: 1 });
+  });
+
+  it('are found only under the whole key, in the order asked for', async () => {
+    const labels = createLabelStore(open.database);
+    await labels.put(key, label);
+    const others = Object.keys(key).map((part) => ({ ...key, [part]: 'other' }));
+    expect(await labels.getMany([...others, key])).toEqual([undefined, undefined, undefined, undefined, undefined, label]);
+  });
+});
+
+describe('studies', () => {
+  const study: StudyRecord = { id: 'study-1', jobId: 'job-1', model: 'm', checkpointDigest: 'c', seed: 2 ** 40 + 1, request: Uint8Array.of(1, 2), plan: { rounds: 1 }, state: 2, createdMs: 5 };
+
+  it('keep what each step leaves, numbered without a gap, and read it back after a restart', async () => {
+    const studies = createStudyStore(open.database);
+    await studies.create(study);
+    await studies.record('study-1', { events: [{ a: 1 }, { b: 2 }], trials: [trial(1, TrialRole.PAIR)] });
+    await studies.record('study-1', { events: [{ c: 3 }], trials: [trial(2, TrialRole.FINALIST), trial(3, TrialRole.PAIR)], plan: { rounds: 2 }, state: 4 });
+    await reopen();
+    const again = createStudyStore(open.database);
+    expect(await again.get('study-1')).toEqual({ ...study, plan: { rounds: 2 }, state: 4 });
+    expect(await again.events('study-1')).toEqual([{ a: 1 }, { b: 2 }, { c: 3 }]);
+    expect((await again.trials('study-1')).map(({ number }) => number)).toEqual([1, 2, 3]);
+    expect(await again.trials('study-1', TrialRole.PAIR)).toEqual([trial(1, TrialRole.PAIR), trial(3, TrialRole.PAIR)]);
+  });
+
+  it('store a step whole or not at all', async () => {
+    const studies = createStudyStore(open.database);
+    await studies.create(study);
+    const broken = { ...trial(9, TrialRole.PAIR), number: null as unknown as number };
+    await expect(studies.record('study-1', { events: [{ a: 1 }], trials: [trial(1, TrialRole.PAIR), broken] })).rejects.toThrow('invalid int32');
+    expect(await studies.events('study-1')).toEqual([]);
+    expect(await studies.countTrials('study-1')).toBe(0);
+  });
+
+  it('list trials in pages that fit a message', async () => {
+    const studies = createStudyStore(open.database);
+    await studies.create(study);
+    await studies.record('study-1', { trials: Array.from({ length: 100 }, (_, index) => large(index + 1)) });
+    const numbers: number[] = [];
+    let pageToken = '';
+    let pages = 0;
+    do {
+      const page = await studies.listTrials('study-1', { pageSize: 100, pageToken });
+      expect(page.values.reduce((bytes, value) => bytes + Trial.encode(value).finish().length, 0)).toBeLessThan(4 * 2 ** 20);
+      numbers.push(...page.values.map(({ number }) => number));
+      pageToken = page.nextPageToken;
+      pages += 1;
+    } while (pageToken !== '');
+    expect(pages).toBe(2);
+    expect(numbers).toEqual(Array.from({ length: 100 }, (_, index) => index + 1));
+  });
+
+  it('are not found under another id', async () => {
+    await expect(createStudyStore(open.database).get('study-2')).rejects.toMatchObject({ reason: 'STUDY_NOT_FOUND' });
+  });
+});
+
+describe('predictors', () => {
+  it('come back with the bytes of their model, are listed newest first by study, and can be removed', async () => {
+    const predictors = createPredictorStore(open.database);
+    const model = Uint8Array.from({ length: 30_000 }, (_, index) => index % 251);
+    for (const [id, studyId] of [['p1', 's'], ['p2', ''], ['p3', 's']] as const) await predictors.create({ predictor: Predictor.create({ id, studyId, backend: 'ridge', minRates: [0.1] }), model });
+    await reopen();
+    const again = createPredictorStore(open.database);
+    expect(await again.get('p2')).toEqual({ predictor: Predictor.create({ id: 'p2', backend: 'ridge', minRates: [0.1] }), model });
+    const ids = async (studyId: string) => (await again.list({ studyId, pageSize: 10, pageToken: '' })).values.map(({ id }) => id);
+    expect(await ids('')).toEqual(['p3', 'p2', 'p1']);
+    expect(await ids('s')).toEqual(['p3', 'p1']);
+    expect(await again.idsOfStudy('s')).toEqual(['p1', 'p3']);
+    await again.remove('p1');
+    await expect(again.get('p1')).rejects.toMatchObject({ reason: 'PREDICTOR_NOT_FOUND' });
+    await expect(again.remove('p1')).rejects.toMatchObject({ reason: 'PREDICTOR_NOT_FOUND' });
+  });
+});
+
+describe('pair sets', () => {
+  it('come back in the order they were added, study by study', async () => {
+    const sets = createPairSetStore(open.database);
+    await sets.add('s', [set('a'), set('b')]);
+    await sets.add('t', [set('x')]);
+    await sets.add('s', [set('c')]);
+    expect(await sets.ofStudy('s')).toEqual([set('a'), set('b'), set('c')]);
+    expect(await sets.ofStudy('u')).toEqual([]);
+  });
+});
+
+describe('openDatabase', () => {
+  it('refuses a second server on one state directory', async () => {
+    await expect(openDatabase(folder)).rejects.toThrow('another server uses the state directory');
+  });
+
+  it('refuses what a newer server wrote, and touches nothing', async () => {
+    const other = join(folder, 'newer');
+    await mkdir(other);
+    const file = new Database(join(other, 'prunecast.db'));
+    file.exec('CREATE TABLE schema_version (version INTEGER NOT NULL); INSERT INTO schema_version VALUES (1000)');
+    file.close();
+    await expect(openDatabase(other)).rejects.toThrow('written by a newer server (schema 1000');
+    const again = new Database(join(other, 'prunecast.db'));
+    expect(again.prepare("SELECT name FROM sqlite_master WHERE type = 'table'").all()).toHaveLength(1);
+    again.close();
+  });
+});
