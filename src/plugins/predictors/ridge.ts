@@ -1,0 +1,134 @@
+import { z } from 'zod';
+import { countRows, type EncodingBatch, type PairTable } from '../../core/pairs.js';
+import type { FittedPredictor } from '../../core/ports/predictor.js';
+import { definePredictor } from '../api.js';
+
+const options = z.strictObject({
+  features: z.enum(['rates', 'rates-and-squares']).default('rates-and-squares').describe('What the targets are regressed on.'),
+});
+
+/**
+ * Ridge regression (Hoerl and Kennard, 1970) on the rates and their squares, every column standardised, the intercept free.
+ *
+ * The penalty is the one of least leave-one-out error, in closed form: with the singular value decomposition
+ * X = U S V^T and f_k = s_k^2 / (s_k^2 + lambda), the left-out residual of pair i is
+ * (y_i - yhat_i) / (1 - 1/n - sum_k f_k u_ik^2) (Golub, Heath and Wahba, "Generalized Cross-Validation", 1979).
+ * Unlike trees it extrapolates past the sampled rates.
+ */
+export default definePredictor({
+  id: 'ridge',
+  summary: 'Ridge regression on pruning rates and their squares, the penalty chosen by leave-one-out error.',
+  options,
+  runsIn: 'inline',
+  pairs: { least: 3, most: 20_000 },
+  fit: async (pairs, { features }) => {
+    const design = standardise(expand({ rates: pairs.rates, columns: pairs.dimensions.length }, features));
+    const weights = await solve(design, pairs);
+    return createFitted({ features, ...weights, means: [...design.means], scales: [...design.scales] });
+  },
+  load: (bytes) => Promise.resolve(createFitted(JSON.parse(new TextDecoder().decode(bytes)) as Model)),
+});
+
+type Features = z.output<typeof options>['features'];
+
+/** Plain values: JSON keeps every float64 exactly. */
+interface Model {
+  readonly features: Features;
+  readonly intercept: number;
+  /** Of the standardised columns. */
+  readonly weights: readonly number[];
+  readonly means: readonly number[];
+  readonly scales: readonly number[];
+}
+
+/** [rows, columns], row-major. */
+interface Design {
+  readonly values: Float64Array;
+  readonly rows: number;
+  readonly columns: number;
+}
+
+interface StandardisedDesign extends Design {
+  readonly means: Float64Array;
+  readonly scales: Float64Array;
+}
+
+function createFitted(model: Model): FittedPredictor {
+  return {
+    predict: (batch) => {
+      const { values, rows, columns } = expand(batch, model.features);
+      const slopes = model.weights.map((weight, column) => weight / (model.scales[column] ?? 1));
+      const offset = slopes.reduce((sum, slope, column) => sum - slope * (model.means[column] ?? 0), model.intercept);
+      const mean = new Float64Array(rows).fill(offset);
+      for (let row = 0; row < rows; row++) {
+        let sum = offset;
+        for (let column = 0; column < columns; column++) sum += (slopes[column] as number) * (values[row * columns + column] as number);
+        mean[row] = sum;
+      }
+      return Promise.resolve({ mean });
+    },
+    save: () => new TextEncoder().encode(JSON.stringify(model)),
+  };
+}
+
+function expand(batch: EncodingBatch, features: Features): Design {
+  const rows = countRows(batch);
+  const columns = features === 'rates' ? batch.columns : 2 * batch.columns;
+  const values = new Float64Array(rows * columns);
+  for (let row = 0; row < rows; row++) {
+    for (let column = 0; column < batch.columns; column++) {
+      const rate = batch.rates[row * batch.columns + column] as number;
+      values[row * columns + column] = rate;
+      if (columns > batch.columns) values[row * columns + batch.columns + column] = rate * rate;
+    }
+  }
+  return { values, rows, columns };
+}
+
+function standardise({ values, rows, columns }: Design): StandardisedDesign {
+  const means = new Float64Array(columns);
+  const scales = new Float64Array(columns);
+  const standard = new Float64Array(values.length);
+  for (let column = 0; column < columns; column++) {
+    let [sum, squares] = [0, 0];
+    for (let row = 0; row < rows; row++) sum += values[row * columns + column] as number;
+    const mean = sum / rows;
+    for (let row = 0; row < rows; row++) squares += ((values[row * columns + column] as number) - mean) ** 2;
+    // A column that never changes says nothing: its standard values are 0, whatever the scale.
+    const scale = Math.sqrt(squares / rows) || 1;
+    for (let row = 0; row < rows; row++) standard[row * columns + column] = ((values[row * columns + column] as number) - mean) / scale;
+    means[column] = mean;
+    scales[column] = scale;
+  }
+  return { values: standard, rows, columns, means, scales };
+}
+
+async function solve(design: Design, { targets }: PairTable): Promise<{ intercept: number; weights: number[] }> {
+  const { Matrix, SingularValueDecomposition } = await import('ml-matrix');
+  const { rows, columns } = design;
+  const matrix = Matrix.from1DArray(rows, columns, design.values);
+  const { leftSingularVectors: left, rightSingularVectors: right, diagonal } = new SingularValueDecomposition(matrix, { autoTranspose: true });
+  const singular = diagonal.filter((value) => value > 1e-10 * (diagonal[0] ?? 0));
+  const intercept = targets.reduce((sum, target) => sum + target, 0) / rows;
+  const projected = singular.map((_, k) => targets.reduce((sum, target, row) => sum + left.get(row, k) * (target - intercept), 0));
+  const errorAt = (lambda: number): number => {
+    const shrink = singular.map((value) => value ** 2 / (value ** 2 + lambda));
+    let error = 0;
+    for (let row = 0; row < rows; row++) {
+      let [fitted, leverage] = [intercept, 1 / rows];
+      shrink.forEach((f, k) => {
+        const u = left.get(row, k);
+        fitted += f * u * (projected[k] ?? 0);
+        leverage += f * u * u;
+      });
+      error += (((targets[row] ?? 0) - fitted) / Math.max(1 - leverage, 1e-9)) ** 2;
+    }
+    return error;
+  };
+  const lambdas = Array.from({ length: 49 }, (_, index) => (singular[0] ?? 1) ** 2 * 10 ** (-6 + index / 6));
+  const errors = lambdas.map(errorAt);
+  const lambda = lambdas[errors.indexOf(Math.min(...errors))] ?? 1;
+  const weights = Array.from({ length: columns }, (_, column) =>
+    singular.reduce((sum, value, k) => sum + right.get(column, k) * (value / (value ** 2 + lambda)) * (projected[k] ?? 0), 0));
+  return { intercept, weights };
+}

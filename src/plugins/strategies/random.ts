@@ -1,0 +1,54 @@
+import { z } from 'zod';
+import type { RankedCandidate, SearchProblem, StrategyRun } from '../../core/ports/strategy.js';
+import { countsKey, type Counts } from '../../core/space/search-space.js';
+import { defineStrategy } from '../api.js';
+
+const options = z.strictObject({
+  batch: z.int().min(1).max(100_000).default(250).describe('Candidates predicted at a time.'),
+});
+type Options = z.output<typeof options>;
+
+/**
+ * Random search, the paper's (arXiv 2309.09507): distinct random candidates that meet the budget are predicted, and the best
+ * predicted ones are returned. Where the space has fewer than were asked for, it ends when hardly any draw is new.
+ */
+export default defineStrategy({
+  id: 'random',
+  summary: 'Predicts many random candidates under the budget and keeps the best.',
+  options,
+  start: (problem, chosen) => startRun(problem, chosen),
+});
+
+function startRun({ sampler, rng, candidates, evaluated }: SearchProblem, { batch }: Options): StrategyRun {
+  const drawn = new Set<string>();
+  const known = new Set(evaluated.map(({ counts }) => countsKey(counts)));
+  const ranked: RankedCandidate[] = [];
+  let asked: Counts[] = [];
+  return {
+    ask: () => {
+      asked = [];
+      let misses = 0;
+      // With n points drawn, a run of 10 n + 200 repeats leaves a chance below e^-10 that a single one is missing.
+      while (asked.length < batch && drawn.size < candidates && misses < 10 * drawn.size + 200) {
+        const counts = sampler.sample(rng);
+        if (counts === undefined) break;
+        const key = countsKey(counts);
+        if (drawn.has(key)) misses += 1;
+        else {
+          drawn.add(key);
+          asked.push(counts);
+          misses = 0;
+        }
+      }
+      return asked;
+    },
+    tell: ({ mean }) => {
+      asked.forEach((counts, index) => ranked.push({ counts, predicted: mean[index] ?? Number.POSITIVE_INFINITY }));
+    },
+    best: (count) =>
+      ranked
+        .filter(({ counts }) => !known.has(countsKey(counts)))
+        .sort((a, b) => a.predicted - b.predicted)
+        .slice(0, count),
+  };
+}

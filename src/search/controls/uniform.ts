@@ -1,0 +1,73 @@
+import { meetsBudgets, type Budget } from '../../core/budget/budget.js';
+import { keptCount, type Counts, type SearchSpace } from '../../core/space/search-space.js';
+
+/** A uniform point and the rate it stands for. */
+export interface UniformPoint {
+  readonly counts: Counts;
+  /** The lowest rate that meets the budgets; the counts are those just past it. */
+  readonly rate: number;
+}
+
+/**
+ * Control `uniform-paper`: one rate for every dimension of the space, the counts just past the lowest rate that meets all
+ * budgets, whatever that leaves unspent. The counts that the space allows are not asked: a control may use any of the
+ * model's. Undefined where even one unit of each kind in every layer costs too much.
+ */
+export function findUniformPaper(space: SearchSpace, budgets: readonly Budget[]): UniformPoint | undefined {
+  const rates = listBreakpoints(space);
+  const at = (index: number): UniformPoint => {
+    const rate = rates[index] ?? 0;
+    // Between two breakpoints all rates give the same counts, so the middle is safe from rounding at either.
+    const inside = (rate + (rates[index + 1] ?? 1)) / 2;
+    return { rate, counts: space.dimensions.map(({ size }) => keptCount(size, inside)) };
+  };
+  let [low, high] = [0, rates.length - 1];
+  if (!meetsBudgets(space, at(high).counts, budgets)) return undefined;
+  while (low < high) {
+    const middle = (low + high) >> 1;
+    if (meetsBudgets(space, at(middle).counts, budgets)) high = middle;
+    else low = middle + 1;
+  }
+  return at(low);
+}
+
+/**
+ * The candidates for control `uniform-best`: one key-value count and one channel count in every layer of the space; for
+ * each key-value count from 1, the most channels that meet all budgets. Counts for which not even one channel fits are
+ * left out. The best of them on the verify windows is the control. Where only one kind takes part there is one candidate.
+ */
+export function listUniformBest(space: SearchSpace, budgets: readonly Budget[]): Counts[] {
+  const most = (kind: string): number => space.dimensions.reduce((size, dimension) => (dimension.kind === kind ? Math.max(size, dimension.size) : size), 0);
+  const [groups, channels] = [most('kv_heads'), most('ffn_channels')];
+  const point = (kvHeads: number, ffnChannels: number): Counts =>
+    space.dimensions.map(({ kind, size }) => Math.min(size, kind === 'kv_heads' ? kvHeads : kind === 'ffn_channels' ? ffnChannels : size));
+  const fits = (counts: Counts): boolean => meetsBudgets(space, counts, budgets);
+  if (channels === 0) {
+    const kvHeads = findMost(groups, (count) => fits(point(count, 0)));
+    return kvHeads === 0 ? [] : [point(kvHeads, 0)];
+  }
+  return Array.from({ length: Math.max(1, groups) }, (_, index) => index + 1).flatMap((kvHeads) => {
+    const ffnChannels = findMost(channels, (count) => fits(point(kvHeads, count)));
+    return ffnChannels === 0 ? [] : [point(kvHeads, ffnChannels)];
+  });
+}
+
+/** All rates below 1 at which some dimension's count changes, ascending, from 0. */
+function listBreakpoints(space: SearchSpace): number[] {
+  const sizes = new Set(space.dimensions.map(({ size }) => size));
+  // n (1 - rate) + 0.5 is the integer k at rate 1 - (k - 0.5) / n; past it k - 1 are kept. One always stays.
+  const rates = [...sizes].flatMap((size) => Array.from({ length: size - 1 }, (_, k) => 1 - (k + 1.5) / size));
+  const sorted = [0, ...rates].sort((a, b) => a - b);
+  return sorted.filter((rate, index) => index === 0 || rate - (sorted[index - 1] ?? 0) > 1e-12);
+}
+
+/** The largest count from 1 to `most` that fits, costs rising with it; 0 where none does. */
+function findMost(most: number, fits: (count: number) => boolean): number {
+  let [low, high] = [0, most];
+  while (low < high) {
+    const middle = (low + high + 1) >> 1;
+    if (fits(middle)) low = middle;
+    else high = middle - 1;
+  }
+  return low;
+}

@@ -1,0 +1,66 @@
+import type { EncodingBatch, PairTable } from '../../core/pairs.js';
+import type { FittedPredictor } from '../../core/ports/predictor.js';
+import type { Rng } from '../../core/ports/rng.js';
+import { measureEffects, measureImportances, type EffectCurve } from '../../core/statistics/explain.js';
+import { kendallTau, spearman } from '../../core/statistics/rank-correlation.js';
+import { mae, r2, rmse } from '../../core/statistics/regression-error.js';
+import { splitHoldOut } from '../../core/statistics/splits.js';
+import { regretAtK, topKRecall } from '../../core/statistics/top-k.js';
+import type { FitQuality } from './fit-quality.js';
+
+/** What is known of a predictor from pairs that it was not fitted on. */
+export interface FitJudgement {
+  readonly quality: FitQuality;
+  /** Rise of the hold-out error when a dimension's column is shuffled, in the unit of the fit, dimension by dimension. */
+  readonly importances: readonly number[];
+  readonly effects: readonly EffectCurve[];
+}
+
+export interface JudgeOptions {
+  readonly fit: (pairs: PairTable) => Promise<FittedPredictor>;
+  /** The rates between which each dimension's effect is looked at. */
+  readonly ranges: readonly { readonly minRate: number; readonly maxRate: number }[];
+  readonly rng: Rng;
+}
+
+/** The paper's split: 7 parts to fit on, 3 to judge on. */
+const HELD_OUT_SHARE = 0.3;
+
+/** Fits on 7 of 10 pairs and judges on the other 3; importances are of the held-out pairs, effects over all. */
+export async function judgeFit(pairs: PairTable, { fit, ranges, rng }: JudgeOptions): Promise<FitJudgement> {
+  const split = splitHoldOut(pairs.targets.length, HELD_OUT_SHARE, rng.fork('split'));
+  const fitted = await fit(selectPairs(pairs, split.fit));
+  const held = selectPairs(pairs, split.holdOut);
+  const predict = async (batch: EncodingBatch): Promise<Float64Array> => (await fitted.predict(batch)).mean;
+  const columns = pairs.dimensions.length;
+  const predicted = await predict({ rates: held.rates, columns });
+  return {
+    quality: measureQuality(held.targets, predicted, split.fit.length),
+    importances: [...(await measureImportances(predict, { rates: held.rates, columns }, held.targets, { rng: rng.fork('importances') }))],
+    effects: await measureEffects(predict, { rates: pairs.rates, columns }, ranges),
+  };
+}
+
+/** Some rows of a table, in the order given. */
+export function selectPairs({ dimensions, rates, targets }: PairTable, rows: readonly number[]): PairTable {
+  const columns = dimensions.length;
+  const chosen = new Float32Array(rows.length * columns);
+  rows.forEach((row, place) => chosen.set(rates.subarray(row * columns, (row + 1) * columns), place * columns));
+  return { dimensions, rates: chosen, targets: Float64Array.from(rows, (row) => targets[row] ?? Number.NaN) };
+}
+
+function measureQuality(truth: Float64Array, predicted: Float64Array, fitted: number): FitQuality {
+  return {
+    split: 'holdout 7:3',
+    fitted,
+    heldOut: truth.length,
+    kendallTau: kendallTau(truth, predicted),
+    spearman: spearman(truth, predicted),
+    r2: r2(truth, predicted),
+    mae: mae(truth, predicted),
+    rmse: rmse(truth, predicted),
+    top10Recall: topKRecall(truth, predicted, Math.min(10, truth.length)),
+    regretAt1: regretAtK(truth, predicted, 1),
+    regretAt10: regretAtK(truth, predicted, Math.min(10, truth.length)),
+  };
+}

@@ -1,0 +1,112 @@
+import { createCostModel, measureCounts } from '../../core/budget/cost-model.js';
+import { allowedCounts, type RateRange } from '../../core/space/count-rule.js';
+import { denseCounts, keptCount, type Dimension, type SearchSpace } from '../../core/space/search-space.js';
+import type { DimensionRange } from '../../core/space/narrow-space.js';
+import { slopeOf, type EffectCurve } from '../../core/statistics/explain.js';
+import { quantile } from '../../core/statistics/quantile.js';
+
+/** How ranges are moved; the defaults are the paper's procedure in numbers (DESIGN section 2, "Default refinement"). */
+export interface RefinementOptions {
+  /** The share of the dimensions, most important first, that keep only their lower rates. @default 1/3 */
+  readonly importantShare: number;
+  /** The share of their counts that these keep, rounded up, two at least. @default 1/2 */
+  readonly keptShare: number;
+  /** The share of the dimensions, least important first, that may go to `wideRange`. @default 1/3 */
+  readonly unimportantShare: number;
+  /** Where unimportant dimensions go. @default 0.2 to 0.7 */
+  readonly wideRange: RateRange;
+  /** Only those whose effect curve is flatter than this quantile of all slopes go there. @default 0.5, the median */
+  readonly flatQuantile: number;
+}
+
+export const DEFAULT_REFINEMENT: RefinementOptions = {
+  importantShare: 1 / 3,
+  keptShare: 1 / 2,
+  unimportantShare: 1 / 3,
+  wideRange: { minRate: 0.2, maxRate: 0.7 },
+  flatQuantile: 0.5,
+};
+
+/** What is proposed for one dimension, and why. */
+export interface RangeChange {
+  /** The dimension's name. */
+  readonly dimension: string;
+  readonly before: RateRange;
+  /** Equal to `before` where the range stays. */
+  readonly after: RateRange;
+  /** Rise of the hold-out error over the parameters between the ends of the range; undefined where it has one count only. */
+  readonly importance: number | undefined;
+  /** Change of the predicted value per unit of rate, end to end. */
+  readonly slope: number;
+  readonly reason: RefinementReason;
+}
+
+/**
+ * - `important`: among the most important: only its lower rates stay.
+ * - `unimportant`: among the least important, and flat: it goes to the wide range.
+ * - `steep`: among the least important, but its curve is as steep as the median or steeper: it stays.
+ * - `middle`: neither: it stays.
+ * - `fixed`: it has one count: it stays.
+ */
+export type RefinementReason = 'important' | 'unimportant' | 'steep' | 'middle' | 'fixed';
+
+export interface RefinementEvidence {
+  readonly space: SearchSpace;
+  /** Rise of the hold-out error when a dimension's column is shuffled, dimension by dimension. */
+  readonly importances: ArrayLike<number>;
+  /** Dimension by dimension, over the ranges of the space. */
+  readonly effects: readonly EffectCurve[];
+}
+
+/**
+ * Proposes a range for every dimension from what a predictor says of it, in the order of the space. floor(share * n) of
+ * the n dimensions that can move are called important, as many unimportant; equal importances go by the order of the space.
+ */
+export function proposeRefinement({ space, importances, effects }: RefinementEvidence, options: RefinementOptions = DEFAULT_REFINEMENT): RangeChange[] {
+  const slopes = space.dimensions.map((_, index) => slopeOf(effects[index] ?? { rates: [], values: [] }));
+  const perParameter = space.dimensions.map((dimension, index) => {
+    const parameters = parametersBetweenEnds(space, index);
+    return dimension.counts.length < 2 || parameters === 0 ? undefined : (importances[index] ?? 0) / parameters;
+  });
+  const movable = perParameter.flatMap((value, index) => (value === undefined ? [] : [{ index, value }])).sort((a, b) => b.value - a.value || a.index - b.index);
+  const count = (share: number): number => Math.floor(share * movable.length + 1e-9);
+  const important = new Set(movable.slice(0, count(options.importantShare)).map(({ index }) => index));
+  const unimportant = new Set(movable.slice(Math.max(important.size, movable.length - count(options.unimportantShare))).map(({ index }) => index));
+  const limit = quantile(movable.map(({ index }) => slopes[index] ?? 0), options.flatQuantile);
+  return space.dimensions.map((dimension, index) => {
+    const slope = slopes[index] ?? 0;
+    const base = { dimension: dimension.name, before: dimension.range, importance: perParameter[index], slope };
+    if (perParameter[index] === undefined) return { ...base, after: dimension.range, reason: 'fixed' };
+    if (important.has(index)) return { ...base, after: lowerPart(dimension, options.keptShare), reason: 'important' };
+    if (!unimportant.has(index)) return { ...base, after: dimension.range, reason: 'middle' };
+    if (slope >= limit || allowedCounts(dimension.size, options.wideRange, dimension.rule).length === 0) return { ...base, after: dimension.range, reason: 'steep' };
+    return { ...base, after: options.wideRange, reason: 'unimportant' };
+  });
+}
+
+/** The ranges that a proposal changes, as `narrowSpace` takes them. */
+export function changedRanges(changes: readonly RangeChange[]): DimensionRange[] {
+  return changes
+    .filter(({ before, after }) => before.minRate !== after.minRate || before.maxRate !== after.maxRate)
+    .map(({ dimension, after }) => ({ dimension, ...after }));
+}
+
+/** The range of the lower rates: the largest ceil(share * n) counts, two at least. */
+function lowerPart(dimension: Dimension, share: number): RateRange {
+  const { counts, range, rule, size } = dimension;
+  const kept = Math.min(counts.length, Math.max(2, Math.ceil(share * counts.length - 1e-9)));
+  const least = counts[counts.length - kept] ?? size;
+  const step = rule.rateStep;
+  if (step === undefined) return { minRate: range.minRate, maxRate: 1 - least / size };
+  // On a grid the end is a grid rate, so that 0.1 to 0.5 becomes 0.1 to 0.3 and not to the rate of a count.
+  let points = 0;
+  while (range.minRate + (points + 1) * step <= range.maxRate + 1e-9 && keptCount(size, range.minRate + points * step) > least) points += 1;
+  return { minRate: range.minRate, maxRate: Number((range.minRate + points * step).toFixed(9)) };
+}
+
+function parametersBetweenEnds(space: SearchSpace, index: number): number {
+  const cost = createCostModel(space.shape, { kind: 'parameters' });
+  const counts = space.dimensions[index]?.counts ?? [];
+  const at = (count: number | undefined): number => measureCounts(cost, space, denseCounts(space).with(index, count ?? 0));
+  return at(counts.at(-1)) - at(counts[0]);
+}

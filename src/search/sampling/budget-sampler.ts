@@ -1,0 +1,249 @@
+import type { CostBand } from '../../core/budget/budget.js';
+import { measureCost } from '../../core/budget/cost-model.js';
+import { PrunecastError } from '../../core/errors/prunecast-error.js';
+import type { Rng } from '../../core/ports/rng.js';
+import type { CandidateSampler } from '../../core/ports/strategy.js';
+import { createRng } from '../../core/random.js';
+import { decodeCounts, type Counts, type SearchSpace } from '../../core/space/search-space.js';
+import { tieSpace, type TiedSpace } from '../../core/space/tie-space.js';
+import { costEnds, separateCost, type SeparatedCost } from './components.js';
+import { buildCountingTable, differencesFrom, findUnit, type CountingTable } from './counting-table.js';
+import { repairCounts } from './repair-counts.js';
+
+export interface BudgetSamplerOptions {
+  readonly space: SearchSpace;
+  /** The band that is met by construction. */
+  readonly band: CostBand;
+  /** Further bands, met by drawing again. @default none */
+  readonly also?: readonly CostBand[];
+  /** Draws only points whose dimensions are equal over runs of so many prunable layers. @default 1 */
+  readonly tieRun?: number;
+}
+
+/** Draws uniformly over all points of a space within a band of costs. */
+export interface BudgetSampler extends CandidateSampler {
+  /** Whether no point lies in the band; `sample` and `repair` then return undefined. */
+  readonly isEmpty: boolean;
+  /** Natural logarithm of the number of points in the band (an upper bound where `also` bands or coarse units are in use). */
+  readonly logPoints: number;
+  /** The cost nearest to the band that a point of the space has: within it unless `isEmpty`. */
+  readonly nearestCost: number;
+}
+
+/**
+ * A sampler over the points of a space whose cost lies in a band, feasible by construction and exactly uniform: costs are
+ * counted in exact integers (see `CountingTable`), a draw picks a cost in proportion to its points, then option by option.
+ * SmolLM2 (50 dimensions, 46,000 units) takes a third of a second to build, and some 20 microseconds a draw.
+ *
+ * Where the table would pass `MOST_CELLS`, costs are counted in coarser units over a slightly wider band, and the few
+ * draws that miss the exact band are drawn again: still uniform, still exact.
+ *
+ * @throws PrunecastError SPACE_INVALID (see `separateCost`)
+ */
+export function createBudgetSampler(options: BudgetSamplerOptions): BudgetSampler {
+  const steps = planBudgetSampler(options);
+  for (;;) {
+    const { done, value } = steps.next();
+    if (done === true) return value;
+  }
+}
+
+/** `createBudgetSampler`, letting others run (`breathe`, such as setImmediate) every few milliseconds of its work. */
+export async function createBudgetSamplerGently(options: BudgetSamplerOptions, breathe: () => Promise<void>): Promise<BudgetSampler> {
+  const steps = planBudgetSampler(options);
+  for (;;) {
+    const { done, value } = steps.next();
+    if (done === true) return value;
+    await breathe();
+  }
+}
+
+/**
+ * The sampler itself, when it has a point to draw.
+ *
+ * @throws PrunecastError BUDGET_INFEASIBLE with `least`, `most` and `nearest` in the metadata
+ */
+export function requireFeasible(sampler: BudgetSampler, band: CostBand, field = 'budgets'): BudgetSampler {
+  if (!sampler.isEmpty) return sampler;
+  const { least, most } = band;
+  const { nearestCost } = sampler;
+  throw new PrunecastError(
+    'BUDGET_INFEASIBLE',
+    `no architecture of the search space costs ${least} to ${most}; the nearest that can be met is ${nearestCost}: ${nearestCost > most ? 'raise the budget or allow higher rates' : 'lower the budget or allow lower rates'}`,
+    { metadata: { least: String(least), most: String(most), nearest: String(nearestCost) }, violations: [{ field, description: `the nearest that can be met is ${nearestCost}` }] },
+  );
+}
+
+/** 96 MiB of float64: SmolLM2 needs 21, Llama-2-7B at 20 % fewer parameters 142 in exact units. */
+const MOST_CELLS = 12 * 2 ** 20;
+/** Draws before an unlucky combination of coarse units or further bands counts as empty. */
+const MOST_TRIES = 20_000;
+
+function* planBudgetSampler({ space, band, also = [], tieRun = 1 }: BudgetSamplerOptions): Generator<void, BudgetSampler> {
+  const tied = tieRun > 1 ? tieSpace(space, tieRun) : undefined;
+  const drawn = tied?.space ?? space;
+  const expand = tied?.expand ?? ((counts: Counts) => counts);
+  const separated = separateCost(drawn, band.cost);
+  const counted = yield* countBand(separated, band);
+  const isInBands = (counts: Counts): boolean => {
+    const architecture = decodeCounts(space, counts);
+    return [band, ...also].every(({ cost, least, most }) => isWithin(measureCost(cost, architecture), least, most));
+  };
+  const isAllowed = createAllowedCheck(space, tied);
+  const isFeasible = (counts: Counts): boolean => isAllowed(counts) && isInBands(counts);
+  const drawExactly = (rng: Rng): Counts | undefined => {
+    for (let tries = 0; counted.total > 0 && tries < MOST_TRIES; tries++) {
+      const counts = expand(drawPoint(counted, separated, drawn.dimensions.length, rng));
+      if (isInBands(counts)) return counts;
+    }
+    return undefined;
+  };
+  const isEmpty = counted.total === 0 || (!(counted.isExact && also.length === 0) && drawExactly(createRng(0)) === undefined);
+  return {
+    isEmpty,
+    logPoints: counted.logPoints,
+    nearestCost: counted.total > 0 ? band.most : yield* findNearestCost(separated, band),
+    isFeasible,
+    sample: (rng) => (isEmpty ? undefined : drawExactly(rng)),
+    repair: (counts, rng) => {
+      if (isEmpty) return undefined;
+      if (isFeasible(counts)) return counts;
+      if (tied !== undefined) return drawExactly(rng);
+      return repairCounts({ space, separated, band, counts, rng, accept: isInBands }) ?? drawExactly(rng);
+    },
+  };
+}
+
+interface CountedBand {
+  readonly table: CountingTable;
+  /** Units of the band, both included, and their running totals. */
+  readonly from: number;
+  readonly running: Float64Array;
+  readonly total: number;
+  readonly logPoints: number;
+  /** Whether every draw lies in the exact band. */
+  readonly isExact: boolean;
+}
+
+function* countBand(separated: SeparatedCost, { least, most }: Pick<CostBand, 'least' | 'most'>): Generator<void, CountedBand> {
+  const { components } = separated;
+  const { cheapest, dearest } = costEnds(separated);
+  // From the end that is nearer: the counts rise towards the band, and the table is never over half the whole range.
+  const reference = dearest - (least + most) / 2 < (least + most) / 2 - cheapest ? 'dearest' : 'cheapest';
+  const [near, far] = reference === 'dearest' ? [dearest - most, dearest - least] : [least - cheapest, most - cheapest];
+  if (far < 0 || near > dearest - cheapest) return emptyBand();
+  const differences = components.map((component) => differencesFrom(reference, component));
+  const exactUnit = findUnit(differences);
+  const unit = chooseUnit(differences, exactUnit, Math.min(far, dearest - cheapest));
+  const slack = unit === exactUnit ? 0 : roundingError(differences, unit);
+  const from = Math.max(0, Math.ceil((near - slack) / unit));
+  const to = Math.floor((Math.min(far, dearest - cheapest) + slack) / unit);
+  if (to < from) return emptyBand();
+  const table = yield* buildCountingTable(differences, unit, to);
+  const running = new Float64Array(to - from + 1);
+  let total = 0;
+  // Scaled down, as a whole band of entries near the peak would add up to infinity.
+  for (let w = from; w <= to; w++) running[w - from] = total += (table.rows[0]?.[w] ?? 0) / running.length;
+  return { table, from, running, total, logPoints: Math.log(total) + Math.log(running.length) + table.logScale, isExact: unit === exactUnit };
+}
+
+function emptyBand(): CountedBand {
+  const table = { units: [], rows: [], scales: new Float64Array(), logScale: 0 };
+  return { table, from: 0, running: new Float64Array(), total: 0, logPoints: Number.NEGATIVE_INFINITY, isExact: true };
+}
+
+/** The exact unit where the table fits; else a multiple of the commonest step, so that windows still slide. */
+function chooseUnit(differences: readonly Float64Array[], exactUnit: number, far: number): number {
+  const rows = differences.length + 1;
+  if ((far / exactUnit) * rows <= MOST_CELLS) return exactUnit;
+  const longest = differences.reduce((a, b) => (b.length > a.length ? b : a));
+  const step = Math.abs((longest[1] ?? 0) - (longest[0] ?? 0)) || exactUnit;
+  return step * Math.max(1, Math.ceil((far * rows) / (MOST_CELLS * step)));
+}
+
+function roundingError(differences: readonly Float64Array[], unit: number): number {
+  return differences.reduce((sum, costs) => sum + costs.reduce((most, cost) => Math.max(most, Math.abs(Math.round(cost / unit) * unit - cost)), 0), 0);
+}
+
+function drawPoint({ table, from, running, total }: CountedBand, { components }: SeparatedCost, dimensions: number, rng: Rng): Counts {
+  const point = Array.from({ length: dimensions }, () => 0);
+  let left = from + findFirst(running, rng.uniform() * total);
+  components.forEach((component, index) => {
+    const units = table.units[index] ?? new Int32Array();
+    const tail = table.rows[index + 1] ?? new Float64Array();
+    let wanted = (rng.uniform() * (table.rows[index]?.[left] ?? 0)) / (table.scales[index] ?? 1);
+    let chosen = -1;
+    for (let option = 0; option < units.length && wanted >= 0; option++) {
+      const weight = tail[left - (units[option] as number)] ?? 0;
+      if (weight === 0) continue;
+      chosen = option; // Rounding may leave a last bit of `wanted`: then the last possible option is it.
+      wanted -= weight;
+    }
+    component.dimensions.forEach((dimension, at) => {
+      point[dimension] = component.options[chosen]?.[at] ?? 0;
+    });
+    left -= units[chosen] ?? 0;
+  });
+  return point;
+}
+
+/** Index of the first running total above a value. */
+function findFirst(running: Float64Array, value: number): number {
+  let [low, high] = [0, running.length - 1];
+  while (low < high) {
+    const middle = (low + high) >> 1;
+    if ((running[middle] as number) > value) high = middle;
+    else low = middle + 1;
+  }
+  return low;
+}
+
+/** The cost nearest to an empty band; a gap is never wider than the largest step of a dimension. */
+function* findNearestCost(separated: SeparatedCost, { least, most }: CostBand): Generator<void, number> {
+  const { cheapest, dearest } = costEnds(separated);
+  if (cheapest >= most) return cheapest;
+  if (dearest <= least) return dearest;
+  const step = Math.max(...separated.components.map(({ costs }) => largestStep(costs)));
+  const around = yield* countBand(separated, { least: least - step, most: most + step });
+  const { table, from, running } = around;
+  const middle = (least + most) / 2;
+  let nearest = cheapest;
+  for (let w = from; w < from + running.length; w++) {
+    if ((table.rows[0]?.[w] ?? 0) === 0) continue;
+    const cost = measureEntry(separated, table, w);
+    if (Math.abs(cost - middle) < Math.abs(nearest - middle)) nearest = cost;
+  }
+  return nearest;
+}
+
+/** The exact cost of a point that spends so many units. */
+function measureEntry({ components, fixed }: SeparatedCost, table: CountingTable, units: number): number {
+  let left = units;
+  return components.reduce((sum, { costs }, index) => {
+    const option = (table.units[index] ?? new Int32Array()).findIndex((spent) => (table.rows[index + 1]?.[left - spent] ?? 0) > 0);
+    left -= table.units[index]?.[option] ?? 0;
+    return sum + (costs[option] ?? 0);
+  }, fixed);
+}
+
+function largestStep(costs: Float64Array): number {
+  const sorted = costs.toSorted();
+  return sorted.reduce((step, cost, index) => Math.max(step, cost - (sorted[index - 1] ?? cost)), 0);
+}
+
+function isWithin(cost: number, least: number, most: number): boolean {
+  return cost >= least && cost <= most;
+}
+
+/** Whether every count is one the space allows, and tied ones are equal. */
+function createAllowedCheck(space: SearchSpace, tied: TiedSpace | undefined): (counts: Counts) => boolean {
+  const allowed = space.dimensions.map(({ counts }) => new Set(counts));
+  const firsts = tied?.space.dimensions.map(({ name }) => space.dimensions.findIndex((dimension) => dimension.name === name)) ?? [];
+  return (counts) => {
+    if (counts.length !== space.dimensions.length) return false;
+    const dropped = new Set(space.dimensions.flatMap(({ kind, layers }, index) => (kind === 'kv_heads' && counts[index] === 0 ? layers : [])));
+    const isOwn = space.dimensions.every(({ kind, layers }, index) =>
+      kind === 'query_heads_per_kv' && layers.every((layer) => dropped.has(layer)) ? counts[index] === 0 : allowed[index]?.has(counts[index] ?? -1));
+    return isOwn && (tied?.expand(firsts.map((index) => counts[index] ?? -1)).every((count, index) => count === counts[index]) ?? true);
+  };
+}

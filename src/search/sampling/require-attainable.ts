@@ -1,0 +1,22 @@
+import type { Budget } from '../../core/budget/budget.js';
+import { createCostModel } from '../../core/budget/cost-model.js';
+import { PrunecastError } from '../../core/errors/prunecast-error.js';
+import type { SearchSpace } from '../../core/space/search-space.js';
+import { costRange } from './cost-range.js';
+
+/**
+ * Refuses a budget below what the smallest architecture of the space costs; quick, before any work.
+ *
+ * @param field the path of the budgets in the request
+ * @throws PrunecastError BUDGET_INFEASIBLE with `limit` and `nearest` in the metadata
+ */
+export function requireAttainable(space: SearchSpace, budgets: readonly Budget[], field = 'budgets'): void {
+  budgets.forEach(({ cost, limit }, index) => {
+    const { least } = costRange(space, createCostModel(space.shape, cost));
+    if (least <= limit) return;
+    throw new PrunecastError('BUDGET_INFEASIBLE', `the budget allows ${limit} ${cost.kind}, the smallest architecture of the search space has ${least}: raise the budget or allow higher rates`, {
+      metadata: { budget: cost.kind, limit: String(limit), nearest: String(least) },
+      violations: [{ field: `${field}[${index}]`, description: `allows ${limit} ${cost.kind}; the nearest that can be met is ${least}` }],
+    });
+  });
+}

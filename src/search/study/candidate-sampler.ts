@@ -1,0 +1,32 @@
+import { candidateBand, sortByTightness, type CostBand } from '../../core/budget/budget.js';
+import type { SearchSpace } from '../../core/space/search-space.js';
+import { costRange } from '../sampling/cost-range.js';
+import { createBudgetSamplerGently, type BudgetSampler } from '../sampling/budget-sampler.js';
+import type { StudyPlan } from './study-plan.js';
+
+/** A sampler and the band that it draws from. */
+export interface OpenedBand {
+  readonly sampler: BudgetSampler;
+  readonly band: CostBand;
+}
+
+/**
+ * The candidates of a space: at most every budget, and all but 0.5 % of the tightest spent. Where no shape comes that
+ * near, the band is widened downwards until it holds one; it stays empty only where the smallest architecture costs too much.
+ *
+ * @param breathe lets others run between stretches of work
+ */
+export async function openCandidates(plan: Pick<StudyPlan, 'budgets'>, space: SearchSpace, breathe: () => Promise<void>): Promise<OpenedBand> {
+  const [tightest, ...others] = sortByTightness(space.shape, plan.budgets);
+  if (tightest === undefined) throw new RangeError('a study has at least one budget');
+  const also = others.map((budget) => ({ ...candidateBand(space.shape, budget), least: 0 }));
+  const { cost, most, least: unspent } = candidateBand(space.shape, tightest);
+  const { least: cheapest } = costRange(space, cost);
+  let least = unspent;
+  for (;;) {
+    const band = { cost, least, most };
+    const sampler = await createBudgetSamplerGently({ space, band, also }, breathe);
+    if (!sampler.isEmpty || cheapest > most || least <= cheapest) return { sampler, band };
+    least = Math.max(cheapest, most - 4 * Math.max(1, most - least));
+  }
+}
