@@ -1,4 +1,4 @@
-import fc from 'fast-check';
+import * as fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { pairBand, candidateBand } from '../../../src/core/budget/budget.js';
 import { createCostModel, measureCost, type CostSpec } from '../../../src/core/budget/cost-model.js';

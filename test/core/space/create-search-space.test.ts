@@ -1,4 +1,4 @@
-import fc from 'fast-check';
+import * as fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { PrunecastError } from '../../../src/core/errors/prunecast-error.js';
 import { allowedCounts, PAPER_GRID } from '../../../src/core/space/count-rule.js';

@@ -1,4 +1,4 @@
-import fc from 'fast-check';
+import * as fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import type { EncodingBatch } from '../../../src/core/pairs.js';
 import { createRng } from '../../../src/core/random.js';
@@ -98,10 +98,7 @@ describe('ratioInterval', () => {
 describe('measureImportances and measureEffects', () => {
   const rng = createRng(3);
   const batch: EncodingBatch = { rates: Float32Array.from({ length: 3 * 400 }, () => rng.uniform()), columns: 3 };
-  // y = 2 x0 - x1: a shuffled column of weight w adds w (x - x'), whose variance is w^2 / 6 for uniform x
-  const predict = ({ rates }: EncodingBatch): Promise<Float64Array> =>
-    Promise.resolve(Float64Array.from({ length: rates.length / 3 }, (_, row) => 2 * (rates[3 * row] ?? 0) - (rates[3 * row + 1] ?? 0)));
-
+  // A shuffled column of weight w adds w (x - x'), whose variance is w^2 / 6 for uniform x.
   it('rise by the error that a shuffled column adds, and not at all for one that is not used', async () => {
     const importances = await measureImportances(predict, batch, await predict(batch), { rng: createRng(4), repeats: 10 });
     expect(importances[0]).toBeCloseTo(2 / Math.sqrt(6), 1);
@@ -115,3 +112,8 @@ describe('measureImportances and measureEffects', () => {
     expect(curves[1]?.rates).toEqual([0.2, 0.325, 0.45, 0.575, 0.7].map((rate) => expect.closeTo(rate, 12)));
   });
 });
+
+/** 2 x0 - x1, of three columns. */
+function predict({ rates }: EncodingBatch): Promise<Float64Array> {
+  return Promise.resolve(Float64Array.from({ length: rates.length / 3 }, (_, row) => 2 * (rates[3 * row] ?? 0) - (rates[3 * row + 1] ?? 0)));
+}

@@ -1,0 +1,128 @@
+import { createCostModel, measureCounts } from '../../../src/core/budget/cost-model.js';
+import type { FittedPredictor } from '../../../src/core/ports/predictor.js';
+import { createRng } from '../../../src/core/random.js';
+import { createSearchSpace } from '../../../src/core/space/create-search-space.js';
+import { denseCounts, toRates, type Counts } from '../../../src/core/space/search-space.js';
+import ridge from '../../../src/plugins/predictors/ridge.js';
+import random from '../../../src/plugins/strategies/random.js';
+import { judgeFit } from '../../../src/search/fit/judge-fit.js';
+import { DEFAULT_REFINEMENT } from '../../../src/search/refinement/propose-refinement.js';
+import { applyEvent } from '../../../src/search/study/apply-event.js';
+import { drawPairs } from '../../../src/search/study/draw-pairs.js';
+import { nextAction, type StudyAction } from '../../../src/search/study/next-action.js';
+import { proposeCandidates, toFitScale } from '../../../src/search/study/propose-candidates.js';
+import { refineSpace } from '../../../src/search/study/refine-space.js';
+import { DEFAULT_PAIRS, type StudyPlan } from '../../../src/search/study/study-plan.js';
+import { startStudy, type StudyEvent, type StudyState, type TextPart, type TrialPoint } from '../../../src/search/study/study-state.js';
+import { STORIES_SHAPE } from '../../support/shapes.js';
+
+/** A study of the demo model's shape at 20 % fewer parameters, all layers prunable. */
+export function createPlan(changes: Partial<StudyPlan> = {}): StudyPlan {
+  const space = changes.space ?? createSearchSpace(STORIES_SHAPE);
+  const dense = measureCounts(createCostModel(space.shape, { kind: 'parameters' }), space, denseCounts(space));
+  return {
+    space,
+    budgets: [{ cost: { kind: 'parameters' }, limit: Math.floor(0.8 * dense) }],
+    objective: { name: 'perplexity', better: 'lower', scale: 'log', summary: '' },
+    seed: 1,
+    pairs: { ...DEFAULT_PAIRS, count: 60, insideCount: 15 },
+    refinement: DEFAULT_REFINEMENT,
+    rounds: 1,
+    candidates: 400,
+    finalists: 6,
+    ...changes,
+  };
+}
+
+/**
+ * The measured perplexity of a model whose layers matter less the deeper they are, and whose heads matter more than
+ * channels of the same size; a little different on each part of the text.
+ */
+export function measurePerplexity(plan: StudyPlan, counts: Counts, part: TextPart): number {
+  const rates = toRates(plan.space, counts);
+  const rise = plan.space.dimensions.reduce((sum, { kind, layers }, index) => {
+    const weight = (kind === 'kv_heads' ? 0.8 : 0.5) / (1 + (layers[0] ?? 0));
+    const rate = rates[index] ?? 0;
+    return sum + weight * (rate + 2 * rate * rate);
+  }, 0);
+  return Math.exp(1.5 + 0.02 * ['search', 'verify', 'report'].indexOf(part) + rise);
+}
+
+export interface FakeEffects {
+  readonly measure?: (plan: StudyPlan, counts: Counts, part: TextPart) => number;
+  /** Called before each action; throws to end the run there. */
+  readonly before?: (action: StudyAction) => void;
+}
+
+export interface FakeRun {
+  readonly state: StudyState;
+  readonly events: readonly StudyEvent[];
+}
+
+/** Drives a study to its end, or on from where its events left off. */
+export async function runStudy(plan: StudyPlan, stored: readonly StudyEvent[] = [], { measure = measurePerplexity, before }: FakeEffects = {}): Promise<FakeRun> {
+  const events = [...stored];
+  let state = stored.reduce((reached, event) => applyEvent(plan, reached, event), startStudy(plan));
+  for (;;) {
+    const action = nextAction(plan, state);
+    before?.(action);
+    if (action.kind === 'none') return { state, events };
+    for (const event of await perform(plan, state, action, measure)) {
+      events.push(structuredClone(event));
+      state = applyEvent(plan, state, event);
+    }
+  }
+}
+
+async function perform(plan: StudyPlan, state: StudyState, action: StudyAction, measure: NonNullable<FakeEffects['measure']>): Promise<StudyEvent[]> {
+  const rng = createRng(plan.seed);
+  switch (action.kind) {
+    case 'score':
+      return [{ kind: 'scored', tokensSpent: 40_960 }];
+    case 'draw':
+      return [{ kind: 'drawn', points: await drawPairs(plan, { ...action, rng: rng.fork(action.seed) }, breathe) }];
+    case 'evaluate':
+      return action.points.map((point) => ({ kind: 'evaluated', trial: evaluate(plan, point, measure) }));
+    case 'fit': {
+      const judgement = await judgeFit(tableOf(plan, state), {
+        fit: (pairs) => ridge.fit(pairs, ridge.options.parse({}), 0),
+        ranges: state.space.dimensions.map(({ range }) => range),
+        rng: rng.fork(`fit/${state.round}`),
+      });
+      return [{ kind: 'fitted', predictorId: `predictor-${state.round}`, ...judgement }];
+    }
+    case 'refine':
+      return [{ kind: 'refined', changes: await refineSpace(plan, state, breathe) }];
+    case 'predict': {
+      const fitted = await fitAll(plan, state);
+      return [await proposeCandidates(plan, { ...action, strategy: random, strategyOptions: random.options.parse({}), predict: (batch) => fitted.predict(batch), rng: rng.fork(action.seed), signal: new AbortController().signal }, breathe)];
+    }
+    case 'finish':
+      return [{ kind: 'finished' }];
+    case 'none':
+      return [];
+  }
+}
+
+function evaluate(plan: StudyPlan, point: TrialPoint, measure: NonNullable<FakeEffects['measure']>): Extract<StudyEvent, { kind: 'evaluated' }>['trial'] {
+  const value = measure(plan, point.counts, point.part);
+  const losses = Array.from({ length: 12 }, (_, window) => 127 * Math.log(value) + (window % 3) - 1);
+  return { ...point, value, tokensSpent: 1000, ...(point.part === 'report' ? { losses: { losses, tokens: losses.map(() => 127) } } : {}) };
+}
+
+function tableOf(plan: StudyPlan, state: StudyState) {
+  const action = nextAction(plan, { ...state, phase: 'fit', waiting: [] });
+  const pairs = action.kind === 'fit' ? action.pairs : [];
+  const columns = plan.space.dimensions.length;
+  const rates = new Float32Array(pairs.length * columns);
+  pairs.forEach(({ counts }, row) => rates.set(toRates(plan.space, counts), row * columns));
+  return { dimensions: plan.space.dimensions.map(({ name }) => name), rates, targets: Float64Array.from(pairs, ({ value }) => toFitScale(plan, value)) };
+}
+
+function fitAll(plan: StudyPlan, state: StudyState): Promise<FittedPredictor> {
+  return ridge.fit(tableOf(plan, state), ridge.options.parse({}), 0);
+}
+
+function breathe(): Promise<void> {
+  return Promise.resolve();
+}

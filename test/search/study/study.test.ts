@@ -1,0 +1,167 @@
+import * as fc from 'fast-check';
+import { beforeAll, describe, expect, it } from 'vitest';
+import type { Budget } from '../../../src/core/budget/budget.js';
+import { createCostModel, measureCounts } from '../../../src/core/budget/cost-model.js';
+import { createSearchSpace } from '../../../src/core/space/create-search-space.js';
+import { countsKey, denseCounts, type Counts } from '../../../src/core/space/search-space.js';
+import { applyEvent, replay } from '../../../src/search/study/apply-event.js';
+import { chooseMaxRate } from '../../../src/search/study/choose-max-rate.js';
+import { nextAction } from '../../../src/search/study/next-action.js';
+import { startStudy } from '../../../src/search/study/study-state.js';
+import { writeReport } from '../../../src/search/study/write-report.js';
+import { SMOLLM2_SHAPE, STORIES_SHAPE } from '../../support/shapes.js';
+import { createPlan, measurePerplexity, runStudy, type FakeRun } from './fake-study.js';
+
+const plan = createPlan();
+const limit = plan.budgets[0]?.limit ?? 0;
+const size = (counts: Counts): number => measureCounts(createCostModel(plan.space.shape, { kind: 'parameters' }), plan.space, counts);
+
+describe('a study', () => {
+  let run: FakeRun;
+  beforeAll(async () => {
+    run = await runStudy(plan);
+  });
+
+  it('labels as many distinct pairs as asked for, half of the first sample tied by four, a part inside the refined space', () => {
+    const { pairs } = run.state;
+    expect(pairs.length).toBe(60);
+    expect(new Set(pairs.map(({ counts }) => countsKey(counts))).size).toBe(60);
+    const tied = pairs.slice(0, 45).filter(({ counts }) => [2, 4, 6].every((index) => counts[index] === counts[0] && counts[index + 1] === counts[1]));
+    expect(tied.length).toBeGreaterThanOrEqual(23);
+    const inside = pairs.slice(45).filter(({ counts }) => run.state.space.dimensions.every((dimension, index) => dimension.counts.includes(counts[index] ?? -1)));
+    expect(inside.length).toBe(15);
+  });
+
+  it('keeps every pair within a tenth of what is to be removed, and begins with the uniform architecture', () => {
+    const removed = size(denseCounts(plan.space)) - limit;
+    for (const { counts } of run.state.pairs) expect(Math.abs(size(counts) - limit)).toBeLessThanOrEqual(0.1 * removed + 1);
+    expect(new Set(run.state.pairs[0]?.counts.filter((_, index) => index % 2 === 1)).size).toBe(1);
+  });
+
+  it('verifies distinct finalists that spend all but half a percent of the budget, and none more than it', () => {
+    const finalists = run.state.finalists.map(({ counts }) => counts);
+    expect(new Set(finalists.map(countsKey)).size).toBe(6);
+    for (const counts of finalists) {
+      expect(size(counts)).toBeLessThanOrEqual(limit);
+      expect(size(counts)).toBeGreaterThanOrEqual(0.995 * limit);
+    }
+    expect(run.state.predicted).toBe(400);
+  });
+
+  it('chooses the winner on the verify windows, and reads the report windows once', () => {
+    const outcome = writeReport(plan, run.state);
+    const best = Math.min(...run.state.finalists.map(({ value }) => value));
+    expect(run.state.finalists.find(({ value }) => value === best)?.counts).toEqual(outcome.winner.counts);
+    expect(run.state.reported.map(({ role, control }) => control ?? role)).toEqual(['dense', 'winner', 'uniform-paper', 'uniform-best']);
+    expect(outcome.dense.value).toBeCloseTo(Math.exp(1.54), 9);
+    // Four key-value counts fit, each with its most channels; the best of them on the verify windows is the control.
+    const candidates = run.state.controls.filter(({ control }) => control === 'uniform-best');
+    expect(candidates.length).toBe(4);
+    const chosen = candidates.reduce((a, b) => (b.value < a.value ? b : a));
+    expect(outcome.controls.find(({ control }) => control === 'uniform-best')?.counts).toEqual(chosen.counts);
+  });
+
+  it('finds the layers that matter less, and says by how much that is better', () => {
+    const { lifts, bestControl, summary, winner, controls } = writeReport(plan, run.state);
+    const against = controls.find(({ control }) => control === bestControl);
+    const lift = lifts.find(({ control }) => control === bestControl);
+    expect(lift?.lift).toBeCloseTo(1 - winner.value / (against?.value ?? 0), 12);
+    expect(lift?.lift).toBeGreaterThan(0.05);
+    expect(lift?.interval[0]).toBeLessThanOrEqual((lift?.lift ?? 0) + 1e-9);
+    expect(summary).toMatch(/better than uniform-best .*95 % interval/);
+  });
+
+  it('reports the quality of its predictor on three of ten pairs', () => {
+    expect(run.state.fit?.quality).toMatchObject({ split: 'holdout 7:3', fitted: 42, heldOut: 18 });
+    expect(run.state.fit?.quality.kendallTau).toBeGreaterThan(0.7);
+  });
+
+  it('counts tokens by phase', () => {
+    expect(run.state.tokens).toEqual({ score: 40_960, sample: 60_000, verify: 6000, controls: 5000, report: 4000 });
+  });
+
+  it('says plainly when the search was not worth it', async () => {
+    // Every architecture but the uniform ones is bad: nothing that the predictor learns finds them.
+    const even = (_plan: typeof plan, counts: Counts): number => (new Set(counts.filter((_, index) => index % 2 === 1)).size === 1 ? 5 : 9);
+    const lost = await runStudy(plan, [], { measure: even });
+    expect(writeReport(plan, lost.state).summary).toMatch(/was not worth it/);
+  });
+
+  it('survives architectures without a finite perplexity', async () => {
+    const broken = (own: typeof plan, counts: Counts, part: 'search' | 'verify' | 'report'): number => ((counts[0] ?? 0) === 2 ? Number.POSITIVE_INFINITY : measurePerplexity(own, counts, part));
+    const { state } = await runStudy(plan, [], { measure: broken });
+    expect(state.pairs.some(({ value }) => !Number.isFinite(value))).toBe(true);
+    expect(Number.isFinite(writeReport(plan, state).winner.value)).toBe(true);
+  });
+});
+
+describe('replay', () => {
+  it('reaches the same state from stored events, and goes on to the same end from any of them', async () => {
+    const whole = await runStudy(plan);
+    expect(replay(plan, startStudy(plan), JSON.parse(JSON.stringify(whole.events)))).toEqual(whole.state);
+    await fc.assert(fc.asyncProperty(fc.integer({ min: 0, max: whole.events.length }), async (kept) => {
+      const resumed = await runStudy(plan, whole.events.slice(0, kept));
+      expect(resumed.events).toEqual(whole.events);
+      expect(resumed.state).toEqual(whole.state);
+    }), { numRuns: 25 });
+  });
+
+  it('takes results in any order, and asks again only for those that are missing', () => {
+    let state = applyEvent(plan, startStudy(plan), { kind: 'scored' });
+    const points = [[4, 160, 4, 100, 3, 120, 3, 130, 3, 120], [3, 133, 3, 133, 3, 133, 3, 133, 3, 133]];
+    state = applyEvent(plan, state, { kind: 'drawn', points });
+    const [first, second] = state.waiting;
+    if (first === undefined || second === undefined) throw new Error('two points wait');
+    state = applyEvent(plan, state, { kind: 'evaluated', trial: { ...second, value: 6, tokensSpent: 0 } });
+    expect(nextAction(plan, state)).toEqual({ kind: 'evaluate', points: [first] });
+    expect(() => applyEvent(plan, state, { kind: 'evaluated', trial: { ...second, value: 6, tokensSpent: 0 } })).toThrow(RangeError);
+  });
+
+  it('gives another study for another seed', async () => {
+    const [one, other] = [await runStudy(plan), await runStudy(createPlan({ seed: 2 }))];
+    expect(other.state.pairs.map(({ counts }) => counts)).not.toEqual(one.state.pairs.map(({ counts }) => counts));
+  });
+});
+
+describe('rounds', () => {
+  it('label the finalists on the search windows between rounds, share out the inside pairs, and verify new finalists', async () => {
+    const twice = createPlan({ rounds: 2, finalists: 4 });
+    const { state } = await runStudy(twice);
+    expect(state.pairs.length).toBe(60 + 4);
+    expect(state.finalists.length).toBe(8);
+    expect(new Set(state.finalists.map(({ counts }) => countsKey(counts))).size).toBe(8);
+    expect(state.refinements.length).toBe(2);
+    for (const finalist of state.finalists.slice(0, 4)) {
+      expect(state.pairs.some(({ counts, part }) => part === 'search' && countsKey(counts) === countsKey(finalist.counts))).toBe(true);
+    }
+  });
+
+  it('go without refinement when it is switched off', async () => {
+    const { state } = await runStudy(createPlan({ refinement: undefined }));
+    expect(state.space).toEqual(plan.space);
+    expect([state.pairs.length, state.refinements.length]).toEqual([60, 0]);
+  });
+});
+
+describe('a study of a small space', () => {
+  it('takes what there is: all layers alike, no shape within half a percent of the budget', async () => {
+    const uniform = createPlan({ space: createSearchSpace(STORIES_SHAPE, { target: 'uniform', multipleOf: { ffn_channels: 4 } }), candidates: 1000 });
+    const { state } = await runStudy(uniform);
+    expect(state.finalists.length).toBeGreaterThan(0);
+    expect(state.predicted).toBeLessThan(20);
+    for (const { counts } of state.finalists) expect(measureCounts(createCostModel(STORIES_SHAPE, { kind: 'parameters' }), uniform.space, counts)).toBeLessThanOrEqual(limit);
+  });
+});
+
+describe('chooseMaxRate', () => {
+  it('allows half of each dimension, or twice the uniform rate where the budget needs more', () => {
+    // 1,076,121 a layer have to go: one group (294,912) at rate 1/6, then 453 channels of 1,728, past rate 452.5 / 1536.
+    expect(chooseMaxRate(SMOLLM2_SHAPE, keepShare(0.8))).toBeCloseTo((2 * 452.5) / 1536, 12);
+    expect(chooseMaxRate(SMOLLM2_SHAPE, keepShare(0.95))).toBe(0.5);
+    expect(chooseMaxRate(SMOLLM2_SHAPE, keepShare(0.45))).toBe(0.9);
+  });
+});
+
+function keepShare(share: number): readonly Budget[] {
+  return [{ cost: { kind: 'parameters' }, limit: Math.floor(134_515_008 * share) }];
+}
