@@ -7,6 +7,7 @@ import type { WorkControl } from '../core/ports/progress.js';
 import type { Calibration, CalibrationNeed } from './calibration/calibration.js';
 import type { Checkpoint } from './checkpoint/checkpoint.js';
 import { estimatePeakBytes, planMemory } from './forward/plan-memory.js';
+import { keyRecipe } from './forward/recipe-key.js';
 import { detectMemoryBudgetBytes, detectThreads } from './forward/resource-limits.js';
 import { scoreLayer } from './ranking/score-layer.js';
 import type { UnitScores } from './ranking/unit-scores.js';
@@ -79,13 +80,6 @@ export async function openLanguageModel(checkpoint: Checkpoint, options: Languag
   const memoryBudgetBytes = options.memoryBudgetBytes ?? detectMemoryBudgetBytes();
   planMemory(shape, memoryBudgetBytes, 1);
   const thread = startModelThread({ directory, config, tensors: [...tensors.values()], options: { threads, memoryBudgetBytes } });
-  let recipes = 0;
-  const describe = ({ ranking, compensation }: SubjectRecipe): RecipeMessage => {
-    const recipe = { key: `recipe-${recipes++}`, ranking };
-    if (compensation === undefined) return recipe;
-    const { plugin: _, moduleUrl, ...rest } = compensation;
-    return { ...recipe, compensation: { ...rest, moduleUrl: workerUrl(moduleUrl).href } };
-  };
 
   return {
     checkpoint,
@@ -107,6 +101,13 @@ export async function openLanguageModel(checkpoint: Checkpoint, options: Languag
       await checkpoint.close();
     },
   };
+}
+
+function describe({ ranking, compensation }: SubjectRecipe): RecipeMessage {
+  if (compensation === undefined) return { key: keyRecipe({ ranking }), ranking };
+  const { options, moduleUrl, calibration } = compensation;
+  const described = { moduleUrl: workerUrl(moduleUrl).href, options, ...(calibration === undefined ? {} : { calibration }) };
+  return { key: keyRecipe({ ranking, compensation: described }), ranking, compensation: described };
 }
 
 async function scoreUnits(thread: ModelThread, shape: ModelShape, { criterion, options, moduleUrl, calibration, seed, control }: ScoreUnitsRequest): Promise<readonly UnitScores[]> {

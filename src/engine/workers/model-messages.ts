@@ -26,7 +26,7 @@ export interface PluginModule {
 
 /** A recipe as it crosses to the thread. */
 export interface RecipeMessage {
-  /** Tells recipes of one model apart. */
+  /** Of `keyRecipe`. */
   readonly key: string;
   readonly ranking: Ranking;
   readonly compensation?: PluginModule & { readonly calibration?: Calibration };

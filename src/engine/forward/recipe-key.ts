@@ -1,0 +1,26 @@
+import { createHash } from 'node:crypto';
+import { canonicalJson } from '../../core/canonical-json.js';
+import type { Ranking } from '../../core/model/units.js';
+import type { Calibration } from '../calibration/calibration.js';
+
+/** What a recipe's sorted and mended weights depend on. */
+export interface KeyedRecipe {
+  readonly ranking: Ranking;
+  readonly compensation?: { readonly moduleUrl: string; readonly options: unknown; readonly calibration?: Calibration };
+}
+
+/** The same text for recipes that give the same weights, so that these are stored once. */
+export function keyRecipe({ ranking, compensation }: KeyedRecipe): string {
+  const hash = createHash('sha256');
+  for (const { kvGroups, queryHeads, ffnChannels } of ranking) {
+    for (const order of [kvGroups, ...queryHeads, ffnChannels]) hash.update(Int32Array.of(order.length, ...order));
+  }
+  if (compensation !== undefined) {
+    const { moduleUrl, options, calibration } = compensation;
+    hash.update(canonicalJson({ moduleUrl, options }));
+    for (const { attention, ffn } of calibration?.layers ?? []) {
+      for (const values of [attention.mean, attention.meanSquare, ffn.mean, ffn.meanSquare]) hash.update(values);
+    }
+  }
+  return hash.digest('hex');
+}
