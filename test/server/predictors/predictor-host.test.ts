@@ -1,0 +1,116 @@
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { pathToFileURL } from 'node:url';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { PrunecastError } from '../../../src/core/errors/prunecast-error.js';
+import type { PairTable } from '../../../src/core/pairs.js';
+import type { Predictor } from '../../../src/core/ports/predictor.js';
+import xgboost from '../../../src/plugins/predictors/xgboost.js';
+import { fitHosted, loadHosted, type PredictorModule } from '../../../src/server/predictors/predictor-host.js';
+
+const pairs: PairTable = { dimensions: ['a'], rates: Float32Array.of(0, 0.1, 0.2, 0.3, 0.4, 0.5), targets: Float64Array.of(1, 1.1, 1.3, 1.6, 2, 2.5) };
+const batch = { rates: Float32Array.of(0.25), columns: 1 };
+
+/** Third-party plug-ins, each bad in its own way; the `options` say how. */
+const HOSTILE = `export default {
+  fit: async (pairs, how) => {
+    if (how === 'throw') throw new Error('no luck');
+    if (how === 'exit') process.exit(3);
+    if (how === 'hang') for (;;);
+    if (how === 'noise') { process.stdout.write('noise'); console.error('noise'); }
+    if (how === 'late') setTimeout(() => { throw new Error('much later'); }, 10);
+    return {
+      predict: async () => { if (how === 'ask') throw 'a string'; if (how === 'never') await new Promise(() => {}); return { mean: Float64Array.of(1) }; },
+      save: () => Uint8Array.of(1, 2, 3),
+    };
+  },
+  load: async (bytes) => ({ predict: async () => ({ mean: Float64Array.from(bytes) }), save: () => bytes }),
+};`;
+
+let directory: string;
+let hostile: (how: string) => PredictorModule;
+beforeAll(() => {
+  directory = mkdtempSync(join(tmpdir(), 'predictor-host-'));
+  const file = join(directory, 'hostile.mjs');
+  writeFileSync(file, HOSTILE);
+  hostile = (how) => ({ plugin: { ...xgboost, id: 'hostile' } as Predictor, options: how, moduleUrl: pathToFileURL(file) });
+});
+afterAll(() => {
+  rmSync(directory, { recursive: true });
+});
+
+describe('fitHosted', () => {
+  it("runs the plug-in's module in a thread, and loads again what it saved", async () => {
+    const fitted = await fitHosted(hostile('well'), pairs, 1);
+    expect(await fitted.predict(batch)).toEqual({ mean: Float64Array.of(1) });
+    const loaded = await loadHosted(hostile('well'), fitted.save());
+    expect(await loaded.predict(batch)).toEqual({ mean: Float64Array.of(1, 2, 3) });
+    await Promise.all([fitted.close(), loaded.close()]);
+  });
+
+  it.each([
+    ['throw', 'the predictor hostile failed: no luck'],
+    ['exit', 'the predictor hostile failed: its thread ended by itself with code 3'],
+  ])('tells what went wrong when the fit does %s', async (how, message) => {
+    await expect(fitHosted(hostile(how), pairs, 1)).rejects.toMatchObject({ reason: 'PREDICTOR_FAILED', message });
+  });
+
+  it('ends a fit that never ends when its signal fires, with the reason of the signal', async () => {
+    const cancel = new AbortController();
+    const reason = new PrunecastError('CANCELLED', 'cancelled by a caller');
+    const fitting = fitHosted(hostile('hang'), pairs, 1, cancel.signal);
+    setTimeout(() => cancel.abort(reason), 50);
+    await expect(fitting).rejects.toBe(reason);
+    await expect(fitHosted(hostile('well'), pairs, 1, cancel.signal)).rejects.toBe(reason);
+  });
+
+  it('rejects the question that broke the model, and all after it', async () => {
+    const fitted = await fitHosted(hostile('ask'), pairs, 1);
+    await expect(fitted.predict(batch)).rejects.toMatchObject({ reason: 'PREDICTOR_FAILED', message: 'the predictor hostile failed: a string' });
+    await expect(fitted.predict(batch)).rejects.toMatchObject({ reason: 'PREDICTOR_FAILED' });
+  });
+
+  it('rejects open questions when the thread dies of something else, or is closed', async () => {
+    const late = await fitHosted(hostile('late'), pairs, 1);
+    await expect(new Promise((resolve) => { setTimeout(resolve, 100); }).then(() => late.predict(batch))).rejects.toMatchObject({ reason: 'PREDICTOR_FAILED', message: expect.stringContaining('much later') });
+    const closed = await fitHosted(hostile('never'), pairs, 1);
+    const answer = closed.predict(batch);
+    await Promise.all([closed.close(), expect(answer).rejects.toMatchObject({ reason: 'CANCELLED' })]);
+  });
+
+  it("keeps a predictor's chatter off the server's output", async () => {
+    const written: unknown[] = [];
+    const write = process.stdout.write.bind(process.stdout);
+    process.stdout.write = (chunk: unknown) => written.push(chunk) > 0;
+    try {
+      await (await fitHosted(hostile('noise'), pairs, 1)).close();
+      const moduleUrl = new URL('../../../src/plugins/predictors/xgboost.js', import.meta.url);
+      await (await fitHosted({ plugin: xgboost as Predictor, options: xgboost.options.parse({}), moduleUrl }, pairs, 1)).close();
+    } finally {
+      process.stdout.write = write;
+    }
+    expect(written).toEqual([]);
+    expect(process.listeners('uncaughtException').filter((listener) => String(listener).includes('ExitStatus'))).toEqual([]);
+  });
+});
+
+describe('xgboost', () => {
+  const moduleUrl = new URL('../../../src/plugins/predictors/xgboost.js', import.meta.url);
+  const module = { plugin: xgboost as Predictor, options: xgboost.options.parse({}), moduleUrl };
+
+  it('refuses more rates than its heap holds, by number', async () => {
+    const columns = 200;
+    const wide: PairTable = {
+      dimensions: Array.from({ length: columns }, (_, column) => `layers.${column}.ffn_channels`),
+      rates: new Float32Array(6000 * columns),
+      targets: new Float64Array(6000),
+    };
+    await expect(fitHosted(module, wide, 1)).rejects.toMatchObject({ reason: 'PAIRS_TOO_MANY', metadata: { pairs: '6000', most: '5000' } });
+  });
+
+  it('refuses a rate that is no number instead of aborting', async () => {
+    const fitted = await fitHosted(module, pairs, 1);
+    await expect(fitted.predict({ rates: Float32Array.of(Number.NaN), columns: 1 })).rejects.toMatchObject({ reason: 'PREDICTOR_FAILED', message: expect.stringContaining('not a finite number') });
+  });
+});
