@@ -4,8 +4,8 @@ import type { PluginManifest } from './plugin.js';
 /** A kind of predictor: fits pairs, and gets a fitted one back from its bytes. */
 export interface Predictor<Options = unknown> extends PluginManifest<Options> {
   /**
-   * `worker`: fit and predict run in a worker thread that is ended on any error or cancel. `inline`: fast enough for the
-   * event loop (under a millisecond for 64 rows).
+   * Where predictions are made; fits always run in a worker thread that is ended on any error or cancel. `worker`: in that
+   * thread. `inline`: on the event loop, as they are fast enough for it (under a millisecond for 64 rows).
    */
   readonly runsIn: 'inline' | 'worker';
   /** The fewest and most pairs it takes. */

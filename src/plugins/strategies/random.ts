@@ -4,7 +4,7 @@ import { countsKey, type Counts } from '../../core/space/search-space.js';
 import { defineStrategy } from '../api.js';
 
 const options = z.strictObject({
-  batch: z.int().min(1).max(100_000).default(250).describe('Candidates predicted at a time.'),
+  batch: z.int().min(1).max(100_000).default(128).describe('Candidates predicted at a time.'),
 });
 type Options = z.output<typeof options>;
 
@@ -47,8 +47,9 @@ function startRun({ sampler, rng, candidates, evaluated }: SearchProblem, { batc
     },
     best: (count) =>
       ranked
+        .toSorted((a, b) => a.predicted - b.predicted)
+        .slice(0, count + known.size)
         .filter(({ counts }) => !known.has(countsKey(counts)))
-        .sort((a, b) => a.predicted - b.predicted)
         .slice(0, count),
   };
 }

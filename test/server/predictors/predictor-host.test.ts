@@ -49,6 +49,17 @@ describe('fitHosted', () => {
     await Promise.all([fitted.close(), loaded.close()]);
   });
 
+  it('fits in a thread what predicts inline, and goes on without one', async () => {
+    const module = hostile('well');
+    const inline = { ...module, plugin: { ...module.plugin, runsIn: 'inline', load: (bytes: Uint8Array) => Promise.resolve({ predict: () => Promise.resolve({ mean: Float64Array.from(bytes) }), save: () => bytes }) } as Predictor };
+    const fitted = await fitHosted(inline, pairs, 1);
+    expect(await fitted.predict(batch)).toEqual({ mean: Float64Array.of(1, 2, 3) }); // what the thread saved
+    const cancel = new AbortController();
+    const fitting = fitHosted({ ...inline, options: 'hang' }, pairs, 1, cancel.signal);
+    setTimeout(() => cancel.abort(new PrunecastError('CANCELLED', 'cancelled by a caller')), 50);
+    await expect(fitting).rejects.toMatchObject({ reason: 'CANCELLED' });
+  });
+
   it.each([
     ['throw', 'the predictor hostile failed: no luck'],
     ['exit', 'the predictor hostile failed: its thread ended by itself with code 3'],
