@@ -15,8 +15,8 @@ type Options = z.output<typeof options>;
  * Random forest (Breiman, 2001) by ml-random-forest: bagged regression trees, each on its own share of the dimensions.
  * The deviation is that of the trees. Predictions never leave the range of the targets.
  *
- * Fitting blocks its thread: 0.01 ms a tree, pair and dimension (a second for 100 trees on 200 pairs of 50 dimensions),
- * and grows with the square of the pairs. Trees are walked here, so that a saved forest loads without the library.
+ * Fitting blocks its thread (some two seconds for 100 trees on 200 pairs of 50 dimensions) and grows with the square of the
+ * pairs. Trees are walked here, so that a saved forest loads without the library.
  */
 export default definePredictor({
   id: 'random-forest',

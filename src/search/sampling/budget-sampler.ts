@@ -33,7 +33,7 @@ export interface BudgetSampler extends CandidateSampler {
 /**
  * A sampler over the points of a space whose cost lies in a band, feasible by construction and exactly uniform: costs are
  * counted in exact integers (see `CountingTable`), a draw picks a cost in proportion to its points, then option by option.
- * SmolLM2 (50 dimensions, 46,000 units) takes a third of a second to build, and some 20 microseconds a draw.
+ * SmolLM2 at 20 % (50 dimensions, 46,000 units) takes 0.15 s to build and 0.07 ms a draw; Llama-2-7B 0.4 s and 0.5 ms.
  *
  * Where the table would pass `MOST_CELLS`, costs are counted in coarser units over a slightly wider band, and the few
  * draws that miss the exact band are drawn again: still uniform, still exact.
