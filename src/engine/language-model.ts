@@ -66,7 +66,7 @@ export interface LanguageModel {
   logits(tokens: Int32Array, pruned?: { readonly architecture: Architecture; readonly recipe: SubjectRecipe }): Promise<Float32Array>;
   /** Bytes that an evaluation on these windows may come to. */
   estimatePeakBytes(windows: readonly Pick<Window, 'tokens'>[]): number;
-  /** Ends the thread after the calls in front and closes the checkpoint. */
+  /** Cancels the calls under way, ends the thread after the run in work, and closes the checkpoint. */
   close(): Promise<void>;
 }
 

@@ -1,3 +1,6 @@
+import { execFile } from 'node:child_process';
+import { resolve } from 'node:path';
+import { promisify } from 'node:util';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import type { PrunecastError } from '../../src/core/errors/prunecast-error.js';
 import type { Architecture } from '../../src/core/model/shape.js';
@@ -10,6 +13,7 @@ import magnitude from '../../src/plugins/criteria/magnitude.js';
 import { architectureOfReference, CRITERIA, evaluationWindows, keptUnitsOf, perplexityOf } from '../support/criteria-reference.js';
 import { DEMO_DIRECTORY, unattended, withModel } from '../support/demo-model.js';
 
+const execFileAsync = promisify(execFile);
 const PREDICTIONS = 32 * 127;
 const NONE_MODULE = new URL('../../src/plugins/compensations/none.js', import.meta.url);
 
@@ -125,6 +129,19 @@ describe('openLanguageModel', () => {
     const closed = await openLanguageModel(await openCheckpoint(DEMO_DIRECTORY));
     await closed.close();
     await expect(closed.logits(Int32Array.of(1, 2))).rejects.toMatchObject({ reason: 'SERVER_STOPPING' });
+  });
+
+  it('cancels what is under way when it is closed', async () => {
+    const closed = await openLanguageModel(await openCheckpoint(DEMO_DIRECTORY));
+    const endless = Array.from({ length: 170 }, (_, index): Architecture => closed.shape.layers.map((layer) => ({ ...layer, ffnChannels: 172 - index })));
+    const evaluation = collectLosses(closed, endless).catch((error: unknown) => error);
+    await closed.close();
+    expect(await evaluation).toMatchObject({ reason: 'SERVER_STOPPING' });
+  });
+
+  it('lets the process end with its own exit code in the middle of a run', async () => {
+    const exited = execFileAsync(process.execPath, [resolve(import.meta.dirname, '../fixtures/exit-during-run.mjs'), DEMO_DIRECTORY]).then(() => 0, (error: { code: number }) => error.code);
+    expect(await exited).toBe(7);
   });
 
   it('keeps the event loop free while it works', async () => {

@@ -23,6 +23,8 @@ import type { UnitScores } from '../ranking/unit-scores.js';
 export interface RuntimeOptions {
   readonly threads: number;
   readonly memoryBudgetBytes: number;
+  /** As a session pool takes it. */
+  readonly guard?: (run: () => Promise<void>) => Promise<void>;
 }
 
 /**
@@ -41,11 +43,11 @@ export interface ModelRuntime {
 }
 
 /** Reads weights as they are needed. Throws MEMORY_EXCEEDED where the model can never fit the budget. */
-export function createModelRuntime(source: WeightSource, { threads, memoryBudgetBytes }: RuntimeOptions): ModelRuntime {
+export function createModelRuntime(source: WeightSource, { threads, memoryBudgetBytes, guard }: RuntimeOptions): ModelRuntime {
   const { config } = source;
   const { shape } = config;
   const { names } = findFamily(shape.family);
-  const sessions = createSessionPool({ threads });
+  const sessions = createSessionPool({ threads, ...(guard === undefined ? {} : { guard }) });
   const runner = createBlockRunner(config, sessions);
   const store = createWeightStore(planMemory(shape, memoryBudgetBytes, 1).weightBytes);
 

@@ -22,10 +22,12 @@ export interface SessionPoolOptions {
   readonly threads: number;
   /** Compiled graphs kept; each has threads and working memory of its own. */
   readonly capacity?: number;
+  /** Calls each run of a graph, so that whoever owns the thread may hold it back; at once by default. */
+  readonly guard?: (run: () => Promise<void>) => Promise<void>;
 }
 
 /** Loads ONNX Runtime on its first run. */
-export function createSessionPool({ threads, capacity = 12 }: SessionPoolOptions): SessionPool {
+export function createSessionPool({ threads, capacity = 12, guard = (run) => run() }: SessionPoolOptions): SessionPool {
   const sessions = new Map<string, InferenceSession>();
 
   const openSession = async (key: string, build: () => Uint8Array): Promise<InferenceSession> => {
@@ -42,11 +44,11 @@ export function createSessionPool({ threads, capacity = 12 }: SessionPoolOptions
   };
 
   return {
-    run: async (key, build, inputs, outputs) => {
+    run: (key, build, inputs, outputs) => guard(async () => {
       const session = await openSession(key, build);
       const { Tensor: TensorClass } = await import('onnxruntime-node');
       await session.run(toTensors(TensorClass, inputs), toTensors(TensorClass, outputs));
-    },
+    }),
     close: async () => {
       for (const session of sessions.values()) await session.release();
       sessions.clear();

@@ -15,7 +15,9 @@ export interface ModelThreadData {
   readonly directory: string;
   readonly config: ModelConfig;
   readonly tensors: readonly TensorEntry[];
-  readonly options: RuntimeOptions;
+  readonly options: Omit<RuntimeOptions, 'guard'>;
+  /** Of `createExitGate`. */
+  readonly gate: Int32Array;
 }
 
 /** A plug-in that the thread loads itself: the URL of the module whose default export it is, and its complete options. */

@@ -1,6 +1,7 @@
 import { Worker } from 'node:worker_threads';
 import { PrunecastError } from '../../core/errors/prunecast-error.js';
 import type { WorkControl } from '../../core/ports/progress.js';
+import { createExitGate, holdExit } from './exit-gate.js';
 import { decodeError } from './message-errors.js';
 import type { CallName, ModelCalls, ModelThreadData, ThreadAnswer, ThreadRequest } from './model-messages.js';
 import { workerUrl } from './worker-url.js';
@@ -10,13 +11,15 @@ export interface ModelThread {
   call<Name extends CallName>(name: Name, argument: ModelCalls[Name]['argument'], control: WorkControl): Promise<ModelCalls[Name]['result']>;
   /** A call that sends items before it ends. To stop reading cancels it. */
   stream<Name extends CallName>(name: Name, argument: ModelCalls[Name]['argument'], control: WorkControl): AsyncGenerator<ModelCalls[Name]['item']>;
-  /** Ends the thread after the calls in front; later calls are refused. */
+  /** Cancels the calls under way and ends the thread after the run in work; later calls are refused. */
   close(): Promise<void>;
 }
 
 /** Starts the thread; its errors reject the calls that wait. */
-export function startModelThread(threadData: ModelThreadData): ModelThread {
-  const worker = new Worker(workerUrl(new URL('./model-worker.js', import.meta.url)), { workerData: threadData });
+export function startModelThread(threadData: Omit<ModelThreadData, 'gate'>): ModelThread {
+  const gate = createExitGate();
+  const worker = new Worker(workerUrl(new URL('./model-worker.js', import.meta.url)), { workerData: { ...threadData, gate } satisfies ModelThreadData });
+  const releaseExit = holdExit(gate);
   const calls = new Map<number, OpenCall>();
   let nextId = 0;
   let ended: Error | undefined;
@@ -31,7 +34,8 @@ export function startModelThread(threadData: ModelThreadData): ModelThread {
   worker.on('error', (error) => end(new PrunecastError('INTERNAL', "the model's thread failed; it cannot be used any more", { cause: error })));
   const exited = new Promise<void>((resolve) => {
     worker.on('exit', () => {
-      end(new PrunecastError('SERVER_STOPPING', 'the model was closed'));
+      end(createClosed());
+      releaseExit();
       resolve();
     });
   });
@@ -40,7 +44,7 @@ export function startModelThread(threadData: ModelThreadData): ModelThread {
 
   async function* open<Name extends CallName>(name: Name, argument: ModelCalls[Name]['argument'], { signal, report }: WorkControl): AsyncGenerator<ModelCalls[Name]['item'], ModelCalls[Name]['result']> {
     signal.throwIfAborted();
-    if (ended !== undefined || (closing !== undefined && name !== 'close')) throw ended ?? new PrunecastError('SERVER_STOPPING', 'the model was closed');
+    if (ended !== undefined || (closing !== undefined && name !== 'close')) throw ended ?? createClosed();
     const id = nextId++;
     const call = createOpenCall(report);
     calls.set(id, call);
@@ -80,12 +84,20 @@ export function startModelThread(threadData: ModelThreadData): ModelThread {
   };
 
   async function closeThread(): Promise<void> {
+    for (const [id, call] of calls) {
+      post({ kind: 'cancel', id });
+      call.fail(createClosed());
+    }
     if (ended === undefined) {
       const opened = open('close', undefined, { signal: new AbortController().signal });
       await Promise.race([opened.next().catch(() => undefined), exited]);
     }
     await exited;
   }
+}
+
+function createClosed(): PrunecastError {
+  return new PrunecastError('SERVER_STOPPING', 'the model was closed');
 }
 
 interface OpenCall {

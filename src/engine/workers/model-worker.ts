@@ -8,6 +8,7 @@ import { readValues } from '../checkpoint/read-values.js';
 import { createModelRuntime } from '../forward/model-runtime.js';
 import type { WeightSource } from '../forward/layer-weights.js';
 import type { WeightRecipe } from '../forward/recipe-weights.js';
+import { passGate } from './exit-gate.js';
 import { encodeError } from './message-errors.js';
 import type { ModelThreadData, RecipeMessage, ThreadAnswer, ThreadRequest } from './model-messages.js';
 
@@ -16,14 +17,14 @@ import type { ModelThreadData, RecipeMessage, ThreadAnswer, ThreadRequest } from
  * its time too. Calls run one after the other; a cancel is seen between two runs of a graph.
  */
 
-const { directory, config, tensors, options } = workerData as ModelThreadData;
+const { directory, config, tensors, options, gate } = workerData as ModelThreadData;
 const port = parentPort;
 if (port === null) throw new Error('model-worker runs in a worker thread only');
 
 const files = new Map<string, FileHandle>();
 const entries = new Map(tensors.map((entry) => [entry.name, entry]));
 const source: WeightSource = { config, readTensor };
-const runtime = createModelRuntime(source, options);
+const runtime = createModelRuntime(source, { ...options, guard: (run) => passGate(gate, run) });
 const cancels = new Map<number, AbortController>();
 let last: Promise<unknown> = Promise.resolve();
 
