@@ -1,8 +1,8 @@
-import type { ModelShape } from '../src/core/model/shape.js';
+import type { LayerArchitecture, ModelShape } from '../src/core/model/shape.js';
 import { countHeadRows } from '../src/engine/forward/score-windows.js';
 import { TOKENS_PER_RUN } from '../src/engine/forward/window-batches.js';
 import { createGraphBuilder } from '../src/engine/graph/graph-builder.js';
-import { createSessionPool, type GraphValue } from '../src/engine/graph/session-pool.js';
+import { createSessionPool, type GraphValue, type SessionPool } from '../src/engine/graph/session-pool.js';
 
 /** The products of one pass over some tokens, and nothing else. */
 export interface BareMatmuls {
@@ -11,100 +11,108 @@ export interface BareMatmuls {
   close(): Promise<void>;
 }
 
-interface Product {
+/** [rows, inner] times [inner, columns]. */
+interface Size {
   readonly rows: number;
   readonly inner: number;
   readonly columns: number;
-  readonly layout: keyof typeof LAYOUTS;
-  readonly weights: readonly GraphValue[];
-  readonly input: GraphValue;
-  readonly output: GraphValue;
 }
 
-/** How the weights lie: as checkpoints have them, or the other way round. Each product takes what is faster for it. */
-const LAYOUTS = {
-  plain: (rows: number, inner: number, columns: number) => {
-    const graph = createGraphBuilder('matmul');
-    graph.output('product', graph.node('MatMul', [graph.input('values', [rows, inner]), graph.input('weights', [inner, columns])]), [rows, columns]);
-    return graph.encode();
-  },
-  transposed: (rows: number, inner: number, columns: number) => {
-    const graph = createGraphBuilder('matmul');
-    graph.output('product', graph.node('Gemm', [graph.input('values', [rows, inner]), graph.input('weights', [columns, inner])], { attributes: { transB: 1n } }), [rows, columns]);
-    return graph.encode();
-  },
-} as const;
+/** How the weights lie: [inner, columns], or as checkpoints have them. */
+type Layout = 'plain' | 'transposed';
 
-/** Copies of each matrix that take turns, so that no product finds its weights in the cache. */
-const COPIES = 4;
+/** Products that run as one graph, as those of a layer do in Evaluate. */
+interface Batch {
+  readonly rows: number;
+  run(): Promise<void>;
+}
 
-/** Products as large as Evaluate's own, with weights given at run time as there. */
+/** Products as large as Evaluate's own, each in the layout that is faster for it, with weights given at run time as there. */
 export async function prepareBareMatmuls(shape: ModelShape, threads: number): Promise<BareMatmuls> {
   const sessions = createSessionPool({ threads, capacity: 64 });
-  const run = async ({ rows, inner, columns, layout, weights, input, output }: Product, turn: number): Promise<void> => {
-    const matrix = weights[turn % weights.length] as GraphValue;
-    await sessions.run(`${layout}:${rows}:${inner}:${columns}`, () => LAYOUTS[layout](rows, inner, columns), { values: input, weights: matrix }, { product: output });
+  const shared = new Map<string, GraphValue>();
+  const layouts = new Map<string, Layout>();
+  const chooseLayout = async (size: Size): Promise<Layout> => {
+    const key = JSON.stringify(size);
+    const known = layouts.get(key);
+    if (known !== undefined) return known;
+    const times: Record<Layout, number> = { plain: await timeFastest(sessions, size, 'plain'), transposed: await timeFastest(sessions, size, 'transposed') };
+    const chosen = times.plain < times.transposed ? 'plain' : 'transposed';
+    layouts.set(key, chosen);
+    return chosen;
   };
-  const prepareProduct = async (rows: number, inner: number, columns: number): Promise<Product> => {
-    const candidates = (['plain', 'transposed'] as const).map((layout): Product => ({
-      rows,
-      inner,
-      columns,
-      layout,
-      weights: Array.from({ length: COPIES }, () => fill(layout === 'plain' ? [inner, columns] : [columns, inner])),
-      input: fill([rows, inner]),
-      output: fill([rows, columns]),
-    }));
-    const timed: { candidate: Product; ms: number }[] = [];
-    for (const candidate of candidates) timed.push({ candidate, ms: await fastest(3, () => run(candidate, 0)) });
-    return timed.reduce((best, other) => (other.ms < best.ms ? other : best)).candidate;
+  const prepare = async (sizes: readonly Size[]): Promise<Batch> => {
+    const products = [];
+    for (const size of sizes) products.push({ size, layout: await chooseLayout(size) });
+    return createBatch(sessions, shared, products);
   };
 
-  const known = new Map<string, Product>();
-  const product = async (rows: number, inner: number, columns: number): Promise<Product> => {
-    const key = `${rows}:${inner}:${columns}`;
-    const found = known.get(key) ?? await prepareProduct(rows, inner, columns);
-    known.set(key, found);
-    return found;
-  };
-  const listProducts = async (): Promise<{ products: readonly Product[]; rows: number }[]> => {
-    const { hidden, headDim } = shape;
-    const layers: Product[] = [];
-    for (const { kvHeads, queryHeadsPerKv, ffnChannels } of shape.layers) {
-      const [heads, keyValue] = [kvHeads * queryHeadsPerKv * headDim, kvHeads * headDim];
-      const sizes = [[hidden, heads], [hidden, keyValue], [hidden, keyValue], [heads, hidden], [hidden, ffnChannels], [hidden, ffnChannels], [ffnChannels, hidden]] as const;
-      for (const [inner, columns] of sizes) layers.push(await product(TOKENS_PER_RUN, inner, columns));
-    }
-    const headRows = countHeadRows(shape.vocabulary);
-    return [{ products: layers, rows: TOKENS_PER_RUN }, { products: [await product(headRows, hidden, shape.vocabulary)], rows: headRows }];
-  };
-  const parts = await listProducts();
+  const layers: Batch[] = [];
+  for (const layer of shape.layers) layers.push(await prepare(listSizes(shape, layer)));
+  const head = await prepare([{ rows: countHeadRows(shape.vocabulary), inner: shape.hidden, columns: shape.vocabulary }]);
 
   return {
-    measure: async (tokens) => {
-      let ms = 0;
-      for (const { products, rows } of parts) {
-        const times = Math.max(1, Math.round(tokens / rows));
-        const started = performance.now();
-        for (let time = 0; time < times; time++) for (const [turn, each] of products.entries()) await run(each, turn + time);
-        ms += ((performance.now() - started) * tokens) / (times * rows);
-      }
-      return ms;
-    },
+    measure: async (tokens) => await timeBatches(layers, tokens) + await timeBatches([head], tokens),
     close: () => sessions.close(),
   };
 }
 
-/** The least milliseconds of some runs, after one that does not count. */
-async function fastest(runs: number, work: () => Promise<void>): Promise<number> {
-  await work();
-  let least = Infinity;
-  for (let run = 0; run < runs; run++) {
+function listSizes({ hidden, headDim }: ModelShape, { kvHeads, queryHeadsPerKv, ffnChannels }: LayerArchitecture): Size[] {
+  const [heads, keyValue, rows] = [kvHeads * queryHeadsPerKv * headDim, kvHeads * headDim, TOKENS_PER_RUN];
+  const pairs = [[hidden, heads], [hidden, keyValue], [hidden, keyValue], [heads, hidden], [hidden, ffnChannels], [hidden, ffnChannels], [ffnChannels, hidden]] as const;
+  return pairs.filter(([inner, columns]) => inner > 0 && columns > 0).map(([inner, columns]) => ({ rows, inner, columns }));
+}
+
+/**
+ * Every batch has weights of its own, so that none finds them in the cache; `shared` holds what goes in and comes out,
+ * which all batches have in common.
+ */
+function createBatch(sessions: SessionPool, shared: Map<string, GraphValue>, products: readonly { readonly size: Size; readonly layout: Layout }[]): Batch {
+  const inputs: Record<string, GraphValue> = {};
+  const outputs: Record<string, GraphValue> = {};
+  products.forEach(({ size: { rows, inner, columns }, layout }, index) => {
+    inputs[`values_${inner}`] = share(shared, `values_${inner}`, [rows, inner]);
+    inputs[`weights_${index}`] = fill(layout === 'plain' ? [inner, columns] : [columns, inner]);
+    outputs[`product_${index}`] = share(shared, `product_${index}`, [rows, columns]);
+  });
+  const build = (): Uint8Array => {
+    const graph = createGraphBuilder('matmuls');
+    for (const [name, { dimensions }] of Object.entries(inputs)) graph.input(name, dimensions);
+    products.forEach(({ size: { rows, inner, columns }, layout }, index) => {
+      const operands = [`values_${inner}`, `weights_${index}`];
+      graph.output(`product_${index}`, layout === 'plain' ? graph.node('MatMul', operands) : graph.node('Gemm', operands, { attributes: { transB: 1n } }), [rows, columns]);
+    });
+    return graph.encode();
+  };
+  const key = JSON.stringify(products);
+  return { rows: products[0]?.size.rows ?? 1, run: () => sessions.run(key, build, inputs, outputs) };
+}
+
+async function timeFastest(sessions: SessionPool, size: Size, layout: Layout): Promise<number> {
+  const batch = createBatch(sessions, new Map(), [{ size, layout }]);
+  const times: number[] = [];
+  for (let run = 0; run < 4; run++) {
     const started = performance.now();
-    await work();
-    least = Math.min(least, performance.now() - started);
+    await batch.run();
+    times.push(performance.now() - started);
   }
-  return least;
+  return Math.min(...times.slice(1)); // the first one compiles
+}
+
+/** Milliseconds for so many tokens: whole runs, scaled to the tokens asked for. */
+async function timeBatches(batches: readonly Batch[], tokens: number): Promise<number> {
+  const rows = batches[0]?.rows ?? 1;
+  const times = Math.max(1, Math.round(tokens / rows));
+  const started = performance.now();
+  for (let time = 0; time < times; time++) for (const batch of batches) await batch.run();
+  return ((performance.now() - started) * tokens) / (times * rows);
+}
+
+function share(shared: Map<string, GraphValue>, name: string, dimensions: readonly [number, number]): GraphValue {
+  const key = `${name}:${dimensions.join(':')}`;
+  const value = shared.get(key) ?? fill(dimensions);
+  shared.set(key, value);
+  return value;
 }
 
 function fill(dimensions: readonly [number, number]): GraphValue {
