@@ -24,4 +24,15 @@ export function bindVerbs(container: Container): void {
     [TOKENS.predictorStore, TOKENS.plugins, TOKENS.clock],
   );
   container.bind(TOKENS.closing).toResolvedValue((predictors) => () => predictors.close(), [TOKENS.predictors]);
+  container.bind(TOKENS.verbs).toResolvedValue(
+    (models, texts, plugins, recipes, preparer, labels, predictors) => ({ models, texts, plugins, recipes, preparer, labels, predictors }),
+    [TOKENS.models, TOKENS.texts, TOKENS.plugins, TOKENS.recipes, TOKENS.preparer, TOKENS.labels, TOKENS.predictors],
+  );
+  container.bind(TOKENS.records).toResolvedValue(
+    (jobs, events, outputs, studies, predictorStore, pairSets, clock) => ({ jobs, events, outputs, studies, predictorStore, pairSets, clock }),
+    [TOKENS.jobs, TOKENS.jobEvents, TOKENS.outputs, TOKENS.studyStore, TOKENS.predictorStore, TOKENS.pairSetStore, TOKENS.clock],
+  );
+  for (const create of [createPruningService, createModelService, createPredictorService, createStudyService]) {
+    container.bind(TOKENS.rpcService).toResolvedValue((verbs, records) => create({ ...verbs, ...records }), [TOKENS.verbs, TOKENS.records]);
+  }
 }

@@ -17,6 +17,7 @@ import { createPairSetStore } from '../store/pair-set-store.js';
 import { createPredictorStore } from '../store/predictor-store.js';
 import type { Schema } from '../store/schema.js';
 import { createStudyStore } from '../store/study-store.js';
+import { bindVerbs } from './bind-verbs.js';
 import { TOKENS } from './tokens.js';
 
 /** What must be there before anything can be composed. */
@@ -40,6 +41,7 @@ export function createContainer({ config, log, stopping, database, plugins }: Fo
   bindStores(container);
   bindJobs(container);
   bindCatalog(container);
+  bindVerbs(container);
   return container;
 }
 

@@ -2,11 +2,17 @@ import type { ServiceIdentifier } from 'inversify';
 import type { Kysely } from 'kysely';
 import type { Logger } from 'pino';
 import type { Clock } from '../../core/ports/clock.js';
+import type { LabelQueue } from '../../core/ports/label-queue.js';
 import type { PluginEntry } from '../../plugins/plugin-entry.js';
 import type { Config } from '../config/config.js';
 import type { JobRunner } from '../jobs/create-jobs.js';
 import type { JobEventLog } from '../jobs/job-events.js';
+import type { LabelTarget } from '../labels/stored-label-queue.js';
+import type { OpenModels } from '../models/open-models.js';
 import type { PluginRegistry } from '../plugins/plugin-registry.js';
+import type { FittedPredictors } from '../predictors/fitted-predictors.js';
+import type { RecipePreparer } from '../recipes/prepare-recipe.js';
+import type { RecipeResolver } from '../recipes/recipe-spec.js';
 import type { RpcService } from '../rpc/rpc-service.js';
 import type { JobStore } from '../store/job-store.js';
 import type { LabelStore } from '../store/label-store.js';
@@ -15,6 +21,7 @@ import type { PairSetStore } from '../store/pair-set-store.js';
 import type { PredictorStore } from '../store/predictor-store.js';
 import type { Schema } from '../store/schema.js';
 import type { StudyStore } from '../store/study-store.js';
+import type { TextSource } from '../texts/text-source.js';
 
 /** What the container holds, one name each. Those marked "many" are bound any number of times and asked for all together. */
 export const TOKENS = {
@@ -30,8 +37,18 @@ export const TOKENS = {
   predictorStore: token<PredictorStore>('predictorStore'),
   pairSetStore: token<PairSetStore>('pairSetStore'),
   outputs: token<OutputFolders>('outputs'),
+  models: token<OpenModels>('models'),
+  texts: token<TextSource>('texts'),
+  recipes: token<RecipeResolver>('recipes'),
+  preparer: token<RecipePreparer>('preparer'),
+  labels: token<LabelQueue<LabelTarget>>('labels'),
+  predictors: token<FittedPredictors>('predictors'),
   jobEvents: token<JobEventLog>('jobEvents'),
   jobs: token<JobRunner>('jobs'),
+  /** What works on models, together. */
+  verbs: token<Verbs>('verbs'),
+  /** What is kept of it, together. */
+  records: token<Records>('records'),
   /** Many: plain manifests without names, since named bindings do not show up in `getAll`. */
   plugin: token<PluginEntry>('plugin'),
   plugins: token<PluginRegistry>('plugins'),
@@ -40,6 +57,28 @@ export const TOKENS = {
   /** Many: what is to be closed when the server stops, after all jobs have settled. */
   closing: token<() => Promise<void>>('closing'),
 } as const;
+
+/** What the services of models, pruning, predictors and studies work with. */
+interface Verbs {
+  readonly models: OpenModels;
+  readonly texts: TextSource;
+  readonly plugins: PluginRegistry;
+  readonly recipes: RecipeResolver;
+  readonly preparer: RecipePreparer;
+  readonly labels: LabelQueue<LabelTarget>;
+  readonly predictors: FittedPredictors;
+}
+
+/** Where they keep what they make. */
+interface Records {
+  readonly jobs: JobRunner;
+  readonly events: JobEventLog;
+  readonly outputs: OutputFolders;
+  readonly studies: StudyStore;
+  readonly predictorStore: PredictorStore;
+  readonly pairSets: PairSetStore;
+  readonly clock: Clock;
+}
 
 function token<Value>(name: string): ServiceIdentifier<Value> {
   return Symbol.for(`prunecast.${name}`);

@@ -31,6 +31,6 @@ export function createPruningService(services: PruningServices): RpcService {
     prune: stream(JobKind.PRUNE, PruneRequest, (request) => preparePrune(services, request)),
     evaluate: stream(JobKind.EVALUATE, EvaluateRequest, (request) => prepareEvaluate(services, request)),
     search: stream(JobKind.SEARCH, SearchRequest, (request) => prepareSearch(services, request)),
-    predict: serveUnary((request) => answerPredict(services.predictors, request)),
+    predict: serveUnary((request) => answerPredict(services, request)),
   });
 }

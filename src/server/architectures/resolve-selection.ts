@@ -1,0 +1,100 @@
+import type { Budget } from '../../core/budget/budget.js';
+import { createCostModel, measureCost } from '../../core/budget/cost-model.js';
+import { PrunecastError } from '../../core/errors/prunecast-error.js';
+import type { Architecture, ModelShape } from '../../core/model/shape.js';
+import { architectureOf, rankKeptFirst, type KeptUnits } from '../../core/model/units.js';
+import { validateArchitecture } from '../../core/model/validate-architecture.js';
+import { decodeCounts, keptCount, type SearchSpace } from '../../core/space/search-space.js';
+import { snapRates, type SnappedRate } from '../../core/space/snap-rates.js';
+import type { SearchSpaceSpec } from '../../gen/prunecast/v1/common.js';
+import type { EvaluateTarget, PruneRequest } from '../../gen/prunecast/v1/pruning.js';
+import { findUniformPaper } from '../../search/controls/uniform.js';
+import { decodeArchitecture, decodeKeptUnits } from '../encoding/architecture.js';
+import { decodeBudgets } from '../encoding/budget.js';
+import { decodeSpace } from '../encoding/space.js';
+import { parseManifestUnits } from './manifest.js';
+
+/** What stays of a model, as a request says it. */
+export interface Selection {
+  readonly architecture: Architecture;
+  /** The exact units, where the caller named them; undefined leaves them to the recipe. */
+  readonly keptUnits: KeptUnits | undefined;
+  readonly snapped: readonly SnappedRate[];
+  /** How a budget was shared out; empty when none was given. */
+  readonly allocation: string;
+}
+
+/** Every way in which Prune and Evaluate name an architecture. */
+type Asked = PruneRequest['selection'] | EvaluateTarget['target'];
+
+/**
+ * @param field the selection's path in the request; empty at its top
+ * @throws PrunecastError INVALID_REQUEST, ARCHITECTURE_INVALID, SPACE_INVALID, BUDGET_INFEASIBLE
+ */
+export function resolveSelection(shape: ModelShape, asked: Asked, spaceSpec: SearchSpaceSpec | undefined, field: string): Selection {
+  const at = (name: string): string => (field === '' ? name : `${field}.${name}`);
+  switch (asked?.$case) {
+    case 'dense':
+      return named(shape.layers);
+    case 'architecture': {
+      const architecture = decodeArchitecture(asked.value);
+      validateArchitecture(shape, architecture, at('architecture'));
+      refusePartialGroups(shape, architecture, at('architecture'));
+      return named(architecture);
+    }
+    case 'uniformRate': {
+      if (!(asked.value >= 0 && asked.value <= 1)) throw PrunecastError.ofField(at('uniform_rate'), `is ${asked.value}; allowed is 0 to 1`);
+      const space = decodeSpace(shape, spaceSpec, { maxRate: 1 });
+      return named(decodeCounts(space, space.dimensions.map(({ size }) => keptCount(size, asked.value))));
+    }
+    case 'dimensionRates': {
+      const space = decodeSpace(shape, spaceSpec, { maxRate: 1 });
+      const { counts, snapped } = snapRates(space, asked.value.rates, at('dimension_rates.rates'));
+      return { ...named(decodeCounts(space, counts)), snapped };
+    }
+    case 'budgets':
+      return { ...named(shareOut(decodeSpace(shape, spaceSpec, { maxRate: 1 }), decodeBudgets(shape, asked.value.budgets, at('budgets.budgets')))), allocation: 'uniform-paper' };
+    case 'keptUnits':
+      return exact(shape, decodeKeptUnits(asked.value), at('kept_units'));
+    case 'manifest':
+      return exact(shape, parseManifestUnits(asked.value, at('manifest')), at('manifest.kept_units'));
+    case undefined:
+      throw PrunecastError.ofField(field === '' ? 'selection' : field, 'says nothing of what stays: give an architecture, a rate, rates by dimension, budgets, kept units or a manifest');
+  }
+}
+
+function named(architecture: Architecture): Selection {
+  return { architecture, keptUnits: undefined, snapped: [], allocation: '' };
+}
+
+function exact(shape: ModelShape, keptUnits: KeptUnits, field: string): Selection {
+  rankKeptFirst(keptUnits, shape.layers, field);
+  const architecture = architectureOf(keptUnits);
+  refusePartialGroups(shape, architecture, field);
+  return { architecture, keptUnits, snapped: [], allocation: '' };
+}
+
+function shareOut(space: SearchSpace, budgets: readonly Budget[]): Architecture {
+  const uniform = findUniformPaper(space, budgets);
+  if (uniform !== undefined) return decodeCounts(space, uniform.counts);
+  const least = decodeCounts(space, space.dimensions.map(() => 1));
+  const { cost, limit } = budgets.find((budget) => measureCost(createCostModel(space.shape, budget.cost), least) > budget.limit) as Budget;
+  const nearest = measureCost(createCostModel(space.shape, cost), least);
+  throw new PrunecastError('BUDGET_INFEASIBLE', `the budget allows ${limit} (${cost.kind}), the smallest uniform architecture has ${nearest}: raise the budget or protect fewer layers`, {
+    metadata: { limit: String(limit), nearest: String(nearest) },
+    violations: [{ field: 'budgets', description: `the nearest that can be met is ${nearest}` }],
+  });
+}
+
+/** Query heads inside a group are not pruned in this version. */
+function refusePartialGroups(shape: ModelShape, architecture: Architecture, field: string): void {
+  architecture.forEach((layer, index) => {
+    const own = shape.layers[index];
+    if (own === undefined || layer.kvHeads === 0 || layer.queryHeadsPerKv === own.queryHeadsPerKv) return;
+    throw PrunecastError.ofField(
+      `${field}.layers[${index}].query_heads_per_kv`,
+      `is ${layer.queryHeadsPerKv}; this version keeps all ${own.queryHeadsPerKv} query heads of a kept group`,
+      'ARCHITECTURE_INVALID',
+    );
+  });
+}

@@ -1,0 +1,81 @@
+import { createCostModel, measureCost, type CostSpec } from '../../core/budget/cost-model.js';
+import { PrunecastError } from '../../core/errors/prunecast-error.js';
+import type { Architecture, ModelShape } from '../../core/model/shape.js';
+import { createSearchSpace, type SearchSpaceOptions } from '../../core/space/create-search-space.js';
+import { narrowSpace } from '../../core/space/narrow-space.js';
+import type { Dimension, DimensionKind, SearchSpace } from '../../core/space/search-space.js';
+import {
+  BudgetKind,
+  DimensionKind as DimensionKindCode,
+  ExportTarget,
+  type Cost,
+  type Dimension as DimensionMessage,
+  type SearchSpaceSpec,
+} from '../../gen/prunecast/v1/common.js';
+
+/**
+ * The search space of a request.
+ *
+ * @param defaults what the space takes where the request is silent
+ * @param field the space's path in the request
+ * @throws PrunecastError SPACE_INVALID with one violation a field at fault
+ */
+export function decodeSpace(shape: ModelShape, spec: SearchSpaceSpec | undefined, defaults: SearchSpaceOptions = {}, field = 'space'): SearchSpace {
+  const space = createSearchSpace(shape, { ...defaults, ...decodeSpaceOptions(spec, field) }, field);
+  return spec === undefined || spec.ranges.length === 0 ? space : narrowSpace(space, spec.ranges, `${field}.ranges`);
+}
+
+export function encodeDimension({ name, kind, layers, size, counts }: Dimension): DimensionMessage {
+  return {
+    name,
+    kind: KIND_CODES[kind],
+    layers: [...layers],
+    size,
+    minCount: counts[0] ?? size,
+    maxCount: counts.at(-1) ?? size,
+    choices: counts.length,
+  };
+}
+
+/** The costs that every answer states: parameters, weight bytes and KV-cache bytes per token at two bytes a number, FLOPs per token. */
+export function encodeCosts(shape: ModelShape, architecture: Architecture): Cost[] {
+  return STATED_COSTS.map(([kind, spec]) => {
+    const model = createCostModel(shape, spec);
+    return { kind, value: measureCost(model, architecture), denseValue: measureCost(model, shape.layers) };
+  });
+}
+
+const STATED_COSTS = [
+  [BudgetKind.PARAMETERS, { kind: 'parameters' }],
+  [BudgetKind.WEIGHT_BYTES, { kind: 'weight_bytes', bytesPerParameter: 2 }],
+  [BudgetKind.KV_CACHE_BYTES_PER_TOKEN, { kind: 'kv_cache_bytes_per_token', bytesPerValue: 2 }],
+  [BudgetKind.FLOPS_PER_TOKEN, { kind: 'flops_per_token', context: 0 }],
+] as const satisfies readonly (readonly [BudgetKind, CostSpec])[];
+
+const KIND_CODES = {
+  kv_heads: DimensionKindCode.KV_HEADS,
+  query_heads_per_kv: DimensionKindCode.QUERY_HEADS_PER_KV,
+  ffn_channels: DimensionKindCode.FFN_CHANNELS,
+} as const satisfies Record<DimensionKind, DimensionKindCode>;
+
+/** The options that a request names; those left out are left out. */
+export function decodeSpaceOptions(spec: SearchSpaceSpec | undefined, field = 'space'): SearchSpaceOptions {
+  if (spec === undefined) return {};
+  return {
+    ...(spec.protectedLayers === undefined ? {} : { protectedLayers: spec.protectedLayers.layers }),
+    ...(spec.kinds.length === 0 ? {} : { kinds: spec.kinds.map((code, index) => decodeKind(code, `${field}.kinds[${index}]`)) }),
+    ...(spec.minRate === undefined ? {} : { minRate: spec.minRate }),
+    ...(spec.maxRate === undefined ? {} : { maxRate: spec.maxRate }),
+    ...(spec.rateStep === undefined ? {} : { rateStep: spec.rateStep }),
+    ...(spec.tieRun === undefined ? {} : { tieRun: spec.tieRun }),
+    ...(spec.channelMultiple === undefined ? {} : { multipleOf: { ffn_channels: spec.channelMultiple } }),
+    ...(spec.target === ExportTarget.UNIFORM ? { target: 'uniform' } : {}),
+  };
+}
+
+function decodeKind(code: DimensionKindCode, field: string): DimensionKind {
+  const kind = Object.entries(KIND_CODES).find(([, known]) => known === code)?.[0] as DimensionKind | undefined;
+  if (kind === undefined) throw PrunecastError.ofField(field, `names no kind; allowed are ${Object.keys(KIND_CODES).join(', ')}`);
+  if (kind === 'query_heads_per_kv') throw new PrunecastError('NOT_IMPLEMENTED', `${field}: query heads inside a group are not a dimension in this version`);
+  return kind;
+}

@@ -1,0 +1,39 @@
+import { PrunecastError } from '../../core/errors/prunecast-error.js';
+import type { EvaluationText, WindowProtocol } from '../../core/ports/evaluator.js';
+import { Precision, type FidelitySpec, type WindowProtocol as WindowProtocolMessage } from '../../gen/prunecast/v1/common.js';
+
+const DEFAULT_WINDOW = 128;
+
+/**
+ * How a request cuts its text into windows.
+ *
+ * @param fields the paths of the protocol and the fidelity in the request
+ * @throws PrunecastError INVALID_REQUEST naming the field
+ */
+export function decodeProtocol(
+  message: WindowProtocolMessage | undefined,
+  fidelity: FidelitySpec | undefined,
+  text: EvaluationText,
+  fields: { readonly windows: string; readonly fidelity: string },
+): WindowProtocol {
+  const window = message?.window ?? DEFAULT_WINDOW;
+  const stride = message?.stride ?? window;
+  const bos = message?.bos ?? false;
+  const least = bos ? 3 : 2;
+  if (window < least) throw PrunecastError.ofField(`${fields.windows}.window`, `is ${window}; at least ${least} tokens are needed to predict one of the text`);
+  if (window > MAX_WINDOW) throw PrunecastError.ofField(`${fields.windows}.window`, `is ${window}; at most ${MAX_WINDOW} tokens are run at a time`);
+  if (stride < 1 || stride > window) throw PrunecastError.ofField(`${fields.windows}.stride`, `is ${stride}; allowed is 1 to the window, ${window}`);
+  if (bos && text.bosToken === undefined) throw PrunecastError.ofField(`${fields.windows}.bos`, 'the model names no bos_token_id: leave BOS off');
+  return { window, stride, bos, ...decodeFidelity(fidelity, fields.fidelity) };
+}
+
+/** Longer windows than any model of the four families was trained on. */
+const MAX_WINDOW = 1_048_576;
+
+function decodeFidelity(fidelity: FidelitySpec | undefined, field: string): { tokenLimit?: number } {
+  if (fidelity === undefined) return {};
+  if (fidelity.precision === Precision.INT8) throw new PrunecastError('NOT_IMPLEMENTED', `${field}.precision: this version evaluates in float32 alone`);
+  if (fidelity.tokenLimit === undefined) return {};
+  if (fidelity.tokenLimit < 1n) throw PrunecastError.ofField(`${field}.token_limit`, `is ${fidelity.tokenLimit}; at least one window of tokens is needed`);
+  return { tokenLimit: Number(fidelity.tokenLimit) };
+}

@@ -1,0 +1,116 @@
+import type { Architecture } from '../../core/model/shape.js';
+import type { EvaluationPlan, Evaluator } from '../../core/ports/evaluator.js';
+import type { LabelQueue } from '../../core/ports/label-queue.js';
+import type { EvaluateRequest, EvaluateTarget } from '../../gen/prunecast/v1/pruning.js';
+import { resolveSelection, type Selection } from '../architectures/resolve-selection.js';
+import { architectureKey, encodeArchitecture } from '../encoding/architecture.js';
+import { encodeFidelity, encodeMeasurement } from '../encoding/measurement.js';
+import { encodeCosts } from '../encoding/space.js';
+import type { JobContext, JobResult } from '../jobs/jobs.js';
+import type { Prepared } from '../jobs/start-prepared.js';
+import type { LabelTarget } from '../labels/stored-label-queue.js';
+import type { OpenModel, OpenModels } from '../models/open-models.js';
+import type { PluginRegistry } from '../plugins/plugin-registry.js';
+import { withNamedUnits, withOwnOrder, type RankedModel, type RecipePreparer } from '../recipes/prepare-recipe.js';
+import type { RecipeResolver, RecipeSpec } from '../recipes/recipe-spec.js';
+import type { TextSource } from '../texts/text-source.js';
+import { decodeProtocol } from './decode-protocol.js';
+import { workControl } from '../jobs/work-control.js';
+
+export interface EvaluateServices {
+  readonly models: OpenModels;
+  readonly texts: TextSource;
+  readonly plugins: PluginRegistry;
+  readonly recipes: RecipeResolver;
+  readonly preparer: RecipePreparer;
+  readonly labels: LabelQueue<LabelTarget>;
+}
+
+/** Checks an Evaluate request down to its windows; `run` then measures, each result an event as it is ready. */
+export async function prepareEvaluate(services: EvaluateServices, request: EvaluateRequest): Promise<Prepared> {
+  const model = await services.models.open(request.model);
+  const { shape } = model.language;
+  const targets = request.targets.length === 0 ? [DENSE] : request.targets;
+  const selections = targets.map(({ target }, index) => resolveSelection(shape, target, request.space, `targets[${index}]`));
+  const { plugin: evaluator, options } = services.plugins.resolve('evaluator', request.measurement?.evaluator, 'perplexity', 'measurement.evaluator');
+  const text = await services.texts.load(request.measurement?.text, model, 'measurement.text');
+  const protocol = decodeProtocol(request.measurement?.windows, request.fidelity, text, { windows: 'measurement.windows', fidelity: 'fidelity' });
+  const plan = evaluator.plan(text, protocol, options);
+  const dense = architectureKey(shape.layers);
+  const needsRecipe = selections.some(({ keptUnits, architecture }) => keptUnits === undefined && architectureKey(architecture) !== dense);
+  const recipe = needsRecipe ? await services.recipes.resolve(request.recipe, model, 'recipe', { bos: protocol.bos }) : undefined;
+  if (request.validateOnly) return { kind: 'plan', plan: encodePlan(model, selections, plan) };
+  const evaluation = { model, selections, plan, recipe, evaluator, evaluatorOptions: options };
+  return { kind: 'work', run: (context) => runEvaluation(services, evaluation, context) };
+}
+
+const DENSE: EvaluateTarget = { target: { $case: 'dense', value: {} } };
+
+interface Evaluation {
+  readonly model: OpenModel;
+  readonly selections: readonly Selection[];
+  readonly plan: EvaluationPlan;
+  readonly recipe: RecipeSpec | undefined;
+  readonly evaluator: Evaluator;
+  readonly evaluatorOptions: unknown;
+}
+
+async function runEvaluation(services: EvaluateServices, evaluation: Evaluation, context: JobContext): Promise<JobResult> {
+  const { language } = evaluation.model;
+  const ranked = evaluation.recipe === undefined
+    ? withOwnOrder(language)
+    : await services.preparer.prepare(language, evaluation.recipe, workControl(context, 'calibrating'));
+  const byRecipe = evaluation.selections.flatMap(({ keptUnits, architecture }, index) => (keptUnits === undefined ? [{ index, architecture }] : []));
+  let tokensSpent = await measure(services, evaluation, ranked, byRecipe, context);
+  for (const [index, { keptUnits, architecture }] of evaluation.selections.entries()) {
+    if (keptUnits === undefined) continue;
+    tokensSpent += await measure(services, evaluation, withNamedUnits(language, keptUnits), [{ index, architecture }], context);
+  }
+  return { $case: 'evaluate', value: { evaluated: evaluation.selections.length, tokensSpent: BigInt(tokensSpent) } };
+}
+
+/** Measures targets that share a ranking; returns the tokens spent. */
+async function measure(
+  services: EvaluateServices,
+  { model, plan, evaluator, evaluatorOptions }: Evaluation,
+  ranked: RankedModel,
+  targets: readonly { readonly index: number; readonly architecture: Architecture }[],
+  context: JobContext,
+): Promise<number> {
+  if (targets.length === 0) return 0;
+  const { shape, checkpoint } = model.language;
+  const target = { checkpointDigest: checkpoint.digest, recipeDigest: ranked.recipeDigest, subject: ranked.subject, evaluator, evaluatorOptions, plan };
+  let tokensSpent = 0;
+  for await (const { index: place, label } of services.labels.label(target, targets.map(({ architecture }) => architecture), workControl(context, 'evaluating'))) {
+    const { index, architecture } = targets[place] as (typeof targets)[number];
+    tokensSpent += label.tokensSpent;
+    await context.emit({
+      $case: 'evaluation',
+      value: {
+        index,
+        metrics: { ...label.metrics },
+        architecture: encodeArchitecture(architecture),
+        costs: encodeCosts(shape, architecture),
+        measurement: encodeMeasurement(plan.measurement),
+        fidelity: encodeFidelity(plan.fidelity),
+        recipeDigest: architectureKey(architecture) === architectureKey(shape.layers) ? '' : ranked.recipeDigest,
+        scoredTokens: BigInt(label.windowTokens.reduce((sum, tokens) => sum + tokens, 0)),
+        tokensSpent: BigInt(label.tokensSpent),
+      },
+    });
+  }
+  return tokensSpent;
+}
+
+function encodePlan({ language }: OpenModel, selections: readonly Selection[], plan: EvaluationPlan) {
+  return {
+    trials: BigInt(selections.length),
+    tokens: BigInt(selections.length * plan.fidelity.tokens),
+    peakMemoryBytes: BigInt(language.estimatePeakBytes(plan.windows)),
+    seconds: -1,
+    feasible: [],
+    loadsIn: [],
+    architectures: selections.map(({ architecture }) => encodeArchitecture(architecture)),
+    costs: selections.flatMap(({ architecture }) => encodeCosts(language.shape, architecture).slice(0, 1)),
+  };
+}

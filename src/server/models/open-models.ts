@@ -1,0 +1,84 @@
+import { stat } from 'node:fs/promises';
+import { join } from 'node:path';
+import { openCheckpoint } from '../../engine/checkpoint/open-checkpoint.js';
+import { openLanguageModel, type LanguageModel } from '../../engine/language-model.js';
+import { loadTokenizer, type Tokenizer } from '../../engine/tokenizer.js';
+import { resolveWithin } from '../config/resolve-within.js';
+
+/** A checkpoint that is open for work. */
+export interface OpenModel {
+  /** As the caller named it. */
+  readonly name: string;
+  readonly language: LanguageModel;
+  /** undefined where the checkpoint has no tokenizer.json. */
+  readonly tokenizer: Tokenizer | undefined;
+}
+
+export interface OpenModelsOptions {
+  readonly modelRoots: readonly string[];
+  readonly threads: number;
+  readonly memoryBudgetBytes: number;
+}
+
+/** The checkpoints that a server has open. */
+export interface OpenModels {
+  /**
+   * Opens a checkpoint, or takes one that is open already and unchanged on disk.
+   *
+   * @param field the model's path in the request
+   * @throws PrunecastError MODEL_NOT_FOUND, PATH_OUTSIDE_ROOTS, MODEL_MALFORMED, MODEL_UNSUPPORTED
+   */
+  open(name: string, field?: string): Promise<OpenModel>;
+  close(): Promise<void>;
+}
+
+interface Entry {
+  readonly version: string;
+  readonly language: Promise<LanguageModel>;
+  readonly tokenizer: Promise<Tokenizer | undefined>;
+}
+
+/**
+ * Keeps each checkpoint open under its folder until it changes on disk or the server stops. A replaced one is left to
+ * those who still use it: its files stay readable, and nothing new is started on it.
+ */
+export function createOpenModels(options: OpenModelsOptions): OpenModels {
+  const entries = new Map<string, Entry>();
+  return {
+    async open(name, field = 'model') {
+      const directory = await resolveWithin(options.modelRoots, name, { field, missing: 'MODEL_NOT_FOUND' });
+      const version = await describeVersion(directory);
+      let entry = entries.get(directory);
+      if (entry?.version !== version) {
+        entry = openEntry(directory, version, options);
+        entries.set(directory, entry);
+        entry.language.catch(() => entries.delete(directory));
+      }
+      const [language, tokenizer] = await Promise.all([entry.language, entry.tokenizer]);
+      return { name, language, tokenizer };
+    },
+    async close() {
+      const open = [...entries.values()];
+      entries.clear();
+      await Promise.allSettled(open.map(async ({ language }) => (await language).close()));
+    },
+  };
+}
+
+function openEntry(directory: string, version: string, { threads, memoryBudgetBytes }: OpenModelsOptions): Entry {
+  const language = openCheckpoint(directory).then((checkpoint) => openLanguageModel(checkpoint, { threads, memoryBudgetBytes }));
+  // A checkpoint that does not open is reported for what it is, whatever its tokenizer.
+  const tokenizer = language.then(() => loadTokenizer(directory));
+  tokenizer.catch(() => undefined);
+  return { version, language, tokenizer };
+}
+
+/** Changes when a file that the checkpoint is read from is replaced. */
+async function describeVersion(directory: string): Promise<string> {
+  const files = ['config.json', 'model.safetensors', 'model.safetensors.index.json', 'tokenizer.json'];
+  const versions = await Promise.all(files.map(async (file) => {
+    const found = await stat(join(directory, file)).catch(() => undefined);
+    return found === undefined ? '' : `${found.size}:${found.mtimeMs}`;
+  }));
+  return versions.join(' ');
+}

@@ -1,0 +1,170 @@
+import { setImmediate } from 'node:timers/promises';
+import type { MetricDefinition } from '../../core/metric.js';
+import type { PairTable } from '../../core/pairs.js';
+import type { Clock } from '../../core/ports/clock.js';
+import type { RateRange } from '../../core/space/count-rule.js';
+import { createRng } from '../../core/random.js';
+import { digestOf } from '../../engine/digest.js';
+import type { Predictor } from '../../gen/prunecast/v1/predictor_types.js';
+import { judgeFit, type FitJudgement } from '../../search/fit/judge-fit.js';
+import { encodeQuality } from '../encoding/fit-quality.js';
+import type { PluginRegistry, ResolvedPlugin } from '../plugins/plugin-registry.js';
+import { createId } from '../store/create-id.js';
+import type { PredictorStore } from '../store/predictor-store.js';
+import { toTimestamp } from '../store/timestamps.js';
+import { checkPairs } from './check-pairs.js';
+import { fitHosted, loadHosted, type HostedPredictor } from './predictor-host.js';
+
+/** What a predictor is fitted on and for. */
+export interface FitRequest {
+  readonly plugin: ResolvedPlugin<'predictor'>;
+  readonly metric: MetricDefinition;
+  readonly dimensions: readonly string[];
+  /** [pairs, dimensions], row-major. */
+  readonly rates: Float32Array;
+  /** One a pair, in the metric's own unit. */
+  readonly values: Float64Array;
+  readonly seed: number;
+  readonly source: PairSource;
+  /** The rates between which effects are looked at, dimension by dimension; those of the pairs by default. */
+  readonly ranges?: readonly RateRange[];
+}
+
+/** What all pairs share; empty where the caller did not say. */
+export interface PairSource {
+  readonly model: string;
+  readonly checkpointDigest: string;
+  readonly measurementFingerprint: string;
+  readonly fidelityDigest: string;
+  readonly recipeDigests: readonly string[];
+  readonly studyId: string;
+}
+
+export interface FitResult {
+  readonly predictor: Predictor;
+  readonly judgement: FitJudgement;
+  readonly fitted: HostedPredictor;
+}
+
+export interface OpenPredictor {
+  readonly predictor: Predictor;
+  readonly fitted: HostedPredictor;
+}
+
+/** The predictors of a server: fitted, stored, and loaded again. */
+export interface FittedPredictors {
+  /**
+   * Fits on all pairs, judges on the 7:3 split, and stores the result.
+   *
+   * @throws PrunecastError PAIRS_INVALID, PAIRS_TOO_FEW, PAIRS_TOO_MANY, PREDICTOR_FAILED, or the signal's reason
+   */
+  fit(request: FitRequest, signal: AbortSignal): Promise<FitResult>;
+  /** A stored predictor, loaded. Throws PREDICTOR_NOT_FOUND, PREDICTOR_FAILED. */
+  open(predictorId: string): Promise<OpenPredictor>;
+  close(): Promise<void>;
+}
+
+export interface FittedPredictorsOptions {
+  readonly store: PredictorStore;
+  readonly plugins: PluginRegistry;
+  readonly clock: Clock;
+}
+
+/** How many predictors stay loaded; a thread of boosted trees takes some 40 MB. */
+const LOADED_PREDICTORS = 8;
+
+export function createFittedPredictors({ store, plugins, clock }: FittedPredictorsOptions): FittedPredictors {
+  const loaded = new Map<string, Promise<OpenPredictor>>();
+  const keep = (predictorId: string, entry: Promise<OpenPredictor>): Promise<OpenPredictor> => {
+    loaded.delete(predictorId);
+    loaded.set(predictorId, entry);
+    const [oldest] = loaded.keys();
+    if (loaded.size > LOADED_PREDICTORS && oldest !== undefined) drop(oldest);
+    return entry;
+  };
+  const drop = (predictorId: string): void => {
+    const entry = loaded.get(predictorId);
+    loaded.delete(predictorId);
+    entry?.then(({ fitted }) => fitted.close()).catch(() => undefined);
+  };
+  return {
+    async fit(request, signal) {
+      const { plugin, seed } = request;
+      const pairs = checkPairs(plugin.plugin, request);
+      const fit = (table: PairTable): Promise<HostedPredictor> => fitHosted(plugin, table, seed, signal);
+      const judgement = await judge(pairs, fit, seed, request.ranges ?? listRanges(pairs));
+      const fitted = await fit(pairs);
+      const predictor = describe(request, pairs, judgement, clock.now());
+      await store.create({ predictor, model: fitted.save() });
+      await keep(predictor.id, Promise.resolve({ predictor, fitted }));
+      return { predictor, judgement, fitted };
+    },
+    open(predictorId) {
+      const known = loaded.get(predictorId);
+      if (known !== undefined) return keep(predictorId, known);
+      const entry = load(store, plugins, predictorId);
+      entry.catch(() => loaded.delete(predictorId));
+      return keep(predictorId, entry);
+    },
+    async close() {
+      const entries = [...loaded.values()];
+      loaded.clear();
+      await Promise.allSettled(entries.map(async (entry) => (await entry).fitted.close()));
+    },
+  };
+}
+
+async function load(store: PredictorStore, plugins: PluginRegistry, predictorId: string): Promise<OpenPredictor> {
+  const { predictor, model } = await store.get(predictorId);
+  const plugin = plugins.resolve('predictor', { id: predictor.backend, options: undefined }, predictor.backend, 'predictor');
+  return { predictor, fitted: await loadHosted(plugin, model, new AbortController().signal) };
+}
+
+/** The judgement, whose own fit on 7 of 10 pairs is closed again. */
+async function judge(pairs: PairTable, fit: (table: PairTable) => Promise<HostedPredictor>, seed: number, ranges: readonly RateRange[]): Promise<FitJudgement> {
+  const opened: HostedPredictor[] = [];
+  try {
+    return await judgeFit(pairs, {
+      fit: async (table) => {
+        const fitted = await fit(table);
+        opened.push(fitted);
+        return fitted;
+      },
+      ranges,
+      rng: createRng(seed).fork('judge'),
+      breathe: () => setImmediate(),
+    });
+  } finally {
+    await Promise.all(opened.map((fitted) => fitted.close()));
+  }
+}
+
+function describe({ plugin, metric, source, seed }: FitRequest, pairs: PairTable, { quality }: FitJudgement, now: number): Predictor {
+  const ranges = listRanges(pairs);
+  return {
+    id: createId('predictor'),
+    backend: plugin.id,
+    ...source,
+    recipeDigests: [...source.recipeDigests],
+    metrics: [metric.name],
+    dimensions: [...pairs.dimensions],
+    pairs: pairs.targets.length,
+    pairsDigest: digestOf({ dimensions: pairs.dimensions, rates: [...pairs.rates], targets: [...pairs.targets] }),
+    seed: BigInt(seed),
+    quality: [encodeQuality(metric.name, quality)],
+    createTime: toTimestamp(now),
+    minRates: ranges.map(({ minRate }) => minRate),
+    maxRates: ranges.map(({ maxRate }) => maxRate),
+  };
+}
+
+function listRanges({ dimensions, rates }: PairTable): RateRange[] {
+  return dimensions.map((_, column) => {
+    let [minRate, maxRate] = [1, 0];
+    for (let at = column; at < rates.length; at += dimensions.length) {
+      minRate = Math.min(minRate, rates[at] as number);
+      maxRate = Math.max(maxRate, rates[at] as number);
+    }
+    return { minRate, maxRate };
+  });
+}

@@ -1,0 +1,115 @@
+import { PrunecastError } from '../../core/errors/prunecast-error.js';
+import { JobKind } from '../../gen/prunecast/v1/job.js';
+import type { Pair, PairSet } from '../../gen/prunecast/v1/pair.js';
+import type { FitPredictorRequest } from '../../gen/prunecast/v1/predictor.js';
+import { TextPart, TrialRole } from '../../gen/prunecast/v1/study_types.js';
+import { findMetric } from '../evaluation/find-metric.js';
+import type { JobContext, JobResult } from '../jobs/jobs.js';
+import type { Prepared } from '../jobs/start-prepared.js';
+import type { PluginRegistry } from '../plugins/plugin-registry.js';
+import type { PairSetStore } from '../store/pair-set-store.js';
+import type { StudyStore } from '../store/study-store.js';
+import { checkPairs } from './check-pairs.js';
+import type { FitRequest, FittedPredictors } from './fitted-predictors.js';
+
+export interface FitServices {
+  readonly predictors: FittedPredictors;
+  readonly plugins: PluginRegistry;
+  readonly studies: StudyStore;
+  readonly pairSets: PairSetStore;
+}
+
+/** Checks a FitPredictor request down to its pairs; `run` then fits, judges and stores. */
+export async function prepareFit(services: FitServices, request: FitPredictorRequest): Promise<Prepared> {
+  const plugin = services.plugins.resolve('predictor', request.predictor, 'xgboost', 'predictor');
+  const set = await findPairs(services, request);
+  if (request.metrics.length > 1) throw new PrunecastError('NOT_IMPLEMENTED', 'metrics: this version fits one metric a predictor');
+  const metric = findMetric(services.plugins, request.metrics[0] ?? 'perplexity');
+  const fit: FitRequest = {
+    plugin,
+    metric,
+    dimensions: set.dimensions,
+    rates: flattenRates(set),
+    values: Float64Array.from(set.pairs, (pair, index) => readMetric(pair, metric.name, index)),
+    seed: Number(request.seed ?? 0n),
+    source: {
+      model: set.model,
+      checkpointDigest: set.checkpointDigest,
+      measurementFingerprint: set.measurementFingerprint,
+      fidelityDigest: set.fidelityDigest,
+      recipeDigests: [...new Set(set.pairs.map(({ recipeDigest }) => recipeDigest))],
+      studyId: request.source?.$case === 'studyId' ? request.source.value : '',
+    },
+  };
+  checkPairs(plugin.plugin, fit);
+  return { kind: 'work', run: (context) => runFit(services, fit, context) };
+}
+
+export const FIT_JOB = JobKind.FIT_PREDICTOR;
+
+async function runFit({ predictors }: FitServices, fit: FitRequest, context: JobContext): Promise<JobResult> {
+  context.progress({ activity: 'fitting', done: 0, total: 1, unit: 'predictors' });
+  const { predictor } = await predictors.fit(fit, context.signal);
+  return { $case: 'predictor', value: predictor };
+}
+
+async function findPairs({ studies, pairSets }: FitServices, request: FitPredictorRequest): Promise<PairSet> {
+  switch (request.source?.$case) {
+    case 'pairs':
+      if (request.source.value.dimensions.length === 0) throw PrunecastError.ofField('pairs.dimensions', 'is empty: name the columns of the rates');
+      return request.source.value;
+    case 'studyId':
+      return collectPairs({ studies, pairSets }, request.source.value);
+    case undefined:
+      throw PrunecastError.ofField('source', 'is not set: give pairs or a study_id');
+  }
+}
+
+/** All pairs of a study: its own, and those that were imported. Throws STUDY_NOT_FOUND, MEASUREMENT_MISMATCH. */
+export async function collectPairs({ studies, pairSets }: Pick<FitServices, 'studies' | 'pairSets'>, studyId: string): Promise<PairSet> {
+  const study = await studies.get(studyId);
+  const trials = (await studies.trials(studyId, TrialRole.PAIR)).filter(({ part }) => part === TextPart.SEARCH);
+  const own: PairSet = {
+    dimensions: readDimensions(study.plan),
+    model: study.model,
+    checkpointDigest: study.checkpointDigest,
+    measurementFingerprint: trials[0]?.measurementFingerprint ?? '',
+    fidelityDigest: trials[0]?.fidelityDigest ?? '',
+    pairs: trials.map(({ rates, metrics, recipeDigest }) => ({ rates, metrics, recipeDigest })),
+  };
+  const [first, ...others] = [...(trials.length === 0 ? [] : [own]), ...(await pairSets.ofStudy(studyId))];
+  if (first === undefined) return own;
+  return others.reduce(mergeSets, first);
+}
+
+function mergeSets(a: PairSet, b: PairSet): PairSet {
+  if (a.measurementFingerprint !== b.measurementFingerprint || a.fidelityDigest !== b.fidelityDigest || a.checkpointDigest !== b.checkpointDigest) {
+    throw new PrunecastError('MEASUREMENT_MISMATCH', 'the pairs were measured differently: their checkpoint, measurement and fidelity must be the same', {
+      metadata: { first: a.measurementFingerprint, other: b.measurementFingerprint },
+    });
+  }
+  return { ...a, pairs: [...a.pairs, ...b.pairs] };
+}
+
+/** The names of a study's dimensions, as its plan was stored. */
+export function readDimensions(plan: unknown): string[] {
+  const names = plan !== null && typeof plan === 'object' && 'dimensions' in plan ? plan.dimensions : undefined;
+  return Array.isArray(names) ? names.map(String) : [];
+}
+
+function flattenRates({ dimensions, pairs }: PairSet): Float32Array {
+  const rates = new Float32Array(pairs.length * dimensions.length);
+  pairs.forEach((pair, index) => {
+    if (pair.rates.length !== dimensions.length) {
+      throw PrunecastError.ofField(`pairs.pairs[${index}].rates`, `has ${pair.rates.length} rates; there are ${dimensions.length} dimensions`, 'PAIRS_INVALID');
+    }
+    rates.set(pair.rates, index * dimensions.length);
+  });
+  return rates;
+}
+
+function readMetric({ metrics }: Pair, name: string, index: number): number {
+  const value = metrics[name];
+  if (value === undefined) throw PrunecastError.ofField(`pairs.pairs[${index}].metrics`, `has no ${name}; it has ${Object.keys(metrics).join(', ') || 'none'}`, 'PAIRS_INVALID');
+  return value;
+}

@@ -1,0 +1,103 @@
+import type { Architecture, ModelShape } from '../../core/model/shape.js';
+import { selectKeptUnits } from '../../core/model/units.js';
+import { PrunecastError } from '../../core/errors/prunecast-error.js';
+import type { Exporter } from '../../core/ports/exporter.js';
+import type { PluginRef } from '../../gen/prunecast/v1/common.js';
+import type { PruneRequest } from '../../gen/prunecast/v1/pruning.js';
+import { resolveSelection, type Selection } from '../architectures/resolve-selection.js';
+import { encodeArchitecture } from '../encoding/architecture.js';
+import { encodeCosts } from '../encoding/space.js';
+import type { JobContext, JobResult } from '../jobs/jobs.js';
+import type { Prepared } from '../jobs/start-prepared.js';
+import { workControl } from '../jobs/work-control.js';
+import type { OpenModel, OpenModels } from '../models/open-models.js';
+import type { PluginRegistry } from '../plugins/plugin-registry.js';
+import type { RecipePreparer } from '../recipes/prepare-recipe.js';
+import type { RecipeResolver, RecipeSpec } from '../recipes/recipe-spec.js';
+import type { OutputFolders } from '../store/output-folder.js';
+import { writePruned, type OutputPlan } from './write-pruned.js';
+
+export interface PruneServices {
+  readonly models: OpenModels;
+  readonly plugins: PluginRegistry;
+  readonly recipes: RecipeResolver;
+  readonly preparer: RecipePreparer;
+  readonly outputs: OutputFolders;
+}
+
+/** Checks a Prune request down to its architecture and output; `run` then ranks, cuts and writes. */
+export async function preparePrune(services: PruneServices, request: PruneRequest): Promise<Prepared> {
+  const model = await services.models.open(request.model);
+  const { shape } = model.language;
+  const selection = resolveSelection(shape, request.selection, request.space, '');
+  const output = await planOutput(services, request);
+  const loadsIn = findLoaders(shape, selection.architecture, output);
+  const recipe = selection.keptUnits === undefined ? await services.recipes.resolve(request.recipe, model, 'recipe') : undefined;
+  if (request.validateOnly) {
+    return {
+      kind: 'plan',
+      plan: {
+        trials: 0n,
+        tokens: BigInt(recipe?.calibration?.sequences.reduce((sum, sequence) => sum + sequence.length, 0) ?? 0),
+        peakMemoryBytes: -1n,
+        seconds: -1,
+        feasible: [],
+        loadsIn: [...loadsIn],
+        architectures: [encodeArchitecture(selection.architecture)],
+        costs: encodeCosts(shape, selection.architecture),
+      },
+    };
+  }
+  return { kind: 'work', run: (context) => runPrune(services, { model, selection, output, recipe }, context) };
+}
+
+/**
+ * Where a request's output goes. Throws PLUGIN_NOT_FOUND, INVALID_OPTIONS, INVALID_REQUEST, PATH_OUTSIDE_ROOTS,
+ * OUTPUT_EXISTS.
+ */
+export async function planOutput(
+  { plugins, outputs }: Pick<PruneServices, 'plugins' | 'outputs'>,
+  request: { readonly exporter: PluginRef | undefined; readonly output: string; readonly overwrite: boolean },
+): Promise<OutputPlan> {
+  const { plugin, options } = plugins.resolve('exporter', request.exporter, 'hf', 'exporter');
+  await outputs.check(request.output, request.overwrite ? 'replace' : 'refuse');
+  return { output: request.output, overwrite: request.overwrite, exporter: plugin as Exporter, exporterOptions: options };
+}
+
+/** What will load an output. Throws INVALID_REQUEST where the exporter cannot write it. */
+export function findLoaders(shape: ModelShape, architecture: Architecture, { exporter, exporterOptions }: OutputPlan): readonly string[] {
+  const supported = exporter.supports(shape, architecture, 'none', exporterOptions);
+  if (supported.ok) return supported.loadsIn;
+  throw PrunecastError.ofField('exporter', supported.reason);
+}
+
+interface Pruning {
+  readonly model: OpenModel;
+  readonly selection: Selection;
+  readonly output: OutputPlan;
+  readonly recipe: RecipeSpec | undefined;
+}
+
+async function runPrune(services: PruneServices, { model, selection, output, recipe }: Pruning, context: JobContext): Promise<JobResult> {
+  const { language } = model;
+  const keptUnits = recipe === undefined
+    ? selection.keptUnits
+    : selectKeptUnits(
+        (await services.preparer.prepare(language, recipe, workControl(context, 'calibrating'))).ranking,
+        selection.architecture,
+        language.shape.layers,
+      );
+  if (keptUnits === undefined) throw new PrunecastError('INTERNAL', 'neither a recipe nor named units say what stays');
+  const result = await writePruned(
+    services.outputs,
+    model,
+    keptUnits,
+    output,
+    { recipe, allocation: selection.allocation, measurements: {} },
+    workControl(context, 'writing'),
+  );
+  return {
+    $case: 'prune',
+    value: { ...result, snapped: selection.snapped.map(({ dimension, rate, snappedTo }) => ({ dimension, asked: rate, used: snappedTo })) },
+  };
+}

@@ -1,0 +1,86 @@
+import { createCostModel, measureCost } from '../../core/budget/cost-model.js';
+import type { KeptUnits } from '../../core/model/units.js';
+import type { Exporter } from '../../core/ports/exporter.js';
+import type { WorkControl } from '../../core/ports/progress.js';
+import { pruneModel } from '../../engine/surgery/prune-model.js';
+import type { PruneResult } from '../../gen/prunecast/v1/job.js';
+import { describeKeptUnits } from '../architectures/manifest.js';
+import { encodeArchitecture, encodeKeptUnits } from '../encoding/architecture.js';
+import { encodeCosts } from '../encoding/space.js';
+import type { OpenModel } from '../models/open-models.js';
+import type { OutputFolders } from '../store/output-folder.js';
+import { VERSION } from '../version.js';
+
+/** Where a pruned model goes, and how. */
+export interface OutputPlan {
+  /** Relative to the output root. */
+  readonly output: string;
+  readonly overwrite: boolean;
+  readonly exporter: Exporter;
+  readonly exporterOptions: unknown;
+}
+
+/** What is known of a pruned model beyond its units; it goes into the manifest. */
+export interface Provenance {
+  /** undefined where the caller named the units. */
+  readonly recipe: { readonly digest: string; readonly description: Readonly<Record<string, unknown>> } | undefined;
+  /** How a budget was shared out; empty when none was given. */
+  readonly allocation: string;
+  /** What was measured of it, by name. */
+  readonly measurements: Readonly<Record<string, unknown>>;
+}
+
+/** Cuts a model and writes it in one step: the folder is there whole or not at all. */
+export async function writePruned(
+  outputs: OutputFolders,
+  model: OpenModel,
+  keptUnits: KeptUnits,
+  plan: OutputPlan,
+  provenance: Provenance,
+  control: WorkControl,
+): Promise<PruneResult> {
+  const { checkpoint, shape } = model.language;
+  const pruned = pruneModel({ checkpoint, keptUnits, manifest: describe(model, keptUnits, plan, provenance) });
+  const supported = plan.exporter.supports(shape, pruned.architecture, 'none', plan.exporterOptions);
+  const summary = await outputs.write(plan.output, plan.overwrite ? 'replace' : 'refuse', (directory) =>
+    plan.exporter.write(pruned, directory, control, plan.exporterOptions));
+  return {
+    output: plan.output,
+    files: [...summary.files],
+    bytes: BigInt(summary.bytes),
+    architecture: encodeArchitecture(pruned.architecture),
+    keptUnits: encodeKeptUnits(pruned.keptUnits),
+    costs: encodeCosts(shape, pruned.architecture),
+    loadsIn: supported.ok ? [...supported.loadsIn] : [],
+    recipeDigest: provenance.recipe?.digest ?? '',
+    allocation: provenance.allocation,
+    snapped: [],
+  };
+}
+
+function describe({ name, language }: OpenModel, keptUnits: KeptUnits, { exporter, exporterOptions }: OutputPlan, provenance: Provenance) {
+  const { shape, checkpoint } = language;
+  const parameters = createCostModel(shape, { kind: 'parameters' });
+  return {
+    prunecast_version: VERSION,
+    source: { model: name, family: shape.family, checkpoint_digest: checkpoint.digest, parameters: measureCost(parameters, shape.layers) },
+    rates: keptUnits.map(({ kvGroups, queryHeads, ffnChannels }, layer) => {
+      const own = shape.layers[layer];
+      return {
+        kv_heads: rateOf(kvGroups.length, own?.kvHeads),
+        query_heads: rateOf(queryHeads.length, own === undefined ? undefined : own.kvHeads * own.queryHeadsPerKv),
+        ffn_channels: rateOf(ffnChannels.length, own?.ffnChannels),
+      };
+    }),
+    kept_units: describeKeptUnits(keptUnits),
+    recipe: provenance.recipe === undefined ? null : { digest: provenance.recipe.digest, ...provenance.recipe.description },
+    allocation: provenance.allocation === '' ? null : provenance.allocation,
+    exporter: { id: exporter.id, options: exporterOptions },
+    measurements: provenance.measurements,
+  };
+}
+
+/** 1 - kept / size; a half-block that the model lacks has lost nothing. */
+function rateOf(kept: number, size: number | undefined): number {
+  return size === undefined || size === 0 ? 0 : 1 - kept / size;
+}

@@ -1,0 +1,36 @@
+import { FitPredictorRequest, PredictorServiceService } from '../../gen/prunecast/v1/predictor.js';
+import type { Jobs } from '../jobs/jobs.js';
+import { startPrepared } from '../jobs/start-prepared.js';
+import { FIT_JOB, prepareFit, type FitServices } from '../predictors/prepare-fit.js';
+import type { PredictorStore } from '../store/predictor-store.js';
+import { readPageSize, requireText } from './checks.js';
+import { digestRequest } from './request-digest.js';
+import { defineService, type RpcService } from './rpc-service.js';
+import { serveUnary } from './serve-unary.js';
+import { PrunecastError } from '../../core/errors/prunecast-error.js';
+
+export interface PredictorServices extends FitServices {
+  readonly jobs: Jobs;
+  readonly predictorStore: PredictorStore;
+}
+
+/** `PredictorService`: fitted predictors. */
+export function createPredictorService(services: PredictorServices): RpcService {
+  const { jobs, predictorStore } = services;
+  return defineService(PredictorServiceService, {
+    fitPredictor: serveUnary(async (request) => {
+      const started = await startPrepared(
+        jobs,
+        { kind: FIT_JOB, requestId: request.requestId, requestDigest: digestRequest(FIT_JOB, FitPredictorRequest, request) },
+        () => prepareFit(services, request),
+      );
+      if ('plan' in started) throw new PrunecastError('INTERNAL', 'a fit has no plan');
+      return { job: await jobs.get(started.jobId) };
+    }),
+    getPredictor: serveUnary(async (request) => ({ predictor: (await predictorStore.get(requireText(request.predictorId, 'predictor_id'))).predictor })),
+    listPredictors: serveUnary(async ({ studyId, pageSize, pageToken }) => {
+      const { values, nextPageToken } = await predictorStore.list({ studyId, pageSize: readPageSize(pageSize), pageToken });
+      return { predictors: [...values], nextPageToken };
+    }),
+  });
+}

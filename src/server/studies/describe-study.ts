@@ -1,0 +1,48 @@
+import type { Fidelity, Measurement } from '../../core/measurement.js';
+import { Dimension } from '../../gen/prunecast/v1/common.js';
+import type { Study } from '../../gen/prunecast/v1/study.js';
+import { StudyPhase, StudyReport } from '../../gen/prunecast/v1/study_types.js';
+import { encodeFidelity, encodeMeasurement } from '../encoding/measurement.js';
+import type { Jobs } from '../jobs/jobs.js';
+import type { PredictorStore } from '../store/predictor-store.js';
+import type { StudyStore } from '../store/study-store.js';
+
+export interface StudyServices {
+  readonly studies: StudyStore;
+  readonly predictorStore: PredictorStore;
+  readonly jobs: Jobs;
+}
+
+/** What `createStudyLog` keeps in the plan of a study. */
+interface StoredPlan {
+  readonly space?: readonly unknown[];
+  readonly windows?: { readonly measurement: Measurement; readonly fidelity: Fidelity };
+  readonly recipes?: readonly string[];
+  readonly phase?: StudyPhase;
+  readonly report?: unknown;
+}
+
+/** A study as it stands. Throws STUDY_NOT_FOUND. */
+export async function describeStudy({ studies, predictorStore, jobs }: StudyServices, studyId: string): Promise<Study> {
+  const study = await studies.get(studyId);
+  const plan = (study.plan ?? {}) as StoredPlan;
+  const trials = await studies.trials(studyId);
+  const job = await jobs.get(study.jobId);
+  return {
+    id: study.id,
+    jobId: study.jobId,
+    model: study.model,
+    checkpointDigest: study.checkpointDigest,
+    state: job.state,
+    phase: plan.phase ?? StudyPhase.UNSPECIFIED,
+    dimensions: (plan.space ?? []).map((dimension) => Dimension.fromJSON(dimension)),
+    trials: trials.length,
+    tokensSpent: trials.reduce((sum, { tokensSpent }) => sum + tokensSpent, 0n),
+    predictorIds: await predictorStore.idsOfStudy(studyId),
+    report: plan.report === undefined ? undefined : StudyReport.fromJSON(plan.report),
+    searchMeasurement: plan.windows === undefined ? undefined : encodeMeasurement(plan.windows.measurement),
+    searchFidelity: plan.windows === undefined ? undefined : encodeFidelity(plan.windows.fidelity),
+    recipeDigests: [...(plan.recipes ?? [])],
+    seed: BigInt(study.seed),
+  };
+}

@@ -1,0 +1,108 @@
+import { createCostModel } from '../../core/budget/cost-model.js';
+import { PrunecastError } from '../../core/errors/prunecast-error.js';
+import type { LabelQueue } from '../../core/ports/label-queue.js';
+import type { Predictor } from '../../core/ports/predictor.js';
+import type { Clock } from '../../core/ports/clock.js';
+import { SearchRequest, type Plan } from '../../gen/prunecast/v1/pruning.js';
+import { listUniformBest } from '../../search/controls/uniform.js';
+import { costRange } from '../../search/sampling/cost-range.js';
+import { countPairs } from '../../search/study/next-action.js';
+import { budgetKindOf } from '../encoding/budget.js';
+import type { Prepared } from '../jobs/start-prepared.js';
+import type { LabelTarget } from '../labels/stored-label-queue.js';
+import type { OpenModels } from '../models/open-models.js';
+import type { PluginRegistry } from '../plugins/plugin-registry.js';
+import type { FittedPredictors } from '../predictors/fitted-predictors.js';
+import { findLoaders, planOutput } from '../pruning/prepare-prune.js';
+import type { RecipePreparer } from '../recipes/prepare-recipe.js';
+import type { RecipeResolver } from '../recipes/recipe-spec.js';
+import { createId } from '../store/create-id.js';
+import type { OutputFolders } from '../store/output-folder.js';
+import type { StudyStore } from '../store/study-store.js';
+import type { TextSource } from '../texts/text-source.js';
+import { decodeStudyPlan, refuseUnavailable } from './decode-study-plan.js';
+import { runStudy } from './run-study.js';
+import type { Study } from './study.js';
+import { planStudyWindows, refuseCalibrationOverlap } from './study-texts.js';
+
+export interface SearchServices {
+  readonly models: OpenModels;
+  readonly texts: TextSource;
+  readonly plugins: PluginRegistry;
+  readonly recipes: RecipeResolver;
+  readonly preparer: RecipePreparer;
+  readonly labels: LabelQueue<LabelTarget>;
+  readonly predictors: FittedPredictors;
+  readonly outputs: OutputFolders;
+  readonly studies: StudyStore;
+  readonly clock: Clock;
+}
+
+/** Labels of pairs: 4,096 tokens each. */
+const PAIR_TOKENS = { tokenLimit: 4096n, precision: 0 } as const;
+
+/** Checks a Search request down to its space, windows and output; `run` then runs the study. */
+export async function prepareSearch(services: SearchServices, request: SearchRequest): Promise<Prepared> {
+  refuseUnavailable(request);
+  const model = await services.models.open(request.model);
+  const { plugins } = services;
+  const evaluator = plugins.resolve('evaluator', request.evaluator, 'perplexity', 'evaluator');
+  const predictor = plugins.resolve('predictor', request.predictor, 'xgboost', 'predictor');
+  const strategy = plugins.resolve('strategy', request.strategy, 'random', 'strategy');
+  const plan = decodeStudyPlan(model.language.shape, request, evaluator.plugin);
+  requirePairs(predictor.plugin, countPairs(plan, 0));
+  const output = request.output === '' ? undefined : await planOutput(services, request);
+  if (output !== undefined) findLoaders(model.language.shape, model.language.shape.layers, output);
+  const windows = await planStudyWindows(services.texts, model, request, evaluator, {
+    search: { spec: request.pairs?.rungs[0] ?? PAIR_TOKENS, field: 'pairs.rungs[0]' },
+    verify: { spec: request.verify?.rungs[0], field: 'verify.rungs[0]' },
+    report: { spec: request.report, field: 'report' },
+  });
+  const recipe = await services.recipes.resolve(request.recipes[0], model, 'recipes[0]', windows.calibration);
+  if (recipe.calibration !== undefined) refuseCalibrationOverlap(windows.plans, recipe.calibration, 'texts.calibration');
+  const study: Study = {
+    id: createId('study'),
+    model,
+    plan,
+    recipe,
+    windows: windows.plans,
+    evaluator,
+    predictor,
+    strategy,
+    output,
+    request: SearchRequest.encode(request).finish(),
+  };
+  if (request.validateOnly) return { kind: 'plan', plan: describePlan(study) };
+  return { kind: 'work', studyId: study.id, run: (context) => runStudy(services, study, context) };
+}
+
+/** The first sample is split 7:3: the part that is fitted must be enough. */
+function requirePairs({ id, pairs }: Predictor, count: number): void {
+  const fitted = Math.floor(0.7 * count);
+  if (fitted >= pairs.least) return;
+  const needed = Math.ceil(pairs.least / 0.7);
+  throw new PrunecastError('PAIRS_TOO_FEW', `${id} is fitted on 7 of 10 pairs of the first sample and needs ${pairs.least} there; the plan samples ${count} first: ask for at least ${needed} pairs beside those inside the refined space`, {
+    metadata: { pairs: String(count), least: String(needed) },
+    violations: [{ field: 'pairs.count', description: `leaves ${count} pairs for the first sample; at least ${needed} are needed` }],
+  });
+}
+
+function describePlan({ model, plan, recipe, windows, output }: Study): Plan {
+  const { shape } = model.language;
+  const inside = plan.refinement === undefined ? 0 : plan.pairs.insideCount;
+  const pairs = countPairs(plan, 0) + inside;
+  const verified = plan.finalists * plan.rounds + 1 + listUniformBest(plan.space, plan.budgets).length;
+  const reported = 4;
+  const calibration = recipe.calibration?.sequences.reduce((sum, sequence) => sum + sequence.length, 0) ?? 0;
+  const { search, verify, report } = windows;
+  return {
+    trials: BigInt(pairs + verified + reported),
+    tokens: BigInt(calibration + pairs * search.fidelity.tokens + verified * verify.fidelity.tokens + reported * report.fidelity.tokens),
+    peakMemoryBytes: BigInt(model.language.estimatePeakBytes([...search.windows, ...verify.windows, ...report.windows])),
+    seconds: -1,
+    feasible: plan.budgets.map(({ cost }) => ({ kind: budgetKindOf(cost), ...costRange(plan.space, createCostModel(shape, cost)) })),
+    loadsIn: output === undefined ? [] : [...findLoaders(shape, shape.layers, output)],
+    architectures: [],
+    costs: [],
+  };
+}

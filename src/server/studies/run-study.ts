@@ -1,0 +1,158 @@
+import { setImmediate } from 'node:timers/promises';
+import { decodeCounts, toRates } from '../../core/space/search-space.js';
+import { createRng } from '../../core/random.js';
+import { JobState } from '../../gen/prunecast/v1/job.js';
+import type { StudyReport } from '../../gen/prunecast/v1/study_types.js';
+import { applyEvent } from '../../search/study/apply-event.js';
+import { drawPairs } from '../../search/study/draw-pairs.js';
+import { nextAction, type StudyAction } from '../../search/study/next-action.js';
+import { proposeCandidates } from '../../search/study/propose-candidates.js';
+import { refineSpace } from '../../search/study/refine-space.js';
+import { startStudy, type StudyEvent, type StudyState, type TextPart, type TrialPoint } from '../../search/study/study-state.js';
+import { fidelityDigest, measurementFingerprint } from '../encoding/measurement.js';
+import type { JobContext, JobResult } from '../jobs/jobs.js';
+import { workControl } from '../jobs/work-control.js';
+import { writePruned } from '../pruning/write-pruned.js';
+import type { RankedModel } from '../recipes/prepare-recipe.js';
+import type { SearchServices } from './prepare-search.js';
+import { createStudyLog, type StudyLog } from './study-log.js';
+import { encodeReport } from './encode-report.js';
+import type { Study } from './study.js';
+
+/**
+ * Runs a study: asks the pure machine what to do, does it, stores what happened, and tells those who follow the job.
+ * Nothing is decided here.
+ */
+export async function runStudy(services: SearchServices, study: Study, context: JobContext): Promise<JobResult> {
+  const log = await createStudyLog(services, study, context);
+  const ranked = await services.preparer.prepare(study.model.language, study.recipe, workControl(context, 'calibrating'));
+  let state = startStudy(study.plan);
+  for (;;) {
+    const action = nextAction(study.plan, state);
+    if (action.kind === 'none') break;
+    await log.enter(state);
+    for await (const event of perform(services, study, ranked, state, action, context)) {
+      const next = applyEvent(study.plan, state, event);
+      await log.record(state, next, event);
+      state = next;
+    }
+  }
+  const report = await finish(services, study, ranked, state, log, context);
+  await log.finish(report, JobState.SUCCEEDED);
+  return { $case: 'search', value: report };
+}
+
+async function* perform(
+  services: SearchServices,
+  study: Study,
+  ranked: RankedModel,
+  state: StudyState,
+  action: Exclude<StudyAction, { kind: 'none' }>,
+  context: JobContext,
+): AsyncGenerator<StudyEvent> {
+  const { plan, recipe } = study;
+  const rng = createRng(plan.seed);
+  switch (action.kind) {
+    case 'score':
+      yield { kind: 'scored', tokensSpent: recipe.calibration?.sequences.reduce((sum, sequence) => sum + sequence.length, 0) ?? 0 };
+      return;
+    case 'draw':
+      yield { kind: 'drawn', points: await drawPairs(plan, { ...action, rng: rng.fork(action.seed) }, breathe) };
+      return;
+    case 'evaluate':
+      yield* evaluate(services, study, ranked, action.points, context);
+      return;
+    case 'fit':
+      yield await fit(services, study, state, action.pairs, context);
+      return;
+    case 'refine':
+      yield { kind: 'refined', changes: await refineSpace(plan, state, breathe) };
+      return;
+    case 'predict': {
+      const { fitted } = await services.predictors.open(state.fit?.predictorId ?? '');
+      yield await proposeCandidates(plan, {
+        ...action,
+        strategy: study.strategy.plugin,
+        strategyOptions: study.strategy.options,
+        predict: (batch) => fitted.predict(batch),
+        rng: rng.fork(action.seed),
+        signal: context.signal,
+        report: (done) => context.progress({ activity: 'predicting candidates', done, total: plan.candidates, unit: 'candidates' }),
+      }, breathe);
+      return;
+    }
+    case 'finish':
+      yield { kind: 'finished' };
+  }
+}
+
+const ACTIVITIES = {
+  search: 'labelling pairs',
+  verify: 'verifying',
+  report: 'reporting',
+} as const satisfies Record<TextPart, string>;
+
+async function* evaluate(services: SearchServices, study: Study, ranked: RankedModel, points: readonly TrialPoint[], context: JobContext): AsyncGenerator<StudyEvent> {
+  const { plan, evaluator, windows, model } = study;
+  for (const part of ['search', 'verify', 'report'] as const) {
+    const group = points.filter((point) => point.part === part);
+    if (group.length === 0) continue;
+    const target = {
+      checkpointDigest: model.language.checkpoint.digest,
+      recipeDigest: ranked.recipeDigest,
+      subject: ranked.subject,
+      evaluator: evaluator.plugin,
+      evaluatorOptions: evaluator.options,
+      plan: windows[part],
+    };
+    const architectures = group.map(({ counts }) => decodeCounts(plan.space, counts));
+    for await (const { index, label } of services.labels.label(target, architectures, workControl(context, ACTIVITIES[part]))) {
+      const losses = part === 'report' ? { losses: { losses: [...label.windowLosses], tokens: [...label.windowTokens] } } : {};
+      yield {
+        kind: 'evaluated',
+        trial: { ...(group[index] as TrialPoint), value: label.metrics[plan.objective.name] ?? Number.NaN, tokensSpent: label.tokensSpent, ...losses },
+      };
+    }
+  }
+}
+
+async function fit({ predictors }: SearchServices, study: Study, state: StudyState, pairs: StudyState['pairs'], context: JobContext): Promise<StudyEvent> {
+  const { plan, model, windows, recipe } = study;
+  context.progress({ activity: 'fitting', done: 0, total: 1, unit: 'predictors' });
+  const columns = plan.space.dimensions.length;
+  const rates = new Float32Array(pairs.length * columns);
+  pairs.forEach(({ counts }, row) => rates.set(toRates(plan.space, counts), row * columns));
+  const { predictor, judgement } = await predictors.fit({
+    plugin: study.predictor,
+    metric: plan.objective,
+    dimensions: plan.space.dimensions.map(({ name }) => name),
+    rates,
+    values: Float64Array.from(pairs, ({ value }) => value),
+    seed: plan.seed,
+    source: {
+      model: model.name,
+      checkpointDigest: model.language.checkpoint.digest,
+      measurementFingerprint: measurementFingerprint(windows.search.measurement),
+      fidelityDigest: fidelityDigest(windows.search.fidelity),
+      recipeDigests: [recipe.digest],
+      studyId: study.id,
+    },
+    ranges: state.space.dimensions.map(({ range }) => range),
+  }, context.signal);
+  return { kind: 'fitted', predictorId: predictor.id, ...judgement };
+}
+
+async function finish(services: SearchServices, study: Study, ranked: RankedModel, state: StudyState, log: StudyLog, context: JobContext): Promise<StudyReport> {
+  const report = encodeReport(study, ranked.ranking, state, log.spent());
+  if (study.output === undefined || report.winnerUnits === undefined) return report;
+  await writePruned(services.outputs, study.model, report.winnerUnits.layers, study.output, {
+    recipe: study.recipe,
+    allocation: '',
+    measurements: { study_id: study.id, summary: report.summary, report: { fingerprint: report.measurement?.fingerprint, metrics: report.winner?.metrics } },
+  }, workControl(context, 'writing'));
+  return { ...report, output: study.output.output };
+}
+
+function breathe(): Promise<void> {
+  return setImmediate();
+}

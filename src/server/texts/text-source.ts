@@ -1,0 +1,97 @@
+import { readFile, stat } from 'node:fs/promises';
+import { PrunecastError } from '../../core/errors/prunecast-error.js';
+import type { EvaluationText } from '../../core/ports/evaluator.js';
+import { digestBytes } from '../../engine/digest.js';
+import type { Text } from '../../gen/prunecast/v1/common.js';
+import { resolveWithin } from '../config/resolve-within.js';
+import type { OpenModel } from '../models/open-models.js';
+
+/** The largest text file that is read: a training split of 500 MB has some 125 million tokens, far more than any study runs. */
+const MAX_TEXT_BYTES = 512 * 1024 * 1024;
+
+/** How many tokenized texts are kept: a study has four at most. */
+const CACHED_TEXTS = 8;
+
+/** Texts of requests as token ids of a model. */
+export interface TextSource {
+  /**
+   * @param field the text's path in the request
+   * @throws PrunecastError INVALID_REQUEST, TEXT_NOT_FOUND, PATH_OUTSIDE_ROOTS, TOKENIZER_MISSING
+   */
+  load(text: Text | undefined, model: OpenModel, field: string): Promise<EvaluationText>;
+}
+
+/** Reads texts under the data roots, and keeps the last few tokenized ones. */
+export function createTextSource(dataRoots: readonly string[]): TextSource {
+  const cache = new Map<string, Promise<EvaluationText>>();
+  const remember = (key: string, load: () => Promise<EvaluationText>): Promise<EvaluationText> => {
+    const known = cache.get(key);
+    if (known !== undefined) return known;
+    const text = load();
+    text.catch(() => cache.delete(key));
+    cache.set(key, text);
+    if (cache.size > CACHED_TEXTS) cache.delete(cache.keys().next().value ?? key);
+    return text;
+  };
+  return {
+    async load(text, model, field) {
+      switch (text?.source?.$case) {
+        case 'path': {
+          const file = await resolveWithin(dataRoots, text.source.value, { field: `${field}.path`, missing: 'TEXT_NOT_FOUND' });
+          const { size, mtimeMs } = await stat(file);
+          if (size > MAX_TEXT_BYTES) {
+            throw PrunecastError.ofField(`${field}.path`, `the file has ${size} bytes; at most ${MAX_TEXT_BYTES} are read: cut the text`);
+          }
+          const key = JSON.stringify([file, size, mtimeMs, model.tokenizer?.digest ?? '']);
+          return remember(key, async () => tokenize(model, parseText(await readFile(file, 'utf8'), file, `${field}.path`), field));
+        }
+        case 'inline': {
+          const content = text.source.value;
+          const key = JSON.stringify(['inline', digestBytes(new TextEncoder().encode(content)), model.tokenizer?.digest ?? '']);
+          return remember(key, () => tokenize(model, content, field));
+        }
+        case 'tokenIds':
+          return withBos(model, takeTokenIds(text.source.value.ids, model, `${field}.token_ids.ids`));
+        case undefined:
+          throw PrunecastError.ofField(field, 'no text was given: send a path under a data root, inline text, or token ids');
+      }
+    },
+  };
+}
+
+async function tokenize(model: OpenModel, content: string, field: string): Promise<EvaluationText> {
+  if (model.tokenizer === undefined) {
+    throw new PrunecastError('TOKENIZER_MISSING', `${field}: the model ${model.name} has no tokenizer.json: send token ids in place of text`, {
+      violations: [{ field, description: 'the model has no tokenizer: send token ids' }],
+    });
+  }
+  const tokens = await model.tokenizer.encode(content);
+  return withBos(model, { tokens, digest: digestBytes(tokens), tokenizerDigest: model.tokenizer.digest });
+}
+
+function takeTokenIds(ids: readonly number[], model: OpenModel, field: string): EvaluationText {
+  const { vocabulary } = model.language.shape;
+  const bad = ids.findIndex((id) => id < 0 || id >= vocabulary);
+  if (bad >= 0) throw PrunecastError.ofField(`${field}[${bad}]`, `token ${ids[bad]} does not exist; the vocabulary has 0 to ${vocabulary - 1}`);
+  const tokens = Int32Array.from(ids);
+  return { tokens, digest: digestBytes(tokens) };
+}
+
+function withBos(model: OpenModel, text: EvaluationText): EvaluationText {
+  const bosToken = model.language.checkpoint.config.bosTokenId;
+  return bosToken === undefined ? text : { ...text, bosToken };
+}
+
+/** A JSON file holds an array of strings, joined by a blank line; any other file is taken as it is. */
+function parseText(content: string, file: string, field: string): string {
+  if (!file.endsWith('.json')) return content;
+  const wanted = 'a JSON text is an array of strings';
+  let parsed: unknown;
+  try {
+    parsed = JSON.parse(content);
+  } catch (cause) {
+    throw new PrunecastError('INVALID_REQUEST', `${field}: ${wanted}; this file is not JSON`, { violations: [{ field, description: wanted }], cause });
+  }
+  if (!Array.isArray(parsed) || !parsed.every((story) => typeof story === 'string')) throw PrunecastError.ofField(field, wanted);
+  return parsed.join('\n\n');
+}
