@@ -62,7 +62,7 @@ function decodePairs({ pairs, refine }: SearchRequest): PairPlan {
     ? 0
     : requireInteger(pairs?.insideCount ?? Math.floor(count / 4), 'pairs.inside_count', { min: 0, max: count });
   const first = count - insideCount;
-  const tied = requireInteger(pairs?.tiedCount ?? Math.floor(first / 2), 'pairs.tied_count', { min: 0, max: first });
+  const tied = requireInteger(pairs?.tiedCount ?? Math.min(first, Math.floor(count / 2)), 'pairs.tied_count', { min: 0, max: first });
   return {
     count,
     insideCount,
