@@ -20,6 +20,8 @@ export interface CalibrationSequences {
   readonly textDigest: string;
   /** Position of each sequence's first text token. */
   readonly starts: readonly number[];
+  /** Text tokens a sequence: one less than its length with BOS. */
+  readonly textTokens: number;
 }
 
 /**
@@ -42,7 +44,7 @@ export function pickCalibrationSequences(text: EvaluationText, protocol: Calibra
     );
   }
   const starts = Array.from({ length: asked }, (_, i) => (first + 1 + Math.floor(((i + 0.5) * available) / asked)) * textTokens);
-  return { starts, textDigest: text.digest, sequences: starts.map((start) => cutSequence(text, start, sequenceTokens, bos)) };
+  return { starts, textTokens, textDigest: text.digest, sequences: starts.map((start) => cutSequence(text, start, sequenceTokens, bos)) };
 }
 
 function cutSequence(text: EvaluationText, start: number, sequenceTokens: number, bos: boolean): Int32Array {

@@ -1,6 +1,6 @@
 import { PrunecastError } from '../../core/errors/prunecast-error.js';
-import type { EvaluationPlan, Evaluator } from '../../core/ports/evaluator.js';
-import type { FidelitySpec, Text, WindowProtocol } from '../../gen/prunecast/v1/common.js';
+import type { EvaluationPlan, EvaluationText, Evaluator } from '../../core/ports/evaluator.js';
+import type { FidelitySpec, WindowProtocol } from '../../gen/prunecast/v1/common.js';
 import type { StudyTexts } from '../../gen/prunecast/v1/pruning.js';
 import { decodeProtocol } from '../evaluation/decode-protocol.js';
 import type { OpenModel } from '../models/open-models.js';
@@ -40,35 +40,38 @@ export async function planStudyWindows(
   evaluator: { readonly plugin: Evaluator; readonly options: unknown },
   fidelities: PartFidelities,
 ): Promise<StudyWindows> {
-  const planPart = async (name: TextPartName): Promise<EvaluationPlan> => {
+  const planPart = async (name: TextPartName): Promise<{ readonly plan: EvaluationPlan; readonly text: EvaluationText }> => {
     const own = request.texts?.[name];
     const field = own === undefined ? 'texts.text' : `texts.${name}`;
     const text = await texts.load(own ?? request.texts?.text, model, field);
     const { spec, field: fidelity } = fidelities[name];
     const protocol = decodeProtocol(request.windows, spec, text, { windows: 'windows', fidelity });
-    return evaluator.plugin.plan(text, own === undefined ? { ...protocol, part: SHARES[name] } : protocol, evaluator.options);
+    return { plan: evaluator.plugin.plan(text, own === undefined ? { ...protocol, part: SHARES[name] } : protocol, evaluator.options), text };
   };
   const [search, verify, report] = [await planPart('search'), await planPart('verify'), await planPart('report')];
-  const plans = { search, verify, report };
+  const plans = { search: search.plan, verify: verify.plan, report: report.plan };
   refuseOverlaps(plans);
-  return { plans, calibration: chooseCalibration(request.texts, request.windows?.bos) };
+  return { plans, calibration: chooseCalibration(request, verify) };
 }
 
 /** Refuses calibration sequences that share a token with a verify or report window. Throws WINDOWS_OVERLAP. */
-export function refuseCalibrationOverlap(plans: StudyWindows['plans'], { starts, sequences, textDigest }: CalibrationSequences, field: string): void {
-  const length = sequences[0]?.length ?? 0;
+export function refuseCalibrationOverlap(plans: StudyWindows['plans'], { starts, textTokens, textDigest }: CalibrationSequences, field: string): void {
   for (const name of ['verify', 'report'] as const) {
     if (plans[name].measurement.textDigest !== textDigest) continue;
-    const shared = findOverlap({ starts, length }, spanOf(plans[name]));
+    const shared = findOverlap({ starts, length: textTokens }, spanOf(plans[name]));
     if (shared !== undefined) throw overlap(field, `a calibration sequence and a ${name} window share token ${shared} of the text`);
   }
 }
 
-function chooseCalibration(texts: StudyTexts | undefined, bos: boolean | undefined): RecipeDefaults {
-  const [text, part]: [Text | undefined, { from: number; to: number }] = texts?.calibration === undefined
-    ? [texts?.search ?? texts?.text, texts?.search === undefined ? SHARES.search : { from: 0, to: 1 }]
-    : [texts.calibration, { from: 0, to: 1 }];
-  return { text, part, bos };
+function chooseCalibration(
+  { texts, windows }: { readonly texts: StudyTexts | undefined; readonly windows: WindowProtocol | undefined },
+  verify: { readonly plan: EvaluationPlan; readonly text: EvaluationText },
+): RecipeDefaults {
+  const own = texts?.calibration ?? texts?.search;
+  if (own !== undefined) return { text: own, bos: windows?.bos };
+  // The first verify window may begin a little before the middle: windows are whole.
+  const middle = texts?.verify === undefined ? (verify.plan.windows[0]?.start ?? 0) / verify.text.tokens.length : SHARES.search.to;
+  return { text: texts?.text, part: { from: 0, to: Math.min(middle, SHARES.search.to) }, bos: windows?.bos };
 }
 
 /** Pairs of parts that must be apart: the choice is made on windows that no label has seen, the report on windows that neither has. */
