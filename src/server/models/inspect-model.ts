@@ -3,6 +3,7 @@ import { join } from 'node:path';
 import { countParameters } from '../../core/model/parameters.js';
 import type { ModelShape } from '../../core/model/shape.js';
 import type { InspectModelRequest, InspectModelResponse, LoadRow } from '../../gen/prunecast/v1/model.js';
+import { makeUneven } from '../architectures/make-uneven.js';
 import { decodeSpace, encodeDimension } from '../encoding/space.js';
 import { encodeArchitecture } from '../encoding/architecture.js';
 import type { PluginRegistry } from '../plugins/plugin-registry.js';
@@ -39,7 +40,7 @@ export async function inspectModel(models: OpenModels, plugins: PluginRegistry, 
 /** One row for each compensation, exporter and kind of shape. */
 function listLoads(shape: ModelShape, plugins: PluginRegistry): LoadRow[] {
   return plugins.all('compensation').flatMap(({ plugin: compensation }) => plugins.all('exporter').flatMap(({ plugin: { id } }) => [true, false].map((uniform) => {
-    const architecture = uniform ? shape.layers : makeUneven(shape);
+    const architecture = uniform ? shape.layers : makeUneven(shape.layers);
     const { plugin: exporter, options } = plugins.resolve('exporter', { id, options: undefined }, id, 'exporter');
     const supported = exporter.supports(shape, architecture, compensation.addsBias ? 'added' : 'none', options);
     return {
@@ -50,9 +51,4 @@ function listLoads(shape: ModelShape, plugins: PluginRegistry): LoadRow[] {
       note: supported.ok ? '' : supported.reason,
     };
   })));
-}
-
-/** An architecture whose first layer keeps half its channels. */
-function makeUneven(shape: ModelShape) {
-  return shape.layers.map((layer, index) => (index === 0 ? { ...layer, ffnChannels: Math.max(1, layer.ffnChannels >> 1) } : layer));
 }

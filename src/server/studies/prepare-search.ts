@@ -1,12 +1,15 @@
 import { createCostModel } from '../../core/budget/cost-model.js';
 import { PrunecastError } from '../../core/errors/prunecast-error.js';
+import type { Architecture, ModelShape } from '../../core/model/shape.js';
 import type { LabelQueue } from '../../core/ports/label-queue.js';
 import type { Predictor } from '../../core/ports/predictor.js';
 import type { Clock } from '../../core/ports/clock.js';
+import { ExportTarget } from '../../gen/prunecast/v1/common.js';
 import { SearchRequest, type Plan } from '../../gen/prunecast/v1/pruning.js';
 import { listUniformBest } from '../../search/controls/uniform.js';
 import { costRange } from '../../search/sampling/cost-range.js';
 import { countPairs } from '../../search/study/next-action.js';
+import { makeUneven } from '../architectures/make-uneven.js';
 import { budgetKindOf } from '../encoding/budget.js';
 import type { Prepared } from '../jobs/start-prepared.js';
 import type { LabelTarget } from '../labels/stored-label-queue.js';
@@ -52,7 +55,7 @@ export async function prepareSearch(services: SearchServices, request: SearchReq
   const plan = decodeStudyPlan(model.language.shape, request, evaluator.plugin);
   requirePairs(predictor.plugin, countPairs(plan, 0));
   const output = request.output === '' ? undefined : await planOutput(services, request);
-  if (output !== undefined) findLoaders(model.language.shape, model.language.shape.layers, output);
+  const loadsIn = output === undefined ? [] : findLoaders(model.language.shape, exampleOf(model.language.shape, request), output);
   const windows = await planStudyWindows(services.texts, model, request, evaluator, {
     search: { spec: request.pairs?.rungs[0] ?? PAIR_TOKENS, field: 'pairs.rungs[0]' },
     verify: { spec: request.verify?.rungs[0], field: 'verify.rungs[0]' },
@@ -72,8 +75,13 @@ export async function prepareSearch(services: SearchServices, request: SearchReq
     output,
     request: SearchRequest.encode(request).finish(),
   };
-  if (request.validateOnly) return { kind: 'plan', plan: describePlan(study) };
+  if (request.validateOnly) return { kind: 'plan', plan: { ...describePlan(study), loadsIn: [...loadsIn] } };
   return { kind: 'work', studyId: study.id, run: (context) => runStudy(services, study, context) };
+}
+
+/** An architecture of the shapes that the space holds: all layers alike, or not. */
+function exampleOf(shape: ModelShape, { space }: SearchRequest): Architecture {
+  return space?.target === ExportTarget.UNIFORM ? shape.layers : makeUneven(shape.layers);
 }
 
 /** The first sample is split 7:3: the part that is fitted must be enough. */
@@ -87,7 +95,7 @@ function requirePairs({ id, pairs }: Predictor, count: number): void {
   });
 }
 
-function describePlan({ model, plan, recipe, windows, output }: Study): Plan {
+function describePlan({ model, plan, recipe, windows }: Study): Plan {
   const { shape } = model.language;
   const inside = plan.refinement === undefined ? 0 : plan.pairs.insideCount;
   const pairs = countPairs(plan, 0) + inside;
@@ -101,7 +109,7 @@ function describePlan({ model, plan, recipe, windows, output }: Study): Plan {
     peakMemoryBytes: BigInt(model.language.estimatePeakBytes([...search.windows, ...verify.windows, ...report.windows])),
     seconds: -1,
     feasible: plan.budgets.map(({ cost }) => ({ kind: budgetKindOf(cost), ...costRange(plan.space, createCostModel(shape, cost)) })),
-    loadsIn: output === undefined ? [] : [...findLoaders(shape, shape.layers, output)],
+    loadsIn: [],
     architectures: [],
     costs: [],
   };
