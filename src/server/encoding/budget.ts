@@ -33,12 +33,13 @@ function decodeBudget(shape: ModelShape, budget: BudgetMessage, field: string): 
   switch (budget.limit?.$case) {
     case 'atMost':
       if (!(budget.limit.value > 0)) throw PrunecastError.ofField(`${field}.at_most`, `is ${budget.limit.value}; a limit above 0 is needed`);
-      return { cost, limit: budget.limit.value };
+      return { cost, limit: Math.floor(budget.limit.value) };
     case 'removedShare':
       if (!(budget.limit.value > 0 && budget.limit.value < 1)) {
         throw PrunecastError.ofField(`${field}.removed_share`, `is ${budget.limit.value}; allowed is above 0 and below 1 (0.2 = 20 % fewer)`);
       }
-      return { cost, limit: dense * (1 - budget.limit.value) };
+      // Costs are integers; the tiny addend undoes the rounding error of 1 - share.
+      return { cost, limit: Math.floor(dense * (1 - budget.limit.value) + 1e-9 * dense) };
     case undefined:
       throw PrunecastError.ofField(field, 'has no limit: give at_most or removed_share');
   }
