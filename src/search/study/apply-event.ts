@@ -3,7 +3,7 @@ import { countsKey } from '../../core/space/search-space.js';
 import { changedRanges } from '../refinement/propose-refinement.js';
 import { countPairs, listReportPoints, listVerifyControls } from './next-action.js';
 import type { StudyPhase, StudyPlan } from './study-plan.js';
-import type { StudyEvent, StudyState, TrialPoint, TrialResult } from './study-state.js';
+import { CONTROL_NAMES, type StudyEvent, type StudyState, type TrialPoint, type TrialResult } from './study-state.js';
 
 /** The state after an event. Throws RangeError for an event that the phase does not expect: a log that was tampered with. */
 export function applyEvent(plan: StudyPlan, state: StudyState, event: StudyEvent): StudyState {
@@ -53,11 +53,20 @@ function record(plan: StudyPlan, state: StudyState, trial: TrialResult): StudySt
   return next.waiting.length === 0 ? leave(plan, next) : next;
 }
 
+/** Results are kept in an order of their own, so that it does not matter which label was there first: fits and splits see the same rows. */
 function fileTrial(state: StudyState, trial: TrialResult): Partial<StudyState> {
-  if (trial.part === 'report') return { reported: [...state.reported, trial] };
-  if (trial.role === 'pair') return { pairs: [...state.pairs, trial] };
-  if (trial.role === 'finalist') return { finalists: [...state.finalists, trial] };
-  return { controls: [...state.controls, trial] };
+  const withTrial = (trials: readonly TrialResult[]): TrialResult[] => [...trials, trial].sort(compareTrials);
+  if (trial.part === 'report') return { reported: withTrial(state.reported) };
+  if (trial.role === 'pair') return { pairs: withTrial(state.pairs) };
+  if (trial.role === 'finalist') return { finalists: withTrial(state.finalists) };
+  return { controls: withTrial(state.controls) };
+}
+
+/** Controls as they are named in `CONTROL_NAMES`, all else by its counts. */
+function compareTrials(a: TrialResult, b: TrialResult): number {
+  const rank = ({ control }: TrialResult): number => (control === undefined ? -1 : CONTROL_NAMES.indexOf(control));
+  const [keyA, keyB] = [countsKey(a.counts), countsKey(b.counts)];
+  return rank(a) - rank(b) || (keyA < keyB ? -1 : keyA > keyB ? 1 : 0);
 }
 
 function listUnpaired({ finalists, pairs }: StudyState): TrialPoint[] {

@@ -1,7 +1,7 @@
 import { denseCounts, type Counts, type SearchSpace } from '../../core/space/search-space.js';
 import { findUniformPaper, listUniformBest } from '../controls/uniform.js';
 import type { StudyPlan } from './study-plan.js';
-import { findBest, isUsablePair, type StudyState, type TrialPoint, type TrialResult } from './study-state.js';
+import { CONTROL_NAMES, findBest, isUsablePair, type StudyState, type TrialPoint, type TrialResult } from './study-state.js';
 
 /** What is to be done next; each is answered by one event, `evaluate` by one for each point. */
 export type StudyAction =
@@ -72,7 +72,7 @@ export function listVerifyControls(plan: StudyPlan): TrialPoint[] {
 /** The points of the report: the dense model, the winner, and each control, on windows read once. */
 export function listReportPoints(plan: StudyPlan, state: StudyState): TrialPoint[] {
   const { counts } = findBest(plan, state.finalists);
-  const chosen = (['uniform-paper', 'uniform-best'] as const).flatMap((control) => {
+  const chosen = CONTROL_NAMES.flatMap((control) => {
     const measured = state.controls.filter((trial) => trial.control === control);
     return measured.length === 0 ? [] : [{ counts: findBest(plan, measured).counts, role: 'control', part: 'report', control } as const];
   });

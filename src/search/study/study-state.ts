@@ -10,8 +10,9 @@ export type TrialRole = 'pair' | 'finalist' | 'control' | 'dense' | 'winner';
 /** Which windows it was evaluated on. */
 export type TextPart = 'search' | 'verify' | 'report';
 
-/** A control's name; `uniform-best` has one candidate a key-value count until the best is known. */
-export type ControlName = 'uniform-paper' | 'uniform-best';
+/** The controls' names, in the order in which reports have them; `uniform-best` has one candidate a key-value count until the best is known. */
+export const CONTROL_NAMES = ['uniform-paper', 'uniform-best'] as const;
+export type ControlName = (typeof CONTROL_NAMES)[number];
 
 /** A point to be evaluated. */
 export interface TrialPoint {

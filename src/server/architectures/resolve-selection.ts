@@ -52,8 +52,10 @@ export function resolveSelection(shape: ModelShape, asked: Asked, spaceSpec: Sea
       const { counts, snapped } = snapRates(space, asked.value.rates, at('dimension_rates.rates'));
       return { ...named(decodeCounts(space, counts)), snapped };
     }
-    case 'budgets':
-      return { ...named(shareOut(decodeSpace(shape, spaceSpec, { maxRate: 1 }), decodeBudgets(shape, asked.value.budgets, at('budgets.budgets')))), allocation: 'uniform-paper' };
+    case 'budgets': {
+      const path = at('budgets.budgets');
+      return { ...named(shareOut(decodeSpace(shape, spaceSpec, { maxRate: 1 }), decodeBudgets(shape, asked.value.budgets, path), path)), allocation: 'uniform-paper' };
+    }
     case 'keptUnits':
       return exact(shape, decodeKeptUnits(asked.value), at('kept_units'));
     case 'manifest':
@@ -74,15 +76,16 @@ function exact(shape: ModelShape, keptUnits: KeptUnits, field: string): Selectio
   return { architecture, keptUnits, snapped: [], allocation: '' };
 }
 
-function shareOut(space: SearchSpace, budgets: readonly Budget[]): Architecture {
+function shareOut(space: SearchSpace, budgets: readonly Budget[], field: string): Architecture {
   const uniform = findUniformPaper(space, budgets);
   if (uniform !== undefined) return decodeCounts(space, uniform.counts);
   const least = decodeCounts(space, space.dimensions.map(() => 1));
-  const { cost, limit } = budgets.find((budget) => measureCost(createCostModel(space.shape, budget.cost), least) > budget.limit) as Budget;
+  const index = budgets.findIndex((budget) => measureCost(createCostModel(space.shape, budget.cost), least) > budget.limit);
+  const { cost, limit } = budgets[index] as Budget;
   const nearest = measureCost(createCostModel(space.shape, cost), least);
   throw new PrunecastError('BUDGET_INFEASIBLE', `the budget allows ${limit} (${cost.kind}), the smallest uniform architecture has ${nearest}: raise the budget or protect fewer layers`, {
     metadata: { limit: String(limit), nearest: String(nearest) },
-    violations: [{ field: 'budgets', description: `the nearest that can be met is ${nearest}` }],
+    violations: [{ field: `${field}[${index}]`, description: `the nearest that can be met is ${nearest}` }],
   });
 }
 

@@ -24,16 +24,16 @@ export function decodeProtocol(
   if (window > MAX_WINDOW) throw PrunecastError.ofField(`${fields.windows}.window`, `is ${window}; at most ${MAX_WINDOW} tokens are run at a time`);
   if (stride < 1 || stride > window) throw PrunecastError.ofField(`${fields.windows}.stride`, `is ${stride}; allowed is 1 to the window, ${window}`);
   if (bos && text.bosToken === undefined) throw PrunecastError.ofField(`${fields.windows}.bos`, 'the model names no bos_token_id: leave BOS off');
-  return { window, stride, bos, ...decodeFidelity(fidelity, fields.fidelity) };
+  return { window, stride, bos, ...decodeFidelity(fidelity, window, fields.fidelity) };
 }
 
 /** Longer windows than any model of the four families was trained on. */
 const MAX_WINDOW = 1_048_576;
 
-function decodeFidelity(fidelity: FidelitySpec | undefined, field: string): { tokenLimit?: number } {
+function decodeFidelity(fidelity: FidelitySpec | undefined, window: number, field: string): { tokenLimit?: number } {
   if (fidelity === undefined) return {};
   if (fidelity.precision === Precision.INT8) throw new PrunecastError('NOT_IMPLEMENTED', `${field}.precision: this version evaluates in float32 alone`);
   if (fidelity.tokenLimit === undefined) return {};
-  if (fidelity.tokenLimit < 1n) throw PrunecastError.ofField(`${field}.token_limit`, `is ${fidelity.tokenLimit}; at least one window of tokens is needed`);
+  if (fidelity.tokenLimit < window) throw PrunecastError.ofField(`${field}.token_limit`, `is ${fidelity.tokenLimit}; at least one window of ${window} tokens is needed`);
   return { tokenLimit: Number(fidelity.tokenLimit) };
 }

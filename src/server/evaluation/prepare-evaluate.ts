@@ -15,6 +15,7 @@ import { withNamedUnits, withOwnOrder, type RankedModel, type RecipePreparer } f
 import type { RecipeResolver, RecipeSpec } from '../recipes/recipe-spec.js';
 import type { TextSource } from '../texts/text-source.js';
 import { decodeProtocol } from './decode-protocol.js';
+import { planWindows } from './plan-windows.js';
 import { workControl } from '../jobs/work-control.js';
 
 export interface EvaluateServices {
@@ -35,10 +36,10 @@ export async function prepareEvaluate(services: EvaluateServices, request: Evalu
   const { plugin: evaluator, options } = services.plugins.resolve('evaluator', request.measurement?.evaluator, 'perplexity', 'measurement.evaluator');
   const text = await services.texts.load(request.measurement?.text, model, 'measurement.text');
   const protocol = decodeProtocol(request.measurement?.windows, request.fidelity, text, { windows: 'measurement.windows', fidelity: 'fidelity' });
-  const plan = evaluator.plan(text, protocol, options);
+  const plan = planWindows({ plugin: evaluator, options }, text, protocol, 'measurement.text');
   const dense = architectureKey(shape.layers);
   const needsRecipe = selections.some(({ keptUnits, architecture }) => keptUnits === undefined && architectureKey(architecture) !== dense);
-  const recipe = needsRecipe ? await services.recipes.resolve(request.recipe, model, 'recipe', { bos: protocol.bos }) : undefined;
+  const recipe = needsRecipe ? await services.recipes.resolve(request.recipe, model, 'recipe') : undefined;
   if (request.validateOnly) return { kind: 'plan', plan: encodePlan(model, selections, plan) };
   const evaluation = { model, selections, plan, recipe, evaluator, evaluatorOptions: options };
   return { kind: 'work', run: (context) => runEvaluation(services, evaluation, context) };

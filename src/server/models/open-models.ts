@@ -4,6 +4,7 @@ import { openCheckpoint } from '../../engine/checkpoint/open-checkpoint.js';
 import { openLanguageModel, type LanguageModel } from '../../engine/language-model.js';
 import { loadTokenizer, type Tokenizer } from '../../engine/tokenizer.js';
 import { resolveWithin } from '../config/resolve-within.js';
+import { atField } from '../errors/at-field.js';
 
 /** A checkpoint that is open for work. */
 export interface OpenModel {
@@ -54,7 +55,9 @@ export function createOpenModels(options: OpenModelsOptions): OpenModels {
         entries.set(directory, entry);
         entry.language.catch(() => entries.delete(directory));
       }
-      const [language, tokenizer] = await Promise.all([entry.language, entry.tokenizer]);
+      const [language, tokenizer] = await Promise.all([entry.language, entry.tokenizer]).catch((error: unknown) => {
+        throw atField(error, field);
+      });
       return { name, language, tokenizer };
     },
     async close() {

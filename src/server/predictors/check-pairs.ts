@@ -12,8 +12,8 @@ export function checkPairs(predictor: Predictor, { metric, dimensions, rates, va
   const { least, most } = predictor.pairs;
   const count = values.length;
   const metadata = { pairs: String(count), least: String(least), most: String(most) };
-  if (count < least) throw new PrunecastError('PAIRS_TOO_FEW', `${predictor.id} needs at least ${least} pairs, got ${count}: give more pairs`, { metadata });
-  if (count > most) throw new PrunecastError('PAIRS_TOO_MANY', `${predictor.id} takes at most ${most} pairs, got ${count}: give fewer pairs or another predictor`, { metadata });
+  if (count < least) throw new PrunecastError('PAIRS_TOO_FEW', `${predictor.id} needs at least ${least} pairs, got ${count}: give more pairs`, { metadata, violations: [{ field: 'pairs.pairs', description: `has ${count}; at least ${least} are needed` }] });
+  if (count > most) throw new PrunecastError('PAIRS_TOO_MANY', `${predictor.id} takes at most ${most} pairs, got ${count}: give fewer pairs or another predictor`, { metadata, violations: [{ field: 'pairs.pairs', description: `has ${count}; at most ${most} are taken` }] });
   const badRate = rates.findIndex((rate) => !(rate >= 0 && rate <= 1));
   if (badRate >= 0) {
     const pair = Math.floor(badRate / dimensions.length);

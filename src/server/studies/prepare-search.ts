@@ -62,7 +62,7 @@ export async function prepareSearch(services: SearchServices, request: SearchReq
     report: { spec: request.report, field: 'report' },
   });
   const recipe = await services.recipes.resolve(request.recipes[0], model, 'recipes[0]', windows.calibration);
-  if (recipe.calibration !== undefined) refuseCalibrationOverlap(windows.plans, recipe.calibration, 'texts.calibration');
+  if (recipe.calibration !== undefined) refuseCalibrationOverlap(windows.plans, recipe.calibration, request.recipes[0]?.calibration?.text === undefined ? 'texts.calibration' : 'recipes[0].calibration.text');
   const study: Study = {
     id: createId('study'),
     model,

@@ -3,6 +3,7 @@ import type { EvaluationPlan, EvaluationText, Evaluator } from '../../core/ports
 import type { FidelitySpec, WindowProtocol } from '../../gen/prunecast/v1/common.js';
 import type { StudyTexts } from '../../gen/prunecast/v1/pruning.js';
 import { decodeProtocol } from '../evaluation/decode-protocol.js';
+import { planWindows } from '../evaluation/plan-windows.js';
 import type { OpenModel } from '../models/open-models.js';
 import type { CalibrationSequences } from '../recipes/calibration-sequences.js';
 import type { RecipeDefaults } from '../recipes/recipe-spec.js';
@@ -46,7 +47,7 @@ export async function planStudyWindows(
     const text = await texts.load(own ?? request.texts?.text, model, field);
     const { spec, field: fidelity } = fidelities[name];
     const protocol = decodeProtocol(request.windows, spec, text, { windows: 'windows', fidelity });
-    return { plan: evaluator.plugin.plan(text, own === undefined ? { ...protocol, part: SHARES[name] } : protocol, evaluator.options), text };
+    return { plan: planWindows(evaluator, text, own === undefined ? { ...protocol, part: SHARES[name] } : protocol, field), text };
   };
   const [search, verify, report] = [await planPart('search'), await planPart('verify'), await planPart('report')];
   const plans = { search: search.plan, verify: verify.plan, report: report.plan };

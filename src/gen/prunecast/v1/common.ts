@@ -340,7 +340,7 @@ export interface Calibration {
   sequenceTokens?:
     | number
     | undefined;
-  /** Whether BOS is the first token of each sequence. Default: as the windows measured in the same request, else false. */
+  /** Whether BOS is the first token of each sequence. Default: in a Search as its windows, else false. */
   bos?: boolean | undefined;
 }
 
