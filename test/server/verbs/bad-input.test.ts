@@ -1,0 +1,231 @@
+import { cp, mkdir, readFile, writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { BudgetKind, type DeepPartial, type EvaluateRequest, type PairSet, type PruneRequest } from '../../../src/client/index.js';
+import { CRITERIA } from '../../support/criteria-reference.js';
+import { packSafetensors } from '../../engine/checkpoint/tiny-checkpoint.js';
+import { DEMO, demoLayers, MAGNITUDE, MODELS_ROOT, readDemoWeights, REFERENCE_TEXT, referenceWindows, refusalOf, smallSearch, startVerbServer, tokenText, type VerbServer } from './verb-server.js';
+
+let verbs: VerbServer;
+beforeAll(async () => {
+  verbs = await startVerbServer();
+  await mkdir(verbs.path('models'), { recursive: true });
+  await mkdir(verbs.path('texts'), { recursive: true });
+  await writeFile(verbs.path('secret.txt'), 'Once upon a time. '.repeat(100));
+  await mkdir(verbs.path('outputs', 'taken'), { recursive: true });
+  await writeFile(verbs.path('outputs', 'taken', 'precious.txt'), 'text');
+});
+afterAll(() => verbs[Symbol.asyncDispose]());
+
+const evaluate = (changes: DeepPartial<EvaluateRequest> = {}) => () =>
+  verbs.client.runEvaluate({ model: DEMO, recipe: MAGNITUDE, measurement: { text: REFERENCE_TEXT }, fidelity: { tokenLimit: 128n }, ...changes });
+const prune = (changes: DeepPartial<PruneRequest> = {}) => () =>
+  verbs.client.runPrune({ model: DEMO, recipe: MAGNITUDE, selection: { $case: 'uniformRate', value: 0.25 }, output: 'refused', ...changes });
+const architecture = (layers: ReturnType<typeof demoLayers>) => ({ $case: 'architecture', value: { layers } }) as const;
+const search = (changes: Parameters<typeof smallSearch>[0]) => () => verbs.client.runSearch(smallSearch({ output: 'refused', ...changes }));
+const fit = (pairs: DeepPartial<PairSet>, id = 'ridge') => () => verbs.client.runFitPredictor({ source: { $case: 'pairs', value: pairs }, predictor: { id } });
+
+/** Pairs of two dimensions whose labels rise with the rates. */
+function makePairs(labels: readonly number[]): DeepPartial<PairSet> {
+  return { dimensions: ['layers.0.kv_heads', 'layers.0.ffn_channels'], pairs: labels.map((perplexity, i) => ({ rates: [i / 20, 0.5], metrics: { perplexity } })) };
+}
+
+describe('a path', () => {
+  it('of an unknown model is refused', async () => {
+    expect(await refusalOf(verbs, evaluate({ model: 'no-such-model' }))).toMatchObject({ code: 'NOT_FOUND', reason: 'MODEL_NOT_FOUND', fields: ['model'] });
+  });
+
+  it.each([
+    ['model', () => evaluate({ model: '../secret.txt' }), 'model'],
+    ['model, absolute', () => prune({ model: '/etc' }), 'model'],
+    ['text', () => evaluate({ measurement: { text: { source: { $case: 'path', value: '../secret.txt' } } } }), 'measurement.text.path'],
+    ['output', () => prune({ output: '../escaped' }), 'output'],
+    ['output of a search', () => search({ output: 'a/../../escaped' }), 'output'],
+  ] as const)('outside the roots is refused: %s', async (_, call, field) => {
+    expect(await refusalOf(verbs, call())).toMatchObject({ code: 'INVALID_ARGUMENT', reason: 'PATH_OUTSIDE_ROOTS', fields: [field] });
+  });
+
+  it('of a text that is not there is refused', async () => {
+    expect(await refusalOf(verbs, evaluate({ measurement: { text: { source: { $case: 'path', value: 'none.txt' } } } })))
+      .toMatchObject({ code: 'NOT_FOUND', reason: 'TEXT_NOT_FOUND', fields: ['measurement.text.path'] });
+  });
+
+  it('of an existing output is refused, and what is there stays', async () => {
+    expect(await refusalOf(verbs, prune({ output: 'taken' }))).toMatchObject({ code: 'ALREADY_EXISTS', reason: 'OUTPUT_EXISTS', fields: ['output'] });
+    expect(await refusalOf(verbs, search({ output: 'taken' }))).toMatchObject({ code: 'ALREADY_EXISTS', reason: 'OUTPUT_EXISTS', fields: ['output'] });
+    expect(await readFile(verbs.path('outputs', 'taken', 'precious.txt'), 'utf8')).toBe('text');
+  });
+});
+
+describe('a checkpoint', () => {
+  /** The demo model with another configuration or other weights. */
+  async function makeModel(name: string, { config = {}, weights }: { readonly config?: object; readonly weights?: Uint8Array }): Promise<void> {
+    await cp(join(MODELS_ROOT, DEMO), verbs.path('models', name), { recursive: true });
+    const own = JSON.parse(await readFile(join(MODELS_ROOT, DEMO, 'config.json'), 'utf8')) as object;
+    await writeFile(verbs.path('models', name, 'config.json'), JSON.stringify({ ...own, ...config }));
+    if (weights !== undefined) await writeFile(verbs.path('models', name, 'model.safetensors'), weights);
+  }
+  const malformed = { code: 'INVALID_ARGUMENT', reason: 'MODEL_MALFORMED', fields: ['model'], metadata: { file: 'model.safetensors' } };
+
+  it('with a truncated header is refused', async () => {
+    await makeModel('truncated', { weights: (await readDemoWeights()).bytes.subarray(0, 1000) });
+    expect(await refusalOf(verbs, prune({ model: 'truncated' }))).toMatchObject({ ...malformed, message: expect.stringContaining('truncated') });
+  });
+
+  it('with truncated values is refused', async () => {
+    const { bytes } = await readDemoWeights();
+    await makeModel('short', { weights: bytes.subarray(0, bytes.length - 4) });
+    expect(await refusalOf(verbs, evaluate({ model: 'short' }))).toMatchObject({ ...malformed, message: expect.stringContaining('truncated') });
+  });
+
+  it('whose header claims a huge size is refused before anything is allocated for it', async () => {
+    const weights = Buffer.from((await readDemoWeights()).bytes);
+    weights.writeBigUInt64LE(2n ** 62n, 0);
+    await makeModel('huge', { weights });
+    const before = process.memoryUsage().rss;
+    expect(await refusalOf(verbs, prune({ model: 'huge' }))).toMatchObject({ ...malformed, message: expect.stringContaining(String(2n ** 62n)) });
+    expect(process.memoryUsage().rss - before).toBeLessThan(2 ** 27);
+  });
+
+  it('with overlapping tensors is refused', async () => {
+    const { header, values } = await readDemoWeights();
+    const [, second] = Object.entries(header).toSorted(([, a], [, b]) => a.data_offsets[0] - b.data_offsets[0]);
+    if (second === undefined) throw new Error('the demo model has one tensor');
+    const [name, { data_offsets: [from, to], ...rest }] = second;
+    await makeModel('overlapping', { weights: packSafetensors({ ...header, [name]: { ...rest, data_offsets: [from - 4, to - 4] } }, values) });
+    expect(await refusalOf(verbs, prune({ model: 'overlapping' }))).toMatchObject({ ...malformed, metadata: { file: 'model.safetensors', tensor: name }, message: expect.stringContaining('overlaps') });
+  });
+
+  it('of an unsupported family is refused', async () => {
+    await makeModel('other-family', { config: { model_type: 'gpt2' } });
+    expect(await refusalOf(verbs, search({ model: 'other-family' }))).toMatchObject({ code: 'FAILED_PRECONDITION', reason: 'MODEL_UNSUPPORTED', fields: ['model'], message: expect.stringContaining('llama') });
+  });
+});
+
+describe('an architecture', () => {
+  const whole = demoLayers([[4, 172], [4, 172], [4, 172], [4, 172], [4, 172]]);
+  const invalid = { code: 'INVALID_ARGUMENT', reason: 'ARCHITECTURE_INVALID' };
+
+  it('with more heads than the model has is refused', async () => {
+    const layers = whole.with(2, { kvHeads: 5, queryHeadsPerKv: 2, ffnChannels: 172 });
+    expect(await refusalOf(verbs, prune({ selection: architecture(layers) }))).toMatchObject({ ...invalid, fields: ['architecture.layers[2].kv_heads'] });
+    expect(await refusalOf(verbs, evaluate({ targets: [{ target: { $case: 'dense', value: {} } }, { target: architecture(layers) }] })))
+      .toMatchObject({ ...invalid, fields: ['targets[1].architecture.layers[2].kv_heads'] });
+  });
+
+  it('with a wrong number of layers is refused', async () => {
+    expect(await refusalOf(verbs, prune({ selection: architecture(whole.slice(1)) }))).toMatchObject({ ...invalid, fields: ['architecture.layers'] });
+  });
+
+  it('with fewer query heads a group than the model has is refused in this version', async () => {
+    expect(await refusalOf(verbs, prune({ selection: architecture(whole.with(0, { kvHeads: 4, queryHeadsPerKv: 1, ffnChannels: 172 })) })))
+      .toMatchObject({ ...invalid, fields: ['architecture.layers[0].query_heads_per_kv'] });
+  });
+
+  it('of kept units that the model does not have, or has once, is refused', async () => {
+    const layers = whole.map(() => ({ kvGroups: [0], queryHeads: [0, 1], ffnChannels: [7] }));
+    const selection = (ffnChannels: number[]) => ({ $case: 'keptUnits', value: { layers: layers.with(3, { kvGroups: [0], queryHeads: [0, 1], ffnChannels }) } }) as const;
+    expect(await refusalOf(verbs, prune({ selection: selection([172]) }))).toMatchObject({ ...invalid, fields: ['kept_units.layers[3].ffn_channels'] });
+    expect(await refusalOf(verbs, prune({ selection: selection([7, 7]) }))).toMatchObject({ ...invalid, fields: ['kept_units.layers[3].ffn_channels'] });
+  });
+});
+
+describe('a budget that no architecture meets', () => {
+  it('is refused by Search with the nearest that can be met', async () => {
+    // At a rate of 0.5, 2 of 4 groups and 86 of 172 channels stay.
+    const nearest = 146_752; // 512 x 64 + 64 + 5 x (128 + 2 x 64 x 32 + 2 x 64 x 16 + 3 x 64 x 86)
+    expect(await refusalOf(verbs, search({ space: { protectedLayers: { layers: [] }, maxRate: 0.5 }, budgets: [{ limit: { $case: 'atMost', value: nearest - 1 } }] })))
+      .toMatchObject({ code: 'FAILED_PRECONDITION', reason: 'BUDGET_INFEASIBLE', fields: ['budgets[0]'], metadata: { nearest: String(nearest), limit: String(nearest - 1) } });
+  });
+
+  it('is refused by Prune with the nearest that can be met', async () => {
+    const nearest = 49_792; // one group and one channel: 512 x 64 + 64 + 5 x (128 + 2 x 64 x 16 + 2 x 64 x 8 + 3 x 64)
+    const budgets = [{ limit: { $case: 'removedShare', value: 0.1 } }, { kind: BudgetKind.PARAMETERS, limit: { $case: 'atMost', value: 1000 } }] as const;
+    expect(await refusalOf(verbs, prune({ selection: { $case: 'budgets', value: { budgets: [...budgets] } } })))
+      .toMatchObject({ code: 'FAILED_PRECONDITION', reason: 'BUDGET_INFEASIBLE', fields: ['budgets.budgets[1]'], metadata: { nearest: String(nearest), limit: '1000' } });
+  });
+
+  it('of an impossible share is refused by its field', async () => {
+    expect(await refusalOf(verbs, search({ budgets: [{ limit: { $case: 'removedShare', value: 1 } }] }))).toMatchObject({ code: 'INVALID_ARGUMENT', reason: 'INVALID_REQUEST', fields: ['budgets[0].removed_share'] });
+  });
+});
+
+describe('a plug-in', () => {
+  it('that is unknown is refused with those there are', async () => {
+    expect(await refusalOf(verbs, search({ predictor: { id: 'oracle' } })))
+      .toMatchObject({ code: 'NOT_FOUND', reason: 'PLUGIN_NOT_FOUND', fields: ['predictor.id'], metadata: { kind: 'predictor', id: 'oracle', known: expect.stringContaining('xgboost') } });
+    expect(await refusalOf(verbs, prune({ exporter: { id: 'floppy' } }))).toMatchObject({ reason: 'PLUGIN_NOT_FOUND', fields: ['exporter.id'] });
+  });
+
+  it.each([
+    ['a value out of bounds', () => search({ predictor: { id: 'xgboost', options: { depth: 0 } } }), 'predictor.options.depth'],
+    ['an option that is not there', () => evaluate({ recipe: { criterion: { id: 'magnitude', options: { nrom: 'l1' } } }, targets: [{ target: { $case: 'uniformRate', value: 0.5 } }] }), 'recipe.criterion.options.nrom'],
+  ] as const)('with a bad option is refused by the path of its field: %s', async (_, call, field) => {
+    expect(await refusalOf(verbs, call())).toMatchObject({ code: 'INVALID_ARGUMENT', reason: 'INVALID_OPTIONS', fields: [field] });
+  });
+});
+
+describe('a text', () => {
+  it('shorter than one window is refused with both numbers', async () => {
+    expect(await refusalOf(verbs, evaluate({ measurement: { text: tokenText([1, 403, 407]) } })))
+      .toMatchObject({ code: 'INVALID_ARGUMENT', reason: 'TEXT_TOO_SHORT', fields: ['measurement.text'], metadata: { tokens: '3', needed: '128' } });
+    // Three windows leave none for the last quarter or the third.
+    expect(await refusalOf(verbs, search({ texts: { text: referenceWindows(0, 1) } }))).toMatchObject({ code: 'INVALID_ARGUMENT', reason: 'TEXT_TOO_SHORT', fields: ['texts.text'] });
+  });
+
+  it('shorter than its calibration is refused with both numbers', async () => {
+    expect(await refusalOf(verbs, prune({ recipe: { criterion: { id: 'wanda' }, calibration: { text: referenceWindows(0, 4), sequences: 4 } } })))
+      .toMatchObject({ code: 'INVALID_ARGUMENT', reason: 'TEXT_TOO_SHORT', fields: ['recipe.calibration.text'], metadata: { needed: '640', available: '512' } });
+  });
+
+  it('is asked for where a calibrated criterion has none', async () => {
+    expect(await refusalOf(verbs, prune({ recipe: { criterion: { id: 'wanda' } } }))).toMatchObject({ code: 'INVALID_ARGUMENT', reason: 'INVALID_REQUEST', fields: ['recipe.calibration.text'] });
+  });
+
+  it('with a token outside the vocabulary is refused by its place', async () => {
+    const ids = CRITERIA.evaluation_ids.flat().with(5, 512);
+    expect(await refusalOf(verbs, evaluate({ measurement: { text: tokenText(ids) } })))
+      .toMatchObject({ code: 'INVALID_ARGUMENT', reason: 'INVALID_REQUEST', fields: ['measurement.text.token_ids.ids[5]'], message: expect.stringContaining('511') });
+  });
+
+  it('of the calibration that is reported on too is refused', async () => {
+    const texts = { calibration: referenceWindows(0, 16), search: referenceWindows(16, 20), verify: referenceWindows(20, 24), report: referenceWindows(0, 16) };
+    expect(await refusalOf(verbs, search({ texts, recipes: [{ criterion: { id: 'wanda' } }] }))).toMatchObject({ code: 'INVALID_ARGUMENT', reason: 'WINDOWS_OVERLAP', fields: ['texts.calibration'] });
+    const { calibration, ...others } = texts;
+    expect(await refusalOf(verbs, search({ texts: others, recipes: [{ criterion: { id: 'wanda' }, calibration: { text: calibration } }] })))
+      .toMatchObject({ code: 'INVALID_ARGUMENT', reason: 'WINDOWS_OVERLAP', fields: ['recipes[0].calibration.text'] });
+  });
+
+  it('of the search that is reported on too is refused', async () => {
+    expect(await refusalOf(verbs, search({ texts: { search: referenceWindows(0, 16), verify: referenceWindows(16, 20), report: referenceWindows(0, 16) } })))
+      .toMatchObject({ code: 'INVALID_ARGUMENT', reason: 'WINDOWS_OVERLAP', fields: ['texts.report'] });
+  });
+
+  it('with a token limit below one window is refused by the limit', async () => {
+    expect(await refusalOf(verbs, evaluate({ fidelity: { tokenLimit: 100n } }))).toMatchObject({ code: 'INVALID_ARGUMENT', reason: 'INVALID_REQUEST', fields: ['fidelity.token_limit'] });
+  });
+});
+
+describe('pairs', () => {
+  it('with a label that is not a number are refused by the first at fault', async () => {
+    expect(await refusalOf(verbs, fit(makePairs([5, 6, 7, NaN, 9, NaN])))).toMatchObject({ code: 'INVALID_ARGUMENT', reason: 'PAIRS_INVALID', fields: ['pairs.pairs[3].metrics.perplexity'] });
+  });
+
+  it('fewer than the predictor needs are refused with both numbers', async () => {
+    expect(await refusalOf(verbs, fit(makePairs([5, 6, 7]), 'xgboost'))).toMatchObject({ code: 'FAILED_PRECONDITION', reason: 'PAIRS_TOO_FEW', fields: ['pairs.pairs'], metadata: { pairs: '3', least: '4' } });
+    expect(await refusalOf(verbs, search({ pairs: { count: 4, insideCount: 0 } }))).toMatchObject({ code: 'FAILED_PRECONDITION', reason: 'PAIRS_TOO_FEW', fields: ['pairs.count'] });
+  });
+
+  it('whose rates do not fit the dimensions are refused', async () => {
+    expect(await refusalOf(verbs, fit({ dimensions: ['a', 'b', 'c'], pairs: makePairs([5, 6, 7, 8]).pairs ?? [] }))).toMatchObject({ code: 'INVALID_ARGUMENT', reason: 'PAIRS_INVALID', fields: ['pairs.pairs[0].rates'] });
+  });
+});
+
+describe('a request id', () => {
+  it('of another request is refused', async () => {
+    const requestId = 'once';
+    await evaluate({ requestId })();
+    expect(await refusalOf(verbs, evaluate({ requestId, measurement: { text: referenceWindows(1, 3) } }))).toMatchObject({ code: 'ALREADY_EXISTS', reason: 'REQUEST_ID_REUSED', fields: ['request_id'] });
+    expect(await refusalOf(verbs, prune({ requestId }))).toMatchObject({ code: 'ALREADY_EXISTS', reason: 'REQUEST_ID_REUSED', fields: ['request_id'] });
+  });
+});
