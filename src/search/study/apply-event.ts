@@ -64,9 +64,12 @@ function fileTrial(state: StudyState, trial: TrialResult): Partial<StudyState> {
 
 /** Controls as they are named in `CONTROL_NAMES`, all else by its counts. */
 function compareTrials(a: TrialResult, b: TrialResult): number {
-  const rank = ({ control }: TrialResult): number => (control === undefined ? -1 : CONTROL_NAMES.indexOf(control));
   const [keyA, keyB] = [countsKey(a.counts), countsKey(b.counts)];
-  return rank(a) - rank(b) || (keyA < keyB ? -1 : keyA > keyB ? 1 : 0);
+  return rankOf(a) - rankOf(b) || (keyA < keyB ? -1 : keyA > keyB ? 1 : 0);
+}
+
+function rankOf({ control }: TrialResult): number {
+  return control === undefined ? -1 : CONTROL_NAMES.indexOf(control);
 }
 
 function listUnpaired({ finalists, pairs }: StudyState): TrialPoint[] {

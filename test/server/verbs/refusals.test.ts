@@ -127,10 +127,9 @@ describe('a request that cannot be met', () => {
   });
 
   it('refuses labels that are no numbers', async () => {
-    const pair = (perplexity: number) => ({ rates: [0.1, 0.2], metrics: { perplexity } });
     const error = await refusalOf(client.services.predictors.fitPredictor({
       predictor: { id: 'ridge' },
-      source: { $case: 'pairs', value: { dimensions: ['a', 'b'], pairs: [pair(5), pair(6), pair(Number.NaN), pair(7), pair(8)] } },
+      source: { $case: 'pairs', value: { dimensions: ['a', 'b'], pairs: [5, 6, Number.NaN, 7, 8].map((perplexity) => ({ rates: [0.1, 0.2], metrics: { perplexity } })) } },
     }));
     expect(error).toMatchObject({ code: 'INVALID_ARGUMENT', reason: 'PAIRS_INVALID', violations: [{ field: 'pairs.pairs[2].metrics.perplexity' }] });
   });
