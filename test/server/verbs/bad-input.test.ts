@@ -4,7 +4,7 @@ import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { BudgetKind, type DeepPartial, type EvaluateRequest, type PairSet, type PruneRequest } from '../../../src/client/index.js';
 import { CRITERIA } from '../../support/criteria-reference.js';
 import { packSafetensors } from '../../engine/checkpoint/tiny-checkpoint.js';
-import { DEMO, demoLayers, MAGNITUDE, MODELS_ROOT, readDemoWeights, REFERENCE_TEXT, referenceWindows, refusalOf, smallSearch, startVerbServer, tokenText, type VerbServer } from './verb-server.js';
+import { DEMO, demoLayers, MAGNITUDE, MODELS_ROOT, REFERENCE_TEXT, referenceWindows, readWeights, refusalOf, smallSearch, startVerbServer, tokenText, type VerbServer } from './verb-server.js';
 
 let verbs: VerbServer;
 beforeAll(async () => {
@@ -28,6 +28,14 @@ const fit = (pairs: DeepPartial<PairSet>, id = 'ridge') => () => verbs.client.ru
 /** Pairs of two dimensions whose labels rise with the rates. */
 function makePairs(labels: readonly number[]): DeepPartial<PairSet> {
   return { dimensions: ['layers.0.kv_heads', 'layers.0.ffn_channels'], pairs: labels.map((perplexity, i) => ({ rates: [i / 20, 0.5], metrics: { perplexity } })) };
+}
+
+/** The demo model with another configuration or other weights. */
+async function makeModel(name: string, { config = {}, weights }: { readonly config?: object; readonly weights?: Uint8Array }): Promise<void> {
+  await cp(join(MODELS_ROOT, DEMO), verbs.path('models', name), { recursive: true });
+  const own = JSON.parse(await readFile(join(MODELS_ROOT, DEMO, 'config.json'), 'utf8')) as object;
+  await writeFile(verbs.path('models', name, 'config.json'), JSON.stringify({ ...own, ...config }));
+  if (weights !== undefined) await writeFile(verbs.path('models', name, 'model.safetensors'), weights);
 }
 
 describe('a path', () => {
@@ -58,28 +66,21 @@ describe('a path', () => {
 });
 
 describe('a checkpoint', () => {
-  /** The demo model with another configuration or other weights. */
-  async function makeModel(name: string, { config = {}, weights }: { readonly config?: object; readonly weights?: Uint8Array }): Promise<void> {
-    await cp(join(MODELS_ROOT, DEMO), verbs.path('models', name), { recursive: true });
-    const own = JSON.parse(await readFile(join(MODELS_ROOT, DEMO, 'config.json'), 'utf8')) as object;
-    await writeFile(verbs.path('models', name, 'config.json'), JSON.stringify({ ...own, ...config }));
-    if (weights !== undefined) await writeFile(verbs.path('models', name, 'model.safetensors'), weights);
-  }
   const malformed = { code: 'INVALID_ARGUMENT', reason: 'MODEL_MALFORMED', fields: ['model'], metadata: { file: 'model.safetensors' } };
 
   it('with a truncated header is refused', async () => {
-    await makeModel('truncated', { weights: (await readDemoWeights()).bytes.subarray(0, 1000) });
+    await makeModel('truncated', { weights: (await readWeights(join(MODELS_ROOT, DEMO, 'model.safetensors'))).bytes.subarray(0, 1000) });
     expect(await refusalOf(verbs, prune({ model: 'truncated' }))).toMatchObject({ ...malformed, message: expect.stringContaining('truncated') });
   });
 
   it('with truncated values is refused', async () => {
-    const { bytes } = await readDemoWeights();
+    const { bytes } = await readWeights(join(MODELS_ROOT, DEMO, 'model.safetensors'));
     await makeModel('short', { weights: bytes.subarray(0, bytes.length - 4) });
     expect(await refusalOf(verbs, evaluate({ model: 'short' }))).toMatchObject({ ...malformed, message: expect.stringContaining('truncated') });
   });
 
   it('whose header claims a huge size is refused before anything is allocated for it', async () => {
-    const weights = Buffer.from((await readDemoWeights()).bytes);
+    const weights = Buffer.from((await readWeights(join(MODELS_ROOT, DEMO, 'model.safetensors'))).bytes);
     weights.writeBigUInt64LE(2n ** 62n, 0);
     await makeModel('huge', { weights });
     const before = process.memoryUsage().rss;
@@ -88,7 +89,7 @@ describe('a checkpoint', () => {
   });
 
   it('with overlapping tensors is refused', async () => {
-    const { header, values } = await readDemoWeights();
+    const { header, values } = await readWeights(join(MODELS_ROOT, DEMO, 'model.safetensors'));
     const [, second] = Object.entries(header).toSorted(([, a], [, b]) => a.data_offsets[0] - b.data_offsets[0]);
     if (second === undefined) throw new Error('the demo model has one tensor');
     const [name, { data_offsets: [from, to], ...rest }] = second;

@@ -1,7 +1,8 @@
 import { readdir, readFile, rm } from 'node:fs/promises';
 import { join, resolve } from 'node:path';
 import { expect } from 'vitest';
-import { CallError, createClient, type DeepPartial, type LayerArchitecture, type PrunecastClient, type Recipe, type SearchRequest, type Text, type Trial } from '../../../src/client/index.js';
+import { CallError, createClient, type Calibration, type DeepPartial, type LayerArchitecture, type LayerKeptUnits, type PrunecastClient, type Recipe, type SearchRequest, type Text, type Trial } from '../../../src/client/index.js';
+import type { KeptUnits } from '../../../src/core/model/units.js';
 import type { ConfigOptions } from '../../../src/server/config/config.js';
 import { CRITERIA } from '../../support/criteria-reference.js';
 import { makeFolder, startTestServer, type TestServer } from '../../support/test-server.js';
@@ -48,6 +49,17 @@ export function tokenText(ids: readonly number[]): DeepPartial<Text> {
 
 /** 32 windows of 128 tokens, each with its own BOS: those of the reference perplexities. */
 export const REFERENCE_TEXT = tokenText(CRITERIA.evaluation_ids.flat());
+
+/**
+ * The sequences that the reference scores were found with, as the spread over a text of exactly one more: the first is never
+ * taken, and 16 of the other 16 are all of them.
+ */
+export const CALIBRATION: DeepPartial<Calibration> = {
+  text: tokenText([...Array.from({ length: 128 }, () => 1), ...CRITERIA.calibration_ids.flat()]),
+  sequences: 16,
+  sequenceTokens: 128,
+  bos: false,
+};
 
 /** A part of the reference text, in windows. */
 export function referenceWindows(from: number, to: number): DeepPartial<Text> {
@@ -114,10 +126,15 @@ export async function refusalOf({ client, path }: VerbServer, call: () => Promis
   return { code, reason, fields: violations.map(({ field }) => field), metadata, message };
 }
 
-/** The header and the values of the demo model's weights. */
-export async function readDemoWeights(): Promise<{ readonly header: Record<string, { dtype: string; shape: number[]; data_offsets: [number, number] }>; readonly bytes: Buffer; readonly values: Buffer }> {
-  const bytes = await readFile(join(MODELS_ROOT, DEMO, 'model.safetensors'));
+/** The header and the values of a safetensors file. */
+export async function readWeights(file: string): Promise<{ readonly header: Record<string, { dtype: string; shape: number[]; data_offsets: [number, number] }>; readonly bytes: Buffer; readonly values: Buffer }> {
+  const bytes = await readFile(file);
   const end = 8 + Number(bytes.readBigUInt64LE(0));
   const { __metadata__: _, ...header } = JSON.parse(bytes.toString('utf8', 8, end)) as Record<string, { dtype: string; shape: number[]; data_offsets: [number, number] }>;
   return { header, bytes, values: bytes.subarray(end) };
+}
+
+/** Kept units as a request names them. */
+export function encodeUnits(kept: KeptUnits): { layers: LayerKeptUnits[] } {
+  return { layers: kept.map(({ kvGroups, queryHeads, ffnChannels }) => ({ kvGroups: [...kvGroups], queryHeads: [...queryHeads], ffnChannels: [...ffnChannels] })) };
 }
