@@ -3,7 +3,7 @@ import { countsKey } from '../../core/space/search-space.js';
 import { changedRanges } from '../refinement/propose-refinement.js';
 import { countPairs, listReportPoints, listVerifyControls } from './next-action.js';
 import type { StudyPhase, StudyPlan } from './study-plan.js';
-import { CONTROL_NAMES, type StudyEvent, type StudyState, type TrialPoint, type TrialResult } from './study-state.js';
+import type { StudyEvent, StudyState, TrialPoint, TrialResult } from './study-state.js';
 
 /** The state after an event. Throws RangeError for an event that the phase does not expect: a log that was tampered with. */
 export function applyEvent(plan: StudyPlan, state: StudyState, event: StudyEvent): StudyState {
@@ -14,7 +14,7 @@ export function applyEvent(plan: StudyPlan, state: StudyState, event: StudyEvent
     case 'drawn': {
       expect(state, 'sample');
       const waiting = event.points.map((counts): TrialPoint => ({ counts, role: 'pair', part: 'search' }));
-      return waiting.length === 0 ? leave(plan, state) : { ...state, waiting };
+      return waiting.length === 0 ? leave(plan, state) : askFor(state, waiting);
     }
     case 'evaluated':
       return record(plan, state, event.trial);
@@ -28,7 +28,8 @@ export function applyEvent(plan: StudyPlan, state: StudyState, event: StudyEvent
       expect(state, 'search');
       const waiting = event.finalists.map(({ counts, predicted }): TrialPoint => ({ counts, predicted, role: 'finalist', part: 'verify' }));
       const next = { ...state, predicted: state.predicted + event.predicted, outOfRange: state.outOfRange + event.outOfRange };
-      return waiting.length === 0 ? leave(plan, { ...next, phase: 'verify' }) : { ...next, phase: 'verify', waiting };
+      const verifying: StudyState = { ...next, phase: 'verify' };
+      return waiting.length === 0 ? leave(plan, verifying) : askFor(verifying, waiting);
     }
     case 'finished':
       expect(state, 'report');
@@ -50,26 +51,35 @@ function record(plan: StudyPlan, state: StudyState, trial: TrialResult): StudySt
     tokens: { ...state.tokens, [state.phase]: (state.tokens[state.phase] ?? 0) + trial.tokensSpent },
     ...fileTrial(state, trial),
   };
-  return next.waiting.length === 0 ? leave(plan, next) : next;
+  return next.waiting.length === 0 ? leave(plan, arrange(next)) : next;
 }
 
-/** Results are kept in an order of their own, so that it does not matter which label was there first: fits and splits see the same rows. */
 function fileTrial(state: StudyState, trial: TrialResult): Partial<StudyState> {
-  const withTrial = (trials: readonly TrialResult[]): TrialResult[] => [...trials, trial].sort(compareTrials);
-  if (trial.part === 'report') return { reported: withTrial(state.reported) };
-  if (trial.role === 'pair') return { pairs: withTrial(state.pairs) };
-  if (trial.role === 'finalist') return { finalists: withTrial(state.finalists) };
-  return { controls: withTrial(state.controls) };
+  const list = listOf(trial);
+  return { [list]: [...state[list], trial] };
 }
 
-/** Controls as they are named in `CONTROL_NAMES`, all else by its counts. */
-function compareTrials(a: TrialResult, b: TrialResult): number {
-  const [keyA, keyB] = [countsKey(a.counts), countsKey(b.counts)];
-  return rankOf(a) - rankOf(b) || (keyA < keyB ? -1 : keyA > keyB ? 1 : 0);
+/** Where the results of a batch go; all of one batch go to one list. */
+function listOf({ role, part }: TrialPoint): 'pairs' | 'finalists' | 'controls' | 'reported' {
+  if (part === 'report') return 'reported';
+  if (role === 'pair') return 'pairs';
+  return role === 'finalist' ? 'finalists' : 'controls';
 }
 
-function rankOf({ control }: TrialResult): number {
-  return control === undefined ? -1 : CONTROL_NAMES.indexOf(control);
+/** The results of a batch that is complete in the order they were asked for: known labels come first, and must not change a fit. */
+function arrange(state: StudyState): StudyState {
+  const [first] = state.asked;
+  if (first === undefined) return state;
+  const list = listOf(first);
+  const before = state[list].slice(0, -state.asked.length);
+  const arrived = state[list].slice(-state.asked.length);
+  const inOrder = state.asked.flatMap((point) => arrived.find((trial) => isSamePoint(point, trial)) ?? []);
+  return { ...state, asked: [], [list]: [...before, ...inOrder] };
+}
+
+/** Has points wait for their results. */
+function askFor(state: StudyState, points: readonly TrialPoint[]): StudyState {
+  return { ...state, waiting: points, asked: points };
 }
 
 function listUnpaired({ finalists, pairs }: StudyState): TrialPoint[] {
@@ -96,7 +106,7 @@ function leave(plan: StudyPlan, state: StudyState): StudyState {
       if (round === plan.rounds) return enter(plan, state, 'controls');
       // Between rounds the finalists become pairs too: labelled on the search windows, as all pairs are.
       const waiting = listUnpaired(state);
-      if (waiting.length > 0) return { ...state, waiting };
+      if (waiting.length > 0) return askFor(state, waiting);
       return enter(plan, { ...state, round: round + 1 }, plan.refinement === undefined ? 'fit' : 'refine');
     }
     case 'controls':
@@ -114,9 +124,9 @@ function enter(plan: StudyPlan, state: StudyState, phase: StudyPhase): StudyStat
   const entered = { ...state, phase };
   if (phase === 'controls') {
     const waiting = listVerifyControls(plan);
-    return waiting.length === 0 ? enter(plan, state, 'report') : { ...entered, waiting };
+    return waiting.length === 0 ? enter(plan, state, 'report') : askFor(entered, waiting);
   }
-  return phase === 'report' ? { ...entered, waiting: listReportPoints(plan, state) } : entered;
+  return phase === 'report' ? askFor(entered, listReportPoints(plan, state)) : entered;
 }
 
 function expect(state: StudyState, phase: StudyPhase): void {

@@ -55,6 +55,8 @@ export interface StudyState {
   readonly space: SearchSpace;
   /** Points drawn and not evaluated yet, in the order in which they are to be. */
   readonly waiting: readonly TrialPoint[];
+  /** Those and the ones of the same batch that are evaluated already, in the order in which they were asked for. */
+  readonly asked: readonly TrialPoint[];
   readonly pairs: readonly TrialResult[];
   readonly finalists: readonly TrialResult[];
   /** On the verify windows. */
@@ -75,6 +77,7 @@ export function startStudy(plan: StudyPlan): StudyState {
     round: 0,
     space: plan.space,
     waiting: [],
+    asked: [],
     pairs: [],
     finalists: [],
     controls: [],

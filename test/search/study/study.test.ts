@@ -106,6 +106,16 @@ describe('replay', () => {
     }), { numRuns: 25 });
   });
 
+  it('comes to the same state in whatever order the results of a batch arrive', () => {
+    const plan = createPlan();
+    const points = [[4, 172], [3, 150], [2, 120]].map(([kvHeads = 4, channels = 172]) => plan.space.dimensions.map(({ kind }) => (kind === 'kv_heads' ? kvHeads : channels)));
+    const drawn = [{ kind: 'scored' }, { kind: 'drawn', points }] as const;
+    const results = points.map((counts, index) => ({ kind: 'evaluated', trial: { counts, role: 'pair', part: 'search', value: 5 + index, tokensSpent: 1 } }) as const);
+    const reach = (order: readonly number[]) => replay(plan, startStudy(plan), [...drawn, ...order.flatMap((index) => results[index] ?? [])]);
+    expect(reach([2, 0, 1])).toEqual(reach([0, 1, 2]));
+    expect(reach([2, 0, 1]).pairs.map(({ value }) => value)).toEqual([5, 6, 7]);
+  });
+
   it('takes results in any order, and asks again only for those that are missing', () => {
     let state = applyEvent(plan, startStudy(plan), { kind: 'scored' });
     const points = [[4, 160, 4, 100, 3, 120, 3, 130, 3, 120], [3, 133, 3, 133, 3, 133, 3, 133, 3, 133]];
