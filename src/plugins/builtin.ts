@@ -9,6 +9,7 @@ import perplexityEvaluator from './evaluators/perplexity.js';
 import randomForestPredictor from './predictors/random-forest.js';
 import ridgePredictor from './predictors/ridge.js';
 import xgboostPredictor from './predictors/xgboost.js';
+import evolutionaryStrategy from './strategies/evolutionary.js';
 import randomStrategy from './strategies/random.js';
 import hfExporter from './exporters/hf.js';
 import type { PluginModule } from './plugin-entry.js';
@@ -25,6 +26,7 @@ export const BUILTIN_PLUGINS: readonly PluginModule[] = [
   { kind: 'predictor', plugin: randomForestPredictor, moduleUrl: new URL('./predictors/random-forest.js', import.meta.url) },
   { kind: 'predictor', plugin: ridgePredictor, moduleUrl: new URL('./predictors/ridge.js', import.meta.url) },
   { kind: 'predictor', plugin: xgboostPredictor, moduleUrl: new URL('./predictors/xgboost.js', import.meta.url) },
+  { kind: 'strategy', plugin: evolutionaryStrategy, moduleUrl: new URL('./strategies/evolutionary.js', import.meta.url) },
   { kind: 'strategy', plugin: randomStrategy, moduleUrl: new URL('./strategies/random.js', import.meta.url) },
   { kind: 'exporter', plugin: hfExporter, moduleUrl: new URL('./exporters/hf.js', import.meta.url) },
 ];
