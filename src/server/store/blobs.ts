@@ -25,3 +25,13 @@ export function int32Blob(values: Int32Array): Uint8Array {
 export function int32Values(blob: Blob): Int32Array {
   return new Int32Array(blob);
 }
+
+/** Numbers as little-endian bytes. */
+export function float32Blob(values: Float32Array): Uint8Array {
+  return new Uint8Array(values.buffer, values.byteOffset, values.byteLength);
+}
+
+/** The numbers that `float32Blob` stored. */
+export function float32Values(blob: Blob): Float32Array {
+  return new Float32Array(blob);
+}

@@ -5,7 +5,7 @@ import type { Schema } from './schema.js';
  * The steps from an empty file to the newest schema. A step that was released is never changed: what it lacks comes in a
  * new one.
  */
-const MIGRATIONS: readonly ((transaction: Transaction<Schema>) => Promise<void>)[] = [createFirstTables];
+const MIGRATIONS: readonly ((transaction: Transaction<Schema>) => Promise<void>)[] = [createFirstTables, createFitEvidence];
 
 /** Brings a database to the newest schema, each step in a transaction. Throws when it comes from a newer server. */
 export async function migrate(database: Kysely<Schema>): Promise<void> {
@@ -58,4 +58,11 @@ async function createFirstTables(transaction: Transaction<Schema>): Promise<void
       PRIMARY KEY (study_id, number)) STRICT`,
   ];
   for (const statement of statements) await statement.execute(transaction);
+}
+
+/** What a predictor is explained by. Predictors of before have none. */
+async function createFitEvidence(transaction: Transaction<Schema>): Promise<void> {
+  await sql`CREATE TABLE fit_evidence (
+    predictor_id TEXT PRIMARY KEY, rates BLOB NOT NULL, targets BLOB NOT NULL, importances BLOB NOT NULL,
+    residuals BLOB NOT NULL) STRICT, WITHOUT ROWID`.execute(transaction);
 }

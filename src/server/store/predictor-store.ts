@@ -1,7 +1,7 @@
 import type { Kysely } from 'kysely';
 import { PrunecastError } from '../../core/errors/prunecast-error.js';
 import { Predictor } from '../../gen/prunecast/v1/predictor_types.js';
-import { blobBytes } from './blobs.js';
+import { blobBytes, float32Blob, float32Values, float64Blob, float64Values } from './blobs.js';
 import { readPageToken, takePage, type Page, type PageQuery } from './pages.js';
 import type { Schema } from './schema.js';
 
@@ -11,6 +11,18 @@ export interface PredictorRecord {
   readonly model: Uint8Array;
 }
 
+/** What a predictor was fitted on, and what was found then that later questions need. */
+export interface FitEvidence {
+  /** [pairs, dimensions], row-major. */
+  readonly rates: Float32Array;
+  /** One a pair, on the scale of the fit. */
+  readonly targets: Float64Array;
+  /** Rise of the hold-out error when a dimension's column is shuffled, dimension by dimension. */
+  readonly importances: Float64Array;
+  /** Label less out-of-fold prediction, on the scale of the fit; empty where there was none. */
+  readonly residuals: Float64Array;
+}
+
 export interface PredictorQuery extends PageQuery {
   /** Undefined or empty for all. */
   readonly studyId?: string | undefined;
@@ -18,11 +30,14 @@ export interface PredictorQuery extends PageQuery {
 
 /** Fitted predictors. */
 export interface PredictorStore {
-  create(record: PredictorRecord): Promise<void>;
+  /** Stores a predictor with its evidence, both or neither; one without evidence cannot be explained. */
+  create(record: PredictorRecord, evidence?: FitEvidence): Promise<void>;
   /** Throws PREDICTOR_NOT_FOUND. */
   get(predictorId: string): Promise<PredictorRecord>;
   /** A page, newest first. */
   list(query: PredictorQuery): Promise<Page<Predictor>>;
+  /** undefined for a predictor that was stored without. */
+  evidence(predictorId: string): Promise<FitEvidence | undefined>;
   /** Ids of a study's predictors, newest last. */
   idsOfStudy(studyId: string): Promise<string[]>;
   /** Throws PREDICTOR_NOT_FOUND. */
@@ -31,8 +46,8 @@ export interface PredictorStore {
 
 export function createPredictorStore(database: Kysely<Schema>): PredictorStore {
   return {
-    create: async ({ predictor, model }) => {
-      await database.insertInto('predictors').values({
+    create: ({ predictor, model }, evidence) => database.transaction().execute(async (transaction) => {
+      await transaction.insertInto('predictors').values({
         id: predictor.id,
         study_id: predictor.studyId,
         backend: predictor.backend,
@@ -40,7 +55,15 @@ export function createPredictorStore(database: Kysely<Schema>): PredictorStore {
         predictor: Predictor.encode(predictor).finish(),
         model,
       }).execute();
-    },
+      if (evidence === undefined) return;
+      await transaction.insertInto('fit_evidence').values({
+        predictor_id: predictor.id,
+        rates: float32Blob(evidence.rates),
+        targets: float64Blob(evidence.targets),
+        importances: float64Blob(evidence.importances),
+        residuals: float64Blob(evidence.residuals),
+      }).execute();
+    }),
     get: async (predictorId) => {
       const row = await database.selectFrom('predictors').select(['predictor', 'model']).where('id', '=', predictorId).executeTakeFirst();
       if (!row) throw predictorNotFound(predictorId);
@@ -57,14 +80,24 @@ export function createPredictorStore(database: Kysely<Schema>): PredictorStore {
         value: ({ predictor }) => Predictor.decode(blobBytes(predictor)),
       });
     },
+    evidence: async (predictorId) => {
+      const row = await database.selectFrom('fit_evidence').selectAll().where('predictor_id', '=', predictorId).executeTakeFirst();
+      return row && {
+        rates: float32Values(row.rates),
+        targets: float64Values(row.targets),
+        importances: float64Values(row.importances),
+        residuals: float64Values(row.residuals),
+      };
+    },
     idsOfStudy: async (studyId) => {
       const rows = await database.selectFrom('predictors').select('id').where('study_id', '=', studyId).orderBy('number').execute();
       return rows.map(({ id }) => id);
     },
-    remove: async (predictorId) => {
-      const { numDeletedRows } = await database.deleteFrom('predictors').where('id', '=', predictorId).executeTakeFirst();
+    remove: (predictorId) => database.transaction().execute(async (transaction) => {
+      const { numDeletedRows } = await transaction.deleteFrom('predictors').where('id', '=', predictorId).executeTakeFirst();
       if (numDeletedRows === 0n) throw predictorNotFound(predictorId);
-    },
+      await transaction.deleteFrom('fit_evidence').where('predictor_id', '=', predictorId).execute();
+    }),
   };
 }
 

@@ -16,6 +16,7 @@ export interface Schema {
   trials: TrialsTable;
   predictors: PredictorsTable;
   pair_sets: PairSetsTable;
+  fit_evidence: FitEvidenceTable;
 }
 
 interface JobsTable {
@@ -110,4 +111,16 @@ interface PairSetsTable {
   number: number;
   /** PairSet. */
   pair_set: BlobColumn;
+}
+
+interface FitEvidenceTable {
+  predictor_id: string;
+  /** float32, [pairs, dimensions], row-major. */
+  rates: BlobColumn;
+  /** float64, one a pair, on the scale of the fit. */
+  targets: BlobColumn;
+  /** float64, one a dimension. */
+  importances: BlobColumn;
+  /** float64, one a pair: label less out-of-fold prediction; empty where there was none. */
+  residuals: BlobColumn;
 }
