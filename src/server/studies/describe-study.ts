@@ -1,11 +1,13 @@
+import { PrunecastError } from '../../core/errors/prunecast-error.js';
 import type { Fidelity, Measurement } from '../../core/measurement.js';
 import { Dimension } from '../../gen/prunecast/v1/common.js';
 import type { Study } from '../../gen/prunecast/v1/study.js';
+import { JobState } from '../../gen/prunecast/v1/job.js';
 import { StudyPhase, StudyReport } from '../../gen/prunecast/v1/study_types.js';
 import { encodeFidelity, encodeMeasurement } from '../encoding/measurement.js';
 import type { Jobs } from '../jobs/jobs.js';
 import type { PredictorStore } from '../store/predictor-store.js';
-import type { StudyStore } from '../store/study-store.js';
+import type { StudyRecord, StudyStore } from '../store/study-store.js';
 
 export interface StudyServices {
   readonly studies: StudyStore;
@@ -19,6 +21,8 @@ interface StoredPlan {
   readonly windows?: { readonly measurement: Measurement; readonly fidelity: Fidelity };
   readonly recipes?: readonly string[];
   readonly phase?: StudyPhase;
+  /** Run to rank the units. */
+  readonly calibrationTokens?: number;
   readonly report?: unknown;
 }
 
@@ -27,17 +31,16 @@ export async function describeStudy({ studies, predictorStore, jobs }: StudyServ
   const study = await studies.get(studyId);
   const plan = (study.plan ?? {}) as StoredPlan;
   const trials = await studies.trials(studyId);
-  const job = await jobs.get(study.jobId);
   return {
     id: study.id,
     jobId: study.jobId,
     model: study.model,
     checkpointDigest: study.checkpointDigest,
-    state: job.state,
+    state: await findState(jobs, study),
     phase: plan.phase ?? StudyPhase.UNSPECIFIED,
     dimensions: (plan.space ?? []).map((dimension) => Dimension.fromJSON(dimension)),
     trials: trials.length,
-    tokensSpent: trials.reduce((sum, { tokensSpent }) => sum + tokensSpent, 0n),
+    tokensSpent: trials.reduce((sum, { tokensSpent }) => sum + tokensSpent, BigInt(plan.calibrationTokens ?? 0)),
     predictorIds: await predictorStore.idsOfStudy(studyId),
     report: plan.report === undefined ? undefined : StudyReport.fromJSON(plan.report),
     searchMeasurement: plan.windows === undefined ? undefined : encodeMeasurement(plan.windows.measurement),
@@ -45,4 +48,14 @@ export async function describeStudy({ studies, predictorStore, jobs }: StudyServ
     recipeDigests: [...(plan.recipes ?? [])],
     seed: BigInt(study.seed),
   };
+}
+
+/** A study outlives its job: once that is deleted, it has succeeded or it has not. */
+async function findState(jobs: Jobs, { jobId, state }: StudyRecord): Promise<JobState> {
+  try {
+    return (await jobs.get(jobId)).state;
+  } catch (error) {
+    if (!(error instanceof PrunecastError) || error.reason !== 'JOB_NOT_FOUND') throw error;
+    return state === JobState.SUCCEEDED ? state : JobState.FAILED;
+  }
 }

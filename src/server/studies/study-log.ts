@@ -44,7 +44,7 @@ export async function createStudyLog({ studies, predictors, clock }: SearchServi
   let told = '';
   let latest: object = {};
   const tell = (phase: StudyPhase, event: StudyEventMessage['event']): Promise<void> => emit({ $case: 'study', value: { studyId: study.id, phase: PHASE_CODES[phase], event } });
-  const describe = ({ space, phase }: StudyState) => ({ ...base, space: space.dimensions.map((dimension) => Dimension.toJSON(encodeDimension(dimension))), phase: PHASE_CODES[phase] });
+  const describe = ({ space, phase, tokens }: StudyState) => ({ ...base, space: space.dimensions.map((dimension) => Dimension.toJSON(encodeDimension(dimension))), phase: PHASE_CODES[phase], calibrationTokens: tokens.score ?? 0 });
   return {
     async enter(state) {
       const key = `${state.phase}/${state.round}`;

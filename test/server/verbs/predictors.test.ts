@@ -1,0 +1,141 @@
+import { rm } from 'node:fs/promises';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import type { DeepPartial, FitPredictorRequest, PairSet, PredictResponse } from '../../../src/client/index.js';
+import { makeFolder } from '../../support/test-server.js';
+import { refusalOf, startVerbServer, type VerbServer } from './verb-server.js';
+
+const DIMENSIONS = ['layers.0.kv_heads', 'layers.0.ffn_channels', 'layers.1.ffn_channels'];
+
+/** The law that labels follow: log perplexity is quadratic in the rates. */
+function perplexityAt([kv = 0, first = 0, second = 0]: readonly number[]): number {
+  return Math.exp(1.5 + 0.8 * kv + 0.4 * first + 2 * first ** 2 + 0.1 * second + 0.6 * second ** 2);
+}
+
+/** All of 4 x 4 x 3 rates, from 0 to 0.6. */
+const GRID = [0, 0.25, 0.5, 0.6].flatMap((kv) => [0.1, 0.2, 0.35, 0.5].flatMap((first) => [0.1, 0.3, 0.5].map((second) => [kv, first, second] as const)));
+
+const PAIRS: DeepPartial<PairSet> = {
+  dimensions: DIMENSIONS,
+  model: 'elsewhere',
+  measurementFingerprint: 'a measurement',
+  fidelityDigest: 'a fidelity',
+  pairs: GRID.map((rates) => ({ rates: [...rates], metrics: { perplexity: perplexityAt(rates) }, recipeDigest: 'a recipe' })),
+};
+
+function encodeRows(rows: readonly (readonly number[])[]): { rates: Buffer; dimensions: number } {
+  const rates = Buffer.alloc(4 * rows.flat().length);
+  rows.flat().forEach((rate, index) => rates.writeFloatLE(rate, 4 * index));
+  return { rates, dimensions: DIMENSIONS.length };
+}
+
+let verbs: VerbServer;
+let folder: string;
+beforeAll(async () => {
+  folder = await makeFolder();
+  verbs = await startVerbServer({ folder });
+});
+afterAll(async () => {
+  await verbs[Symbol.asyncDispose]();
+  await rm(folder, { recursive: true, force: true });
+});
+
+const fit = (changes: DeepPartial<FitPredictorRequest> = {}) => verbs.client.runFitPredictor({ source: { $case: 'pairs', value: PAIRS }, predictor: { id: 'ridge' }, seed: 5n, ...changes });
+
+const PREDICTORS = ['ridge', 'xgboost', 'random-forest'] as const;
+
+describe('FitPredictor', () => {
+  it('fits what the caller sends, and says how well it does on pairs that it was not fitted on', async () => {
+    const predictor = await fit();
+    expect(predictor).toMatchObject({
+      backend: 'ridge', model: 'elsewhere', measurementFingerprint: 'a measurement', fidelityDigest: 'a fidelity', recipeDigests: ['a recipe'],
+      metrics: ['perplexity'], dimensions: DIMENSIONS, pairs: 48, seed: 5n, studyId: '',
+    });
+    expect(predictor.minRates.map((rate) => rate.toFixed(3))).toEqual(['0.000', '0.100', '0.100']);
+    expect(predictor.maxRates.map((rate) => rate.toFixed(3))).toEqual(['0.600', '0.500', '0.500']);
+    const [quality] = predictor.quality;
+    expect(quality).toMatchObject({ metric: 'perplexity', fitted: 34, heldOut: 14 }); // 7:3 of 48, in whole pairs
+    expect(quality?.r2).toBeGreaterThan(0.99);
+    expect(quality?.kendallTau).toBeGreaterThan(0.95);
+    expect(await verbs.client.services.predictors.getPredictor({ predictorId: predictor.id })).toEqual({ predictor });
+  });
+
+  it('gives equal predictors for equal pairs and seed', async () => {
+    const rows = encodeRows([[0.1, 0.3, 0.4], [0.55, 0.45, 0.2]]);
+    for (const id of PREDICTORS) {
+      const [one, other] = [await fit({ predictor: { id } }), await fit({ predictor: { id } })];
+      expect(other.id).not.toBe(one.id);
+      expect(other.pairsDigest).toBe(one.pairsDigest);
+      const ask = async (predictorId: string) => (await verbs.client.predict({ predictorId, encodings: rows })).predictions;
+      expect(await ask(other.id)).toEqual(await ask(one.id));
+    }
+  });
+
+  it('attaches to the job of the same request id', async () => {
+    const request = { requestId: 'a-fit', source: { $case: 'pairs', value: PAIRS }, predictor: { id: 'ridge' } } as const;
+    const [one, other] = [await verbs.client.services.predictors.fitPredictor(request), await verbs.client.services.predictors.fitPredictor(request)];
+    expect(other.job?.id).toBe(one.job?.id);
+  });
+});
+
+describe('ListPredictors', () => {
+  it('gives every predictor once, the newest first, in pages', async () => {
+    const fitted = [await fit(), await fit(), await fit()].map(({ id }) => id);
+    const listed: string[] = [];
+    let pageToken = '';
+    do {
+      const page = await verbs.client.services.predictors.listPredictors({ pageSize: 2, pageToken });
+      expect(page.predictors.length).toBeLessThanOrEqual(2);
+      listed.push(...page.predictors.map(({ id }) => id));
+      pageToken = page.nextPageToken;
+    } while (pageToken !== '');
+    expect(listed.slice(0, 3)).toEqual(fitted.toReversed());
+    expect(new Set(listed).size).toBe(listed.length);
+    expect((await verbs.client.services.predictors.listPredictors({ studyId: 'none' })).predictors).toEqual([]);
+  });
+});
+
+describe('Predict', () => {
+  it('answers in perplexity, row by row', async () => {
+    const predictor = await fit();
+    const rows = [[0.1, 0.3, 0.4], [0.55, 0.45, 0.2], [0.3, 0.15, 0.15]];
+    const { predictorId, predictions, outOfRange } = await verbs.client.predict({ predictorId: predictor.id, encodings: encodeRows(rows) });
+    expect(predictorId).toBe(predictor.id);
+    expect(predictions.map(({ metric }) => metric)).toEqual(['perplexity']);
+    rows.forEach((row, index) => expect(Math.abs((predictions[0]?.mean[index] ?? NaN) / perplexityAt(row) - 1)).toBeLessThan(0.01));
+    expect(outOfRange).toEqual([]);
+  });
+
+  it('flags rows outside the rates of its pairs, by dimension', async () => {
+    const { id } = await fit();
+    const { outOfRange } = await verbs.client.predict({ predictorId: id, encodings: encodeRows([[0, 0.1, 0.1], [0.7, 0.3, 0.05], [0.6, 0.5, 0.5], [0, 0, 0.9]]) });
+    expect(outOfRange).toEqual([
+      { row: 1, dimensions: ['layers.0.kv_heads', 'layers.1.ffn_channels'] },
+      { row: 3, dimensions: ['layers.0.ffn_channels', 'layers.1.ffn_channels'] },
+    ]);
+  });
+
+  it('gives the same bits after a restart of the server', async () => {
+    const rows = encodeRows(GRID.map((row) => row.map((rate) => rate + 0.013)));
+    const ids: string[] = [];
+    for (const id of PREDICTORS) ids.push((await fit({ predictor: { id } })).id);
+    const ask = async (): Promise<PredictResponse[]> => Promise.all(ids.map((predictorId) => verbs.client.predict({ predictorId, encodings: rows })));
+    const before = await ask();
+    expect(before.map(({ predictions }) => predictions[0]?.mean.length)).toEqual([48, 48, 48]);
+    await verbs[Symbol.asyncDispose]();
+    verbs = await startVerbServer({ folder });
+    expect(await ask()).toEqual(before);
+  });
+
+  it('refuses what is no batch of encodings, by its field', async () => {
+    const { id: predictorId } = await fit();
+    const refused = (encodings: { rates: Buffer; dimensions: number }, of = predictorId) => refusalOf(verbs, () => verbs.client.predict({ predictorId: of, encodings }));
+    const good = encodeRows([[0.1, 0.2, 0.3]]);
+    expect(await refused(good, 'predictor-0')).toMatchObject({ code: 'NOT_FOUND', reason: 'PREDICTOR_NOT_FOUND' });
+    const invalid = { code: 'INVALID_ARGUMENT', reason: 'INVALID_REQUEST' };
+    expect(await refused({ ...good, dimensions: 2 })).toMatchObject({ ...invalid, fields: ['encodings.dimensions'] });
+    expect(await refused({ ...good, rates: good.rates.subarray(1) })).toMatchObject({ ...invalid, fields: ['encodings.rates'] });
+    expect(await refused({ ...good, rates: Buffer.alloc(0) })).toMatchObject({ ...invalid, fields: ['encodings.rates'] });
+    expect(await refused(encodeRows([[0.1, NaN, 0.3]]))).toMatchObject({ ...invalid, fields: ['encodings.rates'], message: expect.stringContaining('row 0, layers.0.ffn_channels') });
+    expect(await refused(encodeRows([[0.1, 0.2, 1.5]]))).toMatchObject({ ...invalid, fields: ['encodings.rates'] });
+  });
+});

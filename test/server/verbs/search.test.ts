@@ -1,0 +1,223 @@
+import { readFile } from 'node:fs/promises';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { BudgetKind, StudyPhase, TextPart, TrialRole, type DeepPartial, type JobEvent, type LayerArchitecture, type SearchRequest, type StudyEvent, type StudyReport, type Trial } from '../../../src/client/index.js';
+import { countDemoParameters, DEMO, listTrials, MAGNITUDE, referenceWindows, smallSearch, startVerbServer, type VerbServer } from './verb-server.js';
+
+const DENSE = 260_032;
+const LIMIT = 208_025; // 20 % fewer, rounded down
+
+/** As the paper has it, only smaller: Wanda, boosted trees, refined ranges. */
+const REQUEST: DeepPartial<SearchRequest> = smallSearch({ recipes: [], predictor: { id: 'xgboost', options: { trees: 50 } }, output: 'winner' });
+
+let verbs: VerbServer;
+let events: JobEvent[];
+let report: StudyReport;
+let trials: Trial[];
+beforeAll(async () => {
+  verbs = await startVerbServer();
+  events = [];
+  report = await verbs.client.runSearch(REQUEST, { onEvent: (event) => void events.push(event) });
+  trials = await listTrials(verbs.client, report.studyId);
+});
+afterAll(() => verbs[Symbol.asyncDispose]());
+
+const ofRole = (role: TrialRole, among = trials): Trial[] => among.filter((trial) => trial.role === role);
+const perplexityOf = (of: { readonly metrics: Readonly<Record<string, number>> } | undefined): number => of?.metrics['perplexity'] ?? NaN;
+const least = (some: readonly Trial[]): Trial | undefined => some.toSorted((a, b) => perplexityOf(a) - perplexityOf(b))[0];
+const groups = (layers: readonly LayerArchitecture[] = []): number => layers.reduce((sum, { kvHeads }) => sum + kvHeads, 0);
+const isTied = ({ architecture }: Trial): boolean => new Set(architecture?.layers.slice(0, 4).map(({ kvHeads, ffnChannels }) => `${kvHeads}/${ffnChannels}`)).size === 1;
+const describeTrial = ({ role, control, part, rates, metrics }: Trial): string => JSON.stringify([role, control, part, rates, metrics]);
+const studyEvents = (): StudyEvent[] => events.flatMap(({ payload }) => (payload?.$case === 'study' ? [payload.value] : []));
+
+describe('Search', () => {
+  it('goes through the phases of the paper in order', () => {
+    const phases = studyEvents().filter(({ event }) => event?.$case === 'phaseStarted').map(({ phase }) => phase);
+    const { SCORE, SAMPLE, FIT, REFINE, SEARCH, VERIFY, CONTROLS, REPORT } = StudyPhase;
+    expect(phases).toEqual([SCORE, SAMPLE, FIT, REFINE, SAMPLE, FIT, SEARCH, VERIFY, CONTROLS, REPORT]);
+    expect(events.map(({ sequence }) => Number(sequence))).toEqual(events.map((_, index) => index + 1));
+    expect(events.at(-1)?.payload).toMatchObject({ $case: 'ended', value: { result: { $case: 'search' } } });
+  });
+
+  it('counts what it did', () => {
+    expect(report).toMatchObject({ pairs: 24, predicted: 300n, verified: 3, output: 'winner' });
+    expect(report.fitQuality).toMatchObject({ metric: 'perplexity', fitted: 17, heldOut: 7 }); // 7:3 of 24, in whole pairs
+    const spent = trials.reduce((sum, { tokensSpent }) => sum + tokensSpent, 0n);
+    const calibration = 15n * 128n; // the first half has 16 sequences, the first of which is never taken
+    expect(report.tokensSpent).toBe(spent + calibration);
+    expect(report.phases.reduce((sum, { tokens }) => sum + tokens, 0n)).toBe(report.tokensSpent);
+    expect(ofRole(TrialRole.PAIR).every(({ tokensSpent }) => tokensSpent === 256n)).toBe(true);
+  });
+
+  it('draws its pairs from the band around the budget, half of them with 4 neighbouring layers tied', () => {
+    const pairs = ofRole(TrialRole.PAIR);
+    expect(pairs).toHaveLength(24);
+    for (const { parameters } of pairs) {
+      expect(DENSE - Number(parameters)).toBeGreaterThanOrEqual(0.9 * (DENSE - LIMIT) - 1);
+      expect(DENSE - Number(parameters)).toBeLessThanOrEqual(1.1 * (DENSE - LIMIT) + 1);
+    }
+    expect(pairs.filter(isTied).length).toBeGreaterThanOrEqual(12);
+    expect(new Set(pairs.map(({ rates }) => rates.join())).size).toBe(24);
+    expect(pairs.filter(({ round }) => round === 1)).toHaveLength(6);
+  });
+
+  it('spends all but 0.5 % of the budget on finalists and keeps every control within it', () => {
+    for (const { parameters } of ofRole(TrialRole.FINALIST)) {
+      expect(Number(parameters)).toBeLessThanOrEqual(LIMIT);
+      expect(Number(parameters)).toBeGreaterThan(LIMIT - 0.005 * DENSE);
+    }
+    for (const { parameters } of ofRole(TrialRole.CONTROL)) expect(Number(parameters)).toBeLessThanOrEqual(LIMIT);
+    for (const { architecture, parameters, rates } of trials) {
+      expect(Number(parameters)).toBe(countDemoParameters(architecture?.layers ?? []));
+      // An encoding is 1 - kept / n, layer by layer.
+      const expected = architecture?.layers.flatMap(({ kvHeads, ffnChannels }) => [1 - kvHeads / 4, 1 - ffnChannels / 172]) ?? [];
+      expect(rates.map((rate) => rate.toFixed(6))).toEqual(expected.map((rate) => Math.fround(rate).toFixed(6)));
+    }
+  });
+
+  it('chooses the best finalist by the verify windows, and the best uniform shape too', () => {
+    expect(report.winner?.architecture).toEqual(least(ofRole(TrialRole.FINALIST))?.architecture);
+    const uniform = ofRole(TrialRole.CONTROL).filter(({ control, part }) => control === 'uniform-best' && part === TextPart.VERIFY);
+    expect(uniform.length).toBeGreaterThan(1);
+    expect(report.controls.find(({ name }) => name === 'uniform-best')?.architecture).toEqual(least(uniform)?.architecture);
+    expect(ofRole(TrialRole.FINALIST).every(({ predicted }) => predicted !== undefined && predicted > 0)).toBe(true);
+  });
+
+  it('reports on the last quarter of the text, which neither labels nor choice have seen', async () => {
+    const evaluate = async (from: number, to: number, tokenLimit?: bigint) => {
+      const [result] = await verbs.client.runEvaluate({
+        model: DEMO,
+        measurement: { text: referenceWindows(from, to) },
+        ...(tokenLimit === undefined ? {} : { fidelity: { tokenLimit } }),
+        targets: [{ target: { $case: 'keptUnits', value: report.winnerUnits ?? {} } }],
+      });
+      return perplexityOf(result);
+    };
+    // Of 32 windows, 16 are searched on, 8 verified on, 8 reported on; two of the 8 are verified on here.
+    expect(Math.abs(perplexityOf(report.winner) / (await evaluate(24, 32)) - 1)).toBeLessThan(1e-5);
+    expect(Math.abs((report.winner?.verifyMetrics['perplexity'] ?? NaN) / (await evaluate(16, 24, 256n)) - 1)).toBeLessThan(1e-5);
+    const digests = new Map(trials.map(({ part, fidelityDigest }) => [part, fidelityDigest]));
+    expect(new Set(digests.values()).size).toBe(3);
+    expect(ofRole(TrialRole.DENSE)).toHaveLength(1);
+  });
+
+  it('compares the winner with each control on the report windows', () => {
+    expect(report.controls.map(({ name }) => name)).toEqual(expect.arrayContaining(['uniform-paper', 'uniform-best']));
+    expect(report.lifts).toHaveLength(report.controls.length);
+    for (const { control, lift, low, high } of report.lifts) {
+      const row = report.controls.find(({ name }) => name === control);
+      expect(lift).toBeCloseTo(1 - perplexityOf(report.winner) / perplexityOf(row), 9);
+      expect(low).toBeLessThanOrEqual(high);
+    }
+    const best = report.controls.toSorted((a, b) => perplexityOf(a) - perplexityOf(b))[0];
+    expect(report.bestControl).toBe(best?.name);
+    expect(report.summary).not.toBe('');
+  });
+
+  it('writes the winner, which loads again as what was reported', async () => {
+    const [loaded] = await verbs.client.runEvaluate({ model: 'winner', measurement: { text: referenceWindows(24, 32) } });
+    expect(Math.abs(perplexityOf(loaded) / perplexityOf(report.winner) - 1)).toBeLessThan(1e-5);
+    expect((await verbs.client.services.models.inspectModel({ model: 'winner' })).parameters).toBe(report.winner?.parameters);
+    expect(JSON.parse(await readFile(verbs.path('outputs/winner/prunecast.json'), 'utf8'))).toMatchObject({ measurements: { study_id: report.studyId } });
+  });
+
+  it('comes to the same study with the same seed and pays for no label twice', async () => {
+    const again = await verbs.client.runSearch({ ...REQUEST, output: '' });
+    expect(again.studyId).not.toBe(report.studyId);
+    expect(again.winner).toEqual(report.winner);
+    expect(again.controls).toEqual(report.controls);
+    expect(again.lifts).toEqual(report.lifts);
+    expect(again.fitQuality).toEqual(report.fitQuality);
+    const repeated = await listTrials(verbs.client, again.studyId);
+    expect(repeated.map(({ tokensSpent }) => tokensSpent)).toEqual(repeated.map(() => 0n));
+    expect(repeated.map(describeTrial).toSorted()).toEqual(trials.map(describeTrial).toSorted());
+  });
+
+  it('comes to the same winner on a server that knows no label, and draws other pairs with another seed', async () => {
+    await using other = await startVerbServer();
+    const fresh = await other.client.runSearch({ ...REQUEST, output: '' });
+    expect(fresh.winner).toEqual(report.winner);
+    const otherSeed = await other.client.runSearch(smallSearch({ seed: 4n }));
+    const pairs = ofRole(TrialRole.PAIR, await listTrials(other.client, otherSeed.studyId)).map(({ rates }) => rates.join());
+    const own = new Set(ofRole(TrialRole.PAIR).map(({ rates }) => rates.join()));
+    expect(pairs.filter((rates) => own.has(rates)).length).toBeLessThan(12);
+  });
+
+  it('meets several budgets at once and leaves protected layers whole', async () => {
+    const found = await verbs.client.runSearch(smallSearch({
+      space: { protectedLayers: { layers: [0, 4] } },
+      budgets: [{ limit: { $case: 'removedShare', value: 0.15 } }, { kind: BudgetKind.KV_CACHE_BYTES_PER_TOKEN, limit: { $case: 'removedShare', value: 0.2 } }],
+    }));
+    // 2 bytes for each of 8 numbers of key and of value of every group: at most 80 % of 5 x 4 groups, so 16.
+    const answer = found.winner?.architecture?.layers ?? [];
+    expect(groups(answer)).toBeLessThanOrEqual(16);
+    expect(countDemoParameters(answer)).toBeLessThanOrEqual(Math.floor(0.85 * DENSE));
+    expect([answer[0], answer[4]]).toEqual([{ kvHeads: 4, queryHeadsPerKv: 2, ffnChannels: 172 }, { kvHeads: 4, queryHeadsPerKv: 2, ffnChannels: 172 }]);
+    for (const { architecture, parameters } of found.controls) {
+      expect(groups(architecture?.layers)).toBeLessThanOrEqual(16);
+      expect(Number(parameters)).toBeLessThanOrEqual(Math.floor(0.85 * DENSE));
+    }
+  });
+
+  it('plans without a job or a study, with the range that budgets can ask for', async () => {
+    const before = await verbs.client.services.jobs.listJobs({});
+    const plan = await verbs.client.planSearch(smallSearch({ space: { protectedLayers: { layers: [] }, maxRate: 0.5 } }));
+    // 2 groups and 86 channels of every layer, and all of them
+    expect(plan.feasible).toMatchObject([{ kind: BudgetKind.PARAMETERS, least: 146_752, most: DENSE }]);
+    const { studyId, ...done } = await verbs.client.runSearch(smallSearch({ space: { protectedLayers: { layers: [] }, maxRate: 0.5 }, seed: 11n }));
+    expect(Number(plan.trials)).toBe((await listTrials(verbs.client, studyId)).length);
+    expect(plan.tokens).toBeGreaterThanOrEqual(done.tokensSpent);
+    expect((await verbs.client.services.jobs.listJobs({})).jobs).toHaveLength(before.jobs.length + 1);
+  });
+});
+
+describe('ListTrials', () => {
+  it('gives every trial once in the order of its number, without a gap, whatever the page', async () => {
+    expect(trials.map(({ number }) => number)).toEqual(trials.map((_, index) => index + 1));
+    expect(await listTrials(verbs.client, report.studyId, 7)).toEqual(trials);
+    const told = studyEvents().flatMap(({ event }) => (event?.$case === 'trial' ? [event.value] : []));
+    expect(told).toEqual(trials);
+  });
+
+  it('gives one role alone', async () => {
+    const page = await verbs.client.services.studies.listTrials({ studyId: report.studyId, role: TrialRole.FINALIST });
+    expect(page.trials).toEqual(ofRole(TrialRole.FINALIST));
+    await expect(verbs.client.services.studies.listTrials({ studyId: 'study-0' })).rejects.toMatchObject({ code: 'NOT_FOUND', reason: 'STUDY_NOT_FOUND' });
+  });
+});
+
+describe('GetStudy', () => {
+  it('has the report, the predictors, and the space as it was refined', async () => {
+    const { study } = await verbs.client.services.studies.getStudy({ studyId: report.studyId });
+    expect(study).toMatchObject({ jobId: events[0]?.jobId, model: DEMO, trials: trials.length, seed: 3n, tokensSpent: report.tokensSpent, report, recipeDigests: [report.winner?.recipeDigest] });
+    expect(study?.predictorIds).toHaveLength(2);
+    expect(study?.predictorIds.at(-1)).toBe(report.predictorId);
+    expect(study?.dimensions).toHaveLength(10);
+    const refined = studyEvents().flatMap(({ event }) => (event?.$case === 'refined' ? event.value.ranges : []));
+    expect(refined).toHaveLength(10);
+    for (const { dimension, newMinRate, newMaxRate } of refined) {
+      const now = study?.dimensions.find(({ name }) => name === dimension);
+      expect(1 - (now?.minCount ?? NaN) / (now?.size ?? NaN)).toBeLessThanOrEqual(newMaxRate + 0.5 / (now?.size ?? NaN));
+      expect(1 - (now?.maxCount ?? NaN) / (now?.size ?? NaN)).toBeGreaterThanOrEqual(newMinRate - 0.5 / (now?.size ?? NaN));
+    }
+    const { job } = await verbs.client.services.jobs.getJob({ jobId: study?.jobId ?? '' });
+    expect(job).toMatchObject({ studyId: report.studyId, state: study?.state });
+  });
+
+  it('still answers when the job was deleted', async () => {
+    const { studyId } = await verbs.client.runSearch(smallSearch({ recipes: [MAGNITUDE], seed: 12n }));
+    const { study } = await verbs.client.services.studies.getStudy({ studyId });
+    await verbs.client.services.jobs.deleteJob({ jobId: study?.jobId ?? '' });
+    expect((await verbs.client.services.studies.getStudy({ studyId })).study).toEqual(study);
+  });
+});
+
+describe('FitPredictor on a study', () => {
+  it('takes the pairs that the study labelled', async () => {
+    const predictor = await verbs.client.runFitPredictor({ source: { $case: 'studyId', value: report.studyId }, predictor: { id: 'ridge' } });
+    expect(predictor).toMatchObject({ backend: 'ridge', studyId: report.studyId, pairs: 24, model: DEMO, recipeDigests: [report.winner?.recipeDigest] });
+    expect(predictor.measurementFingerprint).toBe(ofRole(TrialRole.PAIR)[0]?.measurementFingerprint);
+    const { predictors } = await verbs.client.services.predictors.listPredictors({ studyId: report.studyId });
+    expect(predictors.map(({ id }) => id)).toContain(predictor.id);
+    await expect(verbs.client.runFitPredictor({ source: { $case: 'studyId', value: 'study-0' } })).rejects.toMatchObject({ code: 'NOT_FOUND', reason: 'STUDY_NOT_FOUND' });
+  });
+});
