@@ -1,0 +1,158 @@
+import { spawn, type ChildProcess } from 'node:child_process';
+import { once } from 'node:events';
+import { rm } from 'node:fs/promises';
+import { join, resolve } from 'node:path';
+import { createInterface } from 'node:readline';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { CallError, createClient, JobState, TrialRole, type DeepPartial, type JobEvent, type PrunecastClient, type SearchRequest } from '../../../src/client/index.js';
+import { makeFolder } from '../../support/test-server.js';
+import { DEMO, listTrials, MODELS_ROOT, referenceWindows, smallSearch, startVerbServer, type VerbServer } from './verb-server.js';
+
+let verbs: VerbServer;
+beforeAll(async () => {
+  verbs = await startVerbServer();
+});
+afterAll(() => verbs[Symbol.asyncDispose]());
+
+/** A search of minutes, with many labels early on. */
+const longSearch = (changes: DeepPartial<SearchRequest> = {}): DeepPartial<SearchRequest> =>
+  smallSearch({ texts: { text: { source: { $case: 'path', value: `${DEMO}/stories.json` } } }, pairs: { count: 2000, rungs: [{ tokenLimit: 8192n }] }, ...changes });
+
+const isTrial = ({ payload }: JobEvent): boolean => payload?.$case === 'study' && payload.value.event?.$case === 'trial';
+
+/** Follows a search until `count` trials are in, then goes away; the events it saw. */
+async function leaveAfterTrials(client: PrunecastClient, request: DeepPartial<SearchRequest>, count: number): Promise<JobEvent[]> {
+  const seen: JobEvent[] = [];
+  for await (const event of client.search(request)) {
+    seen.push(event);
+    if (seen.filter(isTrial).length >= count) break;
+  }
+  return seen;
+}
+
+/** Starts an Evaluate; its first event, and those that follow. */
+async function startEvaluate(): Promise<{ readonly first: JobEvent; readonly rest: AsyncIterable<JobEvent> }> {
+  const rest = verbs.client.evaluate({ model: DEMO, measurement: { text: referenceWindows(0, 1) } });
+  const { value } = await rest.next();
+  if (value === undefined) throw new Error('the job has no events');
+  return { first: value, rest };
+}
+
+/** All events of a job after a number, and what the stream ended with. */
+async function collect(events: AsyncIterable<JobEvent>): Promise<{ readonly events: JobEvent[]; readonly error: CallError | undefined }> {
+  const seen: JobEvent[] = [];
+  try {
+    for await (const event of events) seen.push(event);
+    return { events: seen, error: undefined };
+  } catch (error) {
+    return { events: seen, error: CallError.from(error) };
+  }
+}
+
+const numbersOf = (events: readonly JobEvent[]): number[] => events.map(({ sequence }) => Number(sequence));
+const upTo = (count: number): number[] => Array.from({ length: count }, (_, index) => index + 1);
+
+describe('a client that goes away', () => {
+  it('does not stop its search, and misses nothing when it comes back', async () => {
+    const request = smallSearch({ requestId: 'left-alone' });
+    const before = await leaveAfterTrials(verbs.client, request, 3);
+    const jobId = before[0]?.jobId ?? '';
+    const last = before.at(-1)?.sequence ?? 0n;
+    const after = await collect(verbs.client.followJob(jobId, { afterSequence: last }));
+    expect(numbersOf([...before, ...after.events])).toEqual(upTo(before.length + after.events.length));
+    expect(after.error).toBeUndefined();
+    expect(after.events.at(-1)?.payload).toMatchObject({ $case: 'ended', value: { state: JobState.SUCCEEDED } });
+    const { job } = await verbs.client.services.jobs.getJob({ jobId });
+    expect(job).toMatchObject({ state: JobState.SUCCEEDED, requestId: 'left-alone', lastSequence: after.events.at(-1)?.sequence });
+  });
+
+  it('gets all events from the first with the same request id, while the job runs and after its end', async () => {
+    const request = smallSearch({ requestId: 'attached', seed: 21n });
+    const [first, second] = await Promise.all([collect(verbs.client.search(request)), collect(verbs.client.search(request))]);
+    const third = await collect(verbs.client.search(request));
+    expect(first.events.length).toBeGreaterThan(24);
+    expect(numbersOf(first.events)).toEqual(upTo(first.events.length));
+    expect(second).toEqual(first);
+    expect(third).toEqual(first);
+    const jobs = (await verbs.client.services.jobs.listJobs({})).jobs.filter(({ requestId }) => requestId === 'attached');
+    expect(jobs).toHaveLength(1);
+  });
+});
+
+describe('a second job', () => {
+  it('is queued and told its place until the first is cancelled, which ends within two seconds and keeps what was paid', async () => {
+    const [started] = await leaveAfterTrials(verbs.client, longSearch({ requestId: 'long' }), 2);
+    const jobId = started?.jobId ?? '';
+    const [second, third] = [await startEvaluate(), await startEvaluate()];
+    expect([second.first.payload, third.first.payload]).toMatchObject([{ $case: 'queued', value: { place: 1 } }, { $case: 'queued', value: { place: 2 } }]);
+    const secondId = second.first.jobId;
+    expect((await verbs.client.services.jobs.getJob({ jobId: secondId })).job).toMatchObject({ state: JobState.QUEUED, queuePlace: 1 });
+
+    await verbs.client.services.jobs.cancelJob({ jobId: secondId });
+    expect((await collect(second.rest)).error).toMatchObject({ code: 'CANCELLED', reason: 'CANCELLED' });
+    const asked = performance.now();
+    const { job } = await verbs.client.services.jobs.cancelJob({ jobId });
+    const { events, error } = await collect(verbs.client.followJob(jobId));
+    expect(performance.now() - asked).toBeLessThan(2000);
+    expect(job).toMatchObject({ state: JobState.CANCELLED });
+    expect(error).toMatchObject({ code: 'CANCELLED', reason: 'CANCELLED' });
+    expect(events.at(-1)?.payload).toMatchObject({ $case: 'ended', value: { state: JobState.CANCELLED } });
+
+    const { events: its, error: none } = await collect(third.rest);
+    expect(none).toBeUndefined();
+    // It moved up when the one before it was cancelled.
+    expect(its.map(({ payload }) => payload)).toMatchObject([{ $case: 'queued', value: { place: 1 } }, { $case: 'started' }, ...its.slice(2).map(() => ({}))]);
+    expect(its.at(-1)?.payload).toMatchObject({ $case: 'ended', value: { state: JobState.SUCCEEDED } });
+    const { study } = await verbs.client.services.studies.getStudy({ studyId: job?.studyId ?? '' });
+    expect(study).toMatchObject({ state: JobState.CANCELLED });
+    expect(await listTrials(verbs.client, study?.id ?? '')).toHaveLength(events.filter(isTrial).length);
+  });
+});
+
+describe('a server that is killed in the middle of a search', () => {
+  let folder: string;
+  let child: ChildProcess;
+  beforeAll(async () => {
+    folder = await makeFolder();
+  });
+  afterAll(async () => {
+    child.kill('SIGKILL');
+    await rm(folder, { recursive: true, force: true });
+  });
+
+  it('tells of it at its next start, loses no event and pays for no label twice', async () => {
+    const socket = `unix:${join(folder, 'server.sock')}`;
+    child = spawn(process.execPath, [resolve(import.meta.dirname, '../../../dist/src/server/main.js')], {
+      env: { PATH: process.env['PATH'], PRUNECAST_STATE_DIRECTORY: join(folder, 'state'), PRUNECAST_OUTPUT_ROOT: join(folder, 'outputs'), PRUNECAST_MODEL_ROOTS: MODELS_ROOT, PRUNECAST_DATA_ROOTS: MODELS_ROOT, PRUNECAST_LISTEN: socket, PRUNECAST_THREADS: '1', PRUNECAST_LOG_LEVEL: 'silent' },
+      stdio: ['ignore', 'pipe', 'inherit'],
+    });
+    if (child.stdout === null) throw new Error('the server has no standard output');
+    await once(createInterface(child.stdout), 'line');
+    const client = createClient({ address: socket });
+    const request = longSearch({ output: 'never', pairs: { count: 24, rungs: [{ tokenLimit: 4096n }] }, report: { tokenLimit: 256n } });
+    const seen = await leaveAfterTrials(client, { ...request, requestId: 'killed' }, 5);
+    const closed = once(child, 'close');
+    child.kill('SIGKILL');
+    await closed;
+    client.close();
+
+    await using next = await startVerbServer({ folder });
+    const { events, error } = await collect(next.client.search({ ...request, requestId: 'killed' }));
+    expect(error).toMatchObject({ code: 'ABORTED', reason: 'SERVER_RESTARTED' });
+    expect(numbersOf(events)).toEqual(upTo(events.length));
+    expect(events.slice(0, seen.length)).toEqual(seen);
+    expect(events.at(-1)?.payload).toMatchObject({ $case: 'ended', value: { state: JobState.FAILED } });
+    const { job } = await next.client.services.jobs.getJob({ jobId: seen[0]?.jobId ?? '' });
+    expect(job).toMatchObject({ state: JobState.FAILED, lastSequence: events.at(-1)?.sequence });
+    const { study } = await next.client.services.studies.getStudy({ studyId: job?.studyId ?? '' });
+    expect(study?.state).toBe(JobState.FAILED);
+    const paid = await listTrials(next.client, job?.studyId ?? '');
+    expect(paid.length).toBeGreaterThanOrEqual(5);
+
+    const again = await next.client.runSearch({ ...request, output: '' });
+    const pairs = (await listTrials(next.client, again.studyId)).filter(({ role }) => role === TrialRole.PAIR);
+    const known = new Set(paid.map(({ rates }) => rates.join()));
+    expect(pairs.filter(({ rates }) => known.has(rates.join())).map(({ tokensSpent }) => tokensSpent)).toEqual(paid.map(() => 0n));
+    expect(pairs).toHaveLength(24);
+  });
+});
