@@ -14,6 +14,7 @@ export async function answerPredict(
   request: PredictRequest,
 ): Promise<PredictResponse> {
   const { predictor, fitted } = await predictors.open(request.predictorId);
+  refuseUnknownRecipe(predictor, request.recipeDigest);
   const batch = decodeEncodings(request.encodings, predictor);
   const { mean, deviation } = await fitted.predict(batch);
   return {
@@ -27,6 +28,12 @@ export async function answerPredict(
     })),
     outOfRange: listOutOfRange(batch, predictor),
   };
+}
+
+/** A predictor answers for the recipes of its pairs; a caller may leave it out where there is one. */
+function refuseUnknownRecipe({ recipeDigests }: Predictor, digest: string): void {
+  if (digest === '' || recipeDigests.includes(digest)) return;
+  throw PrunecastError.ofField('recipe_digest', `is ${digest}; the predictor's pairs have ${recipeDigests.filter((known) => known !== '').join(', ') || 'no recipe'}`);
 }
 
 function decodeEncodings(message: EncodingBatchMessage | undefined, { dimensions }: Predictor): EncodingBatch {

@@ -1,4 +1,5 @@
 import { setImmediate } from 'node:timers/promises';
+import { PrunecastError } from '../../core/errors/prunecast-error.js';
 import type { MetricDefinition } from '../../core/metric.js';
 import type { PairTable } from '../../core/pairs.js';
 import type { Clock } from '../../core/ports/clock.js';
@@ -10,7 +11,7 @@ import { judgeFit, type FitJudgement } from '../../search/fit/judge-fit.js';
 import { encodeQuality } from '../encoding/fit-quality.js';
 import type { PluginRegistry, ResolvedPlugin } from '../plugins/plugin-registry.js';
 import { createId } from '../store/create-id.js';
-import type { PredictorStore } from '../store/predictor-store.js';
+import type { FitEvidence, PredictorStore } from '../store/predictor-store.js';
 import { toTimestamp } from '../store/timestamps.js';
 import { checkPairs } from './check-pairs.js';
 import { fitHosted, loadHosted, type HostedPredictor } from './predictor-host.js';
@@ -61,6 +62,10 @@ export interface FittedPredictors {
   fit(request: FitRequest, signal: AbortSignal): Promise<FitResult>;
   /** A stored predictor, loaded. Throws PREDICTOR_NOT_FOUND, PREDICTOR_FAILED. */
   open(predictorId: string): Promise<OpenPredictor>;
+  /** What a stored predictor was fitted on. Throws PREDICTOR_NOT_FOUND, PREDICTOR_FAILED for one that was stored without. */
+  evidence(predictorId: string): Promise<FitEvidence>;
+  /** Forgets a predictor; questions that are open are still answered or rejected with CANCELLED. Throws PREDICTOR_NOT_FOUND. */
+  remove(predictorId: string): Promise<void>;
   close(): Promise<void>;
 }
 
@@ -95,7 +100,12 @@ export function createFittedPredictors({ store, plugins, clock }: FittedPredicto
       const judgement = await judge(pairs, fit, seed, request.ranges ?? listRanges(pairs));
       const fitted = await fit(pairs);
       const predictor = describe(request, pairs, judgement, clock.now());
-      await store.create({ predictor, model: fitted.save() });
+      await store.create({ predictor, model: fitted.save() }, {
+        rates: pairs.rates,
+        targets: pairs.targets,
+        importances: Float64Array.from(judgement.importances),
+        residuals: new Float64Array(0),
+      });
       await keep(predictor.id, Promise.resolve({ predictor, fitted }));
       return { predictor, judgement, fitted };
     },
@@ -105,6 +115,16 @@ export function createFittedPredictors({ store, plugins, clock }: FittedPredicto
       const entry = load(store, plugins, predictorId);
       entry.catch(() => loaded.delete(predictorId));
       return keep(predictorId, entry);
+    },
+    async evidence(predictorId) {
+      const evidence = await store.evidence(predictorId);
+      if (evidence !== undefined) return evidence;
+      await store.get(predictorId);
+      throw new PrunecastError('PREDICTOR_FAILED', `the predictor ${predictorId} was fitted by an earlier version, which kept no pairs beside it: fit it again`, { metadata: { predictor_id: predictorId } });
+    },
+    async remove(predictorId) {
+      await store.remove(predictorId);
+      drop(predictorId);
     },
     async close() {
       const entries = [...loaded.values()];

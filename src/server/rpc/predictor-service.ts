@@ -1,6 +1,8 @@
 import { FitPredictorRequest, PredictorServiceService } from '../../gen/prunecast/v1/predictor.js';
 import type { Jobs } from '../jobs/jobs.js';
 import { startPrepared } from '../jobs/start-prepared.js';
+import { answerRefinement, type RefinementServices } from '../predictors/answer-refinement.js';
+import { explainPredictor } from '../predictors/explain-predictor.js';
 import { FIT_JOB, prepareFit, type FitServices } from '../predictors/prepare-fit.js';
 import type { PredictorStore } from '../store/predictor-store.js';
 import { readPageSize, requireText } from './checks.js';
@@ -9,7 +11,7 @@ import { defineService, type RpcService } from './rpc-service.js';
 import { serveUnary } from './serve-unary.js';
 import { PrunecastError } from '../../core/errors/prunecast-error.js';
 
-export interface PredictorServices extends FitServices {
+export interface PredictorServices extends FitServices, RefinementServices {
   readonly jobs: Jobs;
   readonly predictorStore: PredictorStore;
 }
@@ -32,5 +34,11 @@ export function createPredictorService(services: PredictorServices): RpcService 
       const { values, nextPageToken } = await predictorStore.list({ studyId, pageSize: readPageSize(pageSize), pageToken });
       return { predictors: [...values], nextPageToken };
     }),
+    deletePredictor: serveUnary(async (request) => {
+      await services.predictors.remove(requireText(request.predictorId, 'predictor_id'));
+      return {};
+    }),
+    explainPredictor: serveUnary((request) => explainPredictor(services, request)),
+    proposeRefinement: serveUnary((request) => answerRefinement(services, request)),
   });
 }

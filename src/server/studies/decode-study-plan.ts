@@ -72,7 +72,8 @@ function decodePairs({ pairs, refine }: SearchRequest): PairPlan {
   };
 }
 
-function decodeRefinement(refine: RefinePlan | undefined): RefinementOptions | undefined {
+/** How ranges are moved; undefined where they are to stay. Throws INVALID_REQUEST naming the field. */
+export function decodeRefinement(refine: RefinePlan | undefined): RefinementOptions | undefined {
   if (refine?.disabled === true) return undefined;
   const share = { min: 0, max: 1 };
   const importantShare = requireNumber(refine?.importantShare ?? DEFAULT_REFINEMENT.importantShare, 'refine.important_share', share);

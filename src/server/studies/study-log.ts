@@ -7,6 +7,7 @@ import type { StudyPhase } from '../../search/study/study-plan.js';
 import type { StudyEvent, StudyState, TrialResult } from '../../search/study/study-state.js';
 import { encodeArchitecture, architectureKey } from '../encoding/architecture.js';
 import { fidelityDigest, measurementFingerprint } from '../encoding/measurement.js';
+import { encodeRangeChange } from '../encoding/range-change.js';
 import { encodeDimension } from '../encoding/space.js';
 import type { JobContext } from '../jobs/jobs.js';
 import type { SearchServices } from './prepare-search.js';
@@ -104,15 +105,7 @@ async function encodeEvent(event: StudyEvent, predictors: SearchServices['predic
       return {
         $case: 'refined',
         value: {
-          ranges: event.changes.map(({ dimension, before, after, importance, reason }) => ({
-            dimension,
-            oldMinRate: before.minRate,
-            oldMaxRate: before.maxRate,
-            newMinRate: after.minRate,
-            newMaxRate: after.maxRate,
-            importance: importance ?? 0,
-            reason,
-          })),
+          ranges: event.changes.map(encodeRangeChange),
         },
       };
     case 'predicted':

@@ -22,9 +22,9 @@ afterEach(() => rm(folder, { recursive: true, force: true }));
 describe('a state directory of schema 1', () => {
   it('opens with all that it held, and takes what later schemas added', async () => {
     await copyFile(join(STORES, 'schema-1.db'), join(folder, 'prunecast.db'));
-    for (const _opened of ['migrated', 'again']) {
+    for (const opening of [1, 2]) {
       const { database, close } = await openDatabase(folder);
-      expect(await createJobStore(database).unfinished()).toEqual(['job-1']);
+      expect(await createJobStore(database).unfinished(), `opening ${opening}`).toEqual(['job-1']);
       expect(await createStudyStore(database).get('study-1')).toMatchObject({ seed: 7, model: 'stories260k' });
       expect(await createStudyStore(database).trials('study-1')).toMatchObject([{ number: 1, metrics: { perplexity: 3 } }]);
       expect(await createPairSetStore(database).ofStudy('study-1')).toMatchObject([{ pairs: [{ rates: [0.5] }] }]);

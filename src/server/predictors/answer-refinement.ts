@@ -1,0 +1,54 @@
+import { PrunecastError } from '../../core/errors/prunecast-error.js';
+import type { SearchSpace } from '../../core/space/search-space.js';
+import type { ProposeRefinementRequest, ProposeRefinementResponse } from '../../gen/prunecast/v1/predictor.js';
+import type { Predictor } from '../../gen/prunecast/v1/predictor_types.js';
+import { proposeRefinement, type RangeChange } from '../../search/refinement/propose-refinement.js';
+import { encodeRangeChange } from '../encoding/range-change.js';
+import { decodeSpace } from '../encoding/space.js';
+import type { OpenModels } from '../models/open-models.js';
+import { requireText } from '../rpc/checks.js';
+import { decodeRefinement } from '../studies/decode-study-plan.js';
+import { traceEffects } from './explain-predictor.js';
+import type { FittedPredictors } from './fitted-predictors.js';
+
+export interface RefinementServices {
+  readonly predictors: FittedPredictors;
+  readonly models: OpenModels;
+}
+
+/**
+ * Ranges for every dimension of a space, from a predictor's importances and its effect curves over that space.
+ *
+ * @throws PrunecastError PREDICTOR_NOT_FOUND, PREDICTOR_FAILED, SPACE_INVALID, INVALID_REQUEST, and those of models
+ */
+export async function answerRefinement({ predictors, models }: RefinementServices, request: ProposeRefinementRequest): Promise<ProposeRefinementResponse> {
+  const open = await predictors.open(requireText(request.predictorId, 'predictor_id'));
+  const options = decodeRefinement(request.refine);
+  const { language } = await models.open(requireText(request.model, 'model'));
+  requireSameCheckpoint(open.predictor, language.checkpoint.digest, 'model');
+  const space = decodeSpace(language.shape, request.space);
+  requireSameDimensions(open.predictor, space, 'space');
+  const { importances } = await predictors.evidence(open.predictor.id);
+  const changes = options === undefined
+    ? space.dimensions.map(stay)
+    : proposeRefinement({ space, importances, effects: await traceEffects(predictors, open, space.dimensions.map(({ range }) => range)) }, options);
+  return { ranges: changes.map(encodeRangeChange) };
+}
+
+/** Refuses a predictor of other weights; one of pairs that name no checkpoint is taken at its caller's word. Throws INVALID_REQUEST. */
+export function requireSameCheckpoint({ id, model, checkpointDigest }: Predictor, digest: string, field: string): void {
+  if (checkpointDigest === '' || checkpointDigest === digest) return;
+  throw PrunecastError.ofField(field, `has other weights than the checkpoint that ${id} was fitted for (${model}, digest ${checkpointDigest})`);
+}
+
+/** Refuses a space whose encoding is not the predictor's. Throws SPACE_INVALID. */
+export function requireSameDimensions({ id, dimensions }: Predictor, space: SearchSpace, field: string): void {
+  const names = space.dimensions.map(({ name }) => name);
+  if (names.length === dimensions.length && names.every((name, index) => name === dimensions[index])) return;
+  const differs = names.find((name, index) => name !== dimensions[index]) ?? dimensions[names.length];
+  throw PrunecastError.ofField(field, `has ${names.length} dimensions, ${id} has ${dimensions.length}; they differ at ${differs}: protect the same layers and take the same kinds and ties`, 'SPACE_INVALID');
+}
+
+function stay({ name, range }: SearchSpace['dimensions'][number]): RangeChange {
+  return { dimension: name, before: range, after: range, importance: undefined, slope: 0, reason: 'fixed' };
+}
