@@ -23,10 +23,9 @@ import { createId } from '../store/create-id.js';
 import type { OutputFolders } from '../store/output-folder.js';
 import type { StudyStore } from '../store/study-store.js';
 import type { TextSource } from '../texts/text-source.js';
-import { decodeStudyPlan, refuseUnavailable } from './decode-study-plan.js';
 import { runStudy } from './run-study.js';
 import type { Study } from './study.js';
-import { planStudyWindows, refuseCalibrationOverlap } from './study-texts.js';
+import { openQuestion, openSubject } from './study-question.js';
 
 export interface SearchServices {
   readonly models: OpenModels;
@@ -41,34 +40,22 @@ export interface SearchServices {
   readonly clock: Clock;
 }
 
-/** Labels of pairs: 4,096 tokens each. */
-const PAIR_TOKENS = { tokenLimit: 4096n, precision: 0 } as const;
-
 /** Checks a Search request down to its space, windows and output; `run` then runs the study. */
 export async function prepareSearch(services: SearchServices, request: SearchRequest): Promise<Prepared> {
-  refuseUnavailable(request);
-  const model = await services.models.open(request.model);
-  const { plugins } = services;
-  const evaluator = plugins.resolve('evaluator', request.evaluator, 'perplexity', 'evaluator');
-  const predictor = plugins.resolve('predictor', request.predictor, 'xgboost', 'predictor');
-  const strategy = plugins.resolve('strategy', request.strategy, 'random', 'strategy');
-  const plan = decodeStudyPlan(model.language.shape, request, evaluator.plugin);
+  const question = await openQuestion(services, request);
+  const { model, plan, evaluator } = question;
+  const predictor = services.plugins.resolve('predictor', request.predictor, 'xgboost', 'predictor');
+  const strategy = services.plugins.resolve('strategy', request.strategy, 'random', 'strategy');
   requirePairs(predictor.plugin, countPairs(plan, 0));
   const output = request.output === '' ? undefined : await planOutput(services, request);
+  const { windows, recipe } = await openSubject(services, request, question);
   const loadsIn = output === undefined ? [] : findLoaders(model.language.shape, exampleOf(model.language.shape, request), output);
-  const windows = await planStudyWindows(services.texts, model, request, evaluator, {
-    search: { spec: request.pairs?.rungs[0] ?? PAIR_TOKENS, field: 'pairs.rungs[0]' },
-    verify: { spec: request.verify?.rungs[0], field: 'verify.rungs[0]' },
-    report: { spec: request.report, field: 'report' },
-  });
-  const recipe = await services.recipes.resolve(request.recipes[0], model, 'recipes[0]', windows.calibration);
-  if (recipe.calibration !== undefined) refuseCalibrationOverlap(windows.plans, recipe.calibration, request.recipes[0]?.calibration?.text === undefined ? 'texts.calibration' : 'recipes[0].calibration.text');
   const study: Study = {
     id: createId('study'),
     model,
     plan,
     recipe,
-    windows: windows.plans,
+    windows,
     evaluator,
     predictor,
     strategy,

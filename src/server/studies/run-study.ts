@@ -1,20 +1,20 @@
 import { setImmediate } from 'node:timers/promises';
-import { decodeCounts, toRates } from '../../core/space/search-space.js';
+import { toRates } from '../../core/space/search-space.js';
 import { createRng } from '../../core/random.js';
 import { JobState } from '../../gen/prunecast/v1/job.js';
 import type { StudyReport } from '../../gen/prunecast/v1/study_types.js';
 import { applyEvent } from '../../search/study/apply-event.js';
-import { drawPairs } from '../../search/study/draw-pairs.js';
 import { nextAction, type StudyAction } from '../../search/study/next-action.js';
 import { proposeCandidates } from '../../search/study/propose-candidates.js';
 import { refineSpace } from '../../search/study/refine-space.js';
-import { startStudy, type StudyEvent, type StudyState, type TextPart, type TrialPoint } from '../../search/study/study-state.js';
+import { startStudy, type StudyEvent, type StudyState } from '../../search/study/study-state.js';
 import { fidelityDigest, measurementFingerprint } from '../encoding/measurement.js';
 import type { JobContext, JobResult } from '../jobs/jobs.js';
 import { workControl } from '../jobs/work-control.js';
 import { writePruned } from '../pruning/write-pruned.js';
 import type { RankedModel } from '../recipes/prepare-recipe.js';
 import type { SearchServices } from './prepare-search.js';
+import { performSample } from './sample-phase.js';
 import { createStudyLog, type StudyLog } from './study-log.js';
 import { encodeReport } from './encode-report.js';
 import type { Study } from './study.js';
@@ -50,17 +50,13 @@ async function* perform(
   action: Exclude<StudyAction, { kind: 'none' }>,
   context: JobContext,
 ): AsyncGenerator<StudyEvent> {
-  const { plan, recipe } = study;
+  const { plan } = study;
   const rng = createRng(plan.seed);
   switch (action.kind) {
     case 'score':
-      yield { kind: 'scored', tokensSpent: recipe.calibration?.sequences.reduce((sum, sequence) => sum + sequence.length, 0) ?? 0 };
-      return;
     case 'draw':
-      yield { kind: 'drawn', points: await drawPairs(plan, { ...action, rng: rng.fork(action.seed) }, breathe) };
-      return;
     case 'evaluate':
-      yield* evaluate(services, study, ranked, action.points, context);
+      yield* performSample(services, study, ranked, action, rng, context);
       return;
     case 'fit':
       yield await fit(services, study, state, action.pairs, context);
@@ -83,36 +79,6 @@ async function* perform(
     }
     case 'finish':
       yield { kind: 'finished' };
-  }
-}
-
-const ACTIVITIES = {
-  search: 'labelling pairs',
-  verify: 'verifying',
-  report: 'reporting',
-} as const satisfies Record<TextPart, string>;
-
-async function* evaluate(services: SearchServices, study: Study, ranked: RankedModel, points: readonly TrialPoint[], context: JobContext): AsyncGenerator<StudyEvent> {
-  const { plan, evaluator, windows, model } = study;
-  for (const part of ['search', 'verify', 'report'] as const) {
-    const group = points.filter((point) => point.part === part);
-    if (group.length === 0) continue;
-    const target = {
-      checkpointDigest: model.language.checkpoint.digest,
-      recipeDigest: ranked.recipeDigest,
-      subject: ranked.subject,
-      evaluator: evaluator.plugin,
-      evaluatorOptions: evaluator.options,
-      plan: windows[part],
-    };
-    const architectures = group.map(({ counts }) => decodeCounts(plan.space, counts));
-    for await (const { index, label } of services.labels.label(target, architectures, workControl(context, ACTIVITIES[part]))) {
-      const losses = part === 'report' ? { losses: { losses: [...label.windowLosses], tokens: [...label.windowTokens] } } : {};
-      yield {
-        kind: 'evaluated',
-        trial: { ...(group[index] as TrialPoint), value: label.metrics[plan.objective.name] ?? Number.NaN, tokensSpent: label.tokensSpent, ...losses },
-      };
-    }
   }
 }
 

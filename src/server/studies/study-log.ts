@@ -11,7 +11,7 @@ import { encodeRangeChange } from '../encoding/range-change.js';
 import { encodeDimension } from '../encoding/space.js';
 import type { JobContext } from '../jobs/jobs.js';
 import type { SearchServices } from './prepare-search.js';
-import type { Study } from './study.js';
+import type { SampledStudy } from './sample-phase.js';
 import { PART_CODES, PHASE_CODES, ROLE_CODES } from './study-codes.js';
 
 /** Stores what a study does, each step in one transaction, and then shows it to those who follow its job. */
@@ -25,7 +25,7 @@ export interface StudyLog {
   spent(): ReadonlyMap<StudyPhase, number>;
 }
 
-export async function createStudyLog({ studies, predictors, clock }: SearchServices, study: Study, { jobId, emit }: JobContext): Promise<StudyLog> {
+export async function createStudyLog({ studies, predictors, clock }: Pick<SearchServices, 'studies' | 'predictors' | 'clock'>, study: SampledStudy, { jobId, emit }: JobContext): Promise<StudyLog> {
   const { plan, model } = study;
   const base = { dimensions: plan.space.dimensions.map(({ name }) => name), windows: describeWindows(study), recipes: [study.recipe.digest] };
   await studies.create({
@@ -71,12 +71,13 @@ export async function createStudyLog({ studies, predictors, clock }: SearchServi
   };
 }
 
-function describeWindows({ windows }: Study) {
+function describeWindows({ windows }: SampledStudy) {
   return { measurement: windows.search.measurement, fidelity: windows.search.fidelity };
 }
 
-function encodeTrial({ plan, windows, recipe }: Study, trial: TrialResult, number: number, round: number): Trial {
+function encodeTrial({ plan, windows, recipe }: SampledStudy, trial: TrialResult, number: number, round: number): Trial {
   const architecture = decodeCounts(plan.space, trial.counts);
+  const { measurement, fidelity } = windows[trial.part] ?? windows.search;
   const isDense = architectureKey(architecture) === architectureKey(plan.space.shape.layers);
   return {
     number,
@@ -90,8 +91,8 @@ function encodeTrial({ plan, windows, recipe }: Study, trial: TrialResult, numbe
     parameters: BigInt(countParameters(plan.space.shape, architecture)),
     tokensSpent: BigInt(trial.tokensSpent),
     recipeDigest: isDense ? '' : recipe.digest,
-    measurementFingerprint: measurementFingerprint(windows[trial.part].measurement),
-    fidelityDigest: fidelityDigest(windows[trial.part].fidelity),
+    measurementFingerprint: measurementFingerprint(measurement),
+    fidelityDigest: fidelityDigest(fidelity),
     round,
   };
 }

@@ -37,22 +37,59 @@ export interface StudyWindows {
 export async function planStudyWindows(
   texts: TextSource,
   model: OpenModel,
-  request: { readonly texts: StudyTexts | undefined; readonly windows: WindowProtocol | undefined },
+  request: TextsRequest,
   evaluator: { readonly plugin: Evaluator; readonly options: unknown },
   fidelities: PartFidelities,
 ): Promise<StudyWindows> {
-  const planPart = async (name: TextPartName): Promise<{ readonly plan: EvaluationPlan; readonly text: EvaluationText }> => {
-    const own = request.texts?.[name];
-    const field = own === undefined ? 'texts.text' : `texts.${name}`;
-    const text = await texts.load(own ?? request.texts?.text, model, field);
-    const { spec, field: fidelity } = fidelities[name];
-    const protocol = decodeProtocol(request.windows, spec, text, { windows: 'windows', fidelity });
-    return { plan: planWindows(evaluator, text, own === undefined ? { ...protocol, part: SHARES[name] } : protocol, field), text };
-  };
-  const [search, verify, report] = [await planPart('search'), await planPart('verify'), await planPart('report')];
+  const plan = (name: TextPartName) => planPart(texts, model, request, evaluator, { name, ...fidelities[name] });
+  const [search, verify, report] = [await plan('search'), await plan('verify'), await plan('report')];
   const plans = { search: search.plan, verify: verify.plan, report: report.plan };
   refuseOverlaps(plans);
   return { plans, calibration: chooseCalibration(request, verify) };
+}
+
+/**
+ * The windows of pairs alone, and the calibration text that a Search with the same texts would take, so that their labels
+ * are shared.
+ *
+ * @throws PrunecastError INVALID_REQUEST, TEXT_TOO_SHORT, and those of texts
+ */
+export async function planPairWindows(
+  texts: TextSource,
+  model: OpenModel,
+  request: TextsRequest,
+  evaluator: { readonly plugin: Evaluator; readonly options: unknown },
+  fidelities: Pick<PartFidelities, 'search' | 'verify'>,
+): Promise<{ readonly plan: EvaluationPlan; readonly calibration: RecipeDefaults }> {
+  const plan = (name: 'search' | 'verify') => planPart(texts, model, request, evaluator, { name, ...fidelities[name] });
+  const { plan: search } = await plan('search');
+  const hasOwn = (request.texts?.calibration ?? request.texts?.search) !== undefined;
+  // Where calibration shares one text with the windows of verify, it ends where those begin.
+  return { plan: search, calibration: chooseCalibration(request, hasOwn ? undefined : await plan('verify')) };
+}
+
+interface TextsRequest {
+  readonly texts: StudyTexts | undefined;
+  readonly windows: WindowProtocol | undefined;
+}
+
+interface PlannedPart {
+  readonly plan: EvaluationPlan;
+  readonly text: EvaluationText;
+}
+
+async function planPart(
+  texts: TextSource,
+  model: OpenModel,
+  request: TextsRequest,
+  evaluator: { readonly plugin: Evaluator; readonly options: unknown },
+  { name, spec, field: fidelity }: { readonly name: TextPartName; readonly spec: FidelitySpec | undefined; readonly field: string },
+): Promise<PlannedPart> {
+  const own = request.texts?.[name];
+  const field = own === undefined ? 'texts.text' : `texts.${name}`;
+  const text = await texts.load(own ?? request.texts?.text, model, field);
+  const protocol = decodeProtocol(request.windows, spec, text, { windows: 'windows', fidelity });
+  return { plan: planWindows(evaluator, text, own === undefined ? { ...protocol, part: SHARES[name] } : protocol, field), text };
 }
 
 /** Refuses calibration sequences that share a token with a verify or report window. Throws WINDOWS_OVERLAP. */
@@ -64,14 +101,11 @@ export function refuseCalibrationOverlap(plans: StudyWindows['plans'], { starts,
   }
 }
 
-function chooseCalibration(
-  { texts, windows }: { readonly texts: StudyTexts | undefined; readonly windows: WindowProtocol | undefined },
-  verify: { readonly plan: EvaluationPlan; readonly text: EvaluationText },
-): RecipeDefaults {
+function chooseCalibration({ texts, windows }: TextsRequest, verify: PlannedPart | undefined): RecipeDefaults {
   const own = texts?.calibration ?? texts?.search;
   if (own !== undefined) return { text: own, bos: windows?.bos };
   // The first verify window may begin a little before the middle: windows are whole.
-  const middle = texts?.verify === undefined ? (verify.plan.windows[0]?.start ?? 0) / verify.text.tokens.length : SHARES.search.to;
+  const middle = texts?.verify === undefined && verify !== undefined ? (verify.plan.windows[0]?.start ?? 0) / verify.text.tokens.length : SHARES.search.to;
   return { text: texts?.text, part: { from: 0, to: Math.min(middle, SHARES.search.to) }, bos: windows?.bos };
 }
 

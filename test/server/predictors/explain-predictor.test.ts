@@ -28,17 +28,16 @@ const fit = (backend: string): Promise<Predictor> =>
   verbs.client.runFitPredictor({ source: { $case: 'pairs', value: drawPairs(80) }, predictor: { id: backend } });
 
 describe('ExplainPredictor', () => {
-  it.each(['ridge', 'xgboost', 'random-forest'])('finds what labels follow, whatever the backend: %s', async (backend) => {
+  // The rise is 3 x 0.5 squared by hand; trees flatten the ends, and a forest averages over trees that hardly saw the column.
+  it.each([['ridge', 0.7], ['xgboost', 0.5], ['random-forest', 0.3]] as const)('finds what labels follow, whatever the backend: %s', async (backend, least) => {
     const { id } = await fit(backend);
     const { dimensions } = await verbs.client.services.predictors.explainPredictor({ predictorId: id, points: 6 });
     expect(dimensions.map(({ dimension }) => dimension)).toEqual(DIMENSIONS);
     const ranked = dimensions.toSorted((a, b) => b.permutationImportance - a.permutationImportance);
     expect(ranked[0]?.dimension).toBe('layers.1.kv_heads');
     const rise = dimensions.map(({ effect }) => (effect.at(-1) ?? NaN) - (effect[0] ?? NaN));
-    // 3 x 0.5 squared by hand; trees flatten the ends, and a forest averages over trees that hardly saw the column.
-    expect(rise[2]).toBeGreaterThan(0.3);
+    expect(rise[2]).toBeGreaterThan(least);
     expect(rise[2]).toBeLessThan(0.8);
-    if (backend === 'ridge') expect(rise[2]).toBeCloseTo(0.75, 1);
     expect(Math.abs(rise[0] ?? NaN)).toBeLessThan(0.1);
     expect(dimensions[2]?.rates.map((rate) => rate.toFixed(1))).toEqual(['0.0', '0.1', '0.2', '0.3', '0.4', '0.5']);
   });
