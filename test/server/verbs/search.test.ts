@@ -158,6 +158,14 @@ describe('Search', () => {
     }
   });
 
+  it('spends a small budget too: refined ranges ask for no more than was asked for', async () => {
+    const limit = Math.floor(0.99 * DENSE);
+    const found = await verbs.client.runSearch(smallSearch({ budgets: [{ limit: { $case: 'removedShare', value: 0.01 } }] }));
+    expect(Number(found.winner?.parameters)).toBeLessThanOrEqual(limit);
+    expect(Number(found.winner?.parameters)).toBeGreaterThanOrEqual(0.995 * limit);
+    expect(found.pairs).toBe(24);
+  });
+
   it('plans without a job or a study, with the range that budgets can ask for', async () => {
     const before = await verbs.client.services.jobs.listJobs({});
     const plan = await verbs.client.planSearch(smallSearch({ space: { protectedLayers: { layers: [] }, maxRate: 0.5 } }));
