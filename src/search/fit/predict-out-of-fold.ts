@@ -1,0 +1,34 @@
+import type { PairTable } from '../../core/pairs.js';
+import type { FittedPredictor } from '../../core/ports/predictor.js';
+import type { Rng } from '../../core/ports/rng.js';
+import { splitFolds } from '../../core/statistics/splits.js';
+import { selectPairs } from './judge-fit.js';
+
+export interface FoldOptions<Fitted extends FittedPredictor = FittedPredictor> {
+  readonly fit: (pairs: PairTable) => Promise<Fitted>;
+  /** Called with each fold's predictor once it has answered; ends its thread, say. */
+  readonly release?: (fitted: Fitted) => void;
+  readonly folds: number;
+  readonly rng: Rng;
+}
+
+/**
+ * The prediction of every pair by a fit on the other folds alone, in the order of the pairs; label minus prediction are the
+ * residuals for `conformalHalfWidth`.
+ */
+export async function predictOutOfFold<Fitted extends FittedPredictor>(pairs: PairTable, { fit, release, folds, rng }: FoldOptions<Fitted>): Promise<Float64Array> {
+  const rows = pairs.targets.length;
+  const predicted = new Float64Array(rows);
+  for (const split of splitFolds(rows, Math.min(folds, rows), rng)) {
+    const fitted = await fit(selectPairs(pairs, split.fit));
+    try {
+      const { mean } = await fitted.predict({ rates: selectPairs(pairs, split.holdOut).rates, columns: pairs.dimensions.length });
+      split.holdOut.forEach((row, place) => {
+        predicted[row] = mean[place] ?? Number.NaN;
+      });
+    } finally {
+      release?.(fitted);
+    }
+  }
+  return predicted;
+}
