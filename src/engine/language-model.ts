@@ -7,6 +7,7 @@ import type { WorkControl } from '../core/ports/progress.js';
 import type { Calibration, CalibrationNeed } from './calibration/calibration.js';
 import type { Checkpoint } from './checkpoint/checkpoint.js';
 import { estimatePeakBytes, planMemory } from './forward/plan-memory.js';
+import type { MendRequest, MendedTensors } from './forward/mend-half.js';
 import { keyRecipe } from './forward/recipe-key.js';
 import { detectMemoryBudgetBytes, detectThreads } from './forward/resource-limits.js';
 import { scoreLayer } from './ranking/score-layer.js';
@@ -62,6 +63,8 @@ export interface LanguageModel {
   scoreUnits(request: ScoreUnitsRequest): Promise<readonly UnitScores[]>;
   /** The model under a recipe, to be evaluated. Sorted weights stay in memory as long as the budget allows. */
   subject(recipe: SubjectRecipe): EvaluationSubject;
+  /** The output map of a half-block as an architecture keeps it under a recipe, in the order of a checkpoint. */
+  mend(recipe: SubjectRecipe, request: MendRequest): Promise<MendedTensors>;
   /** All logits of one short sequence, [tokens, vocabulary]; of the dense model in its own order by default. */
   logits(tokens: Int32Array, pruned?: { readonly architecture: Architecture; readonly recipe: SubjectRecipe }): Promise<Float32Array>;
   /** Bytes that an evaluation on these windows may come to. */
@@ -90,6 +93,7 @@ export async function openLanguageModel(checkpoint: Checkpoint, options: Languag
       const message = describe(recipe);
       return { shape, losses: (architectures, windows, control) => thread.stream('losses', { recipe: message, architectures, windows }, control) };
     },
+    mend: (recipe, request) => thread.call('mend', { recipe: describe(recipe), request }, { signal: new AbortController().signal }),
     logits: (tokens, { architecture, recipe } = { architecture: shape.layers, recipe: { ranking: identityRanking(shape.layers) } }) =>
       thread.call('logits', { recipe: describe(recipe), architecture, tokens }, { signal: new AbortController().signal }),
     estimatePeakBytes: (windows) => estimatePeakBytes(shape, memoryBudgetBytes, {

@@ -4,6 +4,8 @@ import fluctuationCriterion from './criteria/fluctuation.js';
 import magnitudeCriterion from './criteria/magnitude.js';
 import randomCriterion from './criteria/random.js';
 import wandaCriterion from './criteria/wanda.js';
+import leastSquaresCompensation from './compensations/least-squares.js';
+import meanCompensation from './compensations/mean.js';
 import noneCompensation from './compensations/none.js';
 import perplexityEvaluator from './evaluators/perplexity.js';
 import randomForestPredictor from './predictors/random-forest.js';
@@ -21,6 +23,8 @@ export const BUILTIN_PLUGINS: readonly PluginModule[] = [
   { kind: 'criterion', plugin: magnitudeCriterion, moduleUrl: new URL('./criteria/magnitude.js', import.meta.url) },
   { kind: 'criterion', plugin: randomCriterion, moduleUrl: new URL('./criteria/random.js', import.meta.url) },
   { kind: 'criterion', plugin: wandaCriterion, moduleUrl: new URL('./criteria/wanda.js', import.meta.url) },
+  { kind: 'compensation', plugin: leastSquaresCompensation, moduleUrl: new URL('./compensations/least-squares.js', import.meta.url) },
+  { kind: 'compensation', plugin: meanCompensation, moduleUrl: new URL('./compensations/mean.js', import.meta.url) },
   { kind: 'compensation', plugin: noneCompensation, moduleUrl: new URL('./compensations/none.js', import.meta.url) },
   { kind: 'evaluator', plugin: perplexityEvaluator, moduleUrl: new URL('./evaluators/perplexity.js', import.meta.url) },
   { kind: 'predictor', plugin: randomForestPredictor, moduleUrl: new URL('./predictors/random-forest.js', import.meta.url) },

@@ -9,10 +9,10 @@ export interface Compensation<Options = unknown> extends PluginManifest<Options>
   /** Whether the mended half-block may carry a bias that the model did not have. */
   readonly addsBias: boolean;
   /**
-   * Prepares one half-block for every width, heavy work included; runs in a worker where `needs` has `gram`.
+   * Prepares one half-block for every width, heavy work included; runs in the model's own thread.
    * Widths count rows of `half.weights`.
    */
-  prepare(half: HalfBlock, options: Options): PreparedCompensation;
+  prepare(half: HalfBlock, options: Options): PreparedCompensation | Promise<PreparedCompensation>;
 }
 
 /** The output map of a half-block (down or o), its rows in ranked order, whole groups together. */
@@ -23,13 +23,18 @@ export interface HalfBlock {
   readonly hidden: number;
   /** Need `mean`: the mean input of each row. */
   readonly mean?: Float64Array;
-  /** Need `gram`: X^T X / tokens, [rows, rows], row-major. */
+  /** Need `gram`: X^T X / tokens, [rows, rows], row-major; the plug-in may overwrite it. */
   readonly gram?: Float64Array;
+  /** C = A^T B, fast, in float32: what large products should use. */
+  readonly multiplyTransposed: TransposedProduct;
 }
+
+/** A [inner, rows], B [inner, columns] and the product [rows, columns], all row-major. */
+export type TransposedProduct = (a: Float32Array, b: Float32Array, sizes: { readonly inner: number; readonly rows: number; readonly columns: number }) => Promise<Float32Array>;
 
 export interface PreparedCompensation {
   /** The mended weights of the first `width` rows, [width, hidden]; a view where nothing changed. */
-  mend(width: number): MendedHalfBlock;
+  mend(width: number): MendedHalfBlock | Promise<MendedHalfBlock>;
   /** ||X W - X_k W'||^2 / tokens (damping included) when `width` rows stay; undefined where the compensation knows none. */
   error?(width: number): number;
 }

@@ -8,6 +8,8 @@ export interface Calibration {
   readonly tokens: number;
   /** From the first layer; a half-block that the model does not have has empty arrays. */
   readonly layers: readonly LayerStatistics[];
+  /** The name under which the model's thread keeps the Gram matrices, with need `gram`: they are too large to be handed around. */
+  readonly gramKey?: string;
 }
 
 export interface LayerStatistics {

@@ -1,4 +1,5 @@
 import type { LayerArchitecture, ModelShape } from '../../core/model/shape.js';
+import type { TransposedProduct } from '../../core/ports/compensation.js';
 import type { WorkControl } from '../../core/ports/progress.js';
 import type { BatchSize, BlockRunner } from '../forward/block-runner.js';
 import { countStates, createStatePool, embedBatch, type EmbeddingTable } from '../forward/hidden-states.js';
@@ -8,6 +9,7 @@ import { batchWindows, type WindowBatch } from '../forward/window-batches.js';
 import { buildStatisticsGraph } from '../graph/statistics-graph.js';
 import type { SessionPool } from '../graph/session-pool.js';
 import type { Calibration, InputStatistics, LayerStatistics } from './calibration.js';
+import type { LayerGrams } from './gram-store.js';
 
 export interface CalibrationContext {
   readonly shape: ModelShape;
@@ -18,11 +20,14 @@ export interface CalibrationContext {
   readonly weights: RecipeWeights;
   /** Most bytes of hidden states at once. */
   readonly stateBytes: number;
+  /** Where the Gram matrices go, empty as yet; undefined where nobody needs them. */
+  readonly grams?: readonly LayerGrams[];
+  readonly multiplyTransposed: TransposedProduct;
 }
 
 /**
  * One pass of the dense model over the calibration sequences, layer by layer with all sequences: the moments of what
- * goes into o and down. Sequences whose hidden states do not fit in memory together go in groups, one after the other.
+ * goes into o and down, and their Gram matrices where they are asked for. Sequences whose hidden states do not fit in memory together go in groups, one after the other.
  */
 export async function collectStatistics(context: CalibrationContext, sequences: readonly Int32Array[], control: WorkControl): Promise<Calibration> {
   const { shape } = context;
@@ -39,7 +44,7 @@ export async function collectStatistics(context: CalibrationContext, sequences: 
   });
   let done = 0;
   for (const group of pass?.groups ?? []) {
-    await passGroup(context, group, windows, sums, control, (passed) => {
+    await passGroup(context, group, windows, { sums, tokens }, control, (passed) => {
       done += passed / (2 * shape.layers.length);
       control.report?.({ what: 'tokens', done: Math.round(done), total: tokens });
     });
@@ -57,10 +62,10 @@ interface Sums {
 }
 
 async function passGroup(
-  { shape, runner, sessions, embedding, weights }: CalibrationContext,
+  { shape, runner, sessions, embedding, weights, grams, multiplyTransposed }: CalibrationContext,
   batches: readonly WindowBatch[],
   windows: readonly { readonly tokens: Int32Array }[],
-  sums: readonly { readonly attention: Sums; readonly ffn: Sums }[],
+  { sums, tokens }: { readonly sums: readonly { readonly attention: Sums; readonly ffn: Sums }[]; readonly tokens: number },
   { signal }: WorkControl,
   passed: (tokens: number) => void,
 ): Promise<void> {
@@ -76,6 +81,8 @@ async function passGroup(
       const ready = await weights.prepare(half === 'attention' ? { half, layer, ...ownHeads(own) } : { half, layer, ffnChannels: own.ffnChannels });
       const into = sums[layer]?.[half];
       if (into === undefined || ready.kind === 'nothing') continue;
+      const gram = grams?.[layer]?.[half];
+      const products = gram === undefined ? undefined : new Float64Array(gram.length);
       for (const [index, batch] of batches.entries()) {
         signal.throwIfAborted();
         const size = { count: batch.windows.length, length: batch.length };
@@ -84,10 +91,18 @@ async function passGroup(
         const tap = pool.take(size.count * size.length * into.sum.length);
         await runner.runHalf(ready, size, input, output, tap);
         await addMoments(sessions, tap, size, into);
+        if (products !== undefined) {
+          const width = into.sum.length;
+          const product = await multiplyTransposed(tap, tap, { inner: size.count * size.length, rows: width, columns: width });
+          for (let at = 0; at < products.length; at++) products[at] = (products[at] as number) + (product[at] as number);
+        }
         pool.give(input);
         pool.give(tap);
         states[index] = output;
         passed(size.count * size.length);
+      }
+      if (gram !== undefined && products !== undefined) {
+        for (let at = 0; at < gram.length; at++) gram[at] = (gram[at] as number) + (products[at] as number) / tokens;
       }
     }
   }

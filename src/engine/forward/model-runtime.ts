@@ -3,9 +3,12 @@ import type { Architecture, LayerArchitecture } from '../../core/model/shape.js'
 import { identityRanking } from '../../core/model/units.js';
 import { validateArchitecture } from '../../core/model/validate-architecture.js';
 import type { ArchitectureLosses, Window } from '../../core/ports/evaluator.js';
+import type { TransposedProduct } from '../../core/ports/compensation.js';
 import type { WorkControl } from '../../core/ports/progress.js';
 import type { Calibration, CalibrationNeed } from '../calibration/calibration.js';
 import { collectStatistics } from '../calibration/collect-statistics.js';
+import { createGramStore } from '../calibration/gram-store.js';
+import { digestBytes, digestOf } from '../digest.js';
 import { findFamily } from '../families/find-family.js';
 import { createBlockRunner, type HeadWeights } from './block-runner.js';
 import { computeLogits } from './compute-logits.js';
@@ -13,9 +16,11 @@ import { evaluateArchitectures, type ForwardContext } from './evaluate-architect
 import type { EmbeddingTable } from './hidden-states.js';
 import { loadAttention, loadFfn, type WeightSource } from './layer-weights.js';
 import { planMemory, type MemoryPlan } from './plan-memory.js';
-import { createRecipeWeights, type WeightRecipe } from './recipe-weights.js';
+import { mendHalf, type MendRequest, type MendedTensors } from './mend-half.js';
+import { createRecipeWeights, type CompensationTools, type RecipeWeights, type WeightRecipe } from './recipe-weights.js';
 import { createWeightStore } from './weight-store.js';
 import { createSessionPool } from '../graph/session-pool.js';
+import { buildTransposedProductGraph } from '../graph/transposed-product-graph.js';
 import type { ScoredLayer } from '../ranking/list-units.js';
 import { scoreLayer, type ScoringRecipe } from '../ranking/score-layer.js';
 import type { UnitScores } from '../ranking/unit-scores.js';
@@ -37,9 +42,16 @@ export interface ModelRuntime {
   scoreUnits(recipe: ScoringRecipe, calibration: Calibration | undefined, control: WorkControl): Promise<UnitScores[]>;
   /** [tokens, vocabulary] */
   logits(recipe: WeightRecipe, architecture: Architecture, tokens: Int32Array, control: WorkControl): Promise<Float32Array>;
+  /** The output map of a half-block as an architecture keeps it, in the order of a checkpoint. */
+  mend(recipe: WeightRecipe, request: MendRequest): Promise<MendedTensors>;
   /** One layer's weights in the model's own order. */
   readLayer(layer: number): Promise<Omit<ScoredLayer, 'statistics'>>;
   close(): Promise<void>;
+}
+
+/** Names calibration sequences: equal ones have equal keys. */
+function keySequences(sequences: readonly Int32Array[]): string {
+  return digestOf(sequences.map(digestBytes));
 }
 
 /** Reads weights as they are needed. Throws MEMORY_EXCEEDED where the model can never fit the budget. */
@@ -50,6 +62,18 @@ export function createModelRuntime(source: WeightSource, { threads, memoryBudget
   const sessions = createSessionPool({ threads, ...(guard === undefined ? {} : { guard }) });
   const runner = createBlockRunner(config, sessions);
   const store = createWeightStore(planMemory(shape, memoryBudgetBytes, 1).weightBytes);
+
+  const multiplyTransposed: TransposedProduct = async (a, b, { inner, rows, columns }) => {
+    const product = new Float32Array(rows * columns);
+    await sessions.run('transposed-product', buildTransposedProductGraph, {
+      a: { values: a, dimensions: [inner, rows] },
+      b: { values: b, dimensions: [inner, columns] },
+    }, { c: { values: product, dimensions: [rows, columns] } });
+    return product;
+  };
+  const tools: CompensationTools = { grams: createGramStore(shape, memoryBudgetBytes), multiplyTransposed, prepared: new Map() };
+  const calibrations = new Map<string, Calibration>();
+  const weightsOf = (recipe: WeightRecipe): RecipeWeights => createRecipeWeights(source, store, recipe, tools);
 
   const readTable = (name: string): Promise<EmbeddingTable> =>
     store.get(name, async () => ({ values: await source.readTensor(`${name}.weight`), hidden: shape.hidden }));
@@ -77,13 +101,22 @@ export function createModelRuntime(source: WeightSource, { threads, memoryBudget
     losses: (recipe, architectures, windows, control) => {
       architectures.forEach((architecture, index) => validateArchitecture(shape, architecture, `architectures[${index}]`));
       const plan = planFor(windows.map(({ tokens }) => tokens));
-      return evaluateArchitectures(contextOf(plan), createRecipeWeights(source, store, recipe), architectures, windows, control);
+      return evaluateArchitectures(contextOf(plan), weightsOf(recipe), architectures, windows, control);
     },
     calibrate: async (sequences, needs, control) => {
-      const missing = needs.find((need) => need === 'gradients' || need === 'gram' || need === 'block-io');
+      const missing = needs.find((need) => need === 'gradients' || need === 'block-io');
       if (missing !== undefined) throw new PrunecastError('NOT_IMPLEMENTED', `calibration does not collect "${missing}" yet`, { metadata: { need: missing } });
-      const weights = createRecipeWeights(source, store, { key: 'own', ranking: identityRanking(shape.layers) });
-      return collectStatistics({ shape, runner, sessions, embedding, weights, stateBytes: planFor(sequences).stateBytes }, sequences, control);
+      const weights = weightsOf({ key: 'own', ranking: identityRanking(shape.layers) });
+      const gramKey = needs.includes('gram') ? keySequences(sequences) : undefined;
+      const known = gramKey === undefined ? undefined : calibrations.get(gramKey);
+      if (known !== undefined) return known;
+      const grams = gramKey === undefined ? undefined : tools.grams.open(gramKey);
+      const context = { shape, runner, sessions, embedding, weights, multiplyTransposed, stateBytes: planFor(sequences).stateBytes };
+      if (gramKey === undefined || grams === undefined) return collectStatistics(context, sequences, control);
+      for (const { attention, ffn } of grams) [attention, ffn].forEach((gram) => gram.fill(0)); // of a pass that was cancelled
+      const calibration = { ...await collectStatistics({ ...context, grams }, sequences, control), gramKey };
+      calibrations.set(gramKey, calibration);
+      return calibration;
     },
     scoreUnits: async (recipe, calibration, control) => {
       const scores: UnitScores[] = [];
@@ -96,8 +129,9 @@ export function createModelRuntime(source: WeightSource, { threads, memoryBudget
     },
     logits: async (recipe, architecture, tokens, control) => {
       validateArchitecture(shape, architecture);
-      return computeLogits(contextOf(planFor([tokens])), createRecipeWeights(source, store, recipe), architecture, tokens, control.signal);
+      return computeLogits(contextOf(planFor([tokens])), weightsOf(recipe), architecture, tokens, control.signal);
     },
+    mend: (recipe, request) => mendHalf(shape, weightsOf(recipe), recipe.ranking, request),
     readLayer,
     close: () => sessions.close(),
   };

@@ -17,7 +17,7 @@ export function keyRecipe({ ranking, compensation }: KeyedRecipe): string {
   }
   if (compensation !== undefined) {
     const { moduleUrl, options, calibration } = compensation;
-    hash.update(canonicalJson({ moduleUrl, options }));
+    hash.update(canonicalJson({ moduleUrl, options, gramKey: calibration?.gramKey ?? '' }));
     for (const { attention, ffn } of calibration?.layers ?? []) {
       for (const values of [attention.mean, attention.meanSquare, ffn.mean, ffn.meanSquare]) hash.update(values);
     }

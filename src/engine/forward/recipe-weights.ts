@@ -1,7 +1,8 @@
 import type { LayerArchitecture } from '../../core/model/shape.js';
 import type { Ranking } from '../../core/model/units.js';
-import type { Compensation, HalfBlock, MendedHalfBlock, PreparedCompensation } from '../../core/ports/compensation.js';
+import type { Compensation, HalfBlock, MendedHalfBlock, PreparedCompensation, TransposedProduct } from '../../core/ports/compensation.js';
 import type { Calibration } from '../calibration/calibration.js';
+import type { GramStore } from '../calibration/gram-store.js';
 import { loadAttention, loadFfn, orderQueryHeads, type AttentionWeights, type FfnWeights, type WeightSource } from './layer-weights.js';
 import { isDropped, type HalfStep } from './prefix-tree.js';
 import { expandOrder } from './reorder-rows.js';
@@ -37,23 +38,40 @@ export interface RecipeWeights {
   prepare(step: HalfStep): Promise<ReadyHalf>;
 }
 
+/** What compensations work with, beside the weights. */
+export interface CompensationTools {
+  readonly grams: GramStore;
+  readonly multiplyTransposed: TransposedProduct;
+  /** Prepared half-blocks by name: a factorisation takes seconds and serves every width. */
+  readonly prepared: Map<string, PreparedCompensation>;
+}
+
 /** Reads and sorts a layer on its first use; a compensated half-block is a copy for each width, all others are views. */
-export function createRecipeWeights(source: WeightSource, store: WeightStore, { key, ranking, compensation }: WeightRecipe): RecipeWeights {
+export function createRecipeWeights(source: WeightSource, store: WeightStore, { key, ranking, compensation }: WeightRecipe, tools?: CompensationTools): RecipeWeights {
   const { shape } = source.config;
   const { hidden, headDim } = shape;
-  const prepared = new Map<string, PreparedCompensation>();
 
   const rankingOf = (layer: number) => ranking[layer] ?? { kvGroups: [], queryHeads: [], ffnChannels: [] };
 
   const mend = async (name: string, half: SortedHalf, width: number): Promise<MendedHalfBlock | undefined> => {
     if (compensation === undefined) return undefined;
+    if (tools === undefined) throw new RangeError('a compensation needs its tools');
+    if (width === half.weights.length / hidden) return { weights: half.weights };
     const known = store.find<MendedHalfBlock>(`${name}:${width}`);
     if (known !== undefined) return known;
-    const ready = prepared.get(name) ?? compensation.plugin.prepare(describeHalf(half, hidden), compensation.options);
-    prepared.set(name, ready);
-    const mended = ready.mend(width);
+    const ready = tools.prepared.get(name) ?? await compensation.plugin.prepare(describeHalf(half, hidden, tools), compensation.options);
+    tools.prepared.set(name, ready);
+    const mended = await ready.mend(width);
     // Views are free; only copies are worth keeping.
     return mended.weights.buffer === half.weights.buffer ? mended : store.get(`${name}:${width}`, async () => mended);
+  };
+
+  const statisticsOf = (layer: number, half: 'attention' | 'ffn'): Pick<SortedHalf, 'mean' | 'gram'> => {
+    const calibration = compensation?.calibration;
+    return {
+      mean: calibration?.layers[layer]?.[half].mean,
+      gram: calibration?.gramKey === undefined ? undefined : tools?.grams.find(calibration.gramKey)?.[layer]?.[half],
+    };
   };
 
   const prepareAttention = async (layer: number, kvHeads: number, queryHeadsPerKv: number): Promise<ReadyHalf> => {
@@ -63,7 +81,7 @@ export function createRecipeWeights(source: WeightSource, store: WeightStore, { 
     const all = await store.get(name, () => loadAttention(source, layer, rankingOf(layer), inGroup));
     const width = kvHeads * queryHeadsPerKv * headDim;
     const order = (): number[] => expandOrder(orderQueryHeads(rankingOf(layer), own, inGroup), headDim);
-    const mended = await mend(name, { weights: all.output, order, mean: compensation?.calibration?.layers[layer]?.attention.mean }, width);
+    const mended = await mend(name, { weights: all.output, order, ...statisticsOf(layer, 'attention') }, width);
     if (kvHeads === 0) return leaveBias(mended, all.outputBias);
     const weights = sliceAttention(all, { hidden, width, keyValueWidth: kvHeads * headDim });
     return { kind: 'attention', kvHeads, queryHeads: kvHeads * queryHeadsPerKv, weights: { ...weights, ...applyMended(mended, weights.output, weights.outputBias, 'output', 'outputBias') } };
@@ -73,7 +91,7 @@ export function createRecipeWeights(source: WeightSource, store: WeightStore, { 
     const name = `${key}:ffn:${layer}`;
     const all = await store.get(name, () => loadFfn(source, layer, rankingOf(layer)));
     const order = (): readonly number[] => rankingOf(layer).ffnChannels;
-    const mended = await mend(name, { weights: all.down, order, mean: compensation?.calibration?.layers[layer]?.ffn.mean }, channels);
+    const mended = await mend(name, { weights: all.down, order, ...statisticsOf(layer, 'ffn') }, channels);
     if (channels === 0) return leaveBias(mended, all.downBias);
     const weights = sliceFfn(all, hidden, channels);
     return { kind: 'ffn', channels, weights: { ...weights, ...applyMended(mended, weights.down, weights.downBias, 'down', 'downBias') } };
@@ -119,11 +137,29 @@ interface SortedHalf {
   readonly weights: Float32Array;
   readonly order: () => readonly number[];
   readonly mean: Float64Array | undefined;
+  /** Of its inputs in the model's own order. */
+  readonly gram: Float32Array | undefined;
 }
 
-function describeHalf({ weights, order, mean }: SortedHalf, hidden: number): HalfBlock {
-  const described = { weights, hidden, rows: weights.length / hidden };
-  return mean === undefined ? described : { ...described, mean: Float64Array.from(order(), (unit) => mean[unit] as number) };
+function describeHalf({ weights, order, mean, gram }: SortedHalf, hidden: number, { multiplyTransposed }: CompensationTools): HalfBlock {
+  return {
+    weights,
+    hidden,
+    rows: weights.length / hidden,
+    multiplyTransposed,
+    ...(mean === undefined ? {} : { mean: Float64Array.from(order(), (unit) => mean[unit] as number) }),
+    ...(gram === undefined ? {} : { gram: sortGram(gram, order()) }),
+  };
+}
+
+/** A Gram matrix with its rows and columns in another order, in float64. */
+function sortGram(gram: Float32Array, order: readonly number[]): Float64Array {
+  const size = order.length;
+  const sorted = new Float64Array(size * size);
+  order.forEach((row, i) => {
+    for (let j = 0; j < size; j++) sorted[i * size + j] = gram[row * size + (order[j] as number)] as number;
+  });
+  return sorted;
 }
 
 function applyMended<WeightKey extends string, BiasKey extends string>(

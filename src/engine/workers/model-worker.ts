@@ -69,6 +69,8 @@ async function run(request: CallRequest, control: WorkControl): Promise<unknown>
       const { recipe, architecture, tokens } = request.argument;
       return runtime.logits(await loadRecipe(recipe), architecture, tokens, control);
     }
+    case 'mend':
+      return runtime.mend(await loadRecipe(request.argument.recipe), request.argument.request);
     case 'readLayer':
       return runtime.readLayer(request.argument.layer);
     case 'close':

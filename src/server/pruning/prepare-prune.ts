@@ -31,8 +31,8 @@ export async function preparePrune(services: PruneServices, request: PruneReques
   const { shape } = model.language;
   const selection = resolveSelection(shape, request.selection, request.space, '');
   const output = await planOutput(services, request);
-  const loadsIn = findLoaders(shape, selection.architecture, output);
   const recipe = selection.keptUnits === undefined ? await services.recipes.resolve(request.recipe, model, 'recipe') : undefined;
+  const loadsIn = findLoaders(shape, selection.architecture, output, recipe);
   if (request.validateOnly) {
     return {
       kind: 'plan',
@@ -64,9 +64,14 @@ export async function planOutput(
   return { output: request.output, overwrite: request.overwrite, exporter: plugin as Exporter, exporterOptions: options };
 }
 
-/** What will load an output. Throws INVALID_REQUEST where the exporter cannot write it. */
-export function findLoaders(shape: ModelShape, architecture: Architecture, { exporter, exporterOptions }: OutputPlan): readonly string[] {
-  const supported = exporter.supports(shape, architecture, 'none', exporterOptions);
+/** What will load an output. Throws INVALID_REQUEST where the exporter cannot write it, biases of the recipe's compensation included. */
+export function findLoaders(shape: ModelShape, architecture: Architecture, { exporter, exporterOptions }: OutputPlan, recipe: RecipeSpec | undefined): readonly string[] {
+  const addsBias = recipe?.compensation.plugin.addsBias === true;
+  const dropped = architecture.findIndex(({ kvHeads, ffnChannels }) => kvHeads === 0 || ffnChannels === 0);
+  if (addsBias && dropped >= 0) {
+    throw PrunecastError.ofField('recipe.compensation', `leaves a bias where layer ${dropped} drops half of its block, which no export can hold: take least-squares or none`);
+  }
+  const supported = exporter.supports(shape, architecture, addsBias ? 'added' : 'none', exporterOptions);
   if (supported.ok) return supported.loadsIn;
   throw PrunecastError.ofField('exporter', supported.reason);
 }
@@ -80,18 +85,13 @@ interface Pruning {
 
 async function runPrune(services: PruneServices, { model, selection, output, recipe }: Pruning, context: JobContext): Promise<JobResult> {
   const { language } = model;
-  const keptUnits = recipe === undefined
-    ? selection.keptUnits
-    : selectKeptUnits(
-        (await services.preparer.prepare(language, recipe, workControl(context, 'calibrating'))).ranking,
-        selection.architecture,
-        language.shape.layers,
-      );
+  const ranked = recipe === undefined ? undefined : await services.preparer.prepare(language, recipe, workControl(context, 'calibrating'));
+  const keptUnits = ranked === undefined ? selection.keptUnits : selectKeptUnits(ranked.ranking, selection.architecture, language.shape.layers);
   if (keptUnits === undefined) throw new PrunecastError('INTERNAL', 'neither a recipe nor named units say what stays');
   const result = await writePruned(
     services.outputs,
     model,
-    keptUnits,
+    { keptUnits, recipe: ranked?.recipe },
     output,
     { recipe, allocation: selection.allocation, measurements: {} },
     workControl(context, 'writing'),

@@ -1,13 +1,15 @@
 import { createCostModel, measureCost } from '../../core/budget/cost-model.js';
-import type { KeptUnits } from '../../core/model/units.js';
+import { architectureOf, type KeptUnits } from '../../core/model/units.js';
 import type { Exporter } from '../../core/ports/exporter.js';
 import type { WorkControl } from '../../core/ports/progress.js';
-import { pruneModel } from '../../engine/surgery/prune-model.js';
+import type { SubjectRecipe } from '../../engine/language-model.js';
+import { pruneModel, type ReplacedTensors } from '../../engine/surgery/prune-model.js';
 import type { PruneResult } from '../../gen/prunecast/v1/job.js';
 import { describeKeptUnits } from '../architectures/manifest.js';
 import { encodeArchitecture, encodeKeptUnits } from '../encoding/architecture.js';
 import { encodeCosts } from '../encoding/space.js';
 import type { OpenModel } from '../models/open-models.js';
+import { listMendedTensors } from './list-mended-tensors.js';
 import type { OutputFolders } from '../store/output-folder.js';
 import { VERSION } from '../version.js';
 
@@ -30,18 +32,21 @@ export interface Provenance {
   readonly measurements: Readonly<Record<string, unknown>>;
 }
 
+const NO_TENSORS: ReplacedTensors = new Map();
+
 /** Cuts a model and writes it in one step: the folder is there whole or not at all. */
 export async function writePruned(
   outputs: OutputFolders,
   model: OpenModel,
-  keptUnits: KeptUnits,
+  { keptUnits, recipe }: { readonly keptUnits: KeptUnits; readonly recipe: SubjectRecipe | undefined },
   plan: OutputPlan,
   provenance: Provenance,
   control: WorkControl,
 ): Promise<PruneResult> {
   const { checkpoint, shape } = model.language;
-  const pruned = pruneModel({ checkpoint, keptUnits, manifest: describe(model, keptUnits, plan, provenance) });
-  const supported = plan.exporter.supports(shape, pruned.architecture, 'none', plan.exporterOptions);
+  const replace = recipe === undefined ? NO_TENSORS : listMendedTensors(model.language, recipe, architectureOf(keptUnits));
+  const pruned = pruneModel({ checkpoint, keptUnits, replace, manifest: describe(model, keptUnits, plan, provenance) });
+  const supported = plan.exporter.supports(shape, pruned.architecture, recipe?.compensation?.plugin.addsBias === true ? 'added' : 'none', plan.exporterOptions);
   const summary = await outputs.write(plan.output, plan.overwrite ? 'replace' : 'refuse', (directory) =>
     plan.exporter.write(pruned, directory, control, plan.exporterOptions));
   return {

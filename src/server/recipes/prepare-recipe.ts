@@ -2,7 +2,7 @@ import { identityRanking, rankKeptFirst, type KeptUnits, type Ranking } from '..
 import type { EvaluationSubject } from '../../core/ports/evaluator.js';
 import type { WorkControl } from '../../core/ports/progress.js';
 import { digestOf } from '../../engine/digest.js';
-import type { LanguageModel, UnitScores } from '../../engine/language-model.js';
+import type { Calibration, LanguageModel, SubjectRecipe, UnitScores } from '../../engine/language-model.js';
 import { rankUnits } from '../../engine/ranking/rank-units.js';
 import type { RecipeSpec } from './recipe-spec.js';
 
@@ -11,6 +11,8 @@ export interface RankedModel {
   /** Digest of the recipe, or of the units that a caller named; empty for the model's own order. */
   readonly recipeDigest: string;
   readonly ranking: Ranking;
+  /** The ranking, and what mends the kept weights. */
+  readonly recipe: SubjectRecipe;
   readonly subject: EvaluationSubject;
 }
 
@@ -27,9 +29,11 @@ export function createRecipePreparer(): RecipePreparer {
       prepared.set(language, known);
       const ready = known.get(spec.digest);
       if (ready !== undefined) return ready;
-      const scores = await scoreUnits(language, spec, control);
-      const ranking = rankUnits(scores, language.shape.layers);
-      const ranked = { recipeDigest: spec.digest, ranking, subject: language.subject({ ranking }) };
+      const calibration = await calibrate(language, spec, control);
+      const scores = await scoreWith(language, spec, calibration, control);
+      const { plugin, options, moduleUrl } = spec.compensation;
+      const mending = plugin.needs.length === 0 ? {} : { compensation: { plugin, options, moduleUrl, ...(calibration === undefined ? {} : { calibration }) } };
+      const ranked = rank(language, spec.digest, { ranking: rankUnits(scores, language.shape.layers), ...mending });
       known.set(spec.digest, ranked);
       return ranked;
     },
@@ -38,21 +42,28 @@ export function createRecipePreparer(): RecipePreparer {
 
 /** The criterion's scores, layer by layer. */
 export async function scoreUnits(language: LanguageModel, spec: RecipeSpec, control: WorkControl): Promise<readonly UnitScores[]> {
+  return scoreWith(language, spec, await calibrate(language, spec, control), control);
+}
+
+async function calibrate(language: LanguageModel, { calibration, criterion, compensation }: RecipeSpec, control: WorkControl): Promise<Calibration | undefined> {
+  return calibration === undefined ? undefined : language.calibrate(calibration.sequences, [...criterion.plugin.needs, ...compensation.plugin.needs], control);
+}
+
+function scoreWith(language: LanguageModel, spec: RecipeSpec, calibration: Calibration | undefined, control: WorkControl): Promise<readonly UnitScores[]> {
   const { plugin: criterion, options, moduleUrl } = spec.criterion;
-  const calibration = spec.calibration === undefined
-    ? undefined
-    : await language.calibrate(spec.calibration.sequences, [...criterion.needs, ...spec.compensation.plugin.needs], control);
   return language.scoreUnits({ criterion, options, moduleUrl, seed: spec.seed, control, ...(calibration === undefined ? {} : { calibration }) });
 }
 
 /** The model with its units in their own order. */
 export function withOwnOrder(language: LanguageModel): RankedModel {
-  const ranking = identityRanking(language.shape.layers);
-  return { recipeDigest: '', ranking, subject: language.subject({ ranking }) };
+  return rank(language, '', { ranking: identityRanking(language.shape.layers) });
 }
 
 /** The model with the units that a caller named in front. */
 export function withNamedUnits(language: LanguageModel, kept: KeptUnits): RankedModel {
-  const ranking = rankKeptFirst(kept, language.shape.layers);
-  return { recipeDigest: digestOf({ keptUnits: kept }), ranking, subject: language.subject({ ranking }) };
+  return rank(language, digestOf({ keptUnits: kept }), { ranking: rankKeptFirst(kept, language.shape.layers) });
+}
+
+function rank(language: LanguageModel, recipeDigest: string, recipe: SubjectRecipe): RankedModel {
+  return { recipeDigest, ranking: recipe.ranking, recipe, subject: language.subject(recipe) };
 }

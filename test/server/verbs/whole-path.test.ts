@@ -114,6 +114,22 @@ describe('Prune', () => {
     expect((await weights('again')).equals(await weights('uneven'))).toBe(true);
   });
 
+  it('writes the weights that a compensation mended', async () => {
+    const recipe = { ...CALIBRATED, compensation: { id: 'least-squares' } };
+    const selection = { $case: 'architecture', value: { layers: Array.from({ length: 5 }, (_, index) => ({ kvHeads: 3, queryHeadsPerKv: 2, ffnChannels: index === 4 ? 0 : 120 })) } } as const;
+    await client.runPrune({ model: 'demo', selection, recipe, output: 'mended' });
+    await cp(join(folder, 'outputs/mended'), join(folder, 'models/mended'), { recursive: true });
+    const asked = { measurement: { text: STORY, windows: WINDOWS }, fidelity: { tokenLimit: 1280n } };
+    const [mended] = await client.runEvaluate({ model: 'demo', targets: [{ target: selection }], recipe, ...asked });
+    const [plain] = await client.runEvaluate({ model: 'demo', targets: [{ target: selection }], recipe: CALIBRATED, ...asked });
+    const [loaded] = await client.runEvaluate({ model: 'mended', ...asked });
+    expect(Math.abs((loaded?.metrics['perplexity'] ?? NaN) / (mended?.metrics['perplexity'] ?? NaN) - 1)).toBeLessThan(1e-4);
+    expect(mended?.metrics['perplexity']).toBeLessThan(0.9 * (plain?.metrics['perplexity'] ?? NaN));
+
+    const manifest = JSON.parse(await readFile(join(folder, 'outputs/mended/prunecast.json'), 'utf8')) as Record<string, unknown>;
+    await expect(client.runEvaluate({ model: 'demo', targets: [{ target: { $case: 'manifest', value: manifest } }], ...asked })).rejects.toMatchObject({ reason: 'NOT_IMPLEMENTED' });
+  });
+
   it('replaces an output only when told to', async () => {
     const request = { model: 'demo', selection: { $case: 'uniformRate', value: 0.5 }, recipe: { criterion: { id: 'magnitude' } }, output: 'twice' } as const;
     await client.runPrune(request);

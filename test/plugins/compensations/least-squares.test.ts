@@ -1,0 +1,72 @@
+import { describe, expect, it } from 'vitest';
+import type { TransposedProduct } from '../../../src/core/ports/compensation.js';
+import { createRng } from '../../../src/core/random.js';
+import leastSquares from '../../../src/plugins/compensations/least-squares.js';
+
+const [TOKENS, ROWS, HIDDEN, DAMPING] = [40, 6, 3, 0.01];
+const rng = createRng(7);
+const inputs = Float64Array.from({ length: TOKENS * ROWS }, () => rng.uniform() - 0.3);
+const weights = Float32Array.from({ length: ROWS * HIDDEN }, () => rng.uniform() - 0.5);
+
+/** By the definition, one sum a number. */
+const multiplyTransposed: TransposedProduct = async (a, b, { inner, rows, columns }) =>
+  Float32Array.from({ length: rows * columns }, (_, at) => {
+    let sum = 0;
+    for (let k = 0; k < inner; k++) sum += (a[k * rows + Math.floor(at / columns)] ?? 0) * (b[k * columns + (at % columns)] ?? 0);
+    return sum;
+  });
+
+function gramOfInputs(): Float64Array {
+  return Float64Array.from({ length: ROWS * ROWS }, (_, at) => {
+    let sum = 0;
+    for (let token = 0; token < TOKENS; token++) sum += (inputs[token * ROWS + Math.floor(at / ROWS)] ?? 0) * (inputs[token * ROWS + (at % ROWS)] ?? 0);
+    return sum / TOKENS;
+  });
+}
+
+/** ||X W - X_k W'||^2 / tokens + lambda ||W - [W'; 0]||^2, straight from the inputs. */
+function directError(mended: Float32Array, width: number): number {
+  const gram = gramOfInputs();
+  const lambda = (DAMPING * Array.from({ length: ROWS }, (_, row) => gram[row * ROWS + row] ?? 0).reduce((sum, value) => sum + value, 0)) / ROWS;
+  const lost = Array.from(weights, (weight, at) => weight - (at < width * HIDDEN ? (mended[at] ?? 0) : 0));
+  let error = lambda * lost.reduce((sum, value) => sum + value * value, 0);
+  for (let token = 0; token < TOKENS; token++) {
+    for (let column = 0; column < HIDDEN; column++) {
+      let output = 0;
+      for (let row = 0; row < ROWS; row++) output += (inputs[token * ROWS + row] ?? 0) * (lost[row * HIDDEN + column] ?? 0);
+      error += (output * output) / TOKENS;
+    }
+  }
+  return error;
+}
+
+function half() {
+  return { weights, rows: ROWS, hidden: HIDDEN, gram: gramOfInputs(), multiplyTransposed };
+}
+
+describe('least-squares', () => {
+  it.each([1, 2, 3, 4, 5])('leaves the error that it states, damping included, with %i rows kept', async (width) => {
+    const prepared = await leastSquares.prepare(half(), { damping: DAMPING });
+    const { weights: mended, bias } = await prepared.mend(width);
+    expect(bias).toBeUndefined();
+    expect(mended).toHaveLength(width * HIDDEN);
+    expect(prepared.error?.(width)).toBeCloseTo(directError(mended, width), 6);
+  });
+
+  it('is a minimum: any other weights leave a larger error', async () => {
+    const prepared = await leastSquares.prepare(half(), { damping: DAMPING });
+    const { weights: mended } = await prepared.mend(3);
+    const least = directError(mended, 3);
+    for (let at = 0; at < mended.length; at++) {
+      for (const step of [-0.01, 0.01]) expect(directError(mended.map((value, index) => (index === at ? value + step : value)), 3)).toBeGreaterThan(least);
+    }
+    expect(directError(weights.subarray(0, 3 * HIDDEN), 3)).toBeGreaterThan(least);
+  });
+
+  it('leaves nothing to mend where all rows are kept', async () => {
+    const prepared = await leastSquares.prepare(half(), { damping: DAMPING });
+    const { weights: mended } = await prepared.mend(ROWS);
+    mended.forEach((value, at) => expect(value).toBeCloseTo(weights[at] ?? NaN, 5));
+    expect(prepared.error?.(ROWS)).toBe(0);
+  });
+});
