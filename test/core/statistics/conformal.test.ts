@@ -1,4 +1,5 @@
 import { describe, expect, it } from 'vitest';
+import type { PairTable } from '../../../src/core/pairs.js';
 import { createRng } from '../../../src/core/random.js';
 import { conformalHalfWidth } from '../../../src/core/statistics/conformal.js';
 import ridge from '../../../src/plugins/predictors/ridge.js';
@@ -23,7 +24,7 @@ describe('conformalHalfWidth', () => {
     for (let seed = 0; seed < 20; seed++) {
       const pairs = drawPairs(100, 2 * seed);
       const unseen = drawPairs(100, 2 * seed + 1);
-      const fit = (table: typeof pairs) => ridge.fit(table, ridge.options.parse({}), 0);
+      const fit = (table: PairTable) => ridge.fit(table, ridge.options.parse({}), 0);
       const predicted = await predictOutOfFold(pairs, { fit, folds: 5, rng: createRng(seed) });
       const half = conformalHalfWidth(pairs.targets.map((target, row) => target - (predicted[row] ?? NaN)), coverage);
       const { mean } = await (await fit(pairs)).predict({ rates: unseen.rates, columns: COLUMNS });
@@ -40,7 +41,7 @@ describe('conformalHalfWidth', () => {
 const COLUMNS = 6;
 
 /** Skewed noise around a curved truth, so that neither the fit nor a normal interval is right. */
-function drawPairs(count: number, seed: number) {
+function drawPairs(count: number, seed: number): PairTable {
   const rng = createRng(1000 + seed);
   const rates = Float32Array.from({ length: count * COLUMNS }, () => 0.5 * rng.uniform());
   const targets = Float64Array.from({ length: count }, (_, row) =>
