@@ -49,7 +49,7 @@ export async function prepareSearch(services: SearchServices, request: SearchReq
   requirePairs(predictor.plugin, countPairs(plan, 0));
   const output = request.output === '' ? undefined : await planOutput(services, request);
   const { windows, recipe } = await openSubject(services, request, question);
-  const loadsIn = output === undefined ? [] : findLoaders(model.language.shape, exampleOf(model.language.shape, request), output);
+  const loadsIn = output === undefined ? [] : findLoaders(model.language.shape, exampleOf(model.language.shape, request), output, recipe);
   const study: Study = {
     id: createId('study'),
     model,

@@ -111,7 +111,7 @@ async function fit({ predictors }: SearchServices, study: Study, state: StudySta
 async function finish(services: SearchServices, study: Study, ranked: RankedModel, state: StudyState, log: StudyLog, context: JobContext): Promise<StudyReport> {
   const report = encodeReport(study, ranked.ranking, state, log.spent());
   if (study.output === undefined || report.winnerUnits === undefined) return report;
-  await writePruned(services.outputs, study.model, report.winnerUnits.layers, study.output, {
+  await writePruned(services.outputs, study.model, { keptUnits: report.winnerUnits.layers, recipe: ranked.recipe }, study.output, {
     recipe: study.recipe,
     allocation: '',
     measurements: { study_id: study.id, summary: report.summary, report: { fingerprint: report.measurement?.fingerprint, metrics: report.winner?.metrics } },
