@@ -5,6 +5,7 @@ import { createFittedPredictors } from '../predictors/fitted-predictors.js';
 import { createRecipePreparer } from '../recipes/prepare-recipe.js';
 import { RecipeResolver } from '../recipes/recipe-spec.js';
 import { createModelService } from '../rpc/model-service.js';
+import { createPairService } from '../rpc/pair-service.js';
 import { createPredictorService } from '../rpc/predictor-service.js';
 import { createPruningService } from '../rpc/pruning-service.js';
 import { createStudyService } from '../rpc/study-service.js';
@@ -32,7 +33,7 @@ export function bindVerbs(container: Container): void {
     (jobs, events, outputs, studies, predictorStore, pairSets, clock) => ({ jobs, events, outputs, studies, predictorStore, pairSets, clock }),
     [TOKENS.jobs, TOKENS.jobEvents, TOKENS.outputs, TOKENS.studyStore, TOKENS.predictorStore, TOKENS.pairSetStore, TOKENS.clock],
   );
-  for (const create of [createPruningService, createModelService, createPredictorService, createStudyService]) {
+  for (const create of [createPruningService, createModelService, createPairService, createPredictorService, createStudyService]) {
     container.bind(TOKENS.rpcService).toResolvedValue((verbs, records) => create({ ...verbs, ...records }), [TOKENS.verbs, TOKENS.records]);
   }
 }

@@ -65,10 +65,14 @@ async function findPairs({ studies, pairSets }: FitServices, request: FitPredict
   }
 }
 
-/** All pairs of a study: its own, and those that were imported. Throws STUDY_NOT_FOUND, MEASUREMENT_MISMATCH. */
+/**
+ * All pairs of a study: its own, and those that were imported. One with a label that is no finite number, as of a model
+ * broken outright, is left out. Throws STUDY_NOT_FOUND, MEASUREMENT_MISMATCH.
+ */
 export async function collectPairs({ studies, pairSets }: Pick<FitServices, 'studies' | 'pairSets'>, studyId: string): Promise<PairSet> {
   const study = await studies.get(studyId);
-  const trials = (await studies.trials(studyId, TrialRole.PAIR)).filter(({ part }) => part === TextPart.SEARCH);
+  const trials = (await studies.trials(studyId, TrialRole.PAIR))
+    .filter(({ part, metrics }) => part === TextPart.SEARCH && Object.values(metrics).every(Number.isFinite));
   const own: PairSet = {
     dimensions: readDimensions(study.plan),
     model: study.model,

@@ -1,0 +1,24 @@
+import { setImmediate } from 'node:timers/promises';
+import type { ExportPairsRequest, ExportPairsResponse } from '../../gen/prunecast/v1/pair.js';
+import { collectPairs } from '../predictors/prepare-fit.js';
+import { requireText } from '../rpc/checks.js';
+import type { PairSetStore } from '../store/pair-set-store.js';
+import type { StudyStore } from '../store/study-store.js';
+
+/** Messages before others get a turn. */
+const PAIRS_A_TURN = 200;
+
+/**
+ * All pairs of a study, measured and imported: what they share first, then a message a pair, as ImportPairs takes them.
+ *
+ * @throws PrunecastError STUDY_NOT_FOUND
+ */
+export async function* exportPairs(services: { readonly studies: StudyStore; readonly pairSets: PairSetStore }, request: ExportPairsRequest): AsyncGenerator<ExportPairsResponse, undefined, undefined> {
+  const { pairs, ...set } = await collectPairs(services, requireText(request.studyId, 'study_id'));
+  yield { content: { $case: 'set', value: { ...set, pairs: [] } } };
+  for (const [index, pair] of pairs.entries()) {
+    if (index % PAIRS_A_TURN === PAIRS_A_TURN - 1) await setImmediate();
+    yield { content: { $case: 'pair', value: pair } };
+  }
+  return undefined;
+}

@@ -1,0 +1,118 @@
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { JobState, TrialRole, type DeepPartial, type ImportPairsRequest, type Pair, type PairSet, type SamplePairsResult } from '../../../src/client/index.js';
+import { countDemoParameters, listTrials, smallSearch, startVerbServer, type VerbServer } from '../verbs/verb-server.js';
+
+let verbs: VerbServer;
+let sampled: SamplePairsResult;
+const SEARCH = smallSearch({ pairs: { count: 24, tiedCount: 12, rungs: [{ tokenLimit: 256n }] } });
+beforeAll(async () => {
+  verbs = await startVerbServer();
+  sampled = await verbs.client.runSamplePairs({ search: SEARCH });
+});
+afterAll(() => verbs[Symbol.asyncDispose]());
+
+async function exported(studyId: string): Promise<{ set: PairSet; pairs: Pair[] }> {
+  let set: PairSet | undefined;
+  const pairs: Pair[] = [];
+  for await (const { content } of verbs.client.services.pairs.exportPairs({ studyId })) {
+    if (content?.$case === 'pair') pairs.push(content.value);
+    else set = content?.value;
+  }
+  if (set === undefined) throw new Error('no set came');
+  return { set, pairs };
+}
+
+function messages(set: DeepPartial<PairSet>, pairs: readonly DeepPartial<Pair>[]): DeepPartial<ImportPairsRequest>[] {
+  return [{ content: { $case: 'set', value: set } }, ...pairs.map((value) => ({ content: { $case: 'pair', value } }) as const)];
+}
+
+const importing = (requests: readonly DeepPartial<ImportPairsRequest>[]) => verbs.client.services.pairs.importPairs(requests);
+
+describe('SamplePairs', () => {
+  it('labels as many distinct pairs as asked, in the band around the budget, and nothing else', async () => {
+    expect(sampled).toMatchObject({ pairs: 24, tokensSpent: 24n * 256n });
+    const trials = await listTrials(verbs.client, sampled.studyId);
+    expect(trials).toHaveLength(24);
+    expect(new Set(trials.map(({ rates }) => rates.join())).size).toBe(24);
+    const dense = countDemoParameters(Array.from({ length: 5 }, () => ({ kvHeads: 4, queryHeadsPerKv: 2, ffnChannels: 172 })));
+    for (const { role, parameters, architecture } of trials) {
+      expect(role).toBe(TrialRole.PAIR);
+      expect(Number(parameters)).toBe(countDemoParameters(architecture?.layers ?? []));
+      expect(Math.abs((dense - Number(parameters)) / (0.2 * dense) - 1)).toBeLessThan(0.11);
+    }
+    const { study } = await verbs.client.services.studies.getStudy({ studyId: sampled.studyId });
+    expect(study).toMatchObject({ state: JobState.SUCCEEDED, trials: 24, predictorIds: [] });
+  });
+
+  it('takes the labels that a Search with the same request would take: it pays for none of them again', async () => {
+    const again = await verbs.client.runSamplePairs({ search: SEARCH });
+    expect(again).toMatchObject({ pairs: 24, tokensSpent: 0n });
+    const { studyId } = await verbs.client.runSearch({ ...SEARCH, refine: { disabled: true } });
+    const pairs = (await listTrials(verbs.client, studyId)).filter(({ role }) => role === TrialRole.PAIR);
+    expect(pairs.map(({ tokensSpent }) => tokensSpent)).toEqual(pairs.map(() => 0n));
+  });
+
+  it('gives what a predictor is fitted on', async () => {
+    const predictor = await verbs.client.runFitPredictor({ source: { $case: 'studyId', value: sampled.studyId }, predictor: { id: 'ridge' } });
+    expect(predictor).toMatchObject({ pairs: 24, studyId: sampled.studyId });
+  });
+
+  it('refuses a budget that nothing meets, before there is a job', async () => {
+    const search = smallSearch({ budgets: [{ limit: { $case: 'removedShare', value: 0.99 } }] });
+    await expect(verbs.client.services.pairs.samplePairs({ search })).rejects.toMatchObject({ reason: 'BUDGET_INFEASIBLE' });
+    await expect(verbs.client.services.pairs.samplePairs({})).rejects.toMatchObject({ reason: 'INVALID_REQUEST', violations: [{ field: 'search' }] });
+  });
+});
+
+describe('ExportPairs and ImportPairs', () => {
+  it('carry the pairs of a study to another, and a predictor is the same on both', async () => {
+    const { set, pairs } = await exported(sampled.studyId);
+    expect(set.pairs).toEqual([]);
+    expect(pairs).toHaveLength(24);
+    const trials = await listTrials(verbs.client, sampled.studyId);
+    expect(pairs.map(({ metrics }) => metrics)).toEqual(trials.map(({ metrics }) => metrics));
+    const imported = await importing(messages(set, pairs));
+    expect(imported.pairs).toBe(24);
+    expect(await exported(imported.studyId)).toEqual({ set, pairs });
+    const fit = (studyId: string) => verbs.client.runFitPredictor({ source: { $case: 'studyId', value: studyId }, predictor: { id: 'ridge' } });
+    const [here, there] = [await fit(sampled.studyId), await fit(imported.studyId)];
+    expect(there).toMatchObject({ pairsDigest: here.pairsDigest, measurementFingerprint: here.measurementFingerprint, recipeDigests: here.recipeDigests, quality: here.quality });
+    const { study } = await verbs.client.services.studies.getStudy({ studyId: imported.studyId });
+    expect(study).toMatchObject({ state: JobState.SUCCEEDED, model: set.model, checkpointDigest: set.checkpointDigest, predictorIds: [there.id] });
+  });
+
+  it('take several joined files of one measurement, thousands of pairs among them', async () => {
+    const { set, pairs } = await exported(sampled.studyId);
+    const many = Array.from({ length: 2500 }, (_, index) => pairs[index % 24] as Pair);
+    const { studyId, pairs: count } = await importing([...messages({ ...set, pairs }, []), ...messages(set, many)]);
+    expect(count).toBe(2524);
+    expect((await exported(studyId)).pairs).toHaveLength(2524);
+  });
+
+  it.each([
+    ['another measurement', { measurementFingerprint: 'other' }, 'set.measurement_fingerprint'],
+    ['another fidelity', { fidelityDigest: 'other' }, 'set.fidelity_digest'],
+    ['another checkpoint', { checkpointDigest: 'other' }, 'set.checkpoint_digest'],
+  ])('refuse pairs of %s', async (_name, change, field) => {
+    const { set, pairs } = await exported(sampled.studyId);
+    await expect(importing([...messages(set, pairs), ...messages({ ...set, ...change }, pairs)])).rejects.toMatchObject({ reason: 'MEASUREMENT_MISMATCH', violations: [{ field }] });
+  });
+
+  it.each([
+    ['a label that is no number', { rates: [0.5, 0.5], metrics: { perplexity: NaN } }, 'pairs[1].metrics.perplexity'],
+    ['an infinite label', { rates: [0.5, 0.5], metrics: { perplexity: Infinity } }, 'pairs[1].metrics.perplexity'],
+    ['no label', { rates: [0.5, 0.5] }, 'pairs[1].metrics'],
+    ['the wrong number of rates', { rates: [0.5], metrics: { perplexity: 3 } }, 'pairs[1].rates'],
+    ['a rate above 1', { rates: [0.5, 1.5], metrics: { perplexity: 3 } }, 'pairs[1].rates[1]'],
+  ])('refuse %s, and keep nothing', async (_name, bad, field) => {
+    const good = { rates: [0.5, 0.25], metrics: { perplexity: 3 } };
+    await expect(importing(messages({ dimensions: ['a', 'b'] }, [good, bad]))).rejects.toMatchObject({ code: 'INVALID_ARGUMENT', reason: 'PAIRS_INVALID', violations: [{ field }] });
+  });
+
+  it('refuse pairs without a set, a set without pairs, and a study that is not there', async () => {
+    await expect(importing(messages({ dimensions: ['a'] }, [{ rates: [0.5], metrics: { perplexity: 3 } }]).slice(1))).rejects.toMatchObject({ reason: 'INVALID_REQUEST', violations: [{ field: 'set' }] });
+    await expect(importing(messages({ dimensions: ['a'] }, []))).rejects.toMatchObject({ reason: 'PAIRS_INVALID' });
+    await expect(importing(messages({ dimensions: ['a', 'a'] }, []))).rejects.toMatchObject({ violations: [{ field: 'set.dimensions[1]' }] });
+    await expect(exported('study-0')).rejects.toMatchObject({ reason: 'STUDY_NOT_FOUND' });
+  });
+});
