@@ -4,6 +4,7 @@ import fluctuationCriterion from './criteria/fluctuation.js';
 import magnitudeCriterion from './criteria/magnitude.js';
 import randomCriterion from './criteria/random.js';
 import wandaCriterion from './criteria/wanda.js';
+import affineCompensation from './compensations/affine.js';
 import leastSquaresCompensation from './compensations/least-squares.js';
 import meanCompensation from './compensations/mean.js';
 import noneCompensation from './compensations/none.js';
@@ -12,6 +13,7 @@ import gaussianProcessPredictor from './predictors/gaussian-process.js';
 import randomForestPredictor from './predictors/random-forest.js';
 import ridgePredictor from './predictors/ridge.js';
 import xgboostPredictor from './predictors/xgboost.js';
+import bayesianStrategy from './strategies/bayesian.js';
 import evolutionaryStrategy from './strategies/evolutionary.js';
 import randomStrategy from './strategies/random.js';
 import hfExporter from './exporters/hf.js';
@@ -24,6 +26,7 @@ export const BUILTIN_PLUGINS: readonly PluginModule[] = [
   { kind: 'criterion', plugin: magnitudeCriterion, moduleUrl: new URL('./criteria/magnitude.js', import.meta.url) },
   { kind: 'criterion', plugin: randomCriterion, moduleUrl: new URL('./criteria/random.js', import.meta.url) },
   { kind: 'criterion', plugin: wandaCriterion, moduleUrl: new URL('./criteria/wanda.js', import.meta.url) },
+  { kind: 'compensation', plugin: affineCompensation, moduleUrl: new URL('./compensations/affine.js', import.meta.url) },
   { kind: 'compensation', plugin: leastSquaresCompensation, moduleUrl: new URL('./compensations/least-squares.js', import.meta.url) },
   { kind: 'compensation', plugin: meanCompensation, moduleUrl: new URL('./compensations/mean.js', import.meta.url) },
   { kind: 'compensation', plugin: noneCompensation, moduleUrl: new URL('./compensations/none.js', import.meta.url) },
@@ -32,6 +35,7 @@ export const BUILTIN_PLUGINS: readonly PluginModule[] = [
   { kind: 'predictor', plugin: randomForestPredictor, moduleUrl: new URL('./predictors/random-forest.js', import.meta.url) },
   { kind: 'predictor', plugin: ridgePredictor, moduleUrl: new URL('./predictors/ridge.js', import.meta.url) },
   { kind: 'predictor', plugin: xgboostPredictor, moduleUrl: new URL('./predictors/xgboost.js', import.meta.url) },
+  { kind: 'strategy', plugin: bayesianStrategy, moduleUrl: new URL('./strategies/bayesian.js', import.meta.url) },
   { kind: 'strategy', plugin: evolutionaryStrategy, moduleUrl: new URL('./strategies/evolutionary.js', import.meta.url) },
   { kind: 'strategy', plugin: randomStrategy, moduleUrl: new URL('./strategies/random.js', import.meta.url) },
   { kind: 'exporter', plugin: hfExporter, moduleUrl: new URL('./exporters/hf.js', import.meta.url) },

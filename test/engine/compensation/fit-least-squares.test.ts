@@ -1,7 +1,7 @@
 import { describe, expect, it } from 'vitest';
 import type { TransposedProduct } from '../../../src/core/ports/compensation.js';
 import { createRng } from '../../../src/core/random.js';
-import leastSquares from '../../../src/plugins/compensations/least-squares.js';
+import { fitLeastSquares } from '../../../src/engine/compensation/fit-least-squares.js';
 
 const [TOKENS, ROWS, HIDDEN, DAMPING] = [40, 6, 3, 0.01];
 const rng = createRng(7);
@@ -24,15 +24,23 @@ function gramOfInputs(): Float64Array {
   });
 }
 
+function meanOfInputs(): Float64Array {
+  return Float64Array.from({ length: ROWS }, (_, row) => {
+    let sum = 0;
+    for (let token = 0; token < TOKENS; token++) sum += inputs[token * ROWS + row] ?? 0;
+    return sum / TOKENS;
+  });
+}
+
 /** ||X W - X_k W'||^2 / tokens + lambda ||W - [W'; 0]||^2, straight from the inputs. */
-function directError(mended: Float32Array, width: number): number {
+function directError(mended: Float32Array, width: number, bias: Float32Array = new Float32Array(HIDDEN)): number {
   const gram = gramOfInputs();
   const lambda = (DAMPING * Array.from({ length: ROWS }, (_, row) => gram[row * ROWS + row] ?? 0).reduce((sum, value) => sum + value, 0)) / ROWS;
   const lost = Array.from(weights, (weight, at) => weight - (at < width * HIDDEN ? (mended[at] ?? 0) : 0));
   let error = lambda * lost.reduce((sum, value) => sum + value * value, 0);
   for (let token = 0; token < TOKENS; token++) {
     for (let column = 0; column < HIDDEN; column++) {
-      let output = 0;
+      let output = -(bias[column] ?? 0);
       for (let row = 0; row < ROWS; row++) output += (inputs[token * ROWS + row] ?? 0) * (lost[row * HIDDEN + column] ?? 0);
       error += (output * output) / TOKENS;
     }
@@ -44,9 +52,9 @@ function half() {
   return { weights, rows: ROWS, hidden: HIDDEN, gram: gramOfInputs(), multiplyTransposed };
 }
 
-describe('least-squares', () => {
+describe('fitLeastSquares', () => {
   it.each([1, 2, 3, 4, 5])('leaves the error that it states, damping included, with %i rows kept', async (width) => {
-    const prepared = await leastSquares.prepare(half(), { damping: DAMPING });
+    const prepared = await fitLeastSquares(half(), { damping: DAMPING, constant: 'none' });
     const { weights: mended, bias } = await prepared.mend(width);
     expect(bias).toBeUndefined();
     expect(mended).toHaveLength(width * HIDDEN);
@@ -54,7 +62,7 @@ describe('least-squares', () => {
   });
 
   it('is a minimum: any other weights leave a larger error', async () => {
-    const prepared = await leastSquares.prepare(half(), { damping: DAMPING });
+    const prepared = await fitLeastSquares(half(), { damping: DAMPING, constant: 'none' });
     const { weights: mended } = await prepared.mend(3);
     const least = directError(mended, 3);
     for (let at = 0; at < mended.length; at++) {
@@ -63,8 +71,18 @@ describe('least-squares', () => {
     expect(directError(weights.subarray(0, 3 * HIDDEN), 3)).toBeGreaterThan(least);
   });
 
+  it.each([0, 2, 5])('fits a bias beside %i kept rows that no other bias improves on, and states the error', async (width) => {
+    const prepared = await fitLeastSquares({ ...half(), mean: meanOfInputs() }, { damping: DAMPING, constant: 'first' });
+    const { weights: mended, bias = new Float32Array() } = await prepared.mend(width);
+    const least = directError(mended, width, bias);
+    expect(prepared.error?.(width)).toBeCloseTo(least, 6);
+    for (let at = 0; at < HIDDEN; at++) {
+      for (const step of [-0.01, 0.01]) expect(directError(mended, width, bias.map((value, index) => (index === at ? value + step : value)))).toBeGreaterThan(least);
+    }
+  });
+
   it('leaves nothing to mend where all rows are kept', async () => {
-    const prepared = await leastSquares.prepare(half(), { damping: DAMPING });
+    const prepared = await fitLeastSquares(half(), { damping: DAMPING, constant: 'none' });
     const { weights: mended } = await prepared.mend(ROWS);
     mended.forEach((value, at) => expect(value).toBeCloseTo(weights[at] ?? NaN, 5));
     expect(prepared.error?.(ROWS)).toBe(0);

@@ -1,0 +1,79 @@
+import type { HalfBlock, PreparedCompensation } from '../../core/ports/compensation.js';
+import { factoriseInPlace, invertLower } from './factorise.js';
+
+export interface LeastSquaresOptions {
+  /** Added to the diagonal of the Gram matrix, as a share of its mean. */
+  readonly damping: number;
+  /** `first`: a constant input stands before all others, undamped, and its weights become the bias. */
+  readonly constant: 'none' | 'first';
+}
+
+/**
+ * The kept weights of o and down that bring the half-block's output nearest to the unpruned one, by least squares.
+ *
+ * With units in ranked order, X their inputs, W their weights, G = X^T X / tokens + lambda I = L L^T and lambda = damping *
+ * mean diag(X^T X) / tokens, the best weights of the first k units, damping on the right-hand side too, are
+ * (L^-T)[:k,:k] (L^T W)[:k]: the factor of a leading block is the leading block of the factor, so one factorisation
+ * serves every width. The error of width k, damping included, is the sum of squares of (L^T W)[k:]. A constant input takes
+ * the first row and column: k + 1 rows are kept, and the error starts one row later.
+ *
+ * Throws RangeError where the statistics are missing.
+ */
+export async function fitLeastSquares(half: HalfBlock, { damping, constant }: LeastSquaresOptions): Promise<PreparedCompensation> {
+  const { hidden, multiplyTransposed } = half;
+  const extra = constant === 'first' ? 1 : 0;
+  const rows = half.rows + extra;
+  const gram = dampedGram(half, damping, constant);
+  factoriseInPlace(gram, rows);
+  const inverse = Float32Array.from(invertLower(gram, rows)); // L^-1
+  const weights = new Float32Array(rows * hidden);
+  weights.set(half.weights, extra * hidden);
+  const target = await multiplyTransposed(lowerOf(gram, rows), weights, { inner: rows, rows, columns: hidden }); // V = L^T W
+  return {
+    mend: async (width) => {
+      const kept = width + extra;
+      const fitted = kept === 0
+        ? new Float32Array()
+        : await multiplyTransposed(leadingBlock(inverse, rows, kept), target.subarray(0, kept * hidden), { inner: kept, rows: kept, columns: hidden });
+      return constant === 'none' ? { weights: fitted } : { weights: fitted.slice(hidden), bias: fitted.slice(0, hidden) };
+    },
+    error: (width) => {
+      let sum = 0;
+      for (let at = (width + extra) * hidden; at < target.length; at++) sum += (target[at] as number) ** 2;
+      return sum;
+    },
+  };
+}
+
+function dampedGram({ rows, gram, mean }: HalfBlock, damping: number, constant: 'none' | 'first'): Float64Array {
+  if (gram === undefined) throw new RangeError('least squares need the Gram matrices of the calibration');
+  let trace = 0;
+  for (let row = 0; row < rows; row++) trace += gram[row * rows + row] as number;
+  // Inputs that are always 0 leave the weights as they are.
+  const lambda = Math.max((damping * trace) / rows, Number.MIN_VALUE);
+  for (let row = 0; row < rows; row++) gram[row * rows + row] = (gram[row * rows + row] as number) + lambda;
+  if (constant === 'none') return gram;
+  if (mean === undefined) throw new RangeError('a constant input needs the means of the calibration');
+  const size = rows + 1;
+  const bordered = new Float64Array(size * size);
+  bordered[0] = 1;
+  for (let row = 0; row < rows; row++) {
+    bordered[(row + 1) * size] = mean[row] as number;
+    bordered.set(gram.subarray(row * rows, (row + 1) * rows), (row + 1) * size + 1);
+  }
+  return bordered; // the factor reads the lower half alone
+}
+
+/** The lower half with its diagonal, zeros above, in float32. */
+function lowerOf(matrix: Float64Array, size: number): Float32Array {
+  const lower = new Float32Array(size * size);
+  for (let row = 0; row < size; row++) lower.set(matrix.subarray(row * size, row * size + row + 1), row * size);
+  return lower;
+}
+
+/** The first `width` rows and columns of a square matrix. */
+function leadingBlock(matrix: Float32Array, size: number, width: number): Float32Array {
+  const block = new Float32Array(width * width);
+  for (let row = 0; row < width; row++) block.set(matrix.subarray(row * size, row * size + width), row * width);
+  return block;
+}

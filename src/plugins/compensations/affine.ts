@@ -1,0 +1,18 @@
+import { z } from 'zod';
+import { fitLeastSquares } from '../../engine/compensation/fit-least-squares.js';
+import { defineCompensation } from '../api.js';
+
+/**
+ * Least squares with a constant input, undamped, whose weights become a bias of o and down. A dropped half-block leaves its
+ * mean output behind. Best where the export can hold a bias.
+ */
+export default defineCompensation({
+  id: 'affine',
+  summary: 'Fits the kept weights and a bias so that the outputs stay nearest to the unpruned ones.',
+  options: z.strictObject({
+    damping: z.number().gt(0).max(10).default(0.01).describe('Added to the diagonal of the Gram matrix, as a share of its mean; the constant is not damped.'),
+  }),
+  needs: ['mean', 'gram'],
+  addsBias: true,
+  prepare: (half, { damping }) => fitLeastSquares(half, { damping, constant: 'first' }),
+});
