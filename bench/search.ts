@@ -126,7 +126,8 @@ async function show(report: StudyReport): Promise<void> {
     predictors: { [flags.predictor || 'xgboost']: { kendall_tau: report.fitQuality?.kendallTau, r2: report.fitQuality?.r2 } },
     tokens_by_phase: Object.fromEntries(phases.map(([phase, tokens]) => [phase, tokens])),
     seconds_by_phase: Object.fromEntries(phases.map(([phase, , seconds]) => [phase, seconds])),
-    settings: { ...flags, model: basename(model), json: undefined },
+    // Files by name alone: where they lie says nothing about the result.
+    settings: Object.fromEntries(Object.entries(flags).flatMap(([flag, value]) => (flag === 'json' || flag === 'keep-state' ? [] : [[flag, typeof value === 'string' ? basename(value) : value]]))),
   };
   if (flags.json !== undefined) await writeFile(flags.json, `${JSON.stringify(summary, undefined, 2)}\n`);
 }
