@@ -7,6 +7,7 @@ import { findMetric } from '../evaluation/find-metric.js';
 import type { JobContext, JobResult } from '../jobs/jobs.js';
 import type { Prepared } from '../jobs/start-prepared.js';
 import type { PluginRegistry } from '../plugins/plugin-registry.js';
+import { requireInteger } from '../rpc/checks.js';
 import type { PairSetStore } from '../store/pair-set-store.js';
 import type { StudyStore } from '../store/study-store.js';
 import { checkPairs } from './check-pairs.js';
@@ -31,7 +32,7 @@ export async function prepareFit(services: FitServices, request: FitPredictorReq
     dimensions: set.dimensions,
     rates: flattenRates(set),
     values: Float64Array.from(set.pairs, (pair, index) => readMetric(pair, metric.name, index)),
-    seed: Number(request.seed ?? 0n),
+    seed: requireInteger(request.seed ?? 0n, 'seed'),
     source: {
       model: set.model,
       checkpointDigest: set.checkpointDigest,
@@ -57,12 +58,19 @@ async function findPairs({ studies, pairSets }: FitServices, request: FitPredict
   switch (request.source?.$case) {
     case 'pairs':
       if (request.source.value.dimensions.length === 0) throw PrunecastError.ofField('pairs.dimensions', 'is empty: name the columns of the rates');
+      refuseRepeated(request.source.value.dimensions);
       return request.source.value;
     case 'studyId':
       return collectPairs({ studies, pairSets }, request.source.value);
     case undefined:
       throw PrunecastError.ofField('source', 'is not set: give pairs or a study_id');
   }
+}
+
+/** Columns that share a name could not be told apart in what the predictor says of them. */
+function refuseRepeated(dimensions: readonly string[]): void {
+  const repeated = dimensions.findIndex((name, index) => dimensions.indexOf(name) < index);
+  if (repeated >= 0) throw PrunecastError.ofField(`pairs.dimensions[${repeated}]`, `is "${dimensions[repeated]}" again: name each column once`);
 }
 
 /**

@@ -3,6 +3,7 @@ import { digestOf } from '../../engine/digest.js';
 import type { Recipe, Text } from '../../gen/prunecast/v1/common.js';
 import type { OpenModel } from '../models/open-models.js';
 import type { PluginRegistry, ResolvedPlugin } from '../plugins/plugin-registry.js';
+import { requireInteger } from '../rpc/checks.js';
 import type { TextSource } from '../texts/text-source.js';
 import { DEFAULT_SEQUENCE_TOKENS, pickCalibrationSequences, type CalibrationSequences } from './calibration-sequences.js';
 
@@ -44,7 +45,7 @@ export class RecipeResolver {
   async resolve(recipe: Recipe | undefined, model: OpenModel, field: string, defaults: RecipeDefaults = {}): Promise<RecipeSpec> {
     const criterion = this.#plugins.resolve('criterion', recipe?.criterion, 'wanda', `${field}.criterion`);
     const compensation = this.#plugins.resolve('compensation', recipe?.compensation, 'none', `${field}.compensation`);
-    const seed = Number(recipe?.seed ?? 0n);
+    const seed = requireInteger(recipe?.seed ?? 0n, `${field}.seed`);
     const calibrated = criterion.plugin.needs.some((need) => need !== 'weights') || compensation.plugin.needs.length > 0;
     const picked = calibrated ? await this.#calibrate(recipe, model, field, defaults) : undefined;
     const description = {

@@ -217,8 +217,22 @@ describe('pairs', () => {
     expect(await refusalOf(verbs, search({ pairs: { count: 4, insideCount: 0 } }))).toMatchObject({ code: 'FAILED_PRECONDITION', reason: 'PAIRS_TOO_FEW', fields: ['pairs.count'] });
   });
 
+  it('with a dimension that is named twice are refused', async () => {
+    expect(await refusalOf(verbs, fit({ ...makePairs([5, 6, 7, 8]), dimensions: ['a', 'a'] }))).toMatchObject({ code: 'INVALID_ARGUMENT', reason: 'INVALID_REQUEST', fields: ['pairs.dimensions[1]'] });
+  });
+
   it('whose rates do not fit the dimensions are refused', async () => {
     expect(await refusalOf(verbs, fit({ dimensions: ['a', 'b', 'c'], pairs: makePairs([5, 6, 7, 8]).pairs ?? [] }))).toMatchObject({ code: 'INVALID_ARGUMENT', reason: 'PAIRS_INVALID', fields: ['pairs.pairs[0].rates'] });
+  });
+});
+
+describe('a seed', () => {
+  it('that float64 does not hold is refused: another one would draw the same', async () => {
+    const seed = 2n ** 60n;
+    const invalid = { code: 'INVALID_ARGUMENT', reason: 'INVALID_REQUEST' };
+    expect(await refusalOf(verbs, search({ seed }))).toMatchObject({ ...invalid, fields: ['seed'] });
+    expect(await refusalOf(verbs, prune({ recipe: { ...MAGNITUDE, seed } }))).toMatchObject({ ...invalid, fields: ['recipe.seed'] });
+    expect(await refusalOf(verbs, () => verbs.client.runFitPredictor({ source: { $case: 'pairs', value: makePairs([5, 6, 7, 8]) }, seed }))).toMatchObject({ ...invalid, fields: ['seed'] });
   });
 });
 
