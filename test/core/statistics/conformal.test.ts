@@ -24,7 +24,6 @@ describe('conformalHalfWidth', () => {
     for (let seed = 0; seed < 20; seed++) {
       const pairs = drawPairs(100, 2 * seed);
       const unseen = drawPairs(100, 2 * seed + 1);
-      const fit = (table: PairTable) => ridge.fit(table, ridge.options.parse({}), 0);
       const predicted = await predictOutOfFold(pairs, { fit, folds: 5, rng: createRng(seed) });
       const half = conformalHalfWidth(pairs.targets.map((target, row) => target - (predicted[row] ?? NaN)), coverage);
       const { mean } = await (await fit(pairs)).predict({ rates: unseen.rates, columns: COLUMNS });
@@ -39,6 +38,10 @@ describe('conformalHalfWidth', () => {
 });
 
 const COLUMNS = 6;
+
+function fit(table: PairTable) {
+  return ridge.fit(table, ridge.options.parse({}), 0);
+}
 
 /** Skewed noise around a curved truth, so that neither the fit nor a normal interval is right. */
 function drawPairs(count: number, seed: number): PairTable {

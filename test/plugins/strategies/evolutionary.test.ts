@@ -2,11 +2,15 @@ import { describe, expect, it } from 'vitest';
 import { candidateBand } from '../../../src/core/budget/budget.js';
 import type { Strategy } from '../../../src/core/ports/strategy.js';
 import { createRng } from '../../../src/core/random.js';
+import { createSearchSpace } from '../../../src/core/space/create-search-space.js';
 import { countsKey, type Counts } from '../../../src/core/space/search-space.js';
+import { listLevelPoints } from '../../../src/plugins/strategies/breeding/list-level-points.js';
 import evolutionary from '../../../src/plugins/strategies/evolutionary.js';
 import random from '../../../src/plugins/strategies/random.js';
+import { listUniformBest } from '../../../src/search/controls/uniform.js';
 import { createBudgetSampler } from '../../../src/search/sampling/budget-sampler.js';
 import { createPlan, measurePerplexity } from '../../search/study/fake-study.js';
+import { STORIES_SHAPE } from '../../support/shapes.js';
 
 const plan = createPlan();
 const [budget] = plan.budgets;
@@ -40,6 +44,22 @@ describe('evolutionary', () => {
   it('asks about points with one key-value count everywhere, which random draws hardly bring', () => {
     const heads = search(evolutionary, 1).asked.map((counts) => counts.filter((_, index) => plan.space.dimensions[index]?.kind === 'kv_heads'));
     expect(heads).toContainEqual([4, 4, 4, 4, 4]);
+  });
+
+  it('loses nothing against the best uniform architecture', () => {
+    const uniform = listUniformBest(plan.space, plan.budgets).filter((counts) => sampler.isFeasible(counts));
+    expect(uniform.length).toBeGreaterThan(0);
+    const asked = new Set(search(evolutionary, 1, 300).asked.map(countsKey));
+    expect(uniform.every((counts) => asked.has(countsKey(counts)))).toBe(true);
+  });
+
+  it('starts from a point with all heads also on a grid too coarse for one rate', () => {
+    const coarse = createSearchSpace(STORIES_SHAPE, { rateStep: 0.1 });
+    const draw = createBudgetSampler({ space: coarse, band: candidateBand(coarse.shape, budget) });
+    const level = listLevelPoints({ space: coarse, candidates: 100, sampler: draw, evaluated: [], rng: createRng(1) });
+    const heads = level.map((counts) => counts.filter((_, index) => coarse.dimensions[index]?.kind === 'kv_heads'));
+    expect(heads).toContainEqual([4, 4, 4, 4, 4]);
+    expect(level.every((counts) => draw.isFeasible(counts))).toBe(true);
   });
 
   it('asks the same for the same seed', () => {

@@ -1,0 +1,76 @@
+import { z } from 'zod';
+import type { SearchProblem, StrategyRun } from '../../core/ports/strategy.js';
+import { expectedImprovement } from '../../core/statistics/expected-improvement.js';
+import { countsKey, toRates, type Counts } from '../../core/space/search-space.js';
+import { defineStrategy } from '../api.js';
+import { chooseBatch, type BelievedCandidate } from './bayesian/choose-batch.js';
+import { breed } from './breeding/breed.js';
+import { listFounders } from './breeding/list-founders.js';
+
+const options = z.strictObject({
+  batch: z.int().min(1).max(100_000).default(256).describe('Candidates predicted at a time.'),
+  population: z.int().min(4).max(10_000).default(128).describe('Candidates of the highest expected improvement that may have children.'),
+  random_share: z.number().min(0).max(1).default(0.25).describe('Share of random candidates; the others are children.'),
+  crossover: z.number().min(0).max(1).default(0.3).describe('Share of the children that mix two parents; the others change one.'),
+  mutations: z.int().min(1).max(1_000).default(2).describe('Most dimensions that a child changes, besides those that pay for it.'),
+});
+type Options = z.output<typeof options>;
+
+/**
+ * Bayesian optimisation: candidates, random and bred from those of the highest expected improvement, are predicted, and a
+ * batch is chosen one by one as if each chosen candidate had come out as predicted (the Kriging believer of Ginsbourger,
+ * Le Riche and Carraro, 2010), so that it does not hold the same candidate many times over.
+ *
+ * The value to improve on is the best measured one that meets the budget; where none does, the best predicted. A predictor
+ * without a deviation makes this a search for the best mean.
+ */
+export default defineStrategy({
+  id: 'bayesian',
+  summary: 'Chooses candidates by expected improvement: good ones, and uncertain ones, in batches that differ.',
+  options,
+  start: (problem, chosen) => startRun(problem, chosen),
+});
+
+function startRun(problem: SearchProblem, { batch, population, random_share, crossover, mutations }: Options): StrategyRun {
+  const { space, sampler, candidates, evaluated, rng } = problem;
+  const asked = new Set<string>();
+  const known = new Set(evaluated.map(({ counts }) => countsKey(counts)));
+  const measured = evaluated.reduce((best, { counts, value }) => (value < best && sampler.isFeasible(counts) ? value : best), Number.POSITIVE_INFINITY);
+  const told: BelievedCandidate[] = [];
+  let points: Counts[] = [];
+  const add = (counts: Counts | undefined): boolean => {
+    if (counts === undefined || asked.size >= candidates || asked.has(countsKey(counts))) return false;
+    asked.add(countsKey(counts));
+    points.push(counts);
+    return true;
+  };
+  const goal = (): number => (measured < Number.POSITIVE_INFINITY ? measured : told.reduce((best, { mean }) => Math.min(best, mean), Number.POSITIVE_INFINITY));
+  return {
+    ask: () => {
+      points = [];
+      if (asked.size === 0) for (const counts of listFounders(problem, Math.ceil(population / 4))) add(counts);
+      const parents = sortByImprovement(told, goal()).slice(0, population).map(({ counts }) => counts);
+      let misses = 0;
+      while (points.length < batch && asked.size < candidates && misses < 20 * batch) {
+        const drawn = parents.length < 2 || misses > 10 * batch || rng.uniform() < random_share;
+        if (!add(drawn ? sampler.sample(rng) : breed(problem, parents, { crossover, mutations }))) misses += 1;
+      }
+      return points;
+    },
+    tell: ({ mean, deviation }) => {
+      points.forEach((counts, index) => told.push({ counts, rates: toRates(space, counts), mean: mean[index] ?? Number.POSITIVE_INFINITY, deviation: deviation?.[index] ?? 0 }));
+    },
+    best: (count) => {
+      const fresh = sortByImprovement(told.filter(({ counts }) => !known.has(countsKey(counts))), goal());
+      return chooseBatch(fresh, { count, goal: goal() }).map(({ counts, mean }) => ({ counts, predicted: mean }));
+    },
+  };
+}
+
+/** The highest expected improvement first, the lowest mean first among equals. */
+function sortByImprovement(told: readonly BelievedCandidate[], goal: number): BelievedCandidate[] {
+  return told
+    .map((candidate) => ({ candidate, improvement: expectedImprovement(candidate, goal) }))
+    .sort((a, b) => b.improvement - a.improvement || a.candidate.mean - b.candidate.mean)
+    .map(({ candidate }) => candidate);
+}
