@@ -2,31 +2,24 @@ import { PrunecastError } from '../../core/errors/prunecast-error.js';
 import { countRows, type EncodingBatch } from '../../core/pairs.js';
 import type { EncodingBatch as EncodingBatchMessage } from '../../gen/prunecast/v1/common.js';
 import type { Predictor } from '../../gen/prunecast/v1/predictor_types.js';
-import type { OutOfRange, PredictRequest, PredictResponse } from '../../gen/prunecast/v1/pruning.js';
+import type { PredictRequest, PredictResponse } from '../../gen/prunecast/v1/pruning.js';
 import { MAX_PREDICT_ROWS } from '../config/limits.js';
-import { findMetric } from '../evaluation/find-metric.js';
 import type { PluginRegistry } from '../plugins/plugin-registry.js';
 import type { FittedPredictors } from './fitted-predictors.js';
+import { listOutOfRange, predictMetrics } from './predict-metrics.js';
 
 /** What a fitted predictor says of a batch of architectures, in the metric's own unit. */
 export async function answerPredict(
   { predictors, plugins }: { readonly predictors: FittedPredictors; readonly plugins: PluginRegistry },
   request: PredictRequest,
 ): Promise<PredictResponse> {
-  const { predictor, fitted } = await predictors.open(request.predictorId);
-  refuseUnknownRecipe(predictor, request.recipeDigest);
-  const batch = decodeEncodings(request.encodings, predictor);
-  const { mean, deviation } = await fitted.predict(batch);
+  const open = await predictors.open(request.predictorId);
+  refuseUnknownRecipe(open.predictor, request.recipeDigest);
+  const batch = decodeEncodings(request.encodings, open.predictor);
   return {
-    predictorId: predictor.id,
-    predictions: predictor.metrics.map((metric) => ({
-      metric,
-      mean: [...(findMetric(plugins, metric).scale === 'log' ? mean.map(Math.exp) : mean)],
-      deviation: [...(deviation ?? [])],
-      low: [],
-      high: [],
-    })),
-    outOfRange: listOutOfRange(batch, predictor),
+    predictorId: open.predictor.id,
+    predictions: await predictMetrics(plugins, open, batch),
+    outOfRange: listOutOfRange(batch, open.predictor),
   };
 }
 
@@ -51,15 +44,4 @@ function decodeEncodings(message: EncodingBatchMessage | undefined, { dimensions
   const bad = rates.findIndex((rate) => !(rate >= 0 && rate <= 1));
   if (bad >= 0) throw PrunecastError.ofField('encodings.rates', `row ${Math.floor(bad / dimensions.length)}, ${dimensions[bad % dimensions.length]}: is ${rates[bad]}; allowed is 0 to 1`);
   return batch;
-}
-
-/** Rows with a rate that no pair reached: nothing is known there. */
-function listOutOfRange(batch: EncodingBatch, { dimensions, minRates, maxRates }: Predictor): OutOfRange[] {
-  return Array.from({ length: countRows(batch) }, (_, row) => ({
-    row,
-    dimensions: dimensions.filter((_name, column) => {
-      const rate = batch.rates[row * batch.columns + column] as number;
-      return rate < (minRates[column] ?? 0) || rate > (maxRates[column] ?? 1);
-    }),
-  })).filter(({ dimensions: outside }) => outside.length > 0);
 }

@@ -8,6 +8,7 @@ import { createRng } from '../../core/random.js';
 import { digestOf } from '../../engine/digest.js';
 import type { Predictor } from '../../gen/prunecast/v1/predictor_types.js';
 import { judgeFit, type FitJudgement } from '../../search/fit/judge-fit.js';
+import { predictOutOfFold } from '../../search/fit/predict-out-of-fold.js';
 import { encodeQuality } from '../encoding/fit-quality.js';
 import type { PluginRegistry, ResolvedPlugin } from '../plugins/plugin-registry.js';
 import { createId } from '../store/create-id.js';
@@ -50,12 +51,14 @@ export interface FitResult {
 export interface OpenPredictor {
   readonly predictor: Predictor;
   readonly fitted: HostedPredictor;
+  /** Label less out-of-fold prediction, on the scale of the fit; empty where there was none. */
+  readonly residuals: Float64Array;
 }
 
 /** The predictors of a server: fitted, stored, and loaded again. */
 export interface FittedPredictors {
   /**
-   * Fits on all pairs, judges on the 7:3 split, and stores the result.
+   * Fits on all pairs, judges on the 7:3 split, finds residuals on five folds, and stores the result.
    *
    * @throws PrunecastError PAIRS_INVALID, PAIRS_TOO_FEW, PAIRS_TOO_MANY, PREDICTOR_FAILED, or the signal's reason
    */
@@ -98,15 +101,16 @@ export function createFittedPredictors({ store, plugins, clock }: FittedPredicto
       const pairs = checkPairs(plugin.plugin, request);
       const fit = (table: PairTable): Promise<HostedPredictor> => fitHosted(plugin, table, seed, signal);
       const judgement = await judge(pairs, fit, seed, request.ranges ?? listRanges(pairs));
+      const residuals = await measureResiduals(pairs, fit, seed);
       const fitted = await fit(pairs);
       const predictor = describe(request, pairs, judgement, clock.now());
       await store.create({ predictor, model: fitted.save() }, {
         rates: pairs.rates,
         targets: pairs.targets,
         importances: Float64Array.from(judgement.importances),
-        residuals: new Float64Array(0),
+        residuals,
       });
-      await keep(predictor.id, Promise.resolve({ predictor, fitted }));
+      await keep(predictor.id, Promise.resolve({ predictor, fitted, residuals }));
       return { predictor, judgement, fitted };
     },
     open(predictorId) {
@@ -137,7 +141,20 @@ export function createFittedPredictors({ store, plugins, clock }: FittedPredicto
 async function load(store: PredictorStore, plugins: PluginRegistry, predictorId: string): Promise<OpenPredictor> {
   const { predictor, model } = await store.get(predictorId);
   const plugin = plugins.resolve('predictor', { id: predictor.backend, options: undefined }, predictor.backend, 'predictor');
-  return { predictor, fitted: await loadHosted(plugin, model, new AbortController().signal) };
+  const residuals = (await store.evidence(predictorId))?.residuals ?? new Float64Array(0);
+  return { predictor, fitted: await loadHosted(plugin, model, new AbortController().signal), residuals };
+}
+
+const FOLDS = 5;
+
+/** With fewer, no interval of 90 % is sure. */
+const LEAST_RESIDUALS = 9;
+
+/** Labels less the predictions of fits on the other folds, on the scale of the fit; none of too few pairs for an interval. */
+async function measureResiduals(pairs: PairTable, fit: (table: PairTable) => Promise<HostedPredictor>, seed: number): Promise<Float64Array> {
+  if (pairs.targets.length < LEAST_RESIDUALS) return new Float64Array(0);
+  const predicted = await predictOutOfFold(pairs, { fit, release: (fitted) => void fitted.close(), folds: FOLDS, rng: createRng(seed).fork('folds') });
+  return pairs.targets.map((target, row) => target - (predicted[row] ?? Number.NaN));
 }
 
 /** The judgement, whose own fit on 7 of 10 pairs is closed again. */

@@ -1,4 +1,5 @@
 import { StudyServiceService } from '../../gen/prunecast/v1/study.js';
+import { answerQuery, type QueryServices } from '../studies/answer-query.js';
 import { describeStudy, type StudyServices } from '../studies/describe-study.js';
 import { readEnum, readPageSize, requireText } from './checks.js';
 import { TrialRole } from '../../gen/prunecast/v1/study_types.js';
@@ -6,7 +7,7 @@ import { defineService, type RpcService } from './rpc-service.js';
 import { serveUnary } from './serve-unary.js';
 
 /** `StudyService`: what a Search job makes. */
-export function createStudyService(services: StudyServices): RpcService {
+export function createStudyService(services: StudyServices & QueryServices): RpcService {
   return defineService(StudyServiceService, {
     getStudy: serveUnary(async (request) => ({ study: await describeStudy(services, requireText(request.studyId, 'study_id')) })),
     listTrials: serveUnary(async (request) => {
@@ -19,5 +20,6 @@ export function createStudyService(services: StudyServices): RpcService {
       });
       return { trials: [...values], nextPageToken };
     }),
+    queryStudy: serveUnary((request, signal) => answerQuery(services, request, signal)),
   });
 }

@@ -90,6 +90,26 @@ describe('DeletePredictor', () => {
 });
 
 describe('Predict', () => {
+  it('gives intervals that hold 9 of 10 labels that it never saw', async () => {
+    const rng = createRng(8);
+    // Noise uniform in [-0.3, 0.3]: an interval of 90 % that knows the law is 0.27 to either side.
+    const draw = (count: number) => Array.from({ length: count }, () => {
+      const rates = DIMENSIONS.map(() => Math.fround(rng.uniform() / 2));
+      return { rates, metrics: { perplexity: Math.exp(law(rates) + 0.6 * (rng.uniform() - 0.5)) } };
+    });
+    const { id } = await verbs.client.runFitPredictor({ source: { $case: 'pairs', value: { dimensions: DIMENSIONS, pairs: draw(300) } }, predictor: { id: 'ridge' } });
+    const fresh = draw(1000);
+    const rates = Float32Array.from(fresh.flatMap((pair) => pair.rates));
+    const { predictions: [prediction] } = await verbs.client.predict({ predictorId: id, encodings: { rates: Buffer.from(rates.buffer), dimensions: DIMENSIONS.length } });
+    const { low = [], high = [], deviation = [] } = prediction ?? {};
+    const within = fresh.filter(({ metrics: { perplexity } }, row) => perplexity >= (low[row] ?? NaN) && perplexity <= (high[row] ?? NaN)).length;
+    expect(Math.abs(within / 1000 - 0.9)).toBeLessThan(0.05);
+    expect(Math.log((high[0] ?? NaN) / (low[0] ?? NaN)) / 2).toBeGreaterThan(0.25);
+    expect(Math.log((high[0] ?? NaN) / (low[0] ?? NaN)) / 2).toBeLessThan(0.35);
+    expect(deviation[0]).toBeGreaterThan(0.15); // 0.6 / sqrt(12) = 0.173 of the noise alone
+    expect(deviation[0]).toBeLessThan(0.25);
+  });
+
   it('answers for the recipe of its pairs, and refuses one that it never saw', async () => {
     const { id, dimensions } = await fit('ridge');
     const ask = (recipeDigest: string) => verbs.client.predict({ predictorId: id, recipeDigest, encodings: { rates: Buffer.alloc(4 * dimensions.length), dimensions: dimensions.length } });

@@ -1,0 +1,45 @@
+import { countRows, type EncodingBatch } from '../../core/pairs.js';
+import { conformalHalfWidth } from '../../core/statistics/conformal.js';
+import { rmse } from '../../core/statistics/regression-error.js';
+import type { Predictor } from '../../gen/prunecast/v1/predictor_types.js';
+import type { OutOfRange } from '../../gen/prunecast/v1/pruning.js';
+import type { MetricPrediction } from '../../gen/prunecast/v1/study.js';
+import { findMetric } from '../evaluation/find-metric.js';
+import type { PluginRegistry } from '../plugins/plugin-registry.js';
+import type { OpenPredictor } from './fitted-predictors.js';
+
+/** How sure an interval is: 9 of 10 new labels lie within. */
+const COVERAGE = 0.9;
+
+/**
+ * What a predictor says of a batch, in the metric's own unit. Intervals are split-conformal ones of 90 %, from the residuals
+ * of fits on other pairs; the deviation, on the scale of the fit, is the predictor's own or else that of those residuals.
+ * Both are empty where there are none (an earlier server's predictor, or fewer than 9 pairs).
+ */
+export async function predictMetrics(plugins: PluginRegistry, { predictor, fitted, residuals }: OpenPredictor, batch: EncodingBatch): Promise<MetricPrediction[]> {
+  const { mean, deviation } = await fitted.predict(batch);
+  const halfWidth = conformalHalfWidth(residuals, COVERAGE);
+  const spread = rmse(residuals, new Float64Array(residuals.length));
+  return predictor.metrics.map((metric) => {
+    const inOwnUnit = (offset: number): number[] =>
+      Array.from(mean, findMetric(plugins, metric).scale === 'log' ? (value) => Math.exp(value + offset) : (value) => value + offset);
+    return {
+      metric,
+      mean: inOwnUnit(0),
+      deviation: deviation === undefined ? (residuals.length === 0 ? [] : Array.from(mean, () => spread)) : [...deviation],
+      low: Number.isFinite(halfWidth) ? inOwnUnit(-halfWidth) : [],
+      high: Number.isFinite(halfWidth) ? inOwnUnit(halfWidth) : [],
+    };
+  });
+}
+
+/** Rows with a rate that no pair reached: nothing is known there. */
+export function listOutOfRange(batch: EncodingBatch, { dimensions, minRates, maxRates }: Predictor): OutOfRange[] {
+  return Array.from({ length: countRows(batch) }, (_, row) => ({
+    row,
+    dimensions: dimensions.filter((_name, column) => {
+      const rate = batch.rates[row * batch.columns + column] as number;
+      return rate < (minRates[column] ?? 0) || rate > (maxRates[column] ?? 1);
+    }),
+  })).filter(({ dimensions: outside }) => outside.length > 0);
+}

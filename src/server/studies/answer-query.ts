@@ -1,0 +1,102 @@
+import { setImmediate } from 'node:timers/promises';
+import { PrunecastError } from '../../core/errors/prunecast-error.js';
+import { createRng } from '../../core/random.js';
+import { decodeCounts, toRates, type Counts } from '../../core/space/search-space.js';
+import { SearchRequest } from '../../gen/prunecast/v1/pruning.js';
+import type { QueryAnswer, QueryStudyRequest, QueryStudyResponse } from '../../gen/prunecast/v1/study.js';
+import { proposeCandidates } from '../../search/study/propose-candidates.js';
+import { encodeArchitecture } from '../encoding/architecture.js';
+import { encodeCosts } from '../encoding/space.js';
+import { requireSameCheckpoint, requireSameDimensions } from '../predictors/answer-refinement.js';
+import type { OpenPredictor } from '../predictors/fitted-predictors.js';
+import { listOutOfRange, predictMetrics } from '../predictors/predict-metrics.js';
+import { requireInteger, requireText } from '../rpc/checks.js';
+import type { PredictorStore } from '../store/predictor-store.js';
+import type { StudyRecord } from '../store/study-store.js';
+import type { SearchServices } from './prepare-search.js';
+import { createTarget } from './sample-phase.js';
+import { openQuestion, openSubject, type StudyQuestion } from './study-question.js';
+
+export interface QueryServices extends SearchServices {
+  readonly predictorStore: PredictorStore;
+}
+
+/** Candidates that are predicted for an answer: a tenth of a study's, as a caller waits for it. */
+const CANDIDATES = 1000;
+
+const MOST_ANSWERS = 100;
+
+/**
+ * The best predicted architectures for other budgets or another objective, from a study's newest predictor of that metric;
+ * with `verify` they are labelled on the study's verify windows too, under its recipe.
+ *
+ * @throws PrunecastError STUDY_NOT_FOUND, PREDICTOR_NOT_FOUND, BUDGET_INFEASIBLE, those of Search, or the signal's reason
+ */
+export async function answerQuery(services: QueryServices, request: QueryStudyRequest, signal: AbortSignal): Promise<QueryStudyResponse> {
+  const study = await services.studies.get(requireText(request.studyId, 'study_id'));
+  const count = request.count === 0 ? 1 : requireInteger(request.count, 'count', { min: 1, max: MOST_ANSWERS });
+  const asked = askAgain(study, request);
+  const question = await openQuestion(services, asked);
+  const open = await findPredictor(services, study, question.plan.objective.name);
+  requireSameCheckpoint(open.predictor, question.model.language.checkpoint.digest, 'study_id');
+  requireSameDimensions(open.predictor, question.plan.space, 'study_id');
+  const strategy = services.plugins.resolve('strategy', asked.strategy, 'random', 'strategy');
+  const { finalists } = await proposeCandidates({ ...question.plan, candidates: CANDIDATES, finalists: count }, {
+    space: question.plan.space,
+    evaluated: [],
+    strategy: strategy.plugin,
+    strategyOptions: strategy.options,
+    predict: (batch) => open.fitted.predict(batch),
+    rng: createRng(question.plan.seed).fork('query'),
+    signal,
+  }, () => setImmediate());
+  const answers = await describeAnswers(services, question, open, finalists.map(({ counts }) => counts));
+  return { answers: request.verify ? await verify(services, asked, question, answers, finalists.map(({ counts }) => counts), signal) : answers };
+}
+
+/** The study's own request with what is asked in place of its own; a study of imported pairs has the model's default space. */
+function askAgain({ request, model }: StudyRecord, { budgets, objectives }: QueryStudyRequest): SearchRequest {
+  const own = request.length === 0 ? SearchRequest.fromPartial({ model }) : SearchRequest.decode(request);
+  return {
+    ...own,
+    budgets: budgets.length === 0 ? own.budgets : budgets,
+    objectives: objectives.length === 0 ? own.objectives : objectives,
+  };
+}
+
+async function findPredictor({ predictorStore, predictors }: QueryServices, { id }: StudyRecord, metric: string): Promise<OpenPredictor> {
+  for (const predictorId of (await predictorStore.idsOfStudy(id)).toReversed()) {
+    const open = await predictors.open(predictorId);
+    if (open.predictor.metrics.includes(metric)) return open;
+  }
+  throw new PrunecastError('PREDICTOR_NOT_FOUND', `the study ${id} has no predictor of ${metric} yet: wait for its fit, or call FitPredictor with its study_id`, { metadata: { study_id: id, metric } });
+}
+
+async function describeAnswers({ plugins }: QueryServices, { plan: { space } }: StudyQuestion, open: OpenPredictor, points: readonly Counts[]): Promise<QueryAnswer[]> {
+  const answers: QueryAnswer[] = [];
+  for (const counts of points) {
+    const batch = { rates: toRates(space, counts), columns: space.dimensions.length };
+    const architecture = decodeCounts(space, counts);
+    answers.push({
+      architecture: encodeArchitecture(architecture),
+      costs: encodeCosts(space.shape, architecture),
+      predictions: await predictMetrics(plugins, open, batch),
+      metrics: {},
+      outOfRange: listOutOfRange(batch, open.predictor).flatMap(({ dimensions }) => dimensions),
+    });
+  }
+  return answers;
+}
+
+/** The answers with their metrics on the verify windows. */
+async function verify(services: QueryServices, request: SearchRequest, question: StudyQuestion, answers: readonly QueryAnswer[], points: readonly Counts[], signal: AbortSignal): Promise<QueryAnswer[]> {
+  const { windows, recipe } = await openSubject(services, request, question);
+  const control = { signal, report: () => undefined };
+  const ranked = await services.preparer.prepare(question.model.language, recipe, control);
+  const architectures = points.map((counts) => decodeCounts(question.plan.space, counts));
+  const verified = [...answers];
+  for await (const { index, label } of services.labels.label(createTarget(question, ranked, windows.verify), architectures, control)) {
+    verified[index] = { ...(answers[index] as QueryAnswer), metrics: { ...label.metrics } };
+  }
+  return verified;
+}
