@@ -30,7 +30,7 @@ export interface ScoreUnitsRequest {
   readonly criterion: Criterion;
   /** Complete: what the criterion's schema gave. */
   readonly options: unknown;
-  /** The module whose default export the criterion is; without it the criterion runs on the calling thread. */
+  /** The module whose default export the criterion is; without it the criterion runs on the calling thread, which sees no gradients. */
   readonly moduleUrl?: URL;
   /** Needed where the criterion needs activations. */
   readonly calibration?: Calibration;
@@ -69,6 +69,8 @@ export interface LanguageModel {
   logits(tokens: Int32Array, pruned?: { readonly architecture: Architecture; readonly recipe: SubjectRecipe }): Promise<Float32Array>;
   /** Bytes that an evaluation on these windows may come to. */
   estimatePeakBytes(windows: readonly Pick<Window, 'tokens'>[]): number;
+  /** Whether its thread is gone, by a failure or because it was closed: open the checkpoint again. */
+  hasEnded(): boolean;
   /** Cancels the calls under way, ends the thread after the run in work, and closes the checkpoint. */
   close(): Promise<void>;
 }
@@ -100,6 +102,7 @@ export async function openLanguageModel(checkpoint: Checkpoint, options: Languag
       longest: windows.reduce((most, { tokens }) => Math.max(most, tokens.length), 1),
       tokens: windows.reduce((sum, { tokens }) => sum + tokens.length, 0),
     }),
+    hasEnded: () => thread.hasEnded(),
     close: async () => {
       await thread.close();
       await checkpoint.close();
@@ -118,6 +121,9 @@ async function scoreUnits(thread: ModelThread, shape: ModelShape, { criterion, o
   if (moduleUrl !== undefined) {
     const asked = { criterion: { moduleUrl: workerUrl(moduleUrl).href, options }, seed };
     return thread.call('scoreUnits', calibration === undefined ? asked : { ...asked, calibration }, control);
+  }
+  if (criterion.needs.includes('gradients')) {
+    throw new RangeError(`criterion "${criterion.id}" needs gradients, which stay in the model's thread: give the URL of its module`);
   }
   const scores: UnitScores[] = [];
   for (const layer of shape.layers.keys()) {

@@ -11,6 +11,8 @@ export interface ModelThread {
   call<Name extends CallName>(name: Name, argument: ModelCalls[Name]['argument'], control: WorkControl): Promise<ModelCalls[Name]['result']>;
   /** A call that sends items before it ends. To stop reading cancels it. */
   stream<Name extends CallName>(name: Name, argument: ModelCalls[Name]['argument'], control: WorkControl): AsyncGenerator<ModelCalls[Name]['item']>;
+  /** Whether the thread is gone, by a failure or because it was closed: it refuses every call. */
+  hasEnded(): boolean;
   /** Cancels the calls under way and ends the thread after the run in work; later calls are refused. */
   close(): Promise<void>;
 }
@@ -31,10 +33,10 @@ export function startModelThread(threadData: Omit<ModelThreadData, 'gate'>): Mod
     for (const call of calls.values()) call.fail(ended);
     calls.clear();
   };
-  worker.on('error', (error) => end(new PrunecastError('INTERNAL', "the model's thread failed; it cannot be used any more", { cause: error })));
+  worker.on('error', (error) => end(createFailed(error)));
   const exited = new Promise<void>((resolve) => {
     worker.on('exit', () => {
-      end(createClosed());
+      end(closing === undefined ? createFailed() : createClosed());
       releaseExit();
       resolve();
     });
@@ -77,6 +79,7 @@ export function startModelThread(threadData: Omit<ModelThreadData, 'gate'>): Mod
     stream: async function* stream(name, argument, control) {
       yield* open(name, argument, control);
     },
+    hasEnded: () => ended !== undefined,
     close: () => {
       closing ??= closeThread();
       return closing;
@@ -94,6 +97,10 @@ export function startModelThread(threadData: Omit<ModelThreadData, 'gate'>): Mod
     }
     await exited;
   }
+}
+
+function createFailed(cause?: Error): PrunecastError {
+  return new PrunecastError('INTERNAL', "the model's thread failed; it cannot be used any more", { cause });
 }
 
 function createClosed(): PrunecastError {

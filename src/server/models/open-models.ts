@@ -40,7 +40,7 @@ interface Entry {
 }
 
 /**
- * Keeps each checkpoint open under its folder until it changes on disk or the server stops. A replaced one is left to
+ * Keeps each checkpoint open under its folder until it changes on disk, its thread fails, or the server stops. A replaced one is left to
  * those who still use it: its files stay readable, and nothing new is started on it.
  */
 export function createOpenModels(options: OpenModelsOptions): OpenModels {
@@ -49,6 +49,8 @@ export function createOpenModels(options: OpenModelsOptions): OpenModels {
     async open(name, field = 'model') {
       const directory = await resolveWithin(options.modelRoots, name, { field, missing: 'MODEL_NOT_FOUND' });
       const version = await describeVersion(directory);
+      const known = entries.get(directory);
+      if (known !== undefined && (await hasEnded(known)) && entries.get(directory) === known) entries.delete(directory);
       let entry = entries.get(directory);
       if (entry?.version !== version) {
         entry = openEntry(directory, version, options);
@@ -66,6 +68,11 @@ export function createOpenModels(options: OpenModelsOptions): OpenModels {
       await Promise.allSettled(open.map(async ({ language }) => (await language).close()));
     },
   };
+}
+
+/** A plug-in can take a model's thread down with it; that costs its own call, and not all later ones. */
+function hasEnded({ language }: Entry): Promise<boolean> {
+  return language.then((opened) => opened.hasEnded(), () => false);
 }
 
 function openEntry(directory: string, version: string, { threads, memoryBudgetBytes }: OpenModelsOptions): Entry {

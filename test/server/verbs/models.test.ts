@@ -1,7 +1,8 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { DimensionKind, type ScoreUnitsResponse } from '../../../src/client/index.js';
+import { DimensionKind, type DeepPartial, type Recipe, type ScoreUnitsResponse } from '../../../src/client/index.js';
+import type { Criterion } from '../../../src/core/ports/criterion.js';
 import { CRITERIA } from '../../support/criteria-reference.js';
-import { CALIBRATION, DEMO, startVerbServer, type VerbServer } from './verb-server.js';
+import { CALIBRATION, DEMO, MAGNITUDE, startVerbServer, type VerbServer } from './verb-server.js';
 
 let verbs: VerbServer;
 beforeAll(async () => {
@@ -71,5 +72,20 @@ describe('ScoreUnits', () => {
       expect(largestRelativeError(readFloats(scores?.kvGroups), expected.kv_group)).toBeLessThan(1e-3);
     }
     expect(new Set(layers.map(({ recipeDigest }) => recipeDigest)).size).toBe(1);
+  });
+});
+
+describe('a plug-in that takes the thread of a model down', () => {
+  it.each(['exit', 'throw'] as const)('costs its own call and not those after it: %s', async (how) => {
+    const moduleUrl = new URL('../../fixtures/crashing-criterion.mjs', import.meta.url);
+    const { default: plugin } = (await import(moduleUrl.href)) as { default: Criterion };
+    await using server = await startVerbServer({ plugins: [{ kind: 'criterion', plugin, moduleUrl, version: '1' }] });
+    const score = async (recipe: DeepPartial<Recipe>): Promise<number> => {
+      let layers = 0;
+      for await (const { ffnChannels } of server.client.services.models.scoreUnits({ model: DEMO, recipe })) layers += ffnChannels.length > 0 ? 1 : 0;
+      return layers;
+    };
+    await expect(score({ criterion: { id: 'crashing', options: { how } } })).rejects.toMatchObject({ code: 'INTERNAL' });
+    expect(await score(MAGNITUDE)).toBe(5);
   });
 });

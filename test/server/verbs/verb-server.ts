@@ -4,6 +4,7 @@ import { expect } from 'vitest';
 import { CallError, createClient, type Calibration, type DeepPartial, type LayerArchitecture, type LayerKeptUnits, type PrunecastClient, type Recipe, type SearchRequest, type Text, type Trial } from '../../../src/client/index.js';
 import type { KeptUnits } from '../../../src/core/model/units.js';
 import type { ConfigOptions } from '../../../src/server/config/config.js';
+import type { PluginEntry } from '../../../src/plugins/plugin-entry.js';
 import { CRITERIA } from '../../support/criteria-reference.js';
 import { makeFolder, startTestServer, type TestServer } from '../../support/test-server.js';
 
@@ -23,10 +24,11 @@ export interface VerbServer extends AsyncDisposable {
 }
 
 /** A server with the demo model and what it writes itself under its model roots, and a client of it. */
-export async function startVerbServer({ folder, config = {} }: { readonly folder?: string; readonly config?: ConfigOptions } = {}): Promise<VerbServer> {
+export async function startVerbServer({ folder, config = {}, plugins = [] }: { readonly folder?: string; readonly config?: ConfigOptions; readonly plugins?: readonly PluginEntry[] } = {}): Promise<VerbServer> {
   const base = folder ?? (await makeFolder());
   const server = await startTestServer({
     folder: base,
+    plugins,
     config: { modelRoots: [MODELS_ROOT, join(base, 'models'), join(base, 'outputs')], dataRoots: [join(base, 'texts'), MODELS_ROOT], ...config },
   });
   const client = createClient({ address: server.address });
