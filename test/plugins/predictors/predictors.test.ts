@@ -3,6 +3,7 @@ import { resolve } from 'node:path';
 import { describe, expect, it } from 'vitest';
 import type { PairTable } from '../../../src/core/pairs.js';
 import type { Predictor } from '../../../src/core/ports/predictor.js';
+import ensemble from '../../../src/plugins/predictors/ensemble.js';
 import gaussianProcess from '../../../src/plugins/predictors/gaussian-process.js';
 import randomForest from '../../../src/plugins/predictors/random-forest.js';
 import ridge from '../../../src/plugins/predictors/ridge.js';
@@ -11,7 +12,7 @@ import { listPredictorChecks } from '../../../src/plugins/testing/predictor-conf
 import { fitHosted, loadHosted } from '../../../src/server/predictors/predictor-host.js';
 
 /** Those that belong in a thread are tried in one, as a server runs them. */
-const PREDICTORS = [ridge, inThread(gaussianProcess, 'gaussian-process'), inThread(xgboost, 'xgboost'), inThread(randomForest, 'random-forest')] as readonly Predictor[];
+const PREDICTORS = [ridge, inThread(gaussianProcess, 'gaussian-process'), inThread(xgboost, 'xgboost'), inThread(randomForest, 'random-forest'), inThread(ensemble, 'ensemble')] as readonly Predictor[];
 
 describe.each(PREDICTORS.map((predictor) => ({ id: predictor.id, predictor })))('$id', ({ predictor }) => {
   it.each(listPredictorChecks(predictor, { leastTau: 0.6 }))('$name', async ({ run }) => {
@@ -47,7 +48,7 @@ describe('ridge', () => {
 
 describe('importing a predictor', () => {
   it('loads none of the libraries behind it', () => {
-    const files = ['ridge', 'gaussian-process', 'random-forest', 'xgboost'].map((id) => resolve(import.meta.dirname, `../../../dist/src/plugins/predictors/${id}.js`));
+    const files = ['ridge', 'ensemble', 'gaussian-process', 'random-forest', 'xgboost'].map((id) => resolve(import.meta.dirname, `../../../dist/src/plugins/predictors/${id}.js`));
     const script = `
       const before = process.listenerCount('uncaughtException');
       for (const file of ${JSON.stringify(files)}) await import(file);
