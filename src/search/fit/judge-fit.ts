@@ -2,11 +2,9 @@ import type { EncodingBatch, PairTable } from '../../core/pairs.js';
 import type { FittedPredictor } from '../../core/ports/predictor.js';
 import type { Rng } from '../../core/ports/rng.js';
 import { measureEffects, measureImportances, type EffectCurve } from '../../core/statistics/explain.js';
-import { kendallTau, spearman } from '../../core/statistics/rank-correlation.js';
-import { mae, r2, rmse } from '../../core/statistics/regression-error.js';
 import { splitHoldOut } from '../../core/statistics/splits.js';
-import { regretAtK, topKRecall } from '../../core/statistics/top-k.js';
 import type { FitQuality } from './fit-quality.js';
+import { measureQuality } from './measure-quality.js';
 
 /** What is known of a predictor from pairs that it was not fitted on. */
 export interface FitJudgement {
@@ -47,7 +45,7 @@ export async function judgeFit(pairs: PairTable, { fit, ranges, rng, breathe }: 
   const predicted = await predict({ rates: held.rates, columns });
   const judged = spread(held);
   return {
-    quality: measureQuality(held.targets, predicted, split.fit.length),
+    quality: measureQuality(held.targets, predicted, { split: 'holdout 7:3', fitted: split.fit.length }),
     importances: [...(await measureImportances(predict, { rates: judged.rates, columns }, judged.targets, { rng: rng.fork('importances') }))],
     effects: await measureEffects(predict, { rates: spread(pairs).rates, columns }, ranges),
   };
@@ -65,20 +63,4 @@ export function selectPairs({ dimensions, rates, targets }: PairTable, rows: rea
 function spread(pairs: PairTable): PairTable {
   const count = Math.min(MOST_EXPLAINED, pairs.targets.length);
   return selectPairs(pairs, Array.from({ length: count }, (_, place) => Math.floor((place * pairs.targets.length) / count)));
-}
-
-function measureQuality(truth: Float64Array, predicted: Float64Array, fitted: number): FitQuality {
-  return {
-    split: 'holdout 7:3',
-    fitted,
-    heldOut: truth.length,
-    kendallTau: kendallTau(truth, predicted),
-    spearman: spearman(truth, predicted),
-    r2: r2(truth, predicted),
-    mae: mae(truth, predicted),
-    rmse: rmse(truth, predicted),
-    top10Recall: topKRecall(truth, predicted, Math.min(10, truth.length)),
-    regretAt1: regretAtK(truth, predicted, 1),
-    regretAt10: regretAtK(truth, predicted, Math.min(10, truth.length)),
-  };
 }

@@ -1,0 +1,62 @@
+import type { PairTable } from '../../core/pairs.js';
+import type { FittedPredictor } from '../../core/ports/predictor.js';
+import type { Rng } from '../../core/ports/rng.js';
+import type { FitQuality } from './fit-quality.js';
+import { measureQuality } from './measure-quality.js';
+import { predictOutOfFold } from './predict-out-of-fold.js';
+
+/** A predictor that may be chosen. */
+export interface PredictorBackend<Fitted extends FittedPredictor = FittedPredictor> {
+  readonly id: string;
+  /** The fewest and most pairs it takes. */
+  readonly pairs: { readonly least: number; readonly most: number };
+  readonly fit: (pairs: PairTable) => Promise<Fitted>;
+  /** Called with each fold's predictor once it has answered; ends its thread, say. */
+  readonly release?: (fitted: Fitted) => void;
+}
+
+/** How a backend did; it was not tried where the pairs of a fold are too few or all pairs too many for it. */
+export type BackendScore =
+  | { readonly id: string; readonly tried: true; readonly quality: FitQuality; readonly outOfFold: Float64Array }
+  | { readonly id: string; readonly tried: false; readonly reason: string };
+
+export interface PredictorChoice {
+  /** The id of the best; undefined where none could be tried. */
+  readonly chosen: string | undefined;
+  /** Of every backend, in the order given. */
+  readonly scores: readonly BackendScore[];
+}
+
+export interface ChooseOptions {
+  /** @default 5 */
+  readonly folds?: number;
+  /** All backends are judged on the same folds. */
+  readonly rng: Rng;
+}
+
+/**
+ * `auto`: the backend whose out-of-fold predictions have the highest Kendall tau with the labels, over one k-fold split for
+ * all; of equal ones, or where every tau is NaN (constant labels), the one with the least RMSE, then the first.
+ */
+export async function choosePredictor(pairs: PairTable, backends: readonly PredictorBackend[], { folds = 5, rng }: ChooseOptions): Promise<PredictorChoice> {
+  const scores: BackendScore[] = [];
+  for (const backend of backends) scores.push(await scoreBackend(pairs, backend, { folds, rng }));
+  const tried = scores.filter((score) => score.tried);
+  const [best] = tried.toSorted((a, b) => rankable(b.quality.kendallTau) - rankable(a.quality.kendallTau) || a.quality.rmse - b.quality.rmse);
+  return { chosen: best?.id, scores };
+}
+
+async function scoreBackend(pairs: PairTable, { id, pairs: { least, most }, fit, release }: PredictorBackend, { folds, rng }: Required<ChooseOptions>): Promise<BackendScore> {
+  const count = pairs.targets.length;
+  const parts = Math.min(folds, count);
+  const fitted = count - Math.ceil(count / Math.max(1, parts));
+  if (fitted < least) return { id, tried: false, reason: `takes at least ${least} pairs, and ${parts} folds of ${count} leave ${fitted}` };
+  if (count > most) return { id, tried: false, reason: `takes at most ${most} pairs, not ${count}` };
+  const outOfFold = await predictOutOfFold(pairs, { fit, ...(release === undefined ? {} : { release }), folds: parts, rng: rng.fork('folds') });
+  return { id, tried: true, quality: measureQuality(pairs.targets, outOfFold, { split: `${parts}-fold`, fitted }), outOfFold };
+}
+
+/** NaN below everything. */
+function rankable(tau: number): number {
+  return Number.isNaN(tau) ? -2 : tau;
+}
