@@ -8,6 +8,7 @@ interface CriteriaReference {
   readonly calibration_ids: readonly (readonly number[])[];
   readonly evaluation_ids: readonly (readonly number[])[];
   readonly scores: Readonly<Record<string, readonly { readonly ffn: readonly number[]; readonly query_head: readonly number[]; readonly kv_group: readonly number[] }[]>>;
+  readonly block_influence: readonly number[];
   readonly pruned: readonly PrunedReference[];
 }
 

@@ -10,6 +10,8 @@ export interface Calibration {
   readonly layers: readonly LayerStatistics[];
   /** The name under which the model's thread keeps the Gram matrices, with need `gram`: they are too large to be handed around. */
   readonly gramKey?: string;
+  /** With need `gradients`: the sequences. Gradients are too large to be kept; scoring computes them layer by layer. */
+  readonly gradientSequences?: readonly Int32Array[];
 }
 
 export interface LayerStatistics {
@@ -17,6 +19,8 @@ export interface LayerStatistics {
   readonly attention: InputStatistics;
   /** Of the inputs of down: one a channel. */
   readonly ffn: InputStatistics;
+  /** Mean over tokens of 1 - cos(block input, block output). */
+  readonly blockInfluence: number;
 }
 
 /** Moments of each input over all calibration tokens. */

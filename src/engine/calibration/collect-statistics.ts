@@ -9,6 +9,7 @@ import { batchWindows, type WindowBatch } from '../forward/window-batches.js';
 import { buildStatisticsGraph } from '../graph/statistics-graph.js';
 import type { SessionPool } from '../graph/session-pool.js';
 import type { Calibration, InputStatistics, LayerStatistics } from './calibration.js';
+import { sumBlockInfluence } from './block-influence.js';
 import type { LayerGrams } from './gram-store.js';
 
 export interface CalibrationContext {
@@ -36,10 +37,11 @@ export async function collectStatistics(context: CalibrationContext, sequences: 
   const sums = shape.layers.map((layer) => ({
     attention: createSums(layer.kvHeads * layer.queryHeadsPerKv * shape.headDim),
     ffn: createSums(layer.ffnChannels),
+    blockInfluence: [] as number[],
   }));
   const [pass] = planPasses([undefined], batchWindows(windows), {
     bytesOf: (batch) => 4 * countStates(batch, shape.hidden),
-    heldStates: () => 1,
+    heldStates: () => 2, // and those before the block
     limitBytes: context.stateBytes,
   });
   let done = 0;
@@ -52,8 +54,19 @@ export async function collectStatistics(context: CalibrationContext, sequences: 
   return {
     sequences: sequences.length,
     tokens,
-    layers: sums.map(({ attention, ffn }): LayerStatistics => ({ attention: divideSums(attention, tokens), ffn: divideSums(ffn, tokens) })),
+    layers: sums.map(({ attention, ffn, blockInfluence }): LayerStatistics => ({
+      attention: divideSums(attention, tokens),
+      ffn: divideSums(ffn, tokens),
+      blockInfluence: blockInfluence.reduce((sum, part) => sum + part, 0) / tokens,
+    })),
   };
+}
+
+interface LayerSums {
+  readonly attention: Sums;
+  readonly ffn: Sums;
+  /** A sum over the tokens of each batch. */
+  readonly blockInfluence: number[];
 }
 
 interface Sums {
@@ -65,7 +78,7 @@ async function passGroup(
   { shape, runner, sessions, embedding, weights, grams, multiplyTransposed }: CalibrationContext,
   batches: readonly WindowBatch[],
   windows: readonly { readonly tokens: Int32Array }[],
-  { sums, tokens }: { readonly sums: readonly { readonly attention: Sums; readonly ffn: Sums }[]; readonly tokens: number },
+  { sums, tokens }: { readonly sums: readonly LayerSums[]; readonly tokens: number },
   { signal }: WorkControl,
   passed: (tokens: number) => void,
 ): Promise<void> {
@@ -77,6 +90,11 @@ async function passGroup(
     return embedded;
   });
   for (const [layer, own] of shape.layers.entries()) {
+    const before = states.map((array) => {
+      const copy = pool.take(array.length);
+      copy.set(array);
+      return copy;
+    });
     for (const half of ['attention', 'ffn'] as const) {
       const ready = await weights.prepare(half === 'attention' ? { half, layer, ...ownHeads(own) } : { half, layer, ffnChannels: own.ffnChannels });
       const into = sums[layer]?.[half];
@@ -105,6 +123,10 @@ async function passGroup(
         for (let at = 0; at < gram.length; at++) gram[at] = (gram[at] as number) + (products[at] as number) / tokens;
       }
     }
+    before.forEach((array, index) => {
+      sums[layer]?.blockInfluence.push(sumBlockInfluence(array, states[index] as Float32Array, shape.hidden));
+      pool.give(array);
+    });
   }
 }
 

@@ -1,4 +1,3 @@
-import { PrunecastError } from '../../core/errors/prunecast-error.js';
 import type { Architecture, LayerArchitecture } from '../../core/model/shape.js';
 import { identityRanking } from '../../core/model/units.js';
 import { validateArchitecture } from '../../core/model/validate-architecture.js';
@@ -9,6 +8,7 @@ import type { Calibration, CalibrationNeed } from '../calibration/calibration.js
 import { collectStatistics } from '../calibration/collect-statistics.js';
 import { createGramStore } from '../calibration/gram-store.js';
 import { digestBytes, digestOf } from '../digest.js';
+import { computeGradients } from '../gradients/compute-gradients.js';
 import { findFamily } from '../families/find-family.js';
 import { createBlockRunner, type HeadWeights } from './block-runner.js';
 import { computeLogits } from './compute-logits.js';
@@ -104,22 +104,37 @@ export function createModelRuntime(source: WeightSource, { threads, memoryBudget
       return evaluateArchitectures(contextOf(plan), weightsOf(recipe), architectures, windows, control);
     },
     calibrate: async (sequences, needs, control) => {
-      const missing = needs.find((need) => need === 'gradients' || need === 'block-io');
-      if (missing !== undefined) throw new PrunecastError('NOT_IMPLEMENTED', `calibration does not collect "${missing}" yet`, { metadata: { need: missing } });
       const weights = weightsOf({ key: 'own', ranking: identityRanking(shape.layers) });
       const gramKey = needs.includes('gram') ? keySequences(sequences) : undefined;
       const known = gramKey === undefined ? undefined : calibrations.get(gramKey);
-      if (known !== undefined) return known;
+      const gradients = needs.includes('gradients') ? { gradientSequences: sequences } : {};
+      if (known !== undefined) return { ...known, ...gradients };
       const grams = gramKey === undefined ? undefined : tools.grams.open(gramKey);
       const context = { shape, runner, sessions, embedding, weights, multiplyTransposed, stateBytes: planFor(sequences).stateBytes };
-      if (gramKey === undefined || grams === undefined) return collectStatistics(context, sequences, control);
+      if (gramKey === undefined || grams === undefined) return { ...await collectStatistics(context, sequences, control), ...gradients };
       for (const { attention, ffn } of grams) [attention, ffn].forEach((gram) => gram.fill(0)); // of a pass that was cancelled
       const calibration = { ...await collectStatistics({ ...context, grams }, sequences, control), gramKey };
       calibrations.set(gramKey, calibration);
-      return calibration;
+      return { ...calibration, ...gradients };
     },
     scoreUnits: async (recipe, calibration, control) => {
       const scores: UnitScores[] = [];
+      const sequences = calibration?.gradientSequences;
+      if (recipe.plugin.needs.includes('gradients') && sequences !== undefined) {
+        const weights = weightsOf({ key: 'own', ranking: identityRanking(shape.layers) });
+        const context = { config, sessions, runner, embedding, head, weights, stateBytes: planFor(sequences).stateBytes };
+        for await (const { layer, halves: { attention, ffn }, gradients } of computeGradients(context, sequences, control.signal)) {
+          scores[layer] = scoreLayer(shape, layer, {
+            own: shape.layers[layer] as LayerArchitecture,
+            attention: attention.kind === 'attention' ? attention.weights : undefined,
+            ffn: ffn.kind === 'ffn' ? ffn.weights : undefined,
+            statistics: calibration?.layers[layer],
+            gradients,
+          }, recipe);
+          control.report?.({ what: 'layers', done: shape.layers.length - layer, total: shape.layers.length });
+        }
+        return scores;
+      }
       for (const layer of shape.layers.keys()) {
         control.signal.throwIfAborted();
         scores.push(scoreLayer(shape, layer, { ...await readLayer(layer), statistics: calibration?.layers[layer] }, recipe));

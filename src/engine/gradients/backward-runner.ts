@@ -1,0 +1,137 @@
+import type { ModelConfig } from '../checkpoint/config.js';
+import type { BatchSize, HeadWeights } from '../forward/block-runner.js';
+import type { StatePool } from '../forward/hidden-states.js';
+import type { AttentionWeights, FfnWeights } from '../forward/layer-weights.js';
+import type { ReadyHalf } from '../forward/recipe-weights.js';
+import { buildRotaryTables, type RotaryTables } from '../forward/rotary-tables.js';
+import { buildAttentionVjpGraph } from '../graph/attention-vjp-graph.js';
+import { buildFfnVjpGraph } from '../graph/ffn-vjp-graph.js';
+import { buildHeadVjpGraph } from '../graph/head-vjp-graph.js';
+import type { GraphValue, SessionPool } from '../graph/session-pool.js';
+import type { AttentionMatrix, FfnMatrix, MatrixGradients } from './layer-gradients.js';
+
+/** One half-block's way back on one batch of sequences. */
+export interface BackwardStep {
+  readonly size: BatchSize;
+  /** Hidden states before the half-block, [count, length, hidden]. */
+  readonly input: Float32Array;
+  /** dLoss of each sequence over d hidden states after it. */
+  readonly upstream: Float32Array;
+  /** Takes dLoss over d `input`; another array than `upstream`. */
+  readonly downstream: Float32Array;
+  /** 1 / sequences, of all batches. */
+  readonly share: number;
+}
+
+/** Runs the vector-Jacobian products of half-blocks and the head; gradients are added to `into`, times the step's share. */
+export interface BackwardRunner {
+  attention(half: Extract<ReadyHalf, { kind: 'attention' }>, step: BackwardStep, into: MatrixGradients<AttentionMatrix>): Promise<void>;
+  ffn(weights: FfnWeights, step: BackwardStep, into: MatrixGradients<FfnMatrix>): Promise<void>;
+  /** dLoss over d `rows`, [targets.length, hidden], where row i predicts `targets[i]` and counts `shares[i]`. */
+  head(weights: HeadWeights, rows: Float32Array, targets: BigInt64Array, shares: Float32Array): Promise<Float32Array>;
+}
+
+/** @param pool lends the arrays that one batch's gradients are written into */
+export function createBackwardRunner(config: ModelConfig, sessions: SessionPool, pool: StatePool): BackwardRunner {
+  const { hidden, headDim, biases, queryKeyNorms, vocabulary } = config.shape;
+  const { rmsNormEpsilon } = config;
+  let tables: RotaryTables | undefined;
+  const rotaryTables = (positions: number): RotaryTables => {
+    if (tables === undefined || tables.positions < positions) tables = buildRotaryTables(config.rope, headDim, positions);
+    return tables;
+  };
+  const matrix = (values: Float32Array): GraphValue => ({ values, dimensions: [values.length / hidden, hidden] });
+
+  const run = async <Name extends string>(
+    graph: { readonly key: string; readonly build: () => Uint8Array },
+    weights: Readonly<Record<string, GraphValue>>,
+    { size: { count, length }, input, upstream, downstream, share }: BackwardStep,
+    into: MatrixGradients<Name>,
+  ): Promise<void> => {
+    const dimensions = [count, length, hidden];
+    const names = Object.keys(into.gradients) as Name[];
+    const found = names.map((name) => ({ sum: pool.take(into.gradients[name].length), squares: pool.take(into.gradients[name].length) }));
+    const outputs = names.flatMap((name, index) => {
+      const { sum, squares } = found[index] as (typeof found)[number];
+      return [[`${name}_sum`, matrix(sum)], [`${name}_squares`, matrix(squares)]] as const;
+    });
+    await sessions.run(graph.key, graph.build, {
+      ...weights,
+      hidden: { values: input, dimensions },
+      upstream: { values: upstream, dimensions },
+    }, { ...Object.fromEntries(outputs), downstream: { values: downstream, dimensions } });
+    names.forEach((name, index) => {
+      const { sum, squares } = found[index] as (typeof found)[number];
+      addScaled(into.gradients[name], sum, share);
+      addScaled(into.meanSquares[name], squares, share);
+      pool.give(sum);
+      pool.give(squares);
+    });
+  };
+
+  return {
+    attention: ({ weights, queryHeads, kvHeads }, step, into) => {
+      const { cos, sin, positions } = rotaryTables(step.size.length);
+      const key = `attention-vjp:${queryHeads}:${kvHeads}`;
+      const build = (): Uint8Array => buildAttentionVjpGraph({ queryHeads, kvHeads, headDim, rmsNormEpsilon, queryKeyValueBias: biases.queryKeyValue, queryKeyNorms });
+      return run({ key, build }, {
+        ...describeAttention(weights, matrix),
+        cos: { values: cos, dimensions: [positions, headDim / 2] },
+        sin: { values: sin, dimensions: [positions, headDim / 2] },
+      }, step, into);
+    },
+    ffn: (weights, step, into) => run(
+      { key: 'ffn-vjp', build: () => buildFfnVjpGraph({ rmsNormEpsilon, inputBias: biases.ffn }) },
+      {
+        norm: vector(weights.norm),
+        gate: matrix(weights.gate),
+        up: matrix(weights.up),
+        down: matrix(weights.down),
+        ...optionalVectors({ gate_bias: weights.gateBias, up_bias: weights.upBias }),
+      },
+      step,
+      into,
+    ),
+    head: async ({ norm, head }, rows, targets, shares) => {
+      const downstream = new Float32Array(rows.length);
+      const dimensions = [targets.length, hidden];
+      await sessions.run('head-vjp', () => buildHeadVjpGraph(rmsNormEpsilon), {
+        hidden: { values: rows, dimensions },
+        norm: vector(norm),
+        head: { values: head, dimensions: [vocabulary, hidden] },
+        targets: { values: targets, dimensions: [targets.length] },
+        shares: { values: shares, dimensions: [targets.length, 1] },
+      }, { downstream: { values: downstream, dimensions } });
+      return downstream;
+    },
+  };
+}
+
+function describeAttention(weights: AttentionWeights, matrix: (values: Float32Array) => GraphValue): Record<string, GraphValue> {
+  return {
+    norm: vector(weights.norm),
+    query: matrix(weights.query),
+    key: matrix(weights.key),
+    value: matrix(weights.value),
+    output: matrix(weights.output),
+    ...optionalVectors({
+      query_bias: weights.queryBias,
+      key_bias: weights.keyBias,
+      value_bias: weights.valueBias,
+      query_norm: weights.queryNorm,
+      key_norm: weights.keyNorm,
+    }),
+  };
+}
+
+function addScaled(into: Float32Array, values: Float32Array, factor: number): void {
+  for (let index = 0; index < into.length; index++) into[index] = (into[index] as number) + (values[index] as number) * factor;
+}
+
+function vector(values: Float32Array): GraphValue {
+  return { values, dimensions: [values.length] };
+}
+
+function optionalVectors(vectors: Readonly<Record<string, Float32Array | undefined>>): Record<string, GraphValue> {
+  return Object.fromEntries(Object.entries(vectors).flatMap(([name, values]) => (values === undefined ? [] : [[name, vector(values)]])));
+}

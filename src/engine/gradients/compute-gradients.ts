@@ -1,0 +1,206 @@
+import { PrunecastError } from '../../core/errors/prunecast-error.js';
+import type { LayerArchitecture, ModelShape } from '../../core/model/shape.js';
+import type { ModelConfig } from '../checkpoint/config.js';
+import type { BatchSize, BlockRunner, HeadWeights } from '../forward/block-runner.js';
+import { countStates, createStatePool, embedBatch, type EmbeddingTable, type StatePool } from '../forward/hidden-states.js';
+import type { ReadyHalf, RecipeWeights } from '../forward/recipe-weights.js';
+import { countHeadRows } from '../forward/score-windows.js';
+import { batchWindows, TOKENS_PER_RUN, type WindowBatch } from '../forward/window-batches.js';
+import type { SessionPool } from '../graph/session-pool.js';
+import { createBackwardRunner, type BackwardRunner } from './backward-runner.js';
+import { createMatrixGradients, type AttentionMatrix, type FfnMatrix, type LayerGradients, type MatrixGradients } from './layer-gradients.js';
+import { planSegments, type LayerSegment } from './plan-segments.js';
+
+export interface GradientContext {
+  readonly config: ModelConfig;
+  readonly sessions: SessionPool;
+  readonly runner: BlockRunner;
+  readonly embedding: () => Promise<EmbeddingTable>;
+  readonly head: () => Promise<HeadWeights>;
+  /** The model's own weights, units in its own order. */
+  readonly weights: RecipeWeights;
+  /** Most bytes of hidden states at once. */
+  readonly stateBytes: number;
+}
+
+/** One layer on the way back, with its weights in the model's own order; its arrays are free once the next one is asked for. */
+export interface LayerOnTheWayBack {
+  readonly layer: number;
+  readonly halves: { readonly attention: ReadyHalf; readonly ffn: ReadyHalf };
+  readonly gradients: LayerGradients;
+}
+
+/**
+ * The gradients of the mean next-token loss over the sequences, from the last layer to the first, one layer's weights and
+ * gradients at a time. Only inputs of blocks are kept; what happens inside is computed again.
+ *
+ * The loss of a sequence is the mean over its own predictions, and all sequences that have any count alike.
+ *
+ * @throws PrunecastError INVALID_REQUEST where no sequence has a prediction, MEMORY_EXCEEDED where the hidden states do not fit
+ */
+export async function* computeGradients(context: GradientContext, sequences: readonly Int32Array[], signal: AbortSignal): AsyncGenerator<LayerOnTheWayBack> {
+  const { config: { shape } } = context;
+  const windows = sequences.filter(({ length }) => length > 1).map((tokens) => ({ tokens }));
+  if (windows.length === 0) throw PrunecastError.ofField('calibration', 'gradients need a sequence of at least 2 tokens: the loss is that of predicting the next one');
+  const batches = batchWindows(windows, countTokensPerRun(shape, windows));
+  const pool = createStatePool();
+  const walk: Walk = { ...context, signal, batches, windows, pool, backward: createBackwardRunner(context.config, context.sessions, pool), share: 1 / windows.length };
+  const segments = fitSegments(walk);
+
+  const starts: Float32Array[][] = [await embed(walk)];
+  for (const segment of segments.slice(0, -1)) starts.push(await advance(walk, segment, copyStates(walk, starts.at(-1) ?? [])));
+  let upstream: Float32Array[] | undefined;
+  for (const segment of segments.toReversed()) {
+    const inputs = [starts.pop() ?? []];
+    for (let layer = segment.from + 1; layer < segment.to; layer++) {
+      inputs.push(await advance(walk, { from: layer - 1, to: layer }, copyStates(walk, inputs.at(-1) ?? [])));
+    }
+    if (upstream === undefined) upstream = await startAtHead(walk, await advance(walk, { from: segment.to - 1, to: segment.to }, copyStates(walk, inputs.at(-1) ?? [])));
+    for (let layer = segment.to - 1; layer >= segment.from; layer--) {
+      const states = inputs.pop() ?? [];
+      yield await passLayerBack(walk, layer, states, upstream);
+      states.forEach((array) => pool.give(array));
+    }
+  }
+}
+
+interface Walk extends GradientContext {
+  readonly signal: AbortSignal;
+  readonly batches: readonly WindowBatch[];
+  readonly windows: readonly { readonly tokens: Int32Array }[];
+  readonly pool: StatePool;
+  readonly backward: BackwardRunner;
+  readonly share: number;
+}
+
+/** Each sequence's gradients of a matrix are there at once while a batch runs. */
+const MAX_GRADIENT_BYTES = 64 * 1024 * 1024;
+
+function countTokensPerRun({ hidden, headDim, layers }: ModelShape, windows: readonly { readonly tokens: Int32Array }[]): number {
+  const rows = Math.max(1, ...layers.map(({ kvHeads, queryHeadsPerKv, ffnChannels }) => Math.max(ffnChannels, kvHeads * queryHeadsPerKv * headDim)));
+  const together = Math.max(1, Math.floor(MAX_GRADIENT_BYTES / (4 * rows * hidden)));
+  return Math.min(TOKENS_PER_RUN, together * Math.min(...windows.map(({ tokens }) => tokens.length)));
+}
+
+function fitSegments({ config: { shape }, batches, stateBytes }: Walk): LayerSegment[] {
+  const bytes = batches.reduce((sum, batch) => sum + 4 * countStates(batch, shape.hidden), 0);
+  const segments = planSegments(shape.layers.length, Math.floor(stateBytes / bytes));
+  if (segments !== undefined) return segments;
+  const least = bytes * (2 * Math.ceil(Math.sqrt(shape.layers.length)) + 3);
+  throw new PrunecastError('MEMORY_EXCEEDED', `gradients over these calibration sequences need about ${least} bytes for hidden states, ${stateBytes} are theirs: take fewer or shorter sequences, or raise the memory budget`, {
+    metadata: { needed_bytes: String(least), budget_bytes: String(stateBytes) },
+  });
+}
+
+async function embed({ config: { shape }, batches, windows, pool, embedding }: Walk): Promise<Float32Array[]> {
+  const table = await embedding();
+  return batches.map((batch) => {
+    const states = pool.take(countStates(batch, shape.hidden));
+    embedBatch(table, batch, windows, states);
+    return states;
+  });
+}
+
+function copyStates({ pool }: Walk, states: readonly Float32Array[]): Float32Array[] {
+  return states.map((array) => {
+    const copy = pool.take(array.length);
+    copy.set(array);
+    return copy;
+  });
+}
+
+/** Runs layers forward; takes `states` over and gives other arrays back. */
+async function advance(walk: Walk, { from, to }: LayerSegment, states: Float32Array[]): Promise<Float32Array[]> {
+  const { batches, signal } = walk;
+  for (let layer = from; layer < to; layer++) {
+    for (const half of Object.values(await prepareLayer(walk, layer))) {
+      for (const [index, batch] of batches.entries()) {
+        signal.throwIfAborted();
+        states[index] = await runForward(walk, half, sizeOf(batch), states[index] as Float32Array);
+      }
+    }
+  }
+  return states;
+}
+
+async function runForward({ runner, pool }: Walk, half: ReadyHalf, size: BatchSize, input: Float32Array): Promise<Float32Array> {
+  if (half.kind === 'nothing') return input;
+  const output = pool.take(input.length);
+  await runner.runHalf(half, size, input, output);
+  pool.give(input);
+  return output;
+}
+
+async function prepareLayer({ config: { shape }, weights }: Walk, layer: number): Promise<LayerOnTheWayBack['halves']> {
+  const { kvHeads, queryHeadsPerKv, ffnChannels } = shape.layers[layer] as LayerArchitecture;
+  return {
+    attention: await weights.prepare({ half: 'attention', layer, kvHeads, queryHeadsPerKv }),
+    ffn: await weights.prepare({ half: 'ffn', layer, ffnChannels }),
+  };
+}
+
+/** dLoss of each sequence over d hidden states after the last layer; the arrays of `states` become it. */
+async function startAtHead({ config: { shape }, batches, windows, head, backward, signal }: Walk, states: Float32Array[]): Promise<Float32Array[]> {
+  const { hidden, vocabulary } = shape;
+  const weights = await head();
+  const rowsPerRun = countHeadRows(vocabulary);
+  for (const [index, { length, windows: inBatch }] of batches.entries()) {
+    const array = states[index] as Float32Array;
+    const targets = BigInt64Array.from(inBatch.flatMap((window) => [...(windows[window]?.tokens.subarray(1) ?? []), 0]), BigInt);
+    const shares = Float32Array.from(targets, (_, row) => (row % length === length - 1 ? 0 : 1 / (length - 1))); // the last token predicts nothing
+    for (let from = 0; from < targets.length; from += rowsPerRun) {
+      signal.throwIfAborted();
+      const to = Math.min(from + rowsPerRun, targets.length);
+      const rows = array.subarray(from * hidden, to * hidden);
+      array.set(await backward.head(weights, rows, targets.subarray(from, to), shares.subarray(from, to)), from * hidden);
+    }
+  }
+  return states;
+}
+
+/** `upstream` becomes the gradient of the layer's input. */
+async function passLayerBack(walk: Walk, layer: number, inputs: readonly Float32Array[], upstream: Float32Array[]): Promise<LayerOnTheWayBack> {
+  const { batches, pool, backward, share, signal } = walk;
+  const halves = await prepareLayer(walk, layer);
+  const { attention, ffn } = halves;
+  const gradients = { attention: createAttentionGradients(attention), ffn: createFfnGradients(ffn) };
+  for (const [index, batch] of batches.entries()) {
+    const size = sizeOf(batch);
+    const input = inputs[index] as Float32Array;
+    const passBack = async (run: (downstream: Float32Array, from: Float32Array) => Promise<void>): Promise<void> => {
+      signal.throwIfAborted();
+      const from = upstream[index] as Float32Array;
+      const downstream = pool.take(input.length);
+      await run(downstream, from);
+      pool.give(from);
+      upstream[index] = downstream;
+    };
+    const { ffn: ffnGradients, attention: attentionGradients } = gradients;
+    if (ffn.kind === 'ffn' && ffnGradients !== undefined) {
+      const [copy = input] = copyStates(walk, [input]);
+      const middle = await runForward(walk, attention, size, copy);
+      await passBack((downstream, from) => backward.ffn(ffn.weights, { size, input: middle, upstream: from, downstream, share }, ffnGradients));
+      pool.give(middle);
+    }
+    if (attention.kind === 'attention' && attentionGradients !== undefined) {
+      await passBack((downstream, from) => backward.attention(attention, { size, input, upstream: from, downstream, share }, attentionGradients));
+    }
+  }
+  return { layer, halves, gradients };
+}
+
+function createAttentionGradients(half: ReadyHalf): MatrixGradients<AttentionMatrix> | undefined {
+  if (half.kind !== 'attention') return undefined;
+  const { query, key, value, output } = half.weights;
+  return createMatrixGradients({ query: query.length, key: key.length, value: value.length, output: output.length });
+}
+
+function createFfnGradients(half: ReadyHalf): MatrixGradients<FfnMatrix> | undefined {
+  if (half.kind !== 'ffn') return undefined;
+  const { gate, up, down } = half.weights;
+  return createMatrixGradients({ gate: gate.length, up: up.length, down: down.length });
+}
+
+function sizeOf({ windows, length }: WindowBatch): BatchSize {
+  return { count: windows.length, length };
+}
