@@ -1,0 +1,47 @@
+import { cp, mkdir, readFile, rm } from 'node:fs/promises';
+import { join, resolve } from 'node:path';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { createClient, type PrunecastClient } from '../../../src/client/index.js';
+import { makeFolder, startTestServer, type TestServer } from '../../support/test-server.js';
+
+const DEMO_MODEL = resolve(import.meta.dirname, '../../../models/stories260k');
+const STORY = { source: { $case: 'path', value: 'stories.json' } } as const;
+const WINDOWS = { window: 64, bos: true };
+const CALIBRATED = { calibration: { text: STORY, sequences: 16, sequenceTokens: 64 } };
+
+let folder: string;
+let server: TestServer;
+let client: PrunecastClient;
+
+beforeAll(async () => {
+  folder = await makeFolder();
+  await cp(DEMO_MODEL, join(folder, 'models/demo'), { recursive: true });
+  await mkdir(join(folder, 'texts'));
+  await cp(join(DEMO_MODEL, 'stories.json'), join(folder, 'texts/stories.json'));
+  server = await startTestServer({ folder });
+  client = createClient({ address: server.address });
+});
+
+afterAll(async () => {
+  client.close();
+  await server.stop();
+  await rm(folder, { recursive: true, force: true });
+});
+
+describe('a recipe with a compensation', () => {
+  it('writes the weights that a compensation mended', async () => {
+    const recipe = { ...CALIBRATED, compensation: { id: 'least-squares' } };
+    const selection = { $case: 'architecture', value: { layers: Array.from({ length: 5 }, (_, index) => ({ kvHeads: 3, queryHeadsPerKv: 2, ffnChannels: index === 4 ? 0 : 120 })) } } as const;
+    await client.runPrune({ model: 'demo', selection, recipe, output: 'mended' });
+    await cp(join(folder, 'outputs/mended'), join(folder, 'models/mended'), { recursive: true });
+    const asked = { measurement: { text: STORY, windows: WINDOWS }, fidelity: { tokenLimit: 1280n } };
+    const [mended] = await client.runEvaluate({ model: 'demo', targets: [{ target: selection }], recipe, ...asked });
+    const [plain] = await client.runEvaluate({ model: 'demo', targets: [{ target: selection }], recipe: CALIBRATED, ...asked });
+    const [loaded] = await client.runEvaluate({ model: 'mended', ...asked });
+    expect(Math.abs((loaded?.metrics['perplexity'] ?? NaN) / (mended?.metrics['perplexity'] ?? NaN) - 1)).toBeLessThan(1e-4);
+    expect(mended?.metrics['perplexity']).toBeLessThan(0.9 * (plain?.metrics['perplexity'] ?? NaN));
+
+    const manifest = JSON.parse(await readFile(join(folder, 'outputs/mended/prunecast.json'), 'utf8')) as Record<string, unknown>;
+    await expect(client.runEvaluate({ model: 'demo', targets: [{ target: { $case: 'manifest', value: manifest } }], ...asked })).rejects.toMatchObject({ reason: 'NOT_IMPLEMENTED' });
+  });
+});
