@@ -1,5 +1,6 @@
 import { setImmediate as nextTurn } from 'node:timers/promises';
 import type { Kysely } from 'kysely';
+import type { Label } from '../../core/ports/label-queue.js';
 import { fromJson, toJson } from './metrics-json.js';
 import { float64Blob, float64Values, int32Blob, int32Values } from './blobs.js';
 import type { Schema } from './schema.js';
@@ -12,18 +13,6 @@ export interface LabelKey {
   /** `none` for the dense architecture. */
   readonly recipeDigest: string;
   readonly architectureKey: string;
-}
-
-/** The metrics of one architecture, with the loss of each window. */
-export interface Label {
-  /** By metric name, in the metric's own unit. */
-  readonly metrics: Readonly<Record<string, number>>;
-  /** Summed negative log-likelihood (natural log) of each window's scored tokens. */
-  readonly windowLosses: Float64Array;
-  /** Scored predictions of each window. */
-  readonly windowTokens: Int32Array;
-  /** Tokens run for it, windows in full. */
-  readonly tokensSpent: number;
 }
 
 /** Labels, shared by all studies of a server: each is paid once. */
