@@ -6,6 +6,7 @@ import type { EvaluationSubject, Window } from '../core/ports/evaluator.js';
 import type { WorkControl } from '../core/ports/progress.js';
 import type { Calibration, CalibrationNeed } from './calibration/calibration.js';
 import type { Checkpoint } from './checkpoint/checkpoint.js';
+import type { LayerErrors } from './compensation/calibration-errors.js';
 import { estimatePeakBytes, planMemory } from './forward/plan-memory.js';
 import type { MendRequest, MendedTensors } from './forward/mend-half.js';
 import { keyRecipe } from './forward/recipe-key.js';
@@ -17,6 +18,7 @@ import { startModelThread, type ModelThread } from './workers/model-thread.js';
 import { workerUrl } from './workers/worker-url.js';
 
 export type { Calibration, CalibrationNeed } from './calibration/calibration.js';
+export type { LayerErrors } from './compensation/calibration-errors.js';
 export type { UnitScores } from './ranking/unit-scores.js';
 
 export interface LanguageModelOptions {
@@ -65,6 +67,8 @@ export interface LanguageModel {
   subject(recipe: SubjectRecipe): EvaluationSubject;
   /** The output map of a half-block as an architecture keeps it under a recipe, in the order of a checkpoint. */
   mend(recipe: SubjectRecipe, request: MendRequest): Promise<MendedTensors>;
+  /** The calibration errors of every width under a recipe's compensation, one entry a layer. */
+  calibrationErrors(recipe: SubjectRecipe, control: WorkControl): Promise<readonly LayerErrors[]>;
   /** All logits of one short sequence, [tokens, vocabulary]; of the dense model in its own order by default. */
   logits(tokens: Int32Array, pruned?: { readonly architecture: Architecture; readonly recipe: SubjectRecipe }): Promise<Float32Array>;
   /** Bytes that an evaluation on these windows may come to. */
@@ -96,6 +100,7 @@ export async function openLanguageModel(checkpoint: Checkpoint, options: Languag
       return { shape, losses: (architectures, windows, control) => thread.stream('losses', { recipe: message, architectures, windows }, control) };
     },
     mend: (recipe, request) => thread.call('mend', { recipe: describe(recipe), request }, { signal: new AbortController().signal }),
+    calibrationErrors: (recipe, control) => thread.call('calibrationErrors', { recipe: describe(recipe) }, control),
     logits: (tokens, { architecture, recipe } = { architecture: shape.layers, recipe: { ranking: identityRanking(shape.layers) } }) =>
       thread.call('logits', { recipe: describe(recipe), architecture, tokens }, { signal: new AbortController().signal }),
     estimatePeakBytes: (windows) => estimatePeakBytes(shape, memoryBudgetBytes, {

@@ -37,6 +37,8 @@ export interface PreparedCompensation {
   mend(width: number): MendedHalfBlock | Promise<MendedHalfBlock>;
   /** ||X W - X_k W'||^2 / tokens (damping included) when `width` rows stay; undefined where the compensation knows none. */
   error?(width: number): number;
+  /** What it holds in memory beside the half-block's own weights; undefined for next to nothing. */
+  readonly heldBytes?: number;
 }
 
 export interface MendedHalfBlock {

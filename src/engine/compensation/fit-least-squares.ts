@@ -29,7 +29,9 @@ export async function fitLeastSquares(half: HalfBlock, { damping, constant }: Le
   const weights = new Float32Array(rows * hidden);
   weights.set(half.weights, extra * hidden);
   const target = await multiplyTransposed(lowerOf(gram, rows), weights, { inner: rows, rows, columns: hidden }); // V = L^T W
+  const errors = sumTails(target, hidden);
   return {
+    heldBytes: inverse.byteLength + target.byteLength + errors.byteLength,
     mend: async (width) => {
       const kept = width + extra;
       const fitted = kept === 0
@@ -37,12 +39,20 @@ export async function fitLeastSquares(half: HalfBlock, { damping, constant }: Le
         : await multiplyTransposed(leadingBlock(inverse, rows, kept), target.subarray(0, kept * hidden), { inner: kept, rows: kept, columns: hidden });
       return constant === 'none' ? { weights: fitted } : { weights: fitted.slice(hidden), bias: fitted.slice(0, hidden) };
     },
-    error: (width) => {
-      let sum = 0;
-      for (let at = (width + extra) * hidden; at < target.length; at++) sum += (target[at] as number) ** 2;
-      return sum;
-    },
+    error: (width) => errors[width + extra] as number,
   };
+}
+
+/** The sum of squares of rows k and later, for each k from 0 to the number of rows. */
+function sumTails(values: Float32Array, columns: number): Float64Array {
+  const rows = values.length / columns;
+  const sums = new Float64Array(rows + 1);
+  for (let row = rows - 1; row >= 0; row--) {
+    let sum = sums[row + 1] as number;
+    for (let at = row * columns; at < (row + 1) * columns; at++) sum += (values[at] as number) ** 2;
+    sums[row] = sum;
+  }
+  return sums;
 }
 
 function dampedGram({ rows, gram, mean }: HalfBlock, damping: number, constant: 'none' | 'first'): Float64Array {

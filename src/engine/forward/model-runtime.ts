@@ -7,6 +7,7 @@ import type { WorkControl } from '../../core/ports/progress.js';
 import type { Calibration, CalibrationNeed } from '../calibration/calibration.js';
 import { collectStatistics } from '../calibration/collect-statistics.js';
 import { createGramStore } from '../calibration/gram-store.js';
+import { listCalibrationErrors, type LayerErrors } from '../compensation/calibration-errors.js';
 import { digestBytes, digestOf } from '../digest.js';
 import { computeGradients } from '../gradients/compute-gradients.js';
 import { findFamily } from '../families/find-family.js';
@@ -44,6 +45,7 @@ export interface ModelRuntime {
   logits(recipe: WeightRecipe, architecture: Architecture, tokens: Int32Array, control: WorkControl): Promise<Float32Array>;
   /** The output map of a half-block as an architecture keeps it, in the order of a checkpoint. */
   mend(recipe: WeightRecipe, request: MendRequest): Promise<MendedTensors>;
+  calibrationErrors(recipe: WeightRecipe, control: WorkControl): Promise<LayerErrors[]>;
   /** One layer's weights in the model's own order. */
   readLayer(layer: number): Promise<Omit<ScoredLayer, 'statistics'>>;
   close(): Promise<void>;
@@ -71,7 +73,7 @@ export function createModelRuntime(source: WeightSource, { threads, memoryBudget
     }, { c: { values: product, dimensions: [rows, columns] } });
     return product;
   };
-  const tools: CompensationTools = { grams: createGramStore(shape, memoryBudgetBytes), multiplyTransposed, prepared: new Map() };
+  const tools: CompensationTools = { grams: createGramStore(shape, memoryBudgetBytes), multiplyTransposed };
   const calibrations = new Map<string, Calibration>();
   const weightsOf = (recipe: WeightRecipe): RecipeWeights => createRecipeWeights(source, store, recipe, tools);
 
@@ -147,6 +149,7 @@ export function createModelRuntime(source: WeightSource, { threads, memoryBudget
       return computeLogits(contextOf(planFor([tokens])), weightsOf(recipe), architecture, tokens, control.signal);
     },
     mend: (recipe, request) => mendHalf(shape, weightsOf(recipe), recipe.ranking, request),
+    calibrationErrors: (recipe, control) => listCalibrationErrors(shape, weightsOf(recipe), control),
     readLayer,
     close: () => sessions.close(),
   };

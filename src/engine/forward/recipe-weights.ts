@@ -36,14 +36,17 @@ export interface RecipeWeights {
   /** Whether a dropped half-block may leave something behind. */
   readonly keepsDropped: boolean;
   prepare(step: HalfStep): Promise<ReadyHalf>;
+  /**
+   * The calibration error of each width of a half-block's output map, from 0 rows kept to all; undefined where the
+   * compensation knows none or the model does not have the half-block.
+   */
+  errors(layer: number, half: 'attention' | 'ffn'): Promise<((width: number) => number) | undefined>;
 }
 
 /** What compensations work with, beside the weights. */
 export interface CompensationTools {
   readonly grams: GramStore;
   readonly multiplyTransposed: TransposedProduct;
-  /** Prepared half-blocks by name: a factorisation takes seconds and serves every width. */
-  readonly prepared: Map<string, PreparedCompensation>;
 }
 
 /** Reads and sorts a layer on its first use; a compensated half-block is a copy for each width, all others are views. */
@@ -52,16 +55,24 @@ export function createRecipeWeights(source: WeightSource, store: WeightStore, { 
   const { hidden, headDim } = shape;
 
   const rankingOf = (layer: number) => ranking[layer] ?? { kvGroups: [], queryHeads: [], ffnChannels: [] };
+  const ownHeadsPerKv = (layer: number): number => shape.layers[layer]?.queryHeadsPerKv ?? 0;
+  const isAbsent = (layer: number, half: 'attention' | 'ffn'): boolean => {
+    const own = shape.layers[layer];
+    return own === undefined || (half === 'attention' ? own.kvHeads === 0 : own.ffnChannels === 0);
+  };
+
+  /** A factorisation takes seconds and serves every width: it is stored among the weights, and counts as they do. */
+  const factorise = (name: string, half: SortedHalf, { plugin, options }: CompensationRecipe): Promise<PreparedCompensation> => store.get(`${name}:prepared`, async () => {
+    if (tools === undefined) throw new RangeError('a compensation needs its tools');
+    return plugin.prepare(describeHalf(half, hidden, tools), options);
+  });
 
   const mend = async (name: string, half: SortedHalf, width: number): Promise<MendedHalfBlock | undefined> => {
     if (compensation === undefined) return undefined;
-    if (tools === undefined) throw new RangeError('a compensation needs its tools');
     if (width === half.weights.length / hidden) return { weights: half.weights };
     const known = store.find<MendedHalfBlock>(`${name}:${width}`);
     if (known !== undefined) return known;
-    const ready = tools.prepared.get(name) ?? await compensation.plugin.prepare(describeHalf(half, hidden, tools), compensation.options);
-    tools.prepared.set(name, ready);
-    const mended = await ready.mend(width);
+    const mended = await (await factorise(name, half, compensation)).mend(width);
     // Views are free; only copies are worth keeping.
     return mended.weights.buffer === half.weights.buffer ? mended : store.get(`${name}:${width}`, async () => mended);
   };
@@ -74,24 +85,32 @@ export function createRecipeWeights(source: WeightSource, store: WeightStore, { 
     };
   };
 
-  const prepareAttention = async (layer: number, kvHeads: number, queryHeadsPerKv: number): Promise<ReadyHalf> => {
+  const sortAttention = async (layer: number, inGroup: number): Promise<{ name: string; all: AttentionWeights; half: SortedHalf }> => {
     const own = shape.layers[layer] as LayerArchitecture;
-    const inGroup = queryHeadsPerKv === 0 ? own.queryHeadsPerKv : queryHeadsPerKv;
     const name = `${key}:attention:${layer}:${inGroup}`;
     const all = await store.get(name, () => loadAttention(source, layer, rankingOf(layer), inGroup));
-    const width = kvHeads * queryHeadsPerKv * headDim;
     const order = (): number[] => expandOrder(orderQueryHeads(rankingOf(layer), own, inGroup), headDim);
-    const mended = await mend(name, { weights: all.output, order, ...statisticsOf(layer, 'attention') }, width);
+    return { name, all, half: { weights: all.output, order, ...statisticsOf(layer, 'attention') } };
+  };
+
+  const sortFfn = async (layer: number): Promise<{ name: string; all: FfnWeights; half: SortedHalf }> => {
+    const name = `${key}:ffn:${layer}`;
+    const all = await store.get(name, () => loadFfn(source, layer, rankingOf(layer)));
+    return { name, all, half: { weights: all.down, order: () => rankingOf(layer).ffnChannels, ...statisticsOf(layer, 'ffn') } };
+  };
+
+  const prepareAttention = async (layer: number, kvHeads: number, queryHeadsPerKv: number): Promise<ReadyHalf> => {
+    const { name, all, half } = await sortAttention(layer, queryHeadsPerKv === 0 ? ownHeadsPerKv(layer) : queryHeadsPerKv);
+    const width = kvHeads * queryHeadsPerKv * headDim;
+    const mended = await mend(name, half, width);
     if (kvHeads === 0) return leaveBias(mended, all.outputBias);
     const weights = sliceAttention(all, { hidden, width, keyValueWidth: kvHeads * headDim });
     return { kind: 'attention', kvHeads, queryHeads: kvHeads * queryHeadsPerKv, weights: { ...weights, ...applyMended(mended, weights.output, weights.outputBias, 'output', 'outputBias') } };
   };
 
   const prepareFfn = async (layer: number, channels: number): Promise<ReadyHalf> => {
-    const name = `${key}:ffn:${layer}`;
-    const all = await store.get(name, () => loadFfn(source, layer, rankingOf(layer)));
-    const order = (): readonly number[] => rankingOf(layer).ffnChannels;
-    const mended = await mend(name, { weights: all.down, order, ...statisticsOf(layer, 'ffn') }, channels);
+    const { name, all, half } = await sortFfn(layer);
+    const mended = await mend(name, half, channels);
     if (channels === 0) return leaveBias(mended, all.downBias);
     const weights = sliceFfn(all, hidden, channels);
     return { kind: 'ffn', channels, weights: { ...weights, ...applyMended(mended, weights.down, weights.downBias, 'down', 'downBias') } };
@@ -100,10 +119,14 @@ export function createRecipeWeights(source: WeightSource, store: WeightStore, { 
   return {
     keepsDropped: compensation?.plugin.addsBias ?? false,
     prepare: (step) => {
-      const own = shape.layers[step.layer];
-      const absent = own === undefined || (step.half === 'attention' ? own.kvHeads === 0 : own.ffnChannels === 0);
-      if (absent || (isDropped(step) && compensation?.plugin.addsBias !== true)) return Promise.resolve({ kind: 'nothing' });
+      if (isAbsent(step.layer, step.half) || (isDropped(step) && compensation?.plugin.addsBias !== true)) return Promise.resolve({ kind: 'nothing' });
       return step.half === 'attention' ? prepareAttention(step.layer, step.kvHeads, step.queryHeadsPerKv) : prepareFfn(step.layer, step.ffnChannels);
+    },
+    errors: async (layer, half) => {
+      if (compensation === undefined || isAbsent(layer, half)) return undefined;
+      const sorted = half === 'attention' ? await sortAttention(layer, ownHeadsPerKv(layer)) : await sortFfn(layer);
+      const prepared = await factorise(sorted.name, sorted.half, compensation);
+      return prepared.error?.bind(prepared);
     },
   };
 }

@@ -40,7 +40,8 @@ export function createWeightStore(limitBytes: number): WeightStore {
   };
 }
 
-/** Bytes of all arrays in an object; `undefined` fields count nothing. */
+/** Bytes of all arrays in an object, and those that it says it holds (`heldBytes`); `undefined` fields count nothing. */
 export function countBytes(weights: object): number {
-  return Object.values(weights).reduce((sum: number, value: unknown) => sum + (ArrayBuffer.isView(value) ? value.byteLength : 0), 0);
+  const held = 'heldBytes' in weights && typeof weights.heldBytes === 'number' ? weights.heldBytes : 0;
+  return Object.values(weights).reduce((sum: number, value: unknown) => sum + (ArrayBuffer.isView(value) ? value.byteLength : 0), held);
 }

@@ -5,6 +5,7 @@ import type { WorkProgress } from '../../core/ports/progress.js';
 import type { Calibration, CalibrationNeed } from '../calibration/calibration.js';
 import type { TensorEntry } from '../checkpoint/checkpoint.js';
 import type { ModelConfig } from '../checkpoint/config.js';
+import type { LayerErrors } from '../compensation/calibration-errors.js';
 import type { MendRequest, MendedTensors } from '../forward/mend-half.js';
 import type { RuntimeOptions } from '../forward/model-runtime.js';
 import type { ScoredLayer } from '../ranking/list-units.js';
@@ -42,6 +43,7 @@ export interface ModelCalls {
   scoreUnits: { argument: { readonly criterion: PluginModule; readonly seed: number; readonly calibration?: Calibration }; item: never; result: readonly UnitScores[] };
   logits: { argument: { readonly recipe: RecipeMessage; readonly architecture: Architecture; readonly tokens: Int32Array }; item: never; result: Float32Array };
   mend: { argument: { readonly recipe: RecipeMessage; readonly request: MendRequest }; item: never; result: MendedTensors };
+  calibrationErrors: { argument: { readonly recipe: RecipeMessage }; item: never; result: readonly LayerErrors[] };
   readLayer: { argument: { readonly layer: number }; item: never; result: Omit<ScoredLayer, 'statistics'> };
   close: { argument: undefined; item: never; result: undefined };
 }

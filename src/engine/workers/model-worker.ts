@@ -71,6 +71,8 @@ async function run(request: CallRequest, control: WorkControl): Promise<unknown>
     }
     case 'mend':
       return runtime.mend(await loadRecipe(request.argument.recipe), request.argument.request);
+    case 'calibrationErrors':
+      return runtime.calibrationErrors(await loadRecipe(request.argument.recipe), control);
     case 'readLayer':
       return runtime.readLayer(request.argument.layer);
     case 'close':

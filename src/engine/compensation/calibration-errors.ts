@@ -1,0 +1,35 @@
+import type { ModelShape } from '../../core/model/shape.js';
+import type { WorkControl } from '../../core/ports/progress.js';
+import type { RecipeWeights } from '../forward/recipe-weights.js';
+
+/**
+ * What a layer's mended half-blocks still miss of the dense ones' outputs: ||X W - X_k W'||^2 / tokens, summed over
+ * hidden, damping included. Empty where the compensation knows none or the model does not have the half-block.
+ */
+export interface LayerErrors {
+  /** By kept key-value groups with all of their query heads, from 0 to all. */
+  readonly attention: Float64Array;
+  /** By kept channels, from 0 to all. */
+  readonly ffn: Float64Array;
+}
+
+/** The calibration errors of every width, layer by layer: one factorisation a half-block brings them all. */
+export async function listCalibrationErrors({ layers, headDim }: ModelShape, weights: RecipeWeights, { signal, report }: WorkControl): Promise<LayerErrors[]> {
+  const errors: LayerErrors[] = [];
+  for (const [layer, { kvHeads, queryHeadsPerKv, ffnChannels }] of layers.entries()) {
+    signal.throwIfAborted();
+    const attention = await weights.errors(layer, 'attention');
+    signal.throwIfAborted();
+    const ffn = await weights.errors(layer, 'ffn');
+    errors.push({
+      attention: listWidths(attention, kvHeads, queryHeadsPerKv * headDim),
+      ffn: listWidths(ffn, ffnChannels, 1),
+    });
+    report?.({ what: 'layers', done: layer + 1, total: layers.length });
+  }
+  return errors;
+}
+
+function listWidths(error: ((width: number) => number) | undefined, units: number, rowsAUnit: number): Float64Array {
+  return error === undefined ? new Float64Array() : Float64Array.from({ length: units + 1 }, (_, kept) => error(kept * rowsAUnit));
+}
