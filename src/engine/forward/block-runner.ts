@@ -4,7 +4,7 @@ import { buildBiasGraph } from '../graph/bias-graph.js';
 import { buildFfnGraph } from '../graph/ffn-graph.js';
 import { buildHeadLossGraph, buildLogitsGraph } from '../graph/head-graph.js';
 import type { GraphValue, SessionPool } from '../graph/session-pool.js';
-import { buildRotaryTables, type RotaryTables } from './rotary-tables.js';
+import { keepRotaryTables } from './rotary-tables.js';
 import type { ReadyHalf } from './recipe-weights.js';
 
 /** Sizes of the hidden states that run together: [count, length, hidden]. */
@@ -37,11 +37,7 @@ export interface BlockRunner {
 export function createBlockRunner(config: ModelConfig, sessions: SessionPool): BlockRunner {
   const { hidden, headDim, biases, queryKeyNorms, vocabulary } = config.shape;
   const { rmsNormEpsilon } = config;
-  let tables: RotaryTables | undefined;
-  const rotaryTables = (positions: number): RotaryTables => {
-    if (tables === undefined || tables.positions < positions) tables = buildRotaryTables(config.rope, headDim, positions);
-    return tables;
-  };
+  const rotaryTables = keepRotaryTables(config.rope, headDim);
 
   const runAttention = (half: Extract<ReadyHalf, { kind: 'attention' }>, { count, length }: BatchSize, input: Float32Array, output: Float32Array, tap?: Float32Array) => {
     const { weights, queryHeads, kvHeads } = half;

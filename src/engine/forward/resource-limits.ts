@@ -18,12 +18,11 @@ export function detectMemoryBudgetBytes(): number {
   return Math.floor(0.7 * (constrained > 0 ? Math.min(constrained, totalmem()) : totalmem()));
 }
 
-/** The numbers of a file, `max` being NaN; undefined where the kernel has no such file. */
+/** The numbers of a file, `max` being NaN; undefined where it is not there or may not be read: then no limit is known. */
 function readNumbers(path: string): number[] | undefined {
   try {
     return readFileSync(path, 'utf8').trim().split(/\s+/).map(Number);
-  } catch (error) {
-    if ((error as NodeJS.ErrnoException).code === 'ENOENT') return undefined;
-    throw error;
+  } catch {
+    return undefined;
   }
 }

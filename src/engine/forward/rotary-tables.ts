@@ -7,8 +7,17 @@ export interface RotaryTables {
   readonly positions: number;
 }
 
+/** The tables of at least so many positions; built again only where more are asked for than ever before. */
+export function keepRotaryTables(rope: RopeConfig, headDim: number): (positions: number) => RotaryTables {
+  let tables: RotaryTables | undefined;
+  return (positions) => {
+    if (tables === undefined || tables.positions < positions) tables = buildRotaryTables(rope, headDim, positions);
+    return tables;
+  };
+}
+
 /** The tables of "RoFormer" (arXiv 2104.09864): the angle of position p and pair i is p * theta^(-2 i / head_dim). */
-export function buildRotaryTables(rope: RopeConfig, headDim: number, positions: number): RotaryTables {
+function buildRotaryTables(rope: RopeConfig, headDim: number, positions: number): RotaryTables {
   const frequencies = inverseFrequencies(rope, headDim);
   const cos = new Float32Array(positions * frequencies.length);
   const sin = new Float32Array(positions * frequencies.length);

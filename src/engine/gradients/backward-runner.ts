@@ -3,7 +3,7 @@ import type { BatchSize, HeadWeights } from '../forward/block-runner.js';
 import type { StatePool } from '../forward/hidden-states.js';
 import type { AttentionWeights, FfnWeights } from '../forward/layer-weights.js';
 import type { ReadyHalf } from '../forward/recipe-weights.js';
-import { buildRotaryTables, type RotaryTables } from '../forward/rotary-tables.js';
+import { keepRotaryTables } from '../forward/rotary-tables.js';
 import { buildAttentionVjpGraph } from '../graph/attention-vjp-graph.js';
 import { buildFfnVjpGraph } from '../graph/ffn-vjp-graph.js';
 import { buildHeadVjpGraph } from '../graph/head-vjp-graph.js';
@@ -35,11 +35,7 @@ export interface BackwardRunner {
 export function createBackwardRunner(config: ModelConfig, sessions: SessionPool, pool: StatePool): BackwardRunner {
   const { hidden, headDim, biases, queryKeyNorms, vocabulary } = config.shape;
   const { rmsNormEpsilon } = config;
-  let tables: RotaryTables | undefined;
-  const rotaryTables = (positions: number): RotaryTables => {
-    if (tables === undefined || tables.positions < positions) tables = buildRotaryTables(config.rope, headDim, positions);
-    return tables;
-  };
+  const rotaryTables = keepRotaryTables(config.rope, headDim);
   const matrix = (values: Float32Array): GraphValue => ({ values, dimensions: [values.length / hidden, hidden] });
 
   const run = async <Name extends string>(

@@ -1,7 +1,7 @@
 import { homedir } from 'node:os';
 import { delimiter, resolve } from 'node:path';
 import { z } from 'zod';
-import { measureMachine } from './machine.js';
+import { detectMemoryBudgetBytes, detectThreads } from '../../engine/forward/resource-limits.js';
 
 const folder = z.string().min(1).transform((path) => resolve(path.replace(/^~(?=\/|$)/, homedir())));
 const folders = z.array(folder);
@@ -57,11 +57,10 @@ export function loadConfig(environment: Readonly<Record<string, string | undefin
     });
     throw new Error(`the configuration is not valid:\n${faults.join('\n')}`);
   }
-  const machine = measureMachine();
   return {
     ...parsed.data,
-    threads: parsed.data.threads ?? machine.processors,
-    memoryBudgetBytes: parsed.data.memoryBudgetBytes ?? Math.floor(0.7 * machine.memoryBytes),
+    threads: parsed.data.threads ?? detectThreads(),
+    memoryBudgetBytes: parsed.data.memoryBudgetBytes ?? detectMemoryBudgetBytes(),
   };
 }
 

@@ -5,6 +5,7 @@ import type { Clock } from '../../core/ports/clock.js';
 import type { LabelQueue } from '../../core/ports/label-queue.js';
 import type { PluginEntry } from '../../plugins/plugin-entry.js';
 import type { Config } from '../config/config.js';
+import type { EvaluateServices } from '../evaluation/prepare-evaluate.js';
 import type { JobRunner } from '../jobs/create-jobs.js';
 import type { JobEventLog } from '../jobs/job-events.js';
 import type { LabelTarget } from '../labels/stored-label-queue.js';
@@ -59,13 +60,7 @@ export const TOKENS = {
 } as const;
 
 /** What the services of models, pruning, predictors and studies work with. */
-interface Verbs {
-  readonly models: OpenModels;
-  readonly texts: TextSource;
-  readonly plugins: PluginRegistry;
-  readonly recipes: RecipeResolver;
-  readonly preparer: RecipePreparer;
-  readonly labels: LabelQueue<LabelTarget>;
+interface Verbs extends EvaluateServices {
   readonly predictors: FittedPredictors;
 }
 

@@ -1,9 +1,9 @@
 import type { ScoreUnitsRequest, ScoreUnitsResponse } from '../../gen/prunecast/v1/model.js';
-import { scoreUnits } from '../recipes/prepare-recipe.js';
+import { scoreRecipe } from '../recipes/prepare-recipe.js';
 import type { RecipeResolver } from '../recipes/recipe-spec.js';
 import type { OpenModels } from './open-models.js';
 
-/** A criterion's scores, a message a layer from the first. */
+/** A criterion's scores, and the calibration errors where the compensation knows them, a message a layer from the first. */
 export async function* scoreModel(
   { models, recipes }: { readonly models: OpenModels; readonly recipes: RecipeResolver },
   request: ScoreUnitsRequest,
@@ -11,7 +11,8 @@ export async function* scoreModel(
 ): AsyncGenerator<ScoreUnitsResponse> {
   const model = await models.open(request.model);
   const recipe = await recipes.resolve(request.recipe, model, 'recipe');
-  const scores = await scoreUnits(model.language, recipe, { signal });
+  const { scores, ranked } = await scoreRecipe(model.language, recipe, { signal });
+  const errors = ranked.recipe.compensation === undefined ? [] : await model.language.calibrationErrors(ranked.recipe, { signal });
   for (const [layer, { ffnChannels, queryHeads, kvGroups }] of scores.entries()) {
     yield {
       layer,
@@ -19,13 +20,11 @@ export async function* scoreModel(
       queryHeads: toBytes(queryHeads),
       kvGroups: toBytes(kvGroups),
       recipeDigest: recipe.digest,
-      ffnErrors: NO_ERRORS,
-      attentionErrors: NO_ERRORS,
+      ffnErrors: toBytes(Float32Array.from(errors[layer]?.ffn ?? [])),
+      attentionErrors: toBytes(Float32Array.from(errors[layer]?.attention ?? [])),
     };
   }
 }
-
-const NO_ERRORS = Buffer.alloc(0);
 
 /** Little-endian float32: the order of every platform that ONNX Runtime runs on. */
 function toBytes(values: Float32Array): Buffer {

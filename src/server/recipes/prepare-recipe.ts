@@ -29,20 +29,20 @@ export function createRecipePreparer(): RecipePreparer {
       prepared.set(language, known);
       const ready = known.get(spec.digest);
       if (ready !== undefined) return ready;
-      const calibration = await calibrate(language, spec, control);
-      const scores = await scoreWith(language, spec, calibration, control);
-      const { plugin, options, moduleUrl } = spec.compensation;
-      const mending = plugin.needs.length === 0 ? {} : { compensation: { plugin, options, moduleUrl, ...(calibration === undefined ? {} : { calibration }) } };
-      const ranked = rank(language, spec.digest, { ranking: rankUnits(scores, language.shape.layers), ...mending });
+      const { ranked } = await scoreRecipe(language, spec, control);
       known.set(spec.digest, ranked);
       return ranked;
     },
   };
 }
 
-/** The criterion's scores, layer by layer. */
-export async function scoreUnits(language: LanguageModel, spec: RecipeSpec, control: WorkControl): Promise<readonly UnitScores[]> {
-  return scoreWith(language, spec, await calibrate(language, spec, control), control);
+/** The criterion's scores, layer by layer, and the model ranked by them. */
+export async function scoreRecipe(language: LanguageModel, spec: RecipeSpec, control: WorkControl): Promise<{ readonly scores: readonly UnitScores[]; readonly ranked: RankedModel }> {
+  const calibration = await calibrate(language, spec, control);
+  const scores = await scoreWith(language, spec, calibration, control);
+  const { plugin, options, moduleUrl } = spec.compensation;
+  const mending = plugin.needs.length === 0 ? {} : { compensation: { plugin, options, moduleUrl, ...(calibration === undefined ? {} : { calibration }) } };
+  return { scores, ranked: rank(language, spec.digest, { ranking: rankUnits(scores, language.shape.layers), ...mending }) };
 }
 
 async function calibrate(language: LanguageModel, { calibration, criterion, compensation }: RecipeSpec, control: WorkControl): Promise<Calibration | undefined> {

@@ -12,12 +12,6 @@ export function requireSet<Value>(value: Value | undefined, field: string): Valu
   return value;
 }
 
-/** The list, which must have an element. Throws INVALID_REQUEST with the field's path. */
-export function requireSome<Value>(values: readonly Value[], field: string): readonly Value[] {
-  if (values.length === 0) throw PrunecastError.ofField(field, 'is empty: give at least one');
-  return values;
-}
-
 export interface Bounds {
   readonly min: number;
   readonly max: number;

@@ -1,7 +1,6 @@
 import { createCostModel } from '../../core/budget/cost-model.js';
 import { PrunecastError } from '../../core/errors/prunecast-error.js';
 import type { Architecture, ModelShape } from '../../core/model/shape.js';
-import type { LabelQueue } from '../../core/ports/label-queue.js';
 import type { Predictor } from '../../core/ports/predictor.js';
 import type { Clock } from '../../core/ports/clock.js';
 import { ExportTarget } from '../../gen/prunecast/v1/common.js';
@@ -11,29 +10,18 @@ import { costRange } from '../../search/sampling/cost-range.js';
 import { countPairs } from '../../search/study/next-action.js';
 import { makeUneven } from '../architectures/make-uneven.js';
 import { budgetKindOf } from '../encoding/budget.js';
+import type { EvaluateServices } from '../evaluation/prepare-evaluate.js';
 import type { Prepared } from '../jobs/start-prepared.js';
-import type { LabelTarget } from '../labels/stored-label-queue.js';
-import type { OpenModels } from '../models/open-models.js';
-import type { PluginRegistry } from '../plugins/plugin-registry.js';
 import type { FittedPredictors } from '../predictors/fitted-predictors.js';
 import { findLoaders, planOutput } from '../pruning/prepare-prune.js';
-import type { RecipePreparer } from '../recipes/prepare-recipe.js';
-import type { RecipeResolver } from '../recipes/recipe-spec.js';
 import { createId } from '../store/create-id.js';
 import type { OutputFolders } from '../store/output-folder.js';
 import type { StudyStore } from '../store/study-store.js';
-import type { TextSource } from '../texts/text-source.js';
 import { runStudy } from './run-study.js';
 import type { Study } from './study.js';
 import { openQuestion, openSubject } from './study-question.js';
 
-export interface SearchServices {
-  readonly models: OpenModels;
-  readonly texts: TextSource;
-  readonly plugins: PluginRegistry;
-  readonly recipes: RecipeResolver;
-  readonly preparer: RecipePreparer;
-  readonly labels: LabelQueue<LabelTarget>;
+export interface SearchServices extends EvaluateServices {
   readonly predictors: FittedPredictors;
   readonly outputs: OutputFolders;
   readonly studies: StudyStore;

@@ -29,6 +29,26 @@ afterAll(async () => {
 });
 
 describe('a recipe with a compensation', () => {
+  it('tells the calibration error of every width beside the scores, none where it knows none', async () => {
+    const text = { ...CALIBRATED.calibration };
+    const layers = [];
+    for await (const layer of client.services.models.scoreUnits({ model: 'demo', recipe: { calibration: text, compensation: { id: 'least-squares' } } })) layers.push(layer);
+    expect(layers).toHaveLength(5);
+    for (const { ffnErrors, attentionErrors } of layers) {
+      // 172 channels and 4 key-value groups, from none kept to all; each unit more leaves less, and all leave nothing.
+      for (const [bytes, widths] of [[ffnErrors, 173], [attentionErrors, 5]] as const) {
+        const errors = Array.from({ length: bytes.length / 4 }, (_, width) => bytes.readFloatLE(4 * width));
+        expect(errors).toHaveLength(widths);
+        errors.slice(1).forEach((error, width) => expect(error).toBeLessThanOrEqual(errors[width] ?? NaN));
+        expect(errors.at(-1)).toBe(0);
+        expect(errors[0]).toBeGreaterThan(0);
+      }
+    }
+    for await (const { ffnErrors, attentionErrors } of client.services.models.scoreUnits({ model: 'demo', recipe: { calibration: text } })) {
+      expect([ffnErrors.length, attentionErrors.length]).toEqual([0, 0]);
+    }
+  });
+
   it('writes the weights that a compensation mended', async () => {
     const recipe = { ...CALIBRATED, compensation: { id: 'least-squares' } };
     const selection = { $case: 'architecture', value: { layers: Array.from({ length: 5 }, (_, index) => ({ kvHeads: 3, queryHeadsPerKv: 2, ffnChannels: index === 4 ? 0 : 120 })) } } as const;
