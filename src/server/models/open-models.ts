@@ -41,18 +41,23 @@ interface Entry {
 
 /**
  * Keeps each checkpoint open under its folder until it changes on disk, its thread fails, or the server stops. A replaced one is left to
- * those who still use it: its files stay readable, and nothing new is started on it.
+ * those who still use it: its files stay readable until the server stops, and nothing new is started on it.
  */
 export function createOpenModels(options: OpenModelsOptions): OpenModels {
   const entries = new Map<string, Entry>();
+  const replaced: Entry[] = [];
   return {
     async open(name, field = 'model') {
       const directory = await resolveWithin(options.modelRoots, name, { field, missing: 'MODEL_NOT_FOUND' });
       const version = await describeVersion(directory);
       const known = entries.get(directory);
-      if (known !== undefined && (await hasEnded(known)) && entries.get(directory) === known) entries.delete(directory);
+      if (known !== undefined && (await hasEnded(known)) && entries.get(directory) === known) {
+        entries.delete(directory);
+        await closeEntry(known); // nobody can use it any more
+      }
       let entry = entries.get(directory);
       if (entry?.version !== version) {
+        if (entry !== undefined) replaced.push(entry);
         entry = openEntry(directory, version, options);
         entries.set(directory, entry);
         entry.language.catch(() => entries.delete(directory));
@@ -63,9 +68,9 @@ export function createOpenModels(options: OpenModelsOptions): OpenModels {
       return { name, language, tokenizer };
     },
     async close() {
-      const open = [...entries.values()];
+      const open = [...entries.values(), ...replaced.splice(0)];
       entries.clear();
-      await Promise.allSettled(open.map(async ({ language }) => (await language).close()));
+      await Promise.allSettled(open.map(closeEntry));
     },
   };
 }
@@ -75,8 +80,16 @@ function hasEnded({ language }: Entry): Promise<boolean> {
   return language.then((opened) => opened.hasEnded(), () => false);
 }
 
+async function closeEntry({ language }: Entry): Promise<void> {
+  await (await language).close();
+}
+
 function openEntry(directory: string, version: string, { threads, memoryBudgetBytes }: OpenModelsOptions): Entry {
-  const language = openCheckpoint(directory).then((checkpoint) => openLanguageModel(checkpoint, { threads, memoryBudgetBytes }));
+  const language = openCheckpoint(directory).then((checkpoint) =>
+    openLanguageModel(checkpoint, { threads, memoryBudgetBytes }).catch(async (error: unknown) => {
+      await checkpoint.close();
+      throw error;
+    }));
   // A checkpoint that does not open is reported for what it is, whatever its tokenizer.
   const tokenizer = language.then(() => loadTokenizer(directory));
   tokenizer.catch(() => undefined);
