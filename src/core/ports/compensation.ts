@@ -13,6 +13,31 @@ export interface Compensation<Options = unknown> extends PluginManifest<Options>
    * Widths count rows of `half.weights`.
    */
   prepare(half: HalfBlock, options: Options): PreparedCompensation | Promise<PreparedCompensation>;
+  /** For compensations that can also fit one architecture on the pruned model's own stream; they need `gram`. */
+  readonly stream?: StreamFit<Options>;
+}
+
+/** Mends an architecture half-block by half-block, each on what the mended ones before it give: one calibration pass an architecture. */
+export interface StreamFit<Options = unknown> {
+  /** Whether the options ask for it, in place of `prepare`. */
+  isAsked(options: Options): boolean;
+  /** The mended weights of a half-block that lost units and kept some, [rows, hidden]; runs in the model's own thread. */
+  fit(half: StreamHalfBlock, options: Options): Float32Array;
+}
+
+/** The kept part of a half-block's output map, with its calibration statistics in the pruned model. */
+export interface StreamHalfBlock {
+  /** Transposed: [rows, hidden], row-major. */
+  readonly weights: Float32Array;
+  readonly rows: number;
+  readonly hidden: number;
+  /** X^T X / tokens, X being its inputs in the pruned model; [rows, rows], row-major, may be overwritten. */
+  readonly gram: Float64Array;
+  /**
+   * X^T T / tokens, T being what it should add: the dense model's residual stream after this half-block, less the pruned
+   * one's before it and less its own bias. [rows, hidden], may be overwritten.
+   */
+  readonly product: Float64Array;
 }
 
 /** The output map of a half-block (down or o), its rows in ranked order, whole groups together. */

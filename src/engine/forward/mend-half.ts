@@ -1,14 +1,15 @@
-import type { LayerArchitecture, ModelShape } from '../../core/model/shape.js';
+import type { Architecture, ModelShape } from '../../core/model/shape.js';
 import type { Ranking } from '../../core/model/units.js';
 import { orderQueryHeads } from './layer-weights.js';
 import type { RecipeWeights } from './recipe-weights.js';
 import { expandOrder } from './reorder-rows.js';
 
-/** A half-block of a layer, and what an architecture keeps of it. */
+/** A half-block of an architecture. */
 export interface MendRequest {
   readonly layer: number;
   readonly half: 'attention' | 'ffn';
-  readonly kept: LayerArchitecture;
+  /** Whole: a fit on the stream depends on the layers before. */
+  readonly architecture: Architecture;
 }
 
 /** The output map (o or down) as a checkpoint has it. */
@@ -20,10 +21,11 @@ export interface MendedTensors {
 }
 
 /** The mended output map of a half-block: what an evaluation runs with, in the order in which it is written. */
-export async function mendHalf(shape: ModelShape, weights: RecipeWeights, ranking: Ranking, { layer, half, kept }: MendRequest): Promise<MendedTensors> {
+export async function mendHalf(shape: ModelShape, weights: RecipeWeights, ranking: Ranking, { layer, half, architecture }: MendRequest): Promise<MendedTensors> {
   const own = shape.layers[layer];
   const order = ranking[layer];
-  if (own === undefined || order === undefined) throw new RangeError(`the model has no layer ${layer}`);
+  const kept = architecture[layer];
+  if (own === undefined || order === undefined || kept === undefined) throw new RangeError(`the model has no layer ${layer}`);
   const { kvHeads, queryHeadsPerKv, ffnChannels } = kept;
   const ready = await weights.prepare(half === 'attention' ? { half, layer, kvHeads, queryHeadsPerKv } : { half, layer, ffnChannels });
   switch (ready.kind) {

@@ -7,6 +7,7 @@ import type { WorkControl } from '../../core/ports/progress.js';
 import type { Calibration, CalibrationNeed } from '../calibration/calibration.js';
 import { collectStatistics } from '../calibration/collect-statistics.js';
 import { createGramStore } from '../calibration/gram-store.js';
+import { createStreamMender } from '../compensation/stream-mender.js';
 import { listCalibrationErrors, type LayerErrors } from '../compensation/calibration-errors.js';
 import { digestBytes, digestOf } from '../digest.js';
 import { computeGradients } from '../gradients/compute-gradients.js';
@@ -44,7 +45,7 @@ export interface ModelRuntime {
   /** [tokens, vocabulary] */
   logits(recipe: WeightRecipe, architecture: Architecture, tokens: Int32Array, control: WorkControl): Promise<Float32Array>;
   /** The output map of a half-block as an architecture keeps it, in the order of a checkpoint. */
-  mend(recipe: WeightRecipe, request: MendRequest): Promise<MendedTensors>;
+  mend(recipe: WeightRecipe, request: MendRequest, control: WorkControl): Promise<MendedTensors>;
   calibrationErrors(recipe: WeightRecipe, control: WorkControl): Promise<LayerErrors[]>;
   /** One layer's weights in the model's own order. */
   readLayer(layer: number): Promise<Omit<ScoredLayer, 'statistics'>>;
@@ -54,6 +55,11 @@ export interface ModelRuntime {
 /** Names calibration sequences: equal ones have equal keys. */
 function keySequences(sequences: readonly Int32Array[]): string {
   return digestOf(sequences.map(digestBytes));
+}
+
+/** One architecture's progress within that of all, each the same share. */
+function shareProgress(report: NonNullable<WorkControl['report']>, index: number, count: number): NonNullable<WorkControl['report']> {
+  return ({ what, done, total }) => report({ what, done: index * total + done, total: count * total });
 }
 
 /** Reads weights as they are needed. Throws MEMORY_EXCEEDED where the model can never fit the budget. */
@@ -75,6 +81,7 @@ export function createModelRuntime(source: WeightSource, { threads, memoryBudget
   };
   const tools: CompensationTools = { grams: createGramStore(shape, memoryBudgetBytes), multiplyTransposed };
   const calibrations = new Map<string, Calibration>();
+  const sequencesOf = new Map<string, readonly Int32Array[]>();
   const weightsOf = (recipe: WeightRecipe): RecipeWeights => createRecipeWeights(source, store, recipe, tools);
 
   const readTable = (name: string): Promise<EmbeddingTable> =>
@@ -87,6 +94,22 @@ export function createModelRuntime(source: WeightSource, { threads, memoryBudget
   };
   const planFor = (sequences: readonly Int32Array[]): MemoryPlan => planMemory(shape, memoryBudgetBytes, Math.max(1, ...sequences.map(({ length }) => length)));
   const contextOf = ({ stateBytes, layers }: MemoryPlan): ForwardContext => ({ runner, hidden: shape.hidden, embedding, head, stateBytes, layers });
+
+  const streams = createStreamMender(store, (recipe, gramKey) => {
+    const sequences = sequencesOf.get(gramKey) ?? [];
+    const weights = weightsOf({ key: recipe.key, ranking: recipe.ranking });
+    return { sequences, context: { shape, runner, embedding, weights, multiplyTransposed, stateBytes: planFor(sequences).stateBytes } };
+  });
+  const weightsFor = async (recipe: WeightRecipe, architecture: Architecture, control: WorkControl): Promise<RecipeWeights> =>
+    streams.isAsked(recipe) ? streams.mend(recipe, architecture, control) : weightsOf(recipe);
+
+  async function* lossesOnStreams(context: ForwardContext, recipe: WeightRecipe, architectures: readonly Architecture[], windows: readonly Window[], control: WorkControl): AsyncGenerator<ArchitectureLosses> {
+    for (const [index, architecture] of architectures.entries()) {
+      const report = control.report === undefined ? {} : { report: shareProgress(control.report, index, architectures.length) };
+      const weights = await weightsFor(recipe, architecture, { signal: control.signal });
+      for await (const { windowLosses } of evaluateArchitectures(context, weights, [architecture], windows, { signal: control.signal, ...report })) yield { index, windowLosses };
+    }
+  }
 
   const readLayer = async (layer: number): Promise<Omit<ScoredLayer, 'statistics'>> => {
     const own = shape.layers[layer] as LayerArchitecture;
@@ -103,6 +126,7 @@ export function createModelRuntime(source: WeightSource, { threads, memoryBudget
     losses: (recipe, architectures, windows, control) => {
       architectures.forEach((architecture, index) => validateArchitecture(shape, architecture, `architectures[${index}]`));
       const plan = planFor(windows.map(({ tokens }) => tokens));
+      if (streams.isAsked(recipe)) return lossesOnStreams(contextOf(plan), recipe, architectures, windows, control);
       return evaluateArchitectures(contextOf(plan), weightsOf(recipe), architectures, windows, control);
     },
     calibrate: async (sequences, needs, control) => {
@@ -117,6 +141,7 @@ export function createModelRuntime(source: WeightSource, { threads, memoryBudget
       for (const { attention, ffn } of grams) [attention, ffn].forEach((gram) => gram.fill(0)); // of a pass that was cancelled
       const calibration = { ...await collectStatistics({ ...context, grams }, sequences, control), gramKey };
       calibrations.set(gramKey, calibration);
+      sequencesOf.set(gramKey, sequences);
       return { ...calibration, ...gradients };
     },
     scoreUnits: async (recipe, calibration, control) => {
@@ -146,9 +171,12 @@ export function createModelRuntime(source: WeightSource, { threads, memoryBudget
     },
     logits: async (recipe, architecture, tokens, control) => {
       validateArchitecture(shape, architecture);
-      return computeLogits(contextOf(planFor([tokens])), weightsOf(recipe), architecture, tokens, control.signal);
+      return computeLogits(contextOf(planFor([tokens])), await weightsFor(recipe, architecture, control), architecture, tokens, control.signal);
     },
-    mend: (recipe, request) => mendHalf(shape, weightsOf(recipe), recipe.ranking, request),
+    mend: async (recipe, request, control) => {
+      validateArchitecture(shape, request.architecture);
+      return mendHalf(shape, await weightsFor(recipe, request.architecture, control), recipe.ranking, request);
+    },
     calibrationErrors: (recipe, control) => listCalibrationErrors(shape, weightsOf(recipe), control),
     readLayer,
     close: () => sessions.close(),

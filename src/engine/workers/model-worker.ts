@@ -70,7 +70,7 @@ async function run(request: CallRequest, control: WorkControl): Promise<unknown>
       return runtime.logits(await loadRecipe(recipe), architecture, tokens, control);
     }
     case 'mend':
-      return runtime.mend(await loadRecipe(request.argument.recipe), request.argument.request);
+      return runtime.mend(await loadRecipe(request.argument.recipe), request.argument.request, control);
     case 'calibrationErrors':
       return runtime.calibrationErrors(await loadRecipe(request.argument.recipe), control);
     case 'readLayer':

@@ -14,7 +14,7 @@ export function listMendedTensors(language: LanguageModel, recipe: SubjectRecipe
   const family = findFamily(language.shape.family);
   const { hidden, layers } = language.shape;
   return new Map(architecture.flatMap((kept, layer) => listHalves(kept, layers[layer]).flatMap(({ half, part }) => {
-    const mend = () => language.mend(recipe, { layer, half, kept });
+    const mend = () => language.mend(recipe, { layer, half, architecture });
     const weight = [nameBlockTensor(family, layer, part), async () => (await mend()).weight ?? new Float32Array()] as const;
     const bias = [nameBlockTensor(family, layer, part, 'bias'), async () => (await mend()).bias ?? new Float32Array(hidden)] as const;
     return compensation.plugin.addsBias ? [weight, bias] : [weight];

@@ -11,15 +11,17 @@ import { hasShared, sharedPath, skipReason } from '../../support/shared.js';
 interface Compensated extends PrunedReference {
   readonly perplexity_with_mean_compensation: number;
   readonly perplexity_with_least_squares: number;
+  readonly perplexity_with_sequential_least_squares: number;
 }
 
 const CASES = [
   { plugin: mean as Compensation, options: {}, file: 'mean', field: 'perplexity_with_mean_compensation' },
   { plugin: leastSquares as Compensation, options: { damping: 0.01 }, file: 'least-squares', field: 'perplexity_with_least_squares' },
+  { plugin: leastSquares as Compensation, options: { damping: 0.01, fit: 'stream' }, file: 'least-squares', field: 'perplexity_with_sequential_least_squares' },
 ] as const satisfies readonly { plugin: Compensation; options: unknown; file: string; field: keyof Compensated }[];
 
 describe.skipIf(!hasShared)(`perplexities of mended models (${skipReason})`, () => {
-  it.each(CASES)('are those of PyTorch under $file', async ({ plugin, options, file, field }) => {
+  it.each(CASES)('are those of PyTorch as $field', async ({ plugin, options, file, field }) => {
     const { pruned } = JSON.parse(readFileSync(sharedPath('reference/criteria.json'), 'utf8')) as { pruned: readonly Compensated[] };
     await withModel(DEMO_DIRECTORY, async (model) => {
       const calibration = await model.calibrate(calibrationSequences, [...plugin.needs], unattended);

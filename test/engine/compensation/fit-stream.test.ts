@@ -1,0 +1,58 @@
+import { describe, expect, it } from 'vitest';
+import type { Architecture } from '../../../src/core/model/shape.js';
+import { identityRanking } from '../../../src/core/model/units.js';
+import type { Compensation } from '../../../src/core/ports/compensation.js';
+import { fitStream } from '../../../src/engine/compensation/fit-stream.js';
+import { solveInPlace } from '../../../src/engine/compensation/solve-least-squares.js';
+import type { Calibration, LanguageModel, SubjectRecipe } from '../../../src/engine/language-model.js';
+import leastSquares from '../../../src/plugins/compensations/least-squares.js';
+import { calibrationSequences, evaluationWindows } from '../../support/criteria-reference.js';
+import { DEMO_DIRECTORY, unattended, withModel } from '../../support/demo-model.js';
+
+describe('solveInPlace', () => {
+  it('solves for several columns at once, worked out by hand', () => {
+    const gram = Float64Array.of(4, 2, 6, 2, 10, 6, 6, 6, 19);
+    const product = Float64Array.of(26, 4, 40, 2, 75, 6); // gram times [1 1; 2 0; 3 0]
+    solveInPlace(gram, product, 3);
+    [1, 1, 2, 0, 3, 0].forEach((value, at) => expect(product[at]).toBeCloseTo(value, 12));
+  });
+});
+
+describe('fitStream', () => {
+  it('leaves the weights between what fits the stream and what they were, worked out by hand', () => {
+    // One row: X^T X / tokens = 4, lambda = 0.25 * 4 = 1, (4 + 1) w = 10 + 1 * 5.
+    const fitted = fitStream({ weights: Float32Array.of(5), rows: 1, hidden: 1, gram: Float64Array.of(4), product: Float64Array.of(10) }, 0.25);
+    expect([...fitted]).toEqual([3]);
+  });
+});
+
+describe('least-squares {fit: stream}', () => {
+  it('gives each of several architectures its own weights, those that a single one gets', async () => {
+    await withModel(DEMO_DIRECTORY, async (model) => {
+      const subject = model.subject(streamRecipe(model, await model.calibrate(calibrationSequences.slice(0, 8), ['gram'], unattended)));
+      const keep = (ffnChannels: number): Architecture => model.shape.layers.map((own) => ({ ...own, ffnChannels }));
+      const measure = async (architectures: readonly Architecture[]): Promise<Float64Array[]> => {
+        const losses: Float64Array[] = [];
+        for await (const { index, windowLosses } of subject.losses(architectures, evaluationWindows.slice(0, 4), unattended)) losses[index] = windowLosses;
+        return losses;
+      };
+      const together = await measure([keep(90), keep(30)]);
+      expect(together).toEqual([...await measure([keep(90)]), ...await measure([keep(30)])]);
+      expect(together[0]).not.toEqual(together[1]);
+    });
+  });
+
+  it('refuses sequences whose hidden states do not fit in memory', async () => {
+    await withModel(DEMO_DIRECTORY, async (model) => {
+      const many = Array.from({ length: 60 }, () => calibrationSequences).flat();
+      const subject = model.subject(streamRecipe(model, await model.calibrate(many, ['gram'], unattended)));
+      const architecture = model.shape.layers.map((own) => ({ ...own, ffnChannels: 100 }));
+      await expect(subject.losses([architecture], evaluationWindows.slice(0, 1), unattended)[Symbol.asyncIterator]().next()).rejects.toMatchObject({ reason: 'MEMORY_EXCEEDED' });
+    }, { memoryBudgetBytes: 64 * 2 ** 20 });
+  });
+});
+
+function streamRecipe(model: LanguageModel, calibration: Calibration): SubjectRecipe {
+  const moduleUrl = new URL('../../../src/plugins/compensations/least-squares.js', import.meta.url);
+  return { ranking: identityRanking(model.shape.layers), compensation: { plugin: leastSquares as Compensation, options: { damping: 0.01, fit: 'stream' }, calibration, moduleUrl } };
+}
