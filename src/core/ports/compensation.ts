@@ -19,8 +19,12 @@ export interface Compensation<Options = unknown> extends PluginManifest<Options>
 
 /** Mends an architecture half-block by half-block, each on what the mended ones before it give: one calibration pass an architecture. */
 export interface StreamFit<Options = unknown> {
+  /** The name of the option that asks for it, for messages. */
+  readonly option: string;
   /** Whether the options ask for it, in place of `prepare`. */
   isAsked(options: Options): boolean;
+  /** The same options, asking for it. */
+  ask(options: Options): Options;
   /** The mended weights of a half-block that lost units and kept some, [rows, hidden]; runs in the model's own thread. */
   fit(half: StreamHalfBlock, options: Options): Float32Array;
 }

@@ -21,5 +21,10 @@ export default defineCompensation({
   needs: ['gram'],
   addsBias: false,
   prepare: (half, { damping }) => fitLeastSquares(half, { damping, constant: 'none' }),
-  stream: { isAsked: ({ fit }) => fit === 'stream', fit: (half, { damping }) => fitStream(half, damping) },
+  stream: {
+    option: 'fit',
+    isAsked: ({ fit }) => fit === 'stream',
+    ask: (options) => ({ ...options, fit: 'stream' as const }),
+    fit: (half, { damping }) => fitStream(half, damping),
+  },
 });

@@ -2,7 +2,7 @@ import { identityRanking, rankKeptFirst, type KeptUnits, type Ranking } from '..
 import type { EvaluationSubject } from '../../core/ports/evaluator.js';
 import type { WorkControl } from '../../core/ports/progress.js';
 import { digestOf } from '../../engine/digest.js';
-import type { Calibration, LanguageModel, SubjectRecipe, UnitScores } from '../../engine/language-model.js';
+import type { Calibration, CalibrationNeed, LanguageModel, SubjectRecipe, UnitScores } from '../../engine/language-model.js';
 import { rankUnits } from '../../engine/ranking/rank-units.js';
 import type { RecipeSpec } from './recipe-spec.js';
 
@@ -16,21 +16,26 @@ export interface RankedModel {
   readonly subject: EvaluationSubject;
 }
 
-/** Prepares recipes, each once a model: the ranking of a finished one is kept for as long as the model is open. */
+/**
+ * Prepares recipes, each once a model: what is finished is kept for as long as the model is open. Recipes that rank alike,
+ * as one and its stream twin do, share the ranking too.
+ */
 export interface RecipePreparer {
   prepare(language: LanguageModel, spec: RecipeSpec, control: WorkControl): Promise<RankedModel>;
 }
 
 export function createRecipePreparer(): RecipePreparer {
-  const prepared = new WeakMap<LanguageModel, Map<string, RankedModel>>();
+  const known = new WeakMap<LanguageModel, { readonly rankings: Map<string, Ranking>; readonly models: Map<string, RankedModel> }>();
   return {
     async prepare(language, spec, control) {
-      const known = prepared.get(language) ?? new Map<string, RankedModel>();
-      prepared.set(language, known);
-      const ready = known.get(spec.digest);
+      const { rankings, models } = known.get(language) ?? { rankings: new Map<string, Ranking>(), models: new Map<string, RankedModel>() };
+      known.set(language, { rankings, models });
+      const ready = models.get(spec.digest);
       if (ready !== undefined) return ready;
-      const { ranked } = await scoreRecipe(language, spec, control);
-      known.set(spec.digest, ranked);
+      const ranking = rankings.get(spec.rankingDigest);
+      const { ranked } = ranking === undefined ? await scoreRecipe(language, spec, control) : { ranked: await rankAgain(language, spec, ranking, control) };
+      rankings.set(spec.rankingDigest, ranked.ranking);
+      models.set(spec.digest, ranked);
       return ranked;
     },
   };
@@ -38,15 +43,24 @@ export function createRecipePreparer(): RecipePreparer {
 
 /** The criterion's scores, layer by layer, and the model ranked by them. */
 export async function scoreRecipe(language: LanguageModel, spec: RecipeSpec, control: WorkControl): Promise<{ readonly scores: readonly UnitScores[]; readonly ranked: RankedModel }> {
-  const calibration = await calibrate(language, spec, control);
+  const calibration = await calibrate(language, spec, [...spec.criterion.plugin.needs, ...spec.compensation.plugin.needs], control);
   const scores = await scoreWith(language, spec, calibration, control);
-  const { plugin, options, moduleUrl } = spec.compensation;
-  const mending = plugin.needs.length === 0 ? {} : { compensation: { plugin, options, moduleUrl, ...(calibration === undefined ? {} : { calibration }) } };
-  return { scores, ranked: rank(language, spec.digest, { ranking: rankUnits(scores, language.shape.layers), ...mending }) };
+  return { scores, ranked: rankModel(language, spec, rankUnits(scores, language.shape.layers), calibration) };
 }
 
-async function calibrate(language: LanguageModel, { calibration, criterion, compensation }: RecipeSpec, control: WorkControl): Promise<Calibration | undefined> {
-  return calibration === undefined ? undefined : language.calibrate(calibration.sequences, [...criterion.plugin.needs, ...compensation.plugin.needs], control);
+async function rankAgain(language: LanguageModel, spec: RecipeSpec, ranking: Ranking, control: WorkControl): Promise<RankedModel> {
+  const { needs } = spec.compensation.plugin;
+  return rankModel(language, spec, ranking, needs.length === 0 ? undefined : await calibrate(language, spec, needs, control));
+}
+
+function rankModel(language: LanguageModel, { digest, compensation }: RecipeSpec, ranking: Ranking, calibration: Calibration | undefined): RankedModel {
+  const { plugin, options, moduleUrl } = compensation;
+  const mending = plugin.needs.length === 0 ? {} : { compensation: { plugin, options, moduleUrl, ...(calibration === undefined ? {} : { calibration }) } };
+  return rank(language, digest, { ranking, ...mending });
+}
+
+async function calibrate(language: LanguageModel, { calibration }: RecipeSpec, needs: readonly CalibrationNeed[], control: WorkControl): Promise<Calibration | undefined> {
+  return calibration === undefined ? undefined : language.calibrate(calibration.sequences, needs, control);
 }
 
 function scoreWith(language: LanguageModel, spec: RecipeSpec, calibration: Calibration | undefined, control: WorkControl): Promise<readonly UnitScores[]> {

@@ -1,4 +1,5 @@
 import { PrunecastError } from '../../core/errors/prunecast-error.js';
+import type { Criterion } from '../../core/ports/criterion.js';
 import { digestOf } from '../../engine/digest.js';
 import type { Recipe, Text } from '../../gen/prunecast/v1/common.js';
 import type { OpenModel } from '../models/open-models.js';
@@ -16,6 +17,8 @@ export interface RecipeSpec {
   readonly seed: number;
   /** What labels are stored under: all of the above, the criterion's `scope` apart, which ranks nothing within a layer. */
   readonly digest: string;
+  /** The same for recipes that rank alike: of the criterion, what it looks at, and the seed. */
+  readonly rankingDigest: string;
   /** For manifests and reports. */
   readonly description: Readonly<Record<string, unknown>>;
 }
@@ -46,7 +49,7 @@ export class RecipeResolver {
     const criterion = this.#plugins.resolve('criterion', recipe?.criterion, 'wanda', `${field}.criterion`);
     const compensation = this.#plugins.resolve('compensation', recipe?.compensation, 'none', `${field}.compensation`);
     const seed = requireInteger(recipe?.seed ?? 0n, `${field}.seed`);
-    const calibrated = criterion.plugin.needs.some((need) => need !== 'weights') || compensation.plugin.needs.length > 0;
+    const calibrated = isCalibrated(criterion.plugin) || compensation.plugin.needs.length > 0;
     const picked = calibrated ? await this.#calibrate(recipe, model, field, defaults) : undefined;
     const description = {
       criterion: { id: criterion.plugin.id, options: criterion.options },
@@ -54,8 +57,24 @@ export class RecipeResolver {
       calibration: picked?.description ?? null,
       seed,
     };
-    const digest = digestOf({ ...description, criterion: { id: criterion.plugin.id, options: withoutScope(criterion.options) } });
-    return { criterion, compensation, calibration: picked?.sequences, seed, digest, description };
+    return complete({ criterion, compensation, calibration: picked?.sequences, seed, description });
+  }
+
+  /**
+   * The twin of a recipe that mends each architecture on its own stream: units are ranked as the recipe does, on its
+   * calibration text, and `least-squares {fit: stream}` mends, with the recipe's own options where it takes them. It has a
+   * digest of its own. For finalists, controls and outputs: each architecture costs a calibration pass.
+   *
+   * @param field the recipe's path in the request
+   * @throws PrunecastError INVALID_REQUEST where the recipe looks at no calibration text
+   */
+  asStream(spec: RecipeSpec, field: string): RecipeSpec {
+    if (spec.calibration === undefined) throw PrunecastError.ofField(field, 'looks at no calibration text, which a fit on the stream needs: take a calibrated criterion or compensation');
+    const compensation = spec.compensation.plugin.stream === undefined ? this.#plugins.resolve('compensation', undefined, STREAM_COMPENSATION, `${field}.compensation`) : spec.compensation;
+    const { plugin: { id, stream } } = compensation;
+    if (stream === undefined) throw new RangeError(`the compensation ${id} has no fit on the stream`);
+    const asking = { ...compensation, options: stream.ask(compensation.options) };
+    return complete({ ...spec, compensation: asking, description: { ...spec.description, compensation: { id, options: asking.options } } });
   }
 
   async #calibrate(recipe: Recipe | undefined, model: OpenModel, field: string, defaults: RecipeDefaults) {
@@ -87,7 +106,37 @@ export class RecipeResolver {
   }
 }
 
+/**
+ * Refuses a recipe whose labels are to serve many architectures where it mends each on its own stream: that is a
+ * calibration pass a label, and overfits where tokens are few.
+ *
+ * @param field the recipe's path in the request
+ * @throws PrunecastError INVALID_OPTIONS
+ */
+export function refuseStreamLabels({ compensation: { plugin, options } }: RecipeSpec, field: string): void {
+  if (plugin.stream?.isAsked(options) !== true) return;
+  throw PrunecastError.ofField(
+    `${field}.compensation.options.${plugin.stream.option}`,
+    `${plugin.id} on the stream mends each architecture anew, a calibration pass for every label: label with the one-shot fit, and set finish: FINISH_STREAM in a Search to have finalists, controls and the output mended on the stream`,
+    'INVALID_OPTIONS',
+  );
+}
+
+/** What mends on the stream where the recipe's own compensation cannot. */
+const STREAM_COMPENSATION = 'least-squares';
+
 const WHOLE = { from: 0, to: 1 } as const;
+
+function complete(spec: Omit<RecipeSpec, 'digest' | 'rankingDigest'>): RecipeSpec {
+  const { criterion: { plugin, options }, seed, description } = spec;
+  const criterion = { id: plugin.id, options: withoutScope(options) };
+  const calibration = isCalibrated(plugin) ? description['calibration'] : null;
+  return { ...spec, digest: digestOf({ ...description, criterion }), rankingDigest: digestOf({ criterion, calibration, seed }) };
+}
+
+function isCalibrated({ needs }: Criterion): boolean {
+  return needs.some((need) => need !== 'weights');
+}
 
 function withoutScope(options: unknown): unknown {
   return options !== null && typeof options === 'object' ? Object.fromEntries(Object.entries(options).filter(([key]) => key !== 'scope')) : options;

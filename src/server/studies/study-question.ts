@@ -3,7 +3,7 @@ import type { SearchRequest } from '../../gen/prunecast/v1/pruning.js';
 import type { StudyPlan } from '../../search/study/study-plan.js';
 import type { OpenModel, OpenModels } from '../models/open-models.js';
 import type { PluginRegistry } from '../plugins/plugin-registry.js';
-import type { RecipeResolver, RecipeSpec } from '../recipes/recipe-spec.js';
+import { refuseStreamLabels, type RecipeResolver, type RecipeSpec } from '../recipes/recipe-spec.js';
 import type { TextSource } from '../texts/text-source.js';
 import { decodeStudyPlan, refuseUnavailable } from './decode-study-plan.js';
 import { planPairWindows, planStudyWindows, refuseCalibrationOverlap, type PartFidelities, type StudyWindows } from './study-texts.js';
@@ -38,6 +38,7 @@ export async function openSubject(
 ): Promise<{ readonly windows: StudyWindows['plans']; readonly recipe: RecipeSpec }> {
   const windows = await planStudyWindows(texts, model, request, evaluator, readFidelities(request));
   const recipe = await recipes.resolve(request.recipes[0], model, 'recipes[0]', windows.calibration);
+  refuseStreamLabels(recipe, 'recipes[0]');
   if (recipe.calibration !== undefined) refuseCalibrationOverlap(windows.plans, recipe.calibration, request.recipes[0]?.calibration?.text === undefined ? 'texts.calibration' : 'recipes[0].calibration.text');
   return { windows: windows.plans, recipe };
 }
@@ -49,7 +50,9 @@ export async function openPairSubject(
   { model, evaluator }: StudyQuestion,
 ): Promise<{ readonly windows: { readonly search: EvaluationPlan }; readonly recipe: RecipeSpec }> {
   const { plan, calibration } = await planPairWindows(texts, model, request, evaluator, readFidelities(request));
-  return { windows: { search: plan }, recipe: await recipes.resolve(request.recipes[0], model, 'recipes[0]', calibration) };
+  const recipe = await recipes.resolve(request.recipes[0], model, 'recipes[0]', calibration);
+  refuseStreamLabels(recipe, 'recipes[0]');
+  return { windows: { search: plan }, recipe };
 }
 
 /** Labels of pairs: 4,096 tokens each. */

@@ -25,6 +25,8 @@ const architecture = (layers: ReturnType<typeof demoLayers>) => ({ $case: 'archi
 const search = (changes: Parameters<typeof smallSearch>[0]) => () => verbs.client.runSearch(smallSearch({ output: 'refused', ...changes }));
 const fit = (pairs: DeepPartial<PairSet>, id = 'ridge') => () => verbs.client.runFitPredictor({ source: { $case: 'pairs', value: pairs }, predictor: { id } });
 
+const ON_STREAM = { criterion: { id: 'magnitude' }, compensation: { id: 'least-squares', options: { fit: 'stream' } } } as const;
+
 /** Pairs of two dimensions whose labels rise with the rates. */
 function makePairs(labels: readonly number[]): DeepPartial<PairSet> {
   return { dimensions: ['layers.0.kv_heads', 'layers.0.ffn_channels'], pairs: labels.map((perplexity, i) => ({ rates: [i / 20, 0.5], metrics: { perplexity } })) };
@@ -163,6 +165,15 @@ describe('a plug-in', () => {
     ['an option that is not there', () => evaluate({ recipe: { criterion: { id: 'magnitude', options: { nrom: 'l1' } } }, targets: [{ target: { $case: 'uniformRate', value: 0.5 } }] }), 'recipe.criterion.options.nrom'],
   ] as const)('with a bad option is refused by the path of its field: %s', async (_, call, field) => {
     expect(await refusalOf(verbs, call())).toMatchObject({ code: 'INVALID_ARGUMENT', reason: 'INVALID_OPTIONS', fields: [field] });
+  });
+
+  it.each([
+    ['Search', () => search({ recipes: [ON_STREAM] }), 'recipes[0].compensation.options.fit'],
+    ['SamplePairs', () => () => verbs.client.services.pairs.samplePairs({ search: smallSearch({ recipes: [ON_STREAM] }) }), 'recipes[0].compensation.options.fit'],
+  ] as const)('that mends each architecture anew is refused for labels of many: %s', async (_, call, field) => {
+    const refusal = await refusalOf(verbs, call());
+    expect(refusal).toMatchObject({ code: 'INVALID_ARGUMENT', reason: 'INVALID_OPTIONS', fields: [field] });
+    expect(refusal.message).toContain('FINISH_STREAM');
   });
 });
 
