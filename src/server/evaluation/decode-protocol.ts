@@ -7,6 +7,7 @@ const DEFAULT_WINDOW = 128;
 /**
  * How a request cuts its text into windows.
  *
+ * @param maxPositions positions that the model was made for: max_position_embeddings of its config.json
  * @param fields the paths of the protocol and the fidelity in the request
  * @throws PrunecastError INVALID_REQUEST naming the field
  */
@@ -14,6 +15,7 @@ export function decodeProtocol(
   message: WindowProtocolMessage | undefined,
   fidelity: FidelitySpec | undefined,
   text: EvaluationText,
+  maxPositions: number,
   fields: { readonly windows: string; readonly fidelity: string },
 ): WindowProtocol {
   const window = message?.window ?? DEFAULT_WINDOW;
@@ -21,14 +23,11 @@ export function decodeProtocol(
   const bos = message?.bos ?? false;
   const least = bos ? 3 : 2;
   if (window < least) throw PrunecastError.ofField(`${fields.windows}.window`, `is ${window}; at least ${least} tokens are needed to predict one of the text`);
-  if (window > MAX_WINDOW) throw PrunecastError.ofField(`${fields.windows}.window`, `is ${window}; at most ${MAX_WINDOW} tokens are run at a time`);
+  if (window > maxPositions) throw PrunecastError.ofField(`${fields.windows}.window`, `is ${window}; the model was made for ${maxPositions} positions (max_position_embeddings), and what lies beyond them measures nothing`);
   if (stride < 1 || stride > window) throw PrunecastError.ofField(`${fields.windows}.stride`, `is ${stride}; allowed is 1 to the window, ${window}`);
   if (bos && text.bosToken === undefined) throw PrunecastError.ofField(`${fields.windows}.bos`, 'the model names no bos_token_id: leave BOS off');
   return { window, stride, bos, ...decodeFidelity(fidelity, window, fields.fidelity) };
 }
-
-/** Longer windows than any model of the four families was trained on. */
-const MAX_WINDOW = 1_048_576;
 
 function decodeFidelity(fidelity: FidelitySpec | undefined, window: number, field: string): { tokenLimit?: number } {
   if (fidelity === undefined) return {};

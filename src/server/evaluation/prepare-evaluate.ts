@@ -35,7 +35,8 @@ export async function prepareEvaluate(services: EvaluateServices, request: Evalu
   const selections = targets.map(({ target }, index) => resolveSelection(shape, target, request.space, `targets[${index}]`));
   const { plugin: evaluator, options } = services.plugins.resolve('evaluator', request.measurement?.evaluator, 'perplexity', 'measurement.evaluator');
   const text = await services.texts.load(request.measurement?.text, model, 'measurement.text');
-  const protocol = decodeProtocol(request.measurement?.windows, request.fidelity, text, { windows: 'measurement.windows', fidelity: 'fidelity' });
+  const { maxPositions } = model.language.checkpoint.config;
+  const protocol = decodeProtocol(request.measurement?.windows, request.fidelity, text, maxPositions, { windows: 'measurement.windows', fidelity: 'fidelity' });
   const plan = planWindows({ plugin: evaluator, options }, text, protocol, 'measurement.text');
   const dense = architectureKey(shape.layers);
   const needsRecipe = selections.some(({ keptUnits, architecture }) => keptUnits === undefined && architectureKey(architecture) !== dense);

@@ -83,6 +83,8 @@ export class RecipeResolver {
     const bos = asked?.bos ?? defaults.bos ?? false;
     const sequenceTokens = asked?.sequenceTokens ?? DEFAULT_SEQUENCE_TOKENS;
     requireAtLeast(sequenceTokens, 2, `${path}.sequence_tokens`);
+    const { maxPositions } = model.language.checkpoint.config;
+    if (sequenceTokens > maxPositions) throw PrunecastError.ofField(`${path}.sequence_tokens`, `is ${sequenceTokens}; the model was made for ${maxPositions} positions (max_position_embeddings)`);
     if (asked?.sequences !== undefined) requireAtLeast(asked.sequences, 1, `${path}.sequences`);
     const own = asked?.text !== undefined;
     const text = await this.#texts.load(asked?.text ?? defaults.text, model, `${path}.text`);

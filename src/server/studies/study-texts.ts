@@ -88,7 +88,7 @@ async function planPart(
   const own = request.texts?.[name];
   const field = own === undefined ? 'texts.text' : `texts.${name}`;
   const text = await texts.load(own ?? request.texts?.text, model, field);
-  const protocol = decodeProtocol(request.windows, spec, text, { windows: 'windows', fidelity });
+  const protocol = decodeProtocol(request.windows, spec, text, model.language.checkpoint.config.maxPositions, { windows: 'windows', fidelity });
   return { plan: planWindows(evaluator, text, own === undefined ? { ...protocol, part: SHARES[name] } : protocol, field), text };
 }
 

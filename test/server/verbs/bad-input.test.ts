@@ -218,6 +218,22 @@ describe('a text', () => {
   });
 });
 
+describe('a window', () => {
+  // The demo model's config.json has max_position_embeddings 512.
+  it.each([
+    ['Evaluate', () => evaluate({ measurement: { text: REFERENCE_TEXT, windows: { window: 513 } } }), 'measurement.windows.window'],
+    ['Search', () => search({ windows: { window: 1024 } }), 'windows.window'],
+    ['calibration', () => prune({ recipe: { criterion: { id: 'wanda' }, calibration: { text: REFERENCE_TEXT, sequenceTokens: 513, sequences: 2 } } }), 'recipe.calibration.sequence_tokens'],
+  ] as const)('beyond the positions that the model was made for is refused: %s', async (_, call, field) => {
+    expect(await refusalOf(verbs, call())).toMatchObject({ code: 'INVALID_ARGUMENT', reason: 'INVALID_REQUEST', fields: [field], message: expect.stringContaining('512') });
+  });
+
+  it('of all positions that the model was made for is measured', async () => {
+    const [result] = await evaluate({ measurement: { text: REFERENCE_TEXT, windows: { window: 512 } }, fidelity: { tokenLimit: 512n } })();
+    expect(result?.metrics['perplexity']).toBeLessThan(8);
+  });
+});
+
 describe('pairs', () => {
   it('with a label that is not a number are refused by the first at fault', async () => {
     expect(await refusalOf(verbs, fit(makePairs([5, 6, 7, NaN, 9, NaN])))).toMatchObject({ code: 'INVALID_ARGUMENT', reason: 'PAIRS_INVALID', fields: ['pairs.pairs[3].metrics.perplexity'] });
