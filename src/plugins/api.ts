@@ -1,4 +1,5 @@
-import type { z } from 'zod';
+import { z } from 'zod';
+import { SCORE_SCOPES } from '../core/model/score-scope.js';
 import type { Compensation } from '../core/ports/compensation.js';
 import type { Criterion } from '../core/ports/criterion.js';
 import type { Evaluator } from '../core/ports/evaluator.js';
@@ -8,6 +9,13 @@ import type { Strategy } from '../core/ports/strategy.js';
 
 /** A plug-in as its author writes it: `options` is a Zod schema, and the methods see its output, defaults filled in. */
 type Definition<Plugin, Schema extends z.ZodType> = Omit<Plugin, 'options'> & { readonly options: Schema };
+
+/**
+ * The option `scope` of criteria that score units within a layer. A criterion only declares it: the scores that it gives are
+ * standardised for it where a caller asks.
+ */
+export const scopeOption = z.enum(SCORE_SCOPES).default('layer')
+  .describe('What scores compare within. `layer`: one layer and kind of unit. `standardized`: all of them, as each score is taken minus the mean of its layer and kind, over their deviation. Ranks nothing within a layer.');
 
 /** Declares a criterion; the default export of a file under `plugins/criteria/`. */
 export function defineCriterion<Schema extends z.ZodType>(criterion: Definition<Criterion<z.output<Schema>>, Schema>) {

@@ -1,3 +1,5 @@
+import { standardiseScores, type ScoreScope } from '../../core/model/score-scope.js';
+
 /** The scores of one layer's units by kind, in the model's own order; higher = keep. */
 export interface UnitScores {
   /** One a channel. */
@@ -6,4 +8,12 @@ export interface UnitScores {
   readonly queryHeads: Float32Array;
   /** One a key-value group. */
   readonly kvGroups: Float32Array;
+}
+
+/** A layer's scores as they compare within a scope; units are always ranked by the criterion's own. */
+export function scopeScores(scores: UnitScores, scope: ScoreScope): UnitScores {
+  if (scope === 'layer') return scores;
+  const { ffnChannels, queryHeads, kvGroups } = scores;
+  const standardise = (values: Float32Array): Float32Array => Float32Array.from(standardiseScores(values));
+  return { ffnChannels: standardise(ffnChannels), queryHeads: standardise(queryHeads), kvGroups: standardise(kvGroups) };
 }

@@ -1,11 +1,11 @@
 import { z } from 'zod';
-import { defineCriterion } from '../api.js';
+import { defineCriterion, scopeOption } from '../api.js';
 
 /** Random: uniform scores from the recipe's seed, what every other criterion has to beat. Needs no calibration text. */
 export default defineCriterion({
   id: 'random',
   summary: 'Uniform random scores from the seed.',
   needs: [],
-  options: z.strictObject({}),
+  options: z.strictObject({ scope: scopeOption }),
   score: ({ units, rng }) => Float32Array.from(units, () => rng.uniform()),
 });

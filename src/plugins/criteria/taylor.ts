@@ -1,10 +1,11 @@
 import { z } from 'zod';
 import type { Unit } from '../../core/ports/criterion.js';
-import { defineCriterion } from '../api.js';
+import { defineCriterion, scopeOption } from '../api.js';
 
 const options = z.strictObject({
   order: z.enum(['vectorize', 'first', 'second', 'mix']).default('first')
     .describe('`vectorize`: abs(sum w g); `first`: sum abs(w g); `second`: sum abs(w^2 mean_n g_n^2); `mix`: sum abs(w g - 1/2 w^2 mean_n g_n^2).'),
+  scope: scopeOption,
 });
 
 type Order = z.output<typeof options>['order'];
@@ -14,7 +15,7 @@ type Order = z.output<typeof options>['order'];
  * the Structural Pruning of Large Language Models", arXiv 2305.11627).
  *
  * Over all weights w of the unit, g being the gradient of the mean next-token loss and g_n that of calibration sequence n.
- * Biases and norms are no weights of a unit. Scores compare within one layer and one kind of unit only.
+ * Biases and norms are no weights of a unit. Raw scores compare within one layer and one kind of unit only.
  */
 export default defineCriterion({
   id: 'taylor',

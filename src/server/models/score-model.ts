@@ -1,3 +1,5 @@
+import { scopeOf } from '../../core/model/score-scope.js';
+import { scopeScores } from '../../engine/ranking/unit-scores.js';
 import type { ScoreUnitsRequest, ScoreUnitsResponse } from '../../gen/prunecast/v1/model.js';
 import { scoreRecipe } from '../recipes/prepare-recipe.js';
 import type { RecipeResolver } from '../recipes/recipe-spec.js';
@@ -11,9 +13,10 @@ export async function* scoreModel(
 ): AsyncGenerator<ScoreUnitsResponse> {
   const model = await models.open(request.model);
   const recipe = await recipes.resolve(request.recipe, model, 'recipe');
-  const { scores, ranked } = await scoreRecipe(model.language, recipe, { signal });
+  const ranked = await scoreRecipe(model.language, recipe, { signal });
+  const scope = scopeOf(recipe.criterion.options);
   const errors = ranked.recipe.compensation === undefined ? [] : await model.language.calibrationErrors(ranked.recipe, { signal });
-  for (const [layer, { ffnChannels, queryHeads, kvGroups }] of scores.entries()) {
+  for (const [layer, { ffnChannels, queryHeads, kvGroups }] of ranked.scores.map((scores) => scopeScores(scores, scope)).entries()) {
     yield {
       layer,
       ffnChannels: toBytes(ffnChannels),

@@ -14,7 +14,12 @@ export interface RankedModel {
   /** The ranking, and what mends the kept weights. */
   readonly recipe: SubjectRecipe;
   readonly subject: EvaluationSubject;
+  /** The criterion's own scores, layer by layer; undefined where no criterion ranked the units. */
+  readonly scores?: readonly UnitScores[];
 }
+
+/** How a criterion ranks a model, and the scores it does that by. */
+type UnitOrder = Pick<Required<RankedModel>, 'ranking' | 'scores'>;
 
 /**
  * Prepares recipes, each once a model: what is finished is kept for as long as the model is open. Recipes that rank alike,
@@ -25,38 +30,38 @@ export interface RecipePreparer {
 }
 
 export function createRecipePreparer(): RecipePreparer {
-  const known = new WeakMap<LanguageModel, { readonly rankings: Map<string, Ranking>; readonly models: Map<string, RankedModel> }>();
+  const known = new WeakMap<LanguageModel, { readonly orders: Map<string, UnitOrder>; readonly models: Map<string, Required<RankedModel>> }>();
   return {
     async prepare(language, spec, control) {
-      const { rankings, models } = known.get(language) ?? { rankings: new Map<string, Ranking>(), models: new Map<string, RankedModel>() };
-      known.set(language, { rankings, models });
+      const { orders, models } = known.get(language) ?? { orders: new Map<string, UnitOrder>(), models: new Map<string, Required<RankedModel>>() };
+      known.set(language, { orders, models });
       const ready = models.get(spec.digest);
       if (ready !== undefined) return ready;
-      const ranking = rankings.get(spec.rankingDigest);
-      const { ranked } = ranking === undefined ? await scoreRecipe(language, spec, control) : { ranked: await rankAgain(language, spec, ranking, control) };
-      rankings.set(spec.rankingDigest, ranked.ranking);
+      const order = orders.get(spec.rankingDigest);
+      const ranked = order === undefined ? await scoreRecipe(language, spec, control) : await rankAgain(language, spec, order, control);
+      orders.set(spec.rankingDigest, ranked);
       models.set(spec.digest, ranked);
       return ranked;
     },
   };
 }
 
-/** The criterion's scores, layer by layer, and the model ranked by them. */
-export async function scoreRecipe(language: LanguageModel, spec: RecipeSpec, control: WorkControl): Promise<{ readonly scores: readonly UnitScores[]; readonly ranked: RankedModel }> {
+/** The model ranked by the criterion's scores, with nothing kept for later. */
+export async function scoreRecipe(language: LanguageModel, spec: RecipeSpec, control: WorkControl): Promise<Required<RankedModel>> {
   const calibration = await calibrate(language, spec, [...spec.criterion.plugin.needs, ...spec.compensation.plugin.needs], control);
   const scores = await scoreWith(language, spec, calibration, control);
-  return { scores, ranked: rankModel(language, spec, rankUnits(scores, language.shape.layers), calibration) };
+  return rankModel(language, spec, { ranking: rankUnits(scores, language.shape.layers), scores }, calibration);
 }
 
-async function rankAgain(language: LanguageModel, spec: RecipeSpec, ranking: Ranking, control: WorkControl): Promise<RankedModel> {
+async function rankAgain(language: LanguageModel, spec: RecipeSpec, order: UnitOrder, control: WorkControl): Promise<Required<RankedModel>> {
   const { needs } = spec.compensation.plugin;
-  return rankModel(language, spec, ranking, needs.length === 0 ? undefined : await calibrate(language, spec, needs, control));
+  return rankModel(language, spec, order, needs.length === 0 ? undefined : await calibrate(language, spec, needs, control));
 }
 
-function rankModel(language: LanguageModel, { digest, compensation }: RecipeSpec, ranking: Ranking, calibration: Calibration | undefined): RankedModel {
+function rankModel(language: LanguageModel, { digest, compensation }: RecipeSpec, { ranking, scores }: UnitOrder, calibration: Calibration | undefined): Required<RankedModel> {
   const { plugin, options, moduleUrl } = compensation;
   const mending = plugin.needs.length === 0 ? {} : { compensation: { plugin, options, moduleUrl, ...(calibration === undefined ? {} : { calibration }) } };
-  return rank(language, digest, { ranking, ...mending });
+  return { ...rank(language, digest, { ranking, ...mending }), scores };
 }
 
 async function calibrate(language: LanguageModel, { calibration }: RecipeSpec, needs: readonly CalibrationNeed[], control: WorkControl): Promise<Calibration | undefined> {

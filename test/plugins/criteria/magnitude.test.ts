@@ -4,7 +4,7 @@ import { createRng } from '../../../src/core/random.js';
 import magnitude from '../../../src/plugins/criteria/magnitude.js';
 
 const scoreUnits = (units: readonly (readonly (readonly number[])[])[], options: { norm: 'l1' | 'l2' }) =>
-  magnitude.score({ layer: 0, kind: 'ffn_channel', rng: createRng(0), units: units.map((rows) => ({ weights: rows.map((row) => Float32Array.from(row)), columns: [] })) }, options);
+  magnitude.score({ layer: 0, kind: 'ffn_channel', rng: createRng(0), units: units.map((rows) => ({ weights: rows.map((row) => Float32Array.from(row)), columns: [] })) }, { ...options, scope: 'layer' });
 
 describe('magnitude', () => {
   it('scores a unit by the norm of all its weights together, not by the sum of its row norms', () => {

@@ -73,6 +73,25 @@ describe('ScoreUnits', () => {
     }
     expect(new Set(layers.map(({ recipeDigest }) => recipeDigest)).size).toBe(1);
   });
+
+  it('standardises by layer and kind where that is asked, under the same recipe digest', async () => {
+    const read = async (options: Record<string, string>): Promise<ScoreUnitsResponse[]> => {
+      const layers: ScoreUnitsResponse[] = [];
+      for await (const message of verbs.client.services.models.scoreUnits({ model: DEMO, recipe: { criterion: { id: 'magnitude', options } } })) layers.push(message);
+      return layers;
+    };
+    const [own, standardised] = [await read({}), await read({ scope: 'standardized' })];
+    expect(standardised.map(({ recipeDigest }) => recipeDigest)).toEqual(own.map(({ recipeDigest }) => recipeDigest));
+    for (const [layer, message] of own.entries()) {
+      for (const kind of ['ffnChannels', 'queryHeads', 'kvGroups'] as const) {
+        const values = readFloats(message[kind]);
+        const mean = values.reduce((sum, value) => sum + value, 0) / values.length;
+        const deviation = Math.sqrt(values.reduce((sum, value) => sum + (value - mean) ** 2, 0) / values.length);
+        readFloats(standardised[layer]?.[kind]).forEach((value, unit) => expect(value).toBeCloseTo(((values[unit] ?? NaN) - mean) / deviation, 5));
+      }
+    }
+    await expect(read({ scope: 'global' })).rejects.toMatchObject({ reason: 'INVALID_OPTIONS' });
+  });
 });
 
 describe('a plug-in that takes the thread of a model down', () => {

@@ -1,0 +1,45 @@
+import type { Compensation } from '../../core/ports/compensation.js';
+import type { WorkControl } from '../../core/ports/progress.js';
+import type { LanguageModel, SubjectRecipe } from '../../engine/language-model.js';
+import type { LayerErrors } from '../../search/controls/calibration-error.js';
+import type { LayerScores } from '../../search/controls/global-threshold.js';
+import type { PluginRegistry } from '../plugins/plugin-registry.js';
+import type { RankedModel } from './prepare-recipe.js';
+import type { RecipeSpec } from './recipe-spec.js';
+
+/** The scores that ranked a model, in the form that control `global-threshold` takes; undefined where no criterion ranked it. */
+export function listLayerScores({ scores }: RankedModel): LayerScores[] | undefined {
+  return scores?.map(({ kvGroups, ffnChannels }) => ({ kv_heads: kvGroups, ffn_channels: ffnChannels }));
+}
+
+/**
+ * The calibration errors of every width under a model's recipe, in the form that control `calibration-error` takes: those
+ * of the recipe's compensation, or, where it knows none, of least squares on the recipe's calibration text. Undefined for a
+ * recipe without calibration.
+ */
+export async function measureLayerErrors(
+  plugins: PluginRegistry,
+  language: LanguageModel,
+  spec: RecipeSpec,
+  { recipe }: RankedModel,
+  control: WorkControl,
+): Promise<readonly LayerErrors[] | undefined> {
+  const own = await knownErrors(language, recipe, control);
+  if (own !== undefined || spec.calibration === undefined) return own;
+  const { plugin, options, moduleUrl } = plugins.resolve('compensation', undefined, 'least-squares', 'recipe.compensation');
+  const calibration = await language.calibrate(spec.calibration.sequences, [...(plugin as Compensation).needs], control);
+  return knownErrors(language, { ranking: recipe.ranking, compensation: { plugin, options, moduleUrl, calibration } }, control);
+}
+
+/** The errors of a recipe's own compensation; undefined where it has none or knows none, as one that fits each architecture on its stream. */
+export async function knownErrors(language: LanguageModel, recipe: SubjectRecipe, control: WorkControl): Promise<readonly LayerErrors[] | undefined> {
+  if (recipe.compensation === undefined || fitsStream(recipe.compensation)) return undefined;
+  const errors = await language.calibrationErrors(recipe, control);
+  const isKnown = language.shape.layers.every(({ kvHeads, ffnChannels }, layer) =>
+    (kvHeads === 0 || (errors[layer]?.attention.length ?? 0) > 0) && (ffnChannels === 0 || (errors[layer]?.ffn.length ?? 0) > 0));
+  return isKnown ? errors : undefined;
+}
+
+function fitsStream({ plugin, options }: NonNullable<SubjectRecipe['compensation']>): boolean {
+  return plugin.stream?.isAsked(options) === true;
+}
