@@ -18,6 +18,7 @@ import ridgePredictor from './predictors/ridge.js';
 import xgboostPredictor from './predictors/xgboost.js';
 import bayesianStrategy from './strategies/bayesian.js';
 import evolutionaryStrategy from './strategies/evolutionary.js';
+import nsga2Strategy from './strategies/nsga2.js';
 import randomStrategy from './strategies/random.js';
 import hfExporter from './exporters/hf.js';
 import type { PluginModule } from './plugin-entry.js';
@@ -43,6 +44,7 @@ export const BUILTIN_PLUGINS: readonly PluginModule[] = [
   { kind: 'predictor', plugin: xgboostPredictor, moduleUrl: new URL('./predictors/xgboost.js', import.meta.url) },
   { kind: 'strategy', plugin: bayesianStrategy, moduleUrl: new URL('./strategies/bayesian.js', import.meta.url) },
   { kind: 'strategy', plugin: evolutionaryStrategy, moduleUrl: new URL('./strategies/evolutionary.js', import.meta.url) },
+  { kind: 'strategy', plugin: nsga2Strategy, moduleUrl: new URL('./strategies/nsga2.js', import.meta.url) },
   { kind: 'strategy', plugin: randomStrategy, moduleUrl: new URL('./strategies/random.js', import.meta.url) },
   { kind: 'exporter', plugin: hfExporter, moduleUrl: new URL('./exporters/hf.js', import.meta.url) },
 ];

@@ -1,9 +1,12 @@
 import type { Counts, SearchSpace } from '../space/search-space.js';
+import type { ObjectiveValues } from '../statistics/pareto-fronts.js';
 import type { PluginManifest } from './plugin.js';
 import type { Rng } from './rng.js';
 
 /** Proposes candidates by ask and tell; it sees the space and predictions, never the engine. */
 export interface Strategy<Options = unknown> extends PluginManifest<Options> {
+  /** Whether it looks for the best of one objective only, or also for the front of several. */
+  readonly objectives: 'one' | 'any';
   start(problem: SearchProblem, options: Options): StrategyRun;
 }
 
@@ -12,9 +15,15 @@ export interface SearchProblem {
   /** How many distinct candidates the strategy may have predicted. */
   readonly candidates: number;
   readonly sampler: CandidateSampler;
-  /** Really evaluated points of the space with their measured value, on the scale of the fit. */
-  readonly evaluated: readonly { readonly counts: Counts; readonly value: number }[];
+  /** Really evaluated points of the space. */
+  readonly evaluated: readonly EvaluatedPoint[];
   readonly rng: Rng;
+}
+
+export interface EvaluatedPoint {
+  readonly counts: Counts;
+  /** What was measured, a value an objective, as predictions give it; lower is better. */
+  readonly values: ObjectiveValues;
 }
 
 /** Points of the space that meet every budget, by construction. */
@@ -30,19 +39,17 @@ export interface CandidateSampler {
 export interface StrategyRun {
   /** The next points to be predicted; empty when the strategy has asked for all it wants. */
   ask(): readonly Counts[];
-  /** Predictions of the last `ask`, in its order; lower is better. */
-  tell(predictions: CandidatePredictions): void;
-  /** The best distinct points so far that were not evaluated yet, best first, at most `count`. */
-  best(count: number): readonly RankedCandidate[];
+  /** Predictions of the points of the last `ask`, an entry an objective, at least one. */
+  tell(predictions: ObjectivePredictions): void;
+  /** The best distinct points so far that were not evaluated yet, best first, at most `count`; of several objectives a spread of their front. */
+  best(count: number): readonly Counts[];
 }
 
-export interface CandidatePredictions {
+export type ObjectivePredictions = readonly [ObjectivePrediction, ...ObjectivePrediction[]];
+
+/** One value a point; lower is better. */
+export interface ObjectivePrediction {
   readonly mean: Float64Array;
+  /** Undefined where the predictor has none, or where the value is known exactly. */
   readonly deviation?: Float64Array;
-}
-
-export interface RankedCandidate {
-  readonly counts: Counts;
-  /** The predicted value, on the scale of the fit. */
-  readonly predicted: number;
 }

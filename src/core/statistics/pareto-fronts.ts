@@ -13,7 +13,7 @@ export function dominates(a: ObjectiveValues, b: ObjectiveValues): boolean {
  * They are the fronts of Deb, Pratap, Agarwal and Meyarivan ("A fast and elitist multiobjective genetic algorithm: NSGA-II",
  * 2002), found as Zhang, Tian, Cheng and Jin do ("An efficient approach to nondominated sorting for evolutionary
  * multiobjective optimization", 2015): in lexicographic order no point dominates an earlier one, and a point belongs to the
- * first front without one that dominates it, found by bisection. 10,000 points of two objectives take some 30 ms.
+ * first front without one that dominates it, found by bisection. 10,000 points of two objectives take 0.1 to 0.5 s.
  */
 export function sortIntoFronts(points: readonly ObjectiveValues[]): number[][] {
   const order = points.map((_, index) => index).sort((a, b) => compareInOrder(points[a] ?? [], points[b] ?? []) || a - b);

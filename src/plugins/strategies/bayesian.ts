@@ -5,6 +5,7 @@ import { countsKey, toRates, type Counts } from '../../core/space/search-space.j
 import { defineStrategy } from '../api.js';
 import { chooseBatch, type BelievedCandidate } from './bayesian/choose-batch.js';
 import { breed } from './breeding/breed.js';
+import { createAsking } from './breeding/create-asking.js';
 import { listFounders } from './breeding/list-founders.js';
 
 const options = z.strictObject({
@@ -27,42 +28,35 @@ type Options = z.output<typeof options>;
 export default defineStrategy({
   id: 'bayesian',
   summary: 'Chooses candidates by expected improvement: good ones, and uncertain ones, in batches that differ.',
+  objectives: 'one',
   options,
   start: (problem, chosen) => startRun(problem, chosen),
 });
 
 function startRun(problem: SearchProblem, { batch, population, random_share, crossover, mutations }: Options): StrategyRun {
-  const { space, sampler, candidates, evaluated, rng } = problem;
-  const asked = new Set<string>();
+  const { space, sampler, evaluated, rng } = problem;
+  const asking = createAsking(problem);
   const known = new Set(evaluated.map(({ counts }) => countsKey(counts)));
-  const measured = evaluated.reduce((best, { counts, value }) => (value < best && sampler.isFeasible(counts) ? value : best), Number.POSITIVE_INFINITY);
+  const measured = evaluated.reduce((best, { counts, values: [value = Number.NaN] }) => (value < best && sampler.isFeasible(counts) ? value : best), Number.POSITIVE_INFINITY);
   const told: BelievedCandidate[] = [];
-  let points: Counts[] = [];
-  const add = (counts: Counts | undefined): boolean => {
-    if (counts === undefined || asked.size >= candidates || asked.has(countsKey(counts))) return false;
-    asked.add(countsKey(counts));
-    points.push(counts);
-    return true;
-  };
+  let points: readonly Counts[] = [];
   const goal = (): number => (measured < Number.POSITIVE_INFINITY ? measured : told.reduce((best, { mean }) => Math.min(best, mean), Number.POSITIVE_INFINITY));
   return {
     ask: () => {
-      points = [];
-      if (asked.size === 0) for (const counts of listFounders(problem, Math.ceil(population / 4))) add(counts);
       const parents = sortByImprovement(told, goal()).slice(0, population).map(({ counts }) => counts);
-      let misses = 0;
-      while (points.length < batch && asked.size < candidates && misses < 20 * batch) {
-        const drawn = parents.length < 2 || misses > 10 * batch || rng.uniform() < random_share;
-        if (!add(drawn ? sampler.sample(rng) : breed(problem, parents, { crossover, mutations }))) misses += 1;
-      }
+      points = asking.next({
+        size: batch,
+        first: () => listFounders(problem, Math.ceil(population / 4)),
+        draw: (exhausted) => (parents.length < 2 || exhausted || rng.uniform() < random_share ? sampler.sample(rng) : breed(problem, parents, { crossover, mutations })),
+      });
       return points;
     },
-    tell: ({ mean, deviation }) => {
+    tell: ([{ mean, deviation }]) => {
       points.forEach((counts, index) => told.push({ counts, rates: toRates(space, counts), mean: mean[index] ?? Number.POSITIVE_INFINITY, deviation: deviation?.[index] ?? 0 }));
     },
     best: (count) => {
       const fresh = sortByImprovement(told.filter(({ counts }) => !known.has(countsKey(counts))), goal());
-      return chooseBatch(fresh, { count, goal: goal() }).map(({ counts, mean }) => ({ counts, predicted: mean }));
+      return chooseBatch(fresh, { count, goal: goal() }).map(({ counts }) => counts);
     },
   };
 }

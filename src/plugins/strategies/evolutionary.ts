@@ -1,8 +1,9 @@
 import { z } from 'zod';
-import type { RankedCandidate, SearchProblem, StrategyRun } from '../../core/ports/strategy.js';
+import type { SearchProblem, StrategyRun } from '../../core/ports/strategy.js';
 import { countsKey, type Counts } from '../../core/space/search-space.js';
 import { defineStrategy } from '../api.js';
 import { breed } from './breeding/breed.js';
+import { createAsking } from './breeding/create-asking.js';
 import { listFounders } from './breeding/list-founders.js';
 
 const options = z.strictObject({
@@ -23,40 +24,31 @@ type Options = z.output<typeof options>;
 export default defineStrategy({
   id: 'evolutionary',
   summary: 'Breeds candidates: the best predicted ones move budget between dimensions, generation by generation.',
+  objectives: 'one',
   options,
   start: (problem, chosen) => startRun(problem, chosen),
 });
 
 function startRun(problem: SearchProblem, { population, children, crossover, mutations }: Options): StrategyRun {
-  const { candidates, evaluated, rng } = problem;
-  const asked = new Set<string>();
+  const { evaluated, rng } = problem;
+  const asking = createAsking(problem);
   const known = new Set(evaluated.map(({ counts }) => countsKey(counts)));
-  let ranked: RankedCandidate[] = [];
-  let generation: Counts[] = [];
-  const add = (counts: Counts | undefined): boolean => {
-    if (counts === undefined || asked.size >= candidates) return false;
-    const key = countsKey(counts);
-    if (asked.has(key)) return false;
-    asked.add(key);
-    generation.push(counts);
-    return true;
-  };
+  let ranked: { readonly counts: Counts; readonly predicted: number }[] = [];
+  let generation: readonly Counts[] = [];
   return {
     ask: () => {
-      generation = [];
-      if (asked.size === 0) for (const counts of listFounders(problem, Math.ceil(population / 4))) add(counts);
       const parents = ranked.slice(0, population).map(({ counts }) => counts);
-      let misses = 0;
-      // Children that were asked about before are misses: of many the neighbourhood is exhausted, and random points go on.
-      while (generation.length < children && asked.size < candidates && misses < 20 * children) {
-        if (!add(parents.length < 2 || misses > 10 * children ? problem.sampler.sample(rng) : breed(problem, parents, { crossover, mutations }))) misses += 1;
-      }
+      generation = asking.next({
+        size: children,
+        first: () => listFounders(problem, Math.ceil(population / 4)),
+        draw: (exhausted) => (parents.length < 2 || exhausted ? problem.sampler.sample(rng) : breed(problem, parents, { crossover, mutations })),
+      });
       return generation;
     },
-    tell: ({ mean }) => {
+    tell: ([{ mean }]) => {
       const told = generation.map((counts, index) => ({ counts, predicted: mean[index] ?? Number.POSITIVE_INFINITY }));
       ranked = [...ranked, ...told].sort((a, b) => a.predicted - b.predicted);
     },
-    best: (count) => ranked.filter(({ counts }) => !known.has(countsKey(counts))).slice(0, count),
+    best: (count) => ranked.map(({ counts }) => counts).filter((counts) => !known.has(countsKey(counts))).slice(0, count),
   };
 }

@@ -1,6 +1,8 @@
 import { z } from 'zod';
-import type { RankedCandidate, SearchProblem, StrategyRun } from '../../core/ports/strategy.js';
+import type { SearchProblem, StrategyRun } from '../../core/ports/strategy.js';
 import { countsKey, type Counts } from '../../core/space/search-space.js';
+import type { ObjectiveValues } from '../../core/statistics/pareto-fronts.js';
+import { selectSpread } from '../../core/statistics/select-spread.js';
 import { defineStrategy } from '../api.js';
 
 const options = z.strictObject({
@@ -15,6 +17,7 @@ type Options = z.output<typeof options>;
 export default defineStrategy({
   id: 'random',
   summary: 'Predicts many random candidates under the budget and keeps the best.',
+  objectives: 'any',
   options,
   start: (problem, chosen) => startRun(problem, chosen),
 });
@@ -22,7 +25,7 @@ export default defineStrategy({
 function startRun({ sampler, rng, candidates, evaluated }: SearchProblem, { batch }: Options): StrategyRun {
   const drawn = new Set<string>();
   const known = new Set(evaluated.map(({ counts }) => countsKey(counts)));
-  const ranked: RankedCandidate[] = [];
+  const told: { readonly counts: Counts; readonly values: ObjectiveValues }[] = [];
   let asked: Counts[] = [];
   return {
     ask: () => {
@@ -42,14 +45,12 @@ function startRun({ sampler, rng, candidates, evaluated }: SearchProblem, { batc
       }
       return asked;
     },
-    tell: ({ mean }) => {
-      asked.forEach((counts, index) => ranked.push({ counts, predicted: mean[index] ?? Number.POSITIVE_INFINITY }));
+    tell: (predictions) => {
+      asked.forEach((counts, index) => told.push({ counts, values: predictions.map(({ mean }) => mean[index] ?? Number.POSITIVE_INFINITY) }));
     },
-    best: (count) =>
-      ranked
-        .toSorted((a, b) => a.predicted - b.predicted)
-        .slice(0, count + known.size)
-        .filter(({ counts }) => !known.has(countsKey(counts)))
-        .slice(0, count),
+    best: (count) => {
+      const fresh = told.filter(({ counts }) => !known.has(countsKey(counts)));
+      return selectSpread(fresh.map(({ values }) => values), count).map((index) => fresh[index]?.counts ?? []);
+    },
   };
 }

@@ -1,7 +1,7 @@
 import type { EncodingBatch } from '../../core/pairs.js';
 import type { Prediction } from '../../core/ports/predictor.js';
 import type { Rng } from '../../core/ports/rng.js';
-import type { CandidateSampler, RankedCandidate, Strategy } from '../../core/ports/strategy.js';
+import type { CandidateSampler, Strategy } from '../../core/ports/strategy.js';
 import { countsKey, toRates, type Counts, type SearchSpace } from '../../core/space/search-space.js';
 import { requireFeasible } from '../sampling/budget-sampler.js';
 import { openCandidates } from './candidate-sampler.js';
@@ -38,7 +38,7 @@ export async function proposeCandidates(plan: StudyPlan, request: ProposeRequest
     candidates: plan.candidates,
     sampler,
     // Finalists were measured on other windows: their values do not compare with those of the pairs.
-    evaluated: request.evaluated.filter(isUsablePair).map(({ counts, value }) => ({ counts, value: sign * toFitScale(plan, value) })),
+    evaluated: request.evaluated.filter(isUsablePair).map(({ counts, value }) => ({ counts, values: [sign * toFitScale(plan, value)] })),
     rng: rng.fork('strategy'),
   }, request.strategyOptions);
   const asked = new Set<string>();
@@ -52,29 +52,28 @@ export async function proposeCandidates(plan: StudyPlan, request: ProposeRequest
       asked.add(countsKey(counts));
       if (isOutside(trained, batch, row)) outOfRange += 1;
     });
-    run.tell({ mean: mean.map((value) => sign * value), ...(deviation === undefined ? {} : { deviation }) });
+    run.tell([{ mean: mean.map((value) => sign * value), ...(deviation === undefined ? {} : { deviation }) }]);
     request.report?.(asked.size);
     await breathe();
   }
   const known = new Set(request.evaluated.filter(({ role }) => role === 'finalist').map(({ counts }) => countsKey(counts)));
-  const ranked = run.best(plan.finalists + known.size).filter(({ counts }) => !known.has(countsKey(counts))).slice(0, plan.finalists);
-  const chosen = [...ranked, ...(await rankPairs(plan, request, sampler, known)).slice(0, plan.finalists - ranked.length)];
-  const finalists = chosen.map(({ counts, predicted }) => ({ counts, predicted: fromFitScale(plan, sign * predicted) }));
+  const ranked = run.best(plan.finalists + known.size).filter((counts) => !known.has(countsKey(counts))).slice(0, plan.finalists);
+  const chosen = [...ranked, ...rankPairs(plan, request, sampler, known).slice(0, plan.finalists - ranked.length)];
+  const { mean } = await request.predict(encode(space, chosen));
+  const finalists = chosen.map((counts, row) => ({ counts, predicted: fromFitScale(plan, mean[row] ?? Number.NaN) }));
   return { kind: 'predicted', predicted: asked.size, outOfRange, finalists };
 }
 
 /**
- * Pairs that are candidates themselves, best measured first, as predicted. A strategy leaves evaluated points out, but a
+ * Pairs that are candidates themselves, best measured first. A strategy leaves evaluated points out, but a
  * space so small that the pairs exhaust it has no others: they have not been seen on the verify windows.
  */
-async function rankPairs(plan: StudyPlan, { space, evaluated, predict }: ProposeRequest, sampler: CandidateSampler, known: ReadonlySet<string>): Promise<RankedCandidate[]> {
+function rankPairs(plan: StudyPlan, { evaluated }: ProposeRequest, sampler: CandidateSampler, known: ReadonlySet<string>): Counts[] {
   const sign = plan.objective.better === 'lower' ? 1 : -1;
-  const pairs = evaluated
+  return evaluated
     .filter((trial) => isUsablePair(trial) && sampler.isFeasible(trial.counts) && !known.has(countsKey(trial.counts)))
-    .sort((a, b) => sign * (a.value - b.value));
-  if (pairs.length === 0) return [];
-  const { mean } = await predict(encode(space, pairs.map(({ counts }) => counts)));
-  return pairs.map(({ counts }, index) => ({ counts, predicted: sign * (mean[index] ?? Number.NaN) }));
+    .sort((a, b) => sign * (a.value - b.value))
+    .map(({ counts }) => counts);
 }
 
 /** A metric's value as the predictor is fitted on it. */

@@ -29,7 +29,7 @@ describe('bayesian', () => {
 
   it('returns the best means where nothing is uncertain', async () => {
     const { asked, best } = await search(bayesian, { seed: 2, predict: certain });
-    expect(best.map(({ predicted }) => predicted)).toEqual(asked.map(valueOf).sort((a, b) => a - b).slice(0, 6));
+    expect(best.map(valueOf)).toEqual(asked.map(valueOf).sort((a, b) => a - b).slice(0, 6));
   });
 
   it('finds better architectures than random candidates with as many real evaluations, in 8 of 10 seeds at least', async () => {
@@ -68,7 +68,7 @@ async function evaluateInRounds(strategy: Strategy, start: readonly Evaluated[],
     const targets = Float64Array.from(evaluated, ({ value }) => value);
     const fitted = await gaussianProcess.fit({ dimensions: plan.space.dimensions.map(({ name }) => name), rates, targets }, gaussianProcess.options.parse({}), 0);
     const { best } = await search(strategy, { seed: 10 * seed + round, evaluated, predict: (points) => fitted.predict({ rates: encode(points), columns }) });
-    evaluated.push(...best.map(({ counts }) => ({ counts, value: valueOf(counts) })));
+    evaluated.push(...best.map((counts) => ({ counts, value: valueOf(counts) })));
   }
   return Math.min(...evaluated.map(({ value }) => value));
 }
@@ -81,11 +81,11 @@ interface SearchSetting {
 
 async function search(strategy: Strategy, { seed, predict, evaluated = [] }: SearchSetting) {
   const parsed = strategy.options.safeParse({});
-  const run = strategy.start({ space: plan.space, candidates: 600, sampler, evaluated, rng: createRng(seed) }, parsed.success ? parsed.data : {});
+  const run = strategy.start({ space: plan.space, candidates: 600, sampler, evaluated: evaluated.map(({ counts, value }) => ({ counts, values: [value] })), rng: createRng(seed) }, parsed.success ? parsed.data : {});
   const asked: Counts[] = [];
   for (let points = run.ask(); points.length > 0; points = run.ask()) {
     asked.push(...points);
-    run.tell(await predict(points));
+    run.tell([await predict(points)]);
   }
   return { asked, best: run.best(6) };
 }

@@ -23,7 +23,7 @@ function search(strategy: Strategy, seed: number, candidates = 1000) {
   const asked: Counts[] = [];
   for (let points = run.ask(); points.length > 0; points = run.ask()) {
     asked.push(...points);
-    run.tell({ mean: Float64Array.from(points, valueOf) });
+    run.tell([{ mean: Float64Array.from(points, valueOf) }]);
   }
   return { asked, best: run.best(5) };
 }
@@ -71,7 +71,7 @@ describe('evolutionary', () => {
     const lead = Array.from({ length: 10 }, (_, seed) => {
       const [bred] = search(evolutionary, seed).best;
       const [drawn] = search(random, seed).best;
-      return (drawn?.predicted ?? NaN) - (bred?.predicted ?? NaN);
+      return valueOf(drawn ?? []) - valueOf(bred ?? []);
     });
     expect(lead.every((gain) => gain > 0)).toBe(true);
   });

@@ -1,5 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import { createCostModel } from '../../../src/core/budget/cost-model.js';
+import type { EvaluatedPoint } from '../../../src/core/ports/strategy.js';
 import { createRng } from '../../../src/core/random.js';
 import { createSearchSpace } from '../../../src/core/space/create-search-space.js';
 import { countsKey, type Counts } from '../../../src/core/space/search-space.js';
@@ -27,10 +28,10 @@ describe('random', () => {
   it('returns the best predicted ones first, none of them evaluated before', () => {
     const all = search({ candidates: 100_000 });
     const order = all.asked.toSorted((a, b) => valueOf(a) - valueOf(b));
-    expect(all.run.best(3).map(({ predicted }) => predicted)).toEqual(order.slice(0, 3).map(valueOf));
+    expect(all.run.best(3).map(valueOf)).toEqual(order.slice(0, 3).map(valueOf));
     const known = order.slice(0, 5);
-    const { run } = search({ candidates: 100_000, evaluated: known.map((counts) => ({ counts, value: 0 })) });
-    const best = run.best(8).map(({ counts }) => countsKey(counts));
+    const { run } = search({ candidates: 100_000, evaluated: known.map((counts) => ({ counts, values: [0] })) });
+    const best = run.best(8).map(countsKey);
     expect(best.length).toBe(8);
     expect(best.some((key) => known.map(countsKey).includes(key))).toBe(false);
   });
@@ -41,12 +42,12 @@ describe('random', () => {
   });
 });
 
-function search({ candidates, evaluated = [], seed = 1 }: { candidates: number; evaluated?: readonly { counts: Counts; value: number }[]; seed?: number }) {
+function search({ candidates, evaluated = [], seed = 1 }: { candidates: number; evaluated?: readonly EvaluatedPoint[]; seed?: number }) {
   const run = random.start({ space, candidates, sampler, evaluated, rng: createRng(seed) }, random.options.parse({ batch: 16 }));
   const asked: Counts[] = [];
   for (let batch = run.ask(); batch.length > 0; batch = run.ask()) {
     asked.push(...batch);
-    run.tell({ mean: Float64Array.from(batch, valueOf) });
+    run.tell([{ mean: Float64Array.from(batch, valueOf) }]);
   }
   return { run, asked };
 }

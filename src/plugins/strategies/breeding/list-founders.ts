@@ -1,5 +1,6 @@
 import type { SearchProblem } from '../../../core/ports/strategy.js';
 import type { Counts } from '../../../core/space/search-space.js';
+import { selectSpread } from '../../../core/statistics/select-spread.js';
 import { listLevelPoints } from './list-level-points.js';
 
 /**
@@ -7,9 +8,7 @@ import { listLevelPoints } from './list-level-points.js';
  * and the best `most` evaluated pairs, repaired onto the budget. The same point may come twice.
  */
 export function listFounders(problem: SearchProblem, most: number): Counts[] {
-  const best = problem.evaluated
-    .toSorted((a, b) => a.value - b.value)
-    .slice(0, most)
-    .map(({ counts }) => problem.sampler.repair(counts, problem.rng));
+  const best = selectSpread(problem.evaluated.map(({ values }) => values), most)
+    .map((index) => problem.sampler.repair(problem.evaluated[index]?.counts ?? [], problem.rng));
   return [...listLevelPoints(problem), ...best].filter((counts) => counts !== undefined);
 }

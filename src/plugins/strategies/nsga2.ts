@@ -1,0 +1,73 @@
+import { z } from 'zod';
+import type { SearchProblem, StrategyRun } from '../../core/ports/strategy.js';
+import { countsKey, type Counts } from '../../core/space/search-space.js';
+import { sortIntoFronts, type ObjectiveValues } from '../../core/statistics/pareto-fronts.js';
+import { selectSpread, sortByCrowding } from '../../core/statistics/select-spread.js';
+import { defineStrategy } from '../api.js';
+import { breed } from './breeding/breed.js';
+import { createAsking } from './breeding/create-asking.js';
+import { listFounders } from './breeding/list-founders.js';
+
+const options = z.strictObject({
+  population: z.int().min(4).max(10_000).default(128).describe('Candidates that may have children.'),
+  children: z.int().min(1).max(100_000).default(128).describe('Candidates predicted at a time.'),
+  crossover: z.number().min(0).max(1).default(0.5).describe('Share of the children that mix two parents; the others change one.'),
+  mutations: z.int().min(1).max(1_000).default(2).describe('Most dimensions that a child changes, besides those that pay for it.'),
+});
+type Options = z.output<typeof options>;
+
+/**
+ * NSGA-II (Deb, Pratap, Agarwal and Meyarivan, "A fast and elitist multiobjective genetic algorithm: NSGA-II", 2002) on
+ * predictions: parents and children together are sorted into fronts, the first fronts survive, and of the last one that fits
+ * no more the most crowded leave; the better front, then the lonelier point, wins a tournament of two for a parent's place.
+ *
+ * Children are mixed or changed as those of `evolutionary`, and repaired onto the budgets: all are feasible by construction.
+ */
+export default defineStrategy({
+  id: 'nsga2',
+  summary: 'Breeds the front of several objectives: candidates that none other is better than in all.',
+  objectives: 'any',
+  options,
+  start: (problem, chosen) => startRun(problem, chosen),
+});
+
+interface RankedPoint {
+  readonly counts: Counts;
+  readonly values: ObjectiveValues;
+}
+
+function startRun(problem: SearchProblem, { population, children, crossover, mutations }: Options): StrategyRun {
+  const { evaluated, rng } = problem;
+  const asking = createAsking(problem);
+  const known = new Set(evaluated.map(({ counts }) => countsKey(counts)));
+  const told: RankedPoint[] = [];
+  let survivors: readonly RankedPoint[] = [];
+  let generation: readonly Counts[] = [];
+  return {
+    ask: () => {
+      const parents = sortForTournament(survivors);
+      generation = asking.next({
+        size: children,
+        first: () => listFounders(problem, Math.ceil(population / 4)),
+        draw: (exhausted) => (parents.length < 2 || exhausted ? problem.sampler.sample(rng) : breed(problem, parents, { crossover, mutations })),
+      });
+      return generation;
+    },
+    tell: (predictions) => {
+      const offspring = generation.map((counts, index) => ({ counts, values: predictions.map(({ mean }) => mean[index] ?? Number.POSITIVE_INFINITY) }));
+      told.push(...offspring);
+      survivors = choose([...survivors, ...offspring], population);
+    },
+    best: (count) => choose(told.filter(({ counts }) => !known.has(countsKey(counts))), count).map(({ counts }) => counts),
+  };
+}
+
+function choose(points: readonly RankedPoint[], count: number): RankedPoint[] {
+  return selectSpread(points.map(({ values }) => values), count).flatMap((index) => points[index] ?? []);
+}
+
+/** Front by front, the loneliest of each first. */
+function sortForTournament(points: readonly RankedPoint[]): Counts[] {
+  const values = points.map((point) => point.values);
+  return sortIntoFronts(values).flatMap((front) => sortByCrowding(values, front)).map((index) => points[index]?.counts ?? []);
+}
