@@ -9,9 +9,9 @@ export interface UniformPoint {
 }
 
 /**
- * Control `uniform-paper`: one rate for every dimension of the space, the counts just past the lowest rate that meets all
+ * Control `uniform-paper`: one rate for key-value groups and channels in every layer of the space, the counts just past the lowest rate that meets all
  * budgets, whatever that leaves unspent. The counts that the space allows are not asked: a control may use any of the
- * model's. Undefined where even one unit of each kind in every layer costs too much.
+ * model's. Query heads inside a kept group all stay. Undefined where even one unit of each kind in every layer costs too much.
  */
 export function findUniformPaper(space: SearchSpace, budgets: readonly Budget[]): UniformPoint | undefined {
   const rates = listBreakpoints(space);
@@ -19,7 +19,7 @@ export function findUniformPaper(space: SearchSpace, budgets: readonly Budget[])
     const rate = rates[index] ?? 0;
     // Between two breakpoints all rates give the same counts, so the middle is safe from rounding at either.
     const inside = (rate + (rates[index + 1] ?? 1)) / 2;
-    return { rate, counts: space.dimensions.map(({ size }) => keptCount(size, inside)) };
+    return { rate, counts: space.dimensions.map(({ kind, size }) => (kind === 'query_heads_per_kv' ? size : keptCount(size, inside))) };
   };
   let [low, high] = [0, rates.length - 1];
   if (!meetsBudgets(space, at(high).counts, budgets)) return undefined;
@@ -54,7 +54,7 @@ export function listUniformBest(space: SearchSpace, budgets: readonly Budget[]):
 
 /** All rates below 1 at which some dimension's count changes, ascending, from 0. */
 function listBreakpoints(space: SearchSpace): number[] {
-  const sizes = new Set(space.dimensions.map(({ size }) => size));
+  const sizes = new Set(space.dimensions.flatMap(({ kind, size }) => (kind === 'query_heads_per_kv' ? [] : [size])));
   // n (1 - rate) + 0.5 is the integer k at rate 1 - (k - 0.5) / n; past it k - 1 are kept. One always stays.
   const rates = [...sizes].flatMap((size) => Array.from({ length: size - 1 }, (_, k) => 1 - (k + 1.5) / size));
   const sorted = [0, ...rates].sort((a, b) => a - b);

@@ -4,7 +4,7 @@ import { PrunecastError } from '../../core/errors/prunecast-error.js';
 import type { Architecture, ModelShape } from '../../core/model/shape.js';
 import { architectureOf, rankKeptFirst, type KeptUnits } from '../../core/model/units.js';
 import { validateArchitecture } from '../../core/model/validate-architecture.js';
-import { decodeCounts, keptCount, type SearchSpace } from '../../core/space/search-space.js';
+import { decodeCounts, keptCount, type Dimension, type SearchSpace } from '../../core/space/search-space.js';
 import { snapRates, type SnappedRate } from '../../core/space/snap-rates.js';
 import type { SearchSpaceSpec } from '../../gen/prunecast/v1/common.js';
 import type { EvaluateTarget, PruneRequest } from '../../gen/prunecast/v1/pruning.js';
@@ -22,6 +22,15 @@ export interface Selection {
   readonly snapped: readonly SnappedRate[];
   /** How a budget was shared out; empty when none was given. */
   readonly allocation: string;
+  /** The budgets that were shared out, for whoever can share them out better; undefined when none was given. */
+  readonly budgets?: SharedBudgets;
+}
+
+export interface SharedBudgets {
+  readonly space: SearchSpace;
+  readonly budgets: readonly Budget[];
+  /** Their path in the request. */
+  readonly field: string;
 }
 
 /** Every way in which Prune and Evaluate name an architecture. */
@@ -53,8 +62,8 @@ export function resolveSelection(shape: ModelShape, asked: Asked, spaceSpec: Sea
       return { ...named(decodeCounts(space, counts)), snapped };
     }
     case 'budgets': {
-      const path = at('budgets.budgets');
-      return { ...named(shareOut(decodeSpace(shape, spaceSpec, { maxRate: 1 }), decodeBudgets(shape, asked.value.budgets, path), path)), allocation: 'uniform-paper' };
+      const shared = { space: decodeSpace(shape, spaceSpec, { maxRate: 1 }), budgets: decodeBudgets(shape, asked.value.budgets, at('budgets.budgets')), field: at('budgets.budgets') };
+      return { ...named(shareOut(shared)), allocation: 'uniform-paper', budgets: shared };
     }
     case 'keptUnits':
       return exact(shape, decodeKeptUnits(asked.value), at('kept_units'));
@@ -76,10 +85,10 @@ function exact(shape: ModelShape, keptUnits: KeptUnits, field: string): Selectio
   return { architecture, keptUnits, snapped: [], allocation: '' };
 }
 
-function shareOut(space: SearchSpace, budgets: readonly Budget[], field: string): Architecture {
-  const uniform = findUniformPaper(space, budgets);
-  if (uniform !== undefined) return decodeCounts(space, uniform.counts);
-  const least = decodeCounts(space, space.dimensions.map(() => 1));
+function shareOut({ space, budgets, field }: SharedBudgets): Architecture {
+  const uniform = findUniformPaper(space, budgets)?.counts.map((count, index) => toMultiple(count, space.dimensions[index]));
+  if (uniform?.every((count) => count > 0)) return decodeCounts(space, uniform);
+  const least = decodeCounts(space, space.dimensions.map(({ kind, size, rule }) => (kind === 'query_heads_per_kv' ? size : rule.multipleOf)));
   const index = budgets.findIndex((budget) => measureCost(createCostModel(space.shape, budget.cost), least) > budget.limit);
   const { cost, limit } = budgets[index] as Budget;
   const nearest = measureCost(createCostModel(space.shape, cost), least);
@@ -87,6 +96,12 @@ function shareOut(space: SearchSpace, budgets: readonly Budget[], field: string)
     metadata: { limit: String(limit), nearest: String(nearest) },
     violations: [{ field: `${field}[${index}]`, description: `the nearest that can be met is ${nearest}` }],
   });
+}
+
+/** The nearest count below that the space asks for multiples of. */
+function toMultiple(count: number, dimension: Dimension | undefined): number {
+  const { kind, rule } = dimension ?? { kind: 'query_heads_per_kv', rule: { multipleOf: 1 } };
+  return kind === 'query_heads_per_kv' ? count : count - (count % rule.multipleOf);
 }
 
 /** Query heads inside a group are not pruned in this version. */

@@ -1,10 +1,14 @@
+import { setImmediate } from 'node:timers/promises';
 import type { Architecture, ModelShape } from '../../core/model/shape.js';
 import { selectKeptUnits } from '../../core/model/units.js';
 import { PrunecastError } from '../../core/errors/prunecast-error.js';
 import type { Exporter } from '../../core/ports/exporter.js';
+import { decodeCounts } from '../../core/space/search-space.js';
+import { findCalibrationErrorAllocation } from '../../search/controls/calibration-error.js';
 import type { PluginRef } from '../../gen/prunecast/v1/common.js';
 import type { PruneRequest } from '../../gen/prunecast/v1/pruning.js';
-import { resolveSelection, type Selection } from '../architectures/resolve-selection.js';
+import { exampleOf } from '../architectures/make-uneven.js';
+import { resolveSelection, type Selection, type SharedBudgets } from '../architectures/resolve-selection.js';
 import { encodeArchitecture } from '../encoding/architecture.js';
 import { encodeCosts } from '../encoding/space.js';
 import type { JobContext, JobResult } from '../jobs/jobs.js';
@@ -12,7 +16,8 @@ import type { Prepared } from '../jobs/start-prepared.js';
 import { workControl } from '../jobs/work-control.js';
 import type { OpenModel, OpenModels } from '../models/open-models.js';
 import type { PluginRegistry } from '../plugins/plugin-registry.js';
-import type { RecipePreparer } from '../recipes/prepare-recipe.js';
+import { measureLayerErrors } from '../recipes/allocation-inputs.js';
+import type { RankedModel, RecipePreparer } from '../recipes/prepare-recipe.js';
 import type { RecipeResolver, RecipeSpec } from '../recipes/recipe-spec.js';
 import type { OutputFolders } from '../store/output-folder.js';
 import { writePruned, type OutputPlan } from './write-pruned.js';
@@ -32,7 +37,8 @@ export async function preparePrune(services: PruneServices, request: PruneReques
   const selection = resolveSelection(shape, request.selection, request.space, '');
   const output = await planOutput(services, request);
   const recipe = selection.keptUnits === undefined ? await services.recipes.resolve(request.recipe, model, 'recipe') : undefined;
-  const loadsIn = findLoaders(shape, selection.architecture, output, recipe);
+  const byError = recipe?.compensation.plugin.needs.includes('gram') === true ? selection.budgets : undefined;
+  const loadsIn = findLoaders(shape, byError === undefined ? selection.architecture : exampleOf(shape, request.space), output, recipe);
   if (request.validateOnly) {
     return {
       kind: 'plan',
@@ -43,12 +49,13 @@ export async function preparePrune(services: PruneServices, request: PruneReques
         seconds: -1,
         feasible: [],
         loadsIn: [...loadsIn],
-        architectures: [encodeArchitecture(selection.architecture)],
-        costs: encodeCosts(shape, selection.architecture),
+        // Shared out by calibration error, the architecture is known once the calibration is done.
+        architectures: byError === undefined ? [encodeArchitecture(selection.architecture)] : [],
+        costs: byError === undefined ? encodeCosts(shape, selection.architecture) : [],
       },
     };
   }
-  return { kind: 'work', run: (context) => runPrune(services, { model, selection, output, recipe }, context) };
+  return { kind: 'work', run: (context) => runPrune(services, { model, selection, byError, output, recipe }, context) };
 }
 
 /**
@@ -79,25 +86,39 @@ export function findLoaders(shape: ModelShape, architecture: Architecture, { exp
 interface Pruning {
   readonly model: OpenModel;
   readonly selection: Selection;
+  /** Budgets that are shared out anew once the calibration errors are known. */
+  readonly byError: SharedBudgets | undefined;
   readonly output: OutputPlan;
   readonly recipe: RecipeSpec | undefined;
 }
 
-async function runPrune(services: PruneServices, { model, selection, output, recipe }: Pruning, context: JobContext): Promise<JobResult> {
+async function runPrune(services: PruneServices, pruning: Pruning, context: JobContext): Promise<JobResult> {
+  const { model, selection, output, recipe } = pruning;
   const { language } = model;
   const ranked = recipe === undefined ? undefined : await services.preparer.prepare(language, recipe, workControl(context, 'calibrating'));
-  const keptUnits = ranked === undefined ? selection.keptUnits : selectKeptUnits(ranked.ranking, selection.architecture, language.shape.layers);
+  const { architecture, allocation } = (await shareAnew(services, pruning, ranked, context)) ?? selection;
+  const keptUnits = ranked === undefined ? selection.keptUnits : selectKeptUnits(ranked.ranking, architecture, language.shape.layers);
   if (keptUnits === undefined) throw new PrunecastError('INTERNAL', 'neither a recipe nor named units say what stays');
   const result = await writePruned(
     services.outputs,
     model,
     { keptUnits, recipe: ranked?.recipe },
     output,
-    { recipe, allocation: selection.allocation, measurements: {} },
+    { recipe, allocation, measurements: {} },
     workControl(context, 'writing'),
   );
   return {
     $case: 'prune',
     value: { ...result, snapped: selection.snapped.map(({ dimension, rate, snappedTo }) => ({ dimension, asked: rate, used: snappedTo })) },
   };
+}
+
+/** Budgets shared out by calibration error; undefined where there are none, or nothing knows the errors. */
+async function shareAnew({ plugins }: PruneServices, { model, byError, recipe }: Pruning, ranked: RankedModel | undefined, context: JobContext): Promise<Pick<Selection, 'architecture' | 'allocation'> | undefined> {
+  if (byError === undefined || recipe === undefined || ranked === undefined) return undefined;
+  const errors = await measureLayerErrors(plugins, model.language, recipe, ranked, workControl(context, 'measuring calibration errors'));
+  if (errors === undefined) return undefined;
+  const found = await findCalibrationErrorAllocation(byError.space, errors, byError.budgets, () => setImmediate());
+  if (found === undefined) throw new RangeError('a budget that one rate everywhere meets cannot be shared out');
+  return { architecture: decodeCounts(byError.space, found.counts), allocation: 'calibration-error' };
 }

@@ -39,7 +39,7 @@ export function createRecipePreparer(): RecipePreparer {
       if (ready !== undefined) return ready;
       const order = orders.get(spec.rankingDigest);
       const ranked = order === undefined ? await scoreRecipe(language, spec, control) : await rankAgain(language, spec, order, control);
-      orders.set(spec.rankingDigest, ranked);
+      orders.set(spec.rankingDigest, { ranking: ranked.ranking, scores: ranked.scores });
       models.set(spec.digest, ranked);
       return ranked;
     },

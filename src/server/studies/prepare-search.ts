@@ -1,14 +1,12 @@
 import { createCostModel } from '../../core/budget/cost-model.js';
 import { PrunecastError } from '../../core/errors/prunecast-error.js';
-import type { Architecture, ModelShape } from '../../core/model/shape.js';
 import type { Predictor } from '../../core/ports/predictor.js';
 import type { Clock } from '../../core/ports/clock.js';
-import { ExportTarget } from '../../gen/prunecast/v1/common.js';
 import { SearchRequest, type Plan } from '../../gen/prunecast/v1/pruning.js';
 import { listUniformBest } from '../../search/controls/uniform.js';
 import { costRange } from '../../search/sampling/cost-range.js';
 import { countPairs } from '../../search/study/next-action.js';
-import { makeUneven } from '../architectures/make-uneven.js';
+import { exampleOf } from '../architectures/make-uneven.js';
 import { budgetKindOf } from '../encoding/budget.js';
 import type { EvaluateServices } from '../evaluation/prepare-evaluate.js';
 import type { Prepared } from '../jobs/start-prepared.js';
@@ -37,7 +35,7 @@ export async function prepareSearch(services: SearchServices, request: SearchReq
   requirePairs(predictor.plugin, countPairs(plan, 0));
   const output = request.output === '' ? undefined : await planOutput(services, request);
   const { windows, recipe } = await openSubject(services, request, question);
-  const loadsIn = output === undefined ? [] : findLoaders(model.language.shape, exampleOf(model.language.shape, request), output, recipe);
+  const loadsIn = output === undefined ? [] : findLoaders(model.language.shape, exampleOf(model.language.shape, request.space), output, recipe);
   const study: Study = {
     id: createId('study'),
     model,
@@ -52,11 +50,6 @@ export async function prepareSearch(services: SearchServices, request: SearchReq
   };
   if (request.validateOnly) return { kind: 'plan', plan: { ...describePlan(study), loadsIn: [...loadsIn] } };
   return { kind: 'work', studyId: study.id, run: (context) => runStudy(services, study, context) };
-}
-
-/** An architecture of the shapes that the space holds: all layers alike, or not. */
-function exampleOf(shape: ModelShape, { space }: SearchRequest): Architecture {
-  return space?.target === ExportTarget.UNIFORM ? shape.layers : makeUneven(shape.layers);
 }
 
 /** The first sample is split 7:3: the part that is fitted must be enough. */

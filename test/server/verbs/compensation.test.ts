@@ -1,7 +1,7 @@
 import { cp, mkdir, readFile, rm } from 'node:fs/promises';
 import { join, resolve } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { createClient, type PrunecastClient } from '../../../src/client/index.js';
+import { createClient, type DeepPartial, type PrunecastClient, type PruneRequest } from '../../../src/client/index.js';
 import { makeFolder, startTestServer, type TestServer } from '../../support/test-server.js';
 
 const DEMO_MODEL = resolve(import.meta.dirname, '../../../models/stories260k');
@@ -47,6 +47,31 @@ describe('a recipe with a compensation', () => {
     for await (const { ffnErrors, attentionErrors } of client.services.models.scoreUnits({ model: 'demo', recipe: { calibration: text } })) {
       expect([ffnErrors.length, attentionErrors.length]).toEqual([0, 0]);
     }
+  });
+
+  it('shares a budget out by calibration error, at less error than one rate everywhere, in the multiples that are asked for', async () => {
+    const recipe = { ...CALIBRATED, compensation: { id: 'least-squares' } };
+    const budgets: DeepPartial<PruneRequest>['selection'] = { $case: 'budgets', value: { budgets: [{ limit: { $case: 'removedShare', value: 0.2 } }] } };
+    const shared = await client.runPrune({ model: 'demo', selection: budgets, recipe, output: 'shared' });
+    const uniform = await client.runPrune({ model: 'demo', selection: budgets, recipe: CALIBRATED, output: 'shared-uniform' });
+    expect([shared.allocation, uniform.allocation]).toEqual(['calibration-error', 'uniform-paper']);
+    expect(shared.costs[0]?.value).toBeLessThanOrEqual(0.8 * 260_032);
+    expect(JSON.parse(await readFile(join(folder, 'outputs/shared/prunecast.json'), 'utf8'))).toMatchObject({ allocation: 'calibration-error' });
+    const errors: number[][] = [];
+    for await (const { ffnErrors, attentionErrors } of client.services.models.scoreUnits({ model: 'demo', recipe })) {
+      for (const bytes of [attentionErrors, ffnErrors]) errors.push(Array.from({ length: bytes.length / 4 }, (_, width) => bytes.readFloatLE(4 * width)));
+    }
+    const sumOf = (result: typeof shared): number => (result.architecture?.layers ?? []).reduce((sum, { kvHeads, ffnChannels }, layer) => {
+      const [attention = [], ffn = []] = errors.slice(2 * layer, 2 * layer + 2);
+      return sum + (attention[kvHeads] ?? NaN) / (attention[0] ?? NaN) + (ffn[ffnChannels] ?? NaN) / (ffn[0] ?? NaN);
+    }, 0);
+    expect(sumOf(shared)).toBeLessThan(sumOf(uniform));
+
+    const { architecture } = await client.runPrune({ model: 'demo', selection: budgets, recipe, space: { channelMultiple: 32 }, output: 'shared-multiples' });
+    expect(architecture?.layers.filter(({ ffnChannels }) => ffnChannels % 32 !== 0)).toEqual([]);
+    const alike = await client.runPrune({ model: 'demo', selection: budgets, recipe: CALIBRATED, space: { channelMultiple: 64 }, output: 'uniform-multiples' });
+    // Every layer keeps 128 of its 172 channels, as the 133 of the lowest rate are no multiple.
+    expect(new Set(alike.architecture?.layers.map(({ ffnChannels }) => ffnChannels))).toEqual(new Set([128]));
   });
 
   // So few tokens are few for a fit on the stream.

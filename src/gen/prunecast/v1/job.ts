@@ -301,7 +301,7 @@ export interface PruneResult {
   loadsIn: string[];
   /** Digest of the recipe that ranked the units; empty when the caller named the units. */
   recipeDigest: string;
-  /** How a budget was shared out: `uniform-paper`; empty when no budget was given. */
+  /** How a budget was shared out: `calibration-error` or `uniform-paper`; empty when no budget was given. */
   allocation: string;
   /** Rates that fell between two counts and went to the nearer. */
   snapped: SnappedRate[];

@@ -112,7 +112,11 @@ export interface PruneRequest {
     /** One rate a dimension of `space`. */
     { $case: "dimensionRates"; value: DimensionRates }
     | //
-    /** The least pruning that meets all budgets, shared out as the control `uniform-paper`: one rate everywhere. */
+    /**
+     * The least pruning that meets all budgets: shared out as the control `calibration-error` where the recipe's
+     * compensation knows the errors (least-squares, affine), else as `uniform-paper`, one rate everywhere. Counts are
+     * multiples of what `space` asks for. The plan of the former names no architecture: it takes the calibration.
+     */
     { $case: "budgets"; value: BudgetList }
     | //
     /** Exact units. */
