@@ -19,7 +19,7 @@ export interface RunningServer {
   readonly addresses: readonly string[];
   /**
    * Stops it: open streams end with SERVER_STOPPING, other calls get the configured grace, unfinished jobs stay so for the
-   * next server to tell of. May be called more than once.
+   * next server to go on with. May be called more than once.
    */
   stop(): Promise<void>;
 }
@@ -46,6 +46,7 @@ export async function startServer(config: Config, { plugins = [], services, log 
     await parts.jobs.recover();
     const rpcServer = await createRpcServer([...parts.services, ...(services?.(parts) ?? [])], config, { log, stopping: stopping.signal });
     const addresses = await listenOnAll(rpcServer, config.listen);
+    await parts.jobs.goOn();
     log.info({ addresses, state_directory: config.stateDirectory }, 'listening');
     let stopped: Promise<void> | undefined;
     const stop = async (): Promise<void> => {

@@ -1,4 +1,5 @@
 import type { Container } from 'inversify';
+import { createJobKinds } from '../job-kinds.js';
 import { createLabelQueue } from '../labels/stored-label-queue.js';
 import { createOpenModels } from '../models/open-models.js';
 import { createFittedPredictors } from '../predictors/fitted-predictors.js';
@@ -29,9 +30,13 @@ export function bindVerbs(container: Container): void {
     (models, texts, plugins, recipes, preparer, labels, predictors) => ({ models, texts, plugins, recipes, preparer, labels, predictors }),
     [TOKENS.models, TOKENS.texts, TOKENS.plugins, TOKENS.recipes, TOKENS.preparer, TOKENS.labels, TOKENS.predictors],
   );
+  container.bind(TOKENS.kinds).toResolvedValue(
+    (verbs, outputs, studies, pairSets, clock) => createJobKinds({ ...verbs, outputs, studies, pairSets, clock }),
+    [TOKENS.verbs, TOKENS.outputs, TOKENS.studyStore, TOKENS.pairSetStore, TOKENS.clock],
+  );
   container.bind(TOKENS.records).toResolvedValue(
-    (jobs, events, outputs, studies, predictorStore, pairSets, clock) => ({ jobs, events, outputs, studies, predictorStore, pairSets, clock }),
-    [TOKENS.jobs, TOKENS.jobEvents, TOKENS.outputs, TOKENS.studyStore, TOKENS.predictorStore, TOKENS.pairSetStore, TOKENS.clock],
+    (kinds, jobs, events, outputs, studies, predictorStore, pairSets, clock) => ({ kinds, jobs, events, outputs, studies, predictorStore, pairSets, clock }),
+    [TOKENS.kinds, TOKENS.jobs, TOKENS.jobEvents, TOKENS.outputs, TOKENS.studyStore, TOKENS.predictorStore, TOKENS.pairSetStore, TOKENS.clock],
   );
   for (const create of [createPruningService, createModelService, createPairService, createPredictorService, createStudyService]) {
     container.bind(TOKENS.rpcService).toResolvedValue((verbs, records) => create({ ...verbs, ...records }), [TOKENS.verbs, TOKENS.records]);

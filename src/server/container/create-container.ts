@@ -60,9 +60,9 @@ function bindJobs(container: Container): void {
     [TOKENS.jobStore, TOKENS.clock, TOKENS.stopping, TOKENS.config],
   );
   container.bind(TOKENS.jobs).toResolvedValue(
-    (store, events, clock, log, stopping, { concurrentJobs, maxQueuedJobs }) =>
-      createJobs({ store, events, clock, log, stopping, concurrentJobs, maxQueuedJobs, cancelGraceMs: CANCEL_GRACE_MS }),
-    [TOKENS.jobStore, TOKENS.jobEvents, TOKENS.clock, TOKENS.log, TOKENS.stopping, TOKENS.config],
+    (store, events, clock, log, kinds, stopping, { concurrentJobs, maxQueuedJobs, interruptedJobs }) =>
+      createJobs({ store, events, clock, log, kinds: Object.values(kinds), interruptedJobs, stopping, concurrentJobs, maxQueuedJobs, cancelGraceMs: CANCEL_GRACE_MS }),
+    [TOKENS.jobStore, TOKENS.jobEvents, TOKENS.clock, TOKENS.log, TOKENS.kinds, TOKENS.stopping, TOKENS.config],
   );
   container.bind(TOKENS.rpcService).toResolvedValue(createJobService, [TOKENS.jobs, TOKENS.jobEvents]);
 }

@@ -2,13 +2,13 @@ import type { ServiceIdentifier } from 'inversify';
 import type { Kysely } from 'kysely';
 import type { Logger } from 'pino';
 import type { Clock } from '../../core/ports/clock.js';
-import type { LabelQueue } from '../../core/ports/label-queue.js';
 import type { PluginEntry } from '../../plugins/plugin-entry.js';
 import type { Config } from '../config/config.js';
 import type { EvaluateServices } from '../evaluation/prepare-evaluate.js';
+import type { JobKinds } from '../job-kinds.js';
 import type { JobRunner } from '../jobs/create-jobs.js';
 import type { JobEventLog } from '../jobs/job-events.js';
-import type { LabelTarget } from '../labels/stored-label-queue.js';
+import type { StoredLabelQueue } from '../labels/stored-label-queue.js';
 import type { OpenModels } from '../models/open-models.js';
 import type { PluginRegistry } from '../plugins/plugin-registry.js';
 import type { FittedPredictors } from '../predictors/fitted-predictors.js';
@@ -42,9 +42,10 @@ export const TOKENS = {
   texts: token<TextSource>('texts'),
   recipes: token<RecipeResolver>('recipes'),
   preparer: token<RecipePreparer>('preparer'),
-  labels: token<LabelQueue<LabelTarget>>('labels'),
+  labels: token<StoredLabelQueue>('labels'),
   predictors: token<FittedPredictors>('predictors'),
   jobEvents: token<JobEventLog>('jobEvents'),
+  kinds: token<JobKinds>('kinds'),
   jobs: token<JobRunner>('jobs'),
   /** What works on models, together. */
   verbs: token<Verbs>('verbs'),
@@ -66,6 +67,7 @@ interface Verbs extends EvaluateServices {
 
 /** Where they keep what they make. */
 interface Records {
+  readonly kinds: JobKinds;
   readonly jobs: JobRunner;
   readonly events: JobEventLog;
   readonly outputs: OutputFolders;

@@ -1,14 +1,13 @@
 import type { Architecture } from '../../core/model/shape.js';
 import type { EvaluationPlan, Evaluator } from '../../core/ports/evaluator.js';
-import type { LabelQueue } from '../../core/ports/label-queue.js';
 import type { EvaluateRequest, EvaluateTarget } from '../../gen/prunecast/v1/pruning.js';
 import { resolveSelection, type Selection } from '../architectures/resolve-selection.js';
 import { architectureKey, encodeArchitecture } from '../encoding/architecture.js';
 import { encodeFidelity, encodeMeasurement } from '../encoding/measurement.js';
 import { encodeCosts } from '../encoding/space.js';
 import type { JobContext, JobResult } from '../jobs/jobs.js';
-import type { Prepared } from '../jobs/start-prepared.js';
-import type { LabelTarget } from '../labels/stored-label-queue.js';
+import type { Prepared } from '../jobs/runnable-kind.js';
+import type { StoredLabelQueue } from '../labels/stored-label-queue.js';
 import type { OpenModel, OpenModels } from '../models/open-models.js';
 import type { PluginRegistry } from '../plugins/plugin-registry.js';
 import { withNamedUnits, withOwnOrder, type RankedModel, type RecipePreparer } from '../recipes/prepare-recipe.js';
@@ -24,7 +23,7 @@ export interface EvaluateServices {
   readonly plugins: PluginRegistry;
   readonly recipes: RecipeResolver;
   readonly preparer: RecipePreparer;
-  readonly labels: LabelQueue<LabelTarget>;
+  readonly labels: StoredLabelQueue;
 }
 
 /** Checks an Evaluate request down to its windows; `run` then measures, each result an event as it is ready. */
@@ -62,13 +61,27 @@ async function runEvaluation(services: EvaluateServices, evaluation: Evaluation,
   const ranked = evaluation.recipe === undefined
     ? withOwnOrder(language)
     : await services.preparer.prepare(language, evaluation.recipe, workControl(context, 'calibrating'));
-  const byRecipe = evaluation.selections.flatMap(({ keptUnits, architecture }, index) => (keptUnits === undefined ? [{ index, architecture }] : []));
-  let tokensSpent = await measure(services, evaluation, ranked, byRecipe, context);
+  const told = await listTold(context);
+  const byRecipe = evaluation.selections.flatMap(({ keptUnits, architecture }, index) => (keptUnits === undefined && !told.has(index) ? [{ index, architecture }] : []));
+  let tokensSpent = sum(told.values()) + (await measure(services, evaluation, ranked, byRecipe, context));
   for (const [index, { keptUnits, architecture }] of evaluation.selections.entries()) {
-    if (keptUnits === undefined) continue;
+    if (keptUnits === undefined || told.has(index)) continue;
     tokensSpent += await measure(services, evaluation, withNamedUnits(language, keptUnits), [{ index, architecture }], context);
   }
   return { $case: 'evaluate', value: { evaluated: evaluation.selections.length, tokensSpent: BigInt(tokensSpent) } };
+}
+
+/** Tokens spent on the targets that are told already, where an earlier server began the job. */
+async function listTold(context: JobContext): Promise<ReadonlyMap<number, number>> {
+  const told = new Map<number, number>();
+  for await (const { payload } of context.stored()) {
+    if (payload?.$case === 'evaluation') told.set(payload.value.index, Number(payload.value.tokensSpent));
+  }
+  return told;
+}
+
+function sum(values: Iterable<number>): number {
+  return [...values].reduce((total, value) => total + value, 0);
 }
 
 /** Measures targets that share a ranking; returns the tokens spent. */
@@ -83,9 +96,10 @@ async function measure(
   const { shape, checkpoint } = model.language;
   const target = { checkpointDigest: checkpoint.digest, recipeDigest: ranked.recipeDigest, subject: ranked.subject, evaluator, evaluatorOptions, plan };
   let tokensSpent = 0;
-  for await (const { index: place, label } of services.labels.label(target, targets.map(({ architecture }) => architecture), workControl(context, 'evaluating'))) {
+  for await (const { index: place, label, write } of services.labels.labelUnstored(target, targets.map(({ architecture }) => architecture), workControl(context, 'evaluating'))) {
     const { index, architecture } = targets[place] as (typeof targets)[number];
     tokensSpent += label.tokensSpent;
+    if (write !== undefined) context.join(write);
     await context.emit({
       $case: 'evaluation',
       value: {

@@ -1,21 +1,28 @@
 import type { Logger } from 'pino';
 import { PrunecastError } from '../../core/errors/prunecast-error.js';
 import type { Clock } from '../../core/ports/clock.js';
-import { JobEvent, JobState } from '../../gen/prunecast/v1/job.js';
+import { JobEvent, JobState, jobStateToJSON, type Job } from '../../gen/prunecast/v1/job.js';
+import { StudyPhase } from '../../gen/prunecast/v1/study_types.js';
 import { MAX_MESSAGE_BYTES } from '../config/limits.js';
 import { encodeStatus } from '../errors/encode-status.js';
 import { createId } from '../store/create-id.js';
 import type { EventEntry, JobStore } from '../store/job-store.js';
+import type { StoreWrite } from '../store/store-write.js';
 import { createLine } from './create-line.js';
 import { hasEnded, type JobEventLog } from './job-events.js';
-import type { EmittedPayload, JobResult, Jobs, JobSpec } from './jobs.js';
+import type { EmittedPayload, JobContext, JobResult, Jobs, JobSpec } from './jobs.js';
 import { createProgressReporter } from './progress-reporter.js';
+import type { RestartableKind } from './runnable-kind.js';
 
 export interface JobSettings {
   readonly store: JobStore;
   readonly events: JobEventLog;
   readonly clock: Clock;
   readonly log: Logger;
+  /** Those that a job can go on from its stored request. */
+  readonly kinds: readonly RestartableKind[];
+  /** What becomes of the jobs that ran when an earlier server ended: they go on by themselves, or wait for ResumeJob. */
+  readonly interruptedJobs: 'resume' | 'pause';
   /** Fires when the server stops. */
   readonly stopping: AbortSignal;
   readonly concurrentJobs: number;
@@ -26,15 +33,20 @@ export interface JobSettings {
 
 /** Jobs with what only the server itself may ask of them. */
 export interface JobRunner extends Jobs {
-  /** Ends the jobs that an earlier server left unfinished: FAILED, SERVER_RESTARTED. To be called before any start. */
+  /**
+   * Takes up the jobs that an earlier server left unfinished: they wait for their turn, or for ResumeJob, as configured. Those
+   * that no request is stored of end as FAILED, SERVER_RESTARTED. To be called before any start.
+   */
   recover(): Promise<void>;
+  /** Starts what `recover` took up. */
+  goOn(): Promise<void>;
   /** After `stopping` has fired: waits until all runs have settled. Unfinished jobs stay so for the next server to recover. */
   settled(): Promise<void>;
 }
 
 interface WaitingJob {
   readonly jobId: string;
-  readonly spec: JobSpec;
+  readonly run: JobSpec['run'];
 }
 
 interface RunningJob {
@@ -53,7 +65,7 @@ const RETRY_AFTER_MS = 30_000;
 /** Leaves room for the event's id, number and time, and for the message around it. */
 const MOST_EVENT_BYTES = MAX_MESSAGE_BYTES - 1024;
 
-export function createJobs({ store, events, clock, log, stopping, concurrentJobs, maxQueuedJobs, cancelGraceMs }: JobSettings): JobRunner {
+export function createJobs({ store, events, clock, log, kinds, interruptedJobs, stopping, concurrentJobs, maxQueuedJobs, cancelGraceMs }: JobSettings): JobRunner {
   let waiting: readonly WaitingJob[] = [];
   const running = new Map<string, RunningJob>();
   // Whatever changes the queue stands in one line: two starts with one request id make one job.
@@ -70,26 +82,40 @@ export function createJobs({ store, events, clock, log, stopping, concurrentJobs
     return found?.jobId;
   };
 
-  const launch = ({ jobId, spec }: WaitingJob): void => {
+  const launch = ({ jobId, run }: WaitingJob): void => {
     const controller = new AbortController();
     if (stopping.aborted) controller.abort(stopping.reason);
     const reporter = createProgressReporter(clock, (value) => {
       events.append([{ jobId, payload: { $case: 'progress', value } }]).catch((error: unknown) => log.error({ err: error, job_id: jobId }, 'progress was not stored'));
     });
-    const emit = async (payload: EmittedPayload): Promise<void> => {
-      checkSize(payload);
-      if ((await events.append([{ jobId, payload }])) === 0) throw controller.signal.reason ?? new Error(`${jobId} has ended: it emits no more events`);
+    const joined: StoreWrite[] = [];
+    const commit = async (payloads: readonly EmittedPayload[], writes: readonly StoreWrite[]): Promise<void> => {
+      payloads.forEach(checkSize);
+      const along = joined.splice(0);
+      if (await events.commit(jobId, payloads, [...along, ...writes])) return;
+      await events.keep(along);
+      throw controller.signal.reason ?? new Error(`${jobId} has ended: it emits no more events`);
+    };
+    const context: JobContext = {
+      jobId,
+      signal: controller.signal,
+      emit: (payload) => commit([payload], []),
+      commit,
+      join: (write) => void joined.push(write),
+      stored: () => events.stored(jobId),
+      progress: reporter.report,
     };
     const outcome = observe(async () => {
-      const result = await spec.run({ jobId, signal: controller.signal, emit, progress: reporter.report });
+      const result = await run(context);
       checkSize({ $case: 'ended', value: { state: JobState.SUCCEEDED, error: undefined, result } });
       return result;
     });
     const ended = (async () => {
       const first = await Promise.race([outcome, cancelledTooLong(controller.signal, cancelGraceMs)]);
-      if (stopping.aborted) return;
+      if (stopping.aborted) return await events.keep(joined.splice(0));
       reporter.flush();
-      await events.append([{ jobId, payload: { $case: 'ended', value: describeEnd(controller.signal.aborted ? { kind: 'cancelled' } : first, log.child({ job_id: jobId })) } }]);
+      const value = describeEnd(controller.signal.aborted ? { kind: 'cancelled' } : first, log.child({ job_id: jobId }));
+      await events.commit(jobId, [{ $case: 'ended', value }], joined.splice(0));
     })().catch((error: unknown) => log.error({ err: error, job_id: jobId }, 'the end of a job was not stored'));
     const settled = Promise.all([outcome, ended]).then(() => void running.delete(jobId));
     running.set(jobId, { controller, ended, settled });
@@ -102,6 +128,21 @@ export function createJobs({ store, events, clock, log, stopping, concurrentJobs
     waiting = waiting.slice(next.length);
     await events.append([...next.map(({ jobId }): EventEntry => ({ jobId, payload: { $case: 'started', value: {} } })), ...tellPlaces(waiting)]);
     next.forEach(launch);
+  };
+
+  /** A job that is stored, to be run from its request; undefined where that cannot be. */
+  const restore = async ({ id, kind, studyId }: Job): Promise<WaitingJob | undefined> => {
+    const restartable = kinds.find((known) => known.kind === kind);
+    const request = await store.request(id);
+    if (restartable === undefined || request === undefined) return undefined;
+    return {
+      jobId: id,
+      run: async (context) => {
+        const prepared = await restartable.restart(request, { jobId: id, studyId });
+        if (prepared.kind === 'plan') throw new PrunecastError('INTERNAL', `${id} has a plan in place of work`);
+        return prepared.run(context);
+      },
+    };
   };
 
   stopping.addEventListener('abort', () => {
@@ -120,10 +161,10 @@ export function createJobs({ store, events, clock, log, stopping, concurrentJobs
           retryAfterMs: RETRY_AFTER_MS,
         });
       }
-      const job = { jobId: createId('job'), spec };
-      const { kind, requestId, requestDigest, studyId = '' } = spec;
+      const { kind, requestId, requestDigest, request, studyId = '', run } = spec;
+      const job = { jobId: createId('job'), run };
       await events.create(
-        { id: job.jobId, kind, requestId, requestDigest, studyId, createdMs: clock.now() },
+        { id: job.jobId, kind, requestId, requestDigest, request, studyId, createdMs: clock.now() },
         startsNow ? { $case: 'started', value: {} } : { $case: 'queued', value: { place: waiting.length + 1 } },
       );
       if (startsNow) launch(job);
@@ -138,26 +179,46 @@ export function createJobs({ store, events, clock, log, stopping, concurrentJobs
     },
     cancel: async (jobId) => {
       await inLine(async () => {
+        if (running.has(jobId)) return;
         const index = waiting.findIndex((job) => job.jobId === jobId);
-        if (index === -1) return;
-        waiting = waiting.toSpliced(index, 1);
-        await events.append([{ jobId, payload: { $case: 'ended', value: describeEnd({ kind: 'cancelled' }, log) } }, ...tellPlaces(waiting, index)]);
+        if (index !== -1) waiting = waiting.toSpliced(index, 1);
+        // Of a job that has ended, or that nobody knows, nothing is stored.
+        await events.append([{ jobId, payload: { $case: 'ended', value: describeEnd({ kind: 'cancelled' }, log) } }, ...(index === -1 ? [] : tellPlaces(waiting, index))]);
       });
       const job = running.get(jobId);
       job?.controller.abort(cancelled());
       await job?.ended;
       return store.get(jobId);
     },
+    resume: (jobId) => inLine(async () => {
+      stopping.throwIfAborted();
+      const job = await store.get(jobId);
+      const resumed = job.state === JobState.PAUSED ? await restore(job) : undefined;
+      if (resumed === undefined) {
+        throw new PrunecastError('JOB_NOT_RESUMABLE', `job ${jobId} is ${describeState(job)}: only a paused one can be resumed`, { metadata: { job_id: jobId } });
+      }
+      waiting = [...waiting, resumed];
+      await startNext();
+      if (waiting.includes(resumed)) await events.append([{ jobId, payload: { $case: 'queued', value: { place: waiting.length } } }]);
+      return store.get(jobId);
+    }),
     remove: (jobId) => inLine(async () => {
       const job = await store.get(jobId);
       if (!hasEnded(job)) throw new PrunecastError('JOB_ACTIVE', `job ${jobId} has not ended: cancel it first`, { metadata: { job_id: jobId } });
       await store.remove(jobId);
     }),
-    recover: async () => {
-      const error = encodeStatus(new PrunecastError('SERVER_RESTARTED', 'the server stopped while the job was unfinished: start it again'), log);
-      const unfinished = await store.unfinished();
-      await events.append(unfinished.map((jobId) => ({ jobId, payload: { $case: 'ended', value: { state: JobState.FAILED, error, result: undefined } } })));
-    },
+    recover: () => inLine(async () => {
+      const error = encodeStatus(new PrunecastError('SERVER_RESTARTED', 'the server stopped while the job was unfinished, and its request was not kept: start it again'), log);
+      const entries: EventEntry[] = [];
+      for (const job of await store.unfinished()) {
+        const restored = await restore(job);
+        if (restored === undefined) entries.push({ jobId: job.id, payload: { $case: 'ended', value: { state: JobState.FAILED, error, result: undefined } } });
+        else if (job.state === JobState.RUNNING && interruptedJobs === 'pause') entries.push({ jobId: job.id, payload: { $case: 'paused', value: { before: StudyPhase.UNSPECIFIED, ranges: [] } } });
+        else if (job.state !== JobState.PAUSED) waiting = [...waiting, restored];
+      }
+      await events.append(entries);
+    }),
+    goOn: () => inLine(startNext),
     settled: async () => {
       await inLine(async () => undefined);
       await Promise.all([...running.values()].map((job) => job.settled));
@@ -168,6 +229,10 @@ export function createJobs({ store, events, clock, log, stopping, concurrentJobs
 /** The place of each waiting job, from the one at `from` on. */
 function tellPlaces(waiting: readonly WaitingJob[], from = 0): EventEntry[] {
   return waiting.slice(from).map(({ jobId }, index) => ({ jobId, payload: { $case: 'queued', value: { place: from + index + 1 } } }));
+}
+
+function describeState({ state }: Job): string {
+  return jobStateToJSON(state).replace('JOB_STATE_', '').toLowerCase();
 }
 
 /** An event that no stream could carry is refused before it is stored: nobody could watch the job past it. */

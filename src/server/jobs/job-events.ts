@@ -2,6 +2,7 @@ import { PrunecastError } from '../../core/errors/prunecast-error.js';
 import type { Clock } from '../../core/ports/clock.js';
 import { type Job, type JobEvent, JobState } from '../../gen/prunecast/v1/job.js';
 import type { EventEntry, JobStore, NewJob } from '../store/job-store.js';
+import type { StoreWrite } from '../store/store-write.js';
 import { toTimestamp } from '../store/timestamps.js';
 import { createLine } from './create-line.js';
 
@@ -24,6 +25,12 @@ export interface JobEventLog extends JobEvents {
   create(job: NewJob, first: NonNullable<JobEvent['payload']>): Promise<void>;
   /** Stores events in one transaction, then wakes those who follow. Those of jobs that have ended are dropped; returns how many were stored. */
   append(entries: readonly EventEntry[]): Promise<number>;
+  /** Stores events of one job, and what belongs with them, in one transaction, then wakes those who follow. Returns whether: nothing is stored for a job that has ended. */
+  commit(jobId: string, payloads: readonly EventEntry['payload'][], writes: readonly StoreWrite[]): Promise<boolean>;
+  /** Stores what belongs to no job. */
+  keep(writes: readonly StoreWrite[]): Promise<void>;
+  /** The events of a job that are stored now, from the oldest kept. */
+  stored(jobId: string): AsyncIterable<JobEvent>;
 }
 
 export interface JobEventSettings {
@@ -44,17 +51,34 @@ export function createJobEvents({ store, clock, stopping, heartbeatMs, keptEvent
   const followers = new Map<string, Set<() => void>>();
   // Appends stand in one line, so that events without an await between them keep their order.
   const inLine = createLine();
+  const tell = async (jobId: string, sequence: number): Promise<void> => {
+    if (sequence % BATCH === 0 && sequence > keptEvents) await store.compact(jobId, sequence - keptEvents);
+    for (const wake of followers.get(jobId) ?? []) wake();
+  };
 
   return {
     create: (job, first) => inLine(() => store.create(job, first)),
     append: (entries) => inLine(async () => {
       const appended = await store.append(entries, clock.now());
-      for (const { jobId, sequence } of appended) {
-        if (sequence % BATCH === 0 && sequence > keptEvents) await store.compact(jobId, sequence - keptEvents);
-        for (const wake of followers.get(jobId) ?? []) wake();
-      }
+      for (const { jobId, sequence } of appended) await tell(jobId, sequence);
       return appended.length;
     }),
+    commit: (jobId, payloads, writes) => inLine(async () => {
+      const last = await store.commit(jobId, payloads, writes, clock.now());
+      if (last === undefined) return false;
+      for (const index of payloads.keys()) await tell(jobId, last - (payloads.length - 1 - index));
+      return true;
+    }),
+    keep: (writes) => (writes.length === 0 ? Promise.resolve() : inLine(() => store.keep(writes))),
+    async *stored(jobId) {
+      let cursor = 0;
+      for (;;) {
+        const events = await store.eventsAfter(jobId, cursor, BATCH);
+        yield* events;
+        if (events.length < BATCH) return;
+        cursor = Number(events.at(-1)?.sequence ?? 0n);
+      }
+    },
     async *follow(jobId, afterSequence, signal) {
       let cursor = await findStart(store, jobId, afterSequence);
       const alarm = createAlarm([signal, stopping]);

@@ -1,4 +1,5 @@
 import type { Job, JobEnded, JobEvent, JobKind, JobState } from '../../gen/prunecast/v1/job.js';
+import type { StoreWrite } from '../store/store-write.js';
 
 /** Durable jobs, alike for every kind. All methods may be called at any time; the state they tell is the stored one. */
 export interface Jobs {
@@ -19,6 +20,8 @@ export interface Jobs {
    * it is. Throws JOB_NOT_FOUND.
    */
   cancel(jobId: string): Promise<Job>;
+  /** Goes on with a paused job: it runs, or is queued. Throws JOB_NOT_FOUND, JOB_NOT_RESUMABLE for any other, SERVER_STOPPING. */
+  resume(jobId: string): Promise<Job>;
   /** Forgets an ended job and its events. Throws JOB_NOT_FOUND, JOB_ACTIVE. */
   remove(jobId: string): Promise<void>;
 }
@@ -29,7 +32,9 @@ export interface JobSpec {
   readonly requestId: string;
   /** Names the request's contents: `digestRequest`. */
   readonly requestDigest: string;
-  /** The study of a Search job. */
+  /** The encoded request, that a server can go on with the job from; undefined where none can. */
+  readonly request?: Uint8Array;
+  /** The study of a Search or SamplePairs job. */
   readonly studyId?: string;
   /**
    * Does the work. What it returns goes into the terminal event; what it throws ends the job as FAILED. It should end
@@ -50,6 +55,18 @@ export interface JobContext {
   readonly signal: AbortSignal;
   /** Stores an event, then shows it to all who follow. Rejects with the signal's reason once the job has ended, and with MESSAGE_TOO_LARGE. */
   emit(payload: EmittedPayload): Promise<void>;
+  /**
+   * Stores events, and what belongs with them, in one transaction, then shows the events. Rejects as `emit`; nothing is
+   * stored then.
+   */
+  commit(payloads: readonly EmittedPayload[], writes: readonly StoreWrite[]): Promise<void>;
+  /**
+   * Has something stored in the transaction of the job's next event, the terminal one at the latest; by itself where that
+   * event comes too late. For what stands however the job ends: a label is paid, and stays.
+   */
+  join(write: StoreWrite): void;
+  /** The events that the job has stored, from the oldest kept: those of earlier servers too. */
+  stored(): AsyncIterable<JobEvent>;
   /** Call it as often as you like: at most about one event a second is made of it, the newest always being kept. */
   progress(progress: JobProgressReport): void;
 }

@@ -1,9 +1,11 @@
 import type { Architecture } from '../../core/model/shape.js';
 import type { EvaluatedArchitecture, EvaluationPlan, EvaluationSubject, Evaluator } from '../../core/ports/evaluator.js';
 import type { Label, LabelQueue } from '../../core/ports/label-queue.js';
+import type { WorkControl } from '../../core/ports/progress.js';
 import { architectureKey } from '../encoding/architecture.js';
 import { fidelityDigest, measurementFingerprint } from '../encoding/measurement.js';
 import type { LabelKey, LabelStore } from '../store/label-store.js';
+import type { StoreWrite } from '../store/store-write.js';
 
 /** What an architecture is labelled for: a checkpoint under a recipe, measured by a plan. */
 export interface LabelTarget {
@@ -16,30 +18,58 @@ export interface LabelTarget {
   readonly plan: EvaluationPlan;
 }
 
-/** Labels from the store where they are paid for, from the evaluator where they are not; the latter are stored as they come. */
-export function createLabelQueue(store: LabelStore): LabelQueue<LabelTarget> {
+/** The label queue of a server, whose labels are kept in its store. */
+export interface StoredLabelQueue extends LabelQueue<LabelTarget> {
+  /**
+   * As `label`, but what was paid just now is stored by the caller: `write` goes into the transaction of what is made of the
+   * label, so that a server that dies leaves both or neither. undefined where the label is stored already.
+   */
+  labelUnstored(target: LabelTarget, architectures: readonly Architecture[], control: WorkControl): AsyncIterable<UnstoredLabel>;
+}
+
+export interface UnstoredLabel {
+  readonly index: number;
+  readonly label: Label;
+  readonly write: StoreWrite | undefined;
+}
+
+/** Labels from the store where they are paid for, from the evaluator where they are not; `label` stores the latter as they come. */
+export function createLabelQueue(store: LabelStore): StoredLabelQueue {
   return {
     async *label(target, architectures, control) {
-      const keys = createKeys(target, architectures);
-      const known = await store.getMany(keys);
-      const missing = new Map<string, number[]>();
-      for (const [index, key] of keys.entries()) {
-        const label = known[index];
-        if (label !== undefined) yield { index, label: { ...label, tokensSpent: 0 } };
-        else missing.set(key.architectureKey, [...(missing.get(key.architectureKey) ?? []), index]);
+      for await (const { index, label, key } of labelAll(store, target, architectures, control)) {
+        if (key !== undefined) await store.put(key, label);
+        yield { index, label };
       }
-      if (missing.size === 0) return;
-      const groups = [...missing.values()];
-      const asked = groups.map(([first]) => architectures[first as number] as Architecture);
-      for await (const result of target.evaluator.measure(target.subject, asked, target.plan, control, target.evaluatorOptions)) {
-        const group = groups[result.index] ?? [];
-        const label = toLabel(result, target.plan.fidelity.tokens);
-        const [first] = group;
-        if (first !== undefined) await store.put(keys[first] as LabelKey, label);
-        for (const [place, index] of group.entries()) yield { index, label: place === 0 ? label : { ...label, tokensSpent: 0 } };
+    },
+    async *labelUnstored(target, architectures, control) {
+      for await (const { index, label, key } of labelAll(store, target, architectures, control)) {
+        yield { index, label, write: key === undefined ? undefined : store.putting(key, label) };
       }
     },
   };
+}
+
+/** Labels, each with the key under which it is to be stored where it is not yet. */
+async function* labelAll(store: LabelStore, target: LabelTarget, architectures: readonly Architecture[], control: WorkControl): AsyncGenerator<{ readonly index: number; readonly label: Label; readonly key: LabelKey | undefined }> {
+  const keys = createKeys(target, architectures);
+  const known = await store.getMany(keys);
+  const missing = new Map<string, number[]>();
+  for (const [index, key] of keys.entries()) {
+    const label = known[index];
+    if (label !== undefined) yield { index, label: { ...label, tokensSpent: 0 }, key: undefined };
+    else missing.set(key.architectureKey, [...(missing.get(key.architectureKey) ?? []), index]);
+  }
+  if (missing.size === 0) return;
+  const groups = [...missing.values()];
+  const asked = groups.map(([first]) => architectures[first as number] as Architecture);
+  for await (const result of target.evaluator.measure(target.subject, asked, target.plan, control, target.evaluatorOptions)) {
+    const group = groups[result.index] ?? [];
+    const label = toLabel(result, target.plan.fidelity.tokens);
+    for (const [place, index] of group.entries()) {
+      yield place === 0 ? { index, label, key: keys[index] } : { index, label: { ...label, tokensSpent: 0 }, key: undefined };
+    }
+  }
 }
 
 function createKeys(target: LabelTarget, architectures: readonly Architecture[]): LabelKey[] {

@@ -1,30 +1,27 @@
 import { SearchRequest } from '../../gen/prunecast/v1/pruning.js';
 import type { SamplePairsRequest } from '../../gen/prunecast/v1/pair.js';
-import { JobKind, JobState } from '../../gen/prunecast/v1/job.js';
+import { JobState } from '../../gen/prunecast/v1/job.js';
 import { createRng } from '../../core/random.js';
 import { PrunecastError } from '../../core/errors/prunecast-error.js';
 import { applyEvent } from '../../search/study/apply-event.js';
 import { nextAction } from '../../search/study/next-action.js';
-import { startStudy } from '../../search/study/study-state.js';
 import type { JobContext, JobResult } from '../jobs/jobs.js';
-import type { Prepared } from '../jobs/start-prepared.js';
+import type { Prepared, RestartedJob } from '../jobs/runnable-kind.js';
 import { workControl } from '../jobs/work-control.js';
 import { requireSet } from '../rpc/checks.js';
 import { createId } from '../store/create-id.js';
 import type { SearchServices } from '../studies/prepare-search.js';
 import { performSample, type SampledStudy } from '../studies/sample-phase.js';
-import { createStudyLog } from '../studies/study-log.js';
+import { openStudyLog } from '../studies/study-log.js';
 import { openPairSubject, openQuestion } from '../studies/study-question.js';
 
-export const SAMPLE_JOB = JobKind.SAMPLE_PAIRS;
-
 /** Checks a SamplePairs request down to its windows and recipe; `run` then draws and labels: the first phases of a Search, and no more. */
-export async function prepareSample(services: SearchServices, { search }: SamplePairsRequest): Promise<Prepared> {
+export async function prepareSample(services: SearchServices, { search }: SamplePairsRequest, restarted?: RestartedJob): Promise<Prepared> {
   const request = keepSampling(requireSet(search, 'search'));
   if (search?.validateOnly === true) throw PrunecastError.ofField('search.validate_only', 'is set; SamplePairs answers with a job: ask Search for the plan');
   const question = await openQuestion(services, request);
   const study: SampledStudy = {
-    id: createId('study'),
+    id: restarted?.studyId ?? createId('study'),
     ...question,
     ...(await openPairSubject(services, request, question)),
     request: SearchRequest.encode(request).finish(),
@@ -42,21 +39,20 @@ function keepSampling({ requestId, model, recipes, space, budgets, objectives, t
 }
 
 async function runSampling(services: SearchServices, study: SampledStudy, context: JobContext): Promise<JobResult> {
-  const log = await createStudyLog(services, study, context);
+  const log = await openStudyLog(services, study, context);
   const ranked = await services.preparer.prepare(study.model.language, study.recipe, workControl(context, 'calibrating'));
   const rng = createRng(study.plan.seed);
-  let state = startStudy(study.plan);
+  let state = log.reached;
   for (;;) {
     const action = nextAction(study.plan, state);
     if (action.kind !== 'score' && action.kind !== 'draw' && action.kind !== 'evaluate') break;
-    await log.enter(state);
     for await (const event of performSample(services, study, ranked, action, rng, context)) {
       const next = applyEvent(study.plan, state, event);
       await log.record(state, next, event);
       state = next;
     }
   }
-  await services.studies.record(study.id, { state: JobState.SUCCEEDED });
+  await log.finish(undefined, JobState.SUCCEEDED);
   const tokensSpent = Object.values(state.tokens).reduce((sum, tokens) => sum + tokens, 0);
   return { $case: 'samplePairs', value: { studyId: study.id, pairs: state.pairs.length, tokensSpent: BigInt(tokensSpent) } };
 }

@@ -13,6 +13,7 @@ import { encodeQuality } from '../encoding/fit-quality.js';
 import type { PluginRegistry, ResolvedPlugin } from '../plugins/plugin-registry.js';
 import { createId } from '../store/create-id.js';
 import type { FitEvidence, PredictorStore } from '../store/predictor-store.js';
+import type { StoreWrite } from '../store/store-write.js';
 import { toTimestamp } from '../store/timestamps.js';
 import { checkPairs } from './check-pairs.js';
 import { fitHosted, loadHosted, type HostedPredictor } from './predictor-host.js';
@@ -30,6 +31,8 @@ export interface FitRequest {
   readonly source: PairSource;
   /** The rates between which effects are looked at, dimension by dimension; those of the pairs by default. */
   readonly ranges?: readonly RateRange[];
+  /** Has the predictor stored together with what tells of it; by default it is stored at once. */
+  readonly join?: (write: StoreWrite) => void;
 }
 
 /** What all pairs share; empty where the caller did not say. */
@@ -104,12 +107,10 @@ export function createFittedPredictors({ store, plugins, clock }: FittedPredicto
       const residuals = await measureResiduals(pairs, fit, seed);
       const fitted = await fit(pairs);
       const predictor = describe(request, pairs, judgement, clock.now());
-      await store.create({ predictor, model: fitted.save() }, {
-        rates: pairs.rates,
-        targets: pairs.targets,
-        importances: Float64Array.from(judgement.importances),
-        residuals,
-      });
+      const record = { predictor, model: fitted.save() };
+      const evidence = { rates: pairs.rates, targets: pairs.targets, importances: Float64Array.from(judgement.importances), residuals };
+      if (request.join === undefined) await store.create(record, evidence);
+      else request.join(store.creating(record, evidence));
       await keep(predictor.id, Promise.resolve({ predictor, fitted, residuals }));
       return { predictor, judgement, fitted };
     },

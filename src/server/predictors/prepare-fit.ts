@@ -1,11 +1,10 @@
 import { PrunecastError } from '../../core/errors/prunecast-error.js';
-import { JobKind } from '../../gen/prunecast/v1/job.js';
 import type { Pair, PairSet } from '../../gen/prunecast/v1/pair.js';
 import type { FitPredictorRequest } from '../../gen/prunecast/v1/predictor.js';
 import { TextPart, TrialRole } from '../../gen/prunecast/v1/study_types.js';
 import { findMetric } from '../evaluation/find-metric.js';
 import type { JobContext, JobResult } from '../jobs/jobs.js';
-import type { Prepared } from '../jobs/start-prepared.js';
+import type { Prepared } from '../jobs/runnable-kind.js';
 import type { PluginRegistry } from '../plugins/plugin-registry.js';
 import { requireInteger } from '../rpc/checks.js';
 import type { PairSetStore } from '../store/pair-set-store.js';
@@ -46,11 +45,9 @@ export async function prepareFit(services: FitServices, request: FitPredictorReq
   return { kind: 'work', run: (context) => runFit(services, fit, context) };
 }
 
-export const FIT_JOB = JobKind.FIT_PREDICTOR;
-
 async function runFit({ predictors }: FitServices, fit: FitRequest, context: JobContext): Promise<JobResult> {
   context.progress({ activity: 'fitting', done: 0, total: 1, unit: 'predictors' });
-  const { predictor } = await predictors.fit(fit, context.signal);
+  const { predictor } = await predictors.fit({ ...fit, join: context.join }, context.signal);
   return { $case: 'predictor', value: predictor };
 }
 

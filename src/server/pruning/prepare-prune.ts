@@ -12,7 +12,7 @@ import { resolveSelection, type Selection, type SharedBudgets } from '../archite
 import { encodeArchitecture } from '../encoding/architecture.js';
 import { encodeCosts } from '../encoding/space.js';
 import type { JobContext, JobResult } from '../jobs/jobs.js';
-import type { Prepared } from '../jobs/start-prepared.js';
+import type { Prepared, RestartedJob } from '../jobs/runnable-kind.js';
 import { workControl } from '../jobs/work-control.js';
 import type { OpenModel, OpenModels } from '../models/open-models.js';
 import type { PluginRegistry } from '../plugins/plugin-registry.js';
@@ -31,11 +31,11 @@ export interface PruneServices {
 }
 
 /** Checks a Prune request down to its architecture and output; `run` then ranks, cuts and writes. */
-export async function preparePrune(services: PruneServices, request: PruneRequest): Promise<Prepared> {
+export async function preparePrune(services: PruneServices, request: PruneRequest, restarted?: RestartedJob): Promise<Prepared> {
   const model = await services.models.open(request.model);
   const { shape } = model.language;
   const selection = resolveSelection(shape, request.selection, request.space, '');
-  const output = await planOutput(services, request);
+  const output = await planOutput(services, request, restarted);
   const recipe = selection.keptUnits === undefined ? await services.recipes.resolve(request.recipe, model, 'recipe') : undefined;
   const byError = recipe?.compensation.plugin.needs.includes('gram') === true ? selection.budgets : undefined;
   const loadsIn = findLoaders(shape, byError === undefined ? selection.architecture : exampleOf(shape, request.space), output, recipe);
@@ -59,16 +59,18 @@ export async function preparePrune(services: PruneServices, request: PruneReques
 }
 
 /**
- * Where a request's output goes. Throws PLUGIN_NOT_FOUND, INVALID_OPTIONS, INVALID_REQUEST, PATH_OUTSIDE_ROOTS,
+ * Where a request's output goes; a job that is run again may find there what it wrote before. Throws PLUGIN_NOT_FOUND, INVALID_OPTIONS, INVALID_REQUEST, PATH_OUTSIDE_ROOTS,
  * OUTPUT_EXISTS.
  */
 export async function planOutput(
   { plugins, outputs }: Pick<PruneServices, 'plugins' | 'outputs'>,
   request: { readonly exporter: PluginRef | undefined; readonly output: string; readonly overwrite: boolean },
+  restarted?: RestartedJob,
 ): Promise<OutputPlan> {
   const { plugin, options } = plugins.resolve('exporter', request.exporter, 'hf', 'exporter');
-  await outputs.check(request.output, request.overwrite ? 'replace' : 'refuse');
-  return { output: request.output, overwrite: request.overwrite, exporter: plugin as Exporter, exporterOptions: options };
+  const overwrites = request.overwrite ? 'any' : restarted === undefined ? 'none' : 'own';
+  await outputs.check(request.output, overwrites === 'none' ? 'refuse' : 'replace');
+  return { output: request.output, overwrites, exporter: plugin as Exporter, exporterOptions: options };
 }
 
 /** What will load an output. Throws INVALID_REQUEST where the exporter cannot write it, biases of the recipe's compensation included. */

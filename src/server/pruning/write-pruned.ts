@@ -1,4 +1,7 @@
+import { readFile } from 'node:fs/promises';
+import { join } from 'node:path';
 import { createCostModel, measureCost } from '../../core/budget/cost-model.js';
+import { canonicalJson } from '../../core/canonical-json.js';
 import { architectureOf, type KeptUnits } from '../../core/model/units.js';
 import type { Exporter } from '../../core/ports/exporter.js';
 import type { WorkControl } from '../../core/ports/progress.js';
@@ -10,14 +13,15 @@ import { encodeArchitecture, encodeKeptUnits } from '../encoding/architecture.js
 import { encodeCosts } from '../encoding/space.js';
 import type { OpenModel } from '../models/open-models.js';
 import { listMendedTensors } from './list-mended-tensors.js';
-import type { OutputFolders } from '../store/output-folder.js';
+import type { OutputFolders, OutputPolicy } from '../store/output-folder.js';
 import { VERSION } from '../version.js';
 
 /** Where a pruned model goes, and how. */
 export interface OutputPlan {
   /** Relative to the output root. */
   readonly output: string;
-  readonly overwrite: boolean;
+  /** What may be replaced: nothing; what a run of the same job has written before the server ended; whatever is there. */
+  readonly overwrites: 'none' | 'own' | 'any';
   readonly exporter: Exporter;
   readonly exporterOptions: unknown;
 }
@@ -45,9 +49,10 @@ export async function writePruned(
 ): Promise<PruneResult> {
   const { checkpoint, shape } = model.language;
   const replace = recipe === undefined ? NO_TENSORS : listMendedTensors(model.language, recipe, architectureOf(keptUnits));
-  const pruned = pruneModel({ checkpoint, keptUnits, replace, manifest: describe(model, keptUnits, plan, provenance) });
+  const manifest = describe(model, keptUnits, plan, provenance);
+  const pruned = pruneModel({ checkpoint, keptUnits, replace, manifest });
   const supported = plan.exporter.supports(shape, pruned.architecture, recipe?.compensation?.plugin.addsBias === true ? 'added' : 'none', plan.exporterOptions);
-  const summary = await outputs.write(plan.output, plan.overwrite ? 'replace' : 'refuse', (directory) =>
+  const summary = await outputs.write(plan.output, toPolicy(plan, manifest), (directory) =>
     plan.exporter.write(pruned, directory, control, plan.exporterOptions));
   return {
     output: plan.output,
@@ -61,6 +66,21 @@ export async function writePruned(
     allocation: provenance.allocation,
     snapped: [],
   };
+}
+
+function toPolicy({ overwrites }: OutputPlan, manifest: Readonly<Record<string, unknown>>): OutputPolicy {
+  if (overwrites === 'none') return 'refuse';
+  return overwrites === 'any' ? 'replace' : { mayReplace: (directory) => holdsManifest(directory, manifest) };
+}
+
+const MANIFEST_FILE = 'prunecast.json';
+
+/** Whether a folder is what a manifest says: written by an earlier run of the same job, or by its equal. */
+async function holdsManifest(directory: string, manifest: Readonly<Record<string, unknown>>): Promise<boolean> {
+  const text = await readFile(join(directory, MANIFEST_FILE), 'utf8').catch(() => undefined);
+  if (text === undefined) return false;
+  const found = JSON.parse(text) as Readonly<Record<string, unknown>>;
+  return ['source', 'kept_units', 'recipe', 'allocation', 'measurements'].every((key) => canonicalJson(found[key] ?? null) === canonicalJson(manifest[key] ?? null));
 }
 
 function describe({ name, language }: OpenModel, keptUnits: KeptUnits, { exporter, exporterOptions }: OutputPlan, provenance: Provenance) {

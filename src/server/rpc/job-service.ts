@@ -1,4 +1,3 @@
-import { PrunecastError } from '../../core/errors/prunecast-error.js';
 import { JobKind, JobServiceService, JobState } from '../../gen/prunecast/v1/job.js';
 import type { JobEvents } from '../jobs/job-events.js';
 import type { Jobs } from '../jobs/jobs.js';
@@ -24,10 +23,7 @@ export function createJobService(jobs: Jobs, events: JobEvents): RpcService {
       for await (const event of events.follow(requireText(request.jobId, 'job_id'), request.afterSequence, signal)) yield { event };
     }),
     cancelJob: serveUnary(async (request) => ({ job: await jobs.cancel(requireText(request.jobId, 'job_id')) })),
-    resumeJob: serveUnary(async (request) => {
-      const job = await jobs.get(requireText(request.jobId, 'job_id'));
-      throw new PrunecastError('JOB_NOT_RESUMABLE', `job ${job.id} cannot be resumed: start it again, what was labelled is not paid twice`, { metadata: { job_id: job.id } });
-    }),
+    resumeJob: serveUnary(async (request) => ({ job: await jobs.resume(requireText(request.jobId, 'job_id')) })),
     deleteJob: serveUnary(async (request) => {
       await jobs.remove(requireText(request.jobId, 'job_id'));
       return {};

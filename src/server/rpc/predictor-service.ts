@@ -1,31 +1,28 @@
-import { FitPredictorRequest, PredictorServiceService } from '../../gen/prunecast/v1/predictor.js';
+import { PredictorServiceService } from '../../gen/prunecast/v1/predictor.js';
+import type { JobKinds } from '../job-kinds.js';
 import type { Jobs } from '../jobs/jobs.js';
-import { startPrepared } from '../jobs/start-prepared.js';
+import { startKind } from '../jobs/runnable-kind.js';
 import { answerRefinement, type RefinementServices } from '../predictors/answer-refinement.js';
 import { explainPredictor } from '../predictors/explain-predictor.js';
-import { FIT_JOB, prepareFit, type FitServices } from '../predictors/prepare-fit.js';
+import type { FitServices } from '../predictors/prepare-fit.js';
 import type { PredictorStore } from '../store/predictor-store.js';
 import { readPageSize, requireText } from './checks.js';
-import { digestRequest } from './request-digest.js';
 import { defineService, type RpcService } from './rpc-service.js';
 import { serveUnary } from './serve-unary.js';
 import { PrunecastError } from '../../core/errors/prunecast-error.js';
 
 export interface PredictorServices extends FitServices, RefinementServices {
+  readonly kinds: JobKinds;
   readonly jobs: Jobs;
   readonly predictorStore: PredictorStore;
 }
 
 /** `PredictorService`: fitted predictors. */
 export function createPredictorService(services: PredictorServices): RpcService {
-  const { jobs, predictorStore } = services;
+  const { kinds, jobs, predictorStore } = services;
   return defineService(PredictorServiceService, {
     fitPredictor: serveUnary(async (request) => {
-      const started = await startPrepared(
-        jobs,
-        { kind: FIT_JOB, requestId: request.requestId, requestDigest: digestRequest(FIT_JOB, FitPredictorRequest, request) },
-        () => prepareFit(services, request),
-      );
+      const started = await startKind(jobs, kinds.fitPredictor, request);
       if ('plan' in started) throw new PrunecastError('INTERNAL', 'a fit has no plan');
       return { job: await jobs.get(started.jobId) };
     }),

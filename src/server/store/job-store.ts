@@ -5,6 +5,7 @@ import { type Job, JobEvent, type JobKind, JobProgress, JobState } from '../../g
 import { blobBytes } from './blobs.js';
 import { readPageToken, takePage, type Page, type PageQuery } from './pages.js';
 import type { Schema } from './schema.js';
+import type { StoreWrite } from './store-write.js';
 import { toTimestamp } from './timestamps.js';
 
 export interface NewJob {
@@ -15,6 +16,8 @@ export interface NewJob {
   readonly requestDigest: string;
   /** Empty for none. */
   readonly studyId: string;
+  /** The encoded request, that the job can be run again from; undefined where it cannot. */
+  readonly request: Uint8Array | undefined;
   readonly createdMs: number;
 }
 
@@ -37,13 +40,22 @@ export interface JobStore {
   create(job: NewJob, first: EventEntry['payload']): Promise<void>;
   /** Stores events in one transaction, in order; those of unknown or ended jobs are dropped. Returns the numbers given. */
   append(entries: readonly EventEntry[], timeMs: number): Promise<readonly { readonly jobId: string; readonly sequence: number }[]>;
+  /**
+   * Stores events of one job, and what belongs with them, in one transaction. Returns the last number given (that of the
+   * newest event where none was to be stored), or undefined where the job is unknown or has ended: nothing is stored then.
+   */
+  commit(jobId: string, payloads: readonly EventEntry['payload'][], writes: readonly StoreWrite[], timeMs: number): Promise<number | undefined>;
+  /** Stores what belongs to no job, in one transaction. */
+  keep(writes: readonly StoreWrite[]): Promise<void>;
   /** Throws JOB_NOT_FOUND. */
   get(jobId: string): Promise<Job>;
   findByRequestId(requestId: string): Promise<{ readonly jobId: string; readonly requestDigest: string } | undefined>;
   /** A page of jobs, newest first. */
   list(query: StoredJobQuery): Promise<Page<Job>>;
-  /** Ids of jobs that have not ended, oldest first. */
-  unfinished(): Promise<string[]>;
+  /** Jobs that have not ended, oldest first. */
+  unfinished(): Promise<Job[]>;
+  /** What the job can be run again from; undefined where it cannot. */
+  request(jobId: string): Promise<Uint8Array | undefined>;
   /** The first `limit` events numbered after `sequence`. */
   eventsAfter(jobId: string, sequence: number, limit: number): Promise<JobEvent[]>;
   /** Number of the oldest event kept; 1 when there is none. */
@@ -70,6 +82,7 @@ export function createJobStore(database: Kysely<Schema>): JobStore {
         last_sequence: 0,
         queue_place: 0,
       }).execute();
+      if (job.request !== undefined) await transaction.insertInto('job_requests').values({ job_id: job.id, request: job.request }).execute();
       await appendOne(transaction, { jobId: job.id, payload: first }, job.createdMs);
     }),
     append: (entries, timeMs) => database.transaction().execute(async (transaction) => {
@@ -79,6 +92,16 @@ export function createJobStore(database: Kysely<Schema>): JobStore {
         if (sequence !== undefined) appended.push({ jobId: entry.jobId, sequence });
       }
       return appended;
+    }),
+    commit: (jobId, payloads, writes, timeMs) => database.transaction().execute(async (transaction) => {
+      let last = await findOpen(transaction, jobId);
+      if (last === undefined) return undefined;
+      for (const payload of payloads) last = (await appendOne(transaction, { jobId, payload }, timeMs)) ?? last;
+      for (const write of writes) await write(transaction);
+      return last;
+    }),
+    keep: (writes) => database.transaction().execute(async (transaction) => {
+      for (const write of writes) await write(transaction);
     }),
     get: async (jobId) => {
       const row = await database.selectFrom('jobs').selectAll().where('id', '=', jobId).executeTakeFirst();
@@ -102,8 +125,12 @@ export function createJobStore(database: Kysely<Schema>): JobStore {
       });
     },
     unfinished: async () => {
-      const rows = await database.selectFrom('jobs').select('id').where('state', 'not in', ENDED).orderBy('number').execute();
-      return rows.map(({ id }) => id);
+      const rows = await database.selectFrom('jobs').selectAll().where('state', 'not in', ENDED).orderBy('number').execute();
+      return rows.map(toJob);
+    },
+    request: async (jobId) => {
+      const row = await database.selectFrom('job_requests').select('request').where('job_id', '=', jobId).executeTakeFirst();
+      return row && blobBytes(row.request);
     },
     eventsAfter: async (jobId, sequence, limit) => {
       const rows = await database.selectFrom('events').select('event')
@@ -119,9 +146,16 @@ export function createJobStore(database: Kysely<Schema>): JobStore {
     },
     remove: (jobId) => database.transaction().execute(async (transaction) => {
       await transaction.deleteFrom('events').where('job_id', '=', jobId).execute();
+      await transaction.deleteFrom('job_requests').where('job_id', '=', jobId).execute();
       await transaction.deleteFrom('jobs').where('id', '=', jobId).execute();
     }),
   };
+}
+
+/** The number of a job's newest event; undefined where the job is unknown or has ended. */
+async function findOpen(transaction: Transaction<Schema>, jobId: string): Promise<number | undefined> {
+  const row = await transaction.selectFrom('jobs').select('last_sequence').where('id', '=', jobId).where('state', 'not in', ENDED).executeTakeFirst();
+  return row?.last_sequence;
 }
 
 /** Stores one event and what it changes of the job's row; returns its number, or undefined when the job is unknown or has ended. */

@@ -4,6 +4,7 @@ import type { Label } from '../../core/ports/label-queue.js';
 import { fromJson, toJson } from './metrics-json.js';
 import { float64Blob, float64Values, int32Blob, int32Values } from './blobs.js';
 import type { Schema } from './schema.js';
+import type { StoreWrite } from './store-write.js';
 
 /** What a label is the label of. Each part is a digest or, for the architecture, its key. */
 export interface LabelKey {
@@ -23,6 +24,8 @@ export interface LabelStore {
   getMany(keys: readonly LabelKey[]): Promise<(Label | undefined)[]>;
   /** Stores a label unless one is there already: the first one stays. Returns whether this one was stored. */
   put(key: LabelKey, label: Label): Promise<boolean>;
+  /** The same as part of a larger transaction. */
+  putting(key: LabelKey, label: Label): StoreWrite;
 }
 
 /** Labels that are read before others get a turn: libsql holds the event loop while it reads, some 50 microseconds each. */
@@ -40,21 +43,24 @@ export function createLabelStore(database: Kysely<Schema>): LabelStore {
       }
       return labels;
     }),
-    put: async (key, label) => {
-      const result = await database.insertInto('labels').values({
-        checkpoint_digest: key.checkpointDigest,
-        measurement_fingerprint: key.measurementFingerprint,
-        fidelity_digest: key.fidelityDigest,
-        recipe_digest: key.recipeDigest,
-        architecture_key: key.architectureKey,
-        metrics: toJson(label.metrics),
-        window_losses: float64Blob(label.windowLosses),
-        window_tokens: int32Blob(label.windowTokens),
-        tokens_spent: label.tokensSpent,
-      }).onConflict((conflict) => conflict.doNothing()).executeTakeFirst();
-      return result.numInsertedOrUpdatedRows === 1n;
-    },
+    put: (key, label) => insertLabel(database, key, label),
+    putting: (key, label) => async (transaction) => void (await insertLabel(transaction, key, label)),
   };
+}
+
+async function insertLabel(database: Kysely<Schema>, key: LabelKey, label: Label): Promise<boolean> {
+  const result = await database.insertInto('labels').values({
+    checkpoint_digest: key.checkpointDigest,
+    measurement_fingerprint: key.measurementFingerprint,
+    fidelity_digest: key.fidelityDigest,
+    recipe_digest: key.recipeDigest,
+    architecture_key: key.architectureKey,
+    metrics: toJson(label.metrics),
+    window_losses: float64Blob(label.windowLosses),
+    window_tokens: int32Blob(label.windowTokens),
+    tokens_spent: label.tokensSpent,
+  }).onConflict((conflict) => conflict.doNothing()).executeTakeFirst();
+  return result.numInsertedOrUpdatedRows === 1n;
 }
 
 async function selectLabel(database: Kysely<Schema>, key: LabelKey): Promise<Label | undefined> {

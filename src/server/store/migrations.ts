@@ -5,7 +5,7 @@ import type { Schema } from './schema.js';
  * The steps from an empty file to the newest schema. A step that was released is never changed: what it lacks comes in a
  * new one.
  */
-const MIGRATIONS: readonly ((transaction: Transaction<Schema>) => Promise<void>)[] = [createFirstTables, createFitEvidence];
+const MIGRATIONS: readonly ((transaction: Transaction<Schema>) => Promise<void>)[] = [createFirstTables, createFitEvidence, createJobRequests];
 
 /** Brings a database to the newest schema, each step in a transaction. Throws when it comes from a newer server. */
 export async function migrate(database: Kysely<Schema>): Promise<void> {
@@ -65,4 +65,10 @@ async function createFitEvidence(transaction: Transaction<Schema>): Promise<void
   await sql`CREATE TABLE fit_evidence (
     predictor_id TEXT PRIMARY KEY, rates BLOB NOT NULL, targets BLOB NOT NULL, importances BLOB NOT NULL,
     residuals BLOB NOT NULL) STRICT, WITHOUT ROWID`.execute(transaction);
+}
+
+/** What a job is run again from, and how long each step of a study took. Jobs of before have no request: they cannot go on. */
+async function createJobRequests(transaction: Transaction<Schema>): Promise<void> {
+  await sql`CREATE TABLE job_requests (job_id TEXT PRIMARY KEY, request BLOB NOT NULL) STRICT, WITHOUT ROWID`.execute(transaction);
+  await sql`ALTER TABLE study_events ADD COLUMN seconds REAL NOT NULL DEFAULT 0`.execute(transaction);
 }

@@ -13,7 +13,7 @@ export interface OpenDatabase {
 
 /**
  * Opens `prunecast.db` in the state directory, made and brought to the newest schema where needed. One server at a time
- * may have a state directory: two would declare each other's jobs dead.
+ * may have a state directory: two would take up each other's jobs.
  *
  * libsql is synchronous: a query holds the event loop, so keep transactions small. With WAL and synchronous=NORMAL a
  * commit costs no sync of the disk (0.05 ms in place of 1.9); a crash of the machine, not of the server, can lose the last ones.

@@ -4,8 +4,8 @@ import { basename, dirname, join, relative, resolve, sep } from 'node:path';
 import { PrunecastError } from '../../core/errors/prunecast-error.js';
 import { createId } from './create-id.js';
 
-/** What happens when an output is there already. */
-export type OutputPolicy = 'refuse' | 'replace';
+/** What happens when an output is there already: it is refused, or replaced, or replaced where its folder is found to be one that may. */
+export type OutputPolicy = 'refuse' | 'replace' | { readonly mayReplace: (directory: string) => Promise<boolean> };
 
 /** Folders under the output root, each written whole or not at all. */
 export interface OutputFolders {
@@ -34,7 +34,7 @@ const LEFTOVER = /^\.(?<name>.+)\.prunecast-(?<kind>new|old)-output-[0-9a-f]{16}
 export function createOutputFolders(root: string): OutputFolders {
   const check = async (output: string, policy: OutputPolicy): Promise<string> => {
     const target = await locate(root, output);
-    if (policy === 'refuse' && (await exists(target))) throw outputExists(output);
+    if ((await exists(target)) && !(await mayReplace(target, policy))) throw outputExists(output);
     return target;
   };
   return {
@@ -102,7 +102,7 @@ async function moveIntoPlace({ fresh, target, old, policy, output }: {
   readonly output: string;
 }): Promise<void> {
   const isReplacing = await exists(target);
-  if (isReplacing && policy === 'refuse') throw outputExists(output);
+  if (isReplacing && !(await mayReplace(target, policy))) throw outputExists(output);
   if (isReplacing) await rename(target, old);
   try {
     await rename(fresh, target);
@@ -112,6 +112,10 @@ async function moveIntoPlace({ fresh, target, old, policy, output }: {
     throw error;
   }
   await syncPath(dirname(target));
+}
+
+async function mayReplace(target: string, policy: OutputPolicy): Promise<boolean> {
+  return typeof policy === 'string' ? policy === 'replace' : policy.mayReplace(target);
 }
 
 async function sweepFolder(folder: string, depth: number): Promise<void> {

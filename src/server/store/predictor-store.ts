@@ -1,9 +1,10 @@
-import type { Kysely } from 'kysely';
+import type { Kysely, Transaction } from 'kysely';
 import { PrunecastError } from '../../core/errors/prunecast-error.js';
 import { Predictor } from '../../gen/prunecast/v1/predictor_types.js';
 import { blobBytes, float32Blob, float32Values, float64Blob, float64Values } from './blobs.js';
 import { readPageToken, takePage, type Page, type PageQuery } from './pages.js';
 import type { Schema } from './schema.js';
+import type { StoreWrite } from './store-write.js';
 
 /** A fitted predictor: what callers see of it, and what its backend saved. */
 export interface PredictorRecord {
@@ -32,6 +33,8 @@ export interface PredictorQuery extends PageQuery {
 export interface PredictorStore {
   /** Stores a predictor with its evidence, both or neither; one without evidence cannot be explained. */
   create(record: PredictorRecord, evidence?: FitEvidence): Promise<void>;
+  /** The same as part of a larger transaction. */
+  creating(record: PredictorRecord, evidence?: FitEvidence): StoreWrite;
   /** Throws PREDICTOR_NOT_FOUND. */
   get(predictorId: string): Promise<PredictorRecord>;
   /** A page, newest first. */
@@ -46,24 +49,8 @@ export interface PredictorStore {
 
 export function createPredictorStore(database: Kysely<Schema>): PredictorStore {
   return {
-    create: ({ predictor, model }, evidence) => database.transaction().execute(async (transaction) => {
-      await transaction.insertInto('predictors').values({
-        id: predictor.id,
-        study_id: predictor.studyId,
-        backend: predictor.backend,
-        created_ms: Number(predictor.createTime?.seconds ?? 0n) * 1000,
-        predictor: Predictor.encode(predictor).finish(),
-        model,
-      }).execute();
-      if (evidence === undefined) return;
-      await transaction.insertInto('fit_evidence').values({
-        predictor_id: predictor.id,
-        rates: float32Blob(evidence.rates),
-        targets: float64Blob(evidence.targets),
-        importances: float64Blob(evidence.importances),
-        residuals: float64Blob(evidence.residuals),
-      }).execute();
-    }),
+    create: (record, evidence) => database.transaction().execute((transaction) => insertPredictor(transaction, record, evidence)),
+    creating: (record, evidence) => (transaction) => insertPredictor(transaction, record, evidence),
     get: async (predictorId) => {
       const row = await database.selectFrom('predictors').select(['predictor', 'model']).where('id', '=', predictorId).executeTakeFirst();
       if (!row) throw predictorNotFound(predictorId);
@@ -99,6 +86,25 @@ export function createPredictorStore(database: Kysely<Schema>): PredictorStore {
       await transaction.deleteFrom('fit_evidence').where('predictor_id', '=', predictorId).execute();
     }),
   };
+}
+
+async function insertPredictor(transaction: Transaction<Schema>, { predictor, model }: PredictorRecord, evidence: FitEvidence | undefined): Promise<void> {
+  await transaction.insertInto('predictors').values({
+    id: predictor.id,
+    study_id: predictor.studyId,
+    backend: predictor.backend,
+    created_ms: Number(predictor.createTime?.seconds ?? 0n) * 1000,
+    predictor: Predictor.encode(predictor).finish(),
+    model,
+  }).execute();
+  if (evidence === undefined) return;
+  await transaction.insertInto('fit_evidence').values({
+    predictor_id: predictor.id,
+    rates: float32Blob(evidence.rates),
+    targets: float64Blob(evidence.targets),
+    importances: float64Blob(evidence.importances),
+    residuals: float64Blob(evidence.residuals),
+  }).execute();
 }
 
 function predictorNotFound(predictorId: string): PrunecastError {

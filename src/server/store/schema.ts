@@ -9,6 +9,7 @@ type OptionalBlobColumn = ColumnType<Blob | null, Uint8Array | null, Uint8Array 
 export interface Schema {
   schema_version: { version: number };
   jobs: JobsTable;
+  job_requests: JobRequestsTable;
   events: EventsTable;
   labels: LabelsTable;
   studies: StudiesTable;
@@ -38,6 +39,12 @@ interface JobsTable {
   progress: OptionalBlobColumn;
   /** google.rpc.Status. */
   error: OptionalBlobColumn;
+}
+
+interface JobRequestsTable {
+  job_id: string;
+  /** The request as it came, by the job's kind. */
+  request: BlobColumn;
 }
 
 interface EventsTable {
@@ -80,8 +87,10 @@ interface StudiesTable {
 interface StudyEventsTable {
   study_id: string;
   number: number;
-  /** JSON. */
+  /** JSON, by `toEventJson`. */
   event: string;
+  /** How long the step took that ended with it. */
+  seconds: Generated<number>;
 }
 
 interface TrialsTable {

@@ -15,7 +15,7 @@ export interface StudyServices {
   readonly jobs: Jobs;
 }
 
-/** What `createStudyLog` keeps in the plan of a study. */
+/** What `openStudyLog` keeps in the plan of a study. */
 interface StoredPlan {
   readonly space?: readonly unknown[];
   readonly windows?: { readonly measurement: Measurement; readonly fidelity: Fidelity };

@@ -9,7 +9,7 @@ import { countPairs } from '../../search/study/next-action.js';
 import { exampleOf } from '../architectures/make-uneven.js';
 import { budgetKindOf } from '../encoding/budget.js';
 import type { EvaluateServices } from '../evaluation/prepare-evaluate.js';
-import type { Prepared } from '../jobs/start-prepared.js';
+import type { Prepared, RestartedJob } from '../jobs/runnable-kind.js';
 import type { FittedPredictors } from '../predictors/fitted-predictors.js';
 import { findLoaders, planOutput } from '../pruning/prepare-prune.js';
 import { createId } from '../store/create-id.js';
@@ -27,17 +27,17 @@ export interface SearchServices extends EvaluateServices {
 }
 
 /** Checks a Search request down to its space, windows and output; `run` then runs the study. */
-export async function prepareSearch(services: SearchServices, request: SearchRequest): Promise<Prepared> {
+export async function prepareSearch(services: SearchServices, request: SearchRequest, restarted?: RestartedJob): Promise<Prepared> {
   const question = await openQuestion(services, request);
   const { model, plan, evaluator } = question;
   const predictor = services.plugins.resolve('predictor', request.predictor, 'xgboost', 'predictor');
   const strategy = services.plugins.resolve('strategy', request.strategy, 'random', 'strategy');
   requirePairs(predictor.plugin, countPairs(plan, 0));
-  const output = request.output === '' ? undefined : await planOutput(services, request);
+  const output = request.output === '' ? undefined : await planOutput(services, request, restarted);
   const { windows, recipe } = await openSubject(services, request, question);
   const loadsIn = output === undefined ? [] : findLoaders(model.language.shape, exampleOf(model.language.shape, request.space), output, recipe);
   const study: Study = {
-    id: createId('study'),
+    id: restarted?.studyId ?? createId('study'),
     model,
     plan,
     recipe,

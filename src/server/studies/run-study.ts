@@ -7,7 +7,7 @@ import { applyEvent } from '../../search/study/apply-event.js';
 import { nextAction, type StudyAction } from '../../search/study/next-action.js';
 import { proposeCandidates } from '../../search/study/propose-candidates.js';
 import { refineSpace } from '../../search/study/refine-space.js';
-import { startStudy, type StudyEvent, type StudyState } from '../../search/study/study-state.js';
+import type { StudyEvent, StudyState } from '../../search/study/study-state.js';
 import { fidelityDigest, measurementFingerprint } from '../encoding/measurement.js';
 import type { JobContext, JobResult } from '../jobs/jobs.js';
 import { workControl } from '../jobs/work-control.js';
@@ -15,7 +15,7 @@ import { writePruned } from '../pruning/write-pruned.js';
 import type { RankedModel } from '../recipes/prepare-recipe.js';
 import type { SearchServices } from './prepare-search.js';
 import { performSample } from './sample-phase.js';
-import { createStudyLog, type StudyLog } from './study-log.js';
+import { openStudyLog, type StudyLog } from './study-log.js';
 import { encodeReport } from './encode-report.js';
 import type { Study } from './study.js';
 
@@ -24,13 +24,12 @@ import type { Study } from './study.js';
  * Nothing is decided here.
  */
 export async function runStudy(services: SearchServices, study: Study, context: JobContext): Promise<JobResult> {
-  const log = await createStudyLog(services, study, context);
+  const log = await openStudyLog(services, study, context);
   const ranked = await services.preparer.prepare(study.model.language, study.recipe, workControl(context, 'calibrating'));
-  let state = startStudy(study.plan);
+  let state = log.reached;
   for (;;) {
     const action = nextAction(study.plan, state);
     if (action.kind === 'none') break;
-    await log.enter(state);
     for await (const event of perform(services, study, ranked, state, action, context)) {
       const next = applyEvent(study.plan, state, event);
       await log.record(state, next, event);
@@ -104,6 +103,7 @@ async function fit({ predictors }: SearchServices, study: Study, state: StudySta
       studyId: study.id,
     },
     ranges: state.space.dimensions.map(({ range }) => range),
+    join: context.join,
   }, context.signal);
   return { kind: 'fitted', predictorId: predictor.id, ...judgement };
 }

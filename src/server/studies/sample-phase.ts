@@ -1,14 +1,13 @@
 import { setImmediate } from 'node:timers/promises';
 import type { Rng } from '../../core/ports/rng.js';
 import { decodeCounts } from '../../core/space/search-space.js';
-import type { LabelQueue } from '../../core/ports/label-queue.js';
 import type { EvaluationPlan } from '../../core/ports/evaluator.js';
 import { drawPairs } from '../../search/study/draw-pairs.js';
 import type { StudyAction } from '../../search/study/next-action.js';
 import type { StudyEvent, TextPart, TrialPoint } from '../../search/study/study-state.js';
 import type { JobContext } from '../jobs/jobs.js';
 import { workControl } from '../jobs/work-control.js';
-import type { LabelTarget } from '../labels/stored-label-queue.js';
+import type { LabelTarget, StoredLabelQueue } from '../labels/stored-label-queue.js';
 import type { RankedModel } from '../recipes/prepare-recipe.js';
 import type { Study } from './study.js';
 
@@ -22,7 +21,7 @@ export type SampleAction = Extract<StudyAction, { kind: 'score' | 'draw' | 'eval
 
 /** Does one action of a sample; the events say what came of it. */
 export async function* performSample(
-  services: { readonly labels: LabelQueue<LabelTarget> },
+  services: { readonly labels: StoredLabelQueue },
   study: SampledStudy,
   ranked: RankedModel,
   action: SampleAction,
@@ -47,7 +46,7 @@ const ACTIVITIES = {
   report: 'reporting',
 } as const satisfies Record<TextPart, string>;
 
-async function* evaluate(labels: LabelQueue<LabelTarget>, study: SampledStudy, ranked: RankedModel, points: readonly TrialPoint[], context: JobContext): AsyncGenerator<StudyEvent> {
+async function* evaluate(labels: StoredLabelQueue, study: SampledStudy, ranked: RankedModel, points: readonly TrialPoint[], context: JobContext): AsyncGenerator<StudyEvent> {
   const { plan } = study;
   for (const part of ['search', 'verify', 'report'] as const) {
     const group = points.filter((point) => point.part === part);
@@ -55,7 +54,8 @@ async function* evaluate(labels: LabelQueue<LabelTarget>, study: SampledStudy, r
     if (group.length === 0) continue;
     if (windows === undefined) throw new RangeError(`the study has no windows of ${part}`);
     const architectures = group.map(({ counts }) => decodeCounts(plan.space, counts));
-    for await (const { index, label } of labels.label(createTarget(study, ranked, windows), architectures, workControl(context, ACTIVITIES[part]))) {
+    for await (const { index, label, write } of labels.labelUnstored(createTarget(study, ranked, windows), architectures, workControl(context, ACTIVITIES[part]))) {
+      if (write !== undefined) context.join(write);
       const losses = part === 'report' ? { losses: { losses: [...label.windowLosses], tokens: [...label.windowTokens] } } : {};
       yield {
         kind: 'evaluated',

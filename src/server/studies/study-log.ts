@@ -1,74 +1,108 @@
+import { PrunecastError } from '../../core/errors/prunecast-error.js';
 import { countParameters } from '../../core/model/parameters.js';
 import { decodeCounts, toRates } from '../../core/space/search-space.js';
 import { Dimension } from '../../gen/prunecast/v1/common.js';
 import { JobState } from '../../gen/prunecast/v1/job.js';
 import { StudyReport, type StudyEvent as StudyEventMessage, type Trial } from '../../gen/prunecast/v1/study_types.js';
-import type { StudyPhase } from '../../search/study/study-plan.js';
-import type { StudyEvent, StudyState, TrialResult } from '../../search/study/study-state.js';
+import { applyEvent } from '../../search/study/apply-event.js';
+import type { StudyPhase, StudyPlan } from '../../search/study/study-plan.js';
+import { startStudy, type StudyEvent, type StudyState, type TrialResult } from '../../search/study/study-state.js';
 import { encodeArchitecture, architectureKey } from '../encoding/architecture.js';
 import { fidelityDigest, measurementFingerprint } from '../encoding/measurement.js';
 import { encodeRangeChange } from '../encoding/range-change.js';
 import { encodeDimension } from '../encoding/space.js';
-import type { JobContext } from '../jobs/jobs.js';
+import type { EmittedPayload, JobContext } from '../jobs/jobs.js';
+import type { StudyEventRecord, StudyRecord } from '../store/study-store.js';
 import type { SearchServices } from './prepare-search.js';
 import type { SampledStudy } from './sample-phase.js';
 import { PART_CODES, PHASE_CODES, ROLE_CODES } from './study-codes.js';
 
 /** Stores what a study does, each step in one transaction, and then shows it to those who follow its job. */
 export interface StudyLog {
-  /** Tells of the phase of a state, once for each time it is entered. */
-  enter(state: StudyState): Promise<void>;
+  /** Where the study stands: at its start, or where the events lead that an earlier server stored. */
+  readonly reached: StudyState;
+  /** Stores an event and what it makes of the study, tells of it, and of the phase that begins with it. */
   record(before: StudyState, after: StudyState, event: StudyEvent): Promise<void>;
-  /** Stores the report. */
-  finish(report: StudyReport, state: JobState): Promise<void>;
+  /** Stores the report, if there is one, and the state that the study ends in. */
+  finish(report: StudyReport | undefined, state: JobState): Promise<void>;
   /** Seconds by phase so far. */
   spent(): ReadonlyMap<StudyPhase, number>;
 }
 
-export async function createStudyLog({ studies, predictors, clock }: Pick<SearchServices, 'studies' | 'predictors' | 'clock'>, study: SampledStudy, { jobId, emit }: JobContext): Promise<StudyLog> {
+/**
+ * Opens the log of a study: a new one, or one that an earlier server left, whose events are replayed.
+ *
+ * @throws PrunecastError JOB_NOT_RESUMABLE where the model or the windows are no longer what the study began with
+ */
+export async function openStudyLog({ studies, predictors, clock }: Pick<SearchServices, 'studies' | 'predictors' | 'clock'>, study: SampledStudy, { jobId, commit }: JobContext): Promise<StudyLog> {
   const { plan, model } = study;
   const base = { dimensions: plan.space.dimensions.map(({ name }) => name), windows: describeWindows(study), recipes: [study.recipe.digest] };
-  await studies.create({
-    id: study.id,
-    jobId,
-    model: model.name,
-    checkpointDigest: model.language.checkpoint.digest,
-    seed: plan.seed,
-    request: study.request,
-    plan: { ...base, space: plan.space.dimensions.map((dimension) => Dimension.toJSON(encodeDimension(dimension))), phase: PHASE_CODES.score },
-    state: JobState.RUNNING,
-    createdMs: clock.now(),
-  });
-  const seconds = new Map<StudyPhase, number>();
-  let trials = 0;
-  let since = clock.now();
-  let told = '';
-  let latest: object = {};
-  const tell = (phase: StudyPhase, event: StudyEventMessage['event']): Promise<void> => emit({ $case: 'study', value: { studyId: study.id, phase: PHASE_CODES[phase], event } });
   const describe = ({ space, phase, tokens }: StudyState) => ({ ...base, space: space.dimensions.map((dimension) => Dimension.toJSON(encodeDimension(dimension))), phase: PHASE_CODES[phase], calibrationTokens: tokens.score ?? 0 });
+  const tell = (phase: StudyPhase, event: StudyEventMessage['event']): EmittedPayload => ({ $case: 'study', value: { studyId: study.id, phase: PHASE_CODES[phase], event } });
+  const tellStart = ({ phase, round }: StudyState): EmittedPayload => tell(phase, { $case: 'phaseStarted', value: { round } });
+  const stored = await studies.find(study.id);
+  const start = startStudy(plan);
+  if (stored === undefined) {
+    await commit([tellStart(start)], [studies.creating({
+      id: study.id,
+      jobId,
+      model: model.name,
+      checkpointDigest: model.language.checkpoint.digest,
+      seed: plan.seed,
+      request: study.request,
+      plan: describe(start),
+      state: JobState.RUNNING,
+      createdMs: clock.now(),
+    })]);
+  } else requireUnchanged(study, stored);
+  const { reached, seconds, trials: known } = replayStored(plan, start, await studies.events(study.id));
+  let trials = known;
+  let since = clock.now();
+  let latest: object = describe(reached);
   return {
-    async enter(state) {
-      const key = `${state.phase}/${state.round}`;
-      if (key === told) return;
-      told = key;
-      await tell(state.phase, { $case: 'phaseStarted', value: { round: state.round } });
-    },
+    reached,
     async record(before, after, event) {
       const now = clock.now();
-      seconds.set(before.phase, (seconds.get(before.phase) ?? 0) + (now - since) / 1000);
+      const spent = (now - since) / 1000;
+      seconds.set(before.phase, (seconds.get(before.phase) ?? 0) + spent);
       since = now;
       const trial = event.kind === 'evaluated' ? encodeTrial(study, event.trial, ++trials, before.round) : undefined;
-      const moved = before.phase !== after.phase || before.space !== after.space;
+      const begins = before.phase !== after.phase || before.round !== after.round;
+      const moved = begins || before.space !== after.space;
       if (moved) latest = describe(after);
-      await studies.record(study.id, { events: [event], trials: trial === undefined ? [] : [trial], ...(moved ? { plan: latest } : {}) });
       const message = trial === undefined ? await encodeEvent(event, predictors) : ({ $case: 'trial', value: trial } as const);
-      if (message !== undefined) await tell(before.phase, message);
+      await commit(
+        [...(message === undefined ? [] : [tell(before.phase, message)]), ...(begins && after.phase !== 'finished' ? [tellStart(after)] : [])],
+        [studies.recording(study.id, { events: [event], seconds: spent, trials: trial === undefined ? [] : [trial], ...(moved ? { plan: latest } : {}) })],
+      );
     },
     async finish(report, state) {
-      await studies.record(study.id, { plan: { ...latest, report: StudyReport.toJSON(report) }, state });
+      await commit([], [studies.recording(study.id, { state, ...(report === undefined ? {} : { plan: { ...latest, report: StudyReport.toJSON(report) } }) })]);
     },
     spent: () => seconds,
   };
+}
+
+/** What stored events lead to, and what is not in the state: the time by phase, and how many trials there are. */
+function replayStored(plan: StudyPlan, start: StudyState, stored: readonly StudyEventRecord[]) {
+  const spent = new Map<StudyPhase, number>();
+  let reached = start;
+  let trials = 0;
+  for (const { event, seconds } of stored as readonly { readonly event: StudyEvent; readonly seconds: number }[]) {
+    spent.set(reached.phase, (spent.get(reached.phase) ?? 0) + seconds);
+    reached = applyEvent(plan, reached, event);
+    if (event.kind === 'evaluated') trials += 1;
+  }
+  return { reached, seconds: spent, trials };
+}
+
+/** Labels of another model or of other windows do not go together with those that are stored. */
+function requireUnchanged(study: SampledStudy, { checkpointDigest, plan }: StudyRecord): void {
+  const { windows } = plan as { readonly windows: ReturnType<typeof describeWindows> };
+  const [then, now] = [windows, describeWindows(study)].map(({ measurement, fidelity }) => [measurementFingerprint(measurement), fidelityDigest(fidelity)].join());
+  const changed = checkpointDigest !== study.model.language.checkpoint.digest ? `the model ${study.model.name}` : then !== now ? 'the text' : undefined;
+  if (changed === undefined) return;
+  throw new PrunecastError('JOB_NOT_RESUMABLE', `${changed} has changed since the study ${study.id} began: start another, what is still valid is not paid twice`, { metadata: { study_id: study.id } });
 }
 
 function describeWindows({ windows }: SampledStudy) {

@@ -64,11 +64,11 @@ describe('studies', () => {
     const studies = createStudyStore(open.database);
     await studies.create(study);
     await studies.record('study-1', { events: [{ a: 1 }, { b: 2 }], trials: [trial(1, TrialRole.PAIR)] });
-    await studies.record('study-1', { events: [{ c: 3 }], trials: [trial(2, TrialRole.FINALIST), trial(3, TrialRole.PAIR)], plan: { rounds: 2 }, state: 4 });
+    await studies.record('study-1', { events: [{ value: NaN, losses: [-Infinity] }], seconds: 0.5, trials: [trial(2, TrialRole.FINALIST), trial(3, TrialRole.PAIR)], plan: { rounds: 2 }, state: 4 });
     await reopen();
     const again = createStudyStore(open.database);
     expect(await again.get('study-1')).toEqual({ ...study, plan: { rounds: 2 }, state: 4 });
-    expect(await again.events('study-1')).toEqual([{ a: 1 }, { b: 2 }, { c: 3 }]);
+    expect(await again.events('study-1')).toEqual([{ event: { a: 1 }, seconds: 0 }, { event: { b: 2 }, seconds: 0 }, { event: { value: NaN, losses: [-Infinity] }, seconds: 0.5 }]);
     expect((await again.trials('study-1')).map(({ number }) => number)).toEqual([1, 2, 3]);
     expect(await again.trials('study-1', TrialRole.PAIR)).toEqual([trial(1, TrialRole.PAIR), trial(3, TrialRole.PAIR)]);
   });

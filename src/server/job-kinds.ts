@@ -1,0 +1,37 @@
+import { JobKind } from '../gen/prunecast/v1/job.js';
+import { SamplePairsRequest } from '../gen/prunecast/v1/pair.js';
+import { FitPredictorRequest } from '../gen/prunecast/v1/predictor.js';
+import { EvaluateRequest, PruneRequest, SearchRequest } from '../gen/prunecast/v1/pruning.js';
+import { prepareEvaluate, type EvaluateServices } from './evaluation/prepare-evaluate.js';
+import { defineKind, type RunnableKind } from './jobs/runnable-kind.js';
+import { prepareSample } from './pairs/prepare-sample.js';
+import { prepareFit, type FitServices } from './predictors/prepare-fit.js';
+import { preparePrune, type PruneServices } from './pruning/prepare-prune.js';
+import { prepareSearch, type SearchServices } from './studies/prepare-search.js';
+
+/** The kinds of jobs of a server: what starts them, and what goes on with them after a restart. */
+export interface JobKinds {
+  readonly prune: RunnableKind<PruneRequest>;
+  readonly evaluate: RunnableKind<EvaluateRequest>;
+  readonly search: RunnableKind<SearchRequest>;
+  readonly samplePairs: RunnableKind<SamplePairsRequest>;
+  readonly fitPredictor: RunnableKind<FitPredictorRequest>;
+}
+
+export type JobKindServices = PruneServices & EvaluateServices & SearchServices & FitServices;
+
+export function createJobKinds(services: JobKindServices): JobKinds {
+  const requestIdOf = ({ requestId }: { readonly requestId: string }): string => requestId;
+  return {
+    prune: defineKind({ kind: JobKind.PRUNE, codec: PruneRequest, requestIdOf, prepare: (request, restarted) => preparePrune(services, request, restarted) }),
+    evaluate: defineKind({ kind: JobKind.EVALUATE, codec: EvaluateRequest, requestIdOf, prepare: (request) => prepareEvaluate(services, request) }),
+    search: defineKind({ kind: JobKind.SEARCH, codec: SearchRequest, requestIdOf, prepare: (request, restarted) => prepareSearch(services, request, restarted) }),
+    samplePairs: defineKind({
+      kind: JobKind.SAMPLE_PAIRS,
+      codec: SamplePairsRequest,
+      requestIdOf: ({ search }) => search?.requestId ?? '',
+      prepare: (request, restarted) => prepareSample(services, request, restarted),
+    }),
+    fitPredictor: defineKind({ kind: JobKind.FIT_PREDICTOR, codec: FitPredictorRequest, requestIdOf, prepare: (request) => prepareFit(services, request) }),
+  };
+}

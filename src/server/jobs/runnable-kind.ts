@@ -1,0 +1,73 @@
+import type { JobKind } from '../../gen/prunecast/v1/job.js';
+import type { Plan } from '../../gen/prunecast/v1/pruning.js';
+import { digestRequest } from '../rpc/request-digest.js';
+import type { JobContext, JobResult, Jobs } from './jobs.js';
+
+/** A request that was checked: either its plan, where no more was asked, or the work to be done. */
+export type Prepared =
+  | { readonly kind: 'plan'; readonly plan: Plan }
+  | { readonly kind: 'work'; readonly studyId?: string; readonly run: (context: JobContext) => Promise<JobResult> };
+
+/** What a job was when its server ended. */
+export interface RestartedJob {
+  readonly jobId: string;
+  /** Empty for none. */
+  readonly studyId: string;
+}
+
+/** A kind of job as the runner knows it: how to go on with one from its stored request. */
+export interface RestartableKind {
+  readonly kind: JobKind;
+  /** Throws what the request is refused with now. */
+  restart(request: Uint8Array, job: RestartedJob): Promise<Prepared>;
+}
+
+/** A kind of job: how its requests are read, and what they come to. */
+export interface RunnableKind<Request> extends RestartableKind {
+  readonly codec: RequestCodec<Request>;
+  readonly requestIdOf: (request: Request) => string;
+  /** Checks a request; throws what it is refused with. */
+  readonly prepare: (request: Request) => Promise<Prepared>;
+}
+
+/** The generated codec of a request. */
+export interface RequestCodec<Request> {
+  encode(request: Request): { finish(): Uint8Array };
+  decode(bytes: Uint8Array): Request;
+  toJSON(request: Request): unknown;
+}
+
+/**
+ * @param spec.prepare checks a request and returns its work; of a job that an earlier server left unfinished (`restarted`),
+ * the work goes on where that one stopped: what it stored stands, and what it wrote is its own
+ */
+export function defineKind<Request>({ kind, codec, requestIdOf, prepare }: {
+  readonly kind: JobKind;
+  readonly codec: RequestCodec<Request>;
+  readonly requestIdOf: (request: Request) => string;
+  readonly prepare: (request: Request, restarted?: RestartedJob) => Promise<Prepared>;
+}): RunnableKind<Request> {
+  return {
+    kind,
+    codec,
+    requestIdOf,
+    prepare: (request) => prepare(request),
+    restart: (bytes, job) => prepare(codec.decode(bytes), job),
+  };
+}
+
+/**
+ * Attaches to the job of a known request id; otherwise prepares the request, and starts a job for it. A request that does
+ * not prepare leaves nothing behind.
+ */
+export async function startKind<Request>(jobs: Jobs, { kind, codec, requestIdOf, prepare }: RunnableKind<Request>, request: Request): Promise<{ readonly jobId: string } | { readonly plan: Plan }> {
+  const requestId = requestIdOf(request);
+  const requestDigest = digestRequest(kind, codec, request);
+  const known = await jobs.findByRequestId(requestId, requestDigest);
+  if (known !== undefined) return { jobId: known };
+  const prepared = await prepare(request);
+  if (prepared.kind === 'plan') return { plan: prepared.plan };
+  const { run, studyId } = prepared;
+  const { jobId } = await jobs.start({ kind, requestId, requestDigest, request: codec.encode(request).finish(), run, ...(studyId === undefined ? {} : { studyId }) });
+  return { jobId };
+}
