@@ -14,6 +14,7 @@ export const SERVE_FLAGS = [
   { flag: '--listen <ADDRESS>', variable: 'PRUNECAST_LISTEN', separator: ',', summary: 'host:port or unix:/path; may be repeated (default: 127.0.0.1:50051)' },
   { flag: '--threads <COUNT>', variable: 'PRUNECAST_THREADS', summary: 'threads of the numeric engine (default: the processors there are)' },
   { flag: '--memory-budget-bytes <BYTES>', variable: 'PRUNECAST_MEMORY_BUDGET_BYTES', summary: 'memory for weights, hidden states and caches (default: 70 % of what there is)' },
+  { flag: '--score-cache-bytes <BYTES>', variable: 'PRUNECAST_SCORE_CACHE_BYTES', summary: 'disk for scores of criteria (default: 268435456)' },
   { flag: '--concurrent-jobs <COUNT>', variable: 'PRUNECAST_CONCURRENT_JOBS', summary: 'heavy jobs that run at a time (default: 1)' },
   { flag: '--max-queued-jobs <COUNT>', variable: 'PRUNECAST_MAX_QUEUED_JOBS', summary: 'jobs that may wait (default: 100)' },
   { flag: '--kept-events <COUNT>', variable: 'PRUNECAST_KEPT_EVENTS', summary: 'newest events of a job that are kept (default: 100000)' },

@@ -17,3 +17,6 @@ export function scopeScores(scores: UnitScores, scope: ScoreScope): UnitScores {
   const standardise = (values: Float32Array): Float32Array => Float32Array.from(standardiseScores(values));
   return { ffnChannels: standardise(ffnChannels), queryHeads: standardise(queryHeads), kvGroups: standardise(kvGroups) };
 }
+
+/** To be raised whenever the engine comes to other scores than before: those stored under another number are not used again. */
+export const SCORES_REVISION = 1;

@@ -1,3 +1,4 @@
+import { join } from 'node:path';
 import type { Container } from 'inversify';
 import { createJobKinds } from '../job-kinds.js';
 import { createLabelQueue } from '../labels/stored-label-queue.js';
@@ -10,6 +11,7 @@ import { createPairService } from '../rpc/pair-service.js';
 import { createPredictorService } from '../rpc/predictor-service.js';
 import { createPruningService } from '../rpc/pruning-service.js';
 import { createStudyService } from '../rpc/study-service.js';
+import { createScoreCache } from '../store/score-cache.js';
 import { createTextSource } from '../texts/text-source.js';
 import { TOKENS } from './tokens.js';
 
@@ -19,7 +21,14 @@ export function bindVerbs(container: Container): void {
   container.bind(TOKENS.closing).toResolvedValue((models) => () => models.close(), [TOKENS.models]);
   container.bind(TOKENS.texts).toResolvedValue(({ dataRoots }) => createTextSource(dataRoots), [TOKENS.config]);
   container.bind(TOKENS.recipes).toResolvedValue((plugins, texts) => new RecipeResolver(plugins, texts), [TOKENS.plugins, TOKENS.texts]);
-  container.bind(TOKENS.preparer).toResolvedValue(createRecipePreparer, []);
+  container.bind(TOKENS.preparer).toResolvedValue(
+    ({ stateDirectory, scoreCacheBytes }, log) => createRecipePreparer(createScoreCache({
+      directory: join(stateDirectory, 'scores'),
+      limitBytes: scoreCacheBytes,
+      failed: (error) => log.warn({ err: error }, 'the cache of scores cannot be used'),
+    })),
+    [TOKENS.config, TOKENS.log],
+  );
   container.bind(TOKENS.labels).toResolvedValue(createLabelQueue, [TOKENS.labelStore]);
   container.bind(TOKENS.predictors).toResolvedValue(
     (store, plugins, clock) => createFittedPredictors({ store, plugins, clock }),

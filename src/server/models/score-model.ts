@@ -1,19 +1,19 @@
 import { scopeOf } from '../../core/model/score-scope.js';
 import { scopeScores } from '../../engine/ranking/unit-scores.js';
 import type { ScoreUnitsRequest, ScoreUnitsResponse } from '../../gen/prunecast/v1/model.js';
-import { scoreRecipe } from '../recipes/prepare-recipe.js';
+import type { RecipePreparer } from '../recipes/prepare-recipe.js';
 import type { RecipeResolver } from '../recipes/recipe-spec.js';
 import type { OpenModels } from './open-models.js';
 
 /** A criterion's scores, and the calibration errors where the compensation knows them, a message a layer from the first. */
 export async function* scoreModel(
-  { models, recipes }: { readonly models: OpenModels; readonly recipes: RecipeResolver },
+  { models, recipes, preparer }: { readonly models: OpenModels; readonly recipes: RecipeResolver; readonly preparer: RecipePreparer },
   request: ScoreUnitsRequest,
   signal: AbortSignal,
 ): AsyncGenerator<ScoreUnitsResponse> {
   const model = await models.open(request.model);
   const recipe = await recipes.resolve(request.recipe, model, 'recipe');
-  const ranked = await scoreRecipe(model.language, recipe, { signal });
+  const ranked = await preparer.score(model.language, recipe, { signal });
   const scope = scopeOf(recipe.criterion.options);
   const errors = ranked.recipe.compensation === undefined ? [] : await model.language.calibrationErrors(ranked.recipe, { signal });
   for (const [layer, { ffnChannels, queryHeads, kvGroups }] of ranked.scores.map((scores) => scopeScores(scores, scope)).entries()) {

@@ -4,6 +4,8 @@ import type { WorkControl } from '../../core/ports/progress.js';
 import { digestOf } from '../../engine/digest.js';
 import type { Calibration, CalibrationNeed, LanguageModel, SubjectRecipe, UnitScores } from '../../engine/language-model.js';
 import { rankUnits } from '../../engine/ranking/rank-units.js';
+import type { ScoreCache } from '../store/score-cache.js';
+import { keyScores } from './key-scores.js';
 import type { RecipeSpec } from './recipe-spec.js';
 
 /** A model with its units in order, ready to be evaluated and cut. */
@@ -23,22 +25,37 @@ type UnitOrder = Pick<Required<RankedModel>, 'ranking' | 'scores'>;
 
 /**
  * Prepares recipes, each once a model: what is finished is kept for as long as the model is open. Recipes that rank alike,
- * as one and its stream twin do, share the ranking too.
+ * as one and its stream twin do, share the ranking too; their scores outlive the server where there is a cache for them.
  */
 export interface RecipePreparer {
   prepare(language: LanguageModel, spec: RecipeSpec, control: WorkControl): Promise<RankedModel>;
+  /** The model ranked by the criterion's scores, with nothing kept in memory for later. */
+  score(language: LanguageModel, spec: RecipeSpec, control: WorkControl): Promise<Required<RankedModel>>;
 }
 
-export function createRecipePreparer(): RecipePreparer {
+/** @param cache keeps scores over restarts; without one they are computed again */
+export function createRecipePreparer(cache?: ScoreCache): RecipePreparer {
   const known = new WeakMap<LanguageModel, { readonly orders: Map<string, UnitOrder>; readonly models: Map<string, Required<RankedModel>> }>();
+  const score: RecipePreparer['score'] = async (language, spec, control) => {
+    const key = await keyScores(language, spec);
+    const stored = await cache?.get(key);
+    const { criterion, compensation } = spec;
+    // Scores that are known leave the pass to what the compensation needs, and none where it needs nothing.
+    const calibration = await calibrate(language, spec, [...(stored === undefined ? criterion.plugin.needs : []), ...compensation.plugin.needs], control);
+    const scores = stored ?? await scoreWith(language, spec, calibration, control);
+    const ranking = rankUnits(scores, language.shape.layers);
+    if (stored === undefined) await cache?.put(key, scores); // once it is known that they rank
+    return rankModel(language, spec, { ranking, scores }, calibration);
+  };
   return {
+    score,
     async prepare(language, spec, control) {
       const { orders, models } = known.get(language) ?? { orders: new Map<string, UnitOrder>(), models: new Map<string, Required<RankedModel>>() };
       known.set(language, { orders, models });
       const ready = models.get(spec.digest);
       if (ready !== undefined) return ready;
       const order = orders.get(spec.rankingDigest);
-      const ranked = order === undefined ? await scoreRecipe(language, spec, control) : await rankAgain(language, spec, order, control);
+      const ranked = order === undefined ? await score(language, spec, control) : await rankAgain(language, spec, order, control);
       orders.set(spec.rankingDigest, { ranking: ranked.ranking, scores: ranked.scores });
       models.set(spec.digest, ranked);
       return ranked;
@@ -46,16 +63,8 @@ export function createRecipePreparer(): RecipePreparer {
   };
 }
 
-/** The model ranked by the criterion's scores, with nothing kept for later. */
-export async function scoreRecipe(language: LanguageModel, spec: RecipeSpec, control: WorkControl): Promise<Required<RankedModel>> {
-  const calibration = await calibrate(language, spec, [...spec.criterion.plugin.needs, ...spec.compensation.plugin.needs], control);
-  const scores = await scoreWith(language, spec, calibration, control);
-  return rankModel(language, spec, { ranking: rankUnits(scores, language.shape.layers), scores }, calibration);
-}
-
 async function rankAgain(language: LanguageModel, spec: RecipeSpec, order: UnitOrder, control: WorkControl): Promise<Required<RankedModel>> {
-  const { needs } = spec.compensation.plugin;
-  return rankModel(language, spec, order, needs.length === 0 ? undefined : await calibrate(language, spec, needs, control));
+  return rankModel(language, spec, order, await calibrate(language, spec, spec.compensation.plugin.needs, control));
 }
 
 function rankModel(language: LanguageModel, { digest, compensation }: RecipeSpec, { ranking, scores }: UnitOrder, calibration: Calibration | undefined): Required<RankedModel> {
@@ -64,8 +73,10 @@ function rankModel(language: LanguageModel, { digest, compensation }: RecipeSpec
   return { ...rank(language, digest, { ranking, ...mending }), scores };
 }
 
+/** One pass for all needs; none, and undefined, where nobody looks at a text. */
 async function calibrate(language: LanguageModel, { calibration }: RecipeSpec, needs: readonly CalibrationNeed[], control: WorkControl): Promise<Calibration | undefined> {
-  return calibration === undefined ? undefined : language.calibrate(calibration.sequences, needs, control);
+  if (calibration === undefined || needs.every((need) => need === 'weights')) return undefined;
+  return language.calibrate(calibration.sequences, needs, control);
 }
 
 function scoreWith(language: LanguageModel, spec: RecipeSpec, calibration: Calibration | undefined, control: WorkControl): Promise<readonly UnitScores[]> {

@@ -3,6 +3,7 @@ import { inspectModel } from '../models/inspect-model.js';
 import type { OpenModels } from '../models/open-models.js';
 import { scoreModel } from '../models/score-model.js';
 import type { PluginRegistry } from '../plugins/plugin-registry.js';
+import type { RecipePreparer } from '../recipes/prepare-recipe.js';
 import type { RecipeResolver } from '../recipes/recipe-spec.js';
 import { defineService, type RpcService } from './rpc-service.js';
 import { serveStream } from './serve-stream.js';
@@ -12,6 +13,7 @@ export interface ModelServices {
   readonly models: OpenModels;
   readonly plugins: PluginRegistry;
   readonly recipes: RecipeResolver;
+  readonly preparer: RecipePreparer;
 }
 
 /** `ModelService`: what a checkpoint is, and what a criterion says of it. */

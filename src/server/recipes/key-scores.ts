@@ -1,0 +1,24 @@
+import { fileURLToPath } from 'node:url';
+import { digestFile } from '../../engine/checkpoint/digest-file.js';
+import { digestBytes, digestOf } from '../../engine/digest.js';
+import type { LanguageModel } from '../../engine/language-model.js';
+import { SCORES_REVISION } from '../../engine/ranking/unit-scores.js';
+import { workerUrl } from '../../engine/workers/worker-url.js';
+import { VERSION } from '../version.js';
+import type { RecipeSpec } from './recipe-spec.js';
+
+/**
+ * A digest of all that a recipe's scores depend on: weights, criterion (its module too, so that one in the making never gets
+ * the scores of its former self), options, seed, the calibration's token ids, and the engine. Compensations change no score.
+ */
+export async function keyScores({ checkpoint }: LanguageModel, { criterion, calibration, rankingDigest }: RecipeSpec): Promise<string> {
+  const moduleUrl = workerUrl(criterion.moduleUrl); // what really runs
+  const looksAtText = criterion.plugin.needs.some((need) => need !== 'weights');
+  return digestOf({
+    engine: [VERSION, SCORES_REVISION],
+    checkpoint: checkpoint.digest,
+    module: moduleUrl.protocol === 'file:' ? await digestFile(fileURLToPath(moduleUrl)) : moduleUrl.href,
+    ranking: rankingDigest,
+    calibration: looksAtText && calibration !== undefined ? calibration.sequences.map(digestBytes) : null,
+  });
+}

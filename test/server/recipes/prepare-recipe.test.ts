@@ -1,0 +1,90 @@
+import { readdir, rm } from 'node:fs/promises';
+import { join } from 'node:path';
+import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import type { DeepPartial } from '../../../src/client/index.js';
+import { Recipe } from '../../../src/gen/prunecast/v1/common.js';
+import type { CalibrationNeed } from '../../../src/engine/language-model.js';
+import { BUILTIN_PLUGINS } from '../../../src/plugins/builtin.js';
+import { PluginRegistry } from '../../../src/server/plugins/plugin-registry.js';
+import { createRecipePreparer, type RankedModel } from '../../../src/server/recipes/prepare-recipe.js';
+import { RecipeResolver } from '../../../src/server/recipes/recipe-spec.js';
+import { createScoreCache } from '../../../src/server/store/score-cache.js';
+import { createTextSource } from '../../../src/server/texts/text-source.js';
+import { DEMO_DIRECTORY, unattended, withModel } from '../../support/demo-model.js';
+import { makeFolder } from '../../support/test-server.js';
+import { DEMO, startVerbServer, REFERENCE_TEXT } from '../verbs/verb-server.js';
+
+const resolver = new RecipeResolver(new PluginRegistry(BUILTIN_PLUGINS.map((plugin) => ({ ...plugin, version: '1' }))), createTextSource([]));
+const sequencesFrom = (first: number) => ({ text: { source: { $case: 'tokenIds', value: { ids: Array.from({ length: 400 }, (_, at) => (first + at * 7) % 512) } } }, sequences: 8, sequenceTokens: 32 }) as const;
+
+let directory = '';
+beforeEach(async () => {
+  directory = await makeFolder();
+});
+afterEach(() => rm(directory, { recursive: true, force: true }));
+
+/** Prepares a recipe as a server that was just started does, and tells what it had computed for it. */
+function prepareAfresh(recipe: DeepPartial<Recipe>): Promise<{ readonly ranked: RankedModel; readonly passes: readonly (readonly CalibrationNeed[])[]; readonly scored: number }> {
+  return withModel(DEMO_DIRECTORY, async (language) => {
+    const passes: (readonly CalibrationNeed[])[] = [];
+    let scored = 0;
+    const watched: typeof language = {
+      ...language,
+      calibrate: (sequences, needs, control) => (passes.push(needs), language.calibrate(sequences, needs, control)),
+      scoreUnits: (request) => (scored++, language.scoreUnits(request)),
+    };
+    const preparer = createRecipePreparer(createScoreCache({
+      directory,
+      limitBytes: 2 ** 20,
+      failed: (error) => {
+        throw error;
+      },
+    }));
+    const spec = await resolver.resolve(Recipe.fromPartial(recipe), { name: 'demo', tokenizer: undefined, language }, 'recipe');
+    return { ranked: await preparer.prepare(watched, spec, unattended), passes, scored };
+  });
+}
+
+describe('RecipePreparer.prepare', () => {
+  const recipe = { criterion: { id: 'taylor', options: { order: 'first' } }, calibration: sequencesFrom(0) } satisfies DeepPartial<Recipe>;
+
+  it('ranks by scores of an earlier server without a pass', async () => {
+    const first = await prepareAfresh(recipe);
+    expect(first).toMatchObject({ passes: [expect.arrayContaining(['gradients'])], scored: 1 });
+    const again = await prepareAfresh(recipe);
+    expect(again).toMatchObject({ passes: [], scored: 0 });
+    expect(again.ranked.ranking).toEqual(first.ranked.ranking);
+  });
+
+  it.each([
+    ['another option', { ...recipe, criterion: { id: 'taylor', options: { order: 'second' } } }],
+    ['another text', { ...recipe, calibration: sequencesFrom(1) }],
+    ['fewer sequences of it', { ...recipe, calibration: { ...sequencesFrom(0), sequences: 7 } }],
+    ['another criterion', { ...recipe, criterion: { id: 'wanda' } }],
+    ['another seed', { ...recipe, seed: 1n }],
+  ] as const)('scores anew for %s', async (_, changed) => {
+    await prepareAfresh(recipe);
+    expect(await prepareAfresh(changed)).toMatchObject({ passes: [expect.anything()], scored: 1 });
+  });
+
+  it('passes over the text for what a compensation needs, and scores no second time', async () => {
+    const first = await prepareAfresh(recipe);
+    const mended = await prepareAfresh({ ...recipe, compensation: { id: 'least-squares' } });
+    expect(mended).toMatchObject({ passes: [['gram']], scored: 0 });
+    expect(mended.ranked.ranking).toEqual(first.ranked.ranking);
+  });
+});
+
+describe('a server', () => {
+  it('keeps scores in its state folder', async () => {
+    await using verbs = await startVerbServer({ folder: directory });
+    await verbs.client.runEvaluate({
+      model: DEMO,
+      targets: [{ target: { $case: 'uniformRate', value: 0.25 } }],
+      recipe: { criterion: { id: 'wanda' }, calibration: sequencesFrom(0) },
+      measurement: { text: REFERENCE_TEXT },
+      fidelity: { tokenLimit: 128n },
+    });
+    expect(await readdir(join(directory, 'state', 'scores'))).toEqual([expect.stringMatching(/^[0-9a-f]{64}\.scores$/)]);
+  });
+});
