@@ -19,7 +19,7 @@ export interface SearchSpaceOptions {
   readonly rateStep?: number;
   /** Only counts that are multiples of this. @default 1 */
   readonly multipleOf?: Readonly<Partial<Record<DimensionKind, number>>>;
-  /** `uniform`: all layers alike, so none is protected and all are tied. @default per-layer */
+  /** `uniform`: all layers alike, so none is protected, all are tied, and nothing is dropped. @default per-layer */
   readonly target?: 'per-layer' | 'uniform';
 }
 
@@ -36,7 +36,7 @@ export function createSearchSpace(shape: ModelShape, options: SearchSpaceOptions
   const prunable = findPrunableLayers(shape, options);
   const range = { minRate, maxRate };
   const dimensions = groupRuns(shape, prunable, kinds, options.target === 'uniform' ? prunable.length : (options.tieRun ?? 1))
-    .map((run) => createDimension(run, range, { multipleOf: multipleOf[run.kind] ?? 1, ...(rateStep === undefined ? {} : { rateStep }) }));
+    .map((run) => createDimension(run, range, { multipleOf: multipleOf[run.kind] ?? 1, ...(rateStep === undefined ? {} : { rateStep }) }, options.target));
   refuse(dimensions.filter(({ counts }) => counts.length === 0).map(({ name, kind, size, rule }) => ({
     field: `${field}.multiple_of`,
     description: `no multiple of ${rule.multipleOf} lies between rates ${minRate} and ${maxRate} of ${name} (${size} ${kind}): widen the rates or take a smaller multiple`,
@@ -53,9 +53,9 @@ interface Run {
   readonly size: number;
 }
 
-function createDimension({ kind, layers, size }: Run, range: RateRange, rule: CountRule): Dimension {
+function createDimension({ kind, layers, size }: Run, range: RateRange, rule: CountRule, target: SearchSpaceOptions['target']): Dimension {
   // A kept group has at least one query head: only kv_heads 0 drops attention, so that one form stands for it.
-  const counts = allowedCounts(size, range, rule).filter((count) => count > 0 || kind !== 'query_heads_per_kv');
+  const counts = allowedCounts(size, range, rule).filter((count) => count > 0 || (kind !== 'query_heads_per_kv' && target !== 'uniform'));
   return { name: `layers.${layers[0]}.${kind}`, kind, layers, size, counts, range, rule };
 }
 

@@ -1,5 +1,5 @@
 import { meetsBudgets, type Budget } from '../../core/budget/budget.js';
-import { keptCount, type Counts, type SearchSpace } from '../../core/space/search-space.js';
+import { keptCount, type Counts, type DimensionKind, type SearchSpace } from '../../core/space/search-space.js';
 
 /** A uniform point and the rate it stands for. */
 export interface UniformPoint {
@@ -9,17 +9,19 @@ export interface UniformPoint {
 }
 
 /**
- * Control `uniform-paper`: one rate for key-value groups and channels in every layer of the space, the counts just past the lowest rate that meets all
- * budgets, whatever that leaves unspent. The counts that the space allows are not asked: a control may use any of the
- * model's. Query heads inside a kept group all stay. Undefined where even one unit of each kind in every layer costs too much.
+ * Control `uniform-paper`: one rate for key-value groups and channels in every layer of the space, the counts just past
+ * the lowest rate that meets all budgets, whatever that leaves unspent. The counts that the space allows are not asked: a
+ * control may use any of the model's. Query heads inside a kept group all stay, unless nothing else takes part. Undefined
+ * where even one unit of each kind in every layer costs too much.
  */
 export function findUniformPaper(space: SearchSpace, budgets: readonly Budget[]): UniformPoint | undefined {
-  const rates = listBreakpoints(space);
+  const moved = listMovedKinds(space);
+  const rates = listBreakpoints(space, moved);
   const at = (index: number): UniformPoint => {
     const rate = rates[index] ?? 0;
     // Between two breakpoints all rates give the same counts, so the middle is safe from rounding at either.
     const inside = (rate + (rates[index + 1] ?? 1)) / 2;
-    return { rate, counts: space.dimensions.map(({ kind, size }) => (kind === 'query_heads_per_kv' ? size : keptCount(size, inside))) };
+    return { rate, counts: space.dimensions.map(({ kind, size }) => (moved.has(kind) ? keptCount(size, inside) : size)) };
   };
   let [low, high] = [0, rates.length - 1];
   if (!meetsBudgets(space, at(high).counts, budgets)) return undefined;
@@ -38,9 +40,10 @@ export function findUniformPaper(space: SearchSpace, budgets: readonly Budget[])
  */
 export function listUniformBest(space: SearchSpace, budgets: readonly Budget[]): Counts[] {
   const most = (kind: string): number => space.dimensions.reduce((size, dimension) => (dimension.kind === kind ? Math.max(size, dimension.size) : size), 0);
-  const [groups, channels] = [most('kv_heads'), most('ffn_channels')];
+  const heads = listMovedKinds(space).has('query_heads_per_kv') ? 'query_heads_per_kv' : 'kv_heads';
+  const [groups, channels] = [most(heads), most('ffn_channels')];
   const point = (kvHeads: number, ffnChannels: number): Counts =>
-    space.dimensions.map(({ kind, size }) => Math.min(size, kind === 'kv_heads' ? kvHeads : kind === 'ffn_channels' ? ffnChannels : size));
+    space.dimensions.map(({ kind, size }) => Math.min(size, kind === heads ? kvHeads : kind === 'ffn_channels' ? ffnChannels : size));
   const fits = (counts: Counts): boolean => meetsBudgets(space, counts, budgets);
   if (channels === 0) {
     const kvHeads = findMost(groups, (count) => fits(point(count, 0)));
@@ -52,9 +55,16 @@ export function listUniformBest(space: SearchSpace, budgets: readonly Budget[]):
   });
 }
 
+/** The kinds that uniform controls move: key-value groups and channels, or query heads where neither takes part. */
+function listMovedKinds({ dimensions }: SearchSpace): ReadonlySet<DimensionKind> {
+  const kinds = new Set(dimensions.map(({ kind }) => kind));
+  if (kinds.size > 1) kinds.delete('query_heads_per_kv');
+  return kinds;
+}
+
 /** All rates below 1 at which some dimension's count changes, ascending, from 0. */
-function listBreakpoints(space: SearchSpace): number[] {
-  const sizes = new Set(space.dimensions.flatMap(({ kind, size }) => (kind === 'query_heads_per_kv' ? [] : [size])));
+function listBreakpoints(space: SearchSpace, moved: ReadonlySet<DimensionKind>): number[] {
+  const sizes = new Set(space.dimensions.flatMap(({ kind, size }) => (moved.has(kind) ? [size] : [])));
   // n (1 - rate) + 0.5 is the integer k at rate 1 - (k - 0.5) / n; past it k - 1 are kept. One always stays.
   const rates = [...sizes].flatMap((size) => Array.from({ length: size - 1 }, (_, k) => 1 - (k + 1.5) / size));
   const sorted = [0, ...rates].sort((a, b) => a - b);

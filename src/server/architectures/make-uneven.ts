@@ -1,12 +1,20 @@
-import type { Architecture, ModelShape } from '../../core/model/shape.js';
-import { ExportTarget, type SearchSpaceSpec } from '../../gen/prunecast/v1/common.js';
+import type { Architecture } from '../../core/model/shape.js';
+import { decodeCounts, denseCounts, type SearchSpace } from '../../core/space/search-space.js';
 
 /** The architecture with half of the first layer's channels gone: one whose layers differ, for asking what loads such shapes. */
 export function makeUneven(architecture: Architecture): Architecture {
   return architecture.map((layer, index) => (index === 0 ? { ...layer, ffnChannels: Math.max(1, layer.ffnChannels >> 1) } : layer));
 }
 
-/** An architecture of the kind that a space holds: all layers alike, or not. */
-export function exampleOf({ layers }: ModelShape, space: SearchSpaceSpec | undefined): Architecture {
-  return space?.target === ExportTarget.UNIFORM ? layers : makeUneven(layers);
+/**
+ * An architecture that is as hard to write as a space's can be: with a half-block dropped where the space allows that and
+ * `least` is 0, with unequal layers where it allows those, else one shape everywhere.
+ *
+ * @param least the smallest count that is taken from the space
+ */
+export function hardestOf(space: SearchSpace, least: 0 | 1): Architecture {
+  const smallest = space.dimensions.map(({ counts, size }) => counts.find((count) => count >= least) ?? size);
+  const dropped = smallest.indexOf(0);
+  const cut = dropped >= 0 ? dropped : smallest.findIndex((count, index) => count < (space.dimensions[index]?.size ?? 0));
+  return decodeCounts(space, denseCounts(space).with(Math.max(0, cut), smallest[Math.max(0, cut)] ?? 0));
 }

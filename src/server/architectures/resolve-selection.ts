@@ -48,7 +48,6 @@ export function resolveSelection(shape: ModelShape, asked: Asked, spaceSpec: Sea
     case 'architecture': {
       const architecture = decodeArchitecture(asked.value);
       validateArchitecture(shape, architecture, at('architecture'));
-      refusePartialGroups(shape, architecture, at('architecture'));
       return named(architecture);
     }
     case 'uniformRate': {
@@ -80,9 +79,7 @@ function named(architecture: Architecture): Selection {
 
 function exact(shape: ModelShape, keptUnits: KeptUnits, field: string): Selection {
   rankKeptFirst(keptUnits, shape.layers, field);
-  const architecture = architectureOf(keptUnits);
-  refusePartialGroups(shape, architecture, field);
-  return { architecture, keptUnits, snapped: [], allocation: '' };
+  return { architecture: architectureOf(keptUnits), keptUnits, snapped: [], allocation: '' };
 }
 
 function shareOut({ space, budgets, field }: SharedBudgets): Architecture {
@@ -102,17 +99,4 @@ function shareOut({ space, budgets, field }: SharedBudgets): Architecture {
 function toMultiple(count: number, dimension: Dimension | undefined): number {
   const { kind, rule } = dimension ?? { kind: 'query_heads_per_kv', rule: { multipleOf: 1 } };
   return kind === 'query_heads_per_kv' ? count : count - (count % rule.multipleOf);
-}
-
-/** Query heads inside a group are not pruned in this version. */
-function refusePartialGroups(shape: ModelShape, architecture: Architecture, field: string): void {
-  architecture.forEach((layer, index) => {
-    const own = shape.layers[index];
-    if (own === undefined || layer.kvHeads === 0 || layer.queryHeadsPerKv === own.queryHeadsPerKv) return;
-    throw PrunecastError.ofField(
-      `${field}.layers[${index}].query_heads_per_kv`,
-      `is ${layer.queryHeadsPerKv}; this version keeps all ${own.queryHeadsPerKv} query heads of a kept group`,
-      'ARCHITECTURE_INVALID',
-    );
-  });
 }

@@ -76,6 +76,5 @@ export function decodeSpaceOptions(spec: SearchSpaceSpec | undefined, field = 's
 function decodeKind(code: DimensionKindCode, field: string): DimensionKind {
   const kind = Object.entries(KIND_CODES).find(([, known]) => known === code)?.[0] as DimensionKind | undefined;
   if (kind === undefined) throw PrunecastError.ofField(field, `names no kind; allowed are ${Object.keys(KIND_CODES).join(', ')}`);
-  if (kind === 'query_heads_per_kv') throw new PrunecastError('NOT_IMPLEMENTED', `${field}: query heads inside a group are not a dimension in this version`);
   return kind;
 }

@@ -7,7 +7,7 @@ import { decodeCounts } from '../../core/space/search-space.js';
 import { findCalibrationErrorAllocation } from '../../search/controls/calibration-error.js';
 import type { PluginRef } from '../../gen/prunecast/v1/common.js';
 import type { PruneRequest } from '../../gen/prunecast/v1/pruning.js';
-import { exampleOf } from '../architectures/make-uneven.js';
+import { hardestOf } from '../architectures/make-uneven.js';
 import { resolveSelection, type Selection, type SharedBudgets } from '../architectures/resolve-selection.js';
 import { encodeArchitecture } from '../encoding/architecture.js';
 import { encodeCosts } from '../encoding/space.js';
@@ -38,7 +38,7 @@ export async function preparePrune(services: PruneServices, request: PruneReques
   const output = await planOutput(services, request, restarted);
   const recipe = selection.keptUnits === undefined ? await services.recipes.resolve(request.recipe, model, 'recipe') : undefined;
   const byError = recipe?.compensation.plugin.needs.includes('gram') === true ? selection.budgets : undefined;
-  const loadsIn = findLoaders(shape, byError === undefined ? selection.architecture : exampleOf(shape, request.space), output, recipe);
+  const loadsIn = findLoaders(shape, byError === undefined ? selection.architecture : hardestOf(byError.space, 1), output, recipe);
   if (request.validateOnly) {
     return {
       kind: 'plan',

@@ -6,7 +6,7 @@ import { SearchRequest, type Plan } from '../../gen/prunecast/v1/pruning.js';
 import { listUniformBest } from '../../search/controls/uniform.js';
 import { costRange } from '../../search/sampling/cost-range.js';
 import { countPairs } from '../../search/study/next-action.js';
-import { exampleOf } from '../architectures/make-uneven.js';
+import { hardestOf } from '../architectures/make-uneven.js';
 import { budgetKindOf } from '../encoding/budget.js';
 import type { EvaluateServices } from '../evaluation/prepare-evaluate.js';
 import type { Prepared, RestartedJob } from '../jobs/runnable-kind.js';
@@ -35,7 +35,7 @@ export async function prepareSearch(services: SearchServices, request: SearchReq
   requirePairs(predictor.plugin, countPairs(plan, 0));
   const output = request.output === '' ? undefined : await planOutput(services, request, restarted);
   const { windows, recipe } = await openSubject(services, request, question);
-  const loadsIn = output === undefined ? [] : findLoaders(model.language.shape, exampleOf(model.language.shape, request.space), output, recipe);
+  const loadsIn = output === undefined ? [] : findLoaders(model.language.shape, hardestOf(plan.space, 0), output, recipe);
   const study: Study = {
     id: restarted?.studyId ?? createId('study'),
     model,

@@ -62,6 +62,32 @@ describe('calibrationErrors', () => {
     expect(none.map(({ attention, ffn }) => attention.length + ffn.length)).toEqual([0, 0, 0, 0, 0]);
   });
 
+  it('mends groups that lost query heads by the least squares of the heads that stay, as a direct solution has it', async () => {
+    // Three groups keep their first head each: heads 2, 4 and 6 of the layer. At the least, the slope is 0:
+    // X_S^T (X W - X_S W') / tokens + lambda (W_S - W') for every kept row S.
+    const rows = [2, 4, 6].flatMap((head) => Array.from({ length: HEAD_DIM }, (_, row) => head * HEAD_DIM + row));
+    const recipe = await recipeOf(leastSquares as Compensation, 'least-squares', { damping: DAMPING });
+    const { weight = new Float32Array() } = await model.mend(recipe, { layer: 0, half: 'attention', architecture: [{ kvHeads: 3, queryHeadsPerKv: 1, ffnChannels: 172 }, ...model.shape.layers.slice(1)] });
+    expect(weight.length).toBe(rows.length * HIDDEN);
+    const own = await model.checkpoint.readTensor('model.layers.0.self_attn.o_proj.weight');
+    const x = inputs.attention;
+    const lambda = (DAMPING * x.reduce((sum, value) => sum + value * value, 0)) / TOKENS / HIDDEN;
+    const gram = (a: number, b: number): number => { let sum = 0; for (let token = 0; token < TOKENS; token++) sum += (x[token * HIDDEN + a] ?? NaN) * (x[token * HIDDEN + b] ?? NaN); return sum / TOKENS; };
+    for (const output of [0, 31, 63]) {
+      for (const row of rows) {
+        let [slope, scale] = [0, 0];
+        for (let column = 0; column < HIDDEN; column++) {
+          const place = rows.indexOf(column);
+          const lost = (own[output * HIDDEN + column] ?? NaN) - (place < 0 ? 0 : (weight[output * rows.length + place] ?? NaN));
+          const term = (gram(row, column) + (row === column ? lambda : 0)) * lost;
+          slope += term;
+          scale += Math.abs(term);
+        }
+        expect(Math.abs(slope) / scale).toBeLessThan(1e-4);
+      }
+    }
+  });
+
   /** ||X W - X_k W'||^2 / tokens + lambda ||W - [W'; 0]||^2 of the first layer, straight from its inputs and the weights that would be written. */
   async function measureError(half: 'attention' | 'ffn', kept: readonly number[], rows: number): Promise<number> {
     const own = await model.checkpoint.readTensor(half === 'ffn' ? 'model.layers.0.mlp.down_proj.weight' : 'model.layers.0.self_attn.o_proj.weight'); // [hidden, rows]

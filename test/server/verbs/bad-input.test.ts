@@ -120,8 +120,8 @@ describe('an architecture', () => {
     expect(await refusalOf(verbs, prune({ selection: architecture(whole.slice(1)) }))).toMatchObject({ ...invalid, fields: ['architecture.layers'] });
   });
 
-  it('with fewer query heads a group than the model has is refused in this version', async () => {
-    expect(await refusalOf(verbs, prune({ selection: architecture(whole.with(0, { kvHeads: 4, queryHeadsPerKv: 1, ffnChannels: 172 })) })))
+  it.each([[4, 3], [4, 0], [0, 1]])('with %i groups of %i query heads, where the model has groups of two, is refused', async (kvHeads, queryHeadsPerKv) => {
+    expect(await refusalOf(verbs, prune({ selection: architecture(whole.with(0, { kvHeads, queryHeadsPerKv, ffnChannels: 172 })) })))
       .toMatchObject({ ...invalid, fields: ['architecture.layers[0].query_heads_per_kv'] });
   });
 

@@ -18,6 +18,8 @@ async function measure(model: string, target?: DeepPartial<EvaluateTarget>['targ
   return result?.metrics['perplexity'] ?? NaN;
 }
 
+/** Groups that keep one of their two query heads, beside whole, fewer and dropped ones. */
+const SINGLE = [[4, 1, 172], [2, 1, 90], [0, 0, 172], [3, 2, 0], [4, 1, 60]].map(([kvHeads = 0, queryHeadsPerKv = 0, ffnChannels = 0]) => ({ kvHeads, queryHeadsPerKv, ffnChannels }));
 const LAYERS = demoLayers([[4, 172], [0, 100], [3, 0], [1, 80], [4, 171]]);
 const RATES = [0, 0.3, 0.25, 0.5, 0.5, 0.1, 0, 0, 0.75, 0.2];
 const UNITS = encodeUnits(keptUnitsOf(CRITERIA.pruned.find(({ name, criterion }) => name === 'dropped-blocks' && criterion === 'wanda') ?? CRITERIA.pruned[0] ?? never()));
@@ -34,6 +36,7 @@ function uniform(rate: number): ReturnType<typeof demoLayers> {
 describe('Prune', () => {
   it.each([
     ['an architecture with dropped half-blocks', { $case: 'architecture', value: { layers: LAYERS } }, LAYERS],
+    ['an architecture of fewer query heads', { $case: 'architecture', value: { layers: SINGLE } }, SINGLE],
     ['a uniform rate', { $case: 'uniformRate', value: 0.25 }, demoLayers([[3, 129], [3, 129], [3, 129], [3, 129], [3, 129]])],
     // kept = floor(n (1 - rate) + 0.5): 172 x 0.7 + 0.5 = 120.9, 172 x 0.9 + 0.5 = 155.3, 172 x 0.8 + 0.5 = 138.1
     ['rates by dimension', { $case: 'dimensionRates', value: { rates: RATES } }, demoLayers([[4, 120], [3, 86], [2, 155], [4, 172], [1, 138]])],
