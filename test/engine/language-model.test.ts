@@ -52,6 +52,24 @@ describe('LanguageModel.subject', () => {
     expect(Math.abs(perplexity / pruned.perplexity - 1)).toBeLessThan(1e-3);
   });
 
+  it('counts the tokens that no other is more likely than, as the logits say', async () => {
+    const recipe = { ranking: identityRanking(model.shape.layers) };
+    for (const architecture of varied.slice(2, 4)) {
+      const windows = evaluationWindows.slice(0, 4).map((window) => ({ ...window, scoredFrom: 5 }));
+      const expected = await Promise.all(windows.map(async ({ tokens }) => {
+        const logits = await model.logits(tokens, { architecture, recipe });
+        const width = logits.length / tokens.length;
+        const isMost = (position: number): boolean => {
+          const row = logits.subarray((position - 1) * width, position * width);
+          return row.every((logit) => logit <= (row[tokens[position] ?? -1] ?? Number.NaN));
+        };
+        return [...tokens.keys()].filter((position) => position >= 5 && isMost(position)).length;
+      }));
+      for await (const { windowHits } of model.subject(recipe).losses([architecture], windows, unattended)) expect([...windowHits]).toEqual(expected);
+      expect(Math.min(...expected)).toBeGreaterThan(10);
+    }
+  });
+
   it('gives bit for bit the same losses whether architectures come together or one by one', async () => {
     const together = await collectLosses(model, varied);
     for (const [index, architecture] of varied.entries()) {

@@ -61,8 +61,8 @@ export interface Window {
 export interface EvaluationSubject {
   readonly shape: ModelShape;
   /**
-   * The summed negative log-likelihood (natural log) of the scored tokens of each window, architecture by architecture,
-   * as they are ready. Identical whether architectures come together or one by one.
+   * The summed negative log-likelihood (natural log) of the scored tokens of each window, and how many of them were the most
+   * likely one, architecture by architecture, as they are ready. Identical whether architectures come together or one by one.
    */
   losses(architectures: readonly Architecture[], windows: readonly Window[], control: WorkControl): AsyncIterable<ArchitectureLosses>;
 }
@@ -72,6 +72,8 @@ export interface ArchitectureLosses {
   readonly index: number;
   /** One sum a window, in the order of the windows. */
   readonly windowLosses: Float64Array;
+  /** How many scored tokens of each window the model held most likely of all; two as likely both count. */
+  readonly windowHits: Int32Array;
 }
 
 export interface EvaluatedArchitecture extends ArchitectureLosses {

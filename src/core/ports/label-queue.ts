@@ -6,6 +6,8 @@ export interface Label {
   readonly metrics: Readonly<Record<string, number>>;
   /** Summed negative log-likelihood of each window. */
   readonly windowLosses: Float64Array;
+  /** Scored tokens of each window that the model held most likely; undefined in a label of an earlier version. */
+  readonly windowHits?: Int32Array;
   /** Scored predictions of each window. */
   readonly windowTokens: Int32Array;
   /** Tokens really run for it; 0 when the label was already paid for. */

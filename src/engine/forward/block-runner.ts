@@ -20,6 +20,14 @@ export interface HeadWeights {
   readonly head: Float32Array;
 }
 
+/** What a model makes of some targets, one entry each. */
+export interface TargetScores {
+  /** Natural log. */
+  readonly logLikelihoods: Float32Array;
+  /** 1 where no token was more likely, else 0. */
+  readonly hits: Int32Array;
+}
+
 /** Runs half-blocks and the head of one model, each by its compiled graph; results are written into the arrays given. */
 export interface BlockRunner {
   /**
@@ -28,8 +36,8 @@ export interface BlockRunner {
    * @param tap takes the inputs of o or down, [count, length, width]; undefined for none
    */
   runHalf(half: Exclude<ReadyHalf, { kind: 'nothing' }>, size: BatchSize, input: Float32Array, output: Float32Array, tap?: Float32Array): Promise<void>;
-  /** The log-likelihood (natural log) of `targets[i]` after row i of `rows`, [targets.length, hidden]. */
-  scoreTargets(weights: HeadWeights, rows: Float32Array, targets: BigInt64Array, logLikelihoods: Float32Array): Promise<void>;
+  /** Scores `targets[i]` after row i of `rows`, [targets.length, hidden]. */
+  scoreTargets(weights: HeadWeights, rows: Float32Array, targets: BigInt64Array, scores: TargetScores): Promise<void>;
   /** `logits` is [rows, vocabulary]. */
   computeLogits(weights: HeadWeights, rows: Float32Array, logits: Float32Array): Promise<void>;
 }
@@ -113,13 +121,13 @@ export function createBlockRunner(config: ModelConfig, sessions: SessionPool): B
       const dimensions = [size.count, size.length, hidden];
       return sessions.run('bias', buildBiasGraph, { hidden: { values: input, dimensions }, bias: vector(half.bias) }, { residual: { values: output, dimensions } });
     },
-    scoreTargets: (weights, rows, targets, logLikelihoods) => {
+    scoreTargets: (weights, rows, targets, { logLikelihoods, hits }) => {
       const dimensions = [targets.length, 1];
       return sessions.run(
         'head-loss',
         () => buildHeadLossGraph(rmsNormEpsilon),
         { ...headInputs(weights, rows), targets: { values: targets, dimensions } },
-        { log_likelihood: { values: logLikelihoods, dimensions } },
+        { log_likelihood: { values: logLikelihoods, dimensions }, hit: { values: hits, dimensions } },
       );
     },
     computeLogits: (weights, rows, logits) => sessions.run(

@@ -6,7 +6,7 @@ import { countStates } from './hidden-states.js';
 import { planPasses } from './plan-passes.js';
 import { buildPrefixTree } from './prefix-tree.js';
 import type { RecipeWeights } from './recipe-weights.js';
-import { scoreWindows } from './score-windows.js';
+import { createWindowScores, scoreWindows, type WindowScores } from './score-windows.js';
 import { createWalk, type WalkContext } from './walk-prefixes.js';
 import { batchWindows, type WindowBatch } from './window-batches.js';
 
@@ -39,19 +39,22 @@ export async function* evaluateArchitectures(
   for (const { first, count, groups } of passes) {
     const part = architectures.slice(first, first + count);
     const tree = buildPrefixTree(part, weights.keepsDropped);
-    const sums = part.map(() => new Float64Array(windows.length));
+    const sums = part.map(() => createWindowScores(windows.length));
     for (const [number, group] of groups.entries()) {
       const walk = createWalk(context, weights, { batches: group, windows }, control.signal, report.share(part.length * countTokens(group), tree.steps));
       const ended = context.layers === 'resident' ? walk.depthFirst(tree) : walk.layerMajor(tree);
       for await (const { node, states } of ended) {
-        const losses = new Float64Array(windows.length);
+        const scores = createWindowScores(windows.length);
         for (const [place, batch] of group.entries()) {
-          await scoreWindows(context.runner, await context.head(), { batch, windows, states: states[place] as Float32Array }, losses, control.signal);
+          await scoreWindows(context.runner, await context.head(), { batch, windows, states: states[place] as Float32Array }, scores, control.signal);
         }
         for (const end of node.ends) {
-          const sum = sums[end] as Float64Array;
-          for (const batch of group) for (const window of batch.windows) sum[window] = losses[window] as number;
-          if (number === groups.length - 1) yield { index: first + end, windowLosses: sum };
+          const { losses, hits } = sums[end] as WindowScores;
+          for (const window of group.flatMap((batch) => batch.windows)) {
+            losses[window] = scores.losses[window] as number;
+            hits[window] = scores.hits[window] as number;
+          }
+          if (number === groups.length - 1) yield { index: first + end, windowLosses: losses, windowHits: hits };
         }
       }
     }

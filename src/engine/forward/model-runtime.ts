@@ -107,7 +107,7 @@ export function createModelRuntime(source: WeightSource, { threads, memoryBudget
     for (const [index, architecture] of architectures.entries()) {
       const report = control.report === undefined ? {} : { report: shareProgress(control.report, index, architectures.length) };
       const weights = await weightsFor(recipe, architecture, { signal: control.signal });
-      for await (const { windowLosses } of evaluateArchitectures(context, weights, [architecture], windows, { signal: control.signal, ...report })) yield { index, windowLosses };
+      for await (const result of evaluateArchitectures(context, weights, [architecture], windows, { signal: control.signal, ...report })) yield { ...result, index };
     }
   }
 

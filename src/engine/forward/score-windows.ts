@@ -2,8 +2,20 @@ import type { Window } from '../../core/ports/evaluator.js';
 import type { BlockRunner, HeadWeights } from './block-runner.js';
 import type { WindowBatch } from './window-batches.js';
 
+/** One entry a window. */
+export interface WindowScores {
+  /** Summed negative log-likelihoods, natural log. */
+  readonly losses: Float64Array;
+  /** Scored tokens that were the most likely. */
+  readonly hits: Int32Array;
+}
+
+export function createWindowScores(windows: number): WindowScores {
+  return { losses: new Float64Array(windows), hits: new Int32Array(windows) };
+}
+
 /**
- * Adds each window's summed negative log-likelihood (natural log) to `losses`, in float64.
+ * Adds each window's loss, in float64, and its hits to `scores`.
  *
  * Only the rows that predict a scored token go through the head, some hundred at a time: all logits of a window of 512
  * tokens of SmolLM2 would take 100 MB.
@@ -14,7 +26,7 @@ export async function scoreWindows(
   runner: BlockRunner,
   weights: HeadWeights,
   { batch, windows, states }: { readonly batch: WindowBatch; readonly windows: readonly Window[]; readonly states: Float32Array },
-  losses: Float64Array,
+  scores: WindowScores,
   signal: AbortSignal,
 ): Promise<void> {
   const hidden = weights.norm.length;
@@ -25,10 +37,11 @@ export async function scoreWindows(
     const part = scored.slice(from, from + rowsPerRun);
     const rows = new Float32Array(part.length * hidden);
     part.forEach(({ row }, place) => rows.set(states.subarray(row * hidden, (row + 1) * hidden), place * hidden));
-    const logLikelihoods = new Float32Array(part.length);
-    await runner.scoreTargets(weights, rows, BigInt64Array.from(part, ({ target }) => BigInt(target)), logLikelihoods);
+    const { logLikelihoods, hits } = { logLikelihoods: new Float32Array(part.length), hits: new Int32Array(part.length) };
+    await runner.scoreTargets(weights, rows, BigInt64Array.from(part, ({ target }) => BigInt(target)), { logLikelihoods, hits });
     part.forEach(({ window }, place) => {
-      losses[window] = (losses[window] ?? 0) - (logLikelihoods[place] as number);
+      scores.losses[window] = (scores.losses[window] ?? 0) - (logLikelihoods[place] as number);
+      scores.hits[window] = (scores.hits[window] ?? 0) + (hits[place] as number);
     });
   }
 }

@@ -5,7 +5,8 @@ import { createGraphBuilder, type GraphBuilder } from './graph-builder.js';
  * The final norm, the head, and the loss of each token, so that logits never leave the graph.
  *
  * Inputs: `hidden` [tokens, hidden]; `norm` [hidden]; `head` [vocabulary, hidden]; `targets` int64 [tokens, 1], the
- * token that each row should predict. Output: `log_likelihood` [tokens, 1], natural log.
+ * token that each row should predict. Outputs: `log_likelihood` [tokens, 1], natural log, and `hit` int32 [tokens, 1], 1
+ * where no token is more likely than the target.
  *
  * The log-softmax runs over a matrix that the caller keeps small: LogSoftmax and a gather took 5 % longer than the
  * bare product of 256 x 49,152, ReduceLogSumExp 40 %.
@@ -15,7 +16,10 @@ export function buildHeadLossGraph(rmsNormEpsilon: number): Uint8Array {
   const logits = addHead(graph, rmsNormEpsilon);
   const targets = graph.input('targets', ['tokens', 1], 'int64');
   const logProbabilities = graph.node('LogSoftmax', [logits], { attributes: { axis: 1n } });
-  graph.output('log_likelihood', graph.node('GatherElements', [logProbabilities, targets], { attributes: { axis: 1n } }), ['tokens', 1]);
+  const logLikelihood = graph.node('GatherElements', [logProbabilities, targets], { attributes: { axis: 1n } });
+  const most = graph.node('ReduceMax', [logProbabilities, graph.integers([1])]);
+  graph.output('log_likelihood', logLikelihood, ['tokens', 1]);
+  graph.output('hit', graph.node('Cast', [graph.node('GreaterOrEqual', [logLikelihood, most])], { attributes: { to: 6n } }), ['tokens', 1], 'int32');
   return graph.encode();
 }
 

@@ -5,7 +5,8 @@ import type { EvaluationText, Window, WindowProtocol } from '../../core/ports/ev
 import { defineEvaluator } from '../api.js';
 
 /**
- * Perplexity: exp of the mean negative log-likelihood (natural log) over all scored tokens of all windows.
+ * Perplexity: exp of the mean negative log-likelihood (natural log) over all scored tokens of all windows. Accuracy: the
+ * share of the scored tokens that the model held most likely.
  *
  * Windows are consecutive, of `window` tokens; BOS, if on, is the first of them in each. Every token but the first of a
  * window is predicted, and with a stride below the window a later one scores only what no window before it has scored.
@@ -13,9 +14,12 @@ import { defineEvaluator } from '../api.js';
  */
 export default defineEvaluator({
   id: 'perplexity',
-  summary: 'Perplexity of a text in consecutive windows.',
+  summary: 'Perplexity of a text in consecutive windows, and how often the next token is the most likely one.',
   options: z.strictObject({}),
-  metrics: [{ name: 'perplexity', better: 'lower', scale: 'log', summary: 'exp of the mean negative log-likelihood of the scored tokens' }],
+  metrics: [
+    { name: 'perplexity', better: 'lower', scale: 'log', summary: 'exp of the mean negative log-likelihood of the scored tokens' },
+    { name: 'accuracy', better: 'higher', scale: 'linear', summary: 'share of the scored tokens that the model held most likely' },
+  ],
   plan: (text, protocol, options) => {
     const windows = pickWindows(cutWindows(text, protocol), protocol);
     if (windows.length === 0) throw textTooShort(text, protocol);
@@ -37,9 +41,10 @@ export default defineEvaluator({
   measure: async function* measure(subject, architectures, { windows }, control) {
     const windowTokens = Int32Array.from(windows, ({ tokens, scoredFrom }) => tokens.length - scoredFrom);
     const scored = windowTokens.reduce((sum, count) => sum + count, 0);
-    for await (const { index, windowLosses } of subject.losses(architectures, windows, control)) {
+    for await (const { index, windowLosses, windowHits } of subject.losses(architectures, windows, control)) {
       const loss = windowLosses.reduce((sum, value) => sum + value, 0);
-      yield { index, windowLosses, windowTokens, metrics: { perplexity: Math.exp(loss / scored) } };
+      const hits = windowHits.reduce((sum, value) => sum + value, 0);
+      yield { index, windowLosses, windowHits, windowTokens, metrics: { perplexity: Math.exp(loss / scored), accuracy: hits / scored } };
     }
   },
 });

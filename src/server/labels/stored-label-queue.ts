@@ -33,7 +33,10 @@ export interface UnstoredLabel {
   readonly write: StoreWrite | undefined;
 }
 
-/** Labels from the store where they are paid for, from the evaluator where they are not; `label` stores the latter as they come. */
+/**
+ * Labels from the store where they are paid for, from the evaluator where they are not; `label` stores the latter as they come.
+ * One of an earlier version that lacks a metric the evaluator has by now is measured again.
+ */
 export function createLabelQueue(store: LabelStore): StoredLabelQueue {
   return {
     async *label(target, architectures, control) {
@@ -57,7 +60,7 @@ async function* labelAll(store: LabelStore, target: LabelTarget, architectures: 
   const missing = new Map<string, number[]>();
   for (const [index, key] of keys.entries()) {
     const label = known[index];
-    if (label !== undefined) yield { index, label: { ...label, tokensSpent: 0 }, key: undefined };
+    if (label !== undefined && target.evaluator.metrics.every(({ name }) => name in label.metrics)) yield { index, label: { ...label, tokensSpent: 0 }, key: undefined };
     else missing.set(key.architectureKey, [...(missing.get(key.architectureKey) ?? []), index]);
   }
   if (missing.size === 0) return;
@@ -86,5 +89,5 @@ function createKeys(target: LabelTarget, architectures: readonly Architecture[])
 }
 
 function toLabel(result: EvaluatedArchitecture, tokens: number): Label {
-  return { metrics: result.metrics, windowLosses: result.windowLosses, windowTokens: result.windowTokens, tokensSpent: tokens };
+  return { metrics: result.metrics, windowLosses: result.windowLosses, windowHits: result.windowHits, windowTokens: result.windowTokens, tokensSpent: tokens };
 }

@@ -1,5 +1,5 @@
 import { setImmediate as nextTurn } from 'node:timers/promises';
-import type { Kysely } from 'kysely';
+import { sql, type Kysely } from 'kysely';
 import type { Label } from '../../core/ports/label-queue.js';
 import { fromJson, toJson } from './metrics-json.js';
 import { float64Blob, float64Values, int32Blob, int32Values } from './blobs.js';
@@ -22,7 +22,7 @@ export interface LabelStore {
   get(key: LabelKey): Promise<Label | undefined>;
   /** In the order of `keys`. */
   getMany(keys: readonly LabelKey[]): Promise<(Label | undefined)[]>;
-  /** Stores a label unless one is there already: the first one stays. Returns whether this one was stored. */
+  /** Stores a label unless one with as many metrics is there already: the first one stays. Returns whether this one was stored. */
   put(key: LabelKey, label: Label): Promise<boolean>;
   /** The same as part of a larger transaction. */
   putting(key: LabelKey, label: Label): StoreWrite;
@@ -49,23 +49,30 @@ export function createLabelStore(database: Kysely<Schema>): LabelStore {
 }
 
 async function insertLabel(database: Kysely<Schema>, key: LabelKey, label: Label): Promise<boolean> {
+  const measured = {
+    metrics: toJson(label.metrics),
+    window_losses: float64Blob(label.windowLosses),
+    window_hits: label.windowHits === undefined ? null : int32Blob(label.windowHits),
+    window_tokens: int32Blob(label.windowTokens),
+    tokens_spent: label.tokensSpent,
+  };
   const result = await database.insertInto('labels').values({
     checkpoint_digest: key.checkpointDigest,
     measurement_fingerprint: key.measurementFingerprint,
     fidelity_digest: key.fidelityDigest,
     recipe_digest: key.recipeDigest,
     architecture_key: key.architectureKey,
-    metrics: toJson(label.metrics),
-    window_losses: float64Blob(label.windowLosses),
-    window_tokens: int32Blob(label.windowTokens),
-    tokens_spent: label.tokensSpent,
-  }).onConflict((conflict) => conflict.doNothing()).executeTakeFirst();
+    ...measured,
+  }).onConflict((conflict) => conflict
+    .columns(['checkpoint_digest', 'measurement_fingerprint', 'fidelity_digest', 'recipe_digest', 'architecture_key'])
+    .doUpdateSet(measured)
+    .where(sql`(SELECT count(*) FROM json_each(labels.metrics))`, '<', Object.keys(label.metrics).length)).executeTakeFirst();
   return result.numInsertedOrUpdatedRows === 1n;
 }
 
 async function selectLabel(database: Kysely<Schema>, key: LabelKey): Promise<Label | undefined> {
   const row = await database.selectFrom('labels')
-    .select(['metrics', 'window_losses', 'window_tokens', 'tokens_spent'])
+    .select(['metrics', 'window_losses', 'window_hits', 'window_tokens', 'tokens_spent'])
     .where('checkpoint_digest', '=', key.checkpointDigest)
     .where('measurement_fingerprint', '=', key.measurementFingerprint)
     .where('fidelity_digest', '=', key.fidelityDigest)
@@ -75,6 +82,7 @@ async function selectLabel(database: Kysely<Schema>, key: LabelKey): Promise<Lab
   return row && {
     metrics: fromJson(row.metrics),
     windowLosses: float64Values(row.window_losses),
+    ...(row.window_hits === null ? {} : { windowHits: int32Values(row.window_hits) }),
     windowTokens: int32Values(row.window_tokens),
     tokensSpent: row.tokens_spent,
   };

@@ -5,7 +5,7 @@ import type { Schema } from './schema.js';
  * The steps from an empty file to the newest schema. A step that was released is never changed: what it lacks comes in a
  * new one.
  */
-const MIGRATIONS: readonly ((transaction: Transaction<Schema>) => Promise<void>)[] = [createFirstTables, createFitEvidence, createJobRequests];
+const MIGRATIONS: readonly ((transaction: Transaction<Schema>) => Promise<void>)[] = [createFirstTables, createFitEvidence, createJobRequests, addWindowHits];
 
 /** Brings a database to the newest schema, each step in a transaction. Throws when it comes from a newer server. */
 export async function migrate(database: Kysely<Schema>): Promise<void> {
@@ -71,4 +71,9 @@ async function createFitEvidence(transaction: Transaction<Schema>): Promise<void
 async function createJobRequests(transaction: Transaction<Schema>): Promise<void> {
   await sql`CREATE TABLE job_requests (job_id TEXT PRIMARY KEY, request BLOB NOT NULL) STRICT, WITHOUT ROWID`.execute(transaction);
   await sql`ALTER TABLE study_events ADD COLUMN seconds REAL NOT NULL DEFAULT 0`.execute(transaction);
+}
+
+/** How many tokens of each window were the most likely. Labels of before have none. */
+async function addWindowHits(transaction: Transaction<Schema>): Promise<void> {
+  await sql`ALTER TABLE labels ADD COLUMN window_hits BLOB`.execute(transaction);
 }

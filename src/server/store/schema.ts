@@ -63,6 +63,7 @@ interface LabelsTable {
   /** JSON: metric name to number. */
   metrics: string;
   window_losses: BlobColumn;
+  window_hits: OptionalBlobColumn;
   window_tokens: BlobColumn;
   tokens_spent: number;
 }

@@ -61,7 +61,7 @@ describe('perplexity.plan', () => {
 });
 
 describe('perplexity.measure', () => {
-  it('is exp of the loss per scored token, not the mean of the windows', async () => {
+  it('takes both metrics per scored token, not as the mean of the windows', async () => {
     const { windows, ...rest } = perplexity.plan(textOf(7), { window: 4, stride: 3, bos: false }, {});
     const subject: EvaluationSubject = {
       shape: { family: 'llama', hidden: 1, headDim: 1, vocabulary: 1, tiedEmbeddings: true, biases: { queryKeyValue: false, attentionOutput: false, ffn: false }, queryKeyNorms: false, layers: [] },
@@ -69,10 +69,10 @@ describe('perplexity.measure', () => {
     };
     const results = [];
     for await (const result of perplexity.measure(subject, [[]], { windows, ...rest }, unattended, {})) results.push(result);
-    expect(results).toEqual([{ index: 0, windowLosses: Float64Array.of(6, 2), windowTokens: Int32Array.of(3, 3), metrics: { perplexity: Math.exp(8 / 6) } }]);
+    expect(results).toEqual([{ index: 0, windowLosses: Float64Array.of(6, 2), windowHits: Int32Array.of(0, 3), windowTokens: Int32Array.of(3, 3), metrics: { perplexity: Math.exp(8 / 6), accuracy: 0.5 } }]);
   });
 });
 
 async function* giveLosses() {
-  yield { index: 0, windowLosses: Float64Array.of(6, 2) };
+  yield { index: 0, windowLosses: Float64Array.of(6, 2), windowHits: Int32Array.of(0, 3) };
 }

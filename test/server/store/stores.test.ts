@@ -34,7 +34,7 @@ const reopen = async () => {
 
 describe('labels', () => {
   const key: LabelKey = { checkpointDigest: 'c', measurementFingerprint: 'm', fidelityDigest: 'f', recipeDigest: 'r', architectureKey: 'a' };
-  const label: Label = { metrics: { perplexity: 12.25, accuracy: NaN, worst: -Infinity }, windowLosses: Float64Array.of(1 / 3, Math.PI, 1e300), windowTokens: Int32Array.of(127, 1, 2 ** 30), tokensSpent: 384 };
+  const label: Label = { metrics: { perplexity: 12.25, accuracy: NaN, worst: -Infinity }, windowLosses: Float64Array.of(1 / 3, Math.PI, 1e300), windowHits: Int32Array.of(3, 0, 2 ** 29), windowTokens: Int32Array.of(127, 1, 2 ** 30), tokensSpent: 384 };
 
   it('come back bit by bit after a restart, numbers that JSON lacks included', async () => {
     expect(await createLabelStore(open.database).put(key, label)).toBe(true);
@@ -47,6 +47,13 @@ describe('labels', () => {
     const outcomes = await Promise.all([1, 2, 3].map((perplexity) => labels.put(key, { ...label, metrics: { perplexity } })));
     expect(outcomes).toEqual([true, false, false]);
     expect((await labels.get(key))?.metrics).toEqual({ perplexity: 1 });
+  });
+
+  it('give way to one that holds further metrics, as of a later version', async () => {
+    const labels = createLabelStore(open.database);
+    const [older, newer, other] = [{ ...label, metrics: { perplexity: 2 } }, { ...label, metrics: { perplexity: 2, accuracy: 0.5 } }, { ...label, metrics: { perplexity: 9, accuracy: 0.1 } }];
+    expect([await labels.put(key, older), await labels.put(key, newer), await labels.put(key, other)]).toEqual([true, true, false]);
+    expect(await labels.get(key)).toEqual(newer);
   });
 
   it('are found only under the whole key, in the order asked for', async () => {
