@@ -4,7 +4,7 @@ import type { Compensation } from '../core/ports/compensation.js';
 import type { Criterion } from '../core/ports/criterion.js';
 import type { Evaluator } from '../core/ports/evaluator.js';
 import type { Exporter } from '../core/ports/exporter.js';
-import type { Predictor } from '../core/ports/predictor.js';
+import type { Predictor, PredictorChooser } from '../core/ports/predictor.js';
 import type { Strategy } from '../core/ports/strategy.js';
 
 /** A plug-in as its author writes it: `options` is a Zod schema, and the methods see its output, defaults filled in. */
@@ -35,6 +35,11 @@ export function defineEvaluator<Schema extends z.ZodType>(evaluator: Definition<
 /** Declares a predictor; the default export of a file under `plugins/predictors/`. */
 export function definePredictor<Schema extends z.ZodType>(predictor: Definition<Predictor<z.output<Schema>>, Schema>) {
   return predictor satisfies Predictor<z.output<Schema>>;
+}
+
+/** Declares what chooses among predictors; the default export of a file under `plugins/predictors/`. */
+export function definePredictorChooser<Schema extends z.ZodType>(chooser: Definition<PredictorChooser<z.output<Schema>>, Schema>) {
+  return chooser satisfies PredictorChooser<z.output<Schema>>;
 }
 
 /** Declares a search strategy; the default export of a file under `plugins/strategies/`. */

@@ -11,6 +11,7 @@ import leastSquaresCompensation from './compensations/least-squares.js';
 import meanCompensation from './compensations/mean.js';
 import noneCompensation from './compensations/none.js';
 import perplexityEvaluator from './evaluators/perplexity.js';
+import autoPredictor from './predictors/auto.js';
 import ensemblePredictor from './predictors/ensemble.js';
 import gaussianProcessPredictor from './predictors/gaussian-process.js';
 import randomForestPredictor from './predictors/random-forest.js';
@@ -37,6 +38,7 @@ export const BUILTIN_PLUGINS: readonly PluginModule[] = [
   { kind: 'compensation', plugin: meanCompensation, moduleUrl: new URL('./compensations/mean.js', import.meta.url) },
   { kind: 'compensation', plugin: noneCompensation, moduleUrl: new URL('./compensations/none.js', import.meta.url) },
   { kind: 'evaluator', plugin: perplexityEvaluator, moduleUrl: new URL('./evaluators/perplexity.js', import.meta.url) },
+  { kind: 'predictor', plugin: autoPredictor, moduleUrl: new URL('./predictors/auto.js', import.meta.url) },
   { kind: 'predictor', plugin: ensemblePredictor, moduleUrl: new URL('./predictors/ensemble.js', import.meta.url) },
   { kind: 'predictor', plugin: gaussianProcessPredictor, moduleUrl: new URL('./predictors/gaussian-process.js', import.meta.url) },
   { kind: 'predictor', plugin: randomForestPredictor, moduleUrl: new URL('./predictors/random-forest.js', import.meta.url) },

@@ -3,7 +3,7 @@ import type { Criterion } from '../core/ports/criterion.js';
 import type { Evaluator } from '../core/ports/evaluator.js';
 import type { Exporter } from '../core/ports/exporter.js';
 import type { PluginKind } from '../core/ports/plugin.js';
-import type { Predictor } from '../core/ports/predictor.js';
+import type { Predictor, PredictorChooser } from '../core/ports/predictor.js';
 import type { Strategy } from '../core/ports/strategy.js';
 
 /** The port that each kind of plug-in implements. */
@@ -11,7 +11,7 @@ export interface PluginsByKind {
   criterion: Criterion;
   compensation: Compensation;
   evaluator: Evaluator;
-  predictor: Predictor;
+  predictor: Predictor | PredictorChooser;
   strategy: Strategy;
   exporter: Exporter;
 }

@@ -10,10 +10,27 @@ export interface Predictor<Options = unknown> extends PluginManifest<Options> {
   readonly runsIn: 'inline' | 'worker';
   /** The fewest and most pairs it takes. */
   readonly pairs: { readonly least: number; readonly most: number };
+  /** Options in place of those given where a fit only judges among others: nearly as good, in a fraction of the time. */
+  readonly quick?: Partial<Options>;
   /** Fits the pairs; equal pairs, options and seed give a model of equal predictions. May take long. */
   fit(pairs: PairTable, options: Options, seed: number): Promise<FittedPredictor>;
   /** A fitted predictor from `FittedPredictor.save()`: bit-equal predictions. */
   load(bytes: Uint8Array): Promise<FittedPredictor>;
+}
+
+/** Stands for the best of other predictors on the pairs at hand; it is never fitted itself. */
+export interface PredictorChooser<Options = unknown> extends PluginManifest<Options> {
+  /** The fewest and most pairs it takes. */
+  readonly pairs: { readonly least: number; readonly most: number };
+  /** How the others are compared. */
+  compare(options: Options): PredictorComparison;
+}
+
+export interface PredictorComparison {
+  /** Parts of the pairs, each predicted from the others. */
+  readonly folds: number;
+  /** Ids of those that may be chosen; empty for all that need no options. */
+  readonly among: readonly string[];
 }
 
 export interface FittedPredictor {

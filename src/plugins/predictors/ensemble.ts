@@ -25,6 +25,7 @@ export default definePredictor({
   options,
   runsIn: 'worker',
   pairs: { least: 10, most: 1_000 },
+  quick: { folds: 2 },
   fit: async (pairs, { folds }, seed) => {
     const outOfFold = await predictOutOfFold(pairs, folds, seed);
     const weights = weighMembers(outOfFold, pairs.targets);
@@ -50,7 +51,7 @@ const MEMBERS: readonly Member[] = [
   { fit: (pairs, seed) => xgboost.fit(pairs, xgboost.options.parse({}), seed), load: xgboost.load },
   {
     fit: (pairs, seed) => gaussianProcess.fit(pairs, gaussianProcess.options.parse({}), seed),
-    fitFold: (pairs, seed) => gaussianProcess.fit(pairs, { iterations: 20, likelihood_pairs: 120 }, seed),
+    fitFold: (pairs, seed) => gaussianProcess.fit(pairs, gaussianProcess.options.parse(gaussianProcess.quick), seed),
     load: gaussianProcess.load,
   },
 ];

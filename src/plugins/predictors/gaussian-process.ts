@@ -25,6 +25,7 @@ export default definePredictor({
   options,
   runsIn: 'worker',
   pairs: { least: 3, most: 1_000 },
+  quick: { iterations: 20, likelihood_pairs: 120 },
   fit: async (pairs, { iterations, likelihood_pairs }) => {
     const columns = pairs.dimensions.length;
     const mean = pairs.targets.reduce((sum, target) => sum + target, 0) / pairs.targets.length;

@@ -24,6 +24,7 @@ export default definePredictor({
   options,
   runsIn: 'worker',
   pairs: { least: 4, most: 2_000 },
+  quick: { trees: 30 },
   fit: async (pairs, chosen, seed) => createFitted(await growForest(pairs, chosen, seed)),
   load: (bytes) => Promise.resolve(createFitted(JSON.parse(new TextDecoder().decode(bytes)) as Forest)),
 });

@@ -1,3 +1,4 @@
+import { PrunecastError } from '../../core/errors/prunecast-error.js';
 import type { PairTable } from '../../core/pairs.js';
 import type { FittedPredictor } from '../../core/ports/predictor.js';
 import type { Rng } from '../../core/ports/rng.js';
@@ -15,9 +16,9 @@ export interface PredictorBackend<Fitted extends FittedPredictor = FittedPredict
   readonly release?: (fitted: Fitted) => void;
 }
 
-/** How a backend did; it was not tried where the pairs of a fold are too few or all pairs too many for it. */
+/** How a backend did; it was not tried where the pairs of a fold are too few or all pairs too many for it, or where it failed. */
 export type BackendScore =
-  | { readonly id: string; readonly tried: true; readonly quality: FitQuality; readonly outOfFold: Float64Array }
+  | { readonly id: string; readonly tried: true; readonly quality: FitQuality }
   | { readonly id: string; readonly tried: false; readonly reason: string };
 
 export interface PredictorChoice {
@@ -36,25 +37,33 @@ export interface ChooseOptions {
 
 /**
  * `auto`: the backend whose out-of-fold predictions have the highest Kendall tau with the labels, over one k-fold split for
- * all; of equal ones, or where every tau is NaN (constant labels), the one with the least RMSE, then the first.
+ * all; of equal ones, or where every tau is NaN (constant labels), the one with the least RMSE, then the first. All are
+ * tried at once, each in a thread of its own where it has one. Throws what a fit throws that is not its own failure.
  */
-export async function choosePredictor(pairs: PairTable, backends: readonly PredictorBackend[], { folds = 5, rng }: ChooseOptions): Promise<PredictorChoice> {
-  const scores: BackendScore[] = [];
-  for (const backend of backends) scores.push(await scoreBackend(pairs, backend, { folds, rng }));
+export async function choosePredictor<Fitted extends FittedPredictor>(pairs: PairTable, backends: readonly PredictorBackend<Fitted>[], { folds = 5, rng }: ChooseOptions): Promise<PredictorChoice> {
+  const scores = await Promise.all(backends.map((backend) => scoreBackend(pairs, backend, { folds, rng })));
   const tried = scores.filter((score) => score.tried);
   const [best] = tried.toSorted((a, b) => rankable(b.quality.kendallTau) - rankable(a.quality.kendallTau) || a.quality.rmse - b.quality.rmse);
   return { chosen: best?.id, scores };
 }
 
-async function scoreBackend(pairs: PairTable, { id, pairs: { least, most }, fit, release }: PredictorBackend, { folds, rng }: Required<ChooseOptions>): Promise<BackendScore> {
+async function scoreBackend<Fitted extends FittedPredictor>(pairs: PairTable, { id, pairs: { least, most }, fit, release }: PredictorBackend<Fitted>, { folds, rng }: Required<ChooseOptions>): Promise<BackendScore> {
   const count = pairs.targets.length;
   const parts = Math.min(folds, count);
   const fitted = count - Math.ceil(count / Math.max(1, parts));
   if (fitted < least) return { id, tried: false, reason: `takes at least ${least} pairs, and ${parts} folds of ${count} leave ${fitted}` };
   if (count > most) return { id, tried: false, reason: `takes at most ${most} pairs, not ${count}` };
-  const outOfFold = await predictOutOfFold(pairs, { fit, ...(release === undefined ? {} : { release }), folds: parts, rng: rng.fork('folds') });
-  return { id, tried: true, quality: measureQuality(pairs.targets, outOfFold, { split: `${parts}-fold`, fitted }), outOfFold };
+  try {
+    const outOfFold = await predictOutOfFold(pairs, { fit, ...(release === undefined ? {} : { release }), folds: parts, rng: rng.fork('folds') });
+    return { id, tried: true, quality: measureQuality(pairs.targets, outOfFold, { split: `${parts}-fold`, fitted }) };
+  } catch (error) {
+    if (error instanceof PrunecastError && OWN_FAILURES.some((reason) => error.reason === reason)) return { id, tried: false, reason: error.message };
+    throw error;
+  }
 }
+
+/** What disqualifies one backend; anything else, a cancel above all, ends the choice. */
+const OWN_FAILURES = ['PREDICTOR_FAILED', 'PAIRS_TOO_FEW', 'PAIRS_TOO_MANY'] as const;
 
 /** NaN below everything. */
 function rankable(tau: number): number {

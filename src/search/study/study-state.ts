@@ -1,3 +1,4 @@
+import type { PredictorChoice } from '../fit/choose-predictor.js';
 import type { FitQuality } from '../fit/fit-quality.js';
 import type { EffectCurve } from '../../core/statistics/explain.js';
 import type { Counts, SearchSpace } from '../../core/space/search-space.js';
@@ -41,7 +42,7 @@ export type StudyEvent =
   | { readonly kind: 'scored'; readonly tokensSpent?: number }
   | { readonly kind: 'drawn'; readonly points: readonly Counts[] }
   | { readonly kind: 'evaluated'; readonly trial: TrialResult }
-  | { readonly kind: 'fitted'; readonly predictorId: string; readonly quality: FitQuality; readonly importances: readonly number[]; readonly effects: readonly EffectCurve[] }
+  | { readonly kind: 'fitted'; readonly predictorId: string; readonly quality: FitQuality; readonly importances: readonly number[]; readonly effects: readonly EffectCurve[]; readonly choice?: PredictorChoice }
   | { readonly kind: 'refined'; readonly changes: readonly RangeChange[] }
   | { readonly kind: 'predicted'; readonly predicted: number; readonly outOfRange: number; readonly finalists: readonly { readonly counts: Counts; readonly predicted: number }[] }
   | { readonly kind: 'finished' };

@@ -1,5 +1,6 @@
 import { z } from 'zod';
 import { PrunecastError, type FieldViolation } from '../../core/errors/prunecast-error.js';
+import type { PredictorChooser } from '../../core/ports/predictor.js';
 import type { OptionsIssue, PluginKind } from '../../core/ports/plugin.js';
 import type { PluginRef } from '../../gen/prunecast/v1/common.js';
 import type { PluginEntry, PluginsByKind } from '../../plugins/plugin-entry.js';
@@ -79,9 +80,14 @@ export class PluginRegistry {
       version: entry.version,
       summary: entry.plugin.summary,
       optionsSchema: schemaOf(entry),
-      runsIn: entry.kind === 'predictor' ? entry.plugin.runsIn : 'inline',
+      runsIn: entry.kind === 'predictor' ? (isChooser(entry.plugin) ? 'worker' : entry.plugin.runsIn) : 'inline',
     }));
   }
+}
+
+/** Whether it stands for the best of the others. */
+export function isChooser(plugin: PluginsByKind['predictor']): plugin is PredictorChooser {
+  return 'compare' in plugin;
 }
 
 function schemaOf({ kind, plugin }: PluginEntry): Record<string, unknown> {

@@ -1,6 +1,6 @@
 import { PrunecastError } from '../../core/errors/prunecast-error.js';
 import type { PairTable } from '../../core/pairs.js';
-import type { Predictor } from '../../core/ports/predictor.js';
+import type { PluginsByKind } from '../../plugins/plugin-entry.js';
 import type { FitRequest } from './fitted-predictors.js';
 
 /**
@@ -8,7 +8,7 @@ import type { FitRequest } from './fitted-predictors.js';
  *
  * @throws PrunecastError PAIRS_TOO_FEW, PAIRS_TOO_MANY, PAIRS_INVALID with the first pair at fault
  */
-export function checkPairs(predictor: Predictor, { metric, dimensions, rates, values }: Omit<FitRequest, 'plugin'>): PairTable {
+export function checkPairs(predictor: PluginsByKind['predictor'], { metric, dimensions, rates, values }: Omit<FitRequest, 'plugin'>): PairTable {
   const { least, most } = predictor.pairs;
   const count = values.length;
   const metadata = { pairs: String(count), least: String(least), most: String(most) };

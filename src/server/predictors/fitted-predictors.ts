@@ -1,22 +1,22 @@
-import { setImmediate } from 'node:timers/promises';
 import { PrunecastError } from '../../core/errors/prunecast-error.js';
 import type { MetricDefinition } from '../../core/metric.js';
 import type { PairTable } from '../../core/pairs.js';
 import type { Clock } from '../../core/ports/clock.js';
 import type { RateRange } from '../../core/space/count-rule.js';
-import { createRng } from '../../core/random.js';
 import { digestOf } from '../../engine/digest.js';
 import type { Predictor } from '../../gen/prunecast/v1/predictor_types.js';
-import { judgeFit, type FitJudgement } from '../../search/fit/judge-fit.js';
-import { predictOutOfFold } from '../../search/fit/predict-out-of-fold.js';
+import type { PredictorChoice } from '../../search/fit/choose-predictor.js';
+import type { FitJudgement } from '../../search/fit/judge-fit.js';
+import { encodeChoice } from '../encoding/predictor-choice.js';
 import { encodeQuality } from '../encoding/fit-quality.js';
-import type { PluginRegistry, ResolvedPlugin } from '../plugins/plugin-registry.js';
+import { isChooser, type PluginRegistry, type ResolvedPlugin } from '../plugins/plugin-registry.js';
 import { createId } from '../store/create-id.js';
 import type { FitEvidence, PredictorStore } from '../store/predictor-store.js';
 import type { StoreWrite } from '../store/store-write.js';
 import { toTimestamp } from '../store/timestamps.js';
 import { checkPairs } from './check-pairs.js';
-import { fitHosted, loadHosted, type HostedPredictor } from './predictor-host.js';
+import { fitMetric, type MetricFit } from './fit-metric.js';
+import { loadHosted, type HostedPredictor } from './predictor-host.js';
 
 /** What a predictor is fitted on and for. */
 export interface FitRequest {
@@ -47,7 +47,10 @@ export interface PairSource {
 
 export interface FitResult {
   readonly predictor: Predictor;
-  readonly judgement: FitJudgement;
+  readonly judgement: FitJudgement & {
+    /** How the backend was chosen; absent where it was named. */
+    readonly choice?: PredictorChoice;
+  };
   readonly fitted: HostedPredictor;
 }
 
@@ -61,7 +64,8 @@ export interface OpenPredictor {
 /** The predictors of a server: fitted, stored, and loaded again. */
 export interface FittedPredictors {
   /**
-   * Fits on all pairs, judges on the 7:3 split, finds residuals on five folds, and stores the result.
+   * Chooses the backend where it is not named, fits on all pairs, judges on the 7:3 split and on five folds, and stores the
+   * result.
    *
    * @throws PrunecastError PAIRS_INVALID, PAIRS_TOO_FEW, PAIRS_TOO_MANY, PREDICTOR_FAILED, or the signal's reason
    */
@@ -102,17 +106,15 @@ export function createFittedPredictors({ store, plugins, clock }: FittedPredicto
     async fit(request, signal) {
       const { plugin, seed } = request;
       const pairs = checkPairs(plugin.plugin, request);
-      const fit = (table: PairTable): Promise<HostedPredictor> => fitHosted(plugin, table, seed, signal);
-      const judgement = await judge(pairs, fit, seed, request.ranges ?? listRanges(pairs));
-      const residuals = await measureResiduals(pairs, fit, seed);
-      const fitted = await fit(pairs);
-      const predictor = describe(request, pairs, judgement, clock.now());
+      const fit = await fitMetric(pairs, { plugin, plugins, seed, ranges: request.ranges ?? listRanges(pairs), signal });
+      const { judgement, residuals, fitted, choice } = fit;
+      const predictor = describe(request, pairs, fit, clock.now());
       const record = { predictor, model: fitted.save() };
       const evidence = { rates: pairs.rates, targets: pairs.targets, importances: Float64Array.from(judgement.importances), residuals };
       if (request.join === undefined) await store.create(record, evidence);
       else request.join(store.creating(record, evidence));
       await keep(predictor.id, Promise.resolve({ predictor, fitted, residuals }));
-      return { predictor, judgement, fitted };
+      return { predictor, judgement: { ...judgement, ...(choice === undefined ? {} : { choice }) }, fitted };
     },
     open(predictorId) {
       const known = loaded.get(predictorId);
@@ -141,47 +143,21 @@ export function createFittedPredictors({ store, plugins, clock }: FittedPredicto
 
 async function load(store: PredictorStore, plugins: PluginRegistry, predictorId: string): Promise<OpenPredictor> {
   const { predictor, model } = await store.get(predictorId);
-  const plugin = plugins.resolve('predictor', { id: predictor.backend, options: undefined }, predictor.backend, 'predictor');
-  const residuals = (await store.evidence(predictorId))?.residuals ?? new Float64Array(0);
-  return { predictor, fitted: await loadHosted(plugin, model, new AbortController().signal), residuals };
-}
-
-const FOLDS = 5;
-
-/** With fewer, no interval of 90 % is sure. */
-const LEAST_RESIDUALS = 9;
-
-/** Labels less the predictions of fits on the other folds, on the scale of the fit; none of too few pairs for an interval. */
-async function measureResiduals(pairs: PairTable, fit: (table: PairTable) => Promise<HostedPredictor>, seed: number): Promise<Float64Array> {
-  if (pairs.targets.length < LEAST_RESIDUALS) return new Float64Array(0);
-  const predicted = await predictOutOfFold(pairs, { fit, release: (fitted) => void fitted.close(), folds: FOLDS, rng: createRng(seed).fork('folds') });
-  return pairs.targets.map((target, row) => target - (predicted[row] ?? Number.NaN));
-}
-
-/** The judgement, whose own fit on 7 of 10 pairs is closed again. */
-async function judge(pairs: PairTable, fit: (table: PairTable) => Promise<HostedPredictor>, seed: number, ranges: readonly RateRange[]): Promise<FitJudgement> {
-  const opened: HostedPredictor[] = [];
-  try {
-    return await judgeFit(pairs, {
-      fit: async (table) => {
-        const fitted = await fit(table);
-        opened.push(fitted);
-        return fitted;
-      },
-      ranges,
-      rng: createRng(seed).fork('judge'),
-      breathe: () => setImmediate(),
-    });
-  } finally {
-    await Promise.all(opened.map((fitted) => fitted.close()));
+  const entry = plugins.all('predictor').find(({ plugin }) => plugin.id === predictor.backend);
+  if (entry === undefined || isChooser(entry.plugin)) {
+    throw new PrunecastError('PLUGIN_NOT_FOUND', `the predictor ${predictorId} was fitted by "${predictor.backend}", which this server does not have`, { metadata: { kind: 'predictor', id: predictor.backend } });
   }
+  const module = { plugin: entry.plugin, moduleUrl: entry.moduleUrl, options: undefined };
+  const residuals = (await store.evidence(predictorId))?.residuals ?? new Float64Array(0);
+  return { predictor, fitted: await loadHosted(module, model, new AbortController().signal), residuals };
 }
 
-function describe({ plugin, metric, source, seed }: FitRequest, pairs: PairTable, { quality }: FitJudgement, now: number): Predictor {
+function describe({ plugin, metric, source, seed }: FitRequest, pairs: PairTable, { backend, choice, judgement, crossValidation }: MetricFit, now: number): Predictor {
   const ranges = listRanges(pairs);
   return {
     id: createId('predictor'),
-    backend: plugin.id,
+    backend,
+    requestedBackend: plugin.id,
     ...source,
     recipeDigests: [...source.recipeDigests],
     metrics: [metric.name],
@@ -189,7 +165,8 @@ function describe({ plugin, metric, source, seed }: FitRequest, pairs: PairTable
     pairs: pairs.targets.length,
     pairsDigest: digestOf({ dimensions: pairs.dimensions, rates: [...pairs.rates], targets: [...pairs.targets] }),
     seed: BigInt(seed),
-    quality: [encodeQuality(metric.name, quality)],
+    quality: [judgement.quality, ...(crossValidation === undefined ? [] : [crossValidation])].map((quality) => encodeQuality(metric.name, quality)),
+    scores: encodeChoice(metric.name, choice),
     createTime: toTimestamp(now),
     minRates: ranges.map(({ minRate }) => minRate),
     maxRates: ranges.map(({ maxRate }) => maxRate),

@@ -5,11 +5,12 @@ import { TextPart, TrialRole } from '../../gen/prunecast/v1/study_types.js';
 import { findMetric } from '../evaluation/find-metric.js';
 import type { JobContext, JobResult } from '../jobs/jobs.js';
 import type { Prepared } from '../jobs/runnable-kind.js';
-import type { PluginRegistry } from '../plugins/plugin-registry.js';
+import { isChooser, type PluginRegistry } from '../plugins/plugin-registry.js';
 import { requireInteger } from '../rpc/checks.js';
 import type { PairSetStore } from '../store/pair-set-store.js';
 import type { StudyStore } from '../store/study-store.js';
 import { checkPairs } from './check-pairs.js';
+import { listModules } from './fit-metric.js';
 import type { FitRequest, FittedPredictors } from './fitted-predictors.js';
 
 export interface FitServices {
@@ -42,6 +43,7 @@ export async function prepareFit(services: FitServices, request: FitPredictorReq
     },
   };
   checkPairs(plugin.plugin, fit);
+  if (isChooser(plugin.plugin)) listModules(services.plugins, plugin.plugin.compare(plugin.options));
   return { kind: 'work', run: (context) => runFit(services, fit, context) };
 }
 

@@ -6,6 +6,7 @@ import { STUDY_PHASES, type StudyPhase } from '../../search/study/study-plan.js'
 import type { StudyState, TrialResult } from '../../search/study/study-state.js';
 import { writeReport } from '../../search/study/write-report.js';
 import { encodeArchitecture, encodeKeptUnits } from '../encoding/architecture.js';
+import { encodeChoice } from '../encoding/predictor-choice.js';
 import { encodeQuality } from '../encoding/fit-quality.js';
 import { encodeMeasurement } from '../encoding/measurement.js';
 import { encodeCosts } from '../encoding/space.js';
@@ -27,6 +28,7 @@ export function encodeReport(study: Study, ranking: Ranking, state: StudyState, 
     lifts: outcome.lifts.map(({ control, lift, interval: [low, high] }) => ({ control, metric: plan.objective.name, lift, low, high })),
     predictorId: state.fit?.predictorId ?? '',
     fitQuality: state.fit === undefined ? undefined : encodeQuality(plan.objective.name, state.fit.quality),
+    predictorScores: encodeChoice(plan.objective.name, state.fit?.choice),
     pairs: state.pairs.length,
     predicted: BigInt(state.predicted),
     verified: state.finalists.length,

@@ -1,6 +1,5 @@
 import { createCostModel } from '../../core/budget/cost-model.js';
 import { PrunecastError } from '../../core/errors/prunecast-error.js';
-import type { Predictor } from '../../core/ports/predictor.js';
 import type { Clock } from '../../core/ports/clock.js';
 import { SearchRequest, type Plan } from '../../gen/prunecast/v1/pruning.js';
 import { listUniformBest } from '../../search/controls/uniform.js';
@@ -8,6 +7,7 @@ import { costRange } from '../../search/sampling/cost-range.js';
 import { countPairs } from '../../search/study/next-action.js';
 import { hardestOf } from '../architectures/make-uneven.js';
 import { budgetKindOf } from '../encoding/budget.js';
+import type { PluginsByKind } from '../../plugins/plugin-entry.js';
 import type { EvaluateServices } from '../evaluation/prepare-evaluate.js';
 import type { Prepared, RestartedJob } from '../jobs/runnable-kind.js';
 import type { FittedPredictors } from '../predictors/fitted-predictors.js';
@@ -53,7 +53,7 @@ export async function prepareSearch(services: SearchServices, request: SearchReq
 }
 
 /** The first sample is split 7:3: the part that is fitted must be enough. */
-function requirePairs({ id, pairs }: Predictor, count: number): void {
+function requirePairs({ id, pairs }: Pick<PluginsByKind['predictor'], 'id' | 'pairs'>, count: number): void {
   const fitted = Math.floor(0.7 * count);
   if (fitted >= pairs.least) return;
   const needed = Math.ceil(pairs.least / 0.7);

@@ -1,4 +1,6 @@
 import { describe, expect, it } from 'vitest';
+import { PrunecastError } from '../../../src/core/errors/prunecast-error.js';
+import type { Reason } from '../../../src/core/errors/reasons.js';
 import type { EncodingBatch, PairTable } from '../../../src/core/pairs.js';
 import type { FittedPredictor } from '../../../src/core/ports/predictor.js';
 import { createRng } from '../../../src/core/random.js';
@@ -35,6 +37,13 @@ describe('choosePredictor', () => {
     });
   });
 
+  it('goes on without a backend that fails, but not when it was cancelled', async () => {
+    const { chosen, scores } = await choosePredictor(pairs, [failing('PREDICTOR_FAILED'), backendOf('plain', 'rates')], { rng: createRng(1) });
+    expect(chosen).toBe('plain');
+    expect(scores[0]).toEqual({ id: 'broken', tried: false, reason: 'out of luck' });
+    await expect(choosePredictor(pairs, [failing('CANCELLED'), backendOf('plain', 'rates')], { rng: createRng(1) })).rejects.toMatchObject({ reason: 'CANCELLED' });
+  });
+
   it('releases the predictor of every fold', async () => {
     const released: FittedPredictor[] = [];
     await choosePredictor(pairs, [{ ...backendOf('ridge', 'rates'), release: (fitted) => released.push(fitted) }], { rng: createRng(1), folds: 4 });
@@ -43,6 +52,10 @@ describe('choosePredictor', () => {
 });
 
 const LIMITS = { pairs: { least: 3, most: 1000 } };
+
+function failing(reason: Reason): PredictorBackend {
+  return { ...LIMITS, id: 'broken', fit: () => Promise.reject(new PrunecastError(reason, 'out of luck')) };
+}
 
 function backendOf(id: string, features: 'rates' | 'rates-and-squares'): PredictorBackend {
   return { ...LIMITS, id, fit: (table) => ridge.fit(table, { features }, 0) };

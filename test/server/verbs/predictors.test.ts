@@ -56,6 +56,7 @@ describe('FitPredictor', () => {
     expect(quality).toMatchObject({ metric: 'perplexity', fitted: 34, heldOut: 14 }); // 7:3 of 48, in whole pairs
     expect(quality?.r2).toBeGreaterThan(0.99);
     expect(quality?.kendallTau).toBeGreaterThan(0.95);
+    expect(predictor.quality.map(({ split }) => split)).toEqual(['holdout 7:3', '5-fold']);
     expect(await verbs.client.services.predictors.getPredictor({ predictorId: predictor.id })).toEqual({ predictor });
   });
 
@@ -68,6 +69,28 @@ describe('FitPredictor', () => {
       const ask = async (predictorId: string) => (await verbs.client.predict({ predictorId, encodings: rows })).predictions;
       expect(await ask(other.id)).toEqual(await ask(one.id));
     }
+  });
+
+  it('chooses among all backends by how they rank unseen pairs, and tells of each', async () => {
+    const predictor = await fit({ predictor: { id: 'auto', options: { folds: 3 } } });
+    expect(predictor.requestedBackend).toBe('auto');
+    expect(predictor.scores.map(({ backend }) => backend)).toEqual(['ensemble', 'gaussian-process', 'random-forest', 'ridge', 'xgboost']);
+    const taus = predictor.scores.map(({ quality }) => quality?.kendallTau ?? NaN);
+    expect(taus.every(Number.isFinite)).toBe(true);
+    const chosen = predictor.scores.filter((score) => score.chosen);
+    expect(chosen).toMatchObject([{ backend: predictor.backend, metric: 'perplexity', notTried: '', quality: { kendallTau: Math.max(...taus), split: '3-fold', heldOut: 48 } }]);
+    expect(await verbs.client.services.predictors.getPredictor({ predictorId: predictor.id })).toEqual({ predictor });
+    const { predictions } = await verbs.client.predict({ predictorId: predictor.id, encodings: encodeRows([[0.1, 0.3, 0.4]]) });
+    expect(Math.abs((predictions[0]?.mean[0] ?? NaN) / perplexityAt([0.1, 0.3, 0.4]) - 1)).toBeLessThan(0.05);
+    const { dimensions } = await verbs.client.services.predictors.explainPredictor({ predictorId: predictor.id });
+    expect(dimensions.map(({ dimension }) => dimension)).toEqual(DIMENSIONS);
+  });
+
+  it('chooses among those that are named, and refuses what is no predictor', async () => {
+    const predictor = await fit({ predictor: { id: 'auto', options: { folds: 3, among: ['ridge', 'xgboost'] } } });
+    expect(predictor.scores.map(({ backend, chosen }) => [backend, chosen])).toEqual([['ridge', true], ['xgboost', false]]);
+    expect(await refusalOf(verbs, () => fit({ predictor: { id: 'auto', options: { among: ['ridge', 'oracle'] } } }))).toMatchObject({ reason: 'PLUGIN_NOT_FOUND', fields: ['predictor.options.among[1].id'] });
+    expect(await refusalOf(verbs, () => fit({ predictor: { id: 'auto', options: { among: ['auto'] } } }))).toMatchObject({ reason: 'INVALID_OPTIONS', fields: ['predictor.options.among[0]'] });
   });
 
   it('attaches to the job of the same request id', async () => {

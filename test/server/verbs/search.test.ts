@@ -166,6 +166,15 @@ describe('Search', () => {
     expect(found.pairs).toBe(24);
   });
 
+  it('leaves the choice of the predictor to cross-validation where asked, and reports the score of each', async () => {
+    const found = await verbs.client.runSearch(smallSearch({ predictor: { id: 'auto', options: { among: ['xgboost', 'ridge'] } } }));
+    const chosen = found.predictorScores.filter((score) => score.chosen);
+    const { predictor } = await verbs.client.services.predictors.getPredictor({ predictorId: found.predictorId });
+    expect(predictor?.scores).toEqual(found.predictorScores);
+    expect(chosen.map(({ backend }) => backend)).toEqual([predictor?.backend]);
+    expect(Math.max(...found.predictorScores.map(({ quality }) => quality?.kendallTau ?? NaN))).toBe(chosen[0]?.quality?.kendallTau);
+  });
+
   it('plans without a job or a study, with the range that budgets can ask for', async () => {
     const before = await verbs.client.services.jobs.listJobs({});
     const plan = await verbs.client.planSearch(smallSearch({ space: { protectedLayers: { layers: [] }, maxRate: 0.5 } }));

@@ -34,7 +34,7 @@ export interface FitPredictorRequest {
     /** The pairs of this study. */
     { $case: "studyId"; value: string }
     | undefined;
-  /** Default: `xgboost`. */
+  /** Default: `xgboost`; `auto` chooses among all. */
   predictor:
     | PluginRef
     | undefined;

@@ -12,7 +12,7 @@ export const protobufFileName = "prunecast/v1/predictor_types.proto";
 /** A fitted predictor. */
 export interface Predictor {
   id: string;
-  /** The backend's plug-in id: `xgboost`. */
+  /** Plug-in id of the backend that was fitted: `xgboost`; the chosen one where the choice was left to `auto`. */
   backend: string;
   /** The model's name at the time of the fit, and the digest of its weights. */
   model: string;
@@ -30,7 +30,7 @@ export interface Predictor {
   /** SHA-256 (hex) over the pairs. */
   pairsDigest: string;
   seed: bigint;
-  /** Quality on held-out pairs, one entry a metric. */
+  /** Quality on held-out pairs: metric by metric, on the 7:3 split and over five folds. */
   quality: FitQuality[];
   /** When it was fitted. */
   createTime:
@@ -41,6 +41,25 @@ export interface Predictor {
   /** Lowest and highest rate of each dimension among its pairs: outside, a prediction is flagged. */
   minRates: number[];
   maxRates: number[];
+  /** The plug-in that was asked for: `auto`. */
+  requestedBackend: string;
+  /** How every backend did, metric by metric, where one was chosen; empty where it was named. */
+  scores: BackendScore[];
+}
+
+/** How one backend did in cross-validation beside others. */
+export interface BackendScore {
+  /** Plug-in id. */
+  backend: string;
+  /** Whether it was chosen for the metric: it has the highest Kendall tau. */
+  chosen: boolean;
+  /** Unset where it was not tried. */
+  quality:
+    | FitQuality
+    | undefined;
+  /** Why it was not tried, or failed; empty where it was. */
+  notTried: string;
+  metric: string;
 }
 
 /**
@@ -98,6 +117,8 @@ function createBasePredictor(): Predictor {
     studyId: "",
     minRates: [],
     maxRates: [],
+    requestedBackend: "",
+    scores: [],
   };
 }
 
@@ -164,6 +185,12 @@ export const Predictor: MessageFns<Predictor> = {
         writer.double(v);
       }
       writer.join();
+    }
+    if (message.requestedBackend !== "") {
+      writer.uint32(146).string(message.requestedBackend);
+    }
+    for (const v of message.scores) {
+      BackendScore.encode(v!, writer.uint32(154).fork()).join();
     }
     return writer;
   },
@@ -337,6 +364,22 @@ export const Predictor: MessageFns<Predictor> = {
 
             break;
           }
+          case 18: {
+            if (tag !== 146) {
+              break;
+            }
+
+            message.requestedBackend = reader.string();
+            continue;
+          }
+          case 19: {
+            if (tag !== 154) {
+              break;
+            }
+
+            message.scores.push(BackendScore.decode(reader, reader.uint32()));
+            continue;
+          }
         }
         if ((tag & 7) === 4 || tag === 0) {
           break;
@@ -408,6 +451,14 @@ export const Predictor: MessageFns<Predictor> = {
         : globalThis.Array.isArray(object?.max_rates)
         ? object.max_rates.map((e: any) => globalThis.Number(e))
         : [],
+      requestedBackend: isSet(object.requestedBackend)
+        ? globalThis.String(object.requestedBackend)
+        : isSet(object.requested_backend)
+        ? globalThis.String(object.requested_backend)
+        : "",
+      scores: globalThis.Array.isArray(object?.scores)
+        ? object.scores.map((e: any) => BackendScore.fromJSON(e))
+        : [],
     };
   },
 
@@ -464,6 +515,12 @@ export const Predictor: MessageFns<Predictor> = {
     if (message.maxRates?.length) {
       obj.maxRates = message.maxRates.map((e) => floatToJson(e));
     }
+    if (message.requestedBackend !== "") {
+      obj.requestedBackend = message.requestedBackend;
+    }
+    if (message.scores?.length) {
+      obj.scores = message.scores.map((e) => BackendScore.toJSON(e));
+    }
     return obj;
   },
 
@@ -491,6 +548,147 @@ export const Predictor: MessageFns<Predictor> = {
     message.studyId = object.studyId ?? "";
     message.minRates = object.minRates?.map((e) => e) || [];
     message.maxRates = object.maxRates?.map((e) => e) || [];
+    message.requestedBackend = object.requestedBackend ?? "";
+    message.scores = object.scores?.map((e) => BackendScore.fromPartial(e)) || [];
+    return message;
+  },
+};
+
+function createBaseBackendScore(): BackendScore {
+  return { backend: "", chosen: false, quality: undefined, notTried: "", metric: "" };
+}
+
+export const BackendScore: MessageFns<BackendScore> = {
+  encode(message: BackendScore, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.backend !== "") {
+      writer.uint32(10).string(message.backend);
+    }
+    if (message.chosen !== false) {
+      writer.uint32(16).bool(message.chosen);
+    }
+    if (message.quality !== undefined) {
+      FitQuality.encode(message.quality, writer.uint32(26).fork()).join();
+    }
+    if (message.notTried !== "") {
+      writer.uint32(34).string(message.notTried);
+    }
+    if (message.metric !== "") {
+      writer.uint32(42).string(message.metric);
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): BackendScore {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseBackendScore();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.backend = reader.string();
+            continue;
+          }
+          case 2: {
+            if (tag !== 16) {
+              break;
+            }
+
+            message.chosen = reader.bool();
+            continue;
+          }
+          case 3: {
+            if (tag !== 26) {
+              break;
+            }
+
+            message.quality = FitQuality.decode(reader, reader.uint32());
+            continue;
+          }
+          case 4: {
+            if (tag !== 34) {
+              break;
+            }
+
+            message.notTried = reader.string();
+            continue;
+          }
+          case 5: {
+            if (tag !== 42) {
+              break;
+            }
+
+            message.metric = reader.string();
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  fromJSON(object: any): BackendScore {
+    return {
+      backend: isSet(object.backend) ? globalThis.String(object.backend) : "",
+      chosen: isSet(object.chosen) ? globalThis.Boolean(object.chosen) : false,
+      quality: isSet(object.quality) ? FitQuality.fromJSON(object.quality) : undefined,
+      notTried: isSet(object.notTried)
+        ? globalThis.String(object.notTried)
+        : isSet(object.not_tried)
+        ? globalThis.String(object.not_tried)
+        : "",
+      metric: isSet(object.metric) ? globalThis.String(object.metric) : "",
+    };
+  },
+
+  toJSON(message: BackendScore): unknown {
+    const obj: any = {};
+    if (message.backend !== "") {
+      obj.backend = message.backend;
+    }
+    if (message.chosen !== false) {
+      obj.chosen = message.chosen;
+    }
+    if (message.quality !== undefined) {
+      obj.quality = FitQuality.toJSON(message.quality);
+    }
+    if (message.notTried !== "") {
+      obj.notTried = message.notTried;
+    }
+    if (message.metric !== "") {
+      obj.metric = message.metric;
+    }
+    return obj;
+  },
+
+  create(base?: DeepPartial<BackendScore>): BackendScore {
+    return BackendScore.fromPartial(base ?? {});
+  },
+  fromPartial(object: DeepPartial<BackendScore>): BackendScore {
+    const message = createBaseBackendScore();
+    message.backend = object.backend ?? "";
+    message.chosen = object.chosen ?? false;
+    message.quality = (object.quality !== undefined && object.quality !== null)
+      ? FitQuality.fromPartial(object.quality)
+      : undefined;
+    message.notTried = object.notTried ?? "";
+    message.metric = object.metric ?? "";
     return message;
   },
 };

@@ -4,7 +4,7 @@
 /* eslint-disable */
 import { BinaryReader, BinaryWriter } from "@bufbuild/protobuf/wire";
 import { Architecture, Cost, KeptUnits, Measurement } from "./common.js";
-import { FitQuality, Predictor, RangeProposal } from "./predictor_types.js";
+import { BackendScore, FitQuality, Predictor, RangeProposal } from "./predictor_types.js";
 
 export const protobufPackage = "prunecast.v1";
 
@@ -397,7 +397,11 @@ export interface StudyReport {
     | KeptUnits
     | undefined;
   /** Measurement of the report windows. */
-  measurement: Measurement | undefined;
+  measurement:
+    | Measurement
+    | undefined;
+  /** How every backend did in the last fit where one was chosen; empty where it was named. */
+  predictorScores: BackendScore[];
 }
 
 function createBaseTrial(): Trial {
@@ -2003,6 +2007,7 @@ function createBaseStudyReport(): StudyReport {
     output: "",
     winnerUnits: undefined,
     measurement: undefined,
+    predictorScores: [],
   };
 }
 
@@ -2064,6 +2069,9 @@ export const StudyReport: MessageFns<StudyReport> = {
     }
     if (message.measurement !== undefined) {
       Measurement.encode(message.measurement, writer.uint32(138).fork()).join();
+    }
+    for (const v of message.predictorScores) {
+      BackendScore.encode(v!, writer.uint32(242).fork()).join();
     }
     return writer;
   },
@@ -2217,6 +2225,14 @@ export const StudyReport: MessageFns<StudyReport> = {
             message.measurement = Measurement.decode(reader, reader.uint32());
             continue;
           }
+          case 30: {
+            if (tag !== 242) {
+              break;
+            }
+
+            message.predictorScores.push(BackendScore.decode(reader, reader.uint32()));
+            continue;
+          }
         }
         if ((tag & 7) === 4 || tag === 0) {
           break;
@@ -2276,6 +2292,11 @@ export const StudyReport: MessageFns<StudyReport> = {
         ? KeptUnits.fromJSON(object.winner_units)
         : undefined,
       measurement: isSet(object.measurement) ? Measurement.fromJSON(object.measurement) : undefined,
+      predictorScores: globalThis.Array.isArray(object?.predictorScores)
+        ? object.predictorScores.map((e: any) => BackendScore.fromJSON(e))
+        : globalThis.Array.isArray(object?.predictor_scores)
+        ? object.predictor_scores.map((e: any) => BackendScore.fromJSON(e))
+        : [],
     };
   },
 
@@ -2332,6 +2353,9 @@ export const StudyReport: MessageFns<StudyReport> = {
     if (message.measurement !== undefined) {
       obj.measurement = Measurement.toJSON(message.measurement);
     }
+    if (message.predictorScores?.length) {
+      obj.predictorScores = message.predictorScores.map((e) => BackendScore.toJSON(e));
+    }
     return obj;
   },
 
@@ -2369,6 +2393,7 @@ export const StudyReport: MessageFns<StudyReport> = {
     message.measurement = (object.measurement !== undefined && object.measurement !== null)
       ? Measurement.fromPartial(object.measurement)
       : undefined;
+    message.predictorScores = object.predictorScores?.map((e) => BackendScore.fromPartial(e)) || [];
     return message;
   },
 };

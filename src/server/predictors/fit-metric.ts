@@ -1,0 +1,115 @@
+import { setImmediate } from 'node:timers/promises';
+import { PrunecastError } from '../../core/errors/prunecast-error.js';
+import type { PairTable } from '../../core/pairs.js';
+import type { Predictor, PredictorComparison } from '../../core/ports/predictor.js';
+import { createRng } from '../../core/random.js';
+import type { RateRange } from '../../core/space/count-rule.js';
+import { choosePredictor, type PredictorBackend, type PredictorChoice } from '../../search/fit/choose-predictor.js';
+import type { FitQuality } from '../../search/fit/fit-quality.js';
+import { judgeFit, type FitJudgement } from '../../search/fit/judge-fit.js';
+import { measureQuality } from '../../search/fit/measure-quality.js';
+import { predictOutOfFold } from '../../search/fit/predict-out-of-fold.js';
+import { isChooser, type PluginRegistry, type ResolvedPlugin } from '../plugins/plugin-registry.js';
+import { fitHosted, type HostedPredictor, type PredictorModule } from './predictor-host.js';
+
+/** A fit of one metric, and all that was found out about it. */
+export interface MetricFit {
+  /** Id of the backend that was fitted. */
+  readonly backend: string;
+  /** undefined where the backend was named. */
+  readonly choice: PredictorChoice | undefined;
+  readonly judgement: FitJudgement;
+  /** Over five folds; undefined of too few pairs for an interval. */
+  readonly crossValidation: FitQuality | undefined;
+  /** Label less out-of-fold prediction, on the scale of the fit; empty of too few pairs for an interval. */
+  readonly residuals: Float64Array;
+  readonly fitted: HostedPredictor;
+}
+
+export interface MetricFitOptions {
+  readonly plugin: ResolvedPlugin<'predictor'>;
+  readonly plugins: PluginRegistry;
+  readonly seed: number;
+  /** The rates between which effects are looked at. */
+  readonly ranges: readonly RateRange[];
+  readonly signal: AbortSignal;
+}
+
+const FOLDS = 5;
+
+/** With fewer, no interval of 90 % is sure. */
+const LEAST_RESIDUALS = 9;
+
+/**
+ * Chooses the backend where it is not named, judges it on the 7:3 split, finds residuals on five folds, and fits all pairs.
+ *
+ * @throws PrunecastError PREDICTOR_FAILED, PAIRS_TOO_FEW where no backend takes so few, or the signal's reason
+ */
+export async function fitMetric(pairs: PairTable, { plugin, plugins, seed, ranges, signal }: MetricFitOptions): Promise<MetricFit> {
+  const { module, choice } = await chooseModule(pairs, plugin, { plugins, seed, signal });
+  const fit = (table: PairTable): Promise<HostedPredictor> => fitHosted(module, table, seed, signal);
+  const judgement = await judge(pairs, fit, seed, ranges);
+  const outOfFold = pairs.targets.length < LEAST_RESIDUALS
+    ? undefined
+    : await predictOutOfFold(pairs, { fit, release: (fitted) => void fitted.close(), folds: FOLDS, rng: createRng(seed).fork('folds') });
+  return {
+    backend: module.plugin.id,
+    choice,
+    judgement,
+    crossValidation: outOfFold && measureQuality(pairs.targets, outOfFold, { split: `${FOLDS}-fold`, fitted: pairs.targets.length - Math.ceil(pairs.targets.length / FOLDS) }),
+    residuals: outOfFold === undefined ? new Float64Array(0) : pairs.targets.map((target, row) => target - (outOfFold[row] ?? Number.NaN)),
+    fitted: await fit(pairs),
+  };
+}
+
+async function chooseModule(
+  pairs: PairTable,
+  { plugin, options, moduleUrl }: ResolvedPlugin<'predictor'>,
+  { plugins, seed, signal }: Pick<MetricFitOptions, 'plugins' | 'seed' | 'signal'>,
+): Promise<{ readonly module: PredictorModule; readonly choice: PredictorChoice | undefined }> {
+  if (!isChooser(plugin)) return { module: { plugin, options, moduleUrl }, choice: undefined };
+  const comparison = plugin.compare(options);
+  const modules = listModules(plugins, comparison);
+  const backends = modules.map(({ plugin: backend, options: defaults, moduleUrl: url }): PredictorBackend<HostedPredictor> => ({
+    id: backend.id,
+    pairs: backend.pairs,
+    fit: (table) => fitHosted({ plugin: backend, options: { ...(defaults as object), ...backend.quick }, moduleUrl: url }, table, seed, signal),
+    release: (fitted) => void fitted.close(),
+  }));
+  const choice = await choosePredictor(pairs, backends, { folds: comparison.folds, rng: createRng(seed).fork('choose') });
+  const module = modules.find((candidate) => candidate.plugin.id === choice.chosen);
+  if (module !== undefined) return { module, choice };
+  const reasons = choice.scores.map((score) => `${score.id} ${score.tried ? '' : score.reason}`).join('; ');
+  throw new PrunecastError('PAIRS_TOO_FEW', `no predictor could be tried on ${pairs.targets.length} pairs: ${reasons}`, { metadata: { pairs: String(pairs.targets.length) } });
+}
+
+/** Those among which a choice is made, with their defaults. Throws PLUGIN_NOT_FOUND, INVALID_OPTIONS. */
+export function listModules(plugins: PluginRegistry, { among }: PredictorComparison): PredictorModule[] {
+  const ids = among.length > 0
+    ? among
+    : plugins.all('predictor').filter(({ plugin }) => !isChooser(plugin) && plugin.options.safeParse({}).success).map(({ plugin }) => plugin.id);
+  return ids.map((id, index) => {
+    const { plugin, options, moduleUrl } = plugins.resolve('predictor', { id, options: undefined }, id, `predictor.options.among[${index}]`);
+    if (isChooser(plugin)) throw PrunecastError.ofField(`predictor.options.among[${index}]`, `is "${id}", which chooses itself: name predictors that are fitted`, 'INVALID_OPTIONS');
+    return { plugin: plugin satisfies Predictor, options, moduleUrl };
+  });
+}
+
+/** The judgement, whose own fit on 7 of 10 pairs is closed again. */
+async function judge(pairs: PairTable, fit: (table: PairTable) => Promise<HostedPredictor>, seed: number, ranges: readonly RateRange[]): Promise<FitJudgement> {
+  const opened: HostedPredictor[] = [];
+  try {
+    return await judgeFit(pairs, {
+      fit: async (table) => {
+        const fitted = await fit(table);
+        opened.push(fitted);
+        return fitted;
+      },
+      ranges,
+      rng: createRng(seed).fork('judge'),
+      breathe: () => setImmediate(),
+    });
+  } finally {
+    await Promise.all(opened.map((fitted) => fitted.close()));
+  }
+}
