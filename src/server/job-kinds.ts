@@ -21,7 +21,6 @@ export interface JobKinds {
 export type JobKindServices = PruneServices & EvaluateServices & SearchServices & FitServices;
 
 export function createJobKinds(services: JobKindServices): JobKinds {
-  const requestIdOf = ({ requestId }: { readonly requestId: string }): string => requestId;
   return {
     prune: defineKind({ kind: JobKind.PRUNE, codec: PruneRequest, requestIdOf, prepare: (request, restarted) => preparePrune(services, request, restarted) }),
     evaluate: defineKind({ kind: JobKind.EVALUATE, codec: EvaluateRequest, requestIdOf, prepare: (request) => prepareEvaluate(services, request) }),
@@ -34,4 +33,8 @@ export function createJobKinds(services: JobKindServices): JobKinds {
     }),
     fitPredictor: defineKind({ kind: JobKind.FIT_PREDICTOR, codec: FitPredictorRequest, requestIdOf, prepare: (request) => prepareFit(services, request) }),
   };
+}
+
+function requestIdOf({ requestId }: { readonly requestId: string }): string {
+  return requestId;
 }

@@ -82,7 +82,8 @@ async function settle({ jobs, closings }: ServerParts, graceMs: number, log: Log
     const timeout = setTimeout(() => resolve('late'), graceMs);
     timer.signal.addEventListener('abort', () => clearTimeout(timeout));
   });
-  const outcome = await Promise.race([jobs.settled(), late]);
+  const settled = jobs.settled().catch((error: unknown) => log.warn({ err: error }, 'jobs did not settle cleanly'));
+  const outcome = await Promise.race([settled, late]);
   timer.abort();
   if (outcome === 'late') log.warn('a job did not end in time');
   const closed = await Promise.allSettled(closings.map((closing) => closing()));

@@ -33,6 +33,8 @@ export const REASONS = {
   EVENTS_COMPACTED: { code: 'OUT_OF_RANGE', meaning: 'The events after this number are no longer kept; metadata has the oldest kept number.' },
   CANCELLED: { code: 'CANCELLED', meaning: 'The job was cancelled by a caller.' },
   SERVER_RESTARTED: { code: 'ABORTED', meaning: 'The server stopped while the job was unfinished, and an earlier version had not kept its request.' },
+  LEASE_HELD: { code: 'FAILED_PRECONDITION', meaning: 'Another server on the same state works on the job; RetryInfo says when its lease runs out if it is gone.' },
+  LEASE_LOST: { code: 'ABORTED', meaning: 'Another server on the same state has taken the job over; what this one still makes of it is not stored.' },
   SERVER_STOPPING: { code: 'UNAVAILABLE', meaning: 'The server is shutting down: watch the job again after it is back.' },
   OVERLOADED: { code: 'RESOURCE_EXHAUSTED', meaning: 'Too many jobs wait already; RetryInfo says when to try again.' },
   MEMORY_EXCEEDED: { code: 'RESOURCE_EXHAUSTED', meaning: 'The work can never fit the memory budget; metadata has what it needs and what it may use.' },

@@ -7,5 +7,8 @@ export const MAX_PREDICT_ROWS = 10_000;
 /** Longest silence of an open job stream: a heartbeat is promised every 15 s, and the network takes its share. */
 export const HEARTBEAT_MS = 10_000;
 
+/** The jobs of a server that has not been heard of for so long may be taken by another on the same state. */
+export const LEASE_MS = 10_000;
+
 /** A cancelled job is promised to end within two seconds. */
 export const CANCEL_GRACE_MS = 1500;

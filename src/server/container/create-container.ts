@@ -4,14 +4,16 @@ import type { Logger } from 'pino';
 import type { PluginEntry } from '../../plugins/plugin-entry.js';
 import type { Config } from '../config/config.js';
 import { describeServer } from '../config/describe-server.js';
-import { CANCEL_GRACE_MS, HEARTBEAT_MS } from '../config/limits.js';
+import { CANCEL_GRACE_MS, HEARTBEAT_MS, LEASE_MS } from '../config/limits.js';
 import { createJobs } from '../jobs/create-jobs.js';
 import { createJobEvents } from '../jobs/job-events.js';
+import { createLeaseOwner } from '../jobs/lease-owner.js';
 import { PluginRegistry } from '../plugins/plugin-registry.js';
 import { createCatalogService } from '../rpc/catalog-service.js';
 import { createJobService } from '../rpc/job-service.js';
 import { createJobStore } from '../store/job-store.js';
 import { createLabelStore } from '../store/label-store.js';
+import { createLeaseStore } from '../store/lease-store.js';
 import { createOutputFolders } from '../store/output-folder.js';
 import { createPairSetStore } from '../store/pair-set-store.js';
 import { createPredictorStore } from '../store/predictor-store.js';
@@ -47,6 +49,7 @@ export function createContainer({ config, log, stopping, database, plugins }: Fo
 
 function bindStores(container: Container): void {
   container.bind(TOKENS.jobStore).toResolvedValue(createJobStore, [TOKENS.database]);
+  container.bind(TOKENS.leaseStore).toResolvedValue(createLeaseStore, [TOKENS.database]);
   container.bind(TOKENS.labelStore).toResolvedValue(createLabelStore, [TOKENS.database]);
   container.bind(TOKENS.studyStore).toResolvedValue(createStudyStore, [TOKENS.database]);
   container.bind(TOKENS.predictorStore).toResolvedValue(createPredictorStore, [TOKENS.database]);
@@ -60,9 +63,11 @@ function bindJobs(container: Container): void {
     [TOKENS.jobStore, TOKENS.clock, TOKENS.stopping, TOKENS.config],
   );
   container.bind(TOKENS.jobs).toResolvedValue(
-    (store, events, clock, log, kinds, stopping, { concurrentJobs, maxQueuedJobs, interruptedJobs }) =>
-      createJobs({ store, events, clock, log, kinds: Object.values(kinds), interruptedJobs, stopping, concurrentJobs, maxQueuedJobs, cancelGraceMs: CANCEL_GRACE_MS }),
-    [TOKENS.jobStore, TOKENS.jobEvents, TOKENS.clock, TOKENS.log, TOKENS.kinds, TOKENS.stopping, TOKENS.config],
+    (store, leases, events, clock, log, kinds, stopping, { concurrentJobs, maxQueuedJobs, interruptedJobs }) =>
+      createJobs({
+        store, leases, owner: createLeaseOwner(), leaseMs: LEASE_MS, events, clock, log, kinds: Object.values(kinds), interruptedJobs, stopping, concurrentJobs, maxQueuedJobs, cancelGraceMs: CANCEL_GRACE_MS,
+      }),
+    [TOKENS.jobStore, TOKENS.leaseStore, TOKENS.jobEvents, TOKENS.clock, TOKENS.log, TOKENS.kinds, TOKENS.stopping, TOKENS.config],
   );
   container.bind(TOKENS.rpcService).toResolvedValue(createJobService, [TOKENS.jobs, TOKENS.jobEvents]);
 }

@@ -17,6 +17,7 @@ import type { RecipeResolver } from '../recipes/recipe-spec.js';
 import type { RpcService } from '../rpc/rpc-service.js';
 import type { JobStore } from '../store/job-store.js';
 import type { LabelStore } from '../store/label-store.js';
+import type { LeaseStore } from '../store/lease-store.js';
 import type { OutputFolders } from '../store/output-folder.js';
 import type { PairSetStore } from '../store/pair-set-store.js';
 import type { PredictorStore } from '../store/predictor-store.js';
@@ -33,6 +34,7 @@ export const TOKENS = {
   stopping: token<AbortSignal>('stopping'),
   database: token<Kysely<Schema>>('database'),
   jobStore: token<JobStore>('jobStore'),
+  leaseStore: token<LeaseStore>('leaseStore'),
   labelStore: token<LabelStore>('labelStore'),
   studyStore: token<StudyStore>('studyStore'),
   predictorStore: token<PredictorStore>('predictorStore'),

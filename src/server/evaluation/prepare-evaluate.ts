@@ -99,7 +99,7 @@ async function measure(
   for await (const { index: place, label, write } of services.labels.labelUnstored(target, targets.map(({ architecture }) => architecture), workControl(context, 'evaluating'))) {
     const { index, architecture } = targets[place] as (typeof targets)[number];
     tokensSpent += label.tokensSpent;
-    if (write !== undefined) context.join(write);
+    if (write !== undefined) context.keep(write);
     await context.emit({
       $case: 'evaluation',
       value: {

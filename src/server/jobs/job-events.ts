@@ -1,7 +1,8 @@
 import { PrunecastError } from '../../core/errors/prunecast-error.js';
 import type { Clock } from '../../core/ports/clock.js';
 import { type Job, type JobEvent, JobState } from '../../gen/prunecast/v1/job.js';
-import type { EventEntry, JobStore, NewJob } from '../store/job-store.js';
+import type { EventEntry, HeldJob, JobStore, NewJob } from '../store/job-store.js';
+import type { Lease } from '../store/lease-store.js';
 import type { StoreWrite } from '../store/store-write.js';
 import { toTimestamp } from '../store/timestamps.js';
 import { createLine } from './create-line.js';
@@ -21,12 +22,12 @@ export interface JobEvents {
 
 /** The writing side, for the runner of jobs alone. */
 export interface JobEventLog extends JobEvents {
-  /** Stores a new job with its first event. */
-  create(job: NewJob, first: NonNullable<JobEvent['payload']>): Promise<void>;
-  /** Stores events in one transaction, then wakes those who follow. Those of jobs that have ended are dropped; returns how many were stored. */
+  /** Stores a new job with its first event, under a lease. */
+  create(job: NewJob, first: NonNullable<JobEvent['payload']>, lease: Lease): Promise<HeldJob>;
+  /** Stores events in one transaction, then wakes those who follow. Those of jobs that have ended, or whose lease is lost, are dropped; returns how many were stored. */
   append(entries: readonly EventEntry[]): Promise<number>;
-  /** Stores events of one job, and what belongs with them, in one transaction, then wakes those who follow. Returns whether: nothing is stored for a job that has ended. */
-  commit(jobId: string, payloads: readonly EventEntry['payload'][], writes: readonly StoreWrite[]): Promise<boolean>;
+  /** Stores events of one job, and what belongs with them, in one transaction, then wakes those who follow. Returns whether: nothing is stored for a job that has ended, or whose lease is lost. */
+  commit(job: HeldJob, payloads: readonly EventEntry['payload'][], writes: readonly StoreWrite[]): Promise<boolean>;
   /** Stores what belongs to no job. */
   keep(writes: readonly StoreWrite[]): Promise<void>;
   /** The events of a job that are stored now, from the oldest kept. */
@@ -57,16 +58,16 @@ export function createJobEvents({ store, clock, stopping, heartbeatMs, keptEvent
   };
 
   return {
-    create: (job, first) => inLine(() => store.create(job, first)),
+    create: (job, first, lease) => inLine(() => store.create(job, first, lease)),
     append: (entries) => inLine(async () => {
       const appended = await store.append(entries, clock.now());
       for (const { jobId, sequence } of appended) await tell(jobId, sequence);
       return appended.length;
     }),
-    commit: (jobId, payloads, writes) => inLine(async () => {
-      const last = await store.commit(jobId, payloads, writes, clock.now());
+    commit: (job, payloads, writes) => inLine(async () => {
+      const last = await store.commit(job, payloads, writes, clock.now());
       if (last === undefined) return false;
-      for (const index of payloads.keys()) await tell(jobId, last - (payloads.length - 1 - index));
+      for (const index of payloads.keys()) await tell(job.jobId, last - (payloads.length - 1 - index));
       return true;
     }),
     keep: (writes) => (writes.length === 0 ? Promise.resolve() : inLine(() => store.keep(writes))),

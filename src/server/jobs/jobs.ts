@@ -1,4 +1,4 @@
-import type { Job, JobEnded, JobEvent, JobKind, JobState } from '../../gen/prunecast/v1/job.js';
+import type { Job, JobEnded, JobEvent, JobKind, JobPaused, JobState } from '../../gen/prunecast/v1/job.js';
 import type { StoreWrite } from '../store/store-write.js';
 
 /** Durable jobs, alike for every kind. All methods may be called at any time; the state they tell is the stored one. */
@@ -40,13 +40,16 @@ export interface JobSpec {
    * Does the work. What it returns goes into the terminal event; what it throws ends the job as FAILED. It should end
    * within two seconds of `context.signal`: a late result is dropped, and the next job starts only when it has settled.
    */
-  run(context: JobContext): Promise<JobResult>;
+  run(context: JobContext): Promise<JobOutcome>;
 }
 
 export type JobResult = JobEnded['result'];
 
+/** What a run comes to: the job's result, or that it waits for ResumeJob, from where another run goes on. */
+export type JobOutcome = JobResult | { readonly $case: 'paused'; readonly value: JobPaused };
+
 /** What a run may emit; its end, its place in the queue and heartbeats are the runner's own. */
-export type EmittedPayload = Exclude<NonNullable<JobEvent['payload']>, { $case: 'ended' | 'queued' | 'heartbeat' }>;
+export type EmittedPayload = Exclude<NonNullable<JobEvent['payload']>, { $case: 'ended' | 'queued' | 'heartbeat' | 'paused' }>;
 
 /** What a running job sees of the server. */
 export interface JobContext {
@@ -60,11 +63,10 @@ export interface JobContext {
    * stored then.
    */
   commit(payloads: readonly EmittedPayload[], writes: readonly StoreWrite[]): Promise<void>;
-  /**
-   * Has something stored in the transaction of the job's next event, the terminal one at the latest; by itself where that
-   * event comes too late. For what stands however the job ends: a label is paid, and stays.
-   */
+  /** Has something stored in the transaction of the job's next event, the terminal one at the latest; not at all where that event comes too late. */
   join(write: StoreWrite): void;
+  /** The same, but by itself where that event comes too late. For what stands however the job ends: a label is paid, and stays. */
+  keep(write: StoreWrite): void;
   /** The events that the job has stored, from the oldest kept: those of earlier servers too. */
   stored(): AsyncIterable<JobEvent>;
   /** Call it as often as you like: at most about one event a second is made of it, the newest always being kept. */

@@ -1,12 +1,12 @@
 import type { JobKind } from '../../gen/prunecast/v1/job.js';
 import type { Plan } from '../../gen/prunecast/v1/pruning.js';
 import { digestRequest } from '../rpc/request-digest.js';
-import type { JobContext, JobResult, Jobs } from './jobs.js';
+import type { JobContext, JobOutcome, Jobs } from './jobs.js';
 
 /** A request that was checked: either its plan, where no more was asked, or the work to be done. */
 export type Prepared =
   | { readonly kind: 'plan'; readonly plan: Plan }
-  | { readonly kind: 'work'; readonly studyId?: string; readonly run: (context: JobContext) => Promise<JobResult> };
+  | { readonly kind: 'work'; readonly studyId?: string; readonly run: (context: JobContext) => Promise<JobOutcome> };
 
 /** What a job was when its server ended. */
 export interface RestartedJob {

@@ -3,6 +3,7 @@ import { PrunecastError } from '../../core/errors/prunecast-error.js';
 import { Status } from '../../gen/google/rpc/status.js';
 import { type Job, JobEvent, type JobKind, JobProgress, JobState } from '../../gen/prunecast/v1/job.js';
 import { blobBytes } from './blobs.js';
+import type { Lease } from './lease-store.js';
 import { readPageToken, takePage, type Page, type PageQuery } from './pages.js';
 import type { Schema } from './schema.js';
 import type { StoreWrite } from './store-write.js';
@@ -21,8 +22,14 @@ export interface NewJob {
   readonly createdMs: number;
 }
 
-export interface EventEntry {
+/** A job as one who writes what it does names it. */
+export interface HeldJob {
   readonly jobId: string;
+  /** That of the writer's lease. */
+  readonly token: number;
+}
+
+export interface EventEntry extends HeldJob {
   readonly payload: NonNullable<JobEvent['payload']>;
 }
 
@@ -33,18 +40,19 @@ export interface StoredJobQuery extends PageQuery {
 
 /**
  * Jobs and their events. A job's row always tells what its events say, since every change of it is an event, stored in
- * the same transaction. No event follows the terminal one.
+ * the same transaction. No event follows the terminal one, and none is stored whose writer's lease another has taken.
  */
 export interface JobStore {
-  /** Stores a job and its first event. */
-  create(job: NewJob, first: EventEntry['payload']): Promise<void>;
-  /** Stores events in one transaction, in order; those of unknown or ended jobs are dropped. Returns the numbers given. */
+  /** Stores a job and its first event, under a lease. */
+  create(job: NewJob, first: EventEntry['payload'], lease: Lease): Promise<HeldJob>;
+  /** Stores events in one transaction, in order; those of unknown or ended jobs, or of a lost lease, are dropped. Returns the numbers given. */
   append(entries: readonly EventEntry[], timeMs: number): Promise<readonly { readonly jobId: string; readonly sequence: number }[]>;
   /**
    * Stores events of one job, and what belongs with them, in one transaction. Returns the last number given (that of the
-   * newest event where none was to be stored), or undefined where the job is unknown or has ended: nothing is stored then.
+   * newest event where none was to be stored), or undefined where the job is unknown or has ended, or the lease is lost:
+   * nothing is stored then.
    */
-  commit(jobId: string, payloads: readonly EventEntry['payload'][], writes: readonly StoreWrite[], timeMs: number): Promise<number | undefined>;
+  commit(job: HeldJob, payloads: readonly EventEntry['payload'][], writes: readonly StoreWrite[], timeMs: number): Promise<number | undefined>;
   /** Stores what belongs to no job, in one transaction. */
   keep(writes: readonly StoreWrite[]): Promise<void>;
   /** Throws JOB_NOT_FOUND. */
@@ -66,11 +74,12 @@ export interface JobStore {
   remove(jobId: string): Promise<void>;
 }
 
-const ENDED: readonly JobState[] = [JobState.SUCCEEDED, JobState.FAILED, JobState.CANCELLED];
+/** States that a job never leaves. */
+export const ENDED_STATES: readonly JobState[] = [JobState.SUCCEEDED, JobState.FAILED, JobState.CANCELLED];
 
 export function createJobStore(database: Kysely<Schema>): JobStore {
   return {
-    create: (job, first) => database.transaction().execute(async (transaction) => {
+    create: (job, first, lease) => database.transaction().execute(async (transaction) => {
       await transaction.insertInto('jobs').values({
         id: job.id,
         kind: job.kind,
@@ -81,9 +90,14 @@ export function createJobStore(database: Kysely<Schema>): JobStore {
         created_ms: job.createdMs,
         last_sequence: 0,
         queue_place: 0,
+        lease_owner: lease.owner,
+        lease_token: FIRST_TOKEN,
+        lease_until_ms: lease.untilMs,
       }).execute();
       if (job.request !== undefined) await transaction.insertInto('job_requests').values({ job_id: job.id, request: job.request }).execute();
-      await appendOne(transaction, { jobId: job.id, payload: first }, job.createdMs);
+      const held = { jobId: job.id, token: FIRST_TOKEN };
+      await appendOne(transaction, { ...held, payload: first }, job.createdMs);
+      return held;
     }),
     append: (entries, timeMs) => database.transaction().execute(async (transaction) => {
       const appended = [];
@@ -93,10 +107,10 @@ export function createJobStore(database: Kysely<Schema>): JobStore {
       }
       return appended;
     }),
-    commit: (jobId, payloads, writes, timeMs) => database.transaction().execute(async (transaction) => {
-      let last = await findOpen(transaction, jobId);
+    commit: (job, payloads, writes, timeMs) => database.transaction().execute(async (transaction) => {
+      let last = await holdOpen(transaction, job);
       if (last === undefined) return undefined;
-      for (const payload of payloads) last = (await appendOne(transaction, { jobId, payload }, timeMs)) ?? last;
+      for (const payload of payloads) last = (await appendOne(transaction, { ...job, payload }, timeMs)) ?? last;
       for (const write of writes) await write(transaction);
       return last;
     }),
@@ -125,7 +139,7 @@ export function createJobStore(database: Kysely<Schema>): JobStore {
       });
     },
     unfinished: async () => {
-      const rows = await database.selectFrom('jobs').selectAll().where('state', 'not in', ENDED).orderBy('number').execute();
+      const rows = await database.selectFrom('jobs').selectAll().where('state', 'not in', ENDED_STATES).orderBy('number').execute();
       return rows.map(toJob);
     },
     request: async (jobId) => {
@@ -152,17 +166,21 @@ export function createJobStore(database: Kysely<Schema>): JobStore {
   };
 }
 
-/** The number of a job's newest event; undefined where the job is unknown or has ended. */
-async function findOpen(transaction: Transaction<Schema>, jobId: string): Promise<number | undefined> {
-  const row = await transaction.selectFrom('jobs').select('last_sequence').where('id', '=', jobId).where('state', 'not in', ENDED).executeTakeFirst();
+const FIRST_TOKEN = 1;
+
+/** The number of a job's newest event; undefined where the job is unknown or has ended, or the lease is lost. An update, so that no other process writes before this transaction ends. */
+async function holdOpen(transaction: Transaction<Schema>, { jobId, token }: HeldJob): Promise<number | undefined> {
+  const row = await transaction.updateTable('jobs').set(({ ref }) => ({ last_sequence: ref('last_sequence') }))
+    .where('id', '=', jobId).where('lease_token', '=', token).where('state', 'not in', ENDED_STATES)
+    .returning('last_sequence').executeTakeFirst();
   return row?.last_sequence;
 }
 
-/** Stores one event and what it changes of the job's row; returns its number, or undefined when the job is unknown or has ended. */
-async function appendOne(transaction: Transaction<Schema>, { jobId, payload }: EventEntry, timeMs: number): Promise<number | undefined> {
+/** Stores one event and what it changes of the job's row; returns its number, or undefined when the job is unknown or has ended, or the lease is lost. */
+async function appendOne(transaction: Transaction<Schema>, { jobId, token, payload }: EventEntry, timeMs: number): Promise<number | undefined> {
   const row = await transaction.updateTable('jobs')
     .set(({ eb }) => ({ ...changesOf(payload, timeMs), last_sequence: eb('last_sequence', '+', 1) }))
-    .where('id', '=', jobId).where('state', 'not in', ENDED)
+    .where('id', '=', jobId).where('lease_token', '=', token).where('state', 'not in', ENDED_STATES)
     .returning('last_sequence').executeTakeFirst();
   if (!row) return undefined;
   const event: JobEvent = { jobId, sequence: BigInt(row.last_sequence), time: toTimestamp(timeMs), payload };

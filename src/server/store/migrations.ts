@@ -5,7 +5,7 @@ import type { Schema } from './schema.js';
  * The steps from an empty file to the newest schema. A step that was released is never changed: what it lacks comes in a
  * new one.
  */
-const MIGRATIONS: readonly ((transaction: Transaction<Schema>) => Promise<void>)[] = [createFirstTables, createFitEvidence, createJobRequests, addWindowHits];
+const MIGRATIONS: readonly ((transaction: Transaction<Schema>) => Promise<void>)[] = [createFirstTables, createFitEvidence, createJobRequests, addWindowHits, createLeases];
 
 /** Brings a database to the newest schema, each step in a transaction. Throws when it comes from a newer server. */
 export async function migrate(database: Kysely<Schema>): Promise<void> {
@@ -76,4 +76,11 @@ async function createJobRequests(transaction: Transaction<Schema>): Promise<void
 /** How many tokens of each window were the most likely. Labels of before have none. */
 async function addWindowHits(transaction: Transaction<Schema>): Promise<void> {
   await sql`ALTER TABLE labels ADD COLUMN window_hits BLOB`.execute(transaction);
+}
+
+/** Who may write what a job does. Jobs of before are nobody's: the first server takes them. */
+async function createLeases(transaction: Transaction<Schema>): Promise<void> {
+  await sql`ALTER TABLE jobs ADD COLUMN lease_owner TEXT NOT NULL DEFAULT ''`.execute(transaction);
+  await sql`ALTER TABLE jobs ADD COLUMN lease_token INTEGER NOT NULL DEFAULT 0`.execute(transaction);
+  await sql`ALTER TABLE jobs ADD COLUMN lease_until_ms INTEGER NOT NULL DEFAULT 0`.execute(transaction);
 }

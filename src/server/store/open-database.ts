@@ -13,7 +13,7 @@ export interface OpenDatabase {
 
 /**
  * Opens `prunecast.db` in the state directory, made and brought to the newest schema where needed. One server at a time
- * may have a state directory: two would take up each other's jobs.
+ * may have a state directory; where a file system does not keep the lock, the leases of jobs keep two servers apart.
  *
  * libsql is synchronous: a query holds the event loop, so keep transactions small. With WAL and synchronous=NORMAL a
  * commit costs no sync of the disk (0.05 ms in place of 1.9); a crash of the machine, not of the server, can lose the last ones.
@@ -25,6 +25,7 @@ export async function openDatabase(stateDirectory: string): Promise<OpenDatabase
     const connection = new Database(join(stateDirectory, 'prunecast.db'));
     connection.exec('PRAGMA journal_mode = WAL');
     connection.exec('PRAGMA synchronous = NORMAL');
+    connection.exec('PRAGMA busy_timeout = 5000');
     const database = new Kysely<Schema>({ dialect: new SqliteDialect({ database: connection as SqliteDatabase }) });
     await migrate(database);
     return {

@@ -39,6 +39,11 @@ interface JobsTable {
   progress: OptionalBlobColumn;
   /** google.rpc.Status. */
   error: OptionalBlobColumn;
+  /** Empty for none. */
+  lease_owner: Generated<string>;
+  /** Counts the takings; a writer names that of its own. */
+  lease_token: Generated<number>;
+  lease_until_ms: Generated<number>;
 }
 
 interface JobRequestsTable {

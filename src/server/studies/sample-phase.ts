@@ -55,7 +55,7 @@ async function* evaluate(labels: StoredLabelQueue, study: SampledStudy, ranked: 
     if (windows === undefined) throw new RangeError(`the study has no windows of ${part}`);
     const architectures = group.map(({ counts }) => decodeCounts(plan.space, counts));
     for await (const { index, label, write } of labels.labelUnstored(createTarget(study, ranked, windows), architectures, workControl(context, ACTIVITIES[part]))) {
-      if (write !== undefined) context.join(write);
+      if (write !== undefined) context.keep(write);
       const losses = part === 'report' ? { losses: { losses: [...label.windowLosses], tokens: [...label.windowTokens] } } : {};
       yield {
         kind: 'evaluated',
