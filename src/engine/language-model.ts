@@ -87,7 +87,7 @@ export async function openLanguageModel(checkpoint: Checkpoint, options: Languag
   const { shape, config, directory, tensors } = checkpoint;
   const threads = options.threads ?? detectThreads();
   const memoryBudgetBytes = options.memoryBudgetBytes ?? detectMemoryBudgetBytes();
-  planMemory(shape, memoryBudgetBytes, 1);
+  planMemory(shape, memoryBudgetBytes, { longest: 1 });
   const thread = startModelThread({ directory, config, tensors: [...tensors.values()], options: { threads, memoryBudgetBytes } });
 
   return {

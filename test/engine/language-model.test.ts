@@ -2,7 +2,6 @@ import { execFile } from 'node:child_process';
 import { resolve } from 'node:path';
 import { promisify } from 'node:util';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import type { PrunecastError } from '../../src/core/errors/prunecast-error.js';
 import type { Architecture } from '../../src/core/model/shape.js';
 import { identityRanking, rankKeptFirst } from '../../src/core/model/units.js';
 import type { WorkProgress } from '../../src/core/ports/progress.js';
@@ -12,6 +11,7 @@ import none from '../../src/plugins/compensations/none.js';
 import magnitude from '../../src/plugins/criteria/magnitude.js';
 import { architectureOfReference, CRITERIA, evaluationWindows, keptUnitsOf, perplexityOf } from '../support/criteria-reference.js';
 import { DEMO_DIRECTORY, unattended, withModel } from '../support/demo-model.js';
+import { findLeastBudget } from '../support/least-budget.js';
 
 const execFileAsync = promisify(execFile);
 const PREDICTIONS = 32 * 127;
@@ -80,10 +80,9 @@ describe('LanguageModel.subject', () => {
 
   it('gives the same losses when layers are streamed, a few states at a time', async () => {
     const together = await collectLosses(model, varied);
-    // The least budget, as the refusal of a smaller one tells it: one layer, and one batch's hidden states.
-    const refusal = await withModel(DEMO_DIRECTORY, (small) => collectLosses(small, varied), { memoryBudgetBytes: 18_000_000 }).catch((error: unknown) => error);
-    expect(refusal).toMatchObject({ reason: 'MEMORY_EXCEEDED' });
-    const memoryBudgetBytes = Number((refusal as PrunecastError).metadata['needed_bytes']);
+    // The least budget: one layer, and one batch's hidden states.
+    const memoryBudgetBytes = findLeastBudget(model.shape, { longest: 128 });
+    await expect(withModel(DEMO_DIRECTORY, (small) => collectLosses(small, varied), { memoryBudgetBytes: memoryBudgetBytes - 1 })).rejects.toMatchObject({ reason: 'MEMORY_EXCEEDED' });
     const streamed = await withModel(DEMO_DIRECTORY, (small) => collectLosses(small, varied), { memoryBudgetBytes });
     expect(streamed).toEqual(together);
   });

@@ -2,7 +2,7 @@ import type { LayerArchitecture, ModelShape } from '../../core/model/shape.js';
 import type { TransposedProduct } from '../../core/ports/compensation.js';
 import type { WorkControl } from '../../core/ports/progress.js';
 import type { BatchSize, BlockRunner } from '../forward/block-runner.js';
-import { countStates, createStatePool, embedBatch, type EmbeddingTable } from '../forward/hidden-states.js';
+import { countStates, createStatePool, embedBatches, type EmbeddingTable } from '../forward/hidden-states.js';
 import { planPasses } from '../forward/plan-passes.js';
 import type { RecipeWeights } from '../forward/recipe-weights.js';
 import { batchWindows, type WindowBatch } from '../forward/window-batches.js';
@@ -16,7 +16,7 @@ export interface CalibrationContext {
   readonly shape: ModelShape;
   readonly runner: BlockRunner;
   readonly sessions: SessionPool;
-  readonly embedding: () => Promise<EmbeddingTable>;
+  readonly embedding: EmbeddingTable;
   /** The model's own weights, units in its own order. */
   readonly weights: RecipeWeights;
   /** Most bytes of hidden states at once. */
@@ -83,12 +83,7 @@ async function passGroup(
   passed: (tokens: number) => void,
 ): Promise<void> {
   const pool = createStatePool();
-  const table = await embedding();
-  const states = batches.map((batch) => {
-    const embedded = pool.take(countStates(batch, shape.hidden));
-    embedBatch(table, batch, windows, embedded);
-    return embedded;
-  });
+  const states = await embedBatches(embedding, batches, windows, pool);
   for (const [layer, own] of shape.layers.entries()) {
     const before = states.map((array) => {
       const copy = pool.take(array.length);

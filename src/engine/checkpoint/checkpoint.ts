@@ -13,6 +13,8 @@ export interface Checkpoint {
   readonly tensors: ReadonlyMap<string, TensorEntry>;
   /** A tensor's values, row-major, converted to float32. */
   readTensor(name: string): Promise<Float32Array>;
+  /** `count` rows of a matrix from row `first` on, nothing else being read. */
+  readRows(name: string, first: number, count: number): Promise<Float32Array>;
   /** A tensor's own little-endian bytes. */
   readBytes(name: string): Promise<Uint8Array>;
   close(): Promise<void>;

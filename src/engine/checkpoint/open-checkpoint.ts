@@ -7,6 +7,7 @@ import { listTensors } from '../families/list-tensors.js';
 import type { Checkpoint, TensorEntry } from './checkpoint.js';
 import { CONFIG_FILE } from './config-fields.js';
 import type { ModelConfig } from './config.js';
+import { cutRows } from './cut-rows.js';
 import { digestFile } from './digest-file.js';
 import { malformed, show, unsupported } from './model-errors.js';
 import { MAX_CONFIG_BYTES, parseConfig } from './parse-config.js';
@@ -54,6 +55,10 @@ export async function openCheckpoint(directory: string, options: { readonly sign
       readTensor: async (name) => {
         const { entry, handle } = locate(name);
         return readValues(handle, entry);
+      },
+      readRows: async (name, first, count) => {
+        const { entry, handle } = locate(name);
+        return readValues(handle, cutRows(entry, first, count));
       },
       readBytes: async (name) => {
         const { entry, handle } = locate(name);

@@ -3,7 +3,7 @@ import type { Architecture, LayerArchitecture, ModelShape } from '../../core/mod
 import type { StreamHalfBlock, TransposedProduct } from '../../core/ports/compensation.js';
 import type { WorkControl } from '../../core/ports/progress.js';
 import type { BlockRunner } from '../forward/block-runner.js';
-import { countStates, createStatePool, embedBatch, type EmbeddingTable } from '../forward/hidden-states.js';
+import { countStates, createStatePool, embedBatches, type EmbeddingTable } from '../forward/hidden-states.js';
 import type { HalfStep } from '../forward/prefix-tree.js';
 import { isDropped } from '../forward/prefix-tree.js';
 import type { ReadyHalf, RecipeWeights } from '../forward/recipe-weights.js';
@@ -12,7 +12,7 @@ import { batchWindows, type WindowBatch } from '../forward/window-batches.js';
 export interface StreamContext {
   readonly shape: ModelShape;
   readonly runner: BlockRunner;
-  readonly embedding: () => Promise<EmbeddingTable>;
+  readonly embedding: EmbeddingTable;
   /** The ranked weights as they are, not mended. */
   readonly weights: RecipeWeights;
   /** Most bytes of hidden states at once: both models' for all sequences, and one batch. */
@@ -41,12 +41,6 @@ export async function mendStream(context: StreamContext, architecture: Architect
   const sizes = batches.map((batch) => countStates(batch, shape.hidden));
   requireRoom(sizes, context.stateBytes);
   const pool = createStatePool();
-  const table = await embedding();
-  const embed = (): Float32Array[] => batches.map((batch, index) => {
-    const states = pool.take(sizes[index] ?? 0);
-    embedBatch(table, batch, windows, states);
-    return states;
-  });
   const advance = async (half: ReadyHalf, states: Float32Array[]): Promise<void> => {
     if (half.kind === 'nothing') return;
     for (const [index, batch] of batches.entries()) {
@@ -59,7 +53,7 @@ export async function mendStream(context: StreamContext, architecture: Architect
     }
   };
 
-  const [dense, pruned] = [embed(), embed()];
+  const [dense, pruned] = [await embedBatches(embedding, batches, windows, pool), await embedBatches(embedding, batches, windows, pool)];
   const maps: Record<string, Float32Array> = {};
   for (const [layer, kept] of architecture.entries()) {
     const own = shape.layers[layer] as LayerArchitecture;

@@ -2,7 +2,7 @@ import type { ModelConfig } from '../checkpoint/config.js';
 import { buildAttentionGraph } from '../graph/attention-graph.js';
 import { buildBiasGraph } from '../graph/bias-graph.js';
 import { buildFfnGraph } from '../graph/ffn-graph.js';
-import { buildHeadLossGraph, buildLogitsGraph } from '../graph/head-graph.js';
+import { buildHeadLossGraph, buildHeadPartGraph, buildLogitsGraph } from '../graph/head-graph.js';
 import type { GraphValue, SessionPool } from '../graph/session-pool.js';
 import { keepRotaryTables } from './rotary-tables.js';
 import type { ReadyHalf } from './recipe-weights.js';
@@ -16,7 +16,7 @@ export interface BatchSize {
 /** The weights of the head and the norm before it. */
 export interface HeadWeights {
   readonly norm: Float32Array;
-  /** [vocabulary, hidden] */
+  /** [vocabulary, hidden], or a part of its rows */
   readonly head: Float32Array;
 }
 
@@ -26,6 +26,16 @@ export interface TargetScores {
   readonly logLikelihoods: Float32Array;
   /** 1 where no token was more likely, else 0. */
   readonly hits: Int32Array;
+}
+
+/** What a part of the vocabulary says of some rows, one entry each. */
+export interface PartScores {
+  /** The target's logit. */
+  readonly target: Float32Array;
+  /** The largest logit. */
+  readonly most: Float32Array;
+  /** Log of the sum of exp(logit). */
+  readonly logSum: Float32Array;
 }
 
 /** Runs half-blocks and the head of one model, each by its compiled graph; results are written into the arrays given. */
@@ -38,12 +48,14 @@ export interface BlockRunner {
   runHalf(half: Exclude<ReadyHalf, { kind: 'nothing' }>, size: BatchSize, input: Float32Array, output: Float32Array, tap?: Float32Array): Promise<void>;
   /** Scores `targets[i]` after row i of `rows`, [targets.length, hidden]. */
   scoreTargets(weights: HeadWeights, rows: Float32Array, targets: BigInt64Array, scores: TargetScores): Promise<void>;
-  /** `logits` is [rows, vocabulary]. */
+  /** As `scoreTargets` with a part of the head; targets are counted from its first token. */
+  scorePart(weights: HeadWeights, rows: Float32Array, targets: BigInt64Array, scores: PartScores): Promise<void>;
+  /** `logits` is [rows, tokens of the head or its part]. */
   computeLogits(weights: HeadWeights, rows: Float32Array, logits: Float32Array): Promise<void>;
 }
 
 export function createBlockRunner(config: ModelConfig, sessions: SessionPool): BlockRunner {
-  const { hidden, headDim, biases, queryKeyNorms, vocabulary } = config.shape;
+  const { hidden, headDim, biases, queryKeyNorms } = config.shape;
   const { rmsNormEpsilon } = config;
   const rotaryTables = keepRotaryTables(config.rope, headDim);
 
@@ -111,7 +123,7 @@ export function createBlockRunner(config: ModelConfig, sessions: SessionPool): B
   const headInputs = ({ norm, head }: HeadWeights, rows: Float32Array): Record<string, GraphValue> => ({
     hidden: { values: rows, dimensions: [rows.length / hidden, hidden] },
     norm: vector(norm),
-    head: { values: head, dimensions: [vocabulary, hidden] },
+    head: { values: head, dimensions: [head.length / hidden, hidden] },
   });
 
   return {
@@ -130,11 +142,20 @@ export function createBlockRunner(config: ModelConfig, sessions: SessionPool): B
         { log_likelihood: { values: logLikelihoods, dimensions }, hit: { values: hits, dimensions } },
       );
     },
+    scorePart: (weights, rows, targets, { target, most, logSum }) => {
+      const dimensions = [targets.length, 1];
+      return sessions.run(
+        'head-part',
+        () => buildHeadPartGraph(rmsNormEpsilon),
+        { ...headInputs(weights, rows), targets: { values: targets, dimensions } },
+        { target: { values: target, dimensions }, most: { values: most, dimensions }, log_sum: { values: logSum, dimensions } },
+      );
+    },
     computeLogits: (weights, rows, logits) => sessions.run(
       'logits',
       () => buildLogitsGraph(rmsNormEpsilon),
       headInputs(weights, rows),
-      { logits: { values: logits, dimensions: [rows.length / hidden, vocabulary] } },
+      { logits: { values: logits, dimensions: [rows.length / hidden, weights.head.length / hidden] } },
     ),
   };
 }

@@ -7,16 +7,21 @@ import { createWalk } from './walk-prefixes.js';
 
 /** All logits of one short sequence, [tokens, vocabulary]: for tests and for looking at single predictions. */
 export async function computeLogits(context: ForwardContext, weights: RecipeWeights, architecture: Architecture, tokens: Int32Array, signal: AbortSignal): Promise<Float32Array> {
-  const { norm, head } = await context.head();
+  const { norm, parts } = await context.head();
   const hidden = norm.length;
-  const vocabulary = head.length / hidden;
+  const vocabulary = parts.reduce((sum, part) => sum + part.tokens, 0);
   const logits = new Float32Array(tokens.length * vocabulary);
   const walk = createWalk(context, weights, { batches: [{ length: tokens.length, windows: [0] }], windows: [{ tokens }] }, signal);
   for await (const { states: [states = new Float32Array()] } of walk.depthFirst(buildPrefixTree([architecture], weights.keepsDropped))) {
-    const rows = countHeadRows(vocabulary);
-    for (let from = 0; from < tokens.length; from += rows) {
-      const to = Math.min(from + rows, tokens.length);
-      await context.runner.computeLogits({ norm, head }, states.subarray(from * hidden, to * hidden), logits.subarray(from * vocabulary, to * vocabulary));
+    for (const part of parts) {
+      const head = await part.read();
+      const rows = countHeadRows(part.tokens);
+      for (let from = 0; from < tokens.length; from += rows) {
+        const to = Math.min(from + rows, tokens.length);
+        const found = new Float32Array((to - from) * part.tokens);
+        await context.runner.computeLogits({ norm, head }, states.subarray(from * hidden, to * hidden), found);
+        for (let row = from; row < to; row++) logits.set(found.subarray((row - from) * part.tokens, (row - from + 1) * part.tokens), row * vocabulary + part.first);
+      }
     }
   }
   return logits;

@@ -1,7 +1,7 @@
 import type { Architecture } from '../../core/model/shape.js';
 import type { ArchitectureLosses, Window } from '../../core/ports/evaluator.js';
 import type { WorkControl } from '../../core/ports/progress.js';
-import type { HeadWeights } from './block-runner.js';
+import type { HeadReader } from './head-reader.js';
 import { countStates } from './hidden-states.js';
 import { planPasses } from './plan-passes.js';
 import { buildPrefixTree } from './prefix-tree.js';
@@ -12,7 +12,7 @@ import { batchWindows, type WindowBatch } from './window-batches.js';
 
 /** What an evaluation works with. */
 export interface ForwardContext extends WalkContext {
-  readonly head: () => Promise<HeadWeights>;
+  readonly head: () => Promise<HeadReader>;
   /** Most bytes of hidden states at once. */
   readonly stateBytes: number;
   /** `resident`: all sorted layers stay in memory; `streamed`: a layer serves all architectures before the next one is read. */
@@ -45,9 +45,7 @@ export async function* evaluateArchitectures(
       const ended = context.layers === 'resident' ? walk.depthFirst(tree) : walk.layerMajor(tree);
       for await (const { node, states } of ended) {
         const scores = createWindowScores(windows.length);
-        for (const [place, batch] of group.entries()) {
-          await scoreWindows(context.runner, await context.head(), { batch, windows, states: states[place] as Float32Array }, scores, control.signal);
-        }
+        await scoreWindows(context.runner, await context.head(), { batches: group, windows, states }, scores, control.signal);
         for (const end of node.ends) {
           const { losses, hits } = sums[end] as WindowScores;
           for (const window of group.flatMap((batch) => batch.windows)) {

@@ -23,9 +23,10 @@ export function createStatePool(): StatePool {
 }
 
 export interface EmbeddingTable {
-  /** [vocabulary, hidden] */
-  readonly values: Float32Array;
+  readonly vocabulary: number;
   readonly hidden: number;
+  /** The rows of these tokens, [hidden] each. */
+  readRows(tokens: ReadonlySet<number>): Promise<ReadonlyMap<number, Float32Array>>;
 }
 
 /**
@@ -33,17 +34,29 @@ export interface EmbeddingTable {
  *
  * @throws PrunecastError INVALID_REQUEST where a token id lies outside the vocabulary
  */
-export function embedBatch(table: EmbeddingTable, batch: WindowBatch, windows: readonly { readonly tokens: Int32Array }[], states: Float32Array): void {
-  const { values, hidden } = table;
-  const vocabulary = values.length / hidden;
-  batch.windows.forEach((window, place) => {
-    windows[window]?.tokens.forEach((token, position) => {
-      if (token < 0 || token >= vocabulary) {
-        throw PrunecastError.ofField('text.token_ids', `has ${token}; the model's vocabulary is 0 to ${vocabulary - 1}`);
-      }
-      states.set(values.subarray(token * hidden, (token + 1) * hidden), (place * batch.length + position) * hidden);
-    });
-  });
+async function embedBatch(table: EmbeddingTable, batch: WindowBatch, windows: readonly { readonly tokens: Int32Array }[], states: Float32Array): Promise<void> {
+  const { vocabulary, hidden } = table;
+  const tokens = batch.windows.flatMap((window) => [...(windows[window]?.tokens ?? [])]);
+  const outside = tokens.find((token) => token < 0 || token >= vocabulary);
+  if (outside !== undefined) throw PrunecastError.ofField('text.token_ids', `has ${outside}; the model's vocabulary is 0 to ${vocabulary - 1}`);
+  const rows = await table.readRows(new Set(tokens));
+  tokens.forEach((token, position) => states.set(rows.get(token) ?? [], position * hidden));
+}
+
+/** Embeds batch after batch, each into an array of the pool. */
+export async function embedBatches(
+  table: EmbeddingTable,
+  batches: readonly WindowBatch[],
+  windows: readonly { readonly tokens: Int32Array }[],
+  pool: StatePool,
+): Promise<Float32Array[]> {
+  const embedded: Float32Array[] = [];
+  for (const batch of batches) {
+    const states = pool.take(countStates(batch, table.hidden));
+    await embedBatch(table, batch, windows, states);
+    embedded.push(states);
+  }
+  return embedded;
 }
 
 /** Values of one batch's hidden states. */

@@ -7,7 +7,7 @@ import { nameBlockTensor } from '../families/list-tensors.js';
 import { expandOrder, reorderRows, transposeColumns } from './reorder-rows.js';
 
 /** Where weights come from; a `Checkpoint` is one. */
-export type WeightSource = Pick<Checkpoint, 'config' | 'readTensor'>;
+export type WeightSource = Pick<Checkpoint, 'config' | 'readTensor' | 'readRows'>;
 
 /**
  * The weights of an attention half-block, float32, key-value groups and their query heads most important first, so that

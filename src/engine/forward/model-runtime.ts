@@ -11,15 +11,14 @@ import { createStreamMender } from '../compensation/stream-mender.js';
 import { listCalibrationErrors, type LayerErrors } from '../compensation/calibration-errors.js';
 import { digestBytes, digestOf } from '../digest.js';
 import { computeGradients } from '../gradients/compute-gradients.js';
-import { findFamily } from '../families/find-family.js';
-import { createBlockRunner, type HeadWeights } from './block-runner.js';
+import { createBlockRunner } from './block-runner.js';
 import { computeLogits } from './compute-logits.js';
 import { evaluateArchitectures, type ForwardContext } from './evaluate-architectures.js';
-import type { EmbeddingTable } from './hidden-states.js';
 import { loadAttention, loadFfn, type WeightSource } from './layer-weights.js';
-import { planMemory, type MemoryPlan } from './plan-memory.js';
+import { planMemory, type Workload } from './plan-memory.js';
 import { mendHalf, type MendRequest, type MendedTensors } from './mend-half.js';
 import { createRecipeWeights, type CompensationTools, type RecipeWeights, type WeightRecipe } from './recipe-weights.js';
+import { openTokenTables, type TokenTables } from './token-tables.js';
 import { createWeightStore } from './weight-store.js';
 import { createSessionPool } from '../graph/session-pool.js';
 import { buildTransposedProductGraph } from '../graph/transposed-product-graph.js';
@@ -52,6 +51,9 @@ export interface ModelRuntime {
   close(): Promise<void>;
 }
 
+/** What a call works with, within its memory plan. */
+type CallContext = ForwardContext & Pick<TokenTables, 'wholeHead'>;
+
 /** Names calibration sequences: equal ones have equal keys. */
 function keySequences(sequences: readonly Int32Array[]): string {
   return digestOf(sequences.map(digestBytes));
@@ -66,10 +68,9 @@ function shareProgress(report: NonNullable<WorkControl['report']>, index: number
 export function createModelRuntime(source: WeightSource, { threads, memoryBudgetBytes, guard }: RuntimeOptions): ModelRuntime {
   const { config } = source;
   const { shape } = config;
-  const { names } = findFamily(shape.family);
   const sessions = createSessionPool({ threads, ...(guard === undefined ? {} : { guard }) });
   const runner = createBlockRunner(config, sessions);
-  const store = createWeightStore(planMemory(shape, memoryBudgetBytes, 1).weightBytes);
+  const store = createWeightStore(planMemory(shape, memoryBudgetBytes, { longest: 1 }).storeBytes);
 
   const multiplyTransposed: TransposedProduct = async (a, b, { inner, rows, columns }) => {
     const product = new Float32Array(rows * columns);
@@ -84,29 +85,28 @@ export function createModelRuntime(source: WeightSource, { threads, memoryBudget
   const sequencesOf = new Map<string, readonly Int32Array[]>();
   const weightsOf = (recipe: WeightRecipe): RecipeWeights => createRecipeWeights(source, store, recipe, tools);
 
-  const readTable = (name: string): Promise<EmbeddingTable> =>
-    store.get(name, async () => ({ values: await source.readTensor(`${name}.weight`), hidden: shape.hidden }));
-  const embedding = (): Promise<EmbeddingTable> => readTable(names.embedding);
-  const readNorm = () => store.get(names.finalNorm, async () => ({ values: await source.readTensor(`${names.finalNorm}.weight`) }));
-  const head = async (): Promise<HeadWeights> => {
-    const [{ values: norm }, { values }] = [await readNorm(), await readTable(shape.tiedEmbeddings ? names.embedding : names.head)];
-    return { norm, head: values };
+  /** Plans a call's memory and keeps to it from here on. */
+  const startCall = async (sequences: readonly Int32Array[], work: Omit<Workload, 'longest'> = {}): Promise<CallContext> => {
+    const plan = planMemory(shape, memoryBudgetBytes, { longest: sequences.reduce((most, { length }) => Math.max(most, length), 1), ...work });
+    store.limit(plan.storeBytes);
+    await sessions.keep(plan.keptSessions);
+    const { embedding, head, wholeHead } = openTokenTables(source, store, plan.layers);
+    return { runner, hidden: shape.hidden, embedding, head, wholeHead, stateBytes: plan.stateBytes, layers: plan.layers };
   };
-  const planFor = (sequences: readonly Int32Array[]): MemoryPlan => planMemory(shape, memoryBudgetBytes, Math.max(1, ...sequences.map(({ length }) => length)));
-  const contextOf = ({ stateBytes, layers }: MemoryPlan): ForwardContext => ({ runner, hidden: shape.hidden, embedding, head, stateBytes, layers });
 
-  const streams = createStreamMender(store, (recipe, gramKey) => {
+  const streams = createStreamMender(store, async (recipe, gramKey) => {
     const sequences = sequencesOf.get(gramKey) ?? [];
     const weights = weightsOf({ key: recipe.key, ranking: recipe.ranking });
-    return { sequences, context: { shape, runner, embedding, weights, multiplyTransposed, stateBytes: planFor(sequences).stateBytes } };
+    return { sequences, context: { ...await startCall(sequences, { needs: ['gram'] }), shape, weights, multiplyTransposed } };
   });
   const weightsFor = async (recipe: WeightRecipe, architecture: Architecture, control: WorkControl): Promise<RecipeWeights> =>
     streams.isAsked(recipe) ? streams.mend(recipe, architecture, control) : weightsOf(recipe);
 
-  async function* lossesOnStreams(context: ForwardContext, recipe: WeightRecipe, architectures: readonly Architecture[], windows: readonly Window[], control: WorkControl): AsyncGenerator<ArchitectureLosses> {
+  async function* lossesOnStreams(recipe: WeightRecipe, architectures: readonly Architecture[], windows: readonly Window[], control: WorkControl): AsyncGenerator<ArchitectureLosses> {
     for (const [index, architecture] of architectures.entries()) {
       const report = control.report === undefined ? {} : { report: shareProgress(control.report, index, architectures.length) };
       const weights = await weightsFor(recipe, architecture, { signal: control.signal });
+      const context = await startCall(windows.map(({ tokens }) => tokens));
       for await (const result of evaluateArchitectures(context, weights, [architecture], windows, { signal: control.signal, ...report })) yield { ...result, index };
     }
   }
@@ -123,11 +123,10 @@ export function createModelRuntime(source: WeightSource, { threads, memoryBudget
   };
 
   return {
-    losses: (recipe, architectures, windows, control) => {
+    losses: async function* losses(recipe, architectures, windows, control) {
       architectures.forEach((architecture, index) => validateArchitecture(shape, architecture, `architectures[${index}]`));
-      const plan = planFor(windows.map(({ tokens }) => tokens));
-      if (streams.isAsked(recipe)) return lossesOnStreams(contextOf(plan), recipe, architectures, windows, control);
-      return evaluateArchitectures(contextOf(plan), weightsOf(recipe), architectures, windows, control);
+      if (streams.isAsked(recipe)) yield* lossesOnStreams(recipe, architectures, windows, control);
+      else yield* evaluateArchitectures(await startCall(windows.map(({ tokens }) => tokens)), weightsOf(recipe), architectures, windows, control);
     },
     calibrate: async (sequences, needs, control) => {
       const weights = weightsOf({ key: 'own', ranking: identityRanking(shape.layers) });
@@ -136,7 +135,7 @@ export function createModelRuntime(source: WeightSource, { threads, memoryBudget
       const gradients = needs.includes('gradients') ? { gradientSequences: sequences } : {};
       if (known !== undefined) return { ...known, ...gradients };
       const grams = gramKey === undefined ? undefined : tools.grams.open(gramKey);
-      const context = { shape, runner, sessions, embedding, weights, multiplyTransposed, stateBytes: planFor(sequences).stateBytes };
+      const context = { ...await startCall(sequences, { needs: gramKey === undefined ? ['activations'] : ['gram'] }), shape, sessions, weights, multiplyTransposed };
       if (gramKey === undefined || grams === undefined) return { ...await collectStatistics(context, sequences, control), ...gradients };
       for (const { attention, ffn } of grams) [attention, ffn].forEach((gram) => gram.fill(0)); // of a pass that was cancelled
       const calibration = { ...await collectStatistics({ ...context, grams }, sequences, control), gramKey };
@@ -149,7 +148,8 @@ export function createModelRuntime(source: WeightSource, { threads, memoryBudget
       const sequences = calibration?.gradientSequences;
       if (recipe.plugin.needs.includes('gradients') && sequences !== undefined) {
         const weights = weightsOf({ key: 'own', ranking: identityRanking(shape.layers) });
-        const context = { config, sessions, runner, embedding, head, weights, stateBytes: planFor(sequences).stateBytes };
+        const { wholeHead, ...call } = await startCall(sequences, { needs: ['gradients'] });
+        const context = { ...call, config, sessions, head: wholeHead, weights };
         for await (const { layer, halves: { attention, ffn }, gradients } of computeGradients(context, sequences, control.signal)) {
           scores[layer] = scoreLayer(shape, layer, {
             own: shape.layers[layer] as LayerArchitecture,
@@ -171,7 +171,8 @@ export function createModelRuntime(source: WeightSource, { threads, memoryBudget
     },
     logits: async (recipe, architecture, tokens, control) => {
       validateArchitecture(shape, architecture);
-      return computeLogits(contextOf(planFor([tokens])), await weightsFor(recipe, architecture, control), architecture, tokens, control.signal);
+      const weights = await weightsFor(recipe, architecture, control);
+      return computeLogits(await startCall([tokens]), weights, architecture, tokens, control.signal);
     },
     mend: async (recipe, request, control) => {
       validateArchitecture(shape, request.architecture);

@@ -1,69 +1,139 @@
 import { PrunecastError } from '../../core/errors/prunecast-error.js';
 import { countAttentionParameters, countFfnParameters, countParameters } from '../../core/model/parameters.js';
 import type { ModelShape } from '../../core/model/shape.js';
+import type { CalibrationNeed } from '../calibration/calibration.js';
+import { splitVocabulary } from './head-reader.js';
 import { countHeadRows } from './score-windows.js';
 import { TOKENS_PER_RUN } from './window-batches.js';
 
-/** How a memory budget is shared out. */
+/** What a call on a model is about to do, as far as its memory depends on it. */
+export interface Workload {
+  /** Tokens of the longest window or sequence. */
+  readonly longest: number;
+  /** What a calibration pass brings; none for an evaluation. */
+  readonly needs?: readonly CalibrationNeed[];
+  /** Most bytes that a compensation holds at once while it prepares a half-block. */
+  readonly preparingBytes?: number;
+  /** Bytes of all Gram matrices that are kept, those of this call too; in memory or on disk. */
+  readonly gramBytes?: number;
+}
+
+/** How a memory budget is shared out: all parts together stay within it. */
 export interface MemoryPlan {
-  /** Most bytes of float32 weights that stay in memory. */
-  readonly weightBytes: number;
+  /** Most bytes of what is kept of weights: sorted layers, their mended copies, factorisations. */
+  readonly storeBytes: number;
   /** Most bytes of hidden states. */
   readonly stateBytes: number;
+  /** Most bytes of Gram matrices in memory; the others lie on disk. */
+  readonly gramBytes: number;
   /** `resident`: all weights of the model fit; `streamed`: a layer at a time. */
   readonly layers: 'resident' | 'streamed';
+  /** Compiled graphs that keep their working memory from run to run; 0: each run gives its own back. */
+  readonly keptSessions: number;
 }
 
 /**
- * Shares a budget out between weights and hidden states, after what the graphs themselves need while they run.
+ * Shares a budget out between weights, hidden states, Gram matrices and compiled graphs, after what the call cannot do
+ * without.
  *
- * @param longest tokens of the longest window
- * @throws PrunecastError MEMORY_EXCEEDED where one layer and one batch do not fit
+ * @throws PrunecastError MEMORY_EXCEEDED where that alone does not fit: the call can never run
  */
-export function planMemory(shape: ModelShape, budgetBytes: number, longest: number): MemoryPlan {
-  const least = countLeastBytes(shape, longest);
-  const leastBytes = least.graphs + least.weights + least.states;
+export function planMemory(shape: ModelShape, budgetBytes: number, work: Workload): MemoryPlan {
+  const least = countLeastBytes(shape, work);
+  const leastBytes = sumBytes(least);
   if (leastBytes > budgetBytes) {
     throw new PrunecastError(
       'MEMORY_EXCEEDED',
-      `one layer of this model on windows of ${longest} tokens needs ${leastBytes} bytes, the memory budget is ${budgetBytes}: raise it or take shorter windows`,
+      `one layer of this model on windows of ${work.longest} tokens needs ${leastBytes} bytes (${describeLeast(least)}), the memory budget is ${budgetBytes}: raise it, or take shorter windows or a recipe that gathers less`,
       { metadata: { needed_bytes: String(leastBytes), budget_bytes: String(budgetBytes) } },
     );
   }
   const spare = budgetBytes - leastBytes;
-  const weightBytes = least.weights + Math.floor(0.7 * spare);
-  return {
-    weightBytes,
-    stateBytes: least.states + Math.floor(0.3 * spare),
-    layers: countWeightBytes(shape) <= weightBytes ? 'resident' : 'streamed',
-  };
+  const gramBytes = Math.min(work.gramBytes ?? 0, Math.floor(SHARES.grams * spare));
+  const keptSessions = countKeptSessions(least.run, Math.floor(SHARES.sessions * (spare - gramBytes)));
+  const rest = spare - gramBytes - keptSessions * KEPT_OF_RUN * least.run;
+  const layers = countWeightBytes(shape) <= least.store + SHARES.store.resident * rest ? 'resident' : 'streamed';
+  const share = Math.floor(SHARES.store[layers] * rest);
+  return { storeBytes: least.store + share, stateBytes: least.states + rest - share, gramBytes, layers, keptSessions };
 }
 
 /** Bytes that an evaluation of one architecture on windows of so many tokens may come to, at most the budget. */
 export function estimatePeakBytes(shape: ModelShape, budgetBytes: number, { longest, tokens }: { readonly longest: number; readonly tokens: number }): number {
-  const least = countLeastBytes(shape, longest);
+  const least = countLeastBytes(shape, { longest });
   const states = Math.max(least.states, 3 * 4 * tokens * shape.hidden);
-  return Math.min(budgetBytes, least.graphs + Math.max(least.weights, countWeightBytes(shape)) + states);
+  return Math.min(budgetBytes, least.run + least.reading + Math.max(least.store, countWeightBytes(shape)) + states);
+}
+
+/**
+ * Of what is left. Layers that do not fit together are read again for every group of windows, so that hidden states are then
+ * worth more than old layers.
+ */
+const SHARES = { grams: 0.4, sessions: 0.25, store: { resident: 0.7, streamed: 0.2 } } as const;
+
+/** A compiled graph grows its own memory in steps that double, so it may keep twice what a run needs. */
+const KEPT_OF_RUN = 2;
+
+/** Attention, FFN and head: with fewer, each would take the memory of the one before it. */
+const FEWEST_KEPT_SESSIONS = 3;
+
+const MOST_KEPT_SESSIONS = 12;
+
+function countKeptSessions(runBytes: number, limitBytes: number): number {
+  const fit = Math.min(MOST_KEPT_SESSIONS, Math.floor(limitBytes / (KEPT_OF_RUN * runBytes)));
+  return fit < FEWEST_KEPT_SESSIONS ? 0 : fit;
 }
 
 function countWeightBytes(shape: ModelShape): number {
   return 4 * countParameters(shape, shape.layers);
 }
 
-/** Without these nothing runs: the arrays within the largest graphs, one layer, and one batch before, after and beside it. */
-function countLeastBytes(shape: ModelShape, longest: number): { readonly graphs: number; readonly weights: number; readonly states: number } {
+/** Without these nothing runs. */
+interface LeastBytes {
+  /** Arrays within the graph that takes most. */
+  readonly run: number;
+  /** A half-block on its way into memory: all of it, and the matrix that is being sorted; or a part of the head. */
+  readonly reading: number;
+  /** The half-block in work. */
+  readonly store: number;
+  /** One batch before, after and beside a half-block. */
+  readonly states: number;
+  /** What calibration gathers, or a compensation prepares, at once. */
+  readonly gathering: number;
+}
+
+function countLeastBytes(shape: ModelShape, { longest, needs = [], preparingBytes = 0 }: Workload): LeastBytes {
+  const { hidden, headDim, vocabulary } = shape;
   const tokens = Math.max(TOKENS_PER_RUN, longest);
   const layers = shape.layers.map(({ kvHeads, queryHeadsPerKv, ffnChannels }) => ({
-    attentionValues: tokens * (shape.hidden + 2 * kvHeads * (queryHeadsPerKv + 1) * shape.headDim + kvHeads * queryHeadsPerKv * longest),
-    ffnValues: tokens * (2 * shape.hidden + 3 * ffnChannels),
-    parameters: Math.max(countAttentionParameters(shape, kvHeads, queryHeadsPerKv), countFfnParameters(shape, ffnChannels)),
+    attentionValues: tokens * (hidden + 2 * kvHeads * (queryHeadsPerKv + 1) * headDim + kvHeads * queryHeadsPerKv * longest),
+    ffnValues: tokens * (2 * hidden + 3 * ffnChannels),
+    half: Math.max(countAttentionParameters(shape, kvHeads, queryHeadsPerKv), countFfnParameters(shape, ffnChannels)),
+    layer: countAttentionParameters(shape, kvHeads, queryHeadsPerKv) + countFfnParameters(shape, ffnChannels),
+    width: Math.max(kvHeads * queryHeadsPerKv * headDim, ffnChannels),
   }));
   const most = (field: keyof (typeof layers)[number]): number => Math.max(0, ...layers.map((layer) => layer[field]));
-  const headValues = 2 * countHeadRows(shape.vocabulary) * shape.vocabulary;
+  const headPart = Math.max(...splitVocabulary(vocabulary, hidden).map((part) => part.tokens));
+  const width = most('width');
+  const gradients = needs.includes('gradients');
+  const forward = Math.max(most('attentionValues'), most('ffnValues'), 2 * countHeadRows(headPart) * headPart);
+  // On the way back a graph holds about as much again, and the gradients of each sequence of a batch.
+  const run = gradients ? 2 * Math.max(forward, 2 * countHeadRows(vocabulary) * vocabulary) : forward;
+  const tap = needs.length > 0 ? tokens * width : 0;
+  const gram = needs.includes('gram') ? 4 * width * width : 0; // a float64 sum, the product of a batch, and one on its way to disk
+  const back = gradients ? 4 * most('layer') + vocabulary * hidden : 0; // sums and squares, of all batches and of one
   return {
-    graphs: 4 * (most('attentionValues') + most('ffnValues') + headValues),
-    // A matrix is there twice while it is sorted.
-    weights: Math.max(8 * most('parameters'), 4 * shape.vocabulary * shape.hidden),
-    states: 3 * 4 * tokens * shape.hidden,
+    run: 4 * run,
+    reading: 4 * Math.max(most('half') + width * hidden, headPart * hidden),
+    store: 4 * most('half'),
+    states: 3 * 4 * tokens * hidden,
+    gathering: Math.max(4 * (tap + gram + back), preparingBytes),
   };
+}
+
+function sumBytes({ run, reading, store, states, gathering }: LeastBytes): number {
+  return run + reading + store + states + gathering;
+}
+
+function describeLeast({ run, reading, store, states, gathering }: LeastBytes): string {
+  return `weights ${reading + store}, hidden states ${states}, graphs ${run}, calibration and compensation ${gathering}`;
 }

@@ -1,5 +1,5 @@
 import type { BlockRunner } from './block-runner.js';
-import { countStates, createStatePool, embedBatch, type EmbeddingTable, type HiddenStates } from './hidden-states.js';
+import { createStatePool, embedBatches, type EmbeddingTable, type HiddenStates } from './hidden-states.js';
 import type { HalfStep, PrefixNode } from './prefix-tree.js';
 import type { RecipeWeights } from './recipe-weights.js';
 import type { WindowBatch } from './window-batches.js';
@@ -8,7 +8,7 @@ import type { WindowBatch } from './window-batches.js';
 export interface WalkContext {
   readonly runner: BlockRunner;
   readonly hidden: number;
-  readonly embedding: () => Promise<EmbeddingTable>;
+  readonly embedding: EmbeddingTable;
 }
 
 /** A node at which architectures end, with the hidden states of all batches after their last block. */
@@ -27,21 +27,14 @@ export interface Walk {
 }
 
 export function createWalk(
-  { runner, hidden, embedding }: WalkContext,
+  { runner, embedding }: WalkContext,
   weights: RecipeWeights,
   { batches, windows }: { readonly batches: readonly WindowBatch[]; readonly windows: readonly { readonly tokens: Int32Array }[] },
   signal: AbortSignal,
   stepDone: () => void = () => undefined,
 ): Walk {
   const pool = createStatePool();
-  const embed = async (): Promise<HiddenStates> => {
-    const table = await embedding();
-    return batches.map((batch) => {
-      const states = pool.take(countStates(batch, hidden));
-      embedBatch(table, batch, windows, states);
-      return states;
-    });
-  };
+  const embed = (): Promise<HiddenStates> => embedBatches(embedding, batches, windows, pool);
   const release = (states: HiddenStates): void => states.forEach((batch) => pool.give(batch));
 
   /** The states after one more half-block; `release` gives the array of each batch back as soon as it is read. */

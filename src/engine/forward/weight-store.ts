@@ -7,9 +7,12 @@ export interface WeightStore {
   get<Weights extends object>(key: string, load: () => Promise<Weights>): Promise<Weights>;
   /** What is stored under the key; undefined for nothing. */
   find<Weights extends object>(key: string): Weights | undefined;
+  /** Sets how many bytes may stay; what is over them goes at once. */
+  limit(bytes: number): void;
 }
 
-export function createWeightStore(limitBytes: number): WeightStore {
+export function createWeightStore(bytesAllowed: number): WeightStore {
+  let limitBytes = bytesAllowed;
   const entries = new Map<string, { readonly weights: object; readonly bytes: number }>();
   let storedBytes = 0;
 
@@ -17,18 +20,25 @@ export function createWeightStore(limitBytes: number): WeightStore {
     storedBytes -= entries.get(key)?.bytes ?? 0;
     entries.delete(key);
   };
-  const add = (key: string, weights: object): void => {
-    const bytes = countBytes(weights);
-    if (bytes > limitBytes) return;
+  const makeRoom = (bytes: number): void => {
     for (const oldest of entries.keys()) {
       if (storedBytes + bytes <= limitBytes) break;
       remove(oldest);
     }
+  };
+  const add = (key: string, weights: object): void => {
+    const bytes = countBytes(weights);
+    if (bytes > limitBytes) return;
+    makeRoom(bytes);
     entries.set(key, { weights, bytes });
     storedBytes += bytes;
   };
 
   return {
+    limit: (bytes) => {
+      limitBytes = bytes;
+      makeRoom(0);
+    },
     find: <Weights extends object>(key: string) => entries.get(key)?.weights as Weights | undefined,
     get: async <Weights extends object>(key: string, load: () => Promise<Weights>): Promise<Weights> => {
       const known = entries.get(key);

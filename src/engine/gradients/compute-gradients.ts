@@ -2,7 +2,7 @@ import { PrunecastError } from '../../core/errors/prunecast-error.js';
 import type { LayerArchitecture, ModelShape } from '../../core/model/shape.js';
 import type { ModelConfig } from '../checkpoint/config.js';
 import type { BatchSize, BlockRunner, HeadWeights } from '../forward/block-runner.js';
-import { countStates, createStatePool, embedBatch, type EmbeddingTable, type StatePool } from '../forward/hidden-states.js';
+import { countStates, createStatePool, embedBatches, type EmbeddingTable, type StatePool } from '../forward/hidden-states.js';
 import type { ReadyHalf, RecipeWeights } from '../forward/recipe-weights.js';
 import { countHeadRows } from '../forward/score-windows.js';
 import { batchWindows, TOKENS_PER_RUN, type WindowBatch } from '../forward/window-batches.js';
@@ -15,7 +15,7 @@ export interface GradientContext {
   readonly config: ModelConfig;
   readonly sessions: SessionPool;
   readonly runner: BlockRunner;
-  readonly embedding: () => Promise<EmbeddingTable>;
+  readonly embedding: EmbeddingTable;
   readonly head: () => Promise<HeadWeights>;
   /** The model's own weights, units in its own order. */
   readonly weights: RecipeWeights;
@@ -47,7 +47,7 @@ export async function* computeGradients(context: GradientContext, sequences: rea
   const walk: Walk = { ...context, signal, batches, windows, pool, backward: createBackwardRunner(context.config, context.sessions, pool), share: 1 / windows.length };
   const segments = fitSegments(walk);
 
-  const starts: Float32Array[][] = [await embed(walk)];
+  const starts: Float32Array[][] = [await embedBatches(walk.embedding, batches, windows, pool)];
   for (const segment of segments.slice(0, -1)) starts.push(await advance(walk, segment, copyStates(walk, starts.at(-1) ?? [])));
   let upstream: Float32Array[] | undefined;
   for (const segment of segments.toReversed()) {
@@ -89,15 +89,6 @@ function fitSegments({ config: { shape }, batches, stateBytes }: Walk): LayerSeg
   const least = bytes * (2 * Math.ceil(Math.sqrt(shape.layers.length)) + 3);
   throw new PrunecastError('MEMORY_EXCEEDED', `gradients over these calibration sequences need about ${least} bytes for hidden states, ${stateBytes} are theirs: take fewer or shorter sequences, or raise the memory budget`, {
     metadata: { needed_bytes: String(least), budget_bytes: String(stateBytes) },
-  });
-}
-
-async function embed({ config: { shape }, batches, windows, pool, embedding }: Walk): Promise<Float32Array[]> {
-  const table = await embedding();
-  return batches.map((batch) => {
-    const states = pool.take(countStates(batch, shape.hidden));
-    embedBatch(table, batch, windows, states);
-    return states;
   });
 }
 

@@ -23,6 +23,23 @@ export function buildHeadLossGraph(rmsNormEpsilon: number): Uint8Array {
   return graph.encode();
 }
 
+/**
+ * A part of the head, for one that is not in memory as a whole: `head` [part of the vocabulary, hidden], `targets` counted
+ * from the part's first token. Outputs, each [tokens, 1]: `target`, the logit of the target; `most`, the largest logit of
+ * the part; and `log_sum`, log of the sum over the part of exp(logit), which is the largest logit less its log-softmax.
+ */
+export function buildHeadPartGraph(rmsNormEpsilon: number): Uint8Array {
+  const graph = createGraphBuilder('head_part');
+  const logits = addHead(graph, rmsNormEpsilon);
+  const targets = graph.input('targets', ['tokens', 1], 'int64');
+  const most = graph.node('ReduceMax', [logits, graph.integers([1])]);
+  const mostProbable = graph.node('ReduceMax', [graph.node('LogSoftmax', [logits], { attributes: { axis: 1n } }), graph.integers([1])]);
+  graph.output('target', graph.node('GatherElements', [logits, targets], { attributes: { axis: 1n } }), ['tokens', 1]);
+  graph.output('log_sum', graph.node('Sub', [most, mostProbable]), ['tokens', 1]);
+  graph.output('most', most, ['tokens', 1]);
+  return graph.encode();
+}
+
 /** As `buildHeadLossGraph` without targets; output `logits` [tokens, vocabulary]. */
 export function buildLogitsGraph(rmsNormEpsilon: number): Uint8Array {
   const graph = createGraphBuilder('logits');

@@ -4,6 +4,8 @@ import { parentPort, workerData } from 'node:worker_threads';
 import type { Compensation } from '../../core/ports/compensation.js';
 import type { Criterion } from '../../core/ports/criterion.js';
 import type { WorkControl } from '../../core/ports/progress.js';
+import type { TensorEntry } from '../checkpoint/checkpoint.js';
+import { cutRows } from '../checkpoint/cut-rows.js';
 import { readValues } from '../checkpoint/read-values.js';
 import { createModelRuntime } from '../forward/model-runtime.js';
 import type { WeightSource } from '../forward/layer-weights.js';
@@ -23,7 +25,7 @@ if (port === null) throw new Error('model-worker runs in a worker thread only');
 
 const files = new Map<string, FileHandle>();
 const entries = new Map(tensors.map((entry) => [entry.name, entry]));
-const source: WeightSource = { config, readTensor };
+const source: WeightSource = { config, readTensor: async (name) => read(findEntry(name)), readRows: async (name, first, count) => read(cutRows(findEntry(name), first, count)) };
 const runtime = createModelRuntime(source, { ...options, guard: (run) => passGate(gate, run) });
 const cancels = new Map<number, AbortController>();
 let last: Promise<unknown> = Promise.resolve();
@@ -82,9 +84,13 @@ async function run(request: CallRequest, control: WorkControl): Promise<unknown>
   }
 }
 
-async function readTensor(name: string): Promise<Float32Array> {
+function findEntry(name: string): TensorEntry {
   const entry = entries.get(name);
   if (entry === undefined) throw new RangeError(`the checkpoint has no tensor ${name}`);
+  return entry;
+}
+
+async function read(entry: TensorEntry): Promise<Float32Array> {
   const file = files.get(entry.file) ?? await open(join(directory, entry.file));
   files.set(entry.file, file);
   return readValues(file, entry);

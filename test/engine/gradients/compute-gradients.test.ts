@@ -5,6 +5,7 @@ import { openCheckpoint } from '../../../src/engine/checkpoint/open-checkpoint.j
 import type { WeightSource } from '../../../src/engine/forward/layer-weights.js';
 import { createBlockRunner } from '../../../src/engine/forward/block-runner.js';
 import { createRecipeWeights } from '../../../src/engine/forward/recipe-weights.js';
+import { openTokenTables } from '../../../src/engine/forward/token-tables.js';
 import { createWeightStore } from '../../../src/engine/forward/weight-store.js';
 import { computeGradients, type GradientContext } from '../../../src/engine/gradients/compute-gradients.js';
 import { createSessionPool } from '../../../src/engine/graph/session-pool.js';
@@ -83,7 +84,7 @@ describe('computeGradients', () => {
       config,
       sessions,
       runner: createBlockRunner(config, sessions),
-      embedding: async () => ({ values: embedding, hidden: shape.hidden }),
+      embedding: openTokenTables(checkpoint, createWeightStore(GIBIBYTE), 'resident').embedding,
       head: async () => ({ norm: await readTable('model.norm.weight'), head: embedding }),
       weights: createRecipeWeights(checkpoint, createWeightStore(GIBIBYTE), { key: 'own', ranking: identityRanking(shape.layers) }),
       stateBytes: GIBIBYTE,
@@ -125,7 +126,7 @@ async function findWrongSlopes(directory: string, { layer, step }: { readonly la
     const single = gradient.map((value, index) => (index === steepest ? Math.sign(value) : 0));
     for (const [direction, slope] of [[gradient.map((value) => value / norm), norm], [single, Math.abs(gradient[steepest] ?? NaN)]] as const) {
       const [above = NaN, below = NaN] = await Promise.all([step, -step].map(async (distance) => {
-        const moved: WeightSource = { config: checkpoint.config, readTensor: async (read) => {
+        const moved: WeightSource = { ...checkpoint, readTensor: async (read) => {
           const values = await checkpoint.readTensor(read);
           return read === name ? values.map((value, index) => value + distance * (direction[index] ?? NaN)) : values;
         } };
