@@ -16,10 +16,10 @@ export interface RecipeFlags {
 
 /** Flags that say how units are ranked and kept weights mended. */
 export function addRecipeFlags(command: Command): Command {
-  addPluginFlags(command, 'criterion', 'ranks the units (default: wanda)');
-  addPluginFlags(command, 'compensation', 'mends the kept weights (default: none)');
+  addPluginFlags(command, 'criterion', 'ranks the units (default: fluctuation)');
+  addPluginFlags(command, 'compensation', 'mends the kept weights (default: least-squares)');
   return command
-    .option('--calibration <FILE|@TEXT>', 'text that calibrated criteria look at')
+    .option('--calibration <FILE|@TEXT>', 'text that calibrated criteria and compensations look at')
     .option('--sequences <COUNT>', 'calibration sequences (default: 320, or as many as the text has)', parseCount)
     .option('--sequence-tokens <COUNT>', 'tokens a calibration sequence (default: 128)', parseCount)
     .option('--criterion-seed <SEED>', 'seed of criteria that draw (default: 0)', parseSeed);
@@ -27,8 +27,8 @@ export function addRecipeFlags(command: Command): Command {
 
 /** The recipe that was asked for; undefined where nothing was. `toText` names a text as the server knows it. */
 export function readRecipe(flags: RecipeFlags, toText: (flag: string) => DeepPartial<Text>): DeepPartial<Recipe> | undefined {
-  const criterion = readPlugin(flags.criterion, flags.criterionOption, 'wanda');
-  const compensation = readPlugin(flags.compensation, flags.compensationOption, 'none');
+  const criterion = readPlugin(flags.criterion, flags.criterionOption, 'fluctuation');
+  const compensation = readPlugin(flags.compensation, flags.compensationOption, 'least-squares');
   const { calibration, sequences, sequenceTokens, criterionSeed } = flags;
   const calibrated = { ...(calibration !== undefined && { text: toText(calibration) }), ...(sequences !== undefined && { sequences }), ...(sequenceTokens !== undefined && { sequenceTokens }) };
   const recipe = {

@@ -12,7 +12,9 @@ export async function* scoreModel(
   signal: AbortSignal,
 ): AsyncGenerator<ScoreUnitsResponse> {
   const model = await models.open(request.model);
-  const recipe = await recipes.resolve(request.recipe, model, 'recipe');
+  // Scores alone need no compensation: without a text there is nothing to mend by, and no error to tell.
+  const silent = request.recipe?.calibration?.text === undefined ? { compensation: 'none' } : {};
+  const recipe = await recipes.resolve(request.recipe, model, 'recipe', silent);
   const ranked = await preparer.score(model.language, recipe, { signal });
   const scope = scopeOf(recipe.criterion.options);
   const errors = ranked.recipe.compensation === undefined ? [] : await model.language.calibrationErrors(ranked.recipe, { signal });

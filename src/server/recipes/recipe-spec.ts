@@ -23,8 +23,17 @@ export interface RecipeSpec {
   readonly description: Readonly<Record<string, unknown>>;
 }
 
+/**
+ * SmolLM2 at 20 % fewer parameters comes to a perplexity of 77.0 with these two, the demo model at a quarter of its units
+ * to 10.6, dense 51.1 and 4.62: 77.1 and 11.0 with `wanda`, 89.7 and 14.5 without compensation.
+ */
+export const DEFAULT_CRITERION = 'fluctuation';
+export const DEFAULT_COMPENSATION = 'least-squares';
+
 /** What a recipe takes where the request is silent. */
 export interface RecipeDefaults {
+  /** The id of a compensation in place of the default one. */
+  readonly compensation?: string;
   readonly text?: Text | undefined;
   /** Half-open range of the text, as shares; all of it by default. */
   readonly part?: { readonly from: number; readonly to: number };
@@ -46,11 +55,11 @@ export class RecipeResolver {
    * @throws PrunecastError PLUGIN_NOT_FOUND, INVALID_OPTIONS, INVALID_REQUEST, and those of texts
    */
   async resolve(recipe: Recipe | undefined, model: OpenModel, field: string, defaults: RecipeDefaults = {}): Promise<RecipeSpec> {
-    const criterion = this.#plugins.resolve('criterion', recipe?.criterion, 'wanda', `${field}.criterion`);
-    const compensation = this.#plugins.resolve('compensation', recipe?.compensation, 'none', `${field}.compensation`);
+    const criterion = this.#plugins.resolve('criterion', recipe?.criterion, DEFAULT_CRITERION, `${field}.criterion`);
+    const compensation = this.#plugins.resolve('compensation', recipe?.compensation, defaults.compensation ?? DEFAULT_COMPENSATION, `${field}.compensation`);
     const seed = requireInteger(recipe?.seed ?? 0n, `${field}.seed`);
     const calibrated = isCalibrated(criterion.plugin) || compensation.plugin.needs.length > 0;
-    const picked = calibrated ? await this.#calibrate(recipe, model, field, defaults) : undefined;
+    const picked = calibrated ? await this.#calibrate(recipe, model, field, defaults, isCalibrated(criterion.plugin) ? criterion.plugin : compensation.plugin) : undefined;
     const description = {
       criterion: { id: criterion.plugin.id, options: criterion.options },
       compensation: { id: compensation.plugin.id, options: compensation.options },
@@ -77,7 +86,7 @@ export class RecipeResolver {
     return complete({ ...spec, compensation: asking, description: { ...spec.description, compensation: { id, options: asking.options } } });
   }
 
-  async #calibrate(recipe: Recipe | undefined, model: OpenModel, field: string, defaults: RecipeDefaults) {
+  async #calibrate(recipe: Recipe | undefined, model: OpenModel, field: string, defaults: RecipeDefaults, asking: { readonly id: string }) {
     const asked = recipe?.calibration;
     const path = `${field}.calibration`;
     const bos = asked?.bos ?? defaults.bos ?? false;
@@ -87,7 +96,9 @@ export class RecipeResolver {
     if (sequenceTokens > maxPositions) throw PrunecastError.ofField(`${path}.sequence_tokens`, `is ${sequenceTokens}; the model was made for ${maxPositions} positions (max_position_embeddings)`);
     if (asked?.sequences !== undefined) requireAtLeast(asked.sequences, 1, `${path}.sequences`);
     const own = asked?.text !== undefined;
-    const text = await this.#texts.load(asked?.text ?? defaults.text, model, `${path}.text`);
+    const named = asked?.text ?? defaults.text;
+    if (named === undefined) throw PrunecastError.ofField(`${path}.text`, `no text was given, and ${asking.id} looks at one: send a path under a data root, inline text or token ids, or take a criterion and a compensation that need none (magnitude, none)`);
+    const text = await this.#texts.load(named, model, `${path}.text`);
     if (bos && text.bosToken === undefined) throw PrunecastError.ofField(`${path}.bos`, 'the model names no bos_token_id: leave BOS off');
     const sequences = pickCalibrationSequences(
       text,

@@ -46,7 +46,7 @@ function prepareAfresh(recipe: DeepPartial<Recipe>): Promise<{ readonly ranked: 
 }
 
 describe('RecipePreparer.prepare', () => {
-  const recipe = { criterion: { id: 'taylor', options: { order: 'first' } }, calibration: sequencesFrom(0) } satisfies DeepPartial<Recipe>;
+  const recipe = { criterion: { id: 'taylor', options: { order: 'first' } }, compensation: { id: 'none' }, calibration: sequencesFrom(0) } satisfies DeepPartial<Recipe>;
 
   it('ranks by scores of an earlier server without a pass', async () => {
     const first = await prepareAfresh(recipe);
@@ -81,7 +81,7 @@ describe('a server', () => {
     await verbs.client.runEvaluate({
       model: DEMO,
       targets: [{ target: { $case: 'uniformRate', value: 0.25 } }],
-      recipe: { criterion: { id: 'wanda' }, calibration: sequencesFrom(0) },
+      recipe: { criterion: { id: 'wanda' }, compensation: { id: 'none' }, calibration: sequencesFrom(0) },
       measurement: { text: REFERENCE_TEXT },
       fidelity: { tokenLimit: 128n },
     });

@@ -32,7 +32,7 @@ describe('a recipe with a compensation', () => {
   it('tells the calibration error of every width beside the scores, none where it knows none', async () => {
     const text = { ...CALIBRATED.calibration };
     const layers = [];
-    for await (const layer of client.services.models.scoreUnits({ model: 'demo', recipe: { calibration: text, compensation: { id: 'least-squares' } } })) layers.push(layer);
+    for await (const layer of client.services.models.scoreUnits({ model: 'demo', recipe: { calibration: text } })) layers.push(layer);
     expect(layers).toHaveLength(5);
     for (const { ffnErrors, attentionErrors } of layers) {
       // 172 channels and 4 key-value groups, from none kept to all; each unit more leaves less, and all leave nothing.
@@ -44,7 +44,7 @@ describe('a recipe with a compensation', () => {
         expect(errors[0]).toBeGreaterThan(0);
       }
     }
-    for await (const { ffnErrors, attentionErrors } of client.services.models.scoreUnits({ model: 'demo', recipe: { calibration: text } })) {
+    for await (const { ffnErrors, attentionErrors } of client.services.models.scoreUnits({ model: 'demo', recipe: { calibration: text, compensation: { id: 'none' } } })) {
       expect([ffnErrors.length, attentionErrors.length]).toEqual([0, 0]);
     }
   });
@@ -53,7 +53,7 @@ describe('a recipe with a compensation', () => {
     const recipe = { ...CALIBRATED, compensation: { id: 'least-squares' } };
     const budgets: DeepPartial<PruneRequest>['selection'] = { $case: 'budgets', value: { budgets: [{ limit: { $case: 'removedShare', value: 0.2 } }] } };
     const shared = await client.runPrune({ model: 'demo', selection: budgets, recipe, output: 'shared' });
-    const uniform = await client.runPrune({ model: 'demo', selection: budgets, recipe: CALIBRATED, output: 'shared-uniform' });
+    const uniform = await client.runPrune({ model: 'demo', selection: budgets, recipe: { ...CALIBRATED, compensation: { id: 'none' } }, output: 'shared-uniform' });
     expect([shared.allocation, uniform.allocation]).toEqual(['calibration-error', 'uniform-paper']);
     expect(shared.costs[0]?.value).toBeLessThanOrEqual(0.8 * 260_032);
     expect(JSON.parse(await readFile(join(folder, 'outputs/shared/prunecast.json'), 'utf8'))).toMatchObject({ allocation: 'calibration-error' });
@@ -69,7 +69,7 @@ describe('a recipe with a compensation', () => {
 
     const { architecture } = await client.runPrune({ model: 'demo', selection: budgets, recipe, space: { channelMultiple: 32 }, output: 'shared-multiples' });
     expect(architecture?.layers.filter(({ ffnChannels }) => ffnChannels % 32 !== 0)).toEqual([]);
-    const alike = await client.runPrune({ model: 'demo', selection: budgets, recipe: CALIBRATED, space: { channelMultiple: 64 }, output: 'uniform-multiples' });
+    const alike = await client.runPrune({ model: 'demo', selection: budgets, recipe: { ...CALIBRATED, compensation: { id: 'none' } }, space: { channelMultiple: 64 }, output: 'uniform-multiples' });
     // Every layer keeps 128 of its 172 channels, as the 133 of the lowest rate are no multiple.
     expect(new Set(alike.architecture?.layers.map(({ ffnChannels }) => ffnChannels))).toEqual(new Set([128]));
   });
@@ -83,7 +83,7 @@ describe('a recipe with a compensation', () => {
     await cp(join(folder, 'outputs', output), join(folder, 'models', output), { recursive: true });
     const asked = { measurement: { text: STORY, windows: WINDOWS }, fidelity: { tokenLimit: 1280n } };
     const [mended] = await client.runEvaluate({ model: 'demo', targets: [{ target: selection }], recipe, ...asked });
-    const [plain] = await client.runEvaluate({ model: 'demo', targets: [{ target: selection }], recipe: CALIBRATED, ...asked });
+    const [plain] = await client.runEvaluate({ model: 'demo', targets: [{ target: selection }], recipe: { ...CALIBRATED, compensation: { id: 'none' } }, ...asked });
     const [loaded] = await client.runEvaluate({ model: output, ...asked });
     expect(Math.abs((loaded?.metrics['perplexity'] ?? NaN) / (mended?.metrics['perplexity'] ?? NaN) - 1)).toBeLessThan(1e-4);
     expect(mended?.metrics['perplexity']).toBeLessThan(most * (plain?.metrics['perplexity'] ?? NaN));

@@ -45,7 +45,7 @@ describe('Evaluate', () => {
     const cases = CRITERIA.pruned.filter((reference) => reference.criterion === criterion);
     const found = await verbs.client.runEvaluate({
       model: DEMO,
-      recipe: { criterion: { id: criterion }, calibration: CALIBRATION },
+      recipe: { criterion: { id: criterion }, compensation: { id: 'none' }, calibration: CALIBRATION },
       measurement: { text: REFERENCE_TEXT },
       targets: targetsOf(cases.map((reference) => [...architectureOfReference(reference)])),
     });

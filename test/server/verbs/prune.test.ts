@@ -70,7 +70,7 @@ describe('Prune', () => {
   });
 
   it('gives the model of its own manifest to the byte', async () => {
-    const recipe = { criterion: { id: 'wanda' }, calibration: CALIBRATION };
+    const recipe = { criterion: { id: 'wanda' }, compensation: { id: 'none' }, calibration: CALIBRATION };
     const selection = { $case: 'architecture', value: { layers: LAYERS } } as const;
     await verbs.client.runPrune({ model: DEMO, recipe, selection, output: 'original' });
     const manifest = JSON.parse(await readFile(verbs.path('outputs/original/prunecast.json'), 'utf8')) as Record<string, unknown>;

@@ -6,7 +6,7 @@ import { countDemoParameters, DEMO, listTrials, MAGNITUDE, referenceWindows, sma
 const DENSE = 260_032;
 const LIMIT = 208_025; // 20 % fewer, rounded down
 
-/** As the paper has it, only smaller: Wanda, boosted trees, refined ranges. */
+/** As the paper has it, only smaller: boosted trees, refined ranges; and the default recipe, which mends. */
 const REQUEST: DeepPartial<SearchRequest> = smallSearch({ recipes: [], predictor: { id: 'xgboost', options: { trees: 50 } }, output: 'winner' });
 
 let verbs: VerbServer;
@@ -88,7 +88,8 @@ describe('Search', () => {
         model: DEMO,
         measurement: { text: referenceWindows(from, to) },
         ...(tokenLimit === undefined ? {} : { fidelity: { tokenLimit } }),
-        targets: [{ target: { $case: 'keptUnits', value: report.winnerUnits ?? {} } }],
+        targets: [{ target: { $case: 'architecture', value: report.winner?.architecture ?? {} } }],
+        recipe: { calibration: { text: referenceWindows(0, 16) } },
       });
       return perplexityOf(result);
     };
@@ -117,7 +118,11 @@ describe('Search', () => {
     const [loaded] = await verbs.client.runEvaluate({ model: 'winner', measurement: { text: referenceWindows(24, 32) } });
     expect(Math.abs(perplexityOf(loaded) / perplexityOf(report.winner) - 1)).toBeLessThan(1e-5);
     expect((await verbs.client.services.models.inspectModel({ model: 'winner' })).parameters).toBe(report.winner?.parameters);
-    expect(JSON.parse(await readFile(verbs.path('outputs/winner/prunecast.json'), 'utf8'))).toMatchObject({ measurements: { study_id: report.studyId } });
+    expect(JSON.parse(await readFile(verbs.path('outputs/winner/prunecast.json'), 'utf8'))).toMatchObject({
+      measurements: { study_id: report.studyId },
+      recipe: { compensation: { id: 'least-squares' } },
+      kept_units: report.winnerUnits?.layers.map(({ kvGroups, queryHeads, ffnChannels }) => ({ kv_groups: kvGroups.toSorted((a, b) => a - b), query_heads: queryHeads.toSorted((a, b) => a - b), ffn_channels: ffnChannels.toSorted((a, b) => a - b) })),
+    });
   });
 
   it('comes to the same study with the same seed and pays for no label twice', async () => {

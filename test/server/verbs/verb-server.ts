@@ -13,8 +13,8 @@ export const MODELS_ROOT = resolve(import.meta.dirname, '../../../models');
 
 export const DEMO = 'stories260k';
 
-/** The units are ranked by their weights alone: no text is needed. */
-export const MAGNITUDE: DeepPartial<Recipe> = { criterion: { id: 'magnitude' } };
+/** The units are ranked by their weights alone, and what stays is as it was: no text is needed. */
+export const MAGNITUDE: DeepPartial<Recipe> = { criterion: { id: 'magnitude' }, compensation: { id: 'none' } };
 
 export interface VerbServer extends AsyncDisposable {
   readonly server: TestServer;

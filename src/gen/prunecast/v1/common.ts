@@ -308,11 +308,14 @@ export interface DimensionRates {
 
 /** How the units are ranked and the kept weights mended. */
 export interface Recipe {
-  /** Default: `wanda`. */
+  /** Default: `fluctuation`. */
   criterion:
     | PluginRef
     | undefined;
-  /** Default: `none`. */
+  /**
+   * Default: `least-squares`, in ScoreUnits `none` where the recipe has no calibration text. Where labels of many
+   * architectures are asked for (Search, SamplePairs), a fit on the stream of each is refused: see Finish.
+   */
   compensation:
     | PluginRef
     | undefined;

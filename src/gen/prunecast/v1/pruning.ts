@@ -236,7 +236,10 @@ export interface SearchRequest {
   requestId: string;
   /** A checkpoint folder, relative to a model root. */
   model: string;
-  /** Compared first when there are several. Default: `wanda` without compensation on 320 sequences of 128 tokens. */
+  /**
+   * Compared first when there are several. Default: `fluctuation` with `least-squares` on 320 sequences
+   * of 128 tokens.
+   */
   recipes: Recipe[];
   space:
     | SearchSpaceSpec
