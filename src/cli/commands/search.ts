@@ -6,7 +6,7 @@ import { addPluginFlags, readPlugin } from '../flags/plugin.js';
 import { addRecipeFlags, readRecipe, type RecipeFlags } from '../flags/recipe.js';
 import { addServerFlags, type ServerFlags } from '../flags/server.js';
 import { addSpaceFlags, readSpace, type SpaceFlags } from '../flags/space.js';
-import { parseChoice, parseCount, parseSeed } from '../flags/values.js';
+import { parseChoice, parseCount, parseCounts, parseNames, parseSeed } from '../flags/values.js';
 import { printPlan } from '../output/print-plan.js';
 import { printReport } from '../output/print-report.js';
 import { createPrinter } from '../output/printer.js';
@@ -29,12 +29,13 @@ type Flags = ServerFlags & BudgetFlags & RecipeFlags & SpaceFlags & WindowFlags 
   readonly pairTokens?: number;
   readonly candidates?: number;
   readonly verify?: number;
-  readonly verifyTokens?: number;
+  readonly verifyTokens?: number[];
   readonly reportTokens?: number;
   readonly rounds?: number;
   readonly refine: boolean;
   readonly pauseBefore?: StudyPhase;
   readonly finish?: Finish;
+  readonly controls?: string[];
   readonly preset?: string;
   readonly seed?: bigint;
   readonly predictor?: string;
@@ -61,17 +62,18 @@ export function addSearchCommand(program: Command): void {
     .option('--overwrite', 'replace an existing output');
   addBudgetFlags(command)
     .option('--pairs <COUNT>', 'architectures to label for the predictor (default: 200)', parseCount)
-    .option('--tied-pairs <COUNT>', 'of these, with neighbouring layers tied (default: half)', parseCount)
+    .option('--tied-pairs <COUNT>', 'of these, with neighbouring layers tied (default: a third of those outside the refined space)', parseCount)
     .option('--pair-tokens <COUNT>', 'tokens a label (default: 4096)', parseCount)
     .option('--candidates <COUNT>', 'distinct architectures to predict (default: 10000)', parseCount)
     .option('--verify <COUNT>', 'of the best predicted, how many to really evaluate (default: 18)', parseCount)
-    .option('--verify-tokens <COUNT>', 'tokens of each such evaluation (default: all of the verify text)', parseCount)
+    .option('--verify-tokens <COUNTS>', 'tokens of each such evaluation; several, cheap to dear (2048,16384), halve the field after each (default: all of the verify text)', parseCounts)
     .option('--report-tokens <COUNT>', 'tokens of the report (default: all of the report text)', parseCount)
     .option('--rounds <COUNT>', 'rounds of refine, sample, fit, search, verify (default: 1)', parseCount)
     .option('--no-refine', 'keep the search space as it is')
     .option('--seed <SEED>', 'fixes every draw (default: 0)', parseSeed)
     .option('--preset <NAME>', "paper: the paper's procedure")
-    .option('--finish <FINISH>', 'one-shot or stream: how finalists, controls and output are mended (default: as the recipe says)', parseChoice({ 'one-shot': Finish.ONE_SHOT, stream: Finish.STREAM }))
+    .option('--finish <FINISH>', 'one-shot or stream: how finalists, controls and output are mended (default: whichever the verify windows prefer)', parseChoice({ 'one-shot': Finish.ONE_SHOT, stream: Finish.STREAM }))
+    .option('--controls <NAMES>', 'what the winner is compared with, comma-separated (default: all; random costs as many labels as the search)', parseNames)
     .option('--pause-before <PHASE>', 'wait for `prunecast jobs resume` before this phase: refine', parseChoice({ refine: StudyPhase.REFINE }));
   addPluginFlags(command, 'predictor', 'predicts quality from rates (default: xgboost)');
   addPluginFlags(command, 'strategy', 'proposes candidates (default: random)');
@@ -118,7 +120,7 @@ function buildRequest(flags: Flags, places: Places): DeepPartial<SearchRequest> 
     },
     verify: {
       ...(flags.verify !== undefined && { count: flags.verify }),
-      ...(flags.verifyTokens !== undefined && { rungs: [{ tokenLimit: flags.verifyTokens }] }),
+      ...(flags.verifyTokens !== undefined && { rungs: flags.verifyTokens.map((tokenLimit) => ({ tokenLimit })) }),
     },
     output: places.output,
     overwrite: flags.overwrite === true,
@@ -135,6 +137,7 @@ function buildRequest(flags: Flags, places: Places): DeepPartial<SearchRequest> 
     ...(flags.rounds !== undefined && { rounds: flags.rounds }),
     ...(flags.seed !== undefined && { seed: flags.seed }),
     ...(flags.finish !== undefined && { finish: flags.finish }),
+    ...(flags.controls !== undefined && { controls: flags.controls }),
     ...(flags.pauseBefore !== undefined && { pauseBefore: [flags.pauseBefore] }),
     ...(!flags.refine && { refine: { disabled: true } }),
   };

@@ -8,6 +8,16 @@ export function parseCount(value: string): number {
   return count;
 }
 
+/** Counts, comma-separated. */
+export function parseCounts(value: string): number[] {
+  return parseNames(value).map(parseCount);
+}
+
+/** Names, comma-separated. */
+export function parseNames(value: string): string[] {
+  return value.split(',').map((name) => name.trim()).filter((name) => name !== '');
+}
+
 /** A number of at least 0, with an optional k, M, G or T (thousands, millions, ...). */
 export function parseAmount(value: string): number {
   const match = /^(\d[\d_,]*(?:\.\d+)?(?:e[+-]?\d+)?)\s*([kKMGT]?)B?$/.exec(value.trim());

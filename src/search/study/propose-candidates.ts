@@ -1,16 +1,18 @@
+import { meetsBudgets, type CostBand } from '../../core/budget/budget.js';
+import { measureCounts } from '../../core/budget/cost-model.js';
 import type { EncodingBatch } from '../../core/pairs.js';
 import type { Prediction } from '../../core/ports/predictor.js';
 import type { Rng } from '../../core/ports/rng.js';
-import type { CandidateSampler, Strategy } from '../../core/ports/strategy.js';
+import type { Strategy } from '../../core/ports/strategy.js';
 import { countsKey, toRates, type Counts, type SearchSpace } from '../../core/space/search-space.js';
 import { requireFeasible } from '../sampling/budget-sampler.js';
-import { openCandidates } from './candidate-sampler.js';
+import { openCandidates, type OpenedBand } from './candidate-sampler.js';
+import { fromFitScale, toFitScale } from './fit-scale.js';
+import type { Predict } from './next-action.js';
 import type { StudyPlan } from './study-plan.js';
-import { isUsablePair, type StudyEvent, type TrialResult } from './study-state.js';
+import { sortByValue, type StudyEvent, type TrialResult } from './study-state.js';
 
-export interface ProposeRequest {
-  readonly space: SearchSpace;
-  readonly evaluated: readonly TrialResult[];
+export interface ProposeRequest extends Omit<Predict, 'kind' | 'seed'> {
   readonly strategy: Strategy;
   readonly strategyOptions: unknown;
   /** On the scale of the fit. */
@@ -28,17 +30,16 @@ export interface ProposeRequest {
  * @throws PrunecastError BUDGET_INFEASIBLE
  */
 export async function proposeCandidates(plan: StudyPlan, request: ProposeRequest, breathe: () => Promise<void>): Promise<Extract<StudyEvent, { kind: 'predicted' }>> {
-  const { space, rng, strategy } = request;
-  const { sampler, band } = await openCandidates(plan, space, breathe);
+  const { rng, strategy } = request;
+  const { space, sampler, band } = await openSpace(plan, request, breathe);
   requireFeasible(sampler, band);
   const trained = rangeOfPairs(space, request.evaluated);
   const sign = plan.objective.better === 'lower' ? 1 : -1;
   const run = strategy.start({
     space,
-    candidates: plan.candidates,
+    candidates: request.candidates,
     sampler,
-    // Finalists were measured on other windows: their values do not compare with those of the pairs.
-    evaluated: request.evaluated.filter(isUsablePair).map(({ counts, value }) => ({ counts, values: [sign * toFitScale(plan, value)] })),
+    evaluated: request.evaluated.map(({ counts, value }) => ({ counts, values: [sign * toFitScale(plan, value)] })),
     rng: rng.fork('strategy'),
   }, request.strategyOptions);
   const asked = new Set<string>();
@@ -56,34 +57,35 @@ export async function proposeCandidates(plan: StudyPlan, request: ProposeRequest
     request.report?.(asked.size);
     await breathe();
   }
-  const known = new Set(request.evaluated.filter(({ role }) => role === 'finalist').map(({ counts }) => countsKey(counts)));
-  const ranked = run.best(plan.finalists + known.size).filter((counts) => !known.has(countsKey(counts))).slice(0, plan.finalists);
-  const chosen = [...ranked, ...rankPairs(plan, request, sampler, known).slice(0, plan.finalists - ranked.length)];
+  const known = new Set(request.verified.map(countsKey));
+  const measured = rankPairs(plan, request, band, known);
+  const kept = measured.slice(0, Math.floor(MEASURED_SHARE * request.finalists));
+  const ranked = run.best(request.finalists + known.size).filter((counts) => !known.has(countsKey(counts))).slice(0, request.finalists - kept.length);
+  const chosen = [...ranked, ...measured.slice(0, request.finalists - ranked.length)];
   const { mean } = await request.predict(encode(space, chosen));
   const finalists = chosen.map((counts, row) => ({ counts, predicted: fromFitScale(plan, mean[row] ?? Number.NaN) }));
   return { kind: 'predicted', predicted: asked.size, outOfRange, finalists };
 }
 
+/** The share of the finalists that the best measured pairs take, where some are candidates themselves. */
+const MEASURED_SHARE = 1 / 6;
+
+/** The refined space, or the whole one where no candidate of a budget that it was not refined for lies inside. */
+async function openSpace(plan: StudyPlan, request: ProposeRequest, breathe: () => Promise<void>): Promise<OpenedBand & { readonly space: SearchSpace }> {
+  const refined = await openCandidates(request, request.space, breathe);
+  if (!refined.sampler.isEmpty) return { ...refined, space: request.space };
+  return { ...(await openCandidates(request, plan.space, breathe)), space: plan.space };
+}
+
 /**
- * Pairs that are candidates themselves, best measured first. A strategy leaves evaluated points out, but a
- * space so small that the pairs exhaust it has no others: they have not been seen on the verify windows.
+ * Pairs that are candidates themselves, inside the refined ranges or not, best measured first. A strategy leaves evaluated points out, but they have not been
+ * seen on the verify windows, and a space so small that the pairs exhaust it has no others.
  */
-function rankPairs(plan: StudyPlan, { evaluated }: ProposeRequest, sampler: CandidateSampler, known: ReadonlySet<string>): Counts[] {
-  const sign = plan.objective.better === 'lower' ? 1 : -1;
-  return evaluated
-    .filter((trial) => isUsablePair(trial) && sampler.isFeasible(trial.counts) && !known.has(countsKey(trial.counts)))
-    .sort((a, b) => sign * (a.value - b.value))
+function rankPairs(plan: StudyPlan, { evaluated, budgets }: ProposeRequest, { cost, least }: CostBand, known: ReadonlySet<string>): Counts[] {
+  const isCandidate = (counts: Counts): boolean => meetsBudgets(plan.space, counts, budgets) && measureCounts(cost, plan.space, counts) >= least;
+  return sortByValue(plan, evaluated)
+    .filter(({ counts }) => !known.has(countsKey(counts)) && isCandidate(counts))
     .map(({ counts }) => counts);
-}
-
-/** A metric's value as the predictor is fitted on it. */
-export function toFitScale({ objective }: Pick<StudyPlan, 'objective'>, value: number): number {
-  return objective.scale === 'log' ? Math.log(value) : value;
-}
-
-/** Back into the metric's own unit. */
-export function fromFitScale({ objective }: Pick<StudyPlan, 'objective'>, value: number): number {
-  return objective.scale === 'log' ? Math.exp(value) : value;
 }
 
 function encode(space: SearchSpace, points: readonly Counts[]): EncodingBatch {
@@ -101,8 +103,7 @@ interface TrainedRange {
 function rangeOfPairs(space: SearchSpace, evaluated: readonly TrialResult[]): TrainedRange {
   const least = new Float32Array(space.dimensions.length).fill(Number.POSITIVE_INFINITY);
   const most = new Float32Array(space.dimensions.length).fill(Number.NEGATIVE_INFINITY);
-  for (const { counts, role } of evaluated) {
-    if (role !== 'pair') continue;
+  for (const { counts } of evaluated) {
     toRates(space, counts).forEach((rate, index) => {
       least[index] = Math.min(least[index] ?? rate, rate);
       most[index] = Math.max(most[index] ?? rate, rate);

@@ -4,8 +4,13 @@ import type { SearchSpace } from '../../core/space/search-space.js';
 import type { RefinementOptions } from '../refinement/propose-refinement.js';
 
 /** The phases of a study, in order; from `refine` to `verify` once a round. */
-export const STUDY_PHASES = ['score', 'sample', 'fit', 'refine', 'search', 'verify', 'controls', 'report', 'finished'] as const;
+export const STUDY_PHASES = ['score', 'recipe', 'sample', 'fit', 'refine', 'search', 'verify', 'controls', 'report', 'finished'] as const;
 export type StudyPhase = (typeof STUDY_PHASES)[number];
+
+/** The controls' names, in the order in which reports have them; DESIGN section 2 defines them. */
+export const CONTROL_NAMES = ['uniform-paper', 'uniform-best', 'global-threshold', 'calibration-error', 'random'] as const;
+export type ControlName = (typeof CONTROL_NAMES)[number];
+export type UniformControl = Extract<ControlName, 'uniform-paper' | 'uniform-best'>;
 
 /** All that decides a study, fixed before it starts. */
 export interface StudyPlan {
@@ -17,6 +22,8 @@ export interface StudyPlan {
   readonly objective: MetricDefinition;
   /** Fixes every draw. */
   readonly seed: number;
+  /** How many recipes are compared before pairs are drawn; one is taken as it is. */
+  readonly recipes: number;
   readonly pairs: PairPlan;
   /** How ranges are refined; undefined keeps the space as it is. */
   readonly refinement: RefinementOptions | undefined;
@@ -26,6 +33,14 @@ export interface StudyPlan {
   readonly candidates: number;
   /** Candidates that are really evaluated, a round. */
   readonly finalists: number;
+  /** Fidelities of verification, cheap to dear; after each the better half goes on (successive halving). */
+  readonly verifyRungs: number;
+  readonly finish: FinishPlan;
+  readonly controls: readonly ControlName[];
+  /** Those measured in the paper's recipe too. */
+  readonly paperControls: readonly UniformControl[];
+  /** Finalists at several sizes around the budget, for a line through them; undefined looks for them at the budget alone. */
+  readonly curve: CurvePlan | undefined;
 }
 
 export interface PairPlan {
@@ -34,16 +49,39 @@ export interface PairPlan {
   /** The share of those of the first sample that have `tieRun` neighbouring layers tied. */
   readonly tiedShare: number;
   readonly tieRun: number;
+  /**
+   * The share of those of the first sample that hold a random part of the dimensions unpruned, so that pairs with whole
+   * layers left alone are known and need not be extrapolated.
+   */
+  readonly sparseShare: number;
+  /** Whether the first sample begins with the level points and what a recipe's scores and errors allocate. */
+  readonly levelPoints: boolean;
   /** What is removed lies within this share of what the budget asks to be removed, either way. */
   readonly band: number;
   /** How many of the pairs are labelled inside the refined space, shared out over the rounds. */
   readonly insideCount: number;
 }
 
-/**
- * The paper's procedure with an honest refinement (arXiv 2309.09507): half of all pairs are tied, half free, and a quarter,
- * free ones, lie inside the refined space.
- */
-export const DEFAULT_PAIRS: PairPlan = { count: 200, tiedShare: 2 / 3, tieRun: 4, band: 0.1, insideCount: 50 };
+/** How finalists, controls and the output are mended: as the recipe says, on the pruned model's own stream, or whichever the verify windows prefer. */
+export interface FinishPlan {
+  readonly kind: 'one-shot' | 'stream' | 'better';
+  /** How many of the best finalists are mended on their own stream. */
+  readonly candidates: number;
+}
+
+/** The paper's curve: finalists at several removed shares, each a factor of what the budget removes. */
+export interface CurvePlan {
+  readonly factors: readonly number[];
+  /** Finalists at each. */
+  readonly finalists: number;
+}
+
+/** As many pairs tied as free, a quarter of them inside the refined space, and a sixth sparse. */
+export const DEFAULT_PAIRS: PairPlan = { count: 200, tiedShare: 1 / 3, tieRun: 4, sparseShare: 1 / 3, levelPoints: true, band: 0.1, insideCount: 50 };
+export const DEFAULT_ROUNDS = 1;
 export const DEFAULT_CANDIDATES = 10_000;
 export const DEFAULT_FINALISTS = 18;
+export const DEFAULT_FINISH_CANDIDATES = 3;
+
+/** The paper verifies 18: three at each of six removed shares, evenly from half to one and a half of the budget's. */
+export const PAPER_CURVE: CurvePlan = { factors: [0.5, 0.7, 0.9, 1.1, 1.3, 1.5], finalists: 3 };

@@ -3,7 +3,7 @@ import type { FitQuality } from '../fit/fit-quality.js';
 import type { EffectCurve } from '../../core/statistics/explain.js';
 import type { Counts, SearchSpace } from '../../core/space/search-space.js';
 import type { RangeChange } from '../refinement/propose-refinement.js';
-import type { StudyPhase, StudyPlan } from './study-plan.js';
+import type { ControlName, StudyPhase, StudyPlan } from './study-plan.js';
 
 /** Why a point was evaluated. */
 export type TrialRole = 'pair' | 'finalist' | 'control' | 'dense' | 'winner';
@@ -11,19 +11,27 @@ export type TrialRole = 'pair' | 'finalist' | 'control' | 'dense' | 'winner';
 /** Which windows it was evaluated on. */
 export type TextPart = 'search' | 'verify' | 'report';
 
-/** The controls' names, in the order in which reports have them; `uniform-best` has one candidate a key-value count until the best is known. */
-export const CONTROL_NAMES = ['uniform-paper', 'uniform-best'] as const;
-export type ControlName = (typeof CONTROL_NAMES)[number];
+/** Which recipe ranks and mends it: one of those compared, by its place, or the paper's. */
+export type RecipeChoice = number | 'paper';
+
+/** How it is mended: as the recipe says, or on the pruned model's own stream. */
+export type Mending = 'one-shot' | 'stream';
 
 /** A point to be evaluated. */
 export interface TrialPoint {
   readonly counts: Counts;
   readonly role: TrialRole;
   readonly part: TextPart;
+  readonly recipe: RecipeChoice;
+  readonly mending: Mending;
+  /** Which of the fidelities of its part, from 0. */
+  readonly rung: number;
   /** Of role `control`. */
   readonly control?: ControlName;
   /** What the predictor said, in the metric's own unit; of role `finalist`. */
   readonly predicted?: number;
+  /** Which factor of the curve, from 0; of a study that draws one. */
+  readonly curvePoint?: number;
 }
 
 /** A point with its measured value. */
@@ -36,10 +44,16 @@ export interface TrialResult extends TrialPoint {
   readonly losses?: { readonly losses: readonly number[]; readonly tokens: readonly number[] };
 }
 
+/** An architecture that a recipe's scores or errors name. */
+export interface Allocation {
+  readonly control: Extract<ControlName, 'global-threshold' | 'calibration-error'>;
+  readonly counts: Counts;
+}
+
 /** What happened; plain values, stored in order. Replayed from the first, they reach the same state. */
 export type StudyEvent =
-  /** The units are ranked. */
-  | { readonly kind: 'scored'; readonly tokensSpent?: number }
+  /** The units are ranked; what each compared recipe's scores and errors allocate, recipe by recipe. */
+  | { readonly kind: 'scored'; readonly tokensSpent?: number; readonly allocations?: readonly (readonly Allocation[])[] }
   | { readonly kind: 'drawn'; readonly points: readonly Counts[] }
   | { readonly kind: 'evaluated'; readonly trial: TrialResult }
   | { readonly kind: 'fitted'; readonly predictorId: string; readonly quality: FitQuality; readonly importances: readonly number[]; readonly effects: readonly EffectCurve[]; readonly choice?: PredictorChoice }
@@ -54,13 +68,24 @@ export interface StudyState {
   readonly round: number;
   /** As it is now, refined. */
   readonly space: SearchSpace;
+  /** The recipe of all pairs and finalists; the first until several are compared. */
+  readonly recipe: number;
+  readonly allocations: readonly (readonly Allocation[])[];
   /** Points drawn and not evaluated yet, in the order in which they are to be. */
   readonly waiting: readonly TrialPoint[];
   /** Those and the ones of the same batch that are evaluated already, in the order in which they were asked for. */
   readonly asked: readonly TrialPoint[];
+  /** On the search windows, those of recipes that were not chosen included. */
   readonly pairs: readonly TrialResult[];
+  /** Proposed at the points of a curve and not verified yet. */
+  readonly proposed: readonly TrialPoint[];
+  /** How many points of the curve were searched. */
+  readonly curvePoints: number;
+  /** On the verify windows, every rung and mending. */
   readonly finalists: readonly TrialResult[];
-  /** On the verify windows. */
+  /** How finalists, controls and output are mended; the recipe's way until it is decided. */
+  readonly mending: Mending;
+  /** On the verify windows, those of control `random` on the search windows too. */
   readonly controls: readonly TrialResult[];
   /** On the report windows. */
   readonly reported: readonly TrialResult[];
@@ -77,10 +102,15 @@ export function startStudy(plan: StudyPlan): StudyState {
     phase: 'score',
     round: 0,
     space: plan.space,
+    recipe: 0,
+    allocations: [],
     waiting: [],
     asked: [],
     pairs: [],
+    proposed: [],
+    curvePoints: 0,
     finalists: [],
+    mending: 'one-shot',
     controls: [],
     reported: [],
     fit: undefined,
@@ -91,16 +121,26 @@ export function startStudy(plan: StudyPlan): StudyState {
   };
 }
 
-/** The best of some results; one whose value is not finite only where no other is. Throws RangeError of none. */
-export function findBest(plan: Pick<StudyPlan, 'objective'>, results: readonly TrialResult[]): TrialResult {
-  const [first] = results;
-  if (first === undefined) throw new RangeError('there is no result to choose from');
-  const sign = plan.objective.better === 'lower' ? 1 : -1;
-  const rank = ({ value }: TrialResult): number => (Number.isFinite(value) ? sign * value : Number.POSITIVE_INFINITY);
-  return results.reduce((best, result) => (rank(result) < rank(best) ? result : best), first);
+/** Results in order, the best first; those whose value is not finite come last. */
+export function sortByValue<Result extends Pick<TrialResult, 'value'>>({ objective }: Pick<StudyPlan, 'objective'>, results: readonly Result[]): Result[] {
+  const sign = objective.better === 'lower' ? 1 : -1;
+  const rank = ({ value }: Result): number => (Number.isFinite(value) ? sign * value : Number.POSITIVE_INFINITY);
+  return results.toSorted((a, b) => (rank(a) === rank(b) ? 0 : rank(a) - rank(b)));
 }
 
-/** Whether a predictor can be fitted on a trial: a pair whose value is finite, as of a model that is not broken outright. */
-export function isUsablePair({ role, value }: TrialResult): boolean {
-  return role === 'pair' && Number.isFinite(value);
+/** The best of some results; one whose value is not finite only where no other is. Throws RangeError of none. */
+export function findBest(plan: Pick<StudyPlan, 'objective'>, results: readonly TrialResult[]): TrialResult {
+  const [best] = sortByValue(plan, results);
+  if (best === undefined) throw new RangeError('there is no result to choose from');
+  return best;
+}
+
+/** What a predictor can be fitted on: pairs of the study's recipe whose value is finite, as of a model that is not broken outright. */
+export function listUsablePairs({ pairs, recipe }: Pick<StudyState, 'pairs' | 'recipe'>): TrialResult[] {
+  return pairs.filter((trial) => trial.recipe === recipe && Number.isFinite(trial.value));
+}
+
+/** Finalists at the dearest fidelity, mended as the study decided: those that compare with each other. */
+export function listFinal(plan: Pick<StudyPlan, 'verifyRungs'>, { finalists, mending }: Pick<StudyState, 'finalists' | 'mending'>): TrialResult[] {
+  return finalists.filter((trial) => trial.rung === plan.verifyRungs - 1 && trial.mending === mending);
 }

@@ -2,7 +2,8 @@ import { createCostModel, measureCounts } from '../../core/budget/cost-model.js'
 import { ratioInterval } from '../../core/statistics/bootstrap.js';
 import { createRng } from '../../core/random.js';
 import type { StudyPlan } from './study-plan.js';
-import { findBest, type ControlName, type StudyState, type TrialResult } from './study-state.js';
+import { findBest, type StudyState, type TrialResult } from './study-state.js';
+import { writeCurve, type StudyCurve } from './write-curve.js';
 
 /** The outcome of a study, in numbers and in one plain sentence. */
 export interface StudyOutcome {
@@ -10,15 +11,16 @@ export interface StudyOutcome {
   readonly winner: TrialResult;
   /** On the report windows. */
   readonly controls: readonly TrialResult[];
-  /** The control that is best on the report windows; its lift is the headline. */
-  readonly bestControl: ControlName | undefined;
+  /** The control that is best on the report windows, as `nameControl` has it; its lift is the headline. */
+  readonly bestControl: string | undefined;
   /** 1 - winner / control, control by control, with a paired 95 % bootstrap interval over the report windows. */
   readonly lifts: readonly Lift[];
+  readonly curve: StudyCurve | undefined;
   readonly summary: string;
 }
 
 export interface Lift {
-  readonly control: ControlName;
+  readonly control: string;
   readonly lift: number;
   readonly interval: readonly [number, number];
 }
@@ -28,16 +30,29 @@ export function writeReport(plan: StudyPlan, state: StudyState): StudyOutcome {
   const dense = state.reported.find(({ role }) => role === 'dense');
   const winner = state.reported.find(({ role }) => role === 'winner');
   if (dense === undefined || winner === undefined) throw new RangeError('a report needs the dense model and the winner');
-  const controls = state.reported.filter(({ role }) => role === 'control');
+  const controls = state.reported.filter(({ role, curvePoint }) => role === 'control' && curvePoint === undefined);
   const best = controls.length === 0 ? undefined : findBest(plan, controls);
   const lifts = controls.map((control) => measureLift(plan, winner, control));
-  return { dense, winner, controls, bestControl: best?.control, lifts, summary: summarise(plan, winner, best, lifts) };
+  return {
+    dense,
+    winner,
+    controls,
+    bestControl: best === undefined ? undefined : nameControl(best),
+    lifts,
+    curve: writeCurve(plan, state),
+    summary: summarise(plan, winner, best, lifts),
+  };
+}
+
+/** A control's name in reports: `uniform-best`, or `paper-recipe/uniform-best` where it is in the paper's recipe. */
+export function nameControl({ control, recipe }: Pick<TrialResult, 'control' | 'recipe'>): string {
+  return recipe === 'paper' ? `paper-recipe/${control ?? ''}` : (control ?? '');
 }
 
 function measureLift(plan: StudyPlan, winner: TrialResult, control: TrialResult): Lift {
   const sign = plan.objective.better === 'lower' ? 1 : -1;
   const lift = sign * (1 - winner.value / control.value);
-  const name = control.control ?? 'uniform-paper';
+  const name = nameControl(control);
   if (winner.losses === undefined || control.losses === undefined) return { control: name, lift, interval: [lift, lift] };
   const [low, high] = ratioInterval(winner.losses, control.losses, { rng: createRng(plan.seed).fork(`report/${name}`) });
   return { control: name, lift, interval: [1 - high, 1 - low] };
@@ -48,9 +63,9 @@ function summarise(plan: StudyPlan, winner: TrialResult, best: TrialResult | und
   const cost = createCostModel(plan.space.shape, { kind: 'parameters' });
   const size = measureCounts(cost, plan.space, winner.counts).toLocaleString('en');
   const found = `The winner has ${size} parameters and a ${name} of ${format(winner.value)}`;
-  const lift = lifts.find(({ control }) => control === best?.control);
+  const lift = best === undefined ? undefined : lifts.find(({ control }) => control === nameControl(best));
   if (best === undefined || lift === undefined) return `${found}; no uniform architecture meets the budget.`;
-  const against = `${best.control ?? ''} (${format(best.value)})`;
+  const against = `${nameControl(best)} (${format(best.value)})`;
   const [low, high] = lift.interval.map(percent);
   if (lift.lift <= 0) return `${found}: the search was not worth it, ${against} is as good or better by ${percent(-lift.lift)}.`;
   if (lift.interval[0] <= 0) return `${found}, ${percent(lift.lift)} better than ${against}, but the interval from ${low} to ${high} includes none: the search may not have been worth it.`;

@@ -7,7 +7,6 @@ import { applyEvent } from '../../search/study/apply-event.js';
 import { nextAction } from '../../search/study/next-action.js';
 import type { JobContext, JobResult } from '../jobs/jobs.js';
 import type { Prepared, RestartedJob } from '../jobs/runnable-kind.js';
-import { workControl } from '../jobs/work-control.js';
 import { requireSet } from '../rpc/checks.js';
 import { createId } from '../store/create-id.js';
 import type { SearchServices } from '../studies/prepare-search.js';
@@ -40,13 +39,12 @@ function keepSampling({ requestId, model, recipes, space, budgets, objectives, t
 
 async function runSampling(services: SearchServices, study: SampledStudy, context: JobContext): Promise<JobResult> {
   const log = await openStudyLog(services, study, context);
-  const ranked = await services.preparer.prepare(study.model.language, study.recipe, workControl(context, 'calibrating'));
   const rng = createRng(study.plan.seed);
   let state = log.reached;
   for (;;) {
     const action = nextAction(study.plan, state);
     if (action.kind !== 'score' && action.kind !== 'draw' && action.kind !== 'evaluate') break;
-    for await (const event of performSample(services, study, ranked, action, rng, context)) {
+    for await (const event of performSample(services, study, action, rng, context)) {
       const next = applyEvent(study.plan, state, event);
       await log.record(state, next, event);
       state = next;

@@ -73,13 +73,14 @@ function refuseRepeated(dimensions: readonly string[]): void {
 }
 
 /**
- * All pairs of a study: its own, and those that were imported. One with a label that is no finite number, as of a model
+ * All pairs of a study in its recipe: its own, and those that were imported. One with a label that is no finite number, as of a model
  * broken outright, is left out. Throws STUDY_NOT_FOUND, MEASUREMENT_MISMATCH.
  */
 export async function collectPairs({ studies, pairSets }: Pick<FitServices, 'studies' | 'pairSets'>, studyId: string): Promise<PairSet> {
   const study = await studies.get(studyId);
+  const recipe = readChosenRecipe(study.plan);
   const trials = (await studies.trials(studyId, TrialRole.PAIR))
-    .filter(({ part, metrics }) => part === TextPart.SEARCH && Object.values(metrics).every(Number.isFinite));
+    .filter(({ part, metrics, recipeDigest }) => (recipe === undefined || recipeDigest === recipe) && part === TextPart.SEARCH && Object.values(metrics).every(Number.isFinite));
   const own: PairSet = {
     dimensions: readDimensions(study.plan),
     model: study.model,
@@ -100,6 +101,12 @@ function mergeSets(a: PairSet, b: PairSet): PairSet {
     });
   }
   return { ...a, pairs: [...a.pairs, ...b.pairs] };
+}
+
+/** The digest of the recipe that a study labels in; undefined for one of imported pairs. */
+function readChosenRecipe(plan: unknown): string | undefined {
+  const { recipes, chosen } = (plan ?? {}) as { readonly recipes?: readonly string[]; readonly chosen?: { readonly recipe: number } };
+  return recipes?.[chosen?.recipe ?? 0];
 }
 
 /** The names of a study's dimensions, as its plan was stored. */

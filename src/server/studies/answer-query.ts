@@ -15,7 +15,9 @@ import type { PredictorStore } from '../store/predictor-store.js';
 import type { StudyRecord } from '../store/study-store.js';
 import type { SearchServices } from './prepare-search.js';
 import { createTarget } from './sample-phase.js';
+import { applyPreset } from './apply-preset.js';
 import { openQuestion, openSubject, type StudyQuestion } from './study-question.js';
+import { prepareRecipe } from './study-recipes.js';
 
 export interface QueryServices extends SearchServices {
   readonly predictorStore: PredictorStore;
@@ -41,9 +43,13 @@ export async function answerQuery(services: QueryServices, request: QueryStudyRe
   requireSameCheckpoint(open.predictor, question.model.language.checkpoint.digest, 'study_id');
   requireSameDimensions(open.predictor, question.plan.space, 'study_id');
   const strategy = services.plugins.resolve('strategy', asked.strategy, 'random', 'strategy');
-  const { finalists } = await proposeCandidates({ ...question.plan, candidates: CANDIDATES, finalists: count }, {
+  const { finalists } = await proposeCandidates(question.plan, {
     space: question.plan.space,
+    budgets: question.plan.budgets,
+    candidates: CANDIDATES,
+    finalists: count,
     evaluated: [],
+    verified: [],
     strategy: strategy.plugin,
     strategyOptions: strategy.options,
     predict: (batch) => open.fitted.predict(batch),
@@ -51,17 +57,17 @@ export async function answerQuery(services: QueryServices, request: QueryStudyRe
     signal,
   }, () => setImmediate());
   const answers = await describeAnswers(services, question, open, finalists.map(({ counts }) => counts));
-  return { answers: request.verify ? await verify(services, asked, question, answers, finalists.map(({ counts }) => counts), signal) : answers };
+  return { answers: request.verify ? await verify(services, study, asked, question, answers, finalists.map(({ counts }) => counts), signal) : answers };
 }
 
 /** The study's own request with what is asked in place of its own; a study of imported pairs has the model's default space. */
 function askAgain({ request, model }: StudyRecord, { budgets, objectives }: QueryStudyRequest): SearchRequest {
   const own = request.length === 0 ? SearchRequest.fromPartial({ model }) : SearchRequest.decode(request);
-  return {
+  return applyPreset({
     ...own,
     budgets: budgets.length === 0 ? own.budgets : budgets,
     objectives: objectives.length === 0 ? own.objectives : objectives,
-  };
+  });
 }
 
 async function findPredictor({ predictorStore, predictors }: QueryServices, { id }: StudyRecord, metric: string): Promise<OpenPredictor> {
@@ -89,13 +95,14 @@ async function describeAnswers({ plugins }: QueryServices, { plan: { space } }: 
 }
 
 /** The answers with their metrics on the verify windows. */
-async function verify(services: QueryServices, request: SearchRequest, question: StudyQuestion, answers: readonly QueryAnswer[], points: readonly Counts[], signal: AbortSignal): Promise<QueryAnswer[]> {
-  const { windows, recipe } = await openSubject(services, request, question);
+async function verify(services: QueryServices, study: StudyRecord, request: SearchRequest, question: StudyQuestion, answers: readonly QueryAnswer[], points: readonly Counts[], signal: AbortSignal): Promise<QueryAnswer[]> {
+  const { windows, recipes } = await openSubject(services, request, question);
+  const chosen = (study.plan as { readonly chosen?: { readonly recipe: number } } | null)?.chosen?.recipe ?? 0;
   const control = { signal, report: () => undefined };
-  const ranked = await services.preparer.prepare(question.model.language, recipe, control);
+  const ranked = await prepareRecipe(services.preparer, { model: question.model, recipes }, { recipe: chosen, mending: 'one-shot' }, control);
   const architectures = points.map((counts) => decodeCounts(question.plan.space, counts));
   const verified = [...answers];
-  for await (const { index, label } of services.labels.label(createTarget(question, ranked, windows.verify), architectures, control)) {
+  for await (const { index, label } of services.labels.label(createTarget(question, ranked, windows.verify.at(-1) ?? windows.search), architectures, control)) {
     verified[index] = { ...(answers[index] as QueryAnswer), metrics: { ...label.metrics } };
   }
   return verified;

@@ -6,7 +6,19 @@ import { Finish, type RefinePlan, type SearchRequest } from '../../gen/prunecast
 import { DEFAULT_REFINEMENT, type RefinementOptions } from '../../search/refinement/propose-refinement.js';
 import { requireAttainable } from '../../search/sampling/require-attainable.js';
 import { chooseMaxRate } from '../../search/study/choose-max-rate.js';
-import { DEFAULT_CANDIDATES, DEFAULT_FINALISTS, DEFAULT_PAIRS, type PairPlan, type StudyPlan } from '../../search/study/study-plan.js';
+import {
+  CONTROL_NAMES,
+  DEFAULT_CANDIDATES,
+  DEFAULT_FINALISTS,
+  DEFAULT_FINISH_CANDIDATES,
+  DEFAULT_PAIRS,
+  DEFAULT_ROUNDS,
+  PAPER_CURVE,
+  type FinishPlan,
+  type PairPlan,
+  type StudyPlan,
+  type UniformControl,
+} from '../../search/study/study-plan.js';
 import { decodeBudgets } from '../encoding/budget.js';
 import { decodeSpace, decodeSpaceOptions } from '../encoding/space.js';
 import { requireInteger, requireNumber } from '../rpc/checks.js';
@@ -21,33 +33,49 @@ export function decodeStudyPlan(shape: ModelShape, request: SearchRequest, evalu
   const maxRate = chooseMaxRate(shape, budgets, decodeSpaceOptions(request.space));
   const space = decodeSpace(shape, request.space, { maxRate });
   requireAttainable(space, budgets);
+  const rungs = request.verify?.rungs.length ?? 0;
   return {
     space,
     budgets,
     objective: findObjective(request, evaluator),
     seed: requireInteger(request.seed ?? 0n, 'seed'),
+    recipes: Math.max(1, request.recipes.length),
     pairs: decodePairs(request),
     refinement: decodeRefinement(request.refine),
-    rounds: requireInteger(request.rounds ?? 1, 'rounds', { min: 1, max: 100 }),
+    rounds: requireInteger(request.rounds ?? DEFAULT_ROUNDS, 'rounds', { min: 1, max: 100 }),
     candidates: requireInteger(request.candidates ?? BigInt(DEFAULT_CANDIDATES), 'candidates', { min: 1, max: 10_000_000 }),
     finalists: requireInteger(request.verify?.count ?? DEFAULT_FINALISTS, 'verify.count', { min: 1, max: 10_000 }),
+    verifyRungs: Math.max(1, rungs),
+    finish: { kind: FINISHES[request.finish] ?? 'better', candidates: DEFAULT_FINISH_CANDIDATES },
+    ...decodeControls(request),
+    curve: request.preset === 'paper' ? PAPER_CURVE : undefined,
   };
 }
+
+const FINISHES: Readonly<Partial<Record<Finish, FinishPlan['kind']>>> = { [Finish.UNSPECIFIED]: 'better', [Finish.ONE_SHOT]: 'one-shot', [Finish.STREAM]: 'stream' };
 
 /** Refuses what the API has room for and this version does not do. Throws NOT_IMPLEMENTED. */
 export function refuseUnavailable(request: SearchRequest): void {
   const refused = [
-    request.recipes.length > 1 && 'recipes: this version takes one recipe a study',
     request.objectives.length > 1 && 'objectives: this version takes one objective',
     request.objectives.some(({ floor }) => floor !== undefined) && 'objectives[0].floor: this version has no floors',
     request.pauseBefore.length > 0 && 'pause_before: this version does not pause',
-    request.preset !== '' && `preset: "${request.preset}" is not there in this version`,
-    request.finish === Finish.STREAM && 'finish: this version mends as the recipe says',
-    (request.pairs?.rungs.length ?? 0) > 1 && 'pairs.rungs: this version has one rung',
-    (request.verify?.rungs.length ?? 0) > 1 && 'verify.rungs: this version has one rung',
   ].find((reason) => reason !== false);
   if (refused !== undefined) throw new PrunecastError('NOT_IMPLEMENTED', refused);
 }
+
+/** The controls that a request names, all by default. Throws INVALID_REQUEST. */
+function decodeControls({ controls }: SearchRequest): Pick<StudyPlan, 'controls' | 'paperControls'> {
+  const known = [...CONTROL_NAMES, ...PAPER_CONTROLS.map((name) => `${PAPER_PREFIX}${name}`)];
+  controls.forEach((name, index) => {
+    if (!known.includes(name)) throw PrunecastError.ofField(`controls[${index}]`, `is "${name}"; allowed are ${known.join(', ')}`);
+  });
+  const wants = (name: string): boolean => controls.length === 0 || controls.includes(name);
+  return { controls: CONTROL_NAMES.filter(wants), paperControls: PAPER_CONTROLS.filter((name) => wants(`${PAPER_PREFIX}${name}`)) };
+}
+
+const PAPER_CONTROLS = ['uniform-paper', 'uniform-best'] as const satisfies readonly UniformControl[];
+const PAPER_PREFIX = 'paper-recipe/';
 
 function findObjective({ objectives }: SearchRequest, { id, metrics }: Evaluator): MetricDefinition {
   const name = objectives[0]?.metric ?? metrics[0]?.name ?? '';
@@ -56,17 +84,22 @@ function findObjective({ objectives }: SearchRequest, { id, metrics }: Evaluator
   throw PrunecastError.ofField('objectives[0].metric', `is "${name}"; the evaluator ${id} measures ${metrics.map((known) => known.name).join(', ')}`);
 }
 
-function decodePairs({ pairs, refine }: SearchRequest): PairPlan {
+function decodePairs({ pairs, refine, preset }: SearchRequest): PairPlan {
+  if ((pairs?.rungs.length ?? 0) > 1) throw PrunecastError.ofField('pairs.rungs', 'has several; a predictor is fitted on pairs of one fidelity: list several in verify.rungs');
   const count = requireInteger(pairs?.count ?? DEFAULT_PAIRS.count, 'pairs.count', { min: 1, max: 1_000_000 });
   const insideCount = refine?.disabled === true
     ? 0
     : requireInteger(pairs?.insideCount ?? Math.floor(count / 4), 'pairs.inside_count', { min: 0, max: count });
   const first = count - insideCount;
-  const tied = requireInteger(pairs?.tiedCount ?? Math.min(first, Math.floor(count / 2)), 'pairs.tied_count', { min: 0, max: first });
+  const tied = requireInteger(pairs?.tiedCount ?? Math.round(first * DEFAULT_PAIRS.tiedShare), 'pairs.tied_count', { min: 0, max: first });
+  const sparse = requireInteger(pairs?.sparseCount ?? Math.min(first - tied, Math.round(first * DEFAULT_PAIRS.sparseShare)), 'pairs.sparse_count', { min: 0, max: first - tied });
+  const share = (part: number): number => (first === 0 ? 0 : part / first);
   return {
     count,
     insideCount,
-    tiedShare: first === 0 ? 0 : tied / first,
+    tiedShare: share(tied),
+    sparseShare: share(sparse),
+    levelPoints: preset === '',
     tieRun: requireInteger(pairs?.tieRun ?? DEFAULT_PAIRS.tieRun, 'pairs.tie_run', { min: 1, max: 10_000 }),
     band: requireNumber(pairs?.band ?? DEFAULT_PAIRS.band, 'pairs.band', { min: 0, max: 1 }),
   };

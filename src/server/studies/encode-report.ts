@@ -1,10 +1,11 @@
 import { selectKeptUnits, type Ranking } from '../../core/model/units.js';
 import { countParameters } from '../../core/model/parameters.js';
 import { countsKey, decodeCounts } from '../../core/space/search-space.js';
-import type { ReportRow, StudyReport } from '../../gen/prunecast/v1/study_types.js';
+import type { RecipeComparison, ReportRow, StudyReport } from '../../gen/prunecast/v1/study_types.js';
 import { STUDY_PHASES, type StudyPhase } from '../../search/study/study-plan.js';
-import type { StudyState, TrialResult } from '../../search/study/study-state.js';
-import { writeReport } from '../../search/study/write-report.js';
+import { listLevelPoints } from '../../search/study/list-controls.js';
+import { findBest, listUsablePairs, type StudyState, type TrialResult } from '../../search/study/study-state.js';
+import { nameControl, writeReport } from '../../search/study/write-report.js';
 import { encodeArchitecture, encodeKeptUnits } from '../encoding/architecture.js';
 import { encodeChoice } from '../encoding/predictor-choice.js';
 import { encodeQuality } from '../encoding/fit-quality.js';
@@ -12,6 +13,7 @@ import { encodeMeasurement } from '../encoding/measurement.js';
 import { encodeCosts } from '../encoding/space.js';
 import type { Study } from './study.js';
 import { PHASE_CODES } from './study-codes.js';
+import { findRecipe } from './study-recipes.js';
 
 /** The report of a finished study; not yet written anywhere. */
 export function encodeReport(study: Study, ranking: Ranking, state: StudyState, seconds: ReadonlyMap<StudyPhase, number>): StudyReport {
@@ -23,15 +25,15 @@ export function encodeReport(study: Study, ranking: Ranking, state: StudyState, 
     studyId: study.id,
     dense: row('dense', outcome.dense),
     winner: row('winner', outcome.winner),
-    controls: outcome.controls.map((trial) => row(trial.control ?? '', trial)),
+    controls: outcome.controls.map((trial) => row(nameControl(trial), trial)),
     bestControl: outcome.bestControl ?? '',
     lifts: outcome.lifts.map(({ control, lift, interval: [low, high] }) => ({ control, metric: plan.objective.name, lift, low, high })),
     predictorId: state.fit?.predictorId ?? '',
     fitQuality: state.fit === undefined ? undefined : encodeQuality(plan.objective.name, state.fit.quality),
     predictorScores: encodeChoice(plan.objective.name, state.fit?.choice),
-    pairs: state.pairs.length,
+    pairs: listUsablePairs(state).length,
     predicted: BigInt(state.predicted),
-    verified: state.finalists.length,
+    verified: new Set(state.finalists.map(({ counts }) => countsKey(counts))).size,
     tokensSpent: BigInt(Object.values(state.tokens).reduce((sum, tokens) => sum + tokens, 0)),
     phases: STUDY_PHASES.filter((phase) => seconds.has(phase)).map((phase) => ({
       phase: PHASE_CODES[phase],
@@ -42,14 +44,29 @@ export function encodeReport(study: Study, ranking: Ranking, state: StudyState, 
     output: '',
     winnerUnits: encodeKeptUnits(selectKeptUnits(ranking, winner, plan.space.shape.layers)),
     measurement: encodeMeasurement(windows.report.measurement),
+    recipes: encodeRecipes(study, state),
+    stream: state.mending === 'stream',
+    curve: outcome.curve,
   };
 }
 
-function encodeRow({ plan, recipe }: Study, state: StudyState, name: string, trial: TrialResult): ReportRow {
+/** The recipes, the chosen one first, each with its best level architecture. */
+function encodeRecipes({ plan, recipes }: Study, { pairs, recipe: chosen }: StudyState): RecipeComparison[] {
+  const levels = new Set(listLevelPoints(plan).map(countsKey));
+  const described = recipes.compared.map(({ oneShot: { digest, criterion, compensation } }, recipe): RecipeComparison => {
+    const measured = pairs.filter((trial) => trial.recipe === recipe && levels.has(countsKey(trial.counts)));
+    const best = recipes.compared.length === 1 || measured.length === 0 ? undefined : findBest(plan, measured).value;
+    return { recipeDigest: digest, criterion: criterion.plugin.id, compensation: compensation.plugin.id, best };
+  });
+  return [...described.slice(chosen, chosen + 1), ...described.filter((_, recipe) => recipe !== chosen)];
+}
+
+function encodeRow({ plan, recipes }: Study, state: StudyState, name: string, trial: TrialResult): ReportRow {
   const { shape } = plan.space;
   const architecture = decodeCounts(plan.space, trial.counts);
   const key = countsKey(trial.counts);
-  const verified = [...state.finalists, ...state.controls].find((known) => countsKey(known.counts) === key);
+  const final = [...state.finalists, ...state.controls].filter(({ part, rung, recipe, mending }) => part === 'verify' && rung === plan.verifyRungs - 1 && recipe === trial.recipe && mending === trial.mending);
+  const verified = final.find((known) => countsKey(known.counts) === key);
   return {
     name,
     architecture: encodeArchitecture(architecture),
@@ -57,6 +74,6 @@ function encodeRow({ plan, recipe }: Study, state: StudyState, name: string, tri
     costs: encodeCosts(shape, architecture),
     metrics: { [plan.objective.name]: trial.value },
     verifyMetrics: verified === undefined ? {} : { [plan.objective.name]: verified.value },
-    recipeDigest: trial.role === 'dense' ? '' : recipe.digest,
+    recipeDigest: trial.role === 'dense' ? '' : findRecipe(recipes, trial).digest,
   };
 }

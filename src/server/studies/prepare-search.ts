@@ -2,7 +2,6 @@ import { createCostModel } from '../../core/budget/cost-model.js';
 import { PrunecastError } from '../../core/errors/prunecast-error.js';
 import type { Clock } from '../../core/ports/clock.js';
 import { SearchRequest, type Plan } from '../../gen/prunecast/v1/pruning.js';
-import { listUniformBest } from '../../search/controls/uniform.js';
 import { costRange } from '../../search/sampling/cost-range.js';
 import { countPairs } from '../../search/study/next-action.js';
 import { hardestOf } from '../architectures/make-uneven.js';
@@ -17,7 +16,10 @@ import type { OutputFolders } from '../store/output-folder.js';
 import type { StudyStore } from '../store/study-store.js';
 import { runStudy } from './run-study.js';
 import type { Study } from './study.js';
+import { applyPreset } from './apply-preset.js';
+import { countTrials } from './count-trials.js';
 import { openQuestion, openSubject } from './study-question.js';
+import { countCalibrationTokens } from './study-recipes.js';
 
 export interface SearchServices extends EvaluateServices {
   readonly predictors: FittedPredictors;
@@ -27,26 +29,27 @@ export interface SearchServices extends EvaluateServices {
 }
 
 /** Checks a Search request down to its space, windows and output; `run` then runs the study. */
-export async function prepareSearch(services: SearchServices, request: SearchRequest, restarted?: RestartedJob): Promise<Prepared> {
+export async function prepareSearch(services: SearchServices, asked: SearchRequest, restarted?: RestartedJob): Promise<Prepared> {
+  const request = applyPreset(asked);
   const question = await openQuestion(services, request);
-  const { model, plan, evaluator } = question;
+  const { model, evaluator } = question;
   const predictor = services.plugins.resolve('predictor', request.predictor, 'xgboost', 'predictor');
   const strategy = services.plugins.resolve('strategy', request.strategy, 'random', 'strategy');
-  requirePairs(predictor.plugin, countPairs(plan, 0));
+  requirePairs(predictor.plugin, countPairs(question.plan, 0));
   const output = request.output === '' ? undefined : await planOutput(services, request, restarted);
-  const { windows, recipe } = await openSubject(services, request, question);
-  const loadsIn = output === undefined ? [] : findLoaders(model.language.shape, hardestOf(plan.space, 0), output, recipe);
+  const { windows, recipes, plan } = await openSubject(services, request, question);
+  const loadsIn = output === undefined ? [] : findLoaders(model.language.shape, hardestOf(plan.space, 0), output, recipes.compared[0]?.oneShot);
   const study: Study = {
     id: restarted?.studyId ?? createId('study'),
     model,
     plan,
-    recipe,
+    recipes,
     windows,
     evaluator,
     predictor,
     strategy,
     output,
-    request: SearchRequest.encode(request).finish(),
+    request: SearchRequest.encode(asked).finish(),
   };
   if (request.validateOnly) return { kind: 'plan', plan: { ...describePlan(study), loadsIn: [...loadsIn] } };
   return { kind: 'work', studyId: study.id, run: (context) => runStudy(services, study, context) };
@@ -63,18 +66,13 @@ function requirePairs({ id, pairs }: Pick<PluginsByKind['predictor'], 'id' | 'pa
   });
 }
 
-function describePlan({ model, plan, recipe, windows }: Study): Plan {
+function describePlan({ model, plan, recipes, windows }: Study): Plan {
   const { shape } = model.language;
-  const inside = plan.refinement === undefined ? 0 : plan.pairs.insideCount;
-  const pairs = countPairs(plan, 0) + inside;
-  const verified = plan.finalists * plan.rounds + 1 + listUniformBest(plan.space, plan.budgets).length;
-  const reported = 4;
-  const calibration = recipe.calibration?.sequences.reduce((sum, sequence) => sum + sequence.length, 0) ?? 0;
-  const { search, verify, report } = windows;
+  const { trials, tokens } = countTrials(plan, windows);
   return {
-    trials: BigInt(pairs + verified + reported),
-    tokens: BigInt(calibration + pairs * search.fidelity.tokens + verified * verify.fidelity.tokens + reported * report.fidelity.tokens),
-    peakMemoryBytes: BigInt(model.language.estimatePeakBytes([...search.windows, ...verify.windows, ...report.windows])),
+    trials: BigInt(trials),
+    tokens: BigInt(tokens + countCalibrationTokens(recipes)),
+    peakMemoryBytes: BigInt(model.language.estimatePeakBytes([windows.search, ...windows.verify, windows.report].flatMap((part) => part.windows))),
     seconds: -1,
     feasible: plan.budgets.map(({ cost }) => ({ kind: budgetKindOf(cost), ...costRange(plan.space, createCostModel(shape, cost)) })),
     loadsIn: [],

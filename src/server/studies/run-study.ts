@@ -12,12 +12,12 @@ import { fidelityDigest, measurementFingerprint } from '../encoding/measurement.
 import type { JobContext, JobResult } from '../jobs/jobs.js';
 import { workControl } from '../jobs/work-control.js';
 import { writePruned } from '../pruning/write-pruned.js';
-import type { RankedModel } from '../recipes/prepare-recipe.js';
 import type { SearchServices } from './prepare-search.js';
 import { performSample } from './sample-phase.js';
 import { openStudyLog, type StudyLog } from './study-log.js';
 import { encodeReport } from './encode-report.js';
 import type { Study } from './study.js';
+import { findRecipe, prepareRecipe } from './study-recipes.js';
 
 /**
  * Runs a study: asks the pure machine what to do, does it, stores what happened, and tells those who follow the job.
@@ -25,18 +25,17 @@ import type { Study } from './study.js';
  */
 export async function runStudy(services: SearchServices, study: Study, context: JobContext): Promise<JobResult> {
   const log = await openStudyLog(services, study, context);
-  const ranked = await services.preparer.prepare(study.model.language, study.recipe, workControl(context, 'calibrating'));
   let state = log.reached;
   for (;;) {
     const action = nextAction(study.plan, state);
     if (action.kind === 'none') break;
-    for await (const event of perform(services, study, ranked, state, action, context)) {
+    for await (const event of perform(services, study, state, action, context)) {
       const next = applyEvent(study.plan, state, event);
       await log.record(state, next, event);
       state = next;
     }
   }
-  const report = await finish(services, study, ranked, state, log, context);
+  const report = await finish(services, study, state, log, context);
   await log.finish(report, JobState.SUCCEEDED);
   return { $case: 'search', value: report };
 }
@@ -44,7 +43,6 @@ export async function runStudy(services: SearchServices, study: Study, context: 
 async function* perform(
   services: SearchServices,
   study: Study,
-  ranked: RankedModel,
   state: StudyState,
   action: Exclude<StudyAction, { kind: 'none' }>,
   context: JobContext,
@@ -54,8 +52,9 @@ async function* perform(
   switch (action.kind) {
     case 'score':
     case 'draw':
+    case 'draw-candidates':
     case 'evaluate':
-      yield* performSample(services, study, ranked, action, rng, context);
+      yield* performSample(services, study, action, rng, context);
       return;
     case 'fit':
       yield await fit(services, study, state, action.pairs, context);
@@ -72,7 +71,7 @@ async function* perform(
         predict: (batch) => fitted.predict(batch),
         rng: rng.fork(action.seed),
         signal: context.signal,
-        report: (done) => context.progress({ activity: 'predicting candidates', done, total: plan.candidates, unit: 'candidates' }),
+        report: (done) => context.progress({ activity: 'predicting candidates', done, total: action.candidates, unit: 'candidates' }),
       }, breathe);
       return;
     }
@@ -82,7 +81,7 @@ async function* perform(
 }
 
 async function fit({ predictors }: SearchServices, study: Study, state: StudyState, pairs: StudyState['pairs'], context: JobContext): Promise<StudyEvent> {
-  const { plan, model, windows, recipe } = study;
+  const { plan, model, windows, recipes } = study;
   context.progress({ activity: 'fitting', done: 0, total: 1, unit: 'predictors' });
   const columns = plan.space.dimensions.length;
   const rates = new Float32Array(pairs.length * columns);
@@ -99,7 +98,7 @@ async function fit({ predictors }: SearchServices, study: Study, state: StudySta
       checkpointDigest: model.language.checkpoint.digest,
       measurementFingerprint: measurementFingerprint(windows.search.measurement),
       fidelityDigest: fidelityDigest(windows.search.fidelity),
-      recipeDigests: [recipe.digest],
+      recipeDigests: [findRecipe(recipes, { recipe: state.recipe, mending: 'one-shot' }).digest],
       studyId: study.id,
     },
     ranges: state.space.dimensions.map(({ range }) => range),
@@ -108,11 +107,12 @@ async function fit({ predictors }: SearchServices, study: Study, state: StudySta
   return { kind: 'fitted', predictorId: predictor.id, ...judgement };
 }
 
-async function finish(services: SearchServices, study: Study, ranked: RankedModel, state: StudyState, log: StudyLog, context: JobContext): Promise<StudyReport> {
+async function finish(services: SearchServices, study: Study, state: StudyState, log: StudyLog, context: JobContext): Promise<StudyReport> {
+  const ranked = await prepareRecipe(services.preparer, study, state, workControl(context, 'calibrating'));
   const report = encodeReport(study, ranked.ranking, state, log.spent());
   if (study.output === undefined || report.winnerUnits === undefined) return report;
   await writePruned(services.outputs, study.model, { keptUnits: report.winnerUnits.layers, recipe: ranked.recipe }, study.output, {
-    recipe: study.recipe,
+    recipe: findRecipe(study.recipes, state),
     allocation: '',
     measurements: { study_id: study.id, summary: report.summary, report: { fingerprint: report.measurement?.fingerprint, metrics: report.winner?.metrics } },
   }, workControl(context, 'writing'));

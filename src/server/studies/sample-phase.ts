@@ -2,42 +2,80 @@ import { setImmediate } from 'node:timers/promises';
 import type { Rng } from '../../core/ports/rng.js';
 import { decodeCounts } from '../../core/space/search-space.js';
 import type { EvaluationPlan } from '../../core/ports/evaluator.js';
+import type { WorkControl } from '../../core/ports/progress.js';
+import { drawCandidates } from '../../search/study/draw-candidates.js';
 import { drawPairs } from '../../search/study/draw-pairs.js';
 import type { StudyAction } from '../../search/study/next-action.js';
-import type { StudyEvent, TextPart, TrialPoint } from '../../search/study/study-state.js';
+import { findCalibrationErrorAllocation } from '../../search/controls/calibration-error.js';
+import { findGlobalThreshold } from '../../search/controls/global-threshold.js';
+import type { Allocation, StudyEvent, TextPart, TrialPoint } from '../../search/study/study-state.js';
 import type { JobContext } from '../jobs/jobs.js';
 import { workControl } from '../jobs/work-control.js';
 import type { LabelTarget, StoredLabelQueue } from '../labels/stored-label-queue.js';
-import type { RankedModel } from '../recipes/prepare-recipe.js';
+import type { PluginRegistry } from '../plugins/plugin-registry.js';
+import { listLayerScores, measureLayerErrors } from '../recipes/allocation-inputs.js';
+import type { RankedModel, RecipePreparer } from '../recipes/prepare-recipe.js';
 import type { Study } from './study.js';
+import { countCalibrationTokens, findRecipe, prepareRecipe } from './study-recipes.js';
+import { planOf } from './study-texts.js';
+
+export interface SampleServices {
+  readonly labels: StoredLabelQueue;
+  readonly preparer: RecipePreparer;
+  readonly plugins: PluginRegistry;
+}
 
 /** A study whose windows are planned as far as it measures: one that only samples has none but those of its pairs. */
-export type SampledStudy = Pick<Study, 'id' | 'model' | 'plan' | 'recipe' | 'evaluator' | 'request'> & {
+export type SampledStudy = Pick<Study, 'id' | 'model' | 'plan' | 'recipes' | 'evaluator' | 'request'> & {
   readonly windows: Pick<Study['windows'], 'search'> & Partial<Study['windows']>;
 };
 
 /** What a study does to come to its pairs; the same for one that stops there. */
-export type SampleAction = Extract<StudyAction, { kind: 'score' | 'draw' | 'evaluate' }>;
+export type SampleAction = Extract<StudyAction, { kind: 'score' | 'draw' | 'draw-candidates' | 'evaluate' }>;
 
 /** Does one action of a sample; the events say what came of it. */
 export async function* performSample(
-  services: { readonly labels: StoredLabelQueue },
+  services: SampleServices,
   study: SampledStudy,
-  ranked: RankedModel,
   action: SampleAction,
   rng: Rng,
   context: JobContext,
 ): AsyncGenerator<StudyEvent> {
   switch (action.kind) {
     case 'score':
-      yield { kind: 'scored', tokensSpent: study.recipe.calibration?.sequences.reduce((sum, sequence) => sum + sequence.length, 0) ?? 0 };
+      yield await score(services, study, context);
       return;
     case 'draw':
       yield { kind: 'drawn', points: await drawPairs(study.plan, { ...action, rng: rng.fork(action.seed) }, () => setImmediate()) };
       return;
+    case 'draw-candidates':
+      yield { kind: 'drawn', points: await drawCandidates(study.plan, { ...action, rng: rng.fork(action.seed) }, () => setImmediate()) };
+      return;
     case 'evaluate':
-      yield* evaluate(services.labels, study, ranked, action.points, context);
+      yield* evaluate(services, study, action.points, context);
   }
+}
+
+/** Ranks the units in every recipe that is compared, and shares out the budgets by its scores and errors. */
+async function score(services: SampleServices, study: SampledStudy, context: JobContext): Promise<StudyEvent> {
+  const allocations: Allocation[][] = [];
+  for (const recipe of study.recipes.compared.keys()) allocations.push(await allocate(services, study, recipe, workControl(context, 'calibrating')));
+  return { kind: 'scored', tokensSpent: countCalibrationTokens(study.recipes), allocations };
+}
+
+/** None where the plan has neither a use for them as pairs nor as controls. */
+async function allocate({ preparer, plugins }: SampleServices, study: SampledStudy, recipe: number, control: WorkControl): Promise<Allocation[]> {
+  const { model, recipes, plan: { space, budgets, controls, pairs } } = study;
+  const ranked = await prepareRecipe(preparer, study, { recipe, mending: 'one-shot' }, control);
+  const wants = (name: Allocation['control']): boolean => pairs.levelPoints || controls.includes(name);
+  const scores = wants('global-threshold') ? listLayerScores(ranked) : undefined;
+  const threshold = scores === undefined ? undefined : findGlobalThreshold(space, scores, budgets);
+  const errors = wants('calibration-error') ? await measureLayerErrors(plugins, model.language, findRecipe(recipes, { recipe, mending: 'one-shot' }), ranked, control) : undefined;
+  const shared = errors === undefined ? undefined : await findCalibrationErrorAllocation(space, errors, budgets, () => setImmediate());
+  return [
+    ...(threshold === undefined ? [] : [{ control: 'global-threshold', counts: threshold } as const]),
+    ...(shared === undefined ? [] : [{ control: 'calibration-error', counts: shared.counts } as const]),
+  ];
 }
 
 const ACTIVITIES = {
@@ -46,23 +84,33 @@ const ACTIVITIES = {
   report: 'reporting',
 } as const satisfies Record<TextPart, string>;
 
-async function* evaluate(labels: StoredLabelQueue, study: SampledStudy, ranked: RankedModel, points: readonly TrialPoint[], context: JobContext): AsyncGenerator<StudyEvent> {
+async function* evaluate({ labels, preparer }: SampleServices, study: SampledStudy, points: readonly TrialPoint[], context: JobContext): AsyncGenerator<StudyEvent> {
   const { plan } = study;
-  for (const part of ['search', 'verify', 'report'] as const) {
-    const group = points.filter((point) => point.part === part);
-    const windows = study.windows[part];
-    if (group.length === 0) continue;
-    if (windows === undefined) throw new RangeError(`the study has no windows of ${part}`);
+  for (const group of groupPoints(points)) {
+    const [first] = group;
+    if (first === undefined) continue;
+    const ranked = await prepareRecipe(preparer, study, first, workControl(context, 'calibrating'));
     const architectures = group.map(({ counts }) => decodeCounts(plan.space, counts));
-    for await (const { index, label, write } of labels.labelUnstored(createTarget(study, ranked, windows), architectures, workControl(context, ACTIVITIES[part]))) {
+    const target = createTarget(study, ranked, planOf(study.windows, first));
+    for await (const { index, label, write } of labels.labelUnstored(target, architectures, workControl(context, ACTIVITIES[first.part]))) {
       if (write !== undefined) context.keep(write);
-      const losses = part === 'report' ? { losses: { losses: [...label.windowLosses], tokens: [...label.windowTokens] } } : {};
+      const losses = first.part === 'report' ? { losses: { losses: [...label.windowLosses], tokens: [...label.windowTokens] } } : {};
       yield {
         kind: 'evaluated',
         trial: { ...(group[index] as TrialPoint), value: label.metrics[plan.objective.name] ?? Number.NaN, tokensSpent: label.tokensSpent, ...losses },
       };
     }
   }
+}
+
+/** Points that are labelled for the same: windows, recipe and mending. */
+function groupPoints(points: readonly TrialPoint[]): readonly TrialPoint[][] {
+  const groups = new Map<string, TrialPoint[]>();
+  for (const point of points) {
+    const key = [point.part, point.rung, point.recipe, point.mending].join();
+    groups.set(key, [...(groups.get(key) ?? []), point]);
+  }
+  return [...groups.values()];
 }
 
 /** What a study's architectures are labelled for, on some of its windows. */

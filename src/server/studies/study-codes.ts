@@ -9,6 +9,7 @@ import type { TextPart, TrialRole } from '../../search/study/study-state.js';
 /** The search core's words as the API numbers them. */
 export const PHASE_CODES = {
   score: PhaseCode.SCORE,
+  recipe: PhaseCode.RECIPE,
   sample: PhaseCode.SAMPLE,
   fit: PhaseCode.FIT,
   refine: PhaseCode.REFINE,

@@ -7,6 +7,7 @@ import { StudyReport, type StudyEvent as StudyEventMessage, type Trial } from '.
 import { applyEvent } from '../../search/study/apply-event.js';
 import type { StudyPhase, StudyPlan } from '../../search/study/study-plan.js';
 import { startStudy, type StudyEvent, type StudyState, type TrialResult } from '../../search/study/study-state.js';
+import { nameControl } from '../../search/study/write-report.js';
 import { encodeArchitecture, architectureKey } from '../encoding/architecture.js';
 import { fidelityDigest, measurementFingerprint } from '../encoding/measurement.js';
 import { encodeRangeChange } from '../encoding/range-change.js';
@@ -16,6 +17,8 @@ import type { StudyEventRecord, StudyRecord } from '../store/study-store.js';
 import type { SearchServices } from './prepare-search.js';
 import type { SampledStudy } from './sample-phase.js';
 import { PART_CODES, PHASE_CODES, ROLE_CODES } from './study-codes.js';
+import { findRecipe } from './study-recipes.js';
+import { planOf } from './study-texts.js';
 
 /** Stores what a study does, each step in one transaction, and then shows it to those who follow its job. */
 export interface StudyLog {
@@ -36,8 +39,8 @@ export interface StudyLog {
  */
 export async function openStudyLog({ studies, predictors, clock }: Pick<SearchServices, 'studies' | 'predictors' | 'clock'>, study: SampledStudy, { jobId, commit }: JobContext): Promise<StudyLog> {
   const { plan, model } = study;
-  const base = { dimensions: plan.space.dimensions.map(({ name }) => name), windows: describeWindows(study), recipes: [study.recipe.digest] };
-  const describe = ({ space, phase, tokens }: StudyState) => ({ ...base, space: space.dimensions.map((dimension) => Dimension.toJSON(encodeDimension(dimension))), phase: PHASE_CODES[phase], calibrationTokens: tokens.score ?? 0 });
+  const base = { dimensions: plan.space.dimensions.map(({ name }) => name), windows: describeWindows(study), recipes: study.recipes.compared.map(({ oneShot }) => oneShot.digest) };
+  const describe = ({ space, phase, tokens, recipe, mending }: StudyState) => ({ ...base, space: space.dimensions.map((dimension) => Dimension.toJSON(encodeDimension(dimension))), phase: PHASE_CODES[phase], calibrationTokens: tokens.score ?? 0, chosen: { recipe, mending } });
   const tell = (phase: StudyPhase, event: StudyEventMessage['event']): EmittedPayload => ({ $case: 'study', value: { studyId: study.id, phase: PHASE_CODES[phase], event } });
   const tellStart = ({ phase, round }: StudyState): EmittedPayload => tell(phase, { $case: 'phaseStarted', value: { round } });
   const stored = await studies.find(study.id);
@@ -109,14 +112,14 @@ function describeWindows({ windows }: SampledStudy) {
   return { measurement: windows.search.measurement, fidelity: windows.search.fidelity };
 }
 
-function encodeTrial({ plan, windows, recipe }: SampledStudy, trial: TrialResult, number: number, round: number): Trial {
+function encodeTrial({ plan, windows, recipes }: SampledStudy, trial: TrialResult, number: number, round: number): Trial {
   const architecture = decodeCounts(plan.space, trial.counts);
-  const { measurement, fidelity } = windows[trial.part] ?? windows.search;
+  const { measurement, fidelity } = planOf(windows, trial);
   const isDense = architectureKey(architecture) === architectureKey(plan.space.shape.layers);
   return {
     number,
     role: ROLE_CODES[trial.role],
-    control: trial.control ?? '',
+    control: trial.control === undefined ? '' : nameControl(trial),
     part: PART_CODES[trial.part],
     architecture: encodeArchitecture(architecture),
     rates: [...toRates(plan.space, trial.counts)],
@@ -124,7 +127,7 @@ function encodeTrial({ plan, windows, recipe }: SampledStudy, trial: TrialResult
     predicted: trial.predicted,
     parameters: BigInt(countParameters(plan.space.shape, architecture)),
     tokensSpent: BigInt(trial.tokensSpent),
-    recipeDigest: isDense ? '' : recipe.digest,
+    recipeDigest: isDense ? '' : findRecipe(recipes, trial).digest,
     measurementFingerprint: measurementFingerprint(measurement),
     fidelityDigest: fidelityDigest(fidelity),
     round,

@@ -1,11 +1,14 @@
 import type { EvaluationPlan, Evaluator } from '../../core/ports/evaluator.js';
+import { PrunecastError } from '../../core/errors/prunecast-error.js';
+import { Recipe } from '../../gen/prunecast/v1/common.js';
 import type { SearchRequest } from '../../gen/prunecast/v1/pruning.js';
 import type { StudyPlan } from '../../search/study/study-plan.js';
 import type { OpenModel, OpenModels } from '../models/open-models.js';
 import type { PluginRegistry } from '../plugins/plugin-registry.js';
-import { refuseStreamLabels, type RecipeResolver, type RecipeSpec } from '../recipes/recipe-spec.js';
+import { refuseStreamLabels, type RecipeResolver } from '../recipes/recipe-spec.js';
 import type { TextSource } from '../texts/text-source.js';
 import { decodeStudyPlan, refuseUnavailable } from './decode-study-plan.js';
+import type { StudyRecipe, StudyRecipes } from './study-recipes.js';
 import { planPairWindows, planStudyWindows, refuseCalibrationOverlap, type PartFidelities, type StudyWindows } from './study-texts.js';
 
 export interface QuestionServices {
@@ -34,13 +37,57 @@ export async function openQuestion({ models, plugins }: QuestionServices, reques
 export async function openSubject(
   { texts, recipes }: QuestionServices,
   request: SearchRequest,
-  { model, evaluator }: StudyQuestion,
-): Promise<{ readonly windows: StudyWindows['plans']; readonly recipe: RecipeSpec }> {
+  { model, evaluator, plan }: StudyQuestion,
+): Promise<StudySubject> {
   const windows = await planStudyWindows(texts, model, request, evaluator, readFidelities(request));
-  const recipe = await recipes.resolve(request.recipes[0], model, 'recipes[0]', windows.calibration);
-  refuseStreamLabels(recipe, 'recipes[0]');
-  if (recipe.calibration !== undefined) refuseCalibrationOverlap(windows.plans, recipe.calibration, request.recipes[0]?.calibration?.text === undefined ? 'texts.calibration' : 'recipes[0].calibration.text');
-  return { windows: windows.plans, recipe };
+  const asked = listRecipes(request);
+  const compared: StudyRecipe[] = [];
+  for (const [index, recipe] of asked.entries()) {
+    const field = `recipes[${index}]`;
+    const oneShot = await recipes.resolve(recipe, model, field, windows.calibration);
+    refuseStreamLabels(oneShot, field);
+    if (oneShot.calibration !== undefined) refuseCalibrationOverlap(windows.plans, oneShot.calibration, recipe.calibration?.text === undefined ? 'texts.calibration' : `${field}.calibration.text`);
+    if (compared.some((known) => known.oneShot.digest === oneShot.digest)) throw PrunecastError.ofField(field, 'is the same as a recipe before it');
+    compared.push({ oneShot, stream: plan.finish.kind === 'one-shot' || oneShot.calibration === undefined ? undefined : recipes.asStream(oneShot, field) });
+  }
+  const paper = plan.paperControls.length > 0 ? await recipes.resolve(PAPER_RECIPE, model, 'recipes', windows.calibration) : undefined;
+  return { windows: windows.plans, recipes: { compared, paper }, plan: { ...plan, recipes: compared.length, finish: settleFinish(plan, compared) } };
+}
+
+/** The study's texts and recipes, and its plan, which says how it finishes now that these are known. */
+export interface StudySubject {
+  readonly windows: StudyWindows['plans'];
+  readonly recipes: StudyRecipes;
+  readonly plan: StudyPlan;
+}
+
+/** Without a word of the caller's, two criteria that look at activations are compared under the default compensation. */
+function listRecipes({ recipes }: SearchRequest): Recipe[] {
+  return recipes.length > 0 ? recipes : ['fluctuation', 'wanda'].map((id) => Recipe.fromPartial({ criterion: { id } }));
+}
+
+/** The recipe of arXiv 2309.09507, which prunes as LLM-Pruner does. */
+export const PAPER_RECIPE = Recipe.fromPartial({ criterion: { id: 'taylor', options: { order: 'first' } }, compensation: { id: 'none' } });
+
+/** Below so many calibration tokens a channel a fit on the stream overfits. */
+const STREAM_TOKENS_PER_CHANNEL = 20;
+
+/**
+ * The stream is tried where the recipe's compensation has it and the calibration is long enough, unless the caller decided.
+ *
+ * @throws PrunecastError INVALID_REQUEST where a caller wants it and a recipe cannot
+ */
+function settleFinish({ finish, space }: StudyPlan, compared: readonly StudyRecipe[]): StudyPlan['finish'] {
+  if (finish.kind === 'one-shot') return finish;
+  const lacking = compared.findIndex(({ stream }) => stream === undefined);
+  if (finish.kind === 'stream') {
+    if (lacking >= 0) throw PrunecastError.ofField('finish', `is FINISH_STREAM, and recipes[${lacking}] looks at no calibration text: leave finish unset, or take a calibrated criterion`);
+    return finish;
+  }
+  const channels = space.shape.layers.reduce((most, { ffnChannels }) => Math.max(most, ffnChannels), 0);
+  const suits = ({ oneShot: { calibration, compensation } }: StudyRecipe): boolean =>
+    compensation.plugin.stream !== undefined && (calibration?.sequences.reduce((sum, { length }) => sum + length, 0) ?? 0) >= STREAM_TOKENS_PER_CHANNEL * channels;
+  return compared.every(suits) ? finish : { ...finish, kind: 'one-shot' };
 }
 
 /** The windows of pairs alone, and the recipe as a Search with the same request would have it. Throws as `openSubject`. */
@@ -48,11 +95,11 @@ export async function openPairSubject(
   { texts, recipes }: QuestionServices,
   request: SearchRequest,
   { model, evaluator }: StudyQuestion,
-): Promise<{ readonly windows: { readonly search: EvaluationPlan }; readonly recipe: RecipeSpec }> {
+): Promise<{ readonly windows: { readonly search: EvaluationPlan }; readonly recipes: StudyRecipes }> {
   const { plan, calibration } = await planPairWindows(texts, model, request, evaluator, readFidelities(request));
-  const recipe = await recipes.resolve(request.recipes[0], model, 'recipes[0]', calibration);
+  const recipe = await recipes.resolve(listRecipes(request)[0], model, 'recipes[0]', calibration);
   refuseStreamLabels(recipe, 'recipes[0]');
-  return { windows: { search: plan }, recipe };
+  return { windows: { search: plan }, recipes: { compared: [{ oneShot: recipe, stream: undefined }], paper: undefined } };
 }
 
 /** Labels of pairs: 4,096 tokens each. */
@@ -61,7 +108,9 @@ const PAIR_TOKENS = { tokenLimit: 4096n, precision: 0 } as const;
 function readFidelities(request: SearchRequest): PartFidelities {
   return {
     search: { spec: request.pairs?.rungs[0] ?? PAIR_TOKENS, field: 'pairs.rungs[0]' },
-    verify: { spec: request.verify?.rungs[0], field: 'verify.rungs[0]' },
+    verify: request.verify === undefined || request.verify.rungs.length === 0
+      ? [{ spec: undefined, field: 'verify' }]
+      : request.verify.rungs.map((spec, rung) => ({ spec, field: `verify.rungs[${rung}]` })),
     report: { spec: request.report, field: 'report' },
   };
 }

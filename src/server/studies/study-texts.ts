@@ -20,13 +20,36 @@ const SHARES = {
   report: { from: 0.75, to: 1 },
 } as const satisfies Record<TextPartName, { from: number; to: number }>;
 
-/** How good the labels of each part are. */
-export type PartFidelities = Readonly<Record<TextPartName, { readonly spec: FidelitySpec | undefined; readonly field: string }>>;
+/** How good the labels of each part are; those of verify in rungs, cheap to dear. */
+export interface PartFidelities {
+  readonly search: PartFidelity;
+  readonly verify: readonly PartFidelity[];
+  readonly report: PartFidelity;
+}
+
+export interface PartFidelity {
+  readonly spec: FidelitySpec | undefined;
+  readonly field: string;
+}
 
 /** What a study measures: the windows of each part, and what its recipes are calibrated on by default. */
 export interface StudyWindows {
-  readonly plans: Readonly<Record<TextPartName, EvaluationPlan>>;
+  readonly plans: PartPlans;
   readonly calibration: RecipeDefaults;
+}
+
+export interface PartPlans {
+  readonly search: EvaluationPlan;
+  /** One a rung. */
+  readonly verify: readonly EvaluationPlan[];
+  readonly report: EvaluationPlan;
+}
+
+/** The plan of a part's rung; the first where only one is known. Throws RangeError where there is none. */
+export function planOf(plans: Partial<PartPlans>, { part, rung }: { readonly part: TextPartName; readonly rung: number }): EvaluationPlan {
+  const plan = part === 'verify' ? plans.verify?.[rung] : plans[part];
+  if (plan === undefined) throw new RangeError(`the study has no ${part} windows of rung ${rung}`);
+  return plan;
 }
 
 /**
@@ -41,11 +64,14 @@ export async function planStudyWindows(
   evaluator: { readonly plugin: Evaluator; readonly options: unknown },
   fidelities: PartFidelities,
 ): Promise<StudyWindows> {
-  const plan = (name: TextPartName) => planPart(texts, model, request, evaluator, { name, ...fidelities[name] });
-  const [search, verify, report] = [await plan('search'), await plan('verify'), await plan('report')];
-  const plans = { search: search.plan, verify: verify.plan, report: report.plan };
+  const search = await planPart(texts, model, request, evaluator, { name: 'search', ...fidelities.search });
+  const verify: PlannedPart[] = [];
+  for (const fidelity of fidelities.verify) verify.push(await planPart(texts, model, request, evaluator, { name: 'verify', ...fidelity }));
+  const report = await planPart(texts, model, request, evaluator, { name: 'report', ...fidelities.report });
+  requireAscending(verify, fidelities.verify);
+  const plans = { search: search.plan, verify: verify.map(({ plan }) => plan), report: report.plan };
   refuseOverlaps(plans);
-  return { plans, calibration: chooseCalibration(request, verify) };
+  return { plans, calibration: chooseCalibration(request, verify.at(-1)) };
 }
 
 /**
@@ -61,11 +87,10 @@ export async function planPairWindows(
   evaluator: { readonly plugin: Evaluator; readonly options: unknown },
   fidelities: Pick<PartFidelities, 'search' | 'verify'>,
 ): Promise<{ readonly plan: EvaluationPlan; readonly calibration: RecipeDefaults }> {
-  const plan = (name: 'search' | 'verify') => planPart(texts, model, request, evaluator, { name, ...fidelities[name] });
-  const { plan: search } = await plan('search');
+  const { plan: search } = await planPart(texts, model, request, evaluator, { name: 'search', ...fidelities.search });
   const hasOwn = (request.texts?.calibration ?? request.texts?.search) !== undefined;
   // Where calibration shares one text with the windows of verify, it ends where those begin.
-  return { plan: search, calibration: chooseCalibration(request, hasOwn ? undefined : await plan('verify')) };
+  return { plan: search, calibration: chooseCalibration(request, hasOwn ? undefined : await planPart(texts, model, request, evaluator, { name: 'verify', ...(fidelities.verify.at(-1) ?? { spec: undefined, field: 'verify' }) })) };
 }
 
 interface TextsRequest {
@@ -94,11 +119,24 @@ async function planPart(
 
 /** Refuses calibration sequences that share a token with a verify or report window. Throws WINDOWS_OVERLAP. */
 export function refuseCalibrationOverlap(plans: StudyWindows['plans'], { starts, textTokens, textDigest }: CalibrationSequences, field: string): void {
-  for (const name of ['verify', 'report'] as const) {
-    if (plans[name].measurement.textDigest !== textDigest) continue;
-    const shared = findOverlap({ starts, length: textTokens }, spanOf(plans[name]));
+  for (const { name, plan } of listPlans(plans).filter((listed) => listed.name !== 'search')) {
+    if (plan.measurement.textDigest !== textDigest) continue;
+    const shared = findOverlap({ starts, length: textTokens }, spanOf(plan));
     if (shared !== undefined) throw overlap(field, `a calibration sequence and a ${name} window share token ${shared} of the text`);
   }
+}
+
+function listPlans({ search, verify, report }: PartPlans): { readonly name: TextPartName; readonly plan: EvaluationPlan }[] {
+  return [{ name: 'search', plan: search }, ...verify.map((plan) => ({ name: 'verify' as const, plan })), { name: 'report', plan: report }];
+}
+
+/** Each rung of verification is dearer than the one before. */
+function requireAscending(planned: readonly PlannedPart[], fidelities: PartFidelities['verify']): void {
+  planned.forEach(({ plan: { fidelity } }, rung) => {
+    const before = planned[rung - 1]?.plan.fidelity;
+    if (before === undefined || fidelity.tokens > before.tokens || (fidelity.tokens === before.tokens && fidelity.precision !== before.precision)) return;
+    throw PrunecastError.ofField(fidelities[rung]?.field ?? 'verify.rungs', `runs ${fidelity.tokens} tokens, no more than the rung before it: list rungs from cheap to dear`);
+  });
 }
 
 function chooseCalibration({ texts, windows }: TextsRequest, verify: PlannedPart | undefined): RecipeDefaults {
@@ -113,10 +151,15 @@ function chooseCalibration({ texts, windows }: TextsRequest, verify: PlannedPart
 const APART = [['verify', 'search'], ['report', 'search'], ['report', 'verify']] as const;
 
 function refuseOverlaps(plans: StudyWindows['plans']): void {
+  const listed = listPlans(plans);
   for (const [a, b] of APART) {
-    if (plans[a].measurement.textDigest !== plans[b].measurement.textDigest) continue;
-    const shared = findOverlap(spanOf(plans[a]), spanOf(plans[b]));
-    if (shared !== undefined) throw overlap(`texts.${a}`, `a ${a} window and a ${b} window share token ${shared} of the text`);
+    for (const { plan } of listed.filter(({ name }) => name === a)) {
+      for (const { plan: other } of listed.filter(({ name }) => name === b)) {
+        if (plan.measurement.textDigest !== other.measurement.textDigest) continue;
+        const shared = findOverlap(spanOf(plan), spanOf(other));
+        if (shared !== undefined) throw overlap(`texts.${a}`, `a ${a} window and a ${b} window share token ${shared} of the text`);
+      }
+    }
   }
 }
 

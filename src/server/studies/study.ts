@@ -4,7 +4,7 @@ import type { StudyPlan } from '../../search/study/study-plan.js';
 import type { OpenModel } from '../models/open-models.js';
 import type { ResolvedPlugin } from '../plugins/plugin-registry.js';
 import type { OutputPlan } from '../pruning/write-pruned.js';
-import type { RecipeSpec } from '../recipes/recipe-spec.js';
+import type { StudyRecipes } from './study-recipes.js';
 import type { StudyWindows } from './study-texts.js';
 
 /** A Search request, checked and complete: all that its study needs to run. */
@@ -12,7 +12,7 @@ export interface Study {
   readonly id: string;
   readonly model: OpenModel;
   readonly plan: StudyPlan;
-  readonly recipe: RecipeSpec;
+  readonly recipes: StudyRecipes;
   readonly windows: StudyWindows['plans'];
   readonly evaluator: { readonly plugin: Evaluator; readonly options: unknown };
   readonly predictor: ResolvedPlugin<'predictor'>;

@@ -15,7 +15,7 @@ const plan = createPlan();
 const [budget] = plan.budgets;
 if (budget === undefined) throw new Error('the plan has a budget');
 const sampler = createBudgetSampler({ space: plan.space, band: candidateBand(plan.space.shape, budget) });
-const valueOf = (counts: Counts): number => Math.log(measurePerplexity(plan, counts, 'search'));
+const valueOf = (counts: Counts): number => Math.log(measurePerplexity(plan, { counts, part: 'search' }));
 type Evaluated = { readonly counts: Counts; readonly value: number };
 
 describe('bayesian', () => {

@@ -16,7 +16,7 @@ const plan = createPlan();
 const [budget] = plan.budgets;
 if (budget === undefined) throw new Error('the plan has a budget');
 const sampler = createBudgetSampler({ space: plan.space, band: candidateBand(plan.space.shape, budget) });
-const valueOf = (counts: Counts): number => Math.log(measurePerplexity(plan, counts, 'search'));
+const valueOf = (counts: Counts): number => Math.log(measurePerplexity(plan, { counts, part: 'search' }));
 
 function search(strategy: Strategy, seed: number, candidates = 1000) {
   const run = strategy.start({ space: plan.space, candidates, sampler, evaluated: [], rng: createRng(seed) }, defaultsOf(strategy));

@@ -60,7 +60,7 @@ describe('nsga2', () => {
     if (budget === undefined) throw new Error('the plan has a budget');
     const sampler = createBudgetSampler({ space: plan.space, band: { ...candidateBand(plan.space.shape, budget), least: 0 } });
     const size = createCostModel(plan.space.shape, { kind: 'parameters' });
-    const valuesOf = (counts: Counts): [number, number] => [measurePerplexity(plan, counts, 'search'), measureCounts(size, plan.space, counts)];
+    const valuesOf = (counts: Counts): [number, number] => [measurePerplexity(plan, { counts, part: 'search' }), measureCounts(size, plan.space, counts)];
     const run = (seed: number) => search(nsga2, { space: plan.space, sampler, candidates: 1000, evaluated: [], rng: createRng(seed) }, valuesOf);
     const { asked } = run(1);
     expect(new Set(asked.map(countsKey)).size).toBe(1000);

@@ -2,18 +2,20 @@ import { createCostModel, measureCounts } from '../../../src/core/budget/cost-mo
 import type { FittedPredictor } from '../../../src/core/ports/predictor.js';
 import { createRng } from '../../../src/core/random.js';
 import { createSearchSpace } from '../../../src/core/space/create-search-space.js';
-import { denseCounts, toRates, type Counts } from '../../../src/core/space/search-space.js';
+import { denseCounts, toRates } from '../../../src/core/space/search-space.js';
 import ridge from '../../../src/plugins/predictors/ridge.js';
 import random from '../../../src/plugins/strategies/random.js';
 import { judgeFit } from '../../../src/search/fit/judge-fit.js';
 import { DEFAULT_REFINEMENT } from '../../../src/search/refinement/propose-refinement.js';
 import { applyEvent } from '../../../src/search/study/apply-event.js';
+import { drawCandidates } from '../../../src/search/study/draw-candidates.js';
 import { drawPairs } from '../../../src/search/study/draw-pairs.js';
 import { nextAction, type StudyAction } from '../../../src/search/study/next-action.js';
-import { proposeCandidates, toFitScale } from '../../../src/search/study/propose-candidates.js';
+import { toFitScale } from '../../../src/search/study/fit-scale.js';
+import { proposeCandidates } from '../../../src/search/study/propose-candidates.js';
 import { refineSpace } from '../../../src/search/study/refine-space.js';
 import { DEFAULT_PAIRS, type StudyPlan } from '../../../src/search/study/study-plan.js';
-import { startStudy, type StudyEvent, type StudyState, type TextPart, type TrialPoint } from '../../../src/search/study/study-state.js';
+import { startStudy, type Allocation, type StudyEvent, type StudyState, type TrialPoint } from '../../../src/search/study/study-state.js';
 import { STORIES_SHAPE } from '../../support/shapes.js';
 
 /** A study of the demo model's shape at 20 % fewer parameters, all layers prunable. */
@@ -25,11 +27,17 @@ export function createPlan(changes: Partial<StudyPlan> = {}): StudyPlan {
     budgets: [{ cost: { kind: 'parameters' }, limit: Math.floor(0.8 * dense) }],
     objective: { name: 'perplexity', better: 'lower', scale: 'log', summary: '' },
     seed: 1,
+    recipes: 1,
     pairs: { ...DEFAULT_PAIRS, count: 60, insideCount: 15 },
     refinement: DEFAULT_REFINEMENT,
     rounds: 1,
     candidates: 400,
     finalists: 6,
+    verifyRungs: 1,
+    finish: { kind: 'one-shot', candidates: 2 },
+    controls: ['uniform-paper', 'uniform-best'],
+    paperControls: [],
+    curve: undefined,
     ...changes,
   };
 }
@@ -38,7 +46,7 @@ export function createPlan(changes: Partial<StudyPlan> = {}): StudyPlan {
  * The measured perplexity of a model whose layers matter less the deeper they are, and whose heads matter more than
  * channels of the same size; a little different on each part of the text.
  */
-export function measurePerplexity(plan: StudyPlan, counts: Counts, part: TextPart): number {
+export function measurePerplexity(plan: StudyPlan, { counts, part }: Pick<TrialPoint, 'counts' | 'part'>): number {
   const rates = toRates(plan.space, counts);
   const rise = plan.space.dimensions.reduce((sum, { kind, layers }, index) => {
     const weight = (kind === 'kv_heads' ? 0.8 : 0.5) / (1 + (layers[0] ?? 0));
@@ -49,7 +57,9 @@ export function measurePerplexity(plan: StudyPlan, counts: Counts, part: TextPar
 }
 
 export interface FakeEffects {
-  readonly measure?: (plan: StudyPlan, counts: Counts, part: TextPart) => number;
+  readonly measure?: (plan: StudyPlan, point: TrialPoint) => number;
+  /** What each recipe's scores and errors allocate. */
+  readonly allocations?: readonly (readonly Allocation[])[];
   /** Called before each action; throws to end the run there. */
   readonly before?: (action: StudyAction) => void;
 }
@@ -60,27 +70,29 @@ export interface FakeRun {
 }
 
 /** Drives a study to its end, or on from where its events left off. */
-export async function runStudy(plan: StudyPlan, stored: readonly StudyEvent[] = [], { measure = measurePerplexity, before }: FakeEffects = {}): Promise<FakeRun> {
+export async function runStudy(plan: StudyPlan, stored: readonly StudyEvent[] = [], { measure = measurePerplexity, before, allocations = [] }: FakeEffects = {}): Promise<FakeRun> {
   const events = [...stored];
   let state = stored.reduce((reached, event) => applyEvent(plan, reached, event), startStudy(plan));
   for (;;) {
     const action = nextAction(plan, state);
     before?.(action);
     if (action.kind === 'none') return { state, events };
-    for (const event of await perform(plan, state, action, measure)) {
+    for (const event of await perform(plan, state, action, { measure, allocations })) {
       events.push(structuredClone(event));
       state = applyEvent(plan, state, event);
     }
   }
 }
 
-async function perform(plan: StudyPlan, state: StudyState, action: StudyAction, measure: NonNullable<FakeEffects['measure']>): Promise<StudyEvent[]> {
+async function perform(plan: StudyPlan, state: StudyState, action: StudyAction, { measure, allocations }: Required<Omit<FakeEffects, 'before'>>): Promise<StudyEvent[]> {
   const rng = createRng(plan.seed);
   switch (action.kind) {
     case 'score':
-      return [{ kind: 'scored', tokensSpent: 40_960 }];
+      return [{ kind: 'scored', tokensSpent: 40_960, allocations }];
     case 'draw':
       return [{ kind: 'drawn', points: await drawPairs(plan, { ...action, rng: rng.fork(action.seed) }, breathe) }];
+    case 'draw-candidates':
+      return [{ kind: 'drawn', points: await drawCandidates(plan, { ...action, rng: rng.fork(action.seed) }, breathe) }];
     case 'evaluate':
       return action.points.map((point) => ({ kind: 'evaluated', trial: evaluate(plan, point, measure) }));
     case 'fit': {
@@ -105,7 +117,7 @@ async function perform(plan: StudyPlan, state: StudyState, action: StudyAction, 
 }
 
 function evaluate(plan: StudyPlan, point: TrialPoint, measure: NonNullable<FakeEffects['measure']>): Extract<StudyEvent, { kind: 'evaluated' }>['trial'] {
-  const value = measure(plan, point.counts, point.part);
+  const value = measure(plan, point);
   const losses = Array.from({ length: 12 }, (_, window) => 127 * Math.log(value) + (window % 3) - 1);
   return { ...point, value, tokensSpent: 1000, ...(point.part === 'report' ? { losses: { losses, tokens: losses.map(() => 127) } } : {}) };
 }

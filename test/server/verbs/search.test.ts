@@ -6,8 +6,8 @@ import { countDemoParameters, DEMO, listTrials, MAGNITUDE, referenceWindows, sma
 const DENSE = 260_032;
 const LIMIT = 208_025; // 20 % fewer, rounded down
 
-/** As the paper has it, only smaller: boosted trees, refined ranges; and the default recipe, which mends. */
-const REQUEST: DeepPartial<SearchRequest> = smallSearch({ recipes: [], predictor: { id: 'xgboost', options: { trees: 50 } }, output: 'winner' });
+/** As the paper has it, only smaller: boosted trees, refined ranges; and the default recipes, which mend. */
+const REQUEST: DeepPartial<SearchRequest> = smallSearch({ recipes: [], controls: [], predictor: { id: 'xgboost', options: { trees: 50 } }, output: 'winner' });
 
 let verbs: VerbServer;
 let events: JobEvent[];
@@ -25,6 +25,7 @@ const ofRole = (role: TrialRole, among = trials): Trial[] => among.filter((trial
 const perplexityOf = (of: { readonly metrics: Readonly<Record<string, number>> } | undefined): number => of?.metrics['perplexity'] ?? NaN;
 const least = (some: readonly Trial[]): Trial | undefined => some.toSorted((a, b) => perplexityOf(a) - perplexityOf(b))[0];
 const groups = (layers: readonly LayerArchitecture[] = []): number => layers.reduce((sum, { kvHeads }) => sum + kvHeads, 0);
+const isOfRecipe = ({ recipeDigest }: Trial): boolean => recipeDigest === report.winner?.recipeDigest;
 const isTied = ({ architecture }: Trial): boolean => new Set(architecture?.layers.slice(0, 4).map(({ kvHeads, ffnChannels }) => `${kvHeads}/${ffnChannels}`)).size === 1;
 const describeTrial = ({ role, control, part, rates, metrics }: Trial): string => JSON.stringify([role, control, part, rates, metrics]);
 const studyEvents = (): StudyEvent[] => events.flatMap(({ payload }) => (payload?.$case === 'study' ? [payload.value] : []));
@@ -32,8 +33,8 @@ const studyEvents = (): StudyEvent[] => events.flatMap(({ payload }) => (payload
 describe('Search', () => {
   it('goes through the phases of the paper in order', () => {
     const phases = studyEvents().filter(({ event }) => event?.$case === 'phaseStarted').map(({ phase }) => phase);
-    const { SCORE, SAMPLE, FIT, REFINE, SEARCH, VERIFY, CONTROLS, REPORT } = StudyPhase;
-    expect(phases).toEqual([SCORE, SAMPLE, FIT, REFINE, SAMPLE, FIT, SEARCH, VERIFY, CONTROLS, REPORT]);
+    const { SCORE, RECIPE, SAMPLE, FIT, REFINE, SEARCH, VERIFY, CONTROLS, REPORT } = StudyPhase;
+    expect(phases).toEqual([SCORE, RECIPE, SAMPLE, FIT, REFINE, SAMPLE, FIT, SEARCH, VERIFY, CONTROLS, REPORT]);
     expect(events.map(({ sequence }) => Number(sequence))).toEqual(events.map((_, index) => index + 1));
     expect(events.at(-1)?.payload).toMatchObject({ $case: 'ended', value: { result: { $case: 'search' } } });
   });
@@ -48,14 +49,24 @@ describe('Search', () => {
     expect(ofRole(TrialRole.PAIR).every(({ tokensSpent }) => tokensSpent === 256n)).toBe(true);
   });
 
-  it('draws its pairs from the band around the budget, half of them with 4 neighbouring layers tied', () => {
-    const pairs = ofRole(TrialRole.PAIR);
+  it('compares two recipes on level architectures, and takes the one whose best is the best', () => {
+    const [chosen, other] = report.recipes;
+    expect([chosen?.criterion, other?.criterion].toSorted()).toEqual(['fluctuation', 'wanda']);
+    expect(chosen?.best).toBeLessThan(other?.best ?? NaN);
+    expect(report.winner?.recipeDigest).toBe(chosen?.recipeDigest);
+    const tried = ofRole(TrialRole.PAIR).filter(({ recipeDigest }) => recipeDigest === other?.recipeDigest);
+    expect(least(tried)?.metrics['perplexity']).toBe(other?.best);
+    expect(tried.every(({ architecture }) => new Set(architecture?.layers.map(({ kvHeads, ffnChannels }) => `${kvHeads}/${ffnChannels}`)).size === 1)).toBe(true);
+  });
+
+  it('draws its pairs from the band around the budget, a third of the first sample with 4 neighbouring layers tied', () => {
+    const pairs = ofRole(TrialRole.PAIR).filter(isOfRecipe);
     expect(pairs).toHaveLength(24);
     for (const { parameters } of pairs) {
       expect(DENSE - Number(parameters)).toBeGreaterThanOrEqual(0.9 * (DENSE - LIMIT) - 1);
       expect(DENSE - Number(parameters)).toBeLessThanOrEqual(1.1 * (DENSE - LIMIT) + 1);
     }
-    expect(pairs.filter(isTied).length).toBeGreaterThanOrEqual(12);
+    expect(pairs.filter(isTied).length).toBeGreaterThanOrEqual(6);
     expect(new Set(pairs.map(({ rates }) => rates.join())).size).toBe(24);
     expect(pairs.filter(({ round }) => round === 1)).toHaveLength(6);
   });
@@ -186,7 +197,7 @@ describe('Search', () => {
     // 2 groups and 86 channels of every layer, and all of them
     expect(plan.feasible).toMatchObject([{ kind: BudgetKind.PARAMETERS, least: 146_752, most: DENSE }]);
     const { studyId, ...done } = await verbs.client.runSearch(smallSearch({ space: { protectedLayers: { layers: [] }, maxRate: 0.5 }, seed: 11n }));
-    expect(Number(plan.trials)).toBe((await listTrials(verbs.client, studyId)).length);
+    expect(Number(plan.trials)).toBeGreaterThanOrEqual((await listTrials(verbs.client, studyId)).length);
     expect(plan.tokens).toBeGreaterThanOrEqual(done.tokensSpent);
     expect((await verbs.client.services.jobs.listJobs({})).jobs).toHaveLength(before.jobs.length + 1);
   });
@@ -210,7 +221,7 @@ describe('ListTrials', () => {
 describe('GetStudy', () => {
   it('has the report, the predictors, and the space as it was refined', async () => {
     const { study } = await verbs.client.services.studies.getStudy({ studyId: report.studyId });
-    expect(study).toMatchObject({ jobId: events[0]?.jobId, model: DEMO, trials: trials.length, seed: 3n, tokensSpent: report.tokensSpent, report, recipeDigests: [report.winner?.recipeDigest] });
+    expect({ ...study, recipeDigests: study?.recipeDigests.toSorted() }).toMatchObject({ jobId: events[0]?.jobId, model: DEMO, trials: trials.length, seed: 3n, tokensSpent: report.tokensSpent, report, recipeDigests: report.recipes.map(({ recipeDigest }) => recipeDigest).toSorted() });
     expect(study?.predictorIds).toHaveLength(2);
     expect(study?.predictorIds.at(-1)).toBe(report.predictorId);
     expect(study?.dimensions).toHaveLength(10);

@@ -46,7 +46,10 @@ export const protobufFileName = "prunecast/v1/pruning.proto";
 
 /** How the finalists, the controls and the output are mended. */
 export const Finish = {
-  /** UNSPECIFIED - The default: as the recipe says. */
+  /**
+   * UNSPECIFIED - The default: on the stream where the recipe's compensation has that, the calibration text holds at least 20 tokens a
+   * channel, and the verify windows prefer it; else as the recipe says.
+   */
   UNSPECIFIED: 0,
   ONE_SHOT: 1,
   /** STREAM - By least squares on the pruned model's own stream. */
@@ -237,7 +240,7 @@ export interface SearchRequest {
   /** A checkpoint folder, relative to a model root. */
   model: string;
   /**
-   * Compared first when there are several. Default: `fluctuation` with `least-squares` on 320 sequences
+   * Compared first when there are several. Default: `fluctuation` and `wanda` with `least-squares`, on 320 sequences
    * of 128 tokens.
    */
   recipes: Recipe[];
@@ -299,6 +302,12 @@ export interface SearchRequest {
   finish: Finish;
   /** Only answer the plan. */
   validateOnly: boolean;
+  /**
+   * What the winner is compared with: `uniform-paper`, `uniform-best`, `global-threshold`, `calibration-error`, `random`, and
+   * `paper-recipe/uniform-paper` and `paper-recipe/uniform-best`, in the paper's recipe. `random` costs as many labels as the
+   * search itself. Default: all.
+   */
+  controls: string[];
 }
 
 /**
@@ -320,7 +329,7 @@ export interface PairPlan {
   count?:
     | number
     | undefined;
-  /** Of these, how many with each 4 neighbouring layers tied. Default: half. */
+  /** Of these, how many with each 4 neighbouring layers tied. Default: a third of those outside the refined space. */
   tiedCount?:
     | number
     | undefined;
@@ -328,14 +337,18 @@ export interface PairPlan {
   tieRun?:
     | number
     | undefined;
-  /** Rungs, cheap to dear; the first is the pairs'. Default: 4,096 tokens each. */
+  /** The fidelity of the pairs; one. Default: 4,096 tokens each. */
   rungs: FidelitySpec[];
   /** Parameters removed lie within this share of those to be removed. Default 0.1. */
   band?:
     | number
     | undefined;
   /** Of the count, how many are labelled inside the refined space. Default: a quarter. */
-  insideCount?: number | undefined;
+  insideCount?:
+    | number
+    | undefined;
+  /** Of the count, how many leave a random part of the dimensions whole. Default: a third of those outside the refined space. */
+  sparseCount?: number | undefined;
 }
 
 /** The candidates that are really evaluated. */
@@ -344,7 +357,7 @@ export interface VerifyPlan {
   count?:
     | number
     | undefined;
-  /** Rungs, cheap to dear, for successive halving. Default: all of the verify text. */
+  /** Rungs, cheap to dear: after each the better half goes on to the next. Default: one, all of the verify text. */
   rungs: FidelitySpec[];
 }
 
@@ -1795,6 +1808,7 @@ function createBaseSearchRequest(): SearchRequest {
     preset: "",
     finish: 0,
     validateOnly: false,
+    controls: [],
   };
 }
 
@@ -1884,6 +1898,9 @@ export const SearchRequest: MessageFns<SearchRequest> = {
     }
     if (message.validateOnly !== false) {
       writer.uint32(200).bool(message.validateOnly);
+    }
+    for (const v of message.controls) {
+      writer.uint32(210).string(v!);
     }
     return writer;
   },
@@ -2111,6 +2128,14 @@ export const SearchRequest: MessageFns<SearchRequest> = {
             message.validateOnly = reader.bool();
             continue;
           }
+          case 26: {
+            if (tag !== 210) {
+              break;
+            }
+
+            message.controls.push(reader.string());
+            continue;
+          }
         }
         if ((tag & 7) === 4 || tag === 0) {
           break;
@@ -2164,6 +2189,9 @@ export const SearchRequest: MessageFns<SearchRequest> = {
         : isSet(object.validate_only)
         ? globalThis.Boolean(object.validate_only)
         : false,
+      controls: globalThis.Array.isArray(object?.controls)
+        ? object.controls.map((e: any) => globalThis.String(e))
+        : [],
     };
   },
 
@@ -2244,6 +2272,9 @@ export const SearchRequest: MessageFns<SearchRequest> = {
     if (message.validateOnly !== false) {
       obj.validateOnly = message.validateOnly;
     }
+    if (message.controls?.length) {
+      obj.controls = message.controls;
+    }
     return obj;
   },
 
@@ -2301,6 +2332,7 @@ export const SearchRequest: MessageFns<SearchRequest> = {
     message.preset = object.preset ?? "";
     message.finish = object.finish ?? 0;
     message.validateOnly = object.validateOnly ?? false;
+    message.controls = object.controls?.map((e) => e) || [];
     return message;
   },
 };
@@ -2454,6 +2486,7 @@ function createBasePairPlan(): PairPlan {
     rungs: [],
     band: undefined,
     insideCount: undefined,
+    sparseCount: undefined,
   };
 }
 
@@ -2476,6 +2509,9 @@ export const PairPlan: MessageFns<PairPlan> = {
     }
     if (message.insideCount !== undefined) {
       writer.uint32(48).int32(message.insideCount);
+    }
+    if (message.sparseCount !== undefined) {
+      writer.uint32(56).int32(message.sparseCount);
     }
     return writer;
   },
@@ -2541,6 +2577,14 @@ export const PairPlan: MessageFns<PairPlan> = {
             message.insideCount = reader.int32();
             continue;
           }
+          case 7: {
+            if (tag !== 56) {
+              break;
+            }
+
+            message.sparseCount = reader.int32();
+            continue;
+          }
         }
         if ((tag & 7) === 4 || tag === 0) {
           break;
@@ -2573,6 +2617,11 @@ export const PairPlan: MessageFns<PairPlan> = {
         : isSet(object.inside_count)
         ? globalThis.Number(object.inside_count)
         : undefined,
+      sparseCount: isSet(object.sparseCount)
+        ? globalThis.Number(object.sparseCount)
+        : isSet(object.sparse_count)
+        ? globalThis.Number(object.sparse_count)
+        : undefined,
     };
   },
 
@@ -2596,6 +2645,9 @@ export const PairPlan: MessageFns<PairPlan> = {
     if (message.insideCount !== undefined) {
       obj.insideCount = Math.round(message.insideCount);
     }
+    if (message.sparseCount !== undefined) {
+      obj.sparseCount = Math.round(message.sparseCount);
+    }
     return obj;
   },
 
@@ -2610,6 +2662,7 @@ export const PairPlan: MessageFns<PairPlan> = {
     message.rungs = object.rungs?.map((e) => FidelitySpec.fromPartial(e)) || [];
     message.band = object.band ?? undefined;
     message.insideCount = object.insideCount ?? undefined;
+    message.sparseCount = object.sparseCount ?? undefined;
     return message;
   },
 };

@@ -255,7 +255,7 @@ export interface Trial {
   /** Counts from 1 within the study. */
   number: number;
   role: TrialRole;
-  /** `uniform-paper`, `uniform-best`; empty for others than controls. */
+  /** `uniform-paper`, `uniform-best`, ..., `paper-recipe/uniform-paper`; empty for others than controls. */
   control: string;
   part: TextPart;
   architecture:
@@ -332,7 +332,7 @@ export interface CandidatesPredicted {
 
 /** One architecture of a report, on the report windows. */
 export interface ReportRow {
-  /** `dense`, `winner`, `uniform-paper`, `uniform-best`. */
+  /** `dense`, `winner`, or a control's: `uniform-paper`, ..., `paper-recipe/uniform-best`. */
   name: string;
   architecture: Architecture | undefined;
   parameters: bigint;
@@ -400,8 +400,41 @@ export interface StudyReport {
   measurement:
     | Measurement
     | undefined;
+  /** The recipes that were compared, the chosen one first; one where nothing was compared. */
+  recipes: RecipeComparison[];
+  /** Whether finalists, controls and output are mended on the pruned model's own stream. */
+  stream: boolean;
+  /** Of `preset: paper`. */
+  curve:
+    | Curve
+    | undefined;
   /** How every backend did in the last fit where one was chosen; empty where it was named. */
   predictorScores: BackendScore[];
+}
+
+/** How one of the compared recipes did. */
+export interface RecipeComparison {
+  recipeDigest: string;
+  criterion: string;
+  compensation: string;
+  /** Its best value over the level architectures, on the search windows; unset where nothing was compared. */
+  best?: number | undefined;
+}
+
+/** Lines of the objective over the size, through the finalists at several sizes and through `uniform-paper` at the same. */
+export interface Curve {
+  finalists: Line | undefined;
+  uniformPaper:
+    | Line
+    | undefined;
+  /** 1 - finalists' line / control's line, both at the budget. */
+  lift: number;
+}
+
+/** The natural log of the metric (the metric itself where it is no loss) over the natural log of what the first budget limits. */
+export interface Line {
+  intercept: number;
+  slope: number;
 }
 
 function createBaseTrial(): Trial {
@@ -2007,6 +2040,9 @@ function createBaseStudyReport(): StudyReport {
     output: "",
     winnerUnits: undefined,
     measurement: undefined,
+    recipes: [],
+    stream: false,
+    curve: undefined,
     predictorScores: [],
   };
 }
@@ -2070,8 +2106,17 @@ export const StudyReport: MessageFns<StudyReport> = {
     if (message.measurement !== undefined) {
       Measurement.encode(message.measurement, writer.uint32(138).fork()).join();
     }
+    for (const v of message.recipes) {
+      RecipeComparison.encode(v!, writer.uint32(146).fork()).join();
+    }
+    if (message.stream !== false) {
+      writer.uint32(152).bool(message.stream);
+    }
+    if (message.curve !== undefined) {
+      Curve.encode(message.curve, writer.uint32(162).fork()).join();
+    }
     for (const v of message.predictorScores) {
-      BackendScore.encode(v!, writer.uint32(242).fork()).join();
+      BackendScore.encode(v!, writer.uint32(170).fork()).join();
     }
     return writer;
   },
@@ -2225,8 +2270,32 @@ export const StudyReport: MessageFns<StudyReport> = {
             message.measurement = Measurement.decode(reader, reader.uint32());
             continue;
           }
-          case 30: {
-            if (tag !== 242) {
+          case 18: {
+            if (tag !== 146) {
+              break;
+            }
+
+            message.recipes.push(RecipeComparison.decode(reader, reader.uint32()));
+            continue;
+          }
+          case 19: {
+            if (tag !== 152) {
+              break;
+            }
+
+            message.stream = reader.bool();
+            continue;
+          }
+          case 20: {
+            if (tag !== 162) {
+              break;
+            }
+
+            message.curve = Curve.decode(reader, reader.uint32());
+            continue;
+          }
+          case 21: {
+            if (tag !== 170) {
               break;
             }
 
@@ -2292,6 +2361,11 @@ export const StudyReport: MessageFns<StudyReport> = {
         ? KeptUnits.fromJSON(object.winner_units)
         : undefined,
       measurement: isSet(object.measurement) ? Measurement.fromJSON(object.measurement) : undefined,
+      recipes: globalThis.Array.isArray(object?.recipes)
+        ? object.recipes.map((e: any) => RecipeComparison.fromJSON(e))
+        : [],
+      stream: isSet(object.stream) ? globalThis.Boolean(object.stream) : false,
+      curve: isSet(object.curve) ? Curve.fromJSON(object.curve) : undefined,
       predictorScores: globalThis.Array.isArray(object?.predictorScores)
         ? object.predictorScores.map((e: any) => BackendScore.fromJSON(e))
         : globalThis.Array.isArray(object?.predictor_scores)
@@ -2353,6 +2427,15 @@ export const StudyReport: MessageFns<StudyReport> = {
     if (message.measurement !== undefined) {
       obj.measurement = Measurement.toJSON(message.measurement);
     }
+    if (message.recipes?.length) {
+      obj.recipes = message.recipes.map((e) => RecipeComparison.toJSON(e));
+    }
+    if (message.stream !== false) {
+      obj.stream = message.stream;
+    }
+    if (message.curve !== undefined) {
+      obj.curve = Curve.toJSON(message.curve);
+    }
     if (message.predictorScores?.length) {
       obj.predictorScores = message.predictorScores.map((e) => BackendScore.toJSON(e));
     }
@@ -2393,7 +2476,325 @@ export const StudyReport: MessageFns<StudyReport> = {
     message.measurement = (object.measurement !== undefined && object.measurement !== null)
       ? Measurement.fromPartial(object.measurement)
       : undefined;
+    message.recipes = object.recipes?.map((e) => RecipeComparison.fromPartial(e)) || [];
+    message.stream = object.stream ?? false;
+    message.curve = (object.curve !== undefined && object.curve !== null) ? Curve.fromPartial(object.curve) : undefined;
     message.predictorScores = object.predictorScores?.map((e) => BackendScore.fromPartial(e)) || [];
+    return message;
+  },
+};
+
+function createBaseRecipeComparison(): RecipeComparison {
+  return { recipeDigest: "", criterion: "", compensation: "", best: undefined };
+}
+
+export const RecipeComparison: MessageFns<RecipeComparison> = {
+  encode(message: RecipeComparison, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.recipeDigest !== "") {
+      writer.uint32(10).string(message.recipeDigest);
+    }
+    if (message.criterion !== "") {
+      writer.uint32(18).string(message.criterion);
+    }
+    if (message.compensation !== "") {
+      writer.uint32(26).string(message.compensation);
+    }
+    if (message.best !== undefined) {
+      writer.uint32(33).double(message.best);
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): RecipeComparison {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseRecipeComparison();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.recipeDigest = reader.string();
+            continue;
+          }
+          case 2: {
+            if (tag !== 18) {
+              break;
+            }
+
+            message.criterion = reader.string();
+            continue;
+          }
+          case 3: {
+            if (tag !== 26) {
+              break;
+            }
+
+            message.compensation = reader.string();
+            continue;
+          }
+          case 4: {
+            if (tag !== 33) {
+              break;
+            }
+
+            message.best = reader.double();
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  fromJSON(object: any): RecipeComparison {
+    return {
+      recipeDigest: isSet(object.recipeDigest)
+        ? globalThis.String(object.recipeDigest)
+        : isSet(object.recipe_digest)
+        ? globalThis.String(object.recipe_digest)
+        : "",
+      criterion: isSet(object.criterion) ? globalThis.String(object.criterion) : "",
+      compensation: isSet(object.compensation) ? globalThis.String(object.compensation) : "",
+      best: isSet(object.best) ? globalThis.Number(object.best) : undefined,
+    };
+  },
+
+  toJSON(message: RecipeComparison): unknown {
+    const obj: any = {};
+    if (message.recipeDigest !== "") {
+      obj.recipeDigest = message.recipeDigest;
+    }
+    if (message.criterion !== "") {
+      obj.criterion = message.criterion;
+    }
+    if (message.compensation !== "") {
+      obj.compensation = message.compensation;
+    }
+    if (message.best !== undefined) {
+      obj.best = floatToJson(message.best);
+    }
+    return obj;
+  },
+
+  create(base?: DeepPartial<RecipeComparison>): RecipeComparison {
+    return RecipeComparison.fromPartial(base ?? {});
+  },
+  fromPartial(object: DeepPartial<RecipeComparison>): RecipeComparison {
+    const message = createBaseRecipeComparison();
+    message.recipeDigest = object.recipeDigest ?? "";
+    message.criterion = object.criterion ?? "";
+    message.compensation = object.compensation ?? "";
+    message.best = object.best ?? undefined;
+    return message;
+  },
+};
+
+function createBaseCurve(): Curve {
+  return { finalists: undefined, uniformPaper: undefined, lift: 0 };
+}
+
+export const Curve: MessageFns<Curve> = {
+  encode(message: Curve, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.finalists !== undefined) {
+      Line.encode(message.finalists, writer.uint32(10).fork()).join();
+    }
+    if (message.uniformPaper !== undefined) {
+      Line.encode(message.uniformPaper, writer.uint32(18).fork()).join();
+    }
+    if (message.lift !== 0) {
+      writer.uint32(25).double(message.lift);
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): Curve {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseCurve();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.finalists = Line.decode(reader, reader.uint32());
+            continue;
+          }
+          case 2: {
+            if (tag !== 18) {
+              break;
+            }
+
+            message.uniformPaper = Line.decode(reader, reader.uint32());
+            continue;
+          }
+          case 3: {
+            if (tag !== 25) {
+              break;
+            }
+
+            message.lift = reader.double();
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  fromJSON(object: any): Curve {
+    return {
+      finalists: isSet(object.finalists) ? Line.fromJSON(object.finalists) : undefined,
+      uniformPaper: isSet(object.uniformPaper)
+        ? Line.fromJSON(object.uniformPaper)
+        : isSet(object.uniform_paper)
+        ? Line.fromJSON(object.uniform_paper)
+        : undefined,
+      lift: isSet(object.lift) ? globalThis.Number(object.lift) : 0,
+    };
+  },
+
+  toJSON(message: Curve): unknown {
+    const obj: any = {};
+    if (message.finalists !== undefined) {
+      obj.finalists = Line.toJSON(message.finalists);
+    }
+    if (message.uniformPaper !== undefined) {
+      obj.uniformPaper = Line.toJSON(message.uniformPaper);
+    }
+    if (message.lift !== 0) {
+      obj.lift = floatToJson(message.lift);
+    }
+    return obj;
+  },
+
+  create(base?: DeepPartial<Curve>): Curve {
+    return Curve.fromPartial(base ?? {});
+  },
+  fromPartial(object: DeepPartial<Curve>): Curve {
+    const message = createBaseCurve();
+    message.finalists = (object.finalists !== undefined && object.finalists !== null)
+      ? Line.fromPartial(object.finalists)
+      : undefined;
+    message.uniformPaper = (object.uniformPaper !== undefined && object.uniformPaper !== null)
+      ? Line.fromPartial(object.uniformPaper)
+      : undefined;
+    message.lift = object.lift ?? 0;
+    return message;
+  },
+};
+
+function createBaseLine(): Line {
+  return { intercept: 0, slope: 0 };
+}
+
+export const Line: MessageFns<Line> = {
+  encode(message: Line, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.intercept !== 0) {
+      writer.uint32(9).double(message.intercept);
+    }
+    if (message.slope !== 0) {
+      writer.uint32(17).double(message.slope);
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): Line {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseLine();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 9) {
+              break;
+            }
+
+            message.intercept = reader.double();
+            continue;
+          }
+          case 2: {
+            if (tag !== 17) {
+              break;
+            }
+
+            message.slope = reader.double();
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  fromJSON(object: any): Line {
+    return {
+      intercept: isSet(object.intercept) ? globalThis.Number(object.intercept) : 0,
+      slope: isSet(object.slope) ? globalThis.Number(object.slope) : 0,
+    };
+  },
+
+  toJSON(message: Line): unknown {
+    const obj: any = {};
+    if (message.intercept !== 0) {
+      obj.intercept = floatToJson(message.intercept);
+    }
+    if (message.slope !== 0) {
+      obj.slope = floatToJson(message.slope);
+    }
+    return obj;
+  },
+
+  create(base?: DeepPartial<Line>): Line {
+    return Line.fromPartial(base ?? {});
+  },
+  fromPartial(object: DeepPartial<Line>): Line {
+    const message = createBaseLine();
+    message.intercept = object.intercept ?? 0;
+    message.slope = object.slope ?? 0;
     return message;
   },
 };

@@ -1,0 +1,46 @@
+import { listUniformBest, findUniformPaper } from '../controls/uniform.js';
+import { countsKey, type Counts } from '../../core/space/search-space.js';
+import { scaleBudgets } from './scale-budgets.js';
+import type { ControlName, StudyPlan } from './study-plan.js';
+import type { RecipeChoice, StudyState, TrialPoint } from './study-state.js';
+
+/** Distinct architectures that every recipe is tried on, and that pairs begin with: one rate or one pair of counts everywhere. */
+export function listLevelPoints(plan: StudyPlan): Counts[] {
+  const paper = findUniformPaper(plan.space, plan.budgets);
+  const points = [...(paper === undefined ? [] : [paper.counts]), ...listUniformBest(plan.space, plan.budgets)];
+  return [...new Map(points.map((counts) => [countsKey(counts), counts])).values()];
+}
+
+/** What the recipes are compared by: the level points on the search windows, in each. Their labels are pairs. */
+export function listRecipePoints(plan: StudyPlan): TrialPoint[] {
+  const points = listLevelPoints(plan);
+  return Array.from({ length: plan.recipes }, (_, recipe) => recipe).flatMap((recipe) =>
+    points.map((counts) => ({ counts, role: 'pair', part: 'search', recipe, mending: 'one-shot', rung: 0 }) as const));
+}
+
+/** The controls' candidates on the verify windows, at the dearest fidelity, but for `random`, which is drawn. */
+export function listVerifyControls(plan: StudyPlan, state: StudyState): TrialPoint[] {
+  const point = (control: ControlName, counts: Counts, recipe: RecipeChoice): TrialPoint =>
+    ({ counts, role: 'control', part: 'verify', recipe, mending: recipe === 'paper' ? 'one-shot' : state.mending, rung: plan.verifyRungs - 1, control });
+  const uniform = (recipe: RecipeChoice, wanted: readonly ControlName[]): TrialPoint[] => {
+    const paper = findUniformPaper(plan.space, plan.budgets);
+    return [
+      ...(paper === undefined || !wanted.includes('uniform-paper') ? [] : [point('uniform-paper', paper.counts, recipe)]),
+      ...(wanted.includes('uniform-best') ? listUniformBest(plan.space, plan.budgets).map((counts) => point('uniform-best', counts, recipe)) : []),
+    ];
+  };
+  const allocated = (state.allocations[state.recipe] ?? []).filter(({ control }) => plan.controls.includes(control));
+  return [
+    ...uniform(state.recipe, plan.controls),
+    ...allocated.map(({ control, counts }) => point(control, counts, state.recipe)),
+    ...uniform('paper', plan.paperControls),
+  ];
+}
+
+/** The control `uniform-paper` at every size of the curve, on the report windows. */
+export function listCurveControls(plan: StudyPlan, state: StudyState): TrialPoint[] {
+  return (plan.curve?.factors ?? []).flatMap((factor, curvePoint) => {
+    const point = findUniformPaper(plan.space, scaleBudgets(plan, factor));
+    return point === undefined ? [] : [{ counts: point.counts, role: 'control', part: 'report', recipe: state.recipe, mending: state.mending, rung: 0, control: 'uniform-paper', curvePoint } as const];
+  });
+}

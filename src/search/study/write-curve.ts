@@ -1,0 +1,30 @@
+import { createCostModel, measureCounts } from '../../core/budget/cost-model.js';
+import { fitLine, type Line } from '../../core/statistics/fit-line.js';
+import type { StudyPlan } from './study-plan.js';
+import { fromFitScale, toFitScale } from './fit-scale.js';
+import type { StudyState, TrialResult } from './study-state.js';
+
+/** Two lines over the size, on the report windows, and what lies between them at the budget. */
+export interface StudyCurve {
+  /** The fit scale of the objective (log for losses) against the natural log of what the first budget limits. */
+  readonly finalists: Line;
+  readonly uniformPaper: Line;
+  /** 1 - finalists' line / control's line, both at the budget. */
+  readonly lift: number;
+}
+
+/** The lines through the finalists of a curve and through `uniform-paper` at the same sizes; undefined for a study without one. */
+export function writeCurve(plan: StudyPlan, { reported }: Pick<StudyState, 'reported'>): StudyCurve | undefined {
+  const [budget] = plan.budgets;
+  if (plan.curve === undefined || budget === undefined) return undefined;
+  const cost = createCostModel(plan.space.shape, budget.cost);
+  const lineOf = (trials: readonly TrialResult[]): Line | undefined => fitLine(trials
+    .filter(({ value, curvePoint }) => curvePoint !== undefined && Number.isFinite(value))
+    .map(({ counts, value }) => ({ x: Math.log(measureCounts(cost, plan.space, counts)), y: toFitScale(plan, value) })));
+  const finalists = lineOf(reported.filter(({ role }) => role === 'finalist'));
+  const uniformPaper = lineOf(reported.filter(({ control }) => control === 'uniform-paper'));
+  if (finalists === undefined || uniformPaper === undefined) return undefined;
+  const at = ({ intercept, slope }: Line): number => fromFitScale(plan, intercept + slope * Math.log(budget.limit));
+  const sign = plan.objective.better === 'lower' ? 1 : -1;
+  return { finalists, uniformPaper, lift: sign * (1 - at(finalists) / at(uniformPaper)) };
+}

@@ -1,0 +1,37 @@
+import type { Mending, RecipeChoice } from '../../search/study/study-state.js';
+import type { WorkControl } from '../../core/ports/progress.js';
+import type { OpenModel } from '../models/open-models.js';
+import type { RankedModel, RecipePreparer } from '../recipes/prepare-recipe.js';
+import type { RecipeSpec } from '../recipes/recipe-spec.js';
+
+/** The recipes of a study: those that are compared, and the paper's where controls are measured in it. */
+export interface StudyRecipes {
+  /** At least one. */
+  readonly compared: readonly StudyRecipe[];
+  readonly paper: RecipeSpec | undefined;
+}
+
+export interface StudyRecipe {
+  /** In which pairs and finalists are labelled. */
+  readonly oneShot: RecipeSpec;
+  /** Its twin that mends on the pruned model's own stream; undefined where it has none. */
+  readonly stream: RecipeSpec | undefined;
+}
+
+/** The recipe of a trial. Throws RangeError for one that the study does not have. */
+export function findRecipe({ compared, paper }: StudyRecipes, { recipe, mending }: { readonly recipe: RecipeChoice; readonly mending: Mending }): RecipeSpec {
+  const spec = recipe === 'paper' ? paper : mending === 'stream' ? compared[recipe]?.stream : compared[recipe]?.oneShot;
+  if (spec === undefined) throw new RangeError(`the study has no recipe ${recipe} that mends ${mending}`);
+  return spec;
+}
+
+/** The model under the recipe of a trial, prepared when it is first needed. */
+export async function prepareRecipe(preparer: RecipePreparer, study: { readonly model: OpenModel; readonly recipes: StudyRecipes }, trial: { readonly recipe: RecipeChoice; readonly mending: Mending }, control: WorkControl): Promise<RankedModel> {
+  return preparer.prepare(study.model.language, findRecipe(study.recipes, trial), control);
+}
+
+/** Tokens of the calibration texts of all recipes that are compared, the same text counted once. */
+export function countCalibrationTokens({ compared }: StudyRecipes): number {
+  const texts = new Map(compared.map(({ oneShot }) => [JSON.stringify(oneShot.description['calibration'] ?? null), oneShot.calibration]));
+  return [...texts.values()].reduce((sum, calibration) => sum + (calibration?.sequences.reduce((tokens, sequence) => tokens + sequence.length, 0) ?? 0), 0);
+}
