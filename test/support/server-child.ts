@@ -1,0 +1,42 @@
+import { spawn } from 'node:child_process';
+import { once } from 'node:events';
+import { join, resolve } from 'node:path';
+import { createInterface } from 'node:readline';
+
+/** A server in a process of its own, which can be killed. */
+export interface ServerChild {
+  readonly address: string;
+  /** Sends a signal; after SIGKILL waits until the process is gone. */
+  signal(signal: 'SIGKILL' | 'SIGSTOP' | 'SIGCONT'): Promise<void>;
+}
+
+const MODELS_ROOT = resolve(import.meta.dirname, '../../models');
+
+/** Starts the built server in a folder, with the demo model under its model roots. */
+export async function startServerChild(folder: string, { stateDirectory = join(folder, 'state'), environment = {} }: { readonly stateDirectory?: string; readonly environment?: Readonly<Record<string, string>> } = {}): Promise<ServerChild> {
+  const child = spawn(process.execPath, [resolve(import.meta.dirname, '../../dist/src/server/main.js')], {
+    env: {
+      PATH: process.env['PATH'],
+      PRUNECAST_STATE_DIRECTORY: stateDirectory,
+      PRUNECAST_OUTPUT_ROOT: join(folder, 'outputs'),
+      PRUNECAST_MODEL_ROOTS: MODELS_ROOT,
+      PRUNECAST_DATA_ROOTS: MODELS_ROOT,
+      PRUNECAST_LISTEN: `unix:${join(folder, 'server.sock')}`,
+      PRUNECAST_THREADS: '1',
+      PRUNECAST_LOG_LEVEL: 'silent',
+      // It ends with the process that runs the tests, however that ends.
+      PRUNECAST_EXIT_ON_STDIN_END: 'true',
+      ...environment,
+    },
+    stdio: ['pipe', 'pipe', 'inherit'],
+  });
+  const closed = once(child, 'close');
+  const [line] = (await once(createInterface(child.stdout), 'line')) as [string];
+  return {
+    address: (JSON.parse(line) as { readonly address: string }).address,
+    signal: async (signal) => {
+      child.kill(signal);
+      if (signal === 'SIGKILL') await closed;
+    },
+  };
+}
