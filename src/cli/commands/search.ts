@@ -62,7 +62,7 @@ export function addSearchCommand(program: Command): void {
     .option('--overwrite', 'replace an existing output');
   addBudgetFlags(command)
     .option('--pairs <COUNT>', 'architectures to label for the predictor (default: 200)', parseCount)
-    .option('--tied-pairs <COUNT>', 'of these, with neighbouring layers tied (default: a third of those outside the refined space)', parseCount)
+    .option('--tied-pairs <COUNT>', 'of these, with neighbouring layers tied (default: a fifth of those outside the refined space)', parseCount)
     .option('--pair-tokens <COUNT>', 'tokens a label (default: 4096)', parseCount)
     .option('--candidates <COUNT>', 'distinct architectures to predict (default: 10000)', parseCount)
     .option('--verify <COUNT>', 'of the best predicted, how many to really evaluate (default: 18)', parseCount)

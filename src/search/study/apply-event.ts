@@ -14,7 +14,7 @@ export function applyEvent(plan: StudyPlan, state: StudyState, event: StudyEvent
     case 'scored': {
       expect(state, ['score']);
       const scored = { ...state, allocations: event.allocations ?? [], tokens: { ...state.tokens, score: event.tokensSpent ?? 0 } };
-      return enter(plan, scored, plan.recipes > 1 ? 'recipe' : 'sample');
+      return enter(plan, scored, 'recipe');
     }
     case 'drawn':
       expect(state, ['sample', 'controls']);
@@ -130,7 +130,7 @@ function leave(plan: StudyPlan, state: StudyState, batch: readonly TrialResult[]
   }
 }
 
-/** The recipe whose best level point is the best. */
+/** The recipe whose best point is the best. */
 function chooseRecipe(plan: StudyPlan, { pairs }: StudyState): number {
   const { recipe } = findBest(plan, pairs);
   return recipe === 'paper' ? 0 : recipe;
@@ -181,7 +181,7 @@ function enter(plan: StudyPlan, state: StudyState, phase: StudyPhase): StudyStat
   const entered = { ...state, phase };
   switch (phase) {
     case 'recipe': {
-      const points = listRecipePoints(plan);
+      const points = listRecipePoints(plan, state);
       return points.length === 0 ? enter(plan, state, 'sample') : askFor(entered, points);
     }
     case 'controls': {

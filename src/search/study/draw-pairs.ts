@@ -2,10 +2,10 @@ import { pairBand, sortByTightness, type Budget, type CostBand } from '../../cor
 import { createCostModel } from '../../core/budget/cost-model.js';
 import type { ModelShape } from '../../core/model/shape.js';
 import type { Rng } from '../../core/ports/rng.js';
-import type { CandidateSampler } from '../../core/ports/strategy.js';
-import { countsKey, type Counts, type SearchSpace } from '../../core/space/search-space.js';
+import { countsKey, type Counts } from '../../core/space/search-space.js';
 import { createBudgetSamplerGently, requireFeasible } from '../sampling/budget-sampler.js';
 import { drawDistinct } from '../sampling/draw-distinct.js';
+import { drawNear } from '../sampling/draw-near.js';
 import { drawSparse } from '../sampling/draw-sparse.js';
 import type { DrawPairs } from './next-action.js';
 import type { StudyPlan } from './study-plan.js';
@@ -15,14 +15,13 @@ export interface DrawRequest extends Omit<DrawPairs, 'kind' | 'seed'> {
 }
 
 /**
- * Distinct points in the band of pairs: those that come first, as far as they lie within the ranges, brought into it, then tied, sparse and free ones; fewer where
- * the band holds no more. A sample inside a refined space may be
- * empty.
+ * Distinct points in the band of pairs: tied ones, sparse ones, some near a centre, and free ones; fewer where the band holds
+ * no more. A sample inside a refined space may be empty.
  *
  * @param breathe lets others run between stretches of work
  * @throws PrunecastError BUDGET_INFEASIBLE
  */
-export async function drawPairs(plan: StudyPlan, { space, count, tied, sparse, first, taken, rng }: DrawRequest, breathe: () => Promise<void>): Promise<Counts[]> {
+export async function drawPairs(plan: StudyPlan, { space, count, tied, sparse, near, centre, taken, rng }: DrawRequest, breathe: () => Promise<void>): Promise<Counts[]> {
   const keys = new Set(taken.map(countsKey));
   const [tightest, ...others] = sortByTightness(space.shape, plan.budgets);
   if (tightest === undefined) throw new RangeError('a study has at least one budget');
@@ -30,32 +29,15 @@ export async function drawPairs(plan: StudyPlan, { space, count, tied, sparse, f
   const also = others.map((budget) => looseBand(space.shape, budget, plan.pairs.band));
   const free = await createBudgetSamplerGently({ space, band, also }, breathe);
   if (taken.length === 0) requireFeasible(free, band);
-  const points = bringIn(first.filter((counts) => isWithinRanges(space, counts)), free, rng.fork('first'), keys).slice(0, count);
+  const points: Counts[] = [];
   if (tied > 0) {
     const sampler = await createBudgetSamplerGently({ space, band, also, tieRun: plan.pairs.tieRun }, breathe);
-    points.push(...drawDistinct(sampler, Math.min(tied, count - points.length), rng.fork('tied'), keys));
+    points.push(...drawDistinct(sampler, Math.min(tied, count), rng.fork('tied'), keys));
   }
   points.push(...(await drawSparse({ space, band, also }, Math.min(sparse, count - points.length), rng.fork('sparse'), keys, breathe)));
+  if (centre !== undefined) points.push(...drawNear(space, free, centre, Math.min(near, count - points.length), rng.fork('near'), keys));
   points.push(...drawDistinct(free, count - points.length, rng.fork('free'), keys));
   return points;
-}
-
-/** Whether no count lies beyond those of its dimension; it may lie between them. */
-function isWithinRanges({ dimensions }: SearchSpace, counts: Counts): boolean {
-  return dimensions.every(({ counts: allowed, size }, index) => {
-    const count = counts[index] ?? size;
-    return count >= (allowed[0] ?? size) && count <= (allowed.at(-1) ?? size);
-  });
-}
-
-/** Points as near as the space allows and the band holds, each once; their keys are added to `keys`. */
-function bringIn(points: readonly Counts[], sampler: CandidateSampler, rng: Rng, keys: Set<string>): Counts[] {
-  return points.flatMap((point) => {
-    const counts = sampler.isFeasible(point) ? point : sampler.repair(point, rng);
-    if (counts === undefined || keys.has(countsKey(counts))) return [];
-    keys.add(countsKey(counts));
-    return [counts];
-  });
 }
 
 /** A further budget as a band of pairs: over its limit by no more than the band allows, with no lower end. */

@@ -11,11 +11,18 @@ export function listLevelPoints(plan: StudyPlan): Counts[] {
   return [...new Map(points.map((counts) => [countsKey(counts), counts])).values()];
 }
 
-/** What the recipes are compared by: the level points on the search windows, in each. Their labels are pairs. */
-export function listRecipePoints(plan: StudyPlan): TrialPoint[] {
-  const points = listLevelPoints(plan);
-  return Array.from({ length: plan.recipes }, (_, recipe) => recipe).flatMap((recipe) =>
-    points.map((counts) => ({ counts, role: 'pair', part: 'search', recipe, mending: 'one-shot', rung: 0 }) as const));
+/**
+ * What the recipes are compared by, on the search windows: the level points, and what each recipe's scores and errors
+ * allocate. Their labels are pairs, so that nothing better than a control has to be extrapolated. Of one recipe without level
+ * points there is nothing to compare.
+ */
+export function listRecipePoints(plan: StudyPlan, { allocations }: Pick<StudyState, 'allocations'>): TrialPoint[] {
+  if (plan.recipes === 1 && !plan.pairs.levelPoints) return [];
+  const levels = listLevelPoints(plan);
+  return Array.from({ length: plan.recipes }, (_, recipe) => recipe).flatMap((recipe) => {
+    const points = [...levels, ...(allocations[recipe] ?? []).map(({ counts }) => counts)];
+    return [...new Map(points.map((counts) => [countsKey(counts), counts])).values()].map((counts): TrialPoint => ({ counts, role: 'pair', part: 'search', recipe, mending: 'one-shot', rung: 0 }));
+  });
 }
 
 /** The controls' candidates on the verify windows, at the dearest fidelity, but for `random`, which is drawn. */

@@ -1,9 +1,8 @@
 import type { Budget } from '../../core/budget/budget.js';
 import { countsKey, type Counts, type SearchSpace } from '../../core/space/search-space.js';
-import { listLevelPoints } from './list-controls.js';
 import { scaleBudgets } from './scale-budgets.js';
 import type { StudyPlan } from './study-plan.js';
-import { listUsablePairs, type StudyState, type TrialPoint, type TrialResult } from './study-state.js';
+import { listUsablePairs, sortByValue, type StudyState, type TrialPoint, type TrialResult } from './study-state.js';
 
 /** What is to be done next; each is answered by one event, `evaluate` by one for each point. */
 export type StudyAction =
@@ -30,8 +29,9 @@ export interface DrawPairs {
   readonly tied: number;
   /** Of these, how many with a random part of the dimensions left whole. */
   readonly sparse: number;
-  /** Points that come first, brought into the band; they count. */
-  readonly first: readonly Counts[];
+  /** Of these, how many around `centre`. */
+  readonly near: number;
+  readonly centre: Counts | undefined;
   readonly taken: readonly Counts[];
   readonly seed: string;
 }
@@ -84,10 +84,10 @@ export function countPairs({ pairs, rounds, refinement }: Pick<StudyPlan, 'pairs
   return Math.floor((inside * round) / rounds) - Math.floor((inside * (round - 1)) / rounds);
 }
 
-/** The first sample begins with the level points and what the recipe's scores and errors allocate, so that nothing better than a control has to be extrapolated. */
 function drawPairs(plan: StudyPlan, state: StudyState): DrawPairs {
-  const { pairs: { tiedShare, sparseShare } } = plan;
-  const taken = state.pairs.filter(({ recipe }) => recipe === state.recipe).map(({ counts }) => counts);
+  const { tiedShare, sparseShare, nearShare } = plan.pairs;
+  const labelled = state.pairs.filter(({ recipe }) => recipe === state.recipe);
+  const taken = labelled.map(({ counts }) => counts);
   const count = Math.max(0, countPairs(plan, state.round) - (state.round === 0 ? taken.length : 0));
   const isFirst = state.round === 0;
   return {
@@ -96,7 +96,8 @@ function drawPairs(plan: StudyPlan, state: StudyState): DrawPairs {
     count,
     tied: isFirst ? Math.round(count * tiedShare) : 0,
     sparse: isFirst ? Math.round(count * sparseShare) : 0,
-    first: isFirst && plan.pairs.levelPoints ? [...listLevelPoints(plan), ...(state.allocations[state.recipe] ?? []).map(({ counts }) => counts)] : [],
+    near: isFirst ? Math.round(count * nearShare) : 0,
+    centre: sortByValue(plan, labelled)[0]?.counts,
     taken,
     seed: `sample/${state.round}`,
   };

@@ -22,7 +22,7 @@ export interface StudyPlan {
   readonly objective: MetricDefinition;
   /** Fixes every draw. */
   readonly seed: number;
-  /** How many recipes are compared before pairs are drawn; one is taken as it is. */
+  /** How many recipes are compared, on the first pairs. */
   readonly recipes: number;
   readonly pairs: PairPlan;
   /** How ranges are refined; undefined keeps the space as it is. */
@@ -54,7 +54,9 @@ export interface PairPlan {
    * layers left alone are known and need not be extrapolated.
    */
   readonly sparseShare: number;
-  /** Whether the first sample begins with the level points and what a recipe's scores and errors allocate. */
+  /** The share of those of the first sample that lie around the best point that is known by then; needs `levelPoints`. */
+  readonly nearShare: number;
+  /** Whether level points, and what a recipe's scores and errors allocate, are labelled before any other pair. */
   readonly levelPoints: boolean;
   /** What is removed lies within this share of what the budget asks to be removed, either way. */
   readonly band: number;
@@ -76,8 +78,8 @@ export interface CurvePlan {
   readonly finalists: number;
 }
 
-/** As many pairs tied as free, a quarter of them inside the refined space, and a sixth sparse. */
-export const DEFAULT_PAIRS: PairPlan = { count: 200, tiedShare: 1 / 3, tieRun: 4, sparseShare: 1 / 3, levelPoints: true, band: 0.1, insideCount: 50 };
+/** Of the first sample two fifths lie around the best level point, and a fifth each is tied, sparse and free; a quarter of all pairs lies inside the refined space. */
+export const DEFAULT_PAIRS: PairPlan = { count: 200, tiedShare: 0.2, tieRun: 4, sparseShare: 0.2, nearShare: 0.4, levelPoints: true, band: 0.1, insideCount: 50 };
 export const DEFAULT_ROUNDS = 1;
 export const DEFAULT_CANDIDATES = 10_000;
 export const DEFAULT_FINALISTS = 18;

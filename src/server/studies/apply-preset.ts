@@ -18,7 +18,7 @@ const PINNED = ['recipes', 'refine', 'predictor', 'strategy', 'candidates', 'rou
 
 /** And parts of two others. */
 const SPACE = { minRate: 0.1, maxRate: 0.5, rateStep: 0.1 };
-const PAIRS = { count: 525, tiedCount: 400, sparseCount: 0, tieRun: 4, band: 1, insideCount: 0 };
+const PAIRS = { count: 525, tiedCount: 400, sparseCount: 0, nearCount: 0, tieRun: 4, band: 1, insideCount: 0 };
 
 /**
  * The request with what its preset pins. `paper` is the procedure of arXiv 2309.09507: 400 pairs with each 4 neighbouring

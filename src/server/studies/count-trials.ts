@@ -8,7 +8,7 @@ export function countTrials(plan: StudyPlan, { search, verify, report }: StudyWi
   const levels = listLevelPoints(plan).length;
   const rounds = Array.from({ length: plan.rounds }, (_, round) => countPairs(plan, round + 1)).reduce((sum, count) => sum + count, countPairs(plan, 0));
   const finalists = plan.curve === undefined ? plan.finalists * plan.rounds : plan.curve.finalists * plan.curve.factors.length;
-  const pairs = rounds + (plan.recipes - 1) * levels + plan.finalists * (plan.rounds - 1);
+  const pairs = rounds + (plan.recipes - 1) * (levels + 2) + plan.finalists * (plan.rounds - 1);
   const mended = plan.finish.kind === 'one-shot' ? 0 : plan.finish.candidates;
   const random = plan.controls.includes('random');
   const halved = (count: number) => verify.map(({ fidelity }, rung) => ({ count: Math.ceil(count / 2 ** rung), tokens: fidelity.tokens }));

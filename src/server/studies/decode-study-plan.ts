@@ -91,14 +91,19 @@ function decodePairs({ pairs, refine, preset }: SearchRequest): PairPlan {
     ? 0
     : requireInteger(pairs?.insideCount ?? Math.floor(count / 4), 'pairs.inside_count', { min: 0, max: count });
   const first = count - insideCount;
-  const tied = requireInteger(pairs?.tiedCount ?? Math.round(first * DEFAULT_PAIRS.tiedShare), 'pairs.tied_count', { min: 0, max: first });
-  const sparse = requireInteger(pairs?.sparseCount ?? Math.min(first - tied, Math.round(first * DEFAULT_PAIRS.sparseShare)), 'pairs.sparse_count', { min: 0, max: first - tied });
-  const share = (part: number): number => (first === 0 ? 0 : part / first);
+  // A scheme takes what the ones before it leave of the first sample.
+  let left = first;
+  const take = (asked: number | undefined, share: number, name: string): number => {
+    const taken = requireInteger(asked ?? Math.min(left, Math.round(first * share)), `pairs.${name}`, { min: 0, max: left });
+    left -= taken;
+    return first === 0 ? 0 : taken / first;
+  };
   return {
     count,
     insideCount,
-    tiedShare: share(tied),
-    sparseShare: share(sparse),
+    tiedShare: take(pairs?.tiedCount, DEFAULT_PAIRS.tiedShare, 'tied_count'),
+    sparseShare: take(pairs?.sparseCount, DEFAULT_PAIRS.sparseShare, 'sparse_count'),
+    nearShare: take(pairs?.nearCount, DEFAULT_PAIRS.nearShare, 'near_count'),
     levelPoints: preset === '',
     tieRun: requireInteger(pairs?.tieRun ?? DEFAULT_PAIRS.tieRun, 'pairs.tie_run', { min: 1, max: 10_000 }),
     band: requireNumber(pairs?.band ?? DEFAULT_PAIRS.band, 'pairs.band', { min: 0, max: 1 }),

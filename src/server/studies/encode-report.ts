@@ -3,7 +3,7 @@ import { countParameters } from '../../core/model/parameters.js';
 import { countsKey, decodeCounts } from '../../core/space/search-space.js';
 import type { RecipeComparison, ReportRow, StudyReport } from '../../gen/prunecast/v1/study_types.js';
 import { STUDY_PHASES, type StudyPhase } from '../../search/study/study-plan.js';
-import { listLevelPoints } from '../../search/study/list-controls.js';
+import { listRecipePoints } from '../../search/study/list-controls.js';
 import { findBest, listUsablePairs, type StudyState, type TrialResult } from '../../search/study/study-state.js';
 import { nameControl, writeReport } from '../../search/study/write-report.js';
 import { encodeArchitecture, encodeKeptUnits } from '../encoding/architecture.js';
@@ -51,10 +51,11 @@ export function encodeReport(study: Study, ranking: Ranking, state: StudyState, 
 }
 
 /** The recipes, the chosen one first, each with its best level architecture. */
-function encodeRecipes({ plan, recipes }: Study, { pairs, recipe: chosen }: StudyState): RecipeComparison[] {
-  const levels = new Set(listLevelPoints(plan).map(countsKey));
+function encodeRecipes({ plan, recipes }: Study, state: StudyState): RecipeComparison[] {
+  const { pairs, recipe: chosen } = state;
+  const tried = new Set(listRecipePoints(plan, state).map(({ counts }) => countsKey(counts)));
   const described = recipes.compared.map(({ oneShot: { digest, criterion, compensation } }, recipe): RecipeComparison => {
-    const measured = pairs.filter((trial) => trial.recipe === recipe && levels.has(countsKey(trial.counts)));
+    const measured = pairs.filter((trial) => trial.recipe === recipe && tried.has(countsKey(trial.counts)));
     const best = recipes.compared.length === 1 || measured.length === 0 ? undefined : findBest(plan, measured).value;
     return { recipeDigest: digest, criterion: criterion.plugin.id, compensation: compensation.plugin.id, best };
   });

@@ -329,7 +329,7 @@ export interface PairPlan {
   count?:
     | number
     | undefined;
-  /** Of these, how many with each 4 neighbouring layers tied. Default: a third of those outside the refined space. */
+  /** Of these, how many with each 4 neighbouring layers tied. Default: a fifth of those outside the refined space. */
   tiedCount?:
     | number
     | undefined;
@@ -347,8 +347,12 @@ export interface PairPlan {
   insideCount?:
     | number
     | undefined;
-  /** Of the count, how many leave a random part of the dimensions whole. Default: a third of those outside the refined space. */
-  sparseCount?: number | undefined;
+  /** Of the count, how many leave a random part of the dimensions whole. Default: a fifth of those outside the refined space. */
+  sparseCount?:
+    | number
+    | undefined;
+  /** Of the count, how many lie around the best level architecture. Default: two fifths of those outside the refined space. */
+  nearCount?: number | undefined;
 }
 
 /** The candidates that are really evaluated. */
@@ -2487,6 +2491,7 @@ function createBasePairPlan(): PairPlan {
     band: undefined,
     insideCount: undefined,
     sparseCount: undefined,
+    nearCount: undefined,
   };
 }
 
@@ -2512,6 +2517,9 @@ export const PairPlan: MessageFns<PairPlan> = {
     }
     if (message.sparseCount !== undefined) {
       writer.uint32(56).int32(message.sparseCount);
+    }
+    if (message.nearCount !== undefined) {
+      writer.uint32(64).int32(message.nearCount);
     }
     return writer;
   },
@@ -2585,6 +2593,14 @@ export const PairPlan: MessageFns<PairPlan> = {
             message.sparseCount = reader.int32();
             continue;
           }
+          case 8: {
+            if (tag !== 64) {
+              break;
+            }
+
+            message.nearCount = reader.int32();
+            continue;
+          }
         }
         if ((tag & 7) === 4 || tag === 0) {
           break;
@@ -2622,6 +2638,11 @@ export const PairPlan: MessageFns<PairPlan> = {
         : isSet(object.sparse_count)
         ? globalThis.Number(object.sparse_count)
         : undefined,
+      nearCount: isSet(object.nearCount)
+        ? globalThis.Number(object.nearCount)
+        : isSet(object.near_count)
+        ? globalThis.Number(object.near_count)
+        : undefined,
     };
   },
 
@@ -2648,6 +2669,9 @@ export const PairPlan: MessageFns<PairPlan> = {
     if (message.sparseCount !== undefined) {
       obj.sparseCount = Math.round(message.sparseCount);
     }
+    if (message.nearCount !== undefined) {
+      obj.nearCount = Math.round(message.nearCount);
+    }
     return obj;
   },
 
@@ -2663,6 +2687,7 @@ export const PairPlan: MessageFns<PairPlan> = {
     message.band = object.band ?? undefined;
     message.insideCount = object.insideCount ?? undefined;
     message.sparseCount = object.sparseCount ?? undefined;
+    message.nearCount = object.nearCount ?? undefined;
     return message;
   },
 };
