@@ -2,7 +2,7 @@ import { mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { availableParallelism, tmpdir } from 'node:os';
 import { basename, dirname, join, resolve } from 'node:path';
 import { parseArgs } from 'node:util';
-import { createClient, startLocalServer, type DeepPartial, type SearchRequest } from '../src/client/index.js';
+import { createClient, PredictorFeatures, startLocalServer, type DeepPartial, type SearchRequest } from '../src/client/index.js';
 import { describeEvent } from '../src/cli/output/describe-event.js';
 import { createProgressDisplay } from '../src/cli/output/progress.js';
 import { formatTable } from '../src/cli/output/table.js';
@@ -35,6 +35,7 @@ const { values: flags } = parseArgs({
     criterion: { type: 'string', default: '' },
     compensation: { type: 'string', default: '' },
     predictor: { type: 'string', default: '' },
+    features: { type: 'string', default: 'rates' },
     strategy: { type: 'string', default: '' },
     seed: { type: 'string', default: '0' },
     target: { type: 'string', default: 'per-layer' },
@@ -88,6 +89,7 @@ function describeRequest(): DeepPartial<SearchRequest> {
     report: { tokenLimit: BigInt(flags['report-tokens']) },
     recipes: [{ criterion: plugin(flags.criterion), compensation: plugin(flags.compensation) }],
     predictor: plugin(flags.predictor),
+    features: flags.features === 'rates-and-errors' ? PredictorFeatures.RATES_AND_ERRORS : PredictorFeatures.RATES,
     strategy: plugin(flags.strategy),
     seed: BigInt(flags.seed),
     space: { target: flags.target === 'uniform' ? 2 : 1 },
@@ -124,13 +126,22 @@ async function show(report: StudyReport): Promise<void> {
     dense: { parameters: Number(report.dense?.parameters), report_perplexity: report.dense?.metrics[metric] },
     winner: { parameters: Number(report.winner?.parameters), report_perplexity: report.winner?.metrics[metric], layers: report.winner?.architecture?.layers },
     controls,
-    predictors: { [flags.predictor || 'xgboost']: { kendall_tau: report.fitQuality?.kendallTau, r2: report.fitQuality?.r2 } },
+    predictors: describePredictors(report),
     tokens_by_phase: Object.fromEntries(phases.map(([phase, tokens]) => [phase, tokens])),
     seconds_by_phase: Object.fromEntries(phases.map(([phase, , seconds]) => [phase, seconds])),
     // Files by name alone: where they lie says nothing about the result.
     settings: Object.fromEntries(Object.entries(flags).flatMap(([flag, value]) => (flag === 'json' || flag === 'keep-state' ? [] : [[flag, typeof value === 'string' ? basename(value) : value]]))),
   };
   if (flags.json !== undefined) await writeFile(flags.json, `${JSON.stringify(summary, undefined, 2)}\n`);
+}
+
+/** Of each predictor by cross-validation where one was chosen, else of the named one on the 7:3 split. */
+function describePredictors({ predictorScores, fitQuality }: StudyReport): Readonly<Record<string, object>> {
+  if (predictorScores.length === 0) return { [flags.predictor || 'xgboost']: { kendall_tau: fitQuality?.kendallTau, r2: fitQuality?.r2 } };
+  return Object.fromEntries(predictorScores.map(({ backend, chosen, quality, notTried }) => [
+    backend,
+    quality === undefined ? { not_tried: notTried } : { kendall_tau: quality.kendallTau, r2: quality.r2, split: quality.split, chosen },
+  ]));
 }
 
 function percent(share: number): string {

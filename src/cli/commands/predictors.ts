@@ -1,7 +1,8 @@
 import type { Command } from 'commander';
-import type { Predictor } from '../../client/index.js';
+import type { Predictor, PredictorFeatures } from '../../client/index.js';
 import { ExplainPredictorResponse } from '../../gen/prunecast/v1/predictor.js';
 import { Predictor as PredictorMessage } from '../../gen/prunecast/v1/predictor_types.js';
+import { FEATURES_FLAG } from '../flags/features.js';
 import { addPluginFlags, readPlugin } from '../flags/plugin.js';
 import { addServerFlags, type ServerFlags } from '../flags/server.js';
 import { parseCount, parseSeed } from '../flags/values.js';
@@ -13,6 +14,7 @@ import { watchJob } from '../session/watch-job.js';
 type FitFlags = ServerFlags & {
   readonly predictor?: string;
   readonly predictorOption?: readonly (readonly [string, unknown])[];
+  readonly features?: PredictorFeatures;
   readonly seed?: bigint;
 };
 
@@ -38,7 +40,7 @@ export function addPredictorsCommand(program: Command): void {
 
   const fit = predictors.command('fit <STUDY>').description('fit a predictor to the pairs of a study')
     .option('--seed <SEED>', 'fixes the split and the fit (default: 0)', parseSeed);
-  addPluginFlags(fit, 'predictor', 'predicts quality from rates (default: xgboost)');
+  addPluginFlags(fit, 'predictor', 'predicts quality from rates (default: xgboost)').option(...FEATURES_FLAG);
   addServerFlags(fit).action(async (studyId: string, flags: FitFlags) => {
     const printer = createPrinter(flags);
     const predictor = readPlugin(flags.predictor, flags.predictorOption, 'xgboost');
@@ -46,6 +48,7 @@ export function addPredictorsCommand(program: Command): void {
       const { job } = await session.client.services.predictors.fitPredictor({
         source: { $case: 'studyId', value: studyId },
         ...(predictor !== undefined && { predictor }),
+        ...(flags.features !== undefined && { features: flags.features }),
         ...(flags.seed !== undefined && { seed: flags.seed }),
       });
       const { result } = await watchJob((options) => session.client.followJob(job?.id ?? '', options), { session, printer, onInterrupt: 'cancel-job' });

@@ -1,7 +1,8 @@
 import { InvalidArgumentError, type Command } from 'commander';
-import { Finish, StudyPhase, type DeepPartial, type SearchRequest, type StudyTexts } from '../../client/index.js';
+import { Finish, StudyPhase, type PredictorFeatures, type DeepPartial, type SearchRequest, type StudyTexts } from '../../client/index.js';
 import { addBudgetFlags, readBudgets, type BudgetFlags } from '../flags/budget.js';
 import { addWindowFlags, readFidelity, readWindows, type WindowFlags } from '../flags/measurement.js';
+import { FEATURES_FLAG } from '../flags/features.js';
 import { addPluginFlags, readPlugin } from '../flags/plugin.js';
 import { addRecipeFlags, readRecipe, type RecipeFlags } from '../flags/recipe.js';
 import { addServerFlags, type ServerFlags } from '../flags/server.js';
@@ -38,6 +39,7 @@ type Flags = ServerFlags & BudgetFlags & RecipeFlags & SpaceFlags & WindowFlags 
   readonly controls?: string[];
   readonly preset?: string;
   readonly seed?: bigint;
+  readonly features?: PredictorFeatures;
   readonly predictor?: string;
   readonly predictorOption?: PluginOptions;
   readonly strategy?: string;
@@ -75,7 +77,7 @@ export function addSearchCommand(program: Command): void {
     .option('--finish <FINISH>', 'one-shot or stream: how finalists, controls and output are mended (default: whichever the verify windows prefer)', parseChoice({ 'one-shot': Finish.ONE_SHOT, stream: Finish.STREAM }))
     .option('--controls <NAMES>', 'what the winner is compared with, comma-separated (default: all; random costs as many labels as the search)', parseNames)
     .option('--pause-before <PHASE>', 'wait for `prunecast jobs resume` before this phase: refine', parseChoice({ refine: StudyPhase.REFINE }));
-  addPluginFlags(command, 'predictor', 'predicts quality from rates (default: xgboost)');
+  addPluginFlags(command, 'predictor', 'predicts quality from rates (default: xgboost)').option(...FEATURES_FLAG);
   addPluginFlags(command, 'strategy', 'proposes candidates (default: random)');
   addWindowFlags(addSpaceFlags(addRecipeFlags(command)));
   addPluginFlags(command, 'evaluator', 'what is measured (default: perplexity)');

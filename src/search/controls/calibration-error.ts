@@ -54,7 +54,8 @@ function listCounts({ kind, size, rule: { multipleOf } }: Dimension): number[] {
   return Array.from({ length: Math.floor(size / multipleOf) }, (_, index) => (index + 1) * multipleOf);
 }
 
-function sumErrors({ kind, layers }: Dimension, errors: readonly LayerErrors[], count: number): number {
+/** The errors of a dimension's layers with `count` units kept, each over that of keeping nothing. Throws RangeError where one is not known. */
+export function sumErrors({ kind, layers }: Dimension, errors: readonly LayerErrors[], count: number): number {
   if (kind === 'query_heads_per_kv') return 0;
   return layers.reduce((sum, layer) => {
     const list = errors[layer]?.[kind === 'kv_heads' ? 'attention' : 'ffn'];

@@ -1,5 +1,6 @@
 import { setImmediate } from 'node:timers/promises';
 import { PrunecastError } from '../../core/errors/prunecast-error.js';
+import type { ErrorTable } from '../../core/features/error-table.js';
 import type { PairTable } from '../../core/pairs.js';
 import type { Predictor, PredictorComparison } from '../../core/ports/predictor.js';
 import { createRng } from '../../core/random.js';
@@ -10,7 +11,8 @@ import { judgeFit, type FitJudgement } from '../../search/fit/judge-fit.js';
 import { measureQuality } from '../../search/fit/measure-quality.js';
 import { predictOutOfFold } from '../../search/fit/predict-out-of-fold.js';
 import { isChooser, type PluginRegistry, type ResolvedPlugin } from '../plugins/plugin-registry.js';
-import { fitHosted, type HostedPredictor, type PredictorModule } from './predictor-host.js';
+import type { HostedPredictor, PredictorModule } from './predictor-host.js';
+import { fitWidened } from './widened-predictor.js';
 
 /** A fit of one metric, and all that was found out about it. */
 export interface MetricFit {
@@ -29,6 +31,7 @@ export interface MetricFit {
 export interface MetricFitOptions {
   readonly plugin: ResolvedPlugin<'predictor'>;
   readonly plugins: PluginRegistry;
+  readonly tables: readonly ErrorTable[];
   readonly seed: number;
   /** The rates between which effects are looked at. */
   readonly ranges: readonly RateRange[];
@@ -45,9 +48,9 @@ const LEAST_RESIDUALS = 9;
  *
  * @throws PrunecastError PREDICTOR_FAILED, PAIRS_TOO_FEW where no backend takes so few, or the signal's reason
  */
-export async function fitMetric(pairs: PairTable, { plugin, plugins, seed, ranges, signal }: MetricFitOptions): Promise<MetricFit> {
-  const { module, choice } = await chooseModule(pairs, plugin, { plugins, seed, signal });
-  const fit = (table: PairTable): Promise<HostedPredictor> => fitHosted(module, table, seed, signal);
+export async function fitMetric(pairs: PairTable, { plugin, plugins, tables, seed, ranges, signal }: MetricFitOptions): Promise<MetricFit> {
+  const { module, choice } = await chooseModule(pairs, plugin, { plugins, tables, seed, signal });
+  const fit = (table: PairTable): Promise<HostedPredictor> => fitWidened(module, table, tables, seed, signal);
   const judgement = await judge(pairs, fit, seed, ranges);
   const outOfFold = pairs.targets.length < LEAST_RESIDUALS
     ? undefined
@@ -65,7 +68,7 @@ export async function fitMetric(pairs: PairTable, { plugin, plugins, seed, range
 async function chooseModule(
   pairs: PairTable,
   { plugin, options, moduleUrl }: ResolvedPlugin<'predictor'>,
-  { plugins, seed, signal }: Pick<MetricFitOptions, 'plugins' | 'seed' | 'signal'>,
+  { plugins, tables, seed, signal }: Pick<MetricFitOptions, 'plugins' | 'tables' | 'seed' | 'signal'>,
 ): Promise<{ readonly module: PredictorModule; readonly choice: PredictorChoice | undefined }> {
   if (!isChooser(plugin)) return { module: { plugin, options, moduleUrl }, choice: undefined };
   const comparison = plugin.compare(options);
@@ -73,7 +76,7 @@ async function chooseModule(
   const backends = modules.map(({ plugin: backend, options: defaults, moduleUrl: url }): PredictorBackend<HostedPredictor> => ({
     id: backend.id,
     pairs: backend.pairs,
-    fit: (table) => fitHosted({ plugin: backend, options: { ...(defaults as object), ...backend.quick }, moduleUrl: url }, table, seed, signal),
+    fit: (table) => fitWidened({ plugin: backend, options: { ...(defaults as object), ...backend.quick }, moduleUrl: url }, table, tables, seed, signal),
     release: (fitted) => void fitted.close(),
   }));
   const choice = await choosePredictor(pairs, backends, { folds: comparison.folds, rng: createRng(seed).fork('choose') });

@@ -1,10 +1,11 @@
 import { PrunecastError } from '../../core/errors/prunecast-error.js';
+import type { ErrorTable } from '../../core/features/error-table.js';
 import type { MetricDefinition } from '../../core/metric.js';
 import type { PairTable } from '../../core/pairs.js';
 import type { Clock } from '../../core/ports/clock.js';
 import type { RateRange } from '../../core/space/count-rule.js';
 import { digestOf } from '../../engine/digest.js';
-import type { Predictor } from '../../gen/prunecast/v1/predictor_types.js';
+import { PredictorFeatures, type Predictor } from '../../gen/prunecast/v1/predictor_types.js';
 import type { PredictorChoice } from '../../search/fit/choose-predictor.js';
 import type { FitJudgement } from '../../search/fit/judge-fit.js';
 import { encodeChoice } from '../encoding/predictor-choice.js';
@@ -16,7 +17,9 @@ import type { StoreWrite } from '../store/store-write.js';
 import { toTimestamp } from '../store/timestamps.js';
 import { checkPairs } from './check-pairs.js';
 import { fitMetric, type MetricFit } from './fit-metric.js';
-import { loadHosted, type HostedPredictor } from './predictor-host.js';
+import type { HostedPredictor, PredictorModule } from './predictor-host.js';
+import { decodeStoredModel, encodeStoredModel } from './stored-model.js';
+import { loadWidened } from './widened-predictor.js';
 
 /** What a predictor is fitted on and for. */
 export interface FitRequest {
@@ -31,6 +34,8 @@ export interface FitRequest {
   readonly source: PairSource;
   /** The rates between which effects are looked at, dimension by dimension; those of the pairs by default. */
   readonly ranges?: readonly RateRange[];
+  /** What is looked up beside the rates, of `measureErrorTables`; nothing by default. */
+  readonly tables?: readonly ErrorTable[];
   /** Has the predictor stored together with what tells of it; by default it is stored at once. */
   readonly join?: (write: StoreWrite) => void;
 }
@@ -104,12 +109,12 @@ export function createFittedPredictors({ store, plugins, clock }: FittedPredicto
   };
   return {
     async fit(request, signal) {
-      const { plugin, seed } = request;
+      const { plugin, seed, tables = [] } = request;
       const pairs = checkPairs(plugin.plugin, request);
-      const fit = await fitMetric(pairs, { plugin, plugins, seed, ranges: request.ranges ?? listRanges(pairs), signal });
+      const fit = await fitMetric(pairs, { plugin, plugins, tables, seed, ranges: request.ranges ?? listRanges(pairs), signal });
       const { judgement, residuals, fitted, choice } = fit;
       const predictor = describe(request, pairs, fit, clock.now());
-      const record = { predictor, model: fitted.save() };
+      const record = { predictor, model: encodeStoredModel({ models: [fitted.save()], tables }) };
       const evidence = { rates: pairs.rates, targets: pairs.targets, importances: Float64Array.from(judgement.importances), residuals };
       if (request.join === undefined) await store.create(record, evidence);
       else request.join(store.creating(record, evidence));
@@ -143,16 +148,21 @@ export function createFittedPredictors({ store, plugins, clock }: FittedPredicto
 
 async function load(store: PredictorStore, plugins: PluginRegistry, predictorId: string): Promise<OpenPredictor> {
   const { predictor, model } = await store.get(predictorId);
-  const entry = plugins.all('predictor').find(({ plugin }) => plugin.id === predictor.backend);
-  if (entry === undefined || isChooser(entry.plugin)) {
-    throw new PrunecastError('PLUGIN_NOT_FOUND', `the predictor ${predictorId} was fitted by "${predictor.backend}", which this server does not have`, { metadata: { kind: 'predictor', id: predictor.backend } });
-  }
-  const module = { plugin: entry.plugin, moduleUrl: entry.moduleUrl, options: undefined };
+  const { dimensions, metricBackends } = predictor;
+  const { models, tables } = metricBackends.length === 0 ? { models: [model], tables: [] } : decodeStoredModel(model);
   const residuals = (await store.evidence(predictorId))?.residuals ?? new Float64Array(0);
-  return { predictor, fitted: await loadHosted(module, model, new AbortController().signal), residuals };
+  const fitted = await loadWidened(findModule(plugins, predictor), models[0] ?? new Uint8Array(0), { dimensions, tables }, new AbortController().signal);
+  return { predictor, fitted, residuals };
 }
 
-function describe({ plugin, metric, source, seed }: FitRequest, pairs: PairTable, { backend, choice, judgement, crossValidation }: MetricFit, now: number): Predictor {
+/** The plug-in that a stored predictor was fitted by. Throws PLUGIN_NOT_FOUND. */
+function findModule(plugins: PluginRegistry, { id, backend }: Predictor): PredictorModule {
+  const entry = plugins.all('predictor').find(({ plugin }) => plugin.id === backend);
+  if (entry !== undefined && !isChooser(entry.plugin)) return { plugin: entry.plugin, moduleUrl: entry.moduleUrl, options: undefined };
+  throw new PrunecastError('PLUGIN_NOT_FOUND', `the predictor ${id} was fitted by "${backend}", which this server does not have`, { metadata: { kind: 'predictor', id: backend } });
+}
+
+function describe({ plugin, metric, source, seed, tables = [] }: FitRequest, pairs: PairTable, { backend, choice, judgement, crossValidation }: MetricFit, now: number): Predictor {
   const ranges = listRanges(pairs);
   return {
     id: createId('predictor'),
@@ -166,6 +176,8 @@ function describe({ plugin, metric, source, seed }: FitRequest, pairs: PairTable
     pairsDigest: digestOf({ dimensions: pairs.dimensions, rates: [...pairs.rates], targets: [...pairs.targets] }),
     seed: BigInt(seed),
     quality: [judgement.quality, ...(crossValidation === undefined ? [] : [crossValidation])].map((quality) => encodeQuality(metric.name, quality)),
+    features: tables.length === 0 ? PredictorFeatures.RATES : PredictorFeatures.RATES_AND_ERRORS,
+    metricBackends: [backend],
     scores: encodeChoice(metric.name, choice),
     createTime: toTimestamp(now),
     minRates: ranges.map(({ minRate }) => minRate),

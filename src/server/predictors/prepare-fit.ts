@@ -5,17 +5,20 @@ import { TextPart, TrialRole } from '../../gen/prunecast/v1/study_types.js';
 import { findMetric } from '../evaluation/find-metric.js';
 import type { JobContext, JobResult } from '../jobs/jobs.js';
 import type { Prepared } from '../jobs/runnable-kind.js';
-import { isChooser, type PluginRegistry } from '../plugins/plugin-registry.js';
+import { isChooser } from '../plugins/plugin-registry.js';
 import { requireInteger } from '../rpc/checks.js';
 import type { PairSetStore } from '../store/pair-set-store.js';
 import type { StudyStore } from '../store/study-store.js';
+import type { RecipePreparer } from '../recipes/prepare-recipe.js';
+import type { QuestionServices } from '../studies/study-question.js';
 import { checkPairs } from './check-pairs.js';
+import { planTables, type TableSource } from './error-table-source.js';
 import { listModules } from './fit-metric.js';
 import type { FitRequest, FittedPredictors } from './fitted-predictors.js';
 
-export interface FitServices {
+export interface FitServices extends QuestionServices {
+  readonly preparer: RecipePreparer;
   readonly predictors: FittedPredictors;
-  readonly plugins: PluginRegistry;
   readonly studies: StudyStore;
   readonly pairSets: PairSetStore;
 }
@@ -26,6 +29,7 @@ export async function prepareFit(services: FitServices, request: FitPredictorReq
   const set = await findPairs(services, request);
   if (request.metrics.length > 1) throw new PrunecastError('NOT_IMPLEMENTED', 'metrics: this version fits one metric a predictor');
   const metric = findMetric(services.plugins, request.metrics[0] ?? 'perplexity');
+  const measureTables = await planTables(services, request, set);
   const fit: FitRequest = {
     plugin,
     metric,
@@ -44,12 +48,13 @@ export async function prepareFit(services: FitServices, request: FitPredictorReq
   };
   checkPairs(plugin.plugin, fit);
   if (isChooser(plugin.plugin)) listModules(services.plugins, plugin.plugin.compare(plugin.options));
-  return { kind: 'work', run: (context) => runFit(services, fit, context) };
+  return { kind: 'work', run: (context) => runFit(services, fit, measureTables, context) };
 }
 
-async function runFit({ predictors }: FitServices, fit: FitRequest, context: JobContext): Promise<JobResult> {
+async function runFit({ predictors }: FitServices, fit: FitRequest, measureTables: TableSource, context: JobContext): Promise<JobResult> {
+  const tables = await measureTables(context);
   context.progress({ activity: 'fitting', done: 0, total: 1, unit: 'predictors' });
-  const { predictor } = await predictors.fit({ ...fit, join: context.join }, context.signal);
+  const { predictor } = await predictors.fit({ ...fit, tables, join: context.join }, context.signal);
   return { $case: 'predictor', value: predictor };
 }
 

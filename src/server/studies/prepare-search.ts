@@ -10,6 +10,7 @@ import type { PluginsByKind } from '../../plugins/plugin-entry.js';
 import type { EvaluateServices } from '../evaluation/prepare-evaluate.js';
 import type { Prepared, RestartedJob } from '../jobs/runnable-kind.js';
 import type { FittedPredictors } from '../predictors/fitted-predictors.js';
+import { readFeatures } from '../predictors/measure-error-tables.js';
 import { findLoaders, planOutput } from '../pruning/prepare-prune.js';
 import { createId } from '../store/create-id.js';
 import type { OutputFolders } from '../store/output-folder.js';
@@ -47,6 +48,7 @@ export async function prepareSearch(services: SearchServices, asked: SearchReque
     windows,
     evaluator,
     predictor,
+    features: readFeatures(request.features, recipes.compared.map(({ oneShot }) => oneShot)),
     strategy,
     output,
     request: SearchRequest.encode(asked).finish(),

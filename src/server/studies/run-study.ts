@@ -11,6 +11,7 @@ import type { StudyEvent, StudyState } from '../../search/study/study-state.js';
 import { fidelityDigest, measurementFingerprint } from '../encoding/measurement.js';
 import type { JobContext, JobResult } from '../jobs/jobs.js';
 import { workControl } from '../jobs/work-control.js';
+import { measureErrorTables } from '../predictors/measure-error-tables.js';
 import { writePruned } from '../pruning/write-pruned.js';
 import type { SearchServices } from './prepare-search.js';
 import { performSample } from './sample-phase.js';
@@ -80,9 +81,15 @@ async function* perform(
   }
 }
 
-async function fit({ predictors }: SearchServices, study: Study, state: StudyState, pairs: StudyState['pairs'], context: JobContext): Promise<StudyEvent> {
+async function fit({ predictors, plugins, preparer }: SearchServices, study: Study, state: StudyState, pairs: StudyState['pairs'], context: JobContext): Promise<StudyEvent> {
   const { plan, model, windows, recipes } = study;
+  const trial = { recipe: state.recipe, mending: 'one-shot' } as const;
   context.progress({ activity: 'fitting', done: 0, total: 1, unit: 'predictors' });
+  const tables = await measureErrorTables(plugins, study.features, plan.space, {
+    language: model.language,
+    recipe: findRecipe(recipes, trial),
+    rank: () => prepareRecipe(preparer, study, trial, workControl(context, 'calibrating')),
+  }, workControl(context, 'measuring errors'));
   const columns = plan.space.dimensions.length;
   const rates = new Float32Array(pairs.length * columns);
   pairs.forEach(({ counts }, row) => rates.set(toRates(plan.space, counts), row * columns));
@@ -98,10 +105,11 @@ async function fit({ predictors }: SearchServices, study: Study, state: StudySta
       checkpointDigest: model.language.checkpoint.digest,
       measurementFingerprint: measurementFingerprint(windows.search.measurement),
       fidelityDigest: fidelityDigest(windows.search.fidelity),
-      recipeDigests: [findRecipe(recipes, { recipe: state.recipe, mending: 'one-shot' }).digest],
+      recipeDigests: [findRecipe(recipes, trial).digest],
       studyId: study.id,
     },
     ranges: state.space.dimensions.map(({ range }) => range),
+    tables,
     join: context.join,
   }, context.signal);
   return { kind: 'fitted', predictorId: predictor.id, ...judgement };

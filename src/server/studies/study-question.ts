@@ -5,7 +5,7 @@ import type { SearchRequest } from '../../gen/prunecast/v1/pruning.js';
 import type { StudyPlan } from '../../search/study/study-plan.js';
 import type { OpenModel, OpenModels } from '../models/open-models.js';
 import type { PluginRegistry } from '../plugins/plugin-registry.js';
-import { refuseStreamLabels, type RecipeResolver } from '../recipes/recipe-spec.js';
+import { refuseStreamLabels, type RecipeResolver, type RecipeSpec } from '../recipes/recipe-spec.js';
 import type { TextSource } from '../texts/text-source.js';
 import { decodeStudyPlan, refuseUnavailable } from './decode-study-plan.js';
 import type { StudyRecipe, StudyRecipes } from './study-recipes.js';
@@ -100,6 +100,16 @@ export async function openPairSubject(
   const recipe = await recipes.resolve(listRecipes(request)[0], model, 'recipes[0]', calibration);
   refuseStreamLabels(recipe, 'recipes[0]');
   return { windows: { search: plan }, recipes: { compared: [{ oneShot: recipe, stream: undefined }], paper: undefined } };
+}
+
+/** The recipe of a study that has this digest. Throws as `openSubject`, and PAIRS_INVALID where the study has none such any more. */
+export async function openRecipe({ texts, recipes }: QuestionServices, request: SearchRequest, { model, evaluator }: StudyQuestion, digest: string): Promise<RecipeSpec> {
+  const { calibration } = await planPairWindows(texts, model, request, evaluator, readFidelities(request));
+  for (const [index, asked] of listRecipes(request).entries()) {
+    const recipe = await recipes.resolve(asked, model, `recipes[${index}]`, calibration);
+    if (recipe.digest === digest) return recipe;
+  }
+  throw PrunecastError.ofField('study_id', `has pairs of the recipe "${digest}", which its request does not come to any more: its texts or its model have changed`, 'PAIRS_INVALID');
 }
 
 /** Labels of pairs: 4,096 tokens each. */

@@ -1,4 +1,5 @@
 import type { Evaluator } from '../../core/ports/evaluator.js';
+import type { PredictorFeatures } from '../../gen/prunecast/v1/predictor_types.js';
 import type { Strategy } from '../../core/ports/strategy.js';
 import type { StudyPlan } from '../../search/study/study-plan.js';
 import type { OpenModel } from '../models/open-models.js';
@@ -16,6 +17,8 @@ export interface Study {
   readonly windows: StudyWindows['plans'];
   readonly evaluator: { readonly plugin: Evaluator; readonly options: unknown };
   readonly predictor: ResolvedPlugin<'predictor'>;
+  /** What the predictor sees of an architecture. */
+  readonly features: PredictorFeatures;
   readonly strategy: { readonly plugin: Strategy; readonly options: unknown };
   /** undefined where the winner is not to be written. */
   readonly output: OutputPlan | undefined;

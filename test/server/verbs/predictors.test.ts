@@ -1,6 +1,6 @@
 import { rm } from 'node:fs/promises';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import type { DeepPartial, FitPredictorRequest, PairSet, PredictResponse } from '../../../src/client/index.js';
+import { PredictorFeatures, type DeepPartial, type FitPredictorRequest, type PairSet, type PredictResponse } from '../../../src/client/index.js';
 import { makeFolder } from '../../support/test-server.js';
 import { refusalOf, startVerbServer, type VerbServer } from './verb-server.js';
 
@@ -40,6 +40,9 @@ afterAll(async () => {
 });
 
 const fit = (changes: DeepPartial<FitPredictorRequest> = {}) => verbs.client.runFitPredictor({ source: { $case: 'pairs', value: PAIRS }, predictor: { id: 'ridge' }, seed: 5n, ...changes });
+
+/** Asked before and after the restart too. */
+const restarted: string[] = [];
 
 const PREDICTORS = ['ridge', 'xgboost', 'random-forest'] as const;
 
@@ -93,6 +96,31 @@ describe('FitPredictor', () => {
     expect(await refusalOf(verbs, () => fit({ predictor: { id: 'auto', options: { among: ['auto'] } } }))).toMatchObject({ reason: 'INVALID_OPTIONS', fields: ['predictor.options.among[0]'] });
   });
 
+  it('looks up the errors that the caller sends, and refuses tables that do not fit', async () => {
+    // The error of the second layer, out of the blue at each width: no function of its rate that ridge could guess.
+    const errors = [1, 0.4, 0.9, 0.2, 0.7, 0.1, 0.5, 0.3, 0.8, 0.6, 0];
+    const errorTables = [{ dimension: DIMENSIONS[2] ?? '', errors }];
+    const widths = [0, 0.1, 0.2, 0.3, 0.4, 0.5, 0.6, 0.7, 0.8, 0.9];
+    const pairs = GRID.map(([kv, first], row) => {
+      const width = row % 10;
+      return { rates: [kv, first, widths[width] ?? 0], metrics: { perplexity: Math.exp(kv + (errors[10 - width] ?? 0)) }, recipeDigest: 'a recipe' };
+    });
+    const source = { $case: 'pairs', value: { ...PAIRS, pairs } } as const;
+    const features = PredictorFeatures.RATES_AND_ERRORS;
+    const [blind, seeing] = [await fit({ source }), await fit({ source, features, errorTables })];
+    expect([blind.features, seeing.features]).toEqual([PredictorFeatures.RATES, features]);
+    expect(seeing.dimensions).toEqual(DIMENSIONS);
+    expect(seeing.quality[0]?.r2).toBeGreaterThan(0.999);
+    expect(blind.quality[0]?.r2).toBeLessThan(0.9);
+    const refused = (changes: DeepPartial<FitPredictorRequest>) => refusalOf(verbs, () => fit({ source, features, ...changes }));
+    expect(await refused({})).toMatchObject({ reason: 'INVALID_REQUEST', fields: ['error_tables'] });
+    expect(await refused({ features: PredictorFeatures.RATES, errorTables })).toMatchObject({ fields: ['error_tables'] });
+    expect(await refused({ errorTables: [{ dimension: 'layers.9.ffn_channels', errors }] })).toMatchObject({ fields: ['error_tables[0].dimension'] });
+    expect(await refused({ errorTables: [...errorTables, ...errorTables] })).toMatchObject({ fields: ['error_tables[1].dimension'] });
+    expect(await refused({ errorTables: [{ dimension: DIMENSIONS[2] ?? '', errors: [1, NaN] }] })).toMatchObject({ fields: ['error_tables[0].errors[1]'] });
+    restarted.push(seeing.id);
+  });
+
   it('attaches to the job of the same request id', async () => {
     const request = { requestId: 'a-fit', source: { $case: 'pairs', value: PAIRS }, predictor: { id: 'ridge' } } as const;
     const [one, other] = [await verbs.client.services.predictors.fitPredictor(request), await verbs.client.services.predictors.fitPredictor(request)];
@@ -139,11 +167,11 @@ describe('Predict', () => {
 
   it('gives the same bits after a restart of the server', async () => {
     const rows = encodeRows(GRID.map((row) => row.map((rate) => rate + 0.013)));
-    const ids: string[] = [];
+    const ids = [...restarted];
     for (const id of PREDICTORS) ids.push((await fit({ predictor: { id } })).id);
     const ask = async (): Promise<PredictResponse[]> => Promise.all(ids.map((predictorId) => verbs.client.predict({ predictorId, encodings: rows })));
     const before = await ask();
-    expect(before.map(({ predictions }) => predictions[0]?.mean.length)).toEqual([48, 48, 48]);
+    expect(before.map(({ predictions }) => predictions[0]?.mean.length)).toEqual([48, 48, 48, 48]);
     await verbs[Symbol.asyncDispose]();
     verbs = await startVerbServer({ folder });
     expect(await ask()).toEqual(before);

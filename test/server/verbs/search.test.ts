@@ -1,6 +1,6 @@
 import { readFile } from 'node:fs/promises';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { BudgetKind, StudyPhase, TextPart, TrialRole, type DeepPartial, type JobEvent, type LayerArchitecture, type SearchRequest, type StudyEvent, type StudyReport, type Trial } from '../../../src/client/index.js';
+import { BudgetKind, PredictorFeatures, StudyPhase, TextPart, TrialRole, type DeepPartial, type JobEvent, type LayerArchitecture, type SearchRequest, type StudyEvent, type StudyReport, type Trial } from '../../../src/client/index.js';
 import { countDemoParameters, DEMO, listTrials, MAGNITUDE, referenceWindows, smallSearch, startVerbServer, type VerbServer } from './verb-server.js';
 
 const DENSE = 260_032;
@@ -252,5 +252,20 @@ describe('FitPredictor on a study', () => {
     const { predictors } = await verbs.client.services.predictors.listPredictors({ studyId: report.studyId });
     expect(predictors.map(({ id }) => id)).toContain(predictor.id);
     await expect(verbs.client.runFitPredictor({ source: { $case: 'studyId', value: 'study-0' } })).rejects.toMatchObject({ code: 'NOT_FOUND', reason: 'STUDY_NOT_FOUND' });
+  });
+
+  it('measures calibration errors under the recipe of the study, as its own search did', async () => {
+    const features = PredictorFeatures.RATES_AND_ERRORS;
+    const found = await verbs.client.runSearch(smallSearch({ recipes: [], predictor: { id: 'ridge' }, features }));
+    const fit = (seen: PredictorFeatures) => verbs.client.runFitPredictor({ source: { $case: 'studyId', value: found.studyId }, predictor: { id: 'ridge' }, features: seen });
+    const [seeing, blind] = [await fit(features), await fit(PredictorFeatures.RATES)];
+    expect(seeing).toMatchObject({ features, dimensions: blind.dimensions });
+    const dimensions = seeing.dimensions.length;
+    const encodings = { dimensions, rates: Buffer.from(Float32Array.from({ length: 4 * dimensions }, (_, index) => ((index * 7) % 11) / 20).buffer) };
+    const ask = async (predictorId: string) => (await verbs.client.predict({ predictorId, encodings })).predictions[0]?.mean ?? [];
+    const own = await ask(found.predictorId);
+    expect(await ask(seeing.id)).toEqual(own.map((value) => expect.closeTo(value, 6))); // the pairs in another order
+    expect(await ask(blind.id)).not.toEqual(own.map((value) => expect.closeTo(value, 2)));
+    await expect(verbs.client.runSearch(smallSearch({ recipes: [MAGNITUDE], features }))).rejects.toMatchObject({ reason: 'INVALID_REQUEST', violations: [{ field: 'features' }] });
   });
 });

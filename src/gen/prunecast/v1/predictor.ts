@@ -18,7 +18,14 @@ import {
 import { PluginRef, SearchSpaceSpec } from "./common.js";
 import { Job } from "./job.js";
 import { PairSet } from "./pair.js";
-import { Predictor, RangeProposal } from "./predictor_types.js";
+import {
+  ErrorTable,
+  Predictor,
+  PredictorFeatures,
+  predictorFeaturesFromJSON,
+  predictorFeaturesToJSON,
+  RangeProposal,
+} from "./predictor_types.js";
 import { RefinePlan } from "./pruning.js";
 
 export const protobufPackage = "prunecast.v1";
@@ -44,6 +51,13 @@ export interface FitPredictorRequest {
     | undefined;
   /** Default: perplexity. */
   metrics: string[];
+  /**
+   * Default: the rates. Errors are measured under the recipe of the study; of pairs that the caller sends, or that were
+   * imported, they are in `error_tables`.
+   */
+  features: PredictorFeatures;
+  /** With features RATES_AND_ERRORS: the dimensions whose errors are known, as ScoreUnits gives them. */
+  errorTables: ErrorTable[];
 }
 
 export interface FitPredictorResponse {
@@ -113,7 +127,15 @@ export interface ProposeRefinementResponse {
 }
 
 function createBaseFitPredictorRequest(): FitPredictorRequest {
-  return { requestId: "", source: undefined, predictor: undefined, seed: undefined, metrics: [] };
+  return {
+    requestId: "",
+    source: undefined,
+    predictor: undefined,
+    seed: undefined,
+    metrics: [],
+    features: 0,
+    errorTables: [],
+  };
 }
 
 export const FitPredictorRequest: MessageFns<FitPredictorRequest> = {
@@ -140,6 +162,12 @@ export const FitPredictorRequest: MessageFns<FitPredictorRequest> = {
     }
     for (const v of message.metrics) {
       writer.uint32(50).string(v!);
+    }
+    if (message.features !== 0) {
+      writer.uint32(56).int32(message.features);
+    }
+    for (const v of message.errorTables) {
+      ErrorTable.encode(v!, writer.uint32(66).fork()).join();
     }
     return writer;
   },
@@ -205,6 +233,22 @@ export const FitPredictorRequest: MessageFns<FitPredictorRequest> = {
             message.metrics.push(reader.string());
             continue;
           }
+          case 7: {
+            if (tag !== 56) {
+              break;
+            }
+
+            message.features = reader.int32() as any;
+            continue;
+          }
+          case 8: {
+            if (tag !== 66) {
+              break;
+            }
+
+            message.errorTables.push(ErrorTable.decode(reader, reader.uint32()));
+            continue;
+          }
         }
         if ((tag & 7) === 4 || tag === 0) {
           break;
@@ -234,6 +278,12 @@ export const FitPredictorRequest: MessageFns<FitPredictorRequest> = {
       predictor: isSet(object.predictor) ? PluginRef.fromJSON(object.predictor) : undefined,
       seed: isSet(object.seed) ? BigInt(object.seed) : undefined,
       metrics: globalThis.Array.isArray(object?.metrics) ? object.metrics.map((e: any) => globalThis.String(e)) : [],
+      features: isSet(object.features) ? predictorFeaturesFromJSON(object.features) : 0,
+      errorTables: globalThis.Array.isArray(object?.errorTables)
+        ? object.errorTables.map((e: any) => ErrorTable.fromJSON(e))
+        : globalThis.Array.isArray(object?.error_tables)
+        ? object.error_tables.map((e: any) => ErrorTable.fromJSON(e))
+        : [],
     };
   },
 
@@ -255,6 +305,12 @@ export const FitPredictorRequest: MessageFns<FitPredictorRequest> = {
     }
     if (message.metrics?.length) {
       obj.metrics = message.metrics;
+    }
+    if (message.features !== 0) {
+      obj.features = predictorFeaturesToJSON(message.features);
+    }
+    if (message.errorTables?.length) {
+      obj.errorTables = message.errorTables.map((e) => ErrorTable.toJSON(e));
     }
     return obj;
   },
@@ -284,6 +340,8 @@ export const FitPredictorRequest: MessageFns<FitPredictorRequest> = {
       : undefined;
     message.seed = (object.seed !== undefined && object.seed !== null) ? BigInt(object.seed) : undefined;
     message.metrics = object.metrics?.map((e) => e) || [];
+    message.features = object.features ?? 0;
+    message.errorTables = object.errorTables?.map((e) => ErrorTable.fromPartial(e)) || [];
     return message;
   },
 };

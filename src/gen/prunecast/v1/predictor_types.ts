@@ -9,6 +9,57 @@ export const protobufPackage = "prunecast.v1";
 
 export const protobufFileName = "prunecast/v1/predictor_types.proto";
 
+/** What a predictor sees of an architecture. */
+export const PredictorFeatures = {
+  /** UNSPECIFIED - The rates. */
+  UNSPECIFIED: 0,
+  RATES: 1,
+  /** RATES_AND_ERRORS - The rates, the calibration error at each dimension's width (over that of keeping nothing), and the sum of those. */
+  RATES_AND_ERRORS: 2,
+  UNRECOGNIZED: -1,
+} as const;
+
+export type PredictorFeatures = typeof PredictorFeatures[keyof typeof PredictorFeatures];
+
+export namespace PredictorFeatures {
+  export type UNSPECIFIED = typeof PredictorFeatures.UNSPECIFIED;
+  export type RATES = typeof PredictorFeatures.RATES;
+  export type RATES_AND_ERRORS = typeof PredictorFeatures.RATES_AND_ERRORS;
+  export type UNRECOGNIZED = typeof PredictorFeatures.UNRECOGNIZED;
+}
+
+export function predictorFeaturesFromJSON(object: any): PredictorFeatures {
+  switch (object) {
+    case 0:
+    case "PREDICTOR_FEATURES_UNSPECIFIED":
+      return PredictorFeatures.UNSPECIFIED;
+    case 1:
+    case "PREDICTOR_FEATURES_RATES":
+      return PredictorFeatures.RATES;
+    case 2:
+    case "PREDICTOR_FEATURES_RATES_AND_ERRORS":
+      return PredictorFeatures.RATES_AND_ERRORS;
+    case -1:
+    case "UNRECOGNIZED":
+    default:
+      return PredictorFeatures.UNRECOGNIZED;
+  }
+}
+
+export function predictorFeaturesToJSON(object: PredictorFeatures): string {
+  switch (object) {
+    case PredictorFeatures.UNSPECIFIED:
+      return "PREDICTOR_FEATURES_UNSPECIFIED";
+    case PredictorFeatures.RATES:
+      return "PREDICTOR_FEATURES_RATES";
+    case PredictorFeatures.RATES_AND_ERRORS:
+      return "PREDICTOR_FEATURES_RATES_AND_ERRORS";
+    case PredictorFeatures.UNRECOGNIZED:
+    default:
+      return "UNRECOGNIZED";
+  }
+}
+
 /** A fitted predictor. */
 export interface Predictor {
   id: string;
@@ -45,6 +96,17 @@ export interface Predictor {
   requestedBackend: string;
   /** How every backend did, metric by metric, where one was chosen; empty where it was named. */
   scores: BackendScore[];
+  /** What it sees of an architecture; Predict takes rates alone, the rest is stored with the predictor. */
+  features: PredictorFeatures;
+  /** The backend of each metric; empty for a predictor of an earlier version, which has one metric. */
+  metricBackends: string[];
+}
+
+/** The calibration error of every width of one dimension. */
+export interface ErrorTable {
+  dimension: string;
+  /** By kept count, from none to all: the error over that of keeping nothing, summed over tied layers. */
+  errors: number[];
 }
 
 /** How one backend did in cross-validation beside others. */
@@ -119,6 +181,8 @@ function createBasePredictor(): Predictor {
     maxRates: [],
     requestedBackend: "",
     scores: [],
+    features: 0,
+    metricBackends: [],
   };
 }
 
@@ -191,6 +255,12 @@ export const Predictor: MessageFns<Predictor> = {
     }
     for (const v of message.scores) {
       BackendScore.encode(v!, writer.uint32(154).fork()).join();
+    }
+    if (message.features !== 0) {
+      writer.uint32(160).int32(message.features);
+    }
+    for (const v of message.metricBackends) {
+      writer.uint32(170).string(v!);
     }
     return writer;
   },
@@ -380,6 +450,22 @@ export const Predictor: MessageFns<Predictor> = {
             message.scores.push(BackendScore.decode(reader, reader.uint32()));
             continue;
           }
+          case 20: {
+            if (tag !== 160) {
+              break;
+            }
+
+            message.features = reader.int32() as any;
+            continue;
+          }
+          case 21: {
+            if (tag !== 170) {
+              break;
+            }
+
+            message.metricBackends.push(reader.string());
+            continue;
+          }
         }
         if ((tag & 7) === 4 || tag === 0) {
           break;
@@ -459,6 +545,12 @@ export const Predictor: MessageFns<Predictor> = {
       scores: globalThis.Array.isArray(object?.scores)
         ? object.scores.map((e: any) => BackendScore.fromJSON(e))
         : [],
+      features: isSet(object.features) ? predictorFeaturesFromJSON(object.features) : 0,
+      metricBackends: globalThis.Array.isArray(object?.metricBackends)
+        ? object.metricBackends.map((e: any) => globalThis.String(e))
+        : globalThis.Array.isArray(object?.metric_backends)
+        ? object.metric_backends.map((e: any) => globalThis.String(e))
+        : [],
     };
   },
 
@@ -521,6 +613,12 @@ export const Predictor: MessageFns<Predictor> = {
     if (message.scores?.length) {
       obj.scores = message.scores.map((e) => BackendScore.toJSON(e));
     }
+    if (message.features !== 0) {
+      obj.features = predictorFeaturesToJSON(message.features);
+    }
+    if (message.metricBackends?.length) {
+      obj.metricBackends = message.metricBackends;
+    }
     return obj;
   },
 
@@ -550,6 +648,107 @@ export const Predictor: MessageFns<Predictor> = {
     message.maxRates = object.maxRates?.map((e) => e) || [];
     message.requestedBackend = object.requestedBackend ?? "";
     message.scores = object.scores?.map((e) => BackendScore.fromPartial(e)) || [];
+    message.features = object.features ?? 0;
+    message.metricBackends = object.metricBackends?.map((e) => e) || [];
+    return message;
+  },
+};
+
+function createBaseErrorTable(): ErrorTable {
+  return { dimension: "", errors: [] };
+}
+
+export const ErrorTable: MessageFns<ErrorTable> = {
+  encode(message: ErrorTable, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.dimension !== "") {
+      writer.uint32(10).string(message.dimension);
+    }
+    if (message.errors.length !== 0) {
+      writer.uint32(18).fork();
+      for (const v of message.errors) {
+        writer.float(v);
+      }
+      writer.join();
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): ErrorTable {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseErrorTable();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.dimension = reader.string();
+            continue;
+          }
+          case 2: {
+            if (tag === 21) {
+              message.errors.push(reader.float());
+
+              continue;
+            }
+
+            if (tag === 18) {
+              const end2 = reader.uint32() + reader.pos;
+              while (reader.pos < end2) {
+                message.errors.push(reader.float());
+              }
+
+              continue;
+            }
+
+            break;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  fromJSON(object: any): ErrorTable {
+    return {
+      dimension: isSet(object.dimension) ? globalThis.String(object.dimension) : "",
+      errors: globalThis.Array.isArray(object?.errors) ? object.errors.map((e: any) => globalThis.Number(e)) : [],
+    };
+  },
+
+  toJSON(message: ErrorTable): unknown {
+    const obj: any = {};
+    if (message.dimension !== "") {
+      obj.dimension = message.dimension;
+    }
+    if (message.errors?.length) {
+      obj.errors = message.errors.map((e) => floatToJson(e));
+    }
+    return obj;
+  },
+
+  create(base?: DeepPartial<ErrorTable>): ErrorTable {
+    return ErrorTable.fromPartial(base ?? {});
+  },
+  fromPartial(object: DeepPartial<ErrorTable>): ErrorTable {
+    const message = createBaseErrorTable();
+    message.dimension = object.dimension ?? "";
+    message.errors = object.errors?.map((e) => e) || [];
     return message;
   },
 };

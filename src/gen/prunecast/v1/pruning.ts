@@ -37,6 +37,7 @@ import {
   WindowProtocol,
 } from "./common.js";
 import { JobEvent } from "./job.js";
+import { PredictorFeatures, predictorFeaturesFromJSON, predictorFeaturesToJSON } from "./predictor_types.js";
 import { MetricPrediction, Objective } from "./study.js";
 import { StudyPhase, studyPhaseFromJSON, studyPhaseToJSON } from "./study_types.js";
 
@@ -308,6 +309,8 @@ export interface SearchRequest {
    * search itself. Default: all.
    */
   controls: string[];
+  /** What the predictor sees of an architecture. Default: the rates. */
+  features: PredictorFeatures;
 }
 
 /**
@@ -1813,6 +1816,7 @@ function createBaseSearchRequest(): SearchRequest {
     finish: 0,
     validateOnly: false,
     controls: [],
+    features: 0,
   };
 }
 
@@ -1905,6 +1909,9 @@ export const SearchRequest: MessageFns<SearchRequest> = {
     }
     for (const v of message.controls) {
       writer.uint32(210).string(v!);
+    }
+    if (message.features !== 0) {
+      writer.uint32(240).int32(message.features);
     }
     return writer;
   },
@@ -2140,6 +2147,14 @@ export const SearchRequest: MessageFns<SearchRequest> = {
             message.controls.push(reader.string());
             continue;
           }
+          case 30: {
+            if (tag !== 240) {
+              break;
+            }
+
+            message.features = reader.int32() as any;
+            continue;
+          }
         }
         if ((tag & 7) === 4 || tag === 0) {
           break;
@@ -2196,6 +2211,7 @@ export const SearchRequest: MessageFns<SearchRequest> = {
       controls: globalThis.Array.isArray(object?.controls)
         ? object.controls.map((e: any) => globalThis.String(e))
         : [],
+      features: isSet(object.features) ? predictorFeaturesFromJSON(object.features) : 0,
     };
   },
 
@@ -2279,6 +2295,9 @@ export const SearchRequest: MessageFns<SearchRequest> = {
     if (message.controls?.length) {
       obj.controls = message.controls;
     }
+    if (message.features !== 0) {
+      obj.features = predictorFeaturesToJSON(message.features);
+    }
     return obj;
   },
 
@@ -2337,6 +2356,7 @@ export const SearchRequest: MessageFns<SearchRequest> = {
     message.finish = object.finish ?? 0;
     message.validateOnly = object.validateOnly ?? false;
     message.controls = object.controls?.map((e) => e) || [];
+    message.features = object.features ?? 0;
     return message;
   },
 };

@@ -1,0 +1,50 @@
+import { PrunecastError } from '../../core/errors/prunecast-error.js';
+import type { ErrorTable } from '../../core/features/error-table.js';
+import type { WorkControl } from '../../core/ports/progress.js';
+import type { SearchSpace } from '../../core/space/search-space.js';
+import type { LanguageModel } from '../../engine/language-model.js';
+import { PredictorFeatures } from '../../gen/prunecast/v1/predictor_types.js';
+import type { PluginRegistry } from '../plugins/plugin-registry.js';
+import { measureLayerErrors } from '../recipes/allocation-inputs.js';
+import type { RankedModel } from '../recipes/prepare-recipe.js';
+import type { RecipeSpec } from '../recipes/recipe-spec.js';
+import { readEnum } from '../rpc/checks.js';
+import { listErrorTables } from './list-error-tables.js';
+
+/**
+ * The features that a request asks for; the rates where it is silent.
+ *
+ * @param recipes under which errors may be measured; none where they come from elsewhere
+ * @throws PrunecastError INVALID_REQUEST, also for errors under a recipe that has no calibration text
+ */
+export function readFeatures(features: PredictorFeatures, recipes: readonly RecipeSpec[]): PredictorFeatures {
+  const asked = readEnum(features, PredictorFeatures, 'features') ?? PredictorFeatures.RATES;
+  if (asked === PredictorFeatures.RATES_AND_ERRORS && recipes.some(({ calibration }) => calibration === undefined)) {
+    throw PrunecastError.ofField('features', 'is RATES_AND_ERRORS, and a recipe reads no calibration text to measure errors on: take a criterion or compensation that does, or leave the features at the rates');
+  }
+  return asked;
+}
+
+export interface MeasuredModel {
+  readonly language: LanguageModel;
+  readonly recipe: RecipeSpec;
+  /** The model under the recipe, prepared where it is needed. */
+  readonly rank: () => Promise<RankedModel>;
+}
+
+/**
+ * The tables that the features of a predictor come from, under one recipe; none where rates are all it sees.
+ * `readFeatures` has refused a recipe without calibration text.
+ */
+export async function measureErrorTables(
+  plugins: PluginRegistry,
+  features: PredictorFeatures,
+  { dimensions }: SearchSpace,
+  { language, recipe, rank }: MeasuredModel,
+  control: WorkControl,
+): Promise<ErrorTable[]> {
+  if (features !== PredictorFeatures.RATES_AND_ERRORS) return [];
+  const errors = await measureLayerErrors(plugins, language, recipe, await rank(), control);
+  if (errors === undefined) throw new RangeError(`the recipe ${recipe.digest} has no calibration text to measure errors on`);
+  return listErrorTables(dimensions, errors);
+}

@@ -1,0 +1,25 @@
+import { addErrorColumns, addErrors, type ErrorTable } from '../../core/features/error-table.js';
+import type { PairTable } from '../../core/pairs.js';
+import { fitHosted, loadHosted, type HostedPredictor, type PredictorModule } from './predictor-host.js';
+
+/** What a predictor sees of an architecture beside its rates. */
+export interface Features {
+  /** Names of the rates' columns. */
+  readonly dimensions: readonly string[];
+  /** Calibration errors; empty for rates alone. */
+  readonly tables: readonly ErrorTable[];
+}
+
+/** Fits a predictor on rates and further features; asked about rates, it looks the features up. Throws as `fitHosted`. */
+export async function fitWidened(module: PredictorModule, pairs: PairTable, tables: readonly ErrorTable[], seed: number, signal: AbortSignal): Promise<HostedPredictor> {
+  return widen(await fitHosted(module, addErrorColumns(pairs, tables), seed, signal), { dimensions: pairs.dimensions, tables });
+}
+
+/** A fitted predictor from what its backend saved; bit-equal predictions. Throws as `loadHosted`. */
+export async function loadWidened(module: PredictorModule, bytes: Uint8Array, features: Features, signal: AbortSignal): Promise<HostedPredictor> {
+  return widen(await loadHosted(module, bytes, signal), features);
+}
+
+function widen(hosted: HostedPredictor, { dimensions, tables }: Features): HostedPredictor {
+  return tables.length === 0 ? hosted : { ...hosted, predict: (batch) => hosted.predict(addErrors(batch, dimensions, tables)) };
+}
