@@ -1,67 +1,72 @@
-import { mkdtemp, rm, writeFile } from 'node:fs/promises';
+import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
 import { availableParallelism, tmpdir } from 'node:os';
 import { basename, dirname, join, resolve } from 'node:path';
 import { parseArgs } from 'node:util';
-import { createClient, PredictorFeatures, startLocalServer, type DeepPartial, type SearchRequest } from '../src/client/index.js';
+import { createClient, PredictorFeatures, startLocalServer, type DeepPartial, type SearchRequest, type Text } from '../src/client/index.js';
 import { describeEvent } from '../src/cli/output/describe-event.js';
 import { createProgressDisplay } from '../src/cli/output/progress.js';
-import { formatTable } from '../src/cli/output/table.js';
 import type { StudyReport } from '../src/gen/prunecast/v1/study_types.js';
-import { studyPhaseToJSON } from '../src/gen/prunecast/v1/study_types.js';
 import { describeCpu } from './describe-cpu.js';
+import { formatSummary } from './search/format-summary.js';
+import { measureElsewhere } from './search/measure-elsewhere.js';
+import { readWindows } from './search/read-windows.js';
+import { summarise } from './search/summarise.js';
 
 /**
- * One whole Search on a model of the user's, and what became of it: winner, controls, lifts, the predictor's quality,
- * tokens and seconds by phase. `--text` serves all parts; each can have a file of its own.
+ * One whole Search on a model of the user's, with the server's own defaults, and what became of it: winner and controls on
+ * the report windows and on other texts, lifts, the predictors' quality, tokens and seconds by phase.
+ *
+ * Calibration and search take `--text`; the first two thirds of `--report` are reported on, the last third verifies.
+ * `--other` names further texts that nothing has seen: FILE:512:64 takes 64 windows of 512 tokens spread over it, FILE:128:3/200
+ * every third of its first 200 windows of 128.
  */
-
 const { values: flags } = parseArgs({
   options: {
     model: { type: 'string' },
     json: { type: 'string' },
     text: { type: 'string' },
-    calibration: { type: 'string' },
-    search: { type: 'string' },
-    verify: { type: 'string' },
     report: { type: 'string' },
+    other: { type: 'string', multiple: true, default: [] },
     remove: { type: 'string', default: '0.2' },
-    pairs: { type: 'string', default: '200' },
-    'pair-tokens': { type: 'string', default: '4096' },
-    'tie-run': { type: 'string', default: '4' },
-    'verify-tokens': { type: 'string', default: '16384' },
+    window: { type: 'string', default: '512' },
     'report-tokens': { type: 'string', default: '32768' },
-    window: { type: 'string', default: '128' },
+    'verify-tokens': { type: 'string' },
     bos: { type: 'boolean', default: false },
-    criterion: { type: 'string', default: '' },
-    compensation: { type: 'string', default: '' },
-    predictor: { type: 'string', default: '' },
-    features: { type: 'string', default: 'rates' },
-    strategy: { type: 'string', default: '' },
+    pairs: { type: 'string' },
+    'inside-pairs': { type: 'string' },
+    'pair-tokens': { type: 'string' },
+    rounds: { type: 'string' },
+    finalists: { type: 'string' },
+    criterion: { type: 'string' },
+    compensation: { type: 'string' },
+    predictor: { type: 'string' },
+    features: { type: 'string' },
+    strategy: { type: 'string' },
+    controls: { type: 'string' },
     seed: { type: 'string', default: '0' },
-    target: { type: 'string', default: 'per-layer' },
     'keep-state': { type: 'string' },
   },
 });
 
-const USAGE = 'usage: npm run bench:search -- --model DIR --text FILE [--calibration FILE --search FILE --verify FILE --report FILE] [--json FILE]';
-if (flags.model === undefined || (flags.text === undefined && flags.report === undefined)) throw new Error(USAGE);
+const USAGE = 'usage: npm run bench:search -- --model DIR --text FILE --report FILE [--other FILE:WINDOW:COUNT | FILE:WINDOW:EVERY/FIRST ...] [--json FILE]';
+if (flags.model === undefined || flags.text === undefined || flags.report === undefined) throw new Error(USAGE);
 const model = resolve(flags.model);
+const [calibration, report] = [resolve(flags.text), await readFile(flags.report, 'utf8')];
 const folder = await mkdtemp(join(tmpdir(), 'prunecast-bench-'));
 try {
-  const texts = [flags.text, flags.calibration, flags.search, flags.verify, flags.report].flatMap((path) => (path === undefined ? [] : [resolve(path)]));
   const server = await startLocalServer({
     environment: {
       PRUNECAST_LISTEN: `unix:${join(folder, 'server.sock')}`,
       PRUNECAST_STATE_DIRECTORY: flags['keep-state'] === undefined ? join(folder, 'state') : resolve(flags['keep-state']),
       PRUNECAST_MODEL_ROOTS: dirname(model),
-      PRUNECAST_DATA_ROOTS: [...new Set(texts.map((path) => dirname(path)))].join(':'),
+      PRUNECAST_DATA_ROOTS: dirname(calibration),
       PRUNECAST_OUTPUT_ROOT: folder,
     },
   });
   const client = createClient({ address: server.address });
   const progress = createProgressDisplay(process.stderr);
   try {
-    const report = await client.runSearch(describeRequest(), {
+    const found = await client.runSearch(describeRequest(), {
       onEvent(event) {
         if (event.payload?.$case === 'progress') return progress.update(event.payload.value);
         const line = describeEvent(event);
@@ -69,7 +74,7 @@ try {
       },
     });
     progress.end();
-    await show(report);
+    await show(found, await measureElsewhere(client, { model: basename(model), report: found, calibration: pathText(calibration), bos: flags.bos, texts: await readWindows(model, flags.other) }));
   } finally {
     client.close();
     await server.stop();
@@ -79,71 +84,46 @@ try {
 }
 
 function describeRequest(): DeepPartial<SearchRequest> {
+  const third = Math.floor((2 * report.length) / 3);
   return {
     model: basename(model),
     budgets: [{ limit: { $case: 'removedShare', value: Number(flags.remove) } }],
-    texts: { text: text(flags.text), calibration: text(flags.calibration), search: text(flags.search), verify: text(flags.verify), report: text(flags.report) },
+    texts: { calibration: pathText(calibration), search: pathText(calibration), verify: inlineText(report.slice(third)), report: inlineText(report.slice(0, third)) },
     windows: { window: Number(flags.window), bos: flags.bos },
-    pairs: { count: Number(flags.pairs), tieRun: Number(flags['tie-run']), rungs: [{ tokenLimit: BigInt(flags['pair-tokens']) }] },
-    verify: { rungs: [{ tokenLimit: BigInt(flags['verify-tokens']) }] },
+    pairs: { count: toCount(flags.pairs), insideCount: toCount(flags['inside-pairs']), rungs: flags['pair-tokens'] === undefined ? [] : [{ tokenLimit: BigInt(flags['pair-tokens']) }] },
+    verify: { count: toCount(flags.finalists), rungs: (flags['verify-tokens'] ?? '4096,16384').split(',').map((tokens) => ({ tokenLimit: BigInt(tokens) })) },
     report: { tokenLimit: BigInt(flags['report-tokens']) },
-    recipes: [{ criterion: plugin(flags.criterion), compensation: plugin(flags.compensation) }],
+    ...(flags.criterion === undefined && flags.compensation === undefined ? {} : { recipes: [{ criterion: plugin(flags.criterion), compensation: plugin(flags.compensation) }] }),
+    ...(flags.rounds === undefined ? {} : { rounds: Number(flags.rounds) }),
     predictor: plugin(flags.predictor),
-    features: flags.features === 'rates-and-errors' ? PredictorFeatures.RATES_AND_ERRORS : PredictorFeatures.RATES,
     strategy: plugin(flags.strategy),
+    ...(flags.features === undefined ? {} : { features: flags.features === 'rates' ? PredictorFeatures.RATES : PredictorFeatures.RATES_AND_ERRORS }),
+    controls: flags.controls?.split(',') ?? [],
     seed: BigInt(flags.seed),
-    space: { target: flags.target === 'uniform' ? 2 : 1 },
   };
 }
 
-function text(path: string | undefined) {
-  return path === undefined ? undefined : { source: { $case: 'path', value: basename(path) } as const };
+function toCount(value: string | undefined): number | undefined {
+  return value === undefined ? undefined : Number(value);
 }
 
-function plugin(id: string) {
-  return id === '' ? undefined : { id };
+function pathText(path: string): DeepPartial<Text> {
+  return { source: { $case: 'path', value: basename(path) } };
 }
 
-async function show(report: StudyReport): Promise<void> {
-  const [metric = 'perplexity'] = Object.keys(report.winner?.metrics ?? {});
-  const lifts = new Map(report.lifts.map((lift) => [lift.control, lift]));
-  const rows = [report.dense, ...report.controls, report.winner].flatMap((row) => (row === undefined ? [] : [row]));
-  console.log(formatTable(
-    ['', 'parameters', metric, 'lift of the winner', '95 % interval'],
-    rows.map(({ name, parameters, metrics }) => {
-      const lift = lifts.get(name);
-      return [name, parameters.toLocaleString('en'), (metrics[metric] ?? NaN).toFixed(3), lift === undefined ? '' : percent(lift.lift), lift === undefined ? '' : `${percent(lift.low)} to ${percent(lift.high)}`];
-    }),
-  ).join('\n'));
-  console.log(report.summary);
-  const controls = Object.fromEntries(report.controls.map(({ name, parameters, metrics }) => {
-    const lift = lifts.get(name);
-    return [name.replace('-', '_'), { parameters: Number(parameters), report_perplexity: metrics[metric], lift: lift?.lift, lift_interval: [lift?.low, lift?.high] }];
-  }));
-  const phases = report.phases.map(({ phase, tokens, seconds }) => [studyPhaseToJSON(phase).replace('STUDY_PHASE_', '').toLowerCase(), Number(tokens), seconds] as const);
-  const summary = {
-    cpu: describeCpu(availableParallelism()),
-    dense: { parameters: Number(report.dense?.parameters), report_perplexity: report.dense?.metrics[metric] },
-    winner: { parameters: Number(report.winner?.parameters), report_perplexity: report.winner?.metrics[metric], layers: report.winner?.architecture?.layers },
-    controls,
-    predictors: describePredictors(report),
-    tokens_by_phase: Object.fromEntries(phases.map(([phase, tokens]) => [phase, tokens])),
-    seconds_by_phase: Object.fromEntries(phases.map(([phase, , seconds]) => [phase, seconds])),
-    // Files by name alone: where they lie says nothing about the result.
-    settings: Object.fromEntries(Object.entries(flags).flatMap(([flag, value]) => (flag === 'json' || flag === 'keep-state' ? [] : [[flag, typeof value === 'string' ? basename(value) : value]]))),
-  };
-  if (flags.json !== undefined) await writeFile(flags.json, `${JSON.stringify(summary, undefined, 2)}\n`);
+function inlineText(value: string): DeepPartial<Text> {
+  return { source: { $case: 'inline', value } };
 }
 
-/** Of each predictor by cross-validation where one was chosen, else of the named one on the 7:3 split. */
-function describePredictors({ predictorScores, fitQuality }: StudyReport): Readonly<Record<string, object>> {
-  if (predictorScores.length === 0) return { [flags.predictor || 'xgboost']: { kendall_tau: fitQuality?.kendallTau, r2: fitQuality?.r2 } };
-  return Object.fromEntries(predictorScores.map(({ backend, chosen, quality, notTried }) => [
-    backend,
-    quality === undefined ? { not_tried: notTried } : { kendall_tau: quality.kendallTau, r2: quality.r2, split: quality.split, chosen },
-  ]));
+function plugin(id: string | undefined) {
+  return id === undefined ? undefined : { id };
 }
 
-function percent(share: number): string {
-  return `${(100 * share).toFixed(2)} %`;
+async function show(found: StudyReport, elsewhere: Awaited<ReturnType<typeof measureElsewhere>>): Promise<void> {
+  const summary = summarise(found, elsewhere);
+  console.log(formatSummary(summary));
+  console.log(found.summary);
+  // Files by name alone: where they lie says nothing about the result.
+  const settings = Object.fromEntries(Object.entries(flags).flatMap(([flag, value]) => (flag === 'json' || flag === 'keep-state' ? [] : [[flag, typeof value === 'string' ? basename(value) : value]])));
+  if (flags.json !== undefined) await writeFile(flags.json, `${JSON.stringify({ cpu: describeCpu(availableParallelism()), ...summary, settings }, undefined, 2)}\n`);
 }

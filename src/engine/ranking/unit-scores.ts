@@ -14,9 +14,12 @@ export interface UnitScores {
 export function scopeScores(scores: UnitScores, scope: ScoreScope): UnitScores {
   if (scope === 'layer') return scores;
   const { ffnChannels, queryHeads, kvGroups } = scores;
-  const standardise = (values: Float32Array): Float32Array => Float32Array.from(standardiseScores(values));
   return { ffnChannels: standardise(ffnChannels), queryHeads: standardise(queryHeads), kvGroups: standardise(kvGroups) };
 }
 
 /** To be raised whenever the engine comes to other scores than before: those stored under another number are not used again. */
 export const SCORES_REVISION = 1;
+
+function standardise(values: Float32Array): Float32Array {
+  return Float32Array.from(standardiseScores(values));
+}

@@ -80,24 +80,6 @@ describe('findGlobalThreshold', () => {
 
 describe('findCalibrationErrorAllocation', () => {
   const two = createSearchSpace(createShape({ layers: 2, hidden: 8, headDim: 4, kvHeads: 3, queryHeadsPerKv: 2, ffnChannels: 7, vocabulary: 16 }));
-  /** Falling from a total of its own to 0, bent as it likes. */
-  const draw = (seed: number, sizes: readonly number[]): number[] => {
-    const rng = createRng(seed);
-    const steps = Array.from({ length: sizes[0] ?? 0 }, () => rng.uniform() ** 3);
-    return [...steps.map((_, kept) => steps.slice(kept).reduce((sum, step) => sum + step, 0)), 0];
-  };
-  const drawErrors = (seed: number): LayerErrors[] => [0, 1].map((layer) => ({ attention: draw(seed * 4 + layer, [3]), ffn: draw(seed * 4 + layer + 2, [7]) }));
-  const sumOf = (errors: readonly LayerErrors[], counts: Counts): number =>
-    counts.reduce((sum, count, index) => {
-      const list = errors[index >> 1]?.[index % 2 === 0 ? 'attention' : 'ffn'] ?? [];
-      return sum + (list[count] ?? NaN) / (list[0] ?? NaN);
-    }, 0);
-
-  const listAll = (): Counts[] => {
-    const points: Counts[] = [];
-    for (let a = 1; a <= 3; a++) for (let b = 1; b <= 7; b++) for (let c = 1; c <= 3; c++) for (let d = 1; d <= 7; d++) points.push([a, b, c, d]);
-    return points;
-  };
 
   it('has the least sum of errors, each over the total of its half-block, of all points within the budgets', async () => {
     const points = listAll();
@@ -140,3 +122,27 @@ describe('findCalibrationErrorAllocation', () => {
     expect(await findCalibrationErrorAllocation(two, drawErrors(1), budget(100), () => setImmediate())).toBeUndefined();
   });
 });
+
+/** Falling from a total of its own to 0, bent as it likes. */
+function draw(seed: number, sizes: readonly number[]): number[] {
+  const rng = createRng(seed);
+  const steps = Array.from({ length: sizes[0] ?? 0 }, () => rng.uniform() ** 3);
+  return [...steps.map((_, kept) => steps.slice(kept).reduce((sum, step) => sum + step, 0)), 0];
+}
+
+function sumOf(errors: readonly LayerErrors[], counts: Counts): number {
+  return counts.reduce((sum, count, index) => {
+    const list = errors[index >> 1]?.[index % 2 === 0 ? 'attention' : 'ffn'] ?? [];
+    return sum + (list[count] ?? NaN) / (list[0] ?? NaN);
+  }, 0);
+}
+
+function listAll(): Counts[] {
+  const points: Counts[] = [];
+  for (let a = 1; a <= 3; a++) for (let b = 1; b <= 7; b++) for (let c = 1; c <= 3; c++) for (let d = 1; d <= 7; d++) points.push([a, b, c, d]);
+  return points;
+}
+
+function drawErrors(seed: number): LayerErrors[] {
+  return [0, 1].map((layer) => ({ attention: draw(seed * 4 + layer, [3]), ffn: draw(seed * 4 + layer + 2, [7]) }));
+}

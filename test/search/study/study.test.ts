@@ -162,11 +162,8 @@ describe('rounds', () => {
 });
 
 describe('recipes', () => {
-  // The second ranks better by a tenth.
-  const measure = (own: typeof plan, point: TrialPoint): number => measurePerplexity(own, point) * (point.recipe === 1 ? 0.9 : 1);
-
   it('are compared on level points, whose labels in the better one are pairs', async () => {
-    const { state } = await runStudy(createPlan({ recipes: 2 }), [], { measure });
+    const { state } = await runStudy(createPlan({ recipes: 2 }), [], { measure: scaled((point) => (point.recipe === 1 ? 0.9 : 1)) });
     expect(state.recipe).toBe(1);
     expect(state.pairs.filter(({ recipe }) => recipe === 0).length).toBe(4);
     expect(state.pairs.filter(({ recipe }) => recipe === 1).length).toBe(60);
@@ -193,12 +190,12 @@ describe('verification', () => {
   });
 
   it('mends the best on their own stream, and all alike where that is better', async () => {
-    const better = (own: typeof plan, point: TrialPoint): number => measurePerplexity(own, point) * (point.mending === 'stream' ? 0.9 : 1);
+    const better = scaled(({ mending }) => (mending === 'stream' ? 0.9 : 1));
     const streamed = await runStudy(createPlan({ finish: { kind: 'better', candidates: 3 } }), [], { measure: better });
     expect(streamed.state.finalists.filter(({ mending }) => mending === 'stream').length).toBe(3);
     expect(streamed.state.mending).toBe('stream');
     expect(streamed.state.reported.filter(({ role }) => role !== 'dense').every(({ mending }) => mending === 'stream')).toBe(true);
-    const worse = (own: typeof plan, point: TrialPoint): number => measurePerplexity(own, point) * (point.mending === 'stream' ? 1.1 : 1);
+    const worse = scaled(({ mending }) => (mending === 'stream' ? 1.1 : 1));
     const kept = await runStudy(createPlan({ finish: { kind: 'better', candidates: 3 } }), [], { measure: worse });
     expect(kept.state.mending).toBe('one-shot');
     expect(kept.state.reported.every(({ mending }) => mending === 'one-shot')).toBe(true);
@@ -269,4 +266,9 @@ describe('chooseMaxRate', () => {
 
 function keepShare(share: number): readonly Budget[] {
   return [{ cost: { kind: 'parameters' }, limit: Math.floor(134_515_008 * share) }];
+}
+
+/** A model whose perplexity is a factor of the usual one, by how a point is evaluated. */
+function scaled(factorOf: (point: TrialPoint) => number) {
+  return (own: typeof plan, point: TrialPoint): number => measurePerplexity(own, point) * factorOf(point);
 }

@@ -75,12 +75,7 @@ describe('ScoreUnits', () => {
   });
 
   it('standardises by layer and kind where that is asked, under the same recipe digest', async () => {
-    const read = async (options: Record<string, string>): Promise<ScoreUnitsResponse[]> => {
-      const layers: ScoreUnitsResponse[] = [];
-      for await (const message of verbs.client.services.models.scoreUnits({ model: DEMO, recipe: { criterion: { id: 'magnitude', options } } })) layers.push(message);
-      return layers;
-    };
-    const [own, standardised] = [await read({}), await read({ scope: 'standardized' })];
+    const [own, standardised] = [await scoreMagnitude({}), await scoreMagnitude({ scope: 'standardized' })];
     expect(standardised.map(({ recipeDigest }) => recipeDigest)).toEqual(own.map(({ recipeDigest }) => recipeDigest));
     for (const [layer, message] of own.entries()) {
       for (const kind of ['ffnChannels', 'queryHeads', 'kvGroups'] as const) {
@@ -90,7 +85,7 @@ describe('ScoreUnits', () => {
         readFloats(standardised[layer]?.[kind]).forEach((value, unit) => expect(value).toBeCloseTo(((values[unit] ?? NaN) - mean) / deviation, 5));
       }
     }
-    await expect(read({ scope: 'global' })).rejects.toMatchObject({ reason: 'INVALID_OPTIONS' });
+    await expect(scoreMagnitude({ scope: 'global' })).rejects.toMatchObject({ reason: 'INVALID_OPTIONS' });
   });
 });
 
@@ -108,3 +103,9 @@ describe('a plug-in that takes the thread of a model down', () => {
     expect(await score(MAGNITUDE)).toBe(5);
   });
 });
+
+async function scoreMagnitude(options: Record<string, string>): Promise<ScoreUnitsResponse[]> {
+  const layers: ScoreUnitsResponse[] = [];
+  for await (const message of verbs.client.services.models.scoreUnits({ model: DEMO, recipe: { criterion: { id: 'magnitude', options } } })) layers.push(message);
+  return layers;
+}

@@ -1,0 +1,68 @@
+import type { ReportRow, StudyReport } from '../../src/gen/prunecast/v1/study_types.js';
+import { studyPhaseToJSON } from '../../src/gen/prunecast/v1/study_types.js';
+import type { Elsewhere } from './measure-elsewhere.js';
+
+interface Row {
+  readonly parameters: number;
+  readonly report_perplexity: number;
+  /** On other texts, by their names. */
+  readonly other_perplexities: Readonly<Record<string, number>>;
+}
+
+interface ControlRow extends Row {
+  /** 1 - winner / control on the report windows. */
+  readonly lift: number;
+  readonly lift_interval: readonly [number, number];
+}
+
+/** What `--json` writes of a study. */
+export interface SearchSummary {
+  readonly dense: Row;
+  readonly winner: Row & { readonly layers: unknown };
+  readonly recipe: { readonly criterion: string; readonly compensation: string; readonly stream: boolean };
+  readonly recipes: readonly { readonly criterion: string; readonly compensation: string; readonly best: number | null }[];
+  readonly controls: Readonly<Record<string, ControlRow>>;
+  readonly controls_paper_recipe: Readonly<Record<string, ControlRow>>;
+  readonly predictors: Readonly<Record<string, { readonly kendall_tau: number; readonly r2: number; readonly chosen: boolean }>>;
+  readonly pairs: number;
+  readonly verified: number;
+  readonly predicted: number;
+  readonly tokens_by_phase: Readonly<Record<string, number>>;
+  readonly seconds_by_phase: Readonly<Record<string, number>>;
+  /** Of all seconds, those of phases that label nothing: fit, refine, search. */
+  readonly share_beside_labels: number;
+}
+
+/** The figures of a report; names of controls and phases in snake_case. */
+export function summarise(report: StudyReport, elsewhere: readonly Elsewhere[]): SearchSummary {
+  const describe = (row: ReportRow | undefined): Row => ({
+    parameters: Number(row?.parameters),
+    report_perplexity: row?.metrics['perplexity'] ?? NaN,
+    other_perplexities: Object.fromEntries(elsewhere.map(({ text, perplexities }) => [text, perplexities[row?.name ?? ''] ?? NaN])),
+  });
+  const describeControl = (row: ReportRow): ControlRow => {
+    const lift = report.lifts.find(({ control }) => control === row.name);
+    return { ...describe(row), lift: lift?.lift ?? NaN, lift_interval: [lift?.low ?? NaN, lift?.high ?? NaN] };
+  };
+  const named = (rows: readonly ReportRow[]): Record<string, ControlRow> =>
+    Object.fromEntries(rows.map((row) => [row.name.replace('paper-recipe/', '').replaceAll('-', '_'), describeControl(row)]));
+  const phases = report.phases.map(({ phase, tokens, seconds }) => ({ name: studyPhaseToJSON(phase).replace('STUDY_PHASE_', '').toLowerCase(), tokens: Number(tokens), seconds }));
+  const total = phases.reduce((sum, { seconds }) => sum + seconds, 0);
+  const beside = phases.filter(({ name }) => ['fit', 'refine', 'search'].includes(name)).reduce((sum, { seconds }) => sum + seconds, 0);
+  const [chosen] = report.recipes;
+  return {
+    dense: describe(report.dense),
+    winner: { ...describe(report.winner), layers: report.winner?.architecture?.layers },
+    recipe: { criterion: chosen?.criterion ?? '', compensation: chosen?.compensation ?? '', stream: report.stream },
+    recipes: report.recipes.map(({ criterion, compensation, best }) => ({ criterion, compensation, best: best ?? null })),
+    controls: named(report.controls.filter(({ name }) => !name.startsWith('paper-recipe/'))),
+    controls_paper_recipe: named(report.controls.filter(({ name }) => name.startsWith('paper-recipe/'))),
+    predictors: Object.fromEntries(report.predictorScores.flatMap(({ backend, chosen: isChosen, quality }) => (quality === undefined ? [] : [[backend, { kendall_tau: quality.kendallTau, r2: quality.r2, chosen: isChosen }]]))),
+    pairs: report.pairs,
+    verified: report.verified,
+    predicted: Number(report.predicted),
+    tokens_by_phase: Object.fromEntries(phases.map(({ name, tokens }) => [name, tokens])),
+    seconds_by_phase: Object.fromEntries(phases.map(({ name, seconds }) => [name, seconds])),
+    share_beside_labels: total === 0 ? 0 : beside / total,
+  };
+}
