@@ -14,6 +14,8 @@ export interface LocalServerOptions {
 /** A server of this package that runs as a child process. */
 export interface LocalServer {
   readonly address: string;
+  /** Of the child process, to watch what it takes. */
+  readonly processId: number;
   /** Fires when the process ends, whoever ended it. */
   readonly ended: AbortSignal;
   /** Ends the process: asks first, and after `graceMs` (default 5,000) no longer asks. */
@@ -36,7 +38,7 @@ export async function startLocalServer({ environment = {}, onLog, startTimeoutMs
     await stop(child, ended.signal, 1_000);
     throw new Error(`the server did not start: ${error instanceof Error ? error.message : String(error)}\n${log.join('\n')}`.trimEnd(), { cause: error });
   });
-  return { address, ended: ended.signal, stop: ({ graceMs = 5_000 } = {}) => stop(child, ended.signal, graceMs) };
+  return { address, processId: child.pid ?? 0, ended: ended.signal, stop: ({ graceMs = 5_000 } = {}) => stop(child, ended.signal, graceMs) };
 }
 
 const LOG_LINES_KEPT = 20;

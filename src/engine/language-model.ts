@@ -7,7 +7,7 @@ import type { WorkControl } from '../core/ports/progress.js';
 import type { Calibration, CalibrationNeed } from './calibration/calibration.js';
 import type { Checkpoint } from './checkpoint/checkpoint.js';
 import type { LayerErrors } from './compensation/calibration-errors.js';
-import { estimatePeakBytes, planMemory } from './forward/plan-memory.js';
+import { estimatePeakBytes, planMemory, type Workload } from './forward/plan-memory.js';
 import type { MendRequest, MendedTensors } from './forward/mend-half.js';
 import { keyRecipe } from './forward/recipe-key.js';
 import { detectMemoryBudgetBytes, detectThreads } from './forward/resource-limits.js';
@@ -26,6 +26,8 @@ export interface LanguageModelOptions {
   readonly threads?: number;
   /** 70 % of the memory that the control group or the machine has by default. */
   readonly memoryBudgetBytes?: number;
+  /** Where Gram matrices lie that memory does not hold; the system's own folder for such files by default. */
+  readonly scratchDirectory?: string;
 }
 
 export interface ScoreUnitsRequest {
@@ -71,6 +73,8 @@ export interface LanguageModel {
   calibrationErrors(recipe: SubjectRecipe, control: WorkControl): Promise<readonly LayerErrors[]>;
   /** All logits of one short sequence, [tokens, vocabulary]; of the dense model in its own order by default. */
   logits(tokens: Int32Array, pruned?: { readonly architecture: Architecture; readonly recipe: SubjectRecipe }): Promise<Float32Array>;
+  /** Throws MEMORY_EXCEEDED for work that can never fit the budget, before any of it. */
+  requireMemory(work: Workload): void;
   /** Bytes that an evaluation on these windows may come to. */
   estimatePeakBytes(windows: readonly Pick<Window, 'tokens'>[]): number;
   /** Whether its thread is gone, by a failure or because it was closed: open the checkpoint again. */
@@ -88,7 +92,7 @@ export async function openLanguageModel(checkpoint: Checkpoint, options: Languag
   const threads = options.threads ?? detectThreads();
   const memoryBudgetBytes = options.memoryBudgetBytes ?? detectMemoryBudgetBytes();
   planMemory(shape, memoryBudgetBytes, { longest: 1 });
-  const thread = startModelThread({ directory, config, tensors: [...tensors.values()], options: { threads, memoryBudgetBytes } });
+  const thread = startModelThread({ directory, config, tensors: [...tensors.values()], options: { threads, memoryBudgetBytes, ...(options.scratchDirectory === undefined ? {} : { scratchDirectory: options.scratchDirectory }) } });
 
   return {
     checkpoint,
@@ -103,6 +107,7 @@ export async function openLanguageModel(checkpoint: Checkpoint, options: Languag
     calibrationErrors: (recipe, control) => thread.call('calibrationErrors', { recipe: describe(recipe) }, control),
     logits: (tokens, { architecture, recipe } = { architecture: shape.layers, recipe: { ranking: identityRanking(shape.layers) } }) =>
       thread.call('logits', { recipe: describe(recipe), architecture, tokens }, { signal: new AbortController().signal }),
+    requireMemory: (work) => void planMemory(shape, memoryBudgetBytes, work),
     estimatePeakBytes: (windows) => estimatePeakBytes(shape, memoryBudgetBytes, {
       longest: windows.reduce((most, { tokens }) => Math.max(most, tokens.length), 1),
       tokens: windows.reduce((sum, { tokens }) => sum + tokens.length, 0),

@@ -13,6 +13,11 @@ export interface Compensation<Options = unknown> extends PluginManifest<Options>
    * Widths count rows of `half.weights`.
    */
   prepare(half: HalfBlock, options: Options): PreparedCompensation | Promise<PreparedCompensation>;
+  /**
+   * Most bytes that `prepare` holds at once for a half-block of so many rows, the Gram matrix it is given and what it keeps
+   * included; undefined for next to nothing. The memory budget is held to it.
+   */
+  preparingBytes?(rows: number, hidden: number): number;
   /** For compensations that can also fit one architecture on the pruned model's own stream; they need `gram`. */
   readonly stream?: StreamFit<Options>;
 }

@@ -6,10 +6,12 @@ export interface Calibration {
   readonly sequences: number;
   /** BOS included. */
   readonly tokens: number;
-  /** From the first layer; a half-block that the model does not have has empty arrays. */
+  /** From the first layer; a half-block that the model does not have has empty arrays. Empty where gradients alone were needed. */
   readonly layers: readonly LayerStatistics[];
   /** The name under which the model's thread keeps the Gram matrices, with need `gram`: they are too large to be handed around. */
   readonly gramKey?: string;
+  /** With need `gram`: the sequences, should the thread have given the matrices up, and for fits on the stream. */
+  readonly gramSequences?: readonly Int32Array[];
   /** With need `gradients`: the sequences. Gradients are too large to be kept; scoring computes them layer by layer. */
   readonly gradientSequences?: readonly Int32Array[];
 }

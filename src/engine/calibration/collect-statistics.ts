@@ -10,7 +10,7 @@ import { buildStatisticsGraph } from '../graph/statistics-graph.js';
 import type { SessionPool } from '../graph/session-pool.js';
 import type { Calibration, InputStatistics, LayerStatistics } from './calibration.js';
 import { sumBlockInfluence } from './block-influence.js';
-import type { LayerGrams } from './gram-store.js';
+import type { HalfPlace } from './gram-store.js';
 
 export interface CalibrationContext {
   readonly shape: ModelShape;
@@ -21,8 +21,8 @@ export interface CalibrationContext {
   readonly weights: RecipeWeights;
   /** Most bytes of hidden states at once. */
   readonly stateBytes: number;
-  /** Where the Gram matrices go, empty as yet; undefined where nobody needs them. */
-  readonly grams?: readonly LayerGrams[];
+  /** Takes a share of a half-block's Gram matrix, [width, width]; undefined where nobody needs them. */
+  readonly addGram?: (place: HalfPlace, share: Float64Array, factor: number) => Promise<void>;
   readonly multiplyTransposed: TransposedProduct;
 }
 
@@ -75,7 +75,7 @@ interface Sums {
 }
 
 async function passGroup(
-  { shape, runner, sessions, embedding, weights, grams, multiplyTransposed }: CalibrationContext,
+  { shape, runner, sessions, embedding, weights, addGram, multiplyTransposed }: CalibrationContext,
   batches: readonly WindowBatch[],
   windows: readonly { readonly tokens: Int32Array }[],
   { sums, tokens }: { readonly sums: readonly LayerSums[]; readonly tokens: number },
@@ -94,8 +94,7 @@ async function passGroup(
       const ready = await weights.prepare(half === 'attention' ? { half, layer, ...ownHeads(own) } : { half, layer, ffnChannels: own.ffnChannels });
       const into = sums[layer]?.[half];
       if (into === undefined || ready.kind === 'nothing') continue;
-      const gram = grams?.[layer]?.[half];
-      const products = gram === undefined ? undefined : new Float64Array(gram.length);
+      const products = addGram === undefined ? undefined : new Float64Array(into.sum.length ** 2);
       for (const [index, batch] of batches.entries()) {
         signal.throwIfAborted();
         const size = { count: batch.windows.length, length: batch.length };
@@ -114,9 +113,7 @@ async function passGroup(
         states[index] = output;
         passed(size.count * size.length);
       }
-      if (gram !== undefined && products !== undefined) {
-        for (let at = 0; at < gram.length; at++) gram[at] = (gram[at] as number) + (products[at] as number) / tokens;
-      }
+      if (products !== undefined) await addGram?.({ layer, half }, products, 1 / tokens);
     }
     before.forEach((array, index) => {
       sums[layer]?.blockInfluence.push(sumBlockInfluence(array, states[index] as Float32Array, shape.hidden));

@@ -1,42 +1,144 @@
-import { PrunecastError } from '../../core/errors/prunecast-error.js';
+import type { FileHandle } from 'node:fs/promises';
 import type { ModelShape } from '../../core/model/shape.js';
+import { readFully } from '../checkpoint/read-fully.js';
+import { writeFully } from '../checkpoint/write-safetensors.js';
+import { openScratchFile } from './scratch-file.js';
 
-/** X^T X / tokens of the inputs of o and of down, float32 [width, width] row-major, units in the model's own order. */
-export interface LayerGrams {
-  readonly attention: Float32Array;
-  readonly ffn: Float32Array;
+/** A half-block of a model. */
+export interface HalfPlace {
+  readonly layer: number;
+  readonly half: 'attention' | 'ffn';
 }
 
-/** Gram matrices of calibrations, as long as the model is open. */
+/**
+ * Gram matrices of calibrations: X^T X / tokens of the inputs of o and of down, float32 [width, width] row-major, units in
+ * the model's own order. In memory as far as the limit goes, on disk beyond it. The longest unused of more than a few
+ * calibrations are given up.
+ */
 export interface GramStore {
-  /** Makes room for one calibration more. Throws MEMORY_EXCEEDED where they would take more than their share. */
-  open(key: string): readonly LayerGrams[];
-  /** undefined where the key names none. */
-  find(key: string): readonly LayerGrams[] | undefined;
+  /** Starts those of one calibration anew, all zeros. */
+  open(key: string): void;
+  has(key: string): boolean;
+  /** Gives those of one calibration up. */
+  discard(key: string): void;
+  /** Bytes of all there are, and of one calibration more where `key` names none of them yet. */
+  bytesWith(key?: string): number;
+  /** Adds `factor` times these values to a matrix. */
+  add(key: string, place: HalfPlace, values: Float64Array, factor: number): Promise<void>;
+  /** undefined where the key names none. What is read from disk is a copy for the caller. */
+  read(key: string, place: HalfPlace): Promise<Float32Array | undefined>;
+  /** Sets how many bytes may be in memory; what is over them goes to disk at once. */
+  limit(bytes: number): Promise<void>;
+  close(): Promise<void>;
 }
 
-/** The share of the memory budget that Gram matrices may take. */
-const BUDGET_SHARE = 0.4;
+export interface GramStoreOptions {
+  /** In memory; until `limit` says otherwise. */
+  readonly limitBytes: number;
+  /** Where a file without a name is made when memory does not do. */
+  readonly directory: string;
+}
 
-export function createGramStore({ layers, headDim }: ModelShape, memoryBudgetBytes: number): GramStore {
-  const stored = new Map<string, readonly LayerGrams[]>();
-  const widths = layers.map(({ kvHeads, queryHeadsPerKv, ffnChannels }) => ({ attention: kvHeads * queryHeadsPerKv * headDim, ffn: ffnChannels }));
-  const bytes = widths.reduce((sum, { attention, ffn }) => sum + 4 * (attention ** 2 + ffn ** 2), 0);
+/** Recipes of a study rarely differ in their calibration text; on disk those of a 7B model take 18 GB. */
+const MOST_CALIBRATIONS = 4;
+
+export function createGramStore({ layers, headDim }: ModelShape, { limitBytes, directory }: GramStoreOptions): GramStore {
+  const { offsets, bytes: calibrationBytes } = layOut(layers.map(({ kvHeads, queryHeadsPerKv, ffnChannels }) => ({ attention: kvHeads * queryHeadsPerKv * headDim, ffn: ffnChannels })));
+  /** By calibration, the longest unused first; its matrices that are in memory, and its place on disk. */
+  const calibrations = new Map<string, { readonly slot: number; readonly inMemory: Map<string, Float32Array>; readonly onDisk: Set<string> }>();
+  let file: Promise<FileHandle> | undefined;
+  let allowed = limitBytes;
+
+  const positionOf = (slot: number, place: HalfPlace): { readonly position: number; readonly values: number } => {
+    const { offset, values } = offsets.get(nameHalf(place)) ?? { offset: 0, values: 0 };
+    return { position: slot * calibrationBytes + offset, values };
+  };
+  const countMemory = (): number => [...calibrations.values()].reduce((sum, { inMemory }) => [...inMemory.values()].reduce((bytes, { byteLength }) => bytes + byteLength, sum), 0);
+  const writeMatrix = async (slot: number, place: HalfPlace, matrix: Float32Array): Promise<void> => {
+    file ??= openScratchFile(directory);
+    await writeFully(await file, new Uint8Array(matrix.buffer, matrix.byteOffset, matrix.byteLength), positionOf(slot, place).position);
+  };
+  const readMatrix = async (slot: number, place: HalfPlace): Promise<Float32Array> => {
+    const { position, values } = positionOf(slot, place);
+    const matrix = new Float32Array(values);
+    if (file !== undefined) await readFully(await file, new Uint8Array(matrix.buffer), position, 'the scratch file');
+    return matrix;
+  };
+  const findFreeSlot = (): number => {
+    const taken = new Set(Array.from(calibrations.values(), ({ slot }) => slot));
+    return Array.from({ length: MOST_CALIBRATIONS }, (_, slot) => slot).find((slot) => !taken.has(slot)) ?? 0;
+  };
+
   return {
-    find: (key) => stored.get(key),
     open: (key) => {
-      const known = stored.get(key);
-      if (known !== undefined) return known;
-      const needed = (stored.size + 1) * bytes;
-      const allowed = Math.floor(BUDGET_SHARE * memoryBudgetBytes);
-      if (needed > allowed) {
-        throw new PrunecastError('MEMORY_EXCEEDED', `the Gram matrices of ${stored.size + 1} calibrations need ${needed} bytes, ${allowed} of the memory budget are theirs: raise the budget, or take a compensation that needs none`, {
-          metadata: { needed_bytes: String(needed), budget_bytes: String(allowed) },
-        });
+      calibrations.delete(key);
+      for (const oldest of calibrations.keys()) {
+        if (calibrations.size < MOST_CALIBRATIONS) break;
+        calibrations.delete(oldest);
       }
-      const grams = widths.map(({ attention, ffn }) => ({ attention: new Float32Array(attention ** 2), ffn: new Float32Array(ffn ** 2) }));
-      stored.set(key, grams);
-      return grams;
+      calibrations.set(key, { slot: findFreeSlot(), inMemory: new Map(), onDisk: new Set() });
+    },
+    has: (key) => calibrations.has(key),
+    discard: (key) => void calibrations.delete(key),
+    bytesWith: (key) => calibrationBytes * Math.min(MOST_CALIBRATIONS, calibrations.size + (key === undefined || calibrations.has(key) ? 0 : 1)),
+    add: async (key, place, values, factor) => {
+      const calibration = calibrations.get(key);
+      if (calibration === undefined) throw new RangeError('no Gram matrices were opened under this key');
+      const { slot, inMemory, onDisk } = calibration;
+      const name = nameHalf(place);
+      const matrix = onDisk.has(name) ? await readMatrix(slot, place) : (inMemory.get(name) ?? new Float32Array(values.length));
+      for (let at = 0; at < matrix.length; at++) matrix[at] = (matrix[at] as number) + (values[at] as number) * factor;
+      if (inMemory.has(name)) return;
+      if (!onDisk.has(name) && countMemory() + matrix.byteLength <= allowed) inMemory.set(name, matrix);
+      else {
+        await writeMatrix(slot, place, matrix);
+        onDisk.add(name);
+      }
+    },
+    read: async (key, place) => {
+      const calibration = calibrations.get(key);
+      if (calibration === undefined) return undefined;
+      calibrations.delete(key);
+      calibrations.set(key, calibration); // used last
+      return calibration.inMemory.get(nameHalf(place)) ?? await readMatrix(calibration.slot, place);
+    },
+    limit: async (bytes) => {
+      allowed = bytes;
+      for (const { slot, inMemory, onDisk } of calibrations.values()) {
+        for (const [name, matrix] of inMemory) {
+          if (countMemory() <= allowed) return;
+          await writeMatrix(slot, parseHalf(name), matrix);
+          onDisk.add(name);
+          inMemory.delete(name);
+        }
+      }
+    },
+    close: async () => {
+      calibrations.clear();
+      await (await file)?.close();
     },
   };
+}
+
+/** Where each matrix lies among those of a calibration. */
+function layOut(widths: readonly { readonly attention: number; readonly ffn: number }[]): { readonly offsets: ReadonlyMap<string, { readonly offset: number; readonly values: number }>; readonly bytes: number } {
+  const offsets = new Map<string, { readonly offset: number; readonly values: number }>();
+  let bytes = 0;
+  for (const [layer, sizes] of widths.entries()) {
+    for (const half of ['attention', 'ffn'] as const) {
+      const values = sizes[half] ** 2;
+      offsets.set(nameHalf({ layer, half }), { offset: bytes, values });
+      bytes += 4 * values;
+    }
+  }
+  return { offsets, bytes };
+}
+
+function nameHalf({ layer, half }: HalfPlace): string {
+  return `${layer}:${half}`;
+}
+
+function parseHalf(name: string): HalfPlace {
+  const [layer = '', half] = name.split(':');
+  return { layer: Number(layer), half: half === 'attention' ? 'attention' : 'ffn' };
 }

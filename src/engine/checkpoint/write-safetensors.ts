@@ -74,11 +74,11 @@ export async function writeFileSynced<T>(path: string, write: (handle: FileHandl
   }
 }
 
-/** Writes all bytes at the handle's position. */
-export async function writeFully(handle: FileHandle, bytes: Uint8Array): Promise<void> {
+/** Writes all bytes, at a position or else where the handle stands. */
+export async function writeFully(handle: FileHandle, bytes: Uint8Array, position?: number): Promise<void> {
   for (let done = 0; done < bytes.length;) {
     // Node writes at most 2 GiB in one call.
-    const { bytesWritten } = await handle.write(bytes, done, Math.min(bytes.length - done, 64 * 1024 * 1024));
+    const { bytesWritten } = await handle.write(bytes, done, Math.min(bytes.length - done, 64 * 1024 * 1024), position === undefined ? null : position + done);
     done += bytesWritten;
   }
 }

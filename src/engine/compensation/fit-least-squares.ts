@@ -43,6 +43,12 @@ export async function fitLeastSquares(half: HalfBlock, { damping, constant }: Le
   };
 }
 
+/** Bytes that a fit holds at once: Gram matrix as read, sorted and bordered, its factor and the inverse of that. */
+export function countFitBytes(rows: number, hidden: number, { constant }: Pick<LeastSquaresOptions, 'constant'>): number {
+  const size = rows + (constant === 'first' ? 1 : 0);
+  return 24 * rows ** 2 + (constant === 'first' ? 8 * size ** 2 : 0) + 8 * size * hidden;
+}
+
 /** The sum of squares of rows k and later, for each k from 0 to the number of rows. */
 function sumTails(values: Float32Array, columns: number): Float64Array {
   const rows = values.length / columns;

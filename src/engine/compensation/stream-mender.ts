@@ -12,10 +12,10 @@ export interface StreamMender {
   mend(recipe: WeightRecipe, architecture: Architecture, control: WorkControl): Promise<RecipeWeights>;
 }
 
-/** @param open what a recipe is mended with, by the key of its Gram matrices */
+/** @param open what a recipe is mended with */
 export function createStreamMender(
   store: WeightStore,
-  open: (recipe: WeightRecipe, gramKey: string) => Promise<{ readonly context: Omit<StreamContext, 'fit'>; readonly sequences: readonly Int32Array[] }>,
+  open: (recipe: WeightRecipe) => Promise<{ readonly context: Omit<StreamContext, 'fit'>; readonly sequences: readonly Int32Array[] }>,
 ): StreamMender {
   // An architecture is written tensor by tensor: the maps in work are kept even where the store has no room for them.
   let latest: { readonly key: string; readonly maps: StreamedMaps } | undefined;
@@ -26,7 +26,7 @@ export function createStreamMender(
       const { stream } = compensation?.plugin ?? {};
       const gramKey = compensation?.calibration?.gramKey;
       if (compensation === undefined || stream === undefined || gramKey === undefined) throw new RangeError('a fit on the stream needs the calibration of need gram');
-      const { context, sequences } = await open(recipe, gramKey);
+      const { context, sequences } = await open(recipe);
       const key = `${recipe.key}:stream:${digestOf(architecture)}`;
       const fit: StreamContext['fit'] = (half) => stream.fit(half, compensation.options);
       const maps = latest?.key === key ? latest.maps : await store.get(key, () => mendStream({ ...context, fit }, architecture, sequences, control));

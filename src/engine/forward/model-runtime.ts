@@ -1,3 +1,4 @@
+import { tmpdir } from 'node:os';
 import type { Architecture, LayerArchitecture } from '../../core/model/shape.js';
 import { identityRanking } from '../../core/model/units.js';
 import { validateArchitecture } from '../../core/model/validate-architecture.js';
@@ -5,6 +6,7 @@ import type { ArchitectureLosses, Window } from '../../core/ports/evaluator.js';
 import type { TransposedProduct } from '../../core/ports/compensation.js';
 import type { WorkControl } from '../../core/ports/progress.js';
 import type { Calibration, CalibrationNeed } from '../calibration/calibration.js';
+import { createCalibrations } from '../calibration/known-calibrations.js';
 import { collectStatistics } from '../calibration/collect-statistics.js';
 import { createGramStore } from '../calibration/gram-store.js';
 import { createStreamMender } from '../compensation/stream-mender.js';
@@ -29,6 +31,8 @@ import type { UnitScores } from '../ranking/unit-scores.js';
 export interface RuntimeOptions {
   readonly threads: number;
   readonly memoryBudgetBytes: number;
+  /** Where Gram matrices lie that memory does not hold; the system's own folder by default. */
+  readonly scratchDirectory?: string;
   /** As a session pool takes it. */
   readonly guard?: (run: () => Promise<void>) => Promise<void>;
 }
@@ -54,6 +58,20 @@ export interface ModelRuntime {
 /** What a call works with, within its memory plan. */
 type CallContext = ForwardContext & Pick<TokenTables, 'wholeHead'>;
 
+/** What a recipe's compensation takes beside an evaluation. */
+function describeWork({ compensation }: WeightRecipe): Pick<Workload, 'preparing'> {
+  const preparing = compensation?.plugin.preparingBytes?.bind(compensation.plugin);
+  return preparing === undefined ? {} : { preparing };
+}
+
+function measureSequences(sequences: readonly Int32Array[]): { readonly longest: number; readonly tokens: number } {
+  return { longest: sequences.reduce((most, { length }) => Math.max(most, length), 1), tokens: countSequences(sequences).tokens };
+}
+
+function countSequences(sequences: readonly Int32Array[]): { readonly sequences: number; readonly tokens: number } {
+  return { sequences: sequences.length, tokens: sequences.reduce((sum, { length }) => sum + length, 0) };
+}
+
 /** Names calibration sequences: equal ones have equal keys. */
 function keySequences(sequences: readonly Int32Array[]): string {
   return digestOf(sequences.map(digestBytes));
@@ -65,7 +83,7 @@ function shareProgress(report: NonNullable<WorkControl['report']>, index: number
 }
 
 /** Reads weights as they are needed. Throws MEMORY_EXCEEDED where the model can never fit the budget. */
-export function createModelRuntime(source: WeightSource, { threads, memoryBudgetBytes, guard }: RuntimeOptions): ModelRuntime {
+export function createModelRuntime(source: WeightSource, { threads, memoryBudgetBytes, scratchDirectory = tmpdir(), guard }: RuntimeOptions): ModelRuntime {
   const { config } = source;
   const { shape } = config;
   const sessions = createSessionPool({ threads, ...(guard === undefined ? {} : { guard }) });
@@ -80,33 +98,54 @@ export function createModelRuntime(source: WeightSource, { threads, memoryBudget
     }, { c: { values: product, dimensions: [rows, columns] } });
     return product;
   };
-  const tools: CompensationTools = { grams: createGramStore(shape, memoryBudgetBytes), multiplyTransposed };
-  const calibrations = new Map<string, Calibration>();
-  const sequencesOf = new Map<string, readonly Int32Array[]>();
+  const tools: CompensationTools = { grams: createGramStore(shape, { limitBytes: 0, directory: scratchDirectory }), multiplyTransposed };
+  const { grams } = tools;
+  const known = createCalibrations();
   const weightsOf = (recipe: WeightRecipe): RecipeWeights => createRecipeWeights(source, store, recipe, tools);
 
   /** Plans a call's memory and keeps to it from here on. */
-  const startCall = async (sequences: readonly Int32Array[], work: Omit<Workload, 'longest'> = {}): Promise<CallContext> => {
-    const plan = planMemory(shape, memoryBudgetBytes, { longest: sequences.reduce((most, { length }) => Math.max(most, length), 1), ...work });
+  const startCall = async (sequences: readonly Int32Array[], work: Omit<Workload, 'longest' | 'tokens'> = {}): Promise<CallContext> => {
+    const plan = planMemory(shape, memoryBudgetBytes, { ...measureSequences(sequences), gramBytes: grams.bytesWith(), ...work });
     store.limit(plan.storeBytes);
+    await grams.limit(plan.gramBytes);
     await sessions.keep(plan.keptSessions);
     const { embedding, head, wholeHead } = openTokenTables(source, store, plan.layers);
     return { runner, hidden: shape.hidden, embedding, head, wholeHead, stateBytes: plan.stateBytes, layers: plan.layers };
   };
 
-  const streams = createStreamMender(store, async (recipe, gramKey) => {
-    const sequences = sequencesOf.get(gramKey) ?? [];
+  /** One pass over the sequences: the moments, and where a key is given the Gram matrices under it. */
+  const collect = async (sequences: readonly Int32Array[], gramKey: string | undefined, control: WorkControl): Promise<Calibration> => {
+    const work = gramKey === undefined ? { needs: ['activations'] as const } : { needs: ['gram'] as const, gramBytes: grams.bytesWith(gramKey) };
+    const call = await startCall(sequences, work);
+    const context = { ...call, shape, sessions, weights: weightsOf({ key: 'own', ranking: identityRanking(shape.layers) }), multiplyTransposed };
+    if (gramKey === undefined) return collectStatistics(context, sequences, control);
+    grams.open(gramKey);
+    try {
+      return await collectStatistics({ ...context, addGram: (place, share, factor) => grams.add(gramKey, place, share, factor) }, sequences, control);
+    } catch (error) {
+      grams.discard(gramKey);
+      throw error;
+    }
+  };
+
+  const streams = createStreamMender(store, async (recipe) => {
+    const sequences = recipe.compensation?.calibration?.gramSequences ?? [];
     const weights = weightsOf({ key: recipe.key, ranking: recipe.ranking });
-    return { sequences, context: { ...await startCall(sequences, { needs: ['gram'] }), shape, weights, multiplyTransposed } };
+    return { sequences, context: { ...await startCall(sequences, { needs: ['gram'], fit: 'stream' }), shape, weights, multiplyTransposed } };
   });
-  const weightsFor = async (recipe: WeightRecipe, architecture: Architecture, control: WorkControl): Promise<RecipeWeights> =>
-    streams.isAsked(recipe) ? streams.mend(recipe, architecture, control) : weightsOf(recipe);
+  /** What a recipe is evaluated and written with; Gram matrices that were given up meanwhile are gathered again. */
+  const weightsFor = async (recipe: WeightRecipe, architecture: Architecture, control: WorkControl): Promise<RecipeWeights> => {
+    if (streams.isAsked(recipe)) return streams.mend(recipe, architecture, control);
+    const { gramKey, gramSequences } = recipe.compensation?.calibration ?? {};
+    if (gramKey !== undefined && gramSequences !== undefined && !grams.has(gramKey)) await collect(gramSequences, gramKey, { signal: control.signal });
+    return weightsOf(recipe);
+  };
 
   async function* lossesOnStreams(recipe: WeightRecipe, architectures: readonly Architecture[], windows: readonly Window[], control: WorkControl): AsyncGenerator<ArchitectureLosses> {
     for (const [index, architecture] of architectures.entries()) {
       const report = control.report === undefined ? {} : { report: shareProgress(control.report, index, architectures.length) };
       const weights = await weightsFor(recipe, architecture, { signal: control.signal });
-      const context = await startCall(windows.map(({ tokens }) => tokens));
+      const context = await startCall(windows.map(({ tokens }) => tokens), describeWork(recipe));
       for await (const result of evaluateArchitectures(context, weights, [architecture], windows, { signal: control.signal, ...report })) yield { ...result, index };
     }
   }
@@ -126,22 +165,22 @@ export function createModelRuntime(source: WeightSource, { threads, memoryBudget
     losses: async function* losses(recipe, architectures, windows, control) {
       architectures.forEach((architecture, index) => validateArchitecture(shape, architecture, `architectures[${index}]`));
       if (streams.isAsked(recipe)) yield* lossesOnStreams(recipe, architectures, windows, control);
-      else yield* evaluateArchitectures(await startCall(windows.map(({ tokens }) => tokens)), weightsOf(recipe), architectures, windows, control);
+      else {
+        const weights = await weightsFor(recipe, shape.layers, control);
+        yield* evaluateArchitectures(await startCall(windows.map(({ tokens }) => tokens), describeWork(recipe)), weights, architectures, windows, control);
+      }
     },
     calibrate: async (sequences, needs, control) => {
-      const weights = weightsOf({ key: 'own', ranking: identityRanking(shape.layers) });
-      const gramKey = needs.includes('gram') ? keySequences(sequences) : undefined;
-      const known = gramKey === undefined ? undefined : calibrations.get(gramKey);
-      const gradients = needs.includes('gradients') ? { gradientSequences: sequences } : {};
-      if (known !== undefined) return { ...known, ...gradients };
-      const grams = gramKey === undefined ? undefined : tools.grams.open(gramKey);
-      const context = { ...await startCall(sequences, { needs: gramKey === undefined ? ['activations'] : ['gram'] }), shape, sessions, weights, multiplyTransposed };
-      if (gramKey === undefined || grams === undefined) return { ...await collectStatistics(context, sequences, control), ...gradients };
-      for (const { attention, ffn } of grams) [attention, ffn].forEach((gram) => gram.fill(0)); // of a pass that was cancelled
-      const calibration = { ...await collectStatistics({ ...context, grams }, sequences, control), gramKey };
-      calibrations.set(gramKey, calibration);
-      sequencesOf.set(gramKey, sequences);
-      return { ...calibration, ...gradients };
+      const key = keySequences(sequences);
+      const asked = {
+        ...(needs.includes('gradients') ? { gradientSequences: sequences } : {}),
+        ...(needs.includes('gram') ? { gramKey: key, gramSequences: sequences } : {}),
+      };
+      if (needs.every((need) => need === 'weights' || need === 'gradients')) return { ...countSequences(sequences), layers: [], ...asked };
+      const ready = needs.includes('gram') && !grams.has(key) ? undefined : known.find(key);
+      const calibration = ready ?? await collect(sequences, needs.includes('gram') ? key : undefined, control);
+      known.keep(key, calibration);
+      return { ...calibration, ...asked };
     },
     scoreUnits: async (recipe, calibration, control) => {
       const scores: UnitScores[] = [];
@@ -172,14 +211,23 @@ export function createModelRuntime(source: WeightSource, { threads, memoryBudget
     logits: async (recipe, architecture, tokens, control) => {
       validateArchitecture(shape, architecture);
       const weights = await weightsFor(recipe, architecture, control);
-      return computeLogits(await startCall([tokens]), weights, architecture, tokens, control.signal);
+      return computeLogits(await startCall([tokens], describeWork(recipe)), weights, architecture, tokens, control.signal);
     },
     mend: async (recipe, request, control) => {
       validateArchitecture(shape, request.architecture);
-      return mendHalf(shape, await weightsFor(recipe, request.architecture, control), recipe.ranking, request);
+      const weights = await weightsFor(recipe, request.architecture, control);
+      await startCall([], describeWork(recipe));
+      return mendHalf(shape, weights, recipe.ranking, request);
     },
-    calibrationErrors: (recipe, control) => listCalibrationErrors(shape, weightsOf(recipe), control),
+    calibrationErrors: async (recipe, control) => {
+      const weights = await weightsFor(recipe, shape.layers, control);
+      await startCall([], describeWork(recipe));
+      return listCalibrationErrors(shape, weights, control);
+    },
     readLayer,
-    close: () => sessions.close(),
+    close: async () => {
+      await sessions.close();
+      await grams.close();
+    },
   };
 }

@@ -2,6 +2,7 @@ import { PrunecastError } from '../../core/errors/prunecast-error.js';
 import { countAttentionParameters, countFfnParameters, countParameters } from '../../core/model/parameters.js';
 import type { ModelShape } from '../../core/model/shape.js';
 import type { CalibrationNeed } from '../calibration/calibration.js';
+import { countLeastCopies } from '../gradients/plan-segments.js';
 import { splitVocabulary } from './head-reader.js';
 import { countHeadRows } from './score-windows.js';
 import { TOKENS_PER_RUN } from './window-batches.js';
@@ -12,8 +13,12 @@ export interface Workload {
   readonly longest: number;
   /** What a calibration pass brings; none for an evaluation. */
   readonly needs?: readonly CalibrationNeed[];
-  /** Most bytes that a compensation holds at once while it prepares a half-block. */
-  readonly preparingBytes?: number;
+  /** Tokens of all sequences; for gradients and fits on the stream, which keep all of their hidden states. */
+  readonly tokens?: number;
+  /** `stream`: an architecture is mended on its own stream. */
+  readonly fit?: 'stream';
+  /** Most bytes that a compensation holds at once while it prepares a half-block of so many rows. */
+  readonly preparing?: (rows: number, hidden: number) => number;
   /** Bytes of all Gram matrices that are kept, those of this call too; in memory or on disk. */
   readonly gramBytes?: number;
 }
@@ -101,7 +106,7 @@ interface LeastBytes {
   readonly gathering: number;
 }
 
-function countLeastBytes(shape: ModelShape, { longest, needs = [], preparingBytes = 0 }: Workload): LeastBytes {
+function countLeastBytes(shape: ModelShape, { longest, tokens: all = 0, needs = [], fit, preparing = () => 0 }: Workload): LeastBytes {
   const { hidden, headDim, vocabulary } = shape;
   const tokens = Math.max(TOKENS_PER_RUN, longest);
   const layers = shape.layers.map(({ kvHeads, queryHeadsPerKv, ffnChannels }) => ({
@@ -125,8 +130,8 @@ function countLeastBytes(shape: ModelShape, { longest, needs = [], preparingByte
     run: 4 * run,
     reading: 4 * Math.max(most('half') + width * hidden, headPart * hidden),
     store: 4 * most('half'),
-    states: 3 * 4 * tokens * hidden,
-    gathering: Math.max(4 * (tap + gram + back), preparingBytes),
+    states: 4 * hidden * Math.max(3 * tokens, gradients ? countLeastCopies(shape.layers.length) * all : 0, fit === 'stream' ? 2 * all + 2 * tokens : 0),
+    gathering: Math.max(4 * (tap + gram + back), preparing(width, hidden)),
   };
 }
 

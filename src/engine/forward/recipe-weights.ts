@@ -64,7 +64,7 @@ export function createRecipeWeights(source: WeightSource, store: WeightStore, { 
   /** A factorisation takes seconds and serves every width: it is stored among the weights, and counts as they do. */
   const factorise = (name: string, half: SortedHalf, { plugin, options }: CompensationRecipe): Promise<PreparedCompensation> => store.get(`${name}:prepared`, async () => {
     if (tools === undefined) throw new RangeError('a compensation needs its tools');
-    return plugin.prepare(describeHalf(half, hidden, tools), options);
+    return plugin.prepare(await describeHalf(half, hidden, tools), options);
   });
 
   const mend = async (name: string, half: SortedHalf, width: number): Promise<MendedHalfBlock | undefined> => {
@@ -78,10 +78,10 @@ export function createRecipeWeights(source: WeightSource, store: WeightStore, { 
   };
 
   const statisticsOf = (layer: number, half: 'attention' | 'ffn'): Pick<SortedHalf, 'mean' | 'gram'> => {
-    const calibration = compensation?.calibration;
+    const { layers, gramKey } = compensation?.calibration ?? {};
     return {
-      mean: calibration?.layers[layer]?.[half].mean,
-      gram: calibration?.gramKey === undefined ? undefined : tools?.grams.find(calibration.gramKey)?.[layer]?.[half],
+      mean: layers?.[layer]?.[half].mean,
+      gram: async () => (gramKey === undefined ? undefined : tools?.grams.read(gramKey, { layer, half })),
     };
   };
 
@@ -161,10 +161,11 @@ interface SortedHalf {
   readonly order: () => readonly number[];
   readonly mean: Float64Array | undefined;
   /** Of its inputs in the model's own order. */
-  readonly gram: Float32Array | undefined;
+  readonly gram: () => Promise<Float32Array | undefined>;
 }
 
-function describeHalf({ weights, order, mean, gram }: SortedHalf, hidden: number, { multiplyTransposed }: CompensationTools): HalfBlock {
+async function describeHalf({ weights, order, mean, gram: readGram }: SortedHalf, hidden: number, { multiplyTransposed }: CompensationTools): Promise<HalfBlock> {
+  const gram = await readGram();
   return {
     weights,
     hidden,

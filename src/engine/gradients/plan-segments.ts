@@ -15,9 +15,18 @@ export interface LayerSegment {
 export function planSegments(layers: number, copies: number): LayerSegment[] | undefined {
   for (let count = 1; count <= layers; count++) {
     const size = Math.ceil(layers / count);
-    // Starts of the others, inputs of this one, its end, the gradient, and one that is written.
-    if (count + size + 2 > copies) continue;
+    if (countCopies(layers, count) > copies) continue;
     return Array.from({ length: Math.ceil(layers / size) }, (_, index) => ({ from: index * size, to: Math.min((index + 1) * size, layers) }));
   }
   return undefined;
+}
+
+/** The fewest hidden states of all sequences with which a split fits. */
+export function countLeastCopies(layers: number): number {
+  return Math.min(...Array.from({ length: layers }, (_, index) => countCopies(layers, index + 1)));
+}
+
+/** Starts of the other segments, inputs of this one, its end, the gradient, and one that is written. */
+function countCopies(layers: number, segments: number): number {
+  return segments + Math.ceil(layers / segments) + 2;
 }

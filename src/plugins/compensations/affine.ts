@@ -1,5 +1,5 @@
 import { z } from 'zod';
-import { fitLeastSquares } from '../../engine/compensation/fit-least-squares.js';
+import { countFitBytes, fitLeastSquares } from '../../engine/compensation/fit-least-squares.js';
 import { defineCompensation } from '../api.js';
 
 /**
@@ -14,5 +14,6 @@ export default defineCompensation({
   }),
   needs: ['mean', 'gram'],
   addsBias: true,
+  preparingBytes: (rows, hidden) => countFitBytes(rows, hidden, { constant: 'first' }),
   prepare: (half, { damping }) => fitLeastSquares(half, { damping, constant: 'first' }),
 });

@@ -1,5 +1,5 @@
 import { z } from 'zod';
-import { fitLeastSquares } from '../../engine/compensation/fit-least-squares.js';
+import { countFitBytes, fitLeastSquares } from '../../engine/compensation/fit-least-squares.js';
 import { fitStream } from '../../engine/compensation/fit-stream.js';
 import { defineCompensation } from '../api.js';
 
@@ -20,6 +20,7 @@ export default defineCompensation({
   }),
   needs: ['gram'],
   addsBias: false,
+  preparingBytes: (rows, hidden) => countFitBytes(rows, hidden, { constant: 'none' }),
   prepare: (half, { damping }) => fitLeastSquares(half, { damping, constant: 'none' }),
   stream: {
     option: 'fit',

@@ -37,6 +37,7 @@ export async function prepareEvaluate(services: EvaluateServices, request: Evalu
   const { maxPositions } = model.language.checkpoint.config;
   const protocol = decodeProtocol(request.measurement?.windows, request.fidelity, text, maxPositions, { windows: 'measurement.windows', fidelity: 'fidelity' });
   const plan = planWindows({ plugin: evaluator, options }, text, protocol, 'measurement.text');
+  model.language.requireMemory({ longest: protocol.window });
   const dense = architectureKey(shape.layers);
   const needsRecipe = selections.some(({ keptUnits, architecture }) => keptUnits === undefined && architectureKey(architecture) !== dense);
   const recipe = needsRecipe ? await services.recipes.resolve(request.recipe, model, 'recipe') : undefined;

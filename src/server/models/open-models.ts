@@ -19,6 +19,8 @@ export interface OpenModelsOptions {
   readonly modelRoots: readonly string[];
   readonly threads: number;
   readonly memoryBudgetBytes: number;
+  /** What does not fit into memory lies in a folder of it meanwhile. */
+  readonly stateDirectory: string;
 }
 
 /** The checkpoints that a server has open. */
@@ -84,9 +86,9 @@ async function closeEntry({ language }: Entry): Promise<void> {
   await (await language).close();
 }
 
-function openEntry(directory: string, version: string, { threads, memoryBudgetBytes }: OpenModelsOptions): Entry {
+function openEntry(directory: string, version: string, { threads, memoryBudgetBytes, stateDirectory }: OpenModelsOptions): Entry {
   const language = openCheckpoint(directory).then((checkpoint) =>
-    openLanguageModel(checkpoint, { threads, memoryBudgetBytes }).catch(async (error: unknown) => {
+    openLanguageModel(checkpoint, { threads, memoryBudgetBytes, scratchDirectory: join(stateDirectory, 'scratch') }).catch(async (error: unknown) => {
       await checkpoint.close();
       throw error;
     }));

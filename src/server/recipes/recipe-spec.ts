@@ -1,6 +1,7 @@
 import { PrunecastError } from '../../core/errors/prunecast-error.js';
 import type { Criterion } from '../../core/ports/criterion.js';
 import { digestOf } from '../../engine/digest.js';
+import type { Workload } from '../../engine/forward/plan-memory.js';
 import type { Recipe, Text } from '../../gen/prunecast/v1/common.js';
 import type { OpenModel } from '../models/open-models.js';
 import type { PluginRegistry, ResolvedPlugin } from '../plugins/plugin-registry.js';
@@ -60,6 +61,7 @@ export class RecipeResolver {
     const seed = requireInteger(recipe?.seed ?? 0n, `${field}.seed`);
     const calibrated = isCalibrated(criterion.plugin) || compensation.plugin.needs.length > 0;
     const picked = calibrated ? await this.#calibrate(recipe, model, field, defaults, isCalibrated(criterion.plugin) ? criterion.plugin : compensation.plugin) : undefined;
+    if (picked !== undefined) model.language.requireMemory(describeWork(picked.sequences.sequences, criterion, compensation));
     const description = {
       criterion: { id: criterion.plugin.id, options: criterion.options },
       compensation: { id: compensation.plugin.id, options: compensation.options },
@@ -145,6 +147,17 @@ function complete(spec: Omit<RecipeSpec, 'digest' | 'rankingDigest'>): RecipeSpe
   const criterion = { id: plugin.id, options: withoutScope(options) };
   const calibration = isCalibrated(plugin) ? description['calibration'] : null;
   return { ...spec, digest: digestOf({ ...description, criterion }), rankingDigest: digestOf({ criterion, calibration, seed }) };
+}
+
+/** What a recipe asks of memory. */
+function describeWork(sequences: readonly Int32Array[], criterion: RecipeSpec['criterion'], { plugin, options }: RecipeSpec['compensation']): Workload {
+  return {
+    longest: sequences.reduce((most, { length }) => Math.max(most, length), 1),
+    tokens: sequences.reduce((sum, { length }) => sum + length, 0),
+    needs: [...criterion.plugin.needs, ...plugin.needs],
+    ...(plugin.preparingBytes === undefined ? {} : { preparing: plugin.preparingBytes.bind(plugin) }),
+    ...(plugin.stream?.isAsked(options) === true ? { fit: 'stream' as const } : {}),
+  };
 }
 
 function isCalibrated({ needs }: Criterion): boolean {

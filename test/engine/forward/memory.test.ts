@@ -2,6 +2,7 @@ import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import type { Architecture } from '../../../src/core/model/shape.js';
 import { identityRanking } from '../../../src/core/model/units.js';
 import type { Checkpoint } from '../../../src/engine/checkpoint/checkpoint.js';
+import type { Compensation } from '../../../src/core/ports/compensation.js';
 import type { Window } from '../../../src/core/ports/evaluator.js';
 import { openCheckpoint } from '../../../src/engine/checkpoint/open-checkpoint.js';
 import { createBlockRunner } from '../../../src/engine/forward/block-runner.js';
@@ -11,8 +12,8 @@ import { createModelRuntime } from '../../../src/engine/forward/model-runtime.js
 import { planMemory } from '../../../src/engine/forward/plan-memory.js';
 import { createWindowScores, scoreWindows } from '../../../src/engine/forward/score-windows.js';
 import { createSessionPool } from '../../../src/engine/graph/session-pool.js';
-import { evaluationWindows } from '../../support/criteria-reference.js';
-import { DEMO_DIRECTORY, unattended } from '../../support/demo-model.js';
+import { calibrationSequences, evaluationWindows } from '../../support/criteria-reference.js';
+import { DEMO_DIRECTORY, unattended, withModel } from '../../support/demo-model.js';
 import { findLeastBudget } from '../../support/least-budget.js';
 
 const GIBIBYTE = 2 ** 30;
@@ -66,9 +67,33 @@ function checkpointLayers(pruned: number, ffnChannels: number): Architecture {
   return Array.from({ length: 5 }, (_, layer) => ({ kvHeads: 4, queryHeadsPerKv: 2, ffnChannels: layer === pruned ? ffnChannels : 172 }));
 }
 
+describe('a recipe whose Gram matrices memory does not hold', () => {
+  it.each([
+    ['least-squares', { damping: 0.01, fit: 'one-shot' }],
+    ['affine', { damping: 0.01 }],
+  ] as const)('comes to the same losses, errors and weights bit for bit: %s', async (id, options) => {
+    const moduleUrl = new URL(`../../../src/plugins/compensations/${id}.js`, import.meta.url);
+    const { default: plugin } = (await import(moduleUrl.href)) as { readonly default: Compensation };
+    const preparing = plugin.preparingBytes?.bind(plugin);
+    if (preparing === undefined) throw new Error('the plug-in does not say what it holds');
+    const work = { longest: 128, needs: plugin.needs, preparing, gramBytes: 4 * 5 * (64 ** 2 + 172 ** 2) };
+    const mend = (memoryBudgetBytes: number) => withModel(DEMO_DIRECTORY, async (model) => {
+      const calibration = await model.calibrate(calibrationSequences, plugin.needs, unattended);
+      const recipe = { ranking: identityRanking(model.shape.layers), compensation: { plugin, options, moduleUrl, calibration } };
+      const losses: Float64Array[] = [];
+      for await (const { index, windowLosses } of model.subject(recipe).losses([checkpointLayers(1, 100), checkpointLayers(3, 31)], evaluationWindows, unattended)) losses[index] = windowLosses;
+      return { losses, errors: await model.calibrationErrors(recipe, unattended), mended: await model.mend(recipe, { layer: 3, half: 'ffn', architecture: checkpointLayers(3, 31) }) };
+    }, { memoryBudgetBytes });
+
+    const budget = Math.max(findLeastBudget(checkpoint.shape, { longest: 128, needs: plugin.needs }), findLeastBudget(checkpoint.shape, { longest: 128, preparing })) + 400_000;
+    expect(planMemory(checkpoint.shape, budget, work).gramBytes).toBeLessThan(work.gramBytes / 2);
+    expect(await mend(budget)).toEqual(await mend(GIBIBYTE));
+  });
+});
+
 describe('planMemory', () => {
   it('never hands out more than the budget, whatever is asked for', () => {
-    const works = [{ longest: 128 }, { longest: 512, needs: ['gram'] as const, gramBytes: 5_000_000 }, { longest: 128, needs: ['gradients'] as const }, { longest: 32, preparingBytes: 3_000_000, gramBytes: GIBIBYTE }];
+    const works = [{ longest: 128 }, { longest: 512, needs: ['gram'] as const, gramBytes: 5_000_000 }, { longest: 128, needs: ['gradients'] as const, tokens: 50_000 }, { longest: 32, preparing: () => 3_000_000, gramBytes: GIBIBYTE }];
     for (const work of works) {
       const least = findLeastBudget(checkpoint.shape, work);
       for (const budget of [least, least + 1_000_000, 2 * least, 20 * least]) {
