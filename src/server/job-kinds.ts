@@ -7,7 +7,7 @@ import { defineKind, type RunnableKind } from './jobs/runnable-kind.js';
 import { prepareSample } from './pairs/prepare-sample.js';
 import { prepareFit, type FitServices } from './predictors/prepare-fit.js';
 import { preparePrune, type PruneServices } from './pruning/prepare-prune.js';
-import { prepareSearch, type SearchServices } from './studies/prepare-search.js';
+import { prepareSearch, resumeSearch, type SearchServices } from './studies/prepare-search.js';
 
 /** The kinds of jobs of a server: what starts them, and what goes on with them after a restart. */
 export interface JobKinds {
@@ -24,7 +24,13 @@ export function createJobKinds(services: JobKindServices): JobKinds {
   return {
     prune: defineKind({ kind: JobKind.PRUNE, codec: PruneRequest, requestIdOf, prepare: (request, restarted) => preparePrune(services, request, restarted) }),
     evaluate: defineKind({ kind: JobKind.EVALUATE, codec: EvaluateRequest, requestIdOf, prepare: (request) => prepareEvaluate(services, request) }),
-    search: defineKind({ kind: JobKind.SEARCH, codec: SearchRequest, requestIdOf, prepare: (request, restarted) => prepareSearch(services, request, restarted) }),
+    search: defineKind({
+      kind: JobKind.SEARCH,
+      codec: SearchRequest,
+      requestIdOf,
+      prepare: (request, restarted) => prepareSearch(services, request, restarted),
+      resume: (request, job, ranges) => resumeSearch(services, request, job, ranges),
+    }),
     samplePairs: defineKind({
       kind: JobKind.SAMPLE_PAIRS,
       codec: SamplePairsRequest,

@@ -1,19 +1,26 @@
 import type { Command } from 'commander';
-import { CallError, JobKind, JobState, type Job, type PrunecastClient } from '../../client/index.js';
+import { CallError, JobKind, JobState, type DimensionRange, type Job, type PrunecastClient } from '../../client/index.js';
 import { Job as JobMessage } from '../../gen/prunecast/v1/job.js';
 import { addServerFlags, type ServerFlags } from '../flags/server.js';
-import { parseChoice, parseCount } from '../flags/values.js';
+import { collect, parseChoice, parseCount, parseRange } from '../flags/values.js';
 import { formatEnum } from '../output/format.js';
 import { formatProgress } from '../output/progress.js';
 import { printReport } from '../output/print-report.js';
 import { createPrinter, type Printer } from '../output/printer.js';
-import { useServer } from '../session/use-server.js';
+import { useServer, type Session } from '../session/use-server.js';
 import { watchJob } from '../session/watch-job.js';
 
 interface ListFlags extends ServerFlags {
   readonly kind?: JobKind;
   readonly state?: JobState;
   readonly limit: number;
+}
+
+interface ResumeFlags extends ServerFlags {
+  readonly range?: readonly DimensionRange[];
+  readonly model?: string;
+  readonly text?: readonly string[];
+  readonly output?: string;
 }
 
 /** `prunecast jobs`: the jobs of a server. */
@@ -34,7 +41,6 @@ export function addJobsCommand(program: Command): void {
 
   addJobAction(jobs, 'get', 'show one job', async ({ client, jobId }) => (await client.services.jobs.getJob({ jobId })).job);
   addJobAction(jobs, 'cancel', 'ask a job to stop; it keeps what was paid', async ({ client, jobId }) => (await client.services.jobs.cancelJob({ jobId })).job);
-  addJobAction(jobs, 'resume', 'go on with a paused or interrupted job', async ({ client, jobId }) => (await client.services.jobs.resumeJob({ jobId })).job);
   addJobAction(jobs, 'delete', 'forget an ended job and its events', async ({ client, jobId, printer }) => {
     await client.services.jobs.deleteJob({ jobId });
     printer.lines(`deleted job ${jobId}`);
@@ -46,11 +52,31 @@ export function addJobsCommand(program: Command): void {
     .action(async (jobId: string, flags: ServerFlags & { readonly after: number }) => {
       const printer = createPrinter(flags);
       await useServer(flags, {}, async (session) => {
-        const { result } = await watchJob((options) => session.client.followJob(jobId, { ...options, afterSequence: BigInt(flags.after) }), { session, printer, onInterrupt: 'leave' });
-        if (result?.$case === 'search') printReport(result.value, undefined, printer);
-        else printer.lines(`job ${jobId}: succeeded`);
+        await watchToEnd(session, { jobId, after: BigInt(flags.after), printer });
       });
     });
+
+  addServerFlags(jobs.command('resume <JOB>').description('go on with a paused or interrupted job; without --address, watch it to its end'))
+    .option('--range <DIMENSION=MIN..MAX>', 'before the refinement: rates of a dimension in place of those proposed, as layers.0.ffn_channels=0.1..0.4; repeat for several', collect(parseRange))
+    .option('--model <FOLDER>', 'without --address: the model, as the job was given it')
+    .option('--text <FILE>', 'without --address: a text, as the job was given it; repeat for several', collect((file) => file))
+    .option('--output <FOLDER>', 'without --address: the output, as the job was given it')
+    .action(async (jobId: string, flags: ResumeFlags) => {
+      const printer = createPrinter(flags);
+      const paths = { ...(flags.model !== undefined && { model: flags.model }), ...(flags.text !== undefined && { texts: flags.text }), ...(flags.output !== undefined && { output: flags.output }) };
+      await useServer(flags, paths, async (session) => {
+        const { job } = await session.client.services.jobs.resumeJob({ jobId, ranges: [...(flags.range ?? [])] });
+        // A server of this call's own ends with it.
+        if (session.serverEnded !== undefined) await watchToEnd(session, { jobId, after: job?.lastSequence ?? 0n, printer });
+        else if (job !== undefined) printJob(job, printer);
+      });
+    });
+}
+
+async function watchToEnd(session: Session, { jobId, after, printer }: { readonly jobId: string; readonly after: bigint; readonly printer: Printer }): Promise<void> {
+  const ended = await watchJob((options) => session.client.followJob(jobId, { ...options, afterSequence: after }), { session, printer, onInterrupt: 'leave' });
+  if (ended?.result?.$case === 'search') printReport(ended.result.value, undefined, printer);
+  else if (ended !== undefined) printer.lines(`job ${jobId}: succeeded`);
 }
 
 interface JobAction {

@@ -39,7 +39,7 @@ export function addPairsCommand(program: Command): void {
     const printer = createPrinter(flags);
     await useServer(flags, { model: flags.model, texts: [flags.text, flags.calibration] }, async (session) => {
       const { job } = await session.client.services.pairs.samplePairs({ search: buildSearch(flags, session.places) });
-      const { result } = await watchJob((options) => session.client.followJob(job?.id ?? '', options), { session, printer, onInterrupt: 'cancel-job' });
+      const result = (await watchJob((options) => session.client.followJob(job?.id ?? '', options), { session, printer, onInterrupt: 'cancel-job' }))?.result;
       if (result?.$case === 'samplePairs') printer.lines(`study ${result.value.studyId}: ${result.value.pairs} pairs, ${formatCount(result.value.tokensSpent)} tokens`);
     });
   });

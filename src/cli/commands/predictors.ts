@@ -51,7 +51,7 @@ export function addPredictorsCommand(program: Command): void {
         ...(flags.features !== undefined && { features: flags.features }),
         ...(flags.seed !== undefined && { seed: flags.seed }),
       });
-      const { result } = await watchJob((options) => session.client.followJob(job?.id ?? '', options), { session, printer, onInterrupt: 'cancel-job' });
+      const result = (await watchJob((options) => session.client.followJob(job?.id ?? '', options), { session, printer, onInterrupt: 'cancel-job' }))?.result;
       if (result?.$case === 'predictor' && printer.format === 'text') printPredictor(result.value, printer);
     });
   });

@@ -51,7 +51,7 @@ export function addPruneCommand(program: Command): void {
         ...(exporter !== undefined && { exporter }),
       };
       if (flags.dryRun === true) return printPlan(await client.planPrune(request), printer);
-      const { result } = await watchJob((options) => client.prune(request, options), { session, printer, onInterrupt: 'cancel-job' });
+      const result = (await watchJob((options) => client.prune(request, options), { session, printer, onInterrupt: 'cancel-job' }))?.result;
       if (result?.$case === 'prune') printResult(result.value, flags.output ?? '', printer);
     });
   });

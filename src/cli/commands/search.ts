@@ -52,6 +52,12 @@ type Flags = ServerFlags & BudgetFlags & RecipeFlags & SpaceFlags & WindowFlags 
   readonly dryRun?: boolean;
 };
 
+/** Phases as a user names them. */
+const PHASES = {
+  recipe: StudyPhase.RECIPE, sample: StudyPhase.SAMPLE, fit: StudyPhase.FIT, refine: StudyPhase.REFINE, search: StudyPhase.SEARCH,
+  verify: StudyPhase.VERIFY, controls: StudyPhase.CONTROLS, report: StudyPhase.REPORT, export: StudyPhase.EXPORT,
+} as const;
+
 /** `prunecast search`: finds the best architecture within the budgets, and writes it where an output is named. */
 export function addSearchCommand(program: Command): void {
   const command = program.command('search').description('find the best architecture within a budget, and write it')
@@ -76,7 +82,7 @@ export function addSearchCommand(program: Command): void {
     .option('--preset <NAME>', "paper: the paper's procedure")
     .option('--finish <FINISH>', 'one-shot or stream: how finalists, controls and output are mended (default: whichever the verify windows prefer)', parseChoice({ 'one-shot': Finish.ONE_SHOT, stream: Finish.STREAM }))
     .option('--controls <NAMES>', 'what the winner is compared with, comma-separated (default: all; random costs as many labels as the search)', parseNames)
-    .option('--pause-before <PHASE>', 'wait for `prunecast jobs resume` before this phase: refine', parseChoice({ refine: StudyPhase.REFINE }));
+    .option('--pause-before <PHASE>', `wait for \`prunecast jobs resume\` before this phase: ${Object.keys(PHASES).join(', ')}`, parseChoice(PHASES));
   addPluginFlags(command, 'predictor', 'predicts quality from rates (default: xgboost)').option(...FEATURES_FLAG);
   addPluginFlags(command, 'strategy', 'proposes candidates (default: random)');
   addWindowFlags(addSpaceFlags(addRecipeFlags(command)));
@@ -93,7 +99,7 @@ export function addSearchCommand(program: Command): void {
       const { client, places } = session;
       const request = buildRequest(flags, places);
       if (flags.dryRun === true) return printPlan(await client.planSearch(request), printer);
-      const { result } = await watchJob((options) => client.search(request, options), { session, printer, onInterrupt: 'cancel-job' });
+      const result = (await watchJob((options) => client.search(request, options), { session, printer, onInterrupt: 'cancel-job' }))?.result;
       if (result?.$case === 'search') printReport(result.value, flags.output, printer);
     });
   });

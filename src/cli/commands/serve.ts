@@ -18,6 +18,7 @@ export const SERVE_FLAGS = [
   { flag: '--concurrent-jobs <COUNT>', variable: 'PRUNECAST_CONCURRENT_JOBS', summary: 'heavy jobs that run at a time (default: 1)' },
   { flag: '--max-queued-jobs <COUNT>', variable: 'PRUNECAST_MAX_QUEUED_JOBS', summary: 'jobs that may wait (default: 100)' },
   { flag: '--kept-events <COUNT>', variable: 'PRUNECAST_KEPT_EVENTS', summary: 'newest events of a job that are kept (default: 100000)' },
+  { flag: '--interrupted-jobs <resume|pause>', variable: 'PRUNECAST_INTERRUPTED_JOBS', summary: 'jobs that were unfinished when the server ended go on by themselves, or wait for `prunecast jobs resume` (default: resume)' },
   { flag: '--shutdown-grace-ms <MS>', variable: 'PRUNECAST_SHUTDOWN_GRACE_MS', summary: 'how long calls may still run at the end (default: 5000)' },
   { flag: '--log-level <LEVEL>', variable: 'PRUNECAST_LOG_LEVEL', summary: 'fatal, error, warn, info, debug, trace or silent (default: info)' },
   { flag: '--tls-certificate <FILE>', variable: 'PRUNECAST_TLS_CERTIFICATE', summary: 'PEM file with the certificate chain' },

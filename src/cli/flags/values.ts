@@ -1,5 +1,6 @@
 import { readFileSync } from 'node:fs';
 import { InvalidArgumentError } from 'commander';
+import type { DimensionRange } from '../../client/index.js';
 
 /** A whole number of at least 0: `4096`, `4_096`, `10k`, `1.5M`. */
 export function parseCount(value: string): number {
@@ -103,3 +104,11 @@ export function parseJson(text: string, source: string): unknown {
 }
 
 const UNITS: Readonly<Record<string, number>> = { K: 1e3, M: 1e6, G: 1e9, T: 1e12 };
+
+/** A range of rates of a dimension: `layers.0.ffn_channels=0.1..0.4`. */
+export function parseRange(value: string): DimensionRange {
+  const match = /^([^=]+)=([^=]+)\.\.([^=]+)$/.exec(value);
+  if (match === null) throw new InvalidArgumentError('give DIMENSION=MIN..MAX, such as layers.0.ffn_channels=0.1..0.4.');
+  const [, dimension = '', least = '', most = ''] = match;
+  return { dimension, minRate: parseShare(least), maxRate: parseShare(most) };
+}

@@ -1,4 +1,4 @@
-import { StudyPhase, type JobEvent, type StudyEvent } from '../../client/index.js';
+import { StudyPhase, type JobEvent, type JobPaused, type StudyEvent } from '../../client/index.js';
 import { formatCount, formatEnum, formatMetric } from './format.js';
 
 /** What a person should read of an event; undefined for what progress or the result shows anyway. */
@@ -6,10 +6,17 @@ export function describeEvent({ payload, jobId }: JobEvent): string | undefined 
   switch (payload?.$case) {
     case 'queued': return `job ${jobId}: waits, ${payload.value.place} in the queue`;
     case 'started': return `job ${jobId}: runs`;
-    case 'paused': return `job ${jobId}: paused before ${formatEnum(StudyPhase, payload.value.before)}; go on with: prunecast jobs resume ${jobId}`;
+    case 'paused': return describePause(payload.value, jobId);
     case 'study': return describeStudyEvent(payload.value);
     default: return undefined;
   }
+}
+
+function describePause({ before, ranges }: JobPaused, jobId: string): string {
+  if (before === StudyPhase.UNSPECIFIED) return `job ${jobId}: was interrupted; go on with: prunecast jobs resume ${jobId}`;
+  const moved = ranges.filter((range) => range.newMinRate !== range.oldMinRate || range.newMaxRate !== range.oldMaxRate)
+    .map(({ dimension, oldMinRate, oldMaxRate, newMinRate, newMaxRate, reason }) => `  ${dimension}: ${oldMinRate}..${oldMaxRate} to ${newMinRate}..${newMaxRate} (${reason})`);
+  return [...moved, `job ${jobId}: paused before ${formatEnum(StudyPhase, before)}; go on with: prunecast jobs resume ${jobId}${ranges.length === 0 ? '' : ' [--range DIMENSION=MIN..MAX]'}`].join('\n');
 }
 
 function describeStudyEvent({ event, phase }: StudyEvent): string | undefined {

@@ -43,6 +43,8 @@ function startOwnServer({ stateDir, serverLog }: ServerFlags, { environment }: P
   mkdirSync(stateDirectory, { recursive: true });
   return startLocalServer({
     environment: {
+      // A server for another command has other roots: what was interrupted waits for one that finds its model.
+      PRUNECAST_INTERRUPTED_JOBS: 'pause',
       ...environment,
       PRUNECAST_STATE_DIRECTORY: stateDirectory,
       PRUNECAST_LISTEN: `unix:${socketPath(stateDirectory)}`,

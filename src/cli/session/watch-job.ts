@@ -1,4 +1,4 @@
-import { CallError, type FollowOptions, type JobEvent, type PrunecastClient } from '../../client/index.js';
+import { CallError, JobState, StudyPhase, type FollowOptions, type JobEvent, type PrunecastClient } from '../../client/index.js';
 import type { Printer } from '../output/printer.js';
 import type { Session } from './use-server.js';
 
@@ -11,11 +11,13 @@ interface WatchOptions {
 }
 
 /**
- * Shows a job's events up to the terminal one, which it returns. Ctrl-C cancels the job, a second one leaves at once.
+ * Shows a job's events up to the terminal one, which it returns. Ctrl-C cancels the job, a second one leaves at once. A job
+ * that waits for ResumeJob is left where the server is this call's own, as nobody else can resume it there; the end is
+ * undefined then. One that was merely interrupted goes on there.
  *
  * @throws CallError of the job where it failed or was cancelled
  */
-export async function watchJob(open: (options: FollowOptions) => AsyncGenerator<JobEvent, void, undefined>, { session, printer, onInterrupt, onEvent }: WatchOptions): Promise<Terminal> {
+export async function watchJob(open: (options: FollowOptions) => AsyncGenerator<JobEvent, void, undefined>, { session, printer, onInterrupt, onEvent }: WatchOptions): Promise<Terminal | undefined> {
   const leave = new AbortController();
   let jobId = '';
   let ended: Terminal | undefined;
@@ -35,6 +37,10 @@ export async function watchJob(open: (options: FollowOptions) => AsyncGenerator<
       ({ jobId } = event);
       onEvent?.(event);
       printer.event(event);
+      if (event.payload?.$case === 'paused' && session.serverEnded !== undefined && (await isPaused(session.client, jobId))) {
+        if (event.payload.value.before !== StudyPhase.UNSPECIFIED) return undefined;
+        await session.client.services.jobs.resumeJob({ jobId });
+      }
       if (event.payload?.$case !== 'ended') continue;
       ended = event.payload.value;
       printer.endProgress();
@@ -52,6 +58,11 @@ export async function watchJob(open: (options: FollowOptions) => AsyncGenerator<
 }
 
 type Terminal = Extract<NonNullable<JobEvent['payload']>, { $case: 'ended' }>['value'];
+
+/** Whether the job waits now; an event may tell of a pause long over. */
+async function isPaused(client: PrunecastClient, jobId: string): Promise<boolean> {
+  return (await client.services.jobs.getJob({ jobId })).job?.state === JobState.PAUSED;
+}
 
 function cancelJob(client: PrunecastClient, jobId: string, printer: Printer): void {
   client.services.jobs.cancelJob({ jobId }).catch((error: unknown) => printer.note(`could not cancel: ${error instanceof Error ? error.message : String(error)}`));

@@ -47,8 +47,9 @@ export interface RangeChange {
  * - `steep`: among the least important, but its curve is as steep as the median or steeper: it stays.
  * - `middle`: neither: it stays.
  * - `fixed`: it has one count: it stays.
+ * - `edited`: a reader of the proposal chose another range.
  */
-export type RefinementReason = 'important' | 'unimportant' | 'steep' | 'middle' | 'fixed';
+export type RefinementReason = 'important' | 'unimportant' | 'steep' | 'middle' | 'fixed' | 'edited';
 
 export interface RefinementEvidence {
   readonly space: SearchSpace;

@@ -4,6 +4,7 @@ import { changedRanges } from '../refinement/propose-refinement.js';
 import { listRecipePoints, listVerifyControls } from './list-controls.js';
 import { listReportPoints } from './list-report-points.js';
 import { countPairs } from './next-action.js';
+import { goOn } from './pause.js';
 import type { StudyPhase, StudyPlan } from './study-plan.js';
 import { findBest, listFinal, sortByValue, type StudyEvent, type StudyState, type TrialPoint, type TrialResult } from './study-state.js';
 import { continueVerification } from './verification.js';
@@ -30,6 +31,8 @@ export function applyEvent(plan: StudyPlan, state: StudyState, event: StudyEvent
     case 'predicted':
       expect(state, ['search']);
       return propose(plan, state, event);
+    case 'resumed':
+      return goOn(plan, state);
     case 'finished':
       expect(state, ['report']);
       return { ...state, phase: 'finished' };

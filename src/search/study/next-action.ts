@@ -1,5 +1,6 @@
 import type { Budget } from '../../core/budget/budget.js';
 import { countsKey, type Counts, type SearchSpace } from '../../core/space/search-space.js';
+import { isPaused } from './pause.js';
 import { scaleBudgets } from './scale-budgets.js';
 import type { StudyPlan } from './study-plan.js';
 import { listUsablePairs, sortByValue, type StudyState, type TrialPoint, type TrialResult } from './study-state.js';
@@ -17,6 +18,8 @@ export type StudyAction =
   | { readonly kind: 'refine'; readonly space: SearchSpace }
   | Predict
   | { readonly kind: 'finish' }
+  /** Wait until told to go on; answered by `resumed`, or before `refine` by `refined`. */
+  | { readonly kind: 'pause' }
   /** Nothing: the study is over. */
   | { readonly kind: 'none' };
 
@@ -52,6 +55,7 @@ export interface Predict {
 
 /** What a study in this state does next; the same state gives the same action. */
 export function nextAction(plan: StudyPlan, state: StudyState): StudyAction {
+  if (isPaused(plan, state)) return { kind: 'pause' };
   if (state.waiting.length > 0) return { kind: 'evaluate', points: state.waiting };
   switch (state.phase) {
     case 'score':

@@ -39,6 +39,8 @@ export interface StudyPlan {
   readonly controls: readonly ControlName[];
   /** Those measured in the paper's recipe too. */
   readonly paperControls: readonly UniformControl[];
+  /** Phases before which the study waits to be told to go on, each time that they come. */
+  readonly pauseBefore: readonly StudyPhase[];
   /** Finalists at several sizes around the budget, for a line through them; undefined looks for them at the budget alone. */
   readonly curve: CurvePlan | undefined;
 }

@@ -59,6 +59,8 @@ export type StudyEvent =
   | { readonly kind: 'fitted'; readonly predictorId: string; readonly quality: FitQuality; readonly importances: readonly number[]; readonly effects: readonly EffectCurve[]; readonly choice?: PredictorChoice }
   | { readonly kind: 'refined'; readonly changes: readonly RangeChange[] }
   | { readonly kind: 'predicted'; readonly predicted: number; readonly outOfRange: number; readonly finalists: readonly { readonly counts: Counts; readonly predicted: number }[] }
+  /** The study goes on with the phase that it has waited before. */
+  | { readonly kind: 'resumed' }
   | { readonly kind: 'finished' };
 
 /** A study at one moment. */
@@ -95,6 +97,8 @@ export interface StudyState {
   readonly predicted: number;
   readonly outOfRange: number;
   readonly tokens: Readonly<Partial<Record<StudyPhase, number>>>;
+  /** The phases, each with its round, that it has waited before and was told to go on with. */
+  readonly resumed: readonly string[];
 }
 
 export function startStudy(plan: StudyPlan): StudyState {
@@ -118,6 +122,7 @@ export function startStudy(plan: StudyPlan): StudyState {
     predicted: 0,
     outOfRange: 0,
     tokens: {},
+    resumed: [],
   };
 }
 

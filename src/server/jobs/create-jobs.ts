@@ -1,4 +1,5 @@
 import { PrunecastError } from '../../core/errors/prunecast-error.js';
+import type { DimensionRange } from '../../gen/prunecast/v1/common.js';
 import { JobState, jobStateToJSON, type Job } from '../../gen/prunecast/v1/job.js';
 import { StudyPhase } from '../../gen/prunecast/v1/study_types.js';
 import { encodeStatus } from '../errors/encode-status.js';
@@ -10,7 +11,7 @@ import { hasEnded } from './job-events.js';
 import type { Jobs, JobSpec } from './jobs.js';
 import type { LeaseOwner } from './lease-owner.js';
 import { cancelled, describeCancelled, runJob, type RunningJob, type RunSettings } from './run-job.js';
-import type { RestartableKind } from './runnable-kind.js';
+import type { RestartableKind, ResumeStep } from './runnable-kind.js';
 
 export interface JobSettings extends RunSettings {
   readonly store: JobStore;
@@ -20,7 +21,7 @@ export interface JobSettings extends RunSettings {
   readonly leaseMs: number;
   /** Those that a job can go on from its stored request. */
   readonly kinds: readonly RestartableKind[];
-  /** What becomes of the jobs that ran when an earlier server ended: they go on by themselves, or wait for ResumeJob. */
+  /** What becomes of the jobs that an earlier server left unfinished: they go on by themselves, or wait for ResumeJob. */
   readonly interruptedJobs: 'resume' | 'pause';
   readonly concurrentJobs: number;
   readonly maxQueuedJobs: number;
@@ -37,6 +38,12 @@ export interface JobRunner extends Jobs {
   goOn(): Promise<void>;
   /** After `stopping` has fired: waits until all runs have settled. Unfinished jobs stay so for the next server to recover. */
   settled(): Promise<void>;
+}
+
+/** A job as it is gone on with from what is stored. */
+interface StoredJob {
+  readonly run: JobSpec['run'];
+  readonly resume: (ranges: readonly DimensionRange[]) => Promise<ResumeStep>;
 }
 
 interface WaitingJob {
@@ -76,7 +83,11 @@ export function createJobs({ store, leases, owner, leaseMs, kinds, interruptedJo
     const next = async (): Promise<void> => {
       await job.settled;
       running.delete(jobId);
-      await inLine(startNext);
+      await inLine(async () => {
+        const isTakenUp = running.has(jobId) || waiting.some((other) => other.held.jobId === jobId);
+        if (!isTakenUp && !stopping.aborted) await leases.release(owner.name, jobId);
+        await startNext();
+      });
     };
     next().catch((error: unknown) => log.error({ err: error }, 'the next job was not started'));
   };
@@ -89,15 +100,19 @@ export function createJobs({ store, leases, owner, leaseMs, kinds, interruptedJo
     next.forEach(launch);
   };
 
-  /** How a stored job is run from its request; undefined where it cannot be. */
-  const findRun = async ({ id, kind, studyId }: Job): Promise<JobSpec['run'] | undefined> => {
-    const restartable = kinds.find((known) => known.kind === kind);
+  /** How a stored job is gone on with from its request; undefined where it cannot be. */
+  const restore = async ({ id, kind, studyId }: Job): Promise<StoredJob | undefined> => {
+    const known = kinds.find((restartable) => restartable.kind === kind);
     const request = await store.request(id);
-    if (restartable === undefined || request === undefined) return undefined;
-    return async (context) => {
-      const prepared = await restartable.restart(request, { jobId: id, studyId });
-      if (prepared.kind === 'plan') throw new PrunecastError('INTERNAL', `${id} has a plan in place of work`);
-      return prepared.run(context);
+    if (known === undefined || request === undefined) return undefined;
+    const job = { jobId: id, studyId };
+    return {
+      run: async (context) => {
+        const prepared = await known.restart(request, job);
+        if (prepared.kind === 'plan') throw new PrunecastError('INTERNAL', `${id} has a plan in place of work`);
+        return prepared.run(context);
+      },
+      resume: (ranges) => known.resume(request, job, ranges),
     };
   };
 
@@ -113,12 +128,12 @@ export function createJobs({ store, leases, owner, leaseMs, kinds, interruptedJo
       if (job.state === JobState.PAUSED || running.has(job.id) || waiting.some(({ held }) => held.jobId === job.id)) continue;
       const held = await take(job.id);
       if (held === undefined) continue;
-      const run = await findRun(job);
-      if (run === undefined) await events.append([{ ...held, payload: describeLost(log) }]);
-      else if (job.state === JobState.RUNNING && interruptedJobs === 'pause') {
+      const restored = await restore(job);
+      if (restored === undefined) await events.append([{ ...held, payload: describeLost(log) }]);
+      else if (interruptedJobs === 'pause') {
         await events.append([{ ...held, payload: { $case: 'paused', value: { before: StudyPhase.UNSPECIFIED, ranges: [] } } }]);
         await leases.release(owner.name, job.id);
-      } else waiting = [...waiting, { held, run }];
+      } else waiting = [...waiting, { held, run: restored.run }];
     }
   };
 
@@ -186,20 +201,25 @@ export function createJobs({ store, leases, owner, leaseMs, kinds, interruptedJo
       await job?.ended;
       return store.get(jobId);
     },
-    resume: (jobId) => inLine(async () => {
-      stopping.throwIfAborted();
-      const job = await store.get(jobId);
-      const run = job.state === JobState.PAUSED ? await findRun(job) : undefined;
-      const held = run === undefined ? undefined : await takeOpen(jobId);
-      if (run === undefined || held === undefined) {
-        throw new PrunecastError('JOB_NOT_RESUMABLE', `job ${jobId} is ${describeState(job)}: only a paused one can be resumed`, { metadata: { job_id: jobId } });
-      }
-      const resumed = { held, run };
-      waiting = [...waiting, resumed];
-      await startNext();
-      if (waiting.includes(resumed)) await events.append([{ ...held, payload: { $case: 'queued', value: { place: waiting.length } } }]);
-      return store.get(jobId);
-    }),
+    resume: async (jobId, ranges) => {
+      const paused = await store.get(jobId);
+      const restored = paused.state === JobState.PAUSED ? await restore(paused) : undefined;
+      if (restored === undefined) throw notResumable(paused);
+      const { payloads, writes } = await restored.resume(ranges);
+      return inLine(async () => {
+        stopping.throwIfAborted();
+        // Somebody else may have resumed it meanwhile; and the run that paused may still be on its way out.
+        const job = await store.get(jobId);
+        if (job.lastSequence !== paused.lastSequence) throw notResumable(job);
+        await running.get(jobId)?.settled;
+        const held = await takeOpen(jobId);
+        if (held === undefined) throw notResumable(job);
+        await events.commit(held, [...payloads, { $case: 'queued', value: { place: waiting.length + 1 } }], writes);
+        waiting = [...waiting, { held, run: restored.run }];
+        await startNext();
+        return store.get(jobId);
+      });
+    },
     remove: (jobId) => inLine(async () => {
       const job = await store.get(jobId);
       if (!hasEnded(job)) throw new PrunecastError('JOB_ACTIVE', `job ${jobId} has not ended: cancel it first`, { metadata: { job_id: jobId } });
@@ -240,6 +260,7 @@ function describeLost(log: JobSettings['log']): EventEntry['payload'] {
   return { $case: 'ended', value: { state: JobState.FAILED, error, result: undefined } };
 }
 
-function describeState({ state }: Job): string {
-  return jobStateToJSON(state).replace('JOB_STATE_', '').toLowerCase();
+function notResumable({ id, state }: Job): PrunecastError {
+  const words = jobStateToJSON(state).replace('JOB_STATE_', '').toLowerCase();
+  return new PrunecastError('JOB_NOT_RESUMABLE', `job ${id} is ${words}: only a paused one can be resumed`, { metadata: { job_id: id } });
 }

@@ -1,3 +1,4 @@
+import type { DimensionRange } from '../../gen/prunecast/v1/common.js';
 import type { Job, JobEnded, JobEvent, JobKind, JobPaused, JobState } from '../../gen/prunecast/v1/job.js';
 import type { StoreWrite } from '../store/store-write.js';
 
@@ -20,8 +21,15 @@ export interface Jobs {
    * it is. Throws JOB_NOT_FOUND.
    */
   cancel(jobId: string): Promise<Job>;
-  /** Goes on with a paused job: it runs, or is queued. Throws JOB_NOT_FOUND, JOB_NOT_RESUMABLE for any other, SERVER_STOPPING. */
-  resume(jobId: string): Promise<Job>;
+  /**
+   * Goes on with a paused job: it runs, or is queued.
+   *
+   * @param ranges for a study that waits before its refinement: the ranges of the dimensions named, in place of those
+   * proposed
+   * @throws PrunecastError JOB_NOT_FOUND, JOB_NOT_RESUMABLE, INVALID_REQUEST, SPACE_INVALID, BUDGET_INFEASIBLE, LEASE_HELD,
+   * SERVER_STOPPING
+   */
+  resume(jobId: string, ranges: readonly DimensionRange[]): Promise<Job>;
   /** Forgets an ended job and its events. Throws JOB_NOT_FOUND, JOB_ACTIVE. */
   remove(jobId: string): Promise<void>;
 }

@@ -1,7 +1,10 @@
+import { PrunecastError } from '../../core/errors/prunecast-error.js';
+import type { DimensionRange } from '../../gen/prunecast/v1/common.js';
 import type { JobKind } from '../../gen/prunecast/v1/job.js';
 import type { Plan } from '../../gen/prunecast/v1/pruning.js';
 import { digestRequest } from '../rpc/request-digest.js';
-import type { JobContext, JobOutcome, Jobs } from './jobs.js';
+import type { StoreWrite } from '../store/store-write.js';
+import type { EmittedPayload, JobContext, JobOutcome, Jobs } from './jobs.js';
 
 /** A request that was checked: either its plan, where no more was asked, or the work to be done. */
 export type Prepared =
@@ -15,11 +18,19 @@ export interface RestartedJob {
   readonly studyId: string;
 }
 
+/** What a ResumeJob changes, stored together with the going on. */
+export interface ResumeStep {
+  readonly payloads: readonly EmittedPayload[];
+  readonly writes: readonly StoreWrite[];
+}
+
 /** A kind of job as the runner knows it: how to go on with one from its stored request. */
 export interface RestartableKind {
   readonly kind: JobKind;
   /** Throws what the request is refused with now. */
   restart(request: Uint8Array, job: RestartedJob): Promise<Prepared>;
+  /** What a caller's ResumeJob brings to a paused job. Throws INVALID_REQUEST, and what else it is refused with. */
+  resume(request: Uint8Array, job: RestartedJob, ranges: readonly DimensionRange[]): Promise<ResumeStep>;
 }
 
 /** A kind of job: how its requests are read, and what they come to. */
@@ -40,12 +51,14 @@ export interface RequestCodec<Request> {
 /**
  * @param spec.prepare checks a request and returns its work; of a job that an earlier server left unfinished (`restarted`),
  * the work goes on where that one stopped: what it stored stands, and what it wrote is its own
+ * @param spec.resume of a kind whose jobs wait for what ResumeJob brings
  */
-export function defineKind<Request>({ kind, codec, requestIdOf, prepare }: {
+export function defineKind<Request>({ kind, codec, requestIdOf, prepare, resume = refuseRanges }: {
   readonly kind: JobKind;
   readonly codec: RequestCodec<Request>;
   readonly requestIdOf: (request: Request) => string;
   readonly prepare: (request: Request, restarted?: RestartedJob) => Promise<Prepared>;
+  readonly resume?: (request: Request, job: RestartedJob, ranges: readonly DimensionRange[]) => Promise<ResumeStep>;
 }): RunnableKind<Request> {
   return {
     kind,
@@ -53,7 +66,13 @@ export function defineKind<Request>({ kind, codec, requestIdOf, prepare }: {
     requestIdOf,
     prepare: (request) => prepare(request),
     restart: (bytes, job) => prepare(codec.decode(bytes), job),
+    resume: (bytes, job, ranges) => resume(codec.decode(bytes), job, ranges),
   };
+}
+
+async function refuseRanges(_request: unknown, _job: RestartedJob, ranges: readonly DimensionRange[]): Promise<ResumeStep> {
+  if (ranges.length > 0) throw PrunecastError.ofField('ranges', 'are given, and the job does not wait for any: leave them out');
+  return { payloads: [], writes: [] };
 }
 
 /**

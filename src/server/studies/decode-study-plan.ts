@@ -14,14 +14,17 @@ import {
   DEFAULT_PAIRS,
   DEFAULT_ROUNDS,
   PAPER_CURVE,
+  STUDY_PHASES,
   type FinishPlan,
   type PairPlan,
+  type StudyPhase,
   type StudyPlan,
   type UniformControl,
 } from '../../search/study/study-plan.js';
 import { decodeBudgets } from '../encoding/budget.js';
 import { decodeSpace, decodeSpaceOptions } from '../encoding/space.js';
 import { requireInteger, requireNumber } from '../rpc/checks.js';
+import { PHASE_CODES } from './study-codes.js';
 
 /**
  * The study that a request asks for.
@@ -48,6 +51,7 @@ export function decodeStudyPlan(shape: ModelShape, request: SearchRequest, evalu
     verifyRungs: Math.max(1, rungs),
     finish: { kind: FINISHES[request.finish] ?? 'better', candidates: DEFAULT_FINISH_CANDIDATES },
     ...decodeControls(request),
+    pauseBefore: decodePauses(request),
     curve: request.preset === 'paper' ? PAPER_CURVE : undefined,
   };
 }
@@ -59,9 +63,18 @@ export function refuseUnavailable(request: SearchRequest): void {
   const refused = [
     request.objectives.length > 1 && 'objectives: this version takes one objective',
     request.objectives.some(({ floor }) => floor !== undefined) && 'objectives[0].floor: this version has no floors',
-    request.pauseBefore.length > 0 && 'pause_before: this version does not pause',
   ].find((reason) => reason !== false);
   if (refused !== undefined) throw new PrunecastError('NOT_IMPLEMENTED', refused);
+}
+
+/** Throws INVALID_REQUEST for what is no phase, and for a refinement that never comes. */
+function decodePauses({ pauseBefore, refine }: SearchRequest): StudyPhase[] {
+  return pauseBefore.map((code, index) => {
+    const phase = STUDY_PHASES.find((known) => PHASE_CODES[known] === code);
+    if (phase === undefined) throw PrunecastError.ofField(`pause_before[${index}]`, `is ${code}, which is no phase`);
+    if (phase === 'refine' && refine?.disabled === true) throw PrunecastError.ofField(`pause_before[${index}]`, 'is REFINE, and refine is disabled: leave one of them out');
+    return phase;
+  });
 }
 
 /** The controls that a request names, all by default. Throws INVALID_REQUEST. */

@@ -1,6 +1,7 @@
 import { createCostModel } from '../../core/budget/cost-model.js';
 import { PrunecastError } from '../../core/errors/prunecast-error.js';
 import type { Clock } from '../../core/ports/clock.js';
+import type { DimensionRange } from '../../gen/prunecast/v1/common.js';
 import { SearchRequest, type Plan } from '../../gen/prunecast/v1/pruning.js';
 import { costRange } from '../../search/sampling/cost-range.js';
 import { countPairs } from '../../search/study/next-action.js';
@@ -8,13 +9,14 @@ import { hardestOf } from '../architectures/make-uneven.js';
 import { budgetKindOf } from '../encoding/budget.js';
 import type { PluginsByKind } from '../../plugins/plugin-entry.js';
 import type { EvaluateServices } from '../evaluation/prepare-evaluate.js';
-import type { Prepared, RestartedJob } from '../jobs/runnable-kind.js';
+import type { Prepared, RestartedJob, ResumeStep } from '../jobs/runnable-kind.js';
 import type { FittedPredictors } from '../predictors/fitted-predictors.js';
 import { readFeatures } from '../predictors/measure-error-tables.js';
 import { findLoaders, planOutput } from '../pruning/prepare-prune.js';
 import { createId } from '../store/create-id.js';
 import type { OutputFolders } from '../store/output-folder.js';
 import type { StudyStore } from '../store/study-store.js';
+import { resumeStudy } from './resume-study.js';
 import { runStudy } from './run-study.js';
 import type { Study } from './study.js';
 import { applyPreset } from './apply-preset.js';
@@ -30,7 +32,20 @@ export interface SearchServices extends EvaluateServices {
 }
 
 /** Checks a Search request down to its space, windows and output; `run` then runs the study. */
-export async function prepareSearch(services: SearchServices, asked: SearchRequest, restarted?: RestartedJob): Promise<Prepared> {
+export async function prepareSearch(services: SearchServices, request: SearchRequest, restarted?: RestartedJob): Promise<Prepared> {
+  const { study, loadsIn } = await openStudy(services, request, restarted);
+  if (request.validateOnly) return { kind: 'plan', plan: { ...describePlan(study), loadsIn: [...loadsIn] } };
+  return { kind: 'work', studyId: study.id, run: (context) => runStudy(services, study, context) };
+}
+
+/** Checks what a ResumeJob brings for a study that waits. Throws as `resumeStudy`. */
+export async function resumeSearch(services: SearchServices, request: SearchRequest, job: RestartedJob, ranges: readonly DimensionRange[]): Promise<ResumeStep> {
+  const { study } = await openStudy(services, request, job);
+  return resumeStudy(services, study, job.jobId, ranges);
+}
+
+/** The study that a request asks for, or the one that a job has begun, and what will load its winner. */
+async function openStudy(services: SearchServices, asked: SearchRequest, restarted: RestartedJob | undefined): Promise<{ readonly study: Study; readonly loadsIn: readonly string[] }> {
   const request = applyPreset(asked);
   const question = await openQuestion(services, request);
   const { model, evaluator } = question;
@@ -53,8 +68,7 @@ export async function prepareSearch(services: SearchServices, asked: SearchReque
     output,
     request: SearchRequest.encode(asked).finish(),
   };
-  if (request.validateOnly) return { kind: 'plan', plan: { ...describePlan(study), loadsIn: [...loadsIn] } };
-  return { kind: 'work', studyId: study.id, run: (context) => runStudy(services, study, context) };
+  return { study, loadsIn };
 }
 
 /** The first sample is split 7:3: the part that is fitted must be enough. */

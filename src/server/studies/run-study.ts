@@ -9,7 +9,7 @@ import { proposeCandidates } from '../../search/study/propose-candidates.js';
 import { refineSpace } from '../../search/study/refine-space.js';
 import type { StudyEvent, StudyState } from '../../search/study/study-state.js';
 import { fidelityDigest, measurementFingerprint } from '../encoding/measurement.js';
-import type { JobContext, JobResult } from '../jobs/jobs.js';
+import type { JobContext, JobOutcome } from '../jobs/jobs.js';
 import { workControl } from '../jobs/work-control.js';
 import { measureErrorTables } from '../predictors/measure-error-tables.js';
 import { writePruned } from '../pruning/write-pruned.js';
@@ -17,6 +17,7 @@ import type { SearchServices } from './prepare-search.js';
 import { performSample } from './sample-phase.js';
 import { openStudyLog, type StudyLog } from './study-log.js';
 import { encodeReport } from './encode-report.js';
+import { describePause } from './resume-study.js';
 import type { Study } from './study.js';
 import { findRecipe, prepareRecipe } from './study-recipes.js';
 
@@ -24,12 +25,13 @@ import { findRecipe, prepareRecipe } from './study-recipes.js';
  * Runs a study: asks the pure machine what to do, does it, stores what happened, and tells those who follow the job.
  * Nothing is decided here.
  */
-export async function runStudy(services: SearchServices, study: Study, context: JobContext): Promise<JobResult> {
+export async function runStudy(services: SearchServices, study: Study, context: JobContext): Promise<JobOutcome> {
   const log = await openStudyLog(services, study, context);
   let state = log.reached;
   for (;;) {
     const action = nextAction(study.plan, state);
     if (action.kind === 'none') break;
+    if (action.kind === 'pause') return { $case: 'paused', value: await describePause(study.plan, state) };
     for await (const event of perform(services, study, state, action, context)) {
       const next = applyEvent(study.plan, state, event);
       await log.record(state, next, event);
@@ -45,7 +47,7 @@ async function* perform(
   services: SearchServices,
   study: Study,
   state: StudyState,
-  action: Exclude<StudyAction, { kind: 'none' }>,
+  action: Exclude<StudyAction, { kind: 'none' | 'pause' }>,
   context: JobContext,
 ): AsyncGenerator<StudyEvent> {
   const { plan } = study;

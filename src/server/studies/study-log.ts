@@ -5,6 +5,7 @@ import { Dimension } from '../../gen/prunecast/v1/common.js';
 import { JobState } from '../../gen/prunecast/v1/job.js';
 import { StudyReport, type StudyEvent as StudyEventMessage, type Trial } from '../../gen/prunecast/v1/study_types.js';
 import { applyEvent } from '../../search/study/apply-event.js';
+import { isPaused } from '../../search/study/pause.js';
 import type { StudyPhase, StudyPlan } from '../../search/study/study-plan.js';
 import { startStudy, type StudyEvent, type StudyState, type TrialResult } from '../../search/study/study-state.js';
 import { nameControl } from '../../search/study/write-report.js';
@@ -19,6 +20,8 @@ import type { SampledStudy } from './sample-phase.js';
 import { PART_CODES, PHASE_CODES, ROLE_CODES } from './study-codes.js';
 import { findRecipe } from './study-recipes.js';
 import { planOf } from './study-texts.js';
+
+export type StudyLogServices = Pick<SearchServices, 'studies' | 'predictors' | 'clock'>;
 
 /** Stores what a study does, each step in one transaction, and then shows it to those who follow its job. */
 export interface StudyLog {
@@ -37,16 +40,18 @@ export interface StudyLog {
  *
  * @throws PrunecastError JOB_NOT_RESUMABLE where the model or the windows are no longer what the study began with
  */
-export async function openStudyLog({ studies, predictors, clock }: Pick<SearchServices, 'studies' | 'predictors' | 'clock'>, study: SampledStudy, { jobId, commit }: JobContext): Promise<StudyLog> {
+export async function openStudyLog({ studies, predictors, clock }: StudyLogServices, study: SampledStudy, { jobId, commit }: Pick<JobContext, 'jobId' | 'commit'>): Promise<StudyLog> {
   const { plan, model } = study;
   const base = { dimensions: plan.space.dimensions.map(({ name }) => name), windows: describeWindows(study), recipes: study.recipes.compared.map(({ oneShot }) => oneShot.digest) };
   const describe = ({ space, phase, tokens, recipe, mending }: StudyState) => ({ ...base, space: space.dimensions.map((dimension) => Dimension.toJSON(encodeDimension(dimension))), phase: PHASE_CODES[phase], calibrationTokens: tokens.score ?? 0, chosen: { recipe, mending } });
   const tell = (phase: StudyPhase, event: StudyEventMessage['event']): EmittedPayload => ({ $case: 'study', value: { studyId: study.id, phase: PHASE_CODES[phase], event } });
-  const tellStart = ({ phase, round }: StudyState): EmittedPayload => tell(phase, { $case: 'phaseStarted', value: { round } });
+  // A phase that the study waits before has not begun.
+  const tellStart = (state: StudyState): EmittedPayload[] => (isPaused(plan, state) ? [] : tellBegun(state));
+  const tellBegun = ({ phase, round }: StudyState): EmittedPayload[] => (phase === 'finished' ? [] : [tell(phase, { $case: 'phaseStarted', value: { round } })]);
   const stored = await studies.find(study.id);
   const start = startStudy(plan);
   if (stored === undefined) {
-    await commit([tellStart(start)], [studies.creating({
+    await commit(tellStart(start), [studies.creating({
       id: study.id,
       jobId,
       model: model.name,
@@ -75,7 +80,7 @@ export async function openStudyLog({ studies, predictors, clock }: Pick<SearchSe
       if (moved) latest = describe(after);
       const message = trial === undefined ? await encodeEvent(event, predictors) : ({ $case: 'trial', value: trial } as const);
       await commit(
-        [...(message === undefined ? [] : [tell(before.phase, message)]), ...(begins && after.phase !== 'finished' ? [tellStart(after)] : [])],
+        [...(isPaused(plan, before) ? tellBegun(before) : []), ...(message === undefined ? [] : [tell(before.phase, message)]), ...(begins ? tellStart(after) : [])],
         [studies.recording(study.id, { events: [event], seconds: spent, trials: trial === undefined ? [] : [trial], ...(moved ? { plan: latest } : {}) })],
       );
     },

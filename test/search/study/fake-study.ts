@@ -31,6 +31,7 @@ export function createPlan(changes: Partial<StudyPlan> = {}): StudyPlan {
     pairs: { ...DEFAULT_PAIRS, count: 60, insideCount: 15 },
     refinement: DEFAULT_REFINEMENT,
     rounds: 1,
+    pauseBefore: [],
     candidates: 400,
     finalists: 6,
     verifyRungs: 1,
@@ -111,6 +112,8 @@ async function perform(plan: StudyPlan, state: StudyState, action: StudyAction, 
     }
     case 'finish':
       return [{ kind: 'finished' }];
+    case 'pause':
+      return [{ kind: 'resumed' }];
     case 'none':
       return [];
   }

@@ -248,7 +248,7 @@ export interface JobHeartbeat {
 
 /** The job waits for ResumeJob. */
 export interface JobPaused {
-  /** Before which phase. */
+  /** Before which phase; unset where the server ended in the middle of the job and was told not to go on by itself. */
   before: StudyPhase;
   /** With `before` REFINE: the proposed ranges, to be accepted or edited. */
   ranges: RangeProposal[];
@@ -397,7 +397,10 @@ export interface CancelJobResponse {
 
 export interface ResumeJobRequest {
   jobId: string;
-  /** For a study paused before REFINE: the accepted or edited ranges; empty accepts the proposal. */
+  /**
+   * For a study paused before REFINE: the accepted or edited ranges. A dimension that is not named takes the range that was
+   * proposed for it, so that empty accepts the proposal.
+   */
   ranges: DimensionRange[];
 }
 
@@ -3507,7 +3510,10 @@ export const JobServiceService = {
     responseSerialize: (value: CancelJobResponse): Buffer => Buffer.from(CancelJobResponse.encode(value).finish()),
     responseDeserialize: (value: Buffer): CancelJobResponse => CancelJobResponse.decode(value),
   },
-  /** Goes on with a paused or interrupted job. Errors: JOB_NOT_FOUND, JOB_NOT_RESUMABLE. */
+  /**
+   * Goes on with a paused or interrupted job. Errors: JOB_NOT_FOUND, JOB_NOT_RESUMABLE, INVALID_REQUEST, SPACE_INVALID,
+   * BUDGET_INFEASIBLE, LEASE_HELD.
+   */
   resumeJob: {
     path: "/prunecast.v1.JobService/ResumeJob" as const,
     requestStream: false as const,
@@ -3544,7 +3550,10 @@ export interface JobServiceServer extends UntypedServiceImplementation {
    * Errors: JOB_NOT_FOUND.
    */
   cancelJob: handleUnaryCall<CancelJobRequest, CancelJobResponse>;
-  /** Goes on with a paused or interrupted job. Errors: JOB_NOT_FOUND, JOB_NOT_RESUMABLE. */
+  /**
+   * Goes on with a paused or interrupted job. Errors: JOB_NOT_FOUND, JOB_NOT_RESUMABLE, INVALID_REQUEST, SPACE_INVALID,
+   * BUDGET_INFEASIBLE, LEASE_HELD.
+   */
   resumeJob: handleUnaryCall<ResumeJobRequest, ResumeJobResponse>;
   /** Forgets an ended job and its events. Errors: JOB_NOT_FOUND, JOB_ACTIVE. */
   deleteJob: handleUnaryCall<DeleteJobRequest, DeleteJobResponse>;
@@ -3612,7 +3621,10 @@ export interface JobServiceClient extends Client {
     options: Partial<CallOptions>,
     callback: (error: ServiceError | null, response: CancelJobResponse) => void,
   ): ClientUnaryCall;
-  /** Goes on with a paused or interrupted job. Errors: JOB_NOT_FOUND, JOB_NOT_RESUMABLE. */
+  /**
+   * Goes on with a paused or interrupted job. Errors: JOB_NOT_FOUND, JOB_NOT_RESUMABLE, INVALID_REQUEST, SPACE_INVALID,
+   * BUDGET_INFEASIBLE, LEASE_HELD.
+   */
   resumeJob(
     request: ResumeJobRequest,
     callback: (error: ServiceError | null, response: ResumeJobResponse) => void,

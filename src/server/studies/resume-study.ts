@@ -1,0 +1,58 @@
+import { setImmediate } from 'node:timers/promises';
+import { PrunecastError } from '../../core/errors/prunecast-error.js';
+import type { DimensionRange } from '../../gen/prunecast/v1/common.js';
+import type { JobPaused } from '../../gen/prunecast/v1/job.js';
+import { applyEvent } from '../../search/study/apply-event.js';
+import { editRefinement } from '../../search/study/edit-refinement.js';
+import { isPaused } from '../../search/study/pause.js';
+import { refineSpace } from '../../search/study/refine-space.js';
+import type { StudyPlan } from '../../search/study/study-plan.js';
+import type { StudyEvent, StudyState } from '../../search/study/study-state.js';
+import { encodeRangeChange } from '../encoding/range-change.js';
+import type { EmittedPayload } from '../jobs/jobs.js';
+import type { ResumeStep } from '../jobs/runnable-kind.js';
+import type { StoreWrite } from '../store/store-write.js';
+import { PHASE_CODES } from './study-codes.js';
+import type { Study } from './study.js';
+import { openStudyLog, type StudyLogServices } from './study-log.js';
+
+/** What a study waits for: before `refine` the ranges that it would take. */
+export async function describePause(plan: StudyPlan, state: StudyState): Promise<JobPaused> {
+  const proposal = state.phase === 'refine' ? await refineSpace(plan, state, breathe) : [];
+  return { before: PHASE_CODES[state.phase], ranges: proposal.map(encodeRangeChange) };
+}
+
+/**
+ * What a caller's ResumeJob adds to a study that waits: its ranges, or that it goes on as proposed. Nothing to one that was
+ * interrupted.
+ *
+ * @throws PrunecastError INVALID_REQUEST for ranges that nothing waits for; SPACE_INVALID, BUDGET_INFEASIBLE for those that do not do
+ */
+export async function resumeStudy(services: StudyLogServices, study: Study, jobId: string, ranges: readonly DimensionRange[]): Promise<ResumeStep> {
+  const payloads: EmittedPayload[] = [];
+  const writes: StoreWrite[] = [];
+  const commit = async (events: readonly EmittedPayload[], along: readonly StoreWrite[]): Promise<void> => {
+    payloads.push(...events);
+    writes.push(...along);
+  };
+  const log = await openStudyLog(services, study, { jobId, commit });
+  const state = log.reached;
+  const waits = isPaused(study.plan, state);
+  if (ranges.length > 0 && !(waits && state.phase === 'refine')) {
+    throw PrunecastError.ofField('ranges', 'are given, and the study does not wait before its refinement: leave them out');
+  }
+  if (waits) {
+    const event = await decideRanges(study.plan, state, ranges);
+    await log.record(state, applyEvent(study.plan, state, event), event);
+  }
+  return { payloads, writes };
+}
+
+async function decideRanges(plan: StudyPlan, state: StudyState, ranges: readonly DimensionRange[]): Promise<StudyEvent> {
+  if (ranges.length === 0) return { kind: 'resumed' };
+  return { kind: 'refined', changes: await editRefinement(plan, state, await refineSpace(plan, state, breathe), ranges, breathe) };
+}
+
+function breathe(): Promise<void> {
+  return setImmediate();
+}
