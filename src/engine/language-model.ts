@@ -1,3 +1,4 @@
+import type { LatencyTable } from '../core/budget/latency-table.js';
 import type { Architecture, ModelShape } from '../core/model/shape.js';
 import { identityRanking, type Ranking } from '../core/model/units.js';
 import type { Compensation } from '../core/ports/compensation.js';
@@ -71,6 +72,10 @@ export interface LanguageModel {
   mend(recipe: SubjectRecipe, request: MendRequest): Promise<MendedTensors>;
   /** The calibration errors of every width under a recipe's compensation, one entry a layer. */
   calibrationErrors(recipe: SubjectRecipe, control: WorkControl): Promise<readonly LayerErrors[]>;
+  /** How long half-blocks of a grid of shapes take on this machine for one token with `length` before it; seconds of work. */
+  timeShapes(length: number, control: WorkControl): Promise<LatencyTable>;
+  /** How long a token with `length` before it takes in an architecture, in milliseconds: really run, half-block by half-block. */
+  timeArchitecture(recipe: SubjectRecipe, architecture: Architecture, length: number, control: WorkControl): Promise<number>;
   /** All logits of one short sequence, [tokens, vocabulary]; of the dense model in its own order by default. */
   logits(tokens: Int32Array, pruned?: { readonly architecture: Architecture; readonly recipe: SubjectRecipe }): Promise<Float32Array>;
   /** Throws MEMORY_EXCEEDED for work that can never fit the budget, before any of it. */
@@ -105,6 +110,8 @@ export async function openLanguageModel(checkpoint: Checkpoint, options: Languag
     },
     mend: (recipe, request) => thread.call('mend', { recipe: describe(recipe), request }, { signal: new AbortController().signal }),
     calibrationErrors: (recipe, control) => thread.call('calibrationErrors', { recipe: describe(recipe) }, control),
+    timeShapes: (length, control) => thread.call('timeShapes', { length }, control),
+    timeArchitecture: (recipe, architecture, length, control) => thread.call('timeArchitecture', { recipe: describe(recipe), architecture, length }, control),
     logits: (tokens, { architecture, recipe } = { architecture: shape.layers, recipe: { ranking: identityRanking(shape.layers) } }) =>
       thread.call('logits', { recipe: describe(recipe), architecture, tokens }, { signal: new AbortController().signal }),
     requireMemory: (work) => void planMemory(shape, memoryBudgetBytes, work),

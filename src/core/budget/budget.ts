@@ -5,6 +5,7 @@ import { createCostModel, measureCost, measureCounts, type CostModel, type CostS
 /** A limit in the user's words: at most so much. */
 export interface Budget {
   readonly cost: CostSpec;
+  /** In what the cost model counts: `perUnit` of them make one of the unit that it is given in. */
   readonly limit: number;
 }
 

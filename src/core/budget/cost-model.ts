@@ -1,5 +1,6 @@
 import type { Architecture, ModelShape } from '../model/shape.js';
 import { countAttentionParameters, countFfnParameters, countFixedParameters } from '../model/parameters.js';
+import { createLatencyCost, type LatencyTable } from './latency-table.js';
 import { decodeCounts, type Counts, type SearchSpace } from '../space/search-space.js';
 
 /**
@@ -7,6 +8,8 @@ import { decodeCounts, type Counts, type SearchSpace } from '../space/search-spa
  * Not linear at 0, as a dropped half-block takes its norm with it.
  */
 export interface CostModel {
+  /** How many of what is counted make one of the unit that limits are given in. */
+  readonly perUnit: number;
   /** What lies outside the half-blocks. */
   readonly fixed: number;
   attention(kvHeads: number, queryHeadsPerKv: number): number;
@@ -21,12 +24,14 @@ export interface CostModel {
  * - `flops_per_token`: 2 * the weights of all linear maps, the head's included, + 2 * query heads * head size * `context`
  *   a layer: scores and values each take 2 * query heads * head size a visible position, and of `context` positions
  *   half are visible on average. Norms, rotations and softmax are left out.
+ * - `latency_ms`: milliseconds a token by a table of timed shapes, counted in picoseconds.
  */
 export type CostSpec =
   | { readonly kind: 'parameters' }
   | { readonly kind: 'weight_bytes'; readonly bytesPerParameter: number }
   | { readonly kind: 'kv_cache_bytes_per_token'; readonly bytesPerValue: number }
-  | { readonly kind: 'flops_per_token'; readonly context: number };
+  | { readonly kind: 'flops_per_token'; readonly context: number }
+  | { readonly kind: 'latency_ms'; readonly table: LatencyTable };
 
 /** The cost model of a specification on a model. */
 export function createCostModel(shape: ModelShape, spec: CostSpec): CostModel {
@@ -36,9 +41,11 @@ export function createCostModel(shape: ModelShape, spec: CostSpec): CostModel {
     case 'weight_bytes':
       return createWeightCost(shape, spec.bytesPerParameter);
     case 'kv_cache_bytes_per_token':
-      return { fixed: 0, attention: (kvHeads) => 2 * kvHeads * shape.headDim * spec.bytesPerValue, ffn: () => 0 };
+      return { perUnit: 1, fixed: 0, attention: (kvHeads) => 2 * kvHeads * shape.headDim * spec.bytesPerValue, ffn: () => 0 };
     case 'flops_per_token':
       return createFlopsCost(shape, spec.context);
+    case 'latency_ms':
+      return createLatencyCost(spec.table);
   }
 }
 
@@ -57,6 +64,7 @@ export function measureCounts(cost: CostModel, space: SearchSpace, counts: Count
 
 function createWeightCost(shape: ModelShape, bytes: number): CostModel {
   return {
+    perUnit: 1,
     fixed: bytes * countFixedParameters(shape),
     attention: (kvHeads, queryHeadsPerKv) => bytes * countAttentionParameters(shape, kvHeads, queryHeadsPerKv),
     ffn: (channels) => bytes * countFfnParameters(shape, channels),
@@ -65,6 +73,7 @@ function createWeightCost(shape: ModelShape, bytes: number): CostModel {
 
 function createFlopsCost({ hidden, headDim, vocabulary }: ModelShape, context: number): CostModel {
   return {
+    perUnit: 1,
     fixed: 2 * vocabulary * hidden,
     attention: (kvHeads, queryHeadsPerKv) => {
       const queryWidth = kvHeads * queryHeadsPerKv * headDim;

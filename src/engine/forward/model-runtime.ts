@@ -1,4 +1,5 @@
 import { tmpdir } from 'node:os';
+import type { LatencyTable } from '../../core/budget/latency-table.js';
 import type { Architecture, LayerArchitecture } from '../../core/model/shape.js';
 import { identityRanking } from '../../core/model/units.js';
 import { validateArchitecture } from '../../core/model/validate-architecture.js';
@@ -13,6 +14,8 @@ import { createStreamMender } from '../compensation/stream-mender.js';
 import { listCalibrationErrors, type LayerErrors } from '../compensation/calibration-errors.js';
 import { digestBytes, digestOf } from '../digest.js';
 import { computeGradients } from '../gradients/compute-gradients.js';
+import { createDecodeRunner } from '../latency/decode-runner.js';
+import { timeArchitecture, timeShapes, type LatencyContext } from '../latency/time-decoding.js';
 import { createBlockRunner } from './block-runner.js';
 import { computeLogits } from './compute-logits.js';
 import { evaluateArchitectures, type ForwardContext } from './evaluate-architectures.js';
@@ -50,6 +53,10 @@ export interface ModelRuntime {
   /** The output map of a half-block as an architecture keeps it, in the order of a checkpoint. */
   mend(recipe: WeightRecipe, request: MendRequest, control: WorkControl): Promise<MendedTensors>;
   calibrationErrors(recipe: WeightRecipe, control: WorkControl): Promise<LayerErrors[]>;
+  /** How long half-blocks of a grid of shapes take for one token after `length` others. */
+  timeShapes(length: number, control: WorkControl): Promise<LatencyTable>;
+  /** How long a token after `length` others takes in an architecture, in milliseconds. */
+  timeArchitecture(recipe: WeightRecipe, architecture: Architecture, length: number, control: WorkControl): Promise<number>;
   /** One layer's weights in the model's own order. */
   readLayer(layer: number): Promise<Omit<ScoredLayer, 'statistics'>>;
   close(): Promise<void>;
@@ -150,6 +157,9 @@ export function createModelRuntime(source: WeightSource, { threads, memoryBudget
     }
   }
 
+  const decoder = createDecodeRunner(config, sessions, runner);
+  const startTiming = async (recipe: WeightRecipe): Promise<LatencyContext> => ({ ...await startCall([], describeWork(recipe)), shape, decoder, now: () => performance.now() });
+
   const readLayer = async (layer: number): Promise<Omit<ScoredLayer, 'statistics'>> => {
     const own = shape.layers[layer] as LayerArchitecture;
     const [ranking] = identityRanking([own]);
@@ -223,6 +233,15 @@ export function createModelRuntime(source: WeightSource, { threads, memoryBudget
       const weights = await weightsFor(recipe, shape.layers, control);
       await startCall([], describeWork(recipe));
       return listCalibrationErrors(shape, weights, control);
+    },
+    timeShapes: async (length, control) => {
+      const own = { key: 'own', ranking: identityRanking(shape.layers) };
+      return timeShapes(await startTiming(own), weightsOf(own), length, control);
+    },
+    timeArchitecture: async (recipe, architecture, length, control) => {
+      validateArchitecture(shape, architecture);
+      const weights = await weightsFor(recipe, architecture, control);
+      return timeArchitecture(await startTiming(recipe), weights, architecture, length, control);
     },
     readLayer,
     close: async () => {

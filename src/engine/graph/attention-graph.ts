@@ -63,7 +63,8 @@ interface Heads {
   readonly value: string;
 }
 
-function addHeadNorm(graph: GraphBuilder, values: string, heads: number, variant: AttentionVariant, scale: string): string {
+/** The same over each head of [batch, length, heads * head_dim] apart. */
+export function addHeadNorm(graph: GraphBuilder, values: string, heads: number, variant: Pick<AttentionVariant, 'headDim' | 'rmsNormEpsilon'>, scale: string): string {
   const apart = graph.node('Reshape', [values, graph.integers([0, 0, heads, variant.headDim])]);
   const normed = addRmsNorm(graph, apart, scale, variant.rmsNormEpsilon);
   return graph.node('Reshape', [normed, graph.integers([0, 0, heads * variant.headDim])]);

@@ -1,3 +1,4 @@
+import type { LatencyTable } from '../../core/budget/latency-table.js';
 import type { Architecture } from '../../core/model/shape.js';
 import type { Ranking } from '../../core/model/units.js';
 import type { ArchitectureLosses, Window } from '../../core/ports/evaluator.js';
@@ -44,6 +45,8 @@ export interface ModelCalls {
   logits: { argument: { readonly recipe: RecipeMessage; readonly architecture: Architecture; readonly tokens: Int32Array }; item: never; result: Float32Array };
   mend: { argument: { readonly recipe: RecipeMessage; readonly request: MendRequest }; item: never; result: MendedTensors };
   calibrationErrors: { argument: { readonly recipe: RecipeMessage }; item: never; result: readonly LayerErrors[] };
+  timeShapes: { argument: { readonly length: number }; item: never; result: LatencyTable };
+  timeArchitecture: { argument: { readonly recipe: RecipeMessage; readonly architecture: Architecture; readonly length: number }; item: never; result: number };
   readLayer: { argument: { readonly layer: number }; item: never; result: Omit<ScoredLayer, 'statistics'> };
   close: { argument: undefined; item: never; result: undefined };
 }

@@ -75,6 +75,12 @@ async function run(request: CallRequest, control: WorkControl): Promise<unknown>
       return runtime.mend(await loadRecipe(request.argument.recipe), request.argument.request, control);
     case 'calibrationErrors':
       return runtime.calibrationErrors(await loadRecipe(request.argument.recipe), control);
+    case 'timeShapes':
+      return runtime.timeShapes(request.argument.length, control);
+    case 'timeArchitecture': {
+      const { recipe, architecture, length } = request.argument;
+      return runtime.timeArchitecture(await loadRecipe(recipe), architecture, length, control);
+    }
     case 'readLayer':
       return runtime.readLayer(request.argument.layer);
     case 'close':

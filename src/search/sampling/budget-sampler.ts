@@ -65,8 +65,8 @@ export async function createBudgetSamplerGently(options: BudgetSamplerOptions, b
  */
 export function requireFeasible(sampler: BudgetSampler, band: CostBand, field = 'budgets'): BudgetSampler {
   if (!sampler.isEmpty) return sampler;
-  const { least, most } = band;
-  const { nearestCost } = sampler;
+  const { perUnit } = band.cost;
+  const [least, most, nearestCost] = [band.least / perUnit, band.most / perUnit, sampler.nearestCost / perUnit];
   throw new PrunecastError(
     'BUDGET_INFEASIBLE',
     `no architecture of the search space costs ${least} to ${most}; the nearest that can be met is ${nearestCost}: ${nearestCost > most ? 'raise the budget or allow higher rates' : 'lower the budget or allow lower rates'}`,

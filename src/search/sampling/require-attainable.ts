@@ -12,11 +12,13 @@ import { costRange } from './cost-range.js';
  */
 export function requireAttainable(space: SearchSpace, budgets: readonly Budget[], field = 'budgets'): void {
   budgets.forEach(({ cost, limit }, index) => {
-    const { least } = costRange(space, createCostModel(space.shape, cost));
+    const model = createCostModel(space.shape, cost);
+    const { least } = costRange(space, model);
     if (least <= limit) return;
-    throw new PrunecastError('BUDGET_INFEASIBLE', `the budget allows ${limit} ${cost.kind}, the smallest architecture of the search space has ${least}: raise the budget or allow higher rates`, {
-      metadata: { budget: cost.kind, limit: String(limit), nearest: String(least) },
-      violations: [{ field: `${field}[${index}]`, description: `allows ${limit} ${cost.kind}; the nearest that can be met is ${least}` }],
+    const [allowed, nearest] = [limit / model.perUnit, least / model.perUnit];
+    throw new PrunecastError('BUDGET_INFEASIBLE', `the budget allows ${allowed} ${cost.kind}, the smallest architecture of the search space has ${nearest}: raise the budget or allow higher rates`, {
+      metadata: { budget: cost.kind, limit: String(allowed), nearest: String(nearest) },
+      violations: [{ field: `${field}[${index}]`, description: `allows ${allowed} ${cost.kind}; the nearest that can be met is ${nearest}` }],
     });
   });
 }

@@ -10,7 +10,7 @@ import type { SearchSpaceSpec } from '../../gen/prunecast/v1/common.js';
 import type { EvaluateTarget, PruneRequest } from '../../gen/prunecast/v1/pruning.js';
 import { findUniformPaper } from '../../search/controls/uniform.js';
 import { decodeArchitecture, decodeKeptUnits } from '../encoding/architecture.js';
-import { decodeBudgets } from '../encoding/budget.js';
+import { decodeBudgets, type BudgetedModel } from '../encoding/budget.js';
 import { decodeSpace } from '../encoding/space.js';
 import { parseManifestUnits } from './manifest.js';
 
@@ -40,7 +40,8 @@ type Asked = PruneRequest['selection'] | EvaluateTarget['target'];
  * @param field the selection's path in the request; empty at its top
  * @throws PrunecastError INVALID_REQUEST, ARCHITECTURE_INVALID, SPACE_INVALID, BUDGET_INFEASIBLE
  */
-export function resolveSelection(shape: ModelShape, asked: Asked, spaceSpec: SearchSpaceSpec | undefined, field: string): Selection {
+export async function resolveSelection(model: BudgetedModel, asked: Asked, spaceSpec: SearchSpaceSpec | undefined, field: string): Promise<Selection> {
+  const { shape } = model;
   const at = (name: string): string => (field === '' ? name : `${field}.${name}`);
   switch (asked?.$case) {
     case 'dense':
@@ -61,7 +62,7 @@ export function resolveSelection(shape: ModelShape, asked: Asked, spaceSpec: Sea
       return { ...named(decodeCounts(space, counts)), snapped };
     }
     case 'budgets': {
-      const shared = { space: decodeSpace(shape, spaceSpec, { maxRate: 1 }), budgets: decodeBudgets(shape, asked.value.budgets, at('budgets.budgets')), field: at('budgets.budgets') };
+      const shared = { space: decodeSpace(shape, spaceSpec, { maxRate: 1 }), budgets: await decodeBudgets(model, asked.value.budgets, at('budgets.budgets')), field: at('budgets.budgets') };
       return { ...named(shareOut(shared)), allocation: 'uniform-paper', budgets: shared };
     }
     case 'keptUnits':
@@ -87,9 +88,10 @@ function shareOut({ space, budgets, field }: SharedBudgets): Architecture {
   if (uniform?.every((count) => count > 0)) return decodeCounts(space, uniform);
   const least = decodeCounts(space, space.dimensions.map(({ kind, size, rule }) => (kind === 'query_heads_per_kv' ? size : rule.multipleOf)));
   const index = budgets.findIndex((budget) => measureCost(createCostModel(space.shape, budget.cost), least) > budget.limit);
-  const { cost, limit } = budgets[index] as Budget;
-  const nearest = measureCost(createCostModel(space.shape, cost), least);
-  throw new PrunecastError('BUDGET_INFEASIBLE', `the budget allows ${limit} (${cost.kind}), the smallest uniform architecture has ${nearest}: raise the budget or protect fewer layers`, {
+  const budget = budgets[index] as Budget;
+  const model = createCostModel(space.shape, budget.cost);
+  const [limit, nearest] = [budget.limit / model.perUnit, measureCost(model, least) / model.perUnit];
+  throw new PrunecastError('BUDGET_INFEASIBLE', `the budget allows ${limit} (${budget.cost.kind}), the smallest uniform architecture has ${nearest}: raise the budget or protect fewer layers`, {
     metadata: { limit: String(limit), nearest: String(nearest) },
     violations: [{ field: `${field}[${index}]`, description: `the nearest that can be met is ${nearest}` }],
   });

@@ -1,23 +1,40 @@
 import type { Budget } from '../../core/budget/budget.js';
 import { createCostModel, measureCost, type CostSpec } from '../../core/budget/cost-model.js';
 import { PrunecastError } from '../../core/errors/prunecast-error.js';
+import type { LatencyTable } from '../../core/budget/latency-table.js';
 import type { ModelShape } from '../../core/model/shape.js';
+import type { FeasibleRange } from '../../gen/prunecast/v1/pruning.js';
+import type { SearchSpace } from '../../core/space/search-space.js';
+import { costRange } from '../../search/sampling/cost-range.js';
+import { requireInteger } from '../rpc/checks.js';
 import { BudgetKind, type Budget as BudgetMessage } from '../../gen/prunecast/v1/common.js';
 
-/**
- * Budgets of a request, each as a limit in its own unit.
- *
- * @param field the budgets' path in the request
- * @throws PrunecastError INVALID_REQUEST naming the field, NOT_IMPLEMENTED for measured latency
- */
-export function decodeBudgets(shape: ModelShape, budgets: readonly BudgetMessage[], field = 'budgets'): Budget[] {
-  if (budgets.length === 0) throw PrunecastError.ofField(field, 'is empty: give at least one budget, for example {"removedShare": 0.2}');
-  return budgets.map((budget, index) => decodeBudget(shape, budget, `${field}[${index}]`));
+/** What budgets need to be known of a model. */
+export interface BudgetedModel {
+  readonly shape: ModelShape;
+  /** How long its shapes take for a token with so many before it. */
+  readonly timeShapes: (length: number) => Promise<LatencyTable>;
 }
 
-/** The number of a kind of budget that a caller named. */
-export function budgetKindOf(spec: CostSpec): BudgetKind {
-  return KINDS[spec.kind];
+/**
+ * Budgets of a request, each as a limit on what its cost model counts. Latency that nobody asked for before is measured,
+ * which takes seconds.
+ *
+ * @param field the budgets' path in the request
+ * @throws PrunecastError INVALID_REQUEST naming the field
+ */
+export async function decodeBudgets(model: BudgetedModel, budgets: readonly BudgetMessage[], field = 'budgets'): Promise<Budget[]> {
+  if (budgets.length === 0) throw PrunecastError.ofField(field, 'is empty: give at least one budget, for example {"removedShare": 0.2}');
+  return Promise.all(budgets.map((budget, index) => decodeBudget(model, budget, `${field}[${index}]`)));
+}
+
+/** Least and most of what each budget limits among the architectures of a space, in the unit it was given in. */
+export function encodeFeasible(space: SearchSpace, budgets: readonly Budget[]): FeasibleRange[] {
+  return budgets.map(({ cost }) => {
+    const model = createCostModel(space.shape, cost);
+    const { least, most } = costRange(space, model);
+    return { kind: KINDS[cost.kind], least: least / model.perUnit, most: most / model.perUnit };
+  });
 }
 
 const KINDS = {
@@ -25,27 +42,38 @@ const KINDS = {
   weight_bytes: BudgetKind.WEIGHT_BYTES,
   kv_cache_bytes_per_token: BudgetKind.KV_CACHE_BYTES_PER_TOKEN,
   flops_per_token: BudgetKind.FLOPS_PER_TOKEN,
+  latency_ms: BudgetKind.LATENCY_MS,
 } as const satisfies Record<CostSpec['kind'], BudgetKind>;
 
-function decodeBudget(shape: ModelShape, budget: BudgetMessage, field: string): Budget {
-  const cost = decodeCostSpec(budget, field);
-  const dense = measureCost(createCostModel(shape, cost), shape.layers);
-  switch (budget.limit?.$case) {
+/** Longer contexts than any model of the four families was trained on. */
+const MAX_CONTEXT = 1_048_576;
+
+async function decodeBudget(model: BudgetedModel, budget: BudgetMessage, field: string): Promise<Budget> {
+  checkLimit(budget, field);
+  const cost = await decodeCostSpec(model, budget, field);
+  const counted = createCostModel(model.shape, cost);
+  if (budget.limit?.$case === 'atMost') return { cost, limit: Math.floor(budget.limit.value * counted.perUnit) };
+  const dense = measureCost(counted, model.shape.layers);
+  // Costs are integers; the tiny addend undoes the rounding error of 1 - share.
+  return { cost, limit: Math.floor(dense * (1 - (budget.limit?.value ?? 0)) + 1e-9 * dense) };
+}
+
+function checkLimit({ limit }: BudgetMessage, field: string): void {
+  switch (limit?.$case) {
     case 'atMost':
-      if (!(budget.limit.value > 0)) throw PrunecastError.ofField(`${field}.at_most`, `is ${budget.limit.value}; a limit above 0 is needed`);
-      return { cost, limit: Math.floor(budget.limit.value) };
+      if (!(limit.value > 0)) throw PrunecastError.ofField(`${field}.at_most`, `is ${limit.value}; a limit above 0 is needed`);
+      return;
     case 'removedShare':
-      if (!(budget.limit.value > 0 && budget.limit.value < 1)) {
-        throw PrunecastError.ofField(`${field}.removed_share`, `is ${budget.limit.value}; allowed is above 0 and below 1 (0.2 = 20 % fewer)`);
+      if (!(limit.value > 0 && limit.value < 1)) {
+        throw PrunecastError.ofField(`${field}.removed_share`, `is ${limit.value}; allowed is above 0 and below 1 (0.2 = 20 % fewer)`);
       }
-      // Costs are integers; the tiny addend undoes the rounding error of 1 - share.
-      return { cost, limit: Math.floor(dense * (1 - budget.limit.value) + 1e-9 * dense) };
+      return;
     case undefined:
       throw PrunecastError.ofField(field, 'has no limit: give at_most or removed_share');
   }
 }
 
-function decodeCostSpec(budget: BudgetMessage, field: string): CostSpec {
+async function decodeCostSpec(model: BudgetedModel, budget: BudgetMessage, field: string): Promise<CostSpec> {
   switch (budget.kind) {
     case BudgetKind.UNSPECIFIED:
     case BudgetKind.PARAMETERS:
@@ -57,7 +85,7 @@ function decodeCostSpec(budget: BudgetMessage, field: string): CostSpec {
     case BudgetKind.FLOPS_PER_TOKEN:
       return { kind: 'flops_per_token', context: budget.contextTokens ?? 0 };
     case BudgetKind.LATENCY_MS:
-      throw new PrunecastError('NOT_IMPLEMENTED', `${field}.kind: measured latency is not a budget in this version`);
+      return { kind: 'latency_ms', table: await model.timeShapes(requireInteger(budget.contextTokens ?? 0, `${field}.context_tokens`, { min: 0, max: MAX_CONTEXT })) };
     default:
       throw PrunecastError.ofField(`${field}.kind`, 'names no kind of budget');
   }

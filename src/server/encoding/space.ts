@@ -1,3 +1,4 @@
+import type { Budget } from '../../core/budget/budget.js';
 import { createCostModel, measureCost, type CostSpec } from '../../core/budget/cost-model.js';
 import { PrunecastError } from '../../core/errors/prunecast-error.js';
 import type { Architecture, ModelShape } from '../../core/model/shape.js';
@@ -37,11 +38,15 @@ export function encodeDimension({ name, kind, layers, size, counts }: Dimension)
   };
 }
 
-/** The costs that every answer states: parameters, weight bytes and KV-cache bytes per token at two bytes a number, FLOPs per token. */
-export function encodeCosts(shape: ModelShape, architecture: Architecture): Cost[] {
-  return STATED_COSTS.map(([kind, spec]) => {
+/**
+ * The costs that every answer states: parameters, weight bytes and KV-cache bytes per token at two bytes a number, FLOPs per
+ * token; and the latency by the table of each budget that limits it.
+ */
+export function encodeCosts(shape: ModelShape, architecture: Architecture, budgets: readonly Budget[] = []): Cost[] {
+  const latencies = budgets.flatMap(({ cost }) => (cost.kind === 'latency_ms' ? [[BudgetKind.LATENCY_MS, cost] as const] : []));
+  return [...STATED_COSTS, ...latencies].map(([kind, spec]) => {
     const model = createCostModel(shape, spec);
-    return { kind, value: measureCost(model, architecture), denseValue: measureCost(model, shape.layers) };
+    return { kind, value: measureCost(model, architecture) / model.perUnit, denseValue: measureCost(model, shape.layers) / model.perUnit, measured: undefined };
   });
 }
 

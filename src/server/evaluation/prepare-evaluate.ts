@@ -8,7 +8,7 @@ import { encodeCosts } from '../encoding/space.js';
 import type { JobContext, JobResult } from '../jobs/jobs.js';
 import type { Prepared } from '../jobs/runnable-kind.js';
 import type { StoredLabelQueue } from '../labels/stored-label-queue.js';
-import type { OpenModel, OpenModels } from '../models/open-models.js';
+import { budgeted, type OpenModel, type OpenModels } from '../models/open-models.js';
 import type { PluginRegistry } from '../plugins/plugin-registry.js';
 import { withNamedUnits, withOwnOrder, type RankedModel, type RecipePreparer } from '../recipes/prepare-recipe.js';
 import type { RecipeResolver, RecipeSpec } from '../recipes/recipe-spec.js';
@@ -31,7 +31,8 @@ export async function prepareEvaluate(services: EvaluateServices, request: Evalu
   const model = await services.models.open(request.model);
   const { shape } = model.language;
   const targets = request.targets.length === 0 ? [DENSE] : request.targets;
-  const selections = targets.map(({ target }, index) => resolveSelection(shape, target, request.space, `targets[${index}]`));
+  const selections: Selection[] = [];
+  for (const [index, { target }] of targets.entries()) selections.push(await resolveSelection(budgeted(model), target, request.space, `targets[${index}]`));
   const { plugin: evaluator, options } = services.plugins.resolve('evaluator', request.measurement?.evaluator, 'perplexity', 'measurement.evaluator');
   const text = await services.texts.load(request.measurement?.text, model, 'measurement.text');
   const { maxPositions } = model.language.checkpoint.config;

@@ -2,6 +2,9 @@ import { stat } from 'node:fs/promises';
 import { join } from 'node:path';
 import { openCheckpoint } from '../../engine/checkpoint/open-checkpoint.js';
 import { openLanguageModel, type LanguageModel } from '../../engine/language-model.js';
+import type { LatencyTable } from '../../core/budget/latency-table.js';
+import type { BudgetedModel } from '../encoding/budget.js';
+import { createLatencyTables } from '../latency/latency-tables.js';
 import { loadTokenizer, type Tokenizer } from '../../engine/tokenizer.js';
 import { resolveWithin } from '../config/resolve-within.js';
 import { atField } from '../errors/at-field.js';
@@ -13,13 +16,20 @@ export interface OpenModel {
   readonly language: LanguageModel;
   /** undefined where the checkpoint has no tokenizer.json. */
   readonly tokenizer: Tokenizer | undefined;
+  /** How long its shapes take on this server, for a token with so many before it. */
+  readonly timeShapes: (length: number) => Promise<LatencyTable>;
+}
+
+/** A model as budgets look at it. */
+export function budgeted({ language: { shape }, timeShapes }: OpenModel): BudgetedModel {
+  return { shape, timeShapes };
 }
 
 export interface OpenModelsOptions {
   readonly modelRoots: readonly string[];
   readonly threads: number;
   readonly memoryBudgetBytes: number;
-  /** What does not fit into memory lies in a folder of it meanwhile. */
+  /** Measured latencies are kept under it, and what does not fit into memory lies in a folder of it meanwhile. */
   readonly stateDirectory: string;
 }
 
@@ -48,6 +58,7 @@ interface Entry {
 export function createOpenModels(options: OpenModelsOptions): OpenModels {
   const entries = new Map<string, Entry>();
   const replaced: Entry[] = [];
+  const latencies = createLatencyTables({ directory: join(options.stateDirectory, 'latencies'), threads: options.threads });
   return {
     async open(name, field = 'model') {
       const directory = await resolveWithin(options.modelRoots, name, { field, missing: 'MODEL_NOT_FOUND' });
@@ -67,7 +78,7 @@ export function createOpenModels(options: OpenModelsOptions): OpenModels {
       const [language, tokenizer] = await Promise.all([entry.language, entry.tokenizer]).catch((error: unknown) => {
         throw atField(error, field);
       });
-      return { name, language, tokenizer };
+      return { name, language, tokenizer, timeShapes: (length) => latencies.find(language, length) };
     },
     async close() {
       const open = [...entries.values(), ...replaced.splice(0)];

@@ -10,11 +10,13 @@ import type { PruneRequest } from '../../gen/prunecast/v1/pruning.js';
 import { hardestOf } from '../architectures/make-uneven.js';
 import { resolveSelection, type Selection, type SharedBudgets } from '../architectures/resolve-selection.js';
 import { encodeArchitecture } from '../encoding/architecture.js';
+import { encodeFeasible } from '../encoding/budget.js';
+import { measureLatency } from '../latency/measure-latency.js';
 import { encodeCosts } from '../encoding/space.js';
 import type { JobContext, JobResult } from '../jobs/jobs.js';
 import type { Prepared, RestartedJob } from '../jobs/runnable-kind.js';
 import { workControl } from '../jobs/work-control.js';
-import type { OpenModel, OpenModels } from '../models/open-models.js';
+import { budgeted, type OpenModel, type OpenModels } from '../models/open-models.js';
 import type { PluginRegistry } from '../plugins/plugin-registry.js';
 import { measureLayerErrors } from '../recipes/allocation-inputs.js';
 import type { RankedModel, RecipePreparer } from '../recipes/prepare-recipe.js';
@@ -34,7 +36,7 @@ export interface PruneServices {
 export async function preparePrune(services: PruneServices, request: PruneRequest, restarted?: RestartedJob): Promise<Prepared> {
   const model = await services.models.open(request.model);
   const { shape } = model.language;
-  const selection = resolveSelection(shape, request.selection, request.space, '');
+  const selection = await resolveSelection(budgeted(model), request.selection, request.space, '');
   const output = await planOutput(services, request, restarted);
   const recipe = selection.keptUnits === undefined ? await services.recipes.resolve(request.recipe, model, 'recipe') : undefined;
   const byError = recipe?.compensation.plugin.needs.includes('gram') === true ? selection.budgets : undefined;
@@ -47,11 +49,11 @@ export async function preparePrune(services: PruneServices, request: PruneReques
         tokens: BigInt(recipe?.calibration?.sequences.reduce((sum, sequence) => sum + sequence.length, 0) ?? 0),
         peakMemoryBytes: -1n,
         seconds: -1,
-        feasible: [],
+        feasible: selection.budgets === undefined ? [] : encodeFeasible(selection.budgets.space, selection.budgets.budgets),
         loadsIn: [...loadsIn],
         // Shared out by calibration error, the architecture is known once the calibration is done.
         architectures: byError === undefined ? [encodeArchitecture(selection.architecture)] : [],
-        costs: byError === undefined ? encodeCosts(shape, selection.architecture) : [],
+        costs: byError === undefined ? encodeCosts(shape, selection.architecture, selection.budgets?.budgets) : [],
       },
     };
   }
@@ -109,9 +111,10 @@ async function runPrune(services: PruneServices, pruning: Pruning, context: JobC
     { recipe, allocation, measurements: {} },
     workControl(context, 'writing'),
   );
+  const costs = ranked === undefined ? result.costs : await measureLatency(language, { recipe: ranked.recipe, architecture, budgets: selection.budgets?.budgets ?? [] }, workControl(context, 'measuring latency'));
   return {
     $case: 'prune',
-    value: { ...result, snapped: selection.snapped.map(({ dimension, rate, snappedTo }) => ({ dimension, asked: rate, used: snappedTo })) },
+    value: { ...result, costs, snapped: selection.snapped.map(({ dimension, rate, snappedTo }) => ({ dimension, asked: rate, used: snappedTo })) },
   };
 }
 

@@ -78,14 +78,14 @@ async function findPredictor({ predictorStore, predictors }: QueryServices, { id
   throw new PrunecastError('PREDICTOR_NOT_FOUND', `the study ${id} has no predictor of ${metric} yet: wait for its fit, or call FitPredictor with its study_id`, { metadata: { study_id: id, metric } });
 }
 
-async function describeAnswers({ plugins }: QueryServices, { plan: { space } }: StudyQuestion, open: OpenPredictor, points: readonly Counts[]): Promise<QueryAnswer[]> {
+async function describeAnswers({ plugins }: QueryServices, { plan: { space, budgets } }: StudyQuestion, open: OpenPredictor, points: readonly Counts[]): Promise<QueryAnswer[]> {
   const answers: QueryAnswer[] = [];
   for (const counts of points) {
     const batch = { rates: toRates(space, counts), columns: space.dimensions.length };
     const architecture = decodeCounts(space, counts);
     answers.push({
       architecture: encodeArchitecture(architecture),
-      costs: encodeCosts(space.shape, architecture),
+      costs: encodeCosts(space.shape, architecture, budgets),
       predictions: await predictMetrics(plugins, open, batch),
       metrics: {},
       outOfRange: listOutOfRange(batch, open.predictor).flatMap(({ dimensions }) => dimensions),

@@ -1,6 +1,5 @@
 import { PrunecastError } from '../../core/errors/prunecast-error.js';
 import type { MetricDefinition } from '../../core/metric.js';
-import type { ModelShape } from '../../core/model/shape.js';
 import type { Evaluator } from '../../core/ports/evaluator.js';
 import { Finish, type RefinePlan, type SearchRequest } from '../../gen/prunecast/v1/pruning.js';
 import { DEFAULT_REFINEMENT, type RefinementOptions } from '../../search/refinement/propose-refinement.js';
@@ -21,7 +20,7 @@ import {
   type StudyPlan,
   type UniformControl,
 } from '../../search/study/study-plan.js';
-import { decodeBudgets } from '../encoding/budget.js';
+import { decodeBudgets, type BudgetedModel } from '../encoding/budget.js';
 import { decodeSpace, decodeSpaceOptions } from '../encoding/space.js';
 import { requireInteger, requireNumber } from '../rpc/checks.js';
 import { PHASE_CODES } from './study-codes.js';
@@ -31,8 +30,9 @@ import { PHASE_CODES } from './study-codes.js';
  *
  * @throws PrunecastError INVALID_REQUEST, SPACE_INVALID, BUDGET_INFEASIBLE with the nearest that can be met
  */
-export function decodeStudyPlan(shape: ModelShape, request: SearchRequest, evaluator: Evaluator): StudyPlan {
-  const budgets = decodeBudgets(shape, request.budgets);
+export async function decodeStudyPlan(model: BudgetedModel, request: SearchRequest, evaluator: Evaluator): Promise<StudyPlan> {
+  const { shape } = model;
+  const budgets = await decodeBudgets(model, request.budgets);
   const maxRate = chooseMaxRate(shape, budgets, decodeSpaceOptions(request.space));
   const space = decodeSpace(shape, request.space, { maxRate });
   requireAttainable(space, budgets);

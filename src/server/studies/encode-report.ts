@@ -72,7 +72,7 @@ function encodeRow({ plan, recipes }: Study, state: StudyState, name: string, tr
     name,
     architecture: encodeArchitecture(architecture),
     parameters: BigInt(countParameters(shape, architecture)),
-    costs: encodeCosts(shape, architecture),
+    costs: encodeCosts(shape, architecture, plan.budgets),
     metrics: { [plan.objective.name]: trial.value },
     verifyMetrics: verified === undefined ? {} : { [plan.objective.name]: verified.value },
     recipeDigest: trial.role === 'dense' ? '' : findRecipe(recipes, trial).digest,

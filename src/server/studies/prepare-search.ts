@@ -1,12 +1,10 @@
-import { createCostModel } from '../../core/budget/cost-model.js';
 import { PrunecastError } from '../../core/errors/prunecast-error.js';
 import type { Clock } from '../../core/ports/clock.js';
 import type { DimensionRange } from '../../gen/prunecast/v1/common.js';
 import { SearchRequest, type Plan } from '../../gen/prunecast/v1/pruning.js';
-import { costRange } from '../../search/sampling/cost-range.js';
 import { countPairs } from '../../search/study/next-action.js';
 import { hardestOf } from '../architectures/make-uneven.js';
-import { budgetKindOf } from '../encoding/budget.js';
+import { encodeFeasible } from '../encoding/budget.js';
 import type { PluginsByKind } from '../../plugins/plugin-entry.js';
 import type { EvaluateServices } from '../evaluation/prepare-evaluate.js';
 import type { Prepared, RestartedJob, ResumeStep } from '../jobs/runnable-kind.js';
@@ -83,14 +81,13 @@ function requirePairs({ id, pairs }: Pick<PluginsByKind['predictor'], 'id' | 'pa
 }
 
 function describePlan({ model, plan, recipes, windows }: Study): Plan {
-  const { shape } = model.language;
   const { trials, tokens } = countTrials(plan, windows);
   return {
     trials: BigInt(trials),
     tokens: BigInt(tokens + countCalibrationTokens(recipes)),
     peakMemoryBytes: BigInt(model.language.estimatePeakBytes([windows.search, ...windows.verify, windows.report].flatMap((part) => part.windows))),
     seconds: -1,
-    feasible: plan.budgets.map(({ cost }) => ({ kind: budgetKindOf(cost), ...costRange(plan.space, createCostModel(shape, cost)) })),
+    feasible: encodeFeasible(plan.space, plan.budgets),
     loadsIn: [],
     architectures: [],
     costs: [],

@@ -16,6 +16,9 @@ import { writePruned } from '../pruning/write-pruned.js';
 import type { SearchServices } from './prepare-search.js';
 import { performSample } from './sample-phase.js';
 import { openStudyLog, type StudyLog } from './study-log.js';
+import { decodeArchitecture } from '../encoding/architecture.js';
+import { measureLatency } from '../latency/measure-latency.js';
+import type { RankedModel } from '../recipes/prepare-recipe.js';
 import { encodeReport } from './encode-report.js';
 import { describePause } from './resume-study.js';
 import type { Study } from './study.js';
@@ -119,7 +122,7 @@ async function fit({ predictors, plugins, preparer }: SearchServices, study: Stu
 
 async function finish(services: SearchServices, study: Study, state: StudyState, log: StudyLog, context: JobContext): Promise<StudyReport> {
   const ranked = await prepareRecipe(services.preparer, study, state, workControl(context, 'calibrating'));
-  const report = encodeReport(study, ranked.ranking, state, log.spent());
+  const report = await withLatency(study, ranked, encodeReport(study, ranked.ranking, state, log.spent()), context);
   if (study.output === undefined || report.winnerUnits === undefined) return report;
   await writePruned(services.outputs, study.model, { keptUnits: report.winnerUnits.layers, recipe: ranked.recipe }, study.output, {
     recipe: findRecipe(study.recipes, state),
@@ -127,6 +130,14 @@ async function finish(services: SearchServices, study: Study, state: StudyState,
     measurements: { study_id: study.id, summary: report.summary, report: { fingerprint: report.measurement?.fingerprint, metrics: report.winner?.metrics } },
   }, workControl(context, 'writing'));
   return { ...report, output: study.output.output };
+}
+
+/** The report with the winner's latency really measured, where a budget limits it. */
+async function withLatency({ model, plan }: Study, { recipe }: RankedModel, report: StudyReport, context: JobContext): Promise<StudyReport> {
+  const { winner } = report;
+  if (winner?.architecture === undefined || plan.budgets.every(({ cost }) => cost.kind !== 'latency_ms')) return report;
+  const costs = await measureLatency(model.language, { recipe, architecture: decodeArchitecture(winner.architecture), budgets: plan.budgets }, workControl(context, 'measuring latency'));
+  return { ...report, winner: { ...winner, costs } };
 }
 
 function breathe(): Promise<void> {

@@ -3,7 +3,7 @@ import { PrunecastError } from '../../core/errors/prunecast-error.js';
 import { Recipe } from '../../gen/prunecast/v1/common.js';
 import type { SearchRequest } from '../../gen/prunecast/v1/pruning.js';
 import type { StudyPlan } from '../../search/study/study-plan.js';
-import type { OpenModel, OpenModels } from '../models/open-models.js';
+import { budgeted, type OpenModel, type OpenModels } from '../models/open-models.js';
 import type { PluginRegistry } from '../plugins/plugin-registry.js';
 import { refuseStreamLabels, type RecipeResolver, type RecipeSpec } from '../recipes/recipe-spec.js';
 import type { TextSource } from '../texts/text-source.js';
@@ -30,7 +30,7 @@ export async function openQuestion({ models, plugins }: QuestionServices, reques
   refuseUnavailable(request);
   const model = await models.open(request.model);
   const evaluator = plugins.resolve('evaluator', request.evaluator, 'perplexity', 'evaluator');
-  return { model, evaluator, plan: decodeStudyPlan(model.language.shape, request, evaluator.plugin) };
+  return { model, evaluator, plan: await decodeStudyPlan(budgeted(model), request, evaluator.plugin) };
 }
 
 /** The windows of search, verify and report, and the recipe, whose calibration is apart from the latter two. Throws as `planStudyWindows`, and as recipes. */

@@ -40,7 +40,7 @@ function prepareAfresh(recipe: DeepPartial<Recipe>): Promise<{ readonly ranked: 
         throw error;
       },
     }));
-    const spec = await resolver.resolve(Recipe.fromPartial(recipe), { name: 'demo', tokenizer: undefined, language }, 'recipe');
+    const spec = await resolver.resolve(Recipe.fromPartial(recipe), { name: 'demo', tokenizer: undefined, timeShapes: () => Promise.reject(new Error('nothing is timed')), language }, 'recipe');
     return { ranked: await preparer.prepare(watched, spec, unattended), passes, scored };
   });
 }

@@ -68,7 +68,10 @@ export const BudgetKind = {
   WEIGHT_BYTES: 2,
   KV_CACHE_BYTES_PER_TOKEN: 3,
   FLOPS_PER_TOKEN: 4,
-  /** LATENCY_MS - Milliseconds a token, from a measured table of shapes. */
+  /**
+   * LATENCY_MS - Milliseconds to generate one token after `context_tokens` others, from a table of shapes that this server measures once
+   * (float32, one sequence, its own threads): the sum over half-blocks and the head.
+   */
   LATENCY_MS: 5,
   UNRECOGNIZED: -1,
 } as const;
@@ -499,6 +502,8 @@ export interface Cost {
   value: number;
   /** The unpruned model's number. */
   denseValue: number;
+  /** Really measured on this server for the whole architecture; of the winner's latency, beside the table's `value`. */
+  measured?: number | undefined;
 }
 
 function createBasePluginRef(): PluginRef {
@@ -3024,7 +3029,7 @@ export const EncodingBatch: MessageFns<EncodingBatch> = {
 };
 
 function createBaseCost(): Cost {
-  return { kind: 0, value: 0, denseValue: 0 };
+  return { kind: 0, value: 0, denseValue: 0, measured: undefined };
 }
 
 export const Cost: MessageFns<Cost> = {
@@ -3037,6 +3042,9 @@ export const Cost: MessageFns<Cost> = {
     }
     if (message.denseValue !== 0) {
       writer.uint32(25).double(message.denseValue);
+    }
+    if (message.measured !== undefined) {
+      writer.uint32(33).double(message.measured);
     }
     return writer;
   },
@@ -3078,6 +3086,14 @@ export const Cost: MessageFns<Cost> = {
             message.denseValue = reader.double();
             continue;
           }
+          case 4: {
+            if (tag !== 33) {
+              break;
+            }
+
+            message.measured = reader.double();
+            continue;
+          }
         }
         if ((tag & 7) === 4 || tag === 0) {
           break;
@@ -3099,6 +3115,7 @@ export const Cost: MessageFns<Cost> = {
         : isSet(object.dense_value)
         ? globalThis.Number(object.dense_value)
         : 0,
+      measured: isSet(object.measured) ? globalThis.Number(object.measured) : undefined,
     };
   },
 
@@ -3113,6 +3130,9 @@ export const Cost: MessageFns<Cost> = {
     if (message.denseValue !== 0) {
       obj.denseValue = floatToJson(message.denseValue);
     }
+    if (message.measured !== undefined) {
+      obj.measured = floatToJson(message.measured);
+    }
     return obj;
   },
 
@@ -3124,6 +3144,7 @@ export const Cost: MessageFns<Cost> = {
     message.kind = object.kind ?? 0;
     message.value = object.value ?? 0;
     message.denseValue = object.denseValue ?? 0;
+    message.measured = object.measured ?? undefined;
     return message;
   },
 };

@@ -1,0 +1,78 @@
+import { randomUUID } from 'node:crypto';
+import { mkdir, readFile, rename, rm, writeFile } from 'node:fs/promises';
+import { cpus } from 'node:os';
+import { join } from 'node:path';
+import { z } from 'zod';
+import type { LatencyTable } from '../../core/budget/latency-table.js';
+import { digestOf } from '../../engine/digest.js';
+import type { LanguageModel } from '../../engine/language-model.js';
+
+/** How long the shapes of models take on this server: each table is measured once and kept over restarts. */
+export interface LatencyTables {
+  /** For a token with `length` before it. Takes seconds where nobody asked before, and waits for what the model is at. */
+  find(language: LanguageModel, length: number): Promise<LatencyTable>;
+}
+
+export interface LatencyTablesOptions {
+  /** Made when it is not there. */
+  readonly directory: string;
+  readonly threads: number;
+}
+
+/** A file a table, named by a digest of all that it depends on: the model's shape, the processor, the threads, the length. */
+export function createLatencyTables({ directory, threads }: LatencyTablesOptions): LatencyTables {
+  const found = new Map<string, Promise<LatencyTable>>();
+  return {
+    find: (language, length) => {
+      const key = digestOf({ form: 2, shape: language.shape, processor: cpus()[0]?.model ?? '', threads, length });
+      const known = found.get(key) ?? readOrMeasure(join(directory, `${key}.json`), language, length);
+      found.set(key, known);
+      known.catch(() => found.delete(key));
+      return known;
+    },
+  };
+
+  async function readOrMeasure(path: string, language: LanguageModel, length: number): Promise<LatencyTable> {
+    const kept = await readTable(path);
+    if (kept !== undefined) return kept;
+    const table = await language.timeShapes(length, { signal: new AbortController().signal });
+    await mkdir(directory, { recursive: true });
+    const fresh = `${path}.${randomUUID()}`;
+    try {
+      await writeFile(fresh, JSON.stringify(table), { flush: true });
+      await rename(fresh, path);
+    } finally {
+      await rm(fresh, { force: true });
+    }
+    return table;
+  }
+}
+
+const times = z.array(z.strictObject({ count: z.int().min(1), picoseconds: z.int().min(0) })).min(1);
+const schema = z.strictObject({
+  context: z.int().min(0),
+  step: z.int().min(1),
+  fixed: z.int().min(0),
+  attention: z.array(z.strictObject({ queryHeadsPerKv: z.int().min(1), times })),
+  ffn: z.array(times.element),
+});
+
+/** undefined where there is none, or it is damaged: it is then measured again. */
+async function readTable(path: string): Promise<LatencyTable | undefined> {
+  const text = await readFile(path, 'utf8').catch((error: NodeJS.ErrnoException) => {
+    if (error.code === 'ENOENT') return undefined;
+    throw error;
+  });
+  if (text === undefined) return undefined;
+  const parsed = schema.safeParse(parseJson(text));
+  return parsed.success ? parsed.data : undefined;
+}
+
+function parseJson(text: string): unknown {
+  try {
+    return JSON.parse(text);
+  } catch (error) {
+    if (error instanceof SyntaxError) return undefined;
+    throw error;
+  }
+}

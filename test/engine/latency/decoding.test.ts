@@ -1,0 +1,86 @@
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { createLatencyCost } from '../../../src/core/budget/latency-table.js';
+import { measureCost } from '../../../src/core/budget/cost-model.js';
+import { identityRanking } from '../../../src/core/model/units.js';
+import { openCheckpoint } from '../../../src/engine/checkpoint/open-checkpoint.js';
+import { createBlockRunner } from '../../../src/engine/forward/block-runner.js';
+import { createRecipeWeights } from '../../../src/engine/forward/recipe-weights.js';
+import { createWeightStore } from '../../../src/engine/forward/weight-store.js';
+import { createSessionPool } from '../../../src/engine/graph/session-pool.js';
+import { createDecodeRunner } from '../../../src/engine/latency/decode-runner.js';
+import { openLanguageModel, type LanguageModel } from '../../../src/engine/language-model.js';
+import { DEMO_DIRECTORY, unattended } from '../../support/demo-model.js';
+
+const [HIDDEN, HEAD_DIM, VOCABULARY] = [64, 8, 512];
+let model: LanguageModel;
+beforeAll(async () => {
+  model = await openLanguageModel(await openCheckpoint(DEMO_DIRECTORY));
+});
+afterAll(() => model.close());
+
+describe('createDecodeRunner', () => {
+  it('gives token by token the logits that all tokens together give', async () => {
+    const tokens = Int32Array.of(1, 403, 407, 261, 378, 400);
+    const together = await model.logits(tokens);
+    const one = await decodeAll(tokens);
+    for (const [position, logits] of one.entries()) {
+      logits.forEach((value, token) => expect(Math.abs(value - (together[position * VOCABULARY + token] ?? NaN))).toBeLessThan(1e-3));
+    }
+  });
+});
+
+describe('timeShapes', () => {
+  it.each([0, 64])('times every half-block on a grid, with %i tokens before', async (length) => {
+    const table = await model.timeShapes(length, unattended);
+    expect(table.attention.map(({ queryHeadsPerKv, times }) => [queryHeadsPerKv, times.map(({ count }) => count)])).toEqual([[1, [1, 2, 3, 4]], [2, [1, 2, 3, 4]]]);
+    expect(table.ffn.map(({ count }) => count)).toEqual([1, 22, 43, 65, 86, 108, 129, 151, 172]);
+    for (const times of [table.ffn, ...table.attention.map((row) => row.times)]) {
+      expect(times.every(({ picoseconds }) => picoseconds > 0 && Number.isInteger(picoseconds))).toBe(true);
+      times.slice(1).forEach(({ picoseconds }, index) => expect(picoseconds).toBeGreaterThanOrEqual(times[index]?.picoseconds ?? NaN));
+    }
+    const measured = await model.timeArchitecture({ ranking: identityRanking(model.shape.layers) }, model.shape.layers, length, unattended);
+    const ratio = measured / (measureCost(createLatencyCost(table), model.shape.layers) / 1e9);
+    expect(ratio).toBeGreaterThan(0.2); // loose, as others may be at work on the machine
+    expect(ratio).toBeLessThan(5);
+  });
+});
+
+/** The logits after each token, which sees the others through the cache alone. */
+async function decodeAll(tokens: Int32Array): Promise<Float32Array[]> {
+  const checkpoint = await openCheckpoint(DEMO_DIRECTORY);
+  const { config, shape } = checkpoint;
+  const sessions = createSessionPool({ threads: 1 });
+  const runner = createBlockRunner(config, sessions);
+  const decoder = createDecodeRunner(config, sessions, runner);
+  const weights = createRecipeWeights(checkpoint, createWeightStore(2 ** 28), { key: 'own', ranking: identityRanking(shape.layers) });
+  const embedding = await checkpoint.readTensor('model.embed_tokens.weight');
+  const norm = await checkpoint.readTensor('model.norm.weight');
+  const steps: { keys: Float32Array; values: Float32Array }[][] = shape.layers.map(() => []);
+  const all: Float32Array[] = [];
+  for (const [position, token] of tokens.entries()) {
+    let states = embedding.slice(token * HIDDEN, (token + 1) * HIDDEN);
+    for (const [layer, { kvHeads, queryHeadsPerKv, ffnChannels }] of shape.layers.entries()) {
+      const past = steps[layer] ?? [];
+      const added = { keys: new Float32Array(kvHeads * HEAD_DIM), values: new Float32Array(kvHeads * HEAD_DIM) };
+      // [kv_heads, context, head_dim]
+      const gather = (of: 'keys' | 'values') => Float32Array.from({ length: kvHeads * position * HEAD_DIM }, (_, at) => {
+        const [head, step, place] = [Math.floor(at / (position * HEAD_DIM)), Math.floor(at / HEAD_DIM) % position, at % HEAD_DIM];
+        return past[step]?.[of][head * HEAD_DIM + place] ?? NaN;
+      });
+      for (const step of [{ half: 'attention', layer, kvHeads, queryHeadsPerKv }, { half: 'ffn', layer, ffnChannels }] as const) {
+        const half = await weights.prepare(step);
+        if (half.kind === 'nothing') continue;
+        const next = new Float32Array(HIDDEN);
+        await decoder.runHalf(half, { keys: gather('keys'), values: gather('values') }, position, states, next, added);
+        states = next;
+      }
+      past.push(added);
+    }
+    const logits = new Float32Array(VOCABULARY);
+    await runner.computeLogits({ norm, head: embedding }, states, logits);
+    all.push(logits);
+  }
+  await sessions.close();
+  await checkpoint.close();
+  return all;
+}
