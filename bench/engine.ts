@@ -1,6 +1,5 @@
 import { writeFile } from 'node:fs/promises';
 import { resolve } from 'node:path';
-import { monitorEventLoopDelay } from 'node:perf_hooks';
 import { parseArgs } from 'node:util';
 import type { Architecture, ModelShape } from '../src/core/model/shape.js';
 import { identityRanking } from '../src/core/model/units.js';
@@ -11,10 +10,14 @@ import { detectThreads } from '../src/engine/forward/resource-limits.js';
 import { openLanguageModel, type LanguageModel } from '../src/engine/language-model.js';
 import { prepareBareMatmuls } from './bare-matmuls.js';
 import { describeCpu } from './describe-cpu.js';
+import { measureEventLoop } from './event-loop.js';
+import { startTorch, type Torch } from './torch/start-torch.js';
+import { watchLoop, type LoopDelay } from './watch-loop.js';
 
 /*
- * npm run bench -- --model DIR --json FILE: how fast Evaluate is, against the bare products of the same sizes in the
- * same run. Both take turns, and of each the fastest turn counts: what disturbs a run only ever slows it.
+ * npm run bench -- --model DIR --json FILE: how fast Evaluate is, against the bare products of the same sizes, and against
+ * transformers where there is a Python that has it (PRUNECAST_PYTHON, or python3), in the same run. All take turns, and of
+ * each the fastest turn counts: what disturbs a run only ever slows it.
  */
 
 const { values: flags } = parseArgs({
@@ -32,12 +35,14 @@ const model = await openLanguageModel(await openCheckpoint(resolve(flags.model))
 const windows = createWindows(model.shape, Number(flags.windows), Number(flags.window));
 const tokens = windows.length * Number(flags.window);
 const rounds = Number(flags.rounds);
-let longestDelayMs = 0;
+const loops: LoopDelay[] = [];
 
 const pruned25 = { time_ratio: await comparePruned() };
 const shared = { time_ratio: await compareShared() };
 const peakRssBytes = process.resourceUsage().maxRSS * 1024; // before the bare products take memory of their own
-const dense = await compareWithMatmuls();
+const { dense, ...torch } = await compareWithOthers();
+await model.close();
+const loopDelays = await measureEventLoop(resolve(flags.model), model.shape.vocabulary);
 const report = {
   model: flags.model,
   windows: { count: windows.length, tokens: Number(flags.window) },
@@ -46,27 +51,44 @@ const report = {
   pruned25,
   shared_prefix: shared,
   int8: { speedup: null, kendall_tau: null },
-  event_loop: { max_delay_ms: longestDelayMs },
+  event_loop: describeLoops([...loops, ...Object.values(loopDelays)], loopDelays),
   memory: { peak_rss_bytes: peakRssBytes },
-  torch_float32: { speedup: null },
-  torch_bfloat16: { speedup: null },
+  ...torch,
 };
-await model.close();
 if (flags.json !== undefined) await writeFile(flags.json, `${JSON.stringify(report, null, 2)}\n`);
 printReport();
 
-/** The dense model and the bare products, turn by turn. */
-async function compareWithMatmuls(): Promise<{ tokens_per_second: number; matmul_ratio: number; milliseconds: number; matmul_milliseconds: number }> {
+/** The dense model, the bare products and transformers, turn by turn. */
+async function compareWithOthers() {
   const matmuls = await prepareBareMatmuls(model.shape, threads);
-  const [own, bare] = [[] as number[], [] as number[]];
+  const work = { directory: resolve(flags.model), threads, windows };
+  const torches = { float32: await startTorch({ ...work, dtype: 'float32' }), bfloat16: await startTorch({ ...work, dtype: 'bfloat16' }) };
+  const times = { own: [] as number[], bare: [] as number[], float32: [] as number[], bfloat16: [] as number[] };
   for (let round = 0; round < rounds; round++) {
-    bare.push(await matmuls.measure(tokens));
+    times.bare.push(await matmuls.measure(tokens));
     // The products above run on this thread and block it; Evaluate must not.
-    own.push(await watch(() => evaluate(model, [model.shape.layers])));
+    const { result, loop } = await watchLoop(() => evaluate(model, [model.shape.layers]));
+    times.own.push(result);
+    loops.push(loop);
+    for (const dtype of ['float32', 'bfloat16'] as const) times[dtype].push(...await takeTurn(torches[dtype]));
   }
   await matmuls.close();
-  const [milliseconds, matmul] = [Math.min(...own), Math.min(...bare)];
-  return { tokens_per_second: (1000 * tokens) / milliseconds, matmul_ratio: matmul / milliseconds, milliseconds, matmul_milliseconds: matmul };
+  Object.values(torches).forEach((torch) => torch?.stop());
+  const [milliseconds, matmul] = [Math.min(...times.own), Math.min(...times.bare)];
+  const compare = (other: readonly number[]) => (other.length === 0 ? { speedup: null, milliseconds: null } : { speedup: Math.min(...other) / milliseconds, milliseconds: Math.min(...other) });
+  return {
+    dense: { tokens_per_second: (1000 * tokens) / milliseconds, matmul_ratio: matmul / milliseconds, milliseconds, matmul_milliseconds: matmul },
+    torch_float32: compare(times.float32),
+    torch_bfloat16: compare(times.bfloat16),
+  };
+}
+
+async function takeTurn(torch: Torch | undefined): Promise<number[]> {
+  return torch === undefined ? [] : [await torch.measure()];
+}
+
+function describeLoops(all: readonly LoopDelay[], byJob: Readonly<Record<string, LoopDelay>>) {
+  return { max_delay_ms: Math.max(...all.map(({ delay }) => delay)), max_own_ms: Math.max(...all.map(({ own }) => own)), by_job: byJob };
 }
 
 /** A candidate with 25 % fewer FLOPs in total, head included, against the dense model. */
@@ -105,15 +127,6 @@ function recipe() {
   return { ranking: identityRanking(model.shape.layers) };
 }
 
-async function watch<Result>(work: () => Promise<Result>): Promise<Result> {
-  const delays = monitorEventLoopDelay({ resolution: 5 });
-  delays.enable();
-  const result = await work();
-  delays.disable();
-  longestDelayMs = Math.max(longestDelayMs, delays.max / 1e6);
-  return result;
-}
-
 /** Pseudo-random token ids: speed does not depend on them. */
 function createWindows({ vocabulary }: ModelShape, count: number, length: number): Window[] {
   const rng = createRng(1);
@@ -145,7 +158,10 @@ function printReport(): void {
     ['bare matmuls / Evaluate', report.dense.matmul_ratio.toFixed(3)],
     ['25 % fewer FLOPs, time', report.pruned25.time_ratio.toFixed(3)],
     ['32 with shared prefixes, time', report.shared_prefix.time_ratio.toFixed(3)],
+    ['times transformers float32', report.torch_float32.speedup?.toFixed(2) ?? 'not run'],
+    ['times transformers bfloat16', report.torch_bfloat16.speedup?.toFixed(2) ?? 'not run'],
     ['event loop, longest delay', `${report.event_loop.max_delay_ms.toFixed(1)} ms`],
+    ['  less waiting for a processor', `${report.event_loop.max_own_ms.toFixed(1)} ms`],
     ['peak resident memory', `${(report.memory.peak_rss_bytes / 2 ** 20).toFixed(0)} MiB`],
   ];
   console.log(`${report.model}: ${report.windows.count} windows of ${report.windows.tokens} tokens, ${threads} threads, ${report.cpu.model}`);

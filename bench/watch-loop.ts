@@ -1,0 +1,41 @@
+import { readFileSync } from 'node:fs';
+import { monitorEventLoopDelay } from 'node:perf_hooks';
+
+/** How long the event loop was away at most while some work went on, in milliseconds. */
+export interface LoopDelay {
+  /** By the histogram of `monitorEventLoopDelay`. */
+  readonly delay: number;
+  /** Less the time that its thread waited for a processor, which says more where the machine is shared; Linux only, else as `delay`. */
+  readonly own: number;
+}
+
+/** Watches the event loop of the calling thread, which must be the main one, while `work` goes on. */
+export async function watchLoop<Result>(work: () => Promise<Result>): Promise<{ readonly result: Result; readonly loop: LoopDelay }> {
+  const histogram = monitorEventLoopDelay({ resolution: 1 });
+  let own = 0;
+  let last = readClock();
+  const timer = setInterval(() => {
+    const now = readClock();
+    own = Math.max(own, now.elapsed - last.elapsed - (now.waited - last.waited));
+    last = now;
+  }, 1);
+  histogram.enable();
+  const result = await work();
+  histogram.disable();
+  clearInterval(timer);
+  return { result, loop: { delay: histogram.max / 1e6, own: Number.isNaN(own) ? histogram.max / 1e6 : own } };
+}
+
+/** Milliseconds that passed, and that the main thread could have run but had no processor; NaN where the system does not tell. */
+function readClock(): { readonly elapsed: number; readonly waited: number } {
+  return { elapsed: performance.now(), waited: readWaited() };
+}
+
+function readWaited(): number {
+  try {
+    const [, waitedNs] = readFileSync('/proc/self/schedstat', 'utf8').split(' ');
+    return Number(waitedNs) / 1e6;
+  } catch {
+    return NaN;
+  }
+}
