@@ -1,6 +1,7 @@
 import { copyFile, open, stat } from 'node:fs/promises';
 import { join } from 'node:path';
 import { z } from 'zod';
+import { addOutputBiases } from '../../core/model/add-output-biases.js';
 import { PrunecastError } from '../../core/errors/prunecast-error.js';
 import type { BlockBiases } from '../../core/model/shape.js';
 import type { PrunedModel, PrunedTensor } from '../../core/ports/exporter.js';
@@ -39,7 +40,7 @@ export default defineExporter({
       .describe('Most bytes of weights in one file.'),
   }),
   supports: (shape, architecture, biases, { form }) => {
-    const chosen = chooseForm(biases === 'added' ? { ...shape, biases: addOutputBiases(shape.biases) } : shape, architecture, form);
+    const chosen = chooseForm(biases === 'added' ? addOutputBiases(shape) : shape, architecture, form);
     if (chosen.kind === 'none') return { ok: false, reason: chosen.reason };
     return { ok: true, loadsIn: chosen.kind === 'stock' ? chosen.stock.loadsIn : ['transformers with trust_remote_code'] };
   },
@@ -70,11 +71,6 @@ export default defineExporter({
     return { files, bytes };
   },
 });
-
-/** What `mean` and `affine` add: a bias on o and on down (with which come those of gate and up). */
-function addOutputBiases(biases: BlockBiases): BlockBiases {
-  return { ...biases, attentionOutput: true, ffn: true };
-}
 
 /** Adds the biases that a stock model type has beside those of the model, as zeros. */
 function fillBiases(model: PrunedModel, biases: BlockBiases): PrunedModel {

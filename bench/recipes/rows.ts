@@ -1,0 +1,58 @@
+/** The ways to rank units that the table compares, the ones worth most first: a run may be stopped. */
+export const CRITERIA = {
+  fluctuation: { id: 'fluctuation', options: {} },
+  wanda: { id: 'wanda', options: {} },
+  'taylor-first': { id: 'taylor', options: { order: 'first' } },
+  activation: { id: 'activation', options: {} },
+  magnitude: { id: 'magnitude', options: {} },
+  random: { id: 'random', options: {} },
+  'taylor-vectorize': { id: 'taylor', options: { order: 'vectorize' } },
+  'taylor-mix': { id: 'taylor', options: { order: 'mix' } },
+  'taylor-second': { id: 'taylor', options: { order: 'second' } },
+} as const;
+
+/** The ways to mend; the last one takes the shapes that the one-shot fit chose. */
+export const COMPENSATIONS = {
+  none: { id: 'none', options: {} },
+  mean: { id: 'mean', options: {} },
+  'least-squares': { id: 'least-squares', options: {} },
+  affine: { id: 'affine', options: {} },
+  'least-squares-stream': { id: 'least-squares', options: { fit: 'stream' } },
+} as const;
+
+export const CONTROLS = ['uniform-paper', 'uniform-best'] as const;
+
+export type CriterionName = keyof typeof CRITERIA;
+export type CompensationName = keyof typeof COMPENSATIONS;
+export type ControlName = (typeof CONTROLS)[number];
+
+/** One recipe at one uniform shape. */
+export interface Row {
+  readonly criterion: CriterionName;
+  readonly compensation: CompensationName;
+  readonly control: ControlName;
+  /** What every unprotected layer keeps. */
+  readonly kv_heads: number;
+  readonly ffn_channels: number;
+  /** Of the exported model, biases included. */
+  readonly parameters: number;
+  /** Of its weights, in the dtype of the source. */
+  readonly bytes: number;
+  readonly perplexity: number;
+}
+
+export interface Results {
+  readonly model: string;
+  readonly cpu: unknown;
+  /** What the figures depend on: rows of other settings are not mixed. */
+  readonly settings: Readonly<Record<string, unknown>>;
+  readonly dense: { readonly parameters: number; readonly bytes: number; readonly perplexity: number };
+  readonly rows: readonly Row[];
+}
+
+/** Rows in the order of the tables above. */
+export function sortRows(rows: readonly Row[]): Row[] {
+  const place = ({ control, criterion, compensation }: Row): number =>
+    10_000 * CONTROLS.indexOf(control) + 100 * Object.keys(CRITERIA).indexOf(criterion) + Object.keys(COMPENSATIONS).indexOf(compensation);
+  return [...rows].sort((a, b) => place(a) - place(b));
+}
