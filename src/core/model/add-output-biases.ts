@@ -1,9 +1,23 @@
-import type { ModelShape } from './shape.js';
+import type { Architecture, LayerArchitecture, ModelShape } from './shape.js';
 
 /**
- * The sizes of a model whose half-blocks were mended with a bias, by `mean` or `affine`: o and down have one in every layer,
- * and with the bias of down come those of gate and up, as families have biases in all layers or in none.
+ * The sizes of a model that `mean` or `affine` mended: o and down have a bias in every layer once one of them has, and with
+ * that of down come those of gate and up, as families have biases in all layers or in none. A dropped half-block leaves its
+ * mean output. Half-blocks that lost nothing need none: an architecture tells which do; without one all may.
  */
-export function addOutputBiases(shape: ModelShape): ModelShape {
-  return { ...shape, biases: { ...shape.biases, attentionOutput: true, ffn: true } };
+export function addOutputBiases(shape: ModelShape, architecture?: Architecture): ModelShape {
+  const { biases } = shape;
+  if (architecture === undefined) return { ...shape, biases: { ...biases, attentionOutput: true, ffn: true }, droppedBiases: true };
+  const some = (is: (kept: LayerArchitecture, own: LayerArchitecture) => boolean): boolean =>
+    architecture.some((kept, layer) => is(kept, shape.layers[layer] ?? kept));
+  const dropped = shape.droppedBiases === true || some((kept, own) => (kept.kvHeads === 0 && own.kvHeads > 0) || (kept.ffnChannels === 0 && own.ffnChannels > 0));
+  return {
+    ...shape,
+    biases: {
+      ...biases,
+      attentionOutput: biases.attentionOutput || some((kept, own) => kept.kvHeads > 0 && kept.kvHeads * kept.queryHeadsPerKv < own.kvHeads * own.queryHeadsPerKv),
+      ffn: biases.ffn || some((kept, own) => kept.ffnChannels > 0 && kept.ffnChannels < own.ffnChannels),
+    },
+    ...(dropped ? { droppedBiases: true } : {}),
+  };
 }

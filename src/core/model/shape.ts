@@ -23,6 +23,8 @@ export interface ModelShape {
   readonly vocabulary: number;
   readonly tiedEmbeddings: boolean;
   readonly biases: BlockBiases;
+  /** Whether each dropped half-block has left a bias of its own in the residual stream, [hidden]: what `mean` and `affine` do. Left out for no. */
+  readonly droppedBiases?: boolean;
   /** Per-head RMS norms on queries and keys (Qwen3). */
   readonly queryKeyNorms: boolean;
   readonly layers: Architecture;

@@ -2,9 +2,9 @@ import type { LayerArchitecture, ModelShape } from '../../core/model/shape.js';
 import type { TransposedProduct } from '../../core/ports/compensation.js';
 import type { WorkControl } from '../../core/ports/progress.js';
 import type { BatchSize, BlockRunner } from '../forward/block-runner.js';
-import { countStates, createStatePool, embedBatches, type EmbeddingTable } from '../forward/hidden-states.js';
+import { countStates, createStatePool, embedBatches, type EmbeddingTable, type StatePool } from '../forward/hidden-states.js';
 import { planPasses } from '../forward/plan-passes.js';
-import type { RecipeWeights } from '../forward/recipe-weights.js';
+import type { ReadyHalf, RecipeWeights } from '../forward/recipe-weights.js';
 import { batchWindows, type WindowBatch } from '../forward/window-batches.js';
 import { buildStatisticsGraph } from '../graph/statistics-graph.js';
 import type { SessionPool } from '../graph/session-pool.js';
@@ -94,6 +94,10 @@ async function passGroup(
       const ready = await weights.prepare(half === 'attention' ? { half, layer, ...ownHeads(own) } : { half, layer, ffnChannels: own.ffnChannels });
       const into = sums[layer]?.[half];
       if (into === undefined || ready.kind === 'nothing') continue;
+      if (ready.kind === 'bias') {
+        await addBias(runner, ready, batches, states, pool);
+        continue;
+      }
       const products = addGram === undefined ? undefined : new Float64Array(into.sum.length ** 2);
       for (const [index, batch] of batches.entries()) {
         signal.throwIfAborted();
@@ -119,6 +123,17 @@ async function passGroup(
       sums[layer]?.blockInfluence.push(sumBlockInfluence(array, states[index] as Float32Array, shape.hidden));
       pool.give(array);
     });
+  }
+}
+
+/** A half-block that the checkpoint lacks has no inputs to look at, and only adds what it left. */
+async function addBias(runner: BlockRunner, half: Extract<ReadyHalf, { kind: 'bias' }>, batches: readonly WindowBatch[], states: Float32Array[], pool: StatePool): Promise<void> {
+  for (const [index, batch] of batches.entries()) {
+    const input = states[index] as Float32Array;
+    const output = pool.take(input.length);
+    await runner.runHalf(half, { count: batch.windows.length, length: batch.length }, input, output);
+    pool.give(input);
+    states[index] = output;
   }
 }
 

@@ -45,7 +45,7 @@ export function parseConfig(config: RawConfig): ModelConfig {
   const layerCount = readSize(config, 'num_hidden_layers', { min: 1, max: MAX_LAYERS });
   refuseUnsupported(config, family, layerCount);
   const hidden = readSize(config, 'hidden_size', { min: 1, max: MAX_HIDDEN });
-  const { layers, biases } = isPerLayer
+  const { layers, biases, droppedBiases } = isPerLayer
     ? decodePerLayer(config, { layers: layerCount, heads: MAX_HEADS, ffnChannels: MAX_FFN_CHANNELS })
     : readUniform(config, family, layerCount);
   const bos = config['bos_token_id'];
@@ -57,6 +57,7 @@ export function parseConfig(config: RawConfig): ModelConfig {
       vocabulary: readSize(config, 'vocab_size', { min: 1, max: MAX_VOCABULARY }),
       tiedEmbeddings: config['tie_word_embeddings'] === true,
       biases,
+      ...(droppedBiases ? { droppedBiases } : {}),
       queryKeyNorms: family.queryKeyNorms,
       layers,
     },
@@ -79,13 +80,13 @@ function refuseUnsupported(config: RawConfig, family: Family, layers: number): v
   if (activation !== 'silu') throw unsupported(CONFIG_FILE, `hidden_act ${show(activation)}`, `hidden_act is ${show(activation)}; only silu is supported`);
 }
 
-function readUniform(config: RawConfig, family: Family, layers: number): { layers: readonly LayerArchitecture[]; biases: BlockBiases } {
+function readUniform(config: RawConfig, family: Family, layers: number): { layers: readonly LayerArchitecture[]; biases: BlockBiases; droppedBiases: boolean } {
   const queryHeads = readSize(config, 'num_attention_heads', { min: 1, max: MAX_HEADS });
   const kvHeads = readSize(config, 'num_key_value_heads', { min: 1, max: queryHeads, fallback: queryHeads });
   if (queryHeads % kvHeads !== 0) throw malformed(CONFIG_FILE, `num_attention_heads is ${queryHeads}; it must be a multiple of num_key_value_heads, ${kvHeads}`);
   const ffnChannels = readSize(config, 'intermediate_size', { min: 1, max: MAX_FFN_CHANNELS });
   const layer = { kvHeads, queryHeadsPerKv: queryHeads / kvHeads, ffnChannels };
-  return { layers: Array.from({ length: layers }, () => layer), biases: family.readBiases(config) };
+  return { layers: Array.from({ length: layers }, () => layer), biases: family.readBiases(config), droppedBiases: false };
 }
 
 function readHeadDim(config: RawConfig, family: Family, hidden: number): number {

@@ -9,10 +9,11 @@ import { isRecord } from './read-json.js';
  *
  *   "prunecast": {
  *     "layers": [{"kv_heads": 4, "query_heads_per_kv": 2, "ffn_channels": 130}, ...],
- *     "biases": {"query_key_value": false, "attention_output": false, "ffn": false}
+ *     "biases": {"query_key_value": false, "attention_output": false, "ffn": false, "dropped": false}
  *   }
  *
- * Tensors have their family's names and each layer's own sizes; a half-block with 0 has none, its norm included.
+ * Tensors have their family's names and each layer's own sizes; a half-block with 0 has none, its norm included. With
+ * `biases.dropped` (false where it is left out) each of them has the bias of its o or down, a constant that it adds.
  */
 
 /** Stands before the family in `model_type`. */
@@ -25,7 +26,7 @@ export const PER_LAYER_KEY = 'prunecast';
 export function encodePerLayer(shape: ModelShape): Record<string, unknown> {
   return {
     layers: shape.layers.map((layer) => ({ kv_heads: layer.kvHeads, query_heads_per_kv: layer.queryHeadsPerKv, ffn_channels: layer.ffnChannels })),
-    biases: { query_key_value: shape.biases.queryKeyValue, attention_output: shape.biases.attentionOutput, ffn: shape.biases.ffn },
+    biases: { query_key_value: shape.biases.queryKeyValue, attention_output: shape.biases.attentionOutput, ffn: shape.biases.ffn, dropped: shape.droppedBiases === true },
   };
 }
 
@@ -33,7 +34,7 @@ export function encodePerLayer(shape: ModelShape): Record<string, unknown> {
 export function decodePerLayer(
   config: Readonly<Record<string, unknown>>,
   limits: { readonly layers: number; readonly heads: number; readonly ffnChannels: number },
-): { readonly layers: readonly LayerArchitecture[]; readonly biases: BlockBiases } {
+): { readonly layers: readonly LayerArchitecture[]; readonly biases: BlockBiases; readonly droppedBiases: boolean } {
   const entry = config[PER_LAYER_KEY];
   if (!isRecord(entry)) throw malformed(CONFIG_FILE, `${PER_LAYER_KEY} must be an object, not ${show(entry)}`);
   const list = entry['layers'];
@@ -50,10 +51,10 @@ export function decodePerLayer(
       ffnChannels: readSize(value, 'ffn_channels', { min: 0, max: limits.ffnChannels }, path),
     };
   });
-  return { layers, biases: decodeBiases(entry['biases']) };
+  return { layers, ...decodeBiases(entry['biases']) };
 }
 
-function decodeBiases(value: unknown): BlockBiases {
+function decodeBiases(value: unknown): { biases: BlockBiases; droppedBiases: boolean } {
   const path = `${PER_LAYER_KEY}.biases`;
   if (!isRecord(value)) throw malformed(CONFIG_FILE, `${path} must be an object, not ${show(value)}`);
   const read = (key: string): boolean => {
@@ -61,5 +62,8 @@ function decodeBiases(value: unknown): BlockBiases {
     if (typeof flag !== 'boolean') throw malformed(CONFIG_FILE, `${path}.${key} is ${show(flag)}; true and false are allowed`);
     return flag;
   };
-  return { queryKeyValue: read('query_key_value'), attentionOutput: read('attention_output'), ffn: read('ffn') };
+  return {
+    biases: { queryKeyValue: read('query_key_value'), attentionOutput: read('attention_output'), ffn: read('ffn') },
+    droppedBiases: value['dropped'] === undefined ? false : read('dropped'),
+  };
 }

@@ -5,7 +5,6 @@ import type { WorkControl } from '../../core/ports/progress.js';
 import type { BlockRunner } from '../forward/block-runner.js';
 import { countStates, createStatePool, embedBatches, type EmbeddingTable } from '../forward/hidden-states.js';
 import type { HalfStep } from '../forward/prefix-tree.js';
-import { isDropped } from '../forward/prefix-tree.js';
 import type { ReadyHalf, RecipeWeights } from '../forward/recipe-weights.js';
 import { batchWindows, type WindowBatch } from '../forward/window-batches.js';
 
@@ -59,8 +58,7 @@ export async function mendStream(context: StreamContext, architecture: Architect
     const own = shape.layers[layer] as LayerArchitecture;
     for (const [step, ownStep] of pairSteps(layer, kept, own)) {
       await advance(await weights.prepare(ownStep), dense);
-      if (isDropped(step)) continue;
-      const half = await weights.prepare(step);
+      const half = await weights.prepare(step); // what the checkpoint has dropped may add a constant to both
       if (countUnits(step) === countUnits(ownStep) || half.kind === 'nothing' || half.kind === 'bias') {
         await advance(half, pruned);
         continue;
@@ -84,7 +82,6 @@ export function nameHalf({ layer, half }: Pick<HalfStep, 'layer' | 'half'>): str
 export function withStreamedMaps(weights: RecipeWeights, maps: StreamedMaps): RecipeWeights {
   return {
     ...weights,
-    keepsDropped: false,
     prepare: async (step) => {
       const half = await weights.prepare(step);
       const map = maps[nameHalf(step)];

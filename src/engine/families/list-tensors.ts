@@ -13,7 +13,8 @@ export interface TensorSpec {
 
 /**
  * Every tensor of a model of this shape, in the order of the forward pass. Linear maps are [out, in] as Hugging Face has
- * them; a dropped half-block has none, its norm included; with tied embeddings there is no head.
+ * them; a dropped half-block has none, its norm included, unless it leaves a bias: that of o or down; with tied embeddings
+ * there is no head.
  */
 export function listTensors(family: Family, shape: ModelShape): readonly TensorSpec[] {
   const { names } = family;
@@ -42,7 +43,9 @@ function listBlockTensors(family: Family, shape: ModelShape, layer: LayerArchite
     weight(part, [out, from]),
     ...(hasBias ? [{ name: nameBlockTensor(family, index, part, 'bias'), shape: [out], layer: index, part, kind: 'bias' } as const] : []),
   ];
-  const attention = layer.kvHeads === 0 ? [] : [
+  const leftBias = (part: 'output' | 'down'): TensorSpec[] =>
+    (shape.droppedBiases === true ? [{ name: nameBlockTensor(family, index, part, 'bias'), shape: [hidden], layer: index, part, kind: 'bias' }] : []);
+  const attention = layer.kvHeads === 0 ? leftBias('output') : [
     weight('attentionNorm', [hidden]),
     ...linear('query', query, hidden, biases.queryKeyValue),
     ...linear('key', keyValue, hidden, biases.queryKeyValue),
@@ -50,7 +53,7 @@ function listBlockTensors(family: Family, shape: ModelShape, layer: LayerArchite
     ...(shape.queryKeyNorms ? [weight('queryNorm', [headDim]), weight('keyNorm', [headDim])] : []),
     ...linear('output', hidden, query, biases.attentionOutput),
   ];
-  const ffn = layer.ffnChannels === 0 ? [] : [
+  const ffn = layer.ffnChannels === 0 ? leftBias('down') : [
     weight('ffnNorm', [hidden]),
     ...linear('gate', layer.ffnChannels, hidden, biases.ffn),
     ...linear('up', layer.ffnChannels, hidden, biases.ffn),

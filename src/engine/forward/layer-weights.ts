@@ -84,6 +84,11 @@ export async function loadFfn(source: WeightSource, layer: number, ranking: Laye
   };
 }
 
+/** The constant that a half-block which the checkpoint lacks has left behind, [hidden]. */
+export function loadLeftBias(source: WeightSource, layer: number, half: 'attention' | 'ffn'): Promise<Float32Array> {
+  return openLayer(source, layer)(half === 'attention' ? 'output' : 'down', 'bias');
+}
+
 /** All query heads of a layer (numbered over the layer): the first `kept` of each group, group by group, then the others. */
 export function orderQueryHeads(ranking: LayerRanking, own: LayerArchitecture, kept: number): number[] {
   const headsOf = (group: number, from: number, to: number): number[] =>

@@ -3,7 +3,7 @@ import type { Ranking } from '../../core/model/units.js';
 import type { Compensation, HalfBlock, MendedHalfBlock, PreparedCompensation, TransposedProduct } from '../../core/ports/compensation.js';
 import type { Calibration } from '../calibration/calibration.js';
 import type { GramStore } from '../calibration/gram-store.js';
-import { loadAttention, loadFfn, orderQueryHeads, type AttentionWeights, type FfnWeights, type WeightSource } from './layer-weights.js';
+import { loadAttention, loadFfn, loadLeftBias, orderQueryHeads, type AttentionWeights, type FfnWeights, type WeightSource } from './layer-weights.js';
 import { isDropped, type HalfStep } from './prefix-tree.js';
 import { expandOrder } from './reorder-rows.js';
 import type { WeightStore } from './weight-store.js';
@@ -99,6 +99,12 @@ export function createRecipeWeights(source: WeightSource, store: WeightStore, { 
     return { name, all, half: { weights: all.down, order: () => rankingOf(layer).ffnChannels, ...statisticsOf(layer, 'ffn') } };
   };
 
+  /** What the checkpoint itself has dropped: it may have left a constant. */
+  const prepareAbsent = async (layer: number, half: 'attention' | 'ffn'): Promise<ReadyHalf> => {
+    if (shape.droppedBiases !== true || shape.layers[layer] === undefined) return { kind: 'nothing' };
+    return { kind: 'bias', ...await store.get(`left:${half}:${layer}`, async () => ({ bias: await loadLeftBias(source, layer, half) })) };
+  };
+
   const prepareAttention = async (layer: number, kvHeads: number, queryHeadsPerKv: number): Promise<ReadyHalf> => {
     const { name, all, half } = await sortAttention(layer, queryHeadsPerKv === 0 ? ownHeadsPerKv(layer) : queryHeadsPerKv);
     const width = kvHeads * queryHeadsPerKv * headDim;
@@ -117,9 +123,10 @@ export function createRecipeWeights(source: WeightSource, store: WeightStore, { 
   };
 
   return {
-    keepsDropped: compensation?.plugin.addsBias ?? false,
+    keepsDropped: compensation?.plugin.addsBias === true || shape.droppedBiases === true,
     prepare: (step) => {
-      if (isAbsent(step.layer, step.half) || (isDropped(step) && compensation?.plugin.addsBias !== true)) return Promise.resolve({ kind: 'nothing' });
+      if (isAbsent(step.layer, step.half)) return prepareAbsent(step.layer, step.half);
+      if (isDropped(step) && compensation?.plugin.addsBias !== true) return Promise.resolve({ kind: 'nothing' });
       return step.half === 'attention' ? prepareAttention(step.layer, step.kvHeads, step.queryHeadsPerKv) : prepareFfn(step.layer, step.ffnChannels);
     },
     errors: async (layer, half) => {

@@ -1,6 +1,6 @@
 import { setImmediate } from 'node:timers/promises';
 import { PrunecastError } from '../../core/errors/prunecast-error.js';
-import type { BlockBiases, ModelShape } from '../../core/model/shape.js';
+import type { Architecture, ModelShape } from '../../core/model/shape.js';
 import { architectureOf, rankKeptFirst, type KeptUnits, type LayerKeptUnits } from '../../core/model/units.js';
 import type { PrunedModel, PrunedTensor } from '../../core/ports/exporter.js';
 import type { Checkpoint, TensorDtype, TensorEntry } from '../checkpoint/checkpoint.js';
@@ -36,15 +36,17 @@ const SLICE_VALUES = 1024 * 1024;
  * A bias that `replace` adds to one layer stands in all of them, as zeros where it is not given (and with a bias of down
  * those of gate and up): families have biases in all layers or in none.
  *
- * Throws ARCHITECTURE_INVALID where the units do not exist or groups keep different numbers of heads; NOT_IMPLEMENTED for a
- * bias of a dropped half-block.
+ * A bias of o or down that it gives to a dropped half-block is all that stays of it, and every other dropped one has zeros.
+ *
+ * Throws ARCHITECTURE_INVALID where the units do not exist or groups keep different numbers of heads; RangeError for a
+ * mended tensor that the pruned model does not have.
  */
 export function pruneModel({ checkpoint, keptUnits, replace = new Map(), manifest = {} }: PruneRequest): PrunedModel {
   rankKeptFirst(keptUnits, checkpoint.shape.layers);
   const kept = keptUnits.map(sortUnits);
   const family = findFamily(checkpoint.shape.family);
   const architecture = architectureOf(kept);
-  const shape: ModelShape = { ...checkpoint.shape, biases: addBiases(checkpoint.shape, family, replace), layers: architecture };
+  const shape: ModelShape = { ...checkpoint.shape, ...addBiases(checkpoint.shape, family, architecture, replace), layers: architecture };
   const specs = listTensors(family, shape);
   checkReplaced(specs, replace);
   return {
@@ -66,20 +68,25 @@ function ascending(list: readonly number[]): number[] {
   return [...list].sort((a, b) => a - b);
 }
 
-function addBiases(shape: ModelShape, family: Family, replace: ReplacedTensors): BlockBiases {
-  const adds = (part: BlockPart): boolean => shape.layers.some((_, layer) => replace.has(nameBlockTensor(family, layer, part, 'bias')));
-  return { ...shape.biases, attentionOutput: shape.biases.attentionOutput || adds('output'), ffn: shape.biases.ffn || adds('down') };
+function addBiases(shape: ModelShape, family: Family, architecture: Architecture, replace: ReplacedTensors): Pick<ModelShape, 'biases' | 'droppedBiases'> {
+  const given = (part: 'output' | 'down', kept: boolean): boolean =>
+    architecture.some((layer, index) => replace.has(nameBlockTensor(family, index, part, 'bias')) && (part === 'output' ? layer.kvHeads : layer.ffnChannels) > 0 === kept);
+  const droppedBiases = shape.droppedBiases === true || given('output', false) || given('down', false);
+  return {
+    biases: { ...shape.biases, attentionOutput: shape.biases.attentionOutput || given('output', true), ffn: shape.biases.ffn || given('down', true) },
+    ...(droppedBiases ? { droppedBiases } : {}),
+  };
 }
 
 function checkReplaced(specs: readonly TensorSpec[], replace: ReplacedTensors): void {
   const names = new Set(specs.map(({ name }) => name));
   const stray = [...replace.keys()].find((name) => !names.has(name));
-  if (stray !== undefined) throw new PrunecastError('NOT_IMPLEMENTED', `the pruned model has no tensor ${stray} to be mended; a dropped half-block can keep no bias`);
+  if (stray !== undefined) throw new RangeError(`the pruned model has no tensor ${stray} to be mended`);
 }
 
 function prepareTensor(checkpoint: Checkpoint, family: Family, spec: TensorSpec, kept: KeptUnits, replace: ReplacedTensors): PrunedTensor {
   const { name, shape } = spec;
-  const entry = checkpoint.tensors.get(name);
+  const entry = isNewlyLeft(checkpoint.shape, spec, kept) ? undefined : checkpoint.tensors.get(name);
   // A tensor that the source lacks is an added bias: it takes the dtype of its own weight.
   const dtype = (entry ?? weightOf(checkpoint, family, spec)).dtype;
   const mended = replace.get(name);
@@ -101,9 +108,19 @@ function prepareTensor(checkpoint: Checkpoint, family: Family, spec: TensorSpec,
   };
 }
 
+/** Whether a bias is all that stays of a half-block which the source still has: its own bias there is another thing. */
+function isNewlyLeft(shape: ModelShape, { layer, part, kind }: TensorSpec, kept: KeptUnits): boolean {
+  if (layer === undefined || kind !== 'bias') return false;
+  const [own, units] = [shape.layers[layer], kept[layer]];
+  if (part === 'output') return units?.kvGroups.length === 0 && (own?.kvHeads ?? 0) > 0;
+  return part === 'down' && units?.ffnChannels.length === 0 && (own?.ffnChannels ?? 0) > 0;
+}
+
+/** The weight that an added bias belongs to; the embedding for a half-block that the source has dropped already. */
 function weightOf(checkpoint: Checkpoint, family: Family, spec: TensorSpec): TensorEntry {
-  const weight = spec.layer === undefined ? undefined : checkpoint.tensors.get(nameBlockTensor(family, spec.layer, spec.part as BlockPart));
-  if (weight === undefined) throw new RangeError(`the source has neither ${spec.name} nor its weight`);
+  const own = spec.layer === undefined ? undefined : checkpoint.tensors.get(nameBlockTensor(family, spec.layer, spec.part as BlockPart));
+  const weight = own ?? checkpoint.tensors.get(`${family.names.embedding}.weight`);
+  if (weight === undefined) throw new RangeError(`the source has neither ${spec.name} nor an embedding`);
   return weight;
 }
 

@@ -40,7 +40,7 @@ export default defineExporter({
       .describe('Most bytes of weights in one file.'),
   }),
   supports: (shape, architecture, biases, { form }) => {
-    const chosen = chooseForm(biases === 'added' ? addOutputBiases(shape) : shape, architecture, form);
+    const chosen = chooseForm(biases === 'added' ? addOutputBiases(shape, architecture) : shape, architecture, form);
     if (chosen.kind === 'none') return { ok: false, reason: chosen.reason };
     return { ok: true, loadsIn: chosen.kind === 'stock' ? chosen.stock.loadsIn : ['transformers with trust_remote_code'] };
   },

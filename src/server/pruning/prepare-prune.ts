@@ -78,10 +78,6 @@ export async function planOutput(
 /** What will load an output. Throws INVALID_REQUEST where the exporter cannot write it, biases of the recipe's compensation included. */
 export function findLoaders(shape: ModelShape, architecture: Architecture, { exporter, exporterOptions }: OutputPlan, recipe: RecipeSpec | undefined): readonly string[] {
   const addsBias = recipe?.compensation.plugin.addsBias === true;
-  const dropped = architecture.findIndex(({ kvHeads, ffnChannels }) => kvHeads === 0 || ffnChannels === 0);
-  if (addsBias && dropped >= 0) {
-    throw PrunecastError.ofField('recipe.compensation', `leaves a bias where layer ${dropped} drops half of its block, which no export can hold: take least-squares or none`);
-  }
   const supported = exporter.supports(shape, architecture, addsBias ? 'added' : 'none', exporterOptions);
   if (supported.ok) return supported.loadsIn;
   throw PrunecastError.ofField('exporter', supported.reason);

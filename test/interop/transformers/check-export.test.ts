@@ -21,6 +21,8 @@ interface Case {
   readonly source: string;
   readonly kept: KeptUnits;
   readonly modelType: string;
+  /** Biases that a compensation gives, by their names in the checkpoint. */
+  readonly biases?: ReadonlyMap<string, Float32Array>;
 }
 
 interface Checked {
@@ -46,6 +48,11 @@ function keep(kvGroups: readonly number[], ffnChannels: number, headsPerGroup = 
 const whole: LayerKeptUnits = { ...keep([0, 1, 2, 3], 172), ffnChannels: Array.from({ length: 172 }, (_, channel) => channel) };
 const oneHeadEach: LayerKeptUnits = { ...whole, queryHeads: [1, 2, 5, 6] };
 
+/** Another bias of the hidden size for each name, exact in float32 and float64. */
+function biasOf(layer: number, name: string, hidden = 64): readonly [string, Float32Array] {
+  return [`model.layers.${layer}.${name}.bias`, Float32Array.from({ length: hidden }, (_, at) => ((at * 7 + layer * 13 + name.length) % 32) / 256 - 1 / 16)];
+}
+
 const STORIES_CASES: readonly Case[] = [
   { name: 'uniform-dividing', source: STORIES, modelType: 'llama', kept: Array.from({ length: 5 }, () => keep([1, 3], 172)) },
   { name: 'uniform-not-dividing', source: STORIES, modelType: 'mistral', kept: Array.from({ length: 5 }, () => keep([0, 2, 3], 172)) },
@@ -56,6 +63,13 @@ const STORIES_CASES: readonly Case[] = [
     kept: [keep([1], 100), { ...whole, kvGroups: [], queryHeads: [] }, { ...whole, ffnChannels: [] }, oneHeadEach, whole],
   },
   { name: 'first-attention-dropped', source: STORIES, modelType: 'prunecast_llama', kept: [{ ...whole, kvGroups: [], queryHeads: [] }, keep([], 0), whole, whole, whole] },
+  {
+    name: 'dropped-with-biases',
+    source: STORIES,
+    modelType: 'prunecast_llama',
+    kept: [keep([1], 172), { ...whole, kvGroups: [], queryHeads: [] }, { ...whole, ffnChannels: [] }, keep([], 0), whole],
+    biases: new Map([...[0, 1, 3].map((layer) => biasOf(layer, 'self_attn.o_proj')), ...[0, 2, 3].map((layer) => biasOf(layer, 'mlp.down_proj'))]),
+  },
   { name: 'all-attention-dropped', source: STORIES, modelType: 'prunecast_llama', kept: Array.from({ length: 5 }, () => keep([], 172)) },
 ];
 
@@ -65,6 +79,13 @@ const FAMILY_CASES: readonly Case[] = ['llama-head-dim-bias', 'llama-rope-llama3
   return [
     { name: `${name}-uniform`, source, modelType: family, kept: [keep([1], 48), keep([0], 48)] },
     { name: `${name}-per-layer`, source, modelType: `prunecast_${family}`, kept: [{ ...keep([], 48) }, { ...keep([0, 1], 0) }] },
+    {
+      name: `${name}-dropped-with-bias`,
+      source,
+      modelType: `prunecast_${family}`,
+      kept: [{ ...keep([], 48) }, { ...keep([0, 1], 0) }],
+      biases: new Map([biasOf(0, 'self_attn.o_proj', 32), biasOf(0, 'mlp.down_proj', 32), biasOf(1, 'mlp.down_proj', 32)]),
+    },
     { name: `${name}-uneven`, source, modelType: `prunecast_${family}`, kept: [keep([1], 30), keep([0, 1], 48)] },
   ];
 });
@@ -76,16 +97,17 @@ describe.skipIf(!hasTransformers)(`an hf export in transformers (needs torch and
 
   beforeAll(async () => {
     folder = await mkdtemp(join(tmpdir(), 'prunecast-export-'));
-    for (const { name, source, kept } of cases) {
+    for (const { name, source, kept, biases } of cases) {
       const checkpoint = await openCheckpoint(source);
       await mkdir(join(folder, name));
-      await hf.write(pruneModel({ checkpoint, keptUnits: kept }), join(folder, name), { signal: new AbortController().signal }, hf.options.parse({}));
+      await hf.write(pruneModel({ checkpoint, keptUnits: kept, ...(biases === undefined ? {} : { replace: biases }) }), join(folder, name), { signal: new AbortController().signal }, hf.options.parse({}));
       await checkpoint.close();
     }
-    const tasks = cases.map(({ name, source, kept }) => ({
+    const tasks = cases.map(({ name, source, kept, biases = new Map<string, Float32Array>() }) => ({
       source,
       export: join(folder, name),
       kept: kept.map((layer) => ({ kv_groups: layer.kvGroups, query_heads: layer.queryHeads, ffn_channels: layer.ffnChannels })),
+      biases: Object.fromEntries(Array.from(biases, ([tensor, values]) => [tensor, [...values]])),
     }));
     await writeFile(join(folder, 'cases.json'), JSON.stringify(tasks));
     const { stdout } = await promisify(execFile)(PYTHON, [join(import.meta.dirname, 'check_export.py'), join(folder, 'cases.json')], {

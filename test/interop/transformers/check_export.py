@@ -2,9 +2,10 @@
 
 usage: check_export.py CASES.json     needs: torch, transformers >= 5, safetensors, numpy
 
-CASES.json is a list of {"source", "export", "kept": [{"kv_groups", "query_heads", "ffn_channels"}, ...]}. For each case the
-source is loaded in stock transformers and the columns of o and down that belong to removed units are set to zero (all of
-them, with the bias, for a dropped half-block), which leaves exactly what the kept units compute. The export must give the
+CASES.json is a list of {"source", "export", "kept": [{"kv_groups", "query_heads", "ffn_channels"}, ...], "biases": {name: [...]}}.
+For each case the source is loaded in stock transformers and the columns of o and down that belong to removed units are set to zero (all of
+them, with the bias, for a dropped half-block), which leaves exactly what the kept units compute; then the biases are put in
+place, which is all that a dropped half-block then adds. The export must give the
 same logits, and generate the same tokens with its key-value cache as without. All in float64: in float32 the dense SmolLM2
 is 4e-3 from itself on these random tokens, by rounding alone.
 
@@ -44,8 +45,17 @@ def zero_columns(linear, units, width):
 
 
 @torch.no_grad()
+def set_biases(model, biases):
+    for name, values in biases.items():
+        linear = model.get_submodule(name.removesuffix(".bias"))
+        linear.bias = torch.nn.Parameter(torch.tensor(values, dtype=torch.float64))
+    return model
+
+
+@torch.no_grad()
 def check(case):
     dense = zero_removed(AutoModelForCausalLM.from_pretrained(case["source"], dtype=torch.float64).eval(), case["kept"])
+    set_biases(dense, case["biases"])
     stock = not (pathlib.Path(case["export"]) / "modeling_prunecast.py").exists()
     load = {"dtype": torch.float64, "trust_remote_code": not stock}
     model = AutoModelForCausalLM.from_pretrained(case["export"], **load).eval()

@@ -91,4 +91,29 @@ describe('a recipe with a compensation', () => {
     const manifest = JSON.parse(await readFile(join(folder, 'outputs', output, 'prunecast.json'), 'utf8')) as Record<string, unknown>;
     await expect(client.runEvaluate({ model: 'demo', targets: [{ target: { $case: 'manifest', value: manifest } }], ...asked })).rejects.toMatchObject({ reason: 'NOT_IMPLEMENTED' });
   });
+
+  it.each(['mean', 'affine'])('leaves the mean output of a dropped half-block in its place, in the written model too: %s', async (id) => {
+    const layers = [[4, 172], [0, 172], [4, 0], [2, 100], [0, 0]].map(([kvHeads = 0, ffnChannels = 0]) => ({ kvHeads, queryHeadsPerKv: kvHeads === 0 ? 0 : 2, ffnChannels }));
+    const target = { $case: 'architecture', value: { layers } } as const;
+    const recipe = { ...CALIBRATED, compensation: { id } };
+    const asked = { measurement: { text: STORY, windows: WINDOWS }, fidelity: { tokenLimit: 1280n } };
+    const measure = async (compensation: string) => (await client.runEvaluate({ model: 'demo', targets: [{ target }], recipe: { ...CALIBRATED, compensation: { id: compensation } }, ...asked }))[0]?.metrics['perplexity'] ?? NaN;
+    const output = `left-${id}`;
+    const pruned = await client.runPrune({ model: 'demo', selection: target, recipe, output });
+    await cp(join(folder, 'outputs', output), join(folder, 'models', output), { recursive: true });
+    const [loaded] = await client.runEvaluate({ model: output, ...asked });
+    const mended = await measure(id);
+    expect(Math.abs((loaded?.metrics['perplexity'] ?? NaN) / mended - 1)).toBeLessThan(1e-4);
+    expect(mended).toBeLessThan(await measure('none'));
+    expect(loaded?.costs[0]?.value).toBe(Number((await client.services.models.inspectModel({ model: output })).parameters));
+
+    // Pruned once more: what was left stays, what is dropped now without compensation leaves nothing.
+    const again = { $case: 'architecture', value: { layers: layers.map((layer, index) => (index === 3 ? { ...layer, ffnChannels: 0 } : layer)) } } as const;
+    await client.runPrune({ model: output, selection: again, recipe: { criterion: { id: 'magnitude' }, compensation: { id: 'none' } }, output: `${output}-again` });
+    await cp(join(folder, 'outputs', `${output}-again`), join(folder, 'models', `${output}-again`), { recursive: true });
+    const [expected] = await client.runEvaluate({ model: output, targets: [{ target: again }], recipe: { criterion: { id: 'magnitude' }, compensation: { id: 'none' } }, ...asked });
+    const [reloaded] = await client.runEvaluate({ model: `${output}-again`, ...asked });
+    expect(Math.abs((reloaded?.metrics['perplexity'] ?? NaN) / (expected?.metrics['perplexity'] ?? NaN) - 1)).toBeLessThan(1e-6);
+    expect(pruned.loadsIn).toEqual(['transformers with trust_remote_code']);
+  });
 });

@@ -10,9 +10,11 @@ export const MODELLING_SOURCE = `# Written by Prunecast: loads a pruned checkpoi
 #   model = AutoModelForCausalLM.from_pretrained(folder, trust_remote_code=True)
 #
 # config.json has "prunecast": {"layers": [{"kv_heads", "query_heads_per_kv", "ffn_channels"}, ...], "biases": {...}}.
-# A half-block with 0 is not there: nothing is computed and nothing is added to the residual stream.
+# A half-block with 0 is not there: nothing is computed, and nothing is added to the residual stream but, with
+# "biases": {"dropped": true}, a constant of its own.
 import copy
 
+import torch
 from torch import nn
 from transformers import (
     LlamaConfig,
@@ -36,26 +38,47 @@ class PerLayerBlock:
     def __init__(self, config, layer, cache_index):
         sizes, biases = config.prunecast["layers"][layer], config.prunecast["biases"]
         super().__init__(of_layer(config, sizes), cache_index)
-        if sizes["kv_heads"] == 0:
-            self.self_attn = self.input_layernorm = None
+        self.drops = {half: sizes[units] == 0 for half, units in (("self_attn", "kv_heads"), ("mlp", "ffn_channels"))}
+        if self.drops["self_attn"]:
+            self.self_attn = Constant("o_proj", config.hidden_size) if biases.get("dropped") else None
+            self.input_layernorm = None
         else:
             self.self_attn.config = config  # so that a later change of the attention implementation is seen
             for name in ("q_proj", "k_proj", "v_proj"):
                 match_bias(self.self_attn, name, biases["query_key_value"])
             match_bias(self.self_attn, "o_proj", biases["attention_output"])
-        if sizes["ffn_channels"] == 0:
-            self.mlp = self.post_attention_layernorm = None
+        if self.drops["mlp"]:
+            self.mlp = Constant("down_proj", config.hidden_size) if biases.get("dropped") else None
+            self.post_attention_layernorm = None
         else:
             for name in ("gate_proj", "up_proj", "down_proj"):
                 match_bias(self.mlp, name, biases["ffn"])
 
     def forward(self, hidden_states, **kwargs):
-        if self.self_attn is not None:
+        if self.self_attn is not None and self.drops["self_attn"]:
+            hidden_states = hidden_states + self.self_attn()
+        elif self.self_attn is not None:
             mixed, _ = self.self_attn(hidden_states=self.input_layernorm(hidden_states), **kwargs)
             hidden_states = hidden_states + mixed
-        if self.mlp is not None:
+        if self.mlp is not None and self.drops["mlp"]:
+            hidden_states = hidden_states + self.mlp()
+        elif self.mlp is not None:
             hidden_states = hidden_states + self.mlp(self.post_attention_layernorm(hidden_states))
         return hidden_states
+
+
+class Constant(nn.Module):
+    """What a dropped half-block leaves behind: its mean output, under the name of the bias it would have."""
+
+    def __init__(self, name, size):
+        super().__init__()
+        self.linear = name
+        projection = nn.Module()
+        projection.bias = nn.Parameter(torch.zeros(size))
+        setattr(self, name, projection)
+
+    def forward(self):
+        return getattr(self, self.linear).bias
 
 
 class PerLayerModel:
