@@ -12,6 +12,8 @@ import { estimatePeakBytes, planMemory, type Workload } from './forward/plan-mem
 import type { MendRequest, MendedTensors } from './forward/mend-half.js';
 import { keyRecipe } from './forward/recipe-key.js';
 import { detectMemoryBudgetBytes, detectThreads } from './forward/resource-limits.js';
+import { createPace } from './pace.js';
+import { probePace } from './probe-pace.js';
 import { scoreLayer } from './ranking/score-layer.js';
 import type { UnitScores } from './ranking/unit-scores.js';
 import type { RecipeMessage } from './workers/model-messages.js';
@@ -82,6 +84,8 @@ export interface LanguageModel {
   requireMemory(work: Workload): void;
   /** Bytes that an evaluation on these windows may come to. */
   estimatePeakBytes(windows: readonly Pick<Window, 'tokens'>[]): number;
+  /** Tokens a second that it evaluates, as seen lately or by a short probe; undefined where neither is to be had. */
+  findPace(): Promise<number | undefined>;
   /** Whether its thread is gone, by a failure or because it was closed: open the checkpoint again. */
   hasEnded(): boolean;
   /** Cancels the calls under way, ends the thread after the run in work, and closes the checkpoint. */
@@ -99,15 +103,24 @@ export async function openLanguageModel(checkpoint: Checkpoint, options: Languag
   planMemory(shape, memoryBudgetBytes, { longest: 1 });
   const thread = startModelThread({ directory, config, tensors: [...tensors.values()], options: { threads, memoryBudgetBytes, ...(options.scratchDirectory === undefined ? {} : { scratchDirectory: options.scratchDirectory }) } });
 
+  const pace = createPace(() => performance.now());
+  const subject = (recipe: SubjectRecipe): EvaluationSubject => {
+    const message = describe(recipe);
+    return {
+      shape,
+      losses: (architectures, windows, control) => pace.watch(
+        thread.stream('losses', { recipe: message, architectures, windows }, control),
+        windows.reduce((sum, { tokens }) => sum + tokens.length, 0),
+      ),
+    };
+  };
+
   return {
     checkpoint,
     shape,
     calibrate: (sequences, needs, control) => thread.call('calibrate', { sequences, needs }, control),
     scoreUnits: (request) => scoreUnits(thread, shape, request),
-    subject: (recipe) => {
-      const message = describe(recipe);
-      return { shape, losses: (architectures, windows, control) => thread.stream('losses', { recipe: message, architectures, windows }, control) };
-    },
+    subject,
     mend: (recipe, request) => thread.call('mend', { recipe: describe(recipe), request }, { signal: new AbortController().signal }),
     calibrationErrors: (recipe, control) => thread.call('calibrationErrors', { recipe: describe(recipe) }, control),
     timeShapes: (length, control) => thread.call('timeShapes', { length }, control),
@@ -119,6 +132,10 @@ export async function openLanguageModel(checkpoint: Checkpoint, options: Languag
       longest: windows.reduce((most, { tokens }) => Math.max(most, tokens.length), 1),
       tokens: windows.reduce((sum, { tokens }) => sum + tokens.length, 0),
     }),
+    findPace: async () => {
+      if (pace.tokensPerSecond() === undefined) await probePace(subject({ ranking: identityRanking(shape.layers) }));
+      return pace.tokensPerSecond();
+    },
     hasEnded: () => thread.hasEnded(),
     close: async () => {
       await thread.close();

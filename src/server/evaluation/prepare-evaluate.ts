@@ -13,6 +13,7 @@ import type { PluginRegistry } from '../plugins/plugin-registry.js';
 import { withNamedUnits, withOwnOrder, type RankedModel, type RecipePreparer } from '../recipes/prepare-recipe.js';
 import type { RecipeResolver, RecipeSpec } from '../recipes/recipe-spec.js';
 import type { TextSource } from '../texts/text-source.js';
+import { estimateSeconds } from './estimate-seconds.js';
 import { decodeProtocol } from './decode-protocol.js';
 import { planWindows } from './plan-windows.js';
 import { workControl } from '../jobs/work-control.js';
@@ -42,7 +43,7 @@ export async function prepareEvaluate(services: EvaluateServices, request: Evalu
   const dense = architectureKey(shape.layers);
   const needsRecipe = selections.some(({ keptUnits, architecture }) => keptUnits === undefined && architectureKey(architecture) !== dense);
   const recipe = needsRecipe ? await services.recipes.resolve(request.recipe, model, 'recipe') : undefined;
-  if (request.validateOnly) return { kind: 'plan', plan: encodePlan(model, selections, plan) };
+  if (request.validateOnly) return { kind: 'plan', plan: await encodePlan(model, selections, plan, countCalibrated(recipe)) };
   const evaluation = { model, selections, plan, recipe, evaluator, evaluatorOptions: options };
   return { kind: 'work', run: (context) => runEvaluation(services, evaluation, context) };
 }
@@ -120,12 +121,17 @@ async function measure(
   return tokensSpent;
 }
 
-function encodePlan({ language }: OpenModel, selections: readonly Selection[], plan: EvaluationPlan) {
+function countCalibrated(recipe: RecipeSpec | undefined): number {
+  return recipe?.calibration?.sequences.reduce((total, { length }) => total + length, 0) ?? 0;
+}
+
+async function encodePlan({ language }: OpenModel, selections: readonly Selection[], plan: EvaluationPlan, calibrated: number) {
+  const tokens = calibrated + selections.length * plan.fidelity.tokens;
   return {
     trials: BigInt(selections.length),
-    tokens: BigInt(selections.length * plan.fidelity.tokens),
+    tokens: BigInt(tokens),
     peakMemoryBytes: BigInt(language.estimatePeakBytes(plan.windows)),
-    seconds: -1,
+    seconds: await estimateSeconds(language, tokens),
     feasible: [],
     loadsIn: [],
     architectures: selections.map(({ architecture }) => encodeArchitecture(architecture)),

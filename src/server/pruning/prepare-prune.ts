@@ -10,6 +10,7 @@ import type { PruneRequest } from '../../gen/prunecast/v1/pruning.js';
 import { hardestOf } from '../architectures/make-uneven.js';
 import { resolveSelection, type Selection, type SharedBudgets } from '../architectures/resolve-selection.js';
 import { encodeArchitecture } from '../encoding/architecture.js';
+import { estimateSeconds } from '../evaluation/estimate-seconds.js';
 import { encodeFeasible } from '../encoding/budget.js';
 import { measureLatency } from '../latency/measure-latency.js';
 import { encodeCosts } from '../encoding/space.js';
@@ -42,13 +43,15 @@ export async function preparePrune(services: PruneServices, request: PruneReques
   const byError = recipe?.compensation.plugin.needs.includes('gram') === true ? selection.budgets : undefined;
   const loadsIn = findLoaders(shape, byError === undefined ? selection.architecture : hardestOf(byError.space, 1), output, recipe);
   if (request.validateOnly) {
+    const sequences = recipe?.calibration?.sequences ?? [];
+    const tokens = sequences.reduce((sum, { length }) => sum + length, 0);
     return {
       kind: 'plan',
       plan: {
         trials: 0n,
-        tokens: BigInt(recipe?.calibration?.sequences.reduce((sum, sequence) => sum + sequence.length, 0) ?? 0),
-        peakMemoryBytes: -1n,
-        seconds: -1,
+        tokens: BigInt(tokens),
+        peakMemoryBytes: BigInt(model.language.estimatePeakBytes(sequences.map((sequence) => ({ tokens: sequence })))),
+        seconds: await estimateSeconds(model.language, tokens),
         feasible: selection.budgets === undefined ? [] : encodeFeasible(selection.budgets.space, selection.budgets.budgets),
         loadsIn: [...loadsIn],
         // Shared out by calibration error, the architecture is known once the calibration is done.

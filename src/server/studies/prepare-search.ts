@@ -6,6 +6,7 @@ import { countPairs } from '../../search/study/next-action.js';
 import { hardestOf } from '../architectures/make-uneven.js';
 import { encodeFeasible } from '../encoding/budget.js';
 import type { PluginsByKind } from '../../plugins/plugin-entry.js';
+import { estimateSeconds } from '../evaluation/estimate-seconds.js';
 import type { EvaluateServices } from '../evaluation/prepare-evaluate.js';
 import type { Prepared, RestartedJob, ResumeStep } from '../jobs/runnable-kind.js';
 import type { FittedPredictors } from '../predictors/fitted-predictors.js';
@@ -32,7 +33,7 @@ export interface SearchServices extends EvaluateServices {
 /** Checks a Search request down to its space, windows and output; `run` then runs the study. */
 export async function prepareSearch(services: SearchServices, request: SearchRequest, restarted?: RestartedJob): Promise<Prepared> {
   const { study, loadsIn } = await openStudy(services, request, restarted);
-  if (request.validateOnly) return { kind: 'plan', plan: { ...describePlan(study), loadsIn: [...loadsIn] } };
+  if (request.validateOnly) return { kind: 'plan', plan: { ...await describePlan(study), loadsIn: [...loadsIn] } };
   return { kind: 'work', studyId: study.id, run: (context) => runStudy(services, study, context) };
 }
 
@@ -80,13 +81,14 @@ function requirePairs({ id, pairs }: Pick<PluginsByKind['predictor'], 'id' | 'pa
   });
 }
 
-function describePlan({ model, plan, recipes, windows }: Study): Plan {
-  const { trials, tokens } = countTrials(plan, windows);
+async function describePlan({ model, plan, recipes, windows }: Study): Promise<Plan> {
+  const counted = countTrials(plan, windows);
+  const tokens = counted.tokens + countCalibrationTokens(recipes);
   return {
-    trials: BigInt(trials),
-    tokens: BigInt(tokens + countCalibrationTokens(recipes)),
+    trials: BigInt(counted.trials),
+    tokens: BigInt(tokens),
     peakMemoryBytes: BigInt(model.language.estimatePeakBytes([windows.search, ...windows.verify, windows.report].flatMap((part) => part.windows))),
-    seconds: -1,
+    seconds: await estimateSeconds(model.language, tokens),
     feasible: encodeFeasible(plan.space, plan.budgets),
     loadsIn: [],
     architectures: [],
