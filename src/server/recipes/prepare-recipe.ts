@@ -1,3 +1,4 @@
+import { canonicalJson } from '../../core/canonical-json.js';
 import { identityRanking, rankKeptFirst, type KeptUnits, type Ranking } from '../../core/model/units.js';
 import type { EvaluationSubject } from '../../core/ports/evaluator.js';
 import type { WorkControl } from '../../core/ports/progress.js';
@@ -28,20 +29,21 @@ type UnitOrder = Pick<Required<RankedModel>, 'ranking' | 'scores'>;
  * as one and its stream twin do, share the ranking too; their scores outlive the server where there is a cache for them.
  */
 export interface RecipePreparer {
-  prepare(language: LanguageModel, spec: RecipeSpec, control: WorkControl): Promise<RankedModel>;
+  /** @param others recipes that the same job prepares too: what their compensations need of the same text comes out of one pass */
+  prepare(language: LanguageModel, spec: RecipeSpec, control: WorkControl, others?: readonly RecipeSpec[]): Promise<RankedModel>;
   /** The model ranked by the criterion's scores, with nothing kept in memory for later. */
-  score(language: LanguageModel, spec: RecipeSpec, control: WorkControl): Promise<Required<RankedModel>>;
+  score(language: LanguageModel, spec: RecipeSpec, control: WorkControl, others?: readonly RecipeSpec[]): Promise<Required<RankedModel>>;
 }
 
 /** @param cache keeps scores over restarts; without one they are computed again */
 export function createRecipePreparer(cache?: ScoreCache): RecipePreparer {
   const known = new WeakMap<LanguageModel, { readonly orders: Map<string, UnitOrder>; readonly models: Map<string, Required<RankedModel>> }>();
-  const score: RecipePreparer['score'] = async (language, spec, control) => {
+  const score: RecipePreparer['score'] = async (language, spec, control, others = []) => {
     const key = await keyScores(language, spec);
     const stored = await cache?.get(key);
     const { criterion, compensation } = spec;
     // Scores that are known leave the pass to what the compensation needs, and none where it needs nothing.
-    const calibration = await calibrate(language, spec, [...(stored === undefined ? criterion.plugin.needs : []), ...compensation.plugin.needs], control);
+    const calibration = await calibrate(language, spec, [...(stored === undefined ? criterion.plugin.needs : []), ...compensation.plugin.needs], others, control);
     const scores = stored ?? await scoreWith(language, spec, calibration, control);
     const ranking = rankUnits(scores, language.shape.layers);
     if (stored === undefined) await cache?.put(key, scores); // once it is known that they rank
@@ -49,13 +51,13 @@ export function createRecipePreparer(cache?: ScoreCache): RecipePreparer {
   };
   return {
     score,
-    async prepare(language, spec, control) {
+    async prepare(language, spec, control, others = []) {
       const { orders, models } = known.get(language) ?? { orders: new Map<string, UnitOrder>(), models: new Map<string, Required<RankedModel>>() };
       known.set(language, { orders, models });
       const ready = models.get(spec.digest);
       if (ready !== undefined) return ready;
       const order = orders.get(spec.rankingDigest);
-      const ranked = order === undefined ? await score(language, spec, control) : await rankAgain(language, spec, order, control);
+      const ranked = order === undefined ? await score(language, spec, control, others) : await rankAgain(language, spec, order, others, control);
       orders.set(spec.rankingDigest, { ranking: ranked.ranking, scores: ranked.scores });
       models.set(spec.digest, ranked);
       return ranked;
@@ -63,8 +65,8 @@ export function createRecipePreparer(cache?: ScoreCache): RecipePreparer {
   };
 }
 
-async function rankAgain(language: LanguageModel, spec: RecipeSpec, order: UnitOrder, control: WorkControl): Promise<Required<RankedModel>> {
-  return rankModel(language, spec, order, await calibrate(language, spec, spec.compensation.plugin.needs, control));
+async function rankAgain(language: LanguageModel, spec: RecipeSpec, order: UnitOrder, others: readonly RecipeSpec[], control: WorkControl): Promise<Required<RankedModel>> {
+  return rankModel(language, spec, order, await calibrate(language, spec, spec.compensation.plugin.needs, others, control));
 }
 
 function rankModel(language: LanguageModel, { digest, compensation }: RecipeSpec, { ranking, scores }: UnitOrder, calibration: Calibration | undefined): Required<RankedModel> {
@@ -73,10 +75,12 @@ function rankModel(language: LanguageModel, { digest, compensation }: RecipeSpec
   return { ...rank(language, digest, { ranking, ...mending }), scores };
 }
 
-/** One pass for all needs; none, and undefined, where nobody looks at a text. */
-async function calibrate(language: LanguageModel, { calibration }: RecipeSpec, needs: readonly CalibrationNeed[], control: WorkControl): Promise<Calibration | undefined> {
+/** One pass for all needs, those of others included where there is a pass at all; none, and undefined, where nobody looks at a text. */
+async function calibrate(language: LanguageModel, { calibration, description }: RecipeSpec, needs: readonly CalibrationNeed[], others: readonly RecipeSpec[], control: WorkControl): Promise<Calibration | undefined> {
   if (calibration === undefined || needs.every((need) => need === 'weights')) return undefined;
-  return language.calibrate(calibration.sequences, needs, control);
+  const passes = needs.some((need) => need !== 'weights' && need !== 'gradients');
+  const alike = others.filter((other) => canonicalJson(other.description['calibration'] ?? null) === canonicalJson(description['calibration'] ?? null));
+  return language.calibrate(calibration.sequences, passes ? [...needs, ...alike.flatMap(({ compensation }) => compensation.plugin.needs)] : needs, control);
 }
 
 function scoreWith(language: LanguageModel, spec: RecipeSpec, calibration: Calibration | undefined, control: WorkControl): Promise<readonly UnitScores[]> {

@@ -27,7 +27,11 @@ export function findRecipe({ compared, paper }: StudyRecipes, { recipe, mending 
 
 /** The model under the recipe of a trial, prepared when it is first needed. */
 export async function prepareRecipe(preparer: RecipePreparer, study: { readonly model: OpenModel; readonly recipes: StudyRecipes }, trial: { readonly recipe: RecipeChoice; readonly mending: Mending }, control: WorkControl): Promise<RankedModel> {
-  return preparer.prepare(study.model.language, findRecipe(study.recipes, trial), control);
+  return preparer.prepare(study.model.language, findRecipe(study.recipes, trial), control, listRecipes(study.recipes));
+}
+
+function listRecipes({ compared, paper }: StudyRecipes): RecipeSpec[] {
+  return [...compared.flatMap(({ oneShot, stream }) => [oneShot, stream]), paper].filter((spec) => spec !== undefined);
 }
 
 /** Tokens of the calibration texts of all recipes that are compared, the same text counted once. */

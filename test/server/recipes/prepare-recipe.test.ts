@@ -3,6 +3,7 @@ import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import type { DeepPartial } from '../../../src/client/index.js';
 import { Recipe } from '../../../src/gen/prunecast/v1/common.js';
+import type { WorkProgress } from '../../../src/core/ports/progress.js';
 import type { CalibrationNeed } from '../../../src/engine/language-model.js';
 import { BUILTIN_PLUGINS } from '../../../src/plugins/builtin.js';
 import { PluginRegistry } from '../../../src/server/plugins/plugin-registry.js';
@@ -72,6 +73,25 @@ describe('RecipePreparer.prepare', () => {
     const mended = await prepareAfresh({ ...recipe, compensation: { id: 'least-squares' } });
     expect(mended).toMatchObject({ passes: [['gram']], scored: 0 });
     expect(mended.ranked.ranking).toEqual(first.ranked.ranking);
+  });
+});
+
+describe('recipes of one job on one text', () => {
+  it('share a single pass over it, whatever each of them needs', async () => {
+    await withModel(DEMO_DIRECTORY, async (language) => {
+      const resolve = (criterion: string, compensation: string) => resolver.resolve(Recipe.fromPartial({ criterion: { id: criterion }, compensation: { id: compensation }, calibration: sequencesFrom(0) }), { name: 'demo', tokenizer: undefined, language }, 'recipe');
+      const specs = [await resolve('taylor', 'none'), await resolve('wanda', 'none'), await resolve('fluctuation', 'least-squares'), await resolve('block-influence', 'mean'), await resolve('activation', 'affine')];
+      const preparer = createRecipePreparer();
+      const passes: { readonly recipe: number; readonly tokens: number }[] = [];
+      for (const [index, spec] of specs.entries()) {
+        const report = ({ what, done, total }: WorkProgress): void => {
+          if (what === 'tokens' && done === total) passes.push({ recipe: index, tokens: total });
+        };
+        const { recipe } = await preparer.prepare(language, spec, { ...unattended, report }, specs);
+        expect(recipe.compensation?.plugin.id).toBe(['least-squares', 'mean', 'affine'][index - 2]);
+      }
+      expect(passes).toEqual([{ recipe: 1, tokens: 8 * 32 }]); // the first one needs gradients alone
+    });
   });
 });
 
