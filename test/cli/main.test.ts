@@ -135,7 +135,7 @@ describe('prunecast search', () => {
     remove();
     expect(code).toBe(1);
     expect(readJsonLines(stdout)).toEqual([{ jobId: 'job-1', sequence: '1', progress: { activity: 'labelling', done: '1', total: '10' } }]);
-    expect(requests).toMatchObject([{ model: 'm', pairs: { count: 50, rungs: [{ tokenLimit: 2000n }] }, predictor: { id: 'xgboost', options: { depth: 6 } }, space: { protectedLayers: { layers: [] } } }]);
+    expect(requests).toMatchObject([{ model: 'm', pairs: { count: 50, rungs: [{ tokenLimit: 2000n }] }, predictor: { id: 'auto', options: { depth: 6 } }, space: { protectedLayers: { layers: [] } } }]);
   });
 });
 

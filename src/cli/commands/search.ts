@@ -69,22 +69,22 @@ export function addSearchCommand(program: Command): void {
     .option('--output <DIR>', 'folder to write the winner to (default: it is not written)')
     .option('--overwrite', 'replace an existing output');
   addBudgetFlags(command)
-    .option('--pairs <COUNT>', 'architectures to label for the predictor (default: 200)', parseCount)
+    .option('--pairs <COUNT>', 'architectures to label for the predictor (default: 120)', parseCount)
     .option('--tied-pairs <COUNT>', 'of these, with neighbouring layers tied (default: a fifth of those outside the refined space)', parseCount)
     .option('--pair-tokens <COUNT>', 'tokens a label (default: 4096)', parseCount)
     .option('--candidates <COUNT>', 'distinct architectures to predict (default: 10000)', parseCount)
-    .option('--verify <COUNT>', 'of the best predicted, how many to really evaluate (default: 18)', parseCount)
+    .option('--verify <COUNT>', 'of the best predicted, how many to really evaluate a round (default: 18 over all rounds)', parseCount)
     .option('--verify-tokens <COUNTS>', 'tokens of each such evaluation; several, cheap to dear (2048,16384), halve the field after each (default: all of the verify text)', parseCounts)
     .option('--report-tokens <COUNT>', 'tokens of the report (default: all of the report text)', parseCount)
-    .option('--rounds <COUNT>', 'rounds of refine, sample, fit, search, verify (default: 1)', parseCount)
+    .option('--rounds <COUNT>', 'rounds of refine, sample, fit, search, verify (default: 3)', parseCount)
     .option('--no-refine', 'keep the search space as it is')
     .option('--seed <SEED>', 'fixes every draw (default: 0)', parseSeed)
     .option('--preset <NAME>', "paper: the paper's procedure")
     .option('--finish <FINISH>', 'one-shot or stream: how finalists, controls and output are mended (default: whichever the verify windows prefer)', parseChoice({ 'one-shot': Finish.ONE_SHOT, stream: Finish.STREAM }))
     .option('--controls <NAMES>', 'what the winner is compared with, comma-separated (default: all; random costs as many labels as the search)', parseNames)
     .option('--pause-before <PHASE>', `wait for \`prunecast jobs resume\` before this phase: ${Object.keys(PHASES).join(', ')}`, parseChoice(PHASES));
-  addPluginFlags(command, 'predictor', 'predicts quality from rates (default: xgboost)').option(...FEATURES_FLAG);
-  addPluginFlags(command, 'strategy', 'proposes candidates (default: random)');
+  addPluginFlags(command, 'predictor', 'predicts quality (default: auto)').option(...FEATURES_FLAG);
+  addPluginFlags(command, 'strategy', 'proposes candidates (default: evolutionary)');
   addWindowFlags(addSpaceFlags(addRecipeFlags(command)));
   addPluginFlags(command, 'evaluator', 'what is measured (default: perplexity)');
   addPluginFlags(command, 'exporter', 'writes the winner (default: hf)');
@@ -111,8 +111,8 @@ function buildRequest(flags: Flags, places: Places): DeepPartial<SearchRequest> 
   const recipe = readRecipe(recipeFlags, places.toText);
   const space = readSpace(flags);
   const windows = readWindows(flags);
-  const predictor = readPlugin(flags.predictor, flags.predictorOption, 'xgboost');
-  const strategy = readPlugin(flags.strategy, flags.strategyOption, 'random');
+  const predictor = readPlugin(flags.predictor, flags.predictorOption, 'auto');
+  const strategy = readPlugin(flags.strategy, flags.strategyOption, 'evolutionary');
   const evaluator = readPlugin(flags.evaluator, flags.evaluatorOption, 'perplexity');
   const exporter = readPlugin(flags.exporter, flags.exporterOption, 'hf');
   const report = readFidelity(flags.reportTokens);

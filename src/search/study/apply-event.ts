@@ -24,7 +24,7 @@ export function applyEvent(plan: StudyPlan, state: StudyState, event: StudyEvent
       return record(plan, state, event.trial);
     case 'fitted':
       expect(state, ['fit']);
-      return leave(plan, { ...state, fit: event }, []);
+      return leave(plan, { ...state, fit: keepChoice(state.fit, event) }, []);
     case 'refined':
       expect(state, ['refine']);
       return leave(plan, { ...state, space: narrowSpace(state.space, changedRanges(event.changes)), refinements: [...state.refinements, event.changes] }, []);
@@ -37,6 +37,11 @@ export function applyEvent(plan: StudyPlan, state: StudyState, event: StudyEvent
       expect(state, ['report']);
       return { ...state, phase: 'finished' };
   }
+}
+
+/** The newest fit, with how its backend was once chosen. */
+function keepChoice(before: StudyState['fit'], fit: NonNullable<StudyState['fit']>): StudyState['fit'] {
+  return before?.choice === undefined ? fit : { choice: before.choice, ...fit };
 }
 
 /** Replays stored events. */

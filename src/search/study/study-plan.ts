@@ -81,9 +81,10 @@ export interface CurvePlan {
 }
 
 /** Of the first sample two fifths lie around the best level point, and a fifth each is tied, sparse and free; a quarter of all pairs lies inside the refined space. */
-export const DEFAULT_PAIRS: PairPlan = { count: 200, tiedShare: 0.2, tieRun: 4, sparseShare: 0.2, nearShare: 0.4, levelPoints: true, band: 0.1, insideCount: 50 };
-export const DEFAULT_ROUNDS = 1;
+export const DEFAULT_PAIRS: PairPlan = { count: 120, tiedShare: 0.2, tieRun: 4, sparseShare: 0.2, nearShare: 0.4, levelPoints: true, band: 0.1, insideCount: 30 };
+export const DEFAULT_ROUNDS = 3;
 export const DEFAULT_CANDIDATES = 10_000;
+/** Of all rounds together. */
 export const DEFAULT_FINALISTS = 18;
 export const DEFAULT_FINISH_CANDIDATES = 3;
 

@@ -12,13 +12,15 @@ import { readEnum } from '../rpc/checks.js';
 import { listErrorTables } from './list-error-tables.js';
 
 /**
- * The features that a request asks for; the rates where it is silent.
+ * The features that a request asks for; where it is silent the rates, or errors too where all recipes have a calibration text.
  *
  * @param recipes under which errors may be measured; none where they come from elsewhere
+ * @param silent what a request gets that does not say
  * @throws PrunecastError INVALID_REQUEST, also for errors under a recipe that has no calibration text
  */
-export function readFeatures(features: PredictorFeatures, recipes: readonly RecipeSpec[]): PredictorFeatures {
-  const asked = readEnum(features, PredictorFeatures, 'features') ?? PredictorFeatures.RATES;
+export function readFeatures(features: PredictorFeatures, recipes: readonly RecipeSpec[], silent: 'rates' | 'errors' = 'rates'): PredictorFeatures {
+  const measurable = silent === 'errors' && recipes.every(({ calibration }) => calibration !== undefined);
+  const asked = readEnum(features, PredictorFeatures, 'features') ?? (measurable ? PredictorFeatures.RATES_AND_ERRORS : PredictorFeatures.RATES);
   if (asked === PredictorFeatures.RATES_AND_ERRORS && recipes.some(({ calibration }) => calibration === undefined)) {
     throw PrunecastError.ofField('features', 'is RATES_AND_ERRORS, and a recipe reads no calibration text to measure errors on: take a criterion or compensation that does, or leave the features at the rates');
   }

@@ -13,7 +13,7 @@ import { listOutOfRange, predictMetrics } from '../predictors/predict-metrics.js
 import { requireInteger, requireText } from '../rpc/checks.js';
 import type { PredictorStore } from '../store/predictor-store.js';
 import type { StudyRecord } from '../store/study-store.js';
-import type { SearchServices } from './prepare-search.js';
+import { DEFAULT_STRATEGY, type SearchServices } from './prepare-search.js';
 import { createTarget } from './sample-phase.js';
 import { applyPreset } from './apply-preset.js';
 import { openQuestion, openSubject, type StudyQuestion } from './study-question.js';
@@ -42,7 +42,7 @@ export async function answerQuery(services: QueryServices, request: QueryStudyRe
   const open = await findPredictor(services, study, question.plan.objective.name);
   requireSameCheckpoint(open.predictor, question.model.language.checkpoint.digest, 'study_id');
   requireSameDimensions(open.predictor, question.plan.space, 'study_id');
-  const strategy = services.plugins.resolve('strategy', asked.strategy, 'random', 'strategy');
+  const strategy = services.plugins.resolve('strategy', asked.strategy, DEFAULT_STRATEGY, 'strategy');
   const { finalists } = await proposeCandidates(question.plan, {
     space: question.plan.space,
     budgets: question.plan.budgets,

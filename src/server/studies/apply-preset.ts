@@ -1,6 +1,7 @@
 import { PrunecastError } from '../../core/errors/prunecast-error.js';
 import { SearchSpaceSpec } from '../../gen/prunecast/v1/common.js';
 import { Finish, PairPlan, SearchRequest } from '../../gen/prunecast/v1/pruning.js';
+import { PredictorFeatures } from '../../gen/prunecast/v1/predictor_types.js';
 import { PAPER_RECIPE } from './study-question.js';
 
 /** What `preset: paper` pins, whole fields of the request. */
@@ -11,10 +12,11 @@ const FIELDS = SearchRequest.fromPartial({
   strategy: { id: 'random' },
   candidates: 10_000n,
   rounds: 1,
+  features: PredictorFeatures.RATES,
   finish: Finish.ONE_SHOT,
   controls: ['uniform-paper', 'uniform-best'],
 });
-const PINNED = ['recipes', 'refine', 'predictor', 'strategy', 'candidates', 'rounds', 'finish', 'controls'] as const satisfies readonly (keyof SearchRequest)[];
+const PINNED = ['recipes', 'refine', 'predictor', 'features', 'strategy', 'candidates', 'rounds', 'finish', 'controls'] as const satisfies readonly (keyof SearchRequest)[];
 
 /** And parts of two others. */
 const SPACE = { minRate: 0.1, maxRate: 0.5, rateStep: 0.1 };
@@ -46,7 +48,7 @@ function refuseSet(message: object | undefined, fields: readonly string[], path:
   const values = new Map(Object.entries(message ?? {}));
   const set = fields.find((field) => {
     const value: unknown = values.get(field);
-    return Array.isArray(value) ? value.length > 0 : value !== undefined && value !== Finish.UNSPECIFIED;
+    return Array.isArray(value) ? value.length > 0 : value !== undefined && value !== 0;
   });
   if (set !== undefined) throw PrunecastError.ofField(`${path}${toSnakeCase(set)}`, 'is set beside preset: paper, which pins it: leave one of them out');
 }

@@ -37,6 +37,7 @@ export async function decodeStudyPlan(model: BudgetedModel, request: SearchReque
   const space = decodeSpace(shape, request.space, { maxRate });
   requireAttainable(space, budgets);
   const rungs = request.verify?.rungs.length ?? 0;
+  const rounds = requireInteger(request.rounds ?? DEFAULT_ROUNDS, 'rounds', { min: 1, max: 100 });
   return {
     space,
     budgets,
@@ -45,9 +46,9 @@ export async function decodeStudyPlan(model: BudgetedModel, request: SearchReque
     recipes: Math.max(1, request.recipes.length),
     pairs: decodePairs(request),
     refinement: decodeRefinement(request.refine),
-    rounds: requireInteger(request.rounds ?? DEFAULT_ROUNDS, 'rounds', { min: 1, max: 100 }),
+    rounds,
     candidates: requireInteger(request.candidates ?? BigInt(DEFAULT_CANDIDATES), 'candidates', { min: 1, max: 10_000_000 }),
-    finalists: requireInteger(request.verify?.count ?? DEFAULT_FINALISTS, 'verify.count', { min: 1, max: 10_000 }),
+    finalists: requireInteger(request.verify?.count ?? Math.ceil(DEFAULT_FINALISTS / rounds), 'verify.count', { min: 1, max: 10_000 }),
     verifyRungs: Math.max(1, rungs),
     finish: { kind: FINISHES[request.finish] ?? 'better', candidates: DEFAULT_FINISH_CANDIDATES },
     ...decodeControls(request),

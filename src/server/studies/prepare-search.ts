@@ -30,6 +30,10 @@ export interface SearchServices extends EvaluateServices {
   readonly clock: Clock;
 }
 
+/** Chosen by how it ranks pairs that it has not seen. */
+const DEFAULT_PREDICTOR = 'auto';
+export const DEFAULT_STRATEGY = 'evolutionary';
+
 /** Checks a Search request down to its space, windows and output; `run` then runs the study. */
 export async function prepareSearch(services: SearchServices, request: SearchRequest, restarted?: RestartedJob): Promise<Prepared> {
   const { study, loadsIn } = await openStudy(services, request, restarted);
@@ -48,8 +52,8 @@ async function openStudy(services: SearchServices, asked: SearchRequest, restart
   const request = applyPreset(asked);
   const question = await openQuestion(services, request);
   const { model, evaluator } = question;
-  const predictor = services.plugins.resolve('predictor', request.predictor, 'xgboost', 'predictor');
-  const strategy = services.plugins.resolve('strategy', request.strategy, 'random', 'strategy');
+  const predictor = services.plugins.resolve('predictor', request.predictor, DEFAULT_PREDICTOR, 'predictor');
+  const strategy = services.plugins.resolve('strategy', request.strategy, DEFAULT_STRATEGY, 'strategy');
   requirePairs(predictor.plugin, countPairs(question.plan, 0));
   const output = request.output === '' ? undefined : await planOutput(services, request, restarted);
   const { windows, recipes, plan } = await openSubject(services, request, question);
@@ -62,7 +66,7 @@ async function openStudy(services: SearchServices, asked: SearchRequest, restart
     windows,
     evaluator,
     predictor,
-    features: readFeatures(request.features, recipes.compared.map(({ oneShot }) => oneShot)),
+    features: readFeatures(request.features, recipes.compared.map(({ oneShot }) => oneShot), 'errors'),
     strategy,
     output,
     request: SearchRequest.encode(asked).finish(),

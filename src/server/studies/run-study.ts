@@ -98,8 +98,10 @@ async function fit({ predictors, plugins, preparer }: SearchServices, study: Stu
   const columns = plan.space.dimensions.length;
   const rates = new Float32Array(pairs.length * columns);
   pairs.forEach(({ counts }, row) => rates.set(toRates(plan.space, counts), row * columns));
+  // Backends are compared once: what ranked the first pairs best is fitted on the later ones too.
+  const chosen = state.fit?.choice?.chosen;
   const { predictor, judgement } = await predictors.fit({
-    plugin: study.predictor,
+    plugin: chosen === undefined ? study.predictor : plugins.resolve('predictor', undefined, chosen, 'predictor'),
     metric: plan.objective,
     dimensions: plan.space.dimensions.map(({ name }) => name),
     rates,

@@ -96,6 +96,8 @@ export function smallSearch(changes: DeepPartial<SearchRequest> = {}): DeepParti
     candidates: 300n,
     verify: { count: 3, rungs: [{ tokenLimit: 256n }] },
     predictor: { id: 'ridge' },
+    strategy: { id: 'random' },
+    rounds: 1,
     // Those that the study does not pay for twice.
     controls: ['uniform-paper', 'uniform-best', 'global-threshold', 'calibration-error'],
     seed: 3n,

@@ -261,11 +261,11 @@ export interface SearchRequest {
   pairs:
     | PairPlan
     | undefined;
-  /** Default: `xgboost`. */
+  /** Default: `auto`. */
   predictor:
     | PluginRef
     | undefined;
-  /** Default: `random`. */
+  /** Default: `evolutionary`. */
   strategy:
     | PluginRef
     | undefined;
@@ -293,7 +293,7 @@ export interface SearchRequest {
     | undefined;
   /** Phases before which the study waits for ResumeJob. */
   pauseBefore: StudyPhase[];
-  /** Rounds of refine, sample inside, fit, search, verify. Default 1. */
+  /** Rounds of refine, sample inside, fit, search, verify. Default 3. */
   rounds?:
     | number
     | undefined;
@@ -328,7 +328,7 @@ export interface StudyTexts {
 
 /** The pairs that the predictor is fitted on. */
 export interface PairPlan {
-  /** How many. Default 200. */
+  /** How many. Default 120. */
   count?:
     | number
     | undefined;
@@ -360,7 +360,7 @@ export interface PairPlan {
 
 /** The candidates that are really evaluated. */
 export interface VerifyPlan {
-  /** How many. Default 18. */
+  /** How many, a round. Default: 18 over all rounds. */
   count?:
     | number
     | undefined;
