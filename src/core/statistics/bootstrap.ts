@@ -1,4 +1,5 @@
 import type { Rng } from '../ports/rng.js';
+import { runSteps } from '../run-steps.js';
 import { quantile } from './quantile.js';
 
 /** The losses of one architecture on a list of windows. */
@@ -21,12 +22,20 @@ export function perplexityOf({ losses, tokens }: WindowLosses): number {
  *
  * @param coverage 0.95 for a 95 % interval
  */
-export function ratioInterval(numerator: WindowLosses, denominator: WindowLosses, { rng, coverage = 0.95, draws = 10_000 }: IntervalOptions): readonly [number, number] {
+export function ratioInterval(numerator: WindowLosses, denominator: WindowLosses, options: IntervalOptions): readonly [number, number] {
+  return runSteps(ratioIntervalInSteps(numerator, denominator, options));
+}
+
+/** `ratioInterval` in steps of about two milliseconds: 10,000 draws of 256 windows take a third of a second. */
+export function* ratioIntervalInSteps(numerator: WindowLosses, denominator: WindowLosses, { rng, coverage = 0.95, draws = 10_000 }: IntervalOptions): Generator<void, readonly [number, number]> {
   const windows = numerator.losses.length;
   if (windows === 0 || denominator.losses.length !== windows) {
     throw new RangeError(`a paired interval needs the same windows on both sides, got ${windows} and ${denominator.losses.length}`);
   }
-  const ratios = Float64Array.from({ length: draws }, () => {
+  const ratios = new Float64Array(draws);
+  const drawsAStep = Math.ceil(WINDOWS_A_STEP / windows);
+  for (let at = 0; at < draws; at++) {
+    if (at > 0 && at % drawsAStep === 0) yield;
     let [lossA, tokensA, lossB, tokensB] = [0, 0, 0, 0];
     for (let draw = 0; draw < windows; draw++) {
       const window = rng.integer(windows);
@@ -35,10 +44,13 @@ export function ratioInterval(numerator: WindowLosses, denominator: WindowLosses
       lossB += denominator.losses[window] as number;
       tokensB += denominator.tokens[window] as number;
     }
-    return Math.exp(lossA / tokensA - lossB / tokensB);
-  });
+    ratios[at] = Math.exp(lossA / tokensA - lossB / tokensB);
+  }
   return [quantile(ratios, (1 - coverage) / 2), quantile(ratios, (1 + coverage) / 2)];
 }
+
+/** Windows drawn in one step. */
+const WINDOWS_A_STEP = 20_000;
 
 export interface IntervalOptions {
   readonly rng: Rng;

@@ -1,3 +1,4 @@
+import { runSteps, runStepsGently } from '../../core/run-steps.js';
 import type { CostBand } from '../../core/budget/budget.js';
 import { measureCost } from '../../core/budget/cost-model.js';
 import { PrunecastError } from '../../core/errors/prunecast-error.js';
@@ -41,21 +42,12 @@ export interface BudgetSampler extends CandidateSampler {
  * @throws PrunecastError SPACE_INVALID (see `separateCost`)
  */
 export function createBudgetSampler(options: BudgetSamplerOptions): BudgetSampler {
-  const steps = planBudgetSampler(options);
-  for (;;) {
-    const { done, value } = steps.next();
-    if (done === true) return value;
-  }
+  return runSteps(planBudgetSampler(options));
 }
 
 /** `createBudgetSampler`, letting others run (`breathe`, such as setImmediate) every few milliseconds of its work. */
-export async function createBudgetSamplerGently(options: BudgetSamplerOptions, breathe: () => Promise<void>): Promise<BudgetSampler> {
-  const steps = planBudgetSampler(options);
-  for (;;) {
-    const { done, value } = steps.next();
-    if (done === true) return value;
-    await breathe();
-  }
+export function createBudgetSamplerGently(options: BudgetSamplerOptions, breathe: () => Promise<void>): Promise<BudgetSampler> {
+  return runStepsGently(planBudgetSampler(options), breathe);
 }
 
 /**

@@ -1,5 +1,6 @@
 import { createCostModel, measureCounts } from '../../core/budget/cost-model.js';
-import { ratioInterval } from '../../core/statistics/bootstrap.js';
+import { runSteps, runStepsGently } from '../../core/run-steps.js';
+import { ratioIntervalInSteps } from '../../core/statistics/bootstrap.js';
 import { createRng } from '../../core/random.js';
 import type { StudyPlan } from './study-plan.js';
 import { findBest, type StudyState, type TrialResult } from './study-state.js';
@@ -27,12 +28,22 @@ export interface Lift {
 
 /** Sums up a study whose report trials are all in. */
 export function writeReport(plan: StudyPlan, state: StudyState): StudyOutcome {
+  return runSteps(writeReportInSteps(plan, state));
+}
+
+/** `writeReport`, letting others run (`breathe`, such as setImmediate) every few milliseconds: intervals take seconds in all. */
+export function writeReportGently(plan: StudyPlan, state: StudyState, breathe: () => Promise<void>): Promise<StudyOutcome> {
+  return runStepsGently(writeReportInSteps(plan, state), breathe);
+}
+
+function* writeReportInSteps(plan: StudyPlan, state: StudyState): Generator<void, StudyOutcome> {
   const dense = state.reported.find(({ role }) => role === 'dense');
   const winner = state.reported.find(({ role }) => role === 'winner');
   if (dense === undefined || winner === undefined) throw new RangeError('a report needs the dense model and the winner');
   const controls = state.reported.filter(({ role, curvePoint }) => role === 'control' && curvePoint === undefined);
   const best = controls.length === 0 ? undefined : findBest(plan, controls);
-  const lifts = controls.map((control) => measureLift(plan, winner, control));
+  const lifts: Lift[] = [];
+  for (const control of controls) lifts.push(yield* measureLift(plan, winner, control));
   return {
     dense,
     winner,
@@ -49,12 +60,12 @@ export function nameControl({ control, recipe }: Pick<TrialResult, 'control' | '
   return recipe === 'paper' ? `paper-recipe/${control ?? ''}` : (control ?? '');
 }
 
-function measureLift(plan: StudyPlan, winner: TrialResult, control: TrialResult): Lift {
+function* measureLift(plan: StudyPlan, winner: TrialResult, control: TrialResult): Generator<void, Lift> {
   const sign = plan.objective.better === 'lower' ? 1 : -1;
   const lift = sign * (1 - winner.value / control.value);
   const name = nameControl(control);
   if (winner.losses === undefined || control.losses === undefined) return { control: name, lift, interval: [lift, lift] };
-  const [low, high] = ratioInterval(winner.losses, control.losses, { rng: createRng(plan.seed).fork(`report/${name}`) });
+  const [low, high] = yield* ratioIntervalInSteps(winner.losses, control.losses, { rng: createRng(plan.seed).fork(`report/${name}`) });
   return { control: name, lift, interval: [1 - high, 1 - low] };
 }
 

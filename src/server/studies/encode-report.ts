@@ -5,7 +5,7 @@ import type { RecipeComparison, ReportRow, StudyReport } from '../../gen/pruneca
 import { STUDY_PHASES, type StudyPhase } from '../../search/study/study-plan.js';
 import { listRecipePoints } from '../../search/study/list-controls.js';
 import { findBest, listUsablePairs, type StudyState, type TrialResult } from '../../search/study/study-state.js';
-import { nameControl, writeReport } from '../../search/study/write-report.js';
+import { nameControl, writeReportGently } from '../../search/study/write-report.js';
 import { encodeArchitecture, encodeKeptUnits } from '../encoding/architecture.js';
 import { encodeChoice } from '../encoding/predictor-choice.js';
 import { encodeQuality } from '../encoding/fit-quality.js';
@@ -15,10 +15,14 @@ import type { Study } from './study.js';
 import { PHASE_CODES } from './study-codes.js';
 import { findRecipe } from './study-recipes.js';
 
-/** The report of a finished study; not yet written anywhere. */
-export function encodeReport(study: Study, ranking: Ranking, state: StudyState, seconds: ReadonlyMap<StudyPhase, number>): StudyReport {
+/**
+ * The report of a finished study; not yet written anywhere.
+ *
+ * @param breathe lets others run between stretches of work
+ */
+export async function encodeReport(study: Study, ranking: Ranking, state: StudyState, seconds: ReadonlyMap<StudyPhase, number>, breathe: () => Promise<void>): Promise<StudyReport> {
   const { plan, windows } = study;
-  const outcome = writeReport(plan, state);
+  const outcome = await writeReportGently(plan, state, breathe);
   const row = (name: string, trial: TrialResult): ReportRow => encodeRow(study, state, name, trial);
   const winner = decodeCounts(plan.space, outcome.winner.counts);
   return {

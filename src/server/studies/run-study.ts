@@ -124,7 +124,7 @@ async function fit({ predictors, plugins, preparer }: SearchServices, study: Stu
 
 async function finish(services: SearchServices, study: Study, state: StudyState, log: StudyLog, context: JobContext): Promise<StudyReport> {
   const ranked = await prepareRecipe(services.preparer, study, state, workControl(context, 'calibrating'));
-  const report = await withLatency(study, ranked, encodeReport(study, ranked.ranking, state, log.spent()), context);
+  const report = await withLatency(study, ranked, await encodeReport(study, ranked.ranking, state, log.spent(), breathe), context);
   if (study.output === undefined || report.winnerUnits === undefined) return report;
   await writePruned(services.outputs, study.model, { keptUnits: report.winnerUnits.layers, recipe: ranked.recipe }, study.output, {
     recipe: findRecipe(study.recipes, state),
