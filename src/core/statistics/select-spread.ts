@@ -7,6 +7,7 @@ import { sortIntoFronts, type ObjectiveValues } from './pareto-fronts.js';
  * in NSGA-II, would empty whole stretches). With one objective: the lowest values, the earlier of two alike.
  */
 export function selectSpread(points: readonly ObjectiveValues[], count: number): number[] {
+  if (points[0]?.length === 1) return sortByValue(points).slice(0, count);
   const chosen: number[] = [];
   for (const front of sortIntoFronts(points)) {
     const room = count - chosen.length;
@@ -14,6 +15,11 @@ export function selectSpread(points: readonly ObjectiveValues[], count: number):
     chosen.push(...(front.length <= room ? front : thinOut(points, front, room)));
   }
   return chosen;
+}
+
+/** Fronts of one objective are its values: 10,000 take a tenth of a second to sort into them. */
+function sortByValue(points: readonly ObjectiveValues[]): number[] {
+  return points.map((_, index) => index).sort((a, b) => (points[a]?.[0] ?? Number.NaN) - (points[b]?.[0] ?? Number.NaN) || a - b);
 }
 
 /** Removals one by one take the square of a front's size: of a front larger than this one look at the distances comes before. */

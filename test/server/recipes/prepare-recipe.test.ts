@@ -4,8 +4,9 @@ import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import type { DeepPartial } from '../../../src/client/index.js';
 import { Recipe } from '../../../src/gen/prunecast/v1/common.js';
 import type { WorkProgress } from '../../../src/core/ports/progress.js';
-import type { CalibrationNeed } from '../../../src/engine/language-model.js';
+import type { CalibrationNeed, LanguageModel } from '../../../src/engine/language-model.js';
 import { BUILTIN_PLUGINS } from '../../../src/plugins/builtin.js';
+import type { OpenModel } from '../../../src/server/models/open-models.js';
 import { PluginRegistry } from '../../../src/server/plugins/plugin-registry.js';
 import { createRecipePreparer, type RankedModel } from '../../../src/server/recipes/prepare-recipe.js';
 import { RecipeResolver } from '../../../src/server/recipes/recipe-spec.js';
@@ -17,6 +18,8 @@ import { DEMO, startVerbServer, REFERENCE_TEXT } from '../verbs/verb-server.js';
 
 const resolver = new RecipeResolver(new PluginRegistry(BUILTIN_PLUGINS.map((plugin) => ({ ...plugin, version: '1' }))), createTextSource([]));
 const sequencesFrom = (first: number) => ({ text: { source: { $case: 'tokenIds', value: { ids: Array.from({ length: 400 }, (_, at) => (first + at * 7) % 512) } } }, sequences: 8, sequenceTokens: 32 }) as const;
+
+const asOpen = (language: LanguageModel): OpenModel => ({ name: 'demo', tokenizer: undefined, timeShapes: () => Promise.reject(new Error('nothing is timed')), language });
 
 let directory = '';
 beforeEach(async () => {
@@ -41,7 +44,7 @@ function prepareAfresh(recipe: DeepPartial<Recipe>): Promise<{ readonly ranked: 
         throw error;
       },
     }));
-    const spec = await resolver.resolve(Recipe.fromPartial(recipe), { name: 'demo', tokenizer: undefined, timeShapes: () => Promise.reject(new Error('nothing is timed')), language }, 'recipe');
+    const spec = await resolver.resolve(Recipe.fromPartial(recipe), asOpen(language), 'recipe');
     return { ranked: await preparer.prepare(watched, spec, unattended), passes, scored };
   });
 }
@@ -79,7 +82,7 @@ describe('RecipePreparer.prepare', () => {
 describe('recipes of one job on one text', () => {
   it('share a single pass over it, whatever each of them needs', async () => {
     await withModel(DEMO_DIRECTORY, async (language) => {
-      const resolve = (criterion: string, compensation: string) => resolver.resolve(Recipe.fromPartial({ criterion: { id: criterion }, compensation: { id: compensation }, calibration: sequencesFrom(0) }), { name: 'demo', tokenizer: undefined, language }, 'recipe');
+      const resolve = (criterion: string, compensation: string) => resolver.resolve(Recipe.fromPartial({ criterion: { id: criterion }, compensation: { id: compensation }, calibration: sequencesFrom(0) }), asOpen(language), 'recipe');
       const specs = [await resolve('taylor', 'none'), await resolve('wanda', 'none'), await resolve('fluctuation', 'least-squares'), await resolve('block-influence', 'mean'), await resolve('activation', 'affine')];
       const preparer = createRecipePreparer();
       const passes: { readonly recipe: number; readonly tokens: number }[] = [];
