@@ -1,4 +1,4 @@
-import type { Architecture, ModelShape } from '../model/shape.js';
+import type { Architecture, BlockBiases, ModelShape } from '../model/shape.js';
 import type { KeptUnits } from '../model/units.js';
 import type { PluginManifest } from './plugin.js';
 import type { WorkControl } from './progress.js';
@@ -13,7 +13,8 @@ export interface Exporter<Options = unknown> extends PluginManifest<Options> {
 
 /** What will load an export ("transformers", "vLLM"); or why it cannot be written. */
 export type ExportSupport =
-  | { readonly ok: true; readonly loadsIn: readonly string[] }
+  /** `biases`: those of the written model, where its format has more than were asked for, as zeros. */
+  | { readonly ok: true; readonly loadsIn: readonly string[]; readonly biases?: BlockBiases }
   | { readonly ok: false; readonly reason: string };
 
 /** A pruned model, ready to be written: tensors come one by one so that memory stays small. */

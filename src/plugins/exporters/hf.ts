@@ -42,7 +42,8 @@ export default defineExporter({
   supports: (shape, architecture, biases, { form }) => {
     const chosen = chooseForm(biases === 'added' ? addOutputBiases(shape, architecture) : shape, architecture, form);
     if (chosen.kind === 'none') return { ok: false, reason: chosen.reason };
-    return { ok: true, loadsIn: chosen.kind === 'stock' ? chosen.stock.loadsIn : ['transformers with trust_remote_code'] };
+    if (chosen.kind === 'stock') return { ok: true, loadsIn: chosen.stock.loadsIn, biases: chosen.stock.biases };
+    return { ok: true, loadsIn: ['transformers with trust_remote_code'] };
   },
   write: async (model, directory, control, { form, shard_bytes: shardBytes }) => {
     const chosen = chooseForm(model.shape, model.architecture, form);

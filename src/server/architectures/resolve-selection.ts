@@ -38,9 +38,10 @@ type Asked = PruneRequest['selection'] | EvaluateTarget['target'];
 
 /**
  * @param field the selection's path in the request; empty at its top
+ * @param counted the model's sizes as budgets count them; its own by default
  * @throws PrunecastError INVALID_REQUEST, ARCHITECTURE_INVALID, SPACE_INVALID, BUDGET_INFEASIBLE
  */
-export async function resolveSelection(model: BudgetedModel, asked: Asked, spaceSpec: SearchSpaceSpec | undefined, field: string): Promise<Selection> {
+export async function resolveSelection(model: BudgetedModel, asked: Asked, spaceSpec: SearchSpaceSpec | undefined, field: string, counted: ModelShape = model.shape): Promise<Selection> {
   const { shape } = model;
   const at = (name: string): string => (field === '' ? name : `${field}.${name}`);
   switch (asked?.$case) {
@@ -62,7 +63,7 @@ export async function resolveSelection(model: BudgetedModel, asked: Asked, space
       return { ...named(decodeCounts(space, counts)), snapped };
     }
     case 'budgets': {
-      const shared = { space: decodeSpace(shape, spaceSpec, { maxRate: 1 }), budgets: await decodeBudgets(model, asked.value.budgets, at('budgets.budgets')), field: at('budgets.budgets') };
+      const shared = { space: decodeSpace(counted, spaceSpec, { maxRate: 1 }), budgets: await decodeBudgets(model, asked.value.budgets, at('budgets.budgets')), field: at('budgets.budgets') };
       return { ...named(shareOut(shared)), allocation: 'uniform-paper', budgets: shared };
     }
     case 'keptUnits':

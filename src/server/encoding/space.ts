@@ -41,12 +41,14 @@ export function encodeDimension({ name, kind, layers, size, counts }: Dimension)
 /**
  * The costs that every answer states: parameters, weight bytes and KV-cache bytes per token at two bytes a number, FLOPs per
  * token; and the latency by the table of each budget that limits it.
+ *
+ * @param exported the model's sizes with the biases that the exported one has beside its own
  */
-export function encodeCosts(shape: ModelShape, architecture: Architecture, budgets: readonly Budget[] = []): Cost[] {
+export function encodeCosts(shape: ModelShape, architecture: Architecture, budgets: readonly Budget[] = [], exported: ModelShape = shape): Cost[] {
   const latencies = budgets.flatMap(({ cost }) => (cost.kind === 'latency_ms' ? [[BudgetKind.LATENCY_MS, cost] as const] : []));
   return [...STATED_COSTS, ...latencies].map(([kind, spec]) => {
-    const model = createCostModel(shape, spec);
-    return { kind, value: measureCost(model, architecture) / model.perUnit, denseValue: measureCost(model, shape.layers) / model.perUnit, measured: undefined };
+    const [model, dense] = [createCostModel(exported, spec), createCostModel(shape, spec)];
+    return { kind, value: measureCost(model, architecture) / model.perUnit, denseValue: measureCost(dense, shape.layers) / dense.perUnit, measured: undefined };
   });
 }
 

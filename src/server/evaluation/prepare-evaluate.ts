@@ -11,7 +11,7 @@ import type { StoredLabelQueue } from '../labels/stored-label-queue.js';
 import { budgeted, type OpenModel, type OpenModels } from '../models/open-models.js';
 import type { PluginRegistry } from '../plugins/plugin-registry.js';
 import { withNamedUnits, withOwnOrder, type RankedModel, type RecipePreparer } from '../recipes/prepare-recipe.js';
-import type { RecipeResolver, RecipeSpec } from '../recipes/recipe-spec.js';
+import { exportedShape, type RecipeResolver, type RecipeSpec } from '../recipes/recipe-spec.js';
 import type { TextSource } from '../texts/text-source.js';
 import { estimateSeconds } from './estimate-seconds.js';
 import { decodeProtocol } from './decode-protocol.js';
@@ -32,8 +32,9 @@ export async function prepareEvaluate(services: EvaluateServices, request: Evalu
   const model = await services.models.open(request.model);
   const { shape } = model.language;
   const targets = request.targets.length === 0 ? [DENSE] : request.targets;
+  const counted = services.recipes.countedShape(shape, [{ recipe: request.recipe, field: 'recipe' }], request.space);
   const selections: Selection[] = [];
-  for (const [index, { target }] of targets.entries()) selections.push(await resolveSelection(budgeted(model), target, request.space, `targets[${index}]`));
+  for (const [index, { target }] of targets.entries()) selections.push(await resolveSelection(budgeted(model), target, request.space, `targets[${index}]`, counted));
   const { plugin: evaluator, options } = services.plugins.resolve('evaluator', request.measurement?.evaluator, 'perplexity', 'measurement.evaluator');
   const text = await services.texts.load(request.measurement?.text, model, 'measurement.text');
   const { maxPositions } = model.language.checkpoint.config;
@@ -43,7 +44,7 @@ export async function prepareEvaluate(services: EvaluateServices, request: Evalu
   const dense = architectureKey(shape.layers);
   const needsRecipe = selections.some(({ keptUnits, architecture }) => keptUnits === undefined && architectureKey(architecture) !== dense);
   const recipe = needsRecipe ? await services.recipes.resolve(request.recipe, model, 'recipe') : undefined;
-  if (request.validateOnly) return { kind: 'plan', plan: await encodePlan(model, selections, plan, countCalibrated(recipe)) };
+  if (request.validateOnly) return { kind: 'plan', plan: await encodePlan(model, selections, plan, recipe) };
   const evaluation = { model, selections, plan, recipe, evaluator, evaluatorOptions: options };
   return { kind: 'work', run: (context) => runEvaluation(services, evaluation, context) };
 }
@@ -109,7 +110,7 @@ async function measure(
         index,
         metrics: { ...label.metrics },
         architecture: encodeArchitecture(architecture),
-        costs: encodeCosts(shape, architecture),
+        costs: encodeCosts(shape, architecture, [], exportedShape(shape, architecture, ranked.recipe.compensation)),
         measurement: encodeMeasurement(plan.measurement),
         fidelity: encodeFidelity(plan.fidelity),
         recipeDigest: architectureKey(architecture) === architectureKey(shape.layers) ? '' : ranked.recipeDigest,
@@ -125,8 +126,8 @@ function countCalibrated(recipe: RecipeSpec | undefined): number {
   return recipe?.calibration?.sequences.reduce((total, { length }) => total + length, 0) ?? 0;
 }
 
-async function encodePlan({ language }: OpenModel, selections: readonly Selection[], plan: EvaluationPlan, calibrated: number) {
-  const tokens = calibrated + selections.length * plan.fidelity.tokens;
+async function encodePlan({ language }: OpenModel, selections: readonly Selection[], plan: EvaluationPlan, recipe: RecipeSpec | undefined) {
+  const tokens = countCalibrated(recipe) + selections.length * plan.fidelity.tokens;
   return {
     trials: BigInt(selections.length),
     tokens: BigInt(tokens),
@@ -135,6 +136,7 @@ async function encodePlan({ language }: OpenModel, selections: readonly Selectio
     feasible: [],
     loadsIn: [],
     architectures: selections.map(({ architecture }) => encodeArchitecture(architecture)),
-    costs: selections.flatMap(({ architecture }) => encodeCosts(language.shape, architecture).slice(0, 1)),
+    costs: selections.flatMap(({ architecture, keptUnits }) =>
+      encodeCosts(language.shape, architecture, [], exportedShape(language.shape, architecture, keptUnits === undefined ? recipe?.compensation : undefined)).slice(0, 1)),
   };
 }

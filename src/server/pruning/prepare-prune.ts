@@ -21,7 +21,7 @@ import { budgeted, type OpenModel, type OpenModels } from '../models/open-models
 import type { PluginRegistry } from '../plugins/plugin-registry.js';
 import { measureLayerErrors } from '../recipes/allocation-inputs.js';
 import type { RankedModel, RecipePreparer } from '../recipes/prepare-recipe.js';
-import type { RecipeResolver, RecipeSpec } from '../recipes/recipe-spec.js';
+import { exportedShape, type RecipeResolver, type RecipeSpec } from '../recipes/recipe-spec.js';
 import type { OutputFolders } from '../store/output-folder.js';
 import { writePruned, type OutputPlan } from './write-pruned.js';
 
@@ -37,7 +37,8 @@ export interface PruneServices {
 export async function preparePrune(services: PruneServices, request: PruneRequest, restarted?: RestartedJob): Promise<Prepared> {
   const model = await services.models.open(request.model);
   const { shape } = model.language;
-  const selection = await resolveSelection(budgeted(model), request.selection, request.space, '');
+  const counted = services.recipes.countedShape(shape, [{ recipe: request.recipe, field: 'recipe' }], request.space);
+  const selection = await resolveSelection(budgeted(model), request.selection, request.space, '', counted);
   const output = await planOutput(services, request, restarted);
   const recipe = selection.keptUnits === undefined ? await services.recipes.resolve(request.recipe, model, 'recipe') : undefined;
   const byError = recipe?.compensation.plugin.needs.includes('gram') === true ? selection.budgets : undefined;
@@ -56,7 +57,7 @@ export async function preparePrune(services: PruneServices, request: PruneReques
         loadsIn: [...loadsIn],
         // Shared out by calibration error, the architecture is known once the calibration is done.
         architectures: byError === undefined ? [encodeArchitecture(selection.architecture)] : [],
-        costs: byError === undefined ? encodeCosts(shape, selection.architecture, selection.budgets?.budgets) : [],
+        costs: byError === undefined ? encodeCosts(shape, selection.architecture, selection.budgets?.budgets, exportedShape(shape, selection.architecture, recipe?.compensation)) : [],
       },
     };
   }
@@ -110,7 +111,7 @@ async function runPrune(services: PruneServices, pruning: Pruning, context: JobC
     { recipe, allocation, measurements: {} },
     workControl(context, 'writing'),
   );
-  const costs = ranked === undefined ? result.costs : await measureLatency(language, { recipe: ranked.recipe, architecture, budgets: selection.budgets?.budgets ?? [] }, workControl(context, 'measuring latency'));
+  const costs = ranked === undefined ? result.costs : await measureLatency(language, { recipe: ranked.recipe, architecture, budgets: selection.budgets?.budgets ?? [], stated: result.costs }, workControl(context, 'measuring latency'));
   return {
     $case: 'prune',
     value: { ...result, costs, snapped: selection.snapped.map(({ dimension, rate, snappedTo }) => ({ dimension, asked: rate, used: snappedTo })) },

@@ -60,7 +60,7 @@ export async function writePruned(
     bytes: BigInt(summary.bytes),
     architecture: encodeArchitecture(pruned.architecture),
     keptUnits: encodeKeptUnits(pruned.keptUnits),
-    costs: encodeCosts(shape, pruned.architecture),
+    costs: encodeCosts(shape, pruned.architecture, [], supported.ok && supported.biases !== undefined ? { ...pruned.shape, biases: supported.biases } : pruned.shape),
     loadsIn: supported.ok ? [...supported.loadsIn] : [],
     recipeDigest: provenance.recipe?.digest ?? '',
     allocation: provenance.allocation,

@@ -1,8 +1,12 @@
+import { addOutputBiases } from '../../core/model/add-output-biases.js';
+import type { Architecture, ModelShape } from '../../core/model/shape.js';
 import { PrunecastError } from '../../core/errors/prunecast-error.js';
+import type { Compensation } from '../../core/ports/compensation.js';
 import type { Criterion } from '../../core/ports/criterion.js';
+import { findFamily } from '../../engine/families/find-family.js';
 import { digestOf } from '../../engine/digest.js';
 import type { Workload } from '../../engine/forward/plan-memory.js';
-import type { Recipe, Text } from '../../gen/prunecast/v1/common.js';
+import { ExportTarget, type Recipe, type SearchSpaceSpec, type Text } from '../../gen/prunecast/v1/common.js';
 import type { OpenModel } from '../models/open-models.js';
 import type { PluginRegistry, ResolvedPlugin } from '../plugins/plugin-registry.js';
 import { requireInteger } from '../rpc/checks.js';
@@ -88,6 +92,23 @@ export class RecipeResolver {
     return complete({ ...spec, compensation: asking, description: { ...spec.description, compensation: { id, options: asking.options } } });
   }
 
+  /**
+   * A model's sizes as budgets count them: with all biases that a compensation of these recipes may add to what is exported,
+   * and where all layers are to be alike, those that the stock form has beside them.
+   *
+   * @param asked recipes with their paths in the request
+   * @throws PrunecastError PLUGIN_NOT_FOUND, INVALID_OPTIONS
+   */
+  countedShape(shape: ModelShape, asked: readonly { readonly recipe: Recipe | undefined; readonly field: string }[], space: SearchSpaceSpec | undefined): ModelShape {
+    const adds = asked.map(({ recipe, field }) => this.#plugins.resolve('compensation', recipe?.compensation, DEFAULT_COMPENSATION, `${field}.compensation`).plugin.addsBias);
+    if (!adds.includes(true)) return shape;
+    const counted = addOutputBiases(shape);
+    const [own] = shape.layers;
+    if (space?.target !== ExportTarget.UNIFORM || own === undefined) return counted;
+    const stock = findFamily(shape.family).stateStockForm({ hidden: shape.hidden, headDim: shape.headDim, queryHeads: own.kvHeads * own.queryHeadsPerKv, biases: counted.biases });
+    return { ...counted, biases: stock?.biases ?? counted.biases };
+  }
+
   async #calibrate(recipe: Recipe | undefined, model: OpenModel, field: string, defaults: RecipeDefaults, asking: { readonly id: string }) {
     const asked = recipe?.calibration;
     const path = `${field}.calibration`;
@@ -135,6 +156,11 @@ export function refuseStreamLabels({ compensation: { plugin, options } }: Recipe
     `${plugin.id} on the stream mends each architecture anew, a calibration pass for every label: label with the one-shot fit, and set finish: FINISH_STREAM in a Search to have finalists, controls and the output mended on the stream`,
     'INVALID_OPTIONS',
   );
+}
+
+/** A model's sizes with the biases that a compensation adds to an architecture of it. */
+export function exportedShape(shape: ModelShape, architecture: Architecture, compensation: { readonly plugin: Compensation } | undefined): ModelShape {
+  return compensation?.plugin.addsBias === true ? addOutputBiases(shape, architecture) : shape;
 }
 
 /** What mends on the stream where the recipe's own compensation cannot. */

@@ -78,14 +78,15 @@ async function findPredictor({ predictorStore, predictors }: QueryServices, { id
   throw new PrunecastError('PREDICTOR_NOT_FOUND', `the study ${id} has no predictor of ${metric} yet: wait for its fit, or call FitPredictor with its study_id`, { metadata: { study_id: id, metric } });
 }
 
-async function describeAnswers({ plugins }: QueryServices, { plan: { space, budgets } }: StudyQuestion, open: OpenPredictor, points: readonly Counts[]): Promise<QueryAnswer[]> {
+async function describeAnswers({ plugins }: QueryServices, { plan: { space, budgets }, model: { language: { shape } } }: StudyQuestion, open: OpenPredictor, points: readonly Counts[]): Promise<QueryAnswer[]> {
   const answers: QueryAnswer[] = [];
   for (const counts of points) {
     const batch = { rates: toRates(space, counts), columns: space.dimensions.length };
     const architecture = decodeCounts(space, counts);
     answers.push({
       architecture: encodeArchitecture(architecture),
-      costs: encodeCosts(space.shape, architecture, budgets),
+      // Biases are counted as the budgets count them: which recipe an answer would have is not settled.
+      costs: encodeCosts(shape, architecture, budgets, space.shape),
       predictions: await predictMetrics(plugins, open, batch),
       metrics: {},
       outOfRange: listOutOfRange(batch, open.predictor).flatMap(({ dimensions }) => dimensions),

@@ -1,5 +1,6 @@
 import { PrunecastError } from '../../core/errors/prunecast-error.js';
 import type { MetricDefinition } from '../../core/metric.js';
+import type { ModelShape } from '../../core/model/shape.js';
 import type { Evaluator } from '../../core/ports/evaluator.js';
 import { Finish, type RefinePlan, type SearchRequest } from '../../gen/prunecast/v1/pruning.js';
 import { DEFAULT_REFINEMENT, type RefinementOptions } from '../../search/refinement/propose-refinement.js';
@@ -28,13 +29,13 @@ import { PHASE_CODES } from './study-codes.js';
 /**
  * The study that a request asks for.
  *
+ * @param counted the model's sizes as budgets count them
  * @throws PrunecastError INVALID_REQUEST, SPACE_INVALID, BUDGET_INFEASIBLE with the nearest that can be met
  */
-export async function decodeStudyPlan(model: BudgetedModel, request: SearchRequest, evaluator: Evaluator): Promise<StudyPlan> {
-  const { shape } = model;
+export async function decodeStudyPlan(model: BudgetedModel, counted: ModelShape, request: SearchRequest, evaluator: Evaluator): Promise<StudyPlan> {
   const budgets = await decodeBudgets(model, request.budgets);
-  const maxRate = chooseMaxRate(shape, budgets, decodeSpaceOptions(request.space));
-  const space = decodeSpace(shape, request.space, { maxRate });
+  const maxRate = chooseMaxRate(counted, budgets, decodeSpaceOptions(request.space));
+  const space = decodeSpace(counted, request.space, { maxRate });
   requireAttainable(space, budgets);
   const rungs = request.verify?.rungs.length ?? 0;
   const rounds = requireInteger(request.rounds ?? DEFAULT_ROUNDS, 'rounds', { min: 1, max: 100 });

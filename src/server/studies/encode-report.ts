@@ -13,6 +13,7 @@ import { encodeMeasurement } from '../encoding/measurement.js';
 import { encodeCosts } from '../encoding/space.js';
 import type { Study } from './study.js';
 import { PHASE_CODES } from './study-codes.js';
+import { exportedShape } from '../recipes/recipe-spec.js';
 import { findRecipe } from './study-recipes.js';
 
 /**
@@ -66,17 +67,18 @@ function encodeRecipes({ plan, recipes }: Study, state: StudyState): RecipeCompa
   return [...described.slice(chosen, chosen + 1), ...described.filter((_, recipe) => recipe !== chosen)];
 }
 
-function encodeRow({ plan, recipes }: Study, state: StudyState, name: string, trial: TrialResult): ReportRow {
-  const { shape } = plan.space;
+function encodeRow({ plan, recipes, model }: Study, state: StudyState, name: string, trial: TrialResult): ReportRow {
+  const { shape } = model.language;
   const architecture = decodeCounts(plan.space, trial.counts);
+  const exported = exportedShape(shape, architecture, findRecipe(recipes, trial).compensation);
   const key = countsKey(trial.counts);
   const final = [...state.finalists, ...state.controls].filter(({ part, rung, recipe, mending }) => part === 'verify' && rung === plan.verifyRungs - 1 && recipe === trial.recipe && mending === trial.mending);
   const verified = final.find((known) => countsKey(known.counts) === key);
   return {
     name,
     architecture: encodeArchitecture(architecture),
-    parameters: BigInt(countParameters(shape, architecture)),
-    costs: encodeCosts(shape, architecture, plan.budgets),
+    parameters: BigInt(countParameters(exported, architecture)),
+    costs: encodeCosts(shape, architecture, plan.budgets, exported),
     metrics: { [plan.objective.name]: trial.value },
     verifyMetrics: verified === undefined ? {} : { [plan.objective.name]: verified.value },
     recipeDigest: trial.role === 'dense' ? '' : findRecipe(recipes, trial).digest,

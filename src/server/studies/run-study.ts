@@ -138,7 +138,7 @@ async function finish(services: SearchServices, study: Study, state: StudyState,
 async function withLatency({ model, plan }: Study, { recipe }: RankedModel, report: StudyReport, context: JobContext): Promise<StudyReport> {
   const { winner } = report;
   if (winner?.architecture === undefined || plan.budgets.every(({ cost }) => cost.kind !== 'latency_ms')) return report;
-  const costs = await measureLatency(model.language, { recipe, architecture: decodeArchitecture(winner.architecture), budgets: plan.budgets }, workControl(context, 'measuring latency'));
+  const costs = await measureLatency(model.language, { recipe, architecture: decodeArchitecture(winner.architecture), budgets: plan.budgets, stated: winner.costs }, workControl(context, 'measuring latency'));
   return { ...report, winner: { ...winner, costs } };
 }
 

@@ -18,6 +18,7 @@ import type { StudyEventRecord, StudyRecord } from '../store/study-store.js';
 import type { SearchServices } from './prepare-search.js';
 import type { SampledStudy } from './sample-phase.js';
 import { PART_CODES, PHASE_CODES, ROLE_CODES } from './study-codes.js';
+import { exportedShape } from '../recipes/recipe-spec.js';
 import { findRecipe } from './study-recipes.js';
 import { planOf } from './study-texts.js';
 
@@ -117,7 +118,7 @@ function describeWindows({ windows }: SampledStudy) {
   return { measurement: windows.search.measurement, fidelity: windows.search.fidelity };
 }
 
-function encodeTrial({ plan, windows, recipes }: SampledStudy, trial: TrialResult, number: number, round: number): Trial {
+function encodeTrial({ plan, windows, recipes, model }: SampledStudy, trial: TrialResult, number: number, round: number): Trial {
   const architecture = decodeCounts(plan.space, trial.counts);
   const { measurement, fidelity } = planOf(windows, trial);
   const isDense = architectureKey(architecture) === architectureKey(plan.space.shape.layers);
@@ -130,7 +131,7 @@ function encodeTrial({ plan, windows, recipes }: SampledStudy, trial: TrialResul
     rates: [...toRates(plan.space, trial.counts)],
     metrics: { [plan.objective.name]: trial.value },
     predicted: trial.predicted,
-    parameters: BigInt(countParameters(plan.space.shape, architecture)),
+    parameters: BigInt(countParameters(exportedShape(model.language.shape, architecture, findRecipe(recipes, trial).compensation), architecture)),
     tokensSpent: BigInt(trial.tokensSpent),
     recipeDigest: isDense ? '' : findRecipe(recipes, trial).digest,
     measurementFingerprint: measurementFingerprint(measurement),

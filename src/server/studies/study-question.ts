@@ -26,11 +26,12 @@ export interface StudyQuestion {
 }
 
 /** Opens the model and decodes space, budgets and objective. Throws as `decodeStudyPlan`, PLUGIN_NOT_FOUND, and as models. */
-export async function openQuestion({ models, plugins }: QuestionServices, request: SearchRequest): Promise<StudyQuestion> {
+export async function openQuestion({ models, plugins, recipes }: QuestionServices, request: SearchRequest): Promise<StudyQuestion> {
   refuseUnavailable(request);
   const model = await models.open(request.model);
   const evaluator = plugins.resolve('evaluator', request.evaluator, 'perplexity', 'evaluator');
-  return { model, evaluator, plan: await decodeStudyPlan(budgeted(model), request, evaluator.plugin) };
+  const counted = recipes.countedShape(model.language.shape, request.recipes.map((recipe, index) => ({ recipe, field: `recipes[${index}]` })), request.space);
+  return { model, evaluator, plan: await decodeStudyPlan(budgeted(model), counted, request, evaluator.plugin) };
 }
 
 /** The windows of search, verify and report, and the recipe, whose calibration is apart from the latter two. Throws as `planStudyWindows`, and as recipes. */

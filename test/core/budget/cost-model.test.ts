@@ -2,6 +2,7 @@ import * as fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { pairBand, candidateBand } from '../../../src/core/budget/budget.js';
 import { createCostModel, measureCost, type CostSpec } from '../../../src/core/budget/cost-model.js';
+import { addOutputBiases } from '../../../src/core/model/add-output-biases.js';
 import { countParameters } from '../../../src/core/model/parameters.js';
 import { createSearchSpace } from '../../../src/core/space/create-search-space.js';
 import { createShape, SMOLLM2_SHAPE, STORIES_SHAPE } from '../../support/shapes.js';
@@ -17,6 +18,18 @@ describe('measureCost', () => {
   it('drops the norm of a dropped half-block too, which no linear cost would', () => {
     const [one, none] = [1, 0].map((ffnChannels) => measure(STORIES_SHAPE, { kind: 'parameters' }, STORIES_SHAPE.layers.map((layer) => ({ ...layer, ffnChannels }))));
     expect((one ?? 0) - (none ?? 0)).toBe(5 * (3 * 64 + 64)); // three weights of a channel and the norm, in five layers
+  });
+
+  it('counts the biases that a mended model has beside its own', () => {
+    const shape = createShape({ layers: 3, hidden: 4, headDim: 2, kvHeads: 2, queryHeadsPerKv: 1, ffnChannels: 5, vocabulary: 10 });
+    const whole = { kvHeads: 2, queryHeadsPerKv: 1, ffnChannels: 5 };
+    const added = (layers: typeof shape.layers): number => measure(addOutputBiases(shape, layers), { kind: 'parameters' }, layers) - measure(shape, { kind: 'parameters' }, layers);
+    expect(added([whole, whole, whole])).toBe(0);
+    // Down's 4 in each layer, and gate's and up's with them: 3 channels kept, 5, and a half that left its mean.
+    expect(added([{ ...whole, ffnChannels: 3 }, whole, { ...whole, ffnChannels: 0 }])).toBe((4 + 6) + (4 + 10) + 4);
+    expect(added([{ ...whole, kvHeads: 1 }, whole, whole])).toBe(3 * 4);
+    expect(added([{ ...whole, kvHeads: 0, queryHeadsPerKv: 0 }, whole, whole])).toBe(4);
+    expect(measure(addOutputBiases(shape), { kind: 'parameters' })).toBe(measure(shape, { kind: 'parameters' }) + 3 * (4 + 4 + 10));
   });
 
   it('counts the cache of a token: keys and values of all layers', () => {

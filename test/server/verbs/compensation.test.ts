@@ -1,7 +1,8 @@
 import { cp, mkdir, readFile, rm } from 'node:fs/promises';
 import { join, resolve } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { createClient, type DeepPartial, type PrunecastClient, type PruneRequest } from '../../../src/client/index.js';
+import { createClient, ExportTarget, Finish, type DeepPartial, type PrunecastClient, type PruneRequest } from '../../../src/client/index.js';
+import { readWeights } from './verb-server.js';
 import { makeFolder, startTestServer, type TestServer } from '../../support/test-server.js';
 
 const DEMO_MODEL = resolve(import.meta.dirname, '../../../models/stories260k');
@@ -115,5 +116,37 @@ describe('a recipe with a compensation', () => {
     const [reloaded] = await client.runEvaluate({ model: `${output}-again`, ...asked });
     expect(Math.abs((reloaded?.metrics['perplexity'] ?? NaN) / (expected?.metrics['perplexity'] ?? NaN) - 1)).toBeLessThan(1e-6);
     expect(pruned.loadsIn).toEqual(['transformers with trust_remote_code']);
+  });
+
+  it.each([
+    ['mean', 'per-layer', 0.2],
+    ['affine', 'per-layer', 0.2],
+    ['mean', 'stock', 0.4], // half of the heads are as many as stock llama can tell of
+  ] as const)('counts the biases that it adds, in budgets and in what is stated: %s, %s', async (id, form, removedShare) => {
+    const space = form === 'stock' ? { target: ExportTarget.UNIFORM } : { protectedLayers: { layers: [0] } };
+    const recipe = { ...CALIBRATED, compensation: { id } };
+    const output = `counted-${id}-${form}`;
+    const pruned = await client.runPrune({ model: 'demo', selection: { $case: 'budgets', value: { budgets: [{ limit: { $case: 'removedShare', value: removedShare } }] } }, space, recipe, output });
+    const { header } = await readWeights(join(folder, 'outputs', output, 'model.safetensors'));
+    const stored = Object.values(header).reduce((sum, { shape }) => sum + shape.reduce((product, size) => product * size, 1), 0);
+    expect(Object.keys(header)).toContain('model.layers.2.mlp.down_proj.bias');
+    expect(pruned.costs[0]?.value).toBe(stored);
+    expect(stored).toBeLessThanOrEqual((1 - removedShare) * 260_032);
+    expect(Object.keys(header).includes('model.layers.2.self_attn.q_proj.bias')).toBe(form === 'stock'); // stock llama has them all
+    if (form === 'stock') return;
+    const target = { $case: 'architecture', value: pruned.architecture ?? {} } as const;
+    const [evaluated] = await client.runEvaluate({ model: 'demo', targets: [{ target }], recipe, measurement: { text: STORY, windows: WINDOWS }, fidelity: { tokenLimit: 64n } });
+    expect(evaluated?.costs[0]).toMatchObject({ value: stored, denseValue: 260_032 });
+  });
+
+  it('counts the biases that it adds in a study: no candidate exceeds the budget with them', async () => {
+    const report = await client.runSearch({
+      model: 'demo', recipes: [{ compensation: { id: 'mean' }, calibration: { sequences: 8, sequenceTokens: 64 } }], space: { protectedLayers: { layers: [] } }, budgets: [{ limit: { $case: 'removedShare', value: 0.2 } }],
+      texts: { text: STORY }, windows: WINDOWS, pairs: { count: 24, rungs: [{ tokenLimit: 128n }] }, candidates: 100n, verify: { count: 2, rungs: [{ tokenLimit: 128n }] }, report: { tokenLimit: 128n },
+      predictor: { id: 'ridge' }, strategy: { id: 'random' }, refine: { disabled: true }, rounds: 1, controls: ['uniform-paper', 'uniform-best'], finish: Finish.ONE_SHOT, output: 'counted-study',
+    });
+    await cp(join(folder, 'outputs/counted-study'), join(folder, 'models/counted-study'), { recursive: true });
+    expect(report.winner?.parameters).toBe((await client.services.models.inspectModel({ model: 'counted-study' })).parameters);
+    for (const row of [report.winner, ...report.controls]) expect(Number(row?.parameters)).toBeLessThanOrEqual(0.8 * 260_032);
   });
 });
