@@ -1,4 +1,5 @@
 import { writeFile } from 'node:fs/promises';
+import { loadavg } from 'node:os';
 import { resolve } from 'node:path';
 import { parseArgs } from 'node:util';
 import type { Architecture, ModelShape } from '../src/core/model/shape.js';
@@ -47,6 +48,7 @@ const report = {
   model: flags.model,
   windows: { count: windows.length, tokens: Number(flags.window) },
   cpu: describeCpu(threads),
+  load_average: loadavg()[1], // of the last five minutes: above the threads, others took part of the time
   dense,
   pruned25,
   shared_prefix: shared,

@@ -1,5 +1,5 @@
 import { readFile, mkdir, mkdtemp, rm, statfs, writeFile } from 'node:fs/promises';
-import { tmpdir } from 'node:os';
+import { loadavg, tmpdir } from 'node:os';
 import { join, resolve } from 'node:path';
 import { parseArgs } from 'node:util';
 import { createClient, startLocalServer } from '../src/client/index.js';
@@ -68,6 +68,7 @@ try {
       weight_bytes: layerBytes + bytes.embedding + bytes.head + bytes.finalNorm,
       windows: { count: windows, tokens: window },
       cpu: describeCpu(detectThreads()),
+      load_average: loadavg()[1], // of the last five minutes: above the threads, others took part of the time
       memory: { budget_bytes: budgetBytes, peak_rss_bytes: after.peakBytes, under_4_gib: after.peakBytes < 4 * 2 ** 30 },
       read: {
         bytes: after.readBytes - before.readBytes,

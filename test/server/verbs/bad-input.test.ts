@@ -218,6 +218,20 @@ describe('a text', () => {
   });
 });
 
+describe('work that the memory budget can never hold', () => {
+  it('is refused before there is a job, with both numbers', async () => {
+    const memoryBudgetBytes = 64 * 2 ** 20;
+    await using small = await startVerbServer({ config: { memoryBudgetBytes } });
+    const calibration = { text: REFERENCE_TEXT, sequences: 4, sequenceTokens: 512 };
+    const request: DeepPartial<EvaluateRequest> = { model: DEMO, targets: [{ target: { $case: 'uniformRate', value: 0.25 } }], measurement: { text: REFERENCE_TEXT }, fidelity: { tokenLimit: 128n } };
+    const refusal = await refusalOf(small, () => small.client.runEvaluate({ ...request, recipe: { criterion: { id: 'taylor' }, compensation: { id: 'none' }, calibration } }));
+    expect(refusal).toMatchObject({ code: 'RESOURCE_EXHAUSTED', reason: 'MEMORY_EXCEEDED', metadata: { budget_bytes: String(memoryBudgetBytes) } });
+    expect(Number(refusal.metadata['needed_bytes'])).toBeGreaterThan(memoryBudgetBytes);
+    const [fits] = await small.client.runEvaluate({ ...request, recipe: { criterion: { id: 'taylor' }, compensation: { id: 'none' }, calibration: { ...calibration, sequenceTokens: 64 } } });
+    expect(fits?.metrics['perplexity']).toBeGreaterThan(1);
+  });
+});
+
 describe('a window', () => {
   // The demo model's config.json has max_position_embeddings 512.
   it.each([
