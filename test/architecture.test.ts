@@ -23,7 +23,7 @@ const RULES: Readonly<Record<string, Rule>> = {
   plugins: { own: ['core', 'plugins'], packages: ['zod'] },
   'plugins/api': { own: ['core'], packages: ['zod'] },
   'plugins/plugin-entry': { own: ['core'], packages: [] },
-  'plugins/predictors': { own: [...PLUGIN_API, 'plugins/predictors'], packages: ['node:', 'zod', ...ML] },
+  'plugins/predictors': { own: [...PLUGIN_API, 'plugins/predictors'], packages: ['node:', 'zod', 'onnxruntime-node', ...ML] },
   'plugins/strategies': { own: [...PLUGIN_API, 'plugins/strategies'], packages: ['zod'] },
   'plugins/criteria': { own: [...PLUGIN_API, 'engine', 'plugins/criteria'], packages: ['node:', 'zod'] },
   'plugins/compensations': { own: [...PLUGIN_API, 'engine', 'plugins/compensations'], packages: ['node:', 'zod'] },
@@ -41,7 +41,7 @@ const RULES: Readonly<Record<string, Rule>> = {
 const RESERVED: Readonly<Record<string, readonly string[]>> = {
   inversify: ['server/main', 'server/container'],
   '@grpc/grpc-js': ['server/rpc', 'plugins/remote', 'client', 'gen'],
-  'onnxruntime-node': ['engine'],
+  'onnxruntime-node': ['engine', 'plugins/predictors/onnx'],
   libsql: ['server/store'],
   kysely: ['server/store', 'server/container'],
 };

@@ -14,6 +14,7 @@ import perplexityEvaluator from './evaluators/perplexity.js';
 import autoPredictor from './predictors/auto.js';
 import ensemblePredictor from './predictors/ensemble.js';
 import gaussianProcessPredictor from './predictors/gaussian-process.js';
+import onnxPredictor from './predictors/onnx.js';
 import randomForestPredictor from './predictors/random-forest.js';
 import ridgePredictor from './predictors/ridge.js';
 import xgboostPredictor from './predictors/xgboost.js';
@@ -41,6 +42,7 @@ export const BUILTIN_PLUGINS: readonly PluginModule[] = [
   { kind: 'predictor', plugin: autoPredictor, moduleUrl: new URL('./predictors/auto.js', import.meta.url) },
   { kind: 'predictor', plugin: ensemblePredictor, moduleUrl: new URL('./predictors/ensemble.js', import.meta.url) },
   { kind: 'predictor', plugin: gaussianProcessPredictor, moduleUrl: new URL('./predictors/gaussian-process.js', import.meta.url) },
+  { kind: 'predictor', plugin: onnxPredictor, moduleUrl: new URL('./predictors/onnx.js', import.meta.url) },
   { kind: 'predictor', plugin: randomForestPredictor, moduleUrl: new URL('./predictors/random-forest.js', import.meta.url) },
   { kind: 'predictor', plugin: ridgePredictor, moduleUrl: new URL('./predictors/ridge.js', import.meta.url) },
   { kind: 'predictor', plugin: xgboostPredictor, moduleUrl: new URL('./predictors/xgboost.js', import.meta.url) },

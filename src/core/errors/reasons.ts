@@ -22,6 +22,7 @@ export const REASONS = {
   PAIRS_TOO_FEW: { code: 'FAILED_PRECONDITION', meaning: 'The predictor needs more pairs than there are; metadata has both numbers.' },
   PAIRS_TOO_MANY: { code: 'FAILED_PRECONDITION', meaning: 'The predictor takes fewer pairs than there are; metadata has both numbers.' },
   PREDICTOR_FAILED: { code: 'FAILED_PRECONDITION', meaning: 'The predictor could not be fitted or asked; the message has its reason.' },
+  REGRESSOR_INVALID: { code: 'INVALID_ARGUMENT', meaning: "The file of a user's regressor is missing, too large, or not of the form [N, dimensions] to [N, metrics]; the message says which." },
   OUTPUT_EXISTS: { code: 'ALREADY_EXISTS', meaning: 'The output exists and `overwrite` is not set.' },
   REQUEST_ID_REUSED: { code: 'ALREADY_EXISTS', meaning: 'The request id belongs to a job with another request: use a new id.' },
   JOB_NOT_FOUND: { code: 'NOT_FOUND', meaning: 'No job has this id; it was never started, or it was deleted.' },

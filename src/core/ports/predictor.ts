@@ -12,8 +12,10 @@ export interface Predictor<Options = unknown> extends PluginManifest<Options> {
   readonly pairs: { readonly least: number; readonly most: number };
   /** Options in place of those given where a fit only judges among others: nearly as good, in a fraction of the time. */
   readonly quick?: Partial<Options>;
+  /** Files that the options name, by a name of the plug-in's own: paths under the data and model roots. What they hold comes with `fit`. */
+  files?(options: Options): Readonly<Record<string, string>>;
   /** Fits the pairs; equal pairs, options and seed give a model of equal predictions. May take long. */
-  fit(pairs: PairTable, options: Options, seed: number): Promise<FittedPredictor>;
+  fit(pairs: PairTable, options: Options, seed: number, files?: Readonly<Record<string, Uint8Array>>): Promise<FittedPredictor>;
   /** A fitted predictor from `FittedPredictor.save()`: bit-equal predictions. */
   load(bytes: Uint8Array): Promise<FittedPredictor>;
 }

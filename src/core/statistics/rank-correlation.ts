@@ -1,20 +1,53 @@
 /**
  * Kendall's tau-b between two rankings, ties allowed (Kendall, "The treatment of ties in ranking problems", 1945):
  * (C - D) / sqrt((n0 - n1) (n0 - n2)) with C concordant and D discordant pairs, n0 all pairs, n1 and n2 those tied in
- * either. NaN where one side is constant. Quadratic in the length: 10,000 values take a second.
+ * either. NaN where one side is constant or has a NaN. Discordant pairs are the exchanges of a merge sort (Knight, "A
+ * computer method for calculating Kendall's tau with ungrouped data", 1966): 20,000 values take some 20 ms.
  */
 export function kendallTau(a: ArrayLike<number>, b: ArrayLike<number>): number {
-  let [balance, untiedA, untiedB] = [0, 0, 0];
-  for (let i = 0; i < a.length; i++) {
-    for (let j = i + 1; j < a.length; j++) {
-      const signA = Math.sign((a[i] as number) - (a[j] as number));
-      const signB = Math.sign((b[i] as number) - (b[j] as number));
-      balance += signA * signB;
-      if (signA !== 0) untiedA += 1;
-      if (signB !== 0) untiedB += 1;
+  const points = Array.from(a, (value, index) => ({ a: value, b: b[index] as number }));
+  if (points.some((point) => Number.isNaN(point.a) || Number.isNaN(point.b))) return Number.NaN;
+  points.sort((x, y) => x.a - y.a || x.b - y.b);
+  const all = countPairs(points.length);
+  const tiedA = countTied(points, (x, y) => x.a === y.a);
+  const tiedBoth = countTied(points, (x, y) => x.a === y.a && x.b === y.b);
+  const ordered = Float64Array.from(points, (point) => point.b);
+  const discordant = sortCounting(ordered);
+  const tiedB = countTied(ordered, (x, y) => x === y);
+  const balance = all - tiedA - tiedB + tiedBoth - 2 * discordant;
+  return balance / Math.sqrt((all - tiedA) * (all - tiedB));
+}
+
+function countPairs(count: number): number {
+  return (count * (count - 1)) / 2;
+}
+
+/** Pairs of equal values, which stand side by side. */
+function countTied<Value>(values: ArrayLike<Value>, isTied: (x: Value, y: Value) => boolean): number {
+  let tied = 0;
+  for (let from = 0, to = 0; from < values.length; from = to) {
+    while (to < values.length && isTied(values[from] as Value, values[to] as Value)) to += 1;
+    tied += countPairs(to - from);
+  }
+  return tied;
+}
+
+/** Sorts in place by merging runs of doubling length; returns how many pairs stood in descending order. */
+function sortCounting(values: Float64Array): number {
+  let exchanges = 0;
+  for (let run = 1; run < values.length; run *= 2) {
+    for (let from = 0; from + run < values.length; from += 2 * run) {
+      const left = values.slice(from, from + run);
+      const right = values.slice(from + run, from + 2 * run);
+      let [l, r] = [0, 0];
+      for (let at = from; at < from + left.length + right.length; at++) {
+        const takesLeft = r === right.length || (l < left.length && (left[l] as number) <= (right[r] as number));
+        if (!takesLeft) exchanges += left.length - l;
+        values[at] = takesLeft ? (left[l++] as number) : (right[r++] as number);
+      }
     }
   }
-  return balance / Math.sqrt(untiedA * untiedB);
+  return exchanges;
 }
 
 /** Spearman's rho: the correlation of the ranks, equal values sharing their mean rank. NaN where one side is constant. */

@@ -55,7 +55,7 @@ async function scoreBackend<Fitted extends FittedPredictor>(pairs: PairTable, { 
   if (count > most) return { id, tried: false, reason: `takes at most ${most} pairs, not ${count}` };
   try {
     const outOfFold = await predictOutOfFold(pairs, { fit, ...(release === undefined ? {} : { release }), folds: parts, rng: rng.fork('folds') });
-    return { id, tried: true, quality: measureQuality(pairs.targets, outOfFold, { split: `${parts}-fold`, fitted }) };
+    return { id, tried: true, quality: measureQuality(pairs, outOfFold, { split: `${parts}-fold`, fitted }) };
   } catch (error) {
     if (error instanceof PrunecastError && OWN_FAILURES.some((reason) => error.reason === reason)) return { id, tried: false, reason: error.message };
     throw error;

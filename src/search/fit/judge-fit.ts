@@ -24,7 +24,7 @@ export interface JudgeOptions {
 }
 
 /** The paper's split: 7 parts to fit on, 3 to judge on. */
-const HELD_OUT_SHARE = 0.3;
+export const HELD_OUT_SHARE = 0.3;
 
 /** Rows that importances and effects are looked at on: more of them, of thousands of imported pairs, cost minutes and say no more. */
 const MOST_EXPLAINED = 200;
@@ -45,18 +45,19 @@ export async function judgeFit(pairs: PairTable, { fit, ranges, rng, breathe }: 
   const predicted = await predict({ rates: held.rates, columns });
   const judged = spread(held);
   return {
-    quality: measureQuality(held.targets, predicted, { split: 'holdout 7:3', fitted: split.fit.length }),
+    quality: measureQuality(held, predicted, { split: 'holdout 7:3', fitted: split.fit.length }),
     importances: [...(await measureImportances(predict, { rates: judged.rates, columns }, judged.targets, { rng: rng.fork('importances') }))],
     effects: await measureEffects(predict, { rates: spread(pairs).rates, columns }, ranges),
   };
 }
 
 /** Some rows of a table, in the order given. */
-export function selectPairs({ dimensions, rates, targets }: PairTable, rows: readonly number[]): PairTable {
+export function selectPairs(pairs: PairTable, rows: readonly number[]): PairTable {
+  const { dimensions, rates, targets } = pairs;
   const columns = dimensions.length;
   const chosen = new Float32Array(rows.length * columns);
   rows.forEach((row, place) => chosen.set(rates.subarray(row * columns, (row + 1) * columns), place * columns));
-  return { dimensions, rates: chosen, targets: Float64Array.from(rows, (row) => targets[row] ?? Number.NaN) };
+  return { ...pairs, rates: chosen, targets: Float64Array.from(rows, (row) => targets[row] ?? Number.NaN) };
 }
 
 /** At most `MOST_EXPLAINED` pairs, evenly spread. */

@@ -1,10 +1,13 @@
 import { kendallTau, spearman } from '../../core/statistics/rank-correlation.js';
 import { mae, r2, rmse } from '../../core/statistics/regression-error.js';
 import { regretAtK, topKRecall } from '../../core/statistics/top-k.js';
+import type { PairTable } from '../../core/pairs.js';
 import type { FitQuality } from './fit-quality.js';
 
-/** All metrics of a fit from the labels of held-out pairs and their predictions, row by row. */
-export function measureQuality(truth: Float64Array, predicted: Float64Array, { split, fitted }: Pick<FitQuality, 'split' | 'fitted'>): FitQuality {
+/** All metrics of a fit from held-out pairs and their predictions, row by row; the best are the lowest unless the metric says otherwise. */
+export function measureQuality({ targets: truth, metric }: Pick<PairTable, 'targets' | 'metric'>, predicted: Float64Array, { split, fitted }: Pick<FitQuality, 'split' | 'fitted'>): FitQuality {
+  const upwards = metric?.better === 'higher';
+  const [cost, predictedCost] = upwards ? [truth.map((value) => -value), predicted.map((value) => -value)] : [truth, predicted];
   return {
     split,
     fitted,
@@ -14,8 +17,8 @@ export function measureQuality(truth: Float64Array, predicted: Float64Array, { s
     r2: r2(truth, predicted),
     mae: mae(truth, predicted),
     rmse: rmse(truth, predicted),
-    top10Recall: topKRecall(truth, predicted, Math.min(10, truth.length)),
-    regretAt1: regretAtK(truth, predicted, 1),
-    regretAt10: regretAtK(truth, predicted, Math.min(10, truth.length)),
+    top10Recall: topKRecall(cost, predictedCost, Math.min(10, truth.length)),
+    regretAt1: regretAtK(cost, predictedCost, 1),
+    regretAt10: regretAtK(cost, predictedCost, Math.min(10, truth.length)),
   };
 }

@@ -7,8 +7,11 @@ export interface PathField {
   /** The path's field in the request. */
   readonly field: string;
   /** The reason when nothing of this name is there. */
-  readonly missing: Extract<Reason, 'MODEL_NOT_FOUND' | 'TEXT_NOT_FOUND'>;
+  readonly missing: Extract<Reason, keyof typeof ROOT_NAMES>;
 }
+
+/** The kind of root that something was to lie under, by the reason when it does not. */
+const ROOT_NAMES = { MODEL_NOT_FOUND: 'a model', TEXT_NOT_FOUND: 'a data', REGRESSOR_INVALID: 'a data or model' } as const satisfies Partial<Record<Reason, string>>;
 
 /**
  * The real path of something under one of the roots; the first root that has it wins.
@@ -26,7 +29,7 @@ export async function resolveWithin(roots: readonly string[], path: string, { fi
     if (!isWithin(await realpath(root), real)) throw outsideRoots(path, field);
     return real;
   }
-  throw PrunecastError.ofField(field, `"${path}" is not there: name something relative to ${missing === 'MODEL_NOT_FOUND' ? 'a model' : 'a data'} root`, missing);
+  throw PrunecastError.ofField(field, `"${path}" is not there: name something relative to ${ROOT_NAMES[missing]} root`, missing);
 }
 
 function isWithin(root: string, path: string): boolean {

@@ -4,6 +4,7 @@ import { createJobKinds } from '../job-kinds.js';
 import { createLabelQueue } from '../labels/stored-label-queue.js';
 import { createOpenModels } from '../models/open-models.js';
 import { createFittedPredictors } from '../predictors/fitted-predictors.js';
+import { createPluginFileReader } from '../predictors/read-plugin-files.js';
 import { createRecipePreparer } from '../recipes/prepare-recipe.js';
 import { RecipeResolver } from '../recipes/recipe-spec.js';
 import { createModelService } from '../rpc/model-service.js';
@@ -31,8 +32,8 @@ export function bindVerbs(container: Container): void {
   );
   container.bind(TOKENS.labels).toResolvedValue(createLabelQueue, [TOKENS.labelStore]);
   container.bind(TOKENS.predictors).toResolvedValue(
-    (store, plugins, clock) => createFittedPredictors({ store, plugins, clock }),
-    [TOKENS.predictorStore, TOKENS.plugins, TOKENS.clock],
+    (store, plugins, clock, { dataRoots, modelRoots }) => createFittedPredictors({ store, plugins, clock, readFiles: createPluginFileReader([...dataRoots, ...modelRoots]) }),
+    [TOKENS.predictorStore, TOKENS.plugins, TOKENS.clock, TOKENS.config],
   );
   container.bind(TOKENS.closing).toResolvedValue((predictors) => () => predictors.close(), [TOKENS.predictors]);
   container.bind(TOKENS.verbs).toResolvedValue(

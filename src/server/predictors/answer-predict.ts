@@ -7,6 +7,7 @@ import { MAX_PREDICT_ROWS } from '../config/limits.js';
 import type { PluginRegistry } from '../plugins/plugin-registry.js';
 import type { FittedPredictors } from './fitted-predictors.js';
 import { listOutOfRange, predictMetrics } from './predict-metrics.js';
+import { withRecipe } from './with-recipe.js';
 
 /** What a fitted predictor says of a batch of architectures, in the metric's own unit. */
 export async function answerPredict(
@@ -14,19 +15,12 @@ export async function answerPredict(
   request: PredictRequest,
 ): Promise<PredictResponse> {
   const open = await predictors.open(request.predictorId);
-  refuseUnknownRecipe(open.predictor, request.recipeDigest);
   const batch = decodeEncodings(request.encodings, open.predictor);
   return {
     predictorId: open.predictor.id,
-    predictions: await predictMetrics(plugins, open, batch),
+    predictions: await predictMetrics(plugins, open, withRecipe(batch, open.predictor, request.recipeDigest)),
     outOfRange: listOutOfRange(batch, open.predictor),
   };
-}
-
-/** A predictor answers for the recipes of its pairs; a caller may leave it out where there is one. */
-function refuseUnknownRecipe({ recipeDigests }: Predictor, digest: string): void {
-  if (digest === '' || recipeDigests.includes(digest)) return;
-  throw PrunecastError.ofField('recipe_digest', `is ${digest}; the predictor's pairs have ${recipeDigests.filter((known) => known !== '').join(', ') || 'no recipe'}`);
 }
 
 function decodeEncodings(message: EncodingBatchMessage | undefined, { dimensions }: Predictor): EncodingBatch {

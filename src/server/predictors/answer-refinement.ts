@@ -8,7 +8,7 @@ import { decodeSpace } from '../encoding/space.js';
 import type { OpenModels } from '../models/open-models.js';
 import { requireText } from '../rpc/checks.js';
 import { decodeRefinement } from '../studies/decode-study-plan.js';
-import { traceEffects } from './explain-predictor.js';
+import { findMetricPlace, readImportances, traceEffects } from './explain-predictor.js';
 import type { FittedPredictors } from './fitted-predictors.js';
 
 export interface RefinementServices {
@@ -28,10 +28,11 @@ export async function answerRefinement({ predictors, models }: RefinementService
   requireSameCheckpoint(open.predictor, language.checkpoint.digest, 'model');
   const space = decodeSpace(language.shape, request.space);
   requireSameDimensions(open.predictor, space, 'space');
-  const { importances } = await predictors.evidence(open.predictor.id);
+  const place = findMetricPlace(open, request.metric);
+  const importances = await readImportances(predictors, open, place);
   const changes = options === undefined
     ? space.dimensions.map(stay)
-    : proposeRefinement({ space, importances, effects: await traceEffects(predictors, open, space.dimensions.map(({ range }) => range)) }, options);
+    : proposeRefinement({ space, importances, effects: await traceEffects(predictors, open, place, space.dimensions.map(({ range }) => range)) }, options);
   return { ranges: changes.map(encodeRangeChange) };
 }
 

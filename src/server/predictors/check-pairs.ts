@@ -1,14 +1,18 @@
 import { PrunecastError } from '../../core/errors/prunecast-error.js';
-import type { PairTable } from '../../core/pairs.js';
+import { addRecipeColumns } from '../../core/features/recipe-columns.js';
+import type { MetricDefinition } from '../../core/metric.js';
+import type { PairTable, TargetMetric } from '../../core/pairs.js';
 import type { PluginsByKind } from '../../plugins/plugin-entry.js';
-import type { FitRequest } from './fitted-predictors.js';
+import type { FitRequest, MetricValues } from './fitted-predictors.js';
 
 /**
- * Pairs as a predictor takes them: enough, not too many, all numbers finite, values on the scale of the fit.
+ * Pairs as a predictor takes them, a table a metric: enough, not too many, all numbers finite, values on the scale of the
+ * fit. Recipes are further columns where there are several. Equal rows with different labels are
+ * taken as they are, as measurements that differ.
  *
  * @throws PrunecastError PAIRS_TOO_FEW, PAIRS_TOO_MANY, PAIRS_INVALID with the first pair at fault
  */
-export function checkPairs(predictor: PluginsByKind['predictor'], { metric, dimensions, rates, values }: Omit<FitRequest, 'plugin'>): PairTable {
+export function checkPairs(predictor: PluginsByKind['predictor'], { metric, values, others = [], dimensions, rates, recipes = [], source }: Omit<FitRequest, 'plugin'>): [PairTable, ...PairTable[]] {
   const { least, most } = predictor.pairs;
   const count = values.length;
   const metadata = { pairs: String(count), least: String(least), most: String(most) };
@@ -19,12 +23,20 @@ export function checkPairs(predictor: PluginsByKind['predictor'], { metric, dime
     const pair = Math.floor(badRate / dimensions.length);
     throw invalid(`pairs.pairs[${pair}].rates[${badRate % dimensions.length}]`, `is ${rates[badRate]}; allowed is 0 to 1`);
   }
+  const widened = addRecipeColumns({ dimensions, rates }, source.recipeDigests, recipes);
+  const tableOf = (target: MetricValues, index: number): PairTable => ({ ...widened, targets: readTargets(target), metric: describeMetric(target.metric, index, 1 + others.length) });
+  return [tableOf({ metric, values }, 0), ...others.map((other, index) => tableOf(other, index + 1))];
+}
+
+function describeMetric({ name, scale, better }: MetricDefinition, index: number, of: number): TargetMetric {
+  return { name, scale, better, index, of };
+}
+
+function readTargets({ metric, values }: MetricValues): Float64Array {
   const targets = values.map((value) => (metric.scale === 'log' ? Math.log(value) : value));
-  const badValue = targets.findIndex((target) => !Number.isFinite(target));
-  if (badValue >= 0) {
-    throw invalid(`pairs.pairs[${badValue}].metrics.${metric.name}`, `is ${values[badValue]}; a ${metric.scale === 'log' ? 'finite number above 0' : 'finite number'} is needed`);
-  }
-  return { dimensions, rates, targets };
+  const bad = targets.findIndex((target) => !Number.isFinite(target));
+  if (bad < 0) return targets;
+  throw invalid(`pairs.pairs[${bad}].metrics.${metric.name}`, `is ${values[bad]}; a ${metric.scale === 'log' ? 'finite number above 0' : 'finite number'} is needed`);
 }
 
 function invalid(field: string, description: string): PrunecastError {

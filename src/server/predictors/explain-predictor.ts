@@ -1,9 +1,10 @@
 import { setImmediate } from 'node:timers/promises';
+import { PrunecastError } from '../../core/errors/prunecast-error.js';
 import type { RateRange } from '../../core/space/count-rule.js';
 import { measureEffects, type EffectCurve } from '../../core/statistics/explain.js';
 import type { ExplainPredictorRequest, ExplainPredictorResponse } from '../../gen/prunecast/v1/predictor.js';
 import { requireInteger, requireText } from '../rpc/checks.js';
-import type { FittedPredictors, OpenPredictor } from './fitted-predictors.js';
+import type { FittedPredictors, OpenMetric, OpenPredictor } from './fitted-predictors.js';
 
 const DEFAULT_POINTS = 11;
 
@@ -21,8 +22,9 @@ export async function explainPredictor({ predictors }: { readonly predictors: Fi
   const open = await predictors.open(requireText(request.predictorId, 'predictor_id'));
   const { dimensions, minRates, maxRates } = open.predictor;
   const ranges = dimensions.map((_, index) => ({ minRate: minRates[index] ?? 0, maxRate: maxRates[index] ?? 1 }));
-  const effects = await traceEffects(predictors, open, ranges, points);
-  const { importances } = await predictors.evidence(open.predictor.id);
+  const place = findMetricPlace(open, request.metric);
+  const effects = await traceEffects(predictors, open, place, ranges, points);
+  const importances = await readImportances(predictors, open, place);
   return {
     dimensions: dimensions.map((dimension, index) => ({
       dimension,
@@ -33,19 +35,34 @@ export async function explainPredictor({ predictors }: { readonly predictors: Fi
   };
 }
 
-/** The effect curves of a whole fit over its own pairs (at most `MOST_ROWS`, evenly spread), one a range. */
+/** Where a metric stands among a predictor's own; 0 of none. Throws INVALID_REQUEST. */
+export function findMetricPlace({ predictor: { id, metrics } }: OpenPredictor, metric: string): number {
+  const place = metric === '' ? 0 : metrics.indexOf(metric);
+  if (place < 0) throw PrunecastError.ofField('metric', `is "${metric}"; the predictor ${id} is of ${metrics.join(', ')}`);
+  return place;
+}
+
+/** The importances of a metric, dimension by dimension. */
+export async function readImportances(predictors: FittedPredictors, { predictor: { id, dimensions, metrics } }: OpenPredictor, place: number): Promise<Float64Array> {
+  const { importances } = await predictors.evidence(id);
+  const columns = importances.length / metrics.length; // recipes stand behind the rates where there are several
+  return importances.slice(place * columns, place * columns + dimensions.length);
+}
+
+/** The effect curves of a whole fit of a metric over its own pairs (at most `MOST_ROWS`, evenly spread), one a range. */
 export async function traceEffects(
   predictors: FittedPredictors,
-  { predictor, fitted }: OpenPredictor,
+  { predictor, metrics }: OpenPredictor,
+  place: number,
   ranges: readonly RateRange[],
   points?: number,
 ): Promise<EffectCurve[]> {
-  const columns = predictor.dimensions.length;
   const { rates } = await predictors.evidence(predictor.id);
+  const columns = rates.length / predictor.pairs; // recipes stand behind the rates where there are several
   return measureEffects(async (batch) => {
     // An inline predictor would hold the event loop for all curves together.
     await setImmediate();
-    return (await fitted.predict(batch)).mean;
+    return (await (metrics[place] as OpenMetric).fitted.predict(batch)).mean;
   }, { rates: spreadRows(rates, columns), columns }, ranges, points);
 }
 

@@ -10,6 +10,7 @@ import type { FitQuality } from '../../search/fit/fit-quality.js';
 import { judgeFit, type FitJudgement } from '../../search/fit/judge-fit.js';
 import { measureQuality } from '../../search/fit/measure-quality.js';
 import { predictOutOfFold } from '../../search/fit/predict-out-of-fold.js';
+import { traceLearning, type LearningPoint } from '../../search/fit/trace-learning.js';
 import { isChooser, type PluginRegistry, type ResolvedPlugin } from '../plugins/plugin-registry.js';
 import type { HostedPredictor, PredictorModule } from './predictor-host.js';
 import { fitWidened } from './widened-predictor.js';
@@ -25,16 +26,22 @@ export interface MetricFit {
   readonly crossValidation: FitQuality | undefined;
   /** Label less out-of-fold prediction, on the scale of the fit; empty of too few pairs for an interval. */
   readonly residuals: Float64Array;
+  /** Empty where it was not asked for. */
+  readonly learning: readonly LearningPoint[];
   readonly fitted: HostedPredictor;
 }
 
 export interface MetricFitOptions {
   readonly plugin: ResolvedPlugin<'predictor'>;
+  /** Of the plugin's files, where its options name some. */
+  readonly files: PredictorModule['files'];
   readonly plugins: PluginRegistry;
   readonly tables: readonly ErrorTable[];
   readonly seed: number;
   /** The rates between which effects are looked at. */
   readonly ranges: readonly RateRange[];
+  /** Whether the learning curve is asked for. */
+  readonly learning: boolean;
   readonly signal: AbortSignal;
 }
 
@@ -48,8 +55,8 @@ const LEAST_RESIDUALS = 9;
  *
  * @throws PrunecastError PREDICTOR_FAILED, PAIRS_TOO_FEW where no backend takes so few, or the signal's reason
  */
-export async function fitMetric(pairs: PairTable, { plugin, plugins, tables, seed, ranges, signal }: MetricFitOptions): Promise<MetricFit> {
-  const { module, choice } = await chooseModule(pairs, plugin, { plugins, tables, seed, signal });
+export async function fitMetric(pairs: PairTable, { plugin, files, plugins, tables, seed, ranges, learning, signal }: MetricFitOptions): Promise<MetricFit> {
+  const { module, choice } = await chooseModule(pairs, { ...plugin, files }, { plugins, tables, seed, signal });
   const fit = (table: PairTable): Promise<HostedPredictor> => fitWidened(module, table, tables, seed, signal);
   const judgement = await judge(pairs, fit, seed, ranges);
   const outOfFold = pairs.targets.length < LEAST_RESIDUALS
@@ -59,18 +66,19 @@ export async function fitMetric(pairs: PairTable, { plugin, plugins, tables, see
     backend: module.plugin.id,
     choice,
     judgement,
-    crossValidation: outOfFold && measureQuality(pairs.targets, outOfFold, { split: `${FOLDS}-fold`, fitted: pairs.targets.length - Math.ceil(pairs.targets.length / FOLDS) }),
+    crossValidation: outOfFold && measureQuality(pairs, outOfFold, { split: `${FOLDS}-fold`, fitted: pairs.targets.length - Math.ceil(pairs.targets.length / FOLDS) }),
     residuals: outOfFold === undefined ? new Float64Array(0) : pairs.targets.map((target, row) => target - (outOfFold[row] ?? Number.NaN)),
+    learning: learning ? await traceLearning(pairs, { fit, release: (fitted) => void fitted.close(), least: module.plugin.pairs.least, rng: createRng(seed).fork('judge') }) : [],
     fitted: await fit(pairs),
   };
 }
 
 async function chooseModule(
   pairs: PairTable,
-  { plugin, options, moduleUrl }: ResolvedPlugin<'predictor'>,
+  { plugin, options, moduleUrl, files }: ResolvedPlugin<'predictor'> & Pick<MetricFitOptions, 'files'>,
   { plugins, tables, seed, signal }: Pick<MetricFitOptions, 'plugins' | 'tables' | 'seed' | 'signal'>,
 ): Promise<{ readonly module: PredictorModule; readonly choice: PredictorChoice | undefined }> {
-  if (!isChooser(plugin)) return { module: { plugin, options, moduleUrl }, choice: undefined };
+  if (!isChooser(plugin)) return { module: { plugin, options, moduleUrl, files }, choice: undefined };
   const comparison = plugin.compare(options);
   const modules = listModules(plugins, comparison);
   const backends = modules.map(({ plugin: backend, options: defaults, moduleUrl: url }): PredictorBackend<HostedPredictor> => ({

@@ -1,41 +1,48 @@
 import { PrunecastError } from '../../core/errors/prunecast-error.js';
 import type { ErrorTable } from '../../core/features/error-table.js';
+import { nameColumns } from '../../core/features/recipe-columns.js';
 import type { MetricDefinition } from '../../core/metric.js';
-import type { PairTable } from '../../core/pairs.js';
 import type { Clock } from '../../core/ports/clock.js';
 import type { RateRange } from '../../core/space/count-rule.js';
-import { digestOf } from '../../engine/digest.js';
-import { PredictorFeatures, type Predictor } from '../../gen/prunecast/v1/predictor_types.js';
+import type { Predictor } from '../../gen/prunecast/v1/predictor_types.js';
 import type { PredictorChoice } from '../../search/fit/choose-predictor.js';
 import type { FitJudgement } from '../../search/fit/judge-fit.js';
-import { encodeChoice } from '../encoding/predictor-choice.js';
-import { encodeQuality } from '../encoding/fit-quality.js';
 import { isChooser, type PluginRegistry, type ResolvedPlugin } from '../plugins/plugin-registry.js';
-import { createId } from '../store/create-id.js';
 import type { FitEvidence, PredictorStore } from '../store/predictor-store.js';
 import type { StoreWrite } from '../store/store-write.js';
-import { toTimestamp } from '../store/timestamps.js';
 import { checkPairs } from './check-pairs.js';
-import { fitMetric, type MetricFit } from './fit-metric.js';
-import type { HostedPredictor, PredictorModule } from './predictor-host.js';
+import { describePredictor, listRanges } from './describe-predictor.js';
+import { fitMetric, type MetricFit, type MetricFitOptions } from './fit-metric.js';
+import type { ReadPluginFiles } from './read-plugin-files.js';
+import { fitHosted, type HostedPredictor, type PredictorModule } from './predictor-host.js';
 import { decodeStoredModel, encodeStoredModel } from './stored-model.js';
 import { loadWidened } from './widened-predictor.js';
 
-/** What a predictor is fitted on and for. */
-export interface FitRequest {
-  readonly plugin: ResolvedPlugin<'predictor'>;
+/** What one metric was measured to be. */
+export interface MetricValues {
   readonly metric: MetricDefinition;
+  /** One a pair, in the metric's own unit. */
+  readonly values: Float64Array;
+}
+
+/** What a predictor is fitted on and for. */
+export interface FitRequest extends MetricValues {
+  readonly plugin: ResolvedPlugin<'predictor'>;
+  /** Further metrics of the same pairs, each with a model of its own. */
+  readonly others?: readonly MetricValues[];
   readonly dimensions: readonly string[];
   /** [pairs, dimensions], row-major. */
   readonly rates: Float32Array;
-  /** One a pair, in the metric's own unit. */
-  readonly values: Float64Array;
+  /** The recipe digest of each pair; an input of its own where there are several, the source's one by default. */
+  readonly recipes?: readonly string[];
   readonly seed: number;
   readonly source: PairSource;
   /** The rates between which effects are looked at, dimension by dimension; those of the pairs by default. */
   readonly ranges?: readonly RateRange[];
   /** What is looked up beside the rates, of `measureErrorTables`; nothing by default. */
   readonly tables?: readonly ErrorTable[];
+  /** Whether the learning curve is traced too. @default false */
+  readonly learning?: boolean;
   /** Has the predictor stored together with what tells of it; by default it is stored at once. */
   readonly join?: (write: StoreWrite) => void;
 }
@@ -52,6 +59,7 @@ export interface PairSource {
 
 export interface FitResult {
   readonly predictor: Predictor;
+  /** Of the first metric. */
   readonly judgement: FitJudgement & {
     /** How the backend was chosen; absent where it was named. */
     readonly choice?: PredictorChoice;
@@ -61,20 +69,41 @@ export interface FitResult {
 
 export interface OpenPredictor {
   readonly predictor: Predictor;
+  /** The model of the first metric. */
+  readonly fitted: HostedPredictor;
+  /** In the order of the predictor's metrics; at least one. */
+  readonly metrics: readonly OpenMetric[];
+}
+
+/** The model of one metric. */
+export interface OpenMetric {
+  readonly metric: string;
   readonly fitted: HostedPredictor;
   /** Label less out-of-fold prediction, on the scale of the fit; empty where there was none. */
   readonly residuals: Float64Array;
 }
 
+/** The model of one of a predictor's metrics. Throws RangeError for one that it does not have. */
+export function modelOf({ predictor: { id }, metrics }: OpenPredictor, metric: string): HostedPredictor {
+  const open = metrics.find((candidate) => candidate.metric === metric);
+  if (open === undefined) throw new RangeError(`the predictor ${id} is not of ${metric}`);
+  return open.fitted;
+}
+
 /** The predictors of a server: fitted, stored, and loaded again. */
 export interface FittedPredictors {
   /**
-   * Chooses the backend where it is not named, fits on all pairs, judges on the 7:3 split and on five folds, and stores the
+   * For each metric: chooses the backend where it is not named, fits on all pairs, judges on the 7:3 split and on five folds, and stores the
    * result.
    *
    * @throws PrunecastError PAIRS_INVALID, PAIRS_TOO_FEW, PAIRS_TOO_MANY, PREDICTOR_FAILED, or the signal's reason
    */
   fit(request: FitRequest, signal: AbortSignal): Promise<FitResult>;
+  /**
+   * Refuses early what a fit would refuse of the plug-in alone: files that are not there or not of the form that so many
+   * columns and metrics need.
+   */
+  check(plugin: ResolvedPlugin<'predictor'>, form: FitForm): Promise<void>;
   /** A stored predictor, loaded. Throws PREDICTOR_NOT_FOUND, PREDICTOR_FAILED. */
   open(predictorId: string): Promise<OpenPredictor>;
   /** What a stored predictor was fitted on. Throws PREDICTOR_NOT_FOUND, PREDICTOR_FAILED for one that was stored without. */
@@ -88,12 +117,20 @@ export interface FittedPredictorsOptions {
   readonly store: PredictorStore;
   readonly plugins: PluginRegistry;
   readonly clock: Clock;
+  readonly readFiles: ReadPluginFiles;
+}
+
+/** The form of a fit to come. */
+export interface FitForm {
+  /** Of the predictor's input, features included. */
+  readonly columns: number;
+  readonly metrics: readonly MetricDefinition[];
 }
 
 /** How many predictors stay loaded; a thread of boosted trees takes some 40 MB. */
 const LOADED_PREDICTORS = 8;
 
-export function createFittedPredictors({ store, plugins, clock }: FittedPredictorsOptions): FittedPredictors {
+export function createFittedPredictors({ store, plugins, clock, readFiles }: FittedPredictorsOptions): FittedPredictors {
   const loaded = new Map<string, Promise<OpenPredictor>>();
   const keep = (predictorId: string, entry: Promise<OpenPredictor>): Promise<OpenPredictor> => {
     loaded.delete(predictorId);
@@ -105,21 +142,35 @@ export function createFittedPredictors({ store, plugins, clock }: FittedPredicto
   const drop = (predictorId: string): void => {
     const entry = loaded.get(predictorId);
     loaded.delete(predictorId);
-    entry?.then(({ fitted }) => fitted.close()).catch(() => undefined);
+    entry?.then(closeAll).catch(() => undefined);
   };
   return {
     async fit(request, signal) {
-      const { plugin, seed, tables = [] } = request;
-      const pairs = checkPairs(plugin.plugin, request);
-      const fit = await fitMetric(pairs, { plugin, plugins, tables, seed, ranges: request.ranges ?? listRanges(pairs), signal });
-      const { judgement, residuals, fitted, choice } = fit;
-      const predictor = describe(request, pairs, fit, clock.now());
-      const record = { predictor, model: encodeStoredModel({ models: [fitted.save()], tables }) };
-      const evidence = { rates: pairs.rates, targets: pairs.targets, importances: Float64Array.from(judgement.importances), residuals };
+      const { plugin, seed, tables = [], learning = false } = request;
+      const [pairs, ...others] = checkPairs(plugin.plugin, request);
+      const options: MetricFitOptions = { plugin, files: await readFiles(plugin), plugins, tables, seed, ranges: request.ranges ?? listRanges(request), learning, signal };
+      const first = await fitMetric(pairs, options);
+      const rest: MetricFit[] = [];
+      for (const table of others) rest.push(await fitMetric(table, options));
+      const fits = [first, ...rest];
+      const predictor = describePredictor(request, [pairs, ...others], fits, clock.now());
+      const record = { predictor, model: encodeStoredModel({ models: fits.map(({ fitted }) => fitted.save()), tables }) };
+      const evidence = {
+        rates: pairs.rates,
+        targets: Float64Array.from([pairs, ...others].flatMap(({ targets }) => [...targets])),
+        importances: Float64Array.from(fits.flatMap(({ judgement }) => judgement.importances)),
+        residuals: Float64Array.from(fits.flatMap(({ residuals }) => [...residuals])),
+      };
       if (request.join === undefined) await store.create(record, evidence);
       else request.join(store.creating(record, evidence));
-      await keep(predictor.id, Promise.resolve({ predictor, fitted, residuals }));
+      const { fitted, judgement, choice } = first;
+      const metrics = fits.map((fit, index) => ({ metric: predictor.metrics[index] ?? '', fitted: fit.fitted, residuals: fit.residuals }));
+      await keep(predictor.id, Promise.resolve({ predictor, fitted, metrics }));
       return { predictor, judgement: { ...judgement, ...(choice === undefined ? {} : { choice }) }, fitted };
+    },
+    async check(plugin, form) {
+      const files = await readFiles(plugin);
+      if (files !== undefined && !isChooser(plugin.plugin)) await rehearse({ plugin: plugin.plugin, options: plugin.options, moduleUrl: plugin.moduleUrl, files }, form);
     },
     open(predictorId) {
       const known = loaded.get(predictorId);
@@ -141,57 +192,48 @@ export function createFittedPredictors({ store, plugins, clock }: FittedPredicto
     async close() {
       const entries = [...loaded.values()];
       loaded.clear();
-      await Promise.allSettled(entries.map(async (entry) => (await entry).fitted.close()));
+      await Promise.allSettled(entries.map(async (entry) => closeAll(await entry)));
     },
   };
 }
 
 async function load(store: PredictorStore, plugins: PluginRegistry, predictorId: string): Promise<OpenPredictor> {
   const { predictor, model } = await store.get(predictorId);
-  const { dimensions, metricBackends } = predictor;
+  const { metrics, backend, metricBackends } = predictor;
+  // A predictor of an earlier version has one metric, and its backend's bytes as they are.
+  const backends = metricBackends.length === 0 ? [backend] : metricBackends;
   const { models, tables } = metricBackends.length === 0 ? { models: [model], tables: [] } : decodeStoredModel(model);
   const residuals = (await store.evidence(predictorId))?.residuals ?? new Float64Array(0);
-  const fitted = await loadWidened(findModule(plugins, predictor), models[0] ?? new Uint8Array(0), { dimensions, tables }, new AbortController().signal);
-  return { predictor, fitted, residuals };
+  // Earlier versions looked at no recipe.
+  const dimensions = metricBackends.length === 0 ? predictor.dimensions : nameColumns(predictor.dimensions, predictor.recipeDigests);
+  const share = residuals.length / metrics.length;
+  const opened: OpenMetric[] = [];
+  for (const [index, metric] of metrics.entries()) {
+    const module = findModule(plugins, predictorId, backends[index] ?? backend);
+    const fitted = await loadWidened(module, models[index] ?? new Uint8Array(0), { dimensions, tables }, new AbortController().signal);
+    opened.push({ metric, fitted, residuals: residuals.slice(index * share, (index + 1) * share) });
+  }
+  const [first] = opened;
+  if (first === undefined) throw new PrunecastError('PREDICTOR_FAILED', `the predictor ${predictorId} is of no metric: fit it again`, { metadata: { predictor_id: predictorId } });
+  return { predictor, fitted: first.fitted, metrics: opened };
 }
 
 /** The plug-in that a stored predictor was fitted by. Throws PLUGIN_NOT_FOUND. */
-function findModule(plugins: PluginRegistry, { id, backend }: Predictor): PredictorModule {
+function findModule(plugins: PluginRegistry, predictorId: string, backend: string): PredictorModule {
   const entry = plugins.all('predictor').find(({ plugin }) => plugin.id === backend);
   if (entry !== undefined && !isChooser(entry.plugin)) return { plugin: entry.plugin, moduleUrl: entry.moduleUrl, options: undefined };
-  throw new PrunecastError('PLUGIN_NOT_FOUND', `the predictor ${id} was fitted by "${backend}", which this server does not have`, { metadata: { kind: 'predictor', id: backend } });
+  throw new PrunecastError('PLUGIN_NOT_FOUND', `the predictor ${predictorId} was fitted by "${backend}", which this server does not have`, { metadata: { kind: 'predictor', id: backend } });
 }
 
-function describe({ plugin, metric, source, seed, tables = [] }: FitRequest, pairs: PairTable, { backend, choice, judgement, crossValidation }: MetricFit, now: number): Predictor {
-  const ranges = listRanges(pairs);
-  return {
-    id: createId('predictor'),
-    backend,
-    requestedBackend: plugin.id,
-    ...source,
-    recipeDigests: [...source.recipeDigests],
-    metrics: [metric.name],
-    dimensions: [...pairs.dimensions],
-    pairs: pairs.targets.length,
-    pairsDigest: digestOf({ dimensions: pairs.dimensions, rates: [...pairs.rates], targets: [...pairs.targets] }),
-    seed: BigInt(seed),
-    quality: [judgement.quality, ...(crossValidation === undefined ? [] : [crossValidation])].map((quality) => encodeQuality(metric.name, quality)),
-    features: tables.length === 0 ? PredictorFeatures.RATES : PredictorFeatures.RATES_AND_ERRORS,
-    metricBackends: [backend],
-    scores: encodeChoice(metric.name, choice),
-    createTime: toTimestamp(now),
-    minRates: ranges.map(({ minRate }) => minRate),
-    maxRates: ranges.map(({ maxRate }) => maxRate),
-  };
+async function closeAll({ metrics }: OpenPredictor): Promise<void> {
+  await Promise.all(metrics.map(({ fitted }) => fitted.close()));
 }
 
-function listRanges({ dimensions, rates }: PairTable): RateRange[] {
-  return dimensions.map((_, column) => {
-    let [minRate, maxRate] = [1, 0];
-    for (let at = column; at < rates.length; at += dimensions.length) {
-      minRate = Math.min(minRate, rates[at] as number);
-      maxRate = Math.max(maxRate, rates[at] as number);
-    }
-    return { minRate, maxRate };
-  });
+/** Two pairs of no meaning, to have a plug-in open its files and answer once for each metric. */
+async function rehearse(module: PredictorModule, { columns, metrics }: FitForm): Promise<void> {
+  for (const [index, { name, scale, better }] of metrics.entries()) {
+    const dimensions = Array.from({ length: columns }, (_, column) => `column ${column}`);
+    const fitted = await fitHosted(module, { dimensions, rates: new Float32Array(2 * columns), targets: Float64Array.of(0, 1), metric: { name, scale, better, index, of: metrics.length } }, 0);
+    await fitted.close();
+  }
 }

@@ -10,6 +10,11 @@ import { sumErrors, type LayerErrors } from '../../search/controls/calibration-e
  */
 export function listErrorTables(dimensions: readonly Dimension[], errors: readonly LayerErrors[]): ErrorTable[] {
   return dimensions
-    .filter(({ kind }) => kind !== 'query_heads_per_kv')
+    .filter(hasErrors)
     .map((dimension) => ({ dimension: dimension.name, errors: Float32Array.from({ length: dimension.size + 1 }, (_, kept) => sumErrors(dimension, errors, kept)) }));
+}
+
+/** Whether the calibration errors of a dimension's widths are known. */
+export function hasErrors({ kind }: Dimension): boolean {
+  return kind !== 'query_heads_per_kv';
 }

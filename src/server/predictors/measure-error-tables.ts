@@ -9,7 +9,7 @@ import { measureLayerErrors } from '../recipes/allocation-inputs.js';
 import type { RankedModel } from '../recipes/prepare-recipe.js';
 import type { RecipeSpec } from '../recipes/recipe-spec.js';
 import { readEnum } from '../rpc/checks.js';
-import { listErrorTables } from './list-error-tables.js';
+import { hasErrors, listErrorTables } from './list-error-tables.js';
 
 /**
  * The features that a request asks for; where it is silent the rates, or errors too where all recipes have a calibration text.
@@ -25,6 +25,11 @@ export function readFeatures(features: PredictorFeatures, recipes: readonly Reci
     throw PrunecastError.ofField('features', 'is RATES_AND_ERRORS, and a recipe reads no calibration text to measure errors on: take a criterion or compensation that does, or leave the features at the rates');
   }
   return asked;
+}
+
+/** Columns of a predictor's input: the rates, the errors that `listErrorTables` has, and their sum. */
+export function countInputs({ dimensions }: SearchSpace, features: PredictorFeatures): number {
+  return dimensions.length + (features === PredictorFeatures.RATES_AND_ERRORS ? dimensions.filter(hasErrors).length + 1 : 0);
 }
 
 export interface MeasuredModel {

@@ -12,17 +12,17 @@ import type { OpenPredictor } from './fitted-predictors.js';
 const COVERAGE = 0.9;
 
 /**
- * What a predictor says of a batch, in the metric's own unit. Intervals are split-conformal ones of 90 %, from the residuals
+ * What a predictor says of a batch, metric by metric, in the metric's own unit. Intervals are split-conformal ones of 90 %, from the residuals
  * of fits on other pairs; the deviation, on the scale of the fit, is the predictor's own or else that of those residuals.
  * Both are empty where there are none (an earlier server's predictor, or fewer than 9 pairs).
  */
-export async function predictMetrics(plugins: PluginRegistry, { predictor, fitted, residuals }: OpenPredictor, batch: EncodingBatch): Promise<MetricPrediction[]> {
-  const { mean, deviation } = await fitted.predict(batch);
-  const halfWidth = conformalHalfWidth(residuals, COVERAGE);
-  const spread = rmse(residuals, new Float64Array(residuals.length));
-  return predictor.metrics.map((metric) => {
-    const inOwnUnit = (offset: number): number[] =>
-      Array.from(mean, findMetric(plugins, metric).scale === 'log' ? (value) => Math.exp(value + offset) : (value) => value + offset);
+export async function predictMetrics(plugins: PluginRegistry, { metrics }: OpenPredictor, batch: EncodingBatch): Promise<MetricPrediction[]> {
+  return Promise.all(metrics.map(async ({ metric, fitted, residuals }) => {
+    const { mean, deviation } = await fitted.predict(batch);
+    const halfWidth = conformalHalfWidth(residuals, COVERAGE);
+    const spread = rmse(residuals, new Float64Array(residuals.length));
+    const isLog = findMetric(plugins, metric).scale === 'log';
+    const inOwnUnit = (offset: number): number[] => Array.from(mean, isLog ? (value) => Math.exp(value + offset) : (value) => value + offset);
     return {
       metric,
       mean: inOwnUnit(0),
@@ -30,7 +30,7 @@ export async function predictMetrics(plugins: PluginRegistry, { predictor, fitte
       low: Number.isFinite(halfWidth) ? inOwnUnit(-halfWidth) : [],
       high: Number.isFinite(halfWidth) ? inOwnUnit(halfWidth) : [],
     };
-  });
+  }));
 }
 
 /** Rows with a rate that no pair reached: nothing is known there. */

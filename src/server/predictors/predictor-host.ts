@@ -10,6 +10,8 @@ export interface PredictorModule {
   readonly plugin: Predictor;
   readonly options: unknown;
   readonly moduleUrl: URL;
+  /** What the files that its options name hold; for fits alone. */
+  readonly files?: Readonly<Record<string, Uint8Array>> | undefined;
 }
 
 /** A fitted predictor, wherever it runs. Once it failed, or its signal fired, every question is answered by that reason. */
@@ -27,7 +29,7 @@ export interface HostedPredictor extends FittedPredictor {
  * @throws PrunecastError PREDICTOR_FAILED with the library's own words, or the signal's reason
  */
 export async function fitHosted(module: PredictorModule, pairs: PairTable, seed: number, signal?: AbortSignal): Promise<HostedPredictor> {
-  const fitted = await startThread(module, { kind: 'fit', pairs, options: module.options, seed }, signal);
+  const fitted = await startThread(module, { kind: 'fit', pairs, options: module.options, seed, files: module.files }, signal);
   if (module.plugin.runsIn === 'worker') return fitted;
   await fitted.close();
   return loadInline(module.plugin, fitted.save(), signal);

@@ -7,7 +7,7 @@ export interface PredictorTask {
   /** Module whose default export is the predictor. */
   readonly moduleUrl: string;
   readonly start:
-    | { readonly kind: 'fit'; readonly pairs: PairTable; readonly options: unknown; readonly seed: number }
+    | { readonly kind: 'fit'; readonly pairs: PairTable; readonly options: unknown; readonly seed: number; readonly files: Readonly<Record<string, Uint8Array>> | undefined }
     | { readonly kind: 'load'; readonly bytes: Uint8Array };
 }
 

@@ -16,7 +16,7 @@ try {
 
 async function obtain({ moduleUrl, start }: PredictorTask): Promise<FittedPredictor> {
   const predictor = ((await import(moduleUrl)) as { readonly default: Predictor }).default;
-  return start.kind === 'fit' ? predictor.fit(start.pairs, start.options, start.seed) : predictor.load(start.bytes);
+  return start.kind === 'fit' ? predictor.fit(start.pairs, start.options, start.seed, start.files) : predictor.load(start.bytes);
 }
 
 async function answer(fitted: FittedPredictor, { id, batch }: PredictorQuestion): Promise<void> {

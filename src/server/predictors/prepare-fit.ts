@@ -1,11 +1,12 @@
 import { PrunecastError } from '../../core/errors/prunecast-error.js';
 import type { Pair, PairSet } from '../../gen/prunecast/v1/pair.js';
 import type { FitPredictorRequest } from '../../gen/prunecast/v1/predictor.js';
+import { PredictorFeatures } from '../../gen/prunecast/v1/predictor_types.js';
 import { TextPart, TrialRole } from '../../gen/prunecast/v1/study_types.js';
 import { findMetric } from '../evaluation/find-metric.js';
 import type { JobContext, JobResult } from '../jobs/jobs.js';
 import type { Prepared } from '../jobs/runnable-kind.js';
-import { isChooser } from '../plugins/plugin-registry.js';
+import { isChooser, type PluginRegistry } from '../plugins/plugin-registry.js';
 import { requireInteger } from '../rpc/checks.js';
 import type { PairSetStore } from '../store/pair-set-store.js';
 import type { StudyStore } from '../store/study-store.js';
@@ -14,7 +15,7 @@ import type { QuestionServices } from '../studies/study-question.js';
 import { checkPairs } from './check-pairs.js';
 import { planTables, type TableSource } from './error-table-source.js';
 import { listModules } from './fit-metric.js';
-import type { FitRequest, FittedPredictors } from './fitted-predictors.js';
+import type { FitRequest, FittedPredictors, MetricValues } from './fitted-predictors.js';
 
 export interface FitServices extends QuestionServices {
   readonly preparer: RecipePreparer;
@@ -27,15 +28,16 @@ export interface FitServices extends QuestionServices {
 export async function prepareFit(services: FitServices, request: FitPredictorRequest): Promise<Prepared> {
   const plugin = services.plugins.resolve('predictor', request.predictor, 'xgboost', 'predictor');
   const set = await findPairs(services, request);
-  if (request.metrics.length > 1) throw new PrunecastError('NOT_IMPLEMENTED', 'metrics: this version fits one metric a predictor');
-  const metric = findMetric(services.plugins, request.metrics[0] ?? 'perplexity');
+  const [target, ...others] = readMetrics(services.plugins, request.metrics, set);
   const measureTables = await planTables(services, request, set);
   const fit: FitRequest = {
     plugin,
-    metric,
+    ...target,
+    others,
+    learning: request.learningCurve,
     dimensions: set.dimensions,
     rates: flattenRates(set),
-    values: Float64Array.from(set.pairs, (pair, index) => readMetric(pair, metric.name, index)),
+    recipes: set.pairs.map(({ recipeDigest }) => recipeDigest),
     seed: requireInteger(request.seed ?? 0n, 'seed'),
     source: {
       model: set.model,
@@ -48,6 +50,7 @@ export async function prepareFit(services: FitServices, request: FitPredictorReq
   };
   checkPairs(plugin.plugin, fit);
   if (isChooser(plugin.plugin)) listModules(services.plugins, plugin.plugin.compare(plugin.options));
+  if (request.features !== PredictorFeatures.RATES_AND_ERRORS) await services.predictors.check(plugin, { columns: set.dimensions.length, metrics: [target, ...others].map(({ metric }) => metric) });
   return { kind: 'work', run: (context) => runFit(services, fit, measureTables, context) };
 }
 
@@ -129,6 +132,15 @@ function flattenRates({ dimensions, pairs }: PairSet): Float32Array {
     rates.set(pair.rates, index * dimensions.length);
   });
   return rates;
+}
+
+/** The labels of each metric that is asked for; perplexity where none is. Throws INVALID_REQUEST, PAIRS_INVALID. */
+function readMetrics(plugins: PluginRegistry, asked: readonly string[], { pairs }: PairSet): [MetricValues, ...MetricValues[]] {
+  const repeated = asked.findIndex((name, index) => asked.indexOf(name) < index);
+  if (repeated >= 0) throw PrunecastError.ofField(`metrics[${repeated}]`, `is "${asked[repeated]}" again: name each metric once`);
+  const valuesOf = (name: string): MetricValues => ({ metric: findMetric(plugins, name), values: Float64Array.from(pairs, (pair, index) => readMetric(pair, name, index)) });
+  const [first = 'perplexity', ...others] = asked;
+  return [valuesOf(first), ...others.map(valuesOf)];
 }
 
 function readMetric({ metrics }: Pair, name: string, index: number): number {

@@ -1,10 +1,11 @@
+import { PrunecastError } from '../../core/errors/prunecast-error.js';
 import { addErrorColumns, addErrors, type ErrorTable } from '../../core/features/error-table.js';
 import type { PairTable } from '../../core/pairs.js';
 import { fitHosted, loadHosted, type HostedPredictor, type PredictorModule } from './predictor-host.js';
 
 /** What a predictor sees of an architecture beside its rates. */
 export interface Features {
-  /** Names of the rates' columns. */
+  /** Names of the columns that it is asked with. */
   readonly dimensions: readonly string[];
   /** Calibration errors; empty for rates alone. */
   readonly tables: readonly ErrorTable[];
@@ -21,5 +22,11 @@ export async function loadWidened(module: PredictorModule, bytes: Uint8Array, fe
 }
 
 function widen(hosted: HostedPredictor, { dimensions, tables }: Features): HostedPredictor {
-  return tables.length === 0 ? hosted : { ...hosted, predict: (batch) => hosted.predict(addErrors(batch, dimensions, tables)) };
+  return {
+    ...hosted,
+    predict: async (batch) => {
+      if (batch.columns !== dimensions.length) throw new PrunecastError('PREDICTOR_FAILED', `the predictor was asked with ${batch.columns} columns and has ${dimensions.length}, recipes included: ask it by Predict, with a recipe_digest`);
+      return hosted.predict(addErrors(batch, dimensions, tables));
+    },
+  };
 }

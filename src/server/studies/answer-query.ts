@@ -8,7 +8,7 @@ import { proposeCandidates } from '../../search/study/propose-candidates.js';
 import { encodeArchitecture } from '../encoding/architecture.js';
 import { encodeCosts } from '../encoding/space.js';
 import { requireSameCheckpoint, requireSameDimensions } from '../predictors/answer-refinement.js';
-import type { OpenPredictor } from '../predictors/fitted-predictors.js';
+import { modelOf, type OpenPredictor } from '../predictors/fitted-predictors.js';
 import { listOutOfRange, predictMetrics } from '../predictors/predict-metrics.js';
 import { requireInteger, requireText } from '../rpc/checks.js';
 import type { PredictorStore } from '../store/predictor-store.js';
@@ -52,7 +52,7 @@ export async function answerQuery(services: QueryServices, request: QueryStudyRe
     verified: [],
     strategy: strategy.plugin,
     strategyOptions: strategy.options,
-    predict: (batch) => open.fitted.predict(batch),
+    predict: (batch) => modelOf(open, question.plan.objective.name).predict(batch),
     rng: createRng(question.plan.seed).fork('query'),
     signal,
   }, () => setImmediate());

@@ -1,6 +1,7 @@
 import { selectKeptUnits, type Ranking } from '../../core/model/units.js';
 import { countParameters } from '../../core/model/parameters.js';
 import { countsKey, decodeCounts } from '../../core/space/search-space.js';
+import type { BackendScore } from '../../gen/prunecast/v1/predictor_types.js';
 import type { RecipeComparison, ReportRow, StudyReport } from '../../gen/prunecast/v1/study_types.js';
 import { STUDY_PHASES, type StudyPhase } from '../../search/study/study-plan.js';
 import { listRecipePoints } from '../../search/study/list-controls.js';
@@ -35,7 +36,7 @@ export async function encodeReport(study: Study, ranking: Ranking, state: StudyS
     lifts: outcome.lifts.map(({ control, lift, interval: [low, high] }) => ({ control, metric: plan.objective.name, lift, low, high })),
     predictorId: state.fit?.predictorId ?? '',
     fitQuality: state.fit === undefined ? undefined : encodeQuality(plan.objective.name, state.fit.quality),
-    predictorScores: encodeChoice(plan.objective.name, state.fit?.choice),
+    predictorScores: encodeScores(study, state),
     pairs: listUsablePairs(state).length,
     predicted: BigInt(state.predicted),
     verified: new Set(state.finalists.map(({ counts }) => countsKey(counts))).size,
@@ -65,6 +66,13 @@ function encodeRecipes({ plan, recipes }: Study, state: StudyState): RecipeCompa
     return { recipeDigest: digest, criterion: criterion.plugin.id, compensation: compensation.plugin.id, best };
   });
   return [...described.slice(chosen, chosen + 1), ...described.filter((_, recipe) => recipe !== chosen)];
+}
+
+/** Of every backend where one was chosen, else of the named one alone, on the 7:3 split. */
+function encodeScores({ plan, predictor }: Study, { fit }: StudyState): BackendScore[] {
+  if (fit === undefined || fit.choice !== undefined) return encodeChoice(plan.objective.name, fit?.choice);
+  const { name: metric } = plan.objective;
+  return [{ backend: predictor.id, chosen: true, quality: encodeQuality(metric, fit.quality), notTried: '', metric }];
 }
 
 function encodeRow({ plan, recipes, model }: Study, state: StudyState, name: string, trial: TrialResult): ReportRow {

@@ -10,7 +10,7 @@ import { estimateSeconds } from '../evaluation/estimate-seconds.js';
 import type { EvaluateServices } from '../evaluation/prepare-evaluate.js';
 import type { Prepared, RestartedJob, ResumeStep } from '../jobs/runnable-kind.js';
 import type { FittedPredictors } from '../predictors/fitted-predictors.js';
-import { readFeatures } from '../predictors/measure-error-tables.js';
+import { countInputs, readFeatures } from '../predictors/measure-error-tables.js';
 import { findLoaders, planOutput } from '../pruning/prepare-prune.js';
 import { createId } from '../store/create-id.js';
 import type { OutputFolders } from '../store/output-folder.js';
@@ -58,6 +58,8 @@ async function openStudy(services: SearchServices, asked: SearchRequest, restart
   const output = request.output === '' ? undefined : await planOutput(services, request, restarted);
   const { windows, recipes, plan } = await openSubject(services, request, question);
   const loadsIn = output === undefined ? [] : findLoaders(model.language.shape, hardestOf(plan.space, 0), output, recipes.compared[0]?.oneShot);
+  const features = readFeatures(request.features, recipes.compared.map(({ oneShot }) => oneShot), 'errors');
+  await services.predictors.check(predictor, { columns: countInputs(plan.space, features), metrics: [plan.objective] });
   const study: Study = {
     id: restarted?.studyId ?? createId('study'),
     model,
@@ -66,7 +68,7 @@ async function openStudy(services: SearchServices, asked: SearchRequest, restart
     windows,
     evaluator,
     predictor,
-    features: readFeatures(request.features, recipes.compared.map(({ oneShot }) => oneShot), 'errors'),
+    features,
     strategy,
     output,
     request: SearchRequest.encode(asked).finish(),

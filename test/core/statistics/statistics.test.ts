@@ -18,6 +18,23 @@ describe('kendallTau and spearman', () => {
     expect(spearman(a, b)).toBeCloseTo(0.8343558282208591, 12); // scipy.stats.spearmanr
   });
 
+  it('count the same pairs as the definition does, with many ties', () => {
+    const rng = createRng(5);
+    for (let round = 0; round < 50; round++) {
+      const length = 2 + rng.integer(40);
+      const [x, y] = [0, 1].map(() => Array.from({ length }, () => rng.integer(12))) as [number[], number[]];
+      let [balance, untiedX, untiedY] = [0, 0, 0];
+      x.forEach((_, i) => x.slice(0, i).forEach((__, j) => {
+        const [signX, signY] = [Math.sign((x[i] ?? 0) - (x[j] ?? 0)), Math.sign((y[i] ?? 0) - (y[j] ?? 0))];
+        balance += signX * signY;
+        untiedX += Math.abs(signX);
+        untiedY += Math.abs(signY);
+      }));
+      expect(kendallTau(x, y)).toBeCloseTo(balance / Math.sqrt(untiedX * untiedY), 12);
+    }
+    expect(kendallTau([1, 2, NaN], [1, 2, 3])).toBeNaN();
+  });
+
   it('are 1 of an order with itself, -1 of its reverse, and no number where one side is constant', () => {
     expect([kendallTau([1, 2, 3], [4, 5, 9]), spearman([1, 2, 3], [4, 5, 9])]).toEqual([1, 1]);
     expect(kendallTau([1, 2, 3], [9, 5, 4])).toBe(-1);

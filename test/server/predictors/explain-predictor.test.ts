@@ -116,4 +116,17 @@ describe('Predict', () => {
     expect((await ask('wanda')).predictions).toEqual((await ask('')).predictions);
     await expect(ask('taylor')).rejects.toMatchObject({ reason: 'INVALID_REQUEST', violations: [{ field: 'recipe_digest' }] });
   });
+
+  it('tells recipes apart where its pairs have several, and asks which', async () => {
+    const set = drawPairs(80);
+    const pairs = (set.pairs ?? []).map((pair, row) => (row % 2 === 0 ? pair : { ...pair, metrics: { perplexity: 2 * (pair.metrics?.['perplexity'] ?? NaN) }, recipeDigest: 'taylor' }));
+    const { id, dimensions, recipeDigests } = await verbs.client.runFitPredictor({ source: { $case: 'pairs', value: { ...set, pairs } }, predictor: { id: 'ridge' } });
+    expect({ dimensions, recipeDigests }).toEqual({ dimensions: DIMENSIONS, recipeDigests: ['wanda', 'taylor'] });
+    const ask = (recipeDigest: string) => verbs.client.predict({ predictorId: id, recipeDigest, encodings: { rates: Buffer.alloc(4 * DIMENSIONS.length), dimensions: DIMENSIONS.length } });
+    const [wanda, taylor] = [await ask('wanda'), await ask('taylor')].map(({ predictions }) => predictions[0]?.mean[0] ?? NaN) as [number, number];
+    expect(taylor / wanda).toBeCloseTo(2, 1);
+    await expect(ask('')).rejects.toMatchObject({ reason: 'INVALID_REQUEST', violations: [{ field: 'recipe_digest' }] });
+    const { dimensions: explained } = await verbs.client.services.predictors.explainPredictor({ predictorId: id });
+    expect(explained.toSorted((a, b) => b.permutationImportance - a.permutationImportance)[0]?.dimension).toBe('layers.1.kv_heads');
+  });
 });

@@ -253,6 +253,34 @@ describe('pairs', () => {
     expect(await refusalOf(verbs, fit(makePairs([5, 6, 7, NaN, 9, NaN])))).toMatchObject({ code: 'INVALID_ARGUMENT', reason: 'PAIRS_INVALID', fields: ['pairs.pairs[3].metrics.perplexity'] });
   });
 
+  it('with an infinite label, or one without a logarithm, are refused by the first at fault', async () => {
+    for (const label of [Infinity, -Infinity, 0, -1]) {
+      expect(await refusalOf(verbs, fit(makePairs([5, 6, label, 8])))).toMatchObject({ code: 'INVALID_ARGUMENT', reason: 'PAIRS_INVALID', fields: ['pairs.pairs[2].metrics.perplexity'] });
+    }
+  });
+
+  it('of one row are refused, and more rows than the predictor takes too', async () => {
+    expect(await refusalOf(verbs, fit(makePairs([5])))).toMatchObject({ reason: 'PAIRS_TOO_FEW', metadata: { pairs: '1' } });
+    const many = makePairs(Array.from({ length: 2001 }, (_, row) => 5 + row));
+    const pairs = (many.pairs ?? []).map((pair, row) => ({ ...pair, rates: [row / 2001, 0.5] }));
+    expect(await refusalOf(verbs, fit({ ...many, pairs }, 'random-forest'))).toMatchObject({ code: 'FAILED_PRECONDITION', reason: 'PAIRS_TOO_MANY', fields: ['pairs.pairs'], metadata: { pairs: '2001', most: '2000' } });
+  });
+
+  it('of constant labels give a predictor of that constant, whose ranking is no number', async () => {
+    const predictor = await fit(makePairs(Array.from({ length: 12 }, () => 7)))();
+    expect(predictor.quality[0]).toMatchObject({ kendallTau: NaN, spearman: NaN, rmse: expect.closeTo(0, 9) });
+    const encodings = { dimensions: 2, rates: Buffer.from(Float32Array.of(0.3, 0.1).buffer) };
+    const { predictions } = await verbs.client.predict({ predictorId: predictor.id, encodings });
+    expect(predictions[0]).toMatchObject({ mean: [expect.closeTo(7, 9)], low: [expect.closeTo(7, 9)], high: [expect.closeTo(7, 9)] });
+  });
+
+  it('of equal rows and different labels are taken as measurements that differ', async () => {
+    const pairs = Array.from({ length: 20 }, (_, row) => ({ rates: [(row >> 1) / 20, 0.5], metrics: { perplexity: Math.exp(1 + (row >> 1) / 20 + (row % 2 === 0 ? 0.1 : -0.1)) } }));
+    const predictor = await fit({ dimensions: ['layers.0.kv_heads', 'layers.0.ffn_channels'], pairs })();
+    const { predictions } = await verbs.client.predict({ predictorId: predictor.id, encodings: { dimensions: 2, rates: Buffer.from(Float32Array.of(0.25, 0.5).buffer) } });
+    expect(Math.log(predictions[0]?.mean[0] ?? NaN)).toBeCloseTo(1.25, 1); // between the two labels
+  });
+
   it('fewer than the predictor needs are refused with both numbers', async () => {
     expect(await refusalOf(verbs, fit(makePairs([5, 6, 7]), 'xgboost'))).toMatchObject({ code: 'FAILED_PRECONDITION', reason: 'PAIRS_TOO_FEW', fields: ['pairs.pairs'], metadata: { pairs: '3', least: '4' } });
     expect(await refusalOf(verbs, search({ pairs: { count: 4, insideCount: 0 } }))).toMatchObject({ code: 'FAILED_PRECONDITION', reason: 'PAIRS_TOO_FEW', fields: ['pairs.count'] });

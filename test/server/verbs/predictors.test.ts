@@ -1,6 +1,7 @@
-import { rm } from 'node:fs/promises';
+import { mkdir, rm, writeFile } from 'node:fs/promises';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { PredictorFeatures, type DeepPartial, type FitPredictorRequest, type PairSet, type PredictResponse } from '../../../src/client/index.js';
+import { makeNetwork } from '../../support/regressors.js';
 import { makeFolder } from '../../support/test-server.js';
 import { refusalOf, startVerbServer, type VerbServer } from './verb-server.js';
 
@@ -121,6 +122,55 @@ describe('FitPredictor', () => {
     restarted.push(seeing.id);
   });
 
+  it('fits several metrics at once, each in its own unit and with its own quality and interval', async () => {
+    const pairs = GRID.map((rates, row) => ({ rates: [...rates], metrics: { perplexity: perplexityAt(rates) * (1 + 0.01 * Math.sin(row)), accuracy: 0.9 - 0.5 * rates[1] }, recipeDigest: 'a recipe' }));
+    const source = { $case: 'pairs', value: { ...PAIRS, pairs } } as const;
+    const metrics = ['perplexity', 'accuracy'];
+    const predictor = await fit({ source, metrics });
+    expect(predictor).toMatchObject({ metrics, metricBackends: ['ridge', 'ridge'] });
+    expect(predictor.quality.map(({ metric, split }) => [metric, split])).toEqual(metrics.flatMap((metric) => [[metric, 'holdout 7:3'], [metric, '5-fold']]));
+    for (const { r2 } of predictor.quality) expect(r2).toBeGreaterThan(0.95); // both laws are ridge's own
+    const { predictions } = await verbs.client.predict({ predictorId: predictor.id, encodings: encodeRows([[0.1, 0.3, 0.4]]) });
+    expect(predictions.map(({ metric }) => metric)).toEqual(metrics);
+    expect(Math.abs((predictions[0]?.mean[0] ?? NaN) / perplexityAt([0.1, 0.3, 0.4]) - 1)).toBeLessThan(0.02);
+    expect(predictions[1]?.mean[0]).toBeCloseTo(0.75, 3);
+    const widths = predictions.map(({ low, high }) => (high[0] ?? NaN) - (low[0] ?? NaN));
+    expect(widths[0]).toBeGreaterThan(0.01);
+    expect(widths[1]).toBeLessThan(0.001);
+    const { dimensions } = await verbs.client.services.predictors.explainPredictor({ predictorId: predictor.id, metric: 'accuracy', points: 2 });
+    expect(dimensions.map(({ effect }) => (effect[1] ?? NaN) - (effect[0] ?? NaN))).toEqual([expect.closeTo(0, 2), expect.closeTo(-0.2, 2), expect.closeTo(0, 2)]); // 0.1 to 0.5
+    await expect(verbs.client.services.predictors.explainPredictor({ predictorId: predictor.id, metric: 'latency' })).rejects.toMatchObject({ reason: 'INVALID_REQUEST', violations: [{ field: 'metric' }] });
+    expect(await refusalOf(verbs, () => fit({ source, metrics: ['accuracy', 'accuracy'] }))).toMatchObject({ fields: ['metrics[1]'] });
+    expect(await refusalOf(verbs, () => fit({ metrics }))).toMatchObject({ reason: 'PAIRS_INVALID', fields: ['pairs.pairs[0].metrics'] });
+    restarted.push(predictor.id);
+  });
+
+  it('traces how its quality grows with the pairs where asked', async () => {
+    const { learning, quality } = await fit({ learningCurve: true });
+    expect(learning.map(({ metric, pairs }) => [metric, pairs])).toEqual([4, 8, 17, 34].map((pairs) => ['perplexity', pairs]));
+    expect(learning.at(-1)).toMatchObject({ kendallTau: quality[0]?.kendallTau, r2: quality[0]?.r2 }); // all of the 7 parts, on the same 3
+    expect(learning[0]?.r2).toBeLessThan(learning.at(-1)?.r2 ?? NaN);
+    expect((await fit()).learning).toEqual([]);
+  });
+
+  it("measures a regressor of the caller's own, and keeps it", async () => {
+    await mkdir(verbs.path('texts'), { recursive: true });
+    // The law of the third column alone, as a network: exp is the server's.
+    await writeFile(verbs.path('texts', 'own.onnx'), makeNetwork({ columns: 3, hidden: 1, weights: [0.8, 1.6, 0.5], heads: [1] }));
+    const options = { path: 'own.onnx', unit: 'log' };
+    const predictor = await fit({ predictor: { id: 'onnx', options } });
+    expect(predictor.backend).toBe('onnx');
+    expect(predictor.quality[0]?.kendallTau).toBeGreaterThan(0.9);
+    const { predictions } = await verbs.client.predict({ predictorId: predictor.id, encodings: encodeRows([[0.1, 0.3, 0.4]]) });
+    expect(Math.log(predictions[0]?.mean[0] ?? NaN)).toBeCloseTo(0.08 + 0.48 + 0.2, 5);
+    await rm(verbs.path('texts', 'own.onnx'));
+    expect(await refusalOf(verbs, () => fit({ predictor: { id: 'onnx', options } }))).toMatchObject({ code: 'INVALID_ARGUMENT', reason: 'REGRESSOR_INVALID', fields: ['predictor.options.path'] });
+    expect(await refusalOf(verbs, () => fit({ predictor: { id: 'onnx', options: { path: '../secret.onnx' } } }))).toMatchObject({ reason: 'PATH_OUTSIDE_ROOTS' });
+    await writeFile(verbs.path('texts', 'wide.onnx'), makeNetwork({ columns: 2, hidden: 1, weights: [1, 1], heads: [1] }));
+    expect(await refusalOf(verbs, () => fit({ predictor: { id: 'onnx', options: { path: 'wide.onnx' } } }))).toMatchObject({ reason: 'REGRESSOR_INVALID', message: expect.stringContaining('takes 2 columns') });
+    restarted.push(predictor.id);
+  });
+
   it('attaches to the job of the same request id', async () => {
     const request = { requestId: 'a-fit', source: { $case: 'pairs', value: PAIRS }, predictor: { id: 'ridge' } } as const;
     const [one, other] = [await verbs.client.services.predictors.fitPredictor(request), await verbs.client.services.predictors.fitPredictor(request)];
@@ -171,7 +221,8 @@ describe('Predict', () => {
     for (const id of PREDICTORS) ids.push((await fit({ predictor: { id } })).id);
     const ask = async (): Promise<PredictResponse[]> => Promise.all(ids.map((predictorId) => verbs.client.predict({ predictorId, encodings: rows })));
     const before = await ask();
-    expect(before.map(({ predictions }) => predictions[0]?.mean.length)).toEqual([48, 48, 48, 48]);
+    expect(before.map(({ predictions }) => predictions[0]?.mean.length)).toEqual(ids.map(() => 48));
+    expect(ids).toHaveLength(6);
     await verbs[Symbol.asyncDispose]();
     verbs = await startVerbServer({ folder });
     expect(await ask()).toEqual(before);

@@ -49,7 +49,7 @@ export interface FitPredictorRequest {
   seed?:
     | bigint
     | undefined;
-  /** Default: perplexity. */
+  /** One model a metric. Default: perplexity. */
   metrics: string[];
   /**
    * Default: the rates. Errors are measured under the recipe of the study; of pairs that the caller sends, or that were
@@ -58,6 +58,8 @@ export interface FitPredictorRequest {
   features: PredictorFeatures;
   /** With features RATES_AND_ERRORS: the dimensions whose errors are known, as ScoreUnits gives them. */
   errorTables: ErrorTable[];
+  /** Trace how quality grows with the pairs: fits on an eighth of them, a quarter, half and all. */
+  learningCurve: boolean;
 }
 
 export interface FitPredictorResponse {
@@ -98,6 +100,8 @@ export interface ExplainPredictorRequest {
   predictorId: string;
   /** Points a curve. Default 11. */
   points: number;
+  /** Which of the predictor's metrics. Default: its first. */
+  metric: string;
 }
 
 export interface ExplainPredictorResponse {
@@ -119,7 +123,11 @@ export interface ProposeRefinementRequest {
   /** The space to refine; its model must be the predictor's. */
   model: string;
   space: SearchSpaceSpec | undefined;
-  refine: RefinePlan | undefined;
+  refine:
+    | RefinePlan
+    | undefined;
+  /** Which of the predictor's metrics. Default: its first. */
+  metric: string;
 }
 
 export interface ProposeRefinementResponse {
@@ -135,6 +143,7 @@ function createBaseFitPredictorRequest(): FitPredictorRequest {
     metrics: [],
     features: 0,
     errorTables: [],
+    learningCurve: false,
   };
 }
 
@@ -168,6 +177,9 @@ export const FitPredictorRequest: MessageFns<FitPredictorRequest> = {
     }
     for (const v of message.errorTables) {
       ErrorTable.encode(v!, writer.uint32(66).fork()).join();
+    }
+    if (message.learningCurve !== false) {
+      writer.uint32(72).bool(message.learningCurve);
     }
     return writer;
   },
@@ -249,6 +261,14 @@ export const FitPredictorRequest: MessageFns<FitPredictorRequest> = {
             message.errorTables.push(ErrorTable.decode(reader, reader.uint32()));
             continue;
           }
+          case 9: {
+            if (tag !== 72) {
+              break;
+            }
+
+            message.learningCurve = reader.bool();
+            continue;
+          }
         }
         if ((tag & 7) === 4 || tag === 0) {
           break;
@@ -284,6 +304,11 @@ export const FitPredictorRequest: MessageFns<FitPredictorRequest> = {
         : globalThis.Array.isArray(object?.error_tables)
         ? object.error_tables.map((e: any) => ErrorTable.fromJSON(e))
         : [],
+      learningCurve: isSet(object.learningCurve)
+        ? globalThis.Boolean(object.learningCurve)
+        : isSet(object.learning_curve)
+        ? globalThis.Boolean(object.learning_curve)
+        : false,
     };
   },
 
@@ -311,6 +336,9 @@ export const FitPredictorRequest: MessageFns<FitPredictorRequest> = {
     }
     if (message.errorTables?.length) {
       obj.errorTables = message.errorTables.map((e) => ErrorTable.toJSON(e));
+    }
+    if (message.learningCurve !== false) {
+      obj.learningCurve = message.learningCurve;
     }
     return obj;
   },
@@ -342,6 +370,7 @@ export const FitPredictorRequest: MessageFns<FitPredictorRequest> = {
     message.metrics = object.metrics?.map((e) => e) || [];
     message.features = object.features ?? 0;
     message.errorTables = object.errorTables?.map((e) => ErrorTable.fromPartial(e)) || [];
+    message.learningCurve = object.learningCurve ?? false;
     return message;
   },
 };
@@ -885,7 +914,7 @@ export const DeletePredictorResponse: MessageFns<DeletePredictorResponse> = {
 };
 
 function createBaseExplainPredictorRequest(): ExplainPredictorRequest {
-  return { predictorId: "", points: 0 };
+  return { predictorId: "", points: 0, metric: "" };
 }
 
 export const ExplainPredictorRequest: MessageFns<ExplainPredictorRequest> = {
@@ -895,6 +924,9 @@ export const ExplainPredictorRequest: MessageFns<ExplainPredictorRequest> = {
     }
     if (message.points !== 0) {
       writer.uint32(16).int32(message.points);
+    }
+    if (message.metric !== "") {
+      writer.uint32(26).string(message.metric);
     }
     return writer;
   },
@@ -928,6 +960,14 @@ export const ExplainPredictorRequest: MessageFns<ExplainPredictorRequest> = {
             message.points = reader.int32();
             continue;
           }
+          case 3: {
+            if (tag !== 26) {
+              break;
+            }
+
+            message.metric = reader.string();
+            continue;
+          }
         }
         if ((tag & 7) === 4 || tag === 0) {
           break;
@@ -948,6 +988,7 @@ export const ExplainPredictorRequest: MessageFns<ExplainPredictorRequest> = {
         ? globalThis.String(object.predictor_id)
         : "",
       points: isSet(object.points) ? globalThis.Number(object.points) : 0,
+      metric: isSet(object.metric) ? globalThis.String(object.metric) : "",
     };
   },
 
@@ -959,6 +1000,9 @@ export const ExplainPredictorRequest: MessageFns<ExplainPredictorRequest> = {
     if (message.points !== 0) {
       obj.points = Math.round(message.points);
     }
+    if (message.metric !== "") {
+      obj.metric = message.metric;
+    }
     return obj;
   },
 
@@ -969,6 +1013,7 @@ export const ExplainPredictorRequest: MessageFns<ExplainPredictorRequest> = {
     const message = createBaseExplainPredictorRequest();
     message.predictorId = object.predictorId ?? "";
     message.points = object.points ?? 0;
+    message.metric = object.metric ?? "";
     return message;
   },
 };
@@ -1194,7 +1239,7 @@ export const DimensionEffect: MessageFns<DimensionEffect> = {
 };
 
 function createBaseProposeRefinementRequest(): ProposeRefinementRequest {
-  return { predictorId: "", model: "", space: undefined, refine: undefined };
+  return { predictorId: "", model: "", space: undefined, refine: undefined, metric: "" };
 }
 
 export const ProposeRefinementRequest: MessageFns<ProposeRefinementRequest> = {
@@ -1210,6 +1255,9 @@ export const ProposeRefinementRequest: MessageFns<ProposeRefinementRequest> = {
     }
     if (message.refine !== undefined) {
       RefinePlan.encode(message.refine, writer.uint32(34).fork()).join();
+    }
+    if (message.metric !== "") {
+      writer.uint32(42).string(message.metric);
     }
     return writer;
   },
@@ -1259,6 +1307,14 @@ export const ProposeRefinementRequest: MessageFns<ProposeRefinementRequest> = {
             message.refine = RefinePlan.decode(reader, reader.uint32());
             continue;
           }
+          case 5: {
+            if (tag !== 42) {
+              break;
+            }
+
+            message.metric = reader.string();
+            continue;
+          }
         }
         if ((tag & 7) === 4 || tag === 0) {
           break;
@@ -1281,6 +1337,7 @@ export const ProposeRefinementRequest: MessageFns<ProposeRefinementRequest> = {
       model: isSet(object.model) ? globalThis.String(object.model) : "",
       space: isSet(object.space) ? SearchSpaceSpec.fromJSON(object.space) : undefined,
       refine: isSet(object.refine) ? RefinePlan.fromJSON(object.refine) : undefined,
+      metric: isSet(object.metric) ? globalThis.String(object.metric) : "",
     };
   },
 
@@ -1298,6 +1355,9 @@ export const ProposeRefinementRequest: MessageFns<ProposeRefinementRequest> = {
     if (message.refine !== undefined) {
       obj.refine = RefinePlan.toJSON(message.refine);
     }
+    if (message.metric !== "") {
+      obj.metric = message.metric;
+    }
     return obj;
   },
 
@@ -1314,6 +1374,7 @@ export const ProposeRefinementRequest: MessageFns<ProposeRefinementRequest> = {
     message.refine = (object.refine !== undefined && object.refine !== null)
       ? RefinePlan.fromPartial(object.refine)
       : undefined;
+    message.metric = object.metric ?? "";
     return message;
   },
 };

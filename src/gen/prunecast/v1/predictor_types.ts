@@ -100,6 +100,16 @@ export interface Predictor {
   features: PredictorFeatures;
   /** The backend of each metric; empty for a predictor of an earlier version, which has one metric. */
   metricBackends: string[];
+  /** The learning curve, metric by metric; empty where it was not asked for. */
+  learning: LearningPoint[];
+}
+
+/** How well a fit on so many pairs does on the 3 of 10 pairs that are held out. */
+export interface LearningPoint {
+  metric: string;
+  pairs: number;
+  kendallTau: number;
+  r2: number;
 }
 
 /** The calibration error of every width of one dimension. */
@@ -183,6 +193,7 @@ function createBasePredictor(): Predictor {
     scores: [],
     features: 0,
     metricBackends: [],
+    learning: [],
   };
 }
 
@@ -261,6 +272,9 @@ export const Predictor: MessageFns<Predictor> = {
     }
     for (const v of message.metricBackends) {
       writer.uint32(170).string(v!);
+    }
+    for (const v of message.learning) {
+      LearningPoint.encode(v!, writer.uint32(178).fork()).join();
     }
     return writer;
   },
@@ -466,6 +480,14 @@ export const Predictor: MessageFns<Predictor> = {
             message.metricBackends.push(reader.string());
             continue;
           }
+          case 22: {
+            if (tag !== 178) {
+              break;
+            }
+
+            message.learning.push(LearningPoint.decode(reader, reader.uint32()));
+            continue;
+          }
         }
         if ((tag & 7) === 4 || tag === 0) {
           break;
@@ -551,6 +573,9 @@ export const Predictor: MessageFns<Predictor> = {
         : globalThis.Array.isArray(object?.metric_backends)
         ? object.metric_backends.map((e: any) => globalThis.String(e))
         : [],
+      learning: globalThis.Array.isArray(object?.learning)
+        ? object.learning.map((e: any) => LearningPoint.fromJSON(e))
+        : [],
     };
   },
 
@@ -619,6 +644,9 @@ export const Predictor: MessageFns<Predictor> = {
     if (message.metricBackends?.length) {
       obj.metricBackends = message.metricBackends;
     }
+    if (message.learning?.length) {
+      obj.learning = message.learning.map((e) => LearningPoint.toJSON(e));
+    }
     return obj;
   },
 
@@ -650,6 +678,128 @@ export const Predictor: MessageFns<Predictor> = {
     message.scores = object.scores?.map((e) => BackendScore.fromPartial(e)) || [];
     message.features = object.features ?? 0;
     message.metricBackends = object.metricBackends?.map((e) => e) || [];
+    message.learning = object.learning?.map((e) => LearningPoint.fromPartial(e)) || [];
+    return message;
+  },
+};
+
+function createBaseLearningPoint(): LearningPoint {
+  return { metric: "", pairs: 0, kendallTau: 0, r2: 0 };
+}
+
+export const LearningPoint: MessageFns<LearningPoint> = {
+  encode(message: LearningPoint, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.metric !== "") {
+      writer.uint32(10).string(message.metric);
+    }
+    if (message.pairs !== 0) {
+      writer.uint32(16).int32(message.pairs);
+    }
+    if (message.kendallTau !== 0) {
+      writer.uint32(25).double(message.kendallTau);
+    }
+    if (message.r2 !== 0) {
+      writer.uint32(33).double(message.r2);
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): LearningPoint {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseLearningPoint();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.metric = reader.string();
+            continue;
+          }
+          case 2: {
+            if (tag !== 16) {
+              break;
+            }
+
+            message.pairs = reader.int32();
+            continue;
+          }
+          case 3: {
+            if (tag !== 25) {
+              break;
+            }
+
+            message.kendallTau = reader.double();
+            continue;
+          }
+          case 4: {
+            if (tag !== 33) {
+              break;
+            }
+
+            message.r2 = reader.double();
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  fromJSON(object: any): LearningPoint {
+    return {
+      metric: isSet(object.metric) ? globalThis.String(object.metric) : "",
+      pairs: isSet(object.pairs) ? globalThis.Number(object.pairs) : 0,
+      kendallTau: isSet(object.kendallTau)
+        ? globalThis.Number(object.kendallTau)
+        : isSet(object.kendall_tau)
+        ? globalThis.Number(object.kendall_tau)
+        : 0,
+      r2: isSet(object.r2) ? globalThis.Number(object.r2) : 0,
+    };
+  },
+
+  toJSON(message: LearningPoint): unknown {
+    const obj: any = {};
+    if (message.metric !== "") {
+      obj.metric = message.metric;
+    }
+    if (message.pairs !== 0) {
+      obj.pairs = Math.round(message.pairs);
+    }
+    if (message.kendallTau !== 0) {
+      obj.kendallTau = floatToJson(message.kendallTau);
+    }
+    if (message.r2 !== 0) {
+      obj.r2 = floatToJson(message.r2);
+    }
+    return obj;
+  },
+
+  create(base?: DeepPartial<LearningPoint>): LearningPoint {
+    return LearningPoint.fromPartial(base ?? {});
+  },
+  fromPartial(object: DeepPartial<LearningPoint>): LearningPoint {
+    const message = createBaseLearningPoint();
+    message.metric = object.metric ?? "";
+    message.pairs = object.pairs ?? 0;
+    message.kendallTau = object.kendallTau ?? 0;
+    message.r2 = object.r2 ?? 0;
     return message;
   },
 };

@@ -408,7 +408,7 @@ export interface StudyReport {
   curve:
     | Curve
     | undefined;
-  /** How every backend did in the last fit where one was chosen; empty where it was named. */
+  /** How every backend did in the last fit: in cross-validation where one was chosen, else the named one on the 7:3 split. */
   predictorScores: BackendScore[];
 }
 

@@ -1,0 +1,42 @@
+import { z } from 'zod';
+import { PrunecastError } from '../../core/errors/prunecast-error.js';
+import type { PairTable } from '../../core/pairs.js';
+import { definePredictor } from '../api.js';
+import { openRegressor, type RegressorForm } from './onnx/open-regressor.js';
+
+const options = z.strictObject({
+  path: z.string().min(1).describe('The regressor, relative to a data or model root.'),
+  unit: z.enum(['metric', 'log']).default('metric').describe("What it answers: the metric's own unit, or its natural logarithm."),
+  output: z.string().default('').describe('Which output of the graph; none for its only one.'),
+});
+
+/**
+ * A regressor of the user's own as an ONNX file: trees or a network from scikit-learn, LightGBM or XGBoost. It has one input,
+ * float32 [N, dimensions], and answers float32 [N], [N, 1], or [N, metrics] in the order of the metrics of the fit.
+ *
+ * Nothing of it is fitted: the pairs only tell how good it is and how wide its intervals are. Rows are run in batches of one
+ * size, so that a row's answer does not depend on its company. Saved with the file's bytes.
+ */
+export default definePredictor({
+  id: 'onnx',
+  summary: "The user's own regressor as an ONNX file; pairs measure it and do not change it.",
+  options,
+  runsIn: 'worker',
+  pairs: { least: 2, most: 100_000 },
+  files: ({ path }) => ({ path }),
+  fit: async (pairs, { unit, output }, _seed, files) => {
+    const bytes = files?.['path'];
+    if (bytes === undefined) throw new PrunecastError('PREDICTOR_FAILED', 'onnx was given no file');
+    return openRegressor(bytes, describeForm(pairs, unit, output));
+  },
+  load: (saved) => {
+    const headerEnd = 4 + new DataView(saved.buffer, saved.byteOffset).getUint32(0, true);
+    return openRegressor(saved.slice(headerEnd), JSON.parse(new TextDecoder().decode(saved.subarray(4, headerEnd))) as RegressorForm);
+  },
+});
+
+function describeForm({ dimensions, metric }: PairTable, unit: 'metric' | 'log', output: string): RegressorForm {
+  const { scale = 'linear', index = 0, of = 1 } = metric ?? {};
+  const conversion = unit === 'metric' ? (scale === 'log' ? 'log' : 'none') : scale === 'log' ? 'none' : 'exp';
+  return { dimensions: dimensions.length, output, metric: index, metrics: of, conversion };
+}

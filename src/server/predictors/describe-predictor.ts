@@ -1,0 +1,56 @@
+import type { PairTable } from '../../core/pairs.js';
+import type { RateRange } from '../../core/space/count-rule.js';
+import { digestOf } from '../../engine/digest.js';
+import { PredictorFeatures, type Predictor } from '../../gen/prunecast/v1/predictor_types.js';
+import { encodeQuality } from '../encoding/fit-quality.js';
+import { encodeChoice } from '../encoding/predictor-choice.js';
+import { createId } from '../store/create-id.js';
+import { toTimestamp } from '../store/timestamps.js';
+import type { MetricFit } from './fit-metric.js';
+import type { FitRequest } from './fitted-predictors.js';
+
+/**
+ * A new predictor as callers see it.
+ *
+ * @param tables the pairs of each metric, which share their rates
+ * @param fits one a metric, in the same order
+ */
+export function describePredictor(request: FitRequest, tables: readonly [PairTable, ...PairTable[]], fits: readonly MetricFit[], now: number): Predictor {
+  const { plugin, source, seed, dimensions, tables: errors = [] } = request;
+  const [{ rates, targets }] = tables;
+  const ranges = listRanges(request);
+  const metrics = tables.map(({ metric }) => metric?.name ?? '');
+  return {
+    id: createId('predictor'),
+    backend: fits[0]?.backend ?? '',
+    requestedBackend: plugin.id,
+    ...source,
+    recipeDigests: [...source.recipeDigests],
+    metrics,
+    dimensions: [...dimensions],
+    pairs: targets.length,
+    pairsDigest: digestOf({ dimensions, rates: [...rates], targets: tables.flatMap((table) => [...table.targets]) }),
+    seed: BigInt(seed),
+    quality: fits.flatMap(({ judgement, crossValidation }, index) =>
+      [judgement.quality, ...(crossValidation === undefined ? [] : [crossValidation])].map((quality) => encodeQuality(metrics[index] ?? '', quality))),
+    features: errors.length === 0 ? PredictorFeatures.RATES : PredictorFeatures.RATES_AND_ERRORS,
+    metricBackends: fits.map(({ backend }) => backend),
+    scores: fits.flatMap(({ choice }, index) => encodeChoice(metrics[index] ?? '', choice)),
+    learning: fits.flatMap(({ learning }, index) => learning.map((point) => ({ metric: metrics[index] ?? '', ...point }))),
+    createTime: toTimestamp(now),
+    minRates: ranges.map(({ minRate }) => minRate),
+    maxRates: ranges.map(({ maxRate }) => maxRate),
+  };
+}
+
+/** The least and the most rate of each dimension among some pairs. */
+export function listRanges({ dimensions, rates }: Pick<PairTable, 'dimensions' | 'rates'>): RateRange[] {
+  return dimensions.map((_, column) => {
+    let [minRate, maxRate] = [1, 0];
+    for (let at = column; at < rates.length; at += dimensions.length) {
+      minRate = Math.min(minRate, rates[at] as number);
+      maxRate = Math.max(maxRate, rates[at] as number);
+    }
+    return { minRate, maxRate };
+  });
+}
