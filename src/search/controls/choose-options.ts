@@ -25,11 +25,11 @@ export interface ChosenOptions {
  */
 export function* chooseOptions(choices: readonly Choice[], limits: readonly number[]): Generator<void, ChosenOptions | undefined> {
   const cheapest = limits.map((_, budget) => choices.map(({ costs }) => least(costs[budget] ?? new Float64Array())));
-  const multipliers = findMultipliers(choices, limits);
+  const multipliers = yield* findMultipliers(choices, limits);
   const priced = choices.map((choice) => priceOptions(choice, multipliers));
   const lowest = priced.map(least);
   const bound = sum(lowest) - limits.reduce((total, limit, budget) => total + limit * (multipliers[budget] ?? 0), 0);
-  let incumbent = improve(choices, limits, startWithin(choices, limits, priced));
+  let incumbent = yield* improve(choices, limits, startWithin(choices, limits, priced));
   yield;
   // The addends keep what rounding alone would rule out.
   const worst = incumbent?.value ?? Number.POSITIVE_INFINITY;
@@ -73,21 +73,22 @@ interface Step {
 }
 
 function* extendStates(states: readonly State[], { choice, excess, rest, most }: Step): Generator<void, State[]> {
-  const found = new Map<string, State>();
+  const found = new Map<number | string, State>();
   let steps = 0;
   for (const parent of states) {
     for (let option = 0; option < excess.length; option++) {
       const added = parent.excess + (excess[option] as number);
       if (added > most) continue;
-      if (++steps % 10_000 === 0) yield;
+      if (++steps % 5000 === 0) yield;
       const costs = parent.costs.map((cost, budget) => cost + (choice.costs[budget]?.[option] ?? 0));
       if (costs.some((cost, budget) => cost > (rest[budget] ?? 0))) continue;
       const state = { costs, value: parent.value + (choice.values[option] as number), excess: added, option, parent };
-      const key = costs.join();
+      const key = costs.length === 1 ? (costs[0] ?? 0) : costs.join();
       const known = found.get(key);
       if (known === undefined || state.value < known.value) found.set(key, state);
     }
   }
+  yield;
   return [...found.values()];
 }
 
@@ -109,25 +110,29 @@ function unwind(state: State): number[] {
 }
 
 /** Multipliers at least 0 that make the bound large: one budget after the other, by halving intervals. */
-function findMultipliers(choices: readonly Choice[], limits: readonly number[]): number[] {
+function* findMultipliers(choices: readonly Choice[], limits: readonly number[]): Generator<void, number[]> {
   const multipliers = limits.map(() => 0);
   const rounds = limits.length === 1 ? 1 : 8;
+  const spentAt = (budget: number, multiplier: number): number => {
+    multipliers[budget] = multiplier;
+    return sum(choices.map((choice) => choice.costs[budget]?.[leastAt(priceOptions(choice, multipliers))] ?? 0));
+  };
   for (let round = 0; round < rounds; round++) {
-    limits.forEach((limit, budget) => {
-      const spentAt = (multiplier: number): number => {
-        multipliers[budget] = multiplier;
-        return sum(choices.map((choice) => choice.costs[budget]?.[leastAt(priceOptions(choice, multipliers))] ?? 0));
-      };
-      if (spentAt(0) <= limit) return;
-      let [low, high] = [0, Number.MIN_VALUE];
-      for (high = 1e-12; spentAt(high) > limit && high < 1e30; high *= 16) low = high;
+    for (const [budget, limit] of limits.entries()) {
+      if (spentAt(budget, 0) <= limit) continue;
+      let [low, high] = [0, 1e-12];
+      for (; spentAt(budget, high) > limit && high < 1e30; high *= 16) {
+        low = high;
+        yield;
+      }
       for (let halvings = 0; halvings < 60; halvings++) {
         const middle = (low + high) / 2;
-        if (spentAt(middle) > limit) low = middle;
+        if (spentAt(budget, middle) > limit) low = middle;
         else high = middle;
+        yield;
       }
       multipliers[budget] = high;
-    });
+    }
   }
   return multipliers;
 }
@@ -152,7 +157,7 @@ function startWithin(choices: readonly Choice[], limits: readonly number[], pric
 }
 
 /** Moves single choices to the option that saves most and still fits, until none does. */
-function improve(choices: readonly Choice[], limits: readonly number[], start: number[] | undefined): Selection | undefined {
+function* improve(choices: readonly Choice[], limits: readonly number[], start: number[] | undefined): Generator<void, Selection | undefined> {
   if (start === undefined) return undefined;
   const options = [...start];
   const left = limits.map((limit, budget) => limit - spend(choices, options, budget));
@@ -172,6 +177,7 @@ function improve(choices: readonly Choice[], limits: readonly number[], start: n
       left[budget] = (left[budget] ?? 0) - (cost[best.option] as number) + (cost[now] as number);
     });
     options[best.index] = best.option;
+    yield;
   }
   return { options, value: sum(choices.map(({ values }, index) => values[options[index] ?? 0] ?? 0)) };
 }

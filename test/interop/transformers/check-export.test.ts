@@ -56,6 +56,9 @@ function biasOf(layer: number, name: string, hidden = 64): readonly [string, Flo
 const STORIES_CASES: readonly Case[] = [
   { name: 'uniform-dividing', source: STORIES, modelType: 'llama', kept: Array.from({ length: 5 }, () => keep([1, 3], 172)) },
   { name: 'uniform-not-dividing', source: STORIES, modelType: 'mistral', kept: Array.from({ length: 5 }, () => keep([0, 2, 3], 172)) },
+  // Half the query heads of every group: fewer heads than the hidden size asks for.
+  { name: 'uniform-fewer-query-heads', source: STORIES, modelType: 'llama', kept: Array.from({ length: 5 }, () => ({ ...whole, queryHeads: [1, 2, 5, 6] })) },
+  { name: 'uniform-fewer-heads-of-fewer-groups', source: STORIES, modelType: 'mistral', kept: Array.from({ length: 5 }, () => ({ ...keep([0, 1, 3], 172), queryHeads: [1, 2, 7] })) },
   {
     name: 'per-layer',
     source: STORIES,
