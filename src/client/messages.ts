@@ -15,4 +15,4 @@ export { Finish } from '../gen/prunecast/v1/pruning.js';
 export type { BudgetList, Dense, EvaluateRequest, EvaluateResponse, EvaluateTarget, FeasibleRange, OutOfRange, PairPlan, Plan, PredictRequest, PredictResponse, PruneRequest, PruneResponse, RefinePlan, SearchRequest, SearchResponse, StudyTexts, VerifyPlan } from '../gen/prunecast/v1/pruning.js';
 export type { GetStudyRequest, GetStudyResponse, ListTrialsRequest, ListTrialsResponse, MetricPrediction, Objective, QueryAnswer, QueryStudyRequest, QueryStudyResponse, Study } from '../gen/prunecast/v1/study.js';
 export { StudyPhase, TextPart, TrialRole } from '../gen/prunecast/v1/study_types.js';
-export type { CandidatesPredicted, Curve, Lift, Line, PhaseStarted, PhaseTokens, RecipeComparison, ReportRow, SpaceRefined, StudyEvent, StudyReport, Trial } from '../gen/prunecast/v1/study_types.js';
+export type { CandidatesPredicted, Curve, Front, FrontPoint, FrontReference, Lift, Line, PhaseStarted, PhaseTokens, RecipeComparison, ReportRow, SpaceRefined, StudyEvent, StudyReport, Trial } from '../gen/prunecast/v1/study_types.js';

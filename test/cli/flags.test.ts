@@ -1,6 +1,7 @@
 import { describe, expect, it } from 'vitest';
 import { Command } from 'commander';
 import { addBudgetFlags, readBudgets } from '../../src/cli/flags/budget.js';
+import { addObjectiveFlags, readObjectives } from '../../src/cli/flags/objective.js';
 import { addSpaceFlags, readSpace } from '../../src/cli/flags/space.js';
 import { addTargetFlags, readTargets } from '../../src/cli/flags/target.js';
 import { parseAmount, parseCount, parseLayers, parsePluginOption, parseShare } from '../../src/cli/flags/values.js';
@@ -55,6 +56,15 @@ describe('budget flags', () => {
 
   it('name the kinds there are when one is unknown', () => {
     expect(() => parse(addBudgetFlags, '--remove', 'size=20%')).toThrow('parameters, weight-bytes');
+  });
+});
+
+describe('objective flags', () => {
+  it('tell a front, a weighted sum and floors apart', () => {
+    expect(readObjectives(parse(addObjectiveFlags, '--objective', 'perplexity', '--objective', 'kv-cache-bytes-per-token'))).toEqual([{ metric: 'perplexity' }, { metric: 'kv_cache_bytes_per_token' }]);
+    expect(readObjectives(parse(addObjectiveFlags, '--objective', 'perplexity=2', '--objective', 'parameters=1', '--floor', 'accuracy=0.4'))).toEqual([{ metric: 'perplexity', weight: 2 }, { metric: 'parameters', weight: 1 }, { metric: 'accuracy', floor: 0.4 }]);
+    expect(() => parse(addObjectiveFlags, '--floor', 'accuracy')).toThrow('NAME=VALUE');
+    expect(() => parse(addObjectiveFlags, '--objective', 'accuracy=much')).toThrow('above 0');
   });
 });
 

@@ -3,6 +3,7 @@ import { Finish, StudyPhase, type PredictorFeatures, type DeepPartial, type Sear
 import { addBudgetFlags, readBudgets, type BudgetFlags } from '../flags/budget.js';
 import { addWindowFlags, readFidelity, readWindows, type WindowFlags } from '../flags/measurement.js';
 import { FEATURES_FLAG } from '../flags/features.js';
+import { addObjectiveFlags, readObjectives, type ObjectiveFlags } from '../flags/objective.js';
 import { addPluginFlags, readPlugin } from '../flags/plugin.js';
 import { addRecipeFlags, readRecipe, type RecipeFlags } from '../flags/recipe.js';
 import { addServerFlags, type ServerFlags } from '../flags/server.js';
@@ -17,7 +18,7 @@ import { watchJob } from '../session/watch-job.js';
 
 type PluginOptions = readonly (readonly [string, unknown])[];
 
-type Flags = ServerFlags & BudgetFlags & RecipeFlags & SpaceFlags & WindowFlags & {
+type Flags = ServerFlags & BudgetFlags & ObjectiveFlags & RecipeFlags & SpaceFlags & WindowFlags & {
   readonly model: string;
   readonly text?: string;
   readonly searchText?: string;
@@ -68,7 +69,7 @@ export function addSearchCommand(program: Command): void {
     .option('--report-text <FILE|@TEXT>', 'text of the reported numbers')
     .option('--output <DIR>', 'folder to write the winner to (default: it is not written)')
     .option('--overwrite', 'replace an existing output');
-  addBudgetFlags(command)
+  addObjectiveFlags(addBudgetFlags(command))
     .option('--pairs <COUNT>', 'architectures to label for the predictor (default: 120)', parseCount)
     .option('--tied-pairs <COUNT>', 'of these, with neighbouring layers tied (default: a fifth of those outside the refined space)', parseCount)
     .option('--pair-tokens <COUNT>', 'tokens a label (default: 4096)', parseCount)
@@ -84,7 +85,7 @@ export function addSearchCommand(program: Command): void {
     .option('--controls <NAMES>', 'what the winner is compared with, comma-separated (default: all; random costs as many labels as the search)', parseNames)
     .option('--pause-before <PHASE>', `wait for \`prunecast jobs resume\` before this phase: ${Object.keys(PHASES).join(', ')}`, parseChoice(PHASES));
   addPluginFlags(command, 'predictor', 'predicts quality (default: auto)').option(...FEATURES_FLAG);
-  addPluginFlags(command, 'strategy', 'proposes candidates (default: evolutionary)');
+  addPluginFlags(command, 'strategy', 'proposes candidates (default: evolutionary; nsga2 for a front)');
   addWindowFlags(addSpaceFlags(addRecipeFlags(command)));
   addPluginFlags(command, 'evaluator', 'what is measured (default: perplexity)');
   addPluginFlags(command, 'exporter', 'writes the winner (default: hf)');
@@ -120,6 +121,7 @@ function buildRequest(flags: Flags, places: Places): DeepPartial<SearchRequest> 
     requestId: flags.requestId ?? '',
     model: places.model,
     budgets: readBudgets(flags),
+    objectives: readObjectives(flags),
     texts: readTexts(flags, places),
     pairs: {
       ...(flags.pairs !== undefined && { count: flags.pairs }),

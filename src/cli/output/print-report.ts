@@ -1,4 +1,4 @@
-import { StudyPhase, type ReportRow, type StudyReport } from '../../client/index.js';
+import { BudgetKind, StudyPhase, type Front, type ReportRow, type StudyReport } from '../../client/index.js';
 import { formatCount, formatDuration, formatEnum, formatMetric, formatShare } from './format.js';
 import type { Printer } from './printer.js';
 
@@ -13,10 +13,28 @@ export function printReport(report: StudyReport, folder: string | undefined, pri
   );
   printer.lines('', ...report.lifts.map(({ control, metric, lift, low, high }) => `${metric}: ${formatShare(lift)} better than ${control} (95 % interval ${formatShare(low)} to ${formatShare(high)})`));
   if (report.summary !== '') printer.lines(report.summary);
+  if (report.front !== undefined) printFront(report.front, printer);
   printer.lines('', `${formatCount(report.pairs)} pairs, ${formatCount(report.predicted)} architectures predicted, ${report.verified} verified, ${formatCount(report.tokensSpent)} tokens run`);
   const { fitQuality } = report;
   if (fitQuality !== undefined) printer.lines(`predictor: Kendall tau ${fitQuality.kendallTau.toFixed(2)}, R2 ${fitQuality.r2.toFixed(2)} (${fitQuality.split}, ${fitQuality.heldOut} held out)`);
   printer.lines('');
   printer.table(['phase', 'tokens', 'time'], report.phases.map(({ phase, tokens, seconds }) => [formatEnum(StudyPhase, phase), formatCount(tokens), formatDuration(seconds)]));
   printer.lines('', `study ${report.studyId}`, `predictor ${report.predictorId}`, ...(report.output === '' ? [] : [`wrote ${folder ?? report.output}`]));
+}
+
+/** The points of a front on the verify windows, its knee marked, with their objectives that are costs in the table too. */
+function printFront({ points, hypervolume, controlHypervolume, reference }: Front, printer: Printer): void {
+  const metrics = [...new Set(points.flatMap((point) => Object.keys(point.metrics)))];
+  const kinds = [...new Set(points.flatMap(({ costs }) => costs.map(({ kind }) => kind)))];
+  printer.lines('', 'front (verify windows)');
+  printer.table(
+    ['', ...kinds.map((kind) => formatEnum(BudgetKind, kind)), ...metrics],
+    points.map((point) => [
+      point.knee ? 'knee' : '',
+      ...kinds.map((kind) => formatCount(point.costs.find((cost) => cost.kind === kind)?.value ?? NaN)),
+      ...metrics.map((metric) => formatMetric(point.metrics[metric] ?? NaN)),
+    ]),
+  );
+  const worst = reference.map(({ objective, value }) => `${objective} ${formatMetric(value)}`).join(', ');
+  printer.lines(`hypervolume ${formatMetric(hypervolume)}, that of the controls ${formatMetric(controlHypervolume)} (natural logs, up to ${worst})`);
 }

@@ -2,9 +2,9 @@ import type { Rng } from '../ports/rng.js';
 import { runSteps } from '../run-steps.js';
 import { quantile } from './quantile.js';
 
-/** The losses of one architecture on a list of windows. */
+/** What one architecture came to on a list of windows. */
 export interface WindowLosses {
-  /** Summed negative log-likelihood of each window. */
+  /** Summed negative log-likelihood of each window, or what else a metric is the mean of. */
   readonly losses: ArrayLike<number>;
   /** Scored predictions of each window. */
   readonly tokens: ArrayLike<number>;
@@ -16,7 +16,7 @@ export function perplexityOf({ losses, tokens }: WindowLosses): number {
 }
 
 /**
- * A paired bootstrap interval for the ratio of two perplexities: windows are drawn with replacement, the same ones for
+ * A paired bootstrap interval for the ratio of two perplexities, or of two means: windows are drawn with replacement, the same ones for
  * both, and the ratio's quantiles over the draws are the ends (percentile method; Efron and Tibshirani, "An Introduction
  * to the Bootstrap", 1993, chapter 13). Both must cover the same windows.
  *
@@ -27,7 +27,7 @@ export function ratioInterval(numerator: WindowLosses, denominator: WindowLosses
 }
 
 /** `ratioInterval` in steps of about two milliseconds: 10,000 draws of 256 windows take a third of a second. */
-export function* ratioIntervalInSteps(numerator: WindowLosses, denominator: WindowLosses, { rng, coverage = 0.95, draws = 10_000 }: IntervalOptions): Generator<void, readonly [number, number]> {
+export function* ratioIntervalInSteps(numerator: WindowLosses, denominator: WindowLosses, { rng, coverage = 0.95, draws = 10_000, scale = 'log' }: IntervalOptions): Generator<void, readonly [number, number]> {
   const windows = numerator.losses.length;
   if (windows === 0 || denominator.losses.length !== windows) {
     throw new RangeError(`a paired interval needs the same windows on both sides, got ${windows} and ${denominator.losses.length}`);
@@ -44,7 +44,7 @@ export function* ratioIntervalInSteps(numerator: WindowLosses, denominator: Wind
       lossB += denominator.losses[window] as number;
       tokensB += denominator.tokens[window] as number;
     }
-    ratios[at] = Math.exp(lossA / tokensA - lossB / tokensB);
+    ratios[at] = scale === 'log' ? Math.exp(lossA / tokensA - lossB / tokensB) : lossA / tokensA / (lossB / tokensB);
   }
   return [quantile(ratios, (1 - coverage) / 2), quantile(ratios, (1 + coverage) / 2)];
 }
@@ -58,6 +58,8 @@ export interface IntervalOptions {
   readonly coverage?: number;
   /** @default 10,000 */
   readonly draws?: number;
+  /** Whether the metric is the exponential of the mean over tokens, as perplexity is, or the mean itself. @default 'log' */
+  readonly scale?: 'log' | 'linear';
 }
 
 function sum(values: ArrayLike<number>): number {

@@ -9,7 +9,7 @@ import { createGraphBuilder, type GraphBuilder } from './graph-builder.js';
  * where no token is more likely than the target.
  *
  * The log-softmax runs over a matrix that the caller keeps small: LogSoftmax and a gather took 5 % longer than the
- * bare product of 256 x 49,152, ReduceLogSumExp 40 %.
+ * bare product of 256 x 49,152, ReduceLogSumExp 40 %; finding the maximum takes 2 % more processor time.
  */
 export function buildHeadLossGraph(rmsNormEpsilon: number): Uint8Array {
   const graph = createGraphBuilder('head_loss');

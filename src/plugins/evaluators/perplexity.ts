@@ -17,8 +17,8 @@ export default defineEvaluator({
   summary: 'Perplexity of a text in consecutive windows, and how often the next token is the most likely one.',
   options: z.strictObject({}),
   metrics: [
-    { name: 'perplexity', better: 'lower', scale: 'log', summary: 'exp of the mean negative log-likelihood of the scored tokens' },
-    { name: 'accuracy', better: 'higher', scale: 'linear', summary: 'share of the scored tokens that the model held most likely' },
+    { name: 'perplexity', better: 'lower', scale: 'log', windows: 'losses', summary: 'exp of the mean negative log-likelihood of the scored tokens' },
+    { name: 'accuracy', better: 'higher', scale: 'linear', windows: 'hits', summary: 'share of the scored tokens that the model held most likely' },
   ],
   plan: (text, protocol, options) => {
     const windows = pickWindows(cutWindows(text, protocol), protocol);

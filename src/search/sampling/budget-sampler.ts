@@ -19,9 +19,14 @@ export interface BudgetSamplerOptions {
   readonly also?: readonly CostBand[];
   /** Draws only points whose dimensions are equal over runs of so many prunable layers. @default 1 */
   readonly tieRun?: number;
+  /**
+   * Into how many parts of equal width the band is cut: a draw takes one that holds a point, each as often, then a point of
+   * it. In a wide band nearly all points cost about the same, and the ends would never be drawn. @default 1
+   */
+  readonly parts?: number;
 }
 
-/** Draws uniformly over all points of a space within a band of costs. */
+/** Draws uniformly over all points of a space within a band of costs, or within each of its parts. */
 export interface BudgetSampler extends CandidateSampler {
   /** Whether no point lies in the band; `sample` and `repair` then return undefined. */
   readonly isEmpty: boolean;
@@ -71,12 +76,12 @@ const MOST_CELLS = 12 * 2 ** 20;
 /** Draws before an unlucky combination of coarse units or further bands counts as empty. */
 const MOST_TRIES = 20_000;
 
-function* planBudgetSampler({ space, band, also = [], tieRun = 1 }: BudgetSamplerOptions): Generator<void, BudgetSampler> {
+function* planBudgetSampler({ space, band, also = [], tieRun = 1, parts = 1 }: BudgetSamplerOptions): Generator<void, BudgetSampler> {
   const tied = tieRun > 1 ? tieSpace(space, tieRun) : undefined;
   const drawn = tied?.space ?? space;
   const expand = tied?.expand ?? ((counts: Counts) => counts);
   const separated = separateCost(drawn, band.cost);
-  const counted = yield* countBand(separated, band);
+  const counted = yield* countBand(separated, band, parts);
   const isInBands = (counts: Counts): boolean => {
     const architecture = decodeCounts(space, counts);
     return [band, ...also].every(({ cost, least, most }) => isWithin(measureCost(cost, architecture), least, most));
@@ -84,40 +89,45 @@ function* planBudgetSampler({ space, band, also = [], tieRun = 1 }: BudgetSample
   const isAllowed = createAllowedCheck(space, tied);
   const isFeasible = (counts: Counts): boolean => isAllowed(counts) && isInBands(counts);
   const drawExactly = (rng: Rng): Counts | undefined => {
-    for (let tries = 0; counted.total > 0 && tries < MOST_TRIES; tries++) {
+    for (let tries = 0; counted.parts.length > 0 && tries < MOST_TRIES; tries++) {
       const counts = expand(drawPoint(counted, separated, drawn.dimensions.length, rng));
       if (isInBands(counts)) return counts;
     }
     return undefined;
   };
-  const isEmpty = counted.total === 0 || (!(counted.isExact && also.length === 0) && drawExactly(createRng(0)) === undefined);
+  const isEmpty = counted.parts.length === 0 || (!(counted.isExact && also.length === 0) && drawExactly(createRng(0)) === undefined);
   return {
     isEmpty,
     logPoints: counted.logPoints,
-    nearestCost: counted.total > 0 ? band.most : yield* findNearestCost(separated, band),
+    nearestCost: counted.parts.length > 0 ? band.most : yield* findNearestCost(separated, band),
     isFeasible,
     sample: (rng) => (isEmpty ? undefined : drawExactly(rng)),
     repair: (counts, rng) => {
       if (isEmpty) return undefined;
       if (isFeasible(counts)) return counts;
       if (tied !== undefined) return drawExactly(rng);
-      return repairCounts({ space, separated, band, counts, rng, accept: isInBands }) ?? drawExactly(rng);
+      return repairCounts({ space, separated, band, reach: parts > 1 ? 'edge' : 'anywhere', counts, rng, accept: isInBands }) ?? drawExactly(rng);
     },
   };
 }
 
 interface CountedBand {
   readonly table: CountingTable;
-  /** Units of the band, both included, and their running totals. */
-  readonly from: number;
-  readonly running: Float64Array;
-  readonly total: number;
+  /** Those that hold a point. */
+  readonly parts: readonly BandPart[];
   readonly logPoints: number;
   /** Whether every draw lies in the exact band. */
   readonly isExact: boolean;
 }
 
-function* countBand(separated: SeparatedCost, { least, most }: Pick<CostBand, 'least' | 'most'>): Generator<void, CountedBand> {
+/** Neighbouring units of the table and their running totals. */
+interface BandPart {
+  readonly from: number;
+  readonly running: Float64Array;
+  readonly total: number;
+}
+
+function* countBand(separated: SeparatedCost, { least, most }: Pick<CostBand, 'least' | 'most'>, parts = 1): Generator<void, CountedBand> {
   const { components } = separated;
   const { cheapest, dearest } = costEnds(separated);
   // From the end that is nearer: the counts rise towards the band, and the table is never over half the whole range.
@@ -132,16 +142,23 @@ function* countBand(separated: SeparatedCost, { least, most }: Pick<CostBand, 'l
   const to = Math.floor((Math.min(far, dearest - cheapest) + slack) / unit);
   if (to < from) return emptyBand();
   const table = yield* buildCountingTable(differences, unit, to);
-  const running = new Float64Array(to - from + 1);
+  const width = to - from + 1;
+  const cutAt = (part: number): number => from + Math.floor((part * width) / parts);
+  const cut = Array.from({ length: parts }, (_, part) => addUp(table, cutAt(part), cutAt(part + 1), width)).filter((part) => part.total > 0);
+  const total = cut.reduce((sum, part) => sum + part.total, 0);
+  return { table, parts: cut, logPoints: Math.log(total) + Math.log(width) + table.logScale, isExact: unit === exactUnit };
+}
+
+/** Running totals over units from `from` to before `end`, divided by `scale`: a whole band of entries near the peak would add up to infinity. */
+function addUp({ rows: [row] }: CountingTable, from: number, end: number, scale: number): BandPart {
   let total = 0;
-  // Scaled down, as a whole band of entries near the peak would add up to infinity.
-  for (let w = from; w <= to; w++) running[w - from] = total += (table.rows[0]?.[w] ?? 0) / running.length;
-  return { table, from, running, total, logPoints: Math.log(total) + Math.log(running.length) + table.logScale, isExact: unit === exactUnit };
+  const running = Float64Array.from({ length: end - from }, (_, index) => (total += (row?.[from + index] ?? 0) / scale));
+  return { from, running, total };
 }
 
 function emptyBand(): CountedBand {
   const table = { units: [], rows: [], scales: new Float64Array(), logScale: 0 };
-  return { table, from: 0, running: new Float64Array(), total: 0, logPoints: Number.NEGATIVE_INFINITY, isExact: true };
+  return { table, parts: [], logPoints: Number.NEGATIVE_INFINITY, isExact: true };
 }
 
 /** The exact unit where the table fits; else a multiple of the commonest step, so that windows still slide. */
@@ -157,8 +174,9 @@ function roundingError(differences: readonly Float64Array[], unit: number): numb
   return differences.reduce((sum, costs) => sum + costs.reduce((most, cost) => Math.max(most, Math.abs(Math.round(cost / unit) * unit - cost)), 0), 0);
 }
 
-function drawPoint({ table, from, running, total }: CountedBand, { components }: SeparatedCost, dimensions: number, rng: Rng): Counts {
+function drawPoint({ table, parts }: CountedBand, { components }: SeparatedCost, dimensions: number, rng: Rng): Counts {
   const point = Array.from({ length: dimensions }, () => 0);
+  const { from, running, total } = parts[parts.length > 1 ? rng.integer(parts.length) : 0] as BandPart;
   let left = from + findFirst(running, rng.uniform() * total);
   components.forEach((component, index) => {
     const units = table.units[index] ?? new Int32Array();
@@ -197,7 +215,7 @@ function* findNearestCost(separated: SeparatedCost, { least, most }: CostBand): 
   if (dearest <= least) return dearest;
   const step = Math.max(...separated.components.map(({ costs }) => largestStep(costs)));
   const around = yield* countBand(separated, { least: least - step, most: most + step });
-  const { table, from, running } = around;
+  const { table, parts: [{ from, running } = { from: 0, running: new Float64Array() }] } = around;
   const middle = (least + most) / 2;
   let nearest = cheapest;
   for (let w = from; w < from + running.length; w++) {

@@ -1,7 +1,6 @@
-import type { CostBand } from '../../core/budget/budget.js';
 import type { Rng } from '../../core/ports/rng.js';
 import { DIMENSION_KINDS, type Counts, type SearchSpace } from '../../core/space/search-space.js';
-import { createBudgetSamplerGently } from './budget-sampler.js';
+import { createBudgetSamplerGently, type BudgetSamplerOptions } from './budget-sampler.js';
 import { drawDistinct } from './draw-distinct.js';
 
 /**
@@ -10,7 +9,7 @@ import { drawDistinct } from './draw-distinct.js';
  * extrapolate. Fewer where so much cannot be kept; the keys are added to `taken`.
  */
 export async function drawSparse(
-  { space, band, also }: { readonly space: SearchSpace; readonly band: CostBand; readonly also: readonly CostBand[] },
+  { space, ...bands }: Pick<BudgetSamplerOptions, 'space' | 'band' | 'also' | 'parts'>,
   count: number,
   rng: Rng,
   taken: Set<string>,
@@ -18,7 +17,7 @@ export async function drawSparse(
 ): Promise<Counts[]> {
   const points: Counts[] = [];
   for (let tries = 0; points.length < count && tries < 2 * count; tries++) {
-    const sampler = await createBudgetSamplerGently({ space: keepWhole(space, rng), band, also }, breathe);
+    const sampler = await createBudgetSamplerGently({ space: keepWhole(space, rng), ...bands }, breathe);
     if (!sampler.isEmpty) points.push(...drawDistinct(sampler, Math.min(POINTS_A_SHARE, count - points.length), rng, taken));
   }
   return points;

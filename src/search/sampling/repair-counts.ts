@@ -1,4 +1,4 @@
-import type { CostBand } from '../../core/budget/budget.js';
+import { UNSPENT_SHARE, type CostBand } from '../../core/budget/budget.js';
 import type { Rng } from '../../core/ports/rng.js';
 import type { Counts, SearchSpace } from '../../core/space/search-space.js';
 import type { Component, SeparatedCost } from './components.js';
@@ -7,6 +7,8 @@ export interface Repair {
   readonly space: SearchSpace;
   readonly separated: SeparatedCost;
   readonly band: CostBand;
+  /** What a point is brought to: any cost of the band, or one near the end of the band that it lies beyond. */
+  readonly reach: 'anywhere' | 'edge';
   readonly counts: Counts;
   readonly rng: Rng;
   /** Whether a point meets every band, this one included. */
@@ -17,13 +19,14 @@ export interface Repair {
  * A point near `counts` inside the band: counts the space lacks go to the nearest it has, then what is too much or too
  * little is shared out over components in random order. Undefined where `PASSES` rounds of that do not reach the band.
  */
-export function repairCounts({ space, separated, band, counts, rng, accept }: Repair): Counts | undefined {
+export function repairCounts({ space, separated, band, reach, counts, rng, accept }: Repair): Counts | undefined {
   const { components, fixed } = separated;
   const chosen = components.map((component) => nearestOption(component, counts));
   const point = (): Counts => assemble(space.dimensions.length, components, chosen);
-  const target = band.least + rng.uniform() * (band.most - band.least);
+  const spentAt = (): number => components.reduce((sum, { costs }, index) => sum + (costs[chosen[index] ?? 0] ?? 0), fixed);
+  const target = chooseTarget(band, reach, spentAt(), rng);
   for (let pass = 0; pass < PASSES; pass++) {
-    const spent = components.reduce((sum, { costs }, index) => sum + (costs[chosen[index] ?? 0] ?? 0), fixed);
+    const spent = spentAt();
     if (spent >= band.least && spent <= band.most) return accept(point()) ? point() : undefined;
     let missing = target - spent;
     rng.shuffle(components.map((_, index) => index)).forEach((index, place) => {
@@ -38,6 +41,11 @@ export function repairCounts({ space, separated, band, counts, rng, accept }: Re
     });
   }
   return undefined;
+}
+
+function chooseTarget({ least, most }: CostBand, reach: Repair['reach'], spent: number, rng: Rng): number {
+  const width = reach === 'edge' ? Math.min(most - least, UNSPENT_SHARE * most) : most - least;
+  return (reach === 'edge' && spent > most ? most - width : least) + rng.uniform() * width;
 }
 
 const SPREAD_PASSES = 2;

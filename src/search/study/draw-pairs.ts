@@ -2,13 +2,16 @@ import { pairBand, sortByTightness, type Budget, type CostBand } from '../../cor
 import { createCostModel } from '../../core/budget/cost-model.js';
 import type { ModelShape } from '../../core/model/shape.js';
 import type { Rng } from '../../core/ports/rng.js';
-import { countsKey, type Counts } from '../../core/space/search-space.js';
+import { countsKey, type Counts, type SearchSpace } from '../../core/space/search-space.js';
+import { listCosts } from '../objectives/goals.js';
 import { createBudgetSamplerGently, requireFeasible } from '../sampling/budget-sampler.js';
+import { costRange } from '../sampling/cost-range.js';
 import { drawDistinct } from '../sampling/draw-distinct.js';
 import { drawNear } from '../sampling/draw-near.js';
 import { drawSparse } from '../sampling/draw-sparse.js';
+import { RANGE_PARTS } from './candidate-sampler.js';
 import type { DrawPairs } from './next-action.js';
-import type { StudyPlan } from './study-plan.js';
+import { goalsOf, type StudyPlan } from './study-plan.js';
 
 export interface DrawRequest extends Omit<DrawPairs, 'kind' | 'seed'> {
   readonly rng: Rng;
@@ -25,19 +28,26 @@ export async function drawPairs(plan: StudyPlan, { space, count, tied, sparse, n
   const keys = new Set(taken.map(countsKey));
   const [tightest, ...others] = sortByTightness(space.shape, plan.budgets);
   if (tightest === undefined) throw new RangeError('a study has at least one budget');
-  const band = pairBand(space, tightest, plan.pairs.band);
+  const { parts, ...band } = bandOfPairs(plan, space, tightest);
   const also = others.map((budget) => looseBand(space.shape, budget, plan.pairs.band));
-  const free = await createBudgetSamplerGently({ space, band, also }, breathe);
+  const free = await createBudgetSamplerGently({ space, band, also, parts }, breathe);
   if (taken.length === 0) requireFeasible(free, band);
   const points: Counts[] = [];
   if (tied > 0) {
-    const sampler = await createBudgetSamplerGently({ space, band, also, tieRun: plan.pairs.tieRun }, breathe);
+    const sampler = await createBudgetSamplerGently({ space, band, also, parts, tieRun: plan.pairs.tieRun }, breathe);
     points.push(...drawDistinct(sampler, Math.min(tied, count), rng.fork('tied'), keys));
   }
-  points.push(...(await drawSparse({ space, band, also }, Math.min(sparse, count - points.length), rng.fork('sparse'), keys, breathe)));
+  points.push(...(await drawSparse({ space, band, also, parts }, Math.min(sparse, count - points.length), rng.fork('sparse'), keys, breathe)));
   if (centre !== undefined) points.push(...drawNear(space, free, centre, Math.min(near, count - points.length), rng.fork('near'), keys));
   points.push(...drawDistinct(free, count - points.length, rng.fork('free'), keys));
   return points;
+}
+
+/** The band around the budget, or all below it where a goal is a cost: what is predicted must have been sampled. */
+function bandOfPairs(plan: StudyPlan, space: SearchSpace, budget: Budget): CostBand & { readonly parts: number } {
+  const band = pairBand(space, budget, plan.pairs.band);
+  if (listCosts(goalsOf(plan)).length === 0) return { ...band, parts: 1 };
+  return { ...band, least: Math.min(costRange(space, band.cost).least, band.most), parts: RANGE_PARTS };
 }
 
 /** A further budget as a band of pairs: over its limit by no more than the band allows, with no lower end. */

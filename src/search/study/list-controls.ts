@@ -1,7 +1,11 @@
+import type { Budget } from '../../core/budget/budget.js';
+import { createCostModel, measureCounts } from '../../core/budget/cost-model.js';
+import { listCosts } from '../objectives/goals.js';
 import { listUniformBest, findUniformPaper } from '../controls/uniform.js';
 import { countsKey, type Counts } from '../../core/space/search-space.js';
 import { scaleBudgets } from './scale-budgets.js';
-import type { ControlName, StudyPlan } from './study-plan.js';
+import { findWinner } from './find-winner.js';
+import { goalsOf, type ControlName, type StudyPlan } from './study-plan.js';
 import type { RecipeChoice, StudyState, TrialPoint } from './study-state.js';
 
 /** Distinct architectures that every recipe is tried on, and that pairs begin with: one rate or one pair of counts everywhere. */
@@ -29,11 +33,12 @@ export function listRecipePoints(plan: StudyPlan, { allocations }: Pick<StudySta
 export function listVerifyControls(plan: StudyPlan, state: StudyState): TrialPoint[] {
   const point = (control: ControlName, counts: Counts, recipe: RecipeChoice): TrialPoint =>
     ({ counts, role: 'control', part: 'verify', recipe, mending: recipe === 'paper' ? 'one-shot' : state.mending, rung: plan.verifyRungs - 1, control });
+  const budgets = limitControls(plan, state);
   const uniform = (recipe: RecipeChoice, wanted: readonly ControlName[]): TrialPoint[] => {
-    const paper = findUniformPaper(plan.space, plan.budgets);
+    const paper = findUniformPaper(plan.space, budgets);
     return [
       ...(paper === undefined || !wanted.includes('uniform-paper') ? [] : [point('uniform-paper', paper.counts, recipe)]),
-      ...(wanted.includes('uniform-best') ? listUniformBest(plan.space, plan.budgets).map((counts) => point('uniform-best', counts, recipe)) : []),
+      ...(wanted.includes('uniform-best') ? listUniformBest(plan.space, budgets).map((counts) => point('uniform-best', counts, recipe)) : []),
     ];
   };
   const allocated = (state.allocations[state.recipe] ?? []).filter(({ control }) => plan.controls.includes(control));
@@ -42,6 +47,15 @@ export function listVerifyControls(plan: StudyPlan, state: StudyState): TrialPoi
     ...allocated.map(({ control, counts }) => point(control, counts, state.recipe)),
     ...uniform('paper', plan.paperControls),
   ];
+}
+
+/** The budgets of the controls: the study's, or where a cost is to be made better what the winner costs, so that they compare. */
+function limitControls(plan: StudyPlan, state: StudyState): readonly Budget[] {
+  const costs = listCosts(goalsOf(plan));
+  if (costs.length === 0) return plan.budgets;
+  const { counts } = findWinner(plan, state);
+  const limited = [...plan.budgets.map(({ cost }) => cost), ...costs];
+  return limited.map((cost) => ({ cost, limit: measureCounts(createCostModel(plan.space.shape, cost), plan.space, counts) }));
 }
 
 /** The control `uniform-paper` at every size of the curve, on the report windows. */

@@ -1,5 +1,5 @@
-import { meetsBudgets } from '../../core/budget/budget.js';
 import { denseCounts } from '../../core/space/search-space.js';
+import { findWinner } from './find-winner.js';
 import { listCurveControls } from './list-controls.js';
 import { CONTROL_NAMES, type StudyPlan } from './study-plan.js';
 import { findBest, listFinal, type RecipeChoice, type StudyState, type TrialPoint, type TrialResult } from './study-state.js';
@@ -14,11 +14,6 @@ export function listReportPoints(plan: StudyPlan, state: StudyState): TrialPoint
     ...(plan.curve === undefined ? [] : listFinal(plan, state).map(({ counts, curvePoint = 0 }): TrialPoint => ({ ...shared, counts, role: 'finalist', curvePoint }))),
     ...listCurveControls(plan, state),
   ];
-}
-
-/** The best finalist that meets the budgets; of a curve, others do not have to. */
-export function findWinner(plan: StudyPlan, state: StudyState): TrialResult {
-  return findBest(plan, listFinal(plan, state).filter(({ counts }) => plan.curve === undefined || meetsBudgets(plan.space, counts, plan.budgets)));
 }
 
 /** Each control's best candidate on the verify windows, in the study's recipe and then in the paper's. */

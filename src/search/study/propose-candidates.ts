@@ -3,20 +3,21 @@ import { measureCounts } from '../../core/budget/cost-model.js';
 import type { EncodingBatch } from '../../core/pairs.js';
 import type { Prediction } from '../../core/ports/predictor.js';
 import type { Rng } from '../../core/ports/rng.js';
-import type { Strategy } from '../../core/ports/strategy.js';
+import type { ObjectivePrediction, ObjectivePredictions, Strategy } from '../../core/ports/strategy.js';
 import { countsKey, toRates, type Counts, type SearchSpace } from '../../core/space/search-space.js';
 import { requireFeasible } from '../sampling/budget-sampler.js';
 import { openCandidates, type OpenedBand } from './candidate-sampler.js';
-import { fromFitScale, toFitScale } from './fit-scale.js';
+import { scorePredicted, type PointScore } from '../objectives/score-point.js';
+import { fromFitScale } from './fit-scale.js';
 import type { Predict } from './next-action.js';
-import type { StudyPlan } from './study-plan.js';
-import { sortByValue, type StudyEvent, type TrialResult } from './study-state.js';
+import { goalsOf, type StudyPlan } from './study-plan.js';
+import { scoreTrial, sortByValue, type StudyEvent, type TrialResult } from './study-state.js';
 
 export interface ProposeRequest extends Omit<Predict, 'kind' | 'seed'> {
   readonly strategy: Strategy;
   readonly strategyOptions: unknown;
-  /** On the scale of the fit. */
-  readonly predict: (batch: EncodingBatch) => Promise<Prediction>;
+  /** Every metric that goals and floors are about, by name, on the scale of its fit. */
+  readonly predict: (batch: EncodingBatch) => Promise<Readonly<Record<string, Prediction>>>;
   readonly rng: Rng;
   readonly signal: AbortSignal;
   /** Told how many candidates were predicted so far. */
@@ -24,8 +25,8 @@ export interface ProposeRequest extends Omit<Predict, 'kind' | 'seed'> {
 }
 
 /**
- * Lets the strategy ask the predictor and returns its best points that were no finalists before. Lower is better for the
- * strategy: values of a metric where higher is better change their sign.
+ * Lets the strategy ask the predictors and returns its best points that were no finalists before. The strategy sees what the
+ * goals make of predictions; a point that misses a floor comes after all that meet them.
  *
  * @throws PrunecastError BUDGET_INFEASIBLE
  */
@@ -34,12 +35,12 @@ export async function proposeCandidates(plan: StudyPlan, request: ProposeRequest
   const { space, sampler, band } = await openSpace(plan, request, breathe);
   requireFeasible(sampler, band);
   const trained = rangeOfPairs(space, request.evaluated);
-  const sign = plan.objective.better === 'lower' ? 1 : -1;
+  const goals = goalsOf(plan);
   const run = strategy.start({
     space,
     candidates: request.candidates,
     sampler,
-    evaluated: request.evaluated.map(({ counts, value }) => ({ counts, values: [sign * toFitScale(plan, value)] })),
+    evaluated: request.evaluated.map((trial) => ({ counts: trial.counts, values: penalise(scoreTrial(plan, trial)) })),
     rng: rng.fork('strategy'),
   }, request.strategyOptions);
   const asked = new Set<string>();
@@ -47,34 +48,53 @@ export async function proposeCandidates(plan: StudyPlan, request: ProposeRequest
   for (let points = run.ask(); points.length > 0; points = run.ask()) {
     request.signal.throwIfAborted();
     const batch = encode(space, points);
-    const { mean, deviation } = await request.predict(batch);
+    const { scores, deviations } = scorePredicted(goals, space, points, await request.predict(batch));
     points.forEach((counts, row) => {
       if (asked.has(countsKey(counts))) return;
       asked.add(countsKey(counts));
       if (isOutside(trained, batch, row)) outOfRange += 1;
     });
-    run.tell([{ mean: mean.map((value) => sign * value), ...(deviation === undefined ? {} : { deviation }) }]);
+    run.tell(predictGoals(scores.map(penalise), deviations));
     request.report?.(asked.size);
     await breathe();
   }
   const known = new Set(request.verified.map(countsKey));
   const measured = rankPairs(plan, request, band, known);
   const kept = measured.slice(0, Math.floor(MEASURED_SHARE * request.finalists));
-  const ranked = run.best(request.finalists + known.size).filter((counts) => !known.has(countsKey(counts))).slice(0, request.finalists - kept.length);
+  const ranked = run.best(request.finalists - kept.length + known.size).filter((counts) => !known.has(countsKey(counts))).slice(0, request.finalists - kept.length);
   const chosen = [...ranked, ...measured.slice(0, request.finalists - ranked.length)];
-  const { mean } = await request.predict(encode(space, chosen));
-  const finalists = chosen.map((counts, row) => ({ counts, predicted: fromFitScale(plan, mean[row] ?? Number.NaN) }));
+  const means = (await request.predict(encode(space, chosen)))[plan.objective.name]?.mean;
+  const finalists = chosen.map((counts, row) => ({ counts, predicted: fromFitScale(plan, means?.[row] ?? Number.NaN) }));
   return { kind: 'predicted', predicted: asked.size, outOfRange, finalists };
 }
 
 /** The share of the finalists that the best measured pairs take, where some are candidates themselves. */
 const MEASURED_SHARE = 1 / 6;
 
+/** More than any sum of logarithms comes to, so that what meets all floors goes before what does not. */
+const MISSED = 1e3;
+
+function penalise({ values, violation }: PointScore): number[] {
+  return values.map((value) => (violation === 0 ? value : value + MISSED + violation));
+}
+
+/** Values point by point as predictions goal by goal. */
+function predictGoals(values: readonly (readonly number[])[], deviations: readonly (Float64Array | undefined)[]): ObjectivePredictions {
+  const predictions = deviations.map((deviation, goal): ObjectivePrediction => ({
+    mean: Float64Array.from(values, (point) => point[goal] ?? Number.NaN),
+    ...(deviation === undefined ? {} : { deviation }),
+  }));
+  const [first, ...others] = predictions;
+  if (first === undefined) throw new RangeError('a study has at least one goal');
+  return [first, ...others];
+}
+
 /** The refined space, or the whole one where no candidate of a budget that it was not refined for lies inside. */
 async function openSpace(plan: StudyPlan, request: ProposeRequest, breathe: () => Promise<void>): Promise<OpenedBand & { readonly space: SearchSpace }> {
-  const refined = await openCandidates(request, request.space, breathe);
+  const asked = { ...plan, budgets: request.budgets };
+  const refined = await openCandidates(asked, request.space, breathe);
   if (!refined.sampler.isEmpty) return { ...refined, space: request.space };
-  return { ...(await openCandidates(request, plan.space, breathe)), space: plan.space };
+  return { ...(await openCandidates(asked, plan.space, breathe)), space: plan.space };
 }
 
 /**

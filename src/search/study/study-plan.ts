@@ -1,11 +1,17 @@
 import type { Budget } from '../../core/budget/budget.js';
 import type { MetricDefinition } from '../../core/metric.js';
 import type { SearchSpace } from '../../core/space/search-space.js';
+import { plainGoals, type Goals } from '../objectives/goals.js';
 import type { RefinementOptions } from '../refinement/propose-refinement.js';
 
 /** The phases of a study, in order; from `refine` to `verify` once a round. */
 export const STUDY_PHASES = ['score', 'recipe', 'sample', 'fit', 'refine', 'search', 'verify', 'controls', 'report', 'finished'] as const;
 export type StudyPhase = (typeof STUDY_PHASES)[number];
+
+/** What a study makes better. */
+export function goalsOf({ objective, goals }: Pick<StudyPlan, 'objective' | 'goals'>): Goals {
+  return goals ?? plainGoals(objective);
+}
 
 /** The controls' names, in the order in which reports have them; DESIGN section 2 defines them. */
 export const CONTROL_NAMES = ['uniform-paper', 'uniform-best', 'global-threshold', 'calibration-error', 'random'] as const;
@@ -18,8 +24,10 @@ export interface StudyPlan {
   readonly space: SearchSpace;
   /** Each to be met; at least one. */
   readonly budgets: readonly Budget[];
-  /** What is made better; its scale is that of the fit. */
+  /** The metric that the report is about; its scale is that of its fit. */
   readonly objective: MetricDefinition;
+  /** What is made better; undefined for `objective` alone. */
+  readonly goals?: Goals;
   /** Fixes every draw. */
   readonly seed: number;
   /** How many recipes are compared, on the first pairs. */

@@ -3,7 +3,9 @@ import type { FitQuality } from '../fit/fit-quality.js';
 import type { EffectCurve } from '../../core/statistics/explain.js';
 import type { Counts, SearchSpace } from '../../core/space/search-space.js';
 import type { RangeChange } from '../refinement/propose-refinement.js';
-import type { ControlName, StudyPhase, StudyPlan } from './study-plan.js';
+import { rankScores } from '../objectives/rank-scores.js';
+import { scoreMeasured, type PointScore } from '../objectives/score-point.js';
+import { goalsOf, type ControlName, type StudyPhase, type StudyPlan } from './study-plan.js';
 
 /** Why a point was evaluated. */
 export type TrialRole = 'pair' | 'finalist' | 'control' | 'dense' | 'winner';
@@ -36,11 +38,13 @@ export interface TrialPoint {
 
 /** A point with its measured value. */
 export interface TrialResult extends TrialPoint {
-  /** The objective, in the metric's own unit. */
+  /** The objective's metric, in its own unit. */
   readonly value: number;
+  /** All that was measured, in their own units; undefined where `value` is. */
+  readonly metrics?: Readonly<Record<string, number>>;
   /** Tokens run for it; 0 when it was known already. */
   readonly tokensSpent: number;
-  /** The loss of each window, on the report windows: what the bootstrap draws from. */
+  /** What the objective is the mean of, window by window, on the report windows: what the bootstrap draws from. */
   readonly losses?: { readonly losses: readonly number[]; readonly tokens: readonly number[] };
 }
 
@@ -56,7 +60,8 @@ export type StudyEvent =
   | { readonly kind: 'scored'; readonly tokensSpent?: number; readonly allocations?: readonly (readonly Allocation[])[] }
   | { readonly kind: 'drawn'; readonly points: readonly Counts[] }
   | { readonly kind: 'evaluated'; readonly trial: TrialResult }
-  | { readonly kind: 'fitted'; readonly predictorId: string; readonly quality: FitQuality; readonly importances: readonly number[]; readonly effects: readonly EffectCurve[]; readonly choice?: PredictorChoice }
+  /** The predictor of the objective's metric and how it did, and those of further metrics by name. */
+  | { readonly kind: 'fitted'; readonly predictorId: string; readonly others?: Readonly<Record<string, string>>; readonly quality: FitQuality; readonly importances: readonly number[]; readonly effects: readonly EffectCurve[]; readonly choice?: PredictorChoice }
   | { readonly kind: 'refined'; readonly changes: readonly RangeChange[] }
   | { readonly kind: 'predicted'; readonly predicted: number; readonly outOfRange: number; readonly finalists: readonly { readonly counts: Counts; readonly predicted: number }[] }
   /** The study goes on with the phase that it has waited before. */
@@ -126,15 +131,21 @@ export function startStudy(plan: StudyPlan): StudyState {
   };
 }
 
-/** Results in order, the best first; those whose value is not finite come last. */
-export function sortByValue<Result extends Pick<TrialResult, 'value'>>({ objective }: Pick<StudyPlan, 'objective'>, results: readonly Result[]): Result[] {
-  const sign = objective.better === 'lower' ? 1 : -1;
-  const rank = ({ value }: Result): number => (Number.isFinite(value) ? sign * value : Number.POSITIVE_INFINITY);
-  return results.toSorted((a, b) => (rank(a) === rank(b) ? 0 : rank(a) - rank(b)));
+/** What decides between results. */
+export type Judgement = Pick<StudyPlan, 'space' | 'objective' | 'goals'>;
+
+/** Results in order, the best first as `rankScores` has it; those whose value is not finite come last. */
+export function sortByValue<Result extends Pick<TrialResult, 'counts' | 'value' | 'metrics'>>(plan: Judgement, results: readonly Result[]): Result[] {
+  return rankScores(results.map((result) => scoreTrial(plan, result))).flatMap((index) => results[index] ?? []);
 }
 
-/** The best of some results; one whose value is not finite only where no other is. Throws RangeError of none. */
-export function findBest(plan: Pick<StudyPlan, 'objective'>, results: readonly TrialResult[]): TrialResult {
+/** What the goals make of a result; lower is better. */
+export function scoreTrial(plan: Judgement, { counts, value, metrics }: Pick<TrialResult, 'counts' | 'value' | 'metrics'>): PointScore {
+  return scoreMeasured(goalsOf(plan), plan.space, { counts, metrics: metrics ?? { [plan.objective.name]: value } });
+}
+
+/** The best of some results, the knee of a front; one whose value is not finite only where no other is. Throws RangeError of none. */
+export function findBest(plan: Judgement, results: readonly TrialResult[]): TrialResult {
   const [best] = sortByValue(plan, results);
   if (best === undefined) throw new RangeError('there is no result to choose from');
   return best;

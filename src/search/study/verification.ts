@@ -20,6 +20,6 @@ export function continueVerification(plan: StudyPlan, batch: readonly TrialResul
 }
 
 /** A measured point, to be measured in another way. */
-function toPoint({ value: _value, tokensSpent: _tokens, losses: _losses, ...point }: TrialResult, changes: Partial<TrialPoint>): TrialPoint {
+function toPoint({ value: _value, metrics: _metrics, tokensSpent: _tokens, losses: _losses, ...point }: TrialResult, changes: Partial<TrialPoint>): TrialPoint {
   return { ...point, ...changes };
 }

@@ -2,8 +2,10 @@ import { createCostModel, measureCounts } from '../../core/budget/cost-model.js'
 import { runSteps, runStepsGently } from '../../core/run-steps.js';
 import { ratioIntervalInSteps } from '../../core/statistics/bootstrap.js';
 import { createRng } from '../../core/random.js';
-import type { StudyPlan } from './study-plan.js';
-import { findBest, type StudyState, type TrialResult } from './study-state.js';
+import { findWinner } from './find-winner.js';
+import { goalsOf, type StudyPlan } from './study-plan.js';
+import { findBest, scoreTrial, type StudyState, type TrialResult } from './study-state.js';
+import { writeFront, type StudyFront } from './write-front.js';
 import { writeCurve, type StudyCurve } from './write-curve.js';
 
 /** The outcome of a study, in numbers and in one plain sentence. */
@@ -17,6 +19,8 @@ export interface StudyOutcome {
   /** 1 - winner / control, control by control, with a paired 95 % bootstrap interval over the report windows. */
   readonly lifts: readonly Lift[];
   readonly curve: StudyCurve | undefined;
+  /** Of several goals. */
+  readonly front: StudyFront | undefined;
   readonly summary: string;
 }
 
@@ -51,7 +55,8 @@ function* writeReportInSteps(plan: StudyPlan, state: StudyState): Generator<void
     bestControl: best === undefined ? undefined : nameControl(best),
     lifts,
     curve: writeCurve(plan, state),
-    summary: summarise(plan, winner, best, lifts),
+    front: writeFront(plan, state),
+    summary: summarise(plan, winner, best, lifts) + tellMissed(plan, state),
   };
 }
 
@@ -62,11 +67,12 @@ export function nameControl({ control, recipe }: Pick<TrialResult, 'control' | '
 
 function* measureLift(plan: StudyPlan, winner: TrialResult, control: TrialResult): Generator<void, Lift> {
   const sign = plan.objective.better === 'lower' ? 1 : -1;
+  // Of accuracy, where higher is better, the share that the winner has more.
   const lift = sign * (1 - winner.value / control.value);
   const name = nameControl(control);
   if (winner.losses === undefined || control.losses === undefined) return { control: name, lift, interval: [lift, lift] };
-  const [low, high] = yield* ratioIntervalInSteps(winner.losses, control.losses, { rng: createRng(plan.seed).fork(`report/${name}`) });
-  return { control: name, lift, interval: [1 - high, 1 - low] };
+  const [low, high] = yield* ratioIntervalInSteps(winner.losses, control.losses, { rng: createRng(plan.seed).fork(`report/${name}`), scale: plan.objective.scale });
+  return { control: name, lift, interval: sign === 1 ? [1 - high, 1 - low] : [low - 1, high - 1] };
 }
 
 function summarise(plan: StudyPlan, winner: TrialResult, best: TrialResult | undefined, lifts: readonly Lift[]): string {
@@ -81,6 +87,13 @@ function summarise(plan: StudyPlan, winner: TrialResult, best: TrialResult | und
   if (lift.lift <= 0) return `${found}: the search was not worth it, ${against} is as good or better by ${percent(-lift.lift)}.`;
   if (lift.interval[0] <= 0) return `${found}, ${percent(lift.lift)} better than ${against}, but the interval from ${low} to ${high} includes none: the search may not have been worth it.`;
   return `${found}, ${percent(lift.lift)} better than ${against}, the best control (95 % interval ${low} to ${high}).`;
+}
+
+/** That the winner misses a floor, as no finalist meets all; empty where it does not. */
+function tellMissed(plan: StudyPlan, state: StudyState): string {
+  if (scoreTrial(plan, findWinner(plan, state)).violation === 0) return '';
+  const floors = goalsOf(plan).floors.map(({ metric: { name, better }, limit }) => `${name} at ${better === 'lower' ? 'most' : 'least'} ${limit}`);
+  return ` No finalist meets ${floors.join(' and ')} on the verify windows; the winner misses it least.`;
 }
 
 function format(value: number): string {

@@ -4,18 +4,23 @@ import { createRng } from '../../core/random.js';
 import { decodeCounts, toRates, type Counts } from '../../core/space/search-space.js';
 import { SearchRequest } from '../../gen/prunecast/v1/pruning.js';
 import type { QueryAnswer, QueryStudyRequest, QueryStudyResponse } from '../../gen/prunecast/v1/study.js';
+import { rankScores } from '../../search/objectives/rank-scores.js';
+import { scorePredicted } from '../../search/objectives/score-point.js';
 import { proposeCandidates } from '../../search/study/propose-candidates.js';
+import { goalsOf } from '../../search/study/study-plan.js';
 import { encodeArchitecture } from '../encoding/architecture.js';
 import { encodeCosts } from '../encoding/space.js';
 import { requireSameCheckpoint, requireSameDimensions } from '../predictors/answer-refinement.js';
-import { modelOf, type OpenPredictor } from '../predictors/fitted-predictors.js';
+import type { OpenPredictor } from '../predictors/fitted-predictors.js';
 import { listOutOfRange, predictMetrics } from '../predictors/predict-metrics.js';
 import { requireInteger, requireText } from '../rpc/checks.js';
 import type { PredictorStore } from '../store/predictor-store.js';
 import type { StudyRecord } from '../store/study-store.js';
-import { DEFAULT_STRATEGY, type SearchServices } from './prepare-search.js';
+import type { SearchServices } from './prepare-search.js';
+import { chooseStrategy } from './choose-strategy.js';
 import { createTarget } from './sample-phase.js';
 import { applyPreset } from './apply-preset.js';
+import { askPredictors, listPredicted } from './study-predictors.js';
 import { openQuestion, openSubject, type StudyQuestion } from './study-question.js';
 import { prepareRecipe } from './study-recipes.js';
 
@@ -28,6 +33,9 @@ const CANDIDATES = 1000;
 
 const MOST_ANSWERS = 100;
 
+/** The strategy's best, among which the knee of a front is looked for. */
+const PROPOSED = 32;
+
 /**
  * The best predicted architectures for other budgets or another objective, from a study's newest predictor of that metric;
  * with `verify` they are labelled on the study's verify windows too, under its recipe.
@@ -39,25 +47,32 @@ export async function answerQuery(services: QueryServices, request: QueryStudyRe
   const count = request.count === 0 ? 1 : requireInteger(request.count, 'count', { min: 1, max: MOST_ANSWERS });
   const asked = askAgain(study, request);
   const question = await openQuestion(services, asked);
-  const open = await findPredictor(services, study, question.plan.objective.name);
-  requireSameCheckpoint(open.predictor, question.model.language.checkpoint.digest, 'study_id');
-  requireSameDimensions(open.predictor, question.plan.space, 'study_id');
-  const strategy = services.plugins.resolve('strategy', asked.strategy, DEFAULT_STRATEGY, 'strategy');
+  const open = await findPredictors(services, study, question);
+  const strategy = chooseStrategy(services.plugins, asked.strategy, question.plan);
   const { finalists } = await proposeCandidates(question.plan, {
     space: question.plan.space,
     budgets: question.plan.budgets,
     candidates: CANDIDATES,
-    finalists: count,
+    finalists: Math.max(count, PROPOSED),
     evaluated: [],
     verified: [],
     strategy: strategy.plugin,
     strategyOptions: strategy.options,
-    predict: (batch) => modelOf(open, question.plan.objective.name).predict(batch),
+    predict: (batch) => askPredictors(open, batch),
     rng: createRng(question.plan.seed).fork('query'),
     signal,
   }, () => setImmediate());
-  const answers = await describeAnswers(services, question, open, finalists.map(({ counts }) => counts));
-  return { answers: request.verify ? await verify(services, study, asked, question, answers, finalists.map(({ counts }) => counts), signal) : answers };
+  const points = (await rankPredicted(question, open, finalists.map(({ counts }) => counts))).slice(0, count);
+  const answers = await describeAnswers(services, question, open, points);
+  return { answers: request.verify ? await verify(services, study, asked, question, answers, points, signal) : answers };
+}
+
+/** The best predicted first. */
+async function rankPredicted({ plan }: StudyQuestion, open: ReadonlyMap<string, OpenPredictor>, points: readonly Counts[]): Promise<Counts[]> {
+  const columns = plan.space.dimensions.length;
+  const rates = Float32Array.from(points.flatMap((counts) => [...toRates(plan.space, counts)]));
+  const { scores } = scorePredicted(goalsOf(plan), plan.space, points, await askPredictors(open, { rates, columns }));
+  return rankScores(scores).map((index) => points[index] ?? []);
 }
 
 /** The study's own request with what is asked in place of its own; a study of imported pairs has the model's default space. */
@@ -78,7 +93,19 @@ async function findPredictor({ predictorStore, predictors }: QueryServices, { id
   throw new PrunecastError('PREDICTOR_NOT_FOUND', `the study ${id} has no predictor of ${metric} yet: wait for its fit, or call FitPredictor with its study_id`, { metadata: { study_id: id, metric } });
 }
 
-async function describeAnswers({ plugins }: QueryServices, { plan: { space, budgets }, model: { language: { shape } } }: StudyQuestion, open: OpenPredictor, points: readonly Counts[]): Promise<QueryAnswer[]> {
+/** The study's newest predictor of each metric that is asked about. */
+async function findPredictors(services: QueryServices, study: StudyRecord, { plan, model }: StudyQuestion): Promise<ReadonlyMap<string, OpenPredictor>> {
+  const found = new Map<string, OpenPredictor>();
+  for (const { name } of listPredicted(plan)) {
+    const open = await findPredictor(services, study, name);
+    requireSameCheckpoint(open.predictor, model.language.checkpoint.digest, 'study_id');
+    requireSameDimensions(open.predictor, plan.space, 'study_id');
+    found.set(name, open);
+  }
+  return found;
+}
+
+async function describeAnswers({ plugins }: QueryServices, { plan: { space, budgets }, model: { language: { shape } } }: StudyQuestion, open: ReadonlyMap<string, OpenPredictor>, points: readonly Counts[]): Promise<QueryAnswer[]> {
   const answers: QueryAnswer[] = [];
   for (const counts of points) {
     const batch = { rates: toRates(space, counts), columns: space.dimensions.length };
@@ -87,9 +114,9 @@ async function describeAnswers({ plugins }: QueryServices, { plan: { space, budg
       architecture: encodeArchitecture(architecture),
       // Biases are counted as the budgets count them: which recipe an answer would have is not settled.
       costs: encodeCosts(shape, architecture, budgets, space.shape),
-      predictions: await predictMetrics(plugins, open, batch),
+      predictions: (await Promise.all([...open].map(async ([name, predictor]) => (await predictMetrics(plugins, predictor, batch)).filter(({ metric }) => metric === name)))).flat(),
       metrics: {},
-      outOfRange: listOutOfRange(batch, open.predictor).flatMap(({ dimensions }) => dimensions),
+      outOfRange: [...new Set([...open.values()].flatMap(({ predictor }) => listOutOfRange(batch, predictor).flatMap(({ dimensions }) => dimensions)))],
     });
   }
   return answers;

@@ -1,9 +1,9 @@
 import { PrunecastError } from '../../core/errors/prunecast-error.js';
-import type { MetricDefinition } from '../../core/metric.js';
 import type { ModelShape } from '../../core/model/shape.js';
 import type { Evaluator } from '../../core/ports/evaluator.js';
 import { Finish, type RefinePlan, type SearchRequest } from '../../gen/prunecast/v1/pruning.js';
 import { DEFAULT_REFINEMENT, type RefinementOptions } from '../../search/refinement/propose-refinement.js';
+import { listCosts, type Goals } from '../../search/objectives/goals.js';
 import { requireAttainable } from '../../search/sampling/require-attainable.js';
 import { chooseMaxRate } from '../../search/study/choose-max-rate.js';
 import {
@@ -24,6 +24,7 @@ import {
 import { decodeBudgets, type BudgetedModel } from '../encoding/budget.js';
 import { decodeSpace, decodeSpaceOptions } from '../encoding/space.js';
 import { requireInteger, requireNumber } from '../rpc/checks.js';
+import { decodeObjectives } from './decode-objectives.js';
 import { PHASE_CODES } from './study-codes.js';
 
 /**
@@ -37,37 +38,34 @@ export async function decodeStudyPlan(model: BudgetedModel, counted: ModelShape,
   const maxRate = chooseMaxRate(counted, budgets, decodeSpaceOptions(request.space));
   const space = decodeSpace(counted, request.space, { maxRate });
   requireAttainable(space, budgets);
+  const decoded = decodeObjectives(request.objectives, evaluator, budgets.map(({ cost }) => cost));
+  refuseCurve(request, decoded.goals);
   const rungs = request.verify?.rungs.length ?? 0;
   const rounds = requireInteger(request.rounds ?? DEFAULT_ROUNDS, 'rounds', { min: 1, max: 100 });
+  const finalists = requireInteger(request.verify?.count ?? Math.ceil(DEFAULT_FINALISTS / rounds), 'verify.count', { min: 1, max: 10_000 });
+  const pauseBefore = decodePauses(request);
+  const choosesCost = listCosts(decoded.goals).length > 0;
   return {
     space,
     budgets,
-    objective: findObjective(request, evaluator),
+    ...decoded,
     seed: requireInteger(request.seed ?? 0n, 'seed'),
     recipes: Math.max(1, request.recipes.length),
-    pairs: decodePairs(request),
-    refinement: decodeRefinement(request.refine),
+    pairs: decodePairs(request, choosesCost),
+    // Narrower ranges would cut the small end off: where a cost is to be made better they come on request.
+    refinement: choosesCost && request.refine === undefined && pauseBefore.length === 0 ? undefined : decodeRefinement(request.refine),
     rounds,
     candidates: requireInteger(request.candidates ?? BigInt(DEFAULT_CANDIDATES), 'candidates', { min: 1, max: 10_000_000 }),
-    finalists: requireInteger(request.verify?.count ?? Math.ceil(DEFAULT_FINALISTS / rounds), 'verify.count', { min: 1, max: 10_000 }),
+    finalists,
     verifyRungs: Math.max(1, rungs),
-    finish: { kind: FINISHES[request.finish] ?? 'better', candidates: DEFAULT_FINISH_CANDIDATES },
-    ...decodeControls(request),
-    pauseBefore: decodePauses(request),
+    finish: { kind: FINISHES[request.finish] ?? 'better', candidates: decoded.goals.goals.length > 1 ? finalists * rounds : DEFAULT_FINISH_CANDIDATES },
+    ...decodeControls(request, choosesCost),
+    pauseBefore,
     curve: request.preset === 'paper' ? PAPER_CURVE : undefined,
   };
 }
 
 const FINISHES: Readonly<Partial<Record<Finish, FinishPlan['kind']>>> = { [Finish.UNSPECIFIED]: 'better', [Finish.ONE_SHOT]: 'one-shot', [Finish.STREAM]: 'stream' };
-
-/** Refuses what the API has room for and this version does not do. Throws NOT_IMPLEMENTED. */
-export function refuseUnavailable(request: SearchRequest): void {
-  const refused = [
-    request.objectives.length > 1 && 'objectives: this version takes one objective',
-    request.objectives.some(({ floor }) => floor !== undefined) && 'objectives[0].floor: this version has no floors',
-  ].find((reason) => reason !== false);
-  if (refused !== undefined) throw new PrunecastError('NOT_IMPLEMENTED', refused);
-}
 
 /** Throws INVALID_REQUEST for what is no phase, and for a refinement that never comes. */
 function decodePauses({ pauseBefore, refine }: SearchRequest): StudyPhase[] {
@@ -79,27 +77,30 @@ function decodePauses({ pauseBefore, refine }: SearchRequest): StudyPhase[] {
   });
 }
 
-/** The controls that a request names, all by default. Throws INVALID_REQUEST. */
-function decodeControls({ controls }: SearchRequest): Pick<StudyPlan, 'controls' | 'paperControls'> {
-  const known = [...CONTROL_NAMES, ...PAPER_CONTROLS.map((name) => `${PAPER_PREFIX}${name}`)];
+/** The paper's curve is a line of one metric over the size. Throws INVALID_REQUEST. */
+function refuseCurve({ preset }: SearchRequest, { goals, floors }: Goals): void {
+  if (preset !== 'paper' || (goals.length === 1 && goals[0]?.terms.length === 1 && floors.length === 0)) return;
+  throw PrunecastError.ofField('objectives', 'has several; preset "paper" takes one metric: leave the preset or the others out');
+}
+
+/**
+ * The controls that a request names, all by default. Where a cost is to be made better, controls are given what the winner
+ * costs, which the uniform ones alone can be: the others are shared out beforehand. Throws INVALID_REQUEST.
+ */
+function decodeControls({ controls }: SearchRequest, choosesCost: boolean): Pick<StudyPlan, 'controls' | 'paperControls'> {
+  const own = choosesCost ? PAPER_CONTROLS : CONTROL_NAMES;
+  const known = [...own, ...PAPER_CONTROLS.map((name) => `${PAPER_PREFIX}${name}`)];
   controls.forEach((name, index) => {
-    if (!known.includes(name)) throw PrunecastError.ofField(`controls[${index}]`, `is "${name}"; allowed are ${known.join(', ')}`);
+    if (!known.includes(name)) throw PrunecastError.ofField(`controls[${index}]`, `is "${name}"; allowed ${choosesCost ? 'with a cost as an objective ' : ''}are ${known.join(', ')}`);
   });
   const wants = (name: string): boolean => controls.length === 0 || controls.includes(name);
-  return { controls: CONTROL_NAMES.filter(wants), paperControls: PAPER_CONTROLS.filter((name) => wants(`${PAPER_PREFIX}${name}`)) };
+  return { controls: own.filter(wants), paperControls: PAPER_CONTROLS.filter((name) => wants(`${PAPER_PREFIX}${name}`)) };
 }
 
 const PAPER_CONTROLS = ['uniform-paper', 'uniform-best'] as const satisfies readonly UniformControl[];
 const PAPER_PREFIX = 'paper-recipe/';
 
-function findObjective({ objectives }: SearchRequest, { id, metrics }: Evaluator): MetricDefinition {
-  const name = objectives[0]?.metric ?? metrics[0]?.name ?? '';
-  const metric = metrics.find((known) => known.name === name);
-  if (metric !== undefined) return metric;
-  throw PrunecastError.ofField('objectives[0].metric', `is "${name}"; the evaluator ${id} measures ${metrics.map((known) => known.name).join(', ')}`);
-}
-
-function decodePairs({ pairs, refine, preset }: SearchRequest): PairPlan {
+function decodePairs({ pairs, refine, preset }: SearchRequest, choosesCost: boolean): PairPlan {
   if ((pairs?.rungs.length ?? 0) > 1) throw PrunecastError.ofField('pairs.rungs', 'has several; a predictor is fitted on pairs of one fidelity: list several in verify.rungs');
   const count = requireInteger(pairs?.count ?? DEFAULT_PAIRS.count, 'pairs.count', { min: 1, max: 1_000_000 });
   const insideCount = refine?.disabled === true
@@ -118,7 +119,7 @@ function decodePairs({ pairs, refine, preset }: SearchRequest): PairPlan {
     insideCount,
     tiedShare: take(pairs?.tiedCount, DEFAULT_PAIRS.tiedShare, 'tied_count'),
     sparseShare: take(pairs?.sparseCount, DEFAULT_PAIRS.sparseShare, 'sparse_count'),
-    nearShare: take(pairs?.nearCount, DEFAULT_PAIRS.nearShare, 'near_count'),
+    nearShare: take(pairs?.nearCount, choosesCost ? 0 : DEFAULT_PAIRS.nearShare, 'near_count'),
     levelPoints: preset === '',
     tieRun: requireInteger(pairs?.tieRun ?? DEFAULT_PAIRS.tieRun, 'pairs.tie_run', { min: 1, max: 10_000 }),
     band: requireNumber(pairs?.band ?? DEFAULT_PAIRS.band, 'pairs.band', { min: 0, max: 1 }),

@@ -2,10 +2,11 @@ import { selectKeptUnits, type Ranking } from '../../core/model/units.js';
 import { countParameters } from '../../core/model/parameters.js';
 import { countsKey, decodeCounts } from '../../core/space/search-space.js';
 import type { BackendScore } from '../../gen/prunecast/v1/predictor_types.js';
-import type { RecipeComparison, ReportRow, StudyReport } from '../../gen/prunecast/v1/study_types.js';
+import type { Front, RecipeComparison, ReportRow, StudyReport } from '../../gen/prunecast/v1/study_types.js';
 import { STUDY_PHASES, type StudyPhase } from '../../search/study/study-plan.js';
 import { listRecipePoints } from '../../search/study/list-controls.js';
 import { findBest, listUsablePairs, type StudyState, type TrialResult } from '../../search/study/study-state.js';
+import type { StudyFront } from '../../search/study/write-front.js';
 import { nameControl, writeReportGently } from '../../search/study/write-report.js';
 import { encodeArchitecture, encodeKeptUnits } from '../encoding/architecture.js';
 import { encodeChoice } from '../encoding/predictor-choice.js';
@@ -53,6 +54,20 @@ export async function encodeReport(study: Study, ranking: Ranking, state: StudyS
     recipes: encodeRecipes(study, state),
     stream: state.mending === 'stream',
     curve: outcome.curve,
+    front: outcome.front === undefined ? undefined : encodeFront(study, outcome.front),
+  };
+}
+
+function encodeFront({ plan, recipes, model }: Study, { points, hypervolume, controlHypervolume, reference }: StudyFront): Front {
+  return {
+    points: points.map(({ trial, isKnee }) => {
+      const architecture = decodeCounts(plan.space, trial.counts);
+      const exported = exportedShape(model.language.shape, architecture, findRecipe(recipes, trial).compensation);
+      return { architecture: encodeArchitecture(architecture), costs: encodeCosts(model.language.shape, architecture, plan.budgets, exported), metrics: metricsOf(plan, trial), knee: isKnee };
+    }),
+    hypervolume,
+    controlHypervolume,
+    reference: reference.map(({ goal, value }) => ({ objective: goal, value })),
   };
 }
 
@@ -87,8 +102,12 @@ function encodeRow({ plan, recipes, model }: Study, state: StudyState, name: str
     architecture: encodeArchitecture(architecture),
     parameters: BigInt(countParameters(exported, architecture)),
     costs: encodeCosts(shape, architecture, plan.budgets, exported),
-    metrics: { [plan.objective.name]: trial.value },
-    verifyMetrics: verified === undefined ? {} : { [plan.objective.name]: verified.value },
+    metrics: metricsOf(plan, trial),
+    verifyMetrics: verified === undefined ? {} : metricsOf(plan, verified),
     recipeDigest: trial.role === 'dense' ? '' : findRecipe(recipes, trial).digest,
   };
+}
+
+function metricsOf({ objective }: Study['plan'], { metrics, value }: TrialResult): Record<string, number> {
+  return { ...metrics, [objective.name]: value };
 }

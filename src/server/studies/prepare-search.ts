@@ -19,6 +19,7 @@ import { resumeStudy } from './resume-study.js';
 import { runStudy } from './run-study.js';
 import type { Study } from './study.js';
 import { applyPreset } from './apply-preset.js';
+import { chooseStrategy } from './choose-strategy.js';
 import { countTrials } from './count-trials.js';
 import { openQuestion, openSubject } from './study-question.js';
 import { countCalibrationTokens } from './study-recipes.js';
@@ -32,7 +33,6 @@ export interface SearchServices extends EvaluateServices {
 
 /** Chosen by how it ranks pairs that it has not seen. */
 const DEFAULT_PREDICTOR = 'auto';
-export const DEFAULT_STRATEGY = 'evolutionary';
 
 /** Checks a Search request down to its space, windows and output; `run` then runs the study. */
 export async function prepareSearch(services: SearchServices, request: SearchRequest, restarted?: RestartedJob): Promise<Prepared> {
@@ -53,7 +53,7 @@ async function openStudy(services: SearchServices, asked: SearchRequest, restart
   const question = await openQuestion(services, request);
   const { model, evaluator } = question;
   const predictor = services.plugins.resolve('predictor', request.predictor, DEFAULT_PREDICTOR, 'predictor');
-  const strategy = services.plugins.resolve('strategy', request.strategy, DEFAULT_STRATEGY, 'strategy');
+  const strategy = chooseStrategy(services.plugins, request.strategy, question.plan);
   requirePairs(predictor.plugin, countPairs(question.plan, 0));
   const output = request.output === '' ? undefined : await planOutput(services, request, restarted);
   const { windows, recipes, plan } = await openSubject(services, request, question);

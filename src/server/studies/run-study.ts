@@ -1,5 +1,4 @@
 import { setImmediate } from 'node:timers/promises';
-import { toRates } from '../../core/space/search-space.js';
 import { createRng } from '../../core/random.js';
 import { JobState } from '../../gen/prunecast/v1/job.js';
 import type { StudyReport } from '../../gen/prunecast/v1/study_types.js';
@@ -8,10 +7,8 @@ import { nextAction, type StudyAction } from '../../search/study/next-action.js'
 import { proposeCandidates } from '../../search/study/propose-candidates.js';
 import { refineSpace } from '../../search/study/refine-space.js';
 import type { StudyEvent, StudyState } from '../../search/study/study-state.js';
-import { fidelityDigest, measurementFingerprint } from '../encoding/measurement.js';
 import type { JobContext, JobOutcome } from '../jobs/jobs.js';
 import { workControl } from '../jobs/work-control.js';
-import { measureErrorTables } from '../predictors/measure-error-tables.js';
 import { writePruned } from '../pruning/write-pruned.js';
 import type { SearchServices } from './prepare-search.js';
 import { performSample } from './sample-phase.js';
@@ -21,6 +18,7 @@ import { measureLatency } from '../latency/measure-latency.js';
 import type { RankedModel } from '../recipes/prepare-recipe.js';
 import { encodeReport } from './encode-report.js';
 import { describePause } from './resume-study.js';
+import { askPredictors, fitStudy, openStudyPredictors } from './study-predictors.js';
 import type { Study } from './study.js';
 import { findRecipe, prepareRecipe } from './study-recipes.js';
 
@@ -63,18 +61,18 @@ async function* perform(
       yield* performSample(services, study, action, rng, context);
       return;
     case 'fit':
-      yield await fit(services, study, state, action.pairs, context);
+      yield await fitStudy(services, study, state, action.pairs, context);
       return;
     case 'refine':
       yield { kind: 'refined', changes: await refineSpace(plan, state, breathe) };
       return;
     case 'predict': {
-      const { fitted } = await services.predictors.open(state.fit?.predictorId ?? '');
+      const open = await openStudyPredictors(services.predictors, plan, state.fit);
       yield await proposeCandidates(plan, {
         ...action,
         strategy: study.strategy.plugin,
         strategyOptions: study.strategy.options,
-        predict: (batch) => fitted.predict(batch),
+        predict: (batch) => askPredictors(open, batch),
         rng: rng.fork(action.seed),
         signal: context.signal,
         report: (done) => context.progress({ activity: 'predicting candidates', done, total: action.candidates, unit: 'candidates' }),
@@ -84,42 +82,6 @@ async function* perform(
     case 'finish':
       yield { kind: 'finished' };
   }
-}
-
-async function fit({ predictors, plugins, preparer }: SearchServices, study: Study, state: StudyState, pairs: StudyState['pairs'], context: JobContext): Promise<StudyEvent> {
-  const { plan, model, windows, recipes } = study;
-  const trial = { recipe: state.recipe, mending: 'one-shot' } as const;
-  context.progress({ activity: 'fitting', done: 0, total: 1, unit: 'predictors' });
-  const tables = await measureErrorTables(plugins, study.features, plan.space, {
-    language: model.language,
-    recipe: findRecipe(recipes, trial),
-    rank: () => prepareRecipe(preparer, study, trial, workControl(context, 'calibrating')),
-  }, workControl(context, 'measuring errors'));
-  const columns = plan.space.dimensions.length;
-  const rates = new Float32Array(pairs.length * columns);
-  pairs.forEach(({ counts }, row) => rates.set(toRates(plan.space, counts), row * columns));
-  // Backends are compared once: what ranked the first pairs best is fitted on the later ones too.
-  const chosen = state.fit?.choice?.chosen;
-  const { predictor, judgement } = await predictors.fit({
-    plugin: chosen === undefined ? study.predictor : plugins.resolve('predictor', undefined, chosen, 'predictor'),
-    metric: plan.objective,
-    dimensions: plan.space.dimensions.map(({ name }) => name),
-    rates,
-    values: Float64Array.from(pairs, ({ value }) => value),
-    seed: plan.seed,
-    source: {
-      model: model.name,
-      checkpointDigest: model.language.checkpoint.digest,
-      measurementFingerprint: measurementFingerprint(windows.search.measurement),
-      fidelityDigest: fidelityDigest(windows.search.fidelity),
-      recipeDigests: [findRecipe(recipes, trial).digest],
-      studyId: study.id,
-    },
-    ranges: state.space.dimensions.map(({ range }) => range),
-    tables,
-    join: context.join,
-  }, context.signal);
-  return { kind: 'fitted', predictorId: predictor.id, ...judgement };
 }
 
 async function finish(services: SearchServices, study: Study, state: StudyState, log: StudyLog, context: JobContext): Promise<StudyReport> {

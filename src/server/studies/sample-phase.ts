@@ -94,10 +94,11 @@ async function* evaluate({ labels, preparer }: SampleServices, study: SampledStu
     const target = createTarget(study, ranked, planOf(study.windows, first));
     for await (const { index, label, write } of labels.labelUnstored(target, architectures, workControl(context, ACTIVITIES[first.part]))) {
       if (write !== undefined) context.keep(write);
-      const losses = first.part === 'report' ? { losses: { losses: [...label.windowLosses], tokens: [...label.windowTokens] } } : {};
+      const sums = plan.objective.windows === 'hits' ? label.windowHits : plan.objective.windows === 'losses' ? label.windowLosses : undefined;
+      const losses = first.part === 'report' && sums !== undefined ? { losses: { losses: [...sums], tokens: [...label.windowTokens] } } : {};
       yield {
         kind: 'evaluated',
-        trial: { ...(group[index] as TrialPoint), value: label.metrics[plan.objective.name] ?? Number.NaN, tokensSpent: label.tokensSpent, ...losses },
+        trial: { ...(group[index] as TrialPoint), value: label.metrics[plan.objective.name] ?? Number.NaN, metrics: { ...label.metrics }, tokensSpent: label.tokensSpent, ...losses },
       };
     }
   }

@@ -129,7 +129,7 @@ function encodeTrial({ plan, windows, recipes, model }: SampledStudy, trial: Tri
     part: PART_CODES[trial.part],
     architecture: encodeArchitecture(architecture),
     rates: [...toRates(plan.space, trial.counts)],
-    metrics: { [plan.objective.name]: trial.value },
+    metrics: { ...trial.metrics, [plan.objective.name]: trial.value },
     predicted: trial.predicted,
     parameters: BigInt(countParameters(exportedShape(model.language.shape, architecture, findRecipe(recipes, trial).compensation), architecture)),
     tokensSpent: BigInt(trial.tokensSpent),

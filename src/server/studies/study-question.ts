@@ -7,7 +7,7 @@ import { budgeted, type OpenModel, type OpenModels } from '../models/open-models
 import type { PluginRegistry } from '../plugins/plugin-registry.js';
 import { refuseStreamLabels, type RecipeResolver, type RecipeSpec } from '../recipes/recipe-spec.js';
 import type { TextSource } from '../texts/text-source.js';
-import { decodeStudyPlan, refuseUnavailable } from './decode-study-plan.js';
+import { decodeStudyPlan } from './decode-study-plan.js';
 import type { StudyRecipe, StudyRecipes } from './study-recipes.js';
 import { planPairWindows, planStudyWindows, refuseCalibrationOverlap, type PartFidelities, type StudyWindows } from './study-texts.js';
 
@@ -27,7 +27,6 @@ export interface StudyQuestion {
 
 /** Opens the model and decodes space, budgets and objective. Throws as `decodeStudyPlan`, PLUGIN_NOT_FOUND, and as models. */
 export async function openQuestion({ models, plugins, recipes }: QuestionServices, request: SearchRequest): Promise<StudyQuestion> {
-  refuseUnavailable(request);
   const model = await models.open(request.model);
   const evaluator = plugins.resolve('evaluator', request.evaluator, 'perplexity', 'evaluator');
   const counted = recipes.countedShape(model.language.shape, request.recipes.map((recipe, index) => ({ recipe, field: `recipes[${index}]` })), request.space);

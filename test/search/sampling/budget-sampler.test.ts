@@ -26,6 +26,27 @@ describe('createBudgetSampler', () => {
     expect(chiSquarePerPoint(sampler, points)).toBeLessThan(1 + 5 * Math.sqrt(2 / (points.length - 1)));
   });
 
+  it('draws each part of a wide band as often, and its points alike', () => {
+    const cheapest = measure(TINY, TINY.dimensions.map(({ counts }) => counts[0] ?? 0));
+    const band = { cost: tinyCost, least: cheapest, most: 1300 };
+    const points = listPoints(TINY).filter((counts) => isWithin(TINY, counts, band));
+    const partOf = (counts: Counts): number => Math.floor((4 * (measure(TINY, counts) - cheapest)) / (1301 - cheapest));
+    const [whole, cut] = [1, 4].map((parts) => createBudgetSampler({ space: TINY, band, parts }));
+    expect(cut?.logPoints).toBeCloseTo(Math.log(points.length), 9);
+    const [plain, drawn] = [whole, cut].map((sampler) => drawMany(sampler, 4000));
+    expect(plain?.filter((counts) => partOf(counts) === 0).length).toBeLessThan(400);
+    for (const part of [0, 1, 2, 3]) expect(Math.abs((drawn ?? []).filter((counts) => partOf(counts) === part).length - 1000)).toBeLessThan(120);
+    const keys = new Set(drawn?.map(countsKey));
+    expect(points.filter((counts) => partOf(counts) === 0).every((counts) => keys.has(countsKey(counts)))).toBe(true);
+  });
+
+  it('brings a point beyond a band in parts to the end that it lies beyond', () => {
+    const sampler = createBudgetSampler({ space: smol, band: { cost: createCostModel(smol.shape, smolBudget.cost), least: 80_000_000, most: smolBudget.limit }, parts: 8 });
+    const repaired = sampler.repair(denseCounts(smol), createRng(1)) ?? [];
+    expect(measure(smol, repaired)).toBeGreaterThan(0.99 * smolBudget.limit);
+    expect(sampler.isFeasible(repaired)).toBe(true);
+  });
+
   it('draws tied points alone, and each as often as any other', () => {
     const band = { cost: tinyCost, least: 700, most: 1300 };
     const points = listPoints(TINY).filter((counts) => counts[0] === counts[2] && counts[1] === counts[3] && isWithin(TINY, counts, band));
@@ -168,4 +189,9 @@ function chiSquarePerPoint(sampler: BudgetSampler, points: readonly Counts[]): n
     seen.set(key, before + 1);
   }
   return [...seen.values()].reduce((sum, count) => sum + (count - 40) ** 2 / 40, 0) / (points.length - 1);
+}
+
+function drawMany(sampler: BudgetSampler | undefined, count: number): Counts[] {
+  const rng = createRng(3);
+  return Array.from({ length: count }, () => sampler?.sample(rng) ?? []);
 }

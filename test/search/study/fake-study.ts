@@ -1,20 +1,23 @@
 import { createCostModel, measureCounts } from '../../../src/core/budget/cost-model.js';
+import type { MetricDefinition } from '../../../src/core/metric.js';
+import type { EncodingBatch } from '../../../src/core/pairs.js';
 import type { FittedPredictor } from '../../../src/core/ports/predictor.js';
 import { createRng } from '../../../src/core/random.js';
 import { createSearchSpace } from '../../../src/core/space/create-search-space.js';
 import { denseCounts, toRates } from '../../../src/core/space/search-space.js';
 import ridge from '../../../src/plugins/predictors/ridge.js';
+import nsga2 from '../../../src/plugins/strategies/nsga2.js';
 import random from '../../../src/plugins/strategies/random.js';
+import { listMetrics } from '../../../src/search/objectives/goals.js';
 import { judgeFit } from '../../../src/search/fit/judge-fit.js';
 import { DEFAULT_REFINEMENT } from '../../../src/search/refinement/propose-refinement.js';
 import { applyEvent } from '../../../src/search/study/apply-event.js';
 import { drawCandidates } from '../../../src/search/study/draw-candidates.js';
 import { drawPairs } from '../../../src/search/study/draw-pairs.js';
 import { nextAction, type StudyAction } from '../../../src/search/study/next-action.js';
-import { toFitScale } from '../../../src/search/study/fit-scale.js';
 import { proposeCandidates } from '../../../src/search/study/propose-candidates.js';
 import { refineSpace } from '../../../src/search/study/refine-space.js';
-import { DEFAULT_PAIRS, type StudyPlan } from '../../../src/search/study/study-plan.js';
+import { DEFAULT_PAIRS, goalsOf, type StudyPlan } from '../../../src/search/study/study-plan.js';
 import { startStudy, type Allocation, type StudyEvent, type StudyState, type TrialPoint } from '../../../src/search/study/study-state.js';
 import { STORIES_SHAPE } from '../../support/shapes.js';
 
@@ -59,6 +62,8 @@ export function measurePerplexity(plan: StudyPlan, { counts, part }: Pick<TrialP
 
 export interface FakeEffects {
   readonly measure?: (plan: StudyPlan, point: TrialPoint) => number;
+  /** Metrics beside perplexity. */
+  readonly measureMore?: (plan: StudyPlan, point: TrialPoint) => Readonly<Record<string, number>>;
   /** What each recipe's scores and errors allocate. */
   readonly allocations?: readonly (readonly Allocation[])[];
   /** Called before each action; throws to end the run there. */
@@ -71,21 +76,21 @@ export interface FakeRun {
 }
 
 /** Drives a study to its end, or on from where its events left off. */
-export async function runStudy(plan: StudyPlan, stored: readonly StudyEvent[] = [], { measure = measurePerplexity, before, allocations = [] }: FakeEffects = {}): Promise<FakeRun> {
+export async function runStudy(plan: StudyPlan, stored: readonly StudyEvent[] = [], { measure = measurePerplexity, measureMore = () => ({}), before, allocations = [] }: FakeEffects = {}): Promise<FakeRun> {
   const events = [...stored];
   let state = stored.reduce((reached, event) => applyEvent(plan, reached, event), startStudy(plan));
   for (;;) {
     const action = nextAction(plan, state);
     before?.(action);
     if (action.kind === 'none') return { state, events };
-    for (const event of await perform(plan, state, action, { measure, allocations })) {
+    for (const event of await perform(plan, state, action, { measure, measureMore, allocations })) {
       events.push(structuredClone(event));
       state = applyEvent(plan, state, event);
     }
   }
 }
 
-async function perform(plan: StudyPlan, state: StudyState, action: StudyAction, { measure, allocations }: Required<Omit<FakeEffects, 'before'>>): Promise<StudyEvent[]> {
+async function perform(plan: StudyPlan, state: StudyState, action: StudyAction, { measure, measureMore, allocations }: Required<Omit<FakeEffects, 'before'>>): Promise<StudyEvent[]> {
   const rng = createRng(plan.seed);
   switch (action.kind) {
     case 'score':
@@ -95,9 +100,9 @@ async function perform(plan: StudyPlan, state: StudyState, action: StudyAction, 
     case 'draw-candidates':
       return [{ kind: 'drawn', points: await drawCandidates(plan, { ...action, rng: rng.fork(action.seed) }, breathe) }];
     case 'evaluate':
-      return action.points.map((point) => ({ kind: 'evaluated', trial: evaluate(plan, point, measure) }));
+      return action.points.map((point) => ({ kind: 'evaluated', trial: evaluate(plan, point, measure, measureMore(plan, point)) }));
     case 'fit': {
-      const judgement = await judgeFit(tableOf(plan, state), {
+      const judgement = await judgeFit(tableOf(plan, state, plan.objective), {
         fit: (pairs) => ridge.fit(pairs, ridge.options.parse({}), 0),
         ranges: state.space.dimensions.map(({ range }) => range),
         rng: rng.fork(`fit/${state.round}`),
@@ -107,8 +112,11 @@ async function perform(plan: StudyPlan, state: StudyState, action: StudyAction, 
     case 'refine':
       return [{ kind: 'refined', changes: await refineSpace(plan, state, breathe) }];
     case 'predict': {
-      const fitted = await fitAll(plan, state);
-      return [await proposeCandidates(plan, { ...action, strategy: random, strategyOptions: random.options.parse({}), predict: (batch) => fitted.predict(batch), rng: rng.fork(action.seed), signal: new AbortController().signal }, breathe)];
+      const strategy = goalsOf(plan).goals.length > 1 ? nsga2 : random;
+      const metrics = listMetrics(goalsOf(plan));
+      const fitted = await Promise.all(metrics.map((metric) => ridge.fit(tableOf(plan, state, metric), ridge.options.parse({}), 0)));
+      const predict = async (batch: EncodingBatch) => Object.fromEntries(await Promise.all(metrics.map(async ({ name }, index) => [name, await (fitted[index] as FittedPredictor).predict(batch)] as const)));
+      return [await proposeCandidates(plan, { ...action, strategy, strategyOptions: strategy.options.parse({}), predict, rng: rng.fork(action.seed), signal: new AbortController().signal }, breathe)];
     }
     case 'finish':
       return [{ kind: 'finished' }];
@@ -119,23 +127,19 @@ async function perform(plan: StudyPlan, state: StudyState, action: StudyAction, 
   }
 }
 
-function evaluate(plan: StudyPlan, point: TrialPoint, measure: NonNullable<FakeEffects['measure']>): Extract<StudyEvent, { kind: 'evaluated' }>['trial'] {
+function evaluate(plan: StudyPlan, point: TrialPoint, measure: NonNullable<FakeEffects['measure']>, more: Readonly<Record<string, number>>): Extract<StudyEvent, { kind: 'evaluated' }>['trial'] {
   const value = measure(plan, point);
   const losses = Array.from({ length: 12 }, (_, window) => 127 * Math.log(value) + (window % 3) - 1);
-  return { ...point, value, tokensSpent: 1000, ...(point.part === 'report' ? { losses: { losses, tokens: losses.map(() => 127) } } : {}) };
+  return { ...point, value, metrics: { [plan.objective.name]: value, ...more }, tokensSpent: 1000, ...(point.part === 'report' ? { losses: { losses, tokens: losses.map(() => 127) } } : {}) };
 }
 
-function tableOf(plan: StudyPlan, state: StudyState) {
+function tableOf(plan: StudyPlan, state: StudyState, { name, scale }: MetricDefinition) {
   const action = nextAction(plan, { ...state, phase: 'fit', waiting: [] });
   const pairs = action.kind === 'fit' ? action.pairs : [];
   const columns = plan.space.dimensions.length;
   const rates = new Float32Array(pairs.length * columns);
   pairs.forEach(({ counts }, row) => rates.set(toRates(plan.space, counts), row * columns));
-  return { dimensions: plan.space.dimensions.map(({ name }) => name), rates, targets: Float64Array.from(pairs, ({ value }) => toFitScale(plan, value)) };
-}
-
-function fitAll(plan: StudyPlan, state: StudyState): Promise<FittedPredictor> {
-  return ridge.fit(tableOf(plan, state), ridge.options.parse({}), 0);
+  return { dimensions: plan.space.dimensions.map(({ name }) => name), rates, targets: Float64Array.from(pairs, ({ metrics }) => (scale === 'log' ? Math.log(metrics?.[name] ?? Number.NaN) : (metrics?.[name] ?? Number.NaN))) };
 }
 
 function breathe(): Promise<void> {

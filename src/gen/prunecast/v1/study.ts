@@ -86,7 +86,10 @@ export interface QueryStudyRequest {
   budgets: Budget[];
   /** Empty for the study's own. */
   objectives: Objective[];
-  /** How many of the best predicted architectures to return. Default 1. */
+  /**
+   * How many of the best predicted architectures to return, the best first; of several objectives the knee of their front,
+   * then points that lie far from each other. Default 1.
+   */
   count: number;
   /** Really evaluate them on the study's verify windows. */
   verify: boolean;
@@ -112,15 +115,27 @@ export interface QueryAnswer_MetricsEntry {
   value: number;
 }
 
-/** What a search should improve. */
+/**
+ * What a search should improve. Several without weight and floor make a front, whose knee is the winner. With a cost among
+ * them architectures may lie anywhere below the budgets, and controls are given what the winner costs.
+ */
 export interface Objective {
-  /** `perplexity`. */
+  /**
+   * A metric of the evaluator: `perplexity`, `accuracy`; or a cost: `parameters`, `weight_bytes`, `kv_cache_bytes_per_token`,
+   * `flops_per_token`.
+   */
   metric: string;
-  /** In a weighted sum. Default 1. */
+  /**
+   * All objectives with a weight are one together: the weighted sum of their natural logs, those where higher is better
+   * subtracted, so that 1 % of one of weight 2 is worth 2 % of one of weight 1.
+   */
   weight?:
     | number
     | undefined;
-  /** A value that must be met at least (at most, for metrics where lower is better); unset for none. */
+  /**
+   * A value that the metric must come to at least (at most, where lower is better), as predicted and then as measured; unset
+   * for none. An objective with a floor and no weight only limits, unless there is no other.
+   */
   floor?: number | undefined;
 }
 

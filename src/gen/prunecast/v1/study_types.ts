@@ -410,6 +410,8 @@ export interface StudyReport {
     | undefined;
   /** How every backend did in the last fit: in cross-validation where one was chosen, else the named one on the 7:3 split. */
   predictorScores: BackendScore[];
+  /** Of several objectives. */
+  front: Front | undefined;
 }
 
 /** How one of the compared recipes did. */
@@ -435,6 +437,41 @@ export interface Curve {
 export interface Line {
   intercept: number;
   slope: number;
+}
+
+/** The finalists that none other is better than in all objectives, on the verify windows. */
+export interface Front {
+  /** The best in the first objective first. */
+  points: FrontPoint[];
+  /** The volume that the front dominates up to the reference, in natural logs of the objectives. */
+  hypervolume: number;
+  /** The same of the controls. */
+  controlHypervolume: number;
+  /** The worst of each objective over all finalists and controls. */
+  reference: FrontReference[];
+}
+
+/** One architecture of a front. */
+export interface FrontPoint {
+  architecture: Architecture | undefined;
+  costs: Cost[];
+  /** By metric name, on the verify windows, in the metric's own unit. */
+  metrics: { [key: string]: number };
+  /** Where giving up more of one objective stops to bring much in another: the winner. */
+  knee: boolean;
+}
+
+export interface FrontPoint_MetricsEntry {
+  key: string;
+  value: number;
+}
+
+/** The end of one objective up to which a hypervolume is measured. */
+export interface FrontReference {
+  /** `perplexity`, `parameters`, or a weighted sum: `2 perplexity + 1 accuracy`. */
+  objective: string;
+  /** In its own unit; of a weighted sum that of the natural logs. */
+  value: number;
 }
 
 function createBaseTrial(): Trial {
@@ -2044,6 +2081,7 @@ function createBaseStudyReport(): StudyReport {
     stream: false,
     curve: undefined,
     predictorScores: [],
+    front: undefined,
   };
 }
 
@@ -2117,6 +2155,9 @@ export const StudyReport: MessageFns<StudyReport> = {
     }
     for (const v of message.predictorScores) {
       BackendScore.encode(v!, writer.uint32(170).fork()).join();
+    }
+    if (message.front !== undefined) {
+      Front.encode(message.front, writer.uint32(178).fork()).join();
     }
     return writer;
   },
@@ -2302,6 +2343,14 @@ export const StudyReport: MessageFns<StudyReport> = {
             message.predictorScores.push(BackendScore.decode(reader, reader.uint32()));
             continue;
           }
+          case 22: {
+            if (tag !== 178) {
+              break;
+            }
+
+            message.front = Front.decode(reader, reader.uint32());
+            continue;
+          }
         }
         if ((tag & 7) === 4 || tag === 0) {
           break;
@@ -2371,6 +2420,7 @@ export const StudyReport: MessageFns<StudyReport> = {
         : globalThis.Array.isArray(object?.predictor_scores)
         ? object.predictor_scores.map((e: any) => BackendScore.fromJSON(e))
         : [],
+      front: isSet(object.front) ? Front.fromJSON(object.front) : undefined,
     };
   },
 
@@ -2439,6 +2489,9 @@ export const StudyReport: MessageFns<StudyReport> = {
     if (message.predictorScores?.length) {
       obj.predictorScores = message.predictorScores.map((e) => BackendScore.toJSON(e));
     }
+    if (message.front !== undefined) {
+      obj.front = Front.toJSON(message.front);
+    }
     return obj;
   },
 
@@ -2480,6 +2533,7 @@ export const StudyReport: MessageFns<StudyReport> = {
     message.stream = object.stream ?? false;
     message.curve = (object.curve !== undefined && object.curve !== null) ? Curve.fromPartial(object.curve) : undefined;
     message.predictorScores = object.predictorScores?.map((e) => BackendScore.fromPartial(e)) || [];
+    message.front = (object.front !== undefined && object.front !== null) ? Front.fromPartial(object.front) : undefined;
     return message;
   },
 };
@@ -2795,6 +2849,448 @@ export const Line: MessageFns<Line> = {
     const message = createBaseLine();
     message.intercept = object.intercept ?? 0;
     message.slope = object.slope ?? 0;
+    return message;
+  },
+};
+
+function createBaseFront(): Front {
+  return { points: [], hypervolume: 0, controlHypervolume: 0, reference: [] };
+}
+
+export const Front: MessageFns<Front> = {
+  encode(message: Front, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    for (const v of message.points) {
+      FrontPoint.encode(v!, writer.uint32(10).fork()).join();
+    }
+    if (message.hypervolume !== 0) {
+      writer.uint32(17).double(message.hypervolume);
+    }
+    if (message.controlHypervolume !== 0) {
+      writer.uint32(25).double(message.controlHypervolume);
+    }
+    for (const v of message.reference) {
+      FrontReference.encode(v!, writer.uint32(34).fork()).join();
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): Front {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseFront();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.points.push(FrontPoint.decode(reader, reader.uint32()));
+            continue;
+          }
+          case 2: {
+            if (tag !== 17) {
+              break;
+            }
+
+            message.hypervolume = reader.double();
+            continue;
+          }
+          case 3: {
+            if (tag !== 25) {
+              break;
+            }
+
+            message.controlHypervolume = reader.double();
+            continue;
+          }
+          case 4: {
+            if (tag !== 34) {
+              break;
+            }
+
+            message.reference.push(FrontReference.decode(reader, reader.uint32()));
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  fromJSON(object: any): Front {
+    return {
+      points: globalThis.Array.isArray(object?.points) ? object.points.map((e: any) => FrontPoint.fromJSON(e)) : [],
+      hypervolume: isSet(object.hypervolume) ? globalThis.Number(object.hypervolume) : 0,
+      controlHypervolume: isSet(object.controlHypervolume)
+        ? globalThis.Number(object.controlHypervolume)
+        : isSet(object.control_hypervolume)
+        ? globalThis.Number(object.control_hypervolume)
+        : 0,
+      reference: globalThis.Array.isArray(object?.reference)
+        ? object.reference.map((e: any) => FrontReference.fromJSON(e))
+        : [],
+    };
+  },
+
+  toJSON(message: Front): unknown {
+    const obj: any = {};
+    if (message.points?.length) {
+      obj.points = message.points.map((e) => FrontPoint.toJSON(e));
+    }
+    if (message.hypervolume !== 0) {
+      obj.hypervolume = floatToJson(message.hypervolume);
+    }
+    if (message.controlHypervolume !== 0) {
+      obj.controlHypervolume = floatToJson(message.controlHypervolume);
+    }
+    if (message.reference?.length) {
+      obj.reference = message.reference.map((e) => FrontReference.toJSON(e));
+    }
+    return obj;
+  },
+
+  create(base?: DeepPartial<Front>): Front {
+    return Front.fromPartial(base ?? {});
+  },
+  fromPartial(object: DeepPartial<Front>): Front {
+    const message = createBaseFront();
+    message.points = object.points?.map((e) => FrontPoint.fromPartial(e)) || [];
+    message.hypervolume = object.hypervolume ?? 0;
+    message.controlHypervolume = object.controlHypervolume ?? 0;
+    message.reference = object.reference?.map((e) => FrontReference.fromPartial(e)) || [];
+    return message;
+  },
+};
+
+function createBaseFrontPoint(): FrontPoint {
+  return { architecture: undefined, costs: [], metrics: {}, knee: false };
+}
+
+export const FrontPoint: MessageFns<FrontPoint> = {
+  encode(message: FrontPoint, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.architecture !== undefined) {
+      Architecture.encode(message.architecture, writer.uint32(10).fork()).join();
+    }
+    for (const v of message.costs) {
+      Cost.encode(v!, writer.uint32(18).fork()).join();
+    }
+    globalThis.Object.entries(message.metrics).forEach(([key, value]: [string, number]) => {
+      FrontPoint_MetricsEntry.encode({ key: key as any, value }, writer.uint32(26).fork()).join();
+    });
+    if (message.knee !== false) {
+      writer.uint32(32).bool(message.knee);
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): FrontPoint {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseFrontPoint();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.architecture = Architecture.decode(reader, reader.uint32());
+            continue;
+          }
+          case 2: {
+            if (tag !== 18) {
+              break;
+            }
+
+            message.costs.push(Cost.decode(reader, reader.uint32()));
+            continue;
+          }
+          case 3: {
+            if (tag !== 26) {
+              break;
+            }
+
+            const entry3 = FrontPoint_MetricsEntry.decode(reader, reader.uint32());
+            if (entry3.value !== undefined) {
+              message.metrics[entry3.key] = entry3.value;
+            }
+            continue;
+          }
+          case 4: {
+            if (tag !== 32) {
+              break;
+            }
+
+            message.knee = reader.bool();
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  fromJSON(object: any): FrontPoint {
+    return {
+      architecture: isSet(object.architecture) ? Architecture.fromJSON(object.architecture) : undefined,
+      costs: globalThis.Array.isArray(object?.costs) ? object.costs.map((e: any) => Cost.fromJSON(e)) : [],
+      metrics: isObject(object.metrics)
+        ? (globalThis.Object.entries(object.metrics) as [string, any][]).reduce(
+          (acc: { [key: string]: number }, [key, value]: [string, any]) => {
+            globalThis.Object.defineProperty(acc, key, {
+              value: globalThis.Number(value),
+              enumerable: true,
+              configurable: true,
+              writable: true,
+            });
+            return acc;
+          },
+          {},
+        )
+        : {},
+      knee: isSet(object.knee) ? globalThis.Boolean(object.knee) : false,
+    };
+  },
+
+  toJSON(message: FrontPoint): unknown {
+    const obj: any = {};
+    if (message.architecture !== undefined) {
+      obj.architecture = Architecture.toJSON(message.architecture);
+    }
+    if (message.costs?.length) {
+      obj.costs = message.costs.map((e) => Cost.toJSON(e));
+    }
+    if (message.metrics) {
+      const entries = globalThis.Object.entries(message.metrics) as [string, number][];
+      if (entries.length > 0) {
+        obj.metrics = {};
+        entries.forEach(([k, v]) => {
+          obj.metrics[k] = floatToJson(v);
+        });
+      }
+    }
+    if (message.knee !== false) {
+      obj.knee = message.knee;
+    }
+    return obj;
+  },
+
+  create(base?: DeepPartial<FrontPoint>): FrontPoint {
+    return FrontPoint.fromPartial(base ?? {});
+  },
+  fromPartial(object: DeepPartial<FrontPoint>): FrontPoint {
+    const message = createBaseFrontPoint();
+    message.architecture = (object.architecture !== undefined && object.architecture !== null)
+      ? Architecture.fromPartial(object.architecture)
+      : undefined;
+    message.costs = object.costs?.map((e) => Cost.fromPartial(e)) || [];
+    message.metrics = (globalThis.Object.entries(object.metrics ?? {}) as [string, number][]).reduce(
+      (acc: { [key: string]: number }, [key, value]: [string, number]) => {
+        if (value !== undefined) {
+          acc[key] = globalThis.Number(value);
+        }
+        return acc;
+      },
+      {},
+    );
+    message.knee = object.knee ?? false;
+    return message;
+  },
+};
+
+function createBaseFrontPoint_MetricsEntry(): FrontPoint_MetricsEntry {
+  return { key: "", value: 0 };
+}
+
+export const FrontPoint_MetricsEntry: MessageFns<FrontPoint_MetricsEntry> = {
+  encode(message: FrontPoint_MetricsEntry, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.key !== "") {
+      writer.uint32(10).string(message.key);
+    }
+    if (message.value !== 0) {
+      writer.uint32(17).double(message.value);
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): FrontPoint_MetricsEntry {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseFrontPoint_MetricsEntry();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.key = reader.string();
+            continue;
+          }
+          case 2: {
+            if (tag !== 17) {
+              break;
+            }
+
+            message.value = reader.double();
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  fromJSON(object: any): FrontPoint_MetricsEntry {
+    return {
+      key: isSet(object.key) ? globalThis.String(object.key) : "",
+      value: isSet(object.value) ? globalThis.Number(object.value) : 0,
+    };
+  },
+
+  toJSON(message: FrontPoint_MetricsEntry): unknown {
+    const obj: any = {};
+    if (message.key !== "") {
+      obj.key = message.key;
+    }
+    if (message.value !== 0) {
+      obj.value = floatToJson(message.value);
+    }
+    return obj;
+  },
+
+  create(base?: DeepPartial<FrontPoint_MetricsEntry>): FrontPoint_MetricsEntry {
+    return FrontPoint_MetricsEntry.fromPartial(base ?? {});
+  },
+  fromPartial(object: DeepPartial<FrontPoint_MetricsEntry>): FrontPoint_MetricsEntry {
+    const message = createBaseFrontPoint_MetricsEntry();
+    message.key = object.key ?? "";
+    message.value = object.value ?? 0;
+    return message;
+  },
+};
+
+function createBaseFrontReference(): FrontReference {
+  return { objective: "", value: 0 };
+}
+
+export const FrontReference: MessageFns<FrontReference> = {
+  encode(message: FrontReference, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.objective !== "") {
+      writer.uint32(10).string(message.objective);
+    }
+    if (message.value !== 0) {
+      writer.uint32(17).double(message.value);
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): FrontReference {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseFrontReference();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.objective = reader.string();
+            continue;
+          }
+          case 2: {
+            if (tag !== 17) {
+              break;
+            }
+
+            message.value = reader.double();
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  fromJSON(object: any): FrontReference {
+    return {
+      objective: isSet(object.objective) ? globalThis.String(object.objective) : "",
+      value: isSet(object.value) ? globalThis.Number(object.value) : 0,
+    };
+  },
+
+  toJSON(message: FrontReference): unknown {
+    const obj: any = {};
+    if (message.objective !== "") {
+      obj.objective = message.objective;
+    }
+    if (message.value !== 0) {
+      obj.value = floatToJson(message.value);
+    }
+    return obj;
+  },
+
+  create(base?: DeepPartial<FrontReference>): FrontReference {
+    return FrontReference.fromPartial(base ?? {});
+  },
+  fromPartial(object: DeepPartial<FrontReference>): FrontReference {
+    const message = createBaseFrontReference();
+    message.objective = object.objective ?? "";
+    message.value = object.value ?? 0;
     return message;
   },
 };

@@ -1,0 +1,60 @@
+import type { CostSpec } from '../../core/budget/cost-model.js';
+import type { MetricDefinition } from '../../core/metric.js';
+
+/** A number that an architecture is judged by: a metric, which is predicted and measured, or a cost, which is known exactly. */
+export type Quantity =
+  | { readonly kind: 'metric'; readonly metric: MetricDefinition }
+  | { readonly kind: 'cost'; readonly cost: CostSpec };
+
+/** A quantity in a sum; 1 % of one of weight 2 is worth 2 % of one of weight 1. */
+export interface Term {
+  readonly quantity: Quantity;
+  readonly weight: number;
+}
+
+/** One number to make better: the weighted sum of the natural logarithms of its terms, those where higher is better subtracted. */
+export interface Goal {
+  /** At least one. */
+  readonly terms: readonly Term[];
+}
+
+/** What a metric must come to at least, or at most where lower is better; in its own unit. */
+export interface Floor {
+  readonly metric: MetricDefinition;
+  readonly limit: number;
+}
+
+/** What a study makes better: one goal, or the front of several, over the architectures that meet all floors. */
+export interface Goals {
+  /** At least one. */
+  readonly goals: readonly Goal[];
+  readonly floors: readonly Floor[];
+}
+
+/** One metric and nothing else. */
+export function plainGoals(metric: MetricDefinition): Goals {
+  return { goals: [{ terms: [{ quantity: { kind: 'metric', metric }, weight: 1 }] }], floors: [] };
+}
+
+/** The metrics that goals and floors are about, each once. */
+export function listMetrics({ goals, floors }: Goals): MetricDefinition[] {
+  const termMetrics = goals.flatMap(({ terms }) => terms.flatMap(({ quantity }) => (quantity.kind === 'metric' ? [quantity.metric] : [])));
+  return [...new Map([...termMetrics, ...floors.map(({ metric }) => metric)].map((metric) => [metric.name, metric])).values()];
+}
+
+/** The costs that goals are about: where there is one, candidates may lie anywhere below the budgets. */
+export function listCosts({ goals }: Goals): CostSpec[] {
+  return goals.flatMap(({ terms }) => terms.flatMap(({ quantity }) => (quantity.kind === 'cost' ? [quantity.cost] : [])));
+}
+
+/** A quantity's name, as requests and reports have it. */
+export function nameQuantity(quantity: Quantity): string {
+  return quantity.kind === 'metric' ? quantity.metric.name : quantity.cost.kind;
+}
+
+/** A goal's name: that of its quantity, or `2 perplexity + 1 parameters`. */
+export function nameGoal({ terms }: Goal): string {
+  const [first] = terms;
+  if (first !== undefined && terms.length === 1) return nameQuantity(first.quantity);
+  return terms.map(({ quantity, weight }) => `${weight} ${nameQuantity(quantity)}`).join(' + ');
+}

@@ -1,0 +1,95 @@
+import type { MetricDefinition } from '../../core/metric.js';
+import type { EncodingBatch } from '../../core/pairs.js';
+import type { Prediction } from '../../core/ports/predictor.js';
+import { toRates } from '../../core/space/search-space.js';
+import { listMetrics } from '../../search/objectives/goals.js';
+import { goalsOf, type StudyPlan } from '../../search/study/study-plan.js';
+import type { StudyEvent, StudyState, TrialResult } from '../../search/study/study-state.js';
+import { fidelityDigest, measurementFingerprint } from '../encoding/measurement.js';
+import type { JobContext } from '../jobs/jobs.js';
+import { workControl } from '../jobs/work-control.js';
+import type { PluginRegistry } from '../plugins/plugin-registry.js';
+import { modelOf, type FitRequest, type FittedPredictors, type OpenPredictor } from '../predictors/fitted-predictors.js';
+import { measureErrorTables } from '../predictors/measure-error-tables.js';
+import type { RecipePreparer } from '../recipes/prepare-recipe.js';
+import type { Study } from './study.js';
+import { findRecipe, prepareRecipe } from './study-recipes.js';
+
+/** The metrics that a study predicts: that of its report first, then the others of goals and floors. */
+export function listPredicted(plan: Pick<StudyPlan, 'objective' | 'goals'>): MetricDefinition[] {
+  return [plan.objective, ...listMetrics(goalsOf(plan)).filter(({ name }) => name !== plan.objective.name)];
+}
+
+export interface FitStudyServices {
+  readonly predictors: FittedPredictors;
+  readonly plugins: PluginRegistry;
+  readonly preparer: RecipePreparer;
+}
+
+/** Fits a predictor to each metric of a study; the event has the judgement on that of its report. */
+export async function fitStudy(services: FitStudyServices, study: Study, state: StudyState, pairs: readonly TrialResult[], context: JobContext): Promise<Extract<StudyEvent, { kind: 'fitted' }>> {
+  const metrics = listPredicted(study.plan);
+  const trial = { recipe: state.recipe, mending: 'one-shot' } as const;
+  const tables = await measureErrorTables(services.plugins, study.features, study.plan.space, {
+    language: study.model.language,
+    recipe: findRecipe(study.recipes, trial),
+    rank: () => prepareRecipe(services.preparer, study, trial, workControl(context, 'calibrating')),
+  }, workControl(context, 'measuring errors'));
+  const fits = [];
+  // Backends are compared once: what ranked the first pairs best is fitted on the later ones, and to the other metrics, too.
+  let chosen = state.fit?.choice?.chosen;
+  for (const [done, metric] of metrics.entries()) {
+    context.progress({ activity: 'fitting', done, total: metrics.length, unit: 'predictors' });
+    const plugin = chosen === undefined ? study.predictor : services.plugins.resolve('predictor', undefined, chosen, 'predictor');
+    const fit = await fitMetric(services.predictors, study, state, pairs, { plugin, metric, tables }, context);
+    chosen ??= fit.judgement.choice?.chosen;
+    fits.push(fit);
+  }
+  const [first, ...others] = fits;
+  if (first === undefined) throw new RangeError('a study predicts at least one metric');
+  const further = others.length === 0 ? {} : { others: Object.fromEntries(others.map(({ metric, predictor: { id } }) => [metric.name, id])) };
+  return { kind: 'fitted', predictorId: first.predictor.id, ...further, ...first.judgement };
+}
+
+async function fitMetric(predictors: FittedPredictors, { plan, model, windows, recipes, id }: Study, state: StudyState, pairs: readonly TrialResult[], { plugin, metric, tables }: Pick<FitRequest, 'plugin' | 'metric' | 'tables'>, context: JobContext) {
+  const valueOf = ({ value, metrics }: TrialResult): number => (metric.name === plan.objective.name ? value : (metrics?.[metric.name] ?? Number.NaN));
+  const usable = pairs.filter((pair) => Number.isFinite(valueOf(pair)));
+  const columns = plan.space.dimensions.length;
+  const rates = new Float32Array(usable.length * columns);
+  usable.forEach(({ counts }, row) => rates.set(toRates(plan.space, counts), row * columns));
+  const { predictor, judgement } = await predictors.fit({
+    plugin,
+    metric,
+    dimensions: plan.space.dimensions.map(({ name }) => name),
+    rates,
+    values: Float64Array.from(usable, valueOf),
+    seed: plan.seed,
+    source: {
+      model: model.name,
+      checkpointDigest: model.language.checkpoint.digest,
+      measurementFingerprint: measurementFingerprint(windows.search.measurement),
+      fidelityDigest: fidelityDigest(windows.search.fidelity),
+      recipeDigests: [findRecipe(recipes, { recipe: state.recipe, mending: 'one-shot' }).digest],
+      studyId: id,
+    },
+    ranges: state.space.dimensions.map(({ range }) => range),
+    ...(tables === undefined ? {} : { tables }),
+    join: context.join,
+  }, context.signal);
+  return { metric, predictor, judgement };
+}
+
+/** Loads what a study fitted last, by metric. */
+export async function openStudyPredictors(predictors: FittedPredictors, plan: Pick<StudyPlan, 'objective' | 'goals'>, fit: StudyState['fit']): Promise<ReadonlyMap<string, OpenPredictor>> {
+  const ids = [[plan.objective.name, fit?.predictorId ?? ''] as const, ...Object.entries(fit?.others ?? {})];
+  const opened = new Map<string, OpenPredictor>();
+  for (const [metric, id] of ids) opened.set(metric, await predictors.open(id));
+  return opened;
+}
+
+/** What predictors say of a batch, by metric, on the scale of their fits. */
+export async function askPredictors(open: ReadonlyMap<string, OpenPredictor>, batch: EncodingBatch): Promise<Record<string, Prediction>> {
+  const predictions: Record<string, Prediction> = {};
+  for (const [metric, predictor] of open) predictions[metric] = await modelOf(predictor, metric).predict(batch);
+  return predictions;
+}
