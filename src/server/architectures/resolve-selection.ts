@@ -1,8 +1,9 @@
+import { canonicalJson } from '../../core/canonical-json.js';
 import type { Budget } from '../../core/budget/budget.js';
 import { createCostModel, measureCost } from '../../core/budget/cost-model.js';
 import { PrunecastError } from '../../core/errors/prunecast-error.js';
 import type { Architecture, ModelShape } from '../../core/model/shape.js';
-import { architectureOf, rankKeptFirst, type KeptUnits } from '../../core/model/units.js';
+import { architectureOf, rankKeptFirst, selectKeptUnits, type KeptUnits, type Ranking } from '../../core/model/units.js';
 import { validateArchitecture } from '../../core/model/validate-architecture.js';
 import { decodeCounts, keptCount, type Dimension, type SearchSpace } from '../../core/space/search-space.js';
 import { snapRates, type SnappedRate } from '../../core/space/snap-rates.js';
@@ -12,13 +13,15 @@ import { findUniformPaper } from '../../search/controls/uniform.js';
 import { decodeArchitecture, decodeKeptUnits } from '../encoding/architecture.js';
 import { decodeBudgets, type BudgetedModel } from '../encoding/budget.js';
 import { decodeSpace } from '../encoding/space.js';
-import { parseManifestUnits } from './manifest.js';
+import { parseManifest, type ManifestRecipe } from './manifest.js';
 
 /** What stays of a model, as a request says it. */
 export interface Selection {
   readonly architecture: Architecture;
   /** The exact units, where the caller named them; undefined leaves them to the recipe. */
   readonly keptUnits: KeptUnits | undefined;
+  /** What mended those units, where a manifest says so, and the manifest's path in the request. */
+  readonly mended?: { readonly recipe: ManifestRecipe; readonly field: string };
   readonly snapped: readonly SnappedRate[];
   /** How a budget was shared out; empty when none was given. */
   readonly allocation: string;
@@ -68,11 +71,25 @@ export async function resolveSelection(model: BudgetedModel, asked: Asked, space
     }
     case 'keptUnits':
       return exact(shape, decodeKeptUnits(asked.value), at('kept_units'));
-    case 'manifest':
-      return exact(shape, parseManifestUnits(asked.value, at('manifest')), at('manifest.kept_units'));
+    case 'manifest': {
+      const { keptUnits, recipe } = parseManifest(asked.value, at('manifest'));
+      const selection = exact(shape, keptUnits, at('manifest.kept_units'));
+      return recipe === undefined ? selection : { ...selection, mended: { recipe, field: at('manifest') } };
+    }
     case undefined:
       throw PrunecastError.ofField(field === '' ? 'selection' : field, 'says nothing of what stays: give an architecture, a rate, rates by dimension, budgets, kept units or a manifest');
   }
+}
+
+/** Refuses a mended manifest whose units are not those that its recipe keeps: its weights would be none that were ever written. Throws INVALID_REQUEST. */
+export function requireSameUnits({ architecture, keptUnits, mended }: Selection, { ranking }: { readonly ranking: Ranking }, { layers }: ModelShape): void {
+  if (mended === undefined || keptUnits === undefined) return;
+  if (canonicalJson(sortUnits(selectKeptUnits(ranking, architecture, layers))) === canonicalJson(sortUnits(keptUnits))) return;
+  throw PrunecastError.ofField(`${mended.field}.kept_units`, 'are not those that the recipe of this manifest keeps: it was changed, or another version wrote it; name the output itself as the model');
+}
+
+function sortUnits(kept: KeptUnits): number[][][] {
+  return kept.map(({ kvGroups, queryHeads, ffnChannels }) => [kvGroups, queryHeads, ffnChannels].map((list) => list.toSorted((a, b) => a - b)));
 }
 
 function named(architecture: Architecture): Selection {

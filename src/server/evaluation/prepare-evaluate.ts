@@ -1,7 +1,7 @@
 import type { Architecture } from '../../core/model/shape.js';
 import type { EvaluationPlan, Evaluator } from '../../core/ports/evaluator.js';
 import type { EvaluateRequest, EvaluateTarget } from '../../gen/prunecast/v1/pruning.js';
-import { resolveSelection, type Selection } from '../architectures/resolve-selection.js';
+import { requireSameUnits, resolveSelection, type Selection } from '../architectures/resolve-selection.js';
 import { architectureKey, encodeArchitecture } from '../encoding/architecture.js';
 import { encodeFidelity, encodeMeasurement } from '../encoding/measurement.js';
 import { encodeCosts } from '../encoding/space.js';
@@ -44,8 +44,12 @@ export async function prepareEvaluate(services: EvaluateServices, request: Evalu
   const dense = architectureKey(shape.layers);
   const needsRecipe = selections.some(({ keptUnits, architecture }) => keptUnits === undefined && architectureKey(architecture) !== dense);
   const recipe = needsRecipe ? await services.recipes.resolve(request.recipe, model, 'recipe') : undefined;
-  if (request.validateOnly) return { kind: 'plan', plan: await encodePlan(model, selections, plan, recipe) };
-  const evaluation = { model, selections, plan, recipe, evaluator, evaluatorOptions: options };
+  const restored = new Map<number, RecipeSpec>();
+  for (const [index, { mended }] of selections.entries()) {
+    if (mended !== undefined) restored.set(index, await services.recipes.restore(mended, request.recipe?.calibration?.text, model));
+  }
+  if (request.validateOnly) return { kind: 'plan', plan: await encodePlan(model, plan, { selections, recipe, restored }) };
+  const evaluation = { model, selections, plan, recipe, restored, evaluator, evaluatorOptions: options };
   return { kind: 'work', run: (context) => runEvaluation(services, evaluation, context) };
 }
 
@@ -56,6 +60,8 @@ interface Evaluation {
   readonly selections: readonly Selection[];
   readonly plan: EvaluationPlan;
   readonly recipe: RecipeSpec | undefined;
+  /** The recipes of manifests whose outputs were mended, by target. */
+  readonly restored: ReadonlyMap<number, RecipeSpec>;
   readonly evaluator: Evaluator;
   readonly evaluatorOptions: unknown;
 }
@@ -68,9 +74,13 @@ async function runEvaluation(services: EvaluateServices, evaluation: Evaluation,
   const told = await listTold(context);
   const byRecipe = evaluation.selections.flatMap(({ keptUnits, architecture }, index) => (keptUnits === undefined && !told.has(index) ? [{ index, architecture }] : []));
   let tokensSpent = sum(told.values()) + (await measure(services, evaluation, ranked, byRecipe, context));
-  for (const [index, { keptUnits, architecture }] of evaluation.selections.entries()) {
+  for (const [index, selection] of evaluation.selections.entries()) {
+    const { keptUnits, architecture } = selection;
     if (keptUnits === undefined || told.has(index)) continue;
-    tokensSpent += await measure(services, evaluation, withNamedUnits(language, keptUnits), [{ index, architecture }], context);
+    const spec = evaluation.restored.get(index);
+    const own = spec === undefined ? withNamedUnits(language, keptUnits) : await services.preparer.prepare(language, spec, workControl(context, 'calibrating'));
+    requireSameUnits(selection, own, language.shape);
+    tokensSpent += await measure(services, evaluation, own, [{ index, architecture }], context);
   }
   return { $case: 'evaluate', value: { evaluated: evaluation.selections.length, tokensSpent: BigInt(tokensSpent) } };
 }
@@ -126,7 +136,7 @@ function countCalibrated(recipe: RecipeSpec | undefined): number {
   return recipe?.calibration?.sequences.reduce((total, { length }) => total + length, 0) ?? 0;
 }
 
-async function encodePlan({ language }: OpenModel, selections: readonly Selection[], plan: EvaluationPlan, recipe: RecipeSpec | undefined) {
+async function encodePlan({ language }: OpenModel, plan: EvaluationPlan, { selections, recipe, restored }: Pick<Evaluation, 'selections' | 'recipe' | 'restored'>) {
   const tokens = countCalibrated(recipe) + selections.length * plan.fidelity.tokens;
   return {
     trials: BigInt(selections.length),
@@ -136,7 +146,7 @@ async function encodePlan({ language }: OpenModel, selections: readonly Selectio
     feasible: [],
     loadsIn: [],
     architectures: selections.map(({ architecture }) => encodeArchitecture(architecture)),
-    costs: selections.flatMap(({ architecture, keptUnits }) =>
-      encodeCosts(language.shape, architecture, [], exportedShape(language.shape, architecture, keptUnits === undefined ? recipe?.compensation : undefined)).slice(0, 1)),
+    costs: selections.flatMap(({ architecture, keptUnits }, index) =>
+      encodeCosts(language.shape, architecture, [], exportedShape(language.shape, architecture, (keptUnits === undefined ? recipe : restored.get(index))?.compensation)).slice(0, 1)),
   };
 }

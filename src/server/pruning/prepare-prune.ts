@@ -8,7 +8,7 @@ import { findCalibrationErrorAllocation } from '../../search/controls/calibratio
 import type { PluginRef } from '../../gen/prunecast/v1/common.js';
 import type { PruneRequest } from '../../gen/prunecast/v1/pruning.js';
 import { hardestOf } from '../architectures/make-uneven.js';
-import { resolveSelection, type Selection, type SharedBudgets } from '../architectures/resolve-selection.js';
+import { requireSameUnits, resolveSelection, type Selection, type SharedBudgets } from '../architectures/resolve-selection.js';
 import { encodeArchitecture } from '../encoding/architecture.js';
 import { estimateSeconds } from '../evaluation/estimate-seconds.js';
 import { encodeFeasible } from '../encoding/budget.js';
@@ -40,7 +40,7 @@ export async function preparePrune(services: PruneServices, request: PruneReques
   const counted = services.recipes.countedShape(shape, [{ recipe: request.recipe, field: 'recipe' }], request.space);
   const selection = await resolveSelection(budgeted(model), request.selection, request.space, '', counted);
   const output = await planOutput(services, request, restarted);
-  const recipe = selection.keptUnits === undefined ? await services.recipes.resolve(request.recipe, model, 'recipe') : undefined;
+  const recipe = await resolveRecipe(services, request, model, selection);
   const byError = recipe?.compensation.plugin.needs.includes('gram') === true ? selection.budgets : undefined;
   const loadsIn = findLoaders(shape, byError === undefined ? selection.architecture : hardestOf(byError.space, 1), output, recipe);
   if (request.validateOnly) {
@@ -62,6 +62,12 @@ export async function preparePrune(services: PruneServices, request: PruneReques
     };
   }
   return { kind: 'work', run: (context) => runPrune(services, { model, selection, byError, output, recipe }, context) };
+}
+
+/** The recipe that ranks and mends: the request's own, or that of a manifest whose output was mended; undefined where units were named alone. */
+async function resolveRecipe({ recipes }: PruneServices, { recipe }: PruneRequest, model: OpenModel, { keptUnits, mended }: Selection): Promise<RecipeSpec | undefined> {
+  if (mended !== undefined) return recipes.restore(mended, recipe?.calibration?.text, model);
+  return keptUnits === undefined ? recipes.resolve(recipe, model, 'recipe') : undefined;
 }
 
 /**
@@ -102,6 +108,7 @@ async function runPrune(services: PruneServices, pruning: Pruning, context: JobC
   const ranked = recipe === undefined ? undefined : await services.preparer.prepare(language, recipe, workControl(context, 'calibrating'));
   const { architecture, allocation } = (await shareAnew(services, pruning, ranked, context)) ?? selection;
   const keptUnits = ranked === undefined ? selection.keptUnits : selectKeptUnits(ranked.ranking, architecture, language.shape.layers);
+  if (ranked !== undefined) requireSameUnits(selection, ranked, language.shape);
   if (keptUnits === undefined) throw new PrunecastError('INTERNAL', 'neither a recipe nor named units say what stays');
   const result = await writePruned(
     services.outputs,

@@ -12,6 +12,7 @@ import { describeKeptUnits } from '../architectures/manifest.js';
 import { encodeArchitecture, encodeKeptUnits } from '../encoding/architecture.js';
 import { encodeCosts } from '../encoding/space.js';
 import type { OpenModel } from '../models/open-models.js';
+import type { RecipeSpec } from '../recipes/recipe-spec.js';
 import { listMendedTensors } from './list-mended-tensors.js';
 import type { OutputFolders, OutputPolicy } from '../store/output-folder.js';
 import { VERSION } from '../version.js';
@@ -29,7 +30,7 @@ export interface OutputPlan {
 /** What is known of a pruned model beyond its units; it goes into the manifest. */
 export interface Provenance {
   /** undefined where the caller named the units. */
-  readonly recipe: { readonly digest: string; readonly description: Readonly<Record<string, unknown>> } | undefined;
+  readonly recipe: Pick<RecipeSpec, 'digest' | 'description' | 'origin'> | undefined;
   /** How a budget was shared out; empty when none was given. */
   readonly allocation: string;
   /** What was measured of it, by name. */
@@ -98,7 +99,7 @@ function describe({ name, language }: OpenModel, keptUnits: KeptUnits, { exporte
       };
     }),
     kept_units: describeKeptUnits(keptUnits),
-    recipe: provenance.recipe === undefined ? null : { digest: provenance.recipe.digest, ...provenance.recipe.description },
+    recipe: provenance.recipe === undefined ? null : { digest: provenance.recipe.digest, ...provenance.recipe.description, calibration_text: provenance.recipe.origin ?? null },
     allocation: provenance.allocation === '' ? null : provenance.allocation,
     exporter: { id: exporter.id, options: exporterOptions },
     measurements: provenance.measurements,

@@ -6,7 +6,8 @@ import type { Criterion } from '../../core/ports/criterion.js';
 import { findFamily } from '../../engine/families/find-family.js';
 import { digestOf } from '../../engine/digest.js';
 import type { Workload } from '../../engine/forward/plan-memory.js';
-import { ExportTarget, type Recipe, type SearchSpaceSpec, type Text } from '../../gen/prunecast/v1/common.js';
+import { ExportTarget, Recipe, Text, type SearchSpaceSpec } from '../../gen/prunecast/v1/common.js';
+import type { ManifestRecipe } from '../architectures/manifest.js';
 import type { OpenModel } from '../models/open-models.js';
 import type { PluginRegistry, ResolvedPlugin } from '../plugins/plugin-registry.js';
 import { requireInteger } from '../rpc/checks.js';
@@ -26,6 +27,14 @@ export interface RecipeSpec {
   readonly rankingDigest: string;
   /** For manifests and reports. */
   readonly description: Readonly<Record<string, unknown>>;
+  /** Where the calibration text is to be found again; its digest says whether it is the same. undefined where there is none. */
+  readonly origin: CalibrationOrigin | undefined;
+}
+
+/** A calibration text's path under the data roots, null where it was sent, and which part of it the sequences were taken from. */
+export interface CalibrationOrigin {
+  readonly path: string | null;
+  readonly part: { readonly from: number; readonly to: number };
 }
 
 /**
@@ -72,7 +81,7 @@ export class RecipeResolver {
       calibration: picked?.description ?? null,
       seed,
     };
-    return complete({ criterion, compensation, calibration: picked?.sequences, seed, description });
+    return complete({ criterion, compensation, calibration: picked?.sequences, seed, description, origin: picked?.origin });
   }
 
   /**
@@ -90,6 +99,29 @@ export class RecipeResolver {
     if (stream === undefined) throw new RangeError(`the compensation ${id} has no fit on the stream`);
     const asking = { ...compensation, options: stream.ask(compensation.options) };
     return complete({ ...spec, compensation: asking, description: { ...spec.description, compensation: { id, options: asking.options } } });
+  }
+
+  /**
+   * The recipe that mended an output, from its manifest. The calibration text is that which the caller sends in
+   * `recipe.calibration.text`, or the file that the manifest names; either must be the same text.
+   *
+   * @throws PrunecastError INVALID_REQUEST saying which text is needed, and as `resolve`
+   */
+  async restore({ recipe, field }: { readonly recipe: ManifestRecipe; readonly field: string }, given: Text | undefined, model: OpenModel): Promise<RecipeSpec> {
+    const { criterion, compensation, calibration: { textDigest, sequences, sequenceTokens, bos }, calibration_text: { path, part }, seed, digest } = recipe;
+    const needed = `the weights of this output were mended by ${compensation.id} on ${sequences} sequences of ${sequenceTokens} tokens of ${path ?? 'a text'}, whose token ids have the digest ${textDigest}`;
+    const text = given ?? (path === null ? undefined : Text.fromPartial({ source: { $case: 'path', value: path } }));
+    if (text === undefined) throw PrunecastError.ofField('recipe.calibration.text', `is needed: ${needed}; send that text`);
+    const asked = Recipe.fromPartial({ criterion, compensation, seed: BigInt(seed), calibration: { sequences, sequenceTokens, bos } });
+    const spec = await this.resolve(asked, model, `${field}.recipe`, { text, part }).catch((error: unknown) => {
+      if (given === undefined && error instanceof PrunecastError && error.reason === 'TEXT_NOT_FOUND') throw PrunecastError.ofField('recipe.calibration.text', `is needed, as ${path ?? ''} lies under no data root: ${needed}`);
+      throw error;
+    });
+    if (spec.digest === digest) return spec;
+    if (spec.description['calibration'] !== null && isOtherText(spec.description['calibration'], textDigest)) {
+      throw PrunecastError.ofField('recipe.calibration.text', `is another text than that of the manifest: ${needed}`);
+    }
+    throw PrunecastError.ofField(`${field}.recipe`, `has the digest ${digest}, what it says comes to ${spec.digest}: it was changed, or the plug-ins were since it was written`);
   }
 
   /**
@@ -123,13 +155,11 @@ export class RecipeResolver {
     if (named === undefined) throw PrunecastError.ofField(`${path}.text`, `no text was given, and ${asking.id} looks at one: send a path under a data root, inline text or token ids, or take a criterion and a compensation that need none (magnitude, none)`);
     const text = await this.#texts.load(named, model, `${path}.text`);
     if (bos && text.bosToken === undefined) throw PrunecastError.ofField(`${path}.bos`, 'the model names no bos_token_id: leave BOS off');
-    const sequences = pickCalibrationSequences(
-      text,
-      { sequences: asked?.sequences, sequenceTokens, bos, part: own ? WHOLE : (defaults.part ?? WHOLE) },
-      `${path}.text`,
-    );
+    const part = own ? WHOLE : (defaults.part ?? WHOLE);
+    const sequences = pickCalibrationSequences(text, { sequences: asked?.sequences, sequenceTokens, bos, part }, `${path}.text`);
     return {
       sequences,
+      origin: { path: named.source?.$case === 'path' ? named.source.value : null, part: { from: part.from, to: part.to } },
       description: {
         textDigest: text.digest,
         tokenizerDigest: text.tokenizerDigest ?? '',
@@ -167,6 +197,10 @@ export function exportedShape(shape: ModelShape, architecture: Architecture, com
 const STREAM_COMPENSATION = 'least-squares';
 
 const WHOLE = { from: 0, to: 1 } as const;
+
+function isOtherText(calibration: unknown, textDigest: string): boolean {
+  return typeof calibration === 'object' && calibration !== null && 'textDigest' in calibration && calibration.textDigest !== textDigest;
+}
 
 function complete(spec: Omit<RecipeSpec, 'digest' | 'rankingDigest'>): RecipeSpec {
   const { criterion: { plugin, options }, seed, description } = spec;

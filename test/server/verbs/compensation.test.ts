@@ -1,7 +1,7 @@
 import { cp, mkdir, readFile, rm } from 'node:fs/promises';
 import { join, resolve } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { createClient, ExportTarget, Finish, type DeepPartial, type PrunecastClient, type PruneRequest } from '../../../src/client/index.js';
+import { createClient, ExportTarget, Finish, type DeepPartial, type PrunecastClient, type PruneRequest, type Text } from '../../../src/client/index.js';
 import { readWeights } from './verb-server.js';
 import { makeFolder, startTestServer, type TestServer } from '../../support/test-server.js';
 
@@ -28,6 +28,13 @@ afterAll(async () => {
   await server.stop();
   await rm(folder, { recursive: true, force: true });
 });
+
+/** What a test changes in a prunecast.json. */
+interface Manifest {
+  readonly [key: string]: unknown;
+  readonly kept_units: readonly { readonly ffn_channels: readonly number[] }[];
+  readonly recipe: { readonly [key: string]: unknown; readonly calibration: { readonly textDigest: string }; readonly calibration_text: object };
+}
 
 describe('a recipe with a compensation', () => {
   it('tells the calibration error of every width beside the scores, none where it knows none', async () => {
@@ -89,8 +96,29 @@ describe('a recipe with a compensation', () => {
     expect(Math.abs((loaded?.metrics['perplexity'] ?? NaN) / (mended?.metrics['perplexity'] ?? NaN) - 1)).toBeLessThan(1e-4);
     expect(mended?.metrics['perplexity']).toBeLessThan(most * (plain?.metrics['perplexity'] ?? NaN));
 
-    const manifest = JSON.parse(await readFile(join(folder, 'outputs', output, 'prunecast.json'), 'utf8')) as Record<string, unknown>;
-    await expect(client.runEvaluate({ model: 'demo', targets: [{ target: { $case: 'manifest', value: manifest } }], ...asked })).rejects.toMatchObject({ reason: 'NOT_IMPLEMENTED' });
+    const manifest = JSON.parse(await readFile(join(folder, 'outputs', output, 'prunecast.json'), 'utf8')) as Manifest;
+    const weights = (name: string) => readFile(join(folder, 'outputs', name, 'model.safetensors'));
+    const [again] = await client.runEvaluate({ model: 'demo', targets: [{ target: { $case: 'manifest', value: manifest } }], ...asked });
+    expect(again).toEqual({ ...mended, tokensSpent: 0n });
+    await client.runPrune({ model: 'demo', selection: { $case: 'manifest', value: manifest }, output: `${output}-again` });
+    expect((await weights(`${output}-again`)).equals(await weights(output))).toBe(true);
+
+    // Without the file's name the text must come with the request, and must be the same.
+    const unnamed = { ...manifest, recipe: { ...manifest.recipe, calibration_text: { ...manifest.recipe.calibration_text, path: null } } };
+    const prune = (value: Manifest, text?: DeepPartial<Text>) => client.runPrune({
+      model: 'demo', selection: { $case: 'manifest', value }, output: `${output}-sent`, overwrite: true, ...(text === undefined ? {} : { recipe: { calibration: { text } } }),
+    });
+    const refusal = { reason: 'INVALID_REQUEST', violations: [{ field: 'recipe.calibration.text', description: expect.stringContaining(manifest.recipe.calibration.textDigest) as string }] };
+    await expect(prune(unnamed)).rejects.toMatchObject(refusal);
+    const stories = (JSON.parse(await readFile(join(DEMO_MODEL, 'stories.json'), 'utf8')) as string[]).join('\n\n');
+    await expect(prune(unnamed, { source: { $case: 'inline', value: stories.slice(1) } })).rejects.toMatchObject(refusal);
+    await prune(unnamed, { source: { $case: 'inline', value: stories } });
+    expect((await weights(`${output}-sent`)).equals(await weights(output))).toBe(true);
+
+    const [first, ...others] = manifest.kept_units;
+    const changed = { ...manifest, kept_units: [{ ...first, ffn_channels: Array.from({ length: 120 }, (_, channel) => channel) }, ...others] };
+    await expect(client.runPrune({ model: 'demo', selection: { $case: 'manifest', value: changed }, output: `${output}-changed` })).rejects.toMatchObject({ reason: 'INVALID_REQUEST', violations: [{ field: 'manifest.kept_units' }] });
+    await expect(prune({ ...manifest, recipe: { ...manifest.recipe, seed: 5 } })).rejects.toMatchObject({ reason: 'INVALID_REQUEST', violations: [{ field: 'manifest.recipe' }] });
   });
 
   it.each(['mean', 'affine'])('leaves the mean output of a dropped half-block in its place, in the written model too: %s', async (id) => {
