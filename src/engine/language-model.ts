@@ -1,4 +1,6 @@
 import type { LatencyTable } from '../core/budget/latency-table.js';
+import { PrunecastError } from '../core/errors/prunecast-error.js';
+import type { Precision } from '../core/measurement.js';
 import type { Architecture, ModelShape } from '../core/model/shape.js';
 import { identityRanking, type Ranking } from '../core/model/units.js';
 import type { Compensation } from '../core/ports/compensation.js';
@@ -14,9 +16,11 @@ import { keyRecipe } from './forward/recipe-key.js';
 import { detectMemoryBudgetBytes, detectThreads } from './forward/resource-limits.js';
 import { createPace } from './pace.js';
 import { probePace } from './probe-pace.js';
+import { isInt8Offered, type Int8Check } from './quantisation/measure-int8.js';
 import { scoreLayer } from './ranking/score-layer.js';
 import type { UnitScores } from './ranking/unit-scores.js';
 import type { RecipeMessage } from './workers/model-messages.js';
+import { createInt8Check } from './workers/int8-check.js';
 import { startModelThread, type ModelThread } from './workers/model-thread.js';
 import { workerUrl } from './workers/worker-url.js';
 
@@ -31,6 +35,8 @@ export interface LanguageModelOptions {
   readonly memoryBudgetBytes?: number;
   /** Where Gram matrices lie that memory does not hold; the system's own folder for such files by default. */
   readonly scratchDirectory?: string;
+  /** What the CPU makes of 8-bit products; tried on the first use of int8 by default. */
+  readonly checkInt8?: () => Promise<Int8Check>;
 }
 
 export interface ScoreUnitsRequest {
@@ -83,9 +89,11 @@ export interface LanguageModel {
   /** Throws MEMORY_EXCEEDED for work that can never fit the budget, before any of it. */
   requireMemory(work: Workload): void;
   /** Bytes that an evaluation on these windows may come to. */
-  estimatePeakBytes(windows: readonly Pick<Window, 'tokens'>[]): number;
-  /** Tokens a second that it evaluates, as seen lately or by a short probe; undefined where neither is to be had. */
+  estimatePeakBytes(windows: readonly Pick<Window, 'tokens'>[], precision?: Precision): number;
+  /** Tokens a second that it evaluates in float32, as seen lately or by a short probe; undefined where neither is to be had. */
   findPace(): Promise<number | undefined>;
+  /** Whether `subject` can measure in this precision here. Throws PRECISION_UNAVAILABLE. */
+  requirePrecision(precision: Precision): Promise<void>;
   /** Whether its thread is gone, by a failure or because it was closed: open the checkpoint again. */
   hasEnded(): boolean;
   /** Cancels the calls under way, ends the thread after the run in work, and closes the checkpoint. */
@@ -100,6 +108,7 @@ export async function openLanguageModel(checkpoint: Checkpoint, options: Languag
   const { shape, config, directory, tensors } = checkpoint;
   const threads = options.threads ?? detectThreads();
   const memoryBudgetBytes = options.memoryBudgetBytes ?? detectMemoryBudgetBytes();
+  const checkInt8 = options.checkInt8 ?? createInt8Check();
   planMemory(shape, memoryBudgetBytes, { longest: 1 });
   const thread = startModelThread({ directory, config, tensors: [...tensors.values()], options: { threads, memoryBudgetBytes, ...(options.scratchDirectory === undefined ? {} : { scratchDirectory: options.scratchDirectory }) } });
 
@@ -108,10 +117,11 @@ export async function openLanguageModel(checkpoint: Checkpoint, options: Languag
     const message = describe(recipe);
     return {
       shape,
-      losses: (architectures, windows, control) => pace.watch(
-        thread.stream('losses', { recipe: message, architectures, windows }, control),
-        windows.reduce((sum, { tokens }) => sum + tokens.length, 0),
-      ),
+      losses: async function* losses(architectures, windows, control, precision = 'float32') {
+        await requirePrecision(precision, checkInt8);
+        const results = thread.stream('losses', { recipe: message, architectures, windows, precision }, control);
+        yield* precision === 'float32' ? pace.watch(results, windows.reduce((sum, { tokens }) => sum + tokens.length, 0)) : results;
+      },
     };
   };
 
@@ -128,7 +138,8 @@ export async function openLanguageModel(checkpoint: Checkpoint, options: Languag
     logits: (tokens, { architecture, recipe } = { architecture: shape.layers, recipe: { ranking: identityRanking(shape.layers) } }) =>
       thread.call('logits', { recipe: describe(recipe), architecture, tokens }, { signal: new AbortController().signal }),
     requireMemory: (work) => void planMemory(shape, memoryBudgetBytes, work),
-    estimatePeakBytes: (windows) => estimatePeakBytes(shape, memoryBudgetBytes, {
+    estimatePeakBytes: (windows, precision = 'float32') => estimatePeakBytes(shape, memoryBudgetBytes, {
+      precision,
       longest: windows.reduce((most, { tokens }) => Math.max(most, tokens.length), 1),
       tokens: windows.reduce((sum, { tokens }) => sum + tokens.length, 0),
     }),
@@ -136,12 +147,24 @@ export async function openLanguageModel(checkpoint: Checkpoint, options: Languag
       if (pace.tokensPerSecond() === undefined) await probePace(subject({ ranking: identityRanking(shape.layers) }));
       return pace.tokensPerSecond();
     },
+    requirePrecision: (precision) => requirePrecision(precision, checkInt8),
     hasEnded: () => thread.hasEnded(),
     close: async () => {
       await thread.close();
       await checkpoint.close();
     },
   };
+}
+
+async function requirePrecision(precision: Precision, checkInt8: () => Promise<Int8Check>): Promise<void> {
+  if (precision !== 'int8') return;
+  const check = await checkInt8();
+  if (isInt8Offered(check)) return;
+  const { exact, speedup } = check;
+  const found = exact ? `${speedup.toFixed(2)} times as fast as float32 ones` : 'not exact (the CPU has no VNNI, and its kernels saturate)';
+  throw new PrunecastError('PRECISION_UNAVAILABLE', `int8 is offered where 8-bit products are exact and faster than float32 ones; on this CPU they are ${found}: take float32`, {
+    metadata: { exact: String(exact), speedup: speedup.toFixed(2) },
+  });
 }
 
 function describe({ ranking, compensation }: SubjectRecipe): RecipeMessage {

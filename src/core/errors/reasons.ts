@@ -39,6 +39,7 @@ export const REASONS = {
   SERVER_STOPPING: { code: 'UNAVAILABLE', meaning: 'The server is shutting down: watch the job again after it is back.' },
   OVERLOADED: { code: 'RESOURCE_EXHAUSTED', meaning: 'Too many jobs wait already; RetryInfo says when to try again.' },
   MEMORY_EXCEEDED: { code: 'RESOURCE_EXHAUSTED', meaning: 'The work can never fit the memory budget; metadata has what it needs and what it may use.' },
+  PRECISION_UNAVAILABLE: { code: 'FAILED_PRECONDITION', meaning: 'The precision asked for is not offered on this CPU; GetServerInfo tells which are, metadata what the self-test found.' },
   MESSAGE_TOO_LARGE: { code: 'INVALID_ARGUMENT', meaning: 'The batch exceeds the message limit: send it in pages.' },
   NOT_IMPLEMENTED: { code: 'UNIMPLEMENTED', meaning: 'This version of the server does not offer the method or option.' },
   INTERNAL: { code: 'INTERNAL', meaning: 'A fault of the server; metadata has the id under which it is logged.' },

@@ -1,6 +1,6 @@
 import type { Architecture, ModelShape } from '../model/shape.js';
 import type { MetricDefinition } from '../metric.js';
-import type { Fidelity, Measurement } from '../measurement.js';
+import type { Fidelity, Measurement, Precision } from '../measurement.js';
 import type { PluginManifest } from './plugin.js';
 import type { WorkControl } from './progress.js';
 
@@ -30,7 +30,7 @@ export interface EvaluationText {
   readonly bosToken?: number;
 }
 
-/** How a text is cut into windows; DESIGN "Windows". */
+/** How a text is cut into windows (DESIGN "Windows"), and in what arithmetic they are measured. */
 export interface WindowProtocol {
   /** Tokens a window, BOS included. */
   readonly window: number;
@@ -41,6 +41,8 @@ export interface WindowProtocol {
   readonly part?: { readonly from: number; readonly to: number };
   /** Whole windows spread evenly over the part, as many as fit in so many tokens; undefined takes all. */
   readonly tokenLimit?: number;
+  /** The plan's fidelity has it, and `measure` hands it on; float32 by default. */
+  readonly precision?: Precision;
 }
 
 export interface EvaluationPlan {
@@ -63,8 +65,10 @@ export interface EvaluationSubject {
   /**
    * The summed negative log-likelihood (natural log) of the scored tokens of each window, and how many of them were the most
    * likely one, architecture by architecture, as they are ready. Identical whether architectures come together or one by one.
+   *
+   * @param precision of the fidelity that the losses are for; float32 by default. Throws PRECISION_UNAVAILABLE.
    */
-  losses(architectures: readonly Architecture[], windows: readonly Window[], control: WorkControl): AsyncIterable<ArchitectureLosses>;
+  losses(architectures: readonly Architecture[], windows: readonly Window[], control: WorkControl, precision?: Precision): AsyncIterable<ArchitectureLosses>;
 }
 
 export interface ArchitectureLosses {

@@ -1,9 +1,11 @@
+import type { Precision } from '../../core/measurement.js';
 import type { ModelConfig } from '../checkpoint/config.js';
 import { buildAttentionGraph } from '../graph/attention-graph.js';
 import { buildBiasGraph } from '../graph/bias-graph.js';
 import { buildFfnGraph } from '../graph/ffn-graph.js';
 import { buildHeadLossGraph, buildHeadPartGraph, buildLogitsGraph } from '../graph/head-graph.js';
 import type { GraphValue, SessionPool } from '../graph/session-pool.js';
+import type { QuantisedMatrix } from '../quantisation/quantised-matrix.js';
 import { keepRotaryTables } from './rotary-tables.js';
 import type { ReadyHalf } from './recipe-weights.js';
 
@@ -14,11 +16,15 @@ export interface BatchSize {
 }
 
 /** The weights of the head and the norm before it. */
-export interface HeadWeights {
+export interface HeadWeights<Matrix = Float32Array> {
   readonly norm: Float32Array;
-  /** [vocabulary, hidden], or a part of its rows */
-  readonly head: Float32Array;
+  /** [vocabulary, hidden], or a part of its rows; quantised, [hidden, vocabulary]. */
+  readonly head: Matrix;
 }
+
+/** A half-block or head, in the precision of its matrices. */
+export type RunnableHalf = Exclude<ReadyHalf | ReadyHalf<QuantisedMatrix>, { kind: 'nothing' }>;
+export type RunnableHead = HeadWeights<Float32Array | QuantisedMatrix>;
 
 /** What a model makes of some targets, one entry each. */
 export interface TargetScores {
@@ -45,13 +51,13 @@ export interface BlockRunner {
    * @param output those after it; another array than `input`
    * @param tap takes the inputs of o or down, [count, length, width]; undefined for none
    */
-  runHalf(half: Exclude<ReadyHalf, { kind: 'nothing' }>, size: BatchSize, input: Float32Array, output: Float32Array, tap?: Float32Array): Promise<void>;
+  runHalf(half: RunnableHalf, size: BatchSize, input: Float32Array, output: Float32Array, tap?: Float32Array): Promise<void>;
   /** Scores `targets[i]` after row i of `rows`, [targets.length, hidden]. */
-  scoreTargets(weights: HeadWeights, rows: Float32Array, targets: BigInt64Array, scores: TargetScores): Promise<void>;
+  scoreTargets(weights: RunnableHead, rows: Float32Array, targets: BigInt64Array, scores: TargetScores): Promise<void>;
   /** As `scoreTargets` with a part of the head; targets are counted from its first token. */
-  scorePart(weights: HeadWeights, rows: Float32Array, targets: BigInt64Array, scores: PartScores): Promise<void>;
+  scorePart(weights: RunnableHead, rows: Float32Array, targets: BigInt64Array, scores: PartScores): Promise<void>;
   /** `logits` is [rows, tokens of the head or its part]. */
-  computeLogits(weights: HeadWeights, rows: Float32Array, logits: Float32Array): Promise<void>;
+  computeLogits(weights: RunnableHead, rows: Float32Array, logits: Float32Array): Promise<void>;
 }
 
 export function createBlockRunner(config: ModelConfig, sessions: SessionPool): BlockRunner {
@@ -59,23 +65,23 @@ export function createBlockRunner(config: ModelConfig, sessions: SessionPool): B
   const { rmsNormEpsilon } = config;
   const rotaryTables = keepRotaryTables(config.rope, headDim);
 
-  const runAttention = (half: Extract<ReadyHalf, { kind: 'attention' }>, { count, length }: BatchSize, input: Float32Array, output: Float32Array, tap?: Float32Array) => {
+  const runAttention = (half: Extract<RunnableHalf, { kind: 'attention' }>, { count, length }: BatchSize, input: Float32Array, output: Float32Array, tap?: Float32Array) => {
     const { weights, queryHeads, kvHeads } = half;
     const { cos, sin, positions } = rotaryTables(length);
     const outputBias = weights.outputBias !== undefined;
     const outputs = tap === undefined ? 'residual' : 'residual-and-context';
-    const matrix = (values: Float32Array): GraphValue => ({ values, dimensions: [values.length / hidden, hidden] });
+    const precision = precisionOf(weights.query);
     const states = [count, length, hidden];
     return sessions.run(
-      `attention:${queryHeads}:${kvHeads}:${outputBias}:${outputs}`,
-      () => buildAttentionGraph({ queryHeads, kvHeads, headDim, rmsNormEpsilon, queryKeyValueBias: biases.queryKeyValue, outputBias, queryKeyNorms, outputs }),
+      `attention:${precision}:${queryHeads}:${kvHeads}:${outputBias}:${outputs}`,
+      () => buildAttentionGraph({ precision, queryHeads, kvHeads, headDim, rmsNormEpsilon, queryKeyValueBias: biases.queryKeyValue, outputBias, queryKeyNorms, outputs }),
       {
         hidden: { values: input, dimensions: states },
         norm: vector(weights.norm),
-        query: matrix(weights.query),
-        key: matrix(weights.key),
-        value: matrix(weights.value),
-        output: matrix(weights.output),
+        ...matrix('query', weights.query, hidden),
+        ...matrix('key', weights.key, hidden),
+        ...matrix('value', weights.value, hidden),
+        ...matrix('output', weights.output, hidden),
         cos: { values: cos, dimensions: [positions, headDim / 2] },
         sin: { values: sin, dimensions: [positions, headDim / 2] },
         ...optionalVectors({
@@ -97,20 +103,20 @@ export function createBlockRunner(config: ModelConfig, sessions: SessionPool): B
     );
   };
 
-  const runFfn = ({ weights, channels }: Extract<ReadyHalf, { kind: 'ffn' }>, { count, length }: BatchSize, input: Float32Array, output: Float32Array, tap?: Float32Array) => {
+  const runFfn = ({ weights, channels }: Extract<RunnableHalf, { kind: 'ffn' }>, { count, length }: BatchSize, input: Float32Array, output: Float32Array, tap?: Float32Array) => {
     const outputBias = weights.downBias !== undefined;
     const outputs = tap === undefined ? 'residual' : 'residual-and-channels';
-    const matrix = (values: Float32Array): GraphValue => ({ values, dimensions: [channels, hidden] });
+    const precision = precisionOf(weights.gate);
     const states = [count, length, hidden];
     return sessions.run(
-      `ffn:${outputBias}:${outputs}`,
-      () => buildFfnGraph({ rmsNormEpsilon, inputBias: biases.ffn, outputBias, outputs }),
+      `ffn:${precision}:${outputBias}:${outputs}`,
+      () => buildFfnGraph({ precision, rmsNormEpsilon, inputBias: biases.ffn, outputBias, outputs }),
       {
         hidden: { values: input, dimensions: states },
         norm: vector(weights.norm),
-        gate: matrix(weights.gate),
-        up: matrix(weights.up),
-        down: matrix(weights.down),
+        ...matrix('gate', weights.gate, hidden),
+        ...matrix('up', weights.up, hidden),
+        ...matrix('down', weights.down, hidden),
         ...optionalVectors({ gate_bias: weights.gateBias, up_bias: weights.upBias, down_bias: weights.downBias }),
       },
       {
@@ -120,10 +126,10 @@ export function createBlockRunner(config: ModelConfig, sessions: SessionPool): B
     );
   };
 
-  const headInputs = ({ norm, head }: HeadWeights, rows: Float32Array): Record<string, GraphValue> => ({
+  const headInputs = ({ norm, head }: RunnableHead, rows: Float32Array): Record<string, GraphValue> => ({
     hidden: { values: rows, dimensions: [rows.length / hidden, hidden] },
     norm: vector(norm),
-    head: { values: head, dimensions: [head.length / hidden, hidden] },
+    ...matrix('head', head, hidden),
   });
 
   return {
@@ -136,8 +142,8 @@ export function createBlockRunner(config: ModelConfig, sessions: SessionPool): B
     scoreTargets: (weights, rows, targets, { logLikelihoods, hits }) => {
       const dimensions = [targets.length, 1];
       return sessions.run(
-        'head-loss',
-        () => buildHeadLossGraph(rmsNormEpsilon),
+        `head-loss:${precisionOf(weights.head)}`,
+        () => buildHeadLossGraph({ precision: precisionOf(weights.head), rmsNormEpsilon }),
         { ...headInputs(weights, rows), targets: { values: targets, dimensions } },
         { log_likelihood: { values: logLikelihoods, dimensions }, hit: { values: hits, dimensions } },
       );
@@ -145,19 +151,30 @@ export function createBlockRunner(config: ModelConfig, sessions: SessionPool): B
     scorePart: (weights, rows, targets, { target, most, logSum }) => {
       const dimensions = [targets.length, 1];
       return sessions.run(
-        'head-part',
-        () => buildHeadPartGraph(rmsNormEpsilon),
+        `head-part:${precisionOf(weights.head)}`,
+        () => buildHeadPartGraph({ precision: precisionOf(weights.head), rmsNormEpsilon }),
         { ...headInputs(weights, rows), targets: { values: targets, dimensions } },
         { target: { values: target, dimensions }, most: { values: most, dimensions }, log_sum: { values: logSum, dimensions } },
       );
     },
     computeLogits: (weights, rows, logits) => sessions.run(
-      'logits',
-      () => buildLogitsGraph(rmsNormEpsilon),
+      `logits:${precisionOf(weights.head)}`,
+      () => buildLogitsGraph({ precision: precisionOf(weights.head), rmsNormEpsilon }),
       headInputs(weights, rows),
-      { logits: { values: logits, dimensions: [rows.length / hidden, weights.head.length / hidden] } },
+      { logits: { values: logits, dimensions: [rows.length / hidden, (logits.length * hidden) / rows.length] } },
     ),
   };
+}
+
+function precisionOf(matrix: Float32Array | QuantisedMatrix): Precision {
+  return matrix instanceof Float32Array ? 'float32' : 'int8';
+}
+
+/** A matrix with rows of `hidden`, or a quantised one with its scales. */
+function matrix(name: string, weights: Float32Array | QuantisedMatrix, hidden: number): Record<string, GraphValue> {
+  if (weights instanceof Float32Array) return { [name]: { values: weights, dimensions: [weights.length / hidden, hidden] } };
+  const { values, scales } = weights;
+  return { [name]: { values, dimensions: [values.length / scales.length, scales.length] }, [`${name}_scales`]: vector(scales) };
 }
 
 function vector(values: Float32Array): GraphValue {

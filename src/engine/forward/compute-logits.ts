@@ -1,12 +1,12 @@
 import type { Architecture } from '../../core/model/shape.js';
 import type { ForwardContext } from './evaluate-architectures.js';
 import { buildPrefixTree } from './prefix-tree.js';
-import type { RecipeWeights } from './recipe-weights.js';
+import type { HalfBlocks } from './recipe-weights.js';
 import { countHeadRows } from './score-windows.js';
 import { createWalk } from './walk-prefixes.js';
 
 /** All logits of one short sequence, [tokens, vocabulary]: for tests and for looking at single predictions. */
-export async function computeLogits(context: ForwardContext, weights: RecipeWeights, architecture: Architecture, tokens: Int32Array, signal: AbortSignal): Promise<Float32Array> {
+export async function computeLogits(context: ForwardContext, weights: HalfBlocks, architecture: Architecture, tokens: Int32Array, signal: AbortSignal): Promise<Float32Array> {
   const { norm, parts } = await context.head();
   const hidden = norm.length;
   const vocabulary = parts.reduce((sum, part) => sum + part.tokens, 0);

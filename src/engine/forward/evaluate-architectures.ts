@@ -5,7 +5,7 @@ import type { HeadReader } from './head-reader.js';
 import { countStates } from './hidden-states.js';
 import { planPasses } from './plan-passes.js';
 import { buildPrefixTree } from './prefix-tree.js';
-import type { RecipeWeights } from './recipe-weights.js';
+import type { HalfBlocks } from './recipe-weights.js';
 import { createWindowScores, scoreWindows, type WindowScores } from './score-windows.js';
 import { createWalk, type WalkContext } from './walk-prefixes.js';
 import { batchWindows, type WindowBatch } from './window-batches.js';
@@ -25,7 +25,7 @@ export interface ForwardContext extends WalkContext {
  */
 export async function* evaluateArchitectures(
   context: ForwardContext,
-  weights: RecipeWeights,
+  weights: HalfBlocks,
   architectures: readonly Architecture[],
   windows: readonly Window[],
   control: WorkControl,

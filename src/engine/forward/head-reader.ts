@@ -1,3 +1,5 @@
+import type { QuantisedMatrix } from '../quantisation/quantised-matrix.js';
+
 /** The head of a model, a part of the vocabulary at a time. */
 export interface HeadReader {
   /** Of the norm before it, [hidden]. */
@@ -9,8 +11,8 @@ export interface HeadPart {
   /** The first token. */
   readonly first: number;
   readonly tokens: number;
-  /** [tokens, hidden] */
-  read(): Promise<Float32Array>;
+  /** [tokens, hidden]; quantised, [hidden, tokens]. */
+  read(): Promise<Float32Array | QuantisedMatrix>;
 }
 
 /**

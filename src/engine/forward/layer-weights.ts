@@ -11,14 +11,15 @@ export type WeightSource = Pick<Checkpoint, 'config' | 'readTensor' | 'readRows'
 
 /**
  * The weights of an attention half-block, float32, key-value groups and their query heads most important first, so that
- * fewer groups are a prefix of rows. `output` is transposed: [heads * head_dim, hidden] like `query`.
+ * fewer groups are a prefix of rows. `output` is transposed: [heads * head_dim, hidden] like `query`. The matrices may also
+ * be quantised ones.
  */
-export interface AttentionWeights {
+export interface AttentionWeights<Matrix = Float32Array> {
   readonly norm: Float32Array;
-  readonly query: Float32Array;
-  readonly key: Float32Array;
-  readonly value: Float32Array;
-  readonly output: Float32Array;
+  readonly query: Matrix;
+  readonly key: Matrix;
+  readonly value: Matrix;
+  readonly output: Matrix;
   readonly queryBias: Float32Array | undefined;
   readonly keyBias: Float32Array | undefined;
   readonly valueBias: Float32Array | undefined;
@@ -27,12 +28,12 @@ export interface AttentionWeights {
   readonly keyNorm: Float32Array | undefined;
 }
 
-/** The weights of an FFN half-block, float32, channels most important first. `down` is transposed: [channels, hidden]. */
-export interface FfnWeights {
+/** The weights of an FFN half-block, float32, channels most important first. `down` is transposed: [channels, hidden]. The matrices may also be quantised ones. */
+export interface FfnWeights<Matrix = Float32Array> {
   readonly norm: Float32Array;
-  readonly gate: Float32Array;
-  readonly up: Float32Array;
-  readonly down: Float32Array;
+  readonly gate: Matrix;
+  readonly up: Matrix;
+  readonly down: Matrix;
   readonly gateBias: Float32Array | undefined;
   readonly upBias: Float32Array | undefined;
   readonly downBias: Float32Array | undefined;

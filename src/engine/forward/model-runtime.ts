@@ -1,5 +1,6 @@
 import { tmpdir } from 'node:os';
 import type { LatencyTable } from '../../core/budget/latency-table.js';
+import type { Precision } from '../../core/measurement.js';
 import type { Architecture, LayerArchitecture } from '../../core/model/shape.js';
 import { identityRanking } from '../../core/model/units.js';
 import { validateArchitecture } from '../../core/model/validate-architecture.js';
@@ -19,10 +20,11 @@ import { timeArchitecture, timeShapes, type LatencyContext } from '../latency/ti
 import { createBlockRunner } from './block-runner.js';
 import { computeLogits } from './compute-logits.js';
 import { evaluateArchitectures, type ForwardContext } from './evaluate-architectures.js';
+import { createInt8Weights } from './int8-weights.js';
 import { loadAttention, loadFfn, type WeightSource } from './layer-weights.js';
 import { planMemory, type Workload } from './plan-memory.js';
 import { mendHalf, type MendRequest, type MendedTensors } from './mend-half.js';
-import { createRecipeWeights, type CompensationTools, type RecipeWeights, type WeightRecipe } from './recipe-weights.js';
+import { createRecipeWeights, type CompensationTools, type HalfBlocks, type RecipeWeights, type WeightRecipe } from './recipe-weights.js';
 import { openTokenTables, type TokenTables } from './token-tables.js';
 import { createWeightStore } from './weight-store.js';
 import { createSessionPool } from '../graph/session-pool.js';
@@ -45,7 +47,7 @@ export interface RuntimeOptions {
  * lives in a worker thread. `LanguageModel` is its face for everyone else. One call at a time: calls share memory.
  */
 export interface ModelRuntime {
-  losses(recipe: WeightRecipe, architectures: readonly Architecture[], windows: readonly Window[], control: WorkControl): AsyncIterable<ArchitectureLosses>;
+  losses(recipe: WeightRecipe, architectures: readonly Architecture[], windows: readonly Window[], control: WorkControl, precision?: Precision): AsyncIterable<ArchitectureLosses>;
   calibrate(sequences: readonly Int32Array[], needs: readonly CalibrationNeed[], control: WorkControl): Promise<Calibration>;
   scoreUnits(recipe: ScoringRecipe, calibration: Calibration | undefined, control: WorkControl): Promise<UnitScores[]>;
   /** [tokens, vocabulary] */
@@ -109,6 +111,8 @@ export function createModelRuntime(source: WeightSource, { threads, memoryBudget
   const { grams } = tools;
   const known = createCalibrations();
   const weightsOf = (recipe: WeightRecipe): RecipeWeights => createRecipeWeights(source, store, recipe, tools);
+  const inPrecision = (weights: RecipeWeights, precision: Precision, mendedKey = ''): HalfBlocks =>
+    precision === 'int8' ? createInt8Weights(weights, store, { hidden: shape.hidden, headDim: shape.headDim, mendedKey }) : weights;
 
   /** Plans a call's memory and keeps to it from here on. */
   const startCall = async (sequences: readonly Int32Array[], work: Omit<Workload, 'longest' | 'tokens'> = {}): Promise<CallContext> => {
@@ -117,7 +121,7 @@ export function createModelRuntime(source: WeightSource, { threads, memoryBudget
     await grams.limit(plan.gramBytes);
     await sessions.keep(plan.keptSessions);
     const { embedding, head, wholeHead } = openTokenTables(source, store, plan.layers);
-    return { runner, hidden: shape.hidden, embedding, head, wholeHead, stateBytes: plan.stateBytes, layers: plan.layers };
+    return { runner, hidden: shape.hidden, embedding, head: () => head(work.precision ?? 'float32'), wholeHead, stateBytes: plan.stateBytes, layers: plan.layers };
   };
 
   /** One pass over the sequences: the moments, and where a key is given the Gram matrices under it. */
@@ -148,11 +152,11 @@ export function createModelRuntime(source: WeightSource, { threads, memoryBudget
     return weightsOf(recipe);
   };
 
-  async function* lossesOnStreams(recipe: WeightRecipe, architectures: readonly Architecture[], windows: readonly Window[], control: WorkControl): AsyncGenerator<ArchitectureLosses> {
+  async function* lossesOnStreams(recipe: WeightRecipe, architectures: readonly Architecture[], windows: readonly Window[], control: WorkControl, precision: Precision): AsyncGenerator<ArchitectureLosses> {
     for (const [index, architecture] of architectures.entries()) {
       const report = control.report === undefined ? {} : { report: shareProgress(control.report, index, architectures.length) };
-      const weights = await weightsFor(recipe, architecture, { signal: control.signal });
-      const context = await startCall(windows.map(({ tokens }) => tokens), describeWork(recipe));
+      const weights = inPrecision(await weightsFor(recipe, architecture, { signal: control.signal }), precision, digestOf(architecture));
+      const context = await startCall(windows.map(({ tokens }) => tokens), { ...describeWork(recipe), precision });
       for await (const result of evaluateArchitectures(context, weights, [architecture], windows, { signal: control.signal, ...report })) yield { ...result, index };
     }
   }
@@ -172,12 +176,12 @@ export function createModelRuntime(source: WeightSource, { threads, memoryBudget
   };
 
   return {
-    losses: async function* losses(recipe, architectures, windows, control) {
+    losses: async function* losses(recipe, architectures, windows, control, precision = 'float32') {
       architectures.forEach((architecture, index) => validateArchitecture(shape, architecture, `architectures[${index}]`));
-      if (streams.isAsked(recipe)) yield* lossesOnStreams(recipe, architectures, windows, control);
+      if (streams.isAsked(recipe)) yield* lossesOnStreams(recipe, architectures, windows, control, precision);
       else {
-        const weights = await weightsFor(recipe, shape.layers, control);
-        yield* evaluateArchitectures(await startCall(windows.map(({ tokens }) => tokens), describeWork(recipe)), weights, architectures, windows, control);
+        const weights = inPrecision(await weightsFor(recipe, shape.layers, control), precision);
+        yield* evaluateArchitectures(await startCall(windows.map(({ tokens }) => tokens), { ...describeWork(recipe), precision }), weights, architectures, windows, control);
       }
     },
     calibrate: async (sequences, needs, control) => {

@@ -1,5 +1,6 @@
 import { PrunecastError } from '../../core/errors/prunecast-error.js';
 import { countAttentionParameters, countFfnParameters, countParameters } from '../../core/model/parameters.js';
+import type { Precision } from '../../core/measurement.js';
 import type { ModelShape } from '../../core/model/shape.js';
 import type { CalibrationNeed } from '../calibration/calibration.js';
 import { countLeastCopies } from '../gradients/plan-segments.js';
@@ -11,6 +12,8 @@ import { TOKENS_PER_RUN } from './window-batches.js';
 export interface Workload {
   /** Tokens of the longest window or sequence. */
   readonly longest: number;
+  /** float32 by default. */
+  readonly precision?: Precision;
   /** What a calibration pass brings; none for an evaluation. */
   readonly needs?: readonly CalibrationNeed[];
   /** Tokens of all sequences; for gradients and fits on the stream, which keep all of their hidden states. */
@@ -57,16 +60,16 @@ export function planMemory(shape: ModelShape, budgetBytes: number, work: Workloa
   const gramBytes = Math.min(work.gramBytes ?? 0, Math.floor(SHARES.grams * spare));
   const keptSessions = countKeptSessions(least.run, Math.floor(SHARES.sessions * (spare - gramBytes)));
   const rest = spare - gramBytes - keptSessions * KEPT_OF_RUN * least.run;
-  const layers = countWeightBytes(shape) <= least.store + SHARES.store.resident * rest ? 'resident' : 'streamed';
+  const layers = countWeightBytes(shape, work.precision) <= least.store + SHARES.store.resident * rest ? 'resident' : 'streamed';
   const share = Math.floor(SHARES.store[layers] * rest);
   return { storeBytes: least.store + share, stateBytes: least.states + rest - share, gramBytes, layers, keptSessions };
 }
 
 /** Bytes that an evaluation of one architecture on windows of so many tokens may come to, at most the budget. */
-export function estimatePeakBytes(shape: ModelShape, budgetBytes: number, { longest, tokens }: { readonly longest: number; readonly tokens: number }): number {
-  const least = countLeastBytes(shape, { longest });
+export function estimatePeakBytes(shape: ModelShape, budgetBytes: number, { longest, tokens, precision }: { readonly longest: number; readonly tokens: number; readonly precision: Precision }): number {
+  const least = countLeastBytes(shape, { longest, precision });
   const states = Math.max(least.states, 3 * 4 * tokens * shape.hidden);
-  return Math.min(budgetBytes, least.run + least.reading + Math.max(least.store, countWeightBytes(shape)) + states);
+  return Math.min(budgetBytes, least.run + least.reading + Math.max(least.store, countWeightBytes(shape, precision)) + states);
 }
 
 /**
@@ -88,8 +91,13 @@ function countKeptSessions(runBytes: number, limitBytes: number): number {
   return fit < FEWEST_KEPT_SESSIONS ? 0 : fit;
 }
 
-function countWeightBytes(shape: ModelShape): number {
-  return 4 * countParameters(shape, shape.layers);
+function countWeightBytes(shape: ModelShape, precision?: Precision): number {
+  return bytesPerWeight(precision) * countParameters(shape, shape.layers);
+}
+
+/** Weights in 8 bits lie beside those in float32, from which those of other widths are mended. */
+function bytesPerWeight(precision: Precision = 'float32'): number {
+  return precision === 'int8' ? 5 : 4;
 }
 
 /** Without these nothing runs. */
@@ -106,7 +114,7 @@ interface LeastBytes {
   readonly gathering: number;
 }
 
-function countLeastBytes(shape: ModelShape, { longest, tokens: all = 0, needs = [], fit, preparing = () => 0 }: Workload): LeastBytes {
+function countLeastBytes(shape: ModelShape, { longest, precision, tokens: all = 0, needs = [], fit, preparing = () => 0 }: Workload): LeastBytes {
   const { hidden, headDim, vocabulary } = shape;
   const tokens = Math.max(TOKENS_PER_RUN, longest);
   const layers = shape.layers.map(({ kvHeads, queryHeadsPerKv, ffnChannels }) => ({
@@ -126,10 +134,11 @@ function countLeastBytes(shape: ModelShape, { longest, tokens: all = 0, needs = 
   const tap = needs.length > 0 ? tokens * width : 0;
   const gram = needs.includes('gram') ? 4 * width * width : 0; // a float64 sum, the product of a batch, and one on its way to disk
   const back = gradients ? 4 * most('layer') + vocabulary * hidden : 0; // sums and squares, of all batches and of one
+  const bytes = bytesPerWeight(precision); // of activations too: the 8-bit ones lie beside those they are made from
   return {
-    run: 4 * run,
-    reading: 4 * Math.max(most('half') + width * hidden, headPart * hidden),
-    store: 4 * most('half'),
+    run: bytes * run,
+    reading: bytes * Math.max(most('half') + width * hidden, headPart * hidden),
+    store: bytes * most('half'),
     states: 4 * hidden * Math.max(3 * tokens, gradients ? countLeastCopies(shape.layers.length) * all : 0, fit === 'stream' ? 2 * all + 2 * tokens : 0),
     gathering: Math.max(4 * (tap + gram + back), preparing(width, hidden)),
   };

@@ -3,15 +3,16 @@ import type { Ranking } from '../../core/model/units.js';
 import type { Compensation, HalfBlock, MendedHalfBlock, PreparedCompensation, TransposedProduct } from '../../core/ports/compensation.js';
 import type { Calibration } from '../calibration/calibration.js';
 import type { GramStore } from '../calibration/gram-store.js';
+import type { QuantisedMatrix } from '../quantisation/quantised-matrix.js';
 import { loadAttention, loadFfn, loadLeftBias, orderQueryHeads, type AttentionWeights, type FfnWeights, type WeightSource } from './layer-weights.js';
 import { isDropped, type HalfStep } from './prefix-tree.js';
 import { expandOrder } from './reorder-rows.js';
 import type { WeightStore } from './weight-store.js';
 
 /** A half-block as an architecture keeps it, ready to run: views of the sorted weights, nothing copied. */
-export type ReadyHalf =
-  | { readonly kind: 'attention'; readonly weights: AttentionWeights; readonly queryHeads: number; readonly kvHeads: number }
-  | { readonly kind: 'ffn'; readonly weights: FfnWeights; readonly channels: number }
+export type ReadyHalf<Matrix = Float32Array> =
+  | { readonly kind: 'attention'; readonly weights: AttentionWeights<Matrix>; readonly queryHeads: number; readonly kvHeads: number }
+  | { readonly kind: 'ffn'; readonly weights: FfnWeights<Matrix>; readonly channels: number }
   /** A dropped half-block that leaves a constant behind. */
   | { readonly kind: 'bias'; readonly bias: Float32Array }
   | { readonly kind: 'nothing' };
@@ -31,17 +32,29 @@ export interface CompensationRecipe {
   readonly calibration?: Calibration;
 }
 
-/** A model's half-blocks under one recipe. */
-export interface RecipeWeights {
+/** Half-blocks to run, in whichever precision. */
+export interface HalfBlocks {
   /** Whether a dropped half-block may leave something behind. */
   readonly keepsDropped: boolean;
+  prepare(step: HalfStep): Promise<ReadyHalf | ReadyHalf<QuantisedMatrix>>;
+}
+
+/** A model's half-blocks under one recipe. */
+export interface RecipeWeights extends HalfBlocks {
   prepare(step: HalfStep): Promise<ReadyHalf>;
+  /** The sorted weights that a step's are a prefix of, under a name of their own in the store; undefined where the model does not have the half-block. */
+  whole(step: HalfStep): Promise<WholeHalf | undefined>;
   /**
    * The calibration error of each width of a half-block's output map, from 0 rows kept to all; undefined where the
    * compensation knows none or the model does not have the half-block.
    */
   errors(layer: number, half: 'attention' | 'ffn'): Promise<((width: number) => number) | undefined>;
 }
+
+/** All of a half-block's weights in the order of a recipe. */
+export type WholeHalf =
+  | { readonly kind: 'attention'; readonly name: string; readonly weights: AttentionWeights }
+  | { readonly kind: 'ffn'; readonly name: string; readonly weights: FfnWeights };
 
 /** What compensations work with, beside the weights. */
 export interface CompensationTools {
@@ -128,6 +141,15 @@ export function createRecipeWeights(source: WeightSource, store: WeightStore, { 
       if (isAbsent(step.layer, step.half)) return prepareAbsent(step.layer, step.half);
       if (isDropped(step) && compensation?.plugin.addsBias !== true) return Promise.resolve({ kind: 'nothing' });
       return step.half === 'attention' ? prepareAttention(step.layer, step.kvHeads, step.queryHeadsPerKv) : prepareFfn(step.layer, step.ffnChannels);
+    },
+    whole: async (step) => {
+      if (isAbsent(step.layer, step.half)) return undefined;
+      if (step.half === 'ffn') {
+        const { name, all } = await sortFfn(step.layer);
+        return { kind: 'ffn', name, weights: all };
+      }
+      const { name, all } = await sortAttention(step.layer, step.queryHeadsPerKv);
+      return { kind: 'attention', name, weights: all };
     },
     errors: async (layer, half) => {
       if (compensation === undefined || isAbsent(layer, half)) return undefined;

@@ -1,4 +1,7 @@
+import type { Precision } from '../../core/measurement.js';
 import { findFamily } from '../families/find-family.js';
+import { quantiseMatrix } from '../quantisation/quantise-matrix.js';
+import type { QuantisedMatrix } from '../quantisation/quantised-matrix.js';
 import type { HeadWeights } from './block-runner.js';
 import { splitVocabulary, type HeadReader } from './head-reader.js';
 import type { EmbeddingTable } from './hidden-states.js';
@@ -10,7 +13,7 @@ import type { WeightStore } from './weight-store.js';
 export interface TokenTables {
   readonly embedding: EmbeddingTable;
   /** In parts; a part is read when it is asked for, and once where all weights stay in memory. */
-  head(): Promise<HeadReader>;
+  head(precision: Precision): Promise<HeadReader>;
   /** All of the head at once, whatever the plan. */
   wholeHead(): Promise<HeadWeights>;
 }
@@ -42,9 +45,13 @@ export function openTokenTables(source: WeightSource, store: WeightStore, layers
         return rows;
       },
     },
-    head: async () => ({
+    head: async (precision) => ({
       norm: await readNorm(),
-      parts: splitVocabulary(vocabulary, hidden).map((part) => ({ ...part, read: () => readPart(headName, part.first, part.tokens) })),
+      parts: splitVocabulary(vocabulary, hidden).map((part) => {
+        const read = (): Promise<Float32Array> => readPart(headName, part.first, part.tokens);
+        const quantise = async (): Promise<QuantisedMatrix> => quantiseMatrix(await read(), part.tokens, 'columns-first');
+        return { ...part, read: precision === 'int8' ? () => store.get(`${headName}:${part.first}:int8`, quantise) : read };
+      }),
     }),
     wholeHead: async () => ({ norm: await readNorm(), head: await readWhole(headName) }),
   };

@@ -1,7 +1,7 @@
 import type { BlockRunner } from './block-runner.js';
 import { createStatePool, embedBatches, type EmbeddingTable, type HiddenStates } from './hidden-states.js';
 import type { HalfStep, PrefixNode } from './prefix-tree.js';
-import type { RecipeWeights } from './recipe-weights.js';
+import type { HalfBlocks } from './recipe-weights.js';
 import type { WindowBatch } from './window-batches.js';
 
 /** What a walk through the tree works with. */
@@ -28,7 +28,7 @@ export interface Walk {
 
 export function createWalk(
   { runner, embedding }: WalkContext,
-  weights: RecipeWeights,
+  weights: HalfBlocks,
   { batches, windows }: { readonly batches: readonly WindowBatch[]; readonly windows: readonly { readonly tokens: Int32Array }[] },
   signal: AbortSignal,
   stepDone: () => void = () => undefined,

@@ -1,7 +1,10 @@
+import type { Precision } from '../../core/measurement.js';
 import { createGraphBuilder, type GraphBuilder } from './graph-builder.js';
+import { createLinearMaps } from './linear-maps.js';
 
 /** What one compiled attention half-block is good for; the sizes of a run are symbolic, the head counts are not. */
 export interface AttentionVariant {
+  readonly precision: Precision;
   readonly queryHeads: number;
   readonly kvHeads: number;
   readonly headDim: number;
@@ -23,18 +26,20 @@ export interface AttentionVariant {
  * rows; `cos`, `sin` [positions, head_dim / 2]; `last_position` int32 [batch] and `length` int32 [1] (both say how
  * long the sequences are); with biases `query_bias`, `key_bias`, `value_bias`, `output_bias`; with norms `query_norm`, `key_norm`
  * [head_dim]. Outputs: `residual` [batch, length, hidden] and, if asked for, `context` [batch, length, heads * head_dim].
+ * In 8 bits the matrices are those of `createLinearMaps`.
  */
 export function buildAttentionGraph(variant: AttentionVariant): Uint8Array {
   const { queryHeads, kvHeads, headDim } = variant;
   const graph = createGraphBuilder('attention');
   const hidden = graph.input('hidden', ['batch', 'length', 'hidden']);
-  const normed = addRmsNorm(graph, hidden, graph.input('norm', ['hidden']), variant.rmsNormEpsilon);
+  const maps = createLinearMaps(graph, variant.precision);
+  const normed = maps.operand(addRmsNorm(graph, hidden, graph.input('norm', ['hidden']), variant.rmsNormEpsilon));
   const cos = graph.input('cos', ['positions', 'half_head']);
   const sin = graph.input('sin', ['positions', 'half_head']);
 
   const project = (name: 'query' | 'key' | 'value', heads: number): string => {
     const width = heads * headDim;
-    const product = graph.node('FusedMatMul', [normed, graph.input(name, [width, 'hidden'])], { domain: 'com.microsoft', attributes: { transB: 1n } });
+    const product = maps.finish(normed.times({ name, inner: 'hidden', columns: width, layout: 'columns-first' }));
     return variant.queryKeyValueBias ? graph.node('Add', [product, graph.input(`${name}_bias`, [width])]) : product;
   };
   const rotate = (name: 'query' | 'key', heads: number): string => {
@@ -45,7 +50,7 @@ export function buildAttentionGraph(variant: AttentionVariant): Uint8Array {
   const heads = { query: rotate('query', queryHeads), key: rotate('key', kvHeads), value: project('value', kvHeads) };
 
   const context = headDim % 8 === 0 ? addGroupQueryAttention(graph, heads, variant) : addPlainAttention(graph, heads, variant);
-  const product = graph.node('MatMul', [context, graph.input('output', [queryHeads * headDim, 'hidden'])]);
+  const product = maps.finish(maps.operand(context).times({ name: 'output', inner: queryHeads * headDim, columns: 'hidden', layout: 'inner-first' }));
   const mapped = variant.outputBias ? graph.node('Add', [product, graph.input('output_bias', ['hidden'])]) : product;
   graph.output('residual', graph.node('Add', [hidden, mapped]), ['batch', 'length', 'hidden']);
   if (variant.outputs === 'residual-and-context') graph.output('context', context, ['batch', 'length', queryHeads * headDim]);

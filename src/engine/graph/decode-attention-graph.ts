@@ -1,7 +1,7 @@
 import { addHeadNorm, addRmsNorm, type AttentionVariant } from './attention-graph.js';
 import { createGraphBuilder } from './graph-builder.js';
 
-export interface DecodeVariant extends Omit<AttentionVariant, 'outputs'> {
+export interface DecodeVariant extends Omit<AttentionVariant, 'outputs' | 'precision'> {
   /** Whether there are tokens before this one. */
   readonly past: 'none' | 'some';
 }

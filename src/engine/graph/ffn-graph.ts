@@ -1,8 +1,11 @@
+import type { Precision } from '../../core/measurement.js';
 import { addRmsNorm } from './attention-graph.js';
 import { createGraphBuilder } from './graph-builder.js';
+import { createLinearMaps, type Product } from './linear-maps.js';
 
 /** What one compiled FFN half-block is good for; all sizes are symbolic. */
 export interface FfnVariant {
+  readonly precision: Precision;
   readonly rmsNormEpsilon: number;
   readonly inputBias: boolean;
   /** Also true where a compensation adds one. */
@@ -18,22 +21,25 @@ export interface FfnVariant {
  * Inputs: `hidden` [batch, length, hidden]; `norm` [hidden]; `gate`, `up` [channels, hidden] as checkpoints store them;
  * `down` transposed, [channels, hidden], so that keeping k channels is the first k rows of each; with biases
  * `gate_bias`, `up_bias` [channels], `down_bias` [hidden]. Outputs: `residual` [batch, length, hidden] and, if asked
- * for, `channels` [batch, length, channels].
+ * for, `channels` [batch, length, channels]. In 8 bits the matrices are those of `createLinearMaps`.
  */
 export function buildFfnGraph(variant: FfnVariant): Uint8Array {
   const graph = createGraphBuilder('ffn');
   const hidden = graph.input('hidden', ['batch', 'length', 'hidden']);
-  const normed = addRmsNorm(graph, hidden, graph.input('norm', ['hidden']), variant.rmsNormEpsilon);
-  const project = (name: 'gate' | 'up'): string => {
-    const product = graph.node('FusedMatMul', [normed, graph.input(name, ['channels', 'hidden'])], { domain: 'com.microsoft', attributes: { transB: 1n } });
-    return variant.inputBias ? graph.node('Add', [product, graph.input(`${name}_bias`, ['channels'])]) : product;
+  const maps = createLinearMaps(graph, variant.precision);
+  const normed = maps.operand(addRmsNorm(graph, hidden, graph.input('norm', ['hidden']), variant.rmsNormEpsilon));
+  const project = (name: 'gate' | 'up'): Product => {
+    const product = normed.times({ name, inner: 'hidden', columns: 'channels', layout: 'columns-first' });
+    if (!variant.inputBias) return product;
+    return { unscaled: graph.node('Add', [maps.finish(product), graph.input(`${name}_bias`, ['channels'])]), rowScales: undefined };
   };
   // QuickGelu with alpha 1 is x * sigmoid(x), SiLU, in one pass over the values.
-  const gated = graph.node('QuickGelu', [project('gate')], { domain: 'com.microsoft', attributes: { alpha: 1 } });
-  const channels = graph.node('Mul', [gated, project('up')]);
-  const product = graph.node('MatMul', [channels, graph.input('down', ['channels', 'hidden'])]);
+  const gated = graph.node('QuickGelu', [maps.finish(project('gate'))], { domain: 'com.microsoft', attributes: { alpha: 1 } });
+  const { unscaled: up, rowScales } = project('up');
+  const channels = { unscaled: graph.node('Mul', [gated, up]), rowScales };
+  const product = maps.finish(maps.operand(channels, 'rotated').times({ name: 'down', inner: 'channels', columns: 'hidden', layout: 'inner-first' }));
   const mapped = variant.outputBias ? graph.node('Add', [product, graph.input('down_bias', ['hidden'])]) : product;
   graph.output('residual', graph.node('Add', [hidden, mapped]), ['batch', 'length', 'hidden']);
-  if (variant.outputs === 'residual-and-channels') graph.output('channels', channels, ['batch', 'length', 'channels']);
+  if (variant.outputs === 'residual-and-channels') graph.output('channels', maps.finish(channels), ['batch', 'length', 'channels']);
   return graph.encode();
 }

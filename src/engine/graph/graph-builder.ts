@@ -1,6 +1,9 @@
 import { AttributeProto, AttributeProto_AttributeType, ModelProto, NodeProto, TensorProto, TensorProto_DataType, ValueInfoProto } from '../../gen/onnx/onnx.js';
 
-export type ElementType = 'float32' | 'float64' | 'int32' | 'int64';
+/** Of constants; int64 by default. */
+export type IntegerType = keyof typeof INTEGER_ARRAYS;
+
+export type ElementType = 'float32' | 'float64' | 'int32' | 'int64' | 'int8' | 'uint8';
 
 /** A size: a number, or a name for one that each run fixes. */
 export type Dimension = number | string;
@@ -23,7 +26,7 @@ export interface GraphBuilder {
   /** Adds a node with one output. An empty input name leaves an optional input out. */
   node(operator: string, inputs: readonly string[], options?: NodeOptions): string;
   /** A small constant that is part of the graph. */
-  integers(values: readonly number[], type?: 'int32' | 'int64'): string;
+  integers(values: readonly number[], type?: IntegerType): string;
   floats(values: readonly number[]): string;
   /** Makes a value an output of the graph under this name. */
   output(name: string, value: string, dimensions: readonly Dimension[], type?: ElementType): void;
@@ -62,9 +65,7 @@ export function createGraphBuilder(graphName: string): GraphBuilder {
       }));
       return output;
     },
-    integers: (values, type = 'int64') => type === 'int64'
-      ? constant('integers', TensorProto_DataType.INT64, values.length, toBytes(BigInt64Array.from(values, BigInt)))
-      : constant('integers', TensorProto_DataType.INT32, values.length, toBytes(Int32Array.from(values))),
+    integers: (values, type = 'int64') => constant('integers', ELEMENT_TYPES[type], values.length, toBytes(INTEGER_ARRAYS[type](values))),
     floats: (values) => constant('floats', TensorProto_DataType.FLOAT, values.length, toBytes(Float32Array.from(values))),
     output: (name, value, dimensions, type = 'float32') => {
       outputNames.set(value, name);
@@ -89,7 +90,15 @@ const ELEMENT_TYPES = {
   float64: TensorProto_DataType.DOUBLE,
   int32: TensorProto_DataType.INT32,
   int64: TensorProto_DataType.INT64,
+  int8: TensorProto_DataType.INT8,
+  uint8: TensorProto_DataType.UINT8,
 } as const satisfies Record<ElementType, number>;
+
+const INTEGER_ARRAYS = {
+  int32: (values: readonly number[]) => Int32Array.from(values),
+  int64: (values: readonly number[]) => BigInt64Array.from(values, BigInt),
+  uint8: (values: readonly number[]) => Uint8Array.from(values),
+} as const;
 
 function describeValue(name: string, dimensions: readonly Dimension[], type: ElementType): ValueInfoProto {
   return ValueInfoProto.fromPartial({
@@ -118,6 +127,6 @@ function describeAttribute(name: string, value: AttributeValue): AttributeProto 
   return AttributeProto.fromPartial({ name, type: types.INTS, ints: [...value] });
 }
 
-function toBytes(values: BigInt64Array | Int32Array | Float32Array): Buffer {
+function toBytes(values: BigInt64Array | Int32Array | Uint8Array | Float32Array): Buffer {
   return Buffer.from(values.buffer, values.byteOffset, values.byteLength);
 }

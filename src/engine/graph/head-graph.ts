@@ -1,19 +1,27 @@
+import type { Precision } from '../../core/measurement.js';
 import { addRmsNorm } from './attention-graph.js';
 import { createGraphBuilder, type GraphBuilder } from './graph-builder.js';
+import { createLinearMaps } from './linear-maps.js';
+
+/** What one compiled head is good for; all sizes are symbolic. */
+export interface HeadVariant {
+  readonly precision: Precision;
+  readonly rmsNormEpsilon: number;
+}
 
 /**
  * The final norm, the head, and the loss of each token, so that logits never leave the graph.
  *
  * Inputs: `hidden` [tokens, hidden]; `norm` [hidden]; `head` [vocabulary, hidden]; `targets` int64 [tokens, 1], the
  * token that each row should predict. Outputs: `log_likelihood` [tokens, 1], natural log, and `hit` int32 [tokens, 1], 1
- * where no token is more likely than the target.
+ * where no token is more likely than the target. In 8 bits `head` is as `createLinearMaps` says.
  *
  * The log-softmax runs over a matrix that the caller keeps small: LogSoftmax and a gather took 5 % longer than the
  * bare product of 256 x 49,152, ReduceLogSumExp 40 %; finding the maximum takes 2 % more processor time.
  */
-export function buildHeadLossGraph(rmsNormEpsilon: number): Uint8Array {
+export function buildHeadLossGraph(variant: HeadVariant): Uint8Array {
   const graph = createGraphBuilder('head_loss');
-  const logits = addHead(graph, rmsNormEpsilon);
+  const logits = addHead(graph, variant);
   const targets = graph.input('targets', ['tokens', 1], 'int64');
   const logProbabilities = graph.node('LogSoftmax', [logits], { attributes: { axis: 1n } });
   const logLikelihood = graph.node('GatherElements', [logProbabilities, targets], { attributes: { axis: 1n } });
@@ -28,9 +36,9 @@ export function buildHeadLossGraph(rmsNormEpsilon: number): Uint8Array {
  * from the part's first token. Outputs, each [tokens, 1]: `target`, the logit of the target; `most`, the largest logit of
  * the part; and `log_sum`, log of the sum over the part of exp(logit), which is the largest logit less its log-softmax.
  */
-export function buildHeadPartGraph(rmsNormEpsilon: number): Uint8Array {
+export function buildHeadPartGraph(variant: HeadVariant): Uint8Array {
   const graph = createGraphBuilder('head_part');
-  const logits = addHead(graph, rmsNormEpsilon);
+  const logits = addHead(graph, variant);
   const targets = graph.input('targets', ['tokens', 1], 'int64');
   const most = graph.node('ReduceMax', [logits, graph.integers([1])]);
   const mostProbable = graph.node('ReduceMax', [graph.node('LogSoftmax', [logits], { attributes: { axis: 1n } }), graph.integers([1])]);
@@ -41,14 +49,15 @@ export function buildHeadPartGraph(rmsNormEpsilon: number): Uint8Array {
 }
 
 /** As `buildHeadLossGraph` without targets; output `logits` [tokens, vocabulary]. */
-export function buildLogitsGraph(rmsNormEpsilon: number): Uint8Array {
+export function buildLogitsGraph(variant: HeadVariant): Uint8Array {
   const graph = createGraphBuilder('logits');
-  graph.output('logits', addHead(graph, rmsNormEpsilon), ['tokens', 'vocabulary']);
+  graph.output('logits', addHead(graph, variant), ['tokens', 'vocabulary']);
   return graph.encode();
 }
 
-function addHead(graph: GraphBuilder, rmsNormEpsilon: number): string {
+function addHead(graph: GraphBuilder, { precision, rmsNormEpsilon }: HeadVariant): string {
   const hidden = graph.input('hidden', ['tokens', 'hidden']);
   const normed = addRmsNorm(graph, hidden, graph.input('norm', ['hidden']), rmsNormEpsilon);
-  return graph.node('FusedMatMul', [normed, graph.input('head', ['vocabulary', 'hidden'])], { domain: 'com.microsoft', attributes: { transB: 1n } });
+  const maps = createLinearMaps(graph, precision);
+  return maps.finish(maps.operand(normed).times({ name: 'head', inner: 'hidden', columns: 'vocabulary', layout: 'columns-first' }));
 }

@@ -2,7 +2,7 @@ import type { InferenceSession, Tensor } from 'onnxruntime-node';
 
 /** A float32 or integer array with its shape. */
 export interface GraphValue {
-  readonly values: Float32Array | Float64Array | Int32Array | BigInt64Array;
+  readonly values: Float32Array | Float64Array | Int32Array | BigInt64Array | Int8Array | Uint8Array;
   readonly dimensions: readonly number[];
 }
 
@@ -93,5 +93,7 @@ function toTensor(TensorClass: typeof Tensor, array: GraphValue['values'], dimen
   if (array instanceof Float32Array) return new TensorClass('float32', array, dimensions);
   if (array instanceof Float64Array) return new TensorClass('float64', array, dimensions);
   if (array instanceof Int32Array) return new TensorClass('int32', array, dimensions);
+  if (array instanceof Int8Array) return new TensorClass('int8', array, dimensions);
+  if (array instanceof Uint8Array) return new TensorClass('uint8', array, dimensions);
   return new TensorClass('int64', array, dimensions);
 }

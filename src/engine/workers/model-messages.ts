@@ -1,5 +1,6 @@
 import type { LatencyTable } from '../../core/budget/latency-table.js';
 import type { Architecture } from '../../core/model/shape.js';
+import type { Precision } from '../../core/measurement.js';
 import type { Ranking } from '../../core/model/units.js';
 import type { ArchitectureLosses, Window } from '../../core/ports/evaluator.js';
 import type { WorkProgress } from '../../core/ports/progress.js';
@@ -39,7 +40,7 @@ export interface RecipeMessage {
 
 /** The calls that the thread answers: their arguments, the items they send before they end, and what they end with. */
 export interface ModelCalls {
-  losses: { argument: { readonly recipe: RecipeMessage; readonly architectures: readonly Architecture[]; readonly windows: readonly Window[] }; item: ArchitectureLosses; result: undefined };
+  losses: { argument: { readonly recipe: RecipeMessage; readonly architectures: readonly Architecture[]; readonly windows: readonly Window[]; readonly precision: Precision }; item: ArchitectureLosses; result: undefined };
   calibrate: { argument: { readonly sequences: readonly Int32Array[]; readonly needs: readonly CalibrationNeed[] }; item: never; result: Calibration };
   scoreUnits: { argument: { readonly criterion: PluginModule; readonly seed: number; readonly calibration?: Calibration }; item: never; result: readonly UnitScores[] };
   logits: { argument: { readonly recipe: RecipeMessage; readonly architecture: Architecture; readonly tokens: Int32Array }; item: never; result: Float32Array };

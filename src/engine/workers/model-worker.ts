@@ -56,8 +56,8 @@ async function serve(request: CallRequest, signal: AbortSignal): Promise<void> {
 async function run(request: CallRequest, control: WorkControl): Promise<unknown> {
   switch (request.name) {
     case 'losses': {
-      const { recipe, architectures, windows } = request.argument;
-      for await (const item of runtime.losses(await loadRecipe(recipe), architectures, windows, control)) answer({ kind: 'item', id: request.id, item });
+      const { recipe, architectures, windows, precision } = request.argument;
+      for await (const item of runtime.losses(await loadRecipe(recipe), architectures, windows, control, precision)) answer({ kind: 'item', id: request.id, item });
       return undefined;
     }
     case 'calibrate':

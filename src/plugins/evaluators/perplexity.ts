@@ -23,7 +23,7 @@ export default defineEvaluator({
   plan: (text, protocol, options) => {
     const windows = pickWindows(cutWindows(text, protocol), protocol);
     if (windows.length === 0) throw textTooShort(text, protocol);
-    const { window, stride, bos } = protocol;
+    const { window, stride, bos, precision = 'float32' } = protocol;
     return {
       windows,
       measurement: {
@@ -35,13 +35,13 @@ export default defineEvaluator({
         scorer: canonicalJson({ id: 'perplexity', options }),
         promptFormat: '',
       },
-      fidelity: { tokens: windows.length * window, windowStarts: windows.map(({ start }) => start), precision: 'float32' },
+      fidelity: { tokens: windows.length * window, windowStarts: windows.map(({ start }) => start), precision },
     };
   },
-  measure: async function* measure(subject, architectures, { windows }, control) {
+  measure: async function* measure(subject, architectures, { windows, fidelity }, control) {
     const windowTokens = Int32Array.from(windows, ({ tokens, scoredFrom }) => tokens.length - scoredFrom);
     const scored = windowTokens.reduce((sum, count) => sum + count, 0);
-    for await (const { index, windowLosses, windowHits } of subject.losses(architectures, windows, control)) {
+    for await (const { index, windowLosses, windowHits } of subject.losses(architectures, windows, control, fidelity.precision)) {
       const loss = windowLosses.reduce((sum, value) => sum + value, 0);
       const hits = windowHits.reduce((sum, value) => sum + value, 0);
       yield { index, windowLosses, windowHits, windowTokens, metrics: { perplexity: Math.exp(loss / scored), accuracy: hits / scored } };

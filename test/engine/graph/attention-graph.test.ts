@@ -37,7 +37,7 @@ describe('buildAttentionGraph', () => {
     const residual = new Float32Array(weights.hidden.length);
     await sessions.run(
       `${headDim}:${queryHeads}:${kvHeads}`,
-      () => buildAttentionGraph({ queryHeads, kvHeads, headDim, rmsNormEpsilon: EPSILON, queryKeyValueBias: false, outputBias: false, queryKeyNorms: false, outputs: 'residual' }),
+      () => buildAttentionGraph({ precision: 'float32', queryHeads, kvHeads, headDim, rmsNormEpsilon: EPSILON, queryKeyValueBias: false, outputBias: false, queryKeyNorms: false, outputs: 'residual' }),
       {
         hidden: { values: weights.hidden, dimensions: [COUNT, LENGTH, HIDDEN] },
         norm: { values: weights.norm, dimensions: [HIDDEN] },

@@ -1,0 +1,42 @@
+import { Worker } from 'node:worker_threads';
+import { PrunecastError } from '../../core/errors/prunecast-error.js';
+import type { Int8Check } from '../quantisation/measure-int8.js';
+import { createExitGate, holdExit } from './exit-gate.js';
+import { workerUrl } from './worker-url.js';
+
+/** What the thread of a check is started with. */
+export interface Int8CheckTask {
+  /** Of `createExitGate`. */
+  readonly gate: Int32Array;
+}
+
+/** Tries 8-bit products in a thread of its own when it is first asked; later answers are the first one. Throws INTERNAL where the thread fails. */
+export function createInt8Check(): () => Promise<Int8Check> {
+  let check: Promise<Int8Check> | undefined;
+  return () => {
+    check ??= runCheck().catch((error: unknown) => {
+      check = undefined;
+      throw error;
+    });
+    return check;
+  };
+}
+
+async function runCheck(): Promise<Int8Check> {
+  const gate = createExitGate();
+  const worker = new Worker(workerUrl(new URL('./int8-check-worker.js', import.meta.url)), { workerData: { gate } satisfies Int8CheckTask });
+  const releaseExit = holdExit(gate);
+  const exited = new Promise<void>((resolve) => {
+    worker.once('exit', () => resolve());
+  });
+  try {
+    return await new Promise<Int8Check>((resolve, reject) => {
+      worker.once('message', resolve);
+      worker.once('error', (cause) => reject(new PrunecastError('INTERNAL', 'the check of 8-bit products failed', { cause })));
+      worker.once('exit', (code) => reject(new PrunecastError('INTERNAL', `the check of 8-bit products ended with code ${code} before it answered`)));
+    });
+  } finally {
+    await exited;
+    releaseExit();
+  }
+}
