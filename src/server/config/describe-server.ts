@@ -1,6 +1,8 @@
 import { readFileSync } from 'node:fs';
 import { createRequire } from 'node:module';
+import { isInt8Offered, type Int8Check } from '../../engine/quantisation/measure-int8.js';
 import type { GetServerInfoResponse } from '../../gen/prunecast/v1/catalog.js';
+import { Precision } from '../../gen/prunecast/v1/common.js';
 import { VERSION } from '../version.js';
 import type { Config } from './config.js';
 import { MAX_MESSAGE_BYTES, MAX_PREDICT_ROWS } from './limits.js';
@@ -8,8 +10,9 @@ import { MAX_MESSAGE_BYTES, MAX_PREDICT_ROWS } from './limits.js';
 /** The version of the protos' package. */
 const API_VERSION = 'prunecast.v1';
 
-/** Versions and limits, as GetServerInfo answers them. */
-export function describeServer(config: Config): GetServerInfoResponse {
+/** Versions and limits, as GetServerInfo answers them. The first call tries 8-bit products. */
+export async function describeServer(config: Config, checkInt8: () => Promise<Int8Check>): Promise<GetServerInfoResponse> {
+  const offersInt8 = isInt8Offered(await checkInt8());
   return {
     version: VERSION,
     apiVersion: API_VERSION,
@@ -22,6 +25,7 @@ export function describeServer(config: Config): GetServerInfoResponse {
     maxQueuedJobs: config.maxQueuedJobs,
     maxPredictRows: MAX_PREDICT_ROWS,
     concurrentJobs: config.concurrentJobs,
+    precisions: [Precision.FLOAT32, ...(offersInt8 ? [Precision.INT8] : [])],
   };
 }
 

@@ -18,7 +18,7 @@ import { TOKENS } from './tokens.js';
 
 /** Binds what the services of models, pruning, predictors and studies are made of. */
 export function bindVerbs(container: Container): void {
-  container.bind(TOKENS.models).toResolvedValue(createOpenModels, [TOKENS.config]);
+  container.bind(TOKENS.models).toResolvedValue((config, checkInt8) => createOpenModels({ ...config, checkInt8 }), [TOKENS.config, TOKENS.checkInt8]);
   container.bind(TOKENS.closing).toResolvedValue((models) => () => models.close(), [TOKENS.models]);
   container.bind(TOKENS.texts).toResolvedValue(({ dataRoots }) => createTextSource(dataRoots), [TOKENS.config]);
   container.bind(TOKENS.recipes).toResolvedValue((plugins, texts) => new RecipeResolver(plugins, texts), [TOKENS.plugins, TOKENS.texts]);

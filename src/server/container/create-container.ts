@@ -1,6 +1,7 @@
 import { Container } from 'inversify';
 import type { Kysely } from 'kysely';
 import type { Logger } from 'pino';
+import { createInt8Check } from '../../engine/workers/int8-check.js';
 import type { PluginEntry } from '../../plugins/plugin-entry.js';
 import type { Config } from '../config/config.js';
 import { describeServer } from '../config/describe-server.js';
@@ -73,6 +74,7 @@ function bindJobs(container: Container): void {
 }
 
 function bindCatalog(container: Container): void {
+  container.bind(TOKENS.checkInt8).toResolvedValue(createInt8Check, []);
   container.bind(TOKENS.plugins).toResolvedValue((entries: PluginEntry[]) => new PluginRegistry(entries), [{ serviceIdentifier: TOKENS.plugin, isMultiple: true }]);
-  container.bind(TOKENS.rpcService).toResolvedValue((plugins, config) => createCatalogService(plugins, describeServer(config)), [TOKENS.plugins, TOKENS.config]);
+  container.bind(TOKENS.rpcService).toResolvedValue((plugins, config, checkInt8) => createCatalogService(plugins, () => describeServer(config, checkInt8)), [TOKENS.plugins, TOKENS.config, TOKENS.checkInt8]);
 }

@@ -2,6 +2,7 @@ import type { ServiceIdentifier } from 'inversify';
 import type { Kysely } from 'kysely';
 import type { Logger } from 'pino';
 import type { Clock } from '../../core/ports/clock.js';
+import type { Int8Check } from '../../engine/quantisation/measure-int8.js';
 import type { PluginEntry } from '../../plugins/plugin-entry.js';
 import type { Config } from '../config/config.js';
 import type { EvaluateServices } from '../evaluation/prepare-evaluate.js';
@@ -40,6 +41,7 @@ export const TOKENS = {
   predictorStore: token<PredictorStore>('predictorStore'),
   pairSetStore: token<PairSetStore>('pairSetStore'),
   outputs: token<OutputFolders>('outputs'),
+  checkInt8: token<() => Promise<Int8Check>>('checkInt8'),
   models: token<OpenModels>('models'),
   texts: token<TextSource>('texts'),
   recipes: token<RecipeResolver>('recipes'),

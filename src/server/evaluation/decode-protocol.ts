@@ -1,4 +1,5 @@
 import { PrunecastError } from '../../core/errors/prunecast-error.js';
+import type { Precision as PrecisionName } from '../../core/measurement.js';
 import type { EvaluationText, WindowProtocol } from '../../core/ports/evaluator.js';
 import { Precision, type FidelitySpec, type WindowProtocol as WindowProtocolMessage } from '../../gen/prunecast/v1/common.js';
 
@@ -29,10 +30,17 @@ export function decodeProtocol(
   return { window, stride, bos, ...decodeFidelity(fidelity, window, fields.fidelity) };
 }
 
-function decodeFidelity(fidelity: FidelitySpec | undefined, window: number, field: string): { tokenLimit?: number } {
+const PRECISIONS: Readonly<Record<number, PrecisionName | undefined>> = {
+  [Precision.UNSPECIFIED]: 'float32',
+  [Precision.FLOAT32]: 'float32',
+  [Precision.INT8]: 'int8',
+};
+
+function decodeFidelity(fidelity: FidelitySpec | undefined, window: number, field: string): Pick<WindowProtocol, 'tokenLimit' | 'precision'> {
   if (fidelity === undefined) return {};
-  if (fidelity.precision === Precision.INT8) throw new PrunecastError('NOT_IMPLEMENTED', `${field}.precision: this version evaluates in float32 alone`);
-  if (fidelity.tokenLimit === undefined) return {};
+  const precision = PRECISIONS[fidelity.precision];
+  if (precision === undefined) throw PrunecastError.ofField(`${field}.precision`, `is ${fidelity.precision}; allowed are the values of Precision`);
+  if (fidelity.tokenLimit === undefined) return { precision };
   if (fidelity.tokenLimit < window) throw PrunecastError.ofField(`${field}.token_limit`, `is ${fidelity.tokenLimit}; at least one window of ${window} tokens is needed`);
-  return { tokenLimit: Number(fidelity.tokenLimit) };
+  return { tokenLimit: Number(fidelity.tokenLimit), precision };
 }

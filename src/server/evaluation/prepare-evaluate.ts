@@ -16,6 +16,7 @@ import type { TextSource } from '../texts/text-source.js';
 import { estimateSeconds } from './estimate-seconds.js';
 import { decodeProtocol } from './decode-protocol.js';
 import { planWindows } from './plan-windows.js';
+import { requirePrecision } from './require-precision.js';
 import { workControl } from '../jobs/work-control.js';
 
 export interface EvaluateServices {
@@ -40,7 +41,8 @@ export async function prepareEvaluate(services: EvaluateServices, request: Evalu
   const { maxPositions } = model.language.checkpoint.config;
   const protocol = decodeProtocol(request.measurement?.windows, request.fidelity, text, maxPositions, { windows: 'measurement.windows', fidelity: 'fidelity' });
   const plan = planWindows({ plugin: evaluator, options }, text, protocol, 'measurement.text');
-  model.language.requireMemory({ longest: protocol.window });
+  await requirePrecision(model, evaluator, protocol, plan, 'fidelity');
+  model.language.requireMemory({ longest: protocol.window, precision: plan.fidelity.precision });
   const dense = architectureKey(shape.layers);
   const needsRecipe = selections.some(({ keptUnits, architecture }) => keptUnits === undefined && architectureKey(architecture) !== dense);
   const recipe = needsRecipe ? await services.recipes.resolve(request.recipe, model, 'recipe') : undefined;
@@ -141,7 +143,7 @@ async function encodePlan({ language }: OpenModel, plan: EvaluationPlan, { selec
   return {
     trials: BigInt(selections.length),
     tokens: BigInt(tokens),
-    peakMemoryBytes: BigInt(language.estimatePeakBytes(plan.windows)),
+    peakMemoryBytes: BigInt(language.estimatePeakBytes(plan.windows, plan.fidelity.precision)),
     seconds: await estimateSeconds(language, tokens),
     feasible: [],
     loadsIn: [],

@@ -1,6 +1,7 @@
 import { stat } from 'node:fs/promises';
 import { join } from 'node:path';
 import { openCheckpoint } from '../../engine/checkpoint/open-checkpoint.js';
+import type { Int8Check } from '../../engine/quantisation/measure-int8.js';
 import { openLanguageModel, type LanguageModel } from '../../engine/language-model.js';
 import type { LatencyTable } from '../../core/budget/latency-table.js';
 import type { BudgetedModel } from '../encoding/budget.js';
@@ -31,6 +32,8 @@ export interface OpenModelsOptions {
   readonly memoryBudgetBytes: number;
   /** Measured latencies are kept under it, and what does not fit into memory lies in a folder of it meanwhile. */
   readonly stateDirectory: string;
+  /** Shared by all models: the CPU is the same. */
+  readonly checkInt8: () => Promise<Int8Check>;
 }
 
 /** The checkpoints that a server has open. */
@@ -97,9 +100,9 @@ async function closeEntry({ language }: Entry): Promise<void> {
   await (await language).close();
 }
 
-function openEntry(directory: string, version: string, { threads, memoryBudgetBytes, stateDirectory }: OpenModelsOptions): Entry {
+function openEntry(directory: string, version: string, { threads, memoryBudgetBytes, stateDirectory, checkInt8 }: OpenModelsOptions): Entry {
   const language = openCheckpoint(directory).then((checkpoint) =>
-    openLanguageModel(checkpoint, { threads, memoryBudgetBytes, scratchDirectory: join(stateDirectory, 'scratch') }).catch(async (error: unknown) => {
+    openLanguageModel(checkpoint, { threads, memoryBudgetBytes, scratchDirectory: join(stateDirectory, 'scratch'), checkInt8 }).catch(async (error: unknown) => {
       await checkpoint.close();
       throw error;
     }));

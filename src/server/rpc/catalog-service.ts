@@ -15,13 +15,13 @@ const KINDS = {
 } as const satisfies Record<PluginKindName, PluginKind>;
 
 /** `CatalogService`: what this server has. */
-export function createCatalogService(registry: PluginRegistry, serverInfo: GetServerInfoResponse): RpcService {
+export function createCatalogService(registry: PluginRegistry, describeServer: () => Promise<GetServerInfoResponse>): RpcService {
   return defineService(CatalogServiceService, {
     listPlugins: serveUnary((request) => {
       const kind = readEnum(request.kind, PluginKind, 'kind');
       const plugins = registry.list().map((plugin) => ({ ...plugin, kind: KINDS[plugin.kind] }));
       return { plugins: plugins.filter((plugin) => kind === undefined || plugin.kind === kind) };
     }),
-    getServerInfo: serveUnary(() => serverInfo),
+    getServerInfo: serveUnary(() => describeServer()),
   });
 }

@@ -90,10 +90,11 @@ function requirePairs({ id, pairs }: Pick<PluginsByKind['predictor'], 'id' | 'pa
 async function describePlan({ model, plan, recipes, windows }: Study): Promise<Plan> {
   const counted = countTrials(plan, windows);
   const tokens = counted.tokens + countCalibrationTokens(recipes);
+  const parts = [windows.search, ...windows.verify, windows.report];
   return {
     trials: BigInt(counted.trials),
     tokens: BigInt(tokens),
-    peakMemoryBytes: BigInt(model.language.estimatePeakBytes([windows.search, ...windows.verify, windows.report].flatMap((part) => part.windows))),
+    peakMemoryBytes: BigInt(Math.max(...parts.map((part) => model.language.estimatePeakBytes(part.windows, part.fidelity.precision)))),
     seconds: await estimateSeconds(model.language, tokens),
     feasible: encodeFeasible(plan.space, plan.budgets),
     loadsIn: [],

@@ -4,6 +4,7 @@ import type { FidelitySpec, WindowProtocol } from '../../gen/prunecast/v1/common
 import type { StudyTexts } from '../../gen/prunecast/v1/pruning.js';
 import { decodeProtocol } from '../evaluation/decode-protocol.js';
 import { planWindows } from '../evaluation/plan-windows.js';
+import { requirePrecision } from '../evaluation/require-precision.js';
 import type { OpenModel } from '../models/open-models.js';
 import type { CalibrationSequences } from '../recipes/calibration-sequences.js';
 import type { RecipeDefaults } from '../recipes/recipe-spec.js';
@@ -114,7 +115,9 @@ async function planPart(
   const field = own === undefined ? 'texts.text' : `texts.${name}`;
   const text = await texts.load(own ?? request.texts?.text, model, field);
   const protocol = decodeProtocol(request.windows, spec, text, model.language.checkpoint.config.maxPositions, { windows: 'windows', fidelity });
-  return { plan: planWindows(evaluator, text, own === undefined ? { ...protocol, part: SHARES[name] } : protocol, field), text };
+  const plan = planWindows(evaluator, text, own === undefined ? { ...protocol, part: SHARES[name] } : protocol, field);
+  await requirePrecision(model, evaluator.plugin, protocol, plan, fidelity);
+  return { plan, text };
 }
 
 /** Refuses calibration sequences that share a token with a verify or report window. Throws WINDOWS_OVERLAP. */

@@ -1,9 +1,10 @@
 import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import type { DeepPartial, EvaluateTarget, EvaluationResult, WindowProtocol } from '../../../src/client/index.js';
+import { Precision, type DeepPartial, type EvaluateTarget, type EvaluationResult, type WindowProtocol } from '../../../src/client/index.js';
+import { hasVnni } from '../../support/cpu.js';
 import { architectureOfReference, CRITERIA, keptUnitsOf } from '../../support/criteria-reference.js';
-import { CALIBRATION, countDemoParameters, DEMO, demoLayers, encodeUnits, MAGNITUDE, MODELS_ROOT, REFERENCE_TEXT, referenceWindows, startVerbServer, type VerbServer } from './verb-server.js';
+import { CALIBRATION, countDemoParameters, DEMO, demoLayers, encodeUnits, MAGNITUDE, MODELS_ROOT, REFERENCE_TEXT, referenceWindows, refusalOf, startVerbServer, type VerbServer } from './verb-server.js';
 
 let verbs: VerbServer;
 beforeAll(async () => {
@@ -95,6 +96,24 @@ describe('Evaluate', () => {
     expect(await measureDense({ $case: 'inline', value: stories.join('\n\n') }, { window: 64, bos: true })).toEqual({ ...fromFile, tokensSpent: 0n });
     const other = await measureDense({ $case: 'path', value: `${DEMO}/stories.json` }, { window: 64 });
     expect(other?.measurement?.fingerprint).not.toBe(fromFile?.measurement?.fingerprint);
+  });
+
+  it.skipIf(!hasVnni)('measures in int8 near float32, as another label of the same measurement', async () => {
+    const request = { model: DEMO, recipe: MAGNITUDE, measurement: { text: referenceWindows(8, 16) }, targets: targetsOf(SHAPES.slice(0, 3)) };
+    const exact = await verbs.client.runEvaluate(request);
+    const rounded = await verbs.client.runEvaluate({ ...request, fidelity: { precision: Precision.INT8 } });
+    for (const [index, result] of rounded.entries()) {
+      expect(relativeError(perplexities(rounded)[index], perplexities(exact)[index] ?? NaN)).toBeLessThan(0.02);
+      expect(result).toMatchObject({ measurement: exact[index]?.measurement, fidelity: { precision: Precision.INT8, tokens: 1024n }, tokensSpent: 1024n });
+      expect(result.fidelity?.digest).not.toBe(exact[index]?.fidelity?.digest);
+    }
+    expect(perplexities(rounded)).not.toEqual(perplexities(exact));
+    expect((await verbs.client.services.catalog.getServerInfo({})).precisions).toEqual([Precision.FLOAT32, Precision.INT8]);
+  });
+
+  it('refuses a precision that has no name', async () => {
+    const refusal = await refusalOf(verbs, () => verbs.client.runEvaluate({ model: DEMO, measurement: { text: REFERENCE_TEXT }, fidelity: { precision: 7 as Precision } }));
+    expect(refusal).toMatchObject({ code: 'INVALID_ARGUMENT', reason: 'INVALID_REQUEST', fields: ['fidelity.precision'] });
   });
 
   it('plans without a job', async () => {
