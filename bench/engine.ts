@@ -12,6 +12,7 @@ import { openLanguageModel, type LanguageModel } from '../src/engine/language-mo
 import { prepareBareMatmuls } from './bare-matmuls.js';
 import { describeCpu } from './describe-cpu.js';
 import { measureEventLoop } from './event-loop.js';
+import { compareInt8 } from './int8.js';
 import { startTorch, type Torch } from './torch/start-torch.js';
 import { watchLoop, type LoopDelay } from './watch-loop.js';
 
@@ -28,6 +29,9 @@ const { values: flags } = parseArgs({
     window: { type: 'string', default: '512' },
     windows: { type: 'string', default: '8' },
     rounds: { type: 'string', default: '3' },
+    // Random architectures that float32 and int8 rank on the text: minutes for 60 of SmolLM2, so none unless asked for.
+    rank: { type: 'string', default: '0' },
+    text: { type: 'string' },
   },
 });
 
@@ -42,6 +46,8 @@ const pruned25 = { time_ratio: await comparePruned() };
 const shared = { time_ratio: await compareShared() };
 const peakRssBytes = process.resourceUsage().maxRSS * 1024; // before the bare products take memory of their own
 const { dense, ...torch } = await compareWithOthers();
+const ranking = flags.text === undefined || flags.rank === '0' ? {} : { ranking: { text: resolve(flags.text), architectures: Number(flags.rank) } };
+const int8 = await compareInt8(model, { windows, rounds, ...ranking });
 await model.close();
 const loopDelays = await measureEventLoop(resolve(flags.model), model.shape.vocabulary);
 const report = {
@@ -52,7 +58,7 @@ const report = {
   dense,
   pruned25,
   shared_prefix: shared,
-  int8: { speedup: null, kendall_tau: null },
+  int8,
   event_loop: describeLoops([...loops, ...Object.values(loopDelays)], loopDelays),
   memory: { peak_rss_bytes: peakRssBytes },
   ...torch,
@@ -162,6 +168,8 @@ function printReport(): void {
     ['32 with shared prefixes, time', report.shared_prefix.time_ratio.toFixed(3)],
     ['times transformers float32', report.torch_float32.speedup?.toFixed(2) ?? 'not run'],
     ['times transformers bfloat16', report.torch_bfloat16.speedup?.toFixed(2) ?? 'not run'],
+    ['int8 against float32, speed', report.int8.speedup?.toFixed(2) ?? 'not offered'],
+    ['int8 against float32, Kendall tau', report.int8.kendall_tau?.toFixed(3) ?? 'not run'],
     ['event loop, longest delay', `${report.event_loop.max_delay_ms.toFixed(1)} ms`],
     ['  less waiting for a processor', `${report.event_loop.max_own_ms.toFixed(1)} ms`],
     ['peak resident memory', `${(report.memory.peak_rss_bytes / 2 ** 20).toFixed(0)} MiB`],
