@@ -17,7 +17,6 @@ export const SERVE_FLAGS = [
   { flag: '--score-cache-bytes <BYTES>', variable: 'PRUNECAST_SCORE_CACHE_BYTES', summary: 'disk for scores of criteria (default: 268435456)' },
   { flag: '--concurrent-jobs <COUNT>', variable: 'PRUNECAST_CONCURRENT_JOBS', summary: 'heavy jobs that run at a time (default: 1)' },
   { flag: '--max-queued-jobs <COUNT>', variable: 'PRUNECAST_MAX_QUEUED_JOBS', summary: 'jobs that may wait (default: 100)' },
-  { flag: '--interrupted-jobs <WHAT>', variable: 'PRUNECAST_INTERRUPTED_JOBS', summary: 'resume, or wait for `prunecast jobs resume`: what becomes of unfinished jobs at the start (default: resume)' },
   { flag: '--kept-events <COUNT>', variable: 'PRUNECAST_KEPT_EVENTS', summary: 'newest events of a job that are kept (default: 100000)' },
   { flag: '--interrupted-jobs <resume|pause>', variable: 'PRUNECAST_INTERRUPTED_JOBS', summary: 'jobs that were unfinished when the server ended go on by themselves, or wait for `prunecast jobs resume` (default: resume)' },
   { flag: '--shutdown-grace-ms <MS>', variable: 'PRUNECAST_SHUTDOWN_GRACE_MS', summary: 'how long calls may still run at the end (default: 5000)' },
