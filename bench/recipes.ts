@@ -173,5 +173,5 @@ async function openResults(file: string): Promise<Results> {
 async function keep(rows: readonly Row[]): Promise<void> {
   results = { ...results, rows: sortRows([...results.rows.filter((row) => !rows.some((other) => other.criterion === row.criterion && other.compensation === row.compensation && other.control === row.control)), ...rows]) };
   await writeFile(json ?? '', `${JSON.stringify(results, undefined, 2)}\n`);
-  if (markdown !== undefined) await writeFile(markdown, formatResults(results));
+  if (markdown !== undefined) await writeFile(markdown, formatResults(results, basename(json ?? '')));
 }

@@ -1,10 +1,10 @@
 import { COMPENSATIONS, CONTROLS, CRITERIA, type CompensationName, type ControlName, type CriterionName, type Results, type Row } from './rows.js';
 
-/** The results as a page: for each control a table of perplexities, criteria down and compensations across, and one of sizes. */
-export function formatResults({ model, settings, dense, rows }: Results): string {
+/** The results as a page, which links to their JSON file in bench/results: for each control a table of perplexities, criteria down and compensations across, and one of sizes. */
+export function formatResults({ model, settings, dense, rows }: Results, file: string): string {
   return `${[
     '# Recipes compared',
-    `Written by \`npm run bench:recipes\`; the figures are in [bench/results/recipes-smollm2.json](../bench/results/recipes-smollm2.json).`,
+    `Written by \`npm run bench:recipes\`; the figures are in [bench/results/${file}](../bench/results/${file}).`,
     `${model} at ${percent(settings['removed_share'])} fewer parameters (unpruned: ${count(dense.parameters)} parameters, ${count(dense.bytes)} bytes, perplexity ${dense.perplexity.toFixed(2)}). Perplexity of ${String(settings['text'])}, every third of its first ${String(settings['first_windows'])} windows of ${String(settings['window'])} tokens; calibrated on ${count(Number(settings['calibration_tokens']))} tokens, ${String(settings['sequences'])} sequences spread over ${String(settings['calibration_text'])}. The first and last layers are protected as by default. \`uniform-best\` was chosen among the uniform shapes on every twelfth window, none of which is reported on; on the stream it keeps the shape that \`least-squares\` chose.`,
     ...CONTROLS.flatMap((control) => formatControl(control, rows.filter((row) => row.control === control))),
     'A dash stands for what was not run.',

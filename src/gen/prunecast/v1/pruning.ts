@@ -126,10 +126,10 @@ export interface PruneRequest {
     /** Exact units. */
     { $case: "keptUnits"; value: KeptUnits }
     | //
-    /** The contents of a prunecast.json: exactly the units it names. */
+    /** The contents of a prunecast.json: exactly the units it names, mended again where the output was. */
     { $case: "manifest"; value: { [key: string]: any } | undefined }
     | undefined;
-  /** Ignored with `kept_units` and `manifest`. */
+  /** Ignored with `kept_units`; with a `manifest` whose output was mended, `calibration.text` may bring the text again. */
   recipe:
     | Recipe
     | undefined;
