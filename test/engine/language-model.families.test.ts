@@ -1,6 +1,9 @@
 import { readFileSync } from 'node:fs';
 import { describe, expect, it } from 'vitest';
+import type { Precision } from '../../src/core/measurement.js';
 import { identityRanking } from '../../src/core/model/units.js';
+import type { LanguageModel } from '../../src/engine/language-model.js';
+import { hasVnni } from '../support/cpu.js';
 import { unattended, withModel } from '../support/demo-model.js';
 import { hasShared, sharedPath, skipReason } from '../support/shared.js';
 
@@ -32,11 +35,13 @@ describe.skipIf(!hasShared)(`openLanguageModel, families (${skipReason})`, () =>
         const inside = logits.subarray(17 * vocabulary, 17 * vocabulary + 8);
         expect(largestDifference(inside, expected.logits_position_17_first_8[index])).toBeLessThan(tolerance.logits_max_abs);
       }
-      const windows = sequences.map((tokens) => ({ tokens, scoredFrom: 1, start: 0 }));
-      const subject = model.subject({ ranking: identityRanking(model.shape.layers) });
-      for await (const { windowLosses } of subject.losses([model.shape.layers], windows, unattended)) {
-        expect(windowLosses.reduce((sum, loss) => sum + loss, 0) / (2 * 39)).toBeCloseTo(expected.mean_nll, 4);
-      }
+      expect(await meanLoss(model, 'float32')).toBeCloseTo(expected.mean_nll, 4);
+    });
+  });
+
+  it.skipIf(!hasVnni).each(Object.entries(cases))('comes near that loss in int8 for %s', async (name, expected) => {
+    await withModel(sharedPath('reference/families', name), async (model) => {
+      expect(Math.abs((await meanLoss(model, 'int8')) - expected.mean_nll)).toBeLessThan(0.01);
     });
   });
 });
@@ -44,4 +49,11 @@ describe.skipIf(!hasShared)(`openLanguageModel, families (${skipReason})`, () =>
 function largestDifference(actual: Float32Array, expected: readonly number[] = []): number {
   expect(actual).toHaveLength(expected.length);
   return Math.max(...expected.map((value, index) => Math.abs(value - (actual[index] ?? NaN))));
+}
+
+async function meanLoss(model: LanguageModel, precision: Precision): Promise<number> {
+  const windows = sequences.map((tokens) => ({ tokens, scoredFrom: 1, start: 0 }));
+  let sum = NaN;
+  for await (const { windowLosses } of model.subject({ ranking: identityRanking(model.shape.layers) }).losses([model.shape.layers], windows, unattended, precision)) sum = windowLosses.reduce((total, loss) => total + loss, 0);
+  return sum / (2 * 39);
 }
