@@ -15,6 +15,7 @@ export function printReport(report: StudyReport, folder: string | undefined, pri
   if (report.summary !== '') printer.lines(report.summary);
   if (report.front !== undefined) printFront(report.front, printer);
   printer.lines('', `${formatCount(report.pairs)} pairs, ${formatCount(report.predicted)} architectures predicted, ${report.verified} verified, ${formatCount(report.tokensSpent)} tokens run`);
+  printer.lines(`labels: ${formatCount(report.labelsPaid)} paid, ${formatCount(report.labelsKnown)} known before`);
   printer.lines(...describeRecipes(report));
   const { fitQuality } = report;
   if (fitQuality !== undefined) printer.lines(`predictor: Kendall tau ${fitQuality.kendallTau.toFixed(2)}, R2 ${fitQuality.r2.toFixed(2)} (${fitQuality.split}, ${fitQuality.heldOut} held out)`);

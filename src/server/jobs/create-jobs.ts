@@ -12,6 +12,7 @@ import type { Jobs, JobSpec } from './jobs.js';
 import type { LeaseOwner } from './lease-owner.js';
 import { cancelled, describeCancelled, runJob, type RunningJob, type RunSettings } from './run-job.js';
 import type { RestartableKind, ResumeStep } from './runnable-kind.js';
+import { createTurns } from './turns.js';
 
 export interface JobSettings extends RunSettings {
   readonly store: JobStore;
@@ -61,6 +62,8 @@ export function createJobs({ store, leases, owner, leaseMs, kinds, interruptedJo
   const { events, clock, log, stopping } = settings;
   let waiting: readonly WaitingJob[] = [];
   const running = new Map<string, RunningJob>();
+  const turns = createTurns();
+  const countFree = (): number => concurrentJobs - running.size - turns.taken;
   // Whatever changes the queue stands in one line: two starts with one request id make one job.
   const inLine = createLine();
   const nextLease = () => ({ owner: owner.name, untilMs: clock.now() + leaseMs });
@@ -93,8 +96,10 @@ export function createJobs({ store, leases, owner, leaseMs, kinds, interruptedJo
   };
 
   const startNext = async (): Promise<void> => {
-    if (stopping.aborted || waiting.length === 0 || running.size >= concurrentJobs) return;
-    const next = waiting.slice(0, concurrentJobs - running.size);
+    if (stopping.aborted) return;
+    turns.grant(countFree());
+    if (waiting.length === 0 || countFree() <= 0) return;
+    const next = waiting.slice(0, countFree());
     waiting = waiting.slice(next.length);
     await events.append([...next.map(({ held }): EventEntry => ({ ...held, payload: { $case: 'started', value: {} } })), ...tellPlaces(waiting)]);
     next.forEach(launch);
@@ -163,13 +168,8 @@ export function createJobs({ store, leases, owner, leaseMs, kinds, interruptedJo
       stopping.throwIfAborted();
       const known = await findByRequestId(spec.requestId, spec.requestDigest);
       if (known !== undefined) return { jobId: known, origin: 'attached' };
-      const startsNow = running.size < concurrentJobs && waiting.length === 0;
-      if (!startsNow && waiting.length >= maxQueuedJobs) {
-        throw new PrunecastError('OVERLOADED', `${waiting.length} jobs wait already, and no more may: try again later`, {
-          metadata: { queued_jobs: String(waiting.length) },
-          retryAfterMs: RETRY_AFTER_MS,
-        });
-      }
+      const startsNow = countFree() > 0 && waiting.length === 0;
+      if (!startsNow && waiting.length >= maxQueuedJobs) throw overloaded(waiting.length);
       const { kind, requestId, requestDigest, request, studyId = '', run } = spec;
       const held = await events.create(
         { id: createId('job'), kind, requestId, requestDigest, request, studyId, createdMs: clock.now() },
@@ -220,6 +220,18 @@ export function createJobs({ store, leases, owner, leaseMs, kinds, interruptedJo
         return store.get(jobId);
       });
     },
+    takeTurn: async (work, signal) => {
+      if (turns.waiting >= maxQueuedJobs && countFree() <= 0) throw overloaded(turns.waiting);
+      const granted = turns.wait(AbortSignal.any([signal, stopping]));
+      inLine(startNext).catch((error: unknown) => log.error({ err: error }, 'no turn was granted'));
+      await granted;
+      try {
+        return await work();
+      } finally {
+        turns.end();
+        inLine(startNext).catch((error: unknown) => log.error({ err: error }, 'the next job was not started'));
+      }
+    },
     remove: (jobId) => inLine(async () => {
       const job = await store.get(jobId);
       if (!hasEnded(job)) throw new PrunecastError('JOB_ACTIVE', `job ${jobId} has not ended: cancel it first`, { metadata: { job_id: jobId } });
@@ -258,6 +270,10 @@ function tellPlaces(waiting: readonly WaitingJob[], from = 0): EventEntry[] {
 function describeLost(log: JobSettings['log']): EventEntry['payload'] {
   const error = encodeStatus(new PrunecastError('SERVER_RESTARTED', 'the server stopped while the job was unfinished, and its request was not kept: start it again'), log);
   return { $case: 'ended', value: { state: JobState.FAILED, error, result: undefined } };
+}
+
+function overloaded(count: number): PrunecastError {
+  return new PrunecastError('OVERLOADED', `${count} jobs or calls wait already, and no more may: try again later`, { metadata: { queued_jobs: String(count) }, retryAfterMs: RETRY_AFTER_MS });
 }
 
 function notResumable({ id, state }: Job): PrunecastError {

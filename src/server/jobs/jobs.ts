@@ -30,6 +30,12 @@ export interface Jobs {
    * SERVER_STOPPING
    */
   resume(jobId: string, ranges: readonly DimensionRange[]): Promise<Job>;
+  /**
+   * Does something heavy that is no job in the turn of one: when fewer jobs run than may, before those that wait.
+   *
+   * @throws PrunecastError OVERLOADED, SERVER_STOPPING, the signal's reason, or what `work` throws
+   */
+  takeTurn<Result>(work: () => Promise<Result>, signal: AbortSignal): Promise<Result>;
   /** Forgets an ended job and its events. Throws JOB_NOT_FOUND, JOB_ACTIVE. */
   remove(jobId: string): Promise<void>;
 }

@@ -13,6 +13,7 @@ import { encodeCosts } from '../encoding/space.js';
 import { requireSameCheckpoint, requireSameDimensions } from '../predictors/answer-refinement.js';
 import type { OpenPredictor } from '../predictors/fitted-predictors.js';
 import { listOutOfRange, predictMetrics } from '../predictors/predict-metrics.js';
+import type { Jobs } from '../jobs/jobs.js';
 import { requireInteger, requireText } from '../rpc/checks.js';
 import type { PredictorStore } from '../store/predictor-store.js';
 import type { StudyRecord } from '../store/study-store.js';
@@ -26,6 +27,7 @@ import { prepareRecipe } from './study-recipes.js';
 
 export interface QueryServices extends SearchServices {
   readonly predictorStore: PredictorStore;
+  readonly jobs: Pick<Jobs, 'takeTurn'>;
 }
 
 /** Candidates that are predicted for an answer: a tenth of a study's, as a caller waits for it. */
@@ -38,9 +40,9 @@ const PROPOSED = 32;
 
 /**
  * The best predicted architectures for other budgets or another objective, from a study's newest predictor of that metric;
- * with `verify` they are labelled on the study's verify windows too, under its recipe.
+ * with `verify` they are labelled on the study's verify windows too, under its recipe, in the turn of a job.
  *
- * @throws PrunecastError STUDY_NOT_FOUND, PREDICTOR_NOT_FOUND, BUDGET_INFEASIBLE, those of Search, or the signal's reason
+ * @throws PrunecastError STUDY_NOT_FOUND, PREDICTOR_NOT_FOUND, BUDGET_INFEASIBLE, OVERLOADED, those of Search, or the signal's reason
  */
 export async function answerQuery(services: QueryServices, request: QueryStudyRequest, signal: AbortSignal): Promise<QueryStudyResponse> {
   const study = await services.studies.get(requireText(request.studyId, 'study_id'));
@@ -64,7 +66,8 @@ export async function answerQuery(services: QueryServices, request: QueryStudyRe
   }, () => setImmediate());
   const points = (await rankPredicted(question, open, finalists.map(({ counts }) => counts))).slice(0, count);
   const answers = await describeAnswers(services, question, open, points);
-  return { answers: request.verify ? await verify(services, study, asked, question, answers, points, signal) : answers };
+  if (!request.verify) return { answers };
+  return { answers: await services.jobs.takeTurn(() => verify(services, study, asked, question, answers, points, signal), signal) };
 }
 
 /** The best predicted first. */

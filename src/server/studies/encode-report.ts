@@ -42,6 +42,7 @@ export async function encodeReport(study: Study, ranking: Ranking, state: StudyS
     predicted: BigInt(state.predicted),
     verified: new Set(state.finalists.map(({ counts }) => countsKey(counts))).size,
     tokensSpent: BigInt(Object.values(state.tokens).reduce((sum, tokens) => sum + tokens, 0)),
+    ...countLabels(state),
     phases: STUDY_PHASES.filter((phase) => seconds.has(phase)).map((phase) => ({
       phase: PHASE_CODES[phase],
       tokens: BigInt(state.tokens[phase] ?? 0),
@@ -69,6 +70,13 @@ function encodeFront({ plan, recipes, model }: Study, { points, hypervolume, con
     controlHypervolume,
     reference: reference.map(({ goal, value }) => ({ objective: goal, value })),
   };
+}
+
+/** A label that was known costs no tokens. */
+function countLabels({ pairs, finalists, controls, reported }: StudyState): Pick<StudyReport, 'labelsPaid' | 'labelsKnown'> {
+  const trials = [...pairs, ...finalists, ...controls, ...reported];
+  const labelsPaid = trials.filter(({ tokensSpent }) => tokensSpent > 0).length;
+  return { labelsPaid, labelsKnown: trials.length - labelsPaid };
 }
 
 /** The recipes, the chosen one first, each with its best level architecture. */

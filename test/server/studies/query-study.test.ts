@@ -1,5 +1,5 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { BudgetKind, type Budget, type DeepPartial, type QueryStudyRequest, type StudyReport } from '../../../src/client/index.js';
+import { BudgetKind, JobState, type Budget, type DeepPartial, type QueryStudyRequest, type StudyReport } from '../../../src/client/index.js';
 import { countDemoParameters, DEMO, demoLayers, listTrials, MAGNITUDE, referenceWindows, smallSearch, startVerbServer, type VerbServer } from '../verbs/verb-server.js';
 
 const DENSE = countDemoParameters(demoLayers([[4, 172], [4, 172], [4, 172], [4, 172], [4, 172]]));
@@ -62,6 +62,23 @@ describe('QueryStudy', () => {
     });
     expect(answers).toHaveLength(2);
     expect(answers.map(({ metrics }) => metrics)).toEqual(results.map(({ metrics }) => metrics));
+  });
+
+  it('verifies when no job runs, and answers at once what needs no model', async () => {
+    const { jobs } = verbs.client.services;
+    const search = verbs.client.search(smallSearch({ requestId: 'busy', pairs: { count: 2000, rungs: [{ tokenLimit: 4096n }] } }));
+    const { value: first } = await search.next();
+    const jobId = first?.jobId ?? '';
+    let state = 'waits';
+    const verified = query({ budgets: removing(0.35), verify: true }).then(({ answers }) => {
+      state = 'verified';
+      return answers;
+    });
+    await expect(verbs.client.services.studies.queryStudy({ studyId: report.studyId, budgets: removing(0.4), verify: true }, { timeoutMs: 1000 })).rejects.toMatchObject({ code: 'DEADLINE_EXCEEDED' });
+    expect((await query({ budgets: removing(0.35) })).answers).toHaveLength(1);
+    expect([state, (await jobs.getJob({ jobId })).job?.state]).toEqual(['waits', JobState.RUNNING]);
+    await jobs.cancelJob({ jobId });
+    expect((await verified)[0]?.metrics['perplexity']).toBeGreaterThan(1);
   });
 
   it('takes milliseconds', async () => {

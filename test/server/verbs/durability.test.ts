@@ -1,6 +1,6 @@
 import { rm } from 'node:fs/promises';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { CallError, createClient, JobState, type DeepPartial, type JobEvent, type PrunecastClient, type SearchRequest } from '../../../src/client/index.js';
+import { CallError, createClient, JobState, StudyPhase, TrialRole, type DeepPartial, type JobEvent, type PrunecastClient, type SearchRequest } from '../../../src/client/index.js';
 import { startServerChild } from '../../support/server-child.js';
 import { makeFolder } from '../../support/test-server.js';
 import { DEMO, listTrials, referenceWindows, smallSearch, startVerbServer, type VerbServer } from './verb-server.js';
@@ -103,6 +103,41 @@ describe('a second job', () => {
     const { study } = await verbs.client.services.studies.getStudy({ studyId: job?.studyId ?? '' });
     expect(study).toMatchObject({ state: JobState.CANCELLED });
     expect(await listTrials(verbs.client, study?.id ?? '')).toHaveLength(events.filter(isTrial).length);
+  });
+});
+
+/** Follows a search until an event, cancels it then, and returns how long that took. */
+async function cancelAt(request: DeepPartial<SearchRequest>, isTime: (event: JobEvent) => boolean): Promise<{ readonly jobId: string; readonly ms: number }> {
+  let jobId = '';
+  for await (const event of verbs.client.search(request)) {
+    ({ jobId } = event);
+    if (isTime(event)) break;
+  }
+  const asked = performance.now();
+  const { job } = await verbs.client.services.jobs.cancelJob({ jobId });
+  expect(job?.state).toBe(JobState.CANCELLED);
+  return { jobId, ms: performance.now() - asked };
+}
+
+const begins = (phase: StudyPhase) => ({ payload }: JobEvent): boolean => payload?.$case === 'study' && payload.value.phase === phase && payload.value.event?.$case === 'phaseStarted';
+
+describe('CancelJob', () => {
+  it.each([
+    ['the fit', smallSearch({ seed: 31n, predictor: { id: 'xgboost', options: { trees: 5000, depth: 12 } } }), begins(StudyPhase.FIT)],
+    ['the search', smallSearch({ seed: 32n, candidates: 10_000_000n }), begins(StudyPhase.SEARCH)],
+    ['the verification', smallSearch({ seed: 33n, verify: { count: 200 } }), begins(StudyPhase.VERIFY)],
+  ])('takes effect within two seconds in %s, keeps what was paid, and lets the next job start', async (_, request, isTime) => {
+    const { jobId, ms } = await cancelAt(request, isTime);
+    expect(ms).toBeLessThan(2000);
+    const next = performance.now();
+    await collect((await startEvaluate()).rest);
+    expect(performance.now() - next).toBeLessThan(5000);
+    const { job } = await verbs.client.services.jobs.getJob({ jobId });
+    const paid = (await listTrials(verbs.client, job?.studyId ?? '')).filter(({ tokensSpent }) => tokensSpent > 0n);
+    expect(paid.length).toBeGreaterThan(0);
+    const again = await verbs.client.runSearch({ ...request, candidates: 200n, verify: { count: 2 }, predictor: { id: 'ridge' } });
+    const pairs = (await listTrials(verbs.client, again.studyId)).filter(({ role, round }) => role === TrialRole.PAIR && round === 0);
+    expect(pairs.filter(({ tokensSpent }) => tokensSpent > 0n)).toEqual([]);
   });
 });
 

@@ -27,6 +27,7 @@ const least = (some: readonly Trial[]): Trial | undefined => some.toSorted((a, b
 const groups = (layers: readonly LayerArchitecture[] = []): number => layers.reduce((sum, { kvHeads }) => sum + kvHeads, 0);
 const isOfRecipe = ({ recipeDigest }: Trial): boolean => recipeDigest === report.winner?.recipeDigest;
 const isTied = ({ architecture }: Trial): boolean => new Set(architecture?.layers.slice(0, 4).map(({ kvHeads, ffnChannels }) => `${kvHeads}/${ffnChannels}`)).size === 1;
+const keyOf = ({ architecture, part }: Trial): string => JSON.stringify([architecture, part]);
 const describeTrial = ({ role, control, part, rates, metrics }: Trial): string => JSON.stringify([role, control, part, rates, metrics]);
 const studyEvents = (): StudyEvent[] => events.flatMap(({ payload }) => (payload?.$case === 'study' ? [payload.value] : []));
 
@@ -145,7 +146,19 @@ describe('Search', () => {
     expect(again.fitQuality).toEqual(report.fitQuality);
     const repeated = await listTrials(verbs.client, again.studyId);
     expect(repeated.map(({ tokensSpent }) => tokensSpent)).toEqual(repeated.map(() => 0n));
+    expect(again).toMatchObject({ labelsPaid: 0, labelsKnown: repeated.length });
     expect(repeated.map(describeTrial).toSorted()).toEqual(trials.map(describeTrial).toSorted());
+  });
+
+  it('pays, at another budget, for new architectures alone, and says for how many', async () => {
+    const other = await verbs.client.runSearch({ ...REQUEST, output: '', budgets: [{ limit: { $case: 'removedShare', value: 0.22 } }] });
+    const repeated = await listTrials(verbs.client, other.studyId);
+    const known = repeated.filter(({ tokensSpent }) => tokensSpent === 0n);
+    expect(other).toMatchObject({ labelsPaid: repeated.length - known.length, labelsKnown: known.length });
+    const before = new Set(trials.map(keyOf));
+    const shared = repeated.filter((trial) => before.has(keyOf(trial)));
+    expect(shared.length).toBeGreaterThan(0); // the unpruned model at least
+    expect(shared.map(({ tokensSpent }) => tokensSpent)).toEqual(shared.map(() => 0n));
   });
 
   it('comes to the same winner on a server that knows no label, and draws other pairs with another seed', async () => {

@@ -91,7 +91,7 @@ export interface QueryStudyRequest {
    * then points that lie far from each other. Default 1.
    */
   count: number;
-  /** Really evaluate them on the study's verify windows. */
+  /** Really evaluate them on the study's verify windows. The call then waits for its turn while as many jobs run as may. */
   verify: boolean;
 }
 

@@ -411,7 +411,15 @@ export interface StudyReport {
   /** How every backend did in the last fit: in cross-validation where one was chosen, else the named one on the 7:3 split. */
   predictorScores: BackendScore[];
   /** Of several objectives. */
-  front: Front | undefined;
+  front:
+    | Front
+    | undefined;
+  /**
+   * Labels that were run for this study, and labels that were known before: of other studies on the same model, or of its
+   * own trials of the same architecture.
+   */
+  labelsPaid: number;
+  labelsKnown: number;
 }
 
 /** How one of the compared recipes did. */
@@ -2082,6 +2090,8 @@ function createBaseStudyReport(): StudyReport {
     curve: undefined,
     predictorScores: [],
     front: undefined,
+    labelsPaid: 0,
+    labelsKnown: 0,
   };
 }
 
@@ -2158,6 +2168,12 @@ export const StudyReport: MessageFns<StudyReport> = {
     }
     if (message.front !== undefined) {
       Front.encode(message.front, writer.uint32(178).fork()).join();
+    }
+    if (message.labelsPaid !== 0) {
+      writer.uint32(192).int32(message.labelsPaid);
+    }
+    if (message.labelsKnown !== 0) {
+      writer.uint32(200).int32(message.labelsKnown);
     }
     return writer;
   },
@@ -2351,6 +2367,22 @@ export const StudyReport: MessageFns<StudyReport> = {
             message.front = Front.decode(reader, reader.uint32());
             continue;
           }
+          case 24: {
+            if (tag !== 192) {
+              break;
+            }
+
+            message.labelsPaid = reader.int32();
+            continue;
+          }
+          case 25: {
+            if (tag !== 200) {
+              break;
+            }
+
+            message.labelsKnown = reader.int32();
+            continue;
+          }
         }
         if ((tag & 7) === 4 || tag === 0) {
           break;
@@ -2421,6 +2453,16 @@ export const StudyReport: MessageFns<StudyReport> = {
         ? object.predictor_scores.map((e: any) => BackendScore.fromJSON(e))
         : [],
       front: isSet(object.front) ? Front.fromJSON(object.front) : undefined,
+      labelsPaid: isSet(object.labelsPaid)
+        ? globalThis.Number(object.labelsPaid)
+        : isSet(object.labels_paid)
+        ? globalThis.Number(object.labels_paid)
+        : 0,
+      labelsKnown: isSet(object.labelsKnown)
+        ? globalThis.Number(object.labelsKnown)
+        : isSet(object.labels_known)
+        ? globalThis.Number(object.labels_known)
+        : 0,
     };
   },
 
@@ -2492,6 +2534,12 @@ export const StudyReport: MessageFns<StudyReport> = {
     if (message.front !== undefined) {
       obj.front = Front.toJSON(message.front);
     }
+    if (message.labelsPaid !== 0) {
+      obj.labelsPaid = Math.round(message.labelsPaid);
+    }
+    if (message.labelsKnown !== 0) {
+      obj.labelsKnown = Math.round(message.labelsKnown);
+    }
     return obj;
   },
 
@@ -2534,6 +2582,8 @@ export const StudyReport: MessageFns<StudyReport> = {
     message.curve = (object.curve !== undefined && object.curve !== null) ? Curve.fromPartial(object.curve) : undefined;
     message.predictorScores = object.predictorScores?.map((e) => BackendScore.fromPartial(e)) || [];
     message.front = (object.front !== undefined && object.front !== null) ? Front.fromPartial(object.front) : undefined;
+    message.labelsPaid = object.labelsPaid ?? 0;
+    message.labelsKnown = object.labelsKnown ?? 0;
     return message;
   },
 };
