@@ -1,9 +1,10 @@
-import { rm } from 'node:fs/promises';
+import { rename, rm } from 'node:fs/promises';
+import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { CallError, createClient, JobState, StudyPhase, TrialRole, type DeepPartial, type JobEvent, type PrunecastClient, type SearchRequest } from '../../../src/client/index.js';
 import { startServerChild } from '../../support/server-child.js';
 import { makeFolder } from '../../support/test-server.js';
-import { DEMO, listTrials, referenceWindows, smallSearch, startVerbServer, type VerbServer } from './verb-server.js';
+import { DEMO, listTrials, MAGNITUDE, REFERENCE_TEXT, referenceWindows, smallSearch, startVerbServer, type VerbServer } from './verb-server.js';
 
 let verbs: VerbServer;
 beforeAll(async () => {
@@ -165,5 +166,34 @@ describe('a server that is killed in the middle of a search', () => {
     expect(job).toMatchObject({ state: JobState.SUCCEEDED, lastSequence: events.at(-1)?.sequence });
     const { study } = await next.client.services.studies.getStudy({ studyId: job?.studyId ?? '' });
     expect(study).toMatchObject({ state: JobState.SUCCEEDED, report: { output: 'found' } });
+  });
+
+  it('goes on with an Evaluate, whose results come once each, and with a Prune, which finds what it wrote itself', async () => {
+    const killed = await startServerChild(folder);
+    const client = createClient({ address: killed.address });
+    const targets = Array.from({ length: 60 }, (_, index) => ({ target: { $case: 'uniformRate', value: index / 100 } as const }));
+    const evaluate = { requestId: 'evaluate', model: DEMO, recipe: MAGNITUDE, measurement: { text: REFERENCE_TEXT }, fidelity: { tokenLimit: 1024n }, targets };
+    const prune = { requestId: 'prune', model: DEMO, recipe: MAGNITUDE, selection: { $case: 'uniformRate', value: 0.3 } as const, output: 'pruned' };
+    const whole = await client.runPrune({ ...prune, requestId: 'whole' });
+    const seen: JobEvent[] = [];
+    for await (const event of client.evaluate(evaluate)) {
+      seen.push(event);
+      if (event.payload?.$case === 'evaluation') break;
+    }
+    // It waits behind the Evaluate; its request stands for one whose output was written just before the kill.
+    await client.prune({ ...prune, overwrite: false, output: 'other' }).next();
+    await killed.signal('SIGKILL');
+    client.close();
+    await rename(join(folder, 'outputs', 'pruned'), join(folder, 'outputs', 'other'));
+
+    await using next = await startVerbServer({ folder });
+    const { events, error } = await collect(next.client.evaluate(evaluate));
+    expect(error).toBeUndefined();
+    expect(numbersOf(events)).toEqual(upTo(events.length));
+    expect(events.slice(0, seen.length)).toEqual(seen);
+    const indices = events.flatMap(({ payload }) => (payload?.$case === 'evaluation' ? [payload.value.index] : []));
+    expect(indices.toSorted((a, b) => a - b)).toEqual(targets.map((_, index) => index));
+    expect(await next.client.runPrune({ ...prune, output: 'other' })).toEqual({ ...whole, output: 'other' });
+    await expect(next.client.runPrune({ ...prune, requestId: 'another', output: 'other' })).rejects.toMatchObject({ reason: 'OUTPUT_EXISTS' });
   });
 });
