@@ -18,7 +18,8 @@ import { summarise } from './search/summarise.js';
  *
  * Calibration and search take `--text`; the first two thirds of `--report` are reported on, the last third verifies.
  * `--other` names further texts that nothing has seen: FILE:512:64 takes 64 windows of 512 tokens spread over it, FILE:128:3/200
- * every third of its first 200 windows of 128.
+ * every third of its first 200 windows of 128. `--address` asks a running server that has the folders of model and text as
+ * roots; without it one is started.
  */
 const { values: flags } = parseArgs({
   options: {
@@ -45,6 +46,7 @@ const { values: flags } = parseArgs({
     controls: { type: 'string' },
     seed: { type: 'string', default: '0' },
     'keep-state': { type: 'string' },
+    address: { type: 'string' },
   },
 });
 
@@ -52,18 +54,11 @@ const USAGE = 'usage: npm run bench:search -- --model DIR --text FILE --report F
 if (flags.model === undefined || flags.text === undefined || flags.report === undefined) throw new Error(USAGE);
 const model = resolve(flags.model);
 const [calibration, report] = [resolve(flags.text), await readFile(flags.report, 'utf8')];
-const folder = await mkdtemp(join(tmpdir(), 'prunecast-bench-'));
-try {
-  const server = await startLocalServer({
-    environment: {
-      PRUNECAST_LISTEN: `unix:${join(folder, 'server.sock')}`,
-      PRUNECAST_STATE_DIRECTORY: flags['keep-state'] === undefined ? join(folder, 'state') : resolve(flags['keep-state']),
-      PRUNECAST_MODEL_ROOTS: dirname(model),
-      PRUNECAST_DATA_ROOTS: dirname(calibration),
-      PRUNECAST_OUTPUT_ROOT: folder,
-    },
-  });
-  const client = createClient({ address: server.address });
+if (flags.address === undefined) await withOwnServer(run);
+else await run(flags.address);
+
+async function run(address: string): Promise<void> {
+  const client = createClient({ address });
   const progress = createProgressDisplay(process.stderr);
   try {
     const found = await client.runSearch(describeRequest(), {
@@ -74,13 +69,34 @@ try {
       },
     });
     progress.end();
-    await show(found, await measureElsewhere(client, { model: basename(model), report: found, calibration: pathText(calibration), bos: flags.bos, texts: await readWindows(model, flags.other) }));
+    const elsewhere = await measureElsewhere(client, { model: basename(model), report: found, calibration: pathText(calibration), bos: flags.bos, texts: await readWindows(model, flags.other) });
+    await show(found, elsewhere);
   } finally {
     client.close();
-    await server.stop();
   }
-} finally {
-  await rm(folder, { recursive: true, force: true });
+}
+
+/** A server for this run alone, which ends with it. */
+async function withOwnServer(use: (address: string) => Promise<void>): Promise<void> {
+  const folder = await mkdtemp(join(tmpdir(), 'prunecast-bench-'));
+  try {
+    const server = await startLocalServer({
+      environment: {
+        PRUNECAST_LISTEN: `unix:${join(folder, 'server.sock')}`,
+        PRUNECAST_STATE_DIRECTORY: flags['keep-state'] === undefined ? join(folder, 'state') : resolve(flags['keep-state']),
+        PRUNECAST_MODEL_ROOTS: dirname(model),
+        PRUNECAST_DATA_ROOTS: dirname(calibration),
+        PRUNECAST_OUTPUT_ROOT: folder,
+      },
+    });
+    try {
+      await use(server.address);
+    } finally {
+      await server.stop();
+    }
+  } finally {
+    await rm(folder, { recursive: true, force: true });
+  }
 }
 
 function describeRequest(): DeepPartial<SearchRequest> {
@@ -124,6 +140,6 @@ async function show(found: StudyReport, elsewhere: Awaited<ReturnType<typeof mea
   console.log(formatSummary(summary));
   console.log(found.summary);
   // Files by name alone: where they lie says nothing about the result.
-  const settings = Object.fromEntries(Object.entries(flags).flatMap(([flag, value]) => (flag === 'json' || flag === 'keep-state' ? [] : [[flag, typeof value === 'string' ? basename(value) : value]])));
+  const settings = Object.fromEntries(Object.entries(flags).flatMap(([flag, value]) => (['json', 'keep-state', 'address'].includes(flag) ? [] : [[flag, typeof value === 'string' ? basename(value) : value]])));
   if (flags.json !== undefined) await writeFile(flags.json, `${JSON.stringify({ cpu: describeCpu(availableParallelism()), ...summary, settings }, undefined, 2)}\n`);
 }
