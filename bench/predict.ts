@@ -19,13 +19,14 @@ const { values: flags } = parseArgs({
     json: { type: 'string' },
     pairs: { type: 'string', default: '200' },
     dimensions: { type: 'string', default: '50' },
+    backends: { type: 'string', default: 'ridge,xgboost,gaussian-process,random-forest,ensemble' },
     candidates: { type: 'string', default: '64' },
     calls: { type: 'string', default: '1000' },
     'pause-ms': { type: 'string', default: '2' },
   },
 });
 
-const BACKENDS = ['ridge', 'xgboost', 'gaussian-process', 'random-forest', 'ensemble'] as const;
+const backends = flags.backends.split(',');
 
 const dimensions = Array.from({ length: Number(flags.dimensions) }, (_, index) => `layers.${index >> 1}.${index % 2 === 0 ? 'kv_heads' : 'ffn_channels'}`);
 const candidates = Number(flags.candidates);
@@ -62,7 +63,7 @@ interface Latencies {
 
 async function measure(client: PrunecastClient): Promise<void> {
   const fitted: { readonly backend: string; readonly id: string }[] = [];
-  for (const backend of BACKENDS) {
+  for (const backend of backends) {
     const { id } = await client.runFitPredictor({ source: { $case: 'pairs', value: drawPairs() }, predictor: { id: backend } });
     fitted.push({ backend, id });
   }
@@ -74,7 +75,7 @@ async function measure(client: PrunecastClient): Promise<void> {
   await evaluation.stop();
   console.log(formatTable(
     [`${candidates} candidates`, 'p50', 'p99', 'max', 'p99 of an idle server'],
-    BACKENDS.map((backend) => [backend, ...[busy[backend]?.p50_ms, busy[backend]?.p99_ms, busy[backend]?.max_ms, idle[backend]?.p99_ms].map((ms) => `${(ms ?? NaN).toFixed(2)} ms`)]),
+    backends.map((backend) => [backend, ...[busy[backend]?.p50_ms, busy[backend]?.p99_ms, busy[backend]?.max_ms, idle[backend]?.p99_ms].map((ms) => `${(ms ?? NaN).toFixed(2)} ms`)]),
   ).join('\n'));
   const summary = {
     model: basename(model),

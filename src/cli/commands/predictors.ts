@@ -5,7 +5,7 @@ import { Predictor as PredictorMessage } from '../../gen/prunecast/v1/predictor_
 import { FEATURES_FLAG } from '../flags/features.js';
 import { addPluginFlags, readPlugin } from '../flags/plugin.js';
 import { addServerFlags, type ServerFlags } from '../flags/server.js';
-import { parseCount, parseSeed } from '../flags/values.js';
+import { collect, parseCount, parseSeed } from '../flags/values.js';
 import { formatMetric } from '../output/format.js';
 import { createPrinter, type Printer } from '../output/printer.js';
 import { useServer } from '../session/use-server.js';
@@ -15,6 +15,8 @@ type FitFlags = ServerFlags & {
   readonly predictor?: string;
   readonly predictorOption?: readonly (readonly [string, unknown])[];
   readonly features?: PredictorFeatures;
+  readonly metric?: readonly string[];
+  readonly learningCurve?: boolean;
   readonly seed?: bigint;
 };
 
@@ -39,6 +41,8 @@ export function addPredictorsCommand(program: Command): void {
     });
 
   const fit = predictors.command('fit <STUDY>').description('fit a predictor to the pairs of a study')
+    .option('--metric <NAME>', 'metric of the pairs, again for more (default: perplexity)', collect(String))
+    .option('--learning-curve', 'trace how quality grows with the pairs')
     .option('--seed <SEED>', 'fixes the split and the fit (default: 0)', parseSeed);
   addPluginFlags(fit, 'predictor', 'predicts quality from rates (default: xgboost)').option(...FEATURES_FLAG);
   addServerFlags(fit).action(async (studyId: string, flags: FitFlags) => {
@@ -49,6 +53,8 @@ export function addPredictorsCommand(program: Command): void {
         source: { $case: 'studyId', value: studyId },
         ...(predictor !== undefined && { predictor }),
         ...(flags.features !== undefined && { features: flags.features }),
+        ...(flags.metric !== undefined && { metrics: [...flags.metric] }),
+        ...(flags.learningCurve === true && { learningCurve: true }),
         ...(flags.seed !== undefined && { seed: flags.seed }),
       });
       const result = (await watchJob((options) => session.client.followJob(job?.id ?? '', options), { session, printer, onInterrupt: 'cancel-job' }))?.result;
@@ -93,7 +99,12 @@ function printPredictor(predictor: Predictor, printer: Printer): void {
   if (printer.format === 'json') return printer.message({ typeName: 'prunecast.v1.Predictor', codec: PredictorMessage, message: predictor });
   printer.lines(`predictor ${predictor.id}: ${predictor.backend} of ${predictor.metrics.join(', ')}, ${predictor.pairs} pairs`, `model ${predictor.model}`);
   if (predictor.studyId !== '') printer.lines(`study ${predictor.studyId}`);
-  for (const { split, kendallTau, r2 } of predictor.quality) printer.lines(`${split}: Kendall tau ${formatMetric(kendallTau)}, R2 ${formatMetric(r2)}`);
+  for (const { metric, split, kendallTau, r2 } of predictor.quality) printer.lines(`${metric}, ${split}: Kendall tau ${formatMetric(kendallTau)}, R2 ${formatMetric(r2)}`);
+  for (const { metric, backend, chosen, quality, notTried } of predictor.scores) {
+    const score = quality === undefined ? `not tried: ${notTried}` : `Kendall tau ${formatMetric(quality.kendallTau)}, R2 ${formatMetric(quality.r2)}`;
+    printer.lines(`${metric}, ${backend}${chosen ? ' (chosen)' : ''}: ${score}`);
+  }
+  for (const { metric, pairs, kendallTau, r2 } of predictor.learning) printer.lines(`${metric}, ${pairs} pairs: Kendall tau ${formatMetric(kendallTau)}, R2 ${formatMetric(r2)}`);
   printer.table(
     ['dimension', 'least rate', 'most rate'],
     predictor.dimensions.map((name, index) => [name, formatMetric(predictor.minRates[index] ?? NaN), formatMetric(predictor.maxRates[index] ?? NaN)]),
