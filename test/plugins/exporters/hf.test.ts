@@ -126,7 +126,7 @@ describe('hf', () => {
     const ask = (layers: typeof shape.layers, form: string, biases: 'none' | 'added' = 'none') => hf.supports(shape, layers, biases, hf.options.parse({ form }));
     const uneven = shape.layers.map((layer, index) => ({ ...layer, ffnChannels: 100 + index }));
     const sixHeads = shape.layers.map((layer) => ({ ...layer, kvHeads: 3 }));
-    expect(ask(shape.layers, 'auto')).toEqual({ ok: true, loadsIn: ['transformers', 'vLLM'] });
+    expect(ask(shape.layers, 'auto')).toMatchObject({ ok: true, loadsIn: ['transformers', 'vLLM'] });
     expect(ask(uneven, 'auto')).toEqual({ ok: true, loadsIn: ['transformers with trust_remote_code'] });
     expect(ask(shape.layers, 'per-layer')).toEqual({ ok: true, loadsIn: ['transformers with trust_remote_code'] });
     expect(ask(uneven, 'stock')).toEqual({ ok: false, reason: expect.stringContaining('layers 0 and 1 have different shapes') });
