@@ -7,6 +7,7 @@ import { describeEvent } from '../src/cli/output/describe-event.js';
 import { createProgressDisplay } from '../src/cli/output/progress.js';
 import type { StudyReport } from '../src/gen/prunecast/v1/study_types.js';
 import { describeCpu } from './describe-cpu.js';
+import { formatMarkdown } from './search/format-markdown.js';
 import { formatSummary } from './search/format-summary.js';
 import { measureElsewhere } from './search/measure-elsewhere.js';
 import { readWindows } from './search/read-windows.js';
@@ -25,6 +26,7 @@ const { values: flags } = parseArgs({
   options: {
     model: { type: 'string' },
     json: { type: 'string' },
+    markdown: { type: 'string' },
     text: { type: 'string' },
     report: { type: 'string' },
     other: { type: 'string', multiple: true, default: [] },
@@ -50,7 +52,7 @@ const { values: flags } = parseArgs({
   },
 });
 
-const USAGE = 'usage: npm run bench:search -- --model DIR --text FILE --report FILE [--other FILE:WINDOW:COUNT | FILE:WINDOW:EVERY/FIRST ...] [--json FILE]';
+const USAGE = 'usage: npm run bench:search -- --model DIR --text FILE --report FILE [--other FILE:WINDOW:COUNT | FILE:WINDOW:EVERY/FIRST ...] [--json FILE] [--markdown FILE]';
 if (flags.model === undefined || flags.text === undefined || flags.report === undefined) throw new Error(USAGE);
 const model = resolve(flags.model);
 const [calibration, report] = [resolve(flags.text), await readFile(flags.report, 'utf8')];
@@ -140,6 +142,12 @@ async function show(found: StudyReport, elsewhere: Awaited<ReturnType<typeof mea
   console.log(formatSummary(summary));
   console.log(found.summary);
   // Files by name alone: where they lie says nothing about the result.
-  const settings = Object.fromEntries(Object.entries(flags).flatMap(([flag, value]) => (['json', 'keep-state', 'address'].includes(flag) ? [] : [[flag, typeof value === 'string' ? basename(value) : value]])));
+  const settings = Object.fromEntries(Object.entries(flags).flatMap(([flag, value]) => (['json', 'markdown', 'keep-state', 'address'].includes(flag) ? [] : [[flag, Array.isArray(value) ? value.map((path) => basename(path)) : typeof value === 'string' ? lastOf(value) : value]])));
+  if (flags.markdown !== undefined) await writeFile(flags.markdown, formatMarkdown(`A search on ${basename(model)}`, summary, settings));
   if (flags.json !== undefined) await writeFile(flags.json, `${JSON.stringify({ cpu: describeCpu(availableParallelism()), ...summary, settings }, undefined, 2)}\n`);
+}
+
+/** A path's last part; anything else as it is. */
+function lastOf(value: string): string {
+  return value.startsWith('/') || value.startsWith('.') ? basename(value) : value;
 }
