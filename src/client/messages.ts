@@ -10,7 +10,7 @@ export type { InspectModelRequest, InspectModelResponse, LoadRow, ScoreUnitsRequ
 export type { ExportPairsRequest, ExportPairsResponse, ImportPairsRequest, ImportPairsResponse, Pair, PairSet, SamplePairsRequest, SamplePairsResponse } from '../gen/prunecast/v1/pair.js';
 export type { DeletePredictorRequest, DeletePredictorResponse, DimensionEffect, ExplainPredictorRequest, ExplainPredictorResponse, FitPredictorRequest, FitPredictorResponse, GetPredictorRequest, GetPredictorResponse, ListPredictorsRequest, ListPredictorsResponse, ProposeRefinementRequest, ProposeRefinementResponse } from '../gen/prunecast/v1/predictor.js';
 export { PredictorFeatures } from '../gen/prunecast/v1/predictor_types.js';
-export type { BackendScore, ErrorTable, FitQuality, Predictor, RangeProposal } from '../gen/prunecast/v1/predictor_types.js';
+export type { BackendScore, ErrorTable, FitQuality, LearningPoint, Predictor, RangeProposal } from '../gen/prunecast/v1/predictor_types.js';
 export { Finish } from '../gen/prunecast/v1/pruning.js';
 export type { BudgetList, Dense, EvaluateRequest, EvaluateResponse, EvaluateTarget, FeasibleRange, OutOfRange, PairPlan, Plan, PredictRequest, PredictResponse, PruneRequest, PruneResponse, RefinePlan, SearchRequest, SearchResponse, StudyTexts, VerifyPlan } from '../gen/prunecast/v1/pruning.js';
 export type { GetStudyRequest, GetStudyResponse, ListTrialsRequest, ListTrialsResponse, MetricPrediction, Objective, QueryAnswer, QueryStudyRequest, QueryStudyResponse, Study } from '../gen/prunecast/v1/study.js';
