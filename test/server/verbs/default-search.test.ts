@@ -46,7 +46,7 @@ describe('a Search with its defaults', () => {
     // Whole, so that a failure shows all figures.
     const counted = { random: outcomes.filter(({ random }) => random).length >= 8, others: outcomes.filter(({ others }) => others).length >= 9, outcomes };
     expect(counted).toEqual({ random: true, others: true, outcomes });
-  }, 900_000);
+  }, 1_500_000);
 });
 
 describe('preset: paper', () => {
