@@ -2,7 +2,7 @@ import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
 import { availableParallelism, tmpdir } from 'node:os';
 import { basename, dirname, join, resolve } from 'node:path';
 import { parseArgs } from 'node:util';
-import { createClient, PredictorFeatures, startLocalServer, type DeepPartial, type SearchRequest, type Text } from '../src/client/index.js';
+import { createClient, Finish, PredictorFeatures, startLocalServer, type DeepPartial, type SearchRequest, type Text } from '../src/client/index.js';
 import { describeEvent } from '../src/cli/output/describe-event.js';
 import { createProgressDisplay } from '../src/cli/output/progress.js';
 import type { StudyReport } from '../src/gen/prunecast/v1/study_types.js';
@@ -46,6 +46,7 @@ const { values: flags } = parseArgs({
     features: { type: 'string' },
     strategy: { type: 'string' },
     controls: { type: 'string' },
+    finish: { type: 'string' },
     seed: { type: 'string', default: '0' },
     'keep-state': { type: 'string' },
     address: { type: 'string' },
@@ -117,6 +118,7 @@ function describeRequest(): DeepPartial<SearchRequest> {
     strategy: plugin(flags.strategy),
     ...(flags.features === undefined ? {} : { features: flags.features === 'rates' ? PredictorFeatures.RATES : PredictorFeatures.RATES_AND_ERRORS }),
     controls: flags.controls?.split(',') ?? [],
+    ...(flags.finish === undefined ? {} : { finish: flags.finish === 'stream' ? Finish.STREAM : Finish.ONE_SHOT }),
     seed: BigInt(flags.seed),
   };
 }
