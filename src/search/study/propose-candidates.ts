@@ -11,6 +11,7 @@ import { scorePredicted, type PointScore } from '../objectives/score-point.js';
 import { fromFitScale } from './fit-scale.js';
 import type { Predict } from './next-action.js';
 import { goalsOf, type StudyPlan } from './study-plan.js';
+import { spreadOut } from './spread-out.js';
 import { scoreTrial, sortByValue, type StudyEvent, type TrialResult } from './study-state.js';
 
 export interface ProposeRequest extends Omit<Predict, 'kind' | 'seed'> {
@@ -61,7 +62,10 @@ export async function proposeCandidates(plan: StudyPlan, request: ProposeRequest
   const known = new Set(request.verified.map(countsKey));
   const measured = rankPairs(plan, request, band, known);
   const kept = measured.slice(0, Math.floor(MEASURED_SHARE * request.finalists));
-  const ranked = run.best(request.finalists - kept.length + known.size).filter((counts) => !known.has(countsKey(counts))).slice(0, request.finalists - kept.length);
+  const wanted = request.finalists - kept.length;
+  const fresh = (count: number): Counts[] => run.best(count + known.size).filter((counts) => !known.has(countsKey(counts)));
+  // Of several goals the strategy spreads its points over their front by itself.
+  const ranked = goals.goals.length > 1 ? fresh(wanted).slice(0, wanted) : spreadOut(space, fresh, wanted);
   const chosen = [...ranked, ...measured.slice(0, request.finalists - ranked.length)];
   const means = (await request.predict(encode(space, chosen)))[plan.objective.name]?.mean;
   const finalists = chosen.map((counts, row) => ({ counts, predicted: fromFitScale(plan, means?.[row] ?? Number.NaN) }));

@@ -55,6 +55,13 @@ describe('a study', () => {
     expect(run.state.predicted).toBe(400);
   });
 
+  it('verifies no near copies', () => {
+    const rates = run.state.finalists.map(({ counts }) => counts.map((count, index) => 1 - count / (plan.space.dimensions[index]?.size ?? 1)));
+    rates.forEach((one, index) => {
+      for (const other of rates.slice(0, index)) expect(one.reduce((sum, rate, at) => sum + Math.abs(rate - (other[at] ?? NaN)), 0) / one.length).toBeGreaterThanOrEqual(0.02 - 1e-9);
+    });
+  });
+
   it('chooses the winner on the verify windows, and reads the report windows once', () => {
     const outcome = writeReport(plan, run.state);
     const best = Math.min(...run.state.finalists.map(({ value }) => value));
