@@ -144,12 +144,13 @@ async function show(found: StudyReport, elsewhere: Awaited<ReturnType<typeof mea
   console.log(formatSummary(summary));
   console.log(found.summary);
   // Files by name alone: where they lie says nothing about the result.
-  const settings = Object.fromEntries(Object.entries(flags).flatMap(([flag, value]) => (['json', 'markdown', 'keep-state', 'address'].includes(flag) ? [] : [[flag, Array.isArray(value) ? value.map((path) => basename(path)) : typeof value === 'string' ? lastOf(value) : value]])));
+  const settings = Object.fromEntries(Object.entries(flags).flatMap(([flag, value]) => (['json', 'markdown', 'keep-state', 'address'].includes(flag) ? [] : [[flag, Array.isArray(value) ? value.map(nameFile) : typeof value === 'string' && ['model', 'text', 'report'].includes(flag) ? basename(value) : value]])));
   if (flags.markdown !== undefined) await writeFile(flags.markdown, formatMarkdown(`A search on ${basename(model)}`, summary, settings));
   if (flags.json !== undefined) await writeFile(flags.json, `${JSON.stringify({ cpu: describeCpu(availableParallelism()), ...summary, settings }, undefined, 2)}\n`);
 }
 
-/** A path's last part; anything else as it is. */
-function lastOf(value: string): string {
-  return value.startsWith('/') || value.startsWith('.') ? basename(value) : value;
+/** FILE:WINDOW:CHOICE with the file's name alone. */
+function nameFile(spec: string): string {
+  const [path = '', ...choice] = spec.split(':');
+  return [basename(path), ...choice].join(':');
 }

@@ -11,7 +11,7 @@ export function formatMarkdown(title: string, summary: SearchSummary, settings: 
   return [
     `# ${title}`,
     '',
-    'Written by `npm run bench:search`; do not edit. Perplexities; the lift is 1 - winner / control on the report windows, with a paired 95 % bootstrap interval.',
+    'Written by `npm run bench:search`. Perplexities; the lift is 1 - winner / control on the report windows, with a paired 95 % bootstrap interval.',
     '',
     line(['', 'parameters', 'report', ...others, 'lift', 'interval']),
     line(['---', '---:', '---:', ...others.map(() => '---:'), '---:', '---']),
