@@ -1,4 +1,5 @@
 import type { Architecture, ModelShape } from '../model/shape.js';
+import type { EncodingBatch } from '../pairs.js';
 import type { CountRule, RateRange } from './count-rule.js';
 
 /** The dimensions' kinds, in the order in which they stand in a layer. */
@@ -51,6 +52,19 @@ export function encodeCounts(space: SearchSpace, architecture: Architecture): Co
 /** The encoding: 1 - kept / size of each dimension, exactly. */
 export function toRates(space: SearchSpace, counts: Counts): Float32Array {
   return Float32Array.from(space.dimensions, (dimension, index) => 1 - (counts[index] ?? dimension.size) / dimension.size);
+}
+
+/** The encodings of points, a row each. */
+export function encodePoints(space: SearchSpace, points: readonly Counts[]): EncodingBatch {
+  const columns = space.dimensions.length;
+  const rates = new Float32Array(points.length * columns);
+  points.forEach((counts, row) => rates.set(toRates(space, counts), row * columns));
+  return { rates, columns };
+}
+
+/** Points without repetition, each at its first place. */
+export function distinctPoints(points: readonly Counts[]): Counts[] {
+  return [...new Map(points.map((counts) => [countsKey(counts), counts])).values()];
 }
 
 /** Names a point: equal keys, equal counts. */

@@ -1,12 +1,12 @@
 import { narrowSpace } from '../../core/space/narrow-space.js';
-import { countsKey, type Counts } from '../../core/space/search-space.js';
+import { countsKey, distinctPoints, type Counts } from '../../core/space/search-space.js';
 import { changedRanges } from '../refinement/propose-refinement.js';
 import { listRecipePoints, listVerifyControls } from './list-controls.js';
 import { listReportPoints } from './list-report-points.js';
 import { countPairs } from './next-action.js';
 import { goOn } from './pause.js';
 import type { StudyPhase, StudyPlan } from './study-plan.js';
-import { findBest, listFinal, sortByValue, type StudyEvent, type StudyState, type TrialPoint, type TrialResult } from './study-state.js';
+import { findBest, listFinal, sortByValue, toPair, type StudyEvent, type StudyState, type TrialPoint, type TrialResult } from './study-state.js';
 import { continueVerification } from './verification.js';
 
 /** The state after an event. Throws RangeError for an event that the phase does not expect: a log that was tampered with. */
@@ -50,8 +50,8 @@ export function replay(plan: StudyPlan, state: StudyState, events: readonly Stud
 }
 
 function describeDrawn({ phase, recipe }: StudyState, counts: Counts): TrialPoint {
-  const shared = { counts, part: 'search', recipe, mending: 'one-shot', rung: 0 } as const;
-  return phase === 'sample' ? { ...shared, role: 'pair' } : { ...shared, role: 'control', control: 'random' };
+  const pair = toPair(counts, recipe);
+  return phase === 'sample' ? pair : { ...pair, role: 'control', control: 'random' };
 }
 
 /** New finalists are verified on the cheapest rung first; those of a curve when all its points are searched. */
@@ -158,8 +158,8 @@ function leaveVerify(plan: StudyPlan, state: StudyState, batch: readonly TrialRe
 
 function listUnpaired({ finalists, pairs, recipe }: StudyState): TrialPoint[] {
   const known = new Set(pairs.filter((trial) => trial.recipe === recipe).map(({ counts }) => countsKey(counts)));
-  const missing = new Map(finalists.filter(({ counts }) => !known.has(countsKey(counts))).map(({ counts }) => [countsKey(counts), counts]));
-  return [...missing.values()].map((counts) => ({ counts, role: 'pair', part: 'search', recipe, mending: 'one-shot', rung: 0 }));
+  const missing = finalists.map(({ counts }) => counts).filter((counts) => !known.has(countsKey(counts)));
+  return distinctPoints(missing).map((counts) => toPair(counts, recipe));
 }
 
 /** The stream where the plan says so, or where its best finalist is better than the best of the others. */
@@ -179,8 +179,9 @@ function leaveControls(plan: StudyPlan, state: StudyState, batch: readonly Trial
     return askFor(state, best.map(({ counts, recipe }) => ({ counts, role: 'control', part: 'verify', recipe, mending: 'one-shot', rung: 0, control: 'random' })));
   }
   const verified = state.controls.filter(({ control, part }) => control === 'random' && part === 'verify');
-  const asked = state.mending === 'stream' ? { ...plan, finish: { ...plan.finish, kind: 'stream' as const } } : { ...plan, finish: { ...plan.finish, kind: 'one-shot' as const } };
-  const more = continueVerification(asked, batch, verified, { last: true });
+  // Mended as the study has decided by now.
+  const decided = { ...plan, finish: { ...plan.finish, kind: state.mending } };
+  const more = continueVerification(decided, batch, verified, { last: true });
   return more === undefined ? enter(plan, state, 'report') : askFor(state, more);
 }
 

@@ -2,17 +2,17 @@ import type { Budget } from '../../core/budget/budget.js';
 import { createCostModel, measureCounts } from '../../core/budget/cost-model.js';
 import { listCosts } from '../objectives/goals.js';
 import { listUniformBest, findUniformPaper } from '../controls/uniform.js';
-import { countsKey, type Counts } from '../../core/space/search-space.js';
+import { distinctPoints, type Counts } from '../../core/space/search-space.js';
 import { scaleBudgets } from './scale-budgets.js';
 import { findWinner } from './find-winner.js';
 import { goalsOf, type ControlName, type StudyPlan } from './study-plan.js';
-import type { RecipeChoice, StudyState, TrialPoint } from './study-state.js';
+import { toPair, type RecipeChoice, type StudyState, type TrialPoint } from './study-state.js';
 
 /** Distinct architectures that every recipe is tried on, and that pairs begin with: one rate or one pair of counts everywhere. */
 export function listLevelPoints(plan: StudyPlan): Counts[] {
   const paper = findUniformPaper(plan.space, plan.budgets);
   const points = [...(paper === undefined ? [] : [paper.counts]), ...listUniformBest(plan.space, plan.budgets)];
-  return [...new Map(points.map((counts) => [countsKey(counts), counts])).values()];
+  return distinctPoints(points);
 }
 
 /**
@@ -25,7 +25,7 @@ export function listRecipePoints(plan: StudyPlan, { allocations }: Pick<StudySta
   const levels = listLevelPoints(plan);
   return Array.from({ length: plan.recipes }, (_, recipe) => recipe).flatMap((recipe) => {
     const points = [...levels, ...(allocations[recipe] ?? []).map(({ counts }) => counts)];
-    return [...new Map(points.map((counts) => [countsKey(counts), counts])).values()].map((counts): TrialPoint => ({ counts, role: 'pair', part: 'search', recipe, mending: 'one-shot', rung: 0 }));
+    return distinctPoints(points).map((counts) => toPair(counts, recipe));
   });
 }
 

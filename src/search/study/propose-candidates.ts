@@ -4,7 +4,7 @@ import type { EncodingBatch } from '../../core/pairs.js';
 import type { Prediction } from '../../core/ports/predictor.js';
 import type { Rng } from '../../core/ports/rng.js';
 import type { ObjectivePrediction, ObjectivePredictions, Strategy } from '../../core/ports/strategy.js';
-import { countsKey, toRates, type Counts, type SearchSpace } from '../../core/space/search-space.js';
+import { countsKey, encodePoints, toRates, type Counts, type SearchSpace } from '../../core/space/search-space.js';
 import { requireFeasible } from '../sampling/budget-sampler.js';
 import { openCandidates, type OpenedBand } from './candidate-sampler.js';
 import { scorePredicted, type PointScore } from '../objectives/score-point.js';
@@ -48,7 +48,7 @@ export async function proposeCandidates(plan: StudyPlan, request: ProposeRequest
   let outOfRange = 0;
   for (let points = run.ask(); points.length > 0; points = run.ask()) {
     request.signal.throwIfAborted();
-    const batch = encode(space, points);
+    const batch = encodePoints(space, points);
     const { scores, deviations } = scorePredicted(goals, space, points, await request.predict(batch));
     points.forEach((counts, row) => {
       if (asked.has(countsKey(counts))) return;
@@ -67,7 +67,7 @@ export async function proposeCandidates(plan: StudyPlan, request: ProposeRequest
   // Of several goals the strategy spreads its points over their front by itself.
   const ranked = goals.goals.length > 1 ? fresh(wanted).slice(0, wanted) : spreadOut(space, fresh, wanted);
   const chosen = [...ranked, ...measured.slice(0, request.finalists - ranked.length)];
-  const means = (await request.predict(encode(space, chosen)))[plan.objective.name]?.mean;
+  const means = (await request.predict(encodePoints(space, chosen)))[plan.objective.name]?.mean;
   const finalists = chosen.map((counts, row) => ({ counts, predicted: fromFitScale(plan, means?.[row] ?? Number.NaN) }));
   return { kind: 'predicted', predicted: asked.size, outOfRange, finalists };
 }
@@ -102,21 +102,14 @@ async function openSpace(plan: StudyPlan, request: ProposeRequest, breathe: () =
 }
 
 /**
- * Pairs that are candidates themselves, inside the refined ranges or not, best measured first. A strategy leaves evaluated points out, but they have not been
- * seen on the verify windows, and a space so small that the pairs exhaust it has no others.
+ * Pairs that are candidates themselves, inside the refined ranges or not, best measured first. A strategy leaves evaluated
+ * points out, but they have not been seen on the verify windows, and a space so small that the pairs exhaust it has no others.
  */
 function rankPairs(plan: StudyPlan, { evaluated, budgets }: ProposeRequest, { cost, least }: CostBand, known: ReadonlySet<string>): Counts[] {
   const isCandidate = (counts: Counts): boolean => meetsBudgets(plan.space, counts, budgets) && measureCounts(cost, plan.space, counts) >= least;
   return sortByValue(plan, evaluated)
     .filter(({ counts }) => !known.has(countsKey(counts)) && isCandidate(counts))
     .map(({ counts }) => counts);
-}
-
-function encode(space: SearchSpace, points: readonly Counts[]): EncodingBatch {
-  const columns = space.dimensions.length;
-  const rates = new Float32Array(points.length * columns);
-  points.forEach((counts, row) => rates.set(toRates(space, counts), row * columns));
-  return { rates, columns };
 }
 
 interface TrainedRange {

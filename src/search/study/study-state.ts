@@ -36,6 +36,11 @@ export interface TrialPoint {
   readonly curvePoint?: number;
 }
 
+/** A point whose label is a pair. */
+export function toPair(counts: Counts, recipe: RecipeChoice): TrialPoint {
+  return { counts, role: 'pair', part: 'search', recipe, mending: 'one-shot', rung: 0 };
+}
+
 /** A point with its measured value. */
 export interface TrialResult extends TrialPoint {
   /** The objective's metric, in its own unit. */

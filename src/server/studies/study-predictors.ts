@@ -1,7 +1,7 @@
 import type { MetricDefinition } from '../../core/metric.js';
 import type { EncodingBatch } from '../../core/pairs.js';
 import type { Prediction } from '../../core/ports/predictor.js';
-import { toRates } from '../../core/space/search-space.js';
+import { encodePoints } from '../../core/space/search-space.js';
 import { listMetrics } from '../../search/objectives/goals.js';
 import { goalsOf, type StudyPlan } from '../../search/study/study-plan.js';
 import type { StudyEvent, StudyState, TrialResult } from '../../search/study/study-state.js';
@@ -54,9 +54,7 @@ export async function fitStudy(services: FitStudyServices, study: Study, state: 
 async function fitMetric(predictors: FittedPredictors, { plan, model, windows, recipes, id }: Study, state: StudyState, pairs: readonly TrialResult[], { plugin, metric, tables }: Pick<FitRequest, 'plugin' | 'metric' | 'tables'>, context: JobContext) {
   const valueOf = ({ value, metrics }: TrialResult): number => (metric.name === plan.objective.name ? value : (metrics?.[metric.name] ?? Number.NaN));
   const usable = pairs.filter((pair) => Number.isFinite(valueOf(pair)));
-  const columns = plan.space.dimensions.length;
-  const rates = new Float32Array(usable.length * columns);
-  usable.forEach(({ counts }, row) => rates.set(toRates(plan.space, counts), row * columns));
+  const { rates } = encodePoints(plan.space, usable.map(({ counts }) => counts));
   const { predictor, judgement } = await predictors.fit({
     plugin,
     metric,
