@@ -101,6 +101,28 @@ async function follow(client: PrunecastClient, seed: number, until: (event: JobE
   return false;
 }
 
+/** Stops a server where it holds no lock of the database: one that sleeps in a transaction keeps every other from writing, lease or not. */
+async function putToSleep(server: ServerChild, folder: string): Promise<void> {
+  const database = new Database(join(folder, 'state', 'prunecast.db'));
+  try {
+    for (;;) {
+      await server.signal('SIGSTOP');
+      // A signal is on its way for a moment.
+      await pause(20);
+      try {
+        database.exec('BEGIN IMMEDIATE');
+        database.exec('ROLLBACK');
+        return;
+      } catch {
+        await server.signal('SIGCONT');
+        await pause(10);
+      }
+    }
+  } finally {
+    database.close();
+  }
+}
+
 describe('a server that is killed', () => {
   it('at 20 random moments comes to what an undisturbed one comes to, and pays for nothing twice', async () => {
     const folder = folders[1] ?? '';
@@ -162,7 +184,7 @@ describe('a server that sleeps while another takes its job', () => {
     const client = createClient({ address: asleep.address });
     let trials = 0;
     await follow(client, 1, ({ payload }) => payload?.$case === 'study' && payload.value.event?.$case === 'trial' && ++trials === 3);
-    await asleep.signal('SIGSTOP');
+    await putToSleep(asleep, folder);
     client.close();
 
     const awake = await startServerChild(folder, { stateDirectory: other, environment: { PRUNECAST_LISTEN: `unix:${join(folder, 'other.sock')}` } });
