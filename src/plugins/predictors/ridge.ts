@@ -3,12 +3,17 @@ import { countRows, type EncodingBatch, type PairTable } from '../../core/pairs.
 import type { FittedPredictor } from '../../core/ports/predictor.js';
 import { definePredictor } from '../api.js';
 
+const FEATURES = ['rates', 'rates-and-squares', 'rates-and-totals'] as const;
+type Features = (typeof FEATURES)[number];
+
 const options = z.strictObject({
-  features: z.enum(['rates', 'rates-and-squares']).default('rates-and-squares').describe('What the targets are regressed on.'),
+  features: z.enum(['auto', ...FEATURES]).default('auto').describe('What the targets are regressed on; `auto` takes what leaves the least leave-one-out error.'),
 });
 
 /**
- * Ridge regression (Hoerl and Kennard, 1970) on the rates and their squares, every column standardised, the intercept free.
+ * Ridge regression (Hoerl and Kennard, 1970) on the rates and their squares, or on the rates and of each kind of dimension
+ * the square of its total and the total of its squares; every column standardised, the intercept free. What several layers
+ * lose adds up to more than its sum, and the few columns of totals tell that from pairs too few for a square a dimension.
  *
  * The penalty is the one of least leave-one-out error, in closed form: with the singular value decomposition
  * X = U S V^T and f_k = s_k^2 / (s_k^2 + lambda), the left-out residual of pair i is
@@ -17,23 +22,34 @@ const options = z.strictObject({
  */
 export default definePredictor({
   id: 'ridge',
-  summary: 'Ridge regression on pruning rates and their squares, the penalty chosen by leave-one-out error.',
+  summary: 'Ridge regression on pruning rates and their squares or totals, the penalty chosen by leave-one-out error.',
   options,
   runsIn: 'inline',
   pairs: { least: 3, most: 20_000 },
   fit: async (pairs, { features }) => {
-    const design = standardise(expand({ rates: pairs.rates, columns: pairs.dimensions.length }, features));
-    const weights = await solve(design, pairs);
-    return createFitted({ features, ...weights, means: [...design.means], scales: [...design.scales] });
+    const kinds = numberKinds(pairs.dimensions);
+    const models: { readonly model: Model; readonly error: number }[] = [];
+    for (const form of features === 'auto' ? (['rates-and-squares', 'rates-and-totals'] as const) : [features]) {
+      const design = standardise(expand({ rates: pairs.rates, columns: pairs.dimensions.length }, { features: form, kinds }));
+      const { error, ...solution } = await solve(design, pairs);
+      models.push({ error, model: { features: form, kinds, ...solution, means: [...design.means], scales: [...design.scales] } });
+    }
+    const [best, ...others] = models;
+    if (best === undefined) throw new RangeError('there are features to choose from');
+    return createFitted(others.reduce((least, other) => (other.error < least.error ? other : least), best).model);
   },
   load: (bytes) => Promise.resolve(createFitted(JSON.parse(new TextDecoder().decode(bytes)) as Model)),
 });
 
-type Features = z.output<typeof options>['features'];
+/** How rates become columns. */
+interface Expansion {
+  readonly features: Features;
+  /** The kind of each rate, from 0; what was saved before there were totals has none. */
+  readonly kinds?: readonly number[];
+}
 
 /** Plain values: JSON keeps every float64 exactly. */
-interface Model {
-  readonly features: Features;
+interface Model extends Expansion {
   readonly intercept: number;
   /** Of the standardised columns. */
   readonly weights: readonly number[];
@@ -56,7 +72,7 @@ interface StandardisedDesign extends Design {
 function createFitted(model: Model): FittedPredictor {
   return {
     predict: (batch) => {
-      const { values, rows, columns } = expand(batch, model.features);
+      const { values, rows, columns } = expand(batch, model);
       const slopes = model.weights.map((weight, column) => weight / (model.scales[column] ?? 1));
       const offset = slopes.reduce((sum, slope, column) => sum - slope * (model.means[column] ?? 0), model.intercept);
       const mean = new Float64Array(rows).fill(offset);
@@ -71,18 +87,41 @@ function createFitted(model: Model): FittedPredictor {
   };
 }
 
-function expand(batch: EncodingBatch, features: Features): Design {
+function expand(batch: EncodingBatch, { features, kinds = [] }: Expansion): Design {
   const rows = countRows(batch);
-  const columns = features === 'rates' ? batch.columns : 2 * batch.columns;
+  const totals = features === 'rates-and-totals' ? 2 * (Math.max(...kinds) + 1) : 0;
+  const columns = batch.columns * (features === 'rates-and-squares' ? 2 : 1) + totals;
   const values = new Float64Array(rows * columns);
   for (let row = 0; row < rows; row++) {
-    for (let column = 0; column < batch.columns; column++) {
-      const rate = batch.rates[row * batch.columns + column] as number;
-      values[row * columns + column] = rate;
-      if (columns > batch.columns) values[row * columns + batch.columns + column] = rate * rate;
-    }
+    const own = values.subarray(row * columns, (row + 1) * columns);
+    const rates = batch.rates.subarray(row * batch.columns, (row + 1) * batch.columns);
+    own.set(rates);
+    const behind = own.subarray(batch.columns);
+    if (features === 'rates-and-squares') rates.forEach((rate, column) => (behind[column] = rate * rate));
+    if (features === 'rates-and-totals') addTotals(rates, kinds, behind);
   }
   return { values, rows, columns };
+}
+
+/** Of each kind the square of its total, and the total of its squares. */
+function addTotals(rates: Float32Array, kinds: readonly number[], into: Float64Array): void {
+  rates.forEach((rate, column) => {
+    const place = 2 * (kinds[column] ?? 0);
+    into[place] = (into[place] ?? 0) + rate;
+    into[place + 1] = (into[place + 1] ?? 0) + rate * rate;
+  });
+  for (let place = 0; place < into.length; place += 2) into[place] = (into[place] ?? 0) ** 2;
+}
+
+/** Dimensions are of one kind where their names differ in numbers alone, as `layers.3.ffn_channels` and `layers.4-7.ffn_channels` do. */
+function numberKinds(dimensions: readonly string[]): number[] {
+  const kinds = new Map<string, number>();
+  return dimensions.map((name) => {
+    const kind = name.replaceAll(/[\d-]+/g, '');
+    const known = kinds.get(kind) ?? kinds.size;
+    kinds.set(kind, known);
+    return known;
+  });
 }
 
 function standardise({ values, rows, columns }: Design): StandardisedDesign {
@@ -103,7 +142,7 @@ function standardise({ values, rows, columns }: Design): StandardisedDesign {
   return { values: standard, rows, columns, means, scales };
 }
 
-async function solve(design: Design, { targets }: PairTable): Promise<{ intercept: number; weights: number[] }> {
+async function solve(design: Design, { targets }: PairTable): Promise<{ intercept: number; weights: number[]; error: number }> {
   const { Matrix, SingularValueDecomposition } = await import('ml-matrix');
   const { rows, columns } = design;
   const matrix = Matrix.from1DArray(rows, columns, design.values);
@@ -127,8 +166,9 @@ async function solve(design: Design, { targets }: PairTable): Promise<{ intercep
   };
   const lambdas = Array.from({ length: 49 }, (_, index) => (singular[0] ?? 1) ** 2 * 10 ** (-6 + index / 6));
   const errors = lambdas.map(errorAt);
-  const lambda = lambdas[errors.indexOf(Math.min(...errors))] ?? 1;
+  const error = Math.min(...errors);
+  const lambda = lambdas[errors.indexOf(error)] ?? 1;
   const weights = Array.from({ length: columns }, (_, column) =>
     singular.reduce((sum, value, k) => sum + right.get(column, k) * (value / (value ** 2 + lambda)) * (projected[k] ?? 0), 0));
-  return { intercept, weights };
+  return { intercept, weights, error };
 }

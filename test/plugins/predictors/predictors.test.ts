@@ -1,6 +1,7 @@
 import { execFileSync } from 'node:child_process';
 import { resolve } from 'node:path';
 import { describe, expect, it } from 'vitest';
+import { createRng } from '../../../src/core/random.js';
 import type { PairTable } from '../../../src/core/pairs.js';
 import type { Predictor } from '../../../src/core/ports/predictor.js';
 import ensemble from '../../../src/plugins/predictors/ensemble.js';
@@ -20,16 +21,40 @@ describe.each(PREDICTORS.map((predictor) => ({ id: predictor.id, predictor })))(
   });
 });
 
+/** Twelve layers whose heads add up to more than their sum. */
+function drawTotals(rows: number, seed: number): PairTable {
+  const rng = createRng(seed);
+  const rates = Float32Array.from({ length: rows * 24 }, () => rng.uniform());
+  const law = (row: number): number => {
+    const own = [...rates.subarray(24 * row, 24 * row + 24)];
+    const heads = own.filter((_, index) => index % 2 === 0).reduce((sum, rate) => sum + rate, 0);
+    return 1 + 0.02 * heads ** 2 + 0.3 * own.reduce((sum, rate, index) => sum + (index % 2) * rate ** 2, 0);
+  };
+  return {
+    dimensions: Array.from({ length: 24 }, (_, index) => `layers.${index >> 1}.${index % 2 === 0 ? 'kv_heads' : 'ffn_channels'}`),
+    rates,
+    targets: Float64Array.from({ length: rows }, (_, row) => law(row)),
+  };
+}
+
 describe('ridge', () => {
   it('chooses the penalty and predicts as leave-one-out refits by scikit-learn do', async () => {
     const fitted = await ridge.fit({
       dimensions: ['a', 'b'],
       rates: Float32Array.of(0, 0.1, 0.2, 0.3, 0.4, 0.1, 0.5, 0.5, 0.1, 0.4, 0.3, 0.2, 0.25, 0.45, 0.45, 0.35),
       targets: Float64Array.of(1, 1.9, 1.7, 3.1, 1.6, 1.55, 2.35, 2.5),
-    }, ridge.options.parse({}), 0);
+    }, ridge.options.parse({ features: 'rates-and-squares' }), 0);
     const { mean } = await fitted.predict({ rates: Float32Array.of(0.15, 0.25, 0.35, 0.4, 0.6, 0.05), columns: 2 });
     // sklearn.linear_model.Ridge on standardised rates and squares; of the same 49 penalties the one whose eight refits err least.
     expect([...mean]).toEqual([1.5009092240134345, 2.3194971968604716, 2.2809133087639246].map((value) => expect.closeTo(value, 5)));
+  });
+
+  it('finds a law of the totals of a kind from fewer pairs than squares, and chooses so by itself', async () => {
+    const { dimensions, rates, targets } = drawTotals(40, 1);
+    const fitted = await ridge.fit({ dimensions, rates, targets }, ridge.options.parse({}), 0);
+    const unseen = drawTotals(20, 2);
+    const { mean } = await fitted.predict({ rates: unseen.rates, columns: 24 });
+    expect([...mean]).toEqual([...unseen.targets].map((target) => expect.closeTo(target, 2)));
   });
 
   it('answers 64 rows of 50 dimensions in under a millisecond', async () => {
