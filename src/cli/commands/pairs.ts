@@ -32,7 +32,7 @@ export function addPairsCommand(program: Command): void {
   addBudgetFlags(sample)
     .option('--pairs <COUNT>', 'how many (default: 200)', parseCount)
     .option('--tied-pairs <COUNT>', 'of these, with neighbouring layers tied (default: half)', parseCount)
-    .option('--pair-tokens <COUNT>', 'tokens a label (default: 4096)', parseCount)
+    .option('--pair-tokens <COUNT>', 'tokens a label (default: 8192)', parseCount)
     .option('--seed <SEED>', 'fixes every draw (default: 0)', parseSeed);
   addServerFlags(addWindowFlags(addSpaceFlags(addRecipeFlags(sample)))).action(async (flags: SampleFlags) => {
     if (readBudgets(flags).length === 0) throw new InvalidArgumentError('pairs lie around a budget: --remove 20%, or --at-most 100M.');

@@ -71,8 +71,8 @@ export function addSearchCommand(program: Command): void {
     .option('--overwrite', 'replace an existing output');
   addObjectiveFlags(addBudgetFlags(command))
     .option('--pairs <COUNT>', 'architectures to label for the predictor (default: 120)', parseCount)
-    .option('--tied-pairs <COUNT>', 'of these, with neighbouring layers tied (default: a fifth of those outside the refined space)', parseCount)
-    .option('--pair-tokens <COUNT>', 'tokens a label (default: 4096)', parseCount)
+    .option('--tied-pairs <COUNT>', 'of these, with neighbouring layers tied (default: a tenth of those of the first sample)', parseCount)
+    .option('--pair-tokens <COUNT>', 'tokens a label (default: 8192)', parseCount)
     .option('--candidates <COUNT>', 'distinct architectures to predict (default: 10000)', parseCount)
     .option('--verify <COUNT>', 'of the best predicted, how many to really evaluate a round (default: 18 over all rounds)', parseCount)
     .option('--verify-tokens <COUNTS>', 'tokens of each such evaluation; several, cheap to dear (2048,16384), halve the field after each (default: all of the verify text)', parseCounts)

@@ -3,6 +3,7 @@ import type { SearchProblem, StrategyRun } from '../../core/ports/strategy.js';
 import { countsKey, type Counts } from '../../core/space/search-space.js';
 import { defineStrategy } from '../api.js';
 import { breed } from './breeding/breed.js';
+import { createRings } from './breeding/create-rings.js';
 import { createAsking } from './breeding/create-asking.js';
 import { listFounders } from './breeding/list-founders.js';
 
@@ -11,6 +12,7 @@ const options = z.strictObject({
   children: z.int().min(1).max(100_000).default(256).describe('Candidates predicted at a time.'),
   crossover: z.number().min(0).max(1).default(0.3).describe('Share of the children that mix two parents; the others change one.'),
   mutations: z.int().min(1).max(1_000).default(2).describe('Most dimensions that a child changes, besides those that pay for it.'),
+  radii: z.array(z.number().positive().max(1)).min(1).max(16).default([0.03, 0.06, 1]).describe('How far the best candidates may lie from the best measured one, as mean differences of rates: as many are proposed within each.'),
 });
 type Options = z.output<typeof options>;
 
@@ -20,6 +22,10 @@ type Options = z.output<typeof options>;
  *
  * The first generation holds random candidates, the best evaluated pairs, and level ones: one key-value count and one rate
  * of the channels everywhere. Random draws alone hardly ever keep all heads of all layers, which is often best.
+ *
+ * The best predicted of all is also the one that the predictor flatters most, the more the fewer pairs there are a dimension
+ * and the further it lies from them. So candidates are bred, and proposed, by their distance from the best measured one too:
+ * near it less is promised and more of it kept (the trust regions of Eriksson et al., "TuRBO", NeurIPS 2019).
  */
 export default defineStrategy({
   id: 'evolutionary',
@@ -29,26 +35,34 @@ export default defineStrategy({
   start: (problem, chosen) => startRun(problem, chosen),
 });
 
-function startRun(problem: SearchProblem, { population, children, crossover, mutations }: Options): StrategyRun {
+function startRun(problem: SearchProblem, { population, children, crossover, mutations, radii }: Options): StrategyRun {
   const { evaluated, rng } = problem;
   const asking = createAsking(problem);
   const known = new Set(evaluated.map(({ counts }) => countsKey(counts)));
-  let ranked: { readonly counts: Counts; readonly predicted: number }[] = [];
+  const rings = createRings(problem, radii);
+  const breeders = Math.ceil(population / rings.count);
   let generation: readonly Counts[] = [];
   return {
     ask: () => {
-      const parents = ranked.slice(0, population).map(({ counts }) => counts);
+      const parents = rings.best(breeders);
       generation = asking.next({
         size: children,
         first: () => listFounders(problem, Math.ceil(population / 4)),
-        draw: (exhausted) => (parents.length < 2 || exhausted ? problem.sampler.sample(rng) : breed(problem, parents, { crossover, mutations })),
+        draw: (exhausted) => {
+          const among = parents[parents.length > 1 ? rng.integer(parents.length) : 0] ?? [];
+          return among.length < 2 || exhausted ? problem.sampler.sample(rng) : breed(problem, among, { crossover, mutations });
+        },
       });
       return generation;
     },
-    tell: ([{ mean }]) => {
-      const told = generation.map((counts, index) => ({ counts, predicted: mean[index] ?? Number.POSITIVE_INFINITY }));
-      ranked = [...ranked, ...told].sort((a, b) => a.predicted - b.predicted);
-    },
-    best: (count) => ranked.map(({ counts }) => counts).filter((counts) => !known.has(countsKey(counts))).slice(0, count),
+    tell: ([{ mean }]) => rings.add(generation.map((counts, index) => ({ counts, predicted: mean[index] ?? Number.POSITIVE_INFINITY }))),
+    best: (count) => interleave(rings.best(count + known.size)).filter((counts) => !known.has(countsKey(counts))).slice(0, count),
   };
+}
+
+/** The first of each list, then the second of each, and so on; none twice. */
+function interleave(lists: readonly (readonly Counts[])[]): Counts[] {
+  const longest = Math.max(...lists.map(({ length }) => length));
+  const mixed = Array.from({ length: longest }, (_, place) => lists.flatMap((list) => (place < list.length ? [list[place] ?? []] : []))).flat();
+  return [...new Map(mixed.map((counts) => [countsKey(counts), counts])).values()];
 }

@@ -3,18 +3,14 @@ import type { CandidateSampler } from '../../core/ports/strategy.js';
 import { countsKey, type Counts, type SearchSpace } from '../../core/space/search-space.js';
 
 /**
- * Distinct points around one: a random part of its dimensions takes another count, near or far by a scale that is drawn for
- * each point, and the point is brought back into the sampler's band. Fewer where hardly any is left; keys are added to `taken`.
+ * Distinct points around one: every dimension takes another count, near or far by a scale that is drawn for each point, and
+ * the point is brought back into the sampler's band. Fewer where hardly any is left; keys are added to `taken`.
  */
 export function drawNear({ dimensions }: SearchSpace, sampler: CandidateSampler, centre: Counts, count: number, rng: Rng, taken: Set<string>): Counts[] {
   const points: Counts[] = [];
   for (let tries = 0; points.length < count && tries < 20 * count; tries++) {
     const scale = LEAST_SCALE * (MOST_SCALE / LEAST_SCALE) ** rng.uniform();
-    const share = rng.uniform();
-    const moved = dimensions.map(({ size }, index) => {
-      const now = centre[index] ?? size;
-      return rng.uniform() < share ? Math.round(now + scale * size * symmetric(rng)) : now;
-    });
+    const moved = dimensions.map(({ size }, index) => Math.round((centre[index] ?? size) + scale * size * symmetric(rng)));
     const counts = sampler.repair(moved, rng);
     if (counts === undefined || taken.has(countsKey(counts))) continue;
     taken.add(countsKey(counts));
@@ -24,8 +20,8 @@ export function drawNear({ dimensions }: SearchSpace, sampler: CandidateSampler,
 }
 
 /** Deviations of a moved count, as shares of the unpruned one. */
-const LEAST_SCALE = 0.02;
-const MOST_SCALE = 0.3;
+const LEAST_SCALE = 0.03;
+const MOST_SCALE = 0.2;
 
 /** Of mean 0 and deviation 1, bell-shaped: the sum of twelve uniform numbers. */
 function symmetric(rng: Rng): number {

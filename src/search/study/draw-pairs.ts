@@ -9,7 +9,7 @@ import { costRange } from '../sampling/cost-range.js';
 import { drawDistinct } from '../sampling/draw-distinct.js';
 import { drawNear } from '../sampling/draw-near.js';
 import { drawSparse } from '../sampling/draw-sparse.js';
-import { RANGE_PARTS } from './candidate-sampler.js';
+import { openCandidates, RANGE_PARTS } from './candidate-sampler.js';
 import type { DrawPairs } from './next-action.js';
 import { goalsOf, type StudyPlan } from './study-plan.js';
 
@@ -38,7 +38,11 @@ export async function drawPairs(plan: StudyPlan, { space, count, tied, sparse, n
     points.push(...drawDistinct(sampler, Math.min(tied, count), rng.fork('tied'), keys));
   }
   points.push(...(await drawSparse({ space, band, also, parts }, Math.min(sparse, count - points.length), rng.fork('sparse'), keys, breathe)));
-  if (centre !== undefined) points.push(...drawNear(space, free, centre, Math.min(near, count - points.length), rng.fork('near'), keys));
+  if (centre !== undefined && near > 0) {
+    // Candidates themselves, so that they compare with the centre.
+    const { sampler } = await openCandidates(plan, space, breathe);
+    points.push(...drawNear(space, sampler, centre, Math.min(near, count - points.length), rng.fork('near'), keys));
+  }
   points.push(...drawDistinct(free, count - points.length, rng.fork('free'), keys));
   return points;
 }

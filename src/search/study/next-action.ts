@@ -1,4 +1,4 @@
-import type { Budget } from '../../core/budget/budget.js';
+import { meetsBudgets, type Budget } from '../../core/budget/budget.js';
 import { countsKey, type Counts, type SearchSpace } from '../../core/space/search-space.js';
 import { isPaused } from './pause.js';
 import { scaleBudgets } from './scale-budgets.js';
@@ -94,14 +94,17 @@ function drawPairs(plan: StudyPlan, state: StudyState): DrawPairs {
   const taken = labelled.map(({ counts }) => counts);
   const count = Math.max(0, countPairs(plan, state.round) - (state.round === 0 ? taken.length : 0));
   const isFirst = state.round === 0;
+  const byValue = sortByValue(plan, labelled);
+  // A larger one is better without being of use.
+  const centre = byValue.find(({ counts }) => meetsBudgets(plan.space, counts, plan.budgets)) ?? byValue[0];
   return {
     kind: 'draw',
     space: state.space,
     count,
     tied: isFirst ? Math.round(count * tiedShare) : 0,
     sparse: isFirst ? Math.round(count * sparseShare) : 0,
-    near: isFirst ? Math.round(count * nearShare) : 0,
-    centre: sortByValue(plan, labelled)[0]?.counts,
+    near: isFirst ? Math.round(count * nearShare) : nearShare > 0 ? count : 0,
+    centre: centre?.counts,
     taken,
     seed: `sample/${state.round}`,
   };

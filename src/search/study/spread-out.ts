@@ -1,3 +1,4 @@
+import { rateDistance } from '../../core/space/rate-distance.js';
 import { toRates, type Counts, type SearchSpace } from '../../core/space/search-space.js';
 
 /**
@@ -20,14 +21,10 @@ function takeApart(space: SearchSpace, ranked: readonly Counts[], count: number)
   for (const counts of ranked) {
     if (chosen.size === count) break;
     const rates = toRates(space, counts);
-    if ([...chosen.values()].every((other) => distance(other, rates) >= LEAST_DISTANCE)) chosen.set(counts, rates);
+    if ([...chosen.values()].every((other) => rateDistance(other, rates) >= LEAST_DISTANCE)) chosen.set(counts, rates);
   }
   return new Set(chosen.keys());
 }
 
 /** Mean absolute difference of rates. */
 const LEAST_DISTANCE = 0.02;
-
-function distance(a: Float32Array, b: Float32Array): number {
-  return a.reduce((sum, rate, index) => sum + Math.abs(rate - (b[index] ?? rate)), 0) / a.length;
-}

@@ -64,7 +64,7 @@ export interface PairPlan {
    * layers left alone are known and need not be extrapolated.
    */
   readonly sparseShare: number;
-  /** The share of those of the first sample that lie around the best point that is known by then; needs `levelPoints`. */
+  /** The share of those of the first sample that lie around the best candidate known by then, which needs `levelPoints`; above 0, all of those that come with the rounds do too. */
   readonly nearShare: number;
   /** Whether level points, and what a recipe's scores and errors allocate, are labelled before any other pair. */
   readonly levelPoints: boolean;
@@ -88,8 +88,8 @@ export interface CurvePlan {
   readonly finalists: number;
 }
 
-/** Of the first sample two fifths lie around the best level point, and a fifth each is tied, sparse and free; a quarter of all pairs lies inside the refined space. */
-export const DEFAULT_PAIRS: PairPlan = { count: 120, tiedShare: 0.2, tieRun: 4, sparseShare: 0.2, nearShare: 0.4, levelPoints: true, band: 0.1, insideCount: 30 };
+/** Of the first sample seven tenths lie around the best level point, and a tenth each is tied, sparse and free; a quarter of all pairs comes with the rounds, around the best so far. */
+export const DEFAULT_PAIRS: PairPlan = { count: 120, tiedShare: 0.1, tieRun: 4, sparseShare: 0.1, nearShare: 0.7, levelPoints: true, band: 0.1, insideCount: 30 };
 export const DEFAULT_ROUNDS = 3;
 export const DEFAULT_CANDIDATES = 10_000;
 /** Of all rounds together. */

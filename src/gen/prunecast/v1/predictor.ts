@@ -1453,7 +1453,7 @@ export type PredictorServiceService = typeof PredictorServiceService;
 export const PredictorServiceService = {
   /**
    * Fits a predictor to pairs; a job, whose terminal event has the predictor. Errors: STUDY_NOT_FOUND, PLUGIN_NOT_FOUND,
-   * INVALID_OPTIONS, PAIRS_INVALID, PAIRS_TOO_FEW, PAIRS_TOO_MANY, MEASUREMENT_MISMATCH.
+   * INVALID_OPTIONS, PAIRS_INVALID, PAIRS_TOO_FEW, PAIRS_TOO_MANY, MEASUREMENT_MISMATCH, REGRESSOR_INVALID.
    */
   fitPredictor: {
     path: "/prunecast.v1.PredictorService/FitPredictor" as const,
@@ -1529,7 +1529,7 @@ export const PredictorServiceService = {
 export interface PredictorServiceServer extends UntypedServiceImplementation {
   /**
    * Fits a predictor to pairs; a job, whose terminal event has the predictor. Errors: STUDY_NOT_FOUND, PLUGIN_NOT_FOUND,
-   * INVALID_OPTIONS, PAIRS_INVALID, PAIRS_TOO_FEW, PAIRS_TOO_MANY, MEASUREMENT_MISMATCH.
+   * INVALID_OPTIONS, PAIRS_INVALID, PAIRS_TOO_FEW, PAIRS_TOO_MANY, MEASUREMENT_MISMATCH, REGRESSOR_INVALID.
    */
   fitPredictor: handleUnaryCall<FitPredictorRequest, FitPredictorResponse>;
   /** Errors: PREDICTOR_NOT_FOUND. */
@@ -1547,7 +1547,7 @@ export interface PredictorServiceServer extends UntypedServiceImplementation {
 export interface PredictorServiceClient extends Client {
   /**
    * Fits a predictor to pairs; a job, whose terminal event has the predictor. Errors: STUDY_NOT_FOUND, PLUGIN_NOT_FOUND,
-   * INVALID_OPTIONS, PAIRS_INVALID, PAIRS_TOO_FEW, PAIRS_TOO_MANY, MEASUREMENT_MISMATCH.
+   * INVALID_OPTIONS, PAIRS_INVALID, PAIRS_TOO_FEW, PAIRS_TOO_MANY, MEASUREMENT_MISMATCH, REGRESSOR_INVALID.
    */
   fitPredictor(
     request: FitPredictorRequest,

@@ -332,7 +332,7 @@ export interface PairPlan {
   count?:
     | number
     | undefined;
-  /** Of these, how many with each 4 neighbouring layers tied. Default: a fifth of those outside the refined space. */
+  /** Of these, how many with each 4 neighbouring layers tied. Default: a tenth of those of the first sample. */
   tiedCount?:
     | number
     | undefined;
@@ -340,21 +340,21 @@ export interface PairPlan {
   tieRun?:
     | number
     | undefined;
-  /** The fidelity of the pairs; one. Default: 4,096 tokens each. */
+  /** The fidelity of the pairs; one. Default: 8,192 tokens each. */
   rungs: FidelitySpec[];
   /** Parameters removed lie within this share of those to be removed. Default 0.1. */
   band?:
     | number
     | undefined;
-  /** Of the count, how many are labelled inside the refined space. Default: a quarter. */
+  /** Of the count, how many come with the rounds, inside the refined space and, unless near_count is 0, around the best candidate so far. Default: a quarter. */
   insideCount?:
     | number
     | undefined;
-  /** Of the count, how many leave a random part of the dimensions whole. Default: a fifth of those outside the refined space. */
+  /** Of the count, how many leave a random part of the dimensions whole. Default: a tenth of those of the first sample. */
   sparseCount?:
     | number
     | undefined;
-  /** Of the count, how many lie around the best level architecture. Default: two fifths of those outside the refined space. */
+  /** Of the count, how many of the first sample lie around the best candidate known by then, candidates themselves. Default: seven tenths. */
   nearCount?: number | undefined;
 }
 
