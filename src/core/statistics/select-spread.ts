@@ -23,7 +23,7 @@ function sortByValue(points: readonly ObjectiveValues[]): number[] {
 }
 
 /** Removals one by one take the square of a front's size: of a front larger than this one look at the distances comes before. */
-const THINNED_ONE_BY_ONE = 512;
+const THINNED_ONE_BY_ONE = 256;
 
 function thinOut(points: readonly ObjectiveValues[], front: readonly number[], count: number): number[] {
   const most = Math.max(count, THINNED_ONE_BY_ONE);
