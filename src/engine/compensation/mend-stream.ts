@@ -1,4 +1,3 @@
-import { PrunecastError } from '../../core/errors/prunecast-error.js';
 import type { Architecture, LayerArchitecture, ModelShape } from '../../core/model/shape.js';
 import type { StreamHalfBlock, TransposedProduct } from '../../core/ports/compensation.js';
 import type { WorkControl } from '../../core/ports/progress.js';
@@ -6,6 +5,7 @@ import type { BlockRunner } from '../forward/block-runner.js';
 import { countStates, createStatePool, embedBatches, type EmbeddingTable } from '../forward/hidden-states.js';
 import type { HalfStep } from '../forward/prefix-tree.js';
 import type { ReadyHalf, RecipeWeights } from '../forward/recipe-weights.js';
+import { createStateShelf } from '../forward/state-shelf.js';
 import { batchWindows, type WindowBatch } from '../forward/window-batches.js';
 
 export interface StreamContext {
@@ -14,8 +14,12 @@ export interface StreamContext {
   readonly embedding: EmbeddingTable;
   /** The ranked weights as they are, not mended. */
   readonly weights: RecipeWeights;
-  /** Most bytes of hidden states at once: both models' for all sequences, and one batch. */
+  /** Most bytes of hidden states in memory: those of all models and sequences as far as they fit, and the batches in work. */
   readonly stateBytes: number;
+  /** Most bytes of mended maps of several architectures; those of one are held in any case. */
+  readonly mapBytes: number;
+  /** Where hidden states go that do not fit. */
+  readonly scratchDirectory: string;
   readonly multiplyTransposed: TransposedProduct;
   /** The mended output map of a half-block. */
   readonly fit: (half: StreamHalfBlock) => Float32Array;
@@ -27,50 +31,106 @@ export type StreamedMaps = Readonly<Record<string, Float32Array>>;
 type KeptHalf = Extract<ReadyHalf, { kind: 'attention' | 'ffn' }>;
 
 /**
- * Mends an architecture on its own stream: the dense and the pruned model go through the calibration sequences side by
- * side, half-block by half-block, and each half-block that lost units is fitted before the pruned one goes on through it.
- * One that lost nothing stays as it is, one that lost all leaves nothing.
- *
- * @throws PrunecastError MEMORY_EXCEEDED where the hidden states of all sequences do not fit, before any work
+ * Mends architectures on their own streams: the dense model and the pruned ones go through the calibration sequences side
+ * by side, half-block by half-block, and each half-block that lost units is fitted before its model goes on through it.
+ * One that lost nothing stays as it is, one that lost all leaves nothing. What each architecture gets does not depend on the
+ * others; hidden states that memory does not hold lie on disk meanwhile.
  */
-export async function mendStream(context: StreamContext, architecture: Architecture, sequences: readonly Int32Array[], { signal, report }: WorkControl): Promise<StreamedMaps> {
-  const { shape, runner, embedding, weights, fit } = context;
+export async function mendStreams(context: StreamContext, architectures: readonly Architecture[], sequences: readonly Int32Array[], { signal, report }: WorkControl): Promise<StreamedMaps[]> {
+  const { shape, weights, fit } = context;
+  const streams = await openStreams(context, 1 + architectures.length, sequences);
+  try {
+    const maps = architectures.map((): Record<string, Float32Array> => ({}));
+    for (const [layer, own] of shape.layers.entries()) {
+      for (const half of ['attention', 'ffn'] as const) {
+        const ownStep = stepOf(half, layer, own);
+        await streams.advance(0, await weights.prepare(ownStep), signal);
+        for (const [index, architecture] of architectures.entries()) {
+          const step = stepOf(half, layer, architecture[layer] ?? own);
+          const kept = await weights.prepare(step); // what the checkpoint has dropped may add a constant to both
+          if (countUnits(step) === countUnits(ownStep) || kept.kind === 'nothing' || kept.kind === 'bias') {
+            await streams.advance(1 + index, kept, signal);
+            continue;
+          }
+          const map = fit(await gatherStatistics(context, kept, { streams, pruned: 1 + index }, signal));
+          (maps[index] ?? {})[nameHalf(step)] = map;
+          await streams.advance(1 + index, replaceMap(kept, map), signal);
+        }
+      }
+      report?.({ what: 'layers', done: layer + 1, total: shape.layers.length });
+    }
+    return maps;
+  } finally {
+    await streams.close();
+  }
+}
+
+/** How many architectures are mended together: as many as memory holds the hidden states of, beside the dense model's, and the maps. */
+export function countTogether({ shape: { hidden, headDim, layers }, stateBytes, mapBytes }: Pick<StreamContext, 'shape' | 'stateBytes' | 'mapBytes'>, sequences: readonly Int32Array[]): number {
+  const sizes = batchWindows(sequences.map((tokens) => ({ tokens }))).map((batch) => countStates(batch, hidden));
+  const stream = 4 * sizes.reduce((sum, size) => sum + size, 0);
+  const streams = Math.floor((stateBytes - countWorkingBytes(sizes)) / Math.max(1, stream));
+  const maps = 4 * hidden * layers.reduce((sum, { kvHeads, queryHeadsPerKv, ffnChannels }) => sum + kvHeads * queryHeadsPerKv * headDim + ffnChannels, 0);
+  return Math.max(1, Math.min(streams - 1, Math.floor(mapBytes / Math.max(1, maps))));
+}
+
+/** The hidden states of several models, all of them the embedded sequences at first. */
+interface Streams {
+  readonly batches: readonly WindowBatch[];
+  /** Takes a model through a half-block. */
+  advance(stream: number, half: ReadyHalf, signal: AbortSignal): Promise<void>;
+  /** Looks at a batch of two models. */
+  withBatch(batch: number, streams: readonly [number, number], use: (states: readonly [Float32Array, Float32Array]) => Promise<void>): Promise<void>;
+  close(): Promise<void>;
+}
+
+async function openStreams({ shape: { hidden }, runner, embedding, stateBytes, scratchDirectory }: StreamContext, count: number, sequences: readonly Int32Array[]): Promise<Streams> {
   const windows = sequences.map((tokens) => ({ tokens }));
   const batches = batchWindows(windows);
-  const sizes = batches.map((batch) => countStates(batch, shape.hidden));
-  requireRoom(sizes, context.stateBytes);
+  const sizes = batches.map((batch) => countStates(batch, hidden));
   const pool = createStatePool();
-  const advance = async (half: ReadyHalf, states: Float32Array[]): Promise<void> => {
-    if (half.kind === 'nothing') return;
+  // Batch by batch, all models of one together.
+  const placeOf = (stream: number, batch: number): number => batch * count + stream;
+  const shelf = createStateShelf({ sizes: sizes.flatMap((size) => Array.from({ length: count }, () => size)), limitBytes: stateBytes - countWorkingBytes(sizes), directory: scratchDirectory, pool });
+  try {
     for (const [index, batch] of batches.entries()) {
-      signal.throwIfAborted();
-      const input = states[index] as Float32Array;
-      const output = pool.take(input.length);
-      await runner.runHalf(half, sizeOf(batch), input, output);
-      pool.give(input);
-      states[index] = output;
-    }
-  };
-
-  const [dense, pruned] = [await embedBatches(embedding, batches, windows, pool), await embedBatches(embedding, batches, windows, pool)];
-  const maps: Record<string, Float32Array> = {};
-  for (const [layer, kept] of architecture.entries()) {
-    const own = shape.layers[layer] as LayerArchitecture;
-    for (const [step, ownStep] of pairSteps(layer, kept, own)) {
-      await advance(await weights.prepare(ownStep), dense);
-      const half = await weights.prepare(step); // what the checkpoint has dropped may add a constant to both
-      if (countUnits(step) === countUnits(ownStep) || half.kind === 'nothing' || half.kind === 'bias') {
-        await advance(half, pruned);
-        continue;
+      for (let stream = 0; stream < count; stream++) {
+        const [states = new Float32Array()] = await embedBatches(embedding, [batch], windows, pool);
+        await shelf.write(placeOf(stream, index), states);
       }
-      const statistics = await gatherStatistics(context, half, { batches, dense, pruned }, signal);
-      const map = fit(statistics);
-      maps[nameHalf(step)] = map;
-      await advance(replaceMap(half, map), pruned);
     }
-    report?.({ what: 'layers', done: layer + 1, total: architecture.length });
+  } catch (error) {
+    await shelf.close();
+    throw error;
   }
-  return maps;
+  return {
+    batches,
+    advance: async (stream, half, signal) => {
+      if (half.kind === 'nothing') return;
+      for (const [index, batch] of batches.entries()) {
+        signal.throwIfAborted();
+        const input = await shelf.read(placeOf(stream, index));
+        const output = pool.take(input.length);
+        await runner.runHalf(half, sizeOf(batch), input, output);
+        pool.give(input);
+        await shelf.write(placeOf(stream, index), output);
+      }
+    },
+    withBatch: async (batch, [a, b], use) => {
+      const [first, second] = [await shelf.read(placeOf(a, batch)), await shelf.read(placeOf(b, batch))];
+      await use([first, second]);
+      shelf.giveBack(placeOf(a, batch), first);
+      shelf.giveBack(placeOf(b, batch), second);
+    },
+    close: () => shelf.close(),
+  };
+}
+
+/** Of the largest batch: that of the dense model, that of a pruned one, what comes out of a half-block, and what the stream lacks. */
+const WORKING_STATES = 4;
+
+function countWorkingBytes(sizes: readonly number[]): number {
+  return 4 * WORKING_STATES * Math.max(0, ...sizes);
 }
 
 /** The name of a half-block's map. */
@@ -90,28 +150,29 @@ export function withStreamedMaps(weights: RecipeWeights, maps: StreamedMaps): Re
   };
 }
 
-/** The Gram matrix of a kept half-block's inputs in the pruned model, and their product with what the stream lacks. */
+/** The Gram matrix of a kept half-block's inputs in a pruned model, and their product with what its stream lacks. */
 async function gatherStatistics(
   { shape: { hidden }, runner, multiplyTransposed }: StreamContext,
   half: KeptHalf,
-  { batches, dense, pruned }: { readonly batches: readonly WindowBatch[]; readonly dense: readonly Float32Array[]; readonly pruned: readonly Float32Array[] },
+  { streams, pruned }: { readonly streams: Streams; readonly pruned: number },
   signal: AbortSignal,
 ): Promise<StreamHalfBlock> {
   const { map: weights, bias } = mapOf(half);
   const rows = weights.length / hidden;
   const gram = new Float64Array(rows * rows);
   const product = new Float64Array(rows * hidden);
-  const tokens = dense.reduce((sum, { length }) => sum + length / hidden, 0);
-  for (const [index, batch] of batches.entries()) {
+  const tokens = streams.batches.reduce((sum, { windows, length }) => sum + windows.length * length, 0);
+  for (const [index, batch] of streams.batches.entries()) {
     signal.throwIfAborted();
-    const [target, before] = [dense[index] as Float32Array, pruned[index] as Float32Array];
-    const inner = before.length / hidden;
-    const inputs = new Float32Array(inner * rows);
-    const lacking = new Float32Array(before.length);
-    await runner.runHalf(half, sizeOf(batch), before, lacking, inputs); // its own output is not wanted
-    for (let at = 0; at < lacking.length; at++) lacking[at] = (target[at] as number) - (before[at] as number) - (bias?.[at % hidden] ?? 0);
-    addShare(gram, await multiplyTransposed(inputs, inputs, { inner, rows, columns: rows }), 1 / tokens);
-    addShare(product, await multiplyTransposed(inputs, lacking, { inner, rows, columns: hidden }), 1 / tokens);
+    await streams.withBatch(index, [0, pruned], async ([target, before]) => {
+      const inner = before.length / hidden;
+      const inputs = new Float32Array(inner * rows);
+      const lacking = new Float32Array(before.length);
+      await runner.runHalf(half, sizeOf(batch), before, lacking, inputs); // its own output is not wanted
+      for (let at = 0; at < lacking.length; at++) lacking[at] = (target[at] as number) - (before[at] as number) - (bias?.[at % hidden] ?? 0);
+      addShare(gram, await multiplyTransposed(inputs, inputs, { inner, rows, columns: rows }), 1 / tokens);
+      addShare(product, await multiplyTransposed(inputs, lacking, { inner, rows, columns: hidden }), 1 / tokens);
+    });
   }
   return { weights, rows, hidden, gram, product };
 }
@@ -128,10 +189,8 @@ function replaceMap(half: KeptHalf, map: Float32Array): KeptHalf {
   return half.kind === 'attention' ? { ...half, weights: { ...half.weights, output: map } } : { ...half, weights: { ...half.weights, down: map } };
 }
 
-function pairSteps(layer: number, kept: LayerArchitecture, own: LayerArchitecture): (readonly [kept: HalfStep, own: HalfStep])[] {
-  const attention = ({ kvHeads, queryHeadsPerKv }: LayerArchitecture): HalfStep => ({ half: 'attention', layer, kvHeads, queryHeadsPerKv });
-  const ffn = ({ ffnChannels }: LayerArchitecture): HalfStep => ({ half: 'ffn', layer, ffnChannels });
-  return [[attention(kept), attention(own)], [ffn(kept), ffn(own)]];
+function stepOf(half: HalfStep['half'], layer: number, { kvHeads, queryHeadsPerKv, ffnChannels }: LayerArchitecture): HalfStep {
+  return half === 'attention' ? { half, layer, kvHeads, queryHeadsPerKv } : { half, layer, ffnChannels };
 }
 
 function countUnits(step: HalfStep): number {
@@ -140,12 +199,4 @@ function countUnits(step: HalfStep): number {
 
 function sizeOf({ windows, length }: WindowBatch): { readonly count: number; readonly length: number } {
   return { count: windows.length, length };
-}
-
-function requireRoom(sizes: readonly number[], stateBytes: number): void {
-  const needed = 4 * (2 * sizes.reduce((sum, size) => sum + size, 0) + 2 * Math.max(0, ...sizes));
-  if (needed <= stateBytes) return;
-  throw new PrunecastError('MEMORY_EXCEEDED', `fitting on the stream holds ${needed} bytes of hidden states, the memory budget leaves ${stateBytes}: raise the budget, take fewer calibration sequences, or the one-shot fit`, {
-    metadata: { needed_bytes: String(needed), budget_bytes: String(stateBytes) },
-  });
 }

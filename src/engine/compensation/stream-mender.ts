@@ -3,13 +3,16 @@ import type { WorkControl } from '../../core/ports/progress.js';
 import { digestOf } from '../digest.js';
 import type { RecipeWeights, WeightRecipe } from '../forward/recipe-weights.js';
 import type { WeightStore } from '../forward/weight-store.js';
-import { mendStream, withStreamedMaps, type StreamContext, type StreamedMaps } from './mend-stream.js';
+import { countTogether, mendStreams, withStreamedMaps, type StreamContext, type StreamedMaps } from './mend-stream.js';
 
 /** Weights of recipes that mend each architecture on its own stream. */
 export interface StreamMender {
   isAsked(recipe: WeightRecipe): boolean;
-  /** The weights for this architecture alone. A calibration pass, unless its maps are still stored. */
-  mend(recipe: WeightRecipe, architecture: Architecture, control: WorkControl): Promise<RecipeWeights>;
+  /**
+   * The weights of the first of these architectures, one or more: as many as are mended together. A calibration pass of the
+   * dense model and of each that is not stored any more.
+   */
+  mend(recipe: WeightRecipe, architectures: readonly Architecture[], control: WorkControl): Promise<readonly RecipeWeights[]>;
 }
 
 /** @param open what a recipe is mended with */
@@ -18,20 +21,36 @@ export function createStreamMender(
   open: (recipe: WeightRecipe) => Promise<{ readonly context: Omit<StreamContext, 'fit'>; readonly sequences: readonly Int32Array[] }>,
 ): StreamMender {
   // An architecture is written tensor by tensor: the maps in work are kept even where the store has no room for them.
-  let latest: { readonly key: string; readonly maps: StreamedMaps } | undefined;
+  let latest: ReadonlyMap<string, StreamedMaps> = new Map();
   return {
     isAsked: ({ compensation }) => compensation?.plugin.stream?.isAsked(compensation.options) ?? false,
-    mend: async (recipe, architecture, control) => {
+    mend: async (recipe, architectures, control) => {
       const { compensation } = recipe;
       const { stream } = compensation?.plugin ?? {};
       const gramKey = compensation?.calibration?.gramKey;
       if (compensation === undefined || stream === undefined || gramKey === undefined) throw new RangeError('a fit on the stream needs the calibration of need gram');
       const { context, sequences } = await open(recipe);
-      const key = `${recipe.key}:stream:${digestOf(architecture)}`;
       const fit: StreamContext['fit'] = (half) => stream.fit(half, compensation.options);
-      const maps = latest?.key === key ? latest.maps : await store.get(key, () => mendStream({ ...context, fit }, architecture, sequences, control));
-      latest = { key, maps };
-      return withStreamedMaps(context.weights, maps);
+      const keyOf = (architecture: Architecture): string => `${recipe.key}:stream:${digestOf(architecture)}`;
+      const find = (key: string): StreamedMaps | undefined => latest.get(key) ?? store.find(key);
+
+      const most = countTogether(context, sequences);
+      const known = new Map<string, StreamedMaps>();
+      const missing = new Map<string, Architecture>();
+      const taken: string[] = [];
+      for (const architecture of architectures) {
+        const key = keyOf(architecture);
+        const maps = find(key);
+        if (maps !== undefined) known.set(key, maps);
+        else if (!missing.has(key) && missing.size === most) break;
+        else missing.set(key, architecture);
+        taken.push(key);
+      }
+      const mended = missing.size === 0 ? [] : await mendStreams({ ...context, fit }, [...missing.values()], sequences, control);
+      const fresh = new Map([...missing.keys()].map((key, index) => [key, mended[index] ?? {}]));
+      for (const [key, maps] of fresh) await store.get(key, () => Promise.resolve(maps));
+      latest = new Map([...known, ...fresh]);
+      return taken.map((key) => withStreamedMaps(context.weights, latest.get(key) ?? {}));
     },
   };
 }

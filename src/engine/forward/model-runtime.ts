@@ -22,7 +22,7 @@ import { computeLogits } from './compute-logits.js';
 import { evaluateArchitectures, type ForwardContext } from './evaluate-architectures.js';
 import { createInt8Weights } from './int8-weights.js';
 import { loadAttention, loadFfn, type WeightSource } from './layer-weights.js';
-import { planMemory, type Workload } from './plan-memory.js';
+import { planMemory, type MemoryPlan, type Workload } from './plan-memory.js';
 import { mendHalf, type MendRequest, type MendedTensors } from './mend-half.js';
 import { createRecipeWeights, type CompensationTools, type HalfBlocks, type RecipeWeights, type WeightRecipe } from './recipe-weights.js';
 import { openTokenTables, type TokenTables } from './token-tables.js';
@@ -65,7 +65,7 @@ export interface ModelRuntime {
 }
 
 /** What a call works with, within its memory plan. */
-type CallContext = ForwardContext & Pick<TokenTables, 'wholeHead'>;
+type CallContext = ForwardContext & Pick<TokenTables, 'wholeHead'> & Pick<MemoryPlan, 'storeBytes'>;
 
 /** What a recipe's compensation takes beside an evaluation. */
 function describeWork({ compensation }: WeightRecipe): Pick<Workload, 'preparing'> {
@@ -121,7 +121,7 @@ export function createModelRuntime(source: WeightSource, { threads, memoryBudget
     await grams.limit(plan.gramBytes);
     await sessions.keep(plan.keptSessions);
     const { embedding, head, wholeHead } = openTokenTables(source, store, plan.layers);
-    return { runner, hidden: shape.hidden, embedding, head: () => head(work.precision ?? 'float32'), wholeHead, stateBytes: plan.stateBytes, layers: plan.layers };
+    return { runner, hidden: shape.hidden, embedding, head: () => head(work.precision ?? 'float32'), wholeHead, stateBytes: plan.stateBytes, storeBytes: plan.storeBytes, layers: plan.layers };
   };
 
   /** One pass over the sequences: the moments, and where a key is given the Gram matrices under it. */
@@ -142,22 +142,28 @@ export function createModelRuntime(source: WeightSource, { threads, memoryBudget
   const streams = createStreamMender(store, async (recipe) => {
     const sequences = recipe.compensation?.calibration?.gramSequences ?? [];
     const weights = weightsOf({ key: recipe.key, ranking: recipe.ranking });
-    return { sequences, context: { ...await startCall(sequences, { needs: ['gram'], fit: 'stream' }), shape, weights, multiplyTransposed } };
+    const { storeBytes, ...call } = await startCall(sequences, { needs: ['gram'], fit: 'stream' });
+    return { sequences, context: { ...call, shape, weights, multiplyTransposed, scratchDirectory, mapBytes: storeBytes } };
   });
   /** What a recipe is evaluated and written with; Gram matrices that were given up meanwhile are gathered again. */
   const weightsFor = async (recipe: WeightRecipe, architecture: Architecture, control: WorkControl): Promise<RecipeWeights> => {
-    if (streams.isAsked(recipe)) return streams.mend(recipe, architecture, control);
+    if (streams.isAsked(recipe)) return (await streams.mend(recipe, [architecture], control))[0] ?? weightsOf(recipe);
     const { gramKey, gramSequences } = recipe.compensation?.calibration ?? {};
     if (gramKey !== undefined && gramSequences !== undefined && !grams.has(gramKey)) await collect(gramSequences, gramKey, { signal: control.signal });
     return weightsOf(recipe);
   };
 
   async function* lossesOnStreams(recipe: WeightRecipe, architectures: readonly Architecture[], windows: readonly Window[], control: WorkControl, precision: Precision): AsyncGenerator<ArchitectureLosses> {
-    for (const [index, architecture] of architectures.entries()) {
-      const report = control.report === undefined ? {} : { report: shareProgress(control.report, index, architectures.length) };
-      const weights = inPrecision(await weightsFor(recipe, architecture, { signal: control.signal }), precision, digestOf(architecture));
-      const context = await startCall(windows.map(({ tokens }) => tokens), { ...describeWork(recipe), precision });
-      for await (const result of evaluateArchitectures(context, weights, [architecture], windows, { signal: control.signal, ...report })) yield { ...result, index };
+    for (let from = 0; from < architectures.length;) {
+      const together = await streams.mend(recipe, architectures.slice(from), control);
+      for (const [place, own] of together.entries()) {
+        const index = from + place;
+        const architecture = architectures[index] ?? [];
+        const report = control.report === undefined ? {} : { report: shareProgress(control.report, index, architectures.length) };
+        const context = await startCall(windows.map(({ tokens }) => tokens), { ...describeWork(recipe), precision });
+        for await (const result of evaluateArchitectures(context, inPrecision(own, precision, digestOf(architecture)), [architecture], windows, { signal: control.signal, ...report })) yield { ...result, index };
+      }
+      from += together.length;
     }
   }
 

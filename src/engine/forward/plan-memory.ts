@@ -16,7 +16,7 @@ export interface Workload {
   readonly precision?: Precision;
   /** What a calibration pass brings; none for an evaluation. */
   readonly needs?: readonly CalibrationNeed[];
-  /** Tokens of all sequences; for gradients and fits on the stream, which keep all of their hidden states. */
+  /** Tokens of all sequences; for gradients, which keep all of their hidden states. */
   readonly tokens?: number;
   /** `stream`: an architecture is mended on its own stream. */
   readonly fit?: 'stream';
@@ -133,14 +133,15 @@ function countLeastBytes(shape: ModelShape, { longest, precision, tokens: all = 
   const run = gradients ? 2 * Math.max(forward, 2 * countHeadRows(vocabulary) * vocabulary) : forward;
   const tap = needs.length > 0 ? tokens * width : 0;
   const gram = needs.includes('gram') ? 4 * width * width : 0; // a float64 sum, the product of a batch, and one on its way to disk
+  const product = fit === 'stream' ? 3 * width * hidden : 0; // of the stream's inputs with what it lacks: a float64 sum, and that of a batch
   const back = gradients ? 4 * most('layer') + vocabulary * hidden : 0; // sums and squares, of all batches and of one
   const bytes = bytesPerWeight(precision); // of activations too: the 8-bit ones lie beside those they are made from
   return {
     run: bytes * run,
     reading: bytes * Math.max(most('half') + width * hidden, headPart * hidden),
     store: bytes * most('half'),
-    states: 4 * hidden * Math.max(3 * tokens, gradients ? countLeastCopies(shape.layers.length) * all : 0, fit === 'stream' ? 2 * all + 2 * tokens : 0),
-    gathering: Math.max(4 * (tap + gram + back), preparing(width, hidden)),
+    states: 4 * hidden * Math.max(3 * tokens, gradients ? countLeastCopies(shape.layers.length) * all : 0, fit === 'stream' ? 4 * tokens : 0),
+    gathering: Math.max(4 * (tap + gram + product + back), preparing(width, hidden)),
   };
 }
 

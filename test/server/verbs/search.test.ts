@@ -60,14 +60,15 @@ describe('Search', () => {
     expect(tried.filter(({ architecture }) => new Set(architecture?.layers.map(({ kvHeads, ffnChannels }) => `${kvHeads}/${ffnChannels}`)).size === 1).length).toBeGreaterThanOrEqual(3);
   });
 
-  it('draws its pairs from the band around the budget, a third of the first sample with 4 neighbouring layers tied', () => {
+  it('draws its pairs from the band around the budget, some with 4 neighbouring layers tied and half or more of them candidates', () => {
     const pairs = ofRole(TrialRole.PAIR).filter(isOfRecipe);
     expect(pairs).toHaveLength(24);
     for (const { parameters } of pairs) {
       expect(DENSE - Number(parameters)).toBeGreaterThanOrEqual(0.9 * (DENSE - LIMIT) - 1);
       expect(DENSE - Number(parameters)).toBeLessThanOrEqual(1.1 * (DENSE - LIMIT) + 1);
     }
-    expect(pairs.filter(isTied).length).toBeGreaterThanOrEqual(6);
+    expect(pairs.filter(isTied).length).toBeGreaterThanOrEqual(4);
+    expect(pairs.filter(({ parameters }) => Number(parameters) <= LIMIT && Number(parameters) > LIMIT - 0.005 * DENSE).length).toBeGreaterThanOrEqual(12);
     expect(new Set(pairs.map(({ rates }) => rates.join())).size).toBe(24);
     expect(pairs.filter(({ round }) => round === 1)).toHaveLength(6);
   });
