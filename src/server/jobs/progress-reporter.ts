@@ -16,7 +16,7 @@ export interface ProgressReporter {
  * newest always being kept and sent in the end.
  */
 export function createProgressReporter(clock: Clock, send: (progress: JobProgress) => void): ProgressReporter {
-  let activity: { readonly name: string; readonly startedMs: number } | undefined;
+  let activity: { readonly name: string; readonly startedMs: number; done: number } | undefined;
   let newest: JobProgressReport | undefined;
   let timer: NodeJS.Timeout | undefined;
 
@@ -38,10 +38,12 @@ export function createProgressReporter(clock: Clock, send: (progress: JobProgres
   };
   return {
     report: (progress) => {
-      if (activity?.name !== progress.activity) {
+      // One that starts again under its name, as labelling does phase after phase, has a pace of its own.
+      if (activity?.name !== progress.activity || progress.done < activity.done) {
         sendNewest();
-        activity = { name: progress.activity, startedMs: clock.now() };
+        activity = { name: progress.activity, startedMs: clock.now(), done: progress.done };
       }
+      activity.done = progress.done;
       newest = progress;
       if (timer) return;
       sendNewest();
@@ -53,7 +55,7 @@ export function createProgressReporter(clock: Clock, send: (progress: JobProgres
 
 /** The time left is what the rest takes at the pace so far. */
 function describe({ activity, done, total, unit }: JobProgressReport, elapsedSeconds: number): JobProgress {
-  const remainingSeconds = done > 0 && total > 0 ? (elapsedSeconds * Math.max(0, total - done)) / done : -1;
+  const remainingSeconds = done > 0 && total > 0 && elapsedSeconds > 0 ? (elapsedSeconds * Math.max(0, total - done)) / done : -1;
   return { activity, unit, done: toCount(done), total: toCount(total), elapsedSeconds, remainingSeconds };
 }
 

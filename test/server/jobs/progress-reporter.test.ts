@@ -1,0 +1,21 @@
+import { describe, expect, it } from 'vitest';
+import type { JobProgress } from '../../../src/gen/prunecast/v1/job.js';
+import { createProgressReporter } from '../../../src/server/jobs/progress-reporter.js';
+
+describe('createProgressReporter', () => {
+  it('takes the time left from the pace of the activity, anew where one starts again under its name', () => {
+    const sent: JobProgress[] = [];
+    let now = 0;
+    const reporter = createProgressReporter({ now: () => now }, (progress) => void sent.push(progress));
+    const at = (seconds: number, done: number, total: number): JobProgress | undefined => {
+      now = 1000 * seconds;
+      reporter.report({ activity: 'labelling pairs', done, total, unit: 'tokens' });
+      reporter.flush();
+      return sent.at(-1);
+    };
+    at(0, 0, 100);
+    expect(at(100, 50, 100)).toMatchObject({ elapsedSeconds: 100, remainingSeconds: 100 });
+    expect(at(200, 1, 1000)).toMatchObject({ elapsedSeconds: 0, remainingSeconds: -1 });
+    expect(at(210, 100, 1000)).toMatchObject({ elapsedSeconds: 10, remainingSeconds: 90 });
+  });
+});
