@@ -1,6 +1,6 @@
 import { z } from 'zod';
 import type { SearchProblem, StrategyRun } from '../../core/ports/strategy.js';
-import { countsKey, type Counts } from '../../core/space/search-space.js';
+import { countsKey, distinctPoints, type Counts } from '../../core/space/search-space.js';
 import { defineStrategy } from '../api.js';
 import { breed } from './breeding/breed.js';
 import { createRings } from './breeding/create-rings.js';
@@ -64,5 +64,5 @@ function startRun(problem: SearchProblem, { population, children, crossover, mut
 function interleave(lists: readonly (readonly Counts[])[]): Counts[] {
   const longest = Math.max(...lists.map(({ length }) => length));
   const mixed = Array.from({ length: longest }, (_, place) => lists.flatMap((list) => (place < list.length ? [list[place] ?? []] : []))).flat();
-  return [...new Map(mixed.map((counts) => [countsKey(counts), counts])).values()];
+  return distinctPoints(mixed);
 }
