@@ -10,7 +10,8 @@ import { describeCpu } from './describe-cpu.js';
 /*
  * npm run bench:predict -- --model DIR --json FILE: how long Predict takes over the wire (TCP on this machine) while the
  * server evaluates a model with one thread, which does not spin. Each backend is fitted on the same pairs; calls follow one
- * another with a pause, as a caller that thinks about each answer.
+ * another with a pause, as a caller that thinks about each answer. The caller is warm, and its garbage collector has a small
+ * young generation and no threads of its own (flags of node in package.json): both would be timed as the server's otherwise.
  */
 
 const { values: flags } = parseArgs({
@@ -22,6 +23,7 @@ const { values: flags } = parseArgs({
     backends: { type: 'string', default: 'ridge,xgboost,gaussian-process,random-forest,ensemble' },
     candidates: { type: 'string', default: '64' },
     calls: { type: 'string', default: '1000' },
+    'warm-up': { type: 'string', default: '1000' },
     'pause-ms': { type: 'string', default: '2' },
   },
 });
@@ -31,6 +33,7 @@ const backends = flags.backends.split(',');
 const dimensions = Array.from({ length: Number(flags.dimensions) }, (_, index) => `layers.${index >> 1}.${index % 2 === 0 ? 'kv_heads' : 'ffn_channels'}`);
 const candidates = Number(flags.candidates);
 const calls = Number(flags.calls);
+const warmUp = Number(flags['warm-up']);
 const model = resolve(flags.model);
 const folder = await mkdtemp(join(tmpdir(), 'prunecast-bench-'));
 try {
@@ -80,7 +83,7 @@ async function measure(client: PrunecastClient): Promise<void> {
   const summary = {
     model: basename(model),
     cpu: describeCpu(1),
-    settings: { pairs: Number(flags.pairs), dimensions: dimensions.length, candidates, calls, pause_ms: Number(flags['pause-ms']) },
+    settings: { pairs: Number(flags.pairs), dimensions: dimensions.length, candidates, calls, warm_up: warmUp, pause_ms: Number(flags['pause-ms']) },
     during_evaluate: busy,
     idle,
   };
@@ -91,7 +94,7 @@ async function time(client: PrunecastClient, predictorId: string): Promise<Laten
   const rng = createRng(2);
   const rates = Buffer.from(Float32Array.from({ length: candidates * dimensions.length }, () => rng.uniform() / 2).buffer);
   const ask = () => client.predict({ predictorId, encodings: { rates, dimensions: dimensions.length } });
-  for (let call = 0; call < 100; call++) await ask(); // compiles and warms up
+  for (let call = 0; call < warmUp; call++) await ask();
   const times: number[] = [];
   for (let call = 0; call < calls; call++) {
     await pause(Number(flags['pause-ms']));
