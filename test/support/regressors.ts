@@ -1,4 +1,4 @@
-import { AttributeProto, AttributeProto_AttributeType, ModelProto, NodeProto, TensorProto_DataType, ValueInfoProto } from '../../src/gen/onnx/onnx.js';
+import { AttributeProto, AttributeProto_AttributeType, ModelProto, NodeProto, TensorProto_DataLocation, TensorProto_DataType, ValueInfoProto } from '../../src/gen/onnx/onnx.js';
 import { createGraphBuilder } from '../../src/engine/graph/graph-builder.js';
 
 /**
@@ -51,6 +51,21 @@ export function makeDoubles(columns: number): Uint8Array {
   const graph = createGraphBuilder('doubles');
   graph.output('y', graph.node('Identity', [graph.input('x', ['N', columns], 'float64')]), ['N', columns], 'float64');
   return graph.encode();
+}
+
+/** A linear regressor whose weights lie in another file, as those of large networks do. */
+export function makeExternal(columns: number): Uint8Array {
+  return ModelProto.encode(ModelProto.fromPartial({
+    irVersion: 9n,
+    graph: {
+      name: 'external',
+      node: [{ opType: 'MatMul', input: ['X', 'W'], output: ['variable'] }],
+      initializer: [{ name: 'W', dims: [BigInt(columns), 1n], dataType: TensorProto_DataType.FLOAT, dataLocation: TensorProto_DataLocation.EXTERNAL, externalData: [{ key: 'location', value: 'weights.bin' }] }],
+      input: [describe('X', columns)],
+      output: [describe('variable', 1)],
+    },
+    opsetImport: [{ domain: '', version: 18n }],
+  })).finish();
 }
 
 function integers(name: string, values: readonly number[]): AttributeProto {

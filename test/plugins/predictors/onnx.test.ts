@@ -7,7 +7,7 @@ import type { PairTable, TargetMetric } from '../../../src/core/pairs.js';
 import type { Predictor } from '../../../src/core/ports/predictor.js';
 import onnx from '../../../src/plugins/predictors/onnx.js';
 import { fitHosted, loadHosted, type HostedPredictor } from '../../../src/server/predictors/predictor-host.js';
-import { makeDoubles, makeNetwork, makeStump } from '../../support/regressors.js';
+import { makeDoubles, makeExternal, makeNetwork, makeStump } from '../../support/regressors.js';
 
 /** A Python with scikit-learn and skl2onnx; any other is a reason to skip. */
 const PYTHON = process.env['PRUNECAST_ONNX_PYTHON'] ?? process.env['PRUNECAST_PYTHON'] ?? 'python3';
@@ -75,6 +75,7 @@ describe('onnx', () => {
 
   it.each([
     ['no model at all', Uint8Array.of(1, 2, 3), {}, 'is not a model that ONNX Runtime loads'],
+    ['weights that lie in another file', makeExternal(2), {}, 'keeps tensors in a file of their own: save it with all of them inside'],
     ['other columns', makeStump({ columns: 7, column: 0, threshold: 0.1, below: [1], above: [2] }), {}, 'takes 7 columns in "X"; the pairs have 2'],
     ['float64', makeDoubles(2), {}, 'has an input "x" of float64; float32 is needed'],
     ['another number of metrics', makeStump({ columns: 2, column: 0, threshold: 0.1, below: [1, 1, 1], above: [2, 2, 2] }), {}, 'answers 3 values a row in "variable"; the fit has 1 metric'],

@@ -70,7 +70,10 @@ async function compile(Session: typeof InferenceSession, bytes: Uint8Array): Pro
       extra: { session: { intra_op: { allow_spinning: '0' }, inter_op: { allow_spinning: '0' } } },
     });
   } catch (error) {
-    throw invalid(`is not a model that ONNX Runtime loads: ${error instanceof Error ? error.message : String(error)}`);
+    const message = error instanceof Error ? error.message : String(error);
+    // How ONNX Runtime says it differs with its version and the process's folder.
+    if (/external data|model_path/i.test(message)) throw invalid('keeps tensors in a file of their own: save it with all of them inside');
+    throw invalid(`is not a model that ONNX Runtime loads: ${message}`);
   }
 }
 
