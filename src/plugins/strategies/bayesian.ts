@@ -13,7 +13,8 @@ const options = z.strictObject({
   population: z.int().min(4).max(10_000).default(128).describe('Candidates of the highest expected improvement that may have children.'),
   random_share: z.number().min(0).max(1).default(0.25).describe('Share of random candidates; the others are children.'),
   crossover: z.number().min(0).max(1).default(0.3).describe('Share of the children that mix two parents; the others change one.'),
-  mutations: z.int().min(1).max(1_000).default(2).describe('Most dimensions that a child changes, besides those that pay for it.'),
+  waves: z.number().min(0).max(1).default(1).describe('Share of the children that are smooth over depth: blends of two candidates, or one changed by waves. The others take whole layers from either, or change in a few dimensions.'),
+  mutations: z.int().min(1).max(1_000).default(2).describe('Most dimensions that such a child changes, besides those that pay for it.'),
 });
 type Options = z.output<typeof options>;
 
@@ -33,7 +34,7 @@ export default defineStrategy({
   start: (problem, chosen) => startRun(problem, chosen),
 });
 
-function startRun(problem: SearchProblem, { batch, population, random_share, crossover, mutations }: Options): StrategyRun {
+function startRun(problem: SearchProblem, { batch, population, random_share, crossover, waves, mutations }: Options): StrategyRun {
   const { space, sampler, evaluated, rng } = problem;
   const asking = createAsking(problem);
   const known = new Set(evaluated.map(({ counts }) => countsKey(counts)));
@@ -47,7 +48,7 @@ function startRun(problem: SearchProblem, { batch, population, random_share, cro
       points = asking.next({
         size: batch,
         first: () => listFounders(problem, Math.ceil(population / 4)),
-        draw: (exhausted) => (parents.length < 2 || exhausted || rng.uniform() < random_share ? sampler.sample(rng) : breed(problem, parents, { crossover, mutations })),
+        draw: (exhausted) => (parents.length < 2 || exhausted || rng.uniform() < random_share ? sampler.sample(rng) : breed(problem, parents, { crossover, waves, mutations })),
       });
       return points;
     },

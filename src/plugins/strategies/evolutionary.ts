@@ -11,7 +11,8 @@ const options = z.strictObject({
   population: z.int().min(4).max(10_000).default(128).describe('Candidates that may have children.'),
   children: z.int().min(1).max(100_000).default(256).describe('Candidates predicted at a time.'),
   crossover: z.number().min(0).max(1).default(0.3).describe('Share of the children that mix two parents; the others change one.'),
-  mutations: z.int().min(1).max(1_000).default(2).describe('Most dimensions that a child changes, besides those that pay for it.'),
+  waves: z.number().min(0).max(1).default(1).describe('Share of the children that are smooth over depth: blends of two candidates, or one changed by waves. The others take whole layers from either, or change in a few dimensions.'),
+  mutations: z.int().min(1).max(1_000).default(2).describe('Most dimensions that such a child changes, besides those that pay for it.'),
   radii: z.array(z.number().positive().max(1)).min(1).max(16).default([0.03, 0.06, 1]).describe('How far the best candidates may lie from the best measured one, as mean differences of rates: as many are proposed within each.'),
 });
 type Options = z.output<typeof options>;
@@ -26,6 +27,9 @@ type Options = z.output<typeof options>;
  * The best predicted of all is also the one that the predictor flatters most, the more the fewer pairs there are a dimension
  * and the further it lies from them. So candidates are bred, and proposed, by their distance from the best measured one too:
  * near it less is promised and more of it kept (the trust regions of Eriksson et al., "TuRBO", NeurIPS 2019).
+ *
+ * What a layer can give up follows its depth, and a predictor is flattering most where layers change one by one: children are
+ * blends of two parents, or change by waves over the depth.
  */
 export default defineStrategy({
   id: 'evolutionary',
@@ -35,7 +39,7 @@ export default defineStrategy({
   start: (problem, chosen) => startRun(problem, chosen),
 });
 
-function startRun(problem: SearchProblem, { population, children, crossover, mutations, radii }: Options): StrategyRun {
+function startRun(problem: SearchProblem, { population, children, crossover, waves, mutations, radii }: Options): StrategyRun {
   const { evaluated, rng } = problem;
   const asking = createAsking(problem);
   const known = new Set(evaluated.map(({ counts }) => countsKey(counts)));
@@ -50,7 +54,7 @@ function startRun(problem: SearchProblem, { population, children, crossover, mut
         first: () => listFounders(problem, Math.ceil(population / 4)),
         draw: (exhausted) => {
           const among = parents[parents.length > 1 ? rng.integer(parents.length) : 0] ?? [];
-          return among.length < 2 || exhausted ? problem.sampler.sample(rng) : breed(problem, among, { crossover, mutations });
+          return among.length < 2 || exhausted ? problem.sampler.sample(rng) : breed(problem, among, { crossover, waves, mutations });
         },
       });
       return generation;

@@ -12,7 +12,8 @@ const options = z.strictObject({
   population: z.int().min(4).max(10_000).default(128).describe('Candidates that may have children.'),
   children: z.int().min(1).max(100_000).default(128).describe('Candidates predicted at a time.'),
   crossover: z.number().min(0).max(1).default(0.5).describe('Share of the children that mix two parents; the others change one.'),
-  mutations: z.int().min(1).max(1_000).default(2).describe('Most dimensions that a child changes, besides those that pay for it.'),
+  waves: z.number().min(0).max(1).default(0).describe('Share of the children that are smooth over depth: blends of two candidates, or one changed by waves. The others take whole layers from either, or change in a few dimensions.'),
+  mutations: z.int().min(1).max(1_000).default(2).describe('Most dimensions that such a child changes, besides those that pay for it.'),
 });
 type Options = z.output<typeof options>;
 
@@ -36,11 +37,11 @@ interface RankedPoint {
   readonly values: ObjectiveValues;
 }
 
-function startRun(problem: SearchProblem, { population, children, crossover, mutations }: Options): StrategyRun {
+function startRun(problem: SearchProblem, { population, children, crossover, waves, mutations }: Options): StrategyRun {
   const { evaluated, rng } = problem;
   const asking = createAsking(problem);
   const known = new Set(evaluated.map(({ counts }) => countsKey(counts)));
-  const told: RankedPoint[] = [];
+  let told: readonly RankedPoint[] = [];
   let survivors: readonly RankedPoint[] = [];
   let generation: readonly Counts[] = [];
   return {
@@ -49,18 +50,23 @@ function startRun(problem: SearchProblem, { population, children, crossover, mut
       generation = asking.next({
         size: children,
         first: () => listFounders(problem, Math.ceil(population / 4)),
-        draw: (exhausted) => (parents.length < 2 || exhausted ? problem.sampler.sample(rng) : breed(problem, parents, { crossover, mutations })),
+        draw: (exhausted) => (parents.length < 2 || exhausted ? problem.sampler.sample(rng) : breed(problem, parents, { crossover, waves, mutations })),
       });
       return generation;
     },
     tell: (predictions) => {
       const offspring = generation.map((counts, index) => ({ counts, values: predictions.map(({ mean }) => mean[index] ?? Number.POSITIVE_INFINITY) }));
-      told.push(...offspring);
+      told = [...told, ...offspring];
+      // Sorting takes the square of their number: what ten thousand would block for no longer than a prediction does.
+      if (told.length > 2 * MOST_KEPT) told = choose(told, MOST_KEPT);
       survivors = choose([...survivors, ...offspring], population);
     },
     best: (count) => choose(told.filter(({ counts }) => !known.has(countsKey(counts))), count).map(({ counts }) => counts),
   };
 }
+
+/** More than anyone has finalists of. */
+const MOST_KEPT = 1024;
 
 function choose(points: readonly RankedPoint[], count: number): RankedPoint[] {
   return selectSpread(points.map(({ values }) => values), count).flatMap((index) => points[index] ?? []);

@@ -1,9 +1,10 @@
-import { meetsBudgets, type Budget } from '../../core/budget/budget.js';
+import type { Budget } from '../../core/budget/budget.js';
 import { countsKey, type Counts, type SearchSpace } from '../../core/space/search-space.js';
+import { findCentre } from './find-centre.js';
 import { isPaused } from './pause.js';
 import { scaleBudgets } from './scale-budgets.js';
 import type { StudyPlan } from './study-plan.js';
-import { listUsablePairs, sortByValue, type StudyState, type TrialPoint, type TrialResult } from './study-state.js';
+import { listUsablePairs, type StudyState, type TrialPoint, type TrialResult } from './study-state.js';
 
 /** What is to be done next; each is answered by one event, `evaluate` by one for each point. */
 export type StudyAction =
@@ -90,13 +91,9 @@ export function countPairs({ pairs, rounds, refinement }: Pick<StudyPlan, 'pairs
 
 function drawPairs(plan: StudyPlan, state: StudyState): DrawPairs {
   const { tiedShare, sparseShare, nearShare } = plan.pairs;
-  const labelled = state.pairs.filter(({ recipe }) => recipe === state.recipe);
-  const taken = labelled.map(({ counts }) => counts);
+  const taken = state.pairs.filter(({ recipe }) => recipe === state.recipe).map(({ counts }) => counts);
   const count = Math.max(0, countPairs(plan, state.round) - (state.round === 0 ? taken.length : 0));
   const isFirst = state.round === 0;
-  const byValue = sortByValue(plan, labelled);
-  // A larger one is better without being of use.
-  const centre = byValue.find(({ counts }) => meetsBudgets(plan.space, counts, plan.budgets)) ?? byValue[0];
   return {
     kind: 'draw',
     space: state.space,
@@ -104,7 +101,7 @@ function drawPairs(plan: StudyPlan, state: StudyState): DrawPairs {
     tied: isFirst ? Math.round(count * tiedShare) : 0,
     sparse: isFirst ? Math.round(count * sparseShare) : 0,
     near: isFirst ? Math.round(count * nearShare) : nearShare > 0 ? count : 0,
-    centre: centre?.counts,
+    centre: findCentre(plan, state)?.counts,
     taken,
     seed: `sample/${state.round}`,
   };

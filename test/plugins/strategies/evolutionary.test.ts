@@ -3,14 +3,15 @@ import { candidateBand } from '../../../src/core/budget/budget.js';
 import type { Strategy } from '../../../src/core/ports/strategy.js';
 import { createRng } from '../../../src/core/random.js';
 import { createSearchSpace } from '../../../src/core/space/create-search-space.js';
-import { countsKey, type Counts } from '../../../src/core/space/search-space.js';
+import { countsKey, toRates, type Counts } from '../../../src/core/space/search-space.js';
+import { listFounders } from '../../../src/plugins/strategies/breeding/list-founders.js';
 import { listLevelPoints } from '../../../src/plugins/strategies/breeding/list-level-points.js';
 import evolutionary from '../../../src/plugins/strategies/evolutionary.js';
 import random from '../../../src/plugins/strategies/random.js';
 import { listUniformBest } from '../../../src/search/controls/uniform.js';
 import { createBudgetSampler } from '../../../src/search/sampling/budget-sampler.js';
 import { createPlan, measurePerplexity } from '../../search/study/fake-study.js';
-import { STORIES_SHAPE } from '../../support/shapes.js';
+import { SMOLLM2_SHAPE, STORIES_SHAPE } from '../../support/shapes.js';
 
 const plan = createPlan();
 const [budget] = plan.budgets;
@@ -74,5 +75,32 @@ describe('evolutionary', () => {
       return valueOf(drawn ?? []) - valueOf(bred ?? []);
     });
     expect(lead.every((gain) => gain > 0)).toBe(true);
+  });
+
+  it('breeds from the mean of the best pairs, where what each changed by chance evens out', () => {
+    const [centre = []] = listLevelPoints({ space: plan.space, candidates: 100, sampler, evaluated: [], rng: createRng(1) });
+    // Each of four pairs has moved two channels from the one layer to another: their mean none.
+    const channels = plan.space.dimensions.flatMap(({ kind }, index) => (kind === 'ffn_channels' ? [index] : []));
+    const pairs = channels.slice(0, 4).map((from, place): Counts => centre.map((count, index) => count + (index === from ? -2 : index === channels[(place + 1) % 4] ? 2 : 0)));
+    expect(pairs.every((counts) => sampler.isFeasible(counts))).toBe(true);
+    const founders = listFounders({ space: plan.space, candidates: 100, sampler, evaluated: pairs.map((counts) => ({ counts, values: [valueOf(counts)] })), rng: createRng(1) }, 0);
+    expect(founders.filter((counts) => countsKey(counts) === countsKey(centre))).not.toHaveLength(0);
+    expect(founders.at(-1)).toEqual(centre);
+  });
+
+  it('finds better points by waves where what a layer can give up follows its depth', () => {
+    const space = createSearchSpace(SMOLLM2_SHAPE);
+    const draws = createBudgetSampler({ space, band: candidateBand(space.shape, { cost: { kind: 'parameters' }, limit: 107_612_006 }) });
+    const loss = (counts: Counts): number => toRates(space, counts).reduce((sum, rate, index) => {
+      const { kind, layers: [layer = 0] } = space.dimensions[index] ?? { kind: 'kv_heads', layers: [] };
+      return sum + (rate - (kind === 'kv_heads' ? 0 : 0.41 - 0.2 * Math.cos((2 * Math.PI * (layer - 3)) / 25))) ** 2;
+    }, 0);
+    const best = (waves: number, seed: number): number => {
+      const run = evolutionary.start({ space, candidates: 1000, sampler: draws, evaluated: [], rng: createRng(seed) }, { ...(defaultsOf(evolutionary) as object), waves } as never);
+      for (let points = run.ask(); points.length > 0; points = run.ask()) run.tell([{ mean: Float64Array.from(points, loss) }]);
+      return loss(run.best(1)[0] ?? []);
+    };
+    const wins = Array.from({ length: 10 }, (_, seed) => best(1, seed) < best(0, seed));
+    expect(wins.filter(Boolean).length).toBeGreaterThanOrEqual(9);
   });
 });

@@ -6,6 +6,7 @@ import { createSearchSpace } from '../../../src/core/space/create-search-space.j
 import { countsKey, denseCounts, type Counts } from '../../../src/core/space/search-space.js';
 import { applyEvent, replay } from '../../../src/search/study/apply-event.js';
 import { DEFAULT_PAIRS, PAPER_CURVE } from '../../../src/search/study/study-plan.js';
+import { findCentre } from '../../../src/search/study/find-centre.js';
 import { chooseMaxRate } from '../../../src/search/study/choose-max-rate.js';
 import { nextAction } from '../../../src/search/study/next-action.js';
 import { startStudy, type TrialPoint } from '../../../src/search/study/study-state.js';
@@ -53,6 +54,22 @@ describe('a study', () => {
       expect(size(counts)).toBeGreaterThanOrEqual(0.995 * limit);
     }
     expect(run.state.predicted).toBe(400);
+  });
+
+  it('holds what lies around the best pair in the ranges that it moves, but where no pairs are drawn near it', async () => {
+    const ranges = ({ events, state }: FakeRun): { rate: number; after: { minRate: number; maxRate: number } }[] => {
+      const drawn = events.findIndex(({ kind }) => kind === 'refined');
+      const { counts } = findCentre(plan, replay(plan, startStudy(plan), events.slice(0, drawn))) ?? { counts: [] };
+      return (state.refinements[0] ?? []).flatMap(({ before, after, reason }, index) => (
+        reason === 'unimportant' || (reason === 'important' && before.maxRate !== after.maxRate) ? [{ rate: 1 - (counts[index] ?? 0) / (plan.space.dimensions[index]?.size ?? 1), after }] : []));
+    };
+    const isHeld = ({ rate, after }: ReturnType<typeof ranges>[number]): boolean => after.minRate <= Math.max(0, rate - 0.149) && after.maxRate >= Math.min(0.5, rate + 0.149);
+    const held = ranges(run);
+    expect(held.length).toBeGreaterThan(2);
+    expect(held.every(isHeld)).toBe(true);
+    // The best pair has all heads of some layers; the paper's wide range begins at a rate of 0.2.
+    const paper = { ...plan, pairs: { ...plan.pairs, nearShare: 0 } };
+    expect(ranges(await runStudy(paper)).every(isHeld)).toBe(false);
   });
 
   it('verifies no near copies', () => {

@@ -368,7 +368,7 @@ export interface VerifyPlan {
   rungs: FidelitySpec[];
 }
 
-/** How the space is refined. */
+/** How the space is refined. Where pairs are drawn near the best candidate so far, a range that moves still holds rates within 0.15 of it. */
 export interface RefinePlan {
   /** Keep the space as it is. */
   disabled: boolean;

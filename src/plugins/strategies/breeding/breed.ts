@@ -1,22 +1,28 @@
 import type { Rng } from '../../../core/ports/rng.js';
 import type { SearchProblem } from '../../../core/ports/strategy.js';
-import type { Counts, Dimension } from '../../../core/space/search-space.js';
+import { drawWaves } from '../../../core/space/draw-waves.js';
+import type { Counts, Dimension, SearchSpace } from '../../../core/space/search-space.js';
 import { nearestIndex } from './nearest-index.js';
 
 export interface BreedingRates {
   /** Share of the children that mix two parents; the others change one. */
   readonly crossover: number;
+  /** Share of the children that are smooth over depth: blends of two parents, or one changed by waves. The others take whole layers from either, or change in a few dimensions. */
+  readonly waves: number;
   /** Most dimensions that a changed child changes, besides those that pay for it. */
   readonly mutations: number;
 }
 
-/** A feasible child of some parents, the best first: changed or mixed, then repaired onto the budget. */
-export function breed({ space, sampler, rng }: SearchProblem, parents: readonly Counts[], { crossover, mutations }: BreedingRates): Counts | undefined {
+/** A feasible child of some parents, the best first: mixed or changed, then repaired onto the budget. */
+export function breed({ space, sampler, rng }: SearchProblem, parents: readonly Counts[], { crossover, waves, mutations }: BreedingRates): Counts | undefined {
   const parent = choose(parents, rng);
-  const child = rng.uniform() < crossover
-    ? mix(parent, choose(parents, rng), space.dimensions, rng)
-    : mutate(parent, space.dimensions, 1 + rng.integer(mutations), rng);
-  return sampler.repair(child, rng);
+  return sampler.repair(change(), rng);
+
+  function change(): Counts {
+    const isSmooth = rng.uniform() < waves;
+    if (rng.uniform() < crossover) return (isSmooth ? blend : mix)(parent, choose(parents, rng), space.dimensions, rng);
+    return isSmooth ? bend(parent, space, rng) : mutate(parent, space.dimensions, 1 + rng.integer(mutations), rng);
+  }
 }
 
 /** The better of two random parents. */
@@ -32,6 +38,19 @@ function mix(a: Counts, b: Counts, dimensions: readonly Dimension[], rng: Rng): 
     if (!fromA.has(layer)) fromA.set(layer, rng.uniform() < 0.5);
     return (fromA.get(layer) === true ? a : b)[index] ?? size;
   });
+}
+
+/** A point between two parents, as near the one in every dimension. */
+function blend(a: Counts, b: Counts, dimensions: readonly Dimension[], rng: Rng): Counts {
+  const share = rng.uniform();
+  return dimensions.map(({ size }, index) => Math.round(share * (a[index] ?? size) + (1 - share) * (b[index] ?? size)));
+}
+
+/** Layers change together, by waves over depth: mostly a little. */
+function bend(counts: Counts, space: SearchSpace, rng: Rng): Counts {
+  const waves = drawWaves(space, rng);
+  const scale = 0.1 * rng.uniform() ** 2;
+  return space.dimensions.map(({ size }, index) => Math.round((counts[index] ?? size) + scale * size * (waves[index] ?? 0)));
 }
 
 /** A few dimensions take another count: near the old one half of the time, any other half of the time. */
