@@ -20,7 +20,8 @@ import { summarise } from './search/summarise.js';
  * Calibration and search take `--text`; the first two thirds of `--report` are reported on, the last third verifies.
  * `--other` names further texts that nothing has seen: FILE:512:64 takes 64 windows of 512 tokens spread over it, FILE:128:3/200
  * every third of its first 200 windows of 128. `--address` asks a running server that has the folders of model and text as
- * roots; without it one is started.
+ * roots; without it one is started. A run that was cut off goes on by the same `--request-id`, at that address or with the
+ * same `--keep-state`.
  */
 const { values: flags } = parseArgs({
   options: {
@@ -50,6 +51,7 @@ const { values: flags } = parseArgs({
     seed: { type: 'string', default: '0' },
     'keep-state': { type: 'string' },
     address: { type: 'string' },
+    'request-id': { type: 'string' },
   },
 });
 
@@ -105,6 +107,7 @@ async function withOwnServer(use: (address: string) => Promise<void>): Promise<v
 function describeRequest(): DeepPartial<SearchRequest> {
   const third = Math.floor((2 * report.length) / 3);
   return {
+    ...(flags['request-id'] !== undefined && { requestId: flags['request-id'] }),
     model: basename(model),
     budgets: [{ limit: { $case: 'removedShare', value: Number(flags.remove) } }],
     texts: { calibration: pathText(calibration), search: pathText(calibration), verify: inlineText(report.slice(third)), report: inlineText(report.slice(0, third)) },
@@ -144,7 +147,7 @@ async function show(found: StudyReport, elsewhere: Awaited<ReturnType<typeof mea
   console.log(formatSummary(summary));
   console.log(found.summary);
   // Files by name alone: where they lie says nothing about the result.
-  const settings = Object.fromEntries(Object.entries(flags).flatMap(([flag, value]) => (['json', 'markdown', 'keep-state', 'address'].includes(flag) ? [] : [[flag, Array.isArray(value) ? value.map(nameFile) : typeof value === 'string' && ['model', 'text', 'report'].includes(flag) ? basename(value) : value]])));
+  const settings = Object.fromEntries(Object.entries(flags).flatMap(([flag, value]) => (['json', 'markdown', 'keep-state', 'address', 'request-id'].includes(flag) ? [] : [[flag, Array.isArray(value) ? value.map(nameFile) : typeof value === 'string' && ['model', 'text', 'report'].includes(flag) ? basename(value) : value]])));
   if (flags.markdown !== undefined) await writeFile(flags.markdown, formatMarkdown(`A search on ${basename(model)}`, summary, settings));
   if (flags.json !== undefined) await writeFile(flags.json, `${JSON.stringify({ cpu: describeCpu(availableParallelism()), ...summary, settings }, undefined, 2)}\n`);
 }
