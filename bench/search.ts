@@ -2,7 +2,7 @@ import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
 import { availableParallelism, tmpdir } from 'node:os';
 import { basename, dirname, join, resolve } from 'node:path';
 import { parseArgs } from 'node:util';
-import { createClient, Finish, PredictorFeatures, startLocalServer, type DeepPartial, type SearchRequest, type Text } from '../src/client/index.js';
+import { createClient, Finish, PredictorFeatures, startLocalServer, type DeepPartial, type JobEvent, type SearchRequest, type Text } from '../src/client/index.js';
 import { describeEvent } from '../src/cli/output/describe-event.js';
 import { createProgressDisplay } from '../src/cli/output/progress.js';
 import type { StudyReport } from '../src/gen/prunecast/v1/study_types.js';
@@ -66,15 +66,15 @@ async function run(address: string): Promise<void> {
   const client = createClient({ address });
   const progress = createProgressDisplay(process.stderr);
   try {
-    const found = await client.runSearch(describeRequest(), {
-      onEvent(event) {
-        if (event.payload?.$case === 'progress') return progress.update(event.payload.value);
-        const line = describeEvent(event);
-        if (line !== undefined) progress.note(line);
-      },
-    });
+    const onEvent = (event: JobEvent): void => {
+      if (event.payload?.$case === 'progress') return progress.update(event.payload.value);
+      const line = describeEvent(event);
+      if (line !== undefined) progress.note(line);
+    };
+    const found = await client.runSearch(describeRequest(), { onEvent });
+    const texts = await readWindows(model, flags.other);
+    const elsewhere = await measureElsewhere(client, { model: basename(model), report: found, calibration: pathText(calibration), bos: flags.bos, texts, onEvent });
     progress.end();
-    const elsewhere = await measureElsewhere(client, { model: basename(model), report: found, calibration: pathText(calibration), bos: flags.bos, texts: await readWindows(model, flags.other) });
     await show(found, elsewhere);
   } finally {
     client.close();

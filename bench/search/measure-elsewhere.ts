@@ -1,4 +1,4 @@
-import type { DeepPartial, EvaluateRequest, PrunecastClient, Recipe, Text } from '../../src/client/index.js';
+import type { DeepPartial, EvaluateRequest, JobEvent, PrunecastClient, Recipe, Text } from '../../src/client/index.js';
 import type { ReportRow, StudyReport } from '../../src/gen/prunecast/v1/study_types.js';
 import type { ChosenWindows } from './read-windows.js';
 
@@ -11,7 +11,7 @@ export interface Elsewhere {
 /** Evaluates the dense model, the winner and every control on texts that the study has not seen, in the recipes of the report. */
 export async function measureElsewhere(
   client: PrunecastClient,
-  { model, report, calibration, bos, texts }: { readonly model: string; readonly report: StudyReport; readonly calibration: DeepPartial<Text>; readonly bos: boolean; readonly texts: readonly ChosenWindows[] },
+  { model, report, calibration, bos, texts, onEvent }: { readonly model: string; readonly report: StudyReport; readonly calibration: DeepPartial<Text>; readonly bos: boolean; readonly texts: readonly ChosenWindows[]; readonly onEvent: (event: JobEvent) => void },
 ): Promise<Elsewhere[]> {
   const [chosen] = report.recipes;
   const own: DeepPartial<Recipe> = {
@@ -24,19 +24,19 @@ export async function measureElsewhere(
   const rows = [report.dense, report.winner, ...report.controls.filter((row) => !inPaper.includes(row))].filter((row) => row !== undefined);
   const measured: Elsewhere[] = [];
   for (const text of texts) {
-    const measure = (some: readonly ReportRow[], recipe: DeepPartial<Recipe>) => evaluate(client, { model, recipe, rows: some, text, bos });
+    const measure = (some: readonly ReportRow[], recipe: DeepPartial<Recipe>) => evaluate(client, { model, recipe, rows: some, text, bos, onEvent });
     measured.push({ text: text.name, perplexities: { ...(await measure(rows, own)), ...(inPaper.length === 0 ? {} : await measure(inPaper, paper)) } });
   }
   return measured;
 }
 
-async function evaluate(client: PrunecastClient, { model, recipe, rows, text, bos }: { readonly model: string; readonly recipe: DeepPartial<Recipe>; readonly rows: readonly ReportRow[]; readonly text: ChosenWindows; readonly bos: boolean }) {
+async function evaluate(client: PrunecastClient, { model, recipe, rows, text, bos, onEvent }: { readonly model: string; readonly recipe: DeepPartial<Recipe>; readonly rows: readonly ReportRow[]; readonly text: ChosenWindows; readonly bos: boolean; readonly onEvent: (event: JobEvent) => void }) {
   const request: DeepPartial<EvaluateRequest> = {
     model,
     recipe,
     measurement: { text: { source: { $case: 'tokenIds', value: { ids: [...text.tokens] } } }, windows: { window: text.window, bos } },
     targets: rows.map(({ architecture }) => ({ target: { $case: 'architecture', value: architecture ?? {} } as const })),
   };
-  const results = await client.runEvaluate(request);
+  const results = await client.runEvaluate(request, { onEvent });
   return Object.fromEntries(rows.map(({ name }, index) => [name, results[index]?.metrics['perplexity'] ?? NaN]));
 }
