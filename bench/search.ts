@@ -3,8 +3,8 @@ import { availableParallelism, tmpdir } from 'node:os';
 import { basename, dirname, join, resolve } from 'node:path';
 import { parseArgs } from 'node:util';
 import { createClient, Finish, PredictorFeatures, startLocalServer, type DeepPartial, type JobEvent, type SearchRequest, type Text } from '../src/client/index.js';
-import { describeEvent } from '../src/cli/output/describe-event.js';
 import { createProgressDisplay } from '../src/cli/output/progress.js';
+import { showEvent } from '../src/cli/output/show-event.js';
 import type { StudyReport } from '../src/gen/prunecast/v1/study_types.js';
 import { describeCpu } from './describe-cpu.js';
 import { formatMarkdown } from './search/format-markdown.js';
@@ -66,11 +66,7 @@ async function run(address: string): Promise<void> {
   const client = createClient({ address });
   const progress = createProgressDisplay(process.stderr);
   try {
-    const onEvent = (event: JobEvent): void => {
-      if (event.payload?.$case === 'progress') return progress.update(event.payload.value);
-      const line = describeEvent(event);
-      if (line !== undefined) progress.note(line);
-    };
+    const onEvent = (event: JobEvent): void => showEvent(progress, event);
     const found = await client.runSearch(describeRequest(), { onEvent });
     const texts = await readWindows(model, flags.other);
     const elsewhere = await measureElsewhere(client, { model: basename(model), report: found, calibration: pathText(calibration), bos: flags.bos, texts, onEvent });
@@ -107,7 +103,7 @@ async function withOwnServer(use: (address: string) => Promise<void>): Promise<v
 function describeRequest(): DeepPartial<SearchRequest> {
   const third = Math.floor((2 * report.length) / 3);
   return {
-    ...(flags['request-id'] !== undefined && { requestId: flags['request-id'] }),
+    requestId: flags['request-id'] ?? '',
     model: basename(model),
     budgets: [{ limit: { $case: 'removedShare', value: Number(flags.remove) } }],
     texts: { calibration: pathText(calibration), search: pathText(calibration), verify: inlineText(report.slice(third)), report: inlineText(report.slice(0, third)) },

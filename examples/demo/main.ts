@@ -4,9 +4,9 @@ import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { parseArgs } from 'node:util';
 import { createClient, startLocalServer, type DeepPartial, type PrunecastClient, type Text } from '../../src/client/index.js';
-import { describeEvent } from '../../src/cli/output/describe-event.js';
 import { formatCount, formatShare } from '../../src/cli/output/format.js';
 import { createProgressDisplay } from '../../src/cli/output/progress.js';
+import { showEvent } from '../../src/cli/output/show-event.js';
 import { formatTable } from '../../src/cli/output/table.js';
 import { PACKAGE_ROOT } from '../../src/cli/package-root.js';
 import { checkOutcome, type Measured, type Outcome } from './check-outcome.js';
@@ -57,13 +57,7 @@ async function runDemo(client: PrunecastClient): Promise<void> {
       windows: WINDOWS,
       output: 'winner',
     },
-    {
-      onEvent(event) {
-        if (event.payload?.$case === 'progress') return progress.update(event.payload.value);
-        const line = describeEvent(event);
-        if (line !== undefined) progress.note(line);
-      },
-    },
+    { onEvent: (event) => showEvent(progress, event) },
   );
   progress.end();
 

@@ -1,8 +1,8 @@
 import type { JobEvent } from '../../client/index.js';
 import { JobEvent as JobEventMessage } from '../../gen/prunecast/v1/job.js';
 import { toProtoJson } from '../proto-json.js';
-import { describeEvent } from './describe-event.js';
 import { createProgressDisplay } from './progress.js';
+import { showEvent } from './show-event.js';
 import { formatTable } from './table.js';
 
 /** A message with its name, for printing as proto JSON. */
@@ -49,11 +49,7 @@ export function createPrinter({ json = false }: { readonly json?: boolean | unde
     format: 'text',
     lines: (...lines) => lines.forEach(write),
     table: (heading, rows) => formatTable(heading, rows).forEach(write),
-    event(event) {
-      if (event.payload?.$case === 'progress') return progress.update(event.payload.value);
-      const line = describeEvent(event);
-      if (line !== undefined) progress.note(line);
-    },
+    event: (event) => showEvent(progress, event),
   };
 }
 
