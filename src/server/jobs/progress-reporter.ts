@@ -16,7 +16,7 @@ export interface ProgressReporter {
  * newest always being kept and sent in the end.
  */
 export function createProgressReporter(clock: Clock, send: (progress: JobProgress) => void): ProgressReporter {
-  let activity: { readonly name: string; readonly startedMs: number; done: number } | undefined;
+  let activity: { readonly name: string; readonly unit: string; readonly startedMs: number; done: number } | undefined;
   let newest: JobProgressReport | undefined;
   let timer: NodeJS.Timeout | undefined;
 
@@ -38,10 +38,11 @@ export function createProgressReporter(clock: Clock, send: (progress: JobProgres
   };
   return {
     report: (progress) => {
-      // One that starts again under its name, as labelling does phase after phase, has a pace of its own.
-      if (activity?.name !== progress.activity || progress.done < activity.done) {
+      // One that starts again under its name, as labelling does phase after phase, has a pace of its own; so has what counts
+      // something else, as verifying does when the mending by layers is over and tokens are run.
+      if (activity?.name !== progress.activity || activity.unit !== progress.unit || progress.done < activity.done) {
         sendNewest();
-        activity = { name: progress.activity, startedMs: clock.now(), done: progress.done };
+        activity = { name: progress.activity, unit: progress.unit, startedMs: clock.now(), done: progress.done };
       }
       activity.done = progress.done;
       newest = progress;
