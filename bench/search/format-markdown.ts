@@ -30,7 +30,7 @@ export function formatMarkdown(title: string, summary: SearchSummary, settings: 
     '| --- | ---: | ---: |',
     ...Object.entries(tokens_by_phase).map(([phase, tokens]) => line([phase, tokens.toLocaleString('en'), (seconds_by_phase[phase] ?? NaN).toFixed(0)])),
     '',
-    `Phases that label nothing (fit, refine, search) took ${percent(share_beside_labels)} of the time.`,
+    `The search took ${minutes(summary.search_seconds)} up to its last verification; the controls and the report are counted apart. Phases that label nothing (fit, refine, search) took ${percent(share_beside_labels)} of the whole time. ${summary.labels_paid.toLocaleString('en')} labels were run, ${summary.labels_known.toLocaleString('en')} were known before.`,
     '',
     `Settings: ${Object.entries(settings).map(([name, value]) => `\`${name}\` ${Array.isArray(value) ? value.join(' ') : String(value)}`).join(', ')}.`,
     '',
@@ -39,6 +39,10 @@ export function formatMarkdown(title: string, summary: SearchSummary, settings: 
 
 function line(cells: readonly string[]): string {
   return `| ${cells.join(' | ')} |`;
+}
+
+function minutes(seconds: number): string {
+  return `${(seconds / 60).toFixed(1)} minutes`;
 }
 
 function percent(share: number): string {

@@ -29,8 +29,14 @@ export interface SearchSummary {
   readonly predicted: number;
   readonly tokens_by_phase: Readonly<Record<string, number>>;
   readonly seconds_by_phase: Readonly<Record<string, number>>;
+  /** Up to the last verification: of all phases but the controls and the report. */
+  readonly search_seconds: number;
   /** Of all seconds, those of phases that label nothing: fit, refine, search. */
   readonly share_beside_labels: number;
+  /** Run for this study. */
+  readonly labels_paid: number;
+  /** Known before: of other studies on the same model, or of its own trials of the same architecture. */
+  readonly labels_known: number;
 }
 
 /** The figures of a report; names of controls and phases in snake_case. */
@@ -47,8 +53,8 @@ export function summarise(report: StudyReport, elsewhere: readonly Elsewhere[]):
   const named = (rows: readonly ReportRow[]): Record<string, ControlRow> =>
     Object.fromEntries(rows.map((row) => [row.name.replace('paper-recipe/', '').replaceAll('-', '_'), describeControl(row)]));
   const phases = report.phases.map(({ phase, tokens, seconds }) => ({ name: studyPhaseToJSON(phase).replace('STUDY_PHASE_', '').toLowerCase(), tokens: Number(tokens), seconds }));
-  const total = phases.reduce((sum, { seconds }) => sum + seconds, 0);
-  const beside = phases.filter(({ name }) => ['fit', 'refine', 'search'].includes(name)).reduce((sum, { seconds }) => sum + seconds, 0);
+  const secondsOf = (counted: (name: string) => boolean): number => phases.reduce((sum, { name, seconds }) => sum + (counted(name) ? seconds : 0), 0);
+  const total = secondsOf(() => true);
   const [chosen] = report.recipes;
   return {
     dense: describe(report.dense),
@@ -63,6 +69,9 @@ export function summarise(report: StudyReport, elsewhere: readonly Elsewhere[]):
     predicted: Number(report.predicted),
     tokens_by_phase: Object.fromEntries(phases.map(({ name, tokens }) => [name, tokens])),
     seconds_by_phase: Object.fromEntries(phases.map(({ name, seconds }) => [name, seconds])),
-    share_beside_labels: total === 0 ? 0 : beside / total,
+    search_seconds: secondsOf((name) => name !== 'controls' && name !== 'report'),
+    share_beside_labels: total === 0 ? 0 : secondsOf((name) => ['fit', 'refine', 'search'].includes(name)) / total,
+    labels_paid: report.labelsPaid,
+    labels_known: report.labelsKnown,
   };
 }
