@@ -34,6 +34,7 @@ export const REASONS = {
   EVENTS_COMPACTED: { code: 'OUT_OF_RANGE', meaning: 'The events after this number are no longer kept; metadata has the oldest kept number.' },
   CANCELLED: { code: 'CANCELLED', meaning: 'The job was cancelled by a caller.' },
   SERVER_RESTARTED: { code: 'ABORTED', meaning: 'The server stopped while the job was unfinished, and an earlier version had not kept its request.' },
+  JOB_POISONED: { code: 'FAILED_PRECONDITION', meaning: 'The server ended three times in a row while it worked on the job, which stored nothing in between: it is set aside. Look into the log and the memory of the server, change the request, and start it under a new request id.' },
   LEASE_HELD: { code: 'FAILED_PRECONDITION', meaning: 'Another server on the same state works on the job; RetryInfo says when its lease runs out if it is gone.' },
   LEASE_LOST: { code: 'ABORTED', meaning: 'Another server on the same state has taken the job over; what this one still makes of it is not stored.' },
   SERVER_STOPPING: { code: 'UNAVAILABLE', meaning: 'The server is shutting down: watch the job again after it is back.' },

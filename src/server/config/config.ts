@@ -21,7 +21,7 @@ export const CONFIG_SCHEMA = z.strictObject({
   maxQueuedJobs: z.int().min(0).max(10_000).default(100).describe('Jobs that may wait; a start beyond them is refused as OVERLOADED.'),
   keptEvents: z.int().min(1000).default(100_000).describe('Newest events of a job that are kept; older ones are compacted away.'),
   interruptedJobs: z.enum(['resume', 'pause']).default('resume')
-    .describe('What becomes of jobs that were unfinished when the server ended: at its next start they go on by themselves (`resume`), or wait for ResumeJob (`pause`).'),
+    .describe('What becomes of jobs that were unfinished when the server ended: at its next start they go on by themselves (`resume`), or wait for ResumeJob (`pause`). One that three servers in a row died with, without a result in between, ends as FAILED with JOB_POISONED.'),
   shutdownGraceMs: z.int().min(0).max(600_000).default(5000).describe('How long calls may still run when the server is asked to stop, in milliseconds.'),
   logLevel: z.enum(['fatal', 'error', 'warn', 'info', 'debug', 'trace', 'silent']).default('info').describe('What goes to the log on standard error.'),
   tlsCertificate: folder.optional().describe('PEM file with the certificate chain. Needs tlsKey; unset for no encryption.'),

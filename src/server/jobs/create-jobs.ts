@@ -32,7 +32,8 @@ export interface JobSettings extends RunSettings {
 export interface JobRunner extends Jobs {
   /**
    * Takes up the jobs that an earlier server left unfinished: they wait for their turn, or for ResumeJob, as configured. Those
-   * that no request is stored of end as FAILED, SERVER_RESTARTED. To be called before any start.
+   * that no request is stored of end as FAILED, SERVER_RESTARTED; those that three servers in a row died with, as FAILED,
+   * JOB_POISONED. To be called before any start.
    */
   recover(): Promise<void>;
   /** Starts what `recover` took up; from now on leases are renewed, and those that ran out elsewhere are taken. */
@@ -54,6 +55,9 @@ interface WaitingJob {
 
 /** A caller is told to come back after so long when the queue is full; heavy jobs take minutes. */
 const RETRY_AFTER_MS = 30_000;
+
+/** A job that was started so often, each time to no result and with the end of its server, is not started again: it may be what ends them. */
+const MOST_FRUITLESS_STARTS = 3;
 
 /** A lease is renewed so many times before it would run out. */
 const RENEWALS = 4;
@@ -133,6 +137,10 @@ export function createJobs({ store, leases, owner, leaseMs, kinds, interruptedJo
       if (job.state === JobState.PAUSED || running.has(job.id) || waiting.some(({ held }) => held.jobId === job.id)) continue;
       const held = await take(job.id);
       if (held === undefined) continue;
+      if ((await store.fruitlessStarts(job.id)) >= MOST_FRUITLESS_STARTS) {
+        await events.append([{ ...held, payload: describePoisoned(job.id, log) }]);
+        continue;
+      }
       const restored = await restore(job);
       if (restored === undefined) await events.append([{ ...held, payload: describeLost(log) }]);
       else if (interruptedJobs === 'pause') {
@@ -269,6 +277,14 @@ function tellPlaces(waiting: readonly WaitingJob[], from = 0): EventEntry[] {
 /** How a job ends that no server can go on with. */
 function describeLost(log: JobSettings['log']): EventEntry['payload'] {
   const error = encodeStatus(new PrunecastError('SERVER_RESTARTED', 'the server stopped while the job was unfinished, and its request was not kept: start it again'), log);
+  return { $case: 'ended', value: { state: JobState.FAILED, error, result: undefined } };
+}
+
+/** How a job ends that servers died with, one after the other. */
+function describePoisoned(jobId: string, log: JobSettings['log']): EventEntry['payload'] {
+  log.error({ job_id: jobId }, 'a job is set aside: the server ended each time it was worked on');
+  const text = `the server ended ${MOST_FRUITLESS_STARTS} times in a row while it worked on this job, with nothing stored in between, so the job is set aside: look into the server's log and memory, change the request, and start it under a new request id`;
+  const error = encodeStatus(new PrunecastError('JOB_POISONED', text, { metadata: { job_id: jobId, starts: String(MOST_FRUITLESS_STARTS) } }), log);
   return { $case: 'ended', value: { state: JobState.FAILED, error, result: undefined } };
 }
 

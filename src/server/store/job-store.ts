@@ -1,4 +1,4 @@
-import type { Kysely, Selectable, Transaction, Updateable } from 'kysely';
+import { sql, type Kysely, type Selectable, type Transaction, type UpdateObject } from 'kysely';
 import { PrunecastError } from '../../core/errors/prunecast-error.js';
 import { Status } from '../../gen/google/rpc/status.js';
 import { type Job, JobEvent, type JobKind, JobProgress, JobState } from '../../gen/prunecast/v1/job.js';
@@ -62,6 +62,11 @@ export interface JobStore {
   list(query: StoredJobQuery): Promise<Page<Job>>;
   /** Jobs that have not ended, oldest first. */
   unfinished(): Promise<Job[]>;
+  /**
+   * How often an unfinished job was started since it last stored something of its work (progress for people does not count),
+   * paused, or was let go of in order: each such start but the newest ended with its server.
+   */
+  fruitlessStarts(jobId: string): Promise<number>;
   /** What the job can be run again from; undefined where it cannot. */
   request(jobId: string): Promise<Uint8Array | undefined>;
   /** The first `limit` events numbered after `sequence`. */
@@ -142,6 +147,10 @@ export function createJobStore(database: Kysely<Schema>): JobStore {
       const rows = await database.selectFrom('jobs').selectAll().where('state', 'not in', ENDED_STATES).orderBy('number').execute();
       return rows.map(toJob);
     },
+    fruitlessStarts: async (jobId) => {
+      const row = await database.selectFrom('jobs').select('fruitless_starts').where('id', '=', jobId).executeTakeFirst();
+      return row?.fruitless_starts ?? 0;
+    },
     request: async (jobId) => {
       const row = await database.selectFrom('job_requests').select('request').where('job_id', '=', jobId).executeTakeFirst();
       return row && blobBytes(row.request);
@@ -188,11 +197,11 @@ async function appendOne(transaction: Transaction<Schema>, { jobId, token, paylo
   return row.last_sequence;
 }
 
-function changesOf(payload: EventEntry['payload'], timeMs: number): Updateable<Schema['jobs']> {
+function changesOf(payload: EventEntry['payload'], timeMs: number): UpdateObject<Schema, 'jobs'> {
   switch (payload.$case) {
     case 'queued': return { state: JobState.QUEUED, queue_place: payload.value.place };
-    case 'started': return { state: JobState.RUNNING, queue_place: 0, started_ms: timeMs };
-    case 'paused': return { state: JobState.PAUSED };
+    case 'started': return { state: JobState.RUNNING, queue_place: 0, started_ms: timeMs, fruitless_starts: sql<number>`fruitless_starts + 1` };
+    case 'paused': return { state: JobState.PAUSED, fruitless_starts: 0 };
     case 'progress': return { progress: JobProgress.encode(payload.value).finish() };
     case 'ended': return {
       state: payload.value.state,
@@ -200,7 +209,8 @@ function changesOf(payload: EventEntry['payload'], timeMs: number): Updateable<S
       ended_ms: timeMs,
       error: payload.value.error ? Status.encode(payload.value.error).finish() : null,
     };
-    default: return {};
+    // A result of the work: the job gets on.
+    default: return { fruitless_starts: 0 };
   }
 }
 

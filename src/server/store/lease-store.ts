@@ -19,7 +19,7 @@ export interface LeaseStore {
   take(jobId: string, lease: Lease, now: { readonly nowMs: number; readonly isGone: (owner: string) => boolean }): Promise<number | undefined>;
   /** Renews all leases of an owner; the ids of the jobs that are still its own. */
   renew(lease: Lease): Promise<string[]>;
-  /** Lets go of one job, or of all that the owner holds: anybody may take them. */
+  /** Lets go of one job, or of all that the owner holds, in order: anybody may take them, and their starts do not count as fruitless. */
   release(owner: string, jobId?: string): Promise<void>;
 }
 
@@ -43,7 +43,7 @@ export function createLeaseStore(database: Kysely<Schema>): LeaseStore {
       return rows.map(({ id }) => id);
     },
     release: async (owner, jobId) => {
-      let rows = database.updateTable('jobs').set({ lease_until_ms: 0 }).where('lease_owner', '=', owner);
+      let rows = database.updateTable('jobs').set({ lease_until_ms: 0, fruitless_starts: 0 }).where('lease_owner', '=', owner);
       if (jobId !== undefined) rows = rows.where('id', '=', jobId);
       await rows.execute();
     },

@@ -5,7 +5,7 @@ import type { Schema } from './schema.js';
  * The steps from an empty file to the newest schema. A step that was released is never changed: what it lacks comes in a
  * new one.
  */
-const MIGRATIONS: readonly ((transaction: Transaction<Schema>) => Promise<void>)[] = [createFirstTables, createFitEvidence, createJobRequests, addWindowHits, createLeases];
+const MIGRATIONS: readonly ((transaction: Transaction<Schema>) => Promise<void>)[] = [createFirstTables, createFitEvidence, createJobRequests, addWindowHits, createLeases, countFruitlessStarts];
 
 /** Brings a database to the newest schema, each step in a transaction. Throws when it comes from a newer server. */
 export async function migrate(database: Kysely<Schema>): Promise<void> {
@@ -83,4 +83,9 @@ async function createLeases(transaction: Transaction<Schema>): Promise<void> {
   await sql`ALTER TABLE jobs ADD COLUMN lease_owner TEXT NOT NULL DEFAULT ''`.execute(transaction);
   await sql`ALTER TABLE jobs ADD COLUMN lease_token INTEGER NOT NULL DEFAULT 0`.execute(transaction);
   await sql`ALTER TABLE jobs ADD COLUMN lease_until_ms INTEGER NOT NULL DEFAULT 0`.execute(transaction);
+}
+
+/** How often a job was begun in vain. Jobs of before start at none. */
+async function countFruitlessStarts(transaction: Transaction<Schema>): Promise<void> {
+  await sql`ALTER TABLE jobs ADD COLUMN fruitless_starts INTEGER NOT NULL DEFAULT 0`.execute(transaction);
 }

@@ -44,6 +44,8 @@ interface JobsTable {
   /** Counts the takings; a writer names that of its own. */
   lease_token: Generated<number>;
   lease_until_ms: Generated<number>;
+  /** Starts since the job last stored something of its work, paused, or was stopped in order. */
+  fruitless_starts: Generated<number>;
 }
 
 interface JobRequestsTable {

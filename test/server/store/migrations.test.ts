@@ -19,7 +19,7 @@ beforeEach(async () => {
 });
 afterEach(() => rm(folder, { recursive: true, force: true }));
 
-describe.each([1, 2, 3, 4])('a state directory of schema %i', (schema) => {
+describe.each([1, 2, 3, 4, 5])('a state directory of schema %i', (schema) => {
   it('opens with all that it held, and takes what later schemas added', async () => {
     await copyFile(join(STORES, `schema-${schema}.db`), join(folder, 'prunecast.db'));
     for (const opening of [1, 2]) {
@@ -37,6 +37,7 @@ describe.each([1, 2, 3, 4])('a state directory of schema %i', (schema) => {
       expect(await predictors.evidence('predictor-1')).toBeUndefined();
       expect((await predictors.evidence('predictor-2'))?.targets).toEqual(schema < 2 ? undefined : Float64Array.of(1 / 3, 2));
       expect(await createStudyStore(database).events('study-1')).toEqual([{ event: { a: 1 }, seconds: 0 }]);
+      expect(await createJobStore(database).fruitlessStarts('job-1')).toBe(0);
       expect(await createJobStore(database).request('job-1')).toBeUndefined();
       expect(await createJobStore(database).request('job-2')).toEqual(schema < 3 ? undefined : Uint8Array.of(10, 1, 109));
       await close();
