@@ -4,7 +4,7 @@ import { addBudgetFlags, readBudgets } from '../../src/cli/flags/budget.js';
 import { addObjectiveFlags, readObjectives } from '../../src/cli/flags/objective.js';
 import { addSpaceFlags, readSpace } from '../../src/cli/flags/space.js';
 import { addTargetFlags, readTargets } from '../../src/cli/flags/target.js';
-import { parseAmount, parseCount, parseLayers, parsePluginOption, parseShare } from '../../src/cli/flags/values.js';
+import { parseAmount, parseCount, parseLayers, parsePlaces, parsePluginOption, parseShare } from '../../src/cli/flags/values.js';
 import { BudgetKind, DimensionKind } from '../../src/client/index.js';
 
 function parse(add: (command: Command) => Command, ...args: readonly string[]): Record<string, unknown> {
@@ -16,6 +16,13 @@ describe('parseShare', () => {
     expect(parseShare('20%')).toBe(parseShare('0.2'));
     expect(parseShare('100%')).toBe(1);
     for (const wrong of ['20', '120%', '-5%', '', 'x', '%']) expect(() => parseShare(wrong)).toThrow('share from 0 to 1');
+  });
+});
+
+describe('parsePlaces', () => {
+  it('reads places and ranges of them, both ends included', () => {
+    expect(parsePlaces('3,7, 20-23')).toEqual([3, 7, 20, 21, 22, 23]);
+    for (const wrong of ['', '-1', '5-3', '1.5', '0-999999999', 'x']) expect(() => parsePlaces(wrong)).toThrow('places and ranges');
   });
 });
 

@@ -1,9 +1,12 @@
 import { describe, expect, it } from 'vitest';
 import { describeError } from '../../src/cli/output/describe-error.js';
 import { formatBytes, formatDuration, formatMetric } from '../../src/cli/output/format.js';
+import { printReport } from '../../src/cli/output/print-report.js';
+import type { Printer } from '../../src/cli/output/printer.js';
 import { createProgressDisplay } from '../../src/cli/output/progress.js';
 import { formatTable } from '../../src/cli/output/table.js';
 import { CallError, type JobProgress } from '../../src/client/index.js';
+import { StudyReport } from '../../src/gen/prunecast/v1/study_types.js';
 
 const progress = (done: number, total: number, activity = 'labelling pairs'): JobProgress => ({ activity, done: BigInt(done), total: BigInt(total), unit: 'pairs', elapsedSeconds: 1, remainingSeconds: 72 });
 
@@ -41,6 +44,18 @@ describe('createProgressDisplay', () => {
     display.update(progress(0, 100, 'fitting'));
     expect(written).toHaveLength(6);
     expect(written.every((line) => line.endsWith('\n') && !line.includes('\r'))).toBe(true);
+  });
+});
+
+describe('printReport', () => {
+  it('prints an interval where there is one, and says so where there is none', () => {
+    const lines: string[] = [];
+    const printer: Printer = { format: 'text', lines: (...more) => lines.push(...more), table: () => undefined, json: () => undefined, message: () => undefined, event: () => undefined, note: () => undefined, endProgress: () => undefined };
+    const lifts = [{ control: 'uniform-paper', metric: 'accuracy', lift: 0.25 }, { control: 'uniform-best', metric: 'accuracy', lift: 0.1, low: 0.05, high: 0.15 }];
+    printReport(StudyReport.fromPartial({ lifts, predictorScores: [{ backend: 'onnx', chosen: true, notTried: 'it was fitted elsewhere' }] }), undefined, printer);
+    expect(lines).toContain('accuracy: 25.0 % better than uniform-paper (no interval)');
+    expect(lines).toContain('accuracy: 10.0 % better than uniform-best (95 % interval 5.0 % to 15.0 %)');
+    expect(lines).toContain('  onnx: not judged, it was fitted elsewhere, chosen');
   });
 });
 

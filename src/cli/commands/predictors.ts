@@ -5,7 +5,7 @@ import { Predictor as PredictorMessage } from '../../gen/prunecast/v1/predictor_
 import { FEATURES_FLAG } from '../flags/features.js';
 import { addPluginFlags, readPlugin } from '../flags/plugin.js';
 import { addServerFlags, type ServerFlags } from '../flags/server.js';
-import { collect, parseCount, parseSeed } from '../flags/values.js';
+import { collect, parseCount, parsePlaces, parseSeed } from '../flags/values.js';
 import { formatMetric } from '../output/format.js';
 import { createPrinter, type Printer } from '../output/printer.js';
 import { useServer } from '../session/use-server.js';
@@ -17,6 +17,7 @@ type FitFlags = ServerFlags & {
   readonly features?: PredictorFeatures;
   readonly metric?: readonly string[];
   readonly learningCurve?: boolean;
+  readonly unseenPairs?: readonly number[];
   readonly seed?: bigint;
 };
 
@@ -43,6 +44,7 @@ export function addPredictorsCommand(program: Command): void {
   const fit = predictors.command('fit <STUDY>').description('fit a predictor to the pairs of a study')
     .option('--metric <NAME>', 'metric of the pairs, again for more (default: perplexity)', collect(String))
     .option('--learning-curve', 'trace how quality grows with the pairs')
+    .option('--unseen-pairs <PLACES>', 'for a predictor that was fitted elsewhere: which pairs it has not seen, counted from 0 in the order of pairs export (84-119, or 3,7,20-30)', parsePlaces)
     .option('--seed <SEED>', 'fixes the split and the fit (default: 0)', parseSeed);
   addPluginFlags(fit, 'predictor', 'predicts quality from rates (default: xgboost)').option(...FEATURES_FLAG);
   addServerFlags(fit).action(async (studyId: string, flags: FitFlags) => {
@@ -55,6 +57,7 @@ export function addPredictorsCommand(program: Command): void {
         ...(flags.features !== undefined && { features: flags.features }),
         ...(flags.metric !== undefined && { metrics: [...flags.metric] }),
         ...(flags.learningCurve === true && { learningCurve: true }),
+        ...(flags.unseenPairs !== undefined && { unseenPairs: [...flags.unseenPairs] }),
         ...(flags.seed !== undefined && { seed: flags.seed }),
       });
       const result = (await watchJob((options) => session.client.followJob(job?.id ?? '', options), { session, printer, onInterrupt: 'cancel-job' }))?.result;
@@ -99,6 +102,7 @@ function printPredictor(predictor: Predictor, printer: Printer): void {
   if (printer.format === 'json') return printer.message({ typeName: 'prunecast.v1.Predictor', codec: PredictorMessage, message: predictor });
   printer.lines(`predictor ${predictor.id}: ${predictor.backend} of ${predictor.metrics.join(', ')}, ${predictor.pairs} pairs`, `model ${predictor.model}`);
   if (predictor.studyId !== '') printer.lines(`study ${predictor.studyId}`);
+  if (predictor.quality.length === 0) printer.lines('no quality and no intervals: it was fitted elsewhere, maybe on these pairs; name those that it has not seen (--unseen-pairs)');
   for (const { metric, split, kendallTau, r2 } of predictor.quality) printer.lines(`${metric}, ${split}: Kendall tau ${formatMetric(kendallTau)}, R2 ${formatMetric(r2)}`);
   for (const { metric, backend, chosen, quality, notTried } of predictor.scores) {
     const score = quality === undefined ? `not tried: ${notTried}` : `Kendall tau ${formatMetric(quality.kendallTau)}, R2 ${formatMetric(quality.r2)}`;

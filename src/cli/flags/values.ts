@@ -52,6 +52,20 @@ export function parseLayers(value: string): number[] {
   return value === 'none' ? [] : value.split(',').map((part) => parseCount(part));
 }
 
+/** Most pairs that a server takes; a range that is longer is a slip. */
+const MOST_PLACES = 100_000;
+
+/** Places in a list, from 0, and ranges of them, both ends included: `3,7,20-30`. */
+export function parsePlaces(value: string): number[] {
+  const places = value.split(',').flatMap((part) => {
+    const match = /^(\d{1,9})(?:-(\d{1,9}))?$/.exec(part.trim());
+    const [first, last] = [Number(match?.[1] ?? NaN), Number(match?.[2] ?? match?.[1] ?? NaN)];
+    if (!(last >= first) || last - first >= MOST_PLACES) throw new InvalidArgumentError('give places and ranges of them, counted from 0, such as 3,7,20-30.');
+    return Array.from({ length: last - first + 1 }, (_, index) => first + index);
+  });
+  return places;
+}
+
 /** A plug-in's option: `depth=6`. The value is JSON where it reads as such, else text. */
 export function parsePluginOption(value: string): readonly [string, unknown] {
   const at = value.indexOf('=');

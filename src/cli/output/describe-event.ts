@@ -24,7 +24,7 @@ function describeStudyEvent({ event, phase }: StudyEvent): string | undefined {
     case 'phaseStarted': return `${formatEnum(StudyPhase, phase)}${event.value.round > 0 ? `, round ${event.value.round}` : ''}`;
     case 'predictor': {
       const [quality] = event.value.quality;
-      const fit = quality === undefined ? '' : `: Kendall tau ${quality.kendallTau.toFixed(2)}, R2 ${quality.r2.toFixed(2)} on ${quality.heldOut} held-out pairs`;
+      const fit = quality === undefined ? ': nothing tells how good it is, as it may have seen them' : `: Kendall tau ${quality.kendallTau.toFixed(2)}, R2 ${quality.r2.toFixed(2)} on ${quality.heldOut} held-out pairs`;
       return `  fitted ${event.value.backend} on ${event.value.pairs} pairs${fit}`;
     }
     case 'refined': {

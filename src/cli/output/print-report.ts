@@ -11,7 +11,7 @@ export function printReport(report: StudyReport, folder: string | undefined, pri
     ['', 'parameters', 'removed', ...metrics],
     rows.map((row) => [row.name, formatCount(row.parameters), dense > 0 ? formatShare(1 - Number(row.parameters) / dense) : '', ...metrics.map((metric) => formatMetric(row.metrics[metric] ?? NaN))]),
   );
-  printer.lines('', ...report.lifts.map(({ control, metric, lift, low, high }) => `${metric}: ${formatShare(lift)} better than ${control} (95 % interval ${formatShare(low)} to ${formatShare(high)})`));
+  printer.lines('', ...report.lifts.map(({ control, metric, lift, low, high }) => `${metric}: ${formatShare(lift)} better than ${control} (${low === undefined || high === undefined ? 'no interval' : `95 % interval ${formatShare(low)} to ${formatShare(high)}`})`));
   if (report.summary !== '') printer.lines(report.summary);
   if (report.front !== undefined) printFront(report.front, printer);
   printer.lines('', `${formatCount(report.pairs)} pairs, ${formatCount(report.predicted)} architectures predicted, ${report.verified} verified, ${formatCount(report.tokensSpent)} tokens run`);
@@ -20,7 +20,7 @@ export function printReport(report: StudyReport, folder: string | undefined, pri
   const { fitQuality } = report;
   if (fitQuality !== undefined) printer.lines(`predictor: Kendall tau ${fitQuality.kendallTau.toFixed(2)}, R2 ${fitQuality.r2.toFixed(2)} (${fitQuality.split}, ${fitQuality.heldOut} held out)`);
   for (const { backend, chosen, quality, notTried } of report.predictorScores) {
-    printer.lines(`  ${backend}: ${quality === undefined ? `not tried, ${notTried}` : `Kendall tau ${quality.kendallTau.toFixed(2)}, R2 ${quality.r2.toFixed(2)} (${quality.split})`}${chosen ? ', chosen' : ''}`);
+    printer.lines(`  ${backend}: ${quality === undefined ? `${chosen ? 'not judged' : 'not tried'}, ${notTried}` : `Kendall tau ${quality.kendallTau.toFixed(2)}, R2 ${quality.r2.toFixed(2)} (${quality.split})`}${chosen ? ', chosen' : ''}`);
   }
   printer.lines('');
   printer.table(['phase', 'tokens', 'time'], report.phases.map(({ phase, tokens, seconds }) => [formatEnum(StudyPhase, phase), formatCount(tokens), formatDuration(seconds)]));

@@ -8,6 +8,14 @@ export interface Predictor<Options = unknown> extends PluginManifest<Options> {
    * thread. `inline`: on the event loop, as they are fast enough for it (under a millisecond for 64 rows).
    */
   readonly runsIn: 'inline' | 'worker';
+  /**
+   * Where it learns. `here`: from the pairs of `fit`. `elsewhere`: it was fitted before, on pairs that nobody here knows of;
+   * `fit` only opens it. Pairs that it may have seen say nothing of how good it is on others: quality and intervals come from
+   * those alone that the caller says it has not seen, and a chooser leaves it out.
+   *
+   * @default 'here'
+   */
+  readonly learns?: 'here' | 'elsewhere';
   /** The fewest and most pairs it takes. */
   readonly pairs: { readonly least: number; readonly most: number };
   /** Options in place of those given where a fit only judges among others: nearly as good, in a fraction of the time. */

@@ -14,14 +14,16 @@ const options = z.strictObject({
  * A regressor of the user's own as an ONNX file: trees or a network from scikit-learn, LightGBM or XGBoost. It has one input,
  * float32 [N, dimensions], and answers float32 [N], [N, 1], or [N, metrics] in the order of the metrics of the fit.
  *
- * Nothing of it is fitted: the pairs only tell how good it is and how wide its intervals are. Rows are run in batches of one
- * size, so that a row's answer does not depend on its company. Saved with the file's bytes.
+ * Nothing of it is fitted: the pairs that it has not seen, where the caller names such, tell how good it is and how wide its
+ * intervals are. Rows are run in batches of one size, so that a row's answer does not depend on its company. Saved with the
+ * file's bytes.
  */
 export default definePredictor({
   id: 'onnx',
-  summary: "The user's own regressor as an ONNX file; pairs measure it and do not change it.",
+  summary: "The user's own regressor as an ONNX file; pairs that it has not seen measure it, none change it.",
   options,
   runsIn: 'worker',
+  learns: 'elsewhere',
   pairs: { least: 2, most: 100_000 },
   files: ({ path }) => ({ path }),
   fit: async (pairs, { unit, output }, _seed, files) => {

@@ -17,7 +17,12 @@ export interface PredictorConformance {
   readonly options?: unknown;
   /** The least Kendall tau on 200 unseen points of a smooth, additive function of 6 rates, after 150 pairs. @default 0.5 */
   readonly leastTau?: number;
+  /** What the files hold that the options name, by the names of `Predictor.files`. A regressor fitted elsewhere is asked with 6 columns. */
+  readonly files?: Readonly<Record<string, Uint8Array>>;
 }
+
+/** A check, and whether it is of predictors alone that are fitted here, or elsewhere. */
+type Check = ConformanceCheck & { readonly of?: 'here' | 'elsewhere' };
 
 /**
  * The conformance kit of predictors, for any test runner:
@@ -28,16 +33,18 @@ export interface PredictorConformance {
  * });
  * ```
  */
-export function listPredictorChecks<Options>(predictor: Predictor<Options>, { options = {}, leastTau = 0.5 }: PredictorConformance = {}): readonly ConformanceCheck[] {
+export function listPredictorChecks<Options>(predictor: Predictor<Options>, conformance: PredictorConformance = {}): readonly ConformanceCheck[] {
+  const { options = {}, leastTau = 0.5, files } = conformance;
   const complete = (): Options => {
     const parsed = predictor.options.safeParse(options);
     ok(parsed.success, 'the options do not match the schema');
     return parsed.data;
   };
-  const fit = (pairs: PairTable, seed = 7): Promise<FittedPredictor> => predictor.fit(pairs, complete(), seed);
+  const fit = (pairs: PairTable, seed = 7): Promise<FittedPredictor> => predictor.fit(pairs, complete(), seed, files);
   const bounded = Math.min(150, predictor.pairs.most);
-  return [
+  const checks: readonly Check[] = [
     {
+      of: 'here',
       name: 'takes no options at all, and refuses one that it does not know',
       run: async () => {
         ok(predictor.options.safeParse({}).success, 'every option needs a default');
@@ -63,6 +70,7 @@ export function listPredictorChecks<Options>(predictor: Predictor<Options>, { op
       },
     },
     {
+      of: 'here',
       name: `ranks unseen points (Kendall tau of at least ${leastTau})`,
       run: async () => {
         const batch = drawBatch(200, 3);
@@ -111,6 +119,27 @@ export function listPredictorChecks<Options>(predictor: Predictor<Options>, { op
       },
     },
     {
+      of: 'here',
+      name: 'learns from its pairs: labels that lie 10 higher are predicted higher',
+      run: async () => {
+        const [pairs, batch] = [drawPairs(Math.min(30, predictor.pairs.most)), drawBatch(20, 13)];
+        const [low, high] = [await fit(pairs), await fit({ ...pairs, targets: pairs.targets.map((target) => target + 10) })];
+        const before = (await low.predict(batch)).mean;
+        const rises = (await high.predict(batch)).mean.map((value, row) => value - (before[row] ?? Number.NaN));
+        ok(rises.every((rise) => rise > 5), "answers alike whatever the labels: a predictor that was fitted elsewhere says so (learns: 'elsewhere')");
+      },
+    },
+    {
+      of: 'elsewhere',
+      name: 'answers alike whatever the labels, as it was fitted elsewhere',
+      run: async () => {
+        const [pairs, batch] = [drawPairs(Math.min(30, predictor.pairs.most)), drawBatch(20, 13)];
+        const [low, high] = [await fit(pairs), await fit({ ...pairs, targets: pairs.targets.map((target) => target + 10) })];
+        deepStrictEqual(await high.predict(batch), await low.predict(batch));
+      },
+    },
+    {
+      of: 'here',
       name: 'predicts a constant where all labels are equal',
       run: async () => {
         const pairs = drawPairs(Math.min(30, predictor.pairs.most));
@@ -138,6 +167,7 @@ export function listPredictorChecks<Options>(predictor: Predictor<Options>, { op
       },
     },
   ];
+  return checks.filter(({ of }) => of === undefined || of === (predictor.learns ?? 'here'));
 }
 
 const DIMENSIONS = 6;

@@ -11,12 +11,14 @@ export interface PredictorBackend<Fitted extends FittedPredictor = FittedPredict
   readonly id: string;
   /** The fewest and most pairs it takes. */
   readonly pairs: { readonly least: number; readonly most: number };
+  /** `elsewhere` where it cannot be fitted here. @default 'here' */
+  readonly learns?: 'here' | 'elsewhere';
   readonly fit: (pairs: PairTable) => Promise<Fitted>;
   /** Called with each fold's predictor once it has answered; ends its thread, say. */
   readonly release?: (fitted: Fitted) => void;
 }
 
-/** How a backend did; it was not tried where the pairs of a fold are too few or all pairs too many for it, or where it failed. */
+/** How a backend did; it was not tried where the pairs of a fold are too few or all pairs too many for it, where it was fitted elsewhere, or where it failed. */
 export type BackendScore =
   | { readonly id: string; readonly tried: true; readonly quality: FitQuality }
   | { readonly id: string; readonly tried: false; readonly reason: string };
@@ -47,7 +49,9 @@ export async function choosePredictor<Fitted extends FittedPredictor>(pairs: Pai
   return { chosen: best?.id, scores };
 }
 
-async function scoreBackend<Fitted extends FittedPredictor>(pairs: PairTable, { id, pairs: { least, most }, fit, release }: PredictorBackend<Fitted>, { folds, rng }: Required<ChooseOptions>): Promise<BackendScore> {
+async function scoreBackend<Fitted extends FittedPredictor>(pairs: PairTable, { id, pairs: { least, most }, learns, fit, release }: PredictorBackend<Fitted>, { folds, rng }: Required<ChooseOptions>): Promise<BackendScore> {
+  // No fold can be kept from it: it would win by what it knows by heart.
+  if (learns === 'elsewhere') return { id, tried: false, reason: 'was fitted elsewhere, maybe on these pairs: name it in place of a choice' };
   const count = pairs.targets.length;
   const parts = Math.min(folds, count);
   const fitted = count - Math.ceil(count / Math.max(1, parts));

@@ -1,7 +1,8 @@
 /** How well a predictor does on pairs it was not fitted on; errors are in the unit of the fit. */
 export interface FitQuality {
-  /** How it was split: `holdout 7:3`. */
+  /** How it was split: `holdout 7:3`, `5-fold`; `unseen` for pairs that a predictor fitted elsewhere has not seen. */
   readonly split: string;
+  /** Pairs of a fit; 0 for a predictor fitted elsewhere. */
   readonly fitted: number;
   readonly heldOut: number;
   /** Kendall's tau-b; NaN where the labels or the predictions do not differ. */

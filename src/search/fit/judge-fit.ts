@@ -8,14 +8,21 @@ import { measureQuality } from './measure-quality.js';
 
 /** What is known of a predictor from pairs that it was not fitted on. */
 export interface FitJudgement {
-  readonly quality: FitQuality;
-  /** Rise of the hold-out error when a dimension's column is shuffled, in the unit of the fit, dimension by dimension. */
+  /** undefined where there is no such pair: the predictor was fitted elsewhere, and nobody named pairs that it has not seen. */
+  readonly quality: FitQuality | undefined;
+  /**
+   * Rise of the error on those pairs when a dimension's column is shuffled, in the unit of the fit, dimension by dimension; on
+   * all pairs where there is none.
+   */
   readonly importances: readonly number[];
   readonly effects: readonly EffectCurve[];
 }
 
-export interface JudgeOptions {
+export interface JudgeOptions extends ExplainOptions {
   readonly fit: (pairs: PairTable) => Promise<FittedPredictor>;
+}
+
+export interface ExplainOptions {
   /** The rates between which each dimension's effect is looked at. */
   readonly ranges: readonly { readonly minRate: number; readonly maxRate: number }[];
   readonly rng: Rng;
@@ -41,11 +48,44 @@ export async function judgeFit(pairs: PairTable, { fit, ranges, rng, breathe }: 
     await breathe?.();
     return (await fitted.predict(batch)).mean;
   };
+  const quality = measureQuality(held, await predict({ rates: held.rates, columns: pairs.dimensions.length }), { split: 'holdout 7:3', fitted: split.fit.length });
+  return { quality, ...(await explain(pairs, held, { predict, ranges, rng })) };
+}
+
+/** What is known of a predictor that was fitted elsewhere, and its residuals, from the pairs that it has not seen. */
+export interface UnseenJudgement extends FitJudgement {
+  /** Label less prediction of those pairs, on the scale of the fit. */
+  readonly residuals: Float64Array;
+}
+
+/**
+ * Judges a predictor that was fitted elsewhere on the pairs that it has not seen, of which there may be none; effects are over
+ * all pairs.
+ *
+ * @param unseen rows of the pairs, in ascending order
+ */
+export async function judgeUnseen(pairs: PairTable, unseen: readonly number[], fitted: FittedPredictor, { ranges, rng, breathe }: ExplainOptions): Promise<UnseenJudgement> {
+  const held = selectPairs(pairs, unseen);
+  const predict = async (batch: EncodingBatch): Promise<Float64Array> => {
+    await breathe?.();
+    return (await fitted.predict(batch)).mean;
+  };
+  const predicted = unseen.length === 0 ? undefined : await predict({ rates: held.rates, columns: pairs.dimensions.length });
+  return {
+    quality: predicted && measureQuality(held, predicted, { split: 'unseen', fitted: 0 }),
+    residuals: predicted === undefined ? new Float64Array(0) : held.targets.map((target, row) => target - (predicted[row] ?? Number.NaN)),
+    ...(await explain(pairs, unseen.length === 0 ? pairs : held, { predict, ranges, rng })),
+  };
+}
+
+interface Explained extends Pick<ExplainOptions, 'ranges' | 'rng'> {
+  readonly predict: (batch: EncodingBatch) => Promise<Float64Array>;
+}
+
+async function explain(pairs: PairTable, held: PairTable, { predict, ranges, rng }: Explained): Promise<Omit<FitJudgement, 'quality'>> {
   const columns = pairs.dimensions.length;
-  const predicted = await predict({ rates: held.rates, columns });
   const judged = spread(held);
   return {
-    quality: measureQuality(held, predicted, { split: 'holdout 7:3', fitted: split.fit.length }),
     importances: [...(await measureImportances(predict, { rates: judged.rates, columns }, judged.targets, { rng: rng.fork('importances') }))],
     effects: await measureEffects(predict, { rates: spread(pairs).rates, columns }, ranges),
   };

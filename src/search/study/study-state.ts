@@ -65,8 +65,8 @@ export type StudyEvent =
   | { readonly kind: 'scored'; readonly tokensSpent?: number; readonly allocations?: readonly (readonly Allocation[])[] }
   | { readonly kind: 'drawn'; readonly points: readonly Counts[] }
   | { readonly kind: 'evaluated'; readonly trial: TrialResult }
-  /** The predictor of the objective's metric and how it did, and those of further metrics by name. */
-  | { readonly kind: 'fitted'; readonly predictorId: string; readonly others?: Readonly<Record<string, string>>; readonly quality: FitQuality; readonly importances: readonly number[]; readonly effects: readonly EffectCurve[]; readonly choice?: PredictorChoice }
+  /** The predictor of the objective's metric and how it did (undefined where nothing tells), and those of further metrics by name. */
+  | { readonly kind: 'fitted'; readonly predictorId: string; readonly others?: Readonly<Record<string, string>>; readonly quality: FitQuality | undefined; readonly importances: readonly number[]; readonly effects: readonly EffectCurve[]; readonly choice?: PredictorChoice }
   | { readonly kind: 'refined'; readonly changes: readonly RangeChange[] }
   | { readonly kind: 'predicted'; readonly predicted: number; readonly outOfRange: number; readonly finalists: readonly { readonly counts: Counts; readonly predicted: number }[] }
   /** The study goes on with the phase that it has waited before. */

@@ -16,7 +16,7 @@ export interface StudyOutcome {
   readonly controls: readonly TrialResult[];
   /** The control that is best on the report windows, as `nameControl` has it; its lift is the headline. */
   readonly bestControl: string | undefined;
-  /** 1 - winner / control, control by control, with a paired 95 % bootstrap interval over the report windows. */
+  /** 1 - winner / control, control by control. */
   readonly lifts: readonly Lift[];
   readonly curve: StudyCurve | undefined;
   /** Of several goals. */
@@ -27,7 +27,8 @@ export interface StudyOutcome {
 export interface Lift {
   readonly control: string;
   readonly lift: number;
-  readonly interval: readonly [number, number];
+  /** Paired 95 % bootstrap interval over the report windows; undefined where the metric has no value per window, or there is one window. */
+  readonly interval: readonly [number, number] | undefined;
 }
 
 /** Sums up a study whose report trials are all in. */
@@ -70,7 +71,8 @@ function* measureLift(plan: StudyPlan, winner: TrialResult, control: TrialResult
   // Of accuracy, where higher is better, the share that the winner has more.
   const lift = sign * (1 - winner.value / control.value);
   const name = nameControl(control);
-  if (winner.losses === undefined || control.losses === undefined) return { control: name, lift, interval: [lift, lift] };
+  // Draws of a single window are all alike: an interval without width would look like certainty.
+  if (winner.losses === undefined || control.losses === undefined || winner.losses.losses.length < 2) return { control: name, lift, interval: undefined };
   const [low, high] = yield* ratioIntervalInSteps(winner.losses, control.losses, { rng: createRng(plan.seed).fork(`report/${name}`), scale: plan.objective.scale });
   return { control: name, lift, interval: sign === 1 ? [1 - high, 1 - low] : [low - 1, high - 1] };
 }
@@ -83,8 +85,9 @@ function summarise(plan: StudyPlan, winner: TrialResult, best: TrialResult | und
   const lift = best === undefined ? undefined : lifts.find(({ control }) => control === nameControl(best));
   if (best === undefined || lift === undefined) return `${found}; no uniform architecture meets the budget.`;
   const against = `${nameControl(best)} (${format(best.value)})`;
-  const [low, high] = lift.interval.map(percent);
   if (lift.lift <= 0) return `${found}: the search was not worth it, ${against} is as good or better by ${percent(-lift.lift)}.`;
+  if (lift.interval === undefined) return `${found}, ${percent(lift.lift)} better than ${against}, the best control (no interval: the report windows do not tell how sure that is).`;
+  const [low, high] = lift.interval.map(percent);
   if (lift.interval[0] <= 0) return `${found}, ${percent(lift.lift)} better than ${against}, but the interval from ${low} to ${high} includes none: the search may not have been worth it.`;
   return `${found}, ${percent(lift.lift)} better than ${against}, the best control (95 % interval ${low} to ${high}).`;
 }

@@ -32,7 +32,7 @@ export function describePredictor(request: FitRequest, tables: readonly [PairTab
     pairsDigest: digestOf({ dimensions, rates: [...rates], targets: tables.flatMap((table) => [...table.targets]) }),
     seed: BigInt(seed),
     quality: fits.flatMap(({ judgement, crossValidation }, index) =>
-      [judgement.quality, ...(crossValidation === undefined ? [] : [crossValidation])].map((quality) => encodeQuality(metrics[index] ?? '', quality))),
+      [judgement.quality, crossValidation].flatMap((quality) => (quality === undefined ? [] : [encodeQuality(metrics[index] ?? '', quality)]))),
     features: errors.length === 0 ? PredictorFeatures.RATES : PredictorFeatures.RATES_AND_ERRORS,
     metricBackends: fits.map(({ backend }) => backend),
     scores: fits.flatMap(({ choice }, index) => encodeChoice(metrics[index] ?? '', choice)),

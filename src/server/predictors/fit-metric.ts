@@ -7,7 +7,7 @@ import { createRng } from '../../core/random.js';
 import type { RateRange } from '../../core/space/count-rule.js';
 import { choosePredictor, type PredictorBackend, type PredictorChoice } from '../../search/fit/choose-predictor.js';
 import type { FitQuality } from '../../search/fit/fit-quality.js';
-import { judgeFit, type FitJudgement } from '../../search/fit/judge-fit.js';
+import { judgeFit, judgeUnseen, type FitJudgement } from '../../search/fit/judge-fit.js';
 import { measureQuality } from '../../search/fit/measure-quality.js';
 import { predictOutOfFold } from '../../search/fit/predict-out-of-fold.js';
 import { traceLearning, type LearningPoint } from '../../search/fit/trace-learning.js';
@@ -22,9 +22,12 @@ export interface MetricFit {
   /** undefined where the backend was named. */
   readonly choice: PredictorChoice | undefined;
   readonly judgement: FitJudgement;
-  /** Over five folds; undefined of too few pairs for an interval. */
+  /** Over five folds; undefined of too few pairs for an interval, and of a backend fitted elsewhere. */
   readonly crossValidation: FitQuality | undefined;
-  /** Label less out-of-fold prediction, on the scale of the fit; empty of too few pairs for an interval. */
+  /**
+   * Label less prediction of pairs that the predictor was not fitted on, on the scale of the fit: out of fold, or those that a
+   * backend fitted elsewhere has not seen. Empty of too few pairs for an interval.
+   */
   readonly residuals: Float64Array;
   /** Empty where it was not asked for. */
   readonly learning: readonly LearningPoint[];
@@ -42,6 +45,8 @@ export interface MetricFitOptions {
   readonly ranges: readonly RateRange[];
   /** Whether the learning curve is asked for. */
   readonly learning: boolean;
+  /** Rows of the pairs, ascending, that a backend fitted elsewhere has not seen. */
+  readonly unseen: readonly number[];
   readonly signal: AbortSignal;
 }
 
@@ -51,13 +56,19 @@ const FOLDS = 5;
 const LEAST_RESIDUALS = 9;
 
 /**
- * Chooses the backend where it is not named, judges it on the 7:3 split, finds residuals on five folds, and fits all pairs.
+ * Chooses the backend where it is not named, judges it on the 7:3 split, finds residuals on five folds, and fits all pairs. One
+ * that was fitted elsewhere is judged on the pairs alone that it has not seen.
  *
  * @throws PrunecastError PREDICTOR_FAILED, PAIRS_TOO_FEW where no backend takes so few, or the signal's reason
  */
-export async function fitMetric(pairs: PairTable, { plugin, files, plugins, tables, seed, ranges, learning, signal }: MetricFitOptions): Promise<MetricFit> {
+export async function fitMetric(pairs: PairTable, { plugin, files, plugins, tables, seed, ranges, learning, unseen, signal }: MetricFitOptions): Promise<MetricFit> {
   const { module, choice } = await chooseModule(pairs, { ...plugin, files }, { plugins, tables, seed, signal });
   const fit = (table: PairTable): Promise<HostedPredictor> => fitWidened(module, table, tables, seed, signal);
+  if (module.plugin.learns === 'elsewhere') {
+    const fitted = await fit(pairs);
+    const { residuals, ...judgement } = await judgeUnseen(pairs, unseen, fitted, { ranges, rng: createRng(seed).fork('judge'), breathe: () => setImmediate() });
+    return { backend: module.plugin.id, choice, judgement, crossValidation: undefined, residuals, learning: [], fitted };
+  }
   const judgement = await judge(pairs, fit, seed, ranges);
   const outOfFold = pairs.targets.length < LEAST_RESIDUALS
     ? undefined
@@ -84,6 +95,7 @@ async function chooseModule(
   const backends = modules.map(({ plugin: backend, options: defaults, moduleUrl: url }): PredictorBackend<HostedPredictor> => ({
     id: backend.id,
     pairs: backend.pairs,
+    ...(backend.learns === undefined ? {} : { learns: backend.learns }),
     fit: (table) => fitWidened({ plugin: backend, options: { ...(defaults as object), ...backend.quick }, moduleUrl: url }, table, tables, seed, signal),
     release: (fitted) => void fitted.close(),
   }));

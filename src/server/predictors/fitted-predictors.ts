@@ -43,6 +43,8 @@ export interface FitRequest extends MetricValues {
   readonly tables?: readonly ErrorTable[];
   /** Whether the learning curve is traced too. @default false */
   readonly learning?: boolean;
+  /** Rows of the pairs, ascending, that a plug-in fitted elsewhere has not seen. @default none */
+  readonly unseen?: readonly number[];
   /** Has the predictor stored together with what tells of it; by default it is stored at once. */
   readonly join?: (write: StoreWrite) => void;
 }
@@ -79,7 +81,7 @@ export interface OpenPredictor {
 export interface OpenMetric {
   readonly metric: string;
   readonly fitted: HostedPredictor;
-  /** Label less out-of-fold prediction, on the scale of the fit; empty where there was none. */
+  /** Label less prediction of pairs that it was not fitted on, on the scale of the fit; empty where there was none. */
   readonly residuals: Float64Array;
 }
 
@@ -146,9 +148,9 @@ export function createFittedPredictors({ store, plugins, clock, readFiles }: Fit
   };
   return {
     async fit(request, signal) {
-      const { plugin, seed, tables = [], learning = false } = request;
+      const { plugin, seed, tables = [], learning = false, unseen = [] } = request;
       const [pairs, ...others] = checkPairs(plugin.plugin, request);
-      const options: MetricFitOptions = { plugin, files: await readFiles(plugin), plugins, tables, seed, ranges: request.ranges ?? listRanges(request), learning, signal };
+      const options: MetricFitOptions = { plugin, files: await readFiles(plugin), plugins, tables, seed, ranges: request.ranges ?? listRanges(request), learning, unseen, signal };
       const first = await fitMetric(pairs, options);
       const rest: MetricFit[] = [];
       for (const table of others) rest.push(await fitMetric(table, options));

@@ -6,7 +6,7 @@ import { TextPart, TrialRole } from '../../gen/prunecast/v1/study_types.js';
 import { findMetric } from '../evaluation/find-metric.js';
 import type { JobContext, JobResult } from '../jobs/jobs.js';
 import type { Prepared } from '../jobs/runnable-kind.js';
-import { isChooser, type PluginRegistry } from '../plugins/plugin-registry.js';
+import { isChooser, type PluginRegistry, type ResolvedPlugin } from '../plugins/plugin-registry.js';
 import { requireInteger } from '../rpc/checks.js';
 import type { PairSetStore } from '../store/pair-set-store.js';
 import type { StudyStore } from '../store/study-store.js';
@@ -35,6 +35,7 @@ export async function prepareFit(services: FitServices, request: FitPredictorReq
     ...target,
     others,
     learning: request.learningCurve,
+    unseen: readUnseen(plugin, request, set.pairs.length),
     dimensions: set.dimensions,
     rates: flattenRates(set),
     recipes: set.pairs.map(({ recipeDigest }) => recipeDigest),
@@ -52,6 +53,24 @@ export async function prepareFit(services: FitServices, request: FitPredictorReq
   if (isChooser(plugin.plugin)) listModules(services.plugins, plugin.plugin.compare(plugin.options));
   if (request.features !== PredictorFeatures.RATES_AND_ERRORS) await services.predictors.check(plugin, { columns: set.dimensions.length, metrics: [target, ...others].map(({ metric }) => metric) });
   return { kind: 'work', run: (context) => runFit(services, fit, measureTables, context) };
+}
+
+/**
+ * The places of pairs that the predictor has not seen, in ascending order. Throws INVALID_REQUEST for places that are not there, and for a
+ * predictor that is fitted here: it keeps pairs from itself. One that was fitted elsewhere has no learning curve.
+ */
+function readUnseen({ plugin }: ResolvedPlugin<'predictor'>, { unseenPairs, learningCurve }: FitPredictorRequest, pairs: number): number[] {
+  const isForeign = !isChooser(plugin) && plugin.learns === 'elsewhere';
+  if (isForeign && learningCurve) throw PrunecastError.ofField('learning_curve', `is set, and ${plugin.id} was fitted elsewhere: it learns nothing from these pairs, leave it unset`);
+  if (!isForeign && unseenPairs.length > 0) throw PrunecastError.ofField('unseen_pairs', `are named, and ${plugin.id} is fitted here, judged on pairs that are kept from it: leave them out`);
+  const taken = new Set<number>();
+  for (const [index, place] of unseenPairs.entries()) {
+    const field = `unseen_pairs[${index}]`;
+    requireInteger(place, field, { min: 0, max: pairs - 1 });
+    if (taken.has(place)) throw PrunecastError.ofField(field, `is ${place} again: name each pair once`);
+    taken.add(place);
+  }
+  return [...taken].sort((a, b) => a - b);
 }
 
 async function runFit({ predictors }: FitServices, fit: FitRequest, measureTables: TableSource, context: JobContext): Promise<JobResult> {

@@ -20,7 +20,7 @@ export interface FitEvidence {
   readonly targets: Float64Array;
   /** Rise of the hold-out error when a dimension's column is shuffled, dimension by dimension. */
   readonly importances: Float64Array;
-  /** Label less out-of-fold prediction, on the scale of the fit; empty where there was none. */
+  /** Label less prediction of pairs that it was not fitted on, on the scale of the fit; empty where there was none. */
   readonly residuals: Float64Array;
 }
 

@@ -11,6 +11,7 @@ import { nameControl, writeReportGently } from '../../search/study/write-report.
 import { encodeArchitecture, encodeKeptUnits } from '../encoding/architecture.js';
 import { encodeChoice } from '../encoding/predictor-choice.js';
 import { encodeQuality } from '../encoding/fit-quality.js';
+import { encodeLift } from '../encoding/lift.js';
 import { encodeMeasurement } from '../encoding/measurement.js';
 import { encodeCosts } from '../encoding/space.js';
 import type { Study } from './study.js';
@@ -34,9 +35,9 @@ export async function encodeReport(study: Study, ranking: Ranking, state: StudyS
     winner: row('winner', outcome.winner),
     controls: outcome.controls.map((trial) => row(nameControl(trial), trial)),
     bestControl: outcome.bestControl ?? '',
-    lifts: outcome.lifts.map(({ control, lift, interval: [low, high] }) => ({ control, metric: plan.objective.name, lift, low, high })),
+    lifts: outcome.lifts.map((lift) => encodeLift(plan.objective.name, lift)),
     predictorId: state.fit?.predictorId ?? '',
-    fitQuality: state.fit === undefined ? undefined : encodeQuality(plan.objective.name, state.fit.quality),
+    fitQuality: state.fit?.quality === undefined ? undefined : encodeQuality(plan.objective.name, state.fit.quality),
     predictorScores: encodeScores(study, state),
     pairs: listUsablePairs(state).length,
     predicted: BigInt(state.predicted),
@@ -91,11 +92,14 @@ function encodeRecipes({ plan, recipes }: Study, state: StudyState): RecipeCompa
   return [...described.slice(chosen, chosen + 1), ...described.filter((_, recipe) => recipe !== chosen)];
 }
 
+const NOT_JUDGED = 'it was fitted elsewhere, maybe on these pairs';
+
 /** Of every backend where one was chosen, else of the named one alone, on the 7:3 split. */
 function encodeScores({ plan, predictor }: Study, { fit }: StudyState): BackendScore[] {
   if (fit === undefined || fit.choice !== undefined) return encodeChoice(plan.objective.name, fit?.choice);
   const { name: metric } = plan.objective;
-  return [{ backend: predictor.id, chosen: true, quality: encodeQuality(metric, fit.quality), notTried: '', metric }];
+  const score = fit.quality === undefined ? { quality: undefined, notTried: NOT_JUDGED } : { quality: encodeQuality(metric, fit.quality), notTried: '' };
+  return [{ backend: predictor.id, chosen: true, ...score, metric }];
 }
 
 function encodeRow({ plan, recipes, model }: Study, state: StudyState, name: string, trial: TrialResult): ReportRow {

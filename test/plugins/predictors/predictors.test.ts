@@ -1,16 +1,19 @@
 import { execFileSync } from 'node:child_process';
 import { resolve } from 'node:path';
 import { describe, expect, it } from 'vitest';
+import { z } from 'zod';
 import { createRng } from '../../../src/core/random.js';
 import type { PairTable } from '../../../src/core/pairs.js';
 import type { Predictor } from '../../../src/core/ports/predictor.js';
 import ensemble from '../../../src/plugins/predictors/ensemble.js';
 import gaussianProcess from '../../../src/plugins/predictors/gaussian-process.js';
+import onnx from '../../../src/plugins/predictors/onnx.js';
 import randomForest from '../../../src/plugins/predictors/random-forest.js';
 import ridge from '../../../src/plugins/predictors/ridge.js';
 import xgboost from '../../../src/plugins/predictors/xgboost.js';
 import { listPredictorChecks } from '../../../src/plugins/testing/predictor-conformance.js';
 import { fitHosted, loadHosted } from '../../../src/server/predictors/predictor-host.js';
+import { makeNetwork } from '../../support/regressors.js';
 
 /** Those that belong in a thread are tried in one, as a server runs them. */
 const PREDICTORS = [ridge, inThread(gaussianProcess, 'gaussian-process'), inThread(xgboost, 'xgboost'), inThread(randomForest, 'random-forest'), inThread(ensemble, 'ensemble')] as readonly Predictor[];
@@ -18,6 +21,25 @@ const PREDICTORS = [ridge, inThread(gaussianProcess, 'gaussian-process'), inThre
 describe.each(PREDICTORS.map((predictor) => ({ id: predictor.id, predictor })))('$id', ({ predictor }) => {
   it.each(listPredictorChecks(predictor, { leastTau: 0.6 }))('$name', async ({ run }) => {
     await expect(run()).resolves.toBeUndefined();
+  });
+});
+
+describe('onnx', () => {
+  const network = makeNetwork({ columns: 6, hidden: 1, weights: [1, 0.5, 0.25, 2, 1, 1], heads: [1] });
+  it.each(listPredictorChecks(inThread(onnx, 'onnx'), { options: { path: 'own.onnx' }, files: { path: network } }))('$name', async ({ run }) => {
+    await expect(run()).resolves.toBeUndefined();
+  });
+});
+
+describe('listPredictorChecks', () => {
+  it('finds out a predictor that was fitted elsewhere and does not say so', async () => {
+    const fixed: Predictor<Record<string, never>> = {
+      id: 'fixed', summary: '', options: z.strictObject({}), runsIn: 'inline', pairs: { least: 2, most: 100 },
+      fit: () => Promise.resolve({ predict: ({ rates, columns }) => Promise.resolve({ mean: new Float64Array(rates.length / columns).fill(3) }), save: () => new Uint8Array(0) }),
+      load: () => Promise.reject(new Error('not asked')),
+    };
+    const check = listPredictorChecks(fixed).find(({ name }) => name.startsWith('learns from its pairs'));
+    await expect(check?.run()).rejects.toThrow("learns: 'elsewhere'");
   });
 });
 
@@ -90,7 +112,7 @@ function inThread<Options>(predictor: Predictor<Options>, file: string): Predict
   const plugin = predictor as Predictor;
   return {
     ...predictor,
-    fit: (pairs, options, seed) => fitHosted({ plugin, options, moduleUrl }, pairs, seed),
+    fit: (pairs, options, seed, files) => fitHosted({ plugin, options, moduleUrl, files }, pairs, seed),
     load: (bytes) => loadHosted({ plugin, options: undefined, moduleUrl }, bytes),
   };
 }

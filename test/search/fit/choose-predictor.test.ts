@@ -44,6 +44,12 @@ describe('choosePredictor', () => {
     await expect(choosePredictor(pairs, [failing('CANCELLED'), backendOf('plain', 'rates')], { rng: createRng(1) })).rejects.toMatchObject({ reason: 'CANCELLED' });
   });
 
+  it('leaves out a backend that was fitted elsewhere, as it may know the pairs by heart', async () => {
+    const { chosen, scores } = await choosePredictor(pairs, [{ ...LIMITS, id: 'knows-all', learns: 'elsewhere', fit: () => memorise(pairs) }, backendOf('plain', 'rates')], { rng: createRng(1) });
+    expect(chosen).toBe('plain');
+    expect(scores[0]).toEqual({ id: 'knows-all', tried: false, reason: 'was fitted elsewhere, maybe on these pairs: name it in place of a choice' });
+  });
+
   it('releases the predictor of every fold', async () => {
     const released: FittedPredictor[] = [];
     await choosePredictor(pairs, [{ ...backendOf('ridge', 'rates'), release: (fitted) => released.push(fitted) }], { rng: createRng(1), folds: 4 });

@@ -4,13 +4,15 @@ import type { Budget } from '../../../src/core/budget/budget.js';
 import { createCostModel, measureCounts } from '../../../src/core/budget/cost-model.js';
 import { createSearchSpace } from '../../../src/core/space/create-search-space.js';
 import { countsKey, denseCounts, type Counts } from '../../../src/core/space/search-space.js';
+import { StudyReport } from '../../../src/gen/prunecast/v1/study_types.js';
 import { applyEvent, replay } from '../../../src/search/study/apply-event.js';
 import { DEFAULT_PAIRS, PAPER_CURVE } from '../../../src/search/study/study-plan.js';
 import { findCentre } from '../../../src/search/study/find-centre.js';
 import { chooseMaxRate } from '../../../src/search/study/choose-max-rate.js';
 import { nextAction } from '../../../src/search/study/next-action.js';
-import { startStudy, type TrialPoint } from '../../../src/search/study/study-state.js';
+import { startStudy, type TrialPoint, type TrialResult } from '../../../src/search/study/study-state.js';
 import { writeReport } from '../../../src/search/study/write-report.js';
+import { encodeLift } from '../../../src/server/encoding/lift.js';
 import { SMOLLM2_SHAPE, STORIES_SHAPE } from '../../support/shapes.js';
 import { createPlan, measurePerplexity, runStudy, type FakeRun } from './fake-study.js';
 
@@ -98,13 +100,28 @@ describe('a study', () => {
     const lift = lifts.find(({ control }) => control === bestControl);
     expect(lift?.lift).toBeCloseTo(1 - winner.value / (against?.value ?? 0), 12);
     expect(lift?.lift).toBeGreaterThan(0.05);
-    expect(lift?.interval[0]).toBeLessThanOrEqual((lift?.lift ?? 0) + 1e-9);
+    expect(lift?.interval?.[0]).toBeLessThanOrEqual((lift?.lift ?? 0) + 1e-9);
     expect(summary).toMatch(/better than uniform-best .*95 % interval/);
+  });
+
+  it('states no interval where windows do not tell, or there is only one, in place of one without width', () => {
+    const oneWindow = { losses: [127], tokens: [127] };
+    const tell = ({ counts, role, part, recipe, mending, rung, control, value, tokensSpent }: TrialResult, losses: typeof oneWindow | undefined): TrialResult =>
+      ({ counts, role, part, recipe, mending, rung, value, tokensSpent, ...(control === undefined ? {} : { control }), ...(losses === undefined ? {} : { losses }) });
+    for (const losses of [undefined, oneWindow]) {
+      const { lifts, summary } = writeReport(plan, { ...run.state, reported: run.state.reported.map((trial) => tell(trial, losses)) });
+      expect(lifts.map(({ interval }) => interval)).toEqual(lifts.map(() => undefined));
+      expect(summary).toMatch(/better than uniform-best .*no interval/);
+      expect(summary).not.toContain('95 %');
+      const [sent] = StudyReport.decode(StudyReport.encode(StudyReport.fromPartial({ lifts: lifts.map((lift) => encodeLift('perplexity', lift)) })).finish()).lifts;
+      expect(sent?.lift).toBe(lifts[0]?.lift);
+      expect([sent?.low, sent?.high]).toEqual([undefined, undefined]);
+    }
   });
 
   it('reports the quality of its predictor on three of ten pairs', () => {
     expect(run.state.fit?.quality).toMatchObject({ split: 'holdout 7:3', fitted: 42, heldOut: 18 });
-    expect(run.state.fit?.quality.kendallTau).toBeGreaterThan(0.7);
+    expect(run.state.fit?.quality?.kendallTau).toBeGreaterThan(0.7);
   });
 
   it('counts tokens by phase', () => {

@@ -1,7 +1,7 @@
 import { mkdir, rm, writeFile } from 'node:fs/promises';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { PredictorFeatures, type DeepPartial, type FitPredictorRequest, type PairSet, type PredictResponse } from '../../../src/client/index.js';
-import { makeNetwork } from '../../support/regressors.js';
+import { makeNetwork, makeStump } from '../../support/regressors.js';
 import { makeFolder } from '../../support/test-server.js';
 import { refusalOf, startVerbServer, type VerbServer } from './verb-server.js';
 
@@ -153,12 +153,39 @@ describe('FitPredictor', () => {
     expect((await fit()).learning).toEqual([]);
   });
 
-  it("measures a regressor of the caller's own, and keeps it", async () => {
+  it('states no quality and no interval of a regressor that may have seen the pairs', async () => {
     await mkdir(verbs.path('texts'), { recursive: true });
+    await writeFile(verbs.path('texts', 'seen.onnx'), makeNetwork({ columns: 3, hidden: 1, weights: [0.8, 1.6, 0.5], heads: [1] }));
+    const predictor = { id: 'onnx', options: { path: 'seen.onnx', unit: 'log' } };
+    const seen = await fit({ predictor });
+    expect(seen.quality).toEqual([]);
+    const { predictions } = await verbs.client.predict({ predictorId: seen.id, encodings: encodeRows([[0.1, 0.3, 0.4]]) });
+    expect(predictions).toMatchObject([{ metric: 'perplexity', mean: [expect.any(Number)], deviation: [], low: [], high: [] }]);
+    expect((await verbs.client.services.predictors.explainPredictor({ predictorId: seen.id })).dimensions.map(({ dimension }) => dimension)).toEqual(DIMENSIONS);
+    const refused = (changes: DeepPartial<FitPredictorRequest>) => refusalOf(verbs, () => fit({ predictor, ...changes }));
+    expect(await refused({ unseenPairs: [48] })).toMatchObject({ reason: 'INVALID_REQUEST', fields: ['unseen_pairs[0]'] });
+    expect(await refused({ unseenPairs: [4, 5, 4] })).toMatchObject({ reason: 'INVALID_REQUEST', fields: ['unseen_pairs[2]'] });
+    expect(await refused({ learningCurve: true })).toMatchObject({ reason: 'INVALID_REQUEST', fields: ['learning_curve'] });
+    expect(await refused({ predictor: { id: 'ridge' }, unseenPairs: [1] })).toMatchObject({ reason: 'INVALID_REQUEST', fields: ['unseen_pairs'] });
+  });
+
+  it('judges a regressor fitted elsewhere on the pairs alone that it has not seen', async () => {
+    // It answers 1 where the first rate is at most 0.2, else 3: in the pairs' logarithms. All labels are 0.5 higher but for the first nine.
+    await writeFile(verbs.path('texts', 'stump.onnx'), makeStump({ columns: 3, column: 0, threshold: 0.2, below: [1], above: [3] }));
+    const pairs = GRID.map((rates, row) => ({ rates: [...rates], metrics: { perplexity: Math.exp((rates[0] <= 0.2 ? 1 : 3) + (row < 9 ? 0.1 * (row + 1) : 5)) }, recipeDigest: 'a recipe' }));
+    const unseenPairs = [8, 7, 6, 5, 4, 3, 2, 1, 0];
+    const predictor = await fit({ source: { $case: 'pairs', value: { ...PAIRS, pairs } }, predictor: { id: 'onnx', options: { path: 'stump.onnx', unit: 'log' } }, unseenPairs });
+    expect(predictor.quality).toMatchObject([{ split: 'unseen', fitted: 0, heldOut: 9, mae: expect.closeTo(0.5, 6), rmse: expect.closeTo(Math.sqrt(2.85 / 9), 6) }]); // errors 0.1 to 0.9
+    const { predictions } = await verbs.client.predict({ predictorId: predictor.id, encodings: encodeRows([[0.1, 0.3, 0.4]]) });
+    // Of nine residuals the largest, 0.9, is the half-width that covers 9 of 10.
+    expect([predictions[0]?.low[0], predictions[0]?.high[0]].map((end) => Math.log(end ?? NaN))).toEqual([expect.closeTo(0.1, 6), expect.closeTo(1.9, 6)]);
+  });
+
+  it("measures a regressor of the caller's own, and keeps it", async () => {
     // The law of the third column alone, as a network: exp is the server's.
     await writeFile(verbs.path('texts', 'own.onnx'), makeNetwork({ columns: 3, hidden: 1, weights: [0.8, 1.6, 0.5], heads: [1] }));
     const options = { path: 'own.onnx', unit: 'log' };
-    const predictor = await fit({ predictor: { id: 'onnx', options } });
+    const predictor = await fit({ predictor: { id: 'onnx', options }, unseenPairs: [...GRID.keys()] });
     expect(predictor.backend).toBe('onnx');
     expect(predictor.quality[0]?.kendallTau).toBeGreaterThan(0.9);
     const { predictions } = await verbs.client.predict({ predictorId: predictor.id, encodings: encodeRows([[0.1, 0.3, 0.4]]) });

@@ -60,6 +60,11 @@ export interface FitPredictorRequest {
   errorTables: ErrorTable[];
   /** Trace how quality grows with the pairs: fits on an eighth of them, a quarter, half and all. */
   learningCurve: boolean;
+  /**
+   * Only for a predictor that was fitted elsewhere (`onnx`): which of the pairs it has not seen, as places from 0 in the order of
+   * `pairs`, or of ExportPairs. Its quality and its intervals come from these alone; without any it has neither.
+   */
+  unseenPairs: number[];
 }
 
 export interface FitPredictorResponse {
@@ -144,6 +149,7 @@ function createBaseFitPredictorRequest(): FitPredictorRequest {
     features: 0,
     errorTables: [],
     learningCurve: false,
+    unseenPairs: [],
   };
 }
 
@@ -180,6 +186,13 @@ export const FitPredictorRequest: MessageFns<FitPredictorRequest> = {
     }
     if (message.learningCurve !== false) {
       writer.uint32(72).bool(message.learningCurve);
+    }
+    if (message.unseenPairs.length !== 0) {
+      writer.uint32(82).fork();
+      for (const v of message.unseenPairs) {
+        writer.int32(v);
+      }
+      writer.join();
     }
     return writer;
   },
@@ -269,6 +282,24 @@ export const FitPredictorRequest: MessageFns<FitPredictorRequest> = {
             message.learningCurve = reader.bool();
             continue;
           }
+          case 10: {
+            if (tag === 80) {
+              message.unseenPairs.push(reader.int32());
+
+              continue;
+            }
+
+            if (tag === 82) {
+              const end2 = reader.uint32() + reader.pos;
+              while (reader.pos < end2) {
+                message.unseenPairs.push(reader.int32());
+              }
+
+              continue;
+            }
+
+            break;
+          }
         }
         if ((tag & 7) === 4 || tag === 0) {
           break;
@@ -309,6 +340,11 @@ export const FitPredictorRequest: MessageFns<FitPredictorRequest> = {
         : isSet(object.learning_curve)
         ? globalThis.Boolean(object.learning_curve)
         : false,
+      unseenPairs: globalThis.Array.isArray(object?.unseenPairs)
+        ? object.unseenPairs.map((e: any) => globalThis.Number(e))
+        : globalThis.Array.isArray(object?.unseen_pairs)
+        ? object.unseen_pairs.map((e: any) => globalThis.Number(e))
+        : [],
     };
   },
 
@@ -339,6 +375,9 @@ export const FitPredictorRequest: MessageFns<FitPredictorRequest> = {
     }
     if (message.learningCurve !== false) {
       obj.learningCurve = message.learningCurve;
+    }
+    if (message.unseenPairs?.length) {
+      obj.unseenPairs = message.unseenPairs.map((e) => Math.round(e));
     }
     return obj;
   },
@@ -371,6 +410,7 @@ export const FitPredictorRequest: MessageFns<FitPredictorRequest> = {
     message.features = object.features ?? 0;
     message.errorTables = object.errorTables?.map((e) => ErrorTable.fromPartial(e)) || [];
     message.learningCurve = object.learningCurve ?? false;
+    message.unseenPairs = object.unseenPairs?.map((e) => e) || [];
     return message;
   },
 };

@@ -81,7 +81,10 @@ export interface Predictor {
   /** SHA-256 (hex) over the pairs. */
   pairsDigest: string;
   seed: bigint;
-  /** Quality on held-out pairs: metric by metric, on the 7:3 split and over five folds. */
+  /**
+   * Quality on held-out pairs: metric by metric, on the 7:3 split and over five folds. Of a predictor that was fitted elsewhere
+   * on the pairs that it has not seen; empty where FitPredictor named none.
+   */
   quality: FitQuality[];
   /** When it was fitted. */
   createTime:
@@ -125,11 +128,11 @@ export interface BackendScore {
   backend: string;
   /** Whether it was chosen for the metric: it has the highest Kendall tau. */
   chosen: boolean;
-  /** Unset where it was not tried. */
+  /** Unset where it was not tried or judged. */
   quality:
     | FitQuality
     | undefined;
-  /** Why it was not tried, or failed; empty where it was. */
+  /** Why it was not tried or judged, or how it failed; empty where it was. */
   notTried: string;
   metric: string;
 }
@@ -140,8 +143,9 @@ export interface BackendScore {
  */
 export interface FitQuality {
   metric: string;
-  /** How it was split: "holdout 7:3", "5-fold". */
+  /** How it was split: "holdout 7:3", "5-fold"; "unseen" for pairs that a predictor fitted elsewhere has not seen. */
   split: string;
+  /** Pairs of a fit; 0 for a predictor fitted elsewhere. */
   fitted: number;
   heldOut: number;
   /** Kendall's tau-b. */

@@ -360,9 +360,12 @@ export interface Lift {
   control: string;
   metric: string;
   lift: number;
-  /** Paired 95 % bootstrap interval over the report windows. */
-  low: number;
-  high: number;
+  /**
+   * Paired 95 % bootstrap interval over the report windows; unset where the metric has no value per window, or there is one
+   * window.
+   */
+  low?: number | undefined;
+  high?: number | undefined;
 }
 
 /** Tokens run in one phase. */
@@ -382,6 +385,7 @@ export interface StudyReport {
   bestControl: string;
   lifts: Lift[];
   predictorId: string;
+  /** Unset for a predictor that was fitted elsewhere: it may have seen the pairs. */
   fitQuality: FitQuality | undefined;
   pairs: number;
   predicted: bigint;
@@ -1830,7 +1834,7 @@ export const ReportRow_VerifyMetricsEntry: MessageFns<ReportRow_VerifyMetricsEnt
 };
 
 function createBaseLift(): Lift {
-  return { control: "", metric: "", lift: 0, low: 0, high: 0 };
+  return { control: "", metric: "", lift: 0, low: undefined, high: undefined };
 }
 
 export const Lift: MessageFns<Lift> = {
@@ -1844,10 +1848,10 @@ export const Lift: MessageFns<Lift> = {
     if (message.lift !== 0) {
       writer.uint32(25).double(message.lift);
     }
-    if (message.low !== 0) {
+    if (message.low !== undefined) {
       writer.uint32(33).double(message.low);
     }
-    if (message.high !== 0) {
+    if (message.high !== undefined) {
       writer.uint32(41).double(message.high);
     }
     return writer;
@@ -1923,8 +1927,8 @@ export const Lift: MessageFns<Lift> = {
       control: isSet(object.control) ? globalThis.String(object.control) : "",
       metric: isSet(object.metric) ? globalThis.String(object.metric) : "",
       lift: isSet(object.lift) ? globalThis.Number(object.lift) : 0,
-      low: isSet(object.low) ? globalThis.Number(object.low) : 0,
-      high: isSet(object.high) ? globalThis.Number(object.high) : 0,
+      low: isSet(object.low) ? globalThis.Number(object.low) : undefined,
+      high: isSet(object.high) ? globalThis.Number(object.high) : undefined,
     };
   },
 
@@ -1939,10 +1943,10 @@ export const Lift: MessageFns<Lift> = {
     if (message.lift !== 0) {
       obj.lift = floatToJson(message.lift);
     }
-    if (message.low !== 0) {
+    if (message.low !== undefined) {
       obj.low = floatToJson(message.low);
     }
-    if (message.high !== 0) {
+    if (message.high !== undefined) {
       obj.high = floatToJson(message.high);
     }
     return obj;
@@ -1956,8 +1960,8 @@ export const Lift: MessageFns<Lift> = {
     message.control = object.control ?? "";
     message.metric = object.metric ?? "";
     message.lift = object.lift ?? 0;
-    message.low = object.low ?? 0;
-    message.high = object.high ?? 0;
+    message.low = object.low ?? undefined;
+    message.high = object.high ?? undefined;
     return message;
   },
 };
