@@ -16,3 +16,17 @@ export function readPositive(config: Readonly<Record<string, unknown>>, key: str
   if (typeof value === 'number' && Number.isFinite(value) && value > 0) return value;
   throw malformed(CONFIG_FILE, `${options.path ?? ''}${key} is ${show(value)}; a positive number is allowed`);
 }
+
+/** Least and largest value of a number; `fallback` stands in where it is absent or null. */
+export interface NumberBounds {
+  readonly min: number;
+  readonly max: number;
+  readonly fallback?: number;
+}
+
+/** A finite number within bounds. Throws MODEL_MALFORMED, also where it is absent and there is no `fallback`. */
+export function readNumber(config: Readonly<Record<string, unknown>>, key: string, { min, max, fallback }: NumberBounds, path = ''): number {
+  const value = config[key] ?? fallback;
+  if (typeof value === 'number' && value >= min && value <= max) return value;
+  throw malformed(CONFIG_FILE, `${path}${key} is ${show(value)}; numbers from ${min} to ${max} are allowed`);
+}

@@ -19,7 +19,8 @@ export function unsupported(file: string, feature: string, problem: string, deta
 
 /** A value of an untrusted file as text for a message, cut at 80 characters. */
 export function show(value: unknown): string {
-  return clip(JSON.stringify(value) ?? String(value));
+  // JSON has no NaN and no infinities, which Python writes into it all the same.
+  return clip(typeof value === 'number' ? String(value) : JSON.stringify(value) ?? String(value));
 }
 
 function clip(text: string): string {

@@ -49,11 +49,13 @@ export function parseConfig(config: RawConfig): ModelConfig {
     ? decodePerLayer(config, { layers: layerCount, heads: MAX_HEADS, ffnChannels: MAX_FFN_CHANNELS })
     : readUniform(config, family, layerCount);
   const bos = config['bos_token_id'];
+  const headDim = readHeadDim(config, family, hidden);
+  const maxPositions = readSize(config, 'max_position_embeddings', { min: 1, max: MAX_POSITIONS, fallback: family.defaults.maxPositions });
   return {
     shape: {
       family: family.id,
       hidden,
-      headDim: readHeadDim(config, family, hidden),
+      headDim,
       vocabulary: readSize(config, 'vocab_size', { min: 1, max: MAX_VOCABULARY }),
       tiedEmbeddings: config['tie_word_embeddings'] === true,
       biases,
@@ -62,8 +64,8 @@ export function parseConfig(config: RawConfig): ModelConfig {
       layers,
     },
     rmsNormEpsilon: readPositive(config, 'rms_norm_eps', { fallback: 1e-6 }),
-    rope: parseRope(config),
-    maxPositions: readSize(config, 'max_position_embeddings', { min: 1, max: MAX_POSITIONS, fallback: family.defaults.maxPositions }),
+    rope: parseRope(config, { headDim, maxPositions }),
+    maxPositions,
     bosTokenId: Number.isInteger(bos) && (bos as number) >= 0 ? (bos as number) : undefined,
   };
 }

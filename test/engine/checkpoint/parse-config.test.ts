@@ -14,6 +14,7 @@ const BASE = {
   hidden_act: 'silu',
 };
 const LLAMA3 = { factor: 8, low_freq_factor: 1, high_freq_factor: 4, original_max_position_embeddings: 64 };
+const YARN = { rope_type: 'yarn', factor: 4, original_max_position_embeddings: 128 };
 const LLAMA3_READ = { kind: 'llama3', factor: 8, lowFrequencyFactor: 1, highFrequencyFactor: 4, originalMaxPositions: 64 };
 
 describe('parseConfig', () => {
@@ -39,6 +40,12 @@ describe('parseConfig', () => {
     ['rope_parameters', { rope_parameters: { rope_type: 'default', rope_theta: 5e5 } }, { theta: 5e5, scaling: undefined }],
     ['rope_parameters llama3', { rope_parameters: { rope_type: 'llama3', rope_theta: 5e5, ...LLAMA3 } }, { theta: 5e5, scaling: LLAMA3_READ }],
     ['rope_parameters before an older rope_theta', { rope_theta: 1, rope_parameters: { rope_theta: 5e5 } }, { theta: 5e5, scaling: undefined }],
+    ['linear scaling', { rope_scaling: { type: 'linear', factor: 4 } }, { theta: 10_000, scaling: { kind: 'linear', factor: 4 } }],
+    ['dynamic scaling, whose context is the model\'s', { rope_scaling: { type: 'dynamic', factor: 2 } }, { theta: 10_000, scaling: { kind: 'dynamic', factor: 2, originalMaxPositions: 512 } }],
+    // 0.1 ln 4 + 1
+    ['yarn with what transformers takes where it is silent', { rope_scaling: YARN }, { theta: 10_000, scaling: { kind: 'yarn', factor: 4, attentionFactor: 0.1 * Math.log(4) + 1, betaFast: 32, betaSlow: 1, originalMaxPositions: 128, ramp: 'whole' } }],
+    // (0.1 * 2 ln 4 + 1) / (0.1 * 0.5 ln 4 + 1)
+    ['yarn with mscale', { rope_scaling: { ...YARN, mscale: 2, mscale_all_dim: 0.5, truncate: false } }, { theta: 10_000, scaling: { kind: 'yarn', factor: 4, attentionFactor: (0.2 * Math.log(4) + 1) / (0.05 * Math.log(4) + 1), betaFast: 32, betaSlow: 1, originalMaxPositions: 128, ramp: 'exact' } }],
   ])('reads rotary embeddings from %s', (_what, entries, rope) => {
     expect(parseConfig({ ...BASE, ...entries }).rope).toEqual(rope);
   });
@@ -67,8 +74,9 @@ describe('parseConfig', () => {
 
   it.each([
     ['another family', { model_type: 'gemma2' }, /model_type "gemma2".*llama, mistral, qwen2, qwen3/],
-    ['another rotary kind', { rope_scaling: { rope_type: 'yarn', factor: 4 } }, /rope_type "yarn".*default and llama3/],
-    ['another rotary kind under its old key', { rope_scaling: { type: 'linear', factor: 2 } }, /rope_type "linear"/],
+    ['another rotary kind', { rope_scaling: { rope_type: 'longrope', factor: 4 } }, /rope_type "longrope".*there are default, linear, dynamic, yarn, llama3/],
+    ['another rotary kind under its old key', { rope_scaling: { type: 'su', factor: 2 } }, /rope_type "su"/],
+    ['a rotary kind named after what every object has', { rope_parameters: { rope_type: 'toString' } }, /rope_type "toString"/],
     ['rotary kinds by layer type', { rope_parameters: { full_attention: { rope_theta: 1 } } }, /differs from layer to layer/],
     ['partial rotary embeddings', { partial_rotary_factor: 0.5 }, /partial_rotary_factor is 0.5/],
     ['another activation', { hidden_act: 'gelu' }, /hidden_act is "gelu"; only silu/],
@@ -107,6 +115,29 @@ describe('parseConfig', () => {
     ['llama3 with its bounds swapped', { rope_scaling: { rope_type: 'llama3', ...LLAMA3, high_freq_factor: 1 } }, /high_freq_factor is 1; it must be above/],
   ])('refuses %s', (_what, entries, message) => {
     expect(() => parseConfig({ ...BASE, ...entries })).toThrow(expect.objectContaining({ reason: 'MODEL_MALFORMED', message: expect.stringMatching(message) }));
+  });
+
+  it.each([
+    ['linear', 'factor', [1, 1e6], [1e-300, 0.999, 0, -4, NaN, Infinity, 1.001e6, '4', undefined]],
+    ['dynamic', 'factor', [1, 1e6], [1e-300, 0, -2, NaN, 1e300]],
+    ['yarn', 'factor', [1, 1e6], [1e-300, 0, NaN, undefined]],
+    ['yarn', 'attention_factor', [1e-3, 1e3, null], [0, -1, NaN, 1.001e3, 1e-300]],
+    ['yarn', 'beta_fast', [1, 1e6], [0, -32, NaN, 1.001e6, 0.5]],
+    ['yarn', 'beta_slow', [1e-3, 32], [0, 1e-4, NaN, 33]],
+    ['yarn', 'mscale', [0, 100], [-1, NaN, 101]],
+    ['yarn', 'mscale_all_dim', [0, 100], [-1, NaN, 101]],
+    ['yarn', 'original_max_position_embeddings', [1, 2 ** 26], [0, 1.5, -1, NaN, 2 ** 26 + 1]],
+    ['yarn', 'truncate', [true, false, null], [0, 'no']],
+    ['llama3', 'factor', [1, 1e6], [1e-300, 0, NaN]],
+    ['llama3', 'low_freq_factor', [1e-3, 3.9], [0, 1e-300, -1, NaN, 4]],
+    ['llama3', 'high_freq_factor', [1.1, 1e6], [1, NaN, 1e300]],
+    ['default', 'rope_theta', [2, 1e12], [1, 0, 1e-300, -1e4, NaN, 1e300]],
+  ])('takes a %s rotary embedding with a %s within bounds, and refuses absurd ones', (rope_type, key, allowed, refused) => {
+    const parse = (value: unknown) => parseConfig({ ...BASE, rope_parameters: { ...(rope_type === 'yarn' ? YARN : LLAMA3), rope_type, rope_theta: 1e4, [key]: value } });
+    for (const value of allowed) expect(parse(value).rope.theta).toBeGreaterThan(0);
+    for (const value of refused) {
+      expect(() => parse(value)).toThrow(expect.objectContaining({ reason: 'MODEL_MALFORMED', message: expect.stringContaining(key) }));
+    }
   });
 
   it('takes sizes at their limits', () => {
