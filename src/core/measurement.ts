@@ -10,6 +10,8 @@ export interface Measurement {
   readonly window: number;
   readonly stride: number;
   readonly bos: boolean;
+  /** The token that stands first in each window; undefined without BOS. Models with one tokenizer may differ in it. */
+  readonly bosToken: number | undefined;
   /** Evaluator id and its options in canonical JSON. */
   readonly scorer: string;
   /** Empty where no prompt is built. */

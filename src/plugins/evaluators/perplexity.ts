@@ -32,6 +32,7 @@ export default defineEvaluator({
         window,
         stride,
         bos,
+        bosToken: bos ? text.bosToken : undefined,
         scorer: canonicalJson({ id: 'perplexity', options }),
         promptFormat: '',
       },
@@ -53,7 +54,7 @@ export default defineEvaluator({
 function cutWindows({ tokens, bosToken }: EvaluationText, { window, stride, bos }: WindowProtocol): Window[] {
   if (window < 2) throw PrunecastError.ofField('window', `is ${window}: a window needs 2 tokens, one to predict from and one to predict`);
   if (stride < 1 || stride > window) throw PrunecastError.ofField('stride', `is ${stride}; 1 to the window's ${window} are allowed`);
-  if (bos && bosToken === undefined) throw PrunecastError.ofField('bos', 'the model names no bos_token_id: leave BOS off');
+  if (bos && bosToken === undefined) throw PrunecastError.ofField('bos', "the model's config.json names no bos_token_id of its vocabulary: leave BOS off");
   const front = bos && bosToken !== undefined ? [bosToken] : [];
   const textTokens = window - front.length;
   const step = Math.min(stride, textTokens); // a window holds one text token less with BOS, and none may be skipped

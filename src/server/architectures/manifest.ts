@@ -11,7 +11,7 @@ const recipeSchema = z.object({
   digest: z.string(),
   criterion: plugin,
   compensation: plugin,
-  calibration: z.object({ textDigest: z.string(), sequences: z.int(), sequenceTokens: z.int(), bos: z.boolean() }),
+  calibration: z.object({ textDigest: z.string(), sequences: z.int(), sequenceTokens: z.int(), bos: z.boolean(), bosToken: z.int().optional() }),
   calibration_text: z.object({ path: z.string().nullable(), part: z.object({ from: share, to: share }) }),
   seed: z.int(),
 });

@@ -26,7 +26,7 @@ export function decodeProtocol(
   if (window < least) throw PrunecastError.ofField(`${fields.windows}.window`, `is ${window}; at least ${least} tokens are needed to predict one of the text`);
   if (window > maxPositions) throw PrunecastError.ofField(`${fields.windows}.window`, `is ${window}; the model was made for ${maxPositions} positions (max_position_embeddings), and what lies beyond them measures nothing`);
   if (stride < 1 || stride > window) throw PrunecastError.ofField(`${fields.windows}.stride`, `is ${stride}; allowed is 1 to the window, ${window}`);
-  if (bos && text.bosToken === undefined) throw PrunecastError.ofField(`${fields.windows}.bos`, 'the model names no bos_token_id: leave BOS off');
+  if (bos && text.bosToken === undefined) throw PrunecastError.ofField(`${fields.windows}.bos`, "the model's config.json names no bos_token_id of its vocabulary: leave BOS off");
   return { window, stride, bos, ...decodeFidelity(fidelity, window, fields.fidelity) };
 }
 

@@ -108,7 +108,7 @@ export class RecipeResolver {
    * @throws PrunecastError INVALID_REQUEST saying which text is needed, and as `resolve`
    */
   async restore({ recipe, field }: { readonly recipe: ManifestRecipe; readonly field: string }, given: Text | undefined, model: OpenModel): Promise<RecipeSpec> {
-    const { criterion, compensation, calibration: { textDigest, sequences, sequenceTokens, bos }, calibration_text: { path, part }, seed, digest } = recipe;
+    const { criterion, compensation, calibration: { textDigest, sequences, sequenceTokens, bos, bosToken }, calibration_text: { path, part }, seed, digest } = recipe;
     const needed = `the weights of this output were mended by ${compensation.id} on ${sequences} sequences of ${sequenceTokens} tokens of ${path ?? 'a text'}, whose token ids have the digest ${textDigest}`;
     const text = given ?? (path === null ? undefined : Text.fromPartial({ source: { $case: 'path', value: path } }));
     if (text === undefined) throw PrunecastError.ofField('recipe.calibration.text', `is needed: ${needed}; send that text`);
@@ -117,7 +117,7 @@ export class RecipeResolver {
       if (given === undefined && error instanceof PrunecastError && error.reason === 'TEXT_NOT_FOUND') throw PrunecastError.ofField('recipe.calibration.text', `is needed, as ${path ?? ''} lies under no data root: ${needed}`);
       throw error;
     });
-    if (spec.digest === digest) return spec;
+    if (spec.digest === digest || (bos && bosToken === undefined && digestWithoutBosToken(spec) === digest)) return spec;
     if (spec.description['calibration'] !== null && isOtherText(spec.description['calibration'], textDigest)) {
       throw PrunecastError.ofField('recipe.calibration.text', `is another text than that of the manifest: ${needed}`);
     }
@@ -154,7 +154,7 @@ export class RecipeResolver {
     const named = asked?.text ?? defaults.text;
     if (named === undefined) throw PrunecastError.ofField(`${path}.text`, `no text was given, and ${asking.id} looks at one: send a path under a data root, inline text or token ids, or take a criterion and a compensation that need none (magnitude, none)`);
     const text = await this.#texts.load(named, model, `${path}.text`);
-    if (bos && text.bosToken === undefined) throw PrunecastError.ofField(`${path}.bos`, 'the model names no bos_token_id: leave BOS off');
+    if (bos && text.bosToken === undefined) throw PrunecastError.ofField(`${path}.bos`, "the model's config.json names no bos_token_id of its vocabulary: leave BOS off");
     const part = own ? WHOLE : (defaults.part ?? WHOLE);
     const sequences = pickCalibrationSequences(text, { sequences: asked?.sequences, sequenceTokens, bos, part }, `${path}.text`);
     return {
@@ -167,6 +167,7 @@ export class RecipeResolver {
         sequenceTokens,
         startsDigest: digestOf(sequences.starts),
         bos,
+        ...(bos ? { bosToken: text.bosToken } : {}),
       },
     };
   }
@@ -207,6 +208,12 @@ function complete(spec: Omit<RecipeSpec, 'digest' | 'rankingDigest'>): RecipeSpe
   const criterion = { id: plugin.id, options: withoutScope(options) };
   const calibration = isCalibrated(plugin) ? description['calibration'] : null;
   return { ...spec, digest: digestOf({ ...description, criterion }), rankingDigest: digestOf({ criterion, calibration, seed }) };
+}
+
+/** The digest that version 0.1 gave to a recipe: its manifests say that sequences begin with BOS, not with which token. */
+function digestWithoutBosToken({ criterion: { plugin, options }, description }: RecipeSpec): string {
+  const calibration = Object.entries(description['calibration'] ?? {}).filter(([key]) => key !== 'bosToken');
+  return digestOf({ ...description, calibration: Object.fromEntries(calibration), criterion: { id: plugin.id, options: withoutScope(options) } });
 }
 
 /** What a recipe asks of memory. */

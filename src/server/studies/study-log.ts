@@ -109,7 +109,7 @@ function replayStored(plan: StudyPlan, start: StudyState, stored: readonly Study
 function requireUnchanged(study: SampledStudy, { checkpointDigest, plan }: StudyRecord): void {
   const { windows } = plan as { readonly windows: ReturnType<typeof describeWindows> };
   const [then, now] = [windows, describeWindows(study)].map(({ measurement, fidelity }) => [measurementFingerprint(measurement), fidelityDigest(fidelity)].join());
-  const changed = checkpointDigest !== study.model.language.checkpoint.digest ? `the model ${study.model.name}` : then !== now ? 'the text' : undefined;
+  const changed = checkpointDigest !== study.model.language.checkpoint.digest ? `the model ${study.model.name}` : then !== now ? 'the text, or how it is measured,' : undefined;
   if (changed === undefined) return;
   throw new PrunecastError('JOB_NOT_RESUMABLE', `${changed} has changed since the study ${study.id} began: start another, what is still valid is not paid twice`, { metadata: { study_id: study.id } });
 }

@@ -23,8 +23,8 @@ export interface TextSource {
 
 /** Reads texts under the data roots, and keeps the last few tokenized ones. */
 export function createTextSource(dataRoots: readonly string[]): TextSource {
-  const cache = new Map<string, Promise<EvaluationText>>();
-  const remember = (key: string, load: () => Promise<EvaluationText>): Promise<EvaluationText> => {
+  const cache = new Map<string, Promise<TokenizedText>>();
+  const remember = (key: string, load: () => Promise<TokenizedText>): Promise<TokenizedText> => {
     const known = cache.get(key);
     if (known !== undefined) return known;
     const text = load();
@@ -43,12 +43,12 @@ export function createTextSource(dataRoots: readonly string[]): TextSource {
             throw PrunecastError.ofField(`${field}.path`, `the file has ${size} bytes; at most ${MAX_TEXT_BYTES} are read: cut the text`);
           }
           const key = JSON.stringify([file, size, mtimeMs, model.tokenizer?.digest ?? '']);
-          return remember(key, async () => tokenize(model, parseText(await readFile(file, 'utf8'), file, `${field}.path`), field));
+          return withBos(model, await remember(key, async () => tokenize(model, parseText(await readFile(file, 'utf8'), file, `${field}.path`), field)));
         }
         case 'inline': {
           const content = text.source.value;
           const key = JSON.stringify(['inline', digestBytes(new TextEncoder().encode(content)), model.tokenizer?.digest ?? '']);
-          return remember(key, () => tokenize(model, content, field));
+          return withBos(model, await remember(key, () => tokenize(model, content, field)));
         }
         case 'tokenIds':
           return withBos(model, takeTokenIds(text.source.value.ids, model, `${field}.token_ids.ids`));
@@ -59,17 +59,20 @@ export function createTextSource(dataRoots: readonly string[]): TextSource {
   };
 }
 
-async function tokenize(model: OpenModel, content: string, field: string): Promise<EvaluationText> {
+/** A text without what a model adds to it: models that share a tokenizer share it. */
+type TokenizedText = Omit<EvaluationText, 'bosToken'>;
+
+async function tokenize(model: OpenModel, content: string, field: string): Promise<TokenizedText> {
   if (model.tokenizer === undefined) {
     throw new PrunecastError('TOKENIZER_MISSING', `${field}: the model ${model.name} has no tokenizer.json: send token ids in place of text`, {
       violations: [{ field, description: 'the model has no tokenizer: send token ids' }],
     });
   }
   const tokens = await model.tokenizer.encode(content);
-  return withBos(model, { tokens, digest: digestBytes(tokens), tokenizerDigest: model.tokenizer.digest });
+  return { tokens, digest: digestBytes(tokens), tokenizerDigest: model.tokenizer.digest };
 }
 
-function takeTokenIds(ids: readonly number[], model: OpenModel, field: string): EvaluationText {
+function takeTokenIds(ids: readonly number[], model: OpenModel, field: string): TokenizedText {
   const { vocabulary } = model.language.shape;
   const bad = ids.findIndex((id) => id < 0 || id >= vocabulary);
   if (bad >= 0) throw PrunecastError.ofField(`${field}[${bad}]`, `token ${ids[bad]} does not exist; the vocabulary has 0 to ${vocabulary - 1}`);
@@ -77,9 +80,10 @@ function takeTokenIds(ids: readonly number[], model: OpenModel, field: string): 
   return { tokens, digest: digestBytes(tokens) };
 }
 
-function withBos(model: OpenModel, text: EvaluationText): EvaluationText {
-  const bosToken = model.language.checkpoint.config.bosTokenId;
-  return bosToken === undefined ? text : { ...text, bosToken };
+/** The token is the model's, not the text's: it never goes into the cache. */
+function withBos({ language }: OpenModel, text: TokenizedText): EvaluationText {
+  const { config: { bosTokenId }, shape } = language.checkpoint;
+  return bosTokenId === undefined || bosTokenId >= shape.vocabulary ? text : { ...text, bosToken: bosTokenId };
 }
 
 /** A JSON file holds an array of strings, joined by a blank line; any other file is taken as it is. */

@@ -50,7 +50,7 @@ describe('perplexity.plan', () => {
 
   it('names what is measured and how well', () => {
     const { measurement, fidelity } = perplexity.plan(textOf(40), { window: 4, stride: 4, bos: true, tokenLimit: 8 }, {});
-    expect(measurement).toEqual({ textDigest: 'text', tokenizerDigest: 'tokenizer', window: 4, stride: 4, bos: true, scorer: '{"id":"perplexity","options":{}}', promptFormat: '' });
+    expect(measurement).toEqual({ textDigest: 'text', tokenizerDigest: 'tokenizer', window: 4, stride: 4, bos: true, bosToken: 1, scorer: '{"id":"perplexity","options":{}}', promptFormat: '' });
     expect(fidelity).toEqual({ tokens: 8, windowStarts: [0, 18], precision: 'float32' });
   });
 

@@ -1,9 +1,11 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { openCheckpoint } from '../../../src/engine/checkpoint/open-checkpoint.js';
+import { digestOf } from '../../../src/engine/digest.js';
 import { openLanguageModel } from '../../../src/engine/language-model.js';
-import { Recipe } from '../../../src/gen/prunecast/v1/common.js';
+import { Recipe, Text } from '../../../src/gen/prunecast/v1/common.js';
 import type { DeepPartial } from '../../../src/client/index.js';
 import { BUILTIN_PLUGINS } from '../../../src/plugins/builtin.js';
+import type { ManifestRecipe } from '../../../src/server/architectures/manifest.js';
 import type { OpenModel } from '../../../src/server/models/open-models.js';
 import { PluginRegistry } from '../../../src/server/plugins/plugin-registry.js';
 import { createRecipePreparer } from '../../../src/server/recipes/prepare-recipe.js';
@@ -22,6 +24,37 @@ afterAll(() => model.language.close());
 
 const resolve = (recipe: DeepPartial<Recipe>): Promise<RecipeSpec> => resolver.resolve(Recipe.fromPartial(recipe), model, 'recipe');
 const options = (spec: RecipeSpec) => ({ id: spec.compensation.plugin.id, options: spec.compensation.options });
+
+/** The same model under a config.json that names another token. */
+const withBos = (bosTokenId: number): OpenModel => {
+  const { checkpoint } = model.language;
+  return { ...model, language: { ...model.language, checkpoint: { ...checkpoint, config: { ...checkpoint.config, bosTokenId } } } };
+};
+
+describe('a recipe that calibrates with BOS', () => {
+  const recipe = Recipe.fromPartial({ criterion: { id: 'wanda' }, compensation: { id: 'mean' }, calibration: { ...CALIBRATION, bos: true } });
+
+  it('has a digest of its own for each token that its sequences begin with', async () => {
+    const [one, five] = [await resolver.resolve(recipe, withBos(1), 'recipe'), await resolver.resolve(recipe, withBos(5), 'recipe')];
+    expect([one, five].map(({ calibration }) => calibration?.sequences[0]?.[0])).toEqual([1, 5]);
+    expect(one.digest).not.toBe(five.digest);
+    expect(one.rankingDigest).not.toBe(five.rankingDigest);
+  });
+
+  it('is found again from a manifest of version 0.1, which did not name the token', async () => {
+    const { bosToken, ...calibration } = (await resolver.resolve(recipe, model, 'recipe')).description['calibration'] as ManifestRecipe['calibration'];
+    expect(bosToken).toBe(1);
+    const written: Omit<ManifestRecipe, 'digest' | 'calibration_text'> = {
+      criterion: { id: 'wanda', options: {} }, compensation: { id: 'mean', options: {} }, calibration, seed: 0,
+    };
+    const digest = digestOf(written);
+    const manifest = { recipe: { ...written, digest, calibration_text: { path: null, part: { from: 0, to: 1 } } }, field: 'manifest' };
+    const text = Text.fromPartial(CALIBRATION.text);
+    expect((await resolver.restore(manifest, text, model)).calibration?.sequences[0]?.[0]).toBe(1);
+    const named = { ...manifest, recipe: { ...manifest.recipe, calibration: { ...calibration, bosToken: 5 } } };
+    await expect(resolver.restore(named, text, model)).rejects.toMatchObject({ reason: 'INVALID_REQUEST', violations: [{ field: 'manifest.recipe' }] });
+  });
+});
 
 describe('asStream', () => {
   it('keeps what ranks the units and the text, and mends on the stream under a digest of its own', async () => {

@@ -1,13 +1,20 @@
+import { createHash } from 'node:crypto';
 import { copyFile, rm } from 'node:fs/promises';
 import { join, resolve } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import type { Architecture } from '../../../src/core/model/shape.js';
+import type { EvaluationSubject, Evaluator } from '../../../src/core/ports/evaluator.js';
 import { Predictor } from '../../../src/gen/prunecast/v1/predictor_types.js';
+import { architectureKey } from '../../../src/server/encoding/architecture.js';
+import { fidelityDigest } from '../../../src/server/encoding/measurement.js';
+import { createLabelQueue } from '../../../src/server/labels/stored-label-queue.js';
 import { createJobStore } from '../../../src/server/store/job-store.js';
 import { createLabelStore } from '../../../src/server/store/label-store.js';
 import { openDatabase } from '../../../src/server/store/open-database.js';
 import { createPairSetStore } from '../../../src/server/store/pair-set-store.js';
 import { createPredictorStore } from '../../../src/server/store/predictor-store.js';
 import { createStudyStore } from '../../../src/server/store/study-store.js';
+import { unattended } from '../../support/demo-model.js';
 import { makeFolder } from '../../support/test-server.js';
 
 /** Files that servers of earlier schemas left behind; they are never written again. */
@@ -50,5 +57,45 @@ describe.each([1, 2, 3, 4, 5])('a state directory of schema %i', (schema) => {
     await predictors.remove('new');
     expect(await predictors.evidence('new')).toBeUndefined();
     await close();
+  });
+});
+
+describe('labels that version 0.1 measured', () => {
+  const architecture: Architecture = [{ kvHeads: 1, queryHeadsPerKv: 1, ffnChannels: 1 }];
+  const measured = { metrics: { perplexity: 9 }, windowLosses: Float64Array.of(2), windowHits: Int32Array.of(1), windowTokens: Int32Array.of(3) };
+
+  const evaluator = {
+    metrics: [{ name: 'perplexity' }],
+    measure: async function* measure() {
+      yield { index: 0, ...measured };
+    },
+  } as unknown as Evaluator;
+
+  /** What a label queue gives for a measurement, in a store where version 0.1 has labelled the same with BOS and without. */
+  async function label(bos: boolean) {
+    await copyFile(join(STORES, 'schema-4.db'), join(folder, 'prunecast.db'));
+    const { database, close } = await openDatabase(folder);
+    const store = createLabelStore(database);
+    const fidelity = { tokens: 4, windowStarts: [0], precision: 'float32' } as const;
+    const shared = { checkpointDigest: 'c', fidelityDigest: fidelityDigest(fidelity), recipeDigest: 'r', architectureKey: architectureKey(architecture) };
+    for (const then of [false, true]) {
+      const written = `{"bos":${then},"promptFormat":"","scorer":"s","stride":4,"textDigest":"t","tokenizerDigest":"k","window":4}`;
+      await store.put({ ...shared, measurementFingerprint: createHash('sha256').update(written).digest('hex') }, { ...measured, metrics: { perplexity: 7 }, tokensSpent: 4 });
+    }
+    const measurement = { textDigest: 't', tokenizerDigest: 'k', window: 4, stride: 4, bos, bosToken: bos ? 1 : undefined, scorer: 's', promptFormat: '' };
+    const subject = { shape: { layers: [{ kvHeads: 2, queryHeadsPerKv: 1, ffnChannels: 2 }] } } as unknown as EvaluationSubject;
+    const target = { checkpointDigest: 'c', recipeDigest: 'r', subject, evaluator, evaluatorOptions: {}, plan: { windows: [], measurement, fidelity } };
+    const labels = [];
+    for await (const found of createLabelQueue(store).label(target, [architecture], unattended)) labels.push(found.label);
+    await close();
+    return labels;
+  }
+
+  it('are found again where they were measured without BOS', async () => {
+    expect(await label(false)).toMatchObject([{ metrics: { perplexity: 7 }, tokensSpent: 0 }]);
+  });
+
+  it('are measured again where they were measured with BOS, since the token may have been that of another model', async () => {
+    expect(await label(true)).toMatchObject([{ metrics: { perplexity: 9 }, tokensSpent: 4 }]);
   });
 });

@@ -400,6 +400,11 @@ export interface Measurement {
   scorer: string;
   /** Empty where no prompt is built. */
   promptFormat: string;
+  /**
+   * The token that stands first in each window, the model's bos_token_id; absent without BOS. Version 0.1 did not name it:
+   * what it measured with BOS has another fingerprint and is measured again.
+   */
+  bosToken?: number | undefined;
 }
 
 /** How well it was measured. */
@@ -1842,6 +1847,7 @@ function createBaseMeasurement(): Measurement {
     bos: false,
     scorer: "",
     promptFormat: "",
+    bosToken: undefined,
   };
 }
 
@@ -1870,6 +1876,9 @@ export const Measurement: MessageFns<Measurement> = {
     }
     if (message.promptFormat !== "") {
       writer.uint32(66).string(message.promptFormat);
+    }
+    if (message.bosToken !== undefined) {
+      writer.uint32(72).int32(message.bosToken);
     }
     return writer;
   },
@@ -1951,6 +1960,14 @@ export const Measurement: MessageFns<Measurement> = {
             message.promptFormat = reader.string();
             continue;
           }
+          case 9: {
+            if (tag !== 72) {
+              break;
+            }
+
+            message.bosToken = reader.int32();
+            continue;
+          }
         }
         if ((tag & 7) === 4 || tag === 0) {
           break;
@@ -1985,6 +2002,11 @@ export const Measurement: MessageFns<Measurement> = {
         : isSet(object.prompt_format)
         ? globalThis.String(object.prompt_format)
         : "",
+      bosToken: isSet(object.bosToken)
+        ? globalThis.Number(object.bosToken)
+        : isSet(object.bos_token)
+        ? globalThis.Number(object.bos_token)
+        : undefined,
     };
   },
 
@@ -2014,6 +2036,9 @@ export const Measurement: MessageFns<Measurement> = {
     if (message.promptFormat !== "") {
       obj.promptFormat = message.promptFormat;
     }
+    if (message.bosToken !== undefined) {
+      obj.bosToken = Math.round(message.bosToken);
+    }
     return obj;
   },
 
@@ -2030,6 +2055,7 @@ export const Measurement: MessageFns<Measurement> = {
     message.bos = object.bos ?? false;
     message.scorer = object.scorer ?? "";
     message.promptFormat = object.promptFormat ?? "";
+    message.bosToken = object.bosToken ?? undefined;
     return message;
   },
 };
