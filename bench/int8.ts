@@ -66,7 +66,7 @@ const CALIBRATION_SEQUENCES = 64;
 async function compareRankings(model: LanguageModel, { text, architectures: count }: NonNullable<Int8Comparison['ranking']>): Promise<number> {
   const { shape } = model;
   const control = { signal: new AbortController().signal };
-  const tokenizer = await loadTokenizer(model.checkpoint.directory);
+  const tokenizer = await loadTokenizer(model.checkpoint.files);
   if (tokenizer === undefined) throw new Error('ranking architectures needs a checkpoint with a tokenizer');
   const tokens = await tokenizer.encode(await readFile(text, 'utf8'));
   const middle = Math.floor(tokens.length / 2);

@@ -14,6 +14,7 @@ import { openCheckpoint } from '../src/engine/checkpoint/open-checkpoint.js';
 import { detectThreads } from '../src/engine/forward/resource-limits.js';
 import { openLanguageModel, type SubjectRecipe } from '../src/engine/language-model.js';
 import { rankUnits } from '../src/engine/ranking/rank-units.js';
+import { createCheckpointFiles } from '../src/engine/checkpoint/checkpoint-files.js';
 import { loadTokenizer } from '../src/engine/tokenizer.js';
 import { BUILTIN_PLUGINS } from '../src/plugins/builtin.js';
 import { findUniformPaper, listUniformBest } from '../src/search/controls/uniform.js';
@@ -52,7 +53,7 @@ if (directory === undefined || textFile === undefined || calibrationFile === und
 const control = { signal: new AbortController().signal };
 const window = Number(flags.window);
 const threads = detectThreads();
-const tokenizer = await loadTokenizer(resolve(directory));
+const tokenizer = await loadTokenizer(createCheckpointFiles({ directory: resolve(directory) }));
 if (tokenizer === undefined) throw new Error(`${directory} has no tokenizer.json`);
 const [tokens = new Int32Array(), calibrationTokens = new Int32Array()] = await tokenizer.encodeAll([await readFile(textFile, 'utf8'), await readFile(calibrationFile, 'utf8')]);
 const model = await openLanguageModel(await openCheckpoint(resolve(directory)), { threads });

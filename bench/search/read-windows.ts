@@ -1,5 +1,6 @@
 import { readFile } from 'node:fs/promises';
 import { basename } from 'node:path';
+import { createCheckpointFiles } from '../../src/engine/checkpoint/checkpoint-files.js';
 import { loadTokenizer } from '../../src/engine/tokenizer.js';
 
 /** Chosen windows of a text, one after another: cut into windows of the same length they come out as they were. */
@@ -13,7 +14,7 @@ export interface ChosenWindows {
 /** Reads FILE:WINDOW:COUNT (so many windows spread evenly over the text) and FILE:WINDOW:EVERY/FIRST (every so-and-so-many-th of the first). */
 export async function readWindows(model: string, specs: readonly string[]): Promise<ChosenWindows[]> {
   if (specs.length === 0) return [];
-  const tokenizer = await loadTokenizer(model);
+  const tokenizer = await loadTokenizer(createCheckpointFiles({ directory: model }));
   if (tokenizer === undefined) throw new Error(`${model} has no tokenizer.json, which other texts need`);
   const contents = await Promise.all(specs.map(async (spec) => readText(spec.split(':')[0] ?? '')));
   const encoded = await tokenizer.encodeAll(contents);

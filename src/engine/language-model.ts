@@ -105,12 +105,13 @@ export interface LanguageModel {
  * never fit the budget.
  */
 export async function openLanguageModel(checkpoint: Checkpoint, options: LanguageModelOptions = {}): Promise<LanguageModel> {
-  const { shape, config, directory, tensors } = checkpoint;
+  const { shape, config, files, tensors } = checkpoint;
+  const place = { directory: files.directory, ...(files.roots === undefined ? {} : { roots: files.roots }) };
   const threads = options.threads ?? detectThreads();
   const memoryBudgetBytes = options.memoryBudgetBytes ?? detectMemoryBudgetBytes();
   const checkInt8 = options.checkInt8 ?? createInt8Check();
   planMemory(shape, memoryBudgetBytes, { longest: 1 });
-  const thread = startModelThread({ directory, config, tensors: [...tensors.values()], options: { threads, memoryBudgetBytes, ...(options.scratchDirectory === undefined ? {} : { scratchDirectory: options.scratchDirectory }) } });
+  const thread = startModelThread({ place, records: files.records(), config, tensors: [...tensors.values()], options: { threads, memoryBudgetBytes, ...(options.scratchDirectory === undefined ? {} : { scratchDirectory: options.scratchDirectory }) } });
 
   const pace = createPace(() => performance.now());
   const subject = (recipe: SubjectRecipe): EvaluationSubject => {

@@ -1,9 +1,7 @@
-import { open } from 'node:fs/promises';
-import { join } from 'node:path';
 import { Worker } from 'node:worker_threads';
 import { PrunecastError } from '../core/errors/prunecast-error.js';
+import type { CheckpointFiles } from './checkpoint/checkpoint-files.js';
 import { malformed } from './checkpoint/model-errors.js';
-import { readFully } from './checkpoint/read-fully.js';
 import { digestBytes } from './digest.js';
 import { workerUrl } from './workers/worker-url.js';
 
@@ -35,9 +33,11 @@ const TOKENIZER_FILE = 'tokenizer.json';
 const MAX_TOKENIZER_BYTES = 128 * 1024 * 1024;
 
 /** The tokenizer of a checkpoint; undefined where the folder has no tokenizer.json. Throws MODEL_MALFORMED. */
-export async function loadTokenizer(directory: string): Promise<Tokenizer | undefined> {
-  const json = await readTokenizerFile(directory);
-  if (json === undefined) return undefined;
+export async function loadTokenizer(files: Pick<CheckpointFiles, 'read'>): Promise<Tokenizer | undefined> {
+  const bytes = await files.read(TOKENIZER_FILE, MAX_TOKENIZER_BYTES);
+  if (bytes === undefined) return undefined;
+  const json = new Uint8Array(new SharedArrayBuffer(bytes.length)); // handed to threads without a copy
+  json.set(bytes);
   const encodeAll = (texts: readonly string[], signal?: AbortSignal): Promise<readonly Int32Array[]> => runTask({ json: json.buffer, texts }, signal);
   return {
     digest: digestBytes(json),
@@ -47,23 +47,6 @@ export async function loadTokenizer(directory: string): Promise<Tokenizer | unde
     },
     encodeAll,
   };
-}
-
-async function readTokenizerFile(directory: string): Promise<Uint8Array<SharedArrayBuffer> | undefined> {
-  const handle = await open(join(directory, TOKENIZER_FILE)).catch((error: NodeJS.ErrnoException) => {
-    if (error.code === 'ENOENT') return undefined;
-    throw error;
-  });
-  if (handle === undefined) return undefined;
-  try {
-    const { size } = await handle.stat();
-    if (size > MAX_TOKENIZER_BYTES) throw malformed(TOKENIZER_FILE, `has ${size} bytes; at most ${MAX_TOKENIZER_BYTES} are read`);
-    const json = new Uint8Array(new SharedArrayBuffer(size)); // handed to threads without a copy
-    await readFully(handle, json, 0, TOKENIZER_FILE);
-    return json;
-  } finally {
-    await handle.close();
-  }
 }
 
 /** One thread a task: it ends with the answer, with any error, and on cancel. */

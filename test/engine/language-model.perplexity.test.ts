@@ -4,6 +4,7 @@ import { describe, expect, it } from 'vitest';
 import { identityRanking } from '../../src/core/model/units.js';
 import type { Window } from '../../src/core/ports/evaluator.js';
 import type { LanguageModel } from '../../src/engine/language-model.js';
+import { createCheckpointFiles } from '../../src/engine/checkpoint/checkpoint-files.js';
 import { loadTokenizer } from '../../src/engine/tokenizer.js';
 import { DEMO_DIRECTORY, unattended, withModel } from '../support/demo-model.js';
 import { hasShared, sharedPath, skipReason } from '../support/shared.js';
@@ -22,7 +23,7 @@ async function measurePerplexity(model: LanguageModel, windows: readonly Window[
 describe.skipIf(!hasShared)(`dense perplexities (${skipReason})`, () => {
   it('is that of PyTorch for the demo model on stories of many lengths', async () => {
     const stories = (JSON.parse(readFileSync(sharedPath('data/tinystories/tinystories_1000.json'), 'utf8')) as string[]).slice(0, 40);
-    const tokenizer = await loadTokenizer(DEMO_DIRECTORY);
+    const tokenizer = await loadTokenizer(createCheckpointFiles({ directory: DEMO_DIRECTORY }));
     const encoded = (await tokenizer?.encodeAll(stories)) ?? [];
     const windows = encoded.map((tokens, start) => ({ tokens: Int32Array.from([1, ...tokens]).slice(0, 512), scoredFrom: 1, start }));
     const measured = await withModel(DEMO_DIRECTORY, (model) => measurePerplexity(model, windows));
@@ -37,7 +38,7 @@ describe.skipIf(process.env['PRUNECAST_SLOW_TESTS'] === undefined || !hasShared 
     { window: 128, count: 400, expected: 53.834 },
     { window: 512, count: 64, expected: 29.453 },
   ])('is that of PyTorch on $count windows of $window tokens', { timeout: 600_000 }, async ({ window, count, expected }) => {
-    const tokenizer = await loadTokenizer(SMOLLM2);
+    const tokenizer = await loadTokenizer(createCheckpointFiles({ directory: SMOLLM2 }));
     const text = (await tokenizer?.encode(readFileSync(sharedPath('data/wikitext2/wiki.test.raw'), 'utf8'))) ?? new Int32Array();
     expect(text).toHaveLength(303_415);
     const windows = Array.from({ length: count }, (_, index) => ({ tokens: text.slice(index * window, (index + 1) * window), scoredFrom: 1, start: index * window }));

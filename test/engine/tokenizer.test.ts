@@ -2,6 +2,7 @@ import { createHash } from 'node:crypto';
 import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
+import { createCheckpointFiles } from '../../src/engine/checkpoint/checkpoint-files.js';
 import { loadTokenizer, type Tokenizer } from '../../src/engine/tokenizer.js';
 import { hasShared, sharedPath } from '../support/shared.js';
 import { makeFolder, writeFolder } from './checkpoint/tiny-checkpoint.js';
@@ -9,14 +10,14 @@ import { makeFolder, writeFolder } from './checkpoint/tiny-checkpoint.js';
 const STORIES = join(import.meta.dirname, '../../models/stories260k');
 
 async function load(folder: string): Promise<Tokenizer> {
-  const tokenizer = await loadTokenizer(folder);
+  const tokenizer = await loadTokenizer(createCheckpointFiles({ directory: folder }));
   if (tokenizer === undefined) throw new Error(`${folder} has no tokenizer`);
   return tokenizer;
 }
 
 describe('loadTokenizer', () => {
   it('is undefined where there is no tokenizer.json', async () => {
-    expect(await loadTokenizer(await makeFolder())).toBeUndefined();
+    expect(await loadTokenizer(createCheckpointFiles({ directory: await makeFolder() }))).toBeUndefined();
   });
 
   it('names a tokenizer by the SHA-256 of its file', async () => {

@@ -43,6 +43,8 @@ export function placeLocally({ model, texts = [], output }: GivenPaths, environm
     toText: (flag) => toText(flag, (path) => (textRoot !== undefined && existsSync(path) ? relative(textRoot, resolve(path)) : path)),
     environment: {
       PRUNECAST_MODEL_ROOTS: withRoot(modelPath === undefined ? undefined : dirname(modelPath), environment['PRUNECAST_MODEL_ROOTS']),
+      // Who runs the server is who asks it: links lead wherever the user may read.
+      PRUNECAST_MODEL_LINKS: 'anywhere',
       PRUNECAST_DATA_ROOTS: withRoot(textRoot, environment['PRUNECAST_DATA_ROOTS']),
       PRUNECAST_OUTPUT_ROOT: outputPath === undefined ? (environment['PRUNECAST_OUTPUT_ROOT'] ?? process.cwd()) : dirname(outputPath),
     },

@@ -25,8 +25,14 @@ export interface PrunedModel {
   readonly keptUnits: KeptUnits;
   /** The source checkpoint's config.json, parsed. */
   readonly config: Readonly<Record<string, unknown>>;
-  /** The source checkpoint's folder: tokenizer files are copied from it. */
+  /** The source checkpoint's folder. Its files are read through `readSource` alone. */
   readonly sourceDirectory: string;
+  /**
+   * All of a file of that folder (`tokenizer.json`, `additional_chat_templates/rag.jinja`); undefined where there is none.
+   * Throws PATH_OUTSIDE_ROOTS for a link that leads to where the caller may not read, MODEL_MALFORMED for what is no plain
+   * file, or longer than any real one.
+   */
+  readSource(file: string): Promise<Uint8Array | undefined>;
   /** Every tensor of the pruned checkpoint under its Hugging Face name, cut and mended, in the source's own dtype. */
   readonly tensors: readonly PrunedTensor[];
   /** What goes into prunecast.json beside the output. */

@@ -1,15 +1,23 @@
 import type { ModelShape } from '../../core/model/shape.js';
+import type { CheckpointFiles } from './checkpoint-files.js';
 import type { ModelConfig } from './config.js';
 
-/** A Hugging Face folder, opened and checked: every tensor that its configuration asks for is there, in the right shape. */
+/**
+ * A Hugging Face folder, opened and checked: every tensor that its configuration asks for is there, in the right shape. Reads
+ * throw MODEL_CHANGED where a file is no longer what the digest was taken of.
+ */
 export interface Checkpoint {
   readonly directory: string;
+  /** What it is read from, each file as it was when the checkpoint was opened. */
+  readonly files: CheckpointFiles;
   readonly shape: ModelShape;
   readonly config: ModelConfig;
   /** config.json as it stands. */
   readonly rawConfig: Readonly<Record<string, unknown>>;
   /** SHA-256 over the configuration and all weights: what labels and scores are stored under. */
   readonly digest: string;
+  /** Sizes of all weight files together. */
+  readonly weightBytes: number;
   readonly tensors: ReadonlyMap<string, TensorEntry>;
   /** A tensor's values, row-major, converted to float32. */
   readTensor(name: string): Promise<Float32Array>;
@@ -17,6 +25,7 @@ export interface Checkpoint {
   readRows(name: string, first: number, count: number): Promise<Float32Array>;
   /** A tensor's own little-endian bytes. */
   readBytes(name: string): Promise<Uint8Array>;
+  /** Closes the files that were read from; a later read opens them again. */
   close(): Promise<void>;
 }
 

@@ -1,33 +1,51 @@
 import { createHash } from 'node:crypto';
-import { createReadStream } from 'node:fs';
-import { realpath, stat } from 'node:fs/promises';
+import { open, type FileHandle } from 'node:fs/promises';
+import { settleStamp, stampOf, type FileStamp } from './file-stamp.js';
 
 /** Bytes hashed in one turn of the event loop: about a millisecond. */
 const CHUNK_BYTES = 1024 * 1024;
 
-/** Under path, size and modification time, so that a changed file never gets an old digest. */
-const known = new Map<string, Promise<string>>();
+/** By stamp: a changed file has another one. */
+const known = new Map<FileStamp, string>();
 
 /** Most digests remembered. */
 const MAX_KNOWN = 4096;
 
-/** SHA-256 of a file, streamed; computed once in a process for each path, size and modification time. */
-export async function digestFile(path: string, signal?: AbortSignal): Promise<string> {
-  const { size, mtimeNs } = await stat(path, { bigint: true });
-  const key = `${await realpath(path)}\n${size}\n${mtimeNs}`;
-  const found = known.get(key);
-  if (found !== undefined) return found;
+/**
+ * SHA-256 of an open file, computed once in a process for each stamp.
+ *
+ * @param stamp of `settleStamp`
+ * @returns undefined where the file has another stamp by now
+ */
+export async function digestOpened(handle: FileHandle, stamp: FileStamp, signal?: AbortSignal): Promise<string | undefined> {
+  const digest = known.get(stamp) ?? await hash(handle, signal);
+  if (stampOf(await handle.stat({ bigint: true })) !== stamp) return undefined;
   if (known.size >= MAX_KNOWN) known.clear();
-  const digest = hash(path, signal);
-  known.set(key, digest);
-  digest.catch(() => known.delete(key));
+  known.set(stamp, digest);
   return digest;
 }
 
-async function hash(path: string, signal: AbortSignal | undefined): Promise<string> {
-  const sha = createHash('sha256');
-  for await (const chunk of createReadStream(path, { highWaterMark: CHUNK_BYTES, ...(signal === undefined ? {} : { signal }) })) {
-    sha.update(chunk as Buffer);
+/** SHA-256 of a file, computed once in a process as long as nobody changes it. */
+export async function digestFile(path: string, signal?: AbortSignal): Promise<string> {
+  const handle = await open(path);
+  try {
+    const stamp = await settleStamp(handle, signal);
+    const digest = stamp === undefined ? undefined : await digestOpened(handle, stamp, signal);
+    if (digest === undefined) throw new Error(`${path} is being written while it is read`);
+    return digest;
+  } finally {
+    await handle.close();
   }
-  return sha.digest('hex');
+}
+
+async function hash(handle: FileHandle, signal: AbortSignal | undefined): Promise<string> {
+  const sha = createHash('sha256');
+  const chunk = new Uint8Array(CHUNK_BYTES);
+  for (let position = 0;;) {
+    signal?.throwIfAborted();
+    const { bytesRead } = await handle.read(chunk, 0, chunk.length, position);
+    if (bytesRead === 0) return sha.digest('hex');
+    sha.update(chunk.subarray(0, bytesRead));
+    position += bytesRead;
+  }
 }

@@ -1,115 +1,85 @@
-import { open, stat, type FileHandle } from 'node:fs/promises';
-import { join } from 'node:path';
 import { PrunecastError } from '../../core/errors/prunecast-error.js';
 import { digestOf } from '../digest.js';
 import { findFamily } from '../families/find-family.js';
 import { listTensors } from '../families/list-tensors.js';
 import type { Checkpoint, TensorEntry } from './checkpoint.js';
+import { createCheckpointFiles, type CheckpointFiles } from './checkpoint-files.js';
 import { CONFIG_FILE } from './config-fields.js';
 import type { ModelConfig } from './config.js';
-import { cutRows } from './cut-rows.js';
-import { digestFile } from './digest-file.js';
 import { malformed, show, unsupported } from './model-errors.js';
 import { MAX_CONFIG_BYTES, parseConfig } from './parse-config.js';
-import { readFully } from './read-fully.js';
 import { readJsonObject } from './read-json.js';
-import { readValues } from './read-values.js';
 import { readSafetensorsHeader } from './safetensors-header.js';
 import { INDEX_FILE, MAX_INDEX_BYTES, parseSafetensorsIndex, SINGLE_FILE } from './safetensors-index.js';
+import { createTensorReader } from './tensor-reader.js';
 
 /**
  * Opens a Hugging Face folder and checks it before any work: configuration, headers, and that every tensor which the
- * family asks for is there in the right shape. Weights are read only when asked for; the files stay open until `close`.
+ * family asks for is there in the right shape. Weights are read only when asked for, from files that stay open until `close`.
  *
  * Tensors that belong to nothing are refused (they mean another model than config.json says), but for those that older
  * tools leave behind: rotary frequencies, and a head beside tied embeddings.
  *
- * Throws MODEL_NOT_FOUND where there is no config.json, MODEL_MALFORMED and MODEL_UNSUPPORTED.
+ * Throws MODEL_NOT_FOUND where there is no config.json, MODEL_MALFORMED and MODEL_UNSUPPORTED, MODEL_CHANGED where it is
+ * written meanwhile, and PATH_OUTSIDE_ROOTS where a link leads out of `roots`.
  */
-export async function openCheckpoint(directory: string, options: { readonly signal?: AbortSignal } = {}): Promise<Checkpoint> {
-  const rawConfig = await readJsonObject(directory, CONFIG_FILE, MAX_CONFIG_BYTES);
-  if (rawConfig === undefined) throw new PrunecastError('MODEL_NOT_FOUND', `the folder has no ${CONFIG_FILE}: name a Hugging Face checkpoint folder`);
-  const config = parseConfig(rawConfig);
-  const handles = new Map<string, FileHandle>();
-  const close = async (): Promise<void> => {
-    await Promise.all(Array.from(handles.values(), (handle) => handle.close()));
-  };
+export async function openCheckpoint(directory: string, { roots, signal }: { readonly roots?: readonly string[]; readonly signal?: AbortSignal } = {}): Promise<Checkpoint> {
+  const files = createCheckpointFiles({ directory, ...(roots === undefined ? {} : { roots }) });
   try {
-    const present = await readAllHeaders(directory, handles);
-    const tensors = matchTensors(config, present);
-    const files: Record<string, string> = {};
-    for (const file of handles.keys()) files[file] = await digestFile(join(directory, file), options.signal);
-    const locate = (name: string): { entry: TensorEntry; handle: FileHandle } => {
-      const entry = tensors.get(name);
-      const handle = entry === undefined ? undefined : handles.get(entry.file);
-      if (entry === undefined || handle === undefined) throw new RangeError(`the checkpoint has no tensor ${name}`);
-      return { entry, handle };
-    };
+    const rawConfig = await readJsonObject(files, CONFIG_FILE, MAX_CONFIG_BYTES);
+    if (rawConfig === undefined) throw new PrunecastError('MODEL_NOT_FOUND', `the folder has no ${CONFIG_FILE}: name a Hugging Face checkpoint folder`);
+    const config = parseConfig(rawConfig);
+    const weights = await readAllHeaders(files);
+    const tensors = matchTensors(config, weights.tensors);
+    const digests: Record<string, string> = {};
+    for (const file of weights.sizes.keys()) digests[file] = await files.digest(file, signal);
     return {
       directory,
+      files,
       shape: config.shape,
       config,
       rawConfig,
-      digest: digestOf({ config: rawConfig, files }),
+      digest: digestOf({ config: rawConfig, files: digests }),
+      weightBytes: [...weights.sizes.values()].reduce((sum, size) => sum + size, 0),
       tensors,
-      readTensor: async (name) => {
-        const { entry, handle } = locate(name);
-        return readValues(handle, entry);
-      },
-      readRows: async (name, first, count) => {
-        const { entry, handle } = locate(name);
-        return readValues(handle, cutRows(entry, first, count));
-      },
-      readBytes: async (name) => {
-        const { entry, handle } = locate(name);
-        const bytes = new Uint8Array(entry.bytes);
-        await readFully(handle, bytes, entry.offset, entry.file);
-        return bytes;
-      },
-      close,
+      ...createTensorReader(files, tensors),
+      close: () => files.close(),
     };
-  } catch (error) {
-    await close();
-    throw error;
+  } finally {
+    await files.close(); // nothing is read until somebody computes
   }
 }
 
-async function readAllHeaders(directory: string, handles: Map<string, FileHandle>): Promise<Map<string, TensorEntry>> {
-  const single = await openWeights(directory, SINGLE_FILE);
-  if (single !== undefined) {
-    handles.set(SINGLE_FILE, single);
-    return new Map((await readSafetensorsHeader(single, SINGLE_FILE)).map((entry) => [entry.name, entry]));
-  }
-  const index = await readJsonObject(directory, INDEX_FILE, MAX_INDEX_BYTES);
+/** The tensors that are there by name, and the weight files with their sizes. */
+interface Weights {
+  readonly tensors: ReadonlyMap<string, TensorEntry>;
+  readonly sizes: ReadonlyMap<string, number>;
+}
+
+async function readAllHeaders(files: CheckpointFiles): Promise<Weights> {
+  const sizes = new Map<string, number>();
+  const readHeader = (file: string): Promise<readonly TensorEntry[]> => files.use(file, async (handle) => {
+    sizes.set(file, (await handle.stat()).size);
+    return readSafetensorsHeader(handle, file);
+  });
+  if (await files.has(SINGLE_FILE)) return { tensors: new Map((await readHeader(SINGLE_FILE)).map((entry) => [entry.name, entry])), sizes };
+  const index = await readJsonObject(files, INDEX_FILE, MAX_INDEX_BYTES);
   if (index === undefined) throw malformed(SINGLE_FILE, `is not there, nor is ${INDEX_FILE}: weights are read from safetensors files`);
   const fileOf = parseSafetensorsIndex(index);
-  const present = new Map<string, TensorEntry>();
+  const tensors = new Map<string, TensorEntry>();
   for (const file of new Set(fileOf.values())) {
-    const handle = await openWeights(directory, file);
-    if (handle === undefined) throw malformed(INDEX_FILE, `names ${show(file)}, which is not in the folder`);
-    handles.set(file, handle);
-    for (const entry of await readSafetensorsHeader(handle, file)) {
-      const other = present.get(entry.name);
+    if (!(await files.has(file))) throw malformed(INDEX_FILE, `names ${show(file)}, which is not in the folder`);
+    for (const entry of await readHeader(file)) {
+      const other = tensors.get(entry.name);
       if (other !== undefined) throw malformed(file, `lies in ${other.file} too`, { tensor: entry.name });
-      present.set(entry.name, entry);
+      tensors.set(entry.name, entry);
     }
   }
   for (const [tensor, file] of fileOf) {
-    const found = present.get(tensor)?.file;
+    const found = tensors.get(tensor)?.file;
     if (found !== file) throw malformed(INDEX_FILE, `should lie in ${file}, but ${found === undefined ? 'does not' : `lies in ${found}`}`, { tensor });
   }
-  return present;
-}
-
-async function openWeights(directory: string, file: string): Promise<FileHandle | undefined> {
-  const path = join(directory, file);
-  const found = await stat(path).catch((error: NodeJS.ErrnoException) => {
-    if (error.code === 'ENOENT') return undefined;
-    throw error;
-  });
-  if (found === undefined) return undefined;
-  if (!found.isFile()) throw malformed(file, 'is not a plain file');
-  return open(path);
+  return { tensors, sizes };
 }
 
 function matchTensors(config: ModelConfig, present: ReadonlyMap<string, TensorEntry>): ReadonlyMap<string, TensorEntry> {

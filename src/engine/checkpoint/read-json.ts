@@ -1,5 +1,4 @@
-import { open, stat } from 'node:fs/promises';
-import { join } from 'node:path';
+import type { CheckpointFiles } from './checkpoint-files.js';
 import { malformed, show } from './model-errors.js';
 
 /**
@@ -7,8 +6,8 @@ import { malformed, show } from './model-errors.js';
  *
  * Returns undefined where there is no such file. Throws MODEL_MALFORMED.
  */
-export async function readJsonObject(directory: string, file: string, maxBytes: number): Promise<Record<string, unknown> | undefined> {
-  const text = await readBounded(directory, file, maxBytes);
+export async function readJsonObject(files: Pick<CheckpointFiles, 'read'>, file: string, maxBytes: number): Promise<Record<string, unknown> | undefined> {
+  const text = await files.read(file, maxBytes);
   return text === undefined ? undefined : parseJsonObject(text, file);
 }
 
@@ -26,23 +25,4 @@ export function parseJsonObject(bytes: Uint8Array, file: string): Record<string,
 
 export function isRecord(value: unknown): value is Record<string, unknown> {
   return value !== null && typeof value === 'object' && !Array.isArray(value);
-}
-
-async function readBounded(directory: string, file: string, maxBytes: number): Promise<Uint8Array | undefined> {
-  const path = join(directory, file);
-  const found = await stat(path).catch((error: NodeJS.ErrnoException) => {
-    if (error.code === 'ENOENT' || error.code === 'ENOTDIR') return undefined;
-    throw error;
-  });
-  if (found === undefined) return undefined;
-  if (!found.isFile()) throw malformed(file, 'is not a plain file');
-  if (found.size > maxBytes) throw malformed(file, `has ${found.size} bytes; at most ${maxBytes} are read`);
-  const handle = await open(path);
-  try {
-    const bytes = new Uint8Array(found.size);
-    const { bytesRead } = await handle.read(bytes, 0, bytes.length, 0);
-    return bytes.subarray(0, bytesRead);
-  } finally {
-    await handle.close();
-  }
 }

@@ -26,6 +26,9 @@ export interface PruneRequest {
 
 export type ReplacedTensors = ReadonlyMap<string, Float32Array | (() => Promise<Float32Array>)>;
 
+/** Largest file copied from a source. Tokenizers are the largest: that of Gemma 3 has 33 MB. */
+const MAX_SOURCE_BYTES = 128 * 1024 * 1024;
+
 /** Values rounded in one turn of the event loop. */
 const SLICE_VALUES = 1024 * 1024;
 
@@ -55,6 +58,7 @@ export function pruneModel({ checkpoint, keptUnits, replace = new Map(), manifes
     keptUnits: kept,
     config: checkpoint.rawConfig,
     sourceDirectory: checkpoint.directory,
+    readSource: (file) => checkpoint.files.readBeside(file, MAX_SOURCE_BYTES),
     tensors: specs.map((spec) => prepareTensor(checkpoint, family, spec, kept, replace)),
     manifest,
   };

@@ -6,7 +6,9 @@ import type { ArchitectureLosses, Window } from '../../core/ports/evaluator.js';
 import type { WorkProgress } from '../../core/ports/progress.js';
 import type { Calibration, CalibrationNeed } from '../calibration/calibration.js';
 import type { TensorEntry } from '../checkpoint/checkpoint.js';
+import type { FileRecord } from '../checkpoint/checkpoint-files.js';
 import type { ModelConfig } from '../checkpoint/config.js';
+import type { CheckpointPlace } from '../checkpoint/open-within.js';
 import type { LayerErrors } from '../compensation/calibration-errors.js';
 import type { MendRequest, MendedTensors } from '../forward/mend-half.js';
 import type { RuntimeOptions } from '../forward/model-runtime.js';
@@ -16,7 +18,9 @@ import type { ErrorMessage } from './message-errors.js';
 
 /** What a model's thread is started with. */
 export interface ModelThreadData {
-  readonly directory: string;
+  readonly place: CheckpointPlace;
+  /** What the files were when the checkpoint was opened; the thread reads nothing else. */
+  readonly records: ReadonlyMap<string, FileRecord>;
   readonly config: ModelConfig;
   readonly tensors: readonly TensorEntry[];
   readonly options: Omit<RuntimeOptions, 'guard'>;

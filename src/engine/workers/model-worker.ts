@@ -1,12 +1,9 @@
-import { open, type FileHandle } from 'node:fs/promises';
-import { join } from 'node:path';
 import { parentPort, workerData } from 'node:worker_threads';
 import type { Compensation } from '../../core/ports/compensation.js';
 import type { Criterion } from '../../core/ports/criterion.js';
 import type { WorkControl } from '../../core/ports/progress.js';
-import type { TensorEntry } from '../checkpoint/checkpoint.js';
-import { cutRows } from '../checkpoint/cut-rows.js';
-import { readValues } from '../checkpoint/read-values.js';
+import { createCheckpointFiles } from '../checkpoint/checkpoint-files.js';
+import { createTensorReader } from '../checkpoint/tensor-reader.js';
 import { createModelRuntime } from '../forward/model-runtime.js';
 import type { WeightSource } from '../forward/layer-weights.js';
 import type { WeightRecipe } from '../forward/recipe-weights.js';
@@ -19,13 +16,12 @@ import type { ModelThreadData, RecipeMessage, ThreadAnswer, ThreadRequest } from
  * its time too. Calls run one after the other; a cancel is seen between two runs of a graph.
  */
 
-const { directory, config, tensors, options, gate } = workerData as ModelThreadData;
+const { place, records, config, tensors, options, gate } = workerData as ModelThreadData;
 const port = parentPort;
 if (port === null) throw new Error('model-worker runs in a worker thread only');
 
-const files = new Map<string, FileHandle>();
-const entries = new Map(tensors.map((entry) => [entry.name, entry]));
-const source: WeightSource = { config, readTensor: async (name) => read(findEntry(name)), readRows: async (name, first, count) => read(cutRows(findEntry(name), first, count)) };
+const files = createCheckpointFiles(place, records);
+const source: WeightSource = { config, ...createTensorReader(files, new Map(tensors.map((entry) => [entry.name, entry]))) };
 const runtime = createModelRuntime(source, { ...options, guard: (run) => passGate(gate, run) });
 const cancels = new Map<number, AbortController>();
 let last: Promise<unknown> = Promise.resolve();
@@ -85,21 +81,9 @@ async function run(request: CallRequest, control: WorkControl): Promise<unknown>
       return runtime.readLayer(request.argument.layer);
     case 'close':
       await runtime.close();
-      await Promise.all(Array.from(files.values(), (file) => file.close()));
+      await files.close();
       return undefined;
   }
-}
-
-function findEntry(name: string): TensorEntry {
-  const entry = entries.get(name);
-  if (entry === undefined) throw new RangeError(`the checkpoint has no tensor ${name}`);
-  return entry;
-}
-
-async function read(entry: TensorEntry): Promise<Float32Array> {
-  const file = files.get(entry.file) ?? await open(join(directory, entry.file));
-  files.set(entry.file, file);
-  return readValues(file, entry);
 }
 
 async function loadRecipe({ compensation, ...recipe }: RecipeMessage): Promise<WeightRecipe> {

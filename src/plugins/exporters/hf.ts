@@ -1,4 +1,4 @@
-import { copyFile, open, stat } from 'node:fs/promises';
+import { open } from 'node:fs/promises';
 import { join } from 'node:path';
 import { z } from 'zod';
 import { addOutputBiases } from '../../core/model/add-output-biases.js';
@@ -63,9 +63,9 @@ export default defineExporter({
       files.push(file);
     }
     for (const file of COPIED_FILES) {
-      const size = await copySynced(join(model.sourceDirectory, file), join(directory, file));
-      if (size === undefined) continue;
-      bytes += size;
+      const content = await model.readSource(file);
+      if (content === undefined) continue;
+      bytes += await writeBytes(join(directory, file), content);
       files.push(file);
     }
     await syncDirectory(directory);
@@ -107,29 +107,14 @@ function toJson(value: unknown): string {
 }
 
 function writeText(path: string, text: string): Promise<number> {
-  const bytes = new TextEncoder().encode(text);
+  return writeBytes(path, new TextEncoder().encode(text));
+}
+
+function writeBytes(path: string, bytes: Uint8Array): Promise<number> {
   return writeFileSynced(path, async (handle) => {
     await writeFully(handle, bytes);
     return bytes.length;
   });
-}
-
-/** Copies a file and syncs the copy; returns its bytes, undefined where there is none. */
-async function copySynced(from: string, to: string): Promise<number | undefined> {
-  const found = await stat(from).catch((error: NodeJS.ErrnoException) => {
-    if (error.code === 'ENOENT') return undefined;
-    throw error;
-  });
-  if (found?.isFile() !== true) return undefined;
-  await copyFile(from, to);
-  const handle = await open(to, 'r+');
-  try {
-    await handle.chmod(0o644); // a read-only source would leave a copy that nobody can replace
-    await handle.sync();
-  } finally {
-    await handle.close();
-  }
-  return found.size;
 }
 
 /** Makes the names of the new files durable. */

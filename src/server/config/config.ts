@@ -9,6 +9,8 @@ const folders = z.array(folder);
 /** Every setting of a server; docs/configuration.md is made from the descriptions. */
 export const CONFIG_SCHEMA = z.strictObject({
   modelRoots: folders.prefault(['models']).describe('Folders that checkpoints lie under; requests name them relative to one.'),
+  modelLinks: z.enum(['within-roots', 'anywhere']).default('within-roots')
+    .describe('Where symbolic links of checkpoint folders, and of files in them, may lead: under the model roots (as those of a hub cache do), or `anywhere` that the server may read, as the CLI has it for a server of its own.'),
   dataRoots: folders.prefault(['data']).describe('Folders that texts lie under; requests name them relative to one.'),
   outputRoot: folder.prefault('outputs').describe('The folder that pruned models are written under.'),
   stateDirectory: folder.prefault('~/.local/state/prunecast').describe('Where jobs, labels, studies and predictors are kept; one server at a time.'),

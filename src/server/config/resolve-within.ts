@@ -8,6 +8,8 @@ export interface PathField {
   readonly field: string;
   /** The reason when nothing of this name is there. */
   readonly missing: Extract<Reason, keyof typeof ROOT_NAMES>;
+  /** Where links on the path may lead; within the roots by default. */
+  readonly links?: 'within-roots' | 'anywhere';
 }
 
 /** The kind of root that something was to lie under, by the reason when it does not. */
@@ -20,13 +22,13 @@ const ROOT_NAMES = { MODEL_NOT_FOUND: 'a model', TEXT_NOT_FOUND: 'a data', REGRE
  * @param path as the caller sent it, relative to a root
  * @throws PrunecastError PATH_OUTSIDE_ROOTS where the path, or a link on it, leads out of its root; `missing` where no root has it
  */
-export async function resolveWithin(roots: readonly string[], path: string, { field, missing }: PathField): Promise<string> {
+export async function resolveWithin(roots: readonly string[], path: string, { field, missing, links = 'within-roots' }: PathField): Promise<string> {
   if (path === '') throw PrunecastError.ofField(field, 'is empty: it is required');
   for (const root of roots) {
     if (path.includes('\0') || !isWithin(resolve(root), resolve(root, path))) throw outsideRoots(path, field);
     const real = await realpathIfThere(resolve(root, path));
     if (real === undefined) continue;
-    if (!isWithin(await realpath(root), real)) throw outsideRoots(path, field);
+    if (links === 'within-roots' && !isWithin(await realpath(root), real)) throw outsideRoots(path, field);
     return real;
   }
   throw PrunecastError.ofField(field, `"${path}" is not there: name something relative to ${ROOT_NAMES[missing]} root`, missing);

@@ -1,5 +1,3 @@
-import { stat } from 'node:fs/promises';
-import { join } from 'node:path';
 import { countParameters } from '../../core/model/parameters.js';
 import type { ModelShape } from '../../core/model/shape.js';
 import type { InspectModelRequest, InspectModelResponse, LoadRow } from '../../gen/prunecast/v1/model.js';
@@ -16,8 +14,6 @@ export async function inspectModel(models: OpenModels, plugins: PluginRegistry, 
   const space = decodeSpace(shape, request.space, { maxRate: 1 });
   const prunable = new Set(space.dimensions.flatMap(({ layers }) => layers));
   const entries = [...checkpoint.tensors.values()];
-  const files = [...new Set(entries.map(({ file }) => file))];
-  const sizes = await Promise.all(files.map((file) => stat(join(checkpoint.directory, file))));
   return {
     model: request.model,
     family: shape.family,
@@ -29,7 +25,7 @@ export async function inspectModel(models: OpenModels, plugins: PluginRegistry, 
     architecture: encodeArchitecture(shape.layers),
     parameters: BigInt(countParameters(shape, shape.layers)),
     dtype: [...new Set(entries.map(({ dtype }) => dtype))].join(' '),
-    weightBytes: BigInt(sizes.reduce((sum, { size }) => sum + size, 0)),
+    weightBytes: BigInt(checkpoint.weightBytes),
     dimensions: space.dimensions.map(encodeDimension),
     protectedLayers: shape.layers.map((_, layer) => layer).filter((layer) => !prunable.has(layer)),
     hasTokenizer: tokenizer !== undefined,

@@ -28,6 +28,8 @@ export function budgeted({ language: { shape }, timeShapes }: OpenModel): Budget
 
 export interface OpenModelsOptions {
   readonly modelRoots: readonly string[];
+  /** Where links of a checkpoint's folder and of its files may lead. */
+  readonly modelLinks: 'within-roots' | 'anywhere';
   readonly threads: number;
   readonly memoryBudgetBytes: number;
   /** Measured latencies are kept under it, and what does not fit into memory lies in a folder of it meanwhile. */
@@ -64,7 +66,7 @@ export function createOpenModels(options: OpenModelsOptions): OpenModels {
   const latencies = createLatencyTables({ directory: join(options.stateDirectory, 'latencies'), threads: options.threads });
   return {
     async open(name, field = 'model') {
-      const directory = await resolveWithin(options.modelRoots, name, { field, missing: 'MODEL_NOT_FOUND' });
+      const directory = await resolveWithin(options.modelRoots, name, { field, missing: 'MODEL_NOT_FOUND', links: options.modelLinks });
       const version = await describeVersion(directory);
       const known = entries.get(directory);
       if (known !== undefined && (await hasEnded(known)) && entries.get(directory) === known) {
@@ -100,14 +102,14 @@ async function closeEntry({ language }: Entry): Promise<void> {
   await (await language).close();
 }
 
-function openEntry(directory: string, version: string, { threads, memoryBudgetBytes, stateDirectory, checkInt8 }: OpenModelsOptions): Entry {
-  const language = openCheckpoint(directory).then((checkpoint) =>
+function openEntry(directory: string, version: string, { modelRoots, modelLinks, threads, memoryBudgetBytes, stateDirectory, checkInt8 }: OpenModelsOptions): Entry {
+  const language = openCheckpoint(directory, modelLinks === 'anywhere' ? {} : { roots: modelRoots }).then((checkpoint) =>
     openLanguageModel(checkpoint, { threads, memoryBudgetBytes, scratchDirectory: join(stateDirectory, 'scratch'), checkInt8 }).catch(async (error: unknown) => {
       await checkpoint.close();
       throw error;
     }));
   // A checkpoint that does not open is reported for what it is, whatever its tokenizer.
-  const tokenizer = language.then(() => loadTokenizer(directory));
+  const tokenizer = language.then(({ checkpoint }) => loadTokenizer(checkpoint.files));
   tokenizer.catch(() => undefined);
   return { version, language, tokenizer };
 }

@@ -2,6 +2,7 @@ import { copyFile, mkdir, readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import type { DeepPartial, EvaluationResult, Text } from '../../../src/client/index.js';
+import { createCheckpointFiles } from '../../../src/engine/checkpoint/checkpoint-files.js';
 import { loadTokenizer } from '../../../src/engine/tokenizer.js';
 import { DEMO_DIRECTORY } from '../../support/demo-model.js';
 import { refusalOf, startVerbServer, tokenText, type VerbServer } from '../verbs/verb-server.js';
@@ -35,7 +36,7 @@ const perplexityOf = (result: EvaluationResult | undefined): number => result?.m
 
 /** The windows with their first token put there by hand. */
 async function spellOut(bos: number): Promise<DeepPartial<Text>> {
-  const tokens = [...((await (await loadTokenizer(DEMO_DIRECTORY))?.encode(STORY)) ?? [])];
+  const tokens = [...((await (await loadTokenizer(createCheckpointFiles({ directory: DEMO_DIRECTORY })))?.encode(STORY)) ?? [])];
   return tokenText(Array.from({ length: Math.floor(tokens.length / 31) }, (_, at) => [bos, ...tokens.slice(at * 31, at * 31 + 31)]).flat());
 }
 
