@@ -29,6 +29,13 @@ const shared = readReference<{ readonly config: Readonly<Record<string, unknown>
 /** Every trait with what was recorded of it. */
 export const TRAITS: readonly (readonly [name: string, trait: Trait, recorded: RecordedTrait])[] = listTraits();
 
+/** A trait by its name, with what was recorded of it. */
+export function findTrait(name: string): readonly [trait: Trait, recorded: RecordedTrait] {
+  const found = TRAITS.find(([known]) => known === name);
+  if (found === undefined) throw new Error(`traits.json has no "${name}"`);
+  return [found[1], found[2]];
+}
+
 /** A checkpoint with a trait, the one that the recorder builds too, in a folder that goes when the test ends. */
 export async function writeTrait(trait: Trait): Promise<string> {
   const config = { ...shared.config, ...trait.config };

@@ -6,6 +6,8 @@ export interface ModelConfig {
   readonly rmsNormEpsilon: number;
   readonly rope: RopeConfig;
   readonly maxPositions: number;
+  /** For each layer, how many tokens a token sees, itself and the last before it; undefined where it sees all before it. */
+  readonly slidingWindows: readonly (number | undefined)[];
   readonly bosTokenId: number | undefined;
 }
 

@@ -43,7 +43,7 @@ export function parseConfig(config: RawConfig): ModelConfig {
   const isPerLayer = modelType.startsWith(PER_LAYER_PREFIX);
   const family = findFamily(isPerLayer ? modelType.slice(PER_LAYER_PREFIX.length) : modelType);
   const layerCount = readSize(config, 'num_hidden_layers', { min: 1, max: MAX_LAYERS });
-  refuseUnsupported(config, family, layerCount);
+  refuseUnsupported(config);
   const hidden = readSize(config, 'hidden_size', { min: 1, max: MAX_HIDDEN });
   const { layers, biases, droppedBiases } = isPerLayer
     ? decodePerLayer(config, { layers: layerCount, heads: MAX_HEADS, ffnChannels: MAX_FFN_CHANNELS })
@@ -66,18 +66,17 @@ export function parseConfig(config: RawConfig): ModelConfig {
     rmsNormEpsilon: readPositive(config, 'rms_norm_eps', { fallback: 1e-6 }),
     rope: parseRope(config, { headDim, maxPositions }),
     maxPositions,
+    slidingWindows: family.readSlidingWindows(config, layerCount),
     bosTokenId: Number.isInteger(bos) && (bos as number) >= 0 ? (bos as number) : undefined,
   };
 }
 
-function refuseUnsupported(config: RawConfig, family: Family, layers: number): void {
+function refuseUnsupported(config: RawConfig): void {
   if (config['quantization_config'] !== undefined && config['quantization_config'] !== null) {
     throw unsupported(CONFIG_FILE, 'quantization_config', 'has a quantization_config; give a checkpoint in F32, F16 or BF16');
   }
   const experts = EXPERT_KEYS.find((key) => typeof config[key] === 'number' && (config[key] as number) > 1);
   if (experts !== undefined) throw unsupported(CONFIG_FILE, 'mixture of experts', `has ${experts} ${show(config[experts])}; a mixture of experts is not supported`);
-  const window = family.findSlidingWindow(config, layers);
-  if (window !== undefined) throw unsupported(CONFIG_FILE, 'sliding window', `has ${window}; layers with a sliding window are not supported`);
   const activation = config['hidden_act'] ?? 'silu';
   if (activation !== 'silu') throw unsupported(CONFIG_FILE, `hidden_act ${show(activation)}`, `hidden_act is ${show(activation)}; only silu is supported`);
 }

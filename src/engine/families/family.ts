@@ -36,8 +36,11 @@ export interface Family {
   readBiases(config: RawConfig): BlockBiases;
   /** How stock transformers can be told of such blocks, the same in every layer; undefined where it cannot. */
   stateStockForm(blocks: UniformBlocks): StockForm | undefined;
-  /** Tells which entry puts a sliding window into use; undefined where none does. */
-  findSlidingWindow(config: RawConfig, layers: number): string | undefined;
+  /**
+   * For each layer, how many tokens a token sees, itself and the last before it; undefined where it sees all before it.
+   * Throws MODEL_UNSUPPORTED for other kinds of attention, MODEL_MALFORMED for entries that contradict each other.
+   */
+  readSlidingWindows(config: RawConfig, layers: number): readonly (number | undefined)[];
 }
 
 /** Blocks of one shape in every layer. */

@@ -26,7 +26,7 @@ export const LLAMA: Family = {
       loadsIn: ['transformers', 'vLLM'],
     };
   },
-  findSlidingWindow: () => undefined,
+  readSlidingWindows: (_config, layers) => Array.from({ length: layers }, () => undefined),
 };
 
 const LLAMA_AS_MISTRAL: StockForm = {

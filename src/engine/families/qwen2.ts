@@ -1,6 +1,9 @@
 import { DECODER_NAMES } from './decoder-names.js';
 import type { Family } from './family.js';
-import { findWindowedLayers } from './window-layers.js';
+import { readWindow, spreadWindow } from './window-layers.js';
+
+/** transformers' own default of `max_window_layers`. */
+const FIRST_WINDOWED = 28;
 
 /** Qwen2 and Qwen2.5: always a bias on q, k and v, never another. */
 export const QWEN2: Family = {
@@ -18,5 +21,6 @@ export const QWEN2: Family = {
     // vLLM's Qwen2 takes hidden / heads for the size of a head, whatever head_dim says.
     loadsIn: hidden === queryHeads * headDim ? ['transformers', 'vLLM'] : ['transformers'],
   }),
-  findSlidingWindow: findWindowedLayers,
+  // `use_sliding_window` puts it into use, in the layers from `max_window_layers` on where `layer_types` does not name them.
+  readSlidingWindows: (config, layers) => spreadWindow(config, layers, config['use_sliding_window'] === true ? readWindow(config) : undefined, FIRST_WINDOWED),
 };

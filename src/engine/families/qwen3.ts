@@ -1,6 +1,9 @@
 import { DECODER_NAMES } from './decoder-names.js';
 import type { Family } from './family.js';
-import { findWindowedLayers } from './window-layers.js';
+import { readWindow, spreadWindow } from './window-layers.js';
+
+/** transformers' own default of `max_window_layers`. */
+const FIRST_WINDOWED = 28;
 
 /** Qwen3: RMS norms on the heads of q and k, a head_dim apart from hidden / heads; `attention_bias` as in Llama, no FFN bias. */
 export const QWEN3: Family = {
@@ -24,5 +27,6 @@ export const QWEN3: Family = {
       loadsIn: ['transformers', 'vLLM'],
     };
   },
-  findSlidingWindow: findWindowedLayers,
+  // `use_sliding_window` puts it into use, in the layers from `max_window_layers` on where `layer_types` does not name them.
+  readSlidingWindows: (config, layers) => spreadWindow(config, layers, config['use_sliding_window'] === true ? readWindow(config) : undefined, FIRST_WINDOWED),
 };

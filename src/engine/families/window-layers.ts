@@ -1,16 +1,39 @@
+import { CONFIG_FILE, readSize } from '../checkpoint/config-fields.js';
+import { malformed, show, unsupported } from '../checkpoint/model-errors.js';
 import type { RawConfig } from './family.js';
 
+/** Longest context, as in parse-rope.ts: a longer window is none. */
+const MAX_WINDOW = 2 ** 26;
+
+/** transformers' own default, where config.json is silent: the first Mistral releases (v0.1) have it. */
+const DEFAULT_WINDOW = 4096;
+
+/** `sliding_window`; undefined where it is null. Throws MODEL_MALFORMED. */
+export function readWindow(config: RawConfig): number | undefined {
+  return config['sliding_window'] === null ? undefined : readSize(config, 'sliding_window', { min: 1, max: MAX_WINDOW, fallback: DEFAULT_WINDOW });
+}
+
 /**
- * Qwen's way to say that layers use a sliding window: `use_sliding_window`, for the layers from `max_window_layers` on,
- * or `layer_types` one by one. Returns the entry that puts one into use; undefined where none does.
+ * The window of each layer: of those that `layer_types` names, or without it of all from `max_window_layers` on, which is
+ * `firstWindowed` where config.json is silent and does not count where that is undefined.
+ *
+ * Throws MODEL_UNSUPPORTED, MODEL_MALFORMED.
  */
-export function findWindowedLayers(config: RawConfig, layers: number): string | undefined {
+export function spreadWindow(config: RawConfig, layers: number, window: number | undefined, firstWindowed?: number): (number | undefined)[] {
   const types = config['layer_types'];
-  if (Array.isArray(types)) {
-    const other = types.find((type) => type !== 'full_attention');
-    return other === undefined ? undefined : `layer_types with ${JSON.stringify(other)}`;
+  if (types !== undefined && types !== null) return readLayerTypes(types, layers, window);
+  const first = firstWindowed === undefined || window === undefined ? 0 : readSize(config, 'max_window_layers', { min: 0, max: Number.MAX_SAFE_INTEGER, fallback: firstWindowed });
+  return Array.from({ length: layers }, (_, layer) => (layer >= first ? window : undefined));
+}
+
+function readLayerTypes(types: unknown, layers: number, window: number | undefined): (number | undefined)[] {
+  if (!Array.isArray(types) || types.length !== layers) {
+    throw malformed(CONFIG_FILE, `layer_types must have one entry for each of num_hidden_layers, ${layers}, not ${Array.isArray(types) ? types.length : show(types)}`);
   }
-  if (config['use_sliding_window'] !== true || config['sliding_window'] === null) return undefined;
-  const from = config['max_window_layers'];
-  return typeof from === 'number' && from >= layers ? undefined : 'use_sliding_window true';
+  return types.map((type: unknown, layer) => {
+    if (type === 'full_attention') return undefined;
+    if (type !== 'sliding_attention') throw unsupported(CONFIG_FILE, `layer_types ${show(type)}`, `layer_types[${layer}] is ${show(type)}; only full_attention and sliding_attention are supported`);
+    if (window === undefined) throw malformed(CONFIG_FILE, `layer_types[${layer}] is sliding_attention, but no sliding_window is in use: set it, and use_sliding_window to true where the family has that`);
+    return window;
+  });
 }

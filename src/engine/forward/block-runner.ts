@@ -67,14 +67,15 @@ export function createBlockRunner(config: ModelConfig, sessions: SessionPool): B
 
   const runAttention = (half: Extract<RunnableHalf, { kind: 'attention' }>, { count, length }: BatchSize, input: Float32Array, output: Float32Array, tap?: Float32Array) => {
     const { weights, queryHeads, kvHeads } = half;
+    const slidingWindow = reachedWindow(half.slidingWindow, length);
     const { cos, sin, positions } = rotaryTables(length);
     const outputBias = weights.outputBias !== undefined;
     const outputs = tap === undefined ? 'residual' : 'residual-and-context';
     const precision = precisionOf(weights.query);
     const states = [count, length, hidden];
     return sessions.run(
-      `attention:${precision}:${queryHeads}:${kvHeads}:${outputBias}:${outputs}`,
-      () => buildAttentionGraph({ precision, queryHeads, kvHeads, headDim, rmsNormEpsilon, queryKeyValueBias: biases.queryKeyValue, outputBias, queryKeyNorms, outputs }),
+      `attention:${precision}:${queryHeads}:${kvHeads}:${outputBias}:${slidingWindow}:${outputs}`,
+      () => buildAttentionGraph({ precision, queryHeads, kvHeads, headDim, rmsNormEpsilon, queryKeyValueBias: biases.queryKeyValue, outputBias, queryKeyNorms, slidingWindow, outputs }),
       {
         hidden: { values: input, dimensions: states },
         norm: vector(weights.norm),
@@ -164,6 +165,11 @@ export function createBlockRunner(config: ModelConfig, sessions: SessionPool): B
       { logits: { values: logits, dimensions: [rows.length / hidden, (logits.length * hidden) / rows.length] } },
     ),
   };
+}
+
+/** A sliding window that a sequence of so many tokens reaches beyond; undefined where all of it is within, and the plain graph does. */
+export function reachedWindow(slidingWindow: number | undefined, length: number): number | undefined {
+  return slidingWindow !== undefined && length > slidingWindow ? slidingWindow : undefined;
 }
 
 function precisionOf(matrix: Float32Array | QuantisedMatrix): Precision {

@@ -11,7 +11,7 @@ import type { WeightStore } from './weight-store.js';
 
 /** A half-block as an architecture keeps it, ready to run: views of the sorted weights, nothing copied. */
 export type ReadyHalf<Matrix = Float32Array> =
-  | { readonly kind: 'attention'; readonly weights: AttentionWeights<Matrix>; readonly queryHeads: number; readonly kvHeads: number }
+  | { readonly kind: 'attention'; readonly weights: AttentionWeights<Matrix>; readonly queryHeads: number; readonly kvHeads: number; /** undefined for none */ readonly slidingWindow: number | undefined }
   | { readonly kind: 'ffn'; readonly weights: FfnWeights<Matrix>; readonly channels: number }
   /** A dropped half-block that leaves a constant behind. */
   | { readonly kind: 'bias'; readonly bias: Float32Array }
@@ -124,7 +124,8 @@ export function createRecipeWeights(source: WeightSource, store: WeightStore, { 
     const mended = await mend(name, half, width);
     if (kvHeads === 0) return leaveBias(mended, all.outputBias);
     const weights = sliceAttention(all, { hidden, width, keyValueWidth: kvHeads * headDim });
-    return { kind: 'attention', kvHeads, queryHeads: kvHeads * queryHeadsPerKv, weights: { ...weights, ...applyMended(mended, weights.output, weights.outputBias, 'output', 'outputBias') } };
+    const slidingWindow = source.config.slidingWindows[layer];
+    return { kind: 'attention', kvHeads, queryHeads: kvHeads * queryHeadsPerKv, slidingWindow, weights: { ...weights, ...applyMended(mended, weights.output, weights.outputBias, 'output', 'outputBias') } };
   };
 
   const prepareFfn = async (layer: number, channels: number): Promise<ReadyHalf> => {

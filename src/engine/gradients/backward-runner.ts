@@ -1,5 +1,5 @@
 import type { ModelConfig } from '../checkpoint/config.js';
-import type { BatchSize, HeadWeights } from '../forward/block-runner.js';
+import { reachedWindow, type BatchSize, type HeadWeights } from '../forward/block-runner.js';
 import type { StatePool } from '../forward/hidden-states.js';
 import type { AttentionWeights, FfnWeights } from '../forward/layer-weights.js';
 import type { ReadyHalf } from '../forward/recipe-weights.js';
@@ -66,10 +66,11 @@ export function createBackwardRunner(config: ModelConfig, sessions: SessionPool,
   };
 
   return {
-    attention: ({ weights, queryHeads, kvHeads }, step, into) => {
+    attention: ({ weights, queryHeads, kvHeads, slidingWindow: window }, step, into) => {
+      const slidingWindow = reachedWindow(window, step.size.length);
       const { cos, sin, positions } = rotaryTables(step.size.length);
-      const key = `attention-vjp:${queryHeads}:${kvHeads}`;
-      const build = (): Uint8Array => buildAttentionVjpGraph({ queryHeads, kvHeads, headDim, rmsNormEpsilon, queryKeyValueBias: biases.queryKeyValue, queryKeyNorms });
+      const key = `attention-vjp:${queryHeads}:${kvHeads}:${slidingWindow}`;
+      const build = (): Uint8Array => buildAttentionVjpGraph({ queryHeads, kvHeads, headDim, rmsNormEpsilon, queryKeyValueBias: biases.queryKeyValue, queryKeyNorms, slidingWindow });
       return run({ key, build }, {
         ...describeAttention(weights, matrix),
         cos: { values: cos, dimensions: [positions, headDim / 2] },

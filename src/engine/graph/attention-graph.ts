@@ -13,13 +13,15 @@ export interface AttentionVariant {
   /** Also true where a compensation adds one. */
   readonly outputBias: boolean;
   readonly queryKeyNorms: boolean;
+  /** Each token sees so many tokens, itself and the last before it; undefined where it sees all before it. */
+  readonly slidingWindow?: number | undefined;
   /** `residual`: the block's hidden states after attention; `residual-and-context`: also what goes into o. */
   readonly outputs: 'residual' | 'residual-and-context';
 }
 
 /**
  * The attention half of a decoder block: RMSNorm, q/k/v, optional norms of each query and key head, rotary embedding
- * (half layout, as transformers), causal grouped-query attention, o, residual.
+ * (half layout, as transformers), causal grouped-query attention, within a sliding window where there is one, o, residual.
  *
  * Inputs: `hidden` [batch, length, hidden]; `norm` [hidden]; `query`, `key`, `value` [heads * head_dim, hidden] as
  * checkpoints store them; `output` transposed, [heads * head_dim, hidden], so that both kinds shrink to a prefix of
@@ -76,12 +78,12 @@ export function addHeadNorm(graph: GraphBuilder, values: string, heads: number, 
 }
 
 /** Stays fast at long windows, where the standard `Attention` does not; takes head sizes that are multiples of 8. */
-function addGroupQueryAttention(graph: GraphBuilder, { query, key, value }: Heads, { queryHeads, kvHeads }: AttentionVariant): string {
+function addGroupQueryAttention(graph: GraphBuilder, { query, key, value }: Heads, { queryHeads, kvHeads, slidingWindow }: AttentionVariant): string {
   const lastPosition = graph.input('last_position', ['batch'], 'int32');
   const length = graph.input('length', [1], 'int32');
   return graph.node('GroupQueryAttention', [query, key, value, '', '', lastPosition, length], {
     domain: 'com.microsoft',
-    attributes: { num_heads: BigInt(queryHeads), kv_num_heads: BigInt(kvHeads) },
+    attributes: { num_heads: BigInt(queryHeads), kv_num_heads: BigInt(kvHeads), ...(slidingWindow === undefined ? {} : { local_window_size: BigInt(slidingWindow) }) },
   });
 }
 
@@ -94,11 +96,18 @@ function addPlainAttention(graph: GraphBuilder, { query, key, value }: Heads, va
     graph.node('Transpose', [graph.node('Reshape', [values, graph.integers([0, 0, kvHeads, inGroup, headDim])])], { attributes: { perm: order.map(BigInt) } });
   const scores = graph.node('MatMul', [split(query, perGroup, [0, 2, 3, 1, 4]), split(key, 1, [0, 2, 3, 4, 1])]);
   const scaled = graph.node('Mul', [scores, graph.floats([1 / Math.sqrt(headDim)])]);
-  const size = graph.node('Shape', [scores], { attributes: { start: -2n } });
-  const forbidden = graph.node('Expand', [graph.floats([-Infinity]), size]);
-  const mask = graph.node('Trilu', [forbidden, graph.integers([1])], { attributes: { upper: 1n } });
-  const weights = graph.node('Softmax', [graph.node('Add', [scaled, mask])], { attributes: { axis: -1n } });
+  const weights = addMaskedSoftmax(graph, scaled, variant.slidingWindow);
   const perHead = graph.node('MatMul', [weights, split(value, 1, [0, 2, 3, 1, 4])]);
   const together = graph.node('Transpose', [perHead], { attributes: { perm: [0n, 3n, 1n, 2n, 4n] } });
   return graph.node('Reshape', [together, graph.integers([0, 0, queryHeads * headDim])]);
+}
+
+/** softmax(scores + mask) over the last axis of [..., length, length]: a token sees itself and those before it, of a sliding window the last ones. */
+export function addMaskedSoftmax(graph: GraphBuilder, scores: string, slidingWindow: number | undefined): string {
+  const size = graph.node('Shape', [scores], { attributes: { start: -2n } });
+  const forbidden = graph.node('Expand', [graph.floats([-Infinity]), size]);
+  const later = graph.node('Trilu', [forbidden, graph.integers([1])], { attributes: { upper: 1n } });
+  const causal = graph.node('Add', [scores, later]);
+  const seen = slidingWindow === undefined ? causal : graph.node('Add', [causal, graph.node('Trilu', [forbidden, graph.integers([-slidingWindow])], { attributes: { upper: 0n } })]);
+  return graph.node('Softmax', [seen], { attributes: { axis: -1n } });
 }

@@ -1,9 +1,9 @@
-import type { AttentionVariant } from './attention-graph.js';
+import { addMaskedSoftmax, type AttentionVariant } from './attention-graph.js';
 import { createGraphBuilder, type GraphBuilder } from './graph-builder.js';
 import { addTransposedMatMul, outputMatrixGradient } from './linear-vjp.js';
 import { addRmsNormParts, addRmsNormVjp } from './rms-norm-vjp.js';
 
-export type AttentionVjpVariant = Pick<AttentionVariant, 'queryHeads' | 'kvHeads' | 'headDim' | 'rmsNormEpsilon' | 'queryKeyValueBias' | 'queryKeyNorms'>;
+export type AttentionVjpVariant = Pick<AttentionVariant, 'queryHeads' | 'kvHeads' | 'headDim' | 'rmsNormEpsilon' | 'queryKeyValueBias' | 'queryKeyNorms' | 'slidingWindow'>;
 
 /**
  * The vector-Jacobian product of the graph of `buildAttentionGraph`: from dLoss/dresidual to dLoss/dhidden and the
@@ -42,7 +42,7 @@ export function buildAttentionVjpGraph(variant: AttentionVjpVariant): Uint8Array
   const overGroup = (values: string): string => graph.node('ReduceSum', [values, graph.integers([2])]);
   const [queries, keys, values] = [split(query.values, perGroup), split(key.values, 1), split(value.values, 1)];
   const scaling = graph.floats([1 / Math.sqrt(headDim)]);
-  const weights = addCausalSoftmax(graph, graph.node('Mul', [graph.node('MatMul', [queries, flip(keys)]), scaling]));
+  const weights = addMaskedSoftmax(graph, graph.node('Mul', [graph.node('MatMul', [queries, flip(keys)]), scaling]), variant.slidingWindow);
   const context = join(graph.node('MatMul', [weights, values]), queryHeads);
 
   outputMatrixGradient(graph, 'output', context, upstream);
@@ -100,10 +100,4 @@ function addRotation(graph: GraphBuilder, projection: Projection, cos: string, s
     values: rotate(projection.values, sin),
     back: (upstream) => projection.back(rotate(upstream, graph.node('Neg', [sin]))),
   };
-}
-
-function addCausalSoftmax(graph: GraphBuilder, scores: string): string {
-  const size = graph.node('Shape', [scores], { attributes: { start: -2n } });
-  const mask = graph.node('Trilu', [graph.node('Expand', [graph.floats([-Infinity]), size]), graph.integers([1])], { attributes: { upper: 1n } });
-  return graph.node('Softmax', [graph.node('Add', [scores, mask])], { attributes: { axis: -1n } });
 }

@@ -5,7 +5,10 @@ import { keepRotaryTables } from '../forward/rotary-tables.js';
 import { buildDecodeAttentionGraph } from '../graph/decode-attention-graph.js';
 import type { GraphValue, SessionPool } from '../graph/session-pool.js';
 
-/** Keys and values of the tokens before, [kv_heads, context, head_dim] each; longer arrays are read from their start. */
+/**
+ * Keys and values of the tokens before, [kv_heads, context, head_dim] each; longer arrays are read from their start. With a
+ * sliding window the last window - 1 tokens are all that is kept.
+ */
 export interface KeyValueCache {
   readonly keys: Float32Array;
   readonly values: Float32Array;
@@ -31,12 +34,13 @@ export function createDecodeRunner(config: ModelConfig, sessions: SessionPool, r
   return {
     runHalf: (half, cache, context, input, output, added) => {
       if (half.kind !== 'attention') return runner.runHalf(half, { count: 1, length: 1 }, input, output);
-      const { weights, queryHeads, kvHeads } = half;
+      const { weights, queryHeads, kvHeads, slidingWindow = Infinity } = half;
+      const kept = Math.min(context, slidingWindow - 1);
       const { cos, sin, positions } = rotaryTables(context + 1);
       const outputBias = weights.outputBias !== undefined;
-      const past = context === 0 ? 'none' : 'some';
+      const past = kept === 0 ? 'none' : 'some';
       const matrix = (values: Float32Array): GraphValue => ({ values, dimensions: [values.length / hidden, hidden] });
-      const kept = (values: Float32Array): GraphValue => ({ values: values.subarray(0, kvHeads * context * headDim), dimensions: [kvHeads, context, headDim] });
+      const before = (values: Float32Array): GraphValue => ({ values: values.subarray(0, kvHeads * kept * headDim), dimensions: [kvHeads, kept, headDim] });
       const one = (values: Float32Array | undefined): GraphValue => ({ values: values ?? new Float32Array(kvHeads * headDim), dimensions: [kvHeads, 1, headDim] });
       return sessions.run(
         `decode:${queryHeads}:${kvHeads}:${outputBias}:${past}`,
@@ -59,7 +63,7 @@ export function createDecodeRunner(config: ModelConfig, sessions: SessionPool, r
             query_norm: weights.queryNorm,
             key_norm: weights.keyNorm,
           }),
-          ...(past === 'none' ? {} : { past_key: kept(cache.keys), past_value: kept(cache.values) }),
+          ...(past === 'none' ? {} : { past_key: before(cache.keys), past_value: before(cache.values) }),
         },
         { residual: { values: output, dimensions: [1, 1, hidden] }, key_added: one(added?.keys), value_added: one(added?.values) },
       );

@@ -19,12 +19,14 @@ export interface LatencyTablesOptions {
   readonly threads: number;
 }
 
-/** A file a table, named by a digest of all that it depends on: the model's shape, the processor, the threads, the length. */
+/** A file a table, named by a digest of all that it depends on: the model's shape and sliding windows, the processor, the threads, the length. */
 export function createLatencyTables({ directory, threads }: LatencyTablesOptions): LatencyTables {
   const found = new Map<string, Promise<LatencyTable>>();
   return {
     find: (language, length) => {
-      const key = digestOf({ form: 2, shape: language.shape, processor: cpus()[0]?.model ?? '', threads, length });
+      const { slidingWindows } = language.checkpoint.config;
+      const windows = slidingWindows.some((window) => window !== undefined && window <= length) ? { slidingWindows: slidingWindows.map((window) => window ?? null) } : {};
+      const key = digestOf({ form: 2, shape: language.shape, ...windows, processor: cpus()[0]?.model ?? '', threads, length });
       const known = found.get(key) ?? readOrMeasure(join(directory, `${key}.json`), language, length);
       found.set(key, known);
       known.catch(() => found.delete(key));

@@ -28,6 +28,7 @@ describe('parseConfig', () => {
       rmsNormEpsilon: 1e-5,
       rope: { theta: 10_000, scaling: undefined },
       maxPositions: 512,
+      slidingWindows: [undefined, undefined],
       bosTokenId: 1,
     });
   });
@@ -82,21 +83,27 @@ describe('parseConfig', () => {
     ['another activation', { hidden_act: 'gelu' }, /hidden_act is "gelu"; only silu/],
     ['quantized weights', { quantization_config: { bits: 4 } }, /quantization_config/],
     ['a mixture of experts', { num_local_experts: 8 }, /num_local_experts 8; a mixture of experts/],
-    ['a sliding window of Mistral', { model_type: 'mistral', sliding_window: 256 }, /sliding_window 256/],
-    ['a Mistral silent on its window, which then is 4096', { model_type: 'mistral', max_position_embeddings: 8192 }, /sliding_window 4096/],
-    ['a sliding window of Qwen2', { model_type: 'qwen2', use_sliding_window: true, sliding_window: 64, max_window_layers: 1 }, /use_sliding_window true/],
-    ['sliding layers of Qwen3', { model_type: 'qwen3', layer_types: ['full_attention', 'sliding_attention'] }, /sliding_attention/],
+    ['attention in chunks', { model_type: 'qwen3', layer_types: ['full_attention', 'chunked_attention'] }, /layer_types\[1\] is "chunked_attention"; only full_attention and sliding_attention/],
   ])('does not support %s and says so by name', (_what, entries, message) => {
     expect(() => parseConfig({ ...BASE, ...entries })).toThrow(expect.objectContaining({ reason: 'MODEL_UNSUPPORTED', message: expect.stringMatching(message) }));
   });
 
   it.each([
-    ['mistral', { sliding_window: null }],
-    ['mistral', { sliding_window: 512 }],
-    ['qwen2', { use_sliding_window: false, sliding_window: 64 }],
-    ['qwen2', { use_sliding_window: true, sliding_window: 64, max_window_layers: 2 }],
-  ])('takes %s with %j, which puts no sliding window into use', (model_type, entries) => {
-    expect(parseConfig({ ...BASE, ...entries, model_type }).shape.family).toBe(model_type);
+    ['llama', { sliding_window: 64 }, [undefined, undefined]],
+    ['mistral', { sliding_window: null }, [undefined, undefined]],
+    ['mistral', { sliding_window: 512 }, [512, 512]],
+    ['mistral', {}, [4096, 4096]],
+    ['mistral', { sliding_window: 64, layer_types: ['sliding_attention', 'full_attention'] }, [64, undefined]],
+    ['qwen2', { use_sliding_window: false, sliding_window: 64 }, [undefined, undefined]],
+    ['qwen2', { use_sliding_window: true, sliding_window: 64, max_window_layers: 2 }, [undefined, undefined]],
+    ['qwen2', { use_sliding_window: true, sliding_window: 64, max_window_layers: 1 }, [undefined, 64]],
+    ['qwen2', { use_sliding_window: true, sliding_window: null, max_window_layers: 0 }, [undefined, undefined]],
+    ['qwen2', { use_sliding_window: true, max_window_layers: 0 }, [4096, 4096]],
+    ['qwen2', { use_sliding_window: true, sliding_window: 64 }, [undefined, undefined]], // max_window_layers is 28 where it is left out
+    ['qwen3', { use_sliding_window: true, sliding_window: 64, max_window_layers: 0, layer_types: ['full_attention', 'sliding_attention'] }, [undefined, 64]],
+    ['qwen3', { layer_types: ['full_attention', 'full_attention'] }, [undefined, undefined]],
+  ])('reads of %s with %j which layers have a sliding window', (model_type, entries, windows) => {
+    expect(parseConfig({ ...BASE, ...entries, model_type }).slidingWindows).toEqual(windows);
   });
 
   it.each([
@@ -111,6 +118,9 @@ describe('parseConfig', () => {
     ['a hidden size that heads do not divide', { hidden_size: 60 }, /head_dim is 7.5/],
     ['an odd head_dim', { head_dim: 7 }, /head_dim is 7; rotary embeddings need an even one/],
     ['a negative epsilon', { rms_norm_eps: -1 }, /rms_norm_eps is -1/],
+    ['a sliding window of no tokens', { model_type: 'mistral', sliding_window: 0 }, /sliding_window is 0; whole numbers from 1/],
+    ['sliding layers without a window', { model_type: 'qwen3', layer_types: ['full_attention', 'sliding_attention'] }, /layer_types\[1\] is sliding_attention, but no sliding_window is in use/],
+    ['fewer layer types than layers', { model_type: 'qwen3', layer_types: ['full_attention'] }, /layer_types must have one entry for each of num_hidden_layers, 2, not 1/],
     ['llama3 without its factors', { rope_scaling: { rope_type: 'llama3' } }, /rope_scaling.factor is undefined/],
     ['llama3 with its bounds swapped', { rope_scaling: { rope_type: 'llama3', ...LLAMA3, high_freq_factor: 1 } }, /high_freq_factor is 1; it must be above/],
   ])('refuses %s', (_what, entries, message) => {

@@ -18,6 +18,7 @@ import taylor from '../../../src/plugins/criteria/taylor.js';
 import { calibrationSequences, CRITERIA } from '../../support/criteria-reference.js';
 import { DEMO_DIRECTORY, unattended } from '../../support/demo-model.js';
 import { hasShared, sharedPath } from '../../support/shared.js';
+import { findTrait, writeTrait } from '../../support/trait-checkpoint.js';
 
 const GIBIBYTE = 2 ** 30;
 
@@ -66,6 +67,11 @@ describe('computeGradients', () => {
   it('agrees with central finite differences of the demo model, along each matrix of a layer and in single weights', async () => {
     const sequences = calibrationSequences.slice(0, 3).map((sequence, index) => sequence.subarray(0, 30 + 10 * index));
     expect(await findWrongSlopes(DEMO_DIRECTORY, { layer: 1, step: 0.003 }, sequences)).toEqual([]);
+  });
+
+  it.each(['a Mistral beyond its sliding window', 'yarn with mscale'])('agrees with central finite differences of %s', async (name) => {
+    const [trait, { tokens }] = findTrait(name);
+    expect(await findWrongSlopes(await writeTrait(trait), { layer: 0, step: 0.01 }, [Int32Array.from(tokens)])).toEqual([]);
   });
 
   const families = hasShared ? readCases() : [];

@@ -19,7 +19,8 @@ describe('buildAttentionGraph', () => {
     { headDim: 6, kvHeads: 2, perGroup: 2 },
     { headDim: 6, kvHeads: 1, perGroup: 3 },
     { headDim: 20, kvHeads: 3, perGroup: 1 },
-  ])('computes causal grouped-query attention with heads of $headDim, $kvHeads groups of $perGroup', async ({ headDim, kvHeads, perGroup }) => {
+    ...[1, 2, 4, LENGTH - 1, LENGTH, LENGTH + 1].flatMap((slidingWindow) => [{ headDim: 8, kvHeads: 2, perGroup: 2, slidingWindow }, { headDim: 6, kvHeads: 2, perGroup: 2, slidingWindow }]),
+  ])('computes causal grouped-query attention with heads of $headDim, $kvHeads groups of $perGroup, a sliding window of $slidingWindow', async ({ headDim, kvHeads, perGroup, slidingWindow }: { headDim: number; kvHeads: number; perGroup: number; slidingWindow?: number }) => {
     const queryHeads = kvHeads * perGroup;
     const rng = createRng(headDim + kvHeads);
     const fill = (size: number): Float32Array => Float32Array.from({ length: size }, () => rng.uniform() - 0.5);
@@ -36,8 +37,8 @@ describe('buildAttentionGraph', () => {
     const table = (of: (angle: number) => number) => ({ values: Float32Array.from(angles, of), dimensions: [LENGTH, headDim / 2] });
     const residual = new Float32Array(weights.hidden.length);
     await sessions.run(
-      `${headDim}:${queryHeads}:${kvHeads}`,
-      () => buildAttentionGraph({ precision: 'float32', queryHeads, kvHeads, headDim, rmsNormEpsilon: EPSILON, queryKeyValueBias: false, outputBias: false, queryKeyNorms: false, outputs: 'residual' }),
+      `${headDim}:${queryHeads}:${kvHeads}:${slidingWindow}`,
+      () => buildAttentionGraph({ precision: 'float32', queryHeads, kvHeads, headDim, rmsNormEpsilon: EPSILON, queryKeyValueBias: false, outputBias: false, queryKeyNorms: false, slidingWindow, outputs: 'residual' }),
       {
         hidden: { values: weights.hidden, dimensions: [COUNT, LENGTH, HIDDEN] },
         norm: { values: weights.norm, dimensions: [HIDDEN] },
@@ -51,7 +52,7 @@ describe('buildAttentionGraph', () => {
       },
       { residual: { values: residual, dimensions: [COUNT, LENGTH, HIDDEN] } },
     );
-    const expected = computeByHand(weights, { headDim, kvHeads, perGroup, angles });
+    const expected = computeByHand(weights, { headDim, kvHeads, perGroup, angles, slidingWindow });
     expect(Math.max(...expected.map((value, index) => Math.abs(value - (residual[index] ?? NaN))))).toBeLessThan(1e-5);
   });
 });
@@ -66,7 +67,7 @@ interface Block {
 }
 
 /** The formulas one number at a time, in float64: softmax(q k^T / sqrt(head_dim)) v over the past, rotary halves paired. */
-function computeByHand(block: Block, { headDim, kvHeads, perGroup, angles }: { headDim: number; kvHeads: number; perGroup: number; angles: readonly number[] }): number[] {
+function computeByHand(block: Block, { headDim, kvHeads, perGroup, angles, slidingWindow = Infinity }: { headDim: number; kvHeads: number; perGroup: number; angles: readonly number[]; slidingWindow?: number | undefined }): number[] {
   const half = headDim / 2;
   const rotate = (vectors: number[][]): number[][] => vectors.map((x, t) => x.map((value, d) => {
     const angle = at(angles, t * half + (d % half));
@@ -85,7 +86,7 @@ function computeByHand(block: Block, { headDim, kvHeads, perGroup, angles }: { h
       const group = Math.floor(head / perGroup);
       const [q, k, v] = [rotate(project(block.query, head)), rotate(project(block.key, group)), project(block.value, group)];
       result.forEach((row, t) => {
-        const weights = k.slice(0, t + 1).map((key) => Math.exp(key.reduce((sum, x, d) => sum + x * at(q[t] ?? [], d), 0) / Math.sqrt(headDim)));
+        const weights = k.slice(0, t + 1).map((key, u) => (t - u >= slidingWindow ? 0 : 1) * Math.exp(key.reduce((sum, x, d) => sum + x * at(q[t] ?? [], d), 0) / Math.sqrt(headDim)));
         const total = weights.reduce((sum, w) => sum + w, 0);
         for (let d = 0; d < headDim; d++) {
           const context = weights.reduce((sum, w, u) => sum + (w / total) * at(v[u] ?? [], d), 0);

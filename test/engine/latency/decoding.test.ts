@@ -9,9 +9,9 @@ import { createWeightStore } from '../../../src/engine/forward/weight-store.js';
 import { createSessionPool } from '../../../src/engine/graph/session-pool.js';
 import { createDecodeRunner } from '../../../src/engine/latency/decode-runner.js';
 import { openLanguageModel, type LanguageModel } from '../../../src/engine/language-model.js';
-import { DEMO_DIRECTORY, unattended } from '../../support/demo-model.js';
+import { DEMO_DIRECTORY, unattended, withModel } from '../../support/demo-model.js';
+import { findTrait, writeTrait } from '../../support/trait-checkpoint.js';
 
-const [HIDDEN, HEAD_DIM, VOCABULARY] = [64, 8, 512];
 let model: LanguageModel;
 beforeAll(async () => {
   model = await openLanguageModel(await openCheckpoint(DEMO_DIRECTORY));
@@ -21,11 +21,21 @@ afterAll(() => model.close());
 describe('createDecodeRunner', () => {
   it('gives token by token the logits that all tokens together give', async () => {
     const tokens = Int32Array.of(1, 403, 407, 261, 378, 400);
-    const together = await model.logits(tokens);
-    const one = await decodeAll(tokens);
-    for (const [position, logits] of one.entries()) {
-      logits.forEach((value, token) => expect(Math.abs(value - (together[position * VOCABULARY + token] ?? NaN))).toBeLessThan(1e-3));
-    }
+    expect(findLargestDifference(await decodeAll(DEMO_DIRECTORY, tokens), await model.logits(tokens))).toBeLessThan(1e-3);
+  });
+
+  it.each([
+    'yarn with all its fields',
+    'a Mistral beyond its sliding window',
+    'a Mistral that sees nothing but the token itself',
+    'a Qwen2 with a sliding window from a layer on',
+  ])('gives token by token the logits that all tokens together give for %s, with the tokens of its window in the cache', async (name) => {
+    const [trait, recorded] = findTrait(name);
+    const tokens = Int32Array.from(recorded.tokens.slice(0, 13));
+    const folder = await writeTrait(trait);
+    await withModel(folder, async (own) => {
+      expect(findLargestDifference(await decodeAll(folder, tokens), await own.logits(tokens))).toBeLessThan(1e-4);
+    });
   });
 });
 
@@ -46,41 +56,48 @@ describe('timeShapes', () => {
 });
 
 /** The logits after each token, which sees the others through the cache alone. */
-async function decodeAll(tokens: Int32Array): Promise<Float32Array[]> {
-  const checkpoint = await openCheckpoint(DEMO_DIRECTORY);
+async function decodeAll(directory: string, tokens: Int32Array): Promise<Float32Array[]> {
+  const checkpoint = await openCheckpoint(directory);
   const { config, shape } = checkpoint;
+  const { hidden, headDim, vocabulary } = shape;
   const sessions = createSessionPool({ threads: 1 });
   const runner = createBlockRunner(config, sessions);
   const decoder = createDecodeRunner(config, sessions, runner);
   const weights = createRecipeWeights(checkpoint, createWeightStore(2 ** 28), { key: 'own', ranking: identityRanking(shape.layers) });
   const embedding = await checkpoint.readTensor('model.embed_tokens.weight');
   const norm = await checkpoint.readTensor('model.norm.weight');
+  const head = shape.tiedEmbeddings ? embedding : await checkpoint.readTensor('lm_head.weight');
   const steps: { keys: Float32Array; values: Float32Array }[][] = shape.layers.map(() => []);
   const all: Float32Array[] = [];
   for (const [position, token] of tokens.entries()) {
-    let states = embedding.slice(token * HIDDEN, (token + 1) * HIDDEN);
+    let states = embedding.slice(token * hidden, (token + 1) * hidden);
     for (const [layer, { kvHeads, queryHeadsPerKv, ffnChannels }] of shape.layers.entries()) {
-      const past = steps[layer] ?? [];
-      const added = { keys: new Float32Array(kvHeads * HEAD_DIM), values: new Float32Array(kvHeads * HEAD_DIM) };
+      const window = config.slidingWindows[layer] ?? Infinity;
+      const past = (steps[layer] ?? []).slice(Math.max(0, position + 1 - window));
+      const added = { keys: new Float32Array(kvHeads * headDim), values: new Float32Array(kvHeads * headDim) };
       // [kv_heads, context, head_dim]
-      const gather = (of: 'keys' | 'values') => Float32Array.from({ length: kvHeads * position * HEAD_DIM }, (_, at) => {
-        const [head, step, place] = [Math.floor(at / (position * HEAD_DIM)), Math.floor(at / HEAD_DIM) % position, at % HEAD_DIM];
-        return past[step]?.[of][head * HEAD_DIM + place] ?? NaN;
+      const gather = (of: 'keys' | 'values') => Float32Array.from({ length: kvHeads * past.length * headDim }, (_, at) => {
+        const [group, step, place] = [Math.floor(at / (past.length * headDim)), Math.floor(at / headDim) % past.length, at % headDim];
+        return past[step]?.[of][group * headDim + place] ?? NaN;
       });
       for (const step of [{ half: 'attention', layer, kvHeads, queryHeadsPerKv }, { half: 'ffn', layer, ffnChannels }] as const) {
         const half = await weights.prepare(step);
         if (half.kind === 'nothing') continue;
-        const next = new Float32Array(HIDDEN);
+        const next = new Float32Array(hidden);
         await decoder.runHalf(half, { keys: gather('keys'), values: gather('values') }, position, states, next, added);
         states = next;
       }
-      past.push(added);
+      steps[layer]?.push(added);
     }
-    const logits = new Float32Array(VOCABULARY);
-    await runner.computeLogits({ norm, head: embedding }, states, logits);
+    const logits = new Float32Array(vocabulary);
+    await runner.computeLogits({ norm, head }, states, logits);
     all.push(logits);
   }
   await sessions.close();
   await checkpoint.close();
   return all;
+}
+
+function findLargestDifference(one: readonly Float32Array[], together: Float32Array): number {
+  return Math.max(...one.flatMap((logits, position) => Array.from(logits, (value, token) => Math.abs(value - (together[position * logits.length + token] ?? NaN)))));
 }
