@@ -19,11 +19,12 @@ const PLUGIN_API = ['core', 'plugins/api'];
 const RULES: Readonly<Record<string, Rule>> = {
   core: { own: ['core'], packages: [] },
   search: { own: ['core', 'search'], packages: [] },
-  engine: { own: ['core', 'engine', 'gen/onnx'], packages: ['node:', 'onnxruntime-node', 'onnxruntime-common', '@huggingface/tokenizers'] },
+  'onnx-runtime': { own: ['onnx-runtime'], packages: ['node:', 'onnxruntime-node'] },
+  engine: { own: ['core', 'engine', 'gen/onnx', 'onnx-runtime'], packages: ['node:', '@huggingface/tokenizers'] },
   plugins: { own: ['core', 'plugins'], packages: ['zod'] },
   'plugins/api': { own: ['core'], packages: ['zod'] },
   'plugins/plugin-entry': { own: ['core'], packages: [] },
-  'plugins/predictors': { own: [...PLUGIN_API, 'plugins/predictors'], packages: ['node:', 'zod', 'onnxruntime-node', ...ML] },
+  'plugins/predictors': { own: [...PLUGIN_API, 'onnx-runtime', 'plugins/predictors'], packages: ['node:', 'zod', ...ML] },
   'plugins/strategies': { own: [...PLUGIN_API, 'plugins/strategies'], packages: ['zod'] },
   'plugins/criteria': { own: [...PLUGIN_API, 'engine', 'plugins/criteria'], packages: ['node:', 'zod'] },
   'plugins/compensations': { own: [...PLUGIN_API, 'engine', 'plugins/compensations'], packages: ['node:', 'zod'] },
@@ -31,7 +32,7 @@ const RULES: Readonly<Record<string, Rule>> = {
   'plugins/exporters': { own: [...PLUGIN_API, 'engine', 'plugins/exporters'], packages: ['node:', 'zod'] },
   'plugins/remote': { own: [...PLUGIN_API, 'gen', 'plugins/remote'] },
   'plugins/testing': { own: ['core', 'plugins'] },
-  server: { own: ['core', 'search', 'engine', 'plugins', 'server', 'gen'] },
+  server: { own: ['core', 'search', 'engine', 'onnx-runtime', 'plugins', 'server', 'gen'] },
   client: { own: ['gen', 'core/errors', 'client'] },
   cli: { own: ['gen', 'core/errors', 'client', 'cli'] },
   gen: { own: ['gen'], packages: ['node:', '@bufbuild/protobuf', '@grpc/grpc-js', 'long'] },
@@ -41,7 +42,7 @@ const RULES: Readonly<Record<string, Rule>> = {
 const RESERVED: Readonly<Record<string, readonly string[]>> = {
   inversify: ['server/main', 'server/container'],
   '@grpc/grpc-js': ['server/rpc', 'plugins/remote', 'client', 'gen'],
-  'onnxruntime-node': ['engine', 'plugins/predictors/onnx'],
+  'onnxruntime-node': ['onnx-runtime'],
   libsql: ['server/store'],
   kysely: ['server/store', 'server/container'],
 };
@@ -72,6 +73,15 @@ describe('the sources', () => {
   it('keep packages with one home in it', () => {
     const wrong = imports.filter(({ file, target, isOwn }) => !isOwn && RESERVED[target] !== undefined && !RESERVED[target].some((home) => isUnder(file, home)));
     expect(wrong.map(describeImport)).toEqual([]);
+  });
+
+  it('load ONNX Runtime and start threads in one place, which keeps its telemetry off', () => {
+    const root = resolve(src, '..');
+    const sources = ['src', 'bench', 'examples', 'test', 'scripts'].flatMap((folder) => readdirSync(join(root, folder), { recursive: true, encoding: 'utf8' })
+      .filter((file) => /\.m?[jt]s$/.test(file)).map((file) => `${folder}/${file.replaceAll('\\', '/')}`));
+    const elsewhere = sources.filter((file) => !/^(?:src|test)\/onnx-runtime\//.test(file) && file !== 'test/architecture.test.ts');
+    expect(elsewhere.length).toBeGreaterThan(300);
+    expect(elsewhere.filter((file) => /onnxruntime-node|new Worker\(/.test(readFileSync(join(root, file), 'utf8')))).toEqual([]);
   });
 
   it('read every form of import, types included', () => {

@@ -1,6 +1,6 @@
-import { Worker } from 'node:worker_threads';
 import { PrunecastError } from '../core/errors/prunecast-error.js';
 import type { CheckpointFiles } from './checkpoint/checkpoint-files.js';
+import { startWorker } from '../onnx-runtime/start-worker.js';
 import { malformed } from './checkpoint/model-errors.js';
 import { digestBytes } from './digest.js';
 import { workerUrl } from './workers/worker-url.js';
@@ -52,7 +52,7 @@ export async function loadTokenizer(files: Pick<CheckpointFiles, 'read'>): Promi
 /** One thread a task: it ends with the answer, with any error, and on cancel. */
 async function runTask(task: TokenizerTask, signal: AbortSignal | undefined): Promise<readonly Int32Array[]> {
   signal?.throwIfAborted();
-  const worker = new Worker(workerUrl(new URL('./workers/tokenizer-worker.js', import.meta.url)), { workerData: task });
+  const worker = startWorker(workerUrl(new URL('./workers/tokenizer-worker.js', import.meta.url)), { workerData: task });
   const ending = new AbortController(); // takes the listener off the caller's signal, which may live long
   try {
     const answer = await new Promise<TokenizerAnswer>((resolve, reject) => {

@@ -1,4 +1,4 @@
-import type { InferenceSession, Tensor } from 'onnxruntime-node';
+import { loadOnnxRuntime, type InferenceSession, type Tensor } from '../../onnx-runtime/load-onnx-runtime.js';
 
 /** A float32 or integer array with its shape. */
 export interface GraphValue {
@@ -57,7 +57,7 @@ export function createSessionPool({ threads, capacity = MOST_SESSIONS, guard = (
   return {
     run: (key, build, inputs, outputs) => guard(async () => {
       const session = await openSession(key, build);
-      const { Tensor: TensorClass } = await import('onnxruntime-node');
+      const { Tensor: TensorClass } = await loadOnnxRuntime();
       await session.run(toTensors(TensorClass, inputs), toTensors(TensorClass, outputs));
     }),
     keep: async (count) => {
@@ -73,7 +73,7 @@ export function createSessionPool({ threads, capacity = MOST_SESSIONS, guard = (
 const MOST_SESSIONS = 12;
 
 async function compileGraph(graph: Uint8Array, threads: number, memory: 'kept' | 'returned'): Promise<InferenceSession> {
-  const { InferenceSession } = await import('onnxruntime-node');
+  const { InferenceSession } = await loadOnnxRuntime();
   return InferenceSession.create(graph, {
     intraOpNumThreads: threads,
     interOpNumThreads: 1,

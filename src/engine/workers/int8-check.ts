@@ -1,5 +1,5 @@
-import { Worker } from 'node:worker_threads';
 import { PrunecastError } from '../../core/errors/prunecast-error.js';
+import { startWorker } from '../../onnx-runtime/start-worker.js';
 import type { Int8Check } from '../quantisation/measure-int8.js';
 import { createExitGate, holdExit } from './exit-gate.js';
 import { workerUrl } from './worker-url.js';
@@ -24,7 +24,7 @@ export function createInt8Check(): () => Promise<Int8Check> {
 
 async function runCheck(): Promise<Int8Check> {
   const gate = createExitGate();
-  const worker = new Worker(workerUrl(new URL('./int8-check-worker.js', import.meta.url)), { workerData: { gate } satisfies Int8CheckTask });
+  const worker = startWorker(workerUrl(new URL('./int8-check-worker.js', import.meta.url)), { workerData: { gate } satisfies Int8CheckTask });
   const releaseExit = holdExit(gate);
   const exited = new Promise<void>((resolve) => {
     worker.once('exit', () => resolve());

@@ -1,6 +1,6 @@
-import { Worker } from 'node:worker_threads';
 import { PrunecastError } from '../../core/errors/prunecast-error.js';
 import type { WorkControl } from '../../core/ports/progress.js';
+import { startWorker } from '../../onnx-runtime/start-worker.js';
 import { createExitGate, holdExit } from './exit-gate.js';
 import { decodeError } from './message-errors.js';
 import type { CallName, ModelCalls, ModelThreadData, ThreadAnswer, ThreadRequest } from './model-messages.js';
@@ -20,7 +20,7 @@ export interface ModelThread {
 /** Starts the thread; its errors reject the calls that wait. */
 export function startModelThread(threadData: Omit<ModelThreadData, 'gate'>): ModelThread {
   const gate = createExitGate();
-  const worker = new Worker(workerUrl(new URL('./model-worker.js', import.meta.url)), { workerData: { ...threadData, gate } satisfies ModelThreadData });
+  const worker = startWorker(workerUrl(new URL('./model-worker.js', import.meta.url)), { workerData: { ...threadData, gate } satisfies ModelThreadData });
   const releaseExit = holdExit(gate);
   const calls = new Map<number, OpenCall>();
   let nextId = 0;

@@ -1,8 +1,8 @@
 import { readFileSync } from 'node:fs';
-import { createRequire } from 'node:module';
 import { isInt8Offered, type Int8Check } from '../../engine/quantisation/measure-int8.js';
 import type { GetServerInfoResponse } from '../../gen/prunecast/v1/catalog.js';
 import { Precision } from '../../gen/prunecast/v1/common.js';
+import { readOnnxRuntimeVersion } from '../../onnx-runtime/load-onnx-runtime.js';
 import { VERSION } from '../version.js';
 import type { Config } from './config.js';
 import { MAX_MESSAGE_BYTES, MAX_PREDICT_ROWS } from './limits.js';
@@ -17,7 +17,7 @@ export async function describeServer(config: Config, checkInt8: () => Promise<In
     version: VERSION,
     apiVersion: API_VERSION,
     nodeVersion: process.versions.node,
-    onnxruntimeVersion: readOnnxruntimeVersion(),
+    onnxruntimeVersion: readOnnxRuntimeVersion(),
     instructionSets: readInstructionSets(),
     threads: config.threads,
     memoryBudgetBytes: BigInt(config.memoryBudgetBytes),
@@ -27,12 +27,6 @@ export async function describeServer(config: Config, checkInt8: () => Promise<In
     concurrentJobs: config.concurrentJobs,
     precisions: [Precision.FLOAT32, ...(offersInt8 ? [Precision.INT8] : [])],
   };
-}
-
-/** From its package.json: nothing native is loaded for it. */
-function readOnnxruntimeVersion(): string {
-  const { version } = createRequire(import.meta.url)('onnxruntime-node/package.json') as { readonly version: string };
-  return version;
 }
 
 /** Those that the last bits of a label may depend on; empty where the system does not tell (it does on Linux). */

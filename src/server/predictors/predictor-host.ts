@@ -1,8 +1,9 @@
-import { Worker } from 'node:worker_threads';
+import type { Worker } from 'node:worker_threads';
 import { PrunecastError } from '../../core/errors/prunecast-error.js';
 import type { EncodingBatch, PairTable } from '../../core/pairs.js';
 import type { FittedPredictor, Prediction, Predictor } from '../../core/ports/predictor.js';
 import { workerUrl } from '../../engine/workers/worker-url.js';
+import { startWorker } from '../../onnx-runtime/start-worker.js';
 import type { PredictorAnswer, PredictorQuestion, PredictorTask } from './predictor-messages.js';
 
 /** A predictor plug-in with its complete options, and the module whose default export it is. */
@@ -96,7 +97,7 @@ class PredictorThread {
   constructor(id: string, task: PredictorTask) {
     this.#id = id;
     // Its output is caught and dropped: ml-xgboost writes to stdout whenever it loads.
-    this.#worker = new Worker(workerUrl(new URL('./predictor-worker.js', import.meta.url)), { workerData: task, stdout: true, stderr: true });
+    this.#worker = startWorker(workerUrl(new URL('./predictor-worker.js', import.meta.url)), { workerData: task, stdout: true, stderr: true });
     this.#worker.stdout.resume();
     this.#worker.stderr.resume();
     this.ready = new Promise((resolve, reject) => {

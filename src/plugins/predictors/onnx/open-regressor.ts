@@ -1,7 +1,7 @@
-import type { InferenceSession, Tensor } from 'onnxruntime-node';
 import { PrunecastError } from '../../../core/errors/prunecast-error.js';
 import { countRows } from '../../../core/pairs.js';
 import type { FittedPredictor } from '../../../core/ports/predictor.js';
+import { loadOnnxRuntime, type InferenceSession, type Tensor } from '../../../onnx-runtime/load-onnx-runtime.js';
 
 /** How a regressor's file is asked, and how its answers are read. */
 export interface RegressorForm {
@@ -24,7 +24,7 @@ const BATCH_ROWS = 64;
  * @throws PrunecastError REGRESSOR_INVALID that says what the file has and what is needed
  */
 export async function openRegressor(bytes: Uint8Array, form: RegressorForm): Promise<FittedPredictor> {
-  const { InferenceSession: Session, Tensor: TensorClass } = await import('onnxruntime-node');
+  const { InferenceSession: Session, Tensor: TensorClass } = await loadOnnxRuntime();
   const session = await compile(Session, bytes);
   const { input, rows } = checkInput(session, form);
   const { output, width } = checkOutput(session, form);
