@@ -18,7 +18,7 @@ write('errors.md',
 
 write('configuration.md',
   '# Configuration of the server',
-  'Set by environment variables, or by the option of the same meaning where the server is started from a program (`prunecast/server`). Several folders are separated as in `PATH`, several addresses by commas. `~` is the home folder; other relative paths start at the working folder.',
+  'Set by environment variables, or by the option of the same meaning where the server is started from a program (`prunecast/server`). Several folders are separated as in `PATH`, several addresses by commas; a value that begins with `["` is a JSON array in place of that, for names that hold a separator (`["/runs/12:30/models"]`). `~` is the home folder; other relative paths start at the working folder.',
   table(['variable', 'option', 'default', 'allowed', 'meaning'], Object.entries(CONFIG_SCHEMA.shape).map(([setting, schema]) => {
     const json = z.toJSONSchema(schema, { io: 'input' });
     return [`\`${environmentName(setting)}\``, `\`${setting}\``, json.default === undefined ? '' : code([json.default].flat().join(' ')), describeType(json), json.description];

@@ -2,6 +2,7 @@ import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { basename, join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { loadConfig } from '../../src/server/config/config.js';
 import { placeAtServer, placeLocally } from '../../src/cli/session/places.js';
 
 let folder = '';
@@ -13,7 +14,7 @@ beforeAll(() => {
 afterAll(() => rmSync(folder, { recursive: true }));
 
 const path = (file: string) => join(folder, file);
-const firstRoot = (roots: string | undefined) => roots?.split(':')[0];
+const firstRoot = (roots: string | undefined) => (JSON.parse(roots ?? '[]') as string[])[0];
 
 describe('placeLocally', () => {
   it('makes the parent folder of an existing model its root', () => {
@@ -26,6 +27,14 @@ describe('placeLocally', () => {
     const { model, environment } = placeLocally({ model: 'elsewhere/tiny' }, { PRUNECAST_MODEL_ROOTS: '/store' });
     expect(model).toBe('elsewhere/tiny');
     expect(firstRoot(environment['PRUNECAST_MODEL_ROOTS'])).toBe('/store');
+  });
+
+  it('hands folders with a colon over whole, those of the environment in either form too', () => {
+    mkdirSync(path('run-12:30/tiny'), { recursive: true });
+    const read = (configured: string) => loadConfig(placeLocally({ model: path('run-12:30/tiny') }, { PRUNECAST_MODEL_ROOTS: configured }).environment).modelRoots;
+    expect(read('/a:/b')).toEqual([path('run-12:30'), '/a', '/b', process.cwd()]);
+    expect(read('["/a:b"]')).toEqual([path('run-12:30'), '/a:b', process.cwd()]);
+    expect(read('')).toEqual([path('run-12:30'), process.cwd()]);
   });
 
   it('tells texts of one name in two folders apart', () => {

@@ -4,14 +4,17 @@ import type { Command } from 'commander';
 import { SERVER_MAIN } from '../../client/server-main.js';
 import { CommandFailure } from '../command-failure.js';
 import { collect } from '../flags/values.js';
+import { writeList } from '../session/environment-list.js';
 
 /** The server's settings as flags. Each sets the environment variable that the server reads; docs/configuration.md explains them. */
 export const SERVE_FLAGS = [
-  { flag: '--model-root <DIR>', variable: 'PRUNECAST_MODEL_ROOTS', separator: ':', summary: 'folder that checkpoints lie under; may be repeated (default: ./models)' },
-  { flag: '--data-root <DIR>', variable: 'PRUNECAST_DATA_ROOTS', separator: ':', summary: 'folder that texts lie under; may be repeated (default: ./data)' },
+  { flag: '--model-root <DIR>', variable: 'PRUNECAST_MODEL_ROOTS', isList: true, summary: 'folder that checkpoints lie under; may be repeated (default: ./models)' },
+  { flag: '--model-links <within-roots|anywhere>', variable: 'PRUNECAST_MODEL_LINKS', summary: 'where symbolic links of checkpoints may lead (default: within-roots)' },
+  { flag: '--data-root <DIR>', variable: 'PRUNECAST_DATA_ROOTS', isList: true, summary: 'folder that texts lie under; may be repeated (default: ./data)' },
+  { flag: '--data-links <within-roots|anywhere>', variable: 'PRUNECAST_DATA_LINKS', summary: 'where symbolic links to texts may lead (default: within-roots)' },
   { flag: '--output-root <DIR>', variable: 'PRUNECAST_OUTPUT_ROOT', summary: 'folder that pruned models are written under (default: ./outputs)' },
   { flag: '--state-dir <DIR>', variable: 'PRUNECAST_STATE_DIRECTORY', summary: 'where jobs, labels, studies and predictors are kept (default: ~/.local/state/prunecast)' },
-  { flag: '--listen <ADDRESS>', variable: 'PRUNECAST_LISTEN', separator: ',', summary: 'host:port or unix:/path; may be repeated (default: 127.0.0.1:50051)' },
+  { flag: '--listen <ADDRESS>', variable: 'PRUNECAST_LISTEN', isList: true, summary: 'host:port or unix:/path; may be repeated (default: 127.0.0.1:50051)' },
   { flag: '--threads <COUNT>', variable: 'PRUNECAST_THREADS', summary: 'threads of the numeric engine (default: the processors there are)' },
   { flag: '--memory-budget-bytes <BYTES>', variable: 'PRUNECAST_MEMORY_BUDGET_BYTES', summary: 'memory for weights, hidden states and caches (default: 70 % of what there is)' },
   { flag: '--score-cache-bytes <BYTES>', variable: 'PRUNECAST_SCORE_CACHE_BYTES', summary: 'disk for scores of criteria (default: 268435456)' },
@@ -23,7 +26,7 @@ export const SERVE_FLAGS = [
   { flag: '--log-level <LEVEL>', variable: 'PRUNECAST_LOG_LEVEL', summary: 'fatal, error, warn, info, debug, trace or silent (default: info)' },
   { flag: '--tls-certificate <FILE>', variable: 'PRUNECAST_TLS_CERTIFICATE', summary: 'PEM file with the certificate chain' },
   { flag: '--tls-key <FILE>', variable: 'PRUNECAST_TLS_KEY', summary: 'PEM file with the private key' },
-] as const satisfies readonly { readonly flag: string; readonly variable: string; readonly separator?: string; readonly summary: string }[];
+] as const satisfies readonly { readonly flag: string; readonly variable: string; readonly isList?: true; readonly summary: string }[];
 
 /** `prunecast serve`: a server in the foreground, until Ctrl-C or SIGTERM. */
 export function addServeCommand(program: Command): void {
@@ -33,7 +36,7 @@ export function addServeCommand(program: Command): void {
     const given = SERVE_FLAGS.flatMap((setting) => {
       const values = command.getOptionValue(optionName(setting.flag)) as readonly string[] | undefined;
       if (values === undefined) return [];
-      return [[setting.variable, 'separator' in setting ? values.join(setting.separator) : (values.at(-1) ?? '')]];
+      return [[setting.variable, 'isList' in setting ? writeList(values) : (values.at(-1) ?? '')]];
     });
     await runServer(Object.fromEntries(given) as Record<string, string>);
   });

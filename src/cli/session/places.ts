@@ -1,6 +1,7 @@
 import { existsSync, mkdirSync } from 'node:fs';
 import { basename, dirname, relative, resolve, sep } from 'node:path';
 import type { DeepPartial, Text } from '../../client/index.js';
+import { readList, writeList } from './environment-list.js';
 
 /** Paths as a user gave them. */
 export interface GivenPaths {
@@ -46,6 +47,7 @@ export function placeLocally({ model, texts = [], output }: GivenPaths, environm
       // Who runs the server is who asks it: links lead wherever the user may read.
       PRUNECAST_MODEL_LINKS: 'anywhere',
       PRUNECAST_DATA_ROOTS: withRoot(textRoot, environment['PRUNECAST_DATA_ROOTS']),
+      PRUNECAST_DATA_LINKS: 'anywhere',
       PRUNECAST_OUTPUT_ROOT: outputPath === undefined ? (environment['PRUNECAST_OUTPUT_ROOT'] ?? process.cwd()) : dirname(outputPath),
     },
   };
@@ -53,7 +55,7 @@ export function placeLocally({ model, texts = [], output }: GivenPaths, environm
 
 // The current folder stands last: a request of `prunecast call` names things relative to it.
 function withRoot(root: string | undefined, configured: string | undefined): string {
-  return [root, configured === '' ? undefined : configured, process.cwd()].filter((folder) => folder !== undefined).join(':');
+  return writeList([...(root === undefined ? [] : [root]), ...readList(configured ?? ''), process.cwd()]);
 }
 
 function toText(flag: string, rename: (path: string) => string): DeepPartial<Text> {

@@ -4,6 +4,7 @@ import { tmpdir } from 'node:os';
 import { join, resolve } from 'node:path';
 import { createClient, startLocalServer, type LocalServer, type PrunecastClient } from '../../client/index.js';
 import type { ServerFlags } from '../flags/server.js';
+import { writeList } from './environment-list.js';
 import { placeAtServer, placeLocally, type GivenPaths, type Places } from './places.js';
 
 /** What a command works with. */
@@ -47,7 +48,7 @@ function startOwnServer({ stateDir, serverLog }: ServerFlags, { environment }: P
       PRUNECAST_INTERRUPTED_JOBS: 'pause',
       ...environment,
       PRUNECAST_STATE_DIRECTORY: stateDirectory,
-      PRUNECAST_LISTEN: `unix:${socketPath(stateDirectory)}`,
+      PRUNECAST_LISTEN: writeList([`unix:${socketPath(stateDirectory)}`]),
     },
     ...(serverLog === true && { onLog: (line) => process.stderr.write(`${line}\n`) }),
   });

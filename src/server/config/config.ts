@@ -12,6 +12,8 @@ export const CONFIG_SCHEMA = z.strictObject({
   modelLinks: z.enum(['within-roots', 'anywhere']).default('within-roots')
     .describe('Where symbolic links of checkpoint folders, and of files in them, may lead: under the model roots (as those of a hub cache do), or `anywhere` that the server may read, as the CLI has it for a server of its own.'),
   dataRoots: folders.prefault(['data']).describe('Folders that texts lie under; requests name them relative to one.'),
+  dataLinks: z.enum(['within-roots', 'anywhere']).default('within-roots')
+    .describe('Where symbolic links to texts may lead: under a data root, or `anywhere` that the server may read, as the CLI has it for a server of its own.'),
   outputRoot: folder.prefault('outputs').describe('The folder that pruned models are written under.'),
   stateDirectory: folder.prefault('~/.local/state/prunecast').describe('Where jobs, labels, studies and predictors are kept; one server at a time.'),
   listen: z.array(z.string().regex(/^(unix:.+|.+:\d{1,5})$/, 'is neither host:port nor unix:/path')).min(1).default(['127.0.0.1:50051'])
@@ -45,7 +47,8 @@ export type Config = Omit<Parsed, 'threads' | 'memoryBudgetBytes'> & { readonly 
  * The settings of a server: `options` over the environment over the defaults.
  *
  * @param environment `PRUNECAST_MODEL_ROOTS` and so on: the setting's name in capitals. Several folders are separated as in
- * PATH, several addresses by commas.
+ * PATH, several addresses by commas; a value that begins with `["` is a JSON array, for
+ * names that hold a separator.
  * @throws Error that names each setting at fault, as it was given
  */
 export function loadConfig(environment: Readonly<Record<string, string | undefined>>, options: ConfigOptions = {}): Config {
@@ -75,10 +78,19 @@ export function environmentName(setting: string): string {
 }
 
 function readValue(setting: string, schema: z.ZodType, value: string): unknown {
-  if (setting === 'listen') return value.split(',').map((address) => address.trim());
   const { type } = z.toJSONSchema(schema, { io: 'input' });
-  if (type === 'array') return value.split(delimiter).filter((path) => path !== '');
+  if (type === 'array') return readList(value.trim(), setting === 'listen' ? /\s*,\s*/ : delimiter);
   // Not a number: left as text, so that the schema says what was expected.
   if (type === 'integer' && /^\d+$/.test(value)) return Number(value);
   return value;
+}
+
+/** A JSON array where it begins like one. One that is none is left as text, so that the schema says what was expected. */
+function readList(value: string, separator: string | RegExp): unknown {
+  if (!value.startsWith('["')) return value.split(separator).filter((entry) => entry !== '');
+  try {
+    return JSON.parse(value);
+  } catch {
+    return value;
+  }
 }

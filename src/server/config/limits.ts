@@ -1,6 +1,9 @@
 /** Bytes that one message may have, either way; a longer one must be paged or streamed. */
 export const MAX_MESSAGE_BYTES = 4 * 2 ** 20;
 
+/** Bytes that a path of a request may have: the longest that Linux opens. */
+export const MAX_PATH_BYTES = 4096;
+
 /** Rows that one Predict takes. */
 export const MAX_PREDICT_ROWS = 10_000;
 

@@ -2,6 +2,7 @@ import { realpath } from 'node:fs/promises';
 import { relative, resolve, sep } from 'node:path';
 import { PrunecastError } from '../../core/errors/prunecast-error.js';
 import type { Reason } from '../../core/errors/reasons.js';
+import { MAX_PATH_BYTES } from './limits.js';
 
 export interface PathField {
   /** The path's field in the request. */
@@ -20,18 +21,34 @@ const ROOT_NAMES = { MODEL_NOT_FOUND: 'a model', TEXT_NOT_FOUND: 'a data', REGRE
  *
  * @param roots absolute folders
  * @param path as the caller sent it, relative to a root
- * @throws PrunecastError PATH_OUTSIDE_ROOTS where the path, or a link on it, leads out of its root; `missing` where no root has it
+ * @throws PrunecastError INVALID_REQUEST for what can be no path, or leads in a circle, or may not be read;
+ * PATH_OUTSIDE_ROOTS where the path leads out of its root, or a link on it out of all of them; `missing` where no root has it
  */
 export async function resolveWithin(roots: readonly string[], path: string, { field, missing, links = 'within-roots' }: PathField): Promise<string> {
-  if (path === '') throw PrunecastError.ofField(field, 'is empty: it is required');
+  requirePath(path, field);
   for (const root of roots) {
-    if (path.includes('\0') || !isWithin(resolve(root), resolve(root, path))) throw outsideRoots(path, field);
-    const real = await realpathIfThere(resolve(root, path));
+    if (!isWithin(resolve(root), resolve(root, path))) throw outsideRoots(path, field);
+    const real = await realpathIfThere(resolve(root, path), path, field);
     if (real === undefined) continue;
-    if (links === 'within-roots' && !isWithin(await realpath(root), real)) throw outsideRoots(path, field);
+    if (links === 'within-roots' && !(await isWithinAny(roots, real))) throw outsideRoots(path, field);
     return real;
   }
-  throw PrunecastError.ofField(field, `"${path}" is not there: name something relative to ${ROOT_NAMES[missing]} root`, missing);
+  throw PrunecastError.ofField(field, `${quote(path)} is not there: name something relative to ${ROOT_NAMES[missing]} root`, missing);
+}
+
+function requirePath(path: string, field: string): void {
+  if (path === '') throw PrunecastError.ofField(field, 'is empty: it is required');
+  if (path.includes('\0')) throw PrunecastError.ofField(field, 'has a NUL character, which no path has');
+  const bytes = Buffer.byteLength(path);
+  if (bytes > MAX_PATH_BYTES) throw PrunecastError.ofField(field, `has ${bytes} bytes; a path has at most ${MAX_PATH_BYTES}`);
+}
+
+async function isWithinAny(roots: readonly string[], real: string): Promise<boolean> {
+  for (const root of roots) {
+    const realRoot = await realpath(root).catch(() => undefined); // one that is not there holds nothing
+    if (realRoot !== undefined && isWithin(realRoot, real)) return true;
+  }
+  return false;
 }
 
 function isWithin(root: string, path: string): boolean {
@@ -40,16 +57,34 @@ function isWithin(root: string, path: string): boolean {
 }
 
 /** Undefined where nothing is there, or a file stands where a folder would have to. */
-async function realpathIfThere(path: string): Promise<string | undefined> {
+async function realpathIfThere(full: string, path: string, field: string): Promise<string | undefined> {
   try {
-    return await realpath(path);
+    return await realpath(full);
   } catch (error) {
     const code = error instanceof Error && 'code' in error ? error.code : undefined;
-    if (code === 'ENOENT' || code === 'ENOTDIR' || code === 'ENAMETOOLONG' || code === 'ELOOP') return undefined;
-    throw error;
+    switch (code) {
+      case 'ENOENT':
+      case 'ENOTDIR':
+        return undefined;
+      case 'ENAMETOOLONG':
+        throw PrunecastError.ofField(field, `${quote(path)} has a name that is too long for a file`);
+      case 'ELOOP':
+        throw PrunecastError.ofField(field, `${quote(path)} has links that lead in a circle: name the file itself`);
+      case 'EACCES':
+      case 'EPERM':
+        throw PrunecastError.ofField(field, `${quote(path)} may not be read by the server: give its user the right to`);
+      default:
+        throw error;
+    }
   }
 }
 
 function outsideRoots(path: string, field: string): PrunecastError {
-  return PrunecastError.ofField(field, `"${path}" leads outside the configured roots: name something relative to a root`, 'PATH_OUTSIDE_ROOTS');
+  return PrunecastError.ofField(field, `${quote(path)} leads outside the configured roots: name something relative to a root`, 'PATH_OUTSIDE_ROOTS');
+}
+
+const MOST_QUOTED = 200;
+
+function quote(path: string): string {
+  return `"${path.length <= MOST_QUOTED ? path : `${path.slice(0, MOST_QUOTED)}…`}"`;
 }

@@ -20,7 +20,7 @@ import { TOKENS } from './tokens.js';
 export function bindVerbs(container: Container): void {
   container.bind(TOKENS.models).toResolvedValue((config, checkInt8) => createOpenModels({ ...config, checkInt8 }), [TOKENS.config, TOKENS.checkInt8]);
   container.bind(TOKENS.closing).toResolvedValue((models) => () => models.close(), [TOKENS.models]);
-  container.bind(TOKENS.texts).toResolvedValue(({ dataRoots }) => createTextSource(dataRoots), [TOKENS.config]);
+  container.bind(TOKENS.texts).toResolvedValue((config) => createTextSource(config), [TOKENS.config]);
   container.bind(TOKENS.recipes).toResolvedValue((plugins, texts) => new RecipeResolver(plugins, texts), [TOKENS.plugins, TOKENS.texts]);
   container.bind(TOKENS.preparer).toResolvedValue(
     ({ stateDirectory, scoreCacheBytes }, log) => createRecipePreparer(createScoreCache({
@@ -32,7 +32,7 @@ export function bindVerbs(container: Container): void {
   );
   container.bind(TOKENS.labels).toResolvedValue(createLabelQueue, [TOKENS.labelStore]);
   container.bind(TOKENS.predictors).toResolvedValue(
-    (store, plugins, clock, { dataRoots, modelRoots }) => createFittedPredictors({ store, plugins, clock, readFiles: createPluginFileReader([...dataRoots, ...modelRoots]) }),
+    (store, plugins, clock, { dataRoots, modelRoots, dataLinks }) => createFittedPredictors({ store, plugins, clock, readFiles: createPluginFileReader([...dataRoots, ...modelRoots], dataLinks) }),
     [TOKENS.predictorStore, TOKENS.plugins, TOKENS.clock, TOKENS.config],
   );
   container.bind(TOKENS.closing).toResolvedValue((predictors) => () => predictors.close(), [TOKENS.predictors]);

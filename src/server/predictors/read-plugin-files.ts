@@ -1,6 +1,5 @@
-import { readFile, stat } from 'node:fs/promises';
-import { PrunecastError } from '../../core/errors/prunecast-error.js';
-import { resolveWithin } from '../config/resolve-within.js';
+import { openFileWithin, readOpened } from '../config/open-file-within.js';
+import type { PathField } from '../config/resolve-within.js';
 import { isChooser, type ResolvedPlugin } from '../plugins/plugin-registry.js';
 
 /** The files that a predictor's options name, read whole; undefined for one that names none. */
@@ -11,20 +10,22 @@ const MAX_FILE_BYTES = 32 * 2 ** 20;
 
 /**
  * @param roots absolute folders that the files may lie under
+ * @param links where links may lead
  * @throws PrunecastError (from the returned function) REGRESSOR_INVALID where a file is not there or too large, PATH_OUTSIDE_ROOTS
  */
-export function createPluginFileReader(roots: readonly string[]): ReadPluginFiles {
+export function createPluginFileReader(roots: readonly string[], links: PathField['links'] = 'within-roots'): ReadPluginFiles {
   return async ({ plugin, options }) => {
     const paths = isChooser(plugin) ? undefined : plugin.files?.(options);
     if (paths === undefined) return undefined;
-    return Object.fromEntries(await Promise.all(Object.entries(paths).map(async ([name, path]) => [name, await readWithin(roots, path, `predictor.options.${name}`)] as const)));
+    return Object.fromEntries(await Promise.all(Object.entries(paths).map(async ([name, path]) => [name, await readWithin(roots, path, `predictor.options.${name}`, links)] as const)));
   };
 }
 
-async function readWithin(roots: readonly string[], path: string, field: string): Promise<Uint8Array> {
-  const file = await resolveWithin(roots, path, { field, missing: 'REGRESSOR_INVALID' });
-  const status = await stat(file);
-  if (!status.isFile()) throw PrunecastError.ofField(field, `"${path}" is not a file`, 'REGRESSOR_INVALID');
-  if (status.size > MAX_FILE_BYTES) throw PrunecastError.ofField(field, `"${path}" has ${status.size} bytes; at most ${MAX_FILE_BYTES} are taken`, 'REGRESSOR_INVALID');
-  return readFile(file);
+async function readWithin(roots: readonly string[], path: string, field: string, links: NonNullable<PathField['links']>): Promise<Uint8Array> {
+  const opened = await openFileWithin(roots, path, { field, missing: 'REGRESSOR_INVALID', invalid: 'REGRESSOR_INVALID', maxBytes: MAX_FILE_BYTES, links });
+  try {
+    return await readOpened(opened, field);
+  } finally {
+    await opened.handle.close();
+  }
 }

@@ -1,9 +1,10 @@
-import { readFile, stat } from 'node:fs/promises';
+import { extname } from 'node:path';
 import { PrunecastError } from '../../core/errors/prunecast-error.js';
 import type { EvaluationText } from '../../core/ports/evaluator.js';
 import { digestBytes } from '../../engine/digest.js';
 import type { Text } from '../../gen/prunecast/v1/common.js';
-import { resolveWithin } from '../config/resolve-within.js';
+import type { Config } from '../config/config.js';
+import { openFileWithin, readOpened } from '../config/open-file-within.js';
 import type { OpenModel } from '../models/open-models.js';
 
 /** The largest text file that is read: a training split of 500 MB has some 125 million tokens, far more than any study runs. */
@@ -22,7 +23,7 @@ export interface TextSource {
 }
 
 /** Reads texts under the data roots, and keeps the last few tokenized ones. */
-export function createTextSource(dataRoots: readonly string[]): TextSource {
+export function createTextSource({ dataRoots, dataLinks }: Pick<Config, 'dataRoots' | 'dataLinks'>): TextSource {
   const cache = new Map<string, Promise<TokenizedText>>();
   const remember = (key: string, load: () => Promise<TokenizedText>): Promise<TokenizedText> => {
     const known = cache.get(key);
@@ -37,13 +38,18 @@ export function createTextSource(dataRoots: readonly string[]): TextSource {
     async load(text, model, field) {
       switch (text?.source?.$case) {
         case 'path': {
-          const file = await resolveWithin(dataRoots, text.source.value, { field: `${field}.path`, missing: 'TEXT_NOT_FOUND' });
-          const { size, mtimeMs } = await stat(file);
-          if (size > MAX_TEXT_BYTES) {
-            throw PrunecastError.ofField(`${field}.path`, `the file has ${size} bytes; at most ${MAX_TEXT_BYTES} are read: cut the text`);
+          const { value } = text.source;
+          const opened = await openFileWithin(dataRoots, value, { field: `${field}.path`, missing: 'TEXT_NOT_FOUND', links: dataLinks, maxBytes: MAX_TEXT_BYTES });
+          try {
+            const { file, stats: { dev, ino, size, mtimeMs, ctimeMs } } = opened;
+            const key = JSON.stringify([file, extname(value), dev, ino, size, mtimeMs, ctimeMs, model.tokenizer?.digest ?? '']);
+            return withBos(model, await remember(key, async () => {
+              const content = Buffer.from(await readOpened(opened, `${field}.path`)).toString();
+              return tokenize(model, parseText(content, value, `${field}.path`), field);
+            }));
+          } finally {
+            await opened.handle.close();
           }
-          const key = JSON.stringify([file, size, mtimeMs, model.tokenizer?.digest ?? '']);
-          return withBos(model, await remember(key, async () => tokenize(model, parseText(await readFile(file, 'utf8'), file, `${field}.path`), field)));
         }
         case 'inline': {
           const content = text.source.value;

@@ -1,4 +1,5 @@
-import { cp, mkdir, readFile, writeFile } from 'node:fs/promises';
+import { execFileSync } from 'node:child_process';
+import { cp, mkdir, readFile, symlink, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { BudgetKind, type DeepPartial, type EvaluateRequest, type PairSet, type PruneRequest } from '../../../src/client/index.js';
@@ -10,7 +11,9 @@ let verbs: VerbServer;
 beforeAll(async () => {
   verbs = await startVerbServer();
   await mkdir(verbs.path('models'), { recursive: true });
-  await mkdir(verbs.path('texts'), { recursive: true });
+  await mkdir(verbs.path('texts', 'folder'), { recursive: true });
+  execFileSync('mkfifo', [verbs.path('texts', 'pipe')]);
+  await symlink('circle', verbs.path('texts', 'circle'));
   await writeFile(verbs.path('secret.txt'), 'Once upon a time. '.repeat(100));
   await mkdir(verbs.path('outputs', 'taken'), { recursive: true });
   await writeFile(verbs.path('outputs', 'taken', 'precious.txt'), 'text');
@@ -58,6 +61,14 @@ describe('a path', () => {
   it('of a text that is not there is refused', async () => {
     expect(await refusalOf(verbs, evaluate({ measurement: { text: { source: { $case: 'path', value: 'none.txt' } } } })))
       .toMatchObject({ code: 'NOT_FOUND', reason: 'TEXT_NOT_FOUND', fields: ['measurement.text.path'] });
+  });
+
+  it.each([
+    ['a folder', 'folder', 'is a folder'], ['a named pipe', 'pipe', 'is a named pipe'], ['6,000 characters', 'x/'.repeat(3000), 'at most 4096'],
+    ['links in a circle', 'circle', 'in a circle'], ['a NUL', 'a\0b', 'NUL'],
+  ])('of a text that can be no file is refused by name: %s', async (_, path, words) => {
+    expect(await refusalOf(verbs, evaluate({ measurement: { text: { source: { $case: 'path', value: path } } } })))
+      .toMatchObject({ reason: 'INVALID_REQUEST', fields: ['measurement.text.path'], message: expect.stringContaining(words) as string });
   });
 
   it('of an existing output is refused, and what is there stays', async () => {
