@@ -13,9 +13,9 @@ export interface LoopDelay {
 export async function watchLoop<Result>(work: () => Promise<Result>): Promise<{ readonly result: Result; readonly loop: LoopDelay }> {
   const histogram = monitorEventLoopDelay({ resolution: 1 });
   let own = 0;
-  let last = readClock();
+  let last = readLoopClock();
   const timer = setInterval(() => {
-    const now = readClock();
+    const now = readLoopClock();
     own = Math.max(own, now.elapsed - last.elapsed - (now.waited - last.waited));
     last = now;
   }, 1);
@@ -27,7 +27,7 @@ export async function watchLoop<Result>(work: () => Promise<Result>): Promise<{ 
 }
 
 /** Milliseconds that passed, and that the main thread could have run but had no processor; NaN where the system does not tell. */
-function readClock(): { readonly elapsed: number; readonly waited: number } {
+export function readLoopClock(): { readonly elapsed: number; readonly waited: number } {
   return { elapsed: performance.now(), waited: readWaited() };
 }
 

@@ -1,0 +1,75 @@
+import { Metadata, status, type Client, type ServiceError } from '@grpc/grpc-js';
+import type { ApiMethod } from './list-methods.js';
+
+/** How a call ended, seen from outside. */
+export interface CallOutcome {
+  readonly code: number;
+  readonly message: string;
+  /** `google.rpc.Status`, encoded; undefined where the server sent none. */
+  readonly details: Uint8Array | undefined;
+  readonly answers: readonly Uint8Array[];
+  /** From the call to its end, in milliseconds. */
+  readonly tookMs: number;
+  /** The server said nothing until long after the deadline that it was given. */
+  readonly isLate: boolean;
+}
+
+/** A reply may come so long after the deadline. */
+export const LATENESS_MS = 2000;
+
+/** Answers of a stream that are kept; more are counted by nobody. */
+const MOST_ANSWERS = 2000;
+
+const raw = (bytes: Buffer): Buffer => bytes;
+
+/**
+ * Sends encoded requests and reads until the end. The deadline goes to the server alone (a client with a deadline ends the
+ * call itself, and would not see a server that is late); after LATENESS_MS more the caller goes away.
+ */
+export function callMethod(client: Client, { path, kind }: ApiMethod, requests: readonly Uint8Array[], deadlineMs: number): Promise<CallOutcome> {
+  const begin = performance.now();
+  const metadata = new Metadata();
+  metadata.set('grpc-timeout', `${deadlineMs}m`);
+  const [first = new Uint8Array()] = requests;
+  return new Promise((resolve) => {
+    const answers: Uint8Array[] = [];
+    let isLate = false;
+    const end = (error: Pick<ServiceError, 'code' | 'details' | 'metadata'> | null): void => {
+      clearTimeout(timer);
+      const [details] = error?.metadata?.get('grpc-status-details-bin') ?? [];
+      resolve({ code: error?.code ?? status.OK, message: error?.details ?? '', details: details instanceof Buffer ? details : undefined, answers, tookMs: performance.now() - begin, isLate });
+    };
+    const finish = (error: ServiceError | null, answer?: Buffer): void => {
+      if (answer !== undefined) answers.push(answer);
+      end(error);
+    };
+    const call = start();
+    const timer = setTimeout(() => {
+      isLate = true;
+      call.cancel();
+    }, deadlineMs + LATENESS_MS);
+
+    function start(): { cancel(): void } {
+      if (kind === 'unary') return client.makeUnaryRequest(path, raw, raw, Buffer.from(first), metadata, finish);
+      if (kind === 'client_streaming') {
+        const stream = client.makeClientStreamRequest(path, raw, raw, metadata, finish);
+        for (const request of requests) stream.write(Buffer.from(request));
+        stream.end();
+        return stream;
+      }
+      const stream = client.makeServerStreamRequest(path, raw, raw, Buffer.from(first), metadata);
+      let failure: ServiceError | null = null;
+      stream.on('data', (answer: Buffer) => {
+        if (answers.length < MOST_ANSWERS) answers.push(answer);
+      });
+      stream.on('error', (error: ServiceError) => {
+        failure = error;
+        end(failure);
+      });
+      stream.on('end', () => {
+        if (failure === null) end(null);
+      });
+      return stream;
+    }
+  });
+}

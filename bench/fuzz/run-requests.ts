@@ -1,0 +1,63 @@
+import { fromBinary, toBinary } from '@bufbuild/protobuf';
+import { reflect } from '@bufbuild/protobuf/reflect';
+import { createRng } from '../../src/core/random.js';
+import type { Rng } from '../../src/core/ports/rng.js';
+import { happens, pick } from './draw-value.js';
+import { judgeOneCall, runTurns } from './fuzz-run.js';
+import type { ApiMethod } from './list-methods.js';
+import { mutateBytes, mutateMessage } from './mutate-message.js';
+import type { Seeds } from './seed-requests.js';
+import type { Tally } from './tally.js';
+import type { WatchedServer } from './watched-server.js';
+
+export interface RequestFuzz {
+  readonly server: WatchedServer;
+  readonly tally: Tally;
+  readonly seeds: Seeds;
+  readonly methods: readonly ApiMethod[];
+  readonly seed: number;
+  /** The numbers of the requests to send; each is made from the seed and its number alone. */
+  readonly turns: readonly number[];
+  readonly onDone: () => void;
+}
+
+/** Calls under way at a time. */
+const WIDTH = 4;
+
+/** Share of requests that are damaged as bytes, besides what was changed in their fields. */
+const DAMAGED = 0.15;
+
+/** Largest message that is sent; gRPC refuses larger ones by itself. */
+const MOST_BYTES = 4 * 2 ** 20 - 1;
+
+/** Deadlines of calls: most get enough for any answer that needs no job. */
+const DEADLINES_MS = [1000, 1000, 1000, 300, 20];
+
+/** Sends mutated requests of all methods to a server. */
+export function runRequests({ server, tally, seeds, methods, seed, turns, onDone }: RequestFuzz): Promise<void> {
+  const fuzzed = methods.filter(({ name }) => seeds.requests[name] !== undefined);
+  return runTurns(turns, WIDTH, async (turn) => {
+    if (server.ended.aborted) return;
+    const rng = createRng(seed).fork(`request/${turn}`);
+    const method = pick(rng, fuzzed);
+    await judgeOneCall(server, tally, { method, requests: drawRequests(method, seeds, rng), origin: `request/${turn}`, deadlineMs: pick(rng, DEADLINES_MS) });
+    onDone();
+  });
+}
+
+/** A mutated request of a method, as the messages that it is sent in. */
+export function drawRequests(method: ApiMethod, seeds: Seeds, rng: Rng): readonly Uint8Array[] {
+  const request = pick(rng, seeds.requests[method.name] ?? [[]]);
+  const changed = rng.integer(request.length);
+  const messages = request.map((bytes, index) => (index === changed ? mutateOne(method, bytes, seeds, rng) : bytes));
+  if (method.kind !== 'client_streaming' || !happens(rng, 0.2)) return messages;
+  return happens(rng, 0.5) ? messages.slice(1) : rng.shuffle(messages);
+}
+
+function mutateOne({ input }: ApiMethod, bytes: Uint8Array, { known }: Seeds, rng: Rng): Uint8Array {
+  const message = fromBinary(input, bytes);
+  mutateMessage(reflect(input, message), rng, known);
+  const encoded = toBinary(input, message);
+  const sent = happens(rng, DAMAGED) ? mutateBytes(encoded, rng) : encoded;
+  return sent.length > MOST_BYTES ? bytes : sent;
+}
