@@ -1,3 +1,5 @@
+import { PrunecastError } from './errors/prunecast-error.js';
+
 /** What a metric's name stands for. */
 export interface MetricDefinition {
   /** snake_case: `perplexity`. */
@@ -11,4 +13,28 @@ export interface MetricDefinition {
    */
   readonly windows?: 'losses' | 'hits';
   readonly summary: string;
+}
+
+/** What is looked at to tell whether a measurement is one. */
+export interface MeasuredNumbers {
+  readonly metrics: Readonly<Record<string, number>>;
+  /** Summed negative log-likelihood of each window. */
+  readonly windowLosses: Float64Array;
+}
+
+/**
+ * METRIC_INVALID where a metric, or the loss of a window, is NaN or infinite; undefined where all are finite. Such a number
+ * is never stored and never an answer: it compares with nothing.
+ */
+export function findInvalidMetric({ metrics, windowLosses }: MeasuredNumbers): PrunecastError | undefined {
+  const metric = Object.entries(metrics).find(([, value]) => !Number.isFinite(value));
+  const window = windowLosses.findIndex((loss) => !Number.isFinite(loss));
+  if (metric === undefined && window < 0) return undefined;
+  const what = [
+    ...(metric === undefined ? [] : [`${metric[0]} is ${metric[1]}`]),
+    ...(window < 0 ? [] : [`the loss of window ${window} is ${windowLosses[window]}`]),
+  ].join(', ');
+  return new PrunecastError('METRIC_INVALID', `${what}; only finite numbers are measurements. Evaluate the unpruned model: if it has this too, the values of the checkpoint are too large for float32 arithmetic, else prune less or with another recipe`, {
+    metadata: { ...(metric === undefined ? {} : { metric: metric[0], value: String(metric[1]) }), ...(window < 0 ? {} : { window: String(window) }) },
+  });
 }

@@ -36,12 +36,19 @@ export function findTrait(name: string): readonly [trait: Trait, recorded: Recor
   return [found[1], found[2]];
 }
 
-/** A checkpoint with a trait, the one that the recorder builds too, in a folder that goes when the test ends. */
-export async function writeTrait(trait: Trait): Promise<string> {
+export interface TraitPlace {
+  /** A new folder that goes when the test ends by default. */
+  readonly folder?: string;
+  /** Changes the values of a tensor before they are stored. */
+  readonly edit?: (name: string, values: Float32Array) => void;
+}
+
+/** A checkpoint with a trait, the one that the recorder builds too. Returns its folder. */
+export async function writeTrait(trait: Trait, { folder: asked, edit }: TraitPlace = {}): Promise<string> {
   const config = { ...shared.config, ...trait.config };
-  const stored = storeTensors(config, trait);
+  const stored = storeTensors(config, trait, edit);
   const file = trait.index?.file ?? 'model.safetensors';
-  const folder = await makeFolder();
+  const folder = asked ?? await makeFolder();
   await mkdir(dirname(join(folder, file)), { recursive: true });
   await writeFile(join(folder, file), packTensors(stored));
   await writeFile(join(folder, 'config.json'), JSON.stringify(config));
@@ -60,10 +67,11 @@ function listTraits(): [string, Trait, RecordedTrait][] {
   });
 }
 
-function storeTensors(config: Readonly<Record<string, unknown>>, { copies = {}, drop = [], spare = {}, rename = { from: '', to: '' } }: Trait): Record<string, TinyTensor> {
+function storeTensors(config: Readonly<Record<string, unknown>>, { copies = {}, drop = [], spare = {}, rename = { from: '', to: '' } }: Trait, edit?: TraitPlace['edit']): Record<string, TinyTensor> {
   const { shape } = parseConfig(config);
   const tensors: Record<string, TinyTensor> = Object.fromEntries(listTensors(findFamily(shape.family), shape).map(({ name, shape: sizes }) => {
     const values = fill(name, sizes.reduce((product, size) => product * size, 1));
+    edit?.(name, values);
     return [name, { dtype: 'F32', shape: sizes, bytes: new Uint8Array(values.buffer) }];
   }));
   for (const [copy, source] of Object.entries(copies)) tensors[copy] = tensors[source] as TinyTensor;

@@ -19,7 +19,7 @@ export interface Checkpoint {
   /** Sizes of all weight files together. */
   readonly weightBytes: number;
   readonly tensors: ReadonlyMap<string, TensorEntry>;
-  /** A tensor's values, row-major, converted to float32. */
+  /** A tensor's values, row-major, converted to float32. This and what follows throw MODEL_MALFORMED where a value is NaN or infinite. */
   readTensor(name: string): Promise<Float32Array>;
   /** `count` rows of a matrix from row `first` on, nothing else being read. */
   readRows(name: string, first: number, count: number): Promise<Float32Array>;
@@ -38,6 +38,8 @@ export interface TensorEntry {
   /** Position of the first byte in the file. */
   readonly offset: number;
   readonly bytes: number;
+  /** Of a part of a tensor: which row of the whole one is its first; undefined for a whole one. */
+  readonly firstRow?: number;
 }
 
 export type TensorDtype = 'F32' | 'F16' | 'BF16';

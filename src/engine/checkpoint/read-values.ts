@@ -1,25 +1,70 @@
 import type { FileHandle } from 'node:fs/promises';
+import { setImmediate } from 'node:timers/promises';
+import type { PrunecastError } from '../../core/errors/prunecast-error.js';
 import type { TensorEntry } from './checkpoint.js';
 import { decodeInto, DTYPE_BYTES } from './dtype.js';
+import { findNonFinite } from './find-non-finite.js';
+import { malformed } from './model-errors.js';
 import { readFully } from './read-fully.js';
 
-/** Values converted in one turn of the event loop: two milliseconds. */
+/** Values read in one turn of the event loop: a few milliseconds to check and convert them. */
 const SLICE_VALUES = 2 * 1024 * 1024;
 
-/** A tensor's values, row-major, as float32; read in slices, so that memory holds them once and the event loop stays free. */
+/**
+ * A tensor's values, row-major, as float32; read in slices, so that memory holds them once and the event loop stays free.
+ *
+ * Throws MODEL_MALFORMED where one is NaN or infinite, with its place: it would make every loss NaN.
+ */
 export async function readValues(handle: FileHandle, entry: TensorEntry): Promise<Float32Array> {
-  const width = DTYPE_BYTES[entry.dtype];
-  const values = new Float32Array(entry.bytes / width);
+  const values = new Float32Array(entry.bytes / DTYPE_BYTES[entry.dtype]);
   if (entry.dtype === 'F32') {
-    await readFully(handle, new Uint8Array(values.buffer), entry.offset, entry.file);
+    await readChecked(handle, entry, new Uint8Array(values.buffer));
     return values;
   }
+  const width = DTYPE_BYTES[entry.dtype];
   const slice = new Uint8Array(Math.min(values.length, SLICE_VALUES) * width);
   for (let from = 0; from < values.length; from += SLICE_VALUES) {
     const target = values.subarray(from, from + SLICE_VALUES);
     const source = slice.subarray(0, target.length * width);
     await readFully(handle, source, entry.offset + from * width, entry.file);
+    requireFinite(source, entry, from);
     decodeInto(target, source, entry.dtype);
   }
   return values;
+}
+
+/** A tensor's own little-endian bytes. Throws MODEL_MALFORMED as `readValues` does. */
+export async function readBytes(handle: FileHandle, entry: TensorEntry): Promise<Uint8Array> {
+  const bytes = new Uint8Array(entry.bytes);
+  await readChecked(handle, entry, bytes);
+  return bytes;
+}
+
+async function readChecked(handle: FileHandle, entry: TensorEntry, target: Uint8Array): Promise<void> {
+  await readFully(handle, target, entry.offset, entry.file);
+  const sliceBytes = SLICE_VALUES * DTYPE_BYTES[entry.dtype];
+  for (let from = 0; from < target.length; from += sliceBytes) {
+    if (from > 0) await setImmediate();
+    requireFinite(target.subarray(from, from + sliceBytes), entry, from / DTYPE_BYTES[entry.dtype]);
+  }
+}
+
+/** @param from the place of the first value in the tensor, or in the part of it that `entry` is */
+function requireFinite(bytes: Uint8Array, entry: TensorEntry, from: number): void {
+  const place = findNonFinite(bytes, entry.dtype);
+  if (place >= 0) throw describeNonFinite(bytes, entry, from, place);
+}
+
+function describeNonFinite(bytes: Uint8Array, { name, file, shape, dtype, firstRow = 0 }: TensorEntry, from: number, place: number): PrunecastError {
+  const value = new Float32Array(1);
+  const width = DTYPE_BYTES[dtype];
+  decodeInto(value, bytes.slice(place * width, (place + 1) * width), dtype);
+  const index = indexOf(from + place, shape);
+  index[0] = (index[0] ?? 0) + firstRow;
+  return malformed(file, `the value at [${index.join(', ')}] is ${value[0]}; weights must be finite numbers: take another copy of the checkpoint, or one saved before its training broke down`, { tensor: name });
+}
+
+/** The indices of a place in a row-major tensor. */
+function indexOf(place: number, shape: readonly number[]): number[] {
+  return shape.map((size, axis) => Math.floor(place / shape.slice(axis + 1).reduce((product, inner) => product * inner, 1)) % size);
 }

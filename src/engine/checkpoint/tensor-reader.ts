@@ -1,8 +1,7 @@
 import type { Checkpoint, TensorEntry } from './checkpoint.js';
 import type { CheckpointFiles } from './checkpoint-files.js';
 import { cutRows } from './cut-rows.js';
-import { readFully } from './read-fully.js';
-import { readValues } from './read-values.js';
+import { readBytes, readValues } from './read-values.js';
 
 /** Reads the tensors of a checkpoint. Throws RangeError for one that it does not have, and MODEL_CHANGED. */
 export function createTensorReader(files: Pick<CheckpointFiles, 'use'>, tensors: ReadonlyMap<string, TensorEntry>): Pick<Checkpoint, 'readTensor' | 'readRows' | 'readBytes'> {
@@ -17,11 +16,7 @@ export function createTensorReader(files: Pick<CheckpointFiles, 'use'>, tensors:
     readRows: async (name, first, count) => read(cutRows(find(name), first, count)),
     readBytes: async (name) => {
       const entry = find(name);
-      return files.use(entry.file, async (handle) => {
-        const bytes = new Uint8Array(entry.bytes);
-        await readFully(handle, bytes, entry.offset, entry.file);
-        return bytes;
-      });
+      return files.use(entry.file, (handle) => readBytes(handle, entry));
     },
   };
 }

@@ -20,7 +20,7 @@ export function listReportPoints(plan: StudyPlan, state: StudyState): TrialPoint
 function listChosenControls(plan: StudyPlan, { controls, recipe }: StudyState): TrialResult[] {
   const recipes: readonly RecipeChoice[] = [recipe, 'paper'];
   return recipes.flatMap((choice) => CONTROL_NAMES.flatMap((control) => {
-    const measured = controls.filter((trial) => trial.control === control && trial.recipe === choice && trial.part === 'verify');
+    const measured = controls.filter((trial) => trial.control === control && trial.recipe === choice && trial.part === 'verify' && Number.isFinite(trial.value));
     const final = listFinal(plan, { finalists: measured, mending: measured.some(({ mending }) => mending === 'stream') ? 'stream' : 'one-shot' });
     return final.length === 0 ? [] : [findBest(plan, final)];
   }));

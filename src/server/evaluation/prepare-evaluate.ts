@@ -5,6 +5,7 @@ import { requireSameUnits, resolveSelection, type Selection } from '../architect
 import { architectureKey, encodeArchitecture } from '../encoding/architecture.js';
 import { encodeFidelity, encodeMeasurement } from '../encoding/measurement.js';
 import { encodeCosts } from '../encoding/space.js';
+import { atField } from '../errors/at-field.js';
 import type { JobContext, JobResult } from '../jobs/jobs.js';
 import type { Prepared } from '../jobs/runnable-kind.js';
 import type { StoredLabelQueue } from '../labels/stored-label-queue.js';
@@ -112,8 +113,10 @@ async function measure(
   const { shape, checkpoint } = model.language;
   const target = { checkpointDigest: checkpoint.digest, recipeDigest: ranked.recipeDigest, subject: ranked.subject, evaluator, evaluatorOptions, plan };
   let tokensSpent = 0;
-  for await (const { index: place, label, write } of services.labels.labelUnstored(target, targets.map(({ architecture }) => architecture), workControl(context, 'evaluating'))) {
-    const { index, architecture } = targets[place] as (typeof targets)[number];
+  for await (const found of services.labels.labelUnstored(target, targets.map(({ architecture }) => architecture), workControl(context, 'evaluating'))) {
+    const { index, architecture } = targets[found.index] as (typeof targets)[number];
+    if ('invalid' in found) throw atField(found.invalid, `targets[${index}]`);
+    const { label, write } = found;
     tokensSpent += label.tokensSpent;
     if (write !== undefined) context.keep(write);
     await context.emit({

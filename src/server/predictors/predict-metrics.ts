@@ -1,3 +1,4 @@
+import { PrunecastError } from '../../core/errors/prunecast-error.js';
 import { countRows, type EncodingBatch } from '../../core/pairs.js';
 import { conformalHalfWidth } from '../../core/statistics/conformal.js';
 import { rmse } from '../../core/statistics/regression-error.js';
@@ -14,15 +15,21 @@ const COVERAGE = 0.9;
 /**
  * What a predictor says of a batch, metric by metric, in the metric's own unit. Intervals are split-conformal ones of 90 %, from the residuals
  * of fits on other pairs; the deviation, on the scale of the fit, is the predictor's own or else that of those residuals.
- * Both are empty where there are none (an earlier server's predictor, or fewer than 9 pairs).
+ * Both are empty where there are none (an earlier server's predictor, or fewer than 9 pairs). Throws METRIC_INVALID where a
+ * prediction, or an end of its interval, is not finite in that unit.
  */
 export async function predictMetrics(plugins: PluginRegistry, { metrics }: OpenPredictor, batch: EncodingBatch): Promise<MetricPrediction[]> {
   return Promise.all(metrics.map(async ({ metric, fitted, residuals }) => {
     const { mean, deviation } = await fitted.predict(batch);
     const halfWidth = conformalHalfWidth(residuals, COVERAGE);
     const spread = rmse(residuals, new Float64Array(residuals.length));
+    if (deviation !== undefined) requireFinite(deviation, `deviation of ${metric}`);
     const isLog = findMetric(plugins, metric).scale === 'log';
-    const inOwnUnit = (offset: number): number[] => Array.from(mean, isLog ? (value) => Math.exp(value + offset) : (value) => value + offset);
+    const inOwnUnit = (offset: number): number[] => {
+      const values = Array.from(mean, isLog ? (value) => Math.exp(value + offset) : (value) => value + offset);
+      requireFinite(values, metric);
+      return values;
+    };
     return {
       metric,
       mean: inOwnUnit(0),
@@ -31,6 +38,14 @@ export async function predictMetrics(plugins: PluginRegistry, { metrics }: OpenP
       high: Number.isFinite(halfWidth) ? inOwnUnit(halfWidth) : [],
     };
   }));
+}
+
+function requireFinite(values: readonly number[] | Float64Array, metric: string): void {
+  const row = values.findIndex((value) => !Number.isFinite(value));
+  if (row < 0) return;
+  throw new PrunecastError('METRIC_INVALID', `the predicted ${metric} of row ${row} is ${values[row]}, or an end of its interval is: the predictor is asked far from its pairs, or its pairs lie too far apart; fit one on labels within a few powers of ten`, {
+    metadata: { metric, value: String(values[row]), row: String(row) },
+  });
 }
 
 /** Rows with a rate that no pair reached: nothing is known there. */

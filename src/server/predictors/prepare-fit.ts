@@ -100,14 +100,14 @@ function refuseRepeated(dimensions: readonly string[]): void {
 }
 
 /**
- * All pairs of a study in its recipe: its own, and those that were imported. One with a label that is no finite number, as of a model
- * broken outright, is left out. Throws STUDY_NOT_FOUND, MEASUREMENT_MISMATCH.
+ * All pairs of a study in its recipe: its own, and those that were imported. One without a label, as of an
+ * architecture whose metrics were not finite, is left out. Throws STUDY_NOT_FOUND, MEASUREMENT_MISMATCH.
  */
 export async function collectPairs({ studies, pairSets }: Pick<FitServices, 'studies' | 'pairSets'>, studyId: string): Promise<PairSet> {
   const study = await studies.get(studyId);
   const recipe = readChosenRecipe(study.plan);
   const trials = (await studies.trials(studyId, TrialRole.PAIR))
-    .filter(({ part, metrics, recipeDigest }) => (recipe === undefined || recipeDigest === recipe) && part === TextPart.SEARCH && Object.values(metrics).every(Number.isFinite));
+    .filter(({ part, metrics, recipeDigest }) => (recipe === undefined || recipeDigest === recipe) && part === TextPart.SEARCH && isLabelled(metrics));
   const own: PairSet = {
     dimensions: readDimensions(study.plan),
     model: study.model,
@@ -119,6 +119,12 @@ export async function collectPairs({ studies, pairSets }: Pick<FitServices, 'stu
   const [first, ...others] = [...(trials.length === 0 ? [] : [own]), ...(await pairSets.ofStudy(studyId))];
   if (first === undefined) return own;
   return others.reduce(mergeSets, first);
+}
+
+/** Trials of earlier versions may have metrics that are not finite. */
+function isLabelled(metrics: Readonly<Record<string, number>>): boolean {
+  const values = Object.values(metrics);
+  return values.length > 0 && values.every(Number.isFinite);
 }
 
 function mergeSets(a: PairSet, b: PairSet): PairSet {

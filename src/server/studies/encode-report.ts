@@ -18,6 +18,7 @@ import type { Study } from './study.js';
 import { PHASE_CODES } from './study-codes.js';
 import { exportedShape } from '../recipes/recipe-spec.js';
 import { findRecipe } from './study-recipes.js';
+import { metricsOf } from './trial-metrics.js';
 
 /**
  * The report of a finished study; not yet written anywhere.
@@ -87,7 +88,7 @@ function encodeRecipes({ plan, recipes }: Study, state: StudyState): RecipeCompa
   const described = recipes.compared.map(({ oneShot: { digest, criterion, compensation } }, recipe): RecipeComparison => {
     const measured = pairs.filter((trial) => trial.recipe === recipe && tried.has(countsKey(trial.counts)));
     const best = recipes.compared.length === 1 || measured.length === 0 ? undefined : findBest(plan, measured).value;
-    return { recipeDigest: digest, criterion: criterion.plugin.id, compensation: compensation.plugin.id, best };
+    return { recipeDigest: digest, criterion: criterion.plugin.id, compensation: compensation.plugin.id, best: Number.isFinite(best) ? best : undefined };
   });
   return [...described.slice(chosen, chosen + 1), ...described.filter((_, recipe) => recipe !== chosen)];
 }
@@ -118,8 +119,4 @@ function encodeRow({ plan, recipes, model }: Study, state: StudyState, name: str
     verifyMetrics: verified === undefined ? {} : metricsOf(plan, verified),
     recipeDigest: trial.role === 'dense' ? '' : findRecipe(recipes, trial).digest,
   };
-}
-
-function metricsOf({ objective }: Study['plan'], { metrics, value }: TrialResult): Record<string, number> {
-  return { ...metrics, [objective.name]: value };
 }

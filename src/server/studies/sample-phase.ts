@@ -84,6 +84,10 @@ const ACTIVITIES = {
   report: 'reporting',
 } as const satisfies Record<TextPart, string>;
 
+/**
+ * Measures points; one whose metrics are not finite is a trial without any, which ranks last and is no pair. Throws
+ * METRIC_INVALID where that is so of all points of one kind, or of one that would stand in the report.
+ */
 async function* evaluate({ labels, preparer }: SampleServices, study: SampledStudy, points: readonly TrialPoint[], context: JobContext): AsyncGenerator<StudyEvent> {
   const { plan } = study;
   for (const group of groupPoints(points)) {
@@ -92,7 +96,15 @@ async function* evaluate({ labels, preparer }: SampleServices, study: SampledStu
     const ranked = await prepareRecipe(preparer, study, first, workControl(context, 'calibrating'));
     const architectures = group.map(({ counts }) => decodeCounts(plan.space, counts));
     const target = createTarget(study, ranked, planOf(study.windows, first));
-    for await (const { index, label, write } of labels.labelUnstored(target, architectures, workControl(context, ACTIVITIES[first.part]))) {
+    const broken: StudyEvent[] = [];
+    for await (const found of labels.labelUnstored(target, architectures, workControl(context, ACTIVITIES[first.part]))) {
+      if ('invalid' in found) {
+        // Told at the end: where no architecture of a group can be measured the model is at fault, and pruning is not.
+        broken.push({ kind: 'evaluated', trial: { ...(group[found.index] as TrialPoint), value: Number.NaN, metrics: {}, tokensSpent: found.tokensSpent } });
+        if (first.part === 'report' || broken.length === group.length) throw found.invalid;
+        continue;
+      }
+      const { index, label, write } = found;
       if (write !== undefined) context.keep(write);
       const sums = plan.objective.windows === 'hits' ? label.windowHits : plan.objective.windows === 'losses' ? label.windowLosses : undefined;
       const losses = first.part === 'report' && sums !== undefined ? { losses: { losses: [...sums], tokens: [...label.windowTokens] } } : {};
@@ -101,6 +113,7 @@ async function* evaluate({ labels, preparer }: SampleServices, study: SampledStu
         trial: { ...(group[index] as TrialPoint), value: label.metrics[plan.objective.name] ?? Number.NaN, metrics: { ...label.metrics }, tokensSpent: label.tokensSpent, ...losses },
       };
     }
+    yield* broken;
   }
 }
 

@@ -21,6 +21,7 @@ import { PART_CODES, PHASE_CODES, ROLE_CODES } from './study-codes.js';
 import { exportedShape } from '../recipes/recipe-spec.js';
 import { findRecipe } from './study-recipes.js';
 import { planOf } from './study-texts.js';
+import { metricsOf } from './trial-metrics.js';
 
 export type StudyLogServices = Pick<SearchServices, 'studies' | 'predictors' | 'clock'>;
 
@@ -129,7 +130,7 @@ function encodeTrial({ plan, windows, recipes, model }: SampledStudy, trial: Tri
     part: PART_CODES[trial.part],
     architecture: encodeArchitecture(architecture),
     rates: [...toRates(plan.space, trial.counts)],
-    metrics: { ...trial.metrics, [plan.objective.name]: trial.value },
+    metrics: metricsOf(plan, trial),
     predicted: trial.predicted,
     parameters: BigInt(countParameters(exportedShape(model.language.shape, architecture, findRecipe(recipes, trial).compensation), architecture)),
     tokensSpent: BigInt(trial.tokensSpent),

