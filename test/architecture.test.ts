@@ -33,6 +33,7 @@ const RULES: Readonly<Record<string, Rule>> = {
   'plugins/remote': { own: [...PLUGIN_API, 'gen', 'plugins/remote'] },
   'plugins/testing': { own: ['core', 'plugins'] },
   server: { own: ['core', 'search', 'engine', 'onnx-runtime', 'plugins', 'server', 'gen'] },
+  'server/requests': { own: ['core', 'server/requests'], packages: ['node:', '@bufbuild/protobuf'] },
   client: { own: ['gen', 'core/errors', 'client'] },
   cli: { own: ['gen', 'core/errors', 'client', 'cli'] },
   gen: { own: ['gen'], packages: ['node:', '@bufbuild/protobuf', '@grpc/grpc-js', 'long'] },

@@ -1,6 +1,5 @@
-import { createFileRegistry, fromBinary, type DescMessage, type DescMethod } from '@bufbuild/protobuf';
-import { FileDescriptorSetSchema } from '@bufbuild/protobuf/wkt';
-import { readProtoImage } from '../../src/server/rpc/reflection-service.js';
+import type { DescMessage, DescMethod } from '@bufbuild/protobuf';
+import { apiRegistry } from '../../src/server/requests/api-registry.js';
 
 /** A method of the API, by its descriptors: messages are read and written without the generated code. */
 export interface ApiMethod {
@@ -15,7 +14,6 @@ export interface ApiMethod {
 
 /** All methods of the package `prunecast.v1`. */
 export function listMethods(): readonly ApiMethod[] {
-  const registry = createFileRegistry(fromBinary(FileDescriptorSetSchema, readProtoImage()));
-  return [...registry.files].filter(({ proto }) => proto.package === 'prunecast.v1').flatMap(({ services }) => services).flatMap((service) =>
+  return [...apiRegistry().files].filter(({ proto }) => proto.package === 'prunecast.v1').flatMap(({ services }) => services).flatMap((service) =>
     service.methods.map((method) => ({ name: `${service.name}.${method.name}`, path: `/${service.typeName}/${method.name}`, input: method.input, output: method.output, kind: method.methodKind })));
 }

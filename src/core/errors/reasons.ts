@@ -3,6 +3,7 @@ import type { CanonicalCode } from './codes.js';
 /** Every reason a caller can meet; the errors page is generated from it. Clients match on the keys: never rename one. */
 export const REASONS = {
   INVALID_REQUEST: { code: 'INVALID_ARGUMENT', meaning: 'A field of the request is missing or out of bounds; BadRequest names each field and what is allowed.' },
+  MESSAGE_MALFORMED: { code: 'INVALID_ARGUMENT', meaning: 'The bytes of the request are not those of its message: truncated, of another wire type, a text that is not UTF-8; metadata has the method.' },
   INVALID_OPTIONS: { code: 'INVALID_ARGUMENT', meaning: "A plug-in's options do not match its schema; BadRequest names each field." },
   PLUGIN_NOT_FOUND: { code: 'NOT_FOUND', meaning: 'No plug-in of this kind has this id; metadata lists those there are.' },
   MODEL_NOT_FOUND: { code: 'NOT_FOUND', meaning: 'No checkpoint folder of this name lies under a model root.' },

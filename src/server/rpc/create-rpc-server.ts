@@ -8,10 +8,11 @@ import { PruningServiceService } from '../../gen/prunecast/v1/pruning.js';
 import { StudyServiceService } from '../../gen/prunecast/v1/study.js';
 import type { Config } from '../config/config.js';
 import { MAX_MESSAGE_BYTES } from '../config/limits.js';
+import { apiRegistry } from '../requests/api-registry.js';
 import { bindAddress, createCredentials } from './bind-address.js';
 import type { CallContext } from './call-context.js';
 import { createHealthService } from './health-service.js';
-import { createReflectionServices, readProtoImage } from './reflection-service.js';
+import { createReflectionServices } from './reflection-service.js';
 import { addService, serviceName, type RpcService } from './rpc-service.js';
 
 /** All services of the public API: a method without a handler is there too, and answers NOT_IMPLEMENTED. */
@@ -47,7 +48,7 @@ export async function createRpcServer(services: readonly RpcService[], config: C
     addService(server, services.findLast((service) => service.definition === definition) ?? { definition, handlers: {} }, context);
   }
   addService(server, createHealthService(names, context.stopping), context);
-  for (const reflection of createReflectionServices(readProtoImage(), [...names, 'grpc.health.v1.Health', 'grpc.reflection.v1.ServerReflection'])) {
+  for (const reflection of createReflectionServices(apiRegistry(), [...names, 'grpc.health.v1.Health', 'grpc.reflection.v1.ServerReflection'])) {
     addService(server, reflection, context);
   }
   const credentials = await createCredentials(config);

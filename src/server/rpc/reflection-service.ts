@@ -1,7 +1,6 @@
-import { readFileSync } from 'node:fs';
 import type { handleBidiStreamingCall, ServiceDefinition } from '@grpc/grpc-js';
-import { createFileRegistry, fromBinary, toBinary, type DescFile, type FileRegistry } from '@bufbuild/protobuf';
-import { FileDescriptorProtoSchema, FileDescriptorSetSchema } from '@bufbuild/protobuf/wkt';
+import { toBinary, type DescFile, type FileRegistry } from '@bufbuild/protobuf';
+import { FileDescriptorProtoSchema } from '@bufbuild/protobuf/wkt';
 import { type ServerReflectionRequest, ServerReflectionResponse, ServerReflectionService } from '../../gen/grpc/reflection/v1/reflection.js';
 import { CODE_NUMBERS } from '../errors/encode-status.js';
 import type { Served } from './call-context.js';
@@ -14,11 +13,10 @@ type Answer = NonNullable<ServerReflectionResponse['messageResponse']>;
  * Server reflection over a compiled image of the protos, imports included (@grpc/reflection leaves them out, and
  * `buf curl` then fails). Answers as v1 and, for older tools, as v1alpha, which has the same messages.
  *
- * @param image a FileDescriptorSet
+ * @param registry all files of the API
  * @param services full names of the services to list
  */
-export function createReflectionServices(image: Uint8Array, services: readonly string[]): RpcService[] {
-  const registry = createFileRegistry(fromBinary(FileDescriptorSetSchema, image));
+export function createReflectionServices(registry: FileRegistry, services: readonly string[]): RpcService[] {
   const serverReflectionInfo: Served<handleBidiStreamingCall<ServerReflectionRequest, ServerReflectionResponse>> = serveDuplex((request) =>
     ServerReflectionResponse.create({ validHost: request.host, originalRequest: request, messageResponse: answer(registry, services, request) }));
   const handlers = { serverReflectionInfo } as RpcService['handlers'];
@@ -26,12 +24,6 @@ export function createReflectionServices(image: Uint8Array, services: readonly s
     serverReflectionInfo: { ...ServerReflectionService.serverReflectionInfo, path: '/grpc.reflection.v1alpha.ServerReflection/ServerReflectionInfo' },
   };
   return [{ definition: ServerReflectionService, handlers }, { definition: alpha, handlers }];
-}
-
-/** The image that `npm run generate` makes. Sources lie one folder higher than the build. */
-export function readProtoImage(): Uint8Array {
-  const root = import.meta.filename.endsWith('.ts') ? '../../../' : '../../../../';
-  return readFileSync(new URL(`${root}proto/image.binpb`, import.meta.url));
 }
 
 function answer(registry: FileRegistry, services: readonly string[], { messageRequest }: ServerReflectionRequest): Answer {

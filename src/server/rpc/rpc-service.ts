@@ -9,6 +9,7 @@ import type {
   UntypedHandleCall,
 } from '@grpc/grpc-js';
 import { PrunecastError } from '../../core/errors/prunecast-error.js';
+import { createRequestReader } from '../requests/read-request.js';
 import type { CallContext, Served } from './call-context.js';
 import { serveClientStream } from './serve-client-stream.js';
 import { serveStream } from './serve-stream.js';
@@ -44,9 +45,10 @@ export function serviceName(definition: ServiceDefinition): string {
   return Object.values(definition)[0]?.path.split('/')[1] ?? '';
 }
 
-/** Registers a service, with an answer for every method of it. */
+/** Registers a service, with an answer for every method of it, and for every request: one that is malformed or out of bounds reaches no handler. */
 export function addService(server: Server, { definition, handlers }: RpcService, context: CallContext): void {
-  server.addService(definition, Object.fromEntries(
+  const guarded = Object.fromEntries(Object.entries(definition).map(([method, shape]) => [method, { ...shape, requestDeserialize: createRequestReader(shape.path, shape.requestDeserialize) }]));
+  server.addService(guarded, Object.fromEntries(
     Object.entries(definition).map(([method, shape]) => [method, (handlers[method] ?? refuse(shape))(context)]),
   ));
 }

@@ -1,5 +1,6 @@
 import type { handleClientStreamingCall } from '@grpc/grpc-js';
 import { encodeStatus } from '../errors/encode-status.js';
+import { takeRequest } from '../requests/read-request.js';
 import type { Served } from './call-context.js';
 import { createCallSignal, orAborted } from './call-signal.js';
 import { toStatusObject } from './status-object.js';
@@ -29,6 +30,6 @@ async function* readUntilAborted<Request>(requests: AsyncIterable<Request>, sign
   for (;;) {
     const next = await orAborted(iterator.next(), signal);
     if (next.done) return;
-    yield next.value;
+    yield takeRequest(next.value);
   }
 }

@@ -1,6 +1,7 @@
 import { once } from 'node:events';
 import type { handleBidiStreamingCall } from '@grpc/grpc-js';
 import { encodeStatus } from '../errors/encode-status.js';
+import { takeRequest } from '../requests/read-request.js';
 import type { Served } from './call-context.js';
 import { createCallSignal, orAborted } from './call-signal.js';
 import { toStatusObject } from './status-object.js';
@@ -15,7 +16,7 @@ export function serveDuplex<Request, Response>(answer: (request: Request) => Res
       for (;;) {
         const next = await orAborted(requests.next(), signal);
         if (next.done) break;
-        if (!call.write(answer(next.value))) await orAborted(once(call, 'drain', { signal }), signal);
+        if (!call.write(answer(takeRequest(next.value)))) await orAborted(once(call, 'drain', { signal }), signal);
       }
       call.end();
     } catch (error) {

@@ -2,6 +2,7 @@ import { once } from 'node:events';
 import type { handleServerStreamingCall, ServerWritableStream } from '@grpc/grpc-js';
 import type { Status } from '../../gen/google/rpc/status.js';
 import { encodeStatus } from '../errors/encode-status.js';
+import { takeRequest } from '../requests/read-request.js';
 import type { CallContext, Served } from './call-context.js';
 import { createCallSignal, orAborted } from './call-signal.js';
 import { toStatusObject } from './status-object.js';
@@ -27,8 +28,9 @@ async function pump<Request, Response>(
 ): Promise<void> {
   const { signal, release } = createCallSignal(call, stopping);
   const methodLog = log.child({ method: call.getPath() });
-  const responses = respond(call.request, signal);
+  let responses: Responses<Response> | undefined;
   try {
+    responses = respond(takeRequest(call.request), signal);
     for (;;) {
       const next = await orAborted(responses.next(), signal);
       if (next.done) {
@@ -43,6 +45,6 @@ async function pump<Request, Response>(
     call.emit('error', toStatusObject(encodeStatus(error, methodLog)));
   } finally {
     release();
-    responses.return(undefined).catch((error: unknown) => methodLog.error({ err: error }, 'a stream did not end cleanly'));
+    responses?.return(undefined).catch((error: unknown) => methodLog.error({ err: error }, 'a stream did not end cleanly'));
   }
 }

@@ -1,5 +1,6 @@
 import type { handleUnaryCall } from '@grpc/grpc-js';
 import { encodeStatus } from '../errors/encode-status.js';
+import { takeRequest } from '../requests/read-request.js';
 import type { Served } from './call-context.js';
 import { createCallSignal } from './call-signal.js';
 import { toStatusObject } from './status-object.js';
@@ -14,7 +15,7 @@ export function serveUnary<Request, Response>(
   return ({ log }) => async (call, callback) => {
     const { signal, release } = createCallSignal(call);
     try {
-      callback(null, await answer(call.request, signal));
+      callback(null, await answer(takeRequest(call.request), signal));
     } catch (error) {
       callback(toStatusObject(encodeStatus(error, log.child({ method: call.getPath() }))));
     } finally {

@@ -244,11 +244,15 @@ export function exportTargetToJSON(object: ExportTarget): string {
 
 /** A plug-in and its own options. */
 export interface PluginRef {
-  /** kebab-case id, as ListPlugins names it. */
+  /**
+   * kebab-case id, as ListPlugins names it.
+   * At most 128 characters.
+   */
   id: string;
   /**
    * The plug-in's own options; ListPlugins has their JSON Schema. Fields left out take their defaults.
    * INVALID_OPTIONS names the path of a field that violates the schema.
+   * At most 65,536 bytes, 5,000 values, nested 16 deep.
    */
   options: { [key: string]: any } | undefined;
 }
@@ -257,10 +261,16 @@ export interface PluginRef {
 export interface Text {
   source:
     | //
-    /** A UTF-8 file under a data root, or a JSON file (`*.json`) that holds an array of strings, joined by a blank line. */
+    /**
+     * A UTF-8 file under a data root, or a JSON file (`*.json`) that holds an array of strings, joined by a blank line.
+     * At most 4,096 characters.
+     */
     { $case: "path"; value: string }
     | //
-    /** The text itself. */
+    /**
+     * The text itself.
+     * At most 4,000,000 characters.
+     */
     { $case: "inline"; value: string }
     | //
     /** Token ids, so that a result can be reproduced without a tokenizer. */
@@ -270,42 +280,66 @@ export interface Text {
 
 /** A sequence of token ids of the model's vocabulary. */
 export interface TokenIds {
+  /** At most 1,048,576 entries, each 0 to 2,147,483,647. */
   ids: number[];
 }
 
 /** What one layer keeps. 0 drops that half of the block; `kv_heads` 0 means `query_heads_per_kv` 0 too. */
 export interface LayerArchitecture {
-  /** Key-value groups kept. */
+  /**
+   * Key-value groups kept.
+   * Allowed: 0 to 65,536.
+   */
   kvHeads: number;
-  /** Query heads kept in each kept group. */
+  /**
+   * Query heads kept in each kept group.
+   * Allowed: 0 to 65,536.
+   */
   queryHeadsPerKv: number;
-  /** FFN channels kept. */
+  /**
+   * FFN channels kept.
+   * Allowed: 0 to 1,048,576.
+   */
   ffnChannels: number;
 }
 
 /** The kept counts, layer by layer from the first. */
 export interface Architecture {
+  /** At most 1,024 entries. */
   layers: LayerArchitecture[];
 }
 
 /** One layer's kept units by their index in the unpruned model, in any order. */
 export interface LayerKeptUnits {
-  /** Key-value groups. */
+  /**
+   * Key-value groups.
+   * At most 65,536 entries, each 0 to 65,536.
+   */
   kvGroups: number[];
-  /** Query heads, counted over the whole layer; each kept group keeps the same number. */
+  /**
+   * Query heads, counted over the whole layer; each kept group keeps the same number.
+   * At most 65,536 entries, each 0 to 65,536.
+   */
   queryHeads: number[];
-  /** FFN channels. */
+  /**
+   * FFN channels.
+   * At most 1,048,576 entries, each 0 to 1,048,576.
+   */
   ffnChannels: number[];
 }
 
 /** Exactly which units stay, layer by layer from the first. */
 export interface KeptUnits {
+  /** At most 1,024 entries. */
   layers: LayerKeptUnits[];
 }
 
 /** Rates by dimension, in the order of the search space's dimensions (InspectModel names them). */
 export interface DimensionRates {
-  /** Pruning rates in [0, 1]; kept = floor(n (1 - rate) + 0.5), at least 1 unless the rate is 1. */
+  /**
+   * Pruning rates in [0, 1]; kept = floor(n (1 - rate) + 0.5), at least 1 unless the rate is 1.
+   * At most 4,096 entries, each 0 to 1.
+   */
   rates: number[];
 }
 
@@ -329,7 +363,10 @@ export interface Recipe {
   calibration:
     | Calibration
     | undefined;
-  /** Seed of criteria that draw. Default 0. */
+  /**
+   * Seed of criteria that draw. Default 0.
+   * Allowed: -9,007,199,254,740,991 to 9,007,199,254,740,991.
+   */
   seed?: bigint | undefined;
 }
 
@@ -338,11 +375,17 @@ export interface Calibration {
   text:
     | Text
     | undefined;
-  /** How many. Default 320, or as many as the text has. */
+  /**
+   * How many. Default 320, or as many as the text has.
+   * Allowed: 1 to 100,000.
+   */
   sequences?:
     | number
     | undefined;
-  /** Tokens a sequence. Default 128. */
+  /**
+   * Tokens a sequence. Default 128.
+   * Allowed: 2 to 1,048,576.
+   */
   sequenceTokens?:
     | number
     | undefined;
@@ -355,11 +398,17 @@ export interface Calibration {
  * predicted; with a stride below the window, windows after the first score only what no window has scored.
  */
 export interface WindowProtocol {
-  /** Tokens a window, BOS included. Default 128. */
+  /**
+   * Tokens a window, BOS included. Default 128.
+   * Allowed: 2 to 1,048,576.
+   */
   window?:
     | number
     | undefined;
-  /** Tokens from one window's start to the next. Default: the window, no overlap. */
+  /**
+   * Tokens from one window's start to the next. Default: the window, no overlap.
+   * Allowed: 1 to 1,048,576.
+   */
   stride?:
     | number
     | undefined;
@@ -377,7 +426,10 @@ export interface MeasurementSpec {
 
 /** How well it is measured, as asked for. */
 export interface FidelitySpec {
-  /** Whole windows spread evenly over the text, as many as fit in so many tokens. Default: all of it. */
+  /**
+   * Whole windows spread evenly over the text, as many as fit in so many tokens. Default: all of it.
+   * Allowed: 1 to 1e12.
+   */
   tokenLimit?:
     | bigint
     | undefined;
@@ -422,17 +474,29 @@ export interface Budget {
   kind: BudgetKind;
   limit:
     | //
-    /** In the kind's own unit. */
+    /**
+     * In the kind's own unit.
+     * Allowed: above 0, at most 1e15.
+     */
     { $case: "atMost"; value: number }
     | //
-    /** As a share of the unpruned model's number that is to go: 0.2 = 20 % fewer. */
+    /**
+     * As a share of the unpruned model's number that is to go: 0.2 = 20 % fewer.
+     * Allowed: above 0, below 1.
+     */
     { $case: "removedShare"; value: number }
     | undefined;
-  /** For FLOPs per token and latency: tokens already in the context. Default 0. */
+  /**
+   * For FLOPs per token and latency: tokens already in the context. Default 0.
+   * Allowed: 0 to 1,048,576.
+   */
   contextTokens?:
     | number
     | undefined;
-  /** For weight bytes and KV-cache bytes: bytes a number. Default 2. */
+  /**
+   * For weight bytes and KV-cache bytes: bytes a number. Default 2.
+   * Allowed: 1 to 16.
+   */
   bytesPerNumber?: number | undefined;
 }
 
@@ -442,38 +506,65 @@ export interface SearchSpaceSpec {
   protectedLayers:
     | LayerList
     | undefined;
-  /** Which kinds take part. Default: key-value heads and FFN channels. */
+  /**
+   * Which kinds take part. Default: key-value heads and FFN channels.
+   * At most 16 entries.
+   */
   kinds: DimensionKind[];
-  /** The lowest and highest pruning rate. Defaults: 0, and 0.5 or twice the uniform rate that the budget needs if that is more. */
-  minRate?: number | undefined;
+  /**
+   * The lowest and highest pruning rate. Defaults: 0, and 0.5 or twice the uniform rate that the budget needs if that is more.
+   * Allowed: 0 to 1.
+   */
+  minRate?:
+    | number
+    | undefined;
+  /** Allowed: 0 to 1. */
   maxRate?:
     | number
     | undefined;
-  /** Only rates `min_rate`, `min_rate` + `rate_step`, ...; unset for any count in between. */
+  /**
+   * Only rates `min_rate`, `min_rate` + `rate_step`, ...; unset for any count in between.
+   * Allowed: 0.0001 to 1.
+   */
   rateStep?:
     | number
     | undefined;
-  /** FFN channels kept are multiples of this. Default 1. */
+  /**
+   * FFN channels kept are multiples of this. Default 1.
+   * Allowed: 1 to 1,048,576.
+   */
   channelMultiple?:
     | number
     | undefined;
-  /** Runs of so many consecutive prunable layers share one rate. Default 1. */
+  /**
+   * Runs of so many consecutive prunable layers share one rate. Default 1.
+   * Allowed: 1 to 1,024.
+   */
   tieRun?: number | undefined;
   target: ExportTarget;
-  /** Ranges of single dimensions, over the defaults above. */
+  /**
+   * Ranges of single dimensions, over the defaults above.
+   * At most 4,096 entries.
+   */
   ranges: DimensionRange[];
 }
 
 /** A list of layers, so that an empty list and none given differ. */
 export interface LayerList {
+  /** At most 1,024 entries, each 0 to 1,023. */
   layers: number[];
 }
 
 /** The lowest and highest rate of one dimension. */
 export interface DimensionRange {
-  /** `layers.7.ffn_channels`. */
+  /**
+   * `layers.7.ffn_channels`.
+   * At most 128 characters.
+   */
   dimension: string;
+  /** Allowed: 0 to 1. */
   minRate: number;
+  /** Allowed: 0 to 1. */
   maxRate: number;
 }
 
@@ -495,9 +586,15 @@ export interface Dimension {
 
 /** Encodings: pruning rates in [0, 1], one row an architecture. */
 export interface EncodingBatch {
-  /** float32, little-endian, [rows, dimensions], row-major. */
+  /**
+   * float32, little-endian, [rows, dimensions], row-major.
+   * At most 4,000,000 bytes.
+   */
   rates: Buffer;
-  /** Numbers a row. */
+  /**
+   * Numbers a row.
+   * Allowed: 0 to 4,096.
+   */
   dimensions: number;
 }
 

@@ -353,6 +353,7 @@ export interface SamplePairsResult {
 }
 
 export interface GetJobRequest {
+  /** At most 128 characters. */
   jobId: string;
 }
 
@@ -365,9 +366,15 @@ export interface ListJobsRequest {
   kind: JobKind;
   /** Only this state; unset for all. */
   state: JobState;
-  /** At most 1000. Default 100. */
+  /**
+   * 0 takes the default, 100.
+   * Allowed: 0 to 1,000.
+   */
   pageSize: number;
-  /** From the last answer; empty for the first page. */
+  /**
+   * From the last answer; empty for the first page.
+   * At most 128 characters.
+   */
   pageToken: string;
 }
 
@@ -378,8 +385,12 @@ export interface ListJobsResponse {
 }
 
 export interface WatchJobRequest {
+  /** At most 128 characters. */
   jobId: string;
-  /** The last number that the caller has; 0 for all events. */
+  /**
+   * The last number that the caller has; 0 for all events.
+   * Allowed: 0 to 9,007,199,254,740,991.
+   */
   afterSequence: bigint;
 }
 
@@ -388,6 +399,7 @@ export interface WatchJobResponse {
 }
 
 export interface CancelJobRequest {
+  /** At most 128 characters. */
   jobId: string;
 }
 
@@ -396,10 +408,12 @@ export interface CancelJobResponse {
 }
 
 export interface ResumeJobRequest {
+  /** At most 128 characters. */
   jobId: string;
   /**
    * For a study paused before REFINE: the accepted or edited ranges. A dimension that is not named takes the range that was
    * proposed for it, so that empty accepts the proposal.
+   * At most 4,096 entries.
    */
   ranges: DimensionRange[];
 }
@@ -409,6 +423,7 @@ export interface ResumeJobResponse {
 }
 
 export interface DeleteJobRequest {
+  /** At most 128 characters. */
   jobId: string;
 }
 

@@ -24,7 +24,10 @@ export const protobufPackage = "prunecast.v1";
 export const protobufFileName = "prunecast/v1/model.proto";
 
 export interface InspectModelRequest {
-  /** A checkpoint folder, relative to a model root. */
+  /**
+   * A checkpoint folder, relative to a model root.
+   * At most 4,096 characters.
+   */
   model: string;
   /** The space to describe; unset for the default one. */
   space: SearchSpaceSpec | undefined;
@@ -70,7 +73,10 @@ export interface LoadRow {
 }
 
 export interface ScoreUnitsRequest {
-  /** A checkpoint folder, relative to a model root. */
+  /**
+   * A checkpoint folder, relative to a model root.
+   * At most 4,096 characters.
+   */
   model: string;
   recipe: Recipe | undefined;
 }

@@ -28,11 +28,20 @@ export const protobufFileName = "prunecast/v1/pair.proto";
 
 /** An architecture and its quality. */
 export interface Pair {
-  /** Rates in the order of the dimensions that travel with the pairs. */
+  /**
+   * Rates in the order of the dimensions that travel with the pairs.
+   * At most 4,096 entries, each 0 to 1.
+   */
   rates: number[];
-  /** By metric name, in the metric's own unit. */
+  /**
+   * By metric name, in the metric's own unit.
+   * At most 64 entries, keys at most 128 characters, each a finite number.
+   */
   metrics: { [key: string]: number };
-  /** Empty for pairs without a recipe. */
+  /**
+   * Empty for pairs without a recipe.
+   * At most 128 characters.
+   */
   recipeDigest: string;
 }
 
@@ -43,13 +52,23 @@ export interface Pair_MetricsEntry {
 
 /** What all pairs of a set share. */
 export interface PairSet {
-  /** Names of the columns of the rates. */
+  /**
+   * Names of the columns of the rates.
+   * At most 4,096 entries, each at most 128 characters.
+   */
   dimensions: string[];
+  /** At most 4,096 characters. */
   model: string;
+  /** At most 128 characters. */
   checkpointDigest: string;
+  /** At most 128 characters. */
   measurementFingerprint: string;
+  /** At most 128 characters. */
   fidelityDigest: string;
-  /** May be left out where the pairs are not too many for one message. */
+  /**
+   * May be left out where the pairs are not too many for one message.
+   * At most 100,000 entries.
+   */
   pairs: Pair[];
 }
 
@@ -78,6 +97,7 @@ export interface ImportPairsResponse {
 }
 
 export interface ExportPairsRequest {
+  /** At most 128 characters. */
   studyId: string;
 }
 

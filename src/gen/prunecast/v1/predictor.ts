@@ -33,36 +33,52 @@ export const protobufPackage = "prunecast.v1";
 export const protobufFileName = "prunecast/v1/predictor.proto";
 
 export interface FitPredictorRequest {
-  /** Unique on a server; the same id with the same body attaches to the job. Empty: none. */
+  /**
+   * Unique on a server; the same id with the same body attaches to the job. Empty: none.
+   * At most 128 characters.
+   */
   requestId: string;
   source:
     | { $case: "pairs"; value: PairSet }
     | //
-    /** The pairs of this study. */
+    /**
+     * The pairs of this study.
+     * At most 128 characters.
+     */
     { $case: "studyId"; value: string }
     | undefined;
   /** Default: `xgboost`; `auto` chooses among all. */
   predictor:
     | PluginRef
     | undefined;
-  /** Fixes the split and the fit. Default 0. */
+  /**
+   * Fixes the split and the fit. Default 0.
+   * Allowed: -9,007,199,254,740,991 to 9,007,199,254,740,991.
+   */
   seed?:
     | bigint
     | undefined;
-  /** One model a metric. Default: perplexity. */
+  /**
+   * One model a metric. Default: perplexity.
+   * At most 16 entries, each at most 128 characters.
+   */
   metrics: string[];
   /**
    * Default: the rates. Errors are measured under the recipe of the study; of pairs that the caller sends, or that were
    * imported, they are in `error_tables`.
    */
   features: PredictorFeatures;
-  /** With features RATES_AND_ERRORS: the dimensions whose errors are known, as ScoreUnits gives them. */
+  /**
+   * With features RATES_AND_ERRORS: the dimensions whose errors are known, as ScoreUnits gives them.
+   * At most 4,096 entries.
+   */
   errorTables: ErrorTable[];
   /** Trace how quality grows with the pairs: fits on an eighth of them, a quarter, half and all. */
   learningCurve: boolean;
   /**
    * Only for a predictor that was fitted elsewhere (`onnx`): which of the pairs it has not seen, as places from 0 in the order of
    * `pairs`, or of ExportPairs. Its quality and its intervals come from these alone; without any it has neither.
+   * At most 100,000 entries, each 0 to 99,999.
    */
   unseenPairs: number[];
 }
@@ -72,6 +88,7 @@ export interface FitPredictorResponse {
 }
 
 export interface GetPredictorRequest {
+  /** At most 128 characters. */
   predictorId: string;
 }
 
@@ -80,11 +97,20 @@ export interface GetPredictorResponse {
 }
 
 export interface ListPredictorsRequest {
-  /** Only those of this study; empty for all. */
+  /**
+   * Only those of this study; empty for all.
+   * At most 128 characters.
+   */
   studyId: string;
-  /** At most 1000. Default 100. */
+  /**
+   * 0 takes the default, 100.
+   * Allowed: 0 to 1,000.
+   */
   pageSize: number;
-  /** From the last answer; empty for the first page. */
+  /**
+   * From the last answer; empty for the first page.
+   * At most 128 characters.
+   */
   pageToken: string;
 }
 
@@ -95,6 +121,7 @@ export interface ListPredictorsResponse {
 }
 
 export interface DeletePredictorRequest {
+  /** At most 128 characters. */
   predictorId: string;
 }
 
@@ -102,10 +129,17 @@ export interface DeletePredictorResponse {
 }
 
 export interface ExplainPredictorRequest {
+  /** At most 128 characters. */
   predictorId: string;
-  /** Points a curve. Default 11. */
+  /**
+   * Points a curve, at least 2; 0 takes the default, 11.
+   * Allowed: 0 to 101.
+   */
   points: number;
-  /** Which of the predictor's metrics. Default: its first. */
+  /**
+   * Which of the predictor's metrics. Default: its first.
+   * At most 128 characters.
+   */
   metric: string;
 }
 
@@ -124,14 +158,21 @@ export interface DimensionEffect {
 }
 
 export interface ProposeRefinementRequest {
+  /** At most 128 characters. */
   predictorId: string;
-  /** The space to refine; its model must be the predictor's. */
+  /**
+   * The space to refine; its model must be the predictor's.
+   * At most 4,096 characters.
+   */
   model: string;
   space: SearchSpaceSpec | undefined;
   refine:
     | RefinePlan
     | undefined;
-  /** Which of the predictor's metrics. Default: its first. */
+  /**
+   * Which of the predictor's metrics. Default: its first.
+   * At most 128 characters.
+   */
   metric: string;
 }
 

@@ -100,9 +100,15 @@ export function finishToJSON(object: Finish): string {
 }
 
 export interface PruneRequest {
-  /** Unique on a server; the same id with the same body attaches to the job. Empty: none. */
+  /**
+   * Unique on a server; the same id with the same body attaches to the job. Empty: none.
+   * At most 128 characters.
+   */
   requestId: string;
-  /** A checkpoint folder, relative to a model root. */
+  /**
+   * A checkpoint folder, relative to a model root.
+   * At most 4,096 characters.
+   */
   model: string;
   /** What stays. */
   selection:
@@ -110,7 +116,10 @@ export interface PruneRequest {
     /** Explicit counts; the recipe chooses the units. */
     { $case: "architecture"; value: Architecture }
     | //
-    /** One rate for heads and channels of every prunable layer. */
+    /**
+     * One rate for heads and channels of every prunable layer.
+     * Allowed: 0 to 1.
+     */
     { $case: "uniformRate"; value: number }
     | //
     /** One rate a dimension of `space`. */
@@ -126,7 +135,10 @@ export interface PruneRequest {
     /** Exact units. */
     { $case: "keptUnits"; value: KeptUnits }
     | //
-    /** The contents of a prunecast.json: exactly the units it names, mended again where the output was. */
+    /**
+     * The contents of a prunecast.json: exactly the units it names, mended again where the output was.
+     * At most 4,000,000 bytes, 350,000 values, nested 16 deep.
+     */
     { $case: "manifest"; value: { [key: string]: any } | undefined }
     | undefined;
   /** Ignored with `kept_units`; with a `manifest` whose output was mended, `calibration.text` may bring the text again. */
@@ -141,7 +153,10 @@ export interface PruneRequest {
   exporter:
     | PluginRef
     | undefined;
-  /** The folder to write, relative to the output root. */
+  /**
+   * The folder to write, relative to the output root.
+   * At most 4,096 characters.
+   */
   output: string;
   /** Replace an existing output. */
   overwrite: boolean;
@@ -151,6 +166,7 @@ export interface PruneRequest {
 
 /** Several budgets, each to be met. */
 export interface BudgetList {
+  /** At most 16 entries. */
   budgets: Budget[];
 }
 
@@ -161,11 +177,20 @@ export interface PruneResponse {
 }
 
 export interface EvaluateRequest {
-  /** Unique on a server; the same id with the same body attaches to the job. Empty: none. */
+  /**
+   * Unique on a server; the same id with the same body attaches to the job. Empty: none.
+   * At most 128 characters.
+   */
   requestId: string;
-  /** A checkpoint folder, relative to a model root. */
+  /**
+   * A checkpoint folder, relative to a model root.
+   * At most 4,096 characters.
+   */
   model: string;
-  /** What to measure; none measures the unpruned model. */
+  /**
+   * What to measure; none measures the unpruned model.
+   * At most 1,000 entries.
+   */
   targets: EvaluateTarget[];
   /** How targets other than exact units are ranked and mended. */
   recipe: Recipe | undefined;
@@ -189,12 +214,18 @@ export interface EvaluateTarget {
     { $case: "dense"; value: Dense }
     | { $case: "architecture"; value: Architecture }
     | //
-    /** One rate for heads and channels of every prunable layer. */
+    /**
+     * One rate for heads and channels of every prunable layer.
+     * Allowed: 0 to 1.
+     */
     { $case: "uniformRate"; value: number }
     | { $case: "dimensionRates"; value: DimensionRates }
     | { $case: "keptUnits"; value: KeptUnits }
     | //
-    /** The contents of a prunecast.json. */
+    /**
+     * The contents of a prunecast.json.
+     * At most 4,000,000 bytes, 350,000 values, nested 16 deep.
+     */
     { $case: "manifest"; value: { [key: string]: any } | undefined }
     | undefined;
 }
@@ -210,12 +241,16 @@ export interface EvaluateResponse {
 }
 
 export interface PredictRequest {
+  /** At most 128 characters. */
   predictorId: string;
   /** In the order of dimensions that GetPredictor names. */
   encodings:
     | EncodingBatch
     | undefined;
-  /** Which recipe, where the predictor knows several. */
+  /**
+   * Which recipe, where the predictor knows several.
+   * At most 128 characters.
+   */
   recipeDigest: string;
 }
 
@@ -236,21 +271,34 @@ export interface OutOfRange {
 }
 
 export interface SearchRequest {
-  /** Unique on a server; the same id with the same body attaches to the job. Empty: none. */
+  /**
+   * Unique on a server; the same id with the same body attaches to the job. Empty: none.
+   * At most 128 characters.
+   */
   requestId: string;
-  /** A checkpoint folder, relative to a model root. */
+  /**
+   * A checkpoint folder, relative to a model root.
+   * At most 4,096 characters.
+   */
   model: string;
   /**
    * Compared first when there are several. Default: `fluctuation` and `wanda` with `least-squares`, on 320 sequences
    * of 128 tokens.
+   * At most 16 entries.
    */
   recipes: Recipe[];
   space:
     | SearchSpaceSpec
     | undefined;
-  /** Each to be met; at least one. */
+  /**
+   * Each to be met; at least one.
+   * At most 16 entries.
+   */
   budgets: Budget[];
-  /** Default: perplexity. */
+  /**
+   * Default: perplexity.
+   * At most 16 entries.
+   */
   objectives: Objective[];
   texts:
     | StudyTexts
@@ -269,7 +317,10 @@ export interface SearchRequest {
   strategy:
     | PluginRef
     | undefined;
-  /** Distinct candidates to predict. Default 10,000. */
+  /**
+   * Distinct candidates to predict. Default 10,000.
+   * Allowed: 1 to 1,000,000.
+   */
   candidates?: bigint | undefined;
   verify:
     | VerifyPlan
@@ -283,21 +334,36 @@ export interface SearchRequest {
   exporter:
     | PluginRef
     | undefined;
-  /** The folder to write the winner to, relative to the output root; empty: do not write it. */
+  /**
+   * The folder to write the winner to, relative to the output root; empty: do not write it.
+   * At most 4,096 characters.
+   */
   output: string;
   /** Replace an existing output. */
   overwrite: boolean;
-  /** Fixes every draw of the study. Default 0. */
+  /**
+   * Fixes every draw of the study. Default 0.
+   * Allowed: -9,007,199,254,740,991 to 9,007,199,254,740,991.
+   */
   seed?:
     | bigint
     | undefined;
-  /** Phases before which the study waits for ResumeJob. */
+  /**
+   * Phases before which the study waits for ResumeJob.
+   * At most 16 entries.
+   */
   pauseBefore: StudyPhase[];
-  /** Rounds of refine, sample inside, fit, search, verify. Default 3. */
+  /**
+   * Rounds of refine, sample inside, fit, search, verify. Default 3.
+   * Allowed: 1 to 100.
+   */
   rounds?:
     | number
     | undefined;
-  /** `paper` pins the paper's procedure; empty: the request's own settings. */
+  /**
+   * `paper` pins the paper's procedure; empty: the request's own settings.
+   * At most 128 characters.
+   */
   preset: string;
   /** How finalists, controls and output are mended. */
   finish: Finish;
@@ -307,6 +373,7 @@ export interface SearchRequest {
    * What the winner is compared with: `uniform-paper`, `uniform-best`, `global-threshold`, `calibration-error`, `random`, and
    * `paper-recipe/uniform-paper` and `paper-recipe/uniform-best`, in the paper's recipe. `random` costs as many labels as the
    * search itself. Default: all.
+   * At most 16 entries, each at most 128 characters.
    */
   controls: string[];
   /** What the predictor sees of an architecture. Default: the rates. */
@@ -328,43 +395,73 @@ export interface StudyTexts {
 
 /** The pairs that the predictor is fitted on. */
 export interface PairPlan {
-  /** How many. Default 120. */
+  /**
+   * How many. Default 120.
+   * Allowed: 1 to 100,000.
+   */
   count?:
     | number
     | undefined;
-  /** Of these, how many with each 4 neighbouring layers tied. Default: a tenth of those of the first sample. */
+  /**
+   * Of these, how many with each 4 neighbouring layers tied. Default: a tenth of those of the first sample.
+   * Allowed: 0 to 100,000.
+   */
   tiedCount?:
     | number
     | undefined;
-  /** Layers a tied run. Default 4. */
+  /**
+   * Layers a tied run. Default 4.
+   * Allowed: 1 to 1,024.
+   */
   tieRun?:
     | number
     | undefined;
-  /** The fidelity of the pairs; one. Default: 8,192 tokens each. */
+  /**
+   * The fidelity of the pairs; one. Default: 8,192 tokens each.
+   * At most 16 entries.
+   */
   rungs: FidelitySpec[];
-  /** Parameters removed lie within this share of those to be removed. Default 0.1. */
+  /**
+   * Parameters removed lie within this share of those to be removed. Default 0.1.
+   * Allowed: 0 to 1.
+   */
   band?:
     | number
     | undefined;
-  /** Of the count, how many come with the rounds, inside the refined space and, unless near_count is 0, around the best candidate so far. Default: a quarter. */
+  /**
+   * Of the count, how many come with the rounds, inside the refined space and, unless near_count is 0, around the best candidate so far. Default: a quarter.
+   * Allowed: 0 to 100,000.
+   */
   insideCount?:
     | number
     | undefined;
-  /** Of the count, how many leave a random part of the dimensions whole. Default: a tenth of those of the first sample. */
+  /**
+   * Of the count, how many leave a random part of the dimensions whole. Default: a tenth of those of the first sample.
+   * Allowed: 0 to 100,000.
+   */
   sparseCount?:
     | number
     | undefined;
-  /** Of the count, how many of the first sample lie around the best candidate known by then, candidates themselves. Default: seven tenths. */
+  /**
+   * Of the count, how many of the first sample lie around the best candidate known by then, candidates themselves. Default: seven tenths.
+   * Allowed: 0 to 100,000.
+   */
   nearCount?: number | undefined;
 }
 
 /** The candidates that are really evaluated. */
 export interface VerifyPlan {
-  /** How many, a round. Default: 18 over all rounds. */
+  /**
+   * How many, a round. Default: 18 over all rounds.
+   * Allowed: 1 to 1,000.
+   */
   count?:
     | number
     | undefined;
-  /** Rungs, cheap to dear: after each the better half goes on to the next. Default: one, all of the verify text. */
+  /**
+   * Rungs, cheap to dear: after each the better half goes on to the next. Default: one, all of the verify text.
+   * At most 16 entries.
+   */
   rungs: FidelitySpec[];
 }
 
@@ -372,13 +469,25 @@ export interface VerifyPlan {
 export interface RefinePlan {
   /** Keep the space as it is. */
   disabled: boolean;
-  /** Share of dimensions that count as important, and as unimportant. Default 1/3. */
-  importantShare?: number | undefined;
+  /**
+   * Share of dimensions that count as important, and as unimportant. Default 1/3.
+   * Allowed: 0 to 1.
+   */
+  importantShare?:
+    | number
+    | undefined;
+  /** Allowed: 0 to 1. */
   unimportantShare?:
     | number
     | undefined;
-  /** Rates of unimportant dimensions whose effect is flat. Defaults 0.2 and 0.7. */
-  flatMinRate?: number | undefined;
+  /**
+   * Rates of unimportant dimensions whose effect is flat. Defaults 0.2 and 0.7.
+   * Allowed: 0 to 1.
+   */
+  flatMinRate?:
+    | number
+    | undefined;
+  /** Allowed: 0 to 1. */
   flatMaxRate?: number | undefined;
 }
 

@@ -58,6 +58,7 @@ export interface Study {
 }
 
 export interface GetStudyRequest {
+  /** At most 128 characters. */
   studyId: string;
 }
 
@@ -66,12 +67,19 @@ export interface GetStudyResponse {
 }
 
 export interface ListTrialsRequest {
+  /** At most 128 characters. */
   studyId: string;
   /** Only this role; unset for all. */
   role: TrialRole;
-  /** At most 1000. Default 100. */
+  /**
+   * 0 takes the default, 100.
+   * Allowed: 0 to 1,000.
+   */
   pageSize: number;
-  /** From the last answer; empty for the first page. */
+  /**
+   * From the last answer; empty for the first page.
+   * At most 128 characters.
+   */
   pageToken: string;
 }
 
@@ -82,13 +90,19 @@ export interface ListTrialsResponse {
 }
 
 export interface QueryStudyRequest {
+  /** At most 128 characters. */
   studyId: string;
+  /** At most 16 entries. */
   budgets: Budget[];
-  /** Empty for the study's own. */
+  /**
+   * Empty for the study's own.
+   * At most 16 entries.
+   */
   objectives: Objective[];
   /**
    * How many of the best predicted architectures to return, the best first; of several objectives the knee of their front,
-   * then points that lie far from each other. Default 1.
+   * then points that lie far from each other. 0 takes the default, 1.
+   * Allowed: 0 to 100.
    */
   count: number;
   /** Really evaluate them on the study's verify windows. The call then waits for its turn while as many jobs run as may. */
@@ -123,11 +137,13 @@ export interface Objective {
   /**
    * A metric of the evaluator: `perplexity`, `accuracy`; or a cost: `parameters`, `weight_bytes`, `kv_cache_bytes_per_token`,
    * `flops_per_token`.
+   * At most 128 characters.
    */
   metric: string;
   /**
    * All objectives with a weight are one together: the weighted sum of their natural logs, those where higher is better
    * subtracted, so that 1 % of one of weight 2 is worth 2 % of one of weight 1.
+   * Allowed: above 0, at most 1,000,000.
    */
   weight?:
     | number
@@ -135,6 +151,7 @@ export interface Objective {
   /**
    * A value that the metric must come to at least (at most, where lower is better), as predicted and then as measured; unset
    * for none. An objective with a floor and no weight only limits, unless there is no other.
+   * Allowed: above 0, at most 1e15.
    */
   floor?: number | undefined;
 }

@@ -1,0 +1,46 @@
+import { PrunecastError } from '../../core/errors/prunecast-error.js';
+import { apiRegistry } from './api-registry.js';
+import { checkMessage } from './check-message.js';
+import { messageRule } from './message-rules.js';
+
+/** Reads a request off the wire; where it is malformed or out of bounds, the error to answer with comes in its place. */
+export type RequestReader<Request> = (bytes: Buffer) => Request | PrunecastError;
+
+/**
+ * The reader of one method's requests. It never throws: gRPC would answer INTERNAL, without details.
+ *
+ * @param path the method's path: `/prunecast.v1.JobService/GetJob`
+ * @param decode the generated decoder
+ */
+export function createRequestReader<Request>(path: string, decode: (bytes: Buffer) => Request): RequestReader<Request> {
+  const method = path.slice(1);
+  const input = findInput(path);
+  return (bytes) => {
+    const fault = input === undefined ? undefined : checkMessage(input, bytes);
+    if (fault !== undefined) return describeFault(method, fault);
+    try {
+      return decode(bytes);
+    } catch (cause) {
+      return describeFault(method, { path: '', description: 'does not parse', reason: 'MESSAGE_MALFORMED' }, cause);
+    }
+  };
+}
+
+/** The request in a message that a reader gave. Throws the error that stands in its place: MESSAGE_MALFORMED, INVALID_REQUEST and the other reasons of bounds. */
+export function takeRequest<Request>(read: Request): Request {
+  if (read instanceof PrunecastError) throw read;
+  return read;
+}
+
+/** v1alpha of reflection has the messages of v1, and is in no proto of ours. */
+function findInput(path: string) {
+  const [service = '', method] = path.replace('.v1alpha.', '.v1.').slice(1).split('/');
+  const found = apiRegistry().getService(service)?.methods.find(({ name }) => name === method);
+  return found === undefined ? undefined : messageRule(found.input);
+}
+
+function describeFault(method: string, { path, description, reason }: NonNullable<ReturnType<typeof checkMessage>>, cause?: unknown): PrunecastError {
+  if (reason !== 'MESSAGE_MALFORMED') return PrunecastError.ofField(path, description, reason);
+  const message = `the request of ${method} is malformed: ${path === '' ? description : `${path}: ${description}`}; check that the client was generated from this server's protos`;
+  return new PrunecastError(reason, message, { metadata: { method }, violations: path === '' ? [] : [{ field: path, description }], cause });
+}
