@@ -1,7 +1,7 @@
 /*
- * `process.exit` ends worker threads wherever they are, and one inside ONNX Runtime's binding then aborts the process
- * ("terminate called after throwing an instance of 'Napi::Error'", exit code 134 in place of the one asked for). So the
- * main thread waits, while it exits, for the run in work, and no thread starts another one.
+ * `process.exit` and `worker.terminate` end worker threads wherever they are, and one inside ONNX Runtime's binding then
+ * aborts the process ("terminate called after throwing an instance of 'Napi::Error'", exit code 134 in place of the one
+ * asked for). So whoever ends a thread waits for the run in work, and the thread starts no other one.
  */
 
 const BUSY = 0;
@@ -27,12 +27,22 @@ export function holdExit(gate: Int32Array): () => void {
   };
 }
 
-/** In the thread: `work` runs whole or, if the process is about to exit, never. */
+/** On the main thread: the thread behind the gate starts no further run. */
+export function closeGate(gate: Int32Array): void {
+  Atomics.store(gate, STOPPING, 1);
+}
+
+/** On the main thread: whether the thread behind the gate is in a run. */
+export function isInRun(gate: Int32Array): boolean {
+  return Atomics.load(gate, BUSY) === 1;
+}
+
+/** In the thread: `work` runs whole or, if the thread or the process is about to end, never. */
 export async function passGate<Result>(gate: Int32Array, work: () => Promise<Result>): Promise<Result> {
   Atomics.store(gate, BUSY, 1);
   if (Atomics.load(gate, STOPPING) === 1) {
     leave(gate);
-    Atomics.wait(gate, STOPPING, 1); // until the exit ends this thread
+    Atomics.wait(gate, STOPPING, 1); // until this thread is ended
   }
   try {
     return await work();
@@ -47,6 +57,6 @@ function leave(gate: Int32Array): void {
 }
 
 function waitForRuns(): void {
-  for (const gate of gates) Atomics.store(gate, STOPPING, 1);
+  for (const gate of gates) closeGate(gate);
   for (const gate of gates) Atomics.wait(gate, BUSY, 1, LONGEST_WAIT_MS);
 }

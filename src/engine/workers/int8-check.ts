@@ -1,12 +1,11 @@
 import { PrunecastError } from '../../core/errors/prunecast-error.js';
-import { startWorker } from '../../onnx-runtime/start-worker.js';
 import type { Int8Check } from '../quantisation/measure-int8.js';
-import { createExitGate, holdExit } from './exit-gate.js';
+import { startGatedWorker } from './gated-worker.js';
 import { workerUrl } from './worker-url.js';
 
 /** What the thread of a check is started with. */
 export interface Int8CheckTask {
-  /** Of `createExitGate`. */
+  /** Of `startGatedWorker`. */
   readonly gate: Int32Array;
 }
 
@@ -23,12 +22,7 @@ export function createInt8Check(): () => Promise<Int8Check> {
 }
 
 async function runCheck(): Promise<Int8Check> {
-  const gate = createExitGate();
-  const worker = startWorker(workerUrl(new URL('./int8-check-worker.js', import.meta.url)), { workerData: { gate } satisfies Int8CheckTask });
-  const releaseExit = holdExit(gate);
-  const exited = new Promise<void>((resolve) => {
-    worker.once('exit', () => resolve());
-  });
+  const { worker, exited } = startGatedWorker(workerUrl(new URL('./int8-check-worker.js', import.meta.url)), {});
   try {
     return await new Promise<Int8Check>((resolve, reject) => {
       worker.once('message', resolve);
@@ -37,6 +31,5 @@ async function runCheck(): Promise<Int8Check> {
     });
   } finally {
     await exited;
-    releaseExit();
   }
 }

@@ -24,7 +24,7 @@ export interface ModelThreadData {
   readonly config: ModelConfig;
   readonly tensors: readonly TensorEntry[];
   readonly options: Omit<RuntimeOptions, 'guard'>;
-  /** Of `createExitGate`. */
+  /** Of `startGatedWorker`. */
   readonly gate: Int32Array;
 }
 

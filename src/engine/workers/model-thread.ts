@@ -1,70 +1,129 @@
 import { PrunecastError } from '../../core/errors/prunecast-error.js';
 import type { WorkControl } from '../../core/ports/progress.js';
-import { startWorker } from '../../onnx-runtime/start-worker.js';
-import { createExitGate, holdExit } from './exit-gate.js';
-import { decodeError } from './message-errors.js';
+import { startGatedWorker, type GatedWorker } from './gated-worker.js';
 import type { CallName, ModelCalls, ModelThreadData, ThreadAnswer, ThreadRequest } from './model-messages.js';
+import { createOpenCall, type OpenCall } from './open-call.js';
 import { workerUrl } from './worker-url.js';
 
-/** A model's thread, as the main thread sees it. Calls run one after the other, in the order they were made. */
+/**
+ * A model's thread, as the main thread sees it. Calls run one after the other, in the order they were made. The thread
+ * starts with the first call. One that fails, or does not let go of a cancelled call in time (a plug-in's endless loop), is
+ * ended and costs that call alone: those behind it go to a new thread, which computes anew what the old one had in memory.
+ */
 export interface ModelThread {
   call<Name extends CallName>(name: Name, argument: ModelCalls[Name]['argument'], control: WorkControl): Promise<ModelCalls[Name]['result']>;
   /** A call that sends items before it ends. To stop reading cancels it. */
   stream<Name extends CallName>(name: Name, argument: ModelCalls[Name]['argument'], control: WorkControl): AsyncGenerator<ModelCalls[Name]['item']>;
-  /** Whether the thread is gone, by a failure or because it was closed: it refuses every call. */
+  /** Whether it was closed: it refuses every call. */
   hasEnded(): boolean;
-  /** Cancels the calls under way and ends the thread after the run in work; later calls are refused. */
+  /** Cancels the calls under way and ends the thread, after the run of a graph in work; later calls are refused. */
   close(): Promise<void>;
 }
 
-/** Starts the thread; its errors reject the calls that wait. */
+/** A cancelled call that is not over after so long hangs: its thread is ended. A run of a graph takes less than that. */
+const CANCEL_GRACE_MS = 1000;
+
+type CallRequest = Extract<ThreadRequest, { kind: 'call' }>;
+
+/** A call that the thread was given and has not answered. */
+interface QueuedCall {
+  readonly request: CallRequest;
+  readonly call: OpenCall;
+  isCancelled: boolean;
+}
+
 export function startModelThread(threadData: Omit<ModelThreadData, 'gate'>): ModelThread {
-  const gate = createExitGate();
-  const worker = startWorker(workerUrl(new URL('./model-worker.js', import.meta.url)), { workerData: { ...threadData, gate } satisfies ModelThreadData });
-  const releaseExit = holdExit(gate);
-  const calls = new Map<number, OpenCall>();
+  /** Oldest first: the thread takes them one by one, so that the first is the one in work. */
+  const queue = new Map<number, QueuedCall>();
+  let thread: GatedWorker | undefined;
   let nextId = 0;
-  let ended: Error | undefined;
+  let grace: { readonly id: number; readonly timer: NodeJS.Timeout } | undefined;
   let closing: Promise<void> | undefined;
 
-  worker.on('message', (message: ThreadAnswer) => calls.get(message.id)?.receive(message));
-  const end = (reason: Error): void => {
-    ended ??= reason;
-    for (const call of calls.values()) call.fail(ended);
-    calls.clear();
+  const post = (request: ThreadRequest): void => {
+    thread ??= begin();
+    thread.worker.postMessage(request, []);
   };
-  worker.on('error', (error) => end(createFailed(error)));
-  const exited = new Promise<void>((resolve) => {
-    worker.on('exit', () => {
-      end(closing === undefined ? createFailed() : createClosed());
-      releaseExit();
-      resolve();
-    });
-  });
 
-  const post = (request: ThreadRequest): void => worker.postMessage(request, []);
+  const begin = (): GatedWorker => {
+    const started = startGatedWorker(workerUrl(new URL('./model-worker.js', import.meta.url)), threadData);
+    started.worker.on('message', (message: ThreadAnswer) => {
+      if (thread === started) receive(message);
+    });
+    started.worker.on('error', (error) => lose(started, error));
+    void started.exited.then(() => lose(started));
+    return started;
+  };
+
+  const receive = (message: ThreadAnswer): void => {
+    const queued = queue.get(message.id);
+    if (queued?.isCancelled === false) queued.call.receive(message);
+    if (message.kind !== 'result' && message.kind !== 'error') return;
+    queue.delete(message.id);
+    watchFirst();
+  };
+
+  /** The thread went by itself: the call in work has taken it down. */
+  const lose = (lost: GatedWorker, cause?: Error): void => {
+    if (thread !== lost) return;
+    replaceThread((first) => first.call.fail(createFailed(cause)));
+  };
+
+  /** Gives the calls behind the first one to another thread. */
+  const replaceThread = (endFirst: (first: QueuedCall) => void): void => {
+    thread = undefined;
+    const [first, ...others] = queue.values();
+    queue.clear();
+    if (first !== undefined) endFirst(first);
+    for (const other of others.filter(({ isCancelled }) => !isCancelled)) {
+      queue.set(other.request.id, other);
+      post(other.request);
+    }
+    watchFirst();
+  };
+
+  const watchFirst = (): void => {
+    const [first] = queue.values();
+    if (grace !== undefined && grace.id === first?.request.id) return;
+    clearTimeout(grace?.timer);
+    grace = undefined;
+    if (first?.isCancelled !== true || closing !== undefined) return;
+    const timer = setTimeout(() => {
+      const hung = thread;
+      replaceThread(() => undefined);
+      void hung?.end();
+    }, CANCEL_GRACE_MS);
+    grace = { id: first.request.id, timer };
+  };
+
+  const cancel = (id: number, reason: unknown): void => {
+    const queued = queue.get(id);
+    if (queued === undefined || queued.isCancelled) return;
+    queued.isCancelled = true;
+    queued.call.fail(reason);
+    post({ kind: 'cancel', id });
+    watchFirst();
+  };
 
   async function* open<Name extends CallName>(name: Name, argument: ModelCalls[Name]['argument'], { signal, report }: WorkControl): AsyncGenerator<ModelCalls[Name]['item'], ModelCalls[Name]['result']> {
     signal.throwIfAborted();
-    if (ended !== undefined || (closing !== undefined && name !== 'close')) throw ended ?? createClosed();
+    if (closing !== undefined) throw createClosed();
     const id = nextId++;
     const call = createOpenCall(report);
-    calls.set(id, call);
-    const cancel = (): void => {
-      post({ kind: 'cancel', id });
-      call.fail(signal.reason);
-    };
-    signal.addEventListener('abort', cancel, { once: true });
+    const request = { kind: 'call', id, name, argument } as CallRequest;
+    const onAbort = (): void => cancel(id, signal.reason);
+    signal.addEventListener('abort', onAbort, { once: true });
     try {
-      post({ kind: 'call', id, name, argument } as ThreadRequest);
+      post(request);
+      queue.set(id, { request, call, isCancelled: false });
       for (;;) {
         const event = await call.next();
         if (event.kind === 'result') return event.value as ModelCalls[Name]['result'];
         yield event.value as ModelCalls[Name]['item'];
       }
     } finally {
-      signal.removeEventListener('abort', cancel);
-      if (calls.delete(id) && !call.isOver()) post({ kind: 'cancel', id });
+      signal.removeEventListener('abort', onAbort);
+      cancel(id, createClosed());
     }
   }
 
@@ -79,7 +138,7 @@ export function startModelThread(threadData: Omit<ModelThreadData, 'gate'>): Mod
     stream: async function* stream(name, argument, control) {
       yield* open(name, argument, control);
     },
-    hasEnded: () => ended !== undefined,
+    hasEnded: () => closing !== undefined,
     close: () => {
       closing ??= closeThread();
       return closing;
@@ -87,64 +146,23 @@ export function startModelThread(threadData: Omit<ModelThreadData, 'gate'>): Mod
   };
 
   async function closeThread(): Promise<void> {
-    for (const [id, call] of calls) {
-      post({ kind: 'cancel', id });
-      call.fail(createClosed());
-    }
-    if (ended === undefined) {
-      const opened = open('close', undefined, { signal: new AbortController().signal });
-      await Promise.race([opened.next().catch(() => undefined), exited]);
-    }
-    await exited;
+    for (const id of queue.keys()) cancel(id, createClosed());
+    const closed = thread;
+    if (closed === undefined) return;
+    post({ kind: 'call', id: nextId++, name: 'close', argument: undefined });
+    thread = undefined;
+    queue.clear();
+    watchFirst();
+    const late = setTimeout(() => void closed.end(), CANCEL_GRACE_MS);
+    await closed.exited;
+    clearTimeout(late);
   }
 }
 
 function createFailed(cause?: Error): PrunecastError {
-  return new PrunecastError('INTERNAL', "the model's thread failed; it cannot be used any more", { cause });
+  return new PrunecastError('INTERNAL', "the model's thread ended while it worked on this call, which a plug-in may have done; the next call gets a new one", { cause });
 }
 
 function createClosed(): PrunecastError {
   return new PrunecastError('SERVER_STOPPING', 'the model was closed');
-}
-
-interface OpenCall {
-  receive(message: ThreadAnswer): void;
-  fail(error: unknown): void;
-  /** The next item, or the result at last; rejects with what the call failed with. */
-  next(): Promise<{ readonly kind: 'item' | 'result'; readonly value: unknown }>;
-  isOver(): boolean;
-}
-
-function createOpenCall(report: WorkControl['report']): OpenCall {
-  const waiting: { readonly kind: 'item' | 'result'; readonly value: unknown }[] = [];
-  let failure: { readonly error: unknown } | undefined;
-  let over = false;
-  let wake: (() => void) | undefined;
-  return {
-    receive: (message) => {
-      if (message.kind === 'progress') {
-        report?.(message.progress);
-        return;
-      }
-      if (message.kind === 'error') failure ??= { error: decodeError(message.error) };
-      else waiting.push({ kind: message.kind, value: message.kind === 'item' ? message.item : message.result });
-      over ||= message.kind !== 'item';
-      wake?.();
-    },
-    fail: (error) => {
-      failure ??= { error };
-      wake?.();
-    },
-    next: async () => {
-      for (;;) {
-        const first = waiting.shift();
-        if (first !== undefined) return first;
-        if (failure !== undefined) throw failure.error;
-        await new Promise<void>((resolve) => {
-          wake = resolve;
-        });
-      }
-    },
-    isOver: () => over,
-  };
 }

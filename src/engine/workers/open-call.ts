@@ -1,0 +1,43 @@
+import type { WorkControl } from '../../core/ports/progress.js';
+import { decodeError } from './message-errors.js';
+import type { ThreadAnswer } from './model-messages.js';
+
+/** A call that a thread works on, as its caller waits for it. */
+export interface OpenCall {
+  receive(message: ThreadAnswer): void;
+  fail(error: unknown): void;
+  /** The next item, or the result at last; rejects with what the call failed with. */
+  next(): Promise<{ readonly kind: 'item' | 'result'; readonly value: unknown }>;
+}
+
+/** @param report hears of the progress of the call */
+export function createOpenCall(report: WorkControl['report']): OpenCall {
+  const waiting: { readonly kind: 'item' | 'result'; readonly value: unknown }[] = [];
+  let failure: { readonly error: unknown } | undefined;
+  let wake: (() => void) | undefined;
+  return {
+    receive: (message) => {
+      if (message.kind === 'progress') {
+        report?.(message.progress);
+        return;
+      }
+      if (message.kind === 'error') failure ??= { error: decodeError(message.error) };
+      else waiting.push({ kind: message.kind, value: message.kind === 'item' ? message.item : message.result });
+      wake?.();
+    },
+    fail: (error) => {
+      failure ??= { error };
+      wake?.();
+    },
+    next: async () => {
+      for (;;) {
+        const first = waiting.shift();
+        if (first !== undefined) return first;
+        if (failure !== undefined) throw failure.error;
+        await new Promise<void>((resolve) => {
+          wake = resolve;
+        });
+      }
+    },
+  };
+}
