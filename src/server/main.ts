@@ -1,11 +1,16 @@
+import { exitNow, whenNoRun } from '../engine/workers/exit-gate.js';
 import { loadConfig } from './config/config.js';
 import { createLog } from './config/create-log.js';
 import { startServer } from './start-server.js';
 
+/** How long after the grace of a stop the process ends, whatever is still at work in it. */
+const CLOSING_MS = 1000;
+
 /**
  * The server as a process. Settings come from PRUNECAST_* variables. When it listens, one JSON line on standard output has
  * its addresses; the log goes to standard error. SIGTERM and SIGINT stop it, as does the end of standard input where
- * PRUNECAST_EXIT_ON_STDIN_END is `true` (for a parent that may be killed); a second signal ends it at once.
+ * PRUNECAST_EXIT_ON_STDIN_END is `true` (for a parent that may be killed); a second signal ends it at once. What has not
+ * ended `CLOSING_MS` after the configured grace is cut off.
  */
 async function main(): Promise<void> {
   const config = loadConfig(process.env);
@@ -13,10 +18,14 @@ async function main(): Promise<void> {
   const server = await startServer(config, { log });
   let isStopping = false;
   const stop = (cause: string): void => {
-    if (isStopping) process.exit(1);
+    if (isStopping) exitNow(1);
     isStopping = true;
     log.info({ cause }, 'asked to stop');
-    server.stop().then(
+    setTimeout(() => {
+      log.fatal('not stopped in time: the process ends with work in it');
+      exitNow(1);
+    }, config.shutdownGraceMs + CLOSING_MS);
+    server.stop().then(whenNoRun).then(
       () => process.exit(0),
       (error: unknown) => {
         log.fatal({ err: error }, 'not stopped cleanly');

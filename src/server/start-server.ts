@@ -6,6 +6,7 @@ import type { PluginEntry } from '../plugins/plugin-entry.js';
 import type { Config } from './config/config.js';
 import { createLog } from './config/create-log.js';
 import { composeServer, type ServerParts } from './container/compose-server.js';
+import type { JobRunner } from './jobs/create-jobs.js';
 import { createRpcServer, type RpcServer } from './rpc/create-rpc-server.js';
 import type { RpcService } from './rpc/rpc-service.js';
 import { openDatabase } from './store/open-database.js';
@@ -18,8 +19,8 @@ export interface RunningServer {
   /** All addresses, in the order of the configuration. */
   readonly addresses: readonly string[];
   /**
-   * Stops it: open streams end with SERVER_STOPPING, other calls get the configured grace, unfinished jobs stay so for the
-   * next server to go on with. May be called more than once.
+   * Stops it: open streams end with SERVER_STOPPING, other calls and the work of jobs get the configured grace, unfinished jobs
+   * stay so for the next server to go on with. May be called more than once.
    */
   stop(): Promise<void>;
 }
@@ -52,8 +53,9 @@ export async function startServer(config: Config, { plugins = [], services, log 
     const stop = async (): Promise<void> => {
       log.info('stopping');
       stopping.abort(new PrunecastError('SERVER_STOPPING', 'the server is shutting down: watch the job again after it is back'));
-      await rpcServer.close(config.shutdownGraceMs);
-      await settle(parts, config.shutdownGraceMs, log);
+      // Both have the same grace, not one after the other.
+      await Promise.all([rpcServer.close(config.shutdownGraceMs), settle(parts.jobs, config.shutdownGraceMs, log)]);
+      await closeAll(parts.closings, log);
       await close();
       log.info('stopped');
     };
@@ -75,17 +77,18 @@ async function listenOnAll(server: RpcServer, listen: readonly string[]): Promis
   }
 }
 
-/** Lets runs end and closes what they used; a run that does not end in time is left behind, and its writes fail. */
-async function settle({ jobs, closings }: ServerParts, graceMs: number, log: Logger): Promise<void> {
-  const timer = new AbortController();
+/** Lets runs end; one that does not end in time is left behind, and its writes fail. */
+async function settle(jobs: JobRunner, graceMs: number, log: Logger): Promise<void> {
+  let timer: NodeJS.Timeout | undefined;
   const late = new Promise<'late'>((resolve) => {
-    const timeout = setTimeout(() => resolve('late'), graceMs);
-    timer.signal.addEventListener('abort', () => clearTimeout(timeout));
+    timer = setTimeout(() => resolve('late'), graceMs);
   });
   const settled = jobs.settled().catch((error: unknown) => log.warn({ err: error }, 'jobs did not settle cleanly'));
-  const outcome = await Promise.race([settled, late]);
-  timer.abort();
-  if (outcome === 'late') log.warn('a job did not end in time');
+  if ((await Promise.race([settled, late])) === 'late') log.warn('a job did not end in time');
+  clearTimeout(timer);
+}
+
+async function closeAll(closings: ServerParts['closings'], log: Logger): Promise<void> {
   const closed = await Promise.allSettled(closings.map((closing) => closing()));
   for (const result of closed) if (result.status === 'rejected') log.warn({ err: result.reason as unknown }, 'not closed cleanly');
 }

@@ -11,4 +11,5 @@ export type CanonicalCode =
   | 'OUT_OF_RANGE'
   | 'UNIMPLEMENTED'
   | 'INTERNAL'
-  | 'UNAVAILABLE';
+  | 'UNAVAILABLE'
+  | 'DATA_LOSS';

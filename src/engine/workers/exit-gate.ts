@@ -1,3 +1,5 @@
+import { setTimeout as pause } from 'node:timers/promises';
+
 /*
  * `process.exit` and `worker.terminate` end worker threads wherever they are, and one inside ONNX Runtime's binding then
  * aborts the process ("terminate called after throwing an instance of 'Napi::Error'", exit code 134 in place of the one
@@ -9,6 +11,9 @@ const STOPPING = 1;
 
 /** Longer than any single run of a graph. */
 const LONGEST_WAIT_MS = 30_000;
+
+/** How often a run is looked at that has to end first. */
+const LOOK_MS = 5;
 
 const gates = new Set<Int32Array>();
 
@@ -27,14 +32,25 @@ export function holdExit(gate: Int32Array): () => void {
   };
 }
 
-/** On the main thread: the thread behind the gate starts no further run. */
-export function closeGate(gate: Int32Array): void {
-  Atomics.store(gate, STOPPING, 1);
+/** On the main thread: resolves when the thread behind the gate is in no run; it starts no other one. */
+export async function whenOutOfRun(gate: Int32Array): Promise<void> {
+  closeGate(gate);
+  while (isInRun(gate)) await pause(LOOK_MS);
 }
 
-/** On the main thread: whether the thread behind the gate is in a run. */
-export function isInRun(gate: Int32Array): boolean {
-  return Atomics.load(gate, BUSY) === 1;
+/** On the main thread: resolves when no thread is in a run; none starts another one. */
+export async function whenNoRun(): Promise<void> {
+  await Promise.all([...gates].map(whenOutOfRun));
+}
+
+/** Ends the process without waiting: with the code, or by SIGKILL where a thread is in a run that an exit would wait for. */
+export function exitNow(code: number): never {
+  const isRunning = [...gates].some((gate) => {
+    closeGate(gate);
+    return isInRun(gate);
+  });
+  if (isRunning) process.kill(process.pid, 'SIGKILL');
+  process.exit(code);
 }
 
 /** In the thread: `work` runs whole or, if the thread or the process is about to end, never. */
@@ -49,6 +65,14 @@ export async function passGate<Result>(gate: Int32Array, work: () => Promise<Res
   } finally {
     leave(gate);
   }
+}
+
+function closeGate(gate: Int32Array): void {
+  Atomics.store(gate, STOPPING, 1);
+}
+
+function isInRun(gate: Int32Array): boolean {
+  return Atomics.load(gate, BUSY) === 1;
 }
 
 function leave(gate: Int32Array): void {

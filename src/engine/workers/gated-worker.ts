@@ -1,7 +1,6 @@
-import { setTimeout as pause } from 'node:timers/promises';
 import type { Worker } from 'node:worker_threads';
 import { startWorker } from '../../onnx-runtime/start-worker.js';
-import { closeGate, createExitGate, holdExit, isInRun } from './exit-gate.js';
+import { createExitGate, holdExit, whenOutOfRun } from './exit-gate.js';
 
 /** A thread that runs ONNX Runtime, and can be ended at any moment all the same. */
 export interface GatedWorker {
@@ -12,18 +11,13 @@ export interface GatedWorker {
   end(): Promise<void>;
 }
 
-/** How often a run is looked at that has to end first. */
-const LOOK_MS = 5;
-
 /** Starts the thread of a module; its `workerData` are those given, and the `gate` that its runs pass. */
 export function startGatedWorker(module: URL, data: object): GatedWorker {
   const gate = createExitGate();
   const worker = startWorker(module, { workerData: { ...data, gate } });
   const releaseExit = holdExit(gate);
-  let isGone = false;
   const exited = new Promise<void>((resolve) => {
     worker.once('exit', () => {
-      isGone = true;
       releaseExit();
       resolve();
     });
@@ -32,8 +26,7 @@ export function startGatedWorker(module: URL, data: object): GatedWorker {
     worker,
     exited,
     end: async () => {
-      closeGate(gate);
-      while (!isGone && isInRun(gate)) await pause(LOOK_MS);
+      await Promise.race([whenOutOfRun(gate), exited]);
       await worker.terminate();
       await exited;
     },

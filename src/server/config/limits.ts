@@ -15,3 +15,6 @@ export const LEASE_MS = 10_000;
 
 /** A cancelled job is promised to end within two seconds. */
 export const CANCEL_GRACE_MS = 1500;
+
+/** How soon the end of a job is stored again that the store did not take. */
+export const STORE_RETRY_MS = 1000;

@@ -5,7 +5,7 @@ import { createInt8Check } from '../../engine/workers/int8-check.js';
 import type { PluginEntry } from '../../plugins/plugin-entry.js';
 import type { Config } from '../config/config.js';
 import { describeServer } from '../config/describe-server.js';
-import { CANCEL_GRACE_MS, HEARTBEAT_MS, LEASE_MS } from '../config/limits.js';
+import { CANCEL_GRACE_MS, HEARTBEAT_MS, LEASE_MS, STORE_RETRY_MS } from '../config/limits.js';
 import { createJobs } from '../jobs/create-jobs.js';
 import { createJobEvents } from '../jobs/job-events.js';
 import { createLeaseOwner } from '../jobs/lease-owner.js';
@@ -66,7 +66,7 @@ function bindJobs(container: Container): void {
   container.bind(TOKENS.jobs).toResolvedValue(
     (store, leases, events, clock, log, kinds, stopping, { concurrentJobs, maxQueuedJobs, interruptedJobs }) =>
       createJobs({
-        store, leases, owner: createLeaseOwner(), leaseMs: LEASE_MS, events, clock, log, kinds: Object.values(kinds), interruptedJobs, stopping, concurrentJobs, maxQueuedJobs, cancelGraceMs: CANCEL_GRACE_MS,
+        store, leases, owner: createLeaseOwner(), leaseMs: LEASE_MS, events, clock, log, kinds: Object.values(kinds), interruptedJobs, stopping, concurrentJobs, maxQueuedJobs, cancelGraceMs: CANCEL_GRACE_MS, storeRetryMs: STORE_RETRY_MS,
       }),
     [TOKENS.jobStore, TOKENS.leaseStore, TOKENS.jobEvents, TOKENS.clock, TOKENS.log, TOKENS.kinds, TOKENS.stopping, TOKENS.config],
   );

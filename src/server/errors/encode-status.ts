@@ -23,6 +23,7 @@ export const CODE_NUMBERS = {
   UNIMPLEMENTED: 12,
   INTERNAL: 13,
   UNAVAILABLE: 14,
+  DATA_LOSS: 15,
 } as const satisfies Record<CanonicalCode, number>;
 
 /**

@@ -3,6 +3,7 @@ import type { DimensionRange } from '../../gen/prunecast/v1/common.js';
 import { JobState, jobStateToJSON, type Job } from '../../gen/prunecast/v1/job.js';
 import { StudyPhase } from '../../gen/prunecast/v1/study_types.js';
 import { encodeStatus } from '../errors/encode-status.js';
+import { orAborted } from '../rpc/call-signal.js';
 import { createId } from '../store/create-id.js';
 import type { EventEntry, HeldJob, JobStore } from '../store/job-store.js';
 import type { LeaseStore } from '../store/lease-store.js';
@@ -38,7 +39,7 @@ export interface JobRunner extends Jobs {
   recover(): Promise<void>;
   /** Starts what `recover` took up; from now on leases are renewed, and those that ran out elsewhere are taken. */
   goOn(): Promise<void>;
-  /** After `stopping` has fired: waits until all runs have settled. Unfinished jobs stay so for the next server to recover. */
+  /** After `stopping` has fired: waits until all runs have settled, or were left behind. Unfinished jobs stay so for the next server to recover. */
   settled(): Promise<void>;
 }
 
@@ -88,15 +89,15 @@ export function createJobs({ store, leases, owner, leaseMs, kinds, interruptedJo
     const job = runJob(held, run, { ...settings, log: log.child({ job_id: jobId }) });
     running.set(jobId, job);
     const next = async (): Promise<void> => {
-      await job.settled;
+      await job.ended;
       running.delete(jobId);
       await inLine(async () => {
         const isTakenUp = running.has(jobId) || waiting.some((other) => other.held.jobId === jobId);
-        if (!isTakenUp && !stopping.aborted) await leases.release(owner.name, jobId);
+        if (!isTakenUp && !stopping.aborted) await leases.release(owner.name, jobId).catch((error: unknown) => log.error({ err: error }, 'a lease was not released'));
         await startNext();
       });
     };
-    next().catch((error: unknown) => log.error({ err: error }, 'the next job was not started'));
+    next().catch((error: unknown) => log.error({ err: error }, 'the next job was not started; it is tried again'));
   };
 
   const startNext = async (): Promise<void> => {
@@ -104,8 +105,9 @@ export function createJobs({ store, leases, owner, leaseMs, kinds, interruptedJo
     turns.grant(countFree());
     if (waiting.length === 0 || countFree() <= 0) return;
     const next = waiting.slice(0, countFree());
-    waiting = waiting.slice(next.length);
-    await events.append([...next.map(({ held }): EventEntry => ({ ...held, payload: { $case: 'started', value: {} } })), ...tellPlaces(waiting)]);
+    const rest = waiting.slice(next.length);
+    await events.append([...next.map(({ held }): EventEntry => ({ ...held, payload: { $case: 'started', value: {} } })), ...tellPlaces(rest)]);
+    waiting = rest;
     next.forEach(launch);
   };
 
@@ -161,10 +163,9 @@ export function createJobs({ store, leases, owner, leaseMs, kinds, interruptedJo
     }
   };
 
+  /** Each by itself: on a full disk a lease cannot be renewed, and jobs that wait are to start as soon as there is room. */
   const beat = async (): Promise<void> => {
-    await renew();
-    await takeUp();
-    await startNext();
+    for (const step of [renew, takeUp, startNext]) await step().catch((error: unknown) => log.error({ err: error }, 'leases were not renewed, or jobs not taken up'));
   };
 
   stopping.addEventListener('abort', () => {
@@ -201,12 +202,13 @@ export function createJobs({ store, leases, owner, leaseMs, kinds, interruptedJo
         // One that is paused is nobody's until now; of one that has ended, or that nobody knows, nothing is stored.
         const held = waiting[index]?.held ?? (await takeOpen(jobId));
         if (held === undefined) return;
-        if (index !== -1) waiting = waiting.toSpliced(index, 1);
-        await events.append([{ ...held, payload: describeCancelled(log) }, ...(index === -1 ? [] : tellPlaces(waiting, index))]);
+        const rest = index === -1 ? waiting : waiting.toSpliced(index, 1);
+        await events.append([{ ...held, payload: describeCancelled(log) }, ...(index === -1 ? [] : tellPlaces(rest, index))]);
+        waiting = rest;
       });
       const job = running.get(jobId);
       job?.controller.abort(cancelled());
-      await job?.ended;
+      await job?.told;
       return store.get(jobId);
     },
     resume: async (jobId, ranges) => {
@@ -219,7 +221,7 @@ export function createJobs({ store, leases, owner, leaseMs, kinds, interruptedJo
         // Somebody else may have resumed it meanwhile; and the run that paused may still be on its way out.
         const job = await store.get(jobId);
         if (job.lastSequence !== paused.lastSequence) throw notResumable(job);
-        await running.get(jobId)?.settled;
+        await running.get(jobId)?.ended;
         const held = await takeOpen(jobId);
         if (held === undefined) throw notResumable(job);
         await events.commit(held, [...payloads, { $case: 'queued', value: { place: waiting.length + 1 } }], writes);
@@ -234,7 +236,7 @@ export function createJobs({ store, leases, owner, leaseMs, kinds, interruptedJo
       inLine(startNext).catch((error: unknown) => log.error({ err: error }, 'no turn was granted'));
       await granted;
       try {
-        return await work();
+        return await orAborted(work(), AbortSignal.any([signal, stopping]));
       } finally {
         turns.end();
         inLine(startNext).catch((error: unknown) => log.error({ err: error }, 'the next job was not started'));
@@ -256,7 +258,7 @@ export function createJobs({ store, leases, owner, leaseMs, kinds, interruptedJo
     },
     settled: async () => {
       await inLine(async () => undefined);
-      await Promise.all([...running.values()].map((job) => job.settled));
+      await Promise.all([...running.values()].map((job) => job.ended));
       await leases.release(owner.name);
     },
   };

@@ -18,7 +18,7 @@ export interface Jobs {
   list(query: JobQuery): Promise<JobPage>;
   /**
    * Asks a job to stop, and returns it as it has ended: within two seconds, as CANCELLED. What had ended before stays as
-   * it is. Throws JOB_NOT_FOUND.
+   * it is. Throws JOB_NOT_FOUND, and STORAGE_FULL or STATE_UNAVAILABLE where the end is stored later.
    */
   cancel(jobId: string): Promise<Job>;
   /**
@@ -52,7 +52,7 @@ export interface JobSpec {
   readonly studyId?: string;
   /**
    * Does the work. What it returns goes into the terminal event; what it throws ends the job as FAILED. It should end
-   * within two seconds of `context.signal`: a late result is dropped, and the next job starts only when it has settled.
+   * within two seconds of `context.signal`: later it is left behind, its result is dropped, and the next job starts.
    */
   run(context: JobContext): Promise<JobOutcome>;
 }

@@ -1,9 +1,11 @@
+import { setTimeout as pause } from 'node:timers/promises';
 import type { Logger } from 'pino';
 import { PrunecastError } from '../../core/errors/prunecast-error.js';
 import type { Clock } from '../../core/ports/clock.js';
 import { JobEvent, JobState, type JobPaused } from '../../gen/prunecast/v1/job.js';
 import { MAX_MESSAGE_BYTES } from '../config/limits.js';
 import { encodeStatus } from '../errors/encode-status.js';
+import { orAborted } from '../rpc/call-signal.js';
 import type { EventEntry, HeldJob } from '../store/job-store.js';
 import type { StoreWrite } from '../store/store-write.js';
 import type { JobEventLog } from './job-events.js';
@@ -18,14 +20,19 @@ export interface RunSettings {
   readonly stopping: AbortSignal;
   /** How long a cancelled job may take to end by itself. */
   readonly cancelGraceMs: number;
+  /** How long after a first failure the end of a job is stored again; each time twice as long as before, `MOST_RETRY_MS` at most. */
+  readonly storeRetryMs: number;
 }
 
 export interface RunningJob {
   readonly controller: AbortController;
-  /** Resolves when the job has its terminal event, or waits for ResumeJob. */
+  /**
+   * Resolves when the job has its terminal event, or waits for ResumeJob, or is left to the next server: the next job may start. A
+   * cancelled run that has not settled by then is left behind, and stores nothing more.
+   */
   readonly ended: Promise<void>;
-  /** Resolves when its run has settled, and the next job may start. */
-  readonly settled: Promise<void>;
+  /** As `ended`, but rejects with what first kept the end from being stored. */
+  readonly told: Promise<void>;
 }
 
 type Outcome =
@@ -37,8 +44,14 @@ type Outcome =
 /** Leaves room for the event's id, number and time, and for the message around it. */
 const MOST_EVENT_BYTES = MAX_MESSAGE_BYTES - 1024;
 
-/** Runs a job that has started: stores what it emits and how it ends, for as long as the lease is this server's. */
-export function runJob(job: HeldJob, run: JobSpec['run'], { events, clock, log, stopping, cancelGraceMs }: RunSettings): RunningJob {
+/** The longest pause between two attempts to store the end of a job. */
+const MOST_RETRY_MS = 10_000;
+
+/**
+ * Runs a job that has started: stores what it emits and how it ends, for as long as the lease is this server's. An end that the
+ * store does not take, as on a full disk, is stored again and again until it is there or the server stops: no job runs for ever.
+ */
+export function runJob(job: HeldJob, run: JobSpec['run'], { events, clock, log, stopping, cancelGraceMs, storeRetryMs }: RunSettings): RunningJob {
   const controller = new AbortController();
   if (stopping.aborted) controller.abort(stopping.reason);
   const reporter = createProgressReporter(clock, (value) => {
@@ -48,7 +61,11 @@ export function runJob(job: HeldJob, run: JobSpec['run'], { events, clock, log, 
   const commit = async (payloads: readonly EventEntry['payload'][], writes: readonly StoreWrite[]): Promise<void> => {
     payloads.forEach(checkSize);
     const { joined, kept } = pending.take();
-    if (await events.commit(job, payloads, [...kept, ...joined, ...writes])) return;
+    const stored = await events.commit(job, payloads, [...kept, ...joined, ...writes]).catch((error: unknown) => {
+      pending.putBack({ joined, kept });
+      throw error;
+    });
+    if (stored) return;
     await events.keep(kept);
     throw controller.signal.reason ?? new Error(`${job.jobId} has ended, or is another server's: it stores nothing more`);
   };
@@ -67,13 +84,39 @@ export function runJob(job: HeldJob, run: JobSpec['run'], { events, clock, log, 
     if (result?.$case !== 'paused') checkSize({ $case: 'ended', value: { state: JobState.SUCCEEDED, error: undefined, result } });
     return result;
   });
+  const notStored = new AbortController();
+  const storeEnd = async (end: EventEntry['payload']): Promise<void> => {
+    const { joined, kept } = pending.take();
+    let payload = end;
+    let writes: readonly StoreWrite[] = [...kept, ...joined];
+    for (let waitMs = storeRetryMs; !stopping.aborted; waitMs = Math.min(2 * waitMs, MOST_RETRY_MS)) {
+      try {
+        if (!(await events.commit(job, [payload], writes))) await events.keep(kept);
+        return;
+      } catch (error) {
+        log.error({ err: error }, 'the end of a job was not stored; it is tried again');
+        notStored.abort(error);
+        // What is at fault for itself, and not the store, would fail again.
+        if (!isStoreFault(error)) [payload, writes] = [describeEnd({ kind: 'failed', error }, log), kept];
+        await pause(waitMs, undefined, { signal: stopping }).catch(() => undefined);
+      }
+    }
+  };
   const ended = (async () => {
     const first = await Promise.race([outcome, cancelledTooLong(controller.signal, cancelGraceMs)]);
+    if (first.kind === 'late') log.warn('the work of a cancelled job has not ended in time, and is left behind');
     if (stopping.aborted) return await events.keep(pending.take().kept);
     reporter.flush();
-    await commit([describeEnd(controller.signal.aborted ? { kind: 'cancelled' } : first, log)], []);
+    await storeEnd(describeEnd(controller.signal.aborted || first.kind === 'late' ? { kind: 'cancelled' } : first, log));
   })().catch((error: unknown) => log.error({ err: error }, 'the end of a job was not stored'));
-  return { controller, ended, settled: Promise.all([outcome, ended]).then(() => undefined) };
+  const told = orAborted(ended, notStored.signal);
+  told.catch(() => undefined);
+  return { controller, ended, told };
+}
+
+/** Whether an error is the store's own, so that the same may be stored later. */
+function isStoreFault(error: unknown): boolean {
+  return error instanceof PrunecastError && (error.reason === 'STORAGE_FULL' || error.reason === 'STATE_UNAVAILABLE');
 }
 
 /** How a job ends that was cancelled. */
@@ -103,6 +146,11 @@ function createPending() {
       kept = [];
       return taken;
     },
+    /** What could not be stored comes first the next time. */
+    putBack: (taken: { readonly joined: readonly StoreWrite[]; readonly kept: readonly StoreWrite[] }): void => {
+      joined = [...taken.joined, ...joined];
+      kept = [...taken.kept, ...kept];
+    },
   };
 }
 
@@ -123,9 +171,11 @@ async function observe(run: () => Promise<JobOutcome>): Promise<Outcome> {
 }
 
 /** Resolves when a run has had its time to end after the signal; never when the signal does not fire. */
-function cancelledTooLong(signal: AbortSignal, graceMs: number): Promise<Outcome> {
+function cancelledTooLong(signal: AbortSignal, graceMs: number): Promise<{ readonly kind: 'late' }> {
   return new Promise((resolve) => {
-    signal.addEventListener('abort', () => setTimeout(() => resolve({ kind: 'cancelled' }), graceMs).unref(), { once: true });
+    const wait = (): void => void setTimeout(() => resolve({ kind: 'late' }), graceMs).unref();
+    if (signal.aborted) wait();
+    else signal.addEventListener('abort', wait, { once: true });
   });
 }
 

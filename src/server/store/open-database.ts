@@ -2,6 +2,7 @@ import { mkdir } from 'node:fs/promises';
 import { join } from 'node:path';
 import { Kysely, SqliteDialect, type SqliteDatabase } from 'kysely';
 import Database from 'libsql';
+import { guardDatabase } from './guarded-database.js';
 import { migrate } from './migrations.js';
 import type { Schema } from './schema.js';
 
@@ -26,7 +27,7 @@ export async function openDatabase(stateDirectory: string): Promise<OpenDatabase
     connection.exec('PRAGMA journal_mode = WAL');
     connection.exec('PRAGMA synchronous = NORMAL');
     connection.exec('PRAGMA busy_timeout = 5000');
-    const database = new Kysely<Schema>({ dialect: new SqliteDialect({ database: connection as SqliteDatabase }) });
+    const database = new Kysely<Schema>({ dialect: new SqliteDialect({ database: guardDatabase(connection as SqliteDatabase) }) });
     await migrate(database);
     return {
       database,

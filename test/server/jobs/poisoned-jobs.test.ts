@@ -58,6 +58,7 @@ async function startOwner(name: string, run: Run): Promise<Owner> {
     concurrentJobs: 1,
     maxQueuedJobs: 10,
     cancelGraceMs: 10,
+    storeRetryMs: 10,
   });
   await jobs.recover();
   await jobs.goOn();
