@@ -32,9 +32,12 @@ function countsBetween(size: number, minRate: number, maxRate: number): number[]
   return Array.from({ length: most - least + 1 }, (_, index) => least + index);
 }
 
+/** Never more work than there are counts: a grid finer than they lie apart has them all. */
 function countsOnGrid(size: number, minRate: number, maxRate: number, step: number): number[] {
   // The tiny addend keeps the last point when (0.5 - 0.1) / 0.1 comes out as 3.9999999999999996.
-  const points = Math.floor((maxRate - minRate) / step + 1e-9) + 1;
-  const counts = new Set(Array.from({ length: points }, (_, index) => keptCount(size, Math.min(1, minRate + index * step))));
+  const steps = Math.floor((maxRate - minRate) / step + 1e-9);
+  const rateAt = (index: number): number => Math.min(1, minRate + index * step);
+  if (step * size <= 1) return countsBetween(size, minRate, Math.min(maxRate, rateAt(steps)));
+  const counts = new Set(Array.from({ length: steps + 1 }, (_, index) => keptCount(size, rateAt(index))));
   return [...counts].sort((a, b) => a - b);
 }

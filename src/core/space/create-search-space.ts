@@ -1,6 +1,6 @@
 import { PrunecastError, type FieldViolation } from '../errors/prunecast-error.js';
 import type { ModelShape } from '../model/shape.js';
-import { allowedCounts, type CountRule, type RateRange } from './count-rule.js';
+import { rememberCounts } from './dimension-counts.js';
 import { defaultProtectedLayers } from './protected-layers.js';
 import { COUNT_FIELDS, DIMENSION_KINDS, type Dimension, type DimensionKind, type SearchSpace } from './search-space.js';
 
@@ -35,8 +35,11 @@ export function createSearchSpace(shape: ModelShape, options: SearchSpaceOptions
   const { kinds = DEFAULT_KINDS, minRate = 0, maxRate = Math.max(0.5, minRate), rateStep, multipleOf = {} } = options;
   const prunable = findPrunableLayers(shape, options);
   const range = { minRate, maxRate };
-  const dimensions = groupRuns(shape, prunable, kinds, options.target === 'uniform' ? prunable.length : (options.tieRun ?? 1))
-    .map((run) => createDimension(run, range, { multipleOf: multipleOf[run.kind] ?? 1, ...(rateStep === undefined ? {} : { rateStep }) }, options.target));
+  const countsOf = rememberCounts();
+  const dimensions = groupRuns(shape, prunable, kinds, options.target === 'uniform' ? prunable.length : (options.tieRun ?? 1)).map((run) => {
+    const rule = { multipleOf: multipleOf[run.kind] ?? 1, ...(rateStep === undefined ? {} : { rateStep }) };
+    return createDimension(run, { range, rule, counts: countsOf(run, range, rule, options.target) });
+  });
   refuse(dimensions.filter(({ counts }) => counts.length === 0).map(({ name, kind, size, rule }) => ({
     field: `${field}.multiple_of`,
     description: `no multiple of ${rule.multipleOf} lies between rates ${minRate} and ${maxRate} of ${name} (${size} ${kind}): widen the rates or take a smaller multiple`,
@@ -53,9 +56,7 @@ interface Run {
   readonly size: number;
 }
 
-function createDimension({ kind, layers, size }: Run, range: RateRange, rule: CountRule, target: SearchSpaceOptions['target']): Dimension {
-  // A kept group has at least one query head: only kv_heads 0 drops attention, so that one form stands for it.
-  const counts = allowedCounts(size, range, rule).filter((count) => count > 0 || (kind !== 'query_heads_per_kv' && target !== 'uniform'));
+function createDimension({ kind, layers, size }: Run, { range, rule, counts }: Pick<Dimension, 'range' | 'rule' | 'counts'>): Dimension {
   return { name: `layers.${layers[0]}.${kind}`, kind, layers, size, counts, range, rule };
 }
 

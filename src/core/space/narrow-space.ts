@@ -1,5 +1,6 @@
 import { PrunecastError, type FieldViolation } from '../errors/prunecast-error.js';
-import { allowedCounts, type RateRange } from './count-rule.js';
+import type { RateRange } from './count-rule.js';
+import { rememberCounts } from './dimension-counts.js';
 import type { Dimension, SearchSpace } from './search-space.js';
 
 /** A new range of rates for one dimension. */
@@ -18,15 +19,19 @@ export interface DimensionRange extends RateRange {
 export function narrowSpace(space: SearchSpace, ranges: readonly DimensionRange[], field = 'ranges'): SearchSpace {
   const violations: FieldViolation[] = [];
   const changed = new Map<string, Pick<Dimension, 'counts' | 'range'>>();
+  const dimensions = new Map(space.dimensions.map((dimension) => [dimension.name, dimension]));
+  const countsOf = rememberCounts();
   ranges.forEach((range, index) => {
-    const dimension = space.dimensions.find(({ name }) => name === range.dimension);
+    const dimension = dimensions.get(range.dimension);
     const path = `${field}[${index}]`;
     if (dimension === undefined) {
       violations.push({ field: `${path}.dimension`, description: `is ${range.dimension}, which the space does not have` });
+    } else if (changed.has(range.dimension)) {
+      violations.push({ field: `${path}.dimension`, description: `is ${range.dimension}, which has a range already: name each dimension once` });
     } else if (!(range.minRate >= 0 && range.maxRate >= range.minRate && range.maxRate <= 1)) {
       violations.push({ field: path, description: `goes from ${range.minRate} to ${range.maxRate}; allowed is 0 <= min_rate <= max_rate <= 1` });
     } else {
-      const allowed = allowedCounts(dimension.size, range, dimension.rule).filter((count) => count > 0 || dimension.kind !== 'query_heads_per_kv');
+      const allowed = countsOf(dimension, range, dimension.rule);
       if (allowed.length === 0) violations.push({ field: path, description: `no multiple of ${dimension.rule.multipleOf} lies between rates ${range.minRate} and ${range.maxRate} of ${range.dimension}` });
       changed.set(range.dimension, { counts: allowed, range: { minRate: range.minRate, maxRate: range.maxRate } });
     }

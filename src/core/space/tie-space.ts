@@ -21,7 +21,7 @@ export function tieSpace(space: SearchSpace, run: number): TiedSpace {
     const key = `${dimension.kind}/${runOf.get(dimension.layers[0] ?? 0)}`;
     const index = latest.get(key);
     const into = index === undefined ? undefined : tied[index];
-    const shared = into?.counts.filter((count) => dimension.counts.includes(count)) ?? [];
+    const shared = into === undefined ? [] : sharedCounts(into.counts, dimension.counts);
     if (index !== undefined && into?.size === dimension.size && shared.length > 0) {
       tied[index] = { ...into, layers: [...into.layers, ...dimension.layers], counts: shared };
       return index;
@@ -33,4 +33,10 @@ export function tieSpace(space: SearchSpace, run: number): TiedSpace {
     space: { shape: space.shape, dimensions: tied },
     expand: (counts) => space.dimensions.map(({ size }, index) => counts[targets[index] ?? -1] ?? size),
   };
+}
+
+function sharedCounts(a: readonly number[], b: readonly number[]): readonly number[] {
+  if (a === b) return a;
+  const others = new Set(b);
+  return a.filter((count) => others.has(count));
 }

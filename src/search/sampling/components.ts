@@ -33,17 +33,47 @@ export function separateCost(space: SearchSpace, cost: CostModel): SeparatedCost
   const halves = listHalfBlocks(space);
   const groups = joinDimensions(space.dimensions.length, halves);
   const fixed = halves.filter(({ kv, heads, ffn }) => (kv ?? heads ?? ffn) === undefined).reduce((sum, half) => sum + costOf(half, cost, space, new Map()), cost.fixed);
+  const known = new Map<string, Omit<Component, 'dimensions'>>();
+  const nameCounts = createNames();
   const components = groups.map((dimensions) => {
     const touched = halves.filter(({ kv, heads, ffn }) => [kv, heads, ffn].some((index) => index !== undefined && dimensions.includes(index)));
-    const options = listOptions(space, dimensions);
-    const costs = Float64Array.from(options, (counts) => {
-      const chosen = new Map(dimensions.map((dimension, index) => [dimension, counts[index] ?? 0]));
-      return touched.reduce((sum, half) => sum + costOf(half, cost, space, chosen), 0);
-    });
-    const [cheapest, dearest] = [costs.reduce((a, b) => Math.min(a, b)), costs.reduce((a, b) => Math.max(a, b))];
-    return { dimensions, options, costs, cheapest, dearest };
+    // Layers mostly are alike: what costs the same, at the same counts, is counted once.
+    const places = touched.map(({ layer, half, kv, heads, ffn }) => [half, space.shape.layers[layer], [kv, heads, ffn].map((index) => dimensions.indexOf(index ?? -1))]);
+    const key = JSON.stringify([places, dimensions.map((index) => nameCounts(space.dimensions[index]?.counts ?? []))]);
+    const costed = known.get(key) ?? costOptions(space, cost, dimensions, touched);
+    known.set(key, costed);
+    return { dimensions, ...costed };
   });
   return { components, fixed };
+}
+
+/**
+ * Refuses a space that ties dimensions across so many others that `separateCost` could not list a component's options; quick.
+ *
+ * @throws PrunecastError SPACE_INVALID
+ */
+export function requireSeparable(space: SearchSpace): void {
+  for (const members of joinDimensions(space.dimensions.length, listHalfBlocks(space))) refuseOptions(space, members);
+}
+
+function costOptions(space: SearchSpace, cost: CostModel, dimensions: readonly number[], touched: readonly HalfBlock[]): Omit<Component, 'dimensions'> {
+  const options = listOptions(space, dimensions);
+  const costs = Float64Array.from(options, (counts) => {
+    const chosen = new Map(dimensions.map((dimension, index) => [dimension, counts[index] ?? 0]));
+    return touched.reduce((sum, half) => sum + costOf(half, cost, space, chosen), 0);
+  });
+  const [cheapest, dearest] = [costs.reduce((a, b) => Math.min(a, b)), costs.reduce((a, b) => Math.max(a, b))];
+  return { options, costs, cheapest, dearest };
+}
+
+/** Names lists of counts: the same list has the same name. */
+function createNames(): (counts: readonly number[]) => number {
+  const names = new Map<readonly number[], number>();
+  return (counts) => {
+    const name = names.get(counts) ?? names.size;
+    names.set(counts, name);
+    return name;
+  };
 }
 
 /** The least and the most that a point of the space costs. */
@@ -99,11 +129,15 @@ function joinDimensions(count: number, halves: readonly HalfBlock[]): number[][]
   return [...groups.values()];
 }
 
-function listOptions({ dimensions }: SearchSpace, members: readonly number[]): Counts[] {
+function refuseOptions({ dimensions }: SearchSpace, members: readonly number[]): void {
   const size = members.reduce((product, index) => product * (dimensions[index]?.counts.length ?? 0), 1);
-  if (size > MOST_OPTIONS) {
-    throw PrunecastError.ofField('space', `ties ${members.length} dimensions into ${size} combinations; at most ${MOST_OPTIONS} can be counted: tie kv_heads and query_heads_per_kv alike, or allow fewer counts`, 'SPACE_INVALID');
-  }
+  if (size <= MOST_OPTIONS) return;
+  throw PrunecastError.ofField('space', `ties ${members.length} dimensions into ${size} combinations; at most ${MOST_OPTIONS} can be counted: tie kv_heads and query_heads_per_kv alike, or allow fewer counts`, 'SPACE_INVALID');
+}
+
+function listOptions(space: SearchSpace, members: readonly number[]): Counts[] {
+  refuseOptions(space, members);
+  const { dimensions } = space;
   const all = members.reduce<number[][]>((options, index) => options.flatMap((option) => (dimensions[index]?.counts ?? []).map((count) => [...option, count])), [[]]);
   const dropsAttention = (option: Counts): boolean => members.some((index, at) => dimensions[index]?.kind === 'kv_heads' && option[at] === 0);
   if (members.length === 1 || !all.some(dropsAttention)) return all;

@@ -10,6 +10,40 @@ import { snapRates } from '../../../src/core/space/snap-rates.js';
 import { tieSpace } from '../../../src/core/space/tie-space.js';
 import { createShape, SMOLLM2_SHAPE, STORIES_SHAPE } from '../../support/shapes.js';
 
+/** Llama 3.1 405B: 126 layers of 53,248 channels, the largest dense Llama there is. */
+const LARGEST_SHAPE = createShape({ layers: 126, hidden: 16_384, headDim: 128, kvHeads: 8, queryHeadsPerKv: 16, ffnChannels: 53_248, vocabulary: 128_256 });
+
+describe('a search space', () => {
+  it('with a tiny rate step has every count, and costs no more than one without', () => {
+    for (const rateStep of [5e-324, 1e-12, 1e-9, 1e-5]) {
+      const { user } = process.cpuUsage();
+      const { dimensions } = createSearchSpace(LARGEST_SHAPE, { rateStep, minRate: 0.1, maxRate: 0.5, protectedLayers: [] });
+      expect(process.cpuUsage({ user, system: 0 }).user / 1000).toBeLessThan(200);
+      expect(dimensions).toHaveLength(252);
+      expect(dimensions[1]?.counts).toEqual(createSearchSpace(LARGEST_SHAPE, { minRate: 0.1, maxRate: 0.5, protectedLayers: [] }).dimensions[1]?.counts);
+    }
+  });
+
+  it('has on a grid the counts of each of its rates, and no others', () => {
+    const rate = fc.integer({ min: 0, max: 1000 }).map((thousandth) => thousandth / 1000);
+    fc.assert(fc.property(fc.integer({ min: 1, max: 300 }), rate, rate, fc.integer({ min: 1, max: 1000 }).map((step) => step / 1000), (size, a, b, rateStep) => {
+      const [minRate, maxRate] = [Math.min(a, b), Math.max(a, b)];
+      const wanted = new Set<number>();
+      for (let index = 0; minRate + index * rateStep <= maxRate + 1e-12; index++) {
+        const rateAt = Math.min(1, minRate + index * rateStep);
+        wanted.add(rateAt === 1 ? 0 : Math.max(1, Math.floor(size * (1 - rateAt) + 0.5 + 1e-9 * size)));
+      }
+      expect(allowedCounts(size, { minRate, maxRate }, { rateStep, multipleOf: 1 })).toEqual([...wanted].sort((x, y) => x - y));
+    }));
+  });
+
+  it('refuses a second range for a dimension, which would overrule the first without a word', () => {
+    const space = createSearchSpace(STORIES_SHAPE);
+    const range = { dimension: space.dimensions[0]?.name ?? '', minRate: 0, maxRate: 0.25 };
+    expect(() => narrowSpace(space, [range, { ...range, maxRate: 0.5 }])).toThrow(expect.objectContaining({ reason: 'SPACE_INVALID', violations: [expect.objectContaining({ field: 'ranges[1].dimension' })] }));
+  });
+});
+
 describe('createSearchSpace', () => {
   it('lists dimensions layer by layer from the first prunable one, key-value heads before channels', () => {
     const { dimensions } = createSearchSpace(SMOLLM2_SHAPE);
