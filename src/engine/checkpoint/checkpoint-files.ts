@@ -36,6 +36,8 @@ export interface CheckpointFiles extends CheckpointPlace {
   records(): ReadonlyMap<string, FileRecord>;
   /** A file that is no longer what it was, or has come since; undefined where there is none. */
   findChanged(signal?: AbortSignal): Promise<string | undefined>;
+  /** Throws MODEL_CHANGED where `findChanged` finds a file. Looks at as many files as the checkpoint has, and reads none that nobody touched. */
+  requireUnchanged(signal?: AbortSignal): Promise<void>;
   /** All of a file that belongs to the folder but not to what the checkpoint is, as it is now. */
   readBeside(file: string, maxBytes: number): Promise<Uint8Array<ArrayBuffer> | undefined>;
   /** Closes what is open, when its last reader is done; a later read opens it again. */
@@ -117,6 +119,20 @@ export function createCheckpointFiles(place: CheckpointPlace, known: ReadonlyMap
     throw changed(file);
   });
 
+  const findChanged = async (signal?: AbortSignal): Promise<string | undefined> => {
+    const stamps = await Promise.all(Array.from(records, async ([file, { stamp }]) => ({ file, stamp, now: await readStamp(join(place.directory, file)) })));
+    for (const { file, stamp, now } of stamps) {
+      if (now === stamp) continue;
+      await giveUp(file); // what is open may be no longer what is there
+      try {
+        if (!(await withHandle(file, (handle) => isSame(file, handle, signal)))) return file;
+      } finally {
+        await giveUp(file);
+      }
+    }
+    return undefined;
+  };
+
   return {
     ...place,
     read: async (file, maxBytes) => {
@@ -144,18 +160,10 @@ export function createCheckpointFiles(place: CheckpointPlace, known: ReadonlyMap
       return digest;
     }),
     records: () => records,
-    findChanged: async (signal) => {
-      const stamps = await Promise.all(Array.from(records, async ([file, { stamp }]) => ({ file, stamp, now: await readStamp(join(place.directory, file)) })));
-      for (const { file, stamp, now } of stamps) {
-        if (now === stamp) continue;
-        await giveUp(file); // what is open may be no longer what is there
-        try {
-          if (!(await withHandle(file, (handle) => isSame(file, handle, signal)))) return file;
-        } finally {
-          await giveUp(file);
-        }
-      }
-      return undefined;
+    findChanged,
+    requireUnchanged: async (signal) => {
+      const file = await findChanged(signal);
+      if (file !== undefined) throw changed(file);
     },
     readBeside: async (file, maxBytes) => {
       const handle = await openWithin(place, file);
@@ -186,7 +194,7 @@ const MOST_OPEN = 32;
 const MOST_ATTEMPTS = 3;
 
 /** MODEL_CHANGED: what was found out before does not hold for what is there now. */
-export function changed(file: string, cause?: unknown): PrunecastError {
+function changed(file: string, cause?: unknown): PrunecastError {
   return new PrunecastError('MODEL_CHANGED', `${file}: has changed since the checkpoint was opened: what was measured until then stands, ask again for what is there now`, { metadata: { file }, cause });
 }
 

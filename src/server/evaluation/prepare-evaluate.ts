@@ -1,15 +1,17 @@
+import { PrunecastError } from '../../core/errors/prunecast-error.js';
 import type { Architecture } from '../../core/model/shape.js';
 import type { EvaluationPlan, Evaluator } from '../../core/ports/evaluator.js';
 import type { EvaluateRequest, EvaluateTarget } from '../../gen/prunecast/v1/pruning.js';
 import { requireSameUnits, resolveSelection, type Selection } from '../architectures/resolve-selection.js';
 import { architectureKey, encodeArchitecture } from '../encoding/architecture.js';
-import { encodeFidelity, encodeMeasurement } from '../encoding/measurement.js';
+import { encodeFidelity, encodeMeasurement, measurementFingerprint } from '../encoding/measurement.js';
 import { encodeCosts } from '../encoding/space.js';
 import { atField } from '../errors/at-field.js';
 import type { JobContext, JobResult } from '../jobs/jobs.js';
 import type { Prepared } from '../jobs/runnable-kind.js';
 import type { StoredLabelQueue } from '../labels/stored-label-queue.js';
 import { budgeted, type OpenModel, type OpenModels } from '../models/open-models.js';
+import { workOn } from '../models/work-on.js';
 import type { PluginRegistry } from '../plugins/plugin-registry.js';
 import { withNamedUnits, withOwnOrder, type RankedModel, type RecipePreparer } from '../recipes/prepare-recipe.js';
 import { exportedShape, type RecipeResolver, type RecipeSpec } from '../recipes/recipe-spec.js';
@@ -53,7 +55,7 @@ export async function prepareEvaluate(services: EvaluateServices, request: Evalu
   }
   if (request.validateOnly) return { kind: 'plan', plan: await encodePlan(model, plan, { selections, recipe, restored }) };
   const evaluation = { model, selections, plan, recipe, restored, evaluator, evaluatorOptions: options };
-  return { kind: 'work', run: (context) => runEvaluation(services, evaluation, context) };
+  return { kind: 'work', run: workOn(model, (context) => runEvaluation(services, evaluation, context)) };
 }
 
 const DENSE: EvaluateTarget = { target: { $case: 'dense', value: {} } };
@@ -74,7 +76,7 @@ async function runEvaluation(services: EvaluateServices, evaluation: Evaluation,
   const ranked = evaluation.recipe === undefined
     ? withOwnOrder(language)
     : await services.preparer.prepare(language, evaluation.recipe, workControl(context, 'calibrating'));
-  const told = await listTold(context);
+  const told = await listTold(evaluation, context);
   const byRecipe = evaluation.selections.flatMap(({ keptUnits, architecture }, index) => (keptUnits === undefined && !told.has(index) ? [{ index, architecture }] : []));
   let tokensSpent = sum(told.values()) + (await measure(services, evaluation, ranked, byRecipe, context));
   for (const [index, selection] of evaluation.selections.entries()) {
@@ -88,13 +90,23 @@ async function runEvaluation(services: EvaluateServices, evaluation: Evaluation,
   return { $case: 'evaluate', value: { evaluated: evaluation.selections.length, tokensSpent: BigInt(tokensSpent) } };
 }
 
-/** Tokens spent on the targets that are told already, where an earlier server began the job. */
-async function listTold(context: JobContext): Promise<ReadonlyMap<number, number>> {
+/** Tokens spent on the targets that are told already, where an earlier server began the job. Throws JOB_NOT_RESUMABLE where they were measured on something else. */
+async function listTold({ model, plan }: Evaluation, context: JobContext): Promise<ReadonlyMap<number, number>> {
   const told = new Map<number, number>();
+  const now = { checkpoint: model.language.checkpoint.digest, measurement: measurementFingerprint(plan.measurement) };
   for await (const { payload } of context.stored()) {
-    if (payload?.$case === 'evaluation') told.set(payload.value.index, Number(payload.value.tokensSpent));
+    if (payload?.$case !== 'evaluation') continue;
+    const { index, tokensSpent, checkpointDigest, measurement } = payload.value;
+    const changed = isOther(checkpointDigest, now.checkpoint) ? `the model ${model.name}` : isOther(measurement?.fingerprint ?? '', now.measurement) ? 'the text' : undefined;
+    if (changed !== undefined) throw new PrunecastError('JOB_NOT_RESUMABLE', `${changed} has changed since the job began, and its first results would not go together with the others: start another, what is still valid is not paid twice`);
+    told.set(index, Number(tokensSpent));
   }
   return told;
+}
+
+/** An earlier version told no digest. */
+function isOther(then: string, now: string): boolean {
+  return then !== '' && then !== now;
 }
 
 function sum(values: Iterable<number>): number {
@@ -111,7 +123,7 @@ async function measure(
 ): Promise<number> {
   if (targets.length === 0) return 0;
   const { shape, checkpoint } = model.language;
-  const target = { checkpointDigest: checkpoint.digest, recipeDigest: ranked.recipeDigest, subject: ranked.subject, evaluator, evaluatorOptions, plan };
+  const target = { checkpointDigest: checkpoint.digest, requireUnchanged: () => checkpoint.files.requireUnchanged(), recipeDigest: ranked.recipeDigest, subject: ranked.subject, evaluator, evaluatorOptions, plan };
   let tokensSpent = 0;
   for await (const found of services.labels.labelUnstored(target, targets.map(({ architecture }) => architecture), workControl(context, 'evaluating'))) {
     const { index, architecture } = targets[found.index] as (typeof targets)[number];
@@ -131,6 +143,7 @@ async function measure(
         recipeDigest: architectureKey(architecture) === architectureKey(shape.layers) ? '' : ranked.recipeDigest,
         scoredTokens: BigInt(label.windowTokens.reduce((sum, tokens) => sum + tokens, 0)),
         tokensSpent: BigInt(label.tokensSpent),
+        checkpointDigest: checkpoint.digest,
       },
     });
   }

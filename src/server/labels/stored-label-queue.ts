@@ -12,6 +12,8 @@ import type { StoreWrite } from '../store/store-write.js';
 /** What an architecture is labelled for: a checkpoint under a recipe, measured by a plan. */
 export interface LabelTarget {
   readonly checkpointDigest: string;
+  /** Throws MODEL_CHANGED where that digest no longer names what is there: what was measured meanwhile is then not stored. */
+  readonly requireUnchanged: () => Promise<void>;
   /** The recipe's digest, or that of named units. The unpruned architecture is stored under none. */
   readonly recipeDigest: string;
   readonly subject: EvaluationSubject;
@@ -87,6 +89,7 @@ async function* labelAll(store: LabelStore, target: LabelTarget, architectures: 
   const groups = [...missing.values()];
   const asked = groups.map(([first]) => architectures[first as number] as Architecture);
   for await (const result of target.evaluator.measure(target.subject, asked, target.plan, control, target.evaluatorOptions)) {
+    await target.requireUnchanged();
     const group = groups[result.index] ?? [];
     const label = toLabel(result, target.plan.fidelity.tokens);
     const invalid = findInvalidMetric(label);

@@ -1,4 +1,3 @@
-import { stat } from 'node:fs/promises';
 import { join } from 'node:path';
 import { openCheckpoint } from '../../engine/checkpoint/open-checkpoint.js';
 import type { Int8Check } from '../../engine/quantisation/measure-int8.js';
@@ -51,7 +50,6 @@ export interface OpenModels {
 }
 
 interface Entry {
-  readonly version: string;
   readonly language: Promise<LanguageModel>;
   readonly tokenizer: Promise<Tokenizer | undefined>;
 }
@@ -67,19 +65,19 @@ export function createOpenModels(options: OpenModelsOptions): OpenModels {
   return {
     async open(name, field = 'model') {
       const directory = await resolveWithin(options.modelRoots, name, { field, missing: 'MODEL_NOT_FOUND', links: options.modelLinks });
-      const version = await describeVersion(directory);
       const known = entries.get(directory);
       if (known !== undefined && (await hasEnded(known)) && entries.get(directory) === known) {
         entries.delete(directory);
         await closeEntry(known); // nobody can use it any more
       }
       let entry = entries.get(directory);
-      if (entry?.version !== version) {
-        if (entry !== undefined) replaced.push(entry);
-        entry = openEntry(directory, version, options);
-        entries.set(directory, entry);
-        entry.language.catch(() => entries.delete(directory));
+      if (entry !== undefined && (await hasChanged(entry)) && entries.get(directory) === entry) {
+        entries.delete(directory);
+        replaced.push(entry);
       }
+      entry = entries.get(directory) ?? openEntry(directory, options);
+      entries.set(directory, entry);
+      entry.language.catch(() => entries.delete(directory));
       const [language, tokenizer] = await Promise.all([entry.language, entry.tokenizer]).catch((error: unknown) => {
         throw atField(error, field);
       });
@@ -102,7 +100,7 @@ async function closeEntry({ language }: Entry): Promise<void> {
   await (await language).close();
 }
 
-function openEntry(directory: string, version: string, { modelRoots, modelLinks, threads, memoryBudgetBytes, stateDirectory, checkInt8 }: OpenModelsOptions): Entry {
+function openEntry(directory: string, { modelRoots, modelLinks, threads, memoryBudgetBytes, stateDirectory, checkInt8 }: OpenModelsOptions): Entry {
   const language = openCheckpoint(directory, modelLinks === 'anywhere' ? {} : { roots: modelRoots }).then((checkpoint) =>
     openLanguageModel(checkpoint, { threads, memoryBudgetBytes, scratchDirectory: join(stateDirectory, 'scratch'), checkInt8 }).catch(async (error: unknown) => {
       await checkpoint.close();
@@ -111,15 +109,15 @@ function openEntry(directory: string, version: string, { modelRoots, modelLinks,
   // A checkpoint that does not open is reported for what it is, whatever its tokenizer.
   const tokenizer = language.then(({ checkpoint }) => loadTokenizer(checkpoint.files));
   tokenizer.catch(() => undefined);
-  return { version, language, tokenizer };
+  return { language, tokenizer };
 }
 
-/** Changes when a file that the checkpoint is read from is replaced. */
-async function describeVersion(directory: string): Promise<string> {
-  const files = ['config.json', 'model.safetensors', 'model.safetensors.index.json', 'tokenizer.json'];
-  const versions = await Promise.all(files.map(async (file) => {
-    const found = await stat(join(directory, file)).catch(() => undefined);
-    return found === undefined ? '' : `${found.size}:${found.mtimeMs}`;
-  }));
-  return versions.join(' ');
+/** Whether a file that the checkpoint was read from is another by now. What can no longer be looked at tells why when it is opened. */
+async function hasChanged({ language, tokenizer }: Entry): Promise<boolean> {
+  try {
+    const [{ checkpoint }] = await Promise.all([language, tokenizer]);
+    return (await checkpoint.files.findChanged()) !== undefined;
+  } catch {
+    return true;
+  }
 }

@@ -7,6 +7,7 @@ import { applyEvent } from '../../search/study/apply-event.js';
 import { nextAction } from '../../search/study/next-action.js';
 import type { JobContext, JobResult } from '../jobs/jobs.js';
 import type { Prepared, RestartedJob } from '../jobs/runnable-kind.js';
+import { workOn } from '../models/work-on.js';
 import { requireSet } from '../rpc/checks.js';
 import { createId } from '../store/create-id.js';
 import type { SearchServices } from '../studies/prepare-search.js';
@@ -25,7 +26,7 @@ export async function prepareSample(services: SearchServices, { search }: Sample
     ...(await openPairSubject(services, request, question)),
     request: SearchRequest.encode(request).finish(),
   };
-  return { kind: 'work', studyId: study.id, run: (context) => runSampling(services, study, context) };
+  return { kind: 'work', studyId: study.id, run: workOn(study.model, (context) => runSampling(services, study, context)) };
 }
 
 /** The fields that a sample depends on; all pairs are of the first sample, as nothing is refined. */

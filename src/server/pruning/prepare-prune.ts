@@ -18,6 +18,7 @@ import type { JobContext, JobResult } from '../jobs/jobs.js';
 import type { Prepared, RestartedJob } from '../jobs/runnable-kind.js';
 import { workControl } from '../jobs/work-control.js';
 import { budgeted, type OpenModel, type OpenModels } from '../models/open-models.js';
+import { workOn } from '../models/work-on.js';
 import type { PluginRegistry } from '../plugins/plugin-registry.js';
 import { measureLayerErrors } from '../recipes/allocation-inputs.js';
 import type { RankedModel, RecipePreparer } from '../recipes/prepare-recipe.js';
@@ -61,7 +62,7 @@ export async function preparePrune(services: PruneServices, request: PruneReques
       },
     };
   }
-  return { kind: 'work', run: (context) => runPrune(services, { model, selection, byError, output, recipe }, context) };
+  return { kind: 'work', run: workOn(model, (context) => runPrune(services, { model, selection, byError, output, recipe }, context)) };
 }
 
 /** The recipe that ranks and mends: the request's own, or that of a manifest whose output was mended; undefined where units were named alone. */

@@ -53,8 +53,11 @@ export async function writePruned(
   const manifest = describe(model, keptUnits, plan, provenance);
   const pruned = pruneModel({ checkpoint, keptUnits, replace, manifest });
   const supported = plan.exporter.supports(shape, pruned.architecture, recipe?.compensation?.plugin.addsBias === true ? 'added' : 'none', plan.exporterOptions);
-  const summary = await outputs.write(plan.output, toPolicy(plan, manifest), (directory) =>
-    plan.exporter.write(pruned, directory, control, plan.exporterOptions));
+  const summary = await outputs.write(plan.output, toPolicy(plan, manifest), async (directory) => {
+    const written = await plan.exporter.write(pruned, directory, control, plan.exporterOptions);
+    await checkpoint.files.requireUnchanged(control.signal); // before it takes its place
+    return written;
+  });
   return {
     output: plan.output,
     files: [...summary.files],

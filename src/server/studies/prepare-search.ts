@@ -16,6 +16,7 @@ import { createId } from '../store/create-id.js';
 import type { OutputFolders } from '../store/output-folder.js';
 import type { StudyStore } from '../store/study-store.js';
 import { resumeStudy } from './resume-study.js';
+import { workOn } from '../models/work-on.js';
 import { runStudy } from './run-study.js';
 import type { Study } from './study.js';
 import { applyPreset } from './apply-preset.js';
@@ -38,7 +39,7 @@ const DEFAULT_PREDICTOR = 'auto';
 export async function prepareSearch(services: SearchServices, request: SearchRequest, restarted?: RestartedJob): Promise<Prepared> {
   const { study, loadsIn } = await openStudy(services, request, restarted);
   if (request.validateOnly) return { kind: 'plan', plan: { ...await describePlan(study), loadsIn: [...loadsIn] } };
-  return { kind: 'work', studyId: study.id, run: (context) => runStudy(services, study, context) };
+  return { kind: 'work', studyId: study.id, run: workOn(study.model, (context) => runStudy(services, study, context)) };
 }
 
 /** Checks what a ResumeJob brings for a study that waits. Throws as `resumeStudy`. */

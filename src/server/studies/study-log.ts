@@ -87,6 +87,7 @@ export async function openStudyLog({ studies, predictors, clock }: StudyLogServi
       );
     },
     async finish(report, state) {
+      await study.model.language.checkpoint.files.requireUnchanged();
       await commit([], [studies.recording(study.id, { state, ...(report === undefined ? {} : { plan: { ...latest, report: StudyReport.toJSON(report) } }) })]);
     },
     spent: () => seconds,

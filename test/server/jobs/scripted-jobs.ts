@@ -65,5 +65,5 @@ export const DONE: JobResult = { $case: 'evaluate', value: { evaluated: 1, token
 
 /** An event that can be told from others of its kind. */
 export function evaluation(index: number): EmittedPayload {
-  return { $case: 'evaluation', value: { index, metrics: { perplexity: index }, architecture: undefined, costs: [], measurement: undefined, fidelity: undefined, recipeDigest: '', scoredTokens: 1n, tokensSpent: 1n } };
+  return { $case: 'evaluation', value: { index, metrics: { perplexity: index }, architecture: undefined, costs: [], measurement: undefined, fidelity: undefined, recipeDigest: '', scoredTokens: 1n, tokensSpent: 1n, checkpointDigest: '' } };
 }

@@ -34,7 +34,7 @@ function targetOf(losses: ReadonlyMap<Architecture, number>): LabelTarget {
     },
   };
   const plan = perplexity.plan({ tokens: Int32Array.of(1, 2, 3), digest: 'text' }, { window: 3, stride: 3, bos: false }, {});
-  return { checkpointDigest: 'checkpoint', recipeDigest: 'recipe', subject, evaluator: perplexity as Evaluator, evaluatorOptions: {}, plan };
+  return { checkpointDigest: 'checkpoint', requireUnchanged: async () => undefined, recipeDigest: 'recipe', subject, evaluator: perplexity as Evaluator, evaluatorOptions: {}, plan };
 }
 
 async function collect<Item>(items: AsyncIterable<Item>): Promise<Item[]> {

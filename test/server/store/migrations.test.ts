@@ -84,7 +84,7 @@ describe('labels that version 0.1 measured', () => {
     }
     const measurement = { textDigest: 't', tokenizerDigest: 'k', window: 4, stride: 4, bos, bosToken: bos ? 1 : undefined, scorer: 's', promptFormat: '' };
     const subject = { shape: { layers: [{ kvHeads: 2, queryHeadsPerKv: 1, ffnChannels: 2 }] } } as unknown as EvaluationSubject;
-    const target = { checkpointDigest: 'c', recipeDigest: 'r', subject, evaluator, evaluatorOptions: {}, plan: { windows: [], measurement, fidelity } };
+    const target = { checkpointDigest: 'c', requireUnchanged: async () => undefined, recipeDigest: 'r', subject, evaluator, evaluatorOptions: {}, plan: { windows: [], measurement, fidelity } };
     const labels = [];
     for await (const found of createLabelQueue(store).label(target, [architecture], unattended)) labels.push(found.label);
     await close();

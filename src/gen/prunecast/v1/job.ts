@@ -332,6 +332,8 @@ export interface EvaluationResult {
   scoredTokens: bigint;
   /** Tokens run for this result; 0 when the label was known already. */
   tokensSpent: bigint;
+  /** Digest of the checkpoint that was measured; what InspectModel tells. */
+  checkpointDigest: string;
 }
 
 export interface EvaluationResult_MetricsEntry {
@@ -1987,6 +1989,7 @@ function createBaseEvaluationResult(): EvaluationResult {
     recipeDigest: "",
     scoredTokens: 0n,
     tokensSpent: 0n,
+    checkpointDigest: "",
   };
 }
 
@@ -2024,6 +2027,9 @@ export const EvaluationResult: MessageFns<EvaluationResult> = {
         throw new globalThis.Error("value provided for field message.tokensSpent of type int64 too large");
       }
       writer.uint32(72).int64(message.tokensSpent);
+    }
+    if (message.checkpointDigest !== "") {
+      writer.uint32(82).string(message.checkpointDigest);
     }
     return writer;
   },
@@ -2116,6 +2122,14 @@ export const EvaluationResult: MessageFns<EvaluationResult> = {
             message.tokensSpent = reader.int64() as bigint;
             continue;
           }
+          case 10: {
+            if (tag !== 82) {
+              break;
+            }
+
+            message.checkpointDigest = reader.string();
+            continue;
+          }
         }
         if ((tag & 7) === 4 || tag === 0) {
           break;
@@ -2164,6 +2178,11 @@ export const EvaluationResult: MessageFns<EvaluationResult> = {
         : isSet(object.tokens_spent)
         ? BigInt(object.tokens_spent)
         : 0n,
+      checkpointDigest: isSet(object.checkpointDigest)
+        ? globalThis.String(object.checkpointDigest)
+        : isSet(object.checkpoint_digest)
+        ? globalThis.String(object.checkpoint_digest)
+        : "",
     };
   },
 
@@ -2202,6 +2221,9 @@ export const EvaluationResult: MessageFns<EvaluationResult> = {
     if (message.tokensSpent !== 0n) {
       obj.tokensSpent = message.tokensSpent.toString();
     }
+    if (message.checkpointDigest !== "") {
+      obj.checkpointDigest = message.checkpointDigest;
+    }
     return obj;
   },
 
@@ -2237,6 +2259,7 @@ export const EvaluationResult: MessageFns<EvaluationResult> = {
     message.tokensSpent = (object.tokensSpent !== undefined && object.tokensSpent !== null)
       ? BigInt(object.tokensSpent)
       : 0n;
+    message.checkpointDigest = object.checkpointDigest ?? "";
     return message;
   },
 };

@@ -1,0 +1,18 @@
+import type { JobContext, JobOutcome } from '../jobs/jobs.js';
+import type { OpenModel } from './open-models.js';
+
+/**
+ * Work on a model for a job: the checkpoint is what the request was checked against when the work begins, and when it ends.
+ * Otherwise it throws MODEL_CHANGED, also in place of what a changed file has led to meanwhile.
+ */
+export function workOn({ language: { checkpoint } }: OpenModel, run: (context: JobContext) => Promise<JobOutcome>): (context: JobContext) => Promise<JobOutcome> {
+  return async (context) => {
+    await checkpoint.files.requireUnchanged(context.signal);
+    const outcome = await run(context).catch(async (error: unknown) => {
+      if (!context.signal.aborted) await checkpoint.files.requireUnchanged(context.signal);
+      throw error;
+    });
+    await checkpoint.files.requireUnchanged(context.signal);
+    return outcome;
+  };
+}
