@@ -21,7 +21,7 @@ export const REASONS = {
   METRIC_INVALID: { code: 'FAILED_PRECONDITION', meaning: 'A measured or predicted metric is NaN or infinite: nothing of it is stored or answered; metadata has the metric, its value and the window.' },
   WINDOWS_OVERLAP: { code: 'INVALID_ARGUMENT', meaning: 'A verify or report window also serves calibration or search.' },
   MEASUREMENT_MISMATCH: { code: 'FAILED_PRECONDITION', meaning: 'The pairs carry different measurement fingerprints or fidelities: their labels are not comparable.' },
-  PAIRS_INVALID: { code: 'INVALID_ARGUMENT', meaning: 'A pair has a label or rate that is not a finite number, or the wrong number of dimensions.' },
+  PAIRS_INVALID: { code: 'INVALID_ARGUMENT', meaning: 'A pair has a label or rate that is not a finite number or out of bounds, or the wrong number of dimensions.' },
   PAIRS_TOO_FEW: { code: 'FAILED_PRECONDITION', meaning: 'The predictor needs more pairs than there are; metadata has both numbers.' },
   PAIRS_TOO_MANY: { code: 'FAILED_PRECONDITION', meaning: 'The predictor takes fewer pairs than there are; metadata has both numbers.' },
   PREDICTOR_FAILED: { code: 'FAILED_PRECONDITION', meaning: 'The predictor could not be fitted or asked; the message has its reason.' },

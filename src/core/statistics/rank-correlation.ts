@@ -7,7 +7,7 @@
 export function kendallTau(a: ArrayLike<number>, b: ArrayLike<number>): number {
   const points = Array.from(a, (value, index) => ({ a: value, b: b[index] as number }));
   if (points.some((point) => Number.isNaN(point.a) || Number.isNaN(point.b))) return Number.NaN;
-  points.sort((x, y) => x.a - y.a || x.b - y.b);
+  points.sort((x, y) => compare(x.a, y.a) || compare(x.b, y.b));
   const all = countPairs(points.length);
   const tiedA = countTied(points, (x, y) => x.a === y.a);
   const tiedBoth = countTied(points, (x, y) => x.a === y.a && x.b === y.b);
@@ -25,7 +25,7 @@ function countPairs(count: number): number {
 /** Pairs of equal values, which stand side by side. */
 function countTied<Value>(values: ArrayLike<Value>, isTied: (x: Value, y: Value) => boolean): number {
   let tied = 0;
-  for (let from = 0, to = 0; from < values.length; from = to) {
+  for (let from = 0, to = 1; from < values.length; from = to, to = from + 1) {
     while (to < values.length && isTied(values[from] as Value, values[to] as Value)) to += 1;
     tied += countPairs(to - from);
   }
@@ -50,21 +50,27 @@ function sortCounting(values: Float64Array): number {
   return exchanges;
 }
 
-/** Spearman's rho: the correlation of the ranks, equal values sharing their mean rank. NaN where one side is constant. */
+/** Spearman's rho: the correlation of the ranks, equal values sharing their mean rank. NaN where one side is constant or has a NaN. */
 export function spearman(a: ArrayLike<number>, b: ArrayLike<number>): number {
+  if ([...Array.from(a), ...Array.from(b)].some(Number.isNaN)) return Number.NaN;
   return correlate(rank(a), rank(b));
 }
 
 function rank(values: ArrayLike<number>): Float64Array {
-  const order = Array.from(values, (value, index) => ({ value, index })).sort((x, y) => x.value - y.value);
+  const order = Array.from(values, (value, index) => ({ value, index })).sort((x, y) => compare(x.value, y.value));
   const ranks = new Float64Array(values.length);
   for (let from = 0; from < order.length; ) {
-    let to = from;
+    let to = from + 1;
     while (to < order.length && order[to]?.value === order[from]?.value) to += 1;
     for (const { index } of order.slice(from, to)) ranks[index] = (from + to - 1) / 2;
     from = to;
   }
   return ranks;
+}
+
+/** Infinity less Infinity is no number. */
+function compare(a: number, b: number): number {
+  return a < b ? -1 : a > b ? 1 : 0;
 }
 
 function correlate(a: Float64Array, b: Float64Array): number {

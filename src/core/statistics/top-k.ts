@@ -10,8 +10,12 @@ export function topKRecall(truth: ArrayLike<number>, predicted: ArrayLike<number
  * least 0, in the unit of the values; lower is better.
  */
 export function regretAtK(truth: ArrayLike<number>, predicted: ArrayLike<number>, k: number): number {
-  const reached = Math.min(...lowest(predicted, k).map((index) => truth[index] ?? Number.NaN));
-  return reached - Math.min(...Array.from(truth));
+  const reached = least(lowest(predicted, k).map((index) => truth[index] ?? Number.NaN));
+  return reached - least(truth);
+}
+
+function least(values: ArrayLike<number>): number {
+  return Array.from(values).reduce((low, value) => Math.min(low, value), Number.POSITIVE_INFINITY);
 }
 
 function lowest(values: ArrayLike<number>, k: number): number[] {

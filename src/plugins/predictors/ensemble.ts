@@ -3,6 +3,7 @@ import type { PairTable } from '../../core/pairs.js';
 import type { FittedPredictor, Prediction } from '../../core/ports/predictor.js';
 import { createRng } from '../../core/random.js';
 import { splitFolds } from '../../core/statistics/splits.js';
+import { findUnit } from '../../core/statistics/standardise.js';
 import { definePredictor } from '../api.js';
 import { mixPredictions } from './ensemble/mix-predictions.js';
 import { weighMembers } from './ensemble/weigh-members.js';
@@ -26,16 +27,18 @@ export default definePredictor({
   runsIn: 'worker',
   pairs: { least: 10, most: 1_000 },
   quick: { folds: 2 },
-  fit: async (pairs, { folds }, seed) => {
+  fit: async ({ targets, ...table }, { folds }, seed) => {
+    const unit = findUnit(targets);
+    const pairs = { ...table, targets: targets.map((target) => target / unit) };
     const outOfFold = await predictOutOfFold(pairs, folds, seed);
     const weights = weighMembers(outOfFold, pairs.targets);
     const errors = outOfFold.map((predicted) => predicted.reduce((sum, value, row) => sum + (value - (pairs.targets[row] ?? value)) ** 2, 0) / predicted.length);
     const members = await Promise.all(MEMBERS.map(({ fit }) => fit(pairs, seed)));
-    return createFitted(members, { weights, errors });
+    return createFitted(members, { weights, errors, unit });
   },
   load: async (bytes) => {
-    const { members, weights, errors } = JSON.parse(new TextDecoder().decode(bytes)) as SavedModel;
-    return createFitted(await Promise.all(MEMBERS.map(({ load }, index) => load(Buffer.from(members[index] ?? '', 'base64')))), { weights, errors });
+    const { members, weights, errors, unit = 1 } = JSON.parse(new TextDecoder().decode(bytes)) as SavedModel;
+    return createFitted(await Promise.all(MEMBERS.map(({ load }, index) => load(Buffer.from(members[index] ?? '', 'base64')))), { weights, errors, unit });
   },
 });
 
@@ -62,6 +65,8 @@ interface MemberTrust {
   readonly weights: readonly number[];
   /** Mean squared out-of-fold errors: the variance of a member that states none. */
   readonly errors: readonly number[];
+  /** What the labels were divided by before the fit. @default 1 */
+  readonly unit?: number;
 }
 
 interface SavedModel extends MemberTrust {
@@ -69,11 +74,14 @@ interface SavedModel extends MemberTrust {
   readonly members: readonly string[];
 }
 
-function createFitted(members: readonly FittedPredictor[], { weights, errors }: MemberTrust): FittedPredictor {
+function createFitted(members: readonly FittedPredictor[], { weights, errors, unit = 1 }: MemberTrust): FittedPredictor {
   return {
-    predict: async (batch) => mixPredictions(await Promise.all(members.map((member) => member.predict(batch))), { weights, variances: errors }),
+    predict: async (batch) => {
+      const { mean, deviation } = mixPredictions(await Promise.all(members.map((member) => member.predict(batch))), { weights, variances: errors });
+      return { mean: mean.map((value) => unit * value), ...(deviation === undefined ? {} : { deviation: deviation.map((value) => unit * value) }) };
+    },
     save: () => {
-      const saved: SavedModel = { weights, errors, members: members.map((member) => Buffer.from(member.save()).toString('base64')) };
+      const saved: SavedModel = { weights, errors, unit, members: members.map((member) => Buffer.from(member.save()).toString('base64')) };
       return new TextEncoder().encode(JSON.stringify(saved));
     },
   };

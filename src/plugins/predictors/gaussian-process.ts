@@ -1,6 +1,7 @@
 import { z } from 'zod';
 import { countRows, type EncodingBatch } from '../../core/pairs.js';
 import type { FittedPredictor } from '../../core/ports/predictor.js';
+import { standardise } from '../../core/statistics/standardise.js';
 import { definePredictor } from '../api.js';
 import { covariances, selfCovariance, type Kernel } from './gaussian-process/kernel.js';
 import { maximiseLikelihood } from './gaussian-process/maximise-likelihood.js';
@@ -28,11 +29,9 @@ export default definePredictor({
   quick: { iterations: 20, likelihood_pairs: 120 },
   fit: async (pairs, { iterations, likelihood_pairs }) => {
     const columns = pairs.dimensions.length;
-    const mean = pairs.targets.reduce((sum, target) => sum + target, 0) / pairs.targets.length;
-    const scale = Math.sqrt(pairs.targets.reduce((sum, target) => sum + (target - mean) ** 2, 0) / pairs.targets.length) || 1;
+    const { mean, scale, values: targets } = standardise(pairs.targets);
     const scaling = createScaling({ rates: pairs.rates, columns });
     const rows = scaleRows({ rates: pairs.rates, columns }, scaling);
-    const targets = pairs.targets.map((target) => (target - mean) / scale);
     const chosen = spreadEvenly(rows.length, likelihood_pairs);
     const kernel = await maximiseLikelihood(chosen.map((row) => rows[row] as Float64Array), Float64Array.from(chosen, (row) => targets[row] as number), { columns, iterations });
     return restore({ mean, scale, scaling, kernel, rates: [...pairs.rates], targets: [...targets] });

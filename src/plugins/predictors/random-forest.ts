@@ -1,6 +1,7 @@
 import { z } from 'zod';
 import { countRows, type EncodingBatch, type PairTable } from '../../core/pairs.js';
 import type { FittedPredictor } from '../../core/ports/predictor.js';
+import { standardise } from '../../core/statistics/standardise.js';
 import { definePredictor } from '../api.js';
 
 const options = z.strictObject({
@@ -50,8 +51,7 @@ interface LibraryNode {
 async function growForest(pairs: PairTable, { trees, feature_share, min_leaf, depth }: Options, seed: number): Promise<Forest> {
   const { RandomForestRegression } = await import('ml-random-forest');
   const columns = pairs.dimensions.length;
-  const mean = pairs.targets.reduce((sum, target) => sum + target, 0) / pairs.targets.length;
-  const scale = Math.sqrt(pairs.targets.reduce((sum, target) => sum + (target - mean) ** 2, 0) / pairs.targets.length) || 1;
+  const { mean, scale, values } = standardise(pairs.targets);
   const forest = new RandomForestRegression({
     seed: seed % 0x7fffffff,
     nEstimators: trees,
@@ -63,7 +63,7 @@ async function growForest(pairs: PairTable, { trees, feature_share, min_leaf, de
     isClassifier: false,
     treeOptions: { minNumSamples: min_leaf, maxDepth: depth },
   });
-  forest.train(listRows({ rates: pairs.rates, columns }), Array.from(pairs.targets, (target) => (target - mean) / scale));
+  forest.train(listRows({ rates: pairs.rates, columns }), [...values]);
   const grown = JSON.parse(JSON.stringify(forest)) as { baseModel: { indexes: number[][]; estimators: { root: LibraryNode }[] } };
   return {
     mean,

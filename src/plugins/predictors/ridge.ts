@@ -1,6 +1,7 @@
 import { z } from 'zod';
-import { countRows, type EncodingBatch, type PairTable } from '../../core/pairs.js';
+import { countRows, type EncodingBatch } from '../../core/pairs.js';
 import type { FittedPredictor } from '../../core/ports/predictor.js';
+import { findUnit } from '../../core/statistics/standardise.js';
 import { definePredictor } from '../api.js';
 
 const FEATURES = ['rates', 'rates-and-squares', 'rates-and-totals'] as const;
@@ -27,12 +28,14 @@ export default definePredictor({
   runsIn: 'inline',
   pairs: { least: 3, most: 20_000 },
   fit: async (pairs, { features }) => {
+    const unit = findUnit(pairs.targets);
+    const targets = pairs.targets.map((target) => target / unit);
     const kinds = numberKinds(pairs.dimensions);
     const models: { readonly model: Model; readonly error: number }[] = [];
     for (const form of features === 'auto' ? (['rates-and-squares', 'rates-and-totals'] as const) : [features]) {
       const design = standardise(expand({ rates: pairs.rates, columns: pairs.dimensions.length }, { features: form, kinds }));
-      const { error, ...solution } = await solve(design, pairs);
-      models.push({ error, model: { features: form, kinds, ...solution, means: [...design.means], scales: [...design.scales] } });
+      const { error, intercept, weights } = await solve(design, targets);
+      models.push({ error, model: { features: form, kinds, intercept: unit * intercept, weights: weights.map((weight) => unit * weight), means: [...design.means], scales: [...design.scales] } });
     }
     const [best, ...others] = models;
     if (best === undefined) throw new RangeError('there are features to choose from');
@@ -142,7 +145,7 @@ function standardise({ values, rows, columns }: Design): StandardisedDesign {
   return { values: standard, rows, columns, means, scales };
 }
 
-async function solve(design: Design, { targets }: PairTable): Promise<{ intercept: number; weights: number[]; error: number }> {
+async function solve(design: Design, targets: Float64Array): Promise<{ intercept: number; weights: number[]; error: number }> {
   const { Matrix, SingularValueDecomposition } = await import('ml-matrix');
   const { rows, columns } = design;
   const matrix = Matrix.from1DArray(rows, columns, design.values);

@@ -3,6 +3,7 @@ import { z } from 'zod';
 import { PrunecastError } from '../../core/errors/prunecast-error.js';
 import { countRows, type EncodingBatch, type PairTable } from '../../core/pairs.js';
 import type { FittedPredictor } from '../../core/ports/predictor.js';
+import { standardise } from '../../core/statistics/standardise.js';
 import { definePredictor } from '../api.js';
 
 const options = z.strictObject({
@@ -34,9 +35,8 @@ export default definePredictor({
   runsIn: 'worker',
   pairs: { least: 4, most: 10_000 },
   fit: async (pairs, chosen, seed) => {
-    const mean = pairs.targets.reduce((sum, target) => sum + target, 0) / pairs.targets.length;
-    const scale = Math.sqrt(pairs.targets.reduce((sum, target) => sum + (target - mean) ** 2, 0) / pairs.targets.length) || 1;
-    const booster = await train(pairs, Array.from(pairs.targets, (target) => (target - mean) / scale), chosen, seed);
+    const { mean, scale, values } = standardise(pairs.targets);
+    const booster = await train(pairs, [...values], chosen, seed);
     const { model, options: parameters } = booster.toJSON();
     return createFitted({ mean, scale, booster: Buffer.from(Int8Array.from(model).buffer).toString('base64'), parameters }, booster);
   },
@@ -78,6 +78,9 @@ interface BoosterClass {
 /** Of the 16 MiB heap: 1,080,000 rates (20,000 x 54) fit, 1,350,000 end in "memory access out of bounds". */
 const MOST_CELLS = 1_000_000;
 
+/** Rates that the library is asked about at a time: their heap is the one that the pairs lie in. */
+const ASKED_CELLS = 100_000;
+
 async function loadLibrary(): Promise<BoosterClass> {
   // CommonJS without types; its export is a promise.
   return (await createRequire(import.meta.url)('ml-xgboost')) as BoosterClass;
@@ -112,8 +115,13 @@ async function train(pairs: PairTable, targets: readonly number[], chosen: Optio
 function createFitted(saved: SavedModel, booster: Booster): FittedPredictor {
   return {
     predict: (batch) => {
-      const values = countRows(batch) === 0 ? [] : booster.predict(listRows(batch));
-      return Promise.resolve({ mean: Float64Array.from(values, (value) => saved.mean + saved.scale * value) });
+      const rows = listRows(batch);
+      const mean = new Float64Array(rows.length);
+      const most = Math.max(1, Math.floor(ASKED_CELLS / Math.max(1, batch.columns)));
+      for (let from = 0; from < rows.length; from += most) {
+        booster.predict(rows.slice(from, from + most)).forEach((value, row) => (mean[from + row] = saved.mean + saved.scale * value));
+      }
+      return Promise.resolve({ mean });
     },
     save: () => new TextEncoder().encode(JSON.stringify(saved)),
   };

@@ -100,9 +100,13 @@ function lowerPart(dimension: Dimension, share: number): RateRange {
   const step = rule.rateStep;
   if (step === undefined) return { minRate: range.minRate, maxRate: 1 - least / size };
   // On a grid the end is a grid rate, so that 0.1 to 0.5 becomes 0.1 to 0.3 and not to the rate of a count.
-  let points = 0;
-  while (range.minRate + (points + 1) * step <= range.maxRate + 1e-9 && keptCount(size, range.minRate + points * step) > least) points += 1;
-  return { minRate: range.minRate, maxRate: Number((range.minRate + points * step).toFixed(9)) };
+  let [low, high] = [0, Math.min(Number.MAX_SAFE_INTEGER, Math.floor((range.maxRate + 1e-9 - range.minRate) / step))];
+  while (low < high) {
+    const middle = Math.floor((low + high) / 2);
+    if (keptCount(size, range.minRate + middle * step) > least) low = middle + 1;
+    else high = middle;
+  }
+  return { minRate: range.minRate, maxRate: Number((range.minRate + low * step).toFixed(9)) };
 }
 
 function parametersBetweenEnds(space: SearchSpace, index: number): number {

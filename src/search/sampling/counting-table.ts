@@ -140,6 +140,6 @@ function normalise(row: Float64Array): number {
 
 function greatestCommonDivisor(a: number, b: number): number {
   let [x, y] = [a, b];
-  while (y !== 0) [x, y] = [y, x % y];
+  while (y > 0) [x, y] = [y, x % y];
   return x;
 }

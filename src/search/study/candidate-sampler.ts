@@ -35,7 +35,7 @@ export async function openCandidates(plan: Pick<StudyPlan, 'budgets' | 'objectiv
   for (;;) {
     const band = { cost, least, most };
     const sampler = await createBudgetSamplerGently({ space, band, also }, breathe);
-    if (!sampler.isEmpty || cheapest > most || least <= cheapest) return { sampler, band };
+    if (!sampler.isEmpty || cheapest > most || !(least > cheapest)) return { sampler, band };
     least = Math.max(cheapest, most - 4 * Math.max(1, most - least));
   }
 }

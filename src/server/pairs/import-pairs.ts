@@ -1,7 +1,10 @@
 import { PrunecastError } from '../../core/errors/prunecast-error.js';
+import { findLabelFault } from '../../core/label.js';
 import type { Clock } from '../../core/ports/clock.js';
 import { JobState } from '../../gen/prunecast/v1/job.js';
 import type { ImportPairsRequest, ImportPairsResponse, Pair, PairSet } from '../../gen/prunecast/v1/pair.js';
+import { findMetric } from '../evaluation/find-metric.js';
+import type { PluginRegistry } from '../plugins/plugin-registry.js';
 import { createId } from '../store/create-id.js';
 import type { PairSetStore } from '../store/pair-set-store.js';
 import type { StudyStore } from '../store/study-store.js';
@@ -9,6 +12,7 @@ import type { StudyStore } from '../store/study-store.js';
 export interface ImportServices {
   readonly studies: StudyStore;
   readonly pairSets: PairSetStore;
+  readonly plugins: PluginRegistry;
   readonly clock: Clock;
 }
 
@@ -24,14 +28,14 @@ const PAIRS_A_PART = 1000;
  *
  * @throws PrunecastError INVALID_REQUEST, PAIRS_INVALID with the first pair at fault, PAIRS_TOO_MANY, MEASUREMENT_MISMATCH, or the signal's reason
  */
-export async function importPairs({ studies, pairSets, clock }: ImportServices, requests: AsyncIterable<ImportPairsRequest>): Promise<ImportPairsResponse> {
+export async function importPairs({ studies, pairSets, plugins, clock }: ImportServices, requests: AsyncIterable<ImportPairsRequest>): Promise<ImportPairsResponse> {
   let set: PairSet | undefined;
   const pairs: Pair[] = [];
   for await (const { content } of requests) {
     if (content?.$case === 'set') set = set === undefined ? requireNamed(content.value) : requireSame(set, content.value);
     if (set === undefined) throw PrunecastError.ofField('set', 'has not come: it is sent first, once, and then the pairs');
     if (content === undefined) throw PrunecastError.ofField('content', 'is not set: send the set first, and then a pair a message');
-    for (const pair of content.$case === 'set' ? content.value.pairs : [content.value]) pairs.push(requirePair(pair, set.dimensions, pairs.length));
+    for (const pair of content.$case === 'set' ? content.value.pairs : [content.value]) pairs.push(requirePair(plugins, pair, set.dimensions, pairs.length));
     if (pairs.length > MOST_PAIRS) throw new PrunecastError('PAIRS_TOO_MANY', `more than ${MOST_PAIRS} pairs came: import them in parts`, { metadata: { most: String(MOST_PAIRS) } });
   }
   if (set === undefined) throw PrunecastError.ofField('set', 'has not come: it is sent first, once, and then the pairs');
@@ -78,7 +82,7 @@ function requireSame(first: PairSet, other: PairSet): PairSet {
   throw PrunecastError.ofField('set.dimensions', `has ${other.dimensions.length} names that are not those of the first set (${first.dimensions.length}), or in another order`, 'PAIRS_INVALID');
 }
 
-function requirePair(pair: Pair, dimensions: readonly string[], index: number): Pair {
+function requirePair(plugins: PluginRegistry, pair: Pair, dimensions: readonly string[], index: number): Pair {
   const refuse = (field: string, description: string): never => {
     throw PrunecastError.ofField(`pairs[${index}].${field}`, description, 'PAIRS_INVALID');
   };
@@ -87,7 +91,9 @@ function requirePair(pair: Pair, dimensions: readonly string[], index: number): 
   if (badRate >= 0) refuse(`rates[${badRate}]`, `is ${pair.rates[badRate]} (${dimensions[badRate]}); allowed is 0 to 1`);
   const metrics = Object.entries(pair.metrics);
   if (metrics.length === 0) refuse('metrics', 'is empty: a pair has at least one metric');
-  const badMetric = metrics.find(([, value]) => !Number.isFinite(value));
-  if (badMetric !== undefined) refuse(`metrics.${badMetric[0]}`, `is ${badMetric[1]}; a finite number is needed`);
+  for (const [name, value] of metrics) {
+    const fault = findLabelFault(findMetric(plugins, name), value);
+    if (fault !== undefined) refuse(`metrics.${name}`, fault);
+  }
   return pair;
 }

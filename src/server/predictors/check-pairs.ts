@@ -1,12 +1,13 @@
 import { PrunecastError } from '../../core/errors/prunecast-error.js';
 import { addRecipeColumns } from '../../core/features/recipe-columns.js';
+import { findLabelFault } from '../../core/label.js';
 import type { MetricDefinition } from '../../core/metric.js';
 import type { PairTable, TargetMetric } from '../../core/pairs.js';
 import type { PluginsByKind } from '../../plugins/plugin-entry.js';
 import type { FitRequest, MetricValues } from './fitted-predictors.js';
 
 /**
- * Pairs as a predictor takes them, a table a metric: enough, not too many, all numbers finite, values on the scale of the
+ * Pairs as a predictor takes them, a table a metric: enough, not too many, all numbers in bounds, values on the scale of the
  * fit. Recipes are further columns where there are several. Equal rows with different labels are
  * taken as they are, as measurements that differ.
  *
@@ -33,10 +34,11 @@ function describeMetric({ name, scale, better }: MetricDefinition, index: number
 }
 
 function readTargets({ metric, values }: MetricValues): Float64Array {
-  const targets = values.map((value) => (metric.scale === 'log' ? Math.log(value) : value));
-  const bad = targets.findIndex((target) => !Number.isFinite(target));
-  if (bad < 0) return targets;
-  throw invalid(`pairs.pairs[${bad}].metrics.${metric.name}`, `is ${values[bad]}; a ${metric.scale === 'log' ? 'finite number above 0' : 'finite number'} is needed`);
+  for (const [pair, value] of values.entries()) {
+    const fault = findLabelFault(metric, value);
+    if (fault !== undefined) throw invalid(`pairs.pairs[${pair}].metrics.${metric.name}`, fault);
+  }
+  return values.map((value) => (metric.scale === 'log' ? Math.log(value) : value));
 }
 
 function invalid(field: string, description: string): PrunecastError {

@@ -1,6 +1,6 @@
 import type { Worker } from 'node:worker_threads';
 import { PrunecastError } from '../../core/errors/prunecast-error.js';
-import type { EncodingBatch, PairTable } from '../../core/pairs.js';
+import { countRows, type EncodingBatch, type PairTable } from '../../core/pairs.js';
 import type { FittedPredictor, Prediction, Predictor } from '../../core/ports/predictor.js';
 import { workerUrl } from '../../engine/workers/worker-url.js';
 import { startWorker } from '../../onnx-runtime/start-worker.js';
@@ -55,13 +55,21 @@ async function loadInline(plugin: Predictor, bytes: Uint8Array, signal: AbortSig
     }
   };
   const fitted = await guard(() => plugin.load(bytes));
-  return { predict: (batch) => guard(() => fitted.predict(batch)), save: () => fitted.save(), close: () => Promise.resolve() };
+  return {
+    predict: (batch) => guard(async () => requirePrediction(plugin.id, batch, await fitted.predict(batch))),
+    save: () => bytes,
+    close: () => Promise.resolve(),
+  };
 }
 
 /** Somebody who waits for the thread. */
 interface Waiting<T> {
   readonly resolve: (value: T) => void;
   readonly reject: (reason: unknown) => void;
+}
+
+interface OpenQuestion extends Waiting<Prediction> {
+  readonly batch: EncodingBatch;
 }
 
 async function startThread({ plugin, moduleUrl }: PredictorModule, start: PredictorTask['start'], signal: AbortSignal | undefined): Promise<HostedPredictor> {
@@ -89,7 +97,7 @@ class PredictorThread {
   onEnd: (() => void) | undefined;
   readonly #id: string;
   readonly #worker: Worker;
-  readonly #open = new Map<number, Waiting<Prediction>>();
+  readonly #open = new Map<number, OpenQuestion>();
   #starting: Waiting<Uint8Array> | undefined;
   #ended: { readonly reason: unknown } | undefined;
   #next = 0;
@@ -118,7 +126,7 @@ class PredictorThread {
         return;
       }
       const question: PredictorQuestion = { id: this.#next++, batch: { rates, columns } };
-      this.#open.set(question.id, { resolve, reject });
+      this.#open.set(question.id, { resolve, reject, batch: question.batch });
       this.#worker.ref();
       this.#worker.postMessage(question, []);
     });
@@ -134,18 +142,50 @@ class PredictorThread {
     void this.#worker.terminate();
   }
 
+  /** Hands on what the thread said where it is what it should be; ends the thread where it is not. */
+  #take<T>(read: () => T, waiting: Waiting<T> | undefined): void {
+    try {
+      waiting?.resolve(read());
+    } catch (error) {
+      this.end(error);
+    }
+  }
+
   #hear(message: PredictorAnswer): void {
     if (message.kind === 'failed') {
       const { reason, metadata } = message;
       this.end(reason === 'PREDICTOR_FAILED' ? describeFailure(this.#id, message.message) : new PrunecastError(reason, message.message, { metadata }));
-    } else if (message.kind === 'ready') this.#starting?.resolve(message.saved);
+    } else if (message.kind === 'ready') this.#take(() => requireSaved(this.#id, message.saved), this.#starting);
     else {
-      this.#open.get(message.id)?.resolve(message.prediction);
+      const question = this.#open.get(message.id);
+      if (question !== undefined) this.#take(() => requirePrediction(this.#id, question.batch, message.prediction), question);
       this.#open.delete(message.id);
     }
     // A thread that nobody waits for does not keep the process alive.
     if (this.#open.size === 0) this.#worker.unref();
   }
+}
+
+/** What `save` gave. Throws PREDICTOR_FAILED for anything but bytes. */
+function requireSaved(id: string, saved: unknown): Uint8Array {
+  if (saved instanceof Uint8Array) return saved;
+  throw describeFailure(id, `its save() gave ${nameType(saved)} in place of a Uint8Array`);
+}
+
+/** What `predict` answered. Throws PREDICTOR_FAILED for anything but a finite number a row. */
+function requirePrediction(id: string, batch: EncodingBatch, prediction: Prediction): Prediction {
+  const { mean, deviation } = (prediction ?? {}) as Partial<Prediction>;
+  for (const [name, values] of Object.entries({ mean, ...(deviation === undefined ? {} : { deviation }) })) {
+    if (!(values instanceof Float64Array)) throw describeFailure(id, `its answer has ${nameType(values)} as ${name} in place of a Float64Array`);
+    if (values.length !== countRows(batch)) throw describeFailure(id, `its answer has ${values.length} values as ${name} for ${countRows(batch)} rows`);
+    const bad = values.findIndex((value) => !Number.isFinite(value));
+    if (bad >= 0) throw describeFailure(id, `its answer has the ${name} ${values[bad]} for row ${bad}: a finite number is needed`);
+  }
+  return prediction;
+}
+
+function nameType(value: unknown): string {
+  return value instanceof Object ? `a value of ${value.constructor.name}` : value === null ? 'null' : `a value of ${typeof value}`;
 }
 
 function describeFailure(id: string, cause: unknown): PrunecastError {

@@ -1,5 +1,6 @@
 import { execFileSync } from 'node:child_process';
 import { resolve } from 'node:path';
+import { pathToFileURL } from 'node:url';
 import { describe, expect, it } from 'vitest';
 import { z } from 'zod';
 import { createRng } from '../../../src/core/random.js';
@@ -13,6 +14,7 @@ import ridge from '../../../src/plugins/predictors/ridge.js';
 import xgboost from '../../../src/plugins/predictors/xgboost.js';
 import { listPredictorChecks } from '../../../src/plugins/testing/predictor-conformance.js';
 import { fitHosted, loadHosted } from '../../../src/server/predictors/predictor-host.js';
+import { askInThread } from '../../support/ask-in-thread.js';
 import { makeNetwork } from '../../support/regressors.js';
 
 /** Those that belong in a thread are tried in one, as a server runs them. */
@@ -28,6 +30,13 @@ describe('onnx', () => {
   const network = makeNetwork({ columns: 6, hidden: 1, weights: [1, 0.5, 0.25, 2, 1, 1], heads: [1] });
   it.each(listPredictorChecks(inThread(onnx, 'onnx'), { options: { path: 'own.onnx' }, files: { path: network } }))('$name', async ({ run }) => {
     await expect(run()).resolves.toBeUndefined();
+  });
+});
+
+describe('labels at the extremes of float64', () => {
+  it.each(['ridge', 'xgboost', 'random-forest', 'gaussian-process', 'ensemble'])('let no fit of %s go on for ever, nor answer what is no number', async (id) => {
+    const module = pathToFileURL(resolve(import.meta.dirname, `../../../dist/src/plugins/predictors/${id}.js`)).href;
+    expect(await askInThread('extreme-labels.mjs', { module, runs: id === 'ensemble' ? 5 : 25 }, 60_000)).toEqual({ asked: [id], failed: [], stuck: undefined });
   });
 });
 

@@ -101,12 +101,21 @@ describe('ExportPairs and ImportPairs', () => {
   it.each([
     ['a label that is no number', { rates: [0.5, 0.5], metrics: { perplexity: NaN } }, 'pairs[1].metrics.perplexity'],
     ['an infinite label', { rates: [0.5, 0.5], metrics: { perplexity: Infinity } }, 'pairs[1].metrics.perplexity'],
+    ['a perplexity of 0', { rates: [0.5, 0.5], metrics: { perplexity: 0 } }, 'pairs[1].metrics.perplexity'],
+    ['a label that overflows when it is squared', { rates: [0.5, 0.5], metrics: { score: 1.7e308 } }, 'pairs[1].metrics.score'],
+    ['a label just past the largest', { rates: [0.5, 0.5], metrics: { score: -1.000001e30 } }, 'pairs[1].metrics.score'],
     ['no label', { rates: [0.5, 0.5] }, 'pairs[1].metrics'],
     ['the wrong number of rates', { rates: [0.5], metrics: { perplexity: 3 } }, 'pairs[1].rates'],
     ['a rate above 1', { rates: [0.5, 1.5], metrics: { perplexity: 3 } }, 'pairs[1].rates[1]'],
   ])('refuse %s, and keep nothing', async (_name, bad, field) => {
     const good = { rates: [0.5, 0.25], metrics: { perplexity: 3 } };
     await expect(importing(messages({ dimensions: ['a', 'b'] }, [good, bad]))).rejects.toMatchObject({ code: 'INVALID_ARGUMENT', reason: 'PAIRS_INVALID', violations: [{ field }] });
+  });
+
+  it('take the largest labels there may be, and any perplexity above 0', async () => {
+    const pairs = [{ rates: [0.5], metrics: { score: 1e30, perplexity: 1e300 } }, { rates: [0.25], metrics: { score: -1e30, perplexity: 1e-300 } }];
+    const { studyId } = await importing(messages({ dimensions: ['a'] }, pairs));
+    expect((await exported(studyId)).pairs).toMatchObject(pairs);
   });
 
   it('refuse pairs without a set, a set without pairs, and a study that is not there', async () => {

@@ -21,11 +21,14 @@ const HOSTILE = `export default {
     if (how === 'noise') { process.stdout.write('noise'); console.error('noise'); }
     if (how === 'late') setTimeout(() => { throw new Error('much later'); }, 10);
     return {
-      predict: async () => { if (how === 'ask') throw 'a string'; if (how === 'never') await new Promise(() => {}); return { mean: Float64Array.of(1) }; },
-      save: () => Uint8Array.of(1, 2, 3),
+      predict: async () => {
+        const wrong = { nan: { mean: Float64Array.of(NaN) }, list: { mean: [1] }, short: { mean: new Float64Array(0) }, nothing: undefined, unsure: { mean: Float64Array.of(1), deviation: Float64Array.of(Infinity) } };
+        if (how in wrong) return wrong[how];
+        if (how === 'ask') throw 'a string'; if (how === 'never') await new Promise(() => {}); return { mean: Float64Array.of(1) }; },
+      save: () => (how === 'unsaved' ? { weights: [1, 2, 3] } : Uint8Array.of(1, 2, 3)),
     };
   },
-  load: async (bytes) => ({ predict: async () => ({ mean: Float64Array.from(bytes) }), save: () => bytes }),
+  load: async (bytes) => ({ predict: async () => ({ mean: Float64Array.of(bytes.reduce((sum, byte) => sum + byte, 0)) }), save: () => bytes }),
 };`;
 
 let directory: string;
@@ -45,15 +48,15 @@ describe('fitHosted', () => {
     const fitted = await fitHosted(hostile('well'), pairs, 1);
     expect(await fitted.predict(batch)).toEqual({ mean: Float64Array.of(1) });
     const loaded = await loadHosted(hostile('well'), fitted.save());
-    expect(await loaded.predict(batch)).toEqual({ mean: Float64Array.of(1, 2, 3) });
+    expect(await loaded.predict(batch)).toEqual({ mean: Float64Array.of(6) });
     await Promise.all([fitted.close(), loaded.close()]);
   });
 
   it('fits in a thread what predicts inline, and goes on without one', async () => {
     const module = hostile('well');
-    const inline = { ...module, plugin: { ...module.plugin, runsIn: 'inline', load: (bytes: Uint8Array) => Promise.resolve({ predict: () => Promise.resolve({ mean: Float64Array.from(bytes) }), save: () => bytes }) } as Predictor };
+    const inline = { ...module, plugin: { ...module.plugin, runsIn: 'inline', load: (bytes: Uint8Array) => Promise.resolve({ predict: () => Promise.resolve({ mean: Float64Array.of(bytes.reduce((sum, byte) => sum + byte, 0)) }), save: () => bytes }) } as Predictor };
     const fitted = await fitHosted(inline, pairs, 1);
-    expect(await fitted.predict(batch)).toEqual({ mean: Float64Array.of(1, 2, 3) }); // what the thread saved
+    expect(await fitted.predict(batch)).toEqual({ mean: Float64Array.of(6) }); // what the thread saved
     const cancel = new AbortController();
     const fitting = fitHosted({ ...inline, options: 'hang' }, pairs, 1, cancel.signal);
     setTimeout(() => cancel.abort(new PrunecastError('CANCELLED', 'cancelled by a caller')), 50);
@@ -74,6 +77,22 @@ describe('fitHosted', () => {
     setTimeout(() => cancel.abort(reason), 50);
     await expect(fitting).rejects.toBe(reason);
     await expect(fitHosted(hostile('well'), pairs, 1, cancel.signal)).rejects.toBe(reason);
+  });
+
+  it('refuses a model that save() does not give as bytes, in place of a fault of the server', async () => {
+    await expect(fitHosted(hostile('unsaved'), pairs, 1)).rejects.toMatchObject({ reason: 'PREDICTOR_FAILED', message: 'the predictor hostile failed: its save() gave a value of Object in place of a Uint8Array' });
+  });
+
+  it.each([
+    ['nan', 'its answer has the mean NaN for row 0: a finite number is needed'],
+    ['list', 'its answer has a value of Array as mean in place of a Float64Array'],
+    ['short', 'its answer has 0 values as mean for 1 rows'],
+    ['nothing', 'its answer has a value of undefined as mean in place of a Float64Array'],
+    ['unsure', 'its answer has the deviation Infinity for row 0: a finite number is needed'],
+  ])('takes no answer but a finite number a row (%s)', async (how, message) => {
+    const fitted = await fitHosted(hostile(how), pairs, 1);
+    await expect(fitted.predict(batch)).rejects.toMatchObject({ reason: 'PREDICTOR_FAILED', message: `the predictor hostile failed: ${message}` });
+    await fitted.close();
   });
 
   it('rejects the question that broke the model, and all after it', async () => {
@@ -118,6 +137,17 @@ describe('xgboost', () => {
       targets: new Float64Array(6000),
     };
     await expect(fitHosted(module, wide, 1)).rejects.toMatchObject({ reason: 'PAIRS_TOO_MANY', metadata: { pairs: '6000', most: '5000' } });
+  });
+
+  it('answers more rates at once than its heap holds', async () => {
+    const columns = 200;
+    const drawn = (rows: number) => Float32Array.from({ length: rows * columns }, (_, index) => (Math.floor(index / columns) % 10) / 10);
+    const wide: PairTable = { dimensions: Array.from({ length: columns }, (_, column) => `d${column}`), rates: drawn(10), targets: Float64Array.from({ length: 10 }, (_, row) => row) };
+    const fitted = await fitHosted({ ...module, options: xgboost.options.parse({ trees: 3 }) }, wide, 1);
+    const { mean } = await fitted.predict({ rates: drawn(7000), columns }); // 1,400,000 rates
+    const alone = (await fitted.predict({ rates: drawn(10), columns })).mean;
+    expect([mean[5], mean[6999]]).toEqual([alone[5], alone[9]]);
+    await fitted.close();
   });
 
   it('refuses a rate that is no number instead of aborting', async () => {

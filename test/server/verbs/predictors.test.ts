@@ -42,6 +42,9 @@ afterAll(async () => {
 
 const fit = (changes: DeepPartial<FitPredictorRequest> = {}) => verbs.client.runFitPredictor({ source: { $case: 'pairs', value: PAIRS }, predictor: { id: 'ridge' }, seed: 5n, ...changes });
 
+/** Scores that are one label and its opposite in turn. */
+const labelled = (label: number) => ({ $case: 'pairs', value: { ...PAIRS, pairs: GRID.map((rates, row) => ({ rates: [...rates], metrics: { score: row % 2 === 0 ? label : -label }, recipeDigest: 'a recipe' })) } }) as const;
+
 /** Asked before and after the restart too. */
 const restarted: string[] = [];
 
@@ -196,6 +199,14 @@ describe('FitPredictor', () => {
     await writeFile(verbs.path('texts', 'wide.onnx'), makeNetwork({ columns: 2, hidden: 1, weights: [1, 1], heads: [1] }));
     expect(await refusalOf(verbs, () => fit({ predictor: { id: 'onnx', options: { path: 'wide.onnx' } } }))).toMatchObject({ reason: 'REGRESSOR_INVALID', message: expect.stringContaining('takes 2 columns') });
     restarted.push(predictor.id);
+  });
+
+  it('goes on answering after labels as large as a double, which it refuses, and fits the largest that it takes', async () => {
+    for (const id of ['xgboost', 'random-forest']) {
+      expect(await refusalOf(verbs, () => fit({ predictor: { id }, metrics: ['score'], source: labelled(1.7e308) }))).toMatchObject({ code: 'INVALID_ARGUMENT', reason: 'PAIRS_INVALID', fields: ['pairs.pairs[0].metrics.score'] });
+      const { quality } = await fit({ predictor: { id }, metrics: ['score'], source: labelled(1e30) });
+      expect(quality[0]?.rmse).toBeLessThan(1e31);
+    }
   });
 
   it('attaches to the job of the same request id', async () => {

@@ -34,7 +34,8 @@ export interface Pair {
    */
   rates: number[];
   /**
-   * By metric name, in the metric's own unit.
+   * By metric name, in the metric's own unit. A metric that is fitted on its logarithm (`perplexity`) is any finite number above
+   * 0, others lie from -1e30 to 1e30.
    * At most 64 entries, keys at most 128 characters, each a finite number.
    */
   metrics: { [key: string]: number };
