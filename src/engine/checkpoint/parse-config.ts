@@ -1,6 +1,6 @@
 import type { BlockBiases, LayerArchitecture } from '../../core/model/shape.js';
 import type { Family, RawConfig } from '../families/family.js';
-import { findFamily } from '../families/find-family.js';
+import { findFamilyOf } from '../families/find-family.js';
 import type { ModelConfig } from './config.js';
 import { CONFIG_FILE, readPositive, readSize } from './config-fields.js';
 import { malformed, show, unsupported } from './model-errors.js';
@@ -41,7 +41,7 @@ export function parseConfig(config: RawConfig): ModelConfig {
   const modelType = config['model_type'];
   if (typeof modelType !== 'string') throw malformed(CONFIG_FILE, `model_type is ${show(modelType)}; the name of a family is allowed`);
   const isPerLayer = modelType.startsWith(PER_LAYER_PREFIX);
-  const family = findFamily(isPerLayer ? modelType.slice(PER_LAYER_PREFIX.length) : modelType);
+  const family = findFamilyOf(config, isPerLayer ? modelType.slice(PER_LAYER_PREFIX.length) : modelType);
   const layerCount = readSize(config, 'num_hidden_layers', { min: 1, max: MAX_LAYERS });
   refuseUnsupported(config);
   const hidden = readSize(config, 'hidden_size', { min: 1, max: MAX_HIDDEN });

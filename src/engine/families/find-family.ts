@@ -1,12 +1,13 @@
 import { PrunecastError } from '../../core/errors/prunecast-error.js';
-import type { Family } from './family.js';
+import type { Family, RawConfig } from './family.js';
 import { LLAMA } from './llama.js';
+import { MINISTRAL } from './ministral.js';
 import { MISTRAL } from './mistral.js';
 import { QWEN2 } from './qwen2.js';
 import { QWEN3 } from './qwen3.js';
 
 /** All families that the engine runs. */
-export const FAMILIES: readonly Family[] = [LLAMA, MISTRAL, QWEN2, QWEN3];
+export const FAMILIES: readonly Family[] = [LLAMA, MISTRAL, MINISTRAL, QWEN2, QWEN3];
 
 /** The family of a `model_type`. Throws MODEL_UNSUPPORTED, with those there are. */
 export function findFamily(modelType: string): Family {
@@ -17,4 +18,10 @@ export function findFamily(modelType: string): Family {
   throw new PrunecastError('MODEL_UNSUPPORTED', `config.json: model_type ${name} is not a family that can be pruned; there are ${known}`, {
     metadata: { feature: 'model_type', model_type: modelType.slice(0, 64), families: known },
   });
+}
+
+/** The family of a config.json whose `model_type` is that: a `mistral` with `layer_types` is a `ministral`. Throws as `findFamily`. */
+export function findFamilyOf(config: RawConfig, modelType: string): Family {
+  const family = findFamily(modelType);
+  return family === MISTRAL && Object.hasOwn(config, 'layer_types') ? MINISTRAL : family;
 }

@@ -2,7 +2,7 @@ import { DECODER_NAMES } from './decoder-names.js';
 import type { Family } from './family.js';
 import { readWindow, spreadWindow } from './window-layers.js';
 
-/** Mistral: no biases; a `sliding_window` is in use in every layer, in those that `layer_types` names where there are any. */
+/** Mistral: no biases; a `sliding_window` is in use in every layer. */
 export const MISTRAL: Family = {
   id: 'mistral',
   architecture: 'MistralForCausalLM',

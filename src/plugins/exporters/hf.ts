@@ -14,7 +14,7 @@ import { listTensors } from '../../engine/families/list-tensors.js';
 import { defineExporter } from '../api.js';
 import { buildPerLayerConfig, buildStockConfig } from './hf/build-config.js';
 import { chooseForm, type ChosenForm } from './hf/choose-form.js';
-import { MODELLING_FILE, MODELLING_SOURCE } from './hf/modelling-file.js';
+import { LEAST_TRANSFORMERS, MODELLING_FILE, MODELLING_SOURCE } from './hf/modelling-file.js';
 
 /** What belongs to the model but not to its weights; copied where the source has it. */
 const COPIED_FILES = [
@@ -35,7 +35,7 @@ export default defineExporter({
   summary: 'A Hugging Face folder: stock where all layers are alike, with its own modelling file where they differ.',
   options: z.strictObject({
     form: z.enum(['auto', 'stock', 'per-layer']).default('auto')
-      .describe('stock loads anywhere but needs all layers alike; per-layer needs trust_remote_code; auto is stock where it can be.'),
+      .describe('stock loads anywhere but needs all layers alike; per-layer needs transformers 4.54 or later and trust_remote_code; auto is stock where it can be.'),
     shard_bytes: z.int().min(1_000_000).max(50_000_000_000).default(4_000_000_000)
       .describe('Most bytes of weights in one file.'),
   }),
@@ -43,7 +43,7 @@ export default defineExporter({
     const chosen = chooseForm(biases === 'added' ? addOutputBiases(shape, architecture) : shape, architecture, form);
     if (chosen.kind === 'none') return { ok: false, reason: chosen.reason };
     if (chosen.kind === 'stock') return { ok: true, loadsIn: chosen.stock.loadsIn, biases: chosen.stock.biases };
-    return { ok: true, loadsIn: ['transformers with trust_remote_code'] };
+    return { ok: true, loadsIn: [`transformers ${LEAST_TRANSFORMERS} or later with trust_remote_code`] };
   },
   write: async (model, directory, control, { form, shard_bytes: shardBytes }) => {
     const chosen = chooseForm(model.shape, model.architecture, form);

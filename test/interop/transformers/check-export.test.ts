@@ -10,6 +10,7 @@ import { openCheckpoint } from '../../../src/engine/checkpoint/open-checkpoint.j
 import { pruneModel } from '../../../src/engine/surgery/prune-model.js';
 import hf from '../../../src/plugins/exporters/hf.js';
 import { hasShared, sharedPath } from '../../support/shared.js';
+import { findTrait, writeTrait } from '../../support/trait-checkpoint.js';
 
 /** A Python with torch and transformers; any other is a reason to skip. */
 const PYTHON = process.env['PRUNECAST_PYTHON'] ?? 'python3';
@@ -19,6 +20,8 @@ const STORIES = join(import.meta.dirname, '../../../models/stories260k');
 interface Case {
   readonly name: string;
   readonly source: string;
+  /** The trait of `traits.json` that the source is made of; undefined where it is there. */
+  readonly trait?: string;
   readonly kept: KeptUnits;
   readonly modelType: string;
   /** Biases that a compensation gives, by their names in the checkpoint. */
@@ -93,28 +96,61 @@ const FAMILY_CASES: readonly Case[] = ['llama-head-dim-bias', 'llama-rope-llama3
   ];
 });
 
+/** Layers of 2 groups of 2 heads and 40 channels; what config.json says is carried over, and sequences go beyond each window. */
+const TRAIT_CASES: readonly Case[] = ([
+  ['linear rotary scaling in its old spelling', 'llama', 'uniform'],
+  ['dynamic rotary scaling within its context', 'prunecast_llama', 'uneven'],
+  ['yarn with all its fields', 'llama', 'uniform'],
+  ['yarn in a Qwen3, whose heads are normed', 'prunecast_qwen3', 'uneven'],
+  ['a Mistral beyond its sliding window', 'mistral', 'uniform'],
+  ['a Mistral beyond its sliding window', 'prunecast_mistral', 'first attention dropped'],
+  ['a Mistral with a sliding window in some layers', 'ministral', 'uniform'],
+  ['a Mistral with a sliding window in some layers', 'prunecast_ministral', 'first attention dropped'],
+  ['a Qwen2 with a sliding window from a layer on', 'qwen2', 'uniform'],
+  ['a Qwen2 with a sliding window from a layer on', 'prunecast_qwen2', 'first attention dropped'],
+  ['a Qwen2 with a sliding window from a layer on', 'prunecast_qwen2', 'middle attention dropped'],
+  ['a Qwen2 with a sliding window and layer_types', 'prunecast_qwen2', 'first attention dropped'],
+] as const).map(([trait, modelType, cut]) => {
+  const layers = Number(findTrait(trait)[0].config?.['num_hidden_layers'] ?? 2);
+  const all = Array.from({ length: layers }, () => keep([0, 1], 40));
+  const kept = {
+    uniform: all.map(() => keep([1], 40)),
+    uneven: all.with(0, keep([1], 30)),
+    'first attention dropped': all.with(0, keep([], 40)),
+    'middle attention dropped': all.with(1, keep([], 40)),
+  }[cut];
+  return { name: `${trait}, ${cut}`, modelType, kept, trait, source: trait.replaceAll(/\W+/g, '-') };
+});
+
 describe.skipIf(!hasTransformers)(`an hf export in transformers (needs torch and transformers 5 in PRUNECAST_PYTHON, ${PYTHON})`, () => {
-  const cases = [...STORIES_CASES, ...(hasShared ? FAMILY_CASES : [])];
+  const cases = [...STORIES_CASES, ...TRAIT_CASES, ...(hasShared ? FAMILY_CASES : [])];
   const checked = new Map<string, Checked>();
   let folder = '';
 
   beforeAll(async () => {
     folder = await mkdtemp(join(tmpdir(), 'prunecast-export-'));
-    for (const { name, source, kept, biases } of cases) {
-      const checkpoint = await openCheckpoint(source);
+    const sourceOf = ({ source, trait }: Case): string => (trait === undefined ? source : join(folder, 'sources', source));
+    for (const each of cases) {
+      const { name, kept, biases, trait } = each;
+      if (trait !== undefined) {
+        await mkdir(sourceOf(each), { recursive: true });
+        await writeTrait(findTrait(trait)[0], { folder: sourceOf(each) });
+      }
+      const checkpoint = await openCheckpoint(sourceOf(each));
       await mkdir(join(folder, name));
       await hf.write(pruneModel({ checkpoint, keptUnits: kept, ...(biases === undefined ? {} : { replace: biases }) }), join(folder, name), { signal: new AbortController().signal }, hf.options.parse({}));
       await checkpoint.close();
     }
-    const tasks = cases.map(({ name, source, kept, biases = new Map<string, Float32Array>() }) => ({
-      source,
+    const tasks = cases.map(({ biases = new Map<string, Float32Array>(), name, kept, ...each }) => ({
+      source: sourceOf({ name, kept, ...each }),
       export: join(folder, name),
       kept: kept.map((layer) => ({ kv_groups: layer.kvGroups, query_heads: layer.queryHeads, ffn_channels: layer.ffnChannels })),
       biases: Object.fromEntries(Array.from(biases, ([tensor, values]) => [tensor, [...values]])),
     }));
     await writeFile(join(folder, 'cases.json'), JSON.stringify(tasks));
     const { stdout } = await promisify(execFile)(PYTHON, [join(import.meta.dirname, 'check_export.py'), join(folder, 'cases.json')], {
-      env: { ...process.env, HF_HOME: join(folder, 'hf-home'), HF_HUB_OFFLINE: '1' },
+      // One thread: models are tiny, and several wait for each other where the machine is busy.
+      env: { ...process.env, OMP_NUM_THREADS: '1', HF_HOME: join(folder, 'hf-home'), HF_HUB_OFFLINE: '1' },
     });
     for (const line of stdout.trim().split('\n')) {
       const result = JSON.parse(line) as Checked;

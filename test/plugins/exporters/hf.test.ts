@@ -127,8 +127,8 @@ describe('hf', () => {
     const uneven = shape.layers.map((layer, index) => ({ ...layer, ffnChannels: 100 + index }));
     const sixHeads = shape.layers.map((layer) => ({ ...layer, kvHeads: 3 }));
     expect(ask(shape.layers, 'auto')).toMatchObject({ ok: true, loadsIn: ['transformers', 'vLLM'] });
-    expect(ask(uneven, 'auto')).toEqual({ ok: true, loadsIn: ['transformers with trust_remote_code'] });
-    expect(ask(shape.layers, 'per-layer')).toEqual({ ok: true, loadsIn: ['transformers with trust_remote_code'] });
+    expect(ask(uneven, 'auto')).toEqual({ ok: true, loadsIn: ['transformers 4.54 or later with trust_remote_code'] });
+    expect(ask(shape.layers, 'per-layer')).toEqual({ ok: true, loadsIn: ['transformers 4.54 or later with trust_remote_code'] });
     expect(ask(uneven, 'stock')).toEqual({ ok: false, reason: expect.stringContaining('layers 0 and 1 have different shapes') });
     expect(ask(shape.layers.map((layer) => ({ ...layer, ffnChannels: 0 })), 'stock')).toEqual({ ok: false, reason: expect.stringContaining('half-block is dropped') });
     expect(ask(sixHeads, 'stock')).toMatchObject({ ok: true });

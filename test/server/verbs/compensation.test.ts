@@ -143,7 +143,7 @@ describe('a recipe with a compensation', () => {
     const [expected] = await client.runEvaluate({ model: output, targets: [{ target: again }], recipe: { criterion: { id: 'magnitude' }, compensation: { id: 'none' } }, ...asked });
     const [reloaded] = await client.runEvaluate({ model: `${output}-again`, ...asked });
     expect(Math.abs((reloaded?.metrics['perplexity'] ?? NaN) / (expected?.metrics['perplexity'] ?? NaN) - 1)).toBeLessThan(1e-6);
-    expect(pruned.loadsIn).toEqual(['transformers with trust_remote_code']);
+    expect(pruned.loadsIn).toEqual(['transformers 4.54 or later with trust_remote_code']);
   });
 
   it.each([

@@ -1,8 +1,11 @@
 /** Under this name the modelling file lies in a per-layer export; `auto_map` in its config.json names it. */
 export const MODELLING_FILE = 'modeling_prunecast.py';
 
+/** The first transformers whose decoder takes the hidden states themselves from a layer, and not a tuple of them. */
+export const LEAST_TRANSFORMERS = '4.54';
+
 /**
- * The Python that loads the per-layer form in transformers 5 (`trust_remote_code=True`). It stands on transformers' own
+ * The Python that loads the per-layer form in transformers (`trust_remote_code=True`). It stands on transformers' own
  * classes: only the sizes of each block and the skipping of dropped halves are its own.
  */
 export const MODELLING_SOURCE = `# Written by Prunecast: loads a pruned checkpoint whose layers differ from one another.
@@ -15,7 +18,15 @@ export const MODELLING_SOURCE = `# Written by Prunecast: loads a pruned checkpoi
 import copy
 
 import torch
+import transformers
 from torch import nn
+
+if tuple(int(part) for part in transformers.__version__.split(".")[:2]) < (${LEAST_TRANSFORMERS.replace('.', ', ')}):
+    raise ImportError(
+        "a checkpoint whose layers differ from one another needs transformers ${LEAST_TRANSFORMERS} or later, "
+        f"this is {transformers.__version__}: run pip install --upgrade transformers"
+    )
+
 from transformers import (
     LlamaConfig,
     LlamaForCausalLM,
@@ -30,6 +41,12 @@ from transformers.models.llama.modeling_llama import LlamaDecoderLayer
 from transformers.models.mistral.modeling_mistral import MistralDecoderLayer
 from transformers.models.qwen2.modeling_qwen2 import Qwen2DecoderLayer
 from transformers.models.qwen3.modeling_qwen3 import Qwen3DecoderLayer
+
+try:
+    from transformers import MinistralConfig, MinistralForCausalLM
+    from transformers.models.ministral.modeling_ministral import MinistralDecoderLayer
+except ImportError:  # before transformers 5
+    MinistralConfig = None
 
 
 class PerLayerBlock:
@@ -88,14 +105,25 @@ class PerLayerModel:
 
     def __init__(self, config):
         super().__init__(config)
-        blocks, kept = [], 0
-        for layer, sizes in enumerate(config.prunecast["layers"]):
-            # The key-value cache is numbered by the attention halves that are left: transformers reads the length of
-            # the past from the first.
-            blocks.append(self.block(config, layer, kept))
-            kept += sizes["kv_heads"] > 0
-        self.model.layers = nn.ModuleList(blocks)
+        caches = number_caches(config)
+        self.model.layers = nn.ModuleList(self.block(config, layer, cache) for layer, cache in enumerate(caches))
         self.post_init()
+
+
+def number_caches(config):
+    """
+    The key-value cache of each layer. Those are numbered by the attention halves that are left, as transformers reads the
+    length of the past from the first; where some layers have a sliding window, by those of the layer's own type, as the
+    caches are made by the types.
+    """
+    kept = [sizes["kv_heads"] > 0 for sizes in config.prunecast["layers"]]
+    types = getattr(config, "layer_types", None) or ["full_attention"] * len(kept)
+    left = {own for own, is_kept in zip(types, kept) if is_kept}
+    if len(left) == 1 and len(set(types)) > 1:
+        # The type of a layer without attention does not matter, but the first one's has to be among those that are left.
+        types = config.layer_types = [left.pop()] * len(types)
+    free = {own: iter([layer for layer, other in enumerate(types) if other == own]) for own in types}
+    return [next(free[own]) if is_kept else layer for layer, (own, is_kept) in enumerate(zip(types, kept))]
 
 
 def of_layer(config, sizes):
@@ -167,4 +195,27 @@ class PrunecastQwen3ForCausalLM(PerLayerModel, Qwen3ForCausalLM):
     config_class = PrunecastQwen3Config
     block = PrunecastQwen3DecoderLayer
     _no_split_modules = ["PrunecastQwen3DecoderLayer"]
+
+
+if MinistralConfig is not None:
+
+    class PrunecastMinistralConfig(MinistralConfig):
+        model_type = "prunecast_ministral"
+
+    class PrunecastMinistralDecoderLayer(PerLayerBlock, MinistralDecoderLayer):
+        pass
+
+    class PrunecastMinistralForCausalLM(PerLayerModel, MinistralForCausalLM):
+        config_class = PrunecastMinistralConfig
+        block = PrunecastMinistralDecoderLayer
+        _no_split_modules = ["PrunecastMinistralDecoderLayer"]
+
+
+def __getattr__(name):
+    if name.startswith("PrunecastMinistral"):
+        raise ImportError(
+            "a Mistral with a sliding window in some of its layers needs transformers 5 or later, "
+            f"this is {transformers.__version__}: run pip install --upgrade transformers"
+        )
+    raise AttributeError(name)
 `;

@@ -1,0 +1,51 @@
+import { spawnSync } from 'node:child_process';
+import { writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { describe, expect, it } from 'vitest';
+import { MODELLING_FILE, MODELLING_SOURCE } from '../../../../src/plugins/exporters/hf/modelling-file.js';
+import { makeFolder } from '../../../engine/checkpoint/tiny-checkpoint.js';
+
+const PYTHON = process.env['PRUNECAST_PYTHON'] ?? 'python3';
+const hasPython = spawnSync(PYTHON, ['-c', '']).status === 0;
+
+/** Stands in for torch and transformers: whatever is asked of them is an empty class; only the version is real. */
+const IMPORT_WITH = `
+import sys, types
+class Fake(types.ModuleType):
+    def __getattr__(self, name):
+        if name.startswith("__") or (name.startswith("Ministral") and sys.argv[1].startswith("4")):
+            raise AttributeError(name)
+        return type(name, (), {})
+families = ("llama", "mistral", "ministral", "qwen2", "qwen3")
+for name in ["torch", "torch.nn", "transformers", "transformers.models", *(f"transformers.models.{f}{part}" for f in families for part in ("", f".modeling_{f}"))]:
+    sys.modules[name] = Fake(name)
+sys.modules["torch"].nn = sys.modules["torch.nn"]
+sys.modules["transformers"].__version__ = sys.argv[1]
+sys.path.insert(0, sys.argv[2])
+import modeling_prunecast
+print(getattr(modeling_prunecast, sys.argv[3]).__name__)
+`;
+
+async function importWith(version: string, name: string): Promise<{ readonly printed: string; readonly error: string }> {
+  const folder = await makeFolder();
+  await writeFile(join(folder, MODELLING_FILE), MODELLING_SOURCE);
+  const { stdout, stderr } = spawnSync(PYTHON, ['-c', IMPORT_WITH, version, folder, name], { encoding: 'utf8' });
+  return { printed: stdout.trim(), error: stderr.trim().split('\n').at(-1) ?? '' };
+}
+
+describe.skipIf(!hasPython)(`the modelling file of an hf export (needs Python, ${PYTHON})`, () => {
+  it.each(['4.51.3', '4.53.0.dev0', '4.9.1', '3.0.2'])('says at import which transformers it needs when it is %s', async (version) => {
+    expect((await importWith(version, 'PrunecastLlamaForCausalLM')).error).toBe(
+      `ImportError: a checkpoint whose layers differ from one another needs transformers 4.54 or later, this is ${version}: run pip install --upgrade transformers`,
+    );
+  });
+
+  it.each(['4.54.0', '4.57.1', '5.0.0rc1', '5.23.0', '10.1.0'])('is imported by transformers %s', async (version) => {
+    expect(await importWith(version, 'PrunecastLlamaForCausalLM')).toEqual({ printed: 'PrunecastLlamaForCausalLM', error: '' });
+  });
+
+  it('says that a Mistral with a window in some layers needs transformers 5, where there is no Ministral', async () => {
+    expect((await importWith('5.23.0', 'PrunecastMinistralForCausalLM')).printed).toBe('PrunecastMinistralForCausalLM');
+    expect((await importWith('4.57.1', 'PrunecastMinistralForCausalLM')).error).toMatch(/^ImportError: .*needs transformers 5 or later, this is 4.57.1/);
+  });
+});
