@@ -30,6 +30,7 @@ function print(model: InspectModelResponse, printer: Printer): void {
     `${model.model}: ${model.family}, ${formatCount(model.parameters)} parameters, ${formatBytes(model.weightBytes)} of ${model.dtype}`,
     `hidden ${model.hidden}, head dim ${model.headDim}, vocabulary ${formatCount(model.vocabulary)}${model.tiedEmbeddings ? ' (tied)' : ''}, ${model.hasTokenizer ? 'with' : 'without'} a tokenizer`,
     `checkpoint ${model.checkpointDigest}`,
+    ...model.notes.map((note) => `note: ${note}`),
     '',
   );
   printer.table(['layer', 'kv heads', 'query heads per kv', 'FFN channels', ''], layers.map((layer, index) => [

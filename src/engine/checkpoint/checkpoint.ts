@@ -18,7 +18,10 @@ export interface Checkpoint {
   readonly digest: string;
   /** Sizes of all weight files together. */
   readonly weightBytes: number;
+  /** By the names that transformers gives them. */
   readonly tensors: ReadonlyMap<string, TensorEntry>;
+  /** What of the folder is read another way than it is written, or not at all; a sentence each. */
+  readonly notes: readonly string[];
   /** A tensor's values, row-major, converted to float32. This and what follows throw MODEL_MALFORMED where a value is NaN or infinite. */
   readTensor(name: string): Promise<Float32Array>;
   /** `count` rows of a matrix from row `first` on, nothing else being read. */
@@ -29,15 +32,25 @@ export interface Checkpoint {
   close(): Promise<void>;
 }
 
-export interface TensorEntry {
+/** A tensor as a safetensors file has it. */
+export interface StoredTensor {
+  /** As the file names it. */
   readonly name: string;
-  readonly dtype: TensorDtype;
+  /** As the file says it: of those of `TensorDtype`, or another. */
+  readonly dtype: string;
   readonly shape: readonly number[];
   /** File name within the folder. */
   readonly file: string;
   /** Position of the first byte in the file. */
   readonly offset: number;
   readonly bytes: number;
+}
+
+/** A tensor of a model. */
+export interface TensorEntry extends StoredTensor {
+  /** As transformers names it, whatever the file says. */
+  readonly name: string;
+  readonly dtype: TensorDtype;
   /** Of a part of a tensor: which row of the whole one is its first; undefined for a whole one. */
   readonly firstRow?: number;
 }

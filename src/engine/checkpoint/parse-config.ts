@@ -78,7 +78,7 @@ function refuseUnsupported(config: RawConfig): void {
   const experts = EXPERT_KEYS.find((key) => typeof config[key] === 'number' && (config[key] as number) > 1);
   if (experts !== undefined) throw unsupported(CONFIG_FILE, 'mixture of experts', `has ${experts} ${show(config[experts])}; a mixture of experts is not supported`);
   const activation = config['hidden_act'] ?? 'silu';
-  if (activation !== 'silu') throw unsupported(CONFIG_FILE, `hidden_act ${show(activation)}`, `hidden_act is ${show(activation)}; only silu is supported`);
+  if (activation !== 'silu' && activation !== 'swish') throw unsupported(CONFIG_FILE, `hidden_act ${show(activation)}`, `hidden_act is ${show(activation)}; only silu (also called swish) is supported`);
 }
 
 function readUniform(config: RawConfig, family: Family, layers: number): { layers: readonly LayerArchitecture[]; biases: BlockBiases; droppedBiases: boolean } {

@@ -13,17 +13,17 @@ export const MAX_INDEX_BYTES = 4 * 1024 * 1024;
 /** Most weight files; all are kept open. Llama-3.1-405B has 191. */
 export const MAX_SHARDS = 1024;
 
-/** A plain name within the folder: no separators, no leading dot, so no way out of it. */
-const PLAIN_NAME = /^[A-Za-z0-9_][A-Za-z0-9._-]{0,200}\.safetensors$/;
+/** A file within the folder or a subfolder: no part begins with a dot, so there is no way out of it. */
+const INNER_NAME = /^(?:[A-Za-z0-9_][A-Za-z0-9._-]{0,200}\/){0,4}[A-Za-z0-9_][A-Za-z0-9._-]{0,200}\.safetensors$/;
 
-/** The file of each tensor as an index has it, file names checked to be plain. Throws MODEL_MALFORMED. */
+/** The file of each tensor as an index has it, all of them within the folder. Throws MODEL_MALFORMED. */
 export function parseSafetensorsIndex(index: Readonly<Record<string, unknown>>): ReadonlyMap<string, string> {
   const table = index['weight_map'];
   if (!isRecord(table)) throw malformed(INDEX_FILE, `weight_map must be an object, not ${show(table)}`);
   const files = new Map<string, string>();
   for (const [tensor, file] of Object.entries(table)) {
-    if (typeof file !== 'string' || !PLAIN_NAME.test(file)) {
-      throw malformed(INDEX_FILE, `lies in ${show(file)}; a file name within the folder that ends in .safetensors is allowed`, { tensor });
+    if (typeof file !== 'string' || !INNER_NAME.test(file)) {
+      throw malformed(INDEX_FILE, `lies in ${show(file)}; a file within the folder or a subfolder of it, whose name ends in .safetensors, is allowed`, { tensor });
     }
     files.set(tensor, file);
   }

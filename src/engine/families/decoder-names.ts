@@ -2,6 +2,7 @@ import type { TensorNames } from './family.js';
 
 /** The tensor names that transformers gives Llama and all families built after it. */
 export const DECODER_NAMES: TensorNames = {
+  base: 'model.',
   embedding: 'model.embed_tokens',
   finalNorm: 'model.norm',
   head: 'lm_head',

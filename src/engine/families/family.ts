@@ -10,6 +10,8 @@ export type BlockPart =
 
 /** Where a family keeps its tensors; the names lack their ending `.weight` or `.bias`. */
 export interface TensorNames {
+  /** What all of them but the head's begin with: `model.`; left out where a model is saved without its head. */
+  readonly base: string;
   readonly embedding: string;
   readonly finalNorm: string;
   readonly head: string;

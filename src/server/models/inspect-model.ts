@@ -30,6 +30,7 @@ export async function inspectModel(models: OpenModels, plugins: PluginRegistry, 
     protectedLayers: shape.layers.map((_, layer) => layer).filter((layer) => !prunable.has(layer)),
     hasTokenizer: tokenizer !== undefined,
     loads: listLoads(shape, plugins),
+    notes: [...checkpoint.notes],
   };
 }
 

@@ -1,7 +1,7 @@
 import { open, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
-import type { TensorEntry } from '../../../src/engine/checkpoint/checkpoint.js';
+import type { StoredTensor } from '../../../src/engine/checkpoint/checkpoint.js';
 import {
   MAX_HEADER_BYTES, MAX_NAME_LENGTH, MAX_RANK, MAX_TENSORS, parseSafetensorsHeader, readSafetensorsHeader,
 } from '../../../src/engine/checkpoint/safetensors-header.js';
@@ -10,7 +10,7 @@ import { makeFolder, packSafetensors } from './tiny-checkpoint.js';
 const FILE = 'model.safetensors';
 
 /** Parses a header as if the file held so many bytes of values behind it. */
-function parse(header: unknown, valueBytes: number): readonly TensorEntry[] {
+function parse(header: unknown, valueBytes: number): readonly StoredTensor[] {
   const json = new TextEncoder().encode(typeof header === 'string' ? header : JSON.stringify(header));
   return parseSafetensorsHeader(json, FILE, 8 + json.length + valueBytes);
 }
@@ -25,7 +25,7 @@ function listEmpty(count: number): string {
 }
 
 /** Reads the header of a file with these bytes. */
-async function readHeader(bytes: Uint8Array): Promise<readonly TensorEntry[]> {
+async function readHeader(bytes: Uint8Array): Promise<readonly StoredTensor[]> {
   const path = join(await makeFolder(), FILE);
   await writeFile(path, bytes);
   const handle = await open(path);
@@ -81,12 +81,13 @@ describe('parseSafetensorsHeader', () => {
     expect(() => parse(header, valueBytes)).toThrow(expect.objectContaining({ message: expect.stringContaining(FILE) }));
   });
 
-  it.each(['I8', 'F8_E4M3', 'F64', 'toString'])('does not have dtype %s, and says so by name', (dtype) => {
-    expect(() => parse({ 'layers.0.weight': tensor(0, 4, [4], dtype) }, 4)).toThrow(expect.objectContaining({
-      reason: 'MODEL_UNSUPPORTED',
-      message: expect.stringContaining(dtype),
-      metadata: expect.objectContaining({ file: FILE, tensor: 'layers.0.weight', feature: `dtype ${dtype}` }),
-    }));
+  it.each([['I8', 4], ['BOOL', 4], ['F8_E4M3', 4], ['F4', 2], ['I16', 8], ['F64', 32], ['I64', 32]])('lists tensors of dtype %s, whose four values take %i bytes, for others to judge', (dtype, bytes) => {
+    expect(parse({ a: tensor(0, bytes, [4], dtype) }, bytes)).toMatchObject([{ dtype, bytes }]);
+    expect(() => parse({ a: tensor(0, bytes + 1, [4], dtype) }, bytes + 1)).toThrow(`takes ${bytes} bytes`);
+  });
+
+  it.each(['F9', 'toString'])('measures tensors of the unheard-of dtype %s by their offsets', (dtype) => {
+    expect(parse({ a: tensor(0, 7, [4], dtype), b: tensor(7, 11) }, 11)).toMatchObject([{ dtype, bytes: 7 }, { dtype: 'F32', bytes: 4 }]);
   });
 
   it('reads as many tensors as allowed and refuses one more', () => {

@@ -83,3 +83,9 @@ export async function writeFolder(files: Readonly<Record<string, unknown>>): Pro
   }
   return folder;
 }
+
+/** The tiny model in one file, with some of its files or tensors changed; a tensor that is undefined is left out. */
+export function writeTiny(changes: { readonly config?: object; readonly tensors?: Readonly<Record<string, TinyTensor | undefined>>; readonly files?: object } = {}): Promise<string> {
+  const tensors = Object.fromEntries(Object.entries({ ...tinyTensors(), ...changes.tensors }).flatMap(([name, tensor]) => (tensor === undefined ? [] : [[name, tensor] as const])));
+  return writeFolder({ 'config.json': { ...TINY_CONFIG, ...changes.config }, 'model.safetensors': packTensors(tensors), ...changes.files });
+}

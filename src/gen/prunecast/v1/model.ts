@@ -58,6 +58,11 @@ export interface InspectModelResponse {
   hasTokenizer: boolean;
   /** Which compensation through which exporter loads in what. */
   loads: LoadRow[];
+  /**
+   * What of the folder is read another way than it is written, or not at all: buffers that are no weights, names that a
+   * wrapper has given. A sentence each; empty for most.
+   */
+  notes: string[];
 }
 
 /** One row of the matrix of what will load. */
@@ -201,6 +206,7 @@ function createBaseInspectModelResponse(): InspectModelResponse {
     protectedLayers: [],
     hasTokenizer: false,
     loads: [],
+    notes: [],
   };
 }
 
@@ -260,6 +266,9 @@ export const InspectModelResponse: MessageFns<InspectModelResponse> = {
     }
     for (const v of message.loads) {
       LoadRow.encode(v!, writer.uint32(122).fork()).join();
+    }
+    for (const v of message.notes) {
+      writer.uint32(130).string(v!);
     }
     return writer;
   },
@@ -407,6 +416,14 @@ export const InspectModelResponse: MessageFns<InspectModelResponse> = {
             message.loads.push(LoadRow.decode(reader, reader.uint32()));
             continue;
           }
+          case 16: {
+            if (tag !== 130) {
+              break;
+            }
+
+            message.notes.push(reader.string());
+            continue;
+          }
         }
         if ((tag & 7) === 4 || tag === 0) {
           break;
@@ -464,6 +481,9 @@ export const InspectModelResponse: MessageFns<InspectModelResponse> = {
       loads: globalThis.Array.isArray(object?.loads)
         ? object.loads.map((e: any) => LoadRow.fromJSON(e))
         : [],
+      notes: globalThis.Array.isArray(object?.notes)
+        ? object.notes.map((e: any) => globalThis.String(e))
+        : [],
     };
   },
 
@@ -514,6 +534,9 @@ export const InspectModelResponse: MessageFns<InspectModelResponse> = {
     if (message.loads?.length) {
       obj.loads = message.loads.map((e) => LoadRow.toJSON(e));
     }
+    if (message.notes?.length) {
+      obj.notes = message.notes;
+    }
     return obj;
   },
 
@@ -543,6 +566,7 @@ export const InspectModelResponse: MessageFns<InspectModelResponse> = {
     message.protectedLayers = object.protectedLayers?.map((e) => e) || [];
     message.hasTokenizer = object.hasTokenizer ?? false;
     message.loads = object.loads?.map((e) => LoadRow.fromPartial(e)) || [];
+    message.notes = object.notes?.map((e) => e) || [];
     return message;
   },
 };

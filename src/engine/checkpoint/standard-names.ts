@@ -1,0 +1,36 @@
+import type { TensorNames } from '../families/family.js';
+
+/** How the names in a file come to those that transformers gives. */
+export interface StandardNames {
+  /** The name that transformers gives to a stored tensor. */
+  rename(stored: string): string;
+  /** What a wrapper has put before all names (`module.`, `_orig_mod.`, `base_model.model.`); empty for nothing. */
+  readonly wrapper: string;
+  /** Whether names lack the `model.` that they have in a model with its head. */
+  readonly lacksBase: boolean;
+}
+
+/**
+ * Tells how a checkpoint's tensors are named by where its last norm is: `module.model.norm.weight` comes from a wrapper, and
+ * `norm.weight` from a model that was saved without its head. Names that do not all have the wrapper's prefix are left alone:
+ * which of them are meant is not known.
+ */
+export function findStandardNames(stored: readonly string[], { base, finalNorm, head }: TensorNames): StandardNames {
+  const asStored: StandardNames = { rename: (name) => name, wrapper: '', lacksBase: false };
+  const norm = `${finalNorm.slice(base.length)}.weight`;
+  const [anchor, ...others] = stored.filter((name) => name === norm || name.endsWith(`.${norm}`));
+  if (anchor === undefined || others.length > 0) return asStored;
+  const before = anchor.slice(0, -norm.length);
+  const lacksBase = before !== base && !before.endsWith(`.${base}`);
+  const wrapper = lacksBase ? before : before.slice(0, -base.length);
+  if (!stored.every((name) => name.startsWith(wrapper))) return asStored;
+  return {
+    rename: (name) => {
+      if (!name.startsWith(wrapper)) return name;
+      const own = name.slice(wrapper.length);
+      return lacksBase && !own.startsWith(`${head}.`) && !own.startsWith(base) ? base + own : own;
+    },
+    wrapper,
+    lacksBase,
+  };
+}
