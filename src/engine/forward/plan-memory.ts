@@ -18,6 +18,8 @@ export interface Workload {
   readonly needs?: readonly CalibrationNeed[];
   /** Tokens of all sequences; for gradients, which keep all of their hidden states. */
   readonly tokens?: number;
+  /** Tokens before the one that is timed, whose keys and values lie in memory. */
+  readonly cached?: number;
   /** `stream`: an architecture is mended on its own stream. */
   readonly fit?: 'stream';
   /** Most bytes that a compensation holds at once while it prepares a half-block of so many rows. */
@@ -52,7 +54,7 @@ export function planMemory(shape: ModelShape, budgetBytes: number, work: Workloa
   if (leastBytes > budgetBytes) {
     throw new PrunecastError(
       'MEMORY_EXCEEDED',
-      `one layer of this model on windows of ${work.longest} tokens needs ${leastBytes} bytes (${describeLeast(least)}), the memory budget is ${budgetBytes}: raise it, or take shorter windows or a recipe that gathers less`,
+      `one layer of this model on ${describeWork(work)} needs ${leastBytes} bytes (${describeLeast(least)}), the memory budget is ${budgetBytes}: raise it, or ${work.cached === undefined ? 'take shorter windows or a recipe that gathers less' : 'ask for a shorter context'}`,
       { metadata: { needed_bytes: String(leastBytes), budget_bytes: String(budgetBytes) } },
     );
   }
@@ -91,6 +93,10 @@ function countKeptSessions(runBytes: number, limitBytes: number): number {
   return fit < FEWEST_KEPT_SESSIONS ? 0 : fit;
 }
 
+function describeWork({ longest, cached }: Workload): string {
+  return cached === undefined ? `windows of ${longest} tokens` : `a context of ${cached} tokens`;
+}
+
 function countWeightBytes(shape: ModelShape, precision?: Precision): number {
   return bytesPerWeight(precision) * countParameters(shape, shape.layers);
 }
@@ -112,9 +118,11 @@ interface LeastBytes {
   readonly states: number;
   /** What calibration gathers, or a compensation prepares, at once. */
   readonly gathering: number;
+  /** Keys and values of the tokens before the one that is timed. */
+  readonly cache: number;
 }
 
-function countLeastBytes(shape: ModelShape, { longest, precision, tokens: all = 0, needs = [], fit, preparing = () => 0 }: Workload): LeastBytes {
+function countLeastBytes(shape: ModelShape, { longest, precision, tokens: all = 0, needs = [], cached = 0, fit, preparing = () => 0 }: Workload): LeastBytes {
   const { hidden, headDim, vocabulary } = shape;
   const tokens = Math.max(TOKENS_PER_RUN, longest);
   const layers = shape.layers.map(({ kvHeads, queryHeadsPerKv, ffnChannels }) => ({
@@ -142,13 +150,17 @@ function countLeastBytes(shape: ModelShape, { longest, precision, tokens: all = 
     store: bytes * most('half'),
     states: 4 * hidden * Math.max(3 * tokens, gradients ? countLeastCopies(shape.layers.length) * all : 0, fit === 'stream' ? 4 * tokens : 0),
     gathering: Math.max(4 * (tap + gram + product + back), preparing(width, hidden)),
+    cache: CACHE_COPIES * 2 * 4 * cached * headDim * Math.max(0, ...shape.layers.map(({ kvHeads }) => kvHeads)),
   };
 }
 
-function sumBytes({ run, reading, store, states, gathering }: LeastBytes): number {
-  return run + reading + store + states + gathering;
+/** Of one layer's keys and values: as they are kept, as the graph reads them, with the new token's joined on, and rotated. A million tokens of the demo model took 3.75. */
+const CACHE_COPIES = 4;
+
+function sumBytes({ run, reading, store, states, gathering, cache }: LeastBytes): number {
+  return run + reading + store + states + gathering + cache;
 }
 
-function describeLeast({ run, reading, store, states, gathering }: LeastBytes): string {
-  return `weights ${reading + store}, hidden states ${states}, graphs ${run}, calibration and compensation ${gathering}`;
+function describeLeast({ run, reading, store, states, gathering, cache }: LeastBytes): string {
+  return `${cache === 0 ? '' : `keys and values ${cache}, `}weights ${reading + store}, hidden states ${states}, graphs ${run}, calibration and compensation ${gathering}`;
 }

@@ -6,12 +6,14 @@ import type { ModelShape } from '../../core/model/shape.js';
 import type { FeasibleRange } from '../../gen/prunecast/v1/pruning.js';
 import type { SearchSpace } from '../../core/space/search-space.js';
 import { costRange } from '../../search/sampling/cost-range.js';
-import { requireInteger } from '../rpc/checks.js';
+import { atField } from '../errors/at-field.js';
 import { BudgetKind, type Budget as BudgetMessage } from '../../gen/prunecast/v1/common.js';
 
 /** What budgets need to be known of a model. */
 export interface BudgetedModel {
   readonly shape: ModelShape;
+  /** Positions that the model was made for: max_position_embeddings of its config.json. */
+  readonly maxPositions: number;
   /** How long its shapes take for a token with so many before it. */
   readonly timeShapes: (length: number) => Promise<LatencyTable>;
 }
@@ -44,9 +46,6 @@ const KINDS = {
   flops_per_token: BudgetKind.FLOPS_PER_TOKEN,
   latency_ms: BudgetKind.LATENCY_MS,
 } as const satisfies Record<CostSpec['kind'], BudgetKind>;
-
-/** Longer contexts than any model of the four families was trained on. */
-const MAX_CONTEXT = 1_048_576;
 
 async function decodeBudget(model: BudgetedModel, budget: BudgetMessage, field: string): Promise<Budget> {
   checkLimit(budget, field);
@@ -85,8 +84,18 @@ async function decodeCostSpec(model: BudgetedModel, budget: BudgetMessage, field
     case BudgetKind.FLOPS_PER_TOKEN:
       return { kind: 'flops_per_token', context: budget.contextTokens ?? 0 };
     case BudgetKind.LATENCY_MS:
-      return { kind: 'latency_ms', table: await model.timeShapes(requireInteger(budget.contextTokens ?? 0, `${field}.context_tokens`, { min: 0, max: MAX_CONTEXT })) };
+      return { kind: 'latency_ms', table: await timeShapes(model, budget.contextTokens ?? 0, `${field}.context_tokens`) };
     default:
       throw PrunecastError.ofField(`${field}.kind`, 'names no kind of budget');
+  }
+}
+
+/** Throws INVALID_REQUEST and MEMORY_EXCEEDED naming the field. */
+async function timeShapes(model: BudgetedModel, context: number, field: string): Promise<LatencyTable> {
+  if (context > model.maxPositions) throw PrunecastError.ofField(field, `is ${context}; the model was made for ${model.maxPositions} positions (max_position_embeddings), and no token has more before it`);
+  try {
+    return await model.timeShapes(context);
+  } catch (error) {
+    throw atField(error, field);
   }
 }

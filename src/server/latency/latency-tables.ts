@@ -9,7 +9,7 @@ import type { LanguageModel } from '../../engine/language-model.js';
 
 /** How long the shapes of models take on this server: each table is measured once and kept over restarts. */
 export interface LatencyTables {
-  /** For a token with `length` before it. Takes seconds where nobody asked before, and waits for what the model is at. */
+  /** For a token with `length` before it. Throws MEMORY_EXCEEDED. Takes seconds where nobody asked before, and waits for what the model is at. */
   find(language: LanguageModel, length: number): Promise<LatencyTable>;
 }
 
@@ -37,6 +37,7 @@ export function createLatencyTables({ directory, threads }: LatencyTablesOptions
   async function readOrMeasure(path: string, language: LanguageModel, length: number): Promise<LatencyTable> {
     const kept = await readTable(path);
     if (kept !== undefined) return kept;
+    language.requireMemory({ longest: 1, cached: length });
     const table = await language.timeShapes(length, { signal: new AbortController().signal });
     await mkdir(directory, { recursive: true });
     const fresh = `${path}.${randomUUID()}`;

@@ -21,8 +21,8 @@ export interface OpenModel {
 }
 
 /** A model as budgets look at it. */
-export function budgeted({ language: { shape }, timeShapes }: OpenModel): BudgetedModel {
-  return { shape, timeShapes };
+export function budgeted({ language: { shape, checkpoint }, timeShapes }: OpenModel): BudgetedModel {
+  return { shape, maxPositions: checkpoint.config.maxPositions, timeShapes };
 }
 
 export interface OpenModelsOptions {

@@ -139,7 +139,8 @@ export function createJobStore(database: Kysely<Schema>): JobStore {
       if (before !== undefined) rows = rows.where('number', '<', before);
       return takePage(await rows.execute(), pageSize, {
         key: ({ number }) => number,
-        bytes: ({ progress, error }) => 300 + (progress?.byteLength ?? 0) + (error?.byteLength ?? 0),
+        // An earlier version took request ids of any length.
+        bytes: ({ progress, error, request_id }) => 300 + (progress?.byteLength ?? 0) + (error?.byteLength ?? 0) + Buffer.byteLength(request_id ?? ''),
         value: toJob,
       });
     },

@@ -177,12 +177,14 @@ function spanOf({ windows, measurement }: EvaluationPlan): Spans {
 
 /** The first token that spans of both share. */
 function findOverlap(a: Spans, b: Spans): number | undefined {
-  const others = [...b.starts].sort((x, y) => x - y);
-  return a.starts.map((start) => {
-    const next = others.findIndex((other) => other + b.length > start);
+  const [starts, others] = [a, b].map((spans) => spans.starts.toSorted((x, y) => x - y)) as [number[], number[]];
+  let next = 0;
+  for (const start of starts) {
+    while (next < others.length && (others[next] as number) + b.length <= start) next++;
     const other = others[next];
-    return other !== undefined && other < start + a.length ? Math.max(start, other) : undefined;
-  }).find((token) => token !== undefined);
+    if (other !== undefined && other < start + a.length) return Math.max(start, other);
+  }
+  return undefined;
 }
 
 function overlap(field: string, description: string): PrunecastError {

@@ -105,6 +105,15 @@ describe('planMemory', () => {
   });
 });
 
+describe('planMemory of a timed token', () => {
+  it('counts the keys and values before it, and says that a shorter context needs less', () => {
+    // 4 copies of 4 groups of 8 float32 numbers, keys and values: 1 kB a token.
+    expect(findLeastBudget(checkpoint.shape, { longest: 1, cached: 1_000_000 }) - findLeastBudget(checkpoint.shape, { longest: 1 })).toBe(1_024_000_000);
+    expect(() => planMemory(checkpoint.shape, 512 * 2 ** 20, { longest: 1, cached: 1_000_000 })).toThrow(/context of 1000000 tokens.*ask for a shorter context/);
+    expect(() => planMemory(checkpoint.shape, 512 * 2 ** 20, { longest: 1, cached: 100_000 })).not.toThrow();
+  });
+});
+
 describe('scoreWindows', () => {
   it('gives the losses and hits of the whole head when it reads it in parts', async () => {
     const { config, shape: { hidden, vocabulary } } = checkpoint;

@@ -2,10 +2,12 @@ import { mkdir, rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import Database from 'libsql';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { Job, JobKind } from '../../../src/gen/prunecast/v1/job.js';
 import { PairSet } from '../../../src/gen/prunecast/v1/pair.js';
 import { Predictor } from '../../../src/gen/prunecast/v1/predictor_types.js';
 import { Trial, TrialRole } from '../../../src/gen/prunecast/v1/study_types.js';
 import type { Label } from '../../../src/core/ports/label-queue.js';
+import { createJobStore } from '../../../src/server/store/job-store.js';
 import { createLabelStore, type LabelKey } from '../../../src/server/store/label-store.js';
 import { openDatabase, type OpenDatabase } from '../../../src/server/store/open-database.js';
 import { createPairSetStore } from '../../../src/server/store/pair-set-store.js';
@@ -61,6 +63,25 @@ describe('labels', () => {
     await labels.put(key, label);
     const others = Object.keys(key).map((part) => ({ ...key, [part]: 'other' }));
     expect(await labels.getMany([...others, key])).toEqual([undefined, undefined, undefined, undefined, undefined, label]);
+  });
+});
+
+describe('jobs', () => {
+  it('are listed in pages that fit a message, also those of an earlier version with request ids of 600 kB', async () => {
+    const jobs = createJobStore(open.database);
+    for (let index = 0; index < 9; index++) {
+      const job = { id: `job-${index}`, kind: JobKind.SEARCH, requestId: `${index}${'é'.repeat(300_000)}`, requestDigest: 'd', studyId: '', request: undefined, createdMs: index };
+      await jobs.create(job, { $case: 'queued', value: { place: 1 } }, { owner: 'o', untilMs: 1 });
+    }
+    const listed: string[] = [];
+    let pageToken = '';
+    do {
+      const page = await jobs.list({ pageSize: 1000, pageToken });
+      expect(page.values.reduce((bytes, job) => bytes + Job.encode(job).finish().length, 0)).toBeLessThan(4 * 2 ** 20);
+      listed.push(...page.values.map(({ id }) => id));
+      pageToken = page.nextPageToken;
+    } while (pageToken !== '');
+    expect(listed).toEqual(Array.from({ length: 9 }, (_, index) => `job-${8 - index}`));
   });
 });
 

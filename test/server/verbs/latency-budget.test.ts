@@ -29,7 +29,7 @@ beforeAll(async () => {
   // A table as an earlier server left it: real times of so small a model are those of calls, whatever its shape.
   const checkpoint = await openCheckpoint(DEMO_DIRECTORY);
   const tables = createLatencyTables({ directory: join(folder, 'state', 'latencies'), threads: 1 });
-  await tables.find({ shape: checkpoint.shape, timeShapes: async () => TABLE } as unknown as LanguageModel, 32); // nothing else of it is asked
+  await tables.find({ shape: checkpoint.shape, checkpoint, requireMemory: () => undefined, timeShapes: async () => TABLE } as unknown as LanguageModel, 32); // nothing else of it is asked
   await checkpoint.close();
   verbs = await startVerbServer({ folder, config: { threads: 1, stateDirectory: join(folder, 'state') } });
 });
@@ -84,6 +84,13 @@ describe('a latency budget', () => {
     const refused = await refusalOf(verbs, () => verbs.client.runSearch(smallSearch({ budgets: [{ ...budget(0.2), limit: { $case: 'atMost', value: 0.001 } }] })));
     expect(refused).toMatchObject({ reason: 'BUDGET_INFEASIBLE', metadata: { budget: 'latency_ms', limit: '0.001' } });
     expect(Number(refused.metadata['nearest'])).toBeGreaterThan(0.001);
+  });
+
+  it('of more context than the model has positions is refused by its field, before any cache is made', async () => {
+    const planned = (contextTokens: number) => () => verbs.client.runSearch(smallSearch({ budgets: [{ limit: { $case: 'removedShare', value: 0.2 } }, budget(0.2, contextTokens)] }));
+    // The demo model was made for 512 positions; 1,048,576 tokens took 960 MB.
+    for (const context of [513, 1_048_576]) expect(await refusalOf(verbs, planned(context))).toMatchObject({ reason: 'INVALID_REQUEST', fields: ['budgets[1].context_tokens'], message: expect.stringContaining('512') });
+    expect(await refusalOf(verbs, planned(1_048_577))).toMatchObject({ reason: 'INVALID_REQUEST', fields: ['budgets[1].context_tokens'], message: expect.stringContaining('0 to 1,048,576') });
   });
 
   it('is measured where no table is there yet, once for all requests', async () => {

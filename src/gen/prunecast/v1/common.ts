@@ -487,7 +487,8 @@ export interface Budget {
     { $case: "removedShare"; value: number }
     | undefined;
   /**
-   * For FLOPs per token and latency: tokens already in the context. Default 0.
+   * For FLOPs per token and latency: tokens already in the context; of a latency no more than the positions that the model was
+   * made for. Default 0.
    * Allowed: 0 to 1,048,576.
    */
   contextTokens?:
