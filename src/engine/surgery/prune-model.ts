@@ -5,6 +5,7 @@ import { architectureOf, rankKeptFirst, type KeptUnits, type LayerKeptUnits } fr
 import type { PrunedModel, PrunedTensor } from '../../core/ports/exporter.js';
 import type { Checkpoint, TensorDtype, TensorEntry } from '../checkpoint/checkpoint.js';
 import { DTYPE_BYTES, encodeValues } from '../checkpoint/dtype.js';
+import { listCompanions, MAX_COMPANION_BYTES } from '../checkpoint/list-companions.js';
 import type { BlockPart, Family } from '../families/family.js';
 import { findFamily } from '../families/find-family.js';
 import { listTensors, nameBlockTensor, type TensorSpec } from '../families/list-tensors.js';
@@ -25,9 +26,6 @@ export interface PruneRequest {
 }
 
 export type ReplacedTensors = ReadonlyMap<string, Float32Array | (() => Promise<Float32Array>)>;
-
-/** Largest file copied from a source. Tokenizers are the largest: that of Gemma 3 has 33 MB. */
-const MAX_SOURCE_BYTES = 128 * 1024 * 1024;
 
 /** Values rounded in one turn of the event loop. */
 const SLICE_VALUES = 1024 * 1024;
@@ -58,7 +56,8 @@ export function pruneModel({ checkpoint, keptUnits, replace = new Map(), manifes
     keptUnits: kept,
     config: checkpoint.rawConfig,
     sourceDirectory: checkpoint.directory,
-    readSource: (file) => checkpoint.files.readBeside(file, MAX_SOURCE_BYTES),
+    readSource: (file) => checkpoint.files.readBeside(file, MAX_COMPANION_BYTES),
+    listCompanions: () => listCompanions(checkpoint.files),
     tensors: specs.map((spec) => prepareTensor(checkpoint, family, spec, kept, replace)),
     manifest,
   };

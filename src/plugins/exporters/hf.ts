@@ -1,5 +1,5 @@
-import { open } from 'node:fs/promises';
-import { join } from 'node:path';
+import { mkdir, open } from 'node:fs/promises';
+import { dirname, join } from 'node:path';
 import { z } from 'zod';
 import { addOutputBiases } from '../../core/model/add-output-biases.js';
 import { PrunecastError } from '../../core/errors/prunecast-error.js';
@@ -16,14 +16,9 @@ import { buildPerLayerConfig, buildStockConfig } from './hf/build-config.js';
 import { chooseForm, type ChosenForm } from './hf/choose-form.js';
 import { LEAST_TRANSFORMERS, MODELLING_FILE, MODELLING_SOURCE } from './hf/modelling-file.js';
 
-/** What belongs to the model but not to its weights; copied where the source has it. */
-const COPIED_FILES = [
-  'tokenizer.json', 'tokenizer_config.json', 'tokenizer.model', 'special_tokens_map.json', 'added_tokens.json', 'vocab.json', 'merges.txt',
-  'chat_template.jinja', 'chat_template.json', 'generation_config.json',
-];
-
 /**
- * A Hugging Face folder: config.json, safetensors in the source's own dtype, the source's tokenizer files, and prunecast.json.
+ * A Hugging Face folder: config.json, safetensors in the source's own dtype, the source's tokenizer files and
+ * licences, and prunecast.json.
  *
  * Where all layers have one shape, everything that loads the source's family loads it. Where they differ, or a half-block is
  * dropped, it takes the per-layer form (src/engine/checkpoint/per-layer-form.ts) and brings the modelling file that
@@ -62,13 +57,14 @@ export default defineExporter({
       bytes += await writeText(join(directory, file), text);
       files.push(file);
     }
-    for (const file of COPIED_FILES) {
-      const content = await model.readSource(file);
+    for (const file of await model.listCompanions()) {
+      const content = files.includes(file) ? undefined : await model.readSource(file);
       if (content === undefined) continue;
+      if (file.includes('/')) await mkdir(dirname(join(directory, file)), { recursive: true });
       bytes += await writeBytes(join(directory, file), content);
       files.push(file);
     }
-    await syncDirectory(directory);
+    for (const folder of new Set(files.map((file) => dirname(file)))) await syncDirectory(join(directory, folder));
     return { files, bytes };
   },
 });

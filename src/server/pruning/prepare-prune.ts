@@ -4,6 +4,7 @@ import { selectKeptUnits } from '../../core/model/units.js';
 import { PrunecastError } from '../../core/errors/prunecast-error.js';
 import type { Exporter } from '../../core/ports/exporter.js';
 import { decodeCounts } from '../../core/space/search-space.js';
+import { listCompanions } from '../../engine/checkpoint/list-companions.js';
 import { findCalibrationErrorAllocation } from '../../search/controls/calibration-error.js';
 import type { PluginRef } from '../../gen/prunecast/v1/common.js';
 import type { PruneRequest } from '../../gen/prunecast/v1/pruning.js';
@@ -44,6 +45,7 @@ export async function preparePrune(services: PruneServices, request: PruneReques
   const recipe = await resolveRecipe(services, request, model, selection);
   const byError = recipe?.compensation.plugin.needs.includes('gram') === true ? selection.budgets : undefined;
   const loadsIn = findLoaders(shape, byError === undefined ? selection.architecture : hardestOf(byError.space, 1), output, recipe);
+  await listCompanions(model.language.checkpoint.files); // what cannot be copied to the output is found before any work
   if (request.validateOnly) {
     const sequences = recipe?.calibration?.sequences ?? [];
     const tokens = sequences.reduce((sum, { length }) => sum + length, 0);

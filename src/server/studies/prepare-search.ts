@@ -2,6 +2,7 @@ import { PrunecastError } from '../../core/errors/prunecast-error.js';
 import type { Clock } from '../../core/ports/clock.js';
 import type { DimensionRange } from '../../gen/prunecast/v1/common.js';
 import { SearchRequest, type Plan } from '../../gen/prunecast/v1/pruning.js';
+import { listCompanions } from '../../engine/checkpoint/list-companions.js';
 import { countPairs } from '../../search/study/next-action.js';
 import { hardestOf } from '../architectures/make-uneven.js';
 import { encodeFeasible } from '../encoding/budget.js';
@@ -59,6 +60,7 @@ async function openStudy(services: SearchServices, asked: SearchRequest, restart
   const output = request.output === '' ? undefined : await planOutput(services, request, restarted);
   const { windows, recipes, plan } = await openSubject(services, request, question);
   const loadsIn = output === undefined ? [] : findLoaders(model.language.shape, hardestOf(plan.space, 0), output, recipes.compared[0]?.oneShot);
+  if (output !== undefined) await listCompanions(model.language.checkpoint.files); // what cannot be copied to the output is found before any work
   const features = readFeatures(request.features, recipes.compared.map(({ oneShot }) => oneShot), 'errors');
   await services.predictors.check(predictor, { columns: countInputs(plan.space, features), metrics: [plan.objective] });
   const study: Study = {

@@ -1,5 +1,5 @@
 import { createHash } from 'node:crypto';
-import { mkdir, readdir, readFile } from 'node:fs/promises';
+import { cp, mkdir, readdir, readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
 import { countParameters } from '../../../src/core/model/parameters.js';
@@ -111,6 +111,23 @@ describe('hf', () => {
     expect(new Set(await written.readTensor('model.layers.1.self_attn.o_proj.bias'))).toEqual(new Set([0]));
     expect(new Set(await written.readTensor('model.layers.2.self_attn.q_proj.bias'))).toEqual(new Set([0]));
     await written.close();
+  });
+
+  it.each([['stock', UNIFORM], ['per-layer', UNEVEN]])("takes the tokenizer's own code, its templates and the licence along in the form %s, so that AutoTokenizer finds them", async (_form, kept) => {
+    const source = join(await makeFolder(), 'source');
+    await cp(STORIES, source, { recursive: true });
+    const config = JSON.parse(await readFile(join(source, 'config.json'), 'utf8')) as Record<string, unknown>;
+    await writeFile(join(source, 'config.json'), JSON.stringify({ ...config, auto_map: { AutoTokenizer: ['own.Own', null], AutoModelForCausalLM: 'modeling_old.Old' } }));
+    await mkdir(join(source, 'additional_chat_templates'));
+    for (const file of ['own.py', 'modeling_old.py', 'tekken.json', 'LICENSE', 'additional_chat_templates/rag.jinja']) await writeFile(join(source, file), `text of ${file}`);
+    const written = await write(source, kept);
+    for (const file of ['own.py', 'tekken.json', 'LICENSE', 'additional_chat_templates/rag.jinja']) {
+      expect(written.summary.files).toContain(file);
+      expect(await readFile(join(written.directory, file), 'utf8')).toBe(`text of ${file}`);
+    }
+    expect(written.config['auto_map']).toMatchObject({ AutoTokenizer: ['own.Own', null] });
+    expect(JSON.stringify(written.config)).not.toContain('modeling_old');
+    expect(written.summary.files).not.toContain('modeling_old.py');
   });
 
   it('shards at the size asked for', async () => {

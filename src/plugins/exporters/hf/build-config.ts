@@ -1,5 +1,6 @@
 import type { PrunedModel } from '../../../core/ports/exporter.js';
 import { encodePerLayer, PER_LAYER_KEY, PER_LAYER_PREFIX } from '../../../engine/checkpoint/per-layer-form.js';
+import { isRecord } from '../../../engine/checkpoint/read-json.js';
 import { findFamily } from '../../../engine/families/find-family.js';
 import type { StockForm } from '../../../engine/families/family.js';
 import { MODELLING_FILE } from './modelling-file.js';
@@ -10,9 +11,11 @@ const STATED_AFRESH = new Set([PER_LAYER_KEY, 'auto_map', '_name_or_path']);
 /** config.json of a model whose layers are all alike: the source's own, with the kept counts and an explicit head_dim. */
 export function buildStockConfig({ config, shape }: PrunedModel, stock: StockForm): Record<string, unknown> {
   const [layer] = shape.layers;
+  const tokenizer = findTokenizer(config);
   if (layer === undefined) throw new RangeError('a model without layers has no stock form');
   return {
     ...keepEntries(config),
+    ...(tokenizer === undefined ? {} : { auto_map: { AutoTokenizer: tokenizer } }),
     architectures: [stock.architecture],
     model_type: stock.modelType,
     num_attention_heads: layer.kvHeads * layer.queryHeadsPerKv,
@@ -30,15 +33,22 @@ export function buildStockConfig({ config, shape }: PrunedModel, stock: StockFor
 export function buildPerLayerConfig({ config, shape }: PrunedModel): Record<string, unknown> {
   const { architecture } = findFamily(shape.family);
   const module = MODELLING_FILE.replace(/\.py$/, '');
+  const tokenizer = findTokenizer(config);
   const name = architecture.replace(/ForCausalLM$/, '');
   return {
     ...keepEntries(config),
     architectures: [`Prunecast${name}ForCausalLM`],
     model_type: `${PER_LAYER_PREFIX}${shape.family}`,
-    auto_map: { AutoConfig: `${module}.Prunecast${name}Config`, AutoModelForCausalLM: `${module}.Prunecast${name}ForCausalLM` },
+    auto_map: { AutoConfig: `${module}.Prunecast${name}Config`, AutoModelForCausalLM: `${module}.Prunecast${name}ForCausalLM`, ...(tokenizer === undefined ? {} : { AutoTokenizer: tokenizer }) },
     head_dim: shape.headDim,
     [PER_LAYER_KEY]: encodePerLayer(shape),
   };
+}
+
+/** The tokenizer's own class goes along with its code; those of the model do not. */
+function findTokenizer(config: Readonly<Record<string, unknown>>): unknown {
+  const map = config['auto_map'];
+  return isRecord(map) ? map['AutoTokenizer'] : undefined;
 }
 
 function keepEntries(config: Readonly<Record<string, unknown>>): Record<string, unknown> {
