@@ -77,7 +77,7 @@ export interface LanguageModel {
   /** The model under a recipe, to be evaluated. Sorted weights stay in memory as long as the budget allows. */
   subject(recipe: SubjectRecipe): EvaluationSubject;
   /** The output map of a half-block as an architecture keeps it under a recipe, in the order of a checkpoint. */
-  mend(recipe: SubjectRecipe, request: MendRequest): Promise<MendedTensors>;
+  mend(recipe: SubjectRecipe, request: MendRequest, control: WorkControl): Promise<MendedTensors>;
   /** The calibration errors of every width under a recipe's compensation, one entry a layer. */
   calibrationErrors(recipe: SubjectRecipe, control: WorkControl): Promise<readonly LayerErrors[]>;
   /** How long half-blocks of a grid of shapes take on this machine for one token with `length` before it; seconds of work. */
@@ -91,7 +91,7 @@ export interface LanguageModel {
   /** Bytes that an evaluation on these windows may come to. */
   estimatePeakBytes(windows: readonly Pick<Window, 'tokens'>[], precision?: Precision): number;
   /** Tokens a second that it evaluates in float32, as seen lately or by a short probe; undefined where neither is to be had. */
-  findPace(): Promise<number | undefined>;
+  findPace(signal?: AbortSignal): Promise<number | undefined>;
   /** Whether `subject` can measure in this precision here. Throws PRECISION_UNAVAILABLE. */
   requirePrecision(precision: Precision): Promise<void>;
   /** Whether its thread is gone, by a failure or because it was closed: open the checkpoint again. */
@@ -132,7 +132,7 @@ export async function openLanguageModel(checkpoint: Checkpoint, options: Languag
     calibrate: (sequences, needs, control) => thread.call('calibrate', { sequences, needs }, control),
     scoreUnits: (request) => scoreUnits(thread, shape, request),
     subject,
-    mend: (recipe, request) => thread.call('mend', { recipe: describe(recipe), request }, { signal: new AbortController().signal }),
+    mend: (recipe, request, control) => thread.call('mend', { recipe: describe(recipe), request }, control),
     calibrationErrors: (recipe, control) => thread.call('calibrationErrors', { recipe: describe(recipe) }, control),
     timeShapes: (length, control) => thread.call('timeShapes', { length }, control),
     timeArchitecture: (recipe, architecture, length, control) => thread.call('timeArchitecture', { recipe: describe(recipe), architecture, length }, control),
@@ -144,8 +144,8 @@ export async function openLanguageModel(checkpoint: Checkpoint, options: Languag
       longest: windows.reduce((most, { tokens }) => Math.max(most, tokens.length), 1),
       tokens: windows.reduce((sum, { tokens }) => sum + tokens.length, 0),
     }),
-    findPace: async () => {
-      if (pace.tokensPerSecond() === undefined) await probePace(subject({ ranking: identityRanking(shape.layers) }));
+    findPace: async (signal) => {
+      if (pace.tokensPerSecond() === undefined) await probePace(subject({ ranking: identityRanking(shape.layers) }), signal);
       return pace.tokensPerSecond();
     },
     requirePrecision: (precision) => requirePrecision(precision, checkInt8),

@@ -9,16 +9,18 @@ const MOST_PROBE_MS = 5000;
 
 /**
  * Runs the unpruned model on two short windows, the first of which brings its weights into memory, so that whoever watches
- * `subject` sees its pace. Does nothing for large models, and gives up where the model is at other work.
+ * `subject` sees its pace. Does nothing for large models, and gives up where the model is at other work. Throws the reason of
+ * `wanted`.
  */
-export async function probePace(subject: EvaluationSubject): Promise<void> {
+export async function probePace(subject: EvaluationSubject, wanted?: AbortSignal): Promise<void> {
   const { shape } = subject;
   if (4 * countParameters(shape, shape.layers) > MOST_PROBED_BYTES) return;
   const windows = [{ tokens: new Int32Array(PROBED_TOKENS), scoredFrom: 1, start: 0 }];
-  const signal = AbortSignal.timeout(MOST_PROBE_MS);
+  const late = AbortSignal.timeout(MOST_PROBE_MS);
+  const signal = wanted === undefined ? late : AbortSignal.any([late, wanted]);
   try {
     for (let run = 0; run < 2; run++) for await (const _ of subject.losses([shape.layers], windows, { signal }));
   } catch (error) {
-    if (!signal.aborted) throw error;
+    if (!late.aborted) throw error;
   }
 }

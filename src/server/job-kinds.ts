@@ -7,6 +7,7 @@ import { defineKind, type RunnableKind } from './jobs/runnable-kind.js';
 import { prepareSample } from './pairs/prepare-sample.js';
 import { prepareFit, type FitServices } from './predictors/prepare-fit.js';
 import { preparePrune, type PruneServices } from './pruning/prepare-prune.js';
+import { attend } from './models/attend.js';
 import { prepareSearch, resumeSearch, type SearchServices } from './studies/prepare-search.js';
 
 /** The kinds of jobs of a server: what starts them, and what goes on with them after a restart. */
@@ -22,22 +23,22 @@ export type JobKindServices = PruneServices & EvaluateServices & SearchServices 
 
 export function createJobKinds(services: JobKindServices): JobKinds {
   return {
-    prune: defineKind({ kind: JobKind.PRUNE, codec: PruneRequest, requestIdOf, prepare: (request, restarted) => preparePrune(services, request, restarted) }),
-    evaluate: defineKind({ kind: JobKind.EVALUATE, codec: EvaluateRequest, requestIdOf, prepare: (request) => prepareEvaluate(services, request) }),
+    prune: defineKind({ kind: JobKind.PRUNE, codec: PruneRequest, requestIdOf, prepare: (request, signal, restarted) => preparePrune(attend(services, signal), request, restarted) }),
+    evaluate: defineKind({ kind: JobKind.EVALUATE, codec: EvaluateRequest, requestIdOf, prepare: (request, signal) => prepareEvaluate(attend(services, signal), request) }),
     search: defineKind({
       kind: JobKind.SEARCH,
       codec: SearchRequest,
       requestIdOf,
-      prepare: (request, restarted) => prepareSearch(services, request, restarted),
-      resume: (request, job, ranges) => resumeSearch(services, request, job, ranges),
+      prepare: (request, signal, restarted) => prepareSearch(attend(services, signal), request, restarted),
+      resume: (request, job, ranges, signal) => resumeSearch(attend(services, signal), request, job, ranges),
     }),
     samplePairs: defineKind({
       kind: JobKind.SAMPLE_PAIRS,
       codec: SamplePairsRequest,
       requestIdOf: ({ search }) => search?.requestId ?? '',
-      prepare: (request, restarted) => prepareSample(services, request, restarted),
+      prepare: (request, signal, restarted) => prepareSample(attend(services, signal), request, restarted),
     }),
-    fitPredictor: defineKind({ kind: JobKind.FIT_PREDICTOR, codec: FitPredictorRequest, requestIdOf, prepare: (request) => prepareFit(services, request) }),
+    fitPredictor: defineKind({ kind: JobKind.FIT_PREDICTOR, codec: FitPredictorRequest, requestIdOf, prepare: (request, signal) => prepareFit(attend(services, signal), request) }),
   };
 }
 

@@ -154,13 +154,14 @@ function countCalibrated(recipe: RecipeSpec | undefined): number {
   return recipe?.calibration?.sequences.reduce((total, { length }) => total + length, 0) ?? 0;
 }
 
-async function encodePlan({ language }: OpenModel, plan: EvaluationPlan, { selections, recipe, restored }: Pick<Evaluation, 'selections' | 'recipe' | 'restored'>) {
+async function encodePlan(model: OpenModel, plan: EvaluationPlan, { selections, recipe, restored }: Pick<Evaluation, 'selections' | 'recipe' | 'restored'>) {
+  const { language } = model;
   const tokens = countCalibrated(recipe) + selections.length * plan.fidelity.tokens;
   return {
     trials: BigInt(selections.length),
     tokens: BigInt(tokens),
     peakMemoryBytes: BigInt(language.estimatePeakBytes(plan.windows, plan.fidelity.precision)),
-    seconds: await estimateSeconds(language, tokens),
+    seconds: await estimateSeconds(model, tokens),
     feasible: [],
     loadsIn: [],
     architectures: selections.map(({ architecture }) => encodeArchitecture(architecture)),

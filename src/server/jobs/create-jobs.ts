@@ -46,7 +46,7 @@ export interface JobRunner extends Jobs {
 /** A job as it is gone on with from what is stored. */
 interface StoredJob {
   readonly run: JobSpec['run'];
-  readonly resume: (ranges: readonly DimensionRange[]) => Promise<ResumeStep>;
+  readonly resume: (ranges: readonly DimensionRange[], signal: AbortSignal) => Promise<ResumeStep>;
 }
 
 interface WaitingJob {
@@ -119,11 +119,11 @@ export function createJobs({ store, leases, owner, leaseMs, kinds, interruptedJo
     const job = { jobId: id, studyId };
     return {
       run: async (context) => {
-        const prepared = await known.restart(request, job);
+        const prepared = await known.restart(request, job, context.signal);
         if (prepared.kind === 'plan') throw new PrunecastError('INTERNAL', `${id} has a plan in place of work`);
         return prepared.run(context);
       },
-      resume: (ranges) => known.resume(request, job, ranges),
+      resume: (ranges, signal) => known.resume(request, job, ranges, signal),
     };
   };
 
@@ -175,6 +175,7 @@ export function createJobs({ store, leases, owner, leaseMs, kinds, interruptedJo
   return {
     start: (spec) => inLine(async () => {
       stopping.throwIfAborted();
+      spec.signal?.throwIfAborted();
       const known = await findByRequestId(spec.requestId, spec.requestDigest);
       if (known !== undefined) return { jobId: known, origin: 'attached' };
       const startsNow = countFree() > 0 && waiting.length === 0;
@@ -211,13 +212,14 @@ export function createJobs({ store, leases, owner, leaseMs, kinds, interruptedJo
       await job?.told;
       return store.get(jobId);
     },
-    resume: async (jobId, ranges) => {
+    resume: async (jobId, ranges, signal) => {
       const paused = await store.get(jobId);
       const restored = paused.state === JobState.PAUSED ? await restore(paused) : undefined;
       if (restored === undefined) throw notResumable(paused);
-      const { payloads, writes } = await restored.resume(ranges);
+      const { payloads, writes } = await orAborted(restored.resume(ranges, signal), signal);
       return inLine(async () => {
         stopping.throwIfAborted();
+        signal.throwIfAborted();
         // Somebody else may have resumed it meanwhile; and the run that paused may still be on its way out.
         const job = await store.get(jobId);
         if (job.lastSequence !== paused.lastSequence) throw notResumable(job);

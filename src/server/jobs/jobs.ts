@@ -6,7 +6,7 @@ import type { StoreWrite } from '../store/store-write.js';
 export interface Jobs {
   /**
    * Starts a job, or attaches to the one that has the same request id and digest. It is QUEUED when as many jobs run as
-   * may. Throws REQUEST_ID_REUSED for a known request id with another digest, OVERLOADED when the queue is full, and
+   * may. Throws the signal's reason, REQUEST_ID_REUSED for a known request id with another digest, OVERLOADED when the queue is full, and
    * SERVER_STOPPING.
    */
   start(spec: JobSpec): Promise<StartedJob>;
@@ -27,9 +27,9 @@ export interface Jobs {
    * @param ranges for a study that waits before its refinement: the ranges of the dimensions named, in place of those
    * proposed
    * @throws PrunecastError JOB_NOT_FOUND, JOB_NOT_RESUMABLE, INVALID_REQUEST, SPACE_INVALID, BUDGET_INFEASIBLE, LEASE_HELD,
-   * SERVER_STOPPING
+   * SERVER_STOPPING, or the signal's reason, where it fires before the job goes on
    */
-  resume(jobId: string, ranges: readonly DimensionRange[]): Promise<Job>;
+  resume(jobId: string, ranges: readonly DimensionRange[], signal: AbortSignal): Promise<Job>;
   /**
    * Does something heavy that is no job in the turn of one: when fewer jobs run than may, before those that wait.
    *
@@ -50,6 +50,8 @@ export interface JobSpec {
   readonly request?: Uint8Array;
   /** The study of a Search or SamplePairs job. */
   readonly studyId?: string;
+  /** Of whoever asks for the job: where it has fired, none is started. It does not stop one that was. */
+  readonly signal?: AbortSignal;
   /**
    * Does the work. What it returns goes into the terminal event; what it throws ends the job as FAILED. It should end
    * within two seconds of `context.signal`: later it is left behind, its result is dropped, and the next job starts.

@@ -2,6 +2,7 @@ import { PrunecastError } from '../../core/errors/prunecast-error.js';
 import type { DimensionRange } from '../../gen/prunecast/v1/common.js';
 import type { JobKind } from '../../gen/prunecast/v1/job.js';
 import type { Plan } from '../../gen/prunecast/v1/pruning.js';
+import { orAborted } from '../rpc/call-signal.js';
 import { digestRequest } from '../rpc/request-digest.js';
 import type { StoreWrite } from '../store/store-write.js';
 import type { EmittedPayload, JobContext, JobOutcome, Jobs } from './jobs.js';
@@ -27,18 +28,18 @@ export interface ResumeStep {
 /** A kind of job as the runner knows it: how to go on with one from its stored request. */
 export interface RestartableKind {
   readonly kind: JobKind;
-  /** Throws what the request is refused with now. */
-  restart(request: Uint8Array, job: RestartedJob): Promise<Prepared>;
+  /** Throws what the request is refused with now, or the signal's reason. */
+  restart(request: Uint8Array, job: RestartedJob, signal: AbortSignal): Promise<Prepared>;
   /** What a caller's ResumeJob brings to a paused job. Throws INVALID_REQUEST, and what else it is refused with. */
-  resume(request: Uint8Array, job: RestartedJob, ranges: readonly DimensionRange[]): Promise<ResumeStep>;
+  resume(request: Uint8Array, job: RestartedJob, ranges: readonly DimensionRange[], signal: AbortSignal): Promise<ResumeStep>;
 }
 
 /** A kind of job: how its requests are read, and what they come to. */
 export interface RunnableKind<Request> extends RestartableKind {
   readonly codec: RequestCodec<Request>;
   readonly requestIdOf: (request: Request) => string;
-  /** Checks a request; throws what it is refused with. */
-  readonly prepare: (request: Request) => Promise<Prepared>;
+  /** Checks a request; throws what it is refused with, or the signal's reason. */
+  readonly prepare: (request: Request, signal: AbortSignal) => Promise<Prepared>;
 }
 
 /** The generated codec of a request. */
@@ -57,16 +58,16 @@ export function defineKind<Request>({ kind, codec, requestIdOf, prepare, resume 
   readonly kind: JobKind;
   readonly codec: RequestCodec<Request>;
   readonly requestIdOf: (request: Request) => string;
-  readonly prepare: (request: Request, restarted?: RestartedJob) => Promise<Prepared>;
-  readonly resume?: (request: Request, job: RestartedJob, ranges: readonly DimensionRange[]) => Promise<ResumeStep>;
+  readonly prepare: (request: Request, signal: AbortSignal, restarted?: RestartedJob) => Promise<Prepared>;
+  readonly resume?: (request: Request, job: RestartedJob, ranges: readonly DimensionRange[], signal: AbortSignal) => Promise<ResumeStep>;
 }): RunnableKind<Request> {
   return {
     kind,
     codec,
     requestIdOf,
-    prepare: (request) => prepare(request),
-    restart: (bytes, job) => prepare(codec.decode(bytes), job),
-    resume: (bytes, job, ranges) => resume(codec.decode(bytes), job, ranges),
+    prepare: (request, signal) => prepare(request, signal),
+    restart: (bytes, job, signal) => prepare(codec.decode(bytes), signal, job),
+    resume: (bytes, job, ranges, signal) => resume(codec.decode(bytes), job, ranges, signal),
   };
 }
 
@@ -77,16 +78,19 @@ async function refuseRanges(_request: unknown, _job: RestartedJob, ranges: reado
 
 /**
  * Attaches to the job of a known request id; otherwise prepares the request, and starts a job for it. A request that does
- * not prepare leaves nothing behind.
+ * not prepare leaves nothing behind, nor does one whose caller leaves before there is a job: nobody would know its id.
+ *
+ * @param signal of the call: fires when its caller leaves, or its deadline has passed
  */
-export async function startKind<Request>(jobs: Jobs, { kind, codec, requestIdOf, prepare }: RunnableKind<Request>, request: Request): Promise<{ readonly jobId: string } | { readonly plan: Plan }> {
+export async function startKind<Request>(jobs: Jobs, { kind, codec, requestIdOf, prepare }: RunnableKind<Request>, request: Request, signal: AbortSignal): Promise<{ readonly jobId: string } | { readonly plan: Plan }> {
+  signal.throwIfAborted();
   const requestId = requestIdOf(request);
   const requestDigest = digestRequest(kind, codec, request);
   const known = await jobs.findByRequestId(requestId, requestDigest);
   if (known !== undefined) return { jobId: known };
-  const prepared = await prepare(request);
+  const prepared = await orAborted(prepare(request, signal), signal);
   if (prepared.kind === 'plan') return { plan: prepared.plan };
   const { run, studyId } = prepared;
-  const { jobId } = await jobs.start({ kind, requestId, requestDigest, request: codec.encode(request).finish(), run, ...(studyId === undefined ? {} : { studyId }) });
+  const { jobId } = await jobs.start({ kind, requestId, requestDigest, request: codec.encode(request).finish(), run, signal, ...(studyId === undefined ? {} : { studyId }) });
   return { jobId };
 }

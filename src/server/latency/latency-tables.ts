@@ -6,11 +6,12 @@ import { z } from 'zod';
 import type { LatencyTable } from '../../core/budget/latency-table.js';
 import { digestOf } from '../../engine/digest.js';
 import type { LanguageModel } from '../../engine/language-model.js';
+import { createSharedWorks } from '../shared-works.js';
 
 /** How long the shapes of models take on this server: each table is measured once and kept over restarts. */
 export interface LatencyTables {
-  /** For a token with `length` before it. Throws MEMORY_EXCEEDED. Takes seconds where nobody asked before, and waits for what the model is at. */
-  find(language: LanguageModel, length: number): Promise<LatencyTable>;
+  /** For a token with `length` before it. Takes seconds where nobody asked before, and waits for what the model is at. Throws MEMORY_EXCEEDED, or the signal's reason. */
+  find(language: LanguageModel, length: number, signal?: AbortSignal): Promise<LatencyTable>;
 }
 
 export interface LatencyTablesOptions {
@@ -21,24 +22,21 @@ export interface LatencyTablesOptions {
 
 /** A file a table, named by a digest of all that it depends on: the model's shape and sliding windows, the processor, the threads, the length. */
 export function createLatencyTables({ directory, threads }: LatencyTablesOptions): LatencyTables {
-  const found = new Map<string, Promise<LatencyTable>>();
+  const found = createSharedWorks<LatencyTable>();
   return {
-    find: (language, length) => {
+    find: (language, length, signal = new AbortController().signal) => {
       const { slidingWindows } = language.checkpoint.config;
       const windows = slidingWindows.some((window) => window !== undefined && window <= length) ? { slidingWindows: slidingWindows.map((window) => window ?? null) } : {};
       const key = digestOf({ form: 2, shape: language.shape, ...windows, processor: cpus()[0]?.model ?? '', threads, length });
-      const known = found.get(key) ?? readOrMeasure(join(directory, `${key}.json`), language, length);
-      found.set(key, known);
-      known.catch(() => found.delete(key));
-      return known;
+      return found.run(key, (unwanted) => readOrMeasure(join(directory, `${key}.json`), language, length, unwanted), signal);
     },
   };
 
-  async function readOrMeasure(path: string, language: LanguageModel, length: number): Promise<LatencyTable> {
+  async function readOrMeasure(path: string, language: LanguageModel, length: number, signal: AbortSignal): Promise<LatencyTable> {
     const kept = await readTable(path);
     if (kept !== undefined) return kept;
     language.requireMemory({ longest: 1, cached: length });
-    const table = await language.timeShapes(length, { signal: new AbortController().signal });
+    const table = await language.timeShapes(length, { signal });
     await mkdir(directory, { recursive: true });
     const fresh = `${path}.${randomUUID()}`;
     try {

@@ -17,7 +17,9 @@ export interface OpenModel {
   /** undefined where the checkpoint has no tokenizer.json. */
   readonly tokenizer: Tokenizer | undefined;
   /** How long its shapes take on this server, for a token with so many before it. */
-  readonly timeShapes: (length: number) => Promise<LatencyTable>;
+  readonly timeShapes: (length: number, signal?: AbortSignal) => Promise<LatencyTable>;
+  /** Tokens a second that it evaluates, as seen lately or by a short probe; undefined where neither is to be had. */
+  readonly findPace: (signal?: AbortSignal) => Promise<number | undefined>;
 }
 
 /** A model as budgets look at it. */
@@ -81,7 +83,7 @@ export function createOpenModels(options: OpenModelsOptions): OpenModels {
       const [language, tokenizer] = await Promise.all([entry.language, entry.tokenizer]).catch((error: unknown) => {
         throw atField(error, field);
       });
-      return { name, language, tokenizer, timeShapes: (length) => latencies.find(language, length) };
+      return { name, language, tokenizer, timeShapes: (length, signal) => latencies.find(language, length, signal), findPace: (signal) => language.findPace(signal) };
     },
     async close() {
       const open = [...entries.values(), ...replaced.splice(0)];

@@ -7,15 +7,15 @@ import type { ReplacedTensors } from '../../engine/surgery/prune-model.js';
 /**
  * The output maps (o and down) that a recipe mends in an architecture, by their names in the checkpoint; each is computed
  * when it is written. Empty under a recipe without compensation. Halves that lost nothing are not among them, those that
- * lost all only where the compensation leaves a bias.
+ * lost all only where the compensation leaves a bias. One that is computed when the signal fires rejects with its reason.
  */
-export function listMendedTensors(language: LanguageModel, recipe: SubjectRecipe, architecture: Architecture): ReplacedTensors {
+export function listMendedTensors(language: LanguageModel, recipe: SubjectRecipe, architecture: Architecture, signal: AbortSignal): ReplacedTensors {
   const { compensation } = recipe;
   if (compensation === undefined) return new Map();
   const family = findFamily(language.shape.family);
   const { hidden, layers } = language.shape;
   return new Map(architecture.flatMap((kept, layer) => listHalves(kept, layers[layer] ?? kept).flatMap(({ half, part, lost }) => {
-    const mend = () => language.mend(recipe, { layer, half, architecture });
+    const mend = () => language.mend(recipe, { layer, half, architecture }, { signal });
     const weight = [nameBlockTensor(family, layer, part), async () => (await mend()).weight ?? new Float32Array()] as const;
     const bias = [nameBlockTensor(family, layer, part, 'bias'), async () => (await mend()).bias ?? new Float32Array(hidden)] as const;
     return [...(lost === 'some' ? [weight] : []), ...(compensation.plugin.addsBias ? [bias] : [])];

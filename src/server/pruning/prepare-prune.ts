@@ -55,7 +55,7 @@ export async function preparePrune(services: PruneServices, request: PruneReques
         trials: 0n,
         tokens: BigInt(tokens),
         peakMemoryBytes: BigInt(model.language.estimatePeakBytes(sequences.map((sequence) => ({ tokens: sequence })))),
-        seconds: await estimateSeconds(model.language, tokens),
+        seconds: await estimateSeconds(model, tokens),
         feasible: selection.budgets === undefined ? [] : encodeFeasible(selection.budgets.space, selection.budgets.budgets),
         loadsIn: [...loadsIn],
         // Shared out by calibration error, the architecture is known once the calibration is done.

@@ -49,7 +49,7 @@ export async function writePruned(
   control: WorkControl,
 ): Promise<PruneResult> {
   const { checkpoint, shape } = model.language;
-  const replace = recipe === undefined ? NO_TENSORS : listMendedTensors(model.language, recipe, architectureOf(keptUnits));
+  const replace = recipe === undefined ? NO_TENSORS : listMendedTensors(model.language, recipe, architectureOf(keptUnits), control.signal);
   const manifest = describe(model, keptUnits, plan, provenance);
   const pruned = pruneModel({ checkpoint, keptUnits, replace, manifest });
   const supported = plan.exporter.supports(shape, pruned.architecture, recipe?.compensation?.plugin.addsBias === true ? 'added' : 'none', plan.exporterOptions);

@@ -64,6 +64,11 @@ export class RecipeResolver {
     this.#texts = texts;
   }
 
+  /** The same for the checks of one call: texts are tokenized until its signal fires. */
+  attended(signal: AbortSignal): RecipeResolver {
+    return new RecipeResolver(this.#plugins, { load: (text, model, field) => this.#texts.load(text, model, field, signal) });
+  }
+
   /**
    * @param field the recipe's path in the request
    * @throws PrunecastError PLUGIN_NOT_FOUND, INVALID_OPTIONS, INVALID_REQUEST, and those of texts

@@ -23,7 +23,7 @@ export function createJobService(jobs: Jobs, events: JobEvents): RpcService {
       for await (const event of events.follow(requireText(request.jobId, 'job_id'), request.afterSequence, signal)) yield { event };
     }),
     cancelJob: serveUnary(async (request) => ({ job: await jobs.cancel(requireText(request.jobId, 'job_id')) })),
-    resumeJob: serveUnary(async (request) => ({ job: await jobs.resume(requireText(request.jobId, 'job_id'), request.ranges) })),
+    resumeJob: serveUnary(async (request, signal) => ({ job: await jobs.resume(requireText(request.jobId, 'job_id'), request.ranges, signal) })),
     deleteJob: serveUnary(async (request) => {
       await jobs.remove(requireText(request.jobId, 'job_id'));
       return {};

@@ -3,6 +3,7 @@ import { inspectModel } from '../models/inspect-model.js';
 import type { OpenModels } from '../models/open-models.js';
 import { scoreModel } from '../models/score-model.js';
 import type { PluginRegistry } from '../plugins/plugin-registry.js';
+import { attend } from '../models/attend.js';
 import type { RecipePreparer } from '../recipes/prepare-recipe.js';
 import type { RecipeResolver } from '../recipes/recipe-spec.js';
 import { defineService, type RpcService } from './rpc-service.js';
@@ -19,7 +20,7 @@ export interface ModelServices {
 /** `ModelService`: what a checkpoint is, and what a criterion says of it. */
 export function createModelService(services: ModelServices): RpcService {
   return defineService(ModelServiceService, {
-    inspectModel: serveUnary((request) => inspectModel(services.models, services.plugins, request)),
-    scoreUnits: serveStream((request, signal) => scoreModel(services, request, signal)),
+    inspectModel: serveUnary((request, signal) => inspectModel(attend(services, signal).models, services.plugins, request)),
+    scoreUnits: serveStream((request, signal) => scoreModel(attend(services, signal), request, signal)),
   });
 }

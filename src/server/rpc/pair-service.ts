@@ -22,8 +22,8 @@ export interface PairServices extends SearchServices {
 export function createPairService(services: PairServices): RpcService {
   const { kinds, jobs } = services;
   return defineService(PairServiceService, {
-    samplePairs: serveUnary(async (request) => {
-      const started = await startKind(jobs, kinds.samplePairs, request);
+    samplePairs: serveUnary(async (request, signal) => {
+      const started = await startKind(jobs, kinds.samplePairs, request, signal);
       if ('plan' in started) throw new PrunecastError('INTERNAL', 'a sample has no plan');
       return { job: await jobs.get(started.jobId) };
     }),

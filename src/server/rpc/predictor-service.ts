@@ -6,6 +6,7 @@ import { answerRefinement, type RefinementServices } from '../predictors/answer-
 import { explainPredictor } from '../predictors/explain-predictor.js';
 import type { FitServices } from '../predictors/prepare-fit.js';
 import type { PredictorStore } from '../store/predictor-store.js';
+import { attend } from '../models/attend.js';
 import { readPageSize, requireText } from './checks.js';
 import { defineService, type RpcService } from './rpc-service.js';
 import { serveUnary } from './serve-unary.js';
@@ -21,8 +22,8 @@ export interface PredictorServices extends FitServices, RefinementServices {
 export function createPredictorService(services: PredictorServices): RpcService {
   const { kinds, jobs, predictorStore } = services;
   return defineService(PredictorServiceService, {
-    fitPredictor: serveUnary(async (request) => {
-      const started = await startKind(jobs, kinds.fitPredictor, request);
+    fitPredictor: serveUnary(async (request, signal) => {
+      const started = await startKind(jobs, kinds.fitPredictor, request, signal);
       if ('plan' in started) throw new PrunecastError('INTERNAL', 'a fit has no plan');
       return { job: await jobs.get(started.jobId) };
     }),
@@ -36,6 +37,6 @@ export function createPredictorService(services: PredictorServices): RpcService 
       return {};
     }),
     explainPredictor: serveUnary((request) => explainPredictor(services, request)),
-    proposeRefinement: serveUnary((request) => answerRefinement(services, request)),
+    proposeRefinement: serveUnary((request, signal) => answerRefinement(attend(services, signal), request)),
   });
 }

@@ -20,10 +20,10 @@ export type JobOrPlan = { readonly jobId: string } | { readonly plan: Plan };
  */
 export function serveJobStream<Request>(
   events: JobEvents,
-  start: (request: Request) => Promise<JobOrPlan>,
+  start: (request: Request, signal: AbortSignal) => Promise<JobOrPlan>,
 ): Served<handleServerStreamingCall<Request, JobStreamResponse>> {
   return serveStream(async function* (request: Request, signal) {
-    const started = await start(request);
+    const started = await start(request, signal);
     if ('plan' in started) {
       yield { content: { $case: 'plan', value: started.plan } };
       return undefined;

@@ -6,14 +6,14 @@ import { createCallSignal } from './call-signal.js';
 import { toStatusObject } from './status-object.js';
 
 /**
- * A unary method. `signal` fires when the caller cancels, goes away or runs into its deadline; a thrown error becomes a
- * status with details.
+ * A unary method. `signal` fires when the caller cancels, goes away or runs into its deadline, and when the server stops; a
+ * thrown error becomes a status with details.
  */
 export function serveUnary<Request, Response>(
   answer: (request: Request, signal: AbortSignal) => Promise<Response> | Response,
 ): Served<handleUnaryCall<Request, Response>> {
-  return ({ log }) => async (call, callback) => {
-    const { signal, release } = createCallSignal(call);
+  return ({ log, stopping }) => async (call, callback) => {
+    const { signal, release } = createCallSignal(call, stopping);
     try {
       callback(null, await answer(takeRequest(call.request), signal));
     } catch (error) {

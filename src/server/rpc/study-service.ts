@@ -1,6 +1,7 @@
 import { StudyServiceService } from '../../gen/prunecast/v1/study.js';
 import { answerQuery, type QueryServices } from '../studies/answer-query.js';
 import { describeStudy, type StudyServices } from '../studies/describe-study.js';
+import { attend } from '../models/attend.js';
 import { readEnum, readPageSize, requireText } from './checks.js';
 import { TrialRole } from '../../gen/prunecast/v1/study_types.js';
 import { defineService, type RpcService } from './rpc-service.js';
@@ -20,6 +21,6 @@ export function createStudyService(services: StudyServices & QueryServices): Rpc
       });
       return { trials: [...values], nextPageToken };
     }),
-    queryStudy: serveUnary((request, signal) => answerQuery(services, request, signal)),
+    queryStudy: serveUnary((request, signal) => answerQuery(attend(services, signal), request, signal)),
   });
 }

@@ -98,7 +98,7 @@ async function describePlan({ model, plan, recipes, windows }: Study): Promise<P
     trials: BigInt(counted.trials),
     tokens: BigInt(tokens),
     peakMemoryBytes: BigInt(Math.max(...parts.map((part) => model.language.estimatePeakBytes(part.windows, part.fidelity.precision)))),
-    seconds: await estimateSeconds(model.language, tokens),
+    seconds: await estimateSeconds(model, tokens),
     feasible: encodeFeasible(plan.space, plan.budgets),
     loadsIn: [],
     architectures: [],

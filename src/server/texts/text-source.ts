@@ -6,6 +6,7 @@ import type { Text } from '../../gen/prunecast/v1/common.js';
 import type { Config } from '../config/config.js';
 import { openFileWithin, readOpened } from '../config/open-file-within.js';
 import type { OpenModel } from '../models/open-models.js';
+import { createSharedWorks } from '../shared-works.js';
 
 /** The largest text file that is read: a training split of 500 MB has some 125 million tokens, far more than any study runs. */
 const MAX_TEXT_BYTES = 512 * 1024 * 1024;
@@ -17,44 +18,39 @@ const CACHED_TEXTS = 8;
 export interface TextSource {
   /**
    * @param field the text's path in the request
-   * @throws PrunecastError INVALID_REQUEST, TEXT_NOT_FOUND, PATH_OUTSIDE_ROOTS, TOKENIZER_MISSING
+   * @param signal ends the wait for its tokens, and their making where nobody else waits
+   * @throws PrunecastError INVALID_REQUEST, TEXT_NOT_FOUND, PATH_OUTSIDE_ROOTS, TOKENIZER_MISSING, or the signal's reason
    */
-  load(text: Text | undefined, model: OpenModel, field: string): Promise<EvaluationText>;
+  load(text: Text | undefined, model: OpenModel, field: string, signal?: AbortSignal): Promise<EvaluationText>;
 }
 
 /** Reads texts under the data roots, and keeps the last few tokenized ones. */
 export function createTextSource({ dataRoots, dataLinks }: Pick<Config, 'dataRoots' | 'dataLinks'>): TextSource {
-  const cache = new Map<string, Promise<TokenizedText>>();
-  const remember = (key: string, load: () => Promise<TokenizedText>): Promise<TokenizedText> => {
-    const known = cache.get(key);
-    if (known !== undefined) return known;
-    const text = load();
-    text.catch(() => cache.delete(key));
-    cache.set(key, text);
-    if (cache.size > CACHED_TEXTS) cache.delete(cache.keys().next().value ?? key);
-    return text;
-  };
+  const known = createSharedWorks<TokenizedText>(CACHED_TEXTS);
   return {
-    async load(text, model, field) {
+    async load(text, model, field, signal = new AbortController().signal) {
       switch (text?.source?.$case) {
         case 'path': {
           const { value } = text.source;
           const opened = await openFileWithin(dataRoots, value, { field: `${field}.path`, missing: 'TEXT_NOT_FOUND', links: dataLinks, maxBytes: MAX_TEXT_BYTES });
+          // Whoever reads the file closes it, and may do so after the caller that opened it has left.
+          let isRead = false;
           try {
             const { file, stats: { dev, ino, size, mtimeMs, ctimeMs } } = opened;
             const key = JSON.stringify([file, extname(value), dev, ino, size, mtimeMs, ctimeMs, model.tokenizer?.digest ?? '']);
-            return withBos(model, await remember(key, async () => {
-              const content = Buffer.from(await readOpened(opened, `${field}.path`)).toString();
-              return tokenize(model, parseText(content, value, `${field}.path`), field);
-            }));
+            return withBos(model, await known.run(key, async (unwanted) => {
+              isRead = true;
+              const content = Buffer.from(await readOpened(opened, `${field}.path`).finally(() => opened.handle.close())).toString();
+              return tokenize(model, parseText(content, value, `${field}.path`), field, unwanted);
+            }, signal));
           } finally {
-            await opened.handle.close();
+            if (!isRead) await opened.handle.close();
           }
         }
         case 'inline': {
           const content = text.source.value;
           const key = JSON.stringify(['inline', digestBytes(new TextEncoder().encode(content)), model.tokenizer?.digest ?? '']);
-          return withBos(model, await remember(key, () => tokenize(model, content, field)));
+          return withBos(model, await known.run(key, (unwanted) => tokenize(model, content, field, unwanted), signal));
         }
         case 'tokenIds':
           return withBos(model, takeTokenIds(text.source.value.ids, model, `${field}.token_ids.ids`));
@@ -68,13 +64,13 @@ export function createTextSource({ dataRoots, dataLinks }: Pick<Config, 'dataRoo
 /** A text without what a model adds to it: models that share a tokenizer share it. */
 type TokenizedText = Omit<EvaluationText, 'bosToken'>;
 
-async function tokenize(model: OpenModel, content: string, field: string): Promise<TokenizedText> {
+async function tokenize(model: OpenModel, content: string, field: string, signal: AbortSignal): Promise<TokenizedText> {
   if (model.tokenizer === undefined) {
     throw new PrunecastError('TOKENIZER_MISSING', `${field}: the model ${model.name} has no tokenizer.json: send token ids in place of text`, {
       violations: [{ field, description: 'the model has no tokenizer: send token ids' }],
     });
   }
-  const tokens = await model.tokenizer.encode(content);
+  const tokens = await model.tokenizer.encode(content, signal);
   return { tokens, digest: digestBytes(tokens), tokenizerDigest: model.tokenizer.digest };
 }
 

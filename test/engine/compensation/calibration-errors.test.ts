@@ -67,7 +67,7 @@ describe('calibrationErrors', () => {
     // X_S^T (X W - X_S W') / tokens + lambda (W_S - W') for every kept row S.
     const rows = [2, 4, 6].flatMap((head) => Array.from({ length: HEAD_DIM }, (_, row) => head * HEAD_DIM + row));
     const recipe = await recipeOf(leastSquares as Compensation, 'least-squares', { damping: DAMPING });
-    const { weight = new Float32Array() } = await model.mend(recipe, { layer: 0, half: 'attention', architecture: [{ kvHeads: 3, queryHeadsPerKv: 1, ffnChannels: 172 }, ...model.shape.layers.slice(1)] });
+    const { weight = new Float32Array() } = await model.mend(recipe, { layer: 0, half: 'attention', architecture: [{ kvHeads: 3, queryHeadsPerKv: 1, ffnChannels: 172 }, ...model.shape.layers.slice(1)] }, unattended);
     expect(weight.length).toBe(rows.length * HIDDEN);
     const own = await model.checkpoint.readTensor('model.layers.0.self_attn.o_proj.weight');
     const x = inputs.attention;
@@ -93,7 +93,7 @@ describe('calibrationErrors', () => {
     const own = await model.checkpoint.readTensor(half === 'ffn' ? 'model.layers.0.mlp.down_proj.weight' : 'model.layers.0.self_attn.o_proj.weight'); // [hidden, rows]
     const counts = half === 'ffn' ? { kvHeads: 4, queryHeadsPerKv: 2, ffnChannels: kept.length } : { kvHeads: kept.length / (HEADS_A_GROUP * HEAD_DIM), queryHeadsPerKv: kept.length === 0 ? 0 : 2, ffnChannels: 172 };
     const recipe = await recipeOf(leastSquares as Compensation, 'least-squares', { damping: DAMPING });
-    const { weight = new Float32Array() } = await model.mend(recipe, { layer: 0, half, architecture: [counts, ...model.shape.layers.slice(1)] });
+    const { weight = new Float32Array() } = await model.mend(recipe, { layer: 0, half, architecture: [counts, ...model.shape.layers.slice(1)] }, unattended);
     const lost = Float64Array.from(own);
     for (let row = 0; row < HIDDEN; row++) kept.forEach((unit, column) => { lost[row * rows + unit] = (lost[row * rows + unit] ?? NaN) - (weight[row * kept.length + column] ?? NaN); });
     const x = inputs[half];

@@ -82,7 +82,7 @@ describe('a recipe whose Gram matrices memory does not hold', () => {
       const recipe = { ranking: identityRanking(model.shape.layers), compensation: { plugin, options, moduleUrl, calibration } };
       const losses: Float64Array[] = [];
       for await (const { index, windowLosses } of model.subject(recipe).losses([checkpointLayers(1, 100), checkpointLayers(3, 31)], evaluationWindows, unattended)) losses[index] = windowLosses;
-      return { losses, errors: await model.calibrationErrors(recipe, unattended), mended: await model.mend(recipe, { layer: 3, half: 'ffn', architecture: checkpointLayers(3, 31) }) };
+      return { losses, errors: await model.calibrationErrors(recipe, unattended), mended: await model.mend(recipe, { layer: 3, half: 'ffn', architecture: checkpointLayers(3, 31) }, unattended) };
     }, { memoryBudgetBytes });
 
     const budget = Math.max(findLeastBudget(checkpoint.shape, { longest: 128, needs: plugin.needs }), findLeastBudget(checkpoint.shape, { longest: 128, preparing })) + 400_000;

@@ -18,7 +18,7 @@ const CALIBRATION = { text: { source: { $case: 'tokenIds', value: { ids: Array.f
 
 let model: OpenModel;
 beforeAll(async () => {
-  model = { name: 'demo', tokenizer: undefined, timeShapes: () => Promise.reject(new Error('nothing is timed')), language: await openLanguageModel(await openCheckpoint(DEMO_DIRECTORY)) };
+  model = { name: 'demo', tokenizer: undefined, timeShapes: () => Promise.reject(new Error('nothing is timed')), findPace: () => Promise.resolve(undefined), language: await openLanguageModel(await openCheckpoint(DEMO_DIRECTORY)) };
 });
 afterAll(() => model.language.close());
 

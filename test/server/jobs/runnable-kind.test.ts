@@ -1,0 +1,35 @@
+import { describe, expect, it } from 'vitest';
+import { EvaluateRequest } from '../../../src/gen/prunecast/v1/pruning.js';
+import { JobKind } from '../../../src/gen/prunecast/v1/job.js';
+import type { Jobs } from '../../../src/server/jobs/jobs.js';
+import { defineKind, startKind, type Prepared } from '../../../src/server/jobs/runnable-kind.js';
+import { DONE, gate } from './scripted-jobs.js';
+
+describe('startKind', () => {
+  it('starts no job for a caller who has left by the time its request is checked', async () => {
+    const started: unknown[] = [];
+    const jobs = { findByRequestId: async () => undefined, start: async (spec: unknown) => started.push(spec) } as unknown as Jobs;
+    const checking = gate();
+    const checked = gate<Prepared>();
+    const seen: AbortSignal[] = [];
+    const kind = defineKind({
+      kind: JobKind.EVALUATE,
+      codec: EvaluateRequest,
+      requestIdOf: () => '',
+      prepare: (_request, signal) => {
+        seen.push(signal);
+        checking.open();
+        return checked.opened;
+      },
+    });
+    const call = new AbortController();
+    const starting = startKind(jobs, kind, EvaluateRequest.create({ model: 'm' }), call.signal);
+    await checking.opened;
+    call.abort(new Error('the caller has left'));
+    await expect(starting).rejects.toThrow('the caller has left');
+    checked.open({ kind: 'work', run: async () => DONE });
+    await expect(startKind(jobs, kind, EvaluateRequest.create({ model: 'm' }), call.signal)).rejects.toThrow('the caller has left');
+    expect(started).toEqual([]);
+    expect(seen).toEqual([call.signal]);
+  });
+});

@@ -1,0 +1,52 @@
+import { describe, expect, it } from 'vitest';
+import { createSharedWorks } from '../../src/server/shared-works.js';
+import { gate } from './jobs/scripted-jobs.js';
+
+const always = new AbortController().signal;
+
+describe('shared works', () => {
+  it('are done once for all who ask for the same, and kept', async () => {
+    const works = createSharedWorks<number>();
+    const done = gate<number>();
+    let runs = 0;
+    const ask = () => works.run('a', () => {
+      runs += 1;
+      return done.opened;
+    }, always);
+    const both = [ask(), ask()];
+    done.open(7);
+    expect(await Promise.all([...both, ask()])).toEqual([7, 7, 7]);
+    expect(runs).toBe(1);
+  });
+
+  it('go on for those who wait when one leaves, and are given up when the last one does', async () => {
+    const works = createSharedWorks<number>();
+    const seen: AbortSignal[] = [];
+    const done = gate<number>();
+    const work = (signal: AbortSignal) => {
+      seen.push(signal);
+      return done.opened;
+    };
+    const [first, second] = [new AbortController(), new AbortController()];
+    const asked = [works.run('a', work, first.signal), works.run('a', work, second.signal)] as const;
+    first.abort(new Error('first left'));
+    await expect(asked[0]).rejects.toThrow('first left');
+    expect(seen.map(({ aborted }) => aborted)).toEqual([false]);
+    second.abort(new Error('second left'));
+    await expect(asked[1]).rejects.toThrow('second left');
+    expect(seen.map(({ aborted }) => aborted)).toEqual([true]);
+    // Whoever asks now does not get what was given up.
+    const again = works.run('a', work, always);
+    expect(seen).toHaveLength(2);
+    done.open(1);
+    expect(await again).toBe(1);
+  });
+
+  it('that failed are tried again, and the oldest are forgotten first', async () => {
+    const works = createSharedWorks<string>(2);
+    await expect(works.run('a', () => Promise.reject(new Error('once')), always)).rejects.toThrow('once');
+    for (const key of ['a', 'b', 'c']) expect(await works.run(key, async () => key, always)).toBe(key);
+    expect(await works.run('a', async () => 'again', always)).toBe('again');
+    expect(await works.run('c', async () => 'again', always)).toBe('c');
+  });
+});

@@ -1,0 +1,106 @@
+import { existsSync, readdirSync } from 'node:fs';
+import { copyFile, mkdir, readFile, writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { afterAll, beforeAll, beforeEach, describe, expect, it, vi } from 'vitest';
+import { CallError, JobState, type DeepPartial, type EvaluateRequest, type Recipe } from '../../../src/client/index.js';
+import type { Criterion } from '../../../src/core/ports/criterion.js';
+import { DEMO_DIRECTORY } from '../../support/demo-model.js';
+import { DEMO, MAGNITUDE, startVerbServer, tokenText, type VerbServer } from './verb-server.js';
+
+/** A tokenizer that splits on this takes for ever with many of its letters and none of its end. */
+const ENDLESS_SPLIT = '(x+x+)+y';
+const ENDLESS_TEXT = 'x'.repeat(60);
+
+let verbs: VerbServer;
+let mark = '';
+beforeAll(async () => {
+  const moduleUrl = new URL('../../fixtures/hanging-criterion.mjs', import.meta.url);
+  const { default: plugin } = (await import(moduleUrl.href)) as { default: Criterion };
+  verbs = await startVerbServer({ plugins: [{ kind: 'criterion', plugin, moduleUrl, version: '1' }] });
+  const folder = verbs.path('models', 'slow-tokenizer');
+  await mkdir(folder, { recursive: true });
+  for (const file of ['model.safetensors', 'config.json']) await copyFile(join(DEMO_DIRECTORY, file), join(folder, file));
+  const tokenizer = JSON.parse(await readFile(join(DEMO_DIRECTORY, 'tokenizer.json'), 'utf8')) as Record<string, unknown>;
+  await writeFile(join(folder, 'tokenizer.json'), JSON.stringify({ ...tokenizer, pre_tokenizer: { type: 'Split', pattern: { Regex: ENDLESS_SPLIT }, behavior: 'Isolated', invert: false } }));
+});
+afterAll(() => verbs[Symbol.asyncDispose]());
+beforeEach((context) => {
+  mark = verbs.path(`hangs-${context.task.id}`);
+});
+
+const hanging = (): DeepPartial<Recipe> => ({ criterion: { id: 'hanging', options: { mark } }, compensation: { id: 'none' } });
+const untilItHangs = () => vi.waitFor(() => expect(existsSync(mark)).toBe(true), { timeout: 10_000, interval: 10 });
+const countThreads = () => readdirSync('/proc/self/task').length;
+
+async function scoreLayers(recipe: DeepPartial<Recipe>, signal?: AbortSignal): Promise<number> {
+  let layers = 0;
+  for await (const _ of verbs.client.services.models.scoreUnits({ model: DEMO, recipe }, signal === undefined ? {} : { signal })) layers += 1;
+  return layers;
+}
+
+const endlessEvaluation = (requestId: string): DeepPartial<EvaluateRequest> => ({ requestId, model: 'slow-tokenizer', measurement: { text: { source: { $case: 'inline', value: ENDLESS_TEXT } }, windows: { window: 8 } } });
+
+async function countJobs(): Promise<number> {
+  return (await verbs.client.services.jobs.listJobs({})).jobs.length;
+}
+
+describe('a call whose caller leaves', () => {
+  it('is over within two seconds in the thread of the model, so that the next one is answered', async () => {
+    const cancel = new AbortController();
+    const hung = scoreLayers(hanging(), cancel.signal).catch((error: unknown) => error);
+    await untilItHangs();
+    const leftAt = performance.now();
+    cancel.abort();
+    expect(await hung).toBeInstanceOf(CallError);
+    expect(await scoreLayers(MAGNITUDE)).toBe(5);
+    expect(performance.now() - leftAt).toBeLessThan(3000);
+  });
+
+  it.each(['deadline', 'cancel'] as const)('before there is a job starts none, and what it was at is given up: %s', async (how) => {
+    const [jobs, threads] = [await countJobs(), countThreads()];
+    const cancel = new AbortController();
+    const calling = (async () => {
+      for await (const _ of verbs.client.services.pruning.evaluate(endlessEvaluation(`endless-${how}`), how === 'deadline' ? { timeoutMs: 700 } : { signal: cancel.signal }));
+    })().catch((error: unknown) => error);
+    await vi.waitFor(() => expect(countThreads()).toBeGreaterThan(threads), { timeout: 5000, interval: 5 });
+    if (how === 'cancel') cancel.abort();
+    expect(await calling).toMatchObject({ code: how === 'cancel' ? 'CANCELLED' : 'DEADLINE_EXCEEDED' });
+    await vi.waitFor(() => expect(countThreads()).toBeLessThanOrEqual(threads), { timeout: 2500, interval: 20 });
+    expect(await countJobs()).toBe(jobs);
+  });
+});
+
+describe('a job that hangs in a plug-in', () => {
+  it('gives its turn to the next one within two seconds of its cancel', async () => {
+    const { jobs } = verbs.client.services;
+    const hung = verbs.client.prune({ model: DEMO, recipe: hanging(), selection: { $case: 'uniformRate', value: 0.2 }, output: 'never' });
+    const { value: first } = await hung.next();
+    const next = verbs.client.runEvaluate({ model: DEMO, measurement: { text: tokenText(Array.from({ length: 64 }, () => 5)), windows: { window: 32 } } });
+    await untilItHangs();
+    const cancelledAt = performance.now();
+    const { job } = await jobs.cancelJob({ jobId: first?.jobId ?? '' });
+    expect(job?.state).toBe(JobState.CANCELLED);
+    expect(performance.now() - cancelledAt).toBeLessThan(2000);
+    expect(await next).toHaveLength(1);
+    expect(performance.now() - cancelledAt).toBeLessThan(4000);
+    await expect((async () => {
+      for await (const _ of hung);
+    })()).rejects.toMatchObject({ reason: 'CANCELLED' });
+  });
+
+  it('does not keep a server from stopping', async () => {
+    const moduleUrl = new URL('../../fixtures/hanging-criterion.mjs', import.meta.url);
+    const { default: plugin } = (await import(moduleUrl.href)) as { default: Criterion };
+    const other = await startVerbServer({ plugins: [{ kind: 'criterion', plugin, moduleUrl, version: '1' }] });
+    const hung = other.client.prune({ model: DEMO, recipe: hanging(), selection: { $case: 'uniformRate', value: 0.2 }, output: 'never' }, { reattach: { giveUpAfterMs: 0, giveUpStartAfterMs: 0 } });
+    await hung.next();
+    await untilItHangs();
+    const ending = (async () => {
+      for await (const _ of hung);
+    })().catch((error: unknown) => error);
+    const stoppedAt = performance.now();
+    await other[Symbol.asyncDispose]();
+    expect(performance.now() - stoppedAt).toBeLessThan(4000); // one second of grace, and one in which the thread is ended
+    expect(await ending).toBeInstanceOf(CallError);
+  });
+});
