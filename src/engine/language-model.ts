@@ -1,6 +1,7 @@
 import type { LatencyTable } from '../core/budget/latency-table.js';
 import { PrunecastError } from '../core/errors/prunecast-error.js';
 import type { Precision } from '../core/measurement.js';
+import { countParameters } from '../core/model/parameters.js';
 import type { Architecture, ModelShape } from '../core/model/shape.js';
 import { identityRanking, type Ranking } from '../core/model/units.js';
 import type { Compensation } from '../core/ports/compensation.js';
@@ -21,7 +22,9 @@ import { scoreLayer } from './ranking/score-layer.js';
 import type { UnitScores } from './ranking/unit-scores.js';
 import type { RecipeMessage } from './workers/model-messages.js';
 import { createInt8Check } from './workers/int8-check.js';
+import { createMemoryPool, type MemoryPool } from './workers/memory-pool.js';
 import { startModelThread, type ModelThread } from './workers/model-thread.js';
+import { callInPool } from './workers/pooled-calls.js';
 import { workerUrl } from './workers/worker-url.js';
 
 export type { Calibration, CalibrationNeed } from './calibration/calibration.js';
@@ -31,8 +34,10 @@ export type { UnitScores } from './ranking/unit-scores.js';
 export interface LanguageModelOptions {
   /** Threads of ONNX Runtime; those that the control group allows by default. */
   readonly threads?: number;
-  /** 70 % of the memory that the control group or the machine has by default. */
+  /** 70 % of the memory that the control group or the machine has by default; that of the pool where there is one. */
   readonly memoryBudgetBytes?: number;
+  /** Shared with other models; a pool of its own by default. */
+  readonly pool?: MemoryPool;
   /** Where Gram matrices lie that memory does not hold; the system's own folder for such files by default. */
   readonly scratchDirectory?: string;
   /** What the CPU makes of 8-bit products; tried on the first use of int8 by default. */
@@ -94,8 +99,12 @@ export interface LanguageModel {
   findPace(signal?: AbortSignal): Promise<number | undefined>;
   /** Whether `subject` can measure in this precision here. Throws PRECISION_UNAVAILABLE. */
   requirePrecision(precision: Precision): Promise<void>;
-  /** Whether its thread is gone, by a failure or because it was closed: open the checkpoint again. */
-  hasEnded(): boolean;
+  /** Keeps what it has in memory until the returned function is called, though nobody may call it. */
+  hold(): () => void;
+  /** Whether somebody calls or holds it. */
+  isUsed(): boolean;
+  /** From now on nothing is kept in memory when nobody calls or holds it; whoever has it may still use it. */
+  retire(): void;
   /** Cancels the calls under way, ends the thread after the run in work, and closes the checkpoint. */
   close(): Promise<void>;
 }
@@ -106,12 +115,28 @@ export interface LanguageModel {
  */
 export async function openLanguageModel(checkpoint: Checkpoint, options: LanguageModelOptions = {}): Promise<LanguageModel> {
   const { shape, config, files, tensors } = checkpoint;
-  const place = { directory: files.directory, ...(files.roots === undefined ? {} : { roots: files.roots }) };
+  const folder = { directory: files.directory, ...(files.roots === undefined ? {} : { roots: files.roots }) };
   const threads = options.threads ?? detectThreads();
-  const memoryBudgetBytes = options.memoryBudgetBytes ?? detectMemoryBudgetBytes();
+  const pool = options.pool ?? createMemoryPool({ budgetBytes: options.memoryBudgetBytes ?? detectMemoryBudgetBytes() });
+  const memoryBudgetBytes = pool.budgetBytes;
   const checkInt8 = options.checkInt8 ?? createInt8Check();
   planMemory(shape, memoryBudgetBytes, { longest: 1 });
-  const thread = startModelThread({ place, records: files.records(), config, tensors: [...tensors.values()], options: { threads, memoryBudgetBytes, ...(options.scratchDirectory === undefined ? {} : { scratchDirectory: options.scratchDirectory }) } });
+  const own = startModelThread({ place: folder, records: files.records(), config, tensors: [...tensors.values()], options: { threads, memoryBudgetBytes, ...(options.scratchDirectory === undefined ? {} : { scratchDirectory: options.scratchDirectory }) } }, () => place.settle());
+  const close = async (): Promise<void> => {
+    await own.close();
+    await checkpoint.close();
+  };
+  const place = pool.join({
+    wishedBytes: 2 * 4 * countParameters(shape, shape.layers) + Math.floor(memoryBudgetBytes / 4),
+    isBusy: own.isBusy,
+    heldBytes: own.heldBytes,
+    rest: async () => {
+      await own.rest();
+      await checkpoint.close();
+    },
+    close,
+  });
+  const thread = callInPool(own, place, memoryBudgetBytes);
 
   const pace = createPace(() => performance.now());
   const subject = (recipe: SubjectRecipe): EvaluationSubject => {
@@ -149,11 +174,10 @@ export async function openLanguageModel(checkpoint: Checkpoint, options: Languag
       return pace.tokensPerSecond();
     },
     requirePrecision: (precision) => requirePrecision(precision, checkInt8),
-    hasEnded: () => thread.hasEnded(),
-    close: async () => {
-      await thread.close();
-      await checkpoint.close();
-    },
+    hold: place.hold,
+    isUsed: place.isUsed,
+    retire: place.retire,
+    close,
   };
 }
 
@@ -175,7 +199,7 @@ function describe({ ranking, compensation }: SubjectRecipe): RecipeMessage {
   return { key: keyRecipe({ ranking, compensation: described }), ranking, compensation: described };
 }
 
-async function scoreUnits(thread: ModelThread, shape: ModelShape, { criterion, options, moduleUrl, calibration, seed, control }: ScoreUnitsRequest): Promise<readonly UnitScores[]> {
+async function scoreUnits(thread: Pick<ModelThread, 'call'>, shape: ModelShape, { criterion, options, moduleUrl, calibration, seed, control }: ScoreUnitsRequest): Promise<readonly UnitScores[]> {
   if (moduleUrl !== undefined) {
     const asked = { criterion: { moduleUrl: workerUrl(moduleUrl).href, options }, seed };
     return thread.call('scoreUnits', calibration === undefined ? asked : { ...asked, calibration }, control);

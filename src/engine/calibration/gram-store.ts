@@ -29,6 +29,8 @@ export interface GramStore {
   read(key: string, place: HalfPlace): Promise<Float32Array | undefined>;
   /** Sets how many bytes may be in memory; what is over them goes to disk at once. */
   limit(bytes: number): Promise<void>;
+  /** Bytes of those in memory. */
+  heldBytes(): number;
   close(): Promise<void>;
 }
 
@@ -95,6 +97,7 @@ export function createGramStore({ layers, headDim }: ModelShape, { limitBytes, d
         onDisk.add(name);
       }
     },
+    heldBytes: countMemory,
     read: async (key, place) => {
       const calibration = calibrations.get(key);
       if (calibration === undefined) return undefined;

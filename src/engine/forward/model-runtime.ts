@@ -61,6 +61,10 @@ export interface ModelRuntime {
   timeArchitecture(recipe: WeightRecipe, architecture: Architecture, length: number, control: WorkControl): Promise<number>;
   /** One layer's weights in the model's own order. */
   readLayer(layer: number): Promise<Omit<ScoredLayer, 'statistics'>>;
+  /** Sets what later calls may take, of the whole budget at most; all of it where nothing is given. */
+  allow(budgetBytes: number | undefined): void;
+  /** Bytes of what is kept between calls: weights, Gram matrices, compiled graphs. */
+  heldBytes(): number;
   close(): Promise<void>;
 }
 
@@ -114,9 +118,12 @@ export function createModelRuntime(source: WeightSource, { threads, memoryBudget
   const inPrecision = (weights: RecipeWeights, precision: Precision, mendedKey = ''): HalfBlocks =>
     precision === 'int8' ? createInt8Weights(weights, store, { hidden: shape.hidden, headDim: shape.headDim, mendedKey }) : weights;
 
+  let allowedBytes = memoryBudgetBytes;
+  let sessionBytes = 0;
   /** Plans a call's memory and keeps to it from here on. */
   const startCall = async (sequences: readonly Int32Array[], work: Omit<Workload, 'longest' | 'tokens'> = {}): Promise<CallContext> => {
-    const plan = planMemory(shape, memoryBudgetBytes, { ...measureSequences(sequences), gramBytes: grams.bytesWith(), ...work });
+    const plan = planMemory(shape, allowedBytes, { ...measureSequences(sequences), gramBytes: grams.bytesWith(), ...work }, memoryBudgetBytes);
+    sessionBytes = plan.sessionBytes;
     store.limit(plan.storeBytes);
     await grams.limit(plan.gramBytes);
     await sessions.keep(plan.keptSessions);
@@ -254,6 +261,10 @@ export function createModelRuntime(source: WeightSource, { threads, memoryBudget
       return timeArchitecture(await startTiming(recipe), weights, architecture, length, control);
     },
     readLayer,
+    allow: (budgetBytes = memoryBudgetBytes) => {
+      allowedBytes = Math.min(budgetBytes, memoryBudgetBytes);
+    },
+    heldBytes: () => store.heldBytes() + grams.heldBytes() + sessionBytes,
     close: async () => {
       await sessions.close();
       await grams.close();

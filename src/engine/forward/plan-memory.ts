@@ -40,22 +40,25 @@ export interface MemoryPlan {
   readonly layers: 'resident' | 'streamed';
   /** Compiled graphs that keep their working memory from run to run; 0: each run gives its own back. */
   readonly keptSessions: number;
+  /** Most bytes that these keep. */
+  readonly sessionBytes: number;
 }
 
 /**
  * Shares a budget out between weights, hidden states, Gram matrices and compiled graphs, after what the call cannot do
  * without.
  *
+ * @param wholeBytes what the refusal names, where the call has a part of it
  * @throws PrunecastError MEMORY_EXCEEDED where that alone does not fit: the call can never run
  */
-export function planMemory(shape: ModelShape, budgetBytes: number, work: Workload): MemoryPlan {
+export function planMemory(shape: ModelShape, budgetBytes: number, work: Workload, wholeBytes = budgetBytes): MemoryPlan {
   const least = countLeastBytes(shape, work);
   const leastBytes = sumBytes(least);
   if (leastBytes > budgetBytes) {
     throw new PrunecastError(
       'MEMORY_EXCEEDED',
-      `one layer of this model on ${describeWork(work)} needs ${leastBytes} bytes (${describeLeast(least)}), the memory budget is ${budgetBytes}: raise it, or ${work.cached === undefined ? 'take shorter windows or a recipe that gathers less' : 'ask for a shorter context'}`,
-      { metadata: { needed_bytes: String(leastBytes), budget_bytes: String(budgetBytes) } },
+      `one layer of this model on ${describeWork(work)} needs ${leastBytes} bytes (${describeLeast(least)}), the memory budget is ${wholeBytes}: raise it, or ${work.cached === undefined ? 'take shorter windows or a recipe that gathers less' : 'ask for a shorter context'}`,
+      { metadata: { needed_bytes: String(leastBytes), budget_bytes: String(wholeBytes) } },
     );
   }
   const spare = budgetBytes - leastBytes;
@@ -64,7 +67,7 @@ export function planMemory(shape: ModelShape, budgetBytes: number, work: Workloa
   const rest = spare - gramBytes - keptSessions * KEPT_OF_RUN * least.run;
   const layers = countWeightBytes(shape, work.precision) <= least.store + SHARES.store.resident * rest ? 'resident' : 'streamed';
   const share = Math.floor(SHARES.store[layers] * rest);
-  return { storeBytes: least.store + share, stateBytes: least.states + rest - share, gramBytes, layers, keptSessions };
+  return { storeBytes: least.store + share, stateBytes: least.states + rest - share, gramBytes, layers, keptSessions, sessionBytes: keptSessions * KEPT_OF_RUN * least.run };
 }
 
 /** Bytes that an evaluation of one architecture on windows of so many tokens may come to, at most the budget. */

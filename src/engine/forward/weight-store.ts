@@ -9,6 +9,8 @@ export interface WeightStore {
   find<Weights extends object>(key: string): Weights | undefined;
   /** Sets how many bytes may stay; what is over them goes at once. */
   limit(bytes: number): void;
+  /** Bytes of all that is stored. */
+  heldBytes(): number;
 }
 
 export function createWeightStore(bytesAllowed: number): WeightStore {
@@ -39,6 +41,7 @@ export function createWeightStore(bytesAllowed: number): WeightStore {
       limitBytes = bytes;
       makeRoom(0);
     },
+    heldBytes: () => storedBytes,
     find: <Weights extends object>(key: string) => entries.get(key)?.weights as Weights | undefined,
     get: async <Weights extends object>(key: string, load: () => Promise<Weights>): Promise<Weights> => {
       const known = entries.get(key);

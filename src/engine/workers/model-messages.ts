@@ -58,12 +58,14 @@ export interface ModelCalls {
 
 export type CallName = keyof ModelCalls;
 
+/** `budgetBytes`: memory for this call and what is kept after it; all of the thread's own budget by default. */
 export type ThreadRequest =
-  | { readonly [Name in CallName]: { readonly kind: 'call'; readonly id: number; readonly name: Name; readonly argument: ModelCalls[Name]['argument'] } }[CallName]
+  | { readonly [Name in CallName]: { readonly kind: 'call'; readonly id: number; readonly name: Name; readonly argument: ModelCalls[Name]['argument']; readonly budgetBytes?: number } }[CallName]
   | { readonly kind: 'cancel'; readonly id: number };
 
+/** `heldBytes`: memory that the thread keeps between calls. */
 export type ThreadAnswer =
   | { readonly kind: 'item'; readonly id: number; readonly item: unknown }
   | { readonly kind: 'progress'; readonly id: number; readonly progress: WorkProgress }
-  | { readonly kind: 'result'; readonly id: number; readonly result: unknown }
-  | { readonly kind: 'error'; readonly id: number; readonly error: ErrorMessage };
+  | { readonly kind: 'result'; readonly id: number; readonly result: unknown; readonly heldBytes: number }
+  | { readonly kind: 'error'; readonly id: number; readonly error: ErrorMessage; readonly heldBytes: number };

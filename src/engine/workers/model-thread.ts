@@ -11,17 +11,24 @@ import { workerUrl } from './worker-url.js';
  * ended and costs that call alone: those behind it go to a new thread, which computes anew what the old one had in memory.
  */
 export interface ModelThread {
-  call<Name extends CallName>(name: Name, argument: ModelCalls[Name]['argument'], control: WorkControl): Promise<ModelCalls[Name]['result']>;
+  call<Name extends CallName>(name: Name, argument: ModelCalls[Name]['argument'], control: WorkControl, budgetBytes?: number): Promise<ModelCalls[Name]['result']>;
   /** A call that sends items before it ends. To stop reading cancels it. */
-  stream<Name extends CallName>(name: Name, argument: ModelCalls[Name]['argument'], control: WorkControl): AsyncGenerator<ModelCalls[Name]['item']>;
-  /** Whether it was closed: it refuses every call. */
-  hasEnded(): boolean;
+  stream<Name extends CallName>(name: Name, argument: ModelCalls[Name]['argument'], control: WorkControl, budgetBytes?: number): AsyncGenerator<ModelCalls[Name]['item']>;
+  /** Whether it works on a call, be it one that was cancelled. */
+  isBusy(): boolean;
+  /** Bytes that it holds between calls; 0 where there is no thread. */
+  heldBytes(): number;
+  /** Ends the thread where it works on nothing; the next call starts another. */
+  rest(): Promise<void>;
   /** Cancels the calls under way and ends the thread, after the run of a graph in work; later calls are refused. */
   close(): Promise<void>;
 }
 
 /** A cancelled call that is not over after so long hangs: its thread is ended. A run of a graph takes less than that. */
 const CANCEL_GRACE_MS = 1000;
+
+/** What a thread takes by itself: its JavaScript, and ONNX Runtime's sessions. */
+const THREAD_BYTES = 16 * 2 ** 20;
 
 type CallRequest = Extract<ThreadRequest, { kind: 'call' }>;
 
@@ -32,13 +39,16 @@ interface QueuedCall {
   isCancelled: boolean;
 }
 
-export function startModelThread(threadData: Omit<ModelThreadData, 'gate'>): ModelThread {
+/** @param quiet is called when the thread has answered all calls, or is gone */
+export function startModelThread(threadData: Omit<ModelThreadData, 'gate'>, quiet: () => void = () => undefined): ModelThread {
   /** Oldest first: the thread takes them one by one, so that the first is the one in work. */
   const queue = new Map<number, QueuedCall>();
   let thread: GatedWorker | undefined;
   let nextId = 0;
   let grace: { readonly id: number; readonly timer: NodeJS.Timeout } | undefined;
   let closing: Promise<void> | undefined;
+  /** As the thread told last. */
+  let heldBytes = 0;
 
   const post = (request: ThreadRequest): void => {
     thread ??= begin();
@@ -60,7 +70,9 @@ export function startModelThread(threadData: Omit<ModelThreadData, 'gate'>): Mod
     if (queued?.isCancelled === false) queued.call.receive(message);
     if (message.kind !== 'result' && message.kind !== 'error') return;
     queue.delete(message.id);
+    heldBytes = message.heldBytes;
     watchFirst();
+    if (queue.size === 0) quiet();
   };
 
   /** The thread went by itself: the call in work has taken it down. */
@@ -72,6 +84,7 @@ export function startModelThread(threadData: Omit<ModelThreadData, 'gate'>): Mod
   /** Gives the calls behind the first one to another thread. */
   const replaceThread = (endFirst: (first: QueuedCall) => void): void => {
     thread = undefined;
+    heldBytes = 0;
     const [first, ...others] = queue.values();
     queue.clear();
     if (first !== undefined) endFirst(first);
@@ -80,6 +93,7 @@ export function startModelThread(threadData: Omit<ModelThreadData, 'gate'>): Mod
       post(other.request);
     }
     watchFirst();
+    if (queue.size === 0) quiet();
   };
 
   const watchFirst = (): void => {
@@ -105,12 +119,12 @@ export function startModelThread(threadData: Omit<ModelThreadData, 'gate'>): Mod
     watchFirst();
   };
 
-  async function* open<Name extends CallName>(name: Name, argument: ModelCalls[Name]['argument'], { signal, report }: WorkControl): AsyncGenerator<ModelCalls[Name]['item'], ModelCalls[Name]['result']> {
+  async function* open<Name extends CallName>(name: Name, argument: ModelCalls[Name]['argument'], { signal, report }: WorkControl, budgetBytes: number | undefined): AsyncGenerator<ModelCalls[Name]['item'], ModelCalls[Name]['result']> {
     signal.throwIfAborted();
     if (closing !== undefined) throw createClosed();
     const id = nextId++;
     const call = createOpenCall(report);
-    const request = { kind: 'call', id, name, argument } as CallRequest;
+    const request = { kind: 'call', id, name, argument, ...(budgetBytes === undefined ? {} : { budgetBytes }) } as CallRequest;
     const onAbort = (): void => cancel(id, signal.reason);
     signal.addEventListener('abort', onAbort, { once: true });
     try {
@@ -128,17 +142,21 @@ export function startModelThread(threadData: Omit<ModelThreadData, 'gate'>): Mod
   }
 
   return {
-    call: async (name, argument, control) => {
-      const opened = open(name, argument, control);
+    call: async (name, argument, control, budgetBytes) => {
+      const opened = open(name, argument, control, budgetBytes);
       for (;;) {
         const { done, value } = await opened.next();
         if (done === true) return value;
       }
     },
-    stream: async function* stream(name, argument, control) {
-      yield* open(name, argument, control);
+    stream: async function* stream(name, argument, control, budgetBytes) {
+      yield* open(name, argument, control, budgetBytes);
     },
-    hasEnded: () => closing !== undefined,
+    isBusy: () => queue.size > 0,
+    heldBytes: () => (thread === undefined ? 0 : THREAD_BYTES + heldBytes),
+    rest: async () => {
+      if (queue.size === 0) await endThread();
+    },
     close: () => {
       closing ??= closeThread();
       return closing;
@@ -147,10 +165,15 @@ export function startModelThread(threadData: Omit<ModelThreadData, 'gate'>): Mod
 
   async function closeThread(): Promise<void> {
     for (const id of queue.keys()) cancel(id, createClosed());
+    await endThread();
+  }
+
+  async function endThread(): Promise<void> {
     const closed = thread;
     if (closed === undefined) return;
     post({ kind: 'call', id: nextId++, name: 'close', argument: undefined });
     thread = undefined;
+    heldBytes = 0;
     queue.clear();
     watchFirst();
     const late = setTimeout(() => void closed.end(), CANCEL_GRACE_MS);

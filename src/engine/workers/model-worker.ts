@@ -42,9 +42,11 @@ async function serve(request: CallRequest, signal: AbortSignal): Promise<void> {
   const { id } = request;
   try {
     signal.throwIfAborted();
-    answer({ kind: 'result', id, result: await run(request, { signal, report: throttle(id) }) });
+    runtime.allow(request.budgetBytes);
+    const result = await run(request, { signal, report: throttle(id) });
+    answer({ kind: 'result', id, result, heldBytes: runtime.heldBytes() });
   } catch (error) {
-    answer({ kind: 'error', id, error: encodeError(error) });
+    answer({ kind: 'error', id, error: encodeError(error), heldBytes: runtime.heldBytes() });
   }
   if (request.name === 'close') port?.close();
 }

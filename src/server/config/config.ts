@@ -19,7 +19,9 @@ export const CONFIG_SCHEMA = z.strictObject({
   listen: z.array(z.string().regex(/^(unix:.+|.+:\d{1,5})$/, 'is neither host:port nor unix:/path')).min(1).default(['127.0.0.1:50051'])
     .describe('Addresses to listen on: `host:port` (port 0 for any free one) or `unix:/path`.'),
   threads: z.int().min(1).max(1024).optional().describe('Threads of the numeric engine. Default: the processors that the cgroup or machine gives.'),
-  memoryBudgetBytes: z.int().min(64 * 2 ** 20).optional().describe('Memory for weights in flight, hidden states, calibration statistics, caches and graphs; Gram matrices beyond it lie under stateDirectory, and work that can never fit is refused. Default: 70 % of what the cgroup or machine gives.'),
+  memoryBudgetBytes: z.int().min(64 * 2 ** 20).optional().describe('Memory of all models together for weights in flight, hidden states, calibration statistics, caches and graphs; Gram matrices beyond it lie under stateDirectory, and work that can never fit is refused. Default: 70 % of what the cgroup or machine gives.'),
+  openModels: z.int().min(1).max(256).default(8).describe('Checkpoints that are kept open while nobody uses them, and most threads that models keep between calls; the longest unused are closed first. One in use is never closed.'),
+  modelIdleMs: z.int().min(0).max(86_400_000).default(300_000).describe('How long a model that nobody computes with keeps its thread, its compiled graphs and its weights in memory, in milliseconds.'),
   scoreCacheBytes: z.int().min(0).default(256 * 2 ** 20).describe("Disk for scores of criteria under the state folder, so that a calibration pass is paid once; the longest unused go first. 0 keeps none."),
   concurrentJobs: z.int().min(1).max(64).default(1).describe('Heavy jobs that run at a time; the others are queued.'),
   maxQueuedJobs: z.int().min(0).max(10_000).default(100).describe('Jobs that may wait; a start beyond them is refused as OVERLOADED.'),

@@ -2,12 +2,14 @@ import { join } from 'node:path';
 import { openCheckpoint } from '../../engine/checkpoint/open-checkpoint.js';
 import type { Int8Check } from '../../engine/quantisation/measure-int8.js';
 import { openLanguageModel, type LanguageModel } from '../../engine/language-model.js';
+import { createMemoryPool, type MemoryPool } from '../../engine/workers/memory-pool.js';
 import type { LatencyTable } from '../../core/budget/latency-table.js';
 import type { BudgetedModel } from '../encoding/budget.js';
 import { createLatencyTables } from '../latency/latency-tables.js';
 import { loadTokenizer, type Tokenizer } from '../../engine/tokenizer.js';
 import { resolveWithin } from '../config/resolve-within.js';
 import { atField } from '../errors/at-field.js';
+import { createGate, type Gate } from './create-gate.js';
 
 /** A checkpoint that is open for work. */
 export interface OpenModel {
@@ -32,7 +34,14 @@ export interface OpenModelsOptions {
   /** Where links of a checkpoint's folder and of its files may lead. */
   readonly modelLinks: 'within-roots' | 'anywhere';
   readonly threads: number;
+  /** Of all models together. */
   readonly memoryBudgetBytes: number;
+  /** Most checkpoints that are kept open while nobody uses them. */
+  readonly openModels: number;
+  /** How long one that nobody computes with keeps its thread and its memory. */
+  readonly modelIdleMs: number;
+  /** Jobs that may run beside each other. */
+  readonly concurrentJobs: number;
   /** Measured latencies are kept under it, and what does not fit into memory lies in a folder of it meanwhile. */
   readonly stateDirectory: string;
   /** Shared by all models: the CPU is the same. */
@@ -56,58 +65,64 @@ interface Entry {
   readonly tokenizer: Promise<Tokenizer | undefined>;
 }
 
+/** A call leaves so much of the free memory to those of other models that come beside it. */
+const RESERVE = 1 / 8;
+
+/** Checkpoints that are opened at a time: each has a file open, and is hashed where nobody knows it. */
+const MOST_OPENING = 4;
+
 /**
- * Keeps each checkpoint open under its folder until it changes on disk, its thread fails, or the server stops. A replaced one is left to
- * those who still use it: its files stay readable until the server stops, and nothing new is started on it.
+ * Keeps the checkpoints open that were used last, each under its folder until it changes on disk. A replaced or a dropped one
+ * is left to those who still use it, and keeps no memory after them. An open checkpoint has neither a thread nor an open file
+ * until somebody computes with it.
  */
 export function createOpenModels(options: OpenModelsOptions): OpenModels {
+  /** The longest unused first. */
   const entries = new Map<string, Entry>();
-  const replaced: Entry[] = [];
+  const pool = createMemoryPool({ budgetBytes: options.memoryBudgetBytes, sharers: options.concurrentJobs, reserve: RESERVE, mostThreads: options.openModels, idleMs: options.modelIdleMs });
+  const passGate = createGate(MOST_OPENING);
   const latencies = createLatencyTables({ directory: join(options.stateDirectory, 'latencies'), threads: options.threads });
+
+  const drop = async (directory: string, entry: Entry): Promise<void> => {
+    if (entries.get(directory) === entry) entries.delete(directory);
+    await entry.language.then((language) => language.retire(), () => undefined);
+  };
+  const dropLongestUnused = async (): Promise<void> => {
+    for (const [directory, entry] of entries) {
+      if (entries.size <= options.openModels) return;
+      const language = await entry.language.catch(() => undefined);
+      if (language?.isUsed() !== true) await drop(directory, entry);
+    }
+  };
+
   return {
     async open(name, field = 'model') {
       const directory = await resolveWithin(options.modelRoots, name, { field, missing: 'MODEL_NOT_FOUND', links: options.modelLinks });
       const known = entries.get(directory);
-      if (known !== undefined && (await hasEnded(known)) && entries.get(directory) === known) {
-        entries.delete(directory);
-        await closeEntry(known); // nobody can use it any more
-      }
-      let entry = entries.get(directory);
-      if (entry !== undefined && (await hasChanged(entry)) && entries.get(directory) === entry) {
-        entries.delete(directory);
-        replaced.push(entry);
-      }
-      entry = entries.get(directory) ?? openEntry(directory, options);
-      entries.set(directory, entry);
-      entry.language.catch(() => entries.delete(directory));
-      const [language, tokenizer] = await Promise.all([entry.language, entry.tokenizer]).catch((error: unknown) => {
+      if (known !== undefined && (await hasChanged(known))) await drop(directory, known);
+      const entry = entries.get(directory) ?? openEntry(directory, { ...options, pool, passGate });
+      entries.delete(directory);
+      entries.set(directory, entry); // used last
+      const [language, tokenizer] = await Promise.all([entry.language, entry.tokenizer]).catch(async (error: unknown) => {
+        await drop(directory, entry);
         throw atField(error, field);
       });
+      await dropLongestUnused();
       return { name, language, tokenizer, timeShapes: (length, signal) => latencies.find(language, length, signal), findPace: (signal) => language.findPace(signal) };
     },
     async close() {
-      const open = [...entries.values(), ...replaced.splice(0)];
       entries.clear();
-      await Promise.allSettled(open.map(closeEntry));
+      await pool.close();
     },
   };
 }
 
-/** A plug-in can take a model's thread down with it; that costs its own call, and not all later ones. */
-function hasEnded({ language }: Entry): Promise<boolean> {
-  return language.then((opened) => opened.hasEnded(), () => false);
-}
-
-async function closeEntry({ language }: Entry): Promise<void> {
-  await (await language).close();
-}
-
-function openEntry(directory: string, { modelRoots, modelLinks, threads, memoryBudgetBytes, stateDirectory, checkInt8 }: OpenModelsOptions): Entry {
-  const language = openCheckpoint(directory, modelLinks === 'anywhere' ? {} : { roots: modelRoots }).then((checkpoint) =>
-    openLanguageModel(checkpoint, { threads, memoryBudgetBytes, scratchDirectory: join(stateDirectory, 'scratch'), checkInt8 }).catch(async (error: unknown) => {
-      await checkpoint.close();
-      throw error;
-    }));
+function openEntry(
+  directory: string,
+  { modelRoots, modelLinks, threads, stateDirectory, checkInt8, pool, passGate }: OpenModelsOptions & { readonly pool: MemoryPool; readonly passGate: Gate },
+): Entry {
+  const scratchDirectory = join(stateDirectory, 'scratch');
+  const language = passGate(async () => openLanguageModel(await openCheckpoint(directory, modelLinks === 'anywhere' ? {} : { roots: modelRoots }), { threads, pool, scratchDirectory, checkInt8 }));
   // A checkpoint that does not open is reported for what it is, whatever its tokenizer.
   const tokenizer = language.then(({ checkpoint }) => loadTokenizer(checkpoint.files));
   tokenizer.catch(() => undefined);

@@ -1,0 +1,49 @@
+import { PrunecastError } from '../../core/errors/prunecast-error.js';
+import type { PoolPlace } from './memory-pool.js';
+import type { ModelThread } from './model-thread.js';
+
+/**
+ * The calls of a model's thread, each with the memory that the pool grants it. One that turns out to need more than it was
+ * granted, though not more than all, is called again when there is as much.
+ */
+export function callInPool(thread: ModelThread, place: PoolPlace, wholeBytes: number): Pick<ModelThread, 'call' | 'stream'> {
+  return {
+    call: async (name, argument, control) => {
+      for (let leastBytes = 0;;) {
+        const grantedBytes = await place.enter(leastBytes, control.signal);
+        try {
+          return await thread.call(name, argument, control, grantedBytes);
+        } catch (error) {
+          leastBytes = readNeeded(error, grantedBytes, wholeBytes);
+        } finally {
+          place.leave();
+        }
+      }
+    },
+    stream: async function* stream(name, argument, control) {
+      for (let leastBytes = 0;;) {
+        const grantedBytes = await place.enter(leastBytes, control.signal);
+        let items = 0;
+        try {
+          for await (const item of thread.stream(name, argument, control, grantedBytes)) {
+            items += 1;
+            yield item;
+          }
+          return;
+        } catch (error) {
+          if (items > 0) throw error;
+          leastBytes = readNeeded(error, grantedBytes, wholeBytes);
+        } finally {
+          place.leave();
+        }
+      }
+    },
+  };
+}
+
+/** What a refused call is to be granted next; throws the refusal where all there is would not do, and whatever is none. */
+function readNeeded(error: unknown, grantedBytes: number, wholeBytes: number): number {
+  const neededBytes = error instanceof PrunecastError && error.reason === 'MEMORY_EXCEEDED' ? Number(error.metadata['needed_bytes']) : Infinity;
+  if (grantedBytes >= wholeBytes || !(neededBytes <= wholeBytes)) throw error;
+  return neededBytes > grantedBytes ? neededBytes : wholeBytes; // some refusals name a part of what they need
+}
