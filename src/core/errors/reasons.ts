@@ -19,6 +19,7 @@ export const REASONS = {
   BUDGET_INFEASIBLE: { code: 'FAILED_PRECONDITION', meaning: 'No architecture of the search space meets all budgets; metadata has the nearest.' },
   SCORES_INVALID: { code: 'FAILED_PRECONDITION', meaning: 'A criterion gave a score that is not a number, or not one score a unit; metadata says where.' },
   METRIC_INVALID: { code: 'FAILED_PRECONDITION', meaning: 'A measured or predicted metric is NaN or infinite: nothing of it is stored or answered; metadata has the metric, its value and the window.' },
+  VALUES_OUT_OF_RANGE: { code: 'FAILED_PRECONDITION', meaning: 'A weight that a compensation has mended is more than the dtype of the checkpoint holds, so that the output cannot be written; metadata has the tensor, the dtype and the value.' },
   WINDOWS_OVERLAP: { code: 'INVALID_ARGUMENT', meaning: 'A verify or report window also serves calibration or search.' },
   MEASUREMENT_MISMATCH: { code: 'FAILED_PRECONDITION', meaning: 'The pairs carry different measurement fingerprints or fidelities: their labels are not comparable.' },
   PAIRS_INVALID: { code: 'INVALID_ARGUMENT', meaning: 'A pair has a label or rate that is not a finite number or out of bounds, or the wrong number of dimensions.' },

@@ -4,7 +4,7 @@ import type { Architecture, ModelShape } from '../../core/model/shape.js';
 import { architectureOf, rankKeptFirst, type KeptUnits, type LayerKeptUnits } from '../../core/model/units.js';
 import type { PrunedModel, PrunedTensor } from '../../core/ports/exporter.js';
 import type { Checkpoint, TensorDtype, TensorEntry } from '../checkpoint/checkpoint.js';
-import { DTYPE_BYTES, encodeValues } from '../checkpoint/dtype.js';
+import { DTYPE_BYTES, DTYPE_LIMITS, encodeValues } from '../checkpoint/dtype.js';
 import { listCompanions, MAX_COMPANION_BYTES } from '../checkpoint/list-companions.js';
 import type { BlockPart, Family } from '../families/family.js';
 import { findFamily } from '../families/find-family.js';
@@ -40,7 +40,8 @@ const SLICE_VALUES = 1024 * 1024;
  * A bias of o or down that it gives to a dropped half-block is all that stays of it, and every other dropped one has zeros.
  *
  * Throws ARCHITECTURE_INVALID where the units do not exist or groups keep different numbers of heads; RangeError for a
- * mended tensor that the pruned model does not have.
+ * mended tensor that the pruned model does not have. Reading a tensor throws VALUES_OUT_OF_RANGE where its dtype cannot hold a
+ * mended value.
  */
 export function pruneModel({ checkpoint, keptUnits, replace = new Map(), manifest = {} }: PruneRequest): PrunedModel {
   rankKeptFirst(keptUnits, checkpoint.shape.layers);
@@ -165,12 +166,20 @@ async function encodeInTurns({ name, shape }: TensorSpec, values: Float32Array, 
   for (let from = 0; from < values.length; from += SLICE_VALUES) {
     if (from > 0) await setImmediate();
     const slice = values.subarray(from, from + SLICE_VALUES);
-    const most = dtype === 'F16' ? 65_504 : Number.MAX_VALUE;
-    const bad = slice.find((value) => !(Math.abs(value) <= most));
-    if (bad !== undefined) throw new PrunecastError('INTERNAL', `a mended value of ${name} is ${bad}, which ${dtype} cannot hold`);
+    const bad = slice.findIndex((value) => !(Math.abs(value) < DTYPE_LIMITS[dtype]));
+    if (bad !== -1) throw outOfRange(name, dtype, from + bad, slice[bad] as number);
     bytes.set(encodeValues(slice, dtype), from * width);
   }
   return bytes;
+}
+
+function outOfRange(tensor: string, dtype: TensorDtype, index: number, value: number): PrunecastError {
+  const cure = dtype === 'F32' ? '' : ', or prune the checkpoint after it was saved in a wider dtype (BF16 or F32: from_pretrained(folder, dtype="float32").save_pretrained(other))';
+  return new PrunecastError(
+    'VALUES_OUT_OF_RANGE',
+    `${tensor}: the mended value at ${index} is ${value}, which ${dtype}, the dtype of the checkpoint, cannot hold: take compensation none, more damping or a lower rate${cure}`,
+    { metadata: { tensor, dtype, index: String(index), value: String(value) } },
+  );
 }
 
 function countValues(shape: readonly number[]): number {

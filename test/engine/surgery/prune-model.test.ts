@@ -98,9 +98,27 @@ describe('pruneModel', () => {
   it.each([
     ['a name the pruned model lacks', 'model.layers.9.mlp.down_proj.weight', [1], /no tensor model.layers.9/],
     ['the wrong number of values', `${BLOCK}mlp.down_proj.weight`, [1, 2, 3], /takes 2 values, 3 were given/],
-    ['a value that is not a number', `${BLOCK}mlp.down_proj.weight`, [1, NaN], /is NaN, which F32 cannot hold/],
   ])('refuses mended tensors with %s', async (_what, name, values, message) => {
     await expect(prune([{ kvGroups: [0], queryHeads: [0, 1], ffnChannels: [0] }], { replace: new Map([[name, Float32Array.from(values)]]) })).rejects.toThrow(message);
+  });
+
+  it.each([
+    ['F16', 65_519.996, 65_520],
+    ['F16', -65_519.996, -70_000],
+    // Between the largest bfloat16, 2^128 - 2^120, and infinity; float32 has 24 bits of it.
+    ['BF16', 2 ** 128 - 2 ** 119 - 2 ** 104, 2 ** 128 - 2 ** 119],
+    ['F32', 2 ** 128 - 2 ** 104, Infinity],
+    ['F32', -1, NaN],
+  ] as const)('says which mended value %s cannot hold and what to do, and writes the largest that it can', async (dtype, held, beyond) => {
+    const down = `${BLOCK}mlp.down_proj.weight`;
+    const tensors = { ...tinyTensors(), [down]: { dtype, shape: [2, 3], bytes: new Uint8Array(6 * (dtype === 'F32' ? 4 : 2)) } };
+    const mend = (value: number) => prune([{ kvGroups: [0], queryHeads: [0, 1], ffnChannels: [0] }], { tensors, replace: new Map([[down, Float32Array.of(1, value)]]) });
+    expect((await mend(held)).tensors.get(down)?.bytes).toHaveLength(dtype === 'F32' ? 8 : 4);
+    await expect(mend(beyond)).rejects.toMatchObject({
+      reason: 'VALUES_OUT_OF_RANGE',
+      message: expect.stringMatching(`${down}: the mended value at 1 is .*${dtype}, .*compensation none, more damping`),
+      metadata: { tensor: down, dtype, index: '1' },
+    });
   });
 
   it.each([
