@@ -1,10 +1,9 @@
 import { countParameters } from '../../core/model/parameters.js';
-import type { ModelShape } from '../../core/model/shape.js';
-import type { InspectModelRequest, InspectModelResponse, LoadRow } from '../../gen/prunecast/v1/model.js';
-import { makeUneven } from '../architectures/make-uneven.js';
+import type { InspectModelRequest, InspectModelResponse } from '../../gen/prunecast/v1/model.js';
 import { decodeSpace, encodeDimension } from '../encoding/space.js';
 import { encodeArchitecture } from '../encoding/architecture.js';
 import type { PluginRegistry } from '../plugins/plugin-registry.js';
+import { listLoads } from './list-loads.js';
 import type { OpenModels } from './open-models.js';
 
 /** Describes a checkpoint: sizes, prunable dimensions, and which compensation through which exporter loads in what. */
@@ -32,20 +31,4 @@ export async function inspectModel(models: OpenModels, plugins: PluginRegistry, 
     loads: listLoads(shape, plugins),
     notes: [...checkpoint.notes],
   };
-}
-
-/** One row for each compensation, exporter and kind of shape. */
-function listLoads(shape: ModelShape, plugins: PluginRegistry): LoadRow[] {
-  return plugins.all('compensation').flatMap(({ plugin: compensation }) => plugins.all('exporter').flatMap(({ plugin: { id } }) => [true, false].map((uniform) => {
-    const architecture = uniform ? shape.layers : makeUneven(shape.layers);
-    const { plugin: exporter, options } = plugins.resolve('exporter', { id, options: undefined }, id, 'exporter');
-    const supported = exporter.supports(shape, architecture, compensation.addsBias ? 'added' : 'none', options);
-    return {
-      compensation: compensation.id,
-      exporter: exporter.id,
-      uniform,
-      loadsIn: supported.ok ? [...supported.loadsIn] : [],
-      note: supported.ok ? '' : supported.reason,
-    };
-  })));
 }
