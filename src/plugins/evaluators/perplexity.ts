@@ -21,7 +21,8 @@ export default defineEvaluator({
     { name: 'accuracy', better: 'higher', scale: 'linear', windows: 'hits', summary: 'share of the scored tokens that the model held most likely' },
   ],
   plan: (text, protocol, options) => {
-    const windows = pickWindows(cutWindows(text, protocol), protocol);
+    const { count, cut } = cutWindows(text, protocol);
+    const windows = pickWindows(count, protocol).map(cut);
     if (windows.length === 0) throw textTooShort(text, protocol);
     const { window, stride, bos, precision = 'float32' } = protocol;
     return {
@@ -50,8 +51,8 @@ export default defineEvaluator({
   },
 });
 
-/** All whole windows of the text. */
-function cutWindows({ tokens, bosToken }: EvaluationText, { window, stride, bos }: WindowProtocol): Window[] {
+/** How many whole windows the text has, and each by its place: a copy, as a view would take the whole text along to the model's thread. */
+function cutWindows({ tokens, bosToken }: EvaluationText, { window, stride, bos }: WindowProtocol): { readonly count: number; readonly cut: (index: number) => Window } {
   if (window < 2) throw PrunecastError.ofField('window', `is ${window}: a window needs 2 tokens, one to predict from and one to predict`);
   if (stride < 1 || stride > window) throw PrunecastError.ofField('stride', `is ${stride}; 1 to the window's ${window} are allowed`);
   if (bos && bosToken === undefined) throw PrunecastError.ofField('bos', "the model's config.json names no bos_token_id of its vocabulary: leave BOS off");
@@ -59,25 +60,31 @@ function cutWindows({ tokens, bosToken }: EvaluationText, { window, stride, bos 
   const textTokens = window - front.length;
   const step = Math.min(stride, textTokens); // a window holds one text token less with BOS, and none may be skipped
   const count = Math.max(0, Math.floor((tokens.length - textTokens) / step) + 1);
-  return Array.from({ length: count }, (_, index) => {
-    const start = index * step;
-    const scoredBefore = index === 0 ? 0 : (index - 1) * step + textTokens;
-    return {
-      start,
-      tokens: Int32Array.from([...front, ...tokens.subarray(start, start + textTokens)]),
-      scoredFrom: Math.max(1, scoredBefore - start + front.length),
-    };
-  });
+  return {
+    count,
+    cut: (index) => {
+      const start = index * step;
+      const scoredBefore = index === 0 ? 0 : (index - 1) * step + textTokens;
+      return { start, tokens: putInFront(front, tokens.subarray(start, start + textTokens)), scoredFrom: Math.max(1, scoredBefore - start + front.length) };
+    },
+  };
 }
 
-/** The windows of the part, or as many of them as the token limit allows, spread evenly. */
-function pickWindows(windows: readonly Window[], { window, part = { from: 0, to: 1 }, tokenLimit }: WindowProtocol): Window[] {
-  const inPart = windows.slice(shareOf(windows.length, part.from), shareOf(windows.length, part.to));
-  if (tokenLimit === undefined) return inPart;
-  const most = Math.floor(tokenLimit / window);
-  if (most < 1) throw PrunecastError.ofField('token_limit', `is ${tokenLimit}, less than one window of ${window} tokens`);
-  if (most >= inPart.length) return inPart;
-  return Array.from({ length: most }, (_, index) => inPart[Math.floor((index * inPart.length) / most)] as Window);
+function putInFront(front: readonly number[], tokens: Int32Array): Int32Array {
+  const joined = new Int32Array(front.length + tokens.length);
+  joined.set(front);
+  joined.set(tokens, front.length);
+  return joined;
+}
+
+/** The places of the windows of the part, or of as many as the token limit allows, spread evenly. */
+function pickWindows(windows: number, { window, part = { from: 0, to: 1 }, tokenLimit }: WindowProtocol): number[] {
+  const from = shareOf(windows, part.from);
+  const count = Math.max(0, shareOf(windows, part.to) - from);
+  const most = tokenLimit === undefined ? count : Math.floor(tokenLimit / window);
+  if (tokenLimit !== undefined && most < 1) throw PrunecastError.ofField('token_limit', `is ${tokenLimit}, less than one window of ${window} tokens`);
+  if (most >= count) return Array.from({ length: count }, (_, index) => from + index);
+  return Array.from({ length: most }, (_, index) => from + Math.floor((index * count) / most));
 }
 
 /** The tiny addend undoes rounding errors, so that 0.7 of 10 windows are 7. */

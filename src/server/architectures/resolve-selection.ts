@@ -36,15 +36,29 @@ export interface SharedBudgets {
   readonly field: string;
 }
 
+/** The space that rates and budgets of a request mean, with the model's own sizes and as budgets count them; each is made once, when it is first needed. */
+export interface SelectionSpaces {
+  readonly own: () => SearchSpace;
+  readonly counted: () => SearchSpace;
+}
+
+/** @param counted the model's sizes as budgets count them */
+export function openSpaces(shape: ModelShape, counted: ModelShape, spec: SearchSpaceSpec | undefined): SelectionSpaces {
+  const once = (sizes: ModelShape): (() => SearchSpace) => {
+    let space: SearchSpace | undefined;
+    return () => (space ??= decodeSpace(sizes, spec, { maxRate: 1 }));
+  };
+  return { own: once(shape), counted: once(counted) };
+}
+
 /** Every way in which Prune and Evaluate name an architecture. */
 type Asked = PruneRequest['selection'] | EvaluateTarget['target'];
 
 /**
  * @param field the selection's path in the request; empty at its top
- * @param counted the model's sizes as budgets count them; its own by default
  * @throws PrunecastError INVALID_REQUEST, ARCHITECTURE_INVALID, SPACE_INVALID, BUDGET_INFEASIBLE
  */
-export async function resolveSelection(model: BudgetedModel, asked: Asked, spaceSpec: SearchSpaceSpec | undefined, field: string, counted: ModelShape = model.shape): Promise<Selection> {
+export async function resolveSelection(model: BudgetedModel, asked: Asked, spaces: SelectionSpaces, field: string): Promise<Selection> {
   const { shape } = model;
   const at = (name: string): string => (field === '' ? name : `${field}.${name}`);
   switch (asked?.$case) {
@@ -57,16 +71,16 @@ export async function resolveSelection(model: BudgetedModel, asked: Asked, space
     }
     case 'uniformRate': {
       if (!(asked.value >= 0 && asked.value <= 1)) throw PrunecastError.ofField(at('uniform_rate'), `is ${asked.value}; allowed is 0 to 1`);
-      const space = decodeSpace(shape, spaceSpec, { maxRate: 1 });
+      const space = spaces.own();
       return named(decodeCounts(space, space.dimensions.map(({ size }) => keptCount(size, asked.value))));
     }
     case 'dimensionRates': {
-      const space = decodeSpace(shape, spaceSpec, { maxRate: 1 });
+      const space = spaces.own();
       const { counts, snapped } = snapRates(space, asked.value.rates, at('dimension_rates.rates'));
       return { ...named(decodeCounts(space, counts)), snapped };
     }
     case 'budgets': {
-      const shared = { space: decodeSpace(counted, spaceSpec, { maxRate: 1 }), budgets: await decodeBudgets(model, asked.value.budgets, at('budgets.budgets')), field: at('budgets.budgets') };
+      const shared = { space: spaces.counted(), budgets: await decodeBudgets(model, asked.value.budgets, at('budgets.budgets')), field: at('budgets.budgets') };
       return { ...named(shareOut(shared)), allocation: 'uniform-paper', budgets: shared };
     }
     case 'keptUnits':

@@ -5,6 +5,12 @@ import { Precision, type FidelitySpec, type WindowProtocol as WindowProtocolMess
 
 const DEFAULT_WINDOW = 128;
 
+/** Windows of one plan: each has a loss in every label. */
+const MOST_WINDOWS = 250_000;
+
+/** Tokens in the windows of one plan, 64 MB of them: a CPU takes hours for so many, even with the smallest models. */
+const MOST_WINDOW_TOKENS = 2 ** 24;
+
 /**
  * How a request cuts its text into windows.
  *
@@ -27,7 +33,16 @@ export function decodeProtocol(
   if (window > maxPositions) throw PrunecastError.ofField(`${fields.windows}.window`, `is ${window}; the model was made for ${maxPositions} positions (max_position_embeddings), and what lies beyond them measures nothing`);
   if (stride < 1 || stride > window) throw PrunecastError.ofField(`${fields.windows}.stride`, `is ${stride}; allowed is 1 to the window, ${window}`);
   if (bos && text.bosToken === undefined) throw PrunecastError.ofField(`${fields.windows}.bos`, "the model's config.json names no bos_token_id of its vocabulary: leave BOS off");
-  return { window, stride, bos, ...decodeFidelity(fidelity, window, fields.fidelity) };
+  const decoded = decodeFidelity(fidelity, window, fields.fidelity);
+  requireFewWindows(text, { window, stride, bos, ...decoded }, fields.windows);
+  return { window, stride, bos, ...decoded };
+}
+
+function requireFewWindows(text: EvaluationText, { window, stride, bos, tokenLimit = Infinity }: WindowProtocol, field: string): void {
+  const windows = Math.min(Math.floor(text.tokens.length / Math.min(stride, bos ? window - 1 : window)), Math.floor(tokenLimit / window));
+  if (windows <= MOST_WINDOWS && windows * window <= MOST_WINDOW_TOKENS) return;
+  const [name, most] = [stride < window ? 'stride' : 'window', windows > MOST_WINDOWS ? `${MOST_WINDOWS} windows` : `${MOST_WINDOW_TOKENS} tokens in windows`];
+  throw PrunecastError.ofField(`${field}.${name}`, `is ${stride}, which cuts the text of ${text.tokens.length} tokens into ${windows} windows of ${window}; at most ${most} are taken: set a token_limit, send a shorter text${name === 'stride' ? ', or take a larger stride' : ''}`);
 }
 
 const PRECISIONS: Readonly<Record<number, PrecisionName | undefined>> = {

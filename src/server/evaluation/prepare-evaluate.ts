@@ -1,8 +1,10 @@
 import { PrunecastError } from '../../core/errors/prunecast-error.js';
+import { setImmediate } from 'node:timers/promises';
 import type { Architecture } from '../../core/model/shape.js';
 import type { EvaluationPlan, Evaluator } from '../../core/ports/evaluator.js';
+import type { Cost } from '../../gen/prunecast/v1/common.js';
 import type { EvaluateRequest, EvaluateTarget } from '../../gen/prunecast/v1/pruning.js';
-import { requireSameUnits, resolveSelection, type Selection } from '../architectures/resolve-selection.js';
+import { openSpaces, requireSameUnits, resolveSelection, type Selection } from '../architectures/resolve-selection.js';
 import { architectureKey, encodeArchitecture } from '../encoding/architecture.js';
 import { encodeFidelity, encodeMeasurement, measurementFingerprint } from '../encoding/measurement.js';
 import { encodeCosts } from '../encoding/space.js';
@@ -37,8 +39,12 @@ export async function prepareEvaluate(services: EvaluateServices, request: Evalu
   const { shape } = model.language;
   const targets = request.targets.length === 0 ? [DENSE] : request.targets;
   const counted = services.recipes.countedShape(shape, [{ recipe: request.recipe, field: 'recipe' }], request.space);
+  const spaces = openSpaces(shape, counted, request.space);
   const selections: Selection[] = [];
-  for (const [index, { target }] of targets.entries()) selections.push(await resolveSelection(budgeted(model), target, request.space, `targets[${index}]`, counted));
+  for (const [index, { target }] of targets.entries()) {
+    if (index % TARGETS_A_TURN === TARGETS_A_TURN - 1) await setImmediate();
+    selections.push(await resolveSelection(budgeted(model), target, spaces, `targets[${index}]`));
+  }
   const { plugin: evaluator, options } = services.plugins.resolve('evaluator', request.measurement?.evaluator, 'perplexity', 'measurement.evaluator');
   const text = await services.texts.load(request.measurement?.text, model, 'measurement.text');
   const { maxPositions } = model.language.checkpoint.config;
@@ -57,6 +63,9 @@ export async function prepareEvaluate(services: EvaluateServices, request: Evalu
   const evaluation = { model, selections, plan, recipe, restored, evaluator, evaluatorOptions: options };
   return { kind: 'work', run: workOn(model, (context) => runEvaluation(services, evaluation, context)) };
 }
+
+/** Targets before others get a turn. */
+const TARGETS_A_TURN = 16;
 
 const DENSE: EvaluateTarget = { target: { $case: 'dense', value: {} } };
 
@@ -157,6 +166,12 @@ function countCalibrated(recipe: RecipeSpec | undefined): number {
 async function encodePlan(model: OpenModel, plan: EvaluationPlan, { selections, recipe, restored }: Pick<Evaluation, 'selections' | 'recipe' | 'restored'>) {
   const { language } = model;
   const tokens = countCalibrated(recipe) + selections.length * plan.fidelity.tokens;
+  const costs: Cost[] = [];
+  for (const [index, { architecture, keptUnits }] of selections.entries()) {
+    if (index % TARGETS_A_TURN === TARGETS_A_TURN - 1) await setImmediate();
+    const { compensation } = (keptUnits === undefined ? recipe : restored.get(index)) ?? {};
+    costs.push(...encodeCosts(language.shape, architecture, [], exportedShape(language.shape, architecture, compensation)).slice(0, 1));
+  }
   return {
     trials: BigInt(selections.length),
     tokens: BigInt(tokens),
@@ -165,7 +180,6 @@ async function encodePlan(model: OpenModel, plan: EvaluationPlan, { selections, 
     feasible: [],
     loadsIn: [],
     architectures: selections.map(({ architecture }) => encodeArchitecture(architecture)),
-    costs: selections.flatMap(({ architecture, keptUnits }, index) =>
-      encodeCosts(language.shape, architecture, [], exportedShape(language.shape, architecture, (keptUnits === undefined ? recipe : restored.get(index))?.compensation)).slice(0, 1)),
+    costs,
   };
 }

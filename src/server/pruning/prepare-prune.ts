@@ -9,7 +9,7 @@ import { findCalibrationErrorAllocation } from '../../search/controls/calibratio
 import type { PluginRef } from '../../gen/prunecast/v1/common.js';
 import type { PruneRequest } from '../../gen/prunecast/v1/pruning.js';
 import { hardestOf } from '../architectures/make-uneven.js';
-import { requireSameUnits, resolveSelection, type Selection, type SharedBudgets } from '../architectures/resolve-selection.js';
+import { openSpaces, requireSameUnits, resolveSelection, type Selection, type SharedBudgets } from '../architectures/resolve-selection.js';
 import { encodeArchitecture } from '../encoding/architecture.js';
 import { estimateSeconds } from '../evaluation/estimate-seconds.js';
 import { encodeFeasible } from '../encoding/budget.js';
@@ -40,7 +40,7 @@ export async function preparePrune(services: PruneServices, request: PruneReques
   const model = await services.models.open(request.model);
   const { shape } = model.language;
   const counted = services.recipes.countedShape(shape, [{ recipe: request.recipe, field: 'recipe' }], request.space);
-  const selection = await resolveSelection(budgeted(model), request.selection, request.space, '', counted);
+  const selection = await resolveSelection(budgeted(model), request.selection, openSpaces(shape, counted, request.space), '');
   const output = await planOutput(services, request, restarted);
   const recipe = await resolveRecipe(services, request, model, selection);
   const byError = recipe?.compensation.plugin.needs.includes('gram') === true ? selection.budgets : undefined;

@@ -377,7 +377,7 @@ export interface Calibration {
     | undefined;
   /**
    * How many. Default 320, or as many as the text has.
-   * Allowed: 1 to 100,000.
+   * Allowed: 1 to 10,000.
    */
   sequences?:
     | number
@@ -395,7 +395,8 @@ export interface Calibration {
 
 /**
  * How a text is cut into windows: consecutive ones, a last short one dropped. Every token but the first of a window is
- * predicted; with a stride below the window, windows after the first score only what no window has scored.
+ * predicted; with a stride below the window, windows after the first score only what no window has scored. At most 250,000
+ * windows are taken, and windows of 16,777,216 tokens together.
  */
 export interface WindowProtocol {
   /**
