@@ -1,8 +1,9 @@
 import { PrunecastError } from '../core/errors/prunecast-error.js';
 import type { CheckpointFiles } from './checkpoint/checkpoint-files.js';
+import { TOKENIZER_FILE } from './checkpoint/tokenizer-file.js';
 import { startWorker } from '../onnx-runtime/start-worker.js';
-import { malformed } from './checkpoint/model-errors.js';
 import { digestBytes } from './digest.js';
+import { decodeError, type ErrorMessage } from './workers/message-errors.js';
 import { workerUrl } from './workers/worker-url.js';
 
 /** Turns text into token ids as the checkpoint's own tokenizer does. */
@@ -11,7 +12,8 @@ export interface Tokenizer {
   readonly digest: string;
   /**
    * The ids of a text, tokenized at once, without special tokens at its ends. Runs in a thread of its own: 1.3 MB take
-   * 1.6 s. Throws the signal's reason when it fires, and MODEL_MALFORMED where tokenizer.json cannot be used.
+   * 1.6 s. Throws the signal's reason when it fires, MODEL_MALFORMED where tokenizer.json cannot be used, and
+   * MODEL_UNSUPPORTED where it would give other tokens for this text than transformers.
    */
   encode(text: string, signal?: AbortSignal): Promise<Int32Array>;
   /** Several texts by one thread, in their order. */
@@ -25,9 +27,7 @@ export interface TokenizerTask {
 }
 
 /** What the thread answers. */
-export type TokenizerAnswer = { readonly tokens: readonly Int32Array[] } | { readonly failure: string };
-
-const TOKENIZER_FILE = 'tokenizer.json';
+export type TokenizerAnswer = { readonly tokens: readonly Int32Array[] } | { readonly failure: ErrorMessage };
 
 /** Largest tokenizer.json read. Those of Gemma 3 (33 MB) and Llama 3 (17 MB) are the largest known. */
 const MAX_TOKENIZER_BYTES = 128 * 1024 * 1024;
@@ -62,7 +62,7 @@ async function runTask(task: TokenizerTask, signal: AbortSignal | undefined): Pr
       signal?.addEventListener('abort', () => reject(signal.reason), { once: true, signal: ending.signal });
     });
     if ('tokens' in answer) return answer.tokens;
-    throw malformed(TOKENIZER_FILE, `cannot be used: ${answer.failure.slice(0, 200)}`);
+    throw decodeError(answer.failure);
   } finally {
     ending.abort();
     await worker.terminate();

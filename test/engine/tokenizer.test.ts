@@ -41,6 +41,43 @@ describe('loadTokenizer', () => {
     await expect(tokenizer.encode('a')).rejects.toMatchObject({ reason: 'MODEL_MALFORMED', message: expect.stringContaining('tokenizer.json: cannot be used') });
   });
 
+  it('reads a tokenizer.json with a byte order mark as it does without', async () => {
+    const file = await readFile(join(STORIES, 'tokenizer.json'));
+    const marked = await load(await writeFolder({ 'tokenizer.json': Buffer.concat([Buffer.from('\uFEFF'), file]) }));
+    const text = 'Once upon a time';
+    expect(await marked.encode(text)).toEqual(await (await load(STORIES)).encode(text));
+  });
+
+  it.each([
+    ['a Git LFS pointer', 'version https://git-lfs.github.com/spec/v1\noid sha256:0\nsize 1\n', /tokenizer.json: is a Git LFS pointer.*git lfs pull/],
+    ['cut off', '{"model": {"type": "BPE",\n', /tokenizer.json: is not JSON: line 2, column 1: it ends too early/],
+  ])('says that a tokenizer.json is %s', async (_, text, message) => {
+    const tokenizer = await load(await writeFolder({ 'tokenizer.json': new TextEncoder().encode(text) }));
+    await expect(tokenizer.encode('a')).rejects.toMatchObject({ reason: 'MODEL_MALFORMED', message: expect.stringMatching(message) });
+  });
+
+  describe.each([['as written', null, false], ['in lower case', { type: 'Lowercase' }, true]] as const)('with an added token that is to match whole words alone, %s', (_, normalizer, normalized) => {
+    const loadWords = async (): Promise<Tokenizer> => load(await writeFolder({
+      'tokenizer.json': {
+        added_tokens: [{ id: 7, content: 'return', single_word: true, lstrip: false, rstrip: false, normalized, special: false }],
+        normalizer,
+        pre_tokenizer: { type: 'Split', pattern: { Regex: '\\w+|\\s+|[^\\w\\s]+' }, behavior: 'Isolated', invert: false },
+        post_processor: null,
+        decoder: null,
+        model: { type: 'WordLevel', vocab: { '<unk>': 0, a: 1, returned: 2, return: 7, '.': 11, '(': 12 }, unk_token: '<unk>' },
+      },
+    }));
+
+    // What tokenizers 0.23 for Python gives.
+    it.each([['return', [7]], ['a return a', [1, 0, 7, 0, 1]], ['(return)', [12, 7, 0]], ['return.a', [7, 11, 1]], ['Return a', normalized ? [7, 0, 1] : [0, 0, 1]], ['return return', [7, 0, 7]]])('gives the tokens that Python gives for %j', async (text, ids) => {
+      expect([...await (await loadWords()).encode(text)]).toEqual(ids);
+    });
+
+    it.each(['returned', 'unreturn', 'return1', '_return', 'éreturn', 'return return\u0301', '\u{1d5ae}return'])('refuses %j, where Python matches nothing within the word', async (text) => {
+      await expect((await loadWords()).encode(text)).rejects.toMatchObject({ reason: 'MODEL_UNSUPPORTED', message: expect.stringMatching(/added token "return" is to match whole words alone \(single_word\).*Send token ids/) });
+    });
+  });
+
   it('stops with the reason of its signal, before and while it works', async () => {
     const tokenizer = await load(STORIES);
     await expect(tokenizer.encode('a', AbortSignal.abort(new Error('never mind')))).rejects.toThrow('never mind');

@@ -6,10 +6,12 @@ import type { Checkpoint, StoredTensor } from './checkpoint.js';
 import { createCheckpointFiles, type CheckpointFiles } from './checkpoint-files.js';
 import { findDifference } from './compare-tensors.js';
 import { CONFIG_FILE } from './config-fields.js';
+import { dropNonFinite } from './finite-config.js';
 import { matchTensors, type MatchedTensors, type StoredTensors } from './match-tensors.js';
 import { malformed, unsupported } from './model-errors.js';
 import { MAX_CONFIG_BYTES, parseConfig } from './parse-config.js';
 import { readJsonObject } from './read-json.js';
+import { recogniseFolder } from './recognise-folder.js';
 import { readSafetensorsHeader } from './safetensors-header.js';
 import { INDEX_FILE, MAX_INDEX_BYTES, parseSafetensorsIndex, SINGLE_FILE } from './safetensors-index.js';
 import { createTensorReader } from './tensor-reader.js';
@@ -24,12 +26,13 @@ import { createTensorReader } from './tensor-reader.js';
 export async function openCheckpoint(directory: string, { roots, signal }: { readonly roots?: readonly string[]; readonly signal?: AbortSignal } = {}): Promise<Checkpoint> {
   const files = createCheckpointFiles({ directory, ...(roots === undefined ? {} : { roots }) });
   try {
-    const rawConfig = await readJsonObject(files, CONFIG_FILE, MAX_CONFIG_BYTES);
-    if (rawConfig === undefined) throw new PrunecastError('MODEL_NOT_FOUND', `the folder has no ${CONFIG_FILE}: name a Hugging Face checkpoint folder`);
-    const config = parseConfig(rawConfig);
+    const written = await readJsonObject(files, CONFIG_FILE, MAX_CONFIG_BYTES);
+    if (written === undefined) throw new PrunecastError('MODEL_NOT_FOUND', `the folder has no ${CONFIG_FILE}: ${await recogniseFolder(directory) ?? 'name a Hugging Face checkpoint folder'}`);
+    const config = parseConfig(written);
+    const { kept: rawConfig, dropped } = dropNonFinite(written);
     const weights = await readAllHeaders(files);
     const matched = matchTensors(config, weights.stored);
-    const { tensors, notes } = matched;
+    const { tensors } = matched;
     await requireTied(files, matched, findFamily(config.shape.family));
     const digests: Record<string, string> = {};
     for (const file of weights.sizes.keys()) digests[file] = await files.digest(file, signal);
@@ -42,7 +45,7 @@ export async function openCheckpoint(directory: string, { roots, signal }: { rea
       digest: digestOf({ config: rawConfig, files: digests }),
       weightBytes: [...weights.sizes.values()].reduce((sum, size) => sum + size, 0),
       tensors,
-      notes,
+      notes: [...matched.notes, ...(dropped.length === 0 ? [] : [`${CONFIG_FILE} has NaN or an infinity in ${dropped.join(', ').slice(0, 200)}: outputs leave that out`])],
       ...createTensorReader(files, tensors),
       close: () => files.close(),
     };
@@ -65,7 +68,7 @@ async function readAllHeaders(files: CheckpointFiles): Promise<Weights> {
   });
   if (await files.has(SINGLE_FILE)) return { stored: { present: await readHeader(SINGLE_FILE), absent: new Map() }, sizes };
   const index = await readJsonObject(files, INDEX_FILE, MAX_INDEX_BYTES);
-  if (index === undefined) throw malformed(SINGLE_FILE, `is not there, nor is ${INDEX_FILE}: weights are read from safetensors files`);
+  if (index === undefined) throw malformed(SINGLE_FILE, `is not there, nor is ${INDEX_FILE}: ${await recogniseFolder(files.directory) ?? 'weights are read from safetensors files'}`);
   const fileOf = parseSafetensorsIndex(index);
   const present: StoredTensor[] = [];
   for (const file of new Set(fileOf.values())) if (await files.has(file)) present.push(...await readHeader(file));

@@ -1,11 +1,14 @@
+import type { PrunecastError } from '../../core/errors/prunecast-error.js';
 import type { BlockBiases, LayerArchitecture } from '../../core/model/shape.js';
 import type { Family, RawConfig } from '../families/family.js';
-import { findFamilyOf } from '../families/find-family.js';
+import { FAMILIES, findFamilyOf } from '../families/find-family.js';
+import { ADVISE_DEQUANTISING } from './advice.js';
 import type { ModelConfig } from './config.js';
-import { CONFIG_FILE, readPositive, readSize } from './config-fields.js';
+import { CONFIG_FILE, readFlag, readNumber, readSize, type NumberBounds } from './config-fields.js';
 import { malformed, show, unsupported } from './model-errors.js';
 import { MAX_POSITIONS, parseRope } from './parse-rope.js';
 import { decodePerLayer, PER_LAYER_PREFIX } from './per-layer-form.js';
+import { isRecord } from './read-json.js';
 
 /** Largest config.json read. Real ones have under 10 kB; the per-layer form of 1,024 layers has 90 kB. */
 export const MAX_CONFIG_BYTES = 1024 * 1024;
@@ -28,6 +31,9 @@ export const MAX_FFN_CHANNELS = 262_144;
 /** Gemma: 262,144; Qwen: 152,064. */
 export const MAX_VOCABULARY = 1_048_576;
 
+/** Real ones go from 1e-8 to 1e-5. It must be a number of float32, and not so large that the norm forgets its input. */
+const RMS_NORM_EPSILON: NumberBounds = { min: 1e-30, max: 1, fallback: 1e-6 };
+
 /** Entries that are there when a block is not one dense FFN. */
 const EXPERT_KEYS = ['num_experts', 'num_local_experts', 'n_routed_experts', 'moe_intermediate_size'];
 
@@ -39,7 +45,7 @@ const EXPERT_KEYS = ['num_experts', 'num_local_experts', 'n_routed_experts', 'mo
  */
 export function parseConfig(config: RawConfig): ModelConfig {
   const modelType = config['model_type'];
-  if (typeof modelType !== 'string') throw malformed(CONFIG_FILE, `model_type is ${show(modelType)}; the name of a family is allowed`);
+  if (typeof modelType !== 'string') throw describeModelType(config);
   const isPerLayer = modelType.startsWith(PER_LAYER_PREFIX);
   const family = findFamilyOf(config, isPerLayer ? modelType.slice(PER_LAYER_PREFIX.length) : modelType);
   const layerCount = readSize(config, 'num_hidden_layers', { min: 1, max: MAX_LAYERS });
@@ -48,7 +54,6 @@ export function parseConfig(config: RawConfig): ModelConfig {
   const { layers, biases, droppedBiases } = isPerLayer
     ? decodePerLayer(config, { layers: layerCount, heads: MAX_HEADS, ffnChannels: MAX_FFN_CHANNELS })
     : readUniform(config, family, layerCount);
-  const bos = config['bos_token_id'];
   const headDim = readHeadDim(config, family, hidden);
   const maxPositions = readSize(config, 'max_position_embeddings', { min: 1, max: MAX_POSITIONS, fallback: family.defaults.maxPositions });
   return {
@@ -57,23 +62,33 @@ export function parseConfig(config: RawConfig): ModelConfig {
       hidden,
       headDim,
       vocabulary: readSize(config, 'vocab_size', { min: 1, max: MAX_VOCABULARY }),
-      tiedEmbeddings: config['tie_word_embeddings'] === true,
+      tiedEmbeddings: readFlag(config, 'tie_word_embeddings', { fallback: false }),
       biases,
       ...(droppedBiases ? { droppedBiases } : {}),
       queryKeyNorms: family.queryKeyNorms,
       layers,
     },
-    rmsNormEpsilon: readPositive(config, 'rms_norm_eps', { fallback: 1e-6 }),
+    rmsNormEpsilon: readNumber(config, 'rms_norm_eps', RMS_NORM_EPSILON),
     rope: parseRope(config, { headDim, maxPositions }),
     maxPositions,
     slidingWindows: family.readSlidingWindows(config, layerCount),
-    bosTokenId: Number.isInteger(bos) && (bos as number) >= 0 ? (bos as number) : undefined,
+    bosTokenId: readBosToken(config),
   };
 }
 
+function describeModelType(config: RawConfig): PrunecastError {
+  const { model_type: modelType, architectures } = config;
+  const known = FAMILIES.map(({ id }) => id).join(', ');
+  const given = modelType === undefined || modelType === null ? 'is missing' : `is ${show(modelType)}`;
+  const own = FAMILIES.find(({ architecture }) => Array.isArray(architectures) && architectures.includes(architecture));
+  return malformed(CONFIG_FILE, `model_type ${given}; it must name the family of the model: ${own === undefined ? `one of ${known}` : `"${own.id}", as architectures has ${own.architecture}`}`);
+}
+
 function refuseUnsupported(config: RawConfig): void {
-  if (config['quantization_config'] !== undefined && config['quantization_config'] !== null) {
-    throw unsupported(CONFIG_FILE, 'quantization_config', 'has a quantization_config; give a checkpoint in F32, F16 or BF16');
+  const quantised = config['quantization_config'] ?? config['compression_config'];
+  if (quantised !== undefined && quantised !== null) {
+    const method = isRecord(quantised) && typeof quantised['quant_method'] === 'string' ? ` (${quantised['quant_method'].slice(0, 32)})` : '';
+    throw unsupported(CONFIG_FILE, 'quantization_config', `has a quantization_config${method}: the weights are quantised, and those read are F32, F16 and BF16; ${ADVISE_DEQUANTISING}`);
   }
   const experts = EXPERT_KEYS.find((key) => typeof config[key] === 'number' && (config[key] as number) > 1);
   if (experts !== undefined) throw unsupported(CONFIG_FILE, 'mixture of experts', `has ${experts} ${show(config[experts])}; a mixture of experts is not supported`);
@@ -88,6 +103,13 @@ function readUniform(config: RawConfig, family: Family, layers: number): { layer
   const ffnChannels = readSize(config, 'intermediate_size', { min: 1, max: MAX_FFN_CHANNELS });
   const layer = { kvHeads, queryHeadsPerKv: queryHeads / kvHeads, ffnChannels };
   return { layers: Array.from({ length: layers }, () => layer), biases: family.readBiases(config), droppedBiases: false };
+}
+
+/** null, a negative number, and a list, which only ends of sequences have, stand for none. */
+function readBosToken(config: RawConfig): number | undefined {
+  if (Array.isArray(config['bos_token_id'])) return undefined;
+  const bos = readSize(config, 'bos_token_id', { min: -1, max: Number.MAX_SAFE_INTEGER, fallback: -1 });
+  return bos < 0 ? undefined : bos;
 }
 
 function readHeadDim(config: RawConfig, family: Family, hidden: number): number {

@@ -1,5 +1,7 @@
 import type { CheckpointFiles } from './checkpoint-files.js';
+import { findJsonError } from './find-json-error.js';
 import { malformed, show } from './model-errors.js';
+import { recogniseContent } from './recognise-content.js';
 
 /**
  * A JSON object from a file of the checkpoint, its size checked before it is read.
@@ -11,16 +13,59 @@ export async function readJsonObject(files: Pick<CheckpointFiles, 'read'>, file:
   return text === undefined ? undefined : parseJsonObject(text, file);
 }
 
-/** Parses untrusted bytes as a JSON object in UTF-8. Throws MODEL_MALFORMED. */
+/**
+ * Parses untrusted bytes as a JSON object in UTF-8, with a byte order mark or without, and with the `NaN` and `Infinity` that
+ * Python writes. Throws MODEL_MALFORMED that says what the file is instead, or the line and column at which it is not JSON.
+ */
 export function parseJsonObject(bytes: Uint8Array, file: string): Record<string, unknown> {
-  let value: unknown;
-  try {
-    value = JSON.parse(new TextDecoder('utf-8', { fatal: true }).decode(bytes));
-  } catch (cause) {
-    throw malformed(file, 'is not JSON in UTF-8', { cause });
-  }
+  const value = parseJson(decodeText(bytes, file), file);
+  requireShallow(value, file);
   if (isRecord(value)) return value;
   throw malformed(file, `must hold a JSON object, not ${show(value)}`);
+}
+
+function decodeText(bytes: Uint8Array, file: string): string {
+  const foreign = recogniseContent(bytes);
+  if (foreign !== undefined) throw malformed(file, foreign);
+  try {
+    return new TextDecoder('utf-8', { fatal: true }).decode(bytes);
+  } catch (cause) {
+    throw malformed(file, 'is not JSON: it is not in UTF-8; save it as UTF-8', { cause });
+  }
+}
+
+function parseJson(text: string, file: string): unknown {
+  try {
+    return JSON.parse(text);
+  } catch (cause) {
+    const error = findJsonError(text);
+    if (error === undefined) return parsePython(text);
+    const problem = error.found === undefined ? 'it ends too early' : `${show(error.found)} may not stand there`;
+    throw malformed(file, `is not JSON: line ${error.line}, column ${error.column}: ${problem}`, { cause });
+  }
+}
+
+/** Deepest nesting read. tokenizer.json has about 8, the per-layer form 4. Whatever walks a value calls itself for each. */
+export const MAX_DEPTH = 64;
+
+function requireShallow(value: unknown, file: string): void {
+  let level: object[] = value !== null && typeof value === 'object' ? [value] : [];
+  for (let depth = 0; level.length > 0; depth += 1) {
+    if (depth > MAX_DEPTH) throw malformed(file, `is nested deeper than the ${MAX_DEPTH} levels that are read`);
+    level = level.flatMap((parent) => Object.values(parent)).filter((child): child is object => child !== null && typeof child === 'object');
+  }
+}
+
+/** Strings, so that what looks like a number in them is left alone, and the numbers that JSON lacks. */
+const STRING_OR_NUMBER = /"[^"\\]*(?:\\.[^"\\]*)*"|NaN|-?Infinity/g;
+
+/** Stands before a number that JSON lacks while it is parsed as a string. */
+const MARK = '\0';
+
+/** Parses text that is JSON but for the numbers `NaN`, `Infinity` and `-Infinity`. */
+function parsePython(text: string): unknown {
+  const marked = text.replace(STRING_OR_NUMBER, (token) => (token.startsWith('"') ? token : JSON.stringify(MARK + token)));
+  return JSON.parse(marked, (_key, value: unknown) => (typeof value === 'string' && value.startsWith(MARK) ? Number(value.slice(1)) : value));
 }
 
 export function isRecord(value: unknown): value is Record<string, unknown> {

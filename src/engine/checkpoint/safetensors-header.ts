@@ -1,6 +1,7 @@
 import type { FileHandle } from 'node:fs/promises';
 import type { StoredTensor } from './checkpoint.js';
 import { malformed, show } from './model-errors.js';
+import { HEAD_BYTES, recogniseContent } from './recognise-content.js';
 import { isRecord, parseJsonObject } from './read-json.js';
 import { readFully } from './read-fully.js';
 
@@ -35,11 +36,13 @@ const DTYPE_BITS: Readonly<Record<string, number>> = {
 /** Reads and checks the header of an open safetensors file; tensors of any dtype are listed. Throws MODEL_MALFORMED. */
 export async function readSafetensorsHeader(handle: FileHandle, file: string): Promise<readonly StoredTensor[]> {
   const { size } = await handle.stat();
+  const head = new Uint8Array(Math.min(size, HEAD_BYTES));
+  await readFully(handle, head, 0, file);
   if (size < LENGTH_BYTES) throw malformed(file, `has ${size} bytes; a safetensors file has at least ${LENGTH_BYTES}`);
-  const prefix = new Uint8Array(LENGTH_BYTES);
-  await readFully(handle, prefix, 0, file);
-  const length = new DataView(prefix.buffer).getBigUint64(0, true);
-  if (length > BigInt(MAX_HEADER_BYTES)) throw malformed(file, `announces a header of ${length} bytes; at most ${MAX_HEADER_BYTES} are read`);
+  const length = new DataView(head.buffer).getBigUint64(0, true);
+  if (length > BigInt(MAX_HEADER_BYTES)) {
+    throw malformed(file, recogniseContent(head) ?? `announces a header of ${length} bytes; at most ${MAX_HEADER_BYTES} are read`);
+  }
   if (Number(length) > size - LENGTH_BYTES) {
     throw malformed(file, `announces a header of ${length} bytes but has only ${size - LENGTH_BYTES} bytes after the length: it is truncated`);
   }

@@ -1,3 +1,4 @@
+import { readFlag } from '../checkpoint/config-fields.js';
 import { DECODER_NAMES } from './decoder-names.js';
 import type { Family, StockForm } from './family.js';
 import { MISTRAL } from './mistral.js';
@@ -10,8 +11,8 @@ export const LLAMA: Family = {
   queryKeyNorms: false,
   defaults: { maxPositions: 2048, headDim: undefined },
   readBiases: (config) => {
-    const attention = config['attention_bias'] === true;
-    return { queryKeyValue: attention, attentionOutput: attention, ffn: config['mlp_bias'] === true };
+    const attention = readFlag(config, 'attention_bias', { fallback: false });
+    return { queryKeyValue: attention, attentionOutput: attention, ffn: readFlag(config, 'mlp_bias', { fallback: false }) };
   },
   stateStockForm: ({ hidden, queryHeads, biases }) => {
     const attention = biases.queryKeyValue || biases.attentionOutput;

@@ -1,3 +1,4 @@
+import { readFlag } from '../checkpoint/config-fields.js';
 import { DECODER_NAMES } from './decoder-names.js';
 import type { Family } from './family.js';
 import { readWindow, spreadWindow } from './window-layers.js';
@@ -22,5 +23,5 @@ export const QWEN2: Family = {
     loadsIn: hidden === queryHeads * headDim ? ['transformers', 'vLLM'] : ['transformers'],
   }),
   // `use_sliding_window` puts it into use, in the layers from `max_window_layers` on where `layer_types` does not name them.
-  readSlidingWindows: (config, layers) => spreadWindow(config, layers, config['use_sliding_window'] === true ? readWindow(config) : undefined, FIRST_WINDOWED),
+  readSlidingWindows: (config, layers) => spreadWindow(config, layers, readFlag(config, 'use_sliding_window', { fallback: false }) ? readWindow(config) : undefined, FIRST_WINDOWED),
 };

@@ -1,3 +1,4 @@
+import { readFlag } from '../checkpoint/config-fields.js';
 import { DECODER_NAMES } from './decoder-names.js';
 import type { Family } from './family.js';
 import { readWindow, spreadWindow } from './window-layers.js';
@@ -13,7 +14,7 @@ export const QWEN3: Family = {
   queryKeyNorms: true,
   defaults: { maxPositions: 32_768, headDim: 128 },
   readBiases: (config) => {
-    const attention = config['attention_bias'] === true;
+    const attention = readFlag(config, 'attention_bias', { fallback: false });
     return { queryKeyValue: attention, attentionOutput: attention, ffn: false };
   },
   stateStockForm: ({ biases }) => {
@@ -28,5 +29,5 @@ export const QWEN3: Family = {
     };
   },
   // `use_sliding_window` puts it into use, in the layers from `max_window_layers` on where `layer_types` does not name them.
-  readSlidingWindows: (config, layers) => spreadWindow(config, layers, config['use_sliding_window'] === true ? readWindow(config) : undefined, FIRST_WINDOWED),
+  readSlidingWindows: (config, layers) => spreadWindow(config, layers, readFlag(config, 'use_sliding_window', { fallback: false }) ? readWindow(config) : undefined, FIRST_WINDOWED),
 };

@@ -1,6 +1,12 @@
 import { parentPort, workerData } from 'node:worker_threads';
 import { Tokenizer } from '@huggingface/tokenizers';
+import { PrunecastError } from '../../core/errors/prunecast-error.js';
+import { malformed } from '../checkpoint/model-errors.js';
+import { isRecord, parseJsonObject } from '../checkpoint/read-json.js';
+import { TOKENIZER_FILE } from '../checkpoint/tokenizer-file.js';
 import type { TokenizerAnswer, TokenizerTask } from '../tokenizer.js';
+import { encodeError } from './message-errors.js';
+import { requireWholeWords } from './whole-words.js';
 
 /*
  * The thread behind `Tokenizer.encode`. An error of the tokenizer is an answer, not an uncaught exception: tokenizer.json is
@@ -12,9 +18,28 @@ parentPort?.postMessage(answer, 'tokens' in answer ? answer.tokens.map((ids) => 
 
 function encode({ json, texts }: TokenizerTask): TokenizerAnswer {
   try {
-    const tokenizer = new Tokenizer(JSON.parse(Buffer.from(new Uint8Array(json)).toString()) as object, {});
-    return { tokens: texts.map((text) => Int32Array.from(tokenizer.encode(text, { add_special_tokens: false }).ids)) };
+    const config = parseJsonObject(new Uint8Array(json), TOKENIZER_FILE);
+    const tokenizer = new Tokenizer(config, {});
+    const whole = listWholeWords(config, tokenizer.normalizer);
+    return {
+      tokens: texts.map((text) => {
+        requireWholeWords(text, whole.asWritten);
+        if (whole.normalized.length > 0) requireWholeWords(tokenizer.normalizer?.(text) ?? text, whole.normalized);
+        return Int32Array.from(tokenizer.encode(text, { add_special_tokens: false }).ids);
+      }),
+    };
   } catch (error) {
-    return { failure: error instanceof Error ? error.message : String(error) };
+    const known = error instanceof PrunecastError ? error : malformed(TOKENIZER_FILE, `cannot be used: ${(error instanceof Error ? error.message : String(error)).slice(0, 200)}`);
+    return { failure: encodeError(known) };
   }
+}
+
+/** The added tokens that match whole words alone, as they stand in a text and as the normaliser leaves them. */
+function listWholeWords({ added_tokens: added }: Readonly<Record<string, unknown>>, normalizer: Tokenizer['normalizer']): { readonly asWritten: readonly string[]; readonly normalized: readonly string[] } {
+  const tokens = (Array.isArray(added) ? added : []).filter((token: unknown) => isRecord(token) && token['single_word'] === true && typeof token['content'] === 'string') as { content: string; normalized?: boolean; special?: boolean }[];
+  const isNormalized = ({ normalized, special }: (typeof tokens)[number]): boolean => normalizer !== null && (normalized ?? special !== true);
+  return {
+    asWritten: tokens.filter((token) => !isNormalized(token)).map(({ content }) => content),
+    normalized: tokens.filter(isNormalized).map(({ content }) => normalizer?.(content) ?? content),
+  };
 }

@@ -16,6 +16,9 @@ export interface PathField {
 /** The kind of root that something was to lie under, by the reason when it does not. */
 const ROOT_NAMES = { MODEL_NOT_FOUND: 'a model', TEXT_NOT_FOUND: 'a data', REGRESSOR_INVALID: 'a data or model' } as const satisfies Partial<Record<Reason, string>>;
 
+/** What may be the name of a model on the hub: an organisation and a model. */
+const HUB_ID = /^[A-Za-z0-9][\w.-]{0,95}\/[A-Za-z0-9][\w.-]{0,95}$/;
+
 /**
  * The real path of something under one of the roots; the first root that has it wins.
  *
@@ -33,7 +36,8 @@ export async function resolveWithin(roots: readonly string[], path: string, { fi
     if (links === 'within-roots' && !(await isWithinAny(roots, real))) throw outsideRoots(path, field);
     return real;
   }
-  throw PrunecastError.ofField(field, `${quote(path)} is not there: name something relative to ${ROOT_NAMES[missing]} root`, missing);
+  const fetching = missing === 'MODEL_NOT_FOUND' && HUB_ID.test(path) ? `. Nothing is downloaded: for a model of the Hugging Face hub, hf download ${path} --local-dir FOLDER, and name that folder` : '';
+  throw PrunecastError.ofField(field, `${quote(path)} is not there: name something relative to ${ROOT_NAMES[missing]} root${fetching}`, missing);
 }
 
 function requirePath(path: string, field: string): void {

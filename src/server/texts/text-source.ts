@@ -66,7 +66,7 @@ type TokenizedText = Omit<EvaluationText, 'bosToken'>;
 
 async function tokenize(model: OpenModel, content: string, field: string, signal: AbortSignal): Promise<TokenizedText> {
   if (model.tokenizer === undefined) {
-    throw new PrunecastError('TOKENIZER_MISSING', `${field}: the model ${model.name} has no tokenizer.json: send token ids in place of text`, {
+    throw new PrunecastError('TOKENIZER_MISSING', `${field}: the model ${model.name} has no tokenizer.json: make it, python -c "from transformers import AutoTokenizer as T; T.from_pretrained('FOLDER').save_pretrained('FOLDER')", or send token ids in place of text`, {
       violations: [{ field, description: 'the model has no tokenizer: send token ids' }],
     });
   }

@@ -74,7 +74,7 @@ describe('parseConfig', () => {
   });
 
   it.each([
-    ['another family', { model_type: 'gemma2' }, /model_type "gemma2".*llama, mistral, qwen2, qwen3/],
+    ['another family', { model_type: 'gemma2' }, /model_type "gemma2".*llama, mistral, ministral, qwen2, qwen3/],
     ['another rotary kind', { rope_scaling: { rope_type: 'longrope', factor: 4 } }, /rope_type "longrope".*there are default, linear, dynamic, yarn, llama3/],
     ['another rotary kind under its old key', { rope_scaling: { type: 'su', factor: 2 } }, /rope_type "su"/],
     ['a rotary kind named after what every object has', { rope_parameters: { rope_type: 'toString' } }, /rope_type "toString"/],
@@ -107,21 +107,30 @@ describe('parseConfig', () => {
   });
 
   it.each([
-    ['no model_type', { model_type: undefined }, /model_type is undefined/],
-    ['more layers than allowed', { num_hidden_layers: MAX_LAYERS + 1 }, new RegExp(`num_hidden_layers is ${MAX_LAYERS + 1}; whole numbers from 1 to ${MAX_LAYERS}`)],
+    ['no model_type', { model_type: undefined }, /model_type is missing; it must name the family of the model: one of llama, mistral, ministral, qwen2, qwen3/],
+    ['no model_type, and tells what architectures says', { model_type: null, architectures: ['Qwen2ForCausalLM'] }, /model_type is missing; it must name the family of the model: "qwen2", as architectures has Qwen2ForCausalLM/],
+    ['more layers than allowed', { num_hidden_layers: MAX_LAYERS + 1 }, new RegExp(`num_hidden_layers is ${MAX_LAYERS + 1}; it must be a whole number from 1 to ${MAX_LAYERS}`)],
     ['a huge hidden size', { hidden_size: MAX_HIDDEN + 1, head_dim: 8 }, /hidden_size/],
     ['a huge vocabulary', { vocab_size: MAX_VOCABULARY + 1 }, /vocab_size/],
     ['no layers', { num_hidden_layers: 0 }, /num_hidden_layers is 0/],
-    ['a size that is text', { intermediate_size: '172' }, /intermediate_size is "172"/],
+    ['a size that is text', { intermediate_size: '172' }, /intermediate_size is the text "172"; it must be a whole number from 1 to 262144, without quotes/],
+    ['a size that is missing', { intermediate_size: undefined }, /intermediate_size is missing; it must be a whole number/],
+    ['an epsilon that is text', { rms_norm_eps: '1e-05' }, /rms_norm_eps is the text "1e-05"; it must be a number from 1e-30 to 1, without quotes/],
+    ['an epsilon beyond float32', { rms_norm_eps: 1e300 }, /rms_norm_eps is 1e\+300; it must be a number from 1e-30 to 1$/],
+    ['an epsilon that float32 takes for nothing', { rms_norm_eps: 1e-300 }, /rms_norm_eps is 1e-300/],
+    ['an epsilon that is NaN', { rms_norm_eps: NaN }, /rms_norm_eps is NaN/],
+    ['a switch that is text', { tie_word_embeddings: 'true' }, /tie_word_embeddings is the text "true"; it must be true or false, without quotes/],
+    ['a switch that is a number', { attention_bias: 1 }, /attention_bias is 1; it must be true or false/],
+    ['a BOS token that is text', { bos_token_id: '1' }, /bos_token_id is the text "1"/],
     ['heads that groups do not divide', { num_key_value_heads: 3 }, /num_attention_heads is 8; it must be a multiple of num_key_value_heads, 3/],
     ['more groups than heads', { num_key_value_heads: 16 }, /num_key_value_heads is 16/],
     ['a hidden size that heads do not divide', { hidden_size: 60 }, /head_dim is 7.5/],
     ['an odd head_dim', { head_dim: 7 }, /head_dim is 7; rotary embeddings need an even one/],
     ['a negative epsilon', { rms_norm_eps: -1 }, /rms_norm_eps is -1/],
-    ['a sliding window of no tokens', { model_type: 'mistral', sliding_window: 0 }, /sliding_window is 0; whole numbers from 1/],
+    ['a sliding window of no tokens', { model_type: 'mistral', sliding_window: 0 }, /sliding_window is 0; it must be a whole number from 1/],
     ['sliding layers without a window', { model_type: 'qwen3', layer_types: ['full_attention', 'sliding_attention'] }, /layer_types\[1\] is sliding_attention, but no sliding_window is in use/],
     ['fewer layer types than layers', { model_type: 'qwen3', layer_types: ['full_attention'] }, /layer_types must have one entry for each of num_hidden_layers, 2, not 1/],
-    ['llama3 without its factors', { rope_scaling: { rope_type: 'llama3' } }, /rope_scaling.factor is undefined/],
+    ['llama3 without its factors', { rope_scaling: { rope_type: 'llama3' } }, /rope_scaling.factor is missing; it must be a number from/],
     ['llama3 with its bounds swapped', { rope_scaling: { rope_type: 'llama3', ...LLAMA3, high_freq_factor: 1 } }, /high_freq_factor is 1; it must be above/],
   ])('refuses %s', (_what, entries, message) => {
     expect(() => parseConfig({ ...BASE, ...entries })).toThrow(expect.objectContaining({ reason: 'MODEL_MALFORMED', message: expect.stringMatching(message) }));
@@ -150,6 +159,14 @@ describe('parseConfig', () => {
     }
   });
 
+  it.each([[undefined], [null], [-1], [[1, 2]]])('takes a bos_token_id of %j for none', (bos_token_id) => {
+    expect(parseConfig({ ...BASE, bos_token_id }).bosTokenId).toBeUndefined();
+  });
+
+  it.each(['silu', 'swish', undefined])('takes hidden_act %j for silu', (hidden_act) => {
+    expect(parseConfig({ ...BASE, hidden_act }).shape.hidden).toBe(64);
+  });
+
   it('takes sizes at their limits', () => {
     expect(parseConfig({ ...BASE, num_hidden_layers: MAX_LAYERS, hidden_size: MAX_HIDDEN, head_dim: 128, vocab_size: MAX_VOCABULARY }).shape.layers).toHaveLength(MAX_LAYERS);
   });
@@ -170,7 +187,7 @@ describe('parseConfig', () => {
     it.each([
       ['no layers', {}, /prunecast.layers must have one entry for each of num_hidden_layers, 2, not undefined/],
       ['fewer layers than num_hidden_layers', { layers: layers.slice(1), biases }, /2, not 1/],
-      ['query heads without groups', { layers: [{ kv_heads: 0, query_heads_per_kv: 1, ffn_channels: 1 }, layers[1]], biases }, /prunecast.layers\[0\].query_heads_per_kv is 1; whole numbers from 0 to 0/],
+      ['query heads without groups', { layers: [{ kv_heads: 0, query_heads_per_kv: 1, ffn_channels: 1 }, layers[1]], biases }, /prunecast.layers\[0\].query_heads_per_kv is 1; it must be a whole number from 0 to 0/],
       ['groups without query heads', { layers: [layers[0], { kv_heads: 1, query_heads_per_kv: 0, ffn_channels: 1 }], biases }, /prunecast.layers\[1\].query_heads_per_kv is 0/],
       ['a huge count', { layers: [{ kv_heads: 1, query_heads_per_kv: 1, ffn_channels: 1e9 }, layers[1]], biases }, /ffn_channels is 1000000000/],
       ['no biases', { layers }, /prunecast.biases must be an object/],

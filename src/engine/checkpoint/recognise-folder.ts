@@ -1,0 +1,40 @@
+import { readdir, stat } from 'node:fs/promises';
+import { join } from 'node:path';
+import { ADVISE_CONVERTING, ADVISE_CONVERTING_META, ADVISE_MERGING } from './advice.js';
+import { CONFIG_FILE } from './config-fields.js';
+import { INDEX_FILE } from './safetensors-index.js';
+
+/** Entries of a folder that are looked at: those of a real one, and of one that is something else altogether. */
+const MOST_ENTRIES = 1000;
+
+/** What a folder is in place of a checkpoint in safetensors files, by the names in it, the surest mark first. */
+const KINDS: readonly { readonly has: RegExp; readonly is: (name: string) => string }[] = [
+  { has: /^adapter_(?:config\.json|model\.(?:safetensors|bin))$/, is: (name) => `it has ${name}: it is an adapter (LoRA), not a whole model; ${ADVISE_MERGING}` },
+  { has: /^consolidated.*\.pth$/, is: (name) => `it has ${name}, weights in Meta's form; ${ADVISE_CONVERTING_META}` },
+  { has: /^consolidated.*\.safetensors$/, is: (name) => `it has ${name}, weights in Mistral's own form; take the model-*.safetensors and config.json of the same repository` },
+  { has: /^(?:pytorch_model|model).*\.(?:bin|pt|pth)$/, is: (name) => `it has ${name}, weights in PyTorch's own form; ${ADVISE_CONVERTING}` },
+  { has: /\.gguf$/i, is: (name) => `it has ${name}, a GGUF file, which llama.cpp reads; take the safetensors checkpoint that it was made from` },
+  { has: /\.safetensors$/, is: (name) => `it has ${name}, but no ${INDEX_FILE} that names it; fetch the index, or name a single file model.safetensors` },
+];
+
+/**
+ * What a folder is that has no config.json, or no weights: a folder of the hub's cache, an adapter, another form of weights,
+ * the folder above a checkpoint. undefined where it is none of these.
+ */
+export async function recogniseFolder(directory: string): Promise<string | undefined> {
+  const entries = (await readdir(directory, { withFileTypes: true }).catch(() => [])).slice(0, MOST_ENTRIES);
+  const folders = entries.filter((entry) => entry.isDirectory()).map(({ name }) => name);
+  if (folders.includes('snapshots')) {
+    const revision = (await readdir(join(directory, 'snapshots'), { withFileTypes: true }).catch(() => [])).find((entry) => entry.isDirectory());
+    return `it is a folder of the hub's cache: name its snapshot${revision === undefined ? ', of which it has none; fetch it again, with hf download' : `, snapshots/${revision.name}`}`;
+  }
+  const names = entries.map(({ name }) => name).toSorted();
+  for (const { has, is } of KINDS) {
+    const found = names.find((name) => has.test(name));
+    if (found !== undefined) return is(found);
+  }
+  for (const folder of folders) {
+    if (await stat(join(directory, folder, CONFIG_FILE)).then((found) => found.isFile(), () => false)) return `its folder ${folder} has one: name that`;
+  }
+  return undefined;
+}
