@@ -26,8 +26,6 @@ export interface ExplainOptions {
   /** The rates between which each dimension's effect is looked at. */
   readonly ranges: readonly { readonly minRate: number; readonly maxRate: number }[];
   readonly rng: Rng;
-  /** Lets others run between predictions; an inline predictor would hold the event loop for 0.2 s otherwise. */
-  readonly breathe?: () => Promise<void>;
 }
 
 /** The paper's split: 7 parts to fit on, 3 to judge on. */
@@ -40,14 +38,11 @@ const MOST_EXPLAINED = 200;
  * Fits on 7 of 10 pairs and judges on the other 3; importances are of the held-out pairs, effects over all (of each at
  * most `MOST_EXPLAINED`).
  */
-export async function judgeFit(pairs: PairTable, { fit, ranges, rng, breathe }: JudgeOptions): Promise<FitJudgement> {
+export async function judgeFit(pairs: PairTable, { fit, ranges, rng }: JudgeOptions): Promise<FitJudgement> {
   const split = splitHoldOut(pairs.targets.length, HELD_OUT_SHARE, rng.fork('split'));
   const fitted = await fit(selectPairs(pairs, split.fit));
   const held = selectPairs(pairs, split.holdOut);
-  const predict = async (batch: EncodingBatch): Promise<Float64Array> => {
-    await breathe?.();
-    return (await fitted.predict(batch)).mean;
-  };
+  const predict = async (batch: EncodingBatch): Promise<Float64Array> => (await fitted.predict(batch)).mean;
   const quality = measureQuality(held, await predict({ rates: held.rates, columns: pairs.dimensions.length }), { split: 'holdout 7:3', fitted: split.fit.length });
   return { quality, ...(await explain(pairs, held, { predict, ranges, rng })) };
 }
@@ -64,12 +59,9 @@ export interface UnseenJudgement extends FitJudgement {
  *
  * @param unseen rows of the pairs, in ascending order
  */
-export async function judgeUnseen(pairs: PairTable, unseen: readonly number[], fitted: FittedPredictor, { ranges, rng, breathe }: ExplainOptions): Promise<UnseenJudgement> {
+export async function judgeUnseen(pairs: PairTable, unseen: readonly number[], fitted: FittedPredictor, { ranges, rng }: ExplainOptions): Promise<UnseenJudgement> {
   const held = selectPairs(pairs, unseen);
-  const predict = async (batch: EncodingBatch): Promise<Float64Array> => {
-    await breathe?.();
-    return (await fitted.predict(batch)).mean;
-  };
+  const predict = async (batch: EncodingBatch): Promise<Float64Array> => (await fitted.predict(batch)).mean;
   const predicted = unseen.length === 0 ? undefined : await predict({ rates: held.rates, columns: pairs.dimensions.length });
   return {
     quality: predicted && measureQuality(held, predicted, { split: 'unseen', fitted: 0 }),

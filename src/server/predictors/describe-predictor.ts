@@ -1,12 +1,11 @@
 import type { PairTable } from '../../core/pairs.js';
 import type { RateRange } from '../../core/space/count-rule.js';
-import { digestOf } from '../../engine/digest.js';
 import { PredictorFeatures, type Predictor } from '../../gen/prunecast/v1/predictor_types.js';
 import { encodeQuality } from '../encoding/fit-quality.js';
 import { encodeChoice } from '../encoding/predictor-choice.js';
 import { createId } from '../store/create-id.js';
 import { toTimestamp } from '../store/timestamps.js';
-import type { MetricFit } from './fit-metric.js';
+import type { SavedFit } from './fit-messages.js';
 import type { FitRequest } from './fitted-predictors.js';
 
 /**
@@ -15,9 +14,9 @@ import type { FitRequest } from './fitted-predictors.js';
  * @param tables the pairs of each metric, which share their rates
  * @param fits one a metric, in the same order
  */
-export function describePredictor(request: FitRequest, tables: readonly [PairTable, ...PairTable[]], fits: readonly MetricFit[], now: number): Predictor {
+export function describePredictor(request: FitRequest, tables: readonly [PairTable, ...PairTable[]], { fits, pairsDigest }: { readonly fits: readonly SavedFit[]; readonly pairsDigest: string }, now: number): Predictor {
   const { plugin, source, seed, dimensions, tables: errors = [] } = request;
-  const [{ rates, targets }] = tables;
+  const [{ targets }] = tables;
   const ranges = listRanges(request);
   const metrics = tables.map(({ metric }) => metric?.name ?? '');
   return {
@@ -29,7 +28,7 @@ export function describePredictor(request: FitRequest, tables: readonly [PairTab
     metrics,
     dimensions: [...dimensions],
     pairs: targets.length,
-    pairsDigest: digestOf({ dimensions, rates: [...rates], targets: tables.flatMap((table) => [...table.targets]) }),
+    pairsDigest,
     seed: BigInt(seed),
     quality: fits.flatMap(({ judgement, crossValidation }, index) =>
       [judgement.quality, crossValidation].flatMap((quality) => (quality === undefined ? [] : [encodeQuality(metrics[index] ?? '', quality)]))),

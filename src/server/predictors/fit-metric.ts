@@ -1,8 +1,5 @@
-import { setImmediate } from 'node:timers/promises';
 import { PrunecastError } from '../../core/errors/prunecast-error.js';
-import type { ErrorTable } from '../../core/features/error-table.js';
 import type { PairTable } from '../../core/pairs.js';
-import type { Predictor, PredictorComparison } from '../../core/ports/predictor.js';
 import { createRng } from '../../core/random.js';
 import type { RateRange } from '../../core/space/count-rule.js';
 import { choosePredictor, type PredictorBackend, type PredictorChoice } from '../../search/fit/choose-predictor.js';
@@ -11,7 +8,7 @@ import { judgeFit, judgeUnseen, type FitJudgement } from '../../search/fit/judge
 import { measureQuality } from '../../search/fit/measure-quality.js';
 import { predictOutOfFold } from '../../search/fit/predict-out-of-fold.js';
 import { traceLearning, type LearningPoint } from '../../search/fit/trace-learning.js';
-import { isChooser, type PluginRegistry, type ResolvedPlugin } from '../plugins/plugin-registry.js';
+import type { FitSettings } from './fit-messages.js';
 import type { HostedPredictor, PredictorModule } from './predictor-host.js';
 import { fitWidened } from './widened-predictor.js';
 
@@ -34,21 +31,10 @@ export interface MetricFit {
   readonly fitted: HostedPredictor;
 }
 
-export interface MetricFitOptions {
-  readonly plugin: ResolvedPlugin<'predictor'>;
-  /** Of the plugin's files, where its options name some. */
-  readonly files: PredictorModule['files'];
-  readonly plugins: PluginRegistry;
-  readonly tables: readonly ErrorTable[];
-  readonly seed: number;
-  /** The rates between which effects are looked at. */
-  readonly ranges: readonly RateRange[];
-  /** Whether the learning curve is asked for. */
-  readonly learning: boolean;
-  /** Rows of the pairs, ascending, that a backend fitted elsewhere has not seen. */
-  readonly unseen: readonly number[];
-  readonly signal: AbortSignal;
-}
+/** The backend that is fitted: the one that was named, or the best of some. */
+export type Backends =
+  | { readonly kind: 'named'; readonly module: PredictorModule }
+  | { readonly kind: 'chosen'; readonly folds: number; readonly modules: readonly PredictorModule[] };
 
 const FOLDS = 5;
 
@@ -59,14 +45,14 @@ const LEAST_RESIDUALS = 9;
  * Chooses the backend where it is not named, judges it on the 7:3 split, finds residuals on five folds, and fits all pairs. One
  * that was fitted elsewhere is judged on the pairs alone that it has not seen.
  *
- * @throws PrunecastError PREDICTOR_FAILED, PAIRS_TOO_FEW where no backend takes so few, or the signal's reason
+ * @throws PrunecastError PREDICTOR_FAILED, PAIRS_TOO_FEW where no backend takes so few
  */
-export async function fitMetric(pairs: PairTable, { plugin, files, plugins, tables, seed, ranges, learning, unseen, signal }: MetricFitOptions): Promise<MetricFit> {
-  const { module, choice } = await chooseModule(pairs, { ...plugin, files }, { plugins, tables, seed, signal });
-  const fit = (table: PairTable): Promise<HostedPredictor> => fitWidened(module, table, tables, seed, signal);
+export async function fitMetric(pairs: PairTable, backends: Backends, { tables, seed, ranges, learning, unseen }: FitSettings): Promise<MetricFit> {
+  const { module, choice } = backends.kind === 'named' ? { module: backends.module, choice: undefined } : await chooseModule(pairs, backends, { tables, seed });
+  const fit = (table: PairTable): Promise<HostedPredictor> => fitWidened(module, table, tables, seed);
   if (module.plugin.learns === 'elsewhere') {
     const fitted = await fit(pairs);
-    const { residuals, ...judgement } = await judgeUnseen(pairs, unseen, fitted, { ranges, rng: createRng(seed).fork('judge'), breathe: () => setImmediate() });
+    const { residuals, ...judgement } = await judgeUnseen(pairs, unseen, fitted, { ranges, rng: createRng(seed).fork('judge') });
     return { backend: module.plugin.id, choice, judgement, crossValidation: undefined, residuals, learning: [], fitted };
   }
   const judgement = await judge(pairs, fit, seed, ranges);
@@ -84,38 +70,19 @@ export async function fitMetric(pairs: PairTable, { plugin, files, plugins, tabl
   };
 }
 
-async function chooseModule(
-  pairs: PairTable,
-  { plugin, options, moduleUrl, files }: ResolvedPlugin<'predictor'> & Pick<MetricFitOptions, 'files'>,
-  { plugins, tables, seed, signal }: Pick<MetricFitOptions, 'plugins' | 'tables' | 'seed' | 'signal'>,
-): Promise<{ readonly module: PredictorModule; readonly choice: PredictorChoice | undefined }> {
-  if (!isChooser(plugin)) return { module: { plugin, options, moduleUrl, files }, choice: undefined };
-  const comparison = plugin.compare(options);
-  const modules = listModules(plugins, comparison);
+async function chooseModule(pairs: PairTable, { folds, modules }: Extract<Backends, { kind: 'chosen' }>, { tables, seed }: Pick<FitSettings, 'tables' | 'seed'>): Promise<{ readonly module: PredictorModule; readonly choice: PredictorChoice }> {
   const backends = modules.map(({ plugin: backend, options: defaults, moduleUrl: url }): PredictorBackend<HostedPredictor> => ({
     id: backend.id,
     pairs: backend.pairs,
     ...(backend.learns === undefined ? {} : { learns: backend.learns }),
-    fit: (table) => fitWidened({ plugin: backend, options: { ...(defaults as object), ...backend.quick }, moduleUrl: url }, table, tables, seed, signal),
+    fit: (table) => fitWidened({ plugin: backend, options: { ...(defaults as object), ...backend.quick }, moduleUrl: url }, table, tables, seed),
     release: (fitted) => void fitted.close(),
   }));
-  const choice = await choosePredictor(pairs, backends, { folds: comparison.folds, rng: createRng(seed).fork('choose') });
+  const choice = await choosePredictor(pairs, backends, { folds, rng: createRng(seed).fork('choose') });
   const module = modules.find((candidate) => candidate.plugin.id === choice.chosen);
   if (module !== undefined) return { module, choice };
   const reasons = choice.scores.map((score) => `${score.id} ${score.tried ? '' : score.reason}`).join('; ');
   throw new PrunecastError('PAIRS_TOO_FEW', `no predictor could be tried on ${pairs.targets.length} pairs: ${reasons}`, { metadata: { pairs: String(pairs.targets.length) } });
-}
-
-/** Those among which a choice is made, with their defaults. Throws PLUGIN_NOT_FOUND, INVALID_OPTIONS. */
-export function listModules(plugins: PluginRegistry, { among }: PredictorComparison): PredictorModule[] {
-  const ids = among.length > 0
-    ? among
-    : plugins.all('predictor').filter(({ plugin }) => !isChooser(plugin) && plugin.options.safeParse({}).success).map(({ plugin }) => plugin.id);
-  return ids.map((id, index) => {
-    const { plugin, options, moduleUrl } = plugins.resolve('predictor', { id, options: undefined }, id, `predictor.options.among[${index}]`);
-    if (isChooser(plugin)) throw PrunecastError.ofField(`predictor.options.among[${index}]`, `is "${id}", which chooses itself: name predictors that are fitted`, 'INVALID_OPTIONS');
-    return { plugin: plugin satisfies Predictor, options, moduleUrl };
-  });
 }
 
 /** The judgement, whose own fit on 7 of 10 pairs is closed again. */
@@ -130,7 +97,6 @@ async function judge(pairs: PairTable, fit: (table: PairTable) => Promise<Hosted
       },
       ranges,
       rng: createRng(seed).fork('judge'),
-      breathe: () => setImmediate(),
     });
   } finally {
     await Promise.all(opened.map((fitted) => fitted.close()));

@@ -7,12 +7,15 @@ import type { RateRange } from '../../core/space/count-rule.js';
 import type { Predictor } from '../../gen/prunecast/v1/predictor_types.js';
 import type { PredictorChoice } from '../../search/fit/choose-predictor.js';
 import type { FitJudgement } from '../../search/fit/judge-fit.js';
+import { workerUrl } from '../../engine/workers/worker-url.js';
 import { isChooser, type PluginRegistry, type ResolvedPlugin } from '../plugins/plugin-registry.js';
 import type { FitEvidence, PredictorStore } from '../store/predictor-store.js';
 import type { StoreWrite } from '../store/store-write.js';
 import { checkPairs } from './check-pairs.js';
 import { describePredictor, listRanges } from './describe-predictor.js';
-import { fitMetric, type MetricFit, type MetricFitOptions } from './fit-metric.js';
+import { fitInThread } from './fit-in-thread.js';
+import type { BackendsMessage } from './fit-messages.js';
+import { listModules } from './list-modules.js';
 import type { ReadPluginFiles } from './read-plugin-files.js';
 import { fitHosted, type HostedPredictor, type PredictorModule } from './predictor-host.js';
 import { decodeStoredModel, encodeStoredModel } from './stored-model.js';
@@ -66,7 +69,6 @@ export interface FitResult {
     /** How the backend was chosen; absent where it was named. */
     readonly choice?: PredictorChoice;
   };
-  readonly fitted: HostedPredictor;
 }
 
 export interface OpenPredictor {
@@ -150,13 +152,13 @@ export function createFittedPredictors({ store, plugins, clock, readFiles }: Fit
     async fit(request, signal) {
       const { plugin, seed, tables = [], learning = false, unseen = [] } = request;
       const [pairs, ...others] = checkPairs(plugin.plugin, request);
-      const options: MetricFitOptions = { plugin, files: await readFiles(plugin), plugins, tables, seed, ranges: request.ranges ?? listRanges(request), learning, unseen, signal };
-      const first = await fitMetric(pairs, options);
-      const rest: MetricFit[] = [];
-      for (const table of others) rest.push(await fitMetric(table, options));
-      const fits = [first, ...rest];
-      const predictor = describePredictor(request, [pairs, ...others], fits, clock.now());
-      const record = { predictor, model: encodeStoredModel({ models: fits.map(({ fitted }) => fitted.save()), tables }) };
+      const backends = await describeBackends(plugins, plugin, readFiles);
+      const answer = await fitInThread({ pairs: [pairs, ...others], dimensions: request.dimensions, backends, tables, seed, ranges: request.ranges ?? listRanges(request), learning, unseen }, signal);
+      const { fits } = answer;
+      const [first] = fits;
+      if (first === undefined) throw new RangeError('a fit is of at least one metric');
+      const predictor = describePredictor(request, [pairs, ...others], answer, clock.now());
+      const record = { predictor, model: encodeStoredModel({ models: fits.map(({ saved }) => saved), tables }) };
       const evidence = {
         rates: pairs.rates,
         targets: Float64Array.from([pairs, ...others].flatMap(({ targets }) => [...targets])),
@@ -165,10 +167,8 @@ export function createFittedPredictors({ store, plugins, clock, readFiles }: Fit
       };
       if (request.join === undefined) await store.create(record, evidence);
       else request.join(store.creating(record, evidence));
-      const { fitted, judgement, choice } = first;
-      const metrics = fits.map((fit, index) => ({ metric: predictor.metrics[index] ?? '', fitted: fit.fitted, residuals: fit.residuals }));
-      await keep(predictor.id, Promise.resolve({ predictor, fitted, metrics }));
-      return { predictor, judgement: { ...judgement, ...(choice === undefined ? {} : { choice }) }, fitted };
+      const { judgement, choice } = first;
+      return { predictor, judgement: { ...judgement, ...(choice === undefined ? {} : { choice }) } };
     },
     async check(plugin, form) {
       const files = await readFiles(plugin);
@@ -197,6 +197,14 @@ export function createFittedPredictors({ store, plugins, clock, readFiles }: Fit
       await Promise.allSettled(entries.map(async (entry) => closeAll(await entry)));
     },
   };
+}
+
+/** The plug-in to be fitted, with its files, or those among which it is chosen. Throws as `listModules` and `readFiles`. */
+async function describeBackends(plugins: PluginRegistry, resolved: ResolvedPlugin<'predictor'>, readFiles: ReadPluginFiles): Promise<BackendsMessage> {
+  const { plugin, options, moduleUrl } = resolved;
+  const comparison = isChooser(plugin) ? plugin.compare(options) : undefined;
+  const modules = comparison === undefined ? [{ moduleUrl, options, files: await readFiles(resolved) }] : listModules(plugins, comparison);
+  return { folds: comparison?.folds, modules: modules.map((module) => ({ moduleUrl: workerUrl(module.moduleUrl).href, options: module.options, files: module.files })) };
 }
 
 async function load(store: PredictorStore, plugins: PluginRegistry, predictorId: string): Promise<OpenPredictor> {

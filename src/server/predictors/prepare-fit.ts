@@ -14,8 +14,8 @@ import type { RecipePreparer } from '../recipes/prepare-recipe.js';
 import type { QuestionServices } from '../studies/study-question.js';
 import { checkPairs } from './check-pairs.js';
 import { planTables, type TableSource } from './error-table-source.js';
-import { listModules } from './fit-metric.js';
 import type { FitRequest, FittedPredictors, MetricValues } from './fitted-predictors.js';
+import { listModules } from './list-modules.js';
 
 export interface FitServices extends QuestionServices {
   readonly preparer: RecipePreparer;

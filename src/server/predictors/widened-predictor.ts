@@ -12,8 +12,8 @@ export interface Features {
 }
 
 /** Fits a predictor on rates and further features; asked about rates, it looks the features up. Throws as `fitHosted`. */
-export async function fitWidened(module: PredictorModule, pairs: PairTable, tables: readonly ErrorTable[], seed: number, signal: AbortSignal): Promise<HostedPredictor> {
-  return widen(await fitHosted(module, addErrorColumns(pairs, tables), seed, signal), { dimensions: pairs.dimensions, tables });
+export async function fitWidened(module: PredictorModule, pairs: PairTable, tables: readonly ErrorTable[], seed: number): Promise<HostedPredictor> {
+  return widen(await fitHosted(module, addErrorColumns(pairs, tables), seed), { dimensions: pairs.dimensions, tables });
 }
 
 /** A fitted predictor from what its backend saved; bit-equal predictions. Throws as `loadHosted`. */

@@ -1,0 +1,50 @@
+import type { ErrorTable } from '../../core/features/error-table.js';
+import type { PairTable } from '../../core/pairs.js';
+import type { RateRange } from '../../core/space/count-rule.js';
+import type { ErrorMessage } from '../../engine/workers/message-errors.js';
+import type { MetricFit } from './fit-metric.js';
+
+/** All that decides a fit but its pairs. */
+export interface FitSettings {
+  readonly tables: readonly ErrorTable[];
+  readonly seed: number;
+  /** The rates between which effects are looked at. */
+  readonly ranges: readonly RateRange[];
+  /** Whether the learning curve is asked for. */
+  readonly learning: boolean;
+  /** Rows of the pairs, ascending, that a backend fitted elsewhere has not seen. */
+  readonly unseen: readonly number[];
+}
+
+/** A predictor plug-in by its module, with its complete options and what its files hold. */
+export interface ModuleMessage {
+  readonly moduleUrl: string;
+  readonly options: unknown;
+  readonly files: Readonly<Record<string, Uint8Array>> | undefined;
+}
+
+/** The plug-in to be fitted, or those among which it is chosen. */
+export interface BackendsMessage {
+  /** Parts of the pairs for the choice; undefined where the only module is to be fitted. */
+  readonly folds: number | undefined;
+  readonly modules: readonly ModuleMessage[];
+}
+
+/** What the thread of a fit is started with. */
+export interface FitTask extends FitSettings {
+  /** One a metric, which share their rates. */
+  readonly pairs: readonly PairTable[];
+  /** Names of the rates' columns, without those of recipes. */
+  readonly dimensions: readonly string[];
+  readonly backends: BackendsMessage;
+}
+
+/** A fit of one metric that has been saved. */
+export interface SavedFit extends Omit<MetricFit, 'fitted'> {
+  readonly saved: Uint8Array;
+}
+
+/** What the thread of a fit answers, once. */
+export type FitAnswer =
+  | { readonly kind: 'fitted'; readonly fits: readonly SavedFit[]; readonly pairsDigest: string }
+  | { readonly kind: 'failed'; readonly error: ErrorMessage };

@@ -1,0 +1,55 @@
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { pathToFileURL } from 'node:url';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { PrunecastError } from '../../../src/core/errors/prunecast-error.js';
+import { fitInThread } from '../../../src/server/predictors/fit-in-thread.js';
+import type { FitTask } from '../../../src/server/predictors/fit-messages.js';
+
+/** A plug-in that predicts inline; the options say how. */
+const INLINE = `export default {
+  id: 'inline', summary: '', runsIn: 'inline', pairs: { least: 2, most: 100 },
+  fit: async (pairs, how) => ({ predict: predictAs(how), save: () => new TextEncoder().encode(how) }),
+  load: async (bytes) => { const how = new TextDecoder().decode(bytes); return { predict: predictAs(how), save: () => bytes }; },
+};
+function predictAs(how) {
+  return async ({ rates, columns }) => {
+    if (how === 'hang') for (;;);
+    if (how === 'exit') process.exit(5);
+    return { mean: new Float64Array(rates.length / columns).fill(2) };
+  };
+}`;
+
+let folder: string;
+let task: (how: string) => FitTask;
+beforeAll(() => {
+  folder = mkdtempSync(join(tmpdir(), 'fit-in-thread-'));
+  writeFileSync(join(folder, 'inline.mjs'), INLINE);
+  const moduleUrl = pathToFileURL(join(folder, 'inline.mjs')).href;
+  const pairs = { dimensions: ['a'], rates: Float32Array.from({ length: 12 }, (_, row) => row / 12), targets: Float64Array.from({ length: 12 }, (_, row) => row % 4) };
+  task = (how) => ({ pairs: [pairs], dimensions: ['a'], backends: { folds: undefined, modules: [{ moduleUrl, options: how, files: undefined }] }, tables: [], seed: 1, ranges: [{ minRate: 0, maxRate: 1 }], learning: false, unseen: [] });
+});
+afterAll(() => rmSync(folder, { recursive: true }));
+
+describe('fitInThread', () => {
+  it('leaves the event loop alone while a predictor is judged that never answers, and ends it by the signal', async () => {
+    const cancel = new AbortController();
+    const fitting = fitInThread(task('hang'), cancel.signal);
+    const reason = new PrunecastError('CANCELLED', 'cancelled by a caller');
+    setTimeout(() => cancel.abort(reason), 300);
+    await expect(fitting).rejects.toBe(reason);
+    await expect(fitInThread(task('well'), cancel.signal)).rejects.toBe(reason);
+  });
+
+  it('gives back what was saved and measured', async () => {
+    const { fits } = await fitInThread(task('well'), new AbortController().signal);
+    // Labels 0, 1, 2, 3 in turn, all predicted as 2: absolute errors 2, 1, 0, 1 out of fold.
+    expect(fits).toMatchObject([{ backend: 'inline', crossValidation: { split: '5-fold', mae: 1 }, saved: new TextEncoder().encode('well') }]);
+    expect([...(fits[0]?.residuals ?? [])]).toEqual([-2, -1, 0, 1, -2, -1, 0, 1, -2, -1, 0, 1]);
+  });
+
+  it('says so where the thread ends of something else', async () => {
+    await expect(fitInThread(task('exit'), new AbortController().signal)).rejects.toMatchObject({ reason: 'PREDICTOR_FAILED', message: 'the thread of the fit ended by itself with code 5' });
+  });
+});
