@@ -27,7 +27,7 @@ export function addPruneCommand(program: Command): void {
   const command = program.command('prune').description('write a pruned checkpoint: by budget, by rates, by counts or by exact units')
     .requiredOption('--model <DIR>', 'checkpoint folder')
     .option('--output <DIR>', 'folder to write')
-    .option('--overwrite', 'replace an existing output');
+    .option('--overwrite', 'replace an earlier output; anything else is left as it is');
   addPluginFlags(addSpaceFlags(addRecipeFlags(addTargetFlags(addBudgetFlags(command)))), 'exporter', 'writes the model (default: hf)')
     .option('--request-id <ID>', 'attach to the job of an earlier call with this id')
     .option('--dry-run', 'show the plan and do nothing');

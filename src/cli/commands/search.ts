@@ -68,7 +68,7 @@ export function addSearchCommand(program: Command): void {
     .option('--verify-text <FILE|@TEXT>', 'text that finalists are chosen on')
     .option('--report-text <FILE|@TEXT>', 'text of the reported numbers')
     .option('--output <DIR>', 'folder to write the winner to (default: it is not written)')
-    .option('--overwrite', 'replace an existing output');
+    .option('--overwrite', 'replace an earlier output; anything else is left as it is');
   addObjectiveFlags(addBudgetFlags(command))
     .option('--pairs <COUNT>', 'architectures to label for the predictor (default: 120)', parseCount)
     .option('--tied-pairs <COUNT>', 'of these, with neighbouring layers tied (default: a tenth of those of the first sample)', parseCount)

@@ -52,5 +52,6 @@ export interface PrunedTensor {
 export interface ExportSummary {
   /** Names of the files written, relative to the folder. */
   readonly files: readonly string[];
+  /** Of these files together; an output that has fewer or more of them is taken for damaged. */
   readonly bytes: number;
 }

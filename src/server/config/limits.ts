@@ -13,6 +13,9 @@ export const HEARTBEAT_MS = 10_000;
 /** The jobs of a server that has not been heard of for so long may be taken by another on the same state. */
 export const LEASE_MS = 10_000;
 
+/** What a server of another machine writes under a shared output root is taken for a leftover once nobody has renewed it for so long. */
+export const OUTPUT_LEASE_MS = 60_000;
+
 /** A cancelled job is promised to end within two seconds. */
 export const CANCEL_GRACE_MS = 1500;
 

@@ -5,7 +5,7 @@ import { createInt8Check } from '../../engine/workers/int8-check.js';
 import type { PluginEntry } from '../../plugins/plugin-entry.js';
 import type { Config } from '../config/config.js';
 import { describeServer } from '../config/describe-server.js';
-import { CANCEL_GRACE_MS, HEARTBEAT_MS, LEASE_MS, STORE_RETRY_MS } from '../config/limits.js';
+import { CANCEL_GRACE_MS, HEARTBEAT_MS, LEASE_MS, OUTPUT_LEASE_MS, STORE_RETRY_MS } from '../config/limits.js';
 import { createJobs } from '../jobs/create-jobs.js';
 import { createJobEvents } from '../jobs/job-events.js';
 import { createLeaseOwner } from '../jobs/lease-owner.js';
@@ -55,7 +55,10 @@ function bindStores(container: Container): void {
   container.bind(TOKENS.studyStore).toResolvedValue(createStudyStore, [TOKENS.database]);
   container.bind(TOKENS.predictorStore).toResolvedValue(createPredictorStore, [TOKENS.database]);
   container.bind(TOKENS.pairSetStore).toResolvedValue(createPairSetStore, [TOKENS.database]);
-  container.bind(TOKENS.outputs).toResolvedValue(({ outputRoot }: Config) => createOutputFolders(outputRoot), [TOKENS.config]);
+  container.bind(TOKENS.outputs).toResolvedValue(
+    ({ outputRoot, stateDirectory }, { now }) => createOutputFolders({ root: outputRoot, kept: [{ path: stateDirectory, name: 'the state folder' }], owner: createLeaseOwner(), leaseMs: OUTPUT_LEASE_MS, now }),
+    [TOKENS.config, TOKENS.clock],
+  );
 }
 
 function bindJobs(container: Container): void {

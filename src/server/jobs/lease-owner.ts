@@ -1,4 +1,4 @@
-import { readFileSync } from 'node:fs';
+import { readFileSync, readlinkSync } from 'node:fs';
 import { hostname } from 'node:os';
 import { createId } from '../store/create-id.js';
 
@@ -11,7 +11,7 @@ export interface LeaseOwner {
 
 /** This process as an owner of leases. */
 export function createLeaseOwner(): LeaseOwner {
-  const place = `${hostname()}/${readBootId()}`;
+  const place = `${hostname()}/${readBootId()}/${readProcessSpace()}`;
   const name = [place, process.pid, createId('server')].join(' ');
   return {
     name,
@@ -28,6 +28,15 @@ export function createLeaseOwner(): LeaseOwner {
 function readBootId(): string {
   try {
     return readFileSync('/proc/sys/kernel/random/boot_id', 'utf8').trim();
+  } catch {
+    return '';
+  }
+}
+
+/** The space that process ids are counted in: containers on one machine may have each their own, and the same boot id. */
+function readProcessSpace(): string {
+  try {
+    return readlinkSync('/proc/self/ns/pid');
   } catch {
     return '';
   }

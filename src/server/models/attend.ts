@@ -25,7 +25,7 @@ export function attend<Services extends CheckingServices>(services: Services, si
     },
     close: () => models.close(),
   };
-  const attendedTexts: TextSource | undefined = texts && { load: (text, model, field) => texts.load(text, model, field, signal) };
+  const attendedTexts: TextSource | undefined = texts && { ...texts, load: (text, model, field) => texts.load(text, model, field, signal) };
   return {
     ...services,
     models: attendedModels,

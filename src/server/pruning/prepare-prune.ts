@@ -6,7 +6,7 @@ import type { Exporter } from '../../core/ports/exporter.js';
 import { decodeCounts } from '../../core/space/search-space.js';
 import { listCompanions } from '../../engine/checkpoint/list-companions.js';
 import { findCalibrationErrorAllocation } from '../../search/controls/calibration-error.js';
-import type { PluginRef } from '../../gen/prunecast/v1/common.js';
+import type { PluginRef, Text } from '../../gen/prunecast/v1/common.js';
 import type { PruneRequest } from '../../gen/prunecast/v1/pruning.js';
 import { hardestOf } from '../architectures/make-uneven.js';
 import { openSpaces, requireSameUnits, resolveSelection, type Selection, type SharedBudgets } from '../architectures/resolve-selection.js';
@@ -25,6 +25,7 @@ import { measureLayerErrors } from '../recipes/allocation-inputs.js';
 import type { RankedModel, RecipePreparer } from '../recipes/prepare-recipe.js';
 import { exportedShape, type RecipeResolver, type RecipeSpec } from '../recipes/recipe-spec.js';
 import type { OutputFolders } from '../store/output-folder.js';
+import type { TextSource } from '../texts/text-source.js';
 import { writePruned, type OutputPlan } from './write-pruned.js';
 
 export interface PruneServices {
@@ -33,6 +34,7 @@ export interface PruneServices {
   readonly recipes: RecipeResolver;
   readonly preparer: RecipePreparer;
   readonly outputs: OutputFolders;
+  readonly texts: TextSource;
 }
 
 /** Checks a Prune request down to its architecture and output; `run` then ranks, cuts and writes. */
@@ -41,7 +43,7 @@ export async function preparePrune(services: PruneServices, request: PruneReques
   const { shape } = model.language;
   const counted = services.recipes.countedShape(shape, [{ recipe: request.recipe, field: 'recipe' }], request.space);
   const selection = await resolveSelection(budgeted(model), request.selection, openSpaces(shape, counted, request.space), '');
-  const output = await planOutput(services, request, restarted);
+  const output = await planOutput(services, request, model, restarted);
   const recipe = await resolveRecipe(services, request, model, selection);
   const byError = recipe?.compensation.plugin.needs.includes('gram') === true ? selection.budgets : undefined;
   const loadsIn = findLoaders(shape, byError === undefined ? selection.architecture : hardestOf(byError.space, 1), output, recipe);
@@ -74,18 +76,33 @@ async function resolveRecipe({ recipes }: PruneServices, { recipe }: PruneReques
 }
 
 /**
- * Where a request's output goes; a job that is run again may find there what it wrote before. Throws PLUGIN_NOT_FOUND, INVALID_OPTIONS, INVALID_REQUEST, PATH_OUTSIDE_ROOTS,
- * OUTPUT_EXISTS.
+ * Where a request's output goes; a job that is run again may find there what it wrote before. Throws PLUGIN_NOT_FOUND,
+ * INVALID_OPTIONS, and what `OutputFolders.check` throws.
  */
 export async function planOutput(
-  { plugins, outputs }: Pick<PruneServices, 'plugins' | 'outputs'>,
+  { plugins, outputs, texts }: Pick<PruneServices, 'plugins' | 'outputs' | 'texts'>,
   request: { readonly exporter: PluginRef | undefined; readonly output: string; readonly overwrite: boolean },
+  { language }: OpenModel,
   restarted?: RestartedJob,
 ): Promise<OutputPlan> {
   const { plugin, options } = plugins.resolve('exporter', request.exporter, 'hf', 'exporter');
   const overwrites = request.overwrite ? 'any' : restarted === undefined ? 'none' : 'own';
-  await outputs.check(request.output, overwrites === 'none' ? 'refuse' : 'replace');
-  return { output: request.output, overwrites, exporter: plugin as Exporter, exporterOptions: options };
+  const located = await Promise.all(listTextPaths(request).map(async (path) => ({ path: await texts.locate(path), name: `the text ${path}` })));
+  const files = located.flatMap(({ path, name }) => (path === undefined ? [] : [{ path, name }]));
+  const target = { output: request.output, reads: [{ path: language.checkpoint.directory, name: 'the model' }, ...files] };
+  await outputs.check(target, overwrites === 'none' ? 'refuse' : 'replace');
+  return { ...target, overwrites, exporter: plugin as Exporter, exporterOptions: options };
+}
+
+/** The paths of all texts that a request names, wherever in it they stand. */
+function listTextPaths(message: object): string[] {
+  if (Array.isArray(message) && typeof message[0] !== 'object') return []; // numbers, and possibly many
+  return Object.entries(message).flatMap(([name, value]: [string, unknown]) => {
+    if (typeof value !== 'object' || value === null || ArrayBuffer.isView(value)) return [];
+    if (name !== 'source') return listTextPaths(value);
+    const { $case, value: path } = value as Partial<NonNullable<Text['source']>>;
+    return $case === 'path' && typeof path === 'string' ? [path] : [];
+  });
 }
 
 /** What will load an output. Throws INVALID_REQUEST where the exporter cannot write it, biases of the recipe's compensation included. */

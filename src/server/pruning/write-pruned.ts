@@ -14,13 +14,13 @@ import { encodeCosts } from '../encoding/space.js';
 import type { OpenModel } from '../models/open-models.js';
 import type { RecipeSpec } from '../recipes/recipe-spec.js';
 import { listMendedTensors } from './list-mended-tensors.js';
+import { MANIFEST_FILE } from '../store/output-files.js';
 import type { OutputFolders, OutputPolicy } from '../store/output-folder.js';
+import type { OutputTarget } from '../store/output-place.js';
 import { VERSION } from '../version.js';
 
 /** Where a pruned model goes, and how. */
-export interface OutputPlan {
-  /** Relative to the output root. */
-  readonly output: string;
+export interface OutputPlan extends OutputTarget {
   /** What may be replaced: nothing; what a run of the same job has written before the server ended; whatever is there. */
   readonly overwrites: 'none' | 'own' | 'any';
   readonly exporter: Exporter;
@@ -53,7 +53,7 @@ export async function writePruned(
   const manifest = describe(model, keptUnits, plan, provenance);
   const pruned = pruneModel({ checkpoint, keptUnits, replace, manifest });
   const supported = plan.exporter.supports(shape, pruned.architecture, recipe?.compensation?.plugin.addsBias === true ? 'added' : 'none', plan.exporterOptions);
-  const summary = await outputs.write(plan.output, toPolicy(plan, manifest), async (directory) => {
+  const summary = await outputs.write(plan, toPolicy(plan, manifest), async (directory) => {
     const written = await plan.exporter.write(pruned, directory, control, plan.exporterOptions);
     await checkpoint.files.requireUnchanged(control.signal); // before it takes its place
     return written;
@@ -76,8 +76,6 @@ function toPolicy({ overwrites }: OutputPlan, manifest: Readonly<Record<string, 
   if (overwrites === 'none') return 'refuse';
   return overwrites === 'any' ? 'replace' : { mayReplace: (directory) => holdsManifest(directory, manifest) };
 }
-
-const MANIFEST_FILE = 'prunecast.json';
 
 /** Whether a folder is what a manifest says: written by an earlier run of the same job, or by its equal. */
 async function holdsManifest(directory: string, manifest: Readonly<Record<string, unknown>>): Promise<boolean> {

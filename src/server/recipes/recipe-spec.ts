@@ -66,7 +66,7 @@ export class RecipeResolver {
 
   /** The same for the checks of one call: texts are tokenized until its signal fires. */
   attended(signal: AbortSignal): RecipeResolver {
-    return new RecipeResolver(this.#plugins, { load: (text, model, field) => this.#texts.load(text, model, field, signal) });
+    return new RecipeResolver(this.#plugins, { ...this.#texts, load: (text, model, field) => this.#texts.load(text, model, field, signal) });
   }
 
   /**

@@ -1,154 +1,118 @@
-import { constants } from 'node:fs';
-import { lstat, mkdir, open, readdir, realpath, rename, rm } from 'node:fs/promises';
-import { basename, dirname, join, relative, resolve, sep } from 'node:path';
+import { mkdir, readdir, realpath, rename } from 'node:fs/promises';
+import { dirname, join, relative } from 'node:path';
 import { PrunecastError } from '../../core/errors/prunecast-error.js';
-import { createId } from './create-id.js';
+import type { ExportSummary } from '../../core/ports/exporter.js';
+import { exists, isCode, notWritten, toOutputError } from './file-errors.js';
+import { sealOutput, syncAll, syncPath } from './output-files.js';
+import { findPlace, MOST_DEPTH, requireReplaceable, type KeptPath, type OutputPlace, type OutputTarget } from './output-place.js';
+import { isWritingName, openWritingFolder, sweepWritingFolders, type WritingFolder, type WritingLease } from './writing-folder.js';
 
-/** What happens when an output is there already: it is refused, or replaced, or replaced where its folder is found to be one that may. */
+/**
+ * What happens when an earlier output is there already: it is refused, or replaced, or replaced where its folder is found to
+ * be one that may. What is no earlier output is never replaced.
+ */
 export type OutputPolicy = 'refuse' | 'replace' | { readonly mayReplace: (directory: string) => Promise<boolean> };
 
-/** Folders under the output root, each written whole or not at all. */
+/** Folders under the output root, each written whole or not at all. Several servers may share a root. */
 export interface OutputFolders {
   /**
-   * Whether `output` could be written now, so that a bad request is refused before there is a job.
+   * Whether an output could be written now, so that a bad request is refused before there is a job.
    *
-   * @param output relative to the output root
-   * @throws PrunecastError INVALID_REQUEST, PATH_OUTSIDE_ROOTS, OUTPUT_EXISTS
+   * @throws PrunecastError INVALID_REQUEST, PATH_OUTSIDE_ROOTS, OUTPUT_PROTECTED, OUTPUT_EXISTS, OUTPUT_NOT_WRITTEN
    */
-  check(output: string, policy: OutputPolicy): Promise<void>;
+  check(target: OutputTarget, policy: OutputPolicy): Promise<void>;
   /**
-   * Has `write` fill an empty folder beside the output, syncs it and renames it into place; on overwrite the old one is
-   * first moved aside, then removed. When anything fails, what was there before is there again. Throws what `check` and
-   * `write` throw.
+   * Has `write` fill an empty folder beside the output, checks that all of it is there, syncs it and renames it into place;
+   * an old output is first moved aside, then removed. When anything fails, what was there before is there again. Returns
+   * the summary of what lies in the output, its list of files in the manifest included.
+   *
+   * @throws PrunecastError as `check` and `write`, STORAGE_FULL, OUTPUT_NOT_WRITTEN
    */
-  write<Result>(output: string, policy: OutputPolicy, write: (directory: string) => Promise<Result>): Promise<Result>;
-  /** Removes what an interrupted write left behind, and puts back an old output that had only been moved aside. To be called before any write. */
+  write(target: OutputTarget, policy: OutputPolicy, write: (directory: string) => Promise<ExportSummary>): Promise<ExportSummary>;
+  /**
+   * Removes what interrupted writes left behind and no server owns, and puts back an old output that had only been moved
+   * aside. Folders that cannot be read are passed over.
+   */
   sweep(): Promise<void>;
 }
 
-/** Most folders an output may lie deep; `sweep` looks no deeper. */
-const MOST_DEPTH = 6;
-const LEFTOVER = /^\.(?<name>.+)\.prunecast-(?<kind>new|old)-output-[0-9a-f]{16}$/;
+export interface OutputSettings extends WritingLease {
+  /** The output root; made when it is not there. */
+  readonly root: string;
+  /** What no output may be, hold or lie in; its paths may be links, and need not be there yet. */
+  readonly kept: readonly KeptPath[];
+}
 
-/** @param root the output root; made when it is not there */
-export function createOutputFolders(root: string): OutputFolders {
-  const check = async (output: string, policy: OutputPolicy): Promise<string> => {
-    const target = await locate(root, output);
-    if ((await exists(target)) && !(await mayReplace(target, policy))) throw outputExists(output);
-    return target;
+export function createOutputFolders({ root, kept, ...lease }: OutputSettings): OutputFolders {
+  const place = async (target: OutputTarget, policy: OutputPolicy): Promise<OutputPlace> => {
+    try {
+      const found = await findPlace(root, target, await Promise.all(kept.map(async ({ path, name }) => ({ path: await realpath(path).catch(() => path), name }))));
+      if (found.isThere) await requireReplaced(found.target, target.output, policy);
+      return found;
+    } catch (error) {
+      throw toOutputError(error, target.output, root);
+    }
   };
   return {
-    check: async (output, policy) => void (await check(output, policy)),
-    write: async (output, policy, write) => {
-      const target = await check(output, policy);
-      await mkdir(dirname(target), { recursive: true });
-      const id = createId('output');
-      const fresh = join(dirname(target), `.${basename(target)}.prunecast-new-${id}`);
-      const old = join(dirname(target), `.${basename(target)}.prunecast-old-${id}`);
-      await mkdir(fresh);
+    check: async (target, policy) => void (await place(target, policy)),
+    write: async (target, policy, write) => {
+      const { target: path, parent } = await place(target, policy);
       try {
-        const result = await write(fresh);
-        await syncAll(fresh);
-        await moveIntoPlace({ fresh, target, old, policy, output });
-        return result;
-      } finally {
-        await rm(fresh, { recursive: true, force: true });
-        if (await exists(target)) await rm(old, { recursive: true, force: true });
+        const folder = await openWritingFolder(parent, relative(parent, path), lease);
+        try {
+          const sealed = await sealOutput(folder.fresh, await write(folder.fresh));
+          if ('problem' in sealed) throw notWritten(target.output, `${sealed.problem}: try again`);
+          await syncAll(folder.fresh);
+          if (!(await folder.isOwned())) throw notWritten(target.output, 'another server took its unfinished folder for a leftover: try again');
+          await moveIntoPlace(folder, path, policy, target.output);
+          return sealed.summary;
+        } finally {
+          await folder.close();
+        }
+      } catch (error) {
+        throw toOutputError(error, target.output, root);
       }
     },
     sweep: async () => {
       await mkdir(root, { recursive: true });
-      await sweepFolder(root, MOST_DEPTH);
+      await sweepFolder(root, MOST_DEPTH, lease);
     },
   };
 }
 
-/** The absolute path of an output, whose existing part must lie within the root, symlinks followed. */
-async function locate(root: string, output: string): Promise<string> {
-  if (output === '') throw PrunecastError.ofField('output', 'is empty: name a folder relative to the output root');
-  const target = resolve(root, output);
-  const parts = relative(root, target).split(sep);
-  if (output.includes('\0') || parts[0] === '..' || target === resolve(root)) throw outsideRoot(output);
-  if (parts.length > MOST_DEPTH) throw PrunecastError.ofField('output', `lies ${parts.length} folders deep: at most ${MOST_DEPTH} are allowed`);
-  if (parts.some((part) => LEFTOVER.test(part))) throw PrunecastError.ofField('output', `"${output}" has a name that is kept for unfinished outputs: choose another`);
-  const realRoot = await realpath(root);
-  const realExisting = await realpath(await deepestExisting(target));
-  if (realExisting !== realRoot && !realExisting.startsWith(`${realRoot}${sep}`)) throw outsideRoot(output);
-  return target;
+async function requireReplaced(path: string, output: string, policy: OutputPolicy): Promise<void> {
+  if (policy === 'refuse') throw outputExists(output);
+  await requireReplaceable(path, output);
+  if (policy !== 'replace' && !(await policy.mayReplace(path))) throw outputExists(output);
 }
 
-async function deepestExisting(path: string): Promise<string> {
-  return (await exists(path)) ? path : deepestExisting(dirname(path));
-}
-
-/** A link counts as there even when it leads nowhere. */
-async function exists(path: string): Promise<boolean> {
-  try {
-    await lstat(path);
-    return true;
-  } catch (error) {
-    if (isCode(error, 'ENOENT')) return false;
-    // A file where a folder would have to be: nothing can be there.
-    if (isCode(error, 'ENOTDIR')) return false;
-    throw error;
-  }
-}
-
-async function moveIntoPlace({ fresh, target, old, policy, output }: {
-  readonly fresh: string;
-  readonly target: string;
-  readonly old: string;
-  readonly policy: OutputPolicy;
-  readonly output: string;
-}): Promise<void> {
+async function moveIntoPlace({ fresh, old }: WritingFolder, target: string, policy: OutputPolicy, output: string): Promise<void> {
+  await mkdir(dirname(target), { recursive: true });
   const isReplacing = await exists(target);
-  if (isReplacing && !(await mayReplace(target, policy))) throw outputExists(output);
-  if (isReplacing) await rename(target, old);
+  if (isReplacing) {
+    await requireReplaced(target, output, policy);
+    await rename(target, old);
+  }
   try {
     await rename(fresh, target);
   } catch (error) {
-    if (isReplacing) await rename(old, target);
-    if (isCode(error, 'ENOTEMPTY') || isCode(error, 'EEXIST')) throw outputExists(output);
-    throw error;
+    const isTaken = isCode(error, 'ENOTEMPTY', 'EEXIST', 'ENOTDIR');
+    if (isReplacing && !isTaken) await rename(old, target);
+    throw isTaken ? outputExists(output) : error;
   }
   await syncPath(dirname(target));
 }
 
-async function mayReplace(target: string, policy: OutputPolicy): Promise<boolean> {
-  return typeof policy === 'string' ? policy === 'replace' : policy.mayReplace(target);
-}
-
-async function sweepFolder(folder: string, depth: number): Promise<void> {
-  for (const entry of await readdir(folder, { withFileTypes: true })) {
-    if (!entry.isDirectory()) continue;
-    const path = join(folder, entry.name);
-    const leftover = LEFTOVER.exec(entry.name)?.groups;
-    if (!leftover) {
-      if (depth > 1) await sweepFolder(path, depth - 1);
-      continue;
-    }
-    const target = join(folder, leftover['name'] ?? '');
-    if (leftover['kind'] === 'old' && !(await exists(target))) await rename(path, target);
-    else await rm(path, { recursive: true, force: true });
-  }
-}
-
-/** Syncs every file and folder under a folder, and itself: after this a crash of the machine cannot empty them. */
-async function syncAll(folder: string): Promise<void> {
-  for (const entry of await readdir(folder, { withFileTypes: true })) {
-    const path = join(folder, entry.name);
-    if (entry.isDirectory()) await syncAll(path);
-    else if (entry.isFile()) await syncPath(path);
-  }
-  await syncPath(folder);
-}
-
-async function syncPath(path: string): Promise<void> {
-  const handle = await open(path, constants.O_RDONLY);
+async function sweepFolder(folder: string, depth: number, lease: WritingLease): Promise<void> {
   try {
-    await handle.sync();
-  } finally {
-    await handle.close();
+    await sweepWritingFolders(folder, lease);
+    if (depth === 1) return;
+    for (const entry of await readdir(folder, { withFileTypes: true })) {
+      if (entry.isDirectory() && !isWritingName(entry.name)) await sweepFolder(join(folder, entry.name), depth - 1, lease);
+    }
+  } catch (error) {
+    // Others make and remove folders meanwhile, and an output root may hold some that are not the server's to read.
+    if (!isCode(error, 'ENOENT', 'EACCES', 'EPERM', 'ENOTDIR')) throw error;
   }
 }
 
@@ -157,12 +121,4 @@ function outputExists(output: string): PrunecastError {
     metadata: { output },
     violations: [{ field: 'output', description: 'exists, and overwrite is not set' }],
   });
-}
-
-function outsideRoot(output: string): PrunecastError {
-  return PrunecastError.ofField('output', `"${output}" leads outside the output root: name a folder relative to it`, 'PATH_OUTSIDE_ROOTS');
-}
-
-function isCode(error: unknown, code: string): boolean {
-  return error instanceof Error && 'code' in error && error.code === code;
 }

@@ -57,7 +57,7 @@ async function openStudy(services: SearchServices, asked: SearchRequest, restart
   const predictor = services.plugins.resolve('predictor', request.predictor, DEFAULT_PREDICTOR, 'predictor');
   const strategy = chooseStrategy(services.plugins, request.strategy, question.plan);
   requirePairs(predictor.plugin, countPairs(question.plan, 0));
-  const output = request.output === '' ? undefined : await planOutput(services, request, restarted);
+  const output = request.output === '' ? undefined : await planOutput(services, request, model, restarted);
   const { windows, recipes, plan } = await openSubject(services, request, question);
   const loadsIn = output === undefined ? [] : findLoaders(model.language.shape, hardestOf(plan.space, 0), output, recipes.compared[0]?.oneShot);
   if (output !== undefined) await listCompanions(model.language.checkpoint.files); // what cannot be copied to the output is found before any work

@@ -5,6 +5,7 @@ import { digestBytes } from '../../engine/digest.js';
 import type { Text } from '../../gen/prunecast/v1/common.js';
 import type { Config } from '../config/config.js';
 import { openFileWithin, readOpened } from '../config/open-file-within.js';
+import { resolveWithin } from '../config/resolve-within.js';
 import type { OpenModel } from '../models/open-models.js';
 import { createSharedWorks } from '../shared-works.js';
 
@@ -22,12 +23,18 @@ export interface TextSource {
    * @throws PrunecastError INVALID_REQUEST, TEXT_NOT_FOUND, PATH_OUTSIDE_ROOTS, TOKENIZER_MISSING, or the signal's reason
    */
   load(text: Text | undefined, model: OpenModel, field: string, signal?: AbortSignal): Promise<EvaluationText>;
+  /** The real path of a text's file; undefined for one that `load` refuses. */
+  locate(path: string): Promise<string | undefined>;
 }
 
 /** Reads texts under the data roots, and keeps the last few tokenized ones. */
 export function createTextSource({ dataRoots, dataLinks }: Pick<Config, 'dataRoots' | 'dataLinks'>): TextSource {
   const known = createSharedWorks<TokenizedText>(CACHED_TEXTS);
   return {
+    locate: (path) => resolveWithin(dataRoots, path, { field: 'path', missing: 'TEXT_NOT_FOUND', links: dataLinks }).catch((error: unknown) => {
+      if (error instanceof PrunecastError) return undefined;
+      throw error;
+    }),
     async load(text, model, field, signal = new AbortController().signal) {
       switch (text?.source?.$case) {
         case 'path': {

@@ -154,11 +154,12 @@ export interface PruneRequest {
     | PluginRef
     | undefined;
   /**
-   * The folder to write, relative to the output root.
+   * The folder to write, relative to the output root, at most 6 folders deep, each name at most 255 bytes. It may neither be,
+   * nor hold, nor lie in the model, a text or the state folder.
    * At most 4,096 characters.
    */
   output: string;
-  /** Replace an existing output. */
+  /** Replace an earlier output. A folder that holds anything else is refused all the same (OUTPUT_PROTECTED). */
   overwrite: boolean;
   /** Only answer the plan. */
   validateOnly: boolean;
@@ -339,7 +340,7 @@ export interface SearchRequest {
    * At most 4,096 characters.
    */
   output: string;
-  /** Replace an existing output. */
+  /** Replace an earlier output. A folder that holds anything else is refused all the same (OUTPUT_PROTECTED). */
   overwrite: boolean;
   /**
    * Fixes every draw of the study. Default 0.
