@@ -62,7 +62,16 @@ async function* stream(transport: Transport, method: AnyMethod, requests: Stream
 }
 
 async function* encodeAll(method: AnyMethod, requests: Stream<unknown>): AsyncGenerator<Uint8Array, void, undefined> {
-  for await (const request of requests) yield method.encode(request as never);
+  for await (const request of requests) yield encode(method, request);
+}
+
+/** A number that is too large for its field never gets to the server, whose bounds are narrower: it is refused here in the same way. */
+function encode({ path, encode: serialize }: AnyMethod, request: unknown): Uint8Array {
+  try {
+    return serialize(request as never);
+  } catch (cause) {
+    throw new CallError(`a field of the request of ${path.slice(1)} cannot hold its value: ${cause instanceof Error ? cause.message : String(cause)}`, { code: 'INVALID_ARGUMENT', cause });
+  }
 }
 
 async function takeOnly(responses: AsyncGenerator<unknown, void, undefined>, path: string): Promise<unknown> {

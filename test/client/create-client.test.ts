@@ -86,6 +86,12 @@ describe('createClient', () => {
     await expect(client.predict({ predictorId: 'p', encodings: { rates: Buffer.alloc(5 * 2 ** 20) } })).rejects.toMatchObject({ code: 'RESOURCE_EXHAUSTED' });
   });
 
+  it('refuses a number that its field cannot hold as a bad request, before it is sent', async () => {
+    const { client } = await serve([PruningServiceService, pruning({})]);
+    const call = client.services.models.inspectModel({ model: 'm', space: { channelMultiple: 5e9 } });
+    await expect(call).rejects.toMatchObject({ name: 'CallError', code: 'INVALID_ARGUMENT', message: expect.stringMatching(/ModelService\/InspectModel.*5000000000/) });
+  });
+
   it('names the address when no server is there', async () => {
     const { address, remove } = makeSocket();
     const client = createClient({ address });

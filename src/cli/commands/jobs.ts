@@ -98,8 +98,8 @@ function addJobAction(jobs: Command, name: string, summary: string, act: (action
 async function listJobs(client: PrunecastClient, { kind = JobKind.UNSPECIFIED, state = JobState.UNSPECIFIED, limit }: ListFlags): Promise<Job[]> {
   const listed: Job[] = [];
   for (let pageToken = ''; listed.length < limit;) {
-    const page = await client.services.jobs.listJobs({ kind, state, pageSize: Math.min(1000, limit - listed.length), pageToken });
-    listed.push(...page.jobs);
+    const page = await client.services.jobs.listJobs({ kind, state, pageToken });
+    listed.push(...page.jobs.slice(0, limit - listed.length));
     pageToken = page.nextPageToken;
     if (pageToken === '') break;
   }
