@@ -38,6 +38,7 @@ export const REASONS = {
   STUDY_NOT_FOUND: { code: 'NOT_FOUND', meaning: 'No study has this id.' },
   PREDICTOR_NOT_FOUND: { code: 'NOT_FOUND', meaning: 'No predictor has this id.' },
   EVENTS_COMPACTED: { code: 'OUT_OF_RANGE', meaning: 'The events after this number are no longer kept; metadata has the oldest kept number.' },
+  DEADLINE_EXCEEDED: { code: 'DEADLINE_EXCEEDED', meaning: 'The call ran into the deadline that the caller set; a job that it started goes on.' },
   CANCELLED: { code: 'CANCELLED', meaning: 'The job was cancelled by a caller.' },
   SERVER_RESTARTED: { code: 'ABORTED', meaning: 'The server stopped while the job was unfinished, and an earlier version had not kept its request.' },
   JOB_POISONED: { code: 'FAILED_PRECONDITION', meaning: 'The server ended three times in a row while it worked on the job, which stored nothing in between: it is set aside. Look into the log and the memory of the server, change the request, and start it under a new request id.' },

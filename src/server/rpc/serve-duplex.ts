@@ -1,22 +1,23 @@
-import { once } from 'node:events';
 import type { handleBidiStreamingCall } from '@grpc/grpc-js';
 import { encodeStatus } from '../errors/encode-status.js';
 import { takeRequest } from '../requests/read-request.js';
 import type { Served } from './call-context.js';
 import { createCallSignal, orAborted } from './call-signal.js';
+import { sendMessage } from './send-message.js';
 import { toStatusObject } from './status-object.js';
 
 /** A method with streams both ways that answers each request by itself. Ends with the caller's stream, and when the server stops. */
 export function serveDuplex<Request, Response>(answer: (request: Request) => Response): Served<handleBidiStreamingCall<Request, Response>> {
   return ({ log, stopping }) => async (call) => {
-    const { signal, release } = createCallSignal(call, stopping);
+    const callSignal = createCallSignal(call, stopping);
+    const { signal, release } = callSignal;
     // The default iterator destroys the call, answers and all, when the requests end.
     const requests: AsyncIterator<Request> = call.iterator({ destroyOnReturn: false });
     try {
       for (;;) {
         const next = await orAborted(requests.next(), signal);
         if (next.done) break;
-        if (!call.write(answer(takeRequest(next.value)))) await orAborted(once(call, 'drain', { signal }), signal);
+        await sendMessage(call, answer(takeRequest(next.value)), callSignal);
       }
       call.end();
     } catch (error) {

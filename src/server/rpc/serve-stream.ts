@@ -1,10 +1,10 @@
-import { once } from 'node:events';
 import type { handleServerStreamingCall, ServerWritableStream } from '@grpc/grpc-js';
 import type { Status } from '../../gen/google/rpc/status.js';
 import { encodeStatus } from '../errors/encode-status.js';
 import { takeRequest } from '../requests/read-request.js';
 import type { CallContext, Served } from './call-context.js';
 import { createCallSignal, orAborted } from './call-signal.js';
+import { sendMessage } from './send-message.js';
 import { toStatusObject } from './status-object.js';
 
 /** The messages of a stream; it may return a status that the stream is to end with in place of OK. */
@@ -26,7 +26,8 @@ async function pump<Request, Response>(
   { log, stopping }: CallContext,
   respond: (request: Request, signal: AbortSignal) => Responses<Response>,
 ): Promise<void> {
-  const { signal, release } = createCallSignal(call, stopping);
+  const callSignal = createCallSignal(call, stopping);
+  const { signal, release } = callSignal;
   const methodLog = log.child({ method: call.getPath() });
   let responses: Responses<Response> | undefined;
   try {
@@ -38,8 +39,7 @@ async function pump<Request, Response>(
         else call.end();
         return;
       }
-      // False says that as much is buffered as may be: go on when the caller has taken it.
-      if (!call.write(next.value)) await orAborted(once(call, 'drain', { signal }), signal);
+      await sendMessage(call, next.value, callSignal);
     }
   } catch (error) {
     call.emit('error', toStatusObject(encodeStatus(error, methodLog)));

@@ -111,6 +111,22 @@ describe('serveStream', () => {
     expect(last).toBe(BigInt(total));
   });
 
+  it('ends with DEADLINE_EXCEEDED also where messages are written at the moment of the deadline', async () => {
+    await using server = await serving(defineService(JobServiceService, {
+      watchJob: serveStream(async function* () {
+        // Faster than a connection takes them, so that some are under way whenever the deadline comes.
+        for (;;) yield { event: { jobId: 'a', sequence: 1n, time: undefined, payload: { $case: 'heartbeat', value: {} } as const } };
+      }),
+    }));
+    // The server alone is told the deadline: a client that knows it ends the call by itself.
+    const metadata = new Metadata();
+    metadata.set('grpc-timeout', '50m');
+    for (let call = 0; call < 5; call++) {
+      const stream = server.jobs.watchJob({ jobId: 'a', afterSequence: 0n }, metadata).resume();
+      expect(await new Promise((resolve) => stream.on('error', ({ code }: ServiceError) => resolve(code)))).toBe(status.DEADLINE_EXCEEDED);
+    }
+  });
+
   it('fires its signal and lets the generator clean up when the caller goes away', async () => {
     const steps: string[] = [];
     await using server = await serving(defineService(JobServiceService, {
