@@ -6,6 +6,7 @@ import { createInterface } from 'node:readline';
 /** A server in a process of its own, which can be killed. */
 export interface ServerChild {
   readonly address: string;
+  readonly processId: number;
   /** Sends a signal; after SIGKILL waits until the process is gone. */
   signal(signal: 'SIGKILL' | 'SIGSTOP' | 'SIGCONT'): Promise<void>;
 }
@@ -34,6 +35,7 @@ export async function startServerChild(folder: string, { stateDirectory = join(f
   const [line] = (await once(createInterface(child.stdout), 'line')) as [string];
   return {
     address: (JSON.parse(line) as { readonly address: string }).address,
+    processId: child.pid ?? 0,
     signal: async (signal) => {
       child.kill(signal);
       if (signal === 'SIGKILL') await closed;
