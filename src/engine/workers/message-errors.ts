@@ -1,3 +1,4 @@
+import { ofSystem } from '../../core/errors/of-system.js';
 import { PrunecastError, type FieldViolation } from '../../core/errors/prunecast-error.js';
 import type { Reason } from '../../core/errors/reasons.js';
 
@@ -7,8 +8,9 @@ export type ErrorMessage =
   | { readonly kind: 'other'; readonly name: string; readonly message: string; readonly stack: string | undefined };
 
 export function encodeError(error: unknown): ErrorMessage {
-  if (error instanceof PrunecastError) {
-    const { reason, message, metadata, violations } = error;
+  const reasoned = error instanceof PrunecastError ? error : ofSystem(error);
+  if (reasoned !== undefined) {
+    const { reason, message, metadata, violations } = reasoned;
     return { kind: 'prunecast', reason, message, metadata, violations };
   }
   const { name, message, stack } = error instanceof Error ? error : new Error(String(error));

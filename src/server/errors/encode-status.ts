@@ -1,5 +1,6 @@
 import type { Logger } from 'pino';
 import type { CanonicalCode } from '../../core/errors/codes.js';
+import { ofSystem } from '../../core/errors/of-system.js';
 import { PrunecastError } from '../../core/errors/prunecast-error.js';
 import type { Any } from '../../gen/google/protobuf/any.js';
 import { BadRequest, ErrorInfo, RetryInfo } from '../../gen/google/rpc/error_details.js';
@@ -37,13 +38,14 @@ const MOST_METADATA_ENTRIES = 10;
 
 /**
  * An error as callers see it: code, message, ErrorInfo, and BadRequest or RetryInfo where there is something to say. One
- * that is not a PrunecastError is a fault of the server: it is logged under an id, and the caller gets INTERNAL with the
+ * that is neither a PrunecastError nor a want of files, threads or memory is a fault of the server: it is logged under an id, and the caller gets INTERNAL with the
  * id and nothing of the cause.
  */
 export function encodeStatus(error: unknown, log: Logger): Status {
-  if (error instanceof PrunecastError) {
-    if (error.cause !== undefined) log.info({ err: error, reason: error.reason }, 'refused');
-    return statusOf(error);
+  const reasoned = error instanceof PrunecastError ? error : ofSystem(error);
+  if (reasoned !== undefined) {
+    if (reasoned.cause !== undefined) log.info({ err: reasoned, reason: reasoned.reason }, 'refused');
+    return statusOf(reasoned);
   }
   const errorId = createId('error');
   log.error({ err: error, error_id: errorId }, 'unexpected error');
