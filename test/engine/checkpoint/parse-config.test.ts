@@ -94,6 +94,8 @@ describe('parseConfig', () => {
     ['mistral', { sliding_window: 512 }, [512, 512]],
     ['mistral', {}, [4096, 4096]],
     ['mistral', { sliding_window: 64, layer_types: ['sliding_attention', 'full_attention'] }, [64, undefined]],
+    ['ministral', { sliding_window: 64 }, [64, 64]],
+    ['ministral', { sliding_window: 64, layer_types: ['full_attention', 'sliding_attention'] }, [undefined, 64]],
     ['qwen2', { use_sliding_window: false, sliding_window: 64 }, [undefined, undefined]],
     ['qwen2', { use_sliding_window: true, sliding_window: 64, max_window_layers: 2 }, [undefined, undefined]],
     ['qwen2', { use_sliding_window: true, sliding_window: 64, max_window_layers: 1 }, [undefined, 64]],
@@ -134,6 +136,15 @@ describe('parseConfig', () => {
     ['llama3 with its bounds swapped', { rope_scaling: { rope_type: 'llama3', ...LLAMA3, high_freq_factor: 1 } }, /high_freq_factor is 1; it must be above/],
   ])('refuses %s', (_what, entries, message) => {
     expect(() => parseConfig({ ...BASE, ...entries })).toThrow(expect.objectContaining({ reason: 'MODEL_MALFORMED', message: expect.stringMatching(message) }));
+  });
+
+  it('takes a mistral whose layers have types as a ministral, in the per-layer form too', () => {
+    const entries = { sliding_window: 64, layer_types: ['full_attention', 'sliding_attention'] };
+    expect(parseConfig({ ...BASE, ...entries, model_type: 'mistral' }).shape.family).toBe('ministral');
+    expect(parseConfig({ ...BASE, sliding_window: 64, model_type: 'mistral' }).shape.family).toBe('mistral');
+    const layers = Array.from({ length: 2 }, () => ({ kv_heads: 1, query_heads_per_kv: 1, ffn_channels: 1 }));
+    const prunecast = { layers, biases: { query_key_value: false, attention_output: false, ffn: false } };
+    expect(parseConfig({ ...BASE, ...entries, model_type: 'prunecast_ministral', prunecast })).toMatchObject({ shape: { family: 'ministral' }, slidingWindows: [undefined, 64] });
   });
 
   it.each([

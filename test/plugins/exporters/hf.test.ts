@@ -8,6 +8,7 @@ import { openCheckpoint } from '../../../src/engine/checkpoint/open-checkpoint.j
 import { pruneModel } from '../../../src/engine/surgery/prune-model.js';
 import hf from '../../../src/plugins/exporters/hf.js';
 import { makeFolder } from '../../engine/checkpoint/tiny-checkpoint.js';
+import { findTrait, writeTrait } from '../../support/trait-checkpoint.js';
 
 const STORIES = join(import.meta.dirname, '../../../models/stories260k');
 
@@ -128,6 +129,30 @@ describe('hf', () => {
     expect(written.config['auto_map']).toMatchObject({ AutoTokenizer: ['own.Own', null] });
     expect(JSON.stringify(written.config)).not.toContain('modeling_old');
     expect(written.summary.files).not.toContain('modeling_old.py');
+  });
+
+  it.each([
+    ['a Mistral beyond its sliding window', 'mistral'],
+    ['a Mistral with a sliding window in some layers', 'mistral'],
+    ['a Qwen2 with a sliding window from a layer on', 'qwen2'],
+    ['yarn with all its fields', 'llama'],
+    ['linear rotary scaling in its old spelling', 'llama'],
+  ])('carries what config.json says of windows and rotary embeddings over unchanged, for %s, and reads it back', async (name, stock) => {
+    const source = await writeTrait(findTrait(name)[0]);
+    const opened = await openCheckpoint(source);
+    const { rawConfig, config } = opened;
+    await opened.close();
+    const layer = { kvGroups: [1], queryHeads: [2, 3], ffnChannels: range(0, 20) };
+    for (const [form, modelType] of [['stock', stock], ['per-layer', name.includes('some layers') ? 'prunecast_ministral' : `prunecast_${stock}`]] as const) {
+      const written = await write(source, config.shape.layers.map(() => layer), { form });
+      expect(written.config['model_type']).toBe(modelType);
+      for (const key of ['sliding_window', 'use_sliding_window', 'max_window_layers', 'layer_types', 'rope_theta', 'rope_scaling', 'rope_parameters', 'max_position_embeddings']) {
+        expect(written.config[key]).toEqual(rawConfig[key]);
+      }
+      const again = await openCheckpoint(written.directory);
+      expect(again.config).toMatchObject({ slidingWindows: config.slidingWindows, rope: config.rope });
+      await again.close();
+    }
   });
 
   it('shards at the size asked for', async () => {

@@ -45,7 +45,7 @@ from transformers.models.qwen3.modeling_qwen3 import Qwen3DecoderLayer
 try:
     from transformers import MinistralConfig, MinistralForCausalLM
     from transformers.models.ministral.modeling_ministral import MinistralDecoderLayer
-except ImportError:  # before transformers 5
+except ImportError:  # before transformers 4.57
     MinistralConfig = None
 
 
@@ -214,7 +214,7 @@ if MinistralConfig is not None:
 def __getattr__(name):
     if name.startswith("PrunecastMinistral"):
         raise ImportError(
-            "a Mistral with a sliding window in some of its layers needs transformers 5 or later, "
+            "a Mistral with a sliding window in some of its layers needs transformers 4.57 or later, "
             f"this is {transformers.__version__}: run pip install --upgrade transformers"
         )
     raise AttributeError(name)
