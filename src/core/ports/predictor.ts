@@ -4,10 +4,10 @@ import type { PluginManifest } from './plugin.js';
 /** A kind of predictor: fits pairs, and gets a fitted one back from its bytes. */
 export interface Predictor<Options = unknown> extends PluginManifest<Options> {
   /**
-   * Where predictions are made; fits always run in a worker thread that is ended on any error or cancel. `worker`: in that
-   * thread. `inline`: on the event loop, as they are fast enough for it (under a millisecond for 64 rows).
+   * What it is fitted and asked in; either is ended on an error, and where a cancelled question does not come back. `worker`: a
+   * thread. `process`: a process, for native code that may never come back, or crash: a thread in it could not be ended.
    */
-  readonly runsIn: 'inline' | 'worker';
+  readonly runsIn: 'worker' | 'process';
   /**
    * Where it learns. `here`: from the pairs of `fit`. `elsewhere`: it was fitted before, on pairs that nobody here knows of;
    * `fit` only opens it. Pairs that it may have seen say nothing of how good it is on others: quality and intervals come from

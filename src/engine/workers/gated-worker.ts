@@ -1,15 +1,18 @@
 import type { Worker } from 'node:worker_threads';
 import { startWorker } from '../../onnx-runtime/start-worker.js';
+import type { CallAnswer, CallRequest } from './call-messages.js';
+import type { CallWorker } from './call-thread.js';
 import { createExitGate, holdExit, whenOutOfRun } from './exit-gate.js';
 
-/** A thread that runs ONNX Runtime, and can be ended at any moment all the same. */
-export interface GatedWorker {
+/** A thread that runs ONNX Runtime, and can be ended at any moment all the same: but for a run in work, which is waited for. */
+export interface GatedWorker extends CallWorker {
   readonly worker: Worker;
   /** Resolves when the thread is gone. */
   readonly exited: Promise<void>;
-  /** Ends the thread where it is, but for a run of ONNX Runtime, which is waited for; resolves when it is gone. */
-  end(): Promise<void>;
 }
+
+/** How long a thread may take to let go of what it has open. */
+const CLOSE_GRACE_MS = 1000;
 
 /** Starts the thread of a module; its `workerData` are those given, and the `gate` that its runs pass. */
 export function startGatedWorker(module: URL, data: object): GatedWorker {
@@ -22,13 +25,26 @@ export function startGatedWorker(module: URL, data: object): GatedWorker {
       resolve();
     });
   });
+  const end = async (): Promise<void> => {
+    await Promise.race([whenOutOfRun(gate), exited]);
+    await worker.terminate();
+    await exited;
+  };
   return {
     worker,
     exited,
-    end: async () => {
-      await Promise.race([whenOutOfRun(gate), exited]);
-      await worker.terminate();
-      await exited;
+    post: (request: CallRequest) => worker.postMessage(request, []),
+    listen: (hear, gone) => {
+      worker.on('message', (answer: CallAnswer) => hear(answer));
+      worker.on('error', gone);
+      worker.once('exit', () => gone());
     },
+    close: async () => {
+      worker.postMessage({ kind: 'close' } satisfies CallRequest, []);
+      const late = setTimeout(() => void end(), CLOSE_GRACE_MS);
+      await exited;
+      clearTimeout(late);
+    },
+    end,
   };
 }

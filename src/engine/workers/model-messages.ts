@@ -3,7 +3,6 @@ import type { Architecture } from '../../core/model/shape.js';
 import type { Precision } from '../../core/measurement.js';
 import type { Ranking } from '../../core/model/units.js';
 import type { ArchitectureLosses, Window } from '../../core/ports/evaluator.js';
-import type { WorkProgress } from '../../core/ports/progress.js';
 import type { Calibration, CalibrationNeed } from '../calibration/calibration.js';
 import type { TensorEntry } from '../checkpoint/checkpoint.js';
 import type { FileRecord } from '../checkpoint/checkpoint-files.js';
@@ -14,7 +13,6 @@ import type { MendRequest, MendedTensors } from '../forward/mend-half.js';
 import type { RuntimeOptions } from '../forward/model-runtime.js';
 import type { ScoredLayer } from '../ranking/list-units.js';
 import type { UnitScores } from '../ranking/unit-scores.js';
-import type { ErrorMessage } from './message-errors.js';
 
 /** What a model's thread is started with. */
 export interface ModelThreadData {
@@ -43,7 +41,7 @@ export interface RecipeMessage {
 }
 
 /** The calls that the thread answers: their arguments, the items they send before they end, and what they end with. */
-export interface ModelCalls {
+export type ModelCalls = {
   losses: { argument: { readonly recipe: RecipeMessage; readonly architectures: readonly Architecture[]; readonly windows: readonly Window[]; readonly precision: Precision }; item: ArchitectureLosses; result: undefined };
   calibrate: { argument: { readonly sequences: readonly Int32Array[]; readonly needs: readonly CalibrationNeed[] }; item: never; result: Calibration };
   scoreUnits: { argument: { readonly criterion: PluginModule; readonly seed: number; readonly calibration?: Calibration }; item: never; result: readonly UnitScores[] };
@@ -53,19 +51,4 @@ export interface ModelCalls {
   timeShapes: { argument: { readonly length: number }; item: never; result: LatencyTable };
   timeArchitecture: { argument: { readonly recipe: RecipeMessage; readonly architecture: Architecture; readonly length: number }; item: never; result: number };
   readLayer: { argument: { readonly layer: number }; item: never; result: Omit<ScoredLayer, 'statistics'> };
-  close: { argument: undefined; item: never; result: undefined };
-}
-
-export type CallName = keyof ModelCalls;
-
-/** `budgetBytes`: memory for this call and what is kept after it; all of the thread's own budget by default. */
-export type ThreadRequest =
-  | { readonly [Name in CallName]: { readonly kind: 'call'; readonly id: number; readonly name: Name; readonly argument: ModelCalls[Name]['argument']; readonly budgetBytes?: number } }[CallName]
-  | { readonly kind: 'cancel'; readonly id: number };
-
-/** `heldBytes`: memory that the thread keeps between calls. */
-export type ThreadAnswer =
-  | { readonly kind: 'item'; readonly id: number; readonly item: unknown }
-  | { readonly kind: 'progress'; readonly id: number; readonly progress: WorkProgress }
-  | { readonly kind: 'result'; readonly id: number; readonly result: unknown; readonly heldBytes: number }
-  | { readonly kind: 'error'; readonly id: number; readonly error: ErrorMessage; readonly heldBytes: number };
+};

@@ -1,10 +1,10 @@
 import type { WorkControl } from '../../core/ports/progress.js';
 import { decodeError } from './message-errors.js';
-import type { ThreadAnswer } from './model-messages.js';
+import type { CallAnswer } from './call-messages.js';
 
 /** A call that a thread works on, as its caller waits for it. */
 export interface OpenCall {
-  receive(message: ThreadAnswer): void;
+  receive(message: CallAnswer): void;
   fail(error: unknown): void;
   /** The next item, or the result at last; rejects with what the call failed with. */
   next(): Promise<{ readonly kind: 'item' | 'result'; readonly value: unknown }>;

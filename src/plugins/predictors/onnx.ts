@@ -22,7 +22,7 @@ export default definePredictor({
   id: 'onnx',
   summary: "The user's own regressor as an ONNX file; pairs that it has not seen measure it, none change it.",
   options,
-  runsIn: 'worker',
+  runsIn: 'process',
   learns: 'elsewhere',
   pairs: { least: 2, most: 100_000 },
   files: ({ path }) => ({ path }),

@@ -25,7 +25,7 @@ export default definePredictor({
   id: 'ridge',
   summary: 'Ridge regression on pruning rates and their squares or totals, the penalty chosen by leave-one-out error.',
   options,
-  runsIn: 'inline',
+  runsIn: 'worker',
   pairs: { least: 3, most: 20_000 },
   fit: async (pairs, { features }) => {
     const unit = findUnit(pairs.targets);

@@ -22,7 +22,7 @@ export interface ListedPlugin {
   readonly summary: string;
   /** JSON Schema of the options that a caller may send. */
   readonly optionsSchema: Readonly<Record<string, unknown>>;
-  /** `inline`, or `worker`. */
+  /** `inline`, `worker` or `process`. */
   readonly runsIn: string;
 }
 
@@ -80,10 +80,13 @@ export class PluginRegistry {
       version: entry.version,
       summary: entry.plugin.summary,
       optionsSchema: schemaOf(entry),
-      runsIn: entry.kind === 'predictor' ? (isChooser(entry.plugin) ? 'worker' : entry.plugin.runsIn) : 'inline',
+      runsIn: entry.kind === 'predictor' && !isChooser(entry.plugin) ? entry.plugin.runsIn : RUNS_IN[entry.kind],
     }));
   }
 }
+
+/** Where plug-ins of a kind run whose own word does not count. */
+const RUNS_IN = { criterion: 'worker', compensation: 'worker', predictor: 'worker', exporter: 'worker', evaluator: 'inline', strategy: 'inline' } as const satisfies Record<PluginKind, string>;
 
 /** Whether it stands for the best of the others. */
 export function isChooser(plugin: PluginsByKind['predictor']): plugin is PredictorChooser {

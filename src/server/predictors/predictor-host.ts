@@ -1,10 +1,10 @@
-import type { Worker } from 'node:worker_threads';
 import { PrunecastError } from '../../core/errors/prunecast-error.js';
 import { countRows, type EncodingBatch, type PairTable } from '../../core/pairs.js';
 import type { FittedPredictor, Prediction, Predictor } from '../../core/ports/predictor.js';
+import { startCallThread, type CallThread } from '../../engine/workers/call-thread.js';
 import { workerUrl } from '../../engine/workers/worker-url.js';
-import { startWorker } from '../../onnx-runtime/start-worker.js';
-import type { PredictorAnswer, PredictorQuestion, PredictorTask } from './predictor-messages.js';
+import type { PredictorCalls } from './predictor-messages.js';
+import { startPredictorWorker } from './start-predictor-worker.js';
 
 /** A predictor plug-in with its complete options, and the module whose default export it is. */
 export interface PredictorModule {
@@ -15,25 +15,23 @@ export interface PredictorModule {
   readonly files?: Readonly<Record<string, Uint8Array>> | undefined;
 }
 
-/** A fitted predictor, wherever it runs. Once it failed, or its signal fired, every question is answered by that reason. */
+/** A fitted predictor in a thread or process of its own. A question that it fails at, or hangs in, costs that question alone. */
 export interface HostedPredictor extends FittedPredictor {
-  /** Ends its thread, if it has one; questions still open are rejected with CANCELLED. */
+  /** @param signal ends the waiting for an answer; where it does not come soon, what it is computed in is ended and started anew */
+  predict(batch: EncodingBatch, signal?: AbortSignal): Promise<Prediction>;
+  /** Ends what it runs in; questions still open are rejected with CANCELLED, later ones too. */
   close(): Promise<void>;
 }
 
 /**
- * Fits a predictor in a thread of its own, which then answers `predict` until `close`; one that predicts inline is loaded
- * from there, and its thread ended (the singular values of 200 pairs take 0.1 s and more). The pairs have been checked
+ * Fits a predictor in a thread or process of its own, which then answers `predict` until `close`. The pairs have been checked
  * before (`checkPairs`).
  *
  * @param signal ends the fit or, later, the predictor; its reason is what the caller gets
  * @throws PrunecastError PREDICTOR_FAILED with the library's own words, or the signal's reason
  */
-export async function fitHosted(module: PredictorModule, pairs: PairTable, seed: number, signal?: AbortSignal): Promise<HostedPredictor> {
-  const fitted = await startThread(module, { kind: 'fit', pairs, options: module.options, seed, files: module.files }, signal);
-  if (module.plugin.runsIn === 'worker') return fitted;
-  await fitted.close();
-  return loadInline(module.plugin, fitted.save(), signal);
+export function fitHosted(module: PredictorModule, pairs: PairTable, seed: number, signal?: AbortSignal): Promise<HostedPredictor> {
+  return host(module, signal, async (thread, control) => requireSaved(module.plugin.id, await thread.call('fit', { pairs, options: module.options, seed, files: module.files }, control)));
 }
 
 /**
@@ -41,128 +39,61 @@ export async function fitHosted(module: PredictorModule, pairs: PairTable, seed:
  *
  * @throws PrunecastError PREDICTOR_FAILED, or the signal's reason
  */
-export async function loadHosted(module: PredictorModule, bytes: Uint8Array, signal?: AbortSignal): Promise<HostedPredictor> {
-  return module.plugin.runsIn === 'worker' ? startThread(module, { kind: 'load', bytes }, signal) : loadInline(module.plugin, bytes, signal);
+export function loadHosted(module: PredictorModule, bytes: Uint8Array, signal?: AbortSignal): Promise<HostedPredictor> {
+  return host(module, signal, async (thread, control) => {
+    await thread.call('load', bytes, control);
+    return bytes;
+  });
 }
 
-async function loadInline(plugin: Predictor, bytes: Uint8Array, signal: AbortSignal | undefined): Promise<HostedPredictor> {
+/** @param obtain fits or loads; returns what the predictor is saved as */
+async function host(
+  { plugin: { id, runsIn }, moduleUrl }: PredictorModule,
+  signal: AbortSignal | undefined,
+  obtain: (thread: CallThread<PredictorCalls>, control: { readonly signal: AbortSignal }) => Promise<Uint8Array>,
+): Promise<HostedPredictor> {
   signal?.throwIfAborted();
-  const guard = async <T>(work: () => Promise<T>): Promise<T> => {
-    try {
-      return await work();
-    } catch (error) {
-      throw error instanceof PrunecastError ? error : describeFailure(plugin.id, error);
-    }
+  let saved: Uint8Array | undefined;
+  const thread = startCallThread<PredictorCalls>({
+    begin: () => startPredictorWorker(runsIn, { moduleUrl: workerUrl(moduleUrl).href, saved }),
+    failed: (cause) => describeFailure(id, cause),
+    closed: () => new PrunecastError('CANCELLED', `the predictor ${id} was closed`),
+    // Some libraries are broken for good once they have failed, such as the WebAssembly build of ml-xgboost.
+    afterError: 'replaced',
+  });
+  const life = new AbortController();
+  const close = (reason: unknown): Promise<void> => {
+    signal?.removeEventListener('abort', onAbort);
+    life.abort(reason);
+    return thread.close();
   };
-  const fitted = await guard(() => plugin.load(bytes));
-  return {
-    predict: (batch) => guard(async () => requirePrediction(plugin.id, batch, await fitted.predict(batch))),
-    save: () => bytes,
-    close: () => Promise.resolve(),
-  };
-}
-
-/** Somebody who waits for the thread. */
-interface Waiting<T> {
-  readonly resolve: (value: T) => void;
-  readonly reject: (reason: unknown) => void;
-}
-
-interface OpenQuestion extends Waiting<Prediction> {
-  readonly batch: EncodingBatch;
-}
-
-async function startThread({ plugin, moduleUrl }: PredictorModule, start: PredictorTask['start'], signal: AbortSignal | undefined): Promise<HostedPredictor> {
-  signal?.throwIfAborted();
-  const thread = new PredictorThread(plugin.id, { moduleUrl: workerUrl(moduleUrl).href, start });
-  const onAbort = (): void => thread.end(signal?.reason);
+  const onAbort = (): void => void close(signal?.reason);
   signal?.addEventListener('abort', onAbort, { once: true });
-  thread.onEnd = () => signal?.removeEventListener('abort', onAbort);
-  const saved = await thread.ready;
+  try {
+    saved = await explain(id, obtain(thread, { signal: life.signal }));
+  } catch (error) {
+    await close(error);
+    throw error;
+  }
+  const model = saved;
   return {
-    save: () => saved,
-    predict: (batch) => thread.ask(batch),
-    close: async () => {
-      thread.end(new PrunecastError('CANCELLED', `the predictor ${plugin.id} was closed`));
-      await thread.exited;
+    save: () => model,
+    predict: async ({ rates, columns }, asked) => {
+      const batch = { rates, columns };
+      const ended = asked === undefined ? life.signal : AbortSignal.any([life.signal, asked]);
+      return requirePrediction(id, batch, await explain(id, thread.call('predict', batch, { signal: ended })));
     },
+    close: () => close(new PrunecastError('CANCELLED', `the predictor ${id} was closed`)),
   };
 }
 
-/** One worker thread; ended for good by the first failure. */
-class PredictorThread {
-  /** The saved model, once it is fitted or loaded. */
-  readonly ready: Promise<Uint8Array>;
-  readonly exited: Promise<void>;
-  onEnd: (() => void) | undefined;
-  readonly #id: string;
-  readonly #worker: Worker;
-  readonly #open = new Map<number, OpenQuestion>();
-  #starting: Waiting<Uint8Array> | undefined;
-  #ended: { readonly reason: unknown } | undefined;
-  #next = 0;
-
-  constructor(id: string, task: PredictorTask) {
-    this.#id = id;
-    // Its output is caught and dropped: ml-xgboost writes to stdout whenever it loads.
-    this.#worker = startWorker(workerUrl(new URL('./predictor-worker.js', import.meta.url)), { workerData: task, stdout: true, stderr: true });
-    this.#worker.stdout.resume();
-    this.#worker.stderr.resume();
-    this.ready = new Promise((resolve, reject) => {
-      this.#starting = { resolve, reject };
-    });
-    this.exited = new Promise((resolve) => {
-      this.#worker.once('exit', () => resolve());
-    });
-    this.#worker.on('message', (message: PredictorAnswer) => this.#hear(message));
-    this.#worker.on('error', (error) => this.end(describeFailure(id, error)));
-    this.#worker.on('exit', (code) => this.end(describeFailure(id, `its thread ended by itself with code ${code}`)));
-  }
-
-  ask({ rates, columns }: EncodingBatch): Promise<Prediction> {
-    return new Promise((resolve, reject) => {
-      if (this.#ended !== undefined) {
-        reject(this.#ended.reason);
-        return;
-      }
-      const question: PredictorQuestion = { id: this.#next++, batch: { rates, columns } };
-      this.#open.set(question.id, { resolve, reject, batch: question.batch });
-      this.#worker.ref();
-      this.#worker.postMessage(question, []);
-    });
-  }
-
-  end(reason: unknown): void {
-    if (this.#ended !== undefined) return;
-    this.#ended = { reason };
-    this.onEnd?.();
-    this.#starting?.reject(reason);
-    for (const { reject } of this.#open.values()) reject(reason);
-    this.#open.clear();
-    void this.#worker.terminate();
-  }
-
-  /** Hands on what the thread said where it is what it should be; ends the thread where it is not. */
-  #take<T>(read: () => T, waiting: Waiting<T> | undefined): void {
-    try {
-      waiting?.resolve(read());
-    } catch (error) {
-      this.end(error);
-    }
-  }
-
-  #hear(message: PredictorAnswer): void {
-    if (message.kind === 'failed') {
-      const { reason, metadata } = message;
-      this.end(reason === 'PREDICTOR_FAILED' ? describeFailure(this.#id, message.message) : new PrunecastError(reason, message.message, { metadata }));
-    } else if (message.kind === 'ready') this.#take(() => requireSaved(this.#id, message.saved), this.#starting);
-    else {
-      const question = this.#open.get(message.id);
-      if (question !== undefined) this.#take(() => requirePrediction(this.#id, question.batch, message.prediction), question);
-      this.#open.delete(message.id);
-    }
-    // A thread that nobody waits for does not keep the process alive.
-    if (this.#open.size === 0) this.#worker.unref();
+/** Has a failure name the predictor, with the library's own words. */
+async function explain<Result>(id: string, result: Promise<Result>): Promise<Result> {
+  try {
+    return await result;
+  } catch (error) {
+    const isNamed = error instanceof PrunecastError && (error.reason !== 'PREDICTOR_FAILED' || error.message.startsWith(startOf(id)));
+    throw isNamed || !(error instanceof Error) ? error : describeFailure(id, error);
   }
 }
 
@@ -189,6 +120,10 @@ function nameType(value: unknown): string {
 }
 
 function describeFailure(id: string, cause: unknown): PrunecastError {
-  const words = cause instanceof Error ? cause.message : String(cause);
-  return new PrunecastError('PREDICTOR_FAILED', `the predictor ${id} failed: ${words}`, { cause });
+  const words = cause instanceof Error ? cause.message : String(cause ?? 'it ended by itself');
+  return new PrunecastError('PREDICTOR_FAILED', `${startOf(id)}${words}`, { cause });
+}
+
+function startOf(id: string): string {
+  return `the predictor ${id} failed: `;
 }

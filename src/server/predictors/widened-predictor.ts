@@ -24,9 +24,9 @@ export async function loadWidened(module: PredictorModule, bytes: Uint8Array, fe
 function widen(hosted: HostedPredictor, { dimensions, tables }: Features): HostedPredictor {
   return {
     ...hosted,
-    predict: async (batch) => {
+    predict: async (batch, signal) => {
       if (batch.columns !== dimensions.length) throw new PrunecastError('PREDICTOR_FAILED', `the predictor was asked with ${batch.columns} columns and has ${dimensions.length}, recipes included: ask it by Predict, with a recipe_digest`);
-      return hosted.predict(addErrors(batch, dimensions, tables));
+      return hosted.predict(addErrors(batch, dimensions, tables), signal);
     },
   };
 }

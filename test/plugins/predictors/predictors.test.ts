@@ -43,7 +43,7 @@ describe('labels at the extremes of float64', () => {
 describe('listPredictorChecks', () => {
   it('finds out a predictor that was fitted elsewhere and does not say so', async () => {
     const fixed: Predictor<Record<string, never>> = {
-      id: 'fixed', summary: '', options: z.strictObject({}), runsIn: 'inline', pairs: { least: 2, most: 100 },
+      id: 'fixed', summary: '', options: z.strictObject({}), runsIn: 'worker', pairs: { least: 2, most: 100 },
       fit: () => Promise.resolve({ predict: ({ rates, columns }) => Promise.resolve({ mean: new Float64Array(rates.length / columns).fill(3) }), save: () => new Uint8Array(0) }),
       load: () => Promise.reject(new Error('not asked')),
     };

@@ -19,12 +19,16 @@ const HOSTILE = `export default {
     if (how === 'exit') process.exit(3);
     if (how === 'hang') for (;;);
     if (how === 'noise') { process.stdout.write('noise'); console.error('noise'); }
-    if (how === 'late') setTimeout(() => { throw new Error('much later'); }, 10);
     return {
       predict: async () => {
         const wrong = { nan: { mean: Float64Array.of(NaN) }, list: { mean: [1] }, short: { mean: new Float64Array(0) }, nothing: undefined, unsure: { mean: Float64Array.of(1), deviation: Float64Array.of(Infinity) } };
         if (how in wrong) return wrong[how];
-        if (how === 'ask') throw 'a string'; if (how === 'never') await new Promise(() => {}); return { mean: Float64Array.of(1) }; },
+        if (how === 'ask') throw 'a string';
+        if (how === 'hang-on-ask') for (;;);
+        if (how === 'late') setTimeout(() => { throw new Error('much later'); }, 10);
+        if (how === 'late' || how === 'never') await new Promise(() => {});
+        return { mean: Float64Array.of(1) };
+      },
       save: () => (how === 'unsaved' ? { weights: [1, 2, 3] } : Uint8Array.of(1, 2, 3)),
     };
   },
@@ -50,17 +54,6 @@ describe('fitHosted', () => {
     const loaded = await loadHosted(hostile('well'), fitted.save());
     expect(await loaded.predict(batch)).toEqual({ mean: Float64Array.of(6) });
     await Promise.all([fitted.close(), loaded.close()]);
-  });
-
-  it('fits in a thread what predicts inline, and goes on without one', async () => {
-    const module = hostile('well');
-    const inline = { ...module, plugin: { ...module.plugin, runsIn: 'inline', load: (bytes: Uint8Array) => Promise.resolve({ predict: () => Promise.resolve({ mean: Float64Array.of(bytes.reduce((sum, byte) => sum + byte, 0)) }), save: () => bytes }) } as Predictor };
-    const fitted = await fitHosted(inline, pairs, 1);
-    expect(await fitted.predict(batch)).toEqual({ mean: Float64Array.of(6) }); // what the thread saved
-    const cancel = new AbortController();
-    const fitting = fitHosted({ ...inline, options: 'hang' }, pairs, 1, cancel.signal);
-    setTimeout(() => cancel.abort(new PrunecastError('CANCELLED', 'cancelled by a caller')), 50);
-    await expect(fitting).rejects.toMatchObject({ reason: 'CANCELLED' });
   });
 
   it.each([
@@ -95,18 +88,38 @@ describe('fitHosted', () => {
     await fitted.close();
   });
 
-  it('rejects the question that broke the model, and all after it', async () => {
+  it('rejects the question that broke the model, and answers the next one from what was saved', async () => {
     const fitted = await fitHosted(hostile('ask'), pairs, 1);
-    await expect(fitted.predict(batch)).rejects.toMatchObject({ reason: 'PREDICTOR_FAILED', message: 'the predictor hostile failed: a string' });
-    await expect(fitted.predict(batch)).rejects.toMatchObject({ reason: 'PREDICTOR_FAILED' });
+    const broken = fitted.predict(batch);
+    const behind = fitted.predict(batch);
+    await expect(broken).rejects.toMatchObject({ reason: 'PREDICTOR_FAILED', message: 'the predictor hostile failed: a string' });
+    expect(await behind).toEqual({ mean: Float64Array.of(6) });
+    await fitted.close();
   });
 
-  it('rejects open questions when the thread dies of something else, or is closed', async () => {
+  it('answers again after the thread died of something else, and rejects open questions when it is closed', async () => {
     const late = await fitHosted(hostile('late'), pairs, 1);
-    await expect(new Promise((resolve) => { setTimeout(resolve, 100); }).then(() => late.predict(batch))).rejects.toMatchObject({ reason: 'PREDICTOR_FAILED', message: expect.stringContaining('much later') });
+    await expect(late.predict(batch)).rejects.toMatchObject({ reason: 'PREDICTOR_FAILED', message: expect.stringContaining('much later') as string });
+    expect(await late.predict(batch)).toEqual({ mean: Float64Array.of(6) });
+    await late.close();
     const closed = await fitHosted(hostile('never'), pairs, 1);
     const answer = closed.predict(batch);
     await Promise.all([closed.close(), expect(answer).rejects.toMatchObject({ reason: 'CANCELLED' })]);
+    await expect(closed.predict(batch)).rejects.toMatchObject({ reason: 'CANCELLED' });
+  });
+
+  it.each(['worker', 'process'] as const)('gives up a question that hangs within two seconds of its cancel, and answers the one behind it: %s', async (runsIn) => {
+    const module = hostile('hang-on-ask');
+    const fitted = await fitHosted({ ...module, plugin: { ...module.plugin, runsIn } as Predictor }, pairs, 1);
+    const cancel = new AbortController();
+    const hung = fitted.predict(batch, cancel.signal);
+    const behind = fitted.predict(batch);
+    const cancelledAt = performance.now();
+    cancel.abort(new Error('enough'));
+    await expect(hung).rejects.toThrow('enough');
+    expect(await behind).toEqual({ mean: Float64Array.of(6) });
+    expect(performance.now() - cancelledAt).toBeLessThan(3000); // two, and the start of a process on a busy machine
+    await fitted.close();
   });
 
   it("keeps a predictor's chatter off the server's output", async () => {

@@ -119,7 +119,10 @@ export interface Plugin {
   optionsSchema:
     | { [key: string]: any }
     | undefined;
-  /** Where it runs: "inline", "worker", or the address of a remote plug-in. */
+  /**
+   * Where it runs: "inline" (the server's own thread), "worker" (a thread that is ended where it hangs), "process", or the
+   * address of a remote plug-in.
+   */
   runsIn: string;
 }
 

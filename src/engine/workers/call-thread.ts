@@ -1,0 +1,199 @@
+import type { PrunecastError } from '../../core/errors/prunecast-error.js';
+import type { WorkControl } from '../../core/ports/progress.js';
+import type { CallAnswer, CallRequest, CallTable } from './call-messages.js';
+import { createOpenCall, type OpenCall } from './open-call.js';
+
+/** Where calls are worked on: a worker thread, or a process, that takes one after the other. */
+export interface CallWorker {
+  post(request: CallRequest): void;
+  /** @param gone hears once that it has ended, and of what where that is known */
+  listen(hear: (answer: CallAnswer) => void, gone: (cause?: Error) => void): void;
+  /** Whether somebody waits for it: otherwise it does not keep this process alive. */
+  setAwaited?(isAwaited: boolean): void;
+  /** Has it let go of what it has open, and end by itself or, where that takes too long, as `end`; resolves when it is gone. */
+  close(): Promise<void>;
+  /** Ends it, whatever it is at; resolves when it is gone. */
+  end(): Promise<void>;
+}
+
+/**
+ * Calls that run one after the other in a worker, in the order they were made. The worker starts with the first call. One that
+ * ends, or does not let go of a cancelled call in time (a plug-in's endless loop), costs that call alone: those behind it go to a
+ * new worker.
+ */
+export interface CallThread<Calls extends CallTable> {
+  call<Name extends keyof Calls & string>(name: Name, argument: Calls[Name]['argument'], control: WorkControl, budgetBytes?: number): Promise<Calls[Name]['result']>;
+  /** A call that sends items before it ends. To stop reading cancels it. */
+  stream<Name extends keyof Calls & string>(name: Name, argument: Calls[Name]['argument'], control: WorkControl, budgetBytes?: number): AsyncGenerator<Calls[Name]['item']>;
+  /** Whether it works on a call, be it one that was cancelled. */
+  isBusy(): boolean;
+  /** Bytes that its worker holds between calls; 0 where there is none. */
+  heldBytes(): number;
+  /** Ends the worker where it works on nothing; the next call starts another. */
+  rest(): Promise<void>;
+  /** Cancels the calls under way and ends the worker; later calls are refused. */
+  close(): Promise<void>;
+}
+
+export interface CallThreadOptions {
+  /** Starts a worker. */
+  readonly begin: () => CallWorker;
+  /** What a call fails with that its worker ended with. */
+  readonly failed: (cause?: Error) => PrunecastError;
+  /** What calls fail with once it was closed. */
+  readonly closed: () => PrunecastError;
+  /** What a worker takes by itself. @default 0 */
+  readonly workerBytes?: number;
+  /** Is called when the worker has answered all calls, or is gone. */
+  readonly quiet?: () => void;
+  /** What becomes of the worker of a call that failed; the libraries in it may be broken for good. @default 'kept' */
+  readonly afterError?: 'kept' | 'replaced';
+}
+
+/** A cancelled call that is not over after so long hangs: its worker is ended. */
+const CANCEL_GRACE_MS = 1000;
+
+/** A call that the worker was given and has not answered. */
+interface QueuedCall {
+  readonly request: Extract<CallRequest, { kind: 'call' }>;
+  readonly call: OpenCall;
+  isCancelled: boolean;
+}
+
+export function startCallThread<Calls extends CallTable>({ begin, failed, closed, workerBytes = 0, quiet = () => undefined, afterError = 'kept' }: CallThreadOptions): CallThread<Calls> {
+  /** Oldest first: the worker takes them one by one, so that the first is the one in work. */
+  const queue = new Map<number, QueuedCall>();
+  let worker: CallWorker | undefined;
+  let nextId = 0;
+  let grace: { readonly id: number; readonly timer: NodeJS.Timeout } | undefined;
+  let closing: Promise<void> | undefined;
+  /** As the worker told last. */
+  let heldBytes = 0;
+
+  const post = (request: CallRequest): void => {
+    worker ??= start();
+    worker.setAwaited?.(true);
+    worker.post(request);
+  };
+
+  const start = (): CallWorker => {
+    const started = begin();
+    started.listen((answer) => {
+      if (worker === started) receive(answer);
+    }, (cause) => {
+      // It went by itself: the call in work has taken it down.
+      if (worker === started) replaceWorker((first) => first.call.fail(failed(cause)));
+    });
+    return started;
+  };
+
+  const receive = (answer: CallAnswer): void => {
+    const queued = queue.get(answer.id);
+    if (queued?.isCancelled === false) queued.call.receive(answer);
+    if (answer.kind !== 'result' && answer.kind !== 'error') return;
+    if (answer.kind === 'error' && afterError === 'replaced') return void replaceWorker()?.end();
+    queue.delete(answer.id);
+    heldBytes = answer.heldBytes;
+    watchFirst();
+    tellIfQuiet();
+  };
+
+  const tellIfQuiet = (): void => {
+    if (queue.size > 0) return;
+    worker?.setAwaited?.(false);
+    quiet();
+  };
+
+  /** Gives the calls behind the first one to another worker; returns the one that was left. */
+  const replaceWorker = (endFirst: (first: QueuedCall) => void = () => undefined): CallWorker | undefined => {
+    const left = worker;
+    worker = undefined;
+    heldBytes = 0;
+    const [first, ...others] = queue.values();
+    queue.clear();
+    if (first !== undefined) endFirst(first);
+    for (const other of others.filter(({ isCancelled }) => !isCancelled)) {
+      queue.set(other.request.id, other);
+      post(other.request);
+    }
+    watchFirst();
+    tellIfQuiet();
+    return left;
+  };
+
+  const watchFirst = (): void => {
+    const [first] = queue.values();
+    if (grace !== undefined && grace.id === first?.request.id) return;
+    clearTimeout(grace?.timer);
+    grace = undefined;
+    if (first?.isCancelled !== true || closing !== undefined) return;
+    grace = { id: first.request.id, timer: setTimeout(() => void replaceWorker()?.end(), CANCEL_GRACE_MS) };
+  };
+
+  const cancel = (id: number, reason: unknown): void => {
+    const queued = queue.get(id);
+    if (queued === undefined || queued.isCancelled) return;
+    queued.isCancelled = true;
+    queued.call.fail(reason);
+    post({ kind: 'cancel', id });
+    watchFirst();
+  };
+
+  async function* open<Name extends keyof Calls & string>(name: Name, argument: Calls[Name]['argument'], { signal, report }: WorkControl, budgetBytes: number | undefined): AsyncGenerator<Calls[Name]['item'], Calls[Name]['result']> {
+    signal.throwIfAborted();
+    if (closing !== undefined) throw closed();
+    const id = nextId++;
+    const call = createOpenCall(report);
+    const request = { kind: 'call', id, name, argument, ...(budgetBytes === undefined ? {} : { budgetBytes }) } as const;
+    const onAbort = (): void => cancel(id, signal.reason);
+    signal.addEventListener('abort', onAbort, { once: true });
+    try {
+      post(request);
+      queue.set(id, { request, call, isCancelled: false });
+      for (;;) {
+        const event = await call.next();
+        if (event.kind === 'result') return event.value as Calls[Name]['result'];
+        yield event.value as Calls[Name]['item'];
+      }
+    } finally {
+      signal.removeEventListener('abort', onAbort);
+      cancel(id, closed());
+    }
+  }
+
+  return {
+    call: async (name, argument, control, budgetBytes) => {
+      const opened = open(name, argument, control, budgetBytes);
+      for (;;) {
+        const { done, value } = await opened.next();
+        if (done === true) return value;
+      }
+    },
+    stream: async function* stream(name, argument, control, budgetBytes) {
+      yield* open(name, argument, control, budgetBytes);
+    },
+    isBusy: () => queue.size > 0,
+    heldBytes: () => (worker === undefined ? 0 : workerBytes + heldBytes),
+    rest: async () => {
+      if (queue.size === 0) await endWorker();
+    },
+    close: () => {
+      closing ??= closeWorker();
+      return closing;
+    },
+  };
+
+  async function closeWorker(): Promise<void> {
+    for (const id of queue.keys()) cancel(id, closed());
+    await endWorker();
+  }
+
+  async function endWorker(): Promise<void> {
+    const left = worker;
+    worker = undefined;
+    heldBytes = 0;
+    queue.clear();
+    watchFirst();
+    await left?.close();
+  }
+}

@@ -1,0 +1,78 @@
+import { parentPort } from 'node:worker_threads';
+import type { WorkControl } from '../../core/ports/progress.js';
+import type { CallAnswer, CallRequest, CallTable } from './call-messages.js';
+import { encodeError } from './message-errors.js';
+
+/** The worker's end of its calls. */
+export interface CallChannel {
+  onRequest(listener: (request: CallRequest) => void): void;
+  answer(message: CallAnswer): void;
+}
+
+/** A call as a worker works on it. */
+export interface ServedCall<Item> {
+  /** Its signal fires when the call is cancelled, as far as the event loop of the worker is free to hear of that. */
+  readonly control: WorkControl;
+  /** Sends an item. */
+  send(item: Item): void;
+}
+
+/** What a worker does on each call. */
+export type CallHandlers<Calls extends CallTable> = {
+  readonly [Name in keyof Calls]: (argument: Calls[Name]['argument'], call: ServedCall<Calls[Name]['item']>) => Promise<Calls[Name]['result']>;
+};
+
+const PROGRESS_INTERVAL_MS = 50;
+
+export interface CallServing {
+  /** Called before each call with the memory that it may take. */
+  readonly allow?: (budgetBytes: number | undefined) => void;
+  /** Memory that is kept between calls. @default 0 */
+  readonly heldBytes?: () => number;
+  /** Called once, after the last call. */
+  readonly close?: () => Promise<void>;
+}
+
+/** Answers calls one after the other: with what their handler returns, or the error that it throws. */
+export function serveCalls<Calls extends CallTable>({ onRequest, answer }: CallChannel, handlers: CallHandlers<Calls>, { allow, heldBytes = () => 0, close = () => Promise.resolve() }: CallServing = {}): void {
+  const cancels = new Map<number, AbortController>();
+  let last: Promise<unknown> = Promise.resolve();
+  const serve = async ({ id, name, argument, budgetBytes }: Extract<CallRequest, { kind: 'call' }>, signal: AbortSignal): Promise<void> => {
+    try {
+      signal.throwIfAborted();
+      const handler = handlers[name];
+      if (handler === undefined) throw new RangeError(`no call has the name ${name}`);
+      allow?.(budgetBytes);
+      const result = await handler(argument, { control: { signal, report: throttle(id) }, send: (item) => answer({ kind: 'item', id, item }) });
+      answer({ kind: 'result', id, result, heldBytes: heldBytes() });
+    } catch (error) {
+      answer({ kind: 'error', id, error: encodeError(error), heldBytes: heldBytes() });
+    }
+    cancels.delete(id);
+  };
+  const throttle = (id: number): NonNullable<WorkControl['report']> => {
+    let sent = 0;
+    return (progress) => {
+      if (performance.now() - sent < PROGRESS_INTERVAL_MS && progress.done < progress.total) return;
+      sent = performance.now();
+      answer({ kind: 'progress', id, progress });
+    };
+  };
+  onRequest((request) => {
+    if (request.kind === 'cancel') return cancels.get(request.id)?.abort();
+    if (request.kind === 'close') {
+      last = last.then(close);
+      return;
+    }
+    const controller = new AbortController();
+    cancels.set(request.id, controller);
+    last = last.then(() => serve(request, controller.signal));
+  });
+}
+
+/** The channel of a worker thread to whoever started it. Throws outside of a worker thread. */
+export function openThreadChannel(): CallChannel {
+  const port = parentPort;
+  if (port === null) throw new Error('this module runs in a worker thread only');
+  return { onRequest: (listener) => port.on('message', listener), answer: (message) => port.postMessage(message) };
+}

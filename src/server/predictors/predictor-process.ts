@@ -1,0 +1,13 @@
+import { startWorker } from '../../onnx-runtime/start-worker.js';
+import type { PredictorTask } from './predictor-messages.js';
+import { servePredictor } from './serve-predictor.js';
+
+/*
+ * The process of one predictor whose native code cannot be ended in a thread. It ends with whoever started it: a thread sees
+ * the end of the standard input, also while the main thread does not come back from a run.
+ */
+
+startWorker(new URL('./end-with-parent.js', import.meta.url), {});
+process.once('message', (task: PredictorTask) => {
+  servePredictor({ onRequest: (listener) => process.on('message', listener), answer: (message) => process.send?.(message) }, task);
+});

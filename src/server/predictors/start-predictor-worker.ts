@@ -1,0 +1,62 @@
+import type { Predictor } from '../../core/ports/predictor.js';
+import type { CallAnswer } from '../../engine/workers/call-messages.js';
+import type { CallWorker } from '../../engine/workers/call-thread.js';
+import { workerUrl } from '../../engine/workers/worker-url.js';
+import { startProcess } from '../../onnx-runtime/start-process.js';
+import { startWorker } from '../../onnx-runtime/start-worker.js';
+import type { PredictorTask } from './predictor-messages.js';
+
+/** Starts the thread or the process that a predictor runs in. */
+export function startPredictorWorker(runsIn: Predictor['runsIn'], task: PredictorTask): CallWorker {
+  return runsIn === 'process' ? startInProcess(task) : startInThread(task);
+}
+
+function startInThread(task: PredictorTask): CallWorker {
+  // Its output is caught and dropped: ml-xgboost writes to stdout whenever it loads.
+  const worker = startWorker(workerUrl(new URL('./predictor-worker.js', import.meta.url)), { workerData: task, stdout: true, stderr: true });
+  worker.stdout.resume();
+  worker.stderr.resume();
+  const end = async (): Promise<void> => void (await worker.terminate());
+  return {
+    post: (request) => worker.postMessage(request, []),
+    listen: (hear, gone) => {
+      worker.on('message', (answer: CallAnswer) => hear(answer));
+      worker.on('error', gone);
+      worker.once('exit', (code) => gone(new Error(`its thread ended by itself with code ${code}`)));
+    },
+    setAwaited: (isAwaited) => (isAwaited ? worker.ref() : worker.unref()),
+    close: end,
+    end,
+  };
+}
+
+/** For native code that never comes back: a thread in it cannot be ended, and would keep the whole server from ending. */
+function startInProcess(task: PredictorTask): CallWorker {
+  const child = startProcess(workerUrl(new URL('./predictor-process.js', import.meta.url)));
+  const exited = new Promise<void>((resolve) => {
+    child.once('close', () => resolve());
+    child.once('error', () => resolve()); // it could not be started
+  });
+  const end = async (): Promise<void> => {
+    child.kill('SIGKILL');
+    await exited;
+  };
+  // A message that comes too late for the process is no fault of its own: its end tells.
+  const send = (message: object): void => void child.send(message, () => undefined);
+  send(task);
+  return {
+    post: send,
+    listen: (hear, gone) => {
+      child.on('message', (answer) => hear(answer as CallAnswer));
+      child.on('error', gone);
+      child.once('exit', (code, signal) => gone(new Error(`its process ended by itself with ${signal ?? `code ${code}`}`)));
+    },
+    setAwaited: (isAwaited) => {
+      const act = isAwaited ? 'ref' : 'unref';
+      child[act]();
+      child.channel?.[act]();
+    },
+    close: end,
+    end,
+  };
+}
