@@ -1,5 +1,5 @@
 import { constants } from 'node:fs';
-import { open, readlink, realpath, type FileHandle } from 'node:fs/promises';
+import { open, readlink, realpath, stat, type FileHandle } from 'node:fs/promises';
 import { join, relative, sep } from 'node:path';
 import { PrunecastError } from '../../core/errors/prunecast-error.js';
 import { malformed } from './model-errors.js';
@@ -29,6 +29,7 @@ export async function openWithin({ directory, roots }: CheckpointPlace, file: st
   const real = await ifThere(realpath(path), file);
   if (real === undefined) return undefined;
   if (roots !== undefined) await requireWithin(roots, real, file);
+  if ((await ifThere(stat(real), file))?.isFile() === false) throw malformed(file, 'is not a plain file');
   // Never through a link that has come since, and never waiting for the other end of a pipe.
   const handle = await ifThere(open(real, constants.O_RDONLY | constants.O_NONBLOCK | constants.O_NOFOLLOW), file);
   if (handle === undefined) return undefined;

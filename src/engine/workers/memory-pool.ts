@@ -102,7 +102,7 @@ export function createMemoryPool({ budgetBytes, sharers = 1, reserve = 0, mostTh
     const share = Math.floor((left * (1 - reserve)) / Math.max(1, sharers - others.length));
     const wanted = Math.max(leastBytes, member.grantedBytes, Math.min(share, member.model.wishedBytes));
     await makeRoom(member, () => countFree(member) >= wanted && members.size <= mostThreads - (members.has(member) ? 0 : 1), 'stay');
-    await makeRoom(member, () => countFree(member) >= leastBytes, 'go');
+    await makeRoom(member, () => countFree(member) >= Math.max(1, leastBytes), 'go');
     const free = countFree(member);
     if (free <= 0 || free < leastBytes) return undefined;
     return Math.min(free, Math.max(leastBytes, member.grantedBytes, share));

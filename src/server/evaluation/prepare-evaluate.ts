@@ -132,7 +132,7 @@ async function measure(
 ): Promise<number> {
   if (targets.length === 0) return 0;
   const { shape, checkpoint } = model.language;
-  const target = { checkpointDigest: checkpoint.digest, requireUnchanged: () => checkpoint.files.requireUnchanged(), recipeDigest: ranked.recipeDigest, subject: ranked.subject, evaluator, evaluatorOptions, plan };
+  const target = { checkpointDigest: checkpoint.digest, requireUnchanged: checkpoint.files.requireUnchanged, recipeDigest: ranked.recipeDigest, subject: ranked.subject, evaluator, evaluatorOptions, plan };
   let tokensSpent = 0;
   for await (const found of services.labels.labelUnstored(target, targets.map(({ architecture }) => architecture), workControl(context, 'evaluating'))) {
     const { index, architecture } = targets[found.index] as (typeof targets)[number];

@@ -13,7 +13,7 @@ import type { StoreWrite } from '../store/store-write.js';
 export interface LabelTarget {
   readonly checkpointDigest: string;
   /** Throws MODEL_CHANGED where that digest no longer names what is there: what was measured meanwhile is then not stored. */
-  readonly requireUnchanged: () => Promise<void>;
+  readonly requireUnchanged: (signal: AbortSignal) => Promise<void>;
   /** The recipe's digest, or that of named units. The unpruned architecture is stored under none. */
   readonly recipeDigest: string;
   readonly subject: EvaluationSubject;
@@ -89,7 +89,7 @@ async function* labelAll(store: LabelStore, target: LabelTarget, architectures: 
   const groups = [...missing.values()];
   const asked = groups.map(([first]) => architectures[first as number] as Architecture);
   for await (const result of target.evaluator.measure(target.subject, asked, target.plan, control, target.evaluatorOptions)) {
-    await target.requireUnchanged();
+    await target.requireUnchanged(control.signal);
     const group = groups[result.index] ?? [];
     const label = toLabel(result, target.plan.fidelity.tokens);
     const invalid = findInvalidMetric(label);

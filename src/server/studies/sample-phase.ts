@@ -131,7 +131,7 @@ function groupPoints(points: readonly TrialPoint[]): readonly TrialPoint[][] {
 export function createTarget({ model, evaluator }: Pick<Study, 'model' | 'evaluator'>, { recipeDigest, subject }: RankedModel, plan: EvaluationPlan): LabelTarget {
   return {
     checkpointDigest: model.language.checkpoint.digest,
-    requireUnchanged: () => model.language.checkpoint.files.requireUnchanged(),
+    requireUnchanged: model.language.checkpoint.files.requireUnchanged,
     recipeDigest,
     subject,
     evaluator: evaluator.plugin,

@@ -99,6 +99,13 @@ describe('openCheckpoint', () => {
   });
 
   it.each([
+    ['bos_token_id', 1], ['rms_norm_eps', 1e-5], ['rope_theta', 5e5], ['rope_scaling', { type: 'linear', factor: 2 }], ['max_position_embeddings', 32], ['hidden_act', 'swish'],
+    ['model_type', 'mistral'],
+  ])('gives weights that are computed with another %s another digest', async (field, value) => {
+    expect(await readDigest(await writeTiny({ config: { [field]: value } }))).not.toBe(await readDigest(await writeTiny()));
+  });
+
+  it.each([
     ['a missing tensor', { tensors: { [DOWN]: undefined } }, 'MODEL_MALFORMED', /down_proj.weight: is asked for with shape \[2,3\], but is in no weight file/],
     ['a tensor of another shape', { tensors: { [DOWN]: countUp([3, 2]) } }, 'MODEL_MALFORMED', /down_proj.weight: has shape \[3,2\]; config.json asks for \[2,3\]/],
     ['a head that is not there', { config: { tie_word_embeddings: false } }, 'MODEL_MALFORMED', /lm_head.weight: is asked for/],

@@ -124,6 +124,15 @@ describe('one memory budget for several models', () => {
     release();
   });
 
+  it('computes with another model although what a held thread keeps is all there is', async () => {
+    const pool = createMemoryPool({ budgetBytes: 100 });
+    const [held, other] = [joinModel(pool, { wishes: 100, keeps: 110 }), joinModel(pool, { wishes: 10, keeps: 0 })];
+    await held.begin();
+    held.place.hold();
+    held.end();
+    expect(await other.begin()).toBe(100);
+  });
+
   it('ends a retired thread as soon as its last user is done', async () => {
     const pool = createMemoryPool({ budgetBytes: 100 });
     const model = joinModel(pool, { wishes: 50, keeps: 40 });
