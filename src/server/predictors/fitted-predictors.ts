@@ -9,7 +9,7 @@ import type { PredictorChoice } from '../../search/fit/choose-predictor.js';
 import type { FitJudgement } from '../../search/fit/judge-fit.js';
 import { workerUrl } from '../../engine/workers/worker-url.js';
 import { isChooser, type PluginRegistry, type ResolvedPlugin } from '../plugins/plugin-registry.js';
-import type { FitEvidence, PredictorStore } from '../store/predictor-store.js';
+import type { FitEvidence, PredictorRecord, PredictorStore } from '../store/predictor-store.js';
 import type { StoreWrite } from '../store/store-write.js';
 import { checkPairs } from './check-pairs.js';
 import { describePredictor, listRanges } from './describe-predictor.js';
@@ -166,7 +166,13 @@ export function createFittedPredictors({ store, plugins, clock, readFiles }: Fit
         residuals: Float64Array.from(fits.flatMap(({ residuals }) => [...residuals])),
       };
       if (request.join === undefined) await store.create(record, evidence);
-      else request.join(store.creating(record, evidence));
+      else {
+        request.join(store.creating(record, evidence));
+        // Asked for before the step that stores it is complete.
+        const entry = openRecord(plugins, record, evidence.residuals);
+        entry.catch(() => loaded.delete(predictor.id));
+        await keep(predictor.id, entry);
+      }
       const { judgement, choice } = first;
       return { predictor, judgement: { ...judgement, ...(choice === undefined ? {} : { choice }) } };
     },
@@ -208,12 +214,15 @@ async function describeBackends(plugins: PluginRegistry, resolved: ResolvedPlugi
 }
 
 async function load(store: PredictorStore, plugins: PluginRegistry, predictorId: string): Promise<OpenPredictor> {
-  const { predictor, model } = await store.get(predictorId);
-  const { metrics, backend, metricBackends } = predictor;
+  const record = await store.get(predictorId);
+  return openRecord(plugins, record, (await store.evidence(predictorId))?.residuals ?? new Float64Array(0));
+}
+
+async function openRecord(plugins: PluginRegistry, { predictor, model }: PredictorRecord, residuals: Float64Array): Promise<OpenPredictor> {
+  const { id: predictorId, metrics, backend, metricBackends } = predictor;
   // A predictor of an earlier version has one metric, and its backend's bytes as they are.
   const backends = metricBackends.length === 0 ? [backend] : metricBackends;
   const { models, tables } = metricBackends.length === 0 ? { models: [model], tables: [] } : decodeStoredModel(model);
-  const residuals = (await store.evidence(predictorId))?.residuals ?? new Float64Array(0);
   // Earlier versions looked at no recipe.
   const dimensions = metricBackends.length === 0 ? predictor.dimensions : nameColumns(predictor.dimensions, predictor.recipeDigests);
   const share = residuals.length / metrics.length;
