@@ -51,7 +51,7 @@ export const REASONS = {
   OVERLOADED: { code: 'RESOURCE_EXHAUSTED', meaning: 'Too many jobs wait already, or the system lets the server open no more files or start no more threads; RetryInfo says when to try again.' },
   MEMORY_EXCEEDED: { code: 'RESOURCE_EXHAUSTED', meaning: 'The work can never fit the memory budget; metadata has what it needs and what it may use. Or the system has no more memory.' },
   PRECISION_UNAVAILABLE: { code: 'FAILED_PRECONDITION', meaning: 'The precision asked for is not offered on this CPU; GetServerInfo tells which are, metadata what the self-test found.' },
-  MESSAGE_TOO_LARGE: { code: 'INVALID_ARGUMENT', meaning: 'The batch exceeds the message limit: send it in pages.' },
+  MESSAGE_TOO_LARGE: { code: 'INVALID_ARGUMENT', meaning: 'The batch, or the answer to a request, exceeds the message limit: the message says what may be sent or asked for instead.' },
   NOT_IMPLEMENTED: { code: 'UNIMPLEMENTED', meaning: 'This version of the server does not offer the method or option.' },
   INTERNAL: { code: 'INTERNAL', meaning: 'A fault of the server; metadata has the id under which it is logged.' },
 } as const satisfies Record<string, { code: CanonicalCode; meaning: string }>;

@@ -3,10 +3,10 @@ import { countRows, type EncodingBatch } from '../../core/pairs.js';
 import type { EncodingBatch as EncodingBatchMessage } from '../../gen/prunecast/v1/common.js';
 import type { Predictor } from '../../gen/prunecast/v1/predictor_types.js';
 import type { PredictRequest, PredictResponse } from '../../gen/prunecast/v1/pruning.js';
-import { MAX_PREDICT_ROWS } from '../config/limits.js';
+import { MAX_MESSAGE_BYTES, MAX_PREDICT_ROWS } from '../config/limits.js';
 import type { PluginRegistry } from '../plugins/plugin-registry.js';
 import type { FittedPredictors } from './fitted-predictors.js';
-import { listOutOfRange, predictMetrics } from './predict-metrics.js';
+import { isOutside, listOutOfRange, predictMetrics } from './predict-metrics.js';
 import { withRecipe } from './with-recipe.js';
 
 /** What a fitted predictor says of a batch of architectures, in the metric's own unit. */
@@ -16,11 +16,40 @@ export async function answerPredict(
 ): Promise<PredictResponse> {
   const open = await predictors.open(request.predictorId);
   const batch = decodeEncodings(request.encodings, open.predictor);
+  requireRoom(batch, open.predictor);
   return {
     predictorId: open.predictor.id,
     predictions: await predictMetrics(plugins, open, withRecipe(batch, open.predictor, request.recipeDigest)),
     outOfRange: listOutOfRange(batch, open.predictor),
   };
+}
+
+/** Of the predictions of one row and metric: mean, deviation and the ends of the interval. */
+const PREDICTION_BYTES = 4 * 8;
+
+/** Of a flagged row: its number and what frames the message; each name has two bytes more than its text, a long one three. */
+const FLAG_BYTES = 16;
+const NAME_BYTES = 3;
+
+/** Leaves room for the ids and names of an answer. */
+const ROOM = MAX_MESSAGE_BYTES - 64 * 1024;
+
+/** Refuses rows whose answer no message would hold, before they are predicted: a flagged row names every dimension that is out of range. */
+function requireRoom(batch: EncodingBatch, { dimensions, metrics, minRates, maxRates }: Predictor): void {
+  const names = dimensions.map((name) => Buffer.byteLength(name) + NAME_BYTES);
+  const rowBytes = PREDICTION_BYTES * metrics.length;
+  const rows = countRows(batch);
+  let [bytes, flagged] = [rowBytes * rows, 0];
+  for (let row = 0; row < rows; row++) {
+    const outside = names.reduce((sum, name, column) => (isOutside(batch.rates[row * batch.columns + column] as number, minRates[column], maxRates[column]) ? sum + name : sum), 0);
+    if (outside === 0) continue;
+    flagged += 1;
+    bytes += FLAG_BYTES + outside;
+  }
+  if (bytes <= ROOM) return;
+  const most = Math.max(1, Math.floor(ROOM / (rowBytes + FLAG_BYTES + names.reduce((sum, name) => sum + name, 0))));
+  const description = `has ${rows} rows, ${flagged} of them outside the range of the pairs, whose dimensions are named in the answer: its ${bytes} bytes do not fit a message of ${MAX_MESSAGE_BYTES}; ${most} rows always do, send pages of as many`;
+  throw new PrunecastError('MESSAGE_TOO_LARGE', `encodings.rates: ${description}`, { metadata: { rows: String(rows), most: String(most) }, violations: [{ field: 'encodings.rates', description }] });
 }
 
 function decodeEncodings(message: EncodingBatchMessage | undefined, { dimensions }: Predictor): EncodingBatch {

@@ -3,6 +3,7 @@ import { PrunecastError } from '../../core/errors/prunecast-error.js';
 import type { RateRange } from '../../core/space/count-rule.js';
 import { measureEffects, type EffectCurve } from '../../core/statistics/explain.js';
 import type { ExplainPredictorRequest, ExplainPredictorResponse } from '../../gen/prunecast/v1/predictor.js';
+import { MAX_MESSAGE_BYTES } from '../config/limits.js';
 import { requireInteger, requireText } from '../rpc/checks.js';
 import type { FittedPredictors, OpenMetric, OpenPredictor } from './fitted-predictors.js';
 
@@ -15,12 +16,13 @@ const MOST_ROWS = 200;
  * What each dimension does to a predictor: importances as they were found on held-out pairs at the time of the fit, and
  * effect curves of the whole fit between the least and the most rate of its pairs.
  *
- * @throws PrunecastError PREDICTOR_NOT_FOUND, PREDICTOR_FAILED, INVALID_REQUEST
+ * @throws PrunecastError PREDICTOR_NOT_FOUND, PREDICTOR_FAILED, INVALID_REQUEST, MESSAGE_TOO_LARGE
  */
 export async function explainPredictor({ predictors }: { readonly predictors: FittedPredictors }, request: ExplainPredictorRequest): Promise<ExplainPredictorResponse> {
   const points = request.points === 0 ? DEFAULT_POINTS : requireInteger(request.points, 'points', { min: 2, max: 101 });
   const open = await predictors.open(requireText(request.predictorId, 'predictor_id'));
   const { dimensions, minRates, maxRates } = open.predictor;
+  requireRoom(dimensions, points);
   const ranges = dimensions.map((_, index) => ({ minRate: minRates[index] ?? 0, maxRate: maxRates[index] ?? 1 }));
   const place = findMetricPlace(open, request.metric);
   const effects = await traceEffects(predictors, open, place, ranges, points);
@@ -33,6 +35,19 @@ export async function explainPredictor({ predictors }: { readonly predictors: Fi
       effect: [...(effects[index]?.values ?? [])],
     })),
   };
+}
+
+/** Of one point of a curve: its rate and its effect. */
+const POINT_BYTES = 2 * 8;
+
+/** Of one dimension beside its name and points: its importance, and what frames the lists. */
+const DIMENSION_BYTES = 32;
+
+/** Refuses curves whose answer no message would hold, before they are traced. */
+function requireRoom(dimensions: readonly string[], points: number): void {
+  const fixed = dimensions.reduce((sum, name) => sum + Buffer.byteLength(name) + DIMENSION_BYTES, 0);
+  const most = Math.floor((MAX_MESSAGE_BYTES - fixed) / (POINT_BYTES * dimensions.length));
+  if (points > most) throw PrunecastError.ofField('points', `is ${points}; curves of ${dimensions.length} dimensions fit a message with at most ${most} points each`, 'MESSAGE_TOO_LARGE');
 }
 
 /** Where a metric stands among a predictor's own; 0 of none. Throws INVALID_REQUEST. */

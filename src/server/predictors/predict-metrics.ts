@@ -52,9 +52,11 @@ function requireFinite(values: readonly number[] | Float64Array, metric: string)
 export function listOutOfRange(batch: EncodingBatch, { dimensions, minRates, maxRates }: Predictor): OutOfRange[] {
   return Array.from({ length: countRows(batch) }, (_, row) => ({
     row,
-    dimensions: dimensions.filter((_name, column) => {
-      const rate = batch.rates[row * batch.columns + column] as number;
-      return rate < (minRates[column] ?? 0) || rate > (maxRates[column] ?? 1);
-    }),
+    dimensions: dimensions.filter((_name, column) => isOutside(batch.rates[row * batch.columns + column] as number, minRates[column], maxRates[column])),
   })).filter(({ dimensions: outside }) => outside.length > 0);
+}
+
+/** Whether a rate is beyond those of the pairs. */
+export function isOutside(rate: number, minRate = 0, maxRate = 1): boolean {
+  return rate < minRate || rate > maxRate;
 }

@@ -11,6 +11,7 @@ import type {
 import { PrunecastError } from '../../core/errors/prunecast-error.js';
 import { createRequestReader } from '../requests/read-request.js';
 import type { CallContext, Served } from './call-context.js';
+import { createAnswerEncoder } from './encode-answer.js';
 import { serveClientStream } from './serve-client-stream.js';
 import { serveStream } from './serve-stream.js';
 import { serveUnary } from './serve-unary.js';
@@ -45,11 +46,12 @@ export function serviceName(definition: ServiceDefinition): string {
   return Object.values(definition)[0]?.path.split('/')[1] ?? '';
 }
 
-/** Registers a service, with an answer for every method of it, and for every request: one that is malformed or out of bounds reaches no handler. */
+/** Registers a service, with an answer for every method of it, and for every request: one that is malformed or out of bounds reaches no handler, an answer that no message holds no caller. */
 export function addService(server: Server, { definition, handlers }: RpcService, context: CallContext): void {
-  const guarded = Object.fromEntries(Object.entries(definition).map(([method, shape]) => [method, { ...shape, requestDeserialize: createRequestReader(shape.path, shape.requestDeserialize) }]));
-  server.addService(guarded, Object.fromEntries(
-    Object.entries(definition).map(([method, shape]) => [method, (handlers[method] ?? refuse(shape))(context)]),
+  const methods = Object.entries(definition).map(([method, shape]) => ({ method, shape, answers: createAnswerEncoder(shape) }));
+  const guarded = methods.map(({ method, shape, answers }) => [method, { ...shape, requestDeserialize: createRequestReader(shape.path, shape.requestDeserialize), responseSerialize: answers.serialize }] as const);
+  server.addService(Object.fromEntries(guarded), Object.fromEntries(
+    methods.map(({ method, shape, answers: { encode } }) => [method, (handlers[method] ?? refuse(shape))({ ...context, encode })]),
   ));
 }
 

@@ -13,10 +13,10 @@ import { toStatusObject } from './status-object.js';
 export function serveClientStream<Request, Response>(
   answer: (requests: AsyncIterable<Request>, signal: AbortSignal) => Promise<Response>,
 ): Served<handleClientStreamingCall<Request, Response>> {
-  return ({ log, stopping }) => async (call, callback) => {
+  return ({ log, stopping, encode }) => async (call, callback) => {
     const { signal, release } = createCallSignal(call, stopping);
     try {
-      callback(null, await answer(readUntilAborted<Request>(call, signal), signal));
+      callback(null, encode(await answer(readUntilAborted<Request>(call, signal), signal)));
     } catch (error) {
       callback(toStatusObject(encodeStatus(error, log.child({ method: call.getPath() }))));
     } finally {

@@ -8,7 +8,7 @@ import { toStatusObject } from './status-object.js';
 
 /** A method with streams both ways that answers each request by itself. Ends with the caller's stream, and when the server stops. */
 export function serveDuplex<Request, Response>(answer: (request: Request) => Response): Served<handleBidiStreamingCall<Request, Response>> {
-  return ({ log, stopping }) => async (call) => {
+  return ({ log, stopping, encode }) => async (call) => {
     const callSignal = createCallSignal(call, stopping);
     const { signal, release } = callSignal;
     // The default iterator destroys the call, answers and all, when the requests end.
@@ -17,7 +17,7 @@ export function serveDuplex<Request, Response>(answer: (request: Request) => Res
       for (;;) {
         const next = await orAborted(requests.next(), signal);
         if (next.done) break;
-        await sendMessage(call, answer(takeRequest(next.value)), callSignal);
+        await sendMessage(call, encode(answer(takeRequest(next.value))), callSignal);
       }
       call.end();
     } catch (error) {

@@ -2,7 +2,7 @@ import type { handleServerStreamingCall, ServerWritableStream } from '@grpc/grpc
 import type { Status } from '../../gen/google/rpc/status.js';
 import { encodeStatus } from '../errors/encode-status.js';
 import { takeRequest } from '../requests/read-request.js';
-import type { CallContext, Served } from './call-context.js';
+import type { MethodContext, Served } from './call-context.js';
 import { createCallSignal, orAborted } from './call-signal.js';
 import { sendMessage } from './send-message.js';
 import { toStatusObject } from './status-object.js';
@@ -23,7 +23,7 @@ export function serveStream<Request, Response>(
 
 async function pump<Request, Response>(
   call: ServerWritableStream<Request, Response>,
-  { log, stopping }: CallContext,
+  { log, stopping, encode }: MethodContext,
   respond: (request: Request, signal: AbortSignal) => Responses<Response>,
 ): Promise<void> {
   const callSignal = createCallSignal(call, stopping);
@@ -39,7 +39,7 @@ async function pump<Request, Response>(
         else call.end();
         return;
       }
-      await sendMessage(call, next.value, callSignal);
+      await sendMessage(call, encode(next.value), callSignal);
     }
   } catch (error) {
     call.emit('error', toStatusObject(encodeStatus(error, methodLog)));

@@ -12,10 +12,10 @@ import { toStatusObject } from './status-object.js';
 export function serveUnary<Request, Response>(
   answer: (request: Request, signal: AbortSignal) => Promise<Response> | Response,
 ): Served<handleUnaryCall<Request, Response>> {
-  return ({ log, stopping }) => async (call, callback) => {
+  return ({ log, stopping, encode }) => async (call, callback) => {
     const { signal, release } = createCallSignal(call, stopping);
     try {
-      callback(null, await answer(takeRequest(call.request), signal));
+      callback(null, encode(await answer(takeRequest(call.request), signal)));
     } catch (error) {
       callback(toStatusObject(encodeStatus(error, log.child({ method: call.getPath() }))));
     } finally {

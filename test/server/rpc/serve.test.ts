@@ -3,7 +3,7 @@ import { describe, expect, it, vi } from 'vitest';
 import { PrunecastError } from '../../../src/core/errors/prunecast-error.js';
 import { HealthCheckResponse_ServingStatus as ServingStatus, HealthClient } from '../../../src/gen/grpc/health/v1/health.js';
 import { CatalogServiceService } from '../../../src/gen/prunecast/v1/catalog.js';
-import { JobServiceService } from '../../../src/gen/prunecast/v1/job.js';
+import { JobServiceService, ListJobsRequest } from '../../../src/gen/prunecast/v1/job.js';
 import { ModelServiceService } from '../../../src/gen/prunecast/v1/model.js';
 import { type ImportPairsRequest, PairServiceClient, PairServiceService } from '../../../src/gen/prunecast/v1/pair.js';
 import { PredictorServiceService } from '../../../src/gen/prunecast/v1/predictor.js';
@@ -16,6 +16,8 @@ import { serveUnary } from '../../../src/server/rpc/serve-unary.js';
 import { ask, failureOf, startTestServer } from '../../support/test-server.js';
 
 const serving = (...services: RpcService[]) => startTestServer({ services: () => services });
+/** An answer of so many bytes: a tag of one, a length of four, and the text. */
+const framed = (length: number) => ({ jobs: [], nextPageToken: 'x'.repeat(length - 5) });
 const failureOfStream = (stream: AsyncIterable<unknown>) => failureOf((async () => {
   for await (const message of stream) void message;
 })());
@@ -55,6 +57,21 @@ describe('serveUnary', () => {
     expect(JSON.stringify([failure, (error as ServiceError).details, (error as ServiceError).metadata.toJSON()])).not.toContain('secret');
     const entry = logged.find(({ error_id }) => error_id === failure.metadata['error_id']);
     expect(entry).toMatchObject({ err: { message: 'secret at /etc/keys' }, method: '/prunecast.v1.JobService/GetJob' });
+  });
+
+  it('answers with what a message just holds, and refuses one byte more with a way out in place of a failure of gRPC', async () => {
+    const holds = 4 * 2 ** 20; // the limit that gRPC's own clients have too
+    let length = holds;
+    await using server = await serving(defineService(JobServiceService, { listJobs: serveUnary(() => framed(length)) }));
+    const listing = () => ask(server.jobs, server.jobs.listJobs, ListJobsRequest.fromPartial({}));
+    expect(JobServiceService.listJobs.responseSerialize(framed(holds))).toHaveLength(holds);
+    expect((await listing()).nextPageToken).toHaveLength(holds - 5);
+    length += 1;
+    expect(await failureOf(listing())).toMatchObject({
+      code: status.INVALID_ARGUMENT,
+      reason: 'MESSAGE_TOO_LARGE',
+      message: `the answer of prunecast.v1.JobService/ListJobs has ${holds + 1} bytes, a message holds ${holds}: ask for a smaller page_size`,
+    });
   });
 
   it('keeps a status within what clients accept as headers, however long the error', async () => {

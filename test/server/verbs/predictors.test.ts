@@ -253,6 +253,22 @@ describe('Predict', () => {
     ]);
   });
 
+  it('refuses rows whose flags no message holds before it predicts them, and says how many rows always do', async () => {
+    const dimensions = Array.from({ length: 60 }, (_, layer) => `layers.${layer}.ffn_channels`);
+    const ramp = (row: number) => dimensions.map((_, column) => 0.3 + 0.001 * ((row + column) % 12));
+    const pairs = Array.from({ length: 12 }, (_, row) => ({ rates: ramp(row), metrics: { perplexity: 5 + row }, recipeDigest: 'a recipe' }));
+    const { id: predictorId } = await fit({ source: { $case: 'pairs', value: { ...PAIRS, dimensions, pairs } } });
+    const predict = (rows: number, rate: number) => verbs.client.predict({ predictorId, encodings: { dimensions: 60, rates: Buffer.from(new Float32Array(60 * rows).fill(rate).buffer) } });
+    const refused = await refusalOf(verbs, () => predict(3000, 0.9));
+    expect(refused).toMatchObject({ code: 'INVALID_ARGUMENT', reason: 'MESSAGE_TOO_LARGE', fields: ['encodings.rates'], metadata: { rows: '3000' } });
+    const most = Number(refused.metadata['most']);
+    expect(most).toBeGreaterThan(2000);
+    const { outOfRange } = await predict(most, 0.9);
+    expect(outOfRange).toHaveLength(most);
+    expect(outOfRange.every(({ dimensions: outside }) => outside.length === 60)).toBe(true);
+    expect((await predict(10_000, 0.305)).predictions[0]?.mean).toHaveLength(10_000);
+  });
+
   it('gives the same bits after a restart of the server', async () => {
     const rows = encodeRows(GRID.map((row) => row.map((rate) => rate + 0.013)));
     const ids = [...restarted];

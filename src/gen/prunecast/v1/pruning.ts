@@ -259,7 +259,10 @@ export interface PredictResponse {
   predictorId: string;
   /** One entry a metric. */
   predictions: MetricPrediction[];
-  /** Rows outside the range of the predictor's pairs. */
+  /**
+   * Rows outside the range of the predictor's pairs. An answer of very many such rows fits no message: it is refused before the
+   * rows are predicted, with the number that always fits.
+   */
   outOfRange: OutOfRange[];
 }
 
