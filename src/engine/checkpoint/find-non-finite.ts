@@ -4,7 +4,7 @@ import { DTYPE_BYTES } from './dtype.js';
 /** The bits of the exponent: all set in NaN and the infinities, and in nothing else. */
 const EXPONENT_BITS = { F32: 0x7f800000, F16: 0x7c00, BF16: 0x7f80 } as const satisfies Record<TensorDtype, number>;
 
-/** The place of the first value that is NaN or infinite, -1 where there is none. Takes about a nanosecond a value. */
+/** The place of the first value that is NaN or infinite, -1 where there is none. Takes about as long as to convert them. */
 export function findNonFinite(bytes: Uint8Array, dtype: TensorDtype): number {
   const count = bytes.length / DTYPE_BYTES[dtype];
   const aligned = bytes.byteOffset % DTYPE_BYTES[dtype] === 0 ? bytes : bytes.slice();

@@ -14,11 +14,15 @@ const SLICE_VALUES = 2 * 1024 * 1024;
  * A tensor's values, row-major, as float32; read in slices, so that memory holds them once and the event loop stays free.
  *
  * Throws MODEL_MALFORMED where one is NaN or infinite, with its place: it would make every loss NaN.
+ *
+ * @param state whether that is to be looked at
  */
-export async function readValues(handle: FileHandle, entry: TensorEntry): Promise<Float32Array> {
+export async function readValues(handle: FileHandle, entry: TensorEntry, state: 'unknown' | 'known finite' = 'unknown'): Promise<Float32Array> {
   const values = new Float32Array(entry.bytes / DTYPE_BYTES[entry.dtype]);
   if (entry.dtype === 'F32') {
-    await readChecked(handle, entry, new Uint8Array(values.buffer));
+    const bytes = new Uint8Array(values.buffer);
+    await readFully(handle, bytes, entry.offset, entry.file);
+    if (state === 'unknown') await requireAllFinite(bytes, entry);
     return values;
   }
   const width = DTYPE_BYTES[entry.dtype];
@@ -27,7 +31,7 @@ export async function readValues(handle: FileHandle, entry: TensorEntry): Promis
     const target = values.subarray(from, from + SLICE_VALUES);
     const source = slice.subarray(0, target.length * width);
     await readFully(handle, source, entry.offset + from * width, entry.file);
-    requireFinite(source, entry, from);
+    if (state === 'unknown') requireFinite(source, entry, from);
     decodeInto(target, source, entry.dtype);
   }
   return values;
@@ -36,16 +40,16 @@ export async function readValues(handle: FileHandle, entry: TensorEntry): Promis
 /** A tensor's own little-endian bytes. Throws MODEL_MALFORMED as `readValues` does. */
 export async function readBytes(handle: FileHandle, entry: TensorEntry): Promise<Uint8Array> {
   const bytes = new Uint8Array(entry.bytes);
-  await readChecked(handle, entry, bytes);
+  await readFully(handle, bytes, entry.offset, entry.file);
+  await requireAllFinite(bytes, entry);
   return bytes;
 }
 
-async function readChecked(handle: FileHandle, entry: TensorEntry, target: Uint8Array): Promise<void> {
-  await readFully(handle, target, entry.offset, entry.file);
-  const sliceBytes = SLICE_VALUES * DTYPE_BYTES[entry.dtype];
-  for (let from = 0; from < target.length; from += sliceBytes) {
+async function requireAllFinite(bytes: Uint8Array, entry: TensorEntry): Promise<void> {
+  const width = DTYPE_BYTES[entry.dtype];
+  for (let from = 0; from < bytes.length; from += SLICE_VALUES * width) {
     if (from > 0) await setImmediate();
-    requireFinite(target.subarray(from, from + sliceBytes), entry, from / DTYPE_BYTES[entry.dtype]);
+    requireFinite(bytes.subarray(from, from + SLICE_VALUES * width), entry, from / width);
   }
 }
 
