@@ -1,3 +1,4 @@
+import { PrunecastError } from '../../core/errors/prunecast-error.js';
 import type { LayerArchitecture, ModelShape } from '../../core/model/shape.js';
 import type { TransposedProduct } from '../../core/ports/compensation.js';
 import type { WorkControl } from '../../core/ports/progress.js';
@@ -28,7 +29,8 @@ export interface CalibrationContext {
 
 /**
  * One pass of the dense model over the calibration sequences, layer by layer with all sequences: the moments of what
- * goes into o and down, and their Gram matrices where they are asked for. Sequences whose hidden states do not fit in memory together go in groups, one after the other.
+ * goes into o and down, and their Gram matrices where they are asked for. Sequences whose hidden states do not fit in memory
+ * together go in groups, one after the other. Throws CALIBRATION_UNUSABLE where a moment is not finite.
  */
 export async function collectStatistics(context: CalibrationContext, sequences: readonly Int32Array[], control: WorkControl): Promise<Calibration> {
   const { shape } = context;
@@ -117,6 +119,7 @@ async function passGroup(
         states[index] = output;
         passed(size.count * size.length);
       }
+      requireFinite(products === undefined ? into.sumOfSquares : diagonalOf(products, into.sum.length), { layer, half });
       if (products !== undefined) await addGram?.({ layer, half }, products, 1 / tokens);
     }
     before.forEach((array, index) => {
@@ -124,6 +127,20 @@ async function passGroup(
       pool.give(array);
     });
   }
+}
+
+/** A product of two inputs is never larger than the larger of their squares: where those are finite, all are. */
+function requireFinite(squares: Float64Array, { layer, half }: HalfPlace): void {
+  const input = squares.findIndex((value) => !Number.isFinite(value));
+  if (input < 0) return;
+  const map = half === 'attention' ? 'o' : 'down';
+  throw new PrunecastError('CALIBRATION_UNUSABLE', `layers.${layer}: input ${input} of ${map} is beyond float32 on the calibration text, or its square is. Evaluate the unpruned model: if it has no perplexity either, the checkpoint is at fault; else take a criterion and a compensation that need no text (magnitude, none)`, {
+    metadata: { layer: String(layer), half, input: String(input) },
+  });
+}
+
+function diagonalOf(products: Float64Array, width: number): Float64Array {
+  return Float64Array.from({ length: width }, (_, at) => products[at * (width + 1)] as number);
 }
 
 /** A half-block that the checkpoint lacks has no inputs to look at, and only adds what it left. */

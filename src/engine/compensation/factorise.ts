@@ -1,7 +1,9 @@
+import { PrunecastError } from '../../core/errors/prunecast-error.js';
+
 /**
  * The lower factor L of a symmetric positive definite matrix, G = L L^T (Cholesky), row by row in float64. Overwrites the
- * lower half of `matrix`, [size, size] row-major; the upper half is left as it was. Throws RangeError where it is not
- * positive definite.
+ * lower half of `matrix`, [size, size] row-major; the upper half is left as it was. Throws CALIBRATION_UNUSABLE where it is
+ * not positive definite.
  */
 export function factoriseInPlace(matrix: Float64Array, size: number): void {
   for (let i = 0; i < size; i++) {
@@ -11,9 +13,15 @@ export function factoriseInPlace(matrix: Float64Array, size: number): void {
       const value = (matrix[row + j] as number) - dot(matrix, row, other, j);
       if (j < i) matrix[row + j] = value / (matrix[other + j] as number);
       else if (value > 0) matrix[row + i] = Math.sqrt(value);
-      else throw new RangeError(`the matrix is not positive definite: pivot ${i} of ${size} is ${value}`);
+      else throw describeSingular(i, size, value);
     }
   }
+}
+
+function describeSingular(pivot: number, size: number, value: number): PrunecastError {
+  return new PrunecastError('CALIBRATION_UNUSABLE', `the inputs that the calibration found leave the least-squares fit without a solution (pivot ${pivot} of ${size} is ${value}): raise damping, which is 0.01 by default, or give more calibration text`, {
+    metadata: { pivot: String(pivot), size: String(size), value: String(value) },
+  });
 }
 
 /** L^-1 of a lower factor, lower as well, [size, size] row-major; zeros above. */

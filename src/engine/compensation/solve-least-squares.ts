@@ -2,8 +2,8 @@ import { factoriseInPlace } from './factorise.js';
 
 /**
  * The solution W of G W = R for a symmetric positive definite G, in float64, written over R. Overwrites the lower half of
- * G by its Cholesky factor. `gram` [size, size] and `product` [size, columns], row-major. Throws RangeError where G is not
- * positive definite.
+ * G by its Cholesky factor. `gram` [size, size] and `product` [size, columns], row-major. Throws CALIBRATION_UNUSABLE
+ * where G is not positive definite.
  */
 export function solveInPlace(gram: Float64Array, product: Float64Array, size: number): void {
   const columns = product.length / size;

@@ -8,8 +8,9 @@ describe('factoriseInPlace', () => {
     expect([matrix[0], matrix[3], matrix[4], matrix[6], matrix[7], matrix[8]]).toEqual([2, 1, 3, 3, 1, 3]);
   });
 
-  it('names the pivot of a matrix that is not positive definite', () => {
-    expect(() => factoriseInPlace(Float64Array.of(1, 2, 2, 1), 2)).toThrow('pivot 1 of 2 is -3');
+  it('names the pivot of a matrix that is not positive definite, and what to do', () => {
+    const refusal = { reason: 'CALIBRATION_UNUSABLE', message: expect.stringMatching(/pivot 1 of 2 is -3\): raise damping/), metadata: { pivot: '1', size: '2', value: '-3' } };
+    expect(() => factoriseInPlace(Float64Array.of(1, 2, 2, 1), 2)).toThrow(expect.objectContaining(refusal));
   });
 });
 

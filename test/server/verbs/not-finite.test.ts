@@ -14,11 +14,12 @@ const windows = { window: 32 };
 let verbs: VerbServer;
 beforeAll(async () => {
   verbs = await startVerbServer();
-  const spoil = (folder: string, edit: (values: Float32Array) => void): Promise<string> =>
-    writeTrait({}, { folder: verbs.path('models', folder), edit: (name, values) => (name === DOWN ? edit(values) : undefined) });
+  const spoil = (folder: string, edit: (values: Float32Array) => void, tensors: readonly string[] = [DOWN]): Promise<string> =>
+    writeTrait({}, { folder: verbs.path('models', folder), edit: (name, values) => (tensors.includes(name) ? edit(values) : undefined) });
   await spoil('nan', (values) => values.fill(NaN, PLACE, PLACE + 1));
   await spoil('infinite', (values) => values.fill(-Infinity, PLACE, PLACE + 1));
   await spoil('overflowing', (values) => values.forEach((value, place) => (values[place] = value * 6e38)));
+  await spoil('overflowing-inputs', (values) => values.forEach((value, place) => (values[place] = value * 1e20)), ['gate', 'up'].map((part) => `model.layers.1.mlp.${part}_proj.weight`));
 });
 afterAll(() => verbs[Symbol.asyncDispose]());
 
@@ -61,6 +62,18 @@ describe('a checkpoint whose finite weights overflow on the way', () => {
 
   it('has no search: it ends with METRIC_INVALID, and asks for no more pairs', async () => {
     await expect(verbs.client.runSearch(smallSearch({ model: 'overflowing', texts: { text: TEXT }, windows }))).rejects.toMatchObject({ reason: 'METRIC_INVALID' });
+  });
+});
+
+describe('a checkpoint whose activations overflow', () => {
+  it.each(['wanda', 'fluctuation'])('is no ground for a calibration: %s ends with CALIBRATION_UNUSABLE, naming the layer', async (id) => {
+    const recipe = { criterion: { id }, compensation: { id: 'least-squares' }, calibration: { text: TEXT, sequences: 8, sequenceTokens: 32 } };
+    await expect(verbs.client.runPrune({ model: 'overflowing-inputs', recipe, selection: { $case: 'uniformRate', value: 0.25 }, output: 'overflowed' })).rejects.toMatchObject({
+      reason: 'CALIBRATION_UNUSABLE',
+      message: expect.stringMatching(/layers.1: input \d+ of down is beyond float32/),
+      metadata: { layer: '1', half: 'ffn' },
+    });
+    expect(await readdir(verbs.path('outputs'))).toEqual([]);
   });
 });
 
