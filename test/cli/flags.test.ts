@@ -61,6 +61,13 @@ describe('budget flags', () => {
     ]);
   });
 
+  it('say how wide numbers are of those that count bytes, and are refused where none does', () => {
+    const width = ['--bytes-per-number', '1'] as const;
+    const budgets = readBudgets(parse(addBudgetFlags, ...width, '--at-most', 'weight-bytes=200M', '--remove', 'kv-cache-bytes-per-token=50%', '--remove', '20%'));
+    expect(budgets.map(({ bytesPerNumber }) => bytesPerNumber)).toEqual([1, undefined, 1]);
+    expect(() => readBudgets(parse(addBudgetFlags, ...width, '--remove', '20%'))).toThrow('weight-bytes or kv-cache-bytes-per-token');
+  });
+
   it('name the kinds there are when one is unknown', () => {
     expect(() => parse(addBudgetFlags, '--remove', 'size=20%')).toThrow('parameters, weight-bytes');
   });

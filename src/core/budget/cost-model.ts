@@ -1,6 +1,6 @@
 import type { Architecture, ModelShape } from '../model/shape.js';
-import { countAttentionParameters, countFfnParameters, countFixedParameters } from '../model/parameters.js';
 import { createLatencyCost, type LatencyTable } from './latency-table.js';
+import { createWeightCost } from './weight-bytes.js';
 import { decodeCounts, type Counts, type SearchSpace } from '../space/search-space.js';
 
 /**
@@ -12,14 +12,16 @@ export interface CostModel {
   readonly perUnit: number;
   /** What lies outside the half-blocks. */
   readonly fixed: number;
-  attention(kvHeads: number, queryHeadsPerKv: number): number;
-  ffn(channels: number): number;
+  /** Which layers cost alike at equal counts: those of one number. Left out where all do. */
+  readonly layerKinds?: readonly number[];
+  attention(kvHeads: number, queryHeadsPerKv: number, layer: number): number;
+  ffn(channels: number, layer: number): number;
 }
 
 /**
  * What a budget limits, as plain values.
  * - `parameters`: of the exported model, tied tensors once.
- * - `weight_bytes`: its parameters at so many bytes each.
+ * - `weight_bytes`: its parameters, each as wide as its tensor is in the checkpoint, or all at so many bytes.
  * - `kv_cache_bytes_per_token`: 2 * kv heads * head size * bytes a value, over all layers.
  * - `flops_per_token`: 2 * the weights of all linear maps, the head's included, + 2 * query heads * head size * `context`
  *   a layer: scores and values each take 2 * query heads * head size a visible position, and of `context` positions
@@ -29,7 +31,7 @@ export interface CostModel {
  */
 export type CostSpec =
   | { readonly kind: 'parameters' }
-  | { readonly kind: 'weight_bytes'; readonly bytesPerParameter: number }
+  | { readonly kind: 'weight_bytes'; readonly bytesPerParameter?: number }
   | { readonly kind: 'kv_cache_bytes_per_token'; readonly bytesPerValue: number }
   | { readonly kind: 'flops_per_token'; readonly context: number }
   | { readonly kind: 'latency_ms'; readonly table: LatencyTable };
@@ -53,7 +55,7 @@ export function createCostModel(shape: ModelShape, spec: CostSpec): CostModel {
 /** The cost of an architecture. */
 export function measureCost(cost: CostModel, architecture: Architecture): number {
   return architecture.reduce(
-    (sum, { kvHeads, queryHeadsPerKv, ffnChannels }) => sum + cost.attention(kvHeads, queryHeadsPerKv) + cost.ffn(ffnChannels),
+    (sum, { kvHeads, queryHeadsPerKv, ffnChannels }, layer) => sum + cost.attention(kvHeads, queryHeadsPerKv, layer) + cost.ffn(ffnChannels, layer),
     cost.fixed,
   );
 }
@@ -61,15 +63,6 @@ export function measureCost(cost: CostModel, architecture: Architecture): number
 /** The cost of a point of a space. */
 export function measureCounts(cost: CostModel, space: SearchSpace, counts: Counts): number {
   return measureCost(cost, decodeCounts(space, counts));
-}
-
-function createWeightCost(shape: ModelShape, bytes: number): CostModel {
-  return {
-    perUnit: 1,
-    fixed: bytes * countFixedParameters(shape),
-    attention: (kvHeads, queryHeadsPerKv) => bytes * countAttentionParameters(shape, kvHeads, queryHeadsPerKv),
-    ffn: (channels) => bytes * countFfnParameters(shape, channels),
-  };
 }
 
 function createFlopsCost({ hidden, headDim, vocabulary }: ModelShape, context: number): CostModel {

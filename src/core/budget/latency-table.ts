@@ -36,18 +36,18 @@ const DENSE_STEPS = 20_000;
 export const PICOSECONDS = 1e9;
 
 /** The cost of an architecture by a table: straight lines between the counts that were timed, nothing for a dropped half-block. */
-export function createLatencyCost({ step, fixed, attention, ffn }: LatencyTable): CostModel {
+export function createLatencyCost({ step, fixed, attention, ffn }: LatencyTable) {
   const round = (picoseconds: number): number => step * Math.round(picoseconds / step);
   return {
     perUnit: PICOSECONDS,
     fixed: round(fixed),
-    attention: (kvHeads, queryHeadsPerKv) => {
+    attention: (kvHeads: number, queryHeadsPerKv: number): number => {
       if (kvHeads === 0 || queryHeadsPerKv === 0) return 0;
       const byHeads = attention.map(({ queryHeadsPerKv: count, times }) => ({ count, picoseconds: interpolate(times, kvHeads) }));
       return round(interpolate(byHeads, queryHeadsPerKv));
     },
-    ffn: (channels) => (channels === 0 ? 0 : round(interpolate(ffn, channels))),
-  };
+    ffn: (channels: number): number => (channels === 0 ? 0 : round(interpolate(ffn, channels))),
+  } satisfies CostModel;
 }
 
 /** The times with each raised to the longest before it, as noise can make a larger shape look faster. */

@@ -15,6 +15,20 @@ export interface BlockBiases {
   readonly ffn: boolean;
 }
 
+/** The tensors of a block; the last two are what a dropped half-block may leave. */
+export type BlockTensor =
+  | 'attentionNorm' | 'query' | 'key' | 'value' | 'output' | 'queryNorm' | 'keyNorm' | 'queryBias' | 'keyBias' | 'valueBias' | 'outputBias'
+  | 'ffnNorm' | 'gate' | 'up' | 'down' | 'gateBias' | 'upBias' | 'downBias'
+  | 'outputLeft' | 'downLeft';
+
+/** Bytes of a number in each tensor, where not all are alike. */
+export interface NumberBytes {
+  readonly embedding: number;
+  readonly head: number;
+  readonly finalNorm: number;
+  readonly layers: readonly Readonly<Record<BlockTensor, number>>[];
+}
+
 /** The sizes of a checkpoint. `layers` is its own, unpruned architecture; a pruned checkpoint may differ from layer to layer. */
 export interface ModelShape {
   readonly family: string;
@@ -28,4 +42,6 @@ export interface ModelShape {
   /** Per-head RMS norms on queries and keys (Qwen3). */
   readonly queryKeyNorms: boolean;
   readonly layers: Architecture;
+  /** As the checkpoint has its tensors, and what is exported of it: of all alike, or of each. Left out for 2. */
+  readonly numberBytes?: number | NumberBytes;
 }

@@ -8,6 +8,7 @@ import { findDifference } from './compare-tensors.js';
 import { CONFIG_FILE } from './config-fields.js';
 import { dropNonFinite } from './finite-config.js';
 import { matchTensors, type MatchedTensors, type StoredTensors } from './match-tensors.js';
+import { readNumberBytes } from './number-bytes.js';
 import { malformed, unsupported } from './model-errors.js';
 import { MAX_CONFIG_BYTES, parseConfig } from './parse-config.js';
 import { readJsonObject } from './read-json.js';
@@ -33,14 +34,16 @@ export async function openCheckpoint(directory: string, { roots, signal }: { rea
     const weights = await readAllHeaders(files);
     const matched = matchTensors(config, weights.stored);
     const { tensors } = matched;
-    await requireTied(files, matched, findFamily(config.shape.family));
+    const family = findFamily(config.shape.family);
+    await requireTied(files, matched, family);
+    const shape = { ...config.shape, numberBytes: readNumberBytes(family, config.shape, tensors) };
     const digests: Record<string, string> = {};
     for (const file of weights.sizes.keys()) digests[file] = await files.digest(file, signal);
     return {
       directory,
       files,
-      shape: config.shape,
-      config,
+      shape,
+      config: { ...config, shape },
       rawConfig,
       digest: digestOf({ config: rawConfig, files: digests }),
       weightBytes: [...weights.sizes.values()].reduce((sum, size) => sum + size, 0),

@@ -35,10 +35,11 @@ export function separateCost(space: SearchSpace, cost: CostModel): SeparatedCost
   const fixed = halves.filter(({ kv, heads, ffn }) => (kv ?? heads ?? ffn) === undefined).reduce((sum, half) => sum + costOf(half, cost, space, new Map()), cost.fixed);
   const known = new Map<string, Omit<Component, 'dimensions'>>();
   const nameCounts = createNames();
+  const { layerKinds } = cost;
   const components = groups.map((dimensions) => {
     const touched = halves.filter(({ kv, heads, ffn }) => [kv, heads, ffn].some((index) => index !== undefined && dimensions.includes(index)));
     // Layers mostly are alike: what costs the same, at the same counts, is counted once.
-    const places = touched.map(({ layer, half, kv, heads, ffn }) => [half, space.shape.layers[layer], [kv, heads, ffn].map((index) => dimensions.indexOf(index ?? -1))]);
+    const places = touched.map(({ layer, half, kv, heads, ffn }) => [half, space.shape.layers[layer], layerKinds?.[layer] ?? 0, [kv, heads, ffn].map((index) => dimensions.indexOf(index ?? -1))]);
     const key = JSON.stringify([places, dimensions.map((index) => nameCounts(space.dimensions[index]?.counts ?? []))]);
     const costed = known.get(key) ?? costOptions(space, cost, dimensions, touched);
     known.set(key, costed);
@@ -112,9 +113,9 @@ function listHalfBlocks({ shape, dimensions }: SearchSpace): HalfBlock[] {
 function costOf({ layer, half, kv, heads, ffn }: HalfBlock, cost: CostModel, { shape }: SearchSpace, chosen: ReadonlyMap<number, number>): number {
   const own = shape.layers[layer];
   const pick = (dimension: number | undefined, size = 0): number => (dimension === undefined ? size : (chosen.get(dimension) ?? size));
-  if (half === 'ffn') return cost.ffn(pick(ffn, own?.ffnChannels));
+  if (half === 'ffn') return cost.ffn(pick(ffn, own?.ffnChannels), layer);
   const [kvHeads, queryHeads] = [pick(kv, own?.kvHeads), pick(heads, own?.queryHeadsPerKv)];
-  return kvHeads === 0 || queryHeads === 0 ? cost.attention(0, 0) : cost.attention(kvHeads, queryHeads);
+  return kvHeads === 0 || queryHeads === 0 ? cost.attention(0, 0, layer) : cost.attention(kvHeads, queryHeads, layer);
 }
 
 /** Dimensions that meet in a half-block, together; each group ascending, groups in the order of their first. */

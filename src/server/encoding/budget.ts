@@ -78,7 +78,7 @@ async function decodeCostSpec(model: BudgetedModel, budget: BudgetMessage, field
     case BudgetKind.PARAMETERS:
       return { kind: 'parameters' };
     case BudgetKind.WEIGHT_BYTES:
-      return { kind: 'weight_bytes', bytesPerParameter: budget.bytesPerNumber ?? 2 };
+      return { kind: 'weight_bytes', ...(budget.bytesPerNumber !== undefined && { bytesPerParameter: budget.bytesPerNumber }) };
     case BudgetKind.KV_CACHE_BYTES_PER_TOKEN:
       return { kind: 'kv_cache_bytes_per_token', bytesPerValue: budget.bytesPerNumber ?? 2 };
     case BudgetKind.FLOPS_PER_TOKEN:

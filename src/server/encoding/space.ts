@@ -39,8 +39,8 @@ export function encodeDimension({ name, kind, layers, size, counts }: Dimension)
 }
 
 /**
- * The costs that every answer states: parameters, weight bytes and KV-cache bytes per token at two bytes a number, FLOPs per
- * token; and the latency by the table of each budget that limits it.
+ * The costs that every answer states: parameters, weight bytes as they are written, KV-cache bytes per token at two bytes a
+ * number, FLOPs per token; and the latency by the table of each budget that limits it.
  *
  * @param exported the model's sizes with the biases that the exported one has beside its own
  */
@@ -54,7 +54,7 @@ export function encodeCosts(shape: ModelShape, architecture: Architecture, budge
 
 const STATED_COSTS = [
   [BudgetKind.PARAMETERS, { kind: 'parameters' }],
-  [BudgetKind.WEIGHT_BYTES, { kind: 'weight_bytes', bytesPerParameter: 2 }],
+  [BudgetKind.WEIGHT_BYTES, { kind: 'weight_bytes' }],
   [BudgetKind.KV_CACHE_BYTES_PER_TOKEN, { kind: 'kv_cache_bytes_per_token', bytesPerValue: 2 }],
   [BudgetKind.FLOPS_PER_TOKEN, { kind: 'flops_per_token', context: 0 }],
 ] as const satisfies readonly (readonly [BudgetKind, CostSpec])[];

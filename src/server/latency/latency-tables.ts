@@ -27,7 +27,7 @@ export function createLatencyTables({ directory, threads }: LatencyTablesOptions
     find: (language, length, signal = new AbortController().signal) => {
       const { slidingWindows } = language.checkpoint.config;
       const windows = slidingWindows.some((window) => window !== undefined && window <= length) ? { slidingWindows: slidingWindows.map((window) => window ?? null) } : {};
-      const key = digestOf({ form: 2, shape: language.shape, ...windows, processor: cpus()[0]?.model ?? '', threads, length });
+      const key = digestOf({ form: 2, shape: { ...language.shape, numberBytes: undefined }, ...windows, processor: cpus()[0]?.model ?? '', threads, length });
       return found.run(key, (unwanted) => readOrMeasure(join(directory, `${key}.json`), language, length, unwanted), signal);
     },
   };

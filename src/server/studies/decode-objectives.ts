@@ -67,7 +67,7 @@ function readObjective({ metric: name, weight, floor }: Objective, { id, metrics
 /** Costs that need no budget to be known; only their ratios count, so that bytes a number do not matter. */
 const COSTS: readonly CostSpec[] = [
   { kind: 'parameters' },
-  { kind: 'weight_bytes', bytesPerParameter: 2 },
+  { kind: 'weight_bytes' },
   { kind: 'kv_cache_bytes_per_token', bytesPerValue: 2 },
   { kind: 'flops_per_token', context: 0 },
 ];

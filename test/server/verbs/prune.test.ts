@@ -1,6 +1,6 @@
 import { readdir, readFile } from 'node:fs/promises';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import type { DeepPartial, EvaluateTarget, PruneRequest } from '../../../src/client/index.js';
+import { BudgetKind, type DeepPartial, type EvaluateTarget, type PruneRequest } from '../../../src/client/index.js';
 import { CRITERIA, keptUnitsOf } from '../../support/criteria-reference.js';
 import { CALIBRATION, countDemoParameters, DEMO, demoLayers, encodeUnits, MAGNITUDE, REFERENCE_TEXT, readWeights, startVerbServer, type VerbServer } from './verb-server.js';
 
@@ -21,6 +21,8 @@ async function measure(model: string, target?: DeepPartial<EvaluateTarget>['targ
 /** Groups that keep one of their two query heads, beside whole, fewer and dropped ones. */
 const SINGLE = [[4, 1, 172], [2, 1, 90], [0, 0, 172], [3, 2, 0], [4, 1, 60]].map(([kvHeads = 0, queryHeadsPerKv = 0, ffnChannels = 0]) => ({ kvHeads, queryHeadsPerKv, ffnChannels }));
 const LAYERS = demoLayers([[4, 172], [0, 100], [3, 0], [1, 80], [4, 171]]);
+/** All layers, down to nothing. */
+const FREE = { protectedLayers: { layers: [] }, maxRate: 1 };
 const RATES = [0, 0.3, 0.25, 0.5, 0.5, 0.1, 0, 0, 0.75, 0.2];
 const UNITS = encodeUnits(keptUnitsOf(CRITERIA.pruned.find(({ name, criterion }) => name === 'dropped-blocks' && criterion === 'wanda') ?? CRITERIA.pruned[0] ?? never()));
 
@@ -61,6 +63,23 @@ describe('Prune', () => {
     expect(written).toMatchObject({ allocation: 'uniform-paper', architecture: { layers: uniform(rate) } });
     expect(JSON.parse(await readFile(verbs.path('outputs/budget/prunecast.json'), 'utf8'))).toMatchObject({ allocation: 'uniform-paper' });
     expect(Math.abs((await measure('budget')) / (await measure(DEMO, { $case: 'keptUnits', value: written.keptUnits ?? {} })) - 1)).toBeLessThan(1e-5);
+  });
+
+  it('keeps a limit of weight bytes by what it writes, which is as wide as the checkpoint, unless told how wide numbers are', async () => {
+    const limit = 450_000;
+    const prune = async (output: string, bytesPerNumber?: number) => {
+      const budget = { kind: BudgetKind.WEIGHT_BYTES, limit: { $case: 'atMost', value: limit }, ...(bytesPerNumber !== undefined && { bytesPerNumber }) } as const;
+      const written = await verbs.client.runPrune({ model: DEMO, recipe: MAGNITUDE, space: FREE, selection: { $case: 'budgets', value: { budgets: [budget] } }, output });
+      const { values } = await readWeights(verbs.path('outputs', output, 'model.safetensors'));
+      expect(written.costs.find(({ kind }) => kind === BudgetKind.WEIGHT_BYTES)).toMatchObject({ value: values.length, denseValue: 4 * 260_032 });
+      return values.length;
+    };
+    const own = await prune('bytes'); // F32
+    expect(own).toBeLessThanOrEqual(limit);
+    expect(own).toBeGreaterThan(0.97 * limit);
+    const halves = await prune('bytes-of-two', 2);
+    expect(halves).toBeLessThanOrEqual(2 * limit);
+    expect(halves).toBeGreaterThan(2 * 0.97 * limit);
   });
 
   it('tells of rates that fell between two counts', async () => {

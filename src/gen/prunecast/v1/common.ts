@@ -496,7 +496,10 @@ export interface Budget {
     | number
     | undefined;
   /**
-   * For weight bytes and KV-cache bytes: bytes a number. Default 2.
+   * For weight bytes: bytes of every weight. Default: of each as wide as the checkpoint has it (4 for F32, 2 for F16 and BF16),
+   * which is how it is exported; headers of files are not counted.
+   * For KV-cache bytes: bytes of a value in the cache. Default 2, whatever the weights have, as runtimes keep it in 16 bits
+   * unless told otherwise.
    * Allowed: 1 to 16.
    */
   bytesPerNumber?: number | undefined;
