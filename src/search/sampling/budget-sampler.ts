@@ -75,6 +75,8 @@ export function requireFeasible(sampler: BudgetSampler, band: CostBand, field = 
 const MOST_CELLS = 12 * 2 ** 20;
 /** Draws before an unlucky combination of coarse units or further bands counts as empty. */
 const MOST_TRIES = 20_000;
+/** A few milliseconds of a large model. */
+const TRIES_A_STEP = 32;
 
 function* planBudgetSampler({ space, band, also = [], tieRun = 1, parts = 1 }: BudgetSamplerOptions): Generator<void, BudgetSampler> {
   const tied = tieRun > 1 ? tieSpace(space, tieRun) : undefined;
@@ -88,14 +90,16 @@ function* planBudgetSampler({ space, band, also = [], tieRun = 1, parts = 1 }: B
   };
   const isAllowed = createAllowedCheck(space, tied);
   const isFeasible = (counts: Counts): boolean => isAllowed(counts) && isInBands(counts);
-  const drawExactly = (rng: Rng): Counts | undefined => {
+  function* tryToDraw(rng: Rng): Generator<void, Counts | undefined> {
     for (let tries = 0; counted.parts.length > 0 && tries < MOST_TRIES; tries++) {
       const counts = expand(drawPoint(counted, separated, drawn.dimensions.length, rng));
       if (isInBands(counts)) return counts;
+      if (tries % TRIES_A_STEP === TRIES_A_STEP - 1) yield;
     }
     return undefined;
-  };
-  const isEmpty = counted.parts.length === 0 || (!(counted.isExact && also.length === 0) && drawExactly(createRng(0)) === undefined);
+  }
+  const drawExactly = (rng: Rng): Counts | undefined => runSteps(tryToDraw(rng));
+  const isEmpty = counted.parts.length === 0 || (!(counted.isExact && also.length === 0) && (yield* tryToDraw(createRng(0))) === undefined);
   return {
     isEmpty,
     logPoints: counted.logPoints,

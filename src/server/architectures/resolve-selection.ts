@@ -70,7 +70,6 @@ export async function resolveSelection(model: BudgetedModel, asked: Asked, space
       return named(architecture);
     }
     case 'uniformRate': {
-      if (!(asked.value >= 0 && asked.value <= 1)) throw PrunecastError.ofField(at('uniform_rate'), `is ${asked.value}; allowed is 0 to 1`);
       const space = spaces.own();
       return named(decodeCounts(space, space.dimensions.map(({ size }) => keptCount(size, asked.value))));
     }

@@ -48,28 +48,13 @@ const KINDS = {
 } as const satisfies Record<CostSpec['kind'], BudgetKind>;
 
 async function decodeBudget(model: BudgetedModel, budget: BudgetMessage, field: string): Promise<Budget> {
-  checkLimit(budget, field);
+  if (budget.limit === undefined) throw PrunecastError.ofField(field, 'has no limit: give at_most or removed_share');
   const cost = await decodeCostSpec(model, budget, field);
   const counted = createCostModel(model.shape, cost);
-  if (budget.limit?.$case === 'atMost') return { cost, limit: Math.floor(budget.limit.value * counted.perUnit) };
+  if (budget.limit.$case === 'atMost') return { cost, limit: Math.floor(budget.limit.value * counted.perUnit) };
   const dense = measureCost(counted, model.shape.layers);
   // Costs are integers; the tiny addend undoes the rounding error of 1 - share.
-  return { cost, limit: Math.floor(dense * (1 - (budget.limit?.value ?? 0)) + 1e-9 * dense) };
-}
-
-function checkLimit({ limit }: BudgetMessage, field: string): void {
-  switch (limit?.$case) {
-    case 'atMost':
-      if (!(limit.value > 0)) throw PrunecastError.ofField(`${field}.at_most`, `is ${limit.value}; a limit above 0 is needed`);
-      return;
-    case 'removedShare':
-      if (!(limit.value > 0 && limit.value < 1)) {
-        throw PrunecastError.ofField(`${field}.removed_share`, `is ${limit.value}; allowed is above 0 and below 1 (0.2 = 20 % fewer)`);
-      }
-      return;
-    case undefined:
-      throw PrunecastError.ofField(field, 'has no limit: give at_most or removed_share');
-  }
+  return { cost, limit: Math.floor(dense * (1 - budget.limit.value) + 1e-9 * dense) };
 }
 
 async function decodeCostSpec(model: BudgetedModel, budget: BudgetMessage, field: string): Promise<CostSpec> {

@@ -20,7 +20,7 @@ import { hasErrors, listErrorTables } from './list-error-tables.js';
  */
 export function readFeatures(features: PredictorFeatures, recipes: readonly RecipeSpec[], silent: 'rates' | 'errors' = 'rates'): PredictorFeatures {
   const measurable = silent === 'errors' && recipes.every(({ calibration }) => calibration !== undefined);
-  const asked = readEnum(features, PredictorFeatures, 'features') ?? (measurable ? PredictorFeatures.RATES_AND_ERRORS : PredictorFeatures.RATES);
+  const asked = readEnum(features) ?? (measurable ? PredictorFeatures.RATES_AND_ERRORS : PredictorFeatures.RATES);
   if (asked === PredictorFeatures.RATES_AND_ERRORS && recipes.some(({ calibration }) => calibration === undefined)) {
     throw PrunecastError.ofField('features', 'is RATES_AND_ERRORS, and a recipe reads no calibration text to measure errors on: take a criterion or compensation that does, or leave the features at the rates');
   }

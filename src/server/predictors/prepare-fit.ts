@@ -39,7 +39,7 @@ export async function prepareFit(services: FitServices, request: FitPredictorReq
     dimensions: set.dimensions,
     rates: flattenRates(set),
     recipes: set.pairs.map(({ recipeDigest }) => recipeDigest),
-    seed: requireInteger(request.seed ?? 0n, 'seed'),
+    seed: Number(request.seed ?? 0n),
     source: {
       model: set.model,
       checkpointDigest: set.checkpointDigest,

@@ -10,7 +10,6 @@ import { ExportTarget, Recipe, Text, type SearchSpaceSpec } from '../../gen/prun
 import type { ManifestRecipe } from '../architectures/manifest.js';
 import type { OpenModel } from '../models/open-models.js';
 import type { PluginRegistry, ResolvedPlugin } from '../plugins/plugin-registry.js';
-import { requireInteger } from '../rpc/checks.js';
 import type { TextSource } from '../texts/text-source.js';
 import { DEFAULT_SEQUENCE_TOKENS, pickCalibrationSequences, type CalibrationSequences } from './calibration-sequences.js';
 
@@ -76,7 +75,7 @@ export class RecipeResolver {
   async resolve(recipe: Recipe | undefined, model: OpenModel, field: string, defaults: RecipeDefaults = {}): Promise<RecipeSpec> {
     const criterion = this.#plugins.resolve('criterion', recipe?.criterion, DEFAULT_CRITERION, `${field}.criterion`);
     const compensation = this.#plugins.resolve('compensation', recipe?.compensation, defaults.compensation ?? DEFAULT_COMPENSATION, `${field}.compensation`);
-    const seed = requireInteger(recipe?.seed ?? 0n, `${field}.seed`);
+    const seed = Number(recipe?.seed ?? 0n);
     const calibrated = isCalibrated(criterion.plugin) || compensation.plugin.needs.length > 0;
     const picked = calibrated ? await this.#calibrate(recipe, model, field, defaults, isCalibrated(criterion.plugin) ? criterion.plugin : compensation.plugin) : undefined;
     if (picked !== undefined) model.language.requireMemory(describeWork(picked.sequences.sequences, criterion, compensation));

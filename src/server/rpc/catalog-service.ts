@@ -18,7 +18,7 @@ const KINDS = {
 export function createCatalogService(registry: PluginRegistry, describeServer: () => Promise<GetServerInfoResponse>): RpcService {
   return defineService(CatalogServiceService, {
     listPlugins: serveUnary((request) => {
-      const kind = readEnum(request.kind, PluginKind, 'kind');
+      const kind = readEnum(request.kind);
       const plugins = registry.list().map((plugin) => ({ ...plugin, kind: KINDS[plugin.kind] }));
       return { plugins: plugins.filter((plugin) => kind === undefined || plugin.kind === kind) };
     }),

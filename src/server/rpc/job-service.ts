@@ -1,4 +1,4 @@
-import { JobKind, JobServiceService, JobState } from '../../gen/prunecast/v1/job.js';
+import { JobServiceService } from '../../gen/prunecast/v1/job.js';
 import type { JobEvents } from '../jobs/job-events.js';
 import type { Jobs } from '../jobs/jobs.js';
 import { readEnum, readPageSize, requireText } from './checks.js';
@@ -12,8 +12,8 @@ export function createJobService(jobs: Jobs, events: JobEvents): RpcService {
     getJob: serveUnary(async (request) => ({ job: await jobs.get(requireText(request.jobId, 'job_id')) })),
     listJobs: serveUnary(async (request) => {
       const page = await jobs.list({
-        kind: readEnum(request.kind, JobKind, 'kind'),
-        state: readEnum(request.state, JobState, 'state'),
+        kind: readEnum(request.kind),
+        state: readEnum(request.state),
         pageSize: readPageSize(request.pageSize),
         pageToken: request.pageToken,
       });

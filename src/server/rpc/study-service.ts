@@ -3,7 +3,6 @@ import { answerQuery, type QueryServices } from '../studies/answer-query.js';
 import { describeStudy, type StudyServices } from '../studies/describe-study.js';
 import { attend } from '../models/attend.js';
 import { readEnum, readPageSize, requireText } from './checks.js';
-import { TrialRole } from '../../gen/prunecast/v1/study_types.js';
 import { defineService, type RpcService } from './rpc-service.js';
 import { serveUnary } from './serve-unary.js';
 
@@ -15,7 +14,7 @@ export function createStudyService(services: StudyServices & QueryServices): Rpc
       const studyId = requireText(request.studyId, 'study_id');
       await services.studies.get(studyId);
       const { values, nextPageToken } = await services.studies.listTrials(studyId, {
-        role: readEnum(request.role, TrialRole, 'role'),
+        role: readEnum(request.role),
         pageSize: readPageSize(request.pageSize),
         pageToken: request.pageToken,
       });

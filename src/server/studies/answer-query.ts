@@ -14,7 +14,7 @@ import { requireSameCheckpoint, requireSameDimensions } from '../predictors/answ
 import type { OpenPredictor } from '../predictors/fitted-predictors.js';
 import { listOutOfRange, predictMetrics } from '../predictors/predict-metrics.js';
 import type { Jobs } from '../jobs/jobs.js';
-import { requireInteger, requireText } from '../rpc/checks.js';
+import { requireText } from '../rpc/checks.js';
 import type { PredictorStore } from '../store/predictor-store.js';
 import type { StudyRecord } from '../store/study-store.js';
 import type { SearchServices } from './prepare-search.js';
@@ -33,8 +33,6 @@ export interface QueryServices extends SearchServices {
 /** Candidates that are predicted for an answer: a tenth of a study's, as a caller waits for it. */
 const CANDIDATES = 1000;
 
-const MOST_ANSWERS = 100;
-
 /** The strategy's best, among which the knee of a front is looked for. */
 const PROPOSED = 32;
 
@@ -46,7 +44,7 @@ const PROPOSED = 32;
  */
 export async function answerQuery(services: QueryServices, request: QueryStudyRequest, signal: AbortSignal): Promise<QueryStudyResponse> {
   const study = await services.studies.get(requireText(request.studyId, 'study_id'));
-  const count = request.count === 0 ? 1 : requireInteger(request.count, 'count', { min: 1, max: MOST_ANSWERS });
+  const count = request.count === 0 ? 1 : request.count;
   const asked = askAgain(study, request);
   const question = await openQuestion(services, asked);
   const open = await findPredictors(services, study, question);

@@ -41,21 +41,21 @@ export async function decodeStudyPlan(model: BudgetedModel, counted: ModelShape,
   const decoded = decodeObjectives(request.objectives, evaluator, budgets.map(({ cost }) => cost));
   refuseCurve(request, decoded.goals);
   const rungs = request.verify?.rungs.length ?? 0;
-  const rounds = requireInteger(request.rounds ?? DEFAULT_ROUNDS, 'rounds', { min: 1, max: 100 });
-  const finalists = requireInteger(request.verify?.count ?? Math.ceil(DEFAULT_FINALISTS / rounds), 'verify.count', { min: 1, max: 10_000 });
+  const rounds = request.rounds ?? DEFAULT_ROUNDS;
+  const finalists = request.verify?.count ?? Math.ceil(DEFAULT_FINALISTS / rounds);
   const pauseBefore = decodePauses(request);
   const choosesCost = listCosts(decoded.goals).length > 0;
   return {
     space,
     budgets,
     ...decoded,
-    seed: requireInteger(request.seed ?? 0n, 'seed'),
+    seed: Number(request.seed ?? 0n),
     recipes: Math.max(1, request.recipes.length),
     pairs: decodePairs(request, choosesCost),
     // Narrower ranges would cut the small end off: where a cost is to be made better they come on request.
     refinement: choosesCost && request.refine === undefined && pauseBefore.length === 0 ? undefined : decodeRefinement(request.refine),
     rounds,
-    candidates: requireInteger(request.candidates ?? BigInt(DEFAULT_CANDIDATES), 'candidates', { min: 1, max: 10_000_000 }),
+    candidates: Number(request.candidates ?? DEFAULT_CANDIDATES),
     finalists,
     verifyRungs: Math.max(1, rungs),
     finish: { kind: FINISHES[request.finish] ?? 'better', candidates: decoded.goals.goals.length > 1 ? finalists * rounds : DEFAULT_FINISH_CANDIDATES },
@@ -102,7 +102,7 @@ const PAPER_PREFIX = 'paper-recipe/';
 
 function decodePairs({ pairs, refine, preset }: SearchRequest, choosesCost: boolean): PairPlan {
   if ((pairs?.rungs.length ?? 0) > 1) throw PrunecastError.ofField('pairs.rungs', 'has several; a predictor is fitted on pairs of one fidelity: list several in verify.rungs');
-  const count = requireInteger(pairs?.count ?? DEFAULT_PAIRS.count, 'pairs.count', { min: 1, max: 1_000_000 });
+  const count = pairs?.count ?? DEFAULT_PAIRS.count;
   const insideCount = refine?.disabled === true
     ? 0
     : requireInteger(pairs?.insideCount ?? Math.floor(count / 4), 'pairs.inside_count', { min: 0, max: count });
@@ -121,17 +121,16 @@ function decodePairs({ pairs, refine, preset }: SearchRequest, choosesCost: bool
     sparseShare: take(pairs?.sparseCount, DEFAULT_PAIRS.sparseShare, 'sparse_count'),
     nearShare: take(pairs?.nearCount, choosesCost ? 0 : DEFAULT_PAIRS.nearShare, 'near_count'),
     levelPoints: preset === '',
-    tieRun: requireInteger(pairs?.tieRun ?? DEFAULT_PAIRS.tieRun, 'pairs.tie_run', { min: 1, max: 10_000 }),
-    band: requireNumber(pairs?.band ?? DEFAULT_PAIRS.band, 'pairs.band', { min: 0, max: 1 }),
+    tieRun: pairs?.tieRun ?? DEFAULT_PAIRS.tieRun,
+    band: pairs?.band ?? DEFAULT_PAIRS.band,
   };
 }
 
 /** How ranges are moved; undefined where they are to stay. Throws INVALID_REQUEST naming the field. */
 export function decodeRefinement(refine: RefinePlan | undefined): RefinementOptions | undefined {
   if (refine?.disabled === true) return undefined;
-  const share = { min: 0, max: 1 };
-  const importantShare = requireNumber(refine?.importantShare ?? DEFAULT_REFINEMENT.importantShare, 'refine.important_share', share);
-  const minRate = requireNumber(refine?.flatMinRate ?? DEFAULT_REFINEMENT.wideRange.minRate, 'refine.flat_min_rate', share);
+  const importantShare = refine?.importantShare ?? DEFAULT_REFINEMENT.importantShare;
+  const minRate = refine?.flatMinRate ?? DEFAULT_REFINEMENT.wideRange.minRate;
   return {
     ...DEFAULT_REFINEMENT,
     importantShare,

@@ -64,7 +64,7 @@ describe('a path', () => {
   });
 
   it.each([
-    ['a folder', 'folder', 'is a folder'], ['a named pipe', 'pipe', 'is a named pipe'], ['6,000 characters', 'x/'.repeat(3000), 'at most 4096'],
+    ['a folder', 'folder', 'is a folder'], ['a named pipe', 'pipe', 'is a named pipe'], ['6,000 characters', 'x/'.repeat(3000), 'at most 4,096'],
     ['links in a circle', 'circle', 'in a circle'], ['a NUL', 'a\0b', 'NUL'],
   ])('of a text that can be no file is refused by name: %s', async (_, path, words) => {
     expect(await refusalOf(verbs, evaluate({ measurement: { text: { source: { $case: 'path', value: path } } } })))
