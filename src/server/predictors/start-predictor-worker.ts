@@ -16,7 +16,10 @@ function startInThread(task: PredictorTask): CallWorker {
   const worker = startWorker(workerUrl(new URL('./predictor-worker.js', import.meta.url)), { workerData: task, stdout: true, stderr: true });
   worker.stdout.resume();
   worker.stderr.resume();
-  const end = async (): Promise<void> => void (await worker.terminate());
+  const end = async (): Promise<void> => {
+    worker.ref(); // its end is waited for
+    await worker.terminate();
+  };
   return {
     post: (request) => worker.postMessage(request, []),
     listen: (hear, gone) => {
@@ -38,6 +41,7 @@ function startInProcess(task: PredictorTask): CallWorker {
     child.once('error', () => resolve()); // it could not be started
   });
   const end = async (): Promise<void> => {
+    child.ref(); // its end is waited for
     child.kill('SIGKILL');
     await exited;
   };
