@@ -21,6 +21,7 @@ export const REASONS = {
   METRIC_INVALID: { code: 'FAILED_PRECONDITION', meaning: 'A measured or predicted metric is NaN or infinite: nothing of it is stored or answered; metadata has the metric, its value and the window.' },
   VALUES_OUT_OF_RANGE: { code: 'FAILED_PRECONDITION', meaning: 'A weight that a compensation has mended is more than the dtype of the checkpoint holds, so that the output cannot be written; metadata has the tensor, the dtype and the value.' },
   CALIBRATION_UNUSABLE: { code: 'FAILED_PRECONDITION', meaning: "Activations of the calibration text leave the range of float32, or a compensation's fit to them has no solution; metadata has the layer or the pivot, the message what to do." },
+  PROPOSALS_INVALID: { code: 'FAILED_PRECONDITION', meaning: 'A strategy proposed what is no point of the search space, or costs more than a budget; the message has the point.' },
   WINDOWS_OVERLAP: { code: 'INVALID_ARGUMENT', meaning: 'A verify or report window also serves calibration or search.' },
   MEASUREMENT_MISMATCH: { code: 'FAILED_PRECONDITION', meaning: 'The pairs carry different measurement fingerprints or fidelities: their labels are not comparable.' },
   PAIRS_INVALID: { code: 'INVALID_ARGUMENT', meaning: 'A pair has a label or rate that is not a finite number or out of bounds, or the wrong number of dimensions.' },

@@ -30,7 +30,7 @@ export interface EvaluatedPoint {
 export interface CandidateSampler {
   /** A random feasible point; undefined when the space has none. */
   sample(rng: Rng): Counts | undefined;
-  /** Whether a point meets every budget. */
+  /** Whether a point is one of the space and meets every budget. */
   isFeasible(counts: Counts): boolean;
   /** A feasible point near this one, on the budget; undefined when there is none. */
   repair(counts: Counts, rng: Rng): Counts | undefined;
@@ -41,7 +41,10 @@ export interface StrategyRun {
   ask(): readonly Counts[];
   /** Predictions of the points of the last `ask`, an entry an objective, at least one. */
   tell(predictions: ObjectivePredictions): void;
-  /** The best distinct points so far that were not evaluated yet, best first, at most `count`; of several objectives a spread of their front. */
+  /**
+   * The best distinct points so far that were not evaluated yet, best first, at most `count`; of several objectives a spread of
+   * their front. Each is one of the space and meets every budget (`isFeasible`): what does not is refused, PROPOSALS_INVALID.
+   */
   best(count: number): readonly Counts[];
 }
 

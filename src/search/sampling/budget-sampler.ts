@@ -5,6 +5,7 @@ import { PrunecastError } from '../../core/errors/prunecast-error.js';
 import type { Rng } from '../../core/ports/rng.js';
 import type { CandidateSampler } from '../../core/ports/strategy.js';
 import { createRng } from '../../core/random.js';
+import { createPointCheck } from '../../core/space/create-point-check.js';
 import { decodeCounts, type Counts, type SearchSpace } from '../../core/space/search-space.js';
 import { tieSpace, type TiedSpace } from '../../core/space/tie-space.js';
 import { costEnds, separateCost, type SeparatedCost } from './components.js';
@@ -251,13 +252,7 @@ function isWithin(cost: number, least: number, most: number): boolean {
 
 /** Whether every count is one the space allows, and tied ones are equal. */
 function createAllowedCheck(space: SearchSpace, tied: TiedSpace | undefined): (counts: Counts) => boolean {
-  const allowed = space.dimensions.map(({ counts }) => new Set(counts));
+  const isPoint = createPointCheck(space);
   const firsts = tied?.space.dimensions.map(({ name }) => space.dimensions.findIndex((dimension) => dimension.name === name)) ?? [];
-  return (counts) => {
-    if (counts.length !== space.dimensions.length) return false;
-    const dropped = new Set(space.dimensions.flatMap(({ kind, layers }, index) => (kind === 'kv_heads' && counts[index] === 0 ? layers : [])));
-    const isOwn = space.dimensions.every(({ kind, layers }, index) =>
-      kind === 'query_heads_per_kv' && layers.every((layer) => dropped.has(layer)) ? counts[index] === 0 : allowed[index]?.has(counts[index] ?? -1));
-    return isOwn && (tied?.expand(firsts.map((index) => counts[index] ?? -1)).every((count, index) => count === counts[index]) ?? true);
-  };
+  return (counts) => isPoint(counts) && (tied?.expand(firsts.map((index) => counts[index] ?? -1)).every((count, index) => count === counts[index]) ?? true);
 }

@@ -7,6 +7,7 @@ import type { ObjectivePrediction, ObjectivePredictions, Strategy } from '../../
 import { countsKey, encodePoints, toRates, type Counts, type SearchSpace } from '../../core/space/search-space.js';
 import { requireFeasible } from '../sampling/budget-sampler.js';
 import { openCandidates, type OpenedBand } from './candidate-sampler.js';
+import { checkProposals } from './check-proposals.js';
 import { scorePredicted, type PointScore } from '../objectives/score-point.js';
 import { fromFitScale } from './fit-scale.js';
 import type { Predict } from './next-action.js';
@@ -29,7 +30,10 @@ export interface ProposeRequest extends Omit<Predict, 'kind' | 'seed'> {
  * Lets the strategy ask the predictors and returns its best points that were no finalists before. The strategy sees what the
  * goals make of predictions; a point that misses a floor comes after all that meet them.
  *
- * @throws PrunecastError BUDGET_INFEASIBLE
+ * What a strategy proposes is checked: it must lie in the space and meet every budget. It is asked no more once it has had as
+ * many candidates predicted as it may.
+ *
+ * @throws PrunecastError BUDGET_INFEASIBLE, PROPOSALS_INVALID
  */
 export async function proposeCandidates(plan: StudyPlan, request: ProposeRequest, breathe: () => Promise<void>): Promise<Extract<StudyEvent, { kind: 'predicted' }>> {
   const { rng, strategy } = request;
@@ -46,7 +50,9 @@ export async function proposeCandidates(plan: StudyPlan, request: ProposeRequest
   }, request.strategyOptions);
   const asked = new Set<string>();
   let outOfRange = 0;
-  for (let points = run.ask(); points.length > 0; points = run.ask()) {
+  let idle = 0;
+  for (let points = run.ask(); points.length > 0 && idle < MOST_IDLE; points = run.ask()) {
+    const before = asked.size;
     request.signal.throwIfAborted();
     const batch = encodePoints(space, points);
     const { scores, deviations } = scorePredicted(goals, space, points, await request.predict(batch));
@@ -58,12 +64,15 @@ export async function proposeCandidates(plan: StudyPlan, request: ProposeRequest
     run.tell(predictGoals(scores.map(penalise), deviations));
     request.report?.(asked.size);
     await breathe();
+    if (asked.size >= request.candidates) break;
+    idle = asked.size === before ? idle + 1 : 0;
   }
   const known = new Set(request.verified.map(countsKey));
   const measured = rankPairs(plan, request, band, known);
   const kept = measured.slice(0, Math.floor(MEASURED_SHARE * request.finalists));
   const wanted = request.finalists - kept.length;
-  const fresh = (count: number): Counts[] => run.best(count + known.size).filter((counts) => !known.has(countsKey(counts)));
+  const proposed = (count: number): Counts[] => checkProposals(strategy.id, run.best(count), { space, budgets: request.budgets, count });
+  const fresh = (count: number): Counts[] => proposed(count + known.size).filter((counts) => !known.has(countsKey(counts)));
   // Of several goals the strategy spreads its points over their front by itself.
   const ranked = goals.goals.length > 1 ? fresh(wanted).slice(0, wanted) : spreadOut(space, fresh, wanted);
   const chosen = [...ranked, ...measured.slice(0, request.finalists - ranked.length)];
@@ -71,6 +80,9 @@ export async function proposeCandidates(plan: StudyPlan, request: ProposeRequest
   const finalists = chosen.map((counts, row) => ({ counts, predicted: fromFitScale(plan, means?.[row] ?? Number.NaN) }));
   return { kind: 'predicted', predicted: asked.size, outOfRange, finalists };
 }
+
+/** So many batches in a row without a new candidate, and a strategy asks for ever. */
+const MOST_IDLE = 100;
 
 /** The share of the finalists that the best measured pairs take, where some are candidates themselves. */
 const MEASURED_SHARE = 1 / 6;

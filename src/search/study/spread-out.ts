@@ -6,13 +6,16 @@ import { toRates, type Counts, type SearchSpace } from '../../core/space/search-
  * `LEAST_DISTANCE`; where too few do, the others follow in their order. A predictor that is wrong about one point is wrong
  * about its copies too, and each costs an evaluation.
  *
- * @param best the best so many points, best first; asked for more and more until enough differ
+ * @param best the best so many points, best first; asked for more and more until enough differ or no more come
  */
 export function spreadOut(space: SearchSpace, best: (count: number) => readonly Counts[], count: number): Counts[] {
+  let known = -1;
   for (let asked = 8 * count; ; asked *= 4) {
     const ranked = best(asked);
     const apart = takeApart(space, ranked, count);
-    if (apart.size === count || ranked.length < asked) return [...apart, ...ranked.filter((counts) => !apart.has(counts))].slice(0, count);
+    const isAll = ranked.length < asked || ranked.length === known;
+    known = ranked.length;
+    if (apart.size === count || isAll) return [...apart, ...ranked.filter((counts) => !apart.has(counts))].slice(0, count);
   }
 }
 

@@ -7,6 +7,7 @@ import { countsKey, denseCounts, type Counts } from '../../../src/core/space/sea
 import { StudyReport } from '../../../src/gen/prunecast/v1/study_types.js';
 import { applyEvent, replay } from '../../../src/search/study/apply-event.js';
 import { DEFAULT_PAIRS, PAPER_CURVE } from '../../../src/search/study/study-plan.js';
+import { findWinner } from '../../../src/search/study/find-winner.js';
 import { findCentre } from '../../../src/search/study/find-centre.js';
 import { chooseMaxRate } from '../../../src/search/study/choose-max-rate.js';
 import { nextAction } from '../../../src/search/study/next-action.js';
@@ -117,6 +118,14 @@ describe('a study', () => {
       expect(sent?.lift).toBe(lifts[0]?.lift);
       expect([sent?.low, sent?.high]).toEqual([undefined, undefined]);
     }
+  });
+
+  it('never has a finalist win that is over the budget, however good', () => {
+    const [finalist] = run.state.finalists;
+    const over = { ...(finalist as TrialResult), counts: denseCounts(plan.space), value: 1, metrics: { perplexity: 1 } };
+    const winner = findWinner(plan, { ...run.state, finalists: [over, ...run.state.finalists] });
+    expect(winner).toEqual(findWinner(plan, run.state));
+    expect(size(winner.counts)).toBeLessThanOrEqual(limit);
   });
 
   it('reports the quality of its predictor on three of ten pairs', () => {
