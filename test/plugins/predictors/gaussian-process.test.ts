@@ -2,6 +2,7 @@ import { determinant, inverse, Matrix } from 'ml-matrix';
 import { describe, expect, it } from 'vitest';
 import { createRng } from '../../../src/core/random.js';
 import gaussianProcess from '../../../src/plugins/predictors/gaussian-process.js';
+import { factorise } from '../../../src/plugins/predictors/gaussian-process/factorise.js';
 import { covariances, selfCovariance, type Kernel } from '../../../src/plugins/predictors/gaussian-process/kernel.js';
 import { maximiseLikelihood } from '../../../src/plugins/predictors/gaussian-process/maximise-likelihood.js';
 import { createScaling, scaleRows } from '../../../src/plugins/predictors/gaussian-process/scaling.js';
@@ -34,7 +35,32 @@ describe('gaussian-process', () => {
   });
 });
 
+describe('factorise', () => {
+  const noiseless: Kernel = { lengths: [1], smooth: 1, trend: 0, noise: 0 };
+
+  it('adds noise where equal rows leave a matrix that is not positive definite', async () => {
+    const point = Float64Array.of(0.5, 0.25);
+    const { weights } = await factorise(noiseless, [point, point, point], Float64Array.of(1, 2, 3));
+    // The covariance of equal points is 1: what is predicted at them is the sum of the weights, near the mean of 2.
+    expect(weights.reduce((sum, weight) => sum + weight, 0)).toBeCloseTo(2, 3);
+  });
+
+  it('says what to do where no noise helps', async () => {
+    const rows = [Float64Array.of(0.5, 0.25), Float64Array.of(0.1, 0.01)];
+    for (const kernel of [{ ...noiseless, noise: -2 }, { ...noiseless, smooth: Number.NaN }]) {
+      await expect(factorise(kernel, rows, Float64Array.of(1, 2))).rejects.toMatchObject({ reason: 'PREDICTOR_FAILED', message: expect.stringMatching(/2 pairs .* take another predictor/) });
+    }
+  });
+});
+
 describe('maximiseLikelihood', () => {
+  it('finds its way back from parameters whose covariance is not positive definite', async () => {
+    // Rows so far out that the linear part drowns the noise in rounding.
+    const far = Array.from({ length: 30 }, (_, row) => Float64Array.of(1e9 * (row % 3), 1e9 * (row % 2)));
+    const { noise } = await maximiseLikelihood(far, Float64Array.from(far, (_, row) => (row % 5) - 2), { columns: 1, iterations: 5 });
+    expect(noise).toBeGreaterThan(0);
+  });
+
   it('ends where no parameter, a little more or less, is likelier', async () => {
     const { targets } = standardise(pairs.targets);
     const found = toLogs(await maximiseLikelihood(rows, targets, { columns: 3, iterations: 200 }));

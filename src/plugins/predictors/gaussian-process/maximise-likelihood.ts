@@ -26,6 +26,7 @@ export async function maximiseLikelihood(rows: readonly Float64Array[], targets:
     const smooths = rows.map((a) => Float64Array.from(rows, (b) => smoothPart(kernel, a, b)));
     const covariance = new Matrix(smooths.map((line, i) => line.map((value, j) => value + kernel.trend * (trends[i]?.[j] ?? 0) + (i === j ? kernel.noise : 0))));
     const cholesky = new CholeskyDecomposition(covariance);
+    if (!cholesky.isPositiveDefinite()) return { value: Number.NEGATIVE_INFINITY, gradient: moreNoise(columns) };
     const factor = cholesky.lowerTriangularMatrix;
     const inverse = invertSquare(factor.to2DArray());
     const weights = cholesky.solve(Matrix.columnVector(targets)).to1DArray();
@@ -57,6 +58,13 @@ export async function maximiseLikelihood(rows: readonly Float64Array[], targets:
     return { value: prior - 0.5 * (fit + logDeterminant), gradient };
   };
   return toKernel(climb(start, judge, iterations), columns);
+}
+
+/** Where rounding leaves a covariance that is not positive definite, more noise is the way back. */
+function moreNoise(columns: number): Float64Array {
+  const gradient = new Float64Array(columns + 3);
+  gradient[columns + 2] = 1;
+  return gradient;
 }
 
 /** Of the logarithms of all parameters; wide, but enough to keep what the pairs say nothing of where it started. */
