@@ -44,12 +44,14 @@ export function describePredictor(request: FitRequest, tables: readonly [PairTab
 
 /** The least and the most rate of each dimension among some pairs. */
 export function listRanges({ dimensions, rates }: Pick<PairTable, 'dimensions' | 'rates'>): RateRange[] {
-  return dimensions.map((_, column) => {
-    let [minRate, maxRate] = [1, 0];
-    for (let at = column; at < rates.length; at += dimensions.length) {
-      minRate = Math.min(minRate, rates[at] as number);
-      maxRate = Math.max(maxRate, rates[at] as number);
+  const columns = dimensions.length;
+  const [least, most] = [new Float64Array(columns).fill(1), new Float64Array(columns)];
+  for (let from = 0; from < rates.length; from += columns) {
+    for (let column = 0; column < columns; column++) {
+      const rate = rates[from + column] as number;
+      if (rate < (least[column] as number)) least[column] = rate;
+      if (rate > (most[column] as number)) most[column] = rate;
     }
-    return { minRate, maxRate };
-  });
+  }
+  return Array.from(least, (minRate, column) => ({ minRate, maxRate: most[column] as number }));
 }

@@ -1,3 +1,4 @@
+import { setImmediate } from 'node:timers/promises';
 import type { Kysely } from 'kysely';
 import { PairSet } from '../../gen/prunecast/v1/pair.js';
 import { blobBytes } from './blobs.js';
@@ -22,7 +23,13 @@ export function createPairSetStore(database: Kysely<Schema>): PairSetStore {
     }),
     ofStudy: async (studyId) => {
       const rows = await database.selectFrom('pair_sets').select('pair_set').where('study_id', '=', studyId).orderBy('number').execute();
-      return rows.map((row) => PairSet.decode(blobBytes(row.pair_set)));
+      const sets: PairSet[] = [];
+      for (const row of rows) {
+        // A hundred thousand pairs would hold the event loop for a quarter of a second.
+        await setImmediate();
+        sets.push(PairSet.decode(blobBytes(row.pair_set)));
+      }
+      return sets;
     },
   };
 }

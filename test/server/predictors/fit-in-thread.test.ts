@@ -7,16 +7,15 @@ import { PrunecastError } from '../../../src/core/errors/prunecast-error.js';
 import { fitInThread } from '../../../src/server/predictors/fit-in-thread.js';
 import type { FitTask } from '../../../src/server/predictors/fit-messages.js';
 
-/** A plug-in that predicts inline; the options say how. */
-const INLINE = `export default {
-  id: 'inline', summary: '', runsIn: 'inline', pairs: { least: 2, most: 100 },
+/** A plug-in; the options say how it predicts. */
+const PLUGIN = `export default {
+  id: 'odd', summary: '', runsIn: 'worker', pairs: { least: 2, most: 100 },
   fit: async (pairs, how) => ({ predict: predictAs(how), save: () => new TextEncoder().encode(how) }),
   load: async (bytes) => { const how = new TextDecoder().decode(bytes); return { predict: predictAs(how), save: () => bytes }; },
 };
 function predictAs(how) {
   return async ({ rates, columns }) => {
     if (how === 'hang') for (;;);
-    if (how === 'exit') process.exit(5);
     return { mean: new Float64Array(rates.length / columns).fill(2) };
   };
 }`;
@@ -25,10 +24,10 @@ let folder: string;
 let task: (how: string) => FitTask;
 beforeAll(() => {
   folder = mkdtempSync(join(tmpdir(), 'fit-in-thread-'));
-  writeFileSync(join(folder, 'inline.mjs'), INLINE);
-  const moduleUrl = pathToFileURL(join(folder, 'inline.mjs')).href;
+  writeFileSync(join(folder, 'odd.mjs'), PLUGIN);
+  writeFileSync(join(folder, 'exit.mjs'), 'process.exit(5);');
   const pairs = { dimensions: ['a'], rates: Float32Array.from({ length: 12 }, (_, row) => row / 12), targets: Float64Array.from({ length: 12 }, (_, row) => row % 4) };
-  task = (how) => ({ pairs: [pairs], dimensions: ['a'], backends: { folds: undefined, modules: [{ moduleUrl, options: how, files: undefined }] }, tables: [], seed: 1, ranges: [{ minRate: 0, maxRate: 1 }], learning: false, unseen: [] });
+  task = (how) => ({ pairs: [pairs], dimensions: ['a'], backends: { folds: undefined, modules: [{ moduleUrl: pathToFileURL(join(folder, how === 'exit' ? 'exit.mjs' : 'odd.mjs')).href, options: how, files: undefined }] }, tables: [], seed: 1, ranges: [{ minRate: 0, maxRate: 1 }], learning: false, unseen: [] });
 });
 afterAll(() => rmSync(folder, { recursive: true }));
 
@@ -45,7 +44,7 @@ describe('fitInThread', () => {
   it('gives back what was saved and measured', async () => {
     const { fits } = await fitInThread(task('well'), new AbortController().signal);
     // Labels 0, 1, 2, 3 in turn, all predicted as 2: absolute errors 2, 1, 0, 1 out of fold.
-    expect(fits).toMatchObject([{ backend: 'inline', crossValidation: { split: '5-fold', mae: 1 }, saved: new TextEncoder().encode('well') }]);
+    expect(fits).toMatchObject([{ backend: 'odd', crossValidation: { split: '5-fold', mae: 1 }, saved: new TextEncoder().encode('well') }]);
     expect([...(fits[0]?.residuals ?? [])]).toEqual([-2, -1, 0, 1, -2, -1, 0, 1, -2, -1, 0, 1]);
   });
 
