@@ -13,13 +13,14 @@ import { withRecipe } from './with-recipe.js';
 export async function answerPredict(
   { predictors, plugins }: { readonly predictors: FittedPredictors; readonly plugins: PluginRegistry },
   request: PredictRequest,
+  signal: AbortSignal,
 ): Promise<PredictResponse> {
   const open = await predictors.open(request.predictorId);
   const batch = decodeEncodings(request.encodings, open.predictor);
   requireRoom(batch, open.predictor);
   return {
     predictorId: open.predictor.id,
-    predictions: await predictMetrics(plugins, open, withRecipe(batch, open.predictor, request.recipeDigest)),
+    predictions: await predictMetrics(plugins, open, withRecipe(batch, open.predictor, request.recipeDigest), signal),
     outOfRange: listOutOfRange(batch, open.predictor),
   };
 }

@@ -19,9 +19,9 @@ export interface RefinementServices {
 /**
  * Ranges for every dimension of a space, from a predictor's importances and its effect curves over that space.
  *
- * @throws PrunecastError PREDICTOR_NOT_FOUND, PREDICTOR_FAILED, SPACE_INVALID, INVALID_REQUEST, and those of models
+ * @throws PrunecastError PREDICTOR_NOT_FOUND, PREDICTOR_FAILED, SPACE_INVALID, INVALID_REQUEST, those of models, or the signal's reason
  */
-export async function answerRefinement({ predictors, models }: RefinementServices, request: ProposeRefinementRequest): Promise<ProposeRefinementResponse> {
+export async function answerRefinement({ predictors, models }: RefinementServices, request: ProposeRefinementRequest, signal: AbortSignal): Promise<ProposeRefinementResponse> {
   const open = await predictors.open(requireText(request.predictorId, 'predictor_id'));
   const options = decodeRefinement(request.refine);
   const { language } = await models.open(requireText(request.model, 'model'));
@@ -32,7 +32,7 @@ export async function answerRefinement({ predictors, models }: RefinementService
   const importances = await readImportances(predictors, open, place);
   const changes = options === undefined
     ? space.dimensions.map(stay)
-    : proposeRefinement({ space, importances, effects: await traceEffects(predictors, open, place, space.dimensions.map(({ range }) => range)) }, options);
+    : proposeRefinement({ space, importances, effects: await traceEffects(predictors, open, place, { ranges: space.dimensions.map(({ range }) => range), signal }) }, options);
   return { ranges: changes.map(encodeRangeChange) };
 }
 

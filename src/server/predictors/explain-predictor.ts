@@ -1,4 +1,3 @@
-import { setImmediate } from 'node:timers/promises';
 import { PrunecastError } from '../../core/errors/prunecast-error.js';
 import type { RateRange } from '../../core/space/count-rule.js';
 import { measureEffects, type EffectCurve } from '../../core/statistics/explain.js';
@@ -16,16 +15,16 @@ const MOST_ROWS = 200;
  * What each dimension does to a predictor: importances as they were found on held-out pairs at the time of the fit, and
  * effect curves of the whole fit between the least and the most rate of its pairs.
  *
- * @throws PrunecastError PREDICTOR_NOT_FOUND, PREDICTOR_FAILED, INVALID_REQUEST, MESSAGE_TOO_LARGE
+ * @throws PrunecastError PREDICTOR_NOT_FOUND, PREDICTOR_FAILED, INVALID_REQUEST, MESSAGE_TOO_LARGE, or the signal's reason
  */
-export async function explainPredictor({ predictors }: { readonly predictors: FittedPredictors }, request: ExplainPredictorRequest): Promise<ExplainPredictorResponse> {
+export async function explainPredictor({ predictors }: { readonly predictors: FittedPredictors }, request: ExplainPredictorRequest, signal: AbortSignal): Promise<ExplainPredictorResponse> {
   const points = request.points === 0 ? DEFAULT_POINTS : requireInteger(request.points, 'points', { min: 2, max: 101 });
   const open = await predictors.open(requireText(request.predictorId, 'predictor_id'));
   const { dimensions, minRates, maxRates } = open.predictor;
   requireRoom(dimensions, points);
   const ranges = dimensions.map((_, index) => ({ minRate: minRates[index] ?? 0, maxRate: maxRates[index] ?? 1 }));
   const place = findMetricPlace(open, request.metric);
-  const effects = await traceEffects(predictors, open, place, ranges, points);
+  const effects = await traceEffects(predictors, open, place, { ranges, points, signal });
   const importances = await readImportances(predictors, open, place);
   return {
     dimensions: dimensions.map((dimension, index) => ({
@@ -64,20 +63,27 @@ export async function readImportances(predictors: FittedPredictors, { predictor:
   return importances.slice(place * columns, place * columns + dimensions.length);
 }
 
+export interface EffectRequest {
+  /** A curve each. */
+  readonly ranges: readonly RateRange[];
+  /** Of each curve. @default 5 */
+  readonly points?: number;
+  /** Ends the work. */
+  readonly signal: AbortSignal;
+}
+
 /** The effect curves of a whole fit of a metric over its own pairs (at most `MOST_ROWS`, evenly spread), one a range. */
 export async function traceEffects(
   predictors: FittedPredictors,
   { predictor, metrics }: OpenPredictor,
   place: number,
-  ranges: readonly RateRange[],
-  points?: number,
+  { ranges, points, signal }: EffectRequest,
 ): Promise<EffectCurve[]> {
   const { rates } = await predictors.evidence(predictor.id);
   const columns = rates.length / predictor.pairs; // recipes stand behind the rates where there are several
   return measureEffects(async (batch) => {
-    // An inline predictor would hold the event loop for all curves together.
-    await setImmediate();
-    return (await (metrics[place] as OpenMetric).fitted.predict(batch)).mean;
+    signal.throwIfAborted();
+    return (await (metrics[place] as OpenMetric).fitted.predict(batch, signal)).mean;
   }, { rates: spreadRows(rates, columns), columns }, ranges, points);
 }
 

@@ -18,9 +18,9 @@ const COVERAGE = 0.9;
  * Both are empty where there are none (an earlier server's predictor, or fewer than 9 pairs). Throws METRIC_INVALID where a
  * prediction, or an end of its interval, is not finite in that unit.
  */
-export async function predictMetrics(plugins: PluginRegistry, { metrics }: OpenPredictor, batch: EncodingBatch): Promise<MetricPrediction[]> {
+export async function predictMetrics(plugins: PluginRegistry, { metrics }: OpenPredictor, batch: EncodingBatch, signal: AbortSignal): Promise<MetricPrediction[]> {
   return Promise.all(metrics.map(async ({ metric, fitted, residuals }) => {
-    const { mean, deviation } = await fitted.predict(batch);
+    const { mean, deviation } = await fitted.predict(batch, signal);
     const halfWidth = conformalHalfWidth(residuals, COVERAGE);
     const spread = rmse(residuals, new Float64Array(residuals.length));
     if (deviation !== undefined) requireFinite(deviation, `deviation of ${metric}`);

@@ -36,7 +36,7 @@ export function createPredictorService(services: PredictorServices): RpcService 
       await services.predictors.remove(requireText(request.predictorId, 'predictor_id'));
       return {};
     }),
-    explainPredictor: serveUnary((request) => explainPredictor(services, request)),
-    proposeRefinement: serveUnary((request, signal) => answerRefinement(attend(services, signal), request)),
+    explainPredictor: serveUnary((request, signal) => explainPredictor(services, request, signal)),
+    proposeRefinement: serveUnary((request, signal) => answerRefinement(attend(services, signal), request, signal)),
   });
 }

@@ -22,6 +22,6 @@ export function createPruningService(services: PruningServices): RpcService {
     prune: stream(kinds.prune),
     evaluate: stream(kinds.evaluate),
     search: stream(kinds.search),
-    predict: serveUnary((request) => answerPredict(services, request)),
+    predict: serveUnary((request, signal) => answerPredict(services, request, signal)),
   });
 }

@@ -58,21 +58,21 @@ export async function answerQuery(services: QueryServices, request: QueryStudyRe
     verified: [],
     strategy: strategy.plugin,
     strategyOptions: strategy.options,
-    predict: (batch) => askPredictors(open, batch),
+    predict: (batch) => askPredictors(open, batch, signal),
     rng: createRng(question.plan.seed).fork('query'),
     signal,
   }, () => setImmediate());
-  const points = (await rankPredicted(question, open, finalists.map(({ counts }) => counts))).slice(0, count);
-  const answers = await describeAnswers(services, question, open, points);
+  const points = (await rankPredicted(question, open, finalists.map(({ counts }) => counts), signal)).slice(0, count);
+  const answers = await describeAnswers(services, question, open, points, signal);
   if (!request.verify) return { answers };
   return { answers: await services.jobs.takeTurn(() => verify(services, study, asked, question, answers, points, signal), signal) };
 }
 
 /** The best predicted first. */
-async function rankPredicted({ plan }: StudyQuestion, open: ReadonlyMap<string, OpenPredictor>, points: readonly Counts[]): Promise<Counts[]> {
+async function rankPredicted({ plan }: StudyQuestion, open: ReadonlyMap<string, OpenPredictor>, points: readonly Counts[], signal: AbortSignal): Promise<Counts[]> {
   const columns = plan.space.dimensions.length;
   const rates = Float32Array.from(points.flatMap((counts) => [...toRates(plan.space, counts)]));
-  const { scores } = scorePredicted(goalsOf(plan), plan.space, points, await askPredictors(open, { rates, columns }));
+  const { scores } = scorePredicted(goalsOf(plan), plan.space, points, await askPredictors(open, { rates, columns }, signal));
   return rankScores(scores).map((index) => points[index] ?? []);
 }
 
@@ -106,7 +106,7 @@ async function findPredictors(services: QueryServices, study: StudyRecord, { pla
   return found;
 }
 
-async function describeAnswers({ plugins }: QueryServices, { plan: { space, budgets }, model: { language: { shape } } }: StudyQuestion, open: ReadonlyMap<string, OpenPredictor>, points: readonly Counts[]): Promise<QueryAnswer[]> {
+async function describeAnswers({ plugins }: QueryServices, { plan: { space, budgets }, model: { language: { shape } } }: StudyQuestion, open: ReadonlyMap<string, OpenPredictor>, points: readonly Counts[], signal: AbortSignal): Promise<QueryAnswer[]> {
   const answers: QueryAnswer[] = [];
   for (const counts of points) {
     const batch = { rates: toRates(space, counts), columns: space.dimensions.length };
@@ -115,7 +115,7 @@ async function describeAnswers({ plugins }: QueryServices, { plan: { space, budg
       architecture: encodeArchitecture(architecture),
       // Biases are counted as the budgets count them: which recipe an answer would have is not settled.
       costs: encodeCosts(shape, architecture, budgets, space.shape),
-      predictions: (await Promise.all([...open].map(async ([name, predictor]) => (await predictMetrics(plugins, predictor, batch)).filter(({ metric }) => metric === name)))).flat(),
+      predictions: (await Promise.all([...open].map(async ([name, predictor]) => (await predictMetrics(plugins, predictor, batch, signal)).filter(({ metric }) => metric === name)))).flat(),
       metrics: {},
       outOfRange: [...new Set([...open.values()].flatMap(({ predictor }) => listOutOfRange(batch, predictor).flatMap(({ dimensions }) => dimensions)))],
     });

@@ -72,7 +72,7 @@ async function* perform(
         ...action,
         strategy: study.strategy.plugin,
         strategyOptions: study.strategy.options,
-        predict: (batch) => askPredictors(open, batch),
+        predict: (batch) => askPredictors(open, batch, context.signal),
         rng: rng.fork(action.seed),
         signal: context.signal,
         report: (done) => context.progress({ activity: 'predicting candidates', done, total: action.candidates, unit: 'candidates' }),

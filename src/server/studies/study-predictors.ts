@@ -85,9 +85,9 @@ export async function openStudyPredictors(predictors: FittedPredictors, plan: Pi
   return opened;
 }
 
-/** What predictors say of a batch, by metric, on the scale of their fits. */
-export async function askPredictors(open: ReadonlyMap<string, OpenPredictor>, batch: EncodingBatch): Promise<Record<string, Prediction>> {
+/** What predictors say of a batch, by metric, on the scale of their fits. Throws the signal's reason. */
+export async function askPredictors(open: ReadonlyMap<string, OpenPredictor>, batch: EncodingBatch, signal: AbortSignal): Promise<Record<string, Prediction>> {
   const predictions: Record<string, Prediction> = {};
-  for (const [metric, predictor] of open) predictions[metric] = await modelOf(predictor, metric).predict(batch);
+  for (const [metric, predictor] of open) predictions[metric] = await modelOf(predictor, metric).predict(batch, signal);
   return predictions;
 }

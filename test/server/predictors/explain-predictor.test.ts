@@ -1,5 +1,6 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import type { DeepPartial, PairSet, Predictor } from '../../../src/client/index.js';
+import type { Predictor as PredictorPlugin } from '../../../src/core/ports/predictor.js';
 import { createRng } from '../../../src/core/random.js';
 import { DEMO, startVerbServer, type VerbServer } from '../verbs/verb-server.js';
 
@@ -20,7 +21,9 @@ function drawPairs(count: number): DeepPartial<PairSet> {
 
 let verbs: VerbServer;
 beforeAll(async () => {
-  verbs = await startVerbServer();
+  const moduleUrl = new URL('../../fixtures/hanging-predictor.mjs', import.meta.url);
+  const { default: plugin } = (await import(moduleUrl.href)) as { readonly default: PredictorPlugin };
+  verbs = await startVerbServer({ plugins: [{ kind: 'predictor', plugin, moduleUrl, version: '1' }] });
 });
 afterAll(() => verbs[Symbol.asyncDispose]());
 
@@ -90,6 +93,17 @@ describe('DeletePredictor', () => {
 });
 
 describe('Predict', () => {
+  it('of a predictor that never comes back ends with its caller, and answers the next one', async () => {
+    const { id } = await fit('hanging');
+    const predict = (first: number, signal?: AbortSignal) =>
+      verbs.client.predict({ predictorId: id, encodings: { rates: Buffer.from(Float32Array.from(DIMENSIONS, (_, column) => (column === 0 ? first : 0.1)).buffer), dimensions: DIMENSIONS.length } }, signal === undefined ? {} : { signal });
+    await expect(predict(0.95, AbortSignal.timeout(300))).rejects.toMatchObject({ code: 'CANCELLED' });
+    const { predictions } = await predict(0.5);
+    // All rows are answered by the mean of the logarithms.
+    const labels = (drawPairs(80).pairs ?? []).map((pair) => Math.log(pair?.metrics?.['perplexity'] ?? NaN));
+    expect(Math.log(predictions[0]?.mean[0] ?? NaN)).toBeCloseTo(labels.reduce((sum, label) => sum + label, 0) / 80, 6);
+  });
+
   it('gives intervals that hold 9 of 10 labels that it never saw', async () => {
     const rng = createRng(8);
     // Noise uniform in [-0.3, 0.3]: an interval of 90 % that knows the law is 0.27 to either side.
