@@ -1,6 +1,7 @@
-import { readFile } from 'node:fs/promises';
+import { mkdir, readFile, writeFile } from 'node:fs/promises';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { BudgetKind, PredictorFeatures, StudyPhase, TextPart, TrialRole, type DeepPartial, type JobEvent, type LayerArchitecture, type SearchRequest, type StudyEvent, type StudyReport, type Trial } from '../../../src/client/index.js';
+import { makeNetwork } from '../../support/regressors.js';
 import { countDemoParameters, DEMO, listTrials, MAGNITUDE, referenceWindows, smallSearch, startVerbServer, type VerbServer } from './verb-server.js';
 
 const DENSE = 260_032;
@@ -206,6 +207,19 @@ describe('Search', () => {
     expect(predictor?.scores).toEqual(found.predictorScores);
     expect(chosen.map(({ backend }) => backend)).toEqual([predictor?.backend]);
     expect(Math.max(...found.predictorScores.map(({ quality }) => quality?.kendallTau ?? NaN))).toBe(chosen[0]?.quality?.kendallTau);
+  });
+
+  it('reports no quality of a regressor that was fitted elsewhere, and searches with it', async () => {
+    const { study } = await verbs.client.services.studies.getStudy({ studyId: report.studyId });
+    const columns = study?.dimensions.length ?? 0;
+    await mkdir(verbs.path('texts'), { recursive: true });
+    await writeFile(verbs.path('texts', 'elsewhere.onnx'), makeNetwork({ columns, hidden: 1, weights: Array.from({ length: columns }, (_, column) => 1 + column), heads: [0.1] }));
+    const found = await verbs.client.runSearch(smallSearch({ predictor: { id: 'onnx', options: { path: 'elsewhere.onnx', unit: 'log' } } }));
+    expect(found.fitQuality).toBeUndefined();
+    expect(found.predictorScores).toMatchObject([{ backend: 'onnx', chosen: true, notTried: expect.stringContaining('fitted elsewhere') }]);
+    expect(found.predictorScores[0]?.quality).toBeUndefined();
+    expect(Number(found.winner?.parameters)).toBeLessThanOrEqual(LIMIT);
+    expect((await verbs.client.services.predictors.getPredictor({ predictorId: found.predictorId })).predictor?.quality).toEqual([]);
   });
 
   it('plans without a job or a study, with the range that budgets can ask for', async () => {
