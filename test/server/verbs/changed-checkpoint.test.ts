@@ -2,6 +2,7 @@ import { open, readFile, rename, stat, utimes, writeFile } from 'node:fs/promise
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import type { EvaluationResult } from '../../../src/client/index.js';
 import type { Evaluator } from '../../../src/core/ports/evaluator.js';
+import type { PluginEntry } from '../../../src/plugins/plugin-entry.js';
 import perplexity from '../../../src/plugins/evaluators/perplexity.js';
 import { packSecondShard, SECOND_SHARD, writeShardedDemo } from '../../support/sharded-model.js';
 import { demoLayers, MAGNITUDE, referenceWindows, startVerbServer, type VerbServer } from './verb-server.js';
@@ -26,12 +27,14 @@ const pausing: Evaluator<Record<string, never>> = {
   },
 };
 
+const PLUGINS: readonly PluginEntry[] = [{ kind: 'evaluator', plugin: pausing, moduleUrl: MODULE, version: '1' }];
+
 let verbs: VerbServer;
 /** The perplexities of the last norm as it is, and of 1.5 times it, from a server that never saw another. */
 let truth: { readonly plain: EvaluationResult; readonly scaled: EvaluationResult; readonly shorter: EvaluationResult };
 
 beforeAll(async () => {
-  verbs = await startVerbServer({ plugins: [{ kind: 'evaluator', plugin: pausing, moduleUrl: MODULE, version: '1' }] });
+  verbs = await startVerbServer({ plugins: PLUGINS });
   await writeShardedDemo(verbs.path('truth', 'plain'), 1);
   await writeShardedDemo(verbs.path('truth', 'scaled'), 1.5);
   await using fresh = await startVerbServer({ config: { modelRoots: [verbs.path('truth')] } });
@@ -142,6 +145,23 @@ describe('a checkpoint that changes while a job runs on it', () => {
       for await (const { payload } of queued) expect(payload?.$case).not.toBe('evaluation');
     })()).rejects.toMatchObject({ reason: 'MODEL_CHANGED' });
     expect(await working).toHaveLength(3);
+  });
+
+  it('does not let a job go on over a restart with another checkpoint than its first results were measured on', async () => {
+    await writeShardedDemo(verbs.path('models', 'restarted'), 0.9);
+    const config = { modelRoots: [verbs.path('models')] };
+    const first = await startVerbServer({ folder: verbs.path('restarted'), config, plugins: PLUGINS });
+    const stopped = new Promise<void>((resolve) => {
+      meanwhile = async () => {
+        resolve(first[Symbol.asyncDispose]()); // the server is asked to stop while the second architecture is measured
+      };
+    });
+    await expect(first.client.runEvaluate({ ...request('restarted'), requestId: 'restarted' }, { signal: AbortSignal.timeout(20_000) })).rejects.toBeDefined();
+    await stopped;
+    meanwhile = async () => undefined;
+    await byRename(verbs.path('models', 'restarted', SECOND_SHARD), await packSecondShard(1.5));
+    await using next = await startVerbServer({ folder: verbs.path('restarted'), config, plugins: PLUGINS });
+    await expect(next.client.runEvaluate({ ...request('restarted'), requestId: 'restarted' })).rejects.toMatchObject({ reason: 'JOB_NOT_RESUMABLE', message: expect.stringContaining('the model restarted has changed') as string });
   });
 
   it('leaves no output that was cut from two checkpoints', async () => {
