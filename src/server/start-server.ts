@@ -7,6 +7,7 @@ import type { Config } from './config/config.js';
 import { createLog } from './config/create-log.js';
 import { composeServer, type ServerParts } from './container/compose-server.js';
 import type { JobRunner } from './jobs/create-jobs.js';
+import { isLocal } from './rpc/bind-address.js';
 import { createRpcServer, type RpcServer } from './rpc/create-rpc-server.js';
 import type { RpcService } from './rpc/rpc-service.js';
 import { openDatabase } from './store/open-database.js';
@@ -40,13 +41,16 @@ export async function startServer(config: Config, { plugins = [], services, log 
   const stopping = new AbortController();
   // One listener for each open stream is no leak.
   setMaxListeners(0, stopping.signal);
-  const { database, close } = await openDatabase(config.stateDirectory);
+  const { database, readable, close } = await openDatabase(config.stateDirectory);
+  if (readable.length > 0) log.warn({ paths: readable.slice(0, 5) }, 'other users may read or list parts of the state folder, which holds requests and their texts: give the server a folder of its own that its user owns');
   try {
     const parts = composeServer({ config, log, stopping: stopping.signal, database, plugins: [...BUILTIN_PLUGINS.map((entry) => ({ ...entry, version: VERSION })), ...plugins] });
     await parts.outputs.sweep();
     await parts.jobs.recover();
     const rpcServer = await createRpcServer([...parts.services, ...(services?.(parts) ?? [])], config, { log, stopping: stopping.signal });
     const addresses = await listenOnAll(rpcServer, config.listen);
+    const exposed = config.tlsKey === undefined ? addresses.filter((address) => !isLocal(address)) : [];
+    if (exposed.length > 0) log.warn({ addresses: exposed }, 'whoever reaches this address may call, unencrypted and without authentication: set tlsCertificate and tlsKey, and let only trusted machines reach it, or listen on 127.0.0.1 or a unix socket');
     await parts.jobs.goOn();
     log.info({ addresses, state_directory: config.stateDirectory }, 'listening');
     let stopped: Promise<void> | undefined;

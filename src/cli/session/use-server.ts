@@ -41,7 +41,7 @@ async function useClient<Result>({ address, places, serverEnded }: { readonly ad
 
 function startOwnServer({ stateDir, serverLog }: ServerFlags, { environment }: Places): Promise<LocalServer> {
   const stateDirectory = resolve(stateDir);
-  mkdirSync(stateDirectory, { recursive: true });
+  mkdirSync(stateDirectory, { recursive: true, mode: 0o700 });
   return startLocalServer({
     environment: {
       // A server for another command has other roots: what was interrupted waits for one that finds its model.

@@ -37,10 +37,10 @@ export function createLatencyTables({ directory, threads }: LatencyTablesOptions
     if (kept !== undefined) return kept;
     language.requireMemory({ longest: 1, cached: length });
     const table = await language.timeShapes(length, { signal });
-    await mkdir(directory, { recursive: true });
+    await mkdir(directory, { recursive: true, mode: 0o700 });
     const fresh = `${path}.${randomUUID()}`;
     try {
-      await writeFile(fresh, JSON.stringify(table), { flush: true });
+      await writeFile(fresh, JSON.stringify(table), { flush: true, mode: 0o600 });
       await rename(fresh, path);
     } finally {
       await rm(fresh, { force: true });

@@ -1,29 +1,31 @@
-import { mkdir } from 'node:fs/promises';
 import { join } from 'node:path';
 import { Kysely, SqliteDialect, type SqliteDatabase } from 'kysely';
 import Database from 'libsql';
 import { guardDatabase } from './guarded-database.js';
 import { migrate } from './migrations.js';
+import { keepStatePrivate, STATE_DATABASES } from './private-state.js';
 import type { Schema } from './schema.js';
 
 export interface OpenDatabase {
   readonly database: Kysely<Schema>;
+  /** What of the state folder users other than the server's may read; empty where all is private. */
+  readonly readable: readonly string[];
   /** Closes it; nothing may use it afterwards. */
   close(): Promise<void>;
 }
 
 /**
- * Opens `prunecast.db` in the state directory, made and brought to the newest schema where needed. One server at a time
+ * Opens `prunecast.db` in the state directory, made, kept private and brought to the newest schema where needed. One server at a time
  * may have a state directory; where a file system does not keep the lock, the leases of jobs keep two servers apart.
  *
  * libsql is synchronous: a query holds the event loop, so keep transactions small. With WAL and synchronous=NORMAL a
  * commit costs no sync of the disk (0.05 ms in place of 1.9); a crash of the machine, not of the server, can lose the last ones.
  */
 export async function openDatabase(stateDirectory: string): Promise<OpenDatabase> {
-  await mkdir(stateDirectory, { recursive: true });
+  const readable = await keepStatePrivate(stateDirectory);
   const lock = takeLock(stateDirectory);
   try {
-    const connection = new Database(join(stateDirectory, 'prunecast.db'));
+    const connection = new Database(join(stateDirectory, STATE_DATABASES.store));
     connection.exec('PRAGMA journal_mode = WAL');
     connection.exec('PRAGMA synchronous = NORMAL');
     connection.exec('PRAGMA busy_timeout = 5000');
@@ -31,6 +33,7 @@ export async function openDatabase(stateDirectory: string): Promise<OpenDatabase
     await migrate(database);
     return {
       database,
+      readable,
       close: async () => {
         await database.destroy();
         lock.close();
@@ -44,7 +47,7 @@ export async function openDatabase(stateDirectory: string): Promise<OpenDatabase
 
 /** An open transaction on a file of its own: the operating system ends it with the process, however that dies. */
 function takeLock(stateDirectory: string): Database.Database {
-  const lock = new Database(join(stateDirectory, 'server.lock'));
+  const lock = new Database(join(stateDirectory, STATE_DATABASES.lock));
   try {
     lock.exec('BEGIN EXCLUSIVE');
     return lock;

@@ -46,10 +46,10 @@ async function readEntry(path: string): Promise<UnitScores[] | undefined> {
 }
 
 async function writeEntry(directory: string, key: string, bytes: Buffer): Promise<void> {
-  await mkdir(directory, { recursive: true });
+  await mkdir(directory, { recursive: true, mode: 0o700 });
   const fresh = join(directory, `${key}.${randomUUID()}${UNFINISHED}`);
   try {
-    await writeFile(fresh, bytes, { flush: true });
+    await writeFile(fresh, bytes, { flush: true, mode: 0o600 });
     await rename(fresh, join(directory, `${key}${SUFFIX}`));
   } finally {
     await rm(fresh, { force: true });
