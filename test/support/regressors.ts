@@ -1,4 +1,4 @@
-import { AttributeProto, AttributeProto_AttributeType, ModelProto, NodeProto, TensorProto_DataLocation, TensorProto_DataType, ValueInfoProto } from '../../src/gen/onnx/onnx.js';
+import { AttributeProto, AttributeProto_AttributeType, GraphProto, ModelProto, NodeProto, TensorProto_DataLocation, TensorProto_DataType, ValueInfoProto } from '../../src/gen/onnx/onnx.js';
 import { createGraphBuilder } from '../../src/engine/graph/graph-builder.js';
 
 /**
@@ -66,6 +66,47 @@ export function makeExternal(columns: number): Uint8Array {
     },
     opsetImport: [{ domain: '', version: 18n }],
   })).finish();
+}
+
+/** A graph of one column that hands rates up to a half through, and never comes back from a run with a higher one. */
+export function makeEndless(): Uint8Array {
+  const [bool, int64] = [TensorProto_DataType.BOOL, TensorProto_DataType.INT64];
+  const body = GraphProto.encode(GraphProto.fromPartial({
+    name: 'body',
+    node: [{ opType: 'Identity', input: ['goOn'], output: ['goOnStill'] }, { opType: 'Identity', input: ['before'], output: ['after'] }],
+    input: [describeScalar('round', int64), describeScalar('goOn', bool), describe('before', 1)],
+    output: [describeScalar('goOnStill', bool), describe('after', 1)],
+  })).finish();
+  // The project's own onnx.proto has no graphs within nodes: their fields are put in by number (AttributeProto.g 6, type 20; NodeProto.attribute 5).
+  const attribute = Buffer.concat([AttributeProto.encode(AttributeProto.fromPartial({ name: 'body' })).finish(), inField(6, body), Buffer.of(0xa0, 1, 5)]);
+  const loop = Buffer.concat([NodeProto.encode(NodeProto.fromPartial({ opType: 'Loop', input: ['rounds', 'yes', 'X'], output: ['variable'] })).finish(), inField(5, attribute)]);
+  const graph = GraphProto.encode(GraphProto.fromPartial({
+    name: 'endless',
+    node: [
+      { opType: 'ReduceMax', input: ['X'], output: ['largest'], attribute: [{ name: 'keepdims', type: AttributeProto_AttributeType.INT, i: 0n }] },
+      { opType: 'Sub', input: ['largest', 'half'], output: ['above'] },
+      { opType: 'Mul', input: ['above', 'many'], output: ['product'] },
+      { opType: 'Cast', input: ['product'], output: ['rounds'], attribute: [{ name: 'to', type: AttributeProto_AttributeType.INT, i: BigInt(int64) }] },
+    ],
+    initializer: [
+      { name: 'half', dims: [], dataType: TensorProto_DataType.FLOAT, rawData: Buffer.from(Float32Array.of(0.5).buffer) },
+      { name: 'many', dims: [], dataType: TensorProto_DataType.FLOAT, rawData: Buffer.from(Float32Array.of(2 ** 62).buffer) },
+      { name: 'yes', dims: [], dataType: bool, rawData: Buffer.of(1) },
+    ],
+    input: [describe('X', 1)],
+    output: [describe('variable', 1)],
+  })).finish();
+  const model = ModelProto.encode(ModelProto.fromPartial({ irVersion: 9n, opsetImport: [{ domain: '', version: 18n }] })).finish();
+  return Buffer.concat([model, inField(7, Buffer.concat([graph, inField(1, loop)]))]);
+}
+
+function describeScalar(name: string, elemType: TensorProto_DataType): ValueInfoProto {
+  return ValueInfoProto.fromPartial({ name, type: { value: { $case: 'tensorType', value: { elemType, shape: { dim: [] } } } } });
+}
+
+/** A message as a field of another one. */
+function inField(number: number, message: Uint8Array): Buffer {
+  return Buffer.concat([Buffer.of((number << 3) | 2, (message.length & 0x7f) | 0x80, message.length >> 7), message]);
 }
 
 function integers(name: string, values: readonly number[]): AttributeProto {

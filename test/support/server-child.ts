@@ -6,9 +6,12 @@ import { createInterface } from 'node:readline';
 /** A server in a process of its own, which can be killed. */
 export interface ServerChild {
   readonly address: string;
+  readonly pid: number;
   readonly processId: number;
   /** Sends a signal; after SIGKILL waits until the process is gone. */
   signal(signal: 'SIGKILL' | 'SIGSTOP' | 'SIGCONT'): Promise<void>;
+  /** Asks it to stop as a service manager does; its exit code, or the signal that ended it. */
+  stop(): Promise<number | string>;
 }
 
 const MODELS_ROOT = resolve(import.meta.dirname, '../../models');
@@ -31,14 +34,20 @@ export async function startServerChild(folder: string, { stateDirectory = join(f
     },
     stdio: ['pipe', 'pipe', 'inherit'],
   });
-  const closed = once(child, 'close');
+  const closed = once(child, 'close') as Promise<[number | null, string | null]>;
   const [line] = (await once(createInterface(child.stdout), 'line')) as [string];
   return {
+    pid: child.pid ?? 0,
     address: (JSON.parse(line) as { readonly address: string }).address,
     processId: child.pid ?? 0,
     signal: async (signal) => {
       child.kill(signal);
       if (signal === 'SIGKILL') await closed;
+    },
+    stop: async () => {
+      child.kill('SIGTERM');
+      const [code, signal] = await closed;
+      return code ?? signal ?? '';
     },
   };
 }

@@ -1,4 +1,6 @@
 import type { OpenModels } from './open-models.js';
+import type { ResolvedPlugin } from '../plugins/plugin-registry.js';
+import type { FitForm, FittedPredictors } from '../predictors/fitted-predictors.js';
 import type { RecipeResolver } from '../recipes/recipe-spec.js';
 import { orAborted } from '../rpc/call-signal.js';
 import type { TextSource } from '../texts/text-source.js';
@@ -8,15 +10,17 @@ interface CheckingServices {
   readonly models: OpenModels;
   readonly texts?: TextSource;
   readonly recipes?: RecipeResolver;
+  readonly predictors?: FittedPredictors;
 }
 
 /**
- * The same services for the checks of one call: opening a model, tokenizing a text and measuring latencies end with the
+ * The same services for the checks of one call: opening a model, tokenizing a text, measuring latencies and opening a
+ * user's regressor end with the
  * signal's reason when its caller leaves, and are given up where nobody else waits for them. Not for the work of a job, which
  * outlives its caller.
  */
 export function attend<Services extends CheckingServices>(services: Services, signal: AbortSignal): Services {
-  const { models, texts, recipes } = services;
+  const { models, texts, recipes, predictors } = services;
   const attendedModels: OpenModels = {
     open: async (name, field) => {
       signal.throwIfAborted();
@@ -31,5 +35,6 @@ export function attend<Services extends CheckingServices>(services: Services, si
     models: attendedModels,
     ...(attendedTexts === undefined ? {} : { texts: attendedTexts }),
     ...(recipes === undefined ? {} : { recipes: recipes.attended(signal) }),
+    ...(predictors === undefined ? {} : { predictors: { ...predictors, check: (plugin: ResolvedPlugin<'predictor'>, form: FitForm) => predictors.check(plugin, form, signal) } }),
   };
 }

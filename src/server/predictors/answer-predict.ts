@@ -15,7 +15,7 @@ export async function answerPredict(
   request: PredictRequest,
   signal: AbortSignal,
 ): Promise<PredictResponse> {
-  const open = await predictors.open(request.predictorId);
+  const open = await predictors.open(request.predictorId, signal);
   const batch = decodeEncodings(request.encodings, open.predictor);
   requireRoom(batch, open.predictor);
   return {

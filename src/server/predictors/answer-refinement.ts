@@ -22,7 +22,7 @@ export interface RefinementServices {
  * @throws PrunecastError PREDICTOR_NOT_FOUND, PREDICTOR_FAILED, SPACE_INVALID, INVALID_REQUEST, those of models, or the signal's reason
  */
 export async function answerRefinement({ predictors, models }: RefinementServices, request: ProposeRefinementRequest, signal: AbortSignal): Promise<ProposeRefinementResponse> {
-  const open = await predictors.open(requireText(request.predictorId, 'predictor_id'));
+  const open = await predictors.open(requireText(request.predictorId, 'predictor_id'), signal);
   const options = decodeRefinement(request.refine);
   const { language } = await models.open(requireText(request.model, 'model'));
   requireSameCheckpoint(open.predictor, language.checkpoint.digest, 'model');

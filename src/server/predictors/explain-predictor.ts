@@ -19,7 +19,7 @@ const MOST_ROWS = 200;
  */
 export async function explainPredictor({ predictors }: { readonly predictors: FittedPredictors }, request: ExplainPredictorRequest, signal: AbortSignal): Promise<ExplainPredictorResponse> {
   const points = request.points === 0 ? DEFAULT_POINTS : requireInteger(request.points, 'points', { min: 2, max: 101 });
-  const open = await predictors.open(requireText(request.predictorId, 'predictor_id'));
+  const open = await predictors.open(requireText(request.predictorId, 'predictor_id'), signal);
   const { dimensions, minRates, maxRates } = open.predictor;
   requireRoom(dimensions, points);
   const ranges = dimensions.map((_, index) => ({ minRate: minRates[index] ?? 0, maxRate: maxRates[index] ?? 1 }));

@@ -10,6 +10,7 @@ import type { FitJudgement } from '../../search/fit/judge-fit.js';
 import { workerUrl } from '../../engine/workers/worker-url.js';
 import { isChooser, type PluginRegistry, type ResolvedPlugin } from '../plugins/plugin-registry.js';
 import type { FitEvidence, PredictorRecord, PredictorStore } from '../store/predictor-store.js';
+import { orAborted } from '../rpc/call-signal.js';
 import type { StoreWrite } from '../store/store-write.js';
 import { checkPairs } from './check-pairs.js';
 import { describePredictor, listRanges } from './describe-predictor.js';
@@ -105,11 +106,11 @@ export interface FittedPredictors {
   fit(request: FitRequest, signal: AbortSignal): Promise<FitResult>;
   /**
    * Refuses early what a fit would refuse of the plug-in alone: files that are not there or not of the form that so many
-   * columns and metrics need.
+   * columns and metrics need. Throws the signal's reason: a file may keep its library busy for ever.
    */
-  check(plugin: ResolvedPlugin<'predictor'>, form: FitForm): Promise<void>;
-  /** A stored predictor, loaded. Throws PREDICTOR_NOT_FOUND, PREDICTOR_FAILED. */
-  open(predictorId: string): Promise<OpenPredictor>;
+  check(plugin: ResolvedPlugin<'predictor'>, form: FitForm, signal?: AbortSignal): Promise<void>;
+  /** A stored predictor, loaded; given up where nobody waits for it any more. Throws PREDICTOR_NOT_FOUND, PREDICTOR_FAILED, or the signal's reason. */
+  open(predictorId: string, signal?: AbortSignal): Promise<OpenPredictor>;
   /** What a stored predictor was fitted on. Throws PREDICTOR_NOT_FOUND, PREDICTOR_FAILED for one that was stored without. */
   evidence(predictorId: string): Promise<FitEvidence>;
   /** Forgets a predictor; questions that are open are still answered or rejected with CANCELLED. Throws PREDICTOR_NOT_FOUND. */
@@ -135,8 +136,8 @@ export interface FitForm {
 const LOADED_PREDICTORS = 8;
 
 export function createFittedPredictors({ store, plugins, clock, readFiles }: FittedPredictorsOptions): FittedPredictors {
-  const loaded = new Map<string, Promise<OpenPredictor>>();
-  const keep = (predictorId: string, entry: Promise<OpenPredictor>): Promise<OpenPredictor> => {
+  const loaded = new Map<string, LoadedPredictor>();
+  const keep = (predictorId: string, entry: LoadedPredictor): LoadedPredictor => {
     loaded.delete(predictorId);
     loaded.set(predictorId, entry);
     const [oldest] = loaded.keys();
@@ -146,7 +147,14 @@ export function createFittedPredictors({ store, plugins, clock, readFiles }: Fit
   const drop = (predictorId: string): void => {
     const entry = loaded.get(predictorId);
     loaded.delete(predictorId);
-    entry?.then(closeAll).catch(() => undefined);
+    void entry?.close();
+  };
+  const begin = (predictorId: string, load: (signal: AbortSignal) => Promise<OpenPredictor>): LoadedPredictor => {
+    const entry = createLoaded(load);
+    entry.opened.catch(() => {
+      if (loaded.get(predictorId) === entry) loaded.delete(predictorId);
+    });
+    return keep(predictorId, entry);
   };
   return {
     async fit(request, signal) {
@@ -169,23 +177,25 @@ export function createFittedPredictors({ store, plugins, clock, readFiles }: Fit
       else {
         request.join(store.creating(record, evidence));
         // Asked for before the step that stores it is complete.
-        const entry = openRecord(plugins, record, evidence.residuals);
-        entry.catch(() => loaded.delete(predictor.id));
-        await keep(predictor.id, entry);
+        await orAborted(begin(predictor.id, (unwanted) => openRecord(plugins, record, evidence.residuals, unwanted)).opened, signal);
       }
       const { judgement, choice } = first;
       return { predictor, judgement: { ...judgement, ...(choice === undefined ? {} : { choice }) } };
     },
-    async check(plugin, form) {
+    async check(plugin, form, signal) {
       const files = await readFiles(plugin);
-      if (files !== undefined && !isChooser(plugin.plugin)) await rehearse({ plugin: plugin.plugin, options: plugin.options, moduleUrl: plugin.moduleUrl, files }, form);
+      if (files !== undefined && !isChooser(plugin.plugin)) await rehearse({ plugin: plugin.plugin, options: plugin.options, moduleUrl: plugin.moduleUrl, files }, form, signal);
     },
-    open(predictorId) {
+    async open(predictorId, signal = new AbortController().signal) {
       const known = loaded.get(predictorId);
-      if (known !== undefined) return keep(predictorId, known);
-      const entry = load(store, plugins, predictorId);
-      entry.catch(() => loaded.delete(predictorId));
-      return keep(predictorId, entry);
+      const entry = known === undefined ? begin(predictorId, (unwanted) => load(store, plugins, predictorId, unwanted)) : keep(predictorId, known);
+      entry.waiting += 1;
+      try {
+        return await orAborted(entry.opened, signal);
+      } finally {
+        entry.waiting -= 1;
+        if (signal.aborted && entry.waiting === 0 && !entry.isReady && loaded.get(predictorId) === entry) drop(predictorId);
+      }
     },
     async evidence(predictorId) {
       const evidence = await store.evidence(predictorId);
@@ -200,7 +210,7 @@ export function createFittedPredictors({ store, plugins, clock, readFiles }: Fit
     async close() {
       const entries = [...loaded.values()];
       loaded.clear();
-      await Promise.allSettled(entries.map(async (entry) => closeAll(await entry)));
+      await Promise.allSettled(entries.map((entry) => entry.close()));
     },
   };
 }
@@ -213,12 +223,42 @@ async function describeBackends(plugins: PluginRegistry, resolved: ResolvedPlugi
   return { folds: comparison?.folds, modules: modules.map((module) => ({ moduleUrl: workerUrl(module.moduleUrl).href, options: module.options, files: module.files })) };
 }
 
-async function load(store: PredictorStore, plugins: PluginRegistry, predictorId: string): Promise<OpenPredictor> {
-  const record = await store.get(predictorId);
-  return openRecord(plugins, record, (await store.evidence(predictorId))?.residuals ?? new Float64Array(0));
+/** A predictor that is loaded, or about to be. */
+interface LoadedPredictor {
+  readonly opened: Promise<OpenPredictor>;
+  isReady: boolean;
+  /** Who waits for it. */
+  waiting: number;
+  /** Ends what it runs in, also where it is not loaded yet. */
+  close(): Promise<void>;
 }
 
-async function openRecord(plugins: PluginRegistry, { predictor, model }: PredictorRecord, residuals: Float64Array): Promise<OpenPredictor> {
+function createLoaded(load: (signal: AbortSignal) => Promise<OpenPredictor>): LoadedPredictor {
+  const controller = new AbortController();
+  const opened = load(controller.signal);
+  const entry: LoadedPredictor = {
+    opened,
+    isReady: false,
+    waiting: 0,
+    close: async () => {
+      if (!entry.isReady) return controller.abort(new PrunecastError('CANCELLED', 'the predictor was closed before it was loaded'));
+      await closeAll(await opened);
+    },
+  };
+  const settle = async (): Promise<void> => {
+    await opened;
+    entry.isReady = true;
+  };
+  settle().catch(() => undefined); // who waits hears of it
+  return entry;
+}
+
+async function load(store: PredictorStore, plugins: PluginRegistry, predictorId: string, signal: AbortSignal): Promise<OpenPredictor> {
+  const record = await store.get(predictorId);
+  return openRecord(plugins, record, (await store.evidence(predictorId))?.residuals ?? new Float64Array(0), signal);
+}
+
+async function openRecord(plugins: PluginRegistry, { predictor, model }: PredictorRecord, residuals: Float64Array, signal: AbortSignal): Promise<OpenPredictor> {
   const { id: predictorId, metrics, backend, metricBackends } = predictor;
   // A predictor of an earlier version has one metric, and its backend's bytes as they are.
   const backends = metricBackends.length === 0 ? [backend] : metricBackends;
@@ -229,7 +269,7 @@ async function openRecord(plugins: PluginRegistry, { predictor, model }: Predict
   const opened: OpenMetric[] = [];
   for (const [index, metric] of metrics.entries()) {
     const module = findModule(plugins, predictorId, backends[index] ?? backend);
-    const fitted = await loadWidened(module, models[index] ?? new Uint8Array(0), { dimensions, tables }, new AbortController().signal);
+    const fitted = await loadWidened(module, models[index] ?? new Uint8Array(0), { dimensions, tables }, signal);
     opened.push({ metric, fitted, residuals: residuals.slice(index * share, (index + 1) * share) });
   }
   const [first] = opened;
@@ -249,10 +289,10 @@ async function closeAll({ metrics }: OpenPredictor): Promise<void> {
 }
 
 /** Two pairs of no meaning, to have a plug-in open its files and answer once for each metric. */
-async function rehearse(module: PredictorModule, { columns, metrics }: FitForm): Promise<void> {
+async function rehearse(module: PredictorModule, { columns, metrics }: FitForm, signal: AbortSignal | undefined): Promise<void> {
   for (const [index, { name, scale, better }] of metrics.entries()) {
     const dimensions = Array.from({ length: columns }, (_, column) => `column ${column}`);
-    const fitted = await fitHosted(module, { dimensions, rates: new Float32Array(2 * columns), targets: Float64Array.of(0, 1), metric: { name, scale, better, index, of: metrics.length } }, 0);
+    const fitted = await fitHosted(module, { dimensions, rates: new Float32Array(2 * columns), targets: Float64Array.of(0, 1), metric: { name, scale, better, index, of: metrics.length } }, 0, signal);
     await fitted.close();
   }
 }

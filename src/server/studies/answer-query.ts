@@ -47,7 +47,7 @@ export async function answerQuery(services: QueryServices, request: QueryStudyRe
   const count = request.count === 0 ? 1 : request.count;
   const asked = askAgain(study, request);
   const question = await openQuestion(services, asked);
-  const open = await findPredictors(services, study, question);
+  const open = await findPredictors(services, study, question, signal);
   const strategy = chooseStrategy(services.plugins, asked.strategy, question.plan);
   const { finalists } = await proposeCandidates(question.plan, {
     space: question.plan.space,
@@ -86,19 +86,19 @@ function askAgain({ request, model }: StudyRecord, { budgets, objectives }: Quer
   });
 }
 
-async function findPredictor({ predictorStore, predictors }: QueryServices, { id }: StudyRecord, metric: string): Promise<OpenPredictor> {
+async function findPredictor({ predictorStore, predictors }: QueryServices, { id }: StudyRecord, metric: string, signal: AbortSignal): Promise<OpenPredictor> {
   for (const predictorId of (await predictorStore.idsOfStudy(id)).toReversed()) {
-    const open = await predictors.open(predictorId);
+    const open = await predictors.open(predictorId, signal);
     if (open.predictor.metrics.includes(metric)) return open;
   }
   throw new PrunecastError('PREDICTOR_NOT_FOUND', `the study ${id} has no predictor of ${metric} yet: wait for its fit, or call FitPredictor with its study_id`, { metadata: { study_id: id, metric } });
 }
 
 /** The study's newest predictor of each metric that is asked about. */
-async function findPredictors(services: QueryServices, study: StudyRecord, { plan, model }: StudyQuestion): Promise<ReadonlyMap<string, OpenPredictor>> {
+async function findPredictors(services: QueryServices, study: StudyRecord, { plan, model }: StudyQuestion, signal: AbortSignal): Promise<ReadonlyMap<string, OpenPredictor>> {
   const found = new Map<string, OpenPredictor>();
   for (const { name } of listPredicted(plan)) {
-    const open = await findPredictor(services, study, name);
+    const open = await findPredictor(services, study, name, signal);
     requireSameCheckpoint(open.predictor, model.language.checkpoint.digest, 'study_id');
     requireSameDimensions(open.predictor, plan.space, 'study_id');
     found.set(name, open);

@@ -67,7 +67,7 @@ async function* perform(
       yield { kind: 'refined', changes: await refineSpace(plan, state, breathe) };
       return;
     case 'predict': {
-      const open = await openStudyPredictors(services.predictors, plan, state.fit);
+      const open = await openStudyPredictors(services.predictors, plan, state.fit, context.signal);
       yield await proposeCandidates(plan, {
         ...action,
         strategy: study.strategy.plugin,

@@ -77,11 +77,11 @@ async function fitMetric(predictors: FittedPredictors, { plan, model, windows, r
   return { metric, predictor, judgement };
 }
 
-/** Loads what a study fitted last, by metric. */
-export async function openStudyPredictors(predictors: FittedPredictors, plan: Pick<StudyPlan, 'objective' | 'goals'>, fit: StudyState['fit']): Promise<ReadonlyMap<string, OpenPredictor>> {
+/** Loads what a study fitted last, by metric. Throws as `FittedPredictors.open`. */
+export async function openStudyPredictors(predictors: FittedPredictors, plan: Pick<StudyPlan, 'objective' | 'goals'>, fit: StudyState['fit'], signal: AbortSignal): Promise<ReadonlyMap<string, OpenPredictor>> {
   const ids = [[plan.objective.name, fit?.predictorId ?? ''] as const, ...Object.entries(fit?.others ?? {})];
   const opened = new Map<string, OpenPredictor>();
-  for (const [metric, id] of ids) opened.set(metric, await predictors.open(id));
+  for (const [metric, id] of ids) opened.set(metric, await predictors.open(id, signal));
   return opened;
 }
 
