@@ -50,7 +50,8 @@ export function describeMissing(
 
 /** A stored tensor that belongs to nothing. */
 export function describeStray({ name, file }: StoredTensor, { family, present }: { readonly family: string; readonly present: readonly StoredTensor[] }): PrunecastError {
-  return describeForeign(present) ?? unsupported(file, `tensor ${name.slice(0, 80)}`, `belongs to nothing that a ${family} model of this ${CONFIG_FILE} has`, { tensor: name });
+  const entries = name.endsWith('.bias') ? 'attention_bias and mlp_bias' : 'model_type and num_hidden_layers';
+  return describeForeign(present) ?? unsupported(file, `tensor ${name.slice(0, 80)}`, `belongs to nothing that a ${family} model of this ${CONFIG_FILE} has: correct ${entries} in ${CONFIG_FILE}, or delete the tensor from the file if the model is whole without it`, { tensor: name });
 }
 
 /** A tensor that an index names and that is not where it says. */

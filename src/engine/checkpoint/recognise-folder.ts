@@ -19,9 +19,10 @@ const KINDS: readonly { readonly has: RegExp; readonly is: (name: string) => str
 
 /**
  * What a folder is that has no config.json, or no weights: a folder of the hub's cache, an adapter, another form of weights,
- * the folder above a checkpoint. undefined where it is none of these.
+ * the folder above a checkpoint, a file. undefined where it is none of these.
  */
 export async function recogniseFolder(directory: string): Promise<string | undefined> {
+  if (await isFile(directory)) return 'it is a file: name the folder that it lies in';
   const entries = (await readdir(directory, { withFileTypes: true }).catch(() => [])).slice(0, MOST_ENTRIES);
   const folders = entries.filter((entry) => entry.isDirectory()).map(({ name }) => name);
   if (folders.includes('snapshots')) {
@@ -34,7 +35,11 @@ export async function recogniseFolder(directory: string): Promise<string | undef
     if (found !== undefined) return is(found);
   }
   for (const folder of folders) {
-    if (await stat(join(directory, folder, CONFIG_FILE)).then((found) => found.isFile(), () => false)) return `its folder ${folder} has one: name that`;
+    if (await isFile(join(directory, folder, CONFIG_FILE))) return `its folder ${folder} has one: name that`;
   }
   return undefined;
+}
+
+function isFile(path: string): Promise<boolean> {
+  return stat(path).then((found) => found.isFile(), () => false);
 }

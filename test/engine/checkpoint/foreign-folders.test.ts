@@ -28,6 +28,11 @@ describe('a folder that is no checkpoint', () => {
     await expect(openCheckpoint(await write(files))).rejects.toMatchObject({ reason: 'MODEL_NOT_FOUND', message: expect.stringMatching(message) });
   });
 
+  it('but a file is told for one', async () => {
+    const folder = await write({ 'tiny.gguf': 'GGUF' });
+    await expect(openCheckpoint(join(folder, 'tiny.gguf'))).rejects.toMatchObject({ reason: 'MODEL_NOT_FOUND', message: expect.stringContaining('it is a file: name the folder that it lies in') });
+  });
+
   it.each([
     ['PyTorch\'s form', { 'pytorch_model-00001-of-00002.bin': '' }, /it has pytorch_model-00001-of-00002.bin, weights in PyTorch's own form; convert it: python -c .*save_pretrained/],
     ['Mistral\'s own form', { 'consolidated.safetensors': '' }, /it has consolidated.safetensors, weights in Mistral's own form/],

@@ -109,7 +109,7 @@ describe('openCheckpoint', () => {
     ['a missing tensor', { tensors: { [DOWN]: undefined } }, 'MODEL_MALFORMED', /down_proj.weight: is asked for with shape \[2,3\], but is in no weight file/],
     ['a tensor of another shape', { tensors: { [DOWN]: countUp([3, 2]) } }, 'MODEL_MALFORMED', /down_proj.weight: has shape \[3,2\]; config.json asks for \[2,3\]/],
     ['a head that is not there', { config: { tie_word_embeddings: false } }, 'MODEL_MALFORMED', /lm_head.weight: is asked for/],
-    ['a bias that config.json does not speak of', { tensors: { 'model.layers.0.mlp.down_proj.bias': countUp([2]) } }, 'MODEL_UNSUPPORTED', /down_proj.bias: belongs to nothing that a llama model/],
+    ['a bias that config.json does not speak of', { tensors: { 'model.layers.0.mlp.down_proj.bias': countUp([2]) } }, 'MODEL_UNSUPPORTED', /down_proj.bias: belongs to nothing that a llama model of this config.json has: correct attention_bias and mlp_bias in config.json, or delete the tensor/],
     ['a dtype that is not read', { tensors: { [DOWN]: { ...countUp([2, 3]), dtype: 'I32' } } }, 'MODEL_UNSUPPORTED', /has dtype I32, so its weights are quantised; those read are F32, F16, BF16/],
     ['values cut short', { files: { 'model.safetensors': packTensors(tinyTensors()).subarray(0, -1) } }, 'MODEL_MALFORMED', /model.norm.weight: ends at .* it is truncated/],
     ['a configuration that is not JSON', { files: { 'config.json': new TextEncoder().encode('{') } }, 'MODEL_MALFORMED', /config.json: is not JSON/],
