@@ -22,8 +22,10 @@ export default defineEvaluator({
   ],
   plan: (text, protocol, options) => {
     const { count, cut } = cutWindows(text, protocol);
-    const windows = pickWindows(count, protocol).map(cut);
-    if (windows.length === 0) throw textTooShort(text, protocol);
+    const places = pickWindows(count, protocol);
+    if (places.length === 0) throw textTooShort(text, protocol);
+    requireMeasurable(places.length, protocol);
+    const windows = places.map(cut);
     const { window, stride, bos, precision = 'float32' } = protocol;
     return {
       windows,
@@ -85,6 +87,20 @@ function pickWindows(windows: number, { window, part = { from: 0, to: 1 }, token
   if (tokenLimit !== undefined && most < 1) throw PrunecastError.ofField('token_limit', `is ${tokenLimit}, less than one window of ${window} tokens`);
   if (most >= count) return Array.from({ length: count }, (_, index) => from + index);
   return Array.from({ length: most }, (_, index) => from + Math.floor((index * count) / most));
+}
+
+/** Windows of one plan: WikiText-103, the longest text that is measured whole, has some 60,000 of 2048 tokens. */
+const MOST_WINDOWS = 131_072;
+
+/** Tokens of all windows of a plan, which is held in memory: 256 MiB. */
+const MOST_WINDOW_TOKENS = 2 ** 26;
+
+function requireMeasurable(count: number, { window, stride }: WindowProtocol): void {
+  if (count <= MOST_WINDOWS && count * window <= MOST_WINDOW_TOKENS) return;
+  throw new PrunecastError(
+    'INVALID_REQUEST',
+    `a window of ${window} tokens every ${stride} makes ${count} windows of ${count * window} tokens; at most ${MOST_WINDOWS} windows and ${MOST_WINDOW_TOKENS} tokens are measured: set a token limit or a longer stride`,
+  );
 }
 
 /** The tiny addend undoes rounding errors, so that 0.7 of 10 windows are 7. */

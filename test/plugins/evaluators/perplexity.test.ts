@@ -9,6 +9,7 @@ const plan = (length: number, protocol: Partial<WindowProtocol>) =>
   perplexity.plan(textOf(length), { window: 4, stride: 4, bos: false, ...protocol }, {}).windows.map(({ tokens, scoredFrom }) => ({ tokens: [...tokens], scoredFrom }));
 const starts = (length: number, protocol: Partial<WindowProtocol>) =>
   perplexity.plan(textOf(length), { window: 4, stride: 4, bos: false, ...protocol }, {}).windows.map(({ start }) => start);
+const countOf = (length: number, window: number, stride: number) => perplexity.plan(textOf(length), { window, stride, bos: false }, {}).windows.length;
 
 describe('perplexity.plan', () => {
   it('cuts consecutive windows, predicts all but the first token of each, and drops a last short one', () => {
@@ -46,6 +47,21 @@ describe('perplexity.plan', () => {
       const last = windows.at(-1)?.tokens.at(-1) ?? NaN;
       expect(scored).toEqual(Array.from({ length: last - first + 1 }, (_, index) => first + index));
     }));
+  });
+
+  it('makes only the windows that are measured, however many the text has', () => {
+    const protocol = { window: 128, stride: 1, bos: false };
+    const text = textOf(1_000_000);
+    expect(perplexity.plan(text, { ...protocol, tokenLimit: 256 }, {}).windows.map(({ start, scoredFrom, tokens }) => [start, scoredFrom, tokens.length])).toEqual([[0, 1, 128], [499_936, 127, 128]]);
+    expect(() => perplexity.plan(text, protocol, {})).toThrow(expect.objectContaining({ reason: 'INVALID_REQUEST', message: expect.stringContaining('999873 windows') as string }));
+    expect(() => perplexity.plan(text, { ...protocol, bos: true, part: { from: 0, to: 0.5 } }, {})).toThrow(expect.objectContaining({ message: expect.stringContaining('499937 windows') as string }));
+  });
+
+  it('measures as many windows and tokens as are allowed, and not one more', () => {
+    expect(countOf(131_073, 2, 1)).toBe(131_072);
+    expect(() => countOf(131_074, 2, 1)).toThrow('131073 windows');
+    expect(countOf(65_536 + 1023, 65_536, 1)).toBe(1024);
+    expect(() => countOf(65_536 + 1024, 65_536, 1)).toThrow('1025 windows');
   });
 
   it('names what is measured and how well', () => {
