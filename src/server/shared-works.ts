@@ -14,21 +14,35 @@ interface Shared<Result> {
   readonly controller: AbortController;
   waiting: number;
   isReady: boolean;
+  /** Of the result, once it is ready. */
+  bytes: number;
 }
 
-/** @param most how many are kept: the oldest go first; all by default */
-export function createSharedWorks<Result>(most = Number.POSITIVE_INFINITY): SharedWorks<Result> {
+/**
+ * @param most how many are kept: the oldest go first; all by default
+ * @param bytes how large the kept results may be together; one that is larger by itself is not kept
+ */
+export function createSharedWorks<Result>(
+  most = Number.POSITIVE_INFINITY,
+  bytes: { readonly most: number; readonly of: (result: Result) => number } = { most: Number.POSITIVE_INFINITY, of: () => 0 },
+): SharedWorks<Result> {
   const works = new Map<string, Shared<Result>>();
   const forget = (key: string, shared: Shared<Result>): void => {
     if (works.get(key) === shared) works.delete(key);
   };
+  const sumBytes = (): number => [...works.values()].reduce((sum, shared) => sum + shared.bytes, 0);
   const begin = (key: string, work: (signal: AbortSignal) => Promise<Result>): Shared<Result> => {
     const controller = new AbortController();
-    const shared: Shared<Result> = { result: work(controller.signal), controller, waiting: 0, isReady: false };
+    const shared: Shared<Result> = { result: work(controller.signal), controller, waiting: 0, isReady: false, bytes: 0 };
     works.set(key, shared);
     const settle = async (): Promise<void> => {
-      await shared.result;
+      shared.bytes = bytes.of(await shared.result);
       shared.isReady = true;
+      if (shared.bytes > bytes.most) forget(key, shared);
+      for (const [oldest, { isReady }] of works) {
+        if (sumBytes() <= bytes.most) break;
+        if (isReady) works.delete(oldest);
+      }
     };
     settle().catch(() => forget(key, shared));
     const [oldest] = works.keys();

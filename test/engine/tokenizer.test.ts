@@ -1,16 +1,18 @@
 import { createHash } from 'node:crypto';
-import { readFile } from 'node:fs/promises';
+import { open, readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
 import { createCheckpointFiles } from '../../src/engine/checkpoint/checkpoint-files.js';
-import { loadTokenizer, type Tokenizer } from '../../src/engine/tokenizer.js';
+import { createTokenizerSlots } from '../../src/engine/tokenizer-slots.js';
+import { loadTokenizer, type Tokenizer, type TokenizerOptions } from '../../src/engine/tokenizer.js';
+import { ENDLESS, ENDLESS_TEXT, SWELLING, SWELLING_TEXT } from '../support/tokenizers.js';
 import { hasShared, sharedPath } from '../support/shared.js';
 import { makeFolder, writeFolder } from './checkpoint/tiny-checkpoint.js';
 
 const STORIES = join(import.meta.dirname, '../../models/stories260k');
 
-async function load(folder: string): Promise<Tokenizer> {
-  const tokenizer = await loadTokenizer(createCheckpointFiles({ directory: folder }));
+async function load(folder: string, options: TokenizerOptions = {}): Promise<Tokenizer> {
+  const tokenizer = await loadTokenizer(createCheckpointFiles({ directory: folder }), options);
   if (tokenizer === undefined) throw new Error(`${folder} has no tokenizer`);
   return tokenizer;
 }
@@ -87,6 +89,44 @@ describe('loadTokenizer', () => {
     setTimeout(() => abort.abort(new Error('enough')), 100);
     await expect(encoding).rejects.toThrow('enough');
     expect(performance.now() - started).toBeLessThan(2000);
+  });
+
+  it('ends a tokenizer.json whose expression never does after its processor time, and at once by its signal', async () => {
+    const tokenizer = await load(await writeFolder({ 'tokenizer.json': ENDLESS }), { leastProcessorMs: 500 });
+    await expect(tokenizer.encode(ENDLESS_TEXT)).rejects.toMatchObject({ reason: 'TOKENIZER_TIMEOUT', metadata: { limit_seconds: '1', text_bytes: '41' } });
+    const patient = await load(await writeFolder({ 'tokenizer.json': ENDLESS }));
+    const abort = new AbortController();
+    const encoding = patient.encode(ENDLESS_TEXT, abort.signal);
+    setTimeout(() => abort.abort(new Error('enough')), 300);
+    const started = performance.now();
+    await expect(encoding).rejects.toThrow('enough');
+    expect(performance.now() - started).toBeLessThan(2300);
+    expect((await patient.encode('a')).length).toBeGreaterThan(0);
+  });
+
+  it('outlives a tokenizer.json that makes more of a text than memory holds', async () => {
+    const tokenizer = await load(await writeFolder({ 'tokenizer.json': SWELLING }), { slots: createTokenizerSlots({ poolBytes: 64 * 2 ** 20 }) });
+    await expect(tokenizer.encode(SWELLING_TEXT)).rejects.toMatchObject({ reason: 'MEMORY_EXCEEDED', metadata: { budget_bytes: String(64 * 2 ** 20) } });
+    expect((await tokenizer.encode('b')).length).toBeGreaterThan(0);
+  });
+
+  it('refuses a text that no tokenizer has the memory for before any work', async () => {
+    const tokenizer = await load(STORIES, { slots: createTokenizerSlots({ poolBytes: 1200 }) });
+    await expect(tokenizer.encode('a'.repeat(101))).rejects.toMatchObject({ reason: 'MEMORY_EXCEEDED', metadata: { text_bytes: '101', budget_bytes: '1200' } });
+  });
+
+  it('reads the text of a file where it works, and gives it the tokens of the same text', async () => {
+    const tokenizer = await load(STORIES);
+    const bytes = Buffer.from('{"text": "Once upon a time"}\n{"text": "The end."}');
+    const handle = await open(join(await writeFolder({ story: new Uint8Array(bytes) }), 'story'));
+    try {
+      const ids = await tokenizer.encode({ fd: handle.fd, bytes: bytes.length, format: 'json-lines' });
+      expect(ids).toEqual(await tokenizer.encode('Once upon a time\n\nThe end.'));
+      await expect(tokenizer.encode({ fd: handle.fd, bytes: bytes.length, format: 'json' })).rejects.toMatchObject({ reason: 'INVALID_REQUEST', message: expect.stringContaining('is not JSON') as string });
+      await expect(tokenizer.encode({ fd: handle.fd, bytes: bytes.length + 1, format: 'plain' })).rejects.toMatchObject({ reason: 'INVALID_REQUEST', message: expect.stringContaining('was cut') as string });
+    } finally {
+      await handle.close();
+    }
   });
 
   describe.skipIf(!hasShared)('on texts of known length', () => {

@@ -42,6 +42,13 @@ describe('shared works', () => {
     expect(await again).toBe(1);
   });
 
+  it('are kept for as many bytes as are allowed, and one that is larger by itself not at all', async () => {
+    const works = createSharedWorks<number>(10, { most: 100, of: (size) => size });
+    const run = (key: string, size: number) => works.run(key, async () => size, always);
+    for (const [key, size] of [['a', 60], ['b', 40], ['huge', 101], ['c', 30]] as const) await run(key, size);
+    expect(await Promise.all(['b', 'c', 'a', 'huge'].map((key) => run(key, 1)))).toEqual([40, 30, 1, 1]);
+  });
+
   it('that failed are tried again, and the oldest are forgotten first', async () => {
     const works = createSharedWorks<string>(2);
     await expect(works.run('a', () => Promise.reject(new Error('once')), always)).rejects.toThrow('once');

@@ -14,6 +14,7 @@ export const REASONS = {
   TEXT_NOT_FOUND: { code: 'NOT_FOUND', meaning: 'No text file of this name lies under a data root.' },
   TEXT_TOO_SHORT: { code: 'INVALID_ARGUMENT', meaning: 'The text has fewer tokens than one window, or than the parts of a study need; metadata has both numbers.' },
   TOKENIZER_MISSING: { code: 'FAILED_PRECONDITION', meaning: 'The checkpoint has no tokenizer.json: make it, as the message says, or send token ids in place of text.' },
+  TOKENIZER_TIMEOUT: { code: 'FAILED_PRECONDITION', meaning: 'The tokenizer took more processor time for a text than is allowed; metadata has the limit. Its expressions do not end on the text, or the text is too long for it.' },
   ARCHITECTURE_INVALID: { code: 'INVALID_ARGUMENT', meaning: 'The architecture does not fit the model: wrong number of layers, or counts that are negative or above the model\'s own.' },
   SPACE_INVALID: { code: 'INVALID_ARGUMENT', meaning: 'The search space is empty or contradicts the model.' },
   BUDGET_INFEASIBLE: { code: 'FAILED_PRECONDITION', meaning: 'No architecture of the search space meets all budgets; metadata has the nearest.' },

@@ -6,7 +6,8 @@ import { createMemoryPool, type MemoryPool } from '../../engine/workers/memory-p
 import type { LatencyTable } from '../../core/budget/latency-table.js';
 import type { BudgetedModel } from '../encoding/budget.js';
 import { createLatencyTables } from '../latency/latency-tables.js';
-import { loadTokenizer, type Tokenizer } from '../../engine/tokenizer.js';
+import { loadTokenizer, shareTokenizerSlots, type Tokenizer } from '../../engine/tokenizer.js';
+import type { TokenizerSlots } from '../../engine/tokenizer-slots.js';
 import { resolveWithin } from '../config/resolve-within.js';
 import { atField } from '../errors/at-field.js';
 import { createGate, type Gate } from './create-gate.js';
@@ -81,6 +82,7 @@ export function createOpenModels(options: OpenModelsOptions): OpenModels {
   const entries = new Map<string, Entry>();
   const pool = createMemoryPool({ budgetBytes: options.memoryBudgetBytes, sharers: options.concurrentJobs, reserve: RESERVE, mostThreads: options.openModels, idleMs: options.modelIdleMs });
   const passGate = createGate(MOST_OPENING);
+  const slots = shareTokenizerSlots(options.memoryBudgetBytes);
   const latencies = createLatencyTables({ directory: join(options.stateDirectory, 'latencies'), threads: options.threads });
 
   const drop = async (directory: string, entry: Entry): Promise<void> => {
@@ -100,7 +102,7 @@ export function createOpenModels(options: OpenModelsOptions): OpenModels {
       const directory = await resolveWithin(options.modelRoots, name, { field, missing: 'MODEL_NOT_FOUND', links: options.modelLinks });
       const known = entries.get(directory);
       if (known !== undefined && (await hasChanged(known))) await drop(directory, known);
-      const entry = entries.get(directory) ?? openEntry(directory, { ...options, pool, passGate });
+      const entry = entries.get(directory) ?? openEntry(directory, { ...options, pool, passGate, slots });
       entries.delete(directory);
       entries.set(directory, entry); // used last
       const [language, tokenizer] = await Promise.all([entry.language, entry.tokenizer]).catch(async (error: unknown) => {
@@ -119,12 +121,12 @@ export function createOpenModels(options: OpenModelsOptions): OpenModels {
 
 function openEntry(
   directory: string,
-  { modelRoots, modelLinks, threads, stateDirectory, checkInt8, pool, passGate }: OpenModelsOptions & { readonly pool: MemoryPool; readonly passGate: Gate },
+  { modelRoots, modelLinks, threads, stateDirectory, checkInt8, pool, passGate, slots }: OpenModelsOptions & { readonly pool: MemoryPool; readonly passGate: Gate; readonly slots: TokenizerSlots },
 ): Entry {
   const scratchDirectory = join(stateDirectory, 'scratch');
   const language = passGate(async () => openLanguageModel(await openCheckpoint(directory, modelLinks === 'anywhere' ? {} : { roots: modelRoots }), { threads, pool, scratchDirectory, checkInt8 }));
   // A checkpoint that does not open is reported for what it is, whatever its tokenizer.
-  const tokenizer = language.then(({ checkpoint }) => loadTokenizer(checkpoint.files));
+  const tokenizer = language.then(({ checkpoint }) => loadTokenizer(checkpoint.files, { slots }));
   tokenizer.catch(() => undefined);
   return { language, tokenizer };
 }

@@ -1,11 +1,13 @@
-import { extname } from 'node:path';
 import { PrunecastError } from '../../core/errors/prunecast-error.js';
 import type { EvaluationText } from '../../core/ports/evaluator.js';
 import { digestBytes } from '../../engine/digest.js';
+import { formatOf } from '../../engine/texts/decode-text.js';
+import type { TextFile } from '../../engine/tokenizer.js';
 import type { Text } from '../../gen/prunecast/v1/common.js';
 import type { Config } from '../config/config.js';
-import { openFileWithin, readOpened } from '../config/open-file-within.js';
+import { openFileWithin } from '../config/open-file-within.js';
 import { resolveWithin } from '../config/resolve-within.js';
+import { atField } from '../errors/at-field.js';
 import type { OpenModel } from '../models/open-models.js';
 import { createSharedWorks } from '../shared-works.js';
 
@@ -15,12 +17,17 @@ const MAX_TEXT_BYTES = 512 * 1024 * 1024;
 /** How many tokenized texts are kept: a study has four at most. */
 const CACHED_TEXTS = 8;
 
+/** Bytes of their tokens, four each, and the share of the memory budget that they may have. */
+const CACHED_BYTES = 256 * 2 ** 20;
+const CACHED_SHARE = 1 / 16;
+
 /** Texts of requests as token ids of a model. */
 export interface TextSource {
   /**
    * @param field the text's path in the request
    * @param signal ends the wait for its tokens, and their making where nobody else waits
-   * @throws PrunecastError INVALID_REQUEST, TEXT_NOT_FOUND, PATH_OUTSIDE_ROOTS, TOKENIZER_MISSING, or the signal's reason
+   * @throws PrunecastError INVALID_REQUEST, TEXT_NOT_FOUND, PATH_OUTSIDE_ROOTS, TOKENIZER_MISSING, those of `Tokenizer.encode`,
+   * or the signal's reason
    */
   load(text: Text | undefined, model: OpenModel, field: string, signal?: AbortSignal): Promise<EvaluationText>;
   /** The real path of a text's file; undefined for one that `load` refuses. */
@@ -28,8 +35,8 @@ export interface TextSource {
 }
 
 /** Reads texts under the data roots, and keeps the last few tokenized ones. */
-export function createTextSource({ dataRoots, dataLinks }: Pick<Config, 'dataRoots' | 'dataLinks'>): TextSource {
-  const known = createSharedWorks<TokenizedText>(CACHED_TEXTS);
+export function createTextSource({ dataRoots, dataLinks, memoryBudgetBytes }: Pick<Config, 'dataRoots' | 'dataLinks' | 'memoryBudgetBytes'>): TextSource {
+  const known = createSharedWorks<TokenizedText>(CACHED_TEXTS, { most: Math.min(CACHED_BYTES, memoryBudgetBytes * CACHED_SHARE), of: ({ tokens }) => tokens.byteLength });
   return {
     locate: (path) => resolveWithin(dataRoots, path, { field: 'path', missing: 'TEXT_NOT_FOUND', links: dataLinks }).catch((error: unknown) => {
       if (error instanceof PrunecastError) return undefined;
@@ -43,21 +50,21 @@ export function createTextSource({ dataRoots, dataLinks }: Pick<Config, 'dataRoo
           // Whoever reads the file closes it, and may do so after the caller that opened it has left.
           let isRead = false;
           try {
-            const { file, stats: { dev, ino, size, mtimeMs, ctimeMs } } = opened;
-            const key = JSON.stringify([file, extname(value), dev, ino, size, mtimeMs, ctimeMs, model.tokenizer?.digest ?? '']);
+            const { handle, file, stats: { dev, ino, size, mtimeMs, ctimeMs } } = opened;
+            const format = formatOf(value);
+            const key = JSON.stringify([file, format, dev, ino, size, mtimeMs, ctimeMs, model.tokenizer?.digest ?? '']);
             return withBos(model, await known.run(key, async (unwanted) => {
               isRead = true;
-              const content = Buffer.from(await readOpened(opened, `${field}.path`).finally(() => opened.handle.close())).toString();
-              return tokenize(model, parseText(content, value, `${field}.path`), field, unwanted);
+              return tokenize(model, { fd: handle.fd, bytes: size, format }, { field, source: 'path' }, unwanted).finally(() => handle.close());
             }, signal));
           } finally {
             if (!isRead) await opened.handle.close();
           }
         }
         case 'inline': {
-          const content = text.source.value;
+          const content = checkInline(text.source.value, `${field}.inline`);
           const key = JSON.stringify(['inline', digestBytes(new TextEncoder().encode(content)), model.tokenizer?.digest ?? '']);
-          return withBos(model, await known.run(key, (unwanted) => tokenize(model, content, field, unwanted), signal));
+          return withBos(model, await known.run(key, (unwanted) => tokenize(model, content, { field, source: 'inline' }, unwanted), signal));
         }
         case 'tokenIds':
           return withBos(model, takeTokenIds(text.source.value.ids, model, `${field}.token_ids.ids`));
@@ -71,14 +78,23 @@ export function createTextSource({ dataRoots, dataLinks }: Pick<Config, 'dataRoo
 /** A text without what a model adds to it: models that share a tokenizer share it. */
 type TokenizedText = Omit<EvaluationText, 'bosToken'>;
 
-async function tokenize(model: OpenModel, content: string, field: string, signal: AbortSignal): Promise<TokenizedText> {
+async function tokenize(model: OpenModel, text: string | TextFile, { field, source }: { readonly field: string; readonly source: 'path' | 'inline' }, signal: AbortSignal): Promise<TokenizedText> {
   if (model.tokenizer === undefined) {
     throw new PrunecastError('TOKENIZER_MISSING', `${field}: the model ${model.name} has no tokenizer.json: make it, python -c "from transformers import AutoTokenizer as T; T.from_pretrained('FOLDER').save_pretrained('FOLDER')", or send token ids in place of text`, {
       violations: [{ field, description: 'the model has no tokenizer: send token ids' }],
     });
   }
-  const tokens = await model.tokenizer.encode(content, signal);
+  const tokens = await model.tokenizer.encode(text, signal).catch((error: unknown) => {
+    throw error instanceof PrunecastError && error.reason === 'INVALID_REQUEST' ? PrunecastError.ofField(`${field}.${source}`, error.message) : atField(error, field);
+  });
   return { tokens, digest: digestBytes(tokens), tokenizerDigest: model.tokenizer.digest };
+}
+
+/** Inline text as that of a file: without a byte order mark, and never with a NUL, by which UTF-16 that was taken for UTF-8 is known. */
+function checkInline(content: string, field: string): string {
+  const nul = content.indexOf('\0');
+  if (nul !== -1) throw PrunecastError.ofField(field, `has a NUL as character ${nul + 1}, which no text has: send the text in UTF-8`);
+  return content.startsWith('\uFEFF') ? content.slice(1) : content;
 }
 
 function takeTokenIds(ids: readonly number[], model: OpenModel, field: string): TokenizedText {
@@ -93,18 +109,4 @@ function takeTokenIds(ids: readonly number[], model: OpenModel, field: string): 
 function withBos({ language }: OpenModel, text: TokenizedText): EvaluationText {
   const { config: { bosTokenId }, shape } = language.checkpoint;
   return bosTokenId === undefined || bosTokenId >= shape.vocabulary ? text : { ...text, bosToken: bosTokenId };
-}
-
-/** A JSON file holds an array of strings, joined by a blank line; any other file is taken as it is. */
-function parseText(content: string, file: string, field: string): string {
-  if (!file.endsWith('.json')) return content;
-  const wanted = 'a JSON text is an array of strings';
-  let parsed: unknown;
-  try {
-    parsed = JSON.parse(content);
-  } catch (cause) {
-    throw new PrunecastError('INVALID_REQUEST', `${field}: ${wanted}; this file is not JSON`, { violations: [{ field, description: wanted }], cause });
-  }
-  if (!Array.isArray(parsed) || !parsed.every((story) => typeof story === 'string')) throw PrunecastError.ofField(field, wanted);
-  return parsed.join('\n\n');
 }

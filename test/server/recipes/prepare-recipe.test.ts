@@ -16,7 +16,7 @@ import { DEMO_DIRECTORY, unattended, withModel } from '../../support/demo-model.
 import { makeFolder } from '../../support/test-server.js';
 import { DEMO, startVerbServer, REFERENCE_TEXT } from '../verbs/verb-server.js';
 
-const resolver = new RecipeResolver(new PluginRegistry(BUILTIN_PLUGINS.map((plugin) => ({ ...plugin, version: '1' }))), createTextSource({ dataRoots: [], dataLinks: 'within-roots' }));
+const resolver = new RecipeResolver(new PluginRegistry(BUILTIN_PLUGINS.map((plugin) => ({ ...plugin, version: '1' }))), createTextSource({ dataRoots: [], dataLinks: 'within-roots', memoryBudgetBytes: 2 ** 30 }));
 const sequencesFrom = (first: number) => ({ text: { source: { $case: 'tokenIds', value: { ids: Array.from({ length: 400 }, (_, at) => (first + at * 7) % 512) } } }, sequences: 8, sequenceTokens: 32 }) as const;
 
 const asOpen = (language: LanguageModel): OpenModel => ({ name: 'demo', tokenizer: undefined, timeShapes: () => Promise.reject(new Error('nothing is timed')), findPace: () => Promise.resolve(undefined), language });

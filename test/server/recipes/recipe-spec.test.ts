@@ -13,7 +13,7 @@ import { RecipeResolver, type RecipeSpec } from '../../../src/server/recipes/rec
 import { createTextSource } from '../../../src/server/texts/text-source.js';
 import { DEMO_DIRECTORY, unattended } from '../../support/demo-model.js';
 
-const resolver = new RecipeResolver(new PluginRegistry(BUILTIN_PLUGINS.map((plugin) => ({ ...plugin, version: '1' }))), createTextSource({ dataRoots: [], dataLinks: 'within-roots' }));
+const resolver = new RecipeResolver(new PluginRegistry(BUILTIN_PLUGINS.map((plugin) => ({ ...plugin, version: '1' }))), createTextSource({ dataRoots: [], dataLinks: 'within-roots', memoryBudgetBytes: 2 ** 30 }));
 const CALIBRATION = { text: { source: { $case: 'tokenIds', value: { ids: Array.from({ length: 400 }, (_, at) => (at * 7) % 512) } } }, sequences: 8, sequenceTokens: 32 } as const;
 
 let model: OpenModel;

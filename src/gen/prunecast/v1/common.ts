@@ -262,13 +262,16 @@ export interface Text {
   source:
     | //
     /**
-     * A UTF-8 file under a data root, or a JSON file (`*.json`) that holds an array of strings, joined by a blank line.
+     * A plain file under a data root, in UTF-8: a text as it is, a JSON file (`*.json`) that holds an array of strings, or JSON
+     * lines (`*.jsonl`, `*.ndjson`), of which the string `text` of each line is read. Documents of both are joined by a blank
+     * line. A byte order mark is taken off; a file that is not UTF-8, or has a NUL, is refused with the offset of the first such
+     * byte.
      * At most 4,096 characters.
      */
     { $case: "path"; value: string }
     | //
     /**
-     * The text itself.
+     * The text itself. A NUL in it is refused.
      * At most 4,000,000 characters.
      */
     { $case: "inline"; value: string }
@@ -407,7 +410,8 @@ export interface WindowProtocol {
     | number
     | undefined;
   /**
-   * Tokens from one window's start to the next. Default: the window, no overlap.
+   * Tokens from one window's start to the next. Default: the window, no overlap. What is measured has at most 131,072 windows,
+   * of 67,108,864 tokens together: of a long text, a token limit or a part of it.
    * Allowed: 1 to 1,048,576.
    */
   stride?:

@@ -1,0 +1,46 @@
+/** What a file that is no text in UTF-8 looks like, and what makes one of it. */
+export interface Likeness {
+  readonly kind: string;
+  /** A command of a well-known tool, or what to do. */
+  readonly remedy: string;
+}
+
+const EXPORT = 'write its texts as JSON lines, {"text": ...} a line';
+
+/** First bytes of files that people hand over in the place of a text; the longer ones first where one begins with another. */
+const SIGNATURES: readonly (Likeness & { readonly bytes: readonly number[] })[] = [
+  { bytes: [0xff, 0xfe, 0, 0], kind: 'UTF-32', remedy: 'iconv -f UTF-32 -t UTF-8' },
+  { bytes: [0xff, 0xfe], kind: 'UTF-16', remedy: 'iconv -f UTF-16 -t UTF-8' },
+  { bytes: [0xfe, 0xff], kind: 'UTF-16', remedy: 'iconv -f UTF-16 -t UTF-8' },
+  { bytes: [0x1f, 0x8b], kind: 'gzip', remedy: 'gunzip' },
+  { bytes: [0x28, 0xb5, 0x2f, 0xfd], kind: 'Zstandard', remedy: 'unzstd' },
+  { bytes: [0xfd, 0x37, 0x7a, 0x58, 0x5a], kind: 'xz', remedy: 'unxz' },
+  { bytes: [...Buffer.from('BZh')], kind: 'bzip2', remedy: 'bunzip2' },
+  { bytes: [...Buffer.from('PK\u0003\u0004')], kind: 'a zip archive', remedy: 'unzip' },
+  { bytes: [...Buffer.from('PAR1')], kind: 'Parquet', remedy: EXPORT },
+  { bytes: [...Buffer.from('ARROW1')], kind: 'Arrow', remedy: EXPORT },
+  { bytes: [...Buffer.from('%PDF')], kind: 'PDF', remedy: 'pdftotext' },
+  { bytes: [...Buffer.from('GGUF')], kind: 'a GGUF model', remedy: 'name a text' },
+];
+
+/** Bytes that are looked at where no signature tells. */
+const SAMPLE_BYTES = 4096;
+
+/** Tells what bytes that are no text in UTF-8 most likely are. */
+export function describeBytes(bytes: Uint8Array): Likeness {
+  const known = SIGNATURES.find((signature) => signature.bytes.every((byte, at) => bytes[at] === byte));
+  if (known !== undefined) return known;
+  const sample = bytes.subarray(0, SAMPLE_BYTES);
+  const nuls = [0, 0];
+  let controls = 0;
+  for (const [at, byte] of sample.entries()) {
+    if (byte === 0) nuls[at % 2] = (nuls[at % 2] ?? 0) + 1;
+    else if (byte < 0x20 && !(byte >= 0x09 && byte <= 0x0d)) controls += 1;
+  }
+  const [even = 0, odd = 0] = nuls;
+  // Every other byte of Latin text in UTF-16 is 0.
+  if (odd > sample.length / 8 && even * 8 < odd) return { kind: 'UTF-16', remedy: 'iconv -f UTF-16LE -t UTF-8' };
+  if (even > sample.length / 8 && odd * 8 < even) return { kind: 'UTF-16', remedy: 'iconv -f UTF-16BE -t UTF-8' };
+  if (even + odd > 0 || controls > 0) return { kind: 'no text', remedy: 'name a text' };
+  return { kind: 'Latin-1 or Windows-1252', remedy: 'iconv -f WINDOWS-1252 -t UTF-8' };
+}
