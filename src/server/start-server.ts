@@ -46,6 +46,7 @@ export async function startServer(config: Config, { plugins = [], services, log 
   try {
     const parts = composeServer({ config, log, stopping: stopping.signal, database, plugins: [...BUILTIN_PLUGINS.map((entry) => ({ ...entry, version: VERSION })), ...plugins] });
     await parts.outputs.sweep();
+    await parts.pairSets.sweep();
     await parts.jobs.recover();
     const rpcServer = await createRpcServer([...parts.services, ...(services?.(parts) ?? [])], config, { log, stopping: stopping.signal });
     const addresses = await listenOnAll(rpcServer, config.listen);

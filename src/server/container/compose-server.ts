@@ -3,6 +3,7 @@ import type { JobEvents } from '../jobs/job-events.js';
 import type { RpcService } from '../rpc/rpc-service.js';
 import type { LabelStore } from '../store/label-store.js';
 import type { OutputFolders } from '../store/output-folder.js';
+import type { PairSetStore } from '../store/pair-set-store.js';
 import { createContainer, type Foundations } from './create-container.js';
 import { TOKENS } from './tokens.js';
 
@@ -12,6 +13,7 @@ export interface ServerParts {
   readonly jobEvents: JobEvents;
   readonly labels: LabelStore;
   readonly outputs: OutputFolders;
+  readonly pairSets: PairSetStore;
   readonly services: readonly RpcService[];
   readonly closings: readonly (() => Promise<void>)[];
 }
@@ -24,6 +26,7 @@ export function composeServer(foundations: Foundations): ServerParts {
     jobEvents: container.get(TOKENS.jobEvents),
     labels: container.get(TOKENS.labelStore),
     outputs: container.get(TOKENS.outputs),
+    pairSets: container.get(TOKENS.pairSetStore),
     services: container.getAll(TOKENS.rpcService),
     closings: container.getAll(TOKENS.closing, { optional: true }),
   };

@@ -16,47 +16,82 @@ export interface ImportServices {
   readonly clock: Clock;
 }
 
-/** Most pairs of one import: of 60 dimensions, some 60 MB in memory; boosted trees take a tenth of them. */
+/** Most pairs of one import; boosted trees take a tenth of them. */
 const MOST_PAIRS = 100_000;
 
-/** Pairs a stored row. */
+/** Most rates and metrics of all pairs of one import together, 80 MB: a hundred a pair, where there are as many pairs as may be. */
+const MOST_VALUES = 10_000_000;
+
+/** A stored row has so many pairs, or fewer where they come to so many rates and metrics. */
 const PAIRS_A_PART = 1000;
+const VALUES_A_PART = 100_000;
 
 /**
- * Stores pairs that were labelled elsewhere as a study of their own, once all have come and all are good: the set first,
- * then pairs, or more of both where files were joined. Sets that follow must be of the first one's measurement.
+ * Stores pairs that were labelled elsewhere as a study of their own: the set first, then pairs, or more of both where files were
+ * joined. Sets that follow must be of the first one's measurement. Pairs are stored as they come, and no more than one part of
+ * them is held; the study is there when all have come and all are good, and of one that fails nothing is kept.
  *
  * @throws PrunecastError INVALID_REQUEST, PAIRS_INVALID with the first pair at fault, PAIRS_TOO_MANY, MEASUREMENT_MISMATCH, or the signal's reason
  */
 export async function importPairs({ studies, pairSets, plugins, clock }: ImportServices, requests: AsyncIterable<ImportPairsRequest>): Promise<ImportPairsResponse> {
+  const studyId = createId('study');
+  try {
+    const { set, recipes, count } = await storeParts(plugins, requests, (part) => pairSets.add(studyId, [part]));
+    // The study comes last: until then nobody sees its pairs.
+    await studies.create({
+      id: studyId,
+      jobId: '',
+      model: set.model,
+      checkpointDigest: set.checkpointDigest,
+      seed: 0,
+      request: new Uint8Array(0),
+      plan: { dimensions: set.dimensions, recipes: [...recipes] },
+      state: JobState.SUCCEEDED,
+      createdMs: clock.now(),
+    });
+    return { studyId, pairs: count };
+  } catch (error) {
+    await pairSets.remove(studyId);
+    throw error;
+  }
+}
+
+interface Imported {
+  /** What all pairs share. */
+  readonly set: PairSet;
+  readonly recipes: ReadonlySet<string>;
+  readonly count: number;
+}
+
+async function storeParts(plugins: PluginRegistry, requests: AsyncIterable<ImportPairsRequest>, store: (part: PairSet) => Promise<void>): Promise<Imported> {
   let set: PairSet | undefined;
-  const pairs: Pair[] = [];
+  let part: Pair[] = [];
+  let [count, values, partValues] = [0, 0, 0];
+  const recipes = new Set<string>();
   for await (const { content } of requests) {
     if (content?.$case === 'set') set = set === undefined ? requireNamed(content.value) : requireSame(set, content.value);
     if (set === undefined) throw PrunecastError.ofField('set', 'has not come: it is sent first, once, and then the pairs');
     if (content === undefined) throw PrunecastError.ofField('content', 'is not set: send the set first, and then a pair a message');
-    for (const pair of content.$case === 'set' ? content.value.pairs : [content.value]) pairs.push(requirePair(plugins, pair, set.dimensions, pairs.length));
-    if (pairs.length > MOST_PAIRS) throw new PrunecastError('PAIRS_TOO_MANY', `more than ${MOST_PAIRS} pairs came: import them in parts`, { metadata: { most: String(MOST_PAIRS) } });
+    for (const pair of content.$case === 'set' ? content.value.pairs : [content.value]) {
+      const size = pair.rates.length + Object.keys(pair.metrics).length;
+      part.push(requirePair(plugins, pair, set.dimensions, count));
+      recipes.add(pair.recipeDigest);
+      [count, values, partValues] = [count + 1, values + size, partValues + size];
+      if (count > MOST_PAIRS) throw tooMany(`more than ${MOST_PAIRS} pairs came`, MOST_PAIRS);
+      if (values > MOST_VALUES) throw tooMany(`the first ${count} pairs have more than ${MOST_VALUES} rates and metrics together`, MOST_VALUES);
+      if (part.length < PAIRS_A_PART && partValues < VALUES_A_PART) continue;
+      await store({ ...set, pairs: part });
+      [part, partValues] = [[], 0];
+    }
   }
   if (set === undefined) throw PrunecastError.ofField('set', 'has not come: it is sent first, once, and then the pairs');
-  if (pairs.length === 0) throw PrunecastError.ofField('pair', 'has not come: there is nothing to import', 'PAIRS_INVALID');
-  const shared = set;
-  const studyId = createId('study');
-  const parts = Array.from({ length: Math.ceil(pairs.length / PAIRS_A_PART) }, (_, part) => ({ ...shared, pairs: pairs.slice(part * PAIRS_A_PART, (part + 1) * PAIRS_A_PART) }));
-  await pairSets.add(studyId, parts);
-  // The study comes last: until then nobody sees its pairs.
-  await studies.create({
-    id: studyId,
-    jobId: '',
-    model: shared.model,
-    checkpointDigest: shared.checkpointDigest,
-    seed: 0,
-    request: new Uint8Array(0),
-    plan: { dimensions: shared.dimensions, recipes: [...new Set(pairs.map(({ recipeDigest }) => recipeDigest))] },
-    state: JobState.SUCCEEDED,
-    createdMs: clock.now(),
-  });
-  return { studyId, pairs: pairs.length };
+  if (count === 0) throw PrunecastError.ofField('pair', 'has not come: there is nothing to import', 'PAIRS_INVALID');
+  if (part.length > 0) await store({ ...set, pairs: part });
+  return { set, recipes, count };
+}
+
+function tooMany(what: string, most: number): PrunecastError {
+  return new PrunecastError('PAIRS_TOO_MANY', `${what}: import them in parts`, { metadata: { most: String(most) } });
 }
 
 function requireNamed(set: PairSet): PairSet {

@@ -1,5 +1,14 @@
+import { rm } from 'node:fs/promises';
+import Database from 'libsql';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { JobState, TrialRole, type DeepPartial, type ImportPairsRequest, type Pair, type PairSet, type SamplePairsResult } from '../../../src/client/index.js';
+import { JobState, TrialRole, type DeepPartial, type Pair, type SamplePairsResult } from '../../../src/client/index.js';
+import { ImportPairsRequest, PairSet } from '../../../src/gen/prunecast/v1/pair.js';
+import { importPairs } from '../../../src/server/pairs/import-pairs.js';
+import { PluginRegistry } from '../../../src/server/plugins/plugin-registry.js';
+import { openDatabase } from '../../../src/server/store/open-database.js';
+import { createPairSetStore } from '../../../src/server/store/pair-set-store.js';
+import { createStudyStore } from '../../../src/server/store/study-store.js';
+import { makeFolder } from '../../support/test-server.js';
 import { countDemoParameters, listTrials, smallSearch, startVerbServer, type VerbServer } from '../verbs/verb-server.js';
 
 let verbs: VerbServer;
@@ -116,6 +125,44 @@ describe('ExportPairs and ImportPairs', () => {
     const pairs = [{ rates: [0.5], metrics: { score: 1e30, perplexity: 1e300 } }, { rates: [0.25], metrics: { score: -1e30, perplexity: 1e-300 } }];
     const { studyId } = await importing(messages({ dimensions: ['a'] }, pairs));
     expect((await exported(studyId)).pairs).toMatchObject(pairs);
+  });
+
+  it('refuse more rates than one import may have, as they come, and keep nothing', async () => {
+    const columns = 2000;
+    const wide: DeepPartial<Pair> = { rates: Array.from({ length: columns }, () => 0.5), metrics: { perplexity: 3 } };
+    let sent = 0;
+    async function* endless(): AsyncGenerator<DeepPartial<ImportPairsRequest>> {
+      yield { content: { $case: 'set', value: { dimensions: Array.from({ length: columns }, (_, column) => `d${column}`) } } };
+      for (; sent < 20_000; sent++) yield { content: { $case: 'pair', value: wide } };
+    }
+    const countStored = (): unknown => new Database(verbs.path('state', 'prunecast.db'), { readonly: true }).prepare('SELECT COUNT(*) FROM pair_sets').raw().get();
+    const before = countStored();
+    await expect(verbs.client.services.pairs.importPairs(endless())).rejects.toMatchObject({ reason: 'PAIRS_TOO_MANY', message: expect.stringContaining('more than 10000000 rates and metrics') as string });
+    expect(sent).toBeLessThan(10_000_000 / columns + 1000);
+    expect(countStored()).toEqual(before);
+  });
+
+  it('leave nothing behind of an import whose caller leaves, or whose server ends in the middle of it', async () => {
+    const folder = await makeFolder();
+    const { database, close } = await openDatabase(folder);
+    const pairSets = createPairSetStore(database);
+    const stored = () => database.selectFrom('pair_sets').select('study_id').execute();
+    const services = { studies: createStudyStore(database), pairSets, plugins: new PluginRegistry([]), clock: { now: () => 0 } };
+    async function* leaving(): AsyncGenerator<ImportPairsRequest> {
+      yield ImportPairsRequest.fromPartial({ content: { $case: 'set', value: { dimensions: ['a'] } } });
+      for (let pair = 0; pair < 1500; pair++) yield ImportPairsRequest.fromPartial({ content: { $case: 'pair', value: { rates: [0.5], metrics: { score: pair } } } });
+      expect(await stored()).toHaveLength(1); // the first thousand are stored by now
+      throw new Error('the caller has left');
+    }
+    await expect(importPairs(services, leaving())).rejects.toThrow('the caller has left');
+    expect(await stored()).toEqual([]);
+    await pairSets.add('study-half', [PairSet.create({ dimensions: ['a'] })]);
+    await services.studies.create({ id: 'study-whole', jobId: '', model: '', checkpointDigest: '', seed: 0, request: Uint8Array.of(), plan: {}, state: JobState.SUCCEEDED, createdMs: 0 });
+    await pairSets.add('study-whole', [PairSet.create({ dimensions: ['a'] })]);
+    await pairSets.sweep();
+    expect(await stored()).toEqual([{ study_id: 'study-whole' }]);
+    await close();
+    await rm(folder, { recursive: true });
   });
 
   it('refuse pairs without a set, a set without pairs, and a study that is not there', async () => {
