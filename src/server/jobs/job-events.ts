@@ -45,7 +45,7 @@ export interface JobEventSettings {
   readonly keptEvents: number;
 }
 
-/** Events that a follower reads at a time. */
+/** Events that a follower reads at a time, at most. */
 const BATCH = 100;
 
 export function createJobEvents({ store, clock, stopping, heartbeatMs, keptEvents }: JobEventSettings): JobEventLog {
@@ -75,8 +75,8 @@ export function createJobEvents({ store, clock, stopping, heartbeatMs, keptEvent
       let cursor = 0;
       for (;;) {
         const events = await store.eventsAfter(jobId, cursor, BATCH);
+        if (events.length === 0) return;
         yield* events;
-        if (events.length < BATCH) return;
         cursor = Number(events.at(-1)?.sequence ?? 0n);
       }
     },

@@ -4,6 +4,7 @@ import type { JobKind } from '../../gen/prunecast/v1/job.js';
 import type { Plan } from '../../gen/prunecast/v1/pruning.js';
 import { orAborted } from '../rpc/call-signal.js';
 import { digestRequest } from '../rpc/request-digest.js';
+import { readStored } from '../store/read-stored.js';
 import type { StoreWrite } from '../store/store-write.js';
 import type { EmittedPayload, JobContext, JobOutcome, Jobs } from './jobs.js';
 
@@ -66,8 +67,8 @@ export function defineKind<Request>({ kind, codec, requestIdOf, prepare, resume 
     codec,
     requestIdOf,
     prepare: (request, signal) => prepare(request, signal),
-    restart: (bytes, job, signal) => prepare(codec.decode(bytes), signal, job),
-    resume: (bytes, job, ranges, signal) => resume(codec.decode(bytes), job, ranges, signal),
+    restart: (bytes, job, signal) => prepare(readStored(`the request of ${job.jobId}`, () => codec.decode(bytes)), signal, job),
+    resume: (bytes, job, ranges, signal) => resume(readStored(`the request of ${job.jobId}`, () => codec.decode(bytes)), job, ranges, signal),
   };
 }
 

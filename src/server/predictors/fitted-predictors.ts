@@ -11,6 +11,7 @@ import { workerUrl } from '../../engine/workers/worker-url.js';
 import { isChooser, type PluginRegistry, type ResolvedPlugin } from '../plugins/plugin-registry.js';
 import type { FitEvidence, PredictorRecord, PredictorStore } from '../store/predictor-store.js';
 import { orAborted } from '../rpc/call-signal.js';
+import { readStored } from '../store/read-stored.js';
 import type { StoreWrite } from '../store/store-write.js';
 import { checkPairs } from './check-pairs.js';
 import { describePredictor, listRanges } from './describe-predictor.js';
@@ -262,7 +263,7 @@ async function openRecord(plugins: PluginRegistry, { predictor, model }: Predict
   const { id: predictorId, metrics, backend, metricBackends } = predictor;
   // A predictor of an earlier version has one metric, and its backend's bytes as they are.
   const backends = metricBackends.length === 0 ? [backend] : metricBackends;
-  const { models, tables } = metricBackends.length === 0 ? { models: [model], tables: [] } : decodeStoredModel(model);
+  const { models, tables } = metricBackends.length === 0 ? { models: [model], tables: [] } : readStored(`the model of the predictor ${predictorId}`, () => decodeStoredModel(model));
   // Earlier versions looked at no recipe.
   const dimensions = metricBackends.length === 0 ? predictor.dimensions : nameColumns(predictor.dimensions, predictor.recipeDigests);
   const share = residuals.length / metrics.length;

@@ -40,7 +40,8 @@ const FAULTS: readonly { readonly codes: RegExp; readonly reason: Reason; readon
   { codes: /^SQLITE_(READONLY|CANTOPEN|IOERR|PERM|AUTH|BUSY|LOCKED)/, reason: 'STATE_UNAVAILABLE', message: 'the database of the state folder (prunecast.db) cannot be read or written: see that it is there, writable and not locked by another process' },
 ];
 
-function attempt<Result>(work: () => Result): Result {
+/** Does something with a database; a fault of SQLite that is not the server's own is thrown as what it is. */
+export function attempt<Result>(work: () => Result): Result {
   try {
     return work();
   } catch (error) {

@@ -2,9 +2,10 @@ import { sql, type Kysely, type Selectable, type Transaction, type UpdateObject 
 import { PrunecastError } from '../../core/errors/prunecast-error.js';
 import { Status } from '../../gen/google/rpc/status.js';
 import { type Job, JobEvent, type JobKind, JobProgress, JobState } from '../../gen/prunecast/v1/job.js';
-import { blobBytes } from './blobs.js';
+import { blobBytes, type Blob } from './blobs.js';
 import type { Lease } from './lease-store.js';
 import { readPageToken, takePage, type Page, type PageQuery } from './pages.js';
+import { readStored } from './read-stored.js';
 import type { Schema } from './schema.js';
 import type { StoreWrite } from './store-write.js';
 import { toTimestamp } from './timestamps.js';
@@ -60,7 +61,7 @@ export interface JobStore {
   findByRequestId(requestId: string): Promise<{ readonly jobId: string; readonly requestDigest: string } | undefined>;
   /** A page of jobs, newest first. */
   list(query: StoredJobQuery): Promise<Page<Job>>;
-  /** Jobs that have not ended, oldest first. */
+  /** Jobs that have not ended, oldest first, without their progress. */
   unfinished(): Promise<Job[]>;
   /**
    * How often an unfinished job was started since it last stored something of its work (progress for people does not count),
@@ -69,7 +70,7 @@ export interface JobStore {
   fruitlessStarts(jobId: string): Promise<number>;
   /** What the job can be run again from; undefined where it cannot. */
   request(jobId: string): Promise<Uint8Array | undefined>;
-  /** The first `limit` events numbered after `sequence`. */
+  /** The first `limit` events numbered after `sequence`, or fewer where they come to `MOST_BATCH_BYTES`; at least one where there is one. */
   eventsAfter(jobId: string, sequence: number, limit: number): Promise<JobEvent[]>;
   /** Number of the oldest event kept; 1 when there is none. */
   oldestSequence(jobId: string): Promise<number>;
@@ -146,7 +147,8 @@ export function createJobStore(database: Kysely<Schema>): JobStore {
     },
     unfinished: async () => {
       const rows = await database.selectFrom('jobs').selectAll().where('state', 'not in', ENDED_STATES).orderBy('number').execute();
-      return rows.map(toJob);
+      // A server starts also where a blob of a job is damaged.
+      return rows.map((row) => toJob({ ...row, progress: null, error: null }));
     },
     fruitlessStarts: async (jobId) => {
       const row = await database.selectFrom('jobs').select('fruitless_starts').where('id', '=', jobId).executeTakeFirst();
@@ -157,9 +159,12 @@ export function createJobStore(database: Kysely<Schema>): JobStore {
       return row && blobBytes(row.request);
     },
     eventsAfter: async (jobId, sequence, limit) => {
-      const rows = await database.selectFrom('events').select('event')
-        .where('job_id', '=', jobId).where('sequence', '>', sequence).orderBy('sequence').limit(limit).execute();
-      return rows.map(({ event }) => JobEvent.decode(blobBytes(event)));
+      const ahead = database.selectFrom('events').where('job_id', '=', jobId).where('sequence', '>', sequence).orderBy('sequence').limit(limit);
+      const sizes = await ahead.select(['sequence', sql<number>`length(event)`.as('bytes')]).execute();
+      const last = sizes[countFitting(sizes) - 1]?.sequence;
+      if (last === undefined) return [];
+      const rows = await ahead.select(['sequence', 'event']).where('sequence', '<=', last).execute();
+      return rows.map((row) => readStored(`event ${row.sequence} of ${jobId}`, () => JobEvent.decode(blobBytes(row.event))));
     },
     oldestSequence: async (jobId) => {
       const row = await database.selectFrom('events').select('sequence').where('job_id', '=', jobId).orderBy('sequence').limit(1).executeTakeFirst();
@@ -177,6 +182,19 @@ export function createJobStore(database: Kysely<Schema>): JobStore {
 }
 
 const FIRST_TOKEN = 1;
+
+/** Each follower of a job may hold so much while it waits for a slow reader. */
+const MOST_BATCH_BYTES = 2 ** 20;
+
+/** How many of the first fit a batch. */
+function countFitting(sizes: readonly { readonly bytes: number }[]): number {
+  let total = 0;
+  const tooMany = sizes.findIndex(({ bytes }, index) => {
+    total += bytes;
+    return index > 0 && total > MOST_BATCH_BYTES;
+  });
+  return tooMany === -1 ? sizes.length : tooMany;
+}
 
 /** The number of a job's newest event; undefined where the job is unknown or has ended, or the lease is lost. An update, so that no other process writes before this transaction ends. */
 async function holdOpen(transaction: Transaction<Schema>, { jobId, token }: HeldJob): Promise<number | undefined> {
@@ -226,8 +244,12 @@ function toJob(row: Selectable<Schema['jobs']>): Job {
     endTime: row.ended_ms === null ? undefined : toTimestamp(row.ended_ms),
     lastSequence: BigInt(row.last_sequence),
     queuePlace: row.queue_place,
-    progress: row.progress === null ? undefined : JobProgress.decode(blobBytes(row.progress)),
-    error: row.error === null ? undefined : Status.decode(blobBytes(row.error)),
+    progress: readBlob(row.progress, `the progress of ${row.id}`, JobProgress),
+    error: readBlob(row.error, `the error of ${row.id}`, Status),
     studyId: row.study_id,
   };
+}
+
+function readBlob<Message>(blob: Blob | null, what: string, codec: { decode(bytes: Uint8Array): Message }): Message | undefined {
+  return blob === null ? undefined : readStored(what, () => codec.decode(blobBytes(blob)));
 }

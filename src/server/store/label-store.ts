@@ -3,6 +3,7 @@ import { sql, type Kysely } from 'kysely';
 import type { Label } from '../../core/ports/label-queue.js';
 import { fromJson, toJson } from './metrics-json.js';
 import { float64Blob, float64Values, int32Blob, int32Values } from './blobs.js';
+import { readStored } from './read-stored.js';
 import type { Schema } from './schema.js';
 import type { StoreWrite } from './store-write.js';
 
@@ -79,11 +80,11 @@ async function selectLabel(database: Kysely<Schema>, key: LabelKey): Promise<Lab
     .where('recipe_digest', '=', key.recipeDigest)
     .where('architecture_key', '=', key.architectureKey)
     .executeTakeFirst();
-  return row && {
+  return row && readStored(`the label of ${key.architectureKey} under the recipe "${key.recipeDigest}" and the measurement ${key.measurementFingerprint}`, () => ({
     metrics: fromJson(row.metrics),
     windowLosses: float64Values(row.window_losses),
     ...(row.window_hits === null ? {} : { windowHits: int32Values(row.window_hits) }),
     windowTokens: int32Values(row.window_tokens),
     tokensSpent: row.tokens_spent,
-  };
+  }));
 }

@@ -1,7 +1,7 @@
 import { join } from 'node:path';
 import { Kysely, SqliteDialect, type SqliteDatabase } from 'kysely';
 import Database from 'libsql';
-import { guardDatabase } from './guarded-database.js';
+import { attempt, guardDatabase } from './guarded-database.js';
 import { migrate } from './migrations.js';
 import { keepStatePrivate, STATE_DATABASES } from './private-state.js';
 import type { Schema } from './schema.js';
@@ -26,9 +26,9 @@ export async function openDatabase(stateDirectory: string): Promise<OpenDatabase
   const lock = takeLock(stateDirectory);
   try {
     const connection = new Database(join(stateDirectory, STATE_DATABASES.store));
-    connection.exec('PRAGMA journal_mode = WAL');
-    connection.exec('PRAGMA synchronous = NORMAL');
-    connection.exec('PRAGMA busy_timeout = 5000');
+    attempt(() => connection.exec('PRAGMA journal_mode = WAL'));
+    attempt(() => connection.exec('PRAGMA synchronous = NORMAL'));
+    attempt(() => connection.exec('PRAGMA busy_timeout = 5000'));
     const database = new Kysely<Schema>({ dialect: new SqliteDialect({ database: guardDatabase(connection as SqliteDatabase) }) });
     await migrate(database);
     return {
@@ -53,6 +53,8 @@ function takeLock(stateDirectory: string): Database.Database {
     return lock;
   } catch (error) {
     lock.close();
+    const code = error instanceof Error && 'code' in error ? String(error.code) : '';
+    if (!code.startsWith('SQLITE_BUSY')) throw new Error(`the state directory ${stateDirectory} cannot be locked (${code}): see that its ${STATE_DATABASES.lock} can be written; delete it where it is damaged and no server runs`, { cause: error });
     throw new Error(`another server uses the state directory ${stateDirectory}: stop it, or set another state directory`, { cause: error });
   }
 }

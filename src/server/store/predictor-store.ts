@@ -3,6 +3,7 @@ import { PrunecastError } from '../../core/errors/prunecast-error.js';
 import { Predictor } from '../../gen/prunecast/v1/predictor_types.js';
 import { blobBytes, float32Blob, float32Values, float64Blob, float64Values } from './blobs.js';
 import { readPageToken, takePage, type Page, type PageQuery } from './pages.js';
+import { readStored } from './read-stored.js';
 import type { Schema } from './schema.js';
 import type { StoreWrite } from './store-write.js';
 
@@ -54,27 +55,27 @@ export function createPredictorStore(database: Kysely<Schema>): PredictorStore {
     get: async (predictorId) => {
       const row = await database.selectFrom('predictors').select(['predictor', 'model']).where('id', '=', predictorId).executeTakeFirst();
       if (!row) throw predictorNotFound(predictorId);
-      return { predictor: Predictor.decode(blobBytes(row.predictor)), model: blobBytes(row.model) };
+      return { predictor: readStored(`the predictor ${predictorId}`, () => Predictor.decode(blobBytes(row.predictor))), model: blobBytes(row.model) };
     },
     list: async ({ studyId, pageSize, pageToken }) => {
       const before = readPageToken(pageToken);
-      let rows = database.selectFrom('predictors').select(['number', 'predictor']).orderBy('number', 'desc').limit(pageSize + 1);
+      let rows = database.selectFrom('predictors').select(['number', 'id', 'predictor']).orderBy('number', 'desc').limit(pageSize + 1);
       if (studyId) rows = rows.where('study_id', '=', studyId);
       if (before !== undefined) rows = rows.where('number', '<', before);
       return takePage(await rows.execute(), pageSize, {
         key: ({ number }) => number,
         bytes: ({ predictor }) => predictor.byteLength,
-        value: ({ predictor }) => Predictor.decode(blobBytes(predictor)),
+        value: ({ id, predictor }) => readStored(`the predictor ${id}`, () => Predictor.decode(blobBytes(predictor))),
       });
     },
     evidence: async (predictorId) => {
       const row = await database.selectFrom('fit_evidence').selectAll().where('predictor_id', '=', predictorId).executeTakeFirst();
-      return row && {
+      return row && readStored(`the pairs of the predictor ${predictorId}`, () => ({
         rates: float32Values(row.rates),
         targets: float64Values(row.targets),
         importances: float64Values(row.importances),
         residuals: float64Values(row.residuals),
-      };
+      }));
     },
     idsOfStudy: async (studyId) => {
       const rows = await database.selectFrom('predictors').select('id').where('study_id', '=', studyId).orderBy('number').execute();

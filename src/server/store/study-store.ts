@@ -2,9 +2,10 @@ import type { Kysely, Transaction } from 'kysely';
 import { PrunecastError } from '../../core/errors/prunecast-error.js';
 import type { JobState } from '../../gen/prunecast/v1/job.js';
 import { Trial, type TrialRole } from '../../gen/prunecast/v1/study_types.js';
-import { blobBytes } from './blobs.js';
+import { blobBytes, type Blob } from './blobs.js';
 import { fromEventJson, toEventJson } from './event-json.js';
 import { readPageToken, takePage, type Page, type PageQuery } from './pages.js';
+import { readStored } from './read-stored.js';
 import type { Schema } from './schema.js';
 import type { StoreWrite } from './store-write.js';
 
@@ -86,11 +87,11 @@ export function createStudyStore(database: Kysely<Schema>): StudyStore {
     recording: (studyId, step) => (transaction) => recordStep(transaction, studyId, step),
     events: async (studyId) => {
       const rows = await database.selectFrom('study_events').select(['event', 'seconds']).where('study_id', '=', studyId).orderBy('number').execute();
-      return rows.map(({ event, seconds }) => ({ event: fromEventJson(event), seconds }));
+      return rows.map(({ event, seconds }) => ({ event: readStored(`an event of ${studyId}`, () => fromEventJson(event)), seconds }));
     },
     trials: async (studyId, role) => {
       const rows = await selectTrials(studyId, role).execute();
-      return rows.map(({ trial }) => Trial.decode(blobBytes(trial)));
+      return rows.map(({ trial }) => readTrial(studyId, trial));
     },
     listTrials: async (studyId, { role, pageSize, pageToken }) => {
       const after = readPageToken(pageToken);
@@ -99,7 +100,7 @@ export function createStudyStore(database: Kysely<Schema>): StudyStore {
       return takePage(await rows.execute(), pageSize, {
         key: ({ number }) => number,
         bytes: ({ trial }) => trial.byteLength,
-        value: ({ trial }) => Trial.decode(blobBytes(trial)),
+        value: ({ trial }) => readTrial(studyId, trial),
       });
     },
     countTrials: async (studyId) => {
@@ -125,7 +126,7 @@ async function selectStudy(database: Kysely<Schema>, studyId: string): Promise<S
     checkpointDigest: row.checkpoint_digest,
     seed: row.seed,
     request: blobBytes(row.request),
-    plan: JSON.parse(row.plan) as unknown,
+    plan: readStored(`the plan of ${row.id}`, () => JSON.parse(row.plan) as unknown),
     state: row.state as JobState,
     createdMs: row.created_ms,
   };
@@ -148,4 +149,8 @@ async function recordStep(transaction: Transaction<Schema>, studyId: string, { e
   }
   if (plan !== undefined) await transaction.updateTable('studies').set({ plan: JSON.stringify(plan) }).where('id', '=', studyId).execute();
   if (state !== undefined) await transaction.updateTable('studies').set({ state }).where('id', '=', studyId).execute();
+}
+
+function readTrial(studyId: string, trial: Blob): Trial {
+  return readStored(`a trial of ${studyId}`, () => Trial.decode(blobBytes(trial)));
 }

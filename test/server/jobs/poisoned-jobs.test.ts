@@ -1,15 +1,11 @@
 import { rm } from 'node:fs/promises';
-import { pino } from 'pino';
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
 import { JobKind, JobState, type Job } from '../../../src/gen/prunecast/v1/job.js';
-import { createJobs, type JobRunner } from '../../../src/server/jobs/create-jobs.js';
-import { createJobEvents } from '../../../src/server/jobs/job-events.js';
-import type { JobContext } from '../../../src/server/jobs/jobs.js';
 import { createJobStore } from '../../../src/server/store/job-store.js';
-import { createLeaseStore } from '../../../src/server/store/lease-store.js';
 import { openDatabase, type OpenDatabase } from '../../../src/server/store/open-database.js';
 import { makeFolder, unpack } from '../../support/test-server.js';
 import { evaluation, type Run } from './scripted-jobs.js';
+import { startOwner, type Owner } from './scripted-owner.js';
 
 let folder = '';
 let opened: OpenDatabase;
@@ -22,56 +18,6 @@ afterEach(async () => {
   await rm(folder, { recursive: true, force: true });
 });
 
-interface Owner {
-  readonly jobs: JobRunner;
-  /** The contexts of the runs that it started. */
-  readonly runs: readonly JobContext[];
-  /** Ends it as SIGTERM does. Without it, the owner is one that died: it never stores anything more. */
-  stop(): Promise<void>;
-}
-
-/** One server process after the other on one store; each finds all before it gone. */
-async function startOwner(name: string, run: Run): Promise<Owner> {
-  const stopping = new AbortController();
-  const clock = { now: () => 1_000_000 };
-  const store = createJobStore(opened.database);
-  const runs: JobContext[] = [];
-  const log = pino({ level: 'silent' });
-  const jobs = createJobs({
-    store,
-    leases: createLeaseStore(opened.database),
-    owner: { name, isGone: (other) => other !== name },
-    leaseMs: 1_000_000,
-    events: createJobEvents({ store, clock, stopping: stopping.signal, heartbeatMs: 10_000, keptEvents: 1000 }),
-    clock,
-    log,
-    kinds: [{
-      kind: JobKind.EVALUATE,
-      restart: async () => ({ kind: 'work', run: (context) => {
-        runs.push(context);
-        return run(context);
-      } }),
-      resume: async () => ({ payloads: [], writes: [] }),
-    }],
-    interruptedJobs: 'resume',
-    stopping: stopping.signal,
-    concurrentJobs: 1,
-    maxQueuedJobs: 10,
-    cancelGraceMs: 10,
-    storeRetryMs: 10,
-  });
-  await jobs.recover();
-  await jobs.goOn();
-  return {
-    jobs,
-    runs,
-    stop: async () => {
-      stopping.abort(new Error('SIGTERM'));
-      await jobs.settled();
-    },
-  };
-}
-
 const hang: Run = ({ signal }) => new Promise((_, reject) => signal.addEventListener('abort', () => reject(signal.reason as Error)));
 
 async function startJob({ jobs }: Owner, requestId = ''): Promise<string> {
@@ -83,14 +29,14 @@ const reasonOf = ({ error }: Job) => error && unpack(error).reason;
 
 describe('a job that its servers die with', () => {
   it('is set aside as JOB_POISONED after the third death in a row, and the server works on', async () => {
-    const first = await startOwner('first', hang);
+    const first = await startOwner(opened, 'first', hang);
     const jobId = await startJob(first);
     for (const name of ['second', 'third']) {
-      const { runs } = await startOwner(name, hang);
+      const { runs } = await startOwner(opened, name, hang);
       expect(runs.map((run) => run.jobId)).toEqual([jobId]);
       runs[0]?.progress({ activity: 'fitting', done: 1, total: 2, unit: 'trees' }); // for people; it brings the job no further
     }
-    const fourth = await startOwner('fourth', hang);
+    const fourth = await startOwner(opened, 'fourth', hang);
     expect(fourth.runs).toEqual([]);
     const job = await fourth.jobs.get(jobId);
     expect(job.state).toBe(JobState.FAILED);
@@ -99,9 +45,9 @@ describe('a job that its servers die with', () => {
   });
 
   it('is taken up however often they die as long as it stores results in between', async () => {
-    const jobId = await startJob(await startOwner('first', hang));
+    const jobId = await startJob(await startOwner(opened, 'first', hang));
     for (let death = 0; death < 5; death++) {
-      const { runs } = await startOwner(`server ${death}`, async (context) => {
+      const { runs } = await startOwner(opened, `server ${death}`, async (context) => {
         if (death % 2 === 1) await context.emit(evaluation(death));
         return hang(context);
       });
@@ -111,11 +57,11 @@ describe('a job that its servers die with', () => {
   });
 
   it('is taken up however often servers are stopped in order', async () => {
-    const first = await startOwner('first', hang);
+    const first = await startOwner(opened, 'first', hang);
     const jobId = await startJob(first);
     await first.stop();
     for (let stops = 0; stops < 4; stops++) {
-      const owner = await startOwner(`server ${stops}`, hang);
+      const owner = await startOwner(opened, `server ${stops}`, hang);
       expect(owner.runs).toHaveLength(1);
       expect((await owner.jobs.get(jobId)).state).toBe(JobState.RUNNING);
       await owner.stop();
@@ -123,11 +69,11 @@ describe('a job that its servers die with', () => {
   });
 
   it('does not count the deaths of servers that had only queued it', async () => {
-    const first = await startOwner('first', hang);
+    const first = await startOwner(opened, 'first', hang);
     await startJob(first);
     const waiting = await startJob(first);
-    for (const name of ['second', 'third', 'fourth']) await startOwner(name, hang);
-    const last = await startOwner('last', hang);
+    for (const name of ['second', 'third', 'fourth']) await startOwner(opened, name, hang);
+    const last = await startOwner(opened, 'last', hang);
     expect(last.runs.map(({ jobId }) => jobId)).toEqual([waiting]);
   });
 });

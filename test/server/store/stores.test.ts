@@ -179,3 +179,18 @@ describe('openDatabase', () => {
     again.close();
   });
 });
+
+const progress = (bytes: number) => ({ $case: 'progress', value: { activity: 'x'.repeat(bytes), done: 0n, total: 0n, unit: '', elapsedSeconds: 0, remainingSeconds: 0 } }) as const;
+
+describe('events of jobs', () => {
+  it('are read in batches of some bytes, so that a follower who never reads holds no more, however large they are', async () => {
+    const jobs = createJobStore(open.database);
+    const held = await jobs.create({ id: 'job-1', kind: 3, requestId: '', requestDigest: '', studyId: '', request: undefined, createdMs: 0 }, progress(10), { owner: 'a', untilMs: 1 });
+    for (const bytes of [10, 400_000, 400_000, 400_000, 3_000_000, 10]) await jobs.append([{ ...held, payload: progress(bytes) }], 0);
+    const batches: number[][] = [];
+    for (let after = 0; after < 7; after = batches.at(-1)?.at(-1) ?? 7) batches.push((await jobs.eventsAfter('job-1', after, 100)).map(({ sequence }) => Number(sequence)));
+    expect(batches).toEqual([[1, 2, 3, 4], [5], [6], [7]]);
+    expect(await jobs.eventsAfter('job-1', 7, 100)).toEqual([]);
+    expect(await jobs.eventsAfter('job-1', 0, 2)).toHaveLength(2);
+  });
+});

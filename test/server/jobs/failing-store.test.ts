@@ -1,0 +1,135 @@
+import { rm } from 'node:fs/promises';
+import { sql } from 'kysely';
+import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
+import { JobKind, JobState, type Job } from '../../../src/gen/prunecast/v1/job.js';
+import type { EmittedPayload } from '../../../src/server/jobs/jobs.js';
+import { openDatabase, type OpenDatabase } from '../../../src/server/store/open-database.js';
+import { makeFolder, unpack } from '../../support/test-server.js';
+import { DONE, gate, type Run } from './scripted-jobs.js';
+import { startOwner, type Owner } from './scripted-owner.js';
+
+let folder = '';
+let opened: OpenDatabase;
+let owner: Owner;
+beforeEach(async () => {
+  folder = await makeFolder();
+  opened = await openDatabase(folder);
+  owner = await startOwner(opened, 'server', async () => DONE);
+});
+afterEach(async () => {
+  await makeRoom();
+  await owner.stop();
+  await opened.close();
+  await rm(folder, { recursive: true, force: true });
+});
+
+/** The database may not grow any more, as on a full disk, and no further event of the job fits into what there is. */
+async function fillDisk(jobId: string): Promise<void> {
+  await sql`PRAGMA max_page_count = 1`.execute(opened.database); // SQLite takes what there is as the least
+  let sequence = FIRST_FILLER;
+  for (const bytes of [1000, 100, 10, 1]) {
+    for (;;) {
+      sequence += 1;
+      const filler = opened.database.insertInto('events').values({ job_id: jobId, sequence, event: new Uint8Array(bytes) }).execute();
+      if (await filler.then(() => false, () => true)) break;
+    }
+  }
+}
+
+const FIRST_FILLER = 1_000_000;
+
+async function makeRoom(): Promise<void> {
+  await opened.database.deleteFrom('events').where('sequence', '>', FIRST_FILLER).execute();
+  await sql`PRAGMA max_page_count = 1000000`.execute(opened.database);
+}
+
+/** A job that waits until the disk is full, and then stores events until one is refused. */
+const storeUntilFull = (full: Promise<void>, seen: { error?: unknown }): Run => async (context) => {
+  await full;
+  try {
+    for (;;) await context.emit(large());
+  } catch (error) {
+    seen.error = error;
+    throw error;
+  }
+};
+const large = (): EmittedPayload => ({ $case: 'progress', value: { activity: 'x'.repeat(20_000), done: 0n, total: 0n, unit: '', elapsedSeconds: 0, remainingSeconds: 0 } });
+
+async function start(run: Run, request = Uint8Array.of(1)): Promise<string> {
+  return (await owner.jobs.start({ kind: JobKind.EVALUATE, requestId: '', requestDigest: 'd', request, run })).jobId;
+}
+
+const stateOf = async (jobId: string) => (await owner.jobs.get(jobId)).state;
+const reasonOf = ({ error }: Job) => error && unpack(error).reason;
+
+describe('a full disk under the state', () => {
+  it('fails the job that meets it with STORAGE_FULL; its end is stored when there is room again, and the next job runs', async () => {
+    const full = gate();
+    const seen: { error?: unknown } = {};
+    const jobId = await start(storeUntilFull(full.opened, seen));
+    const next = await start(async () => DONE);
+    await fillDisk(jobId);
+    full.open();
+    await vi.waitFor(() => expect(seen.error).toMatchObject({ reason: 'STORAGE_FULL' }));
+    await expect(start(async () => DONE, new Uint8Array(100_000))).rejects.toMatchObject({ reason: 'STORAGE_FULL', code: 'RESOURCE_EXHAUSTED' });
+    expect([await stateOf(jobId), await stateOf(next)]).toEqual([JobState.RUNNING, JobState.QUEUED]);
+    await makeRoom();
+    await vi.waitFor(async () => expect([await stateOf(jobId), await stateOf(next)]).toEqual([JobState.FAILED, JobState.SUCCEEDED]), { timeout: 5000 });
+    expect(reasonOf(await owner.jobs.get(jobId))).toBe('STORAGE_FULL');
+  });
+
+  it('loses nothing that was paid: it is stored together with the end', async () => {
+    const full = gate();
+    let failure: unknown;
+    const jobId = await start(async (context) => {
+      await full.opened;
+      context.keep(async (transaction) => {
+        await transaction.insertInto('trials').values({ study_id: 'paid', number: 1, role: 1, trial: new Uint8Array(100_000) }).execute();
+      });
+      await context.emit(large()).catch((error: unknown) => {
+        failure = error;
+        throw error;
+      });
+      return DONE;
+    });
+    await fillDisk(jobId);
+    full.open();
+    await vi.waitFor(() => expect(failure).toMatchObject({ reason: 'STORAGE_FULL' }));
+    expect(await opened.database.selectFrom('trials').selectAll().execute()).toEqual([]);
+    await makeRoom();
+    await vi.waitFor(async () => expect(await stateOf(jobId)).toBe(JobState.FAILED), { timeout: 5000 });
+    expect(await opened.database.selectFrom('trials').select('study_id').execute()).toEqual([{ study_id: 'paid' }]);
+  });
+
+  it('tells whoever cancels, and ends the job as CANCELLED when there is room again', async () => {
+    const jobId = await start(({ signal }) => new Promise((_, reject) => signal.addEventListener('abort', () => reject(signal.reason as Error))));
+    await fillDisk(jobId);
+    await expect(owner.jobs.cancel(jobId)).rejects.toMatchObject({ reason: 'STORAGE_FULL' });
+    expect(await stateOf(jobId)).toBe(JobState.RUNNING);
+    await makeRoom();
+    await vi.waitFor(async () => expect(await stateOf(jobId)).toBe(JobState.CANCELLED), { timeout: 5000 });
+  });
+
+  it('leaves a job to the next server where this one stops before there is room', async () => {
+    const full = gate();
+    const seen: { error?: unknown } = {};
+    const jobId = await start(storeUntilFull(full.opened, seen));
+    await fillDisk(jobId);
+    full.open();
+    await vi.waitFor(() => expect(seen.error).toBeDefined());
+    await owner.stop().catch(() => undefined); // it cannot let go of its leases
+    await makeRoom();
+    owner = await startOwner(opened, 'next', async () => DONE);
+    await vi.waitFor(async () => expect(await stateOf(jobId)).toBe(JobState.SUCCEEDED));
+  });
+});
+
+describe('a state that cannot be written', () => {
+  it('is STATE_UNAVAILABLE, and no fault of the server', async () => {
+    await sql`PRAGMA query_only = ON`.execute(opened.database);
+    await expect(start(async () => DONE)).rejects.toMatchObject({ reason: 'STATE_UNAVAILABLE', code: 'UNAVAILABLE' });
+    await sql`PRAGMA query_only = OFF`.execute(opened.database);
+    const jobId = await start(async () => DONE);
+    await vi.waitFor(async () => expect(await stateOf(jobId)).toBe(JobState.SUCCEEDED));
+  });
+});

@@ -1,0 +1,60 @@
+import { pino } from 'pino';
+import { JobKind } from '../../../src/gen/prunecast/v1/job.js';
+import { createJobs, type JobRunner } from '../../../src/server/jobs/create-jobs.js';
+import { createJobEvents } from '../../../src/server/jobs/job-events.js';
+import type { JobContext } from '../../../src/server/jobs/jobs.js';
+import { createJobStore } from '../../../src/server/store/job-store.js';
+import { createLeaseStore } from '../../../src/server/store/lease-store.js';
+import type { OpenDatabase } from '../../../src/server/store/open-database.js';
+import type { Run } from './scripted-jobs.js';
+
+/** A server process as far as it runs jobs, without a process of its own. */
+export interface Owner {
+  readonly jobs: JobRunner;
+  /** The contexts of the runs that it started. */
+  readonly runs: readonly JobContext[];
+  /** Ends it as SIGTERM does. Without it, the owner is one that died: it never stores anything more. */
+  stop(): Promise<void>;
+}
+
+/** One server process after the other on one store; each finds all before it gone. */
+export async function startOwner({ database }: OpenDatabase, name: string, run: Run): Promise<Owner> {
+  const stopping = new AbortController();
+  const clock = { now: () => 1_000_000 };
+  const store = createJobStore(database);
+  const runs: JobContext[] = [];
+  const log = pino({ level: 'silent' });
+  const jobs = createJobs({
+    store,
+    leases: createLeaseStore(database),
+    owner: { name, isGone: (other) => other !== name },
+    leaseMs: 1_000_000,
+    events: createJobEvents({ store, clock, stopping: stopping.signal, heartbeatMs: 10_000, keptEvents: 1000 }),
+    clock,
+    log,
+    kinds: [{
+      kind: JobKind.EVALUATE,
+      restart: async () => ({ kind: 'work', run: (context) => {
+        runs.push(context);
+        return run(context);
+      } }),
+      resume: async () => ({ payloads: [], writes: [] }),
+    }],
+    interruptedJobs: 'resume',
+    stopping: stopping.signal,
+    concurrentJobs: 1,
+    maxQueuedJobs: 10,
+    cancelGraceMs: 10,
+    storeRetryMs: 10,
+  });
+  await jobs.recover();
+  await jobs.goOn();
+  return {
+    jobs,
+    runs,
+    stop: async () => {
+      stopping.abort(new Error('SIGTERM'));
+      await jobs.settled();
+    },
+  };
+}
