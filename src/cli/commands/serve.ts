@@ -17,6 +17,8 @@ export const SERVE_FLAGS = [
   { flag: '--listen <ADDRESS>', variable: 'PRUNECAST_LISTEN', isList: true, summary: 'host:port or unix:/path; may be repeated (default: 127.0.0.1:50051)' },
   { flag: '--threads <COUNT>', variable: 'PRUNECAST_THREADS', summary: 'threads of the numeric engine (default: the processors there are)' },
   { flag: '--memory-budget-bytes <BYTES>', variable: 'PRUNECAST_MEMORY_BUDGET_BYTES', summary: 'memory for weights, hidden states and caches (default: 70 % of what there is)' },
+  { flag: '--open-models <COUNT>', variable: 'PRUNECAST_OPEN_MODELS', summary: 'models that are kept open while nobody uses them (default: 8)' },
+  { flag: '--model-idle-ms <MS>', variable: 'PRUNECAST_MODEL_IDLE_MS', summary: 'how long a model that nobody computes with keeps its thread and memory (default: 300000)' },
   { flag: '--score-cache-bytes <BYTES>', variable: 'PRUNECAST_SCORE_CACHE_BYTES', summary: 'disk for scores of criteria (default: 268435456)' },
   { flag: '--concurrent-jobs <COUNT>', variable: 'PRUNECAST_CONCURRENT_JOBS', summary: 'heavy jobs that run at a time (default: 1)' },
   { flag: '--max-queued-jobs <COUNT>', variable: 'PRUNECAST_MAX_QUEUED_JOBS', summary: 'jobs that may wait (default: 100)' },
