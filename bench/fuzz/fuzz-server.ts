@@ -22,6 +22,8 @@ export interface FuzzOptions {
 }
 
 export interface FuzzReport {
+  /** Calls that were made. */
+  readonly calls: number;
   readonly faults: number;
   readonly text: string;
   readonly json: unknown;
@@ -51,6 +53,7 @@ export async function fuzzServer({ folder, demo, requests, checkpoints, seed, on
     const measured = await judgeServer(server, tally);
     const seconds = Math.round((performance.now() - begin) / 1000);
     return {
+      calls: tally.calls,
       faults: tally.faults.length,
       text: [tally.format(), '', `${requestTurns.length} requests, ${checkpointTurns.length} checkpoints, seed ${seed}, ${seconds} s`, ...measured.lines].join('\n'),
       json: { requests: requestTurns.length, checkpoints: checkpointTurns.length, seed, seconds, ...measured.json, ...(tally.toJson() as object) },

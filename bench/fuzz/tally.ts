@@ -24,6 +24,8 @@ export interface Tally {
   /** The calls that were under way at some time of a span, the longest first. */
   underWay(beginMs: number, endMs: number): readonly CallSpan[];
   readonly faults: readonly FoundFault[];
+  /** Calls that were made. */
+  readonly calls: number;
   /** A table of calls, and each kind of fault with its first examples. */
   format(): string;
   toJson(): unknown;
@@ -42,6 +44,9 @@ export function createTally(): Tally {
   };
   return {
     faults,
+    get calls() {
+      return spans.length;
+    },
     count: (method, code) => {
       const codes = counts.get(method) ?? new Map<string, number>();
       counts.set(method, codes.set(code, (codes.get(code) ?? 0) + 1));
