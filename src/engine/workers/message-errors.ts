@@ -2,10 +2,17 @@ import { ofSystem } from '../../core/errors/of-system.js';
 import { PrunecastError, type FieldViolation } from '../../core/errors/prunecast-error.js';
 import type { Reason } from '../../core/errors/reasons.js';
 
+/** What the system says of a failed call, such as ENOSPC of `write`. */
+interface SystemFields {
+  readonly code?: string;
+  readonly syscall?: string;
+  readonly path?: string;
+}
+
 /** An error as it crosses a thread: structured clones lose a class and its fields. */
 export type ErrorMessage =
   | { readonly kind: 'prunecast'; readonly reason: Reason; readonly message: string; readonly metadata: Readonly<Record<string, string>>; readonly violations: readonly FieldViolation[] }
-  | { readonly kind: 'other'; readonly name: string; readonly message: string; readonly stack: string | undefined };
+  | { readonly kind: 'other'; readonly name: string; readonly message: string; readonly stack: string | undefined; readonly system: SystemFields };
 
 export function encodeError(error: unknown): ErrorMessage {
   const reasoned = error instanceof PrunecastError ? error : ofSystem(error);
@@ -13,8 +20,9 @@ export function encodeError(error: unknown): ErrorMessage {
     const { reason, message, metadata, violations } = reasoned;
     return { kind: 'prunecast', reason, message, metadata, violations };
   }
-  const { name, message, stack } = error instanceof Error ? error : new Error(String(error));
-  return { kind: 'other', name, message, stack };
+  const plain = error instanceof Error ? error : new Error(String(error));
+  const { name, message, stack } = plain;
+  return { kind: 'other', name, message, stack, system: readSystemFields(plain) };
 }
 
 export function decodeError(message: ErrorMessage): Error {
@@ -22,5 +30,12 @@ export function decodeError(message: ErrorMessage): Error {
   const error = new Error(message.message);
   error.name = message.name;
   if (message.stack !== undefined) error.stack = message.stack;
-  return error;
+  return Object.assign(error, message.system);
+}
+
+function readSystemFields(error: Error): SystemFields {
+  return Object.fromEntries(['code', 'syscall', 'path'].flatMap((field) => {
+    const value: unknown = Reflect.get(error, field);
+    return typeof value === 'string' ? [[field, value]] : [];
+  }));
 }

@@ -85,13 +85,13 @@ export async function planOutput(
   { language }: OpenModel,
   restarted?: RestartedJob,
 ): Promise<OutputPlan> {
-  const { plugin, options } = plugins.resolve('exporter', request.exporter, 'hf', 'exporter');
+  const { plugin, options, moduleUrl } = plugins.resolve('exporter', request.exporter, 'hf', 'exporter');
   const overwrites = request.overwrite ? 'any' : restarted === undefined ? 'none' : 'own';
   const located = await Promise.all(listTextPaths(request).map(async (path) => ({ path: await texts.locate(path), name: `the text ${path}` })));
   const files = located.flatMap(({ path, name }) => (path === undefined ? [] : [{ path, name }]));
   const target = { output: request.output, reads: [{ path: language.checkpoint.directory, name: 'the model' }, ...files] };
   await outputs.check(target, overwrites === 'none' ? 'refuse' : 'replace');
-  return { ...target, overwrites, exporter: plugin as Exporter, exporterOptions: options };
+  return { ...target, overwrites, exporter: plugin as Exporter, exporterOptions: options, exporterUrl: moduleUrl };
 }
 
 /** The paths of all texts that a request names, wherever in it they stand. */

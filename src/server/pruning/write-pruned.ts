@@ -13,6 +13,7 @@ import { encodeArchitecture, encodeKeptUnits } from '../encoding/architecture.js
 import { encodeCosts } from '../encoding/space.js';
 import type { OpenModel } from '../models/open-models.js';
 import type { RecipeSpec } from '../recipes/recipe-spec.js';
+import { exportInThread } from './export-in-thread.js';
 import { listMendedTensors } from './list-mended-tensors.js';
 import { MANIFEST_FILE } from '../store/output-files.js';
 import type { OutputFolders, OutputPolicy } from '../store/output-folder.js';
@@ -25,6 +26,8 @@ export interface OutputPlan extends OutputTarget {
   readonly overwrites: 'none' | 'own' | 'any';
   readonly exporter: Exporter;
   readonly exporterOptions: unknown;
+  /** The module whose default export the exporter is: it writes in a thread of its own. */
+  readonly exporterUrl: URL;
 }
 
 /** What is known of a pruned model beyond its units; it goes into the manifest. */
@@ -54,7 +57,7 @@ export async function writePruned(
   const pruned = pruneModel({ checkpoint, keptUnits, replace, manifest });
   const supported = plan.exporter.supports(shape, pruned.architecture, recipe?.compensation?.plugin.addsBias === true ? 'added' : 'none', plan.exporterOptions);
   const summary = await outputs.write(plan, toPolicy(plan, manifest), async (directory) => {
-    const written = await plan.exporter.write(pruned, directory, control, plan.exporterOptions);
+    const written = await exportInThread({ moduleUrl: plan.exporterUrl, options: plan.exporterOptions }, pruned, directory, control);
     await checkpoint.files.requireUnchanged(control.signal); // before it takes its place
     return written;
   });

@@ -5,6 +5,7 @@ import { afterAll, beforeAll, beforeEach, describe, expect, it, vi } from 'vites
 import { CallError, JobState, type DeepPartial, type EvaluateRequest, type Recipe } from '../../../src/client/index.js';
 import type { Criterion } from '../../../src/core/ports/criterion.js';
 import { listChildren } from '../../support/children.js';
+import { loadExporter } from '../../support/fixture-plugins.js';
 import { DEMO_DIRECTORY } from '../../support/demo-model.js';
 import { DEMO, MAGNITUDE, startVerbServer, tokenText, type VerbServer } from './verb-server.js';
 
@@ -17,7 +18,7 @@ let mark = '';
 beforeAll(async () => {
   const moduleUrl = new URL('../../fixtures/hanging-criterion.mjs', import.meta.url);
   const { default: plugin } = (await import(moduleUrl.href)) as { default: Criterion };
-  verbs = await startVerbServer({ plugins: [{ kind: 'criterion', plugin, moduleUrl, version: '1' }] });
+  verbs = await startVerbServer({ plugins: [{ kind: 'criterion', plugin, moduleUrl, version: '1' }, await loadExporter('hanging')] });
   const folder = verbs.path('models', 'slow-tokenizer');
   await mkdir(folder, { recursive: true });
   for (const file of ['model.safetensors', 'config.json']) await copyFile(join(DEMO_DIRECTORY, file), join(folder, file));
@@ -73,9 +74,10 @@ describe('a call whose caller leaves', () => {
 });
 
 describe('a job that hangs in a plug-in', () => {
-  it('gives its turn to the next one within two seconds of its cancel', async () => {
+  it.each(['criterion', 'exporter'] as const)('gives its turn to the next one within two seconds of its cancel: %s', async (kind) => {
     const { jobs } = verbs.client.services;
-    const hung = verbs.client.prune({ model: DEMO, recipe: hanging(), selection: { $case: 'uniformRate', value: 0.2 }, output: 'never' });
+    const plugins = kind === 'criterion' ? { recipe: hanging() } : { recipe: MAGNITUDE, exporter: { id: 'hanging', options: { mark } } };
+    const hung = verbs.client.prune({ model: DEMO, selection: { $case: 'uniformRate', value: 0.2 }, output: `never-${kind}`, ...plugins });
     const { value: first } = await hung.next();
     const next = verbs.client.runEvaluate({ model: DEMO, measurement: { text: tokenText(Array.from({ length: 64 }, () => 5)), windows: { window: 32 } } });
     await untilItHangs();

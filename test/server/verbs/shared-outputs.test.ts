@@ -1,49 +1,15 @@
-import { EventEmitter, once } from 'node:events';
-import { copyFile, mkdir, open, readdir, readFile, rm, stat, writeFile } from 'node:fs/promises';
+import { copyFile, mkdir, readdir, readFile, rm, stat, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { z } from 'zod';
+import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest';
 import { createClient, type CallError, type DeepPartial, type PrunecastClient, type PruneRequest, type PruneResult } from '../../../src/client/index.js';
-import { defineExporter } from '../../../src/plugins/api.js';
+import { loadExporter } from '../../support/fixture-plugins.js';
 import { startServerChild } from '../../support/server-child.js';
 import { makeFolder } from '../../support/test-server.js';
 import { DEMO, MAGNITUDE, MODELS_ROOT, refusalOf, smallSearch, startVerbServer, type VerbServer } from './verb-server.js';
 
-/** What the exporter `slow` does between its two files: tells that it has begun, and waits until the test goes on. */
-const pause = new EventEmitter();
-
-const slow = defineExporter({
-  id: 'slow',
-  summary: 'Writes two files, and rests in between.',
-  options: z.strictObject({}),
-  supports: () => ({ ok: true, loadsIn: [] }),
-  write: async (_, directory) => {
-    await writeFile(join(directory, 'first'), '1');
-    const goOn = once(pause, 'go-on');
-    pause.emit('begun');
-    await goOn;
-    await writeFile(join(directory, 'second'), '22');
-    return { files: ['first', 'second'], bytes: 3 };
-  },
-});
-
-const overfull = defineExporter({
-  id: 'overfull',
-  summary: 'Writes one file, and then to a disk that is full.',
-  options: z.strictObject({}),
-  supports: () => ({ ok: true, loadsIn: [] }),
-  write: async (_, directory) => {
-    await writeFile(join(directory, 'first'), '1');
-    const full = await open('/dev/full', 'w');
-    await full.writeFile('more').finally(() => full.close());
-    return { files: ['first'], bytes: 1 };
-  },
-});
-
 let verbs: VerbServer;
 beforeAll(async () => {
-  const moduleUrl = new URL(import.meta.url);
-  verbs = await startVerbServer({ plugins: [slow, overfull].map((plugin) => ({ kind: 'exporter', plugin, moduleUrl, version: '1' })) });
+  verbs = await startVerbServer({ plugins: await Promise.all(['slow', 'overfull', 'wordless'].map(loadExporter)) });
 });
 afterAll(() => verbs[Symbol.asyncDispose]());
 
@@ -59,21 +25,21 @@ async function expectWhole(directory: string, { files, bytes }: PruneResult): Pr
 
 describe('two servers with one output root', () => {
   it('leave what the other is writing alone, also when one of them starts meanwhile', async () => {
-    const begun = once(pause, 'begun');
-    const slowly = verbs.client.runPrune(prune('slowly', { exporter: { id: 'slow' } }));
-    await begun;
+    const [begun, goOn] = [verbs.path('begun'), verbs.path('go-on')];
+    const slowly = verbs.client.runPrune(prune('slowly', { exporter: { id: 'slow', options: { begun, go_on: goOn } } }));
+    await vi.waitFor(() => stat(begun), { timeout: 20_000, interval: 10 });
     const folder = await makeFolder();
     const other = await startServerChild(folder, { environment: { PRUNECAST_OUTPUT_ROOT: verbs.path('outputs') } });
     const client = createClient({ address: other.address });
     try {
       const beside = await client.runPrune(prune('beside'));
       await expectWhole(verbs.path('outputs/beside'), beside);
-      pause.emit('go-on');
+      await writeFile(goOn, '');
       const result = await slowly;
       expect(result.files).toEqual(['first', 'second', 'prunecast.json']);
       await expectWhole(verbs.path('outputs/slowly'), result);
     } finally {
-      pause.emit('go-on');
+      await writeFile(goOn, '');
       client.close();
       await other.signal('SIGKILL');
       await rm(folder, { recursive: true, force: true });
@@ -128,6 +94,11 @@ describe('an output', () => {
     expect(refusal).toMatchObject({ code: 'INVALID_ARGUMENT', reason: 'INVALID_REQUEST', fields: ['output'] });
     const result = await verbs.client.runPrune(prune('n'.repeat(220)));
     await expectWhole(verbs.path('outputs', 'n'.repeat(220)), result);
+  });
+
+  it('whose exporter does not say what it wrote is OUTPUT_NOT_WRITTEN and leaves nothing', async () => {
+    await expect(verbs.client.runPrune(prune('wordless', { exporter: { id: 'wordless' } }))).rejects.toMatchObject({ reason: 'OUTPUT_NOT_WRITTEN', message: expect.stringContaining('{files, bytes}') });
+    expect(await readdir(verbs.path('outputs'))).not.toContain('wordless');
   });
 
   it('on a full disk fails as STORAGE_FULL and leaves nothing', async () => {

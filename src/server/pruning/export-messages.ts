@@ -1,0 +1,33 @@
+import type { ExportSummary, PrunedModel, PrunedTensor } from '../../core/ports/exporter.js';
+import type { WorkProgress } from '../../core/ports/progress.js';
+import type { ErrorMessage } from '../../engine/workers/message-errors.js';
+
+/** What the thread of an exporter is started with. */
+export interface ExportTask {
+  readonly moduleUrl: string;
+  /** Complete. */
+  readonly options: unknown;
+  readonly directory: string;
+  /** The pruned model without what has to be asked for. */
+  readonly model: Omit<PrunedModel, 'readSource' | 'listCompanions' | 'tensors'>;
+  readonly tensors: readonly Omit<PrunedTensor, 'read'>[];
+}
+
+/** What an exporter asks of the pruned model. */
+export type ExportQuestion =
+  | { readonly kind: 'tensor'; readonly index: number }
+  | { readonly kind: 'source'; readonly file: string }
+  | { readonly kind: 'companions' };
+
+/** What the thread is sent. */
+export type ExportReply =
+  | { readonly kind: 'answer'; readonly id: number; readonly value: unknown }
+  | { readonly kind: 'error'; readonly id: number; readonly error: ErrorMessage }
+  | { readonly kind: 'cancel' };
+
+/** What it sends; `written` and `failed` come last. */
+export type ExportMessage =
+  | { readonly kind: 'question'; readonly id: number; readonly question: ExportQuestion }
+  | { readonly kind: 'progress'; readonly progress: WorkProgress }
+  | { readonly kind: 'written'; readonly summary: ExportSummary }
+  | { readonly kind: 'failed'; readonly error: ErrorMessage };

@@ -1,0 +1,60 @@
+import { parentPort, workerData } from 'node:worker_threads';
+import type { Exporter, PrunedModel } from '../../core/ports/exporter.js';
+import { decodeError, encodeError } from '../../engine/workers/message-errors.js';
+import type { ExportMessage, ExportQuestion, ExportReply, ExportTask } from './export-messages.js';
+
+/*
+ * The thread of one output: the exporter writes in it, and asks the main thread for what the pruned model holds. An exporter
+ * that never comes back can be ended here, and holds nobody's event loop.
+ */
+
+const PROGRESS_INTERVAL_MS = 50;
+
+const port = parentPort;
+if (port === null) throw new Error('this module runs in a worker thread only');
+const send = (message: ExportMessage): void => port.postMessage(message, []);
+const cancelled = new AbortController();
+const asked = new Map<number, { readonly resolve: (value: never) => void; readonly reject: (error: Error) => void }>();
+let nextId = 0;
+
+port.on('message', (reply: ExportReply) => {
+  if (reply.kind === 'cancel') return cancelled.abort();
+  const question = asked.get(reply.id);
+  asked.delete(reply.id);
+  if (reply.kind === 'answer') question?.resolve(reply.value as never);
+  else question?.reject(decodeError(reply.error));
+});
+await run(workerData as ExportTask);
+port.close();
+
+async function run({ moduleUrl, options, directory, model, tensors }: ExportTask): Promise<void> {
+  try {
+    const { default: exporter } = (await import(moduleUrl)) as { readonly default: Exporter };
+    const pruned: PrunedModel = {
+      ...model,
+      readSource: (file) => ask({ kind: 'source', file }),
+      listCompanions: () => ask({ kind: 'companions' }),
+      tensors: tensors.map((tensor, index) => ({ ...tensor, read: () => ask({ kind: 'tensor', index }) })),
+    };
+    send({ kind: 'written', summary: await exporter.write(pruned, directory, { signal: cancelled.signal, report: createReport() }, options) });
+  } catch (error) {
+    send({ kind: 'failed', error: encodeError(error) });
+  }
+}
+
+function ask<Value>(question: ExportQuestion): Promise<Value> {
+  const id = nextId++;
+  return new Promise((resolve, reject) => {
+    asked.set(id, { resolve, reject });
+    send({ kind: 'question', id, question });
+  });
+}
+
+function createReport() {
+  let sentMs = 0;
+  return (progress: Extract<ExportMessage, { kind: 'progress' }>['progress']): void => {
+    if (performance.now() - sentMs < PROGRESS_INTERVAL_MS && progress.done < progress.total) return;
+    sentMs = performance.now();
+    send({ kind: 'progress', progress });
+  };
+}
