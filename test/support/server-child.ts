@@ -6,7 +6,6 @@ import { createInterface } from 'node:readline';
 /** A server in a process of its own, which can be killed. */
 export interface ServerChild {
   readonly address: string;
-  readonly pid: number;
   readonly processId: number;
   /** Sends a signal; after SIGKILL waits until the process is gone. */
   signal(signal: 'SIGKILL' | 'SIGSTOP' | 'SIGCONT'): Promise<void>;
@@ -37,7 +36,6 @@ export async function startServerChild(folder: string, { stateDirectory = join(f
   const closed = once(child, 'close') as Promise<[number | null, string | null]>;
   const [line] = (await once(createInterface(child.stdout), 'line')) as [string];
   return {
-    pid: child.pid ?? 0,
     address: (JSON.parse(line) as { readonly address: string }).address,
     processId: child.pid ?? 0,
     signal: async (signal) => {

@@ -1,9 +1,8 @@
-import { execFile } from 'node:child_process';
 import { mkdir, rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import { promisify } from 'node:util';
 import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest';
 import { createClient, JobState, type DeepPartial, type FitPredictorRequest, type PrunecastClient } from '../../../src/client/index.js';
+import { listChildren } from '../../support/children.js';
 import { makeEndless } from '../../support/regressors.js';
 import { startServerChild, type ServerChild } from '../../support/server-child.js';
 import { makeFolder } from '../../support/test-server.js';
@@ -35,9 +34,8 @@ const fit = (most: number): DeepPartial<FitPredictorRequest> => ({
 const predict = (timeoutMs?: number) => client.predict({ predictorId, encodings: { dimensions: 1, rates: Buffer.from(Float32Array.of(0.7).buffer) } }, timeoutMs === undefined ? {} : { timeoutMs });
 
 /** Processes that the server has started and that have not ended. */
-async function countProcesses(): Promise<number> {
-  const { stdout } = await promisify(execFile)('ps', ['-o', 'pid=', '--ppid', String(server.pid)]).catch(({ stdout: none }: { stdout: string }) => ({ stdout: none }));
-  return stdout.split('\n').filter((line) => line.trim() !== '').length;
+function countProcesses(): number {
+  return listChildren(server.processId).length;
 }
 
 describe("a regressor of the user's own that never comes back", () => {
@@ -46,7 +44,7 @@ describe("a regressor of the user's own that never comes back", () => {
     const startedAt = performance.now();
     expect((await client.services.predictors.getPredictor({ predictorId })).predictor?.id).toBe(predictorId);
     expect(performance.now() - startedAt).toBeLessThan(1000);
-    await vi.waitFor(async () => expect(await countProcesses()).toBe(0), { timeout: 2500, interval: 20 });
+    await vi.waitFor(() => expect(countProcesses()).toBe(0), { timeout: 2500, interval: 20 });
   });
 
   it('gives the turn of its job to the next one within two seconds of its cancel', async () => {
@@ -59,7 +57,7 @@ describe("a regressor of the user's own that never comes back", () => {
     expect((await jobs.cancelJob({ jobId })).job?.state).toBe(JobState.CANCELLED);
     expect((await next).backend).toBe('ridge');
     expect(performance.now() - cancelledAt).toBeLessThan(4000); // two, and the fit of the next one
-    await vi.waitFor(async () => expect(await countProcesses()).toBe(0), { timeout: 2000, interval: 20 });
+    await vi.waitFor(() => expect(countProcesses()).toBe(0), { timeout: 2000, interval: 20 });
   });
 
   it('does not keep the server from ending when it is asked to stop', async () => {
