@@ -60,7 +60,7 @@ export interface StockForm {
   readonly architecture: string;
   /** The least set of biases that this form has and that holds those asked for. */
   readonly biases: BlockBiases;
-  /** Further entries for config.json. */
+  /** Further entries for config.json; undefined takes one of the source out. */
   readonly entries: Readonly<Record<string, unknown>>;
   /** What builds such blocks from it. */
   readonly loadsIn: readonly string[];

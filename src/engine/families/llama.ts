@@ -34,7 +34,8 @@ const LLAMA_AS_MISTRAL: StockForm = {
   modelType: MISTRAL.id,
   architecture: MISTRAL.architecture,
   biases: { queryKeyValue: false, attentionOutput: false, ffn: false },
+  // A Llama looks at no `layer_types`; a Mistral with them would be read as a Ministral.
   // Below version 5 transformers warns of the faulty tokenizers that early Mistral releases had; this one came with a Llama.
-  entries: { sliding_window: null, transformers_version: '5.0.0' },
+  entries: { sliding_window: null, layer_types: undefined, transformers_version: '5.0.0' },
   loadsIn: ['transformers', 'vLLM'],
 };

@@ -67,6 +67,17 @@ describe('hf', () => {
     expect((await readShape(directory)).shape.layers[0]).toEqual({ kvHeads: 3, queryHeadsPerKv: 2, ffnChannels: 172 });
   });
 
+  it('leaves window entries that a Llama does not look at out of the Mistral that it is written as', async () => {
+    const source = await makeFolder();
+    await cp(STORIES, source, { recursive: true });
+    const { layer_types: _, ...config } = JSON.parse(await readFile(join(STORIES, 'config.json'), 'utf8')) as Record<string, unknown>;
+    await writeFile(join(source, 'config.json'), JSON.stringify({ ...config, layer_types: Array.from({ length: 5 }, () => 'sliding_attention'), sliding_window: 8 }));
+    const { directory, config: written } = await write(source, Array.from({ length: 5 }, () => keepLast(3, 172)));
+    expect(written).toMatchObject({ model_type: 'mistral', sliding_window: null });
+    expect(written).not.toHaveProperty('layer_types');
+    expect((await readShape(directory)).shape.family).toBe('mistral');
+  });
+
   it('writes layers that differ in the per-layer form, which is read back as it was and brings its modelling file', async () => {
     const { directory, config, manifest, model } = await write(STORIES, UNEVEN);
     expect(config).toMatchObject({
