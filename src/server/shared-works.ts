@@ -1,4 +1,4 @@
-import { orAborted } from './rpc/call-signal.js';
+import { orAborted } from './or-aborted.js';
 
 /** Works that are done once for all who ask for the same, and kept. */
 export interface SharedWorks<Result> {

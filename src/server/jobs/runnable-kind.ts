@@ -2,7 +2,7 @@ import { PrunecastError } from '../../core/errors/prunecast-error.js';
 import type { DimensionRange } from '../../gen/prunecast/v1/common.js';
 import type { JobKind } from '../../gen/prunecast/v1/job.js';
 import type { Plan } from '../../gen/prunecast/v1/pruning.js';
-import { orAborted } from '../rpc/call-signal.js';
+import { orAborted } from '../or-aborted.js';
 import { digestRequest } from '../rpc/request-digest.js';
 import { readStored } from '../store/read-stored.js';
 import type { StoreWrite } from '../store/store-write.js';

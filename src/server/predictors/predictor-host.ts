@@ -4,6 +4,7 @@ import type { FittedPredictor, Prediction, Predictor } from '../../core/ports/pr
 import { startCallThread, type CallThread } from '../../engine/workers/call-thread.js';
 import { workerUrl } from '../../engine/workers/worker-url.js';
 import type { PredictorCalls } from './predictor-messages.js';
+import { orAborted } from '../or-aborted.js';
 import { startPredictorWorker } from './start-predictor-worker.js';
 
 /** A predictor plug-in with its complete options, and the module whose default export it is. */
@@ -80,8 +81,7 @@ async function host(
     save: () => model,
     predict: async ({ rates, columns }, asked) => {
       const batch = { rates, columns };
-      const ended = asked === undefined ? life.signal : AbortSignal.any([life.signal, asked]);
-      return requirePrediction(id, batch, await explain(id, thread.call('predict', batch, { signal: ended })));
+      return requirePrediction(id, batch, await explain(id, orAborted(thread.call('predict', batch, { signal: asked ?? life.signal }), life.signal)));
     },
     close: () => close(new PrunecastError('CANCELLED', `the predictor ${id} was closed`)),
   };

@@ -1,5 +1,6 @@
 import type { Writable } from 'node:stream';
-import { orAborted, type CallSignal } from './call-signal.js';
+import { orAborted } from '../or-aborted.js';
+import type { CallSignal } from './call-signal.js';
 
 /**
  * Writes a message of a stream and waits until the connection has taken it. Throws the signal's reason when the call is over.

@@ -2,7 +2,8 @@ import type { handleClientStreamingCall } from '@grpc/grpc-js';
 import { encodeStatus } from '../errors/encode-status.js';
 import { takeRequest } from '../requests/read-request.js';
 import type { Served } from './call-context.js';
-import { createCallSignal, orAborted } from './call-signal.js';
+import { orAborted } from '../or-aborted.js';
+import { createCallSignal } from './call-signal.js';
 import { toStatusObject } from './status-object.js';
 
 /**
