@@ -68,8 +68,8 @@ describe('the reading of a trace', () => {
       '7 bind(23, {sa_family=AF_INET, sin_port=htons(80), sin_addr=inet_addr("0.0.0.0")}, 16) = 0',
       '7 connect(23, {sa_family=AF_INET6, sin6_port=htons(443), inet_pton(AF_INET6, "2620:1ec::1", &sin6_addr)}, 28 <unfinished ...>',
       '7 socket(AF_INET6, SOCK_DGRAM, IPPROTO_IP) = 23',
-      '7 openat(AT_FDCWD, "/root/.cache/x/deviceid", O_WRONLY|O_CREAT|O_TRUNC, 0666) = 21',
-      '7 mkdir("/root/.cache", 0777) = 0',
+      '7 openat(AT_FDCWD, "/home/user/.cache/x/deviceid", O_WRONLY|O_CREAT|O_TRUNC, 0666) = 21',
+      '7 mkdir("/home/user/.cache", 0777) = 0',
     ];
     const own = [
       '7 bind(23, {sa_family=AF_INET, sin_port=htons(0), sin_addr=inet_addr("127.0.0.1")}, 16) = 0',
