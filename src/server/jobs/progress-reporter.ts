@@ -24,7 +24,8 @@ export function createProgressReporter(clock: Clock, send: (progress: JobProgres
     clearTimeout(timer);
     timer = undefined;
     if (!activity || !newest) return;
-    send(describe(newest, (clock.now() - activity.startedMs) / 1000));
+    // The clock may be set back meanwhile.
+    send(describe(newest, Math.max(0, clock.now() - activity.startedMs) / 1000));
     newest = undefined;
   };
   const hold = () => {

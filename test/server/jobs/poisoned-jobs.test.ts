@@ -1,22 +1,12 @@
-import { rm } from 'node:fs/promises';
-import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
+import { describe, expect, it, vi } from 'vitest';
 import { JobKind, JobState, type Job } from '../../../src/gen/prunecast/v1/job.js';
 import { createJobStore } from '../../../src/server/store/job-store.js';
-import { openDatabase, type OpenDatabase } from '../../../src/server/store/open-database.js';
-import { makeFolder, unpack } from '../../support/test-server.js';
+import { useDatabase } from '../../support/test-database.js';
+import { unpack } from '../../support/test-server.js';
 import { evaluation, type Run } from './scripted-jobs.js';
 import { startOwner, type Owner } from './scripted-owner.js';
 
-let folder = '';
-let opened: OpenDatabase;
-beforeEach(async () => {
-  folder = await makeFolder();
-  opened = await openDatabase(folder);
-});
-afterEach(async () => {
-  await opened.close();
-  await rm(folder, { recursive: true, force: true });
-});
+const state = useDatabase();
 
 const hang: Run = ({ signal }) => new Promise((_, reject) => signal.addEventListener('abort', () => reject(signal.reason as Error)));
 
@@ -29,14 +19,14 @@ const reasonOf = ({ error }: Job) => error && unpack(error).reason;
 
 describe('a job that its servers die with', () => {
   it('is set aside as JOB_POISONED after the third death in a row, and the server works on', async () => {
-    const first = await startOwner(opened, 'first', hang);
+    const first = await startOwner(state, 'first', hang);
     const jobId = await startJob(first);
     for (const name of ['second', 'third']) {
-      const { runs } = await startOwner(opened, name, hang);
+      const { runs } = await startOwner(state, name, hang);
       expect(runs.map((run) => run.jobId)).toEqual([jobId]);
       runs[0]?.progress({ activity: 'fitting', done: 1, total: 2, unit: 'trees' }); // for people; it brings the job no further
     }
-    const fourth = await startOwner(opened, 'fourth', hang);
+    const fourth = await startOwner(state, 'fourth', hang);
     expect(fourth.runs).toEqual([]);
     const job = await fourth.jobs.get(jobId);
     expect(job.state).toBe(JobState.FAILED);
@@ -45,23 +35,23 @@ describe('a job that its servers die with', () => {
   });
 
   it('is taken up however often they die as long as it stores results in between', async () => {
-    const jobId = await startJob(await startOwner(opened, 'first', hang));
+    const jobId = await startJob(await startOwner(state, 'first', hang));
     for (let death = 0; death < 5; death++) {
-      const { runs } = await startOwner(opened, `server ${death}`, async (context) => {
+      const { runs } = await startOwner(state, `server ${death}`, async (context) => {
         if (death % 2 === 1) await context.emit(evaluation(death));
         return hang(context);
       });
       expect(runs).toHaveLength(1);
-      await vi.waitFor(async () => expect(await createJobStore(opened.database).fruitlessStarts(jobId)).toBe(death % 2 === 1 ? 0 : death === 0 ? 2 : 1));
+      await vi.waitFor(async () => expect(await createJobStore(state.database).fruitlessStarts(jobId)).toBe(death % 2 === 1 ? 0 : death === 0 ? 2 : 1));
     }
   });
 
   it('is taken up however often servers are stopped in order', async () => {
-    const first = await startOwner(opened, 'first', hang);
+    const first = await startOwner(state, 'first', hang);
     const jobId = await startJob(first);
     await first.stop();
     for (let stops = 0; stops < 4; stops++) {
-      const owner = await startOwner(opened, `server ${stops}`, hang);
+      const owner = await startOwner(state, `server ${stops}`, hang);
       expect(owner.runs).toHaveLength(1);
       expect((await owner.jobs.get(jobId)).state).toBe(JobState.RUNNING);
       await owner.stop();
@@ -69,11 +59,11 @@ describe('a job that its servers die with', () => {
   });
 
   it('does not count the deaths of servers that had only queued it', async () => {
-    const first = await startOwner(opened, 'first', hang);
+    const first = await startOwner(state, 'first', hang);
     await startJob(first);
     const waiting = await startJob(first);
-    for (const name of ['second', 'third', 'fourth']) await startOwner(opened, name, hang);
-    const last = await startOwner(opened, 'last', hang);
+    for (const name of ['second', 'third', 'fourth']) await startOwner(state, name, hang);
+    const last = await startOwner(state, 'last', hang);
     expect(last.runs.map(({ jobId }) => jobId)).toEqual([waiting]);
   });
 });

@@ -21,5 +21,7 @@ describe('createProgressReporter', () => {
     expect(at(600, 30, 30, 'layers')).toMatchObject({ elapsedSeconds: 300, remainingSeconds: 0 });
     expect(at(600, 250, 1000)).toMatchObject({ elapsedSeconds: 0, remainingSeconds: -1 });
     expect(at(610, 500, 1000)).toMatchObject({ elapsedSeconds: 10, remainingSeconds: 10 });
+    // The clock was set back by an hour.
+    expect(at(-2990, 501, 1000)).toMatchObject({ elapsedSeconds: 0, remainingSeconds: -1 });
   });
 });

@@ -1,4 +1,5 @@
 import { pino } from 'pino';
+import type { Clock } from '../../../src/core/ports/clock.js';
 import { JobKind } from '../../../src/gen/prunecast/v1/job.js';
 import { createJobs, type JobRunner } from '../../../src/server/jobs/create-jobs.js';
 import { createJobEvents } from '../../../src/server/jobs/job-events.js';
@@ -18,9 +19,8 @@ export interface Owner {
 }
 
 /** One server process after the other on one store; each finds all before it gone. */
-export async function startOwner({ database }: OpenDatabase, name: string, run: Run): Promise<Owner> {
+export async function startOwner({ database }: Pick<OpenDatabase, 'database'>, name: string, run: Run, clock: Clock = { now: () => 1_000_000 }): Promise<Owner> {
   const stopping = new AbortController();
-  const clock = { now: () => 1_000_000 };
   const store = createJobStore(database);
   const runs: JobContext[] = [];
   const log = pino({ level: 'silent' });

@@ -1,37 +1,28 @@
-import { mkdir, readFile, rm, writeFile } from 'node:fs/promises';
+import { mkdir, readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { describe, expect, it } from 'vitest';
 import { JobState } from '../../../src/gen/prunecast/v1/job.js';
 import { PairSet } from '../../../src/gen/prunecast/v1/pair.js';
 import { Trial } from '../../../src/gen/prunecast/v1/study_types.js';
 import { createJobStore } from '../../../src/server/store/job-store.js';
 import { createLabelStore } from '../../../src/server/store/label-store.js';
-import { openDatabase, type OpenDatabase } from '../../../src/server/store/open-database.js';
+import { openDatabase } from '../../../src/server/store/open-database.js';
 import { createPairSetStore } from '../../../src/server/store/pair-set-store.js';
 import { createStudyStore } from '../../../src/server/store/study-store.js';
-import { makeFolder } from '../../support/test-server.js';
+import { useDatabase } from '../../support/test-database.js';
 
-let folder = '';
-let open: OpenDatabase;
-beforeEach(async () => {
-  folder = await makeFolder();
-  open = await openDatabase(folder);
-});
-afterEach(async () => {
-  await open.close();
-  await rm(folder, { recursive: true, force: true });
-});
+const state = useDatabase();
 
 const KEY = { checkpointDigest: 'c', measurementFingerprint: 'm', fidelityDigest: 'f', recipeDigest: 'r', architectureKey: 'a' };
 /** A field of the protobuf's type 7, which there is not. */
 const GARBAGE = Uint8Array.of(15, 255, 255);
 
 async function createJob(id: string): Promise<void> {
-  await createJobStore(open.database).create({ id, kind: 3, requestId: '', requestDigest: '', studyId: '', request: undefined, createdMs: 0 }, { $case: 'started', value: {} }, { owner: 'a', untilMs: 1 });
+  await createJobStore(state.database).create({ id, kind: 3, requestId: '', requestDigest: '', studyId: '', request: undefined, createdMs: 0 }, { $case: 'started', value: {} }, { owner: 'a', untilMs: 1 });
 }
 
 async function createStudy(): Promise<void> {
-  const studies = createStudyStore(open.database);
+  const studies = createStudyStore(state.database);
   await studies.create({ id: 'study-1', jobId: '', model: 'm', checkpointDigest: 'c', seed: 0, request: Uint8Array.of(), plan: {}, state: JobState.RUNNING, createdMs: 0 });
   await studies.record('study-1', { events: [{ a: 1 }], trials: [Trial.create({ number: 1 })] });
 }
@@ -40,40 +31,40 @@ describe('something stored that does not parse', () => {
   it.each([
     ['an event', async () => {
       await createJob('job-1');
-      await open.database.updateTable('events').set({ event: GARBAGE }).execute();
-      return createJobStore(open.database).eventsAfter('job-1', 0, 10);
+      await state.database.updateTable('events').set({ event: GARBAGE }).execute();
+      return createJobStore(state.database).eventsAfter('job-1', 0, 10);
     }, 'event 1 of job-1'],
     ['the error of a job', async () => {
       await createJob('job-1');
-      await open.database.updateTable('jobs').set({ error: GARBAGE }).execute();
-      return createJobStore(open.database).get('job-1');
+      await state.database.updateTable('jobs').set({ error: GARBAGE }).execute();
+      return createJobStore(state.database).get('job-1');
     }, 'the error of job-1'],
     ['the metrics of a label', async () => {
-      const labels = createLabelStore(open.database);
+      const labels = createLabelStore(state.database);
       await labels.put(KEY, { metrics: { perplexity: 1 }, windowLosses: Float64Array.of(1), windowTokens: Int32Array.of(1), tokensSpent: 1 });
-      await open.database.updateTable('labels').set({ metrics: '{"perplexity":' }).execute();
+      await state.database.updateTable('labels').set({ metrics: '{"perplexity":' }).execute();
       return labels.get(KEY);
     }, 'the label of a under the recipe "r" and the measurement m'],
     ['the losses of a label', async () => {
-      const labels = createLabelStore(open.database);
+      const labels = createLabelStore(state.database);
       await labels.put(KEY, { metrics: { perplexity: 1 }, windowLosses: Float64Array.of(1), windowTokens: Int32Array.of(1), tokensSpent: 1 });
-      await open.database.updateTable('labels').set({ window_losses: Uint8Array.of(1, 2, 3) }).execute();
+      await state.database.updateTable('labels').set({ window_losses: Uint8Array.of(1, 2, 3) }).execute();
       return labels.get(KEY);
     }, 'the label of a under the recipe "r" and the measurement m'],
     ['an event of a study', async () => {
       await createStudy();
-      await open.database.updateTable('study_events').set({ event: 'x' }).execute();
-      return createStudyStore(open.database).events('study-1');
+      await state.database.updateTable('study_events').set({ event: 'x' }).execute();
+      return createStudyStore(state.database).events('study-1');
     }, 'an event of study-1'],
     ['a trial', async () => {
       await createStudy();
-      await open.database.updateTable('trials').set({ trial: GARBAGE }).execute();
-      return createStudyStore(open.database).trials('study-1');
+      await state.database.updateTable('trials').set({ trial: GARBAGE }).execute();
+      return createStudyStore(state.database).trials('study-1');
     }, 'a trial of study-1'],
     ['a set of pairs', async () => {
-      await createPairSetStore(open.database).add('study-1', [PairSet.create({ dimensions: ['a'] })]);
-      await open.database.updateTable('pair_sets').set({ pair_set: GARBAGE }).execute();
-      return createPairSetStore(open.database).ofStudy('study-1');
+      await createPairSetStore(state.database).add('study-1', [PairSet.create({ dimensions: ['a'] })]);
+      await state.database.updateTable('pair_sets').set({ pair_set: GARBAGE }).execute();
+      return createPairSetStore(state.database).ofStudy('study-1');
     }, 'a set of pairs of study-1'],
   ])('is STATE_DAMAGED and named, no fault of the server: %s', async (_name, read, stored) => {
     await expect(read()).rejects.toMatchObject({ reason: 'STATE_DAMAGED', code: 'DATA_LOSS', metadata: { stored } });
@@ -81,18 +72,18 @@ describe('something stored that does not parse', () => {
 
   it('of a job keeps no server from starting', async () => {
     await createJob('job-1');
-    await open.database.updateTable('jobs').set({ progress: GARBAGE }).execute();
-    expect((await createJobStore(open.database).unfinished()).map(({ id }) => id)).toEqual(['job-1']);
+    await state.database.updateTable('jobs').set({ progress: GARBAGE }).execute();
+    expect((await createJobStore(state.database).unfinished()).map(({ id }) => id)).toEqual(['job-1']);
   });
 });
 
 /** Fills the log with `jobs` jobs, and opens a copy of the state whose log was changed, as after a crash of the machine. */
 async function reopenWith(change: (log: Buffer) => Buffer): Promise<string[]> {
   for (let job = 1; job <= 20; job++) await createJob(`job-${job}`);
-  const copy = join(folder, 'copy');
+  const copy = join(state.folder, 'copy');
   await mkdir(copy);
-  await writeFile(join(copy, 'prunecast.db'), await readFile(join(folder, 'prunecast.db')));
-  await writeFile(join(copy, 'prunecast.db-wal'), change(await readFile(join(folder, 'prunecast.db-wal'))));
+  await writeFile(join(copy, 'prunecast.db'), await readFile(join(state.folder, 'prunecast.db')));
+  await writeFile(join(copy, 'prunecast.db-wal'), change(await readFile(join(state.folder, 'prunecast.db-wal'))));
   const { database, close } = await openDatabase(copy);
   const jobs = (await createJobStore(database).unfinished()).map(({ id }) => id);
   await close();
@@ -114,7 +105,7 @@ describe('a write-ahead log', () => {
     const jobs = await reopenWith(change);
     expect(jobs).toEqual(all.slice(0, jobs.length));
     expect(jobs.length).toBeGreaterThan(name.includes('behind') ? 19 : 3);
-    const { database, close } = await openDatabase(join(folder, 'copy'));
+    const { database, close } = await openDatabase(join(state.folder, 'copy'));
     await createJobStore(database).create({ id: 'later', kind: 3, requestId: '', requestDigest: '', studyId: '', request: undefined, createdMs: 0 }, { $case: 'started', value: {} }, { owner: 'a', untilMs: 1 });
     expect((await createJobStore(database).unfinished()).map(({ id }) => id)).toEqual([...jobs, 'later']);
     await close();
@@ -123,17 +114,17 @@ describe('a write-ahead log', () => {
 
 describe('a state folder', () => {
   it('whose database is no database is named as damaged', async () => {
-    const other = join(folder, 'other');
+    const other = join(state.folder, 'other');
     await mkdir(other);
     await writeFile(join(other, 'prunecast.db'), 'this is a text, and long enough to be looked at as the header of a database, one should think. '.repeat(20));
     await expect(openDatabase(other)).rejects.toThrow(/prunecast\.db.*damaged.*backup/s);
   });
 
   it('that cannot be locked is not mistaken for one that another server uses', async () => {
-    const other = join(folder, 'other');
+    const other = join(state.folder, 'other');
     await mkdir(other);
     await writeFile(join(other, 'server.lock'), 'no database '.repeat(100));
     await expect(openDatabase(other)).rejects.toThrow(/cannot be locked \(SQLITE_NOTADB\).*server\.lock/);
-    await expect(openDatabase(folder)).rejects.toThrow(/another server uses the state directory/);
+    await expect(openDatabase(state.folder)).rejects.toThrow(/another server uses the state directory/);
   });
 });

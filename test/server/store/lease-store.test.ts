@@ -1,33 +1,22 @@
-import { rm } from 'node:fs/promises';
-import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { describe, expect, it } from 'vitest';
 import { JobState } from '../../../src/gen/prunecast/v1/job.js';
 import { Trial } from '../../../src/gen/prunecast/v1/study_types.js';
 import { createLeaseOwner } from '../../../src/server/jobs/lease-owner.js';
 import { createJobStore } from '../../../src/server/store/job-store.js';
 import { createLeaseStore } from '../../../src/server/store/lease-store.js';
-import { openDatabase, type OpenDatabase } from '../../../src/server/store/open-database.js';
 import { createStudyStore } from '../../../src/server/store/study-store.js';
-import { makeFolder } from '../../support/test-server.js';
+import { useDatabase } from '../../support/test-database.js';
 
-let folder = '';
-let open: OpenDatabase;
-beforeEach(async () => {
-  folder = await makeFolder();
-  open = await openDatabase(folder);
-});
-afterEach(async () => {
-  await open.close();
-  await rm(folder, { recursive: true, force: true });
-});
+const state = useDatabase();
 
 const STARTED = { $case: 'started', value: {} } as const;
 const nobodyGone = { isGone: () => false };
 
 /** A job that server `a` holds until the time 100. */
 async function createJob() {
-  const jobs = createJobStore(open.database);
+  const jobs = createJobStore(state.database);
   const held = await jobs.create({ id: 'job-1', kind: 3, requestId: '', requestDigest: '', studyId: 'study-1', request: undefined, createdMs: 0 }, STARTED, { owner: 'a', untilMs: 100 });
-  return { jobs, held, leases: createLeaseStore(open.database), studies: createStudyStore(open.database) };
+  return { jobs, held, leases: createLeaseStore(state.database), studies: createStudyStore(state.database) };
 }
 
 describe('a lease', () => {
@@ -41,6 +30,14 @@ describe('a lease', () => {
     expect(await leases.take('job-1', { owner: 'c', untilMs: 350 }, { nowMs: 251, ...nobodyGone })).toBe(3);
     await leases.release('c');
     expect(await leases.take('job-1', { owner: 'a', untilMs: 450 }, { nowMs: 252, ...nobodyGone })).toBe(4);
+  });
+
+  it('stays with the server that renews it, also where the clock has gone back', async () => {
+    const { leases } = await createJob();
+    expect(await leases.renew({ owner: 'a', untilMs: 50 })).toEqual(['job-1']);
+    expect(await leases.take('job-1', { owner: 'b', untilMs: 70 }, { nowMs: 45, ...nobodyGone })).toBeUndefined();
+    expect(await leases.take('job-1', { owner: 'b', untilMs: 70 }, { nowMs: 51, ...nobodyGone })).toBe(2);
+    expect(await leases.renew({ owner: 'a', untilMs: 60 })).toEqual([]);
   });
 
   it('that was lost lets nothing more be stored: no event, no trial, no end', async () => {

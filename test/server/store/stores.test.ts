@@ -1,7 +1,7 @@
-import { mkdir, rm } from 'node:fs/promises';
+import { mkdir } from 'node:fs/promises';
 import { join } from 'node:path';
 import Database from 'libsql';
-import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { describe, expect, it } from 'vitest';
 import { Job, JobKind } from '../../../src/gen/prunecast/v1/job.js';
 import { PairSet } from '../../../src/gen/prunecast/v1/pair.js';
 import { Predictor } from '../../../src/gen/prunecast/v1/predictor_types.js';
@@ -9,29 +9,19 @@ import { Trial, TrialRole } from '../../../src/gen/prunecast/v1/study_types.js';
 import type { Label } from '../../../src/core/ports/label-queue.js';
 import { createJobStore } from '../../../src/server/store/job-store.js';
 import { createLabelStore, type LabelKey } from '../../../src/server/store/label-store.js';
-import { openDatabase, type OpenDatabase } from '../../../src/server/store/open-database.js';
+import { openDatabase } from '../../../src/server/store/open-database.js';
 import { createPairSetStore } from '../../../src/server/store/pair-set-store.js';
 import { createPredictorStore } from '../../../src/server/store/predictor-store.js';
 import { createStudyStore, type StudyRecord } from '../../../src/server/store/study-store.js';
-import { makeFolder } from '../../support/test-server.js';
+import { useDatabase } from '../../support/test-database.js';
 
-let folder = '';
-let open: OpenDatabase;
-beforeEach(async () => {
-  folder = await makeFolder();
-  open = await openDatabase(folder);
-});
-afterEach(async () => {
-  await open.close();
-  await rm(folder, { recursive: true, force: true });
-});
+const state = useDatabase();
 const trial = (number: number, role: TrialRole): Trial => Trial.create({ number, role, metrics: { perplexity: number / 3 }, rates: [0.5] });
 /** Of 60 kB: a page of 100 would be 6 MB. */
 const large = (number: number) => ({ ...trial(number, TrialRole.PAIR), rates: Array.from({ length: 15_000 }, () => 0.25) });
 const set = (model: string) => PairSet.create({ model, dimensions: ['layers.0.ffn_channels'], pairs: [{ rates: [0.5], metrics: { perplexity: 3 } }] });
 const reopen = async () => {
-  await open.close();
-  open = await openDatabase(folder);
+  await state.reopen();
 };
 
 describe('labels', () => {
@@ -39,27 +29,27 @@ describe('labels', () => {
   const label: Label = { metrics: { perplexity: 12.25, accuracy: NaN, worst: -Infinity }, windowLosses: Float64Array.of(1 / 3, Math.PI, 1e300), windowHits: Int32Array.of(3, 0, 2 ** 29), windowTokens: Int32Array.of(127, 1, 2 ** 30), tokensSpent: 384 };
 
   it('come back bit by bit after a restart, numbers that JSON lacks included', async () => {
-    expect(await createLabelStore(open.database).put(key, label)).toBe(true);
+    expect(await createLabelStore(state.database).put(key, label)).toBe(true);
     await reopen();
-    expect(await createLabelStore(open.database).get(key)).toEqual(label);
+    expect(await createLabelStore(state.database).get(key)).toEqual(label);
   });
 
   it('are stored once: the first one stays', async () => {
-    const labels = createLabelStore(open.database);
+    const labels = createLabelStore(state.database);
     const outcomes = await Promise.all([1, 2, 3].map((perplexity) => labels.put(key, { ...label, metrics: { perplexity } })));
     expect(outcomes).toEqual([true, false, false]);
     expect((await labels.get(key))?.metrics).toEqual({ perplexity: 1 });
   });
 
   it('give way to one that holds further metrics, as of a later version', async () => {
-    const labels = createLabelStore(open.database);
+    const labels = createLabelStore(state.database);
     const [older, newer, other] = [{ ...label, metrics: { perplexity: 2 } }, { ...label, metrics: { perplexity: 2, accuracy: 0.5 } }, { ...label, metrics: { perplexity: 9, accuracy: 0.1 } }];
     expect([await labels.put(key, older), await labels.put(key, newer), await labels.put(key, other)]).toEqual([true, true, false]);
     expect(await labels.get(key)).toEqual(newer);
   });
 
   it('are found only under the whole key, in the order asked for', async () => {
-    const labels = createLabelStore(open.database);
+    const labels = createLabelStore(state.database);
     await labels.put(key, label);
     const others = Object.keys(key).map((part) => ({ ...key, [part]: 'other' }));
     expect(await labels.getMany([...others, key])).toEqual([undefined, undefined, undefined, undefined, undefined, label]);
@@ -68,7 +58,7 @@ describe('labels', () => {
 
 describe('jobs', () => {
   it('are listed in pages that fit a message, also those of an earlier version with request ids of 600 kB', async () => {
-    const jobs = createJobStore(open.database);
+    const jobs = createJobStore(state.database);
     for (let index = 0; index < 9; index++) {
       const job = { id: `job-${index}`, kind: JobKind.SEARCH, requestId: `${index}${'é'.repeat(300_000)}`, requestDigest: 'd', studyId: '', request: undefined, createdMs: index };
       await jobs.create(job, { $case: 'queued', value: { place: 1 } }, { owner: 'o', untilMs: 1 });
@@ -89,12 +79,12 @@ describe('studies', () => {
   const study: StudyRecord = { id: 'study-1', jobId: 'job-1', model: 'm', checkpointDigest: 'c', seed: 2 ** 40 + 1, request: Uint8Array.of(1, 2), plan: { rounds: 1 }, state: 2, createdMs: 5 };
 
   it('keep what each step leaves, numbered without a gap, and read it back after a restart', async () => {
-    const studies = createStudyStore(open.database);
+    const studies = createStudyStore(state.database);
     await studies.create(study);
     await studies.record('study-1', { events: [{ a: 1 }, { b: 2 }], trials: [trial(1, TrialRole.PAIR)] });
     await studies.record('study-1', { events: [{ value: NaN, losses: [-Infinity] }], seconds: 0.5, trials: [trial(2, TrialRole.FINALIST), trial(3, TrialRole.PAIR)], plan: { rounds: 2 }, state: 4 });
     await reopen();
-    const again = createStudyStore(open.database);
+    const again = createStudyStore(state.database);
     expect(await again.get('study-1')).toEqual({ ...study, plan: { rounds: 2 }, state: 4 });
     expect(await again.events('study-1')).toEqual([{ event: { a: 1 }, seconds: 0 }, { event: { b: 2 }, seconds: 0 }, { event: { value: NaN, losses: [-Infinity] }, seconds: 0.5 }]);
     expect((await again.trials('study-1')).map(({ number }) => number)).toEqual([1, 2, 3]);
@@ -102,7 +92,7 @@ describe('studies', () => {
   });
 
   it('store a step whole or not at all', async () => {
-    const studies = createStudyStore(open.database);
+    const studies = createStudyStore(state.database);
     await studies.create(study);
     const broken = { ...trial(9, TrialRole.PAIR), number: null as unknown as number };
     await expect(studies.record('study-1', { events: [{ a: 1 }], trials: [trial(1, TrialRole.PAIR), broken] })).rejects.toThrow('invalid int32');
@@ -111,7 +101,7 @@ describe('studies', () => {
   });
 
   it('list trials in pages that fit a message', async () => {
-    const studies = createStudyStore(open.database);
+    const studies = createStudyStore(state.database);
     await studies.create(study);
     await studies.record('study-1', { trials: Array.from({ length: 100 }, (_, index) => large(index + 1)) });
     const numbers: number[] = [];
@@ -129,17 +119,17 @@ describe('studies', () => {
   });
 
   it('are not found under another id', async () => {
-    await expect(createStudyStore(open.database).get('study-2')).rejects.toMatchObject({ reason: 'STUDY_NOT_FOUND' });
+    await expect(createStudyStore(state.database).get('study-2')).rejects.toMatchObject({ reason: 'STUDY_NOT_FOUND' });
   });
 });
 
 describe('predictors', () => {
   it('come back with the bytes of their model, are listed newest first by study, and can be removed', async () => {
-    const predictors = createPredictorStore(open.database);
+    const predictors = createPredictorStore(state.database);
     const model = Uint8Array.from({ length: 30_000 }, (_, index) => index % 251);
     for (const [id, studyId] of [['p1', 's'], ['p2', ''], ['p3', 's']] as const) await predictors.create({ predictor: Predictor.create({ id, studyId, backend: 'ridge', minRates: [0.1] }), model });
     await reopen();
-    const again = createPredictorStore(open.database);
+    const again = createPredictorStore(state.database);
     expect(await again.get('p2')).toEqual({ predictor: Predictor.create({ id: 'p2', backend: 'ridge', minRates: [0.1] }), model });
     const ids = async (studyId: string) => (await again.list({ studyId, pageSize: 10, pageToken: '' })).values.map(({ id }) => id);
     expect(await ids('')).toEqual(['p3', 'p2', 'p1']);
@@ -153,7 +143,7 @@ describe('predictors', () => {
 
 describe('pair sets', () => {
   it('come back in the order they were added, study by study', async () => {
-    const sets = createPairSetStore(open.database);
+    const sets = createPairSetStore(state.database);
     await sets.add('s', [set('a'), set('b')]);
     await sets.add('t', [set('x')]);
     await sets.add('s', [set('c')]);
@@ -164,11 +154,11 @@ describe('pair sets', () => {
 
 describe('openDatabase', () => {
   it('refuses a second server on one state directory', async () => {
-    await expect(openDatabase(folder)).rejects.toThrow('another server uses the state directory');
+    await expect(openDatabase(state.folder)).rejects.toThrow('another server uses the state directory');
   });
 
   it('refuses what a newer server wrote, and touches nothing', async () => {
-    const other = join(folder, 'newer');
+    const other = join(state.folder, 'newer');
     await mkdir(other);
     const file = new Database(join(other, 'prunecast.db'));
     file.exec('CREATE TABLE schema_version (version INTEGER NOT NULL); INSERT INTO schema_version VALUES (1000)');
@@ -184,7 +174,7 @@ const progress = (bytes: number) => ({ $case: 'progress', value: { activity: 'x'
 
 describe('events of jobs', () => {
   it('are read in batches of some bytes, so that a follower who never reads holds no more, however large they are', async () => {
-    const jobs = createJobStore(open.database);
+    const jobs = createJobStore(state.database);
     const held = await jobs.create({ id: 'job-1', kind: 3, requestId: '', requestDigest: '', studyId: '', request: undefined, createdMs: 0 }, progress(10), { owner: 'a', untilMs: 1 });
     for (const bytes of [10, 400_000, 400_000, 400_000, 3_000_000, 10]) await jobs.append([{ ...held, payload: progress(bytes) }], 0);
     const batches: number[][] = [];
