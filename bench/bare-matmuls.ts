@@ -36,7 +36,10 @@ export async function prepareBareMatmuls(shape: ModelShape, threads: number): Pr
     const key = JSON.stringify(size);
     const known = layouts.get(key);
     if (known !== undefined) return known;
-    const times: Record<Layout, number> = { plain: await timeFastest(sessions, size, 'plain'), transposed: await timeFastest(sessions, size, 'transposed') };
+    const times: Record<Layout, number> = {
+      plain: await timeFastest(sessions, size, 'plain'),
+      transposed: await timeFastest(sessions, size, 'transposed'),
+    };
     const chosen = times.plain < times.transposed ? 'plain' : 'transposed';
     layouts.set(key, chosen);
     return chosen;
@@ -49,25 +52,44 @@ export async function prepareBareMatmuls(shape: ModelShape, threads: number): Pr
 
   const layers: Batch[] = [];
   for (const layer of shape.layers) layers.push(await prepare(listSizes(shape, layer)));
-  const head = await prepare([{ rows: countHeadRows(shape.vocabulary), inner: shape.hidden, columns: shape.vocabulary }]);
+  const head = await prepare([
+    { rows: countHeadRows(shape.vocabulary), inner: shape.hidden, columns: shape.vocabulary },
+  ]);
 
   return {
-    measure: async (tokens) => await timeBatches(layers, tokens) + await timeBatches([head], tokens),
+    measure: async (tokens) => (await timeBatches(layers, tokens)) + (await timeBatches([head], tokens)),
     close: () => sessions.close(),
   };
 }
 
-function listSizes({ hidden, headDim }: ModelShape, { kvHeads, queryHeadsPerKv, ffnChannels }: LayerArchitecture): Size[] {
+function listSizes(
+  { hidden, headDim }: ModelShape,
+  { kvHeads, queryHeadsPerKv, ffnChannels }: LayerArchitecture,
+): Size[] {
   const [heads, keyValue, rows] = [kvHeads * queryHeadsPerKv * headDim, kvHeads * headDim, TOKENS_PER_RUN];
-  const pairs = [[hidden, heads], [hidden, keyValue], [hidden, keyValue], [heads, hidden], [hidden, ffnChannels], [hidden, ffnChannels], [ffnChannels, hidden]] as const;
-  return pairs.filter(([inner, columns]) => inner > 0 && columns > 0).map(([inner, columns]) => ({ rows, inner, columns }));
+  const pairs = [
+    [hidden, heads],
+    [hidden, keyValue],
+    [hidden, keyValue],
+    [heads, hidden],
+    [hidden, ffnChannels],
+    [hidden, ffnChannels],
+    [ffnChannels, hidden],
+  ] as const;
+  return pairs
+    .filter(([inner, columns]) => inner > 0 && columns > 0)
+    .map(([inner, columns]) => ({ rows, inner, columns }));
 }
 
 /**
  * Every batch has weights of its own, so that none finds them in the cache; `shared` holds what goes in and comes out,
  * which all batches have in common.
  */
-function createBatch(sessions: SessionPool, shared: Map<string, GraphValue>, products: readonly { readonly size: Size; readonly layout: Layout }[]): Batch {
+function createBatch(
+  sessions: SessionPool,
+  shared: Map<string, GraphValue>,
+  products: readonly { readonly size: Size; readonly layout: Layout }[],
+): Batch {
   const inputs: Record<string, GraphValue> = {};
   const outputs: Record<string, GraphValue> = {};
   products.forEach(({ size: { rows, inner, columns }, layout }, index) => {
@@ -80,7 +102,13 @@ function createBatch(sessions: SessionPool, shared: Map<string, GraphValue>, pro
     for (const [name, { dimensions }] of Object.entries(inputs)) graph.input(name, dimensions);
     products.forEach(({ size: { rows, inner, columns }, layout }, index) => {
       const operands = [`values_${inner}`, `weights_${index}`];
-      graph.output(`product_${index}`, layout === 'plain' ? graph.node('MatMul', operands) : graph.node('Gemm', operands, { attributes: { transB: 1n } }), [rows, columns]);
+      graph.output(
+        `product_${index}`,
+        layout === 'plain'
+          ? graph.node('MatMul', operands)
+          : graph.node('Gemm', operands, { attributes: { transB: 1n } }),
+        [rows, columns],
+      );
     });
     return graph.encode();
   };

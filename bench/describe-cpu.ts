@@ -9,7 +9,24 @@ export interface CpuDescription {
   readonly threads: number;
 }
 
-const TELLING = ['avx', 'avx2', 'fma', 'f16c', 'avx512f', 'avx512bw', 'avx512_vnni', 'avx_vnni', 'avx512_bf16', 'amx_int8', 'amx_bf16', 'asimd', 'asimddp', 'i8mm', 'bf16', 'sve'];
+const TELLING = [
+  'avx',
+  'avx2',
+  'fma',
+  'f16c',
+  'avx512f',
+  'avx512bw',
+  'avx512_vnni',
+  'avx_vnni',
+  'avx512_bf16',
+  'amx_int8',
+  'amx_bf16',
+  'asimd',
+  'asimddp',
+  'i8mm',
+  'bf16',
+  'sve',
+];
 
 export function describeCpu(threads: number): CpuDescription {
   return { model: cpus()[0]?.model ?? arch(), instruction_sets: readFlags(), threads };
@@ -17,7 +34,9 @@ export function describeCpu(threads: number): CpuDescription {
 
 function readFlags(): string[] {
   try {
-    const flags = new Set(/^(?:flags|Features)\s*:\s*(.*)$/m.exec(readFileSync('/proc/cpuinfo', 'utf8'))?.[1]?.split(' ') ?? []);
+    const flags = new Set(
+      /^(?:flags|Features)\s*:\s*(.*)$/m.exec(readFileSync('/proc/cpuinfo', 'utf8'))?.[1]?.split(' ') ?? [],
+    );
     return TELLING.filter((flag) => flags.has(flag));
   } catch {
     return []; // not Linux

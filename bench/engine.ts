@@ -46,7 +46,10 @@ const pruned25 = { time_ratio: await comparePruned() };
 const shared = { time_ratio: await compareShared() };
 const peakRssBytes = process.resourceUsage().maxRSS * 1024; // before the bare products take memory of their own
 const { dense, ...torch } = await compareWithOthers();
-const ranking = flags.text === undefined || flags.rank === '0' ? {} : { ranking: { text: resolve(flags.text), architectures: Number(flags.rank) } };
+const ranking =
+  flags.text === undefined || flags.rank === '0'
+    ? {}
+    : { ranking: { text: resolve(flags.text), architectures: Number(flags.rank) } };
 const int8 = await compareInt8(model, { windows, rounds, ...ranking });
 await model.close();
 const loopDelays = await measureEventLoop(resolve(flags.model), model.shape.vocabulary);
@@ -70,7 +73,10 @@ printReport();
 async function compareWithOthers() {
   const matmuls = await prepareBareMatmuls(model.shape, threads);
   const work = { directory: resolve(flags.model), threads, windows };
-  const torches = { float32: await startTorch({ ...work, dtype: 'float32' }), bfloat16: await startTorch({ ...work, dtype: 'bfloat16' }) };
+  const torches = {
+    float32: await startTorch({ ...work, dtype: 'float32' }),
+    bfloat16: await startTorch({ ...work, dtype: 'bfloat16' }),
+  };
   const times = { own: [] as number[], bare: [] as number[], float32: [] as number[], bfloat16: [] as number[] };
   for (let round = 0; round < rounds; round++) {
     times.bare.push(await matmuls.measure(tokens));
@@ -78,14 +84,22 @@ async function compareWithOthers() {
     const { result, loop } = await watchLoop(() => evaluate(model, [model.shape.layers]));
     times.own.push(result);
     loops.push(loop);
-    for (const dtype of ['float32', 'bfloat16'] as const) times[dtype].push(...await takeTurn(torches[dtype]));
+    for (const dtype of ['float32', 'bfloat16'] as const) times[dtype].push(...(await takeTurn(torches[dtype])));
   }
   await matmuls.close();
   Object.values(torches).forEach((torch) => torch?.stop());
   const [milliseconds, matmul] = [Math.min(...times.own), Math.min(...times.bare)];
-  const compare = (other: readonly number[]) => (other.length === 0 ? { speedup: null, milliseconds: null } : { speedup: Math.min(...other) / milliseconds, milliseconds: Math.min(...other) });
+  const compare = (other: readonly number[]) =>
+    other.length === 0
+      ? { speedup: null, milliseconds: null }
+      : { speedup: Math.min(...other) / milliseconds, milliseconds: Math.min(...other) };
   return {
-    dense: { tokens_per_second: (1000 * tokens) / milliseconds, matmul_ratio: matmul / milliseconds, milliseconds, matmul_milliseconds: matmul },
+    dense: {
+      tokens_per_second: (1000 * tokens) / milliseconds,
+      matmul_ratio: matmul / milliseconds,
+      milliseconds,
+      matmul_milliseconds: matmul,
+    },
     torch_float32: compare(times.float32),
     torch_bfloat16: compare(times.bfloat16),
   };
@@ -96,7 +110,11 @@ async function takeTurn(torch: Torch | undefined): Promise<number[]> {
 }
 
 function describeLoops(all: readonly LoopDelay[], byJob: Readonly<Record<string, LoopDelay>>) {
-  return { max_delay_ms: Math.max(...all.map(({ delay }) => delay)), max_own_ms: Math.max(...all.map(({ own }) => own)), by_job: byJob };
+  return {
+    max_delay_ms: Math.max(...all.map(({ delay }) => delay)),
+    max_own_ms: Math.max(...all.map(({ own }) => own)),
+    by_job: byJob,
+  };
 }
 
 /** A candidate with 25 % fewer FLOPs in total, head included, against the dense model. */
@@ -138,17 +156,32 @@ function recipe() {
 /** Pseudo-random token ids: speed does not depend on them. */
 function createWindows({ vocabulary }: ModelShape, count: number, length: number): Window[] {
   const rng = createRng(1);
-  return Array.from({ length: count }, (_, start) => ({ start, scoredFrom: 1, tokens: Int32Array.from({ length }, () => rng.integer(vocabulary)) }));
+  return Array.from({ length: count }, (_, start) => ({
+    start,
+    scoredFrom: 1,
+    tokens: Int32Array.from({ length }, () => rng.integer(vocabulary)),
+  }));
 }
 
 /** That share of the key-value groups of every layer, rounded up, and channels until the total, head included, has shrunk by `share`. */
 function removeFlops({ hidden, headDim, vocabulary, layers }: ModelShape, share: number): Architecture {
-  const attention = layers.reduce((sum, { kvHeads, queryHeadsPerKv }) => sum + 2 * kvHeads * (queryHeadsPerKv + 1) * headDim * hidden, 0);
+  const attention = layers.reduce(
+    (sum, { kvHeads, queryHeadsPerKv }) => sum + 2 * kvHeads * (queryHeadsPerKv + 1) * headDim * hidden,
+    0,
+  );
   const ffn = layers.reduce((sum, { ffnChannels }) => sum + 3 * ffnChannels * hidden, 0);
   const groups = layers.map(({ kvHeads }) => Math.max(1, Math.floor(kvHeads * (1 - share))));
-  const saved = layers.reduce((sum, { kvHeads, queryHeadsPerKv }, layer) => sum + 2 * (kvHeads - (groups[layer] ?? kvHeads)) * (queryHeadsPerKv + 1) * headDim * hidden, 0);
+  const saved = layers.reduce(
+    (sum, { kvHeads, queryHeadsPerKv }, layer) =>
+      sum + 2 * (kvHeads - (groups[layer] ?? kvHeads)) * (queryHeadsPerKv + 1) * headDim * hidden,
+    0,
+  );
   const kept = 1 - (share * (attention + ffn + vocabulary * hidden) - saved) / ffn;
-  return layers.map((layer, index) => ({ ...layer, kvHeads: groups[index] ?? layer.kvHeads, ffnChannels: Math.max(1, Math.round(layer.ffnChannels * kept)) }));
+  return layers.map((layer, index) => ({
+    ...layer,
+    kvHeads: groups[index] ?? layer.kvHeads,
+    ffnChannels: Math.max(1, Math.round(layer.ffnChannels * kept)),
+  }));
 }
 
 function mutateLastThird({ layers }: ModelShape, count: number): Architecture[] {
@@ -156,7 +189,9 @@ function mutateLastThird({ layers }: ModelShape, count: number): Architecture[] 
   const first = Math.floor((2 * layers.length) / 3);
   return Array.from({ length: count }, () => {
     const mutated = first + rng.integer(layers.length - first);
-    return layers.map((layer, index) => (index === mutated ? { ...layer, ffnChannels: 1 + rng.integer(layer.ffnChannels) } : layer));
+    return layers.map((layer, index) =>
+      index === mutated ? { ...layer, ffnChannels: 1 + rng.integer(layer.ffnChannels) } : layer,
+    );
   });
 }
 
@@ -174,6 +209,8 @@ function printReport(): void {
     ['  less waiting for a processor', `${report.event_loop.max_own_ms.toFixed(1)} ms`],
     ['peak resident memory', `${(report.memory.peak_rss_bytes / 2 ** 20).toFixed(0)} MiB`],
   ];
-  console.log(`${report.model}: ${report.windows.count} windows of ${report.windows.tokens} tokens, ${threads} threads, ${report.cpu.model}`);
+  console.log(
+    `${report.model}: ${report.windows.count} windows of ${report.windows.tokens} tokens, ${threads} threads, ${report.cpu.model}`,
+  );
   for (const [name = '', value = ''] of rows) console.log(`  ${name.padEnd(32)}${value.padStart(12)}`);
 }

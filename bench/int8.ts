@@ -32,7 +32,10 @@ export interface Int8Comparison {
 }
 
 /** The dense model in both precisions, turn by turn, and how alike they rank random architectures with 20 % fewer parameters. */
-export async function compareInt8(model: LanguageModel, { windows, rounds, ranking }: Int8Comparison): Promise<Int8Figures> {
+export async function compareInt8(
+  model: LanguageModel,
+  { windows, rounds, ranking }: Int8Comparison,
+): Promise<Int8Figures> {
   if (!(await isOffered(model))) return { speedup: null, kendall_tau: null, architectures: 0 };
   const own = { ranking: identityRanking(model.shape.layers) };
   const times: Record<Precision, number[]> = { float32: [], int8: [] };
@@ -51,10 +54,13 @@ export async function compareInt8(model: LanguageModel, { windows, rounds, ranki
 }
 
 async function isOffered(model: LanguageModel): Promise<boolean> {
-  return model.requirePrecision('int8').then(() => true, (error: unknown) => {
-    if (error instanceof PrunecastError && error.reason === 'PRECISION_UNAVAILABLE') return false;
-    throw error;
-  });
+  return model.requirePrecision('int8').then(
+    () => true,
+    (error: unknown) => {
+      if (error instanceof PrunecastError && error.reason === 'PRECISION_UNAVAILABLE') return false;
+      throw error;
+    },
+  );
 }
 
 const WINDOW = 128;
@@ -63,21 +69,42 @@ const WINDOWS = 16;
 const CALIBRATION_SEQUENCES = 64;
 
 /** Units ranked by fluctuation on the first half of the text, labels from the second. */
-async function compareRankings(model: LanguageModel, { text, architectures: count }: NonNullable<Int8Comparison['ranking']>): Promise<number> {
+async function compareRankings(
+  model: LanguageModel,
+  { text, architectures: count }: NonNullable<Int8Comparison['ranking']>,
+): Promise<number> {
   const { shape } = model;
   const control = { signal: new AbortController().signal };
   const tokenizer = await loadTokenizer(model.checkpoint.files);
   if (tokenizer === undefined) throw new Error('ranking architectures needs a checkpoint with a tokenizer');
   const tokens = await tokenizer.encode(await readFile(text, 'utf8'));
   const middle = Math.floor(tokens.length / 2);
-  const calibration = await model.calibrate(spread(tokens.subarray(0, middle), CALIBRATION_SEQUENCES), fluctuation.needs.filter((need) => need !== 'weights'), control);
+  const calibration = await model.calibrate(
+    spread(tokens.subarray(0, middle), CALIBRATION_SEQUENCES),
+    fluctuation.needs.filter((need) => need !== 'weights'),
+    control,
+  );
   const moduleUrl = new URL('../src/plugins/criteria/fluctuation.js', import.meta.url);
-  const scores = await model.scoreUnits({ criterion: fluctuation, options: fluctuation.options.parse({}), moduleUrl, calibration, seed: 0, control });
+  const scores = await model.scoreUnits({
+    criterion: fluctuation,
+    options: fluctuation.options.parse({}),
+    moduleUrl,
+    calibration,
+    seed: 0,
+    control,
+  });
   const recipe: SubjectRecipe = { ranking: rankUnits(scores, shape.layers) };
-  const windows = spread(tokens.subarray(middle), WINDOWS).map((window, start) => ({ tokens: window, scoredFrom: 1, start }));
+  const windows = spread(tokens.subarray(middle), WINDOWS).map((window, start) => ({
+    tokens: window,
+    scoredFrom: 1,
+    start,
+  }));
 
   const space = createSearchSpace(shape);
-  const band = candidateBand(shape, { cost: { kind: 'parameters' }, limit: Math.floor(0.8 * countParameters(shape, shape.layers)) });
+  const band = candidateBand(shape, {
+    cost: { kind: 'parameters' },
+    limit: Math.floor(0.8 * countParameters(shape, shape.layers)),
+  });
   const sampler = createBudgetSampler({ space, band });
   const rng = createRng(3);
   const architectures = Array.from({ length: count }, () => {
@@ -85,14 +112,24 @@ async function compareRankings(model: LanguageModel, { text, architectures: coun
     if (counts === undefined) throw new Error('no architecture of this model has 20 % fewer parameters');
     return decodeCounts(space, counts);
   });
-  return kendallTau(await label(model, recipe, architectures, windows, 'float32'), await label(model, recipe, architectures, windows, 'int8'));
+  return kendallTau(
+    await label(model, recipe, architectures, windows, 'float32'),
+    await label(model, recipe, architectures, windows, 'int8'),
+  );
 }
 
 /** The summed loss of each architecture. */
-async function label(model: LanguageModel, recipe: SubjectRecipe, architectures: readonly Architecture[], windows: readonly Window[], precision: Precision): Promise<number[]> {
+async function label(
+  model: LanguageModel,
+  recipe: SubjectRecipe,
+  architectures: readonly Architecture[],
+  windows: readonly Window[],
+  precision: Precision,
+): Promise<number[]> {
   const losses: number[] = [];
   const control = { signal: new AbortController().signal };
-  for await (const { index, windowLosses } of model.subject(recipe).losses(architectures, windows, control, precision)) losses[index] = windowLosses.reduce((sum, loss) => sum + loss, 0);
+  for await (const { index, windowLosses } of model.subject(recipe).losses(architectures, windows, control, precision))
+    losses[index] = windowLosses.reduce((sum, loss) => sum + loss, 0);
   if (losses.some((loss) => Number.isNaN(loss))) throw new Error('a loss is not a number');
   return losses;
 }

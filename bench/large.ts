@@ -69,7 +69,11 @@ try {
       windows: { count: windows, tokens: window },
       cpu: describeCpu(detectThreads()),
       load_average: loadavg()[1], // of the last five minutes: above the threads, others took part of the time
-      memory: { budget_bytes: budgetBytes, peak_rss_bytes: after.peakBytes, under_4_gib: after.peakBytes < 4 * 2 ** 30 },
+      memory: {
+        budget_bytes: budgetBytes,
+        peak_rss_bytes: after.peakBytes,
+        under_4_gib: after.peakBytes < 4 * 2 ** 30,
+      },
       read: {
         bytes: after.readBytes - before.readBytes,
         layer_bytes: layerBytes,
@@ -101,8 +105,14 @@ async function chooseLayers(): Promise<number> {
 
 /** The most memory that a process held since it was started, and all that it has read. */
 async function readCounters(processId: number): Promise<{ readonly peakBytes: number; readonly readBytes: number }> {
-  const [status, io] = await Promise.all([readFile(`/proc/${processId}/status`, 'utf8'), readFile(`/proc/${processId}/io`, 'utf8')]);
-  return { peakBytes: 1024 * Number(/VmHWM:\s+(\d+)/.exec(status)?.[1]), readBytes: Number(/rchar: (\d+)/.exec(io)?.[1]) };
+  const [status, io] = await Promise.all([
+    readFile(`/proc/${processId}/status`, 'utf8'),
+    readFile(`/proc/${processId}/io`, 'utf8'),
+  ]);
+  return {
+    peakBytes: 1024 * Number(/VmHWM:\s+(\d+)/.exec(status)?.[1]),
+    readBytes: Number(/rchar: (\d+)/.exec(io)?.[1]),
+  };
 }
 
 function seconds(since: number): string {

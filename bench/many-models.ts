@@ -41,13 +41,19 @@ try {
     console.log(`server as it starts: ${await describe(server.processId)}`);
     for (let model = 1; model <= Number(flags.inspected); model += 1) {
       await client.services.models.inspectModel({ model: `small-${model}` });
-      if (model % 50 === 0 || model === 10) console.log(`${model} models inspected: ${await describe(server.processId)}`);
+      if (model % 50 === 0 || model === 10)
+        console.log(`${model} models inspected: ${await describe(server.processId)}`);
     }
     const rng = createRng(3);
     const ids = Array.from({ length: 4 * 256 }, () => rng.integer(large.vocabulary));
-    console.log(`models of ${(large.bytes / MIB).toFixed(0)} MiB in float32, memory budget ${(Number(flags.budget) / MIB).toFixed(0)} MiB:`);
+    console.log(
+      `models of ${(large.bytes / MIB).toFixed(0)} MiB in float32, memory budget ${(Number(flags.budget) / MIB).toFixed(0)} MiB:`,
+    );
     for (let model = 1; model <= Number(flags.evaluated); model += 1) {
-      await client.runEvaluate({ model: `large-${model}`, measurement: { text: { source: { $case: 'tokenIds', value: { ids } } }, windows: { window: 256 } } });
+      await client.runEvaluate({
+        model: `large-${model}`,
+        measurement: { text: { source: { $case: 'tokenIds', value: { ids } } }, windows: { window: 256 } },
+      });
       console.log(`${model} models evaluated: ${await describe(server.processId)}`);
     }
   } finally {
@@ -76,8 +82,19 @@ async function placeSmallModels(count: number): Promise<void> {
 /** Random models, all alike but for their configurations. */
 async function placeLargeModels(count: number): Promise<{ readonly bytes: number; readonly vocabulary: number }> {
   const config = {
-    architectures: ['LlamaForCausalLM'], model_type: 'llama', hidden_size: 768, intermediate_size: 2048, num_attention_heads: 12, num_key_value_heads: 12, num_hidden_layers: Number(flags.layers),
-    vocab_size: 4096, max_position_embeddings: 1024, rms_norm_eps: 1e-5, tie_word_embeddings: true, torch_dtype: 'bfloat16', hidden_act: 'silu',
+    architectures: ['LlamaForCausalLM'],
+    model_type: 'llama',
+    hidden_size: 768,
+    intermediate_size: 2048,
+    num_attention_heads: 12,
+    num_key_value_heads: 12,
+    num_hidden_layers: Number(flags.layers),
+    vocab_size: 4096,
+    max_position_embeddings: 1024,
+    rms_norm_eps: 1e-5,
+    tie_word_embeddings: true,
+    torch_dtype: 'bfloat16',
+    hidden_act: 'silu',
   };
   const first = join(folder, 'models', 'large-1');
   await mkdir(first, { recursive: true });
@@ -88,12 +105,17 @@ async function placeLargeModels(count: number): Promise<{ readonly bytes: number
     await writeFile(join(directory, 'config.json'), JSON.stringify({ ...config, model }));
     await link(join(first, 'model.safetensors'), join(directory, 'model.safetensors'));
   }
-  return { bytes: 2 * (bytes.layers.reduce((sum, layer) => sum + layer, 0) + bytes.embedding + bytes.head + bytes.finalNorm), vocabulary: config.vocab_size };
+  return {
+    bytes: 2 * (bytes.layers.reduce((sum, layer) => sum + layer, 0) + bytes.embedding + bytes.head + bytes.finalNorm),
+    vocabulary: config.vocab_size,
+  };
 }
 
 async function describe(processId: number): Promise<string> {
   const status = await readFile(`/proc/${processId}/status`, 'utf8');
   const read = (field: string): string => new RegExp(`^${field}:\\s+(\\d+) kB$`, 'm').exec(status)?.[1] ?? '';
-  const [threads, files] = await Promise.all(['task', 'fd'].map(async (kind) => (await readdir(`/proc/${processId}/${kind}`)).length));
+  const [threads, files] = await Promise.all(
+    ['task', 'fd'].map(async (kind) => (await readdir(`/proc/${processId}/${kind}`)).length),
+  );
   return `${(Number(read('VmRSS')) / 1024).toFixed(0)} MiB resident (most ${(Number(read('VmHWM')) / 1024).toFixed(0)}), ${threads} threads, ${files} open files`;
 }

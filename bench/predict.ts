@@ -2,7 +2,15 @@ import { mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { basename, dirname, join, resolve } from 'node:path';
 import { parseArgs } from 'node:util';
-import { createClient, JobKind, startLocalServer, type DeepPartial, type Job, type PairSet, type PrunecastClient } from '../src/client/index.js';
+import {
+  createClient,
+  JobKind,
+  startLocalServer,
+  type DeepPartial,
+  type Job,
+  type PairSet,
+  type PrunecastClient,
+} from '../src/client/index.js';
 import { formatTable } from '../src/cli/output/table.js';
 import { createRng } from '../src/core/random.js';
 import { describeCpu } from './describe-cpu.js';
@@ -30,7 +38,10 @@ const { values: flags } = parseArgs({
 
 const backends = flags.backends.split(',');
 
-const dimensions = Array.from({ length: Number(flags.dimensions) }, (_, index) => `layers.${index >> 1}.${index % 2 === 0 ? 'kv_heads' : 'ffn_channels'}`);
+const dimensions = Array.from(
+  { length: Number(flags.dimensions) },
+  (_, index) => `layers.${index >> 1}.${index % 2 === 0 ? 'kv_heads' : 'ffn_channels'}`,
+);
 const candidates = Number(flags.candidates);
 const calls = Number(flags.calls);
 const warmUp = Number(flags['warm-up']);
@@ -67,7 +78,10 @@ interface Latencies {
 async function measure(client: PrunecastClient): Promise<void> {
   const fitted: { readonly backend: string; readonly id: string }[] = [];
   for (const backend of backends) {
-    const { id } = await client.runFitPredictor({ source: { $case: 'pairs', value: drawPairs() }, predictor: { id: backend } });
+    const { id } = await client.runFitPredictor({
+      source: { $case: 'pairs', value: drawPairs() },
+      predictor: { id: backend },
+    });
     fitted.push({ backend, id });
   }
   const idle: Record<string, Latencies> = {};
@@ -76,14 +90,28 @@ async function measure(client: PrunecastClient): Promise<void> {
   const busy: Record<string, Latencies> = {};
   for (const { backend, id } of fitted) busy[backend] = await time(client, id);
   await evaluation.stop();
-  console.log(formatTable(
-    [`${candidates} candidates`, 'p50', 'p99', 'max', 'p99 of an idle server'],
-    backends.map((backend) => [backend, ...[busy[backend]?.p50_ms, busy[backend]?.p99_ms, busy[backend]?.max_ms, idle[backend]?.p99_ms].map((ms) => `${(ms ?? NaN).toFixed(2)} ms`)]),
-  ).join('\n'));
+  console.log(
+    formatTable(
+      [`${candidates} candidates`, 'p50', 'p99', 'max', 'p99 of an idle server'],
+      backends.map((backend) => [
+        backend,
+        ...[busy[backend]?.p50_ms, busy[backend]?.p99_ms, busy[backend]?.max_ms, idle[backend]?.p99_ms].map(
+          (ms) => `${(ms ?? NaN).toFixed(2)} ms`,
+        ),
+      ]),
+    ).join('\n'),
+  );
   const summary = {
     model: basename(model),
     cpu: describeCpu(1),
-    settings: { pairs: Number(flags.pairs), dimensions: dimensions.length, candidates, calls, warm_up: warmUp, pause_ms: Number(flags['pause-ms']) },
+    settings: {
+      pairs: Number(flags.pairs),
+      dimensions: dimensions.length,
+      candidates,
+      calls,
+      warm_up: warmUp,
+      pause_ms: Number(flags['pause-ms']),
+    },
     during_evaluate: busy,
     idle,
   };
@@ -92,7 +120,9 @@ async function measure(client: PrunecastClient): Promise<void> {
 
 async function time(client: PrunecastClient, predictorId: string): Promise<Latencies> {
   const rng = createRng(2);
-  const rates = Buffer.from(Float32Array.from({ length: candidates * dimensions.length }, () => rng.uniform() / 2).buffer);
+  const rates = Buffer.from(
+    Float32Array.from({ length: candidates * dimensions.length }, () => rng.uniform() / 2).buffer,
+  );
   const ask = () => client.predict({ predictorId, encodings: { rates, dimensions: dimensions.length } });
   for (let call = 0; call < warmUp; call++) await ask();
   const times: number[] = [];
@@ -111,11 +141,13 @@ async function time(client: PrunecastClient, predictorId: string): Promise<Laten
 async function startEvaluation(client: PrunecastClient): Promise<{ readonly stop: () => Promise<void> }> {
   const rng = createRng(3);
   const ids = Array.from({ length: 128 * 2048 }, () => rng.integer(500));
-  const ended = client.runEvaluate({
-    model: basename(model),
-    targets: [{ target: { $case: 'dense', value: {} } }],
-    measurement: { text: { source: { $case: 'tokenIds', value: { ids } } } },
-  }).catch(() => undefined);
+  const ended = client
+    .runEvaluate({
+      model: basename(model),
+      targets: [{ target: { $case: 'dense', value: {} } }],
+      measurement: { text: { source: { $case: 'tokenIds', value: { ids } } } },
+    })
+    .catch(() => undefined);
   let job = await findEvaluation(client);
   while (job?.progress === undefined) {
     await pause(100);
@@ -124,7 +156,8 @@ async function startEvaluation(client: PrunecastClient): Promise<{ readonly stop
   const { id: jobId } = job;
   return {
     stop: async () => {
-      if ((await findEvaluation(client))?.endTime !== undefined) throw new Error('the evaluation ended before the calls did: name a larger model');
+      if ((await findEvaluation(client))?.endTime !== undefined)
+        throw new Error('the evaluation ended before the calls did: name a larger model');
       await client.services.jobs.cancelJob({ jobId });
       await ended;
     },

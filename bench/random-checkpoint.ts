@@ -37,7 +37,10 @@ export interface WeightBytes {
 }
 
 /** Writes a checkpoint of random BF16 weights, tensor by tensor, in files of at most 4 GiB with an index. */
-export async function writeRandomCheckpoint(directory: string, config: Readonly<Record<string, unknown>>): Promise<{ readonly shape: ModelShape; readonly bytes: WeightBytes }> {
+export async function writeRandomCheckpoint(
+  directory: string,
+  config: Readonly<Record<string, unknown>>,
+): Promise<{ readonly shape: ModelShape; readonly bytes: WeightBytes }> {
   const { shape } = parseConfig(config);
   const tensors = listTensors(findFamily(shape.family), shape);
   const noise = createNoise();
@@ -46,9 +49,15 @@ export async function writeRandomCheckpoint(directory: string, config: Readonly<
     directory,
     shardBytes: 4 * 2 ** 30,
     control: { signal: new AbortController().signal },
-    tensors: tensors.map((spec, index) => ({ name: spec.name, dtype: 'BF16', shape: [...spec.shape], read: async () => fill(spec, noise, index) })),
+    tensors: tensors.map((spec, index) => ({
+      name: spec.name,
+      dtype: 'BF16',
+      shape: [...spec.shape],
+      read: async () => fill(spec, noise, index),
+    })),
   });
-  const sumBytes = (wanted: (spec: TensorSpec) => boolean): number => tensors.filter(wanted).reduce((sum, { shape: sizes }) => sum + 2 * countValues(sizes), 0);
+  const sumBytes = (wanted: (spec: TensorSpec) => boolean): number =>
+    tensors.filter(wanted).reduce((sum, { shape: sizes }) => sum + 2 * countValues(sizes), 0);
   return {
     shape,
     bytes: {

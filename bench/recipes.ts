@@ -22,7 +22,17 @@ import { pickCalibrationSequences } from '../src/server/recipes/calibration-sequ
 import { digestBytes } from '../src/engine/digest.js';
 import { describeCpu } from './describe-cpu.js';
 import { formatResults } from './recipes/format-results.js';
-import { COMPENSATIONS, CONTROLS, CRITERIA, sortRows, type CompensationName, type ControlName, type CriterionName, type Results, type Row } from './recipes/rows.js';
+import {
+  COMPENSATIONS,
+  CONTROLS,
+  CRITERIA,
+  sortRows,
+  type CompensationName,
+  type ControlName,
+  type CriterionName,
+  type Results,
+  type Row,
+} from './recipes/rows.js';
 
 /*
  * npm run bench:recipes -- --model DIR --text FILE --calibration FILE --json FILE [--markdown FILE]: each width criterion
@@ -48,19 +58,28 @@ const { values: flags } = parseArgs({
 
 const { model: directory, text: textFile, calibration: calibrationFile, json, markdown } = flags;
 if (directory === undefined || textFile === undefined || calibrationFile === undefined || json === undefined) {
-  throw new Error('usage: npm run bench:recipes -- --model DIR --text FILE --calibration FILE --json FILE [--markdown FILE] [--criteria IDS] [--compensations IDS]');
+  throw new Error(
+    'usage: npm run bench:recipes -- --model DIR --text FILE --calibration FILE --json FILE [--markdown FILE] [--criteria IDS] [--compensations IDS]',
+  );
 }
 const control = { signal: new AbortController().signal };
 const window = Number(flags.window);
 const threads = detectThreads();
 const tokenizer = await loadTokenizer(createCheckpointFiles({ directory: resolve(directory) }));
 if (tokenizer === undefined) throw new Error(`${directory} has no tokenizer.json`);
-const [tokens = new Int32Array(), calibrationTokens = new Int32Array()] = await tokenizer.encodeAll([await readFile(textFile, 'utf8'), await readFile(calibrationFile, 'utf8')]);
+const [tokens = new Int32Array(), calibrationTokens = new Int32Array()] = await tokenizer.encodeAll([
+  await readFile(textFile, 'utf8'),
+  await readFile(calibrationFile, 'utf8'),
+]);
 const model = await openLanguageModel(await openCheckpoint(resolve(directory)), { threads });
 const { shape } = model;
 const [valueBytes] = [...model.checkpoint.tensors.values()].map(({ dtype }) => (dtype === 'F32' ? 4 : 2));
 
-const cut = (place: number): Window => ({ start: place * window, scoredFrom: 1, tokens: tokens.subarray(place * window, (place + 1) * window) });
+const cut = (place: number): Window => ({
+  start: place * window,
+  scoredFrom: 1,
+  tokens: tokens.subarray(place * window, (place + 1) * window),
+});
 const places = Array.from({ length: Number(flags.windows) }, (_, place) => place);
 const reported = places.filter((place) => place % 3 === 0).map(cut);
 const chosenOn = places.filter((place) => place % 12 === 1).map(cut);
@@ -81,46 +100,85 @@ const settings = {
 };
 
 let results = await openResults(json);
-for (const name of flags.criteria.split(',') as CriterionName[]) await measureCriterion(name, flags.compensations.split(',') as CompensationName[]);
+for (const name of flags.criteria.split(',') as CriterionName[])
+  await measureCriterion(name, flags.compensations.split(',') as CompensationName[]);
 await model.close();
 
 /** All compensations of a criterion that are not measured yet; each row is kept as soon as it is there. */
 async function measureCriterion(criterion: CriterionName, compensations: readonly CompensationName[]): Promise<void> {
-  const missing = compensations.filter((compensation) => CONTROLS.some((name) => find(criterion, compensation, name) === undefined));
+  const missing = compensations.filter((compensation) =>
+    CONTROLS.some((name) => find(criterion, compensation, name) === undefined),
+  );
   if (missing.length === 0) return;
   const { ranking } = await rank(criterion);
   for (const compensation of missing) {
     const started = performance.now();
     const { plugin, options, moduleUrl } = plugIn('compensation', COMPENSATIONS[compensation]);
     const mends = plugin as Compensation;
-    const recipe: SubjectRecipe = mends.needs.length === 0 ? { ranking } : {
-      ranking,
-      compensation: { plugin: mends, options, moduleUrl, calibration: await model.calibrate(sequences, ['mean', 'gram'], control) },
-    };
+    const recipe: SubjectRecipe =
+      mends.needs.length === 0
+        ? { ranking }
+        : {
+            ranking,
+            compensation: {
+              plugin: mends,
+              options,
+              moduleUrl,
+              calibration: await model.calibrate(sequences, ['mean', 'gram'], control),
+            },
+          };
     const exported = mends.addsBias ? addOutputBiases(shape) : shape;
-    const shapes = { 'uniform-paper': findPaperShape(exported), 'uniform-best': await findBestShape(recipe, criterion, compensation, exported) };
+    const shapes = {
+      'uniform-paper': findPaperShape(exported),
+      'uniform-best': await findBestShape(recipe, criterion, compensation, exported),
+    };
     // Both at once: they share the protected first layers.
     const perplexities = await measure(recipe, Object.values(shapes), reported);
-    await keep(CONTROLS.map((name, index): Row => {
-      const { kvHeads = 0, ffnChannels = 0 } = shapes[name][prunable()] ?? {};
-      const parameters = countParameters(exported, shapes[name]);
-      return { criterion, compensation, control: name, kv_heads: kvHeads, ffn_channels: ffnChannels, parameters, bytes: parameters * (valueBytes ?? 4), perplexity: perplexities[index] ?? Number.NaN };
-    }));
-    console.log(`${criterion}, ${compensation}: ${perplexities.map((value) => value.toFixed(2)).join(' ')} (${((performance.now() - started) / 1000).toFixed(0)} s)`);
+    await keep(
+      CONTROLS.map((name, index): Row => {
+        const { kvHeads = 0, ffnChannels = 0 } = shapes[name][prunable()] ?? {};
+        const parameters = countParameters(exported, shapes[name]);
+        return {
+          criterion,
+          compensation,
+          control: name,
+          kv_heads: kvHeads,
+          ffn_channels: ffnChannels,
+          parameters,
+          bytes: parameters * (valueBytes ?? 4),
+          perplexity: perplexities[index] ?? Number.NaN,
+        };
+      }),
+    );
+    console.log(
+      `${criterion}, ${compensation}: ${perplexities.map((value) => value.toFixed(2)).join(' ')} (${((performance.now() - started) / 1000).toFixed(0)} s)`,
+    );
   }
 }
 
 async function rank(name: CriterionName) {
   const { plugin, options, moduleUrl } = plugIn('criterion', CRITERIA[name]);
   const criterion = plugin as Criterion;
-  const calibration = await model.calibrate(sequences, [...new Set([...criterion.needs, 'gram', 'mean'] as const)], control);
+  const calibration = await model.calibrate(
+    sequences,
+    [...new Set([...criterion.needs, 'gram', 'mean'] as const)],
+    control,
+  );
   const scores = await model.scoreUnits({ criterion, options, moduleUrl, seed: 0, control, calibration });
   return { ranking: rankUnits(scores, shape.layers) };
 }
 
 /** The space and the budget that controls are found for: counts are those of the exported model, biases included. */
 function askFor(exported: ModelShape): [SearchSpace, [{ cost: { kind: 'parameters' }; limit: number }]] {
-  return [createSearchSpace(exported, { maxRate: 1 }), [{ cost: { kind: 'parameters' }, limit: Math.floor(countParameters(shape, shape.layers) * (1 - settings.removed_share)) }]];
+  return [
+    createSearchSpace(exported, { maxRate: 1 }),
+    [
+      {
+        cost: { kind: 'parameters' },
+        limit: Math.floor(countParameters(shape, shape.layers) * (1 - settings.removed_share)),
+      },
+    ],
+  ];
 }
 
 function findPaperShape(exported: ModelShape): Architecture {
@@ -130,11 +188,17 @@ function findPaperShape(exported: ModelShape): Architecture {
   return decodeCounts(space, point.counts);
 }
 
-async function findBestShape(recipe: SubjectRecipe, criterion: CriterionName, compensation: CompensationName, exported: ModelShape): Promise<Architecture> {
+async function findBestShape(
+  recipe: SubjectRecipe,
+  criterion: CriterionName,
+  compensation: CompensationName,
+  exported: ModelShape,
+): Promise<Architecture> {
   const [space, budgets] = askFor(exported);
   const shapes = listUniformBest(space, budgets).map((counts) => decodeCounts(space, counts));
   const known = compensation === 'least-squares-stream' ? find(criterion, 'least-squares', 'uniform-best') : undefined;
-  if (known !== undefined) return shapes.find((layers) => layers[prunable()]?.kvHeads === known.kv_heads) ?? shapes[0] ?? shape.layers;
+  if (known !== undefined)
+    return shapes.find((layers) => layers[prunable()]?.kvHeads === known.kv_heads) ?? shapes[0] ?? shape.layers;
   const perplexities = await measure(recipe, shapes, chosenOn);
   return shapes[perplexities.indexOf(Math.min(...perplexities))] ?? shape.layers;
 }
@@ -144,15 +208,25 @@ function prunable(): number {
   return createSearchSpace(shape).dimensions[0]?.layers[0] ?? 0;
 }
 
-async function measure(recipe: SubjectRecipe, architectures: readonly Architecture[], windows: readonly Window[]): Promise<number[]> {
+async function measure(
+  recipe: SubjectRecipe,
+  architectures: readonly Architecture[],
+  windows: readonly Window[],
+): Promise<number[]> {
   const perplexities: number[] = [];
   for await (const { index, windowLosses } of model.subject(recipe).losses(architectures, windows, control)) {
-    perplexities[index] = Math.exp(windowLosses.reduce((sum, loss) => sum + loss, 0) / windows.reduce((sum, { tokens: { length }, scoredFrom }) => sum + length - scoredFrom, 0));
+    perplexities[index] = Math.exp(
+      windowLosses.reduce((sum, loss) => sum + loss, 0) /
+        windows.reduce((sum, { tokens: { length }, scoredFrom }) => sum + length - scoredFrom, 0),
+    );
   }
   return perplexities;
 }
 
-function plugIn(kind: 'criterion' | 'compensation', { id, options }: { readonly id: string; readonly options: object }) {
+function plugIn(
+  kind: 'criterion' | 'compensation',
+  { id, options }: { readonly id: string; readonly options: object },
+) {
   const entry = BUILTIN_PLUGINS.find(({ kind: other, plugin }) => other === kind && plugin.id === id);
   const parsed = entry?.plugin.options.safeParse(options);
   if (entry === undefined || parsed?.success !== true) throw new Error(`no ${kind} ${id} with these options`);
@@ -160,19 +234,44 @@ function plugIn(kind: 'criterion' | 'compensation', { id, options }: { readonly 
 }
 
 function find(criterion: CriterionName, compensation: CompensationName, name: ControlName): Row | undefined {
-  return results.rows.find((row) => row.criterion === criterion && row.compensation === compensation && row.control === name);
+  return results.rows.find(
+    (row) => row.criterion === criterion && row.compensation === compensation && row.control === name,
+  );
 }
 
 async function openResults(file: string): Promise<Results> {
-  const known = await readFile(file, 'utf8').then((text) => JSON.parse(text) as Results, () => undefined);
+  const known = await readFile(file, 'utf8').then(
+    (text) => JSON.parse(text) as Results,
+    () => undefined,
+  );
   if (known !== undefined && isDeepStrictEqual(known.settings, settings)) return known;
   const parameters = countParameters(shape, shape.layers);
   const [perplexity = Number.NaN] = await measure({ ranking: identityRanking(shape.layers) }, [shape.layers], reported);
-  return { model: basename(resolve(directory ?? '')), cpu: describeCpu(threads), settings, dense: { parameters, bytes: parameters * (valueBytes ?? 4), perplexity }, rows: [] };
+  return {
+    model: basename(resolve(directory ?? '')),
+    cpu: describeCpu(threads),
+    settings,
+    dense: { parameters, bytes: parameters * (valueBytes ?? 4), perplexity },
+    rows: [],
+  };
 }
 
 async function keep(rows: readonly Row[]): Promise<void> {
-  results = { ...results, rows: sortRows([...results.rows.filter((row) => !rows.some((other) => other.criterion === row.criterion && other.compensation === row.compensation && other.control === row.control)), ...rows]) };
+  results = {
+    ...results,
+    rows: sortRows([
+      ...results.rows.filter(
+        (row) =>
+          !rows.some(
+            (other) =>
+              other.criterion === row.criterion &&
+              other.compensation === row.compensation &&
+              other.control === row.control,
+          ),
+      ),
+      ...rows,
+    ]),
+  };
   await writeFile(json ?? '', `${JSON.stringify(results, undefined, 2)}\n`);
   if (markdown !== undefined) await writeFile(markdown, formatResults(results, basename(json ?? '')));
 }

@@ -2,7 +2,16 @@ import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
 import { availableParallelism, tmpdir } from 'node:os';
 import { basename, dirname, join, resolve } from 'node:path';
 import { parseArgs } from 'node:util';
-import { createClient, Finish, PredictorFeatures, startLocalServer, type DeepPartial, type JobEvent, type SearchRequest, type Text } from '../src/client/index.js';
+import {
+  createClient,
+  Finish,
+  PredictorFeatures,
+  startLocalServer,
+  type DeepPartial,
+  type JobEvent,
+  type SearchRequest,
+  type Text,
+} from '../src/client/index.js';
 import { createProgressDisplay } from '../src/cli/output/progress.js';
 import { showEvent } from '../src/cli/output/show-event.js';
 import type { StudyReport } from '../src/gen/prunecast/v1/study_types.js';
@@ -55,7 +64,8 @@ const { values: flags } = parseArgs({
   },
 });
 
-const USAGE = 'usage: npm run bench:search -- --model DIR --text FILE --report FILE [--other FILE:WINDOW:COUNT | FILE:WINDOW:EVERY/FIRST ...] [--json FILE] [--markdown FILE]';
+const USAGE =
+  'usage: npm run bench:search -- --model DIR --text FILE --report FILE [--other FILE:WINDOW:COUNT | FILE:WINDOW:EVERY/FIRST ...] [--json FILE] [--markdown FILE]';
 if (flags.model === undefined || flags.text === undefined || flags.report === undefined) throw new Error(USAGE);
 const model = resolve(flags.model);
 const [calibration, report] = [resolve(flags.text), await readFile(flags.report, 'utf8')];
@@ -69,7 +79,14 @@ async function run(address: string): Promise<void> {
     const onEvent = (event: JobEvent): void => showEvent(progress, event);
     const found = await client.runSearch(describeRequest(), { onEvent });
     const texts = await readWindows(model, flags.other);
-    const elsewhere = await measureElsewhere(client, { model: basename(model), report: found, calibration: pathText(calibration), bos: flags.bos, texts, onEvent });
+    const elsewhere = await measureElsewhere(client, {
+      model: basename(model),
+      report: found,
+      calibration: pathText(calibration),
+      bos: flags.bos,
+      texts,
+      onEvent,
+    });
     progress.end();
     await show(found, elsewhere);
   } finally {
@@ -84,7 +101,8 @@ async function withOwnServer(use: (address: string) => Promise<void>): Promise<v
     const server = await startLocalServer({
       environment: {
         PRUNECAST_LISTEN: `unix:${join(folder, 'server.sock')}`,
-        PRUNECAST_STATE_DIRECTORY: flags['keep-state'] === undefined ? join(folder, 'state') : resolve(flags['keep-state']),
+        PRUNECAST_STATE_DIRECTORY:
+          flags['keep-state'] === undefined ? join(folder, 'state') : resolve(flags['keep-state']),
         PRUNECAST_MODEL_ROOTS: dirname(model),
         PRUNECAST_DATA_ROOTS: dirname(calibration),
         PRUNECAST_OUTPUT_ROOT: folder,
@@ -106,16 +124,32 @@ function describeRequest(): DeepPartial<SearchRequest> {
     requestId: flags['request-id'] ?? '',
     model: basename(model),
     budgets: [{ limit: { $case: 'removedShare', value: Number(flags.remove) } }],
-    texts: { calibration: pathText(calibration), search: pathText(calibration), verify: inlineText(report.slice(third)), report: inlineText(report.slice(0, third)) },
+    texts: {
+      calibration: pathText(calibration),
+      search: pathText(calibration),
+      verify: inlineText(report.slice(third)),
+      report: inlineText(report.slice(0, third)),
+    },
     windows: { window: Number(flags.window), bos: flags.bos },
-    pairs: { count: toCount(flags.pairs), insideCount: toCount(flags['inside-pairs']), rungs: flags['pair-tokens'] === undefined ? [] : [{ tokenLimit: BigInt(flags['pair-tokens']) }] },
-    verify: { count: toCount(flags.finalists), rungs: (flags['verify-tokens'] ?? '4096,16384').split(',').map((tokens) => ({ tokenLimit: BigInt(tokens) })) },
+    pairs: {
+      count: toCount(flags.pairs),
+      insideCount: toCount(flags['inside-pairs']),
+      rungs: flags['pair-tokens'] === undefined ? [] : [{ tokenLimit: BigInt(flags['pair-tokens']) }],
+    },
+    verify: {
+      count: toCount(flags.finalists),
+      rungs: (flags['verify-tokens'] ?? '4096,16384').split(',').map((tokens) => ({ tokenLimit: BigInt(tokens) })),
+    },
     report: { tokenLimit: BigInt(flags['report-tokens']) },
-    ...(flags.criterion === undefined && flags.compensation === undefined ? {} : { recipes: [{ criterion: plugin(flags.criterion), compensation: plugin(flags.compensation) }] }),
+    ...(flags.criterion === undefined && flags.compensation === undefined
+      ? {}
+      : { recipes: [{ criterion: plugin(flags.criterion), compensation: plugin(flags.compensation) }] }),
     ...(flags.rounds === undefined ? {} : { rounds: Number(flags.rounds) }),
     predictor: plugin(flags.predictor),
     strategy: plugin(flags.strategy),
-    ...(flags.features === undefined ? {} : { features: flags.features === 'rates' ? PredictorFeatures.RATES : PredictorFeatures.RATES_AND_ERRORS }),
+    ...(flags.features === undefined
+      ? {}
+      : { features: flags.features === 'rates' ? PredictorFeatures.RATES : PredictorFeatures.RATES_AND_ERRORS }),
     controls: flags.controls?.split(',') ?? [],
     ...(flags.finish === undefined ? {} : { finish: flags.finish === 'stream' ? Finish.STREAM : Finish.ONE_SHOT }),
     seed: BigInt(flags.seed),
@@ -143,9 +177,29 @@ async function show(found: StudyReport, elsewhere: Awaited<ReturnType<typeof mea
   console.log(formatSummary(summary));
   console.log(found.summary);
   // Files by name alone: where they lie says nothing about the result.
-  const settings = Object.fromEntries(Object.entries(flags).flatMap(([flag, value]) => (['json', 'markdown', 'keep-state', 'address', 'request-id'].includes(flag) ? [] : [[flag, Array.isArray(value) ? value.map(nameFile) : typeof value === 'string' && ['model', 'text', 'report'].includes(flag) ? basename(value) : value]])));
-  if (flags.markdown !== undefined) await writeFile(flags.markdown, formatMarkdown(`A search on ${basename(model)}`, summary, settings));
-  if (flags.json !== undefined) await writeFile(flags.json, `${JSON.stringify({ cpu: describeCpu(availableParallelism()), ...summary, settings }, undefined, 2)}\n`);
+  const settings = Object.fromEntries(
+    Object.entries(flags).flatMap(([flag, value]) =>
+      ['json', 'markdown', 'keep-state', 'address', 'request-id'].includes(flag)
+        ? []
+        : [
+            [
+              flag,
+              Array.isArray(value)
+                ? value.map(nameFile)
+                : typeof value === 'string' && ['model', 'text', 'report'].includes(flag)
+                  ? basename(value)
+                  : value,
+            ],
+          ],
+    ),
+  );
+  if (flags.markdown !== undefined)
+    await writeFile(flags.markdown, formatMarkdown(`A search on ${basename(model)}`, summary, settings));
+  if (flags.json !== undefined)
+    await writeFile(
+      flags.json,
+      `${JSON.stringify({ cpu: describeCpu(availableParallelism()), ...summary, settings }, undefined, 2)}\n`,
+    );
 }
 
 /** FILE:WINDOW:CHOICE with the file's name alone. */

@@ -10,7 +10,9 @@ export interface LoopDelay {
 }
 
 /** Watches the event loop of the calling thread, which must be the main one, while `work` goes on. */
-export async function watchLoop<Result>(work: () => Promise<Result>): Promise<{ readonly result: Result; readonly loop: LoopDelay }> {
+export async function watchLoop<Result>(
+  work: () => Promise<Result>,
+): Promise<{ readonly result: Result; readonly loop: LoopDelay }> {
   const histogram = monitorEventLoopDelay({ resolution: 1 });
   let own = 0;
   let last = readLoopClock();

@@ -24,7 +24,10 @@ const RULES: Readonly<Record<string, Rule>> = {
   plugins: { own: ['core', 'plugins'], packages: ['zod'] },
   'plugins/api': { own: ['core'], packages: ['zod'] },
   'plugins/plugin-entry': { own: ['core'], packages: [] },
-  'plugins/predictors': { own: [...PLUGIN_API, 'onnx-runtime', 'plugins/predictors'], packages: ['node:', 'zod', ...ML] },
+  'plugins/predictors': {
+    own: [...PLUGIN_API, 'onnx-runtime', 'plugins/predictors'],
+    packages: ['node:', 'zod', ...ML],
+  },
   'plugins/strategies': { own: [...PLUGIN_API, 'plugins/strategies'], packages: ['zod'] },
   'plugins/criteria': { own: [...PLUGIN_API, 'engine', 'plugins/criteria'], packages: ['node:', 'zod'] },
   'plugins/compensations': { own: [...PLUGIN_API, 'engine', 'plugins/compensations'], packages: ['node:', 'zod'] },
@@ -63,38 +66,60 @@ describe('the sources', () => {
   it('import along the arrows only', () => {
     expect(imports.length).toBeGreaterThan(500);
     const wrong = imports.filter(({ file, target, isOwn }) => {
-      const folder = Object.keys(RULES).filter((candidate) => isUnder(file, candidate)).sort((a, b) => b.length - a.length)[0];
+      const folder = Object.keys(RULES)
+        .filter((candidate) => isUnder(file, candidate))
+        .sort((a, b) => b.length - a.length)[0];
       const rule = folder === undefined ? undefined : RULES[folder];
       if (!rule) return true;
-      return isOwn ? !rule.own.some((own) => isUnder(target, own)) : rule.packages !== undefined && !rule.packages.includes(target);
+      return isOwn
+        ? !rule.own.some((own) => isUnder(target, own))
+        : rule.packages !== undefined && !rule.packages.includes(target);
     });
     expect(wrong.map(describeImport)).toEqual([]);
   });
 
   it('keep packages with one home in it', () => {
-    const wrong = imports.filter(({ file, target, isOwn }) => !isOwn && RESERVED[target] !== undefined && !RESERVED[target].some((home) => isUnder(file, home)));
+    const wrong = imports.filter(
+      ({ file, target, isOwn }) =>
+        !isOwn && RESERVED[target] !== undefined && !RESERVED[target].some((home) => isUnder(file, home)),
+    );
     expect(wrong.map(describeImport)).toEqual([]);
   });
 
   it('load ONNX Runtime and start threads in one place, which keeps its telemetry off', () => {
     const root = resolve(src, '..');
-    const sources = ['src', 'bench', 'examples', 'test', 'scripts'].flatMap((folder) => readdirSync(join(root, folder), { recursive: true, encoding: 'utf8' })
-      .filter((file) => /\.m?[jt]s$/.test(file)).map((file) => `${folder}/${file.replaceAll('\\', '/')}`));
-    const elsewhere = sources.filter((file) => !/^(?:src|test)\/onnx-runtime\//.test(file) && file !== 'test/architecture.test.ts');
+    const sources = ['src', 'bench', 'examples', 'test', 'scripts'].flatMap((folder) =>
+      readdirSync(join(root, folder), { recursive: true, encoding: 'utf8' })
+        .filter((file) => /\.m?[jt]s$/.test(file))
+        .map((file) => `${folder}/${file.replaceAll('\\', '/')}`),
+    );
+    const elsewhere = sources.filter(
+      (file) => !/^(?:src|test)\/onnx-runtime\//.test(file) && file !== 'test/architecture.test.ts',
+    );
     expect(elsewhere.length).toBeGreaterThan(300);
-    expect(elsewhere.filter((file) => /onnxruntime-node|new Worker\(/.test(readFileSync(join(root, file), 'utf8')))).toEqual([]);
+    expect(
+      elsewhere.filter((file) => /onnxruntime-node|new Worker\(/.test(readFileSync(join(root, file), 'utf8'))),
+    ).toEqual([]);
   });
 
   it('read every form of import, types included', () => {
-    expect(targetsOf("import a from './a.js';\nimport type { B } from \"../b.js\";\nexport * from 'c';\nimport {\n  d,\n} from '@e/f/g';\nconst h = await import('h');\nimport 'i';\nnew Worker(new URL('./j.js', import.meta.url));"))
-      .toEqual(['./a.js', '../b.js', 'c', '@e/f/g', 'h', 'i']);
+    expect(
+      targetsOf(
+        "import a from './a.js';\nimport type { B } from \"../b.js\";\nexport * from 'c';\nimport {\n  d,\n} from '@e/f/g';\nconst h = await import('h');\nimport 'i';\nnew Worker(new URL('./j.js', import.meta.url));",
+      ),
+    ).toEqual(['./a.js', '../b.js', 'c', '@e/f/g', 'h', 'i']);
   });
 });
 
 describe('a plug-in author', () => {
   it('loads no native module by importing the plug-in API or a predictor', () => {
     const dist = resolve(import.meta.dirname, '../dist/src/plugins');
-    const modules = ['api.js', ...readdirSync(join(dist, 'predictors')).filter((file) => file.endsWith('.js')).map((file) => `predictors/${file}`)];
+    const modules = [
+      'api.js',
+      ...readdirSync(join(dist, 'predictors'))
+        .filter((file) => file.endsWith('.js'))
+        .map((file) => `predictors/${file}`),
+    ];
     expect(modules.length).toBeGreaterThan(1);
     const script = `for (const module of ${JSON.stringify(modules)}) await import(${JSON.stringify(`file://${dist}/`)} + module);
       console.log(JSON.stringify(process.report.getReport().sharedObjects.filter((path) => path.endsWith('.node'))));`;
@@ -105,8 +130,24 @@ describe('a plug-in author', () => {
 
 function readImports(file: string): Import[] {
   return targetsOf(readFileSync(join(src, file), 'utf8')).map((target) => {
-    if (!target.startsWith('.')) return { file, isOwn: false, target: target.startsWith('node:') ? 'node:' : target.split('/').slice(0, target.startsWith('@') ? 2 : 1).join('/') };
-    return { file, isOwn: true, target: relative(src, resolve(src, dirname(file), target)).replaceAll('\\', '/').replace(/\.js$/, '') };
+    if (!target.startsWith('.'))
+      return {
+        file,
+        isOwn: false,
+        target: target.startsWith('node:')
+          ? 'node:'
+          : target
+              .split('/')
+              .slice(0, target.startsWith('@') ? 2 : 1)
+              .join('/'),
+      };
+    return {
+      file,
+      isOwn: true,
+      target: relative(src, resolve(src, dirname(file), target))
+        .replaceAll('\\', '/')
+        .replace(/\.js$/, ''),
+    };
   });
 }
 

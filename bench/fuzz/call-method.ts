@@ -26,7 +26,12 @@ const raw = (bytes: Buffer): Buffer => bytes;
  * Sends encoded requests and reads until the end. The deadline goes to the server alone (a client with a deadline ends the
  * call itself, and would not see a server that is late); after LATENESS_MS more the caller goes away.
  */
-export function callMethod(client: Client, { path, kind }: ApiMethod, requests: readonly Uint8Array[], deadlineMs: number): Promise<CallOutcome> {
+export function callMethod(
+  client: Client,
+  { path, kind }: ApiMethod,
+  requests: readonly Uint8Array[],
+  deadlineMs: number,
+): Promise<CallOutcome> {
   const begin = performance.now();
   const metadata = new Metadata();
   metadata.set('grpc-timeout', `${deadlineMs}m`);
@@ -37,7 +42,14 @@ export function callMethod(client: Client, { path, kind }: ApiMethod, requests: 
     const end = (error: Pick<ServiceError, 'code' | 'details' | 'metadata'> | null): void => {
       clearTimeout(timer);
       const [details] = error?.metadata?.get('grpc-status-details-bin') ?? [];
-      resolve({ code: error?.code ?? status.OK, message: error?.details ?? '', details: details instanceof Buffer ? details : undefined, answers, tookMs: performance.now() - begin, isLate });
+      resolve({
+        code: error?.code ?? status.OK,
+        message: error?.details ?? '',
+        details: details instanceof Buffer ? details : undefined,
+        answers,
+        tookMs: performance.now() - begin,
+        isLate,
+      });
     };
     const finish = (error: ServiceError | null, answer?: Buffer): void => {
       if (answer !== undefined) answers.push(answer);

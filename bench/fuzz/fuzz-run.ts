@@ -18,11 +18,17 @@ export interface FuzzLimits {
 export const LIMITS: FuzzLimits = { memoryBudgetBytes: 512 * 2 ** 20, besideBudgetBytes: 700 * 2 ** 20, pauseMs: 250 };
 
 /** Does the work of `count` turns, so many at a time; `work` gets the number of the turn. */
-export async function runTurns(turns: readonly number[], width: number, work: (turn: number) => Promise<void>): Promise<void> {
+export async function runTurns(
+  turns: readonly number[],
+  width: number,
+  work: (turn: number) => Promise<void>,
+): Promise<void> {
   let next = 0;
-  await Promise.all(Array.from({ length: width }, async () => {
-    while (next < turns.length) await work(turns[next++] as number);
-  }));
+  await Promise.all(
+    Array.from({ length: width }, async () => {
+      while (next < turns.length) await work(turns[next++] as number);
+    }),
+  );
 }
 
 export interface JudgedCall {
@@ -33,14 +39,19 @@ export interface JudgedCall {
 }
 
 /** Makes a call, tells the tally how it ended, and ends the job that it started. */
-export async function judgeOneCall(server: WatchedServer, tally: Tally, { method, requests, origin, deadlineMs }: JudgedCall): Promise<CallOutcome> {
+export async function judgeOneCall(
+  server: WatchedServer,
+  tally: Tally,
+  { method, requests, origin, deadlineMs }: JudgedCall,
+): Promise<CallOutcome> {
   const beginMs = Date.now();
   const outcome = await callMethod(server.rawClient, method, requests, deadlineMs);
   tally.span({ origin, method: method.name, beginMs, endMs: Date.now() });
   const reason = readReason(outcome.details);
   tally.count(method.name, outcome.code === status.OK ? 'OK' : (status[outcome.code] ?? String(outcome.code)));
   if (server.ended.aborted) return outcome; // told as a crash
-  for (const fault of judgeCall(outcome, method)) tally.fault({ ...fault, text: `${reason ?? ''} ${fault.text} ${explain(server, outcome)}`.trim(), origin });
+  for (const fault of judgeCall(outcome, method))
+    tally.fault({ ...fault, text: `${reason ?? ''} ${fault.text} ${explain(server, outcome)}`.trim(), origin });
   const jobId = findJobId(outcome, method);
   if (jobId !== undefined) await endJob(server, tally, jobId, origin);
   return outcome;
@@ -57,10 +68,12 @@ async function endJob(server: WatchedServer, tally: Tally, jobId: string, origin
   try {
     await server.client.services.jobs.cancelJob({ jobId }, { timeoutMs: CANCEL_MS + CANCEL_SLACK_MS + 10_000 });
     const tookMs = performance.now() - begin;
-    if (tookMs > CANCEL_MS + CANCEL_SLACK_MS) tally.fault({ kind: 'cancel: late', text: `a cancel took ${Math.round(tookMs)} ms`, origin });
+    if (tookMs > CANCEL_MS + CANCEL_SLACK_MS)
+      tally.fault({ kind: 'cancel: late', text: `a cancel took ${Math.round(tookMs)} ms`, origin });
   } catch (error) {
     const text = error instanceof Error ? error.message : String(error);
-    if (!text.includes('JOB_NOT_FOUND') && !/no job/i.test(text) && !server.ended.aborted) tally.fault({ kind: 'cancel: failed', text, origin });
+    if (!text.includes('JOB_NOT_FOUND') && !/no job/i.test(text) && !server.ended.aborted)
+      tally.fault({ kind: 'cancel: failed', text, origin });
   }
 }
 
@@ -75,7 +88,8 @@ function search(message: ReflectMessage): string | undefined {
   for (const field of message.desc.fields) {
     if (!message.isSet(field)) continue;
     if (field.name === wanted) return String(message.get(field));
-    if (field.fieldKind === 'message' && (field.message.name === 'JobEvent' || field.message.name === 'Job')) return search(message.get(field));
+    if (field.fieldKind === 'message' && (field.message.name === 'JobEvent' || field.message.name === 'Job'))
+      return search(message.get(field));
   }
   return undefined;
 }

@@ -30,12 +30,25 @@ export interface FuzzReport {
 }
 
 /** Starts a server, sends it mutated requests and damaged checkpoints, and reports what it did wrong. */
-export async function fuzzServer({ folder, demo, requests, checkpoints, seed, only = [], onProgress = () => undefined }: FuzzOptions): Promise<FuzzReport> {
+export async function fuzzServer({
+  folder,
+  demo,
+  requests,
+  checkpoints,
+  seed,
+  only = [],
+  onProgress = () => undefined,
+}: FuzzOptions): Promise<FuzzReport> {
   const tally = createTally();
   const models = join(folder, 'models');
   await mkdir(models, { recursive: true });
   await cp(demo, join(models, basename(demo)), { recursive: true });
-  const server = await startWatchedServer({ folder: join(folder, 'server'), modelRoots: [models], dataRoots: [models], memoryBudgetBytes: LIMITS.memoryBudgetBytes });
+  const server = await startWatchedServer({
+    folder: join(folder, 'server'),
+    modelRoots: [models],
+    dataRoots: [models],
+    memoryBudgetBytes: LIMITS.memoryBudgetBytes,
+  });
   const begin = performance.now();
   try {
     const seeds = await seedServer(server.client, basename(demo));
@@ -43,20 +56,49 @@ export async function fuzzServer({ folder, demo, requests, checkpoints, seed, on
       let done = 0;
       return () => onProgress(activity, ++done, total);
     };
-    const turnsOf = (kind: string, count: number): readonly number[] => (only.length === 0
-      ? Array.from({ length: count }, (_, turn) => turn)
-      : only.filter((origin) => origin.startsWith(`${kind}/`)).map((origin) => Number(origin.slice(kind.length + 1))));
+    const turnsOf = (kind: string, count: number): readonly number[] =>
+      only.length === 0
+        ? Array.from({ length: count }, (_, turn) => turn)
+        : only.filter((origin) => origin.startsWith(`${kind}/`)).map((origin) => Number(origin.slice(kind.length + 1)));
     const requestTurns = turnsOf('request', requests);
-    await runRequests({ server, tally, seeds, methods: listMethods(), seed, turns: requestTurns, onDone: track('sending requests', requestTurns.length) });
+    await runRequests({
+      server,
+      tally,
+      seeds,
+      methods: listMethods(),
+      seed,
+      turns: requestTurns,
+      onDone: track('sending requests', requestTurns.length),
+    });
     const checkpointTurns = turnsOf('checkpoint', checkpoints);
-    await runCheckpoints({ server, tally, demo, models, seed, turns: checkpointTurns, onDone: track('damaging checkpoints', checkpointTurns.length) });
+    await runCheckpoints({
+      server,
+      tally,
+      demo,
+      models,
+      seed,
+      turns: checkpointTurns,
+      onDone: track('damaging checkpoints', checkpointTurns.length),
+    });
     const measured = await judgeServer(server, tally);
     const seconds = Math.round((performance.now() - begin) / 1000);
     return {
       calls: tally.calls,
       faults: tally.faults.length,
-      text: [tally.format(), '', `${requestTurns.length} requests, ${checkpointTurns.length} checkpoints, seed ${seed}, ${seconds} s`, ...measured.lines].join('\n'),
-      json: { requests: requestTurns.length, checkpoints: checkpointTurns.length, seed, seconds, ...measured.json, ...(tally.toJson() as object) },
+      text: [
+        tally.format(),
+        '',
+        `${requestTurns.length} requests, ${checkpointTurns.length} checkpoints, seed ${seed}, ${seconds} s`,
+        ...measured.lines,
+      ].join('\n'),
+      json: {
+        requests: requestTurns.length,
+        checkpoints: checkpointTurns.length,
+        seed,
+        seconds,
+        ...measured.json,
+        ...(tally.toJson() as object),
+      },
     };
   } finally {
     await server.stop();
@@ -83,10 +125,15 @@ async function judgeServer(server: WatchedServer, tally: Tally): Promise<Measure
   }
   await server.load(SETTLE_MS);
   const load = await server.load(1000);
-  if (load > IDLE_LOAD) fault('not idle', `${Math.round(100 * load)} % of a processor with nothing to do, ${SETTLE_MS} ms after the last call`);
+  if (load > IDLE_LOAD)
+    fault(
+      'not idle',
+      `${Math.round(100 * load)} % of a processor with nothing to do, ${SETTLE_MS} ms after the last call`,
+    );
   const { peakBytes, bytes } = await server.memory();
   const allowed = LIMITS.memoryBudgetBytes + LIMITS.besideBudgetBytes;
-  if (peakBytes > allowed) fault('memory', `${formatMegabytes(peakBytes)} resident at most, allowed are ${formatMegabytes(allowed)}`);
+  if (peakBytes > allowed)
+    fault('memory', `${formatMegabytes(peakBytes)} resident at most, allowed are ${formatMegabytes(allowed)}`);
   const pauses = server.pauses().toSorted((a, b) => b.pauseMs - a.pauseMs);
   for (const { pauseMs, endMs } of pauses.filter((pause) => pause.pauseMs > LIMITS.pauseMs)) {
     const during = tally.underWay(endMs - pauseMs, endMs).map(({ origin, method }) => `${origin} ${method}`);

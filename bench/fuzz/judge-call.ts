@@ -17,7 +17,11 @@ export interface Fault {
 const FORBIDDEN: ReadonlySet<number> = new Set([status.INTERNAL, status.UNKNOWN, status.UNAVAILABLE]);
 
 /** Those that gRPC itself ends calls with, without details. */
-const WITHOUT_DETAILS: ReadonlySet<number> = new Set([status.CANCELLED, status.DEADLINE_EXCEEDED, status.RESOURCE_EXHAUSTED]);
+const WITHOUT_DETAILS: ReadonlySet<number> = new Set([
+  status.CANCELLED,
+  status.DEADLINE_EXCEEDED,
+  status.RESOURCE_EXHAUSTED,
+]);
 
 /** What is wrong with how a call ended; empty where nothing is. */
 export function judgeCall(outcome: CallOutcome, { name, output }: ApiMethod): readonly Fault[] {
@@ -25,7 +29,8 @@ export function judgeCall(outcome: CallOutcome, { name, output }: ApiMethod): re
   if (isLate) return [{ kind: `${name}: late`, text: `no end ${Math.round(outcome.tookMs)} ms after the call` }];
   const faults: Fault[] = [];
   if (FORBIDDEN.has(code)) faults.push({ kind: `${name}: ${status[code] ?? code}`, text: message });
-  if (code !== status.OK && !WITHOUT_DETAILS.has(code) && readReason(details) === undefined) faults.push({ kind: `${name}: ${status[code] ?? code} without a reason`, text: message });
+  if (code !== status.OK && !WITHOUT_DETAILS.has(code) && readReason(details) === undefined)
+    faults.push({ kind: `${name}: ${status[code] ?? code} without a reason`, text: message });
   for (const answer of answers) faults.push(...judgeAnswer(answer, { name, output }));
   return faults;
 }
@@ -44,18 +49,26 @@ function judgeAnswer(answer: Uint8Array, { name, output }: Pick<ApiMethod, 'name
 
 /** Floating-point numbers of an answer that are none. */
 function findNonFinite(message: ReflectMessage, path: string): Fault[] {
-  return message.desc.fields.filter((field) => message.isSet(field)).flatMap((field): Fault[] => {
-    const here = `${path}.${field.name}`;
-    const judge = (value: unknown): Fault[] => {
-      if (typeof value === 'number') return isFloating(field) && !Number.isFinite(value) ? [{ kind: `not finite: ${here}`, text: `${here} is ${value}` }] : [];
-      return isMessage(value) ? findNonFinite(value, here) : [];
-    };
-    switch (field.fieldKind) {
-      case 'list': return [...message.get(field)].slice(0, 1000).flatMap(judge);
-      case 'map': return [...message.get(field).values()].slice(0, 1000).flatMap(judge);
-      default: return judge(message.get(field));
-    }
-  });
+  return message.desc.fields
+    .filter((field) => message.isSet(field))
+    .flatMap((field): Fault[] => {
+      const here = `${path}.${field.name}`;
+      const judge = (value: unknown): Fault[] => {
+        if (typeof value === 'number')
+          return isFloating(field) && !Number.isFinite(value)
+            ? [{ kind: `not finite: ${here}`, text: `${here} is ${value}` }]
+            : [];
+        return isMessage(value) ? findNonFinite(value, here) : [];
+      };
+      switch (field.fieldKind) {
+        case 'list':
+          return [...message.get(field)].slice(0, 1000).flatMap(judge);
+        case 'map':
+          return [...message.get(field).values()].slice(0, 1000).flatMap(judge);
+        default:
+          return judge(message.get(field));
+      }
+    });
 }
 
 function isFloating(field: DescField): boolean {
@@ -73,10 +86,14 @@ function findFailedJobs(message: ReflectMessage, name: string): Fault[] {
       const found = message.desc.fields.find((other) => other.name === field);
       return found && message.get(found);
     });
-    return typeof code === 'number' && FORBIDDEN.has(code) ? [{ kind: `${name}: a job ended ${status[code] ?? code}`, text: String(text) }] : [];
+    return typeof code === 'number' && FORBIDDEN.has(code)
+      ? [{ kind: `${name}: a job ended ${status[code] ?? code}`, text: String(text) }]
+      : [];
   }
-  return message.desc.fields.filter((field) => field.fieldKind === 'message' && message.isSet(field)).flatMap((field) => {
-    const value = message.get(field);
-    return isMessage(value) ? findFailedJobs(value, name) : [];
-  });
+  return message.desc.fields
+    .filter((field) => field.fieldKind === 'message' && message.isSet(field))
+    .flatMap((field) => {
+      const value = message.get(field);
+      return isMessage(value) ? findFailedJobs(value, name) : [];
+    });
 }

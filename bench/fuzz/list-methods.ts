@@ -14,6 +14,16 @@ export interface ApiMethod {
 
 /** All methods of the package `prunecast.v1`. */
 export function listMethods(): readonly ApiMethod[] {
-  return [...apiRegistry().files].filter(({ proto }) => proto.package === 'prunecast.v1').flatMap(({ services }) => services).flatMap((service) =>
-    service.methods.map((method) => ({ name: `${service.name}.${method.name}`, path: `/${service.typeName}/${method.name}`, input: method.input, output: method.output, kind: method.methodKind })));
+  return [...apiRegistry().files]
+    .filter(({ proto }) => proto.package === 'prunecast.v1')
+    .flatMap(({ services }) => services)
+    .flatMap((service) =>
+      service.methods.map((method) => ({
+        name: `${service.name}.${method.name}`,
+        path: `/${service.typeName}/${method.name}`,
+        input: method.input,
+        output: method.output,
+        kind: method.methodKind,
+      })),
+    );
 }

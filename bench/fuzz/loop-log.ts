@@ -19,5 +19,8 @@ export function readPauses(file: string): readonly LoopPause[] {
     if (error instanceof Error && 'code' in error && error.code === 'ENOENT') return [];
     throw error;
   }
-  return text.split('\n').filter((line) => line !== '').map((line) => JSON.parse(line) as LoopPause);
+  return text
+    .split('\n')
+    .filter((line) => line !== '')
+    .map((line) => JSON.parse(line) as LoopPause);
 }

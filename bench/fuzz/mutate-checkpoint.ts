@@ -26,17 +26,34 @@ export type FileContent = Uint8Array | 'folder' | 'pipe' | { readonly link: stri
 
 const EXTRA_KEYS: Readonly<Record<string, readonly unknown[]>> = {
   rope_scaling: [
-    null, {}, { type: 'linear', factor: 2 }, { rope_type: 'linear', factor: 1e-300 }, { rope_type: 'dynamic', factor: 4 }, { rope_type: 'yarn', factor: 4, original_max_position_embeddings: 64 }, { rope_type: 'yarn', factor: 0 },
-    { rope_type: 'llama3', factor: 8, low_freq_factor: 1, high_freq_factor: 4, original_max_position_embeddings: 64 }, { rope_type: 'llama3', factor: 8, low_freq_factor: 4, high_freq_factor: 4, original_max_position_embeddings: 64 },
-    { rope_type: 'longrope', short_factor: [1], long_factor: [1] }, { type: 'mrope', mrope_section: [1, 2] }, 'linear', 3,
+    null,
+    {},
+    { type: 'linear', factor: 2 },
+    { rope_type: 'linear', factor: 1e-300 },
+    { rope_type: 'dynamic', factor: 4 },
+    { rope_type: 'yarn', factor: 4, original_max_position_embeddings: 64 },
+    { rope_type: 'yarn', factor: 0 },
+    { rope_type: 'llama3', factor: 8, low_freq_factor: 1, high_freq_factor: 4, original_max_position_embeddings: 64 },
+    { rope_type: 'llama3', factor: 8, low_freq_factor: 4, high_freq_factor: 4, original_max_position_embeddings: 64 },
+    { rope_type: 'longrope', short_factor: [1], long_factor: [1] },
+    { type: 'mrope', mrope_section: [1, 2] },
+    'linear',
+    3,
   ],
-  rope_parameters: [{ rope_type: 'default', rope_theta: 10_000 }, { rope_theta: 0 }, { rope_type: 'linear', factor: 2, rope_theta: 1e6 }],
+  rope_parameters: [
+    { rope_type: 'default', rope_theta: 10_000 },
+    { rope_theta: 0 },
+    { rope_type: 'linear', factor: 2, rope_theta: 1e6 },
+  ],
   rope_theta: [0, -1, 1, 1e-300, 1e6, 1e300],
   rms_norm_eps: [0, -1, 1e-40, 1e-6, 1, 1e38, 1e39, 1e300],
   sliding_window: [null, 0, 1, 8, 4096, -1],
   use_sliding_window: [true, false],
   max_window_layers: [0, 2, 28],
-  layer_types: [['full_attention'], ['sliding_attention', 'full_attention', 'full_attention', 'full_attention', 'full_attention']],
+  layer_types: [
+    ['full_attention'],
+    ['sliding_attention', 'full_attention', 'full_attention', 'full_attention', 'full_attention'],
+  ],
   hidden_act: ['silu', 'swish', 'gelu', 'relu', 3],
   attention_bias: [true, 'yes'],
   mlp_bias: [true],
@@ -64,7 +81,17 @@ const LFS_POINTER = `version https://git-lfs.github.com/spec/v1\noid sha256:${'0
 /** Damages a checkpoint in one to three ways. */
 export function mutateCheckpoint(checkpoint: FuzzCheckpoint, rng: Rng): void {
   const count = pick(rng, [1, 1, 1, 2, 3]);
-  for (let change = 0; change < count; change++) pick(rng, [changeConfig, changeConfig, changeValues, changeValues, changeTensors, changeTokenizer, damageFile, damageFile])(checkpoint, rng);
+  for (let change = 0; change < count; change++)
+    pick(rng, [
+      changeConfig,
+      changeConfig,
+      changeValues,
+      changeValues,
+      changeTensors,
+      changeTokenizer,
+      damageFile,
+      damageFile,
+    ])(checkpoint, rng);
   if (happens(rng, 0.3)) checkpoint.shards = 2;
 }
 
@@ -72,7 +99,12 @@ function changeConfig({ config }: FuzzCheckpoint, rng: Rng): void {
   const extra = pick(rng, Object.keys(EXTRA_KEYS));
   const key = happens(rng, 0.7) ? extra : pick(rng, Object.keys(config));
   if (happens(rng, 0.1)) delete config[key];
-  else config[key] = happens(rng, 0.6) ? pick(rng, EXTRA_KEYS[extra] ?? [null]) : happens(rng, 0.5) ? drawNumber(rng) : drawJson(rng, ['silu', 'llama', 'float16']);
+  else
+    config[key] = happens(rng, 0.6)
+      ? pick(rng, EXTRA_KEYS[extra] ?? [null])
+      : happens(rng, 0.5)
+        ? drawNumber(rng)
+        : drawJson(rng, ['silu', 'llama', 'float16']);
   // A value that belongs to another key is a fault of its own; most should belong.
   if (key !== extra && happens(rng, 0.5)) config[key] = drawInteger(rng);
 }
@@ -84,9 +116,10 @@ function changeValues({ tensors }: FuzzCheckpoint, rng: Rng): void {
   const value = pick(rng, [NaN, Infinity, -Infinity, 3.4e38, -3.4e38, 1e30, 1e20, 65_504, 1e-45, 0, -0]);
   const share = pick(rng, [0, 0, 0.01, 0.5, 1]);
   if (share === 0) values[rng.integer(values.length)] = value;
-  else values.forEach((_, index) => {
-    if (happens(rng, share)) values[index] = value;
-  });
+  else
+    values.forEach((_, index) => {
+      if (happens(rng, share)) values[index] = value;
+    });
   tensor.bytes = new Uint8Array(values.buffer);
 }
 
@@ -94,25 +127,57 @@ function changeTensors({ tensors }: FuzzCheckpoint, rng: Rng): void {
   const index = rng.integer(tensors.length);
   const tensor = tensors[index] as FuzzTensor;
   switch (rng.integer(9)) {
-    case 0: tensors.splice(index, 1); break;
-    case 1: tensor.name = pick(rng, ['', '__proto__', 'model.embed_tokens.weight', `module.${tensor.name}`, 'x'.repeat(300)]); break;
+    case 0:
+      tensors.splice(index, 1);
+      break;
+    case 1:
+      tensor.name = pick(rng, ['', '__proto__', 'model.embed_tokens.weight', `module.${tensor.name}`, 'x'.repeat(300)]);
+      break;
     case 2: {
       const prefix = pick(rng, ['module.', '_orig_mod.', 'base_model.model.']);
       const without = happens(rng, 0.5);
       for (const other of tensors) other.name = without ? other.name.replace(/^model\./, '') : prefix + other.name;
       break;
     }
-    case 3: tensor.shape = pick(rng, [[], [0], [...tensor.shape].reverse(), [...tensor.shape, 1], [1, ...tensor.shape], tensor.shape.map((size) => size + 1)]); break;
-    case 4: tensor.dtype = pick(rng, ['F16', 'BF16', 'F64', 'I64', 'U8', 'BOOL', 'F8_E4M3', 'I8', 'F4', '']); break;
-    case 5: tensors.push({ name: pick(rng, ['lm_head.weight', 'model.layers.0.self_attn.rotary_emb.inv_freq', 'model.layers.0.attn.bias', 'model.position_ids', 'model.layers.9.mlp.up_proj.weight', 'extra']), dtype: pick(rng, ['F32', 'F64', 'BOOL', 'I64']), shape: [4], bytes: drawBytes(rng).slice(0, 0) }); break;
-    case 6: tensor.bytes = tensor.bytes.subarray(0, rng.integer(tensor.bytes.length + 1)); break;
+    case 3:
+      tensor.shape = pick(rng, [
+        [],
+        [0],
+        [...tensor.shape].reverse(),
+        [...tensor.shape, 1],
+        [1, ...tensor.shape],
+        tensor.shape.map((size) => size + 1),
+      ]);
+      break;
+    case 4:
+      tensor.dtype = pick(rng, ['F16', 'BF16', 'F64', 'I64', 'U8', 'BOOL', 'F8_E4M3', 'I8', 'F4', '']);
+      break;
+    case 5:
+      tensors.push({
+        name: pick(rng, [
+          'lm_head.weight',
+          'model.layers.0.self_attn.rotary_emb.inv_freq',
+          'model.layers.0.attn.bias',
+          'model.position_ids',
+          'model.layers.9.mlp.up_proj.weight',
+          'extra',
+        ]),
+        dtype: pick(rng, ['F32', 'F64', 'BOOL', 'I64']),
+        shape: [4],
+        bytes: drawBytes(rng).slice(0, 0),
+      });
+      break;
+    case 6:
+      tensor.bytes = tensor.bytes.subarray(0, rng.integer(tensor.bytes.length + 1));
+      break;
     case 7: {
       // An empty tensor, as a ZeRO-3 save leaves it.
       tensor.shape = [0];
       tensor.bytes = new Uint8Array();
       break;
     }
-    default: [tensor.bytes, (tensors[0] as FuzzTensor).bytes] = [(tensors[0] as FuzzTensor).bytes, tensor.bytes];
+    default:
+      [tensor.bytes, (tensors[0] as FuzzTensor).bytes] = [(tensors[0] as FuzzTensor).bytes, tensor.bytes];
   }
 }
 
@@ -127,7 +192,10 @@ function changeTokenizer({ tokenizer }: FuzzCheckpoint, rng: Rng): void {
   walk(tokenizer, 0);
   const { owner, key } = pick(rng, places);
   if (happens(rng, 0.2)) delete owner[key];
-  else owner[key] = happens(rng, 0.1) ? { type: 'Split', pattern: { Regex: '(a+)+$' }, behavior: 'Isolated', invert: false } : drawJson(rng, ['BPE', 'Split', 'ByteLevel']);
+  else
+    owner[key] = happens(rng, 0.1)
+      ? { type: 'Split', pattern: { Regex: '(a+)+$' }, behavior: 'Isolated', invert: false }
+      : drawJson(rng, ['BPE', 'Split', 'ByteLevel']);
 }
 
 function damageFile({ damage }: FuzzCheckpoint, rng: Rng): void {
@@ -139,15 +207,26 @@ function damageFile({ damage }: FuzzCheckpoint, rng: Rng): void {
     if (!(content instanceof Uint8Array)) return;
     const damaged = ((): FileContent | undefined => {
       switch (kind) {
-        case 0: return undefined;
-        case 1: return 'folder';
-        case 2: return 'pipe';
-        case 3: return { link: pick(change, ['/etc/passwd', 'config.json', name, '../stories260k/model.safetensors']) };
-        case 4: return new TextEncoder().encode(LFS_POINTER);
-        case 5: return Buffer.concat([Uint8Array.of(0xef, 0xbb, 0xbf), content]);
-        case 6: return name.endsWith('.json') ? Buffer.from(Buffer.from(content).toString('utf8'), 'utf16le') : new Uint8Array(8).fill(255);
-        case 7: return content.slice(0, change.integer(content.length + 1));
-        default: return mutateHead(content, change);
+        case 0:
+          return undefined;
+        case 1:
+          return 'folder';
+        case 2:
+          return 'pipe';
+        case 3:
+          return { link: pick(change, ['/etc/passwd', 'config.json', name, '../stories260k/model.safetensors']) };
+        case 4:
+          return new TextEncoder().encode(LFS_POINTER);
+        case 5:
+          return Buffer.concat([Uint8Array.of(0xef, 0xbb, 0xbf), content]);
+        case 6:
+          return name.endsWith('.json')
+            ? Buffer.from(Buffer.from(content).toString('utf8'), 'utf16le')
+            : new Uint8Array(8).fill(255);
+        case 7:
+          return content.slice(0, change.integer(content.length + 1));
+        default:
+          return mutateHead(content, change);
       }
     })();
     if (damaged === undefined) files.delete(name);

@@ -43,7 +43,8 @@ function listPlaces(owner: ReflectMessage): Place[] {
     if (!owner.isSet(field)) return [here];
     // What is set is more worth a change than what is not.
     const own = [here, here];
-    if (field.fieldKind === 'message' && field.message.typeName !== STRUCT) return [...own, ...listPlaces(owner.get(field))];
+    if (field.fieldKind === 'message' && field.message.typeName !== STRUCT)
+      return [...own, ...listPlaces(owner.get(field))];
     if (field.fieldKind === 'list' && field.listKind === 'message') {
       const first = [...owner.get(field)][0];
       return first === undefined ? own : [...own, ...listPlaces(first as ReflectMessage)];
@@ -55,15 +56,25 @@ function listPlaces(owner: ReflectMessage): Place[] {
 function mutateField(owner: ReflectMessage, field: DescField, rng: Rng, known: readonly string[]): void {
   if (owner.isSet(field) && happens(rng, 0.15)) return owner.clear(field);
   switch (field.fieldKind) {
-    case 'scalar': return owner.set(field, drawScalar(field.scalar, rng, known));
-    case 'enum': return owner.set(field, drawEnum(field.enum, rng));
-    case 'message': return owner.set(field, drawMessage(field.message, rng, known));
-    case 'list': return mutateList(owner, field, rng, known);
-    case 'map': return mutateMap(owner, field, rng, known);
+    case 'scalar':
+      return owner.set(field, drawScalar(field.scalar, rng, known));
+    case 'enum':
+      return owner.set(field, drawEnum(field.enum, rng));
+    case 'message':
+      return owner.set(field, drawMessage(field.message, rng, known));
+    case 'list':
+      return mutateList(owner, field, rng, known);
+    case 'map':
+      return mutateMap(owner, field, rng, known);
   }
 }
 
-function mutateList(owner: ReflectMessage, field: DescField & { fieldKind: 'list' }, rng: Rng, known: readonly string[]): void {
+function mutateList(
+  owner: ReflectMessage,
+  field: DescField & { fieldKind: 'list' },
+  rng: Rng,
+  known: readonly string[],
+): void {
   const list = owner.get(field);
   const draw = (): unknown => drawElement(field, rng, known);
   if (list.size > 0 && happens(rng, 0.4)) list.set(rng.integer(list.size), draw());
@@ -77,13 +88,21 @@ function mutateList(owner: ReflectMessage, field: DescField & { fieldKind: 'list
 
 function drawElement(field: DescField & { fieldKind: 'list' }, rng: Rng, known: readonly string[]): unknown {
   switch (field.listKind) {
-    case 'scalar': return drawScalar(field.scalar, rng, known);
-    case 'enum': return drawEnum(field.enum, rng);
-    case 'message': return drawMessage(field.message, rng, known);
+    case 'scalar':
+      return drawScalar(field.scalar, rng, known);
+    case 'enum':
+      return drawEnum(field.enum, rng);
+    case 'message':
+      return drawMessage(field.message, rng, known);
   }
 }
 
-function mutateMap(owner: ReflectMessage, field: DescField & { fieldKind: 'map' }, rng: Rng, known: readonly string[]): void {
+function mutateMap(
+  owner: ReflectMessage,
+  field: DescField & { fieldKind: 'map' },
+  rng: Rng,
+  known: readonly string[],
+): void {
   const map = owner.get(field);
   if (field.mapKind !== 'scalar') return;
   const count = happens(rng, 0.1) ? pick(rng, [100, 3000, 50_000]) : 1;
@@ -100,10 +119,18 @@ function drawMessage(desc: DescMessage, rng: Rng, known: readonly string[], leve
   for (const field of desc.fields) {
     if (!happens(rng, field.oneof === undefined ? 0.6 : 0.5)) continue;
     switch (field.fieldKind) {
-      case 'scalar': message.set(field, drawScalar(field.scalar, rng, known)); break;
-      case 'enum': message.set(field, drawEnum(field.enum, rng)); break;
-      case 'message': if (level < MOST_LEVELS) message.set(field, drawMessage(field.message, rng, known, level + 1)); break;
-      case 'map': mutateMap(message, field, rng, known); break;
+      case 'scalar':
+        message.set(field, drawScalar(field.scalar, rng, known));
+        break;
+      case 'enum':
+        message.set(field, drawEnum(field.enum, rng));
+        break;
+      case 'message':
+        if (level < MOST_LEVELS) message.set(field, drawMessage(field.message, rng, known, level + 1));
+        break;
+      case 'map':
+        mutateMap(message, field, rng, known);
+        break;
       case 'list': {
         const list = message.get(field);
         for (let index = rng.integer(4); index > 0; index--) {
@@ -118,8 +145,25 @@ function drawMessage(desc: DescMessage, rng: Rng, known: readonly string[], leve
 
 /** Options of a plug-in: some that exist, with any value. JSON has no NaN, the wire form of a Struct does. */
 function drawStruct(rng: Rng, known: readonly string[]): ReflectMessage {
-  const names = ['norm', 'order', 'scope', 'trees', 'depth', 'damping', 'fit', 'path', 'alpha', 'population', 'learning_rate', 'form', 'format', 'x'];
-  const fields = Object.fromEntries(Array.from({ length: 1 + rng.integer(3) }, () => [pick(rng, names), toValue(drawJson(rng, known))]));
+  const names = [
+    'norm',
+    'order',
+    'scope',
+    'trees',
+    'depth',
+    'damping',
+    'fit',
+    'path',
+    'alpha',
+    'population',
+    'learning_rate',
+    'form',
+    'format',
+    'x',
+  ];
+  const fields = Object.fromEntries(
+    Array.from({ length: 1 + rng.integer(3) }, () => [pick(rng, names), toValue(drawJson(rng, known))]),
+  );
   return reflect(StructSchema, create(StructSchema, { fields: fields as never }));
 }
 
@@ -134,7 +178,9 @@ function toValue(json: unknown): unknown {
   if (typeof json === 'number') return kind('numberValue', json);
   if (typeof json === 'string') return kind('stringValue', json);
   if (Array.isArray(json)) return kind('listValue', { values: json.map(toValue) });
-  return kind('structValue', { fields: Object.fromEntries(Object.entries(json as object).map(([name, value]) => [name, toValue(value)])) });
+  return kind('structValue', {
+    fields: Object.fromEntries(Object.entries(json as object).map(([name, value]) => [name, toValue(value)])),
+  });
 }
 
 function drawEnum({ values }: DescEnum, rng: Rng): number {
@@ -143,21 +189,40 @@ function drawEnum({ values }: DescEnum, rng: Rng): number {
 
 function drawScalar(type: ScalarType, rng: Rng, known: readonly string[]): ScalarValue {
   switch (type) {
-    case ScalarType.DOUBLE: return drawNumber(rng);
-    case ScalarType.FLOAT: return Math.fround(drawNumber(rng));
-    case ScalarType.BOOL: return happens(rng, 0.5);
-    case ScalarType.STRING: return drawString(rng, known);
-    case ScalarType.BYTES: return drawBytes(rng);
-    case ScalarType.INT64: case ScalarType.SINT64: case ScalarType.SFIXED64: return drawLong(rng);
-    case ScalarType.UINT64: case ScalarType.FIXED64: return BigInt.asUintN(64, drawLong(rng));
-    case ScalarType.UINT32: case ScalarType.FIXED32: return drawInteger(rng) >>> 0;
-    default: return drawInteger(rng);
+    case ScalarType.DOUBLE:
+      return drawNumber(rng);
+    case ScalarType.FLOAT:
+      return Math.fround(drawNumber(rng));
+    case ScalarType.BOOL:
+      return happens(rng, 0.5);
+    case ScalarType.STRING:
+      return drawString(rng, known);
+    case ScalarType.BYTES:
+      return drawBytes(rng);
+    case ScalarType.INT64:
+    case ScalarType.SINT64:
+    case ScalarType.SFIXED64:
+      return drawLong(rng);
+    case ScalarType.UINT64:
+    case ScalarType.FIXED64:
+      return BigInt.asUintN(64, drawLong(rng));
+    case ScalarType.UINT32:
+    case ScalarType.FIXED32:
+      return drawInteger(rng) >>> 0;
+    default:
+      return drawInteger(rng);
   }
 }
 
 function estimateBytes(value: unknown): number {
   if (typeof value === 'string' || value instanceof Uint8Array) return 4 + value.length;
-  if (typeof value === 'object' && value !== null && 'message' in value) return 4 + JSON.stringify((value as { message: Message }).message, (_, part: unknown) => (typeof part === 'bigint' ? String(part) : part)).length;
+  if (typeof value === 'object' && value !== null && 'message' in value)
+    return (
+      4 +
+      JSON.stringify((value as { message: Message }).message, (_, part: unknown) =>
+        typeof part === 'bigint' ? String(part) : part,
+      ).length
+    );
   return 9;
 }
 
@@ -167,12 +232,23 @@ export function mutateBytes(bytes: Uint8Array, rng: Rng): Uint8Array {
   const to = Math.min(bytes.length, at + 1 + rng.integer(16));
   switch (rng.integer(7)) {
     // Groups in groups, as deep as a message may be long: a decoder that skips them by calling itself runs out of stack.
-    case 5: return Buffer.concat([bytes, new Uint8Array(pick(rng, [100, 10_000, 1_000_000])).fill(0x0b)]);
-    case 0: return bytes.map((byte, index) => (index === at ? byte ^ (1 << rng.integer(8)) : byte));
-    case 1: return bytes.slice(0, at);
-    case 2: return Buffer.concat([bytes.subarray(0, at), bytes.subarray(to)]);
-    case 3: return Buffer.concat([bytes.subarray(0, to), bytes.subarray(at)]);
-    case 4: return Buffer.concat([bytes.subarray(0, at), Uint8Array.from({ length: 1 + rng.integer(12) }, () => rng.integer(256)), bytes.subarray(at)]);
-    default: return bytes.map((byte) => (happens(rng, 0.05) ? rng.integer(256) : byte));
+    case 5:
+      return Buffer.concat([bytes, new Uint8Array(pick(rng, [100, 10_000, 1_000_000])).fill(0x0b)]);
+    case 0:
+      return bytes.map((byte, index) => (index === at ? byte ^ (1 << rng.integer(8)) : byte));
+    case 1:
+      return bytes.slice(0, at);
+    case 2:
+      return Buffer.concat([bytes.subarray(0, at), bytes.subarray(to)]);
+    case 3:
+      return Buffer.concat([bytes.subarray(0, to), bytes.subarray(at)]);
+    case 4:
+      return Buffer.concat([
+        bytes.subarray(0, at),
+        Uint8Array.from({ length: 1 + rng.integer(12) }, () => rng.integer(256)),
+        bytes.subarray(at),
+      ]);
+    default:
+      return bytes.map((byte) => (happens(rng, 0.05) ? rng.integer(256) : byte));
   }
 }

@@ -32,11 +32,28 @@ const DEADLINE_MS = 20_000;
 const CALIBRATED: DeepPartial<Recipe> = {
   criterion: { id: 'wanda' },
   compensation: { id: 'least-squares' },
-  calibration: { text: { source: { $case: 'tokenIds', value: { ids: Array.from({ length: 300 }, (_, index) => 3 + ((index * 37) % 500)) } } }, sequences: 8, sequenceTokens: 32 },
+  calibration: {
+    text: {
+      source: {
+        $case: 'tokenIds',
+        value: { ids: Array.from({ length: 300 }, (_, index) => 3 + ((index * 37) % 500)) },
+      },
+    },
+    sequences: 8,
+    sequenceTokens: 32,
+  },
 };
 
 /** Gives damaged checkpoints to a server: each is inspected and evaluated, some are pruned, and what was written must load. */
-export async function runCheckpoints({ server, tally, demo, models, seed, turns, onDone }: CheckpointFuzz): Promise<void> {
+export async function runCheckpoints({
+  server,
+  tally,
+  demo,
+  models,
+  seed,
+  turns,
+  onDone,
+}: CheckpointFuzz): Promise<void> {
   const base = await readBase(demo);
   const methods = new Map(listMethods().map((method) => [method.name, method]));
   const call = (name: string, request: Uint8Array, origin: string): Promise<CallOutcome> => {
@@ -53,16 +70,40 @@ export async function runCheckpoints({ server, tally, demo, models, seed, turns,
     const model = `damaged-${turn}`;
     const output = `output-${turn}`;
     await writeCheckpoint(join(models, model), checkpoint);
-    await call('ModelService.InspectModel', InspectModelRequest.encode(InspectModelRequest.fromPartial({ model })).finish(), origin);
+    await call(
+      'ModelService.InspectModel',
+      InspectModelRequest.encode(InspectModelRequest.fromPartial({ model })).finish(),
+      origin,
+    );
     const recipe = happens(rng, 0.5) ? CALIBRATED : { criterion: { id: 'magnitude' }, compensation: { id: 'none' } };
-    const source = await call('PruningService.Evaluate', Evaluate.encode(Evaluate.fromPartial(describeEvaluation(model, recipe, happens(rng, 0.5)))).finish(), origin);
+    const source = await call(
+      'PruningService.Evaluate',
+      Evaluate.encode(Evaluate.fromPartial(describeEvaluation(model, recipe, happens(rng, 0.5)))).finish(),
+      origin,
+    );
     if (happens(rng, 0.4)) {
-      const pruned: DeepPartial<PruneRequest> = { model, selection: { $case: 'uniformRate', value: 0.25 }, space: { protectedLayers: { layers: [] } }, recipe, exporter: { id: 'hf' }, output };
+      const pruned: DeepPartial<PruneRequest> = {
+        model,
+        selection: { $case: 'uniformRate', value: 0.25 },
+        space: { protectedLayers: { layers: [] } },
+        recipe,
+        exporter: { id: 'hf' },
+        output,
+      };
       const { code } = await call('PruningService.Prune', Prune.encode(Prune.fromPartial(pruned)).finish(), origin);
       // Where the source itself has no perplexity, its part need not have one.
       if (code === status.OK && source.code === status.OK) {
-        const again = await call('PruningService.Evaluate', Evaluate.encode(Evaluate.fromPartial(describeEvaluation(output, undefined, false))).finish(), origin);
-        if (again.code !== status.OK) tally.fault({ kind: 'an output does not evaluate', text: `${status[again.code] ?? again.code}: ${again.message}`, origin });
+        const again = await call(
+          'PruningService.Evaluate',
+          Evaluate.encode(Evaluate.fromPartial(describeEvaluation(output, undefined, false))).finish(),
+          origin,
+        );
+        if (again.code !== status.OK)
+          tally.fault({
+            kind: 'an output does not evaluate',
+            text: `${status[again.code] ?? again.code}: ${again.message}`,
+            origin,
+          });
       }
     }
     await rm(join(models, model), { recursive: true, force: true });
@@ -71,12 +112,29 @@ export async function runCheckpoints({ server, tally, demo, models, seed, turns,
 }
 
 /** A few windows of a short text, or of tokens that need no tokenizer. */
-function describeEvaluation(model: string, recipe: DeepPartial<Recipe> | undefined, hasText: boolean): DeepPartial<EvaluateRequest> {
+function describeEvaluation(
+  model: string,
+  recipe: DeepPartial<Recipe> | undefined,
+  hasText: boolean,
+): DeepPartial<EvaluateRequest> {
   return {
     model,
-    ...(recipe === undefined ? {} : { recipe, targets: [{ target: { $case: 'dense', value: {} } }, { target: { $case: 'uniformRate', value: 0.5 } }], space: { protectedLayers: { layers: [] } } }),
+    ...(recipe === undefined
+      ? {}
+      : {
+          recipe,
+          targets: [{ target: { $case: 'dense', value: {} } }, { target: { $case: 'uniformRate', value: 0.5 } }],
+          space: { protectedLayers: { layers: [] } },
+        }),
     measurement: {
-      text: hasText ? { source: { $case: 'inline', value: 'Once upon a time there was a cat. '.repeat(20) } } : { source: { $case: 'tokenIds', value: { ids: Array.from({ length: 64 }, (_, index) => 3 + ((index * 29) % 500)) } } },
+      text: hasText
+        ? { source: { $case: 'inline', value: 'Once upon a time there was a cat. '.repeat(20) } }
+        : {
+            source: {
+              $case: 'tokenIds',
+              value: { ids: Array.from({ length: 64 }, (_, index) => 3 + ((index * 29) % 500)) },
+            },
+          },
       windows: { window: 16 },
     },
     fidelity: { tokenLimit: 64n },
@@ -90,14 +148,33 @@ interface Base {
 }
 
 async function readBase(demo: string): Promise<Base> {
-  const read = async (name: string): Promise<Record<string, unknown>> => JSON.parse(await readFile(join(demo, name), 'utf8')) as Record<string, unknown>;
+  const read = async (name: string): Promise<Record<string, unknown>> =>
+    JSON.parse(await readFile(join(demo, name), 'utf8')) as Record<string, unknown>;
   const weights = await readFile(join(demo, 'model.safetensors'));
   const end = 8 + Number(weights.readBigUInt64LE(0));
-  const { __metadata__: _, ...header } = JSON.parse(weights.toString('utf8', 8, end)) as Record<string, { dtype: string; shape: number[]; data_offsets: [number, number] }>;
-  const tensors = Object.entries(header).map(([name, { dtype, shape, data_offsets: [from, to] }]) => ({ name, dtype, shape, bytes: new Uint8Array(weights.subarray(end + from, end + to)) }));
+  const { __metadata__: _, ...header } = JSON.parse(weights.toString('utf8', 8, end)) as Record<
+    string,
+    { dtype: string; shape: number[]; data_offsets: [number, number] }
+  >;
+  const tensors = Object.entries(header).map(
+    ([
+      name,
+      {
+        dtype,
+        shape,
+        data_offsets: [from, to],
+      },
+    ]) => ({ name, dtype, shape, bytes: new Uint8Array(weights.subarray(end + from, end + to)) }),
+  );
   return { config: await read('config.json'), tokenizer: await read('tokenizer.json'), tensors };
 }
 
 function copyBase({ config, tokenizer, tensors }: Base): FuzzCheckpoint {
-  return { config: structuredClone(config) as Record<string, unknown>, tokenizer: structuredClone(tokenizer) as Record<string, unknown>, tensors: tensors.map((tensor) => ({ ...tensor })), shards: 1, damage: [] };
+  return {
+    config: structuredClone(config) as Record<string, unknown>,
+    tokenizer: structuredClone(tokenizer) as Record<string, unknown>,
+    tensors: tensors.map((tensor) => ({ ...tensor })),
+    shards: 1,
+    damage: [],
+  };
 }

@@ -40,7 +40,12 @@ export function runRequests({ server, tally, seeds, methods, seed, turns, onDone
     if (server.ended.aborted) return;
     const rng = createRng(seed).fork(`request/${turn}`);
     const method = pick(rng, fuzzed);
-    await judgeOneCall(server, tally, { method, requests: drawRequests(method, seeds, rng), origin: `request/${turn}`, deadlineMs: pick(rng, DEADLINES_MS) });
+    await judgeOneCall(server, tally, {
+      method,
+      requests: drawRequests(method, seeds, rng),
+      origin: `request/${turn}`,
+      deadlineMs: pick(rng, DEADLINES_MS),
+    });
     onDone();
   });
 }

@@ -53,16 +53,39 @@ export function createTally(): Tally {
     },
     fault: (fault) => void faults.push(fault),
     span: (span) => void spans.push(span),
-    underWay: (beginMs, endMs) => spans.filter((span) => span.beginMs < endMs && span.endMs > beginMs).toSorted((a, b) => b.endMs - b.beginMs - (a.endMs - a.beginMs)),
+    underWay: (beginMs, endMs) =>
+      spans
+        .filter((span) => span.beginMs < endMs && span.endMs > beginMs)
+        .toSorted((a, b) => b.endMs - b.beginMs - (a.endMs - a.beginMs)),
     format: () => {
       const codes = [...new Set([...counts.values()].flatMap((found) => [...found.keys()]))].toSorted();
-      const table = formatTable(['', ...codes], [...counts].toSorted(([a], [b]) => a.localeCompare(b)).map(([method, found]) => [method, ...codes.map((code) => String(found.get(code) ?? ''))]));
-      const found = group().map(([kind, examples]) => [`${examples.length} x ${kind}`, ...examples.slice(0, EXAMPLES).map(({ origin, text }) => `    ${origin}: ${text.slice(0, 300)}`)].join('\n'));
-      return [...table, '', found.length === 0 ? 'no faults' : `${faults.length} faults:\n${found.join('\n')}`].join('\n');
+      const table = formatTable(
+        ['', ...codes],
+        [...counts]
+          .toSorted(([a], [b]) => a.localeCompare(b))
+          .map(([method, found]) => [method, ...codes.map((code) => String(found.get(code) ?? ''))]),
+      );
+      const found = group().map(([kind, examples]) =>
+        [
+          `${examples.length} x ${kind}`,
+          ...examples.slice(0, EXAMPLES).map(({ origin, text }) => `    ${origin}: ${text.slice(0, 300)}`),
+        ].join('\n'),
+      );
+      return [...table, '', found.length === 0 ? 'no faults' : `${faults.length} faults:\n${found.join('\n')}`].join(
+        '\n',
+      );
     },
     toJson: () => ({
       calls: Object.fromEntries([...counts].map(([method, found]) => [method, Object.fromEntries(found)])),
-      faults: Object.fromEntries(group().map(([kind, examples]) => [kind, { count: examples.length, examples: examples.slice(0, EXAMPLES).map(({ origin, text }) => ({ origin, text: text.slice(0, 300) })) }])),
+      faults: Object.fromEntries(
+        group().map(([kind, examples]) => [
+          kind,
+          {
+            count: examples.length,
+            examples: examples.slice(0, EXAMPLES).map(({ origin, text }) => ({ origin, text: text.slice(0, 300) })),
+          },
+        ]),
+      ),
     }),
   };
 }

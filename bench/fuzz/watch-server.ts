@@ -18,6 +18,7 @@ if (isMainThread && file !== undefined) {
     const elapsed = now.elapsed - last.elapsed;
     const pauseMs = Number.isNaN(now.waited) ? elapsed : elapsed - (now.waited - last.waited);
     last = now;
-    if (pauseMs > LEAST_MS) appendFileSync(file, `${JSON.stringify({ endMs: Date.now(), pauseMs } satisfies LoopPause)}\n`);
+    if (pauseMs > LEAST_MS)
+      appendFileSync(file, `${JSON.stringify({ endMs: Date.now(), pauseMs } satisfies LoopPause)}\n`);
   }, 5).unref();
 }

@@ -36,12 +36,19 @@ const LOG_LINES = 200;
 /** The kernel counts processor time in ticks of a hundredth of a second. */
 const TICKS_A_SECOND = 100;
 
-export async function startWatchedServer({ folder, modelRoots, dataRoots, memoryBudgetBytes }: WatchedServerOptions): Promise<WatchedServer> {
+export async function startWatchedServer({
+  folder,
+  modelRoots,
+  dataRoots,
+  memoryBudgetBytes,
+}: WatchedServerOptions): Promise<WatchedServer> {
   await mkdir(folder, { recursive: true });
   const loopLog = join(folder, 'loop.jsonl');
   const log: string[] = [];
   // Built beside this file; where this runs from its sources, as in tests, under dist.
-  const watcher = import.meta.filename.endsWith('.ts') ? new URL('../../dist/bench/fuzz/watch-server.js', import.meta.url) : pathToFileURL(join(import.meta.dirname, 'watch-server.js'));
+  const watcher = import.meta.filename.endsWith('.ts')
+    ? new URL('../../dist/bench/fuzz/watch-server.js', import.meta.url)
+    : pathToFileURL(join(import.meta.dirname, 'watch-server.js'));
   const server = await startLocalServer({
     environment: {
       NODE_OPTIONS: `--import ${watcher.href}`,
@@ -74,7 +81,8 @@ export async function startWatchedServer({ folder, modelRoots, dataRoots, memory
     pauses: () => readPauses(loopLog),
     memory: async () => {
       const text = await readFile(`/proc/${server.processId}/status`, 'utf8');
-      const read = (name: string): number => 1024 * Number(new RegExp(`^${name}:\\s+(\\d+) kB`, 'm').exec(text)?.[1] ?? NaN);
+      const read = (name: string): number =>
+        1024 * Number(new RegExp(`^${name}:\\s+(\\d+) kB`, 'm').exec(text)?.[1] ?? NaN);
       return { peakBytes: read('VmHWM'), bytes: read('VmRSS') };
     },
     load: async (ms) => {

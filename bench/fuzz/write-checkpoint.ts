@@ -39,7 +39,9 @@ function encodeFiles({ config, tensors, tokenizer, shards }: FuzzCheckpoint): Ma
 
 /** As Python writes it: NaN and infinities are words. */
 function encodeJson(value: unknown): Uint8Array {
-  const marked = JSON.stringify(value, (_, part: unknown) => (typeof part === 'number' && !Number.isFinite(part) ? `<<${part}>>` : part));
+  const marked = JSON.stringify(value, (_, part: unknown) =>
+    typeof part === 'number' && !Number.isFinite(part) ? `<<${part}>>` : part,
+  );
   return new TextEncoder().encode(marked.replaceAll(/"<<(NaN|-?Infinity)>>"/g, '$1'));
 }
 

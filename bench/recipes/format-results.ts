@@ -1,4 +1,13 @@
-import { COMPENSATIONS, CONTROLS, CRITERIA, type CompensationName, type ControlName, type CriterionName, type Results, type Row } from './rows.js';
+import {
+  COMPENSATIONS,
+  CONTROLS,
+  CRITERIA,
+  type CompensationName,
+  type ControlName,
+  type CriterionName,
+  type Results,
+  type Row,
+} from './rows.js';
 
 /** The results as a page, which links to their JSON file in bench/results: for each control a table of perplexities, criteria down and compensations across, and one of sizes. */
 export function formatResults({ model, settings, dense, rows }: Results, file: string): string {
@@ -6,22 +15,34 @@ export function formatResults({ model, settings, dense, rows }: Results, file: s
     '# Recipes compared',
     `Written by \`npm run bench:recipes\`; the figures are in [bench/results/${file}](../bench/results/${file}).`,
     `${model} at ${percent(settings['removed_share'])} fewer parameters (unpruned: ${count(dense.parameters)} parameters, ${count(dense.bytes)} bytes, perplexity ${dense.perplexity.toFixed(2)}). Perplexity of ${String(settings['text'])}, every third of its first ${String(settings['first_windows'])} windows of ${String(settings['window'])} tokens; calibrated on ${count(Number(settings['calibration_tokens']))} tokens, ${String(settings['sequences'])} sequences spread over ${String(settings['calibration_text'])}. The first and last layers are protected as by default. \`uniform-best\` was chosen among the uniform shapes on every twelfth window, none of which is reported on; on the stream it keeps the shape that \`least-squares\` chose.`,
-    ...CONTROLS.flatMap((control) => formatControl(control, rows.filter((row) => row.control === control))),
+    ...CONTROLS.flatMap((control) =>
+      formatControl(
+        control,
+        rows.filter((row) => row.control === control),
+      ),
+    ),
     'A dash stands for what was not run.',
   ].join('\n\n')}\n`;
 }
 
 function formatControl(control: ControlName, rows: readonly Row[]): string[] {
-  const criteria = (Object.keys(CRITERIA) as CriterionName[]).filter((criterion) => rows.some((row) => row.criterion === criterion));
-  const compensations = Object.keys(COMPENSATIONS) as CompensationName[];
-  const find = (criterion: CriterionName, compensation: CompensationName): Row | undefined => rows.find((row) => row.criterion === criterion && row.compensation === compensation);
-  const table = (cell: (row: Row) => string): string => formatTable(
-    ['', ...compensations.map(nameCompensation)],
-    criteria.map((criterion) => [criterion, ...compensations.map((compensation) => {
-      const row = find(criterion, compensation);
-      return row === undefined ? '-' : cell(row);
-    })]),
+  const criteria = (Object.keys(CRITERIA) as CriterionName[]).filter((criterion) =>
+    rows.some((row) => row.criterion === criterion),
   );
+  const compensations = Object.keys(COMPENSATIONS) as CompensationName[];
+  const find = (criterion: CriterionName, compensation: CompensationName): Row | undefined =>
+    rows.find((row) => row.criterion === criterion && row.compensation === compensation);
+  const table = (cell: (row: Row) => string): string =>
+    formatTable(
+      ['', ...compensations.map(nameCompensation)],
+      criteria.map((criterion) => [
+        criterion,
+        ...compensations.map((compensation) => {
+          const row = find(criterion, compensation);
+          return row === undefined ? '-' : cell(row);
+        }),
+      ]),
+    );
   return [
     `## \`${control}\``,
     table(({ perplexity }) => perplexity.toFixed(2)),

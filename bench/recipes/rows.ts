@@ -53,6 +53,8 @@ export interface Results {
 /** Rows in the order of the tables above. */
 export function sortRows(rows: readonly Row[]): Row[] {
   const place = ({ control, criterion, compensation }: Row): number =>
-    10_000 * CONTROLS.indexOf(control) + 100 * Object.keys(CRITERIA).indexOf(criterion) + Object.keys(COMPENSATIONS).indexOf(compensation);
+    10_000 * CONTROLS.indexOf(control) +
+    100 * Object.keys(CRITERIA).indexOf(criterion) +
+    Object.keys(COMPENSATIONS).indexOf(compensation);
   return [...rows].sort((a, b) => place(a) - place(b));
 }

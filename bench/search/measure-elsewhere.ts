@@ -11,7 +11,21 @@ export interface Elsewhere {
 /** Evaluates the dense model, the winner and every control on texts that the study has not seen, in the recipes of the report. */
 export async function measureElsewhere(
   client: PrunecastClient,
-  { model, report, calibration, bos, texts, onEvent }: { readonly model: string; readonly report: StudyReport; readonly calibration: DeepPartial<Text>; readonly bos: boolean; readonly texts: readonly ChosenWindows[]; readonly onEvent: (event: JobEvent) => void },
+  {
+    model,
+    report,
+    calibration,
+    bos,
+    texts,
+    onEvent,
+  }: {
+    readonly model: string;
+    readonly report: StudyReport;
+    readonly calibration: DeepPartial<Text>;
+    readonly bos: boolean;
+    readonly texts: readonly ChosenWindows[];
+    readonly onEvent: (event: JobEvent) => void;
+  },
 ): Promise<Elsewhere[]> {
   const [chosen] = report.recipes;
   const own: DeepPartial<Recipe> = {
@@ -19,23 +33,55 @@ export async function measureElsewhere(
     compensation: { id: chosen?.compensation ?? '', ...(report.stream ? { options: { fit: 'stream' } } : {}) },
     calibration: { text: calibration, bos },
   };
-  const paper: DeepPartial<Recipe> = { criterion: { id: 'taylor', options: { order: 'first' } }, compensation: { id: 'none' }, calibration: { text: calibration, bos } };
+  const paper: DeepPartial<Recipe> = {
+    criterion: { id: 'taylor', options: { order: 'first' } },
+    compensation: { id: 'none' },
+    calibration: { text: calibration, bos },
+  };
   const inPaper = report.controls.filter(({ name }) => name.startsWith('paper-recipe/'));
-  const rows = [report.dense, report.winner, ...report.controls.filter((row) => !inPaper.includes(row))].filter((row) => row !== undefined);
+  const rows = [report.dense, report.winner, ...report.controls.filter((row) => !inPaper.includes(row))].filter(
+    (row) => row !== undefined,
+  );
   const measured: Elsewhere[] = [];
   for (const text of texts) {
-    const measure = (some: readonly ReportRow[], recipe: DeepPartial<Recipe>) => evaluate(client, { model, recipe, rows: some, text, bos, onEvent });
-    measured.push({ text: text.name, perplexities: { ...(await measure(rows, own)), ...(inPaper.length === 0 ? {} : await measure(inPaper, paper)) } });
+    const measure = (some: readonly ReportRow[], recipe: DeepPartial<Recipe>) =>
+      evaluate(client, { model, recipe, rows: some, text, bos, onEvent });
+    measured.push({
+      text: text.name,
+      perplexities: { ...(await measure(rows, own)), ...(inPaper.length === 0 ? {} : await measure(inPaper, paper)) },
+    });
   }
   return measured;
 }
 
-async function evaluate(client: PrunecastClient, { model, recipe, rows, text, bos, onEvent }: { readonly model: string; readonly recipe: DeepPartial<Recipe>; readonly rows: readonly ReportRow[]; readonly text: ChosenWindows; readonly bos: boolean; readonly onEvent: (event: JobEvent) => void }) {
+async function evaluate(
+  client: PrunecastClient,
+  {
+    model,
+    recipe,
+    rows,
+    text,
+    bos,
+    onEvent,
+  }: {
+    readonly model: string;
+    readonly recipe: DeepPartial<Recipe>;
+    readonly rows: readonly ReportRow[];
+    readonly text: ChosenWindows;
+    readonly bos: boolean;
+    readonly onEvent: (event: JobEvent) => void;
+  },
+) {
   const request: DeepPartial<EvaluateRequest> = {
     model,
     recipe,
-    measurement: { text: { source: { $case: 'tokenIds', value: { ids: [...text.tokens] } } }, windows: { window: text.window, bos } },
-    targets: rows.map(({ architecture }) => ({ target: { $case: 'architecture', value: architecture ?? {} } as const })),
+    measurement: {
+      text: { source: { $case: 'tokenIds', value: { ids: [...text.tokens] } } },
+      windows: { window: text.window, bos },
+    },
+    targets: rows.map(({ architecture }) => ({
+      target: { $case: 'architecture', value: architecture ?? {} } as const,
+    })),
   };
   const results = await client.runEvaluate(request, { onEvent });
   return Object.fromEntries(rows.map(({ name }, index) => [name, results[index]?.metrics['perplexity'] ?? NaN]));

@@ -31,9 +31,12 @@ function choose(spec: string, tokens: Int32Array): ChosenWindows {
   const window = Number(length);
   const total = Math.floor(tokens.length / window);
   const [step, first] = choice.split('/').map(Number);
-  const starts = first === undefined
-    ? Array.from({ length: Math.min(total, Number(choice)) }, (_, index) => Math.floor(((index + 0.5) * total) / Math.min(total, Number(choice))))
-    : Array.from({ length: Math.ceil(Math.min(total, first) / (step ?? 1)) }, (_, index) => index * (step ?? 1));
+  const starts =
+    first === undefined
+      ? Array.from({ length: Math.min(total, Number(choice)) }, (_, index) =>
+          Math.floor(((index + 0.5) * total) / Math.min(total, Number(choice))),
+        )
+      : Array.from({ length: Math.ceil(Math.min(total, first) / (step ?? 1)) }, (_, index) => index * (step ?? 1));
   const chosen = new Int32Array(starts.length * window);
   starts.forEach((start, index) => chosen.set(tokens.subarray(start * window, (start + 1) * window), index * window));
   return { name: `${basename(path)} ${window} x ${starts.length}`, window, count: starts.length, tokens: chosen };

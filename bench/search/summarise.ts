@@ -20,10 +20,16 @@ export interface SearchSummary {
   readonly dense: Row;
   readonly winner: Row & { readonly layers: unknown };
   readonly recipe: { readonly criterion: string; readonly compensation: string; readonly stream: boolean };
-  readonly recipes: readonly { readonly criterion: string; readonly compensation: string; readonly best: number | null }[];
+  readonly recipes: readonly {
+    readonly criterion: string;
+    readonly compensation: string;
+    readonly best: number | null;
+  }[];
   readonly controls: Readonly<Record<string, ControlRow>>;
   readonly controls_paper_recipe: Readonly<Record<string, ControlRow>>;
-  readonly predictors: Readonly<Record<string, { readonly kendall_tau: number; readonly r2: number; readonly chosen: boolean }>>;
+  readonly predictors: Readonly<
+    Record<string, { readonly kendall_tau: number; readonly r2: number; readonly chosen: boolean }>
+  >;
   readonly pairs: number;
   readonly verified: number;
   readonly predicted: number;
@@ -44,26 +50,43 @@ export function summarise(report: StudyReport, elsewhere: readonly Elsewhere[]):
   const describe = (row: ReportRow | undefined): Row => ({
     parameters: Number(row?.parameters),
     report_perplexity: row?.metrics['perplexity'] ?? NaN,
-    other_perplexities: Object.fromEntries(elsewhere.map(({ text, perplexities }) => [text, perplexities[row?.name ?? ''] ?? NaN])),
+    other_perplexities: Object.fromEntries(
+      elsewhere.map(({ text, perplexities }) => [text, perplexities[row?.name ?? ''] ?? NaN]),
+    ),
   });
   const describeControl = (row: ReportRow): ControlRow => {
     const lift = report.lifts.find(({ control }) => control === row.name);
     return { ...describe(row), lift: lift?.lift ?? NaN, lift_interval: [lift?.low ?? NaN, lift?.high ?? NaN] };
   };
   const named = (rows: readonly ReportRow[]): Record<string, ControlRow> =>
-    Object.fromEntries(rows.map((row) => [row.name.replace('paper-recipe/', '').replaceAll('-', '_'), describeControl(row)]));
-  const phases = report.phases.map(({ phase, tokens, seconds }) => ({ name: studyPhaseToJSON(phase).replace('STUDY_PHASE_', '').toLowerCase(), tokens: Number(tokens), seconds }));
-  const secondsOf = (counted: (name: string) => boolean): number => phases.reduce((sum, { name, seconds }) => sum + (counted(name) ? seconds : 0), 0);
+    Object.fromEntries(
+      rows.map((row) => [row.name.replace('paper-recipe/', '').replaceAll('-', '_'), describeControl(row)]),
+    );
+  const phases = report.phases.map(({ phase, tokens, seconds }) => ({
+    name: studyPhaseToJSON(phase).replace('STUDY_PHASE_', '').toLowerCase(),
+    tokens: Number(tokens),
+    seconds,
+  }));
+  const secondsOf = (counted: (name: string) => boolean): number =>
+    phases.reduce((sum, { name, seconds }) => sum + (counted(name) ? seconds : 0), 0);
   const total = secondsOf(() => true);
   const [chosen] = report.recipes;
   return {
     dense: describe(report.dense),
     winner: { ...describe(report.winner), layers: report.winner?.architecture?.layers },
     recipe: { criterion: chosen?.criterion ?? '', compensation: chosen?.compensation ?? '', stream: report.stream },
-    recipes: report.recipes.map(({ criterion, compensation, best }) => ({ criterion, compensation, best: best ?? null })),
+    recipes: report.recipes.map(({ criterion, compensation, best }) => ({
+      criterion,
+      compensation,
+      best: best ?? null,
+    })),
     controls: named(report.controls.filter(({ name }) => !name.startsWith('paper-recipe/'))),
     controls_paper_recipe: named(report.controls.filter(({ name }) => name.startsWith('paper-recipe/'))),
-    predictors: Object.fromEntries(report.predictorScores.flatMap(({ backend, chosen: isChosen, quality }) => (quality === undefined ? [] : [[backend, { kendall_tau: quality.kendallTau, r2: quality.r2, chosen: isChosen }]]))),
+    predictors: Object.fromEntries(
+      report.predictorScores.flatMap(({ backend, chosen: isChosen, quality }) =>
+        quality === undefined ? [] : [[backend, { kendall_tau: quality.kendallTau, r2: quality.r2, chosen: isChosen }]],
+      ),
+    ),
     pairs: report.pairs,
     verified: report.verified,
     predicted: Number(report.predicted),

@@ -39,7 +39,12 @@ export async function startTorch({ directory, dtype, threads, windows }: TorchWo
   };
 
   const length = windows[0]?.tokens.length ?? 1;
-  const ready = await ask(JSON.stringify({ batch: Math.max(1, Math.floor(TOKENS_PER_RUN / length)), windows: windows.map(({ tokens }) => [...tokens]) }));
+  const ready = await ask(
+    JSON.stringify({
+      batch: Math.max(1, Math.floor(TOKENS_PER_RUN / length)),
+      windows: windows.map(({ tokens }) => [...tokens]),
+    }),
+  );
   if (ready === undefined) {
     console.error(`no torch ${dtype}: ${complaint.trim().split('\n').at(-1) ?? ''}`);
     return undefined;

@@ -29,18 +29,44 @@ export interface OutcomeFacts {
 }
 
 /** A sentence for each thing that does not hold; empty when all is well. */
-export function checkOutcome({ dense, uniform_paper, uniform_best, winner, reloaded, ...counts }: Outcome, { removedShare, prunableLayers, sameMeasurement }: OutcomeFacts): string[] {
+export function checkOutcome(
+  { dense, uniform_paper, uniform_best, winner, reloaded, ...counts }: Outcome,
+  { removedShare, prunableLayers, sameMeasurement }: OutcomeFacts,
+): string[] {
   const limit = (1 - removedShare) * dense.parameters;
   const rows = Object.entries({ dense, uniform_paper, uniform_best, winner, reloaded });
   const checks: readonly (readonly [boolean, string])[] = [
-    ...rows.map(([name, { parameters, perplexity }]) => [parameters > 0 && perplexity > 1 && Number.isFinite(perplexity), `${name} has ${parameters} parameters and perplexity ${perplexity}`] as const),
-    ...rows.slice(1).map(([name, { parameters }]) => [parameters <= limit, `${name} has ${parameters} parameters, more than the ${limit} of the budget`] as const),
+    ...rows.map(
+      ([name, { parameters, perplexity }]) =>
+        [
+          parameters > 0 && perplexity > 1 && Number.isFinite(perplexity),
+          `${name} has ${parameters} parameters and perplexity ${perplexity}`,
+        ] as const,
+    ),
+    ...rows
+      .slice(1)
+      .map(
+        ([name, { parameters }]) =>
+          [parameters <= limit, `${name} has ${parameters} parameters, more than the ${limit} of the budget`] as const,
+      ),
     [prunableLayers === 5, `${prunableLayers} of 5 layers are prunable`],
-    [winner.perplexity < uniform_paper.perplexity, `the winner's perplexity of ${winner.perplexity} is not below that of uniform-paper, ${uniform_paper.perplexity}`],
-    [winner.perplexity > dense.perplexity, `the winner's perplexity of ${winner.perplexity} is below that of the unpruned model: something is measured wrongly`],
+    [
+      winner.perplexity < uniform_paper.perplexity,
+      `the winner's perplexity of ${winner.perplexity} is not below that of uniform-paper, ${uniform_paper.perplexity}`,
+    ],
+    [
+      winner.perplexity > dense.perplexity,
+      `the winner's perplexity of ${winner.perplexity} is below that of the unpruned model: something is measured wrongly`,
+    ],
     [sameMeasurement, 'the exported model was measured otherwise than the report'],
-    [reloaded.parameters === winner.parameters, `the exported model has ${reloaded.parameters} parameters, the winner ${winner.parameters}`],
-    [Math.abs(reloaded.perplexity / winner.perplexity - 1) <= 1e-4, `the exported model has perplexity ${reloaded.perplexity}, the winner ${winner.perplexity}`],
+    [
+      reloaded.parameters === winner.parameters,
+      `the exported model has ${reloaded.parameters} parameters, the winner ${winner.parameters}`,
+    ],
+    [
+      Math.abs(reloaded.perplexity / winner.perplexity - 1) <= 1e-4,
+      `the exported model has perplexity ${reloaded.perplexity}, the winner ${winner.perplexity}`,
+    ],
     ...Object.entries(counts).map(([name, value]) => [Number.isFinite(value), `${name} is ${value}`] as const),
   ];
   return checks.filter(([holds]) => !holds).map(([, sentence]) => sentence);

@@ -3,7 +3,13 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { parseArgs } from 'node:util';
-import { createClient, startLocalServer, type DeepPartial, type PrunecastClient, type Text } from '../../src/client/index.js';
+import {
+  createClient,
+  startLocalServer,
+  type DeepPartial,
+  type PrunecastClient,
+  type Text,
+} from '../../src/client/index.js';
 import { formatCount, formatShare } from '../../src/cli/output/format.js';
 import { createProgressDisplay } from '../../src/cli/output/progress.js';
 import { showEvent } from '../../src/cli/output/show-event.js';
@@ -61,9 +67,15 @@ async function runDemo(client: PrunecastClient): Promise<void> {
   );
   progress.end();
 
-  const [reloaded] = await client.runEvaluate({ model: 'winner', measurement: { text: texts.report, windows: WINDOWS } });
+  const [reloaded] = await client.runEvaluate({
+    model: 'winner',
+    measurement: { text: texts.report, windows: WINDOWS },
+  });
   const rows = new Map([report.dense, ...report.controls, report.winner].map((row) => [row?.name, row]));
-  const measured = (name: string): Measured => ({ parameters: Number(rows.get(name)?.parameters ?? NaN), perplexity: rows.get(name)?.metrics['perplexity'] ?? NaN });
+  const measured = (name: string): Measured => ({
+    parameters: Number(rows.get(name)?.parameters ?? NaN),
+    perplexity: rows.get(name)?.metrics['perplexity'] ?? NaN,
+  });
   const outcome: Outcome = {
     dense: measured('dense'),
     uniform_paper: measured('uniform-paper'),
@@ -84,7 +96,11 @@ async function runDemo(client: PrunecastClient): Promise<void> {
 
   const faults = checkOutcome(outcome, {
     removedShare: REMOVED_SHARE,
-    prunableLayers: new Set((await client.services.studies.getStudy({ studyId: report.studyId })).study?.dimensions.flatMap(({ layers }) => layers)).size,
+    prunableLayers: new Set(
+      (await client.services.studies.getStudy({ studyId: report.studyId })).study?.dimensions.flatMap(
+        ({ layers }) => layers,
+      ),
+    ).size,
     sameMeasurement: report.measurement?.fingerprint === reloaded?.measurement?.fingerprint,
   });
   for (const fault of faults) console.error(`does not hold: ${fault}`);
@@ -92,8 +108,15 @@ async function runDemo(client: PrunecastClient): Promise<void> {
 }
 
 /** Each story serves one purpose alone: what the choice has seen is never reported on. */
-function splitStories(stories: readonly string[]): { calibration: DeepPartial<Text>; search: DeepPartial<Text>; verify: DeepPartial<Text>; report: DeepPartial<Text> } {
-  const join = (from: number, to: number): DeepPartial<Text> => ({ source: { $case: 'inline', value: stories.slice(from * stories.length, to * stories.length).join('\n\n') } });
+function splitStories(stories: readonly string[]): {
+  calibration: DeepPartial<Text>;
+  search: DeepPartial<Text>;
+  verify: DeepPartial<Text>;
+  report: DeepPartial<Text>;
+} {
+  const join = (from: number, to: number): DeepPartial<Text> => ({
+    source: { $case: 'inline', value: stories.slice(from * stories.length, to * stories.length).join('\n\n') },
+  });
   return { calibration: join(0, 0.4), search: join(0.4, 0.6), verify: join(0.6, 0.8), report: join(0.8, 1) };
 }
 
@@ -101,10 +124,18 @@ function print(outcome: Outcome, tokens: Readonly<Record<string, number>>, summa
   const names = ['dense', 'uniform_paper', 'uniform_best', 'winner', 'reloaded'] as const;
   const rows = names.map((name) => {
     const { parameters, perplexity } = outcome[name];
-    return [name.replace('_', '-'), formatCount(parameters), formatShare(1 - parameters / outcome.dense.parameters), perplexity.toFixed(4), formatCount(tokens[name] ?? 0)];
+    return [
+      name.replace('_', '-'),
+      formatCount(parameters),
+      formatShare(1 - parameters / outcome.dense.parameters),
+      perplexity.toFixed(4),
+      formatCount(tokens[name] ?? 0),
+    ];
   });
   for (const line of formatTable(['', 'parameters', 'removed', 'perplexity', 'tokens spent'], rows)) console.log(line);
   console.log(`\n${summary}`);
-  console.log(`${outcome.pairs} pairs, ${formatCount(outcome.predicted)} architectures predicted, ${outcome.verified} verified; Kendall tau ${outcome.kendall_tau.toFixed(2)}, R2 ${outcome.r2.toFixed(2)} on held-out pairs`);
+  console.log(
+    `${outcome.pairs} pairs, ${formatCount(outcome.predicted)} architectures predicted, ${outcome.verified} verified; Kendall tau ${outcome.kendall_tau.toFixed(2)}, R2 ${outcome.r2.toFixed(2)} on held-out pairs`,
+  );
   console.log(`${formatCount(outcome.tokens)} tokens in ${outcome.seconds.toFixed(1)} s`);
 }

@@ -1,7 +1,10 @@
 import { TrialRole, type PrunecastClient } from '../../src/client/index.js';
 
 /** Tokens that were run for each row of the table: a control's own, and for the winner all that the search needed to find it. */
-export async function sumTokens(client: PrunecastClient, studyId: string): Promise<Record<'dense' | 'uniform_paper' | 'uniform_best' | 'winner', number>> {
+export async function sumTokens(
+  client: PrunecastClient,
+  studyId: string,
+): Promise<Record<'dense' | 'uniform_paper' | 'uniform_best' | 'winner', number>> {
   const sums = { dense: 0, uniform_paper: 0, uniform_best: 0, winner: 0 };
   let pageToken = '';
   do {

@@ -7,7 +7,9 @@ import { createProgram } from './program.js';
 const EXIT = { done: 0, failed: 1, usage: 2 } as const;
 
 // A reader that has enough (`prunecast jobs list | head`) is no failure.
-process.stdout.on('error', (error: NodeJS.ErrnoException) => process.exit(error.code === 'EPIPE' ? EXIT.done : EXIT.failed));
+process.stdout.on('error', (error: NodeJS.ErrnoException) =>
+  process.exit(error.code === 'EPIPE' ? EXIT.done : EXIT.failed),
+);
 
 process.exitCode = await main(process.argv);
 

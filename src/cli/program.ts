@@ -19,7 +19,10 @@ export function createProgram(): Command {
     .description('finds the best way to prune a large language model, led by an accuracy predictor')
     .version(readVersion())
     .showHelpAfterError('(add --help for the options)')
-    .addHelpText('after', '\nExit codes: 0 done, 1 failed or cancelled, 2 wrong usage. Ctrl-C cancels the job of a call, a second one leaves at once.')
+    .addHelpText(
+      'after',
+      '\nExit codes: 0 done, 1 failed or cancelled, 2 wrong usage. Ctrl-C cancels the job of a call, a second one leaves at once.',
+    )
     .exitOverride();
   addServeCommand(program);
   addInspectCommand(program);

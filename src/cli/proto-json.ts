@@ -1,5 +1,14 @@
 import { readFileSync } from 'node:fs';
-import { createFileRegistry, fromBinary, fromJson, toBinary, toJson, type DescMethod, type FileRegistry, type JsonValue } from '@bufbuild/protobuf';
+import {
+  createFileRegistry,
+  fromBinary,
+  fromJson,
+  toBinary,
+  toJson,
+  type DescMethod,
+  type FileRegistry,
+  type JsonValue,
+} from '@bufbuild/protobuf';
 import { FileDescriptorSetSchema } from '@bufbuild/protobuf/wkt';
 import { InvalidArgumentError } from 'commander';
 import { Architecture, KeptUnits } from '../gen/prunecast/v1/common.js';
@@ -14,7 +23,9 @@ let loaded: FileRegistry | undefined;
 
 /** All messages and services of the API. */
 export function protoRegistry(): FileRegistry {
-  loaded ??= createFileRegistry(fromBinary(FileDescriptorSetSchema, readFileSync(new URL('proto/image.binpb', PACKAGE_ROOT))));
+  loaded ??= createFileRegistry(
+    fromBinary(FileDescriptorSetSchema, readFileSync(new URL('proto/image.binpb', PACKAGE_ROOT))),
+  );
   return loaded;
 }
 
@@ -41,7 +52,9 @@ export function fromProtoJson(typeName: string, value: unknown): Uint8Array {
 
 /** An architecture given as proto JSON, or as its list of layers alone. */
 export function toArchitecture(value: unknown): Architecture {
-  return Architecture.decode(fromProtoJson('prunecast.v1.Architecture', Array.isArray(value) ? { layers: value } : value));
+  return Architecture.decode(
+    fromProtoJson('prunecast.v1.Architecture', Array.isArray(value) ? { layers: value } : value),
+  );
 }
 
 /** Kept units given as proto JSON, or as their list of layers alone. */
@@ -57,9 +70,13 @@ export function toKeptUnits(value: unknown): KeptUnits {
 export function findMethod(name: string): DescMethod {
   const methods = [...protoRegistry()].flatMap((type) => (type.kind === 'service' ? type.methods : []));
   const wanted = name.replace('/', '.').toLowerCase();
-  const found = methods.find(({ parent, name: method }) => [`${parent.typeName}.${method}`, `${parent.name}.${method}`].some((known) => known.toLowerCase() === wanted));
+  const found = methods.find(({ parent, name: method }) =>
+    [`${parent.typeName}.${method}`, `${parent.name}.${method}`].some((known) => known.toLowerCase() === wanted),
+  );
   if (found !== undefined) return found;
-  throw new InvalidArgumentError(`there is no method ${name}; there are:\n${methods.map(({ parent, name: method }) => `  ${parent.name}.${method}`).join('\n')}`);
+  throw new InvalidArgumentError(
+    `there is no method ${name}; there are:\n${methods.map(({ parent, name: method }) => `  ${parent.name}.${method}`).join('\n')}`,
+  );
 }
 
 function requireMessage(typeName: string) {

@@ -60,7 +60,10 @@ export class CallError extends Error {
 type Details = Omit<CallErrorParts, 'code' | 'cause'>;
 
 function decodeDetails({ details }: Status): Details {
-  return Object.assign({}, ...details.map(({ typeUrl, value }) => DETAIL_READERS[typeUrl.slice(typeUrl.lastIndexOf('/') + 1)]?.(value))) as Details;
+  return Object.assign(
+    {},
+    ...details.map(({ typeUrl, value }) => DETAIL_READERS[typeUrl.slice(typeUrl.lastIndexOf('/') + 1)]?.(value)),
+  ) as Details;
 }
 
 const DETAIL_READERS: Readonly<Record<string, (value: Uint8Array) => Details>> = {
@@ -78,7 +81,13 @@ const DETAIL_READERS: Readonly<Record<string, (value: Uint8Array) => Details>> =
 };
 
 function isServiceError(error: unknown): error is ServiceError {
-  return error instanceof Error && 'code' in error && typeof error.code === 'number' && 'metadata' in error && 'details' in error;
+  return (
+    error instanceof Error &&
+    'code' in error &&
+    typeof error.code === 'number' &&
+    'metadata' in error &&
+    'details' in error
+  );
 }
 
 function nameCode(code: number): StatusName {

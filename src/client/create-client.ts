@@ -4,7 +4,14 @@ import type { EvaluationResult, Job, JobEvent, PruneResult, SamplePairsResult } 
 import type { SamplePairsRequest } from '../gen/prunecast/v1/pair.js';
 import type { FitPredictorRequest } from '../gen/prunecast/v1/predictor.js';
 import type { Predictor } from '../gen/prunecast/v1/predictor_types.js';
-import type { EvaluateRequest, Plan, PredictRequest, PredictResponse, PruneRequest, SearchRequest } from '../gen/prunecast/v1/pruning.js';
+import type {
+  EvaluateRequest,
+  Plan,
+  PredictRequest,
+  PredictResponse,
+  PruneRequest,
+  SearchRequest,
+} from '../gen/prunecast/v1/pruning.js';
 import type { StudyReport } from '../gen/prunecast/v1/study_types.js';
 import { CallError } from './call-error.js';
 import { followEvents, type FollowOptions } from './follow-events.js';
@@ -69,9 +76,14 @@ export function createClient(options: TransportOptions): PrunecastClient {
     models: createService(transport, METHODS.models),
     catalog: createService(transport, METHODS.catalog),
   };
-  const watch = (jobId: string, afterSequence: bigint, call: CallOptions) => unwrapWatch(services.jobs.watchJob({ jobId, afterSequence }, call));
+  const watch = (jobId: string, afterSequence: bigint, call: CallOptions) =>
+    unwrapWatch(services.jobs.watchJob({ jobId, afterSequence }, call));
 
-  function startJob<Request extends { requestId?: string }>(start: (request: Request, call: CallOptions) => AsyncIterable<JobResponse>, request: Request, options?: FollowOptions): Events {
+  function startJob<Request extends { requestId?: string }>(
+    start: (request: Request, call: CallOptions) => AsyncIterable<JobResponse>,
+    request: Request,
+    options?: FollowOptions,
+  ): Events {
     const named = { ...request, requestId: request.requestId || randomUUID() };
     return followEvents({ start: (call) => unwrapEvents(start(named, call)), watch }, options);
   }
@@ -80,7 +92,8 @@ export function createClient(options: TransportOptions): PrunecastClient {
   const prune: PrunecastClient['prune'] = (request, options) => startJob(pruning.prune, request, options);
   const evaluate: PrunecastClient['evaluate'] = (request, options) => startJob(pruning.evaluate, request, options);
   const search: PrunecastClient['search'] = (request, options) => startJob(pruning.search, request, options);
-  const followJob: PrunecastClient['followJob'] = (jobId, { afterSequence = 0n, ...options } = {}) => followEvents({ watch, jobId, afterSequence }, options);
+  const followJob: PrunecastClient['followJob'] = (jobId, { afterSequence = 0n, ...options } = {}) =>
+    followEvents({ watch, jobId, afterSequence }, options);
 
   return {
     services,
@@ -104,11 +117,17 @@ export function createClient(options: TransportOptions): PrunecastClient {
       return evaluations.sort((a, b) => a.index - b.index);
     },
     async runFitPredictor(request, options) {
-      const { job } = await services.predictors.fitPredictor({ ...request, requestId: request.requestId || randomUUID() }, options);
+      const { job } = await services.predictors.fitPredictor(
+        { ...request, requestId: request.requestId || randomUUID() },
+        options,
+      );
       return takeResult(followJob(requireJob(job).id, options), 'predictor', options);
     },
     async runSamplePairs(request, options) {
-      const { job } = await services.pairs.samplePairs({ search: { ...request.search, requestId: request.search?.requestId || randomUUID() } }, options);
+      const { job } = await services.pairs.samplePairs(
+        { search: { ...request.search, requestId: request.search?.requestId || randomUUID() } },
+        options,
+      );
       return takeResult(followJob(requireJob(job).id, options), 'samplePairs', options);
     },
     predict: pruning.predict,
@@ -117,13 +136,21 @@ export function createClient(options: TransportOptions): PrunecastClient {
   };
 }
 
-type JobResponse = { readonly content?: { readonly $case: 'event'; readonly value: JobEvent } | { readonly $case: 'plan'; readonly value: Plan } | undefined };
+type JobResponse = {
+  readonly content?:
+    | { readonly $case: 'event'; readonly value: JobEvent }
+    | { readonly $case: 'plan'; readonly value: Plan }
+    | undefined;
+};
 type EndResult = NonNullable<Extract<NonNullable<JobEvent['payload']>, { $case: 'ended' }>['value']['result']>;
 type ResultOf<Case extends EndResult['$case']> = Extract<EndResult, { $case: Case }>['value'];
 
 async function* unwrapEvents(responses: AsyncIterable<JobResponse>): Events {
   for await (const { content } of responses) {
-    if (content?.$case === 'plan') throw new CallError('validate_only has a plan and no events: use planPrune, planEvaluate or planSearch', { code: 'INVALID_ARGUMENT' });
+    if (content?.$case === 'plan')
+      throw new CallError('validate_only has a plan and no events: use planPrune, planEvaluate or planSearch', {
+        code: 'INVALID_ARGUMENT',
+      });
     if (content !== undefined) yield content.value;
   }
 }
@@ -137,14 +164,21 @@ async function takePlan(responses: AsyncIterable<JobResponse>): Promise<Plan> {
   throw new CallError('the server sent no plan', { code: 'INTERNAL' });
 }
 
-async function takeResult<Case extends EndResult['$case']>(events: Events, wanted: Case, options: Pick<RunOptions, 'onEvent'> = {}): Promise<ResultOf<Case>> {
+async function takeResult<Case extends EndResult['$case']>(
+  events: Events,
+  wanted: Case,
+  options: Pick<RunOptions, 'onEvent'> = {},
+): Promise<ResultOf<Case>> {
   let result: EndResult | undefined;
   for await (const event of events) {
     await options.onEvent?.(event);
     if (event.payload?.$case === 'ended') ({ result } = event.payload.value);
   }
   if (result?.$case === wanted) return result.value as ResultOf<Case>;
-  throw new CallError(`the job ended with ${result === undefined ? 'no result' : `a result of ${result.$case}`} where one of ${wanted} was due`, { code: 'INTERNAL' });
+  throw new CallError(
+    `the job ended with ${result === undefined ? 'no result' : `a result of ${result.$case}`} where one of ${wanted} was due`,
+    { code: 'INTERNAL' },
+  );
 }
 
 function requireJob(job: Job | undefined): Job {

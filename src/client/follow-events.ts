@@ -34,7 +34,13 @@ export interface EventSource {
   readonly afterSequence?: bigint;
 }
 
-const DEFAULTS: ReattachPolicy = { firstDelayMs: 200, maxDelayMs: 10_000, giveUpAfterMs: 300_000, giveUpStartAfterMs: 2_000, silenceMs: 45_000 };
+const DEFAULTS: ReattachPolicy = {
+  firstDelayMs: 200,
+  maxDelayMs: 10_000,
+  giveUpAfterMs: 300_000,
+  giveUpStartAfterMs: 2_000,
+  silenceMs: 45_000,
+};
 
 /**
  * A job's events, none missed, none repeated, up to the terminal one, across lost connections and restarts of the server:
@@ -44,7 +50,10 @@ const DEFAULTS: ReattachPolicy = { firstDelayMs: 200, maxDelayMs: 10_000, giveUp
  *
  * @throws CallError of the job, of a call that no new try can mend, or of the last try
  */
-export async function* followEvents(source: EventSource, options: FollowOptions = {}): AsyncGenerator<JobEvent, void, undefined> {
+export async function* followEvents(
+  source: EventSource,
+  options: FollowOptions = {},
+): AsyncGenerator<JobEvent, void, undefined> {
   const policy = { ...DEFAULTS, ...options.reattach };
   const deadline = options.timeoutMs === undefined ? Infinity : Date.now() + options.timeoutMs;
   let jobId = source.jobId ?? '';
@@ -102,13 +111,21 @@ function isWorthAnotherTry({ code, reason }: CallError): boolean {
 }
 
 /** One stream of events that fails as UNAVAILABLE when it falls silent. The clock runs only while an event is awaited. */
-async function* open(source: EventSource, jobId: string, last: bigint, silenceMs: number, deadline: number, signal: AbortSignal | undefined): AsyncGenerator<JobEvent, void, undefined> {
+async function* open(
+  source: EventSource,
+  jobId: string,
+  last: bigint,
+  silenceMs: number,
+  deadline: number,
+  signal: AbortSignal | undefined,
+): AsyncGenerator<JobEvent, void, undefined> {
   const silence = new AbortController();
   const options: CallOptions = {
     signal: signal === undefined ? silence.signal : AbortSignal.any([signal, silence.signal]),
     ...(Number.isFinite(deadline) && { timeoutMs: deadline - Date.now() }),
   };
-  const stream = jobId === '' && source.start !== undefined ? source.start(options) : source.watch(jobId, last, options);
+  const stream =
+    jobId === '' && source.start !== undefined ? source.start(options) : source.watch(jobId, last, options);
   const events = stream[Symbol.asyncIterator]();
   try {
     for (;;) {
@@ -118,7 +135,11 @@ async function* open(source: EventSource, jobId: string, last: bigint, silenceMs
       yield next.value;
     }
   } catch (error) {
-    if (silence.signal.aborted && signal?.aborted !== true) throw new CallError(`nothing was heard of the job for ${silenceMs / 1000} s`, { code: 'UNAVAILABLE', cause: error });
+    if (silence.signal.aborted && signal?.aborted !== true)
+      throw new CallError(`nothing was heard of the job for ${silenceMs / 1000} s`, {
+        code: 'UNAVAILABLE',
+        cause: error,
+      });
     throw error;
   } finally {
     await events.return?.();

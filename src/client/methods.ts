@@ -1,10 +1,42 @@
 import { CatalogServiceService, GetServerInfoRequest, ListPluginsRequest } from '../gen/prunecast/v1/catalog.js';
-import { CancelJobRequest, DeleteJobRequest, GetJobRequest, JobServiceService, ListJobsRequest, ResumeJobRequest, WatchJobRequest } from '../gen/prunecast/v1/job.js';
+import {
+  CancelJobRequest,
+  DeleteJobRequest,
+  GetJobRequest,
+  JobServiceService,
+  ListJobsRequest,
+  ResumeJobRequest,
+  WatchJobRequest,
+} from '../gen/prunecast/v1/job.js';
 import { InspectModelRequest, ModelServiceService, ScoreUnitsRequest } from '../gen/prunecast/v1/model.js';
-import { ExportPairsRequest, ImportPairsRequest, PairServiceService, SamplePairsRequest } from '../gen/prunecast/v1/pair.js';
-import { DeletePredictorRequest, ExplainPredictorRequest, FitPredictorRequest, GetPredictorRequest, ListPredictorsRequest, PredictorServiceService, ProposeRefinementRequest } from '../gen/prunecast/v1/predictor.js';
-import { EvaluateRequest, PredictRequest, PruneRequest, PruningServiceService, SearchRequest } from '../gen/prunecast/v1/pruning.js';
-import { GetStudyRequest, ListTrialsRequest, QueryStudyRequest, StudyServiceService } from '../gen/prunecast/v1/study.js';
+import {
+  ExportPairsRequest,
+  ImportPairsRequest,
+  PairServiceService,
+  SamplePairsRequest,
+} from '../gen/prunecast/v1/pair.js';
+import {
+  DeletePredictorRequest,
+  ExplainPredictorRequest,
+  FitPredictorRequest,
+  GetPredictorRequest,
+  ListPredictorsRequest,
+  PredictorServiceService,
+  ProposeRefinementRequest,
+} from '../gen/prunecast/v1/predictor.js';
+import {
+  EvaluateRequest,
+  PredictRequest,
+  PruneRequest,
+  PruningServiceService,
+  SearchRequest,
+} from '../gen/prunecast/v1/pruning.js';
+import {
+  GetStudyRequest,
+  ListTrialsRequest,
+  QueryStudyRequest,
+  StudyServiceService,
+} from '../gen/prunecast/v1/study.js';
 import { defineMethod } from './service.js';
 
 /** Every method of the public API, by service, with the type of its request. */

@@ -15,9 +15,19 @@ export interface Method<Request, Response, Requests extends boolean, Responses e
  * A service's methods as functions. Requests are partial, absent fields take the proto's zero. A unary method gives a
  * promise, a stream of answers is read by `for await`; a stream of requests is given as an iterable. All throw CallError.
  */
-export type Service<Methods> = { readonly [Name in keyof Methods]: Methods[Name] extends Method<infer Request, infer Response, infer Requests, infer Responses>
-  ? (request: Requests extends true ? Stream<Request> : Request, options?: CallOptions) => Responses extends true ? AsyncGenerator<Response, void, undefined> : Promise<Response>
-  : never };
+export type Service<Methods> = {
+  readonly [Name in keyof Methods]: Methods[Name] extends Method<
+    infer Request,
+    infer Response,
+    infer Requests,
+    infer Responses
+  >
+    ? (
+        request: Requests extends true ? Stream<Request> : Request,
+        options?: CallOptions,
+      ) => Responses extends true ? AsyncGenerator<Response, void, undefined> : Promise<Response>
+    : never;
+};
 
 type Stream<Message> = Iterable<Message> | AsyncIterable<Message>;
 
@@ -44,12 +54,18 @@ export function defineMethod<Request, Response, Requests extends boolean, Respon
 }
 
 /** The functions of a table of methods. */
-export function createService<Methods extends Readonly<Record<string, AnyMethod>>>(transport: Transport, methods: Methods): Service<Methods> {
-  const functions = Object.entries(methods).map(([name, method]) => [name, (request: unknown, options?: CallOptions) => {
-    const requests = method.requestStream ? (request as Stream<unknown>) : [request];
-    const responses = stream(transport, method, requests, options);
-    return method.responseStream ? responses : takeOnly(responses, method.path);
-  }]);
+export function createService<Methods extends Readonly<Record<string, AnyMethod>>>(
+  transport: Transport,
+  methods: Methods,
+): Service<Methods> {
+  const functions = Object.entries(methods).map(([name, method]) => [
+    name,
+    (request: unknown, options?: CallOptions) => {
+      const requests = method.requestStream ? (request as Stream<unknown>) : [request];
+      const responses = stream(transport, method, requests, options);
+      return method.responseStream ? responses : takeOnly(responses, method.path);
+    },
+  ]);
   // The mapped type says, method by method, what the loop above does for all.
   return Object.fromEntries(functions) as Service<Methods>;
 }
@@ -57,8 +73,14 @@ export function createService<Methods extends Readonly<Record<string, AnyMethod>
 // `encode` takes each method's own request: only `never` is common to all.
 type AnyMethod = Method<never, unknown, boolean, boolean>;
 
-async function* stream(transport: Transport, method: AnyMethod, requests: Stream<unknown>, options: CallOptions | undefined): AsyncGenerator<unknown, void, undefined> {
-  for await (const bytes of transport.exchange(method.path, encodeAll(method, requests), options)) yield method.decode(Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength));
+async function* stream(
+  transport: Transport,
+  method: AnyMethod,
+  requests: Stream<unknown>,
+  options: CallOptions | undefined,
+): AsyncGenerator<unknown, void, undefined> {
+  for await (const bytes of transport.exchange(method.path, encodeAll(method, requests), options))
+    yield method.decode(Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength));
 }
 
 async function* encodeAll(method: AnyMethod, requests: Stream<unknown>): AsyncGenerator<Uint8Array, void, undefined> {
@@ -70,13 +92,17 @@ function encode({ path, encode: serialize }: AnyMethod, request: unknown): Uint8
   try {
     return serialize(request as never);
   } catch (cause) {
-    throw new CallError(`a field of the request of ${path.slice(1)} cannot hold its value: ${cause instanceof Error ? cause.message : String(cause)}`, { code: 'INVALID_ARGUMENT', cause });
+    throw new CallError(
+      `a field of the request of ${path.slice(1)} cannot hold its value: ${cause instanceof Error ? cause.message : String(cause)}`,
+      { code: 'INVALID_ARGUMENT', cause },
+    );
   }
 }
 
 async function takeOnly(responses: AsyncGenerator<unknown, void, undefined>, path: string): Promise<unknown> {
   const answers: unknown[] = [];
   for await (const response of responses) answers.push(response);
-  if (answers.length !== 1) throw new CallError(`${path} sent ${answers.length} answers instead of one`, { code: 'INTERNAL' });
+  if (answers.length !== 1)
+    throw new CallError(`${path} sent ${answers.length} answers instead of one`, { code: 'INTERNAL' });
   return answers[0];
 }

@@ -27,18 +27,34 @@ export interface LocalServer {
  *
  * @throws Error with the end of the server's log where it did not come to listen
  */
-export async function startLocalServer({ environment = {}, onLog, startTimeoutMs = 30_000 }: LocalServerOptions = {}): Promise<LocalServer> {
+export async function startLocalServer({
+  environment = {},
+  onLog,
+  startTimeoutMs = 30_000,
+}: LocalServerOptions = {}): Promise<LocalServer> {
   // The server ends when its standard input does: so it never outlives a parent that was killed.
-  const child = spawn(process.execPath, [SERVER_MAIN], { env: { ...process.env, PRUNECAST_EXIT_ON_STDIN_END: 'true', ...environment }, stdio: ['pipe', 'pipe', 'pipe'], detached: true });
+  const child = spawn(process.execPath, [SERVER_MAIN], {
+    env: { ...process.env, PRUNECAST_EXIT_ON_STDIN_END: 'true', ...environment },
+    stdio: ['pipe', 'pipe', 'pipe'],
+    detached: true,
+  });
   const ended = new AbortController();
   child.once('close', () => ended.abort());
   child.once('error', () => ended.abort());
   const log = keepLog(child, onLog);
   const address = await readAddress(child, startTimeoutMs, ended.signal).catch(async (error: unknown) => {
     await stop(child, ended.signal, 1_000);
-    throw new Error(`the server did not start: ${error instanceof Error ? error.message : String(error)}\n${log.join('\n')}`.trimEnd(), { cause: error });
+    throw new Error(
+      `the server did not start: ${error instanceof Error ? error.message : String(error)}\n${log.join('\n')}`.trimEnd(),
+      { cause: error },
+    );
   });
-  return { address, processId: child.pid ?? 0, ended: ended.signal, stop: ({ graceMs = 5_000 } = {}) => stop(child, ended.signal, graceMs) };
+  return {
+    address,
+    processId: child.pid ?? 0,
+    ended: ended.signal,
+    stop: ({ graceMs = 5_000 } = {}) => stop(child, ended.signal, graceMs),
+  };
 }
 
 const LOG_LINES_KEPT = 20;
@@ -59,10 +75,13 @@ async function readAddress(child: ChildProcess, timeoutMs: number, ended: AbortS
   const line = await Promise.race([
     firstLine(child),
     waitFor(ended).then(() => Promise.reject(new Error('its process ended'))),
-    new Promise<never>((_, reject) => setTimeout(() => reject(new Error(`no answer in ${timeoutMs / 1000} s`)), timeoutMs).unref()),
+    new Promise<never>((_, reject) =>
+      setTimeout(() => reject(new Error(`no answer in ${timeoutMs / 1000} s`)), timeoutMs).unref(),
+    ),
   ]);
   const ready: unknown = JSON.parse(line);
-  if (typeof ready === 'object' && ready !== null && 'address' in ready && typeof ready.address === 'string') return ready.address;
+  if (typeof ready === 'object' && ready !== null && 'address' in ready && typeof ready.address === 'string')
+    return ready.address;
   throw new Error(`its first line of output has no address: ${line}`);
 }
 

@@ -28,7 +28,11 @@ export interface Transport {
    * Sends the requests to a method (`/prunecast.v1.JobService/GetJob`) and yields its answers. Leaving the loop early
    * cancels the call. Throws CallError.
    */
-  exchange(path: string, requests: Iterable<Uint8Array> | AsyncIterable<Uint8Array>, options?: CallOptions): AsyncGenerator<Uint8Array, void, undefined>;
+  exchange(
+    path: string,
+    requests: Iterable<Uint8Array> | AsyncIterable<Uint8Array>,
+    options?: CallOptions,
+  ): AsyncGenerator<Uint8Array, void, undefined>;
   /** Ends the connection; calls that still run fail with CANCELLED. */
   close(): void;
 }
@@ -49,7 +53,13 @@ export function createTransport({ address, credentials: given, headers = {} }: T
       const metadata = new Metadata();
       for (const [name, value] of Object.entries(headers)) metadata.set(name, value);
       const deadline = timeoutMs === undefined ? {} : { deadline: Date.now() + timeoutMs };
-      const call = client.makeBidiStreamRequest<Uint8Array, Uint8Array>(path, toBuffer, (bytes) => bytes, metadata, deadline);
+      const call = client.makeBidiStreamRequest<Uint8Array, Uint8Array>(
+        path,
+        toBuffer,
+        (bytes) => bytes,
+        metadata,
+        deadline,
+      );
       // A call that is cancelled after its reader left still reports its end.
       call.on('error', () => undefined);
       const abort = () => call.cancel();
@@ -79,10 +89,15 @@ export function createTransport({ address, credentials: given, headers = {} }: T
 
 /** Throws what a call throws whose caller aborted it. */
 export function throwIfAborted(signal: AbortSignal | undefined): void {
-  if (signal?.aborted === true) throw new CallError('the caller ended the call', { code: 'CANCELLED', cause: signal.reason });
+  if (signal?.aborted === true)
+    throw new CallError('the caller ended the call', { code: 'CANCELLED', cause: signal.reason });
 }
 
-async function send(call: ClientDuplexStream<Uint8Array, Uint8Array>, requests: Iterable<Uint8Array> | AsyncIterable<Uint8Array>, left: AbortSignal): Promise<void> {
+async function send(
+  call: ClientDuplexStream<Uint8Array, Uint8Array>,
+  requests: Iterable<Uint8Array> | AsyncIterable<Uint8Array>,
+  left: AbortSignal,
+): Promise<void> {
   for await (const request of requests) {
     if (left.aborted) return;
     if (!call.write(request)) await once(call, 'drain', { signal: left });

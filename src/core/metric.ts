@@ -34,7 +34,14 @@ export function findInvalidMetric({ metrics, windowLosses }: MeasuredNumbers): P
     ...(metric === undefined ? [] : [`${metric[0]} is ${metric[1]}`]),
     ...(window < 0 ? [] : [`the loss of window ${window} is ${windowLosses[window]}`]),
   ].join(', ');
-  return new PrunecastError('METRIC_INVALID', `${what}; only finite numbers are measurements. Evaluate the unpruned model: if it has this too, the values of the checkpoint are too large for float32 arithmetic, else prune less or with another recipe`, {
-    metadata: { ...(metric === undefined ? {} : { metric: metric[0], value: String(metric[1]) }), ...(window < 0 ? {} : { window: String(window) }) },
-  });
+  return new PrunecastError(
+    'METRIC_INVALID',
+    `${what}; only finite numbers are measurements. Evaluate the unpruned model: if it has this too, the values of the checkpoint are too large for float32 arithmetic, else prune less or with another recipe`,
+    {
+      metadata: {
+        ...(metric === undefined ? {} : { metric: metric[0], value: String(metric[1]) }),
+        ...(window < 0 ? {} : { window: String(window) }),
+      },
+    },
+  );
 }

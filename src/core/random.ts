@@ -28,7 +28,10 @@ export function createRng(seed: number): Rng {
       const shuffled = [...values];
       for (let i = shuffled.length - 1; i > 0; i--) {
         const j = Math.floor(uniform() * (i + 1));
-        [shuffled[i], shuffled[j]] = [shuffled[j] as (typeof shuffled)[number], shuffled[i] as (typeof shuffled)[number]];
+        [shuffled[i], shuffled[j]] = [
+          shuffled[j] as (typeof shuffled)[number],
+          shuffled[i] as (typeof shuffled)[number],
+        ];
       }
       return shuffled;
     },

@@ -12,7 +12,10 @@ export function runSteps<Outcome>(steps: Generator<void, Outcome>): Outcome {
 }
 
 /** The same, letting others run (`breathe`, such as setImmediate) after each step. */
-export async function runStepsGently<Outcome>(steps: Generator<void, Outcome>, breathe: () => Promise<void>): Promise<Outcome> {
+export async function runStepsGently<Outcome>(
+  steps: Generator<void, Outcome>,
+  breathe: () => Promise<void>,
+): Promise<Outcome> {
   for (;;) {
     const { done, value } = steps.next();
     if (done === true) return value;

@@ -8,5 +8,7 @@ export function digestOf(value: unknown): string {
 
 /** SHA-256 of the bytes under a view (token ids, a file), as 64 lowercase hex digits. */
 export function digestBytes(view: ArrayBufferView): string {
-  return createHash('sha256').update(new Uint8Array(view.buffer, view.byteOffset, view.byteLength)).digest('hex');
+  return createHash('sha256')
+    .update(new Uint8Array(view.buffer, view.byteOffset, view.byteLength))
+    .digest('hex');
 }

@@ -76,7 +76,11 @@ export interface LanguageModel {
   readonly checkpoint: Checkpoint;
   readonly shape: ModelShape;
   /** One pass of the dense model over sequences of token ids, BOS included where it is wanted. Throws INVALID_REQUEST for ids outside the vocabulary. */
-  calibrate(sequences: readonly Int32Array[], needs: readonly CalibrationNeed[], control: WorkControl): Promise<Calibration>;
+  calibrate(
+    sequences: readonly Int32Array[],
+    needs: readonly CalibrationNeed[],
+    control: WorkControl,
+  ): Promise<Calibration>;
   /** One entry a layer. Throws SCORES_INVALID. */
   scoreUnits(request: ScoreUnitsRequest): Promise<readonly UnitScores[]>;
   /** The model under a recipe, to be evaluated. Sorted weights stay in memory as long as the budget allows. */
@@ -88,9 +92,17 @@ export interface LanguageModel {
   /** How long half-blocks of a grid of shapes take on this machine for one token with `length` before it; seconds of work. */
   timeShapes(length: number, control: WorkControl): Promise<LatencyTable>;
   /** How long a token with `length` before it takes in an architecture, in milliseconds: really run, half-block by half-block. */
-  timeArchitecture(recipe: SubjectRecipe, architecture: Architecture, length: number, control: WorkControl): Promise<number>;
+  timeArchitecture(
+    recipe: SubjectRecipe,
+    architecture: Architecture,
+    length: number,
+    control: WorkControl,
+  ): Promise<number>;
   /** All logits of one short sequence, [tokens, vocabulary]; of the dense model in its own order by default. */
-  logits(tokens: Int32Array, pruned?: { readonly architecture: Architecture; readonly recipe: SubjectRecipe }): Promise<Float32Array>;
+  logits(
+    tokens: Int32Array,
+    pruned?: { readonly architecture: Architecture; readonly recipe: SubjectRecipe },
+  ): Promise<Float32Array>;
   /** Throws MEMORY_EXCEEDED for work that can never fit the budget, before any of it. */
   requireMemory(work: Workload): void;
   /** Bytes that an evaluation on these windows may come to. */
@@ -113,15 +125,32 @@ export interface LanguageModel {
  * Opens a checkpoint for computing; weights are read when they are needed. Throws MEMORY_EXCEEDED where a layer can
  * never fit the budget.
  */
-export async function openLanguageModel(checkpoint: Checkpoint, options: LanguageModelOptions = {}): Promise<LanguageModel> {
+export async function openLanguageModel(
+  checkpoint: Checkpoint,
+  options: LanguageModelOptions = {},
+): Promise<LanguageModel> {
   const { shape, config, files, tensors } = checkpoint;
   const folder = { directory: files.directory, ...(files.roots === undefined ? {} : { roots: files.roots }) };
   const threads = options.threads ?? detectThreads();
-  const pool = options.pool ?? createMemoryPool({ budgetBytes: options.memoryBudgetBytes ?? detectMemoryBudgetBytes() });
+  const pool =
+    options.pool ?? createMemoryPool({ budgetBytes: options.memoryBudgetBytes ?? detectMemoryBudgetBytes() });
   const memoryBudgetBytes = pool.budgetBytes;
   const checkInt8 = options.checkInt8 ?? createInt8Check();
   planMemory(shape, memoryBudgetBytes, { longest: 1 });
-  const own = startModelThread({ place: folder, records: files.records(), config, tensors: [...tensors.values()], options: { threads, memoryBudgetBytes, ...(options.scratchDirectory === undefined ? {} : { scratchDirectory: options.scratchDirectory }) } }, () => place.settle());
+  const own = startModelThread(
+    {
+      place: folder,
+      records: files.records(),
+      config,
+      tensors: [...tensors.values()],
+      options: {
+        threads,
+        memoryBudgetBytes,
+        ...(options.scratchDirectory === undefined ? {} : { scratchDirectory: options.scratchDirectory }),
+      },
+    },
+    () => place.settle(),
+  );
   const close = async (): Promise<void> => {
     await own.close();
     await checkpoint.close();
@@ -146,7 +175,12 @@ export async function openLanguageModel(checkpoint: Checkpoint, options: Languag
       losses: async function* losses(architectures, windows, control, precision = 'float32') {
         await requirePrecision(precision, checkInt8);
         const results = thread.stream('losses', { recipe: message, architectures, windows, precision }, control);
-        yield* precision === 'float32' ? pace.watch(results, windows.reduce((sum, { tokens }) => sum + tokens.length, 0)) : results;
+        yield* precision === 'float32'
+          ? pace.watch(
+              results,
+              windows.reduce((sum, { tokens }) => sum + tokens.length, 0),
+            )
+          : results;
       },
     };
   };
@@ -160,17 +194,27 @@ export async function openLanguageModel(checkpoint: Checkpoint, options: Languag
     mend: (recipe, request, control) => thread.call('mend', { recipe: describe(recipe), request }, control),
     calibrationErrors: (recipe, control) => thread.call('calibrationErrors', { recipe: describe(recipe) }, control),
     timeShapes: (length, control) => thread.call('timeShapes', { length }, control),
-    timeArchitecture: (recipe, architecture, length, control) => thread.call('timeArchitecture', { recipe: describe(recipe), architecture, length }, control),
-    logits: (tokens, { architecture, recipe } = { architecture: shape.layers, recipe: { ranking: identityRanking(shape.layers) } }) =>
-      thread.call('logits', { recipe: describe(recipe), architecture, tokens }, { signal: new AbortController().signal }),
+    timeArchitecture: (recipe, architecture, length, control) =>
+      thread.call('timeArchitecture', { recipe: describe(recipe), architecture, length }, control),
+    logits: (
+      tokens,
+      { architecture, recipe } = { architecture: shape.layers, recipe: { ranking: identityRanking(shape.layers) } },
+    ) =>
+      thread.call(
+        'logits',
+        { recipe: describe(recipe), architecture, tokens },
+        { signal: new AbortController().signal },
+      ),
     requireMemory: (work) => void planMemory(shape, memoryBudgetBytes, work),
-    estimatePeakBytes: (windows, precision = 'float32') => estimatePeakBytes(shape, memoryBudgetBytes, {
-      precision,
-      longest: windows.reduce((most, { tokens }) => Math.max(most, tokens.length), 1),
-      tokens: windows.reduce((sum, { tokens }) => sum + tokens.length, 0),
-    }),
+    estimatePeakBytes: (windows, precision = 'float32') =>
+      estimatePeakBytes(shape, memoryBudgetBytes, {
+        precision,
+        longest: windows.reduce((most, { tokens }) => Math.max(most, tokens.length), 1),
+        tokens: windows.reduce((sum, { tokens }) => sum + tokens.length, 0),
+      }),
     findPace: async (signal) => {
-      if (pace.tokensPerSecond() === undefined) await probePace(subject({ ranking: identityRanking(shape.layers) }), signal);
+      if (pace.tokensPerSecond() === undefined)
+        await probePace(subject({ ranking: identityRanking(shape.layers) }), signal);
       return pace.tokensPerSecond();
     },
     requirePrecision: (precision) => requirePrecision(precision, checkInt8),
@@ -186,31 +230,54 @@ async function requirePrecision(precision: Precision, checkInt8: () => Promise<I
   const check = await checkInt8();
   if (isInt8Offered(check)) return;
   const { exact, speedup } = check;
-  const found = exact ? `${speedup.toFixed(2)} times as fast as float32 ones` : 'not exact (the CPU has no VNNI, and its kernels saturate)';
-  throw new PrunecastError('PRECISION_UNAVAILABLE', `int8 is offered where 8-bit products are exact and faster than float32 ones; on this CPU they are ${found}: take float32`, {
-    metadata: { exact: String(exact), speedup: speedup.toFixed(2) },
-  });
+  const found = exact
+    ? `${speedup.toFixed(2)} times as fast as float32 ones`
+    : 'not exact (the CPU has no VNNI, and its kernels saturate)';
+  throw new PrunecastError(
+    'PRECISION_UNAVAILABLE',
+    `int8 is offered where 8-bit products are exact and faster than float32 ones; on this CPU they are ${found}: take float32`,
+    {
+      metadata: { exact: String(exact), speedup: speedup.toFixed(2) },
+    },
+  );
 }
 
 function describe({ ranking, compensation }: SubjectRecipe): RecipeMessage {
   if (compensation === undefined) return { key: keyRecipe({ ranking }), ranking };
   const { options, moduleUrl, calibration } = compensation;
-  const described = { moduleUrl: workerUrl(moduleUrl).href, options, ...(calibration === undefined ? {} : { calibration }) };
+  const described = {
+    moduleUrl: workerUrl(moduleUrl).href,
+    options,
+    ...(calibration === undefined ? {} : { calibration }),
+  };
   return { key: keyRecipe({ ranking, compensation: described }), ranking, compensation: described };
 }
 
-async function scoreUnits(thread: Pick<ModelThread, 'call'>, shape: ModelShape, { criterion, options, moduleUrl, calibration, seed, control }: ScoreUnitsRequest): Promise<readonly UnitScores[]> {
+async function scoreUnits(
+  thread: Pick<ModelThread, 'call'>,
+  shape: ModelShape,
+  { criterion, options, moduleUrl, calibration, seed, control }: ScoreUnitsRequest,
+): Promise<readonly UnitScores[]> {
   if (moduleUrl !== undefined) {
     const asked = { criterion: { moduleUrl: workerUrl(moduleUrl).href, options }, seed };
     return thread.call('scoreUnits', calibration === undefined ? asked : { ...asked, calibration }, control);
   }
   if (criterion.needs.includes('gradients')) {
-    throw new RangeError(`criterion "${criterion.id}" needs gradients, which stay in the model's thread: give the URL of its module`);
+    throw new RangeError(
+      `criterion "${criterion.id}" needs gradients, which stay in the model's thread: give the URL of its module`,
+    );
   }
   const scores: UnitScores[] = [];
   for (const layer of shape.layers.keys()) {
     const weights = await thread.call('readLayer', { layer }, { signal: control.signal });
-    scores.push(scoreLayer(shape, layer, { ...weights, statistics: calibration?.layers[layer] }, { plugin: criterion, options, seed }));
+    scores.push(
+      scoreLayer(
+        shape,
+        layer,
+        { ...weights, statistics: calibration?.layers[layer] },
+        { plugin: criterion, options, seed },
+      ),
+    );
     control.report?.({ what: 'layers', done: layer + 1, total: shape.layers.length });
   }
   return scores;

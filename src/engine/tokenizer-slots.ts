@@ -28,7 +28,11 @@ interface Waiting {
 
 const RETRY_AFTER_MS = 1000;
 
-export function createTokenizerSlots({ poolBytes, most = 2, mostWaiting = 100 }: TokenizerSlotsOptions): TokenizerSlots {
+export function createTokenizerSlots({
+  poolBytes,
+  most = 2,
+  mostWaiting = 100,
+}: TokenizerSlotsOptions): TokenizerSlots {
   let waiting: readonly Waiting[] = [];
   let running = 0;
   let takenBytes = 0;
@@ -43,29 +47,34 @@ export function createTokenizerSlots({ poolBytes, most = 2, mostWaiting = 100 }:
       next.start();
     }
   };
-  const take = (bytes: number, signal: AbortSignal | undefined): Promise<void> => new Promise((resolve, reject) => {
-    const leave = (): void => {
-      waiting = waiting.filter((entry) => entry !== self);
-      reject(signal?.reason as Error);
+  const take = (bytes: number, signal: AbortSignal | undefined): Promise<void> =>
+    new Promise((resolve, reject) => {
+      const leave = (): void => {
+        waiting = waiting.filter((entry) => entry !== self);
+        reject(signal?.reason as Error);
+        startNext();
+      };
+      const self: Waiting = {
+        bytes,
+        start: () => {
+          signal?.removeEventListener('abort', leave);
+          resolve();
+        },
+      };
+      signal?.addEventListener('abort', leave, { once: true });
+      waiting = [...waiting, self];
       startNext();
-    };
-    const self: Waiting = {
-      bytes,
-      start: () => {
-        signal?.removeEventListener('abort', leave);
-        resolve();
-      },
-    };
-    signal?.addEventListener('abort', leave, { once: true });
-    waiting = [...waiting, self];
-    startNext();
-  });
+    });
   return {
     poolBytes,
     async run(bytes, work, signal) {
       signal?.throwIfAborted();
       if (waiting.length >= mostWaiting) {
-        throw new PrunecastError('OVERLOADED', `${waiting.length} texts wait to be tokenized already, and no more may: try again later`, { retryAfterMs: RETRY_AFTER_MS });
+        throw new PrunecastError(
+          'OVERLOADED',
+          `${waiting.length} texts wait to be tokenized already, and no more may: try again later`,
+          { retryAfterMs: RETRY_AFTER_MS },
+        );
       }
       const taken = Math.min(bytes, poolBytes);
       await take(taken, signal);

@@ -64,21 +64,47 @@ export function shareTokenizerSlots(memoryBudgetBytes: number): TokenizerSlots {
 /** The tokenizer of a checkpoint; undefined where the folder has no tokenizer.json. Throws MODEL_MALFORMED. */
 export async function loadTokenizer(
   files: Pick<CheckpointFiles, 'read'>,
-  { slots = shareTokenizerSlots(detectMemoryBudgetBytes()), leastProcessorMs = LEAST_PROCESSOR_MS }: TokenizerOptions = {},
+  {
+    slots = shareTokenizerSlots(detectMemoryBudgetBytes()),
+    leastProcessorMs = LEAST_PROCESSOR_MS,
+  }: TokenizerOptions = {},
 ): Promise<Tokenizer | undefined> {
   const json = await files.read(TOKENIZER_FILE, MAX_TOKENIZER_BYTES);
   if (json === undefined) return undefined;
-  const run = async (texts: TokenizerTask['texts'], textBytes: number, { fd, signal }: { readonly fd?: number; readonly signal: AbortSignal | undefined }): Promise<readonly Int32Array[]> => {
-    if (textBytes * LEAST_BYTES_A_TEXT_BYTE > slots.poolBytes) throw tokenizerMemoryExceeded(textBytes, slots.poolBytes);
-    const memoryBytes = Math.min(slots.poolBytes, BASE_BYTES + BYTES_A_TOKENIZER_BYTE * json.length + BYTES_A_TEXT_BYTE * textBytes);
+  const run = async (
+    texts: TokenizerTask['texts'],
+    textBytes: number,
+    { fd, signal }: { readonly fd?: number; readonly signal: AbortSignal | undefined },
+  ): Promise<readonly Int32Array[]> => {
+    if (textBytes * LEAST_BYTES_A_TEXT_BYTE > slots.poolBytes)
+      throw tokenizerMemoryExceeded(textBytes, slots.poolBytes);
+    const memoryBytes = Math.min(
+      slots.poolBytes,
+      BASE_BYTES + BYTES_A_TOKENIZER_BYTE * json.length + BYTES_A_TEXT_BYTE * textBytes,
+    );
     const processorMs = leastProcessorMs + PROCESSOR_MS_A_TEXT_BYTE * textBytes;
-    return slots.run(memoryBytes, () => runTokenizer({ json, texts, textBytes, memoryBytes, processorMs }, { ...(fd === undefined ? {} : { fd }), ...(signal === undefined ? {} : { signal }) }), signal);
+    return slots.run(
+      memoryBytes,
+      () =>
+        runTokenizer(
+          { json, texts, textBytes, memoryBytes, processorMs },
+          { ...(fd === undefined ? {} : { fd }), ...(signal === undefined ? {} : { signal }) },
+        ),
+      signal,
+    );
   };
-  const encodeAll: Tokenizer['encodeAll'] = (texts, signal) => run(texts, texts.reduce((sum, text) => sum + Buffer.byteLength(text), 0), { signal });
+  const encodeAll: Tokenizer['encodeAll'] = (texts, signal) =>
+    run(
+      texts,
+      texts.reduce((sum, text) => sum + Buffer.byteLength(text), 0),
+      { signal },
+    );
   return {
     digest: digestBytes(json),
     encode: async (text, signal) => {
-      const [tokens] = await (typeof text === 'string' ? encodeAll([text], signal) : run({ format: text.format, bytes: text.bytes }, text.bytes, { fd: text.fd, signal }));
+      const [tokens] = await (typeof text === 'string'
+        ? encodeAll([text], signal)
+        : run({ format: text.format, bytes: text.bytes }, text.bytes, { fd: text.fd, signal }));
       return tokens ?? new Int32Array();
     },
     encodeAll,

@@ -8,5 +8,9 @@ import { keepTelemetryOff } from './telemetry.js';
  */
 export function startProcess(module: URL): ChildProcess {
   keepTelemetryOff();
-  return fork(fileURLToPath(module), [], { serialization: 'advanced', execArgv: [], stdio: ['pipe', 'ignore', 'ignore', 'ipc'] });
+  return fork(fileURLToPath(module), [], {
+    serialization: 'advanced',
+    execArgv: [],
+    stdio: ['pipe', 'ignore', 'ignore', 'ipc'],
+  });
 }

@@ -16,7 +16,9 @@ const VARIABLE = 'ORT_DISABLE_TELEMETRY';
 export function keepTelemetryOff(): void {
   if ((process.env[VARIABLE] ?? '') !== '') return;
   if (!isMainThread) {
-    throw new Error(`ONNX Runtime would run with its telemetry on: set ${VARIABLE}=1 in the environment of the process, or in its main thread before this thread starts (0 lets it run)`);
+    throw new Error(
+      `ONNX Runtime would run with its telemetry on: set ${VARIABLE}=1 in the environment of the process, or in its main thread before this thread starts (0 lets it run)`,
+    );
   }
   process.env[VARIABLE] = '1';
 }

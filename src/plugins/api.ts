@@ -14,8 +14,12 @@ type Definition<Plugin, Schema extends z.ZodType> = Omit<Plugin, 'options'> & { 
  * The option `scope` of criteria that score units within a layer. A criterion only declares it: the scores that it gives are
  * standardised for it where a caller asks.
  */
-export const scopeOption = z.enum(SCORE_SCOPES).default('layer')
-  .describe('What scores compare within. `layer`: one layer and kind of unit. `standardized`: all of them, as each score is taken minus the mean of its layer and kind, over their deviation. Ranks nothing within a layer.');
+export const scopeOption = z
+  .enum(SCORE_SCOPES)
+  .default('layer')
+  .describe(
+    'What scores compare within. `layer`: one layer and kind of unit. `standardized`: all of them, as each score is taken minus the mean of its layer and kind, over their deviation. Ranks nothing within a layer.',
+  );
 
 /** Declares a criterion; the default export of a file under `plugins/criteria/`. */
 export function defineCriterion<Schema extends z.ZodType>(criterion: Definition<Criterion<z.output<Schema>>, Schema>) {
@@ -23,7 +27,9 @@ export function defineCriterion<Schema extends z.ZodType>(criterion: Definition<
 }
 
 /** Declares a compensation; the default export of a file under `plugins/compensations/`. */
-export function defineCompensation<Schema extends z.ZodType>(compensation: Definition<Compensation<z.output<Schema>>, Schema>) {
+export function defineCompensation<Schema extends z.ZodType>(
+  compensation: Definition<Compensation<z.output<Schema>>, Schema>,
+) {
   return compensation satisfies Compensation<z.output<Schema>>;
 }
 
@@ -38,7 +44,9 @@ export function definePredictor<Schema extends z.ZodType>(predictor: Definition<
 }
 
 /** Declares what chooses among predictors; the default export of a file under `plugins/predictors/`. */
-export function definePredictorChooser<Schema extends z.ZodType>(chooser: Definition<PredictorChooser<z.output<Schema>>, Schema>) {
+export function definePredictorChooser<Schema extends z.ZodType>(
+  chooser: Definition<PredictorChooser<z.output<Schema>>, Schema>,
+) {
   return chooser satisfies PredictorChooser<z.output<Schema>>;
 }
 

@@ -23,8 +23,18 @@ export type JobKindServices = PruneServices & EvaluateServices & SearchServices 
 
 export function createJobKinds(services: JobKindServices): JobKinds {
   return {
-    prune: defineKind({ kind: JobKind.PRUNE, codec: PruneRequest, requestIdOf, prepare: (request, signal, restarted) => preparePrune(attend(services, signal), request, restarted) }),
-    evaluate: defineKind({ kind: JobKind.EVALUATE, codec: EvaluateRequest, requestIdOf, prepare: (request, signal) => prepareEvaluate(attend(services, signal), request) }),
+    prune: defineKind({
+      kind: JobKind.PRUNE,
+      codec: PruneRequest,
+      requestIdOf,
+      prepare: (request, signal, restarted) => preparePrune(attend(services, signal), request, restarted),
+    }),
+    evaluate: defineKind({
+      kind: JobKind.EVALUATE,
+      codec: EvaluateRequest,
+      requestIdOf,
+      prepare: (request, signal) => prepareEvaluate(attend(services, signal), request),
+    }),
     search: defineKind({
       kind: JobKind.SEARCH,
       codec: SearchRequest,
@@ -38,7 +48,12 @@ export function createJobKinds(services: JobKindServices): JobKinds {
       requestIdOf: ({ search }) => search?.requestId ?? '',
       prepare: (request, signal, restarted) => prepareSample(attend(services, signal), request, restarted),
     }),
-    fitPredictor: defineKind({ kind: JobKind.FIT_PREDICTOR, codec: FitPredictorRequest, requestIdOf, prepare: (request, signal) => prepareFit(attend(services, signal), request) }),
+    fitPredictor: defineKind({
+      kind: JobKind.FIT_PREDICTOR,
+      codec: FitPredictorRequest,
+      requestIdOf,
+      prepare: (request, signal) => prepareFit(attend(services, signal), request),
+    }),
   };
 }
 

@@ -25,17 +25,21 @@ async function main(): Promise<void> {
       log.fatal('not stopped in time: the process ends with work in it');
       exitNow(1);
     }, config.shutdownGraceMs + CLOSING_MS);
-    server.stop().then(whenNoRun).then(
-      () => process.exit(0),
-      (error: unknown) => {
-        log.fatal({ err: error }, 'not stopped cleanly');
-        process.exit(1);
-      },
-    );
+    server
+      .stop()
+      .then(whenNoRun)
+      .then(
+        () => process.exit(0),
+        (error: unknown) => {
+          log.fatal({ err: error }, 'not stopped cleanly');
+          process.exit(1);
+        },
+      );
   };
   process.on('SIGTERM', () => stop('SIGTERM'));
   process.on('SIGINT', () => stop('SIGINT'));
-  if (process.env['PRUNECAST_EXIT_ON_STDIN_END'] === 'true') process.stdin.on('end', () => stop('end of standard input')).resume();
+  if (process.env['PRUNECAST_EXIT_ON_STDIN_END'] === 'true')
+    process.stdin.on('end', () => stop('end of standard input')).resume();
   process.on('unhandledRejection', (error) => log.error({ err: error }, 'unhandled rejection'));
   process.stdout.write(`${JSON.stringify({ address: server.address, addresses: server.addresses })}\n`);
 }

@@ -24,7 +24,10 @@ interface Shared<Result> {
  */
 export function createSharedWorks<Result>(
   most = Number.POSITIVE_INFINITY,
-  bytes: { readonly most: number; readonly of: (result: Result) => number } = { most: Number.POSITIVE_INFINITY, of: () => 0 },
+  bytes: { readonly most: number; readonly of: (result: Result) => number } = {
+    most: Number.POSITIVE_INFINITY,
+    of: () => 0,
+  },
 ): SharedWorks<Result> {
   const works = new Map<string, Shared<Result>>();
   const forget = (key: string, shared: Shared<Result>): void => {
@@ -33,7 +36,13 @@ export function createSharedWorks<Result>(
   const sumBytes = (): number => [...works.values()].reduce((sum, shared) => sum + shared.bytes, 0);
   const begin = (key: string, work: (signal: AbortSignal) => Promise<Result>): Shared<Result> => {
     const controller = new AbortController();
-    const shared: Shared<Result> = { result: work(controller.signal), controller, waiting: 0, isReady: false, bytes: 0 };
+    const shared: Shared<Result> = {
+      result: work(controller.signal),
+      controller,
+      waiting: 0,
+      isReady: false,
+      bytes: 0,
+    };
     works.set(key, shared);
     const settle = async (): Promise<void> => {
       shared.bytes = bytes.of(await shared.result);

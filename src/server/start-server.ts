@@ -37,27 +37,49 @@ export interface ServerAdditions {
 }
 
 /** Starts a server. Throws an Error that says what to change when it cannot open its state or listen. */
-export async function startServer(config: Config, { plugins = [], services, log = createLog(config) }: ServerAdditions = {}): Promise<RunningServer> {
+export async function startServer(
+  config: Config,
+  { plugins = [], services, log = createLog(config) }: ServerAdditions = {},
+): Promise<RunningServer> {
   const stopping = new AbortController();
   // One listener for each open stream is no leak.
   setMaxListeners(0, stopping.signal);
   const { database, readable, close } = await openDatabase(config.stateDirectory);
-  if (readable.length > 0) log.warn({ paths: readable.slice(0, 5) }, 'other users may read or list parts of the state folder, which holds requests and their texts: give the server a folder of its own that its user owns');
+  if (readable.length > 0)
+    log.warn(
+      { paths: readable.slice(0, 5) },
+      'other users may read or list parts of the state folder, which holds requests and their texts: give the server a folder of its own that its user owns',
+    );
   try {
-    const parts = composeServer({ config, log, stopping: stopping.signal, database, plugins: [...BUILTIN_PLUGINS.map((entry) => ({ ...entry, version: VERSION })), ...plugins] });
+    const parts = composeServer({
+      config,
+      log,
+      stopping: stopping.signal,
+      database,
+      plugins: [...BUILTIN_PLUGINS.map((entry) => ({ ...entry, version: VERSION })), ...plugins],
+    });
     await parts.outputs.sweep();
     await parts.pairSets.sweep();
     await parts.jobs.recover();
-    const rpcServer = await createRpcServer([...parts.services, ...(services?.(parts) ?? [])], config, { log, stopping: stopping.signal });
+    const rpcServer = await createRpcServer([...parts.services, ...(services?.(parts) ?? [])], config, {
+      log,
+      stopping: stopping.signal,
+    });
     const addresses = await listenOnAll(rpcServer, config.listen);
     const exposed = config.tlsKey === undefined ? addresses.filter((address) => !isLocal(address)) : [];
-    if (exposed.length > 0) log.warn({ addresses: exposed }, 'whoever reaches this address may call, unencrypted and without authentication: set tlsCertificate and tlsKey, and let only trusted machines reach it, or listen on 127.0.0.1 or a unix socket');
+    if (exposed.length > 0)
+      log.warn(
+        { addresses: exposed },
+        'whoever reaches this address may call, unencrypted and without authentication: set tlsCertificate and tlsKey, and let only trusted machines reach it, or listen on 127.0.0.1 or a unix socket',
+      );
     await parts.jobs.goOn();
     log.info({ addresses, state_directory: config.stateDirectory }, 'listening');
     let stopped: Promise<void> | undefined;
     const stop = async (): Promise<void> => {
       log.info('stopping');
-      stopping.abort(new PrunecastError('SERVER_STOPPING', 'the server is shutting down: watch the job again after it is back'));
+      stopping.abort(
+        new PrunecastError('SERVER_STOPPING', 'the server is shutting down: watch the job again after it is back'),
+      );
       // Both have the same grace, not one after the other.
       await Promise.all([rpcServer.close(config.shutdownGraceMs), settle(parts.jobs, config.shutdownGraceMs, log)]);
       await closeAll(parts.closings, log);
@@ -95,5 +117,6 @@ async function settle(jobs: JobRunner, graceMs: number, log: Logger): Promise<vo
 
 async function closeAll(closings: ServerParts['closings'], log: Logger): Promise<void> {
   const closed = await Promise.allSettled(closings.map((closing) => closing()));
-  for (const result of closed) if (result.status === 'rejected') log.warn({ err: result.reason as unknown }, 'not closed cleanly');
+  for (const result of closed)
+    if (result.status === 'rejected') log.warn({ err: result.reason as unknown }, 'not closed cleanly');
 }

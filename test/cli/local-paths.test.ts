@@ -11,14 +11,20 @@ beforeAll(() => {
   folder = join(mkdtempSync(join(tmpdir(), 'prunecast-')), 'run-12:30,1');
   for (const path of ['disk', 'home']) mkdirSync(join(folder, path), { recursive: true });
   cpSync(DEMO_DIRECTORY, join(folder, 'disk/tiny'), { recursive: true });
-  writeFileSync(join(folder, 'disk/4f1c'), JSON.stringify(['Once upon a time there was a little girl named Lily. '.repeat(40)]));
+  writeFileSync(
+    join(folder, 'disk/4f1c'),
+    JSON.stringify(['Once upon a time there was a little girl named Lily. '.repeat(40)]),
+  );
   symlinkSync('../disk/4f1c', join(folder, 'home/story.json'));
   symlinkSync('../disk/tiny', join(folder, 'home/tiny'));
 });
 afterAll(() => rmSync(join(folder, '..'), { recursive: true }));
 
 const evaluate = async (model: string, text: string) => {
-  const { code, stdout, stderr } = await runCli(['evaluate', '--model', model, '--text', text, '--window', '32', '--json'], { cwd: folder });
+  const { code, stdout, stderr } = await runCli(
+    ['evaluate', '--model', model, '--text', text, '--window', '32', '--json'],
+    { cwd: folder },
+  );
   expect({ code, stderr }).toEqual({ code: 0, stderr: '' });
   return /"perplexity":([\d.]+)/.exec(stdout)?.[1];
 };

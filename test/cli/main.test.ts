@@ -18,22 +18,47 @@ const local = (...args: readonly string[]) => [...args, '--state-dir', join(fold
 
 describe('prunecast', () => {
   it('ends with 2 and names the fault when it is used wrongly', async () => {
-    const wrong = [['bogus'], ['inspect'], ['search', '--model', 'x'], ['search', '--model', 'x', '--remove', '120%'], ['prune', '--model', 'x', '--output', 'y'], ['call', 'No.Such']];
+    const wrong = [
+      ['bogus'],
+      ['inspect'],
+      ['search', '--model', 'x'],
+      ['search', '--model', 'x', '--remove', '120%'],
+      ['prune', '--model', 'x', '--output', 'y'],
+      ['call', 'No.Such'],
+    ];
     const results = await Promise.all(wrong.map((args) => runCli(args)));
     expect(results.map(({ code }) => code)).toEqual(wrong.map(() => 2));
-    expect(results.map(({ stderr }) => stderr)).toEqual(['bogus', '--model', '--remove 20%', 'share from 0 to 1', 'say once what stays', 'CatalogService.ListPlugins'].map((text): unknown => expect.stringContaining(text)));
+    expect(results.map(({ stderr }) => stderr)).toEqual(
+      [
+        'bogus',
+        '--model',
+        '--remove 20%',
+        'share from 0 to 1',
+        'say once what stays',
+        'CatalogService.ListPlugins',
+      ].map((text): unknown => expect.stringContaining(text)),
+    );
   });
 
   it('starts a server for a call and stops it, its state kept for the next', async () => {
     const first = await runCli(local('plugins', '--kind', 'predictor', '--json'));
     expect(first).toMatchObject({ code: 0, stderr: '' });
-    expect(readJsonLines(first.stdout)).toContainEqual(expect.objectContaining({ kind: 'PLUGIN_KIND_PREDICTOR', id: 'ridge' }));
+    expect(readJsonLines(first.stdout)).toContainEqual(
+      expect.objectContaining({ kind: 'PLUGIN_KIND_PREDICTOR', id: 'ridge' }),
+    );
     expect(await runCli(local('jobs', 'list'))).toMatchObject({ code: 0, stderr: '' });
   });
 
   it('passes on the reason of an error, for people and for programs', async () => {
-    const [people, programs] = await Promise.all([runCli(['jobs', 'get', 'nope', '--state-dir', join(folder, 'a')]), runCli(['jobs', 'get', 'nope', '--json', '--state-dir', join(folder, 'b')])]);
-    expect(people).toMatchObject({ code: 1, stdout: '', stderr: expect.stringMatching(/^prunecast: JOB_NOT_FOUND: .*nope/) as string });
+    const [people, programs] = await Promise.all([
+      runCli(['jobs', 'get', 'nope', '--state-dir', join(folder, 'a')]),
+      runCli(['jobs', 'get', 'nope', '--json', '--state-dir', join(folder, 'b')]),
+    ]);
+    expect(people).toMatchObject({
+      code: 1,
+      stdout: '',
+      stderr: expect.stringMatching(/^prunecast: JOB_NOT_FOUND: .*nope/) as string,
+    });
     expect(JSON.parse(programs.stderr)).toMatchObject({ error: { code: 'NOT_FOUND', reason: 'JOB_NOT_FOUND' } });
   });
 });
@@ -53,7 +78,10 @@ describe('prunecast serve', () => {
   });
 
   it('ends with 1 and says which setting is wrong', async () => {
-    expect(await runCli(['serve', '--listen', 'nowhere'])).toMatchObject({ code: 1, stderr: expect.stringContaining('PRUNECAST_LISTEN') as string });
+    expect(await runCli(['serve', '--listen', 'nowhere'])).toMatchObject({
+      code: 1,
+      stderr: expect.stringContaining('PRUNECAST_LISTEN') as string,
+    });
   });
 });
 
@@ -63,12 +91,20 @@ describe('prunecast call', () => {
     writeFileSync(file, '{"job_id": "a"}');
     const { address, remove } = makeSocket();
     const asked: unknown[] = [];
-    const server = await listen(address, [[JobServiceService, jobs({
-      getJob: (call, answer) => {
-        asked.push(call.request);
-        answer(null, GetJobResponse.fromPartial({ job: { id: call.request.jobId, lastSequence: 5, state: JobState.RUNNING } }));
-      },
-    })]]);
+    const server = await listen(address, [
+      [
+        JobServiceService,
+        jobs({
+          getJob: (call, answer) => {
+            asked.push(call.request);
+            answer(
+              null,
+              GetJobResponse.fromPartial({ job: { id: call.request.jobId, lastSequence: 5, state: JobState.RUNNING } }),
+            );
+          },
+        }),
+      ],
+    ]);
     const inline = await runCli(['call', 'JobService.GetJob', '--address', address, '--request', '@{"jobId": "b"}']);
     await runCli(['call', 'prunecast.v1.JobService/GetJob', '--address', address, '--request', file]);
     await runCli(['call', 'jobservice.getjob', '--address', address, '--request', '-'], { input: '{"job_id": "c"}' });
@@ -79,7 +115,14 @@ describe('prunecast call', () => {
   });
 
   it('refuses a field that does not exist, before anything is sent', async () => {
-    const { code, stderr } = await runCli(['call', 'JobService.GetJob', '--request', '@{"job": "b"}', '--address', 'unix:/nowhere']);
+    const { code, stderr } = await runCli([
+      'call',
+      'JobService.GetJob',
+      '--request',
+      '@{"job": "b"}',
+      '--address',
+      'unix:/nowhere',
+    ]);
     expect([code, stderr]).toEqual([2, expect.stringContaining('"job" is unknown')]);
   });
 });
@@ -90,17 +133,28 @@ describe('prunecast search', () => {
     const cancelled: string[] = [];
     const stream: { call?: ServerWritableStream<SearchRequest, SearchResponse> } = {};
     const server = await listen(address, [
-      [PruningServiceService, pruning((call) => {
-        stream.call = call;
-        call.write({ content: { $case: 'event', value: progressEvent(1) } });
-      })],
-      [JobServiceService, jobs({
-        cancelJob: (call, answer) => {
-          cancelled.push(call.request.jobId);
-          stream.call?.write({ content: { $case: 'event', value: endEvent(2, JobState.CANCELLED, detailedStatus(1, 'CANCELLED', 'cancelled by a caller')) } });
-          answer(null, GetJobResponse.fromPartial({}));
-        },
-      })],
+      [
+        PruningServiceService,
+        pruning((call) => {
+          stream.call = call;
+          call.write({ content: { $case: 'event', value: progressEvent(1) } });
+        }),
+      ],
+      [
+        JobServiceService,
+        jobs({
+          cancelJob: (call, answer) => {
+            cancelled.push(call.request.jobId);
+            stream.call?.write({
+              content: {
+                $case: 'event',
+                value: endEvent(2, JobState.CANCELLED, detailedStatus(1, 'CANCELLED', 'cancelled by a caller')),
+              },
+            });
+            answer(null, GetJobResponse.fromPartial({}));
+          },
+        }),
+      ],
     ]);
     const search = startCli(['search', '--model', 'm', '--remove', '20%', '--address', address]);
     await search.says('labelling');
@@ -118,13 +172,33 @@ describe('prunecast search', () => {
     const { address, remove } = makeSocket();
     const requests: SearchRequest[] = [];
     const server = await listen(address, [
-      [PruningServiceService, pruning((call) => {
-        requests.push(call.request);
-        call.write({ content: { $case: 'event', value: progressEvent(1) } });
-      })],
+      [
+        PruningServiceService,
+        pruning((call) => {
+          requests.push(call.request);
+          call.write({ content: { $case: 'event', value: progressEvent(1) } });
+        }),
+      ],
       [JobServiceService, jobs({ cancelJob: (_, answer) => answer(null, GetJobResponse.fromPartial({})) })],
     ]);
-    const search = startCli(['search', '--model', 'm', '--remove', '20%', '--pairs', '50', '--pair-tokens', '2k', '--predictor-option', 'depth=6', '--protect', 'none', '--json', '--address', address]);
+    const search = startCli([
+      'search',
+      '--model',
+      'm',
+      '--remove',
+      '20%',
+      '--pairs',
+      '50',
+      '--pair-tokens',
+      '2k',
+      '--predictor-option',
+      'depth=6',
+      '--protect',
+      'none',
+      '--json',
+      '--address',
+      address,
+    ]);
     const firstEvent = new Promise((done) => search.child.stdout?.once('data', done));
     await firstEvent;
     search.child.kill('SIGINT');
@@ -134,15 +208,35 @@ describe('prunecast search', () => {
     server.forceShutdown();
     remove();
     expect(code).toBe(1);
-    expect(readJsonLines(stdout)).toEqual([{ jobId: 'job-1', sequence: '1', progress: { activity: 'labelling', done: '1', total: '10' } }]);
-    expect(requests).toMatchObject([{ model: 'm', pairs: { count: 50, rungs: [{ tokenLimit: 2000n }] }, predictor: { id: 'auto', options: { depth: 6 } }, space: { protectedLayers: { layers: [] } } }]);
+    expect(readJsonLines(stdout)).toEqual([
+      { jobId: 'job-1', sequence: '1', progress: { activity: 'labelling', done: '1', total: '10' } },
+    ]);
+    expect(requests).toMatchObject([
+      {
+        model: 'm',
+        pairs: { count: 50, rungs: [{ tokenLimit: 2000n }] },
+        predictor: { id: 'auto', options: { depth: 6 } },
+        space: { protectedLayers: { layers: [] } },
+      },
+    ]);
   });
 });
 
-type JobHandler = (call: { readonly request: { readonly jobId: string } }, answer: (error: null, value: object) => void) => void;
+type JobHandler = (
+  call: { readonly request: { readonly jobId: string } },
+  answer: (error: null, value: object) => void,
+) => void;
 
 function jobs(handlers: { readonly getJob?: JobHandler; readonly cancelJob?: JobHandler }) {
-  return { getJob: silent, watchJob: silent, cancelJob: silent, resumeJob: silent, deleteJob: silent, listJobs: silent, ...handlers };
+  return {
+    getJob: silent,
+    watchJob: silent,
+    cancelJob: silent,
+    resumeJob: silent,
+    deleteJob: silent,
+    listJobs: silent,
+    ...handlers,
+  };
 }
 
 function pruning(search: (call: ServerWritableStream<SearchRequest, SearchResponse>) => void) {

@@ -8,9 +8,19 @@ import { formatTable } from '../../src/cli/output/table.js';
 import { CallError, type JobProgress } from '../../src/client/index.js';
 import { StudyReport } from '../../src/gen/prunecast/v1/study_types.js';
 
-const progress = (done: number, total: number, activity = 'labelling pairs'): JobProgress => ({ activity, done: BigInt(done), total: BigInt(total), unit: 'pairs', elapsedSeconds: 1, remainingSeconds: 72 });
+const progress = (done: number, total: number, activity = 'labelling pairs'): JobProgress => ({
+  activity,
+  done: BigInt(done),
+  total: BigInt(total),
+  unit: 'pairs',
+  elapsedSeconds: 1,
+  remainingSeconds: 72,
+});
 
-function capture(terminal: { readonly isTTY: boolean; readonly columns?: number }): { readonly written: string[]; readonly display: ReturnType<typeof createProgressDisplay> } {
+function capture(terminal: { readonly isTTY: boolean; readonly columns?: number }): {
+  readonly written: string[];
+  readonly display: ReturnType<typeof createProgressDisplay>;
+} {
   const written: string[] = [];
   return { written, display: createProgressDisplay({ ...terminal, write: (text) => written.push(text) }) };
 }
@@ -50,9 +60,28 @@ describe('createProgressDisplay', () => {
 describe('printReport', () => {
   it('prints an interval where there is one, and says so where there is none', () => {
     const lines: string[] = [];
-    const printer: Printer = { format: 'text', lines: (...more) => lines.push(...more), table: () => undefined, json: () => undefined, message: () => undefined, event: () => undefined, note: () => undefined, endProgress: () => undefined };
-    const lifts = [{ control: 'uniform-paper', metric: 'accuracy', lift: 0.25 }, { control: 'uniform-best', metric: 'accuracy', lift: 0.1, low: 0.05, high: 0.15 }];
-    printReport(StudyReport.fromPartial({ lifts, predictorScores: [{ backend: 'onnx', chosen: true, notTried: 'it was fitted elsewhere' }] }), undefined, printer);
+    const printer: Printer = {
+      format: 'text',
+      lines: (...more) => lines.push(...more),
+      table: () => undefined,
+      json: () => undefined,
+      message: () => undefined,
+      event: () => undefined,
+      note: () => undefined,
+      endProgress: () => undefined,
+    };
+    const lifts = [
+      { control: 'uniform-paper', metric: 'accuracy', lift: 0.25 },
+      { control: 'uniform-best', metric: 'accuracy', lift: 0.1, low: 0.05, high: 0.15 },
+    ];
+    printReport(
+      StudyReport.fromPartial({
+        lifts,
+        predictorScores: [{ backend: 'onnx', chosen: true, notTried: 'it was fitted elsewhere' }],
+      }),
+      undefined,
+      printer,
+    );
     expect(lines).toContain('accuracy: 25.0 % better than uniform-paper (no interval)');
     expect(lines).toContain('accuracy: 10.0 % better than uniform-best (95 % interval 5.0 % to 15.0 %)');
     expect(lines).toContain('  onnx: not judged, it was fitted elsewhere, chosen');
@@ -61,13 +90,27 @@ describe('printReport', () => {
 
 describe('formatTable', () => {
   it('puts numbers to the right and words to the left', () => {
-    expect(formatTable(['name', 'parameters'], [['dense', '260,032'], ['winner', '9,999']])).toEqual(['name    parameters', '------  ----------', 'dense      260,032', 'winner       9,999']);
+    expect(
+      formatTable(
+        ['name', 'parameters'],
+        [
+          ['dense', '260,032'],
+          ['winner', '9,999'],
+        ],
+      ),
+    ).toEqual(['name    parameters', '------  ----------', 'dense      260,032', 'winner       9,999']);
   });
 });
 
 describe('numbers for people', () => {
   it('keep five digits that matter', () => {
-    expect([4.623_149, 53.834_21, 0, 1_234_567.8, 0.000_012_3].map(formatMetric)).toEqual(['4.6231', '53.834', '0', '1.235e+6', '1.230e-5']);
+    expect([4.623_149, 53.834_21, 0, 1_234_567.8, 0.000_012_3].map(formatMetric)).toEqual([
+      '4.6231',
+      '53.834',
+      '0',
+      '1.235e+6',
+      '1.230e-5',
+    ]);
   });
 
   it('have units', () => {
@@ -79,7 +122,11 @@ describe('numbers for people', () => {
 describe('describeError', () => {
   it('says the reason, what is wrong with which field, and the facts', () => {
     const error = new CallError('the options of xgboost are not valid', {
-      code: 'INVALID_ARGUMENT', reason: 'INVALID_OPTIONS', violations: [{ field: 'predictor.options.depth', description: 'is 99; at most 12' }], metadata: { plugin: 'xgboost' }, retryAfterMs: 1500,
+      code: 'INVALID_ARGUMENT',
+      reason: 'INVALID_OPTIONS',
+      violations: [{ field: 'predictor.options.depth', description: 'is 99; at most 12' }],
+      metadata: { plugin: 'xgboost' },
+      retryAfterMs: 1500,
     });
     expect(describeError(error)).toEqual([
       'prunecast: INVALID_OPTIONS: the options of xgboost are not valid',

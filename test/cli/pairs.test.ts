@@ -16,7 +16,26 @@ const local = (...args: readonly string[]) => runCli([...args, '--state-dir', jo
 
 describe('prunecast pairs and predictors', () => {
   it('sample pairs, carry them through a file, and explain, list and delete what is fitted on them', async () => {
-    const sampled = await local('pairs', 'sample', '--model', MODEL, '--text', join(MODEL, 'stories.json'), '--remove', '20%', '--protect', 'none', '--pairs', '24', '--pair-tokens', '256', '--criterion', 'magnitude', '--compensation', 'none');
+    const sampled = await local(
+      'pairs',
+      'sample',
+      '--model',
+      MODEL,
+      '--text',
+      join(MODEL, 'stories.json'),
+      '--remove',
+      '20%',
+      '--protect',
+      'none',
+      '--pairs',
+      '24',
+      '--pair-tokens',
+      '256',
+      '--criterion',
+      'magnitude',
+      '--compensation',
+      'none',
+    );
     expect(sampled).toMatchObject({ code: 0 });
     const [, study = ''] = /^study (\S+): 24 pairs, 6,144 tokens$/m.exec(sampled.stdout) ?? [];
     const exported = await local('pairs', 'export', study);
@@ -33,6 +52,9 @@ describe('prunecast pairs and predictors', () => {
     expect((await local('predictors', 'list')).stdout).toContain(predictor);
     expect((await local('predictors', 'explain', predictor)).stdout).toMatch(/^layers\.4\.ffn_channels/m);
     expect((await local('predictors', 'delete', predictor)).code).toBe(0);
-    expect(await local('predictors', 'get', predictor)).toMatchObject({ code: 1, stderr: expect.stringContaining('PREDICTOR_NOT_FOUND') as string });
+    expect(await local('predictors', 'get', predictor)).toMatchObject({
+      code: 1,
+      stderr: expect.stringContaining('PREDICTOR_NOT_FOUND') as string,
+    });
   }, 60_000);
 });

@@ -31,7 +31,9 @@ describe('placeLocally', () => {
 
   it('hands folders with a colon over whole, those of the environment in either form too', () => {
     mkdirSync(path('run-12:30/tiny'), { recursive: true });
-    const read = (configured: string) => loadConfig(placeLocally({ model: path('run-12:30/tiny') }, { PRUNECAST_MODEL_ROOTS: configured }).environment).modelRoots;
+    const read = (configured: string) =>
+      loadConfig(placeLocally({ model: path('run-12:30/tiny') }, { PRUNECAST_MODEL_ROOTS: configured }).environment)
+        .modelRoots;
     expect(read('/a:/b')).toEqual([path('run-12:30'), '/a', '/b', process.cwd()]);
     expect(read('["/a:b"]')).toEqual([path('run-12:30'), '/a:b', process.cwd()]);
     expect(read('')).toEqual([path('run-12:30'), process.cwd()]);
@@ -54,6 +56,10 @@ describe('placeLocally', () => {
 describe('placeAtServer', () => {
   it("leaves names alone, as they are relative to the server's own roots", () => {
     const { model, output, toText } = placeAtServer({ model: path('models/tiny'), output: 'out/x' });
-    expect([model, output, toText('a.txt')]).toEqual([path('models/tiny'), 'out/x', { source: { $case: 'path', value: 'a.txt' } }]);
+    expect([model, output, toText('a.txt')]).toEqual([
+      path('models/tiny'),
+      'out/x',
+      { source: { $case: 'path', value: 'a.txt' } },
+    ]);
   });
 });

@@ -19,8 +19,19 @@ export interface RunningCli {
 }
 
 /** Starts the built command line as a child process. */
-export function startCli(args: readonly string[], { input = '', cwd, environment = {} }: { readonly input?: string; readonly cwd?: string; readonly environment?: Readonly<Record<string, string>> } = {}): RunningCli {
-  const child = spawn(process.execPath, [main, ...args], { env: { ...process.env, ...environment }, ...(cwd !== undefined && { cwd }), stdio: ['pipe', 'pipe', 'pipe'] });
+export function startCli(
+  args: readonly string[],
+  {
+    input = '',
+    cwd,
+    environment = {},
+  }: { readonly input?: string; readonly cwd?: string; readonly environment?: Readonly<Record<string, string>> } = {},
+): RunningCli {
+  const child = spawn(process.execPath, [main, ...args], {
+    env: { ...process.env, ...environment },
+    ...(cwd !== undefined && { cwd }),
+    stdio: ['pipe', 'pipe', 'pipe'],
+  });
   const written = { stdout: '', stderr: '' };
   const watchers = new Set<() => void>();
   for (const name of ['stdout', 'stderr'] as const) {
@@ -33,15 +44,16 @@ export function startCli(args: readonly string[], { input = '', cwd, environment
   return {
     child,
     result: new Promise((done) => child.on('close', (code) => done({ code, ...written }))),
-    says: (text) => new Promise((done) => {
-      const watch = () => {
-        if (!written.stderr.includes(text)) return;
-        watchers.delete(watch);
-        done();
-      };
-      watchers.add(watch);
-      watch();
-    }),
+    says: (text) =>
+      new Promise((done) => {
+        const watch = () => {
+          if (!written.stderr.includes(text)) return;
+          watchers.delete(watch);
+          done();
+        };
+        watchers.add(watch);
+        watch();
+      }),
   };
 }
 
@@ -52,5 +64,8 @@ export function runCli(args: readonly string[], options: Parameters<typeof start
 
 /** The JSON values of lines. */
 export function readJsonLines(text: string): unknown[] {
-  return text.trim().split('\n').map((line) => JSON.parse(line) as unknown);
+  return text
+    .trim()
+    .split('\n')
+    .map((line) => JSON.parse(line) as unknown);
 }

@@ -4,6 +4,8 @@ import { CONFIG_SCHEMA, environmentName } from '../../src/server/config/config.j
 
 describe('prunecast serve', () => {
   it('has a flag for every setting of the server', () => {
-    expect(SERVE_FLAGS.map(({ variable }) => variable).sort()).toEqual(Object.keys(CONFIG_SCHEMA.shape).map(environmentName).sort());
+    expect(SERVE_FLAGS.map(({ variable }) => variable).sort()).toEqual(
+      Object.keys(CONFIG_SCHEMA.shape).map(environmentName).sort(),
+    );
   });
 });

@@ -1,6 +1,12 @@
 import type { Server, ServerWritableStream } from '@grpc/grpc-js';
 import { afterEach, describe, expect, it } from 'vitest';
-import { createClient, JobState, type DeepPartial, type ImportPairsRequest, type PrunecastClient } from '../../src/client/index.js';
+import {
+  createClient,
+  JobState,
+  type DeepPartial,
+  type ImportPairsRequest,
+  type PrunecastClient,
+} from '../../src/client/index.js';
 import { CatalogServiceService } from '../../src/gen/prunecast/v1/catalog.js';
 import { JobServiceService, type WatchJobRequest, type WatchJobResponse } from '../../src/gen/prunecast/v1/job.js';
 import { InspectModelResponse, ModelServiceService } from '../../src/gen/prunecast/v1/model.js';
@@ -13,7 +19,9 @@ afterEach(() => {
   for (const end of ends.splice(0).reverse()) end();
 });
 
-async function serve(...services: Parameters<typeof listen>[1]): Promise<{ client: PrunecastClient; address: string; server: Server }> {
+async function serve(
+  ...services: Parameters<typeof listen>[1]
+): Promise<{ client: PrunecastClient; address: string; server: Server }> {
   const { address, remove } = makeSocket();
   const server = await listen(address, services);
   const client = createClient({ address });
@@ -24,23 +32,30 @@ async function serve(...services: Parameters<typeof listen>[1]): Promise<{ clien
 describe('createClient', () => {
   it('completes partial requests and answers unary calls by a promise', async () => {
     const seen: unknown[] = [];
-    const { client } = await serve([ModelServiceService, {
-      inspectModel: (call: { request: unknown }, answer: (error: null, value: object) => void) => {
-        seen.push(call.request);
-        answer(null, InspectModelResponse.fromPartial({ family: 'llama' }));
+    const { client } = await serve([
+      ModelServiceService,
+      {
+        inspectModel: (call: { request: unknown }, answer: (error: null, value: object) => void) => {
+          seen.push(call.request);
+          answer(null, InspectModelResponse.fromPartial({ family: 'llama' }));
+        },
+        scoreUnits: () => undefined,
       },
-      scoreUnits: () => undefined,
-    }]);
+    ]);
     const { family } = await client.services.models.inspectModel({ model: 'tiny', space: { kinds: [3] } });
     expect(family).toBe('llama');
     expect(seen).toMatchObject([{ model: 'tiny', space: { kinds: [3], ranges: [], tieRun: undefined } }]);
   });
 
   it('reads reason, fields, metadata and delay of an error from its details', async () => {
-    const { client } = await serve([CatalogServiceService, {
-      listPlugins: (_: unknown, answer: (error: object) => void) => answer(toServiceError(detailedStatus(8, 'OVERLOADED', 'too many jobs wait'))),
-      getServerInfo: () => undefined,
-    }]);
+    const { client } = await serve([
+      CatalogServiceService,
+      {
+        listPlugins: (_: unknown, answer: (error: object) => void) =>
+          answer(toServiceError(detailedStatus(8, 'OVERLOADED', 'too many jobs wait'))),
+        getServerInfo: () => undefined,
+      },
+    ]);
     await expect(client.services.catalog.listPlugins({})).rejects.toMatchObject({
       name: 'CallError',
       code: 'RESOURCE_EXHAUSTED',
@@ -53,50 +68,73 @@ describe('createClient', () => {
   });
 
   it('streams requests, and answers once they ended', async () => {
-    const { client } = await serve([PairServiceService, {
-      samplePairs: () => undefined,
-      exportPairs: () => undefined,
-      importPairs: (call: AsyncIterable<{ content: { $case: string } }>, answer: (error: null, value: object) => void) => {
-        void (async () => {
-          const cases: string[] = [];
-          for await (const { content } of call) cases.push(content.$case);
-          answer(null, { studyId: cases.join(','), pairs: cases.length });
-        })();
+    const { client } = await serve([
+      PairServiceService,
+      {
+        samplePairs: () => undefined,
+        exportPairs: () => undefined,
+        importPairs: (
+          call: AsyncIterable<{ content: { $case: string } }>,
+          answer: (error: null, value: object) => void,
+        ) => {
+          void (async () => {
+            const cases: string[] = [];
+            for await (const { content } of call) cases.push(content.$case);
+            answer(null, { studyId: cases.join(','), pairs: cases.length });
+          })();
+        },
       },
-    }]);
+    ]);
     const pairs = (async function* (): AsyncGenerator<DeepPartial<ImportPairsRequest>> {
       yield { content: { $case: 'set', value: { dimensions: ['layers.0.ffn_channels'] } } };
-      for (const rate of [0.1, 0.2]) yield { content: { $case: 'pair', value: { rates: [rate], metrics: { perplexity: 5 } } } };
+      for (const rate of [0.1, 0.2])
+        yield { content: { $case: 'pair', value: { rates: [rate], metrics: { perplexity: 5 } } } };
     })();
     expect(await client.services.pairs.importPairs(pairs)).toEqual({ studyId: 'set,pair,pair', pairs: 3 });
   });
 
   it('ends a call at its deadline and at its abort, and tells the two apart', async () => {
-    const { client } = await serve([CatalogServiceService, { listPlugins: () => undefined, getServerInfo: () => undefined }]);
-    await expect(client.services.catalog.listPlugins({}, { timeoutMs: 30 })).rejects.toMatchObject({ code: 'DEADLINE_EXCEEDED' });
+    const { client } = await serve([
+      CatalogServiceService,
+      { listPlugins: () => undefined, getServerInfo: () => undefined },
+    ]);
+    await expect(client.services.catalog.listPlugins({}, { timeoutMs: 30 })).rejects.toMatchObject({
+      code: 'DEADLINE_EXCEEDED',
+    });
     const abort = new AbortController();
     const call = client.services.catalog.listPlugins({}, { signal: abort.signal });
     abort.abort();
     await expect(call).rejects.toMatchObject({ code: 'CANCELLED' });
-    await expect(client.services.catalog.listPlugins({}, { signal: abort.signal })).rejects.toMatchObject({ code: 'CANCELLED' });
+    await expect(client.services.catalog.listPlugins({}, { signal: abort.signal })).rejects.toMatchObject({
+      code: 'CANCELLED',
+    });
   });
 
   it('refuses to send more than 4 MiB in one message', async () => {
     const { client } = await serve([PruningServiceService, pruning({})]);
-    await expect(client.predict({ predictorId: 'p', encodings: { rates: Buffer.alloc(5 * 2 ** 20) } })).rejects.toMatchObject({ code: 'RESOURCE_EXHAUSTED' });
+    await expect(
+      client.predict({ predictorId: 'p', encodings: { rates: Buffer.alloc(5 * 2 ** 20) } }),
+    ).rejects.toMatchObject({ code: 'RESOURCE_EXHAUSTED' });
   });
 
   it('refuses a number that its field cannot hold as a bad request, before it is sent', async () => {
     const { client } = await serve([PruningServiceService, pruning({})]);
     const call = client.services.models.inspectModel({ model: 'm', space: { channelMultiple: 5e9 } });
-    await expect(call).rejects.toMatchObject({ name: 'CallError', code: 'INVALID_ARGUMENT', message: expect.stringMatching(/ModelService\/InspectModel.*5000000000/) });
+    await expect(call).rejects.toMatchObject({
+      name: 'CallError',
+      code: 'INVALID_ARGUMENT',
+      message: expect.stringMatching(/ModelService\/InspectModel.*5000000000/),
+    });
   });
 
   it('names the address when no server is there', async () => {
     const { address, remove } = makeSocket();
     const client = createClient({ address });
     ends.push(remove, client.close);
-    await expect(client.runSearch({ model: 'tiny' }, { reattach: { giveUpStartAfterMs: 50 } })).rejects.toMatchObject({ code: 'UNAVAILABLE', message: expect.stringContaining('s.sock') as string });
+    await expect(client.runSearch({ model: 'tiny' }, { reattach: { giveUpStartAfterMs: 50 } })).rejects.toMatchObject({
+      code: 'UNAVAILABLE',
+      message: expect.stringContaining('s.sock') as string,
+    });
   });
 });
 
@@ -105,32 +143,46 @@ describe('runSearch', () => {
     const { address, remove } = makeSocket();
     const requests: SearchRequest[] = [];
     const watched: bigint[] = [];
-    const first = await listen(address, [[PruningServiceService, pruning({
-      search(call) {
-        requests.push(call.request);
-        for (const number of [1, 2, 3]) call.write({ content: { $case: 'event', value: progressEvent(number) } });
-      },
-    })]]);
+    const first = await listen(address, [
+      [
+        PruningServiceService,
+        pruning({
+          search(call) {
+            requests.push(call.request);
+            for (const number of [1, 2, 3]) call.write({ content: { $case: 'event', value: progressEvent(number) } });
+          },
+        }),
+      ],
+    ]);
     const client = createClient({ address });
     ends.push(remove, client.close);
 
     const sequences: number[] = [];
     let second: Promise<Server> | undefined;
-    const report = await client.runSearch({ model: 'tiny', requestId: 'mine' }, {
-      reattach: { firstDelayMs: 20 },
-      async onEvent({ sequence }) {
-        sequences.push(Number(sequence));
-        if (sequence !== 3n) return;
-        first.forceShutdown();
-        second = listen(address, [[JobServiceService, jobs((call) => {
-          watched.push(call.request.afterSequence);
-          for (let number = Number(call.request.afterSequence) + 1; number < 6; number += 1) call.write({ event: progressEvent(number) });
-          call.write({ event: endEvent(6) });
-          call.end();
-        })]]);
-        await second;
+    const report = await client.runSearch(
+      { model: 'tiny', requestId: 'mine' },
+      {
+        reattach: { firstDelayMs: 20 },
+        async onEvent({ sequence }) {
+          sequences.push(Number(sequence));
+          if (sequence !== 3n) return;
+          first.forceShutdown();
+          second = listen(address, [
+            [
+              JobServiceService,
+              jobs((call) => {
+                watched.push(call.request.afterSequence);
+                for (let number = Number(call.request.afterSequence) + 1; number < 6; number += 1)
+                  call.write({ event: progressEvent(number) });
+                call.write({ event: endEvent(6) });
+                call.end();
+              }),
+            ],
+          ]);
+          await second;
+        },
       },
-    });
+    );
     (await second)?.forceShutdown();
 
     expect(report.studyId).toBe('study-1');
@@ -141,13 +193,16 @@ describe('runSearch', () => {
 
   it('sends a request id of its own where the caller has none, the same at each try', async () => {
     const ids: string[] = [];
-    const { client } = await serve([PruningServiceService, pruning({
-      search(call) {
-        ids.push(call.request.requestId);
-        if (ids.length === 1) call.emit('error', { code: 14, details: 'restarting' });
-        else answer(call, { content: { $case: 'event', value: endEvent(1) } });
-      },
-    })]);
+    const { client } = await serve([
+      PruningServiceService,
+      pruning({
+        search(call) {
+          ids.push(call.request.requestId);
+          if (ids.length === 1) call.emit('error', { code: 14, details: 'restarting' });
+          else answer(call, { content: { $case: 'event', value: endEvent(1) } });
+        },
+      }),
+    ]);
     await client.runSearch({ model: 'tiny' }, { reattach: { firstDelayMs: 1 } });
     expect(ids).toHaveLength(2);
     expect(ids[0]).toMatch(/^[0-9a-f-]{36}$/);
@@ -155,20 +210,49 @@ describe('runSearch', () => {
   });
 
   it('rejects with the error of a cancelled job, after its terminal event was seen', async () => {
-    const { client } = await serve([PruningServiceService, pruning({
-      search: (call) => answer(call, { content: { $case: 'event', value: endEvent(1, JobState.CANCELLED, detailedStatus(1, 'CANCELLED', 'cancelled by a caller')) } }),
-    })]);
+    const { client } = await serve([
+      PruningServiceService,
+      pruning({
+        search: (call) =>
+          answer(call, {
+            content: {
+              $case: 'event',
+              value: endEvent(1, JobState.CANCELLED, detailedStatus(1, 'CANCELLED', 'cancelled by a caller')),
+            },
+          }),
+      }),
+    ]);
     const seen: unknown[] = [];
-    await expect(client.runSearch({ model: 'tiny' }, { onEvent: ({ payload }) => void seen.push(payload?.$case) })).rejects.toMatchObject({ code: 'CANCELLED', reason: 'CANCELLED' });
+    await expect(
+      client.runSearch({ model: 'tiny' }, { onEvent: ({ payload }) => void seen.push(payload?.$case) }),
+    ).rejects.toMatchObject({ code: 'CANCELLED', reason: 'CANCELLED' });
     expect(seen).toEqual(['ended']);
   });
 });
 
 describe('planSearch', () => {
   it('asks for the plan alone', async () => {
-    const { client } = await serve([PruningServiceService, pruning({
-      search: (call) => answer(call, { content: { $case: 'plan', value: { trials: call.request.validateOnly ? 7n : 0n, tokens: 0n, peakMemoryBytes: 0n, seconds: -1, feasible: [], loadsIn: [], architectures: [], costs: [] } } }),
-    })]);
+    const { client } = await serve([
+      PruningServiceService,
+      pruning({
+        search: (call) =>
+          answer(call, {
+            content: {
+              $case: 'plan',
+              value: {
+                trials: call.request.validateOnly ? 7n : 0n,
+                tokens: 0n,
+                peakMemoryBytes: 0n,
+                seconds: -1,
+                feasible: [],
+                loadsIn: [],
+                architectures: [],
+                costs: [],
+              },
+            },
+          }),
+      }),
+    ]);
     expect((await client.planSearch({ model: 'tiny' })).trials).toBe(7n);
   });
 });
@@ -178,7 +262,11 @@ function answer(call: ServerWritableStream<SearchRequest, SearchResponse>, respo
   call.end();
 }
 
-function pruning({ search = () => undefined }: { search?: (call: ServerWritableStream<SearchRequest, SearchResponse>) => void }) {
+function pruning({
+  search = () => undefined,
+}: {
+  search?: (call: ServerWritableStream<SearchRequest, SearchResponse>) => void;
+}) {
   return { prune: () => undefined, evaluate: () => undefined, predict: () => undefined, search };
 }
 

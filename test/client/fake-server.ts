@@ -14,10 +14,15 @@ export function makeSocket(): { readonly address: string; readonly remove: () =>
 }
 
 /** A grpc-js server with some of the methods of some services; the others answer UNIMPLEMENTED. */
-export async function listen(address: string, services: readonly (readonly [typeof PruningServiceService | Definition, UntypedServiceImplementation])[]): Promise<Server> {
+export async function listen(
+  address: string,
+  services: readonly (readonly [typeof PruningServiceService | Definition, UntypedServiceImplementation])[],
+): Promise<Server> {
   const server = new Server();
   for (const [definition, implementation] of services) server.addService(definition as Definition, implementation);
-  await new Promise<void>((done, fail) => server.bindAsync(address, ServerCredentials.createInsecure(), (error) => (error === null ? done() : fail(error))));
+  await new Promise<void>((done, fail) =>
+    server.bindAsync(address, ServerCredentials.createInsecure(), (error) => (error === null ? done() : fail(error))),
+  );
   return server;
 }
 
@@ -25,12 +30,27 @@ type Definition = Parameters<Server['addService']>[0];
 
 /** A numbered progress event of the job `job-1`. */
 export function progressEvent(sequence: number): JobEvent {
-  return JobEvent.fromPartial({ jobId: 'job-1', sequence, payload: { $case: 'progress', value: { activity: 'labelling', done: sequence, total: 10 } } });
+  return JobEvent.fromPartial({
+    jobId: 'job-1',
+    sequence,
+    payload: { $case: 'progress', value: { activity: 'labelling', done: sequence, total: 10 } },
+  });
 }
 
 /** The terminal event of the job `job-1`. */
 export function endEvent(sequence: number, state: JobState = JobState.SUCCEEDED, error?: Status): JobEvent {
-  return JobEvent.fromPartial({ jobId: 'job-1', sequence, payload: { $case: 'ended', value: { state, ...(error !== undefined && { error }), result: { $case: 'search', value: { studyId: 'study-1' } } } } });
+  return JobEvent.fromPartial({
+    jobId: 'job-1',
+    sequence,
+    payload: {
+      $case: 'ended',
+      value: {
+        state,
+        ...(error !== undefined && { error }),
+        result: { $case: 'search', value: { studyId: 'study-1' } },
+      },
+    },
+  });
 }
 
 /** A status with all the details that a server may send. */
@@ -39,9 +59,20 @@ export function detailedStatus(code: number, reason: string, message: string): S
     code,
     message,
     details: [
-      { typeUrl: 'type.googleapis.com/google.rpc.ErrorInfo', value: pack(ErrorInfo.encode({ reason, domain: 'prunecast', metadata: { nearest: '7' } })) },
-      { typeUrl: 'type.googleapis.com/google.rpc.BadRequest', value: pack(BadRequest.encode(BadRequest.fromPartial({ fieldViolations: [{ field: 'model', description: 'is empty' }] }))) },
-      { typeUrl: 'type.googleapis.com/google.rpc.RetryInfo', value: pack(RetryInfo.encode({ retryDelay: { seconds: 1n, nanos: 500_000_000 } })) },
+      {
+        typeUrl: 'type.googleapis.com/google.rpc.ErrorInfo',
+        value: pack(ErrorInfo.encode({ reason, domain: 'prunecast', metadata: { nearest: '7' } })),
+      },
+      {
+        typeUrl: 'type.googleapis.com/google.rpc.BadRequest',
+        value: pack(
+          BadRequest.encode(BadRequest.fromPartial({ fieldViolations: [{ field: 'model', description: 'is empty' }] })),
+        ),
+      },
+      {
+        typeUrl: 'type.googleapis.com/google.rpc.RetryInfo',
+        value: pack(RetryInfo.encode({ retryDelay: { seconds: 1n, nanos: 500_000_000 } })),
+      },
       { typeUrl: 'type.googleapis.com/some.other.Detail', value: Buffer.of(1, 2) },
     ],
   };

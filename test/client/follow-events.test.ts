@@ -8,7 +8,10 @@ import { detailedStatus, endEvent, progressEvent } from './fake-server.js';
 const lost = new CallError('connection dropped', { code: 'UNAVAILABLE' });
 const fast = { reattach: { firstDelayMs: 1, maxDelayMs: 1 } } satisfies FollowOptions;
 const heartbeat = JobEvent.fromPartial({ jobId: 'job-1', sequence: 0, payload: { $case: 'heartbeat', value: {} } });
-const job = (events: number) => [...Array.from({ length: events - 1 }, (_, index) => progressEvent(index + 1)), endEvent(events)];
+const job = (events: number) => [
+  ...Array.from({ length: events - 1 }, (_, index) => progressEvent(index + 1)),
+  endEvent(events),
+];
 
 async function* play(items: readonly (JobEvent | CallError)[]): AsyncGenerator<JobEvent> {
   for (const item of items) {
@@ -22,7 +25,10 @@ async function* hang(signal: AbortSignal | undefined): AsyncGenerator<JobEvent> 
   await new Promise((_, fail) => signal?.addEventListener('abort', () => fail(lost)));
 }
 
-async function read(source: EventSource, options: FollowOptions = fast): Promise<{ sequences: number[]; error?: unknown }> {
+async function read(
+  source: EventSource,
+  options: FollowOptions = fast,
+): Promise<{ sequences: number[]; error?: unknown }> {
   const sequences: number[] = [];
   try {
     for await (const event of followEvents(source, options)) sequences.push(Number(event.sequence));
@@ -34,24 +40,37 @@ async function read(source: EventSource, options: FollowOptions = fast): Promise
 
 describe('followEvents', () => {
   it('yields every event once and in order, wherever and however often the stream is cut', async () => {
-    const cuts = array(record({ length: integer({ min: 0, max: 6 }), overlap: integer({ min: 0, max: 3 }), how: constantFrom('error', 'end', 'gap') }), { maxLength: 12 });
-    await assert(asyncProperty(cuts, integer({ min: 1, max: 20 }), async (cuts, total) => {
-      const events = job(total);
-      let opened = 0;
-      // A cruel server: it repeats events that were read already, sends heartbeats, skips events, and cuts the stream.
-      const serve = (after: number) => {
-        const cut = cuts[opened];
-        opened += 1;
-        if (cut === undefined) return play(events.slice(after));
-        const sent = events.slice(Math.max(0, after - cut.overlap), after + cut.length);
-        if (sent.length === 0 || cut.how === 'end') return play([heartbeat, ...sent]);
-        const beyond = cut.length > 0 ? events[after + cut.length + 1] : undefined;
-        return play([...sent, heartbeat, ...(cut.how === 'gap' && beyond !== undefined ? [beyond] : []), lost]);
-      };
-      const { sequences, error } = await read({ start: () => serve(0), watch: (_, after) => serve(Number(after)) }, { reattach: { ...fast.reattach, giveUpStartAfterMs: 10_000 } });
-      expect(error).toBeUndefined();
-      expect(sequences).toEqual(events.map(({ sequence }) => Number(sequence)));
-    }), { numRuns: 60 });
+    const cuts = array(
+      record({
+        length: integer({ min: 0, max: 6 }),
+        overlap: integer({ min: 0, max: 3 }),
+        how: constantFrom('error', 'end', 'gap'),
+      }),
+      { maxLength: 12 },
+    );
+    await assert(
+      asyncProperty(cuts, integer({ min: 1, max: 20 }), async (cuts, total) => {
+        const events = job(total);
+        let opened = 0;
+        // A cruel server: it repeats events that were read already, sends heartbeats, skips events, and cuts the stream.
+        const serve = (after: number) => {
+          const cut = cuts[opened];
+          opened += 1;
+          if (cut === undefined) return play(events.slice(after));
+          const sent = events.slice(Math.max(0, after - cut.overlap), after + cut.length);
+          if (sent.length === 0 || cut.how === 'end') return play([heartbeat, ...sent]);
+          const beyond = cut.length > 0 ? events[after + cut.length + 1] : undefined;
+          return play([...sent, heartbeat, ...(cut.how === 'gap' && beyond !== undefined ? [beyond] : []), lost]);
+        };
+        const { sequences, error } = await read(
+          { start: () => serve(0), watch: (_, after) => serve(Number(after)) },
+          { reattach: { ...fast.reattach, giveUpStartAfterMs: 10_000 } },
+        );
+        expect(error).toBeUndefined();
+        expect(sequences).toEqual(events.map(({ sequence }) => Number(sequence)));
+      }),
+      { numRuns: 60 },
+    );
   });
 
   it('starts the job again only while no event has come, and watches it afterwards', async () => {
@@ -91,26 +110,40 @@ describe('followEvents', () => {
   });
 
   it('fails when the server keeps no events between two numbers, rather than to skip them', async () => {
-    const { sequences, error } = await read({ watch: (_, after) => play(job(5).slice(Number(after)).filter(({ sequence }) => sequence !== 2n)), jobId: 'job-1' });
+    const { sequences, error } = await read({
+      watch: (_, after) =>
+        play(
+          job(5)
+            .slice(Number(after))
+            .filter(({ sequence }) => sequence !== 2n),
+        ),
+      jobId: 'job-1',
+    });
     expect(sequences).toEqual([1]);
     expect(error).toMatchObject({ code: 'DATA_LOSS', message: 'events between 1 and 3 are missing' });
   });
 
   it('gives up with the last error when the server stays away', async () => {
-    const { error } = await read({ start: () => play([lost]), watch: () => play([lost]) }, { reattach: { firstDelayMs: 1, giveUpStartAfterMs: 20 } });
+    const { error } = await read(
+      { start: () => play([lost]), watch: () => play([lost]) },
+      { reattach: { firstDelayMs: 1, giveUpStartAfterMs: 20 } },
+    );
     expect(error).toBe(lost);
   });
 
   it('takes a stream that falls silent for lost, but not one whose reader is slow', async () => {
     let opened = 0;
     const losses: string[] = [];
-    const events = followEvents({
-      watch: (_, after, { signal }) => {
-        opened += 1;
-        return opened === 1 ? hang(signal) : play(job(3).slice(Number(after)));
+    const events = followEvents(
+      {
+        watch: (_, after, { signal }) => {
+          opened += 1;
+          return opened === 1 ? hang(signal) : play(job(3).slice(Number(after)));
+        },
+        jobId: 'job-1',
       },
-      jobId: 'job-1',
-    }, { reattach: { ...fast.reattach, silenceMs: 40 }, onLost: ({ error }) => losses.push(error.message) });
+      { reattach: { ...fast.reattach, silenceMs: 40 }, onLost: ({ error }) => losses.push(error.message) },
+    );
     const sequences: number[] = [];
     for await (const event of events) {
       sequences.push(Number(event.sequence));
@@ -122,7 +155,10 @@ describe('followEvents', () => {
 
   it('ends during a wait when its caller aborts', async () => {
     const abort = new AbortController();
-    const reading = read({ watch: () => play([progressEvent(1), lost]), jobId: 'job-1' }, { reattach: { firstDelayMs: 60_000 }, signal: abort.signal, onLost: () => abort.abort() });
+    const reading = read(
+      { watch: () => play([progressEvent(1), lost]), jobId: 'job-1' },
+      { reattach: { firstDelayMs: 60_000 }, signal: abort.signal, onLost: () => abort.abort() },
+    );
     expect(await reading).toMatchObject({ sequences: [1], error: { code: 'CANCELLED' } });
   });
 });

@@ -8,7 +8,10 @@ import { makeSocket } from './fake-server.js';
 const entry = resolve(import.meta.dirname, '../../dist/src/client/index.js');
 
 function settings(address: string): Record<string, string> {
-  return { PRUNECAST_LISTEN: address, PRUNECAST_STATE_DIRECTORY: resolve(dirname(address.replace('unix:', '')), 'state') };
+  return {
+    PRUNECAST_LISTEN: address,
+    PRUNECAST_STATE_DIRECTORY: resolve(dirname(address.replace('unix:', '')), 'state'),
+  };
 }
 
 describe('startLocalServer', () => {
@@ -26,18 +29,25 @@ describe('startLocalServer', () => {
   });
 
   it('says what kept the server from starting', async () => {
-    await expect(startLocalServer({ environment: { PRUNECAST_LISTEN: 'nowhere' } })).rejects.toThrow('PRUNECAST_LISTEN');
+    await expect(startLocalServer({ environment: { PRUNECAST_LISTEN: 'nowhere' } })).rejects.toThrow(
+      'PRUNECAST_LISTEN',
+    );
   });
 
   it('leaves no server behind when this process is killed', async () => {
     const { address, remove } = makeSocket();
     const script = `import { startLocalServer } from ${JSON.stringify(entry)}; const { address } = await startLocalServer({ environment: ${JSON.stringify(settings(address))} }); console.log(address);`;
-    const parent = spawn(process.execPath, ['--input-type=module', '--eval', script], { stdio: ['ignore', 'pipe', 'inherit'] });
+    const parent = spawn(process.execPath, ['--input-type=module', '--eval', script], {
+      stdio: ['ignore', 'pipe', 'inherit'],
+    });
     await once(parent.stdout, 'data');
     const client = createClient({ address });
     await client.services.catalog.getServerInfo({});
     parent.kill('SIGKILL');
-    await vi.waitFor(() => expect(client.services.catalog.getServerInfo({})).rejects.toMatchObject({ code: 'UNAVAILABLE' }), { timeout: 20_000, interval: 100 });
+    await vi.waitFor(
+      () => expect(client.services.catalog.getServerInfo({})).rejects.toMatchObject({ code: 'UNAVAILABLE' }),
+      { timeout: 20_000, interval: 100 },
+    );
     client.close();
     remove();
   });

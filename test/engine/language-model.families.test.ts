@@ -10,14 +10,23 @@ import { hasShared, sharedPath, skipReason } from '../support/shared.js';
 interface Expected {
   readonly input_ids: readonly (readonly number[])[];
   readonly tolerance: { readonly logits_max_abs: number };
-  readonly cases: Readonly<Record<string, {
-    readonly mean_nll: number;
-    readonly logits_last_position: readonly (readonly number[])[];
-    readonly logits_position_17_first_8: readonly (readonly number[])[];
-  }>>;
+  readonly cases: Readonly<
+    Record<
+      string,
+      {
+        readonly mean_nll: number;
+        readonly logits_last_position: readonly (readonly number[])[];
+        readonly logits_position_17_first_8: readonly (readonly number[])[];
+      }
+    >
+  >;
 }
 
-const { input_ids: inputIds, tolerance, cases } = hasShared
+const {
+  input_ids: inputIds,
+  tolerance,
+  cases,
+} = hasShared
   ? (JSON.parse(readFileSync(sharedPath('reference/families/expected.json'), 'utf8')) as Expected)
   : { input_ids: [], tolerance: { logits_max_abs: 0 }, cases: {} };
 const sequences = inputIds.map((ids) => Int32Array.from(ids));
@@ -25,19 +34,24 @@ const sequences = inputIds.map((ids) => Int32Array.from(ids));
 describe.skipIf(!hasShared)(`openLanguageModel, families (${skipReason})`, () => {
   it('finds all seven cases', () => expect(Object.keys(cases)).toHaveLength(7));
 
-  it.each(Object.entries(cases))('gives the logits and losses that transformers gives for %s', async (name, expected) => {
-    await withModel(sharedPath('reference/families', name), async (model) => {
-      const { vocabulary } = model.shape;
-      for (const [index, tokens] of sequences.entries()) {
-        const logits = await model.logits(tokens);
-        const last = logits.subarray((tokens.length - 1) * vocabulary);
-        expect(largestDifference(last, expected.logits_last_position[index])).toBeLessThan(tolerance.logits_max_abs);
-        const inside = logits.subarray(17 * vocabulary, 17 * vocabulary + 8);
-        expect(largestDifference(inside, expected.logits_position_17_first_8[index])).toBeLessThan(tolerance.logits_max_abs);
-      }
-      expect(await meanLoss(model, 'float32')).toBeCloseTo(expected.mean_nll, 4);
-    });
-  });
+  it.each(Object.entries(cases))(
+    'gives the logits and losses that transformers gives for %s',
+    async (name, expected) => {
+      await withModel(sharedPath('reference/families', name), async (model) => {
+        const { vocabulary } = model.shape;
+        for (const [index, tokens] of sequences.entries()) {
+          const logits = await model.logits(tokens);
+          const last = logits.subarray((tokens.length - 1) * vocabulary);
+          expect(largestDifference(last, expected.logits_last_position[index])).toBeLessThan(tolerance.logits_max_abs);
+          const inside = logits.subarray(17 * vocabulary, 17 * vocabulary + 8);
+          expect(largestDifference(inside, expected.logits_position_17_first_8[index])).toBeLessThan(
+            tolerance.logits_max_abs,
+          );
+        }
+        expect(await meanLoss(model, 'float32')).toBeCloseTo(expected.mean_nll, 4);
+      });
+    },
+  );
 
   it.skipIf(!hasVnni).each(Object.entries(cases))('comes near that loss in int8 for %s', async (name, expected) => {
     await withModel(sharedPath('reference/families', name), async (model) => {
@@ -54,6 +68,9 @@ function largestDifference(actual: Float32Array, expected: readonly number[] = [
 async function meanLoss(model: LanguageModel, precision: Precision): Promise<number> {
   const windows = sequences.map((tokens) => ({ tokens, scoredFrom: 1, start: 0 }));
   let sum = NaN;
-  for await (const { windowLosses } of model.subject({ ranking: identityRanking(model.shape.layers) }).losses([model.shape.layers], windows, unattended, precision)) sum = windowLosses.reduce((total, loss) => total + loss, 0);
+  for await (const { windowLosses } of model
+    .subject({ ranking: identityRanking(model.shape.layers) })
+    .losses([model.shape.layers], windows, unattended, precision))
+    sum = windowLosses.reduce((total, loss) => total + loss, 0);
   return sum / (2 * 39);
 }

@@ -20,40 +20,87 @@ beforeAll(async () => {
 });
 afterAll(() => model.close());
 
-async function collectLosses(of: LanguageModel, architectures: readonly Architecture[], precision: Precision, recipe: SubjectRecipe = { ranking: identityRanking(of.shape.layers) }): Promise<Float64Array[]> {
+async function collectLosses(
+  of: LanguageModel,
+  architectures: readonly Architecture[],
+  precision: Precision,
+  recipe: SubjectRecipe = { ranking: identityRanking(of.shape.layers) },
+): Promise<Float64Array[]> {
   const found: Float64Array[] = [];
-  for await (const { index, windowLosses } of of.subject(recipe).losses(architectures, evaluationWindows, unattended, precision)) found[index] = windowLosses;
+  for await (const { index, windowLosses } of of
+    .subject(recipe)
+    .losses(architectures, evaluationWindows, unattended, precision))
+    found[index] = windowLosses;
   return found;
 }
 
 /** Dense, uneven in widths that fill no block of 32 channels, with query heads removed within groups, and with dropped half-blocks. */
 const varied: Architecture[] = [
-  [[4, 2, 172], [4, 2, 172], [4, 2, 172], [4, 2, 172], [4, 2, 172]],
-  [[4, 2, 172], [4, 2, 130], [3, 2, 97], [4, 2, 172], [2, 2, 64]],
-  [[4, 2, 172], [4, 2, 100], [4, 1, 172], [3, 1, 172], [4, 2, 33]],
-  [[4, 2, 172], [4, 2, 100], [4, 1, 172], [0, 0, 172], [4, 2, 0]],
-].map((layers) => layers.map(([kvHeads = 0, queryHeadsPerKv = 0, ffnChannels = 0]) => ({ kvHeads, queryHeadsPerKv, ffnChannels })));
+  [
+    [4, 2, 172],
+    [4, 2, 172],
+    [4, 2, 172],
+    [4, 2, 172],
+    [4, 2, 172],
+  ],
+  [
+    [4, 2, 172],
+    [4, 2, 130],
+    [3, 2, 97],
+    [4, 2, 172],
+    [2, 2, 64],
+  ],
+  [
+    [4, 2, 172],
+    [4, 2, 100],
+    [4, 1, 172],
+    [3, 1, 172],
+    [4, 2, 33],
+  ],
+  [
+    [4, 2, 172],
+    [4, 2, 100],
+    [4, 1, 172],
+    [0, 0, 172],
+    [4, 2, 0],
+  ],
+].map((layers) =>
+  layers.map(([kvHeads = 0, queryHeadsPerKv = 0, ffnChannels = 0]) => ({ kvHeads, queryHeadsPerKv, ffnChannels })),
+);
 
-const gap = (a: Float64Array, b: Float64Array): number => Math.abs(Math.log(perplexityOf(a, PREDICTIONS) / perplexityOf(b, PREDICTIONS)));
+const gap = (a: Float64Array, b: Float64Array): number =>
+  Math.abs(Math.log(perplexityOf(a, PREDICTIONS) / perplexityOf(b, PREDICTIONS)));
 
 describe.skipIf(!hasVnni)('LanguageModel.subject in int8', () => {
   it('comes near the losses of float32, dense and pruned', async () => {
     const exact = await collectLosses(model, varied, 'float32');
     const rounded = await collectLosses(model, varied, 'int8');
     expect(rounded).not.toEqual(exact);
-    for (const [index, losses] of rounded.entries()) expect(gap(losses, exact[index] as Float64Array)).toBeLessThan(0.02);
+    for (const [index, losses] of rounded.entries())
+      expect(gap(losses, exact[index] as Float64Array)).toBeLessThan(0.02);
   });
 
   it('gives bit for bit the same losses whether architectures come together or one by one', async () => {
     const together = await collectLosses(model, varied, 'int8');
-    for (const [index, architecture] of varied.entries()) expect(await collectLosses(model, [architecture], 'int8')).toEqual([together[index]]);
+    for (const [index, architecture] of varied.entries())
+      expect(await collectLosses(model, [architecture], 'int8')).toEqual([together[index]]);
   });
 
   it('gives the same losses when layers are streamed within the least memory budget', async () => {
     const together = await collectLosses(model, varied, 'int8');
     const memoryBudgetBytes = findLeastBudget(model.shape, { longest: 128, precision: 'int8' });
-    await expect(withModel(DEMO_DIRECTORY, (small) => collectLosses(small, varied, 'int8'), { memoryBudgetBytes: memoryBudgetBytes - 1, checkInt8 })).rejects.toMatchObject({ reason: 'MEMORY_EXCEEDED' });
-    expect(await withModel(DEMO_DIRECTORY, (small) => collectLosses(small, varied, 'int8'), { memoryBudgetBytes, checkInt8 })).toEqual(together);
+    await expect(
+      withModel(DEMO_DIRECTORY, (small) => collectLosses(small, varied, 'int8'), {
+        memoryBudgetBytes: memoryBudgetBytes - 1,
+        checkInt8,
+      }),
+    ).rejects.toMatchObject({ reason: 'MEMORY_EXCEEDED' });
+    expect(
+      await withModel(DEMO_DIRECTORY, (small) => collectLosses(small, varied, 'int8'), {
+        memoryBudgetBytes,
+        checkInt8,
+      }),
+    ).toEqual(together);
   });
 
   it.each([
@@ -69,10 +116,12 @@ describe.skipIf(!hasVnni)('LanguageModel.subject in int8', () => {
     const exact = await collectLosses(model, pruned, 'float32', recipe);
     const [unmended] = await collectLosses(model, pruned, 'int8');
     const rounded = await collectLosses(model, pruned, 'int8', recipe);
-    for (const [index, losses] of rounded.entries()) expect(gap(losses, exact[index] as Float64Array)).toBeLessThan(0.02);
+    for (const [index, losses] of rounded.entries())
+      expect(gap(losses, exact[index] as Float64Array)).toBeLessThan(0.02);
     expect(gap(rounded[0] as Float64Array, unmended as Float64Array)).toBeGreaterThan(0.1);
     // Mended maps of one width but of two architectures must not be mistaken for each other.
-    for (const [index, architecture] of pruned.entries()) expect(await collectLosses(model, [architecture], 'int8', recipe)).toEqual([rounded[index]]);
+    for (const [index, architecture] of pruned.entries())
+      expect(await collectLosses(model, [architecture], 'int8', recipe)).toEqual([rounded[index]]);
   });
 });
 
@@ -81,11 +130,15 @@ describe('LanguageModel.requirePrecision', () => {
     [{ exact: false, speedup: 3 }, 'not exact'],
     [{ exact: true, speedup: 0.8 }, '0.80 times as fast'],
   ])('refuses int8 where 8-bit products are not exact and faster: %o', async (check, why) => {
-    await withModel(DEMO_DIRECTORY, async (other) => {
-      const refusal = { reason: 'PRECISION_UNAVAILABLE', message: expect.stringContaining(why) as string };
-      await expect(other.requirePrecision('int8')).rejects.toMatchObject(refusal);
-      await expect(collectLosses(other, varied, 'int8')).rejects.toMatchObject(refusal);
-      await expect(other.requirePrecision('float32')).resolves.toBeUndefined();
-    }, { checkInt8: async () => check });
+    await withModel(
+      DEMO_DIRECTORY,
+      async (other) => {
+        const refusal = { reason: 'PRECISION_UNAVAILABLE', message: expect.stringContaining(why) as string };
+        await expect(other.requirePrecision('int8')).rejects.toMatchObject(refusal);
+        await expect(collectLosses(other, varied, 'int8')).rejects.toMatchObject(refusal);
+        await expect(other.requirePrecision('float32')).resolves.toBeUndefined();
+      },
+      { checkInt8: async () => check },
+    );
   });
 });

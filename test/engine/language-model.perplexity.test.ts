@@ -11,10 +11,15 @@ import { hasShared, sharedPath, skipReason } from '../support/shared.js';
 
 const SMOLLM2 = resolve(import.meta.dirname, '../../checkpoints/smollm2-135m-instruct');
 
-async function measurePerplexity(model: LanguageModel, windows: readonly Window[]): Promise<{ perplexity: number; predictions: number }> {
+async function measurePerplexity(
+  model: LanguageModel,
+  windows: readonly Window[],
+): Promise<{ perplexity: number; predictions: number }> {
   const predictions = windows.reduce((sum, { tokens, scoredFrom }) => sum + tokens.length - scoredFrom, 0);
   let loss = NaN;
-  for await (const { windowLosses } of model.subject({ ranking: identityRanking(model.shape.layers) }).losses([model.shape.layers], windows, unattended)) {
+  for await (const { windowLosses } of model
+    .subject({ ranking: identityRanking(model.shape.layers) })
+    .losses([model.shape.layers], windows, unattended)) {
     loss = windowLosses.reduce((sum, value) => sum + value, 0);
   }
   return { perplexity: Math.exp(loss / predictions), predictions };
@@ -22,10 +27,16 @@ async function measurePerplexity(model: LanguageModel, windows: readonly Window[
 
 describe.skipIf(!hasShared)(`dense perplexities (${skipReason})`, () => {
   it('is that of PyTorch for the demo model on stories of many lengths', async () => {
-    const stories = (JSON.parse(readFileSync(sharedPath('data/tinystories/tinystories_1000.json'), 'utf8')) as string[]).slice(0, 40);
+    const stories = (
+      JSON.parse(readFileSync(sharedPath('data/tinystories/tinystories_1000.json'), 'utf8')) as string[]
+    ).slice(0, 40);
     const tokenizer = await loadTokenizer(createCheckpointFiles({ directory: DEMO_DIRECTORY }));
     const encoded = (await tokenizer?.encodeAll(stories)) ?? [];
-    const windows = encoded.map((tokens, start) => ({ tokens: Int32Array.from([1, ...tokens]).slice(0, 512), scoredFrom: 1, start }));
+    const windows = encoded.map((tokens, start) => ({
+      tokens: Int32Array.from([1, ...tokens]).slice(0, 512),
+      scoredFrom: 1,
+      start,
+    }));
     const measured = await withModel(DEMO_DIRECTORY, (model) => measurePerplexity(model, windows));
     expect(measured.predictions).toBe(13_299);
     expect(measured.perplexity).toBeCloseTo(3.6947, 3);
@@ -33,16 +44,29 @@ describe.skipIf(!hasShared)(`dense perplexities (${skipReason})`, () => {
 });
 
 // Minutes of work on two cores: asked for by name, with the model unpacked beside the sources.
-describe.skipIf(process.env['PRUNECAST_SLOW_TESTS'] === undefined || !hasShared || !existsSync(SMOLLM2))('dense perplexities of SmolLM2 (needs PRUNECAST_SLOW_TESTS, ../shared and the unpacked checkpoint)', () => {
-  it.each([
-    { window: 128, count: 400, expected: 53.834 },
-    { window: 512, count: 64, expected: 29.453 },
-  ])('is that of PyTorch on $count windows of $window tokens', { timeout: 600_000 }, async ({ window, count, expected }) => {
-    const tokenizer = await loadTokenizer(createCheckpointFiles({ directory: SMOLLM2 }));
-    const text = (await tokenizer?.encode(readFileSync(sharedPath('data/wikitext2/wiki.test.raw'), 'utf8'))) ?? new Int32Array();
-    expect(text).toHaveLength(303_415);
-    const windows = Array.from({ length: count }, (_, index) => ({ tokens: text.slice(index * window, (index + 1) * window), scoredFrom: 1, start: index * window }));
-    const { perplexity } = await withModel(SMOLLM2, (model) => measurePerplexity(model, windows));
-    expect(Math.abs(perplexity / expected - 1)).toBeLessThan(1e-3);
-  });
-});
+describe.skipIf(process.env['PRUNECAST_SLOW_TESTS'] === undefined || !hasShared || !existsSync(SMOLLM2))(
+  'dense perplexities of SmolLM2 (needs PRUNECAST_SLOW_TESTS, ../shared and the unpacked checkpoint)',
+  () => {
+    it.each([
+      { window: 128, count: 400, expected: 53.834 },
+      { window: 512, count: 64, expected: 29.453 },
+    ])(
+      'is that of PyTorch on $count windows of $window tokens',
+      { timeout: 600_000 },
+      async ({ window, count, expected }) => {
+        const tokenizer = await loadTokenizer(createCheckpointFiles({ directory: SMOLLM2 }));
+        const text =
+          (await tokenizer?.encode(readFileSync(sharedPath('data/wikitext2/wiki.test.raw'), 'utf8'))) ??
+          new Int32Array();
+        expect(text).toHaveLength(303_415);
+        const windows = Array.from({ length: count }, (_, index) => ({
+          tokens: text.slice(index * window, (index + 1) * window),
+          scoredFrom: 1,
+          start: index * window,
+        }));
+        const { perplexity } = await withModel(SMOLLM2, (model) => measurePerplexity(model, windows));
+        expect(Math.abs(perplexity / expected - 1)).toBeLessThan(1e-3);
+      },
+    );
+  },
+);

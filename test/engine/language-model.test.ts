@@ -9,7 +9,13 @@ import { openCheckpoint } from '../../src/engine/checkpoint/open-checkpoint.js';
 import { openLanguageModel, type LanguageModel } from '../../src/engine/language-model.js';
 import none from '../../src/plugins/compensations/none.js';
 import magnitude from '../../src/plugins/criteria/magnitude.js';
-import { architectureOfReference, CRITERIA, evaluationWindows, keptUnitsOf, perplexityOf } from '../support/criteria-reference.js';
+import {
+  architectureOfReference,
+  CRITERIA,
+  evaluationWindows,
+  keptUnitsOf,
+  perplexityOf,
+} from '../support/criteria-reference.js';
 import { DEMO_DIRECTORY, unattended, withModel } from '../support/demo-model.js';
 import { findLeastBudget } from '../support/least-budget.js';
 
@@ -24,9 +30,14 @@ beforeAll(async () => {
 afterAll(() => model.close());
 
 /** Losses of each architecture under one recipe, in the order asked for. */
-async function collectLosses(of: LanguageModel, architectures: readonly Architecture[], recipe = { ranking: identityRanking(of.shape.layers) }): Promise<Float64Array[]> {
+async function collectLosses(
+  of: LanguageModel,
+  architectures: readonly Architecture[],
+  recipe = { ranking: identityRanking(of.shape.layers) },
+): Promise<Float64Array[]> {
   const found: Float64Array[] = [];
-  for await (const { index, windowLosses } of of.subject(recipe).losses(architectures, evaluationWindows, unattended)) found[index] = windowLosses;
+  for await (const { index, windowLosses } of of.subject(recipe).losses(architectures, evaluationWindows, unattended))
+    found[index] = windowLosses;
   return found;
 }
 
@@ -38,34 +49,44 @@ const varied: Architecture[] = [
   [4, 2, 172, 4, 2, 100, 4, 1, 172, 0, 0, 0, 4, 2, 172],
   [4, 2, 172, 4, 2, 100, 4, 1, 172, 0, 0, 0, 0, 0, 0],
   [1, 1, 1, 4, 2, 172, 4, 2, 172, 4, 2, 172, 4, 2, 172],
-].map((counts) => Array.from({ length: 5 }, (_, layer) => ({
-  kvHeads: counts[3 * layer] ?? 0,
-  queryHeadsPerKv: counts[3 * layer + 1] ?? 0,
-  ffnChannels: counts[3 * layer + 2] ?? 0,
-})));
+].map((counts) =>
+  Array.from({ length: 5 }, (_, layer) => ({
+    kvHeads: counts[3 * layer] ?? 0,
+    queryHeadsPerKv: counts[3 * layer + 1] ?? 0,
+    ffnChannels: counts[3 * layer + 2] ?? 0,
+  })),
+);
 
 describe('LanguageModel.subject', () => {
-  it.each(CRITERIA.pruned.map((pruned) => ({ ...pruned, title: `${pruned.name} by ${pruned.criterion}` })))('gives the perplexity of the cut model: $title', async (pruned) => {
-    const kept = keptUnitsOf(pruned);
-    const [losses = new Float64Array()] = await collectLosses(model, [architectureOfReference(pruned)], { ranking: rankKeptFirst(kept, model.shape.layers) });
-    const perplexity = perplexityOf(losses, PREDICTIONS);
-    expect(Math.abs(perplexity / pruned.perplexity - 1)).toBeLessThan(1e-3);
-  });
+  it.each(CRITERIA.pruned.map((pruned) => ({ ...pruned, title: `${pruned.name} by ${pruned.criterion}` })))(
+    'gives the perplexity of the cut model: $title',
+    async (pruned) => {
+      const kept = keptUnitsOf(pruned);
+      const [losses = new Float64Array()] = await collectLosses(model, [architectureOfReference(pruned)], {
+        ranking: rankKeptFirst(kept, model.shape.layers),
+      });
+      const perplexity = perplexityOf(losses, PREDICTIONS);
+      expect(Math.abs(perplexity / pruned.perplexity - 1)).toBeLessThan(1e-3);
+    },
+  );
 
   it('counts the tokens that no other is more likely than, as the logits say', async () => {
     const recipe = { ranking: identityRanking(model.shape.layers) };
     for (const architecture of varied.slice(2, 4)) {
       const windows = evaluationWindows.slice(0, 4).map((window) => ({ ...window, scoredFrom: 5 }));
-      const expected = await Promise.all(windows.map(async ({ tokens }) => {
-        const logits = await model.logits(tokens, { architecture, recipe });
-        const width = logits.length / tokens.length;
-        const isMost = (position: number): boolean => {
-          const row = logits.subarray((position - 1) * width, position * width);
-          return row.every((logit) => logit <= (row[tokens[position] ?? -1] ?? Number.NaN));
-        };
-        return [...tokens.keys()].filter((position) => position >= 5 && isMost(position)).length;
-      }));
-      for await (const { windowHits } of model.subject(recipe).losses([architecture], windows, unattended)) expect([...windowHits]).toEqual(expected);
+      const expected = await Promise.all(
+        windows.map(async ({ tokens }) => {
+          const logits = await model.logits(tokens, { architecture, recipe });
+          const width = logits.length / tokens.length;
+          const isMost = (position: number): boolean => {
+            const row = logits.subarray((position - 1) * width, position * width);
+            return row.every((logit) => logit <= (row[tokens[position] ?? -1] ?? Number.NaN));
+          };
+          return [...tokens.keys()].filter((position) => position >= 5 && isMost(position)).length;
+        }),
+      );
+      for await (const { windowHits } of model.subject(recipe).losses([architecture], windows, unattended))
+        expect([...windowHits]).toEqual(expected);
       expect(Math.min(...expected)).toBeGreaterThan(10);
     }
   });
@@ -82,14 +103,19 @@ describe('LanguageModel.subject', () => {
     const together = await collectLosses(model, varied);
     // The least budget: one layer, and one batch's hidden states.
     const memoryBudgetBytes = findLeastBudget(model.shape, { longest: 128 });
-    await expect(withModel(DEMO_DIRECTORY, (small) => collectLosses(small, varied), { memoryBudgetBytes: memoryBudgetBytes - 1 })).rejects.toMatchObject({ reason: 'MEMORY_EXCEEDED' });
+    await expect(
+      withModel(DEMO_DIRECTORY, (small) => collectLosses(small, varied), { memoryBudgetBytes: memoryBudgetBytes - 1 }),
+    ).rejects.toMatchObject({ reason: 'MEMORY_EXCEEDED' });
     const streamed = await withModel(DEMO_DIRECTORY, (small) => collectLosses(small, varied), { memoryBudgetBytes });
     expect(streamed).toEqual(together);
   });
 
   it('keeps heads of the highest rank within each group', async () => {
     // Swapping the heads of every group in the ranking and keeping both changes the order of sums only.
-    const swapped = identityRanking(model.shape.layers).map((layer) => ({ ...layer, queryHeads: layer.queryHeads.map((heads) => [...heads].reverse()) }));
+    const swapped = identityRanking(model.shape.layers).map((layer) => ({
+      ...layer,
+      queryHeads: layer.queryHeads.map((heads) => [...heads].reverse()),
+    }));
     const [dense = new Float64Array()] = await collectLosses(model, [model.shape.layers]);
     const [reordered = new Float64Array()] = await collectLosses(model, [model.shape.layers], { ranking: swapped });
     expect(perplexityOf(reordered, PREDICTIONS)).toBeCloseTo(perplexityOf(dense, PREDICTIONS), 4);
@@ -108,37 +134,56 @@ describe('LanguageModel.subject', () => {
   it('reports tokens up to all of them', async () => {
     const reports: WorkProgress[] = [];
     const total = varied.length * 32 * 128;
-    for await (const _ of model.subject({ ranking: identityRanking(model.shape.layers) }).losses(varied, evaluationWindows, { ...unattended, report: (progress) => reports.push(progress) })) { /* to the end */ }
+    for await (const _ of model
+      .subject({ ranking: identityRanking(model.shape.layers) })
+      .losses(varied, evaluationWindows, { ...unattended, report: (progress) => reports.push(progress) })) {
+      /* to the end */
+    }
     expect(reports.at(-1)).toEqual({ what: 'tokens', done: total, total });
   });
 
   it('ends with the reason of its signal and leaves the model usable', async () => {
     const controller = new AbortController();
     const reason = new Error('enough');
-    const endless = Array.from({ length: 200 }, (_, index) => varied[0]?.map((layer) => ({ ...layer, ffnChannels: 172 - (index % 172) })) ?? []);
+    const endless = Array.from(
+      { length: 200 },
+      (_, index) => varied[0]?.map((layer) => ({ ...layer, ffnChannels: 172 - (index % 172) })) ?? [],
+    );
     const evaluation = (async () => {
-      for await (const _ of model.subject({ ranking: identityRanking(model.shape.layers) }).losses(endless, evaluationWindows, { signal: controller.signal })) controller.abort(reason);
+      for await (const _ of model
+        .subject({ ranking: identityRanking(model.shape.layers) })
+        .losses(endless, evaluationWindows, { signal: controller.signal }))
+        controller.abort(reason);
     })();
     await expect(evaluation).rejects.toBe(reason);
     expect(await collectLosses(model, varied.slice(0, 1))).toHaveLength(1);
   });
 
   it('refuses an architecture with too many heads, naming the field', async () => {
-    const tooMany: Architecture = model.shape.layers.map((layer, index) => (index === 1 ? { ...layer, kvHeads: 5 } : layer));
-    await expect(collectLosses(model, [tooMany])).rejects.toMatchObject({ reason: 'ARCHITECTURE_INVALID', violations: [{ field: 'architectures[0].layers[1].kv_heads' }] });
+    const tooMany: Architecture = model.shape.layers.map((layer, index) =>
+      index === 1 ? { ...layer, kvHeads: 5 } : layer,
+    );
+    await expect(collectLosses(model, [tooMany])).rejects.toMatchObject({
+      reason: 'ARCHITECTURE_INVALID',
+      violations: [{ field: 'architectures[0].layers[1].kv_heads' }],
+    });
   });
 
   it('refuses a token outside the vocabulary', async () => {
     const windows = [{ tokens: Int32Array.of(1, 512, 3), scoredFrom: 1, start: 0 }];
-    const evaluation = model.subject({ ranking: identityRanking(model.shape.layers) }).losses([model.shape.layers], windows, unattended)[Symbol.asyncIterator]().next();
-    await expect(evaluation).rejects.toMatchObject({ reason: 'INVALID_REQUEST' });
+    const subject = model.subject({ ranking: identityRanking(model.shape.layers) });
+    const losses = subject.losses([model.shape.layers], windows, unattended);
+    await expect(losses[Symbol.asyncIterator]().next()).rejects.toMatchObject({ reason: 'INVALID_REQUEST' });
   });
 });
 
 describe('openLanguageModel', () => {
   it('refuses a memory budget in which no layer fits', async () => {
     const checkpoint = await openCheckpoint(DEMO_DIRECTORY);
-    await expect(openLanguageModel(checkpoint, { memoryBudgetBytes: 1_000_000 })).rejects.toMatchObject({ reason: 'MEMORY_EXCEEDED', metadata: { budget_bytes: '1000000' } });
+    await expect(openLanguageModel(checkpoint, { memoryBudgetBytes: 1_000_000 })).rejects.toMatchObject({
+      reason: 'MEMORY_EXCEEDED',
+      metadata: { budget_bytes: '1000000' },
+    });
     await checkpoint.close();
   });
 
@@ -150,14 +195,23 @@ describe('openLanguageModel', () => {
 
   it('cancels what is under way when it is closed', async () => {
     const closed = await openLanguageModel(await openCheckpoint(DEMO_DIRECTORY));
-    const endless = Array.from({ length: 170 }, (_, index): Architecture => closed.shape.layers.map((layer) => ({ ...layer, ffnChannels: 172 - index })));
+    const endless = Array.from(
+      { length: 170 },
+      (_, index): Architecture => closed.shape.layers.map((layer) => ({ ...layer, ffnChannels: 172 - index })),
+    );
     const evaluation = collectLosses(closed, endless).catch((error: unknown) => error);
     await closed.close();
     expect(await evaluation).toMatchObject({ reason: 'SERVER_STOPPING' });
   });
 
   it('lets the process end with its own exit code in the middle of a run', async () => {
-    const exited = execFileAsync(process.execPath, [resolve(import.meta.dirname, '../fixtures/exit-during-run.mjs'), DEMO_DIRECTORY]).then(() => 0, (error: { code: number }) => error.code);
+    const exited = execFileAsync(process.execPath, [
+      resolve(import.meta.dirname, '../fixtures/exit-during-run.mjs'),
+      DEMO_DIRECTORY,
+    ]).then(
+      () => 0,
+      (error: { code: number }) => error.code,
+    );
     expect(await exited).toBe(7);
   });
 
@@ -170,7 +224,13 @@ describe('openLanguageModel', () => {
       last = now;
     }, 1);
     await collectLosses(model, varied);
-    await model.scoreUnits({ criterion: magnitude, options: { norm: 'l2' }, moduleUrl: new URL('../../src/plugins/criteria/magnitude.js', import.meta.url), seed: 0, control: unattended });
+    await model.scoreUnits({
+      criterion: magnitude,
+      options: { norm: 'l2' },
+      moduleUrl: new URL('../../src/plugins/criteria/magnitude.js', import.meta.url),
+      seed: 0,
+      control: unattended,
+    });
     clearInterval(timer);
     expect(longest).toBeLessThan(100);
   });

@@ -7,10 +7,14 @@ function createTasks(slots: ReturnType<typeof createTokenizerSlots>) {
   const began: string[] = [];
   const start = (name: string, bytes: number, signal?: AbortSignal) => {
     const done = gate<string>();
-    const result = slots.run(bytes, () => {
-      began.push(name);
-      return done.opened;
-    }, signal);
+    const result = slots.run(
+      bytes,
+      () => {
+        began.push(name);
+        return done.opened;
+      },
+      signal,
+    );
     return { result, end: () => done.open(name) };
   };
   return { began, start };

@@ -23,11 +23,31 @@ describe('checkOutcome', () => {
   });
 
   it.each([
-    ['a winner above the budget', { winner: { parameters: 801, perplexity: 6 }, reloaded: { parameters: 801, perplexity: 6 } }, 'winner has 801 parameters'],
-    ['a winner no better than uniform-paper', { uniform_paper: { parameters: 790, perplexity: 6 } }, 'not below that of uniform-paper'],
-    ['an export that measures otherwise', { reloaded: { parameters: 800, perplexity: 6.001 } }, 'the exported model has perplexity 6.001'],
-    ['an export of another size', { reloaded: { parameters: 799, perplexity: 6 } }, 'the exported model has 799 parameters'],
-    ['a row that is missing', { uniform_best: { parameters: NaN, perplexity: NaN } }, 'uniform_best has NaN parameters'],
+    [
+      'a winner above the budget',
+      { winner: { parameters: 801, perplexity: 6 }, reloaded: { parameters: 801, perplexity: 6 } },
+      'winner has 801 parameters',
+    ],
+    [
+      'a winner no better than uniform-paper',
+      { uniform_paper: { parameters: 790, perplexity: 6 } },
+      'not below that of uniform-paper',
+    ],
+    [
+      'an export that measures otherwise',
+      { reloaded: { parameters: 800, perplexity: 6.001 } },
+      'the exported model has perplexity 6.001',
+    ],
+    [
+      'an export of another size',
+      { reloaded: { parameters: 799, perplexity: 6 } },
+      'the exported model has 799 parameters',
+    ],
+    [
+      'a row that is missing',
+      { uniform_best: { parameters: NaN, perplexity: NaN } },
+      'uniform_best has NaN parameters',
+    ],
     ['a predictor without a quality', { kendall_tau: NaN }, 'kendall_tau is NaN'],
   ])('names %s', (_, change, sentence) => {
     expect(checkOutcome({ ...outcome, ...change }, facts).join('\n')).toContain(sentence);

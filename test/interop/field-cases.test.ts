@@ -18,32 +18,96 @@ interface FieldCase {
 
 /** What each case prints when it is right; the values are those of transformers, or of a forward pass in float64. */
 const CASES: Readonly<Record<string, FieldCase>> = {
-  'bom-tokenizer': { symptom: 'reads a tokenizer and a JSON text that begin with a byte order mark', right: [/dense[^]*dense/], wrong: [/prunecast:/] },
-  'bos-of-another-model': { symptom: 'measures each of several models with one tokenizer with its own BOS token', right: [/bos-5: .*148\.89/, /bos-1: .*150\.49/, /bos-none: prunecast: .*bos/i] },
-  'colon-in-path': { symptom: 'finds a model below a folder with a colon in its name', right: [/261\.43/], wrong: [/prunecast:/] },
-  'f16-overflow': { symptom: 'says what to do where a compensated value is beyond float16', right: [/^prunecast: (?!INTERNAL)[A-Z_]+: .*(?:F16|float16)/m] },
-  'index-lists-absent-head': { symptom: 'evaluates a tied model whose index names a head that is stored nowhere', right: [/1\.920e\+6/] },
-  'jsonl-as-text': { symptom: 'measures the texts of JSON lines, not their braces', right: [/data\.jsonl: dense +[\d,]+ +(\d\S+) .*\nplain\.txt: dense +[\d,]+ +\1 /] },
-  'lfs-pointer': { symptom: 'calls a Git LFS pointer what it is', right: [/LFS[^]*LFS/i, /git lfs pull/], wrong: [/\d{12}/] },
-  'nan-in-config': { symptom: 'reads a configuration with NaN as Python writes it, or says where it is', right: [/261\.43|line \d+/] },
+  'bom-tokenizer': {
+    symptom: 'reads a tokenizer and a JSON text that begin with a byte order mark',
+    right: [/dense[^]*dense/],
+    wrong: [/prunecast:/],
+  },
+  'bos-of-another-model': {
+    symptom: 'measures each of several models with one tokenizer with its own BOS token',
+    right: [/bos-5: .*148\.89/, /bos-1: .*150\.49/, /bos-none: prunecast: .*bos/i],
+  },
+  'colon-in-path': {
+    symptom: 'finds a model below a folder with a colon in its name',
+    right: [/261\.43/],
+    wrong: [/prunecast:/],
+  },
+  'f16-overflow': {
+    symptom: 'says what to do where a compensated value is beyond float16',
+    right: [/^prunecast: (?!INTERNAL)[A-Z_]+: .*(?:F16|float16)/m],
+  },
+  'index-lists-absent-head': {
+    symptom: 'evaluates a tied model whose index names a head that is stored nowhere',
+    right: [/1\.920e\+6/],
+  },
+  'jsonl-as-text': {
+    symptom: 'measures the texts of JSON lines, not their braces',
+    right: [/data\.jsonl: dense +[\d,]+ +(\d\S+) .*\nplain\.txt: dense +[\d,]+ +\1 /],
+  },
+  'lfs-pointer': {
+    symptom: 'calls a Git LFS pointer what it is',
+    right: [/LFS[^]*LFS/i, /git lfs pull/],
+    wrong: [/\d{12}/],
+  },
+  'nan-in-config': {
+    symptom: 'reads a configuration with NaN as Python writes it, or says where it is',
+    right: [/261\.43|line \d+/],
+  },
   'no-model-prefix': { symptom: 'reads names without "model." as transformers does', right: [/3\.028e\+6/] },
   'non-finite-weights': {
     symptom: 'names the tensor that holds NaN or infinity, whatever is asked',
-    right: [/nan evaluate: prunecast: .*model\.layers\.1\.mlp\.down_proj\.weight/, /inf evaluate: prunecast: .*model\.layers\.1\.mlp\.down_proj\.weight/, /inf prune: prunecast: .*model\.layers\.1\.mlp\.down_proj\.weight/, /inf search: prunecast: .*model\.layers\.1\.mlp\.down_proj\.weight/],
+    right: [
+      /nan evaluate: prunecast: .*model\.layers\.1\.mlp\.down_proj\.weight/,
+      /inf evaluate: prunecast: .*model\.layers\.1\.mlp\.down_proj\.weight/,
+      /inf prune: prunecast: .*model\.layers\.1\.mlp\.down_proj\.weight/,
+      /inf search: prunecast: .*model\.layers\.1\.mlp\.down_proj\.weight/,
+    ],
     wrong: [/INTERNAL/, /give more pairs/],
   },
-  'overwrite-deletes': { symptom: 'overwrites nothing that it did not write', right: [/prunecast: [^]*mine\/notes\.txt\n.*mine\/sub\/data\.txt\nprunecast: /], wrong: [/No such file/] },
-  'per-layer-old-transformers': { symptom: 'writes a per-layer model that transformers loads', right: [/\d+\.\d+[^]*\d+\.\d+/], wrong: [/Error/] },
-  'replaced-shard': { symptom: 'sees a shard that was replaced while the server ran', right: [/242\.89/, /247\.97/], wrong: [/261\.68/] },
-  'rope-linear': { symptom: 'evaluates linear and dynamic rotary scaling as transformers does', right: [/linear: .*150\.5[12]/, /dynamic: .*149\.8[78]/] },
+  'overwrite-deletes': {
+    symptom: 'overwrites nothing that it did not write',
+    right: [/prunecast: [^]*mine\/notes\.txt\n.*mine\/sub\/data\.txt\nprunecast: /],
+    wrong: [/No such file/],
+  },
+  'per-layer-old-transformers': {
+    symptom: 'writes a per-layer model that transformers loads',
+    right: [/\d+\.\d+[^]*\d+\.\d+/],
+    wrong: [/Error/],
+  },
+  'replaced-shard': {
+    symptom: 'sees a shard that was replaced while the server ran',
+    right: [/242\.89/, /247\.97/],
+    wrong: [/261\.68/],
+  },
+  'rope-linear': {
+    symptom: 'evaluates linear and dynamic rotary scaling as transformers does',
+    right: [/linear: .*150\.5[12]/, /dynamic: .*149\.8[78]/],
+  },
   'sliding-window-unused': { symptom: 'evaluates windows that never reach a sliding window', right: [/261\.43/] },
   'symlinked-model': { symptom: 'follows links of the user who calls it', right: [/261\.43[^]*261\.43/] },
   'text-is-a-folder': { symptom: 'says that a text is a folder', right: [/INVALID_REQUEST.*folder/] },
-  'text-not-utf8': { symptom: 'refuses texts that are not UTF-8, naming the byte', right: ['utf16\\.txt', 'latin1\\.txt', 'text\\.txt\\.gz', 'text\\.parquet'].map((name) => new RegExp(`${name}: prunecast: INVALID_REQUEST.*byte`, 'i')), wrong: [/dense/] },
-  'tied-head-differs': { symptom: 'does not drop a stored head from a model that says it is tied', right: [/261\.43|prunecast: .*lm_head\.weight.*embed_tokens\.weight|prunecast: .*embed_tokens\.weight.*lm_head\.weight/] },
+  'text-not-utf8': {
+    symptom: 'refuses texts that are not UTF-8, naming the byte',
+    right: ['utf16\\.txt', 'latin1\\.txt', 'text\\.txt\\.gz', 'text\\.parquet'].map(
+      (name) => new RegExp(`${name}: prunecast: INVALID_REQUEST.*byte`, 'i'),
+    ),
+    wrong: [/dense/],
+  },
+  'tied-head-differs': {
+    symptom: 'does not drop a stored head from a model that says it is tied',
+    right: [
+      /261\.43|prunecast: .*lm_head\.weight.*embed_tokens\.weight|prunecast: .*embed_tokens\.weight.*lm_head\.weight/,
+    ],
+  },
   'tied-head-only': { symptom: "evaluates tied embeddings under the head's name", right: [/1\.920e\+6/] },
-  'tokenizer-code': { symptom: "copies the tokenizer's own code, tekken.json and the licence", right: [/tokenization_own\.py/, /tekken\.json/, /LICENSE/] },
-  'weight-bytes-of-f32': { symptom: 'counts weight bytes in the dtype that is written', right: [/([1-3]?\d{4}|4[0-2]\d{3}) bytes in the file written|prunecast: /] },
+  'tokenizer-code': {
+    symptom: "copies the tokenizer's own code, tekken.json and the licence",
+    right: [/tokenization_own\.py/, /tekken\.json/, /LICENSE/],
+  },
+  'weight-bytes-of-f32': {
+    symptom: 'counts weight bytes in the dtype that is written',
+    right: [/([1-3]?\d{4}|4[0-2]\d{3}) bytes in the file written|prunecast: /],
+  },
 };
 
 /** The files are read-only in their folder. */
@@ -77,15 +141,23 @@ describe.skipIf(!hasShared)(`field cases${hasShared ? '' : `, skipped: ${skipRea
   afterAll(() => rm(folder, { recursive: true, force: true }));
 
   it('knows what is right for every case that is there', async () => {
-    const there = (await readdir(folder, { withFileTypes: true })).filter((entry) => entry.isDirectory() && entry.name !== 'lib' && !entry.name.startsWith('_')).map(({ name }) => name);
+    const there = (await readdir(folder, { withFileTypes: true }))
+      .filter((entry) => entry.isDirectory() && entry.name !== 'lib' && !entry.name.startsWith('_'))
+      .map(({ name }) => name);
     expect(Object.keys(CASES).toSorted()).toEqual(there.toSorted());
   });
 
-  it.each(Object.entries(CASES).map(([name, { symptom, right, wrong = [] }]) => ({ name, symptom, right, wrong })))('$symptom ($name)', async ({ name, right, wrong }) => {
-    const prunecast = `${process.execPath} ${resolve(import.meta.dirname, '../../dist/src/cli/main.js')}`;
-    const { stdout } = await promisify(execFile)('bash', ['run.sh'], { cwd: join(folder, name), env: { ...process.env, PRUNECAST: prunecast, PY: PYTHON, OLD_PY: PYTHON, TMPDIR: folder } });
-    const printed = stdout.replace(/^ *RIGHT:.*$/gm, '');
-    for (const pattern of right) expect(printed).toMatch(pattern);
-    for (const pattern of wrong) expect(printed).not.toMatch(pattern);
-  });
+  it.each(Object.entries(CASES).map(([name, { symptom, right, wrong = [] }]) => ({ name, symptom, right, wrong })))(
+    '$symptom ($name)',
+    async ({ name, right, wrong }) => {
+      const prunecast = `${process.execPath} ${resolve(import.meta.dirname, '../../dist/src/cli/main.js')}`;
+      const { stdout } = await promisify(execFile)('bash', ['run.sh'], {
+        cwd: join(folder, name),
+        env: { ...process.env, PRUNECAST: prunecast, PY: PYTHON, OLD_PY: PYTHON, TMPDIR: folder },
+      });
+      const printed = stdout.replace(/^ *RIGHT:.*$/gm, '');
+      for (const pattern of right) expect(printed).toMatch(pattern);
+      for (const pattern of wrong) expect(printed).not.toMatch(pattern);
+    },
+  );
 });

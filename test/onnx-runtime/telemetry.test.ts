@@ -20,11 +20,46 @@ describe('what runs leave behind and whom they call', () => {
   let calls: readonly TracedRun[] = [];
   let demo: TracedRun | undefined;
   beforeAll(async () => {
-    const own = start('src/cli/main.js', ['prune', '--model', MODEL, '--remove', '20%', '--calibration', TEXT, '--sequences', '16', '--output', 'pruned']);
+    const own = start('src/cli/main.js', [
+      'prune',
+      '--model',
+      MODEL,
+      '--remove',
+      '20%',
+      '--calibration',
+      TEXT,
+      '--sequences',
+      '16',
+      '--output',
+      'pruned',
+    ]);
     await own.end();
-    const server = start('src/cli/main.js', ['serve', '--listen', '127.0.0.1:0', '--model-root', resolve(MODEL, '..'), '--data-root', resolve(MODEL, '..'), '--output-root', 'out', '--state-dir', 'state']);
-    const { address } = JSON.parse(/^\{"address".*$/m.exec(await server.says('"address"'))?.[0] ?? '') as { address: string };
-    const client = start('src/cli/main.js', ['evaluate', '--address', address, '--model', 'stories260k', '--text', 'stories260k/stories.json', ...EVALUATE]);
+    const server = start('src/cli/main.js', [
+      'serve',
+      '--listen',
+      '127.0.0.1:0',
+      '--model-root',
+      resolve(MODEL, '..'),
+      '--data-root',
+      resolve(MODEL, '..'),
+      '--output-root',
+      'out',
+      '--state-dir',
+      'state',
+    ]);
+    const { address } = JSON.parse(/^\{"address".*$/m.exec(await server.says('"address"'))?.[0] ?? '') as {
+      address: string;
+    };
+    const client = start('src/cli/main.js', [
+      'evaluate',
+      '--address',
+      address,
+      '--model',
+      'stories260k',
+      '--text',
+      'stories260k/stories.json',
+      ...EVALUATE,
+    ]);
     await client.end();
     await server.end('SIGTERM');
     calls = [own, server, client];
@@ -46,7 +81,9 @@ describe('what runs leave behind and whom they call', () => {
 
 describe("ONNX Runtime's telemetry", () => {
   it('runs for a user who sets ORT_DISABLE_TELEMETRY to 0, and is seen by this watch', async () => {
-    const run = start('src/cli/main.js', ['evaluate', '--model', MODEL, '--text', TEXT, ...EVALUATE], { ORT_DISABLE_TELEMETRY: '0' });
+    const run = start('src/cli/main.js', ['evaluate', '--model', MODEL, '--text', TEXT, ...EVALUATE], {
+      ORT_DISABLE_TELEMETRY: '0',
+    });
     await run.end();
     expect(run.leftovers()).toContainEqual(expect.stringMatching(/^home\/\.cache\/.*deviceid$/));
   });
@@ -56,8 +93,15 @@ describe("ONNX Runtime's telemetry", () => {
     const thread = `import(${module}).then(({ loadOnnxRuntime }) => loadOnnxRuntime()).then(() => console.log('loaded'), (error) => console.log(error.message))`;
     const script = `import { Worker } from 'node:worker_threads'; new Worker(${JSON.stringify(thread)}, { eval: true });`;
     const env = { PATH: process.env['PATH'] };
-    expect(execFileSync(process.execPath, ['--input-type=module', '-e', script], { encoding: 'utf8', env })).toMatch(/telemetry on: set ORT_DISABLE_TELEMETRY=1/);
-    expect(execFileSync(process.execPath, ['--input-type=module', '-e', script], { encoding: 'utf8', env: { ...env, ORT_DISABLE_TELEMETRY: '1' } })).toBe('loaded\n');
+    expect(execFileSync(process.execPath, ['--input-type=module', '-e', script], { encoding: 'utf8', env })).toMatch(
+      /telemetry on: set ORT_DISABLE_TELEMETRY=1/,
+    );
+    expect(
+      execFileSync(process.execPath, ['--input-type=module', '-e', script], {
+        encoding: 'utf8',
+        env: { ...env, ORT_DISABLE_TELEMETRY: '1' },
+      }),
+    ).toBe('loaded\n');
   });
 });
 

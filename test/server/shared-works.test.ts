@@ -9,10 +9,15 @@ describe('shared works', () => {
     const works = createSharedWorks<number>();
     const done = gate<number>();
     let runs = 0;
-    const ask = () => works.run('a', () => {
-      runs += 1;
-      return done.opened;
-    }, always);
+    const ask = () =>
+      works.run(
+        'a',
+        () => {
+          runs += 1;
+          return done.opened;
+        },
+        always,
+      );
     const both = [ask(), ask()];
     done.open(7);
     expect(await Promise.all([...both, ask()])).toEqual([7, 7, 7]);
@@ -45,7 +50,13 @@ describe('shared works', () => {
   it('are kept for as many bytes as are allowed, and one that is larger by itself not at all', async () => {
     const works = createSharedWorks<number>(10, { most: 100, of: (size) => size });
     const run = (key: string, size: number) => works.run(key, async () => size, always);
-    for (const [key, size] of [['a', 60], ['b', 40], ['huge', 101], ['c', 30]] as const) await run(key, size);
+    for (const [key, size] of [
+      ['a', 60],
+      ['b', 40],
+      ['huge', 101],
+      ['c', 30],
+    ] as const)
+      await run(key, size);
     expect(await Promise.all(['b', 'c', 'a', 'huge'].map((key) => run(key, 1)))).toEqual([40, 30, 1, 1]);
   });
 

@@ -17,11 +17,14 @@ export async function askInThread(fixture: string, workerData: unknown, limitMs:
   const [asked, failed]: [string[], string[]] = [[], []];
   const isDone = await new Promise<boolean>((resolve, reject) => {
     const timer = setTimeout(() => resolve(false), limitMs);
-    worker.once('error', reject).once('exit', () => clearTimeout(timer)).on('message', (message: Message) => {
-      if ('asked' in message) asked.push(message.asked);
-      else if ('failed' in message) failed.push(message.failed);
-      else resolve(true);
-    });
+    worker
+      .once('error', reject)
+      .once('exit', () => clearTimeout(timer))
+      .on('message', (message: Message) => {
+        if ('asked' in message) asked.push(message.asked);
+        else if ('failed' in message) failed.push(message.failed);
+        else resolve(true);
+      });
   });
   await worker.terminate();
   return { asked, failed, stuck: isDone ? undefined : asked.at(-1) };

@@ -4,5 +4,9 @@ import { resolve } from 'node:path';
 /** Builds once before the tests (types are checked apart): worker threads and servers in child processes run the compiled sources. */
 export default function build(): void {
   const root = resolve(import.meta.dirname, '../..');
-  execFileSync(process.execPath, [resolve(root, 'node_modules/typescript/bin/tsc'), '-p', 'tsconfig.build.json', '--noCheck'], { cwd: root, stdio: 'inherit' });
+  execFileSync(
+    process.execPath,
+    [resolve(root, 'node_modules/typescript/bin/tsc'), '-p', 'tsconfig.build.json', '--noCheck'],
+    { cwd: root, stdio: 'inherit' },
+  );
 }

@@ -7,7 +7,16 @@ import type { Window } from '../../src/core/ports/evaluator.js';
 interface CriteriaReference {
   readonly calibration_ids: readonly (readonly number[])[];
   readonly evaluation_ids: readonly (readonly number[])[];
-  readonly scores: Readonly<Record<string, readonly { readonly ffn: readonly number[]; readonly query_head: readonly number[]; readonly kv_group: readonly number[] }[]>>;
+  readonly scores: Readonly<
+    Record<
+      string,
+      readonly {
+        readonly ffn: readonly number[];
+        readonly query_head: readonly number[];
+        readonly kv_group: readonly number[];
+      }[]
+    >
+  >;
   readonly block_influence: readonly number[];
   readonly pruned: readonly PrunedReference[];
 }
@@ -23,11 +32,17 @@ export interface PrunedReference {
 }
 
 /** What PyTorch and transformers found for the demo model: a part of `reference/criteria.json` in the shared folder. */
-export const CRITERIA: CriteriaReference = JSON.parse(readFileSync(resolve(import.meta.dirname, '../fixtures/criteria.json'), 'utf8')) as CriteriaReference;
+export const CRITERIA: CriteriaReference = JSON.parse(
+  readFileSync(resolve(import.meta.dirname, '../fixtures/criteria.json'), 'utf8'),
+) as CriteriaReference;
 
 export const calibrationSequences: readonly Int32Array[] = CRITERIA.calibration_ids.map((ids) => Int32Array.from(ids));
 
-export const evaluationWindows: readonly Window[] = CRITERIA.evaluation_ids.map((ids, start) => ({ tokens: Int32Array.from(ids), scoredFrom: 1, start }));
+export const evaluationWindows: readonly Window[] = CRITERIA.evaluation_ids.map((ids, start) => ({
+  tokens: Int32Array.from(ids),
+  scoredFrom: 1,
+  start,
+}));
 
 /** The kept units; the demo model has two query heads a group, kept together. */
 export function keptUnitsOf({ kept_query_heads: heads, kept_ffn_channels: channels }: PrunedReference): KeptUnits {
@@ -39,7 +54,11 @@ export function keptUnitsOf({ kept_query_heads: heads, kept_ffn_channels: channe
 }
 
 export function architectureOfReference({ kv_heads: kvHeads, ffn_channels: channels }: PrunedReference): Architecture {
-  return kvHeads.map((kept, layer) => ({ kvHeads: kept, queryHeadsPerKv: kept === 0 ? 0 : 2, ffnChannels: channels[layer] ?? 0 }));
+  return kvHeads.map((kept, layer) => ({
+    kvHeads: kept,
+    queryHeadsPerKv: kept === 0 ? 0 : 2,
+    ffnChannels: channels[layer] ?? 0,
+  }));
 }
 
 /** exp of the mean loss a predicted token. */

@@ -10,7 +10,11 @@ export const DEMO_DIRECTORY = resolve(import.meta.dirname, '../../models/stories
 export const unattended: WorkControl = { signal: new AbortController().signal };
 
 /** A model for as long as `use` runs. */
-export async function withModel<Result>(directory: string, use: (model: LanguageModel) => Promise<Result>, options: LanguageModelOptions = {}): Promise<Result> {
+export async function withModel<Result>(
+  directory: string,
+  use: (model: LanguageModel) => Promise<Result>,
+  options: LanguageModelOptions = {},
+): Promise<Result> {
   const model = await openLanguageModel(await openCheckpoint(directory), options);
   try {
     return await use(model);

@@ -16,7 +16,13 @@ export interface ServerChild {
 const MODELS_ROOT = resolve(import.meta.dirname, '../../models');
 
 /** Starts the built server in a folder, with the demo model under its model roots. */
-export async function startServerChild(folder: string, { stateDirectory = join(folder, 'state'), environment = {} }: { readonly stateDirectory?: string; readonly environment?: Readonly<Record<string, string>> } = {}): Promise<ServerChild> {
+export async function startServerChild(
+  folder: string,
+  {
+    stateDirectory = join(folder, 'state'),
+    environment = {},
+  }: { readonly stateDirectory?: string; readonly environment?: Readonly<Record<string, string>> } = {},
+): Promise<ServerChild> {
   const child = spawn(process.execPath, [resolve(import.meta.dirname, '../../dist/src/server/main.js')], {
     env: {
       PATH: process.env['PATH'],

@@ -1,10 +1,26 @@
 import type { ModelShape } from '../../src/core/model/shape.js';
 
 /** The embedded demo model's sizes (models/stories260k): 260,032 parameters. */
-export const STORIES_SHAPE = createShape({ layers: 5, hidden: 64, headDim: 8, kvHeads: 4, queryHeadsPerKv: 2, ffnChannels: 172, vocabulary: 512 });
+export const STORIES_SHAPE = createShape({
+  layers: 5,
+  hidden: 64,
+  headDim: 8,
+  kvHeads: 4,
+  queryHeadsPerKv: 2,
+  ffnChannels: 172,
+  vocabulary: 512,
+});
 
 /** The sizes of SmolLM2-135M: 134,515,008 parameters. */
-export const SMOLLM2_SHAPE = createShape({ layers: 30, hidden: 576, headDim: 64, kvHeads: 3, queryHeadsPerKv: 3, ffnChannels: 1536, vocabulary: 49_152 });
+export const SMOLLM2_SHAPE = createShape({
+  layers: 30,
+  hidden: 576,
+  headDim: 64,
+  kvHeads: 3,
+  queryHeadsPerKv: 3,
+  ffnChannels: 1536,
+  vocabulary: 49_152,
+});
 
 export interface ShapeSizes {
   readonly layers: number;
@@ -17,7 +33,15 @@ export interface ShapeSizes {
 }
 
 /** A Llama without biases, embeddings tied, all layers alike. */
-export function createShape({ layers, hidden, headDim, kvHeads, queryHeadsPerKv, ffnChannels, vocabulary }: ShapeSizes): ModelShape {
+export function createShape({
+  layers,
+  hidden,
+  headDim,
+  kvHeads,
+  queryHeadsPerKv,
+  ffnChannels,
+  vocabulary,
+}: ShapeSizes): ModelShape {
   return {
     family: 'llama',
     hidden,

@@ -10,14 +10,40 @@ export const SECOND_SHARD = 'model-00002-of-00002.safetensors';
 export async function readDemoTensors(): Promise<Record<string, TinyTensor>> {
   const bytes = await readFile(join(DEMO_DIRECTORY, 'model.safetensors'));
   const start = 8 + Number(bytes.readBigUInt64LE(0));
-  const { __metadata__: _, ...header } = JSON.parse(bytes.toString('utf8', 8, start)) as Record<string, { dtype: string; shape: number[]; data_offsets: [number, number] }>;
-  return Object.fromEntries(Object.entries(header).map(([name, { dtype, shape, data_offsets: [from, to] }]) => [name, { dtype, shape, bytes: Uint8Array.from(bytes.subarray(start + from, start + to)) }]));
+  const { __metadata__: _, ...header } = JSON.parse(bytes.toString('utf8', 8, start)) as Record<
+    string,
+    { dtype: string; shape: number[]; data_offsets: [number, number] }
+  >;
+  return Object.fromEntries(
+    Object.entries(header).map(
+      ([
+        name,
+        {
+          dtype,
+          shape,
+          data_offsets: [from, to],
+        },
+      ]) => [name, { dtype, shape, bytes: Uint8Array.from(bytes.subarray(start + from, start + to)) }],
+    ),
+  );
 }
 
 /** The second shard's bytes: the last norm, times `scale`, and the layers from the third on. */
 export async function packSecondShard(scale: number): Promise<Uint8Array> {
   const tensors = Object.entries(await readDemoTensors()).filter(([name]) => isSecond(name));
-  return packTensors(Object.fromEntries(tensors.map(([name, tensor]) => [name, name === 'model.norm.weight' ? { ...tensor, bytes: new Uint8Array(new Float32Array(tensor.bytes.buffer).map((value) => value * scale).buffer) } : tensor])));
+  return packTensors(
+    Object.fromEntries(
+      tensors.map(([name, tensor]) => [
+        name,
+        name === 'model.norm.weight'
+          ? {
+              ...tensor,
+              bytes: new Uint8Array(new Float32Array(tensor.bytes.buffer).map((value) => value * scale).buffer),
+            }
+          : tensor,
+      ]),
+    ),
+  );
 }
 
 /** Writes the demo model in two shards with an index, the last norm times `scale`. */
@@ -28,7 +54,9 @@ export async function writeShardedDemo(folder: string, scale: number): Promise<v
   for (const file of ['config.json', 'tokenizer.json']) await copyFile(join(DEMO_DIRECTORY, file), join(folder, file));
   await writeFile(join(folder, FIRST_SHARD), packTensors(first));
   await writeFile(join(folder, SECOND_SHARD), await packSecondShard(scale));
-  const map = Object.fromEntries(Object.keys(tensors).map((name) => [name, isSecond(name) ? SECOND_SHARD : FIRST_SHARD]));
+  const map = Object.fromEntries(
+    Object.keys(tensors).map((name) => [name, isSecond(name) ? SECOND_SHARD : FIRST_SHARD]),
+  );
   await writeFile(join(folder, 'model.safetensors.index.json'), JSON.stringify({ weight_map: map }));
 }
 

@@ -27,20 +27,32 @@ export interface TestServerOptions extends ServerAdditions {
 }
 
 /** A server of this process on a socket of its own, with clients; `await using` stops it. */
-export async function startTestServer({ folder: given, config, ...additions }: TestServerOptions = {}): Promise<TestServer> {
+export async function startTestServer({
+  folder: given,
+  config,
+  ...additions
+}: TestServerOptions = {}): Promise<TestServer> {
   const folder = given ?? (await makeFolder());
-  const server = await startServer(loadConfig({}, {
-    modelRoots: [join(folder, 'models')],
-    dataRoots: [join(folder, 'texts')],
-    outputRoot: join(folder, 'outputs'),
-    stateDirectory: join(folder, 'state'),
-    listen: [`unix:${join(folder, 'server.sock')}`],
-    threads: 1,
-    shutdownGraceMs: 1000,
-    logLevel: 'silent',
-    ...config,
-  }), additions);
-  const clients = [JobServiceClient, PruningServiceClient, CatalogServiceClient].map((Client) => new Client(server.address, credentials.createInsecure()));
+  const server = await startServer(
+    loadConfig(
+      {},
+      {
+        modelRoots: [join(folder, 'models')],
+        dataRoots: [join(folder, 'texts')],
+        outputRoot: join(folder, 'outputs'),
+        stateDirectory: join(folder, 'state'),
+        listen: [`unix:${join(folder, 'server.sock')}`],
+        threads: 1,
+        shutdownGraceMs: 1000,
+        logLevel: 'silent',
+        ...config,
+      },
+    ),
+    additions,
+  );
+  const clients = [JobServiceClient, PruningServiceClient, CatalogServiceClient].map(
+    (Client) => new Client(server.address, credentials.createInsecure()),
+  );
   const [jobs, pruning, catalog] = clients as [JobServiceClient, PruningServiceClient, CatalogServiceClient];
   const stop = async () => {
     for (const client of clients) client.close();
@@ -68,7 +80,12 @@ export function makeFolder(): Promise<string> {
 /** The answer of a unary method. */
 export function ask<Request, Response>(
   client: object,
-  method: (request: Request, metadata: Metadata, options: Partial<CallOptions>, callback: (error: ServiceError | null, response: Response) => void) => unknown,
+  method: (
+    request: Request,
+    metadata: Metadata,
+    options: Partial<CallOptions>,
+    callback: (error: ServiceError | null, response: Response) => void,
+  ) => unknown,
   request: Request,
 ): Promise<Response> {
   return new Promise((resolve, reject) => {
@@ -89,8 +106,12 @@ export interface CallFailure {
 
 /** The failure that a call must end with; throws when it succeeds. */
 export async function failureOf(call: Promise<unknown>): Promise<CallFailure> {
-  const error = await call.then(() => undefined, (thrown: unknown) => thrown);
-  if (!(error instanceof Error && 'metadata' in error)) throw new Error('the call did not fail as a call', { cause: error });
+  const error = await call.then(
+    () => undefined,
+    (thrown: unknown) => thrown,
+  );
+  if (!(error instanceof Error && 'metadata' in error))
+    throw new Error('the call did not fail as a call', { cause: error });
   const { metadata } = error as ServiceError;
   const [bytes] = metadata.get('grpc-status-details-bin');
   if (!(bytes instanceof Buffer)) throw new Error('the failure has no details', { cause: error });
@@ -99,7 +120,8 @@ export async function failureOf(call: Promise<unknown>): Promise<CallFailure> {
 
 /** A google.rpc.Status, its details unpacked. */
 export function unpack(status: Status): CallFailure {
-  const detail = (type: string) => status.details.find(({ typeUrl }) => typeUrl === `type.googleapis.com/google.rpc.${type}`)?.value;
+  const detail = (type: string) =>
+    status.details.find(({ typeUrl }) => typeUrl === `type.googleapis.com/google.rpc.${type}`)?.value;
   const [info, bad, retry] = ['ErrorInfo', 'BadRequest', 'RetryInfo'].map(detail);
   const errorInfo = info && ErrorInfo.decode(info);
   return {
@@ -108,7 +130,9 @@ export function unpack(status: Status): CallFailure {
     reason: errorInfo?.reason,
     domain: errorInfo?.domain,
     metadata: errorInfo?.metadata ?? {},
-    violations: bad ? BadRequest.decode(bad).fieldViolations.map(({ field, description }) => ({ field, description })) : [],
+    violations: bad
+      ? BadRequest.decode(bad).fieldViolations.map(({ field, description }) => ({ field, description }))
+      : [],
     retrySeconds: retry && Number(RetryInfo.decode(retry).retryDelay?.seconds),
   };
 }

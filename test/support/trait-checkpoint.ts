@@ -24,7 +24,10 @@ export interface RecordedTrait {
   readonly mean_loss: number;
 }
 
-const shared = readReference<{ readonly config: Readonly<Record<string, unknown>>; readonly traits: Readonly<Record<string, Trait>> }>('traits.json');
+const shared = readReference<{
+  readonly config: Readonly<Record<string, unknown>>;
+  readonly traits: Readonly<Record<string, Trait>>;
+}>('traits.json');
 
 /** Every trait with what was recorded of it. */
 export const TRAITS: readonly (readonly [name: string, trait: Trait, recorded: RecordedTrait])[] = listTraits();
@@ -48,13 +51,16 @@ export async function writeTrait(trait: Trait, { folder: asked, edit }: TraitPla
   const config = { ...shared.config, ...trait.config };
   const stored = storeTensors(config, trait, edit);
   const file = trait.index?.file ?? 'model.safetensors';
-  const folder = asked ?? await makeFolder();
+  const folder = asked ?? (await makeFolder());
   await mkdir(dirname(join(folder, file)), { recursive: true });
   await writeFile(join(folder, file), packTensors(stored));
   await writeFile(join(folder, 'config.json'), JSON.stringify(config));
   if (trait.index === undefined) return folder;
   const named = [...Object.keys(stored), ...(trait.index.absent ?? [])];
-  await writeFile(join(folder, 'model.safetensors.index.json'), JSON.stringify({ metadata: {}, weight_map: Object.fromEntries(named.map((name) => [name, file])) }));
+  await writeFile(
+    join(folder, 'model.safetensors.index.json'),
+    JSON.stringify({ metadata: {}, weight_map: Object.fromEntries(named.map((name) => [name, file])) }),
+  );
   return folder;
 }
 
@@ -67,19 +73,37 @@ function listTraits(): [string, Trait, RecordedTrait][] {
   });
 }
 
-function storeTensors(config: Readonly<Record<string, unknown>>, { copies = {}, drop = [], spare = {}, rename = { from: '', to: '' } }: Trait, edit?: TraitPlace['edit']): Record<string, TinyTensor> {
+function storeTensors(
+  config: Readonly<Record<string, unknown>>,
+  { copies = {}, drop = [], spare = {}, rename = { from: '', to: '' } }: Trait,
+  edit?: TraitPlace['edit'],
+): Record<string, TinyTensor> {
   const { shape } = parseConfig(config);
-  const tensors: Record<string, TinyTensor> = Object.fromEntries(listTensors(findFamily(shape.family), shape).map(({ name, shape: sizes }) => {
-    const values = fill(name, sizes.reduce((product, size) => product * size, 1));
-    edit?.(name, values);
-    return [name, { dtype: 'F32', shape: sizes, bytes: new Uint8Array(values.buffer) }];
-  }));
+  const tensors: Record<string, TinyTensor> = Object.fromEntries(
+    listTensors(findFamily(shape.family), shape).map(({ name, shape: sizes }) => {
+      const values = fill(
+        name,
+        sizes.reduce((product, size) => product * size, 1),
+      );
+      edit?.(name, values);
+      return [name, { dtype: 'F32', shape: sizes, bytes: new Uint8Array(values.buffer) }];
+    }),
+  );
   for (const [copy, source] of Object.entries(copies)) tensors[copy] = tensors[source] as TinyTensor;
   for (const name of drop) delete tensors[name];
   for (const [name, { dtype, shape: sizes }] of Object.entries(spare)) {
-    tensors[name] = { dtype, shape: sizes, bytes: new Uint8Array(sizes.reduce((product, size) => product * size, SPARE_BYTES[dtype] ?? NaN)) };
+    tensors[name] = {
+      dtype,
+      shape: sizes,
+      bytes: new Uint8Array(sizes.reduce((product, size) => product * size, SPARE_BYTES[dtype] ?? NaN)),
+    };
   }
-  return Object.fromEntries(Object.entries(tensors).map(([name, tensor]) => [name.startsWith(rename.from) ? rename.to + name.slice(rename.from.length) : name, tensor]));
+  return Object.fromEntries(
+    Object.entries(tensors).map(([name, tensor]) => [
+      name.startsWith(rename.from) ? rename.to + name.slice(rename.from.length) : name,
+      tensor,
+    ]),
+  );
 }
 
 const SPARE_BYTES: Readonly<Record<string, number>> = { BOOL: 1, I64: 8, F32: 4, F64: 8 };

@@ -12,7 +12,11 @@ interface Flags extends ServerFlags {
 
 /** `prunecast call`: any method of the API, requests and answers as proto JSON. */
 export function addCallCommand(program: Command): void {
-  const command = program.command('call <SERVICE.METHOD>').description('send a request as proto JSON to any method, and print the answers as JSON lines; a server started for the call has the current folder as its roots')
+  const command = program
+    .command('call <SERVICE.METHOD>')
+    .description(
+      'send a request as proto JSON to any method, and print the answers as JSON lines; a server started for the call has the current folder as its roots',
+    )
     .option('--request <FILE|@JSON|->', 'the request; for a stream of requests a JSON array, or one a line', '@{}');
   addServerFlags(command).action(async (name: string, flags: Flags) => {
     const method = findMethod(name);
@@ -20,7 +24,8 @@ export function addCallCommand(program: Command): void {
     const printer = createPrinter({ json: true });
     await useServer(flags, {}, async ({ client }) => {
       const path = `/${method.parent.typeName}/${method.name}`;
-      for await (const bytes of client.exchange(path, requests)) printer.json(toJson(method.output, fromBinary(method.output, bytes), { registry: protoRegistry() }));
+      for await (const bytes of client.exchange(path, requests))
+        printer.json(toJson(method.output, fromBinary(method.output, bytes), { registry: protoRegistry() }));
     });
   });
 }
@@ -29,7 +34,12 @@ function readRequests(method: DescMethod, source: string): Uint8Array[] {
   const text = readTextArgument(source);
   const streams = method.methodKind === 'client_streaming' || method.methodKind === 'bidi_streaming';
   if (!streams) return [fromProtoJson(method.input.typeName, parseJson(text, source))];
-  const values = text.trimStart().startsWith('[') ? parseJson(text, source) : text.split('\n').filter((line) => line.trim() !== '').map((line) => parseJson(line, source));
+  const values = text.trimStart().startsWith('[')
+    ? parseJson(text, source)
+    : text
+        .split('\n')
+        .filter((line) => line.trim() !== '')
+        .map((line) => parseJson(line, source));
   if (!Array.isArray(values)) throw new InvalidArgumentError(`${source}: a stream of requests is an array.`);
   return values.map((value) => fromProtoJson(method.input.typeName, value));
 }

@@ -1,5 +1,11 @@
 import type { Command } from 'commander';
-import { BudgetKind, type DeepPartial, type EvaluateRequest, type EvaluationResult, type Precision } from '../../client/index.js';
+import {
+  BudgetKind,
+  type DeepPartial,
+  type EvaluateRequest,
+  type EvaluationResult,
+  type Precision,
+} from '../../client/index.js';
 import { addWindowFlags, parsePrecision, readFidelity, readWindows, type WindowFlags } from '../flags/measurement.js';
 import { addPluginFlags, readPlugin } from '../flags/plugin.js';
 import { addRecipeFlags, readRecipe, type RecipeFlags } from '../flags/recipe.js';
@@ -13,27 +19,41 @@ import { createPrinter, type Printer } from '../output/printer.js';
 import { useServer } from '../session/use-server.js';
 import { watchJob } from '../session/watch-job.js';
 
-type Flags = ServerFlags & TargetFlags & RecipeFlags & SpaceFlags & WindowFlags & {
-  readonly model: string;
-  readonly text: string;
-  readonly dense?: boolean;
-  readonly tokens?: number;
-  readonly precision?: Precision;
-  readonly evaluator?: string;
-  readonly evaluatorOption?: readonly (readonly [string, unknown])[];
-  readonly requestId?: string;
-  readonly dryRun?: boolean;
-};
+type Flags = ServerFlags &
+  TargetFlags &
+  RecipeFlags &
+  SpaceFlags &
+  WindowFlags & {
+    readonly model: string;
+    readonly text: string;
+    readonly dense?: boolean;
+    readonly tokens?: number;
+    readonly precision?: Precision;
+    readonly evaluator?: string;
+    readonly evaluatorOption?: readonly (readonly [string, unknown])[];
+    readonly requestId?: string;
+    readonly dryRun?: boolean;
+  };
 
 /** `prunecast evaluate`: measures architectures of a model. */
 export function addEvaluateCommand(program: Command): void {
-  const command = program.command('evaluate').description('measure a model, or architectures of it, on a text; each kind of target may be repeated')
+  const command = program
+    .command('evaluate')
+    .description('measure a model, or architectures of it, on a text; each kind of target may be repeated')
     .requiredOption('--model <DIR>', 'checkpoint folder')
     .requiredOption('--text <FILE|@TEXT>', 'text to measure on')
     .option('--dense', 'measure the unpruned model too (it alone where no target is given)')
-    .option('--tokens <COUNT>', 'whole windows spread over the text, up to so many tokens (default: all of it)', parseCount)
+    .option(
+      '--tokens <COUNT>',
+      'whole windows spread over the text, up to so many tokens (default: all of it)',
+      parseCount,
+    )
     .option('--precision <PRECISION>', 'float32 or int8 (default: float32)', parsePrecision);
-  addPluginFlags(addSpaceFlags(addRecipeFlags(addTargetFlags(addWindowFlags(command)))), 'evaluator', 'what is measured (default: perplexity)')
+  addPluginFlags(
+    addSpaceFlags(addRecipeFlags(addTargetFlags(addWindowFlags(command)))),
+    'evaluator',
+    'what is measured (default: perplexity)',
+  )
     .option('--request-id <ID>', 'attach to the job of an earlier call with this id')
     .option('--dry-run', 'show the plan and do nothing');
   addServerFlags(command).action(async (flags: Flags) => {
@@ -51,7 +71,11 @@ export function addEvaluateCommand(program: Command): void {
         requestId: flags.requestId ?? '',
         model: places.model,
         targets: targets.map(({ target }) => ({ target })),
-        measurement: { text: places.toText(flags.text), ...(windows !== undefined && { windows }), ...(evaluator !== undefined && { evaluator }) },
+        measurement: {
+          text: places.toText(flags.text),
+          ...(windows !== undefined && { windows }),
+          ...(evaluator !== undefined && { evaluator }),
+        },
         ...(recipe !== undefined && { recipe }),
         ...(space !== undefined && { space }),
         ...(fidelity !== undefined && { fidelity }),
@@ -61,8 +85,17 @@ export function addEvaluateCommand(program: Command): void {
       const onEvent: Parameters<typeof watchJob>[1]['onEvent'] = ({ payload }) => {
         if (payload?.$case === 'evaluation') results.push(payload.value);
       };
-      await watchJob((options) => client.evaluate(request, options), { session, printer, onInterrupt: 'cancel-job', onEvent });
-      printResults(results, targets.map(({ name }) => name), printer);
+      await watchJob((options) => client.evaluate(request, options), {
+        session,
+        printer,
+        onInterrupt: 'cancel-job',
+        onEvent,
+      });
+      printResults(
+        results,
+        targets.map(({ name }) => name),
+        printer,
+      );
     });
   });
 }
@@ -85,5 +118,8 @@ function printResults(results: readonly EvaluationResult[], names: readonly stri
   const [first] = sorted;
   if (first?.measurement === undefined || first.fidelity === undefined) return;
   const { window, stride, bos, scorer, fingerprint } = first.measurement;
-  printer.lines('', `${scorer}, ${first.fidelity.windows} windows of ${window} tokens, stride ${stride}, ${bos ? 'with' : 'without'} BOS; measurement ${fingerprint.slice(0, 16)}`);
+  printer.lines(
+    '',
+    `${scorer}, ${first.fidelity.windows} windows of ${window} tokens, stride ${stride}, ${bos ? 'with' : 'without'} BOS; measurement ${fingerprint.slice(0, 16)}`,
+  );
 }

@@ -11,14 +11,20 @@ type Flags = ServerFlags & SpaceFlags & { readonly model: string };
 
 /** `prunecast inspect`: what a checkpoint is, what can be pruned, and what will load the outcome. */
 export function addInspectCommand(program: Command): void {
-  const command = program.command('inspect').description('show the sizes of a model, its prunable dimensions, and what will load when it is pruned')
+  const command = program
+    .command('inspect')
+    .description('show the sizes of a model, its prunable dimensions, and what will load when it is pruned')
     .requiredOption('--model <DIR>', 'checkpoint folder');
   addServerFlags(addSpaceFlags(command)).action(async (flags: Flags) => {
     const printer = createPrinter(flags);
     await useServer(flags, { model: flags.model }, async ({ client, places }) => {
       const space = readSpace(flags);
-      const message = await client.services.models.inspectModel({ model: places.model, ...(space !== undefined && { space }) });
-      if (printer.format === 'json') printer.message({ typeName: 'prunecast.v1.InspectModelResponse', codec: InspectModelResponseMessage, message });
+      const message = await client.services.models.inspectModel({
+        model: places.model,
+        ...(space !== undefined && { space }),
+      });
+      if (printer.format === 'json')
+        printer.message({ typeName: 'prunecast.v1.InspectModelResponse', codec: InspectModelResponseMessage, message });
       else print(message, printer);
     });
   });
@@ -33,16 +39,38 @@ function print(model: InspectModelResponse, printer: Printer): void {
     ...model.notes.map((note) => `note: ${note}`),
     '',
   );
-  printer.table(['layer', 'kv heads', 'query heads per kv', 'FFN channels', ''], layers.map((layer, index) => [
-    String(index), String(layer.kvHeads), String(layer.queryHeadsPerKv), String(layer.ffnChannels), model.protectedLayers.includes(index) ? 'protected' : '',
-  ]));
+  printer.table(
+    ['layer', 'kv heads', 'query heads per kv', 'FFN channels', ''],
+    layers.map((layer, index) => [
+      String(index),
+      String(layer.kvHeads),
+      String(layer.queryHeadsPerKv),
+      String(layer.ffnChannels),
+      model.protectedLayers.includes(index) ? 'protected' : '',
+    ]),
+  );
   printer.lines('', `${model.dimensions.length} dimensions, in the order of an encoding:`);
-  printer.table(['dimension', 'kind', 'unpruned', 'least', 'most', 'choices'], model.dimensions.map(({ name, kind, size, minCount, maxCount, choices }) => [
-    name, formatEnum(DimensionKind, kind), String(size), String(minCount), String(maxCount), String(choices),
-  ]));
+  printer.table(
+    ['dimension', 'kind', 'unpruned', 'least', 'most', 'choices'],
+    model.dimensions.map(({ name, kind, size, minCount, maxCount, choices }) => [
+      name,
+      formatEnum(DimensionKind, kind),
+      String(size),
+      String(minCount),
+      String(maxCount),
+      String(choices),
+    ]),
+  );
   if (model.loads.length === 0) return;
   printer.lines('', 'what will load:');
-  printer.table(['compensation', 'exporter', 'shapes', 'loads in', 'note'], model.loads.map(({ compensation, exporter, uniform, loadsIn, note }) => [
-    compensation, exporter, uniform ? 'all layers alike' : 'per layer', loadsIn.join(', ') || 'nothing', note,
-  ]));
+  printer.table(
+    ['compensation', 'exporter', 'shapes', 'loads in', 'note'],
+    model.loads.map(({ compensation, exporter, uniform, loadsIn, note }) => [
+      compensation,
+      exporter,
+      uniform ? 'all layers alike' : 'per layer',
+      loadsIn.join(', ') || 'nothing',
+      note,
+    ]),
+  );
 }

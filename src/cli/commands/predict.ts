@@ -16,9 +16,15 @@ type Flags = ServerFlags & {
 
 /** `prunecast predict`: what a fitted predictor says of architectures. */
 export function addPredictCommand(program: Command): void {
-  const command = program.command('predict').description('ask a fitted predictor about architectures, without running the model')
+  const command = program
+    .command('predict')
+    .description('ask a fitted predictor about architectures, without running the model')
     .requiredOption('--predictor <ID>', 'id of a fitted predictor, as a search names it')
-    .option('--rates <RATES>', "one architecture: a rate a dimension, in the predictor's order; may be repeated", collect(parseShares))
+    .option(
+      '--rates <RATES>',
+      "one architecture: a rate a dimension, in the predictor's order; may be repeated",
+      collect(parseShares),
+    )
     .option('--encodings <FILE|->', 'many: a JSON array of rows, or a line of comma-separated rates an architecture')
     .option('--recipe-digest <DIGEST>', 'which recipe, where the predictor knows several');
   addServerFlags(command).action(async (flags: Flags) => {
@@ -26,11 +32,17 @@ export function addPredictCommand(program: Command): void {
     const dimensions = rows[0]?.length ?? 0;
     if (rows.length === 0) throw new InvalidArgumentError('give --rates or --encodings.');
     const odd = rows.findIndex((row) => row.length !== dimensions);
-    if (odd >= 0) throw new InvalidArgumentError(`row ${odd} has ${rows[odd]?.length} rates, the first has ${dimensions}.`);
+    if (odd >= 0)
+      throw new InvalidArgumentError(`row ${odd} has ${rows[odd]?.length} rates, the first has ${dimensions}.`);
     const printer = createPrinter(flags);
     await useServer(flags, {}, async ({ client }) => {
-      const message = await client.predict({ predictorId: flags.predictor, recipeDigest: flags.recipeDigest ?? '', encodings: { rates: toBytes(rows.flat()), dimensions } });
-      if (printer.format === 'json') printer.message({ typeName: 'prunecast.v1.PredictResponse', codec: PredictResponseMessage, message });
+      const message = await client.predict({
+        predictorId: flags.predictor,
+        recipeDigest: flags.recipeDigest ?? '',
+        encodings: { rates: toBytes(rows.flat()), dimensions },
+      });
+      if (printer.format === 'json')
+        printer.message({ typeName: 'prunecast.v1.PredictResponse', codec: PredictResponseMessage, message });
       else print(message, rows.length, printer);
     });
   });
@@ -40,7 +52,10 @@ function readEncodings(source: string): number[][] {
   const text = readTextArgument(source).trim();
   if (!text.startsWith('[')) return text.split('\n').map((line) => parseShares(line));
   const rows = parseJson(text, source);
-  if (!Array.isArray(rows) || !rows.every((row) => Array.isArray(row) && row.every((rate) => typeof rate === 'number'))) {
+  if (
+    !Array.isArray(rows) ||
+    !rows.every((row) => Array.isArray(row) && row.every((rate) => typeof rate === 'number'))
+  ) {
     throw new InvalidArgumentError(`${source}: encodings are an array of arrays of numbers.`);
   }
   return rows as number[][];
@@ -52,7 +67,10 @@ function print({ predictions, outOfRange }: PredictResponse, rows: number, print
     ['row', ...predictions.flatMap(({ metric }) => [metric, 'interval']), 'outside the range of the pairs'],
     Array.from({ length: rows }, (_, row) => [
       String(row),
-      ...predictions.flatMap(({ mean, low, high }) => [formatMetric(mean[row] ?? NaN), formatInterval(low[row], high[row])]),
+      ...predictions.flatMap(({ mean, low, high }) => [
+        formatMetric(mean[row] ?? NaN),
+        formatInterval(low[row], high[row]),
+      ]),
       flagged.get(row) ?? '',
     ]),
   );

@@ -37,14 +37,23 @@ export function addPredictorsCommand(program: Command): void {
           pageToken = page.nextPageToken;
         } while (pageToken !== '');
         if (printer.format === 'json') for (const predictor of listed) printPredictor(predictor, printer);
-        printer.table(['predictor', 'backend', 'model', 'metrics', 'pairs', 'tau', 'study'], listed.map(describePredictor));
+        printer.table(
+          ['predictor', 'backend', 'model', 'metrics', 'pairs', 'tau', 'study'],
+          listed.map(describePredictor),
+        );
       });
     });
 
-  const fit = predictors.command('fit <STUDY>').description('fit a predictor to the pairs of a study')
+  const fit = predictors
+    .command('fit <STUDY>')
+    .description('fit a predictor to the pairs of a study')
     .option('--metric <NAME>', 'metric of the pairs, again for more (default: perplexity)', collect(String))
     .option('--learning-curve', 'trace how quality grows with the pairs')
-    .option('--unseen-pairs <PLACES>', 'for a predictor that was fitted elsewhere: which pairs it has not seen, counted from 0 in the order of pairs export (84-119, or 3,7,20-30)', parsePlaces)
+    .option(
+      '--unseen-pairs <PLACES>',
+      'for a predictor that was fitted elsewhere: which pairs it has not seen, counted from 0 in the order of pairs export (84-119, or 3,7,20-30)',
+      parsePlaces,
+    )
     .option('--seed <SEED>', 'fixes the split and the fit (default: 0)', parseSeed);
   addPluginFlags(fit, 'predictor', 'predicts quality from rates (default: xgboost)').option(...FEATURES_FLAG);
   addServerFlags(fit).action(async (studyId: string, flags: FitFlags) => {
@@ -60,18 +69,26 @@ export function addPredictorsCommand(program: Command): void {
         ...(flags.unseenPairs !== undefined && { unseenPairs: [...flags.unseenPairs] }),
         ...(flags.seed !== undefined && { seed: flags.seed }),
       });
-      const result = (await watchJob((options) => session.client.followJob(job?.id ?? '', options), { session, printer, onInterrupt: 'cancel-job' }))?.result;
+      const result = (
+        await watchJob((options) => session.client.followJob(job?.id ?? '', options), {
+          session,
+          printer,
+          onInterrupt: 'cancel-job',
+        })
+      )?.result;
       if (result?.$case === 'predictor' && printer.format === 'text') printPredictor(result.value, printer);
     });
   });
 
-  addServerFlags(predictors.command('get <PREDICTOR>').description('show one predictor')).action(async (predictorId: string, flags: ServerFlags) => {
-    const printer = createPrinter(flags);
-    await useServer(flags, {}, async ({ client }) => {
-      const { predictor } = await client.services.predictors.getPredictor({ predictorId });
-      if (predictor !== undefined) printPredictor(predictor, printer);
-    });
-  });
+  addServerFlags(predictors.command('get <PREDICTOR>').description('show one predictor')).action(
+    async (predictorId: string, flags: ServerFlags) => {
+      const printer = createPrinter(flags);
+      await useServer(flags, {}, async ({ client }) => {
+        const { predictor } = await client.services.predictors.getPredictor({ predictorId });
+        if (predictor !== undefined) printPredictor(predictor, printer);
+      });
+    },
+  );
 
   addServerFlags(predictors.command('explain <PREDICTOR>').description('what each dimension does to the prediction'))
     .option('--points <COUNT>', 'points of each effect curve', parseCount, 11)
@@ -79,39 +96,66 @@ export function addPredictorsCommand(program: Command): void {
       const printer = createPrinter(flags);
       await useServer(flags, {}, async ({ client }) => {
         const message = await client.services.predictors.explainPredictor({ predictorId, points: flags.points });
-        if (printer.format === 'json') printer.message({ typeName: 'prunecast.v1.ExplainPredictorResponse', codec: ExplainPredictorResponse, message });
+        if (printer.format === 'json')
+          printer.message({
+            typeName: 'prunecast.v1.ExplainPredictorResponse',
+            codec: ExplainPredictorResponse,
+            message,
+          });
         printer.table(
           ['dimension', 'importance', 'from rate', 'to rate', 'effect, end to end'],
           message.dimensions.map(({ dimension, permutationImportance, rates, effect }) => [
-            dimension, formatMetric(permutationImportance), formatMetric(rates[0] ?? NaN), formatMetric(rates.at(-1) ?? NaN), formatMetric((effect.at(-1) ?? NaN) - (effect[0] ?? NaN)),
+            dimension,
+            formatMetric(permutationImportance),
+            formatMetric(rates[0] ?? NaN),
+            formatMetric(rates.at(-1) ?? NaN),
+            formatMetric((effect.at(-1) ?? NaN) - (effect[0] ?? NaN)),
           ]),
         );
       });
     });
 
-  addServerFlags(predictors.command('delete <PREDICTOR>').description('forget a predictor')).action(async (predictorId: string, flags: ServerFlags) => {
-    const printer = createPrinter(flags);
-    await useServer(flags, {}, async ({ client }) => {
-      await client.services.predictors.deletePredictor({ predictorId });
-      printer.lines(`deleted predictor ${predictorId}`);
-    });
-  });
+  addServerFlags(predictors.command('delete <PREDICTOR>').description('forget a predictor')).action(
+    async (predictorId: string, flags: ServerFlags) => {
+      const printer = createPrinter(flags);
+      await useServer(flags, {}, async ({ client }) => {
+        await client.services.predictors.deletePredictor({ predictorId });
+        printer.lines(`deleted predictor ${predictorId}`);
+      });
+    },
+  );
 }
 
 function printPredictor(predictor: Predictor, printer: Printer): void {
-  if (printer.format === 'json') return printer.message({ typeName: 'prunecast.v1.Predictor', codec: PredictorMessage, message: predictor });
-  printer.lines(`predictor ${predictor.id}: ${predictor.backend} of ${predictor.metrics.join(', ')}, ${predictor.pairs} pairs`, `model ${predictor.model}`);
+  if (printer.format === 'json')
+    return printer.message({ typeName: 'prunecast.v1.Predictor', codec: PredictorMessage, message: predictor });
+  printer.lines(
+    `predictor ${predictor.id}: ${predictor.backend} of ${predictor.metrics.join(', ')}, ${predictor.pairs} pairs`,
+    `model ${predictor.model}`,
+  );
   if (predictor.studyId !== '') printer.lines(`study ${predictor.studyId}`);
-  if (predictor.quality.length === 0) printer.lines('no quality and no intervals: it was fitted elsewhere, maybe on these pairs; name those that it has not seen (--unseen-pairs)');
-  for (const { metric, split, kendallTau, r2 } of predictor.quality) printer.lines(`${metric}, ${split}: Kendall tau ${formatMetric(kendallTau)}, R2 ${formatMetric(r2)}`);
+  if (predictor.quality.length === 0)
+    printer.lines(
+      'no quality and no intervals: it was fitted elsewhere, maybe on these pairs; name those that it has not seen (--unseen-pairs)',
+    );
+  for (const { metric, split, kendallTau, r2 } of predictor.quality)
+    printer.lines(`${metric}, ${split}: Kendall tau ${formatMetric(kendallTau)}, R2 ${formatMetric(r2)}`);
   for (const { metric, backend, chosen, quality, notTried } of predictor.scores) {
-    const score = quality === undefined ? `not tried: ${notTried}` : `Kendall tau ${formatMetric(quality.kendallTau)}, R2 ${formatMetric(quality.r2)}`;
+    const score =
+      quality === undefined
+        ? `not tried: ${notTried}`
+        : `Kendall tau ${formatMetric(quality.kendallTau)}, R2 ${formatMetric(quality.r2)}`;
     printer.lines(`${metric}, ${backend}${chosen ? ' (chosen)' : ''}: ${score}`);
   }
-  for (const { metric, pairs, kendallTau, r2 } of predictor.learning) printer.lines(`${metric}, ${pairs} pairs: Kendall tau ${formatMetric(kendallTau)}, R2 ${formatMetric(r2)}`);
+  for (const { metric, pairs, kendallTau, r2 } of predictor.learning)
+    printer.lines(`${metric}, ${pairs} pairs: Kendall tau ${formatMetric(kendallTau)}, R2 ${formatMetric(r2)}`);
   printer.table(
     ['dimension', 'least rate', 'most rate'],
-    predictor.dimensions.map((name, index) => [name, formatMetric(predictor.minRates[index] ?? NaN), formatMetric(predictor.maxRates[index] ?? NaN)]),
+    predictor.dimensions.map((name, index) => [
+      name,
+      formatMetric(predictor.minRates[index] ?? NaN),
+      formatMetric(predictor.maxRates[index] ?? NaN),
+    ]),
   );
 }
 

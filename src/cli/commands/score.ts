@@ -10,27 +10,38 @@ type Flags = ServerFlags & RecipeFlags & { readonly model: string };
 
 /** `prunecast score`: a criterion's scores of all units. */
 export function addScoreCommand(program: Command): void {
-  const command = program.command('score').description("show a criterion's scores: a summary, or with --json all of them, an object a layer")
+  const command = program
+    .command('score')
+    .description("show a criterion's scores: a summary, or with --json all of them, an object a layer")
     .requiredOption('--model <DIR>', 'checkpoint folder');
   addServerFlags(addRecipeFlags(command)).action(async (flags: Flags) => {
     const printer = createPrinter(flags);
     await useServer(flags, { model: flags.model, texts: [flags.calibration] }, async ({ client, places }) => {
       const recipe = readRecipe(flags, places.toText);
       const layers: ScoreUnitsResponse[] = [];
-      for await (const layer of client.services.models.scoreUnits({ model: places.model, ...(recipe !== undefined && { recipe }) })) {
+      for await (const layer of client.services.models.scoreUnits({
+        model: places.model,
+        ...(recipe !== undefined && { recipe }),
+      })) {
         layers.push(layer);
         if (printer.format === 'json') printer.json(listScores(layer));
       }
       printer.table(
         ['layer', 'units', 'count', 'lowest', 'median', 'highest'],
-        layers.flatMap(({ layer, ...scores }) => KINDS.map(([kind, title]) => [String(layer), title, ...summarize(toFloats(scores[kind]))])),
+        layers.flatMap(({ layer, ...scores }) =>
+          KINDS.map(([kind, title]) => [String(layer), title, ...summarize(toFloats(scores[kind]))]),
+        ),
       );
       printer.lines('', `recipe ${layers[0]?.recipeDigest ?? ''}`);
     });
   });
 }
 
-const KINDS = [['ffnChannels', 'FFN channels'], ['queryHeads', 'query heads'], ['kvGroups', 'kv groups']] as const;
+const KINDS = [
+  ['ffnChannels', 'FFN channels'],
+  ['queryHeads', 'query heads'],
+  ['kvGroups', 'kv groups'],
+] as const;
 
 // Plain numbers and not proto JSON, whose bytes are base64: scores are for plotting.
 function listScores(layer: ScoreUnitsResponse): unknown {

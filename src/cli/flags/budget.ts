@@ -12,16 +12,31 @@ export interface BudgetFlags {
 export function addBudgetFlags(command: Command): Command {
   const kinds = Object.keys(KINDS).join(', ');
   return command
-    .option('--remove <[KIND=]SHARE>', `share that is to go at least: 20% (of the parameters), kv-cache-bytes-per-token=50%; kinds: ${kinds}`, collect(parseRemove))
-    .option('--at-most <[KIND=]NUMBER>', 'most that may stay: 100M (parameters), weight-bytes=200M', collect(parseAtMost))
-    .option('--bytes-per-number <COUNT>', 'how wide the numbers of weight-bytes and kv-cache-bytes-per-token are (default: weights as in the checkpoint, a cache 2)', parseCount);
+    .option(
+      '--remove <[KIND=]SHARE>',
+      `share that is to go at least: 20% (of the parameters), kv-cache-bytes-per-token=50%; kinds: ${kinds}`,
+      collect(parseRemove),
+    )
+    .option(
+      '--at-most <[KIND=]NUMBER>',
+      'most that may stay: 100M (parameters), weight-bytes=200M',
+      collect(parseAtMost),
+    )
+    .option(
+      '--bytes-per-number <COUNT>',
+      'how wide the numbers of weight-bytes and kv-cache-bytes-per-token are (default: weights as in the checkpoint, a cache 2)',
+      parseCount,
+    );
 }
 
 /** All budgets that were given. Throws InvalidArgumentError where the width of numbers is given and none counts bytes. */
 export function readBudgets({ remove = [], atMost = [], bytesPerNumber }: BudgetFlags): DeepPartial<Budget>[] {
   const budgets = [...remove, ...atMost];
   if (bytesPerNumber === undefined) return budgets;
-  if (!budgets.some(countsBytes)) throw new InvalidArgumentError('--bytes-per-number is of a budget in weight-bytes or kv-cache-bytes-per-token: give one.');
+  if (!budgets.some(countsBytes))
+    throw new InvalidArgumentError(
+      '--bytes-per-number is of a budget in weight-bytes or kv-cache-bytes-per-token: give one.',
+    );
   return budgets.map((budget) => (countsBytes(budget) ? { ...budget, bytesPerNumber } : budget));
 }
 
@@ -49,5 +64,7 @@ function parseAtMost(value: string): DeepPartial<Budget> {
 
 function splitKind(value: string): { readonly kind: BudgetKind; readonly limit: string } {
   const at = value.indexOf('=');
-  return at < 0 ? { kind: BudgetKind.PARAMETERS, limit: value } : { kind: parseChoice(KINDS)(value.slice(0, at)), limit: value.slice(at + 1) };
+  return at < 0
+    ? { kind: BudgetKind.PARAMETERS, limit: value }
+    : { kind: parseChoice(KINDS)(value.slice(0, at)), limit: value.slice(at + 1) };
 }

@@ -18,7 +18,11 @@ export function addWindowFlags(command: Command): Command {
 
 /** The windows that were asked for; undefined where nothing was. */
 export function readWindows({ window, stride, bos }: WindowFlags): DeepPartial<WindowProtocol> | undefined {
-  const windows = { ...(window !== undefined && { window }), ...(stride !== undefined && { stride }), ...(bos !== undefined && { bos }) };
+  const windows = {
+    ...(window !== undefined && { window }),
+    ...(stride !== undefined && { stride }),
+    ...(bos !== undefined && { bos }),
+  };
   return Object.keys(windows).length > 0 ? windows : undefined;
 }
 

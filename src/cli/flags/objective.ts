@@ -10,8 +10,16 @@ export interface ObjectiveFlags {
 /** Flags that say what is made better: `--objective perplexity --objective parameters`, `--floor accuracy=0.4`. */
 export function addObjectiveFlags(command: Command): Command {
   return command
-    .option('--objective <NAME[=WEIGHT]>', 'metric or cost to make better; several make a front, those with a weight one weighted sum (default: perplexity)', collect(parseObjective))
-    .option('--floor <NAME=VALUE>', 'what a metric must come to at least, or at most where lower is better', collect(parseFloor));
+    .option(
+      '--objective <NAME[=WEIGHT]>',
+      'metric or cost to make better; several make a front, those with a weight one weighted sum (default: perplexity)',
+      collect(parseObjective),
+    )
+    .option(
+      '--floor <NAME=VALUE>',
+      'what a metric must come to at least, or at most where lower is better',
+      collect(parseFloor),
+    );
 }
 
 /** The objectives, then the floors; empty where none was given. */

@@ -8,11 +8,19 @@ type PluginOptions = readonly (readonly [string, unknown])[];
 export function addPluginFlags(command: Command, kind: string, summary: string): Command {
   return command
     .option(`--${kind} <ID>`, summary)
-    .option(`--${kind}-option <NAME=VALUE>`, `an option of the ${kind}; \`prunecast plugins --kind ${kind} --options\` lists them`, collect(parsePluginOption));
+    .option(
+      `--${kind}-option <NAME=VALUE>`,
+      `an option of the ${kind}; \`prunecast plugins --kind ${kind} --options\` lists them`,
+      collect(parsePluginOption),
+    );
 }
 
 /** The plug-in that was chosen; undefined where neither it nor an option was given. `fallback` is the default that options alone go to. */
-export function readPlugin(id: string | undefined, options: PluginOptions | undefined, fallback: string): DeepPartial<PluginRef> | undefined {
+export function readPlugin(
+  id: string | undefined,
+  options: PluginOptions | undefined,
+  fallback: string,
+): DeepPartial<PluginRef> | undefined {
   if (id === undefined && options === undefined) return undefined;
   return { id: id ?? fallback, ...(options !== undefined && { options: Object.fromEntries(options) }) };
 }

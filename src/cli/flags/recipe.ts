@@ -26,11 +26,18 @@ export function addRecipeFlags(command: Command): Command {
 }
 
 /** The recipe that was asked for; undefined where nothing was. `toText` names a text as the server knows it. */
-export function readRecipe(flags: RecipeFlags, toText: (flag: string) => DeepPartial<Text>): DeepPartial<Recipe> | undefined {
+export function readRecipe(
+  flags: RecipeFlags,
+  toText: (flag: string) => DeepPartial<Text>,
+): DeepPartial<Recipe> | undefined {
   const criterion = readPlugin(flags.criterion, flags.criterionOption, 'fluctuation');
   const compensation = readPlugin(flags.compensation, flags.compensationOption, 'least-squares');
   const { calibration, sequences, sequenceTokens, criterionSeed } = flags;
-  const calibrated = { ...(calibration !== undefined && { text: toText(calibration) }), ...(sequences !== undefined && { sequences }), ...(sequenceTokens !== undefined && { sequenceTokens }) };
+  const calibrated = {
+    ...(calibration !== undefined && { text: toText(calibration) }),
+    ...(sequences !== undefined && { sequences }),
+    ...(sequenceTokens !== undefined && { sequenceTokens }),
+  };
   const recipe = {
     ...(criterion !== undefined && { criterion }),
     ...(compensation !== undefined && { compensation }),

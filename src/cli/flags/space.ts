@@ -16,8 +16,16 @@ export interface SpaceFlags {
 /** Flags that say which layers and kinds of units take part, and between which rates. */
 export function addSpaceFlags(command: Command): Command {
   return command
-    .option('--protect <LAYERS|none>', 'layers that keep everything, such as 0,1,29 (default: the first round(3/32 L), the last round(2/32 L))', parseLayers)
-    .option('--kinds <KINDS>', `what takes part, of ${Object.keys(KINDS).join(', ')} (default: kv-heads,ffn-channels)`, (value) => value.split(',').map(parseChoice(KINDS)))
+    .option(
+      '--protect <LAYERS|none>',
+      'layers that keep everything, such as 0,1,29 (default: the first round(3/32 L), the last round(2/32 L))',
+      parseLayers,
+    )
+    .option(
+      '--kinds <KINDS>',
+      `what takes part, of ${Object.keys(KINDS).join(', ')} (default: kv-heads,ffn-channels)`,
+      (value) => value.split(',').map(parseChoice(KINDS)),
+    )
     .option('--min-rate <RATE>', 'lowest pruning rate (default: 0)', parseShare)
     .option('--max-rate <RATE>', 'highest pruning rate (default: 0.5, or twice what the budget needs)', parseShare)
     .option('--rate-step <RATE>', 'only rates so far apart (default: any count)', parseShare)
@@ -27,7 +35,16 @@ export function addSpaceFlags(command: Command): Command {
 }
 
 /** The space that was asked for; undefined where nothing was. */
-export function readSpace({ protect, kinds, minRate, maxRate, rateStep, channelMultiple, tieRun, target }: SpaceFlags): DeepPartial<SearchSpaceSpec> | undefined {
+export function readSpace({
+  protect,
+  kinds,
+  minRate,
+  maxRate,
+  rateStep,
+  channelMultiple,
+  tieRun,
+  target,
+}: SpaceFlags): DeepPartial<SearchSpaceSpec> | undefined {
   const space = {
     ...(protect !== undefined && { protectedLayers: { layers: protect } }),
     ...(kinds !== undefined && { kinds }),

@@ -28,15 +28,41 @@ export interface TargetFlags {
 /** Flags that say what stays; each may be repeated where several targets make sense. */
 export function addTargetFlags(command: Command): Command {
   return command
-    .option('--rate <RATE>', 'one pruning rate for heads and channels of every prunable layer', collect((value) => name(`rate ${value}`, { $case: 'uniformRate', value: parseShare(value) })))
-    .option('--rates <RATES>', 'one pruning rate a dimension, in the order that `inspect` shows: 0,0.25,0.5', collect((value) => name(`rates ${value}`, { $case: 'dimensionRates', value: { rates: parseShares(value) } })))
-    .option('--architecture <FILE|@JSON>', 'kept counts: [{"kv_heads": 4, "query_heads_per_kv": 2, "ffn_channels": 86}, ...]', collect((value) => name(value, { $case: 'architecture', value: toArchitecture(parseJsonArgument(value)) })))
-    .option('--units <FILE|@JSON>', 'exact kept units: [{"kv_groups": [0], "query_heads": [0, 1], "ffn_channels": [3, 5]}, ...]', collect((value) => name(value, { $case: 'keptUnits', value: toKeptUnits(parseJsonArgument(value)) })))
-    .option('--manifest <FILE>', 'the prunecast.json of an output: exactly the units it names', collect((value) => name(value, { $case: 'manifest', value: requireObject(parseJsonArgument(value)) })));
+    .option(
+      '--rate <RATE>',
+      'one pruning rate for heads and channels of every prunable layer',
+      collect((value) => name(`rate ${value}`, { $case: 'uniformRate', value: parseShare(value) })),
+    )
+    .option(
+      '--rates <RATES>',
+      'one pruning rate a dimension, in the order that `inspect` shows: 0,0.25,0.5',
+      collect((value) => name(`rates ${value}`, { $case: 'dimensionRates', value: { rates: parseShares(value) } })),
+    )
+    .option(
+      '--architecture <FILE|@JSON>',
+      'kept counts: [{"kv_heads": 4, "query_heads_per_kv": 2, "ffn_channels": 86}, ...]',
+      collect((value) => name(value, { $case: 'architecture', value: toArchitecture(parseJsonArgument(value)) })),
+    )
+    .option(
+      '--units <FILE|@JSON>',
+      'exact kept units: [{"kv_groups": [0], "query_heads": [0, 1], "ffn_channels": [3, 5]}, ...]',
+      collect((value) => name(value, { $case: 'keptUnits', value: toKeptUnits(parseJsonArgument(value)) })),
+    )
+    .option(
+      '--manifest <FILE>',
+      'the prunecast.json of an output: exactly the units it names',
+      collect((value) => name(value, { $case: 'manifest', value: requireObject(parseJsonArgument(value)) })),
+    );
 }
 
 /** All targets that were given, by kind of flag. */
-export function readTargets({ rate = [], rates = [], architecture = [], units = [], manifest = [] }: TargetFlags): NamedTarget[] {
+export function readTargets({
+  rate = [],
+  rates = [],
+  architecture = [],
+  units = [],
+  manifest = [],
+}: TargetFlags): NamedTarget[] {
   return [...rate, ...rates, ...architecture, ...units, ...manifest];
 }
 
@@ -45,6 +71,7 @@ function name(label: string, target: Target): NamedTarget {
 }
 
 function requireObject(value: unknown): { readonly [key: string]: unknown } {
-  if (typeof value === 'object' && value !== null && !Array.isArray(value)) return value as { readonly [key: string]: unknown };
+  if (typeof value === 'object' && value !== null && !Array.isArray(value))
+    return value as { readonly [key: string]: unknown };
   throw new InvalidArgumentError('a manifest is a JSON object.');
 }

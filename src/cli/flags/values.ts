@@ -16,7 +16,10 @@ export function parseCounts(value: string): number[] {
 
 /** Names, comma-separated. */
 export function parseNames(value: string): string[] {
-  return value.split(',').map((name) => name.trim()).filter((name) => name !== '');
+  return value
+    .split(',')
+    .map((name) => name.trim())
+    .filter((name) => name !== '');
 }
 
 /** A number of at least 0, with an optional k, M, G or T (thousands, millions, ...). */
@@ -60,7 +63,8 @@ export function parsePlaces(value: string): number[] {
   const places = value.split(',').flatMap((part) => {
     const match = /^(\d{1,9})(?:-(\d{1,9}))?$/.exec(part.trim());
     const [first, last] = [Number(match?.[1] ?? NaN), Number(match?.[2] ?? match?.[1] ?? NaN)];
-    if (!(last >= first) || last - first >= MOST_PLACES) throw new InvalidArgumentError('give places and ranges of them, counted from 0, such as 3,7,20-30.');
+    if (!(last >= first) || last - first >= MOST_PLACES)
+      throw new InvalidArgumentError('give places and ranges of them, counted from 0, such as 3,7,20-30.');
     return Array.from({ length: last - first + 1 }, (_, index) => first + index);
   });
   return places;
@@ -79,7 +83,9 @@ export function parsePluginOption(value: string): readonly [string, unknown] {
 }
 
 /** For flags that may be given several times. */
-export function collect<Value>(parse: (value: string) => Value): (value: string, previous: readonly Value[] | undefined) => readonly Value[] {
+export function collect<Value>(
+  parse: (value: string) => Value,
+): (value: string, previous: readonly Value[] | undefined) => readonly Value[] {
   return (value, previous = []) => [...previous, parse(value)];
 }
 
@@ -122,7 +128,8 @@ const UNITS: Readonly<Record<string, number>> = { K: 1e3, M: 1e6, G: 1e9, T: 1e1
 /** A range of rates of a dimension: `layers.0.ffn_channels=0.1..0.4`. */
 export function parseRange(value: string): DimensionRange {
   const match = /^([^=]+)=([^=]+)\.\.([^=]+)$/.exec(value);
-  if (match === null) throw new InvalidArgumentError('give DIMENSION=MIN..MAX, such as layers.0.ffn_channels=0.1..0.4.');
+  if (match === null)
+    throw new InvalidArgumentError('give DIMENSION=MIN..MAX, such as layers.0.ffn_channels=0.1..0.4.');
   const [, dimension = '', least = '', most = ''] = match;
   return { dimension, minRate: parseShare(least), maxRate: parseShare(most) };
 }

@@ -16,7 +16,17 @@ export function describeError(error: unknown): string[] {
 
 /** The same for programs. */
 export function errorToJson(error: unknown): unknown {
-  if (!(error instanceof CallError)) return { error: { message: error instanceof Error ? error.message : String(error) } };
+  if (!(error instanceof CallError))
+    return { error: { message: error instanceof Error ? error.message : String(error) } };
   const { reason, code, message, violations, metadata, retryAfterMs } = error;
-  return { error: { code, reason, message, violations, metadata, ...(retryAfterMs !== undefined && { retry_after_ms: retryAfterMs }) } };
+  return {
+    error: {
+      code,
+      reason,
+      message,
+      violations,
+      metadata,
+      ...(retryAfterMs !== undefined && { retry_after_ms: retryAfterMs }),
+    },
+  };
 }

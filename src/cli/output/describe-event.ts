@@ -4,37 +4,57 @@ import { formatCount, formatEnum, formatMetric } from './format.js';
 /** What a person should read of an event; undefined for what progress or the result shows anyway. */
 export function describeEvent({ payload, jobId }: JobEvent): string | undefined {
   switch (payload?.$case) {
-    case 'queued': return `job ${jobId}: waits, ${payload.value.place} in the queue`;
-    case 'started': return `job ${jobId}: runs`;
-    case 'paused': return describePause(payload.value, jobId);
-    case 'study': return describeStudyEvent(payload.value);
-    default: return undefined;
+    case 'queued':
+      return `job ${jobId}: waits, ${payload.value.place} in the queue`;
+    case 'started':
+      return `job ${jobId}: runs`;
+    case 'paused':
+      return describePause(payload.value, jobId);
+    case 'study':
+      return describeStudyEvent(payload.value);
+    default:
+      return undefined;
   }
 }
 
 function describePause({ before, ranges }: JobPaused, jobId: string): string {
-  if (before === StudyPhase.UNSPECIFIED) return `job ${jobId}: was interrupted; go on with: prunecast jobs resume ${jobId}`;
-  const moved = ranges.filter((range) => range.newMinRate !== range.oldMinRate || range.newMaxRate !== range.oldMaxRate)
-    .map(({ dimension, oldMinRate, oldMaxRate, newMinRate, newMaxRate, reason }) => `  ${dimension}: ${oldMinRate}..${oldMaxRate} to ${newMinRate}..${newMaxRate} (${reason})`);
-  return [...moved, `job ${jobId}: paused before ${formatEnum(StudyPhase, before)}; go on with: prunecast jobs resume ${jobId}${ranges.length === 0 ? '' : ' [--range DIMENSION=MIN..MAX]'}`].join('\n');
+  if (before === StudyPhase.UNSPECIFIED)
+    return `job ${jobId}: was interrupted; go on with: prunecast jobs resume ${jobId}`;
+  const moved = ranges
+    .filter((range) => range.newMinRate !== range.oldMinRate || range.newMaxRate !== range.oldMaxRate)
+    .map(
+      ({ dimension, oldMinRate, oldMaxRate, newMinRate, newMaxRate, reason }) =>
+        `  ${dimension}: ${oldMinRate}..${oldMaxRate} to ${newMinRate}..${newMaxRate} (${reason})`,
+    );
+  return [
+    ...moved,
+    `job ${jobId}: paused before ${formatEnum(StudyPhase, before)}; go on with: prunecast jobs resume ${jobId}${ranges.length === 0 ? '' : ' [--range DIMENSION=MIN..MAX]'}`,
+  ].join('\n');
 }
 
 function describeStudyEvent({ event, phase }: StudyEvent): string | undefined {
   switch (event?.$case) {
-    case 'phaseStarted': return `${formatEnum(StudyPhase, phase)}${event.value.round > 0 ? `, round ${event.value.round}` : ''}`;
+    case 'phaseStarted':
+      return `${formatEnum(StudyPhase, phase)}${event.value.round > 0 ? `, round ${event.value.round}` : ''}`;
     case 'predictor': {
       const [quality] = event.value.quality;
-      const fit = quality === undefined ? ': nothing tells how good it is, as it may have seen them' : `: Kendall tau ${quality.kendallTau.toFixed(2)}, R2 ${quality.r2.toFixed(2)} on ${quality.heldOut} held-out pairs`;
+      const fit =
+        quality === undefined
+          ? ': nothing tells how good it is, as it may have seen them'
+          : `: Kendall tau ${quality.kendallTau.toFixed(2)}, R2 ${quality.r2.toFixed(2)} on ${quality.heldOut} held-out pairs`;
       return `  fitted ${event.value.backend} on ${event.value.pairs} pairs${fit}`;
     }
     case 'refined': {
-      const moved = event.value.ranges.filter((range) => range.newMinRate !== range.oldMinRate || range.newMaxRate !== range.oldMaxRate);
+      const moved = event.value.ranges.filter(
+        (range) => range.newMinRate !== range.oldMinRate || range.newMaxRate !== range.oldMaxRate,
+      );
       return `  refined ${moved.length} of ${event.value.ranges.length} dimensions`;
     }
     case 'predicted': {
       const { predicted, finalists, bestPredicted, outOfRange } = event.value;
       return `  predicted ${formatCount(predicted)} candidates, ${formatCount(outOfRange)} of them outside the range of the pairs; ${finalists} go on, the best predicted at ${formatMetric(bestPredicted)}`;
     }
-    default: return undefined;
+    default:
+      return undefined;
   }
 }

@@ -6,7 +6,9 @@ export function formatCount(value: number | bigint): string {
 /** A measured number with five digits that matter: `4.6231`, `53.834`. */
 export function formatMetric(value: number): string {
   if (!Number.isFinite(value)) return String(value);
-  return Math.abs(value) >= 1e5 || (value !== 0 && Math.abs(value) < 1e-3) ? value.toExponential(3) : String(Number(value.toPrecision(5)));
+  return Math.abs(value) >= 1e5 || (value !== 0 && Math.abs(value) < 1e-3)
+    ? value.toExponential(3)
+    : String(Number(value.toPrecision(5)));
 }
 
 /** A share as `20.0 %`. */

@@ -5,16 +5,26 @@ import type { Printer } from './printer.js';
 
 /** What a job would do, as `--dry-run` asks. */
 export function printPlan(plan: Plan, printer: Printer): void {
-  if (printer.format === 'json') return printer.message({ typeName: 'prunecast.v1.Plan', codec: PlanMessage, message: plan });
+  if (printer.format === 'json')
+    return printer.message({ typeName: 'prunecast.v1.Plan', codec: PlanMessage, message: plan });
   printer.lines(
     `would evaluate ${formatCount(plan.trials)} architectures, ${formatCount(plan.tokens)} tokens in all`,
     `peak memory ${formatBytes(plan.peakMemoryBytes)}, time ${plan.seconds < 0 ? 'unknown' : `about ${formatDuration(plan.seconds)}`}`,
-    ...plan.feasible.map(({ kind, least, most }) => `${formatEnum(BudgetKind, kind)}: from ${formatCount(least)} to ${formatCount(most)} in this space`),
-    ...plan.costs.map(({ kind, value, denseValue }) => `${formatEnum(BudgetKind, kind)}: ${formatCount(value)} of ${formatCount(denseValue)}`),
+    ...plan.feasible.map(
+      ({ kind, least, most }) =>
+        `${formatEnum(BudgetKind, kind)}: from ${formatCount(least)} to ${formatCount(most)} in this space`,
+    ),
+    ...plan.costs.map(
+      ({ kind, value, denseValue }) =>
+        `${formatEnum(BudgetKind, kind)}: ${formatCount(value)} of ${formatCount(denseValue)}`,
+    ),
     ...(plan.loadsIn.length > 0 ? [`will load in ${plan.loadsIn.join(', ')}`] : []),
   );
   plan.architectures.forEach(({ layers }, index) => {
     printer.lines('', `architecture ${index}:`);
-    printer.table(['layer', 'kv heads', 'query heads per kv', 'FFN channels'], layers.map((layer, number) => [number, layer.kvHeads, layer.queryHeadsPerKv, layer.ffnChannels].map(String)));
+    printer.table(
+      ['layer', 'kv heads', 'query heads per kv', 'FFN channels'],
+      layers.map((layer, number) => [number, layer.kvHeads, layer.queryHeadsPerKv, layer.ffnChannels].map(String)),
+    );
   });
 }

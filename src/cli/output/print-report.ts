@@ -1,4 +1,11 @@
-import { BudgetKind, StudyPhase, type Front, type RecipeComparison, type ReportRow, type StudyReport } from '../../client/index.js';
+import {
+  BudgetKind,
+  StudyPhase,
+  type Front,
+  type RecipeComparison,
+  type ReportRow,
+  type StudyReport,
+} from '../../client/index.js';
 import { formatCount, formatDuration, formatEnum, formatMetric, formatShare } from './format.js';
 import type { Printer } from './printer.js';
 
@@ -9,22 +16,53 @@ export function printReport(report: StudyReport, folder: string | undefined, pri
   const dense = Number(report.dense?.parameters ?? 0n);
   printer.table(
     ['', 'parameters', 'removed', ...metrics],
-    rows.map((row) => [row.name, formatCount(row.parameters), dense > 0 ? formatShare(1 - Number(row.parameters) / dense) : '', ...metrics.map((metric) => formatMetric(row.metrics[metric] ?? NaN))]),
+    rows.map((row) => [
+      row.name,
+      formatCount(row.parameters),
+      dense > 0 ? formatShare(1 - Number(row.parameters) / dense) : '',
+      ...metrics.map((metric) => formatMetric(row.metrics[metric] ?? NaN)),
+    ]),
   );
-  printer.lines('', ...report.lifts.map(({ control, metric, lift, low, high }) => `${metric}: ${formatShare(lift)} better than ${control} (${low === undefined || high === undefined ? 'no interval' : `95 % interval ${formatShare(low)} to ${formatShare(high)}`})`));
+  printer.lines(
+    '',
+    ...report.lifts.map(
+      ({ control, metric, lift, low, high }) =>
+        `${metric}: ${formatShare(lift)} better than ${control} (${low === undefined || high === undefined ? 'no interval' : `95 % interval ${formatShare(low)} to ${formatShare(high)}`})`,
+    ),
+  );
   if (report.summary !== '') printer.lines(report.summary);
   if (report.front !== undefined) printFront(report.front, printer);
-  printer.lines('', `${formatCount(report.pairs)} pairs, ${formatCount(report.predicted)} architectures predicted, ${report.verified} verified, ${formatCount(report.tokensSpent)} tokens run`);
+  printer.lines(
+    '',
+    `${formatCount(report.pairs)} pairs, ${formatCount(report.predicted)} architectures predicted, ${report.verified} verified, ${formatCount(report.tokensSpent)} tokens run`,
+  );
   printer.lines(`labels: ${formatCount(report.labelsPaid)} paid, ${formatCount(report.labelsKnown)} known before`);
   printer.lines(...describeRecipes(report));
   const { fitQuality } = report;
-  if (fitQuality !== undefined) printer.lines(`predictor: Kendall tau ${fitQuality.kendallTau.toFixed(2)}, R2 ${fitQuality.r2.toFixed(2)} (${fitQuality.split}, ${fitQuality.heldOut} held out)`);
+  if (fitQuality !== undefined)
+    printer.lines(
+      `predictor: Kendall tau ${fitQuality.kendallTau.toFixed(2)}, R2 ${fitQuality.r2.toFixed(2)} (${fitQuality.split}, ${fitQuality.heldOut} held out)`,
+    );
   for (const { backend, chosen, quality, notTried } of report.predictorScores) {
-    printer.lines(`  ${backend}: ${quality === undefined ? `${chosen ? 'not judged' : 'not tried'}, ${notTried}` : `Kendall tau ${quality.kendallTau.toFixed(2)}, R2 ${quality.r2.toFixed(2)} (${quality.split})`}${chosen ? ', chosen' : ''}`);
+    printer.lines(
+      `  ${backend}: ${quality === undefined ? `${chosen ? 'not judged' : 'not tried'}, ${notTried}` : `Kendall tau ${quality.kendallTau.toFixed(2)}, R2 ${quality.r2.toFixed(2)} (${quality.split})`}${chosen ? ', chosen' : ''}`,
+    );
   }
   printer.lines('');
-  printer.table(['phase', 'tokens', 'time'], report.phases.map(({ phase, tokens, seconds }) => [formatEnum(StudyPhase, phase), formatCount(tokens), formatDuration(seconds)]));
-  printer.lines('', `study ${report.studyId}`, `predictor ${report.predictorId}`, ...(report.output === '' ? [] : [`wrote ${folder ?? report.output}`]));
+  printer.table(
+    ['phase', 'tokens', 'time'],
+    report.phases.map(({ phase, tokens, seconds }) => [
+      formatEnum(StudyPhase, phase),
+      formatCount(tokens),
+      formatDuration(seconds),
+    ]),
+  );
+  printer.lines(
+    '',
+    `study ${report.studyId}`,
+    `predictor ${report.predictorId}`,
+    ...(report.output === '' ? [] : [`wrote ${folder ?? report.output}`]),
+  );
 }
 
 /** The points of a front on the verify windows, its knee marked, with their objectives that are costs in the table too. */
@@ -41,7 +79,9 @@ function printFront({ points, hypervolume, controlHypervolume, reference }: Fron
     ]),
   );
   const worst = reference.map(({ objective, value }) => `${objective} ${formatMetric(value)}`).join(', ');
-  printer.lines(`hypervolume ${formatMetric(hypervolume)}, that of the controls ${formatMetric(controlHypervolume)} (natural logs, up to ${worst})`);
+  printer.lines(
+    `hypervolume ${formatMetric(hypervolume)}, that of the controls ${formatMetric(controlHypervolume)} (natural logs, up to ${worst})`,
+  );
 }
 
 /** The recipes that were compared, how the output is mended, and the lines of a curve. */
@@ -49,8 +89,14 @@ function describeRecipes({ recipes, stream, curve }: StudyReport): string[] {
   const [chosen] = recipes;
   const others = recipes.slice(1).map(nameRecipe);
   return [
-    ...(chosen === undefined ? [] : [`recipe: ${nameRecipe(chosen)}${others.length === 0 ? '' : `, better than ${others.join(', ')}`}${stream ? '; finalists, controls and output mended on their own stream' : ''}`]),
-    ...(curve === undefined ? [] : [`curve: ${formatShare(curve.lift)} better than uniform-paper at the budget, line against line`]),
+    ...(chosen === undefined
+      ? []
+      : [
+          `recipe: ${nameRecipe(chosen)}${others.length === 0 ? '' : `, better than ${others.join(', ')}`}${stream ? '; finalists, controls and output mended on their own stream' : ''}`,
+        ]),
+    ...(curve === undefined
+      ? []
+      : [`curve: ${formatShare(curve.lift)} better than uniform-paper at the budget, line against line`]),
   ];
 }
 

@@ -33,7 +33,8 @@ export interface Printer {
 /** A printer on the process's own streams. */
 export function createPrinter({ json = false }: { readonly json?: boolean | undefined }): Printer {
   const progress = createProgressDisplay(process.stderr);
-  const printMessage = <Message>({ typeName, codec, message }: NamedMessage<Message>) => writeJson(toProtoJson(typeName, codec.encode(message).finish()));
+  const printMessage = <Message>({ typeName, codec, message }: NamedMessage<Message>) =>
+    writeJson(toProtoJson(typeName, codec.encode(message).finish()));
   const common = { json: writeJson, message: printMessage, note: progress.note, endProgress: progress.end };
   if (json) {
     return {

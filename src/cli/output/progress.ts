@@ -57,7 +57,8 @@ function createPlainLines(stream: ProgressStream): ProgressDisplay {
   let last = '';
   return {
     update(progress) {
-      const quarter = progress.total > 0n ? Math.floor(4 * Math.min(1, Number(progress.done) / Number(progress.total))) : 0;
+      const quarter =
+        progress.total > 0n ? Math.floor(4 * Math.min(1, Number(progress.done) / Number(progress.total))) : 0;
       const step = `${progress.activity} ${quarter}`;
       if (step === last) return;
       last = step;

@@ -5,7 +5,15 @@
 export function formatTable(heading: readonly string[], rows: readonly (readonly string[])[]): string[] {
   const all = [heading, ...rows];
   const widths = heading.map((_, column) => Math.max(...all.map((row) => row[column]?.length ?? 0)));
-  const numeric = heading.map((_, column) => rows.length > 0 && rows.every((row) => /^(?:[-+]?\d|-$|$)/.test(row[column] ?? '')));
-  const line = (row: readonly string[]) => row.map((cell, column) => (numeric[column] === true ? cell.padStart(widths[column] ?? 0) : cell.padEnd(widths[column] ?? 0))).join('  ').trimEnd();
+  const numeric = heading.map(
+    (_, column) => rows.length > 0 && rows.every((row) => /^(?:[-+]?\d|-$|$)/.test(row[column] ?? '')),
+  );
+  const line = (row: readonly string[]) =>
+    row
+      .map((cell, column) =>
+        numeric[column] === true ? cell.padStart(widths[column] ?? 0) : cell.padEnd(widths[column] ?? 0),
+      )
+      .join('  ')
+      .trimEnd();
   return [line(heading), widths.map((width) => '-'.repeat(width)).join('  '), ...rows.map(line)];
 }

@@ -32,23 +32,33 @@ export function placeAtServer({ model = '', output = '' }: GivenPaths): Places {
  *
  * Roots that the environment sets already (PRUNECAST_MODEL_ROOTS, ...) stand after these.
  */
-export function placeLocally({ model, texts = [], output }: GivenPaths, environment: Readonly<Record<string, string | undefined>> = process.env): Places {
+export function placeLocally(
+  { model, texts = [], output }: GivenPaths,
+  environment: Readonly<Record<string, string | undefined>> = process.env,
+): Places {
   const modelPath = model !== undefined && existsSync(model) ? resolve(model) : undefined;
-  const textPaths = texts.filter((text): text is string => text !== undefined && !text.startsWith('@') && existsSync(text)).map((text) => resolve(text));
+  const textPaths = texts
+    .filter((text): text is string => text !== undefined && !text.startsWith('@') && existsSync(text))
+    .map((text) => resolve(text));
   const textRoot = commonFolder(textPaths);
   const outputPath = output === undefined || output === '' ? undefined : resolve(output);
   if (outputPath !== undefined) mkdirSync(dirname(outputPath), { recursive: true });
   return {
     model: modelPath === undefined ? (model ?? '') : basename(modelPath),
     output: outputPath === undefined ? '' : basename(outputPath),
-    toText: (flag) => toText(flag, (path) => (textRoot !== undefined && existsSync(path) ? relative(textRoot, resolve(path)) : path)),
+    toText: (flag) =>
+      toText(flag, (path) => (textRoot !== undefined && existsSync(path) ? relative(textRoot, resolve(path)) : path)),
     environment: {
-      PRUNECAST_MODEL_ROOTS: withRoot(modelPath === undefined ? undefined : dirname(modelPath), environment['PRUNECAST_MODEL_ROOTS']),
+      PRUNECAST_MODEL_ROOTS: withRoot(
+        modelPath === undefined ? undefined : dirname(modelPath),
+        environment['PRUNECAST_MODEL_ROOTS'],
+      ),
       // Who runs the server is who asks it: links lead wherever the user may read.
       PRUNECAST_MODEL_LINKS: 'anywhere',
       PRUNECAST_DATA_ROOTS: withRoot(textRoot, environment['PRUNECAST_DATA_ROOTS']),
       PRUNECAST_DATA_LINKS: 'anywhere',
-      PRUNECAST_OUTPUT_ROOT: outputPath === undefined ? (environment['PRUNECAST_OUTPUT_ROOT'] ?? process.cwd()) : dirname(outputPath),
+      PRUNECAST_OUTPUT_ROOT:
+        outputPath === undefined ? (environment['PRUNECAST_OUTPUT_ROOT'] ?? process.cwd()) : dirname(outputPath),
     },
   };
 }
@@ -59,7 +69,9 @@ function withRoot(root: string | undefined, configured: string | undefined): str
 }
 
 function toText(flag: string, rename: (path: string) => string): DeepPartial<Text> {
-  return { source: flag.startsWith('@') ? { $case: 'inline', value: flag.slice(1) } : { $case: 'path', value: rename(flag) } };
+  return {
+    source: flag.startsWith('@') ? { $case: 'inline', value: flag.slice(1) } : { $case: 'path', value: rename(flag) },
+  };
 }
 
 /** The deepest folder that holds all files. */

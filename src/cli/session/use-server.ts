@@ -19,7 +19,11 @@ export interface Session {
  * Gives a command a client: of the server at `--address`, or of one that is started as a child process on a unix socket and
  * stopped afterwards, whatever the outcome. Its state stays, so that a later call finds predictors, jobs and labels again.
  */
-export async function useServer<Result>(flags: ServerFlags, paths: GivenPaths, use: (session: Session) => Promise<Result>): Promise<Result> {
+export async function useServer<Result>(
+  flags: ServerFlags,
+  paths: GivenPaths,
+  use: (session: Session) => Promise<Result>,
+): Promise<Result> {
   if (flags.address !== undefined) return useClient({ address: flags.address, places: placeAtServer(paths) }, use);
   const places = placeLocally(paths);
   const server = await startOwnServer(flags, places);
@@ -30,7 +34,14 @@ export async function useServer<Result>(flags: ServerFlags, paths: GivenPaths, u
   }
 }
 
-async function useClient<Result>({ address, places, serverEnded }: { readonly address: string; readonly places: Places; readonly serverEnded?: AbortSignal }, use: (session: Session) => Promise<Result>): Promise<Result> {
+async function useClient<Result>(
+  {
+    address,
+    places,
+    serverEnded,
+  }: { readonly address: string; readonly places: Places; readonly serverEnded?: AbortSignal },
+  use: (session: Session) => Promise<Result>,
+): Promise<Result> {
   const client = createClient({ address });
   try {
     return await use({ client, places, serverEnded });

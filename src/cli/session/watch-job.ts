@@ -1,4 +1,11 @@
-import { CallError, JobState, StudyPhase, type FollowOptions, type JobEvent, type PrunecastClient } from '../../client/index.js';
+import {
+  CallError,
+  JobState,
+  StudyPhase,
+  type FollowOptions,
+  type JobEvent,
+  type PrunecastClient,
+} from '../../client/index.js';
 import type { Printer } from '../output/printer.js';
 import type { Session } from './use-server.js';
 
@@ -17,7 +24,10 @@ interface WatchOptions {
  *
  * @throws CallError of the job where it failed or was cancelled
  */
-export async function watchJob(open: (options: FollowOptions) => AsyncGenerator<JobEvent, void, undefined>, { session, printer, onInterrupt, onEvent }: WatchOptions): Promise<Terminal | undefined> {
+export async function watchJob(
+  open: (options: FollowOptions) => AsyncGenerator<JobEvent, void, undefined>,
+  { session, printer, onInterrupt, onEvent }: WatchOptions,
+): Promise<Terminal | undefined> {
   const leave = new AbortController();
   let jobId = '';
   let ended: Terminal | undefined;
@@ -30,14 +40,22 @@ export async function watchJob(open: (options: FollowOptions) => AsyncGenerator<
   };
   process.on('SIGINT', interrupt);
   process.on('SIGTERM', interrupt);
-  const signal = session.serverEnded === undefined ? leave.signal : AbortSignal.any([leave.signal, session.serverEnded]);
+  const signal =
+    session.serverEnded === undefined ? leave.signal : AbortSignal.any([leave.signal, session.serverEnded]);
   try {
-    const events = open({ signal, onLost: ({ error }) => printer.note(`lost the server (${error.message}); trying again`) });
+    const events = open({
+      signal,
+      onLost: ({ error }) => printer.note(`lost the server (${error.message}); trying again`),
+    });
     for await (const event of events) {
       ({ jobId } = event);
       onEvent?.(event);
       printer.event(event);
-      if (event.payload?.$case === 'paused' && session.serverEnded !== undefined && (await isPaused(session.client, jobId))) {
+      if (
+        event.payload?.$case === 'paused' &&
+        session.serverEnded !== undefined &&
+        (await isPaused(session.client, jobId))
+      ) {
         if (event.payload.value.before !== StudyPhase.UNSPECIFIED) return undefined;
         await session.client.services.jobs.resumeJob({ jobId });
       }
@@ -48,7 +66,11 @@ export async function watchJob(open: (options: FollowOptions) => AsyncGenerator<
     if (ended !== undefined) return ended;
     throw new CallError('the job ended without a terminal event', { code: 'INTERNAL' });
   } catch (error) {
-    if (session.serverEnded?.aborted === true) throw new CallError('the server started for this call has ended; see --server-log', { code: 'UNAVAILABLE', cause: error });
+    if (session.serverEnded?.aborted === true)
+      throw new CallError('the server started for this call has ended; see --server-log', {
+        code: 'UNAVAILABLE',
+        cause: error,
+      });
     throw error;
   } finally {
     printer.endProgress();
@@ -65,5 +87,9 @@ async function isPaused(client: PrunecastClient, jobId: string): Promise<boolean
 }
 
 function cancelJob(client: PrunecastClient, jobId: string, printer: Printer): void {
-  client.services.jobs.cancelJob({ jobId }).catch((error: unknown) => printer.note(`could not cancel: ${error instanceof Error ? error.message : String(error)}`));
+  client.services.jobs
+    .cancelJob({ jobId })
+    .catch((error: unknown) =>
+      printer.note(`could not cancel: ${error instanceof Error ? error.message : String(error)}`),
+    );
 }

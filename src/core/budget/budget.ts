@@ -33,7 +33,11 @@ export function pairBand(space: SearchSpace, { cost, limit }: Budget, share: num
   const model = createCostModel(space.shape, cost);
   const dense = measureCounts(model, space, denseCounts(space));
   const removed = Math.max(0, dense - limit);
-  return { cost: model, least: Math.ceil(dense - (1 + share) * removed), most: Math.floor(dense - (1 - share) * removed) };
+  return {
+    cost: model,
+    least: Math.ceil(dense - (1 + share) * removed),
+    most: Math.floor(dense - (1 - share) * removed),
+  };
 }
 
 /** Whether a point meets every budget. */

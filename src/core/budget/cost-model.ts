@@ -44,7 +44,12 @@ export function createCostModel(shape: ModelShape, spec: CostSpec): CostModel {
     case 'weight_bytes':
       return createWeightCost(shape, spec.bytesPerParameter);
     case 'kv_cache_bytes_per_token':
-      return { perUnit: 1, fixed: 0, attention: (kvHeads) => 2 * kvHeads * shape.headDim * spec.bytesPerValue, ffn: () => 0 };
+      return {
+        perUnit: 1,
+        fixed: 0,
+        attention: (kvHeads) => 2 * kvHeads * shape.headDim * spec.bytesPerValue,
+        ffn: () => 0,
+      };
     case 'flops_per_token':
       return createFlopsCost(shape, spec.context);
     case 'latency_ms':
@@ -55,7 +60,8 @@ export function createCostModel(shape: ModelShape, spec: CostSpec): CostModel {
 /** The cost of an architecture. */
 export function measureCost(cost: CostModel, architecture: Architecture): number {
   return architecture.reduce(
-    (sum, { kvHeads, queryHeadsPerKv, ffnChannels }, layer) => sum + cost.attention(kvHeads, queryHeadsPerKv, layer) + cost.ffn(ffnChannels, layer),
+    (sum, { kvHeads, queryHeadsPerKv, ffnChannels }, layer) =>
+      sum + cost.attention(kvHeads, queryHeadsPerKv, layer) + cost.ffn(ffnChannels, layer),
     cost.fixed,
   );
 }

@@ -26,7 +26,11 @@ export interface LatencyTable {
 /** A table with its step, from what was timed. */
 export function completeTable(timed: Omit<LatencyTable, 'step'>, layers: Architecture): LatencyTable {
   const exact = createLatencyCost({ ...timed, step: 1 });
-  const dense = layers.reduce((sum, { kvHeads, queryHeadsPerKv, ffnChannels }) => sum + exact.attention(kvHeads, queryHeadsPerKv) + exact.ffn(ffnChannels), exact.fixed);
+  const dense = layers.reduce(
+    (sum, { kvHeads, queryHeadsPerKv, ffnChannels }) =>
+      sum + exact.attention(kvHeads, queryHeadsPerKv) + exact.ffn(ffnChannels),
+    exact.fixed,
+  );
   return { ...timed, step: Math.max(1, Math.round(dense / DENSE_STEPS)) };
 }
 
@@ -43,7 +47,10 @@ export function createLatencyCost({ step, fixed, attention, ffn }: LatencyTable)
     fixed: round(fixed),
     attention: (kvHeads: number, queryHeadsPerKv: number): number => {
       if (kvHeads === 0 || queryHeadsPerKv === 0) return 0;
-      const byHeads = attention.map(({ queryHeadsPerKv: count, times }) => ({ count, picoseconds: interpolate(times, kvHeads) }));
+      const byHeads = attention.map(({ queryHeadsPerKv: count, times }) => ({
+        count,
+        picoseconds: interpolate(times, kvHeads),
+      }));
       return round(interpolate(byHeads, queryHeadsPerKv));
     },
     ffn: (channels: number): number => (channels === 0 ? 0 : round(interpolate(ffn, channels))),
@@ -62,5 +69,7 @@ function interpolate(times: readonly TimedCount[], count: number): number {
   const left = times[(above < 0 ? times.length : above) - 1];
   if (right === undefined) throw new RangeError('a latency table has at least one time of each half-block');
   if (left === undefined || right.count === count || above < 0) return right.picoseconds;
-  return left.picoseconds + ((count - left.count) / (right.count - left.count)) * (right.picoseconds - left.picoseconds);
+  return (
+    left.picoseconds + ((count - left.count) / (right.count - left.count)) * (right.picoseconds - left.picoseconds)
+  );
 }

@@ -47,7 +47,11 @@ function createMixedCost(shape: ModelShape, { embedding, head, finalNorm, layers
       const bytes = of(layer);
       if (channels === 0) return droppedBiases === true ? hidden * bytes.downLeft : 0;
       const weights = hidden * channels * (bytes.gate + bytes.up + bytes.down);
-      return weights + (biases.ffn ? channels * (bytes.gateBias + bytes.upBias) + hidden * bytes.downBias : 0) + hidden * bytes.ffnNorm;
+      return (
+        weights +
+        (biases.ffn ? channels * (bytes.gateBias + bytes.upBias) + hidden * bytes.downBias : 0) +
+        hidden * bytes.ffnNorm
+      );
     },
   };
 }

@@ -12,13 +12,25 @@ export function ofSystem(error: unknown): PrunecastError | undefined {
   switch (code) {
     case 'EMFILE':
     case 'ENFILE':
-      return new PrunecastError('OVERLOADED', `the server has as many files open as the system lets it (${code}): try again later, or raise its limit`, { retryAfterMs: RETRY_AFTER_MS, cause: error });
+      return new PrunecastError(
+        'OVERLOADED',
+        `the server has as many files open as the system lets it (${code}): try again later, or raise its limit`,
+        { retryAfterMs: RETRY_AFTER_MS, cause: error },
+      );
     case 'EAGAIN':
     case 'ERR_WORKER_INIT_FAILED':
-      return new PrunecastError('OVERLOADED', `the system lets the server start no more threads (${code}): try again later, or raise its limit`, { retryAfterMs: RETRY_AFTER_MS, cause: error });
+      return new PrunecastError(
+        'OVERLOADED',
+        `the system lets the server start no more threads (${code}): try again later, or raise its limit`,
+        { retryAfterMs: RETRY_AFTER_MS, cause: error },
+      );
     case 'ENOMEM':
     case 'ERR_WORKER_OUT_OF_MEMORY':
-      return new PrunecastError('MEMORY_EXCEEDED', `the system has no more memory for the server (${code}): lower memoryBudgetBytes, or ask for less at once`, { cause: error });
+      return new PrunecastError(
+        'MEMORY_EXCEEDED',
+        `the system has no more memory for the server (${code}): lower memoryBudgetBytes, or ask for less at once`,
+        { cause: error },
+      );
     default:
       return undefined;
   }

@@ -2,60 +2,214 @@ import type { CanonicalCode } from './codes.js';
 
 /** Every reason a caller can meet; the errors page is generated from it. Clients match on the keys: never rename one. */
 export const REASONS = {
-  INVALID_REQUEST: { code: 'INVALID_ARGUMENT', meaning: 'A field of the request is missing or out of bounds; BadRequest names each field and what is allowed.' },
-  MESSAGE_MALFORMED: { code: 'INVALID_ARGUMENT', meaning: 'The bytes of the request are not those of its message: truncated, of another wire type, a text that is not UTF-8; metadata has the method.' },
-  INVALID_OPTIONS: { code: 'INVALID_ARGUMENT', meaning: "A plug-in's options do not match its schema; BadRequest names each field." },
-  PLUGIN_NOT_FOUND: { code: 'NOT_FOUND', meaning: 'No plug-in of this kind has this id; metadata lists those there are.' },
+  INVALID_REQUEST: {
+    code: 'INVALID_ARGUMENT',
+    meaning: 'A field of the request is missing or out of bounds; BadRequest names each field and what is allowed.',
+  },
+  MESSAGE_MALFORMED: {
+    code: 'INVALID_ARGUMENT',
+    meaning:
+      'The bytes of the request are not those of its message: truncated, of another wire type, a text that is not UTF-8; metadata has the method.',
+  },
+  INVALID_OPTIONS: {
+    code: 'INVALID_ARGUMENT',
+    meaning: "A plug-in's options do not match its schema; BadRequest names each field.",
+  },
+  PLUGIN_NOT_FOUND: {
+    code: 'NOT_FOUND',
+    meaning: 'No plug-in of this kind has this id; metadata lists those there are.',
+  },
   MODEL_NOT_FOUND: { code: 'NOT_FOUND', meaning: 'No checkpoint folder of this name lies under a model root.' },
-  MODEL_MALFORMED: { code: 'INVALID_ARGUMENT', meaning: 'A file of the checkpoint is truncated, lies about its contents, or does not fit the configuration; metadata has the file and the tensor.' },
-  MODEL_UNSUPPORTED: { code: 'FAILED_PRECONDITION', meaning: 'The checkpoint is of a family, or uses a feature, that the engine does not have; metadata names it.' },
-  MODEL_CHANGED: { code: 'ABORTED', meaning: 'A file of the checkpoint is no longer what it was when the work began, or is being written; metadata has the file. What was measured until then stands, under the digest of what it was measured on: ask again for what is there now.' },
-  PATH_OUTSIDE_ROOTS: { code: 'INVALID_ARGUMENT', meaning: 'A path, or a link on it or in a checkpoint folder, leads outside the configured model, data or output root.' },
+  MODEL_MALFORMED: {
+    code: 'INVALID_ARGUMENT',
+    meaning:
+      'A file of the checkpoint is truncated, lies about its contents, or does not fit the configuration; metadata has the file and the tensor.',
+  },
+  MODEL_UNSUPPORTED: {
+    code: 'FAILED_PRECONDITION',
+    meaning: 'The checkpoint is of a family, or uses a feature, that the engine does not have; metadata names it.',
+  },
+  MODEL_CHANGED: {
+    code: 'ABORTED',
+    meaning:
+      'A file of the checkpoint is no longer what it was when the work began, or is being written; metadata has the file. What was measured until then stands, under the digest of what it was measured on: ask again for what is there now.',
+  },
+  PATH_OUTSIDE_ROOTS: {
+    code: 'INVALID_ARGUMENT',
+    meaning:
+      'A path, or a link on it or in a checkpoint folder, leads outside the configured model, data or output root.',
+  },
   TEXT_NOT_FOUND: { code: 'NOT_FOUND', meaning: 'No text file of this name lies under a data root.' },
-  TEXT_TOO_SHORT: { code: 'INVALID_ARGUMENT', meaning: 'The text has fewer tokens than one window, or than the parts of a study need; metadata has both numbers.' },
-  TOKENIZER_MISSING: { code: 'FAILED_PRECONDITION', meaning: 'The checkpoint has no tokenizer.json: make it, as the message says, or send token ids in place of text.' },
-  TOKENIZER_TIMEOUT: { code: 'FAILED_PRECONDITION', meaning: 'The tokenizer took more processor time for a text than is allowed; metadata has the limit. Its expressions do not end on the text, or the text is too long for it.' },
-  ARCHITECTURE_INVALID: { code: 'INVALID_ARGUMENT', meaning: 'The architecture does not fit the model: wrong number of layers, or counts that are negative or above the model\'s own.' },
+  TEXT_TOO_SHORT: {
+    code: 'INVALID_ARGUMENT',
+    meaning: 'The text has fewer tokens than one window, or than the parts of a study need; metadata has both numbers.',
+  },
+  TOKENIZER_MISSING: {
+    code: 'FAILED_PRECONDITION',
+    meaning: 'The checkpoint has no tokenizer.json: make it, as the message says, or send token ids in place of text.',
+  },
+  TOKENIZER_TIMEOUT: {
+    code: 'FAILED_PRECONDITION',
+    meaning:
+      'The tokenizer took more processor time for a text than is allowed; metadata has the limit. Its expressions do not end on the text, or the text is too long for it.',
+  },
+  ARCHITECTURE_INVALID: {
+    code: 'INVALID_ARGUMENT',
+    meaning:
+      "The architecture does not fit the model: wrong number of layers, or counts that are negative or above the model's own.",
+  },
   SPACE_INVALID: { code: 'INVALID_ARGUMENT', meaning: 'The search space is empty or contradicts the model.' },
-  BUDGET_INFEASIBLE: { code: 'FAILED_PRECONDITION', meaning: 'No architecture of the search space meets all budgets; metadata has the nearest.' },
-  SCORES_INVALID: { code: 'FAILED_PRECONDITION', meaning: 'A criterion gave a score that is not a number, or not one score a unit; metadata says where.' },
-  METRIC_INVALID: { code: 'FAILED_PRECONDITION', meaning: 'A measured or predicted metric is NaN or infinite: nothing of it is stored or answered; metadata has the metric, its value and the window.' },
-  VALUES_OUT_OF_RANGE: { code: 'FAILED_PRECONDITION', meaning: 'A weight that a compensation has mended is more than the dtype of the checkpoint holds, so that the output cannot be written; metadata has the tensor, the dtype and the value.' },
-  CALIBRATION_UNUSABLE: { code: 'FAILED_PRECONDITION', meaning: "Activations of the calibration text leave the range of float32, or a compensation's fit to them has no solution; metadata has the layer or the pivot, the message what to do." },
-  PROPOSALS_INVALID: { code: 'FAILED_PRECONDITION', meaning: 'A strategy proposed what is no point of the search space, or costs more than a budget; the message has the point.' },
-  WINDOWS_OVERLAP: { code: 'INVALID_ARGUMENT', meaning: 'A verify or report window also serves calibration or search.' },
-  MEASUREMENT_MISMATCH: { code: 'FAILED_PRECONDITION', meaning: 'The pairs carry different measurement fingerprints or fidelities: their labels are not comparable.' },
-  PAIRS_INVALID: { code: 'INVALID_ARGUMENT', meaning: 'A pair has a label or rate that is not a finite number or out of bounds, or the wrong number of dimensions.' },
-  PAIRS_TOO_FEW: { code: 'FAILED_PRECONDITION', meaning: 'The predictor needs more pairs than there are; metadata has both numbers.' },
-  PAIRS_TOO_MANY: { code: 'FAILED_PRECONDITION', meaning: 'The predictor takes fewer pairs than there are; metadata has both numbers.' },
-  PREDICTOR_FAILED: { code: 'FAILED_PRECONDITION', meaning: 'The predictor could not be fitted or asked; the message has its reason.' },
-  REGRESSOR_INVALID: { code: 'INVALID_ARGUMENT', meaning: "The file of a user's regressor is missing, too large, or not of the form [N, dimensions] to [N, metrics]; the message says which." },
+  BUDGET_INFEASIBLE: {
+    code: 'FAILED_PRECONDITION',
+    meaning: 'No architecture of the search space meets all budgets; metadata has the nearest.',
+  },
+  SCORES_INVALID: {
+    code: 'FAILED_PRECONDITION',
+    meaning: 'A criterion gave a score that is not a number, or not one score a unit; metadata says where.',
+  },
+  METRIC_INVALID: {
+    code: 'FAILED_PRECONDITION',
+    meaning:
+      'A measured or predicted metric is NaN or infinite: nothing of it is stored or answered; metadata has the metric, its value and the window.',
+  },
+  VALUES_OUT_OF_RANGE: {
+    code: 'FAILED_PRECONDITION',
+    meaning:
+      'A weight that a compensation has mended is more than the dtype of the checkpoint holds, so that the output cannot be written; metadata has the tensor, the dtype and the value.',
+  },
+  CALIBRATION_UNUSABLE: {
+    code: 'FAILED_PRECONDITION',
+    meaning:
+      "Activations of the calibration text leave the range of float32, or a compensation's fit to them has no solution; metadata has the layer or the pivot, the message what to do.",
+  },
+  PROPOSALS_INVALID: {
+    code: 'FAILED_PRECONDITION',
+    meaning:
+      'A strategy proposed what is no point of the search space, or costs more than a budget; the message has the point.',
+  },
+  WINDOWS_OVERLAP: {
+    code: 'INVALID_ARGUMENT',
+    meaning: 'A verify or report window also serves calibration or search.',
+  },
+  MEASUREMENT_MISMATCH: {
+    code: 'FAILED_PRECONDITION',
+    meaning: 'The pairs carry different measurement fingerprints or fidelities: their labels are not comparable.',
+  },
+  PAIRS_INVALID: {
+    code: 'INVALID_ARGUMENT',
+    meaning:
+      'A pair has a label or rate that is not a finite number or out of bounds, or the wrong number of dimensions.',
+  },
+  PAIRS_TOO_FEW: {
+    code: 'FAILED_PRECONDITION',
+    meaning: 'The predictor needs more pairs than there are; metadata has both numbers.',
+  },
+  PAIRS_TOO_MANY: {
+    code: 'FAILED_PRECONDITION',
+    meaning: 'The predictor takes fewer pairs than there are; metadata has both numbers.',
+  },
+  PREDICTOR_FAILED: {
+    code: 'FAILED_PRECONDITION',
+    meaning: 'The predictor could not be fitted or asked; the message has its reason.',
+  },
+  REGRESSOR_INVALID: {
+    code: 'INVALID_ARGUMENT',
+    meaning:
+      "The file of a user's regressor is missing, too large, or not of the form [N, dimensions] to [N, metrics]; the message says which.",
+  },
   OUTPUT_EXISTS: { code: 'ALREADY_EXISTS', meaning: 'The output exists and `overwrite` is not set.' },
-  OUTPUT_PROTECTED: { code: 'FAILED_PRECONDITION', meaning: 'The output is, holds or lies in a model, a text or the state folder, or its folder holds what no earlier output wrote: `overwrite` replaces earlier outputs alone.' },
-  OUTPUT_NOT_WRITTEN: { code: 'FAILED_PRECONDITION', meaning: 'The output cannot be written where it was to go, or was disturbed while it was; the message says by what. Nothing half-written stays.' },
-  REQUEST_ID_REUSED: { code: 'ALREADY_EXISTS', meaning: 'The request id belongs to a job with another request: use a new id.' },
+  OUTPUT_PROTECTED: {
+    code: 'FAILED_PRECONDITION',
+    meaning:
+      'The output is, holds or lies in a model, a text or the state folder, or its folder holds what no earlier output wrote: `overwrite` replaces earlier outputs alone.',
+  },
+  OUTPUT_NOT_WRITTEN: {
+    code: 'FAILED_PRECONDITION',
+    meaning:
+      'The output cannot be written where it was to go, or was disturbed while it was; the message says by what. Nothing half-written stays.',
+  },
+  REQUEST_ID_REUSED: {
+    code: 'ALREADY_EXISTS',
+    meaning: 'The request id belongs to a job with another request: use a new id.',
+  },
   JOB_NOT_FOUND: { code: 'NOT_FOUND', meaning: 'No job has this id; it was never started, or it was deleted.' },
   JOB_ACTIVE: { code: 'FAILED_PRECONDITION', meaning: 'The job has not ended: cancel it first.' },
-  JOB_NOT_RESUMABLE: { code: 'FAILED_PRECONDITION', meaning: 'The job cannot be resumed: it is not paused, or its model or text has changed since it began.' },
+  JOB_NOT_RESUMABLE: {
+    code: 'FAILED_PRECONDITION',
+    meaning: 'The job cannot be resumed: it is not paused, or its model or text has changed since it began.',
+  },
   SERVICE_NOT_FOUND: { code: 'NOT_FOUND', meaning: 'No service of this server has this name.' },
   STUDY_NOT_FOUND: { code: 'NOT_FOUND', meaning: 'No study has this id.' },
   PREDICTOR_NOT_FOUND: { code: 'NOT_FOUND', meaning: 'No predictor has this id.' },
-  EVENTS_COMPACTED: { code: 'OUT_OF_RANGE', meaning: 'The events after this number are no longer kept; metadata has the oldest kept number.' },
-  DEADLINE_EXCEEDED: { code: 'DEADLINE_EXCEEDED', meaning: 'The call ran into the deadline that the caller set; a job that it started goes on.' },
+  EVENTS_COMPACTED: {
+    code: 'OUT_OF_RANGE',
+    meaning: 'The events after this number are no longer kept; metadata has the oldest kept number.',
+  },
+  DEADLINE_EXCEEDED: {
+    code: 'DEADLINE_EXCEEDED',
+    meaning: 'The call ran into the deadline that the caller set; a job that it started goes on.',
+  },
   CANCELLED: { code: 'CANCELLED', meaning: 'The job was cancelled by a caller.' },
-  SERVER_RESTARTED: { code: 'ABORTED', meaning: 'The server stopped while the job was unfinished, and an earlier version had not kept its request.' },
-  JOB_POISONED: { code: 'FAILED_PRECONDITION', meaning: 'The server ended three times in a row while it worked on the job, which stored nothing in between: it is set aside. Look into the log and the memory of the server, change the request, and start it under a new request id.' },
-  LEASE_HELD: { code: 'FAILED_PRECONDITION', meaning: 'Another server on the same state works on the job; RetryInfo says when its lease runs out if it is gone.' },
-  LEASE_LOST: { code: 'ABORTED', meaning: 'Another server on the same state has taken the job over; what this one still makes of it is not stored.' },
-  SERVER_STOPPING: { code: 'UNAVAILABLE', meaning: 'The server is shutting down: watch the job again after it is back.' },
-  STORAGE_FULL: { code: 'RESOURCE_EXHAUSTED', meaning: 'The disk under the state folder or the output root is full: make room. The end of a job that could not be stored is stored as soon as there is room; no half-written output stays.' },
-  STATE_UNAVAILABLE: { code: 'UNAVAILABLE', meaning: 'The state folder cannot be read or written: it is read-only, was taken away, or another process holds it locked. The log has the cause.' },
-  STATE_DAMAGED: { code: 'DATA_LOSS', meaning: 'Something in the state folder is not what the server stored there; metadata names it. Bring the folder back from a backup, or delete what is named.' },
-  OVERLOADED: { code: 'RESOURCE_EXHAUSTED', meaning: 'Too many jobs wait already, or the system lets the server open no more files or start no more threads; RetryInfo says when to try again.' },
-  MEMORY_EXCEEDED: { code: 'RESOURCE_EXHAUSTED', meaning: 'The work can never fit the memory budget; metadata has what it needs and what it may use. Or the system has no more memory.' },
-  PRECISION_UNAVAILABLE: { code: 'FAILED_PRECONDITION', meaning: 'The precision asked for is not offered on this CPU; GetServerInfo tells which are, metadata what the self-test found.' },
-  MESSAGE_TOO_LARGE: { code: 'INVALID_ARGUMENT', meaning: 'The batch, or the answer to a request, exceeds the message limit: the message says what may be sent or asked for instead.' },
-  NOT_IMPLEMENTED: { code: 'UNIMPLEMENTED', meaning: 'This version of the server does not offer the method or option.' },
+  SERVER_RESTARTED: {
+    code: 'ABORTED',
+    meaning: 'The server stopped while the job was unfinished, and an earlier version had not kept its request.',
+  },
+  JOB_POISONED: {
+    code: 'FAILED_PRECONDITION',
+    meaning:
+      'The server ended three times in a row while it worked on the job, which stored nothing in between: it is set aside. Look into the log and the memory of the server, change the request, and start it under a new request id.',
+  },
+  LEASE_HELD: {
+    code: 'FAILED_PRECONDITION',
+    meaning: 'Another server on the same state works on the job; RetryInfo says when its lease runs out if it is gone.',
+  },
+  LEASE_LOST: {
+    code: 'ABORTED',
+    meaning: 'Another server on the same state has taken the job over; what this one still makes of it is not stored.',
+  },
+  SERVER_STOPPING: {
+    code: 'UNAVAILABLE',
+    meaning: 'The server is shutting down: watch the job again after it is back.',
+  },
+  STORAGE_FULL: {
+    code: 'RESOURCE_EXHAUSTED',
+    meaning:
+      'The disk under the state folder or the output root is full: make room. The end of a job that could not be stored is stored as soon as there is room; no half-written output stays.',
+  },
+  STATE_UNAVAILABLE: {
+    code: 'UNAVAILABLE',
+    meaning:
+      'The state folder cannot be read or written: it is read-only, was taken away, or another process holds it locked. The log has the cause.',
+  },
+  STATE_DAMAGED: {
+    code: 'DATA_LOSS',
+    meaning:
+      'Something in the state folder is not what the server stored there; metadata names it. Bring the folder back from a backup, or delete what is named.',
+  },
+  OVERLOADED: {
+    code: 'RESOURCE_EXHAUSTED',
+    meaning:
+      'Too many jobs wait already, or the system lets the server open no more files or start no more threads; RetryInfo says when to try again.',
+  },
+  MEMORY_EXCEEDED: {
+    code: 'RESOURCE_EXHAUSTED',
+    meaning:
+      'The work can never fit the memory budget; metadata has what it needs and what it may use. Or the system has no more memory.',
+  },
+  PRECISION_UNAVAILABLE: {
+    code: 'FAILED_PRECONDITION',
+    meaning:
+      'The precision asked for is not offered on this CPU; GetServerInfo tells which are, metadata what the self-test found.',
+  },
+  MESSAGE_TOO_LARGE: {
+    code: 'INVALID_ARGUMENT',
+    meaning:
+      'The batch, or the answer to a request, exceeds the message limit: the message says what may be sent or asked for instead.',
+  },
+  NOT_IMPLEMENTED: {
+    code: 'UNIMPLEMENTED',
+    meaning: 'This version of the server does not offer the method or option.',
+  },
   INTERNAL: { code: 'INTERNAL', meaning: 'A fault of the server; metadata has the id under which it is logged.' },
 } as const satisfies Record<string, { code: CanonicalCode; meaning: string }>;
 

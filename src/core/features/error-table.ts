@@ -15,11 +15,19 @@ export interface ErrorTable {
  *
  * @param dimensions names of the columns of the batch; each table is of one of them
  */
-export function addErrors(batch: EncodingBatch, dimensions: readonly string[], tables: readonly ErrorTable[]): EncodingBatch {
+export function addErrors(
+  batch: EncodingBatch,
+  dimensions: readonly string[],
+  tables: readonly ErrorTable[],
+): EncodingBatch {
   if (tables.length === 0) return batch;
   const columns = batch.columns + tables.length + 1;
   const rates = new Float32Array(countRows(batch) * columns);
-  const lookups = tables.map(({ dimension, errors }) => ({ column: dimensions.indexOf(dimension), errors, size: errors.length - 1 }));
+  const lookups = tables.map(({ dimension, errors }) => ({
+    column: dimensions.indexOf(dimension),
+    errors,
+    size: errors.length - 1,
+  }));
   for (let row = 0; row < countRows(batch); row++) {
     const from = row * batch.columns;
     const to = row * columns;
@@ -39,5 +47,9 @@ export function addErrors(batch: EncodingBatch, dimensions: readonly string[], t
 export function addErrorColumns(pairs: PairTable, tables: readonly ErrorTable[]): PairTable {
   if (tables.length === 0) return pairs;
   const { rates } = addErrors({ rates: pairs.rates, columns: pairs.dimensions.length }, pairs.dimensions, tables);
-  return { ...pairs, rates, dimensions: [...pairs.dimensions, ...tables.map(({ dimension }) => `errors.${dimension}`), 'errors.sum'] };
+  return {
+    ...pairs,
+    rates,
+    dimensions: [...pairs.dimensions, ...tables.map(({ dimension }) => `errors.${dimension}`), 'errors.sum'],
+  };
 }

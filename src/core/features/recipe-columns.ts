@@ -20,7 +20,11 @@ export function addRecipes(batch: EncodingBatch, known: readonly string[], recip
 }
 
 /** A table of pairs with their recipes as further columns. */
-export function addRecipeColumns<Table extends Pick<PairTable, 'dimensions' | 'rates'>>(pairs: Table, known: readonly string[], recipes: readonly string[]): Table {
+export function addRecipeColumns<Table extends Pick<PairTable, 'dimensions' | 'rates'>>(
+  pairs: Table,
+  known: readonly string[],
+  recipes: readonly string[],
+): Table {
   if (known.length < 2) return pairs;
   const { rates } = addRecipes({ rates: pairs.rates, columns: pairs.dimensions.length }, known, recipes);
   return { ...pairs, rates, dimensions: nameColumns(pairs.dimensions, known) };

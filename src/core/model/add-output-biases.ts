@@ -7,15 +7,22 @@ import type { Architecture, LayerArchitecture, ModelShape } from './shape.js';
  */
 export function addOutputBiases(shape: ModelShape, architecture?: Architecture): ModelShape {
   const { biases } = shape;
-  if (architecture === undefined) return { ...shape, biases: { ...biases, attentionOutput: true, ffn: true }, droppedBiases: true };
+  if (architecture === undefined)
+    return { ...shape, biases: { ...biases, attentionOutput: true, ffn: true }, droppedBiases: true };
   const some = (is: (kept: LayerArchitecture, own: LayerArchitecture) => boolean): boolean =>
     architecture.some((kept, layer) => is(kept, shape.layers[layer] ?? kept));
-  const dropped = shape.droppedBiases === true || some((kept, own) => (kept.kvHeads === 0 && own.kvHeads > 0) || (kept.ffnChannels === 0 && own.ffnChannels > 0));
+  const dropped =
+    shape.droppedBiases === true ||
+    some((kept, own) => (kept.kvHeads === 0 && own.kvHeads > 0) || (kept.ffnChannels === 0 && own.ffnChannels > 0));
   return {
     ...shape,
     biases: {
       ...biases,
-      attentionOutput: biases.attentionOutput || some((kept, own) => kept.kvHeads > 0 && kept.kvHeads * kept.queryHeadsPerKv < own.kvHeads * own.queryHeadsPerKv),
+      attentionOutput:
+        biases.attentionOutput ||
+        some(
+          (kept, own) => kept.kvHeads > 0 && kept.kvHeads * kept.queryHeadsPerKv < own.kvHeads * own.queryHeadsPerKv,
+        ),
       ffn: biases.ffn || some((kept, own) => kept.ffnChannels > 0 && kept.ffnChannels < own.ffnChannels),
     },
     ...(dropped ? { droppedBiases: true } : {}),

@@ -31,7 +31,9 @@ export function countFixedParameters(shape: ModelShape): number {
 export function countParameters(shape: ModelShape, architecture: Architecture): number {
   return architecture.reduce(
     (sum, layer) =>
-      sum + countAttentionParameters(shape, layer.kvHeads, layer.queryHeadsPerKv) + countFfnParameters(shape, layer.ffnChannels),
+      sum +
+      countAttentionParameters(shape, layer.kvHeads, layer.queryHeadsPerKv) +
+      countFfnParameters(shape, layer.ffnChannels),
     countFixedParameters(shape),
   );
 }

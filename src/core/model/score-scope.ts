@@ -8,7 +8,9 @@ export type ScoreScope = (typeof SCORE_SCOPES)[number];
 
 /** The scope that a criterion's complete options name; `layer` where it has no such option. */
 export function scopeOf(options: unknown): ScoreScope {
-  return options !== null && typeof options === 'object' && 'scope' in options && options.scope === 'standardized' ? 'standardized' : 'layer';
+  return options !== null && typeof options === 'object' && 'scope' in options && options.scope === 'standardized'
+    ? 'standardized'
+    : 'layer';
 }
 
 /**

@@ -17,9 +17,26 @@ export interface BlockBiases {
 
 /** The tensors of a block; the last two are what a dropped half-block may leave. */
 export type BlockTensor =
-  | 'attentionNorm' | 'query' | 'key' | 'value' | 'output' | 'queryNorm' | 'keyNorm' | 'queryBias' | 'keyBias' | 'valueBias' | 'outputBias'
-  | 'ffnNorm' | 'gate' | 'up' | 'down' | 'gateBias' | 'upBias' | 'downBias'
-  | 'outputLeft' | 'downLeft';
+  | 'attentionNorm'
+  | 'query'
+  | 'key'
+  | 'value'
+  | 'output'
+  | 'queryNorm'
+  | 'keyNorm'
+  | 'queryBias'
+  | 'keyBias'
+  | 'valueBias'
+  | 'outputBias'
+  | 'ffnNorm'
+  | 'gate'
+  | 'up'
+  | 'down'
+  | 'gateBias'
+  | 'upBias'
+  | 'downBias'
+  | 'outputLeft'
+  | 'downLeft';
 
 /** Bytes of a number in each tensor, where not all are alike. */
 export interface NumberBytes {

@@ -36,8 +36,13 @@ export function selectKeptUnits(ranking: Ranking, architecture: Architecture, ow
     const kvGroups = ascending(order.kvGroups.slice(0, layer.kvHeads));
     return {
       kvGroups,
-      queryHeads: ascending(kvGroups.flatMap((group) =>
-        (order.queryHeads[group] ?? []).slice(0, layer.queryHeadsPerKv).map((head) => group * dense.queryHeadsPerKv + head))),
+      queryHeads: ascending(
+        kvGroups.flatMap((group) =>
+          (order.queryHeads[group] ?? [])
+            .slice(0, layer.queryHeadsPerKv)
+            .map((head) => group * dense.queryHeadsPerKv + head),
+        ),
+      ),
       ffnChannels: ascending(order.ffnChannels.slice(0, layer.ffnChannels)),
     };
   });
@@ -50,7 +55,11 @@ export function selectKeptUnits(ranking: Ranking, architecture: Architecture, ow
  */
 export function rankKeptFirst(kept: KeptUnits, own: Architecture, field = 'kept_units'): Ranking {
   if (kept.length !== own.length) {
-    throw PrunecastError.ofField(`${field}.layers`, `has ${kept.length} layers, the model has ${own.length}`, 'ARCHITECTURE_INVALID');
+    throw PrunecastError.ofField(
+      `${field}.layers`,
+      `has ${kept.length} layers, the model has ${own.length}`,
+      'ARCHITECTURE_INVALID',
+    );
   }
   return kept.map((layer, index) => {
     const path = `${field}.layers[${index}]`;
@@ -58,11 +67,16 @@ export function rankKeptFirst(kept: KeptUnits, own: Architecture, field = 'kept_
     const kvGroups = keptFirst(layer.kvGroups, dense.kvHeads, `${path}.kv_groups`);
     keptFirst(layer.queryHeads, dense.kvHeads * dense.queryHeadsPerKv, `${path}.query_heads`);
     const perGroup = kvGroups.map(() => [] as number[]);
-    for (const head of layer.queryHeads) perGroup[Math.floor(head / dense.queryHeadsPerKv)]?.push(head % dense.queryHeadsPerKv);
+    for (const head of layer.queryHeads)
+      perGroup[Math.floor(head / dense.queryHeadsPerKv)]?.push(head % dense.queryHeadsPerKv);
     const counts = new Set(layer.kvGroups.map((group) => perGroup[group]?.length ?? 0));
     const strays = perGroup.some((heads, group) => heads.length > 0 && !layer.kvGroups.includes(group));
     if (counts.size > 1 || counts.has(0) || strays) {
-      throw PrunecastError.ofField(`${path}.query_heads`, 'each kept key-value group keeps the same number of query heads, at least one, and no other group keeps any', 'ARCHITECTURE_INVALID');
+      throw PrunecastError.ofField(
+        `${path}.query_heads`,
+        'each kept key-value group keeps the same number of query heads, at least one, and no other group keeps any',
+        'ARCHITECTURE_INVALID',
+      );
     }
     return {
       kvGroups,
@@ -93,7 +107,12 @@ export function architectureOf(kept: KeptUnits): Architecture {
 function keptFirst(kept: readonly number[], size: number, field: string): number[] {
   const chosen = new Set(kept);
   const bad = kept.find((unit) => !Number.isInteger(unit) || unit < 0 || unit >= size);
-  if (bad !== undefined) throw PrunecastError.ofField(field, `unit ${bad} does not exist; there are 0 to ${size - 1}`, 'ARCHITECTURE_INVALID');
+  if (bad !== undefined)
+    throw PrunecastError.ofField(
+      field,
+      `unit ${bad} does not exist; there are 0 to ${size - 1}`,
+      'ARCHITECTURE_INVALID',
+    );
   if (chosen.size !== kept.length) throw PrunecastError.ofField(field, 'names a unit twice', 'ARCHITECTURE_INVALID');
   return [...ascending(kept), ...range(size).filter((unit) => !chosen.has(unit))];
 }

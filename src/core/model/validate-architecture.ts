@@ -8,14 +8,27 @@ import type { Architecture, ModelShape } from './shape.js';
  * @throws PrunecastError ARCHITECTURE_INVALID with one violation a field at fault
  */
 export function validateArchitecture(shape: ModelShape, architecture: Architecture, field = 'architecture'): void {
-  const violations = architecture.length === shape.layers.length
-    ? architecture.flatMap((layer, index) => findLayerViolations(shape, layer, index, `${field}.layers[${index}]`))
-    : [{ field: `${field}.layers`, description: `has ${architecture.length} layers, the model has ${shape.layers.length}: give one entry a layer` }];
+  const violations =
+    architecture.length === shape.layers.length
+      ? architecture.flatMap((layer, index) => findLayerViolations(shape, layer, index, `${field}.layers[${index}]`))
+      : [
+          {
+            field: `${field}.layers`,
+            description: `has ${architecture.length} layers, the model has ${shape.layers.length}: give one entry a layer`,
+          },
+        ];
   if (violations.length === 0) return;
-  throw new PrunecastError('ARCHITECTURE_INVALID', violations.map((v) => `${v.field}: ${v.description}`).join('; '), { violations });
+  throw new PrunecastError('ARCHITECTURE_INVALID', violations.map((v) => `${v.field}: ${v.description}`).join('; '), {
+    violations,
+  });
 }
 
-function findLayerViolations(shape: ModelShape, layer: Architecture[number], index: number, path: string): FieldViolation[] {
+function findLayerViolations(
+  shape: ModelShape,
+  layer: Architecture[number],
+  index: number,
+  path: string,
+): FieldViolation[] {
   const own = shape.layers[index];
   if (own === undefined) return [];
   const counts = [
@@ -25,7 +38,10 @@ function findLayerViolations(shape: ModelShape, layer: Architecture[number], ind
   ] as const;
   const violations: FieldViolation[] = counts
     .filter(([, kept, most]) => !Number.isInteger(kept) || kept < 0 || kept > most)
-    .map(([name, kept, most]) => ({ field: `${path}.${name}`, description: `is ${kept}; the model allows 0 to ${most}` }));
+    .map(([name, kept, most]) => ({
+      field: `${path}.${name}`,
+      description: `is ${kept}; the model allows 0 to ${most}`,
+    }));
   if (violations.length === 0 && (layer.kvHeads === 0) !== (layer.queryHeadsPerKv === 0)) {
     violations.push({
       field: `${path}.query_heads_per_kv`,

@@ -64,7 +64,11 @@ export interface HalfBlock {
 }
 
 /** A [inner, rows], B [inner, columns] and the product [rows, columns], all row-major. */
-export type TransposedProduct = (a: Float32Array, b: Float32Array, sizes: { readonly inner: number; readonly rows: number; readonly columns: number }) => Promise<Float32Array>;
+export type TransposedProduct = (
+  a: Float32Array,
+  b: Float32Array,
+  sizes: { readonly inner: number; readonly rows: number; readonly columns: number },
+) => Promise<Float32Array>;
 
 export interface PreparedCompensation {
   /** The mended weights of the first `width` rows, [width, hidden]; a view where nothing changed. */

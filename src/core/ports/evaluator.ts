@@ -68,7 +68,12 @@ export interface EvaluationSubject {
    *
    * @param precision of the fidelity that the losses are for; float32 by default. Throws PRECISION_UNAVAILABLE.
    */
-  losses(architectures: readonly Architecture[], windows: readonly Window[], control: WorkControl, precision?: Precision): AsyncIterable<ArchitectureLosses>;
+  losses(
+    architectures: readonly Architecture[],
+    windows: readonly Window[],
+    control: WorkControl,
+    precision?: Precision,
+  ): AsyncIterable<ArchitectureLosses>;
 }
 
 export interface ArchitectureLosses {

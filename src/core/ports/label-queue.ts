@@ -16,5 +16,9 @@ export interface Label {
 
 /** The one way to a label; nothing calls an evaluator around it. A label is paid once and recorded once. */
 export interface LabelQueue<Target> {
-  label(target: Target, architectures: readonly Architecture[], control: WorkControl): AsyncIterable<{ readonly index: number; readonly label: Label }>;
+  label(
+    target: Target,
+    architectures: readonly Architecture[],
+    control: WorkControl,
+  ): AsyncIterable<{ readonly index: number; readonly label: Label }>;
 }

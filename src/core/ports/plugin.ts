@@ -2,7 +2,9 @@
  * A schema that turns what a caller sent into complete options. Zod schemas have this form; core knows no more of them.
  */
 export interface OptionsSchema<Options> {
-  safeParse(value: unknown):
+  safeParse(
+    value: unknown,
+  ):
     | { readonly success: true; readonly data: Options }
     | { readonly success: false; readonly error: { readonly issues: readonly OptionsIssue[] } };
 }

@@ -23,7 +23,12 @@ export interface Predictor<Options = unknown> extends PluginManifest<Options> {
   /** Files that the options name, by a name of the plug-in's own: paths under the data and model roots. What they hold comes with `fit`. */
   files?(options: Options): Readonly<Record<string, string>>;
   /** Fits the pairs; equal pairs, options and seed give a model of equal predictions. May take long. */
-  fit(pairs: PairTable, options: Options, seed: number, files?: Readonly<Record<string, Uint8Array>>): Promise<FittedPredictor>;
+  fit(
+    pairs: PairTable,
+    options: Options,
+    seed: number,
+    files?: Readonly<Record<string, Uint8Array>>,
+  ): Promise<FittedPredictor>;
   /** A fitted predictor from `FittedPredictor.save()`: bit-equal predictions. */
   load(bytes: Uint8Array): Promise<FittedPredictor>;
 }

@@ -21,8 +21,13 @@ export const PAPER_GRID = { minRate: 0.1, maxRate: 0.5, rateStep: 0.1 } as const
  * The kept counts that a range of rates allows, ascending, each once: the ends snap to the nearer count, and 0 (the
  * half-block dropped) is among them only where the range reaches rate 1. Empty where no multiple lies in the range.
  */
-export function allowedCounts(size: number, { minRate, maxRate }: RateRange, { rateStep, multipleOf }: CountRule): number[] {
-  const counts = rateStep === undefined ? countsBetween(size, minRate, maxRate) : countsOnGrid(size, minRate, maxRate, rateStep);
+export function allowedCounts(
+  size: number,
+  { minRate, maxRate }: RateRange,
+  { rateStep, multipleOf }: CountRule,
+): number[] {
+  const counts =
+    rateStep === undefined ? countsBetween(size, minRate, maxRate) : countsOnGrid(size, minRate, maxRate, rateStep);
   return counts.filter((count) => count % multipleOf === 0);
 }
 

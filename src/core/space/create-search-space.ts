@@ -36,15 +36,30 @@ export function createSearchSpace(shape: ModelShape, options: SearchSpaceOptions
   const prunable = findPrunableLayers(shape, options);
   const range = { minRate, maxRate };
   const countsOf = rememberCounts();
-  const dimensions = groupRuns(shape, prunable, kinds, options.target === 'uniform' ? prunable.length : (options.tieRun ?? 1)).map((run) => {
+  const dimensions = groupRuns(
+    shape,
+    prunable,
+    kinds,
+    options.target === 'uniform' ? prunable.length : (options.tieRun ?? 1),
+  ).map((run) => {
     const rule = { multipleOf: multipleOf[run.kind] ?? 1, ...(rateStep === undefined ? {} : { rateStep }) };
     return createDimension(run, { range, rule, counts: countsOf(run, range, rule, options.target) });
   });
-  refuse(dimensions.filter(({ counts }) => counts.length === 0).map(({ name, kind, size, rule }) => ({
-    field: `${field}.multiple_of`,
-    description: `no multiple of ${rule.multipleOf} lies between rates ${minRate} and ${maxRate} of ${name} (${size} ${kind}): widen the rates or take a smaller multiple`,
-  })).slice(0, 1));
-  if (dimensions.length === 0) throw PrunecastError.ofField(field, 'leaves nothing to prune: take at least one kind and leave a layer unprotected', 'SPACE_INVALID');
+  refuse(
+    dimensions
+      .filter(({ counts }) => counts.length === 0)
+      .map(({ name, kind, size, rule }) => ({
+        field: `${field}.multiple_of`,
+        description: `no multiple of ${rule.multipleOf} lies between rates ${minRate} and ${maxRate} of ${name} (${size} ${kind}): widen the rates or take a smaller multiple`,
+      }))
+      .slice(0, 1),
+  );
+  if (dimensions.length === 0)
+    throw PrunecastError.ofField(
+      field,
+      'leaves nothing to prune: take at least one kind and leave a layer unprotected',
+      'SPACE_INVALID',
+    );
   return { shape, dimensions };
 }
 
@@ -56,11 +71,19 @@ interface Run {
   readonly size: number;
 }
 
-function createDimension({ kind, layers, size }: Run, { range, rule, counts }: Pick<Dimension, 'range' | 'rule' | 'counts'>): Dimension {
+function createDimension(
+  { kind, layers, size }: Run,
+  { range, rule, counts }: Pick<Dimension, 'range' | 'rule' | 'counts'>,
+): Dimension {
   return { name: `layers.${layers[0]}.${kind}`, kind, layers, size, counts, range, rule };
 }
 
-function groupRuns(shape: ModelShape, prunable: readonly number[], kinds: readonly DimensionKind[], tieRun: number): Run[] {
+function groupRuns(
+  shape: ModelShape,
+  prunable: readonly number[],
+  kinds: readonly DimensionKind[],
+  tieRun: number,
+): Run[] {
   const runs: Run[] = [];
   for (let first = 0; first < prunable.length; first += tieRun) {
     const open = new Map<DimensionKind, { kind: DimensionKind; layers: number[]; size: number }>();
@@ -78,7 +101,10 @@ function groupRuns(shape: ModelShape, prunable: readonly number[], kinds: readon
       }
     }
   }
-  return runs.sort((a, b) => (a.layers[0] ?? 0) - (b.layers[0] ?? 0) || DIMENSION_KINDS.indexOf(a.kind) - DIMENSION_KINDS.indexOf(b.kind));
+  return runs.sort(
+    (a, b) =>
+      (a.layers[0] ?? 0) - (b.layers[0] ?? 0) || DIMENSION_KINDS.indexOf(a.kind) - DIMENSION_KINDS.indexOf(b.kind),
+  );
 }
 
 function findPrunableLayers(shape: ModelShape, { protectedLayers, target }: SearchSpaceOptions): number[] {
@@ -87,24 +113,57 @@ function findPrunableLayers(shape: ModelShape, { protectedLayers, target }: Sear
 }
 
 function findViolations(shape: ModelShape, options: SearchSpaceOptions, field: string): FieldViolation[] {
-  const { kinds = DEFAULT_KINDS, protectedLayers = [], tieRun = 1, minRate = 0, maxRate = 1, rateStep, multipleOf = {}, target } = options;
+  const {
+    kinds = DEFAULT_KINDS,
+    protectedLayers = [],
+    tieRun = 1,
+    minRate = 0,
+    maxRate = 1,
+    rateStep,
+    multipleOf = {},
+    target,
+  } = options;
   const last = shape.layers.length - 1;
   const badLayer = protectedLayers.find((layer) => !Number.isInteger(layer) || layer < 0 || layer > last);
   const badMultiple = Object.entries(multipleOf).find(([, value]) => !Number.isInteger(value) || value < 1);
   return [
-    kinds.length === 0 && { field: `${field}.kinds`, description: `is empty; give at least one of ${DIMENSION_KINDS.join(', ')}` },
-    badLayer !== undefined && { field: `${field}.protected_layers`, description: `names layer ${badLayer}; the model has 0 to ${last}` },
-    target === 'uniform' && protectedLayers.length > 0
-      && { field: `${field}.protected_layers`, description: 'is given with target uniform, where all layers are alike: leave it out, or take target per-layer' },
-    !(Number.isInteger(tieRun) && tieRun >= 1) && { field: `${field}.tie_run`, description: `is ${tieRun}; allowed is an integer from 1` },
+    kinds.length === 0 && {
+      field: `${field}.kinds`,
+      description: `is empty; give at least one of ${DIMENSION_KINDS.join(', ')}`,
+    },
+    badLayer !== undefined && {
+      field: `${field}.protected_layers`,
+      description: `names layer ${badLayer}; the model has 0 to ${last}`,
+    },
+    target === 'uniform' &&
+      protectedLayers.length > 0 && {
+        field: `${field}.protected_layers`,
+        description: 'is given with target uniform, where all layers are alike: leave it out, or take target per-layer',
+      },
+    !(Number.isInteger(tieRun) && tieRun >= 1) && {
+      field: `${field}.tie_run`,
+      description: `is ${tieRun}; allowed is an integer from 1`,
+    },
     !(minRate >= 0 && minRate <= 1) && { field: `${field}.min_rate`, description: `is ${minRate}; allowed is 0 to 1` },
-    !(maxRate >= minRate && maxRate <= 1) && { field: `${field}.max_rate`, description: `is ${maxRate}; allowed is min_rate (${minRate}) to 1` },
-    rateStep !== undefined && !(rateStep > 0 && rateStep <= 1) && { field: `${field}.rate_step`, description: `is ${rateStep}; allowed is above 0 and at most 1` },
-    badMultiple !== undefined && { field: `${field}.multiple_of.${badMultiple[0]}`, description: `is ${badMultiple[1]}; allowed is an integer from 1` },
+    !(maxRate >= minRate && maxRate <= 1) && {
+      field: `${field}.max_rate`,
+      description: `is ${maxRate}; allowed is min_rate (${minRate}) to 1`,
+    },
+    rateStep !== undefined &&
+      !(rateStep > 0 && rateStep <= 1) && {
+        field: `${field}.rate_step`,
+        description: `is ${rateStep}; allowed is above 0 and at most 1`,
+      },
+    badMultiple !== undefined && {
+      field: `${field}.multiple_of.${badMultiple[0]}`,
+      description: `is ${badMultiple[1]}; allowed is an integer from 1`,
+    },
   ].filter((violation) => violation !== false);
 }
 
 function refuse(violations: readonly FieldViolation[]): void {
   if (violations.length === 0) return;
-  throw new PrunecastError('SPACE_INVALID', violations.map((v) => `${v.field}: ${v.description}`).join('; '), { violations });
+  throw new PrunecastError('SPACE_INVALID', violations.map((v) => `${v.field}: ${v.description}`).join('; '), {
+    violations,
+  });
 }

@@ -2,7 +2,12 @@ import { allowedCounts, type CountRule, type RateRange } from './count-rule.js';
 import type { DimensionKind } from './search-space.js';
 
 /** The counts that a dimension may take, found once for all dimensions that are alike: layers mostly are, and 126 of them have 53,248 channels each. */
-export function rememberCounts(): (dimension: { readonly kind: DimensionKind; readonly size: number }, range: RateRange, rule: CountRule, target?: 'per-layer' | 'uniform') => readonly number[] {
+export function rememberCounts(): (
+  dimension: { readonly kind: DimensionKind; readonly size: number },
+  range: RateRange,
+  rule: CountRule,
+  target?: 'per-layer' | 'uniform',
+) => readonly number[] {
   const known = new Map<string, readonly number[]>();
   return ({ kind, size }, range, rule, target) => {
     // A kept group has at least one query head: only kv_heads 0 drops attention, so that one form stands for it.

@@ -31,9 +31,18 @@ const MOST_WAVES = 6;
 
 function drawWave(length: number, rng: Rng): number[] {
   if (length === 1) return [drawNormal(rng)];
-  const amplitudes = Array.from({ length: Math.floor(Math.min(length, MOST_WAVES + 1) ** rng.uniform()) }, () => drawNormal(rng) * Math.SQRT2);
-  return Array.from({ length }, (_, place) =>
-    amplitudes.reduce((sum, amplitude, order) => sum + amplitude * Math.cos((Math.PI * (order + 1) * (place + 0.5)) / length), 0) / Math.sqrt(amplitudes.length));
+  const amplitudes = Array.from(
+    { length: Math.floor(Math.min(length, MOST_WAVES + 1) ** rng.uniform()) },
+    () => drawNormal(rng) * Math.SQRT2,
+  );
+  return Array.from(
+    { length },
+    (_, place) =>
+      amplitudes.reduce(
+        (sum, amplitude, order) => sum + amplitude * Math.cos((Math.PI * (order + 1) * (place + 0.5)) / length),
+        0,
+      ) / Math.sqrt(amplitudes.length),
+  );
 }
 
 /** Of mean 0 and deviation 1, bell-shaped: the sum of twelve uniform numbers. */

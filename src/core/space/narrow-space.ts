@@ -25,19 +25,34 @@ export function narrowSpace(space: SearchSpace, ranges: readonly DimensionRange[
     const dimension = dimensions.get(range.dimension);
     const path = `${field}[${index}]`;
     if (dimension === undefined) {
-      violations.push({ field: `${path}.dimension`, description: `is ${range.dimension}, which the space does not have` });
+      violations.push({
+        field: `${path}.dimension`,
+        description: `is ${range.dimension}, which the space does not have`,
+      });
     } else if (changed.has(range.dimension)) {
-      violations.push({ field: `${path}.dimension`, description: `is ${range.dimension}, which has a range already: name each dimension once` });
+      violations.push({
+        field: `${path}.dimension`,
+        description: `is ${range.dimension}, which has a range already: name each dimension once`,
+      });
     } else if (!(range.minRate >= 0 && range.maxRate >= range.minRate && range.maxRate <= 1)) {
-      violations.push({ field: path, description: `goes from ${range.minRate} to ${range.maxRate}; allowed is 0 <= min_rate <= max_rate <= 1` });
+      violations.push({
+        field: path,
+        description: `goes from ${range.minRate} to ${range.maxRate}; allowed is 0 <= min_rate <= max_rate <= 1`,
+      });
     } else {
       const allowed = countsOf(dimension, range, dimension.rule);
-      if (allowed.length === 0) violations.push({ field: path, description: `no multiple of ${dimension.rule.multipleOf} lies between rates ${range.minRate} and ${range.maxRate} of ${range.dimension}` });
+      if (allowed.length === 0)
+        violations.push({
+          field: path,
+          description: `no multiple of ${dimension.rule.multipleOf} lies between rates ${range.minRate} and ${range.maxRate} of ${range.dimension}`,
+        });
       changed.set(range.dimension, { counts: allowed, range: { minRate: range.minRate, maxRate: range.maxRate } });
     }
   });
   if (violations.length > 0) {
-    throw new PrunecastError('SPACE_INVALID', violations.map((v) => `${v.field}: ${v.description}`).join('; '), { violations });
+    throw new PrunecastError('SPACE_INVALID', violations.map((v) => `${v.field}: ${v.description}`).join('; '), {
+      violations,
+    });
   }
   return {
     shape: space.shape,

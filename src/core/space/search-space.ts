@@ -41,7 +41,9 @@ export function decodeCounts(space: SearchSpace, counts: Counts): Architecture {
       if (layer !== undefined) layer[COUNT_FIELDS[dimension.kind]] = count;
     }
   });
-  return layers.map((layer) => (layer.kvHeads === 0 || layer.queryHeadsPerKv === 0 ? { ...layer, kvHeads: 0, queryHeadsPerKv: 0 } : layer));
+  return layers.map((layer) =>
+    layer.kvHeads === 0 || layer.queryHeadsPerKv === 0 ? { ...layer, kvHeads: 0, queryHeadsPerKv: 0 } : layer,
+  );
 }
 
 /** The point of an architecture: its kept counts at each dimension's first layer. */
@@ -51,7 +53,10 @@ export function encodeCounts(space: SearchSpace, architecture: Architecture): Co
 
 /** The encoding: 1 - kept / size of each dimension, exactly. */
 export function toRates(space: SearchSpace, counts: Counts): Float32Array {
-  return Float32Array.from(space.dimensions, (dimension, index) => 1 - (counts[index] ?? dimension.size) / dimension.size);
+  return Float32Array.from(
+    space.dimensions,
+    (dimension, index) => 1 - (counts[index] ?? dimension.size) / dimension.size,
+  );
 }
 
 /** The encodings of points, a row each. */

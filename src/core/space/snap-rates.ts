@@ -25,12 +25,17 @@ export interface SnappedRate {
  */
 export function snapRates(space: SearchSpace, rates: ArrayLike<number>, field = 'rates'): SnappedRates {
   if (rates.length !== space.dimensions.length) {
-    throw PrunecastError.ofField(field, `has ${rates.length} rates, the space has ${space.dimensions.length} dimensions: give one a dimension`, 'SPACE_INVALID');
+    throw PrunecastError.ofField(
+      field,
+      `has ${rates.length} rates, the space has ${space.dimensions.length} dimensions: give one a dimension`,
+      'SPACE_INVALID',
+    );
   }
   const snapped: SnappedRate[] = [];
   const counts = space.dimensions.map(({ name, size }, index) => {
     const rate = rates[index] ?? Number.NaN;
-    if (!(rate >= 0 && rate <= 1)) throw PrunecastError.ofField(`${field}[${index}]`, `is ${rate}; allowed is 0 to 1`, 'SPACE_INVALID');
+    if (!(rate >= 0 && rate <= 1))
+      throw PrunecastError.ofField(`${field}[${index}]`, `is ${rate}; allowed is 0 to 1`, 'SPACE_INVALID');
     // A float32 next to 1 stands for 1 only if it is 1: the dropped half-block is never reached by rounding.
     const count = keptCount(size, rate);
     const snappedTo = 1 - count / size;

@@ -22,15 +22,25 @@ export function perplexityOf({ losses, tokens }: WindowLosses): number {
  *
  * @param coverage 0.95 for a 95 % interval
  */
-export function ratioInterval(numerator: WindowLosses, denominator: WindowLosses, options: IntervalOptions): readonly [number, number] {
+export function ratioInterval(
+  numerator: WindowLosses,
+  denominator: WindowLosses,
+  options: IntervalOptions,
+): readonly [number, number] {
   return runSteps(ratioIntervalInSteps(numerator, denominator, options));
 }
 
 /** `ratioInterval` in steps of about two milliseconds: 10,000 draws of 256 windows take a third of a second. */
-export function* ratioIntervalInSteps(numerator: WindowLosses, denominator: WindowLosses, { rng, coverage = 0.95, draws = 10_000, scale = 'log' }: IntervalOptions): Generator<void, readonly [number, number]> {
+export function* ratioIntervalInSteps(
+  numerator: WindowLosses,
+  denominator: WindowLosses,
+  { rng, coverage = 0.95, draws = 10_000, scale = 'log' }: IntervalOptions,
+): Generator<void, readonly [number, number]> {
   const windows = numerator.losses.length;
   if (windows === 0 || denominator.losses.length !== windows) {
-    throw new RangeError(`a paired interval needs the same windows on both sides, got ${windows} and ${denominator.losses.length}`);
+    throw new RangeError(
+      `a paired interval needs the same windows on both sides, got ${windows} and ${denominator.losses.length}`,
+    );
   }
   const ratios = new Float64Array(draws);
   const drawsAStep = Math.ceil(WINDOWS_A_STEP / windows);

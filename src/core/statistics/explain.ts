@@ -30,7 +30,10 @@ export async function measureImportances(
   const order = Array.from({ length: rows }, (_, row) => row);
   for (let column = 0; column < batch.columns; column++) {
     const random = rng.fork(`importance/${column}`);
-    const copies = Float32Array.from({ length: repeats * batch.rates.length }, (_, index) => batch.rates[index % batch.rates.length] as number);
+    const copies = Float32Array.from(
+      { length: repeats * batch.rates.length },
+      (_, index) => batch.rates[index % batch.rates.length] as number,
+    );
     for (let repeat = 0; repeat < repeats; repeat++) {
       random.shuffle(order).forEach((from, to) => {
         copies[(repeat * rows + to) * batch.columns + column] = batch.rates[from * batch.columns + column] as number;
@@ -38,7 +41,9 @@ export async function measureImportances(
     }
     const means = await predict({ rates: copies, columns: batch.columns });
     for (let repeat = 0; repeat < repeats; repeat++) {
-      importances[column] = (importances[column] as number) + (rmse(targets, means.subarray(repeat * rows, (repeat + 1) * rows)) - baseline) / repeats;
+      importances[column] =
+        (importances[column] as number) +
+        (rmse(targets, means.subarray(repeat * rows, (repeat + 1) * rows)) - baseline) / repeats;
     }
   }
   return importances;
@@ -60,12 +65,19 @@ export async function measureEffects(
   const curves: EffectCurve[] = [];
   const pointsAtATime = Math.max(1, Math.floor(MOST_CELLS / batch.rates.length));
   for (const [column, { minRate, maxRate }] of ranges.entries()) {
-    const rates = minRate === maxRate ? [minRate] : Array.from({ length: points }, (_, point) => minRate + ((maxRate - minRate) * point) / (points - 1));
+    const rates =
+      minRate === maxRate
+        ? [minRate]
+        : Array.from({ length: points }, (_, point) => minRate + ((maxRate - minRate) * point) / (points - 1));
     const values: number[] = [];
     for (let from = 0; from < rates.length; from += pointsAtATime) {
       const some = rates.slice(from, from + pointsAtATime);
       const means = await predict({ rates: repeat(batch, some, column), columns: batch.columns });
-      values.push(...some.map((_, point) => means.subarray(point * rows, (point + 1) * rows).reduce((sum, value) => sum + value, 0) / rows));
+      values.push(
+        ...some.map(
+          (_, point) => means.subarray(point * rows, (point + 1) * rows).reduce((sum, value) => sum + value, 0) / rows,
+        ),
+      );
     }
     curves.push({ rates, values });
   }

@@ -6,7 +6,9 @@ import type { ObjectiveValues } from './pareto-fronts.js';
  * and Huband, "A faster algorithm for calculating hypervolume", 2006): quick for few objectives, exponential in their number.
  */
 export function hypervolume(points: readonly ObjectiveValues[], reference: ObjectiveValues): number {
-  const inside = points.filter((point) => reference.every((limit, objective) => (point[objective] ?? Number.NaN) < limit));
+  const inside = points.filter((point) =>
+    reference.every((limit, objective) => (point[objective] ?? Number.NaN) < limit),
+  );
   return measure(inside, reference, reference.length);
 }
 

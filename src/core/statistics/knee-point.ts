@@ -13,6 +13,11 @@ export function findKnee(front: readonly ObjectiveValues[]): number | undefined 
     return { least: values.reduce((a, b) => Math.min(a, b)), most: values.reduce((a, b) => Math.max(a, b)) };
   });
   const sums = front.map((point) =>
-    ranges.reduce((sum, { least, most }, objective) => sum + (most > least ? ((point[objective] ?? Number.NaN) - least) / (most - least) : 0), 0));
+    ranges.reduce(
+      (sum, { least, most }, objective) =>
+        sum + (most > least ? ((point[objective] ?? Number.NaN) - least) / (most - least) : 0),
+      0,
+    ),
+  );
   return sums.reduce((knee, sum, index) => (sum < (sums[knee] ?? 0) - 1e-12 ? index : knee), 0);
 }

@@ -19,7 +19,9 @@ export function selectSpread(points: readonly ObjectiveValues[], count: number):
 
 /** Fronts of one objective are its values: 10,000 take a tenth of a second to sort into them. */
 function sortByValue(points: readonly ObjectiveValues[]): number[] {
-  return points.map((_, index) => index).sort((a, b) => (points[a]?.[0] ?? Number.NaN) - (points[b]?.[0] ?? Number.NaN) || a - b);
+  return points
+    .map((_, index) => index)
+    .sort((a, b) => (points[a]?.[0] ?? Number.NaN) - (points[b]?.[0] ?? Number.NaN) || a - b);
 }
 
 /** Removals one by one take the square of a front's size: of a front larger than this one look at the distances comes before. */
@@ -27,7 +29,12 @@ const THINNED_ONE_BY_ONE = 256;
 
 function thinOut(points: readonly ObjectiveValues[], front: readonly number[], count: number): number[] {
   const most = Math.max(count, THINNED_ONE_BY_ONE);
-  let left = front.length <= most ? [...front] : sortByCrowding(points, front).slice(0, most).sort((a, b) => a - b);
+  let left =
+    front.length <= most
+      ? [...front]
+      : sortByCrowding(points, front)
+          .slice(0, most)
+          .sort((a, b) => a - b);
   while (left.length > count) {
     const distances = crowdingDistances(left.map((index) => points[index] ?? []));
     const place = distances.reduce((least, distance, at) => (distance <= (distances[least] ?? 0) ? at : least), 0);
@@ -40,5 +47,8 @@ function thinOut(points: readonly ObjectiveValues[], front: readonly number[], c
 export function sortByCrowding(points: readonly ObjectiveValues[], front: readonly number[]): number[] {
   const distances = crowdingDistances(front.map((index) => points[index] ?? []));
   // Infinity less Infinity is no number: ends compare as equal.
-  return front.map((index, at) => ({ index, distance: distances[at] ?? 0 })).sort((a, b) => (a.distance === b.distance ? a.index - b.index : b.distance - a.distance)).map(({ index }) => index);
+  return front
+    .map((index, at) => ({ index, distance: distances[at] ?? 0 }))
+    .sort((a, b) => (a.distance === b.distance ? a.index - b.index : b.distance - a.distance))
+    .map(({ index }) => index);
 }

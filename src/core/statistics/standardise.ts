@@ -13,8 +13,15 @@ export function standardise(values: Float64Array): Standardised {
   const mean = inUnits.reduce((sum, value) => sum + value, 0) / values.length;
   const scale = Math.sqrt(inUnits.reduce((sum, value) => sum + (value - mean) ** 2, 0) / values.length) || 1;
   // Rounding may take the mean of the largest numbers there are past all of them.
-  const [least, most] = inUnits.reduce(([low, high], value) => [Math.min(low, value), Math.max(high, value)] as const, [mean, mean] as readonly [number, number]);
-  return { mean: unit * Math.min(most, Math.max(least, mean)), scale: unit * scale, values: inUnits.map((value) => (value - mean) / scale) };
+  const [least, most] = inUnits.reduce(([low, high], value) => [Math.min(low, value), Math.max(high, value)] as const, [
+    mean,
+    mean,
+  ] as readonly [number, number]);
+  return {
+    mean: unit * Math.min(most, Math.max(least, mean)),
+    scale: unit * scale,
+    values: inUnits.map((value) => (value - mean) / scale),
+  };
 }
 
 /** Above the square root of the largest number a square is infinite; the room below is for sums. */

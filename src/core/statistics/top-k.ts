@@ -19,5 +19,7 @@ function least(values: ArrayLike<number>): number {
 }
 
 function lowest(values: ArrayLike<number>, k: number): number[] {
-  return Array.from(values, (_, index) => index).sort((a, b) => (values[a] ?? 0) - (values[b] ?? 0) || a - b).slice(0, k);
+  return Array.from(values, (_, index) => index)
+    .sort((a, b) => (values[a] ?? 0) - (values[b] ?? 0) || a - b)
+    .slice(0, k);
 }

@@ -3,7 +3,13 @@ import type { LayerArchitecture, ModelShape } from '../../core/model/shape.js';
 import type { TransposedProduct } from '../../core/ports/compensation.js';
 import type { WorkControl } from '../../core/ports/progress.js';
 import type { BatchSize, BlockRunner } from '../forward/block-runner.js';
-import { countStates, createStatePool, embedBatches, type EmbeddingTable, type StatePool } from '../forward/hidden-states.js';
+import {
+  countStates,
+  createStatePool,
+  embedBatches,
+  type EmbeddingTable,
+  type StatePool,
+} from '../forward/hidden-states.js';
 import { planPasses } from '../forward/plan-passes.js';
 import type { ReadyHalf, RecipeWeights } from '../forward/recipe-weights.js';
 import { batchWindows, type WindowBatch } from '../forward/window-batches.js';
@@ -32,7 +38,11 @@ export interface CalibrationContext {
  * goes into o and down, and their Gram matrices where they are asked for. Sequences whose hidden states do not fit in memory
  * together go in groups, one after the other. Throws CALIBRATION_UNUSABLE where a moment is not finite.
  */
-export async function collectStatistics(context: CalibrationContext, sequences: readonly Int32Array[], control: WorkControl): Promise<Calibration> {
+export async function collectStatistics(
+  context: CalibrationContext,
+  sequences: readonly Int32Array[],
+  control: WorkControl,
+): Promise<Calibration> {
   const { shape } = context;
   const windows = sequences.map((tokens) => ({ tokens }));
   const tokens = sequences.reduce((sum, { length }) => sum + length, 0);
@@ -56,11 +66,13 @@ export async function collectStatistics(context: CalibrationContext, sequences: 
   return {
     sequences: sequences.length,
     tokens,
-    layers: sums.map(({ attention, ffn, blockInfluence }): LayerStatistics => ({
-      attention: divideSums(attention, tokens),
-      ffn: divideSums(ffn, tokens),
-      blockInfluence: blockInfluence.reduce((sum, part) => sum + part, 0) / tokens,
-    })),
+    layers: sums.map(
+      ({ attention, ffn, blockInfluence }): LayerStatistics => ({
+        attention: divideSums(attention, tokens),
+        ffn: divideSums(ffn, tokens),
+        blockInfluence: blockInfluence.reduce((sum, part) => sum + part, 0) / tokens,
+      }),
+    ),
   };
 }
 
@@ -93,7 +105,9 @@ async function passGroup(
       return copy;
     });
     for (const half of ['attention', 'ffn'] as const) {
-      const ready = await weights.prepare(half === 'attention' ? { half, layer, ...ownHeads(own) } : { half, layer, ffnChannels: own.ffnChannels });
+      const ready = await weights.prepare(
+        half === 'attention' ? { half, layer, ...ownHeads(own) } : { half, layer, ffnChannels: own.ffnChannels },
+      );
       const into = sums[layer]?.[half];
       if (into === undefined || ready.kind === 'nothing') continue;
       if (ready.kind === 'bias') {
@@ -111,15 +125,23 @@ async function passGroup(
         await addMoments(sessions, tap, size, into);
         if (products !== undefined) {
           const width = into.sum.length;
-          const product = await multiplyTransposed(tap, tap, { inner: size.count * size.length, rows: width, columns: width });
-          for (let at = 0; at < products.length; at++) products[at] = (products[at] as number) + (product[at] as number);
+          const product = await multiplyTransposed(tap, tap, {
+            inner: size.count * size.length,
+            rows: width,
+            columns: width,
+          });
+          for (let at = 0; at < products.length; at++)
+            products[at] = (products[at] as number) + (product[at] as number);
         }
         pool.give(input);
         pool.give(tap);
         states[index] = output;
         passed(size.count * size.length);
       }
-      requireFinite(products === undefined ? into.sumOfSquares : diagonalOf(products, into.sum.length), { layer, half });
+      requireFinite(products === undefined ? into.sumOfSquares : diagonalOf(products, into.sum.length), {
+        layer,
+        half,
+      });
       if (products !== undefined) await addGram?.({ layer, half }, products, 1 / tokens);
     }
     before.forEach((array, index) => {
@@ -134,9 +156,13 @@ function requireFinite(squares: Float64Array, { layer, half }: HalfPlace): void 
   const input = squares.findIndex((value) => !Number.isFinite(value));
   if (input < 0) return;
   const map = half === 'attention' ? 'o' : 'down';
-  throw new PrunecastError('CALIBRATION_UNUSABLE', `layers.${layer}: input ${input} of ${map} is beyond float32 on the calibration text, or its square is. Evaluate the unpruned model: if it has no perplexity either, the checkpoint is at fault; else take a criterion and a compensation that need no text (magnitude, none)`, {
-    metadata: { layer: String(layer), half, input: String(input) },
-  });
+  throw new PrunecastError(
+    'CALIBRATION_UNUSABLE',
+    `layers.${layer}: input ${input} of ${map} is beyond float32 on the calibration text, or its square is. Evaluate the unpruned model: if it has no perplexity either, the checkpoint is at fault; else take a criterion and a compensation that need no text (magnitude, none)`,
+    {
+      metadata: { layer: String(layer), half, input: String(input) },
+    },
+  );
 }
 
 function diagonalOf(products: Float64Array, width: number): Float64Array {
@@ -144,7 +170,13 @@ function diagonalOf(products: Float64Array, width: number): Float64Array {
 }
 
 /** A half-block that the checkpoint lacks has no inputs to look at, and only adds what it left. */
-async function addBias(runner: BlockRunner, half: Extract<ReadyHalf, { kind: 'bias' }>, batches: readonly WindowBatch[], states: Float32Array[], pool: StatePool): Promise<void> {
+async function addBias(
+  runner: BlockRunner,
+  half: Extract<ReadyHalf, { kind: 'bias' }>,
+  batches: readonly WindowBatch[],
+  states: Float32Array[],
+  pool: StatePool,
+): Promise<void> {
   for (const [index, batch] of batches.entries()) {
     const input = states[index] as Float32Array;
     const output = pool.take(input.length);
@@ -154,17 +186,30 @@ async function addBias(runner: BlockRunner, half: Extract<ReadyHalf, { kind: 'bi
   }
 }
 
-function ownHeads({ kvHeads, queryHeadsPerKv }: LayerArchitecture): Pick<LayerArchitecture, 'kvHeads' | 'queryHeadsPerKv'> {
+function ownHeads({
+  kvHeads,
+  queryHeadsPerKv,
+}: LayerArchitecture): Pick<LayerArchitecture, 'kvHeads' | 'queryHeadsPerKv'> {
   return { kvHeads, queryHeadsPerKv };
 }
 
-async function addMoments(sessions: SessionPool, values: Float32Array, { count, length }: BatchSize, into: Sums): Promise<void> {
+async function addMoments(
+  sessions: SessionPool,
+  values: Float32Array,
+  { count, length }: BatchSize,
+  into: Sums,
+): Promise<void> {
   const width = into.sum.length;
   const batch = createSums(width);
-  await sessions.run('statistics', buildStatisticsGraph, { values: { values, dimensions: [count, length, width] } }, {
-    sum: { values: batch.sum, dimensions: [width] },
-    sum_of_squares: { values: batch.sumOfSquares, dimensions: [width] },
-  });
+  await sessions.run(
+    'statistics',
+    buildStatisticsGraph,
+    { values: { values, dimensions: [count, length, width] } },
+    {
+      sum: { values: batch.sum, dimensions: [width] },
+      sum_of_squares: { values: batch.sumOfSquares, dimensions: [width] },
+    },
+  );
   for (let column = 0; column < width; column++) {
     into.sum[column] = (into.sum[column] as number) + (batch.sum[column] as number);
     into.sumOfSquares[column] = (into.sumOfSquares[column] as number) + (batch.sumOfSquares[column] as number);

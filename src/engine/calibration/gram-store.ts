@@ -44,10 +44,21 @@ export interface GramStoreOptions {
 /** Recipes of a study rarely differ in their calibration text; on disk those of a 7B model take 18 GB. */
 const MOST_CALIBRATIONS = 4;
 
-export function createGramStore({ layers, headDim }: ModelShape, { limitBytes, directory }: GramStoreOptions): GramStore {
-  const { offsets, bytes: calibrationBytes } = layOut(layers.map(({ kvHeads, queryHeadsPerKv, ffnChannels }) => ({ attention: kvHeads * queryHeadsPerKv * headDim, ffn: ffnChannels })));
+export function createGramStore(
+  { layers, headDim }: ModelShape,
+  { limitBytes, directory }: GramStoreOptions,
+): GramStore {
+  const { offsets, bytes: calibrationBytes } = layOut(
+    layers.map(({ kvHeads, queryHeadsPerKv, ffnChannels }) => ({
+      attention: kvHeads * queryHeadsPerKv * headDim,
+      ffn: ffnChannels,
+    })),
+  );
   /** By calibration, the longest unused first; its matrices that are in memory, and its place on disk. */
-  const calibrations = new Map<string, { readonly slot: number; readonly inMemory: Map<string, Float32Array>; readonly onDisk: Set<string> }>();
+  const calibrations = new Map<
+    string,
+    { readonly slot: number; readonly inMemory: Map<string, Float32Array>; readonly onDisk: Set<string> }
+  >();
   let file: Promise<FileHandle> | undefined;
   let allowed = limitBytes;
 
@@ -55,10 +66,18 @@ export function createGramStore({ layers, headDim }: ModelShape, { limitBytes, d
     const { offset, values } = offsets.get(nameHalf(place)) ?? { offset: 0, values: 0 };
     return { position: slot * calibrationBytes + offset, values };
   };
-  const countMemory = (): number => [...calibrations.values()].reduce((sum, { inMemory }) => [...inMemory.values()].reduce((bytes, { byteLength }) => bytes + byteLength, sum), 0);
+  const countMemory = (): number =>
+    [...calibrations.values()].reduce(
+      (sum, { inMemory }) => [...inMemory.values()].reduce((bytes, { byteLength }) => bytes + byteLength, sum),
+      0,
+    );
   const writeMatrix = async (slot: number, place: HalfPlace, matrix: Float32Array): Promise<void> => {
     file ??= openScratchFile(directory);
-    await writeFully(await file, new Uint8Array(matrix.buffer, matrix.byteOffset, matrix.byteLength), positionOf(slot, place).position);
+    await writeFully(
+      await file,
+      new Uint8Array(matrix.buffer, matrix.byteOffset, matrix.byteLength),
+      positionOf(slot, place).position,
+    );
   };
   const readMatrix = async (slot: number, place: HalfPlace): Promise<Float32Array> => {
     const { position, values } = positionOf(slot, place);
@@ -82,13 +101,17 @@ export function createGramStore({ layers, headDim }: ModelShape, { limitBytes, d
     },
     has: (key) => calibrations.has(key),
     discard: (key) => void calibrations.delete(key),
-    bytesWith: (key) => calibrationBytes * Math.min(MOST_CALIBRATIONS, calibrations.size + (key === undefined || calibrations.has(key) ? 0 : 1)),
+    bytesWith: (key) =>
+      calibrationBytes *
+      Math.min(MOST_CALIBRATIONS, calibrations.size + (key === undefined || calibrations.has(key) ? 0 : 1)),
     add: async (key, place, values, factor) => {
       const calibration = calibrations.get(key);
       if (calibration === undefined) throw new RangeError('no Gram matrices were opened under this key');
       const { slot, inMemory, onDisk } = calibration;
       const name = nameHalf(place);
-      const matrix = onDisk.has(name) ? await readMatrix(slot, place) : (inMemory.get(name) ?? new Float32Array(values.length));
+      const matrix = onDisk.has(name)
+        ? await readMatrix(slot, place)
+        : (inMemory.get(name) ?? new Float32Array(values.length));
       for (let at = 0; at < matrix.length; at++) matrix[at] = (matrix[at] as number) + (values[at] as number) * factor;
       if (inMemory.has(name)) return;
       if (!onDisk.has(name) && countMemory() + matrix.byteLength <= allowed) inMemory.set(name, matrix);
@@ -103,7 +126,7 @@ export function createGramStore({ layers, headDim }: ModelShape, { limitBytes, d
       if (calibration === undefined) return undefined;
       calibrations.delete(key);
       calibrations.set(key, calibration); // used last
-      return calibration.inMemory.get(nameHalf(place)) ?? await readMatrix(calibration.slot, place);
+      return calibration.inMemory.get(nameHalf(place)) ?? (await readMatrix(calibration.slot, place));
     },
     limit: async (bytes) => {
       allowed = bytes;
@@ -124,7 +147,10 @@ export function createGramStore({ layers, headDim }: ModelShape, { limitBytes, d
 }
 
 /** Where each matrix lies among those of a calibration. */
-function layOut(widths: readonly { readonly attention: number; readonly ffn: number }[]): { readonly offsets: ReadonlyMap<string, { readonly offset: number; readonly values: number }>; readonly bytes: number } {
+function layOut(widths: readonly { readonly attention: number; readonly ffn: number }[]): {
+  readonly offsets: ReadonlyMap<string, { readonly offset: number; readonly values: number }>;
+  readonly bytes: number;
+} {
   const offsets = new Map<string, { readonly offset: number; readonly values: number }>();
   let bytes = 0;
   for (const [layer, sizes] of widths.entries()) {

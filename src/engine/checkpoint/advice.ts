@@ -4,7 +4,8 @@
  */
 
 /** One line of transformers that loads a checkpoint and saves it anew. */
-const saveAgain = (between: string): string => `python -c "from transformers import AutoModelForCausalLM as M; M.from_pretrained('FOLDER')${between}.save_pretrained('NEW')"`;
+const saveAgain = (between: string): string =>
+  `python -c "from transformers import AutoModelForCausalLM as M; M.from_pretrained('FOLDER')${between}.save_pretrained('NEW')"`;
 
 /** For weights in a form that transformers loads and this project does not. */
 export const ADVISE_CONVERTING = `convert it: ${saveAgain('')}`;
@@ -13,16 +14,20 @@ export const ADVISE_CONVERTING = `convert it: ${saveAgain('')}`;
 export const ADVISE_DEQUANTISING = `take the checkpoint that it was made from, or dequantise it: ${saveAgain('.dequantize()')}`;
 
 /** For an adapter, or one whose weights lie unmerged beside the model's. */
-export const ADVISE_MERGING = 'merge it into its base model: python -c "from peft import AutoPeftModelForCausalLM as M; M.from_pretrained(\'FOLDER\').merge_and_unload().save_pretrained(\'NEW\')"';
+export const ADVISE_MERGING =
+  "merge it into its base model: python -c \"from peft import AutoPeftModelForCausalLM as M; M.from_pretrained('FOLDER').merge_and_unload().save_pretrained('NEW')\"";
 
 /** For what a training run of DeepSpeed leaves. */
-export const ADVISE_GATHERING = 'gather it from the run\'s own folder: python zero_to_fp32.py FOLDER NEW --safe_serialization';
+export const ADVISE_GATHERING =
+  "gather it from the run's own folder: python zero_to_fp32.py FOLDER NEW --safe_serialization";
 
 /** For tensors whose names come from a wrapper, in part. */
-export const ADVISE_UNWRAPPING = 'save the model inside the wrapper: model.module.save_pretrained(\'NEW\'), or model._orig_mod of a compiled one';
+export const ADVISE_UNWRAPPING =
+  "save the model inside the wrapper: model.module.save_pretrained('NEW'), or model._orig_mod of a compiled one";
 
 /** For a file that git-lfs has not fetched. */
 export const ADVISE_FETCHING = 'fetch it: git lfs pull';
 
 /** For weights in Meta's form. */
-export const ADVISE_CONVERTING_META = 'convert it: python -m transformers.models.llama.convert_llama_weights_to_hf --input_dir FOLDER --output_dir NEW';
+export const ADVISE_CONVERTING_META =
+  'convert it: python -m transformers.models.llama.convert_llama_weights_to_hf --input_dir FOLDER --output_dir NEW';

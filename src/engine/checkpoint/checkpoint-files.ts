@@ -51,7 +51,10 @@ interface OpenFile {
 }
 
 /** @param known what the files were before; nothing by default */
-export function createCheckpointFiles(place: CheckpointPlace, known: ReadonlyMap<string, FileRecord> = new Map()): CheckpointFiles {
+export function createCheckpointFiles(
+  place: CheckpointPlace,
+  known: ReadonlyMap<string, FileRecord> = new Map(),
+): CheckpointFiles {
   const records = new Map(known);
   const open = new Map<string, OpenFile>();
 
@@ -74,7 +77,10 @@ export function createCheckpointFiles(place: CheckpointPlace, known: ReadonlyMap
     open.set(file, entry);
     return entry;
   };
-  const withHandle = async <Result>(file: string, work: (handle: FileHandle | undefined) => Promise<Result>): Promise<Result> => {
+  const withHandle = async <Result>(
+    file: string,
+    work: (handle: FileHandle | undefined) => Promise<Result>,
+  ): Promise<Result> => {
     const entry = open.get(file) ?? openFile(file);
     open.delete(file);
     open.set(file, entry); // used last
@@ -95,7 +101,11 @@ export function createCheckpointFiles(place: CheckpointPlace, known: ReadonlyMap
   const isSame = async (file: string, handle: FileHandle | undefined, signal?: AbortSignal): Promise<boolean> => {
     const record = records.get(file);
     if (record?.stamp === undefined || handle === undefined) {
-      if (record === undefined) records.set(file, { stamp: handle === undefined ? undefined : await settle(handle, file, signal), digest: undefined });
+      if (record === undefined)
+        records.set(file, {
+          stamp: handle === undefined ? undefined : await settle(handle, file, signal),
+          digest: undefined,
+        });
       return record === undefined || (record.stamp === undefined && handle === undefined);
     }
     if (stampOf(await handle.stat({ bigint: true })) === record.stamp) return true;
@@ -107,20 +117,30 @@ export function createCheckpointFiles(place: CheckpointPlace, known: ReadonlyMap
   };
 
   /** What `work` reads between two looks at the file; read again where it was touched in between. */
-  const readSame = async <Result>(file: string, work: (handle: FileHandle | undefined) => Promise<Result>): Promise<Result> => withHandle(file, async (handle) => {
-    for (let attempt = 1; attempt <= MOST_ATTEMPTS; attempt += 1) {
-      if (!(await isSame(file, handle))) throw changed(file);
-      const before = records.get(file)?.stamp;
-      const result = await work(handle).catch(async (error: unknown) => {
-        throw (await isSame(file, handle)) ? error : changed(file, error);
-      });
-      if (handle === undefined || stampOf(await handle.stat({ bigint: true })) === before) return result;
-    }
-    throw changed(file);
-  });
+  const readSame = async <Result>(
+    file: string,
+    work: (handle: FileHandle | undefined) => Promise<Result>,
+  ): Promise<Result> =>
+    withHandle(file, async (handle) => {
+      for (let attempt = 1; attempt <= MOST_ATTEMPTS; attempt += 1) {
+        if (!(await isSame(file, handle))) throw changed(file);
+        const before = records.get(file)?.stamp;
+        const result = await work(handle).catch(async (error: unknown) => {
+          throw (await isSame(file, handle)) ? error : changed(file, error);
+        });
+        if (handle === undefined || stampOf(await handle.stat({ bigint: true })) === before) return result;
+      }
+      throw changed(file);
+    });
 
   const findChanged = async (signal?: AbortSignal): Promise<string | undefined> => {
-    const stamps = await Promise.all(Array.from(records, async ([file, { stamp }]) => ({ file, stamp, now: await readStamp(join(place.directory, file)) })));
+    const stamps = await Promise.all(
+      Array.from(records, async ([file, { stamp }]) => ({
+        file,
+        stamp,
+        now: await readStamp(join(place.directory, file)),
+      })),
+    );
     for (const { file, stamp, now } of stamps) {
       if (now === stamp) continue;
       await giveUp(file); // what is open may be no longer what is there
@@ -148,17 +168,21 @@ export function createCheckpointFiles(place: CheckpointPlace, known: ReadonlyMap
       }
     },
     has: (file) => readSame(file, async (handle) => handle !== undefined),
-    use: (file, work) => readSame(file, async (handle) => {
-      if (handle === undefined) throw changed(file);
-      return work(handle);
-    }),
-    digest: (file, signal) => readSame(file, async (handle) => {
-      const { stamp, digest: found } = records.get(file) ?? {};
-      const digest = found ?? (handle === undefined || stamp === undefined ? undefined : await digestOpened(handle, stamp, signal));
-      if (digest === undefined) throw changed(file);
-      records.set(file, { stamp, digest });
-      return digest;
-    }),
+    use: (file, work) =>
+      readSame(file, async (handle) => {
+        if (handle === undefined) throw changed(file);
+        return work(handle);
+      }),
+    digest: (file, signal) =>
+      readSame(file, async (handle) => {
+        const { stamp, digest: found } = records.get(file) ?? {};
+        const digest =
+          found ??
+          (handle === undefined || stamp === undefined ? undefined : await digestOpened(handle, stamp, signal));
+        if (digest === undefined) throw changed(file);
+        records.set(file, { stamp, digest });
+        return digest;
+      }),
     records: () => records,
     findChanged,
     requireUnchanged: async (signal) => {
@@ -195,13 +219,21 @@ const MOST_ATTEMPTS = 3;
 
 /** MODEL_CHANGED: what was found out before does not hold for what is there now. */
 function changed(file: string, cause?: unknown): PrunecastError {
-  return new PrunecastError('MODEL_CHANGED', `${file}: has changed since the checkpoint was opened: what was measured until then stands, ask again for what is there now`, { metadata: { file }, cause });
+  return new PrunecastError(
+    'MODEL_CHANGED',
+    `${file}: has changed since the checkpoint was opened: what was measured until then stands, ask again for what is there now`,
+    { metadata: { file }, cause },
+  );
 }
 
 async function settle(handle: FileHandle, file: string, signal: AbortSignal | undefined): Promise<FileStamp> {
   const stamp = await settleStamp(handle, signal);
   if (stamp !== undefined) return stamp;
-  throw new PrunecastError('MODEL_CHANGED', `${file}: is being written while it is read: ask again when it is complete`, { metadata: { file } });
+  throw new PrunecastError(
+    'MODEL_CHANGED',
+    `${file}: is being written while it is read: ask again when it is complete`,
+    { metadata: { file } },
+  );
 }
 
 /** undefined where nothing is there, or nothing can be said of it. */

@@ -7,7 +7,11 @@ import { readValues } from './read-values.js';
 const SLICE_VALUES = 2 * 1024 * 1024;
 
 /** The first index at which two matrices of one shape differ in value, whatever their dtypes; undefined where they are equal. */
-export async function findDifference(files: Pick<CheckpointFiles, 'use'>, a: TensorEntry, b: TensorEntry): Promise<readonly [row: number, column: number] | undefined> {
+export async function findDifference(
+  files: Pick<CheckpointFiles, 'use'>,
+  a: TensorEntry,
+  b: TensorEntry,
+): Promise<readonly [row: number, column: number] | undefined> {
   const [rows = 0, columns = 1] = a.shape;
   const rowsATime = Math.max(1, Math.floor(SLICE_VALUES / columns));
   const read = (entry: TensorEntry, first: number, count: number): Promise<Float32Array> =>

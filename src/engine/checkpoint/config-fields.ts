@@ -28,7 +28,11 @@ export function readNumber(config: Entries, key: string, { min, max, fallback }:
 }
 
 /** Whether something is on; absent and null stand for `fallback`. Throws MODEL_MALFORMED. */
-export function readFlag(config: Entries, key: string, { fallback, path = '' }: { readonly fallback: boolean; readonly path?: string }): boolean {
+export function readFlag(
+  config: Entries,
+  key: string,
+  { fallback, path = '' }: { readonly fallback: boolean; readonly path?: string },
+): boolean {
   const value = config[key] ?? fallback;
   if (typeof value === 'boolean') return value;
   throw unfit(`${path}${key}`, value, 'true or false');
@@ -37,6 +41,7 @@ export function readFlag(config: Entries, key: string, { fallback, path = '' }: 
 /** What an entry is, in words, and what it should be. */
 function unfit(name: string, value: unknown, wanted: string): PrunecastError {
   if (value === undefined || value === null) return malformed(CONFIG_FILE, `${name} is missing; it must be ${wanted}`);
-  if (typeof value === 'string') return malformed(CONFIG_FILE, `${name} is the text ${show(value)}; it must be ${wanted}, without quotes`);
+  if (typeof value === 'string')
+    return malformed(CONFIG_FILE, `${name} is the text ${show(value)}; it must be ${wanted}, without quotes`);
   return malformed(CONFIG_FILE, `${name} is ${show(value)}; it must be ${wanted}`);
 }

@@ -17,8 +17,12 @@ const MAX_KNOWN = 4096;
  * @param stamp of `settleStamp`
  * @returns undefined where the file has another stamp by now
  */
-export async function digestOpened(handle: FileHandle, stamp: FileStamp, signal?: AbortSignal): Promise<string | undefined> {
-  const digest = known.get(stamp) ?? await hash(handle, signal);
+export async function digestOpened(
+  handle: FileHandle,
+  stamp: FileStamp,
+  signal?: AbortSignal,
+): Promise<string | undefined> {
+  const digest = known.get(stamp) ?? (await hash(handle, signal));
   if (stampOf(await handle.stat({ bigint: true })) !== stamp) return undefined;
   if (known.size >= MAX_KNOWN) known.clear();
   known.set(stamp, digest);
@@ -41,7 +45,7 @@ export async function digestFile(path: string, signal?: AbortSignal): Promise<st
 async function hash(handle: FileHandle, signal: AbortSignal | undefined): Promise<string> {
   const sha = createHash('sha256');
   const chunk = new Uint8Array(CHUNK_BYTES);
-  for (let position = 0;;) {
+  for (let position = 0; ; ) {
     signal?.throwIfAborted();
     const { bytesRead } = await handle.read(chunk, 0, chunk.length, position);
     if (bytesRead === 0) return sha.digest('hex');

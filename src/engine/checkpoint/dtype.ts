@@ -4,7 +4,10 @@ import type { TensorDtype } from './checkpoint.js';
 export const DTYPE_BYTES = { F32: 4, F16: 2, BF16: 2 } as const satisfies Record<TensorDtype, number>;
 
 /** Values from this magnitude on become infinite, as half a step above the largest value. */
-export const DTYPE_LIMITS = { F32: Infinity, F16: 65_520, BF16: 2 ** 128 - 2 ** 119 } as const satisfies Record<TensorDtype, number>;
+export const DTYPE_LIMITS = { F32: Infinity, F16: 65_520, BF16: 2 ** 128 - 2 ** 119 } as const satisfies Record<
+  TensorDtype,
+  number
+>;
 
 /**
  * Converts little-endian values to float32 into `target`. All conversions are exact; NaNs keep their payload.

@@ -43,7 +43,10 @@ type Step = { readonly at: number; readonly expected: Expected } | { readonly er
 function step(text: string, at: number, expected: Expected, open: ('{' | '[')[]): Step {
   const char = text[at] as string;
   const afterValue = (): Expected => (open.length === 0 ? 'nothing' : 'comma or end');
-  if ((char === '}' && open.at(-1) === '{' && (expected === 'key or end' || expected === 'comma or end')) || (char === ']' && open.at(-1) === '[' && (expected === 'value or end' || expected === 'comma or end'))) {
+  if (
+    (char === '}' && open.at(-1) === '{' && (expected === 'key or end' || expected === 'comma or end')) ||
+    (char === ']' && open.at(-1) === '[' && (expected === 'value or end' || expected === 'comma or end'))
+  ) {
     open.pop();
     return { at: at + 1, expected: afterValue() };
   }
@@ -75,7 +78,8 @@ function endString(text: string, from: number, expected: Expected): Step {
     if (char < 0x20) return { error: at };
     if (char !== 0x5c) continue;
     at += 1;
-    if (text[at] === 'u' ? !/^[\da-fA-F]{4}$/.test(text.slice(at + 1, at + 5)) : !'"\\/bfnrt'.includes(text[at] ?? ' ')) return { error: at };
+    if (text[at] === 'u' ? !/^[\da-fA-F]{4}$/.test(text.slice(at + 1, at + 5)) : !'"\\/bfnrt'.includes(text[at] ?? ' '))
+      return { error: at };
   }
   return { error: text.length };
 }

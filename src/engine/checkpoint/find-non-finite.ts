@@ -8,7 +8,10 @@ const EXPONENT_BITS = { F32: 0x7f800000, F16: 0x7c00, BF16: 0x7f80 } as const sa
 export function findNonFinite(bytes: Uint8Array, dtype: TensorDtype): number {
   const count = bytes.length / DTYPE_BYTES[dtype];
   const aligned = bytes.byteOffset % DTYPE_BYTES[dtype] === 0 ? bytes : bytes.slice();
-  const bits = dtype === 'F32' ? new Uint32Array(aligned.buffer, aligned.byteOffset, count) : new Uint16Array(aligned.buffer, aligned.byteOffset, count);
+  const bits =
+    dtype === 'F32'
+      ? new Uint32Array(aligned.buffer, aligned.byteOffset, count)
+      : new Uint16Array(aligned.buffer, aligned.byteOffset, count);
   const exponent = EXPONENT_BITS[dtype];
   for (let place = 0; place < count; place += 1) if (((bits[place] as number) & exponent) === exponent) return place;
   return -1;

@@ -50,29 +50,44 @@ export type CompanionSource = CheckpointPlace & Pick<CheckpointFiles, 'readBesid
  * @throws PrunecastError PATH_OUTSIDE_ROOTS, MODEL_MALFORMED where one is no plain file, or there are more or larger ones than any real model has
  */
 export async function listCompanions(place: CompanionSource): Promise<readonly string[]> {
-  const names = [...await listNames(place), ...await listCode(place)];
+  const names = [...(await listNames(place)), ...(await listCode(place))];
   const found = [...new Set(names)].toSorted();
-  if (found.length > MAX_COMPANIONS) throw malformed(found[MAX_COMPANIONS] ?? '', `is one of ${found.length} files of a tokenizer, its code, templates and licences; at most ${MAX_COMPANIONS} are copied to an output`);
+  if (found.length > MAX_COMPANIONS)
+    throw malformed(
+      found[MAX_COMPANIONS] ?? '',
+      `is one of ${found.length} files of a tokenizer, its code, templates and licences; at most ${MAX_COMPANIONS} are copied to an output`,
+    );
   let total = 0;
   const present: string[] = [];
   for (const file of found) {
     const bytes = await measureFile(place, file);
     if (bytes === undefined) continue;
-    if (bytes > MAX_COMPANION_BYTES) throw malformed(file, `has ${bytes} bytes; at most ${MAX_COMPANION_BYTES} are copied to an output`);
+    if (bytes > MAX_COMPANION_BYTES)
+      throw malformed(file, `has ${bytes} bytes; at most ${MAX_COMPANION_BYTES} are copied to an output`);
     total += bytes;
     present.push(file);
   }
-  if (total > MAX_TOTAL_BYTES) throw malformed(present[0] ?? '', `and ${present.length - 1} more files that belong to an output have ${total} bytes; at most ${MAX_TOTAL_BYTES} are copied`);
+  if (total > MAX_TOTAL_BYTES)
+    throw malformed(
+      present[0] ?? '',
+      `and ${present.length - 1} more files that belong to an output have ${total} bytes; at most ${MAX_TOTAL_BYTES} are copied`,
+    );
   return present;
 }
 
 /** Folders that are links are not looked into: their files would have names that nobody checked. */
 async function listNames({ directory }: CheckpointPlace): Promise<string[]> {
   const entries = await listFolder(directory, '.');
-  const names = entries.filter((entry) => !entry.isDirectory()).map(({ name }) => name).filter((name) => COMPANIONS.some((companion) => companion.test(name)));
+  const names = entries
+    .filter((entry) => !entry.isDirectory())
+    .map(({ name }) => name)
+    .filter((name) => COMPANIONS.some((companion) => companion.test(name)));
   if (!entries.some((entry) => entry.name === TEMPLATE_FOLDER && entry.isDirectory())) return names;
   const templates = (await listFolder(directory, TEMPLATE_FOLDER)).map(({ name }) => name);
-  return [...names, ...templates.filter((name) => /^[\w.-]+\.jinja$/.test(name)).map((name) => `${TEMPLATE_FOLDER}/${name}`)];
+  return [
+    ...names,
+    ...templates.filter((name) => /^[\w.-]+\.jinja$/.test(name)).map((name) => `${TEMPLATE_FOLDER}/${name}`),
+  ];
 }
 
 async function listFolder(directory: string, folder: string): Promise<Dirent[]> {
@@ -80,14 +95,17 @@ async function listFolder(directory: string, folder: string): Promise<Dirent[]> 
     return (await readdir(join(directory, folder), { withFileTypes: true })).slice(0, MAX_FOLDER_FILES);
   } catch (error) {
     const code = error instanceof Error && 'code' in error ? error.code : undefined;
-    if (code === 'EACCES' || code === 'EPERM') throw malformed(folder, 'the folder may not be listed by the server: give its user the right to', { cause: error });
+    if (code === 'EACCES' || code === 'EPERM')
+      throw malformed(folder, 'the folder may not be listed by the server: give its user the right to', {
+        cause: error,
+      });
     throw error;
   }
 }
 
 /** The modules that `auto_map` names for the tokenizer, and those that they import from beside them. */
 async function listCode(place: CompanionSource): Promise<string[]> {
-  const waiting = [...await readAutoMap(place, TOKENIZER_CONFIG), ...await readAutoMap(place, CONFIG_FILE)];
+  const waiting = [...(await readAutoMap(place, TOKENIZER_CONFIG)), ...(await readAutoMap(place, CONFIG_FILE))];
   const found = new Set<string>();
   for (let file = waiting.pop(); file !== undefined && found.size <= MAX_COMPANIONS; file = waiting.pop()) {
     if (found.has(file)) continue;

@@ -32,7 +32,10 @@ export interface MatchedTensors {
  */
 export function matchTensors({ shape }: ModelConfig, { present, absent }: StoredTensors): MatchedTensors {
   const family = findFamily(shape.family);
-  const names = findStandardNames(present.map(({ name }) => name), family.names);
+  const names = findStandardNames(
+    present.map(({ name }) => name),
+    family.names,
+  );
   const stored = new Map<string, StoredTensor>();
   for (const tensor of present) {
     const name = names.rename(tensor.name);
@@ -53,11 +56,13 @@ export function matchTensors({ shape }: ModelConfig, { present, absent }: Stored
   for (const [name, tensor] of stored) {
     if (tensors.has(name) || (embeddingIsHead && name === head)) continue;
     if (isBuffer(tensor)) ignored.push(tensor.name);
-    else if (shape.tiedEmbeddings && name === head) tiedHead = requireReadable({ name, shape: [shape.vocabulary, shape.hidden] }, tensor);
+    else if (shape.tiedEmbeddings && name === head)
+      tiedHead = requireReadable({ name, shape: [shape.vocabulary, shape.hidden] }, tensor);
     else throw describeStray(tensor, { family: family.id, present });
   }
   for (const [name, problem] of absent) {
-    if (!isBuffer({ name }) && !(shape.tiedEmbeddings && names.rename(name) === head)) throw describeAbsent(name, problem);
+    if (!isBuffer({ name }) && !(shape.tiedEmbeddings && names.rename(name) === head))
+      throw describeAbsent(name, problem);
     ignored.push(name);
   }
   return {
@@ -65,9 +70,19 @@ export function matchTensors({ shape }: ModelConfig, { present, absent }: Stored
     tiedHead,
     notes: [
       ...describeNames(names),
-      ...(embeddingIsHead ? [`the tied embeddings are stored as ${head}: they are read from there, and outputs have them as ${embedding}`] : []),
-      ...(tiedHead === undefined ? [] : [`${head} is stored beside the embeddings that it is tied to and equal to them: outputs have the one table once`]),
-      ...(ignored.length === 0 ? [] : [`ignored, as ${ignored.length === 1 ? 'it is no weight' : 'they are no weights'} of this model: ${ignored.slice(0, MOST_NAMED).join(', ')}${ignored.length > MOST_NAMED ? ` and ${ignored.length - MOST_NAMED} more` : ''}`]),
+      ...(embeddingIsHead
+        ? [`the tied embeddings are stored as ${head}: they are read from there, and outputs have them as ${embedding}`]
+        : []),
+      ...(tiedHead === undefined
+        ? []
+        : [
+            `${head} is stored beside the embeddings that it is tied to and equal to them: outputs have the one table once`,
+          ]),
+      ...(ignored.length === 0
+        ? []
+        : [
+            `ignored, as ${ignored.length === 1 ? 'it is no weight' : 'they are no weights'} of this model: ${ignored.slice(0, MOST_NAMED).join(', ')}${ignored.length > MOST_NAMED ? ` and ${ignored.length - MOST_NAMED} more` : ''}`,
+          ]),
     ],
   };
 }

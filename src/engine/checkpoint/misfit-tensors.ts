@@ -1,6 +1,12 @@
 import type { PrunecastError } from '../../core/errors/prunecast-error.js';
 import type { TensorSpec } from '../families/list-tensors.js';
-import { ADVISE_CONVERTING, ADVISE_DEQUANTISING, ADVISE_GATHERING, ADVISE_MERGING, ADVISE_UNWRAPPING } from './advice.js';
+import {
+  ADVISE_CONVERTING,
+  ADVISE_DEQUANTISING,
+  ADVISE_GATHERING,
+  ADVISE_MERGING,
+  ADVISE_UNWRAPPING,
+} from './advice.js';
 import type { StoredTensor, TensorDtype, TensorEntry } from './checkpoint.js';
 import { CONFIG_FILE } from './config-fields.js';
 import { DTYPE_BYTES } from './dtype.js';
@@ -16,42 +22,101 @@ import type { StandardNames } from './standard-names.js';
 const QUANTISED = /^(?:F8_|F4|F6_|I8$|U8$|I16$|U16$|I32$|U32$)/;
 
 /** What quantised checkpoints have beside or in place of a `weight`: GPTQ and AWQ, compressed-tensors, bitsandbytes, fp8. */
-const QUANTISED_NAME = /\.(?:qweight|qzeros|scales|g_idx|weight_packed|weight_scale|weight_scale_inv|weight_zero_point|SCB|absmax|quant_map|weight\.quant_state\.\w+)$/;
+const QUANTISED_NAME =
+  /\.(?:qweight|qzeros|scales|g_idx|weight_packed|weight_scale|weight_scale_inv|weight_zero_point|SCB|absmax|quant_map|weight\.quant_state\.\w+)$/;
 
 const LORA_NAME = /\.lora_(?:A|B|embedding_A|embedding_B|magnitude_vector)\b/;
 
 /** A stored tensor as the one that is asked for. Throws where its values are of another kind, or its shape is another. */
-export function requireReadable({ name, shape: wanted }: Pick<TensorSpec, 'name' | 'shape'>, found: StoredTensor): TensorEntry {
+export function requireReadable(
+  { name, shape: wanted }: Pick<TensorSpec, 'name' | 'shape'>,
+  found: StoredTensor,
+): TensorEntry {
   const { file, dtype, shape } = found;
-  if (QUANTISED.test(dtype)) throw unsupported(file, `dtype ${dtype}`, `has dtype ${dtype}, so its weights are quantised; those read are ${Object.keys(DTYPE_BYTES).join(', ')}: ${ADVISE_DEQUANTISING}`, { tensor: name });
-  if (!isReadable(dtype)) throw unsupported(file, `dtype ${dtype.slice(0, 32)}`, `has dtype ${show(dtype)}; those read are ${Object.keys(DTYPE_BYTES).join(', ')}: ${ADVISE_CONVERTING}`, { tensor: name });
-  if (shape.includes(0)) throw malformed(file, `has shape ${show(shape)}: it is empty, as DeepSpeed's ZeRO-3 leaves tensors whose parts other processes hold: ${ADVISE_GATHERING}`, { tensor: name });
-  if (show(shape) !== show(wanted)) throw malformed(file, `has shape ${show(shape)}; ${CONFIG_FILE} asks for ${show(wanted)}`, { tensor: name });
+  if (QUANTISED.test(dtype))
+    throw unsupported(
+      file,
+      `dtype ${dtype}`,
+      `has dtype ${dtype}, so its weights are quantised; those read are ${Object.keys(DTYPE_BYTES).join(', ')}: ${ADVISE_DEQUANTISING}`,
+      { tensor: name },
+    );
+  if (!isReadable(dtype))
+    throw unsupported(
+      file,
+      `dtype ${dtype.slice(0, 32)}`,
+      `has dtype ${show(dtype)}; those read are ${Object.keys(DTYPE_BYTES).join(', ')}: ${ADVISE_CONVERTING}`,
+      { tensor: name },
+    );
+  if (shape.includes(0))
+    throw malformed(
+      file,
+      `has shape ${show(shape)}: it is empty, as DeepSpeed's ZeRO-3 leaves tensors whose parts other processes hold: ${ADVISE_GATHERING}`,
+      { tensor: name },
+    );
+  if (show(shape) !== show(wanted))
+    throw malformed(file, `has shape ${show(shape)}; ${CONFIG_FILE} asks for ${show(wanted)}`, { tensor: name });
   return { ...found, name, dtype };
 }
 
 /** A tensor that is asked for and in no file. */
 export function describeMissing(
   { name, shape }: Pick<TensorSpec, 'name' | 'shape'>,
-  { present, absent, names, isHead }: { readonly present: readonly StoredTensor[]; readonly absent: ReadonlyMap<string, string>; readonly names: StandardNames; readonly isHead: boolean },
+  {
+    present,
+    absent,
+    names,
+    isHead,
+  }: {
+    readonly present: readonly StoredTensor[];
+    readonly absent: ReadonlyMap<string, string>;
+    readonly names: StandardNames;
+    readonly isHead: boolean;
+  },
 ): PrunecastError {
   const special = describeForeign(present);
   if (special !== undefined) return special;
   const listed = [...absent.keys()].find((stored) => names.rename(stored) === name);
   if (listed !== undefined) return describeAbsent(listed, absent.get(listed) ?? '');
   const asked = `is asked for with shape ${show(shape)}, but is in no weight file`;
-  if (isHead) return malformed(CONFIG_FILE, `${asked}: a model without a head predicts no tokens. If its head is its embeddings, set tie_word_embeddings to true; else take the causal language model that it was made from`, { tensor: name });
-  const similar = present.find((stored) => stored.name.endsWith(`.${name}`)) ?? present.find((stored) => name.endsWith(`.${stored.name}`));
-  if (similar === undefined) return malformed(CONFIG_FILE, `${asked}, and none has a name like it${present[0] === undefined ? '' : ` (the first is ${show(present[0].name)})`}`, { tensor: name });
+  if (isHead)
+    return malformed(
+      CONFIG_FILE,
+      `${asked}: a model without a head predicts no tokens. If its head is its embeddings, set tie_word_embeddings to true; else take the causal language model that it was made from`,
+      { tensor: name },
+    );
+  const similar =
+    present.find((stored) => stored.name.endsWith(`.${name}`)) ??
+    present.find((stored) => name.endsWith(`.${stored.name}`));
+  if (similar === undefined)
+    return malformed(
+      CONFIG_FILE,
+      `${asked}, and none has a name like it${present[0] === undefined ? '' : ` (the first is ${show(present[0].name)})`}`,
+      { tensor: name },
+    );
   const prefix = similar.name.slice(0, -name.length);
   const found = prefix === '' ? `lacks "${name.slice(0, -similar.name.length)}"` : `has the prefix "${prefix}"`;
-  return malformed(CONFIG_FILE, `${asked}; there is ${show(similar.name)}, which ${found}: names are understood where all have the same prefix; ${ADVISE_UNWRAPPING}`, { tensor: name });
+  return malformed(
+    CONFIG_FILE,
+    `${asked}; there is ${show(similar.name)}, which ${found}: names are understood where all have the same prefix; ${ADVISE_UNWRAPPING}`,
+    { tensor: name },
+  );
 }
 
 /** A stored tensor that belongs to nothing. */
-export function describeStray({ name, file }: StoredTensor, { family, present }: { readonly family: string; readonly present: readonly StoredTensor[] }): PrunecastError {
+export function describeStray(
+  { name, file }: StoredTensor,
+  { family, present }: { readonly family: string; readonly present: readonly StoredTensor[] },
+): PrunecastError {
   const entries = name.endsWith('.bias') ? 'attention_bias and mlp_bias' : 'model_type and num_hidden_layers';
-  return describeForeign(present) ?? unsupported(file, `tensor ${name.slice(0, 80)}`, `belongs to nothing that a ${family} model of this ${CONFIG_FILE} has: correct ${entries} in ${CONFIG_FILE}, or delete the tensor from the file if the model is whole without it`, { tensor: name });
+  return (
+    describeForeign(present) ??
+    unsupported(
+      file,
+      `tensor ${name.slice(0, 80)}`,
+      `belongs to nothing that a ${family} model of this ${CONFIG_FILE} has: correct ${entries} in ${CONFIG_FILE}, or delete the tensor from the file if the model is whole without it`,
+      { tensor: name },
+    )
+  );
 }
 
 /** A tensor that an index names and that is not where it says. */
@@ -61,15 +126,30 @@ export function describeAbsent(name: string, problem: string): PrunecastError {
 
 /** Two stored tensors that stand for one. */
 export function describeTwins({ name, file }: StoredTensor, twin: StoredTensor): PrunecastError {
-  return malformed(file, name === twin.name ? `lies in ${twin.file} too` : `stands for the same weights as ${show(twin.name)}: delete one of them`, { tensor: name });
+  return malformed(
+    file,
+    name === twin.name
+      ? `lies in ${twin.file} too`
+      : `stands for the same weights as ${show(twin.name)}: delete one of them`,
+    { tensor: name },
+  );
 }
 
 /** What tells that the tensors are not those of a plain model at all. */
 function describeForeign(present: readonly StoredTensor[]): PrunecastError | undefined {
   const lora = present.find(({ name }) => LORA_NAME.test(name));
-  if (lora !== undefined) return unsupported(lora.file, 'LoRA weights', `is a part of a LoRA adapter, not of a model: ${ADVISE_MERGING}`, { tensor: lora.name });
+  if (lora !== undefined)
+    return unsupported(lora.file, 'LoRA weights', `is a part of a LoRA adapter, not of a model: ${ADVISE_MERGING}`, {
+      tensor: lora.name,
+    });
   const quantised = present.find(({ name }) => QUANTISED_NAME.test(name));
-  if (quantised !== undefined) return unsupported(quantised.file, 'quantised weights', `belongs to quantised weights; those read are ${Object.keys(DTYPE_BYTES).join(', ')}: ${ADVISE_DEQUANTISING}`, { tensor: quantised.name });
+  if (quantised !== undefined)
+    return unsupported(
+      quantised.file,
+      'quantised weights',
+      `belongs to quantised weights; those read are ${Object.keys(DTYPE_BYTES).join(', ')}: ${ADVISE_DEQUANTISING}`,
+      { tensor: quantised.name },
+    );
   return undefined;
 }
 

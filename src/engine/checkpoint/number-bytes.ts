@@ -8,7 +8,11 @@ import { DTYPE_BYTES } from './dtype.js';
  * How wide each tensor of a checkpoint is, those that an export may add among them: a bias is as wide as its weight, what
  * a half-block leaves that the checkpoint has dropped already as the embedding. `pruneModel` writes them so.
  */
-export function readNumberBytes(family: Family, shape: ModelShape, tensors: ReadonlyMap<string, TensorEntry>): number | NumberBytes {
+export function readNumberBytes(
+  family: Family,
+  shape: ModelShape,
+  tensors: ReadonlyMap<string, TensorEntry>,
+): number | NumberBytes {
   const find = (name: string): number | undefined => {
     const dtype = tensors.get(name)?.dtype;
     return dtype === undefined ? undefined : DTYPE_BYTES[dtype];
@@ -22,11 +26,24 @@ export function readNumberBytes(family: Family, shape: ModelShape, tensors: Read
       const weight = (part: BlockPart): number => find(nameBlockTensor(family, layer, part)) ?? embedding;
       const bias = (part: BlockPart): number => find(nameBlockTensor(family, layer, part, 'bias')) ?? weight(part);
       return {
-        attentionNorm: weight('attentionNorm'), query: weight('query'), key: weight('key'), value: weight('value'), output: weight('output'),
-        queryNorm: weight('queryNorm'), keyNorm: weight('keyNorm'),
-        queryBias: bias('query'), keyBias: bias('key'), valueBias: bias('value'), outputBias: bias('output'),
-        ffnNorm: weight('ffnNorm'), gate: weight('gate'), up: weight('up'), down: weight('down'),
-        gateBias: bias('gate'), upBias: bias('up'), downBias: bias('down'),
+        attentionNorm: weight('attentionNorm'),
+        query: weight('query'),
+        key: weight('key'),
+        value: weight('value'),
+        output: weight('output'),
+        queryNorm: weight('queryNorm'),
+        keyNorm: weight('keyNorm'),
+        queryBias: bias('query'),
+        keyBias: bias('key'),
+        valueBias: bias('value'),
+        outputBias: bias('output'),
+        ffnNorm: weight('ffnNorm'),
+        gate: weight('gate'),
+        up: weight('up'),
+        down: weight('down'),
+        gateBias: bias('gate'),
+        upBias: bias('up'),
+        downBias: bias('down'),
         outputLeft: kvHeads > 0 ? weight('output') : bias('output'),
         downLeft: ffnChannels > 0 ? weight('down') : bias('down'),
       } satisfies Record<BlockTensor, number>;

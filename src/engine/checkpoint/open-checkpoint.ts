@@ -24,11 +24,18 @@ import { createTensorReader } from './tensor-reader.js';
  * Throws MODEL_NOT_FOUND where there is no config.json, MODEL_MALFORMED and MODEL_UNSUPPORTED, MODEL_CHANGED where it is
  * written meanwhile, and PATH_OUTSIDE_ROOTS where a link leads out of `roots`.
  */
-export async function openCheckpoint(directory: string, { roots, signal }: { readonly roots?: readonly string[]; readonly signal?: AbortSignal } = {}): Promise<Checkpoint> {
+export async function openCheckpoint(
+  directory: string,
+  { roots, signal }: { readonly roots?: readonly string[]; readonly signal?: AbortSignal } = {},
+): Promise<Checkpoint> {
   const files = createCheckpointFiles({ directory, ...(roots === undefined ? {} : { roots }) });
   try {
     const written = await readJsonObject(files, CONFIG_FILE, MAX_CONFIG_BYTES);
-    if (written === undefined) throw new PrunecastError('MODEL_NOT_FOUND', `the folder has no ${CONFIG_FILE}: ${await recogniseFolder(directory) ?? 'name a Hugging Face checkpoint folder'}`);
+    if (written === undefined)
+      throw new PrunecastError(
+        'MODEL_NOT_FOUND',
+        `the folder has no ${CONFIG_FILE}: ${(await recogniseFolder(directory)) ?? 'name a Hugging Face checkpoint folder'}`,
+      );
     const config = parseConfig(written);
     const { kept: rawConfig, dropped } = dropNonFinite(written);
     const weights = await readAllHeaders(files);
@@ -48,7 +55,12 @@ export async function openCheckpoint(directory: string, { roots, signal }: { rea
       digest: digestOf({ config: rawConfig, files: digests }),
       weightBytes: [...weights.sizes.values()].reduce((sum, size) => sum + size, 0),
       tensors,
-      notes: [...matched.notes, ...(dropped.length === 0 ? [] : [`${CONFIG_FILE} has NaN or an infinity in ${dropped.join(', ').slice(0, 200)}: outputs leave that out`])],
+      notes: [
+        ...matched.notes,
+        ...(dropped.length === 0
+          ? []
+          : [`${CONFIG_FILE} has NaN or an infinity in ${dropped.join(', ').slice(0, 200)}: outputs leave that out`]),
+      ],
       ...createTensorReader(files, tensors),
       close: () => files.close(),
     };
@@ -65,31 +77,47 @@ interface Weights {
 
 async function readAllHeaders(files: CheckpointFiles): Promise<Weights> {
   const sizes = new Map<string, number>();
-  const readHeader = (file: string): Promise<readonly StoredTensor[]> => files.use(file, async (handle) => {
-    sizes.set(file, (await handle.stat()).size);
-    return readSafetensorsHeader(handle, file);
-  });
-  if (await files.has(SINGLE_FILE)) return { stored: { present: await readHeader(SINGLE_FILE), absent: new Map() }, sizes };
+  const readHeader = (file: string): Promise<readonly StoredTensor[]> =>
+    files.use(file, async (handle) => {
+      sizes.set(file, (await handle.stat()).size);
+      return readSafetensorsHeader(handle, file);
+    });
+  if (await files.has(SINGLE_FILE))
+    return { stored: { present: await readHeader(SINGLE_FILE), absent: new Map() }, sizes };
   const index = await readJsonObject(files, INDEX_FILE, MAX_INDEX_BYTES);
-  if (index === undefined) throw malformed(SINGLE_FILE, `is not there, nor is ${INDEX_FILE}: ${await recogniseFolder(files.directory) ?? 'weights are read from safetensors files'}`);
+  if (index === undefined)
+    throw malformed(
+      SINGLE_FILE,
+      `is not there, nor is ${INDEX_FILE}: ${(await recogniseFolder(files.directory)) ?? 'weights are read from safetensors files'}`,
+    );
   const fileOf = parseSafetensorsIndex(index);
   const present: StoredTensor[] = [];
-  for (const file of new Set(fileOf.values())) if (await files.has(file)) present.push(...await readHeader(file));
+  for (const file of new Set(fileOf.values())) if (await files.has(file)) present.push(...(await readHeader(file)));
   const found = new Map(present.map(({ name, file }) => [name, file]));
   const absent = new Map<string, string>();
   for (const [tensor, file] of fileOf) {
     const other = found.get(tensor);
-    if (other === undefined) absent.set(tensor, `${file}, which ${sizes.has(file) ? 'does not have it' : 'is not in the folder'}`);
+    if (other === undefined)
+      absent.set(tensor, `${file}, which ${sizes.has(file) ? 'does not have it' : 'is not in the folder'}`);
     else if (other !== file) throw malformed(INDEX_FILE, `should lie in ${file}, but lies in ${other}`, { tensor });
   }
   return { stored: { present, absent }, sizes };
 }
 
 /** A head that is stored though it is tied must be what it is tied to: runtimes disagree on which of two tables counts. */
-async function requireTied(files: CheckpointFiles, { tensors, tiedHead }: MatchedTensors, family: Family): Promise<void> {
+async function requireTied(
+  files: CheckpointFiles,
+  { tensors, tiedHead }: MatchedTensors,
+  family: Family,
+): Promise<void> {
   const embedding = tensors.get(`${family.names.embedding}.weight`);
   if (tiedHead === undefined || embedding === undefined) return;
   const place = await findDifference(files, embedding, tiedHead);
   if (place === undefined) return;
-  throw unsupported(tiedHead.file, 'tie_word_embeddings', `differs from ${embedding.name}, first at [${place.join(', ')}], though ${CONFIG_FILE} has tie_word_embeddings true: some runtimes take the stored head, others the embeddings. Set tie_word_embeddings to false to keep the head, or delete ${tiedHead.name} from the file to tie it`, { tensor: tiedHead.name });
+  throw unsupported(
+    tiedHead.file,
+    'tie_word_embeddings',
+    `differs from ${embedding.name}, first at [${place.join(', ')}], though ${CONFIG_FILE} has tie_word_embeddings true: some runtimes take the stored head, others the embeddings. Set tie_word_embeddings to false to keep the head, or delete ${tiedHead.name} from the file to tie it`,
+    { tensor: tiedHead.name },
+  );
 }

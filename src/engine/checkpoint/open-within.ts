@@ -53,7 +53,11 @@ async function requireWithin(roots: readonly string[], real: string, file: strin
     const realRoot = await realpath(root).catch(() => undefined);
     if (realRoot !== undefined && relative(realRoot, real).split(sep)[0] !== '..') return;
   }
-  throw new PrunecastError('PATH_OUTSIDE_ROOTS', `${file}: is a link that leads outside the configured roots: put the file itself there, or make a root of the folder that it leads to`, { metadata: { file } });
+  throw new PrunecastError(
+    'PATH_OUTSIDE_ROOTS',
+    `${file}: is a link that leads outside the configured roots: put the file itself there, or make a root of the folder that it leads to`,
+    { metadata: { file } },
+  );
 }
 
 /** undefined where nothing is there. Throws what a caller can understand. */

@@ -55,7 +55,11 @@ export function parseConfig(config: RawConfig): ModelConfig {
     ? decodePerLayer(config, { layers: layerCount, heads: MAX_HEADS, ffnChannels: MAX_FFN_CHANNELS })
     : readUniform(config, family, layerCount);
   const headDim = readHeadDim(config, family, hidden);
-  const maxPositions = readSize(config, 'max_position_embeddings', { min: 1, max: MAX_POSITIONS, fallback: family.defaults.maxPositions });
+  const maxPositions = readSize(config, 'max_position_embeddings', {
+    min: 1,
+    max: MAX_POSITIONS,
+    fallback: family.defaults.maxPositions,
+  });
   return {
     shape: {
       family: family.id,
@@ -81,28 +85,60 @@ function describeModelType(config: RawConfig): PrunecastError {
   const known = FAMILIES.map(({ id }) => id).join(', ');
   const given = modelType === undefined || modelType === null ? 'is missing' : `is ${show(modelType)}`;
   const own = FAMILIES.find(({ architecture }) => Array.isArray(architectures) && architectures.includes(architecture));
-  return malformed(CONFIG_FILE, `model_type ${given}; it must name the family of the model: ${own === undefined ? `one of ${known}` : `"${own.id}", as architectures has ${own.architecture}`}`);
+  return malformed(
+    CONFIG_FILE,
+    `model_type ${given}; it must name the family of the model: ${own === undefined ? `one of ${known}` : `"${own.id}", as architectures has ${own.architecture}`}`,
+  );
 }
 
 function refuseUnsupported(config: RawConfig): void {
   const quantised = config['quantization_config'] ?? config['compression_config'];
   if (quantised !== undefined && quantised !== null) {
-    const method = isRecord(quantised) && typeof quantised['quant_method'] === 'string' ? ` (${quantised['quant_method'].slice(0, 32)})` : '';
-    throw unsupported(CONFIG_FILE, 'quantization_config', `has a quantization_config${method}: the weights are quantised, and those read are F32, F16 and BF16; ${ADVISE_DEQUANTISING}`);
+    const method =
+      isRecord(quantised) && typeof quantised['quant_method'] === 'string'
+        ? ` (${quantised['quant_method'].slice(0, 32)})`
+        : '';
+    throw unsupported(
+      CONFIG_FILE,
+      'quantization_config',
+      `has a quantization_config${method}: the weights are quantised, and those read are F32, F16 and BF16; ${ADVISE_DEQUANTISING}`,
+    );
   }
   const experts = EXPERT_KEYS.find((key) => typeof config[key] === 'number' && (config[key] as number) > 1);
-  if (experts !== undefined) throw unsupported(CONFIG_FILE, 'mixture of experts', `has ${experts} ${show(config[experts])}; a mixture of experts is not supported`);
+  if (experts !== undefined)
+    throw unsupported(
+      CONFIG_FILE,
+      'mixture of experts',
+      `has ${experts} ${show(config[experts])}; a mixture of experts is not supported`,
+    );
   const activation = config['hidden_act'] ?? 'silu';
-  if (activation !== 'silu' && activation !== 'swish') throw unsupported(CONFIG_FILE, `hidden_act ${show(activation)}`, `hidden_act is ${show(activation)}; only silu (also called swish) is supported`);
+  if (activation !== 'silu' && activation !== 'swish')
+    throw unsupported(
+      CONFIG_FILE,
+      `hidden_act ${show(activation)}`,
+      `hidden_act is ${show(activation)}; only silu (also called swish) is supported`,
+    );
 }
 
-function readUniform(config: RawConfig, family: Family, layers: number): { layers: readonly LayerArchitecture[]; biases: BlockBiases; droppedBiases: boolean } {
+function readUniform(
+  config: RawConfig,
+  family: Family,
+  layers: number,
+): { layers: readonly LayerArchitecture[]; biases: BlockBiases; droppedBiases: boolean } {
   const queryHeads = readSize(config, 'num_attention_heads', { min: 1, max: MAX_HEADS });
   const kvHeads = readSize(config, 'num_key_value_heads', { min: 1, max: queryHeads, fallback: queryHeads });
-  if (queryHeads % kvHeads !== 0) throw malformed(CONFIG_FILE, `num_attention_heads is ${queryHeads}; it must be a multiple of num_key_value_heads, ${kvHeads}`);
+  if (queryHeads % kvHeads !== 0)
+    throw malformed(
+      CONFIG_FILE,
+      `num_attention_heads is ${queryHeads}; it must be a multiple of num_key_value_heads, ${kvHeads}`,
+    );
   const ffnChannels = readSize(config, 'intermediate_size', { min: 1, max: MAX_FFN_CHANNELS });
   const layer = { kvHeads, queryHeadsPerKv: queryHeads / kvHeads, ffnChannels };
-  return { layers: Array.from({ length: layers }, () => layer), biases: family.readBiases(config), droppedBiases: false };
+  return {
+    layers: Array.from({ length: layers }, () => layer),
+    biases: family.readBiases(config),
+    droppedBiases: false,
+  };
 }
 
 /** null, a negative number, and a list, which only ends of sequences have, stand for none. */

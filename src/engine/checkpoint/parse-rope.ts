@@ -41,16 +41,30 @@ export function parseRope(config: Readonly<Record<string, unknown>>, context: Ro
   const rope = config[key] ?? {};
   if (!isRecord(rope)) throw malformed(CONFIG_FILE, `${key} must be an object or null, not ${show(rope)}`);
   const path = `${key}.`;
-  if (Object.values(rope).some(isRecord)) throw unsupported(CONFIG_FILE, key, `${key} differs from layer to layer; one for all layers is supported`);
+  if (Object.values(rope).some(isRecord))
+    throw unsupported(CONFIG_FILE, key, `${key} differs from layer to layer; one for all layers is supported`);
   const partial = rope['partial_rotary_factor'] ?? config['partial_rotary_factor'] ?? 1;
-  if (partial !== 1) throw unsupported(CONFIG_FILE, 'partial_rotary_factor', `partial_rotary_factor is ${show(partial)}; only 1 is supported`);
-  const theta = rope['rope_theta'] === undefined ? readNumber(config, 'rope_theta', { ...THETA, fallback: DEFAULT_THETA }) : readNumber(rope, 'rope_theta', THETA, path);
+  if (partial !== 1)
+    throw unsupported(
+      CONFIG_FILE,
+      'partial_rotary_factor',
+      `partial_rotary_factor is ${show(partial)}; only 1 is supported`,
+    );
+  const theta =
+    rope['rope_theta'] === undefined
+      ? readNumber(config, 'rope_theta', { ...THETA, fallback: DEFAULT_THETA })
+      : readNumber(rope, 'rope_theta', THETA, path);
   const kind = rope['rope_type'] ?? rope['type'] ?? 'default';
   if (kind === 'default') return { theta, scaling: undefined };
-  const read = typeof kind === 'string' && Object.hasOwn(SCALINGS, kind) ? SCALINGS[kind as RopeScaling['kind']] : undefined;
+  const read =
+    typeof kind === 'string' && Object.hasOwn(SCALINGS, kind) ? SCALINGS[kind as RopeScaling['kind']] : undefined;
   if (read === undefined) {
     const known = ['default', ...Object.keys(SCALINGS)].join(', ');
-    throw unsupported(CONFIG_FILE, `rope_type ${show(kind)}`, `rope_type ${show(kind)} in ${key} is not supported; there are ${known}`);
+    throw unsupported(
+      CONFIG_FILE,
+      `rope_type ${show(kind)}`,
+      `rope_type ${show(kind)} in ${key} is not supported; there are ${known}`,
+    );
   }
   return { theta, scaling: read({ rope, path, config, context }) };
 }
@@ -81,7 +95,10 @@ const SCALINGS: Readonly<Record<RopeScaling['kind'], (entries: ScalingEntries) =
       originalMaxPositions: readOriginalPositions(entries),
     } as const;
     if (scaling.highFrequencyFactor <= scaling.lowFrequencyFactor) {
-      throw malformed(CONFIG_FILE, `${path}high_freq_factor is ${scaling.highFrequencyFactor}; it must be above low_freq_factor, ${scaling.lowFrequencyFactor}`);
+      throw malformed(
+        CONFIG_FILE,
+        `${path}high_freq_factor is ${scaling.highFrequencyFactor}; it must be above low_freq_factor, ${scaling.lowFrequencyFactor}`,
+      );
     }
     return scaling;
   },
@@ -95,14 +112,27 @@ function readYarn(entries: ScalingEntries): YarnRopeScaling {
   const factor = readNumber(rope, 'factor', { ...FACTOR, ...ratio }, path);
   const betaFast = readNumber(rope, 'beta_fast', { ...TURNS, fallback: 32 }, path);
   const betaSlow = readNumber(rope, 'beta_slow', { ...TURNS, fallback: 1 }, path);
-  if (betaFast < betaSlow) throw malformed(CONFIG_FILE, `${path}beta_fast is ${betaFast}; it must be at least beta_slow, ${betaSlow}`);
+  if (betaFast < betaSlow)
+    throw malformed(CONFIG_FILE, `${path}beta_fast is ${betaFast}; it must be at least beta_slow, ${betaSlow}`);
   const mscale = readNumber(rope, 'mscale', { ...MSCALE, fallback: 0 }, path);
   const mscaleAllDim = readNumber(rope, 'mscale_all_dim', { ...MSCALE, fallback: 0 }, path);
-  const usual = mscale > 0 && mscaleAllDim > 0 ? growTemperature(factor, mscale) / growTemperature(factor, mscaleAllDim) : growTemperature(factor, 1);
+  const usual =
+    mscale > 0 && mscaleAllDim > 0
+      ? growTemperature(factor, mscale) / growTemperature(factor, mscaleAllDim)
+      : growTemperature(factor, 1);
   const attentionFactor = readNumber(rope, 'attention_factor', { ...ATTENTION_FACTOR, fallback: usual }, path);
   const truncate = rope['truncate'] ?? true;
-  if (typeof truncate !== 'boolean') throw malformed(CONFIG_FILE, `${path}truncate is ${show(truncate)}; true and false are allowed`);
-  return { kind: 'yarn', factor, attentionFactor, betaFast, betaSlow, originalMaxPositions, ramp: truncate ? 'whole' : 'exact' };
+  if (typeof truncate !== 'boolean')
+    throw malformed(CONFIG_FILE, `${path}truncate is ${show(truncate)}; true and false are allowed`);
+  return {
+    kind: 'yarn',
+    factor,
+    attentionFactor,
+    betaFast,
+    betaSlow,
+    originalMaxPositions,
+    ramp: truncate ? 'whole' : 'exact',
+  };
 }
 
 /** sqrt(1/t) of the paper: 0.1 ln(s) + 1, the logarithm weighed as DeepSeek does. */

@@ -25,8 +25,17 @@ export const PER_LAYER_KEY = 'prunecast';
 /** The layers of a shape as config.json has them. */
 export function encodePerLayer(shape: ModelShape): Record<string, unknown> {
   return {
-    layers: shape.layers.map((layer) => ({ kv_heads: layer.kvHeads, query_heads_per_kv: layer.queryHeadsPerKv, ffn_channels: layer.ffnChannels })),
-    biases: { query_key_value: shape.biases.queryKeyValue, attention_output: shape.biases.attentionOutput, ffn: shape.biases.ffn, dropped: shape.droppedBiases === true },
+    layers: shape.layers.map((layer) => ({
+      kv_heads: layer.kvHeads,
+      query_heads_per_kv: layer.queryHeadsPerKv,
+      ffn_channels: layer.ffnChannels,
+    })),
+    biases: {
+      query_key_value: shape.biases.queryKeyValue,
+      attention_output: shape.biases.attentionOutput,
+      ffn: shape.biases.ffn,
+      dropped: shape.droppedBiases === true,
+    },
   };
 }
 
@@ -39,7 +48,10 @@ export function decodePerLayer(
   if (!isRecord(entry)) throw malformed(CONFIG_FILE, `${PER_LAYER_KEY} must be an object, not ${show(entry)}`);
   const list = entry['layers'];
   if (!Array.isArray(list) || list.length !== limits.layers) {
-    throw malformed(CONFIG_FILE, `${PER_LAYER_KEY}.layers must have one entry for each of num_hidden_layers, ${limits.layers}, not ${Array.isArray(list) ? list.length : show(list)}`);
+    throw malformed(
+      CONFIG_FILE,
+      `${PER_LAYER_KEY}.layers must have one entry for each of num_hidden_layers, ${limits.layers}, not ${Array.isArray(list) ? list.length : show(list)}`,
+    );
   }
   const layers = list.map((value: unknown, index): LayerArchitecture => {
     const path = `${PER_LAYER_KEY}.layers[${index}].`;
@@ -47,7 +59,12 @@ export function decodePerLayer(
     const kvHeads = readSize(value, 'kv_heads', { min: 0, max: limits.heads }, path);
     return {
       kvHeads,
-      queryHeadsPerKv: readSize(value, 'query_heads_per_kv', kvHeads === 0 ? { min: 0, max: 0 } : { min: 1, max: Math.floor(limits.heads / kvHeads) }, path),
+      queryHeadsPerKv: readSize(
+        value,
+        'query_heads_per_kv',
+        kvHeads === 0 ? { min: 0, max: 0 } : { min: 1, max: Math.floor(limits.heads / kvHeads) },
+        path,
+      ),
       ffnChannels: readSize(value, 'ffn_channels', { min: 0, max: limits.ffnChannels }, path),
     };
   });
@@ -59,7 +76,8 @@ function decodeBiases(value: unknown): { biases: BlockBiases; droppedBiases: boo
   if (!isRecord(value)) throw malformed(CONFIG_FILE, `${path} must be an object, not ${show(value)}`);
   const read = (key: string): boolean => {
     const flag = value[key];
-    if (typeof flag !== 'boolean') throw malformed(CONFIG_FILE, `${path}.${key} is ${show(flag)}; true and false are allowed`);
+    if (typeof flag !== 'boolean')
+      throw malformed(CONFIG_FILE, `${path}.${key} is ${show(flag)}; true and false are allowed`);
     return flag;
   };
   return {

@@ -6,9 +6,18 @@ const MAX_READ_BYTES = 64 * 1024 * 1024;
 
 /** Fills `target` from a position of the file. Throws MODEL_MALFORMED where the file ends too early. */
 export async function readFully(handle: FileHandle, target: Uint8Array, position: number, file: string): Promise<void> {
-  for (let done = 0; done < target.length;) {
-    const { bytesRead } = await handle.read(target, done, Math.min(target.length - done, MAX_READ_BYTES), position + done);
-    if (bytesRead === 0) throw malformed(file, `ends at ${position + done}, before the ${target.length} bytes from ${position}: it is truncated`);
+  for (let done = 0; done < target.length; ) {
+    const { bytesRead } = await handle.read(
+      target,
+      done,
+      Math.min(target.length - done, MAX_READ_BYTES),
+      position + done,
+    );
+    if (bytesRead === 0)
+      throw malformed(
+        file,
+        `ends at ${position + done}, before the ${target.length} bytes from ${position}: it is truncated`,
+      );
     done += bytesRead;
   }
 }

@@ -8,7 +8,11 @@ import { recogniseContent } from './recognise-content.js';
  *
  * Returns undefined where there is no such file. Throws MODEL_MALFORMED.
  */
-export async function readJsonObject(files: Pick<CheckpointFiles, 'read'>, file: string, maxBytes: number): Promise<Record<string, unknown> | undefined> {
+export async function readJsonObject(
+  files: Pick<CheckpointFiles, 'read'>,
+  file: string,
+  maxBytes: number,
+): Promise<Record<string, unknown> | undefined> {
   const text = await files.read(file, maxBytes);
   return text === undefined ? undefined : parseJsonObject(text, file);
 }
@@ -52,7 +56,9 @@ function requireShallow(value: unknown, file: string): void {
   let level: object[] = value !== null && typeof value === 'object' ? [value] : [];
   for (let depth = 0; level.length > 0; depth += 1) {
     if (depth > MAX_DEPTH) throw malformed(file, `is nested deeper than the ${MAX_DEPTH} levels that are read`);
-    level = level.flatMap((parent) => Object.values(parent)).filter((child): child is object => child !== null && typeof child === 'object');
+    level = level
+      .flatMap((parent) => Object.values(parent))
+      .filter((child): child is object => child !== null && typeof child === 'object');
   }
 }
 
@@ -64,8 +70,12 @@ const MARK = '\0';
 
 /** Parses text that is JSON but for the numbers `NaN`, `Infinity` and `-Infinity`. */
 function parsePython(text: string): unknown {
-  const marked = text.replace(STRING_OR_NUMBER, (token) => (token.startsWith('"') ? token : JSON.stringify(MARK + token)));
-  return JSON.parse(marked, (_key, value: unknown) => (typeof value === 'string' && value.startsWith(MARK) ? Number(value.slice(1)) : value));
+  const marked = text.replace(STRING_OR_NUMBER, (token) =>
+    token.startsWith('"') ? token : JSON.stringify(MARK + token),
+  );
+  return JSON.parse(marked, (_key, value: unknown) =>
+    typeof value === 'string' && value.startsWith(MARK) ? Number(value.slice(1)) : value,
+  );
 }
 
 export function isRecord(value: unknown): value is Record<string, unknown> {

@@ -17,7 +17,11 @@ const SLICE_VALUES = 2 * 1024 * 1024;
  *
  * @param state whether that is to be looked at
  */
-export async function readValues(handle: FileHandle, entry: TensorEntry, state: 'unknown' | 'known finite' = 'unknown'): Promise<Float32Array> {
+export async function readValues(
+  handle: FileHandle,
+  entry: TensorEntry,
+  state: 'unknown' | 'known finite' = 'unknown',
+): Promise<Float32Array> {
   const values = new Float32Array(entry.bytes / DTYPE_BYTES[entry.dtype]);
   if (entry.dtype === 'F32') {
     const bytes = new Uint8Array(values.buffer);
@@ -59,16 +63,27 @@ function requireFinite(bytes: Uint8Array, entry: TensorEntry, from: number): voi
   if (place >= 0) throw describeNonFinite(bytes, entry, from, place);
 }
 
-function describeNonFinite(bytes: Uint8Array, { name, file, shape, dtype, firstRow = 0 }: TensorEntry, from: number, place: number): PrunecastError {
+function describeNonFinite(
+  bytes: Uint8Array,
+  { name, file, shape, dtype, firstRow = 0 }: TensorEntry,
+  from: number,
+  place: number,
+): PrunecastError {
   const value = new Float32Array(1);
   const width = DTYPE_BYTES[dtype];
   decodeInto(value, bytes.slice(place * width, (place + 1) * width), dtype);
   const index = indexOf(from + place, shape);
   index[0] = (index[0] ?? 0) + firstRow;
-  return malformed(file, `the value at [${index.join(', ')}] is ${value[0]}; weights must be finite numbers: take another copy of the checkpoint, or one saved before its training broke down`, { tensor: name });
+  return malformed(
+    file,
+    `the value at [${index.join(', ')}] is ${value[0]}; weights must be finite numbers: take another copy of the checkpoint, or one saved before its training broke down`,
+    { tensor: name },
+  );
 }
 
 /** The indices of a place in a row-major tensor. */
 function indexOf(place: number, shape: readonly number[]): number[] {
-  return shape.map((size, axis) => Math.floor(place / shape.slice(axis + 1).reduce((product, inner) => product * inner, 1)) % size);
+  return shape.map(
+    (size, axis) => Math.floor(place / shape.slice(axis + 1).reduce((product, inner) => product * inner, 1)) % size,
+  );
 }

@@ -5,12 +5,24 @@ export const HEAD_BYTES = 64;
 
 /** What stands in the place of a file of a checkpoint, by how it begins (a character a byte), with what to do. */
 const CONTENTS: readonly { readonly begins: readonly string[]; readonly is: string }[] = [
-  { begins: ['version https://git-lfs.github.com/spec/'], is: `is a Git LFS pointer, not the file that it stands for: ${ADVISE_FETCHING}` },
-  { begins: ['GGUF'], is: 'is a GGUF file, which llama.cpp reads: take the safetensors checkpoint that it was made from' },
+  {
+    begins: ['version https://git-lfs.github.com/spec/'],
+    is: `is a Git LFS pointer, not the file that it stands for: ${ADVISE_FETCHING}`,
+  },
+  {
+    begins: ['GGUF'],
+    is: 'is a GGUF file, which llama.cpp reads: take the safetensors checkpoint that it was made from',
+  },
   // A zip, or a pickle of protocol 2 to 5.
-  { begins: ['PK\x03\x04', '\x80\x02', '\x80\x03', '\x80\x04', '\x80\x05'], is: `is a PyTorch file, not a safetensors one: ${ADVISE_CONVERTING}` },
+  {
+    begins: ['PK\x03\x04', '\x80\x02', '\x80\x03', '\x80\x04', '\x80\x05'],
+    is: `is a PyTorch file, not a safetensors one: ${ADVISE_CONVERTING}`,
+  },
   { begins: ['\x1f\x8b'], is: 'is compressed: gunzip FILE' },
-  { begins: ['<!DOCTYPE', '<!doctype', '<html', '<?xml'], is: 'is a web page, as a download leaves that was refused: fetch the file again, with hf download' },
+  {
+    begins: ['<!DOCTYPE', '<!doctype', '<html', '<?xml'],
+    is: 'is a web page, as a download leaves that was refused: fetch the file again, with hf download',
+  },
   // A byte order mark, or a brace in two bytes.
   { begins: ['\xff\xfe', '\xfe\xff', '{\0', '\0{'], is: 'is in UTF-16: iconv -f UTF-16 -t UTF-8 FILE > NEW' },
 ];

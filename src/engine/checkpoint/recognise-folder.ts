@@ -9,12 +9,30 @@ const MOST_ENTRIES = 1000;
 
 /** What a folder is in place of a checkpoint in safetensors files, by the names in it, the surest mark first. */
 const KINDS: readonly { readonly has: RegExp; readonly is: (name: string) => string }[] = [
-  { has: /^adapter_(?:config\.json|model\.(?:safetensors|bin))$/, is: (name) => `it has ${name}: it is an adapter (LoRA), not a whole model; ${ADVISE_MERGING}` },
+  {
+    has: /^adapter_(?:config\.json|model\.(?:safetensors|bin))$/,
+    is: (name) => `it has ${name}: it is an adapter (LoRA), not a whole model; ${ADVISE_MERGING}`,
+  },
   { has: /^consolidated.*\.pth$/, is: (name) => `it has ${name}, weights in Meta's form; ${ADVISE_CONVERTING_META}` },
-  { has: /^consolidated.*\.safetensors$/, is: (name) => `it has ${name}, weights in Mistral's own form; take the model-*.safetensors and config.json of the same repository` },
-  { has: /^(?:pytorch_model|model).*\.(?:bin|pt|pth)$/, is: (name) => `it has ${name}, weights in PyTorch's own form; ${ADVISE_CONVERTING}` },
-  { has: /\.gguf$/i, is: (name) => `it has ${name}, a GGUF file, which llama.cpp reads; take the safetensors checkpoint that it was made from` },
-  { has: /\.safetensors$/, is: (name) => `it has ${name}, but no ${INDEX_FILE} that names it; fetch the index, or name a single file model.safetensors` },
+  {
+    has: /^consolidated.*\.safetensors$/,
+    is: (name) =>
+      `it has ${name}, weights in Mistral's own form; take the model-*.safetensors and config.json of the same repository`,
+  },
+  {
+    has: /^(?:pytorch_model|model).*\.(?:bin|pt|pth)$/,
+    is: (name) => `it has ${name}, weights in PyTorch's own form; ${ADVISE_CONVERTING}`,
+  },
+  {
+    has: /\.gguf$/i,
+    is: (name) =>
+      `it has ${name}, a GGUF file, which llama.cpp reads; take the safetensors checkpoint that it was made from`,
+  },
+  {
+    has: /\.safetensors$/,
+    is: (name) =>
+      `it has ${name}, but no ${INDEX_FILE} that names it; fetch the index, or name a single file model.safetensors`,
+  },
 ];
 
 /**
@@ -26,7 +44,9 @@ export async function recogniseFolder(directory: string): Promise<string | undef
   const entries = (await readdir(directory, { withFileTypes: true }).catch(() => [])).slice(0, MOST_ENTRIES);
   const folders = entries.filter((entry) => entry.isDirectory()).map(({ name }) => name);
   if (folders.includes('snapshots')) {
-    const revision = (await readdir(join(directory, 'snapshots'), { withFileTypes: true }).catch(() => [])).find((entry) => entry.isDirectory());
+    const revision = (await readdir(join(directory, 'snapshots'), { withFileTypes: true }).catch(() => [])).find(
+      (entry) => entry.isDirectory(),
+    );
     return `it is a folder of the hub's cache: name its snapshot${revision === undefined ? ', of which it has none; fetch it again, with hf download' : `, snapshots/${revision.name}`}`;
   }
   const names = entries.map(({ name }) => name).toSorted();
@@ -41,5 +61,8 @@ export async function recogniseFolder(directory: string): Promise<string | undef
 }
 
 function isFile(path: string): Promise<boolean> {
-  return stat(path).then((found) => found.isFile(), () => false);
+  return stat(path).then(
+    (found) => found.isFile(),
+    () => false,
+  );
 }

@@ -26,11 +26,26 @@ const LENGTH_BYTES = 8;
 
 /** Bits of one value of each dtype of the format. What another one takes is not known, and its tensors are measured by their offsets alone. */
 const DTYPE_BITS: Readonly<Record<string, number>> = {
-  F4: 4, F6_E2M3: 6, F6_E3M2: 6,
-  BOOL: 8, U8: 8, I8: 8, F8_E4M3: 8, F8_E5M2: 8, F8_E8M0: 8,
-  I16: 16, U16: 16, F16: 16, BF16: 16,
-  I32: 32, U32: 32, F32: 32,
-  I64: 64, U64: 64, F64: 64, C64: 64,
+  F4: 4,
+  F6_E2M3: 6,
+  F6_E3M2: 6,
+  BOOL: 8,
+  U8: 8,
+  I8: 8,
+  F8_E4M3: 8,
+  F8_E5M2: 8,
+  F8_E8M0: 8,
+  I16: 16,
+  U16: 16,
+  F16: 16,
+  BF16: 16,
+  I32: 32,
+  U32: 32,
+  F32: 32,
+  I64: 64,
+  U64: 64,
+  F64: 64,
+  C64: 64,
 };
 
 /** Reads and checks the header of an open safetensors file; tensors of any dtype are listed. Throws MODEL_MALFORMED. */
@@ -41,10 +56,16 @@ export async function readSafetensorsHeader(handle: FileHandle, file: string): P
   if (size < LENGTH_BYTES) throw malformed(file, `has ${size} bytes; a safetensors file has at least ${LENGTH_BYTES}`);
   const length = new DataView(head.buffer).getBigUint64(0, true);
   if (length > BigInt(MAX_HEADER_BYTES)) {
-    throw malformed(file, recogniseContent(head) ?? `announces a header of ${length} bytes; at most ${MAX_HEADER_BYTES} are read`);
+    throw malformed(
+      file,
+      recogniseContent(head) ?? `announces a header of ${length} bytes; at most ${MAX_HEADER_BYTES} are read`,
+    );
   }
   if (Number(length) > size - LENGTH_BYTES) {
-    throw malformed(file, `announces a header of ${length} bytes but has only ${size - LENGTH_BYTES} bytes after the length: it is truncated`);
+    throw malformed(
+      file,
+      `announces a header of ${length} bytes but has only ${size - LENGTH_BYTES} bytes after the length: it is truncated`,
+    );
   }
   const header = new Uint8Array(Number(length));
   await readFully(handle, header, LENGTH_BYTES, file);
@@ -61,40 +82,63 @@ export function parseSafetensorsHeader(header: Uint8Array, file: string, fileByt
   const table = Object.entries(parseJsonObject(header, file)).filter(([name]) => name !== '__metadata__');
   if (table.length > MAX_TENSORS) throw malformed(file, `has ${table.length} tensors; at most ${MAX_TENSORS} are read`);
   const start = LENGTH_BYTES + header.length;
-  const entries = table.map(([name, value]) => parseEntry(name, value, file, start)).sort((a, b) => a.offset - b.offset || a.bytes - b.bytes);
+  const entries = table
+    .map(([name, value]) => parseEntry(name, value, file, start))
+    .sort((a, b) => a.offset - b.offset || a.bytes - b.bytes);
   let end = start;
   for (const entry of entries) {
     if (entry.offset !== end) {
-      const relation = entry.offset < end ? 'overlaps the tensor before it, which ends' : 'leaves a gap after the tensor before it, which ends';
-      throw malformed(file, `begins at ${entry.offset - start} and ${relation} at ${end - start}`, { tensor: entry.name });
+      const relation =
+        entry.offset < end
+          ? 'overlaps the tensor before it, which ends'
+          : 'leaves a gap after the tensor before it, which ends';
+      throw malformed(file, `begins at ${entry.offset - start} and ${relation} at ${end - start}`, {
+        tensor: entry.name,
+      });
     }
     end += entry.bytes;
-    if (end > fileBytes) throw malformed(file, `ends at ${end - start}, the file holds ${fileBytes - start} bytes of values: it is truncated`, { tensor: entry.name });
+    if (end > fileBytes)
+      throw malformed(
+        file,
+        `ends at ${end - start}, the file holds ${fileBytes - start} bytes of values: it is truncated`,
+        { tensor: entry.name },
+      );
   }
   if (end !== fileBytes) throw malformed(file, `has ${fileBytes - end} bytes after its last tensor; there may be none`);
   return entries;
 }
 
 function parseEntry(name: string, value: unknown, file: string, start: number): StoredTensor {
-  if (name.length > MAX_NAME_LENGTH) throw malformed(file, `a tensor's name has ${name.length} characters; at most ${MAX_NAME_LENGTH} are read`, { tensor: name });
-  if (!isRecord(value)) throw malformed(file, `must be an object with dtype, shape and data_offsets, not ${show(value)}`, { tensor: name });
+  if (name.length > MAX_NAME_LENGTH)
+    throw malformed(file, `a tensor's name has ${name.length} characters; at most ${MAX_NAME_LENGTH} are read`, {
+      tensor: name,
+    });
+  if (!isRecord(value))
+    throw malformed(file, `must be an object with dtype, shape and data_offsets, not ${show(value)}`, { tensor: name });
   const shape = parseShape(value['shape'], file, name);
   const [from, to] = parseOffsets(value['data_offsets'], file, name);
   const dtype = value['dtype'];
-  if (typeof dtype !== 'string' || dtype.length > MAX_NAME_LENGTH) throw malformed(file, `dtype must be a string, not ${show(dtype)}`, { tensor: name });
+  if (typeof dtype !== 'string' || dtype.length > MAX_NAME_LENGTH)
+    throw malformed(file, `dtype must be a string, not ${show(dtype)}`, { tensor: name });
   const bits = Object.hasOwn(DTYPE_BITS, dtype) ? DTYPE_BITS[dtype] : undefined;
   const bytes = bits === undefined ? to - from : shape.reduce((product, size) => product * size, bits) / 8;
   if (bytes !== to - from) {
-    throw malformed(file, `shape ${show(shape)} of ${dtype} takes ${bytes} bytes, its offsets ${from} to ${to} hold ${to - from}`, { tensor: name });
+    throw malformed(
+      file,
+      `shape ${show(shape)} of ${dtype} takes ${bytes} bytes, its offsets ${from} to ${to} hold ${to - from}`,
+      { tensor: name },
+    );
   }
   return { name, dtype, shape, file, offset: start + from, bytes };
 }
 
 function parseShape(value: unknown, file: string, tensor: string): readonly number[] {
   if (!Array.isArray(value)) throw malformed(file, `shape must be an array, not ${show(value)}`, { tensor });
-  if (value.length > MAX_RANK) throw malformed(file, `shape has ${value.length} dimensions; at most ${MAX_RANK} are read`, { tensor });
+  if (value.length > MAX_RANK)
+    throw malformed(file, `shape has ${value.length} dimensions; at most ${MAX_RANK} are read`, { tensor });
   const bad = value.find((size) => !isCount(size));
-  if (bad !== undefined) throw malformed(file, `shape has ${show(bad)}; sizes are whole numbers from 0 to 2^53 - 1`, { tensor });
+  if (bad !== undefined)
+    throw malformed(file, `shape has ${show(bad)}; sizes are whole numbers from 0 to 2^53 - 1`, { tensor });
   return value as readonly number[];
 }
 

@@ -23,7 +23,11 @@ export function parseSafetensorsIndex(index: Readonly<Record<string, unknown>>):
   const files = new Map<string, string>();
   for (const [tensor, file] of Object.entries(table)) {
     if (typeof file !== 'string' || !INNER_NAME.test(file)) {
-      throw malformed(INDEX_FILE, `lies in ${show(file)}; a file within the folder or a subfolder of it, whose name ends in .safetensors, is allowed`, { tensor });
+      throw malformed(
+        INDEX_FILE,
+        `lies in ${show(file)}; a file within the folder or a subfolder of it, whose name ends in .safetensors, is allowed`,
+        { tensor },
+      );
     }
     files.set(tensor, file);
   }

@@ -4,7 +4,10 @@ import { cutRows } from './cut-rows.js';
 import { readBytes, readValues } from './read-values.js';
 
 /** Reads the tensors of a checkpoint. Throws RangeError for one that it does not have, MODEL_MALFORMED where a value is not finite, and MODEL_CHANGED. */
-export function createTensorReader(files: Pick<CheckpointFiles, 'use'>, tensors: ReadonlyMap<string, TensorEntry>): Pick<Checkpoint, 'readTensor' | 'readRows' | 'readBytes'> {
+export function createTensorReader(
+  files: Pick<CheckpointFiles, 'use'>,
+  tensors: ReadonlyMap<string, TensorEntry>,
+): Pick<Checkpoint, 'readTensor' | 'readRows' | 'readBytes'> {
   const find = (name: string): TensorEntry => {
     const entry = tensors.get(name);
     if (entry === undefined) throw new RangeError(`the checkpoint has no tensor ${name}`);
@@ -15,13 +18,17 @@ export function createTensorReader(files: Pick<CheckpointFiles, 'use'>, tensors:
   return {
     readTensor: async (name) => {
       const entry = find(name);
-      const values = await files.use(entry.file, (handle) => readValues(handle, entry, finite.has(name) ? 'known finite' : 'unknown'));
+      const values = await files.use(entry.file, (handle) =>
+        readValues(handle, entry, finite.has(name) ? 'known finite' : 'unknown'),
+      );
       finite.add(name);
       return values;
     },
     readRows: async (name, first, count) => {
       const entry = find(name);
-      return files.use(entry.file, (handle) => readValues(handle, cutRows(entry, first, count), finite.has(name) ? 'known finite' : 'unknown'));
+      return files.use(entry.file, (handle) =>
+        readValues(handle, cutRows(entry, first, count), finite.has(name) ? 'known finite' : 'unknown'),
+      );
     },
     readBytes: async (name) => {
       const entry = find(name);

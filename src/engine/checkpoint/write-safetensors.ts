@@ -23,7 +23,9 @@ const ALIGNMENT = 8;
  *
  * Throws the signal's reason when it fires, between two tensors.
  */
-export async function writeSafetensors(output: SafetensorsOutput): Promise<{ readonly files: readonly string[]; readonly bytes: number }> {
+export async function writeSafetensors(
+  output: SafetensorsOutput,
+): Promise<{ readonly files: readonly string[]; readonly bytes: number }> {
   const { directory, tensors, control } = output;
   const shards = planShards(tensors, output.shardBytes);
   const total = tensors.reduce((sum, tensor) => sum + countBytes(tensor), 0);
@@ -40,7 +42,8 @@ export async function writeSafetensors(output: SafetensorsOutput): Promise<{ rea
       for (const tensor of shard) {
         control.signal.throwIfAborted();
         const values = await tensor.read();
-        if (values.length !== countBytes(tensor)) throw new RangeError(`${tensor.name} has ${values.length} bytes, its shape asks for ${countBytes(tensor)}`);
+        if (values.length !== countBytes(tensor))
+          throw new RangeError(`${tensor.name} has ${values.length} bytes, its shape asks for ${countBytes(tensor)}`);
         await writeFully(handle, values);
         written += values.length;
         done += values.length;
@@ -52,7 +55,9 @@ export async function writeSafetensors(output: SafetensorsOutput): Promise<{ rea
     files.push(file);
   }
   if (shards.length > 1) {
-    const index = new TextEncoder().encode(`${JSON.stringify({ metadata: { total_size: total }, weight_map: fileOf }, undefined, 2)}\n`);
+    const index = new TextEncoder().encode(
+      `${JSON.stringify({ metadata: { total_size: total }, weight_map: fileOf }, undefined, 2)}\n`,
+    );
     bytes += await writeFileSynced(join(directory, INDEX_FILE), async (handle) => {
       await writeFully(handle, index);
       return index.length;
@@ -76,9 +81,14 @@ export async function writeFileSynced<T>(path: string, write: (handle: FileHandl
 
 /** Writes all bytes, at a position or else where the handle stands. */
 export async function writeFully(handle: FileHandle, bytes: Uint8Array, position?: number): Promise<void> {
-  for (let done = 0; done < bytes.length;) {
+  for (let done = 0; done < bytes.length; ) {
     // Node writes at most 2 GiB in one call.
-    const { bytesWritten } = await handle.write(bytes, done, Math.min(bytes.length - done, 64 * 1024 * 1024), position === undefined ? null : position + done);
+    const { bytesWritten } = await handle.write(
+      bytes,
+      done,
+      Math.min(bytes.length - done, 64 * 1024 * 1024),
+      position === undefined ? null : position + done,
+    );
     done += bytesWritten;
   }
 }
@@ -109,7 +119,9 @@ function encodeHeader(tensors: readonly PrunedTensor[]): Uint8Array {
     offset = end;
   }
   const text = JSON.stringify(table);
-  const json = new TextEncoder().encode(text.padEnd(text.length + (ALIGNMENT - (Buffer.byteLength(text) % ALIGNMENT)) % ALIGNMENT));
+  const json = new TextEncoder().encode(
+    text.padEnd(text.length + ((ALIGNMENT - (Buffer.byteLength(text) % ALIGNMENT)) % ALIGNMENT)),
+  );
   const header = new Uint8Array(8 + json.length);
   new DataView(header.buffer).setBigUint64(0, BigInt(json.length), true);
   header.set(json, 8);

@@ -14,7 +14,11 @@ export interface LayerErrors {
 }
 
 /** The calibration errors of every width, layer by layer: one factorisation a half-block brings them all. */
-export async function listCalibrationErrors({ layers, headDim }: ModelShape, weights: RecipeWeights, { signal, report }: WorkControl): Promise<LayerErrors[]> {
+export async function listCalibrationErrors(
+  { layers, headDim }: ModelShape,
+  weights: RecipeWeights,
+  { signal, report }: WorkControl,
+): Promise<LayerErrors[]> {
   const errors: LayerErrors[] = [];
   for (const [layer, { kvHeads, queryHeadsPerKv, ffnChannels }] of layers.entries()) {
     signal.throwIfAborted();
@@ -31,5 +35,7 @@ export async function listCalibrationErrors({ layers, headDim }: ModelShape, wei
 }
 
 function listWidths(error: ((width: number) => number) | undefined, units: number, rowsAUnit: number): Float64Array {
-  return error === undefined ? new Float64Array() : Float64Array.from({ length: units + 1 }, (_, kept) => error(kept * rowsAUnit));
+  return error === undefined
+    ? new Float64Array()
+    : Float64Array.from({ length: units + 1 }, (_, kept) => error(kept * rowsAUnit));
 }

@@ -19,9 +19,13 @@ export function factoriseInPlace(matrix: Float64Array, size: number): void {
 }
 
 function describeSingular(pivot: number, size: number, value: number): PrunecastError {
-  return new PrunecastError('CALIBRATION_UNUSABLE', `the inputs that the calibration found leave the least-squares fit without a solution (pivot ${pivot} of ${size} is ${value}): raise damping, which is 0.01 by default, or give more calibration text`, {
-    metadata: { pivot: String(pivot), size: String(size), value: String(value) },
-  });
+  return new PrunecastError(
+    'CALIBRATION_UNUSABLE',
+    `the inputs that the calibration found leave the least-squares fit without a solution (pivot ${pivot} of ${size} is ${value}): raise damping, which is 0.01 by default, or give more calibration text`,
+    {
+      metadata: { pivot: String(pivot), size: String(size), value: String(value) },
+    },
+  );
 }
 
 /** L^-1 of a lower factor, lower as well, [size, size] row-major; zeros above. */

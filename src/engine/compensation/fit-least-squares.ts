@@ -19,7 +19,10 @@ export interface LeastSquaresOptions {
  *
  * Throws RangeError where the statistics are missing.
  */
-export async function fitLeastSquares(half: HalfBlock, { damping, constant }: LeastSquaresOptions): Promise<PreparedCompensation> {
+export async function fitLeastSquares(
+  half: HalfBlock,
+  { damping, constant }: LeastSquaresOptions,
+): Promise<PreparedCompensation> {
   const { hidden, multiplyTransposed } = half;
   const extra = constant === 'first' ? 1 : 0;
   const rows = half.rows + extra;
@@ -34,17 +37,28 @@ export async function fitLeastSquares(half: HalfBlock, { damping, constant }: Le
     heldBytes: inverse.byteLength + target.byteLength + errors.byteLength,
     mend: async (width) => {
       const kept = width + extra;
-      const fitted = kept === 0
-        ? new Float32Array()
-        : await multiplyTransposed(leadingBlock(inverse, rows, kept), target.subarray(0, kept * hidden), { inner: kept, rows: kept, columns: hidden });
-      return constant === 'none' ? { weights: fitted } : { weights: fitted.slice(hidden), bias: fitted.slice(0, hidden) };
+      const fitted =
+        kept === 0
+          ? new Float32Array()
+          : await multiplyTransposed(leadingBlock(inverse, rows, kept), target.subarray(0, kept * hidden), {
+              inner: kept,
+              rows: kept,
+              columns: hidden,
+            });
+      return constant === 'none'
+        ? { weights: fitted }
+        : { weights: fitted.slice(hidden), bias: fitted.slice(0, hidden) };
     },
     error: (width) => errors[width + extra] as number,
   };
 }
 
 /** Bytes that a fit holds at once: Gram matrix as read, sorted and bordered, its factor and the inverse of that. */
-export function countFitBytes(rows: number, hidden: number, { constant }: Pick<LeastSquaresOptions, 'constant'>): number {
+export function countFitBytes(
+  rows: number,
+  hidden: number,
+  { constant }: Pick<LeastSquaresOptions, 'constant'>,
+): number {
   const size = rows + (constant === 'first' ? 1 : 0);
   return 24 * rows ** 2 + (constant === 'first' ? 8 * size ** 2 : 0) + 8 * size * hidden;
 }

@@ -36,7 +36,12 @@ type KeptHalf = Extract<ReadyHalf, { kind: 'attention' | 'ffn' }>;
  * One that lost nothing stays as it is, one that lost all leaves nothing. What each architecture gets does not depend on the
  * others; hidden states that memory does not hold lie on disk meanwhile.
  */
-export async function mendStreams(context: StreamContext, architectures: readonly Architecture[], sequences: readonly Int32Array[], { signal, report }: WorkControl): Promise<StreamedMaps[]> {
+export async function mendStreams(
+  context: StreamContext,
+  architectures: readonly Architecture[],
+  sequences: readonly Int32Array[],
+  { signal, report }: WorkControl,
+): Promise<StreamedMaps[]> {
   const { shape, weights, fit } = context;
   const streams = await openStreams(context, 1 + architectures.length, sequences);
   try {
@@ -66,11 +71,24 @@ export async function mendStreams(context: StreamContext, architectures: readonl
 }
 
 /** How many architectures are mended together: as many as memory holds the hidden states of, beside the dense model's, and the maps. */
-export function countTogether({ shape: { hidden, headDim, layers }, stateBytes, mapBytes }: Pick<StreamContext, 'shape' | 'stateBytes' | 'mapBytes'>, sequences: readonly Int32Array[]): number {
+export function countTogether(
+  {
+    shape: { hidden, headDim, layers },
+    stateBytes,
+    mapBytes,
+  }: Pick<StreamContext, 'shape' | 'stateBytes' | 'mapBytes'>,
+  sequences: readonly Int32Array[],
+): number {
   const sizes = batchWindows(sequences.map((tokens) => ({ tokens }))).map((batch) => countStates(batch, hidden));
   const stream = 4 * sizes.reduce((sum, size) => sum + size, 0);
   const streams = Math.floor((stateBytes - countWorkingBytes(sizes)) / Math.max(1, stream));
-  const maps = 4 * hidden * layers.reduce((sum, { kvHeads, queryHeadsPerKv, ffnChannels }) => sum + kvHeads * queryHeadsPerKv * headDim + ffnChannels, 0);
+  const maps =
+    4 *
+    hidden *
+    layers.reduce(
+      (sum, { kvHeads, queryHeadsPerKv, ffnChannels }) => sum + kvHeads * queryHeadsPerKv * headDim + ffnChannels,
+      0,
+    );
   return Math.max(1, Math.min(streams - 1, Math.floor(mapBytes / Math.max(1, maps))));
 }
 
@@ -80,18 +98,31 @@ interface Streams {
   /** Takes a model through a half-block. */
   advance(stream: number, half: ReadyHalf, signal: AbortSignal): Promise<void>;
   /** Looks at a batch of two models. */
-  withBatch(batch: number, streams: readonly [number, number], use: (states: readonly [Float32Array, Float32Array]) => Promise<void>): Promise<void>;
+  withBatch(
+    batch: number,
+    streams: readonly [number, number],
+    use: (states: readonly [Float32Array, Float32Array]) => Promise<void>,
+  ): Promise<void>;
   close(): Promise<void>;
 }
 
-async function openStreams({ shape: { hidden }, runner, embedding, stateBytes, scratchDirectory }: StreamContext, count: number, sequences: readonly Int32Array[]): Promise<Streams> {
+async function openStreams(
+  { shape: { hidden }, runner, embedding, stateBytes, scratchDirectory }: StreamContext,
+  count: number,
+  sequences: readonly Int32Array[],
+): Promise<Streams> {
   const windows = sequences.map((tokens) => ({ tokens }));
   const batches = batchWindows(windows);
   const sizes = batches.map((batch) => countStates(batch, hidden));
   const pool = createStatePool();
   // Batch by batch, all models of one together.
   const placeOf = (stream: number, batch: number): number => batch * count + stream;
-  const shelf = createStateShelf({ sizes: sizes.flatMap((size) => Array.from({ length: count }, () => size)), limitBytes: stateBytes - countWorkingBytes(sizes), directory: scratchDirectory, pool });
+  const shelf = createStateShelf({
+    sizes: sizes.flatMap((size) => Array.from({ length: count }, () => size)),
+    limitBytes: stateBytes - countWorkingBytes(sizes),
+    directory: scratchDirectory,
+    pool,
+  });
   try {
     for (const [index, batch] of batches.entries()) {
       for (let stream = 0; stream < count; stream++) {
@@ -169,7 +200,8 @@ async function gatherStatistics(
       const inputs = new Float32Array(inner * rows);
       const lacking = new Float32Array(before.length);
       await runner.runHalf(half, sizeOf(batch), before, lacking, inputs); // its own output is not wanted
-      for (let at = 0; at < lacking.length; at++) lacking[at] = (target[at] as number) - (before[at] as number) - (bias?.[at % hidden] ?? 0);
+      for (let at = 0; at < lacking.length; at++)
+        lacking[at] = (target[at] as number) - (before[at] as number) - (bias?.[at % hidden] ?? 0);
       addShare(gram, await multiplyTransposed(inputs, inputs, { inner, rows, columns: rows }), 1 / tokens);
       addShare(product, await multiplyTransposed(inputs, lacking, { inner, rows, columns: hidden }), 1 / tokens);
     });
@@ -182,14 +214,22 @@ function addShare(sum: Float64Array, values: Float32Array, share: number): void 
 }
 
 function mapOf(half: KeptHalf): { readonly map: Float32Array; readonly bias: Float32Array | undefined } {
-  return half.kind === 'attention' ? { map: half.weights.output, bias: half.weights.outputBias } : { map: half.weights.down, bias: half.weights.downBias };
+  return half.kind === 'attention'
+    ? { map: half.weights.output, bias: half.weights.outputBias }
+    : { map: half.weights.down, bias: half.weights.downBias };
 }
 
 function replaceMap(half: KeptHalf, map: Float32Array): KeptHalf {
-  return half.kind === 'attention' ? { ...half, weights: { ...half.weights, output: map } } : { ...half, weights: { ...half.weights, down: map } };
+  return half.kind === 'attention'
+    ? { ...half, weights: { ...half.weights, output: map } }
+    : { ...half, weights: { ...half.weights, down: map } };
 }
 
-function stepOf(half: HalfStep['half'], layer: number, { kvHeads, queryHeadsPerKv, ffnChannels }: LayerArchitecture): HalfStep {
+function stepOf(
+  half: HalfStep['half'],
+  layer: number,
+  { kvHeads, queryHeadsPerKv, ffnChannels }: LayerArchitecture,
+): HalfStep {
   return half === 'attention' ? { half, layer, kvHeads, queryHeadsPerKv } : { half, layer, ffnChannels };
 }
 

@@ -9,11 +9,13 @@ export function solveInPlace(gram: Float64Array, product: Float64Array, size: nu
   const columns = product.length / size;
   factoriseInPlace(gram, size);
   for (let row = 0; row < size; row++) {
-    for (let other = 0; other < row; other++) subtractScaled(product, row * columns, other * columns, gram[row * size + other] as number, columns);
+    for (let other = 0; other < row; other++)
+      subtractScaled(product, row * columns, other * columns, gram[row * size + other] as number, columns);
     scale(product, row * columns, 1 / (gram[row * size + row] as number), columns);
   }
   for (let row = size - 1; row >= 0; row--) {
-    for (let other = row + 1; other < size; other++) subtractScaled(product, row * columns, other * columns, gram[other * size + row] as number, columns);
+    for (let other = row + 1; other < size; other++)
+      subtractScaled(product, row * columns, other * columns, gram[other * size + row] as number, columns);
     scale(product, row * columns, 1 / (gram[row * size + row] as number), columns);
   }
 }

@@ -12,13 +12,19 @@ export interface StreamMender {
    * The weights of the first of these architectures, one or more: as many as are mended together. A calibration pass of the
    * dense model and of each that is not stored any more.
    */
-  mend(recipe: WeightRecipe, architectures: readonly Architecture[], control: WorkControl): Promise<readonly RecipeWeights[]>;
+  mend(
+    recipe: WeightRecipe,
+    architectures: readonly Architecture[],
+    control: WorkControl,
+  ): Promise<readonly RecipeWeights[]>;
 }
 
 /** @param open what a recipe is mended with */
 export function createStreamMender(
   store: WeightStore,
-  open: (recipe: WeightRecipe) => Promise<{ readonly context: Omit<StreamContext, 'fit'>; readonly sequences: readonly Int32Array[] }>,
+  open: (
+    recipe: WeightRecipe,
+  ) => Promise<{ readonly context: Omit<StreamContext, 'fit'>; readonly sequences: readonly Int32Array[] }>,
 ): StreamMender {
   // An architecture is written tensor by tensor: the maps in work are kept even where the store has no room for them.
   let latest: ReadonlyMap<string, StreamedMaps> = new Map();
@@ -28,7 +34,8 @@ export function createStreamMender(
       const { compensation } = recipe;
       const { stream } = compensation?.plugin ?? {};
       const gramKey = compensation?.calibration?.gramKey;
-      if (compensation === undefined || stream === undefined || gramKey === undefined) throw new RangeError('a fit on the stream needs the calibration of need gram');
+      if (compensation === undefined || stream === undefined || gramKey === undefined)
+        throw new RangeError('a fit on the stream needs the calibration of need gram');
       const { context, sequences } = await open(recipe);
       const fit: StreamContext['fit'] = (half) => stream.fit(half, compensation.options);
       const keyOf = (architecture: Architecture): string => `${recipe.key}:stream:${digestOf(architecture)}`;
@@ -46,7 +53,8 @@ export function createStreamMender(
         else missing.set(key, architecture);
         taken.push(key);
       }
-      const mended = missing.size === 0 ? [] : await mendStreams({ ...context, fit }, [...missing.values()], sequences, control);
+      const mended =
+        missing.size === 0 ? [] : await mendStreams({ ...context, fit }, [...missing.values()], sequences, control);
       const fresh = new Map([...missing.keys()].map((key, index) => [key, mended[index] ?? {}]));
       for (const [key, maps] of fresh) await store.get(key, () => Promise.resolve(maps));
       latest = new Map([...known, ...fresh]);

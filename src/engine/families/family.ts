@@ -5,8 +5,17 @@ export type RawConfig = Readonly<Record<string, unknown>>;
 
 /** The parts of a decoder block that have tensors. */
 export type BlockPart =
-  | 'attentionNorm' | 'query' | 'key' | 'value' | 'queryNorm' | 'keyNorm' | 'output'
-  | 'ffnNorm' | 'gate' | 'up' | 'down';
+  | 'attentionNorm'
+  | 'query'
+  | 'key'
+  | 'value'
+  | 'queryNorm'
+  | 'keyNorm'
+  | 'output'
+  | 'ffnNorm'
+  | 'gate'
+  | 'up'
+  | 'down';
 
 /** Where a family keeps its tensors; the names lack their ending `.weight` or `.bias`. */
 export interface TensorNames {

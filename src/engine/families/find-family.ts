@@ -15,9 +15,13 @@ export function findFamily(modelType: string): Family {
   if (family !== undefined) return family;
   const known = FAMILIES.map(({ id }) => id).join(', ');
   const name = JSON.stringify(modelType.slice(0, 64));
-  throw new PrunecastError('MODEL_UNSUPPORTED', `config.json: model_type ${name} is not a family that can be pruned; there are ${known}`, {
-    metadata: { feature: 'model_type', model_type: modelType.slice(0, 64), families: known },
-  });
+  throw new PrunecastError(
+    'MODEL_UNSUPPORTED',
+    `config.json: model_type ${name} is not a family that can be pruned; there are ${known}`,
+    {
+      metadata: { feature: 'model_type', model_type: modelType.slice(0, 64), families: known },
+    },
+  );
 }
 
 /** The family of a config.json whose `model_type` is that: a `mistral` with `layer_types` is a `ministral`. Throws as `findFamily`. */

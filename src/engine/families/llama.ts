@@ -12,7 +12,11 @@ export const LLAMA: Family = {
   defaults: { maxPositions: 2048, headDim: undefined },
   readBiases: (config) => {
     const attention = readFlag(config, 'attention_bias', { fallback: false });
-    return { queryKeyValue: attention, attentionOutput: attention, ffn: readFlag(config, 'mlp_bias', { fallback: false }) };
+    return {
+      queryKeyValue: attention,
+      attentionOutput: attention,
+      ffn: readFlag(config, 'mlp_bias', { fallback: false }),
+    };
   },
   stateStockForm: ({ hidden, queryHeads, biases }) => {
     const attention = biases.queryKeyValue || biases.attentionOutput;

@@ -11,8 +11,14 @@ export const MISTRAL: Family = {
   defaults: { maxPositions: 131_072, headDim: undefined },
   readBiases: () => ({ queryKeyValue: false, attentionOutput: false, ffn: false }),
   stateStockForm: ({ biases }) =>
-    (biases.queryKeyValue || biases.attentionOutput || biases.ffn
+    biases.queryKeyValue || biases.attentionOutput || biases.ffn
       ? undefined
-      : { modelType: 'mistral', architecture: 'MistralForCausalLM', biases, entries: {}, loadsIn: ['transformers', 'vLLM'] }),
+      : {
+          modelType: 'mistral',
+          architecture: 'MistralForCausalLM',
+          biases,
+          entries: {},
+          loadsIn: ['transformers', 'vLLM'],
+        },
   readSlidingWindows: (config, layers) => spreadWindow(config, layers, readWindow(config)),
 };

@@ -29,5 +29,11 @@ export const QWEN3: Family = {
     };
   },
   // `use_sliding_window` puts it into use, in the layers from `max_window_layers` on where `layer_types` does not name them.
-  readSlidingWindows: (config, layers) => spreadWindow(config, layers, readFlag(config, 'use_sliding_window', { fallback: false }) ? readWindow(config) : undefined, FIRST_WINDOWED),
+  readSlidingWindows: (config, layers) =>
+    spreadWindow(
+      config,
+      layers,
+      readFlag(config, 'use_sliding_window', { fallback: false }) ? readWindow(config) : undefined,
+      FIRST_WINDOWED,
+    ),
 };

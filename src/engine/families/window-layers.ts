@@ -10,7 +10,9 @@ const DEFAULT_WINDOW = 4096;
 
 /** `sliding_window`; undefined where it is null. Throws MODEL_MALFORMED. */
 export function readWindow(config: RawConfig): number | undefined {
-  return config['sliding_window'] === null ? undefined : readSize(config, 'sliding_window', { min: 1, max: MAX_WINDOW, fallback: DEFAULT_WINDOW });
+  return config['sliding_window'] === null
+    ? undefined
+    : readSize(config, 'sliding_window', { min: 1, max: MAX_WINDOW, fallback: DEFAULT_WINDOW });
 }
 
 /**
@@ -19,21 +21,41 @@ export function readWindow(config: RawConfig): number | undefined {
  *
  * Throws MODEL_UNSUPPORTED, MODEL_MALFORMED.
  */
-export function spreadWindow(config: RawConfig, layers: number, window: number | undefined, firstWindowed?: number): (number | undefined)[] {
+export function spreadWindow(
+  config: RawConfig,
+  layers: number,
+  window: number | undefined,
+  firstWindowed?: number,
+): (number | undefined)[] {
   const types = config['layer_types'];
   if (types !== undefined && types !== null) return readLayerTypes(types, layers, window);
-  const first = firstWindowed === undefined || window === undefined ? 0 : readSize(config, 'max_window_layers', { min: 0, max: Number.MAX_SAFE_INTEGER, fallback: firstWindowed });
+  const first =
+    firstWindowed === undefined || window === undefined
+      ? 0
+      : readSize(config, 'max_window_layers', { min: 0, max: Number.MAX_SAFE_INTEGER, fallback: firstWindowed });
   return Array.from({ length: layers }, (_, layer) => (layer >= first ? window : undefined));
 }
 
 function readLayerTypes(types: unknown, layers: number, window: number | undefined): (number | undefined)[] {
   if (!Array.isArray(types) || types.length !== layers) {
-    throw malformed(CONFIG_FILE, `layer_types must have one entry for each of num_hidden_layers, ${layers}, not ${Array.isArray(types) ? types.length : show(types)}`);
+    throw malformed(
+      CONFIG_FILE,
+      `layer_types must have one entry for each of num_hidden_layers, ${layers}, not ${Array.isArray(types) ? types.length : show(types)}`,
+    );
   }
   return types.map((type: unknown, layer) => {
     if (type === 'full_attention') return undefined;
-    if (type !== 'sliding_attention') throw unsupported(CONFIG_FILE, `layer_types ${show(type)}`, `layer_types[${layer}] is ${show(type)}; only full_attention and sliding_attention are supported`);
-    if (window === undefined) throw malformed(CONFIG_FILE, `layer_types[${layer}] is sliding_attention, but no sliding_window is in use: set it, and use_sliding_window to true where the family has that`);
+    if (type !== 'sliding_attention')
+      throw unsupported(
+        CONFIG_FILE,
+        `layer_types ${show(type)}`,
+        `layer_types[${layer}] is ${show(type)}; only full_attention and sliding_attention are supported`,
+      );
+    if (window === undefined)
+      throw malformed(
+        CONFIG_FILE,
+        `layer_types[${layer}] is sliding_attention, but no sliding_window is in use: set it, and use_sliding_window to true where the family has that`,
+      );
     return window;
   });
 }

@@ -51,7 +51,13 @@ export interface BlockRunner {
    * @param output those after it; another array than `input`
    * @param tap takes the inputs of o or down, [count, length, width]; undefined for none
    */
-  runHalf(half: RunnableHalf, size: BatchSize, input: Float32Array, output: Float32Array, tap?: Float32Array): Promise<void>;
+  runHalf(
+    half: RunnableHalf,
+    size: BatchSize,
+    input: Float32Array,
+    output: Float32Array,
+    tap?: Float32Array,
+  ): Promise<void>;
   /** Scores `targets[i]` after row i of `rows`, [targets.length, hidden]. */
   scoreTargets(weights: RunnableHead, rows: Float32Array, targets: BigInt64Array, scores: TargetScores): Promise<void>;
   /** As `scoreTargets` with a part of the head; targets are counted from its first token. */
@@ -65,7 +71,13 @@ export function createBlockRunner(config: ModelConfig, sessions: SessionPool): B
   const { rmsNormEpsilon } = config;
   const rotaryTables = keepRotaryTables(config.rope, headDim);
 
-  const runAttention = (half: Extract<RunnableHalf, { kind: 'attention' }>, { count, length }: BatchSize, input: Float32Array, output: Float32Array, tap?: Float32Array) => {
+  const runAttention = (
+    half: Extract<RunnableHalf, { kind: 'attention' }>,
+    { count, length }: BatchSize,
+    input: Float32Array,
+    output: Float32Array,
+    tap?: Float32Array,
+  ) => {
     const { weights, queryHeads, kvHeads } = half;
     const slidingWindow = reachedWindow(half.slidingWindow, length);
     const { cos, sin, positions } = rotaryTables(length);
@@ -75,7 +87,19 @@ export function createBlockRunner(config: ModelConfig, sessions: SessionPool): B
     const states = [count, length, hidden];
     return sessions.run(
       `attention:${precision}:${queryHeads}:${kvHeads}:${outputBias}:${slidingWindow}:${outputs}`,
-      () => buildAttentionGraph({ precision, queryHeads, kvHeads, headDim, rmsNormEpsilon, queryKeyValueBias: biases.queryKeyValue, outputBias, queryKeyNorms, slidingWindow, outputs }),
+      () =>
+        buildAttentionGraph({
+          precision,
+          queryHeads,
+          kvHeads,
+          headDim,
+          rmsNormEpsilon,
+          queryKeyValueBias: biases.queryKeyValue,
+          outputBias,
+          queryKeyNorms,
+          slidingWindow,
+          outputs,
+        }),
       {
         hidden: { values: input, dimensions: states },
         norm: vector(weights.norm),
@@ -94,7 +118,10 @@ export function createBlockRunner(config: ModelConfig, sessions: SessionPool): B
           key_norm: weights.keyNorm,
         }),
         ...(headDim % 8 === 0
-          ? { last_position: { values: new Int32Array(count).fill(length - 1), dimensions: [count] }, length: { values: Int32Array.of(length), dimensions: [1] } }
+          ? {
+              last_position: { values: new Int32Array(count).fill(length - 1), dimensions: [count] },
+              length: { values: Int32Array.of(length), dimensions: [1] },
+            }
           : {}),
       },
       {
@@ -104,7 +131,13 @@ export function createBlockRunner(config: ModelConfig, sessions: SessionPool): B
     );
   };
 
-  const runFfn = ({ weights, channels }: Extract<RunnableHalf, { kind: 'ffn' }>, { count, length }: BatchSize, input: Float32Array, output: Float32Array, tap?: Float32Array) => {
+  const runFfn = (
+    { weights, channels }: Extract<RunnableHalf, { kind: 'ffn' }>,
+    { count, length }: BatchSize,
+    input: Float32Array,
+    output: Float32Array,
+    tap?: Float32Array,
+  ) => {
     const outputBias = weights.downBias !== undefined;
     const outputs = tap === undefined ? 'residual' : 'residual-and-channels';
     const precision = precisionOf(weights.gate);
@@ -138,7 +171,12 @@ export function createBlockRunner(config: ModelConfig, sessions: SessionPool): B
       if (half.kind === 'attention') return runAttention(half, size, input, output, tap);
       if (half.kind === 'ffn') return runFfn(half, size, input, output, tap);
       const dimensions = [size.count, size.length, hidden];
-      return sessions.run('bias', buildBiasGraph, { hidden: { values: input, dimensions }, bias: vector(half.bias) }, { residual: { values: output, dimensions } });
+      return sessions.run(
+        'bias',
+        buildBiasGraph,
+        { hidden: { values: input, dimensions }, bias: vector(half.bias) },
+        { residual: { values: output, dimensions } },
+      );
     },
     scoreTargets: (weights, rows, targets, { logLikelihoods, hits }) => {
       const dimensions = [targets.length, 1];
@@ -155,15 +193,20 @@ export function createBlockRunner(config: ModelConfig, sessions: SessionPool): B
         `head-part:${precisionOf(weights.head)}`,
         () => buildHeadPartGraph({ precision: precisionOf(weights.head), rmsNormEpsilon }),
         { ...headInputs(weights, rows), targets: { values: targets, dimensions } },
-        { target: { values: target, dimensions }, most: { values: most, dimensions }, log_sum: { values: logSum, dimensions } },
+        {
+          target: { values: target, dimensions },
+          most: { values: most, dimensions },
+          log_sum: { values: logSum, dimensions },
+        },
       );
     },
-    computeLogits: (weights, rows, logits) => sessions.run(
-      `logits:${precisionOf(weights.head)}`,
-      () => buildLogitsGraph({ precision: precisionOf(weights.head), rmsNormEpsilon }),
-      headInputs(weights, rows),
-      { logits: { values: logits, dimensions: [rows.length / hidden, (logits.length * hidden) / rows.length] } },
-    ),
+    computeLogits: (weights, rows, logits) =>
+      sessions.run(
+        `logits:${precisionOf(weights.head)}`,
+        () => buildLogitsGraph({ precision: precisionOf(weights.head), rmsNormEpsilon }),
+        headInputs(weights, rows),
+        { logits: { values: logits, dimensions: [rows.length / hidden, (logits.length * hidden) / rows.length] } },
+      ),
   };
 }
 
@@ -178,9 +221,13 @@ function precisionOf(matrix: Float32Array | QuantisedMatrix): Precision {
 
 /** A matrix with rows of `hidden`, or a quantised one with its scales. */
 function matrix(name: string, weights: Float32Array | QuantisedMatrix, hidden: number): Record<string, GraphValue> {
-  if (weights instanceof Float32Array) return { [name]: { values: weights, dimensions: [weights.length / hidden, hidden] } };
+  if (weights instanceof Float32Array)
+    return { [name]: { values: weights, dimensions: [weights.length / hidden, hidden] } };
   const { values, scales } = weights;
-  return { [name]: { values, dimensions: [values.length / scales.length, scales.length] }, [`${name}_scales`]: vector(scales) };
+  return {
+    [name]: { values, dimensions: [values.length / scales.length, scales.length] },
+    [`${name}_scales`]: vector(scales),
+  };
 }
 
 function vector(values: Float32Array): GraphValue {
@@ -188,5 +235,7 @@ function vector(values: Float32Array): GraphValue {
 }
 
 function optionalVectors(vectors: Readonly<Record<string, Float32Array | undefined>>): Record<string, GraphValue> {
-  return Object.fromEntries(Object.entries(vectors).flatMap(([name, values]) => (values === undefined ? [] : [[name, vector(values)]])));
+  return Object.fromEntries(
+    Object.entries(vectors).flatMap(([name, values]) => (values === undefined ? [] : [[name, vector(values)]])),
+  );
 }

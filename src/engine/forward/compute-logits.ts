@@ -6,13 +6,26 @@ import { countHeadRows } from './score-windows.js';
 import { createWalk } from './walk-prefixes.js';
 
 /** All logits of one short sequence, [tokens, vocabulary]: for tests and for looking at single predictions. */
-export async function computeLogits(context: ForwardContext, weights: HalfBlocks, architecture: Architecture, tokens: Int32Array, signal: AbortSignal): Promise<Float32Array> {
+export async function computeLogits(
+  context: ForwardContext,
+  weights: HalfBlocks,
+  architecture: Architecture,
+  tokens: Int32Array,
+  signal: AbortSignal,
+): Promise<Float32Array> {
   const { norm, parts } = await context.head();
   const hidden = norm.length;
   const vocabulary = parts.reduce((sum, part) => sum + part.tokens, 0);
   const logits = new Float32Array(tokens.length * vocabulary);
-  const walk = createWalk(context, weights, { batches: [{ length: tokens.length, windows: [0] }], windows: [{ tokens }] }, signal);
-  for await (const { states: [states = new Float32Array()] } of walk.depthFirst(buildPrefixTree([architecture], weights.keepsDropped))) {
+  const walk = createWalk(
+    context,
+    weights,
+    { batches: [{ length: tokens.length, windows: [0] }], windows: [{ tokens }] },
+    signal,
+  );
+  for await (const {
+    states: [states = new Float32Array()],
+  } of walk.depthFirst(buildPrefixTree([architecture], weights.keepsDropped))) {
     for (const part of parts) {
       const head = await part.read();
       const rows = countHeadRows(part.tokens);
@@ -20,7 +33,11 @@ export async function computeLogits(context: ForwardContext, weights: HalfBlocks
         const to = Math.min(from + rows, tokens.length);
         const found = new Float32Array((to - from) * part.tokens);
         await context.runner.computeLogits({ norm, head }, states.subarray(from * hidden, to * hidden), found);
-        for (let row = from; row < to; row++) logits.set(found.subarray((row - from) * part.tokens, (row - from + 1) * part.tokens), row * vocabulary + part.first);
+        for (let row = from; row < to; row++)
+          logits.set(
+            found.subarray((row - from) * part.tokens, (row - from + 1) * part.tokens),
+            row * vocabulary + part.first,
+          );
       }
     }
   }

@@ -33,19 +33,38 @@ export async function* evaluateArchitectures(
   const batches = batchWindows(windows);
   const heldStates = (part: readonly Architecture[]): number =>
     (context.layers === 'resident' ? buildPrefixTree(part, weights.keepsDropped).heldStates : part.length) + 1;
-  const passes = planPasses(architectures, batches, { bytesOf: (batch) => 4 * countStates(batch, context.hidden), heldStates, limitBytes: context.stateBytes });
-  const report = createReporter(control, architectures.length * windows.reduce((sum, { tokens }) => sum + tokens.length, 0));
+  const passes = planPasses(architectures, batches, {
+    bytesOf: (batch) => 4 * countStates(batch, context.hidden),
+    heldStates,
+    limitBytes: context.stateBytes,
+  });
+  const report = createReporter(
+    control,
+    architectures.length * windows.reduce((sum, { tokens }) => sum + tokens.length, 0),
+  );
 
   for (const { first, count, groups } of passes) {
     const part = architectures.slice(first, first + count);
     const tree = buildPrefixTree(part, weights.keepsDropped);
     const sums = part.map(() => createWindowScores(windows.length));
     for (const [number, group] of groups.entries()) {
-      const walk = createWalk(context, weights, { batches: group, windows }, control.signal, report.share(part.length * countTokens(group), tree.steps));
+      const walk = createWalk(
+        context,
+        weights,
+        { batches: group, windows },
+        control.signal,
+        report.share(part.length * countTokens(group), tree.steps),
+      );
       const ended = context.layers === 'resident' ? walk.depthFirst(tree) : walk.layerMajor(tree);
       for await (const { node, states } of ended) {
         const scores = createWindowScores(windows.length);
-        await scoreWindows(context.runner, await context.head(), { batches: group, windows, states }, scores, control.signal);
+        await scoreWindows(
+          context.runner,
+          await context.head(),
+          { batches: group, windows, states },
+          scores,
+          control.signal,
+        );
         for (const end of node.ends) {
           const { losses, hits } = sums[end] as WindowScores;
           for (const window of group.flatMap((batch) => batch.windows)) {

@@ -19,7 +19,11 @@ export interface HeadPart {
  * Runs of neighbouring tokens whose rows of the head take about 128 MiB each. They depend on the model alone, not on how much
  * memory there is, so that results do not either.
  */
-export function splitVocabulary(vocabulary: number, hidden: number, mostBytes = MOST_PART_BYTES): { readonly first: number; readonly tokens: number }[] {
+export function splitVocabulary(
+  vocabulary: number,
+  hidden: number,
+  mostBytes = MOST_PART_BYTES,
+): { readonly first: number; readonly tokens: number }[] {
   const parts = Math.max(1, Math.ceil((4 * vocabulary * hidden) / mostBytes));
   const starts = Array.from({ length: parts + 1 }, (_, part) => Math.round((vocabulary * part) / parts));
   return starts.slice(0, -1).map((first, part) => ({ first, tokens: (starts[part + 1] ?? vocabulary) - first }));

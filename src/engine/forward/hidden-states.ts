@@ -34,11 +34,17 @@ export interface EmbeddingTable {
  *
  * @throws PrunecastError INVALID_REQUEST where a token id lies outside the vocabulary
  */
-async function embedBatch(table: EmbeddingTable, batch: WindowBatch, windows: readonly { readonly tokens: Int32Array }[], states: Float32Array): Promise<void> {
+async function embedBatch(
+  table: EmbeddingTable,
+  batch: WindowBatch,
+  windows: readonly { readonly tokens: Int32Array }[],
+  states: Float32Array,
+): Promise<void> {
   const { vocabulary, hidden } = table;
   const tokens = batch.windows.flatMap((window) => [...(windows[window]?.tokens ?? [])]);
   const outside = tokens.find((token) => token < 0 || token >= vocabulary);
-  if (outside !== undefined) throw PrunecastError.ofField('text.token_ids', `has ${outside}; the model's vocabulary is 0 to ${vocabulary - 1}`);
+  if (outside !== undefined)
+    throw PrunecastError.ofField('text.token_ids', `has ${outside}; the model's vocabulary is 0 to ${vocabulary - 1}`);
   const rows = await table.readRows(new Set(tokens));
   tokens.forEach((token, position) => states.set(rows.get(token) ?? [], position * hidden));
 }

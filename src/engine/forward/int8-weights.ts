@@ -25,25 +25,46 @@ export interface Int8Options {
  * What goes into o and down has a few large values, which would leave the others few of the 255 levels: these inputs are
  * rotated (`rotateRows`), o's by rotating v, and down's in the graph, for which channels come in whole blocks, padded with zeros.
  */
-export function createInt8Weights(weights: RecipeWeights, store: WeightStore, { hidden, headDim, mendedKey }: Int8Options): Int8Weights {
-  const quantise = (key: string, read: () => Float32Array, layout: 'columns-first' | 'inner-first'): Promise<QuantisedMatrix> => store.get(`${key}:int8`, async () => {
-    const matrix = read();
-    return quantiseMatrix(matrix, layout === 'inner-first' ? hidden : matrix.length / hidden, layout);
-  });
+export function createInt8Weights(
+  weights: RecipeWeights,
+  store: WeightStore,
+  { hidden, headDim, mendedKey }: Int8Options,
+): Int8Weights {
+  const quantise = (
+    key: string,
+    read: () => Float32Array,
+    layout: 'columns-first' | 'inner-first',
+  ): Promise<QuantisedMatrix> =>
+    store.get(`${key}:int8`, async () => {
+      const matrix = read();
+      return quantiseMatrix(matrix, layout === 'inner-first' ? hidden : matrix.length / hidden, layout);
+    });
 
   /** A map into the block, [columns, hidden] in float32, cut to as many columns as `kept` has, and zero ones up to `padded`. */
-  const quantiseInput = async (key: string, whole: () => Float32Array, kept: Float32Array, padded = kept.length / hidden): Promise<QuantisedMatrix> =>
-    takeColumns(await quantise(key, whole, 'columns-first'), kept.length / hidden, padded);
+  const quantiseInput = async (
+    key: string,
+    whole: () => Float32Array,
+    kept: Float32Array,
+    padded = kept.length / hidden,
+  ): Promise<QuantisedMatrix> => takeColumns(await quantise(key, whole, 'columns-first'), kept.length / hidden, padded);
 
   /** A map out of the block, [inner, hidden]: rows of the whole one, or mended; rotated in blocks, of which only whole ones are taken. */
-  const quantiseOutput = async (key: string, whole: Float32Array, kept: Float32Array, block: number): Promise<QuantisedMatrix> => {
+  const quantiseOutput = async (
+    key: string,
+    whole: Float32Array,
+    kept: Float32Array,
+    block: number,
+  ): Promise<QuantisedMatrix> => {
     const inner = kept.length / hidden;
     const rotated = (matrix: Float32Array) => () => rotateRows(matrix, hidden, block);
     if (kept.buffer !== whole.buffer) return quantise(`${key}:${mendedKey}:${inner}`, rotated(kept), 'inner-first');
     return takeInner(await quantise(key, rotated(whole), 'inner-first'), pad(inner, block));
   };
 
-  const quantiseAttention = async (half: Extract<ReadyHalf, { kind: 'attention' }>, { name, weights: whole }: Extract<WholeHalf, { kind: 'attention' }>): Promise<ReadyHalf<QuantisedMatrix>> => {
+  const quantiseAttention = async (
+    half: Extract<ReadyHalf, { kind: 'attention' }>,
+    { name, weights: whole }: Extract<WholeHalf, { kind: 'attention' }>,
+  ): Promise<ReadyHalf<QuantisedMatrix>> => {
     const kept = half.weights;
     const block = headBlock(headDim);
     return {
@@ -60,7 +81,10 @@ export function createInt8Weights(weights: RecipeWeights, store: WeightStore, { 
     };
   };
 
-  const quantiseFfn = async (half: Extract<ReadyHalf, { kind: 'ffn' }>, { name, weights: whole }: Extract<WholeHalf, { kind: 'ffn' }>): Promise<ReadyHalf<QuantisedMatrix>> => {
+  const quantiseFfn = async (
+    half: Extract<ReadyHalf, { kind: 'ffn' }>,
+    { name, weights: whole }: Extract<WholeHalf, { kind: 'ffn' }>,
+  ): Promise<ReadyHalf<QuantisedMatrix>> => {
     const kept = half.weights;
     const channels = pad(half.channels, CHANNEL_BLOCK);
     return {

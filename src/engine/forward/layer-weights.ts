@@ -43,14 +43,20 @@ export interface FfnWeights<Matrix = Float32Array> {
  * Reads an attention half-block with its heads in the order for `queryHeadsPerKv` kept ones in each group: first that
  * many of every group, group by group, then all others. Any number of groups is then a prefix.
  */
-export async function loadAttention(source: WeightSource, layer: number, ranking: LayerRanking, queryHeadsPerKv: number): Promise<AttentionWeights> {
+export async function loadAttention(
+  source: WeightSource,
+  layer: number,
+  ranking: LayerRanking,
+  queryHeadsPerKv: number,
+): Promise<AttentionWeights> {
   const { shape } = source.config;
   const { hidden, headDim, biases } = shape;
   const own = shape.layers[layer] as LayerArchitecture;
   const heads = expandOrder(orderQueryHeads(ranking, own, queryHeadsPerKv), headDim);
   const groups = expandOrder(ranking.kvGroups, headDim);
   const read = openLayer(source, layer);
-  const rows = async (part: BlockPart, order: readonly number[]): Promise<Float32Array> => reorderRows(await read(part), hidden, order);
+  const rows = async (part: BlockPart, order: readonly number[]): Promise<Float32Array> =>
+    reorderRows(await read(part), hidden, order);
   const bias = async (part: BlockPart, order: readonly number[]): Promise<Float32Array | undefined> =>
     biases.queryKeyValue ? reorderRows(await read(part, 'bias'), 1, order) : undefined;
   return {
@@ -73,7 +79,8 @@ export async function loadFfn(source: WeightSource, layer: number, ranking: Laye
   const { hidden, biases } = source.config.shape;
   const order = ranking.ffnChannels;
   const read = openLayer(source, layer);
-  const bias = async (part: BlockPart): Promise<Float32Array | undefined> => (biases.ffn ? reorderRows(await read(part, 'bias'), 1, order) : undefined);
+  const bias = async (part: BlockPart): Promise<Float32Array | undefined> =>
+    biases.ffn ? reorderRows(await read(part, 'bias'), 1, order) : undefined;
   return {
     norm: await read('ffnNorm'),
     gate: reorderRows(await read('gate'), hidden, order),
@@ -100,7 +107,10 @@ export function orderQueryHeads(ranking: LayerRanking, own: LayerArchitecture, k
   ];
 }
 
-function openLayer(source: WeightSource, layer: number): (part: BlockPart, kind?: 'weight' | 'bias') => Promise<Float32Array> {
+function openLayer(
+  source: WeightSource,
+  layer: number,
+): (part: BlockPart, kind?: 'weight' | 'bias') => Promise<Float32Array> {
   const family = findFamily(source.config.shape.family);
   return (part, kind = 'weight') => source.readTensor(nameBlockTensor(family, layer, part, kind));
 }

@@ -24,7 +24,13 @@ import { createInt8Weights } from './int8-weights.js';
 import { loadAttention, loadFfn, type WeightSource } from './layer-weights.js';
 import { planMemory, type MemoryPlan, type Workload } from './plan-memory.js';
 import { mendHalf, type MendRequest, type MendedTensors } from './mend-half.js';
-import { createRecipeWeights, type CompensationTools, type HalfBlocks, type RecipeWeights, type WeightRecipe } from './recipe-weights.js';
+import {
+  createRecipeWeights,
+  type CompensationTools,
+  type HalfBlocks,
+  type RecipeWeights,
+  type WeightRecipe,
+} from './recipe-weights.js';
 import { openTokenTables, type TokenTables } from './token-tables.js';
 import { createWeightStore } from './weight-store.js';
 import { createSessionPool } from '../graph/session-pool.js';
@@ -47,18 +53,38 @@ export interface RuntimeOptions {
  * lives in a worker thread. `LanguageModel` is its face for everyone else. One call at a time: calls share memory.
  */
 export interface ModelRuntime {
-  losses(recipe: WeightRecipe, architectures: readonly Architecture[], windows: readonly Window[], control: WorkControl, precision?: Precision): AsyncIterable<ArchitectureLosses>;
-  calibrate(sequences: readonly Int32Array[], needs: readonly CalibrationNeed[], control: WorkControl): Promise<Calibration>;
+  losses(
+    recipe: WeightRecipe,
+    architectures: readonly Architecture[],
+    windows: readonly Window[],
+    control: WorkControl,
+    precision?: Precision,
+  ): AsyncIterable<ArchitectureLosses>;
+  calibrate(
+    sequences: readonly Int32Array[],
+    needs: readonly CalibrationNeed[],
+    control: WorkControl,
+  ): Promise<Calibration>;
   scoreUnits(recipe: ScoringRecipe, calibration: Calibration | undefined, control: WorkControl): Promise<UnitScores[]>;
   /** [tokens, vocabulary] */
-  logits(recipe: WeightRecipe, architecture: Architecture, tokens: Int32Array, control: WorkControl): Promise<Float32Array>;
+  logits(
+    recipe: WeightRecipe,
+    architecture: Architecture,
+    tokens: Int32Array,
+    control: WorkControl,
+  ): Promise<Float32Array>;
   /** The output map of a half-block as an architecture keeps it, in the order of a checkpoint. */
   mend(recipe: WeightRecipe, request: MendRequest, control: WorkControl): Promise<MendedTensors>;
   calibrationErrors(recipe: WeightRecipe, control: WorkControl): Promise<LayerErrors[]>;
   /** How long half-blocks of a grid of shapes take for one token after `length` others. */
   timeShapes(length: number, control: WorkControl): Promise<LatencyTable>;
   /** How long a token after `length` others takes in an architecture, in milliseconds. */
-  timeArchitecture(recipe: WeightRecipe, architecture: Architecture, length: number, control: WorkControl): Promise<number>;
+  timeArchitecture(
+    recipe: WeightRecipe,
+    architecture: Architecture,
+    length: number,
+    control: WorkControl,
+  ): Promise<number>;
   /** One layer's weights in the model's own order. */
   readLayer(layer: number): Promise<Omit<ScoredLayer, 'statistics'>>;
   /** Sets what later calls may take, of the whole budget at most; all of it where nothing is given. */
@@ -78,7 +104,10 @@ function describeWork({ compensation }: WeightRecipe): Pick<Workload, 'preparing
 }
 
 function measureSequences(sequences: readonly Int32Array[]): { readonly longest: number; readonly tokens: number } {
-  return { longest: sequences.reduce((most, { length }) => Math.max(most, length), 1), tokens: countSequences(sequences).tokens };
+  return {
+    longest: sequences.reduce((most, { length }) => Math.max(most, length), 1),
+    tokens: countSequences(sequences).tokens,
+  };
 }
 
 function countSequences(sequences: readonly Int32Array[]): { readonly sequences: number; readonly tokens: number } {
@@ -91,12 +120,19 @@ function keySequences(sequences: readonly Int32Array[]): string {
 }
 
 /** One architecture's progress within that of all, each the same share. */
-function shareProgress(report: NonNullable<WorkControl['report']>, index: number, count: number): NonNullable<WorkControl['report']> {
+function shareProgress(
+  report: NonNullable<WorkControl['report']>,
+  index: number,
+  count: number,
+): NonNullable<WorkControl['report']> {
   return ({ what, done, total }) => report({ what, done: index * total + done, total: count * total });
 }
 
 /** Reads weights as they are needed. Throws MEMORY_EXCEEDED where the model can never fit the budget. */
-export function createModelRuntime(source: WeightSource, { threads, memoryBudgetBytes, scratchDirectory = tmpdir(), guard }: RuntimeOptions): ModelRuntime {
+export function createModelRuntime(
+  source: WeightSource,
+  { threads, memoryBudgetBytes, scratchDirectory = tmpdir(), guard }: RuntimeOptions,
+): ModelRuntime {
   const { config } = source;
   const { shape } = config;
   const sessions = createSessionPool({ threads, ...(guard === undefined ? {} : { guard }) });
@@ -105,41 +141,85 @@ export function createModelRuntime(source: WeightSource, { threads, memoryBudget
 
   const multiplyTransposed: TransposedProduct = async (a, b, { inner, rows, columns }) => {
     const product = new Float32Array(rows * columns);
-    await sessions.run('transposed-product', buildTransposedProductGraph, {
-      a: { values: a, dimensions: [inner, rows] },
-      b: { values: b, dimensions: [inner, columns] },
-    }, { c: { values: product, dimensions: [rows, columns] } });
+    await sessions.run(
+      'transposed-product',
+      buildTransposedProductGraph,
+      {
+        a: { values: a, dimensions: [inner, rows] },
+        b: { values: b, dimensions: [inner, columns] },
+      },
+      { c: { values: product, dimensions: [rows, columns] } },
+    );
     return product;
   };
-  const tools: CompensationTools = { grams: createGramStore(shape, { limitBytes: 0, directory: scratchDirectory }), multiplyTransposed };
+  const tools: CompensationTools = {
+    grams: createGramStore(shape, { limitBytes: 0, directory: scratchDirectory }),
+    multiplyTransposed,
+  };
   const { grams } = tools;
   const known = createCalibrations();
   const weightsOf = (recipe: WeightRecipe): RecipeWeights => createRecipeWeights(source, store, recipe, tools);
   const inPrecision = (weights: RecipeWeights, precision: Precision, mendedKey = ''): HalfBlocks =>
-    precision === 'int8' ? createInt8Weights(weights, store, { hidden: shape.hidden, headDim: shape.headDim, mendedKey }) : weights;
+    precision === 'int8'
+      ? createInt8Weights(weights, store, { hidden: shape.hidden, headDim: shape.headDim, mendedKey })
+      : weights;
 
   let allowedBytes = memoryBudgetBytes;
   let sessionBytes = 0;
   /** Plans a call's memory and keeps to it from here on. */
-  const startCall = async (sequences: readonly Int32Array[], work: Omit<Workload, 'longest' | 'tokens'> = {}): Promise<CallContext> => {
-    const plan = planMemory(shape, allowedBytes, { ...measureSequences(sequences), gramBytes: grams.bytesWith(), ...work }, memoryBudgetBytes);
+  const startCall = async (
+    sequences: readonly Int32Array[],
+    work: Omit<Workload, 'longest' | 'tokens'> = {},
+  ): Promise<CallContext> => {
+    const plan = planMemory(
+      shape,
+      allowedBytes,
+      { ...measureSequences(sequences), gramBytes: grams.bytesWith(), ...work },
+      memoryBudgetBytes,
+    );
     sessionBytes = plan.sessionBytes;
     store.limit(plan.storeBytes);
     await grams.limit(plan.gramBytes);
     await sessions.keep(plan.keptSessions);
     const { embedding, head, wholeHead } = openTokenTables(source, store, plan.layers);
-    return { runner, hidden: shape.hidden, embedding, head: () => head(work.precision ?? 'float32'), wholeHead, stateBytes: plan.stateBytes, storeBytes: plan.storeBytes, layers: plan.layers };
+    return {
+      runner,
+      hidden: shape.hidden,
+      embedding,
+      head: () => head(work.precision ?? 'float32'),
+      wholeHead,
+      stateBytes: plan.stateBytes,
+      storeBytes: plan.storeBytes,
+      layers: plan.layers,
+    };
   };
 
   /** One pass over the sequences: the moments, and where a key is given the Gram matrices under it. */
-  const collect = async (sequences: readonly Int32Array[], gramKey: string | undefined, control: WorkControl): Promise<Calibration> => {
-    const work = gramKey === undefined ? { needs: ['activations'] as const } : { needs: ['gram'] as const, gramBytes: grams.bytesWith(gramKey) };
+  const collect = async (
+    sequences: readonly Int32Array[],
+    gramKey: string | undefined,
+    control: WorkControl,
+  ): Promise<Calibration> => {
+    const work =
+      gramKey === undefined
+        ? { needs: ['activations'] as const }
+        : { needs: ['gram'] as const, gramBytes: grams.bytesWith(gramKey) };
     const call = await startCall(sequences, work);
-    const context = { ...call, shape, sessions, weights: weightsOf({ key: 'own', ranking: identityRanking(shape.layers) }), multiplyTransposed };
+    const context = {
+      ...call,
+      shape,
+      sessions,
+      weights: weightsOf({ key: 'own', ranking: identityRanking(shape.layers) }),
+      multiplyTransposed,
+    };
     if (gramKey === undefined) return collectStatistics(context, sequences, control);
     grams.open(gramKey);
     try {
-      return await collectStatistics({ ...context, addGram: (place, share, factor) => grams.add(gramKey, place, share, factor) }, sequences, control);
+      return await collectStatistics(
+        { ...context, addGram: (place, share, factor) => grams.add(gramKey, place, share, factor) },
+        sequences,
+        control,
+      );
     } catch (error) {
       grams.discard(gramKey);
       throw error;
@@ -150,32 +230,62 @@ export function createModelRuntime(source: WeightSource, { threads, memoryBudget
     const sequences = recipe.compensation?.calibration?.gramSequences ?? [];
     const weights = weightsOf({ key: recipe.key, ranking: recipe.ranking });
     const { storeBytes, ...call } = await startCall(sequences, { needs: ['gram'], fit: 'stream' });
-    return { sequences, context: { ...call, shape, weights, multiplyTransposed, scratchDirectory, mapBytes: storeBytes } };
+    return {
+      sequences,
+      context: { ...call, shape, weights, multiplyTransposed, scratchDirectory, mapBytes: storeBytes },
+    };
   });
   /** What a recipe is evaluated and written with; Gram matrices that were given up meanwhile are gathered again. */
-  const weightsFor = async (recipe: WeightRecipe, architecture: Architecture, control: WorkControl): Promise<RecipeWeights> => {
+  const weightsFor = async (
+    recipe: WeightRecipe,
+    architecture: Architecture,
+    control: WorkControl,
+  ): Promise<RecipeWeights> => {
     if (streams.isAsked(recipe)) return (await streams.mend(recipe, [architecture], control))[0] ?? weightsOf(recipe);
     const { gramKey, gramSequences } = recipe.compensation?.calibration ?? {};
-    if (gramKey !== undefined && gramSequences !== undefined && !grams.has(gramKey)) await collect(gramSequences, gramKey, { signal: control.signal });
+    if (gramKey !== undefined && gramSequences !== undefined && !grams.has(gramKey))
+      await collect(gramSequences, gramKey, { signal: control.signal });
     return weightsOf(recipe);
   };
 
-  async function* lossesOnStreams(recipe: WeightRecipe, architectures: readonly Architecture[], windows: readonly Window[], control: WorkControl, precision: Precision): AsyncGenerator<ArchitectureLosses> {
-    for (let from = 0; from < architectures.length;) {
+  async function* lossesOnStreams(
+    recipe: WeightRecipe,
+    architectures: readonly Architecture[],
+    windows: readonly Window[],
+    control: WorkControl,
+    precision: Precision,
+  ): AsyncGenerator<ArchitectureLosses> {
+    for (let from = 0; from < architectures.length; ) {
       const together = await streams.mend(recipe, architectures.slice(from), control);
       for (const [place, own] of together.entries()) {
         const index = from + place;
         const architecture = architectures[index] ?? [];
-        const report = control.report === undefined ? {} : { report: shareProgress(control.report, index, architectures.length) };
-        const context = await startCall(windows.map(({ tokens }) => tokens), { ...describeWork(recipe), precision });
-        for await (const result of evaluateArchitectures(context, inPrecision(own, precision, digestOf(architecture)), [architecture], windows, { signal: control.signal, ...report })) yield { ...result, index };
+        const report =
+          control.report === undefined ? {} : { report: shareProgress(control.report, index, architectures.length) };
+        const context = await startCall(
+          windows.map(({ tokens }) => tokens),
+          { ...describeWork(recipe), precision },
+        );
+        for await (const result of evaluateArchitectures(
+          context,
+          inPrecision(own, precision, digestOf(architecture)),
+          [architecture],
+          windows,
+          { signal: control.signal, ...report },
+        ))
+          yield { ...result, index };
       }
       from += together.length;
     }
   }
 
   const decoder = createDecodeRunner(config, sessions, runner);
-  const startTiming = async (recipe: WeightRecipe): Promise<LatencyContext> => ({ ...await startCall([], describeWork(recipe)), shape, decoder, now: () => performance.now() });
+  const startTiming = async (recipe: WeightRecipe): Promise<LatencyContext> => ({
+    ...(await startCall([], describeWork(recipe))),
+    shape,
+    decoder,
+    now: () => performance.now(),
+  });
 
   const readLayer = async (layer: number): Promise<Omit<ScoredLayer, 'statistics'>> => {
     const own = shape.layers[layer] as LayerArchitecture;
@@ -190,11 +300,22 @@ export function createModelRuntime(source: WeightSource, { threads, memoryBudget
 
   return {
     losses: async function* losses(recipe, architectures, windows, control, precision = 'float32') {
-      architectures.forEach((architecture, index) => validateArchitecture(shape, architecture, `architectures[${index}]`));
+      architectures.forEach((architecture, index) =>
+        validateArchitecture(shape, architecture, `architectures[${index}]`),
+      );
       if (streams.isAsked(recipe)) yield* lossesOnStreams(recipe, architectures, windows, control, precision);
       else {
         const weights = inPrecision(await weightsFor(recipe, shape.layers, control), precision);
-        yield* evaluateArchitectures(await startCall(windows.map(({ tokens }) => tokens), { ...describeWork(recipe), precision }), weights, architectures, windows, control);
+        yield* evaluateArchitectures(
+          await startCall(
+            windows.map(({ tokens }) => tokens),
+            { ...describeWork(recipe), precision },
+          ),
+          weights,
+          architectures,
+          windows,
+          control,
+        );
       }
     },
     calibrate: async (sequences, needs, control) => {
@@ -203,9 +324,10 @@ export function createModelRuntime(source: WeightSource, { threads, memoryBudget
         ...(needs.includes('gradients') ? { gradientSequences: sequences } : {}),
         ...(needs.includes('gram') ? { gramKey: key, gramSequences: sequences } : {}),
       };
-      if (needs.every((need) => need === 'weights' || need === 'gradients')) return { ...countSequences(sequences), layers: [], ...asked };
+      if (needs.every((need) => need === 'weights' || need === 'gradients'))
+        return { ...countSequences(sequences), layers: [], ...asked };
       const ready = needs.includes('gram') && !grams.has(key) ? undefined : known.find(key);
-      const calibration = ready ?? await collect(sequences, needs.includes('gram') ? key : undefined, control);
+      const calibration = ready ?? (await collect(sequences, needs.includes('gram') ? key : undefined, control));
       known.keep(key, calibration);
       return { ...calibration, ...asked };
     },
@@ -216,21 +338,32 @@ export function createModelRuntime(source: WeightSource, { threads, memoryBudget
         const weights = weightsOf({ key: 'own', ranking: identityRanking(shape.layers) });
         const { wholeHead, ...call } = await startCall(sequences, { needs: ['gradients'] });
         const context = { ...call, config, sessions, head: wholeHead, weights };
-        for await (const { layer, halves: { attention, ffn }, gradients } of computeGradients(context, sequences, control.signal)) {
-          scores[layer] = scoreLayer(shape, layer, {
-            own: shape.layers[layer] as LayerArchitecture,
-            attention: attention.kind === 'attention' ? attention.weights : undefined,
-            ffn: ffn.kind === 'ffn' ? ffn.weights : undefined,
-            statistics: calibration?.layers[layer],
-            gradients,
-          }, recipe);
+        for await (const {
+          layer,
+          halves: { attention, ffn },
+          gradients,
+        } of computeGradients(context, sequences, control.signal)) {
+          scores[layer] = scoreLayer(
+            shape,
+            layer,
+            {
+              own: shape.layers[layer] as LayerArchitecture,
+              attention: attention.kind === 'attention' ? attention.weights : undefined,
+              ffn: ffn.kind === 'ffn' ? ffn.weights : undefined,
+              statistics: calibration?.layers[layer],
+              gradients,
+            },
+            recipe,
+          );
           control.report?.({ what: 'layers', done: shape.layers.length - layer, total: shape.layers.length });
         }
         return scores;
       }
       for (const layer of shape.layers.keys()) {
         control.signal.throwIfAborted();
-        scores.push(scoreLayer(shape, layer, { ...await readLayer(layer), statistics: calibration?.layers[layer] }, recipe));
+        scores.push(
+          scoreLayer(shape, layer, { ...(await readLayer(layer)), statistics: calibration?.layers[layer] }, recipe),
+        );
         control.report?.({ what: 'layers', done: layer + 1, total: shape.layers.length });
       }
       return scores;
@@ -238,7 +371,13 @@ export function createModelRuntime(source: WeightSource, { threads, memoryBudget
     logits: async (recipe, architecture, tokens, control) => {
       validateArchitecture(shape, architecture);
       const weights = await weightsFor(recipe, architecture, control);
-      return computeLogits(await startCall([tokens], describeWork(recipe)), weights, architecture, tokens, control.signal);
+      return computeLogits(
+        await startCall([tokens], describeWork(recipe)),
+        weights,
+        architecture,
+        tokens,
+        control.signal,
+      );
     },
     mend: async (recipe, request, control) => {
       validateArchitecture(shape, request.architecture);

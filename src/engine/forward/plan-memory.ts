@@ -51,7 +51,12 @@ export interface MemoryPlan {
  * @param wholeBytes what the refusal names, where the call has a part of it
  * @throws PrunecastError MEMORY_EXCEEDED where that alone does not fit: the call can never run
  */
-export function planMemory(shape: ModelShape, budgetBytes: number, work: Workload, wholeBytes = budgetBytes): MemoryPlan {
+export function planMemory(
+  shape: ModelShape,
+  budgetBytes: number,
+  work: Workload,
+  wholeBytes = budgetBytes,
+): MemoryPlan {
   const least = countLeastBytes(shape, work);
   const leastBytes = sumBytes(least);
   if (leastBytes > budgetBytes) {
@@ -65,16 +70,31 @@ export function planMemory(shape: ModelShape, budgetBytes: number, work: Workloa
   const gramBytes = Math.min(work.gramBytes ?? 0, Math.floor(SHARES.grams * spare));
   const keptSessions = countKeptSessions(least.run, Math.floor(SHARES.sessions * (spare - gramBytes)));
   const rest = spare - gramBytes - keptSessions * KEPT_OF_RUN * least.run;
-  const layers = countWeightBytes(shape, work.precision) <= least.store + SHARES.store.resident * rest ? 'resident' : 'streamed';
+  const layers =
+    countWeightBytes(shape, work.precision) <= least.store + SHARES.store.resident * rest ? 'resident' : 'streamed';
   const share = Math.floor(SHARES.store[layers] * rest);
-  return { storeBytes: least.store + share, stateBytes: least.states + rest - share, gramBytes, layers, keptSessions, sessionBytes: keptSessions * KEPT_OF_RUN * least.run };
+  return {
+    storeBytes: least.store + share,
+    stateBytes: least.states + rest - share,
+    gramBytes,
+    layers,
+    keptSessions,
+    sessionBytes: keptSessions * KEPT_OF_RUN * least.run,
+  };
 }
 
 /** Bytes that an evaluation of one architecture on windows of so many tokens may come to, at most the budget. */
-export function estimatePeakBytes(shape: ModelShape, budgetBytes: number, { longest, tokens, precision }: { readonly longest: number; readonly tokens: number; readonly precision: Precision }): number {
+export function estimatePeakBytes(
+  shape: ModelShape,
+  budgetBytes: number,
+  { longest, tokens, precision }: { readonly longest: number; readonly tokens: number; readonly precision: Precision },
+): number {
   const least = countLeastBytes(shape, { longest, precision });
   const states = Math.max(least.states, 3 * 4 * tokens * shape.hidden);
-  return Math.min(budgetBytes, least.run + least.reading + Math.max(least.store, countWeightBytes(shape, precision)) + states);
+  return Math.min(
+    budgetBytes,
+    least.run + least.reading + Math.max(least.store, countWeightBytes(shape, precision)) + states,
+  );
 }
 
 /**
@@ -125,11 +145,15 @@ interface LeastBytes {
   readonly cache: number;
 }
 
-function countLeastBytes(shape: ModelShape, { longest, precision, tokens: all = 0, needs = [], cached = 0, fit, preparing = () => 0 }: Workload): LeastBytes {
+function countLeastBytes(
+  shape: ModelShape,
+  { longest, precision, tokens: all = 0, needs = [], cached = 0, fit, preparing = () => 0 }: Workload,
+): LeastBytes {
   const { hidden, headDim, vocabulary } = shape;
   const tokens = Math.max(TOKENS_PER_RUN, longest);
   const layers = shape.layers.map(({ kvHeads, queryHeadsPerKv, ffnChannels }) => ({
-    attentionValues: tokens * (hidden + 2 * kvHeads * (queryHeadsPerKv + 1) * headDim + kvHeads * queryHeadsPerKv * longest),
+    attentionValues:
+      tokens * (hidden + 2 * kvHeads * (queryHeadsPerKv + 1) * headDim + kvHeads * queryHeadsPerKv * longest),
     ffnValues: tokens * (2 * hidden + 3 * ffnChannels),
     half: Math.max(countAttentionParameters(shape, kvHeads, queryHeadsPerKv), countFfnParameters(shape, ffnChannels)),
     layer: countAttentionParameters(shape, kvHeads, queryHeadsPerKv) + countFfnParameters(shape, ffnChannels),
@@ -151,7 +175,14 @@ function countLeastBytes(shape: ModelShape, { longest, precision, tokens: all = 
     run: bytes * run,
     reading: bytes * Math.max(most('half') + width * hidden, headPart * hidden),
     store: bytes * most('half'),
-    states: 4 * hidden * Math.max(3 * tokens, gradients ? countLeastCopies(shape.layers.length) * all : 0, fit === 'stream' ? 4 * tokens : 0),
+    states:
+      4 *
+      hidden *
+      Math.max(
+        3 * tokens,
+        gradients ? countLeastCopies(shape.layers.length) * all : 0,
+        fit === 'stream' ? 4 * tokens : 0,
+      ),
     gathering: Math.max(4 * (tap + gram + product + back), preparing(width, hidden)),
     cache: CACHE_COPIES * 2 * 4 * cached * headDim * Math.max(0, ...shape.layers.map(({ kvHeads }) => kvHeads)),
   };

@@ -19,10 +19,14 @@ export interface PassLimits<Item, Batch> {
  * prefixes; only where a single batch does not fit for all of them, fewer architectures run together. The least piece,
  * one architecture on one batch, is planned whether it fits or not: who calls has checked that before.
  */
-export function planPasses<Item, Batch>(architectures: readonly Item[], batches: readonly Batch[], limits: PassLimits<Item, Batch>): Pass<Batch>[] {
+export function planPasses<Item, Batch>(
+  architectures: readonly Item[],
+  batches: readonly Batch[],
+  limits: PassLimits<Item, Batch>,
+): Pass<Batch>[] {
   const largest = Math.max(0, ...batches.map(limits.bytesOf));
   const passes: Pass<Batch>[] = [];
-  for (let first = 0; first < architectures.length;) {
+  for (let first = 0; first < architectures.length; ) {
     let count = architectures.length - first;
     // One state more than is held: the one that is written.
     const copiesOf = (size: number): number => limits.heldStates(architectures.slice(first, first + size)) + 1;
@@ -33,7 +37,11 @@ export function planPasses<Item, Batch>(architectures: readonly Item[], batches:
   return passes;
 }
 
-function groupBatches<Batch>(batches: readonly Batch[], bytesOf: (batch: Batch) => number, limitBytes: number): Batch[][] {
+function groupBatches<Batch>(
+  batches: readonly Batch[],
+  bytesOf: (batch: Batch) => number,
+  limitBytes: number,
+): Batch[][] {
   const groups: Batch[][] = [];
   let bytes = Infinity;
   for (const batch of batches) {

@@ -63,5 +63,11 @@ function listSteps(architecture: Architecture): HalfStep[] {
 function finishNode({ step, children, ends }: GrowingNode): PrefixNode {
   const finished = Array.from(children.values(), finishNode).sort((a, b) => a.heldStates - b.heldStates);
   const held = finished.map((child, index) => child.heldStates + (index < finished.length - 1 ? 1 : 0));
-  return { step, children: finished, ends, heldStates: Math.max(0, ...held), steps: finished.reduce((sum, child) => sum + child.steps + 1, 0) };
+  return {
+    step,
+    children: finished,
+    ends,
+    heldStates: Math.max(0, ...held),
+    steps: finished.reduce((sum, child) => sum + child.steps + 1, 0),
+  };
 }

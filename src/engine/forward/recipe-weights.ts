@@ -1,17 +1,37 @@
 import type { LayerArchitecture } from '../../core/model/shape.js';
 import type { Ranking } from '../../core/model/units.js';
-import type { Compensation, HalfBlock, MendedHalfBlock, PreparedCompensation, TransposedProduct } from '../../core/ports/compensation.js';
+import type {
+  Compensation,
+  HalfBlock,
+  MendedHalfBlock,
+  PreparedCompensation,
+  TransposedProduct,
+} from '../../core/ports/compensation.js';
 import type { Calibration } from '../calibration/calibration.js';
 import type { GramStore } from '../calibration/gram-store.js';
 import type { QuantisedMatrix } from '../quantisation/quantised-matrix.js';
-import { loadAttention, loadFfn, loadLeftBias, orderQueryHeads, type AttentionWeights, type FfnWeights, type WeightSource } from './layer-weights.js';
+import {
+  loadAttention,
+  loadFfn,
+  loadLeftBias,
+  orderQueryHeads,
+  type AttentionWeights,
+  type FfnWeights,
+  type WeightSource,
+} from './layer-weights.js';
 import { isDropped, type HalfStep } from './prefix-tree.js';
 import { expandOrder } from './reorder-rows.js';
 import type { WeightStore } from './weight-store.js';
 
 /** A half-block as an architecture keeps it, ready to run: views of the sorted weights, nothing copied. */
 export type ReadyHalf<Matrix = Float32Array> =
-  | { readonly kind: 'attention'; readonly weights: AttentionWeights<Matrix>; readonly queryHeads: number; readonly kvHeads: number; /** undefined for none */ readonly slidingWindow: number | undefined }
+  | {
+      readonly kind: 'attention';
+      readonly weights: AttentionWeights<Matrix>;
+      readonly queryHeads: number;
+      readonly kvHeads: number /** undefined for none */;
+      readonly slidingWindow: number | undefined;
+    }
   | { readonly kind: 'ffn'; readonly weights: FfnWeights<Matrix>; readonly channels: number }
   /** A dropped half-block that leaves a constant behind. */
   | { readonly kind: 'bias'; readonly bias: Float32Array }
@@ -63,7 +83,12 @@ export interface CompensationTools {
 }
 
 /** Reads and sorts a layer on its first use; a compensated half-block is a copy for each width, all others are views. */
-export function createRecipeWeights(source: WeightSource, store: WeightStore, { key, ranking, compensation }: WeightRecipe, tools?: CompensationTools): RecipeWeights {
+export function createRecipeWeights(
+  source: WeightSource,
+  store: WeightStore,
+  { key, ranking, compensation }: WeightRecipe,
+  tools?: CompensationTools,
+): RecipeWeights {
   const { shape } = source.config;
   const { hidden, headDim } = shape;
 
@@ -75,10 +100,15 @@ export function createRecipeWeights(source: WeightSource, store: WeightStore, { 
   };
 
   /** A factorisation takes seconds and serves every width: it is stored among the weights, and counts as they do. */
-  const factorise = (name: string, half: SortedHalf, { plugin, options }: CompensationRecipe): Promise<PreparedCompensation> => store.get(`${name}:prepared`, async () => {
-    if (tools === undefined) throw new RangeError('a compensation needs its tools');
-    return plugin.prepare(await describeHalf(half, hidden, tools), options);
-  });
+  const factorise = (
+    name: string,
+    half: SortedHalf,
+    { plugin, options }: CompensationRecipe,
+  ): Promise<PreparedCompensation> =>
+    store.get(`${name}:prepared`, async () => {
+      if (tools === undefined) throw new RangeError('a compensation needs its tools');
+      return plugin.prepare(await describeHalf(half, hidden, tools), options);
+    });
 
   const mend = async (name: string, half: SortedHalf, width: number): Promise<MendedHalfBlock | undefined> => {
     if (compensation === undefined) return undefined;
@@ -98,7 +128,10 @@ export function createRecipeWeights(source: WeightSource, store: WeightStore, { 
     };
   };
 
-  const sortAttention = async (layer: number, inGroup: number): Promise<{ name: string; all: AttentionWeights; half: SortedHalf }> => {
+  const sortAttention = async (
+    layer: number,
+    inGroup: number,
+  ): Promise<{ name: string; all: AttentionWeights; half: SortedHalf }> => {
     const own = shape.layers[layer] as LayerArchitecture;
     const name = `${key}:attention:${layer}:${inGroup}`;
     const all = await store.get(name, () => loadAttention(source, layer, rankingOf(layer), inGroup));
@@ -109,23 +142,39 @@ export function createRecipeWeights(source: WeightSource, store: WeightStore, { 
   const sortFfn = async (layer: number): Promise<{ name: string; all: FfnWeights; half: SortedHalf }> => {
     const name = `${key}:ffn:${layer}`;
     const all = await store.get(name, () => loadFfn(source, layer, rankingOf(layer)));
-    return { name, all, half: { weights: all.down, order: () => rankingOf(layer).ffnChannels, ...statisticsOf(layer, 'ffn') } };
+    return {
+      name,
+      all,
+      half: { weights: all.down, order: () => rankingOf(layer).ffnChannels, ...statisticsOf(layer, 'ffn') },
+    };
   };
 
   /** What the checkpoint itself has dropped: it may have left a constant. */
   const prepareAbsent = async (layer: number, half: 'attention' | 'ffn'): Promise<ReadyHalf> => {
     if (shape.droppedBiases !== true || shape.layers[layer] === undefined) return { kind: 'nothing' };
-    return { kind: 'bias', ...await store.get(`left:${half}:${layer}`, async () => ({ bias: await loadLeftBias(source, layer, half) })) };
+    return {
+      kind: 'bias',
+      ...(await store.get(`left:${half}:${layer}`, async () => ({ bias: await loadLeftBias(source, layer, half) }))),
+    };
   };
 
   const prepareAttention = async (layer: number, kvHeads: number, queryHeadsPerKv: number): Promise<ReadyHalf> => {
-    const { name, all, half } = await sortAttention(layer, queryHeadsPerKv === 0 ? ownHeadsPerKv(layer) : queryHeadsPerKv);
+    const { name, all, half } = await sortAttention(
+      layer,
+      queryHeadsPerKv === 0 ? ownHeadsPerKv(layer) : queryHeadsPerKv,
+    );
     const width = kvHeads * queryHeadsPerKv * headDim;
     const mended = await mend(name, half, width);
     if (kvHeads === 0) return leaveBias(mended, all.outputBias);
     const weights = sliceAttention(all, { hidden, width, keyValueWidth: kvHeads * headDim });
     const slidingWindow = source.config.slidingWindows[layer];
-    return { kind: 'attention', kvHeads, queryHeads: kvHeads * queryHeadsPerKv, slidingWindow, weights: { ...weights, ...applyMended(mended, weights.output, weights.outputBias, 'output', 'outputBias') } };
+    return {
+      kind: 'attention',
+      kvHeads,
+      queryHeads: kvHeads * queryHeadsPerKv,
+      slidingWindow,
+      weights: { ...weights, ...applyMended(mended, weights.output, weights.outputBias, 'output', 'outputBias') },
+    };
   };
 
   const prepareFfn = async (layer: number, channels: number): Promise<ReadyHalf> => {
@@ -133,7 +182,11 @@ export function createRecipeWeights(source: WeightSource, store: WeightStore, { 
     const mended = await mend(name, half, channels);
     if (channels === 0) return leaveBias(mended, all.downBias);
     const weights = sliceFfn(all, hidden, channels);
-    return { kind: 'ffn', channels, weights: { ...weights, ...applyMended(mended, weights.down, weights.downBias, 'down', 'downBias') } };
+    return {
+      kind: 'ffn',
+      channels,
+      weights: { ...weights, ...applyMended(mended, weights.down, weights.downBias, 'down', 'downBias') },
+    };
   };
 
   return {
@@ -141,7 +194,9 @@ export function createRecipeWeights(source: WeightSource, store: WeightStore, { 
     prepare: (step) => {
       if (isAbsent(step.layer, step.half)) return prepareAbsent(step.layer, step.half);
       if (isDropped(step) && compensation?.plugin.addsBias !== true) return Promise.resolve({ kind: 'nothing' });
-      return step.half === 'attention' ? prepareAttention(step.layer, step.kvHeads, step.queryHeadsPerKv) : prepareFfn(step.layer, step.ffnChannels);
+      return step.half === 'attention'
+        ? prepareAttention(step.layer, step.kvHeads, step.queryHeadsPerKv)
+        : prepareFfn(step.layer, step.ffnChannels);
     },
     whole: async (step) => {
       if (isAbsent(step.layer, step.half)) return undefined;
@@ -161,7 +216,10 @@ export function createRecipeWeights(source: WeightSource, store: WeightStore, { 
   };
 }
 
-function sliceAttention(all: AttentionWeights, { hidden, width, keyValueWidth }: { hidden: number; width: number; keyValueWidth: number }): AttentionWeights {
+function sliceAttention(
+  all: AttentionWeights,
+  { hidden, width, keyValueWidth }: { hidden: number; width: number; keyValueWidth: number },
+): AttentionWeights {
   return {
     ...all,
     query: all.query.subarray(0, width * hidden),
@@ -194,7 +252,11 @@ interface SortedHalf {
   readonly gram: () => Promise<Float32Array | undefined>;
 }
 
-async function describeHalf({ weights, order, mean, gram: readGram }: SortedHalf, hidden: number, { multiplyTransposed }: CompensationTools): Promise<HalfBlock> {
+async function describeHalf(
+  { weights, order, mean, gram: readGram }: SortedHalf,
+  hidden: number,
+  { multiplyTransposed }: CompensationTools,
+): Promise<HalfBlock> {
   const gram = await readGram();
   return {
     weights,
@@ -224,7 +286,8 @@ function applyMended<WeightKey extends string, BiasKey extends string>(
   biasKey: BiasKey,
 ): Record<WeightKey, Float32Array> & Record<BiasKey, Float32Array | undefined> {
   const bias = addBiases(ownBias, mended?.bias);
-  return { [weightKey]: mended?.weights ?? own, [biasKey]: bias } as Record<WeightKey, Float32Array> & Record<BiasKey, Float32Array | undefined>;
+  return { [weightKey]: mended?.weights ?? own, [biasKey]: bias } as Record<WeightKey, Float32Array> &
+    Record<BiasKey, Float32Array | undefined>;
 }
 
 /** The half-block's mean output: what was removed, by the compensation, and its own bias. */

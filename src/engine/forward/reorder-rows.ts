@@ -17,7 +17,8 @@ export function transposeColumns(matrix: Float32Array, columns: number, order: r
       const bottom = Math.min(top + TILE, rows);
       for (let target = place; target < end; target++) {
         const column = order[target] as number;
-        for (let row = top; row < bottom; row++) transposed[target * rows + row] = matrix[row * columns + column] as number;
+        for (let row = top; row < bottom; row++)
+          transposed[target * rows + row] = matrix[row * columns + column] as number;
       }
     }
   }

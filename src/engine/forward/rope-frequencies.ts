@@ -13,8 +13,13 @@ export interface RopeFrequencies {
  *
  * @param length of the sequence: `dynamic` depends on it beyond its original context
  */
-export function computeRopeFrequencies({ theta, scaling }: RopeConfig, headDim: number, length: number): RopeFrequencies {
-  const plain = (base: number): number[] => Array.from({ length: headDim / 2 }, (_, pair) => Math.fround(base ** ((-2 * pair) / headDim)));
+export function computeRopeFrequencies(
+  { theta, scaling }: RopeConfig,
+  headDim: number,
+  length: number,
+): RopeFrequencies {
+  const plain = (base: number): number[] =>
+    Array.from({ length: headDim / 2 }, (_, pair) => Math.fround(base ** ((-2 * pair) / headDim)));
   switch (scaling?.kind) {
     case undefined:
       return round(plain(theta));
@@ -34,14 +39,25 @@ function round(frequencies: readonly number[]): RopeFrequencies {
 }
 
 /** NTK-aware: the lowest frequency is stretched to the length, the highest stays. */
-function stretchTheta(theta: number, { factor, originalMaxPositions }: DynamicRopeScaling, headDim: number, length: number): number {
+function stretchTheta(
+  theta: number,
+  { factor, originalMaxPositions }: DynamicRopeScaling,
+  headDim: number,
+  length: number,
+): number {
   if (length <= originalMaxPositions) return theta;
   return theta * ((factor * length) / originalMaxPositions - (factor - 1)) ** (headDim / (headDim - 2));
 }
 
 /** From the pairs that turn `betaFast` times within the original context to those that turn `betaSlow` times a ramp leads from kept to divided. */
-function blendYarn(frequencies: readonly number[], theta: number, headDim: number, { factor, betaFast, betaSlow, originalMaxPositions, ramp }: YarnRopeScaling): number[] {
-  const findPair = (turns: number): number => (headDim * Math.log(originalMaxPositions / (turns * 2 * Math.PI))) / (2 * Math.log(theta));
+function blendYarn(
+  frequencies: readonly number[],
+  theta: number,
+  headDim: number,
+  { factor, betaFast, betaSlow, originalMaxPositions, ramp }: YarnRopeScaling,
+): number[] {
+  const findPair = (turns: number): number =>
+    (headDim * Math.log(originalMaxPositions / (turns * 2 * Math.PI))) / (2 * Math.log(theta));
   const [fast, slow] = [findPair(betaFast), findPair(betaSlow)];
   const from = Math.max(0, ramp === 'whole' ? Math.floor(fast) : fast);
   const found = Math.min(headDim - 1, ramp === 'whole' ? Math.ceil(slow) : slow);
@@ -53,7 +69,10 @@ function blendYarn(frequencies: readonly number[], theta: number, headDim: numbe
 }
 
 /** Long wavelengths are stretched by `factor`, short ones stay, and those between are blended. */
-function scaleLlama3(frequency: number, { factor, lowFrequencyFactor, highFrequencyFactor, originalMaxPositions }: Llama3RopeScaling): number {
+function scaleLlama3(
+  frequency: number,
+  { factor, lowFrequencyFactor, highFrequencyFactor, originalMaxPositions }: Llama3RopeScaling,
+): number {
   const wavelength = (2 * Math.PI) / frequency;
   if (wavelength < originalMaxPositions / highFrequencyFactor) return frequency;
   if (wavelength > originalMaxPositions / lowFrequencyFactor) return frequency / factor;

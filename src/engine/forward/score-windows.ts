@@ -29,7 +29,13 @@ export interface EndedBatches {
  * Only the rows that predict a scored token go through the head, some hundred at a time: all logits of a window of 512
  * tokens of SmolLM2 would take 100 MB. A head of several parts is read once, part by part, whatever the number of batches.
  */
-export async function scoreWindows(runner: BlockRunner, head: HeadReader, ended: EndedBatches, scores: WindowScores, signal: AbortSignal): Promise<void> {
+export async function scoreWindows(
+  runner: BlockRunner,
+  head: HeadReader,
+  ended: EndedBatches,
+  scores: WindowScores,
+  signal: AbortSignal,
+): Promise<void> {
   const [only, ...others] = head.parts;
   if (only === undefined) throw new RangeError('a head has at least one part');
   const add = ({ window }: ScoredRow, logLikelihood: number, hit: number): void => {
@@ -43,7 +49,12 @@ export async function scoreWindows(runner: BlockRunner, head: HeadReader, ended:
   const weights = { norm: head.norm, head: await only.read() };
   for await (const { scored, rows } of listRuns(ended, head, only.tokens, signal)) {
     const found = { logLikelihoods: new Float32Array(scored.length), hits: new Int32Array(scored.length) };
-    await runner.scoreTargets(weights, rows, BigInt64Array.from(scored, ({ target }) => BigInt(target)), found);
+    await runner.scoreTargets(
+      weights,
+      rows,
+      BigInt64Array.from(scored, ({ target }) => BigInt(target)),
+      found,
+    );
     scored.forEach((row, place) => add(row, found.logLikelihoods[place] as number, found.hits[place] as number));
   }
 }
@@ -70,13 +81,26 @@ async function scoreByParts(
   signal: AbortSignal,
 ): Promise<void> {
   const all = ended.batches.flatMap((batch) => listScored(batch, ended.windows));
-  const totals = { target: new Float64Array(all.length).fill(NaN), most: new Float64Array(all.length).fill(-Infinity), logSum: new Float64Array(all.length).fill(-Infinity) };
+  const totals = {
+    target: new Float64Array(all.length).fill(NaN),
+    most: new Float64Array(all.length).fill(-Infinity),
+    logSum: new Float64Array(all.length).fill(-Infinity),
+  };
   for (const part of head.parts) {
     const weights = { norm: head.norm, head: await part.read() };
     const holds = (token: number): boolean => token >= part.first && token < part.first + part.tokens;
     for await (const { scored, rows, offset } of listRuns(ended, head, part.tokens, signal)) {
-      const found = { target: new Float32Array(scored.length), most: new Float32Array(scored.length), logSum: new Float32Array(scored.length) };
-      await runner.scorePart(weights, rows, BigInt64Array.from(scored, ({ target }) => BigInt(holds(target) ? target - part.first : 0)), found);
+      const found = {
+        target: new Float32Array(scored.length),
+        most: new Float32Array(scored.length),
+        logSum: new Float32Array(scored.length),
+      };
+      await runner.scorePart(
+        weights,
+        rows,
+        BigInt64Array.from(scored, ({ target }) => BigInt(holds(target) ? target - part.first : 0)),
+        found,
+      );
       scored.forEach(({ target }, place) => {
         const at = offset + place;
         if (holds(target)) totals.target[at] = found.target[place] as number;
@@ -85,7 +109,13 @@ async function scoreByParts(
       });
     }
   }
-  all.forEach((row, at) => add(row, (totals.target[at] as number) - (totals.logSum[at] as number), (totals.target[at] as number) >= (totals.most[at] as number) ? 1 : 0));
+  all.forEach((row, at) =>
+    add(
+      row,
+      (totals.target[at] as number) - (totals.logSum[at] as number),
+      (totals.target[at] as number) >= (totals.most[at] as number) ? 1 : 0,
+    ),
+  );
 }
 
 /** log(exp(a) + exp(b)) */
@@ -120,6 +150,10 @@ async function* listRuns(
 function listScored(batch: WindowBatch, windows: readonly Window[]): ScoredRow[] {
   return batch.windows.flatMap((window, place) => {
     const { tokens, scoredFrom } = windows[window] as Window;
-    return Array.from(tokens.subarray(scoredFrom), (target, index) => ({ row: place * batch.length + scoredFrom - 1 + index, target, window }));
+    return Array.from(tokens.subarray(scoredFrom), (target, index) => ({
+      row: place * batch.length + scoredFrom - 1 + index,
+      target,
+      window,
+    }));
   });
 }

@@ -28,7 +28,12 @@ export interface StateShelfOptions {
 /** The first places lie in memory, as many as it holds, and stay there: each is visited as often as any other. */
 export function createStateShelf({ sizes, limitBytes, directory, pool }: StateShelfOptions): StateShelf {
   const inMemory = new Map<number, Float32Array>();
-  const ends = sizes.map(((sum) => (size: number) => (sum += 4 * size))(0));
+  const ends = sizes.map(
+    (
+      (sum) => (size: number) =>
+        (sum += 4 * size)
+    )(0),
+  );
   const fits = (place: number): boolean => (ends[place] ?? Number.POSITIVE_INFINITY) <= limitBytes;
   const positionOf = (place: number): number => (ends[place] ?? 0) - 4 * (sizes[place] ?? 0);
   let file: Promise<FileHandle> | undefined;

@@ -27,9 +27,10 @@ export function openTokenTables(source: WeightSource, store: WeightStore, layers
     const { values } = await store.get(name, async () => ({ values: await source.readTensor(`${name}.weight`) }));
     return values;
   };
-  const readPart = async (name: string, first: number, count: number): Promise<Float32Array> => layers === 'streamed'
-    ? source.readRows(`${name}.weight`, first, count)
-    : (await readWhole(name)).subarray(first * hidden, (first + count) * hidden);
+  const readPart = async (name: string, first: number, count: number): Promise<Float32Array> =>
+    layers === 'streamed'
+      ? source.readRows(`${name}.weight`, first, count)
+      : (await readWhole(name)).subarray(first * hidden, (first + count) * hidden);
   const readNorm = (): Promise<Float32Array> => readWhole(names.finalNorm);
 
   return {
@@ -40,7 +41,8 @@ export function openTokenTables(source: WeightSource, store: WeightStore, layers
         const rows = new Map<number, Float32Array>();
         for (const { first, count } of findRuns(tokens)) {
           const values = await readPart(names.embedding, first, count);
-          for (let row = 0; row < count; row++) rows.set(first + row, values.subarray(row * hidden, (row + 1) * hidden));
+          for (let row = 0; row < count; row++)
+            rows.set(first + row, values.subarray(row * hidden, (row + 1) * hidden));
         }
         return rows;
       },
@@ -49,8 +51,12 @@ export function openTokenTables(source: WeightSource, store: WeightStore, layers
       norm: await readNorm(),
       parts: splitVocabulary(vocabulary, hidden).map((part) => {
         const read = (): Promise<Float32Array> => readPart(headName, part.first, part.tokens);
-        const quantise = async (): Promise<QuantisedMatrix> => quantiseMatrix(await read(), part.tokens, 'columns-first');
-        return { ...part, read: precision === 'int8' ? () => store.get(`${headName}:${part.first}:int8`, quantise) : read };
+        const quantise = async (): Promise<QuantisedMatrix> =>
+          quantiseMatrix(await read(), part.tokens, 'columns-first');
+        return {
+          ...part,
+          read: precision === 'int8' ? () => store.get(`${headName}:${part.first}:int8`, quantise) : read,
+        };
       }),
     }),
     wholeHead: async () => ({ norm: await readNorm(), head: await readWhole(headName) }),

@@ -29,7 +29,10 @@ export interface Walk {
 export function createWalk(
   { runner, embedding }: WalkContext,
   weights: HalfBlocks,
-  { batches, windows }: { readonly batches: readonly WindowBatch[]; readonly windows: readonly { readonly tokens: Int32Array }[] },
+  {
+    batches,
+    windows,
+  }: { readonly batches: readonly WindowBatch[]; readonly windows: readonly { readonly tokens: Int32Array }[] },
   signal: AbortSignal,
   stepDone: () => void = () => undefined,
 ): Walk {
@@ -38,7 +41,11 @@ export function createWalk(
   const release = (states: HiddenStates): void => states.forEach((batch) => pool.give(batch));
 
   /** The states after one more half-block; `release` gives the array of each batch back as soon as it is read. */
-  const advance = async (step: HalfStep | undefined, from: HiddenStates, afterwards: 'keep' | 'release'): Promise<HiddenStates> => {
+  const advance = async (
+    step: HalfStep | undefined,
+    from: HiddenStates,
+    afterwards: 'keep' | 'release',
+  ): Promise<HiddenStates> => {
     const half = step === undefined ? { kind: 'nothing' as const } : await weights.prepare(step);
     const to: Float32Array[] = [];
     for (const [index, batch] of batches.entries()) {
@@ -69,15 +76,23 @@ export function createWalk(
   }
 
   async function* sweep(root: PrefixNode): AsyncGenerator<EndedNode> {
-    let frontier: { node: PrefixNode; states: HiddenStates; left: number }[] = [{ node: root, states: await embed(), left: root.children.length }];
+    let frontier: { node: PrefixNode; states: HiddenStates; left: number }[] = [
+      { node: root, states: await embed(), left: root.children.length },
+    ];
     while (frontier.some(({ left }) => left > 0)) {
-      const place = Math.min(...frontier.flatMap(({ node, left }) => (left === 0 ? [] : node.children.map(({ step }) => orderOf(step)))));
+      const place = Math.min(
+        ...frontier.flatMap(({ node, left }) => (left === 0 ? [] : node.children.map(({ step }) => orderOf(step)))),
+      );
       const next: typeof frontier = [];
       for (const entry of frontier) {
         const due = entry.node.children.filter(({ step }) => orderOf(step) === place);
         for (const child of due) {
           entry.left -= 1;
-          const states = await advance(child.step, entry.states, entry.left === 0 && entry.node.ends.length === 0 ? 'release' : 'keep');
+          const states = await advance(
+            child.step,
+            entry.states,
+            entry.left === 0 && entry.node.ends.length === 0 ? 'release' : 'keep',
+          );
           next.push({ node: child, states, left: child.children.length });
         }
         if (entry.left > 0 || entry.node.ends.length > 0) next.push(entry);

@@ -56,5 +56,8 @@ export function createWeightStore(bytesAllowed: number): WeightStore {
 /** Bytes of all arrays in an object, and those that it says it holds (`heldBytes`); `undefined` fields count nothing. */
 export function countBytes(weights: object): number {
   const held = 'heldBytes' in weights && typeof weights.heldBytes === 'number' ? weights.heldBytes : 0;
-  return Object.values(weights).reduce((sum: number, value: unknown) => sum + (ArrayBuffer.isView(value) ? value.byteLength : 0), held);
+  return Object.values(weights).reduce(
+    (sum: number, value: unknown) => sum + (ArrayBuffer.isView(value) ? value.byteLength : 0),
+    held,
+  );
 }

@@ -13,7 +13,10 @@ export const TOKENS_PER_RUN = 2048;
  * Batches windows of the same length, in their order. It depends on the windows alone, so that a window meets the same
  * batch, and so the same arithmetic, whatever is evaluated beside it.
  */
-export function batchWindows(windows: readonly { readonly tokens: Int32Array }[], tokensPerRun = TOKENS_PER_RUN): WindowBatch[] {
+export function batchWindows(
+  windows: readonly { readonly tokens: Int32Array }[],
+  tokensPerRun = TOKENS_PER_RUN,
+): WindowBatch[] {
   const byLength = new Map<number, number[]>();
   windows.forEach(({ tokens }, index) => {
     const others = byLength.get(tokens.length);

@@ -25,7 +25,11 @@ export interface BackwardStep {
 
 /** Runs the vector-Jacobian products of half-blocks and the head; gradients are added to `into`, times the step's share. */
 export interface BackwardRunner {
-  attention(half: Extract<ReadyHalf, { kind: 'attention' }>, step: BackwardStep, into: MatrixGradients<AttentionMatrix>): Promise<void>;
+  attention(
+    half: Extract<ReadyHalf, { kind: 'attention' }>,
+    step: BackwardStep,
+    into: MatrixGradients<AttentionMatrix>,
+  ): Promise<void>;
   ffn(weights: FfnWeights, step: BackwardStep, into: MatrixGradients<FfnMatrix>): Promise<void>;
   /** dLoss over d `rows`, [targets.length, hidden], where row i predicts `targets[i]` and counts `shares[i]`. */
   head(weights: HeadWeights, rows: Float32Array, targets: BigInt64Array, shares: Float32Array): Promise<Float32Array>;
@@ -46,16 +50,27 @@ export function createBackwardRunner(config: ModelConfig, sessions: SessionPool,
   ): Promise<void> => {
     const dimensions = [count, length, hidden];
     const names = Object.keys(into.gradients) as Name[];
-    const found = names.map((name) => ({ sum: pool.take(into.gradients[name].length), squares: pool.take(into.gradients[name].length) }));
+    const found = names.map((name) => ({
+      sum: pool.take(into.gradients[name].length),
+      squares: pool.take(into.gradients[name].length),
+    }));
     const outputs = names.flatMap((name, index) => {
       const { sum, squares } = found[index] as (typeof found)[number];
-      return [[`${name}_sum`, matrix(sum)], [`${name}_squares`, matrix(squares)]] as const;
+      return [
+        [`${name}_sum`, matrix(sum)],
+        [`${name}_squares`, matrix(squares)],
+      ] as const;
     });
-    await sessions.run(graph.key, graph.build, {
-      ...weights,
-      hidden: { values: input, dimensions },
-      upstream: { values: upstream, dimensions },
-    }, { ...Object.fromEntries(outputs), downstream: { values: downstream, dimensions } });
+    await sessions.run(
+      graph.key,
+      graph.build,
+      {
+        ...weights,
+        hidden: { values: input, dimensions },
+        upstream: { values: upstream, dimensions },
+      },
+      { ...Object.fromEntries(outputs), downstream: { values: downstream, dimensions } },
+    );
     names.forEach((name, index) => {
       const { sum, squares } = found[index] as (typeof found)[number];
       addScaled(into.gradients[name], sum, share);
@@ -70,41 +85,64 @@ export function createBackwardRunner(config: ModelConfig, sessions: SessionPool,
       const slidingWindow = reachedWindow(window, step.size.length);
       const { cos, sin, positions } = rotaryTables(step.size.length);
       const key = `attention-vjp:${queryHeads}:${kvHeads}:${slidingWindow}`;
-      const build = (): Uint8Array => buildAttentionVjpGraph({ queryHeads, kvHeads, headDim, rmsNormEpsilon, queryKeyValueBias: biases.queryKeyValue, queryKeyNorms, slidingWindow });
-      return run({ key, build }, {
-        ...describeAttention(weights, matrix),
-        cos: { values: cos, dimensions: [positions, headDim / 2] },
-        sin: { values: sin, dimensions: [positions, headDim / 2] },
-      }, step, into);
+      const build = (): Uint8Array =>
+        buildAttentionVjpGraph({
+          queryHeads,
+          kvHeads,
+          headDim,
+          rmsNormEpsilon,
+          queryKeyValueBias: biases.queryKeyValue,
+          queryKeyNorms,
+          slidingWindow,
+        });
+      return run(
+        { key, build },
+        {
+          ...describeAttention(weights, matrix),
+          cos: { values: cos, dimensions: [positions, headDim / 2] },
+          sin: { values: sin, dimensions: [positions, headDim / 2] },
+        },
+        step,
+        into,
+      );
     },
-    ffn: (weights, step, into) => run(
-      { key: 'ffn-vjp', build: () => buildFfnVjpGraph({ rmsNormEpsilon, inputBias: biases.ffn }) },
-      {
-        norm: vector(weights.norm),
-        gate: matrix(weights.gate),
-        up: matrix(weights.up),
-        down: matrix(weights.down),
-        ...optionalVectors({ gate_bias: weights.gateBias, up_bias: weights.upBias }),
-      },
-      step,
-      into,
-    ),
+    ffn: (weights, step, into) =>
+      run(
+        { key: 'ffn-vjp', build: () => buildFfnVjpGraph({ rmsNormEpsilon, inputBias: biases.ffn }) },
+        {
+          norm: vector(weights.norm),
+          gate: matrix(weights.gate),
+          up: matrix(weights.up),
+          down: matrix(weights.down),
+          ...optionalVectors({ gate_bias: weights.gateBias, up_bias: weights.upBias }),
+        },
+        step,
+        into,
+      ),
     head: async ({ norm, head }, rows, targets, shares) => {
       const downstream = new Float32Array(rows.length);
       const dimensions = [targets.length, hidden];
-      await sessions.run('head-vjp', () => buildHeadVjpGraph(rmsNormEpsilon), {
-        hidden: { values: rows, dimensions },
-        norm: vector(norm),
-        head: { values: head, dimensions: [vocabulary, hidden] },
-        targets: { values: targets, dimensions: [targets.length] },
-        shares: { values: shares, dimensions: [targets.length, 1] },
-      }, { downstream: { values: downstream, dimensions } });
+      await sessions.run(
+        'head-vjp',
+        () => buildHeadVjpGraph(rmsNormEpsilon),
+        {
+          hidden: { values: rows, dimensions },
+          norm: vector(norm),
+          head: { values: head, dimensions: [vocabulary, hidden] },
+          targets: { values: targets, dimensions: [targets.length] },
+          shares: { values: shares, dimensions: [targets.length, 1] },
+        },
+        { downstream: { values: downstream, dimensions } },
+      );
       return downstream;
     },
   };
 }
 
-function describeAttention(weights: AttentionWeights, matrix: (values: Float32Array) => GraphValue): Record<string, GraphValue> {
+function describeAttention(
+  weights: AttentionWeights,
+  matrix: (values: Float32Array) => GraphValue,
+): Record<string, GraphValue> {
   return {
     norm: vector(weights.norm),
     query: matrix(weights.query),
@@ -122,7 +160,8 @@ function describeAttention(weights: AttentionWeights, matrix: (values: Float32Ar
 }
 
 function addScaled(into: Float32Array, values: Float32Array, factor: number): void {
-  for (let index = 0; index < into.length; index++) into[index] = (into[index] as number) + (values[index] as number) * factor;
+  for (let index = 0; index < into.length; index++)
+    into[index] = (into[index] as number) + (values[index] as number) * factor;
 }
 
 function vector(values: Float32Array): GraphValue {
@@ -130,5 +169,7 @@ function vector(values: Float32Array): GraphValue {
 }
 
 function optionalVectors(vectors: Readonly<Record<string, Float32Array | undefined>>): Record<string, GraphValue> {
-  return Object.fromEntries(Object.entries(vectors).flatMap(([name, values]) => (values === undefined ? [] : [[name, vector(values)]])));
+  return Object.fromEntries(
+    Object.entries(vectors).flatMap(([name, values]) => (values === undefined ? [] : [[name, vector(values)]])),
+  );
 }

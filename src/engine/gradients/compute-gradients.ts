@@ -2,13 +2,25 @@ import { PrunecastError } from '../../core/errors/prunecast-error.js';
 import type { LayerArchitecture, ModelShape } from '../../core/model/shape.js';
 import type { ModelConfig } from '../checkpoint/config.js';
 import type { BatchSize, BlockRunner, HeadWeights } from '../forward/block-runner.js';
-import { countStates, createStatePool, embedBatches, type EmbeddingTable, type StatePool } from '../forward/hidden-states.js';
+import {
+  countStates,
+  createStatePool,
+  embedBatches,
+  type EmbeddingTable,
+  type StatePool,
+} from '../forward/hidden-states.js';
 import type { ReadyHalf, RecipeWeights } from '../forward/recipe-weights.js';
 import { countHeadRows } from '../forward/score-windows.js';
 import { batchWindows, TOKENS_PER_RUN, type WindowBatch } from '../forward/window-batches.js';
 import type { SessionPool } from '../graph/session-pool.js';
 import { createBackwardRunner, type BackwardRunner } from './backward-runner.js';
-import { createMatrixGradients, type AttentionMatrix, type FfnMatrix, type LayerGradients, type MatrixGradients } from './layer-gradients.js';
+import {
+  createMatrixGradients,
+  type AttentionMatrix,
+  type FfnMatrix,
+  type LayerGradients,
+  type MatrixGradients,
+} from './layer-gradients.js';
 import { planSegments, type LayerSegment } from './plan-segments.js';
 
 export interface GradientContext {
@@ -38,24 +50,47 @@ export interface LayerOnTheWayBack {
  *
  * @throws PrunecastError INVALID_REQUEST where no sequence has a prediction, MEMORY_EXCEEDED where the hidden states do not fit
  */
-export async function* computeGradients(context: GradientContext, sequences: readonly Int32Array[], signal: AbortSignal): AsyncGenerator<LayerOnTheWayBack> {
-  const { config: { shape } } = context;
+export async function* computeGradients(
+  context: GradientContext,
+  sequences: readonly Int32Array[],
+  signal: AbortSignal,
+): AsyncGenerator<LayerOnTheWayBack> {
+  const {
+    config: { shape },
+  } = context;
   const windows = sequences.filter(({ length }) => length > 1).map((tokens) => ({ tokens }));
-  if (windows.length === 0) throw PrunecastError.ofField('calibration', 'gradients need a sequence of at least 2 tokens: the loss is that of predicting the next one');
+  if (windows.length === 0)
+    throw PrunecastError.ofField(
+      'calibration',
+      'gradients need a sequence of at least 2 tokens: the loss is that of predicting the next one',
+    );
   const batches = batchWindows(windows, countTokensPerRun(shape, windows));
   const pool = createStatePool();
-  const walk: Walk = { ...context, signal, batches, windows, pool, backward: createBackwardRunner(context.config, context.sessions, pool), share: 1 / windows.length };
+  const walk: Walk = {
+    ...context,
+    signal,
+    batches,
+    windows,
+    pool,
+    backward: createBackwardRunner(context.config, context.sessions, pool),
+    share: 1 / windows.length,
+  };
   const segments = fitSegments(walk);
 
   const starts: Float32Array[][] = [await embedBatches(walk.embedding, batches, windows, pool)];
-  for (const segment of segments.slice(0, -1)) starts.push(await advance(walk, segment, copyStates(walk, starts.at(-1) ?? [])));
+  for (const segment of segments.slice(0, -1))
+    starts.push(await advance(walk, segment, copyStates(walk, starts.at(-1) ?? [])));
   let upstream: Float32Array[] | undefined;
   for (const segment of segments.toReversed()) {
     const inputs = [starts.pop() ?? []];
     for (let layer = segment.from + 1; layer < segment.to; layer++) {
       inputs.push(await advance(walk, { from: layer - 1, to: layer }, copyStates(walk, inputs.at(-1) ?? [])));
     }
-    if (upstream === undefined) upstream = await startAtHead(walk, await advance(walk, { from: segment.to - 1, to: segment.to }, copyStates(walk, inputs.at(-1) ?? [])));
+    if (upstream === undefined)
+      upstream = await startAtHead(
+        walk,
+        await advance(walk, { from: segment.to - 1, to: segment.to }, copyStates(walk, inputs.at(-1) ?? [])),
+      );
     for (let layer = segment.to - 1; layer >= segment.from; layer--) {
       const states = inputs.pop() ?? [];
       yield await passLayerBack(walk, layer, states, upstream);
@@ -76,8 +111,16 @@ interface Walk extends GradientContext {
 /** Each sequence's gradients of a matrix are there at once while a batch runs. */
 const MAX_GRADIENT_BYTES = 64 * 1024 * 1024;
 
-function countTokensPerRun({ hidden, headDim, layers }: ModelShape, windows: readonly { readonly tokens: Int32Array }[]): number {
-  const rows = Math.max(1, ...layers.map(({ kvHeads, queryHeadsPerKv, ffnChannels }) => Math.max(ffnChannels, kvHeads * queryHeadsPerKv * headDim)));
+function countTokensPerRun(
+  { hidden, headDim, layers }: ModelShape,
+  windows: readonly { readonly tokens: Int32Array }[],
+): number {
+  const rows = Math.max(
+    1,
+    ...layers.map(({ kvHeads, queryHeadsPerKv, ffnChannels }) =>
+      Math.max(ffnChannels, kvHeads * queryHeadsPerKv * headDim),
+    ),
+  );
   const together = Math.max(1, Math.floor(MAX_GRADIENT_BYTES / (4 * rows * hidden)));
   return Math.min(TOKENS_PER_RUN, together * Math.min(...windows.map(({ tokens }) => tokens.length)));
 }
@@ -87,9 +130,13 @@ function fitSegments({ config: { shape }, batches, stateBytes }: Walk): LayerSeg
   const segments = planSegments(shape.layers.length, Math.floor(stateBytes / bytes));
   if (segments !== undefined) return segments;
   const least = bytes * (2 * Math.ceil(Math.sqrt(shape.layers.length)) + 3);
-  throw new PrunecastError('MEMORY_EXCEEDED', `gradients over these calibration sequences need about ${least} bytes for hidden states, ${stateBytes} are theirs: take fewer or shorter sequences, or raise the memory budget`, {
-    metadata: { needed_bytes: String(least), budget_bytes: String(stateBytes) },
-  });
+  throw new PrunecastError(
+    'MEMORY_EXCEEDED',
+    `gradients over these calibration sequences need about ${least} bytes for hidden states, ${stateBytes} are theirs: take fewer or shorter sequences, or raise the memory budget`,
+    {
+      metadata: { needed_bytes: String(least), budget_bytes: String(stateBytes) },
+    },
+  );
 }
 
 function copyStates({ pool }: Walk, states: readonly Float32Array[]): Float32Array[] {
@@ -114,7 +161,12 @@ async function advance(walk: Walk, { from, to }: LayerSegment, states: Float32Ar
   return states;
 }
 
-async function runForward({ runner, pool }: Walk, half: ReadyHalf, size: BatchSize, input: Float32Array): Promise<Float32Array> {
+async function runForward(
+  { runner, pool }: Walk,
+  half: ReadyHalf,
+  size: BatchSize,
+  input: Float32Array,
+): Promise<Float32Array> {
   if (half.kind === 'nothing') return input;
   const output = pool.take(input.length);
   await runner.runHalf(half, size, input, output);
@@ -131,26 +183,40 @@ async function prepareLayer({ config: { shape }, weights }: Walk, layer: number)
 }
 
 /** dLoss of each sequence over d hidden states after the last layer; the arrays of `states` become it. */
-async function startAtHead({ config: { shape }, batches, windows, head, backward, signal }: Walk, states: Float32Array[]): Promise<Float32Array[]> {
+async function startAtHead(
+  { config: { shape }, batches, windows, head, backward, signal }: Walk,
+  states: Float32Array[],
+): Promise<Float32Array[]> {
   const { hidden, vocabulary } = shape;
   const weights = await head();
   const rowsPerRun = countHeadRows(vocabulary);
   for (const [index, { length, windows: inBatch }] of batches.entries()) {
     const array = states[index] as Float32Array;
-    const targets = BigInt64Array.from(inBatch.flatMap((window) => [...(windows[window]?.tokens.subarray(1) ?? []), 0]), BigInt);
+    const targets = BigInt64Array.from(
+      inBatch.flatMap((window) => [...(windows[window]?.tokens.subarray(1) ?? []), 0]),
+      BigInt,
+    );
     const shares = Float32Array.from(targets, (_, row) => (row % length === length - 1 ? 0 : 1 / (length - 1))); // the last token predicts nothing
     for (let from = 0; from < targets.length; from += rowsPerRun) {
       signal.throwIfAborted();
       const to = Math.min(from + rowsPerRun, targets.length);
       const rows = array.subarray(from * hidden, to * hidden);
-      array.set(await backward.head(weights, rows, targets.subarray(from, to), shares.subarray(from, to)), from * hidden);
+      array.set(
+        await backward.head(weights, rows, targets.subarray(from, to), shares.subarray(from, to)),
+        from * hidden,
+      );
     }
   }
   return states;
 }
 
 /** `upstream` becomes the gradient of the layer's input. */
-async function passLayerBack(walk: Walk, layer: number, inputs: readonly Float32Array[], upstream: Float32Array[]): Promise<LayerOnTheWayBack> {
+async function passLayerBack(
+  walk: Walk,
+  layer: number,
+  inputs: readonly Float32Array[],
+  upstream: Float32Array[],
+): Promise<LayerOnTheWayBack> {
   const { batches, pool, backward, share, signal } = walk;
   const halves = await prepareLayer(walk, layer);
   const { attention, ffn } = halves;
@@ -170,11 +236,15 @@ async function passLayerBack(walk: Walk, layer: number, inputs: readonly Float32
     if (ffn.kind === 'ffn' && ffnGradients !== undefined) {
       const [copy = input] = copyStates(walk, [input]);
       const middle = await runForward(walk, attention, size, copy);
-      await passBack((downstream, from) => backward.ffn(ffn.weights, { size, input: middle, upstream: from, downstream, share }, ffnGradients));
+      await passBack((downstream, from) =>
+        backward.ffn(ffn.weights, { size, input: middle, upstream: from, downstream, share }, ffnGradients),
+      );
       pool.give(middle);
     }
     if (attention.kind === 'attention' && attentionGradients !== undefined) {
-      await passBack((downstream, from) => backward.attention(attention, { size, input, upstream: from, downstream, share }, attentionGradients));
+      await passBack((downstream, from) =>
+        backward.attention(attention, { size, input, upstream: from, downstream, share }, attentionGradients),
+      );
     }
   }
   return { layer, halves, gradients };

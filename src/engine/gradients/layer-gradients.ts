@@ -16,8 +16,13 @@ export interface LayerGradients {
 }
 
 /** Zeros, of these numbers of weights. */
-export function createMatrixGradients<Name extends string>(sizes: Readonly<Record<Name, number>>): MatrixGradients<Name> {
+export function createMatrixGradients<Name extends string>(
+  sizes: Readonly<Record<Name, number>>,
+): MatrixGradients<Name> {
   const zeros = (): Record<Name, Float32Array> =>
-    Object.fromEntries(Object.entries<number>(sizes).map(([name, size]) => [name, new Float32Array(size)])) as Record<Name, Float32Array>;
+    Object.fromEntries(Object.entries<number>(sizes).map(([name, size]) => [name, new Float32Array(size)])) as Record<
+      Name,
+      Float32Array
+    >;
   return { gradients: zeros(), meanSquares: zeros() };
 }

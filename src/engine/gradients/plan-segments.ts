@@ -16,7 +16,10 @@ export function planSegments(layers: number, copies: number): LayerSegment[] | u
   for (let count = 1; count <= layers; count++) {
     const size = Math.ceil(layers / count);
     if (countCopies(layers, count) > copies) continue;
-    return Array.from({ length: Math.ceil(layers / size) }, (_, index) => ({ from: index * size, to: Math.min((index + 1) * size, layers) }));
+    return Array.from({ length: Math.ceil(layers / size) }, (_, index) => ({
+      from: index * size,
+      to: Math.min((index + 1) * size, layers),
+    }));
   }
   return undefined;
 }

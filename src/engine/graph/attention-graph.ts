@@ -46,16 +46,24 @@ export function buildAttentionGraph(variant: AttentionVariant): Uint8Array {
   };
   const rotate = (name: 'query' | 'key', heads: number): string => {
     const projected = project(name, heads);
-    const ready = variant.queryKeyNorms ? addHeadNorm(graph, projected, heads, variant, graph.input(`${name}_norm`, [headDim])) : projected;
+    const ready = variant.queryKeyNorms
+      ? addHeadNorm(graph, projected, heads, variant, graph.input(`${name}_norm`, [headDim]))
+      : projected;
     return graph.node('RotaryEmbedding', [ready, graph.integers([0]), cos, sin], { domain: 'com.microsoft' });
   };
   const heads = { query: rotate('query', queryHeads), key: rotate('key', kvHeads), value: project('value', kvHeads) };
 
-  const context = headDim % 8 === 0 ? addGroupQueryAttention(graph, heads, variant) : addPlainAttention(graph, heads, variant);
-  const product = maps.finish(maps.operand(context).times({ name: 'output', inner: queryHeads * headDim, columns: 'hidden', layout: 'inner-first' }));
+  const context =
+    headDim % 8 === 0 ? addGroupQueryAttention(graph, heads, variant) : addPlainAttention(graph, heads, variant);
+  const product = maps.finish(
+    maps
+      .operand(context)
+      .times({ name: 'output', inner: queryHeads * headDim, columns: 'hidden', layout: 'inner-first' }),
+  );
   const mapped = variant.outputBias ? graph.node('Add', [product, graph.input('output_bias', ['hidden'])]) : product;
   graph.output('residual', graph.node('Add', [hidden, mapped]), ['batch', 'length', 'hidden']);
-  if (variant.outputs === 'residual-and-context') graph.output('context', context, ['batch', 'length', queryHeads * headDim]);
+  if (variant.outputs === 'residual-and-context')
+    graph.output('context', context, ['batch', 'length', queryHeads * headDim]);
   return graph.encode();
 }
 
@@ -71,19 +79,33 @@ interface Heads {
 }
 
 /** The same over each head of [batch, length, heads * head_dim] apart. */
-export function addHeadNorm(graph: GraphBuilder, values: string, heads: number, variant: Pick<AttentionVariant, 'headDim' | 'rmsNormEpsilon'>, scale: string): string {
+export function addHeadNorm(
+  graph: GraphBuilder,
+  values: string,
+  heads: number,
+  variant: Pick<AttentionVariant, 'headDim' | 'rmsNormEpsilon'>,
+  scale: string,
+): string {
   const apart = graph.node('Reshape', [values, graph.integers([0, 0, heads, variant.headDim])]);
   const normed = addRmsNorm(graph, apart, scale, variant.rmsNormEpsilon);
   return graph.node('Reshape', [normed, graph.integers([0, 0, heads * variant.headDim])]);
 }
 
 /** Stays fast at long windows, where the standard `Attention` does not; takes head sizes that are multiples of 8. */
-function addGroupQueryAttention(graph: GraphBuilder, { query, key, value }: Heads, { queryHeads, kvHeads, slidingWindow }: AttentionVariant): string {
+function addGroupQueryAttention(
+  graph: GraphBuilder,
+  { query, key, value }: Heads,
+  { queryHeads, kvHeads, slidingWindow }: AttentionVariant,
+): string {
   const lastPosition = graph.input('last_position', ['batch'], 'int32');
   const length = graph.input('length', [1], 'int32');
   return graph.node('GroupQueryAttention', [query, key, value, '', '', lastPosition, length], {
     domain: 'com.microsoft',
-    attributes: { num_heads: BigInt(queryHeads), kv_num_heads: BigInt(kvHeads), ...(slidingWindow === undefined ? {} : { local_window_size: BigInt(slidingWindow) }) },
+    attributes: {
+      num_heads: BigInt(queryHeads),
+      kv_num_heads: BigInt(kvHeads),
+      ...(slidingWindow === undefined ? {} : { local_window_size: BigInt(slidingWindow) }),
+    },
   });
 }
 
@@ -93,7 +115,9 @@ function addPlainAttention(graph: GraphBuilder, { query, key, value }: Heads, va
   const perGroup = queryHeads / kvHeads;
   // [batch, kv_heads, heads per group, length, head_dim]; keys and values have one "head per group", which broadcasts.
   const split = (values: string, inGroup: number, order: readonly number[]): string =>
-    graph.node('Transpose', [graph.node('Reshape', [values, graph.integers([0, 0, kvHeads, inGroup, headDim])])], { attributes: { perm: order.map(BigInt) } });
+    graph.node('Transpose', [graph.node('Reshape', [values, graph.integers([0, 0, kvHeads, inGroup, headDim])])], {
+      attributes: { perm: order.map(BigInt) },
+    });
   const scores = graph.node('MatMul', [split(query, perGroup, [0, 2, 3, 1, 4]), split(key, 1, [0, 2, 3, 4, 1])]);
   const scaled = graph.node('Mul', [scores, graph.floats([1 / Math.sqrt(headDim)])]);
   const weights = addMaskedSoftmax(graph, scaled, variant.slidingWindow);
@@ -108,6 +132,12 @@ export function addMaskedSoftmax(graph: GraphBuilder, scores: string, slidingWin
   const forbidden = graph.node('Expand', [graph.floats([-Infinity]), size]);
   const later = graph.node('Trilu', [forbidden, graph.integers([1])], { attributes: { upper: 1n } });
   const causal = graph.node('Add', [scores, later]);
-  const seen = slidingWindow === undefined ? causal : graph.node('Add', [causal, graph.node('Trilu', [forbidden, graph.integers([-slidingWindow])], { attributes: { upper: 0n } })]);
+  const seen =
+    slidingWindow === undefined
+      ? causal
+      : graph.node('Add', [
+          causal,
+          graph.node('Trilu', [forbidden, graph.integers([-slidingWindow])], { attributes: { upper: 0n } }),
+        ]);
   return graph.node('Softmax', [seen], { attributes: { axis: -1n } });
 }

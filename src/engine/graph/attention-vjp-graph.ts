@@ -3,7 +3,10 @@ import { createGraphBuilder, type GraphBuilder } from './graph-builder.js';
 import { addTransposedMatMul, outputMatrixGradient } from './linear-vjp.js';
 import { addRmsNormParts, addRmsNormVjp } from './rms-norm-vjp.js';
 
-export type AttentionVjpVariant = Pick<AttentionVariant, 'queryHeads' | 'kvHeads' | 'headDim' | 'rmsNormEpsilon' | 'queryKeyValueBias' | 'queryKeyNorms' | 'slidingWindow'>;
+export type AttentionVjpVariant = Pick<
+  AttentionVariant,
+  'queryHeads' | 'kvHeads' | 'headDim' | 'rmsNormEpsilon' | 'queryKeyValueBias' | 'queryKeyNorms' | 'slidingWindow'
+>;
 
 /**
  * The vector-Jacobian product of the graph of `buildAttentionGraph`: from dLoss/dresidual to dLoss/dhidden and the
@@ -26,8 +29,10 @@ export function buildAttentionVjpGraph(variant: AttentionVjpVariant): Uint8Array
   const cos = graph.input('cos', ['positions', 'half_head']);
   const sin = graph.input('sin', ['positions', 'half_head']);
 
-  const projected = (name: 'query' | 'key' | 'value', heads: number): Projection => addProjection(graph, norm.normed, name, heads, variant);
-  const rotated = (name: 'query' | 'key', heads: number): Projection => addRotation(graph, addNormedHeads(graph, projected(name, heads), name, heads, variant), cos, sin);
+  const projected = (name: 'query' | 'key' | 'value', heads: number): Projection =>
+    addProjection(graph, norm.normed, name, heads, variant);
+  const rotated = (name: 'query' | 'key', heads: number): Projection =>
+    addRotation(graph, addNormedHeads(graph, projected(name, heads), name, heads, variant), cos, sin);
   const query = rotated('query', queryHeads);
   const key = rotated('key', kvHeads);
   const value = projected('value', kvHeads);
@@ -35,18 +40,31 @@ export function buildAttentionVjpGraph(variant: AttentionVjpVariant): Uint8Array
   // [batch, kv_heads, heads per group, length, head_dim]; keys and values have one "head per group", which broadcasts.
   const perGroup = queryHeads / kvHeads;
   const split = (values: string, inGroup: number): string =>
-    graph.node('Transpose', [graph.node('Reshape', [values, graph.integers([0, 0, kvHeads, inGroup, headDim])])], { attributes: { perm: [0n, 2n, 3n, 1n, 4n] } });
+    graph.node('Transpose', [graph.node('Reshape', [values, graph.integers([0, 0, kvHeads, inGroup, headDim])])], {
+      attributes: { perm: [0n, 2n, 3n, 1n, 4n] },
+    });
   const join = (values: string, heads: number): string =>
-    graph.node('Reshape', [graph.node('Transpose', [values], { attributes: { perm: [0n, 3n, 1n, 2n, 4n] } }), graph.integers([0, 0, heads * headDim])]);
-  const flip = (values: string): string => graph.node('Transpose', [values], { attributes: { perm: [0n, 1n, 2n, 4n, 3n] } });
+    graph.node('Reshape', [
+      graph.node('Transpose', [values], { attributes: { perm: [0n, 3n, 1n, 2n, 4n] } }),
+      graph.integers([0, 0, heads * headDim]),
+    ]);
+  const flip = (values: string): string =>
+    graph.node('Transpose', [values], { attributes: { perm: [0n, 1n, 2n, 4n, 3n] } });
   const overGroup = (values: string): string => graph.node('ReduceSum', [values, graph.integers([2])]);
   const [queries, keys, values] = [split(query.values, perGroup), split(key.values, 1), split(value.values, 1)];
   const scaling = graph.floats([1 / Math.sqrt(headDim)]);
-  const weights = addMaskedSoftmax(graph, graph.node('Mul', [graph.node('MatMul', [queries, flip(keys)]), scaling]), variant.slidingWindow);
+  const weights = addMaskedSoftmax(
+    graph,
+    graph.node('Mul', [graph.node('MatMul', [queries, flip(keys)]), scaling]),
+    variant.slidingWindow,
+  );
   const context = join(graph.node('MatMul', [weights, values]), queryHeads);
 
   outputMatrixGradient(graph, 'output', context, upstream);
-  const toContext = split(addTransposedMatMul(graph, upstream, graph.input('output', [queryHeads * headDim, 'hidden'])), perGroup);
+  const toContext = split(
+    addTransposedMatMul(graph, upstream, graph.input('output', [queryHeads * headDim, 'hidden'])),
+    perGroup,
+  );
   const toValues = overGroup(graph.node('MatMul', [flip(weights), toContext]));
   const toWeights = graph.node('MatMul', [toContext, flip(values)]);
   const along = graph.node('ReduceSum', [graph.node('Mul', [toWeights, weights]), graph.integers([-1])]);
@@ -54,8 +72,11 @@ export function buildAttentionVjpGraph(variant: AttentionVjpVariant): Uint8Array
   const toQueries = graph.node('MatMul', [toScores, keys]);
   const toKeys = overGroup(graph.node('MatMul', [flip(toScores), queries]));
 
-  const toNormed = [query.back(join(toQueries, queryHeads)), key.back(join(toKeys, kvHeads)), value.back(join(toValues, kvHeads))]
-    .reduce((sum, part) => graph.node('Add', [sum, part]));
+  const toNormed = [
+    query.back(join(toQueries, queryHeads)),
+    key.back(join(toKeys, kvHeads)),
+    value.back(join(toValues, kvHeads)),
+  ].reduce((sum, part) => graph.node('Add', [sum, part]));
   graph.output('downstream', graph.node('Add', [upstream, addRmsNormVjp(graph, norm, scale, toNormed)]), states);
   return graph.encode();
 }
@@ -67,7 +88,13 @@ interface Projection {
   back(upstream: string): string;
 }
 
-function addProjection(graph: GraphBuilder, normed: string, name: 'query' | 'key' | 'value', heads: number, { headDim, queryKeyValueBias }: AttentionVjpVariant): Projection {
+function addProjection(
+  graph: GraphBuilder,
+  normed: string,
+  name: 'query' | 'key' | 'value',
+  heads: number,
+  { headDim, queryKeyValueBias }: AttentionVjpVariant,
+): Projection {
   const width = heads * headDim;
   const matrix = graph.input(name, [width, 'hidden']);
   const product = addTransposedMatMul(graph, normed, matrix);
@@ -80,7 +107,13 @@ function addProjection(graph: GraphBuilder, normed: string, name: 'query' | 'key
   };
 }
 
-function addNormedHeads(graph: GraphBuilder, projection: Projection, name: 'query' | 'key', heads: number, { headDim, queryKeyNorms, rmsNormEpsilon }: AttentionVjpVariant): Projection {
+function addNormedHeads(
+  graph: GraphBuilder,
+  projection: Projection,
+  name: 'query' | 'key',
+  heads: number,
+  { headDim, queryKeyNorms, rmsNormEpsilon }: AttentionVjpVariant,
+): Projection {
   if (!queryKeyNorms) return projection;
   const apart = (values: string): string => graph.node('Reshape', [values, graph.integers([0, 0, heads, headDim])]);
   const together = (values: string): string => graph.node('Reshape', [values, graph.integers([0, 0, heads * headDim])]);

@@ -25,26 +25,40 @@ export function buildDecodeAttentionGraph(variant: DecodeVariant): Uint8Array {
 
   const project = (name: 'query' | 'key' | 'value', heads: number): string => {
     const width = heads * headDim;
-    const product = graph.node('FusedMatMul', [normed, graph.input(name, [width, 'hidden'])], { domain: 'com.microsoft', attributes: { transB: 1n } });
+    const product = graph.node('FusedMatMul', [normed, graph.input(name, [width, 'hidden'])], {
+      domain: 'com.microsoft',
+      attributes: { transB: 1n },
+    });
     return variant.queryKeyValueBias ? graph.node('Add', [product, graph.input(`${name}_bias`, [width])]) : product;
   };
   const rotate = (name: 'query' | 'key', heads: number): string => {
     const projected = project(name, heads);
-    const ready = variant.queryKeyNorms ? addHeadNorm(graph, projected, heads, variant, graph.input(`${name}_norm`, [headDim])) : projected;
+    const ready = variant.queryKeyNorms
+      ? addHeadNorm(graph, projected, heads, variant, graph.input(`${name}_norm`, [headDim]))
+      : projected;
     return graph.node('RotaryEmbedding', [ready, position, cos, sin], { domain: 'com.microsoft' });
   };
-  const split = (values: string, inGroup: number): string => graph.node('Reshape', [values, graph.integers([kvHeads, inGroup, headDim])]);
+  const split = (values: string, inGroup: number): string =>
+    graph.node('Reshape', [values, graph.integers([kvHeads, inGroup, headDim])]);
   const query = split(rotate('query', queryHeads), queryHeads / kvHeads);
   const key = split(rotate('key', kvHeads), 1);
   const value = split(project('value', kvHeads), 1);
 
-  const score = (keys: string): string => graph.node('FusedMatMul', [query, keys], { domain: 'com.microsoft', attributes: { transB: 1n, alpha: 1 / Math.sqrt(headDim) } });
+  const score = (keys: string): string =>
+    graph.node('FusedMatMul', [query, keys], {
+      domain: 'com.microsoft',
+      attributes: { transB: 1n, alpha: 1 / Math.sqrt(headDim) },
+    });
   const shape = [kvHeads, 'context', headDim] as const;
   const weigh = (): string => {
-    if (past === 'none') return graph.node('MatMul', [graph.node('Softmax', [score(key)], { attributes: { axis: -1n } }), value]);
-    const scores = graph.node('Concat', [score(graph.input('past_key', shape)), score(key)], { attributes: { axis: -1n } });
+    if (past === 'none')
+      return graph.node('MatMul', [graph.node('Softmax', [score(key)], { attributes: { axis: -1n } }), value]);
+    const scores = graph.node('Concat', [score(graph.input('past_key', shape)), score(key)], {
+      attributes: { axis: -1n },
+    });
     const weights = graph.node('Softmax', [scores], { attributes: { axis: -1n } });
-    const part = (from: number, to: number): string => graph.node('Slice', [weights, graph.integers([from]), graph.integers([to]), graph.integers([2])]);
+    const part = (from: number, to: number): string =>
+      graph.node('Slice', [weights, graph.integers([from]), graph.integers([to]), graph.integers([2])]);
     return graph.node('Add', [
       graph.node('MatMul', [part(0, -1), graph.input('past_value', shape)]),
       graph.node('MatMul', [part(-1, 2 ** 31), value]),

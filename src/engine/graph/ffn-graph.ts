@@ -31,15 +31,26 @@ export function buildFfnGraph(variant: FfnVariant): Uint8Array {
   const project = (name: 'gate' | 'up'): Product => {
     const product = normed.times({ name, inner: 'hidden', columns: 'channels', layout: 'columns-first' });
     if (!variant.inputBias) return product;
-    return { unscaled: graph.node('Add', [maps.finish(product), graph.input(`${name}_bias`, ['channels'])]), rowScales: undefined };
+    return {
+      unscaled: graph.node('Add', [maps.finish(product), graph.input(`${name}_bias`, ['channels'])]),
+      rowScales: undefined,
+    };
   };
   // QuickGelu with alpha 1 is x * sigmoid(x), SiLU, in one pass over the values.
-  const gated = graph.node('QuickGelu', [maps.finish(project('gate'))], { domain: 'com.microsoft', attributes: { alpha: 1 } });
+  const gated = graph.node('QuickGelu', [maps.finish(project('gate'))], {
+    domain: 'com.microsoft',
+    attributes: { alpha: 1 },
+  });
   const { unscaled: up, rowScales } = project('up');
   const channels = { unscaled: graph.node('Mul', [gated, up]), rowScales };
-  const product = maps.finish(maps.operand(channels, 'rotated').times({ name: 'down', inner: 'channels', columns: 'hidden', layout: 'inner-first' }));
+  const product = maps.finish(
+    maps
+      .operand(channels, 'rotated')
+      .times({ name: 'down', inner: 'channels', columns: 'hidden', layout: 'inner-first' }),
+  );
   const mapped = variant.outputBias ? graph.node('Add', [product, graph.input('down_bias', ['hidden'])]) : product;
   graph.output('residual', graph.node('Add', [hidden, mapped]), ['batch', 'length', 'hidden']);
-  if (variant.outputs === 'residual-and-channels') graph.output('channels', maps.finish(channels), ['batch', 'length', 'channels']);
+  if (variant.outputs === 'residual-and-channels')
+    graph.output('channels', maps.finish(channels), ['batch', 'length', 'channels']);
   return graph.encode();
 }

@@ -11,7 +11,10 @@ import { addRmsNormParts, addRmsNormVjp } from './rms-norm-vjp.js';
  * Outputs: `downstream` [batch, length, hidden]; for each of `gate`, `up`, `down` (transposed, as it is read)
  * `<name>_sum` and `<name>_squares` [channels, hidden]: over the sequences, the sum of their gradients and of the squares.
  */
-export function buildFfnVjpGraph({ rmsNormEpsilon, inputBias }: Pick<FfnVariant, 'rmsNormEpsilon' | 'inputBias'>): Uint8Array {
+export function buildFfnVjpGraph({
+  rmsNormEpsilon,
+  inputBias,
+}: Pick<FfnVariant, 'rmsNormEpsilon' | 'inputBias'>): Uint8Array {
   const graph = createGraphBuilder('ffn_vjp');
   const states = ['batch', 'length', 'hidden'];
   const hidden = graph.input('hidden', states);
@@ -35,7 +38,10 @@ export function buildFfnVjpGraph({ rmsNormEpsilon, inputBias }: Pick<FfnVariant,
   const toChannels = addTransposedMatMul(graph, upstream, down);
   const toLifted = graph.node('Mul', [toChannels, silu]);
   // d silu(a) / da = sigmoid(a) + silu(a) (1 - sigmoid(a))
-  const slope = graph.node('Add', [sigmoid, graph.node('Mul', [silu, graph.node('Sub', [graph.floats([1]), sigmoid])])]);
+  const slope = graph.node('Add', [
+    sigmoid,
+    graph.node('Mul', [silu, graph.node('Sub', [graph.floats([1]), sigmoid])]),
+  ]);
   const toGated = graph.node('Mul', [graph.node('Mul', [toChannels, lifted]), slope]);
   outputMatrixGradient(graph, 'gate', toGated, norm.normed);
   outputMatrixGradient(graph, 'up', toLifted, norm.normed);

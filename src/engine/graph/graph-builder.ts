@@ -1,4 +1,12 @@
-import { AttributeProto, AttributeProto_AttributeType, ModelProto, NodeProto, TensorProto, TensorProto_DataType, ValueInfoProto } from '../../gen/onnx/onnx.js';
+import {
+  AttributeProto,
+  AttributeProto_AttributeType,
+  ModelProto,
+  NodeProto,
+  TensorProto,
+  TensorProto_DataType,
+  ValueInfoProto,
+} from '../../gen/onnx/onnx.js';
 
 /** Of constants; int64 by default. */
 export type IntegerType = keyof typeof INTEGER_ARRAYS;
@@ -55,28 +63,44 @@ export function createGraphBuilder(graphName: string): GraphBuilder {
     },
     node: (operator, nodeInputs, { domain, attributes = {} } = {}) => {
       const output = nextName(operator);
-      nodes.push(NodeProto.fromPartial({
-        opType: operator,
-        name: output,
-        domain: domain ?? '',
-        input: [...nodeInputs],
-        output: [output],
-        attribute: Object.entries(attributes).map(([name, value]) => describeAttribute(name, value)),
-      }));
+      nodes.push(
+        NodeProto.fromPartial({
+          opType: operator,
+          name: output,
+          domain: domain ?? '',
+          input: [...nodeInputs],
+          output: [output],
+          attribute: Object.entries(attributes).map(([name, value]) => describeAttribute(name, value)),
+        }),
+      );
       return output;
     },
-    integers: (values, type = 'int64') => constant('integers', ELEMENT_TYPES[type], values.length, toBytes(INTEGER_ARRAYS[type](values))),
-    floats: (values) => constant('floats', TensorProto_DataType.FLOAT, values.length, toBytes(Float32Array.from(values))),
+    integers: (values, type = 'int64') =>
+      constant('integers', ELEMENT_TYPES[type], values.length, toBytes(INTEGER_ARRAYS[type](values))),
+    floats: (values) =>
+      constant('floats', TensorProto_DataType.FLOAT, values.length, toBytes(Float32Array.from(values))),
     output: (name, value, dimensions, type = 'float32') => {
       outputNames.set(value, name);
       outputs.push(describeValue(name, dimensions, type));
     },
-    encode: () => ModelProto.encode(ModelProto.fromPartial({
-      irVersion: 9n,
-      producerName: 'prunecast',
-      graph: { name: graphName, node: nodes.map((node) => renameValues(node, outputNames)), initializer: constants, input: inputs, output: outputs },
-      opsetImport: [{ domain: '', version: 18n }, { domain: 'com.microsoft', version: 1n }],
-    })).finish(),
+    encode: () =>
+      ModelProto.encode(
+        ModelProto.fromPartial({
+          irVersion: 9n,
+          producerName: 'prunecast',
+          graph: {
+            name: graphName,
+            node: nodes.map((node) => renameValues(node, outputNames)),
+            initializer: constants,
+            input: inputs,
+            output: outputs,
+          },
+          opsetImport: [
+            { domain: '', version: 18n },
+            { domain: 'com.microsoft', version: 1n },
+          ],
+        }),
+      ).finish(),
   };
 }
 
@@ -110,7 +134,10 @@ function describeValue(name: string, dimensions: readonly Dimension[], type: Ele
           elemType: ELEMENT_TYPES[type],
           shape: {
             dim: dimensions.map((size) => ({
-              value: typeof size === 'number' ? { $case: 'dimValue', value: BigInt(size) } : { $case: 'dimParam', value: size },
+              value:
+                typeof size === 'number'
+                  ? { $case: 'dimValue', value: BigInt(size) }
+                  : { $case: 'dimParam', value: size },
             })),
           },
         },

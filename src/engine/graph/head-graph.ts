@@ -27,7 +27,12 @@ export function buildHeadLossGraph(variant: HeadVariant): Uint8Array {
   const logLikelihood = graph.node('GatherElements', [logProbabilities, targets], { attributes: { axis: 1n } });
   const most = graph.node('ReduceMax', [logProbabilities, graph.integers([1])]);
   graph.output('log_likelihood', logLikelihood, ['tokens', 1]);
-  graph.output('hit', graph.node('Cast', [graph.node('GreaterOrEqual', [logLikelihood, most])], { attributes: { to: 6n } }), ['tokens', 1], 'int32');
+  graph.output(
+    'hit',
+    graph.node('Cast', [graph.node('GreaterOrEqual', [logLikelihood, most])], { attributes: { to: 6n } }),
+    ['tokens', 1],
+    'int32',
+  );
   return graph.encode();
 }
 
@@ -41,7 +46,10 @@ export function buildHeadPartGraph(variant: HeadVariant): Uint8Array {
   const logits = addHead(graph, variant);
   const targets = graph.input('targets', ['tokens', 1], 'int64');
   const most = graph.node('ReduceMax', [logits, graph.integers([1])]);
-  const mostProbable = graph.node('ReduceMax', [graph.node('LogSoftmax', [logits], { attributes: { axis: 1n } }), graph.integers([1])]);
+  const mostProbable = graph.node('ReduceMax', [
+    graph.node('LogSoftmax', [logits], { attributes: { axis: 1n } }),
+    graph.integers([1]),
+  ]);
   graph.output('target', graph.node('GatherElements', [logits, targets], { attributes: { axis: 1n } }), ['tokens', 1]);
   graph.output('log_sum', graph.node('Sub', [most, mostProbable]), ['tokens', 1]);
   graph.output('most', most, ['tokens', 1]);
@@ -59,5 +67,7 @@ function addHead(graph: GraphBuilder, { precision, rmsNormEpsilon }: HeadVariant
   const hidden = graph.input('hidden', ['tokens', 'hidden']);
   const normed = addRmsNorm(graph, hidden, graph.input('norm', ['hidden']), rmsNormEpsilon);
   const maps = createLinearMaps(graph, precision);
-  return maps.finish(maps.operand(normed).times({ name: 'head', inner: 'hidden', columns: 'vocabulary', layout: 'columns-first' }));
+  return maps.finish(
+    maps.operand(normed).times({ name: 'head', inner: 'hidden', columns: 'vocabulary', layout: 'columns-first' }),
+  );
 }

@@ -17,9 +17,17 @@ export function buildHeadVjpGraph(rmsNormEpsilon: number): Uint8Array {
   const targets = graph.input('targets', ['tokens'], 'int64');
   const shares = graph.input('shares', ['tokens', 1]);
   const norm = addRmsNormParts(graph, hidden, scale, rmsNormEpsilon);
-  const probabilities = graph.node('Softmax', [addTransposedMatMul(graph, norm.normed, head)], { attributes: { axis: 1n } });
+  const probabilities = graph.node('Softmax', [addTransposedMatMul(graph, norm.normed, head)], {
+    attributes: { axis: 1n },
+  });
   // (softmax - one-hot) head, the one-hot part being the target's row.
-  const toNormed = graph.node('Sub', [graph.node('MatMul', [probabilities, head]), graph.node('Gather', [head, targets])]);
-  graph.output('downstream', addRmsNormVjp(graph, norm, scale, graph.node('Mul', [toNormed, shares])), ['tokens', 'hidden']);
+  const toNormed = graph.node('Sub', [
+    graph.node('MatMul', [probabilities, head]),
+    graph.node('Gather', [head, targets]),
+  ]);
+  graph.output('downstream', addRmsNormVjp(graph, norm, scale, graph.node('Mul', [toNormed, shares])), [
+    'tokens',
+    'hidden',
+  ]);
   return graph.encode();
 }

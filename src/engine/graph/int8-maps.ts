@@ -15,18 +15,27 @@ export function createInt8Maps(graph: GraphBuilder): LinearMaps {
 
   return {
     operand: (source, spikes) => {
-      const { unscaled: values, rowScales: pending } = typeof source === 'string' ? { unscaled: source, rowScales: undefined } : source;
-      const rows = graph.node('Flatten', [spikes === 'rotated' ? addRotation(graph, values) : values], { attributes: { axis: -1n } });
+      const { unscaled: values, rowScales: pending } =
+        typeof source === 'string' ? { unscaled: source, rowScales: undefined } : source;
+      const rows = graph.node('Flatten', [spikes === 'rotated' ? addRotation(graph, values) : values], {
+        attributes: { axis: -1n },
+      });
       const scales = addRowScales(graph, rows);
       const zeroPoints = graph.node('Expand', [zeroPoint, graph.node('Shape', [scales])]);
       const quantised = graph.node('QuantizeLinear', [rows, scales, zeroPoints], { attributes: { axis: 0n } });
       const column = graph.node('Unsqueeze', [scales, graph.integers([1])]);
       const rowScales = pending === undefined ? column : graph.node('Mul', [column, pending]);
-      const leading = graph.node('Concat', [graph.node('Shape', [values], { attributes: { start: 0n, end: -1n } }), graph.integers([-1])], { attributes: { axis: 0n } });
+      const leading = graph.node(
+        'Concat',
+        [graph.node('Shape', [values], { attributes: { start: 0n, end: -1n } }), graph.integers([-1])],
+        { attributes: { axis: 0n } },
+      );
       return {
         times: ({ name, inner, columns }) => {
           const weights = [graph.input(name, [inner, columns], 'int8'), unit, graph.input(`${name}_scales`, [columns])];
-          const product = graph.node('MatMulIntegerToFloat', [quantised, ...weights, zeroPoint], { domain: 'com.microsoft' });
+          const product = graph.node('MatMulIntegerToFloat', [quantised, ...weights, zeroPoint], {
+            domain: 'com.microsoft',
+          });
           return { unscaled: graph.node('Reshape', [product, leading]), rowScales };
         },
       };
@@ -50,7 +59,8 @@ function addRotation(graph: GraphBuilder, values: string): string {
 /** Largest magnitude of each row over 127, [rows]; of a row of zeros, so small that all stay zero. */
 function addRowScales(graph: GraphBuilder, rows: string): string {
   const axis = graph.integers([1]);
-  const extreme = (operator: 'ReduceMax' | 'ReduceMin'): string => graph.node(operator, [rows, axis], { attributes: { keepdims: 0n } });
+  const extreme = (operator: 'ReduceMax' | 'ReduceMin'): string =>
+    graph.node(operator, [rows, axis], { attributes: { keepdims: 0n } });
   const largest = graph.node('Max', [extreme('ReduceMax'), graph.node('Neg', [extreme('ReduceMin')])]);
   return graph.node('Max', [graph.node('Mul', [largest, graph.floats([1 / 127])]), graph.floats([1e-30])]);
 }

@@ -46,8 +46,14 @@ function createFloat32Maps(graph: GraphBuilder): LinearMaps {
   return {
     operand: (values) => ({
       times: ({ name, inner, columns, layout }) => {
-        const operands = [typeof values === 'string' ? values : values.unscaled, graph.input(name, layout === 'inner-first' ? [inner, columns] : [columns, inner])];
-        const unscaled = layout === 'inner-first' ? graph.node('MatMul', operands) : graph.node('FusedMatMul', operands, { domain: 'com.microsoft', attributes: { transB: 1n } });
+        const operands = [
+          typeof values === 'string' ? values : values.unscaled,
+          graph.input(name, layout === 'inner-first' ? [inner, columns] : [columns, inner]),
+        ];
+        const unscaled =
+          layout === 'inner-first'
+            ? graph.node('MatMul', operands)
+            : graph.node('FusedMatMul', operands, { domain: 'com.microsoft', attributes: { transB: 1n } });
         return { unscaled, rowScales: undefined };
       },
     }),

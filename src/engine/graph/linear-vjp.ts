@@ -13,9 +13,20 @@ export function addTransposedMatMul(graph: GraphBuilder, a: string, b: string): 
  * @param columns [batch, length, columns]
  */
 export function outputMatrixGradient(graph: GraphBuilder, name: string, rows: string, columns: string): void {
-  const perSequence = graph.node('FusedMatMul', [rows, columns], { domain: 'com.microsoft', attributes: { transA: 1n } });
+  const perSequence = graph.node('FusedMatMul', [rows, columns], {
+    domain: 'com.microsoft',
+    attributes: { transA: 1n },
+  });
   const overSequences = graph.integers([0]);
   const dimensions = [`${name}_rows`, `${name}_columns`];
-  graph.output(`${name}_sum`, graph.node('ReduceSum', [perSequence, overSequences], { attributes: { keepdims: 0n } }), dimensions);
-  graph.output(`${name}_squares`, graph.node('ReduceSumSquare', [perSequence, overSequences], { attributes: { keepdims: 0n } }), dimensions);
+  graph.output(
+    `${name}_sum`,
+    graph.node('ReduceSum', [perSequence, overSequences], { attributes: { keepdims: 0n } }),
+    dimensions,
+  );
+  graph.output(
+    `${name}_squares`,
+    graph.node('ReduceSumSquare', [perSequence, overSequences], { attributes: { keepdims: 0n } }),
+    dimensions,
+  );
 }

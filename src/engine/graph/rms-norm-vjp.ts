@@ -13,13 +13,20 @@ export interface RmsNormParts {
 /** RMSNorm over the last axis in plain operators. */
 export function addRmsNormParts(graph: GraphBuilder, values: string, scale: string, epsilon: number): RmsNormParts {
   const meanSquare = graph.node('ReduceMean', [graph.node('Mul', [values, values]), graph.integers([-1])]);
-  const inverse = graph.node('Reciprocal', [graph.node('Sqrt', [graph.node('Add', [meanSquare, graph.floats([epsilon])])])]);
+  const inverse = graph.node('Reciprocal', [
+    graph.node('Sqrt', [graph.node('Add', [meanSquare, graph.floats([epsilon])])]),
+  ]);
   const unit = graph.node('Mul', [values, inverse]);
   return { normed: graph.node('Mul', [unit, scale]), unit, inverse };
 }
 
 /** dLoss/dx of an RMSNorm from dLoss/dnormed: with d = scale * dnormed and x^ = unit, inverse * (d - x^ * mean(d x^)). */
-export function addRmsNormVjp(graph: GraphBuilder, { unit, inverse }: RmsNormParts, scale: string, upstream: string): string {
+export function addRmsNormVjp(
+  graph: GraphBuilder,
+  { unit, inverse }: RmsNormParts,
+  scale: string,
+  upstream: string,
+): string {
   const scaled = graph.node('Mul', [upstream, scale]);
   const along = graph.node('ReduceMean', [graph.node('Mul', [scaled, unit]), graph.integers([-1])]);
   return graph.node('Mul', [graph.node('Sub', [scaled, graph.node('Mul', [unit, along])]), inverse]);

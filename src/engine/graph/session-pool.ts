@@ -14,7 +14,12 @@ export interface SessionPool {
    *
    * ONNX Runtime's binding runs on the calling thread and blocks it: call this in a worker thread only.
    */
-  run(key: string, build: () => Uint8Array, inputs: Readonly<Record<string, GraphValue>>, outputs: Readonly<Record<string, GraphValue>>): Promise<void>;
+  run(
+    key: string,
+    build: () => Uint8Array,
+    inputs: Readonly<Record<string, GraphValue>>,
+    outputs: Readonly<Record<string, GraphValue>>,
+  ): Promise<void>;
   /**
    * Lets so many compiled graphs keep their working memory from run to run, which saves a tenth of the time of small ones;
    * with 0 each run gives its own back.
@@ -32,7 +37,11 @@ export interface SessionPoolOptions {
 }
 
 /** Loads ONNX Runtime on its first run. */
-export function createSessionPool({ threads, capacity = MOST_SESSIONS, guard = (run) => run() }: SessionPoolOptions): SessionPool {
+export function createSessionPool({
+  threads,
+  capacity = MOST_SESSIONS,
+  guard = (run) => run(),
+}: SessionPoolOptions): SessionPool {
   const sessions = new Map<string, InferenceSession>();
   let kept = capacity;
   const most = (): number => (kept === 0 ? MOST_SESSIONS : kept);
@@ -48,18 +57,19 @@ export function createSessionPool({ threads, capacity = MOST_SESSIONS, guard = (
   const openSession = async (key: string, build: () => Uint8Array): Promise<InferenceSession> => {
     const known = sessions.get(key);
     sessions.delete(key);
-    const session = known ?? await compileGraph(build(), threads, kept === 0 ? 'returned' : 'kept');
+    const session = known ?? (await compileGraph(build(), threads, kept === 0 ? 'returned' : 'kept'));
     sessions.set(key, session); // last in the map = used last
     await release(most());
     return session;
   };
 
   return {
-    run: (key, build, inputs, outputs) => guard(async () => {
-      const session = await openSession(key, build);
-      const { Tensor: TensorClass } = await loadOnnxRuntime();
-      await session.run(toTensors(TensorClass, inputs), toTensors(TensorClass, outputs));
-    }),
+    run: (key, build, inputs, outputs) =>
+      guard(async () => {
+        const session = await openSession(key, build);
+        const { Tensor: TensorClass } = await loadOnnxRuntime();
+        await session.run(toTensors(TensorClass, inputs), toTensors(TensorClass, outputs));
+      }),
     keep: async (count) => {
       // How a session handles its memory is settled when it is compiled.
       const changed = (kept === 0) !== (count === 0);
@@ -72,7 +82,11 @@ export function createSessionPool({ threads, capacity = MOST_SESSIONS, guard = (
 
 const MOST_SESSIONS = 12;
 
-async function compileGraph(graph: Uint8Array, threads: number, memory: 'kept' | 'returned'): Promise<InferenceSession> {
+async function compileGraph(
+  graph: Uint8Array,
+  threads: number,
+  memory: 'kept' | 'returned',
+): Promise<InferenceSession> {
   const { InferenceSession } = await loadOnnxRuntime();
   return InferenceSession.create(graph, {
     intraOpNumThreads: threads,
@@ -86,7 +100,12 @@ async function compileGraph(graph: Uint8Array, threads: number, memory: 'kept' |
 }
 
 function toTensors(TensorClass: typeof Tensor, values: Readonly<Record<string, GraphValue>>): Record<string, Tensor> {
-  return Object.fromEntries(Object.entries(values).map(([name, { values: array, dimensions }]) => [name, toTensor(TensorClass, array, dimensions)]));
+  return Object.fromEntries(
+    Object.entries(values).map(([name, { values: array, dimensions }]) => [
+      name,
+      toTensor(TensorClass, array, dimensions),
+    ]),
+  );
 }
 
 function toTensor(TensorClass: typeof Tensor, array: GraphValue['values'], dimensions: readonly number[]): Tensor {

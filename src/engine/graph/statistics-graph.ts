@@ -10,8 +10,18 @@ export function buildStatisticsGraph(): Uint8Array {
   const values = graph.input('values', ['batch', 'length', 'width']);
   const wide = graph.node('Cast', [values], { attributes: { to: DOUBLE } });
   const overTokens = graph.integers([0, 1]);
-  graph.output('sum', graph.node('ReduceSum', [wide, overTokens], { attributes: { keepdims: 0n } }), ['width'], 'float64');
-  graph.output('sum_of_squares', graph.node('ReduceSumSquare', [wide, overTokens], { attributes: { keepdims: 0n } }), ['width'], 'float64');
+  graph.output(
+    'sum',
+    graph.node('ReduceSum', [wide, overTokens], { attributes: { keepdims: 0n } }),
+    ['width'],
+    'float64',
+  );
+  graph.output(
+    'sum_of_squares',
+    graph.node('ReduceSumSquare', [wide, overTokens], { attributes: { keepdims: 0n } }),
+    ['width'],
+    'float64',
+  );
   return graph.encode();
 }
 

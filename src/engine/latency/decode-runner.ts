@@ -24,10 +24,21 @@ export interface DecodeRunner {
    * @param output that after it; another array than `input`
    * @param added takes the token's own keys and values; undefined where nobody wants them
    */
-  runHalf(half: Exclude<ReadyHalf, { kind: 'nothing' }>, cache: KeyValueCache, context: number, input: Float32Array, output: Float32Array, added?: AddedKeyValues): Promise<void>;
+  runHalf(
+    half: Exclude<ReadyHalf, { kind: 'nothing' }>,
+    cache: KeyValueCache,
+    context: number,
+    input: Float32Array,
+    output: Float32Array,
+    added?: AddedKeyValues,
+  ): Promise<void>;
 }
 
-export function createDecodeRunner(config: ModelConfig, sessions: SessionPool, runner: Pick<BlockRunner, 'runHalf'>): DecodeRunner {
+export function createDecodeRunner(
+  config: ModelConfig,
+  sessions: SessionPool,
+  runner: Pick<BlockRunner, 'runHalf'>,
+): DecodeRunner {
   const { hidden, headDim, biases, queryKeyNorms } = config.shape;
   const { rmsNormEpsilon } = config;
   const rotaryTables = keepRotaryTables(config.rope, headDim);
@@ -40,11 +51,27 @@ export function createDecodeRunner(config: ModelConfig, sessions: SessionPool, r
       const outputBias = weights.outputBias !== undefined;
       const past = kept === 0 ? 'none' : 'some';
       const matrix = (values: Float32Array): GraphValue => ({ values, dimensions: [values.length / hidden, hidden] });
-      const before = (values: Float32Array): GraphValue => ({ values: values.subarray(0, kvHeads * kept * headDim), dimensions: [kvHeads, kept, headDim] });
-      const one = (values: Float32Array | undefined): GraphValue => ({ values: values ?? new Float32Array(kvHeads * headDim), dimensions: [kvHeads, 1, headDim] });
+      const before = (values: Float32Array): GraphValue => ({
+        values: values.subarray(0, kvHeads * kept * headDim),
+        dimensions: [kvHeads, kept, headDim],
+      });
+      const one = (values: Float32Array | undefined): GraphValue => ({
+        values: values ?? new Float32Array(kvHeads * headDim),
+        dimensions: [kvHeads, 1, headDim],
+      });
       return sessions.run(
         `decode:${queryHeads}:${kvHeads}:${outputBias}:${past}`,
-        () => buildDecodeAttentionGraph({ queryHeads, kvHeads, headDim, rmsNormEpsilon, queryKeyValueBias: biases.queryKeyValue, outputBias, queryKeyNorms, past }),
+        () =>
+          buildDecodeAttentionGraph({
+            queryHeads,
+            kvHeads,
+            headDim,
+            rmsNormEpsilon,
+            queryKeyValueBias: biases.queryKeyValue,
+            outputBias,
+            queryKeyNorms,
+            past,
+          }),
         {
           hidden: { values: input, dimensions: [1, 1, hidden] },
           norm: vector(weights.norm),
@@ -65,7 +92,11 @@ export function createDecodeRunner(config: ModelConfig, sessions: SessionPool, r
           }),
           ...(past === 'none' ? {} : { past_key: before(cache.keys), past_value: before(cache.values) }),
         },
-        { residual: { values: output, dimensions: [1, 1, hidden] }, key_added: one(added?.keys), value_added: one(added?.values) },
+        {
+          residual: { values: output, dimensions: [1, 1, hidden] },
+          key_added: one(added?.keys),
+          value_added: one(added?.values),
+        },
       );
     },
   };
@@ -76,5 +107,7 @@ function vector(values: Float32Array): GraphValue {
 }
 
 function optionalVectors(vectors: Readonly<Record<string, Float32Array | undefined>>): Record<string, GraphValue> {
-  return Object.fromEntries(Object.entries(vectors).flatMap(([name, values]) => (values === undefined ? [] : [[name, vector(values)]])));
+  return Object.fromEntries(
+    Object.entries(vectors).flatMap(([name, values]) => (values === undefined ? [] : [[name, vector(values)]])),
+  );
 }

@@ -1,4 +1,10 @@
-import { completeTable, PICOSECONDS, raiseTimes, type LatencyTable, type TimedCount } from '../../core/budget/latency-table.js';
+import {
+  completeTable,
+  PICOSECONDS,
+  raiseTimes,
+  type LatencyTable,
+  type TimedCount,
+} from '../../core/budget/latency-table.js';
 import { countAttentionParameters, countFfnParameters } from '../../core/model/parameters.js';
 import type { Architecture, LayerArchitecture, ModelShape } from '../../core/model/shape.js';
 import type { WorkControl } from '../../core/ports/progress.js';
@@ -32,14 +38,26 @@ const STEPS = 8;
  *
  * @param weights ranked in any way and not mended: only sizes matter
  */
-export async function timeShapes(context: LatencyContext, weights: RecipeWeights, length: number, { signal, report }: WorkControl): Promise<LatencyTable> {
+export async function timeShapes(
+  context: LatencyContext,
+  weights: RecipeWeights,
+  length: number,
+  { signal, report }: WorkControl,
+): Promise<LatencyTable> {
   const { shape } = context;
-  const most = (read: (layer: LayerArchitecture) => number): number => shape.layers.reduce((largest, layer) => Math.max(largest, read(layer)), 0);
+  const most = (read: (layer: LayerArchitecture) => number): number =>
+    shape.layers.reduce((largest, layer) => Math.max(largest, read(layer)), 0);
   const caches = createCaches(shape, length);
   const points: { readonly steps: readonly HalfStep[]; readonly times: number[] }[] = [];
   /** The times of a shape, to be filled; of layers that have as many units, as many as are looked through. */
-  const add = (has: (own: LayerArchitecture) => boolean, bytes: number, step: (layer: number) => HalfStep): number[] => {
-    const steps = shape.layers.flatMap((own, layer) => (has(own) ? [step(layer)] : [])).slice(0, Math.max(1, Math.floor(MOST_BYTES / bytes)));
+  const add = (
+    has: (own: LayerArchitecture) => boolean,
+    bytes: number,
+    step: (layer: number) => HalfStep,
+  ): number[] => {
+    const steps = shape.layers
+      .flatMap((own, layer) => (has(own) ? [step(layer)] : []))
+      .slice(0, Math.max(1, Math.floor(MOST_BYTES / bytes)));
     const times: number[] = [];
     if (steps.length > 0) points.push({ steps, times });
     return times;
@@ -57,7 +75,11 @@ export async function timeShapes(context: LatencyContext, weights: RecipeWeights
   }));
   const ffn = listGrid(most((own) => own.ffnChannels)).map((ffnChannels) => ({
     count: ffnChannels,
-    times: add((own) => own.ffnChannels >= ffnChannels, 4 * countFfnParameters(shape, ffnChannels), (layer) => ({ half: 'ffn', layer, ffnChannels })),
+    times: add(
+      (own) => own.ffnChannels >= ffnChannels,
+      4 * countFfnParameters(shape, ffnChannels),
+      (layer) => ({ half: 'ffn', layer, ffnChannels }),
+    ),
   }));
   const headTimes: number[] = [];
   for (let round = 0; round <= ROUNDS; round++) {
@@ -75,18 +97,32 @@ export async function timeShapes(context: LatencyContext, weights: RecipeWeights
     if (round > 0) headTimes.push(taken);
     report?.({ what: 'rounds of timing', done: round, total: ROUNDS });
   }
-  return completeTable({
-    context: length,
-    fixed: toPicoseconds(headTimes),
-    attention: raiseHeads(attention.map(({ queryHeadsPerKv, times }) => ({ queryHeadsPerKv, times: settle(times) })).filter(({ times }) => times.length > 0)),
-    ffn: settle(ffn),
-  }, shape.layers);
+  return completeTable(
+    {
+      context: length,
+      fixed: toPicoseconds(headTimes),
+      attention: raiseHeads(
+        attention
+          .map(({ queryHeadsPerKv, times }) => ({ queryHeadsPerKv, times: settle(times) }))
+          .filter(({ times }) => times.length > 0),
+      ),
+      ffn: settle(ffn),
+    },
+    shape.layers,
+  );
 }
 
 /** How long a token really takes in an architecture, in milliseconds, with `length` tokens before it: the fastest of whole runs. */
-export async function timeArchitecture(context: LatencyContext, weights: RecipeWeights, architecture: Architecture, length: number, { signal }: WorkControl): Promise<number> {
+export async function timeArchitecture(
+  context: LatencyContext,
+  weights: RecipeWeights,
+  architecture: Architecture,
+  length: number,
+  { signal }: WorkControl,
+): Promise<number> {
   const caches = createCaches(context.shape, length);
-  const compilesAgain = new Set(architecture.map(({ kvHeads, queryHeadsPerKv }) => `${kvHeads}/${queryHeadsPerKv}`)).size > KEPT_GRAPHS;
+  const compilesAgain =
+    new Set(architecture.map(({ kvHeads, queryHeadsPerKv }) => `${kvHeads}/${queryHeadsPerKv}`)).size > KEPT_GRAPHS;
   const runs: number[] = [];
   for (let round = 0; round <= ROUNDS; round++) {
     let total = await timeHead(context);
@@ -102,7 +138,13 @@ export async function timeArchitecture(context: LatencyContext, weights: RecipeW
   return Math.min(...runs);
 }
 
-async function timeStep({ shape, decoder, now }: LatencyContext, weights: RecipeWeights, step: HalfStep, caches: readonly KeyValueCache[], length: number): Promise<number> {
+async function timeStep(
+  { shape, decoder, now }: LatencyContext,
+  weights: RecipeWeights,
+  step: HalfStep,
+  caches: readonly KeyValueCache[],
+  length: number,
+): Promise<number> {
   const half = await weights.prepare(step);
   if (half.kind === 'nothing') return 0;
   const cache = caches[step.layer % caches.length] as KeyValueCache;
@@ -129,7 +171,10 @@ async function timeHead({ shape, runner, head, now }: LatencyContext): Promise<n
 function createCaches({ layers, headDim }: ModelShape, length: number): KeyValueCache[] {
   const size = headDim * length * layers.reduce((most, { kvHeads }) => Math.max(most, kvHeads), 0);
   const count = Math.max(1, Math.min(layers.length, Math.floor(MOST_BYTES / (8 * size + 1))));
-  return Array.from({ length: count }, () => ({ keys: new Float32Array(size).fill(0.1), values: new Float32Array(size).fill(0.1) }));
+  return Array.from({ length: count }, () => ({
+    keys: new Float32Array(size).fill(0.1),
+    values: new Float32Array(size).fill(0.1),
+  }));
 }
 
 /** 1, and equal steps to all of them; each count once. */
@@ -140,7 +185,11 @@ function listGrid(most: number): number[] {
 
 /** The fastest time of each count that was timed, never faster with more. */
 function settle(timed: readonly { readonly count: number; readonly times: readonly number[] }[]): TimedCount[] {
-  return raiseTimes(timed.filter(({ times }) => times.length > 0).map(({ count, times }) => ({ count, picoseconds: toPicoseconds(times) })));
+  return raiseTimes(
+    timed
+      .filter(({ times }) => times.length > 0)
+      .map(({ count, times }) => ({ count, picoseconds: toPicoseconds(times) })),
+  );
 }
 
 function toPicoseconds(milliseconds: readonly number[]): number {
@@ -152,7 +201,10 @@ function raiseHeads(attention: LatencyTable['attention']): LatencyTable['attenti
   let before: readonly TimedCount[] = [];
   return attention.map(({ queryHeadsPerKv, times }) => {
     const fewer = before;
-    before = times.map(({ count, picoseconds }) => ({ count, picoseconds: Math.max(picoseconds, fewer.find((time) => time.count === count)?.picoseconds ?? 0) }));
+    before = times.map(({ count, picoseconds }) => ({
+      count,
+      picoseconds: Math.max(picoseconds, fewer.find((time) => time.count === count)?.picoseconds ?? 0),
+    }));
     return { queryHeadsPerKv, times: before };
   });
 }

@@ -6,7 +6,11 @@ import type { QuantisedMatrix } from './quantised-matrix.js';
  *
  * @param layout how `matrix` lies: [columns, inner] or [inner, columns]
  */
-export function quantiseMatrix(matrix: Float32Array, columns: number, layout: 'columns-first' | 'inner-first'): QuantisedMatrix {
+export function quantiseMatrix(
+  matrix: Float32Array,
+  columns: number,
+  layout: 'columns-first' | 'inner-first',
+): QuantisedMatrix {
   const inner = matrix.length / columns;
   const [columnStep, innerStep] = layout === 'columns-first' ? [inner, 1] : [1, columns];
   const scales = layout === 'columns-first' ? scaleContiguous(matrix, columns) : scaleStrided(matrix, columns);
@@ -19,7 +23,9 @@ export function quantiseMatrix(matrix: Float32Array, columns: number, layout: 'c
       const bottom = Math.min(top + TILE, inner);
       for (let i = top; i < bottom; i++) {
         for (let j = left; j < right; j++) {
-          values[i * columns + j] = roundEven((matrix[j * columnStep + i * innerStep] as number) * (inverse[j] as number));
+          values[i * columns + j] = roundEven(
+            (matrix[j * columnStep + i * innerStep] as number) * (inverse[j] as number),
+          );
         }
       }
     }
@@ -41,7 +47,8 @@ function scaleContiguous(matrix: Float32Array, columns: number): Float32Array {
   const inner = matrix.length / columns;
   return Float32Array.from({ length: columns }, (_, column) => {
     let most = 0;
-    for (let at = column * inner; at < (column + 1) * inner; at++) most = Math.max(most, Math.abs(matrix[at] as number));
+    for (let at = column * inner; at < (column + 1) * inner; at++)
+      most = Math.max(most, Math.abs(matrix[at] as number));
     return most / MOST;
   });
 }

@@ -25,7 +25,11 @@ export function rotateRows(matrix: Float32Array, columns: number, size: number):
 
 /** The same map as a matrix, [size, size]: what a graph multiplies by. */
 export function hadamard(size: number): Float32Array {
-  return rotateRows(Float32Array.from({ length: size * size }, (_, at) => (at % (size + 1) === 0 ? 1 : 0)), size, size);
+  return rotateRows(
+    Float32Array.from({ length: size * size }, (_, at) => (at % (size + 1) === 0 ? 1 : 0)),
+    size,
+    size,
+  );
 }
 
 /** Channels that are rotated together: as good as 64, and half as much work. */

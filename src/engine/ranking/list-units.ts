@@ -20,19 +20,26 @@ export function listFfnChannels({ hidden }: ModelShape, { own, ffn, statistics, 
   if (ffn === undefined) return [];
   return Array.from({ length: own.ffnChannels }, (_, channel) => {
     const column = describeColumn(ffn.down, hidden, channel, statistics?.ffn);
-    const slice = ({ gate, up, down }: Matrices<FfnMatrix>): Float32Array[] => [gate, up, down].map((matrix) => rowsOf(matrix, hidden, channel, 1));
+    const slice = ({ gate, up, down }: Matrices<FfnMatrix>): Float32Array[] =>
+      [gate, up, down].map((matrix) => rowsOf(matrix, hidden, channel, 1));
     return { weights: slice(ffn), columns: [column], ...sliceGradients(gradients?.ffn, slice) };
   });
 }
 
 /** One unit a query head, over the whole layer. */
-export function listQueryHeads({ hidden, headDim }: ModelShape, { own, attention, statistics, gradients }: ScoredLayer): Unit[] {
+export function listQueryHeads(
+  { hidden, headDim }: ModelShape,
+  { own, attention, statistics, gradients }: ScoredLayer,
+): Unit[] {
   if (attention === undefined) return [];
   return Array.from({ length: own.kvHeads * own.queryHeadsPerKv }, (_, head) => {
-    const slice = ({ query, output }: Matrices<AttentionMatrix>): Float32Array[] => [query, output].map((matrix) => rowsOf(matrix, hidden, head, headDim));
+    const slice = ({ query, output }: Matrices<AttentionMatrix>): Float32Array[] =>
+      [query, output].map((matrix) => rowsOf(matrix, hidden, head, headDim));
     return {
       weights: slice(attention),
-      columns: Array.from({ length: headDim }, (_, row) => describeColumn(attention.output, hidden, head * headDim + row, statistics?.attention)),
+      columns: Array.from({ length: headDim }, (_, row) =>
+        describeColumn(attention.output, hidden, head * headDim + row, statistics?.attention),
+      ),
       ...sliceGradients(gradients?.attention, slice),
     };
   });
@@ -45,15 +52,21 @@ export function listKvGroups(shape: ModelShape, layer: ScoredLayer): Unit[] {
   const heads = listQueryHeads(shape, layer);
   return Array.from({ length: own.kvHeads }, (_, group) => {
     const members = heads.slice(group * own.queryHeadsPerKv, (group + 1) * own.queryHeadsPerKv);
-    const slice = ({ key, value }: Matrices<AttentionMatrix>): Float32Array[] => [key, value].map((matrix) => rowsOf(matrix, shape.hidden, group, shape.headDim));
+    const slice = ({ key, value }: Matrices<AttentionMatrix>): Float32Array[] =>
+      [key, value].map((matrix) => rowsOf(matrix, shape.hidden, group, shape.headDim));
     const shared = sliceGradients(gradients?.attention, slice);
     return {
       weights: [...slice(attention), ...members.flatMap(({ weights }) => weights)],
       columns: members.flatMap(({ columns }) => columns),
-      ...(shared === undefined ? {} : {
-        gradients: [...shared.gradients, ...members.flatMap((member) => member.gradients ?? [])],
-        meanSquaredGradients: [...shared.meanSquaredGradients, ...members.flatMap((member) => member.meanSquaredGradients ?? [])],
-      }),
+      ...(shared === undefined
+        ? {}
+        : {
+            gradients: [...shared.gradients, ...members.flatMap((member) => member.gradients ?? [])],
+            meanSquaredGradients: [
+              ...shared.meanSquaredGradients,
+              ...members.flatMap((member) => member.meanSquaredGradients ?? []),
+            ],
+          }),
     };
   });
 }
@@ -65,7 +78,9 @@ function sliceGradients<Name extends string>(
   found: MatrixGradients<Name> | undefined,
   slice: (matrices: Matrices<Name>) => Float32Array[],
 ): Required<Pick<Unit, 'gradients' | 'meanSquaredGradients'>> | undefined {
-  return found === undefined ? undefined : { gradients: slice(found.gradients), meanSquaredGradients: slice(found.meanSquares) };
+  return found === undefined
+    ? undefined
+    : { gradients: slice(found.gradients), meanSquaredGradients: slice(found.meanSquares) };
 }
 
 /** Block number `block` of `rows` rows. */
@@ -74,6 +89,15 @@ function rowsOf(matrix: Float32Array, hidden: number, block: number, rows: numbe
 }
 
 /** Without statistics the moments are NaN, so that a criterion that forgot to ask for them cannot go unnoticed. */
-function describeColumn(transposed: Float32Array, hidden: number, row: number, statistics: InputStatistics | undefined): OutputColumn {
-  return { weights: rowsOf(transposed, hidden, row, 1), mean: statistics?.mean[row] ?? NaN, meanSquare: statistics?.meanSquare[row] ?? NaN };
+function describeColumn(
+  transposed: Float32Array,
+  hidden: number,
+  row: number,
+  statistics: InputStatistics | undefined,
+): OutputColumn {
+  return {
+    weights: rowsOf(transposed, hidden, row, 1),
+    mean: statistics?.mean[row] ?? NaN,
+    meanSquare: statistics?.meanSquare[row] ?? NaN,
+  };
 }

@@ -15,19 +15,32 @@ export function rankUnits(scores: readonly UnitScores[], own: Architecture): Ran
     return {
       kvGroups: sortByScore(kvGroups, `layers.${layer}.kv_groups`),
       queryHeads: Array.from({ length: kvHeads }, (_, group) =>
-        sortByScore(queryHeads.subarray(group * queryHeadsPerKv, (group + 1) * queryHeadsPerKv), `layers.${layer}.query_heads`)),
+        sortByScore(
+          queryHeads.subarray(group * queryHeadsPerKv, (group + 1) * queryHeadsPerKv),
+          `layers.${layer}.query_heads`,
+        ),
+      ),
       ffnChannels: sortByScore(ffnChannels, `layers.${layer}.ffn_channels`),
     };
   });
 }
 
-const NO_SCORES: UnitScores = { ffnChannels: new Float32Array(), queryHeads: new Float32Array(), kvGroups: new Float32Array() };
+const NO_SCORES: UnitScores = {
+  ffnChannels: new Float32Array(),
+  queryHeads: new Float32Array(),
+  kvGroups: new Float32Array(),
+};
 
 function sortByScore(scores: Float32Array, name: string): number[] {
   const bad = scores.findIndex((score) => Number.isNaN(score));
-  if (bad >= 0) throw new PrunecastError('SCORES_INVALID', `${name}: the score of unit ${bad} is not a number`, { metadata: { units: name, unit: String(bad) } });
+  if (bad >= 0)
+    throw new PrunecastError('SCORES_INVALID', `${name}: the score of unit ${bad} is not a number`, {
+      metadata: { units: name, unit: String(bad) },
+    });
   // Infinities are in order, but their difference is not a number.
-  return Array.from(scores, (_, unit) => unit).sort((a, b) => compare(scores[b] as number, scores[a] as number) || a - b);
+  return Array.from(scores, (_, unit) => unit).sort(
+    (a, b) => compare(scores[b] as number, scores[a] as number) || a - b,
+  );
 }
 
 function compare(a: number, b: number): number {

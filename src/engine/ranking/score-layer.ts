@@ -17,16 +17,34 @@ export interface ScoringRecipe {
  *
  * @throws PrunecastError SCORES_INVALID where the criterion gives another number of scores than there are units
  */
-export function scoreLayer(shape: ModelShape, layer: number, scored: ScoredLayer, { plugin, options, seed }: ScoringRecipe): UnitScores {
+export function scoreLayer(
+  shape: ModelShape,
+  layer: number,
+  scored: ScoredLayer,
+  { plugin, options, seed }: ScoringRecipe,
+): UnitScores {
   const rng = createRng(seed);
   const blockInfluence = scored.statistics?.blockInfluence;
   const score = (kind: UnitKind, units: readonly Unit[]): Float32Array => {
     if (units.length === 0) return new Float32Array();
-    const scores = plugin.score({ layer, kind, units, rng: rng.fork(`layers.${layer}.${kind}`), ...(blockInfluence === undefined ? {} : { blockInfluence }) }, options);
+    const scores = plugin.score(
+      {
+        layer,
+        kind,
+        units,
+        rng: rng.fork(`layers.${layer}.${kind}`),
+        ...(blockInfluence === undefined ? {} : { blockInfluence }),
+      },
+      options,
+    );
     if (scores.length === units.length) return scores;
-    throw new PrunecastError('SCORES_INVALID', `criterion "${plugin.id}" gave ${scores.length} scores for the ${units.length} units of kind ${kind} in layer ${layer}`, {
-      metadata: { criterion: plugin.id, layer: String(layer), kind },
-    });
+    throw new PrunecastError(
+      'SCORES_INVALID',
+      `criterion "${plugin.id}" gave ${scores.length} scores for the ${units.length} units of kind ${kind} in layer ${layer}`,
+      {
+        metadata: { criterion: plugin.id, layer: String(layer), kind },
+      },
+    );
   };
   return {
     ffnChannels: score('ffn_channel', listFfnChannels(shape, scored)),

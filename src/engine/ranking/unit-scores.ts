@@ -14,7 +14,11 @@ export interface UnitScores {
 export function scopeScores(scores: UnitScores, scope: ScoreScope): UnitScores {
   if (scope === 'layer') return scores;
   const { ffnChannels, queryHeads, kvGroups } = scores;
-  return { ffnChannels: standardise(ffnChannels), queryHeads: standardise(queryHeads), kvGroups: standardise(kvGroups) };
+  return {
+    ffnChannels: standardise(ffnChannels),
+    queryHeads: standardise(queryHeads),
+    kvGroups: standardise(kvGroups),
+  };
 }
 
 /** To be raised whenever the engine comes to other scores than before: those stored under another number are not used again. */

@@ -24,7 +24,10 @@ export async function cutMatrix(bytes: Uint8Array, cut: MatrixCut): Promise<Uint
   const { columns, keptRows, keptColumns } = cut;
   if (keptRows === undefined && keptColumns === undefined) return bytes;
   const count = cut.rows * columns;
-  const source = cut.valueBytes === 2 ? new Uint16Array(bytes.buffer, bytes.byteOffset, count) : new Uint32Array(bytes.buffer, bytes.byteOffset, count);
+  const source =
+    cut.valueBytes === 2
+      ? new Uint16Array(bytes.buffer, bytes.byteOffset, count)
+      : new Uint32Array(bytes.buffer, bytes.byteOffset, count);
   const rows = keptRows?.length ?? cut.rows;
   const width = keptColumns?.length ?? columns;
   const target = cut.valueBytes === 2 ? new Uint16Array(rows * width) : new Uint32Array(rows * width);

@@ -48,7 +48,11 @@ export function pruneModel({ checkpoint, keptUnits, replace = new Map(), manifes
   const kept = keptUnits.map(sortUnits);
   const family = findFamily(checkpoint.shape.family);
   const architecture = architectureOf(kept);
-  const shape: ModelShape = { ...checkpoint.shape, ...addBiases(checkpoint.shape, family, architecture, replace), layers: architecture };
+  const shape: ModelShape = {
+    ...checkpoint.shape,
+    ...addBiases(checkpoint.shape, family, architecture, replace),
+    layers: architecture,
+  };
   const specs = listTensors(family, shape);
   checkReplaced(specs, replace);
   return {
@@ -65,19 +69,36 @@ export function pruneModel({ checkpoint, keptUnits, replace = new Map(), manifes
 }
 
 function sortUnits(units: LayerKeptUnits): LayerKeptUnits {
-  return { kvGroups: ascending(units.kvGroups), queryHeads: ascending(units.queryHeads), ffnChannels: ascending(units.ffnChannels) };
+  return {
+    kvGroups: ascending(units.kvGroups),
+    queryHeads: ascending(units.queryHeads),
+    ffnChannels: ascending(units.ffnChannels),
+  };
 }
 
 function ascending(list: readonly number[]): number[] {
   return [...list].sort((a, b) => a - b);
 }
 
-function addBiases(shape: ModelShape, family: Family, architecture: Architecture, replace: ReplacedTensors): Pick<ModelShape, 'biases' | 'droppedBiases'> {
+function addBiases(
+  shape: ModelShape,
+  family: Family,
+  architecture: Architecture,
+  replace: ReplacedTensors,
+): Pick<ModelShape, 'biases' | 'droppedBiases'> {
   const given = (part: 'output' | 'down', kept: boolean): boolean =>
-    architecture.some((layer, index) => replace.has(nameBlockTensor(family, index, part, 'bias')) && (part === 'output' ? layer.kvHeads : layer.ffnChannels) > 0 === kept);
+    architecture.some(
+      (layer, index) =>
+        replace.has(nameBlockTensor(family, index, part, 'bias')) &&
+        (part === 'output' ? layer.kvHeads : layer.ffnChannels) > 0 === kept,
+    );
   const droppedBiases = shape.droppedBiases === true || given('output', false) || given('down', false);
   return {
-    biases: { ...shape.biases, attentionOutput: shape.biases.attentionOutput || given('output', true), ffn: shape.biases.ffn || given('down', true) },
+    biases: {
+      ...shape.biases,
+      attentionOutput: shape.biases.attentionOutput || given('output', true),
+      ffn: shape.biases.ffn || given('down', true),
+    },
     ...(droppedBiases ? { droppedBiases } : {}),
   };
 }
@@ -88,16 +109,28 @@ function checkReplaced(specs: readonly TensorSpec[], replace: ReplacedTensors): 
   if (stray !== undefined) throw new RangeError(`the pruned model has no tensor ${stray} to be mended`);
 }
 
-function prepareTensor(checkpoint: Checkpoint, family: Family, spec: TensorSpec, kept: KeptUnits, replace: ReplacedTensors): PrunedTensor {
+function prepareTensor(
+  checkpoint: Checkpoint,
+  family: Family,
+  spec: TensorSpec,
+  kept: KeptUnits,
+  replace: ReplacedTensors,
+): PrunedTensor {
   const { name, shape } = spec;
   const entry = isNewlyLeft(checkpoint.shape, spec, kept) ? undefined : checkpoint.tensors.get(name);
   // A tensor that the source lacks is an added bias: it takes the dtype of its own weight.
   const dtype = (entry ?? weightOf(checkpoint, family, spec)).dtype;
   const mended = replace.get(name);
   if (mended !== undefined) {
-    return { name, dtype, shape, read: async () => encodeInTurns(spec, typeof mended === 'function' ? await mended() : mended, dtype) };
+    return {
+      name,
+      dtype,
+      shape,
+      read: async () => encodeInTurns(spec, typeof mended === 'function' ? await mended() : mended, dtype),
+    };
   }
-  if (entry === undefined) return { name, dtype, shape, read: async () => new Uint8Array(countValues(shape) * DTYPE_BYTES[dtype]) };
+  if (entry === undefined)
+    return { name, dtype, shape, read: async () => new Uint8Array(countValues(shape) * DTYPE_BYTES[dtype]) };
   const [rows = 1, columns = 1] = entry.shape;
   const cut = { rows, columns, valueBytes: DTYPE_BYTES[dtype], ...selectKept(spec, checkpoint.shape, kept) };
   return {
@@ -122,14 +155,21 @@ function isNewlyLeft(shape: ModelShape, { layer, part, kind }: TensorSpec, kept:
 
 /** The weight that an added bias belongs to; the embedding for a half-block that the source has dropped already. */
 function weightOf(checkpoint: Checkpoint, family: Family, spec: TensorSpec): TensorEntry {
-  const own = spec.layer === undefined ? undefined : checkpoint.tensors.get(nameBlockTensor(family, spec.layer, spec.part as BlockPart));
+  const own =
+    spec.layer === undefined
+      ? undefined
+      : checkpoint.tensors.get(nameBlockTensor(family, spec.layer, spec.part as BlockPart));
   const weight = own ?? checkpoint.tensors.get(`${family.names.embedding}.weight`);
   if (weight === undefined) throw new RangeError(`the source has neither ${spec.name} nor an embedding`);
   return weight;
 }
 
 /** Which rows and columns of a tensor of the source stay: those of its kept units. */
-function selectKept(spec: TensorSpec, shape: ModelShape, kept: KeptUnits): { keptRows: Int32Array | undefined; keptColumns: Int32Array | undefined } {
+function selectKept(
+  spec: TensorSpec,
+  shape: ModelShape,
+  kept: KeptUnits,
+): { keptRows: Int32Array | undefined; keptColumns: Int32Array | undefined } {
   const units = spec.layer === undefined ? undefined : kept[spec.layer];
   if (units === undefined) return { keptRows: undefined, keptColumns: undefined };
   switch (spec.part) {
@@ -142,7 +182,10 @@ function selectKept(spec: TensorSpec, shape: ModelShape, kept: KeptUnits): { kep
     case 'up':
       return { keptRows: spread(units.ffnChannels, 1), keptColumns: undefined };
     case 'output':
-      return { keptRows: undefined, keptColumns: spec.kind === 'bias' ? undefined : spread(units.queryHeads, shape.headDim) };
+      return {
+        keptRows: undefined,
+        keptColumns: spec.kind === 'bias' ? undefined : spread(units.queryHeads, shape.headDim),
+      };
     case 'down':
       return { keptRows: undefined, keptColumns: spec.kind === 'bias' ? undefined : spread(units.ffnChannels, 1) };
     default:
@@ -159,8 +202,13 @@ function spread(units: readonly number[], width: number): Int32Array {
   return rows;
 }
 
-async function encodeInTurns({ name, shape }: TensorSpec, values: Float32Array, dtype: TensorDtype): Promise<Uint8Array> {
-  if (values.length !== countValues(shape)) throw new RangeError(`${name} takes ${countValues(shape)} values, ${values.length} were given`);
+async function encodeInTurns(
+  { name, shape }: TensorSpec,
+  values: Float32Array,
+  dtype: TensorDtype,
+): Promise<Uint8Array> {
+  if (values.length !== countValues(shape))
+    throw new RangeError(`${name} takes ${countValues(shape)} values, ${values.length} were given`);
   const width = DTYPE_BYTES[dtype];
   const bytes = new Uint8Array(values.length * width);
   for (let from = 0; from < values.length; from += SLICE_VALUES) {
@@ -174,7 +222,10 @@ async function encodeInTurns({ name, shape }: TensorSpec, values: Float32Array, 
 }
 
 function outOfRange(tensor: string, dtype: TensorDtype, index: number, value: number): PrunecastError {
-  const cure = dtype === 'F32' ? '' : ', or prune the checkpoint after it was saved in a wider dtype (BF16 or F32: from_pretrained(folder, dtype="float32").save_pretrained(other))';
+  const cure =
+    dtype === 'F32'
+      ? ''
+      : ', or prune the checkpoint after it was saved in a wider dtype (BF16 or F32: from_pretrained(folder, dtype="float32").save_pretrained(other))';
   return new PrunecastError(
     'VALUES_OUT_OF_RANGE',
     `${tensor}: the mended value at ${index} is ${value}, which ${dtype}, the dtype of the checkpoint, cannot hold: take compensation none, more damping or a lower rate${cure}`,

@@ -29,7 +29,11 @@ export function formatOf(path: string): TextFormat {
  */
 export function decodeText(bytes: Uint8Array, format: TextFormat): string {
   const bad = isUtf8(bytes) ? undefined : findBadByte(bytes);
-  if (bad !== undefined) throw noText(bytes, `is not UTF-8: the byte at offset ${bad}, 0x${(bytes[bad] ?? 0).toString(16).padStart(2, '0')}, belongs to no character`);
+  if (bad !== undefined)
+    throw noText(
+      bytes,
+      `is not UTF-8: the byte at offset ${bad}, 0x${(bytes[bad] ?? 0).toString(16).padStart(2, '0')}, belongs to no character`,
+    );
   const nul = bytes.indexOf(0);
   if (nul !== -1) throw noText(bytes, `has a NUL at offset ${nul}, which no text has`);
   const content = new TextDecoder().decode(bytes); // takes the byte order mark off
@@ -61,7 +65,11 @@ function listLines(content: string): readonly string[] {
     if (!isRecord(parsed)) throw refused(`${WANTED_LINES}; line ${at + 1} is ${nameKind(parsed)}`);
     const { text } = parsed;
     if (typeof text === 'string') return [requireWhole(text, `line ${at + 1}`)];
-    throw refused(text === undefined ? `${WANTED_LINES}; line ${at + 1} has none, but ${listFields(parsed)}` : `${WANTED_LINES}; in line ${at + 1} it is ${nameKind(text)}`);
+    throw refused(
+      text === undefined
+        ? `${WANTED_LINES}; line ${at + 1} has none, but ${listFields(parsed)}`
+        : `${WANTED_LINES}; in line ${at + 1} it is ${nameKind(text)}`,
+    );
   });
 }
 
@@ -69,13 +77,16 @@ function parseJson(content: string, what: string): unknown {
   try {
     return JSON.parse(content);
   } catch (cause) {
-    throw refused(`${what} is not JSON: ${(cause instanceof Error ? cause.message : String(cause)).slice(0, MOST_QUOTED)}`);
+    throw refused(
+      `${what} is not JSON: ${(cause instanceof Error ? cause.message : String(cause)).slice(0, MOST_QUOTED)}`,
+    );
   }
 }
 
 /** JSON can spell half a character, which no tokenizer has a token for. */
 function requireWhole(text: string, where: string): string {
-  if (/\p{Surrogate}/u.test(text)) throw refused(`${where} has half of a surrogate pair (\\ud800 to \\udfff), which is no character`);
+  if (/\p{Surrogate}/u.test(text))
+    throw refused(`${where} has half of a surrogate pair (\\ud800 to \\udfff), which is no character`);
   return text;
 }
 

@@ -3,7 +3,7 @@
  * no surrogates, nothing beyond U+10FFFF); undefined where there is none.
  */
 export function findBadByte(bytes: Uint8Array): number | undefined {
-  for (let at = 0; at < bytes.length;) {
+  for (let at = 0; at < bytes.length; ) {
     const length = measureCharacter(bytes, at);
     if (length === 0) return at;
     at += length;
@@ -15,7 +15,8 @@ export function findBadByte(bytes: Uint8Array): number | undefined {
 function measureCharacter(bytes: Uint8Array, at: number): number {
   const first = bytes[at] ?? 0;
   if (first < 0x80) return 1;
-  const following = first >= 0xc2 && first <= 0xdf ? 1 : first >= 0xe0 && first <= 0xef ? 2 : first >= 0xf0 && first <= 0xf4 ? 3 : 0;
+  const following =
+    first >= 0xc2 && first <= 0xdf ? 1 : first >= 0xe0 && first <= 0xef ? 2 : first >= 0xf0 && first <= 0xf4 ? 3 : 0;
   if (following === 0) return 0;
   const [low, high] = SECOND_BYTES[first] ?? [0x80, 0xbf];
   for (let place = 1; place <= following; place++) {

@@ -2,11 +2,19 @@ import type { WorkProgress } from '../../core/ports/progress.js';
 import type { ErrorMessage } from './message-errors.js';
 
 /** The calls that a thread answers, by name: their arguments, the items they send before they end, and what they end with. */
-export type CallTable<Names extends string = string> = { readonly [Name in Names]: { readonly argument: unknown; readonly item: unknown; readonly result: unknown } };
+export type CallTable<Names extends string = string> = {
+  readonly [Name in Names]: { readonly argument: unknown; readonly item: unknown; readonly result: unknown };
+};
 
 /** What a thread is sent. `budgetBytes`: memory for this call and what is kept after it; all of the thread's own budget by default. */
 export type CallRequest =
-  | { readonly kind: 'call'; readonly id: number; readonly name: string; readonly argument: unknown; readonly budgetBytes?: number }
+  | {
+      readonly kind: 'call';
+      readonly id: number;
+      readonly name: string;
+      readonly argument: unknown;
+      readonly budgetBytes?: number;
+    }
   | { readonly kind: 'cancel'; readonly id: number }
   | { readonly kind: 'close' };
 

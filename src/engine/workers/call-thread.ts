@@ -22,9 +22,19 @@ export interface CallWorker {
  * new worker.
  */
 export interface CallThread<Calls extends CallTable> {
-  call<Name extends keyof Calls & string>(name: Name, argument: Calls[Name]['argument'], control: WorkControl, budgetBytes?: number): Promise<Calls[Name]['result']>;
+  call<Name extends keyof Calls & string>(
+    name: Name,
+    argument: Calls[Name]['argument'],
+    control: WorkControl,
+    budgetBytes?: number,
+  ): Promise<Calls[Name]['result']>;
   /** A call that sends items before it ends. To stop reading cancels it. */
-  stream<Name extends keyof Calls & string>(name: Name, argument: Calls[Name]['argument'], control: WorkControl, budgetBytes?: number): AsyncGenerator<Calls[Name]['item']>;
+  stream<Name extends keyof Calls & string>(
+    name: Name,
+    argument: Calls[Name]['argument'],
+    control: WorkControl,
+    budgetBytes?: number,
+  ): AsyncGenerator<Calls[Name]['item']>;
   /** Whether it works on a call, be it one that was cancelled. */
   isBusy(): boolean;
   /** Bytes that its worker holds between calls; 0 where there is none. */
@@ -60,7 +70,14 @@ interface QueuedCall {
   isCancelled: boolean;
 }
 
-export function startCallThread<Calls extends CallTable>({ begin, failed, closed, workerBytes = 0, quiet = () => undefined, afterError = 'kept' }: CallThreadOptions): CallThread<Calls> {
+export function startCallThread<Calls extends CallTable>({
+  begin,
+  failed,
+  closed,
+  workerBytes = 0,
+  quiet = () => undefined,
+  afterError = 'kept',
+}: CallThreadOptions): CallThread<Calls> {
   /** Oldest first: the worker takes them one by one, so that the first is the one in work. */
   const queue = new Map<number, QueuedCall>();
   let worker: CallWorker | undefined;
@@ -78,12 +95,15 @@ export function startCallThread<Calls extends CallTable>({ begin, failed, closed
 
   const start = (): CallWorker => {
     const started = begin();
-    started.listen((answer) => {
-      if (worker === started) receive(answer);
-    }, (cause) => {
-      // It went by itself: the call in work has taken it down.
-      if (worker === started) replaceWorker((first) => first.call.fail(failed(cause)));
-    });
+    started.listen(
+      (answer) => {
+        if (worker === started) receive(answer);
+      },
+      (cause) => {
+        // It went by itself: the call in work has taken it down.
+        if (worker === started) replaceWorker((first) => first.call.fail(failed(cause)));
+      },
+    );
     return started;
   };
 
@@ -139,12 +159,23 @@ export function startCallThread<Calls extends CallTable>({ begin, failed, closed
     watchFirst();
   };
 
-  async function* open<Name extends keyof Calls & string>(name: Name, argument: Calls[Name]['argument'], { signal, report }: WorkControl, budgetBytes: number | undefined): AsyncGenerator<Calls[Name]['item'], Calls[Name]['result']> {
+  async function* open<Name extends keyof Calls & string>(
+    name: Name,
+    argument: Calls[Name]['argument'],
+    { signal, report }: WorkControl,
+    budgetBytes: number | undefined,
+  ): AsyncGenerator<Calls[Name]['item'], Calls[Name]['result']> {
     signal.throwIfAborted();
     if (closing !== undefined) throw closed();
     const id = nextId++;
     const call = createOpenCall(report);
-    const request = { kind: 'call', id, name, argument, ...(budgetBytes === undefined ? {} : { budgetBytes }) } as const;
+    const request = {
+      kind: 'call',
+      id,
+      name,
+      argument,
+      ...(budgetBytes === undefined ? {} : { budgetBytes }),
+    } as const;
     const onAbort = (): void => cancel(id, signal.reason);
     signal.addEventListener('abort', onAbort, { once: true });
     try {

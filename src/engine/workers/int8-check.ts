@@ -26,8 +26,14 @@ async function runCheck(): Promise<Int8Check> {
   try {
     return await new Promise<Int8Check>((resolve, reject) => {
       worker.once('message', resolve);
-      worker.once('error', (cause) => reject(new PrunecastError('INTERNAL', 'the check of 8-bit products failed', { cause })));
-      worker.once('exit', (code) => reject(new PrunecastError('INTERNAL', `the check of 8-bit products ended with code ${code} before it answered`)));
+      worker.once('error', (cause) =>
+        reject(new PrunecastError('INTERNAL', 'the check of 8-bit products failed', { cause })),
+      );
+      worker.once('exit', (code) =>
+        reject(
+          new PrunecastError('INTERNAL', `the check of 8-bit products ended with code ${code} before it answered`),
+        ),
+      );
     });
   } finally {
     await exited;

@@ -71,7 +71,13 @@ interface Member {
   idleTimer: NodeJS.Timeout | undefined;
 }
 
-export function createMemoryPool({ budgetBytes, sharers = 1, reserve = 0, mostThreads = Infinity, idleMs }: MemoryPoolOptions): MemoryPool {
+export function createMemoryPool({
+  budgetBytes,
+  sharers = 1,
+  reserve = 0,
+  mostThreads = Infinity,
+  idleMs,
+}: MemoryPoolOptions): MemoryPool {
   /** Those with a thread, the longest unused first. */
   const members = new Set<Member>();
   const closing = new AbortController();
@@ -80,7 +86,12 @@ export function createMemoryPool({ budgetBytes, sharers = 1, reserve = 0, mostTh
   let line: Promise<unknown> = Promise.resolve();
 
   const isIdle = (member: Member): boolean => member.grantedBytes === 0;
-  const countFree = (asking: Member): number => [...members].reduce((free, member) => free - (member === asking ? 0 : isIdle(member) ? member.model.heldBytes() : member.grantedBytes), budgetBytes);
+  const countFree = (asking: Member): number =>
+    [...members].reduce(
+      (free, member) =>
+        free - (member === asking ? 0 : isIdle(member) ? member.model.heldBytes() : member.grantedBytes),
+      budgetBytes,
+    );
 
   const end = async (member: Member): Promise<void> => {
     clearTimeout(member.idleTimer);
@@ -101,7 +112,11 @@ export function createMemoryPool({ budgetBytes, sharers = 1, reserve = 0, mostTh
     const left = others.reduce((bytes, { grantedBytes }) => bytes - grantedBytes, budgetBytes);
     const share = Math.floor((left * (1 - reserve)) / Math.max(1, sharers - others.length));
     const wanted = Math.max(leastBytes, member.grantedBytes, Math.min(share, member.model.wishedBytes));
-    await makeRoom(member, () => countFree(member) >= wanted && members.size <= mostThreads - (members.has(member) ? 0 : 1), 'stay');
+    await makeRoom(
+      member,
+      () => countFree(member) >= wanted && members.size <= mostThreads - (members.has(member) ? 0 : 1),
+      'stay',
+    );
     await makeRoom(member, () => countFree(member) >= Math.max(1, leastBytes), 'go');
     const free = countFree(member);
     if (free <= 0 || free < leastBytes) return undefined;
@@ -162,7 +177,10 @@ export function createMemoryPool({ budgetBytes, sharers = 1, reserve = 0, mostTh
           line = admitted.catch(() => undefined);
           return rejectOnAbort(admitted, signal).catch((error: unknown) => {
             // Whoever was admitted although nobody waits any more leaves at once.
-            void admitted.then(() => leave(member), () => undefined);
+            void admitted.then(
+              () => leave(member),
+              () => undefined,
+            );
             throw error;
           });
         },

@@ -11,8 +11,20 @@ interface SystemFields {
 
 /** An error as it crosses a thread: structured clones lose a class and its fields. */
 export type ErrorMessage =
-  | { readonly kind: 'prunecast'; readonly reason: Reason; readonly message: string; readonly metadata: Readonly<Record<string, string>>; readonly violations: readonly FieldViolation[] }
-  | { readonly kind: 'other'; readonly name: string; readonly message: string; readonly stack: string | undefined; readonly system: SystemFields };
+  | {
+      readonly kind: 'prunecast';
+      readonly reason: Reason;
+      readonly message: string;
+      readonly metadata: Readonly<Record<string, string>>;
+      readonly violations: readonly FieldViolation[];
+    }
+  | {
+      readonly kind: 'other';
+      readonly name: string;
+      readonly message: string;
+      readonly stack: string | undefined;
+      readonly system: SystemFields;
+    };
 
 export function encodeError(error: unknown): ErrorMessage {
   const reasoned = error instanceof PrunecastError ? error : ofSystem(error);
@@ -26,7 +38,11 @@ export function encodeError(error: unknown): ErrorMessage {
 }
 
 export function decodeError(message: ErrorMessage): Error {
-  if (message.kind === 'prunecast') return new PrunecastError(message.reason, message.message, { metadata: message.metadata, violations: message.violations });
+  if (message.kind === 'prunecast')
+    return new PrunecastError(message.reason, message.message, {
+      metadata: message.metadata,
+      violations: message.violations,
+    });
   const error = new Error(message.message);
   error.name = message.name;
   if (message.stack !== undefined) error.stack = message.stack;
@@ -34,8 +50,10 @@ export function decodeError(message: ErrorMessage): Error {
 }
 
 function readSystemFields(error: Error): SystemFields {
-  return Object.fromEntries(['code', 'syscall', 'path'].flatMap((field) => {
-    const value: unknown = Reflect.get(error, field);
-    return typeof value === 'string' ? [[field, value]] : [];
-  }));
+  return Object.fromEntries(
+    ['code', 'syscall', 'path'].flatMap((field) => {
+      const value: unknown = Reflect.get(error, field);
+      return typeof value === 'string' ? [[field, value]] : [];
+    }),
+  );
 }

@@ -42,13 +42,42 @@ export interface RecipeMessage {
 
 /** The calls that the thread answers: their arguments, the items they send before they end, and what they end with. */
 export type ModelCalls = {
-  losses: { argument: { readonly recipe: RecipeMessage; readonly architectures: readonly Architecture[]; readonly windows: readonly Window[]; readonly precision: Precision }; item: ArchitectureLosses; result: undefined };
-  calibrate: { argument: { readonly sequences: readonly Int32Array[]; readonly needs: readonly CalibrationNeed[] }; item: never; result: Calibration };
-  scoreUnits: { argument: { readonly criterion: PluginModule; readonly seed: number; readonly calibration?: Calibration }; item: never; result: readonly UnitScores[] };
-  logits: { argument: { readonly recipe: RecipeMessage; readonly architecture: Architecture; readonly tokens: Int32Array }; item: never; result: Float32Array };
-  mend: { argument: { readonly recipe: RecipeMessage; readonly request: MendRequest }; item: never; result: MendedTensors };
+  losses: {
+    argument: {
+      readonly recipe: RecipeMessage;
+      readonly architectures: readonly Architecture[];
+      readonly windows: readonly Window[];
+      readonly precision: Precision;
+    };
+    item: ArchitectureLosses;
+    result: undefined;
+  };
+  calibrate: {
+    argument: { readonly sequences: readonly Int32Array[]; readonly needs: readonly CalibrationNeed[] };
+    item: never;
+    result: Calibration;
+  };
+  scoreUnits: {
+    argument: { readonly criterion: PluginModule; readonly seed: number; readonly calibration?: Calibration };
+    item: never;
+    result: readonly UnitScores[];
+  };
+  logits: {
+    argument: { readonly recipe: RecipeMessage; readonly architecture: Architecture; readonly tokens: Int32Array };
+    item: never;
+    result: Float32Array;
+  };
+  mend: {
+    argument: { readonly recipe: RecipeMessage; readonly request: MendRequest };
+    item: never;
+    result: MendedTensors;
+  };
   calibrationErrors: { argument: { readonly recipe: RecipeMessage }; item: never; result: readonly LayerErrors[] };
   timeShapes: { argument: { readonly length: number }; item: never; result: LatencyTable };
-  timeArchitecture: { argument: { readonly recipe: RecipeMessage; readonly architecture: Architecture; readonly length: number }; item: never; result: number };
+  timeArchitecture: {
+    argument: { readonly recipe: RecipeMessage; readonly architecture: Architecture; readonly length: number };
+    item: never;
+    result: number;
+  };
   readLayer: { argument: { readonly layer: number }; item: never; result: Omit<ScoredLayer, 'statistics'> };
 };

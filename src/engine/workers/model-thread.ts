@@ -16,7 +16,12 @@ export function startModelThread(threadData: Omit<ModelThreadData, 'gate'>, quie
     workerBytes: THREAD_BYTES,
     ...(quiet === undefined ? {} : { quiet }),
     begin: () => startGatedWorker(workerUrl(new URL('./model-worker.js', import.meta.url)), threadData),
-    failed: (cause) => new PrunecastError('INTERNAL', "the model's thread ended while it worked on this call, which a plug-in may have done; the next call gets a new one", { cause }),
+    failed: (cause) =>
+      new PrunecastError(
+        'INTERNAL',
+        "the model's thread ended while it worked on this call, which a plug-in may have done; the next call gets a new one",
+        { cause },
+      ),
     closed: () => new PrunecastError('SERVER_STOPPING', 'the model was closed'),
   });
 }

@@ -18,34 +18,44 @@ import { openThreadChannel, serveCalls } from './serve-calls.js';
 const { place, records, config, tensors, options, gate } = workerData as ModelThreadData;
 
 const files = createCheckpointFiles(place, records);
-const source: WeightSource = { config, ...createTensorReader(files, new Map(tensors.map((entry) => [entry.name, entry]))) };
+const source: WeightSource = {
+  config,
+  ...createTensorReader(files, new Map(tensors.map((entry) => [entry.name, entry]))),
+};
 const runtime = createModelRuntime(source, { ...options, guard: (run) => passGate(gate, run) });
 
-serveCalls<ModelCalls>(openThreadChannel(), {
-  losses: async ({ recipe, architectures, windows, precision }, { control, send }) => {
-    for await (const item of runtime.losses(await loadRecipe(recipe), architectures, windows, control, precision)) send(item);
-    return undefined;
+serveCalls<ModelCalls>(
+  openThreadChannel(),
+  {
+    losses: async ({ recipe, architectures, windows, precision }, { control, send }) => {
+      for await (const item of runtime.losses(await loadRecipe(recipe), architectures, windows, control, precision))
+        send(item);
+      return undefined;
+    },
+    calibrate: ({ sequences, needs }, { control }) => runtime.calibrate(sequences, needs, control),
+    scoreUnits: async ({ criterion, seed, calibration }, { control }) => {
+      const plugin = await loadPlugin<Criterion>(criterion.moduleUrl);
+      return runtime.scoreUnits({ plugin, options: criterion.options, seed }, calibration, control);
+    },
+    logits: async ({ recipe, architecture, tokens }, { control }) =>
+      runtime.logits(await loadRecipe(recipe), architecture, tokens, control),
+    mend: async ({ recipe, request }, { control }) => runtime.mend(await loadRecipe(recipe), request, control),
+    calibrationErrors: async ({ recipe }, { control }) => runtime.calibrationErrors(await loadRecipe(recipe), control),
+    timeShapes: ({ length }, { control }) => runtime.timeShapes(length, control),
+    timeArchitecture: async ({ recipe, architecture, length }, { control }) =>
+      runtime.timeArchitecture(await loadRecipe(recipe), architecture, length, control),
+    readLayer: ({ layer }) => runtime.readLayer(layer),
   },
-  calibrate: ({ sequences, needs }, { control }) => runtime.calibrate(sequences, needs, control),
-  scoreUnits: async ({ criterion, seed, calibration }, { control }) => {
-    const plugin = await loadPlugin<Criterion>(criterion.moduleUrl);
-    return runtime.scoreUnits({ plugin, options: criterion.options, seed }, calibration, control);
+  {
+    allow: (budgetBytes) => runtime.allow(budgetBytes),
+    heldBytes: () => runtime.heldBytes(),
+    close: async () => {
+      await runtime.close();
+      await files.close();
+      parentPort?.close();
+    },
   },
-  logits: async ({ recipe, architecture, tokens }, { control }) => runtime.logits(await loadRecipe(recipe), architecture, tokens, control),
-  mend: async ({ recipe, request }, { control }) => runtime.mend(await loadRecipe(recipe), request, control),
-  calibrationErrors: async ({ recipe }, { control }) => runtime.calibrationErrors(await loadRecipe(recipe), control),
-  timeShapes: ({ length }, { control }) => runtime.timeShapes(length, control),
-  timeArchitecture: async ({ recipe, architecture, length }, { control }) => runtime.timeArchitecture(await loadRecipe(recipe), architecture, length, control),
-  readLayer: ({ layer }) => runtime.readLayer(layer),
-}, {
-  allow: (budgetBytes) => runtime.allow(budgetBytes),
-  heldBytes: () => runtime.heldBytes(),
-  close: async () => {
-    await runtime.close();
-    await files.close();
-    parentPort?.close();
-  },
-});
+);
 
 async function loadRecipe({ compensation, ...recipe }: RecipeMessage): Promise<WeightRecipe> {
   if (compensation === undefined) return recipe;

@@ -6,10 +6,14 @@ import type { ModelThread } from './model-thread.js';
  * The calls of a model's thread, each with the memory that the pool grants it. One that turns out to need more than it was
  * granted, though not more than all, is called again when there is as much.
  */
-export function callInPool(thread: ModelThread, place: PoolPlace, wholeBytes: number): Pick<ModelThread, 'call' | 'stream'> {
+export function callInPool(
+  thread: ModelThread,
+  place: PoolPlace,
+  wholeBytes: number,
+): Pick<ModelThread, 'call' | 'stream'> {
   return {
     call: async (name, argument, control) => {
-      for (let leastBytes = 0;;) {
+      for (let leastBytes = 0; ; ) {
         const grantedBytes = await place.enter(leastBytes, control.signal);
         try {
           return await thread.call(name, argument, control, grantedBytes);
@@ -21,7 +25,7 @@ export function callInPool(thread: ModelThread, place: PoolPlace, wholeBytes: nu
       }
     },
     stream: async function* stream(name, argument, control) {
-      for (let leastBytes = 0;;) {
+      for (let leastBytes = 0; ; ) {
         const grantedBytes = await place.enter(leastBytes, control.signal);
         let items = 0;
         try {
@@ -43,7 +47,10 @@ export function callInPool(thread: ModelThread, place: PoolPlace, wholeBytes: nu
 
 /** What a refused call is to be granted next; throws the refusal where all there is would not do, and whatever is none. */
 function readNeeded(error: unknown, grantedBytes: number, wholeBytes: number): number {
-  const neededBytes = error instanceof PrunecastError && error.reason === 'MEMORY_EXCEEDED' ? Number(error.metadata['needed_bytes']) : Infinity;
+  const neededBytes =
+    error instanceof PrunecastError && error.reason === 'MEMORY_EXCEEDED'
+      ? Number(error.metadata['needed_bytes'])
+      : Infinity;
   if (grantedBytes >= wholeBytes || !(neededBytes <= wholeBytes)) throw error;
   return neededBytes > grantedBytes ? neededBytes : wholeBytes; // some refusals name a part of what they need
 }

@@ -19,7 +19,10 @@ export interface ServedCall<Item> {
 
 /** What a worker does on each call. */
 export type CallHandlers<Calls extends CallTable> = {
-  readonly [Name in keyof Calls]: (argument: Calls[Name]['argument'], call: ServedCall<Calls[Name]['item']>) => Promise<Calls[Name]['result']>;
+  readonly [Name in keyof Calls]: (
+    argument: Calls[Name]['argument'],
+    call: ServedCall<Calls[Name]['item']>,
+  ) => Promise<Calls[Name]['result']>;
 };
 
 const PROGRESS_INTERVAL_MS = 50;
@@ -34,16 +37,26 @@ export interface CallServing {
 }
 
 /** Answers calls one after the other: with what their handler returns, or the error that it throws. */
-export function serveCalls<Calls extends CallTable>({ onRequest, answer }: CallChannel, handlers: CallHandlers<Calls>, { allow, heldBytes = () => 0, close = () => Promise.resolve() }: CallServing = {}): void {
+export function serveCalls<Calls extends CallTable>(
+  { onRequest, answer }: CallChannel,
+  handlers: CallHandlers<Calls>,
+  { allow, heldBytes = () => 0, close = () => Promise.resolve() }: CallServing = {},
+): void {
   const cancels = new Map<number, AbortController>();
   let last: Promise<unknown> = Promise.resolve();
-  const serve = async ({ id, name, argument, budgetBytes }: Extract<CallRequest, { kind: 'call' }>, signal: AbortSignal): Promise<void> => {
+  const serve = async (
+    { id, name, argument, budgetBytes }: Extract<CallRequest, { kind: 'call' }>,
+    signal: AbortSignal,
+  ): Promise<void> => {
     try {
       signal.throwIfAborted();
       const handler = handlers[name];
       if (handler === undefined) throw new RangeError(`no call has the name ${name}`);
       allow?.(budgetBytes);
-      const result = await handler(argument, { control: { signal, report: throttle(id) }, send: (item) => answer({ kind: 'item', id, item }) });
+      const result = await handler(argument, {
+        control: { signal, report: throttle(id) },
+        send: (item) => answer({ kind: 'item', id, item }),
+      });
       answer({ kind: 'result', id, result, heldBytes: heldBytes() });
     } catch (error) {
       answer({ kind: 'error', id, error: encodeError(error), heldBytes: heldBytes() });

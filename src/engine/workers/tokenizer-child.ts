@@ -18,7 +18,9 @@ process.once('message', (task: TokenizerTask) => {
     resourceLimits: { maxOldGenerationSizeMb: Math.ceil(memoryBytes / 2 ** 20) },
   });
   worker.once('message', answer);
-  worker.once('error', (error: NodeJS.ErrnoException) => fail(error.code === 'ERR_WORKER_OUT_OF_MEMORY' ? tokenizerMemoryExceeded(textBytes, memoryBytes) : error));
+  worker.once('error', (error: NodeJS.ErrnoException) =>
+    fail(error.code === 'ERR_WORKER_OUT_OF_MEMORY' ? tokenizerMemoryExceeded(textBytes, memoryBytes) : error),
+  );
   setInterval(() => {
     const { user, system } = process.cpuUsage();
     if ((user + system) / 1000 > processorMs) fail(tokenizerTimeout(textBytes, processorMs));

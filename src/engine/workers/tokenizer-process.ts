@@ -32,7 +32,10 @@ export type TokenizerAnswer = { readonly tokens: readonly Int32Array[] } | { rea
  * @throws the signal's reason, PrunecastError MEMORY_EXCEEDED, TOKENIZER_TIMEOUT, OVERLOADED where no process can be started,
  * and what the tokenizer and the text are refused with
  */
-export async function runTokenizer(task: TokenizerTask, { fd, signal }: { readonly fd?: number; readonly signal?: AbortSignal } = {}): Promise<readonly Int32Array[]> {
+export async function runTokenizer(
+  task: TokenizerTask,
+  { fd, signal }: { readonly fd?: number; readonly signal?: AbortSignal } = {},
+): Promise<readonly Int32Array[]> {
   signal?.throwIfAborted();
   const child = start(fd);
   const exited = new Promise<void>((resolve) => {
@@ -43,7 +46,14 @@ export async function runTokenizer(task: TokenizerTask, { fd, signal }: { readon
   try {
     const answer = await new Promise<TokenizerAnswer>((resolve, reject) => {
       child.once('message', (message) => resolve(message as TokenizerAnswer));
-      child.once('error', (cause) => reject(new PrunecastError('OVERLOADED', 'no process could be started for the tokenizer: try again later', { retryAfterMs: RETRY_AFTER_MS, cause })));
+      child.once('error', (cause) =>
+        reject(
+          new PrunecastError('OVERLOADED', 'no process could be started for the tokenizer: try again later', {
+            retryAfterMs: RETRY_AFTER_MS,
+            cause,
+          }),
+        ),
+      );
       child.once('exit', (code, killedBy) => reject(describeExit(task, code, killedBy)));
       signal?.addEventListener('abort', () => reject(signal.reason), { once: true, signal: ending.signal });
       child.send(task, () => undefined); // where it cannot be sent, the process has ended, which is told above
@@ -61,13 +71,26 @@ const RETRY_AFTER_MS = 1000;
 
 function start(fd: number | undefined): ChildProcess {
   const module = fileURLToPath(workerUrl(new URL('./tokenizer-child.js', import.meta.url)));
-  return fork(module, [], { serialization: 'advanced', stdio: [fd ?? 'ignore', 'ignore', 'ignore', 'ipc'], execArgv: [], env: { ...process.env, NODE_OPTIONS: '' } });
+  return fork(module, [], {
+    serialization: 'advanced',
+    stdio: [fd ?? 'ignore', 'ignore', 'ignore', 'ipc'],
+    execArgv: [],
+    env: { ...process.env, NODE_OPTIONS: '' },
+  });
 }
 
 /** V8 aborts a process whose heap is full, where it does not end the thread alone; the system kills one when its own memory is. */
-function describeExit({ textBytes, memoryBytes }: TokenizerTask, code: number | null, killedBy: NodeJS.Signals | null): PrunecastError {
-  if (killedBy === 'SIGABRT' || killedBy === 'SIGKILL' || killedBy === 'SIGTRAP' || code === ABORTED) return tokenizerMemoryExceeded(textBytes, memoryBytes);
-  return new PrunecastError('INTERNAL', `the tokenizer's process ended with ${killedBy ?? `code ${code}`} before it answered`);
+function describeExit(
+  { textBytes, memoryBytes }: TokenizerTask,
+  code: number | null,
+  killedBy: NodeJS.Signals | null,
+): PrunecastError {
+  if (killedBy === 'SIGABRT' || killedBy === 'SIGKILL' || killedBy === 'SIGTRAP' || code === ABORTED)
+    return tokenizerMemoryExceeded(textBytes, memoryBytes);
+  return new PrunecastError(
+    'INTERNAL',
+    `the tokenizer's process ended with ${killedBy ?? `code ${code}`} before it answered`,
+  );
 }
 
 /** 128 and the number of SIGABRT, where a shell or container reports it so. */

@@ -32,15 +32,27 @@ function encode({ json, texts }: TokenizerTask): TokenizerAnswer {
       }),
     };
   } catch (error) {
-    const known = error instanceof PrunecastError ? error : malformed(TOKENIZER_FILE, `cannot be used: ${(error instanceof Error ? error.message : String(error)).slice(0, 200)}`);
+    const known =
+      error instanceof PrunecastError
+        ? error
+        : malformed(
+            TOKENIZER_FILE,
+            `cannot be used: ${(error instanceof Error ? error.message : String(error)).slice(0, 200)}`,
+          );
     return { failure: encodeError(known) };
   }
 }
 
 /** The added tokens that match whole words alone, as they stand in a text and as the normaliser leaves them. */
-function listWholeWords({ added_tokens: added }: Readonly<Record<string, unknown>>, normalizer: Tokenizer['normalizer']): { readonly asWritten: readonly string[]; readonly normalized: readonly string[] } {
-  const tokens = (Array.isArray(added) ? added : []).filter((token: unknown) => isRecord(token) && token['single_word'] === true && typeof token['content'] === 'string') as { content: string; normalized?: boolean; special?: boolean }[];
-  const isNormalized = ({ normalized, special }: (typeof tokens)[number]): boolean => normalizer !== null && (normalized ?? special !== true);
+function listWholeWords(
+  { added_tokens: added }: Readonly<Record<string, unknown>>,
+  normalizer: Tokenizer['normalizer'],
+): { readonly asWritten: readonly string[]; readonly normalized: readonly string[] } {
+  const tokens = (Array.isArray(added) ? added : []).filter(
+    (token: unknown) => isRecord(token) && token['single_word'] === true && typeof token['content'] === 'string',
+  ) as { content: string; normalized?: boolean; special?: boolean }[];
+  const isNormalized = ({ normalized, special }: (typeof tokens)[number]): boolean =>
+    normalizer !== null && (normalized ?? special !== true);
   return {
     asWritten: tokens.filter((token) => !isNormalized(token)).map(({ content }) => content),
     normalized: tokens.filter(isNormalized).map(({ content }) => normalizer?.(content) ?? content),
@@ -50,9 +62,13 @@ function listWholeWords({ added_tokens: added }: Readonly<Record<string, unknown
 /** The file that this process was started on. */
 function readInput(size: number): Uint8Array {
   const bytes = new Uint8Array(size);
-  for (let done = 0; done < size;) {
+  for (let done = 0; done < size; ) {
     const read = readSync(0, bytes, done, size - done, done);
-    if (read === 0) throw new PrunecastError('INVALID_REQUEST', `the file was cut to ${done} of its ${size} bytes while it was read: send it again when it is complete`);
+    if (read === 0)
+      throw new PrunecastError(
+        'INVALID_REQUEST',
+        `the file was cut to ${done} of its ${size} bytes while it was read: send it again when it is complete`,
+      );
     done += read;
   }
   return bytes;

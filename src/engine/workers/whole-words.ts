@@ -20,7 +20,11 @@ export function requireWholeWords(text: string, tokens: readonly string[]): void
       const [before, after] = [characterBefore(text, at), characterAt(text, at + token.length)];
       if (!WORD_CHARACTER.test(before) && !WORD_CHARACTER.test(after)) continue;
       const place = JSON.stringify(text.slice(Math.max(0, at - AROUND), at + token.length + AROUND));
-      throw unsupported(TOKENIZER_FILE, 'single_word', `its added token ${JSON.stringify(token.slice(0, 64))} is to match whole words alone (single_word), which is not supported, and the text has it within a word at ${at}: ${place}. Send token ids in place of text`);
+      throw unsupported(
+        TOKENIZER_FILE,
+        'single_word',
+        `its added token ${JSON.stringify(token.slice(0, 64))} is to match whole words alone (single_word), which is not supported, and the text has it within a word at ${at}: ${place}. Send token ids in place of text`,
+      );
     }
   }
 }

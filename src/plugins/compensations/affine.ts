@@ -10,7 +10,12 @@ export default defineCompensation({
   id: 'affine',
   summary: 'Fits the kept weights and a bias so that the outputs stay nearest to the unpruned ones.',
   options: z.strictObject({
-    damping: z.number().gt(0).max(10).default(0.01).describe('Added to the diagonal of the Gram matrix, as a share of its mean; the constant is not damped.'),
+    damping: z
+      .number()
+      .gt(0)
+      .max(10)
+      .default(0.01)
+      .describe('Added to the diagonal of the Gram matrix, as a share of its mean; the constant is not damped.'),
   }),
   needs: ['mean', 'gram'],
   addsBias: true,

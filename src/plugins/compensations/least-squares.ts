@@ -15,8 +15,18 @@ export default defineCompensation({
   id: 'least-squares',
   summary: 'Fits the kept weights so that the outputs stay nearest to the unpruned ones.',
   options: z.strictObject({
-    damping: z.number().gt(0).max(10).default(0.01).describe('Added to the diagonal of the Gram matrix, as a share of its mean.'),
-    fit: z.enum(['one-shot', 'stream']).default('one-shot').describe('On the inputs of the dense model, or layer by layer on those of the pruned one: better from some 20 tokens a channel on, and a calibration pass for each architecture.'),
+    damping: z
+      .number()
+      .gt(0)
+      .max(10)
+      .default(0.01)
+      .describe('Added to the diagonal of the Gram matrix, as a share of its mean.'),
+    fit: z
+      .enum(['one-shot', 'stream'])
+      .default('one-shot')
+      .describe(
+        'On the inputs of the dense model, or layer by layer on those of the pruned one: better from some 20 tokens a channel on, and a calibration pass for each architecture.',
+      ),
   }),
   needs: ['gram'],
   addsBias: false,

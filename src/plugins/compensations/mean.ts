@@ -12,7 +12,9 @@ export default defineCompensation({
   options: z.strictObject({}),
   needs: ['mean'],
   addsBias: true,
-  prepare: (half) => ({ mend: (width) => ({ weights: half.weights.subarray(0, width * half.hidden), bias: meanOutput(half, width) }) }),
+  prepare: (half) => ({
+    mend: (width) => ({ weights: half.weights.subarray(0, width * half.hidden), bias: meanOutput(half, width) }),
+  }),
 });
 
 /** Sum over the removed rows of mean input times weights, [hidden]. */
@@ -21,7 +23,8 @@ function meanOutput({ weights, rows, hidden, mean }: HalfBlock, width: number): 
   const sums = new Float64Array(hidden);
   for (let row = width; row < rows; row++) {
     const input = mean[row] as number;
-    for (let column = 0; column < hidden; column++) sums[column] = (sums[column] as number) + input * (weights[row * hidden + column] as number);
+    for (let column = 0; column < hidden; column++)
+      sums[column] = (sums[column] as number) + input * (weights[row * hidden + column] as number);
   }
   return Float32Array.from(sums);
 }

@@ -13,5 +13,6 @@ export default defineCriterion({
   needs: ['activations'],
   options: z.strictObject({ scope: scopeOption }),
   /** One score a unit, in the order of `units`; higher = keep. */
-  score: ({ units }) => Float32Array.from(units, ({ columns }) => columns.reduce((sum, { meanSquare }) => sum + Math.sqrt(meanSquare), 0)),
+  score: ({ units }) =>
+    Float32Array.from(units, ({ columns }) => columns.reduce((sum, { meanSquare }) => sum + Math.sqrt(meanSquare), 0)),
 });

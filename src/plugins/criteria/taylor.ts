@@ -3,8 +3,12 @@ import type { Unit } from '../../core/ports/criterion.js';
 import { defineCriterion, scopeOption } from '../api.js';
 
 const options = z.strictObject({
-  order: z.enum(['vectorize', 'first', 'second', 'mix']).default('first')
-    .describe('`vectorize`: abs(sum w g); `first`: sum abs(w g); `second`: sum abs(w^2 mean_n g_n^2); `mix`: sum abs(w g - 1/2 w^2 mean_n g_n^2).'),
+  order: z
+    .enum(['vectorize', 'first', 'second', 'mix'])
+    .default('first')
+    .describe(
+      '`vectorize`: abs(sum w g); `first`: sum abs(w g); `second`: sum abs(w^2 mean_n g_n^2); `mix`: sum abs(w g - 1/2 w^2 mean_n g_n^2).',
+    ),
   scope: scopeOption,
 });
 

@@ -14,7 +14,8 @@ export default defineCriterion({
   needs: ['weights', 'activations'],
   options: z.strictObject({ scope: scopeOption }),
   /** One score a unit, in the order of `units`; higher = keep. */
-  score: ({ units }) => Float32Array.from(units, ({ columns }) => columns.reduce((sum, column) => sum + scoreColumn(column), 0)),
+  score: ({ units }) =>
+    Float32Array.from(units, ({ columns }) => columns.reduce((sum, column) => sum + scoreColumn(column), 0)),
 });
 
 function scoreColumn({ weights, meanSquare }: OutputColumn): number {

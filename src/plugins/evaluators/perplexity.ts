@@ -17,8 +17,20 @@ export default defineEvaluator({
   summary: 'Perplexity of a text in consecutive windows, and how often the next token is the most likely one.',
   options: z.strictObject({}),
   metrics: [
-    { name: 'perplexity', better: 'lower', scale: 'log', windows: 'losses', summary: 'exp of the mean negative log-likelihood of the scored tokens' },
-    { name: 'accuracy', better: 'higher', scale: 'linear', windows: 'hits', summary: 'share of the scored tokens that the model held most likely' },
+    {
+      name: 'perplexity',
+      better: 'lower',
+      scale: 'log',
+      windows: 'losses',
+      summary: 'exp of the mean negative log-likelihood of the scored tokens',
+    },
+    {
+      name: 'accuracy',
+      better: 'higher',
+      scale: 'linear',
+      windows: 'hits',
+      summary: 'share of the scored tokens that the model held most likely',
+    },
   ],
   plan: (text, protocol, options) => {
     const { count, cut } = cutWindows(text, protocol);
@@ -45,19 +57,42 @@ export default defineEvaluator({
   measure: async function* measure(subject, architectures, { windows, fidelity }, control) {
     const windowTokens = Int32Array.from(windows, ({ tokens, scoredFrom }) => tokens.length - scoredFrom);
     const scored = windowTokens.reduce((sum, count) => sum + count, 0);
-    for await (const { index, windowLosses, windowHits } of subject.losses(architectures, windows, control, fidelity.precision)) {
+    for await (const { index, windowLosses, windowHits } of subject.losses(
+      architectures,
+      windows,
+      control,
+      fidelity.precision,
+    )) {
       const loss = windowLosses.reduce((sum, value) => sum + value, 0);
       const hits = windowHits.reduce((sum, value) => sum + value, 0);
-      yield { index, windowLosses, windowHits, windowTokens, metrics: { perplexity: Math.exp(loss / scored), accuracy: hits / scored } };
+      yield {
+        index,
+        windowLosses,
+        windowHits,
+        windowTokens,
+        metrics: { perplexity: Math.exp(loss / scored), accuracy: hits / scored },
+      };
     }
   },
 });
 
 /** How many whole windows the text has, and each by its place: a copy, as a view would take the whole text along to the model's thread. */
-function cutWindows({ tokens, bosToken }: EvaluationText, { window, stride, bos }: WindowProtocol): { readonly count: number; readonly cut: (index: number) => Window } {
-  if (window < 2) throw PrunecastError.ofField('window', `is ${window}: a window needs 2 tokens, one to predict from and one to predict`);
-  if (stride < 1 || stride > window) throw PrunecastError.ofField('stride', `is ${stride}; 1 to the window's ${window} are allowed`);
-  if (bos && bosToken === undefined) throw PrunecastError.ofField('bos', "the model's config.json names no bos_token_id of its vocabulary: leave BOS off");
+function cutWindows(
+  { tokens, bosToken }: EvaluationText,
+  { window, stride, bos }: WindowProtocol,
+): { readonly count: number; readonly cut: (index: number) => Window } {
+  if (window < 2)
+    throw PrunecastError.ofField(
+      'window',
+      `is ${window}: a window needs 2 tokens, one to predict from and one to predict`,
+    );
+  if (stride < 1 || stride > window)
+    throw PrunecastError.ofField('stride', `is ${stride}; 1 to the window's ${window} are allowed`);
+  if (bos && bosToken === undefined)
+    throw PrunecastError.ofField(
+      'bos',
+      "the model's config.json names no bos_token_id of its vocabulary: leave BOS off",
+    );
   const front = bos && bosToken !== undefined ? [bosToken] : [];
   const textTokens = window - front.length;
   const step = Math.min(stride, textTokens); // a window holds one text token less with BOS, and none may be skipped
@@ -67,7 +102,11 @@ function cutWindows({ tokens, bosToken }: EvaluationText, { window, stride, bos 
     cut: (index) => {
       const start = index * step;
       const scoredBefore = index === 0 ? 0 : (index - 1) * step + textTokens;
-      return { start, tokens: putInFront(front, tokens.subarray(start, start + textTokens)), scoredFrom: Math.max(1, scoredBefore - start + front.length) };
+      return {
+        start,
+        tokens: putInFront(front, tokens.subarray(start, start + textTokens)),
+        scoredFrom: Math.max(1, scoredBefore - start + front.length),
+      };
     },
   };
 }
@@ -84,7 +123,8 @@ function pickWindows(windows: number, { window, part = { from: 0, to: 1 }, token
   const from = shareOf(windows, part.from);
   const count = Math.max(0, shareOf(windows, part.to) - from);
   const most = tokenLimit === undefined ? count : Math.floor(tokenLimit / window);
-  if (tokenLimit !== undefined && most < 1) throw PrunecastError.ofField('token_limit', `is ${tokenLimit}, less than one window of ${window} tokens`);
+  if (tokenLimit !== undefined && most < 1)
+    throw PrunecastError.ofField('token_limit', `is ${tokenLimit}, less than one window of ${window} tokens`);
   if (most >= count) return Array.from({ length: count }, (_, index) => from + index);
   return Array.from({ length: most }, (_, index) => from + Math.floor((index * count) / most));
 }
@@ -111,7 +151,11 @@ function shareOf(count: number, share: number): number {
 function textTooShort({ tokens }: EvaluationText, { window, bos, part }: WindowProtocol): PrunecastError {
   const needed = window - (bos ? 1 : 0);
   const where = part === undefined ? 'the text' : `the part from ${part.from} to ${part.to} of the text`;
-  return new PrunecastError('TEXT_TOO_SHORT', `${where} has no whole window: the text has ${tokens.length} tokens, a window takes ${needed} of them`, {
-    metadata: { tokens: String(tokens.length), needed: String(needed) },
-  });
+  return new PrunecastError(
+    'TEXT_TOO_SHORT',
+    `${where} has no whole window: the text has ${tokens.length} tokens, a window takes ${needed} of them`,
+    {
+      metadata: { tokens: String(tokens.length), needed: String(needed) },
+    },
+  );
 }

@@ -29,9 +29,17 @@ export default defineExporter({
   id: 'hf',
   summary: 'A Hugging Face folder: stock where all layers are alike, with its own modelling file where they differ.',
   options: z.strictObject({
-    form: z.enum(['auto', 'stock', 'per-layer']).default('auto')
-      .describe('stock loads anywhere but needs all layers alike; per-layer needs transformers 4.54 or later and trust_remote_code; auto is stock where it can be.'),
-    shard_bytes: z.int().min(1_000_000).max(50_000_000_000).default(4_000_000_000)
+    form: z
+      .enum(['auto', 'stock', 'per-layer'])
+      .default('auto')
+      .describe(
+        'stock loads anywhere but needs all layers alike; per-layer needs transformers 4.54 or later and trust_remote_code; auto is stock where it can be.',
+      ),
+    shard_bytes: z
+      .int()
+      .min(1_000_000)
+      .max(50_000_000_000)
+      .default(4_000_000_000)
       .describe('Most bytes of weights in one file.'),
   }),
   supports: (shape, architecture, biases, { form }) => {
@@ -76,24 +84,41 @@ function fillBiases(model: PrunedModel, biases: BlockBiases): PrunedModel {
   const tensors = listTensors(findFamily(shape.family), shape).map((spec): PrunedTensor => {
     const dtype = present.get(spec.name.replace(/\.bias$/, '.weight'))?.dtype ?? 'F32';
     const bytes = spec.shape.reduce((product, size) => product * size, DTYPE_BYTES[dtype]);
-    return present.get(spec.name) ?? { name: spec.name, dtype, shape: spec.shape, read: async () => new Uint8Array(bytes) };
+    return (
+      present.get(spec.name) ?? { name: spec.name, dtype, shape: spec.shape, read: async () => new Uint8Array(bytes) }
+    );
   });
   return { ...model, shape, tensors };
 }
 
 /** The caller's manifest, with the kept units where it has none, and what this exporter adds of itself. */
-function describe(model: PrunedModel, chosen: ChosenForm, config: Readonly<Record<string, unknown>>): Record<string, unknown> {
+function describe(
+  model: PrunedModel,
+  chosen: ChosenForm,
+  config: Readonly<Record<string, unknown>>,
+): Record<string, unknown> {
   const caller = model.manifest['exporter'];
   return {
-    kept_units: model.keptUnits.map(({ kvGroups, queryHeads, ffnChannels }) => ({ kv_groups: kvGroups, query_heads: queryHeads, ffn_channels: ffnChannels })),
+    kept_units: model.keptUnits.map(({ kvGroups, queryHeads, ffnChannels }) => ({
+      kv_groups: kvGroups,
+      query_heads: queryHeads,
+      ffn_channels: ffnChannels,
+    })),
     ...model.manifest,
-    architecture: model.architecture.map((layer) => ({ kv_heads: layer.kvHeads, query_heads_per_kv: layer.queryHeadsPerKv, ffn_channels: layer.ffnChannels })),
+    architecture: model.architecture.map((layer) => ({
+      kv_heads: layer.kvHeads,
+      query_heads_per_kv: layer.queryHeadsPerKv,
+      ffn_channels: layer.ffnChannels,
+    })),
     exporter: {
       id: 'hf',
       ...(isRecord(caller) ? caller : {}),
       form: chosen.kind,
       model_type: config['model_type'],
-      modelling_file: chosen.kind === 'per-layer' ? { name: MODELLING_FILE, sha256: digestBytes(new TextEncoder().encode(MODELLING_SOURCE)) } : null,
+      modelling_file:
+        chosen.kind === 'per-layer'
+          ? { name: MODELLING_FILE, sha256: digestBytes(new TextEncoder().encode(MODELLING_SOURCE)) }
+          : null,
     },
   };
 }

@@ -3,7 +3,10 @@ import { definePredictorChooser } from '../api.js';
 
 const options = z.strictObject({
   folds: z.int().min(2).max(20).default(5).describe('Parts of the pairs, each predicted by fits on the others.'),
-  among: z.array(z.string()).default([]).describe('Ids of the predictors that may be chosen; none for all that need no options.'),
+  among: z
+    .array(z.string())
+    .default([])
+    .describe('Ids of the predictors that may be chosen; none for all that need no options.'),
 });
 
 /**

@@ -12,7 +12,12 @@ import ridge from './ridge.js';
 import xgboost from './xgboost.js';
 
 const options = z.strictObject({
-  folds: z.int().min(2).max(20).default(5).describe('Parts of the pairs, each predicted from the others to weigh the members.'),
+  folds: z
+    .int()
+    .min(2)
+    .max(20)
+    .default(5)
+    .describe('Parts of the pairs, each predicted from the others to weigh the members.'),
 });
 
 /**
@@ -32,13 +37,19 @@ export default definePredictor({
     const pairs = { ...table, targets: targets.map((target) => target / unit) };
     const outOfFold = await predictOutOfFold(pairs, folds, seed);
     const weights = weighMembers(outOfFold, pairs.targets);
-    const errors = outOfFold.map((predicted) => predicted.reduce((sum, value, row) => sum + (value - (pairs.targets[row] ?? value)) ** 2, 0) / predicted.length);
+    const errors = outOfFold.map(
+      (predicted) =>
+        predicted.reduce((sum, value, row) => sum + (value - (pairs.targets[row] ?? value)) ** 2, 0) / predicted.length,
+    );
     const members = await Promise.all(MEMBERS.map(({ fit }) => fit(pairs, seed)));
     return createFitted(members, { weights, errors, unit });
   },
   load: async (bytes) => {
     const { members, weights, errors, unit = 1 } = JSON.parse(new TextDecoder().decode(bytes)) as SavedModel;
-    return createFitted(await Promise.all(MEMBERS.map(({ load }, index) => load(Buffer.from(members[index] ?? '', 'base64')))), { weights, errors, unit });
+    return createFitted(
+      await Promise.all(MEMBERS.map(({ load }, index) => load(Buffer.from(members[index] ?? '', 'base64')))),
+      { weights, errors, unit },
+    );
   },
 });
 
@@ -74,14 +85,28 @@ interface SavedModel extends MemberTrust {
   readonly members: readonly string[];
 }
 
-function createFitted(members: readonly FittedPredictor[], { weights, errors, unit = 1 }: MemberTrust): FittedPredictor {
+function createFitted(
+  members: readonly FittedPredictor[],
+  { weights, errors, unit = 1 }: MemberTrust,
+): FittedPredictor {
   return {
     predict: async (batch) => {
-      const { mean, deviation } = mixPredictions(await Promise.all(members.map((member) => member.predict(batch))), { weights, variances: errors });
-      return { mean: mean.map((value) => unit * value), ...(deviation === undefined ? {} : { deviation: deviation.map((value) => unit * value) }) };
+      const { mean, deviation } = mixPredictions(await Promise.all(members.map((member) => member.predict(batch))), {
+        weights,
+        variances: errors,
+      });
+      return {
+        mean: mean.map((value) => unit * value),
+        ...(deviation === undefined ? {} : { deviation: deviation.map((value) => unit * value) }),
+      };
     },
     save: () => {
-      const saved: SavedModel = { weights, errors, unit, members: members.map((member) => Buffer.from(member.save()).toString('base64')) };
+      const saved: SavedModel = {
+        weights,
+        errors,
+        unit,
+        members: members.map((member) => Buffer.from(member.save()).toString('base64')),
+      };
       return new TextEncoder().encode(JSON.stringify(saved));
     },
   };

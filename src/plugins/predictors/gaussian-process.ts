@@ -9,8 +9,18 @@ import { createScaling, scaleRows, type Scaling } from './gaussian-process/scali
 import { factorise } from './gaussian-process/factorise.js';
 
 const options = z.strictObject({
-  iterations: z.int().min(0).max(1_000).default(40).describe('Steps of the search for length scales and noise; 0 keeps the starting values.'),
-  likelihood_pairs: z.int().min(10).max(1_000).default(200).describe('Most pairs that length scales and noise are chosen on, evenly spread; predictions use all.'),
+  iterations: z
+    .int()
+    .min(0)
+    .max(1_000)
+    .default(40)
+    .describe('Steps of the search for length scales and noise; 0 keeps the starting values.'),
+  likelihood_pairs: z
+    .int()
+    .min(10)
+    .max(1_000)
+    .default(200)
+    .describe('Most pairs that length scales and noise are chosen on, evenly spread; predictions use all.'),
 });
 
 /**
@@ -33,7 +43,11 @@ export default definePredictor({
     const scaling = createScaling({ rates: pairs.rates, columns });
     const rows = scaleRows({ rates: pairs.rates, columns }, scaling);
     const chosen = spreadEvenly(rows.length, likelihood_pairs);
-    const kernel = await maximiseLikelihood(chosen.map((row) => rows[row] as Float64Array), Float64Array.from(chosen, (row) => targets[row] as number), { columns, iterations });
+    const kernel = await maximiseLikelihood(
+      chosen.map((row) => rows[row] as Float64Array),
+      Float64Array.from(chosen, (row) => targets[row] as number),
+      { columns, iterations },
+    );
     return restore({ mean, scale, scaling, kernel, rates: [...pairs.rates], targets: [...targets] });
   },
   load: (bytes) => restore(JSON.parse(new TextDecoder().decode(bytes)) as Model),
@@ -62,8 +76,10 @@ async function restore(model: Model): Promise<FittedPredictor> {
       const deviation = new Float64Array(count);
       scaleRows(batch, scaling).forEach((point, row) => {
         const shared = covariances(kernel, rows, point);
-        mean[row] = model.mean + model.scale * shared.reduce((sum, value, index) => sum + value * (weights[index] as number), 0);
-        deviation[row] = model.scale * Math.sqrt(Math.max(0, selfCovariance(kernel, point) - explainedVariance(factor, shared)));
+        mean[row] =
+          model.mean + model.scale * shared.reduce((sum, value, index) => sum + value * (weights[index] as number), 0);
+        deviation[row] =
+          model.scale * Math.sqrt(Math.max(0, selfCovariance(kernel, point) - explainedVariance(factor, shared)));
       });
       return Promise.resolve({ mean, deviation });
     },
@@ -90,4 +106,3 @@ function spreadEvenly(rows: number, most: number): number[] {
   const count = Math.min(rows, most);
   return Array.from({ length: count }, (_, place) => Math.floor((place * rows) / count));
 }
-

@@ -6,7 +6,10 @@ import { openRegressor, type RegressorForm } from './onnx/open-regressor.js';
 
 const options = z.strictObject({
   path: z.string().min(1).describe('The regressor, relative to a data or model root.'),
-  unit: z.enum(['metric', 'log']).default('metric').describe("What it answers: the metric's own unit, or its natural logarithm."),
+  unit: z
+    .enum(['metric', 'log'])
+    .default('metric')
+    .describe("What it answers: the metric's own unit, or its natural logarithm."),
   output: z.string().default('').describe('Which output of the graph; none for its only one.'),
 });
 
@@ -33,7 +36,10 @@ export default definePredictor({
   },
   load: (saved) => {
     const headerEnd = 4 + new DataView(saved.buffer, saved.byteOffset).getUint32(0, true);
-    return openRegressor(saved.slice(headerEnd), JSON.parse(new TextDecoder().decode(saved.subarray(4, headerEnd))) as RegressorForm);
+    return openRegressor(
+      saved.slice(headerEnd),
+      JSON.parse(new TextDecoder().decode(saved.subarray(4, headerEnd))) as RegressorForm,
+    );
   },
 });
 

@@ -48,7 +48,11 @@ interface LibraryNode {
   readonly distribution?: number;
 }
 
-async function growForest(pairs: PairTable, { trees, feature_share, min_leaf, depth }: Options, seed: number): Promise<Forest> {
+async function growForest(
+  pairs: PairTable,
+  { trees, feature_share, min_leaf, depth }: Options,
+  seed: number,
+): Promise<Forest> {
   const { RandomForestRegression } = await import('ml-random-forest');
   const columns = pairs.dimensions.length;
   const { mean, scale, values } = standardise(pairs.targets);
@@ -64,16 +68,23 @@ async function growForest(pairs: PairTable, { trees, feature_share, min_leaf, de
     treeOptions: { minNumSamples: min_leaf, maxDepth: depth },
   });
   forest.train(listRows({ rates: pairs.rates, columns }), [...values]);
-  const grown = JSON.parse(JSON.stringify(forest)) as { baseModel: { indexes: number[][]; estimators: { root: LibraryNode }[] } };
+  const grown = JSON.parse(JSON.stringify(forest)) as {
+    baseModel: { indexes: number[][]; estimators: { root: LibraryNode }[] };
+  };
   return {
     mean,
     scale,
-    trees: grown.baseModel.estimators.map(({ root }, index) => ({ columns: grown.baseModel.indexes[index] ?? [], root: compact(root) })),
+    trees: grown.baseModel.estimators.map(({ root }, index) => ({
+      columns: grown.baseModel.indexes[index] ?? [],
+      root: compact(root),
+    })),
   };
 }
 
 function compact({ left, right, splitColumn = 0, splitValue = 0, distribution = 0 }: LibraryNode): Node {
-  return left === undefined || right === undefined ? [distribution] : [splitColumn, splitValue, compact(left), compact(right)];
+  return left === undefined || right === undefined
+    ? [distribution]
+    : [splitColumn, splitValue, compact(left), compact(right)];
 }
 
 function createFitted(forest: Forest): FittedPredictor {
@@ -106,5 +117,7 @@ function walk(root: Node, columns: readonly number[], rates: Float32Array, offse
 }
 
 function listRows({ rates, columns }: EncodingBatch): number[][] {
-  return Array.from({ length: countRows({ rates, columns }) }, (_, row) => Array.from(rates.subarray(row * columns, (row + 1) * columns)));
+  return Array.from({ length: countRows({ rates, columns }) }, (_, row) =>
+    Array.from(rates.subarray(row * columns, (row + 1) * columns)),
+  );
 }

@@ -8,7 +8,10 @@ const FEATURES = ['rates', 'rates-and-squares', 'rates-and-totals'] as const;
 type Features = (typeof FEATURES)[number];
 
 const options = z.strictObject({
-  features: z.enum(['auto', ...FEATURES]).default('auto').describe('What the targets are regressed on; `auto` takes what leaves the least leave-one-out error.'),
+  features: z
+    .enum(['auto', ...FEATURES])
+    .default('auto')
+    .describe('What the targets are regressed on; `auto` takes what leaves the least leave-one-out error.'),
 });
 
 /**
@@ -33,9 +36,21 @@ export default definePredictor({
     const kinds = numberKinds(pairs.dimensions);
     const models: { readonly model: Model; readonly error: number }[] = [];
     for (const form of features === 'auto' ? (['rates-and-squares', 'rates-and-totals'] as const) : [features]) {
-      const design = standardise(expand({ rates: pairs.rates, columns: pairs.dimensions.length }, { features: form, kinds }));
+      const design = standardise(
+        expand({ rates: pairs.rates, columns: pairs.dimensions.length }, { features: form, kinds }),
+      );
       const { error, intercept, weights } = await solve(design, targets);
-      models.push({ error, model: { features: form, kinds, intercept: unit * intercept, weights: weights.map((weight) => unit * weight), means: [...design.means], scales: [...design.scales] } });
+      models.push({
+        error,
+        model: {
+          features: form,
+          kinds,
+          intercept: unit * intercept,
+          weights: weights.map((weight) => unit * weight),
+          means: [...design.means],
+          scales: [...design.scales],
+        },
+      });
     }
     const [best, ...others] = models;
     if (best === undefined) throw new RangeError('there are features to choose from');
@@ -81,7 +96,8 @@ function createFitted(model: Model): FittedPredictor {
       const mean = new Float64Array(rows).fill(offset);
       for (let row = 0; row < rows; row++) {
         let sum = offset;
-        for (let column = 0; column < columns; column++) sum += (slopes[column] as number) * (values[row * columns + column] as number);
+        for (let column = 0; column < columns; column++)
+          sum += (slopes[column] as number) * (values[row * columns + column] as number);
         mean[row] = sum;
       }
       return Promise.resolve({ mean });
@@ -138,21 +154,31 @@ function standardise({ values, rows, columns }: Design): StandardisedDesign {
     for (let row = 0; row < rows; row++) squares += ((values[row * columns + column] as number) - mean) ** 2;
     // A column that never changes says nothing: its standard values are 0, whatever the scale.
     const scale = Math.sqrt(squares / rows) || 1;
-    for (let row = 0; row < rows; row++) standard[row * columns + column] = ((values[row * columns + column] as number) - mean) / scale;
+    for (let row = 0; row < rows; row++)
+      standard[row * columns + column] = ((values[row * columns + column] as number) - mean) / scale;
     means[column] = mean;
     scales[column] = scale;
   }
   return { values: standard, rows, columns, means, scales };
 }
 
-async function solve(design: Design, targets: Float64Array): Promise<{ intercept: number; weights: number[]; error: number }> {
+async function solve(
+  design: Design,
+  targets: Float64Array,
+): Promise<{ intercept: number; weights: number[]; error: number }> {
   const { Matrix, SingularValueDecomposition } = await import('ml-matrix');
   const { rows, columns } = design;
   const matrix = Matrix.from1DArray(rows, columns, design.values);
-  const { leftSingularVectors: left, rightSingularVectors: right, diagonal } = new SingularValueDecomposition(matrix, { autoTranspose: true });
+  const {
+    leftSingularVectors: left,
+    rightSingularVectors: right,
+    diagonal,
+  } = new SingularValueDecomposition(matrix, { autoTranspose: true });
   const singular = diagonal.filter((value) => value > 1e-10 * (diagonal[0] ?? 0));
   const intercept = targets.reduce((sum, target) => sum + target, 0) / rows;
-  const projected = singular.map((_, k) => targets.reduce((sum, target, row) => sum + left.get(row, k) * (target - intercept), 0));
+  const projected = singular.map((_, k) =>
+    targets.reduce((sum, target, row) => sum + left.get(row, k) * (target - intercept), 0),
+  );
   const errorAt = (lambda: number): number => {
     const shrink = singular.map((value) => value ** 2 / (value ** 2 + lambda));
     let error = 0;
@@ -172,6 +198,10 @@ async function solve(design: Design, targets: Float64Array): Promise<{ intercept
   const error = Math.min(...errors);
   const lambda = lambdas[errors.indexOf(error)] ?? 1;
   const weights = Array.from({ length: columns }, (_, column) =>
-    singular.reduce((sum, value, k) => sum + right.get(column, k) * (value / (value ** 2 + lambda)) * (projected[k] ?? 0), 0));
+    singular.reduce(
+      (sum, value, k) => sum + right.get(column, k) * (value / (value ** 2 + lambda)) * (projected[k] ?? 0),
+      0,
+    ),
+  );
   return { intercept, weights, error };
 }

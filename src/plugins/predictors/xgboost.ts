@@ -8,11 +8,21 @@ import { definePredictor } from '../api.js';
 
 const options = z.strictObject({
   trees: z.int().min(1).max(5_000).default(1_000).describe('Boosting rounds.'),
-  depth: z.int().min(1).max(12).default(1).describe('Most splits from the root to a leaf; with 1 every tree looks at one dimension.'),
+  depth: z
+    .int()
+    .min(1)
+    .max(12)
+    .default(1)
+    .describe('Most splits from the root to a leaf; with 1 every tree looks at one dimension.'),
   learning_rate: z.number().gt(0).max(1).default(0.1).describe('Share of each tree that is added.'),
   subsample: z.number().gt(0).max(1).default(0.6).describe('Share of the pairs each tree sees.'),
   column_sample: z.number().gt(0).max(1).default(0.3).describe('Share of the dimensions each tree sees.'),
-  min_child_weight: z.number().min(0).max(1_000).default(5).describe('Fewest pairs in a leaf; a quarter of those a tree sees where that is less.'),
+  min_child_weight: z
+    .number()
+    .min(0)
+    .max(1_000)
+    .default(5)
+    .describe('Fewest pairs in a leaf; a quarter of those a tree sees where that is less.'),
   l2: z.number().min(0).max(1_000).default(1).describe('Penalty on the values of the leaves.'),
 });
 type Options = z.output<typeof options>;
@@ -38,13 +48,19 @@ export default definePredictor({
     const { mean, scale, values } = standardise(pairs.targets);
     const booster = await train(pairs, [...values], chosen, seed);
     const { model, options: parameters } = booster.toJSON();
-    return createFitted({ mean, scale, booster: Buffer.from(Int8Array.from(model).buffer).toString('base64'), parameters }, booster);
+    return createFitted(
+      { mean, scale, booster: Buffer.from(Int8Array.from(model).buffer).toString('base64'), parameters },
+      booster,
+    );
   },
   load: async (bytes) => {
     const saved = JSON.parse(new TextDecoder().decode(bytes)) as SavedModel;
     const model = Array.from(Buffer.from(saved.booster, 'base64'));
     // The library writes into the options that it is given.
-    return createFitted(saved, (await loadLibrary()).load({ name: 'ml-xgboost', model, options: { ...saved.parameters } }));
+    return createFitted(
+      saved,
+      (await loadLibrary()).load({ name: 'ml-xgboost', model, options: { ...saved.parameters } }),
+    );
   },
 });
 
@@ -89,9 +105,13 @@ async function loadLibrary(): Promise<BoosterClass> {
 async function train(pairs: PairTable, targets: readonly number[], chosen: Options, seed: number): Promise<Booster> {
   const columns = pairs.dimensions.length;
   if (targets.length * columns > MOST_CELLS) {
-    throw new PrunecastError('PAIRS_TOO_MANY', `xgboost takes at most ${MOST_CELLS} rates, got ${targets.length} pairs of ${columns} dimensions: give fewer pairs`, {
-      metadata: { pairs: String(targets.length), most: String(Math.floor(MOST_CELLS / columns)) },
-    });
+    throw new PrunecastError(
+      'PAIRS_TOO_MANY',
+      `xgboost takes at most ${MOST_CELLS} rates, got ${targets.length} pairs of ${columns} dimensions: give fewer pairs`,
+      {
+        metadata: { pairs: String(targets.length), most: String(Math.floor(MOST_CELLS / columns)) },
+      },
+    );
   }
   const Library = await loadLibrary();
   const booster = new Library({
@@ -119,7 +139,9 @@ function createFitted(saved: SavedModel, booster: Booster): FittedPredictor {
       const mean = new Float64Array(rows.length);
       const most = Math.max(1, Math.floor(ASKED_CELLS / Math.max(1, batch.columns)));
       for (let from = 0; from < rows.length; from += most) {
-        booster.predict(rows.slice(from, from + most)).forEach((value, row) => (mean[from + row] = saved.mean + saved.scale * value));
+        booster
+          .predict(rows.slice(from, from + most))
+          .forEach((value, row) => (mean[from + row] = saved.mean + saved.scale * value));
       }
       return Promise.resolve({ mean });
     },
@@ -128,6 +150,12 @@ function createFitted(saved: SavedModel, booster: Booster): FittedPredictor {
 }
 
 function listRows({ rates, columns }: EncodingBatch): number[][] {
-  if (!rates.every(Number.isFinite)) throw new PrunecastError('PREDICTOR_FAILED', 'xgboost was given a rate that is not a finite number: give rates in [0, 1]');
-  return Array.from({ length: countRows({ rates, columns }) }, (_, row) => Array.from(rates.subarray(row * columns, (row + 1) * columns)));
+  if (!rates.every(Number.isFinite))
+    throw new PrunecastError(
+      'PREDICTOR_FAILED',
+      'xgboost was given a rate that is not a finite number: give rates in [0, 1]',
+    );
+  return Array.from({ length: countRows({ rates, columns }) }, (_, row) =>
+    Array.from(rates.subarray(row * columns, (row + 1) * columns)),
+  );
 }

@@ -10,11 +10,33 @@ import { listFounders } from './breeding/list-founders.js';
 
 const options = z.strictObject({
   batch: z.int().min(1).max(100_000).default(256).describe('Candidates predicted at a time.'),
-  population: z.int().min(4).max(10_000).default(128).describe('Candidates of the highest expected improvement that may have children.'),
+  population: z
+    .int()
+    .min(4)
+    .max(10_000)
+    .default(128)
+    .describe('Candidates of the highest expected improvement that may have children.'),
   random_share: z.number().min(0).max(1).default(0.25).describe('Share of random candidates; the others are children.'),
-  crossover: z.number().min(0).max(1).default(0.3).describe('Share of the children that mix two parents; the others change one.'),
-  waves: z.number().min(0).max(1).default(1).describe('Share of the children that are smooth over depth: blends of two candidates, or one changed by waves. The others take whole layers from either, or change in a few dimensions.'),
-  mutations: z.int().min(1).max(1_000).default(2).describe('Most dimensions that such a child changes, besides those that pay for it.'),
+  crossover: z
+    .number()
+    .min(0)
+    .max(1)
+    .default(0.3)
+    .describe('Share of the children that mix two parents; the others change one.'),
+  waves: z
+    .number()
+    .min(0)
+    .max(1)
+    .default(1)
+    .describe(
+      'Share of the children that are smooth over depth: blends of two candidates, or one changed by waves. The others take whole layers from either, or change in a few dimensions.',
+    ),
+  mutations: z
+    .int()
+    .min(1)
+    .max(1_000)
+    .default(2)
+    .describe('Most dimensions that such a child changes, besides those that pay for it.'),
 });
 type Options = z.output<typeof options>;
 
@@ -34,29 +56,53 @@ export default defineStrategy({
   start: (problem, chosen) => startRun(problem, chosen),
 });
 
-function startRun(problem: SearchProblem, { batch, population, random_share, crossover, waves, mutations }: Options): StrategyRun {
+function startRun(
+  problem: SearchProblem,
+  { batch, population, random_share, crossover, waves, mutations }: Options,
+): StrategyRun {
   const { space, sampler, evaluated, rng } = problem;
   const asking = createAsking(problem);
   const known = new Set(evaluated.map(({ counts }) => countsKey(counts)));
-  const measured = evaluated.reduce((best, { counts, values: [value = Number.NaN] }) => (value < best && sampler.isFeasible(counts) ? value : best), Number.POSITIVE_INFINITY);
+  const measured = evaluated.reduce(
+    (best, { counts, values: [value = Number.NaN] }) => (value < best && sampler.isFeasible(counts) ? value : best),
+    Number.POSITIVE_INFINITY,
+  );
   const told: BelievedCandidate[] = [];
   let points: readonly Counts[] = [];
-  const goal = (): number => (measured < Number.POSITIVE_INFINITY ? measured : told.reduce((best, { mean }) => Math.min(best, mean), Number.POSITIVE_INFINITY));
+  const goal = (): number =>
+    measured < Number.POSITIVE_INFINITY
+      ? measured
+      : told.reduce((best, { mean }) => Math.min(best, mean), Number.POSITIVE_INFINITY);
   return {
     ask: () => {
-      const parents = sortByImprovement(told, goal()).slice(0, population).map(({ counts }) => counts);
+      const parents = sortByImprovement(told, goal())
+        .slice(0, population)
+        .map(({ counts }) => counts);
       points = asking.next({
         size: batch,
         first: () => listFounders(problem, Math.ceil(population / 4)),
-        draw: (exhausted) => (parents.length < 2 || exhausted || rng.uniform() < random_share ? sampler.sample(rng) : breed(problem, parents, { crossover, waves, mutations })),
+        draw: (exhausted) =>
+          parents.length < 2 || exhausted || rng.uniform() < random_share
+            ? sampler.sample(rng)
+            : breed(problem, parents, { crossover, waves, mutations }),
       });
       return points;
     },
     tell: ([{ mean, deviation }]) => {
-      points.forEach((counts, index) => told.push({ counts, rates: toRates(space, counts), mean: mean[index] ?? Number.POSITIVE_INFINITY, deviation: deviation?.[index] ?? 0 }));
+      points.forEach((counts, index) =>
+        told.push({
+          counts,
+          rates: toRates(space, counts),
+          mean: mean[index] ?? Number.POSITIVE_INFINITY,
+          deviation: deviation?.[index] ?? 0,
+        }),
+      );
     },
     best: (count) => {
-      const fresh = sortByImprovement(told.filter(({ counts }) => !known.has(countsKey(counts))), goal());
+      const fresh = sortByImprovement(
+        told.filter(({ counts }) => !known.has(countsKey(counts))),
+        goal(),
+      );
       return chooseBatch(fresh, { count, goal: goal() }).map(({ counts }) => counts);
     },
   };

@@ -10,10 +10,34 @@ import { listFounders } from './breeding/list-founders.js';
 const options = z.strictObject({
   population: z.int().min(4).max(10_000).default(128).describe('Candidates that may have children.'),
   children: z.int().min(1).max(100_000).default(256).describe('Candidates predicted at a time.'),
-  crossover: z.number().min(0).max(1).default(0.3).describe('Share of the children that mix two parents; the others change one.'),
-  waves: z.number().min(0).max(1).default(1).describe('Share of the children that are smooth over depth: blends of two candidates, or one changed by waves. The others take whole layers from either, or change in a few dimensions.'),
-  mutations: z.int().min(1).max(1_000).default(2).describe('Most dimensions that such a child changes, besides those that pay for it.'),
-  radii: z.array(z.number().positive().max(1)).min(1).max(16).default([0.03, 0.06, 1]).describe('How far the best candidates may lie from the best measured one, as mean differences of rates: as many are proposed within each.'),
+  crossover: z
+    .number()
+    .min(0)
+    .max(1)
+    .default(0.3)
+    .describe('Share of the children that mix two parents; the others change one.'),
+  waves: z
+    .number()
+    .min(0)
+    .max(1)
+    .default(1)
+    .describe(
+      'Share of the children that are smooth over depth: blends of two candidates, or one changed by waves. The others take whole layers from either, or change in a few dimensions.',
+    ),
+  mutations: z
+    .int()
+    .min(1)
+    .max(1_000)
+    .default(2)
+    .describe('Most dimensions that such a child changes, besides those that pay for it.'),
+  radii: z
+    .array(z.number().positive().max(1))
+    .min(1)
+    .max(16)
+    .default([0.03, 0.06, 1])
+    .describe(
+      'How far the best candidates may lie from the best measured one, as mean differences of rates: as many are proposed within each.',
+    ),
 });
 type Options = z.output<typeof options>;
 
@@ -39,7 +63,10 @@ export default defineStrategy({
   start: (problem, chosen) => startRun(problem, chosen),
 });
 
-function startRun(problem: SearchProblem, { population, children, crossover, waves, mutations, radii }: Options): StrategyRun {
+function startRun(
+  problem: SearchProblem,
+  { population, children, crossover, waves, mutations, radii }: Options,
+): StrategyRun {
   const { evaluated, rng } = problem;
   const asking = createAsking(problem);
   const known = new Set(evaluated.map(({ counts }) => countsKey(counts)));
@@ -54,19 +81,27 @@ function startRun(problem: SearchProblem, { population, children, crossover, wav
         first: () => listFounders(problem, Math.ceil(population / 4)),
         draw: (exhausted) => {
           const among = parents[parents.length > 1 ? rng.integer(parents.length) : 0] ?? [];
-          return among.length < 2 || exhausted ? problem.sampler.sample(rng) : breed(problem, among, { crossover, waves, mutations });
+          return among.length < 2 || exhausted
+            ? problem.sampler.sample(rng)
+            : breed(problem, among, { crossover, waves, mutations });
         },
       });
       return generation;
     },
-    tell: ([{ mean }]) => rings.add(generation.map((counts, index) => ({ counts, predicted: mean[index] ?? Number.POSITIVE_INFINITY }))),
-    best: (count) => interleave(rings.best(count + known.size)).filter((counts) => !known.has(countsKey(counts))).slice(0, count),
+    tell: ([{ mean }]) =>
+      rings.add(generation.map((counts, index) => ({ counts, predicted: mean[index] ?? Number.POSITIVE_INFINITY }))),
+    best: (count) =>
+      interleave(rings.best(count + known.size))
+        .filter((counts) => !known.has(countsKey(counts)))
+        .slice(0, count),
   };
 }
 
 /** The first of each list, then the second of each, and so on; none twice. */
 function interleave(lists: readonly (readonly Counts[])[]): Counts[] {
   const longest = Math.max(...lists.map(({ length }) => length));
-  const mixed = Array.from({ length: longest }, (_, place) => lists.flatMap((list) => (place < list.length ? [list[place] ?? []] : []))).flat();
+  const mixed = Array.from({ length: longest }, (_, place) =>
+    lists.flatMap((list) => (place < list.length ? [list[place] ?? []] : [])),
+  ).flat();
   return distinctPoints(mixed);
 }

@@ -11,9 +11,26 @@ import { listFounders } from './breeding/list-founders.js';
 const options = z.strictObject({
   population: z.int().min(4).max(10_000).default(128).describe('Candidates that may have children.'),
   children: z.int().min(1).max(100_000).default(128).describe('Candidates predicted at a time.'),
-  crossover: z.number().min(0).max(1).default(0.5).describe('Share of the children that mix two parents; the others change one.'),
-  waves: z.number().min(0).max(1).default(0).describe('Share of the children that are smooth over depth: blends of two candidates, or one changed by waves. The others take whole layers from either, or change in a few dimensions.'),
-  mutations: z.int().min(1).max(1_000).default(2).describe('Most dimensions that such a child changes, besides those that pay for it.'),
+  crossover: z
+    .number()
+    .min(0)
+    .max(1)
+    .default(0.5)
+    .describe('Share of the children that mix two parents; the others change one.'),
+  waves: z
+    .number()
+    .min(0)
+    .max(1)
+    .default(0)
+    .describe(
+      'Share of the children that are smooth over depth: blends of two candidates, or one changed by waves. The others take whole layers from either, or change in a few dimensions.',
+    ),
+  mutations: z
+    .int()
+    .min(1)
+    .max(1_000)
+    .default(2)
+    .describe('Most dimensions that such a child changes, besides those that pay for it.'),
 });
 type Options = z.output<typeof options>;
 
@@ -50,18 +67,28 @@ function startRun(problem: SearchProblem, { population, children, crossover, wav
       generation = asking.next({
         size: children,
         first: () => listFounders(problem, Math.ceil(population / 4)),
-        draw: (exhausted) => (parents.length < 2 || exhausted ? problem.sampler.sample(rng) : breed(problem, parents, { crossover, waves, mutations })),
+        draw: (exhausted) =>
+          parents.length < 2 || exhausted
+            ? problem.sampler.sample(rng)
+            : breed(problem, parents, { crossover, waves, mutations }),
       });
       return generation;
     },
     tell: (predictions) => {
-      const offspring = generation.map((counts, index) => ({ counts, values: predictions.map(({ mean }) => mean[index] ?? Number.POSITIVE_INFINITY) }));
+      const offspring = generation.map((counts, index) => ({
+        counts,
+        values: predictions.map(({ mean }) => mean[index] ?? Number.POSITIVE_INFINITY),
+      }));
       told = [...told, ...offspring];
       // Sorting takes the square of their number: what ten thousand would block for no longer than a prediction does.
       if (told.length > 2 * MOST_KEPT) told = choose(told, MOST_KEPT);
       survivors = choose([...survivors, ...offspring], population);
     },
-    best: (count) => choose(told.filter(({ counts }) => !known.has(countsKey(counts))), count).map(({ counts }) => counts),
+    best: (count) =>
+      choose(
+        told.filter(({ counts }) => !known.has(countsKey(counts))),
+        count,
+      ).map(({ counts }) => counts),
   };
 }
 
@@ -69,11 +96,16 @@ function startRun(problem: SearchProblem, { population, children, crossover, wav
 const MOST_KEPT = 1024;
 
 function choose(points: readonly RankedPoint[], count: number): RankedPoint[] {
-  return selectSpread(points.map(({ values }) => values), count).flatMap((index) => points[index] ?? []);
+  return selectSpread(
+    points.map(({ values }) => values),
+    count,
+  ).flatMap((index) => points[index] ?? []);
 }
 
 /** Front by front, the loneliest of each first. */
 function sortForTournament(points: readonly RankedPoint[]): Counts[] {
   const values = points.map((point) => point.values);
-  return sortIntoFronts(values).flatMap((front) => sortByCrowding(values, front)).map((index) => points[index]?.counts ?? []);
+  return sortIntoFronts(values)
+    .flatMap((front) => sortByCrowding(values, front))
+    .map((index) => points[index]?.counts ?? []);
 }

@@ -46,11 +46,16 @@ function startRun({ sampler, rng, candidates, evaluated }: SearchProblem, { batc
       return asked;
     },
     tell: (predictions) => {
-      asked.forEach((counts, index) => told.push({ counts, values: predictions.map(({ mean }) => mean[index] ?? Number.POSITIVE_INFINITY) }));
+      asked.forEach((counts, index) =>
+        told.push({ counts, values: predictions.map(({ mean }) => mean[index] ?? Number.POSITIVE_INFINITY) }),
+      );
     },
     best: (count) => {
       const fresh = told.filter(({ counts }) => !known.has(countsKey(counts)));
-      return selectSpread(fresh.map(({ values }) => values), count).map((index) => fresh[index]?.counts ?? []);
+      return selectSpread(
+        fresh.map(({ values }) => values),
+        count,
+      ).map((index) => fresh[index]?.counts ?? []);
     },
   };
 }

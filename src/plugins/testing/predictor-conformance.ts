@@ -33,7 +33,10 @@ type Check = ConformanceCheck & { readonly of?: 'here' | 'elsewhere' };
  * });
  * ```
  */
-export function listPredictorChecks<Options>(predictor: Predictor<Options>, conformance: PredictorConformance = {}): readonly ConformanceCheck[] {
+export function listPredictorChecks<Options>(
+  predictor: Predictor<Options>,
+  conformance: PredictorConformance = {},
+): readonly ConformanceCheck[] {
   const { options = {}, leastTau = 0.5, files } = conformance;
   const complete = (): Options => {
     const parsed = predictor.options.safeParse(options);
@@ -59,13 +62,19 @@ export function listPredictorChecks<Options>(predictor: Predictor<Options>, conf
         ok(mean.every(Number.isFinite), 'every mean must be finite');
         if (deviation === undefined) return;
         deepStrictEqual(deviation.length, 33);
-        ok(deviation.every((value) => value >= 0 && Number.isFinite(value)), 'every deviation must be finite and not negative');
+        ok(
+          deviation.every((value) => value >= 0 && Number.isFinite(value)),
+          'every deviation must be finite and not negative',
+        );
       },
     },
     {
       name: 'answers an empty batch with nothing',
       run: async () => {
-        const { mean } = await (await fit(drawPairs(bounded))).predict({ rates: new Float32Array(), columns: DIMENSIONS });
+        const { mean } = await (await fit(drawPairs(bounded))).predict({
+          rates: new Float32Array(),
+          columns: DIMENSIONS,
+        });
         deepStrictEqual(mean.length, 0);
       },
     },
@@ -86,7 +95,10 @@ export function listPredictorChecks<Options>(predictor: Predictor<Options>, conf
         const batch = drawBatch(9, 4);
         const together = await fitted.predict(batch);
         for (let row = 0; row < 9; row++) {
-          const alone = await fitted.predict({ rates: batch.rates.slice(row * DIMENSIONS, (row + 1) * DIMENSIONS), columns: DIMENSIONS });
+          const alone = await fitted.predict({
+            rates: batch.rates.slice(row * DIMENSIONS, (row + 1) * DIMENSIONS),
+            columns: DIMENSIONS,
+          });
           deepStrictEqual(alone.mean[0], together.mean[row]);
         }
       },
@@ -123,10 +135,16 @@ export function listPredictorChecks<Options>(predictor: Predictor<Options>, conf
       name: 'learns from its pairs: labels that lie 10 higher are predicted higher',
       run: async () => {
         const [pairs, batch] = [drawPairs(Math.min(30, predictor.pairs.most)), drawBatch(20, 13)];
-        const [low, high] = [await fit(pairs), await fit({ ...pairs, targets: pairs.targets.map((target) => target + 10) })];
+        const [low, high] = [
+          await fit(pairs),
+          await fit({ ...pairs, targets: pairs.targets.map((target) => target + 10) }),
+        ];
         const before = (await low.predict(batch)).mean;
         const rises = (await high.predict(batch)).mean.map((value, row) => value - (before[row] ?? Number.NaN));
-        ok(rises.every((rise) => rise > 5), "answers alike whatever the labels: a predictor that was fitted elsewhere says so (learns: 'elsewhere')");
+        ok(
+          rises.every((rise) => rise > 5),
+          "answers alike whatever the labels: a predictor that was fitted elsewhere says so (learns: 'elsewhere')",
+        );
       },
     },
     {
@@ -134,7 +152,10 @@ export function listPredictorChecks<Options>(predictor: Predictor<Options>, conf
       name: 'answers alike whatever the labels, as it was fitted elsewhere',
       run: async () => {
         const [pairs, batch] = [drawPairs(Math.min(30, predictor.pairs.most)), drawBatch(20, 13)];
-        const [low, high] = [await fit(pairs), await fit({ ...pairs, targets: pairs.targets.map((target) => target + 10) })];
+        const [low, high] = [
+          await fit(pairs),
+          await fit({ ...pairs, targets: pairs.targets.map((target) => target + 10) }),
+        ];
         deepStrictEqual(await high.predict(batch), await low.predict(batch));
       },
     },
@@ -143,7 +164,9 @@ export function listPredictorChecks<Options>(predictor: Predictor<Options>, conf
       name: 'predicts a constant where all labels are equal',
       run: async () => {
         const pairs = drawPairs(Math.min(30, predictor.pairs.most));
-        const { mean } = await (await fit({ ...pairs, targets: pairs.targets.map(() => 3.25) })).predict(drawBatch(5, 9));
+        const { mean } = await (await fit({ ...pairs, targets: pairs.targets.map(() => 3.25) })).predict(
+          drawBatch(5, 9),
+        );
         for (const value of mean) ok(Math.abs(value - 3.25) < 1e-6, `predicts ${value} where every label is 3.25`);
       },
     },
@@ -194,5 +217,6 @@ function truthOf(batch: EncodingBatch): Float64Array {
     WEIGHTS.reduce((sum, weight, column) => {
       const rate = batch.rates[row * DIMENSIONS + column] as number;
       return sum + weight * (0.5 * rate + rate * rate);
-    }, 3));
+    }, 3),
+  );
 }

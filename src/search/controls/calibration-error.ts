@@ -39,12 +39,20 @@ export async function findCalibrationErrorAllocation(
       costs: costs.map(({ byCount }) => Float64Array.from(counts, (count) => byCount[index]?.[count] ?? 0)),
     };
   });
-  const steps = chooseOptions(choices, costs.map(({ limit, fixed }) => limit - fixed));
+  const steps = chooseOptions(
+    choices,
+    costs.map(({ limit, fixed }) => limit - fixed),
+  );
   for (;;) {
     const { done, value } = steps.next();
     if (done !== true) await breathe();
     else if (value === undefined) return undefined;
-    else return { counts: value.options.map((option, index) => options[index]?.[option] ?? 0), error: value.value, bound: value.bound };
+    else
+      return {
+        counts: value.options.map((option, index) => options[index]?.[option] ?? 0),
+        error: value.value,
+        bound: value.bound,
+      };
   }
 }
 
@@ -60,7 +68,8 @@ export function sumErrors({ kind, layers }: Dimension, errors: readonly LayerErr
   return layers.reduce((sum, layer) => {
     const list = errors[layer]?.[kind === 'kv_heads' ? 'attention' : 'ffn'];
     const [error, total] = [list?.[count], list?.[0]];
-    if (error === undefined || total === undefined) throw new RangeError(`layer ${layer} has no calibration error for ${count} ${kind}`);
+    if (error === undefined || total === undefined)
+      throw new RangeError(`layer ${layer} has no calibration error for ${count} ${kind}`);
     return sum + (total > 0 ? error / total : 0);
   }, 0);
 }

@@ -23,7 +23,10 @@ export interface ChosenOptions {
  *
  * Kellerer, Pferschy, Pisinger, "Knapsack Problems" (2004), chapter 11.
  */
-export function* chooseOptions(choices: readonly Choice[], limits: readonly number[]): Generator<void, ChosenOptions | undefined> {
+export function* chooseOptions(
+  choices: readonly Choice[],
+  limits: readonly number[],
+): Generator<void, ChosenOptions | undefined> {
   const cheapest = limits.map((_, budget) => choices.map(({ costs }) => least(costs[budget] ?? new Float64Array())));
   const multipliers = yield* findMultipliers(choices, limits);
   const priced = choices.map((choice) => priceOptions(choice, multipliers));
@@ -37,7 +40,12 @@ export function* chooseOptions(choices: readonly Choice[], limits: readonly numb
   let isProven = true;
   for (const [index, choice] of choices.entries()) {
     const rest = limits.map((limit, budget) => limit - sum((cheapest[budget] ?? []).slice(index + 1)));
-    const next = yield* extendStates(states, { choice, excess: (priced[index] ?? new Float64Array()).map((price) => price - (lowest[index] ?? 0)), rest, most: (worst - bound) * (1 + 1e-9) + 1e-12 });
+    const next = yield* extendStates(states, {
+      choice,
+      excess: (priced[index] ?? new Float64Array()).map((price) => price - (lowest[index] ?? 0)),
+      rest,
+      most: (worst - bound) * (1 + 1e-9) + 1e-12,
+    });
     states = dropDominated(next);
     if (states.length > MOST_STATES) {
       isProven = false;
@@ -45,8 +53,12 @@ export function* chooseOptions(choices: readonly Choice[], limits: readonly numb
     }
     yield;
   }
-  for (const state of states) if (state.value < (incumbent?.value ?? Number.POSITIVE_INFINITY)) incumbent = { options: unwind(state), value: state.value };
-  return incumbent === undefined ? undefined : { ...incumbent, bound: isProven ? incumbent.value : Math.min(bound, incumbent.value) };
+  for (const state of states)
+    if (state.value < (incumbent?.value ?? Number.POSITIVE_INFINITY))
+      incumbent = { options: unwind(state), value: state.value };
+  return incumbent === undefined
+    ? undefined
+    : { ...incumbent, bound: isProven ? incumbent.value : Math.min(bound, incumbent.value) };
 }
 
 /** 50 choices of 3 to 1,536 options with rough values come within 2e-4 of the bound in about a second. */
@@ -96,11 +108,13 @@ function* extendStates(states: readonly State[], { choice, excess, rest, most }:
 function dropDominated(states: State[]): State[] {
   if ((states[0]?.costs.length ?? 0) !== 1) return states;
   let best = Number.POSITIVE_INFINITY;
-  return states.sort((a, b) => (a.costs[0] ?? 0) - (b.costs[0] ?? 0)).filter(({ value }) => {
-    if (value >= best) return false;
-    best = value;
-    return true;
-  });
+  return states
+    .sort((a, b) => (a.costs[0] ?? 0) - (b.costs[0] ?? 0))
+    .filter(({ value }) => {
+      if (value >= best) return false;
+      best = value;
+      return true;
+    });
 }
 
 function unwind(state: State): number[] {
@@ -139,7 +153,9 @@ function* findMultipliers(choices: readonly Choice[], limits: readonly number[])
 
 /** Value and costs at their multipliers, option by option. */
 function priceOptions({ values, costs }: Choice, multipliers: readonly number[]): Float64Array {
-  return values.map((value, option) => costs.reduce((total, cost, budget) => total + (multipliers[budget] ?? 0) * (cost[option] as number), value));
+  return values.map((value, option) =>
+    costs.reduce((total, cost, budget) => total + (multipliers[budget] ?? 0) * (cost[option] as number), value),
+  );
 }
 
 interface Selection {
@@ -148,16 +164,30 @@ interface Selection {
 }
 
 /** The options of least price where they meet the limits, else the cheapest by the budgets' shares; undefined where neither does. */
-function startWithin(choices: readonly Choice[], limits: readonly number[], priced: readonly Float64Array[]): number[] | undefined {
+function startWithin(
+  choices: readonly Choice[],
+  limits: readonly number[],
+  priced: readonly Float64Array[],
+): number[] | undefined {
   const candidates = [
     priced.map(leastAt),
-    choices.map(({ values, costs }) => leastAt(values.map((_, option) => Math.max(...costs.map((cost, budget) => (cost[option] as number) / (limits[budget] || 1)))))),
+    choices.map(({ values, costs }) =>
+      leastAt(
+        values.map((_, option) =>
+          Math.max(...costs.map((cost, budget) => (cost[option] as number) / (limits[budget] || 1))),
+        ),
+      ),
+    ),
   ];
   return candidates.find((options) => limits.every((limit, budget) => spend(choices, options, budget) <= limit));
 }
 
 /** Moves single choices to the option that saves most and still fits, until none does. */
-function* improve(choices: readonly Choice[], limits: readonly number[], start: number[] | undefined): Generator<void, Selection | undefined> {
+function* improve(
+  choices: readonly Choice[],
+  limits: readonly number[],
+  start: number[] | undefined,
+): Generator<void, Selection | undefined> {
   if (start === undefined) return undefined;
   const options = [...start];
   const left = limits.map((limit, budget) => limit - spend(choices, options, budget));
@@ -167,7 +197,11 @@ function* improve(choices: readonly Choice[], limits: readonly number[], start: 
       const now = options[index] ?? 0;
       values.forEach((value, option) => {
         const gain = (values[now] as number) - value;
-        if (gain > best.gain && costs.every((cost, budget) => (cost[option] as number) - (cost[now] as number) <= (left[budget] ?? 0))) best = { gain, index, option };
+        if (
+          gain > best.gain &&
+          costs.every((cost, budget) => (cost[option] as number) - (cost[now] as number) <= (left[budget] ?? 0))
+        )
+          best = { gain, index, option };
       });
     });
     const chosen = choices[best.index];

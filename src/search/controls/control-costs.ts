@@ -27,6 +27,10 @@ export function listControlCosts(space: SearchSpace, budgets: readonly Budget[])
 function costDimension({ shape }: SearchSpace, model: CostModel, { kind, layers, size }: Dimension): Float64Array {
   if (kind === 'query_heads_per_kv') return new Float64Array();
   const costAt = (count: number, layer: number): number =>
-    kind === 'ffn_channels' ? model.ffn(count, layer) : model.attention(count, count === 0 ? 0 : (shape.layers[layer]?.queryHeadsPerKv ?? 0), layer);
-  return Float64Array.from({ length: size + 1 }, (_, count) => layers.reduce((sum, layer) => sum + costAt(count, layer), 0));
+    kind === 'ffn_channels'
+      ? model.ffn(count, layer)
+      : model.attention(count, count === 0 ? 0 : (shape.layers[layer]?.queryHeadsPerKv ?? 0), layer);
+  return Float64Array.from({ length: size + 1 }, (_, count) =>
+    layers.reduce((sum, layer) => sum + costAt(count, layer), 0),
+  );
 }

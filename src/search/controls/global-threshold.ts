@@ -17,13 +17,20 @@ export interface LayerScores {
  *
  * Tied dimensions take the mean standardised score of the units of equal rank.
  */
-export function findGlobalThreshold(space: SearchSpace, scores: readonly LayerScores[], budgets: readonly Budget[]): Counts | undefined {
+export function findGlobalThreshold(
+  space: SearchSpace,
+  scores: readonly LayerScores[],
+  budgets: readonly Budget[],
+): Counts | undefined {
   const order = space.dimensions
     .flatMap((dimension, index) => {
       const { kind } = dimension;
       if (kind === 'query_heads_per_kv') return [];
       const layers = dimension.layers.map((layer) => standardiseScores(scores[layer]?.[kind] ?? []).sort());
-      const ranked = Array.from({ length: dimension.size }, (_, rank) => layers.reduce((sum, layer) => sum + (layer[rank] ?? 0), 0) / layers.length);
+      const ranked = Array.from(
+        { length: dimension.size },
+        (_, rank) => layers.reduce((sum, layer) => sum + (layer[rank] ?? 0), 0) / layers.length,
+      );
       return ranked.slice(0, -1).map((score, rank) => ({ dimension: index, rank, score }));
     })
     // Within a dimension the lower rank goes first, so that equal scores keep the removal a prefix of its order.
@@ -44,7 +51,9 @@ export function findGlobalThreshold(space: SearchSpace, scores: readonly LayerSc
 /** What `counts` leave of each budget, kept up to date while one count moves at a time. */
 function createRemainder(space: SearchSpace, counts: number[], budgets: readonly Budget[]) {
   const costs = listControlCosts(space, budgets);
-  const left = costs.map(({ fixed, limit, byCount }) => byCount.reduce((rest, dimension) => rest - (dimension.at(-1) ?? 0), limit - fixed));
+  const left = costs.map(({ fixed, limit, byCount }) =>
+    byCount.reduce((rest, dimension) => rest - (dimension.at(-1) ?? 0), limit - fixed),
+  );
   return {
     isMet: (): boolean => left.every((rest) => rest >= 0),
     move: (dimension: number, change: 1 | -1): void => {

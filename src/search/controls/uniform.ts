@@ -21,7 +21,10 @@ export function findUniformPaper(space: SearchSpace, budgets: readonly Budget[])
     const rate = rates[index] ?? 0;
     // Between two breakpoints all rates give the same counts, so the middle is safe from rounding at either.
     const inside = (rate + (rates[index + 1] ?? 1)) / 2;
-    return { rate, counts: space.dimensions.map(({ kind, size }) => (moved.has(kind) ? keptCount(size, inside) : size)) };
+    return {
+      rate,
+      counts: space.dimensions.map(({ kind, size }) => (moved.has(kind) ? keptCount(size, inside) : size)),
+    };
   };
   let [low, high] = [0, rates.length - 1];
   if (!meetsBudgets(space, at(high).counts, budgets)) return undefined;
@@ -39,11 +42,14 @@ export function findUniformPaper(space: SearchSpace, budgets: readonly Budget[])
  * left out. The best of them on the verify windows is the control. Where only one kind takes part there is one candidate.
  */
 export function listUniformBest(space: SearchSpace, budgets: readonly Budget[]): Counts[] {
-  const most = (kind: string): number => space.dimensions.reduce((size, dimension) => (dimension.kind === kind ? Math.max(size, dimension.size) : size), 0);
+  const most = (kind: string): number =>
+    space.dimensions.reduce((size, dimension) => (dimension.kind === kind ? Math.max(size, dimension.size) : size), 0);
   const heads = listMovedKinds(space).has('query_heads_per_kv') ? 'query_heads_per_kv' : 'kv_heads';
   const [groups, channels] = [most(heads), most('ffn_channels')];
   const point = (kvHeads: number, ffnChannels: number): Counts =>
-    space.dimensions.map(({ kind, size }) => Math.min(size, kind === heads ? kvHeads : kind === 'ffn_channels' ? ffnChannels : size));
+    space.dimensions.map(({ kind, size }) =>
+      Math.min(size, kind === heads ? kvHeads : kind === 'ffn_channels' ? ffnChannels : size),
+    );
   const fits = (counts: Counts): boolean => meetsBudgets(space, counts, budgets);
   if (channels === 0) {
     const kvHeads = findMost(groups, (count) => fits(point(count, 0)));

@@ -42,26 +42,48 @@ export interface ChooseOptions {
  * all; of equal ones, or where every tau is NaN (constant labels), the one with the least RMSE, then the first. All are
  * tried at once, each in a thread of its own where it has one. Throws what a fit throws that is not its own failure.
  */
-export async function choosePredictor<Fitted extends FittedPredictor>(pairs: PairTable, backends: readonly PredictorBackend<Fitted>[], { folds = 5, rng }: ChooseOptions): Promise<PredictorChoice> {
+export async function choosePredictor<Fitted extends FittedPredictor>(
+  pairs: PairTable,
+  backends: readonly PredictorBackend<Fitted>[],
+  { folds = 5, rng }: ChooseOptions,
+): Promise<PredictorChoice> {
   const scores = await Promise.all(backends.map((backend) => scoreBackend(pairs, backend, { folds, rng })));
   const tried = scores.filter((score) => score.tried);
-  const [best] = tried.toSorted((a, b) => rankable(b.quality.kendallTau) - rankable(a.quality.kendallTau) || a.quality.rmse - b.quality.rmse);
+  const [best] = tried.toSorted(
+    (a, b) => rankable(b.quality.kendallTau) - rankable(a.quality.kendallTau) || a.quality.rmse - b.quality.rmse,
+  );
   return { chosen: best?.id, scores };
 }
 
-async function scoreBackend<Fitted extends FittedPredictor>(pairs: PairTable, { id, pairs: { least, most }, learns, fit, release }: PredictorBackend<Fitted>, { folds, rng }: Required<ChooseOptions>): Promise<BackendScore> {
+async function scoreBackend<Fitted extends FittedPredictor>(
+  pairs: PairTable,
+  { id, pairs: { least, most }, learns, fit, release }: PredictorBackend<Fitted>,
+  { folds, rng }: Required<ChooseOptions>,
+): Promise<BackendScore> {
   // No fold can be kept from it: it would win by what it knows by heart.
-  if (learns === 'elsewhere') return { id, tried: false, reason: 'was fitted elsewhere, maybe on these pairs: name it in place of a choice' };
+  if (learns === 'elsewhere')
+    return { id, tried: false, reason: 'was fitted elsewhere, maybe on these pairs: name it in place of a choice' };
   const count = pairs.targets.length;
   const parts = Math.min(folds, count);
   const fitted = count - Math.ceil(count / Math.max(1, parts));
-  if (fitted < least) return { id, tried: false, reason: `takes at least ${least} pairs, and ${parts} folds of ${count} leave ${fitted}` };
+  if (fitted < least)
+    return {
+      id,
+      tried: false,
+      reason: `takes at least ${least} pairs, and ${parts} folds of ${count} leave ${fitted}`,
+    };
   if (count > most) return { id, tried: false, reason: `takes at most ${most} pairs, not ${count}` };
   try {
-    const outOfFold = await predictOutOfFold(pairs, { fit, ...(release === undefined ? {} : { release }), folds: parts, rng: rng.fork('folds') });
+    const outOfFold = await predictOutOfFold(pairs, {
+      fit,
+      ...(release === undefined ? {} : { release }),
+      folds: parts,
+      rng: rng.fork('folds'),
+    });
     return { id, tried: true, quality: measureQuality(pairs, outOfFold, { split: `${parts}-fold`, fitted }) };
   } catch (error) {
-    if (error instanceof PrunecastError && OWN_FAILURES.some((reason) => error.reason === reason)) return { id, tried: false, reason: error.message };
+    if (error instanceof PrunecastError && OWN_FAILURES.some((reason) => error.reason === reason))
+      return { id, tried: false, reason: error.message };
     throw error;
   }
 }

@@ -43,7 +43,10 @@ export async function judgeFit(pairs: PairTable, { fit, ranges, rng }: JudgeOpti
   const fitted = await fit(selectPairs(pairs, split.fit));
   const held = selectPairs(pairs, split.holdOut);
   const predict = async (batch: EncodingBatch): Promise<Float64Array> => (await fitted.predict(batch)).mean;
-  const quality = measureQuality(held, await predict({ rates: held.rates, columns: pairs.dimensions.length }), { split: 'holdout 7:3', fitted: split.fit.length });
+  const quality = measureQuality(held, await predict({ rates: held.rates, columns: pairs.dimensions.length }), {
+    split: 'holdout 7:3',
+    fitted: split.fit.length,
+  });
   return { quality, ...(await explain(pairs, held, { predict, ranges, rng })) };
 }
 
@@ -59,13 +62,22 @@ export interface UnseenJudgement extends FitJudgement {
  *
  * @param unseen rows of the pairs, in ascending order
  */
-export async function judgeUnseen(pairs: PairTable, unseen: readonly number[], fitted: FittedPredictor, { ranges, rng }: ExplainOptions): Promise<UnseenJudgement> {
+export async function judgeUnseen(
+  pairs: PairTable,
+  unseen: readonly number[],
+  fitted: FittedPredictor,
+  { ranges, rng }: ExplainOptions,
+): Promise<UnseenJudgement> {
   const held = selectPairs(pairs, unseen);
   const predict = async (batch: EncodingBatch): Promise<Float64Array> => (await fitted.predict(batch)).mean;
-  const predicted = unseen.length === 0 ? undefined : await predict({ rates: held.rates, columns: pairs.dimensions.length });
+  const predicted =
+    unseen.length === 0 ? undefined : await predict({ rates: held.rates, columns: pairs.dimensions.length });
   return {
     quality: predicted && measureQuality(held, predicted, { split: 'unseen', fitted: 0 }),
-    residuals: predicted === undefined ? new Float64Array(0) : held.targets.map((target, row) => target - (predicted[row] ?? Number.NaN)),
+    residuals:
+      predicted === undefined
+        ? new Float64Array(0)
+        : held.targets.map((target, row) => target - (predicted[row] ?? Number.NaN)),
     ...(await explain(pairs, unseen.length === 0 ? pairs : held, { predict, ranges, rng })),
   };
 }
@@ -74,11 +86,19 @@ interface Explained extends Pick<ExplainOptions, 'ranges' | 'rng'> {
   readonly predict: (batch: EncodingBatch) => Promise<Float64Array>;
 }
 
-async function explain(pairs: PairTable, held: PairTable, { predict, ranges, rng }: Explained): Promise<Omit<FitJudgement, 'quality'>> {
+async function explain(
+  pairs: PairTable,
+  held: PairTable,
+  { predict, ranges, rng }: Explained,
+): Promise<Omit<FitJudgement, 'quality'>> {
   const columns = pairs.dimensions.length;
   const judged = spread(held);
   return {
-    importances: [...(await measureImportances(predict, { rates: judged.rates, columns }, judged.targets, { rng: rng.fork('importances') }))],
+    importances: [
+      ...(await measureImportances(predict, { rates: judged.rates, columns }, judged.targets, {
+        rng: rng.fork('importances'),
+      })),
+    ],
     effects: await measureEffects(predict, { rates: spread(pairs).rates, columns }, ranges),
   };
 }
@@ -95,5 +115,8 @@ export function selectPairs(pairs: PairTable, rows: readonly number[]): PairTabl
 /** At most `MOST_EXPLAINED` pairs, evenly spread. */
 function spread(pairs: PairTable): PairTable {
   const count = Math.min(MOST_EXPLAINED, pairs.targets.length);
-  return selectPairs(pairs, Array.from({ length: count }, (_, place) => Math.floor((place * pairs.targets.length) / count)));
+  return selectPairs(
+    pairs,
+    Array.from({ length: count }, (_, place) => Math.floor((place * pairs.targets.length) / count)),
+  );
 }

@@ -5,9 +5,15 @@ import type { PairTable } from '../../core/pairs.js';
 import type { FitQuality } from './fit-quality.js';
 
 /** All metrics of a fit from held-out pairs and their predictions, row by row; the best are the lowest unless the metric says otherwise. */
-export function measureQuality({ targets: truth, metric }: Pick<PairTable, 'targets' | 'metric'>, predicted: Float64Array, { split, fitted }: Pick<FitQuality, 'split' | 'fitted'>): FitQuality {
+export function measureQuality(
+  { targets: truth, metric }: Pick<PairTable, 'targets' | 'metric'>,
+  predicted: Float64Array,
+  { split, fitted }: Pick<FitQuality, 'split' | 'fitted'>,
+): FitQuality {
   const upwards = metric?.better === 'higher';
-  const [cost, predictedCost] = upwards ? [truth.map((value) => -value), predicted.map((value) => -value)] : [truth, predicted];
+  const [cost, predictedCost] = upwards
+    ? [truth.map((value) => -value), predicted.map((value) => -value)]
+    : [truth, predicted];
   return {
     split,
     fitted,

@@ -16,13 +16,19 @@ export interface FoldOptions<Fitted extends FittedPredictor = FittedPredictor> {
  * The prediction of every pair by a fit on the other folds alone, in the order of the pairs; label minus prediction are the
  * residuals for `conformalHalfWidth`.
  */
-export async function predictOutOfFold<Fitted extends FittedPredictor>(pairs: PairTable, { fit, release, folds, rng }: FoldOptions<Fitted>): Promise<Float64Array> {
+export async function predictOutOfFold<Fitted extends FittedPredictor>(
+  pairs: PairTable,
+  { fit, release, folds, rng }: FoldOptions<Fitted>,
+): Promise<Float64Array> {
   const rows = pairs.targets.length;
   const predicted = new Float64Array(rows);
   for (const split of splitFolds(rows, Math.min(folds, rows), rng)) {
     const fitted = await fit(selectPairs(pairs, split.fit));
     try {
-      const { mean } = await fitted.predict({ rates: selectPairs(pairs, split.holdOut).rates, columns: pairs.dimensions.length });
+      const { mean } = await fitted.predict({
+        rates: selectPairs(pairs, split.holdOut).rates,
+        columns: pairs.dimensions.length,
+      });
       split.holdOut.forEach((row, place) => {
         predicted[row] = mean[place] ?? Number.NaN;
       });

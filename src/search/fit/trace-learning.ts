@@ -30,7 +30,10 @@ const MOST_POINTS = 4;
  * The learning curve: fits on an eighth of 7 of 10 pairs (`least` at least), then twice as many up to all of them, each
  * judged on the same 3 of 10.
  */
-export async function traceLearning<Fitted extends FittedPredictor>(pairs: PairTable, { fit, release, least, rng }: LearningOptions<Fitted>): Promise<LearningPoint[]> {
+export async function traceLearning<Fitted extends FittedPredictor>(
+  pairs: PairTable,
+  { fit, release, least, rng }: LearningOptions<Fitted>,
+): Promise<LearningPoint[]> {
   const split = splitHoldOut(pairs.targets.length, HELD_OUT_SHARE, rng.fork('split'));
   const shuffled = rng.fork('order').shuffle(split.fit);
   const held = selectPairs(pairs, split.holdOut);
@@ -49,6 +52,8 @@ export async function traceLearning<Fitted extends FittedPredictor>(pairs: PairT
 }
 
 function listCounts(most: number, least: number): number[] {
-  const counts = Array.from({ length: MOST_POINTS - 1 }, (_, back) => Math.floor(most / STEP ** (back + 1))).filter((count) => count >= Math.max(2, least));
+  const counts = Array.from({ length: MOST_POINTS - 1 }, (_, back) => Math.floor(most / STEP ** (back + 1))).filter(
+    (count) => count >= Math.max(2, least),
+  );
   return [...counts.reverse(), most];
 }

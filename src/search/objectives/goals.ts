@@ -38,13 +38,19 @@ export function plainGoals(metric: MetricDefinition): Goals {
 
 /** The metrics that goals and floors are about, each once. */
 export function listMetrics({ goals, floors }: Goals): MetricDefinition[] {
-  const termMetrics = goals.flatMap(({ terms }) => terms.flatMap(({ quantity }) => (quantity.kind === 'metric' ? [quantity.metric] : [])));
-  return [...new Map([...termMetrics, ...floors.map(({ metric }) => metric)].map((metric) => [metric.name, metric])).values()];
+  const termMetrics = goals.flatMap(({ terms }) =>
+    terms.flatMap(({ quantity }) => (quantity.kind === 'metric' ? [quantity.metric] : [])),
+  );
+  return [
+    ...new Map([...termMetrics, ...floors.map(({ metric }) => metric)].map((metric) => [metric.name, metric])).values(),
+  ];
 }
 
 /** The costs that goals are about: where there is one, candidates may lie anywhere below the budgets. */
 export function listCosts({ goals }: Goals): CostSpec[] {
-  return goals.flatMap(({ terms }) => terms.flatMap(({ quantity }) => (quantity.kind === 'cost' ? [quantity.cost] : [])));
+  return goals.flatMap(({ terms }) =>
+    terms.flatMap(({ quantity }) => (quantity.kind === 'cost' ? [quantity.cost] : [])),
+  );
 }
 
 /** A quantity's name, as requests and reports have it. */

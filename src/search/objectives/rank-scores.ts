@@ -13,23 +13,33 @@ export function rankScores(scores: readonly PointScore[]): number[] {
   const isFinite = (index: number): boolean => scores[index]?.values.every(Number.isFinite) ?? false;
   const violationOf = (index: number): number => scores[index]?.violation ?? Number.POSITIVE_INFINITY;
   const met = all.filter((index) => isFinite(index) && violationOf(index) === 0);
-  const missed = all.filter((index) => isFinite(index) && violationOf(index) > 0).sort((a, b) => compare(violationOf(a), violationOf(b)));
+  const missed = all
+    .filter((index) => isFinite(index) && violationOf(index) > 0)
+    .sort((a, b) => compare(violationOf(a), violationOf(b)));
   return [...rankMet(scores, met), ...missed, ...all.filter((index) => !isFinite(index))];
 }
 
 /** The first front of those that meet all floors, in their own order; empty where none does. */
 export function findFront(scores: readonly PointScore[]): number[] {
-  const met = [...scores.keys()].filter((index) => scores[index]?.violation === 0 && scores[index].values.every(Number.isFinite));
+  const met = [...scores.keys()].filter(
+    (index) => scores[index]?.violation === 0 && scores[index].values.every(Number.isFinite),
+  );
   const [first = []] = sortIntoFronts(met.map((index) => scores[index]?.values ?? []));
   return first.flatMap((place) => met[place] ?? []);
 }
 
 function rankMet(scores: readonly PointScore[], met: readonly number[]): number[] {
   const values = met.map((index) => scores[index]?.values ?? []);
-  if ((values[0]?.length ?? 1) === 1) return met.map((index, place) => ({ index, value: values[place]?.[0] ?? Number.NaN })).sort((a, b) => compare(a.value, b.value)).map(({ index }) => index);
+  if ((values[0]?.length ?? 1) === 1)
+    return met
+      .map((index, place) => ({ index, value: values[place]?.[0] ?? Number.NaN }))
+      .sort((a, b) => compare(a.value, b.value))
+      .map(({ index }) => index);
   return sortIntoFronts(values).flatMap((front) => {
     const knee = front[findKnee(front.map((place) => values[place] ?? [])) ?? 0];
-    return [knee, ...sortByCrowding(values, front).filter((place) => place !== knee)].flatMap((place) => met[place ?? -1] ?? []);
+    return [knee, ...sortByCrowding(values, front).filter((place) => place !== knee)].flatMap(
+      (place) => met[place ?? -1] ?? [],
+    );
   });
 }
 

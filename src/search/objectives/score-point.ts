@@ -19,40 +19,66 @@ export type Metrics = Readonly<Record<string, number>>;
 const LEAST = 1e-9;
 
 /** The score of a measured point; NaN or infinite where a metric is missing or no finite number. */
-export function scoreMeasured(goals: Goals, space: SearchSpace, { counts, metrics }: { readonly counts: Counts; readonly metrics: Metrics }): PointScore {
+export function scoreMeasured(
+  goals: Goals,
+  space: SearchSpace,
+  { counts, metrics }: { readonly counts: Counts; readonly metrics: Metrics },
+): PointScore {
   return scorePoint(goals, space, counts, (metric) => logOf(metrics[metric.name] ?? Number.NaN));
 }
 
 /** The scores of predicted points, `predictions` by metric on the scale of the fit, and each goal's deviation where it has one. */
-export function scorePredicted(goals: Goals, space: SearchSpace, points: readonly Counts[], predictions: Readonly<Record<string, Prediction>>) {
-  const scores = points.map((counts, row) => scorePoint(goals, space, counts, (metric) => predictLog(metric, predictions[metric.name]?.mean[row] ?? Number.NaN)));
+export function scorePredicted(
+  goals: Goals,
+  space: SearchSpace,
+  points: readonly Counts[],
+  predictions: Readonly<Record<string, Prediction>>,
+) {
+  const scores = points.map((counts, row) =>
+    scorePoint(goals, space, counts, (metric) => predictLog(metric, predictions[metric.name]?.mean[row] ?? Number.NaN)),
+  );
   return { scores, deviations: goals.goals.map((goal) => deviationOf(goal, points.length, predictions)) };
 }
 
-function scorePoint({ goals, floors }: Goals, space: SearchSpace, counts: Counts, logMetric: (metric: MetricDefinition) => number): PointScore {
+function scorePoint(
+  { goals, floors }: Goals,
+  space: SearchSpace,
+  counts: Counts,
+  logMetric: (metric: MetricDefinition) => number,
+): PointScore {
   const logQuantity = (quantity: Quantity): number =>
-    (quantity.kind === 'metric' ? signOf(quantity.metric) * logMetric(quantity.metric) : logOf(measureCounts(createCostModel(space.shape, quantity.cost), space, counts)));
+    quantity.kind === 'metric'
+      ? signOf(quantity.metric) * logMetric(quantity.metric)
+      : logOf(measureCounts(createCostModel(space.shape, quantity.cost), space, counts));
   const miss = ({ metric, limit }: Floor): number => {
     const excess = signOf(metric) * (logMetric(metric) - logOf(limit));
     return excess <= 0 ? 0 : Number.isNaN(excess) ? Number.POSITIVE_INFINITY : excess;
   };
   return {
-    values: goals.map(({ terms }) => terms.reduce((sum, { quantity, weight }) => sum + weight * logQuantity(quantity), 0)),
+    values: goals.map(({ terms }) =>
+      terms.reduce((sum, { quantity, weight }) => sum + weight * logQuantity(quantity), 0),
+    ),
     violation: floors.reduce((sum, floor) => sum + miss(floor), 0),
   };
 }
 
 /** The deviation of a goal from those of its metrics, as if independent; undefined where none has one. */
-function deviationOf({ terms }: Goal, points: number, predictions: Readonly<Record<string, Prediction>>): Float64Array | undefined {
+function deviationOf(
+  { terms }: Goal,
+  points: number,
+  predictions: Readonly<Record<string, Prediction>>,
+): Float64Array | undefined {
   const parts = terms.flatMap(({ quantity, weight }) => {
     if (quantity.kind === 'cost') return [];
     const { mean, deviation } = predictions[quantity.metric.name] ?? {};
-    return mean === undefined || deviation === undefined ? [] : [{ weight, scale: quantity.metric.scale, mean, deviation }];
+    return mean === undefined || deviation === undefined
+      ? []
+      : [{ weight, scale: quantity.metric.scale, mean, deviation }];
   });
   if (parts.length === 0) return undefined;
   const partAt = ({ weight, scale, mean, deviation }: (typeof parts)[number], row: number): number =>
     // The logarithm of a value with a small relative error has that error as its own.
-    weight * (deviation[row] ?? 0) / (scale === 'log' ? 1 : Math.max(LEAST, Math.abs(mean[row] ?? 0)));
+    (weight * (deviation[row] ?? 0)) / (scale === 'log' ? 1 : Math.max(LEAST, Math.abs(mean[row] ?? 0)));
   return Float64Array.from({ length: points }, (_, row) => Math.hypot(...parts.map((part) => partAt(part, row))));
 }
 

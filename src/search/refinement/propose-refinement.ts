@@ -63,24 +63,35 @@ export interface RefinementEvidence {
  * Proposes a range for every dimension from what a predictor says of it, in the order of the space. floor(share * n) of
  * the n dimensions that can move are called important, as many unimportant; equal importances go by the order of the space.
  */
-export function proposeRefinement({ space, importances, effects }: RefinementEvidence, options: RefinementOptions = DEFAULT_REFINEMENT): RangeChange[] {
+export function proposeRefinement(
+  { space, importances, effects }: RefinementEvidence,
+  options: RefinementOptions = DEFAULT_REFINEMENT,
+): RangeChange[] {
   const slopes = space.dimensions.map((_, index) => slopeOf(effects[index] ?? { rates: [], values: [] }));
   const perParameter = space.dimensions.map((dimension, index) => {
     const parameters = parametersBetweenEnds(space, index);
     return dimension.counts.length < 2 || parameters === 0 ? undefined : (importances[index] ?? 0) / parameters;
   });
-  const movable = perParameter.flatMap((value, index) => (value === undefined ? [] : [{ index, value }])).sort((a, b) => b.value - a.value || a.index - b.index);
+  const movable = perParameter
+    .flatMap((value, index) => (value === undefined ? [] : [{ index, value }]))
+    .sort((a, b) => b.value - a.value || a.index - b.index);
   const count = (share: number): number => Math.floor(share * movable.length + 1e-9);
   const important = new Set(movable.slice(0, count(options.importantShare)).map(({ index }) => index));
-  const unimportant = new Set(movable.slice(Math.max(important.size, movable.length - count(options.unimportantShare))).map(({ index }) => index));
-  const limit = quantile(movable.map(({ index }) => slopes[index] ?? 0), options.flatQuantile);
+  const unimportant = new Set(
+    movable.slice(Math.max(important.size, movable.length - count(options.unimportantShare))).map(({ index }) => index),
+  );
+  const limit = quantile(
+    movable.map(({ index }) => slopes[index] ?? 0),
+    options.flatQuantile,
+  );
   return space.dimensions.map((dimension, index) => {
     const slope = slopes[index] ?? 0;
     const base = { dimension: dimension.name, before: dimension.range, importance: perParameter[index], slope };
     if (perParameter[index] === undefined) return { ...base, after: dimension.range, reason: 'fixed' };
     if (important.has(index)) return { ...base, after: lowerPart(dimension, options.keptShare), reason: 'important' };
     if (!unimportant.has(index)) return { ...base, after: dimension.range, reason: 'middle' };
-    if (slope >= limit || allowedCounts(dimension.size, options.wideRange, dimension.rule).length === 0) return { ...base, after: dimension.range, reason: 'steep' };
+    if (slope >= limit || allowedCounts(dimension.size, options.wideRange, dimension.rule).length === 0)
+      return { ...base, after: dimension.range, reason: 'steep' };
     return { ...base, after: options.wideRange, reason: 'unimportant' };
   });
 }
@@ -112,6 +123,7 @@ function lowerPart(dimension: Dimension, share: number): RateRange {
 function parametersBetweenEnds(space: SearchSpace, index: number): number {
   const cost = createCostModel(space.shape, { kind: 'parameters' });
   const counts = space.dimensions[index]?.counts ?? [];
-  const at = (count: number | undefined): number => measureCounts(cost, space, denseCounts(space).with(index, count ?? 0));
+  const at = (count: number | undefined): number =>
+    measureCounts(cost, space, denseCounts(space).with(index, count ?? 0));
   return at(counts.at(-1)) - at(counts[0]);
 }

@@ -52,7 +52,10 @@ export function createBudgetSampler(options: BudgetSamplerOptions): BudgetSample
 }
 
 /** `createBudgetSampler`, letting others run (`breathe`, such as setImmediate) every few milliseconds of its work. */
-export function createBudgetSamplerGently(options: BudgetSamplerOptions, breathe: () => Promise<void>): Promise<BudgetSampler> {
+export function createBudgetSamplerGently(
+  options: BudgetSamplerOptions,
+  breathe: () => Promise<void>,
+): Promise<BudgetSampler> {
   return runStepsGently(planBudgetSampler(options), breathe);
 }
 
@@ -68,7 +71,10 @@ export function requireFeasible(sampler: BudgetSampler, band: CostBand, field = 
   throw new PrunecastError(
     'BUDGET_INFEASIBLE',
     `no architecture of the search space costs ${least} to ${most}; the nearest that can be met is ${nearestCost}: ${nearestCost > most ? 'raise the budget or allow higher rates' : 'lower the budget or allow lower rates'}`,
-    { metadata: { least: String(least), most: String(most), nearest: String(nearestCost) }, violations: [{ field, description: `the nearest that can be met is ${nearestCost}` }] },
+    {
+      metadata: { least: String(least), most: String(most), nearest: String(nearestCost) },
+      violations: [{ field, description: `the nearest that can be met is ${nearestCost}` }],
+    },
   );
 }
 
@@ -79,7 +85,13 @@ const MOST_TRIES = 20_000;
 /** A few milliseconds of a large model. */
 const TRIES_A_STEP = 32;
 
-function* planBudgetSampler({ space, band, also = [], tieRun = 1, parts = 1 }: BudgetSamplerOptions): Generator<void, BudgetSampler> {
+function* planBudgetSampler({
+  space,
+  band,
+  also = [],
+  tieRun = 1,
+  parts = 1,
+}: BudgetSamplerOptions): Generator<void, BudgetSampler> {
   const tied = tieRun > 1 ? tieSpace(space, tieRun) : undefined;
   const drawn = tied?.space ?? space;
   const expand = tied?.expand ?? ((counts: Counts) => counts);
@@ -100,7 +112,9 @@ function* planBudgetSampler({ space, band, also = [], tieRun = 1, parts = 1 }: B
     return undefined;
   }
   const drawExactly = (rng: Rng): Counts | undefined => runSteps(tryToDraw(rng));
-  const isEmpty = counted.parts.length === 0 || (!(counted.isExact && also.length === 0) && (yield* tryToDraw(createRng(0))) === undefined);
+  const isEmpty =
+    counted.parts.length === 0 ||
+    (!(counted.isExact && also.length === 0) && (yield* tryToDraw(createRng(0))) === undefined);
   return {
     isEmpty,
     logPoints: counted.logPoints,
@@ -111,7 +125,17 @@ function* planBudgetSampler({ space, band, also = [], tieRun = 1, parts = 1 }: B
       if (isEmpty) return undefined;
       if (isFeasible(counts)) return counts;
       if (tied !== undefined) return drawExactly(rng);
-      return repairCounts({ space, separated, band, reach: parts > 1 ? 'edge' : 'anywhere', counts, rng, accept: isInBands }) ?? drawExactly(rng);
+      return (
+        repairCounts({
+          space,
+          separated,
+          band,
+          reach: parts > 1 ? 'edge' : 'anywhere',
+          counts,
+          rng,
+          accept: isInBands,
+        }) ?? drawExactly(rng)
+      );
     },
   };
 }
@@ -132,7 +156,11 @@ interface BandPart {
   readonly total: number;
 }
 
-function* countBand(separated: SeparatedCost, { least, most }: Pick<CostBand, 'least' | 'most'>, parts = 1): Generator<void, CountedBand> {
+function* countBand(
+  separated: SeparatedCost,
+  { least, most }: Pick<CostBand, 'least' | 'most'>,
+  parts = 1,
+): Generator<void, CountedBand> {
   const { components } = separated;
   const { cheapest, dearest } = costEnds(separated);
   // From the end that is nearer: the counts rise towards the band, and the table is never over half the whole range.
@@ -149,15 +177,25 @@ function* countBand(separated: SeparatedCost, { least, most }: Pick<CostBand, 'l
   const table = yield* buildCountingTable(differences, unit, to);
   const width = to - from + 1;
   const cutAt = (part: number): number => from + Math.floor((part * width) / parts);
-  const cut = Array.from({ length: parts }, (_, part) => addUp(table, cutAt(part), cutAt(part + 1), width)).filter((part) => part.total > 0);
+  const cut = Array.from({ length: parts }, (_, part) => addUp(table, cutAt(part), cutAt(part + 1), width)).filter(
+    (part) => part.total > 0,
+  );
   const total = cut.reduce((sum, part) => sum + part.total, 0);
-  return { table, parts: cut, logPoints: Math.log(total) + Math.log(width) + table.logScale, isExact: unit === exactUnit };
+  return {
+    table,
+    parts: cut,
+    logPoints: Math.log(total) + Math.log(width) + table.logScale,
+    isExact: unit === exactUnit,
+  };
 }
 
 /** Running totals over units from `from` to before `end`, divided by `scale`: a whole band of entries near the peak would add up to infinity. */
 function addUp({ rows: [row] }: CountingTable, from: number, end: number, scale: number): BandPart {
   let total = 0;
-  const running = Float64Array.from({ length: end - from }, (_, index) => (total += (row?.[from + index] ?? 0) / scale));
+  const running = Float64Array.from(
+    { length: end - from },
+    (_, index) => (total += (row?.[from + index] ?? 0) / scale),
+  );
   return { from, running, total };
 }
 
@@ -176,7 +214,11 @@ function chooseUnit(differences: readonly Float64Array[], exactUnit: number, far
 }
 
 function roundingError(differences: readonly Float64Array[], unit: number): number {
-  return differences.reduce((sum, costs) => sum + costs.reduce((most, cost) => Math.max(most, Math.abs(Math.round(cost / unit) * unit - cost)), 0), 0);
+  return differences.reduce(
+    (sum, costs) =>
+      sum + costs.reduce((most, cost) => Math.max(most, Math.abs(Math.round(cost / unit) * unit - cost)), 0),
+    0,
+  );
 }
 
 function drawPoint({ table, parts }: CountedBand, { components }: SeparatedCost, dimensions: number, rng: Rng): Counts {
@@ -220,7 +262,10 @@ function* findNearestCost(separated: SeparatedCost, { least, most }: CostBand): 
   if (dearest <= least) return dearest;
   const step = Math.max(...separated.components.map(({ costs }) => largestStep(costs)));
   const around = yield* countBand(separated, { least: least - step, most: most + step });
-  const { table, parts: [{ from, running } = { from: 0, running: new Float64Array() }] } = around;
+  const {
+    table,
+    parts: [{ from, running } = { from: 0, running: new Float64Array() }],
+  } = around;
   const middle = (least + most) / 2;
   let nearest = cheapest;
   for (let w = from; w < from + running.length; w++) {
@@ -235,7 +280,9 @@ function* findNearestCost(separated: SeparatedCost, { least, most }: CostBand): 
 function measureEntry({ components, fixed }: SeparatedCost, table: CountingTable, units: number): number {
   let left = units;
   return components.reduce((sum, { costs }, index) => {
-    const option = (table.units[index] ?? new Int32Array()).findIndex((spent) => (table.rows[index + 1]?.[left - spent] ?? 0) > 0);
+    const option = (table.units[index] ?? new Int32Array()).findIndex(
+      (spent) => (table.rows[index + 1]?.[left - spent] ?? 0) > 0,
+    );
     left -= table.units[index]?.[option] ?? 0;
     return sum + (costs[option] ?? 0);
   }, fixed);
@@ -253,6 +300,9 @@ function isWithin(cost: number, least: number, most: number): boolean {
 /** Whether every count is one the space allows, and tied ones are equal. */
 function createAllowedCheck(space: SearchSpace, tied: TiedSpace | undefined): (counts: Counts) => boolean {
   const isPoint = createPointCheck(space);
-  const firsts = tied?.space.dimensions.map(({ name }) => space.dimensions.findIndex((dimension) => dimension.name === name)) ?? [];
-  return (counts) => isPoint(counts) && (tied?.expand(firsts.map((index) => counts[index] ?? -1)).every((count, index) => count === counts[index]) ?? true);
+  const firsts =
+    tied?.space.dimensions.map(({ name }) => space.dimensions.findIndex((dimension) => dimension.name === name)) ?? [];
+  return (counts) =>
+    isPoint(counts) &&
+    (tied?.expand(firsts.map((index) => counts[index] ?? -1)).every((count, index) => count === counts[index]) ?? true);
 }

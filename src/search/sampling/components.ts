@@ -32,14 +32,23 @@ export interface SeparatedCost {
 export function separateCost(space: SearchSpace, cost: CostModel): SeparatedCost {
   const halves = listHalfBlocks(space);
   const groups = joinDimensions(space.dimensions.length, halves);
-  const fixed = halves.filter(({ kv, heads, ffn }) => (kv ?? heads ?? ffn) === undefined).reduce((sum, half) => sum + costOf(half, cost, space, new Map()), cost.fixed);
+  const fixed = halves
+    .filter(({ kv, heads, ffn }) => (kv ?? heads ?? ffn) === undefined)
+    .reduce((sum, half) => sum + costOf(half, cost, space, new Map()), cost.fixed);
   const known = new Map<string, Omit<Component, 'dimensions'>>();
   const nameCounts = createNames();
   const { layerKinds } = cost;
   const components = groups.map((dimensions) => {
-    const touched = halves.filter(({ kv, heads, ffn }) => [kv, heads, ffn].some((index) => index !== undefined && dimensions.includes(index)));
+    const touched = halves.filter(({ kv, heads, ffn }) =>
+      [kv, heads, ffn].some((index) => index !== undefined && dimensions.includes(index)),
+    );
     // Layers mostly are alike: what costs the same, at the same counts, is counted once.
-    const places = touched.map(({ layer, half, kv, heads, ffn }) => [half, space.shape.layers[layer], layerKinds?.[layer] ?? 0, [kv, heads, ffn].map((index) => dimensions.indexOf(index ?? -1))]);
+    const places = touched.map(({ layer, half, kv, heads, ffn }) => [
+      half,
+      space.shape.layers[layer],
+      layerKinds?.[layer] ?? 0,
+      [kv, heads, ffn].map((index) => dimensions.indexOf(index ?? -1)),
+    ]);
     const key = JSON.stringify([places, dimensions.map((index) => nameCounts(space.dimensions[index]?.counts ?? []))]);
     const costed = known.get(key) ?? costOptions(space, cost, dimensions, touched);
     known.set(key, costed);
@@ -57,7 +66,12 @@ export function requireSeparable(space: SearchSpace): void {
   for (const members of joinDimensions(space.dimensions.length, listHalfBlocks(space))) refuseOptions(space, members);
 }
 
-function costOptions(space: SearchSpace, cost: CostModel, dimensions: readonly number[], touched: readonly HalfBlock[]): Omit<Component, 'dimensions'> {
+function costOptions(
+  space: SearchSpace,
+  cost: CostModel,
+  dimensions: readonly number[],
+  touched: readonly HalfBlock[],
+): Omit<Component, 'dimensions'> {
   const options = listOptions(space, dimensions);
   const costs = Float64Array.from(options, (counts) => {
     const chosen = new Map(dimensions.map((dimension, index) => [dimension, counts[index] ?? 0]));
@@ -78,7 +92,10 @@ function createNames(): (counts: readonly number[]) => number {
 }
 
 /** The least and the most that a point of the space costs. */
-export function costEnds({ components, fixed }: SeparatedCost): { readonly cheapest: number; readonly dearest: number } {
+export function costEnds({ components, fixed }: SeparatedCost): {
+  readonly cheapest: number;
+  readonly dearest: number;
+} {
   return {
     cheapest: components.reduce((sum, component) => sum + component.cheapest, fixed),
     dearest: components.reduce((sum, component) => sum + component.dearest, fixed),
@@ -104,15 +121,26 @@ function listHalfBlocks({ shape, dimensions }: SearchSpace): HalfBlock[] {
     };
     const [kv, heads, ffn] = [find('kv_heads'), find('query_heads_per_kv'), find('ffn_channels')];
     return [
-      { layer, half: 'attention' as const, ...(kv === undefined ? {} : { kv }), ...(heads === undefined ? {} : { heads }) },
+      {
+        layer,
+        half: 'attention' as const,
+        ...(kv === undefined ? {} : { kv }),
+        ...(heads === undefined ? {} : { heads }),
+      },
       { layer, half: 'ffn' as const, ...(ffn === undefined ? {} : { ffn }) },
     ];
   });
 }
 
-function costOf({ layer, half, kv, heads, ffn }: HalfBlock, cost: CostModel, { shape }: SearchSpace, chosen: ReadonlyMap<number, number>): number {
+function costOf(
+  { layer, half, kv, heads, ffn }: HalfBlock,
+  cost: CostModel,
+  { shape }: SearchSpace,
+  chosen: ReadonlyMap<number, number>,
+): number {
   const own = shape.layers[layer];
-  const pick = (dimension: number | undefined, size = 0): number => (dimension === undefined ? size : (chosen.get(dimension) ?? size));
+  const pick = (dimension: number | undefined, size = 0): number =>
+    dimension === undefined ? size : (chosen.get(dimension) ?? size);
   if (half === 'ffn') return cost.ffn(pick(ffn, own?.ffnChannels), layer);
   const [kvHeads, queryHeads] = [pick(kv, own?.kvHeads), pick(heads, own?.queryHeadsPerKv)];
   return kvHeads === 0 || queryHeads === 0 ? cost.attention(0, 0, layer) : cost.attention(kvHeads, queryHeads, layer);
@@ -121,9 +149,11 @@ function costOf({ layer, half, kv, heads, ffn }: HalfBlock, cost: CostModel, { s
 /** Dimensions that meet in a half-block, together; each group ascending, groups in the order of their first. */
 function joinDimensions(count: number, halves: readonly HalfBlock[]): number[][] {
   const parent = Array.from({ length: count }, (_, index) => index);
-  const root = (index: number): number => (parent[index] === index || parent[index] === undefined ? index : root(parent[index]));
+  const root = (index: number): number =>
+    parent[index] === index || parent[index] === undefined ? index : root(parent[index]);
   for (const { kv, heads } of halves) {
-    if (kv !== undefined && heads !== undefined) parent[Math.max(root(kv), root(heads))] = Math.min(root(kv), root(heads));
+    if (kv !== undefined && heads !== undefined)
+      parent[Math.max(root(kv), root(heads))] = Math.min(root(kv), root(heads));
   }
   const groups = new Map<number, number[]>();
   for (let index = 0; index < count; index++) groups.set(root(index), [...(groups.get(root(index)) ?? []), index]);
@@ -133,23 +163,38 @@ function joinDimensions(count: number, halves: readonly HalfBlock[]): number[][]
 function refuseOptions({ dimensions }: SearchSpace, members: readonly number[]): void {
   const size = members.reduce((product, index) => product * (dimensions[index]?.counts.length ?? 0), 1);
   if (size <= MOST_OPTIONS) return;
-  throw PrunecastError.ofField('space', `ties ${members.length} dimensions into ${size} combinations; at most ${MOST_OPTIONS} can be counted: tie kv_heads and query_heads_per_kv alike, or allow fewer counts`, 'SPACE_INVALID');
+  throw PrunecastError.ofField(
+    'space',
+    `ties ${members.length} dimensions into ${size} combinations; at most ${MOST_OPTIONS} can be counted: tie kv_heads and query_heads_per_kv alike, or allow fewer counts`,
+    'SPACE_INVALID',
+  );
 }
 
 function listOptions(space: SearchSpace, members: readonly number[]): Counts[] {
   refuseOptions(space, members);
   const { dimensions } = space;
-  const all = members.reduce<number[][]>((options, index) => options.flatMap((option) => (dimensions[index]?.counts ?? []).map((count) => [...option, count])), [[]]);
-  const dropsAttention = (option: Counts): boolean => members.some((index, at) => dimensions[index]?.kind === 'kv_heads' && option[at] === 0);
+  const all = members.reduce<number[][]>(
+    (options, index) =>
+      options.flatMap((option) => (dimensions[index]?.counts ?? []).map((count) => [...option, count])),
+    [[]],
+  );
+  const dropsAttention = (option: Counts): boolean =>
+    members.some((index, at) => dimensions[index]?.kind === 'kv_heads' && option[at] === 0);
   if (members.length === 1 || !all.some(dropsAttention)) return all;
   const canonical = all.map((option) => (dropsAttention(option) ? dropHeads(option, members, dimensions) : option));
   return [...new Map(canonical.map((option) => [option.join(','), option])).values()];
 }
 
 function dropHeads(option: Counts, members: readonly number[], dimensions: SearchSpace['dimensions']): number[] {
-  const dropped = new Set(members.flatMap((index, at) => (dimensions[index]?.kind === 'kv_heads' && option[at] === 0 ? (dimensions[index]?.layers ?? []) : [])));
+  const dropped = new Set(
+    members.flatMap((index, at) =>
+      dimensions[index]?.kind === 'kv_heads' && option[at] === 0 ? (dimensions[index]?.layers ?? []) : [],
+    ),
+  );
   return option.map((count, at) => {
     const dimension = dimensions[members[at] ?? -1];
-    return dimension?.kind === 'query_heads_per_kv' && dimension.layers.every((layer) => dropped.has(layer)) ? 0 : count;
+    return dimension?.kind === 'query_heads_per_kv' && dimension.layers.every((layer) => dropped.has(layer))
+      ? 0
+      : count;
   });
 }

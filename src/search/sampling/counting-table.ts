@@ -25,7 +25,11 @@ export interface CountingTable {
  * @param unit what they are rounded to; their greatest common divisor loses nothing
  * @param limit the most units that matter
  */
-export function* buildCountingTable(differences: readonly Float64Array[], unit: number, limit: number): Generator<void, CountingTable> {
+export function* buildCountingTable(
+  differences: readonly Float64Array[],
+  unit: number,
+  limit: number,
+): Generator<void, CountingTable> {
   const units = differences.map((costs) => Int32Array.from(costs, (cost) => Math.round(cost / unit)));
   const scales = new Float64Array(units.length);
   const last = new Float64Array(limit + 1);
@@ -51,7 +55,10 @@ export function findUnit(differences: readonly Float64Array[]): number {
 }
 
 /** The differences of a component's costs from its dearest or cheapest option. */
-export function differencesFrom(reference: 'dearest' | 'cheapest', { costs, cheapest, dearest }: Component): Float64Array {
+export function differencesFrom(
+  reference: 'dearest' | 'cheapest',
+  { costs, cheapest, dearest }: Component,
+): Float64Array {
   const end = reference === 'dearest' ? dearest : cheapest;
   return costs.map((cost) => Math.abs(cost - end));
 }
@@ -91,7 +98,11 @@ function findProgressions(units: Int32Array): Progression[] {
   return progressions;
 }
 
-function addSeparately(row: Float64Array, tail: Float64Array, { start, step, length, multiplicity }: Progression): void {
+function addSeparately(
+  row: Float64Array,
+  tail: Float64Array,
+  { start, step, length, multiplicity }: Progression,
+): void {
   for (let k = 0, offset = start; k < length; k++, offset += step) {
     for (let w = offset; w < row.length; w++) row[w] = (row[w] as number) + multiplicity * (tail[w - offset] as number);
   }
@@ -122,7 +133,9 @@ function addWindow(row: Float64Array, tail: Float64Array, { start, step, length,
     place = 0;
     for (let w = residue; w + start < size; w += step) {
       const whole = place === length - 1 || w < back;
-      row[w + start] = (row[w + start] as number) + multiplicity * ((prefix[w] as number) + (whole ? 0 : (suffix[w - back] as number)));
+      row[w + start] =
+        (row[w + start] as number) +
+        multiplicity * ((prefix[w] as number) + (whole ? 0 : (suffix[w - back] as number)));
       place = place + 1 === length ? 0 : place + 1;
     }
   }

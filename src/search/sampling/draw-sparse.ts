@@ -18,7 +18,8 @@ export async function drawSparse(
   const points: Counts[] = [];
   for (let tries = 0; points.length < count && tries < 2 * count; tries++) {
     const sampler = await createBudgetSamplerGently({ space: keepWhole(space, rng), ...bands }, breathe);
-    if (!sampler.isEmpty) points.push(...drawDistinct(sampler, Math.min(POINTS_A_SHARE, count - points.length), rng, taken));
+    if (!sampler.isEmpty)
+      points.push(...drawDistinct(sampler, Math.min(POINTS_A_SHARE, count - points.length), rng, taken));
   }
   return points;
 }
@@ -32,7 +33,9 @@ function keepWhole(space: SearchSpace, rng: Rng): SearchSpace {
     ...space,
     dimensions: space.dimensions.map((dimension) => {
       const most = dimension.counts.at(-1);
-      return most !== undefined && rng.uniform() < (shares.get(dimension.kind) ?? 0) ? { ...dimension, counts: [most] } : dimension;
+      return most !== undefined && rng.uniform() < (shares.get(dimension.kind) ?? 0)
+        ? { ...dimension, counts: [most] }
+        : dimension;
     }),
   };
 }

@@ -23,7 +23,8 @@ export function repairCounts({ space, separated, band, reach, counts, rng, accep
   const { components, fixed } = separated;
   const chosen = components.map((component) => nearestOption(component, counts));
   const point = (): Counts => assemble(space.dimensions.length, components, chosen);
-  const spentAt = (): number => components.reduce((sum, { costs }, index) => sum + (costs[chosen[index] ?? 0] ?? 0), fixed);
+  const spentAt = (): number =>
+    components.reduce((sum, { costs }, index) => sum + (costs[chosen[index] ?? 0] ?? 0), fixed);
   const target = chooseTarget(band, reach, spentAt(), rng);
   for (let pass = 0; pass < PASSES; pass++) {
     const spent = spentAt();
@@ -54,14 +55,20 @@ const PASSES = 12;
 function nearestOption({ dimensions, options }: Component, counts: Counts): number {
   let [nearest, least] = [0, Number.POSITIVE_INFINITY];
   options.forEach((option, index) => {
-    const distance = option.reduce((sum, count, at) => sum + Math.abs(count - (counts[dimensions[at] ?? -1] ?? count)), 0);
+    const distance = option.reduce(
+      (sum, count, at) => sum + Math.abs(count - (counts[dimensions[at] ?? -1] ?? count)),
+      0,
+    );
     if (distance < least) [nearest, least] = [index, distance];
   });
   return nearest;
 }
 
 function optionAtCost({ costs }: Component, cost: number): number {
-  return costs.reduce((best, value, index) => (Math.abs(value - cost) < Math.abs((costs[best] ?? 0) - cost) ? index : best), 0);
+  return costs.reduce(
+    (best, value, index) => (Math.abs(value - cost) < Math.abs((costs[best] ?? 0) - cost) ? index : best),
+    0,
+  );
 }
 
 function assemble(dimensions: number, components: readonly Component[], chosen: readonly number[]): Counts {

@@ -18,9 +18,18 @@ export function requireAttainable(space: SearchSpace, budgets: readonly Budget[]
     const { least } = costRange(space, model);
     if (least <= limit) return;
     const [allowed, nearest] = [limit / model.perUnit, least / model.perUnit];
-    throw new PrunecastError('BUDGET_INFEASIBLE', `the budget allows ${allowed} ${cost.kind}, the smallest architecture of the search space has ${nearest}: raise the budget or allow higher rates`, {
-      metadata: { budget: cost.kind, limit: String(allowed), nearest: String(nearest) },
-      violations: [{ field: `${field}[${index}]`, description: `allows ${allowed} ${cost.kind}; the nearest that can be met is ${nearest}` }],
-    });
+    throw new PrunecastError(
+      'BUDGET_INFEASIBLE',
+      `the budget allows ${allowed} ${cost.kind}, the smallest architecture of the search space has ${nearest}: raise the budget or allow higher rates`,
+      {
+        metadata: { budget: cost.kind, limit: String(allowed), nearest: String(nearest) },
+        violations: [
+          {
+            field: `${field}[${index}]`,
+            description: `allows ${allowed} ${cost.kind}; the nearest that can be met is ${nearest}`,
+          },
+        ],
+      },
+    );
   });
 }

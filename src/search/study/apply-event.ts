@@ -6,7 +6,16 @@ import { listReportPoints } from './list-report-points.js';
 import { countPairs } from './next-action.js';
 import { goOn } from './pause.js';
 import type { StudyPhase, StudyPlan } from './study-plan.js';
-import { findBest, listFinal, sortByValue, toPair, type StudyEvent, type StudyState, type TrialPoint, type TrialResult } from './study-state.js';
+import {
+  findBest,
+  listFinal,
+  sortByValue,
+  toPair,
+  type StudyEvent,
+  type StudyState,
+  type TrialPoint,
+  type TrialResult,
+} from './study-state.js';
 import { continueVerification } from './verification.js';
 
 /** The state after an event. Throws RangeError for an event that the phase does not expect: a log that was tampered with. */
@@ -14,12 +23,20 @@ export function applyEvent(plan: StudyPlan, state: StudyState, event: StudyEvent
   switch (event.kind) {
     case 'scored': {
       expect(state, ['score']);
-      const scored = { ...state, allocations: event.allocations ?? [], tokens: { ...state.tokens, score: event.tokensSpent ?? 0 } };
+      const scored = {
+        ...state,
+        allocations: event.allocations ?? [],
+        tokens: { ...state.tokens, score: event.tokensSpent ?? 0 },
+      };
       return enter(plan, scored, 'recipe');
     }
     case 'drawn':
       expect(state, ['sample', 'controls']);
-      return askOrLeave(plan, state, event.points.map((counts) => describeDrawn(state, counts)));
+      return askOrLeave(
+        plan,
+        state,
+        event.points.map((counts) => describeDrawn(state, counts)),
+      );
     case 'evaluated':
       return record(plan, state, event.trial);
     case 'fitted':
@@ -27,7 +44,15 @@ export function applyEvent(plan: StudyPlan, state: StudyState, event: StudyEvent
       return leave(plan, { ...state, fit: keepChoice(state.fit, event) }, []);
     case 'refined':
       expect(state, ['refine']);
-      return leave(plan, { ...state, space: narrowSpace(state.space, changedRanges(event.changes)), refinements: [...state.refinements, event.changes] }, []);
+      return leave(
+        plan,
+        {
+          ...state,
+          space: narrowSpace(state.space, changedRanges(event.changes)),
+          refinements: [...state.refinements, event.changes],
+        },
+        [],
+      );
     case 'predicted':
       expect(state, ['search']);
       return propose(plan, state, event);
@@ -55,19 +80,38 @@ function describeDrawn({ phase, recipe }: StudyState, counts: Counts): TrialPoin
 }
 
 /** New finalists are verified on the cheapest rung first; those of a curve when all its points are searched. */
-function propose(plan: StudyPlan, state: StudyState, { predicted, outOfRange, finalists }: Extract<StudyEvent, { kind: 'predicted' }>): StudyState {
+function propose(
+  plan: StudyPlan,
+  state: StudyState,
+  { predicted, outOfRange, finalists }: Extract<StudyEvent, { kind: 'predicted' }>,
+): StudyState {
   const { curvePoints } = state;
-  const points = finalists.map((finalist): TrialPoint => ({
-    ...finalist, role: 'finalist', part: 'verify', recipe: state.recipe, mending: 'one-shot', rung: 0, ...(plan.curve === undefined ? {} : { curvePoint: curvePoints }),
-  }));
-  const next: StudyState = { ...state, predicted: state.predicted + predicted, outOfRange: state.outOfRange + outOfRange, proposed: [...state.proposed, ...points] };
-  if (plan.curve !== undefined && curvePoints + 1 < plan.curve.factors.length) return { ...next, curvePoints: curvePoints + 1 };
+  const points = finalists.map(
+    (finalist): TrialPoint => ({
+      ...finalist,
+      role: 'finalist',
+      part: 'verify',
+      recipe: state.recipe,
+      mending: 'one-shot',
+      rung: 0,
+      ...(plan.curve === undefined ? {} : { curvePoint: curvePoints }),
+    }),
+  );
+  const next: StudyState = {
+    ...state,
+    predicted: state.predicted + predicted,
+    outOfRange: state.outOfRange + outOfRange,
+    proposed: [...state.proposed, ...points],
+  };
+  if (plan.curve !== undefined && curvePoints + 1 < plan.curve.factors.length)
+    return { ...next, curvePoints: curvePoints + 1 };
   return askOrLeave(plan, { ...next, phase: 'verify', proposed: [], curvePoints: 0 }, next.proposed);
 }
 
 function record(plan: StudyPlan, state: StudyState, trial: TrialResult): StudyState {
   const place = state.waiting.findIndex((point) => isSamePoint(point, trial));
-  if (place < 0) throw new RangeError(`a ${trial.role} on the ${trial.part} windows was evaluated that nobody waits for`);
+  if (place < 0)
+    throw new RangeError(`a ${trial.role} on the ${trial.part} windows was evaluated that nobody waits for`);
   const list = listOf(trial);
   const next: StudyState = {
     ...state,
@@ -111,7 +155,15 @@ function isSamePoint(a: TrialPoint, b: TrialPoint): boolean {
 }
 
 /** What tells two points of the same counts apart. */
-const PLACES = ['role', 'part', 'recipe', 'mending', 'rung', 'control', 'curvePoint'] as const satisfies readonly (keyof TrialPoint)[];
+const PLACES = [
+  'role',
+  'part',
+  'recipe',
+  'mending',
+  'rung',
+  'control',
+  'curvePoint',
+] as const satisfies readonly (keyof TrialPoint)[];
 
 /** What follows a phase, or a batch of it, that is done. */
 function leave(plan: StudyPlan, state: StudyState, batch: readonly TrialResult[]): StudyState {
@@ -173,10 +225,22 @@ function chooseMending(plan: StudyPlan, state: StudyState): StudyState['mending'
 /** The named controls first, then `random`: drawn, labelled as pairs are, and its best verified as finalists are. */
 function leaveControls(plan: StudyPlan, state: StudyState, batch: readonly TrialResult[]): StudyState {
   const [first] = batch;
-  if (first?.control !== 'random') return plan.controls.includes('random') && first !== undefined ? state : enter(plan, state, 'report');
+  if (first?.control !== 'random')
+    return plan.controls.includes('random') && first !== undefined ? state : enter(plan, state, 'report');
   if (first.part === 'search') {
     const best = sortByValue(plan, batch).slice(0, plan.finalists * plan.rounds);
-    return askFor(state, best.map(({ counts, recipe }) => ({ counts, role: 'control', part: 'verify', recipe, mending: 'one-shot', rung: 0, control: 'random' })));
+    return askFor(
+      state,
+      best.map(({ counts, recipe }) => ({
+        counts,
+        role: 'control',
+        part: 'verify',
+        recipe,
+        mending: 'one-shot',
+        rung: 0,
+        control: 'random',
+      })),
+    );
   }
   const verified = state.controls.filter(({ control, part }) => control === 'random' && part === 'verify');
   // Mended as the study has decided by now.
@@ -206,5 +270,6 @@ function enter(plan: StudyPlan, state: StudyState, phase: StudyPhase): StudyStat
 }
 
 function expect(state: StudyState, phases: readonly StudyPhase[]): void {
-  if (!phases.includes(state.phase)) throw new RangeError(`the study is in phase ${state.phase}, not ${phases.join(' or ')}`);
+  if (!phases.includes(state.phase))
+    throw new RangeError(`the study is in phase ${state.phase}, not ${phases.join(' or ')}`);
 }

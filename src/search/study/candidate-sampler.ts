@@ -21,7 +21,11 @@ export const RANGE_PARTS = 8;
  *
  * @param breathe lets others run between stretches of work
  */
-export async function openCandidates(plan: Pick<StudyPlan, 'budgets' | 'objective' | 'goals'>, space: SearchSpace, breathe: () => Promise<void>): Promise<OpenedBand> {
+export async function openCandidates(
+  plan: Pick<StudyPlan, 'budgets' | 'objective' | 'goals'>,
+  space: SearchSpace,
+  breathe: () => Promise<void>,
+): Promise<OpenedBand> {
   const [tightest, ...others] = sortByTightness(space.shape, plan.budgets);
   if (tightest === undefined) throw new RangeError('a study has at least one budget');
   const also = others.map((budget) => ({ ...candidateBand(space.shape, budget), least: 0 }));

@@ -9,14 +9,23 @@ import { findUniformPaper } from '../controls/uniform.js';
  *
  * @throws PrunecastError SPACE_INVALID
  */
-export function chooseMaxRate(shape: ModelShape, budgets: readonly Budget[], options: SearchSpaceOptions = {}, field = 'space'): number {
+export function chooseMaxRate(
+  shape: ModelShape,
+  budgets: readonly Budget[],
+  options: SearchSpaceOptions = {},
+  field = 'space',
+): number {
   const { kinds, protectedLayers, tieRun, target } = options;
-  const whole = createSearchSpace(shape, {
-    maxRate: 1,
-    ...(kinds === undefined ? {} : { kinds }),
-    ...(protectedLayers === undefined ? {} : { protectedLayers }),
-    ...(tieRun === undefined ? {} : { tieRun }),
-    ...(target === undefined ? {} : { target }),
-  }, field);
+  const whole = createSearchSpace(
+    shape,
+    {
+      maxRate: 1,
+      ...(kinds === undefined ? {} : { kinds }),
+      ...(protectedLayers === undefined ? {} : { protectedLayers }),
+      ...(tieRun === undefined ? {} : { tieRun }),
+      ...(target === undefined ? {} : { target }),
+    },
+    field,
+  );
   return Math.max(0.5, Math.min(0.9, 2 * (findUniformPaper(whole, budgets)?.rate ?? 1)));
 }

@@ -5,7 +5,11 @@ import { openCandidates } from './candidate-sampler.js';
 import type { StudyPlan } from './study-plan.js';
 
 /** Distinct random candidates of the unrefined space; fewer where the budget leaves no more. */
-export async function drawCandidates(plan: StudyPlan, { count, rng }: { readonly count: number; readonly rng: Rng }, breathe: () => Promise<void>): Promise<Counts[]> {
+export async function drawCandidates(
+  plan: StudyPlan,
+  { count, rng }: { readonly count: number; readonly rng: Rng },
+  breathe: () => Promise<void>,
+): Promise<Counts[]> {
   const { sampler } = await openCandidates(plan, plan.space, breathe);
   return drawDistinct(sampler, count, rng, new Set());
 }

@@ -24,7 +24,11 @@ export interface DrawRequest extends Omit<DrawPairs, 'kind' | 'seed'> {
  * @param breathe lets others run between stretches of work
  * @throws PrunecastError BUDGET_INFEASIBLE
  */
-export async function drawPairs(plan: StudyPlan, { space, count, tied, sparse, near, centre, taken, rng }: DrawRequest, breathe: () => Promise<void>): Promise<Counts[]> {
+export async function drawPairs(
+  plan: StudyPlan,
+  { space, count, tied, sparse, near, centre, taken, rng }: DrawRequest,
+  breathe: () => Promise<void>,
+): Promise<Counts[]> {
   const keys = new Set(taken.map(countsKey));
   const [tightest, ...others] = sortByTightness(space.shape, plan.budgets);
   if (tightest === undefined) throw new RangeError('a study has at least one budget');
@@ -37,7 +41,15 @@ export async function drawPairs(plan: StudyPlan, { space, count, tied, sparse, n
     const sampler = await createBudgetSamplerGently({ space, band, also, parts, tieRun: plan.pairs.tieRun }, breathe);
     points.push(...drawDistinct(sampler, Math.min(tied, count), rng.fork('tied'), keys));
   }
-  points.push(...(await drawSparse({ space, band, also, parts }, Math.min(sparse, count - points.length), rng.fork('sparse'), keys, breathe)));
+  points.push(
+    ...(await drawSparse(
+      { space, band, also, parts },
+      Math.min(sparse, count - points.length),
+      rng.fork('sparse'),
+      keys,
+      breathe,
+    )),
+  );
   if (centre !== undefined && near > 0) {
     // Candidates themselves, so that they compare with the centre.
     const { sampler } = await openCandidates(plan, space, breathe);

@@ -12,13 +12,20 @@ import type { StudyState } from './study-state.js';
  * @param breathe lets others run between stretches of work
  * @throws PrunecastError SPACE_INVALID with one violation a range at fault, BUDGET_INFEASIBLE where no candidate is left
  */
-export async function editRefinement(plan: StudyPlan, { space }: StudyState, proposal: readonly RangeChange[], ranges: readonly DimensionRange[], breathe: () => Promise<void>): Promise<RangeChange[]> {
+export async function editRefinement(
+  plan: StudyPlan,
+  { space }: StudyState,
+  proposal: readonly RangeChange[],
+  ranges: readonly DimensionRange[],
+  breathe: () => Promise<void>,
+): Promise<RangeChange[]> {
   refuseRepeated(ranges);
   narrowSpace(space, ranges);
   const edited = new Map(ranges.map(({ dimension, minRate, maxRate }) => [dimension, { minRate, maxRate }]));
   const changes = proposal.map((change): RangeChange => {
     const after = edited.get(change.dimension);
-    const isAsProposed = after === undefined || (after.minRate === change.after.minRate && after.maxRate === change.after.maxRate);
+    const isAsProposed =
+      after === undefined || (after.minRate === change.after.minRate && after.maxRate === change.after.maxRate);
     return isAsProposed ? change : { ...change, after, reason: 'edited' };
   });
   const { sampler, band } = await openCandidates(plan, narrowSpace(space, changedRanges(changes)), breathe);
@@ -28,6 +35,12 @@ export async function editRefinement(plan: StudyPlan, { space }: StudyState, pro
 
 function refuseRepeated(ranges: readonly DimensionRange[]): void {
   const violations = ranges.flatMap(({ dimension }, index): FieldViolation[] =>
-    ranges.findIndex((other) => other.dimension === dimension) === index ? [] : [{ field: `ranges[${index}].dimension`, description: `is ${dimension} again: give each dimension one range` }]);
-  if (violations.length > 0) throw new PrunecastError('SPACE_INVALID', violations.map((v) => `${v.field}: ${v.description}`).join('; '), { violations });
+    ranges.findIndex((other) => other.dimension === dimension) === index
+      ? []
+      : [{ field: `ranges[${index}].dimension`, description: `is ${dimension} again: give each dimension one range` }],
+  );
+  if (violations.length > 0)
+    throw new PrunecastError('SPACE_INVALID', violations.map((v) => `${v.field}: ${v.description}`).join('; '), {
+      violations,
+    });
 }

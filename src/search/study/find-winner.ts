@@ -4,5 +4,8 @@ import { findBest, listFinal, type StudyState, type TrialResult } from './study-
 
 /** The best finalist that meets the budgets; those of a curve do not all have to. Of several goals the knee of their front. */
 export function findWinner(plan: StudyPlan, state: StudyState): TrialResult {
-  return findBest(plan, listFinal(plan, state).filter(({ counts }) => meetsBudgets(plan.space, counts, plan.budgets)));
+  return findBest(
+    plan,
+    listFinal(plan, state).filter(({ counts }) => meetsBudgets(plan.space, counts, plan.budgets)),
+  );
 }

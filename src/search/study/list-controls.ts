@@ -31,14 +31,25 @@ export function listRecipePoints(plan: StudyPlan, { allocations }: Pick<StudySta
 
 /** The controls' candidates on the verify windows, at the dearest fidelity, but for `random`, which is drawn. */
 export function listVerifyControls(plan: StudyPlan, state: StudyState): TrialPoint[] {
-  const point = (control: ControlName, counts: Counts, recipe: RecipeChoice): TrialPoint =>
-    ({ counts, role: 'control', part: 'verify', recipe, mending: recipe === 'paper' ? 'one-shot' : state.mending, rung: plan.verifyRungs - 1, control });
+  const point = (control: ControlName, counts: Counts, recipe: RecipeChoice): TrialPoint => ({
+    counts,
+    role: 'control',
+    part: 'verify',
+    recipe,
+    mending: recipe === 'paper' ? 'one-shot' : state.mending,
+    rung: plan.verifyRungs - 1,
+    control,
+  });
   const budgets = limitControls(plan, state);
   const uniform = (recipe: RecipeChoice, wanted: readonly ControlName[]): TrialPoint[] => {
     const paper = findUniformPaper(plan.space, budgets);
     return [
-      ...(paper === undefined || !wanted.includes('uniform-paper') ? [] : [point('uniform-paper', paper.counts, recipe)]),
-      ...(wanted.includes('uniform-best') ? listUniformBest(plan.space, budgets).map((counts) => point('uniform-best', counts, recipe)) : []),
+      ...(paper === undefined || !wanted.includes('uniform-paper')
+        ? []
+        : [point('uniform-paper', paper.counts, recipe)]),
+      ...(wanted.includes('uniform-best')
+        ? listUniformBest(plan.space, budgets).map((counts) => point('uniform-best', counts, recipe))
+        : []),
     ];
   };
   const allocated = (state.allocations[state.recipe] ?? []).filter(({ control }) => plan.controls.includes(control));
@@ -55,13 +66,29 @@ function limitControls(plan: StudyPlan, state: StudyState): readonly Budget[] {
   if (costs.length === 0) return plan.budgets;
   const { counts } = findWinner(plan, state);
   const limited = [...plan.budgets.map(({ cost }) => cost), ...costs];
-  return limited.map((cost) => ({ cost, limit: measureCounts(createCostModel(plan.space.shape, cost), plan.space, counts) }));
+  return limited.map((cost) => ({
+    cost,
+    limit: measureCounts(createCostModel(plan.space.shape, cost), plan.space, counts),
+  }));
 }
 
 /** The control `uniform-paper` at every size of the curve, on the report windows. */
 export function listCurveControls(plan: StudyPlan, state: StudyState): TrialPoint[] {
   return (plan.curve?.factors ?? []).flatMap((factor, curvePoint) => {
     const point = findUniformPaper(plan.space, scaleBudgets(plan, factor));
-    return point === undefined ? [] : [{ counts: point.counts, role: 'control', part: 'report', recipe: state.recipe, mending: state.mending, rung: 0, control: 'uniform-paper', curvePoint } as const];
+    return point === undefined
+      ? []
+      : [
+          {
+            counts: point.counts,
+            role: 'control',
+            part: 'report',
+            recipe: state.recipe,
+            mending: state.mending,
+            rung: 0,
+            control: 'uniform-paper',
+            curvePoint,
+          } as const,
+        ];
   });
 }

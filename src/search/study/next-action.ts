@@ -83,7 +83,10 @@ export function nextAction(plan: StudyPlan, state: StudyState): StudyAction {
 }
 
 /** How many pairs a round draws: the first sample, then each round's share of those inside the refined space. */
-export function countPairs({ pairs, rounds, refinement }: Pick<StudyPlan, 'pairs' | 'rounds' | 'refinement'>, round: number): number {
+export function countPairs(
+  { pairs, rounds, refinement }: Pick<StudyPlan, 'pairs' | 'rounds' | 'refinement'>,
+  round: number,
+): number {
   const inside = refinement === undefined ? 0 : Math.min(pairs.insideCount, pairs.count);
   if (round === 0) return pairs.count - inside;
   return Math.floor((inside * round) / rounds) - Math.floor((inside * (round - 1)) / rounds);
@@ -111,7 +114,14 @@ function predict(plan: StudyPlan, state: StudyState): Predict {
   const factor = plan.curve?.factors[state.curvePoints];
   const shared = { kind: 'predict', space: state.space, evaluated: listUsablePairs(state) } as const;
   if (plan.curve === undefined || factor === undefined) {
-    return { ...shared, budgets: plan.budgets, candidates: plan.candidates, finalists: plan.finalists, verified: state.finalists.map(({ counts }) => counts), seed: `search/${state.round}` };
+    return {
+      ...shared,
+      budgets: plan.budgets,
+      candidates: plan.candidates,
+      finalists: plan.finalists,
+      verified: state.finalists.map(({ counts }) => counts),
+      seed: `search/${state.round}`,
+    };
   }
   return {
     ...shared,
@@ -125,5 +135,7 @@ function predict(plan: StudyPlan, state: StudyState): Predict {
 
 /** Architectures that the search really evaluated: what `random` gets as many of. */
 function countEvaluated({ pairs, finalists, recipe }: StudyState): number {
-  return new Set([...pairs.filter((trial) => trial.recipe === recipe), ...finalists].map(({ counts }) => countsKey(counts))).size;
+  return new Set(
+    [...pairs.filter((trial) => trial.recipe === recipe), ...finalists].map(({ counts }) => countsKey(counts)),
+  ).size;
 }

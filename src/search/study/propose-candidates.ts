@@ -35,19 +35,29 @@ export interface ProposeRequest extends Omit<Predict, 'kind' | 'seed'> {
  *
  * @throws PrunecastError BUDGET_INFEASIBLE, PROPOSALS_INVALID
  */
-export async function proposeCandidates(plan: StudyPlan, request: ProposeRequest, breathe: () => Promise<void>): Promise<Extract<StudyEvent, { kind: 'predicted' }>> {
+export async function proposeCandidates(
+  plan: StudyPlan,
+  request: ProposeRequest,
+  breathe: () => Promise<void>,
+): Promise<Extract<StudyEvent, { kind: 'predicted' }>> {
   const { rng, strategy } = request;
   const { space, sampler, band } = await openSpace(plan, request, breathe);
   requireFeasible(sampler, band);
   const trained = rangeOfPairs(space, request.evaluated);
   const goals = goalsOf(plan);
-  const run = strategy.start({
-    space,
-    candidates: request.candidates,
-    sampler,
-    evaluated: request.evaluated.map((trial) => ({ counts: trial.counts, values: penalise(scoreTrial(plan, trial)) })),
-    rng: rng.fork('strategy'),
-  }, request.strategyOptions);
+  const run = strategy.start(
+    {
+      space,
+      candidates: request.candidates,
+      sampler,
+      evaluated: request.evaluated.map((trial) => ({
+        counts: trial.counts,
+        values: penalise(scoreTrial(plan, trial)),
+      })),
+      rng: rng.fork('strategy'),
+    },
+    request.strategyOptions,
+  );
   const asked = new Set<string>();
   let outOfRange = 0;
   let idle = 0;
@@ -71,13 +81,18 @@ export async function proposeCandidates(plan: StudyPlan, request: ProposeRequest
   const measured = rankPairs(plan, request, band, known);
   const kept = measured.slice(0, Math.floor(MEASURED_SHARE * request.finalists));
   const wanted = request.finalists - kept.length;
-  const proposed = (count: number): Counts[] => checkProposals(strategy.id, run.best(count), { space, budgets: request.budgets, count });
-  const fresh = (count: number): Counts[] => proposed(count + known.size).filter((counts) => !known.has(countsKey(counts)));
+  const proposed = (count: number): Counts[] =>
+    checkProposals(strategy.id, run.best(count), { space, budgets: request.budgets, count });
+  const fresh = (count: number): Counts[] =>
+    proposed(count + known.size).filter((counts) => !known.has(countsKey(counts)));
   // Of several goals the strategy spreads its points over their front by itself.
   const ranked = goals.goals.length > 1 ? fresh(wanted).slice(0, wanted) : spreadOut(space, fresh, wanted);
   const chosen = [...ranked, ...measured.slice(0, request.finalists - ranked.length)];
   const means = (await request.predict(encodePoints(space, chosen)))[plan.objective.name]?.mean;
-  const finalists = chosen.map((counts, row) => ({ counts, predicted: fromFitScale(plan, means?.[row] ?? Number.NaN) }));
+  const finalists = chosen.map((counts, row) => ({
+    counts,
+    predicted: fromFitScale(plan, means?.[row] ?? Number.NaN),
+  }));
   return { kind: 'predicted', predicted: asked.size, outOfRange, finalists };
 }
 
@@ -95,18 +110,27 @@ function penalise({ values, violation }: PointScore): number[] {
 }
 
 /** Values point by point as predictions goal by goal. */
-function predictGoals(values: readonly (readonly number[])[], deviations: readonly (Float64Array | undefined)[]): ObjectivePredictions {
-  const predictions = deviations.map((deviation, goal): ObjectivePrediction => ({
-    mean: Float64Array.from(values, (point) => point[goal] ?? Number.NaN),
-    ...(deviation === undefined ? {} : { deviation }),
-  }));
+function predictGoals(
+  values: readonly (readonly number[])[],
+  deviations: readonly (Float64Array | undefined)[],
+): ObjectivePredictions {
+  const predictions = deviations.map(
+    (deviation, goal): ObjectivePrediction => ({
+      mean: Float64Array.from(values, (point) => point[goal] ?? Number.NaN),
+      ...(deviation === undefined ? {} : { deviation }),
+    }),
+  );
   const [first, ...others] = predictions;
   if (first === undefined) throw new RangeError('a study has at least one goal');
   return [first, ...others];
 }
 
 /** The refined space, or the whole one where no candidate of a budget that it was not refined for lies inside. */
-async function openSpace(plan: StudyPlan, request: ProposeRequest, breathe: () => Promise<void>): Promise<OpenedBand & { readonly space: SearchSpace }> {
+async function openSpace(
+  plan: StudyPlan,
+  request: ProposeRequest,
+  breathe: () => Promise<void>,
+): Promise<OpenedBand & { readonly space: SearchSpace }> {
   const asked = { ...plan, budgets: request.budgets };
   const refined = await openCandidates(asked, request.space, breathe);
   if (!refined.sampler.isEmpty) return { ...refined, space: request.space };
@@ -117,8 +141,14 @@ async function openSpace(plan: StudyPlan, request: ProposeRequest, breathe: () =
  * Pairs that are candidates themselves, inside the refined ranges or not, best measured first. A strategy leaves evaluated
  * points out, but they have not been seen on the verify windows, and a space so small that the pairs exhaust it has no others.
  */
-function rankPairs(plan: StudyPlan, { evaluated, budgets }: ProposeRequest, { cost, least }: CostBand, known: ReadonlySet<string>): Counts[] {
-  const isCandidate = (counts: Counts): boolean => meetsBudgets(plan.space, counts, budgets) && measureCounts(cost, plan.space, counts) >= least;
+function rankPairs(
+  plan: StudyPlan,
+  { evaluated, budgets }: ProposeRequest,
+  { cost, least }: CostBand,
+  known: ReadonlySet<string>,
+): Counts[] {
+  const isCandidate = (counts: Counts): boolean =>
+    meetsBudgets(plan.space, counts, budgets) && measureCounts(cost, plan.space, counts) >= least;
   return sortByValue(plan, evaluated)
     .filter(({ counts }) => !known.has(countsKey(counts)) && isCandidate(counts))
     .map(({ counts }) => counts);

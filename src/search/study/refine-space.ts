@@ -11,14 +11,27 @@ import type { StudyState } from './study-state.js';
  * that narrow are given up first, then those that go to the wide range instead, then all: at 1 % fewer parameters three
  * dimensions at rates of 0.2 and more would remove twice what was asked for.
  */
-export async function refineSpace(plan: StudyPlan, state: StudyState, breathe: () => Promise<void>): Promise<RangeChange[]> {
+export async function refineSpace(
+  plan: StudyPlan,
+  state: StudyState,
+  breathe: () => Promise<void>,
+): Promise<RangeChange[]> {
   const { space, fit } = state;
   if (fit === undefined || plan.refinement === undefined) throw new RangeError('refinement needs a fit and options');
   const centre = plan.pairs.nearShare > 0 ? findCentre(plan, state) : undefined;
   const rates = centre === undefined ? [] : [...toRates(space, centre.counts)];
-  const proposal = proposeRefinement({ space, importances: fit.importances, effects: fit.effects }, plan.refinement).map((change, index) => holdNear(change, rates[index], space.dimensions[index]?.rule.rateStep));
-  const { band: { least } } = await openCandidates(plan, space, breathe);
-  for (const changes of [proposal, proposal.map((change) => keepUnless('unimportant', change)), proposal.map((change) => keepUnless('important', change))]) {
+  const proposal = proposeRefinement(
+    { space, importances: fit.importances, effects: fit.effects },
+    plan.refinement,
+  ).map((change, index) => holdNear(change, rates[index], space.dimensions[index]?.rule.rateStep));
+  const {
+    band: { least },
+  } = await openCandidates(plan, space, breathe);
+  for (const changes of [
+    proposal,
+    proposal.map((change) => keepUnless('unimportant', change)),
+    proposal.map((change) => keepUnless('important', change)),
+  ]) {
     const opened = await openCandidates(plan, narrowSpace(space, changedRanges(changes)), breathe);
     if (!opened.sampler.isEmpty && opened.band.least >= least) return changes;
   }
@@ -33,7 +46,8 @@ function holdNear(change: RangeChange, rate: number | undefined, step: number | 
   const { before, after } = change;
   if (rate === undefined || (after.minRate === before.minRate && after.maxRate === before.maxRate)) return change;
   // On a grid the ends are rates of the grid.
-  const onGrid = (end: number): number => (step === undefined ? end : Number((before.minRate + Math.round((end - before.minRate) / step) * step).toFixed(9)));
+  const onGrid = (end: number): number =>
+    step === undefined ? end : Number((before.minRate + Math.round((end - before.minRate) / step) * step).toFixed(9));
   const least = Math.min(after.minRate, Math.max(before.minRate, onGrid(rate - HELD_REACH)));
   const most = Math.max(after.maxRate, Math.min(before.maxRate, onGrid(rate + HELD_REACH)));
   return { ...change, after: { minRate: least, maxRate: most } };

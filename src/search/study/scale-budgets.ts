@@ -3,7 +3,10 @@ import { createCostModel, measureCost } from '../../core/budget/cost-model.js';
 import type { StudyPlan } from './study-plan.js';
 
 /** The budgets that remove `factor` times as much as the study's. */
-export function scaleBudgets({ space: { shape }, budgets }: Pick<StudyPlan, 'space' | 'budgets'>, factor: number): Budget[] {
+export function scaleBudgets(
+  { space: { shape }, budgets }: Pick<StudyPlan, 'space' | 'budgets'>,
+  factor: number,
+): Budget[] {
   return budgets.map(({ cost, limit }) => {
     const dense = measureCost(createCostModel(shape, cost), shape.layers);
     return { cost, limit: Math.floor(dense - factor * (dense - limit)) };

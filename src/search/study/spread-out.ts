@@ -15,7 +15,8 @@ export function spreadOut(space: SearchSpace, best: (count: number) => readonly 
     const apart = takeApart(space, ranked, count);
     const isAll = ranked.length < asked || ranked.length === known;
     known = ranked.length;
-    if (apart.size === count || isAll) return [...apart, ...ranked.filter((counts) => !apart.has(counts))].slice(0, count);
+    if (apart.size === count || isAll)
+      return [...apart, ...ranked.filter((counts) => !apart.has(counts))].slice(0, count);
   }
 }
 

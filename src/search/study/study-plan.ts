@@ -5,7 +5,18 @@ import { plainGoals, type Goals } from '../objectives/goals.js';
 import type { RefinementOptions } from '../refinement/propose-refinement.js';
 
 /** The phases of a study, in order; from `refine` to `verify` once a round. */
-export const STUDY_PHASES = ['score', 'recipe', 'sample', 'fit', 'refine', 'search', 'verify', 'controls', 'report', 'finished'] as const;
+export const STUDY_PHASES = [
+  'score',
+  'recipe',
+  'sample',
+  'fit',
+  'refine',
+  'search',
+  'verify',
+  'controls',
+  'report',
+  'finished',
+] as const;
 export type StudyPhase = (typeof STUDY_PHASES)[number];
 
 /** What a study makes better. */
@@ -14,7 +25,13 @@ export function goalsOf({ objective, goals }: Pick<StudyPlan, 'objective' | 'goa
 }
 
 /** The controls' names, in the order in which reports have them; DESIGN section 2 defines them. */
-export const CONTROL_NAMES = ['uniform-paper', 'uniform-best', 'global-threshold', 'calibration-error', 'random'] as const;
+export const CONTROL_NAMES = [
+  'uniform-paper',
+  'uniform-best',
+  'global-threshold',
+  'calibration-error',
+  'random',
+] as const;
 export type ControlName = (typeof CONTROL_NAMES)[number];
 export type UniformControl = Extract<ControlName, 'uniform-paper' | 'uniform-best'>;
 
@@ -89,7 +106,16 @@ export interface CurvePlan {
 }
 
 /** Of the first sample seven tenths lie around the best level point, and a tenth each is tied, sparse and free; a quarter of all pairs comes with the rounds, around the best so far. */
-export const DEFAULT_PAIRS: PairPlan = { count: 120, tiedShare: 0.1, tieRun: 4, sparseShare: 0.1, nearShare: 0.7, levelPoints: true, band: 0.1, insideCount: 30 };
+export const DEFAULT_PAIRS: PairPlan = {
+  count: 120,
+  tiedShare: 0.1,
+  tieRun: 4,
+  sparseShare: 0.1,
+  nearShare: 0.7,
+  levelPoints: true,
+  band: 0.1,
+  insideCount: 30,
+};
 export const DEFAULT_ROUNDS = 3;
 export const DEFAULT_CANDIDATES = 10_000;
 /** Of all rounds together. */

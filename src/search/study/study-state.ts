@@ -62,13 +62,30 @@ export interface Allocation {
 /** What happened; plain values, stored in order. Replayed from the first, they reach the same state. */
 export type StudyEvent =
   /** The units are ranked; what each compared recipe's scores and errors allocate, recipe by recipe. */
-  | { readonly kind: 'scored'; readonly tokensSpent?: number; readonly allocations?: readonly (readonly Allocation[])[] }
+  | {
+      readonly kind: 'scored';
+      readonly tokensSpent?: number;
+      readonly allocations?: readonly (readonly Allocation[])[];
+    }
   | { readonly kind: 'drawn'; readonly points: readonly Counts[] }
   | { readonly kind: 'evaluated'; readonly trial: TrialResult }
   /** The predictor of the objective's metric and how it did (undefined where nothing tells), and those of further metrics by name. */
-  | { readonly kind: 'fitted'; readonly predictorId: string; readonly others?: Readonly<Record<string, string>>; readonly quality: FitQuality | undefined; readonly importances: readonly number[]; readonly effects: readonly EffectCurve[]; readonly choice?: PredictorChoice }
+  | {
+      readonly kind: 'fitted';
+      readonly predictorId: string;
+      readonly others?: Readonly<Record<string, string>>;
+      readonly quality: FitQuality | undefined;
+      readonly importances: readonly number[];
+      readonly effects: readonly EffectCurve[];
+      readonly choice?: PredictorChoice;
+    }
   | { readonly kind: 'refined'; readonly changes: readonly RangeChange[] }
-  | { readonly kind: 'predicted'; readonly predicted: number; readonly outOfRange: number; readonly finalists: readonly { readonly counts: Counts; readonly predicted: number }[] }
+  | {
+      readonly kind: 'predicted';
+      readonly predicted: number;
+      readonly outOfRange: number;
+      readonly finalists: readonly { readonly counts: Counts; readonly predicted: number }[];
+    }
   /** The study goes on with the phase that it has waited before. */
   | { readonly kind: 'resumed' }
   | { readonly kind: 'finished' };
@@ -140,12 +157,18 @@ export function startStudy(plan: StudyPlan): StudyState {
 export type Judgement = Pick<StudyPlan, 'space' | 'objective' | 'goals'>;
 
 /** Results in order, the best first as `rankScores` has it; those whose value is not finite come last. */
-export function sortByValue<Result extends Pick<TrialResult, 'counts' | 'value' | 'metrics'>>(plan: Judgement, results: readonly Result[]): Result[] {
+export function sortByValue<Result extends Pick<TrialResult, 'counts' | 'value' | 'metrics'>>(
+  plan: Judgement,
+  results: readonly Result[],
+): Result[] {
   return rankScores(results.map((result) => scoreTrial(plan, result))).flatMap((index) => results[index] ?? []);
 }
 
 /** What the goals make of a result; lower is better. */
-export function scoreTrial(plan: Judgement, { counts, value, metrics }: Pick<TrialResult, 'counts' | 'value' | 'metrics'>): PointScore {
+export function scoreTrial(
+  plan: Judgement,
+  { counts, value, metrics }: Pick<TrialResult, 'counts' | 'value' | 'metrics'>,
+): PointScore {
   return scoreMeasured(goalsOf(plan), plan.space, { counts, metrics: metrics ?? { [plan.objective.name]: value } });
 }
 
@@ -162,6 +185,9 @@ export function listUsablePairs({ pairs, recipe }: Pick<StudyState, 'pairs' | 'r
 }
 
 /** Finalists at the dearest fidelity, mended as the study decided: those that compare with each other. */
-export function listFinal(plan: Pick<StudyPlan, 'verifyRungs'>, { finalists, mending }: Pick<StudyState, 'finalists' | 'mending'>): TrialResult[] {
+export function listFinal(
+  plan: Pick<StudyPlan, 'verifyRungs'>,
+  { finalists, mending }: Pick<StudyState, 'finalists' | 'mending'>,
+): TrialResult[] {
   return finalists.filter((trial) => trial.rung === plan.verifyRungs - 1 && trial.mending === mending);
 }

@@ -8,18 +8,31 @@ import { sortByValue, type TrialPoint, type TrialResult } from './study-state.js
  *
  * @param last whether this batch is the last of its role: only then are the best of all of them, `known`, mended anew
  */
-export function continueVerification(plan: StudyPlan, batch: readonly TrialResult[], known: readonly TrialResult[], { last }: { readonly last: boolean }): TrialPoint[] | undefined {
+export function continueVerification(
+  plan: StudyPlan,
+  batch: readonly TrialResult[],
+  known: readonly TrialResult[],
+  { last }: { readonly last: boolean },
+): TrialPoint[] | undefined {
   const [first] = batch;
   const dearest = plan.verifyRungs - 1;
   if (first !== undefined && first.mending === 'one-shot' && first.rung < dearest) {
-    return sortByValue(plan, batch).slice(0, Math.ceil(batch.length / 2)).map((trial) => toPoint(trial, { rung: trial.rung + 1 }));
+    return sortByValue(plan, batch)
+      .slice(0, Math.ceil(batch.length / 2))
+      .map((trial) => toPoint(trial, { rung: trial.rung + 1 }));
   }
   if (!last || plan.finish.kind === 'one-shot' || first?.mending === 'stream') return undefined;
-  const best = sortByValue(plan, known.filter(({ rung, mending }) => rung === dearest && mending === 'one-shot')).slice(0, plan.finish.candidates);
+  const best = sortByValue(
+    plan,
+    known.filter(({ rung, mending }) => rung === dearest && mending === 'one-shot'),
+  ).slice(0, plan.finish.candidates);
   return best.length === 0 ? undefined : best.map((trial) => toPoint(trial, { mending: 'stream' }));
 }
 
 /** A measured point, to be measured in another way. */
-function toPoint({ value: _value, metrics: _metrics, tokensSpent: _tokens, losses: _losses, ...point }: TrialResult, changes: Partial<TrialPoint>): TrialPoint {
+function toPoint(
+  { value: _value, metrics: _metrics, tokensSpent: _tokens, losses: _losses, ...point }: TrialResult,
+  changes: Partial<TrialPoint>,
+): TrialPoint {
   return { ...point, ...changes };
 }

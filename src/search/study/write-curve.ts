@@ -18,9 +18,15 @@ export function writeCurve(plan: StudyPlan, { reported }: Pick<StudyState, 'repo
   const [budget] = plan.budgets;
   if (plan.curve === undefined || budget === undefined) return undefined;
   const cost = createCostModel(plan.space.shape, budget.cost);
-  const lineOf = (trials: readonly TrialResult[]): Line | undefined => fitLine(trials
-    .filter(({ value, curvePoint }) => curvePoint !== undefined && Number.isFinite(value))
-    .map(({ counts, value }) => ({ x: Math.log(measureCounts(cost, plan.space, counts)), y: toFitScale(plan, value) })));
+  const lineOf = (trials: readonly TrialResult[]): Line | undefined =>
+    fitLine(
+      trials
+        .filter(({ value, curvePoint }) => curvePoint !== undefined && Number.isFinite(value))
+        .map(({ counts, value }) => ({
+          x: Math.log(measureCounts(cost, plan.space, counts)),
+          y: toFitScale(plan, value),
+        })),
+    );
   const finalists = lineOf(reported.filter(({ role }) => role === 'finalist'));
   const uniformPaper = lineOf(reported.filter(({ control }) => control === 'uniform-paper'));
   if (finalists === undefined || uniformPaper === undefined) return undefined;

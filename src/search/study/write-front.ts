@@ -25,18 +25,29 @@ export function writeFront(plan: StudyPlan, state: StudyState): StudyFront | und
   const front = findFront(scores);
   if (goals.length === 1 || front.length === 0) return undefined;
   const valuesOf = (index: number): readonly number[] => scores[index]?.values ?? [];
-  const controls = state.controls.filter(({ part }) => part === 'verify').map((trial) => scoreTrial(plan, trial).values);
-  const measured = [...scores.map(({ values }) => values), ...controls].filter((values) => values.every(Number.isFinite));
-  const reference = goals.map((_, goal) => measured.reduce((worst, values) => Math.max(worst, values[goal] ?? worst), Number.NEGATIVE_INFINITY));
+  const controls = state.controls
+    .filter(({ part }) => part === 'verify')
+    .map((trial) => scoreTrial(plan, trial).values);
+  const measured = [...scores.map(({ values }) => values), ...controls].filter((values) =>
+    values.every(Number.isFinite),
+  );
+  const reference = goals.map((_, goal) =>
+    measured.reduce((worst, values) => Math.max(worst, values[goal] ?? worst), Number.NEGATIVE_INFINITY),
+  );
   const knee = front[findKnee(front.map(valuesOf)) ?? -1];
   return {
-    points: front.toSorted((a, b) => (valuesOf(a)[0] ?? 0) - (valuesOf(b)[0] ?? 0)).flatMap((index) => {
-      const trial = final[index];
-      return trial === undefined ? [] : [{ trial, isKnee: index === knee }];
-    }),
+    points: front
+      .toSorted((a, b) => (valuesOf(a)[0] ?? 0) - (valuesOf(b)[0] ?? 0))
+      .flatMap((index) => {
+        const trial = final[index];
+        return trial === undefined ? [] : [{ trial, isKnee: index === knee }];
+      }),
     hypervolume: hypervolume(front.map(valuesOf), reference),
     controlHypervolume: hypervolume(controls, reference),
-    reference: goals.map((goal, index) => ({ goal: nameGoal(goal), value: inOwnUnit(goal, reference[index] ?? Number.NaN) })),
+    reference: goals.map((goal, index) => ({
+      goal: nameGoal(goal),
+      value: inOwnUnit(goal, reference[index] ?? Number.NaN),
+    })),
   };
 }
 

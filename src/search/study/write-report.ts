@@ -37,14 +37,19 @@ export function writeReport(plan: StudyPlan, state: StudyState): StudyOutcome {
 }
 
 /** `writeReport`, letting others run (`breathe`, such as setImmediate) every few milliseconds: intervals take seconds in all. */
-export function writeReportGently(plan: StudyPlan, state: StudyState, breathe: () => Promise<void>): Promise<StudyOutcome> {
+export function writeReportGently(
+  plan: StudyPlan,
+  state: StudyState,
+  breathe: () => Promise<void>,
+): Promise<StudyOutcome> {
   return runStepsGently(writeReportInSteps(plan, state), breathe);
 }
 
 function* writeReportInSteps(plan: StudyPlan, state: StudyState): Generator<void, StudyOutcome> {
   const dense = state.reported.find(({ role }) => role === 'dense');
   const winner = state.reported.find(({ role }) => role === 'winner');
-  if (dense === undefined || winner === undefined) throw new RangeError('a report needs the dense model and the winner');
+  if (dense === undefined || winner === undefined)
+    throw new RangeError('a report needs the dense model and the winner');
   const controls = state.reported.filter(({ role, curvePoint }) => role === 'control' && curvePoint === undefined);
   const best = controls.length === 0 ? undefined : findBest(plan, controls);
   const lifts: Lift[] = [];
@@ -72,12 +77,21 @@ function* measureLift(plan: StudyPlan, winner: TrialResult, control: TrialResult
   const lift = sign * (1 - winner.value / control.value);
   const name = nameControl(control);
   // Draws of a single window are all alike: an interval without width would look like certainty.
-  if (winner.losses === undefined || control.losses === undefined || winner.losses.losses.length < 2) return { control: name, lift, interval: undefined };
-  const [low, high] = yield* ratioIntervalInSteps(winner.losses, control.losses, { rng: createRng(plan.seed).fork(`report/${name}`), scale: plan.objective.scale });
+  if (winner.losses === undefined || control.losses === undefined || winner.losses.losses.length < 2)
+    return { control: name, lift, interval: undefined };
+  const [low, high] = yield* ratioIntervalInSteps(winner.losses, control.losses, {
+    rng: createRng(plan.seed).fork(`report/${name}`),
+    scale: plan.objective.scale,
+  });
   return { control: name, lift, interval: sign === 1 ? [1 - high, 1 - low] : [low - 1, high - 1] };
 }
 
-function summarise(plan: StudyPlan, winner: TrialResult, best: TrialResult | undefined, lifts: readonly Lift[]): string {
+function summarise(
+  plan: StudyPlan,
+  winner: TrialResult,
+  best: TrialResult | undefined,
+  lifts: readonly Lift[],
+): string {
   const { name } = plan.objective;
   const cost = createCostModel(plan.space.shape, { kind: 'parameters' });
   const size = measureCounts(cost, plan.space, winner.counts).toLocaleString('en');
@@ -85,17 +99,22 @@ function summarise(plan: StudyPlan, winner: TrialResult, best: TrialResult | und
   const lift = best === undefined ? undefined : lifts.find(({ control }) => control === nameControl(best));
   if (best === undefined || lift === undefined) return `${found}; no uniform architecture meets the budget.`;
   const against = `${nameControl(best)} (${format(best.value)})`;
-  if (lift.lift <= 0) return `${found}: the search was not worth it, ${against} is as good or better by ${percent(-lift.lift)}.`;
-  if (lift.interval === undefined) return `${found}, ${percent(lift.lift)} better than ${against}, the best control (no interval: the report windows do not tell how sure that is).`;
+  if (lift.lift <= 0)
+    return `${found}: the search was not worth it, ${against} is as good or better by ${percent(-lift.lift)}.`;
+  if (lift.interval === undefined)
+    return `${found}, ${percent(lift.lift)} better than ${against}, the best control (no interval: the report windows do not tell how sure that is).`;
   const [low, high] = lift.interval.map(percent);
-  if (lift.interval[0] <= 0) return `${found}, ${percent(lift.lift)} better than ${against}, but the interval from ${low} to ${high} includes none: the search may not have been worth it.`;
+  if (lift.interval[0] <= 0)
+    return `${found}, ${percent(lift.lift)} better than ${against}, but the interval from ${low} to ${high} includes none: the search may not have been worth it.`;
   return `${found}, ${percent(lift.lift)} better than ${against}, the best control (95 % interval ${low} to ${high}).`;
 }
 
 /** That the winner misses a floor, as no finalist meets all; empty where it does not. */
 function tellMissed(plan: StudyPlan, state: StudyState): string {
   if (scoreTrial(plan, findWinner(plan, state)).violation === 0) return '';
-  const floors = goalsOf(plan).floors.map(({ metric: { name, better }, limit }) => `${name} at ${better === 'lower' ? 'most' : 'least'} ${limit}`);
+  const floors = goalsOf(plan).floors.map(
+    ({ metric: { name, better }, limit }) => `${name} at ${better === 'lower' ? 'most' : 'least'} ${limit}`,
+  );
   return ` No finalist meets ${floors.join(' and ')} on the verify windows; the winner misses it least.`;
 }
 

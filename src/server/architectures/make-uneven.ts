@@ -3,7 +3,9 @@ import { decodeCounts, denseCounts, type SearchSpace } from '../../core/space/se
 
 /** The architecture with half of the first layer's channels gone: one whose layers differ, for asking what loads such shapes. */
 export function makeUneven(architecture: Architecture): Architecture {
-  return architecture.map((layer, index) => (index === 0 ? { ...layer, ffnChannels: Math.max(1, layer.ffnChannels >> 1) } : layer));
+  return architecture.map((layer, index) =>
+    index === 0 ? { ...layer, ffnChannels: Math.max(1, layer.ffnChannels >> 1) } : layer,
+  );
 }
 
 /**
@@ -15,6 +17,7 @@ export function makeUneven(architecture: Architecture): Architecture {
 export function hardestOf(space: SearchSpace, least: 0 | 1): Architecture {
   const smallest = space.dimensions.map(({ counts, size }) => counts.find((count) => count >= least) ?? size);
   const dropped = smallest.indexOf(0);
-  const cut = dropped >= 0 ? dropped : smallest.findIndex((count, index) => count < (space.dimensions[index]?.size ?? 0));
+  const cut =
+    dropped >= 0 ? dropped : smallest.findIndex((count, index) => count < (space.dimensions[index]?.size ?? 0));
   return decodeCounts(space, denseCounts(space).with(Math.max(0, cut), smallest[Math.max(0, cut)] ?? 0));
 }

@@ -11,14 +11,26 @@ const recipeSchema = z.object({
   digest: z.string(),
   criterion: plugin,
   compensation: plugin,
-  calibration: z.object({ textDigest: z.string(), sequences: z.int(), sequenceTokens: z.int(), bos: z.boolean(), bosToken: z.int().optional() }),
+  calibration: z.object({
+    textDigest: z.string(),
+    sequences: z.int(),
+    sequenceTokens: z.int(),
+    bos: z.boolean(),
+    bosToken: z.int().optional(),
+  }),
   calibration_text: z.object({ path: z.string().nullable(), part: z.object({ from: share, to: share }) }),
   seed: z.int(),
 });
 
 const schema = z.object({
-  recipe: z.object({ compensation: z.object({ id: z.string() }).loose() }).loose().nullish(),
-  kept_units: z.array(z.object({ kv_groups: units, query_heads: units, ffn_channels: units })).min(1).max(10_000),
+  recipe: z
+    .object({ compensation: z.object({ id: z.string() }).loose() })
+    .loose()
+    .nullish(),
+  kept_units: z
+    .array(z.object({ kv_groups: units, query_heads: units, ffn_channels: units }))
+    .min(1)
+    .max(10_000),
 });
 
 /** The recipe that mended an output, as its prunecast.json has it. */
@@ -41,7 +53,11 @@ export function parseManifest(manifest: unknown, field: string): ManifestSelecti
   const { recipe, kept_units } = parse(schema, manifest, field);
   const mended = recipe !== undefined && recipe !== null && recipe.compensation.id !== 'none';
   return {
-    keptUnits: kept_units.map(({ kv_groups, query_heads, ffn_channels }) => ({ kvGroups: kv_groups, queryHeads: query_heads, ffnChannels: ffn_channels })),
+    keptUnits: kept_units.map(({ kv_groups, query_heads, ffn_channels }) => ({
+      kvGroups: kv_groups,
+      queryHeads: query_heads,
+      ffnChannels: ffn_channels,
+    })),
     recipe: mended ? parse(recipeSchema, recipe, `${field}.recipe`) : undefined,
   };
 }
@@ -49,11 +65,22 @@ export function parseManifest(manifest: unknown, field: string): ManifestSelecti
 function parse<Schema extends z.ZodType>(wanted: Schema, value: unknown, field: string): z.output<Schema> {
   const parsed = wanted.safeParse(value);
   if (parsed.success) return parsed.data;
-  const violations = parsed.error.issues.map(({ path, message }) => ({ field: [field, ...path].join('.'), description: message }));
-  throw new PrunecastError('INVALID_REQUEST', `${field} is not that of a prunecast.json: ${violations.map((v) => `${v.field}: ${v.description}`).join('; ')}`, { violations });
+  const violations = parsed.error.issues.map(({ path, message }) => ({
+    field: [field, ...path].join('.'),
+    description: message,
+  }));
+  throw new PrunecastError(
+    'INVALID_REQUEST',
+    `${field} is not that of a prunecast.json: ${violations.map((v) => `${v.field}: ${v.description}`).join('; ')}`,
+    { violations },
+  );
 }
 
 /** The form in which a prunecast.json names kept units. */
 export function describeKeptUnits(kept: KeptUnits): readonly Record<string, readonly number[]>[] {
-  return kept.map(({ kvGroups, queryHeads, ffnChannels }) => ({ kv_groups: kvGroups, query_heads: queryHeads, ffn_channels: ffnChannels }));
+  return kept.map(({ kvGroups, queryHeads, ffnChannels }) => ({
+    kv_groups: kvGroups,
+    query_heads: queryHeads,
+    ffn_channels: ffnChannels,
+  }));
 }

@@ -3,7 +3,13 @@ import type { Budget } from '../../core/budget/budget.js';
 import { createCostModel, measureCost } from '../../core/budget/cost-model.js';
 import { PrunecastError } from '../../core/errors/prunecast-error.js';
 import type { Architecture, ModelShape } from '../../core/model/shape.js';
-import { architectureOf, rankKeptFirst, selectKeptUnits, type KeptUnits, type Ranking } from '../../core/model/units.js';
+import {
+  architectureOf,
+  rankKeptFirst,
+  selectKeptUnits,
+  type KeptUnits,
+  type Ranking,
+} from '../../core/model/units.js';
 import { validateArchitecture } from '../../core/model/validate-architecture.js';
 import { decodeCounts, keptCount, type Dimension, type SearchSpace } from '../../core/space/search-space.js';
 import { snapRates, type SnappedRate } from '../../core/space/snap-rates.js';
@@ -58,7 +64,12 @@ type Asked = PruneRequest['selection'] | EvaluateTarget['target'];
  * @param field the selection's path in the request; empty at its top
  * @throws PrunecastError INVALID_REQUEST, ARCHITECTURE_INVALID, SPACE_INVALID, BUDGET_INFEASIBLE
  */
-export async function resolveSelection(model: BudgetedModel, asked: Asked, spaces: SelectionSpaces, field: string): Promise<Selection> {
+export async function resolveSelection(
+  model: BudgetedModel,
+  asked: Asked,
+  spaces: SelectionSpaces,
+  field: string,
+): Promise<Selection> {
   const { shape } = model;
   const at = (name: string): string => (field === '' ? name : `${field}.${name}`);
   switch (asked?.$case) {
@@ -71,7 +82,12 @@ export async function resolveSelection(model: BudgetedModel, asked: Asked, space
     }
     case 'uniformRate': {
       const space = spaces.own();
-      return named(decodeCounts(space, space.dimensions.map(({ size }) => keptCount(size, asked.value))));
+      return named(
+        decodeCounts(
+          space,
+          space.dimensions.map(({ size }) => keptCount(size, asked.value)),
+        ),
+      );
     }
     case 'dimensionRates': {
       const space = spaces.own();
@@ -79,7 +95,11 @@ export async function resolveSelection(model: BudgetedModel, asked: Asked, space
       return { ...named(decodeCounts(space, counts)), snapped };
     }
     case 'budgets': {
-      const shared = { space: spaces.counted(), budgets: await decodeBudgets(model, asked.value.budgets, at('budgets.budgets')), field: at('budgets.budgets') };
+      const shared = {
+        space: spaces.counted(),
+        budgets: await decodeBudgets(model, asked.value.budgets, at('budgets.budgets')),
+        field: at('budgets.budgets'),
+      };
       return { ...named(shareOut(shared)), allocation: 'uniform-paper', budgets: shared };
     }
     case 'keptUnits':
@@ -90,19 +110,32 @@ export async function resolveSelection(model: BudgetedModel, asked: Asked, space
       return recipe === undefined ? selection : { ...selection, mended: { recipe, field: at('manifest') } };
     }
     case undefined:
-      throw PrunecastError.ofField(field === '' ? 'selection' : field, 'says nothing of what stays: give an architecture, a rate, rates by dimension, budgets, kept units or a manifest');
+      throw PrunecastError.ofField(
+        field === '' ? 'selection' : field,
+        'says nothing of what stays: give an architecture, a rate, rates by dimension, budgets, kept units or a manifest',
+      );
   }
 }
 
 /** Refuses a mended manifest whose units are not those that its recipe keeps: its weights would be none that were ever written. Throws INVALID_REQUEST. */
-export function requireSameUnits({ architecture, keptUnits, mended }: Selection, { ranking }: { readonly ranking: Ranking }, { layers }: ModelShape): void {
+export function requireSameUnits(
+  { architecture, keptUnits, mended }: Selection,
+  { ranking }: { readonly ranking: Ranking },
+  { layers }: ModelShape,
+): void {
   if (mended === undefined || keptUnits === undefined) return;
-  if (canonicalJson(sortUnits(selectKeptUnits(ranking, architecture, layers))) === canonicalJson(sortUnits(keptUnits))) return;
-  throw PrunecastError.ofField(`${mended.field}.kept_units`, 'are not those that the recipe of this manifest keeps: it was changed, or another version wrote it; name the output itself as the model');
+  if (canonicalJson(sortUnits(selectKeptUnits(ranking, architecture, layers))) === canonicalJson(sortUnits(keptUnits)))
+    return;
+  throw PrunecastError.ofField(
+    `${mended.field}.kept_units`,
+    'are not those that the recipe of this manifest keeps: it was changed, or another version wrote it; name the output itself as the model',
+  );
 }
 
 function sortUnits(kept: KeptUnits): number[][][] {
-  return kept.map(({ kvGroups, queryHeads, ffnChannels }) => [kvGroups, queryHeads, ffnChannels].map((list) => list.toSorted((a, b) => a - b)));
+  return kept.map(({ kvGroups, queryHeads, ffnChannels }) =>
+    [kvGroups, queryHeads, ffnChannels].map((list) => list.toSorted((a, b) => a - b)),
+  );
 }
 
 function named(architecture: Architecture): Selection {
@@ -115,17 +148,28 @@ function exact(shape: ModelShape, keptUnits: KeptUnits, field: string): Selectio
 }
 
 function shareOut({ space, budgets, field }: SharedBudgets): Architecture {
-  const uniform = findUniformPaper(space, budgets)?.counts.map((count, index) => toMultiple(count, space.dimensions[index]));
+  const uniform = findUniformPaper(space, budgets)?.counts.map((count, index) =>
+    toMultiple(count, space.dimensions[index]),
+  );
   if (uniform?.every((count) => count > 0)) return decodeCounts(space, uniform);
-  const least = decodeCounts(space, space.dimensions.map(({ kind, size, rule }) => (kind === 'query_heads_per_kv' ? size : rule.multipleOf)));
-  const index = budgets.findIndex((budget) => measureCost(createCostModel(space.shape, budget.cost), least) > budget.limit);
+  const least = decodeCounts(
+    space,
+    space.dimensions.map(({ kind, size, rule }) => (kind === 'query_heads_per_kv' ? size : rule.multipleOf)),
+  );
+  const index = budgets.findIndex(
+    (budget) => measureCost(createCostModel(space.shape, budget.cost), least) > budget.limit,
+  );
   const budget = budgets[index] as Budget;
   const model = createCostModel(space.shape, budget.cost);
   const [limit, nearest] = [budget.limit / model.perUnit, measureCost(model, least) / model.perUnit];
-  throw new PrunecastError('BUDGET_INFEASIBLE', `the budget allows ${limit} (${budget.cost.kind}), the smallest uniform architecture has ${nearest}: raise the budget or protect fewer layers`, {
-    metadata: { limit: String(limit), nearest: String(nearest) },
-    violations: [{ field: `${field}[${index}]`, description: `the nearest that can be met is ${nearest}` }],
-  });
+  throw new PrunecastError(
+    'BUDGET_INFEASIBLE',
+    `the budget allows ${limit} (${budget.cost.kind}), the smallest uniform architecture has ${nearest}: raise the budget or protect fewer layers`,
+    {
+      metadata: { limit: String(limit), nearest: String(nearest) },
+      violations: [{ field: `${field}[${index}]`, description: `the nearest that can be met is ${nearest}` }],
+    },
+  );
 }
 
 /** The nearest count below that the space asks for multiples of. */

@@ -3,39 +3,113 @@ import { delimiter, resolve } from 'node:path';
 import { z } from 'zod';
 import { detectMemoryBudgetBytes, detectThreads } from '../../engine/forward/resource-limits.js';
 
-const folder = z.string().min(1).transform((path) => resolve(path.replace(/^~(?=\/|$)/, homedir())));
+const folder = z
+  .string()
+  .min(1)
+  .transform((path) => resolve(path.replace(/^~(?=\/|$)/, homedir())));
 const folders = z.array(folder);
 
 /** Every setting of a server; docs/configuration.md is made from the descriptions. */
-export const CONFIG_SCHEMA = z.strictObject({
-  modelRoots: folders.prefault(['models']).describe('Folders that checkpoints lie under; requests name them relative to one.'),
-  modelLinks: z.enum(['within-roots', 'anywhere']).default('within-roots')
-    .describe('Where symbolic links of checkpoint folders, and of files in them, may lead: under the model roots (as those of a hub cache do), or `anywhere` that the server may read, as the CLI has it for a server of its own.'),
-  dataRoots: folders.prefault(['data']).describe('Folders that texts lie under; requests name them relative to one.'),
-  dataLinks: z.enum(['within-roots', 'anywhere']).default('within-roots')
-    .describe('Where symbolic links to texts may lead: under a data root, or `anywhere` that the server may read, as the CLI has it for a server of its own.'),
-  outputRoot: folder.prefault('outputs').describe('The folder that pruned models are written under.'),
-  stateDirectory: folder.prefault('~/.local/state/prunecast').describe('Where jobs, labels, studies and predictors are kept; one server at a time.'),
-  listen: z.array(z.string().regex(/^(unix:.+|.+:\d{1,5})$/, 'is neither host:port nor unix:/path')).min(1).default(['127.0.0.1:50051'])
-    .describe('Addresses to listen on: `host:port` (port 0 for any free one) or `unix:/path`.'),
-  threads: z.int().min(1).max(1024).optional().describe('Threads of the numeric engine. Default: the processors that the cgroup or machine gives.'),
-  memoryBudgetBytes: z.int().min(64 * 2 ** 20).optional().describe('Memory of all models together for weights in flight, hidden states, calibration statistics, caches and graphs; Gram matrices beyond it lie under stateDirectory, and work that can never fit is refused. Tokenizers, in processes of their own, have half as much beside it, 512 MiB at least. Default: 70 % of what the cgroup or machine gives.'),
-  openModels: z.int().min(1).max(256).default(8).describe('Checkpoints that are kept open while nobody uses them, and most threads that models keep between calls; the longest unused are closed first. One in use is never closed.'),
-  modelIdleMs: z.int().min(0).max(86_400_000).default(300_000).describe('How long a model that nobody computes with keeps its thread, its compiled graphs and its weights in memory, in milliseconds.'),
-  scoreCacheBytes: z.int().min(0).default(256 * 2 ** 20).describe("Disk for scores of criteria under the state folder, so that a calibration pass is paid once; the longest unused go first. 0 keeps none."),
-  concurrentJobs: z.int().min(1).max(64).default(1).describe('Heavy jobs that run at a time; the others are queued.'),
-  maxQueuedJobs: z.int().min(0).max(10_000).default(100).describe('Jobs that may wait; a start beyond them is refused as OVERLOADED.'),
-  keptEvents: z.int().min(1000).default(100_000).describe('Newest events of a job that are kept; older ones are compacted away.'),
-  interruptedJobs: z.enum(['resume', 'pause']).default('resume')
-    .describe('What becomes of jobs that were unfinished when the server ended: at its next start they go on by themselves (`resume`), or wait for ResumeJob (`pause`). One that three servers in a row died with, without a result in between, ends as FAILED with JOB_POISONED.'),
-  shutdownGraceMs: z.int().min(0).max(600_000).default(5000).describe('How long calls may still run when the server is asked to stop, in milliseconds.'),
-  logLevel: z.enum(['fatal', 'error', 'warn', 'info', 'debug', 'trace', 'silent']).default('info').describe('What goes to the log on standard error.'),
-  tlsCertificate: folder.optional().describe('PEM file with the certificate chain. Needs tlsKey; unset for no encryption.'),
-  tlsKey: folder.optional().describe('PEM file with the private key. Needs tlsCertificate.'),
-}).refine(({ tlsCertificate, tlsKey }) => (tlsCertificate === undefined) === (tlsKey === undefined), {
-  path: ['tlsKey'],
-  message: 'tlsCertificate and tlsKey go together: set both or none',
-});
+export const CONFIG_SCHEMA = z
+  .strictObject({
+    modelRoots: folders
+      .prefault(['models'])
+      .describe('Folders that checkpoints lie under; requests name them relative to one.'),
+    modelLinks: z
+      .enum(['within-roots', 'anywhere'])
+      .default('within-roots')
+      .describe(
+        'Where symbolic links of checkpoint folders, and of files in them, may lead: under the model roots (as those of a hub cache do), or `anywhere` that the server may read, as the CLI has it for a server of its own.',
+      ),
+    dataRoots: folders.prefault(['data']).describe('Folders that texts lie under; requests name them relative to one.'),
+    dataLinks: z
+      .enum(['within-roots', 'anywhere'])
+      .default('within-roots')
+      .describe(
+        'Where symbolic links to texts may lead: under a data root, or `anywhere` that the server may read, as the CLI has it for a server of its own.',
+      ),
+    outputRoot: folder.prefault('outputs').describe('The folder that pruned models are written under.'),
+    stateDirectory: folder
+      .prefault('~/.local/state/prunecast')
+      .describe('Where jobs, labels, studies and predictors are kept; one server at a time.'),
+    listen: z
+      .array(z.string().regex(/^(unix:.+|.+:\d{1,5})$/, 'is neither host:port nor unix:/path'))
+      .min(1)
+      .default(['127.0.0.1:50051'])
+      .describe('Addresses to listen on: `host:port` (port 0 for any free one) or `unix:/path`.'),
+    threads: z
+      .int()
+      .min(1)
+      .max(1024)
+      .optional()
+      .describe('Threads of the numeric engine. Default: the processors that the cgroup or machine gives.'),
+    memoryBudgetBytes: z
+      .int()
+      .min(64 * 2 ** 20)
+      .optional()
+      .describe(
+        'Memory of all models together for weights in flight, hidden states, calibration statistics, caches and graphs; Gram matrices beyond it lie under stateDirectory, and work that can never fit is refused. Tokenizers, in processes of their own, have half as much beside it, 512 MiB at least. Default: 70 % of what the cgroup or machine gives.',
+      ),
+    openModels: z
+      .int()
+      .min(1)
+      .max(256)
+      .default(8)
+      .describe(
+        'Checkpoints that are kept open while nobody uses them, and most threads that models keep between calls; the longest unused are closed first. One in use is never closed.',
+      ),
+    modelIdleMs: z
+      .int()
+      .min(0)
+      .max(86_400_000)
+      .default(300_000)
+      .describe(
+        'How long a model that nobody computes with keeps its thread, its compiled graphs and its weights in memory, in milliseconds.',
+      ),
+    scoreCacheBytes: z
+      .int()
+      .min(0)
+      .default(256 * 2 ** 20)
+      .describe(
+        'Disk for scores of criteria under the state folder, so that a calibration pass is paid once; the longest unused go first. 0 keeps none.',
+      ),
+    concurrentJobs: z.int().min(1).max(64).default(1).describe('Heavy jobs that run at a time; the others are queued.'),
+    maxQueuedJobs: z
+      .int()
+      .min(0)
+      .max(10_000)
+      .default(100)
+      .describe('Jobs that may wait; a start beyond them is refused as OVERLOADED.'),
+    keptEvents: z
+      .int()
+      .min(1000)
+      .default(100_000)
+      .describe('Newest events of a job that are kept; older ones are compacted away.'),
+    interruptedJobs: z
+      .enum(['resume', 'pause'])
+      .default('resume')
+      .describe(
+        'What becomes of jobs that were unfinished when the server ended: at its next start they go on by themselves (`resume`), or wait for ResumeJob (`pause`). One that three servers in a row died with, without a result in between, ends as FAILED with JOB_POISONED.',
+      ),
+    shutdownGraceMs: z
+      .int()
+      .min(0)
+      .max(600_000)
+      .default(5000)
+      .describe('How long calls may still run when the server is asked to stop, in milliseconds.'),
+    logLevel: z
+      .enum(['fatal', 'error', 'warn', 'info', 'debug', 'trace', 'silent'])
+      .default('info')
+      .describe('What goes to the log on standard error.'),
+    tlsCertificate: folder
+      .optional()
+      .describe('PEM file with the certificate chain. Needs tlsKey; unset for no encryption.'),
+    tlsKey: folder.optional().describe('PEM file with the private key. Needs tlsCertificate.'),
+  })
+  .refine(({ tlsCertificate, tlsKey }) => (tlsCertificate === undefined) === (tlsKey === undefined), {
+    path: ['tlsKey'],
+    message: 'tlsCertificate and tlsKey go together: set both or none',
+  });
 
 /** Settings as a caller gives them. */
 export type ConfigOptions = z.input<typeof CONFIG_SCHEMA>;
@@ -43,7 +117,10 @@ export type ConfigOptions = z.input<typeof CONFIG_SCHEMA>;
 type Parsed = z.output<typeof CONFIG_SCHEMA>;
 
 /** Complete settings; paths are absolute. */
-export type Config = Omit<Parsed, 'threads' | 'memoryBudgetBytes'> & { readonly threads: number; readonly memoryBudgetBytes: number };
+export type Config = Omit<Parsed, 'threads' | 'memoryBudgetBytes'> & {
+  readonly threads: number;
+  readonly memoryBudgetBytes: number;
+};
 
 /**
  * The settings of a server: `options` over the environment over the defaults.
@@ -53,11 +130,16 @@ export type Config = Omit<Parsed, 'threads' | 'memoryBudgetBytes'> & { readonly 
  * names that hold a separator.
  * @throws Error that names each setting at fault, as it was given
  */
-export function loadConfig(environment: Readonly<Record<string, string | undefined>>, options: ConfigOptions = {}): Config {
-  const fromEnvironment = Object.fromEntries(Object.entries(CONFIG_SCHEMA.shape).flatMap(([setting, schema]) => {
-    const value = environment[environmentName(setting)];
-    return value === undefined || value === '' ? [] : [[setting, readValue(setting, schema, value)]];
-  }));
+export function loadConfig(
+  environment: Readonly<Record<string, string | undefined>>,
+  options: ConfigOptions = {},
+): Config {
+  const fromEnvironment = Object.fromEntries(
+    Object.entries(CONFIG_SCHEMA.shape).flatMap(([setting, schema]) => {
+      const value = environment[environmentName(setting)];
+      return value === undefined || value === '' ? [] : [[setting, readValue(setting, schema, value)]];
+    }),
+  );
   const given = Object.fromEntries(Object.entries(options).filter(([, value]) => value !== undefined));
   const parsed = CONFIG_SCHEMA.safeParse({ ...fromEnvironment, ...given });
   if (!parsed.success) {

@@ -11,7 +11,10 @@ import { MAX_MESSAGE_BYTES, MAX_PREDICT_ROWS } from './limits.js';
 const API_VERSION = 'prunecast.v1';
 
 /** Versions and limits, as GetServerInfo answers them. The first call tries 8-bit products. */
-export async function describeServer(config: Config, checkInt8: () => Promise<Int8Check>): Promise<GetServerInfoResponse> {
+export async function describeServer(
+  config: Config,
+  checkInt8: () => Promise<Int8Check>,
+): Promise<GetServerInfoResponse> {
   const offersInt8 = isInt8Offered(await checkInt8());
   return {
     version: VERSION,
@@ -33,7 +36,12 @@ export async function describeServer(config: Config, checkInt8: () => Promise<In
 function readInstructionSets(): string {
   try {
     const flags = /^(?:flags|Features)\s*:\s*(.*)$/m.exec(readFileSync('/proc/cpuinfo', 'utf8'))?.[1] ?? '';
-    return flags.split(' ').filter((flag) => /^(avx|avx2|fma|avx512[a-z_0-9]*|avx_vnni|amx_[a-z0-9]+|asimd[a-z]*|sve[a-z0-9]*|i8mm|bf16)$/.test(flag)).join(' ');
+    return flags
+      .split(' ')
+      .filter((flag) =>
+        /^(avx|avx2|fma|avx512[a-z_0-9]*|avx_vnni|amx_[a-z0-9]+|asimd[a-z]*|sve[a-z0-9]*|i8mm|bf16)$/.test(flag),
+      )
+      .join(' ');
   } catch {
     return '';
   }

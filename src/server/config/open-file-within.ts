@@ -28,11 +28,14 @@ export async function openFileWithin(roots: readonly string[], path: string, pla
   const { field, invalid = 'INVALID_REQUEST', maxBytes } = place;
   const file = await resolveWithin(roots, path, place);
   requirePlain(await stat(file).catch(refuse(place)), field, invalid);
-  const handle = await open(file, constants.O_RDONLY | constants.O_NONBLOCK | constants.O_NOFOLLOW).catch(refuse(place));
+  const handle = await open(file, constants.O_RDONLY | constants.O_NONBLOCK | constants.O_NOFOLLOW).catch(
+    refuse(place),
+  );
   try {
     const stats = await handle.stat();
     requirePlain(stats, field, invalid);
-    if (stats.size > maxBytes) throw PrunecastError.ofField(field, `the file has ${stats.size} bytes; at most ${maxBytes} are read`, invalid);
+    if (stats.size > maxBytes)
+      throw PrunecastError.ofField(field, `the file has ${stats.size} bytes; at most ${maxBytes} are read`, invalid);
     return { handle, file, stats };
   } catch (error) {
     await handle.close();
@@ -41,11 +44,18 @@ export async function openFileWithin(roots: readonly string[], path: string, pla
 }
 
 /** All bytes of an opened file. Throws where it was cut meanwhile. */
-export async function readOpened({ handle, stats: { size } }: OpenedFile, field: string): Promise<Uint8Array<ArrayBuffer>> {
+export async function readOpened(
+  { handle, stats: { size } }: OpenedFile,
+  field: string,
+): Promise<Uint8Array<ArrayBuffer>> {
   const bytes = new Uint8Array(size);
-  for (let done = 0; done < size;) {
+  for (let done = 0; done < size; ) {
     const { bytesRead } = await handle.read(bytes, done, Math.min(size - done, READ_BYTES), done);
-    if (bytesRead === 0) throw PrunecastError.ofField(field, `the file was cut to ${done} of its ${size} bytes while it was read: send it again when it is complete`);
+    if (bytesRead === 0)
+      throw PrunecastError.ofField(
+        field,
+        `the file was cut to ${done} of its ${size} bytes while it was read: send it again when it is complete`,
+      );
     done += bytesRead;
   }
   return bytes;
@@ -56,7 +66,11 @@ const READ_BYTES = 64 * 2 ** 20;
 
 function requirePlain(stats: Stats, field: string, invalid: Reason): void {
   if (stats.isFile()) return;
-  throw PrunecastError.ofField(field, stats.isDirectory() ? 'is a folder: name a file in it' : `is ${nameKind(stats)}: only plain files are read`, invalid);
+  throw PrunecastError.ofField(
+    field,
+    stats.isDirectory() ? 'is a folder: name a file in it' : `is ${nameKind(stats)}: only plain files are read`,
+    invalid,
+  );
 }
 
 function nameKind(stats: Stats): string {

@@ -14,7 +14,11 @@ export interface PathField {
 }
 
 /** The kind of root that something was to lie under, by the reason when it does not. */
-const ROOT_NAMES = { MODEL_NOT_FOUND: 'a model', TEXT_NOT_FOUND: 'a data', REGRESSOR_INVALID: 'a data or model' } as const satisfies Partial<Record<Reason, string>>;
+const ROOT_NAMES = {
+  MODEL_NOT_FOUND: 'a model',
+  TEXT_NOT_FOUND: 'a data',
+  REGRESSOR_INVALID: 'a data or model',
+} as const satisfies Partial<Record<Reason, string>>;
 
 /** What may be the name of a model on the hub: an organisation and a model. */
 const HUB_ID = /^[A-Za-z0-9][\w.-]{0,95}\/[A-Za-z0-9][\w.-]{0,95}$/;
@@ -27,7 +31,11 @@ const HUB_ID = /^[A-Za-z0-9][\w.-]{0,95}\/[A-Za-z0-9][\w.-]{0,95}$/;
  * @throws PrunecastError INVALID_REQUEST for what can be no path, or leads in a circle, or may not be read;
  * PATH_OUTSIDE_ROOTS where the path leads out of its root, or a link on it out of all of them; `missing` where no root has it
  */
-export async function resolveWithin(roots: readonly string[], path: string, { field, missing, links = 'within-roots' }: PathField): Promise<string> {
+export async function resolveWithin(
+  roots: readonly string[],
+  path: string,
+  { field, missing, links = 'within-roots' }: PathField,
+): Promise<string> {
   requirePath(path, field);
   for (const root of roots) {
     if (!isWithin(resolve(root), resolve(root, path))) throw outsideRoots(path, field);
@@ -36,15 +44,23 @@ export async function resolveWithin(roots: readonly string[], path: string, { fi
     if (links === 'within-roots' && !(await isWithinAny(roots, real))) throw outsideRoots(path, field);
     return real;
   }
-  const fetching = missing === 'MODEL_NOT_FOUND' && HUB_ID.test(path) ? `. Nothing is downloaded: for a model of the Hugging Face hub, hf download ${path} --local-dir FOLDER, and name that folder` : '';
-  throw PrunecastError.ofField(field, `${quote(path)} is not there: name something relative to ${ROOT_NAMES[missing]} root${fetching}`, missing);
+  const fetching =
+    missing === 'MODEL_NOT_FOUND' && HUB_ID.test(path)
+      ? `. Nothing is downloaded: for a model of the Hugging Face hub, hf download ${path} --local-dir FOLDER, and name that folder`
+      : '';
+  throw PrunecastError.ofField(
+    field,
+    `${quote(path)} is not there: name something relative to ${ROOT_NAMES[missing]} root${fetching}`,
+    missing,
+  );
 }
 
 function requirePath(path: string, field: string): void {
   if (path === '') throw PrunecastError.ofField(field, 'is empty: it is required');
   if (path.includes('\0')) throw PrunecastError.ofField(field, 'has a NUL character, which no path has');
   const bytes = Buffer.byteLength(path);
-  if (bytes > MAX_PATH_BYTES) throw PrunecastError.ofField(field, `has ${bytes} bytes; a path has at most ${MAX_PATH_BYTES}`);
+  if (bytes > MAX_PATH_BYTES)
+    throw PrunecastError.ofField(field, `has ${bytes} bytes; a path has at most ${MAX_PATH_BYTES}`);
 }
 
 async function isWithinAny(roots: readonly string[], real: string): Promise<boolean> {
@@ -84,7 +100,11 @@ async function realpathIfThere(full: string, path: string, field: string): Promi
 }
 
 function outsideRoots(path: string, field: string): PrunecastError {
-  return PrunecastError.ofField(field, `${quote(path)} leads outside the configured roots: name something relative to a root`, 'PATH_OUTSIDE_ROOTS');
+  return PrunecastError.ofField(
+    field,
+    `${quote(path)} leads outside the configured roots: name something relative to a root`,
+    'PATH_OUTSIDE_ROOTS',
+  );
 }
 
 const MOST_QUOTED = 200;

@@ -18,37 +18,89 @@ import { TOKENS } from './tokens.js';
 
 /** Binds what the services of models, pruning, predictors and studies are made of. */
 export function bindVerbs(container: Container): void {
-  container.bind(TOKENS.models).toResolvedValue((config, checkInt8) => createOpenModels({ ...config, checkInt8 }), [TOKENS.config, TOKENS.checkInt8]);
+  container
+    .bind(TOKENS.models)
+    .toResolvedValue(
+      (config, checkInt8) => createOpenModels({ ...config, checkInt8 }),
+      [TOKENS.config, TOKENS.checkInt8],
+    );
   container.bind(TOKENS.closing).toResolvedValue((models) => () => models.close(), [TOKENS.models]);
   container.bind(TOKENS.texts).toResolvedValue((config) => createTextSource(config), [TOKENS.config]);
-  container.bind(TOKENS.recipes).toResolvedValue((plugins, texts) => new RecipeResolver(plugins, texts), [TOKENS.plugins, TOKENS.texts]);
+  container
+    .bind(TOKENS.recipes)
+    .toResolvedValue((plugins, texts) => new RecipeResolver(plugins, texts), [TOKENS.plugins, TOKENS.texts]);
   container.bind(TOKENS.preparer).toResolvedValue(
-    ({ stateDirectory, scoreCacheBytes }, log) => createRecipePreparer(createScoreCache({
-      directory: join(stateDirectory, 'scores'),
-      limitBytes: scoreCacheBytes,
-      failed: (error) => log.warn({ err: error }, 'the cache of scores cannot be used'),
-    })),
+    ({ stateDirectory, scoreCacheBytes }, log) =>
+      createRecipePreparer(
+        createScoreCache({
+          directory: join(stateDirectory, 'scores'),
+          limitBytes: scoreCacheBytes,
+          failed: (error) => log.warn({ err: error }, 'the cache of scores cannot be used'),
+        }),
+      ),
     [TOKENS.config, TOKENS.log],
   );
   container.bind(TOKENS.labels).toResolvedValue(createLabelQueue, [TOKENS.labelStore]);
   container.bind(TOKENS.predictors).toResolvedValue(
-    (store, plugins, clock, { dataRoots, modelRoots, dataLinks }) => createFittedPredictors({ store, plugins, clock, readFiles: createPluginFileReader([...dataRoots, ...modelRoots], dataLinks) }),
+    (store, plugins, clock, { dataRoots, modelRoots, dataLinks }) =>
+      createFittedPredictors({
+        store,
+        plugins,
+        clock,
+        readFiles: createPluginFileReader([...dataRoots, ...modelRoots], dataLinks),
+      }),
     [TOKENS.predictorStore, TOKENS.plugins, TOKENS.clock, TOKENS.config],
   );
   container.bind(TOKENS.closing).toResolvedValue((predictors) => () => predictors.close(), [TOKENS.predictors]);
   container.bind(TOKENS.verbs).toResolvedValue(
-    (models, texts, plugins, recipes, preparer, labels, predictors) => ({ models, texts, plugins, recipes, preparer, labels, predictors }),
+    (models, texts, plugins, recipes, preparer, labels, predictors) => ({
+      models,
+      texts,
+      plugins,
+      recipes,
+      preparer,
+      labels,
+      predictors,
+    }),
     [TOKENS.models, TOKENS.texts, TOKENS.plugins, TOKENS.recipes, TOKENS.preparer, TOKENS.labels, TOKENS.predictors],
   );
-  container.bind(TOKENS.kinds).toResolvedValue(
-    (verbs, outputs, studies, pairSets, clock) => createJobKinds({ ...verbs, outputs, studies, pairSets, clock }),
-    [TOKENS.verbs, TOKENS.outputs, TOKENS.studyStore, TOKENS.pairSetStore, TOKENS.clock],
-  );
+  container
+    .bind(TOKENS.kinds)
+    .toResolvedValue(
+      (verbs, outputs, studies, pairSets, clock) => createJobKinds({ ...verbs, outputs, studies, pairSets, clock }),
+      [TOKENS.verbs, TOKENS.outputs, TOKENS.studyStore, TOKENS.pairSetStore, TOKENS.clock],
+    );
   container.bind(TOKENS.records).toResolvedValue(
-    (kinds, jobs, events, outputs, studies, predictorStore, pairSets, clock) => ({ kinds, jobs, events, outputs, studies, predictorStore, pairSets, clock }),
-    [TOKENS.kinds, TOKENS.jobs, TOKENS.jobEvents, TOKENS.outputs, TOKENS.studyStore, TOKENS.predictorStore, TOKENS.pairSetStore, TOKENS.clock],
+    (kinds, jobs, events, outputs, studies, predictorStore, pairSets, clock) => ({
+      kinds,
+      jobs,
+      events,
+      outputs,
+      studies,
+      predictorStore,
+      pairSets,
+      clock,
+    }),
+    [
+      TOKENS.kinds,
+      TOKENS.jobs,
+      TOKENS.jobEvents,
+      TOKENS.outputs,
+      TOKENS.studyStore,
+      TOKENS.predictorStore,
+      TOKENS.pairSetStore,
+      TOKENS.clock,
+    ],
   );
-  for (const create of [createPruningService, createModelService, createPairService, createPredictorService, createStudyService]) {
-    container.bind(TOKENS.rpcService).toResolvedValue((verbs, records) => create({ ...verbs, ...records }), [TOKENS.verbs, TOKENS.records]);
+  for (const create of [
+    createPruningService,
+    createModelService,
+    createPairService,
+    createPredictorService,
+    createStudyService,
+  ]) {
+    container
+      .bind(TOKENS.rpcService)
+      .toResolvedValue((verbs, records) => create({ ...verbs, ...records }), [TOKENS.verbs, TOKENS.records]);
   }
 }

@@ -56,28 +56,70 @@ function bindStores(container: Container): void {
   container.bind(TOKENS.predictorStore).toResolvedValue(createPredictorStore, [TOKENS.database]);
   container.bind(TOKENS.pairSetStore).toResolvedValue(createPairSetStore, [TOKENS.database]);
   container.bind(TOKENS.outputs).toResolvedValue(
-    ({ outputRoot, stateDirectory }, { now }) => createOutputFolders({ root: outputRoot, kept: [{ path: stateDirectory, name: 'the state folder' }], owner: createLeaseOwner(), leaseMs: OUTPUT_LEASE_MS, now }),
+    ({ outputRoot, stateDirectory }, { now }) =>
+      createOutputFolders({
+        root: outputRoot,
+        kept: [{ path: stateDirectory, name: 'the state folder' }],
+        owner: createLeaseOwner(),
+        leaseMs: OUTPUT_LEASE_MS,
+        now,
+      }),
     [TOKENS.config, TOKENS.clock],
   );
 }
 
 function bindJobs(container: Container): void {
-  container.bind(TOKENS.jobEvents).toResolvedValue(
-    (store, clock, stopping, { keptEvents }) => createJobEvents({ store, clock, stopping, keptEvents, heartbeatMs: HEARTBEAT_MS }),
-    [TOKENS.jobStore, TOKENS.clock, TOKENS.stopping, TOKENS.config],
-  );
+  container
+    .bind(TOKENS.jobEvents)
+    .toResolvedValue(
+      (store, clock, stopping, { keptEvents }) =>
+        createJobEvents({ store, clock, stopping, keptEvents, heartbeatMs: HEARTBEAT_MS }),
+      [TOKENS.jobStore, TOKENS.clock, TOKENS.stopping, TOKENS.config],
+    );
   container.bind(TOKENS.jobs).toResolvedValue(
     (store, leases, events, clock, log, kinds, stopping, { concurrentJobs, maxQueuedJobs, interruptedJobs }) =>
       createJobs({
-        store, leases, owner: createLeaseOwner(), leaseMs: LEASE_MS, events, clock, log, kinds: Object.values(kinds), interruptedJobs, stopping, concurrentJobs, maxQueuedJobs, cancelGraceMs: CANCEL_GRACE_MS, storeRetryMs: STORE_RETRY_MS,
+        store,
+        leases,
+        owner: createLeaseOwner(),
+        leaseMs: LEASE_MS,
+        events,
+        clock,
+        log,
+        kinds: Object.values(kinds),
+        interruptedJobs,
+        stopping,
+        concurrentJobs,
+        maxQueuedJobs,
+        cancelGraceMs: CANCEL_GRACE_MS,
+        storeRetryMs: STORE_RETRY_MS,
       }),
-    [TOKENS.jobStore, TOKENS.leaseStore, TOKENS.jobEvents, TOKENS.clock, TOKENS.log, TOKENS.kinds, TOKENS.stopping, TOKENS.config],
+    [
+      TOKENS.jobStore,
+      TOKENS.leaseStore,
+      TOKENS.jobEvents,
+      TOKENS.clock,
+      TOKENS.log,
+      TOKENS.kinds,
+      TOKENS.stopping,
+      TOKENS.config,
+    ],
   );
   container.bind(TOKENS.rpcService).toResolvedValue(createJobService, [TOKENS.jobs, TOKENS.jobEvents]);
 }
 
 function bindCatalog(container: Container): void {
   container.bind(TOKENS.checkInt8).toResolvedValue(createInt8Check, []);
-  container.bind(TOKENS.plugins).toResolvedValue((entries: PluginEntry[]) => new PluginRegistry(entries), [{ serviceIdentifier: TOKENS.plugin, isMultiple: true }]);
-  container.bind(TOKENS.rpcService).toResolvedValue((plugins, config, checkInt8) => createCatalogService(plugins, () => describeServer(config, checkInt8)), [TOKENS.plugins, TOKENS.config, TOKENS.checkInt8]);
+  container
+    .bind(TOKENS.plugins)
+    .toResolvedValue(
+      (entries: PluginEntry[]) => new PluginRegistry(entries),
+      [{ serviceIdentifier: TOKENS.plugin, isMultiple: true }],
+    );
+  container
+    .bind(TOKENS.rpcService)
+    .toResolvedValue(
+      (plugins, config, checkInt8) => createCatalogService(plugins, () => describeServer(config, checkInt8)),
+      [TOKENS.plugins, TOKENS.config, TOKENS.checkInt8],
+    );
 }

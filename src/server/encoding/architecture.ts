@@ -1,6 +1,9 @@
 import type { Architecture } from '../../core/model/shape.js';
 import type { KeptUnits } from '../../core/model/units.js';
-import type { Architecture as ArchitectureMessage, KeptUnits as KeptUnitsMessage } from '../../gen/prunecast/v1/common.js';
+import type {
+  Architecture as ArchitectureMessage,
+  KeptUnits as KeptUnitsMessage,
+} from '../../gen/prunecast/v1/common.js';
 
 export function decodeArchitecture(message: ArchitectureMessage): Architecture {
   return message.layers.map(({ kvHeads, queryHeadsPerKv, ffnChannels }) => ({ kvHeads, queryHeadsPerKv, ffnChannels }));
@@ -26,5 +29,7 @@ export function encodeKeptUnits(kept: KeptUnits): KeptUnitsMessage {
 
 /** The architecture as a short text, equal for equal architectures: the last part of a label's key. */
 export function architectureKey(architecture: Architecture): string {
-  return architecture.map(({ kvHeads, queryHeadsPerKv, ffnChannels }) => `${kvHeads}.${queryHeadsPerKv}.${ffnChannels}`).join(' ');
+  return architecture
+    .map(({ kvHeads, queryHeadsPerKv, ffnChannels }) => `${kvHeads}.${queryHeadsPerKv}.${ffnChannels}`)
+    .join(' ');
 }

@@ -25,8 +25,13 @@ export interface BudgetedModel {
  * @param field the budgets' path in the request
  * @throws PrunecastError INVALID_REQUEST naming the field
  */
-export async function decodeBudgets(model: BudgetedModel, budgets: readonly BudgetMessage[], field = 'budgets'): Promise<Budget[]> {
-  if (budgets.length === 0) throw PrunecastError.ofField(field, 'is empty: give at least one budget, for example {"removedShare": 0.2}');
+export async function decodeBudgets(
+  model: BudgetedModel,
+  budgets: readonly BudgetMessage[],
+  field = 'budgets',
+): Promise<Budget[]> {
+  if (budgets.length === 0)
+    throw PrunecastError.ofField(field, 'is empty: give at least one budget, for example {"removedShare": 0.2}');
   return Promise.all(budgets.map((budget, index) => decodeBudget(model, budget, `${field}[${index}]`)));
 }
 
@@ -63,13 +68,19 @@ async function decodeCostSpec(model: BudgetedModel, budget: BudgetMessage, field
     case BudgetKind.PARAMETERS:
       return { kind: 'parameters' };
     case BudgetKind.WEIGHT_BYTES:
-      return { kind: 'weight_bytes', ...(budget.bytesPerNumber !== undefined && { bytesPerParameter: budget.bytesPerNumber }) };
+      return {
+        kind: 'weight_bytes',
+        ...(budget.bytesPerNumber !== undefined && { bytesPerParameter: budget.bytesPerNumber }),
+      };
     case BudgetKind.KV_CACHE_BYTES_PER_TOKEN:
       return { kind: 'kv_cache_bytes_per_token', bytesPerValue: budget.bytesPerNumber ?? 2 };
     case BudgetKind.FLOPS_PER_TOKEN:
       return { kind: 'flops_per_token', context: budget.contextTokens ?? 0 };
     case BudgetKind.LATENCY_MS:
-      return { kind: 'latency_ms', table: await timeShapes(model, budget.contextTokens ?? 0, `${field}.context_tokens`) };
+      return {
+        kind: 'latency_ms',
+        table: await timeShapes(model, budget.contextTokens ?? 0, `${field}.context_tokens`),
+      };
     default:
       throw PrunecastError.ofField(`${field}.kind`, 'names no kind of budget');
   }
@@ -77,7 +88,11 @@ async function decodeCostSpec(model: BudgetedModel, budget: BudgetMessage, field
 
 /** Throws INVALID_REQUEST and MEMORY_EXCEEDED naming the field. */
 async function timeShapes(model: BudgetedModel, context: number, field: string): Promise<LatencyTable> {
-  if (context > model.maxPositions) throw PrunecastError.ofField(field, `is ${context}; the model was made for ${model.maxPositions} positions (max_position_embeddings), and no token has more before it`);
+  if (context > model.maxPositions)
+    throw PrunecastError.ofField(
+      field,
+      `is ${context}; the model was made for ${model.maxPositions} positions (max_position_embeddings), and no token has more before it`,
+    );
   try {
     return await model.timeShapes(context);
   } catch (error) {

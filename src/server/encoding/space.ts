@@ -21,7 +21,12 @@ import {
  * @param field the space's path in the request
  * @throws PrunecastError SPACE_INVALID with one violation a field at fault
  */
-export function decodeSpace(shape: ModelShape, spec: SearchSpaceSpec | undefined, defaults: SearchSpaceOptions = {}, field = 'space'): SearchSpace {
+export function decodeSpace(
+  shape: ModelShape,
+  spec: SearchSpaceSpec | undefined,
+  defaults: SearchSpaceOptions = {},
+  field = 'space',
+): SearchSpace {
   const space = createSearchSpace(shape, { ...defaults, ...decodeSpaceOptions(spec, field) }, field);
   return spec === undefined || spec.ranges.length === 0 ? space : narrowSpace(space, spec.ranges, `${field}.ranges`);
 }
@@ -44,11 +49,23 @@ export function encodeDimension({ name, kind, layers, size, counts }: Dimension)
  *
  * @param exported the model's sizes with the biases that the exported one has beside its own
  */
-export function encodeCosts(shape: ModelShape, architecture: Architecture, budgets: readonly Budget[] = [], exported: ModelShape = shape): Cost[] {
-  const latencies = budgets.flatMap(({ cost }) => (cost.kind === 'latency_ms' ? [[BudgetKind.LATENCY_MS, cost] as const] : []));
+export function encodeCosts(
+  shape: ModelShape,
+  architecture: Architecture,
+  budgets: readonly Budget[] = [],
+  exported: ModelShape = shape,
+): Cost[] {
+  const latencies = budgets.flatMap(({ cost }) =>
+    cost.kind === 'latency_ms' ? [[BudgetKind.LATENCY_MS, cost] as const] : [],
+  );
   return [...STATED_COSTS, ...latencies].map(([kind, spec]) => {
     const [model, dense] = [createCostModel(exported, spec), createCostModel(shape, spec)];
-    return { kind, value: measureCost(model, architecture) / model.perUnit, denseValue: measureCost(dense, shape.layers) / dense.perUnit, measured: undefined };
+    return {
+      kind,
+      value: measureCost(model, architecture) / model.perUnit,
+      denseValue: measureCost(dense, shape.layers) / dense.perUnit,
+      measured: undefined,
+    };
   });
 }
 
@@ -70,7 +87,9 @@ export function decodeSpaceOptions(spec: SearchSpaceSpec | undefined, field = 's
   if (spec === undefined) return {};
   return {
     ...(spec.protectedLayers === undefined ? {} : { protectedLayers: spec.protectedLayers.layers }),
-    ...(spec.kinds.length === 0 ? {} : { kinds: spec.kinds.map((code, index) => decodeKind(code, `${field}.kinds[${index}]`)) }),
+    ...(spec.kinds.length === 0
+      ? {}
+      : { kinds: spec.kinds.map((code, index) => decodeKind(code, `${field}.kinds[${index}]`)) }),
     ...(spec.minRate === undefined ? {} : { minRate: spec.minRate }),
     ...(spec.maxRate === undefined ? {} : { maxRate: spec.maxRate }),
     ...(spec.rateStep === undefined ? {} : { rateStep: spec.rateStep }),
@@ -82,6 +101,7 @@ export function decodeSpaceOptions(spec: SearchSpaceSpec | undefined, field = 's
 
 function decodeKind(code: DimensionKindCode, field: string): DimensionKind {
   const kind = Object.entries(KIND_CODES).find(([, known]) => known === code)?.[0] as DimensionKind | undefined;
-  if (kind === undefined) throw PrunecastError.ofField(field, `names no kind; allowed are ${Object.keys(KIND_CODES).join(', ')}`);
+  if (kind === undefined)
+    throw PrunecastError.ofField(field, `names no kind; allowed are ${Object.keys(KIND_CODES).join(', ')}`);
   return kind;
 }

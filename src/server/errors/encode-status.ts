@@ -49,23 +49,46 @@ export function encodeStatus(error: unknown, log: Logger): Status {
   }
   const errorId = createId('error');
   log.error({ err: error, error_id: errorId }, 'unexpected error');
-  return statusOf(new PrunecastError('INTERNAL', `a fault of the server; its log has the cause under ${errorId}`, { metadata: { error_id: errorId } }));
+  return statusOf(
+    new PrunecastError('INTERNAL', `a fault of the server; its log has the cause under ${errorId}`, {
+      metadata: { error_id: errorId },
+    }),
+  );
 }
 
 function statusOf(error: PrunecastError): Status {
-  const details = [pack('google.rpc.ErrorInfo', ErrorInfo.encode({ reason: error.reason, domain: ERROR_DOMAIN, metadata: trimMetadata(error.metadata) }))];
+  const details = [
+    pack(
+      'google.rpc.ErrorInfo',
+      ErrorInfo.encode({ reason: error.reason, domain: ERROR_DOMAIN, metadata: trimMetadata(error.metadata) }),
+    ),
+  ];
   if (error.violations.length > 0) {
-    details.push(pack('google.rpc.BadRequest', BadRequest.encode(BadRequest.fromPartial({
-      fieldViolations: error.violations.slice(0, MOST_VIOLATIONS).map(({ field, description }) => ({
-        field: trim(field, MOST_VALUE_CHARACTERS),
-        description: trim(description, MOST_VALUE_CHARACTERS),
-        reason: error.reason,
-      })),
-    }))));
+    details.push(
+      pack(
+        'google.rpc.BadRequest',
+        BadRequest.encode(
+          BadRequest.fromPartial({
+            fieldViolations: error.violations.slice(0, MOST_VIOLATIONS).map(({ field, description }) => ({
+              field: trim(field, MOST_VALUE_CHARACTERS),
+              description: trim(description, MOST_VALUE_CHARACTERS),
+              reason: error.reason,
+            })),
+          }),
+        ),
+      ),
+    );
   }
   if (error.retryAfterMs !== undefined) {
     const seconds = Math.floor(error.retryAfterMs / 1000);
-    details.push(pack('google.rpc.RetryInfo', RetryInfo.encode({ retryDelay: { seconds: BigInt(seconds), nanos: Math.round((error.retryAfterMs - seconds * 1000) * 1e6) } })));
+    details.push(
+      pack(
+        'google.rpc.RetryInfo',
+        RetryInfo.encode({
+          retryDelay: { seconds: BigInt(seconds), nanos: Math.round((error.retryAfterMs - seconds * 1000) * 1e6) },
+        }),
+      ),
+    );
   }
   return { code: CODE_NUMBERS[error.code], message: trim(error.message, MOST_MESSAGE_CHARACTERS), details };
 }
@@ -75,7 +98,11 @@ function pack(type: string, writer: { finish(): Uint8Array }): Any {
 }
 
 function trimMetadata(metadata: Readonly<Record<string, string>>): Record<string, string> {
-  return Object.fromEntries(Object.entries(metadata).slice(0, MOST_METADATA_ENTRIES).map(([key, value]) => [key, trim(value, MOST_VALUE_CHARACTERS)]));
+  return Object.fromEntries(
+    Object.entries(metadata)
+      .slice(0, MOST_METADATA_ENTRIES)
+      .map(([key, value]) => [key, trim(value, MOST_VALUE_CHARACTERS)]),
+  );
 }
 
 function trim(text: string, most: number): string {

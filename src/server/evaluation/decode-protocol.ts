@@ -1,7 +1,11 @@
 import { PrunecastError } from '../../core/errors/prunecast-error.js';
 import type { Precision as PrecisionName } from '../../core/measurement.js';
 import type { EvaluationText, WindowProtocol } from '../../core/ports/evaluator.js';
-import { Precision, type FidelitySpec, type WindowProtocol as WindowProtocolMessage } from '../../gen/prunecast/v1/common.js';
+import {
+  Precision,
+  type FidelitySpec,
+  type WindowProtocol as WindowProtocolMessage,
+} from '../../gen/prunecast/v1/common.js';
 
 const DEFAULT_WINDOW = 128;
 
@@ -29,20 +33,46 @@ export function decodeProtocol(
   const stride = message?.stride ?? window;
   const bos = message?.bos ?? false;
   const least = bos ? 3 : 2;
-  if (window < least) throw PrunecastError.ofField(`${fields.windows}.window`, `is ${window}; at least ${least} tokens are needed to predict one of the text`);
-  if (window > maxPositions) throw PrunecastError.ofField(`${fields.windows}.window`, `is ${window}; the model was made for ${maxPositions} positions (max_position_embeddings), and what lies beyond them measures nothing`);
-  if (stride < 1 || stride > window) throw PrunecastError.ofField(`${fields.windows}.stride`, `is ${stride}; allowed is 1 to the window, ${window}`);
-  if (bos && text.bosToken === undefined) throw PrunecastError.ofField(`${fields.windows}.bos`, "the model's config.json names no bos_token_id of its vocabulary: leave BOS off");
+  if (window < least)
+    throw PrunecastError.ofField(
+      `${fields.windows}.window`,
+      `is ${window}; at least ${least} tokens are needed to predict one of the text`,
+    );
+  if (window > maxPositions)
+    throw PrunecastError.ofField(
+      `${fields.windows}.window`,
+      `is ${window}; the model was made for ${maxPositions} positions (max_position_embeddings), and what lies beyond them measures nothing`,
+    );
+  if (stride < 1 || stride > window)
+    throw PrunecastError.ofField(`${fields.windows}.stride`, `is ${stride}; allowed is 1 to the window, ${window}`);
+  if (bos && text.bosToken === undefined)
+    throw PrunecastError.ofField(
+      `${fields.windows}.bos`,
+      "the model's config.json names no bos_token_id of its vocabulary: leave BOS off",
+    );
   const decoded = decodeFidelity(fidelity, window, fields.fidelity);
   requireFewWindows(text, { window, stride, bos, ...decoded }, fields.windows);
   return { window, stride, bos, ...decoded };
 }
 
-function requireFewWindows(text: EvaluationText, { window, stride, bos, tokenLimit = Infinity }: WindowProtocol, field: string): void {
-  const windows = Math.min(Math.floor(text.tokens.length / Math.min(stride, bos ? window - 1 : window)), Math.floor(tokenLimit / window));
+function requireFewWindows(
+  text: EvaluationText,
+  { window, stride, bos, tokenLimit = Infinity }: WindowProtocol,
+  field: string,
+): void {
+  const windows = Math.min(
+    Math.floor(text.tokens.length / Math.min(stride, bos ? window - 1 : window)),
+    Math.floor(tokenLimit / window),
+  );
   if (windows <= MOST_WINDOWS && windows * window <= MOST_WINDOW_TOKENS) return;
-  const [name, most] = [stride < window ? 'stride' : 'window', windows > MOST_WINDOWS ? `${MOST_WINDOWS} windows` : `${MOST_WINDOW_TOKENS} tokens in windows`];
-  throw PrunecastError.ofField(`${field}.${name}`, `is ${stride}, which cuts the text of ${text.tokens.length} tokens into ${windows} windows of ${window}; at most ${most} are taken: set a token_limit, send a shorter text${name === 'stride' ? ', or take a larger stride' : ''}`);
+  const [name, most] = [
+    stride < window ? 'stride' : 'window',
+    windows > MOST_WINDOWS ? `${MOST_WINDOWS} windows` : `${MOST_WINDOW_TOKENS} tokens in windows`,
+  ];
+  throw PrunecastError.ofField(
+    `${field}.${name}`,
+    `is ${stride}, which cuts the text of ${text.tokens.length} tokens into ${windows} windows of ${window}; at most ${most} are taken: set a token_limit, send a shorter text${name === 'stride' ? ', or take a larger stride' : ''}`,
+  );
 }
 
 const PRECISIONS: Readonly<Record<number, PrecisionName | undefined>> = {
@@ -51,11 +81,20 @@ const PRECISIONS: Readonly<Record<number, PrecisionName | undefined>> = {
   [Precision.INT8]: 'int8',
 };
 
-function decodeFidelity(fidelity: FidelitySpec | undefined, window: number, field: string): Pick<WindowProtocol, 'tokenLimit' | 'precision'> {
+function decodeFidelity(
+  fidelity: FidelitySpec | undefined,
+  window: number,
+  field: string,
+): Pick<WindowProtocol, 'tokenLimit' | 'precision'> {
   if (fidelity === undefined) return {};
   const precision = PRECISIONS[fidelity.precision];
-  if (precision === undefined) throw PrunecastError.ofField(`${field}.precision`, `is ${fidelity.precision}; allowed are the values of Precision`);
+  if (precision === undefined)
+    throw PrunecastError.ofField(`${field}.precision`, `is ${fidelity.precision}; allowed are the values of Precision`);
   if (fidelity.tokenLimit === undefined) return { precision };
-  if (fidelity.tokenLimit < window) throw PrunecastError.ofField(`${field}.token_limit`, `is ${fidelity.tokenLimit}; at least one window of ${window} tokens is needed`);
+  if (fidelity.tokenLimit < window)
+    throw PrunecastError.ofField(
+      `${field}.token_limit`,
+      `is ${fidelity.tokenLimit}; at least one window of ${window} tokens is needed`,
+    );
   return { tokenLimit: Number(fidelity.tokenLimit), precision };
 }

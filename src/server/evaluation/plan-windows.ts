@@ -7,7 +7,12 @@ import { atField } from '../errors/at-field.js';
  * @param field the text's path in the request
  * @throws PrunecastError TEXT_TOO_SHORT naming the field
  */
-export function planWindows(evaluator: { readonly plugin: Evaluator; readonly options: unknown }, text: EvaluationText, protocol: WindowProtocol, field: string): EvaluationPlan {
+export function planWindows(
+  evaluator: { readonly plugin: Evaluator; readonly options: unknown },
+  text: EvaluationText,
+  protocol: WindowProtocol,
+  field: string,
+): EvaluationPlan {
   try {
     return evaluator.plugin.plan(text, protocol, evaluator.options);
   } catch (error) {

@@ -45,21 +45,33 @@ export async function prepareEvaluate(services: EvaluateServices, request: Evalu
     if (index % TARGETS_A_TURN === TARGETS_A_TURN - 1) await setImmediate();
     selections.push(await resolveSelection(budgeted(model), target, spaces, `targets[${index}]`));
   }
-  const { plugin: evaluator, options } = services.plugins.resolve('evaluator', request.measurement?.evaluator, 'perplexity', 'measurement.evaluator');
+  const { plugin: evaluator, options } = services.plugins.resolve(
+    'evaluator',
+    request.measurement?.evaluator,
+    'perplexity',
+    'measurement.evaluator',
+  );
   const text = await services.texts.load(request.measurement?.text, model, 'measurement.text');
   const { maxPositions } = model.language.checkpoint.config;
-  const protocol = decodeProtocol(request.measurement?.windows, request.fidelity, text, maxPositions, { windows: 'measurement.windows', fidelity: 'fidelity' });
+  const protocol = decodeProtocol(request.measurement?.windows, request.fidelity, text, maxPositions, {
+    windows: 'measurement.windows',
+    fidelity: 'fidelity',
+  });
   const plan = planWindows({ plugin: evaluator, options }, text, protocol, 'measurement.text');
   await requirePrecision(model, evaluator, protocol, plan, 'fidelity');
   model.language.requireMemory({ longest: protocol.window, precision: plan.fidelity.precision });
   const dense = architectureKey(shape.layers);
-  const needsRecipe = selections.some(({ keptUnits, architecture }) => keptUnits === undefined && architectureKey(architecture) !== dense);
+  const needsRecipe = selections.some(
+    ({ keptUnits, architecture }) => keptUnits === undefined && architectureKey(architecture) !== dense,
+  );
   const recipe = needsRecipe ? await services.recipes.resolve(request.recipe, model, 'recipe') : undefined;
   const restored = new Map<number, RecipeSpec>();
   for (const [index, { mended }] of selections.entries()) {
-    if (mended !== undefined) restored.set(index, await services.recipes.restore(mended, request.recipe?.calibration?.text, model));
+    if (mended !== undefined)
+      restored.set(index, await services.recipes.restore(mended, request.recipe?.calibration?.text, model));
   }
-  if (request.validateOnly) return { kind: 'plan', plan: await encodePlan(model, plan, { selections, recipe, restored }) };
+  if (request.validateOnly)
+    return { kind: 'plan', plan: await encodePlan(model, plan, { selections, recipe, restored }) };
   const evaluation = { model, selections, plan, recipe, restored, evaluator, evaluatorOptions: options };
   return { kind: 'work', run: workOn(model, (context) => runEvaluation(services, evaluation, context)) };
 }
@@ -80,19 +92,29 @@ interface Evaluation {
   readonly evaluatorOptions: unknown;
 }
 
-async function runEvaluation(services: EvaluateServices, evaluation: Evaluation, context: JobContext): Promise<JobResult> {
+async function runEvaluation(
+  services: EvaluateServices,
+  evaluation: Evaluation,
+  context: JobContext,
+): Promise<JobResult> {
   const { language } = evaluation.model;
-  const ranked = evaluation.recipe === undefined
-    ? withOwnOrder(language)
-    : await services.preparer.prepare(language, evaluation.recipe, workControl(context, 'calibrating'));
+  const ranked =
+    evaluation.recipe === undefined
+      ? withOwnOrder(language)
+      : await services.preparer.prepare(language, evaluation.recipe, workControl(context, 'calibrating'));
   const told = await listTold(evaluation, context);
-  const byRecipe = evaluation.selections.flatMap(({ keptUnits, architecture }, index) => (keptUnits === undefined && !told.has(index) ? [{ index, architecture }] : []));
+  const byRecipe = evaluation.selections.flatMap(({ keptUnits, architecture }, index) =>
+    keptUnits === undefined && !told.has(index) ? [{ index, architecture }] : [],
+  );
   let tokensSpent = sum(told.values()) + (await measure(services, evaluation, ranked, byRecipe, context));
   for (const [index, selection] of evaluation.selections.entries()) {
     const { keptUnits, architecture } = selection;
     if (keptUnits === undefined || told.has(index)) continue;
     const spec = evaluation.restored.get(index);
-    const own = spec === undefined ? withNamedUnits(language, keptUnits) : await services.preparer.prepare(language, spec, workControl(context, 'calibrating'));
+    const own =
+      spec === undefined
+        ? withNamedUnits(language, keptUnits)
+        : await services.preparer.prepare(language, spec, workControl(context, 'calibrating'));
     requireSameUnits(selection, own, language.shape);
     tokensSpent += await measure(services, evaluation, own, [{ index, architecture }], context);
   }
@@ -106,8 +128,16 @@ async function listTold({ model, plan }: Evaluation, context: JobContext): Promi
   for await (const { payload } of context.stored()) {
     if (payload?.$case !== 'evaluation') continue;
     const { index, tokensSpent, checkpointDigest, measurement } = payload.value;
-    const changed = isOther(checkpointDigest, now.checkpoint) ? `the model ${model.name}` : isOther(measurement?.fingerprint ?? '', now.measurement) ? 'the text' : undefined;
-    if (changed !== undefined) throw new PrunecastError('JOB_NOT_RESUMABLE', `${changed} has changed since the job began, and its first results would not go together with the others: start another, what is still valid is not paid twice`);
+    const changed = isOther(checkpointDigest, now.checkpoint)
+      ? `the model ${model.name}`
+      : isOther(measurement?.fingerprint ?? '', now.measurement)
+        ? 'the text'
+        : undefined;
+    if (changed !== undefined)
+      throw new PrunecastError(
+        'JOB_NOT_RESUMABLE',
+        `${changed} has changed since the job began, and its first results would not go together with the others: start another, what is still valid is not paid twice`,
+      );
     told.set(index, Number(tokensSpent));
   }
   return told;
@@ -132,9 +162,21 @@ async function measure(
 ): Promise<number> {
   if (targets.length === 0) return 0;
   const { shape, checkpoint } = model.language;
-  const target = { checkpointDigest: checkpoint.digest, requireUnchanged: checkpoint.files.requireUnchanged, recipeDigest: ranked.recipeDigest, subject: ranked.subject, evaluator, evaluatorOptions, plan };
+  const target = {
+    checkpointDigest: checkpoint.digest,
+    requireUnchanged: checkpoint.files.requireUnchanged,
+    recipeDigest: ranked.recipeDigest,
+    subject: ranked.subject,
+    evaluator,
+    evaluatorOptions,
+    plan,
+  };
   let tokensSpent = 0;
-  for await (const found of services.labels.labelUnstored(target, targets.map(({ architecture }) => architecture), workControl(context, 'evaluating'))) {
+  for await (const found of services.labels.labelUnstored(
+    target,
+    targets.map(({ architecture }) => architecture),
+    workControl(context, 'evaluating'),
+  )) {
     const { index, architecture } = targets[found.index] as (typeof targets)[number];
     if ('invalid' in found) throw atField(found.invalid, `targets[${index}]`);
     const { label, write } = found;
@@ -163,14 +205,23 @@ function countCalibrated(recipe: RecipeSpec | undefined): number {
   return recipe?.calibration?.sequences.reduce((total, { length }) => total + length, 0) ?? 0;
 }
 
-async function encodePlan(model: OpenModel, plan: EvaluationPlan, { selections, recipe, restored }: Pick<Evaluation, 'selections' | 'recipe' | 'restored'>) {
+async function encodePlan(
+  model: OpenModel,
+  plan: EvaluationPlan,
+  { selections, recipe, restored }: Pick<Evaluation, 'selections' | 'recipe' | 'restored'>,
+) {
   const { language } = model;
   const tokens = countCalibrated(recipe) + selections.length * plan.fidelity.tokens;
   const costs: Cost[] = [];
   for (const [index, { architecture, keptUnits }] of selections.entries()) {
     if (index % TARGETS_A_TURN === TARGETS_A_TURN - 1) await setImmediate();
     const { compensation } = (keptUnits === undefined ? recipe : restored.get(index)) ?? {};
-    costs.push(...encodeCosts(language.shape, architecture, [], exportedShape(language.shape, architecture, compensation)).slice(0, 1));
+    costs.push(
+      ...encodeCosts(language.shape, architecture, [], exportedShape(language.shape, architecture, compensation)).slice(
+        0,
+        1,
+      ),
+    );
   }
   return {
     trials: BigInt(selections.length),

@@ -15,6 +15,10 @@ export async function requirePrecision(
   { fidelity: { precision } }: EvaluationPlan,
   field: string,
 ): Promise<void> {
-  if (precision !== asked) throw PrunecastError.ofField(`${field}.precision`, `is ${asked}; the evaluator "${id}" measures in ${precision} alone`);
+  if (precision !== asked)
+    throw PrunecastError.ofField(
+      `${field}.precision`,
+      `is ${asked}; the evaluator "${id}" measures in ${precision} alone`,
+    );
   await language.requirePrecision(precision);
 }

@@ -63,7 +63,17 @@ const MOST_FRUITLESS_STARTS = 3;
 /** A lease is renewed so many times before it would run out. */
 const RENEWALS = 4;
 
-export function createJobs({ store, leases, owner, leaseMs, kinds, interruptedJobs, concurrentJobs, maxQueuedJobs, ...settings }: JobSettings): JobRunner {
+export function createJobs({
+  store,
+  leases,
+  owner,
+  leaseMs,
+  kinds,
+  interruptedJobs,
+  concurrentJobs,
+  maxQueuedJobs,
+  ...settings
+}: JobSettings): JobRunner {
   const { events, clock, log, stopping } = settings;
   let waiting: readonly WaitingJob[] = [];
   const running = new Map<string, RunningJob>();
@@ -76,10 +86,14 @@ export function createJobs({ store, leases, owner, leaseMs, kinds, interruptedJo
   const findByRequestId = async (requestId: string, requestDigest: string): Promise<string | undefined> => {
     const found = requestId === '' ? undefined : await store.findByRequestId(requestId);
     if (found && found.requestDigest !== requestDigest) {
-      throw new PrunecastError('REQUEST_ID_REUSED', `request_id: "${requestId}" belongs to ${found.jobId}, which was asked for something else: use a new id`, {
-        metadata: { request_id: requestId, job_id: found.jobId },
-        violations: [{ field: 'request_id', description: 'belongs to a job with another request' }],
-      });
+      throw new PrunecastError(
+        'REQUEST_ID_REUSED',
+        `request_id: "${requestId}" belongs to ${found.jobId}, which was asked for something else: use a new id`,
+        {
+          metadata: { request_id: requestId, job_id: found.jobId },
+          violations: [{ field: 'request_id', description: 'belongs to a job with another request' }],
+        },
+      );
     }
     return found?.jobId;
   };
@@ -93,7 +107,10 @@ export function createJobs({ store, leases, owner, leaseMs, kinds, interruptedJo
       running.delete(jobId);
       await inLine(async () => {
         const isTakenUp = running.has(jobId) || waiting.some((other) => other.held.jobId === jobId);
-        if (!isTakenUp && !stopping.aborted) await leases.release(owner.name, jobId).catch((error: unknown) => log.error({ err: error }, 'a lease was not released'));
+        if (!isTakenUp && !stopping.aborted)
+          await leases
+            .release(owner.name, jobId)
+            .catch((error: unknown) => log.error({ err: error }, 'a lease was not released'));
         await startNext();
       });
     };
@@ -106,7 +123,10 @@ export function createJobs({ store, leases, owner, leaseMs, kinds, interruptedJo
     if (waiting.length === 0 || countFree() <= 0) return;
     const next = waiting.slice(0, countFree());
     const rest = waiting.slice(next.length);
-    await events.append([...next.map(({ held }): EventEntry => ({ ...held, payload: { $case: 'started', value: {} } })), ...tellPlaces(rest)]);
+    await events.append([
+      ...next.map(({ held }): EventEntry => ({ ...held, payload: { $case: 'started', value: {} } })),
+      ...tellPlaces(rest),
+    ]);
     waiting = rest;
     next.forEach(launch);
   };
@@ -136,7 +156,8 @@ export function createJobs({ store, leases, owner, leaseMs, kinds, interruptedJo
   /** Takes up what was left unfinished by servers that are gone. */
   const takeUp = async (): Promise<void> => {
     for (const job of await store.unfinished()) {
-      if (job.state === JobState.PAUSED || running.has(job.id) || waiting.some(({ held }) => held.jobId === job.id)) continue;
+      if (job.state === JobState.PAUSED || running.has(job.id) || waiting.some(({ held }) => held.jobId === job.id))
+        continue;
       const held = await take(job.id);
       if (held === undefined) continue;
       if ((await store.fruitlessStarts(job.id)) >= MOST_FRUITLESS_STARTS) {
@@ -146,7 +167,9 @@ export function createJobs({ store, leases, owner, leaseMs, kinds, interruptedJo
       const restored = await restore(job);
       if (restored === undefined) await events.append([{ ...held, payload: describeLost(log) }]);
       else if (interruptedJobs === 'pause') {
-        await events.append([{ ...held, payload: { $case: 'paused', value: { before: StudyPhase.UNSPECIFIED, ranges: [] } } }]);
+        await events.append([
+          { ...held, payload: { $case: 'paused', value: { before: StudyPhase.UNSPECIFIED, ranges: [] } } },
+        ]);
         await leases.release(owner.name, job.id);
       } else waiting = [...waiting, { held, run: restored.run }];
     }
@@ -159,37 +182,47 @@ export function createJobs({ store, leases, owner, leaseMs, kinds, interruptedJo
     for (const [jobId, { controller }] of running) {
       if (own.has(jobId) || hasEnded(await store.get(jobId))) continue;
       log.error({ job_id: jobId }, 'another server has taken the job');
-      controller.abort(new PrunecastError('LEASE_LOST', `another server has taken job ${jobId}`, { metadata: { job_id: jobId } }));
+      controller.abort(
+        new PrunecastError('LEASE_LOST', `another server has taken job ${jobId}`, { metadata: { job_id: jobId } }),
+      );
     }
   };
 
   /** Each by itself: on a full disk a lease cannot be renewed, and jobs that wait are to start as soon as there is room. */
   const beat = async (): Promise<void> => {
-    for (const step of [renew, takeUp, startNext]) await step().catch((error: unknown) => log.error({ err: error }, 'leases were not renewed, or jobs not taken up'));
+    for (const step of [renew, takeUp, startNext])
+      await step().catch((error: unknown) =>
+        log.error({ err: error }, 'leases were not renewed, or jobs not taken up'),
+      );
   };
 
-  stopping.addEventListener('abort', () => {
-    for (const { controller } of running.values()) controller.abort(stopping.reason);
-  }, { once: true });
+  stopping.addEventListener(
+    'abort',
+    () => {
+      for (const { controller } of running.values()) controller.abort(stopping.reason);
+    },
+    { once: true },
+  );
 
   return {
-    start: (spec) => inLine(async () => {
-      stopping.throwIfAborted();
-      spec.signal?.throwIfAborted();
-      const known = await findByRequestId(spec.requestId, spec.requestDigest);
-      if (known !== undefined) return { jobId: known, origin: 'attached' };
-      const startsNow = countFree() > 0 && waiting.length === 0;
-      if (!startsNow && waiting.length >= maxQueuedJobs) throw overloaded(waiting.length);
-      const { kind, requestId, requestDigest, request, studyId = '', run } = spec;
-      const held = await events.create(
-        { id: createId('job'), kind, requestId, requestDigest, request, studyId, createdMs: clock.now() },
-        startsNow ? { $case: 'started', value: {} } : { $case: 'queued', value: { place: waiting.length + 1 } },
-        nextLease(),
-      );
-      if (startsNow) launch({ held, run });
-      else waiting = [...waiting, { held, run }];
-      return { jobId: held.jobId, origin: 'started' };
-    }),
+    start: (spec) =>
+      inLine(async () => {
+        stopping.throwIfAborted();
+        spec.signal?.throwIfAborted();
+        const known = await findByRequestId(spec.requestId, spec.requestDigest);
+        if (known !== undefined) return { jobId: known, origin: 'attached' };
+        const startsNow = countFree() > 0 && waiting.length === 0;
+        if (!startsNow && waiting.length >= maxQueuedJobs) throw overloaded(waiting.length);
+        const { kind, requestId, requestDigest, request, studyId = '', run } = spec;
+        const held = await events.create(
+          { id: createId('job'), kind, requestId, requestDigest, request, studyId, createdMs: clock.now() },
+          startsNow ? { $case: 'started', value: {} } : { $case: 'queued', value: { place: waiting.length + 1 } },
+          nextLease(),
+        );
+        if (startsNow) launch({ held, run });
+        else waiting = [...waiting, { held, run }];
+        return { jobId: held.jobId, origin: 'started' };
+      }),
     findByRequestId,
     get: (jobId) => store.get(jobId),
     list: async (query) => {
@@ -204,7 +237,10 @@ export function createJobs({ store, leases, owner, leaseMs, kinds, interruptedJo
         const held = waiting[index]?.held ?? (await takeOpen(jobId));
         if (held === undefined) return;
         const rest = index === -1 ? waiting : waiting.toSpliced(index, 1);
-        await events.append([{ ...held, payload: describeCancelled(log) }, ...(index === -1 ? [] : tellPlaces(rest, index))]);
+        await events.append([
+          { ...held, payload: describeCancelled(log) },
+          ...(index === -1 ? [] : tellPlaces(rest, index)),
+        ]);
         waiting = rest;
       });
       const job = running.get(jobId);
@@ -244,11 +280,15 @@ export function createJobs({ store, leases, owner, leaseMs, kinds, interruptedJo
         inLine(startNext).catch((error: unknown) => log.error({ err: error }, 'the next job was not started'));
       }
     },
-    remove: (jobId) => inLine(async () => {
-      const job = await store.get(jobId);
-      if (!hasEnded(job)) throw new PrunecastError('JOB_ACTIVE', `job ${jobId} has not ended: cancel it first`, { metadata: { job_id: jobId } });
-      await store.remove(jobId);
-    }),
+    remove: (jobId) =>
+      inLine(async () => {
+        const job = await store.get(jobId);
+        if (!hasEnded(job))
+          throw new PrunecastError('JOB_ACTIVE', `job ${jobId} has not ended: cancel it first`, {
+            metadata: { job_id: jobId },
+          });
+        await store.remove(jobId);
+      }),
     recover: () => inLine(takeUp),
     goOn: async () => {
       await inLine(startNext);
@@ -269,18 +309,30 @@ export function createJobs({ store, leases, owner, leaseMs, kinds, interruptedJo
   async function takeOpen(jobId: string): Promise<HeldJob | undefined> {
     const held = await take(jobId);
     if (held !== undefined || hasEnded(await store.get(jobId))) return held;
-    throw new PrunecastError('LEASE_HELD', `another server works on job ${jobId}: ask that one, or wait until its lease has run out`, { metadata: { job_id: jobId }, retryAfterMs: leaseMs });
+    throw new PrunecastError(
+      'LEASE_HELD',
+      `another server works on job ${jobId}: ask that one, or wait until its lease has run out`,
+      { metadata: { job_id: jobId }, retryAfterMs: leaseMs },
+    );
   }
 }
 
 /** The place of each waiting job, from the one at `from` on. */
 function tellPlaces(waiting: readonly WaitingJob[], from = 0): EventEntry[] {
-  return waiting.slice(from).map(({ held }, index) => ({ ...held, payload: { $case: 'queued', value: { place: from + index + 1 } } }));
+  return waiting
+    .slice(from)
+    .map(({ held }, index) => ({ ...held, payload: { $case: 'queued', value: { place: from + index + 1 } } }));
 }
 
 /** How a job ends that no server can go on with. */
 function describeLost(log: JobSettings['log']): EventEntry['payload'] {
-  const error = encodeStatus(new PrunecastError('SERVER_RESTARTED', 'the server stopped while the job was unfinished, and its request was not kept: start it again'), log);
+  const error = encodeStatus(
+    new PrunecastError(
+      'SERVER_RESTARTED',
+      'the server stopped while the job was unfinished, and its request was not kept: start it again',
+    ),
+    log,
+  );
   return { $case: 'ended', value: { state: JobState.FAILED, error, result: undefined } };
 }
 
@@ -288,15 +340,23 @@ function describeLost(log: JobSettings['log']): EventEntry['payload'] {
 function describePoisoned(jobId: string, log: JobSettings['log']): EventEntry['payload'] {
   log.error({ job_id: jobId }, 'a job is set aside: the server ended each time it was worked on');
   const text = `the server ended ${MOST_FRUITLESS_STARTS} times in a row while it worked on this job, with nothing stored in between, so the job is set aside: look into the server's log and memory, change the request, and start it under a new request id`;
-  const error = encodeStatus(new PrunecastError('JOB_POISONED', text, { metadata: { job_id: jobId, starts: String(MOST_FRUITLESS_STARTS) } }), log);
+  const error = encodeStatus(
+    new PrunecastError('JOB_POISONED', text, { metadata: { job_id: jobId, starts: String(MOST_FRUITLESS_STARTS) } }),
+    log,
+  );
   return { $case: 'ended', value: { state: JobState.FAILED, error, result: undefined } };
 }
 
 function overloaded(count: number): PrunecastError {
-  return new PrunecastError('OVERLOADED', `${count} jobs or calls wait already, and no more may: try again later`, { metadata: { queued_jobs: String(count) }, retryAfterMs: RETRY_AFTER_MS });
+  return new PrunecastError('OVERLOADED', `${count} jobs or calls wait already, and no more may: try again later`, {
+    metadata: { queued_jobs: String(count) },
+    retryAfterMs: RETRY_AFTER_MS,
+  });
 }
 
 function notResumable({ id, state }: Job): PrunecastError {
   const words = jobStateToJSON(state).replace('JOB_STATE_', '').toLowerCase();
-  return new PrunecastError('JOB_NOT_RESUMABLE', `job ${id} is ${words}: only a paused one can be resumed`, { metadata: { job_id: id } });
+  return new PrunecastError('JOB_NOT_RESUMABLE', `job ${id} is ${words}: only a paused one can be resumed`, {
+    metadata: { job_id: id },
+  });
 }

@@ -59,17 +59,19 @@ export function createJobEvents({ store, clock, stopping, heartbeatMs, keptEvent
 
   return {
     create: (job, first, lease) => inLine(() => store.create(job, first, lease)),
-    append: (entries) => inLine(async () => {
-      const appended = await store.append(entries, clock.now());
-      for (const { jobId, sequence } of appended) await tell(jobId, sequence);
-      return appended.length;
-    }),
-    commit: (job, payloads, writes) => inLine(async () => {
-      const last = await store.commit(job, payloads, writes, clock.now());
-      if (last === undefined) return false;
-      for (const index of payloads.keys()) await tell(job.jobId, last - (payloads.length - 1 - index));
-      return true;
-    }),
+    append: (entries) =>
+      inLine(async () => {
+        const appended = await store.append(entries, clock.now());
+        for (const { jobId, sequence } of appended) await tell(jobId, sequence);
+        return appended.length;
+      }),
+    commit: (job, payloads, writes) =>
+      inLine(async () => {
+        const last = await store.commit(job, payloads, writes, clock.now());
+        if (last === undefined) return false;
+        for (const index of payloads.keys()) await tell(job.jobId, last - (payloads.length - 1 - index));
+        return true;
+      }),
     keep: (writes) => (writes.length === 0 ? Promise.resolve() : inLine(() => store.keep(writes))),
     async *stored(jobId) {
       let cursor = 0;
@@ -120,11 +122,18 @@ export function hasEnded({ state }: Pick<Job, 'state'>): boolean {
 async function findStart(store: JobStore, jobId: string, afterSequence: bigint): Promise<number> {
   const { lastSequence } = await store.get(jobId);
   if (afterSequence < 0n || afterSequence > lastSequence) {
-    throw PrunecastError.ofField('after_sequence', `is ${afterSequence}: the job's events have the numbers 1 to ${lastSequence}; 0 asks for all`);
+    throw PrunecastError.ofField(
+      'after_sequence',
+      `is ${afterSequence}: the job's events have the numbers 1 to ${lastSequence}; 0 asks for all`,
+    );
   }
   const oldest = await store.oldestSequence(jobId);
   if (Number(afterSequence) + 1 < oldest) {
-    throw new PrunecastError('EVENTS_COMPACTED', `events up to ${oldest - 1} are no longer kept: watch after ${oldest - 1}`, { metadata: { oldest_sequence: String(oldest) } });
+    throw new PrunecastError(
+      'EVENTS_COMPACTED',
+      `events up to ${oldest - 1} are no longer kept: watch after ${oldest - 1}`,
+      { metadata: { oldest_sequence: String(oldest) } },
+    );
   }
   return Number(afterSequence);
 }
@@ -157,18 +166,19 @@ function createAlarm(signals: readonly AbortSignal[]): Alarm {
     reset: () => {
       isWoken = false;
     },
-    wait: (silenceMs) => new Promise((resolve) => {
-      if (isWoken || signals.some(({ aborted }) => aborted)) return resolve('woken');
-      const timer = setTimeout(() => {
-        onWake = undefined;
-        resolve('silence');
-      }, silenceMs);
-      onWake = () => {
-        onWake = undefined;
-        clearTimeout(timer);
-        resolve('woken');
-      };
-    }),
+    wait: (silenceMs) =>
+      new Promise((resolve) => {
+        if (isWoken || signals.some(({ aborted }) => aborted)) return resolve('woken');
+        const timer = setTimeout(() => {
+          onWake = undefined;
+          resolve('silence');
+        }, silenceMs);
+        onWake = () => {
+          onWake = undefined;
+          clearTimeout(timer);
+          resolve('woken');
+        };
+      }),
     release: () => {
       for (const signal of signals) signal.removeEventListener('abort', wake);
     },

@@ -65,7 +65,10 @@ export type JobResult = JobEnded['result'];
 export type JobOutcome = JobResult | { readonly $case: 'paused'; readonly value: JobPaused };
 
 /** What a run may emit; its end, its place in the queue and heartbeats are the runner's own. */
-export type EmittedPayload = Exclude<NonNullable<JobEvent['payload']>, { $case: 'ended' | 'queued' | 'heartbeat' | 'paused' }>;
+export type EmittedPayload = Exclude<
+  NonNullable<JobEvent['payload']>,
+  { $case: 'ended' | 'queued' | 'heartbeat' | 'paused' }
+>;
 
 /** What a running job sees of the server. */
 export interface JobContext {

@@ -51,11 +51,17 @@ const MOST_RETRY_MS = 10_000;
  * Runs a job that has started: stores what it emits and how it ends, for as long as the lease is this server's. An end that the
  * store does not take, as on a full disk, is stored again and again until it is there or the server stops: no job runs for ever.
  */
-export function runJob(job: HeldJob, run: JobSpec['run'], { events, clock, log, stopping, cancelGraceMs, storeRetryMs }: RunSettings): RunningJob {
+export function runJob(
+  job: HeldJob,
+  run: JobSpec['run'],
+  { events, clock, log, stopping, cancelGraceMs, storeRetryMs }: RunSettings,
+): RunningJob {
   const controller = new AbortController();
   if (stopping.aborted) controller.abort(stopping.reason);
   const reporter = createProgressReporter(clock, (value) => {
-    events.append([{ ...job, payload: { $case: 'progress', value } }]).catch((error: unknown) => log.error({ err: error }, 'progress was not stored'));
+    events
+      .append([{ ...job, payload: { $case: 'progress', value } }])
+      .catch((error: unknown) => log.error({ err: error }, 'progress was not stored'));
   });
   const pending = createPending();
   const commit = async (payloads: readonly EventEntry['payload'][], writes: readonly StoreWrite[]): Promise<void> => {
@@ -67,7 +73,9 @@ export function runJob(job: HeldJob, run: JobSpec['run'], { events, clock, log, 
     });
     if (stored) return;
     await events.keep(kept);
-    throw controller.signal.reason ?? new Error(`${job.jobId} has ended, or is another server's: it stores nothing more`);
+    throw (
+      controller.signal.reason ?? new Error(`${job.jobId} has ended, or is another server's: it stores nothing more`)
+    );
   };
   const context: JobContext = {
     jobId: job.jobId,
@@ -81,7 +89,8 @@ export function runJob(job: HeldJob, run: JobSpec['run'], { events, clock, log, 
   };
   const outcome = observe(async () => {
     const result = await run(context);
-    if (result?.$case !== 'paused') checkSize({ $case: 'ended', value: { state: JobState.SUCCEEDED, error: undefined, result } });
+    if (result?.$case !== 'paused')
+      checkSize({ $case: 'ended', value: { state: JobState.SUCCEEDED, error: undefined, result } });
     return result;
   });
   const notStored = new AbortController();
@@ -107,7 +116,9 @@ export function runJob(job: HeldJob, run: JobSpec['run'], { events, clock, log, 
     if (first.kind === 'late') log.warn('the work of a cancelled job has not ended in time, and is left behind');
     if (stopping.aborted) return await events.keep(pending.take().kept);
     reporter.flush();
-    await storeEnd(describeEnd(controller.signal.aborted || first.kind === 'late' ? { kind: 'cancelled' } : first, log));
+    await storeEnd(
+      describeEnd(controller.signal.aborted || first.kind === 'late' ? { kind: 'cancelled' } : first, log),
+    );
   })().catch((error: unknown) => log.error({ err: error }, 'the end of a job was not stored'));
   const told = orAborted(ended, notStored.signal);
   told.catch(() => undefined);
@@ -158,7 +169,11 @@ function createPending() {
 function checkSize(payload: EventEntry['payload']): void {
   const bytes = JobEvent.encode(JobEvent.create({ payload })).finish().length;
   if (bytes <= MOST_EVENT_BYTES) return;
-  throw new PrunecastError('MESSAGE_TOO_LARGE', `a "${payload.$case}" event of ${bytes} bytes exceeds the message limit of ${MAX_MESSAGE_BYTES}`, { metadata: { bytes: String(bytes) } });
+  throw new PrunecastError(
+    'MESSAGE_TOO_LARGE',
+    `a "${payload.$case}" event of ${bytes} bytes exceeds the message limit of ${MAX_MESSAGE_BYTES}`,
+    { metadata: { bytes: String(bytes) } },
+  );
 }
 
 async function observe(run: () => Promise<JobOutcome>): Promise<Outcome> {
@@ -181,9 +196,19 @@ function cancelledTooLong(signal: AbortSignal, graceMs: number): Promise<{ reado
 
 function describeEnd(outcome: Outcome, log: Logger): EventEntry['payload'] {
   switch (outcome.kind) {
-    case 'paused': return { $case: 'paused', value: outcome.paused };
-    case 'succeeded': return { $case: 'ended', value: { state: JobState.SUCCEEDED, error: undefined, result: outcome.result } };
-    case 'failed': return { $case: 'ended', value: { state: JobState.FAILED, error: encodeStatus(outcome.error, log), result: undefined } };
-    case 'cancelled': return { $case: 'ended', value: { state: JobState.CANCELLED, error: encodeStatus(cancelled(), log), result: undefined } };
+    case 'paused':
+      return { $case: 'paused', value: outcome.paused };
+    case 'succeeded':
+      return { $case: 'ended', value: { state: JobState.SUCCEEDED, error: undefined, result: outcome.result } };
+    case 'failed':
+      return {
+        $case: 'ended',
+        value: { state: JobState.FAILED, error: encodeStatus(outcome.error, log), result: undefined },
+      };
+    case 'cancelled':
+      return {
+        $case: 'ended',
+        value: { state: JobState.CANCELLED, error: encodeStatus(cancelled(), log), result: undefined },
+      };
   }
 }

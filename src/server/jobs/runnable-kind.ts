@@ -32,7 +32,12 @@ export interface RestartableKind {
   /** Throws what the request is refused with now, or the signal's reason. */
   restart(request: Uint8Array, job: RestartedJob, signal: AbortSignal): Promise<Prepared>;
   /** What a caller's ResumeJob brings to a paused job. Throws INVALID_REQUEST, and what else it is refused with. */
-  resume(request: Uint8Array, job: RestartedJob, ranges: readonly DimensionRange[], signal: AbortSignal): Promise<ResumeStep>;
+  resume(
+    request: Uint8Array,
+    job: RestartedJob,
+    ranges: readonly DimensionRange[],
+    signal: AbortSignal,
+  ): Promise<ResumeStep>;
 }
 
 /** A kind of job: how its requests are read, and what they come to. */
@@ -55,25 +60,52 @@ export interface RequestCodec<Request> {
  * the work goes on where that one stopped: what it stored stands, and what it wrote is its own
  * @param spec.resume of a kind whose jobs wait for what ResumeJob brings
  */
-export function defineKind<Request>({ kind, codec, requestIdOf, prepare, resume = refuseRanges }: {
+export function defineKind<Request>({
+  kind,
+  codec,
+  requestIdOf,
+  prepare,
+  resume = refuseRanges,
+}: {
   readonly kind: JobKind;
   readonly codec: RequestCodec<Request>;
   readonly requestIdOf: (request: Request) => string;
   readonly prepare: (request: Request, signal: AbortSignal, restarted?: RestartedJob) => Promise<Prepared>;
-  readonly resume?: (request: Request, job: RestartedJob, ranges: readonly DimensionRange[], signal: AbortSignal) => Promise<ResumeStep>;
+  readonly resume?: (
+    request: Request,
+    job: RestartedJob,
+    ranges: readonly DimensionRange[],
+    signal: AbortSignal,
+  ) => Promise<ResumeStep>;
 }): RunnableKind<Request> {
   return {
     kind,
     codec,
     requestIdOf,
     prepare: (request, signal) => prepare(request, signal),
-    restart: (bytes, job, signal) => prepare(readStored(`the request of ${job.jobId}`, () => codec.decode(bytes)), signal, job),
-    resume: (bytes, job, ranges, signal) => resume(readStored(`the request of ${job.jobId}`, () => codec.decode(bytes)), job, ranges, signal),
+    restart: (bytes, job, signal) =>
+      prepare(
+        readStored(`the request of ${job.jobId}`, () => codec.decode(bytes)),
+        signal,
+        job,
+      ),
+    resume: (bytes, job, ranges, signal) =>
+      resume(
+        readStored(`the request of ${job.jobId}`, () => codec.decode(bytes)),
+        job,
+        ranges,
+        signal,
+      ),
   };
 }
 
-async function refuseRanges(_request: unknown, _job: RestartedJob, ranges: readonly DimensionRange[]): Promise<ResumeStep> {
-  if (ranges.length > 0) throw PrunecastError.ofField('ranges', 'are given, and the job does not wait for any: leave them out');
+async function refuseRanges(
+  _request: unknown,
+  _job: RestartedJob,
+  ranges: readonly DimensionRange[],
+): Promise<ResumeStep> {
+  if (ranges.length > 0)
+    throw PrunecastError.ofField('ranges', 'are given, and the job does not wait for any: leave them out');
   return { payloads: [], writes: [] };
 }
 
@@ -83,7 +115,12 @@ async function refuseRanges(_request: unknown, _job: RestartedJob, ranges: reado
  *
  * @param signal of the call: fires when its caller leaves, or its deadline has passed
  */
-export async function startKind<Request>(jobs: Jobs, { kind, codec, requestIdOf, prepare }: RunnableKind<Request>, request: Request, signal: AbortSignal): Promise<{ readonly jobId: string } | { readonly plan: Plan }> {
+export async function startKind<Request>(
+  jobs: Jobs,
+  { kind, codec, requestIdOf, prepare }: RunnableKind<Request>,
+  request: Request,
+  signal: AbortSignal,
+): Promise<{ readonly jobId: string } | { readonly plan: Plan }> {
   signal.throwIfAborted();
   const requestId = requestIdOf(request);
   const requestDigest = digestRequest(kind, codec, request);
@@ -92,6 +129,14 @@ export async function startKind<Request>(jobs: Jobs, { kind, codec, requestIdOf,
   const prepared = await orAborted(prepare(request, signal), signal);
   if (prepared.kind === 'plan') return { plan: prepared.plan };
   const { run, studyId } = prepared;
-  const { jobId } = await jobs.start({ kind, requestId, requestDigest, request: codec.encode(request).finish(), run, signal, ...(studyId === undefined ? {} : { studyId }) });
+  const { jobId } = await jobs.start({
+    kind,
+    requestId,
+    requestDigest,
+    request: codec.encode(request).finish(),
+    run,
+    signal,
+    ...(studyId === undefined ? {} : { studyId }),
+  });
   return { jobId };
 }

@@ -22,19 +22,20 @@ export function createTurns(): Turns {
     get waiting() {
       return waiting.length;
     },
-    wait: (signal) => new Promise((resolve, reject) => {
-      const onAbort = (): void => {
-        waiting = waiting.filter((other) => other !== take);
-        reject(signal.reason);
-      };
-      const take = (): void => {
-        signal.removeEventListener('abort', onAbort);
-        resolve();
-      };
-      if (signal.aborted) return reject(signal.reason);
-      signal.addEventListener('abort', onAbort, { once: true });
-      waiting = [...waiting, take];
-    }),
+    wait: (signal) =>
+      new Promise((resolve, reject) => {
+        const onAbort = (): void => {
+          waiting = waiting.filter((other) => other !== take);
+          reject(signal.reason);
+        };
+        const take = (): void => {
+          signal.removeEventListener('abort', onAbort);
+          resolve();
+        };
+        if (signal.aborted) return reject(signal.reason);
+        signal.addEventListener('abort', onAbort, { once: true });
+        waiting = [...waiting, take];
+      }),
     grant: (free) => {
       const next = waiting.slice(0, Math.max(0, free));
       waiting = waiting.slice(next.length);

@@ -1,7 +1,12 @@
 import type { PrunecastError } from '../../core/errors/prunecast-error.js';
 import { findInvalidMetric } from '../../core/metric.js';
 import type { Architecture } from '../../core/model/shape.js';
-import type { EvaluatedArchitecture, EvaluationPlan, EvaluationSubject, Evaluator } from '../../core/ports/evaluator.js';
+import type {
+  EvaluatedArchitecture,
+  EvaluationPlan,
+  EvaluationSubject,
+  Evaluator,
+} from '../../core/ports/evaluator.js';
 import type { Label, LabelQueue } from '../../core/ports/label-queue.js';
 import type { WorkControl } from '../../core/ports/progress.js';
 import { architectureKey } from '../encoding/architecture.js';
@@ -29,7 +34,11 @@ export interface StoredLabelQueue extends LabelQueue<LabelTarget> {
    * label, so that a server that dies leaves both or neither. undefined where the label is stored already. What was measured
    * but is no label comes as the reason, METRIC_INVALID.
    */
-  labelUnstored(target: LabelTarget, architectures: readonly Architecture[], control: WorkControl): AsyncIterable<UnstoredLabel | InvalidLabel>;
+  labelUnstored(
+    target: LabelTarget,
+    architectures: readonly Architecture[],
+    control: WorkControl,
+  ): AsyncIterable<UnstoredLabel | InvalidLabel>;
 }
 
 export interface UnstoredLabel {
@@ -63,7 +72,12 @@ export function createLabelQueue(store: LabelStore): StoredLabelQueue {
     async *labelUnstored(target, architectures, control) {
       for await (const found of labelAll(store, target, architectures, control)) {
         if ('invalid' in found) yield found;
-        else yield { index: found.index, label: found.label, write: found.key === undefined ? undefined : store.putting(found.key, found.label) };
+        else
+          yield {
+            index: found.index,
+            label: found.label,
+            write: found.key === undefined ? undefined : store.putting(found.key, found.label),
+          };
       }
     },
   };
@@ -76,19 +90,31 @@ interface KeyedLabel {
   readonly key: LabelKey | undefined;
 }
 
-async function* labelAll(store: LabelStore, target: LabelTarget, architectures: readonly Architecture[], control: WorkControl): AsyncGenerator<KeyedLabel | InvalidLabel> {
+async function* labelAll(
+  store: LabelStore,
+  target: LabelTarget,
+  architectures: readonly Architecture[],
+  control: WorkControl,
+): AsyncGenerator<KeyedLabel | InvalidLabel> {
   const keys = createKeys(target, architectures);
   const known = await store.getMany(keys);
   const missing = new Map<string, number[]>();
   for (const [index, key] of keys.entries()) {
     const label = known[index];
-    if (label !== undefined && isWhole(label, target.evaluator)) yield { index, label: { ...label, tokensSpent: 0 }, key: undefined };
+    if (label !== undefined && isWhole(label, target.evaluator))
+      yield { index, label: { ...label, tokensSpent: 0 }, key: undefined };
     else missing.set(key.architectureKey, [...(missing.get(key.architectureKey) ?? []), index]);
   }
   if (missing.size === 0) return;
   const groups = [...missing.values()];
   const asked = groups.map(([first]) => architectures[first as number] as Architecture);
-  for await (const result of target.evaluator.measure(target.subject, asked, target.plan, control, target.evaluatorOptions)) {
+  for await (const result of target.evaluator.measure(
+    target.subject,
+    asked,
+    target.plan,
+    control,
+    target.evaluatorOptions,
+  )) {
     await target.requireUnchanged(control.signal);
     const group = groups[result.index] ?? [];
     const label = toLabel(result, target.plan.fidelity.tokens);
@@ -98,7 +124,9 @@ async function* labelAll(store: LabelStore, target: LabelTarget, architectures: 
         yield { index, invalid, tokensSpent: place === 0 ? label.tokensSpent : 0 };
         continue;
       }
-      yield place === 0 ? { index, label, key: keys[index] } : { index, label: { ...label, tokensSpent: 0 }, key: undefined };
+      yield place === 0
+        ? { index, label, key: keys[index] }
+        : { index, label: { ...label, tokensSpent: 0 }, key: undefined };
     }
   }
 }
@@ -121,5 +149,11 @@ function createKeys(target: LabelTarget, architectures: readonly Architecture[])
 }
 
 function toLabel(result: EvaluatedArchitecture, tokens: number): Label {
-  return { metrics: result.metrics, windowLosses: result.windowLosses, windowHits: result.windowHits, windowTokens: result.windowTokens, tokensSpent: tokens };
+  return {
+    metrics: result.metrics,
+    windowLosses: result.windowLosses,
+    windowHits: result.windowHits,
+    windowTokens: result.windowTokens,
+    tokensSpent: tokens,
+  };
 }

@@ -26,13 +26,31 @@ export function createLatencyTables({ directory, threads }: LatencyTablesOptions
   return {
     find: (language, length, signal = new AbortController().signal) => {
       const { slidingWindows } = language.checkpoint.config;
-      const windows = slidingWindows.some((window) => window !== undefined && window <= length) ? { slidingWindows: slidingWindows.map((window) => window ?? null) } : {};
-      const key = digestOf({ form: 2, shape: { ...language.shape, numberBytes: undefined }, ...windows, processor: cpus()[0]?.model ?? '', threads, length });
-      return found.run(key, (unwanted) => readOrMeasure(join(directory, `${key}.json`), language, length, unwanted), signal);
+      const windows = slidingWindows.some((window) => window !== undefined && window <= length)
+        ? { slidingWindows: slidingWindows.map((window) => window ?? null) }
+        : {};
+      const key = digestOf({
+        form: 2,
+        shape: { ...language.shape, numberBytes: undefined },
+        ...windows,
+        processor: cpus()[0]?.model ?? '',
+        threads,
+        length,
+      });
+      return found.run(
+        key,
+        (unwanted) => readOrMeasure(join(directory, `${key}.json`), language, length, unwanted),
+        signal,
+      );
     },
   };
 
-  async function readOrMeasure(path: string, language: LanguageModel, length: number, signal: AbortSignal): Promise<LatencyTable> {
+  async function readOrMeasure(
+    path: string,
+    language: LanguageModel,
+    length: number,
+    signal: AbortSignal,
+  ): Promise<LatencyTable> {
     const kept = await readTable(path);
     if (kept !== undefined) return kept;
     language.requireMemory({ longest: 1, cached: length });

@@ -8,14 +8,29 @@ import { encodeCosts } from '../encoding/space.js';
 /** The stated costs of an architecture, its latency under each budget that limits it really measured beside the table's; without such a budget nothing is run. */
 export async function measureLatency(
   language: LanguageModel,
-  { recipe, architecture, budgets, stated }: { readonly recipe: SubjectRecipe; readonly architecture: Architecture; readonly budgets: readonly Budget[]; readonly stated: readonly Cost[] },
+  {
+    recipe,
+    architecture,
+    budgets,
+    stated,
+  }: {
+    readonly recipe: SubjectRecipe;
+    readonly architecture: Architecture;
+    readonly budgets: readonly Budget[];
+    readonly stated: readonly Cost[];
+  },
   control: WorkControl,
 ): Promise<Cost[]> {
   const tables = budgets.flatMap(({ cost }) => (cost.kind === 'latency_ms' ? [cost.table] : []));
-  const latencies = encodeCosts(language.shape, architecture, budgets).filter(({ kind }) => kind === BudgetKind.LATENCY_MS);
+  const latencies = encodeCosts(language.shape, architecture, budgets).filter(
+    ({ kind }) => kind === BudgetKind.LATENCY_MS,
+  );
   const measured: Cost[] = [];
   for (const [index, cost] of latencies.entries()) {
-    measured.push({ ...cost, measured: await language.timeArchitecture(recipe, architecture, tables[index]?.context ?? 0, control) });
+    measured.push({
+      ...cost,
+      measured: await language.timeArchitecture(recipe, architecture, tables[index]?.context ?? 0, control),
+    });
   }
   return [...stated.filter(({ kind }) => kind !== BudgetKind.LATENCY_MS), ...measured];
 }

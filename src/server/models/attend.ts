@@ -24,16 +24,30 @@ export function attend<Services extends CheckingServices>(services: Services, si
     open: async (name, field) => {
       signal.throwIfAborted();
       const model = await orAborted(models.open(name, field), signal);
-      return { ...model, timeShapes: (length) => model.timeShapes(length, signal), findPace: () => model.findPace(signal) };
+      return {
+        ...model,
+        timeShapes: (length) => model.timeShapes(length, signal),
+        findPace: () => model.findPace(signal),
+      };
     },
     close: () => models.close(),
   };
-  const attendedTexts: TextSource | undefined = texts && { ...texts, load: (text, model, field) => texts.load(text, model, field, signal) };
+  const attendedTexts: TextSource | undefined = texts && {
+    ...texts,
+    load: (text, model, field) => texts.load(text, model, field, signal),
+  };
   return {
     ...services,
     models: attendedModels,
     ...(attendedTexts === undefined ? {} : { texts: attendedTexts }),
     ...(recipes === undefined ? {} : { recipes: recipes.attended(signal) }),
-    ...(predictors === undefined ? {} : { predictors: { ...predictors, check: (plugin: ResolvedPlugin<'predictor'>, form: FitForm) => predictors.check(plugin, form, signal) } }),
+    ...(predictors === undefined
+      ? {}
+      : {
+          predictors: {
+            ...predictors,
+            check: (plugin: ResolvedPlugin<'predictor'>, form: FitForm) => predictors.check(plugin, form, signal),
+          },
+        }),
   };
 }

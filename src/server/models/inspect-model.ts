@@ -7,7 +7,11 @@ import { listLoads } from './list-loads.js';
 import type { OpenModels } from './open-models.js';
 
 /** Describes a checkpoint: sizes, prunable dimensions, and which compensation through which exporter loads in what. */
-export async function inspectModel(models: OpenModels, plugins: PluginRegistry, request: InspectModelRequest): Promise<InspectModelResponse> {
+export async function inspectModel(
+  models: OpenModels,
+  plugins: PluginRegistry,
+  request: InspectModelRequest,
+): Promise<InspectModelResponse> {
   const { language, tokenizer } = await models.open(request.model);
   const { shape, checkpoint } = language;
   const space = decodeSpace(shape, request.space, { maxRate: 1 });

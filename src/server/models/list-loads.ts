@@ -8,25 +8,42 @@ import type { PluginRegistry } from '../plugins/plugin-registry.js';
 
 /** One row for each compensation, exporter and kind of shape, with the exporter's default options; an exporter that has none says so in its rows. */
 export function listLoads(shape: ModelShape, plugins: PluginRegistry): LoadRow[] {
-  return plugins.all('compensation').flatMap(({ plugin: compensation }) => plugins.all('exporter').flatMap(({ plugin: { id } }) => [true, false].map((uniform) => {
-    const supported = askExporter(plugins, id, (exporter, options) =>
-      exporter.supports(shape, uniform ? shape.layers : makeUneven(shape.layers), compensation.addsBias ? 'added' : 'none', options));
-    return {
-      compensation: compensation.id,
-      exporter: id,
-      uniform,
-      loadsIn: supported.ok ? [...supported.loadsIn] : [],
-      note: supported.ok ? '' : supported.reason,
-    };
-  })));
+  return plugins.all('compensation').flatMap(({ plugin: compensation }) =>
+    plugins.all('exporter').flatMap(({ plugin: { id } }) =>
+      [true, false].map((uniform) => {
+        const supported = askExporter(plugins, id, (exporter, options) =>
+          exporter.supports(
+            shape,
+            uniform ? shape.layers : makeUneven(shape.layers),
+            compensation.addsBias ? 'added' : 'none',
+            options,
+          ),
+        );
+        return {
+          compensation: compensation.id,
+          exporter: id,
+          uniform,
+          loadsIn: supported.ok ? [...supported.loadsIn] : [],
+          note: supported.ok ? '' : supported.reason,
+        };
+      }),
+    ),
+  );
 }
 
-function askExporter(plugins: PluginRegistry, id: string, ask: (exporter: PluginsByKind['exporter'], options: unknown) => ExportSupport): ExportSupport {
+function askExporter(
+  plugins: PluginRegistry,
+  id: string,
+  ask: (exporter: PluginsByKind['exporter'], options: unknown) => ExportSupport,
+): ExportSupport {
   try {
     const { plugin, options } = plugins.resolve('exporter', { id, options: undefined }, id, 'exporter');
     return ask(plugin, options);
   } catch (error) {
     if (!(error instanceof PrunecastError) || error.reason !== 'INVALID_OPTIONS') throw error;
-    return { ok: false, reason: `depends on its options, which have no default: ${error.violations.map(({ field, description }) => `${field}: ${description}`).join('; ')}` };
+    return {
+      ok: false,
+      reason: `depends on its options, which have no default: ${error.violations.map(({ field, description }) => `${field}: ${description}`).join('; ')}`,
+    };
   }
 }

@@ -80,14 +80,26 @@ const MOST_OPENING = 4;
 export function createOpenModels(options: OpenModelsOptions): OpenModels {
   /** The longest unused first. */
   const entries = new Map<string, Entry>();
-  const pool = createMemoryPool({ budgetBytes: options.memoryBudgetBytes, sharers: options.concurrentJobs, reserve: RESERVE, mostThreads: options.openModels, idleMs: options.modelIdleMs });
+  const pool = createMemoryPool({
+    budgetBytes: options.memoryBudgetBytes,
+    sharers: options.concurrentJobs,
+    reserve: RESERVE,
+    mostThreads: options.openModels,
+    idleMs: options.modelIdleMs,
+  });
   const passGate = createGate(MOST_OPENING);
   const slots = shareTokenizerSlots(options.memoryBudgetBytes);
-  const latencies = createLatencyTables({ directory: join(options.stateDirectory, 'latencies'), threads: options.threads });
+  const latencies = createLatencyTables({
+    directory: join(options.stateDirectory, 'latencies'),
+    threads: options.threads,
+  });
 
   const drop = async (directory: string, entry: Entry): Promise<void> => {
     if (entries.get(directory) === entry) entries.delete(directory);
-    await entry.language.then((language) => language.retire(), () => undefined);
+    await entry.language.then(
+      (language) => language.retire(),
+      () => undefined,
+    );
   };
   const dropLongestUnused = async (): Promise<void> => {
     for (const [directory, entry] of entries) {
@@ -99,18 +111,30 @@ export function createOpenModels(options: OpenModelsOptions): OpenModels {
 
   return {
     async open(name, field = 'model') {
-      const directory = await resolveWithin(options.modelRoots, name, { field, missing: 'MODEL_NOT_FOUND', links: options.modelLinks });
+      const directory = await resolveWithin(options.modelRoots, name, {
+        field,
+        missing: 'MODEL_NOT_FOUND',
+        links: options.modelLinks,
+      });
       const known = entries.get(directory);
       if (known !== undefined && (await hasChanged(known))) await drop(directory, known);
       const entry = entries.get(directory) ?? openEntry(directory, { ...options, pool, passGate, slots });
       entries.delete(directory);
       entries.set(directory, entry); // used last
-      const [language, tokenizer] = await Promise.all([entry.language, entry.tokenizer]).catch(async (error: unknown) => {
-        await drop(directory, entry);
-        throw atField(error, field);
-      });
+      const [language, tokenizer] = await Promise.all([entry.language, entry.tokenizer]).catch(
+        async (error: unknown) => {
+          await drop(directory, entry);
+          throw atField(error, field);
+        },
+      );
       await dropLongestUnused();
-      return { name, language, tokenizer, timeShapes: (length, signal) => latencies.find(language, length, signal), findPace: (signal) => language.findPace(signal) };
+      return {
+        name,
+        language,
+        tokenizer,
+        timeShapes: (length, signal) => latencies.find(language, length, signal),
+        findPace: (signal) => language.findPace(signal),
+      };
     },
     async close() {
       entries.clear();
@@ -121,10 +145,26 @@ export function createOpenModels(options: OpenModelsOptions): OpenModels {
 
 function openEntry(
   directory: string,
-  { modelRoots, modelLinks, threads, stateDirectory, checkInt8, pool, passGate, slots }: OpenModelsOptions & { readonly pool: MemoryPool; readonly passGate: Gate; readonly slots: TokenizerSlots },
+  {
+    modelRoots,
+    modelLinks,
+    threads,
+    stateDirectory,
+    checkInt8,
+    pool,
+    passGate,
+    slots,
+  }: OpenModelsOptions & { readonly pool: MemoryPool; readonly passGate: Gate; readonly slots: TokenizerSlots },
 ): Entry {
   const scratchDirectory = join(stateDirectory, 'scratch');
-  const language = passGate(async () => openLanguageModel(await openCheckpoint(directory, modelLinks === 'anywhere' ? {} : { roots: modelRoots }), { threads, pool, scratchDirectory, checkInt8 }));
+  const language = passGate(async () =>
+    openLanguageModel(await openCheckpoint(directory, modelLinks === 'anywhere' ? {} : { roots: modelRoots }), {
+      threads,
+      pool,
+      scratchDirectory,
+      checkInt8,
+    }),
+  );
   // A checkpoint that does not open is reported for what it is, whatever its tokenizer.
   const tokenizer = language.then(({ checkpoint }) => loadTokenizer(checkpoint.files, { slots }));
   tokenizer.catch(() => undefined);

@@ -7,7 +7,11 @@ import type { OpenModels } from './open-models.js';
 
 /** A criterion's scores, and the calibration errors where the compensation knows them, a message a layer from the first. */
 export async function* scoreModel(
-  { models, recipes, preparer }: { readonly models: OpenModels; readonly recipes: RecipeResolver; readonly preparer: RecipePreparer },
+  {
+    models,
+    recipes,
+    preparer,
+  }: { readonly models: OpenModels; readonly recipes: RecipeResolver; readonly preparer: RecipePreparer },
   request: ScoreUnitsRequest,
   signal: AbortSignal,
 ): AsyncGenerator<ScoreUnitsResponse> {
@@ -17,8 +21,11 @@ export async function* scoreModel(
   const recipe = await recipes.resolve(request.recipe, model, 'recipe', silent);
   const ranked = await preparer.score(model.language, recipe, { signal });
   const scope = scopeOf(recipe.criterion.options);
-  const errors = ranked.recipe.compensation === undefined ? [] : await model.language.calibrationErrors(ranked.recipe, { signal });
-  for (const [layer, { ffnChannels, queryHeads, kvGroups }] of ranked.scores.map((scores) => scopeScores(scores, scope)).entries()) {
+  const errors =
+    ranked.recipe.compensation === undefined ? [] : await model.language.calibrationErrors(ranked.recipe, { signal });
+  for (const [layer, { ffnChannels, queryHeads, kvGroups }] of ranked.scores
+    .map((scores) => scopeScores(scores, scope))
+    .entries()) {
     yield {
       layer,
       ffnChannels: toBytes(ffnChannels),

@@ -5,7 +5,10 @@ import type { OpenModel } from './open-models.js';
  * Work on a model for a job: the checkpoint is what the request was checked against when the work begins, and when it ends.
  * Otherwise it throws MODEL_CHANGED, also in place of what a changed file has led to meanwhile. The model stays open until then.
  */
-export function workOn({ language }: OpenModel, run: (context: JobContext) => Promise<JobOutcome>): (context: JobContext) => Promise<JobOutcome> {
+export function workOn(
+  { language }: OpenModel,
+  run: (context: JobContext) => Promise<JobOutcome>,
+): (context: JobContext) => Promise<JobOutcome> {
   return async (context) => {
     const { files } = language.checkpoint;
     const release = language.hold();

@@ -13,7 +13,10 @@ const PAIRS_A_TURN = 200;
  *
  * @throws PrunecastError STUDY_NOT_FOUND
  */
-export async function* exportPairs(services: { readonly studies: StudyStore; readonly pairSets: PairSetStore }, request: ExportPairsRequest): AsyncGenerator<ExportPairsResponse, undefined, undefined> {
+export async function* exportPairs(
+  services: { readonly studies: StudyStore; readonly pairSets: PairSetStore },
+  request: ExportPairsRequest,
+): AsyncGenerator<ExportPairsResponse, undefined, undefined> {
   const { pairs, ...set } = await collectPairs(services, requireText(request.studyId, 'study_id'));
   yield { content: { $case: 'set', value: { ...set, pairs: [] } } };
   for (const [index, pair] of pairs.entries()) {

@@ -33,7 +33,10 @@ const VALUES_A_PART = 100_000;
  *
  * @throws PrunecastError INVALID_REQUEST, PAIRS_INVALID with the first pair at fault, PAIRS_TOO_MANY, MEASUREMENT_MISMATCH, or the signal's reason
  */
-export async function importPairs({ studies, pairSets, plugins, clock }: ImportServices, requests: AsyncIterable<ImportPairsRequest>): Promise<ImportPairsResponse> {
+export async function importPairs(
+  { studies, pairSets, plugins, clock }: ImportServices,
+  requests: AsyncIterable<ImportPairsRequest>,
+): Promise<ImportPairsResponse> {
   const studyId = createId('study');
   try {
     const { set, recipes, count } = await storeParts(plugins, requests, (part) => pairSets.add(studyId, [part]));
@@ -63,28 +66,37 @@ interface Imported {
   readonly count: number;
 }
 
-async function storeParts(plugins: PluginRegistry, requests: AsyncIterable<ImportPairsRequest>, store: (part: PairSet) => Promise<void>): Promise<Imported> {
+async function storeParts(
+  plugins: PluginRegistry,
+  requests: AsyncIterable<ImportPairsRequest>,
+  store: (part: PairSet) => Promise<void>,
+): Promise<Imported> {
   let set: PairSet | undefined;
   let part: Pair[] = [];
   let [count, values, partValues] = [0, 0, 0];
   const recipes = new Set<string>();
   for await (const { content } of requests) {
-    if (content?.$case === 'set') set = set === undefined ? requireNamed(content.value) : requireSame(set, content.value);
-    if (set === undefined) throw PrunecastError.ofField('set', 'has not come: it is sent first, once, and then the pairs');
-    if (content === undefined) throw PrunecastError.ofField('content', 'is not set: send the set first, and then a pair a message');
+    if (content?.$case === 'set')
+      set = set === undefined ? requireNamed(content.value) : requireSame(set, content.value);
+    if (set === undefined)
+      throw PrunecastError.ofField('set', 'has not come: it is sent first, once, and then the pairs');
+    if (content === undefined)
+      throw PrunecastError.ofField('content', 'is not set: send the set first, and then a pair a message');
     for (const pair of content.$case === 'set' ? content.value.pairs : [content.value]) {
       const size = pair.rates.length + Object.keys(pair.metrics).length;
       part.push(requirePair(plugins, pair, set.dimensions, count));
       recipes.add(pair.recipeDigest);
       [count, values, partValues] = [count + 1, values + size, partValues + size];
       if (count > MOST_PAIRS) throw tooMany(`more than ${MOST_PAIRS} pairs came`, MOST_PAIRS);
-      if (values > MOST_VALUES) throw tooMany(`the first ${count} pairs have more than ${MOST_VALUES} rates and metrics together`, MOST_VALUES);
+      if (values > MOST_VALUES)
+        throw tooMany(`the first ${count} pairs have more than ${MOST_VALUES} rates and metrics together`, MOST_VALUES);
       if (part.length < PAIRS_A_PART && partValues < VALUES_A_PART) continue;
       await store({ ...set, pairs: part });
       [part, partValues] = [[], 0];
     }
   }
-  if (set === undefined) throw PrunecastError.ofField('set', 'has not come: it is sent first, once, and then the pairs');
+  if (set === undefined)
+    throw PrunecastError.ofField('set', 'has not come: it is sent first, once, and then the pairs');
   if (count === 0) throw PrunecastError.ofField('pair', 'has not come: there is nothing to import', 'PAIRS_INVALID');
   if (part.length > 0) await store({ ...set, pairs: part });
   return { set, recipes, count };
@@ -96,34 +108,57 @@ function tooMany(what: string, most: number): PrunecastError {
 
 function requireNamed(set: PairSet): PairSet {
   const { dimensions } = set;
-  if (dimensions.length === 0) throw PrunecastError.ofField('set.dimensions', 'is empty: name the columns of the rates');
+  if (dimensions.length === 0)
+    throw PrunecastError.ofField('set.dimensions', 'is empty: name the columns of the rates');
   const twice = dimensions.findIndex((name, index) => dimensions.indexOf(name) < index);
-  if (twice >= 0) throw PrunecastError.ofField(`set.dimensions[${twice}]`, `is ${dimensions[twice]}, which is there already: name each column once`);
+  if (twice >= 0)
+    throw PrunecastError.ofField(
+      `set.dimensions[${twice}]`,
+      `is ${dimensions[twice]}, which is there already: name each column once`,
+    );
   return { ...set, pairs: [] };
 }
 
 /** What all pairs of an import share, by the name of its field. */
-const SHARED = { measurementFingerprint: 'measurement_fingerprint', fidelityDigest: 'fidelity_digest', checkpointDigest: 'checkpoint_digest' } as const;
+const SHARED = {
+  measurementFingerprint: 'measurement_fingerprint',
+  fidelityDigest: 'fidelity_digest',
+  checkpointDigest: 'checkpoint_digest',
+} as const;
 
 function requireSame(first: PairSet, other: PairSet): PairSet {
   for (const [key, field] of Object.entries(SHARED) as [keyof typeof SHARED, string][]) {
     if (first[key] === other[key]) continue;
-    throw new PrunecastError('MEASUREMENT_MISMATCH', `set.${field}: is "${other[key]}", the first set has "${first[key]}": their labels do not compare, import them apart`, {
-      metadata: { first: first[key], other: other[key] },
-      violations: [{ field: `set.${field}`, description: `is "${other[key]}"; the first set has "${first[key]}"` }],
-    });
+    throw new PrunecastError(
+      'MEASUREMENT_MISMATCH',
+      `set.${field}: is "${other[key]}", the first set has "${first[key]}": their labels do not compare, import them apart`,
+      {
+        metadata: { first: first[key], other: other[key] },
+        violations: [{ field: `set.${field}`, description: `is "${other[key]}"; the first set has "${first[key]}"` }],
+      },
+    );
   }
-  if (first.dimensions.length === other.dimensions.length && first.dimensions.every((name, index) => name === other.dimensions[index])) return first;
-  throw PrunecastError.ofField('set.dimensions', `has ${other.dimensions.length} names that are not those of the first set (${first.dimensions.length}), or in another order`, 'PAIRS_INVALID');
+  if (
+    first.dimensions.length === other.dimensions.length &&
+    first.dimensions.every((name, index) => name === other.dimensions[index])
+  )
+    return first;
+  throw PrunecastError.ofField(
+    'set.dimensions',
+    `has ${other.dimensions.length} names that are not those of the first set (${first.dimensions.length}), or in another order`,
+    'PAIRS_INVALID',
+  );
 }
 
 function requirePair(plugins: PluginRegistry, pair: Pair, dimensions: readonly string[], index: number): Pair {
   const refuse = (field: string, description: string): never => {
     throw PrunecastError.ofField(`pairs[${index}].${field}`, description, 'PAIRS_INVALID');
   };
-  if (pair.rates.length !== dimensions.length) refuse('rates', `has ${pair.rates.length} rates; the set has ${dimensions.length} dimensions`);
+  if (pair.rates.length !== dimensions.length)
+    refuse('rates', `has ${pair.rates.length} rates; the set has ${dimensions.length} dimensions`);
   const badRate = pair.rates.findIndex((rate) => !(rate >= 0 && rate <= 1));
-  if (badRate >= 0) refuse(`rates[${badRate}]`, `is ${pair.rates[badRate]} (${dimensions[badRate]}); allowed is 0 to 1`);
+  if (badRate >= 0)
+    refuse(`rates[${badRate}]`, `is ${pair.rates[badRate]} (${dimensions[badRate]}); allowed is 0 to 1`);
   const metrics = Object.entries(pair.metrics);
   if (metrics.length === 0) refuse('metrics', 'is empty: a pair has at least one metric');
   for (const [name, value] of metrics) {

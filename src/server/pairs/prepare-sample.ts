@@ -16,9 +16,17 @@ import { openStudyLog } from '../studies/study-log.js';
 import { openPairSubject, openQuestion } from '../studies/study-question.js';
 
 /** Checks a SamplePairs request down to its windows and recipe; `run` then draws and labels: the first phases of a Search, and no more. */
-export async function prepareSample(services: SearchServices, { search }: SamplePairsRequest, restarted?: RestartedJob): Promise<Prepared> {
+export async function prepareSample(
+  services: SearchServices,
+  { search }: SamplePairsRequest,
+  restarted?: RestartedJob,
+): Promise<Prepared> {
   const request = keepSampling(requireSet(search, 'search'));
-  if (search?.validateOnly === true) throw PrunecastError.ofField('search.validate_only', 'is set; SamplePairs answers with a job: ask Search for the plan');
+  if (search?.validateOnly === true)
+    throw PrunecastError.ofField(
+      'search.validate_only',
+      'is set; SamplePairs answers with a job: ask Search for the plan',
+    );
   const question = await openQuestion(services, request);
   const study: SampledStudy = {
     id: restarted?.studyId ?? createId('study'),
@@ -26,13 +34,40 @@ export async function prepareSample(services: SearchServices, { search }: Sample
     ...(await openPairSubject(services, request, question)),
     request: SearchRequest.encode(request).finish(),
   };
-  return { kind: 'work', studyId: study.id, run: workOn(study.model, (context) => runSampling(services, study, context)) };
+  return {
+    kind: 'work',
+    studyId: study.id,
+    run: workOn(study.model, (context) => runSampling(services, study, context)),
+  };
 }
 
 /** The fields that a sample depends on; all pairs are of the first sample, as nothing is refined. */
-function keepSampling({ requestId, model, recipes, space, budgets, objectives, texts, evaluator, windows, pairs, verify, seed }: SearchRequest): SearchRequest {
+function keepSampling({
+  requestId,
+  model,
+  recipes,
+  space,
+  budgets,
+  objectives,
+  texts,
+  evaluator,
+  windows,
+  pairs,
+  verify,
+  seed,
+}: SearchRequest): SearchRequest {
   return SearchRequest.fromPartial({
-    requestId, model, recipes, space, budgets, objectives, texts, evaluator, windows, verify, refine: { disabled: true },
+    requestId,
+    model,
+    recipes,
+    space,
+    budgets,
+    objectives,
+    texts,
+    evaluator,
+    windows,
+    verify,
+    refine: { disabled: true },
     ...(pairs === undefined ? {} : { pairs: { ...pairs, insideCount: undefined } }),
     ...(seed === undefined ? {} : { seed }),
   });
@@ -53,5 +88,8 @@ async function runSampling(services: SearchServices, study: SampledStudy, contex
   }
   await log.finish(undefined, JobState.SUCCEEDED);
   const tokensSpent = Object.values(state.tokens).reduce((sum, tokens) => sum + tokens, 0);
-  return { $case: 'samplePairs', value: { studyId: study.id, pairs: state.pairs.length, tokensSpent: BigInt(tokensSpent) } };
+  return {
+    $case: 'samplePairs',
+    value: { studyId: study.id, pairs: state.pairs.length, tokensSpent: BigInt(tokensSpent) },
+  };
 }

@@ -35,7 +35,8 @@ export class PluginRegistry {
     this.#entries = entries.toSorted((a, b) => compare(`${a.kind} ${a.plugin.id}`, `${b.kind} ${b.plugin.id}`));
     for (const [index, entry] of this.#entries.entries()) {
       const before = this.#entries[index - 1];
-      if (before?.kind === entry.kind && before.plugin.id === entry.plugin.id) throw new Error(`two plug-ins of kind ${entry.kind} have the id "${entry.plugin.id}"`);
+      if (before?.kind === entry.kind && before.plugin.id === entry.plugin.id)
+        throw new Error(`two plug-ins of kind ${entry.kind} have the id "${entry.plugin.id}"`);
     }
   }
 
@@ -46,23 +47,39 @@ export class PluginRegistry {
    * @param fieldPath where `ref` stands in the request: `recipe.criterion`
    * Throws PLUGIN_NOT_FOUND, and INVALID_OPTIONS with a path for each field at fault: `predictor.options.depth`.
    */
-  resolve<Kind extends PluginKind>(kind: Kind, ref: PluginRef | undefined, defaultId: string, fieldPath: string): ResolvedPlugin<Kind> {
+  resolve<Kind extends PluginKind>(
+    kind: Kind,
+    ref: PluginRef | undefined,
+    defaultId: string,
+    fieldPath: string,
+  ): ResolvedPlugin<Kind> {
     const id = ref?.id || defaultId;
     const entry = this.all(kind).find(({ plugin }) => plugin.id === id);
     if (!entry) {
-      const known = this.#entries.filter((other) => other.kind === kind).map(({ plugin }) => plugin.id).join(', ');
-      throw new PrunecastError('PLUGIN_NOT_FOUND', `${fieldPath}: no ${kind} has the id "${id}": there are ${known || 'none'}`, {
-        metadata: { kind, id, known },
-        violations: [{ field: `${fieldPath}.id`, description: `"${id}" is not one of ${known || 'none'}` }],
-      });
+      const known = this.#entries
+        .filter((other) => other.kind === kind)
+        .map(({ plugin }) => plugin.id)
+        .join(', ');
+      throw new PrunecastError(
+        'PLUGIN_NOT_FOUND',
+        `${fieldPath}: no ${kind} has the id "${id}": there are ${known || 'none'}`,
+        {
+          metadata: { kind, id, known },
+          violations: [{ field: `${fieldPath}.id`, description: `"${id}" is not one of ${known || 'none'}` }],
+        },
+      );
     }
     const parsed = entry.plugin.options.safeParse(ref?.options ?? {});
     if (!parsed.success) {
       const violations = parsed.error.issues.flatMap((issue) => violationsOf(issue, `${fieldPath}.options`));
-      throw new PrunecastError('INVALID_OPTIONS', `options of ${kind} "${id}": ${violations.map(({ field, description }) => `${field}: ${description}`).join('; ')}`, {
-        metadata: { kind, id },
-        violations,
-      });
+      throw new PrunecastError(
+        'INVALID_OPTIONS',
+        `options of ${kind} "${id}": ${violations.map(({ field, description }) => `${field}: ${description}`).join('; ')}`,
+        {
+          metadata: { kind, id },
+          violations,
+        },
+      );
     }
     return { id, plugin: entry.plugin, options: parsed.data, moduleUrl: entry.moduleUrl };
   }
@@ -74,19 +91,28 @@ export class PluginRegistry {
 
   /** Plug-ins by kind and id; of one kind, or of all when it is undefined. */
   list(kind?: PluginKind): ListedPlugin[] {
-    return this.#entries.filter((entry) => kind === undefined || entry.kind === kind).map((entry) => ({
-      kind: entry.kind,
-      id: entry.plugin.id,
-      version: entry.version,
-      summary: entry.plugin.summary,
-      optionsSchema: schemaOf(entry),
-      runsIn: entry.kind === 'predictor' && !isChooser(entry.plugin) ? entry.plugin.runsIn : RUNS_IN[entry.kind],
-    }));
+    return this.#entries
+      .filter((entry) => kind === undefined || entry.kind === kind)
+      .map((entry) => ({
+        kind: entry.kind,
+        id: entry.plugin.id,
+        version: entry.version,
+        summary: entry.plugin.summary,
+        optionsSchema: schemaOf(entry),
+        runsIn: entry.kind === 'predictor' && !isChooser(entry.plugin) ? entry.plugin.runsIn : RUNS_IN[entry.kind],
+      }));
   }
 }
 
 /** Where plug-ins of a kind run whose own word does not count. */
-const RUNS_IN = { criterion: 'worker', compensation: 'worker', predictor: 'worker', exporter: 'worker', evaluator: 'inline', strategy: 'inline' } as const satisfies Record<PluginKind, string>;
+const RUNS_IN = {
+  criterion: 'worker',
+  compensation: 'worker',
+  predictor: 'worker',
+  exporter: 'worker',
+  evaluator: 'inline',
+  strategy: 'inline',
+} as const satisfies Record<PluginKind, string>;
 
 /** Whether it stands for the best of the others. */
 export function isChooser(plugin: PluginsByKind['predictor']): plugin is PredictorChooser {
@@ -94,7 +120,8 @@ export function isChooser(plugin: PluginsByKind['predictor']): plugin is Predict
 }
 
 function schemaOf({ kind, plugin }: PluginEntry): Record<string, unknown> {
-  if (!(plugin.options instanceof z.ZodType)) throw new Error(`the options of ${kind} "${plugin.id}" are not a Zod schema`);
+  if (!(plugin.options instanceof z.ZodType))
+    throw new Error(`the options of ${kind} "${plugin.id}" are not a Zod schema`);
   return z.toJSONSchema(plugin.options, { io: 'input' }) as Record<string, unknown>;
 }
 

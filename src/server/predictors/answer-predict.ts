@@ -42,7 +42,13 @@ function requireRoom(batch: EncodingBatch, { dimensions, metrics, minRates, maxR
   const rows = countRows(batch);
   let [bytes, flagged] = [rowBytes * rows, 0];
   for (let row = 0; row < rows; row++) {
-    const outside = names.reduce((sum, name, column) => (isOutside(batch.rates[row * batch.columns + column] as number, minRates[column], maxRates[column]) ? sum + name : sum), 0);
+    const outside = names.reduce(
+      (sum, name, column) =>
+        isOutside(batch.rates[row * batch.columns + column] as number, minRates[column], maxRates[column])
+          ? sum + name
+          : sum,
+      0,
+    );
     if (outside === 0) continue;
     flagged += 1;
     bytes += FLAG_BYTES + outside;
@@ -50,22 +56,42 @@ function requireRoom(batch: EncodingBatch, { dimensions, metrics, minRates, maxR
   if (bytes <= ROOM) return;
   const most = Math.max(1, Math.floor(ROOM / (rowBytes + FLAG_BYTES + names.reduce((sum, name) => sum + name, 0))));
   const description = `has ${rows} rows, ${flagged} of them outside the range of the pairs, whose dimensions are named in the answer: its ${bytes} bytes do not fit a message of ${MAX_MESSAGE_BYTES}; ${most} rows always do, send pages of as many`;
-  throw new PrunecastError('MESSAGE_TOO_LARGE', `encodings.rates: ${description}`, { metadata: { rows: String(rows), most: String(most) }, violations: [{ field: 'encodings.rates', description }] });
+  throw new PrunecastError('MESSAGE_TOO_LARGE', `encodings.rates: ${description}`, {
+    metadata: { rows: String(rows), most: String(most) },
+    violations: [{ field: 'encodings.rates', description }],
+  });
 }
 
 function decodeEncodings(message: EncodingBatchMessage | undefined, { dimensions }: Predictor): EncodingBatch {
-  if (message === undefined || message.rates.length === 0) throw PrunecastError.ofField('encodings.rates', 'is empty: give at least one row of float32 rates');
+  if (message === undefined || message.rates.length === 0)
+    throw PrunecastError.ofField('encodings.rates', 'is empty: give at least one row of float32 rates');
   if (message.dimensions !== dimensions.length) {
-    throw PrunecastError.ofField('encodings.dimensions', `is ${message.dimensions}; the predictor has ${dimensions.length} (GetPredictor names them)`);
+    throw PrunecastError.ofField(
+      'encodings.dimensions',
+      `is ${message.dimensions}; the predictor has ${dimensions.length} (GetPredictor names them)`,
+    );
   }
   const rowBytes = 4 * dimensions.length;
-  if (message.rates.length % rowBytes !== 0) throw PrunecastError.ofField('encodings.rates', `has ${message.rates.length} bytes, which are no whole rows of ${rowBytes}`);
+  if (message.rates.length % rowBytes !== 0)
+    throw PrunecastError.ofField(
+      'encodings.rates',
+      `has ${message.rates.length} bytes, which are no whole rows of ${rowBytes}`,
+    );
   const rates = new Float32Array(message.rates.length / 4);
   const view = new DataView(message.rates.buffer, message.rates.byteOffset, message.rates.byteLength);
   for (let index = 0; index < rates.length; index++) rates[index] = view.getFloat32(4 * index, true);
   const batch = { rates, columns: dimensions.length };
-  if (countRows(batch) > MAX_PREDICT_ROWS) throw PrunecastError.ofField('encodings.rates', `has ${countRows(batch)} rows; one call takes ${MAX_PREDICT_ROWS}: send pages`, 'MESSAGE_TOO_LARGE');
+  if (countRows(batch) > MAX_PREDICT_ROWS)
+    throw PrunecastError.ofField(
+      'encodings.rates',
+      `has ${countRows(batch)} rows; one call takes ${MAX_PREDICT_ROWS}: send pages`,
+      'MESSAGE_TOO_LARGE',
+    );
   const bad = rates.findIndex((rate) => !(rate >= 0 && rate <= 1));
-  if (bad >= 0) throw PrunecastError.ofField('encodings.rates', `row ${Math.floor(bad / dimensions.length)}, ${dimensions[bad % dimensions.length]}: is ${rates[bad]}; allowed is 0 to 1`);
+  if (bad >= 0)
+    throw PrunecastError.ofField(
+      'encodings.rates',
+      `row ${Math.floor(bad / dimensions.length)}, ${dimensions[bad % dimensions.length]}: is ${rates[bad]}; allowed is 0 to 1`,
+    );
   return batch;
 }

@@ -21,7 +21,11 @@ export interface RefinementServices {
  *
  * @throws PrunecastError PREDICTOR_NOT_FOUND, PREDICTOR_FAILED, SPACE_INVALID, INVALID_REQUEST, those of models, or the signal's reason
  */
-export async function answerRefinement({ predictors, models }: RefinementServices, request: ProposeRefinementRequest, signal: AbortSignal): Promise<ProposeRefinementResponse> {
+export async function answerRefinement(
+  { predictors, models }: RefinementServices,
+  request: ProposeRefinementRequest,
+  signal: AbortSignal,
+): Promise<ProposeRefinementResponse> {
   const open = await predictors.open(requireText(request.predictorId, 'predictor_id'), signal);
   const options = decodeRefinement(request.refine);
   const { language } = await models.open(requireText(request.model, 'model'));
@@ -30,16 +34,30 @@ export async function answerRefinement({ predictors, models }: RefinementService
   requireSameDimensions(open.predictor, space, 'space');
   const place = findMetricPlace(open, request.metric);
   const importances = await readImportances(predictors, open, place);
-  const changes = options === undefined
-    ? space.dimensions.map(stay)
-    : proposeRefinement({ space, importances, effects: await traceEffects(predictors, open, place, { ranges: space.dimensions.map(({ range }) => range), signal }) }, options);
+  const changes =
+    options === undefined
+      ? space.dimensions.map(stay)
+      : proposeRefinement(
+          {
+            space,
+            importances,
+            effects: await traceEffects(predictors, open, place, {
+              ranges: space.dimensions.map(({ range }) => range),
+              signal,
+            }),
+          },
+          options,
+        );
   return { ranges: changes.map(encodeRangeChange) };
 }
 
 /** Refuses a predictor of other weights; one of pairs that name no checkpoint is taken at its caller's word. Throws INVALID_REQUEST. */
 export function requireSameCheckpoint({ id, model, checkpointDigest }: Predictor, digest: string, field: string): void {
   if (checkpointDigest === '' || checkpointDigest === digest) return;
-  throw PrunecastError.ofField(field, `has other weights than the checkpoint that ${id} was fitted for (${model}, digest ${checkpointDigest})`);
+  throw PrunecastError.ofField(
+    field,
+    `has other weights than the checkpoint that ${id} was fitted for (${model}, digest ${checkpointDigest})`,
+  );
 }
 
 /** Refuses a space whose encoding is not the predictor's. Throws SPACE_INVALID. */
@@ -47,7 +65,11 @@ export function requireSameDimensions({ id, dimensions }: Predictor, space: Sear
   const names = space.dimensions.map(({ name }) => name);
   if (names.length === dimensions.length && names.every((name, index) => name === dimensions[index])) return;
   const differs = names.find((name, index) => name !== dimensions[index]) ?? dimensions[names.length];
-  throw PrunecastError.ofField(field, `has ${names.length} dimensions, ${id} has ${dimensions.length}; they differ at ${differs}: protect the same layers and take the same kinds and ties`, 'SPACE_INVALID');
+  throw PrunecastError.ofField(
+    field,
+    `has ${names.length} dimensions, ${id} has ${dimensions.length}; they differ at ${differs}: protect the same layers and take the same kinds and ties`,
+    'SPACE_INVALID',
+  );
 }
 
 function stay({ name, range }: SearchSpace['dimensions'][number]): RangeChange {

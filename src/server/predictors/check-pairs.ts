@@ -13,19 +13,39 @@ import type { FitRequest, MetricValues } from './fitted-predictors.js';
  *
  * @throws PrunecastError PAIRS_TOO_FEW, PAIRS_TOO_MANY, PAIRS_INVALID with the first pair at fault
  */
-export function checkPairs(predictor: PluginsByKind['predictor'], { metric, values, others = [], dimensions, rates, recipes = [], source }: Omit<FitRequest, 'plugin'>): [PairTable, ...PairTable[]] {
+export function checkPairs(
+  predictor: PluginsByKind['predictor'],
+  { metric, values, others = [], dimensions, rates, recipes = [], source }: Omit<FitRequest, 'plugin'>,
+): [PairTable, ...PairTable[]] {
   const { least, most } = predictor.pairs;
   const count = values.length;
   const metadata = { pairs: String(count), least: String(least), most: String(most) };
-  if (count < least) throw new PrunecastError('PAIRS_TOO_FEW', `${predictor.id} needs at least ${least} pairs, got ${count}: give more pairs`, { metadata, violations: [{ field: 'pairs.pairs', description: `has ${count}; at least ${least} are needed` }] });
-  if (count > most) throw new PrunecastError('PAIRS_TOO_MANY', `${predictor.id} takes at most ${most} pairs, got ${count}: give fewer pairs or another predictor`, { metadata, violations: [{ field: 'pairs.pairs', description: `has ${count}; at most ${most} are taken` }] });
+  if (count < least)
+    throw new PrunecastError(
+      'PAIRS_TOO_FEW',
+      `${predictor.id} needs at least ${least} pairs, got ${count}: give more pairs`,
+      { metadata, violations: [{ field: 'pairs.pairs', description: `has ${count}; at least ${least} are needed` }] },
+    );
+  if (count > most)
+    throw new PrunecastError(
+      'PAIRS_TOO_MANY',
+      `${predictor.id} takes at most ${most} pairs, got ${count}: give fewer pairs or another predictor`,
+      { metadata, violations: [{ field: 'pairs.pairs', description: `has ${count}; at most ${most} are taken` }] },
+    );
   const badRate = rates.findIndex((rate) => !(rate >= 0 && rate <= 1));
   if (badRate >= 0) {
     const pair = Math.floor(badRate / dimensions.length);
-    throw invalid(`pairs.pairs[${pair}].rates[${badRate % dimensions.length}]`, `is ${rates[badRate]}; allowed is 0 to 1`);
+    throw invalid(
+      `pairs.pairs[${pair}].rates[${badRate % dimensions.length}]`,
+      `is ${rates[badRate]}; allowed is 0 to 1`,
+    );
   }
   const widened = addRecipeColumns({ dimensions, rates }, source.recipeDigests, recipes);
-  const tableOf = (target: MetricValues, index: number): PairTable => ({ ...widened, targets: readTargets(target), metric: describeMetric(target.metric, index, 1 + others.length) });
+  const tableOf = (target: MetricValues, index: number): PairTable => ({
+    ...widened,
+    targets: readTargets(target),
+    metric: describeMetric(target.metric, index, 1 + others.length),
+  });
   return [tableOf({ metric, values }, 0), ...others.map((other, index) => tableOf(other, index + 1))];
 }
 

@@ -14,7 +14,12 @@ import type { FitRequest } from './fitted-predictors.js';
  * @param tables the pairs of each metric, which share their rates
  * @param fits one a metric, in the same order
  */
-export function describePredictor(request: FitRequest, tables: readonly [PairTable, ...PairTable[]], { fits, pairsDigest }: { readonly fits: readonly SavedFit[]; readonly pairsDigest: string }, now: number): Predictor {
+export function describePredictor(
+  request: FitRequest,
+  tables: readonly [PairTable, ...PairTable[]],
+  { fits, pairsDigest }: { readonly fits: readonly SavedFit[]; readonly pairsDigest: string },
+  now: number,
+): Predictor {
   const { plugin, source, seed, dimensions, tables: errors = [] } = request;
   const [{ targets }] = tables;
   const ranges = listRanges(request);
@@ -31,11 +36,16 @@ export function describePredictor(request: FitRequest, tables: readonly [PairTab
     pairsDigest,
     seed: BigInt(seed),
     quality: fits.flatMap(({ judgement, crossValidation }, index) =>
-      [judgement.quality, crossValidation].flatMap((quality) => (quality === undefined ? [] : [encodeQuality(metrics[index] ?? '', quality)]))),
+      [judgement.quality, crossValidation].flatMap((quality) =>
+        quality === undefined ? [] : [encodeQuality(metrics[index] ?? '', quality)],
+      ),
+    ),
     features: errors.length === 0 ? PredictorFeatures.RATES : PredictorFeatures.RATES_AND_ERRORS,
     metricBackends: fits.map(({ backend }) => backend),
     scores: fits.flatMap(({ choice }, index) => encodeChoice(metrics[index] ?? '', choice)),
-    learning: fits.flatMap(({ learning }, index) => learning.map((point) => ({ metric: metrics[index] ?? '', ...point }))),
+    learning: fits.flatMap(({ learning }, index) =>
+      learning.map((point) => ({ metric: metrics[index] ?? '', ...point })),
+    ),
     createTime: toTimestamp(now),
     minRates: ranges.map(({ minRate }) => minRate),
     maxRates: ranges.map(({ maxRate }) => maxRate),

@@ -26,39 +26,79 @@ export interface TableServices extends QuestionServices {
  *
  * @throws PrunecastError INVALID_REQUEST with the field at fault, and as `openQuestion` and `openRecipe`
  */
-export async function planTables(services: TableServices, request: FitPredictorRequest, set: PairSet): Promise<TableSource> {
+export async function planTables(
+  services: TableServices,
+  request: FitPredictorRequest,
+  set: PairSet,
+): Promise<TableSource> {
   const features = readFeatures(request.features, []);
   const tables = request.errorTables.map((table, index): ErrorTable => {
     const field = `error_tables[${index}]`;
-    if (!set.dimensions.includes(table.dimension)) throw PrunecastError.ofField(`${field}.dimension`, `is "${table.dimension}", which is no dimension of the pairs`);
-    if (request.errorTables.findIndex(({ dimension }) => dimension === table.dimension) < index) throw PrunecastError.ofField(`${field}.dimension`, `is "${table.dimension}" again: give each dimension one table`);
-    if (table.errors.length < 2) throw PrunecastError.ofField(`${field}.errors`, `has ${table.errors.length} values: one for every kept count from none to all is needed`);
+    if (!set.dimensions.includes(table.dimension))
+      throw PrunecastError.ofField(`${field}.dimension`, `is "${table.dimension}", which is no dimension of the pairs`);
+    if (request.errorTables.findIndex(({ dimension }) => dimension === table.dimension) < index)
+      throw PrunecastError.ofField(
+        `${field}.dimension`,
+        `is "${table.dimension}" again: give each dimension one table`,
+      );
+    if (table.errors.length < 2)
+      throw PrunecastError.ofField(
+        `${field}.errors`,
+        `has ${table.errors.length} values: one for every kept count from none to all is needed`,
+      );
     const bad = table.errors.findIndex((error) => !(error >= 0 && error < Number.POSITIVE_INFINITY));
-    if (bad >= 0) throw PrunecastError.ofField(`${field}.errors[${bad}]`, `is ${table.errors[bad]}; a finite number of at least 0 is needed`);
+    if (bad >= 0)
+      throw PrunecastError.ofField(
+        `${field}.errors[${bad}]`,
+        `is ${table.errors[bad]}; a finite number of at least 0 is needed`,
+      );
     return { dimension: table.dimension, errors: Float32Array.from(table.errors) };
   });
   if (features !== PredictorFeatures.RATES_AND_ERRORS) {
-    if (tables.length > 0) throw PrunecastError.ofField('error_tables', 'are given, and the features are the rates alone: ask for RATES_AND_ERRORS');
+    if (tables.length > 0)
+      throw PrunecastError.ofField(
+        'error_tables',
+        'are given, and the features are the rates alone: ask for RATES_AND_ERRORS',
+      );
     return () => Promise.resolve([]);
   }
   return tables.length > 0 ? () => Promise.resolve(tables) : planMeasurement(services, request, set);
 }
 
-async function planMeasurement(services: TableServices, { source }: FitPredictorRequest, { pairs }: PairSet): Promise<TableSource> {
+async function planMeasurement(
+  services: TableServices,
+  { source }: FitPredictorRequest,
+  { pairs }: PairSet,
+): Promise<TableSource> {
   const study = source?.$case === 'studyId' ? await services.studies.get(source.value) : undefined;
   if (study === undefined || study.request.length === 0) {
-    throw PrunecastError.ofField('error_tables', 'is empty, and the pairs come from elsewhere: give the errors of each dimension (ScoreUnits tells them), or leave the features at the rates');
+    throw PrunecastError.ofField(
+      'error_tables',
+      'is empty, and the pairs come from elsewhere: give the errors of each dimension (ScoreUnits tells them), or leave the features at the rates',
+    );
   }
   const request = applyPreset(SearchRequest.decode(study.request));
   const question = await openQuestion(services, request);
-  const recipe = await openRecipe(services, request, question, findCommonest(pairs.map(({ recipeDigest }) => recipeDigest)));
+  const recipe = await openRecipe(
+    services,
+    request,
+    question,
+    findCommonest(pairs.map(({ recipeDigest }) => recipeDigest)),
+  );
   readFeatures(PredictorFeatures.RATES_AND_ERRORS, [recipe]);
   const { language } = question.model;
-  return (context) => measureErrorTables(services.plugins, PredictorFeatures.RATES_AND_ERRORS, question.plan.space, {
-    language,
-    recipe,
-    rank: () => services.preparer.prepare(language, recipe, workControl(context, 'calibrating')),
-  }, workControl(context, 'measuring errors'));
+  return (context) =>
+    measureErrorTables(
+      services.plugins,
+      PredictorFeatures.RATES_AND_ERRORS,
+      question.plan.space,
+      {
+        language,
+        recipe,
+        rank: () => services.preparer.prepare(language, recipe, workControl(context, 'calibrating')),
+      },
+      workControl(context, 'measuring errors'),
+    );
 }
 
 /** The digest that most have; the first of equal ones. */

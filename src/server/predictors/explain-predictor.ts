@@ -17,7 +17,11 @@ const MOST_ROWS = 200;
  *
  * @throws PrunecastError PREDICTOR_NOT_FOUND, PREDICTOR_FAILED, INVALID_REQUEST, MESSAGE_TOO_LARGE, or the signal's reason
  */
-export async function explainPredictor({ predictors }: { readonly predictors: FittedPredictors }, request: ExplainPredictorRequest, signal: AbortSignal): Promise<ExplainPredictorResponse> {
+export async function explainPredictor(
+  { predictors }: { readonly predictors: FittedPredictors },
+  request: ExplainPredictorRequest,
+  signal: AbortSignal,
+): Promise<ExplainPredictorResponse> {
   const points = request.points === 0 ? DEFAULT_POINTS : requireInteger(request.points, 'points', { min: 2, max: 101 });
   const open = await predictors.open(requireText(request.predictorId, 'predictor_id'), signal);
   const { dimensions, minRates, maxRates } = open.predictor;
@@ -46,18 +50,28 @@ const DIMENSION_BYTES = 32;
 function requireRoom(dimensions: readonly string[], points: number): void {
   const fixed = dimensions.reduce((sum, name) => sum + Buffer.byteLength(name) + DIMENSION_BYTES, 0);
   const most = Math.floor((MAX_MESSAGE_BYTES - fixed) / (POINT_BYTES * dimensions.length));
-  if (points > most) throw PrunecastError.ofField('points', `is ${points}; curves of ${dimensions.length} dimensions fit a message with at most ${most} points each`, 'MESSAGE_TOO_LARGE');
+  if (points > most)
+    throw PrunecastError.ofField(
+      'points',
+      `is ${points}; curves of ${dimensions.length} dimensions fit a message with at most ${most} points each`,
+      'MESSAGE_TOO_LARGE',
+    );
 }
 
 /** Where a metric stands among a predictor's own; 0 of none. Throws INVALID_REQUEST. */
 export function findMetricPlace({ predictor: { id, metrics } }: OpenPredictor, metric: string): number {
   const place = metric === '' ? 0 : metrics.indexOf(metric);
-  if (place < 0) throw PrunecastError.ofField('metric', `is "${metric}"; the predictor ${id} is of ${metrics.join(', ')}`);
+  if (place < 0)
+    throw PrunecastError.ofField('metric', `is "${metric}"; the predictor ${id} is of ${metrics.join(', ')}`);
   return place;
 }
 
 /** The importances of a metric, dimension by dimension. */
-export async function readImportances(predictors: FittedPredictors, { predictor: { id, dimensions, metrics } }: OpenPredictor, place: number): Promise<Float64Array> {
+export async function readImportances(
+  predictors: FittedPredictors,
+  { predictor: { id, dimensions, metrics } }: OpenPredictor,
+  place: number,
+): Promise<Float64Array> {
   const { importances } = await predictors.evidence(id);
   const columns = importances.length / metrics.length; // recipes stand behind the rates where there are several
   return importances.slice(place * columns, place * columns + dimensions.length);
@@ -81,10 +95,15 @@ export async function traceEffects(
 ): Promise<EffectCurve[]> {
   const { rates } = await predictors.evidence(predictor.id);
   const columns = rates.length / predictor.pairs; // recipes stand behind the rates where there are several
-  return measureEffects(async (batch) => {
-    signal.throwIfAborted();
-    return (await (metrics[place] as OpenMetric).fitted.predict(batch, signal)).mean;
-  }, { rates: spreadRows(rates, columns), columns }, ranges, points);
+  return measureEffects(
+    async (batch) => {
+      signal.throwIfAborted();
+      return (await (metrics[place] as OpenMetric).fitted.predict(batch, signal)).mean;
+    },
+    { rates: spreadRows(rates, columns), columns },
+    ranges,
+    points,
+  );
 }
 
 function spreadRows(rates: Float32Array, columns: number): Float32Array {

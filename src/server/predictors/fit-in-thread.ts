@@ -19,8 +19,18 @@ export async function fitInThread(task: FitTask, signal: AbortSignal): Promise<E
       onAbort = () => reject(signal.reason);
       signal.addEventListener('abort', onAbort, { once: true });
       worker.once('message', resolve);
-      worker.once('error', (cause) => reject(new PrunecastError('PREDICTOR_FAILED', `the thread of the fit failed: ${cause instanceof Error ? cause.message : String(cause)}`, { cause })));
-      worker.once('exit', (code) => reject(new PrunecastError('PREDICTOR_FAILED', `the thread of the fit ended by itself with code ${code}`)));
+      worker.once('error', (cause) =>
+        reject(
+          new PrunecastError(
+            'PREDICTOR_FAILED',
+            `the thread of the fit failed: ${cause instanceof Error ? cause.message : String(cause)}`,
+            { cause },
+          ),
+        ),
+      );
+      worker.once('exit', (code) =>
+        reject(new PrunecastError('PREDICTOR_FAILED', `the thread of the fit ended by itself with code ${code}`)),
+      );
     });
     if (answer.kind === 'failed') throw decodeError(answer.error);
     return answer;

@@ -47,46 +47,106 @@ const LEAST_RESIDUALS = 9;
  *
  * @throws PrunecastError PREDICTOR_FAILED, PAIRS_TOO_FEW where no backend takes so few
  */
-export async function fitMetric(pairs: PairTable, backends: Backends, { tables, seed, ranges, learning, unseen }: FitSettings): Promise<MetricFit> {
-  const { module, choice } = backends.kind === 'named' ? { module: backends.module, choice: undefined } : await chooseModule(pairs, backends, { tables, seed });
+export async function fitMetric(
+  pairs: PairTable,
+  backends: Backends,
+  { tables, seed, ranges, learning, unseen }: FitSettings,
+): Promise<MetricFit> {
+  const { module, choice } =
+    backends.kind === 'named'
+      ? { module: backends.module, choice: undefined }
+      : await chooseModule(pairs, backends, { tables, seed });
   const fit = (table: PairTable): Promise<HostedPredictor> => fitWidened(module, table, tables, seed);
   if (module.plugin.learns === 'elsewhere') {
     const fitted = await fit(pairs);
-    const { residuals, ...judgement } = await judgeUnseen(pairs, unseen, fitted, { ranges, rng: createRng(seed).fork('judge') });
-    return { backend: module.plugin.id, choice, judgement, crossValidation: undefined, residuals, learning: [], fitted };
+    const { residuals, ...judgement } = await judgeUnseen(pairs, unseen, fitted, {
+      ranges,
+      rng: createRng(seed).fork('judge'),
+    });
+    return {
+      backend: module.plugin.id,
+      choice,
+      judgement,
+      crossValidation: undefined,
+      residuals,
+      learning: [],
+      fitted,
+    };
   }
   const judgement = await judge(pairs, fit, seed, ranges);
-  const outOfFold = pairs.targets.length < LEAST_RESIDUALS
-    ? undefined
-    : await predictOutOfFold(pairs, { fit, release: (fitted) => void fitted.close(), folds: FOLDS, rng: createRng(seed).fork('folds') });
+  const outOfFold =
+    pairs.targets.length < LEAST_RESIDUALS
+      ? undefined
+      : await predictOutOfFold(pairs, {
+          fit,
+          release: (fitted) => void fitted.close(),
+          folds: FOLDS,
+          rng: createRng(seed).fork('folds'),
+        });
   return {
     backend: module.plugin.id,
     choice,
     judgement,
-    crossValidation: outOfFold && measureQuality(pairs, outOfFold, { split: `${FOLDS}-fold`, fitted: pairs.targets.length - Math.ceil(pairs.targets.length / FOLDS) }),
-    residuals: outOfFold === undefined ? new Float64Array(0) : pairs.targets.map((target, row) => target - (outOfFold[row] ?? Number.NaN)),
-    learning: learning ? await traceLearning(pairs, { fit, release: (fitted) => void fitted.close(), least: module.plugin.pairs.least, rng: createRng(seed).fork('judge') }) : [],
+    crossValidation:
+      outOfFold &&
+      measureQuality(pairs, outOfFold, {
+        split: `${FOLDS}-fold`,
+        fitted: pairs.targets.length - Math.ceil(pairs.targets.length / FOLDS),
+      }),
+    residuals:
+      outOfFold === undefined
+        ? new Float64Array(0)
+        : pairs.targets.map((target, row) => target - (outOfFold[row] ?? Number.NaN)),
+    learning: learning
+      ? await traceLearning(pairs, {
+          fit,
+          release: (fitted) => void fitted.close(),
+          least: module.plugin.pairs.least,
+          rng: createRng(seed).fork('judge'),
+        })
+      : [],
     fitted: await fit(pairs),
   };
 }
 
-async function chooseModule(pairs: PairTable, { folds, modules }: Extract<Backends, { kind: 'chosen' }>, { tables, seed }: Pick<FitSettings, 'tables' | 'seed'>): Promise<{ readonly module: PredictorModule; readonly choice: PredictorChoice }> {
-  const backends = modules.map(({ plugin: backend, options: defaults, moduleUrl: url }): PredictorBackend<HostedPredictor> => ({
-    id: backend.id,
-    pairs: backend.pairs,
-    ...(backend.learns === undefined ? {} : { learns: backend.learns }),
-    fit: (table) => fitWidened({ plugin: backend, options: { ...(defaults as object), ...backend.quick }, moduleUrl: url }, table, tables, seed),
-    release: (fitted) => void fitted.close(),
-  }));
+async function chooseModule(
+  pairs: PairTable,
+  { folds, modules }: Extract<Backends, { kind: 'chosen' }>,
+  { tables, seed }: Pick<FitSettings, 'tables' | 'seed'>,
+): Promise<{ readonly module: PredictorModule; readonly choice: PredictorChoice }> {
+  const backends = modules.map(
+    ({ plugin: backend, options: defaults, moduleUrl: url }): PredictorBackend<HostedPredictor> => ({
+      id: backend.id,
+      pairs: backend.pairs,
+      ...(backend.learns === undefined ? {} : { learns: backend.learns }),
+      fit: (table) =>
+        fitWidened(
+          { plugin: backend, options: { ...(defaults as object), ...backend.quick }, moduleUrl: url },
+          table,
+          tables,
+          seed,
+        ),
+      release: (fitted) => void fitted.close(),
+    }),
+  );
   const choice = await choosePredictor(pairs, backends, { folds, rng: createRng(seed).fork('choose') });
   const module = modules.find((candidate) => candidate.plugin.id === choice.chosen);
   if (module !== undefined) return { module, choice };
   const reasons = choice.scores.map((score) => `${score.id} ${score.tried ? '' : score.reason}`).join('; ');
-  throw new PrunecastError('PAIRS_TOO_FEW', `no predictor could be tried on ${pairs.targets.length} pairs: ${reasons}`, { metadata: { pairs: String(pairs.targets.length) } });
+  throw new PrunecastError(
+    'PAIRS_TOO_FEW',
+    `no predictor could be tried on ${pairs.targets.length} pairs: ${reasons}`,
+    { metadata: { pairs: String(pairs.targets.length) } },
+  );
 }
 
 /** The judgement, whose own fit on 7 of 10 pairs is closed again. */
-async function judge(pairs: PairTable, fit: (table: PairTable) => Promise<HostedPredictor>, seed: number, ranges: readonly RateRange[]): Promise<FitJudgement> {
+async function judge(
+  pairs: PairTable,
+  fit: (table: PairTable) => Promise<HostedPredictor>,
+  seed: number,
+  ranges: readonly RateRange[],
+): Promise<FitJudgement> {
   const opened: HostedPredictor[] = [];
   try {
     return await judgeFit(pairs, {

@@ -42,5 +42,9 @@ async function openModule({ moduleUrl, options, files }: ModuleMessage): Promise
 }
 
 function digestPairs(dimensions: readonly string[], tables: readonly PairTable[]): string {
-  return digestOf({ dimensions, rates: [...(tables[0]?.rates ?? [])], targets: tables.flatMap(({ targets }) => [...targets]) });
+  return digestOf({
+    dimensions,
+    rates: [...(tables[0]?.rates ?? [])],
+    targets: tables.flatMap(({ targets }) => [...targets]),
+  });
 }

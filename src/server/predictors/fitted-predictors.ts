@@ -136,7 +136,12 @@ export interface FitForm {
 /** How many predictors stay loaded; a thread of boosted trees takes some 40 MB. */
 const LOADED_PREDICTORS = 8;
 
-export function createFittedPredictors({ store, plugins, clock, readFiles }: FittedPredictorsOptions): FittedPredictors {
+export function createFittedPredictors({
+  store,
+  plugins,
+  clock,
+  readFiles,
+}: FittedPredictorsOptions): FittedPredictors {
   const loaded = new Map<string, LoadedPredictor>();
   const keep = (predictorId: string, entry: LoadedPredictor): LoadedPredictor => {
     loaded.delete(predictorId);
@@ -162,7 +167,19 @@ export function createFittedPredictors({ store, plugins, clock, readFiles }: Fit
       const { plugin, seed, tables = [], learning = false, unseen = [] } = request;
       const [pairs, ...others] = checkPairs(plugin.plugin, request);
       const backends = await describeBackends(plugins, plugin, readFiles);
-      const answer = await fitInThread({ pairs: [pairs, ...others], dimensions: request.dimensions, backends, tables, seed, ranges: request.ranges ?? listRanges(request), learning, unseen }, signal);
+      const answer = await fitInThread(
+        {
+          pairs: [pairs, ...others],
+          dimensions: request.dimensions,
+          backends,
+          tables,
+          seed,
+          ranges: request.ranges ?? listRanges(request),
+          learning,
+          unseen,
+        },
+        signal,
+      );
       const { fits } = answer;
       const [first] = fits;
       if (first === undefined) throw new RangeError('a fit is of at least one metric');
@@ -178,31 +195,47 @@ export function createFittedPredictors({ store, plugins, clock, readFiles }: Fit
       else {
         request.join(store.creating(record, evidence));
         // Asked for before the step that stores it is complete.
-        await orAborted(begin(predictor.id, (unwanted) => openRecord(plugins, record, evidence.residuals, unwanted)).opened, signal);
+        await orAborted(
+          begin(predictor.id, (unwanted) => openRecord(plugins, record, evidence.residuals, unwanted)).opened,
+          signal,
+        );
       }
       const { judgement, choice } = first;
       return { predictor, judgement: { ...judgement, ...(choice === undefined ? {} : { choice }) } };
     },
     async check(plugin, form, signal) {
       const files = await readFiles(plugin);
-      if (files !== undefined && !isChooser(plugin.plugin)) await rehearse({ plugin: plugin.plugin, options: plugin.options, moduleUrl: plugin.moduleUrl, files }, form, signal);
+      if (files !== undefined && !isChooser(plugin.plugin))
+        await rehearse(
+          { plugin: plugin.plugin, options: plugin.options, moduleUrl: plugin.moduleUrl, files },
+          form,
+          signal,
+        );
     },
     async open(predictorId, signal = new AbortController().signal) {
       const known = loaded.get(predictorId);
-      const entry = known === undefined ? begin(predictorId, (unwanted) => load(store, plugins, predictorId, unwanted)) : keep(predictorId, known);
+      const entry =
+        known === undefined
+          ? begin(predictorId, (unwanted) => load(store, plugins, predictorId, unwanted))
+          : keep(predictorId, known);
       entry.waiting += 1;
       try {
         return await orAborted(entry.opened, signal);
       } finally {
         entry.waiting -= 1;
-        if (signal.aborted && entry.waiting === 0 && !entry.isReady && loaded.get(predictorId) === entry) drop(predictorId);
+        if (signal.aborted && entry.waiting === 0 && !entry.isReady && loaded.get(predictorId) === entry)
+          drop(predictorId);
       }
     },
     async evidence(predictorId) {
       const evidence = await store.evidence(predictorId);
       if (evidence !== undefined) return evidence;
       await store.get(predictorId);
-      throw new PrunecastError('PREDICTOR_FAILED', `the predictor ${predictorId} was fitted by an earlier version, which kept no pairs beside it: fit it again`, { metadata: { predictor_id: predictorId } });
+      throw new PrunecastError(
+        'PREDICTOR_FAILED',
+        `the predictor ${predictorId} was fitted by an earlier version, which kept no pairs beside it: fit it again`,
+        { metadata: { predictor_id: predictorId } },
+      );
     },
     async remove(predictorId) {
       await store.remove(predictorId);
@@ -217,11 +250,25 @@ export function createFittedPredictors({ store, plugins, clock, readFiles }: Fit
 }
 
 /** The plug-in to be fitted, with its files, or those among which it is chosen. Throws as `listModules` and `readFiles`. */
-async function describeBackends(plugins: PluginRegistry, resolved: ResolvedPlugin<'predictor'>, readFiles: ReadPluginFiles): Promise<BackendsMessage> {
+async function describeBackends(
+  plugins: PluginRegistry,
+  resolved: ResolvedPlugin<'predictor'>,
+  readFiles: ReadPluginFiles,
+): Promise<BackendsMessage> {
   const { plugin, options, moduleUrl } = resolved;
   const comparison = isChooser(plugin) ? plugin.compare(options) : undefined;
-  const modules = comparison === undefined ? [{ moduleUrl, options, files: await readFiles(resolved) }] : listModules(plugins, comparison);
-  return { folds: comparison?.folds, modules: modules.map((module) => ({ moduleUrl: workerUrl(module.moduleUrl).href, options: module.options, files: module.files })) };
+  const modules =
+    comparison === undefined
+      ? [{ moduleUrl, options, files: await readFiles(resolved) }]
+      : listModules(plugins, comparison);
+  return {
+    folds: comparison?.folds,
+    modules: modules.map((module) => ({
+      moduleUrl: workerUrl(module.moduleUrl).href,
+      options: module.options,
+      files: module.files,
+    })),
+  };
 }
 
 /** A predictor that is loaded, or about to be. */
@@ -242,7 +289,8 @@ function createLoaded(load: (signal: AbortSignal) => Promise<OpenPredictor>): Lo
     isReady: false,
     waiting: 0,
     close: async () => {
-      if (!entry.isReady) return controller.abort(new PrunecastError('CANCELLED', 'the predictor was closed before it was loaded'));
+      if (!entry.isReady)
+        return controller.abort(new PrunecastError('CANCELLED', 'the predictor was closed before it was loaded'));
       await closeAll(await opened);
     },
   };
@@ -254,18 +302,32 @@ function createLoaded(load: (signal: AbortSignal) => Promise<OpenPredictor>): Lo
   return entry;
 }
 
-async function load(store: PredictorStore, plugins: PluginRegistry, predictorId: string, signal: AbortSignal): Promise<OpenPredictor> {
+async function load(
+  store: PredictorStore,
+  plugins: PluginRegistry,
+  predictorId: string,
+  signal: AbortSignal,
+): Promise<OpenPredictor> {
   const record = await store.get(predictorId);
   return openRecord(plugins, record, (await store.evidence(predictorId))?.residuals ?? new Float64Array(0), signal);
 }
 
-async function openRecord(plugins: PluginRegistry, { predictor, model }: PredictorRecord, residuals: Float64Array, signal: AbortSignal): Promise<OpenPredictor> {
+async function openRecord(
+  plugins: PluginRegistry,
+  { predictor, model }: PredictorRecord,
+  residuals: Float64Array,
+  signal: AbortSignal,
+): Promise<OpenPredictor> {
   const { id: predictorId, metrics, backend, metricBackends } = predictor;
   // A predictor of an earlier version has one metric, and its backend's bytes as they are.
   const backends = metricBackends.length === 0 ? [backend] : metricBackends;
-  const { models, tables } = metricBackends.length === 0 ? { models: [model], tables: [] } : readStored(`the model of the predictor ${predictorId}`, () => decodeStoredModel(model));
+  const { models, tables } =
+    metricBackends.length === 0
+      ? { models: [model], tables: [] }
+      : readStored(`the model of the predictor ${predictorId}`, () => decodeStoredModel(model));
   // Earlier versions looked at no recipe.
-  const dimensions = metricBackends.length === 0 ? predictor.dimensions : nameColumns(predictor.dimensions, predictor.recipeDigests);
+  const dimensions =
+    metricBackends.length === 0 ? predictor.dimensions : nameColumns(predictor.dimensions, predictor.recipeDigests);
   const share = residuals.length / metrics.length;
   const opened: OpenMetric[] = [];
   for (const [index, metric] of metrics.entries()) {
@@ -274,15 +336,23 @@ async function openRecord(plugins: PluginRegistry, { predictor, model }: Predict
     opened.push({ metric, fitted, residuals: residuals.slice(index * share, (index + 1) * share) });
   }
   const [first] = opened;
-  if (first === undefined) throw new PrunecastError('PREDICTOR_FAILED', `the predictor ${predictorId} is of no metric: fit it again`, { metadata: { predictor_id: predictorId } });
+  if (first === undefined)
+    throw new PrunecastError('PREDICTOR_FAILED', `the predictor ${predictorId} is of no metric: fit it again`, {
+      metadata: { predictor_id: predictorId },
+    });
   return { predictor, fitted: first.fitted, metrics: opened };
 }
 
 /** The plug-in that a stored predictor was fitted by. Throws PLUGIN_NOT_FOUND. */
 function findModule(plugins: PluginRegistry, predictorId: string, backend: string): PredictorModule {
   const entry = plugins.all('predictor').find(({ plugin }) => plugin.id === backend);
-  if (entry !== undefined && !isChooser(entry.plugin)) return { plugin: entry.plugin, moduleUrl: entry.moduleUrl, options: undefined };
-  throw new PrunecastError('PLUGIN_NOT_FOUND', `the predictor ${predictorId} was fitted by "${backend}", which this server does not have`, { metadata: { kind: 'predictor', id: backend } });
+  if (entry !== undefined && !isChooser(entry.plugin))
+    return { plugin: entry.plugin, moduleUrl: entry.moduleUrl, options: undefined };
+  throw new PrunecastError(
+    'PLUGIN_NOT_FOUND',
+    `the predictor ${predictorId} was fitted by "${backend}", which this server does not have`,
+    { metadata: { kind: 'predictor', id: backend } },
+  );
 }
 
 async function closeAll({ metrics }: OpenPredictor): Promise<void> {
@@ -290,10 +360,24 @@ async function closeAll({ metrics }: OpenPredictor): Promise<void> {
 }
 
 /** Two pairs of no meaning, to have a plug-in open its files and answer once for each metric. */
-async function rehearse(module: PredictorModule, { columns, metrics }: FitForm, signal: AbortSignal | undefined): Promise<void> {
+async function rehearse(
+  module: PredictorModule,
+  { columns, metrics }: FitForm,
+  signal: AbortSignal | undefined,
+): Promise<void> {
   for (const [index, { name, scale, better }] of metrics.entries()) {
     const dimensions = Array.from({ length: columns }, (_, column) => `column ${column}`);
-    const fitted = await fitHosted(module, { dimensions, rates: new Float32Array(2 * columns), targets: Float64Array.of(0, 1), metric: { name, scale, better, index, of: metrics.length } }, 0, signal);
+    const fitted = await fitHosted(
+      module,
+      {
+        dimensions,
+        rates: new Float32Array(2 * columns),
+        targets: Float64Array.of(0, 1),
+        metric: { name, scale, better, index, of: metrics.length },
+      },
+      0,
+      signal,
+    );
     await fitted.close();
   }
 }

@@ -9,9 +9,10 @@ import { sumErrors, type LayerErrors } from '../../search/controls/calibration-e
  * @param errors one entry a layer of the model
  */
 export function listErrorTables(dimensions: readonly Dimension[], errors: readonly LayerErrors[]): ErrorTable[] {
-  return dimensions
-    .filter(hasErrors)
-    .map((dimension) => ({ dimension: dimension.name, errors: Float32Array.from({ length: dimension.size + 1 }, (_, kept) => sumErrors(dimension, errors, kept)) }));
+  return dimensions.filter(hasErrors).map((dimension) => ({
+    dimension: dimension.name,
+    errors: Float32Array.from({ length: dimension.size + 1 }, (_, kept) => sumErrors(dimension, errors, kept)),
+  }));
 }
 
 /** Whether the calibration errors of a dimension's widths are known. */

@@ -18,18 +18,27 @@ import { hasErrors, listErrorTables } from './list-error-tables.js';
  * @param silent what a request gets that does not say
  * @throws PrunecastError INVALID_REQUEST, also for errors under a recipe that has no calibration text
  */
-export function readFeatures(features: PredictorFeatures, recipes: readonly RecipeSpec[], silent: 'rates' | 'errors' = 'rates'): PredictorFeatures {
+export function readFeatures(
+  features: PredictorFeatures,
+  recipes: readonly RecipeSpec[],
+  silent: 'rates' | 'errors' = 'rates',
+): PredictorFeatures {
   const measurable = silent === 'errors' && recipes.every(({ calibration }) => calibration !== undefined);
   const asked = readEnum(features) ?? (measurable ? PredictorFeatures.RATES_AND_ERRORS : PredictorFeatures.RATES);
   if (asked === PredictorFeatures.RATES_AND_ERRORS && recipes.some(({ calibration }) => calibration === undefined)) {
-    throw PrunecastError.ofField('features', 'is RATES_AND_ERRORS, and a recipe reads no calibration text to measure errors on: take a criterion or compensation that does, or leave the features at the rates');
+    throw PrunecastError.ofField(
+      'features',
+      'is RATES_AND_ERRORS, and a recipe reads no calibration text to measure errors on: take a criterion or compensation that does, or leave the features at the rates',
+    );
   }
   return asked;
 }
 
 /** Columns of a predictor's input: the rates, the errors that `listErrorTables` has, and their sum. */
 export function countInputs({ dimensions }: SearchSpace, features: PredictorFeatures): number {
-  return dimensions.length + (features === PredictorFeatures.RATES_AND_ERRORS ? dimensions.filter(hasErrors).length + 1 : 0);
+  return (
+    dimensions.length + (features === PredictorFeatures.RATES_AND_ERRORS ? dimensions.filter(hasErrors).length + 1 : 0)
+  );
 }
 
 export interface MeasuredModel {
@@ -52,6 +61,7 @@ export async function measureErrorTables(
 ): Promise<ErrorTable[]> {
   if (features !== PredictorFeatures.RATES_AND_ERRORS) return [];
   const errors = await measureLayerErrors(plugins, language, recipe, await rank(), control);
-  if (errors === undefined) throw new RangeError(`the recipe ${recipe.digest} has no calibration text to measure errors on`);
+  if (errors === undefined)
+    throw new RangeError(`the recipe ${recipe.digest} has no calibration text to measure errors on`);
   return listErrorTables(dimensions, errors);
 }

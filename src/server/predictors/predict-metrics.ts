@@ -18,41 +18,55 @@ const COVERAGE = 0.9;
  * Both are empty where there are none (an earlier server's predictor, or fewer than 9 pairs). Throws METRIC_INVALID where a
  * prediction, or an end of its interval, is not finite in that unit.
  */
-export async function predictMetrics(plugins: PluginRegistry, { metrics }: OpenPredictor, batch: EncodingBatch, signal: AbortSignal): Promise<MetricPrediction[]> {
-  return Promise.all(metrics.map(async ({ metric, fitted, residuals }) => {
-    const { mean, deviation } = await fitted.predict(batch, signal);
-    const halfWidth = conformalHalfWidth(residuals, COVERAGE);
-    const spread = rmse(residuals, new Float64Array(residuals.length));
-    if (deviation !== undefined) requireFinite(deviation, `deviation of ${metric}`);
-    const isLog = findMetric(plugins, metric).scale === 'log';
-    const inOwnUnit = (offset: number): number[] => {
-      const values = Array.from(mean, isLog ? (value) => Math.exp(value + offset) : (value) => value + offset);
-      requireFinite(values, metric);
-      return values;
-    };
-    return {
-      metric,
-      mean: inOwnUnit(0),
-      deviation: deviation === undefined ? (residuals.length === 0 ? [] : Array.from(mean, () => spread)) : [...deviation],
-      low: Number.isFinite(halfWidth) ? inOwnUnit(-halfWidth) : [],
-      high: Number.isFinite(halfWidth) ? inOwnUnit(halfWidth) : [],
-    };
-  }));
+export async function predictMetrics(
+  plugins: PluginRegistry,
+  { metrics }: OpenPredictor,
+  batch: EncodingBatch,
+  signal: AbortSignal,
+): Promise<MetricPrediction[]> {
+  return Promise.all(
+    metrics.map(async ({ metric, fitted, residuals }) => {
+      const { mean, deviation } = await fitted.predict(batch, signal);
+      const halfWidth = conformalHalfWidth(residuals, COVERAGE);
+      const spread = rmse(residuals, new Float64Array(residuals.length));
+      if (deviation !== undefined) requireFinite(deviation, `deviation of ${metric}`);
+      const isLog = findMetric(plugins, metric).scale === 'log';
+      const inOwnUnit = (offset: number): number[] => {
+        const values = Array.from(mean, isLog ? (value) => Math.exp(value + offset) : (value) => value + offset);
+        requireFinite(values, metric);
+        return values;
+      };
+      return {
+        metric,
+        mean: inOwnUnit(0),
+        deviation:
+          deviation === undefined ? (residuals.length === 0 ? [] : Array.from(mean, () => spread)) : [...deviation],
+        low: Number.isFinite(halfWidth) ? inOwnUnit(-halfWidth) : [],
+        high: Number.isFinite(halfWidth) ? inOwnUnit(halfWidth) : [],
+      };
+    }),
+  );
 }
 
 function requireFinite(values: readonly number[] | Float64Array, metric: string): void {
   const row = values.findIndex((value) => !Number.isFinite(value));
   if (row < 0) return;
-  throw new PrunecastError('METRIC_INVALID', `the predicted ${metric} of row ${row} is ${values[row]}, or an end of its interval is: the predictor is asked far from its pairs, or its pairs lie too far apart; fit one on labels within a few powers of ten`, {
-    metadata: { metric, value: String(values[row]), row: String(row) },
-  });
+  throw new PrunecastError(
+    'METRIC_INVALID',
+    `the predicted ${metric} of row ${row} is ${values[row]}, or an end of its interval is: the predictor is asked far from its pairs, or its pairs lie too far apart; fit one on labels within a few powers of ten`,
+    {
+      metadata: { metric, value: String(values[row]), row: String(row) },
+    },
+  );
 }
 
 /** Rows with a rate that no pair reached: nothing is known there. */
 export function listOutOfRange(batch: EncodingBatch, { dimensions, minRates, maxRates }: Predictor): OutOfRange[] {
   return Array.from({ length: countRows(batch) }, (_, row) => ({
     row,
-    dimensions: dimensions.filter((_name, column) => isOutside(batch.rates[row * batch.columns + column] as number, minRates[column], maxRates[column])),
+    dimensions: dimensions.filter((_name, column) =>
+      isOutside(batch.rates[row * batch.columns + column] as number, minRates[column], maxRates[column]),
+    ),
   })).filter(({ dimensions: outside }) => outside.length > 0);
 }
 

@@ -31,8 +31,18 @@ export interface HostedPredictor extends FittedPredictor {
  * @param signal ends the fit or, later, the predictor; its reason is what the caller gets
  * @throws PrunecastError PREDICTOR_FAILED with the library's own words, or the signal's reason
  */
-export function fitHosted(module: PredictorModule, pairs: PairTable, seed: number, signal?: AbortSignal): Promise<HostedPredictor> {
-  return host(module, signal, async (thread, control) => requireSaved(module.plugin.id, await thread.call('fit', { pairs, options: module.options, seed, files: module.files }, control)));
+export function fitHosted(
+  module: PredictorModule,
+  pairs: PairTable,
+  seed: number,
+  signal?: AbortSignal,
+): Promise<HostedPredictor> {
+  return host(module, signal, async (thread, control) =>
+    requireSaved(
+      module.plugin.id,
+      await thread.call('fit', { pairs, options: module.options, seed, files: module.files }, control),
+    ),
+  );
 }
 
 /**
@@ -81,7 +91,11 @@ async function host(
     save: () => model,
     predict: async ({ rates, columns }, asked) => {
       const batch = { rates, columns };
-      return requirePrediction(id, batch, await explain(id, orAborted(thread.call('predict', batch, { signal: asked ?? life.signal }), life.signal)));
+      return requirePrediction(
+        id,
+        batch,
+        await explain(id, orAborted(thread.call('predict', batch, { signal: asked ?? life.signal }), life.signal)),
+      );
     },
     close: () => close(new PrunecastError('CANCELLED', `the predictor ${id} was closed`)),
   };
@@ -92,7 +106,8 @@ async function explain<Result>(id: string, result: Promise<Result>): Promise<Res
   try {
     return await result;
   } catch (error) {
-    const isNamed = error instanceof PrunecastError && (error.reason !== 'PREDICTOR_FAILED' || error.message.startsWith(startOf(id)));
+    const isNamed =
+      error instanceof PrunecastError && (error.reason !== 'PREDICTOR_FAILED' || error.message.startsWith(startOf(id)));
     throw isNamed || !(error instanceof Error) ? error : describeFailure(id, error);
   }
 }
@@ -107,16 +122,23 @@ function requireSaved(id: string, saved: unknown): Uint8Array {
 function requirePrediction(id: string, batch: EncodingBatch, prediction: Prediction): Prediction {
   const { mean, deviation } = (prediction ?? {}) as Partial<Prediction>;
   for (const [name, values] of Object.entries({ mean, ...(deviation === undefined ? {} : { deviation }) })) {
-    if (!(values instanceof Float64Array)) throw describeFailure(id, `its answer has ${nameType(values)} as ${name} in place of a Float64Array`);
-    if (values.length !== countRows(batch)) throw describeFailure(id, `its answer has ${values.length} values as ${name} for ${countRows(batch)} rows`);
+    if (!(values instanceof Float64Array))
+      throw describeFailure(id, `its answer has ${nameType(values)} as ${name} in place of a Float64Array`);
+    if (values.length !== countRows(batch))
+      throw describeFailure(id, `its answer has ${values.length} values as ${name} for ${countRows(batch)} rows`);
     const bad = values.findIndex((value) => !Number.isFinite(value));
-    if (bad >= 0) throw describeFailure(id, `its answer has the ${name} ${values[bad]} for row ${bad}: a finite number is needed`);
+    if (bad >= 0)
+      throw describeFailure(id, `its answer has the ${name} ${values[bad]} for row ${bad}: a finite number is needed`);
   }
   return prediction;
 }
 
 function nameType(value: unknown): string {
-  return value instanceof Object ? `a value of ${value.constructor.name}` : value === null ? 'null' : `a value of ${typeof value}`;
+  return value instanceof Object
+    ? `a value of ${value.constructor.name}`
+    : value === null
+      ? 'null'
+      : `a value of ${typeof value}`;
 }
 
 function describeFailure(id: string, cause: unknown): PrunecastError {

@@ -12,7 +12,16 @@ export interface PredictorTask {
 /** The calls that it answers. */
 export type PredictorCalls = {
   /** Returns what `save` gave. */
-  fit: { argument: { readonly pairs: PairTable; readonly options: unknown; readonly seed: number; readonly files: Readonly<Record<string, Uint8Array>> | undefined }; item: never; result: unknown };
+  fit: {
+    argument: {
+      readonly pairs: PairTable;
+      readonly options: unknown;
+      readonly seed: number;
+      readonly files: Readonly<Record<string, Uint8Array>> | undefined;
+    };
+    item: never;
+    result: unknown;
+  };
   load: { argument: Uint8Array; item: never; result: undefined };
   predict: { argument: EncodingBatch; item: never; result: Prediction };
 };

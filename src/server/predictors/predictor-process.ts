@@ -9,5 +9,8 @@ import { servePredictor } from './serve-predictor.js';
 
 startWorker(new URL('./end-with-parent.js', import.meta.url), {});
 process.once('message', (task: PredictorTask) => {
-  servePredictor({ onRequest: (listener) => process.on('message', listener), answer: (message) => process.send?.(message) }, task);
+  servePredictor(
+    { onRequest: (listener) => process.on('message', listener), answer: (message) => process.send?.(message) },
+    task,
+  );
 });

@@ -51,7 +51,11 @@ export async function prepareFit(services: FitServices, request: FitPredictorReq
   };
   checkPairs(plugin.plugin, fit);
   if (isChooser(plugin.plugin)) listModules(services.plugins, plugin.plugin.compare(plugin.options));
-  if (request.features !== PredictorFeatures.RATES_AND_ERRORS) await services.predictors.check(plugin, { columns: set.dimensions.length, metrics: [target, ...others].map(({ metric }) => metric) });
+  if (request.features !== PredictorFeatures.RATES_AND_ERRORS)
+    await services.predictors.check(plugin, {
+      columns: set.dimensions.length,
+      metrics: [target, ...others].map(({ metric }) => metric),
+    });
   return { kind: 'work', run: (context) => runFit(services, fit, measureTables, context) };
 }
 
@@ -59,10 +63,22 @@ export async function prepareFit(services: FitServices, request: FitPredictorReq
  * The places of pairs that the predictor has not seen, in ascending order. Throws INVALID_REQUEST for places that are not there, and for a
  * predictor that is fitted here: it keeps pairs from itself. One that was fitted elsewhere has no learning curve.
  */
-function readUnseen({ plugin }: ResolvedPlugin<'predictor'>, { unseenPairs, learningCurve }: FitPredictorRequest, pairs: number): number[] {
+function readUnseen(
+  { plugin }: ResolvedPlugin<'predictor'>,
+  { unseenPairs, learningCurve }: FitPredictorRequest,
+  pairs: number,
+): number[] {
   const isForeign = !isChooser(plugin) && plugin.learns === 'elsewhere';
-  if (isForeign && learningCurve) throw PrunecastError.ofField('learning_curve', `is set, and ${plugin.id} was fitted elsewhere: it learns nothing from these pairs, leave it unset`);
-  if (!isForeign && unseenPairs.length > 0) throw PrunecastError.ofField('unseen_pairs', `are named, and ${plugin.id} is fitted here, judged on pairs that are kept from it: leave them out`);
+  if (isForeign && learningCurve)
+    throw PrunecastError.ofField(
+      'learning_curve',
+      `is set, and ${plugin.id} was fitted elsewhere: it learns nothing from these pairs, leave it unset`,
+    );
+  if (!isForeign && unseenPairs.length > 0)
+    throw PrunecastError.ofField(
+      'unseen_pairs',
+      `are named, and ${plugin.id} is fitted here, judged on pairs that are kept from it: leave them out`,
+    );
   const taken = new Set<number>();
   for (const [index, place] of unseenPairs.entries()) {
     const field = `unseen_pairs[${index}]`;
@@ -73,7 +89,12 @@ function readUnseen({ plugin }: ResolvedPlugin<'predictor'>, { unseenPairs, lear
   return [...taken].sort((a, b) => a - b);
 }
 
-async function runFit({ predictors }: FitServices, fit: FitRequest, measureTables: TableSource, context: JobContext): Promise<JobResult> {
+async function runFit(
+  { predictors }: FitServices,
+  fit: FitRequest,
+  measureTables: TableSource,
+  context: JobContext,
+): Promise<JobResult> {
   const tables = await measureTables(context);
   context.progress({ activity: 'fitting', done: 0, total: 1, unit: 'predictors' });
   const { predictor } = await predictors.fit({ ...fit, tables, join: context.join }, context.signal);
@@ -83,7 +104,8 @@ async function runFit({ predictors }: FitServices, fit: FitRequest, measureTable
 async function findPairs({ studies, pairSets }: FitServices, request: FitPredictorRequest): Promise<PairSet> {
   switch (request.source?.$case) {
     case 'pairs':
-      if (request.source.value.dimensions.length === 0) throw PrunecastError.ofField('pairs.dimensions', 'is empty: name the columns of the rates');
+      if (request.source.value.dimensions.length === 0)
+        throw PrunecastError.ofField('pairs.dimensions', 'is empty: name the columns of the rates');
       refuseRepeated(request.source.value.dimensions);
       return request.source.value;
     case 'studyId':
@@ -96,18 +118,27 @@ async function findPairs({ studies, pairSets }: FitServices, request: FitPredict
 /** Columns that share a name could not be told apart in what the predictor says of them. */
 function refuseRepeated(dimensions: readonly string[]): void {
   const repeated = dimensions.findIndex((name, index) => dimensions.indexOf(name) < index);
-  if (repeated >= 0) throw PrunecastError.ofField(`pairs.dimensions[${repeated}]`, `is "${dimensions[repeated]}" again: name each column once`);
+  if (repeated >= 0)
+    throw PrunecastError.ofField(
+      `pairs.dimensions[${repeated}]`,
+      `is "${dimensions[repeated]}" again: name each column once`,
+    );
 }
 
 /**
  * All pairs of a study in its recipe: its own, and those that were imported. One without a label, as of an
  * architecture whose metrics were not finite, is left out. Throws STUDY_NOT_FOUND, MEASUREMENT_MISMATCH.
  */
-export async function collectPairs({ studies, pairSets }: Pick<FitServices, 'studies' | 'pairSets'>, studyId: string): Promise<PairSet> {
+export async function collectPairs(
+  { studies, pairSets }: Pick<FitServices, 'studies' | 'pairSets'>,
+  studyId: string,
+): Promise<PairSet> {
   const study = await studies.get(studyId);
   const recipe = readChosenRecipe(study.plan);
-  const trials = (await studies.trials(studyId, TrialRole.PAIR))
-    .filter(({ part, metrics, recipeDigest }) => (recipe === undefined || recipeDigest === recipe) && part === TextPart.SEARCH && isLabelled(metrics));
+  const trials = (await studies.trials(studyId, TrialRole.PAIR)).filter(
+    ({ part, metrics, recipeDigest }) =>
+      (recipe === undefined || recipeDigest === recipe) && part === TextPart.SEARCH && isLabelled(metrics),
+  );
   const own: PairSet = {
     dimensions: readDimensions(study.plan),
     model: study.model,
@@ -128,17 +159,28 @@ function isLabelled(metrics: Readonly<Record<string, number>>): boolean {
 }
 
 function mergeSets(a: PairSet, b: PairSet): PairSet {
-  if (a.measurementFingerprint !== b.measurementFingerprint || a.fidelityDigest !== b.fidelityDigest || a.checkpointDigest !== b.checkpointDigest) {
-    throw new PrunecastError('MEASUREMENT_MISMATCH', 'the pairs were measured differently: their checkpoint, measurement and fidelity must be the same', {
-      metadata: { first: a.measurementFingerprint, other: b.measurementFingerprint },
-    });
+  if (
+    a.measurementFingerprint !== b.measurementFingerprint ||
+    a.fidelityDigest !== b.fidelityDigest ||
+    a.checkpointDigest !== b.checkpointDigest
+  ) {
+    throw new PrunecastError(
+      'MEASUREMENT_MISMATCH',
+      'the pairs were measured differently: their checkpoint, measurement and fidelity must be the same',
+      {
+        metadata: { first: a.measurementFingerprint, other: b.measurementFingerprint },
+      },
+    );
   }
   return { ...a, pairs: [...a.pairs, ...b.pairs] };
 }
 
 /** The digest of the recipe that a study labels in; undefined for one of imported pairs. */
 function readChosenRecipe(plan: unknown): string | undefined {
-  const { recipes, chosen } = (plan ?? {}) as { readonly recipes?: readonly string[]; readonly chosen?: { readonly recipe: number } };
+  const { recipes, chosen } = (plan ?? {}) as {
+    readonly recipes?: readonly string[];
+    readonly chosen?: { readonly recipe: number };
+  };
   return recipes?.[chosen?.recipe ?? 0];
 }
 
@@ -152,7 +194,11 @@ function flattenRates({ dimensions, pairs }: PairSet): Float32Array {
   const rates = new Float32Array(pairs.length * dimensions.length);
   pairs.forEach((pair, index) => {
     if (pair.rates.length !== dimensions.length) {
-      throw PrunecastError.ofField(`pairs.pairs[${index}].rates`, `has ${pair.rates.length} rates; there are ${dimensions.length} dimensions`, 'PAIRS_INVALID');
+      throw PrunecastError.ofField(
+        `pairs.pairs[${index}].rates`,
+        `has ${pair.rates.length} rates; there are ${dimensions.length} dimensions`,
+        'PAIRS_INVALID',
+      );
     }
     rates.set(pair.rates, index * dimensions.length);
   });
@@ -160,16 +206,29 @@ function flattenRates({ dimensions, pairs }: PairSet): Float32Array {
 }
 
 /** The labels of each metric that is asked for; perplexity where none is. Throws INVALID_REQUEST, PAIRS_INVALID. */
-function readMetrics(plugins: PluginRegistry, asked: readonly string[], { pairs }: PairSet): [MetricValues, ...MetricValues[]] {
+function readMetrics(
+  plugins: PluginRegistry,
+  asked: readonly string[],
+  { pairs }: PairSet,
+): [MetricValues, ...MetricValues[]] {
   const repeated = asked.findIndex((name, index) => asked.indexOf(name) < index);
-  if (repeated >= 0) throw PrunecastError.ofField(`metrics[${repeated}]`, `is "${asked[repeated]}" again: name each metric once`);
-  const valuesOf = (name: string): MetricValues => ({ metric: findMetric(plugins, name), values: Float64Array.from(pairs, (pair, index) => readMetric(pair, name, index)) });
+  if (repeated >= 0)
+    throw PrunecastError.ofField(`metrics[${repeated}]`, `is "${asked[repeated]}" again: name each metric once`);
+  const valuesOf = (name: string): MetricValues => ({
+    metric: findMetric(plugins, name),
+    values: Float64Array.from(pairs, (pair, index) => readMetric(pair, name, index)),
+  });
   const [first = 'perplexity', ...others] = asked;
   return [valuesOf(first), ...others.map(valuesOf)];
 }
 
 function readMetric({ metrics }: Pair, name: string, index: number): number {
   const value = metrics[name];
-  if (value === undefined) throw PrunecastError.ofField(`pairs.pairs[${index}].metrics`, `has no ${name}; it has ${Object.keys(metrics).join(', ') || 'none'}`, 'PAIRS_INVALID');
+  if (value === undefined)
+    throw PrunecastError.ofField(
+      `pairs.pairs[${index}].metrics`,
+      `has no ${name}; it has ${Object.keys(metrics).join(', ') || 'none'}`,
+      'PAIRS_INVALID',
+    );
   return value;
 }

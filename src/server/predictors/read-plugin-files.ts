@@ -3,7 +3,9 @@ import type { PathField } from '../config/resolve-within.js';
 import { isChooser, type ResolvedPlugin } from '../plugins/plugin-registry.js';
 
 /** The files that a predictor's options name, read whole; undefined for one that names none. */
-export type ReadPluginFiles = (plugin: ResolvedPlugin<'predictor'>) => Promise<Readonly<Record<string, Uint8Array>> | undefined>;
+export type ReadPluginFiles = (
+  plugin: ResolvedPlugin<'predictor'>,
+) => Promise<Readonly<Record<string, Uint8Array>> | undefined>;
 
 /** A predictor is stored with its files: one blob of the database, and a copy in its thread. */
 const MAX_FILE_BYTES = 32 * 2 ** 20;
@@ -13,16 +15,36 @@ const MAX_FILE_BYTES = 32 * 2 ** 20;
  * @param links where links may lead
  * @throws PrunecastError (from the returned function) REGRESSOR_INVALID where a file is not there or too large, PATH_OUTSIDE_ROOTS
  */
-export function createPluginFileReader(roots: readonly string[], links: PathField['links'] = 'within-roots'): ReadPluginFiles {
+export function createPluginFileReader(
+  roots: readonly string[],
+  links: PathField['links'] = 'within-roots',
+): ReadPluginFiles {
   return async ({ plugin, options }) => {
     const paths = isChooser(plugin) ? undefined : plugin.files?.(options);
     if (paths === undefined) return undefined;
-    return Object.fromEntries(await Promise.all(Object.entries(paths).map(async ([name, path]) => [name, await readWithin(roots, path, `predictor.options.${name}`, links)] as const)));
+    return Object.fromEntries(
+      await Promise.all(
+        Object.entries(paths).map(
+          async ([name, path]) => [name, await readWithin(roots, path, `predictor.options.${name}`, links)] as const,
+        ),
+      ),
+    );
   };
 }
 
-async function readWithin(roots: readonly string[], path: string, field: string, links: NonNullable<PathField['links']>): Promise<Uint8Array> {
-  const opened = await openFileWithin(roots, path, { field, missing: 'REGRESSOR_INVALID', invalid: 'REGRESSOR_INVALID', maxBytes: MAX_FILE_BYTES, links });
+async function readWithin(
+  roots: readonly string[],
+  path: string,
+  field: string,
+  links: NonNullable<PathField['links']>,
+): Promise<Uint8Array> {
+  const opened = await openFileWithin(roots, path, {
+    field,
+    missing: 'REGRESSOR_INVALID',
+    invalid: 'REGRESSOR_INVALID',
+    maxBytes: MAX_FILE_BYTES,
+    links,
+  });
   try {
     return await readOpened(opened, field);
   } finally {

@@ -18,7 +18,8 @@ export function servePredictor(channel: CallChannel, { moduleUrl, saved }: Predi
       return undefined;
     },
     predict: async (batch) => {
-      if (fitted === undefined && saved === undefined) throw new RangeError('the predictor was asked before it was fitted or loaded');
+      if (fitted === undefined && saved === undefined)
+        throw new RangeError('the predictor was asked before it was fitted or loaded');
       fitted ??= load(saved ?? new Uint8Array());
       return (await fitted).predict(batch);
     },

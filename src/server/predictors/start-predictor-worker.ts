@@ -13,7 +13,11 @@ export function startPredictorWorker(runsIn: Predictor['runsIn'], task: Predicto
 
 function startInThread(task: PredictorTask): CallWorker {
   // Its output is caught and dropped: ml-xgboost writes to stdout whenever it loads.
-  const worker = startWorker(workerUrl(new URL('./predictor-worker.js', import.meta.url)), { workerData: task, stdout: true, stderr: true });
+  const worker = startWorker(workerUrl(new URL('./predictor-worker.js', import.meta.url)), {
+    workerData: task,
+    stdout: true,
+    stderr: true,
+  });
   worker.stdout.resume();
   worker.stderr.resume();
   const end = async (): Promise<void> => {
@@ -53,7 +57,9 @@ function startInProcess(task: PredictorTask): CallWorker {
     listen: (hear, gone) => {
       child.on('message', (answer) => hear(answer as CallAnswer));
       child.on('error', gone);
-      child.once('exit', (code, signal) => gone(new Error(`its process ended by itself with ${signal ?? `code ${code}`}`)));
+      child.once('exit', (code, signal) =>
+        gone(new Error(`its process ended by itself with ${signal ?? `code ${code}`}`)),
+      );
     },
     setAwaited: (isAwaited) => {
       const act = isAwaited ? 'ref' : 'unref';

@@ -24,7 +24,12 @@ export function encodeStoredModel({ models, tables }: StoredModel): Uint8Array {
   const json = Buffer.from(JSON.stringify(header));
   const length = Buffer.alloc(4);
   length.writeUInt32LE(json.length);
-  return Buffer.concat([length, json, ...models, ...tables.map(({ errors }) => Buffer.from(errors.buffer, errors.byteOffset, errors.byteLength))]);
+  return Buffer.concat([
+    length,
+    json,
+    ...models,
+    ...tables.map(({ errors }) => Buffer.from(errors.buffer, errors.byteOffset, errors.byteLength)),
+  ]);
 }
 
 /** Throws where the bytes are not what `encodeStoredModel` gave. */
@@ -34,7 +39,8 @@ export function decodeStoredModel(bytes: Uint8Array): StoredModel {
   const { models, tables } = HEADER.parse(JSON.parse(buffer.toString('utf8', 4, headerEnd)));
   let at = headerEnd;
   const take = (length: number): Uint8Array => {
-    if (at + length > buffer.length) throw new RangeError(`the stored model ends after ${buffer.length} bytes, ${at + length} were expected`);
+    if (at + length > buffer.length)
+      throw new RangeError(`the stored model ends after ${buffer.length} bytes, ${at + length} were expected`);
     at += length;
     return Uint8Array.from(buffer.subarray(at - length, at));
   };

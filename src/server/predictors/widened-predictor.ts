@@ -12,12 +12,22 @@ export interface Features {
 }
 
 /** Fits a predictor on rates and further features; asked about rates, it looks the features up. Throws as `fitHosted`. */
-export async function fitWidened(module: PredictorModule, pairs: PairTable, tables: readonly ErrorTable[], seed: number): Promise<HostedPredictor> {
+export async function fitWidened(
+  module: PredictorModule,
+  pairs: PairTable,
+  tables: readonly ErrorTable[],
+  seed: number,
+): Promise<HostedPredictor> {
   return widen(await fitHosted(module, addErrorColumns(pairs, tables), seed), { dimensions: pairs.dimensions, tables });
 }
 
 /** A fitted predictor from what its backend saved; bit-equal predictions. Throws as `loadHosted`. */
-export async function loadWidened(module: PredictorModule, bytes: Uint8Array, features: Features, signal: AbortSignal): Promise<HostedPredictor> {
+export async function loadWidened(
+  module: PredictorModule,
+  bytes: Uint8Array,
+  features: Features,
+  signal: AbortSignal,
+): Promise<HostedPredictor> {
   return widen(await loadHosted(module, bytes, signal), features);
 }
 
@@ -25,7 +35,11 @@ function widen(hosted: HostedPredictor, { dimensions, tables }: Features): Hoste
   return {
     ...hosted,
     predict: async (batch, signal) => {
-      if (batch.columns !== dimensions.length) throw new PrunecastError('PREDICTOR_FAILED', `the predictor was asked with ${batch.columns} columns and has ${dimensions.length}, recipes included: ask it by Predict, with a recipe_digest`);
+      if (batch.columns !== dimensions.length)
+        throw new PrunecastError(
+          'PREDICTOR_FAILED',
+          `the predictor was asked with ${batch.columns} columns and has ${dimensions.length}, recipes included: ask it by Predict, with a recipe_digest`,
+        );
       return hosted.predict(addErrors(batch, dimensions, tables), signal);
     },
   };

@@ -9,11 +9,24 @@ import type { Predictor } from '../../gen/prunecast/v1/predictor_types.js';
  * @param digest the recipe of all rows; empty for the only one
  * @throws PrunecastError INVALID_REQUEST for a recipe that no pair has, and for none where there are several
  */
-export function withRecipe(batch: EncodingBatch, { recipeDigests, metricBackends }: Predictor, digest: string): EncodingBatch {
+export function withRecipe(
+  batch: EncodingBatch,
+  { recipeDigests, metricBackends }: Predictor,
+  digest: string,
+): EncodingBatch {
   const known = recipeDigests.map((recipe) => recipe || '(none)').join(', ') || 'no recipe';
-  if (digest !== '' && !recipeDigests.includes(digest)) throw PrunecastError.ofField('recipe_digest', `is ${digest}; the predictor's pairs have ${known}`);
+  if (digest !== '' && !recipeDigests.includes(digest))
+    throw PrunecastError.ofField('recipe_digest', `is ${digest}; the predictor's pairs have ${known}`);
   // A predictor of an earlier version looked at no recipe.
   if (metricBackends.length === 0) return batch;
-  if (!recipeDigests.includes(digest) && recipeDigests.length > 1) throw PrunecastError.ofField('recipe_digest', `is empty; the predictor's pairs have several recipes: name one of ${known}`);
-  return addRecipes(batch, recipeDigests, Array.from({ length: countRows(batch) }, () => digest));
+  if (!recipeDigests.includes(digest) && recipeDigests.length > 1)
+    throw PrunecastError.ofField(
+      'recipe_digest',
+      `is empty; the predictor's pairs have several recipes: name one of ${known}`,
+    );
+  return addRecipes(
+    batch,
+    recipeDigests,
+    Array.from({ length: countRows(batch) }, () => digest),
+  );
 }

@@ -23,10 +23,21 @@ const CANCEL_GRACE_MS = 1000;
  *
  * @throws PrunecastError what the exporter throws, OUTPUT_NOT_WRITTEN where it does not say what it wrote, or the signal's reason
  */
-export async function exportInThread({ moduleUrl, options }: ExportModule, pruned: PrunedModel, directory: string, { signal, report }: WorkControl): Promise<ExportSummary> {
+export async function exportInThread(
+  { moduleUrl, options }: ExportModule,
+  pruned: PrunedModel,
+  directory: string,
+  { signal, report }: WorkControl,
+): Promise<ExportSummary> {
   signal.throwIfAborted();
   const { readSource: _readSource, listCompanions: _listCompanions, tensors, ...model } = pruned;
-  const task: ExportTask = { moduleUrl: workerUrl(moduleUrl).href, options, directory, model, tensors: tensors.map(({ name, dtype, shape }) => ({ name, dtype, shape })) };
+  const task: ExportTask = {
+    moduleUrl: workerUrl(moduleUrl).href,
+    options,
+    directory,
+    model,
+    tensors: tensors.map(({ name, dtype, shape }) => ({ name, dtype, shape })),
+  };
   const worker = startWorker(workerUrl(new URL('./export-worker.js', import.meta.url)), { workerData: task });
   const ending = new AbortController(); // takes the listeners off the caller's signal
   try {
@@ -37,11 +48,22 @@ export async function exportInThread({ moduleUrl, options }: ExportModule, prune
         else resolve(sent);
       });
       worker.once('error', reject);
-      worker.once('exit', (code) => reject(new PrunecastError('OUTPUT_NOT_WRITTEN', `the exporter's thread ended with code ${code} before the output was written`)));
-      signal.addEventListener('abort', () => {
-        worker.postMessage({ kind: 'cancel' } satisfies ExportReply, []);
-        setTimeout(() => reject(signal.reason as Error), CANCEL_GRACE_MS).unref();
-      }, { once: true, signal: ending.signal });
+      worker.once('exit', (code) =>
+        reject(
+          new PrunecastError(
+            'OUTPUT_NOT_WRITTEN',
+            `the exporter's thread ended with code ${code} before the output was written`,
+          ),
+        ),
+      );
+      signal.addEventListener(
+        'abort',
+        () => {
+          worker.postMessage({ kind: 'cancel' } satisfies ExportReply, []);
+          setTimeout(() => reject(signal.reason as Error), CANCEL_GRACE_MS).unref();
+        },
+        { once: true, signal: ending.signal },
+      );
     });
     signal.throwIfAborted();
     if (message.kind === 'failed') throw decodeError(message.error);
@@ -52,11 +74,18 @@ export async function exportInThread({ moduleUrl, options }: ExportModule, prune
   }
 }
 
-async function answer(worker: Worker, pruned: PrunedModel, { id, question }: Extract<ExportMessage, { kind: 'question' }>): Promise<void> {
+async function answer(
+  worker: Worker,
+  pruned: PrunedModel,
+  { id, question }: Extract<ExportMessage, { kind: 'question' }>,
+): Promise<void> {
   try {
     const value = await read(pruned, question);
     // Bytes that nobody else has a view of are handed over without a copy.
-    const owned = value instanceof Uint8Array && value.buffer instanceof ArrayBuffer && value.byteLength === value.buffer.byteLength ? [value.buffer] : [];
+    const owned =
+      value instanceof Uint8Array && value.buffer instanceof ArrayBuffer && value.byteLength === value.buffer.byteLength
+        ? [value.buffer]
+        : [];
     worker.postMessage({ kind: 'answer', id, value } satisfies ExportReply, owned);
   } catch (error) {
     worker.postMessage({ kind: 'error', id, error: encodeError(error) } satisfies ExportReply, []);
@@ -65,15 +94,26 @@ async function answer(worker: Worker, pruned: PrunedModel, { id, question }: Ext
 
 function read(pruned: PrunedModel, question: ExportQuestion): Promise<unknown> {
   switch (question.kind) {
-    case 'tensor': return pruned.tensors[question.index]?.read() ?? Promise.reject(new RangeError(`the pruned model has no tensor ${question.index}`));
-    case 'source': return pruned.readSource(question.file);
-    case 'companions': return pruned.listCompanions();
+    case 'tensor':
+      return (
+        pruned.tensors[question.index]?.read() ??
+        Promise.reject(new RangeError(`the pruned model has no tensor ${question.index}`))
+      );
+    case 'source':
+      return pruned.readSource(question.file);
+    case 'companions':
+      return pruned.listCompanions();
   }
 }
 
 /** The word of a plug-in is looked at before it is believed. */
 function requireSummary(message: ExportMessage): ExportSummary {
-  const { files, bytes } = (message.kind === 'written' ? (message.summary as Partial<ExportSummary> | undefined) : undefined) ?? {};
-  if (Array.isArray(files) && files.every((file) => typeof file === 'string') && Number.isSafeInteger(bytes)) return { files: files as readonly string[], bytes: bytes as number };
-  throw new PrunecastError('OUTPUT_NOT_WRITTEN', 'the exporter did not say which files it wrote, and how many bytes: it must return {files, bytes}');
+  const { files, bytes } =
+    (message.kind === 'written' ? (message.summary as Partial<ExportSummary> | undefined) : undefined) ?? {};
+  if (Array.isArray(files) && files.every((file) => typeof file === 'string') && Number.isSafeInteger(bytes))
+    return { files: files as readonly string[], bytes: bytes as number };
+  throw new PrunecastError(
+    'OUTPUT_NOT_WRITTEN',
+    'the exporter did not say which files it wrote, and how many bytes: it must return {files, bytes}',
+  );
 }

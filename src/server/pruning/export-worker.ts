@@ -36,7 +36,10 @@ async function run({ moduleUrl, options, directory, model, tensors }: ExportTask
       listCompanions: () => ask({ kind: 'companions' }),
       tensors: tensors.map((tensor, index) => ({ ...tensor, read: () => ask({ kind: 'tensor', index }) })),
     };
-    send({ kind: 'written', summary: await exporter.write(pruned, directory, { signal: cancelled.signal, report: createReport() }, options) });
+    send({
+      kind: 'written',
+      summary: await exporter.write(pruned, directory, { signal: cancelled.signal, report: createReport() }, options),
+    });
   } catch (error) {
     send({ kind: 'failed', error: encodeError(error) });
   }

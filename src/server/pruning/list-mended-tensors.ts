@@ -9,22 +9,41 @@ import type { ReplacedTensors } from '../../engine/surgery/prune-model.js';
  * when it is written. Empty under a recipe without compensation. Halves that lost nothing are not among them, those that
  * lost all only where the compensation leaves a bias. One that is computed when the signal fires rejects with its reason.
  */
-export function listMendedTensors(language: LanguageModel, recipe: SubjectRecipe, architecture: Architecture, signal: AbortSignal): ReplacedTensors {
+export function listMendedTensors(
+  language: LanguageModel,
+  recipe: SubjectRecipe,
+  architecture: Architecture,
+  signal: AbortSignal,
+): ReplacedTensors {
   const { compensation } = recipe;
   if (compensation === undefined) return new Map();
   const family = findFamily(language.shape.family);
   const { hidden, layers } = language.shape;
-  return new Map(architecture.flatMap((kept, layer) => listHalves(kept, layers[layer] ?? kept).flatMap(({ half, part, lost }) => {
-    const mend = () => language.mend(recipe, { layer, half, architecture }, { signal });
-    const weight = [nameBlockTensor(family, layer, part), async () => (await mend()).weight ?? new Float32Array()] as const;
-    const bias = [nameBlockTensor(family, layer, part, 'bias'), async () => (await mend()).bias ?? new Float32Array(hidden)] as const;
-    return [...(lost === 'some' ? [weight] : []), ...(compensation.plugin.addsBias ? [bias] : [])];
-  })));
+  return new Map(
+    architecture.flatMap((kept, layer) =>
+      listHalves(kept, layers[layer] ?? kept).flatMap(({ half, part, lost }) => {
+        const mend = () => language.mend(recipe, { layer, half, architecture }, { signal });
+        const weight = [
+          nameBlockTensor(family, layer, part),
+          async () => (await mend()).weight ?? new Float32Array(),
+        ] as const;
+        const bias = [
+          nameBlockTensor(family, layer, part, 'bias'),
+          async () => (await mend()).bias ?? new Float32Array(hidden),
+        ] as const;
+        return [...(lost === 'some' ? [weight] : []), ...(compensation.plugin.addsBias ? [bias] : [])];
+      }),
+    ),
+  );
 }
 
 function listHalves(kept: LayerArchitecture, own: LayerArchitecture) {
   const halves = [
-    { half: 'attention', part: 'output', lost: lossOf(kept.kvHeads * kept.queryHeadsPerKv, own.kvHeads * own.queryHeadsPerKv) },
+    {
+      half: 'attention',
+      part: 'output',
+      lost: lossOf(kept.kvHeads * kept.queryHeadsPerKv, own.kvHeads * own.queryHeadsPerKv),
+    },
     { half: 'ffn', part: 'down', lost: lossOf(kept.ffnChannels, own.ffnChannels) },
   ] as const;
   return halves.filter(({ lost }) => lost !== 'nothing');

@@ -9,7 +9,13 @@ import { findCalibrationErrorAllocation } from '../../search/controls/calibratio
 import type { PluginRef, Text } from '../../gen/prunecast/v1/common.js';
 import type { PruneRequest } from '../../gen/prunecast/v1/pruning.js';
 import { hardestOf } from '../architectures/make-uneven.js';
-import { openSpaces, requireSameUnits, resolveSelection, type Selection, type SharedBudgets } from '../architectures/resolve-selection.js';
+import {
+  openSpaces,
+  requireSameUnits,
+  resolveSelection,
+  type Selection,
+  type SharedBudgets,
+} from '../architectures/resolve-selection.js';
 import { encodeArchitecture } from '../encoding/architecture.js';
 import { estimateSeconds } from '../evaluation/estimate-seconds.js';
 import { encodeFeasible } from '../encoding/budget.js';
@@ -38,15 +44,29 @@ export interface PruneServices {
 }
 
 /** Checks a Prune request down to its architecture and output; `run` then ranks, cuts and writes. */
-export async function preparePrune(services: PruneServices, request: PruneRequest, restarted?: RestartedJob): Promise<Prepared> {
+export async function preparePrune(
+  services: PruneServices,
+  request: PruneRequest,
+  restarted?: RestartedJob,
+): Promise<Prepared> {
   const model = await services.models.open(request.model);
   const { shape } = model.language;
   const counted = services.recipes.countedShape(shape, [{ recipe: request.recipe, field: 'recipe' }], request.space);
-  const selection = await resolveSelection(budgeted(model), request.selection, openSpaces(shape, counted, request.space), '');
+  const selection = await resolveSelection(
+    budgeted(model),
+    request.selection,
+    openSpaces(shape, counted, request.space),
+    '',
+  );
   const output = await planOutput(services, request, model, restarted);
   const recipe = await resolveRecipe(services, request, model, selection);
   const byError = recipe?.compensation.plugin.needs.includes('gram') === true ? selection.budgets : undefined;
-  const loadsIn = findLoaders(shape, byError === undefined ? selection.architecture : hardestOf(byError.space, 1), output, recipe);
+  const loadsIn = findLoaders(
+    shape,
+    byError === undefined ? selection.architecture : hardestOf(byError.space, 1),
+    output,
+    recipe,
+  );
   await listCompanions(model.language.checkpoint.files); // what cannot be copied to the output is found before any work
   if (request.validateOnly) {
     const sequences = recipe?.calibration?.sequences ?? [];
@@ -58,19 +78,36 @@ export async function preparePrune(services: PruneServices, request: PruneReques
         tokens: BigInt(tokens),
         peakMemoryBytes: BigInt(model.language.estimatePeakBytes(sequences.map((sequence) => ({ tokens: sequence })))),
         seconds: await estimateSeconds(model, tokens),
-        feasible: selection.budgets === undefined ? [] : encodeFeasible(selection.budgets.space, selection.budgets.budgets),
+        feasible:
+          selection.budgets === undefined ? [] : encodeFeasible(selection.budgets.space, selection.budgets.budgets),
         loadsIn: [...loadsIn],
         // Shared out by calibration error, the architecture is known once the calibration is done.
         architectures: byError === undefined ? [encodeArchitecture(selection.architecture)] : [],
-        costs: byError === undefined ? encodeCosts(shape, selection.architecture, selection.budgets?.budgets, exportedShape(shape, selection.architecture, recipe?.compensation)) : [],
+        costs:
+          byError === undefined
+            ? encodeCosts(
+                shape,
+                selection.architecture,
+                selection.budgets?.budgets,
+                exportedShape(shape, selection.architecture, recipe?.compensation),
+              )
+            : [],
       },
     };
   }
-  return { kind: 'work', run: workOn(model, (context) => runPrune(services, { model, selection, byError, output, recipe }, context)) };
+  return {
+    kind: 'work',
+    run: workOn(model, (context) => runPrune(services, { model, selection, byError, output, recipe }, context)),
+  };
 }
 
 /** The recipe that ranks and mends: the request's own, or that of a manifest whose output was mended; undefined where units were named alone. */
-async function resolveRecipe({ recipes }: PruneServices, { recipe }: PruneRequest, model: OpenModel, { keptUnits, mended }: Selection): Promise<RecipeSpec | undefined> {
+async function resolveRecipe(
+  { recipes }: PruneServices,
+  { recipe }: PruneRequest,
+  model: OpenModel,
+  { keptUnits, mended }: Selection,
+): Promise<RecipeSpec | undefined> {
   if (mended !== undefined) return recipes.restore(mended, recipe?.calibration?.text, model);
   return keptUnits === undefined ? recipes.resolve(recipe, model, 'recipe') : undefined;
 }
@@ -87,9 +124,14 @@ export async function planOutput(
 ): Promise<OutputPlan> {
   const { plugin, options, moduleUrl } = plugins.resolve('exporter', request.exporter, 'hf', 'exporter');
   const overwrites = request.overwrite ? 'any' : restarted === undefined ? 'none' : 'own';
-  const located = await Promise.all(listTextPaths(request).map(async (path) => ({ path: await texts.locate(path), name: `the text ${path}` })));
+  const located = await Promise.all(
+    listTextPaths(request).map(async (path) => ({ path: await texts.locate(path), name: `the text ${path}` })),
+  );
   const files = located.flatMap(({ path, name }) => (path === undefined ? [] : [{ path, name }]));
-  const target = { output: request.output, reads: [{ path: language.checkpoint.directory, name: 'the model' }, ...files] };
+  const target = {
+    output: request.output,
+    reads: [{ path: language.checkpoint.directory, name: 'the model' }, ...files],
+  };
   await outputs.check(target, overwrites === 'none' ? 'refuse' : 'replace');
   return { ...target, overwrites, exporter: plugin as Exporter, exporterOptions: options, exporterUrl: moduleUrl };
 }
@@ -106,7 +148,12 @@ function listTextPaths(message: object): string[] {
 }
 
 /** What will load an output. Throws INVALID_REQUEST where the exporter cannot write it, biases of the recipe's compensation included. */
-export function findLoaders(shape: ModelShape, architecture: Architecture, { exporter, exporterOptions }: OutputPlan, recipe: RecipeSpec | undefined): readonly string[] {
+export function findLoaders(
+  shape: ModelShape,
+  architecture: Architecture,
+  { exporter, exporterOptions }: OutputPlan,
+  recipe: RecipeSpec | undefined,
+): readonly string[] {
   const addsBias = recipe?.compensation.plugin.addsBias === true;
   const supported = exporter.supports(shape, architecture, addsBias ? 'added' : 'none', exporterOptions);
   if (supported.ok) return supported.loadsIn;
@@ -125,9 +172,13 @@ interface Pruning {
 async function runPrune(services: PruneServices, pruning: Pruning, context: JobContext): Promise<JobResult> {
   const { model, selection, output, recipe } = pruning;
   const { language } = model;
-  const ranked = recipe === undefined ? undefined : await services.preparer.prepare(language, recipe, workControl(context, 'calibrating'));
+  const ranked =
+    recipe === undefined
+      ? undefined
+      : await services.preparer.prepare(language, recipe, workControl(context, 'calibrating'));
   const { architecture, allocation } = (await shareAnew(services, pruning, ranked, context)) ?? selection;
-  const keptUnits = ranked === undefined ? selection.keptUnits : selectKeptUnits(ranked.ranking, architecture, language.shape.layers);
+  const keptUnits =
+    ranked === undefined ? selection.keptUnits : selectKeptUnits(ranked.ranking, architecture, language.shape.layers);
   if (ranked !== undefined) requireSameUnits(selection, ranked, language.shape);
   if (keptUnits === undefined) throw new PrunecastError('INTERNAL', 'neither a recipe nor named units say what stays');
   const result = await writePruned(
@@ -138,17 +189,39 @@ async function runPrune(services: PruneServices, pruning: Pruning, context: JobC
     { recipe, allocation, measurements: {} },
     workControl(context, 'writing'),
   );
-  const costs = ranked === undefined ? result.costs : await measureLatency(language, { recipe: ranked.recipe, architecture, budgets: selection.budgets?.budgets ?? [], stated: result.costs }, workControl(context, 'measuring latency'));
+  const costs =
+    ranked === undefined
+      ? result.costs
+      : await measureLatency(
+          language,
+          { recipe: ranked.recipe, architecture, budgets: selection.budgets?.budgets ?? [], stated: result.costs },
+          workControl(context, 'measuring latency'),
+        );
   return {
     $case: 'prune',
-    value: { ...result, costs, snapped: selection.snapped.map(({ dimension, rate, snappedTo }) => ({ dimension, asked: rate, used: snappedTo })) },
+    value: {
+      ...result,
+      costs,
+      snapped: selection.snapped.map(({ dimension, rate, snappedTo }) => ({ dimension, asked: rate, used: snappedTo })),
+    },
   };
 }
 
 /** Budgets shared out by calibration error; undefined where there are none, or nothing knows the errors. */
-async function shareAnew({ plugins }: PruneServices, { model, byError, recipe }: Pruning, ranked: RankedModel | undefined, context: JobContext): Promise<Pick<Selection, 'architecture' | 'allocation'> | undefined> {
+async function shareAnew(
+  { plugins }: PruneServices,
+  { model, byError, recipe }: Pruning,
+  ranked: RankedModel | undefined,
+  context: JobContext,
+): Promise<Pick<Selection, 'architecture' | 'allocation'> | undefined> {
   if (byError === undefined || recipe === undefined || ranked === undefined) return undefined;
-  const errors = await measureLayerErrors(plugins, model.language, recipe, ranked, workControl(context, 'measuring calibration errors'));
+  const errors = await measureLayerErrors(
+    plugins,
+    model.language,
+    recipe,
+    ranked,
+    workControl(context, 'measuring calibration errors'),
+  );
   if (errors === undefined) return undefined;
   const found = await findCalibrationErrorAllocation(byError.space, errors, byError.budgets, () => setImmediate());
   if (found === undefined) throw new RangeError('a budget that one rate everywhere meets cannot be shared out');

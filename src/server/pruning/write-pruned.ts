@@ -52,12 +52,25 @@ export async function writePruned(
   control: WorkControl,
 ): Promise<PruneResult> {
   const { checkpoint, shape } = model.language;
-  const replace = recipe === undefined ? NO_TENSORS : listMendedTensors(model.language, recipe, architectureOf(keptUnits), control.signal);
+  const replace =
+    recipe === undefined
+      ? NO_TENSORS
+      : listMendedTensors(model.language, recipe, architectureOf(keptUnits), control.signal);
   const manifest = describe(model, keptUnits, plan, provenance);
   const pruned = pruneModel({ checkpoint, keptUnits, replace, manifest });
-  const supported = plan.exporter.supports(shape, pruned.architecture, recipe?.compensation?.plugin.addsBias === true ? 'added' : 'none', plan.exporterOptions);
+  const supported = plan.exporter.supports(
+    shape,
+    pruned.architecture,
+    recipe?.compensation?.plugin.addsBias === true ? 'added' : 'none',
+    plan.exporterOptions,
+  );
   const summary = await outputs.write(plan, toPolicy(plan, manifest), async (directory) => {
-    const written = await exportInThread({ moduleUrl: plan.exporterUrl, options: plan.exporterOptions }, pruned, directory, control);
+    const written = await exportInThread(
+      { moduleUrl: plan.exporterUrl, options: plan.exporterOptions },
+      pruned,
+      directory,
+      control,
+    );
     await checkpoint.files.requireUnchanged(control.signal); // before it takes its place
     return written;
   });
@@ -67,7 +80,12 @@ export async function writePruned(
     bytes: BigInt(summary.bytes),
     architecture: encodeArchitecture(pruned.architecture),
     keptUnits: encodeKeptUnits(pruned.keptUnits),
-    costs: encodeCosts(shape, pruned.architecture, [], supported.ok && supported.biases !== undefined ? { ...pruned.shape, biases: supported.biases } : pruned.shape),
+    costs: encodeCosts(
+      shape,
+      pruned.architecture,
+      [],
+      supported.ok && supported.biases !== undefined ? { ...pruned.shape, biases: supported.biases } : pruned.shape,
+    ),
     loadsIn: supported.ok ? [...supported.loadsIn] : [],
     recipeDigest: provenance.recipe?.digest ?? '',
     allocation: provenance.allocation,
@@ -85,15 +103,27 @@ async function holdsManifest(directory: string, manifest: Readonly<Record<string
   const text = await readFile(join(directory, MANIFEST_FILE), 'utf8').catch(() => undefined);
   if (text === undefined) return false;
   const found = JSON.parse(text) as Readonly<Record<string, unknown>>;
-  return ['source', 'kept_units', 'recipe', 'allocation', 'measurements'].every((key) => canonicalJson(found[key] ?? null) === canonicalJson(manifest[key] ?? null));
+  return ['source', 'kept_units', 'recipe', 'allocation', 'measurements'].every(
+    (key) => canonicalJson(found[key] ?? null) === canonicalJson(manifest[key] ?? null),
+  );
 }
 
-function describe({ name, language }: OpenModel, keptUnits: KeptUnits, { exporter, exporterOptions }: OutputPlan, provenance: Provenance) {
+function describe(
+  { name, language }: OpenModel,
+  keptUnits: KeptUnits,
+  { exporter, exporterOptions }: OutputPlan,
+  provenance: Provenance,
+) {
   const { shape, checkpoint } = language;
   const parameters = createCostModel(shape, { kind: 'parameters' });
   return {
     prunecast_version: VERSION,
-    source: { model: name, family: shape.family, checkpoint_digest: checkpoint.digest, parameters: measureCost(parameters, shape.layers) },
+    source: {
+      model: name,
+      family: shape.family,
+      checkpoint_digest: checkpoint.digest,
+      parameters: measureCost(parameters, shape.layers),
+    },
     rates: keptUnits.map(({ kvGroups, queryHeads, ffnChannels }, layer) => {
       const own = shape.layers[layer];
       return {
@@ -103,7 +133,14 @@ function describe({ name, language }: OpenModel, keptUnits: KeptUnits, { exporte
       };
     }),
     kept_units: describeKeptUnits(keptUnits),
-    recipe: provenance.recipe === undefined ? null : { digest: provenance.recipe.digest, ...provenance.recipe.description, calibration_text: provenance.recipe.origin ?? null },
+    recipe:
+      provenance.recipe === undefined
+        ? null
+        : {
+            digest: provenance.recipe.digest,
+            ...provenance.recipe.description,
+            calibration_text: provenance.recipe.origin ?? null,
+          },
     allocation: provenance.allocation === '' ? null : provenance.allocation,
     exporter: { id: exporter.id, options: exporterOptions },
     measurements: provenance.measurements,

@@ -26,17 +26,37 @@ export async function measureLayerErrors(
 ): Promise<readonly LayerErrors[] | undefined> {
   const own = await knownErrors(language, recipe, control);
   if (own !== undefined || spec.calibration === undefined) return own;
-  const { plugin, options, moduleUrl } = plugins.resolve('compensation', undefined, 'least-squares', 'recipe.compensation');
-  const calibration = await language.calibrate(spec.calibration.sequences, [...(plugin as Compensation).needs], control);
-  return knownErrors(language, { ranking: recipe.ranking, compensation: { plugin, options, moduleUrl, calibration } }, control);
+  const { plugin, options, moduleUrl } = plugins.resolve(
+    'compensation',
+    undefined,
+    'least-squares',
+    'recipe.compensation',
+  );
+  const calibration = await language.calibrate(
+    spec.calibration.sequences,
+    [...(plugin as Compensation).needs],
+    control,
+  );
+  return knownErrors(
+    language,
+    { ranking: recipe.ranking, compensation: { plugin, options, moduleUrl, calibration } },
+    control,
+  );
 }
 
 /** The errors of a recipe's own compensation; undefined where it has none or knows none, as one that fits each architecture on its stream. */
-export async function knownErrors(language: LanguageModel, recipe: SubjectRecipe, control: WorkControl): Promise<readonly LayerErrors[] | undefined> {
+export async function knownErrors(
+  language: LanguageModel,
+  recipe: SubjectRecipe,
+  control: WorkControl,
+): Promise<readonly LayerErrors[] | undefined> {
   if (recipe.compensation === undefined || fitsStream(recipe.compensation)) return undefined;
   const errors = await language.calibrationErrors(recipe, control);
-  const isKnown = language.shape.layers.every(({ kvHeads, ffnChannels }, layer) =>
-    (kvHeads === 0 || (errors[layer]?.attention.length ?? 0) > 0) && (ffnChannels === 0 || (errors[layer]?.ffn.length ?? 0) > 0));
+  const isKnown = language.shape.layers.every(
+    ({ kvHeads, ffnChannels }, layer) =>
+      (kvHeads === 0 || (errors[layer]?.attention.length ?? 0) > 0) &&
+      (ffnChannels === 0 || (errors[layer]?.ffn.length ?? 0) > 0),
+  );
   return isKnown ? errors : undefined;
 }
 

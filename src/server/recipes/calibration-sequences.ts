@@ -30,7 +30,11 @@ export interface CalibrationSequences {
  * @param field the text's path in the request
  * @throws PrunecastError TEXT_TOO_SHORT
  */
-export function pickCalibrationSequences(text: EvaluationText, protocol: CalibrationProtocol, field: string): CalibrationSequences {
+export function pickCalibrationSequences(
+  text: EvaluationText,
+  protocol: CalibrationProtocol,
+  field: string,
+): CalibrationSequences {
   const { sequenceTokens, bos, part } = protocol;
   const textTokens = sequenceTokens - (bos ? 1 : 0);
   const first = Math.ceil((text.tokens.length * part.from) / textTokens);
@@ -40,11 +44,25 @@ export function pickCalibrationSequences(text: EvaluationText, protocol: Calibra
     throw new PrunecastError(
       'TEXT_TOO_SHORT',
       `${field}: ${asked} calibration sequences of ${sequenceTokens} tokens, never the first, need ${(asked + 1) * textTokens} tokens; this part of the text has ${Math.floor(text.tokens.length * (part.to - part.from))}: send a longer text or ask for fewer sequences`,
-      { metadata: { needed: String((asked + 1) * textTokens), available: String(Math.floor(text.tokens.length * (part.to - part.from))) }, violations: [{ field, description: 'the text is too short for the calibration' }] },
+      {
+        metadata: {
+          needed: String((asked + 1) * textTokens),
+          available: String(Math.floor(text.tokens.length * (part.to - part.from))),
+        },
+        violations: [{ field, description: 'the text is too short for the calibration' }],
+      },
     );
   }
-  const starts = Array.from({ length: asked }, (_, i) => (first + 1 + Math.floor(((i + 0.5) * available) / asked)) * textTokens);
-  return { starts, textTokens, textDigest: text.digest, sequences: starts.map((start) => cutSequence(text, start, sequenceTokens, bos)) };
+  const starts = Array.from(
+    { length: asked },
+    (_, i) => (first + 1 + Math.floor(((i + 0.5) * available) / asked)) * textTokens,
+  );
+  return {
+    starts,
+    textTokens,
+    textDigest: text.digest,
+    sequences: starts.map((start) => cutSequence(text, start, sequenceTokens, bos)),
+  };
 }
 
 function cutSequence(text: EvaluationText, start: number, sequenceTokens: number, bos: boolean): Int32Array {

@@ -11,7 +11,10 @@ import type { RecipeSpec } from './recipe-spec.js';
  * A digest of all that a recipe's scores depend on: weights, criterion (its module too, so that one in the making never gets
  * the scores of its former self), options, seed, the calibration's token ids, and the engine. Compensations change no score.
  */
-export async function keyScores({ checkpoint }: LanguageModel, { criterion, calibration, rankingDigest }: RecipeSpec): Promise<string> {
+export async function keyScores(
+  { checkpoint }: LanguageModel,
+  { criterion, calibration, rankingDigest }: RecipeSpec,
+): Promise<string> {
   const moduleUrl = workerUrl(criterion.moduleUrl); // what really runs
   const looksAtText = criterion.plugin.needs.some((need) => need !== 'weights');
   return digestOf({

@@ -3,7 +3,13 @@ import { identityRanking, rankKeptFirst, type KeptUnits, type Ranking } from '..
 import type { EvaluationSubject } from '../../core/ports/evaluator.js';
 import type { WorkControl } from '../../core/ports/progress.js';
 import { digestOf } from '../../engine/digest.js';
-import type { Calibration, CalibrationNeed, LanguageModel, SubjectRecipe, UnitScores } from '../../engine/language-model.js';
+import type {
+  Calibration,
+  CalibrationNeed,
+  LanguageModel,
+  SubjectRecipe,
+  UnitScores,
+} from '../../engine/language-model.js';
 import { rankUnits } from '../../engine/ranking/rank-units.js';
 import type { ScoreCache } from '../store/score-cache.js';
 import { keyScores } from './key-scores.js';
@@ -30,21 +36,40 @@ type UnitOrder = Pick<Required<RankedModel>, 'ranking' | 'scores'>;
  */
 export interface RecipePreparer {
   /** @param others recipes that the same job prepares too: what their compensations need of the same text comes out of one pass */
-  prepare(language: LanguageModel, spec: RecipeSpec, control: WorkControl, others?: readonly RecipeSpec[]): Promise<RankedModel>;
+  prepare(
+    language: LanguageModel,
+    spec: RecipeSpec,
+    control: WorkControl,
+    others?: readonly RecipeSpec[],
+  ): Promise<RankedModel>;
   /** The model ranked by the criterion's scores, with nothing kept in memory for later. */
-  score(language: LanguageModel, spec: RecipeSpec, control: WorkControl, others?: readonly RecipeSpec[]): Promise<Required<RankedModel>>;
+  score(
+    language: LanguageModel,
+    spec: RecipeSpec,
+    control: WorkControl,
+    others?: readonly RecipeSpec[],
+  ): Promise<Required<RankedModel>>;
 }
 
 /** @param cache keeps scores over restarts; without one they are computed again */
 export function createRecipePreparer(cache?: ScoreCache): RecipePreparer {
-  const known = new WeakMap<LanguageModel, { readonly orders: Map<string, UnitOrder>; readonly models: Map<string, Required<RankedModel>> }>();
+  const known = new WeakMap<
+    LanguageModel,
+    { readonly orders: Map<string, UnitOrder>; readonly models: Map<string, Required<RankedModel>> }
+  >();
   const score: RecipePreparer['score'] = async (language, spec, control, others = []) => {
     const key = await keyScores(language, spec);
     const stored = await cache?.get(key);
     const { criterion, compensation } = spec;
     // Scores that are known leave the pass to what the compensation needs, and none where it needs nothing.
-    const calibration = await calibrate(language, spec, [...(stored === undefined ? criterion.plugin.needs : []), ...compensation.plugin.needs], others, control);
-    const scores = stored ?? await scoreWith(language, spec, calibration, control);
+    const calibration = await calibrate(
+      language,
+      spec,
+      [...(stored === undefined ? criterion.plugin.needs : []), ...compensation.plugin.needs],
+      others,
+      control,
+    );
+    const scores = stored ?? (await scoreWith(language, spec, calibration, control));
     const ranking = rankUnits(scores, language.shape.layers);
     if (stored === undefined) await cache?.put(key, scores); // once it is known that they rank
     return rankModel(language, spec, { ranking, scores }, calibration);
@@ -52,12 +77,18 @@ export function createRecipePreparer(cache?: ScoreCache): RecipePreparer {
   return {
     score,
     async prepare(language, spec, control, others = []) {
-      const { orders, models } = known.get(language) ?? { orders: new Map<string, UnitOrder>(), models: new Map<string, Required<RankedModel>>() };
+      const { orders, models } = known.get(language) ?? {
+        orders: new Map<string, UnitOrder>(),
+        models: new Map<string, Required<RankedModel>>(),
+      };
       known.set(language, { orders, models });
       const ready = models.get(spec.digest);
       if (ready !== undefined) return ready;
       const order = orders.get(spec.rankingDigest);
-      const ranked = order === undefined ? await score(language, spec, control, others) : await rankAgain(language, spec, order, others, control);
+      const ranked =
+        order === undefined
+          ? await score(language, spec, control, others)
+          : await rankAgain(language, spec, order, others, control);
       orders.set(spec.rankingDigest, { ranking: ranked.ranking, scores: ranked.scores });
       models.set(spec.digest, ranked);
       return ranked;
@@ -65,27 +96,71 @@ export function createRecipePreparer(cache?: ScoreCache): RecipePreparer {
   };
 }
 
-async function rankAgain(language: LanguageModel, spec: RecipeSpec, order: UnitOrder, others: readonly RecipeSpec[], control: WorkControl): Promise<Required<RankedModel>> {
-  return rankModel(language, spec, order, await calibrate(language, spec, spec.compensation.plugin.needs, others, control));
+async function rankAgain(
+  language: LanguageModel,
+  spec: RecipeSpec,
+  order: UnitOrder,
+  others: readonly RecipeSpec[],
+  control: WorkControl,
+): Promise<Required<RankedModel>> {
+  return rankModel(
+    language,
+    spec,
+    order,
+    await calibrate(language, spec, spec.compensation.plugin.needs, others, control),
+  );
 }
 
-function rankModel(language: LanguageModel, { digest, compensation }: RecipeSpec, { ranking, scores }: UnitOrder, calibration: Calibration | undefined): Required<RankedModel> {
+function rankModel(
+  language: LanguageModel,
+  { digest, compensation }: RecipeSpec,
+  { ranking, scores }: UnitOrder,
+  calibration: Calibration | undefined,
+): Required<RankedModel> {
   const { plugin, options, moduleUrl } = compensation;
-  const mending = plugin.needs.length === 0 ? {} : { compensation: { plugin, options, moduleUrl, ...(calibration === undefined ? {} : { calibration }) } };
+  const mending =
+    plugin.needs.length === 0
+      ? {}
+      : { compensation: { plugin, options, moduleUrl, ...(calibration === undefined ? {} : { calibration }) } };
   return { ...rank(language, digest, { ranking, ...mending }), scores };
 }
 
 /** One pass for all needs, those of others included where there is a pass at all; none, and undefined, where nobody looks at a text. */
-async function calibrate(language: LanguageModel, { calibration, description }: RecipeSpec, needs: readonly CalibrationNeed[], others: readonly RecipeSpec[], control: WorkControl): Promise<Calibration | undefined> {
+async function calibrate(
+  language: LanguageModel,
+  { calibration, description }: RecipeSpec,
+  needs: readonly CalibrationNeed[],
+  others: readonly RecipeSpec[],
+  control: WorkControl,
+): Promise<Calibration | undefined> {
   if (calibration === undefined || needs.every((need) => need === 'weights')) return undefined;
   const passes = needs.some((need) => need !== 'weights' && need !== 'gradients');
-  const alike = others.filter((other) => canonicalJson(other.description['calibration'] ?? null) === canonicalJson(description['calibration'] ?? null));
-  return language.calibrate(calibration.sequences, passes ? [...needs, ...alike.flatMap(({ compensation }) => compensation.plugin.needs)] : needs, control);
+  const alike = others.filter(
+    (other) =>
+      canonicalJson(other.description['calibration'] ?? null) === canonicalJson(description['calibration'] ?? null),
+  );
+  return language.calibrate(
+    calibration.sequences,
+    passes ? [...needs, ...alike.flatMap(({ compensation }) => compensation.plugin.needs)] : needs,
+    control,
+  );
 }
 
-function scoreWith(language: LanguageModel, spec: RecipeSpec, calibration: Calibration | undefined, control: WorkControl): Promise<readonly UnitScores[]> {
+function scoreWith(
+  language: LanguageModel,
+  spec: RecipeSpec,
+  calibration: Calibration | undefined,
+  control: WorkControl,
+): Promise<readonly UnitScores[]> {
   const { plugin: criterion, options, moduleUrl } = spec.criterion;
-  return language.scoreUnits({ criterion, options, moduleUrl, seed: spec.seed, control, ...(calibration === undefined ? {} : { calibration }) });
+  return language.scoreUnits({
+    criterion,
+    options,
+    moduleUrl,
+    seed: spec.seed,
+    control,
+    ...(calibration === undefined ? {} : { calibration }),
+  });
 }
 
 /** The model with its units in their own order. */

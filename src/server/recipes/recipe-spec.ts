@@ -11,7 +11,11 @@ import type { ManifestRecipe } from '../architectures/manifest.js';
 import type { OpenModel } from '../models/open-models.js';
 import type { PluginRegistry, ResolvedPlugin } from '../plugins/plugin-registry.js';
 import type { TextSource } from '../texts/text-source.js';
-import { DEFAULT_SEQUENCE_TOKENS, pickCalibrationSequences, type CalibrationSequences } from './calibration-sequences.js';
+import {
+  DEFAULT_SEQUENCE_TOKENS,
+  pickCalibrationSequences,
+  type CalibrationSequences,
+} from './calibration-sequences.js';
 
 /** A recipe, checked and complete; nothing heavy has been done for it yet. */
 export interface RecipeSpec {
@@ -65,27 +69,56 @@ export class RecipeResolver {
 
   /** The same for the checks of one call: texts are tokenized until its signal fires. */
   attended(signal: AbortSignal): RecipeResolver {
-    return new RecipeResolver(this.#plugins, { ...this.#texts, load: (text, model, field) => this.#texts.load(text, model, field, signal) });
+    return new RecipeResolver(this.#plugins, {
+      ...this.#texts,
+      load: (text, model, field) => this.#texts.load(text, model, field, signal),
+    });
   }
 
   /**
    * @param field the recipe's path in the request
    * @throws PrunecastError PLUGIN_NOT_FOUND, INVALID_OPTIONS, INVALID_REQUEST, and those of texts
    */
-  async resolve(recipe: Recipe | undefined, model: OpenModel, field: string, defaults: RecipeDefaults = {}): Promise<RecipeSpec> {
+  async resolve(
+    recipe: Recipe | undefined,
+    model: OpenModel,
+    field: string,
+    defaults: RecipeDefaults = {},
+  ): Promise<RecipeSpec> {
     const criterion = this.#plugins.resolve('criterion', recipe?.criterion, DEFAULT_CRITERION, `${field}.criterion`);
-    const compensation = this.#plugins.resolve('compensation', recipe?.compensation, defaults.compensation ?? DEFAULT_COMPENSATION, `${field}.compensation`);
+    const compensation = this.#plugins.resolve(
+      'compensation',
+      recipe?.compensation,
+      defaults.compensation ?? DEFAULT_COMPENSATION,
+      `${field}.compensation`,
+    );
     const seed = Number(recipe?.seed ?? 0n);
     const calibrated = isCalibrated(criterion.plugin) || compensation.plugin.needs.length > 0;
-    const picked = calibrated ? await this.#calibrate(recipe, model, field, defaults, isCalibrated(criterion.plugin) ? criterion.plugin : compensation.plugin) : undefined;
-    if (picked !== undefined) model.language.requireMemory(describeWork(picked.sequences.sequences, criterion, compensation));
+    const picked = calibrated
+      ? await this.#calibrate(
+          recipe,
+          model,
+          field,
+          defaults,
+          isCalibrated(criterion.plugin) ? criterion.plugin : compensation.plugin,
+        )
+      : undefined;
+    if (picked !== undefined)
+      model.language.requireMemory(describeWork(picked.sequences.sequences, criterion, compensation));
     const description = {
       criterion: { id: criterion.plugin.id, options: criterion.options },
       compensation: { id: compensation.plugin.id, options: compensation.options },
       calibration: picked?.description ?? null,
       seed,
     };
-    return complete({ criterion, compensation, calibration: picked?.sequences, seed, description, origin: picked?.origin });
+    return complete({
+      criterion,
+      compensation,
+      calibration: picked?.sequences,
+      seed,
+      description,
+      origin: picked?.origin,
+    });
   }
 
   /**
@@ -97,12 +130,25 @@ export class RecipeResolver {
    * @throws PrunecastError INVALID_REQUEST where the recipe looks at no calibration text
    */
   asStream(spec: RecipeSpec, field: string): RecipeSpec {
-    if (spec.calibration === undefined) throw PrunecastError.ofField(field, 'looks at no calibration text, which a fit on the stream needs: take a calibrated criterion or compensation');
-    const compensation = spec.compensation.plugin.stream === undefined ? this.#plugins.resolve('compensation', undefined, STREAM_COMPENSATION, `${field}.compensation`) : spec.compensation;
-    const { plugin: { id, stream } } = compensation;
+    if (spec.calibration === undefined)
+      throw PrunecastError.ofField(
+        field,
+        'looks at no calibration text, which a fit on the stream needs: take a calibrated criterion or compensation',
+      );
+    const compensation =
+      spec.compensation.plugin.stream === undefined
+        ? this.#plugins.resolve('compensation', undefined, STREAM_COMPENSATION, `${field}.compensation`)
+        : spec.compensation;
+    const {
+      plugin: { id, stream },
+    } = compensation;
     if (stream === undefined) throw new RangeError(`the compensation ${id} has no fit on the stream`);
     const asking = { ...compensation, options: stream.ask(compensation.options) };
-    return complete({ ...spec, compensation: asking, description: { ...spec.description, compensation: { id, options: asking.options } } });
+    return complete({
+      ...spec,
+      compensation: asking,
+      description: { ...spec.description, compensation: { id, options: asking.options } },
+    });
   }
 
   /**
@@ -111,21 +157,46 @@ export class RecipeResolver {
    *
    * @throws PrunecastError INVALID_REQUEST saying which text is needed, and as `resolve`
    */
-  async restore({ recipe, field }: { readonly recipe: ManifestRecipe; readonly field: string }, given: Text | undefined, model: OpenModel): Promise<RecipeSpec> {
-    const { criterion, compensation, calibration: { textDigest, sequences, sequenceTokens, bos, bosToken }, calibration_text: { path, part }, seed, digest } = recipe;
+  async restore(
+    { recipe, field }: { readonly recipe: ManifestRecipe; readonly field: string },
+    given: Text | undefined,
+    model: OpenModel,
+  ): Promise<RecipeSpec> {
+    const {
+      criterion,
+      compensation,
+      calibration: { textDigest, sequences, sequenceTokens, bos, bosToken },
+      calibration_text: { path, part },
+      seed,
+      digest,
+    } = recipe;
     const needed = `the weights of this output were mended by ${compensation.id} on ${sequences} sequences of ${sequenceTokens} tokens of ${path ?? 'a text'}, whose token ids have the digest ${textDigest}`;
     const text = given ?? (path === null ? undefined : Text.fromPartial({ source: { $case: 'path', value: path } }));
-    if (text === undefined) throw PrunecastError.ofField('recipe.calibration.text', `is needed: ${needed}; send that text`);
-    const asked = Recipe.fromPartial({ criterion, compensation, seed: BigInt(seed), calibration: { sequences, sequenceTokens, bos } });
+    if (text === undefined)
+      throw PrunecastError.ofField('recipe.calibration.text', `is needed: ${needed}; send that text`);
+    const asked = Recipe.fromPartial({
+      criterion,
+      compensation,
+      seed: BigInt(seed),
+      calibration: { sequences, sequenceTokens, bos },
+    });
     const spec = await this.resolve(asked, model, `${field}.recipe`, { text, part }).catch((error: unknown) => {
-      if (given === undefined && error instanceof PrunecastError && error.reason === 'TEXT_NOT_FOUND') throw PrunecastError.ofField('recipe.calibration.text', `is needed, as ${path ?? ''} lies under no data root: ${needed}`);
+      if (given === undefined && error instanceof PrunecastError && error.reason === 'TEXT_NOT_FOUND')
+        throw PrunecastError.ofField(
+          'recipe.calibration.text',
+          `is needed, as ${path ?? ''} lies under no data root: ${needed}`,
+        );
       throw error;
     });
-    if (spec.digest === digest || (bos && bosToken === undefined && digestWithoutBosToken(spec) === digest)) return spec;
+    if (spec.digest === digest || (bos && bosToken === undefined && digestWithoutBosToken(spec) === digest))
+      return spec;
     if (spec.description['calibration'] !== null && isOtherText(spec.description['calibration'], textDigest)) {
       throw PrunecastError.ofField('recipe.calibration.text', `is another text than that of the manifest: ${needed}`);
     }
-    throw PrunecastError.ofField(`${field}.recipe`, `has the digest ${digest}, what it says comes to ${spec.digest}: it was changed, or the plug-ins were since it was written`);
+    throw PrunecastError.ofField(
+      `${field}.recipe`,
+      `has the digest ${digest}, what it says comes to ${spec.digest}: it was changed, or the plug-ins were since it was written`,
+    );
   }
 
   /**
@@ -135,35 +206,73 @@ export class RecipeResolver {
    * @param asked recipes with their paths in the request
    * @throws PrunecastError PLUGIN_NOT_FOUND, INVALID_OPTIONS
    */
-  countedShape(shape: ModelShape, asked: readonly { readonly recipe: Recipe | undefined; readonly field: string }[], space: SearchSpaceSpec | undefined): ModelShape {
-    const adds = asked.map(({ recipe, field }) => this.#plugins.resolve('compensation', recipe?.compensation, DEFAULT_COMPENSATION, `${field}.compensation`).plugin.addsBias);
+  countedShape(
+    shape: ModelShape,
+    asked: readonly { readonly recipe: Recipe | undefined; readonly field: string }[],
+    space: SearchSpaceSpec | undefined,
+  ): ModelShape {
+    const adds = asked.map(
+      ({ recipe, field }) =>
+        this.#plugins.resolve('compensation', recipe?.compensation, DEFAULT_COMPENSATION, `${field}.compensation`)
+          .plugin.addsBias,
+    );
     if (!adds.includes(true)) return shape;
     const counted = addOutputBiases(shape);
     const [own] = shape.layers;
     if (space?.target !== ExportTarget.UNIFORM || own === undefined) return counted;
-    const stock = findFamily(shape.family).stateStockForm({ hidden: shape.hidden, headDim: shape.headDim, queryHeads: own.kvHeads * own.queryHeadsPerKv, biases: counted.biases });
+    const stock = findFamily(shape.family).stateStockForm({
+      hidden: shape.hidden,
+      headDim: shape.headDim,
+      queryHeads: own.kvHeads * own.queryHeadsPerKv,
+      biases: counted.biases,
+    });
     return { ...counted, biases: stock?.biases ?? counted.biases };
   }
 
-  async #calibrate(recipe: Recipe | undefined, model: OpenModel, field: string, defaults: RecipeDefaults, asking: { readonly id: string }) {
+  async #calibrate(
+    recipe: Recipe | undefined,
+    model: OpenModel,
+    field: string,
+    defaults: RecipeDefaults,
+    asking: { readonly id: string },
+  ) {
     const asked = recipe?.calibration;
     const path = `${field}.calibration`;
     const bos = asked?.bos ?? defaults.bos ?? false;
     const sequenceTokens = asked?.sequenceTokens ?? DEFAULT_SEQUENCE_TOKENS;
     requireAtLeast(sequenceTokens, 2, `${path}.sequence_tokens`);
     const { maxPositions } = model.language.checkpoint.config;
-    if (sequenceTokens > maxPositions) throw PrunecastError.ofField(`${path}.sequence_tokens`, `is ${sequenceTokens}; the model was made for ${maxPositions} positions (max_position_embeddings)`);
+    if (sequenceTokens > maxPositions)
+      throw PrunecastError.ofField(
+        `${path}.sequence_tokens`,
+        `is ${sequenceTokens}; the model was made for ${maxPositions} positions (max_position_embeddings)`,
+      );
     if (asked?.sequences !== undefined) requireAtLeast(asked.sequences, 1, `${path}.sequences`);
     const own = asked?.text !== undefined;
     const named = asked?.text ?? defaults.text;
-    if (named === undefined) throw PrunecastError.ofField(`${path}.text`, `no text was given, and ${asking.id} looks at one: send a path under a data root, inline text or token ids, or take a criterion and a compensation that need none (magnitude, none)`);
+    if (named === undefined)
+      throw PrunecastError.ofField(
+        `${path}.text`,
+        `no text was given, and ${asking.id} looks at one: send a path under a data root, inline text or token ids, or take a criterion and a compensation that need none (magnitude, none)`,
+      );
     const text = await this.#texts.load(named, model, `${path}.text`);
-    if (bos && text.bosToken === undefined) throw PrunecastError.ofField(`${path}.bos`, "the model's config.json names no bos_token_id of its vocabulary: leave BOS off");
+    if (bos && text.bosToken === undefined)
+      throw PrunecastError.ofField(
+        `${path}.bos`,
+        "the model's config.json names no bos_token_id of its vocabulary: leave BOS off",
+      );
     const part = own ? WHOLE : (defaults.part ?? WHOLE);
-    const sequences = pickCalibrationSequences(text, { sequences: asked?.sequences, sequenceTokens, bos, part }, `${path}.text`);
+    const sequences = pickCalibrationSequences(
+      text,
+      { sequences: asked?.sequences, sequenceTokens, bos, part },
+      `${path}.text`,
+    );
     return {
       sequences,
-      origin: { path: named.source?.$case === 'path' ? named.source.value : null, part: { from: part.from, to: part.to } },
+      origin: {
+        path: named.source?.$case === 'path' ? named.source.value : null,
+        part: { from: part.from, to: part.to },
+      },
       description: {
         textDigest: text.digest,
         tokenizerDigest: text.tokenizerDigest ?? '',
@@ -194,7 +303,11 @@ export function refuseStreamLabels({ compensation: { plugin, options } }: Recipe
 }
 
 /** A model's sizes with the biases that a compensation adds to an architecture of it. */
-export function exportedShape(shape: ModelShape, architecture: Architecture, compensation: { readonly plugin: Compensation } | undefined): ModelShape {
+export function exportedShape(
+  shape: ModelShape,
+  architecture: Architecture,
+  compensation: { readonly plugin: Compensation } | undefined,
+): ModelShape {
   return compensation?.plugin.addsBias === true ? addOutputBiases(shape, architecture) : shape;
 }
 
@@ -204,24 +317,45 @@ const STREAM_COMPENSATION = 'least-squares';
 const WHOLE = { from: 0, to: 1 } as const;
 
 function isOtherText(calibration: unknown, textDigest: string): boolean {
-  return typeof calibration === 'object' && calibration !== null && 'textDigest' in calibration && calibration.textDigest !== textDigest;
+  return (
+    typeof calibration === 'object' &&
+    calibration !== null &&
+    'textDigest' in calibration &&
+    calibration.textDigest !== textDigest
+  );
 }
 
 function complete(spec: Omit<RecipeSpec, 'digest' | 'rankingDigest'>): RecipeSpec {
-  const { criterion: { plugin, options }, seed, description } = spec;
+  const {
+    criterion: { plugin, options },
+    seed,
+    description,
+  } = spec;
   const criterion = { id: plugin.id, options: withoutScope(options) };
   const calibration = isCalibrated(plugin) ? description['calibration'] : null;
-  return { ...spec, digest: digestOf({ ...description, criterion }), rankingDigest: digestOf({ criterion, calibration, seed }) };
+  return {
+    ...spec,
+    digest: digestOf({ ...description, criterion }),
+    rankingDigest: digestOf({ criterion, calibration, seed }),
+  };
 }
 
 /** The digest that version 0.1 gave to a recipe: its manifests say that sequences begin with BOS, not with which token. */
 function digestWithoutBosToken({ criterion: { plugin, options }, description }: RecipeSpec): string {
   const calibration = Object.entries(description['calibration'] ?? {}).filter(([key]) => key !== 'bosToken');
-  return digestOf({ ...description, calibration: Object.fromEntries(calibration), criterion: { id: plugin.id, options: withoutScope(options) } });
+  return digestOf({
+    ...description,
+    calibration: Object.fromEntries(calibration),
+    criterion: { id: plugin.id, options: withoutScope(options) },
+  });
 }
 
 /** What a recipe asks of memory. */
-function describeWork(sequences: readonly Int32Array[], criterion: RecipeSpec['criterion'], { plugin, options }: RecipeSpec['compensation']): Workload {
+function describeWork(
+  sequences: readonly Int32Array[],
+  criterion: RecipeSpec['criterion'],
+  { plugin, options }: RecipeSpec['compensation'],
+): Workload {
   return {
     longest: sequences.reduce((most, { length }) => Math.max(most, length), 1),
     tokens: sequences.reduce((sum, { length }) => sum + length, 0),
@@ -236,7 +370,9 @@ function isCalibrated({ needs }: Criterion): boolean {
 }
 
 function withoutScope(options: unknown): unknown {
-  return options !== null && typeof options === 'object' ? Object.fromEntries(Object.entries(options).filter(([key]) => key !== 'scope')) : options;
+  return options !== null && typeof options === 'object'
+    ? Object.fromEntries(Object.entries(options).filter(([key]) => key !== 'scope'))
+    : options;
 }
 
 function requireAtLeast(value: number, least: number, field: string): void {

@@ -7,6 +7,8 @@ let loaded: FileRegistry | undefined;
 /** All messages and services of the API, imports included, from the image that `npm run generate` makes. Sources lie one folder higher than the build. */
 export function apiRegistry(): FileRegistry {
   const root = import.meta.filename.endsWith('.ts') ? '../../../' : '../../../../';
-  loaded ??= createFileRegistry(fromBinary(FileDescriptorSetSchema, readFileSync(new URL(`${root}proto/image.binpb`, import.meta.url))));
+  loaded ??= createFileRegistry(
+    fromBinary(FileDescriptorSetSchema, readFileSync(new URL(`${root}proto/image.binpb`, import.meta.url))),
+  );
   return loaded;
 }

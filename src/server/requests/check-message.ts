@@ -40,15 +40,22 @@ interface Source {
   readonly bytes: Uint8Array;
 }
 
-function checkFields(source: Source, rule: MessageRule, end: number, limits: StructLimits | undefined): MessageFault | undefined {
+function checkFields(
+  source: Source,
+  rule: MessageRule,
+  end: number,
+  limits: StructLimits | undefined,
+): MessageFault | undefined {
   const { reader } = source;
   /** How often each field has come, by its number. */
   let counts: number[] | undefined;
   while (reader.pos < end) {
     const tag = reader.uint32();
     const [number, wire] = [tag >>> 3, (tag & 7) as WireType];
-    if (number === 0 || wire > WireType.Bit32) return malformed(`a tag has field number ${number} and wire type ${wire}, which there are not`);
-    if (wire === WireType.StartGroup || wire === WireType.EndGroup) return malformed(`field ${number} is a group, which the API does not have`);
+    if (number === 0 || wire > WireType.Bit32)
+      return malformed(`a tag has field number ${number} and wire type ${wire}, which there are not`);
+    if (wire === WireType.StartGroup || wire === WireType.EndGroup)
+      return malformed(`field ${number} is a group, which the API does not have`);
     const field = rule.fields.get(number);
     if (field === undefined) {
       reader.skip(wire);
@@ -59,9 +66,10 @@ function checkFields(source: Source, rule: MessageRule, end: number, limits: Str
       } else {
         counts ??= [];
         const before = counts[number] ?? 0;
-        const checked = wire !== field.wire && wire === WireType.LengthDelimited && field.shape === 'list'
-          ? checkPacked(source, field, end, before)
-          : (checkWire(field, wire) ?? checkEntry(source, field, end, limits, before) ?? before + 1);
+        const checked =
+          wire !== field.wire && wire === WireType.LengthDelimited && field.shape === 'list'
+            ? checkPacked(source, field, end, before)
+            : (checkWire(field, wire) ?? checkEntry(source, field, end, limits, before) ?? before + 1);
         if (typeof checked === 'number') counts[number] = checked;
         else fault = checked;
       }
@@ -73,8 +81,15 @@ function checkFields(source: Source, rule: MessageRule, end: number, limits: Str
 }
 
 /** A nested message, or one entry of a list or a map: not one too many, and good by itself. The fault's path starts with its place. */
-function checkEntry(source: Source, field: FieldRule, end: number, limits: StructLimits | undefined, before: number): MessageFault | undefined {
-  if (field.shape === 'single') return before === 0 ? checkValue(source, field, end, limits) : malformed('comes more than once, and is no list');
+function checkEntry(
+  source: Source,
+  field: FieldRule,
+  end: number,
+  limits: StructLimits | undefined,
+  before: number,
+): MessageFault | undefined {
+  if (field.shape === 'single')
+    return before === 0 ? checkValue(source, field, end, limits) : malformed('comes more than once, and is no list');
   if (before >= (field.bound.entries ?? Infinity)) return tooMany(field);
   const start = source.reader.pos;
   const fault = checkValue(source, field, end, limits);
@@ -96,7 +111,12 @@ function checkPacked(source: Source, field: FieldRule, end: number, before: numb
   return reader.pos === stop ? index : malformed('ends within a value');
 }
 
-function checkValue(source: Source, field: FieldRule, end: number, limits: StructLimits | undefined): MessageFault | undefined {
+function checkValue(
+  source: Source,
+  field: FieldRule,
+  end: number,
+  limits: StructLimits | undefined,
+): MessageFault | undefined {
   const { reader, bytes } = source;
   switch (field.kind) {
     case 'bool':
@@ -107,7 +127,13 @@ function checkValue(source: Source, field: FieldRule, end: number, limits: Struc
     case 'enum': {
       const value = readInteger(source);
       if (field.names.has(value)) return undefined;
-      return refused(field, `is ${value}; allowed are ${[...field.names].filter(([number]) => number !== 0).map(([number, name]) => `${name} (${number})`).join(', ')}`);
+      return refused(
+        field,
+        `is ${value}; allowed are ${[...field.names]
+          .filter(([number]) => number !== 0)
+          .map(([number, name]) => `${name} (${number})`)
+          .join(', ')}`,
+      );
     }
     case 'float':
     case 'double': {
@@ -126,17 +152,35 @@ function checkValue(source: Source, field: FieldRule, end: number, limits: Struc
   }
 }
 
-function checkNested(source: Source, field: FieldRule, end: number, limits: StructLimits | undefined): MessageFault | undefined {
+function checkNested(
+  source: Source,
+  field: FieldRule,
+  end: number,
+  limits: StructLimits | undefined,
+): MessageFault | undefined {
   const rule = field.message?.();
   if (rule === undefined) return malformed('is no message');
   const { values, depth } = field.bound;
   if (values !== undefined && depth !== undefined) {
-    return checkSize(end - source.reader.pos, field) ?? checkFields(source, rule, end, { values, most: values, depth, deepest: depth });
+    return (
+      checkSize(end - source.reader.pos, field) ??
+      checkFields(source, rule, end, { values, most: values, depth, deepest: depth })
+    );
   }
   if (limits === undefined) return checkFields(source, rule, end, undefined);
-  if (rule.typeName === VALUE && limits.values-- === 0) return { path: '', description: `has more than ${formatNumber(limits.most)} values, which is the most that is allowed`, reason: 'INVALID_REQUEST' };
+  if (rule.typeName === VALUE && limits.values-- === 0)
+    return {
+      path: '',
+      description: `has more than ${formatNumber(limits.most)} values, which is the most that is allowed`,
+      reason: 'INVALID_REQUEST',
+    };
   if (!NESTING.has(rule.typeName)) return checkFields(source, rule, end, limits);
-  if (limits.depth === 0) return { path: '', description: `is nested deeper than ${limits.deepest}, which is the most that is allowed`, reason: 'INVALID_REQUEST' };
+  if (limits.depth === 0)
+    return {
+      path: '',
+      description: `is nested deeper than ${limits.deepest}, which is the most that is allowed`,
+      reason: 'INVALID_REQUEST',
+    };
   limits.depth--;
   const fault = checkFields(source, rule, end, limits);
   limits.depth++;
@@ -147,7 +191,13 @@ const VALUE = 'google.protobuf.Value';
 const NESTING = new Set(['google.protobuf.Struct', 'google.protobuf.ListValue']);
 
 function checkNumber(value: number, field: FieldRule): MessageFault | undefined {
-  const { min = -Number.MAX_VALUE, above = -Infinity, max = Number.MAX_VALUE, below = Infinity, deferred } = field.bound;
+  const {
+    min = -Number.MAX_VALUE,
+    above = -Infinity,
+    max = Number.MAX_VALUE,
+    below = Infinity,
+    deferred,
+  } = field.bound;
   // A float32 that is sent as the end is the one next to it.
   const most = field.kind === 'float' ? Math.fround(max) : max;
   if (deferred === true || (value >= min && value > above && value <= most && value < below)) return undefined;
@@ -161,7 +211,9 @@ function checkText(bytes: Uint8Array, start: number, length: number, field: Fiel
   const text = bytes.subarray(start, start + length);
   if (!isUtf8(text)) return malformed('is not UTF-8');
   const count = length <= characters ? length : countCharacters(text);
-  return count <= characters ? undefined : refused(field, `has ${formatNumber(count)} characters; at most ${formatNumber(characters)} are allowed`);
+  return count <= characters
+    ? undefined
+    : refused(field, `has ${formatNumber(count)} characters; at most ${formatNumber(characters)} are allowed`);
 }
 
 /** Most texts are; a view of the bytes costs more than to look at them. */
@@ -216,7 +268,10 @@ function readKey(bytes: Uint8Array, start: number, end: number): string {
 }
 
 function at(name: string, fault: MessageFault): MessageFault {
-  return { ...fault, path: name === '' || /^([[.]|$)/.test(fault.path) ? `${name}${fault.path}` : `${name}.${fault.path}` };
+  return {
+    ...fault,
+    path: name === '' || /^([[.]|$)/.test(fault.path) ? `${name}${fault.path}` : `${name}.${fault.path}`,
+  };
 }
 
 function tooMany(field: FieldRule): MessageFault {

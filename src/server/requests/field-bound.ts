@@ -31,7 +31,10 @@ export function describeBound(bound: FieldBound): string {
   const { entries, characters } = bound;
   const each = describeEach(bound);
   if (entries === undefined) return each.startsWith('at most') ? `${each.replace('at', 'At')}.` : `Allowed: ${each}.`;
-  const keys = bound.deferred === undefined || characters === undefined ? '' : `, keys at most ${formatNumber(characters)} characters`;
+  const keys =
+    bound.deferred === undefined || characters === undefined
+      ? ''
+      : `, keys at most ${formatNumber(characters)} characters`;
   return `At most ${formatNumber(entries)} entries${keys}${each === '' ? '' : `, each ${each}`}.`;
 }
 
@@ -43,7 +46,9 @@ export function describeRange({ min, above, max, below }: FieldBound): string {
     above !== undefined && `above ${formatNumber(above)}`,
     max !== undefined && `at most ${formatNumber(max)}`,
     below !== undefined && `below ${formatNumber(below)}`,
-  ].filter((part) => part !== false).join(', ');
+  ]
+    .filter((part) => part !== false)
+    .join(', ');
 }
 
 /** A number as people write it: `4,096`, `0.0001`, `1e15`. */
@@ -58,7 +63,8 @@ function describeEach(bound: FieldBound): string {
   const range = describeRange(bound);
   if (range !== '') return range;
   if (deferred === true) return 'a finite number';
-  if (values !== undefined && depth !== undefined) return `at most ${formatNumber(bytes ?? 0)} bytes, ${formatNumber(values)} values, nested ${depth} deep`;
+  if (values !== undefined && depth !== undefined)
+    return `at most ${formatNumber(bytes ?? 0)} bytes, ${formatNumber(values)} values, nested ${depth} deep`;
   if (bytes !== undefined) return `at most ${formatNumber(bytes)} bytes`;
   return characters === undefined ? '' : `at most ${formatNumber(characters)} characters`;
 }

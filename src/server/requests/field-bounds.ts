@@ -46,7 +46,12 @@ export const FIELD_BOUNDS: Readonly<Record<string, FieldBound>> = {
   'prunecast.v1.Architecture.layers': { entries: LAYERS },
   'prunecast.v1.LayerKeptUnits.kv_groups': { entries: HEADS, min: 0, max: HEADS, reason: 'ARCHITECTURE_INVALID' },
   'prunecast.v1.LayerKeptUnits.query_heads': { entries: HEADS, min: 0, max: HEADS, reason: 'ARCHITECTURE_INVALID' },
-  'prunecast.v1.LayerKeptUnits.ffn_channels': { entries: CHANNELS, min: 0, max: CHANNELS, reason: 'ARCHITECTURE_INVALID' },
+  'prunecast.v1.LayerKeptUnits.ffn_channels': {
+    entries: CHANNELS,
+    min: 0,
+    max: CHANNELS,
+    reason: 'ARCHITECTURE_INVALID',
+  },
   'prunecast.v1.KeptUnits.layers': { entries: LAYERS },
   'prunecast.v1.DimensionRates.rates': { entries: DIMENSIONS, ...SPACE_RATE },
   'prunecast.v1.Recipe.seed': SEED,

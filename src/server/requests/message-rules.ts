@@ -34,27 +34,55 @@ const known = new Map<DescMessage, MessageRule>();
 export function messageRule(message: DescMessage): MessageRule {
   const found = known.get(message);
   if (found !== undefined) return found;
-  const rule: MessageRule = { typeName: message.typeName, hidesNames: message.file.name === 'google/protobuf/struct', fields: new Map(message.fields.map((field) => [field.number, fieldRule(field)])) };
+  const rule: MessageRule = {
+    typeName: message.typeName,
+    hidesNames: message.file.name === 'google/protobuf/struct',
+    fields: new Map(message.fields.map((field) => [field.number, fieldRule(field)])),
+  };
   known.set(message, rule);
   return rule;
 }
 
 function fieldRule(field: DescField): FieldRule {
   const bound = FIELD_BOUNDS[`${field.parent.typeName}.${field.name}`] ?? {};
-  const plain = { name: field.name, bound, names: new Map<number, string>(), message: undefined, shape: field.fieldKind === 'list' ? 'list' : 'single' } as const;
+  const plain = {
+    name: field.name,
+    bound,
+    names: new Map<number, string>(),
+    message: undefined,
+    shape: field.fieldKind === 'list' ? 'list' : 'single',
+  } as const;
   if (field.fieldKind === 'map') {
     // The characters are those of the keys, the numbers those of the values.
     const { characters, ...limits } = bound;
-    const key: FieldRule = { ...plain, ...scalarKind(field.mapKey), shape: 'single', name: 'key', bound: characters === undefined ? {} : { characters } };
+    const key: FieldRule = {
+      ...plain,
+      ...scalarKind(field.mapKey),
+      shape: 'single',
+      name: 'key',
+      bound: characters === undefined ? {} : { characters },
+    };
     const value: FieldRule = { ...plain, ...valueKind(field), shape: 'single', name: 'value', bound: limits };
-    const entry: MessageRule = { typeName: `${field.parent.typeName}.${field.name}`, hidesNames: true, fields: new Map([[1, key], [2, value]]) };
+    const entry: MessageRule = {
+      typeName: `${field.parent.typeName}.${field.name}`,
+      hidesNames: true,
+      fields: new Map([
+        [1, key],
+        [2, value],
+      ]),
+    };
     return { ...plain, kind: 'message', wire: WireType.LengthDelimited, shape: 'map', message: () => entry };
   }
   return { ...plain, ...valueKind(field) };
 }
 
-function valueKind({ message, enum: names, scalar }: DescField): Pick<FieldRule, 'kind' | 'wire' | 'names' | 'message'> {
-  if (message !== undefined) return { kind: 'message', wire: WireType.LengthDelimited, names: new Map(), message: () => messageRule(message) };
+function valueKind({
+  message,
+  enum: names,
+  scalar,
+}: DescField): Pick<FieldRule, 'kind' | 'wire' | 'names' | 'message'> {
+  if (message !== undefined)
+    return { kind: 'message', wire: WireType.LengthDelimited, names: new Map(), message: () => messageRule(message) };
   if (names !== undefined) return { kind: 'enum', wire: WireType.Varint, names: enumNames(names), message: undefined };
   return { ...scalarKind(scalar as ScalarType), names: new Map(), message: undefined };
 }
@@ -65,13 +93,20 @@ function enumNames({ values }: DescEnum): ReadonlyMap<number, string> {
 
 function scalarKind(scalar: ScalarType): Pick<FieldRule, 'kind' | 'wire'> {
   switch (scalar) {
-    case ScalarType.STRING: return { kind: 'string', wire: WireType.LengthDelimited };
-    case ScalarType.BYTES: return { kind: 'bytes', wire: WireType.LengthDelimited };
-    case ScalarType.DOUBLE: return { kind: 'double', wire: WireType.Bit64 };
-    case ScalarType.FLOAT: return { kind: 'float', wire: WireType.Bit32 };
-    case ScalarType.BOOL: return { kind: 'bool', wire: WireType.Varint };
+    case ScalarType.STRING:
+      return { kind: 'string', wire: WireType.LengthDelimited };
+    case ScalarType.BYTES:
+      return { kind: 'bytes', wire: WireType.LengthDelimited };
+    case ScalarType.DOUBLE:
+      return { kind: 'double', wire: WireType.Bit64 };
+    case ScalarType.FLOAT:
+      return { kind: 'float', wire: WireType.Bit32 };
+    case ScalarType.BOOL:
+      return { kind: 'bool', wire: WireType.Varint };
     case ScalarType.INT32:
-    case ScalarType.INT64: return { kind: 'integer', wire: WireType.Varint };
-    default: throw new RangeError(`a request with the scalar type ${ScalarType[scalar]} cannot be checked yet`);
+    case ScalarType.INT64:
+      return { kind: 'integer', wire: WireType.Varint };
+    default:
+      throw new RangeError(`a request with the scalar type ${ScalarType[scalar]} cannot be checked yet`);
   }
 }

@@ -35,12 +35,22 @@ export function takeRequest<Request>(read: Request): Request {
 /** v1alpha of reflection has the messages of v1, and is in no proto of ours. */
 function findInput(path: string) {
   const [service = '', method] = path.replace('.v1alpha.', '.v1.').slice(1).split('/');
-  const found = apiRegistry().getService(service)?.methods.find(({ name }) => name === method);
+  const found = apiRegistry()
+    .getService(service)
+    ?.methods.find(({ name }) => name === method);
   return found === undefined ? undefined : messageRule(found.input);
 }
 
-function describeFault(method: string, { path, description, reason }: NonNullable<ReturnType<typeof checkMessage>>, cause?: unknown): PrunecastError {
+function describeFault(
+  method: string,
+  { path, description, reason }: NonNullable<ReturnType<typeof checkMessage>>,
+  cause?: unknown,
+): PrunecastError {
   if (reason !== 'MESSAGE_MALFORMED') return PrunecastError.ofField(path, description, reason);
   const message = `the request of ${method} is malformed: ${path === '' ? description : `${path}: ${description}`}; check that the client was generated from this server's protos`;
-  return new PrunecastError(reason, message, { metadata: { method }, violations: path === '' ? [] : [{ field: path, description }], cause });
+  return new PrunecastError(reason, message, {
+    metadata: { method },
+    violations: path === '' ? [] : [{ field: path, description }],
+    cause,
+  });
 }

@@ -10,9 +10,14 @@ const UNIX = 'unix:';
 const MOST_SOCKET_PATH_BYTES = 103;
 
 /** The server's key and certificate, or no encryption where none is configured. */
-export async function createCredentials({ tlsCertificate, tlsKey }: Pick<Config, 'tlsCertificate' | 'tlsKey'>): Promise<ServerCredentials> {
+export async function createCredentials({
+  tlsCertificate,
+  tlsKey,
+}: Pick<Config, 'tlsCertificate' | 'tlsKey'>): Promise<ServerCredentials> {
   if (tlsCertificate === undefined || tlsKey === undefined) return ServerCredentials.createInsecure();
-  return ServerCredentials.createSsl(null, [{ cert_chain: await readFile(tlsCertificate), private_key: await readFile(tlsKey) }]);
+  return ServerCredentials.createSsl(null, [
+    { cert_chain: await readFile(tlsCertificate), private_key: await readFile(tlsKey) },
+  ]);
 }
 
 /**
@@ -26,7 +31,10 @@ export async function bindAddress(server: Server, address: string, credentials: 
     return `${address.slice(0, address.lastIndexOf(':'))}:${port}`;
   }
   const path = address.slice(UNIX.length);
-  if (Buffer.byteLength(path) > MOST_SOCKET_PATH_BYTES) throw new Error(`${address}: the path of a socket may have at most ${MOST_SOCKET_PATH_BYTES} bytes: choose a shorter one`);
+  if (Buffer.byteLength(path) > MOST_SOCKET_PATH_BYTES)
+    throw new Error(
+      `${address}: the path of a socket may have at most ${MOST_SOCKET_PATH_BYTES} bytes: choose a shorter one`,
+    );
   await mkdir(dirname(path), { recursive: true });
   await removeStaleSocket(path);
   await bind(server, address, credentials);
@@ -56,8 +64,10 @@ async function removeStaleSocket(path: string): Promise<void> {
     throw error;
   });
   if (!found) return;
-  if (!found.isSocket()) throw new Error(`unix:${path} is there and is not a socket: remove it, or choose another path`);
-  if (await hasListener(path)) throw new Error(`unix:${path}: another server listens there: stop it, or choose another path`);
+  if (!found.isSocket())
+    throw new Error(`unix:${path} is there and is not a socket: remove it, or choose another path`);
+  if (await hasListener(path))
+    throw new Error(`unix:${path}: another server listens there: stop it, or choose another path`);
   await unlink(path);
 }
 

@@ -27,7 +27,8 @@ export interface CallSignal {
 export function createCallSignal(call: CancellableCall, other?: AbortSignal): CallSignal {
   const controller = new AbortController();
   const cancel = () => controller.abort(new PrunecastError('CANCELLED', 'the caller cancelled the call or went away'));
-  const expire = () => controller.abort(new PrunecastError('DEADLINE_EXCEEDED', 'the call ran into its deadline: give it more time'));
+  const expire = () =>
+    controller.abort(new PrunecastError('DEADLINE_EXCEEDED', 'the call ran into its deadline: give it more time'));
   // Infinity where the caller set none.
   const endMs = Number(call.getDeadline()) - EARLY_MS;
   const timer = Number.isFinite(endMs) ? setTimeout(expire, Math.min(endMs - Date.now(), MOST_TIMEOUT_MS)) : undefined;

@@ -15,7 +15,10 @@ const KINDS = {
 } as const satisfies Record<PluginKindName, PluginKind>;
 
 /** `CatalogService`: what this server has. */
-export function createCatalogService(registry: PluginRegistry, describeServer: () => Promise<GetServerInfoResponse>): RpcService {
+export function createCatalogService(
+  registry: PluginRegistry,
+  describeServer: () => Promise<GetServerInfoResponse>,
+): RpcService {
   return defineService(CatalogServiceService, {
     listPlugins: serveUnary((request) => {
       const kind = readEnum(request.kind);

@@ -20,13 +20,15 @@ export interface Bounds {
 
 /** The number, which must be finite and within the bounds, ends included. Throws INVALID_REQUEST with the field's path. */
 export function requireNumber(value: number, field: string, { min, max }: Bounds): number {
-  if (!(value >= min && value <= max)) throw PrunecastError.ofField(field, `is ${value}: allowed are numbers from ${min} to ${max}`);
+  if (!(value >= min && value <= max))
+    throw PrunecastError.ofField(field, `is ${value}: allowed are numbers from ${min} to ${max}`);
   return value;
 }
 
 /** The integer, which must be within the bounds, ends included. Throws INVALID_REQUEST with the field's path. */
 export function requireInteger(value: number, field: string, { min, max }: Bounds): number {
-  if (!(value >= min && value <= max)) throw PrunecastError.ofField(field, `is ${value}: allowed are integers from ${min} to ${max}`);
+  if (!(value >= min && value <= max))
+    throw PrunecastError.ofField(field, `is ${value}: allowed are integers from ${min} to ${max}`);
   return value;
 }
 

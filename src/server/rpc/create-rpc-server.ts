@@ -35,7 +35,11 @@ export interface RpcServer {
 }
 
 /** A server of the whole API, with health and reflection, whose handlers are those of `services`; of two for one service the last counts. */
-export async function createRpcServer(services: readonly RpcService[], config: Config, context: CallContext): Promise<RpcServer> {
+export async function createRpcServer(
+  services: readonly RpcService[],
+  config: Config,
+  context: CallContext,
+): Promise<RpcServer> {
   const server = new Server({
     'grpc.max_receive_message_length': MAX_MESSAGE_BYTES,
     'grpc.max_send_message_length': MAX_MESSAGE_BYTES,
@@ -45,10 +49,18 @@ export async function createRpcServer(services: readonly RpcService[], config: C
   });
   const names = API.map(serviceName);
   for (const definition of API) {
-    addService(server, services.findLast((service) => service.definition === definition) ?? { definition, handlers: {} }, context);
+    addService(
+      server,
+      services.findLast((service) => service.definition === definition) ?? { definition, handlers: {} },
+      context,
+    );
   }
   addService(server, createHealthService(names, context.stopping), context);
-  for (const reflection of createReflectionServices(apiRegistry(), [...names, 'grpc.health.v1.Health', 'grpc.reflection.v1.ServerReflection'])) {
+  for (const reflection of createReflectionServices(apiRegistry(), [
+    ...names,
+    'grpc.health.v1.Health',
+    'grpc.reflection.v1.ServerReflection',
+  ])) {
     addService(server, reflection, context);
   }
   const credentials = await createCredentials(config);

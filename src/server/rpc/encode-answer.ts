@@ -12,7 +12,10 @@ export interface AnswerEncoder {
 }
 
 /** The encoder of one method's answers: each is encoded once. */
-export function createAnswerEncoder({ path, responseSerialize }: Pick<MethodDefinition<unknown, unknown>, 'path' | 'responseSerialize'>): AnswerEncoder {
+export function createAnswerEncoder({
+  path,
+  responseSerialize,
+}: Pick<MethodDefinition<unknown, unknown>, 'path' | 'responseSerialize'>): AnswerEncoder {
   const encoded = new WeakMap<object, Buffer>();
   return {
     encode: (response) => {
@@ -21,7 +24,8 @@ export function createAnswerEncoder({ path, responseSerialize }: Pick<MethodDefi
       if (response instanceof Object) encoded.set(response, bytes);
       return response;
     },
-    serialize: (response) => (response instanceof Object ? encoded.get(response) : undefined) ?? responseSerialize(response),
+    serialize: (response) =>
+      (response instanceof Object ? encoded.get(response) : undefined) ?? responseSerialize(response),
   };
 }
 
@@ -30,16 +34,22 @@ const WAYS_OUT: Readonly<Record<string, string>> = {
   'prunecast.v1.PruningService/Predict': 'send fewer rows a call',
   'prunecast.v1.PredictorService/ExplainPredictor': 'ask for fewer points',
   'prunecast.v1.PredictorService/ListPredictors': 'ask for a smaller page_size',
-  'prunecast.v1.PredictorService/ProposeRefinement': 'give a space of fewer dimensions: tie layers, or protect more of them',
+  'prunecast.v1.PredictorService/ProposeRefinement':
+    'give a space of fewer dimensions: tie layers, or protect more of them',
   'prunecast.v1.JobService/ListJobs': 'ask for a smaller page_size',
   'prunecast.v1.StudyService/ListTrials': 'ask for a smaller page_size',
   'prunecast.v1.StudyService/QueryStudy': 'ask for a smaller count',
-  'prunecast.v1.StudyService/GetStudy': "its trials and predictors come in pages from ListTrials and ListPredictors, its report's units from the output's prunecast.json",
+  'prunecast.v1.StudyService/GetStudy':
+    "its trials and predictors come in pages from ListTrials and ListPredictors, its report's units from the output's prunecast.json",
   'prunecast.v1.ModelService/InspectModel': 'give a space of fewer dimensions: tie layers, or protect more of them',
   'prunecast.v1.CatalogService/ListPlugins': 'ask for one kind at a time',
 };
 
 function describeTooLarge(method: string, bytes: number): PrunecastError {
   const wayOut = WAYS_OUT[method] ?? 'there is no shorter form of it';
-  return new PrunecastError('MESSAGE_TOO_LARGE', `the answer of ${method} has ${bytes} bytes, a message holds ${MAX_MESSAGE_BYTES}: ${wayOut}`, { metadata: { bytes: String(bytes), most: String(MAX_MESSAGE_BYTES) } });
+  return new PrunecastError(
+    'MESSAGE_TOO_LARGE',
+    `the answer of ${method} has ${bytes} bytes, a message holds ${MAX_MESSAGE_BYTES}: ${wayOut}`,
+    { metadata: { bytes: String(bytes), most: String(MAX_MESSAGE_BYTES) } },
+  );
 }

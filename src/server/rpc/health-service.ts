@@ -18,10 +18,13 @@ export function createHealthService(services: readonly string[], stopping: Abort
   };
   return defineService(HealthService, {
     check: serveUnary(({ service }) => {
-      if (!known.has(service)) throw new PrunecastError('SERVICE_NOT_FOUND', `no service is called "${service}"`, { metadata: { service } });
+      if (!known.has(service))
+        throw new PrunecastError('SERVICE_NOT_FOUND', `no service is called "${service}"`, { metadata: { service } });
       return { status: statusOf(service) };
     }),
-    list: serveUnary(() => ({ statuses: Object.fromEntries([...known].map((service) => [service, { status: statusOf(service) }])) })),
+    list: serveUnary(() => ({
+      statuses: Object.fromEntries([...known].map((service) => [service, { status: statusOf(service) }])),
+    })),
     watch: serveStream(async function* ({ service }, signal) {
       yield { status: statusOf(service) };
       // The stream ends with the server: nothing else changes.

@@ -20,10 +20,13 @@ export function createJobService(jobs: Jobs, events: JobEvents): RpcService {
       return { jobs: [...page.jobs], nextPageToken: page.nextPageToken };
     }),
     watchJob: serveStream(async function* (request, signal) {
-      for await (const event of events.follow(requireText(request.jobId, 'job_id'), request.afterSequence, signal)) yield { event };
+      for await (const event of events.follow(requireText(request.jobId, 'job_id'), request.afterSequence, signal))
+        yield { event };
     }),
     cancelJob: serveUnary(async (request) => ({ job: await jobs.cancel(requireText(request.jobId, 'job_id')) })),
-    resumeJob: serveUnary(async (request, signal) => ({ job: await jobs.resume(requireText(request.jobId, 'job_id'), request.ranges, signal) })),
+    resumeJob: serveUnary(async (request, signal) => ({
+      job: await jobs.resume(requireText(request.jobId, 'job_id'), request.ranges, signal),
+    })),
     deleteJob: serveUnary(async (request) => {
       await jobs.remove(requireText(request.jobId, 'job_id'));
       return {};

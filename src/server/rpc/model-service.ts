@@ -20,7 +20,9 @@ export interface ModelServices {
 /** `ModelService`: what a checkpoint is, and what a criterion says of it. */
 export function createModelService(services: ModelServices): RpcService {
   return defineService(ModelServiceService, {
-    inspectModel: serveUnary((request, signal) => inspectModel(attend(services, signal).models, services.plugins, request)),
+    inspectModel: serveUnary((request, signal) =>
+      inspectModel(attend(services, signal).models, services.plugins, request),
+    ),
     scoreUnits: serveStream((request, signal) => scoreModel(attend(services, signal), request, signal)),
   });
 }

@@ -27,9 +27,15 @@ export function createPredictorService(services: PredictorServices): RpcService 
       if ('plan' in started) throw new PrunecastError('INTERNAL', 'a fit has no plan');
       return { job: await jobs.get(started.jobId) };
     }),
-    getPredictor: serveUnary(async (request) => ({ predictor: (await predictorStore.get(requireText(request.predictorId, 'predictor_id'))).predictor })),
+    getPredictor: serveUnary(async (request) => ({
+      predictor: (await predictorStore.get(requireText(request.predictorId, 'predictor_id'))).predictor,
+    })),
     listPredictors: serveUnary(async ({ studyId, pageSize, pageToken }) => {
-      const { values, nextPageToken } = await predictorStore.list({ studyId, pageSize: readPageSize(pageSize), pageToken });
+      const { values, nextPageToken } = await predictorStore.list({
+        studyId,
+        pageSize: readPageSize(pageSize),
+        pageToken,
+      });
       return { predictors: [...values], nextPageToken };
     }),
     deletePredictor: serveUnary(async (request) => {

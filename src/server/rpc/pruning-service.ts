@@ -17,7 +17,8 @@ export type PruningServices = Parameters<typeof answerPredict>[0] & {
 /** `PruningService`: three verbs that start a durable job and stream its events, and one that answers at once. */
 export function createPruningService(services: PruningServices): RpcService {
   const { kinds, jobs, events } = services;
-  const stream = <Request>(kind: RunnableKind<Request>) => serveJobStream<Request>(events, (request, signal) => startKind(jobs, kind, request, signal));
+  const stream = <Request>(kind: RunnableKind<Request>) =>
+    serveJobStream<Request>(events, (request, signal) => startKind(jobs, kind, request, signal));
   return defineService(PruningServiceService, {
     prune: stream(kinds.prune),
     evaluate: stream(kinds.evaluate),

@@ -1,7 +1,11 @@
 import type { handleBidiStreamingCall, ServiceDefinition } from '@grpc/grpc-js';
 import { toBinary, type DescFile, type FileRegistry } from '@bufbuild/protobuf';
 import { FileDescriptorProtoSchema } from '@bufbuild/protobuf/wkt';
-import { type ServerReflectionRequest, ServerReflectionResponse, ServerReflectionService } from '../../gen/grpc/reflection/v1/reflection.js';
+import {
+  type ServerReflectionRequest,
+  ServerReflectionResponse,
+  ServerReflectionService,
+} from '../../gen/grpc/reflection/v1/reflection.js';
 import { CODE_NUMBERS } from '../errors/encode-status.js';
 import type { Served } from './call-context.js';
 import type { RpcService } from './rpc-service.js';
@@ -17,16 +21,32 @@ type Answer = NonNullable<ServerReflectionResponse['messageResponse']>;
  * @param services full names of the services to list
  */
 export function createReflectionServices(registry: FileRegistry, services: readonly string[]): RpcService[] {
-  const serverReflectionInfo: Served<handleBidiStreamingCall<ServerReflectionRequest, ServerReflectionResponse>> = serveDuplex((request) =>
-    ServerReflectionResponse.create({ validHost: request.host, originalRequest: request, messageResponse: answer(registry, services, request) }));
+  const serverReflectionInfo: Served<handleBidiStreamingCall<ServerReflectionRequest, ServerReflectionResponse>> =
+    serveDuplex((request) =>
+      ServerReflectionResponse.create({
+        validHost: request.host,
+        originalRequest: request,
+        messageResponse: answer(registry, services, request),
+      }),
+    );
   const handlers = { serverReflectionInfo } as RpcService['handlers'];
   const alpha: ServiceDefinition = {
-    serverReflectionInfo: { ...ServerReflectionService.serverReflectionInfo, path: '/grpc.reflection.v1alpha.ServerReflection/ServerReflectionInfo' },
+    serverReflectionInfo: {
+      ...ServerReflectionService.serverReflectionInfo,
+      path: '/grpc.reflection.v1alpha.ServerReflection/ServerReflectionInfo',
+    },
   };
-  return [{ definition: ServerReflectionService, handlers }, { definition: alpha, handlers }];
+  return [
+    { definition: ServerReflectionService, handlers },
+    { definition: alpha, handlers },
+  ];
 }
 
-function answer(registry: FileRegistry, services: readonly string[], { messageRequest }: ServerReflectionRequest): Answer {
+function answer(
+  registry: FileRegistry,
+  services: readonly string[],
+  { messageRequest }: ServerReflectionRequest,
+): Answer {
   switch (messageRequest?.$case) {
     case 'listServices':
       return { $case: 'listServicesResponse', value: { service: services.map((name) => ({ name })) } };

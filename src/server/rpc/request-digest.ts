@@ -8,6 +8,12 @@ import type { JobKind } from '../../gen/prunecast/v1/job.js';
  *
  * @param codec the request's generated codec: `PruneRequest`
  */
-export function digestRequest<Request>(kind: JobKind, codec: { toJSON(request: Request): unknown }, request: Request): string {
-  return createHash('sha256').update(`${kind}\n${canonicalJson(codec.toJSON(request))}`).digest('hex');
+export function digestRequest<Request>(
+  kind: JobKind,
+  codec: { toJSON(request: Request): unknown },
+  request: Request,
+): string {
+  return createHash('sha256')
+    .update(`${kind}\n${canonicalJson(codec.toJSON(request))}`)
+    .digest('hex');
 }

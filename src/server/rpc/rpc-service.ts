@@ -32,12 +32,19 @@ type HandlerOf<Method> = Method extends {
   readonly responseSerialize: (value: infer Response) => Buffer;
 }
   ? RequestStream extends true
-    ? ResponseStream extends true ? handleBidiStreamingCall<Request, Response> : handleClientStreamingCall<Request, Response>
-    : ResponseStream extends true ? handleServerStreamingCall<Request, Response> : handleUnaryCall<Request, Response>
+    ? ResponseStream extends true
+      ? handleBidiStreamingCall<Request, Response>
+      : handleClientStreamingCall<Request, Response>
+    : ResponseStream extends true
+      ? handleServerStreamingCall<Request, Response>
+      : handleUnaryCall<Request, Response>
   : never;
 
 /** A service: its generated definition, and a handler for each method that is there. The others answer NOT_IMPLEMENTED. */
-export function defineService<Definition extends ServiceDefinition>(definition: Definition, handlers: Handlers<Definition>): RpcService {
+export function defineService<Definition extends ServiceDefinition>(
+  definition: Definition,
+  handlers: Handlers<Definition>,
+): RpcService {
   return { definition, handlers: handlers as RpcService['handlers'] };
 }
 
@@ -48,18 +55,43 @@ export function serviceName(definition: ServiceDefinition): string {
 
 /** Registers a service, with an answer for every method of it, and for every request: one that is malformed or out of bounds reaches no handler, an answer that no message holds no caller. */
 export function addService(server: Server, { definition, handlers }: RpcService, context: CallContext): void {
-  const methods = Object.entries(definition).map(([method, shape]) => ({ method, shape, answers: createAnswerEncoder(shape) }));
-  const guarded = methods.map(({ method, shape, answers }) => [method, { ...shape, requestDeserialize: createRequestReader(shape.path, shape.requestDeserialize), responseSerialize: answers.serialize }] as const);
-  server.addService(Object.fromEntries(guarded), Object.fromEntries(
-    methods.map(({ method, shape, answers: { encode } }) => [method, (handlers[method] ?? refuse(shape))({ ...context, encode })]),
-  ));
+  const methods = Object.entries(definition).map(([method, shape]) => ({
+    method,
+    shape,
+    answers: createAnswerEncoder(shape),
+  }));
+  const guarded = methods.map(
+    ({ method, shape, answers }) =>
+      [
+        method,
+        {
+          ...shape,
+          requestDeserialize: createRequestReader(shape.path, shape.requestDeserialize),
+          responseSerialize: answers.serialize,
+        },
+      ] as const,
+  );
+  server.addService(
+    Object.fromEntries(guarded),
+    Object.fromEntries(
+      methods.map(({ method, shape, answers: { encode } }) => [
+        method,
+        (handlers[method] ?? refuse(shape))({ ...context, encode }),
+      ]),
+    ),
+  );
 }
 
 function refuse(method: MethodDefinition<unknown, unknown>): Served<UntypedHandleCall> {
   const fail = (): never => {
-    throw new PrunecastError('NOT_IMPLEMENTED', `this version of the server does not offer ${method.path.slice(1)}`, { metadata: { method: method.path.slice(1) } });
+    throw new PrunecastError('NOT_IMPLEMENTED', `this version of the server does not offer ${method.path.slice(1)}`, {
+      metadata: { method: method.path.slice(1) },
+    });
   };
   if (method.requestStream) return serveClientStream(async () => fail());
+  if (!method.responseStream) return serveUnary(fail);
   // oxlint-disable-next-line require-yield -- a stream that never has a message
-  return method.responseStream ? serveStream(async function* () { fail(); }) : serveUnary(fail);
+  return serveStream(async function* () {
+    fail();
+  });
 }

@@ -14,19 +14,23 @@ import { toStatusObject } from './status-object.js';
 export function serveClientStream<Request, Response>(
   answer: (requests: AsyncIterable<Request>, signal: AbortSignal) => Promise<Response>,
 ): Served<handleClientStreamingCall<Request, Response>> {
-  return ({ log, stopping, encode }) => async (call, callback) => {
-    const { signal, release } = createCallSignal(call, stopping);
-    try {
-      callback(null, encode(await answer(readUntilAborted<Request>(call, signal), signal)));
-    } catch (error) {
-      callback(toStatusObject(encodeStatus(error, log.child({ method: call.getPath() }))));
-    } finally {
-      release();
-    }
-  };
+  return ({ log, stopping, encode }) =>
+    async (call, callback) => {
+      const { signal, release } = createCallSignal(call, stopping);
+      try {
+        callback(null, encode(await answer(readUntilAborted<Request>(call, signal), signal)));
+      } catch (error) {
+        callback(toStatusObject(encodeStatus(error, log.child({ method: call.getPath() }))));
+      } finally {
+        release();
+      }
+    };
 }
 
-async function* readUntilAborted<Request>(requests: AsyncIterable<Request>, signal: AbortSignal): AsyncGenerator<Request, void, undefined> {
+async function* readUntilAborted<Request>(
+  requests: AsyncIterable<Request>,
+  signal: AbortSignal,
+): AsyncGenerator<Request, void, undefined> {
   const iterator = requests[Symbol.asyncIterator]();
   for (;;) {
     const next = await orAborted(iterator.next(), signal);

@@ -46,6 +46,8 @@ async function pump<Request, Response>(
     call.emit('error', toStatusObject(encodeStatus(error, methodLog)));
   } finally {
     release();
-    responses?.return(undefined).catch((error: unknown) => methodLog.error({ err: error }, 'a stream did not end cleanly'));
+    responses
+      ?.return(undefined)
+      .catch((error: unknown) => methodLog.error({ err: error }, 'a stream did not end cleanly'));
   }
 }

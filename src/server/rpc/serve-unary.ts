@@ -12,14 +12,15 @@ import { toStatusObject } from './status-object.js';
 export function serveUnary<Request, Response>(
   answer: (request: Request, signal: AbortSignal) => Promise<Response> | Response,
 ): Served<handleUnaryCall<Request, Response>> {
-  return ({ log, stopping, encode }) => async (call, callback) => {
-    const { signal, release } = createCallSignal(call, stopping);
-    try {
-      callback(null, encode(await answer(takeRequest(call.request), signal)));
-    } catch (error) {
-      callback(toStatusObject(encodeStatus(error, log.child({ method: call.getPath() }))));
-    } finally {
-      release();
-    }
-  };
+  return ({ log, stopping, encode }) =>
+    async (call, callback) => {
+      const { signal, release } = createCallSignal(call, stopping);
+      try {
+        callback(null, encode(await answer(takeRequest(call.request), signal)));
+      } catch (error) {
+        callback(toStatusObject(encodeStatus(error, log.child({ method: call.getPath() }))));
+      } finally {
+        release();
+      }
+    };
 }

@@ -9,7 +9,9 @@ import { serveUnary } from './serve-unary.js';
 /** `StudyService`: what a Search job makes. */
 export function createStudyService(services: StudyServices & QueryServices): RpcService {
   return defineService(StudyServiceService, {
-    getStudy: serveUnary(async (request) => ({ study: await describeStudy(services, requireText(request.studyId, 'study_id')) })),
+    getStudy: serveUnary(async (request) => ({
+      study: await describeStudy(services, requireText(request.studyId, 'study_id')),
+    })),
     listTrials: serveUnary(async (request) => {
       const studyId = requireText(request.studyId, 'study_id');
       await services.studies.get(studyId);

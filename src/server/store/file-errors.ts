@@ -36,7 +36,11 @@ const UNWRITABLE: Readonly<Record<string, string>> = {
  */
 export function toOutputError(error: unknown, output: string, root: string): unknown {
   if (isCode(error, 'ENOSPC', 'EDQUOT', 'EFBIG')) {
-    return new PrunecastError('STORAGE_FULL', `output: there is no room for "${output}": make room on its disk, or name another output root; nothing of it was left behind`, { metadata: { output }, cause: error });
+    return new PrunecastError(
+      'STORAGE_FULL',
+      `output: there is no room for "${output}": make room on its disk, or name another output root; nothing of it was left behind`,
+      { metadata: { output }, cause: error },
+    );
   }
   if (!(error instanceof Error)) return error;
   const { code = '', path = root, syscall = '' } = error as NodeJS.ErrnoException;
@@ -46,5 +50,9 @@ export function toOutputError(error: unknown, output: string, root: string): unk
 
 /** OUTPUT_NOT_WRITTEN with what is in the way. */
 export function notWritten(output: string, problem: string, cause?: unknown): PrunecastError {
-  return new PrunecastError('OUTPUT_NOT_WRITTEN', `output: "${output}" cannot be written: ${problem}`, { metadata: { output }, violations: [{ field: 'output', description: problem }], cause });
+  return new PrunecastError('OUTPUT_NOT_WRITTEN', `output: "${output}" cannot be written: ${problem}`, {
+    metadata: { output },
+    violations: [{ field: 'output', description: problem }],
+    cause,
+  });
 }

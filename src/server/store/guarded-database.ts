@@ -12,7 +12,11 @@ import type { Reason } from '../../core/errors/reasons.js';
 export function guardDatabase(database: SqliteDatabase): SqliteDatabase {
   return {
     close: () => database.close(),
-    prepare: (sql) => guardStatement(sql, attempt(() => database.prepare(sql))),
+    prepare: (sql) =>
+      guardStatement(
+        sql,
+        attempt(() => database.prepare(sql)),
+      ),
   };
 }
 
@@ -26,7 +30,8 @@ function guardStatement(sql: string, statement: SqliteStatement): SqliteStatemen
       try {
         return attempt(() => statement.run(parameters));
       } catch (error) {
-        if (isRollback && error instanceof Error && error.message.includes('no transaction is active')) return { changes: 0, lastInsertRowid: 0 };
+        if (isRollback && error instanceof Error && error.message.includes('no transaction is active'))
+          return { changes: 0, lastInsertRowid: 0 };
         throw error;
       }
     },
@@ -35,9 +40,23 @@ function guardStatement(sql: string, statement: SqliteStatement): SqliteStatemen
 
 /** What is to be done about the errors of SQLite that are not the server's own fault, by the start of their code. */
 const FAULTS: readonly { readonly codes: RegExp; readonly reason: Reason; readonly message: string }[] = [
-  { codes: /^SQLITE_FULL/, reason: 'STORAGE_FULL', message: 'the disk under the state folder is full: make room, and try again' },
-  { codes: /^SQLITE_(CORRUPT|NOTADB)/, reason: 'STATE_DAMAGED', message: 'the database of the state folder (prunecast.db) is damaged: bring it back from a backup, or start with another state folder' },
-  { codes: /^SQLITE_(READONLY|CANTOPEN|IOERR|PERM|AUTH|BUSY|LOCKED)/, reason: 'STATE_UNAVAILABLE', message: 'the database of the state folder (prunecast.db) cannot be read or written: see that it is there, writable and not locked by another process' },
+  {
+    codes: /^SQLITE_FULL/,
+    reason: 'STORAGE_FULL',
+    message: 'the disk under the state folder is full: make room, and try again',
+  },
+  {
+    codes: /^SQLITE_(CORRUPT|NOTADB)/,
+    reason: 'STATE_DAMAGED',
+    message:
+      'the database of the state folder (prunecast.db) is damaged: bring it back from a backup, or start with another state folder',
+  },
+  {
+    codes: /^SQLITE_(READONLY|CANTOPEN|IOERR|PERM|AUTH|BUSY|LOCKED)/,
+    reason: 'STATE_UNAVAILABLE',
+    message:
+      'the database of the state folder (prunecast.db) cannot be read or written: see that it is there, writable and not locked by another process',
+  },
 ];
 
 /** Does something with a database; a fault of SQLite that is not the server's own is thrown as what it is. */

@@ -47,13 +47,21 @@ export interface JobStore {
   /** Stores a job and its first event, under a lease. */
   create(job: NewJob, first: EventEntry['payload'], lease: Lease): Promise<HeldJob>;
   /** Stores events in one transaction, in order; those of unknown or ended jobs, or of a lost lease, are dropped. Returns the numbers given. */
-  append(entries: readonly EventEntry[], timeMs: number): Promise<readonly { readonly jobId: string; readonly sequence: number }[]>;
+  append(
+    entries: readonly EventEntry[],
+    timeMs: number,
+  ): Promise<readonly { readonly jobId: string; readonly sequence: number }[]>;
   /**
    * Stores events of one job, and what belongs with them, in one transaction. Returns the last number given (that of the
    * newest event where none was to be stored), or undefined where the job is unknown or has ended, or the lease is lost:
    * nothing is stored then.
    */
-  commit(job: HeldJob, payloads: readonly EventEntry['payload'][], writes: readonly StoreWrite[], timeMs: number): Promise<number | undefined>;
+  commit(
+    job: HeldJob,
+    payloads: readonly EventEntry['payload'][],
+    writes: readonly StoreWrite[],
+    timeMs: number,
+  ): Promise<number | undefined>;
   /** Stores what belongs to no job, in one transaction. */
   keep(writes: readonly StoreWrite[]): Promise<void>;
   /** Throws JOB_NOT_FOUND. */
@@ -85,99 +93,144 @@ export const ENDED_STATES: readonly JobState[] = [JobState.SUCCEEDED, JobState.F
 
 export function createJobStore(database: Kysely<Schema>): JobStore {
   return {
-    create: (job, first, lease) => database.transaction().execute(async (transaction) => {
-      await transaction.insertInto('jobs').values({
-        id: job.id,
-        kind: job.kind,
-        state: JobState.QUEUED,
-        request_id: job.requestId === '' ? null : job.requestId,
-        request_digest: job.requestDigest,
-        study_id: job.studyId,
-        created_ms: job.createdMs,
-        last_sequence: 0,
-        queue_place: 0,
-        lease_owner: lease.owner,
-        lease_token: FIRST_TOKEN,
-        lease_until_ms: lease.untilMs,
-      }).execute();
-      if (job.request !== undefined) await transaction.insertInto('job_requests').values({ job_id: job.id, request: job.request }).execute();
-      const held = { jobId: job.id, token: FIRST_TOKEN };
-      await appendOne(transaction, { ...held, payload: first }, job.createdMs);
-      return held;
-    }),
-    append: (entries, timeMs) => database.transaction().execute(async (transaction) => {
-      const appended = [];
-      for (const entry of entries) {
-        const sequence = await appendOne(transaction, entry, timeMs);
-        if (sequence !== undefined) appended.push({ jobId: entry.jobId, sequence });
-      }
-      return appended;
-    }),
-    commit: (job, payloads, writes, timeMs) => database.transaction().execute(async (transaction) => {
-      let last = await holdOpen(transaction, job);
-      if (last === undefined) return undefined;
-      for (const payload of payloads) last = (await appendOne(transaction, { ...job, payload }, timeMs)) ?? last;
-      for (const write of writes) await write(transaction);
-      return last;
-    }),
-    keep: (writes) => database.transaction().execute(async (transaction) => {
-      for (const write of writes) await write(transaction);
-    }),
+    create: (job, first, lease) =>
+      database.transaction().execute(async (transaction) => {
+        await transaction
+          .insertInto('jobs')
+          .values({
+            id: job.id,
+            kind: job.kind,
+            state: JobState.QUEUED,
+            request_id: job.requestId === '' ? null : job.requestId,
+            request_digest: job.requestDigest,
+            study_id: job.studyId,
+            created_ms: job.createdMs,
+            last_sequence: 0,
+            queue_place: 0,
+            lease_owner: lease.owner,
+            lease_token: FIRST_TOKEN,
+            lease_until_ms: lease.untilMs,
+          })
+          .execute();
+        if (job.request !== undefined)
+          await transaction.insertInto('job_requests').values({ job_id: job.id, request: job.request }).execute();
+        const held = { jobId: job.id, token: FIRST_TOKEN };
+        await appendOne(transaction, { ...held, payload: first }, job.createdMs);
+        return held;
+      }),
+    append: (entries, timeMs) =>
+      database.transaction().execute(async (transaction) => {
+        const appended = [];
+        for (const entry of entries) {
+          const sequence = await appendOne(transaction, entry, timeMs);
+          if (sequence !== undefined) appended.push({ jobId: entry.jobId, sequence });
+        }
+        return appended;
+      }),
+    commit: (job, payloads, writes, timeMs) =>
+      database.transaction().execute(async (transaction) => {
+        let last = await holdOpen(transaction, job);
+        if (last === undefined) return undefined;
+        for (const payload of payloads) last = (await appendOne(transaction, { ...job, payload }, timeMs)) ?? last;
+        for (const write of writes) await write(transaction);
+        return last;
+      }),
+    keep: (writes) =>
+      database.transaction().execute(async (transaction) => {
+        for (const write of writes) await write(transaction);
+      }),
     get: async (jobId) => {
       const row = await database.selectFrom('jobs').selectAll().where('id', '=', jobId).executeTakeFirst();
-      if (!row) throw new PrunecastError('JOB_NOT_FOUND', `no job has the id "${jobId}"`, { metadata: { job_id: jobId } });
+      if (!row)
+        throw new PrunecastError('JOB_NOT_FOUND', `no job has the id "${jobId}"`, { metadata: { job_id: jobId } });
       return toJob(row);
     },
     findByRequestId: async (requestId) => {
-      const row = await database.selectFrom('jobs').select(['id', 'request_digest']).where('request_id', '=', requestId).executeTakeFirst();
+      const row = await database
+        .selectFrom('jobs')
+        .select(['id', 'request_digest'])
+        .where('request_id', '=', requestId)
+        .executeTakeFirst();
       return row && { jobId: row.id, requestDigest: row.request_digest };
     },
     list: async ({ kind, state, pageSize, pageToken }) => {
       const before = readPageToken(pageToken);
-      let rows = database.selectFrom('jobs').selectAll().orderBy('number', 'desc').limit(pageSize + 1);
+      let rows = database
+        .selectFrom('jobs')
+        .selectAll()
+        .orderBy('number', 'desc')
+        .limit(pageSize + 1);
       if (kind !== undefined) rows = rows.where('kind', '=', kind);
       if (state !== undefined) rows = rows.where('state', '=', state);
       if (before !== undefined) rows = rows.where('number', '<', before);
       return takePage(await rows.execute(), pageSize, {
         key: ({ number }) => number,
         // An earlier version took request ids of any length.
-        bytes: ({ progress, error, request_id }) => 300 + (progress?.byteLength ?? 0) + (error?.byteLength ?? 0) + Buffer.byteLength(request_id ?? ''),
+        bytes: ({ progress, error, request_id }) =>
+          300 + (progress?.byteLength ?? 0) + (error?.byteLength ?? 0) + Buffer.byteLength(request_id ?? ''),
         value: toJob,
       });
     },
     unfinished: async () => {
-      const rows = await database.selectFrom('jobs').selectAll().where('state', 'not in', ENDED_STATES).orderBy('number').execute();
+      const rows = await database
+        .selectFrom('jobs')
+        .selectAll()
+        .where('state', 'not in', ENDED_STATES)
+        .orderBy('number')
+        .execute();
       // A server starts also where a blob of a job is damaged.
       return rows.map((row) => toJob({ ...row, progress: null, error: null }));
     },
     fruitlessStarts: async (jobId) => {
-      const row = await database.selectFrom('jobs').select('fruitless_starts').where('id', '=', jobId).executeTakeFirst();
+      const row = await database
+        .selectFrom('jobs')
+        .select('fruitless_starts')
+        .where('id', '=', jobId)
+        .executeTakeFirst();
       return row?.fruitless_starts ?? 0;
     },
     request: async (jobId) => {
-      const row = await database.selectFrom('job_requests').select('request').where('job_id', '=', jobId).executeTakeFirst();
+      const row = await database
+        .selectFrom('job_requests')
+        .select('request')
+        .where('job_id', '=', jobId)
+        .executeTakeFirst();
       return row && blobBytes(row.request);
     },
     eventsAfter: async (jobId, sequence, limit) => {
-      const ahead = database.selectFrom('events').where('job_id', '=', jobId).where('sequence', '>', sequence).orderBy('sequence').limit(limit);
+      const ahead = database
+        .selectFrom('events')
+        .where('job_id', '=', jobId)
+        .where('sequence', '>', sequence)
+        .orderBy('sequence')
+        .limit(limit);
       const sizes = await ahead.select(['sequence', sql<number>`length(event)`.as('bytes')]).execute();
       const last = sizes[countFitting(sizes) - 1]?.sequence;
       if (last === undefined) return [];
       const rows = await ahead.select(['sequence', 'event']).where('sequence', '<=', last).execute();
-      return rows.map((row) => readStored(`event ${row.sequence} of ${jobId}`, () => JobEvent.decode(blobBytes(row.event))));
+      return rows.map((row) =>
+        readStored(`event ${row.sequence} of ${jobId}`, () => JobEvent.decode(blobBytes(row.event))),
+      );
     },
     oldestSequence: async (jobId) => {
-      const row = await database.selectFrom('events').select('sequence').where('job_id', '=', jobId).orderBy('sequence').limit(1).executeTakeFirst();
+      const row = await database
+        .selectFrom('events')
+        .select('sequence')
+        .where('job_id', '=', jobId)
+        .orderBy('sequence')
+        .limit(1)
+        .executeTakeFirst();
       return row?.sequence ?? 1;
     },
     compact: async (jobId, sequence) => {
       await database.deleteFrom('events').where('job_id', '=', jobId).where('sequence', '<=', sequence).execute();
     },
-    remove: (jobId) => database.transaction().execute(async (transaction) => {
-      await transaction.deleteFrom('events').where('job_id', '=', jobId).execute();
-      await transaction.deleteFrom('job_requests').where('job_id', '=', jobId).execute();
-      await transaction.deleteFrom('jobs').where('id', '=', jobId).execute();
-    }),
+    remove: (jobId) =>
+      database.transaction().execute(async (transaction) => {
+        await transaction.deleteFrom('events').where('job_id', '=', jobId).execute();
+        await transaction.deleteFrom('job_requests').where('job_id', '=', jobId).execute();
+        await transaction.deleteFrom('jobs').where('id', '=', jobId).execute();
+      }),
   };
 }
 
@@ -198,38 +251,65 @@ function countFitting(sizes: readonly { readonly bytes: number }[]): number {
 
 /** The number of a job's newest event; undefined where the job is unknown or has ended, or the lease is lost. An update, so that no other process writes before this transaction ends. */
 async function holdOpen(transaction: Transaction<Schema>, { jobId, token }: HeldJob): Promise<number | undefined> {
-  const row = await transaction.updateTable('jobs').set(({ ref }) => ({ last_sequence: ref('last_sequence') }))
-    .where('id', '=', jobId).where('lease_token', '=', token).where('state', 'not in', ENDED_STATES)
-    .returning('last_sequence').executeTakeFirst();
+  const row = await transaction
+    .updateTable('jobs')
+    .set(({ ref }) => ({ last_sequence: ref('last_sequence') }))
+    .where('id', '=', jobId)
+    .where('lease_token', '=', token)
+    .where('state', 'not in', ENDED_STATES)
+    .returning('last_sequence')
+    .executeTakeFirst();
   return row?.last_sequence;
 }
 
 /** Stores one event and what it changes of the job's row; returns its number, or undefined when the job is unknown or has ended, or the lease is lost. */
-async function appendOne(transaction: Transaction<Schema>, { jobId, token, payload }: EventEntry, timeMs: number): Promise<number | undefined> {
-  const row = await transaction.updateTable('jobs')
+async function appendOne(
+  transaction: Transaction<Schema>,
+  { jobId, token, payload }: EventEntry,
+  timeMs: number,
+): Promise<number | undefined> {
+  const row = await transaction
+    .updateTable('jobs')
     .set(({ eb }) => ({ ...changesOf(payload, timeMs), last_sequence: eb('last_sequence', '+', 1) }))
-    .where('id', '=', jobId).where('lease_token', '=', token).where('state', 'not in', ENDED_STATES)
-    .returning('last_sequence').executeTakeFirst();
+    .where('id', '=', jobId)
+    .where('lease_token', '=', token)
+    .where('state', 'not in', ENDED_STATES)
+    .returning('last_sequence')
+    .executeTakeFirst();
   if (!row) return undefined;
   const event: JobEvent = { jobId, sequence: BigInt(row.last_sequence), time: toTimestamp(timeMs), payload };
-  await transaction.insertInto('events').values({ job_id: jobId, sequence: row.last_sequence, event: JobEvent.encode(event).finish() }).execute();
+  await transaction
+    .insertInto('events')
+    .values({ job_id: jobId, sequence: row.last_sequence, event: JobEvent.encode(event).finish() })
+    .execute();
   return row.last_sequence;
 }
 
 function changesOf(payload: EventEntry['payload'], timeMs: number): UpdateObject<Schema, 'jobs'> {
   switch (payload.$case) {
-    case 'queued': return { state: JobState.QUEUED, queue_place: payload.value.place };
-    case 'started': return { state: JobState.RUNNING, queue_place: 0, started_ms: timeMs, fruitless_starts: sql<number>`fruitless_starts + 1` };
-    case 'paused': return { state: JobState.PAUSED, fruitless_starts: 0 };
-    case 'progress': return { progress: JobProgress.encode(payload.value).finish() };
-    case 'ended': return {
-      state: payload.value.state,
-      queue_place: 0,
-      ended_ms: timeMs,
-      error: payload.value.error ? Status.encode(payload.value.error).finish() : null,
-    };
+    case 'queued':
+      return { state: JobState.QUEUED, queue_place: payload.value.place };
+    case 'started':
+      return {
+        state: JobState.RUNNING,
+        queue_place: 0,
+        started_ms: timeMs,
+        fruitless_starts: sql<number>`fruitless_starts + 1`,
+      };
+    case 'paused':
+      return { state: JobState.PAUSED, fruitless_starts: 0 };
+    case 'progress':
+      return { progress: JobProgress.encode(payload.value).finish() };
+    case 'ended':
+      return {
+        state: payload.value.state,
+        queue_place: 0,
+        ended_ms: timeMs,
+        error: payload.value.error ? Status.encode(payload.value.error).finish() : null,
+      };
     // A result of the work: the job gets on.
-    default: return { fruitless_starts: 0 };
+    default:
+      return { fruitless_starts: 0 };
   }
 }
 
@@ -250,6 +330,10 @@ function toJob(row: Selectable<Schema['jobs']>): Job {
   };
 }
 
-function readBlob<Message>(blob: Blob | null, what: string, codec: { decode(bytes: Uint8Array): Message }): Message | undefined {
+function readBlob<Message>(
+  blob: Blob | null,
+  what: string,
+  codec: { decode(bytes: Uint8Array): Message },
+): Message | undefined {
   return blob === null ? undefined : readStored(what, () => codec.decode(blobBytes(blob)));
 }

@@ -36,14 +36,15 @@ export function createLabelStore(database: Kysely<Schema>): LabelStore {
   return {
     get: (key) => selectLabel(database, key),
     // On one connection: two thousand queries that each wait for it would wake each other up.
-    getMany: (keys) => database.connection().execute(async (connection) => {
-      const labels: (Label | undefined)[] = [];
-      for (const [index, key] of keys.entries()) {
-        if (index > 0 && index % LABELS_A_TURN === 0) await nextTurn();
-        labels.push(await selectLabel(connection, key));
-      }
-      return labels;
-    }),
+    getMany: (keys) =>
+      database.connection().execute(async (connection) => {
+        const labels: (Label | undefined)[] = [];
+        for (const [index, key] of keys.entries()) {
+          if (index > 0 && index % LABELS_A_TURN === 0) await nextTurn();
+          labels.push(await selectLabel(connection, key));
+        }
+        return labels;
+      }),
     put: (key, label) => insertLabel(database, key, label),
     putting: (key, label) => async (transaction) => void (await insertLabel(transaction, key, label)),
   };
@@ -57,22 +58,35 @@ async function insertLabel(database: Kysely<Schema>, key: LabelKey, label: Label
     window_tokens: int32Blob(label.windowTokens),
     tokens_spent: label.tokensSpent,
   };
-  const result = await database.insertInto('labels').values({
-    checkpoint_digest: key.checkpointDigest,
-    measurement_fingerprint: key.measurementFingerprint,
-    fidelity_digest: key.fidelityDigest,
-    recipe_digest: key.recipeDigest,
-    architecture_key: key.architectureKey,
-    ...measured,
-  }).onConflict((conflict) => conflict
-    .columns(['checkpoint_digest', 'measurement_fingerprint', 'fidelity_digest', 'recipe_digest', 'architecture_key'])
-    .doUpdateSet(measured)
-    .where(sql`(SELECT count(*) FROM json_each(labels.metrics))`, '<', Object.keys(label.metrics).length)).executeTakeFirst();
+  const result = await database
+    .insertInto('labels')
+    .values({
+      checkpoint_digest: key.checkpointDigest,
+      measurement_fingerprint: key.measurementFingerprint,
+      fidelity_digest: key.fidelityDigest,
+      recipe_digest: key.recipeDigest,
+      architecture_key: key.architectureKey,
+      ...measured,
+    })
+    .onConflict((conflict) =>
+      conflict
+        .columns([
+          'checkpoint_digest',
+          'measurement_fingerprint',
+          'fidelity_digest',
+          'recipe_digest',
+          'architecture_key',
+        ])
+        .doUpdateSet(measured)
+        .where(sql`(SELECT count(*) FROM json_each(labels.metrics))`, '<', Object.keys(label.metrics).length),
+    )
+    .executeTakeFirst();
   return result.numInsertedOrUpdatedRows === 1n;
 }
 
 async function selectLabel(database: Kysely<Schema>, key: LabelKey): Promise<Label | undefined> {
-  const row = await database.selectFrom('labels')
+  const row = await database
+    .selectFrom('labels')
     .select(['metrics', 'window_losses', 'window_hits', 'window_tokens', 'tokens_spent'])
     .where('checkpoint_digest', '=', key.checkpointDigest)
     .where('measurement_fingerprint', '=', key.measurementFingerprint)
@@ -80,11 +94,17 @@ async function selectLabel(database: Kysely<Schema>, key: LabelKey): Promise<Lab
     .where('recipe_digest', '=', key.recipeDigest)
     .where('architecture_key', '=', key.architectureKey)
     .executeTakeFirst();
-  return row && readStored(`the label of ${key.architectureKey} under the recipe "${key.recipeDigest}" and the measurement ${key.measurementFingerprint}`, () => ({
-    metrics: fromJson(row.metrics),
-    windowLosses: float64Values(row.window_losses),
-    ...(row.window_hits === null ? {} : { windowHits: int32Values(row.window_hits) }),
-    windowTokens: int32Values(row.window_tokens),
-    tokensSpent: row.tokens_spent,
-  }));
+  return (
+    row &&
+    readStored(
+      `the label of ${key.architectureKey} under the recipe "${key.recipeDigest}" and the measurement ${key.measurementFingerprint}`,
+      () => ({
+        metrics: fromJson(row.metrics),
+        windowLosses: float64Values(row.window_losses),
+        ...(row.window_hits === null ? {} : { windowHits: int32Values(row.window_hits) }),
+        windowTokens: int32Values(row.window_tokens),
+        tokensSpent: row.tokens_spent,
+      }),
+    )
+  );
 }

@@ -1,6 +1,10 @@
 /** Metrics as JSON; numbers that JSON lacks (NaN and the infinities, which a ruined model can have) travel as texts. */
 export function toJson(metrics: Readonly<Record<string, number>>): string {
-  return JSON.stringify(Object.fromEntries(Object.entries(metrics).map(([name, value]) => [name, Number.isFinite(value) ? value : String(value)])));
+  return JSON.stringify(
+    Object.fromEntries(
+      Object.entries(metrics).map(([name, value]) => [name, Number.isFinite(value) ? value : String(value)]),
+    ),
+  );
 }
 
 /** The metrics that `toJson` wrote. */

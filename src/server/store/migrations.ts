@@ -5,21 +5,33 @@ import type { Schema } from './schema.js';
  * The steps from an empty file to the newest schema. A step that was released is never changed: what it lacks comes in a
  * new one.
  */
-const MIGRATIONS: readonly ((transaction: Transaction<Schema>) => Promise<void>)[] = [createFirstTables, createFitEvidence, createJobRequests, addWindowHits, createLeases, countFruitlessStarts];
+const MIGRATIONS: readonly ((transaction: Transaction<Schema>) => Promise<void>)[] = [
+  createFirstTables,
+  createFitEvidence,
+  createJobRequests,
+  addWindowHits,
+  createLeases,
+  countFruitlessStarts,
+];
 
 /** Brings a database to the newest schema, each step in a transaction. Throws when it comes from a newer server. */
 export async function migrate(database: Kysely<Schema>): Promise<void> {
   await sql`CREATE TABLE IF NOT EXISTS schema_version (version INTEGER NOT NULL)`.execute(database);
   const stored = (await database.selectFrom('schema_version').select('version').executeTakeFirst())?.version ?? 0;
   if (stored > MIGRATIONS.length) {
-    throw new Error(`the state directory was written by a newer server (schema ${stored}; this one knows ${MIGRATIONS.length}): use that version, or another state directory`);
+    throw new Error(
+      `the state directory was written by a newer server (schema ${stored}; this one knows ${MIGRATIONS.length}): use that version, or another state directory`,
+    );
   }
   for (const [index, step] of MIGRATIONS.entries()) {
     if (index < stored) continue;
     await database.transaction().execute(async (transaction) => {
       await step(transaction);
       await transaction.deleteFrom('schema_version').execute();
-      await transaction.insertInto('schema_version').values({ version: index + 1 }).execute();
+      await transaction
+        .insertInto('schema_version')
+        .values({ version: index + 1 })
+        .execute();
     });
   }
 }
@@ -69,7 +81,9 @@ async function createFitEvidence(transaction: Transaction<Schema>): Promise<void
 
 /** What a job is run again from, and how long each step of a study took. Jobs of before have no request: they cannot go on. */
 async function createJobRequests(transaction: Transaction<Schema>): Promise<void> {
-  await sql`CREATE TABLE job_requests (job_id TEXT PRIMARY KEY, request BLOB NOT NULL) STRICT, WITHOUT ROWID`.execute(transaction);
+  await sql`CREATE TABLE job_requests (job_id TEXT PRIMARY KEY, request BLOB NOT NULL) STRICT, WITHOUT ROWID`.execute(
+    transaction,
+  );
   await sql`ALTER TABLE study_events ADD COLUMN seconds REAL NOT NULL DEFAULT 0`.execute(transaction);
 }
 

@@ -29,7 +29,9 @@ export async function openDatabase(stateDirectory: string): Promise<OpenDatabase
     attempt(() => connection.exec('PRAGMA journal_mode = WAL'));
     attempt(() => connection.exec('PRAGMA synchronous = NORMAL'));
     attempt(() => connection.exec('PRAGMA busy_timeout = 5000'));
-    const database = new Kysely<Schema>({ dialect: new SqliteDialect({ database: guardDatabase(connection as SqliteDatabase) }) });
+    const database = new Kysely<Schema>({
+      dialect: new SqliteDialect({ database: guardDatabase(connection as SqliteDatabase) }),
+    });
     await migrate(database);
     return {
       database,
@@ -54,7 +56,14 @@ function takeLock(stateDirectory: string): Database.Database {
   } catch (error) {
     lock.close();
     const code = error instanceof Error && 'code' in error ? String(error.code) : '';
-    if (!code.startsWith('SQLITE_BUSY')) throw new Error(`the state directory ${stateDirectory} cannot be locked (${code}): see that its ${STATE_DATABASES.lock} can be written; delete it where it is damaged and no server runs`, { cause: error });
-    throw new Error(`another server uses the state directory ${stateDirectory}: stop it, or set another state directory`, { cause: error });
+    if (!code.startsWith('SQLITE_BUSY'))
+      throw new Error(
+        `the state directory ${stateDirectory} cannot be locked (${code}): see that its ${STATE_DATABASES.lock} can be written; delete it where it is damaged and no server runs`,
+        { cause: error },
+      );
+    throw new Error(
+      `another server uses the state directory ${stateDirectory}: stop it, or set another state directory`,
+      { cause: error },
+    );
   }
 }

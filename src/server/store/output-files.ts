@@ -12,14 +12,20 @@ export const MANIFEST_FILE = 'prunecast.json';
  * files with their bytes, so that what is added to the folder later can be told apart. Returns the summary with the manifest
  * as it is now, or what is wrong with the output.
  */
-export async function sealOutput(directory: string, summary: ExportSummary): Promise<{ readonly summary: ExportSummary } | { readonly problem: string }> {
+export async function sealOutput(
+  directory: string,
+  summary: ExportSummary,
+): Promise<{ readonly summary: ExportSummary } | { readonly problem: string }> {
   const sizes = await listFiles(directory);
   const missing = summary.files.filter((file) => !sizes.has(file));
-  if (missing.length > 0) return { problem: `${missing.length} of ${summary.files.length} files are missing, ${missing[0]} among them` };
+  if (missing.length > 0)
+    return { problem: `${missing.length} of ${summary.files.length} files are missing, ${missing[0]} among them` };
   const bytes = summary.files.reduce((sum, file) => sum + (sizes.get(file) ?? 0), 0);
   if (bytes !== summary.bytes) return { problem: `its files have ${bytes} bytes, the exporter wrote ${summary.bytes}` };
   const others = [...sizes].filter(([file]) => file !== MANIFEST_FILE).sort(([a], [b]) => (a < b ? -1 : 1));
-  const manifest = Buffer.from(`${JSON.stringify({ ...(await readManifest(directory)), files: Object.fromEntries(others) }, undefined, 2)}\n`);
+  const manifest = Buffer.from(
+    `${JSON.stringify({ ...(await readManifest(directory)), files: Object.fromEntries(others) }, undefined, 2)}\n`,
+  );
   await writeFile(join(directory, MANIFEST_FILE), manifest);
   const known = summary.files.includes(MANIFEST_FILE);
   return {
@@ -39,7 +45,9 @@ export async function findForeign(directory: string): Promise<string | undefined
   const own = manifest['files'];
   if (!isRecord(own)) return undefined; // of a version that did not list them
   const foreign = [...files.keys()].filter((file) => file !== MANIFEST_FILE && !Object.hasOwn(own, file));
-  return foreign.length === 0 ? undefined : `holds ${foreign.slice(0, 3).join(', ')}${foreign.length > 3 ? ` and ${foreign.length - 3} more` : ''}, which the earlier output did not write`;
+  return foreign.length === 0
+    ? undefined
+    : `holds ${foreign.slice(0, 3).join(', ')}${foreign.length > 3 ? ` and ${foreign.length - 3} more` : ''}, which the earlier output did not write`;
 }
 
 /** Syncs every file and folder under a folder, and itself: after this a crash of the machine cannot empty them. */
@@ -68,7 +76,13 @@ async function listFiles(directory: string): Promise<Map<string, number>> {
   for (const entry of await readdir(directory, { withFileTypes: true, recursive: true })) {
     if (entry.isDirectory()) continue;
     const path = join(entry.parentPath, entry.name);
-    files.set(relative(directory, path).split(sep).join('/'), await stat(path).then(({ size }) => size, () => 0));
+    files.set(
+      relative(directory, path).split(sep).join('/'),
+      await stat(path).then(
+        ({ size }) => size,
+        () => 0,
+      ),
+    );
   }
   return files;
 }

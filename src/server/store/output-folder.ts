@@ -4,8 +4,21 @@ import { PrunecastError } from '../../core/errors/prunecast-error.js';
 import type { ExportSummary } from '../../core/ports/exporter.js';
 import { exists, isCode, notWritten, toOutputError } from './file-errors.js';
 import { sealOutput, syncAll, syncPath } from './output-files.js';
-import { findPlace, MOST_DEPTH, requireReplaceable, type KeptPath, type OutputPlace, type OutputTarget } from './output-place.js';
-import { isWritingName, openWritingFolder, sweepWritingFolders, type WritingFolder, type WritingLease } from './writing-folder.js';
+import {
+  findPlace,
+  MOST_DEPTH,
+  requireReplaceable,
+  type KeptPath,
+  type OutputPlace,
+  type OutputTarget,
+} from './output-place.js';
+import {
+  isWritingName,
+  openWritingFolder,
+  sweepWritingFolders,
+  type WritingFolder,
+  type WritingLease,
+} from './writing-folder.js';
 
 /**
  * What happens when an earlier output is there already: it is refused, or replaced, or replaced where its folder is found to
@@ -28,7 +41,11 @@ export interface OutputFolders {
    *
    * @throws PrunecastError as `check` and `write`, STORAGE_FULL, OUTPUT_NOT_WRITTEN
    */
-  write(target: OutputTarget, policy: OutputPolicy, write: (directory: string) => Promise<ExportSummary>): Promise<ExportSummary>;
+  write(
+    target: OutputTarget,
+    policy: OutputPolicy,
+    write: (directory: string) => Promise<ExportSummary>,
+  ): Promise<ExportSummary>;
   /**
    * Removes what interrupted writes left behind and no server owns, and puts back an old output that had only been moved
    * aside. Folders that cannot be read are passed over.
@@ -46,7 +63,11 @@ export interface OutputSettings extends WritingLease {
 export function createOutputFolders({ root, kept, ...lease }: OutputSettings): OutputFolders {
   const place = async (target: OutputTarget, policy: OutputPolicy): Promise<OutputPlace> => {
     try {
-      const found = await findPlace(root, target, await Promise.all(kept.map(async ({ path, name }) => ({ path: await realpath(path).catch(() => path), name }))));
+      const found = await findPlace(
+        root,
+        target,
+        await Promise.all(kept.map(async ({ path, name }) => ({ path: await realpath(path).catch(() => path), name }))),
+      );
       if (found.isThere) await requireReplaced(found.target, target.output, policy);
       return found;
     } catch (error) {
@@ -63,7 +84,8 @@ export function createOutputFolders({ root, kept, ...lease }: OutputSettings): O
           const sealed = await sealOutput(folder.fresh, await write(folder.fresh));
           if ('problem' in sealed) throw notWritten(target.output, `${sealed.problem}: try again`);
           await syncAll(folder.fresh);
-          if (!(await folder.isOwned())) throw notWritten(target.output, 'another server took its unfinished folder for a leftover: try again');
+          if (!(await folder.isOwned()))
+            throw notWritten(target.output, 'another server took its unfinished folder for a leftover: try again');
           await moveIntoPlace(folder, path, policy, target.output);
           return sealed.summary;
         } finally {
@@ -86,7 +108,12 @@ async function requireReplaced(path: string, output: string, policy: OutputPolic
   if (policy !== 'replace' && !(await policy.mayReplace(path))) throw outputExists(output);
 }
 
-async function moveIntoPlace({ fresh, old }: WritingFolder, target: string, policy: OutputPolicy, output: string): Promise<void> {
+async function moveIntoPlace(
+  { fresh, old }: WritingFolder,
+  target: string,
+  policy: OutputPolicy,
+  output: string,
+): Promise<void> {
   await mkdir(dirname(target), { recursive: true });
   const isReplacing = await exists(target);
   if (isReplacing) {
@@ -108,7 +135,8 @@ async function sweepFolder(folder: string, depth: number, lease: WritingLease): 
     await sweepWritingFolders(folder, lease);
     if (depth === 1) return;
     for (const entry of await readdir(folder, { withFileTypes: true })) {
-      if (entry.isDirectory() && !isWritingName(entry.name)) await sweepFolder(join(folder, entry.name), depth - 1, lease);
+      if (entry.isDirectory() && !isWritingName(entry.name))
+        await sweepFolder(join(folder, entry.name), depth - 1, lease);
     }
   } catch (error) {
     // Others make and remove folders meanwhile, and an output root may hold some that are not the server's to read.
@@ -117,8 +145,12 @@ async function sweepFolder(folder: string, depth: number, lease: WritingLease): 
 }
 
 function outputExists(output: string): PrunecastError {
-  return new PrunecastError('OUTPUT_EXISTS', `output: "${output}" exists: set overwrite to replace it, or name another folder`, {
-    metadata: { output },
-    violations: [{ field: 'output', description: 'exists, and overwrite is not set' }],
-  });
+  return new PrunecastError(
+    'OUTPUT_EXISTS',
+    `output: "${output}" exists: set overwrite to replace it, or name another folder`,
+    {
+      metadata: { output },
+      violations: [{ field: 'output', description: 'exists, and overwrite is not set' }],
+    },
+  );
 }

@@ -48,7 +48,11 @@ const MOST_PATH_BYTES = 4096 - 512;
  * @param kept what no output may touch, beside what the job reads
  * @throws PrunecastError INVALID_REQUEST, PATH_OUTSIDE_ROOTS, OUTPUT_PROTECTED, OUTPUT_NOT_WRITTEN
  */
-export async function findPlace(root: string, { output, reads }: OutputTarget, kept: readonly KeptPath[]): Promise<OutputPlace> {
+export async function findPlace(
+  root: string,
+  { output, reads }: OutputTarget,
+  kept: readonly KeptPath[],
+): Promise<OutputPlace> {
   const target = resolve(root, output);
   checkName(root, target, output);
   await mkdir(root, { recursive: true });
@@ -64,9 +68,14 @@ export async function findPlace(root: string, { output, reads }: OutputTarget, k
     if (isWithin(real, path)) throw isProtected(output, `holds ${name}`);
   }
   for (let folder = realParent; isWithin(realRoot, folder); folder = dirname(folder)) {
-    if (await isModel(folder)) throw isProtected(output, `lies in ${folder === realRoot ? 'the output root' : relative(realRoot, folder)}, which is a model`);
+    if (await isModel(folder))
+      throw isProtected(
+        output,
+        `lies in ${folder === realRoot ? 'the output root' : relative(realRoot, folder)}, which is a model`,
+      );
   }
-  if (!(await stat(parent)).isDirectory()) throw PrunecastError.ofField('output', `"${output}" leads through ${parent}, which is a file: name another folder`);
+  if (!(await stat(parent)).isDirectory())
+    throw PrunecastError.ofField('output', `"${output}" leads through ${parent}, which is a file: name another folder`);
   await access(parent, constants.W_OK | constants.X_OK);
   return { target, parent, isThere };
 }
@@ -81,19 +90,37 @@ function checkName(root: string, target: string, output: string): void {
   if (output === '') throw PrunecastError.ofField('output', 'is empty: name a folder relative to the output root');
   const parts = relative(root, target).split(sep);
   if (output.includes('\0') || parts[0] === '..' || target === resolve(root)) throw outsideRoot(output);
-  if (parts.length > MOST_DEPTH) throw PrunecastError.ofField('output', `lies ${parts.length} folders deep: at most ${MOST_DEPTH} are allowed`);
+  if (parts.length > MOST_DEPTH)
+    throw PrunecastError.ofField('output', `lies ${parts.length} folders deep: at most ${MOST_DEPTH} are allowed`);
   const long = parts.find((part) => Buffer.byteLength(part) > MOST_NAME_BYTES);
-  if (long !== undefined) throw PrunecastError.ofField('output', `has a name of ${Buffer.byteLength(long)} bytes, "${long.slice(0, 20)}...": at most ${MOST_NAME_BYTES} are allowed`);
-  if (Buffer.byteLength(target) > MOST_PATH_BYTES) throw PrunecastError.ofField('output', `comes to a path of ${Buffer.byteLength(target)} bytes under the output root: at most ${MOST_PATH_BYTES} are allowed`);
-  if (parts.some(isWritingName)) throw PrunecastError.ofField('output', `"${output}" has a name that is kept for unfinished outputs: choose another`);
+  if (long !== undefined)
+    throw PrunecastError.ofField(
+      'output',
+      `has a name of ${Buffer.byteLength(long)} bytes, "${long.slice(0, 20)}...": at most ${MOST_NAME_BYTES} are allowed`,
+    );
+  if (Buffer.byteLength(target) > MOST_PATH_BYTES)
+    throw PrunecastError.ofField(
+      'output',
+      `comes to a path of ${Buffer.byteLength(target)} bytes under the output root: at most ${MOST_PATH_BYTES} are allowed`,
+    );
+  if (parts.some(isWritingName))
+    throw PrunecastError.ofField(
+      'output',
+      `"${output}" has a name that is kept for unfinished outputs: choose another`,
+    );
 }
 
 async function existsByName(target: string, output: string): Promise<boolean> {
   try {
     return await exists(target);
   } catch (error) {
-    if (isCode(error, 'ENAMETOOLONG')) throw PrunecastError.ofField('output', `has a name that is longer than the file system of the output root takes: "${output.slice(0, 20)}..."`);
-    if (isCode(error, 'ELOOP')) throw PrunecastError.ofField('output', `"${output}" has links that lead in a circle: name another folder`);
+    if (isCode(error, 'ENAMETOOLONG'))
+      throw PrunecastError.ofField(
+        'output',
+        `has a name that is longer than the file system of the output root takes: "${output.slice(0, 20)}..."`,
+      );
+    if (isCode(error, 'ELOOP'))
+      throw PrunecastError.ofField('output', `"${output}" has links that lead in a circle: name another folder`);
     throw error;
   }
 }
@@ -105,7 +132,10 @@ async function deepestExisting(path: string): Promise<string> {
 /** A checkpoint, or an earlier output of any format. */
 async function isModel(folder: string): Promise<boolean> {
   if (await exists(join(folder, MANIFEST_FILE))) return true;
-  return (await exists(join(folder, CONFIG_FILE))) && ((await exists(join(folder, SINGLE_FILE))) || (await exists(join(folder, INDEX_FILE))));
+  return (
+    (await exists(join(folder, CONFIG_FILE))) &&
+    ((await exists(join(folder, SINGLE_FILE))) || (await exists(join(folder, INDEX_FILE))))
+  );
 }
 
 /** Whether a path is a folder or lies in it. */
@@ -114,11 +144,17 @@ function isWithin(folder: string, path: string): boolean {
 }
 
 function outsideRoot(output: string): PrunecastError {
-  return PrunecastError.ofField('output', `"${output}" leads outside the output root: name a folder relative to it`, 'PATH_OUTSIDE_ROOTS');
+  return PrunecastError.ofField(
+    'output',
+    `"${output}" leads outside the output root: name a folder relative to it`,
+    'PATH_OUTSIDE_ROOTS',
+  );
 }
 
 function isProtected(output: string, why: string): PrunecastError {
   const description = `"${output}" ${why}: it is left as it is, with overwrite too; name another folder`;
-  return new PrunecastError('OUTPUT_PROTECTED', `output: ${description}`, { metadata: { output }, violations: [{ field: 'output', description }] });
+  return new PrunecastError('OUTPUT_PROTECTED', `output: ${description}`, {
+    metadata: { output },
+    violations: [{ field: 'output', description }],
+  });
 }
-

@@ -21,11 +21,15 @@ const MOST_PAGE_BYTES = 3 * 2 ** 20;
  *
  * @param rows in the order of their keys, one more than `pageSize` where there are more
  */
-export function takePage<Row, Value>(rows: readonly Row[], pageSize: number, read: {
-  readonly key: (row: Row) => number;
-  readonly bytes: (row: Row) => number;
-  readonly value: (row: Row) => Value;
-}): Page<Value> {
+export function takePage<Row, Value>(
+  rows: readonly Row[],
+  pageSize: number,
+  read: {
+    readonly key: (row: Row) => number;
+    readonly bytes: (row: Row) => number;
+    readonly value: (row: Row) => Value;
+  },
+): Page<Value> {
   const taken: Row[] = [];
   let bytes = 0;
   for (const row of rows.slice(0, pageSize)) {
@@ -42,7 +46,11 @@ export function takePage<Row, Value>(rows: readonly Row[], pageSize: number, rea
 export function readPageToken(token: string): number | undefined {
   if (token === '') return undefined;
   const match = /^k(\d{1,15})$/.exec(Buffer.from(token, 'base64url').toString());
-  if (!match?.[1]) throw PrunecastError.ofField('page_token', 'is not a token of an earlier answer: send next_page_token as it came, or leave it empty for the first page');
+  if (!match?.[1])
+    throw PrunecastError.ofField(
+      'page_token',
+      'is not a token of an earlier answer: send next_page_token as it came, or leave it empty for the first page',
+    );
   return Number(match[1]);
 }
 

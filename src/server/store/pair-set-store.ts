@@ -19,21 +19,40 @@ export interface PairSetStore {
 
 export function createPairSetStore(database: Kysely<Schema>): PairSetStore {
   return {
-    add: (studyId, sets) => database.transaction().execute(async (transaction) => {
-      const { last } = await transaction.selectFrom('pair_sets').where('study_id', '=', studyId)
-        .select(({ fn }) => fn.max('number').as('last')).executeTakeFirstOrThrow();
-      for (const [index, set] of sets.entries()) {
-        await transaction.insertInto('pair_sets').values({ study_id: studyId, number: Number(last ?? 0) + 1 + index, pair_set: PairSet.encode(set).finish() }).execute();
-      }
-    }),
+    add: (studyId, sets) =>
+      database.transaction().execute(async (transaction) => {
+        const { last } = await transaction
+          .selectFrom('pair_sets')
+          .where('study_id', '=', studyId)
+          .select(({ fn }) => fn.max('number').as('last'))
+          .executeTakeFirstOrThrow();
+        for (const [index, set] of sets.entries()) {
+          await transaction
+            .insertInto('pair_sets')
+            .values({
+              study_id: studyId,
+              number: Number(last ?? 0) + 1 + index,
+              pair_set: PairSet.encode(set).finish(),
+            })
+            .execute();
+        }
+      }),
     remove: async (studyId) => {
       await database.deleteFrom('pair_sets').where('study_id', '=', studyId).execute();
     },
     sweep: async () => {
-      await database.deleteFrom('pair_sets').where('study_id', 'not in', database.selectFrom('studies').select('id')).execute();
+      await database
+        .deleteFrom('pair_sets')
+        .where('study_id', 'not in', database.selectFrom('studies').select('id'))
+        .execute();
     },
     ofStudy: async (studyId) => {
-      const rows = await database.selectFrom('pair_sets').select('pair_set').where('study_id', '=', studyId).orderBy('number').execute();
+      const rows = await database
+        .selectFrom('pair_sets')
+        .select('pair_set')
+        .where('study_id', '=', studyId)
+        .orderBy('number')
+        .execute();
       const sets: PairSet[] = [];
       for (const row of rows) {
         // A hundred thousand pairs would hold the event loop for a quarter of a second.

@@ -50,16 +50,28 @@ export interface PredictorStore {
 
 export function createPredictorStore(database: Kysely<Schema>): PredictorStore {
   return {
-    create: (record, evidence) => database.transaction().execute((transaction) => insertPredictor(transaction, record, evidence)),
+    create: (record, evidence) =>
+      database.transaction().execute((transaction) => insertPredictor(transaction, record, evidence)),
     creating: (record, evidence) => (transaction) => insertPredictor(transaction, record, evidence),
     get: async (predictorId) => {
-      const row = await database.selectFrom('predictors').select(['predictor', 'model']).where('id', '=', predictorId).executeTakeFirst();
+      const row = await database
+        .selectFrom('predictors')
+        .select(['predictor', 'model'])
+        .where('id', '=', predictorId)
+        .executeTakeFirst();
       if (!row) throw predictorNotFound(predictorId);
-      return { predictor: readStored(`the predictor ${predictorId}`, () => Predictor.decode(blobBytes(row.predictor))), model: blobBytes(row.model) };
+      return {
+        predictor: readStored(`the predictor ${predictorId}`, () => Predictor.decode(blobBytes(row.predictor))),
+        model: blobBytes(row.model),
+      };
     },
     list: async ({ studyId, pageSize, pageToken }) => {
       const before = readPageToken(pageToken);
-      let rows = database.selectFrom('predictors').select(['number', 'id', 'predictor']).orderBy('number', 'desc').limit(pageSize + 1);
+      let rows = database
+        .selectFrom('predictors')
+        .select(['number', 'id', 'predictor'])
+        .orderBy('number', 'desc')
+        .limit(pageSize + 1);
       if (studyId) rows = rows.where('study_id', '=', studyId);
       if (before !== undefined) rows = rows.where('number', '<', before);
       return takePage(await rows.execute(), pageSize, {
@@ -69,45 +81,73 @@ export function createPredictorStore(database: Kysely<Schema>): PredictorStore {
       });
     },
     evidence: async (predictorId) => {
-      const row = await database.selectFrom('fit_evidence').selectAll().where('predictor_id', '=', predictorId).executeTakeFirst();
-      return row && readStored(`the pairs of the predictor ${predictorId}`, () => ({
-        rates: float32Values(row.rates),
-        targets: float64Values(row.targets),
-        importances: float64Values(row.importances),
-        residuals: float64Values(row.residuals),
-      }));
+      const row = await database
+        .selectFrom('fit_evidence')
+        .selectAll()
+        .where('predictor_id', '=', predictorId)
+        .executeTakeFirst();
+      return (
+        row &&
+        readStored(`the pairs of the predictor ${predictorId}`, () => ({
+          rates: float32Values(row.rates),
+          targets: float64Values(row.targets),
+          importances: float64Values(row.importances),
+          residuals: float64Values(row.residuals),
+        }))
+      );
     },
     idsOfStudy: async (studyId) => {
-      const rows = await database.selectFrom('predictors').select('id').where('study_id', '=', studyId).orderBy('number').execute();
+      const rows = await database
+        .selectFrom('predictors')
+        .select('id')
+        .where('study_id', '=', studyId)
+        .orderBy('number')
+        .execute();
       return rows.map(({ id }) => id);
     },
-    remove: (predictorId) => database.transaction().execute(async (transaction) => {
-      const { numDeletedRows } = await transaction.deleteFrom('predictors').where('id', '=', predictorId).executeTakeFirst();
-      if (numDeletedRows === 0n) throw predictorNotFound(predictorId);
-      await transaction.deleteFrom('fit_evidence').where('predictor_id', '=', predictorId).execute();
-    }),
+    remove: (predictorId) =>
+      database.transaction().execute(async (transaction) => {
+        const { numDeletedRows } = await transaction
+          .deleteFrom('predictors')
+          .where('id', '=', predictorId)
+          .executeTakeFirst();
+        if (numDeletedRows === 0n) throw predictorNotFound(predictorId);
+        await transaction.deleteFrom('fit_evidence').where('predictor_id', '=', predictorId).execute();
+      }),
   };
 }
 
-async function insertPredictor(transaction: Transaction<Schema>, { predictor, model }: PredictorRecord, evidence: FitEvidence | undefined): Promise<void> {
-  await transaction.insertInto('predictors').values({
-    id: predictor.id,
-    study_id: predictor.studyId,
-    backend: predictor.backend,
-    created_ms: Number(predictor.createTime?.seconds ?? 0n) * 1000,
-    predictor: Predictor.encode(predictor).finish(),
-    model,
-  }).execute();
+async function insertPredictor(
+  transaction: Transaction<Schema>,
+  { predictor, model }: PredictorRecord,
+  evidence: FitEvidence | undefined,
+): Promise<void> {
+  await transaction
+    .insertInto('predictors')
+    .values({
+      id: predictor.id,
+      study_id: predictor.studyId,
+      backend: predictor.backend,
+      created_ms: Number(predictor.createTime?.seconds ?? 0n) * 1000,
+      predictor: Predictor.encode(predictor).finish(),
+      model,
+    })
+    .execute();
   if (evidence === undefined) return;
-  await transaction.insertInto('fit_evidence').values({
-    predictor_id: predictor.id,
-    rates: float32Blob(evidence.rates),
-    targets: float64Blob(evidence.targets),
-    importances: float64Blob(evidence.importances),
-    residuals: float64Blob(evidence.residuals),
-  }).execute();
+  await transaction
+    .insertInto('fit_evidence')
+    .values({
+      predictor_id: predictor.id,
+      rates: float32Blob(evidence.rates),
+      targets: float64Blob(evidence.targets),
+      importances: float64Blob(evidence.importances),
+      residuals: float64Blob(evidence.residuals),
+    })
+    .execute();
 }
 
 function predictorNotFound(predictorId: string): PrunecastError {
-  return new PrunecastError('PREDICTOR_NOT_FOUND', `no predictor has the id "${predictorId}"`, { metadata: { predictor_id: predictorId } });
+  return new PrunecastError('PREDICTOR_NOT_FOUND', `no predictor has the id "${predictorId}"`, {
+    metadata: { predictor_id: predictorId },
+  });
 }

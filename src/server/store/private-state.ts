@@ -8,7 +8,8 @@ const FOLDER_MODE = 0o700;
 const FILE_MODE = 0o600;
 
 /** All that servers leave in a state folder; the last is a file system's own. */
-const OWN_NAMES = /^(?:prunecast\.db|server\.lock)(?:-wal|-shm|-journal)?$|^(?:server\.sock|scores|latencies|scratch|lost\+found)$/;
+const OWN_NAMES =
+  /^(?:prunecast\.db|server\.lock)(?:-wal|-shm|-journal)?$|^(?:server\.sock|scores|latencies|scratch|lost\+found)$/;
 
 /**
  * Makes the state folder and what servers keep in it their user's alone, as it holds requests with their texts: 0700 for
@@ -20,10 +21,12 @@ const OWN_NAMES = /^(?:prunecast\.db|server\.lock)(?:-wal|-shm|-journal)?$|^(?:s
 export async function keepStatePrivate(stateDirectory: string): Promise<string[]> {
   await mkdir(stateDirectory, { recursive: true, mode: FOLDER_MODE });
   if (process.platform === 'win32') return [];
-  for (const name of Object.values(STATE_DATABASES)) await (await open(join(stateDirectory, name), 'a', FILE_MODE)).close();
+  for (const name of Object.values(STATE_DATABASES))
+    await (await open(join(stateDirectory, name), 'a', FILE_MODE)).close();
   const entries = await readdir(stateDirectory);
   const own = entries.filter((name) => OWN_NAMES.test(name));
-  const readable = own.length < entries.length ? await listReadable(stateDirectory) : await restrict(stateDirectory, FOLDER_MODE);
+  const readable =
+    own.length < entries.length ? await listReadable(stateDirectory) : await restrict(stateDirectory, FOLDER_MODE);
   const inside = await Promise.all(own.map((name) => restrictAll(join(stateDirectory, name))));
   return [...readable, ...inside.flat()];
 }

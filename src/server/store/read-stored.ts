@@ -10,6 +10,10 @@ export function readStored<Value>(what: string, read: () => Value): Value {
   try {
     return read();
   } catch (cause) {
-    throw new PrunecastError('STATE_DAMAGED', `${what} in the state folder does not parse: bring the folder back from a backup, or delete what it belongs to`, { metadata: { stored: what }, cause });
+    throw new PrunecastError(
+      'STATE_DAMAGED',
+      `${what} in the state folder does not parse: bring the folder back from a backup, or delete what it belongs to`,
+      { metadata: { stored: what }, cause },
+    );
   }
 }

@@ -31,7 +31,9 @@ export function createScoreCache({ directory, limitBytes, failed }: ScoreCacheOp
     put: async (key, scores) => {
       const bytes = encodeScores(scores);
       if (bytes.length > limitBytes) return;
-      await writeEntry(directory, key, bytes).then(() => removeOldest(directory, limitBytes)).catch(failed);
+      await writeEntry(directory, key, bytes)
+        .then(() => removeOldest(directory, limitBytes))
+        .catch(failed);
     },
   };
 }
@@ -64,7 +66,9 @@ const DIGEST_BYTES = 32;
 function encodeScores(scores: readonly UnitScores[]): Buffer {
   const arrays = scores.flatMap((layer) => KINDS.map((kind) => layer[kind]));
   const sizes = Uint32Array.of(scores.length, ...arrays.map(({ length }) => length));
-  const body = Buffer.concat([sizes, ...arrays].map(({ buffer, byteOffset, byteLength }) => Buffer.from(buffer, byteOffset, byteLength)));
+  const body = Buffer.concat(
+    [sizes, ...arrays].map(({ buffer, byteOffset, byteLength }) => Buffer.from(buffer, byteOffset, byteLength)),
+  );
   return Buffer.concat([body, digest(body)]);
 }
 
@@ -82,7 +86,10 @@ function decodeScores(bytes: Buffer): UnitScores[] | undefined {
     return scores;
   };
   return Array.from({ length: layers }, (_, layer) => {
-    const [ffnChannels = 0, queryHeads = 0, kvGroups = 0] = sizes.subarray(KINDS.length * layer, KINDS.length * (layer + 1));
+    const [ffnChannels = 0, queryHeads = 0, kvGroups = 0] = sizes.subarray(
+      KINDS.length * layer,
+      KINDS.length * (layer + 1),
+    );
     return { ffnChannels: next(ffnChannels), queryHeads: next(queryHeads), kvGroups: next(kvGroups) };
   });
 }
@@ -99,7 +106,8 @@ async function removeOldest(directory: string, limitBytes: number): Promise<void
     const path = join(directory, name);
     const found = await stat(path).catch(absentAsUndefined);
     if (found !== undefined && name.endsWith(SUFFIX)) entries.push({ path, bytes: found.size, usedMs: found.mtimeMs });
-    if (found !== undefined && name.endsWith(UNFINISHED) && Date.now() - found.mtimeMs > UNFINISHED_MS) await rm(path, { force: true });
+    if (found !== undefined && name.endsWith(UNFINISHED) && Date.now() - found.mtimeMs > UNFINISHED_MS)
+      await rm(path, { force: true });
   }
   let total = entries.reduce((sum, { bytes }) => sum + bytes, 0);
   for (const { path, bytes } of entries.toSorted((a, b) => a.usedMs - b.usedMs)) {

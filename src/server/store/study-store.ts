@@ -71,7 +71,11 @@ export interface StudyStore {
 
 export function createStudyStore(database: Kysely<Schema>): StudyStore {
   const selectTrials = (studyId: string, role: TrialRole | undefined) => {
-    const rows = database.selectFrom('trials').select(['number', 'trial']).where('study_id', '=', studyId).orderBy('number');
+    const rows = database
+      .selectFrom('trials')
+      .select(['number', 'trial'])
+      .where('study_id', '=', studyId)
+      .orderBy('number');
     return role ? rows.where('role', '=', role) : rows;
   };
   return {
@@ -80,14 +84,25 @@ export function createStudyStore(database: Kysely<Schema>): StudyStore {
     find: (studyId) => selectStudy(database, studyId),
     get: async (studyId) => {
       const study = await selectStudy(database, studyId);
-      if (!study) throw new PrunecastError('STUDY_NOT_FOUND', `no study has the id "${studyId}"`, { metadata: { study_id: studyId } });
+      if (!study)
+        throw new PrunecastError('STUDY_NOT_FOUND', `no study has the id "${studyId}"`, {
+          metadata: { study_id: studyId },
+        });
       return study;
     },
     record: (studyId, step) => database.transaction().execute((transaction) => recordStep(transaction, studyId, step)),
     recording: (studyId, step) => (transaction) => recordStep(transaction, studyId, step),
     events: async (studyId) => {
-      const rows = await database.selectFrom('study_events').select(['event', 'seconds']).where('study_id', '=', studyId).orderBy('number').execute();
-      return rows.map(({ event, seconds }) => ({ event: readStored(`an event of ${studyId}`, () => fromEventJson(event)), seconds }));
+      const rows = await database
+        .selectFrom('study_events')
+        .select(['event', 'seconds'])
+        .where('study_id', '=', studyId)
+        .orderBy('number')
+        .execute();
+      return rows.map(({ event, seconds }) => ({
+        event: readStored(`an event of ${studyId}`, () => fromEventJson(event)),
+        seconds,
+      }));
     },
     trials: async (studyId, role) => {
       const rows = await selectTrials(studyId, role).execute();
@@ -104,50 +119,92 @@ export function createStudyStore(database: Kysely<Schema>): StudyStore {
       });
     },
     countTrials: async (studyId) => {
-      const { count } = await database.selectFrom('trials').where('study_id', '=', studyId)
-        .select(({ fn }) => fn.countAll().as('count')).executeTakeFirstOrThrow();
+      const { count } = await database
+        .selectFrom('trials')
+        .where('study_id', '=', studyId)
+        .select(({ fn }) => fn.countAll().as('count'))
+        .executeTakeFirstOrThrow();
       return Number(count);
     },
   };
 }
 
-async function insertStudy(database: Kysely<Schema>, { id, jobId, model, checkpointDigest, seed, request, plan, state, createdMs }: StudyRecord): Promise<void> {
-  await database.insertInto('studies').values({
-    id, job_id: jobId, model, checkpoint_digest: checkpointDigest, seed, request, plan: JSON.stringify(plan ?? null), state, created_ms: createdMs,
-  }).execute();
+async function insertStudy(
+  database: Kysely<Schema>,
+  { id, jobId, model, checkpointDigest, seed, request, plan, state, createdMs }: StudyRecord,
+): Promise<void> {
+  await database
+    .insertInto('studies')
+    .values({
+      id,
+      job_id: jobId,
+      model,
+      checkpoint_digest: checkpointDigest,
+      seed,
+      request,
+      plan: JSON.stringify(plan ?? null),
+      state,
+      created_ms: createdMs,
+    })
+    .execute();
 }
 
 async function selectStudy(database: Kysely<Schema>, studyId: string): Promise<StudyRecord | undefined> {
   const row = await database.selectFrom('studies').selectAll().where('id', '=', studyId).executeTakeFirst();
-  return row && {
-    id: row.id,
-    jobId: row.job_id,
-    model: row.model,
-    checkpointDigest: row.checkpoint_digest,
-    seed: row.seed,
-    request: blobBytes(row.request),
-    plan: readStored(`the plan of ${row.id}`, () => JSON.parse(row.plan) as unknown),
-    state: row.state as JobState,
-    createdMs: row.created_ms,
-  };
+  return (
+    row && {
+      id: row.id,
+      jobId: row.job_id,
+      model: row.model,
+      checkpointDigest: row.checkpoint_digest,
+      seed: row.seed,
+      request: blobBytes(row.request),
+      plan: readStored(`the plan of ${row.id}`, () => JSON.parse(row.plan) as unknown),
+      state: row.state as JobState,
+      createdMs: row.created_ms,
+    }
+  );
 }
 
-async function recordStep(transaction: Transaction<Schema>, studyId: string, { events = [], seconds = 0, trials = [], plan, state }: StudyStep): Promise<void> {
+async function recordStep(
+  transaction: Transaction<Schema>,
+  studyId: string,
+  { events = [], seconds = 0, trials = [], plan, state }: StudyStep,
+): Promise<void> {
   if (events.length > 0) {
-    const { last } = await transaction.selectFrom('study_events').where('study_id', '=', studyId)
-      .select(({ fn }) => fn.max('number').as('last')).executeTakeFirstOrThrow();
+    const { last } = await transaction
+      .selectFrom('study_events')
+      .where('study_id', '=', studyId)
+      .select(({ fn }) => fn.max('number').as('last'))
+      .executeTakeFirstOrThrow();
     for (const [index, event] of events.entries()) {
-      await transaction.insertInto('study_events').values({
-        study_id: studyId, number: Number(last ?? 0) + 1 + index, event: toEventJson(event), seconds: index === 0 ? seconds : 0,
-      }).execute();
+      await transaction
+        .insertInto('study_events')
+        .values({
+          study_id: studyId,
+          number: Number(last ?? 0) + 1 + index,
+          event: toEventJson(event),
+          seconds: index === 0 ? seconds : 0,
+        })
+        .execute();
     }
   }
   for (const trial of trials) {
     const encoded = Trial.encode(trial).finish();
-    await transaction.insertInto('trials').values({ study_id: studyId, number: trial.number, role: trial.role, trial: encoded })
-      .onConflict((conflict) => conflict.columns(['study_id', 'number']).doUpdateSet({ role: trial.role, trial: encoded })).execute();
+    await transaction
+      .insertInto('trials')
+      .values({ study_id: studyId, number: trial.number, role: trial.role, trial: encoded })
+      .onConflict((conflict) =>
+        conflict.columns(['study_id', 'number']).doUpdateSet({ role: trial.role, trial: encoded }),
+      )
+      .execute();
   }
-  if (plan !== undefined) await transaction.updateTable('studies').set({ plan: JSON.stringify(plan) }).where('id', '=', studyId).execute();
+  if (plan !== undefined)
+    await transaction
+      .updateTable('studies')
+      .set({ plan: JSON.stringify(plan) })
+      .where('id', '=', studyId)
+      .execute();
   if (state !== undefined) await transaction.updateTable('studies').set({ state }).where('id', '=', studyId).execute();
 }
 

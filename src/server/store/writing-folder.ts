@@ -38,7 +38,11 @@ export function isWritingName(name: string): boolean {
 }
 
 /** Makes a writing folder in `parent`. @param target the output that may be moved aside into it, relative to `parent` */
-export async function openWritingFolder(parent: string, target: string, { owner, leaseMs, now }: WritingLease): Promise<WritingFolder> {
+export async function openWritingFolder(
+  parent: string,
+  target: string,
+  { owner, leaseMs, now }: WritingLease,
+): Promise<WritingFolder> {
   const id = createId('output');
   const folder = join(parent, `.prunecast-${id}`);
   const leaseFile = join(folder, LEASE_FILE);
@@ -83,7 +87,8 @@ export async function sweepWritingFolders(parent: string, lease: WritingLease): 
     const taken = join(parent, `.prunecast-${createId('output')}`);
     if (!(await moved(found, taken))) continue;
     const target = (await readOwnership(taken))?.target;
-    if (target !== undefined && (await exists(join(taken, 'old'))) && !(await exists(join(parent, target)))) await rename(join(taken, 'old'), join(parent, target));
+    if (target !== undefined && (await exists(join(taken, 'old'))) && !(await exists(join(parent, target))))
+      await rename(join(taken, 'old'), join(parent, target));
     await rm(taken, { recursive: true, force: true });
   }
 }
@@ -107,7 +112,12 @@ async function readOwnership(folder: string): Promise<Ownership | undefined> {
   const text = await readFile(join(folder, LEASE_FILE), 'utf8').catch(() => '');
   try {
     const { owner, target } = JSON.parse(text) as Partial<Ownership>;
-    return typeof owner === 'string' && typeof target === 'string' && !normalize(target).startsWith('..') && !target.startsWith(sep) ? { owner, target } : undefined;
+    return typeof owner === 'string' &&
+      typeof target === 'string' &&
+      !normalize(target).startsWith('..') &&
+      !target.startsWith(sep)
+      ? { owner, target }
+      : undefined;
   } catch {
     return undefined;
   }

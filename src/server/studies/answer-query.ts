@@ -42,37 +42,67 @@ const PROPOSED = 32;
  *
  * @throws PrunecastError STUDY_NOT_FOUND, PREDICTOR_NOT_FOUND, BUDGET_INFEASIBLE, OVERLOADED, those of Search, or the signal's reason
  */
-export async function answerQuery(services: QueryServices, request: QueryStudyRequest, signal: AbortSignal): Promise<QueryStudyResponse> {
+export async function answerQuery(
+  services: QueryServices,
+  request: QueryStudyRequest,
+  signal: AbortSignal,
+): Promise<QueryStudyResponse> {
   const study = await services.studies.get(requireText(request.studyId, 'study_id'));
   const count = request.count === 0 ? 1 : request.count;
   const asked = askAgain(study, request);
   const question = await openQuestion(services, asked);
   const open = await findPredictors(services, study, question, signal);
   const strategy = chooseStrategy(services.plugins, asked.strategy, question.plan);
-  const { finalists } = await proposeCandidates(question.plan, {
-    space: question.plan.space,
-    budgets: question.plan.budgets,
-    candidates: CANDIDATES,
-    finalists: Math.max(count, PROPOSED),
-    evaluated: [],
-    verified: [],
-    strategy: strategy.plugin,
-    strategyOptions: strategy.options,
-    predict: (batch) => askPredictors(open, batch, signal),
-    rng: createRng(question.plan.seed).fork('query'),
-    signal,
-  }, () => setImmediate());
-  const points = (await rankPredicted(question, open, finalists.map(({ counts }) => counts), signal)).slice(0, count);
+  const { finalists } = await proposeCandidates(
+    question.plan,
+    {
+      space: question.plan.space,
+      budgets: question.plan.budgets,
+      candidates: CANDIDATES,
+      finalists: Math.max(count, PROPOSED),
+      evaluated: [],
+      verified: [],
+      strategy: strategy.plugin,
+      strategyOptions: strategy.options,
+      predict: (batch) => askPredictors(open, batch, signal),
+      rng: createRng(question.plan.seed).fork('query'),
+      signal,
+    },
+    () => setImmediate(),
+  );
+  const points = (
+    await rankPredicted(
+      question,
+      open,
+      finalists.map(({ counts }) => counts),
+      signal,
+    )
+  ).slice(0, count);
   const answers = await describeAnswers(services, question, open, points, signal);
   if (!request.verify) return { answers };
-  return { answers: await services.jobs.takeTurn(() => verify(services, study, asked, question, answers, points, signal), signal) };
+  return {
+    answers: await services.jobs.takeTurn(
+      () => verify(services, study, asked, question, answers, points, signal),
+      signal,
+    ),
+  };
 }
 
 /** The best predicted first. */
-async function rankPredicted({ plan }: StudyQuestion, open: ReadonlyMap<string, OpenPredictor>, points: readonly Counts[], signal: AbortSignal): Promise<Counts[]> {
+async function rankPredicted(
+  { plan }: StudyQuestion,
+  open: ReadonlyMap<string, OpenPredictor>,
+  points: readonly Counts[],
+  signal: AbortSignal,
+): Promise<Counts[]> {
   const columns = plan.space.dimensions.length;
   const rates = Float32Array.from(points.flatMap((counts) => [...toRates(plan.space, counts)]));
-  const { scores } = scorePredicted(goalsOf(plan), plan.space, points, await askPredictors(open, { rates, columns }, signal));
+  const { scores } = scorePredicted(
+    goalsOf(plan),
+    plan.space,
+    points,
+    await askPredictors(open, { rates, columns }, signal),
+  );
   return rankScores(scores).map((index) => points[index] ?? []);
 }
 
@@ -86,16 +116,30 @@ function askAgain({ request, model }: StudyRecord, { budgets, objectives }: Quer
   });
 }
 
-async function findPredictor({ predictorStore, predictors }: QueryServices, { id }: StudyRecord, metric: string, signal: AbortSignal): Promise<OpenPredictor> {
+async function findPredictor(
+  { predictorStore, predictors }: QueryServices,
+  { id }: StudyRecord,
+  metric: string,
+  signal: AbortSignal,
+): Promise<OpenPredictor> {
   for (const predictorId of (await predictorStore.idsOfStudy(id)).toReversed()) {
     const open = await predictors.open(predictorId, signal);
     if (open.predictor.metrics.includes(metric)) return open;
   }
-  throw new PrunecastError('PREDICTOR_NOT_FOUND', `the study ${id} has no predictor of ${metric} yet: wait for its fit, or call FitPredictor with its study_id`, { metadata: { study_id: id, metric } });
+  throw new PrunecastError(
+    'PREDICTOR_NOT_FOUND',
+    `the study ${id} has no predictor of ${metric} yet: wait for its fit, or call FitPredictor with its study_id`,
+    { metadata: { study_id: id, metric } },
+  );
 }
 
 /** The study's newest predictor of each metric that is asked about. */
-async function findPredictors(services: QueryServices, study: StudyRecord, { plan, model }: StudyQuestion, signal: AbortSignal): Promise<ReadonlyMap<string, OpenPredictor>> {
+async function findPredictors(
+  services: QueryServices,
+  study: StudyRecord,
+  { plan, model }: StudyQuestion,
+  signal: AbortSignal,
+): Promise<ReadonlyMap<string, OpenPredictor>> {
   const found = new Map<string, OpenPredictor>();
   for (const { name } of listPredicted(plan)) {
     const open = await findPredictor(services, study, name, signal);
@@ -106,7 +150,18 @@ async function findPredictors(services: QueryServices, study: StudyRecord, { pla
   return found;
 }
 
-async function describeAnswers({ plugins }: QueryServices, { plan: { space, budgets }, model: { language: { shape } } }: StudyQuestion, open: ReadonlyMap<string, OpenPredictor>, points: readonly Counts[], signal: AbortSignal): Promise<QueryAnswer[]> {
+async function describeAnswers(
+  { plugins }: QueryServices,
+  {
+    plan: { space, budgets },
+    model: {
+      language: { shape },
+    },
+  }: StudyQuestion,
+  open: ReadonlyMap<string, OpenPredictor>,
+  points: readonly Counts[],
+  signal: AbortSignal,
+): Promise<QueryAnswer[]> {
   const answers: QueryAnswer[] = [];
   for (const counts of points) {
     const batch = { rates: toRates(space, counts), columns: space.dimensions.length };
@@ -115,23 +170,52 @@ async function describeAnswers({ plugins }: QueryServices, { plan: { space, budg
       architecture: encodeArchitecture(architecture),
       // Biases are counted as the budgets count them: which recipe an answer would have is not settled.
       costs: encodeCosts(shape, architecture, budgets, space.shape),
-      predictions: (await Promise.all([...open].map(async ([name, predictor]) => (await predictMetrics(plugins, predictor, batch, signal)).filter(({ metric }) => metric === name)))).flat(),
+      predictions: (
+        await Promise.all(
+          [...open].map(async ([name, predictor]) =>
+            (await predictMetrics(plugins, predictor, batch, signal)).filter(({ metric }) => metric === name),
+          ),
+        )
+      ).flat(),
       metrics: {},
-      outOfRange: [...new Set([...open.values()].flatMap(({ predictor }) => listOutOfRange(batch, predictor).flatMap(({ dimensions }) => dimensions)))],
+      outOfRange: [
+        ...new Set(
+          [...open.values()].flatMap(({ predictor }) =>
+            listOutOfRange(batch, predictor).flatMap(({ dimensions }) => dimensions),
+          ),
+        ),
+      ],
     });
   }
   return answers;
 }
 
 /** The answers with their metrics on the verify windows. */
-async function verify(services: QueryServices, study: StudyRecord, request: SearchRequest, question: StudyQuestion, answers: readonly QueryAnswer[], points: readonly Counts[], signal: AbortSignal): Promise<QueryAnswer[]> {
+async function verify(
+  services: QueryServices,
+  study: StudyRecord,
+  request: SearchRequest,
+  question: StudyQuestion,
+  answers: readonly QueryAnswer[],
+  points: readonly Counts[],
+  signal: AbortSignal,
+): Promise<QueryAnswer[]> {
   const { windows, recipes } = await openSubject(services, request, question);
   const chosen = (study.plan as { readonly chosen?: { readonly recipe: number } } | null)?.chosen?.recipe ?? 0;
   const control = { signal, report: () => undefined };
-  const ranked = await prepareRecipe(services.preparer, { model: question.model, recipes }, { recipe: chosen, mending: 'one-shot' }, control);
+  const ranked = await prepareRecipe(
+    services.preparer,
+    { model: question.model, recipes },
+    { recipe: chosen, mending: 'one-shot' },
+    control,
+  );
   const architectures = points.map((counts) => decodeCounts(question.plan.space, counts));
   const verified = [...answers];
-  for await (const { index, label } of services.labels.label(createTarget(question, ranked, windows.verify.at(-1) ?? windows.search), architectures, control)) {
+  for await (const { index, label } of services.labels.label(
+    createTarget(question, ranked, windows.verify.at(-1) ?? windows.search),
+    architectures,
+    control,
+  )) {
     verified[index] = { ...(answers[index] as QueryAnswer), metrics: { ...label.metrics } };
   }
   return verified;

@@ -16,7 +16,17 @@ const FIELDS = SearchRequest.fromPartial({
   finish: Finish.ONE_SHOT,
   controls: ['uniform-paper', 'uniform-best'],
 });
-const PINNED = ['recipes', 'refine', 'predictor', 'features', 'strategy', 'candidates', 'rounds', 'finish', 'controls'] as const satisfies readonly (keyof SearchRequest)[];
+const PINNED = [
+  'recipes',
+  'refine',
+  'predictor',
+  'features',
+  'strategy',
+  'candidates',
+  'rounds',
+  'finish',
+  'controls',
+] as const satisfies readonly (keyof SearchRequest)[];
 
 /** And parts of two others. */
 const SPACE = { minRate: 0.1, maxRate: 0.5, rateStep: 0.1 };
@@ -32,7 +42,8 @@ const PAIRS = { count: 525, tiedCount: 400, sparseCount: 0, nearCount: 0, tieRun
  */
 export function applyPreset(request: SearchRequest): SearchRequest {
   if (request.preset === '') return request;
-  if (request.preset !== 'paper') throw PrunecastError.ofField('preset', `is "${request.preset}"; allowed is paper, or nothing`);
+  if (request.preset !== 'paper')
+    throw PrunecastError.ofField('preset', `is "${request.preset}"; allowed is paper, or nothing`);
   refuseSet(request, PINNED, '');
   refuseSet(request.space, Object.keys(SPACE), 'space.');
   refuseSet(request.pairs, Object.keys(PAIRS), 'pairs.');
@@ -50,7 +61,11 @@ function refuseSet(message: object | undefined, fields: readonly string[], path:
     const value: unknown = values.get(field);
     return Array.isArray(value) ? value.length > 0 : value !== undefined && value !== 0;
   });
-  if (set !== undefined) throw PrunecastError.ofField(`${path}${toSnakeCase(set)}`, 'is set beside preset: paper, which pins it: leave one of them out');
+  if (set !== undefined)
+    throw PrunecastError.ofField(
+      `${path}${toSnakeCase(set)}`,
+      'is set beside preset: paper, which pins it: leave one of them out',
+    );
 }
 
 function toSnakeCase(name: string): string {

@@ -3,7 +3,15 @@ import { PrunecastError } from '../../core/errors/prunecast-error.js';
 import type { MetricDefinition } from '../../core/metric.js';
 import type { Evaluator } from '../../core/ports/evaluator.js';
 import type { Objective } from '../../gen/prunecast/v1/study.js';
-import { listMetrics, nameGoal, plainGoals, type Floor, type Goal, type Goals, type Quantity } from '../../search/objectives/goals.js';
+import {
+  listMetrics,
+  nameGoal,
+  plainGoals,
+  type Floor,
+  type Goal,
+  type Goals,
+  type Quantity,
+} from '../../search/objectives/goals.js';
 
 /** What a study makes better, and the metric that its report is about: the first that was named. */
 export interface DecodedObjectives {
@@ -22,7 +30,11 @@ const MOST_GOALS = 4;
  * @param budgeted the costs that budgets limit: one of the same kind is meant as they have it
  * @throws PrunecastError INVALID_REQUEST naming the field
  */
-export function decodeObjectives(objectives: readonly Objective[], evaluator: Pick<Evaluator, 'id' | 'metrics'>, budgeted: readonly CostSpec[] = []): DecodedObjectives {
+export function decodeObjectives(
+  objectives: readonly Objective[],
+  evaluator: Pick<Evaluator, 'id' | 'metrics'>,
+  budgeted: readonly CostSpec[] = [],
+): DecodedObjectives {
   const field = 'objectives';
   const costs = [...budgeted, ...COSTS.filter(({ kind }) => budgeted.every((cost) => cost.kind !== kind))];
   const read = objectives.map((objective, index) => readObjective(objective, evaluator, costs, `${field}[${index}]`));
@@ -31,15 +43,29 @@ export function decodeObjectives(objectives: readonly Objective[], evaluator: Pi
   if (read.length === 0) return { goals: plainGoals(first), objective: first };
   const weighted = read.flatMap(({ quantity, weight }) => (weight === undefined ? [] : [{ quantity, weight }]));
   const plain = read.filter(({ weight, floor }) => weight === undefined && floor === undefined);
-  const goals: Goal[] = [...(weighted.length === 0 ? [] : [{ terms: weighted }]), ...plain.map(({ quantity }) => ({ terms: [{ quantity, weight: 1 }] }))];
+  const goals: Goal[] = [
+    ...(weighted.length === 0 ? [] : [{ terms: weighted }]),
+    ...plain.map(({ quantity }) => ({ terms: [{ quantity, weight: 1 }] })),
+  ];
   const floors = read.flatMap(({ floor }) => floor ?? []);
-  const decoded: Goals = goals.length > 0 || read[0] === undefined ? { goals, floors } : { goals: [{ terms: [{ quantity: read[0].quantity, weight: 1 }] }], floors };
-  if (goals.length > MOST_GOALS) throw PrunecastError.ofField(field, `makes ${goals.length} goals; at most ${MOST_GOALS} are taken: give some a weight, or a floor`);
+  const decoded: Goals =
+    goals.length > 0 || read[0] === undefined
+      ? { goals, floors }
+      : { goals: [{ terms: [{ quantity: read[0].quantity, weight: 1 }] }], floors };
+  if (goals.length > MOST_GOALS)
+    throw PrunecastError.ofField(
+      field,
+      `makes ${goals.length} goals; at most ${MOST_GOALS} are taken: give some a weight, or a floor`,
+    );
   const names = decoded.goals.map(nameGoal);
   const repeated = names.find((name, index) => names.indexOf(name) < index);
   if (repeated !== undefined) throw PrunecastError.ofField(field, `has ${repeated} as a goal twice`);
   const [objective] = listMetrics({ goals: decoded.goals, floors: [] });
-  if (objective === undefined) throw PrunecastError.ofField(field, `has ${names.join(', ')} to make better and no metric, so that the smallest architecture is the answer: add one of ${evaluator.metrics.map(({ name }) => name).join(', ')}`);
+  if (objective === undefined)
+    throw PrunecastError.ofField(
+      field,
+      `has ${names.join(', ')} to make better and no metric, so that the smallest architecture is the answer: add one of ${evaluator.metrics.map(({ name }) => name).join(', ')}`,
+    );
   return { goals: decoded, objective };
 }
 
@@ -49,18 +75,33 @@ interface ReadObjective {
   readonly floor: Floor | undefined;
 }
 
-function readObjective({ metric: name, weight, floor }: Objective, { id, metrics }: Pick<Evaluator, 'id' | 'metrics'>, costs: readonly CostSpec[], field: string): ReadObjective {
-  if (weight !== undefined && !(weight > 0 && Number.isFinite(weight))) throw PrunecastError.ofField(`${field}.weight`, `is ${weight}; a weight above 0 is needed`);
+function readObjective(
+  { metric: name, weight, floor }: Objective,
+  { id, metrics }: Pick<Evaluator, 'id' | 'metrics'>,
+  costs: readonly CostSpec[],
+  field: string,
+): ReadObjective {
+  if (weight !== undefined && !(weight > 0 && Number.isFinite(weight)))
+    throw PrunecastError.ofField(`${field}.weight`, `is ${weight}; a weight above 0 is needed`);
   const metric = metrics.find((known) => known.name === name);
   const cost = costs.find(({ kind }) => kind === name);
   if (metric !== undefined) {
-    if (floor !== undefined && !(floor > 0 && Number.isFinite(floor))) throw PrunecastError.ofField(`${field}.floor`, `is ${floor}; a number above 0 is needed`);
-    return { quantity: { kind: 'metric', metric }, weight, floor: floor === undefined ? undefined : { metric, limit: floor } };
+    if (floor !== undefined && !(floor > 0 && Number.isFinite(floor)))
+      throw PrunecastError.ofField(`${field}.floor`, `is ${floor}; a number above 0 is needed`);
+    return {
+      quantity: { kind: 'metric', metric },
+      weight,
+      floor: floor === undefined ? undefined : { metric, limit: floor },
+    };
   }
   if (cost === undefined) {
-    throw PrunecastError.ofField(`${field}.metric`, `is "${name}"; the evaluator ${id} measures ${metrics.map((known) => known.name).join(', ')}, and the costs are ${costs.map(({ kind }) => kind).join(', ')}`);
+    throw PrunecastError.ofField(
+      `${field}.metric`,
+      `is "${name}"; the evaluator ${id} measures ${metrics.map((known) => known.name).join(', ')}, and the costs are ${costs.map(({ kind }) => kind).join(', ')}`,
+    );
   }
-  if (floor !== undefined) throw PrunecastError.ofField(`${field}.floor`, `limits a cost: give ${name} a budget instead`);
+  if (floor !== undefined)
+    throw PrunecastError.ofField(`${field}.floor`, `limits a cost: give ${name} a budget instead`);
   return { quantity: { kind: 'cost', cost }, weight, floor: undefined };
 }
 

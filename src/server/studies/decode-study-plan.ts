@@ -33,12 +33,21 @@ import { PHASE_CODES } from './study-codes.js';
  * @param counted the model's sizes as budgets count them
  * @throws PrunecastError INVALID_REQUEST, SPACE_INVALID, BUDGET_INFEASIBLE with the nearest that can be met
  */
-export async function decodeStudyPlan(model: BudgetedModel, counted: ModelShape, request: SearchRequest, evaluator: Evaluator): Promise<StudyPlan> {
+export async function decodeStudyPlan(
+  model: BudgetedModel,
+  counted: ModelShape,
+  request: SearchRequest,
+  evaluator: Evaluator,
+): Promise<StudyPlan> {
   const budgets = await decodeBudgets(model, request.budgets);
   const maxRate = chooseMaxRate(counted, budgets, decodeSpaceOptions(request.space));
   const space = decodeSpace(counted, request.space, { maxRate });
   requireAttainable(space, budgets);
-  const decoded = decodeObjectives(request.objectives, evaluator, budgets.map(({ cost }) => cost));
+  const decoded = decodeObjectives(
+    request.objectives,
+    evaluator,
+    budgets.map(({ cost }) => cost),
+  );
   refuseCurve(request, decoded.goals);
   const rungs = request.verify?.rungs.length ?? 0;
   const rounds = request.rounds ?? DEFAULT_ROUNDS;
@@ -53,26 +62,40 @@ export async function decodeStudyPlan(model: BudgetedModel, counted: ModelShape,
     recipes: Math.max(1, request.recipes.length),
     pairs: decodePairs(request, choosesCost),
     // Narrower ranges would cut the small end off: where a cost is to be made better they come on request.
-    refinement: choosesCost && request.refine === undefined && pauseBefore.length === 0 ? undefined : decodeRefinement(request.refine),
+    refinement:
+      choosesCost && request.refine === undefined && pauseBefore.length === 0
+        ? undefined
+        : decodeRefinement(request.refine),
     rounds,
     candidates: Number(request.candidates ?? DEFAULT_CANDIDATES),
     finalists,
     verifyRungs: Math.max(1, rungs),
-    finish: { kind: FINISHES[request.finish] ?? 'better', candidates: decoded.goals.goals.length > 1 ? finalists * rounds : DEFAULT_FINISH_CANDIDATES },
+    finish: {
+      kind: FINISHES[request.finish] ?? 'better',
+      candidates: decoded.goals.goals.length > 1 ? finalists * rounds : DEFAULT_FINISH_CANDIDATES,
+    },
     ...decodeControls(request, choosesCost),
     pauseBefore,
     curve: request.preset === 'paper' ? PAPER_CURVE : undefined,
   };
 }
 
-const FINISHES: Readonly<Partial<Record<Finish, FinishPlan['kind']>>> = { [Finish.UNSPECIFIED]: 'better', [Finish.ONE_SHOT]: 'one-shot', [Finish.STREAM]: 'stream' };
+const FINISHES: Readonly<Partial<Record<Finish, FinishPlan['kind']>>> = {
+  [Finish.UNSPECIFIED]: 'better',
+  [Finish.ONE_SHOT]: 'one-shot',
+  [Finish.STREAM]: 'stream',
+};
 
 /** Throws INVALID_REQUEST for what is no phase, and for a refinement that never comes. */
 function decodePauses({ pauseBefore, refine }: SearchRequest): StudyPhase[] {
   return pauseBefore.map((code, index) => {
     const phase = STUDY_PHASES.find((known) => PHASE_CODES[known] === code);
     if (phase === undefined) throw PrunecastError.ofField(`pause_before[${index}]`, `is ${code}, which is no phase`);
-    if (phase === 'refine' && refine?.disabled === true) throw PrunecastError.ofField(`pause_before[${index}]`, 'is REFINE, and refine is disabled: leave one of them out');
+    if (phase === 'refine' && refine?.disabled === true)
+      throw PrunecastError.ofField(
+        `pause_before[${index}]`,
+        'is REFINE, and refine is disabled: leave one of them out',
+      );
     return phase;
   });
 }
@@ -80,37 +103,58 @@ function decodePauses({ pauseBefore, refine }: SearchRequest): StudyPhase[] {
 /** The paper's curve is a line of one metric over the size. Throws INVALID_REQUEST. */
 function refuseCurve({ preset }: SearchRequest, { goals, floors }: Goals): void {
   if (preset !== 'paper' || (goals.length === 1 && goals[0]?.terms.length === 1 && floors.length === 0)) return;
-  throw PrunecastError.ofField('objectives', 'has several; preset "paper" takes one metric: leave the preset or the others out');
+  throw PrunecastError.ofField(
+    'objectives',
+    'has several; preset "paper" takes one metric: leave the preset or the others out',
+  );
 }
 
 /**
  * The controls that a request names, all by default. Where a cost is to be made better, controls are given what the winner
  * costs, which the uniform ones alone can be: the others are shared out beforehand. Throws INVALID_REQUEST.
  */
-function decodeControls({ controls }: SearchRequest, choosesCost: boolean): Pick<StudyPlan, 'controls' | 'paperControls'> {
+function decodeControls(
+  { controls }: SearchRequest,
+  choosesCost: boolean,
+): Pick<StudyPlan, 'controls' | 'paperControls'> {
   const own = choosesCost ? PAPER_CONTROLS : CONTROL_NAMES;
   const known = [...own, ...PAPER_CONTROLS.map((name) => `${PAPER_PREFIX}${name}`)];
   controls.forEach((name, index) => {
-    if (!known.includes(name)) throw PrunecastError.ofField(`controls[${index}]`, `is "${name}"; allowed ${choosesCost ? 'with a cost as an objective ' : ''}are ${known.join(', ')}`);
+    if (!known.includes(name))
+      throw PrunecastError.ofField(
+        `controls[${index}]`,
+        `is "${name}"; allowed ${choosesCost ? 'with a cost as an objective ' : ''}are ${known.join(', ')}`,
+      );
   });
   const wants = (name: string): boolean => controls.length === 0 || controls.includes(name);
-  return { controls: own.filter(wants), paperControls: PAPER_CONTROLS.filter((name) => wants(`${PAPER_PREFIX}${name}`)) };
+  return {
+    controls: own.filter(wants),
+    paperControls: PAPER_CONTROLS.filter((name) => wants(`${PAPER_PREFIX}${name}`)),
+  };
 }
 
 const PAPER_CONTROLS = ['uniform-paper', 'uniform-best'] as const satisfies readonly UniformControl[];
 const PAPER_PREFIX = 'paper-recipe/';
 
 function decodePairs({ pairs, refine, preset }: SearchRequest, choosesCost: boolean): PairPlan {
-  if ((pairs?.rungs.length ?? 0) > 1) throw PrunecastError.ofField('pairs.rungs', 'has several; a predictor is fitted on pairs of one fidelity: list several in verify.rungs');
+  if ((pairs?.rungs.length ?? 0) > 1)
+    throw PrunecastError.ofField(
+      'pairs.rungs',
+      'has several; a predictor is fitted on pairs of one fidelity: list several in verify.rungs',
+    );
   const count = pairs?.count ?? DEFAULT_PAIRS.count;
-  const insideCount = refine?.disabled === true
-    ? 0
-    : requireInteger(pairs?.insideCount ?? Math.floor(count / 4), 'pairs.inside_count', { min: 0, max: count });
+  const insideCount =
+    refine?.disabled === true
+      ? 0
+      : requireInteger(pairs?.insideCount ?? Math.floor(count / 4), 'pairs.inside_count', { min: 0, max: count });
   const first = count - insideCount;
   // A scheme takes what the ones before it leave of the first sample.
   let left = first;
   const take = (asked: number | undefined, share: number, name: string): number => {
-    const taken = requireInteger(asked ?? Math.min(left, Math.round(first * share)), `pairs.${name}`, { min: 0, max: left });
+    const taken = requireInteger(asked ?? Math.min(left, Math.round(first * share)), `pairs.${name}`, {
+      min: 0,
+      max: left,
+    });
     left -= taken;
     return first === 0 ? 0 : taken / first;
   };
@@ -134,7 +178,17 @@ export function decodeRefinement(refine: RefinePlan | undefined): RefinementOpti
   return {
     ...DEFAULT_REFINEMENT,
     importantShare,
-    unimportantShare: requireNumber(refine?.unimportantShare ?? DEFAULT_REFINEMENT.unimportantShare, 'refine.unimportant_share', { min: 0, max: 1 - importantShare }),
-    wideRange: { minRate, maxRate: requireNumber(refine?.flatMaxRate ?? DEFAULT_REFINEMENT.wideRange.maxRate, 'refine.flat_max_rate', { min: minRate, max: 1 }) },
+    unimportantShare: requireNumber(
+      refine?.unimportantShare ?? DEFAULT_REFINEMENT.unimportantShare,
+      'refine.unimportant_share',
+      { min: 0, max: 1 - importantShare },
+    ),
+    wideRange: {
+      minRate,
+      maxRate: requireNumber(refine?.flatMaxRate ?? DEFAULT_REFINEMENT.wideRange.maxRate, 'refine.flat_max_rate', {
+        min: minRate,
+        max: 1,
+      }),
+    },
   };
 }

@@ -25,7 +25,13 @@ import { metricsOf } from './trial-metrics.js';
  *
  * @param breathe lets others run between stretches of work
  */
-export async function encodeReport(study: Study, ranking: Ranking, state: StudyState, seconds: ReadonlyMap<StudyPhase, number>, breathe: () => Promise<void>): Promise<StudyReport> {
+export async function encodeReport(
+  study: Study,
+  ranking: Ranking,
+  state: StudyState,
+  seconds: ReadonlyMap<StudyPhase, number>,
+  breathe: () => Promise<void>,
+): Promise<StudyReport> {
   const { plan, windows } = study;
   const outcome = await writeReportGently(plan, state, breathe);
   const row = (name: string, trial: TrialResult): ReportRow => encodeRow(study, state, name, trial);
@@ -61,12 +67,20 @@ export async function encodeReport(study: Study, ranking: Ranking, state: StudyS
   };
 }
 
-function encodeFront({ plan, recipes, model }: Study, { points, hypervolume, controlHypervolume, reference }: StudyFront): Front {
+function encodeFront(
+  { plan, recipes, model }: Study,
+  { points, hypervolume, controlHypervolume, reference }: StudyFront,
+): Front {
   return {
     points: points.map(({ trial, isKnee }) => {
       const architecture = decodeCounts(plan.space, trial.counts);
       const exported = exportedShape(model.language.shape, architecture, findRecipe(recipes, trial).compensation);
-      return { architecture: encodeArchitecture(architecture), costs: encodeCosts(model.language.shape, architecture, plan.budgets, exported), metrics: metricsOf(plan, trial), knee: isKnee };
+      return {
+        architecture: encodeArchitecture(architecture),
+        costs: encodeCosts(model.language.shape, architecture, plan.budgets, exported),
+        metrics: metricsOf(plan, trial),
+        knee: isKnee,
+      };
     }),
     hypervolume,
     controlHypervolume,
@@ -75,7 +89,12 @@ function encodeFront({ plan, recipes, model }: Study, { points, hypervolume, con
 }
 
 /** A label that was known costs no tokens. */
-function countLabels({ pairs, finalists, controls, reported }: StudyState): Pick<StudyReport, 'labelsPaid' | 'labelsKnown'> {
+function countLabels({
+  pairs,
+  finalists,
+  controls,
+  reported,
+}: StudyState): Pick<StudyReport, 'labelsPaid' | 'labelsKnown'> {
   const trials = [...pairs, ...finalists, ...controls, ...reported];
   const labelsPaid = trials.filter(({ tokensSpent }) => tokensSpent > 0).length;
   return { labelsPaid, labelsKnown: trials.length - labelsPaid };
@@ -85,11 +104,18 @@ function countLabels({ pairs, finalists, controls, reported }: StudyState): Pick
 function encodeRecipes({ plan, recipes }: Study, state: StudyState): RecipeComparison[] {
   const { pairs, recipe: chosen } = state;
   const tried = new Set(listRecipePoints(plan, state).map(({ counts }) => countsKey(counts)));
-  const described = recipes.compared.map(({ oneShot: { digest, criterion, compensation } }, recipe): RecipeComparison => {
-    const measured = pairs.filter((trial) => trial.recipe === recipe && tried.has(countsKey(trial.counts)));
-    const best = recipes.compared.length === 1 || measured.length === 0 ? undefined : findBest(plan, measured).value;
-    return { recipeDigest: digest, criterion: criterion.plugin.id, compensation: compensation.plugin.id, best: Number.isFinite(best) ? best : undefined };
-  });
+  const described = recipes.compared.map(
+    ({ oneShot: { digest, criterion, compensation } }, recipe): RecipeComparison => {
+      const measured = pairs.filter((trial) => trial.recipe === recipe && tried.has(countsKey(trial.counts)));
+      const best = recipes.compared.length === 1 || measured.length === 0 ? undefined : findBest(plan, measured).value;
+      return {
+        recipeDigest: digest,
+        criterion: criterion.plugin.id,
+        compensation: compensation.plugin.id,
+        best: Number.isFinite(best) ? best : undefined,
+      };
+    },
+  );
   return [...described.slice(chosen, chosen + 1), ...described.filter((_, recipe) => recipe !== chosen)];
 }
 
@@ -99,7 +125,10 @@ const NOT_JUDGED = 'it was fitted elsewhere, maybe on these pairs';
 function encodeScores({ plan, predictor }: Study, { fit }: StudyState): BackendScore[] {
   if (fit === undefined || fit.choice !== undefined) return encodeChoice(plan.objective.name, fit?.choice);
   const { name: metric } = plan.objective;
-  const score = fit.quality === undefined ? { quality: undefined, notTried: NOT_JUDGED } : { quality: encodeQuality(metric, fit.quality), notTried: '' };
+  const score =
+    fit.quality === undefined
+      ? { quality: undefined, notTried: NOT_JUDGED }
+      : { quality: encodeQuality(metric, fit.quality), notTried: '' };
   return [{ backend: predictor.id, chosen: true, ...score, metric }];
 }
 
@@ -108,7 +137,10 @@ function encodeRow({ plan, recipes, model }: Study, state: StudyState, name: str
   const architecture = decodeCounts(plan.space, trial.counts);
   const exported = exportedShape(shape, architecture, findRecipe(recipes, trial).compensation);
   const key = countsKey(trial.counts);
-  const final = [...state.finalists, ...state.controls].filter(({ part, rung, recipe, mending }) => part === 'verify' && rung === plan.verifyRungs - 1 && recipe === trial.recipe && mending === trial.mending);
+  const final = [...state.finalists, ...state.controls].filter(
+    ({ part, rung, recipe, mending }) =>
+      part === 'verify' && rung === plan.verifyRungs - 1 && recipe === trial.recipe && mending === trial.mending,
+  );
   const verified = final.find((known) => countsKey(known.counts) === key);
   return {
     name,

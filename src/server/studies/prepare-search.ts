@@ -37,20 +37,33 @@ export interface SearchServices extends EvaluateServices {
 const DEFAULT_PREDICTOR = 'auto';
 
 /** Checks a Search request down to its space, windows and output; `run` then runs the study. */
-export async function prepareSearch(services: SearchServices, request: SearchRequest, restarted?: RestartedJob): Promise<Prepared> {
+export async function prepareSearch(
+  services: SearchServices,
+  request: SearchRequest,
+  restarted?: RestartedJob,
+): Promise<Prepared> {
   const { study, loadsIn } = await openStudy(services, request, restarted);
-  if (request.validateOnly) return { kind: 'plan', plan: { ...await describePlan(study), loadsIn: [...loadsIn] } };
+  if (request.validateOnly) return { kind: 'plan', plan: { ...(await describePlan(study)), loadsIn: [...loadsIn] } };
   return { kind: 'work', studyId: study.id, run: workOn(study.model, (context) => runStudy(services, study, context)) };
 }
 
 /** Checks what a ResumeJob brings for a study that waits. Throws as `resumeStudy`. */
-export async function resumeSearch(services: SearchServices, request: SearchRequest, job: RestartedJob, ranges: readonly DimensionRange[]): Promise<ResumeStep> {
+export async function resumeSearch(
+  services: SearchServices,
+  request: SearchRequest,
+  job: RestartedJob,
+  ranges: readonly DimensionRange[],
+): Promise<ResumeStep> {
   const { study } = await openStudy(services, request, job);
   return resumeStudy(services, study, job.jobId, ranges);
 }
 
 /** The study that a request asks for, or the one that a job has begun, and what will load its winner. */
-async function openStudy(services: SearchServices, asked: SearchRequest, restarted: RestartedJob | undefined): Promise<{ readonly study: Study; readonly loadsIn: readonly string[] }> {
+async function openStudy(
+  services: SearchServices,
+  asked: SearchRequest,
+  restarted: RestartedJob | undefined,
+): Promise<{ readonly study: Study; readonly loadsIn: readonly string[] }> {
   const request = applyPreset(asked);
   const question = await openQuestion(services, request);
   const { model, evaluator } = question;
@@ -59,9 +72,16 @@ async function openStudy(services: SearchServices, asked: SearchRequest, restart
   requirePairs(predictor.plugin, countPairs(question.plan, 0));
   const output = request.output === '' ? undefined : await planOutput(services, request, model, restarted);
   const { windows, recipes, plan } = await openSubject(services, request, question);
-  const loadsIn = output === undefined ? [] : findLoaders(model.language.shape, hardestOf(plan.space, 0), output, recipes.compared[0]?.oneShot);
+  const loadsIn =
+    output === undefined
+      ? []
+      : findLoaders(model.language.shape, hardestOf(plan.space, 0), output, recipes.compared[0]?.oneShot);
   if (output !== undefined) await listCompanions(model.language.checkpoint.files); // what cannot be copied to the output is found before any work
-  const features = readFeatures(request.features, recipes.compared.map(({ oneShot }) => oneShot), 'errors');
+  const features = readFeatures(
+    request.features,
+    recipes.compared.map(({ oneShot }) => oneShot),
+    'errors',
+  );
   await services.predictors.check(predictor, { columns: countInputs(plan.space, features), metrics: [plan.objective] });
   const study: Study = {
     id: restarted?.studyId ?? createId('study'),
@@ -84,10 +104,19 @@ function requirePairs({ id, pairs }: Pick<PluginsByKind['predictor'], 'id' | 'pa
   const fitted = Math.floor(0.7 * count);
   if (fitted >= pairs.least) return;
   const needed = Math.ceil(pairs.least / 0.7);
-  throw new PrunecastError('PAIRS_TOO_FEW', `${id} is fitted on 7 of 10 pairs of the first sample and needs ${pairs.least} there; the plan samples ${count} first: ask for at least ${needed} pairs beside those inside the refined space`, {
-    metadata: { pairs: String(count), least: String(needed) },
-    violations: [{ field: 'pairs.count', description: `leaves ${count} pairs for the first sample; at least ${needed} are needed` }],
-  });
+  throw new PrunecastError(
+    'PAIRS_TOO_FEW',
+    `${id} is fitted on 7 of 10 pairs of the first sample and needs ${pairs.least} there; the plan samples ${count} first: ask for at least ${needed} pairs beside those inside the refined space`,
+    {
+      metadata: { pairs: String(count), least: String(needed) },
+      violations: [
+        {
+          field: 'pairs.count',
+          description: `leaves ${count} pairs for the first sample; at least ${needed} are needed`,
+        },
+      ],
+    },
+  );
 }
 
 async function describePlan({ model, plan, recipes, windows }: Study): Promise<Plan> {
@@ -97,7 +126,9 @@ async function describePlan({ model, plan, recipes, windows }: Study): Promise<P
   return {
     trials: BigInt(counted.trials),
     tokens: BigInt(tokens),
-    peakMemoryBytes: BigInt(Math.max(...parts.map((part) => model.language.estimatePeakBytes(part.windows, part.fidelity.precision)))),
+    peakMemoryBytes: BigInt(
+      Math.max(...parts.map((part) => model.language.estimatePeakBytes(part.windows, part.fidelity.precision))),
+    ),
     seconds: await estimateSeconds(model, tokens),
     feasible: encodeFeasible(plan.space, plan.budgets),
     loadsIn: [],

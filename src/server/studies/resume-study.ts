@@ -28,7 +28,12 @@ export async function describePause(plan: StudyPlan, state: StudyState): Promise
  *
  * @throws PrunecastError INVALID_REQUEST for ranges that nothing waits for; SPACE_INVALID, BUDGET_INFEASIBLE for those that do not do
  */
-export async function resumeStudy(services: StudyLogServices, study: Study, jobId: string, ranges: readonly DimensionRange[]): Promise<ResumeStep> {
+export async function resumeStudy(
+  services: StudyLogServices,
+  study: Study,
+  jobId: string,
+  ranges: readonly DimensionRange[],
+): Promise<ResumeStep> {
   const payloads: EmittedPayload[] = [];
   const writes: StoreWrite[] = [];
   const commit = async (events: readonly EmittedPayload[], along: readonly StoreWrite[]): Promise<void> => {
@@ -39,7 +44,10 @@ export async function resumeStudy(services: StudyLogServices, study: Study, jobI
   const state = log.reached;
   const waits = isPaused(study.plan, state);
   if (ranges.length > 0 && !(waits && state.phase === 'refine')) {
-    throw PrunecastError.ofField('ranges', 'are given, and the study does not wait before its refinement: leave them out');
+    throw PrunecastError.ofField(
+      'ranges',
+      'are given, and the study does not wait before its refinement: leave them out',
+    );
   }
   if (waits) {
     const event = await decideRanges(study.plan, state, ranges);
@@ -48,9 +56,16 @@ export async function resumeStudy(services: StudyLogServices, study: Study, jobI
   return { payloads, writes };
 }
 
-async function decideRanges(plan: StudyPlan, state: StudyState, ranges: readonly DimensionRange[]): Promise<StudyEvent> {
+async function decideRanges(
+  plan: StudyPlan,
+  state: StudyState,
+  ranges: readonly DimensionRange[],
+): Promise<StudyEvent> {
   if (ranges.length === 0) return { kind: 'resumed' };
-  return { kind: 'refined', changes: await editRefinement(plan, state, await refineSpace(plan, state, breathe), ranges, breathe) };
+  return {
+    kind: 'refined',
+    changes: await editRefinement(plan, state, await refineSpace(plan, state, breathe), ranges, breathe),
+  };
 }
 
 function breathe(): Promise<void> {

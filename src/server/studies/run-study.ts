@@ -68,15 +68,20 @@ async function* perform(
       return;
     case 'predict': {
       const open = await openStudyPredictors(services.predictors, plan, state.fit, context.signal);
-      yield await proposeCandidates(plan, {
-        ...action,
-        strategy: study.strategy.plugin,
-        strategyOptions: study.strategy.options,
-        predict: (batch) => askPredictors(open, batch, context.signal),
-        rng: rng.fork(action.seed),
-        signal: context.signal,
-        report: (done) => context.progress({ activity: 'predicting candidates', done, total: action.candidates, unit: 'candidates' }),
-      }, breathe);
+      yield await proposeCandidates(
+        plan,
+        {
+          ...action,
+          strategy: study.strategy.plugin,
+          strategyOptions: study.strategy.options,
+          predict: (batch) => askPredictors(open, batch, context.signal),
+          rng: rng.fork(action.seed),
+          signal: context.signal,
+          report: (done) =>
+            context.progress({ activity: 'predicting candidates', done, total: action.candidates, unit: 'candidates' }),
+        },
+        breathe,
+      );
       return;
     }
     case 'finish':
@@ -84,23 +89,54 @@ async function* perform(
   }
 }
 
-async function finish(services: SearchServices, study: Study, state: StudyState, log: StudyLog, context: JobContext): Promise<StudyReport> {
+async function finish(
+  services: SearchServices,
+  study: Study,
+  state: StudyState,
+  log: StudyLog,
+  context: JobContext,
+): Promise<StudyReport> {
   const ranked = await prepareRecipe(services.preparer, study, state, workControl(context, 'calibrating'));
-  const report = await withLatency(study, ranked, await encodeReport(study, ranked.ranking, state, log.spent(), breathe), context);
+  const report = await withLatency(
+    study,
+    ranked,
+    await encodeReport(study, ranked.ranking, state, log.spent(), breathe),
+    context,
+  );
   if (study.output === undefined || report.winnerUnits === undefined) return report;
-  await writePruned(services.outputs, study.model, { keptUnits: report.winnerUnits.layers, recipe: ranked.recipe }, study.output, {
-    recipe: findRecipe(study.recipes, state),
-    allocation: '',
-    measurements: { study_id: study.id, summary: report.summary, report: { fingerprint: report.measurement?.fingerprint, metrics: report.winner?.metrics } },
-  }, workControl(context, 'writing'));
+  await writePruned(
+    services.outputs,
+    study.model,
+    { keptUnits: report.winnerUnits.layers, recipe: ranked.recipe },
+    study.output,
+    {
+      recipe: findRecipe(study.recipes, state),
+      allocation: '',
+      measurements: {
+        study_id: study.id,
+        summary: report.summary,
+        report: { fingerprint: report.measurement?.fingerprint, metrics: report.winner?.metrics },
+      },
+    },
+    workControl(context, 'writing'),
+  );
   return { ...report, output: study.output.output };
 }
 
 /** The report with the winner's latency really measured, where a budget limits it. */
-async function withLatency({ model, plan }: Study, { recipe }: RankedModel, report: StudyReport, context: JobContext): Promise<StudyReport> {
+async function withLatency(
+  { model, plan }: Study,
+  { recipe }: RankedModel,
+  report: StudyReport,
+  context: JobContext,
+): Promise<StudyReport> {
   const { winner } = report;
   if (winner?.architecture === undefined || plan.budgets.every(({ cost }) => cost.kind !== 'latency_ms')) return report;
-  const costs = await measureLatency(model.language, { recipe, architecture: decodeArchitecture(winner.architecture), budgets: plan.budgets, stated: winner.costs }, workControl(context, 'measuring latency'));
+  const costs = await measureLatency(
+    model.language,
+    { recipe, architecture: decodeArchitecture(winner.architecture), budgets: plan.budgets, stated: winner.costs },
+    workControl(context, 'measuring latency'),
+  );
   return { ...report, winner: { ...winner, costs } };
 }
 

@@ -46,10 +46,16 @@ export async function* performSample(
       yield await score(services, study, context);
       return;
     case 'draw':
-      yield { kind: 'drawn', points: await drawPairs(study.plan, { ...action, rng: rng.fork(action.seed) }, () => setImmediate()) };
+      yield {
+        kind: 'drawn',
+        points: await drawPairs(study.plan, { ...action, rng: rng.fork(action.seed) }, () => setImmediate()),
+      };
       return;
     case 'draw-candidates':
-      yield { kind: 'drawn', points: await drawCandidates(study.plan, { ...action, rng: rng.fork(action.seed) }, () => setImmediate()) };
+      yield {
+        kind: 'drawn',
+        points: await drawCandidates(study.plan, { ...action, rng: rng.fork(action.seed) }, () => setImmediate()),
+      };
       return;
     case 'evaluate':
       yield* evaluate(services, study, action.points, context);
@@ -59,19 +65,40 @@ export async function* performSample(
 /** Ranks the units in every recipe that is compared, and shares out the budgets by its scores and errors. */
 async function score(services: SampleServices, study: SampledStudy, context: JobContext): Promise<StudyEvent> {
   const allocations: Allocation[][] = [];
-  for (const recipe of study.recipes.compared.keys()) allocations.push(await allocate(services, study, recipe, workControl(context, 'calibrating')));
+  for (const recipe of study.recipes.compared.keys())
+    allocations.push(await allocate(services, study, recipe, workControl(context, 'calibrating')));
   return { kind: 'scored', tokensSpent: countCalibrationTokens(study.recipes), allocations };
 }
 
 /** None where the plan has neither a use for them as pairs nor as controls. */
-async function allocate({ preparer, plugins }: SampleServices, study: SampledStudy, recipe: number, control: WorkControl): Promise<Allocation[]> {
-  const { model, recipes, plan: { space, budgets, controls, pairs } } = study;
+async function allocate(
+  { preparer, plugins }: SampleServices,
+  study: SampledStudy,
+  recipe: number,
+  control: WorkControl,
+): Promise<Allocation[]> {
+  const {
+    model,
+    recipes,
+    plan: { space, budgets, controls, pairs },
+  } = study;
   const ranked = await prepareRecipe(preparer, study, { recipe, mending: 'one-shot' }, control);
   const wants = (name: Allocation['control']): boolean => pairs.levelPoints || controls.includes(name);
   const scores = wants('global-threshold') ? listLayerScores(ranked) : undefined;
   const threshold = scores === undefined ? undefined : findGlobalThreshold(space, scores, budgets);
-  const errors = wants('calibration-error') ? await measureLayerErrors(plugins, model.language, findRecipe(recipes, { recipe, mending: 'one-shot' }), ranked, control) : undefined;
-  const shared = errors === undefined ? undefined : await findCalibrationErrorAllocation(space, errors, budgets, () => setImmediate());
+  const errors = wants('calibration-error')
+    ? await measureLayerErrors(
+        plugins,
+        model.language,
+        findRecipe(recipes, { recipe, mending: 'one-shot' }),
+        ranked,
+        control,
+      )
+    : undefined;
+  const shared =
+    errors === undefined
+      ? undefined
+      : await findCalibrationErrorAllocation(space, errors, budgets, () => setImmediate());
   return [
     ...(threshold === undefined ? [] : [{ control: 'global-threshold', counts: threshold } as const]),
     ...(shared === undefined ? [] : [{ control: 'calibration-error', counts: shared.counts } as const]),
@@ -88,7 +115,12 @@ const ACTIVITIES = {
  * Measures points; one whose metrics are not finite is a trial without any, which ranks last and is no pair. Throws
  * METRIC_INVALID where that is so of all points of one kind, or of one that would stand in the report.
  */
-async function* evaluate({ labels, preparer }: SampleServices, study: SampledStudy, points: readonly TrialPoint[], context: JobContext): AsyncGenerator<StudyEvent> {
+async function* evaluate(
+  { labels, preparer }: SampleServices,
+  study: SampledStudy,
+  points: readonly TrialPoint[],
+  context: JobContext,
+): AsyncGenerator<StudyEvent> {
   const { plan } = study;
   for (const group of groupPoints(points)) {
     const [first] = group;
@@ -97,20 +129,46 @@ async function* evaluate({ labels, preparer }: SampleServices, study: SampledStu
     const architectures = group.map(({ counts }) => decodeCounts(plan.space, counts));
     const target = createTarget(study, ranked, planOf(study.windows, first));
     const broken: StudyEvent[] = [];
-    for await (const found of labels.labelUnstored(target, architectures, workControl(context, ACTIVITIES[first.part]))) {
+    for await (const found of labels.labelUnstored(
+      target,
+      architectures,
+      workControl(context, ACTIVITIES[first.part]),
+    )) {
       if ('invalid' in found) {
         // Told at the end: where no architecture of a group can be measured the model is at fault, and pruning is not.
-        broken.push({ kind: 'evaluated', trial: { ...(group[found.index] as TrialPoint), value: Number.NaN, metrics: {}, tokensSpent: found.tokensSpent } });
+        broken.push({
+          kind: 'evaluated',
+          trial: {
+            ...(group[found.index] as TrialPoint),
+            value: Number.NaN,
+            metrics: {},
+            tokensSpent: found.tokensSpent,
+          },
+        });
         if (first.part === 'report' || broken.length === group.length) throw found.invalid;
         continue;
       }
       const { index, label, write } = found;
       if (write !== undefined) context.keep(write);
-      const sums = plan.objective.windows === 'hits' ? label.windowHits : plan.objective.windows === 'losses' ? label.windowLosses : undefined;
-      const losses = first.part === 'report' && sums !== undefined ? { losses: { losses: [...sums], tokens: [...label.windowTokens] } } : {};
+      const sums =
+        plan.objective.windows === 'hits'
+          ? label.windowHits
+          : plan.objective.windows === 'losses'
+            ? label.windowLosses
+            : undefined;
+      const losses =
+        first.part === 'report' && sums !== undefined
+          ? { losses: { losses: [...sums], tokens: [...label.windowTokens] } }
+          : {};
       yield {
         kind: 'evaluated',
-        trial: { ...(group[index] as TrialPoint), value: label.metrics[plan.objective.name] ?? Number.NaN, metrics: { ...label.metrics }, tokensSpent: label.tokensSpent, ...losses },
+        trial: {
+          ...(group[index] as TrialPoint),
+          value: label.metrics[plan.objective.name] ?? Number.NaN,
+          metrics: { ...label.metrics },
+          tokensSpent: label.tokensSpent,
+          ...losses,
+        },
       };
     }
     yield* broken;
@@ -128,7 +186,11 @@ function groupPoints(points: readonly TrialPoint[]): readonly TrialPoint[][] {
 }
 
 /** What a study's architectures are labelled for, on some of its windows. */
-export function createTarget({ model, evaluator }: Pick<Study, 'model' | 'evaluator'>, { recipeDigest, subject }: RankedModel, plan: EvaluationPlan): LabelTarget {
+export function createTarget(
+  { model, evaluator }: Pick<Study, 'model' | 'evaluator'>,
+  { recipeDigest, subject }: RankedModel,
+  plan: EvaluationPlan,
+): LabelTarget {
   return {
     checkpointDigest: model.language.checkpoint.digest,
     requireUnchanged: model.language.checkpoint.files.requireUnchanged,

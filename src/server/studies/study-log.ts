@@ -42,28 +42,48 @@ export interface StudyLog {
  *
  * @throws PrunecastError JOB_NOT_RESUMABLE where the model or the windows are no longer what the study began with
  */
-export async function openStudyLog({ studies, predictors, clock }: StudyLogServices, study: SampledStudy, { jobId, commit }: Pick<JobContext, 'jobId' | 'commit'>): Promise<StudyLog> {
+export async function openStudyLog(
+  { studies, predictors, clock }: StudyLogServices,
+  study: SampledStudy,
+  { jobId, commit }: Pick<JobContext, 'jobId' | 'commit'>,
+): Promise<StudyLog> {
   const { plan, model } = study;
-  const base = { dimensions: plan.space.dimensions.map(({ name }) => name), windows: describeWindows(study), recipes: study.recipes.compared.map(({ oneShot }) => oneShot.digest) };
-  const describe = ({ space, phase, tokens, recipe, mending }: StudyState) => ({ ...base, space: space.dimensions.map((dimension) => Dimension.toJSON(encodeDimension(dimension))), phase: PHASE_CODES[phase], calibrationTokens: tokens.score ?? 0, chosen: { recipe, mending } });
-  const tell = (phase: StudyPhase, event: StudyEventMessage['event']): EmittedPayload => ({ $case: 'study', value: { studyId: study.id, phase: PHASE_CODES[phase], event } });
+  const base = {
+    dimensions: plan.space.dimensions.map(({ name }) => name),
+    windows: describeWindows(study),
+    recipes: study.recipes.compared.map(({ oneShot }) => oneShot.digest),
+  };
+  const describe = ({ space, phase, tokens, recipe, mending }: StudyState) => ({
+    ...base,
+    space: space.dimensions.map((dimension) => Dimension.toJSON(encodeDimension(dimension))),
+    phase: PHASE_CODES[phase],
+    calibrationTokens: tokens.score ?? 0,
+    chosen: { recipe, mending },
+  });
+  const tell = (phase: StudyPhase, event: StudyEventMessage['event']): EmittedPayload => ({
+    $case: 'study',
+    value: { studyId: study.id, phase: PHASE_CODES[phase], event },
+  });
   // A phase that the study waits before has not begun.
   const tellStart = (state: StudyState): EmittedPayload[] => (isPaused(plan, state) ? [] : tellBegun(state));
-  const tellBegun = ({ phase, round }: StudyState): EmittedPayload[] => (phase === 'finished' ? [] : [tell(phase, { $case: 'phaseStarted', value: { round } })]);
+  const tellBegun = ({ phase, round }: StudyState): EmittedPayload[] =>
+    phase === 'finished' ? [] : [tell(phase, { $case: 'phaseStarted', value: { round } })];
   const stored = await studies.find(study.id);
   const start = startStudy(plan);
   if (stored === undefined) {
-    await commit(tellStart(start), [studies.creating({
-      id: study.id,
-      jobId,
-      model: model.name,
-      checkpointDigest: model.language.checkpoint.digest,
-      seed: plan.seed,
-      request: study.request,
-      plan: describe(start),
-      state: JobState.RUNNING,
-      createdMs: clock.now(),
-    })]);
+    await commit(tellStart(start), [
+      studies.creating({
+        id: study.id,
+        jobId,
+        model: model.name,
+        checkpointDigest: model.language.checkpoint.digest,
+        seed: plan.seed,
+        request: study.request,
+        plan: describe(start),
+        state: JobState.RUNNING,
+        createdMs: clock.now(),
+      }),
+    ]);
   } else requireUnchanged(study, stored);
   const { reached, seconds, trials: known } = replayStored(plan, start, await studies.events(study.id));
   let trials = known;
@@ -80,15 +100,35 @@ export async function openStudyLog({ studies, predictors, clock }: StudyLogServi
       const begins = before.phase !== after.phase || before.round !== after.round;
       const moved = begins || before.space !== after.space;
       if (moved) latest = describe(after);
-      const message = trial === undefined ? await encodeEvent(event, predictors) : ({ $case: 'trial', value: trial } as const);
+      const message =
+        trial === undefined ? await encodeEvent(event, predictors) : ({ $case: 'trial', value: trial } as const);
       await commit(
-        [...(isPaused(plan, before) ? tellBegun(before) : []), ...(message === undefined ? [] : [tell(before.phase, message)]), ...(begins ? tellStart(after) : [])],
-        [studies.recording(study.id, { events: [event], seconds: spent, trials: trial === undefined ? [] : [trial], ...(moved ? { plan: latest } : {}) })],
+        [
+          ...(isPaused(plan, before) ? tellBegun(before) : []),
+          ...(message === undefined ? [] : [tell(before.phase, message)]),
+          ...(begins ? tellStart(after) : []),
+        ],
+        [
+          studies.recording(study.id, {
+            events: [event],
+            seconds: spent,
+            trials: trial === undefined ? [] : [trial],
+            ...(moved ? { plan: latest } : {}),
+          }),
+        ],
       );
     },
     async finish(report, state) {
       await study.model.language.checkpoint.files.requireUnchanged();
-      await commit([], [studies.recording(study.id, { state, ...(report === undefined ? {} : { plan: { ...latest, report: StudyReport.toJSON(report) } }) })]);
+      await commit(
+        [],
+        [
+          studies.recording(study.id, {
+            state,
+            ...(report === undefined ? {} : { plan: { ...latest, report: StudyReport.toJSON(report) } }),
+          }),
+        ],
+      );
     },
     spent: () => seconds,
   };
@@ -110,17 +150,33 @@ function replayStored(plan: StudyPlan, start: StudyState, stored: readonly Study
 /** Labels of another model or of other windows do not go together with those that are stored. */
 function requireUnchanged(study: SampledStudy, { checkpointDigest, plan }: StudyRecord): void {
   const { windows } = plan as { readonly windows: ReturnType<typeof describeWindows> };
-  const [then, now] = [windows, describeWindows(study)].map(({ measurement, fidelity }) => [measurementFingerprint(measurement), fidelityDigest(fidelity)].join());
-  const changed = checkpointDigest !== study.model.language.checkpoint.digest ? `the model ${study.model.name}` : then !== now ? 'the text, or how it is measured,' : undefined;
+  const [then, now] = [windows, describeWindows(study)].map(({ measurement, fidelity }) =>
+    [measurementFingerprint(measurement), fidelityDigest(fidelity)].join(),
+  );
+  const changed =
+    checkpointDigest !== study.model.language.checkpoint.digest
+      ? `the model ${study.model.name}`
+      : then !== now
+        ? 'the text, or how it is measured,'
+        : undefined;
   if (changed === undefined) return;
-  throw new PrunecastError('JOB_NOT_RESUMABLE', `${changed} has changed since the study ${study.id} began: start another, what is still valid is not paid twice`, { metadata: { study_id: study.id } });
+  throw new PrunecastError(
+    'JOB_NOT_RESUMABLE',
+    `${changed} has changed since the study ${study.id} began: start another, what is still valid is not paid twice`,
+    { metadata: { study_id: study.id } },
+  );
 }
 
 function describeWindows({ windows }: SampledStudy) {
   return { measurement: windows.search.measurement, fidelity: windows.search.fidelity };
 }
 
-function encodeTrial({ plan, windows, recipes, model }: SampledStudy, trial: TrialResult, number: number, round: number): Trial {
+function encodeTrial(
+  { plan, windows, recipes, model }: SampledStudy,
+  trial: TrialResult,
+  number: number,
+  round: number,
+): Trial {
   const architecture = decodeCounts(plan.space, trial.counts);
   const { measurement, fidelity } = planOf(windows, trial);
   const isDense = architectureKey(architecture) === architectureKey(plan.space.shape.layers);
@@ -133,7 +189,12 @@ function encodeTrial({ plan, windows, recipes, model }: SampledStudy, trial: Tri
     rates: [...toRates(plan.space, trial.counts)],
     metrics: metricsOf(plan, trial),
     predicted: trial.predicted,
-    parameters: BigInt(countParameters(exportedShape(model.language.shape, architecture, findRecipe(recipes, trial).compensation), architecture)),
+    parameters: BigInt(
+      countParameters(
+        exportedShape(model.language.shape, architecture, findRecipe(recipes, trial).compensation),
+        architecture,
+      ),
+    ),
     tokensSpent: BigInt(trial.tokensSpent),
     recipeDigest: isDense ? '' : findRecipe(recipes, trial).digest,
     measurementFingerprint: measurementFingerprint(measurement),
@@ -143,7 +204,10 @@ function encodeTrial({ plan, windows, recipes, model }: SampledStudy, trial: Tri
 }
 
 /** What followers see of an event; the drawing of points and the ends of phases show by what follows them. */
-async function encodeEvent(event: StudyEvent, predictors: SearchServices['predictors']): Promise<StudyEventMessage['event']> {
+async function encodeEvent(
+  event: StudyEvent,
+  predictors: SearchServices['predictors'],
+): Promise<StudyEventMessage['event']> {
   switch (event.kind) {
     case 'fitted':
       return { $case: 'predictor', value: (await predictors.open(event.predictorId)).predictor };

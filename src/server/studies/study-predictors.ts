@@ -9,7 +9,12 @@ import { fidelityDigest, measurementFingerprint } from '../encoding/measurement.
 import type { JobContext } from '../jobs/jobs.js';
 import { workControl } from '../jobs/work-control.js';
 import type { PluginRegistry } from '../plugins/plugin-registry.js';
-import { modelOf, type FitRequest, type FittedPredictors, type OpenPredictor } from '../predictors/fitted-predictors.js';
+import {
+  modelOf,
+  type FitRequest,
+  type FittedPredictors,
+  type OpenPredictor,
+} from '../predictors/fitted-predictors.js';
 import { measureErrorTables } from '../predictors/measure-error-tables.js';
 import type { RecipePreparer } from '../recipes/prepare-recipe.js';
 import type { Study } from './study.js';
@@ -27,58 +32,93 @@ export interface FitStudyServices {
 }
 
 /** Fits a predictor to each metric of a study; the event has the judgement on that of its report. */
-export async function fitStudy(services: FitStudyServices, study: Study, state: StudyState, pairs: readonly TrialResult[], context: JobContext): Promise<Extract<StudyEvent, { kind: 'fitted' }>> {
+export async function fitStudy(
+  services: FitStudyServices,
+  study: Study,
+  state: StudyState,
+  pairs: readonly TrialResult[],
+  context: JobContext,
+): Promise<Extract<StudyEvent, { kind: 'fitted' }>> {
   const metrics = listPredicted(study.plan);
   const trial = { recipe: state.recipe, mending: 'one-shot' } as const;
-  const tables = await measureErrorTables(services.plugins, study.features, study.plan.space, {
-    language: study.model.language,
-    recipe: findRecipe(study.recipes, trial),
-    rank: () => prepareRecipe(services.preparer, study, trial, workControl(context, 'calibrating')),
-  }, workControl(context, 'measuring errors'));
+  const tables = await measureErrorTables(
+    services.plugins,
+    study.features,
+    study.plan.space,
+    {
+      language: study.model.language,
+      recipe: findRecipe(study.recipes, trial),
+      rank: () => prepareRecipe(services.preparer, study, trial, workControl(context, 'calibrating')),
+    },
+    workControl(context, 'measuring errors'),
+  );
   const fits = [];
   // Backends are compared once: what ranked the first pairs best is fitted on the later ones, and to the other metrics, too.
   let chosen = state.fit?.choice?.chosen;
   for (const [done, metric] of metrics.entries()) {
     context.progress({ activity: 'fitting', done, total: metrics.length, unit: 'predictors' });
-    const plugin = chosen === undefined ? study.predictor : services.plugins.resolve('predictor', undefined, chosen, 'predictor');
+    const plugin =
+      chosen === undefined ? study.predictor : services.plugins.resolve('predictor', undefined, chosen, 'predictor');
     const fit = await fitMetric(services.predictors, study, state, pairs, { plugin, metric, tables }, context);
     chosen ??= fit.judgement.choice?.chosen;
     fits.push(fit);
   }
   const [first, ...others] = fits;
   if (first === undefined) throw new RangeError('a study predicts at least one metric');
-  const further = others.length === 0 ? {} : { others: Object.fromEntries(others.map(({ metric, predictor: { id } }) => [metric.name, id])) };
+  const further =
+    others.length === 0
+      ? {}
+      : { others: Object.fromEntries(others.map(({ metric, predictor: { id } }) => [metric.name, id])) };
   return { kind: 'fitted', predictorId: first.predictor.id, ...further, ...first.judgement };
 }
 
-async function fitMetric(predictors: FittedPredictors, { plan, model, windows, recipes, id }: Study, state: StudyState, pairs: readonly TrialResult[], { plugin, metric, tables }: Pick<FitRequest, 'plugin' | 'metric' | 'tables'>, context: JobContext) {
-  const valueOf = ({ value, metrics }: TrialResult): number => (metric.name === plan.objective.name ? value : (metrics?.[metric.name] ?? Number.NaN));
+async function fitMetric(
+  predictors: FittedPredictors,
+  { plan, model, windows, recipes, id }: Study,
+  state: StudyState,
+  pairs: readonly TrialResult[],
+  { plugin, metric, tables }: Pick<FitRequest, 'plugin' | 'metric' | 'tables'>,
+  context: JobContext,
+) {
+  const valueOf = ({ value, metrics }: TrialResult): number =>
+    metric.name === plan.objective.name ? value : (metrics?.[metric.name] ?? Number.NaN);
   const usable = pairs.filter((pair) => Number.isFinite(valueOf(pair)));
-  const { rates } = encodePoints(plan.space, usable.map(({ counts }) => counts));
-  const { predictor, judgement } = await predictors.fit({
-    plugin,
-    metric,
-    dimensions: plan.space.dimensions.map(({ name }) => name),
-    rates,
-    values: Float64Array.from(usable, valueOf),
-    seed: plan.seed,
-    source: {
-      model: model.name,
-      checkpointDigest: model.language.checkpoint.digest,
-      measurementFingerprint: measurementFingerprint(windows.search.measurement),
-      fidelityDigest: fidelityDigest(windows.search.fidelity),
-      recipeDigests: [findRecipe(recipes, { recipe: state.recipe, mending: 'one-shot' }).digest],
-      studyId: id,
+  const { rates } = encodePoints(
+    plan.space,
+    usable.map(({ counts }) => counts),
+  );
+  const { predictor, judgement } = await predictors.fit(
+    {
+      plugin,
+      metric,
+      dimensions: plan.space.dimensions.map(({ name }) => name),
+      rates,
+      values: Float64Array.from(usable, valueOf),
+      seed: plan.seed,
+      source: {
+        model: model.name,
+        checkpointDigest: model.language.checkpoint.digest,
+        measurementFingerprint: measurementFingerprint(windows.search.measurement),
+        fidelityDigest: fidelityDigest(windows.search.fidelity),
+        recipeDigests: [findRecipe(recipes, { recipe: state.recipe, mending: 'one-shot' }).digest],
+        studyId: id,
+      },
+      ranges: state.space.dimensions.map(({ range }) => range),
+      ...(tables === undefined ? {} : { tables }),
+      join: context.join,
     },
-    ranges: state.space.dimensions.map(({ range }) => range),
-    ...(tables === undefined ? {} : { tables }),
-    join: context.join,
-  }, context.signal);
+    context.signal,
+  );
   return { metric, predictor, judgement };
 }
 
 /** Loads what a study fitted last, by metric. Throws as `FittedPredictors.open`. */
-export async function openStudyPredictors(predictors: FittedPredictors, plan: Pick<StudyPlan, 'objective' | 'goals'>, fit: StudyState['fit'], signal: AbortSignal): Promise<ReadonlyMap<string, OpenPredictor>> {
+export async function openStudyPredictors(
+  predictors: FittedPredictors,
+  plan: Pick<StudyPlan, 'objective' | 'goals'>,
+  fit: StudyState['fit'],
+  signal: AbortSignal,
+): Promise<ReadonlyMap<string, OpenPredictor>> {
   const ids = [[plan.objective.name, fit?.predictorId ?? ''] as const, ...Object.entries(fit?.others ?? {})];
   const opened = new Map<string, OpenPredictor>();
   for (const [metric, id] of ids) opened.set(metric, await predictors.open(id, signal));
@@ -86,7 +126,11 @@ export async function openStudyPredictors(predictors: FittedPredictors, plan: Pi
 }
 
 /** What predictors say of a batch, by metric, on the scale of their fits. Throws the signal's reason. */
-export async function askPredictors(open: ReadonlyMap<string, OpenPredictor>, batch: EncodingBatch, signal: AbortSignal): Promise<Record<string, Prediction>> {
+export async function askPredictors(
+  open: ReadonlyMap<string, OpenPredictor>,
+  batch: EncodingBatch,
+  signal: AbortSignal,
+): Promise<Record<string, Prediction>> {
   const predictions: Record<string, Prediction> = {};
   for (const [metric, predictor] of open) predictions[metric] = await modelOf(predictor, metric).predict(batch, signal);
   return predictions;

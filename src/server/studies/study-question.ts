@@ -9,7 +9,13 @@ import { refuseStreamLabels, type RecipeResolver, type RecipeSpec } from '../rec
 import type { TextSource } from '../texts/text-source.js';
 import { decodeStudyPlan } from './decode-study-plan.js';
 import type { StudyRecipe, StudyRecipes } from './study-recipes.js';
-import { planPairWindows, planStudyWindows, refuseCalibrationOverlap, type PartFidelities, type StudyWindows } from './study-texts.js';
+import {
+  planPairWindows,
+  planStudyWindows,
+  refuseCalibrationOverlap,
+  type PartFidelities,
+  type StudyWindows,
+} from './study-texts.js';
 
 export interface QuestionServices {
   readonly models: OpenModels;
@@ -26,10 +32,17 @@ export interface StudyQuestion {
 }
 
 /** Opens the model and decodes space, budgets and objective. Throws as `decodeStudyPlan`, PLUGIN_NOT_FOUND, and as models. */
-export async function openQuestion({ models, plugins, recipes }: QuestionServices, request: SearchRequest): Promise<StudyQuestion> {
+export async function openQuestion(
+  { models, plugins, recipes }: QuestionServices,
+  request: SearchRequest,
+): Promise<StudyQuestion> {
   const model = await models.open(request.model);
   const evaluator = plugins.resolve('evaluator', request.evaluator, 'perplexity', 'evaluator');
-  const counted = recipes.countedShape(model.language.shape, request.recipes.map((recipe, index) => ({ recipe, field: `recipes[${index}]` })), request.space);
+  const counted = recipes.countedShape(
+    model.language.shape,
+    request.recipes.map((recipe, index) => ({ recipe, field: `recipes[${index}]` })),
+    request.space,
+  );
   return { model, evaluator, plan: await decodeStudyPlan(budgeted(model), counted, request, evaluator.plugin) };
 }
 
@@ -46,12 +59,31 @@ export async function openSubject(
     const field = `recipes[${index}]`;
     const oneShot = await recipes.resolve(recipe, model, field, windows.calibration);
     refuseStreamLabels(oneShot, field);
-    if (oneShot.calibration !== undefined) refuseCalibrationOverlap(windows.plans, oneShot.calibration, recipe.calibration?.text === undefined ? 'texts.calibration' : `${field}.calibration.text`);
-    if (compared.some((known) => known.oneShot.digest === oneShot.digest)) throw PrunecastError.ofField(field, 'is the same as a recipe before it');
-    compared.push({ oneShot, stream: plan.finish.kind === 'one-shot' || oneShot.calibration === undefined ? undefined : recipes.asStream(oneShot, field) });
+    if (oneShot.calibration !== undefined)
+      refuseCalibrationOverlap(
+        windows.plans,
+        oneShot.calibration,
+        recipe.calibration?.text === undefined ? 'texts.calibration' : `${field}.calibration.text`,
+      );
+    if (compared.some((known) => known.oneShot.digest === oneShot.digest))
+      throw PrunecastError.ofField(field, 'is the same as a recipe before it');
+    compared.push({
+      oneShot,
+      stream:
+        plan.finish.kind === 'one-shot' || oneShot.calibration === undefined
+          ? undefined
+          : recipes.asStream(oneShot, field),
+    });
   }
-  const paper = plan.paperControls.length > 0 ? await recipes.resolve(PAPER_RECIPE, model, 'recipes', windows.calibration) : undefined;
-  return { windows: windows.plans, recipes: { compared, paper }, plan: { ...plan, recipes: compared.length, finish: settleFinish(plan, compared) } };
+  const paper =
+    plan.paperControls.length > 0
+      ? await recipes.resolve(PAPER_RECIPE, model, 'recipes', windows.calibration)
+      : undefined;
+  return {
+    windows: windows.plans,
+    recipes: { compared, paper },
+    plan: { ...plan, recipes: compared.length, finish: settleFinish(plan, compared) },
+  };
 }
 
 /** The study's texts and recipes, and its plan, which says how it finishes now that these are known. */
@@ -67,7 +99,10 @@ function listRecipes({ recipes }: SearchRequest): Recipe[] {
 }
 
 /** The recipe of arXiv 2309.09507, which prunes as LLM-Pruner does. */
-export const PAPER_RECIPE = Recipe.fromPartial({ criterion: { id: 'taylor', options: { order: 'first' } }, compensation: { id: 'none' } });
+export const PAPER_RECIPE = Recipe.fromPartial({
+  criterion: { id: 'taylor', options: { order: 'first' } },
+  compensation: { id: 'none' },
+});
 
 /** Below so many calibration tokens a channel a fit on the stream overfits. */
 const STREAM_TOKENS_PER_CHANNEL = 20;
@@ -81,12 +116,17 @@ function settleFinish({ finish, space }: StudyPlan, compared: readonly StudyReci
   if (finish.kind === 'one-shot') return finish;
   const lacking = compared.findIndex(({ stream }) => stream === undefined);
   if (finish.kind === 'stream') {
-    if (lacking >= 0) throw PrunecastError.ofField('finish', `is FINISH_STREAM, and recipes[${lacking}] looks at no calibration text: leave finish unset, or take a calibrated criterion`);
+    if (lacking >= 0)
+      throw PrunecastError.ofField(
+        'finish',
+        `is FINISH_STREAM, and recipes[${lacking}] looks at no calibration text: leave finish unset, or take a calibrated criterion`,
+      );
     return finish;
   }
   const channels = space.shape.layers.reduce((most, { ffnChannels }) => Math.max(most, ffnChannels), 0);
   const suits = ({ oneShot: { calibration, compensation } }: StudyRecipe): boolean =>
-    compensation.plugin.stream !== undefined && (calibration?.sequences.reduce((sum, { length }) => sum + length, 0) ?? 0) >= STREAM_TOKENS_PER_CHANNEL * channels;
+    compensation.plugin.stream !== undefined &&
+    (calibration?.sequences.reduce((sum, { length }) => sum + length, 0) ?? 0) >= STREAM_TOKENS_PER_CHANNEL * channels;
   return compared.every(suits) ? finish : { ...finish, kind: 'one-shot' };
 }
 
@@ -99,17 +139,29 @@ export async function openPairSubject(
   const { plan, calibration } = await planPairWindows(texts, model, request, evaluator, readFidelities(request));
   const recipe = await recipes.resolve(listRecipes(request)[0], model, 'recipes[0]', calibration);
   refuseStreamLabels(recipe, 'recipes[0]');
-  return { windows: { search: plan }, recipes: { compared: [{ oneShot: recipe, stream: undefined }], paper: undefined } };
+  return {
+    windows: { search: plan },
+    recipes: { compared: [{ oneShot: recipe, stream: undefined }], paper: undefined },
+  };
 }
 
 /** The recipe of a study that has this digest. Throws as `openSubject`, and PAIRS_INVALID where the study has none such any more. */
-export async function openRecipe({ texts, recipes }: QuestionServices, request: SearchRequest, { model, evaluator }: StudyQuestion, digest: string): Promise<RecipeSpec> {
+export async function openRecipe(
+  { texts, recipes }: QuestionServices,
+  request: SearchRequest,
+  { model, evaluator }: StudyQuestion,
+  digest: string,
+): Promise<RecipeSpec> {
   const { calibration } = await planPairWindows(texts, model, request, evaluator, readFidelities(request));
   for (const [index, asked] of listRecipes(request).entries()) {
     const recipe = await recipes.resolve(asked, model, `recipes[${index}]`, calibration);
     if (recipe.digest === digest) return recipe;
   }
-  throw PrunecastError.ofField('study_id', `has pairs of the recipe "${digest}", which its request does not come to any more: its texts or its model have changed`, 'PAIRS_INVALID');
+  throw PrunecastError.ofField(
+    'study_id',
+    `has pairs of the recipe "${digest}", which its request does not come to any more: its texts or its model have changed`,
+    'PAIRS_INVALID',
+  );
 }
 
 /** Labels of pairs: 8,192 tokens each. What two near architectures differ by is lost in fewer. */
@@ -118,9 +170,10 @@ const PAIR_TOKENS = { tokenLimit: 8192n, precision: 0 } as const;
 function readFidelities(request: SearchRequest): PartFidelities {
   return {
     search: { spec: request.pairs?.rungs[0] ?? PAIR_TOKENS, field: 'pairs.rungs[0]' },
-    verify: request.verify === undefined || request.verify.rungs.length === 0
-      ? [{ spec: undefined, field: 'verify' }]
-      : request.verify.rungs.map((spec, rung) => ({ spec, field: `verify.rungs[${rung}]` })),
+    verify:
+      request.verify === undefined || request.verify.rungs.length === 0
+        ? [{ spec: undefined, field: 'verify' }]
+        : request.verify.rungs.map((spec, rung) => ({ spec, field: `verify.rungs[${rung}]` })),
     report: { spec: request.report, field: 'report' },
   };
 }

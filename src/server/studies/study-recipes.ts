@@ -19,14 +19,22 @@ export interface StudyRecipe {
 }
 
 /** The recipe of a trial. Throws RangeError for one that the study does not have. */
-export function findRecipe({ compared, paper }: StudyRecipes, { recipe, mending }: { readonly recipe: RecipeChoice; readonly mending: Mending }): RecipeSpec {
+export function findRecipe(
+  { compared, paper }: StudyRecipes,
+  { recipe, mending }: { readonly recipe: RecipeChoice; readonly mending: Mending },
+): RecipeSpec {
   const spec = recipe === 'paper' ? paper : mending === 'stream' ? compared[recipe]?.stream : compared[recipe]?.oneShot;
   if (spec === undefined) throw new RangeError(`the study has no recipe ${recipe} that mends ${mending}`);
   return spec;
 }
 
 /** The model under the recipe of a trial, prepared when it is first needed. */
-export async function prepareRecipe(preparer: RecipePreparer, study: { readonly model: OpenModel; readonly recipes: StudyRecipes }, trial: { readonly recipe: RecipeChoice; readonly mending: Mending }, control: WorkControl): Promise<RankedModel> {
+export async function prepareRecipe(
+  preparer: RecipePreparer,
+  study: { readonly model: OpenModel; readonly recipes: StudyRecipes },
+  trial: { readonly recipe: RecipeChoice; readonly mending: Mending },
+  control: WorkControl,
+): Promise<RankedModel> {
   return preparer.prepare(study.model.language, findRecipe(study.recipes, trial), control, listRecipes(study.recipes));
 }
 
@@ -36,6 +44,11 @@ function listRecipes({ compared, paper }: StudyRecipes): RecipeSpec[] {
 
 /** Tokens of the calibration texts of all recipes that are compared, the same text counted once. */
 export function countCalibrationTokens({ compared }: StudyRecipes): number {
-  const texts = new Map(compared.map(({ oneShot }) => [JSON.stringify(oneShot.description['calibration'] ?? null), oneShot.calibration]));
-  return [...texts.values()].reduce((sum, calibration) => sum + (calibration?.sequences.reduce((tokens, sequence) => tokens + sequence.length, 0) ?? 0), 0);
+  const texts = new Map(
+    compared.map(({ oneShot }) => [JSON.stringify(oneShot.description['calibration'] ?? null), oneShot.calibration]),
+  );
+  return [...texts.values()].reduce(
+    (sum, calibration) => sum + (calibration?.sequences.reduce((tokens, sequence) => tokens + sequence.length, 0) ?? 0),
+    0,
+  );
 }

@@ -47,7 +47,10 @@ export interface PartPlans {
 }
 
 /** The plan of a part's rung; the first where only one is known. Throws RangeError where there is none. */
-export function planOf(plans: Partial<PartPlans>, { part, rung }: { readonly part: TextPartName; readonly rung: number }): EvaluationPlan {
+export function planOf(
+  plans: Partial<PartPlans>,
+  { part, rung }: { readonly part: TextPartName; readonly rung: number },
+): EvaluationPlan {
   const plan = part === 'verify' ? plans.verify?.[rung] : plans[part];
   if (plan === undefined) throw new RangeError(`the study has no ${part} windows of rung ${rung}`);
   return plan;
@@ -67,7 +70,8 @@ export async function planStudyWindows(
 ): Promise<StudyWindows> {
   const search = await planPart(texts, model, request, evaluator, { name: 'search', ...fidelities.search });
   const verify: PlannedPart[] = [];
-  for (const fidelity of fidelities.verify) verify.push(await planPart(texts, model, request, evaluator, { name: 'verify', ...fidelity }));
+  for (const fidelity of fidelities.verify)
+    verify.push(await planPart(texts, model, request, evaluator, { name: 'verify', ...fidelity }));
   const report = await planPart(texts, model, request, evaluator, { name: 'report', ...fidelities.report });
   requireAscending(verify, fidelities.verify);
   const plans = { search: search.plan, verify: verify.map(({ plan }) => plan), report: report.plan };
@@ -91,7 +95,18 @@ export async function planPairWindows(
   const { plan: search } = await planPart(texts, model, request, evaluator, { name: 'search', ...fidelities.search });
   const hasOwn = (request.texts?.calibration ?? request.texts?.search) !== undefined;
   // Where calibration shares one text with the windows of verify, it ends where those begin.
-  return { plan: search, calibration: chooseCalibration(request, hasOwn ? undefined : await planPart(texts, model, request, evaluator, { name: 'verify', ...(fidelities.verify.at(-1) ?? { spec: undefined, field: 'verify' }) })) };
+  return {
+    plan: search,
+    calibration: chooseCalibration(
+      request,
+      hasOwn
+        ? undefined
+        : await planPart(texts, model, request, evaluator, {
+            name: 'verify',
+            ...(fidelities.verify.at(-1) ?? { spec: undefined, field: 'verify' }),
+          }),
+    ),
+  };
 }
 
 interface TextsRequest {
@@ -109,36 +124,64 @@ async function planPart(
   model: OpenModel,
   request: TextsRequest,
   evaluator: { readonly plugin: Evaluator; readonly options: unknown },
-  { name, spec, field: fidelity }: { readonly name: TextPartName; readonly spec: FidelitySpec | undefined; readonly field: string },
+  {
+    name,
+    spec,
+    field: fidelity,
+  }: { readonly name: TextPartName; readonly spec: FidelitySpec | undefined; readonly field: string },
 ): Promise<PlannedPart> {
   const own = request.texts?.[name];
   const field = own === undefined ? 'texts.text' : `texts.${name}`;
   const text = await texts.load(own ?? request.texts?.text, model, field);
-  const protocol = decodeProtocol(request.windows, spec, text, model.language.checkpoint.config.maxPositions, { windows: 'windows', fidelity });
+  const protocol = decodeProtocol(request.windows, spec, text, model.language.checkpoint.config.maxPositions, {
+    windows: 'windows',
+    fidelity,
+  });
   const plan = planWindows(evaluator, text, own === undefined ? { ...protocol, part: SHARES[name] } : protocol, field);
   await requirePrecision(model, evaluator.plugin, protocol, plan, fidelity);
   return { plan, text };
 }
 
 /** Refuses calibration sequences that share a token with a verify or report window. Throws WINDOWS_OVERLAP. */
-export function refuseCalibrationOverlap(plans: StudyWindows['plans'], { starts, textTokens, textDigest }: CalibrationSequences, field: string): void {
+export function refuseCalibrationOverlap(
+  plans: StudyWindows['plans'],
+  { starts, textTokens, textDigest }: CalibrationSequences,
+  field: string,
+): void {
   for (const { name, plan } of listPlans(plans).filter((listed) => listed.name !== 'search')) {
     if (plan.measurement.textDigest !== textDigest) continue;
     const shared = findOverlap({ starts, length: textTokens }, spanOf(plan));
-    if (shared !== undefined) throw overlap(field, `a calibration sequence and a ${name} window share token ${shared} of the text`);
+    if (shared !== undefined)
+      throw overlap(field, `a calibration sequence and a ${name} window share token ${shared} of the text`);
   }
 }
 
-function listPlans({ search, verify, report }: PartPlans): { readonly name: TextPartName; readonly plan: EvaluationPlan }[] {
-  return [{ name: 'search', plan: search }, ...verify.map((plan) => ({ name: 'verify' as const, plan })), { name: 'report', plan: report }];
+function listPlans({
+  search,
+  verify,
+  report,
+}: PartPlans): { readonly name: TextPartName; readonly plan: EvaluationPlan }[] {
+  return [
+    { name: 'search', plan: search },
+    ...verify.map((plan) => ({ name: 'verify' as const, plan })),
+    { name: 'report', plan: report },
+  ];
 }
 
 /** Each rung of verification is dearer than the one before. */
 function requireAscending(planned: readonly PlannedPart[], fidelities: PartFidelities['verify']): void {
   planned.forEach(({ plan: { fidelity } }, rung) => {
     const before = planned[rung - 1]?.plan.fidelity;
-    if (before === undefined || fidelity.tokens > before.tokens || (fidelity.tokens === before.tokens && fidelity.precision !== before.precision)) return;
-    throw PrunecastError.ofField(fidelities[rung]?.field ?? 'verify.rungs', `runs ${fidelity.tokens} tokens, no more than the rung before it: list rungs from cheap to dear`);
+    if (
+      before === undefined ||
+      fidelity.tokens > before.tokens ||
+      (fidelity.tokens === before.tokens && fidelity.precision !== before.precision)
+    )
+      return;
+    throw PrunecastError.ofField(
+      fidelities[rung]?.field ?? 'verify.rungs',
+      `runs ${fidelity.tokens} tokens, no more than the rung before it: list rungs from cheap to dear`,
+    );
   });
 }
 
@@ -146,12 +189,19 @@ function chooseCalibration({ texts, windows }: TextsRequest, verify: PlannedPart
   const own = texts?.calibration ?? texts?.search;
   if (own !== undefined) return { text: own, bos: windows?.bos };
   // The first verify window may begin a little before the middle: windows are whole.
-  const middle = texts?.verify === undefined && verify !== undefined ? (verify.plan.windows[0]?.start ?? 0) / verify.text.tokens.length : SHARES.search.to;
+  const middle =
+    texts?.verify === undefined && verify !== undefined
+      ? (verify.plan.windows[0]?.start ?? 0) / verify.text.tokens.length
+      : SHARES.search.to;
   return { text: texts?.text, part: { from: 0, to: Math.min(middle, SHARES.search.to) }, bos: windows?.bos };
 }
 
 /** Pairs of parts that must be apart: the choice is made on windows that no label has seen, the report on windows that neither has. */
-const APART = [['verify', 'search'], ['report', 'search'], ['report', 'verify']] as const;
+const APART = [
+  ['verify', 'search'],
+  ['report', 'search'],
+  ['report', 'verify'],
+] as const;
 
 function refuseOverlaps(plans: StudyWindows['plans']): void {
   const listed = listPlans(plans);
@@ -160,7 +210,8 @@ function refuseOverlaps(plans: StudyWindows['plans']): void {
       for (const { plan: other } of listed.filter(({ name }) => name === b)) {
         if (plan.measurement.textDigest !== other.measurement.textDigest) continue;
         const shared = findOverlap(spanOf(plan), spanOf(other));
-        if (shared !== undefined) throw overlap(`texts.${a}`, `a ${a} window and a ${b} window share token ${shared} of the text`);
+        if (shared !== undefined)
+          throw overlap(`texts.${a}`, `a ${a} window and a ${b} window share token ${shared} of the text`);
       }
     }
   }
@@ -188,5 +239,9 @@ function findOverlap(a: Spans, b: Spans): number | undefined {
 }
 
 function overlap(field: string, description: string): PrunecastError {
-  return PrunecastError.ofField(field, `${description}: send separate texts, or one text for all in \`texts.text\``, 'WINDOWS_OVERLAP');
+  return PrunecastError.ofField(
+    field,
+    `${description}: send separate texts, or one text for all in \`texts.text\``,
+    'WINDOWS_OVERLAP',
+  );
 }

@@ -2,6 +2,9 @@ import type { TrialResult } from '../../search/study/study-state.js';
 import type { StudyPlan } from '../../search/study/study-plan.js';
 
 /** All that was measured of a trial, in its own units; empty where its metrics were not finite, which is no measurement. */
-export function metricsOf({ objective }: Pick<StudyPlan, 'objective'>, { metrics, value }: TrialResult): Record<string, number> {
+export function metricsOf(
+  { objective }: Pick<StudyPlan, 'objective'>,
+  { metrics, value }: TrialResult,
+): Record<string, number> {
   return Number.isFinite(value) ? { ...metrics, [objective.name]: value } : {};
 }

@@ -35,41 +35,82 @@ export interface TextSource {
 }
 
 /** Reads texts under the data roots, and keeps the last few tokenized ones. */
-export function createTextSource({ dataRoots, dataLinks, memoryBudgetBytes }: Pick<Config, 'dataRoots' | 'dataLinks' | 'memoryBudgetBytes'>): TextSource {
-  const known = createSharedWorks<TokenizedText>(CACHED_TEXTS, { most: Math.min(CACHED_BYTES, memoryBudgetBytes * CACHED_SHARE), of: ({ tokens }) => tokens.byteLength });
+export function createTextSource({
+  dataRoots,
+  dataLinks,
+  memoryBudgetBytes,
+}: Pick<Config, 'dataRoots' | 'dataLinks' | 'memoryBudgetBytes'>): TextSource {
+  const known = createSharedWorks<TokenizedText>(CACHED_TEXTS, {
+    most: Math.min(CACHED_BYTES, memoryBudgetBytes * CACHED_SHARE),
+    of: ({ tokens }) => tokens.byteLength,
+  });
   return {
-    locate: (path) => resolveWithin(dataRoots, path, { field: 'path', missing: 'TEXT_NOT_FOUND', links: dataLinks }).catch((error: unknown) => {
-      if (error instanceof PrunecastError) return undefined;
-      throw error;
-    }),
+    locate: (path) =>
+      resolveWithin(dataRoots, path, { field: 'path', missing: 'TEXT_NOT_FOUND', links: dataLinks }).catch(
+        (error: unknown) => {
+          if (error instanceof PrunecastError) return undefined;
+          throw error;
+        },
+      ),
     async load(text, model, field, signal = new AbortController().signal) {
       switch (text?.source?.$case) {
         case 'path': {
           const { value } = text.source;
-          const opened = await openFileWithin(dataRoots, value, { field: `${field}.path`, missing: 'TEXT_NOT_FOUND', links: dataLinks, maxBytes: MAX_TEXT_BYTES });
+          const opened = await openFileWithin(dataRoots, value, {
+            field: `${field}.path`,
+            missing: 'TEXT_NOT_FOUND',
+            links: dataLinks,
+            maxBytes: MAX_TEXT_BYTES,
+          });
           // Whoever reads the file closes it, and may do so after the caller that opened it has left.
           let isRead = false;
           try {
-            const { handle, file, stats: { dev, ino, size, mtimeMs, ctimeMs } } = opened;
+            const {
+              handle,
+              file,
+              stats: { dev, ino, size, mtimeMs, ctimeMs },
+            } = opened;
             const format = formatOf(value);
             const key = JSON.stringify([file, format, dev, ino, size, mtimeMs, ctimeMs, model.tokenizer?.digest ?? '']);
-            return withBos(model, await known.run(key, async (unwanted) => {
-              isRead = true;
-              return tokenize(model, { fd: handle.fd, bytes: size, format }, { field, source: 'path' }, unwanted).finally(() => handle.close());
-            }, signal));
+            return withBos(
+              model,
+              await known.run(
+                key,
+                async (unwanted) => {
+                  isRead = true;
+                  return tokenize(
+                    model,
+                    { fd: handle.fd, bytes: size, format },
+                    { field, source: 'path' },
+                    unwanted,
+                  ).finally(() => handle.close());
+                },
+                signal,
+              ),
+            );
           } finally {
             if (!isRead) await opened.handle.close();
           }
         }
         case 'inline': {
           const content = checkInline(text.source.value, `${field}.inline`);
-          const key = JSON.stringify(['inline', digestBytes(new TextEncoder().encode(content)), model.tokenizer?.digest ?? '']);
-          return withBos(model, await known.run(key, (unwanted) => tokenize(model, content, { field, source: 'inline' }, unwanted), signal));
+          const key = JSON.stringify([
+            'inline',
+            digestBytes(new TextEncoder().encode(content)),
+            model.tokenizer?.digest ?? '',
+          ]);
+          return withBos(
+            model,
+            await known.run(key, (unwanted) => tokenize(model, content, { field, source: 'inline' }, unwanted), signal),
+          );
         }
         case 'tokenIds':
           return withBos(model, takeTokenIds(text.source.value.ids, model, `${field}.token_ids.ids`));
         case undefined:
-          throw PrunecastError.ofField(field, 'no text was given: send a path under a data root, inline text, or token ids');
+          throw PrunecastError.ofField(
+            field,
+            'no text was given: send a path under a data root, inline text, or token ids',
+          );
       }
     },
   };
@@ -78,14 +119,25 @@ export function createTextSource({ dataRoots, dataLinks, memoryBudgetBytes }: Pi
 /** A text without what a model adds to it: models that share a tokenizer share it. */
 type TokenizedText = Omit<EvaluationText, 'bosToken'>;
 
-async function tokenize(model: OpenModel, text: string | TextFile, { field, source }: { readonly field: string; readonly source: 'path' | 'inline' }, signal: AbortSignal): Promise<TokenizedText> {
+async function tokenize(
+  model: OpenModel,
+  text: string | TextFile,
+  { field, source }: { readonly field: string; readonly source: 'path' | 'inline' },
+  signal: AbortSignal,
+): Promise<TokenizedText> {
   if (model.tokenizer === undefined) {
-    throw new PrunecastError('TOKENIZER_MISSING', `${field}: the model ${model.name} has no tokenizer.json: make it, python -c "from transformers import AutoTokenizer as T; T.from_pretrained('FOLDER').save_pretrained('FOLDER')", or send token ids in place of text`, {
-      violations: [{ field, description: 'the model has no tokenizer: send token ids' }],
-    });
+    throw new PrunecastError(
+      'TOKENIZER_MISSING',
+      `${field}: the model ${model.name} has no tokenizer.json: make it, python -c "from transformers import AutoTokenizer as T; T.from_pretrained('FOLDER').save_pretrained('FOLDER')", or send token ids in place of text`,
+      {
+        violations: [{ field, description: 'the model has no tokenizer: send token ids' }],
+      },
+    );
   }
   const tokens = await model.tokenizer.encode(text, signal).catch((error: unknown) => {
-    throw error instanceof PrunecastError && error.reason === 'INVALID_REQUEST' ? PrunecastError.ofField(`${field}.${source}`, error.message) : atField(error, field);
+    throw error instanceof PrunecastError && error.reason === 'INVALID_REQUEST'
+      ? PrunecastError.ofField(`${field}.${source}`, error.message)
+      : atField(error, field);
   });
   return { tokens, digest: digestBytes(tokens), tokenizerDigest: model.tokenizer.digest };
 }
@@ -93,20 +145,28 @@ async function tokenize(model: OpenModel, text: string | TextFile, { field, sour
 /** Inline text as that of a file: without a byte order mark, and never with a NUL, by which UTF-16 that was taken for UTF-8 is known. */
 function checkInline(content: string, field: string): string {
   const nul = content.indexOf('\0');
-  if (nul !== -1) throw PrunecastError.ofField(field, `has a NUL as character ${nul + 1}, which no text has: send the text in UTF-8`);
+  if (nul !== -1)
+    throw PrunecastError.ofField(field, `has a NUL as character ${nul + 1}, which no text has: send the text in UTF-8`);
   return content.startsWith('\uFEFF') ? content.slice(1) : content;
 }
 
 function takeTokenIds(ids: readonly number[], model: OpenModel, field: string): TokenizedText {
   const { vocabulary } = model.language.shape;
   const bad = ids.findIndex((id) => id < 0 || id >= vocabulary);
-  if (bad >= 0) throw PrunecastError.ofField(`${field}[${bad}]`, `token ${ids[bad]} does not exist; the vocabulary has 0 to ${vocabulary - 1}`);
+  if (bad >= 0)
+    throw PrunecastError.ofField(
+      `${field}[${bad}]`,
+      `token ${ids[bad]} does not exist; the vocabulary has 0 to ${vocabulary - 1}`,
+    );
   const tokens = Int32Array.from(ids);
   return { tokens, digest: digestBytes(tokens) };
 }
 
 /** The token is the model's, not the text's: it never goes into the cache. */
 function withBos({ language }: OpenModel, text: TokenizedText): EvaluationText {
-  const { config: { bosTokenId }, shape } = language.checkpoint;
+  const {
+    config: { bosTokenId },
+    shape,
+  } = language.checkpoint;
   return bosTokenId === undefined || bosTokenId >= shape.vocabulary ? text : { ...text, bosToken: bosTokenId };
 }

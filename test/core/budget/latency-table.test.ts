@@ -5,10 +5,25 @@ const timed = {
   context: 0,
   fixed: 1_000_000,
   attention: [
-    { queryHeadsPerKv: 1, times: [{ count: 1, picoseconds: 200_000 }, { count: 3, picoseconds: 400_000 }] },
-    { queryHeadsPerKv: 3, times: [{ count: 1, picoseconds: 300_000 }, { count: 3, picoseconds: 900_000 }] },
+    {
+      queryHeadsPerKv: 1,
+      times: [
+        { count: 1, picoseconds: 200_000 },
+        { count: 3, picoseconds: 400_000 },
+      ],
+    },
+    {
+      queryHeadsPerKv: 3,
+      times: [
+        { count: 1, picoseconds: 300_000 },
+        { count: 3, picoseconds: 900_000 },
+      ],
+    },
   ],
-  ffn: [{ count: 1, picoseconds: 100_000 }, { count: 101, picoseconds: 1_100_000 }],
+  ffn: [
+    { count: 1, picoseconds: 100_000 },
+    { count: 101, picoseconds: 1_100_000 },
+  ],
 };
 
 describe('createLatencyCost', () => {
@@ -37,6 +52,10 @@ describe('createLatencyCost', () => {
 
 describe('raiseTimes', () => {
   it('lets no larger shape be faster than a smaller one', () => {
-    expect(raiseTimes([3, 2, 5, 4].map((picoseconds, count) => ({ count, picoseconds }))).map(({ picoseconds }) => picoseconds)).toEqual([3, 3, 5, 5]);
+    expect(
+      raiseTimes([3, 2, 5, 4].map((picoseconds, count) => ({ count, picoseconds }))).map(
+        ({ picoseconds }) => picoseconds,
+      ),
+    ).toEqual([3, 3, 5, 5]);
   });
 });

@@ -8,7 +8,11 @@ const TABLES: readonly ErrorTable[] = [
 
 describe('addErrors', () => {
   it('looks errors up at the kept count of each rate, and adds them up', () => {
-    const { rates, columns } = addErrors({ rates: Float32Array.of(0.5, 0.25, 0.9, 0, 1, 0.6), columns: 3 }, ['a', 'c', 'b'], TABLES);
+    const { rates, columns } = addErrors(
+      { rates: Float32Array.of(0.5, 0.25, 0.9, 0, 1, 0.6), columns: 3 },
+      ['a', 'c', 'b'],
+      TABLES,
+    );
     expect(columns).toBe(6);
     // a: 1 of 2 kept, b: 0.9 keeps 1 of 4 at least; then a dropped, b: 0.6 keeps floor(1.6 + 0.5) = 2 of 4
     expect([...rates]).toEqual([...Float32Array.of(0.5, 0.25, 0.9, 0.5, 0.75, 1.25, 0, 1, 0.6, 0.25, 0, 0.25)]);

@@ -3,7 +3,9 @@ import { addRecipeColumns, addRecipes } from '../../../src/core/features/recipe-
 
 describe('addRecipes', () => {
   it('marks the recipe of each row in a column of its own', () => {
-    expect(addRecipes({ rates: Float32Array.of(0.5, 0.25, 0, 1), columns: 2 }, ['wanda', 'taylor'], ['taylor', 'wanda'])).toEqual({ rates: Float32Array.of(0.5, 0.25, 0, 1, 0, 1, 1, 0), columns: 4 });
+    expect(
+      addRecipes({ rates: Float32Array.of(0.5, 0.25, 0, 1), columns: 2 }, ['wanda', 'taylor'], ['taylor', 'wanda']),
+    ).toEqual({ rates: Float32Array.of(0.5, 0.25, 0, 1, 0, 1, 1, 0), columns: 4 });
   });
 
   it('adds nothing where there is one recipe: it says nothing', () => {
@@ -14,6 +16,8 @@ describe('addRecipes', () => {
 
 describe('addRecipeColumns', () => {
   it('names the columns', () => {
-    expect(addRecipeColumns({ dimensions: ['a'], rates: Float32Array.of(0.5) }, ['wanda', ''], ['']).dimensions).toEqual(['a', 'recipe.wanda', 'recipe.']);
+    expect(
+      addRecipeColumns({ dimensions: ['a'], rates: Float32Array.of(0.5) }, ['wanda', ''], ['']).dimensions,
+    ).toEqual(['a', 'recipe.wanda', 'recipe.']);
   });
 });

@@ -18,23 +18,29 @@ describe('conformalHalfWidth', () => {
     expect(conformalHalfWidth([], 0.5)).toBe(Number.POSITIVE_INFINITY);
   });
 
-  it.each([0.5, 0.8, 0.9])('covers %f of held-back labels within 5 points, by out-of-fold residuals over 20 seeded splits', async (coverage) => {
-    let covered = 0;
-    let heldBack = 0;
-    for (let seed = 0; seed < 20; seed++) {
-      const pairs = drawPairs(100, 2 * seed);
-      const unseen = drawPairs(100, 2 * seed + 1);
-      const predicted = await predictOutOfFold(pairs, { fit, folds: 5, rng: createRng(seed) });
-      const half = conformalHalfWidth(pairs.targets.map((target, row) => target - (predicted[row] ?? NaN)), coverage);
-      const { mean } = await (await fit(pairs)).predict({ rates: unseen.rates, columns: COLUMNS });
-      unseen.targets.forEach((target, row) => {
-        heldBack += 1;
-        if (Math.abs(target - (mean[row] ?? NaN)) <= half) covered += 1;
-      });
-    }
-    expect(heldBack).toBe(2000);
-    expect(Math.abs(covered / heldBack - coverage)).toBeLessThan(0.05);
-  });
+  it.each([0.5, 0.8, 0.9])(
+    'covers %f of held-back labels within 5 points, by out-of-fold residuals over 20 seeded splits',
+    async (coverage) => {
+      let covered = 0;
+      let heldBack = 0;
+      for (let seed = 0; seed < 20; seed++) {
+        const pairs = drawPairs(100, 2 * seed);
+        const unseen = drawPairs(100, 2 * seed + 1);
+        const predicted = await predictOutOfFold(pairs, { fit, folds: 5, rng: createRng(seed) });
+        const half = conformalHalfWidth(
+          pairs.targets.map((target, row) => target - (predicted[row] ?? NaN)),
+          coverage,
+        );
+        const { mean } = await (await fit(pairs)).predict({ rates: unseen.rates, columns: COLUMNS });
+        unseen.targets.forEach((target, row) => {
+          heldBack += 1;
+          if (Math.abs(target - (mean[row] ?? NaN)) <= half) covered += 1;
+        });
+      }
+      expect(heldBack).toBe(2000);
+      expect(Math.abs(covered / heldBack - coverage)).toBeLessThan(0.05);
+    },
+  );
 });
 
 const COLUMNS = 6;
@@ -47,7 +53,17 @@ function fit(table: PairTable) {
 function drawPairs(count: number, seed: number): PairTable {
   const rng = createRng(1000 + seed);
   const rates = Float32Array.from({ length: count * COLUMNS }, () => 0.5 * rng.uniform());
-  const targets = Float64Array.from({ length: count }, (_, row) =>
-    rates.subarray(row * COLUMNS, (row + 1) * COLUMNS).reduce((sum, rate, column) => sum + (1 + column) * rate ** 3, 0) - 0.2 * Math.log(1 - rng.uniform()));
-  return { dimensions: Array.from({ length: COLUMNS }, (_, column) => `layers.${column}.ffn_channels`), rates, targets };
+  const targets = Float64Array.from(
+    { length: count },
+    (_, row) =>
+      rates
+        .subarray(row * COLUMNS, (row + 1) * COLUMNS)
+        .reduce((sum, rate, column) => sum + (1 + column) * rate ** 3, 0) -
+      0.2 * Math.log(1 - rng.uniform()),
+  );
+  return {
+    dimensions: Array.from({ length: COLUMNS }, (_, column) => `layers.${column}.ffn_channels`),
+    rates,
+    targets,
+  };
 }

@@ -11,7 +11,10 @@ import { splitFolds, splitHoldOut } from '../../../src/core/statistics/splits.js
 import { regretAtK, topKRecall } from '../../../src/core/statistics/top-k.js';
 
 describe('kendallTau and spearman', () => {
-  const [a, b] = [[1, 2, 2, 3, 5, 4, 7, 7, 6, 8], [2, 1, 3, 3, 4, 6, 5, 8, 8, 7]];
+  const [a, b] = [
+    [1, 2, 2, 3, 5, 4, 7, 7, 6, 8],
+    [2, 1, 3, 3, 4, 6, 5, 8, 8, 7],
+  ];
 
   it('agree with scipy on ties', () => {
     expect(kendallTau(a, b)).toBeCloseTo(0.6744186046511628, 12); // scipy.stats.kendalltau, variant b
@@ -24,12 +27,14 @@ describe('kendallTau and spearman', () => {
       const length = 2 + rng.integer(40);
       const [x, y] = [0, 1].map(() => Array.from({ length }, () => rng.integer(12))) as [number[], number[]];
       let [balance, untiedX, untiedY] = [0, 0, 0];
-      x.forEach((_, i) => x.slice(0, i).forEach((__, j) => {
-        const [signX, signY] = [Math.sign((x[i] ?? 0) - (x[j] ?? 0)), Math.sign((y[i] ?? 0) - (y[j] ?? 0))];
-        balance += signX * signY;
-        untiedX += Math.abs(signX);
-        untiedY += Math.abs(signY);
-      }));
+      x.forEach((_, i) =>
+        x.slice(0, i).forEach((__, j) => {
+          const [signX, signY] = [Math.sign((x[i] ?? 0) - (x[j] ?? 0)), Math.sign((y[i] ?? 0) - (y[j] ?? 0))];
+          balance += signX * signY;
+          untiedX += Math.abs(signX);
+          untiedY += Math.abs(signY);
+        }),
+      );
       expect(kendallTau(x, y)).toBeCloseTo(balance / Math.sqrt(untiedX * untiedY), 12);
     }
     expect(kendallTau([1, 2, NaN], [1, 2, 3])).toBeNaN();
@@ -44,7 +49,10 @@ describe('kendallTau and spearman', () => {
 
 describe('r2, mae and rmse', () => {
   it('agree with scikit-learn', () => {
-    const [truth, predicted] = [[4.1, 3.9, 4.6, 5.0, 4.3, 4.8], [4.0, 4.0, 4.5, 5.2, 4.2, 4.6]];
+    const [truth, predicted] = [
+      [4.1, 3.9, 4.6, 5.0, 4.3, 4.8],
+      [4.0, 4.0, 4.5, 5.2, 4.2, 4.6],
+    ];
     expect(r2(truth, predicted)).toBeCloseTo(0.8659217877094973, 12);
     expect(mae(truth, predicted)).toBeCloseTo(0.13333333333333322, 12);
     expect(rmse(truth, predicted)).toBeCloseTo(0.14142135623730948, 12);
@@ -64,7 +72,14 @@ describe('topKRecall and regretAtK', () => {
 describe('quantile', () => {
   it("agrees with numpy's default", () => {
     const values = [7.5, 1.25, 3, 9, 4.5, 2];
-    [[0, 1.25], [0.025, 1.34375], [0.3, 2.5], [0.5, 3.75], [0.975, 8.8125], [1, 9]].forEach(([share = 0, expected = 0]) => {
+    [
+      [0, 1.25],
+      [0.025, 1.34375],
+      [0.3, 2.5],
+      [0.5, 3.75],
+      [0.975, 8.8125],
+      [1, 9],
+    ].forEach(([share = 0, expected = 0]) => {
       expect(quantile(values, share)).toBeCloseTo(expected, 12);
     });
   });
@@ -79,13 +94,22 @@ describe('splitHoldOut and splitFolds', () => {
   });
 
   it('hold out every row once over all folds, in parts of nearly equal size', () => {
-    fc.assert(fc.property(fc.integer({ min: 5, max: 60 }), fc.integer({ min: 2, max: 5 }), fc.integer(), (rows, folds, seed) => {
-      const splits = splitFolds(rows, folds, createRng(seed));
-      expect(splits.flatMap(({ holdOut }) => holdOut).sort((a, b) => a - b)).toEqual(Array.from({ length: rows }, (_, row) => row));
-      const sizes = splits.map(({ holdOut }) => holdOut.length);
-      expect(Math.max(...sizes) - Math.min(...sizes)).toBeLessThanOrEqual(1);
-      for (const { fit, holdOut } of splits) expect(fit.length + holdOut.length).toBe(rows);
-    }));
+    fc.assert(
+      fc.property(
+        fc.integer({ min: 5, max: 60 }),
+        fc.integer({ min: 2, max: 5 }),
+        fc.integer(),
+        (rows, folds, seed) => {
+          const splits = splitFolds(rows, folds, createRng(seed));
+          expect(splits.flatMap(({ holdOut }) => holdOut).sort((a, b) => a - b)).toEqual(
+            Array.from({ length: rows }, (_, row) => row),
+          );
+          const sizes = splits.map(({ holdOut }) => holdOut.length);
+          expect(Math.max(...sizes) - Math.min(...sizes)).toBeLessThanOrEqual(1);
+          for (const { fit, holdOut } of splits) expect(fit.length + holdOut.length).toBe(rows);
+        },
+      ),
+    );
   });
 });
 
@@ -103,7 +127,11 @@ describe('ratioInterval', () => {
   });
 
   it('is tight where both move together: an unpaired one would be wide', () => {
-    const [low, high] = ratioInterval(a, { losses: a.losses.map((loss) => loss + 12.7), tokens }, { rng: createRng(2) });
+    const [low, high] = ratioInterval(
+      a,
+      { losses: a.losses.map((loss) => loss + 12.7), tokens },
+      { rng: createRng(2) },
+    );
     expect([low, high].map((end) => Math.log(end))).toEqual([expect.closeTo(-0.1, 9), expect.closeTo(-0.1, 9)]);
   });
 
@@ -117,14 +145,21 @@ describe('measureImportances and measureEffects', () => {
   const batch: EncodingBatch = { rates: Float32Array.from({ length: 3 * 400 }, () => rng.uniform()), columns: 3 };
   // A shuffled column of weight w adds w (x - x'), whose variance is w^2 / 6 for uniform x.
   it('rise by the error that a shuffled column adds, and not at all for one that is not used', async () => {
-    const importances = await measureImportances(predict, batch, await predict(batch), { rng: createRng(4), repeats: 10 });
+    const importances = await measureImportances(predict, batch, await predict(batch), {
+      rng: createRng(4),
+      repeats: 10,
+    });
     expect(importances[0]).toBeCloseTo(2 / Math.sqrt(6), 1);
     expect(importances[1]).toBeCloseTo(1 / Math.sqrt(6), 1);
     expect(importances[2]).toBe(0);
   });
 
   it('give the slope of a straight line, end to end', async () => {
-    const curves = await measureEffects(predict, batch, [{ minRate: 0, maxRate: 0.5 }, { minRate: 0.2, maxRate: 0.7 }, { minRate: 0.4, maxRate: 0.4 }]);
+    const curves = await measureEffects(predict, batch, [
+      { minRate: 0, maxRate: 0.5 },
+      { minRate: 0.2, maxRate: 0.7 },
+      { minRate: 0.4, maxRate: 0.4 },
+    ]);
     expect(curves.map(slopeOf)).toEqual([expect.closeTo(2, 5), expect.closeTo(-1, 5), 0]);
     expect(curves[1]?.rates).toEqual([0.2, 0.325, 0.45, 0.575, 0.7].map((rate) => expect.closeTo(rate, 12)));
   });
@@ -132,5 +167,7 @@ describe('measureImportances and measureEffects', () => {
 
 /** 2 x0 - x1, of three columns. */
 function predict({ rates }: EncodingBatch): Promise<Float64Array> {
-  return Promise.resolve(Float64Array.from({ length: rates.length / 3 }, (_, row) => 2 * (rates[3 * row] ?? 0) - (rates[3 * row + 1] ?? 0)));
+  return Promise.resolve(
+    Float64Array.from({ length: rates.length / 3 }, (_, row) => 2 * (rates[3 * row] ?? 0) - (rates[3 * row + 1] ?? 0)),
+  );
 }

@@ -11,7 +11,11 @@ const NORM = 'model.norm.weight';
 
 /** The tiny model, open; its files can be changed. */
 async function openTiny() {
-  const folder = await writeFolder({ 'config.json': TINY_CONFIG, [WEIGHTS]: packTensors(tinyTensors()), 'tokenizer.json': {} });
+  const folder = await writeFolder({
+    'config.json': TINY_CONFIG,
+    [WEIGHTS]: packTensors(tinyTensors()),
+    'tokenizer.json': {},
+  });
   const checkpoint = await openCheckpoint(folder);
   onTestFinished(() => checkpoint.close());
   return { folder, path: join(folder, WEIGHTS), checkpoint };
@@ -48,30 +52,41 @@ function listOpened(): string {
 describe('a checkpoint whose files change while it is open', () => {
   it.each([
     ['overwritten in place', (path: string) => overwrite(path, otherWeights())],
-    ['replaced by rename', async (path: string) => {
-      await writeFile(`${path}.new`, otherWeights());
-      await rename(`${path}.new`, path);
-    }],
-    ['overwritten with the size and the times of before', async (path: string) => {
-      const { atime, mtime } = await stat(path);
-      await overwrite(path, otherWeights());
-      await utimes(path, atime, mtime);
-    }],
+    [
+      'replaced by rename',
+      async (path: string) => {
+        await writeFile(`${path}.new`, otherWeights());
+        await rename(`${path}.new`, path);
+      },
+    ],
+    [
+      'overwritten with the size and the times of before',
+      async (path: string) => {
+        const { atime, mtime } = await stat(path);
+        await overwrite(path, otherWeights());
+        await utimes(path, atime, mtime);
+      },
+    ],
     ['cut short', (path: string) => writeFile(path, otherWeights().subarray(0, -4))],
   ])('tells of weights that were %s, and reads none of them', async (_how, change) => {
     const { path, checkpoint } = await openTiny();
     expect(await checkpoint.files.findChanged()).toBeUndefined();
     await change(path);
     expect(await checkpoint.files.findChanged()).toBe(WEIGHTS);
-    await expect(checkpoint.readTensor(NORM)).rejects.toMatchObject({ reason: 'MODEL_CHANGED', metadata: { file: WEIGHTS } });
+    await expect(checkpoint.readTensor(NORM)).rejects.toMatchObject({
+      reason: 'MODEL_CHANGED',
+      metadata: { file: WEIGHTS },
+    });
   });
 
   it('tells of weights that were overwritten while they were being read', async () => {
     const { path, checkpoint } = await openTiny();
-    await expect(checkpoint.files.use(WEIGHTS, async (handle) => {
-      await overwrite(path, otherWeights());
-      return handle.stat();
-    })).rejects.toMatchObject({ reason: 'MODEL_CHANGED' });
+    await expect(
+      checkpoint.files.use(WEIGHTS, async (handle) => {
+        await overwrite(path, otherWeights());
+        return handle.stat();
+      }),
+    ).rejects.toMatchObject({ reason: 'MODEL_CHANGED' });
   });
 
   it('tells of a change that comes at once after the file was read for the first time', async () => {
@@ -90,7 +105,13 @@ describe('a checkpoint whose files change while it is open', () => {
   });
 
   it('tells of a file that has come and would be read in place of another', async () => {
-    const folder = await writeFolder({ 'config.json': TINY_CONFIG, 'a.safetensors': packTensors(tinyTensors()), 'model.safetensors.index.json': { weight_map: Object.fromEntries(Object.keys(tinyTensors()).map((name) => [name, 'a.safetensors'])) } });
+    const folder = await writeFolder({
+      'config.json': TINY_CONFIG,
+      'a.safetensors': packTensors(tinyTensors()),
+      'model.safetensors.index.json': {
+        weight_map: Object.fromEntries(Object.keys(tinyTensors()).map((name) => [name, 'a.safetensors'])),
+      },
+    });
     const checkpoint = await openCheckpoint(folder);
     expect(await checkpoint.files.findChanged()).toBeUndefined();
     await writeFile(join(folder, WEIGHTS), packTensors(tinyTensors()));
@@ -120,20 +141,31 @@ describe('a checkpoint whose files change while it is open', () => {
 });
 
 describe('the files of a checkpoint under roots', () => {
-  it.each([['config.json'], ['chat_template.jinja'], ['vocab.json']])('refuses a %s that is a link out of the roots, and names it', async (file) => {
-    const { base, root, directory } = await makeRoot();
-    await symlink(join(base, 'secret'), join(directory, file));
-    const files = createCheckpointFiles({ directory, roots: [root] });
-    const refused = { reason: 'PATH_OUTSIDE_ROOTS', message: expect.stringContaining(`${file}: is a link that leads outside`), metadata: { file } };
-    await expect(files.read(file, 1000)).rejects.toMatchObject(refused);
-    await expect(files.readBeside(file, 1000)).rejects.toMatchObject(refused);
-    await expect(openCheckpoint(directory, { roots: [root] })).rejects.toMatchObject(file === 'config.json' ? refused : { reason: 'MODEL_NOT_FOUND' });
-  });
+  it.each([['config.json'], ['chat_template.jinja'], ['vocab.json']])(
+    'refuses a %s that is a link out of the roots, and names it',
+    async (file) => {
+      const { base, root, directory } = await makeRoot();
+      await symlink(join(base, 'secret'), join(directory, file));
+      const files = createCheckpointFiles({ directory, roots: [root] });
+      const refused = {
+        reason: 'PATH_OUTSIDE_ROOTS',
+        message: expect.stringContaining(`${file}: is a link that leads outside`),
+        metadata: { file },
+      };
+      await expect(files.read(file, 1000)).rejects.toMatchObject(refused);
+      await expect(files.readBeside(file, 1000)).rejects.toMatchObject(refused);
+      await expect(openCheckpoint(directory, { roots: [root] })).rejects.toMatchObject(
+        file === 'config.json' ? refused : { reason: 'MODEL_NOT_FOUND' },
+      );
+    },
+  );
 
   it('refuses a folder within the checkpoint that is a link out of the roots', async () => {
     const { base, root, directory } = await makeRoot();
     await symlink(base, join(directory, 'templates'));
-    await expect(createCheckpointFiles({ directory, roots: [root] }).readBeside('templates/secret', 1000)).rejects.toMatchObject({ reason: 'PATH_OUTSIDE_ROOTS' });
+    await expect(
+      createCheckpointFiles({ directory, roots: [root] }).readBeside('templates/secret', 1000),
+    ).rejects.toMatchObject({ reason: 'PATH_OUTSIDE_ROOTS' });
   });
 
   it('reads links inside the roots, as a hub cache has them, through a root that is itself a link', async () => {
@@ -142,7 +174,10 @@ describe('the files of a checkpoint under roots', () => {
     const blobs = join(root, 'models--org--tiny/blobs');
     await mkdir(snapshot, { recursive: true });
     await mkdir(blobs);
-    for (const [file, blob, bytes] of [['config.json', '1', JSON.stringify(TINY_CONFIG)], [WEIGHTS, '2', packTensors(tinyTensors())]] as const) {
+    for (const [file, blob, bytes] of [
+      ['config.json', '1', JSON.stringify(TINY_CONFIG)],
+      [WEIGHTS, '2', packTensors(tinyTensors())],
+    ] as const) {
       await writeFile(join(blobs, blob), bytes);
       await symlink(join('../../blobs', blob), join(snapshot, file));
     }
@@ -156,15 +191,23 @@ describe('the files of a checkpoint under roots', () => {
     const folder = await writeFolder({ 'config.json': TINY_CONFIG });
     execFileSync('mkfifo', [join(folder, `${file}.pipe`)]);
     await rename(join(folder, `${file}.pipe`), join(folder, file));
-    await expect(openCheckpoint(folder)).rejects.toMatchObject({ reason: 'MODEL_MALFORMED', message: `${file}: is not a plain file` });
+    await expect(openCheckpoint(folder)).rejects.toMatchObject({
+      reason: 'MODEL_MALFORMED',
+      message: `${file}: is not a plain file`,
+    });
   });
 
   it('says of links in a circle and of folders what they are', async () => {
     const folder = await writeFolder({});
     await symlink('config.json', join(folder, 'config.json'));
-    await expect(openCheckpoint(folder)).rejects.toMatchObject({ reason: 'MODEL_MALFORMED', message: 'config.json: is a link that leads in a circle' });
+    await expect(openCheckpoint(folder)).rejects.toMatchObject({
+      reason: 'MODEL_MALFORMED',
+      message: 'config.json: is a link that leads in a circle',
+    });
     await mkdir(join(folder, 'tokenizer.json'));
-    await expect(createCheckpointFiles({ directory: folder }).read('tokenizer.json', 100)).rejects.toMatchObject({ message: 'tokenizer.json: is not a plain file' });
+    await expect(createCheckpointFiles({ directory: folder }).read('tokenizer.json', 100)).rejects.toMatchObject({
+      message: 'tokenizer.json: is not a plain file',
+    });
   });
 
   it('holds no file open that nobody reads', async () => {

@@ -49,7 +49,10 @@ function nearest(value: number, valueOf: (bits: number) => number): number {
 }
 
 describe('decodeInto', () => {
-  it.each([['F16', valueOfHalf], ['BF16', valueOfBfloat]] as const)('gives the value of every one of the 65,536 %s by its definition', (dtype, valueOf) => {
+  it.each([
+    ['F16', valueOfHalf],
+    ['BF16', valueOfBfloat],
+  ] as const)('gives the value of every one of the 65,536 %s by its definition', (dtype, valueOf) => {
     const values = decode(ALL_BITS, dtype);
     const wrong = [...ALL_BITS].filter((bits) => !Object.is(values[bits], valueOf(bits)));
     expect(wrong).toEqual([]);
@@ -63,27 +66,45 @@ describe('decodeInto', () => {
 });
 
 describe('encodeValues', () => {
-  it.each(['F16', 'BF16'] as const)('gives back the bits of every %s that is not a NaN, and a NaN for every NaN', (dtype) => {
-    const values = decode(ALL_BITS, dtype);
-    const back = encode([...values], dtype);
-    const again = decode(Uint16Array.from(back), dtype);
-    expect([...ALL_BITS].filter((bits) => (Number.isNaN(values[bits]) ? !Number.isNaN(again[bits]) : back[bits] !== bits))).toEqual([]);
-  });
+  it.each(['F16', 'BF16'] as const)(
+    'gives back the bits of every %s that is not a NaN, and a NaN for every NaN',
+    (dtype) => {
+      const values = decode(ALL_BITS, dtype);
+      const back = encode([...values], dtype);
+      const again = decode(Uint16Array.from(back), dtype);
+      expect(
+        [...ALL_BITS].filter((bits) => (Number.isNaN(values[bits]) ? !Number.isNaN(again[bits]) : back[bits] !== bits)),
+      ).toEqual([]);
+    },
+  );
 
-  it.each([['F16', valueOfHalf], ['BF16', valueOfBfloat]] as const)('rounds to the nearest %s, ties to even, both across and below the normal range', (dtype, valueOf) => {
-    const halfway = Array.from({ length: 0x7bff }, (_, bits) => (valueOf(bits) + valueOf(bits + 1)) / 2).filter((value) => Math.fround(value) === value);
+  it.each([
+    ['F16', valueOfHalf],
+    ['BF16', valueOfBfloat],
+  ] as const)('rounds to the nearest %s, ties to even, both across and below the normal range', (dtype, valueOf) => {
+    const halfway = Array.from({ length: 0x7bff }, (_, bits) => (valueOf(bits) + valueOf(bits + 1)) / 2).filter(
+      (value) => Math.fround(value) === value,
+    );
     expect(halfway.length).toBeGreaterThan(30_000);
     expect(encode(halfway, dtype)).toEqual(halfway.map((value) => nearest(value, valueOf)));
-    fc.assert(fc.property(fc.array(fc.float({ noNaN: true, noDefaultInfinity: true }), { minLength: 1 }), (values) => {
-      expect(encode(values, dtype)).toEqual(values.map((value) => nearest(value, valueOf)));
-    }), { numRuns: 2000 });
-    fc.assert(fc.property(fc.array(fc.float({ noNaN: true, min: -(2 ** -10), max: 2 ** -10 }), { minLength: 1 }), (values) => {
-      expect(encode(values, dtype)).toEqual(values.map((value) => nearest(value, valueOf)));
-    }), { numRuns: 500 });
+    fc.assert(
+      fc.property(fc.array(fc.float({ noNaN: true, noDefaultInfinity: true }), { minLength: 1 }), (values) => {
+        expect(encode(values, dtype)).toEqual(values.map((value) => nearest(value, valueOf)));
+      }),
+      { numRuns: 2000 },
+    );
+    fc.assert(
+      fc.property(fc.array(fc.float({ noNaN: true, min: -(2 ** -10), max: 2 ** -10 }), { minLength: 1 }), (values) => {
+        expect(encode(values, dtype)).toEqual(values.map((value) => nearest(value, valueOf)));
+      }),
+      { numRuns: 500 },
+    );
   });
 
   it('turns what a float16 cannot hold into infinity, from half a step above the largest on', () => {
-    expect(encode([65_504, 65_519.996, 65_520, 1e30, -65_520], 'F16')).toEqual([0x7bff, 0x7bff, 0x7c00, 0x7c00, 0xfc00]);
+    expect(encode([65_504, 65_519.996, 65_520, 1e30, -65_520], 'F16')).toEqual([
+      0x7bff, 0x7bff, 0x7c00, 0x7c00, 0xfc00,
+    ]);
   });
 
   it('copies float32 bit for bit', () => {

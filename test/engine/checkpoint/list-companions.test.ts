@@ -22,20 +22,54 @@ async function list(directory: string, roots?: readonly string[]): Promise<reado
 describe('listCompanions', () => {
   it('takes tokenizers of all makes, chat templates, generation defaults and licences along, and nothing else', async () => {
     const companions = [
-      'tokenizer.json', 'tokenizer_config.json', 'special_tokens_map.json', 'added_tokens.json', 'vocab.json', 'merges.txt', 'tokenizer.model',
-      'tokenizer.model.v3', 'tekken.json', 'qwen.tiktoken', 'chat_template.jinja', 'chat_template.json', 'generation_config.json',
-      'additional_chat_templates/rag.jinja', 'additional_chat_templates/tool_use.jinja',
-      'LICENSE', 'LICENSE.txt', 'license-mit.md', 'NOTICE', 'Notice.txt', 'USE_POLICY.md', 'tokenization_own.py',
+      'tokenizer.json',
+      'tokenizer_config.json',
+      'special_tokens_map.json',
+      'added_tokens.json',
+      'vocab.json',
+      'merges.txt',
+      'tokenizer.model',
+      'tokenizer.model.v3',
+      'tekken.json',
+      'qwen.tiktoken',
+      'chat_template.jinja',
+      'chat_template.json',
+      'generation_config.json',
+      'additional_chat_templates/rag.jinja',
+      'additional_chat_templates/tool_use.jinja',
+      'LICENSE',
+      'LICENSE.txt',
+      'license-mit.md',
+      'NOTICE',
+      'Notice.txt',
+      'USE_POLICY.md',
+      'tokenization_own.py',
     ];
-    const others = ['config.json', 'model.safetensors', 'pytorch_model.bin', 'params.json', 'README.md', 'modeling_own.py', 'prunecast.json', 'tokenizer.json.bak', 'additional_chat_templates/notes.txt', 'original/tokenizer.model', 'licensed_data.bin'];
+    const others = [
+      'config.json',
+      'model.safetensors',
+      'pytorch_model.bin',
+      'params.json',
+      'README.md',
+      'modeling_own.py',
+      'prunecast.json',
+      'tokenizer.json.bak',
+      'additional_chat_templates/notes.txt',
+      'original/tokenizer.model',
+      'licensed_data.bin',
+    ];
     const folder = await makeFiles(Object.fromEntries([...companions, ...others].map((name) => [name, {}])));
     expect(await list(folder)).toEqual(companions.toSorted());
   });
 
   it("follows auto_map to the tokenizer's own modules and what they import beside them, in a circle too", async () => {
     const folder = await makeFiles({
-      'tokenizer_config.json': { auto_map: { AutoTokenizer: ['slow.OwnTokenizer', null], AutoProcessor: 'processing.Own' } },
-      'config.json': { auto_map: { AutoTokenizer: [null, 'fast.OwnTokenizerFast'], AutoModelForCausalLM: 'modeling_own.Own' } },
+      'tokenizer_config.json': {
+        auto_map: { AutoTokenizer: ['slow.OwnTokenizer', null], AutoProcessor: 'processing.Own' },
+      },
+      'config.json': {
+        auto_map: { AutoTokenizer: [null, 'fast.OwnTokenizerFast'], AutoModelForCausalLM: 'modeling_own.Own' },
+      },
       'slow.py': 'from .vocabulary import read\nimport os\n',
       'vocabulary.py': '    from .slow import OwnTokenizer\n',
       'fast.py': 'from .missing import nothing\n',
@@ -50,7 +84,11 @@ describe('listCompanions', () => {
     ['a folder above', '../secret.Tokenizer'],
     ['no text', 7],
   ])('takes nothing where auto_map names %s', async (_what, AutoTokenizer) => {
-    const folder = await makeFiles({ 'model/tokenizer_config.json': { auto_map: { AutoTokenizer } }, 'secret.py': '', 'model/own.py': '' });
+    const folder = await makeFiles({
+      'model/tokenizer_config.json': { auto_map: { AutoTokenizer } },
+      'secret.py': '',
+      'model/own.py': '',
+    });
     expect(await list(join(folder, 'model'))).toEqual(['tokenizer_config.json']);
   });
 
@@ -58,19 +96,28 @@ describe('listCompanions', () => {
     expect(await list(await makeFiles({ 'tokenizer_config.json': '{"auto_map"' }))).toEqual(['tokenizer_config.json']);
   });
 
-  it.each(['LICENSE', 'own.py', 'additional_chat_templates/rag.jinja'])('refuses a link %s that leads out of the roots, and follows it within', async (name) => {
-    const folder = await makeFiles({ 'model/tokenizer_config.json': { auto_map: { AutoTokenizer: 'own.Tokenizer' } }, 'blobs/text': 'text' });
-    const outside = await mkdtemp(join(dirname(folder), 'prunecast-outside-'));
-    onTestFinished(() => rm(outside, { recursive: true, force: true }));
-    await writeFile(join(outside, 'secret'), 'secret');
-    const link = join(folder, 'model', name);
-    await mkdir(dirname(link), { recursive: true });
-    await symlink(join(folder, 'blobs/text'), link);
-    expect(await list(join(folder, 'model'), [folder])).toContain(name);
-    await rm(link);
-    await symlink(join(outside, 'secret'), link);
-    await expect(list(join(folder, 'model'), [folder])).rejects.toMatchObject({ reason: 'PATH_OUTSIDE_ROOTS', message: expect.stringContaining(name) });
-  });
+  it.each(['LICENSE', 'own.py', 'additional_chat_templates/rag.jinja'])(
+    'refuses a link %s that leads out of the roots, and follows it within',
+    async (name) => {
+      const folder = await makeFiles({
+        'model/tokenizer_config.json': { auto_map: { AutoTokenizer: 'own.Tokenizer' } },
+        'blobs/text': 'text',
+      });
+      const outside = await mkdtemp(join(dirname(folder), 'prunecast-outside-'));
+      onTestFinished(() => rm(outside, { recursive: true, force: true }));
+      await writeFile(join(outside, 'secret'), 'secret');
+      const link = join(folder, 'model', name);
+      await mkdir(dirname(link), { recursive: true });
+      await symlink(join(folder, 'blobs/text'), link);
+      expect(await list(join(folder, 'model'), [folder])).toContain(name);
+      await rm(link);
+      await symlink(join(outside, 'secret'), link);
+      await expect(list(join(folder, 'model'), [folder])).rejects.toMatchObject({
+        reason: 'PATH_OUTSIDE_ROOTS',
+        message: expect.stringContaining(name),
+      });
+    },
+  );
 
   it('does not look into a folder of templates that is a link', async () => {
     const folder = await makeFiles({ 'elsewhere/secret.jinja': '', 'model/LICENSE': '' });
@@ -79,19 +126,33 @@ describe('listCompanions', () => {
   });
 
   it('refuses more or larger files than any model has, and takes as many and as large', async () => {
-    const many = await makeFiles(Object.fromEntries(Array.from({ length: MAX_COMPANIONS }, (_, index) => [`LICENSE-${index}`, ''])));
+    const many = await makeFiles(
+      Object.fromEntries(Array.from({ length: MAX_COMPANIONS }, (_, index) => [`LICENSE-${index}`, ''])),
+    );
     expect(await list(many)).toHaveLength(MAX_COMPANIONS);
     await writeFile(join(many, 'NOTICE'), '');
-    await expect(list(many)).rejects.toMatchObject({ reason: 'MODEL_MALFORMED', message: expect.stringContaining(`at most ${MAX_COMPANIONS}`) });
+    await expect(list(many)).rejects.toMatchObject({
+      reason: 'MODEL_MALFORMED',
+      message: expect.stringContaining(`at most ${MAX_COMPANIONS}`),
+    });
     const large = await makeFiles({ 'tekken.json': '' });
     await truncate(join(large, 'tekken.json'), MAX_COMPANION_BYTES);
     expect(await list(large)).toEqual(['tekken.json']);
     await truncate(join(large, 'tekken.json'), MAX_COMPANION_BYTES + 1);
-    await expect(list(large)).rejects.toMatchObject({ reason: 'MODEL_MALFORMED', message: expect.stringContaining('tekken.json') });
+    await expect(list(large)).rejects.toMatchObject({
+      reason: 'MODEL_MALFORMED',
+      message: expect.stringContaining('tekken.json'),
+    });
   });
 
   it('refuses a folder in the place of a file', async () => {
-    const folder = await makeFiles({ 'own.py/inner': '', 'tokenizer_config.json': { auto_map: { AutoTokenizer: 'own.Tokenizer' } } });
-    await expect(list(folder)).rejects.toMatchObject({ reason: 'MODEL_MALFORMED', message: expect.stringContaining('own.py') });
+    const folder = await makeFiles({
+      'own.py/inner': '',
+      'tokenizer_config.json': { auto_map: { AutoTokenizer: 'own.Tokenizer' } },
+    });
+    await expect(list(folder)).rejects.toMatchObject({
+      reason: 'MODEL_MALFORMED',
+      message: expect.stringContaining('own.py'),
+    });
   });
 });

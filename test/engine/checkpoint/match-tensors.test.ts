@@ -15,9 +15,15 @@ async function open(changes: Parameters<typeof writeTiny>[0]): Promise<Checkpoin
 }
 
 /** The tiny model's tensors under other names, those that `rename` gives undefined for left out. */
-function renamed(rename: (name: string) => string | undefined, more: Readonly<Record<string, TinyTensor>> = {}): Record<string, TinyTensor | undefined> {
+function renamed(
+  rename: (name: string) => string | undefined,
+  more: Readonly<Record<string, TinyTensor>> = {},
+): Record<string, TinyTensor | undefined> {
   const tensors = { ...tinyTensors(), ...more };
-  return { ...Object.fromEntries(Object.keys(tensors).map((name) => [name, undefined])), ...Object.fromEntries(Object.entries(tensors).map(([name, tensor]) => [rename(name) ?? '', tensor])) };
+  return {
+    ...Object.fromEntries(Object.keys(tensors).map((name) => [name, undefined])),
+    ...Object.fromEntries(Object.entries(tensors).map(([name, tensor]) => [rename(name) ?? '', tensor])),
+  };
 }
 
 /** One value, zero. */
@@ -26,16 +32,24 @@ function zeros(dtype: string, bytes: number): TinyTensor {
 }
 
 describe('the names of a checkpoint', () => {
-  it.each(['module.', '_orig_mod.', 'base_model.model.', 'module._orig_mod.', 'model.', 'policy.actor.'])('that all begin with a wrapper\'s "%s" are those without it', async (wrapper) => {
-    const checkpoint = await open({ tensors: renamed((name) => wrapper + name) });
-    expect(new Set(checkpoint.tensors.keys())).toEqual(new Set(Object.keys(tinyTensors())));
-    expect([...await checkpoint.readTensor(DOWN)]).toEqual([7000, 7001, 7002, 7100, 7101, 7102]);
-    expect(checkpoint.notes).toEqual([`the names of all tensors begin with "${wrapper}": outputs have the standard names`]);
-  });
+  it.each(['module.', '_orig_mod.', 'base_model.model.', 'module._orig_mod.', 'model.', 'policy.actor.'])(
+    'that all begin with a wrapper\'s "%s" are those without it',
+    async (wrapper) => {
+      const checkpoint = await open({ tensors: renamed((name) => wrapper + name) });
+      expect(new Set(checkpoint.tensors.keys())).toEqual(new Set(Object.keys(tinyTensors())));
+      expect([...(await checkpoint.readTensor(DOWN))]).toEqual([7000, 7001, 7002, 7100, 7101, 7102]);
+      expect(checkpoint.notes).toEqual([
+        `the names of all tensors begin with "${wrapper}": outputs have the standard names`,
+      ]);
+    },
+  );
 
   it('are the standard ones in what is written', async () => {
     const checkpoint = await open({ tensors: renamed((name) => `module.${name.replace(/^model\./, '')}`) });
-    const { tensors } = pruneModel({ checkpoint, keptUnits: [{ kvGroups: [0], queryHeads: [0, 1], ffnChannels: [2] }] });
+    const { tensors } = pruneModel({
+      checkpoint,
+      keptUnits: [{ kvGroups: [0], queryHeads: [0, 1], ffnChannels: [2] }],
+    });
     expect(tensors.map(({ name }) => name).toSorted()).toEqual(Object.keys(tinyTensors()).toSorted());
     const down = await tensors.find(({ name }) => name === DOWN)?.read();
     expect(down).toEqual(new Uint8Array(Float32Array.of(7002, 7102).buffer));
@@ -50,14 +64,30 @@ describe('the names of a checkpoint', () => {
   });
 
   it.each([
-    ['a prefix in one file of two', (name: string) => (name.includes('mlp') ? name : `module.${name}`), /embed_tokens.weight: .* there is "module.model.embed_tokens.weight", which has the prefix "module.": names are understood where all have the same prefix; save the model inside/],
-    ['those of another architecture', (name: string) => name.replace('model.', 'transformer.').replace('embed_tokens', 'wte').replace('norm', 'ln'), /embed_tokens.weight: .* and none has a name like it \(the first is "transformer.wte.weight"\)/],
+    [
+      'a prefix in one file of two',
+      (name: string) => (name.includes('mlp') ? name : `module.${name}`),
+      /embed_tokens.weight: .* there is "module.model.embed_tokens.weight", which has the prefix "module.": names are understood where all have the same prefix; save the model inside/,
+    ],
+    [
+      'those of another architecture',
+      (name: string) => name.replace('model.', 'transformer.').replace('embed_tokens', 'wte').replace('norm', 'ln'),
+      /embed_tokens.weight: .* and none has a name like it \(the first is "transformer.wte.weight"\)/,
+    ],
   ])('with %s are refused, and what was found is told', async (_, rename, message) => {
-    await expect(open({ tensors: renamed(rename) })).rejects.toMatchObject({ reason: 'MODEL_MALFORMED', message: expect.stringMatching(message) });
+    await expect(open({ tensors: renamed(rename) })).rejects.toMatchObject({
+      reason: 'MODEL_MALFORMED',
+      message: expect.stringMatching(message),
+    });
   });
 
   it('that stand for one tensor twice are refused', async () => {
-    await expect(open({ tensors: { ...renamed((name) => name.replace(/^model\./, '')), [EMBEDDING]: countUp([3, 2]) } })).rejects.toMatchObject({ reason: 'MODEL_MALFORMED', message: expect.stringMatching(/stands for the same weights as "(model.)?embed_tokens.weight"/) });
+    await expect(
+      open({ tensors: { ...renamed((name) => name.replace(/^model\./, '')), [EMBEDDING]: countUp([3, 2]) } }),
+    ).rejects.toMatchObject({
+      reason: 'MODEL_MALFORMED',
+      message: expect.stringMatching(/stands for the same weights as "(model.)?embed_tokens.weight"/),
+    });
   });
 });
 
@@ -65,7 +95,7 @@ describe('tied embeddings', () => {
   it('that are stored as the head alone are read from there', async () => {
     const checkpoint = await open({ tensors: { [EMBEDDING]: undefined, [HEAD]: countUp([3, 2], 40) } });
     expect([...checkpoint.tensors.keys()]).not.toContain(HEAD);
-    expect([...await checkpoint.readTensor(EMBEDDING)]).toEqual([40, 41, 140, 141, 240, 241]);
+    expect([...(await checkpoint.readTensor(EMBEDDING))]).toEqual([40, 41, 140, 141, 240, 241]);
     expect(checkpoint.notes).toEqual([expect.stringContaining('stored as lm_head.weight')]);
   });
 
@@ -83,14 +113,18 @@ describe('tied embeddings', () => {
     new Float32Array(head.bytes.buffer)[3] = 100;
     await expect(open({ tensors: { [HEAD]: head } })).rejects.toMatchObject({
       reason: 'MODEL_UNSUPPORTED',
-      message: expect.stringMatching(/lm_head.weight: differs from model.embed_tokens.weight, first at \[1, 1\].*Set tie_word_embeddings to false to keep the head, or delete lm_head.weight/),
+      message: expect.stringMatching(
+        /lm_head.weight: differs from model.embed_tokens.weight, first at \[1, 1\].*Set tie_word_embeddings to false to keep the head, or delete lm_head.weight/,
+      ),
       metadata: { file: 'model.safetensors', tensor: HEAD, feature: 'tie_word_embeddings' },
     });
-    await expect(open({ tensors: { [HEAD]: countUp([2, 2]) } })).rejects.toMatchObject({ message: expect.stringContaining('lm_head.weight: has shape [2,2]; config.json asks for [3,2]') });
+    await expect(open({ tensors: { [HEAD]: countUp([2, 2]) } })).rejects.toMatchObject({
+      message: expect.stringContaining('lm_head.weight: has shape [2,2]; config.json asks for [3,2]'),
+    });
   });
 });
 
-describe('a checkpoint\'s tensors', () => {
+describe("a checkpoint's tensors", () => {
   it('that are no weights are ignored, and told once', async () => {
     const { tensors, notes } = await open({
       tensors: {
@@ -103,20 +137,50 @@ describe('a checkpoint\'s tensors', () => {
       },
     });
     expect(new Set(tensors.keys())).toEqual(new Set(Object.keys(tinyTensors())));
-    expect(notes).toEqual(['ignored, as they are no weights of this model: model.layers.0.self_attn.rotary_emb.inv_freq, model.rotary_emb.cos_cached, model.layers.0.self_attn.bias, model.layers.0.attn.masked_bias and 2 more']);
+    expect(notes).toEqual([
+      'ignored, as they are no weights of this model: model.layers.0.self_attn.rotary_emb.inv_freq, model.rotary_emb.cos_cached, model.layers.0.self_attn.bias, model.layers.0.attn.masked_bias and 2 more',
+    ]);
   });
 
   it.each([
-    ['a LoRA adapter', { 'base_model.model.model.layers.0.self_attn.q_proj.lora_A.default.weight': countUp([4, 2]) }, 'MODEL_UNSUPPORTED', /lora_A.default.weight: is a part of a LoRA adapter.*merge_and_unload/],
-    ['GPTQ', { [DOWN]: undefined, 'model.layers.0.mlp.down_proj.qweight': { ...countUp([1, 2]), dtype: 'I32' } }, 'MODEL_UNSUPPORTED', /down_proj.qweight: belongs to quantised weights.*dequantize/],
-    ['fp8', { [DOWN]: { dtype: 'F8_E4M3', shape: [2, 3], bytes: new Uint8Array(6) } }, 'MODEL_UNSUPPORTED', /down_proj.weight: has dtype F8_E4M3, so its weights are quantised/],
-    ['float64', { [DOWN]: { dtype: 'F64', shape: [2, 3], bytes: new Uint8Array(48) } }, 'MODEL_UNSUPPORTED', /down_proj.weight: has dtype "F64"; those read are F32, F16, BF16: convert it: python -c/],
-    ['a ZeRO-3 save', { [DOWN]: { dtype: 'BF16', shape: [0], bytes: new Uint8Array() } }, 'MODEL_MALFORMED', /down_proj.weight: has shape \[0\]: it is empty, as DeepSpeed's ZeRO-3 leaves.*zero_to_fp32.py/],
+    [
+      'a LoRA adapter',
+      { 'base_model.model.model.layers.0.self_attn.q_proj.lora_A.default.weight': countUp([4, 2]) },
+      'MODEL_UNSUPPORTED',
+      /lora_A.default.weight: is a part of a LoRA adapter.*merge_and_unload/,
+    ],
+    [
+      'GPTQ',
+      { [DOWN]: undefined, 'model.layers.0.mlp.down_proj.qweight': { ...countUp([1, 2]), dtype: 'I32' } },
+      'MODEL_UNSUPPORTED',
+      /down_proj.qweight: belongs to quantised weights.*dequantize/,
+    ],
+    [
+      'fp8',
+      { [DOWN]: { dtype: 'F8_E4M3', shape: [2, 3], bytes: new Uint8Array(6) } },
+      'MODEL_UNSUPPORTED',
+      /down_proj.weight: has dtype F8_E4M3, so its weights are quantised/,
+    ],
+    [
+      'float64',
+      { [DOWN]: { dtype: 'F64', shape: [2, 3], bytes: new Uint8Array(48) } },
+      'MODEL_UNSUPPORTED',
+      /down_proj.weight: has dtype "F64"; those read are F32, F16, BF16: convert it: python -c/,
+    ],
+    [
+      'a ZeRO-3 save',
+      { [DOWN]: { dtype: 'BF16', shape: [0], bytes: new Uint8Array() } },
+      'MODEL_MALFORMED',
+      /down_proj.weight: has shape \[0\]: it is empty, as DeepSpeed's ZeRO-3 leaves.*zero_to_fp32.py/,
+    ],
   ])('that come from %s are refused for what they are, with what to do', async (_, tensors, reason, message) => {
     await expect(open({ tensors })).rejects.toMatchObject({ reason, message: expect.stringMatching(message) });
   });
 
   it('of a model without a head tell that it has none', async () => {
-    await expect(open({ config: { tie_word_embeddings: false } })).rejects.toMatchObject({ reason: 'MODEL_MALFORMED', message: expect.stringMatching(/lm_head.weight: is asked for.*set tie_word_embeddings to true/) });
+    await expect(open({ config: { tie_word_embeddings: false } })).rejects.toMatchObject({
+      reason: 'MODEL_MALFORMED',
+      message: expect.stringMatching(/lm_head.weight: is asked for.*set tie_word_embeddings to true/),
+    });
   });
 });

@@ -14,7 +14,11 @@ function halve({ shape }: TinyTensor): TinyTensor {
 }
 
 function halved(...names: readonly string[]): Record<string, TinyTensor> {
-  return Object.fromEntries(Object.entries(tinyTensors()).filter(([name]) => names.some((part) => name.includes(part))).map(([name, tensor]) => [name, halve(tensor)]));
+  return Object.fromEntries(
+    Object.entries(tinyTensors())
+      .filter(([name]) => names.some((part) => name.includes(part)))
+      .map(([name, tensor]) => [name, halve(tensor)]),
+  );
 }
 
 describe('the weight bytes of a checkpoint', () => {
@@ -48,10 +52,15 @@ describe('the weight bytes of a checkpoint', () => {
   });
 
   it('count biases that mending adds, also those that a dropped half-block leaves, as wide as their weights', async () => {
-    const checkpoint = await openCheckpoint(await writeTiny({ config: TINY_CONFIG, tensors: halved('o_proj', 'down_proj') }));
+    const checkpoint = await openCheckpoint(
+      await writeTiny({ config: TINY_CONFIG, tensors: halved('o_proj', 'down_proj') }),
+    );
     try {
       const bias = new Float32Array(2);
-      const replace = new Map([[`${BLOCK}self_attn.o_proj.bias`, bias], [`${BLOCK}mlp.down_proj.bias`, bias]]);
+      const replace = new Map([
+        [`${BLOCK}self_attn.o_proj.bias`, bias],
+        [`${BLOCK}mlp.down_proj.bias`, bias],
+      ]);
       for (const keptUnits of kept) {
         const pruned = pruneModel({ checkpoint, keptUnits, replace });
         let bytes = 0;

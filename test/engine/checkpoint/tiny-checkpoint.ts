@@ -40,7 +40,10 @@ export function packTensors(tensors: Readonly<Record<string, TinyTensor>>): Uint
 /** [rows, columns] of float32 with the value 100 row + column + base. */
 export function countUp(shape: readonly number[], base = 0): TinyTensor {
   const [rows = 1, columns = 1] = shape;
-  const values = Float32Array.from({ length: rows * columns }, (_, i) => base + 100 * Math.floor(i / columns) + (i % columns));
+  const values = Float32Array.from(
+    { length: rows * columns },
+    (_, i) => base + 100 * Math.floor(i / columns) + (i % columns),
+  );
   return { dtype: 'F32', shape, bytes: new Uint8Array(values.buffer) };
 }
 
@@ -85,7 +88,21 @@ export async function writeFolder(files: Readonly<Record<string, unknown>>): Pro
 }
 
 /** The tiny model in one file, with some of its files or tensors changed; a tensor that is undefined is left out. */
-export function writeTiny(changes: { readonly config?: object; readonly tensors?: Readonly<Record<string, TinyTensor | undefined>>; readonly files?: object } = {}): Promise<string> {
-  const tensors = Object.fromEntries(Object.entries({ ...tinyTensors(), ...changes.tensors }).flatMap(([name, tensor]) => (tensor === undefined ? [] : [[name, tensor] as const])));
-  return writeFolder({ 'config.json': { ...TINY_CONFIG, ...changes.config }, 'model.safetensors': packTensors(tensors), ...changes.files });
+export function writeTiny(
+  changes: {
+    readonly config?: object;
+    readonly tensors?: Readonly<Record<string, TinyTensor | undefined>>;
+    readonly files?: object;
+  } = {},
+): Promise<string> {
+  const tensors = Object.fromEntries(
+    Object.entries({ ...tinyTensors(), ...changes.tensors }).flatMap(([name, tensor]) =>
+      tensor === undefined ? [] : [[name, tensor] as const],
+    ),
+  );
+  return writeFolder({
+    'config.json': { ...TINY_CONFIG, ...changes.config },
+    'model.safetensors': packTensors(tensors),
+    ...changes.files,
+  });
 }

@@ -20,7 +20,12 @@ function listTensors(): PrunedTensor[] {
 describe('writeSafetensors', () => {
   it('writes one file that is read back as it was given', async () => {
     const folder = await writeFolder({ 'config.json': TINY_CONFIG });
-    const { files, bytes } = await writeSafetensors({ directory: folder, tensors: listTensors(), shardBytes: 1e9, control });
+    const { files, bytes } = await writeSafetensors({
+      directory: folder,
+      tensors: listTensors(),
+      shardBytes: 1e9,
+      control,
+    });
     expect(files).toEqual(['model.safetensors']);
     expect(bytes).toBe((await readFile(join(folder, 'model.safetensors'))).length);
     const checkpoint = await openCheckpoint(folder);
@@ -35,7 +40,9 @@ describe('writeSafetensors', () => {
     const folder = await writeFolder({ 'config.json': TINY_CONFIG });
     await writeSafetensors({ directory: folder, tensors: listTensors(), shardBytes: 1e9, control });
     const checkpoint = await openCheckpoint(folder);
-    expect([...checkpoint.tensors.values()].filter(({ offset, dtype }) => offset % (dtype === 'F32' ? 4 : 2) !== 0)).toEqual([]);
+    expect(
+      [...checkpoint.tensors.values()].filter(({ offset, dtype }) => offset % (dtype === 'F32' ? 4 : 2) !== 0),
+    ).toEqual([]);
     await checkpoint.close();
   });
 
@@ -51,7 +58,9 @@ describe('writeSafetensors', () => {
     expect(Math.max(...filled.values())).toBeLessThanOrEqual(40);
     for (const tensor of listTensors()) expect(await checkpoint.readBytes(tensor.name)).toEqual(await tensor.read());
     await checkpoint.close();
-    const index = JSON.parse(await readFile(join(folder, 'model.safetensors.index.json'), 'utf8')) as { metadata: { total_size: number } };
+    const index = JSON.parse(await readFile(join(folder, 'model.safetensors.index.json'), 'utf8')) as {
+      metadata: { total_size: number };
+    };
     expect(index.metadata.total_size).toBe([...filled.values()].reduce((a, b) => a + b, 0));
   });
 
@@ -64,14 +73,29 @@ describe('writeSafetensors', () => {
   it('ends with the reason of the signal, and never writes over a file', async () => {
     const folder = await makeFolder();
     const abort = new AbortController();
-    const tensors = listTensors().map((tensor) => ({ ...tensor, read: async () => { abort.abort(new Error('enough')); return tensor.read(); } }));
-    await expect(writeSafetensors({ directory: folder, tensors, shardBytes: 1e9, control: { signal: abort.signal } })).rejects.toThrow('enough');
-    await expect(writeSafetensors({ directory: folder, tensors: listTensors(), shardBytes: 1e9, control })).rejects.toThrow('EEXIST');
+    const tensors = listTensors().map((tensor) => ({
+      ...tensor,
+      read: async () => {
+        abort.abort(new Error('enough'));
+        return tensor.read();
+      },
+    }));
+    await expect(
+      writeSafetensors({ directory: folder, tensors, shardBytes: 1e9, control: { signal: abort.signal } }),
+    ).rejects.toThrow('enough');
+    await expect(
+      writeSafetensors({ directory: folder, tensors: listTensors(), shardBytes: 1e9, control }),
+    ).rejects.toThrow('EEXIST');
   });
 
   it('reports bytes up to the total', async () => {
     const seen: number[] = [];
-    await writeSafetensors({ directory: await makeFolder(), tensors: listTensors(), shardBytes: 1e9, control: { ...control, report: ({ done, total }) => seen.push(done / total) } });
+    await writeSafetensors({
+      directory: await makeFolder(),
+      tensors: listTensors(),
+      shardBytes: 1e9,
+      control: { ...control, report: ({ done, total }) => seen.push(done / total) },
+    });
     expect(seen).toHaveLength(11);
     expect(seen.at(-1)).toBe(1);
   });

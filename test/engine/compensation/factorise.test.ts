@@ -9,7 +9,11 @@ describe('factoriseInPlace', () => {
   });
 
   it('names the pivot of a matrix that is not positive definite, and what to do', () => {
-    const refusal = { reason: 'CALIBRATION_UNUSABLE', message: expect.stringMatching(/pivot 1 of 2 is -3\): raise damping/), metadata: { pivot: '1', size: '2', value: '-3' } };
+    const refusal = {
+      reason: 'CALIBRATION_UNUSABLE',
+      message: expect.stringMatching(/pivot 1 of 2 is -3\): raise damping/),
+      metadata: { pivot: '1', size: '2', value: '-3' },
+    };
     expect(() => factoriseInPlace(Float64Array.of(1, 2, 2, 1), 2)).toThrow(expect.objectContaining(refusal));
   });
 });

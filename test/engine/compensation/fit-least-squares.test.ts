@@ -12,14 +12,16 @@ const weights = Float32Array.from({ length: ROWS * HIDDEN }, () => rng.uniform()
 const multiplyTransposed: TransposedProduct = async (a, b, { inner, rows, columns }) =>
   Float32Array.from({ length: rows * columns }, (_, at) => {
     let sum = 0;
-    for (let k = 0; k < inner; k++) sum += (a[k * rows + Math.floor(at / columns)] ?? 0) * (b[k * columns + (at % columns)] ?? 0);
+    for (let k = 0; k < inner; k++)
+      sum += (a[k * rows + Math.floor(at / columns)] ?? 0) * (b[k * columns + (at % columns)] ?? 0);
     return sum;
   });
 
 function gramOfInputs(): Float64Array {
   return Float64Array.from({ length: ROWS * ROWS }, (_, at) => {
     let sum = 0;
-    for (let token = 0; token < TOKENS; token++) sum += (inputs[token * ROWS + Math.floor(at / ROWS)] ?? 0) * (inputs[token * ROWS + (at % ROWS)] ?? 0);
+    for (let token = 0; token < TOKENS; token++)
+      sum += (inputs[token * ROWS + Math.floor(at / ROWS)] ?? 0) * (inputs[token * ROWS + (at % ROWS)] ?? 0);
     return sum / TOKENS;
   });
 }
@@ -35,13 +37,17 @@ function meanOfInputs(): Float64Array {
 /** ||X W - X_k W'||^2 / tokens + lambda ||W - [W'; 0]||^2, straight from the inputs. */
 function directError(mended: Float32Array, width: number, bias: Float32Array = new Float32Array(HIDDEN)): number {
   const gram = gramOfInputs();
-  const lambda = (DAMPING * Array.from({ length: ROWS }, (_, row) => gram[row * ROWS + row] ?? 0).reduce((sum, value) => sum + value, 0)) / ROWS;
+  const lambda =
+    (DAMPING *
+      Array.from({ length: ROWS }, (_, row) => gram[row * ROWS + row] ?? 0).reduce((sum, value) => sum + value, 0)) /
+    ROWS;
   const lost = Array.from(weights, (weight, at) => weight - (at < width * HIDDEN ? (mended[at] ?? 0) : 0));
   let error = lambda * lost.reduce((sum, value) => sum + value * value, 0);
   for (let token = 0; token < TOKENS; token++) {
     for (let column = 0; column < HIDDEN; column++) {
       let output = -(bias[column] ?? 0);
-      for (let row = 0; row < ROWS; row++) output += (inputs[token * ROWS + row] ?? 0) * (lost[row * HIDDEN + column] ?? 0);
+      for (let row = 0; row < ROWS; row++)
+        output += (inputs[token * ROWS + row] ?? 0) * (lost[row * HIDDEN + column] ?? 0);
       error += (output * output) / TOKENS;
     }
   }
@@ -66,20 +72,39 @@ describe('fitLeastSquares', () => {
     const { weights: mended } = await prepared.mend(3);
     const least = directError(mended, 3);
     for (let at = 0; at < mended.length; at++) {
-      for (const step of [-0.01, 0.01]) expect(directError(mended.map((value, index) => (index === at ? value + step : value)), 3)).toBeGreaterThan(least);
+      for (const step of [-0.01, 0.01])
+        expect(
+          directError(
+            mended.map((value, index) => (index === at ? value + step : value)),
+            3,
+          ),
+        ).toBeGreaterThan(least);
     }
     expect(directError(weights.subarray(0, 3 * HIDDEN), 3)).toBeGreaterThan(least);
   });
 
-  it.each([0, 2, 5])('fits a bias beside %i kept rows that no other bias improves on, and states the error', async (width) => {
-    const prepared = await fitLeastSquares({ ...half(), mean: meanOfInputs() }, { damping: DAMPING, constant: 'first' });
-    const { weights: mended, bias = new Float32Array() } = await prepared.mend(width);
-    const least = directError(mended, width, bias);
-    expect(prepared.error?.(width)).toBeCloseTo(least, 6);
-    for (let at = 0; at < HIDDEN; at++) {
-      for (const step of [-0.01, 0.01]) expect(directError(mended, width, bias.map((value, index) => (index === at ? value + step : value)))).toBeGreaterThan(least);
-    }
-  });
+  it.each([0, 2, 5])(
+    'fits a bias beside %i kept rows that no other bias improves on, and states the error',
+    async (width) => {
+      const prepared = await fitLeastSquares(
+        { ...half(), mean: meanOfInputs() },
+        { damping: DAMPING, constant: 'first' },
+      );
+      const { weights: mended, bias = new Float32Array() } = await prepared.mend(width);
+      const least = directError(mended, width, bias);
+      expect(prepared.error?.(width)).toBeCloseTo(least, 6);
+      for (let at = 0; at < HIDDEN; at++) {
+        for (const step of [-0.01, 0.01])
+          expect(
+            directError(
+              mended,
+              width,
+              bias.map((value, index) => (index === at ? value + step : value)),
+            ),
+          ).toBeGreaterThan(least);
+      }
+    },
+  );
 
   it('leaves nothing to mend where all rows are kept', async () => {
     const prepared = await fitLeastSquares(half(), { damping: DAMPING, constant: 'none' });

@@ -21,7 +21,10 @@ describe('solveInPlace', () => {
 describe('fitStream', () => {
   it('leaves the weights between what fits the stream and what they were, worked out by hand', () => {
     // One row: X^T X / tokens = 4, lambda = 0.25 * 4 = 1, (4 + 1) w = 10 + 1 * 5.
-    const fitted = fitStream({ weights: Float32Array.of(5), rows: 1, hidden: 1, gram: Float64Array.of(4), product: Float64Array.of(10) }, 0.25);
+    const fitted = fitStream(
+      { weights: Float32Array.of(5), rows: 1, hidden: 1, gram: Float64Array.of(4), product: Float64Array.of(10) },
+      0.25,
+    );
     expect([...fitted]).toEqual([3]);
   });
 });
@@ -29,31 +32,50 @@ describe('fitStream', () => {
 describe('least-squares {fit: stream}', () => {
   it('gives each of several architectures its own weights, those that a single one gets', async () => {
     await withModel(DEMO_DIRECTORY, async (model) => {
-      const subject = model.subject(streamRecipe(model, await model.calibrate(calibrationSequences.slice(0, 8), ['gram'], unattended)));
+      const subject = model.subject(
+        streamRecipe(model, await model.calibrate(calibrationSequences.slice(0, 8), ['gram'], unattended)),
+      );
       const keep = (ffnChannels: number): Architecture => model.shape.layers.map((own) => ({ ...own, ffnChannels }));
       const measure = async (architectures: readonly Architecture[]): Promise<Float64Array[]> => {
         const losses: Float64Array[] = [];
-        for await (const { index, windowLosses } of subject.losses(architectures, evaluationWindows.slice(0, 4), unattended)) losses[index] = windowLosses;
+        for await (const { index, windowLosses } of subject.losses(
+          architectures,
+          evaluationWindows.slice(0, 4),
+          unattended,
+        ))
+          losses[index] = windowLosses;
         return losses;
       };
       const together = await measure([keep(90), keep(30)]);
-      expect(together).toEqual([...await measure([keep(90)]), ...await measure([keep(30)])]);
+      expect(together).toEqual([...(await measure([keep(90)])), ...(await measure([keep(30)]))]);
       expect(together[0]).not.toEqual(together[1]);
     });
   });
 
   it('gives the same weights whether memory holds the hidden states or they lie on disk', async () => {
     const many = Array.from({ length: 10 }, () => calibrationSequences).flat();
-    const measure = (memoryBudgetBytes: number): Promise<Float64Array[]> => withModel(DEMO_DIRECTORY, async (model) => {
-      const subject = model.subject(streamRecipe(model, await model.calibrate(many, ['gram'], unattended)));
-      const architectures = [100, 60].map((ffnChannels): Architecture => model.shape.layers.map((own) => ({ ...own, ffnChannels })));
-      const losses: Float64Array[] = [];
-      for await (const { index, windowLosses } of subject.losses(architectures, evaluationWindows.slice(0, 2), unattended)) losses[index] = windowLosses;
-      return losses;
-    }, { memoryBudgetBytes });
+    const measure = (memoryBudgetBytes: number): Promise<Float64Array[]> =>
+      withModel(
+        DEMO_DIRECTORY,
+        async (model) => {
+          const subject = model.subject(streamRecipe(model, await model.calibrate(many, ['gram'], unattended)));
+          const architectures = [100, 60].map(
+            (ffnChannels): Architecture => model.shape.layers.map((own) => ({ ...own, ffnChannels })),
+          );
+          const losses: Float64Array[] = [];
+          for await (const { index, windowLosses } of subject.losses(
+            architectures,
+            evaluationWindows.slice(0, 2),
+            unattended,
+          ))
+            losses[index] = windowLosses;
+          return losses;
+        },
+        { memoryBudgetBytes },
+      );
     // The hidden states of three models, the dense one included.
     const bytes = 3 * many.reduce((sum, { length }) => sum + length, 0) * 64 * 4;
-        const whole = await measure(2 ** 30);
+    const whole = await measure(2 ** 30);
     expect(await measure(SMALL + bytes / 2)).toEqual(whole);
     expect(await measure(SMALL)).toEqual(whole);
   });
@@ -64,5 +86,13 @@ const SMALL = 25 * 2 ** 20;
 
 function streamRecipe(model: LanguageModel, calibration: Calibration): SubjectRecipe {
   const moduleUrl = new URL('../../../src/plugins/compensations/least-squares.js', import.meta.url);
-  return { ranking: identityRanking(model.shape.layers), compensation: { plugin: leastSquares as Compensation, options: { damping: 0.01, fit: 'stream' }, calibration, moduleUrl } };
+  return {
+    ranking: identityRanking(model.shape.layers),
+    compensation: {
+      plugin: leastSquares as Compensation,
+      options: { damping: 0.01, fit: 'stream' },
+      calibration,
+      moduleUrl,
+    },
+  };
 }

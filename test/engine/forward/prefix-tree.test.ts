@@ -7,7 +7,11 @@ const build = (...layers: readonly (readonly [kv: number, perKv: number, ffn: nu
 
 describe('buildPrefixTree', () => {
   it('computes every half-block once that architectures have in common', () => {
-    const tree = buildPrefixTree([build([2, 1, 8], [2, 1, 8]), build([2, 1, 8], [2, 1, 4]), build([2, 1, 6], [2, 1, 8])]);
+    const tree = buildPrefixTree([
+      build([2, 1, 8], [2, 1, 8]),
+      build([2, 1, 8], [2, 1, 4]),
+      build([2, 1, 6], [2, 1, 8]),
+    ]);
     // Attention of layer 0 serves all three; its FFN of 8 and attention of layer 1 two of them.
     expect(tree.steps).toBe(1 + (1 + 1 + 2) + (1 + 1 + 1));
     expect(tree.heldStates).toBe(1);

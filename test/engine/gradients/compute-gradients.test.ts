@@ -32,34 +32,56 @@ describe('taylor', () => {
   afterAll(() => model.close());
 
   const score = (criterion: Criterion, file: string, options: unknown) =>
-    model.scoreUnits({ criterion, options, calibration, seed: 7, control: unattended, moduleUrl: new URL(`../../../src/plugins/criteria/${file}.js`, import.meta.url) });
+    model.scoreUnits({
+      criterion,
+      options,
+      calibration,
+      seed: 7,
+      control: unattended,
+      moduleUrl: new URL(`../../../src/plugins/criteria/${file}.js`, import.meta.url),
+    });
 
   it.each(['vectorize', 'first', 'second', 'mix'])('gives the reference scores of order %s', async (order) => {
     const scores = await score(taylor as Criterion, 'taylor', { order });
     expect(scores).toHaveLength(5);
     for (const [layer, expected] of (CRITERIA.scores[`taylor-${order}`] ?? []).entries()) {
       const found = scores[layer];
-      for (const [actual, reference] of [[found?.ffnChannels, expected.ffn], [found?.queryHeads, expected.query_head], [found?.kvGroups, expected.kv_group]] as const) {
+      for (const [actual, reference] of [
+        [found?.ffnChannels, expected.ffn],
+        [found?.queryHeads, expected.query_head],
+        [found?.kvGroups, expected.kv_group],
+      ] as const) {
         expect(actual).toHaveLength(reference.length);
         // Sums that cancel are held to the largest score of the layer.
         const largest = Math.max(...reference);
-        const errors = reference.map((value, unit) => Math.abs((actual?.[unit] ?? NaN) - value) / (order === 'vectorize' ? 0.1 * largest : value));
+        const errors = reference.map(
+          (value, unit) => Math.abs((actual?.[unit] ?? NaN) - value) / (order === 'vectorize' ? 0.1 * largest : value),
+        );
         expect(Math.max(...errors)).toBeLessThan(1e-3);
       }
     }
   });
 
-  it('gives every unit its layer\'s block influence', async () => {
+  it("gives every unit its layer's block influence", async () => {
     const scores = await score(blockInfluence as Criterion, 'block-influence', {});
     CRITERIA.block_influence.forEach((expected, layer) => {
       const { ffnChannels = [], queryHeads = [], kvGroups = [] } = scores[layer] ?? {};
-      for (const unit of [...ffnChannels, ...queryHeads, ...kvGroups]) expect(Math.abs(unit / expected - 1)).toBeLessThan(1e-3);
+      for (const unit of [...ffnChannels, ...queryHeads, ...kvGroups])
+        expect(Math.abs(unit / expected - 1)).toBeLessThan(1e-3);
       expect([ffnChannels.length, queryHeads.length, kvGroups.length]).toEqual([172, 8, 4]);
     });
   });
 
   it('refuses to hand gradients to another thread', async () => {
-    await expect(model.scoreUnits({ criterion: taylor as Criterion, options: { order: 'first' }, calibration, seed: 7, control: unattended })).rejects.toThrow(/module/);
+    await expect(
+      model.scoreUnits({
+        criterion: taylor as Criterion,
+        options: { order: 'first' },
+        calibration,
+        seed: 7,
+        control: unattended,
+      }),
+    ).rejects.toThrow(/module/);
   });
 });
 
@@ -69,14 +91,21 @@ describe('computeGradients', () => {
     expect(await findWrongSlopes(DEMO_DIRECTORY, { layer: 1, step: 0.003 }, sequences)).toEqual([]);
   });
 
-  it.each(['a Mistral beyond its sliding window', 'yarn with mscale'])('agrees with central finite differences of %s', async (name) => {
-    const [trait, { tokens }] = findTrait(name);
-    expect(await findWrongSlopes(await writeTrait(trait), { layer: 0, step: 0.01 }, [Int32Array.from(tokens)])).toEqual([]);
-  });
+  it.each(['a Mistral beyond its sliding window', 'yarn with mscale'])(
+    'agrees with central finite differences of %s',
+    async (name) => {
+      const [trait, { tokens }] = findTrait(name);
+      expect(
+        await findWrongSlopes(await writeTrait(trait), { layer: 0, step: 0.01 }, [Int32Array.from(tokens)]),
+      ).toEqual([]);
+    },
+  );
 
   const families = hasShared ? readCases() : [];
   it.skipIf(!hasShared).each(families)('agrees with central finite differences of %s', async (name, sequences) => {
-    expect(await findWrongSlopes(sharedPath('reference/families', name), { layer: 0, step: 0.01 }, sequences)).toEqual([]);
+    expect(await findWrongSlopes(sharedPath('reference/families', name), { layer: 0, step: 0.01 }, sequences)).toEqual(
+      [],
+    );
   });
 
   it('gives the same when little memory makes it run layers forward again', async () => {
@@ -92,13 +121,21 @@ describe('computeGradients', () => {
       runner: createBlockRunner(config, sessions),
       embedding: openTokenTables(checkpoint, createWeightStore(GIBIBYTE), 'resident').embedding,
       head: async () => ({ norm: await readTable('model.norm.weight'), head: embedding }),
-      weights: createRecipeWeights(checkpoint, createWeightStore(GIBIBYTE), { key: 'own', ranking: identityRanking(shape.layers) }),
+      weights: createRecipeWeights(checkpoint, createWeightStore(GIBIBYTE), {
+        key: 'own',
+        ranking: identityRanking(shape.layers),
+      }),
       stateBytes: GIBIBYTE,
     };
     const copyBytes = 4 * 2 * 128 * shape.hidden;
     const collect = async (stateBytes: number): Promise<unknown[]> => {
       const found: unknown[] = [];
-      for await (const { layer, gradients } of computeGradients({ ...context, stateBytes }, sequences, unattended.signal)) found.push({ layer, gradients });
+      for await (const { layer, gradients } of computeGradients(
+        { ...context, stateBytes },
+        sequences,
+        unattended.signal,
+      ))
+        found.push({ layer, gradients });
       return found;
     };
     const [plenty, little] = [await collect(GIBIBYTE), await collect(7 * copyBytes)]; // 7 take two segments
@@ -112,13 +149,20 @@ describe('computeGradients', () => {
 describe('planSegments', () => {
   it('takes one segment where all states fit, fewer states for more segments, and gives up below', () => {
     expect(planSegments(30, 40)).toEqual([{ from: 0, to: 30 }]);
-    expect(planSegments(5, 7)).toEqual([{ from: 0, to: 3 }, { from: 3, to: 5 }]);
+    expect(planSegments(5, 7)).toEqual([
+      { from: 0, to: 3 },
+      { from: 3, to: 5 },
+    ]);
     expect(planSegments(30, 12)).toBeUndefined();
   });
 });
 
 /** Moves each matrix of a layer along its own gradient, and its steepest weight alone: the loss's slope is known. Tells where it is another. */
-async function findWrongSlopes(directory: string, { layer, step }: { readonly layer: number; readonly step: number }, sequences: readonly Int32Array[]): Promise<string[]> {
+async function findWrongSlopes(
+  directory: string,
+  { layer, step }: { readonly layer: number; readonly step: number },
+  sequences: readonly Int32Array[],
+): Promise<string[]> {
   const checkpoint = await openCheckpoint(directory);
   const options = { threads: 2, memoryBudgetBytes: GIBIBYTE };
   const runtime = createModelRuntime(checkpoint, options);
@@ -128,19 +172,32 @@ async function findWrongSlopes(directory: string, { layer, step }: { readonly la
   for (const [part, gradient] of Object.entries(gradients)) {
     const name = `model.layers.${layer}.${part}.weight`;
     const norm = Math.hypot(...gradient);
-    const steepest = gradient.reduce((best, value, index) => (Math.abs(value) > Math.abs(gradient[best] ?? 0) ? index : best), 0);
+    const steepest = gradient.reduce(
+      (best, value, index) => (Math.abs(value) > Math.abs(gradient[best] ?? 0) ? index : best),
+      0,
+    );
     const single = gradient.map((value, index) => (index === steepest ? Math.sign(value) : 0));
-    for (const [direction, slope] of [[gradient.map((value) => value / norm), norm], [single, Math.abs(gradient[steepest] ?? NaN)]] as const) {
-      const [above = NaN, below = NaN] = await Promise.all([step, -step].map(async (distance) => {
-        const moved: WeightSource = { ...checkpoint, readTensor: async (read) => {
-          const values = await checkpoint.readTensor(read);
-          return read === name ? values.map((value, index) => value + distance * (direction[index] ?? NaN)) : values;
-        } };
-        const movedRuntime = createModelRuntime(moved, options);
-        const loss = await measureLoss(movedRuntime, checkpoint.shape.layers, sequences);
-        await movedRuntime.close();
-        return loss;
-      }));
+    for (const [direction, slope] of [
+      [gradient.map((value) => value / norm), norm],
+      [single, Math.abs(gradient[steepest] ?? NaN)],
+    ] as const) {
+      const [above = NaN, below = NaN] = await Promise.all(
+        [step, -step].map(async (distance) => {
+          const moved: WeightSource = {
+            ...checkpoint,
+            readTensor: async (read) => {
+              const values = await checkpoint.readTensor(read);
+              return read === name
+                ? values.map((value, index) => value + distance * (direction[index] ?? NaN))
+                : values;
+            },
+          };
+          const movedRuntime = createModelRuntime(moved, options);
+          const loss = await measureLoss(movedRuntime, checkpoint.shape.layers, sequences);
+          await movedRuntime.close();
+          return loss;
+        }),
+      );
       const difference = (above - below) / (2 * step);
       if (!(Math.abs(difference - slope) < 0.02 * slope + 2e-4)) wrong.push(`${part}: ${difference} against ${slope}`);
     }
@@ -149,25 +206,50 @@ async function findWrongSlopes(directory: string, { layer, step }: { readonly la
   return wrong;
 }
 
-async function measureLoss(runtime: ModelRuntime, architecture: WeightSource['config']['shape']['layers'], sequences: readonly Int32Array[]): Promise<number> {
+async function measureLoss(
+  runtime: ModelRuntime,
+  architecture: WeightSource['config']['shape']['layers'],
+  sequences: readonly Int32Array[],
+): Promise<number> {
   const windows = sequences.map((tokens) => ({ tokens, scoredFrom: 1, start: 0 }));
   const recipe = { key: 'own', ranking: identityRanking(architecture) };
   for await (const { windowLosses } of runtime.losses(recipe, [architecture], windows, unattended)) {
-    return windowLosses.reduce((sum, loss, index) => sum + loss / ((sequences[index]?.length ?? NaN) - 1), 0) / sequences.length;
+    return (
+      windowLosses.reduce((sum, loss, index) => sum + loss / ((sequences[index]?.length ?? NaN) - 1), 0) /
+      sequences.length
+    );
   }
   throw new Error('no losses');
 }
 
 /** dLoss/dW as a checkpoint lays it out, put together from what a criterion is shown. */
-async function readGradients(runtime: ModelRuntime, layer: number, sequences: readonly Int32Array[], hidden: number): Promise<Record<string, Float32Array>> {
+async function readGradients(
+  runtime: ModelRuntime,
+  layer: number,
+  sequences: readonly Int32Array[],
+  hidden: number,
+): Promise<Record<string, Float32Array>> {
   const seen: LayerUnits[] = [];
-  const spy: Criterion = { id: 'spy', summary: '', needs: ['gradients'], options: taylor.options, score: (units) => {
-    if (units.layer === layer) seen.push(units);
-    return new Float32Array(units.units.length);
-  } };
-  await runtime.scoreUnits({ plugin: spy, options: {}, seed: 1 }, await runtime.calibrate(sequences, ['gradients'], unattended), unattended);
+  const spy: Criterion = {
+    id: 'spy',
+    summary: '',
+    needs: ['gradients'],
+    options: taylor.options,
+    score: (units) => {
+      if (units.layer === layer) seen.push(units);
+      return new Float32Array(units.units.length);
+    },
+  };
+  await runtime.scoreUnits(
+    { plugin: spy, options: {}, seed: 1 },
+    await runtime.calibrate(sequences, ['gradients'], unattended),
+    unattended,
+  );
   const gather = (kind: LayerUnits['kind'], slice: number): Float32Array =>
-    Float32Array.from(seen.find((units) => units.kind === kind)?.units.flatMap(({ gradients }) => [...(gradients?.[slice] ?? [])]) ?? []);
+    Float32Array.from(
+      seen.find((units) => units.kind === kind)?.units.flatMap(({ gradients }) => [...(gradients?.[slice] ?? [])]) ??
+        [],
+    );
   return {
     'self_attn.q_proj': gather('query_head', 0),
     'self_attn.k_proj': gather('kv_group', 0),
@@ -185,6 +267,8 @@ function transpose(values: Float32Array, columns: number): Float32Array {
 }
 
 function readCases(): [string, Int32Array[]][] {
-  const { cases, input_ids: ids } = JSON.parse(readFileSync(sharedPath('reference/families/expected.json'), 'utf8')) as { readonly cases: object; readonly input_ids: readonly (readonly number[])[] };
+  const { cases, input_ids: ids } = JSON.parse(
+    readFileSync(sharedPath('reference/families/expected.json'), 'utf8'),
+  ) as { readonly cases: object; readonly input_ids: readonly (readonly number[])[] };
   return Object.keys(cases).map((name) => [name, ids.map((row) => Int32Array.from(row))]);
 }

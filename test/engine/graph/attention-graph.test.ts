@@ -19,42 +19,80 @@ describe('buildAttentionGraph', () => {
     { headDim: 6, kvHeads: 2, perGroup: 2 },
     { headDim: 6, kvHeads: 1, perGroup: 3 },
     { headDim: 20, kvHeads: 3, perGroup: 1 },
-    ...[1, 2, 4, LENGTH - 1, LENGTH, LENGTH + 1].flatMap((slidingWindow) => [{ headDim: 8, kvHeads: 2, perGroup: 2, slidingWindow }, { headDim: 6, kvHeads: 2, perGroup: 2, slidingWindow }]),
-  ])('computes causal grouped-query attention with heads of $headDim, $kvHeads groups of $perGroup, a sliding window of $slidingWindow', async ({ headDim, kvHeads, perGroup, slidingWindow }: { headDim: number; kvHeads: number; perGroup: number; slidingWindow?: number }) => {
-    const queryHeads = kvHeads * perGroup;
-    const rng = createRng(headDim + kvHeads);
-    const fill = (size: number): Float32Array => Float32Array.from({ length: size }, () => rng.uniform() - 0.5);
-    const weights = {
-      hidden: fill(COUNT * LENGTH * HIDDEN),
-      norm: fill(HIDDEN),
-      query: fill(queryHeads * headDim * HIDDEN),
-      key: fill(kvHeads * headDim * HIDDEN),
-      value: fill(kvHeads * headDim * HIDDEN),
-      output: fill(queryHeads * headDim * HIDDEN),
-    };
-    const angles = Array.from({ length: (LENGTH * headDim) / 2 }, () => 6 * rng.uniform());
-    const matrix = (values: Float32Array) => ({ values, dimensions: [values.length / HIDDEN, HIDDEN] });
-    const table = (of: (angle: number) => number) => ({ values: Float32Array.from(angles, of), dimensions: [LENGTH, headDim / 2] });
-    const residual = new Float32Array(weights.hidden.length);
-    await sessions.run(
-      `${headDim}:${queryHeads}:${kvHeads}:${slidingWindow}`,
-      () => buildAttentionGraph({ precision: 'float32', queryHeads, kvHeads, headDim, rmsNormEpsilon: EPSILON, queryKeyValueBias: false, outputBias: false, queryKeyNorms: false, slidingWindow, outputs: 'residual' }),
-      {
-        hidden: { values: weights.hidden, dimensions: [COUNT, LENGTH, HIDDEN] },
-        norm: { values: weights.norm, dimensions: [HIDDEN] },
-        query: matrix(weights.query),
-        key: matrix(weights.key),
-        value: matrix(weights.value),
-        output: matrix(weights.output),
-        cos: table(Math.cos),
-        sin: table(Math.sin),
-        ...(headDim % 8 === 0 ? { last_position: { values: new Int32Array(COUNT).fill(LENGTH - 1), dimensions: [COUNT] }, length: { values: Int32Array.of(LENGTH), dimensions: [1] } } : {}),
-      },
-      { residual: { values: residual, dimensions: [COUNT, LENGTH, HIDDEN] } },
-    );
-    const expected = computeByHand(weights, { headDim, kvHeads, perGroup, angles, slidingWindow });
-    expect(Math.max(...expected.map((value, index) => Math.abs(value - (residual[index] ?? NaN))))).toBeLessThan(1e-5);
-  });
+    ...[1, 2, 4, LENGTH - 1, LENGTH, LENGTH + 1].flatMap((slidingWindow) => [
+      { headDim: 8, kvHeads: 2, perGroup: 2, slidingWindow },
+      { headDim: 6, kvHeads: 2, perGroup: 2, slidingWindow },
+    ]),
+  ])(
+    'computes causal grouped-query attention with heads of $headDim, $kvHeads groups of $perGroup, a sliding window of $slidingWindow',
+    async ({
+      headDim,
+      kvHeads,
+      perGroup,
+      slidingWindow,
+    }: {
+      headDim: number;
+      kvHeads: number;
+      perGroup: number;
+      slidingWindow?: number;
+    }) => {
+      const queryHeads = kvHeads * perGroup;
+      const rng = createRng(headDim + kvHeads);
+      const fill = (size: number): Float32Array => Float32Array.from({ length: size }, () => rng.uniform() - 0.5);
+      const weights = {
+        hidden: fill(COUNT * LENGTH * HIDDEN),
+        norm: fill(HIDDEN),
+        query: fill(queryHeads * headDim * HIDDEN),
+        key: fill(kvHeads * headDim * HIDDEN),
+        value: fill(kvHeads * headDim * HIDDEN),
+        output: fill(queryHeads * headDim * HIDDEN),
+      };
+      const angles = Array.from({ length: (LENGTH * headDim) / 2 }, () => 6 * rng.uniform());
+      const matrix = (values: Float32Array) => ({ values, dimensions: [values.length / HIDDEN, HIDDEN] });
+      const table = (of: (angle: number) => number) => ({
+        values: Float32Array.from(angles, of),
+        dimensions: [LENGTH, headDim / 2],
+      });
+      const residual = new Float32Array(weights.hidden.length);
+      await sessions.run(
+        `${headDim}:${queryHeads}:${kvHeads}:${slidingWindow}`,
+        () =>
+          buildAttentionGraph({
+            precision: 'float32',
+            queryHeads,
+            kvHeads,
+            headDim,
+            rmsNormEpsilon: EPSILON,
+            queryKeyValueBias: false,
+            outputBias: false,
+            queryKeyNorms: false,
+            slidingWindow,
+            outputs: 'residual',
+          }),
+        {
+          hidden: { values: weights.hidden, dimensions: [COUNT, LENGTH, HIDDEN] },
+          norm: { values: weights.norm, dimensions: [HIDDEN] },
+          query: matrix(weights.query),
+          key: matrix(weights.key),
+          value: matrix(weights.value),
+          output: matrix(weights.output),
+          cos: table(Math.cos),
+          sin: table(Math.sin),
+          ...(headDim % 8 === 0
+            ? {
+                last_position: { values: new Int32Array(COUNT).fill(LENGTH - 1), dimensions: [COUNT] },
+                length: { values: Int32Array.of(LENGTH), dimensions: [1] },
+              }
+            : {}),
+        },
+        { residual: { values: residual, dimensions: [COUNT, LENGTH, HIDDEN] } },
+      );
+      const expected = computeByHand(weights, { headDim, kvHeads, perGroup, angles, slidingWindow });
+      expect(Math.max(...expected.map((value, index) => Math.abs(value - (residual[index] ?? NaN))))).toBeLessThan(
+        1e-5,
+      );
+    },
+  );
 });
 
 interface Block {
@@ -67,26 +105,60 @@ interface Block {
 }
 
 /** The formulas one number at a time, in float64: softmax(q k^T / sqrt(head_dim)) v over the past, rotary halves paired. */
-function computeByHand(block: Block, { headDim, kvHeads, perGroup, angles, slidingWindow = Infinity }: { headDim: number; kvHeads: number; perGroup: number; angles: readonly number[]; slidingWindow?: number | undefined }): number[] {
+function computeByHand(
+  block: Block,
+  {
+    headDim,
+    kvHeads,
+    perGroup,
+    angles,
+    slidingWindow = Infinity,
+  }: {
+    headDim: number;
+    kvHeads: number;
+    perGroup: number;
+    angles: readonly number[];
+    slidingWindow?: number | undefined;
+  },
+): number[] {
   const half = headDim / 2;
-  const rotate = (vectors: number[][]): number[][] => vectors.map((x, t) => x.map((value, d) => {
-    const angle = at(angles, t * half + (d % half));
-    return value * Math.cos(angle) + (d < half ? -at(x, d + half) : at(x, d - half)) * Math.sin(angle);
-  }));
+  const rotate = (vectors: number[][]): number[][] =>
+    vectors.map((x, t) =>
+      x.map((value, d) => {
+        const angle = at(angles, t * half + (d % half));
+        return value * Math.cos(angle) + (d < half ? -at(x, d + half) : at(x, d - half)) * Math.sin(angle);
+      }),
+    );
   return Array.from({ length: COUNT }, (_, sequence) => {
-    const rows = Array.from({ length: LENGTH }, (__, t) => Array.from(block.hidden.subarray((sequence * LENGTH + t) * HIDDEN, (sequence * LENGTH + t + 1) * HIDDEN)));
+    const rows = Array.from({ length: LENGTH }, (__, t) =>
+      Array.from(block.hidden.subarray((sequence * LENGTH + t) * HIDDEN, (sequence * LENGTH + t + 1) * HIDDEN)),
+    );
     const normed = rows.map((row) => {
       const scale = 1 / Math.sqrt(row.reduce((sum, x) => sum + x * x, 0) / HIDDEN + EPSILON);
       return row.map((x, i) => x * scale * at(block.norm, i));
     });
     const project = (weights: Float32Array, head: number): number[][] =>
-      normed.map((row) => Array.from({ length: headDim }, (__, d) => row.reduce((sum, x, i) => sum + x * at(weights, (head * headDim + d) * HIDDEN + i), 0)));
+      normed.map((row) =>
+        Array.from({ length: headDim }, (__, d) =>
+          row.reduce((sum, x, i) => sum + x * at(weights, (head * headDim + d) * HIDDEN + i), 0),
+        ),
+      );
     const result = rows.map((row) => [...row]);
     for (let head = 0; head < kvHeads * perGroup; head++) {
       const group = Math.floor(head / perGroup);
-      const [q, k, v] = [rotate(project(block.query, head)), rotate(project(block.key, group)), project(block.value, group)];
+      const [q, k, v] = [
+        rotate(project(block.query, head)),
+        rotate(project(block.key, group)),
+        project(block.value, group),
+      ];
       result.forEach((row, t) => {
-        const weights = k.slice(0, t + 1).map((key, u) => (t - u >= slidingWindow ? 0 : 1) * Math.exp(key.reduce((sum, x, d) => sum + x * at(q[t] ?? [], d), 0) / Math.sqrt(headDim)));
+        const weights = k
+          .slice(0, t + 1)
+          .map(
+            (key, u) =>
+              (t - u >= slidingWindow ? 0 : 1) *
+              Math.exp(key.reduce((sum, x, d) => sum + x * at(q[t] ?? [], d), 0) / Math.sqrt(headDim)),
+          );
         const total = weights.reduce((sum, w) => sum + w, 0);
         for (let d = 0; d < headDim; d++) {
           const context = weights.reduce((sum, w, u) => sum + (w / total) * at(v[u] ?? [], d), 0);

@@ -21,7 +21,9 @@ afterAll(() => model.close());
 describe('createDecodeRunner', () => {
   it('gives token by token the logits that all tokens together give', async () => {
     const tokens = Int32Array.of(1, 403, 407, 261, 378, 400);
-    expect(findLargestDifference(await decodeAll(DEMO_DIRECTORY, tokens), await model.logits(tokens))).toBeLessThan(1e-3);
+    expect(findLargestDifference(await decodeAll(DEMO_DIRECTORY, tokens), await model.logits(tokens))).toBeLessThan(
+      1e-3,
+    );
   });
 
   it.each([
@@ -29,26 +31,43 @@ describe('createDecodeRunner', () => {
     'a Mistral beyond its sliding window',
     'a Mistral that sees nothing but the token itself',
     'a Qwen2 with a sliding window from a layer on',
-  ])('gives token by token the logits that all tokens together give for %s, with the tokens of its window in the cache', async (name) => {
-    const [trait, recorded] = findTrait(name);
-    const tokens = Int32Array.from(recorded.tokens.slice(0, 13));
-    const folder = await writeTrait(trait);
-    await withModel(folder, async (own) => {
-      expect(findLargestDifference(await decodeAll(folder, tokens), await own.logits(tokens))).toBeLessThan(1e-4);
-    });
-  });
+  ])(
+    'gives token by token the logits that all tokens together give for %s, with the tokens of its window in the cache',
+    async (name) => {
+      const [trait, recorded] = findTrait(name);
+      const tokens = Int32Array.from(recorded.tokens.slice(0, 13));
+      const folder = await writeTrait(trait);
+      await withModel(folder, async (own) => {
+        expect(findLargestDifference(await decodeAll(folder, tokens), await own.logits(tokens))).toBeLessThan(1e-4);
+      });
+    },
+  );
 });
 
 describe('timeShapes', () => {
   it.each([0, 64])('times every half-block on a grid, with %i tokens before', async (length) => {
     const table = await model.timeShapes(length, unattended);
-    expect(table.attention.map(({ queryHeadsPerKv, times }) => [queryHeadsPerKv, times.map(({ count }) => count)])).toEqual([[1, [1, 2, 3, 4]], [2, [1, 2, 3, 4]]]);
+    expect(
+      table.attention.map(({ queryHeadsPerKv, times }) => [queryHeadsPerKv, times.map(({ count }) => count)]),
+    ).toEqual([
+      [1, [1, 2, 3, 4]],
+      [2, [1, 2, 3, 4]],
+    ]);
     expect(table.ffn.map(({ count }) => count)).toEqual([1, 22, 43, 65, 86, 108, 129, 151, 172]);
     for (const times of [table.ffn, ...table.attention.map((row) => row.times)]) {
       expect(times.every(({ picoseconds }) => picoseconds > 0 && Number.isInteger(picoseconds))).toBe(true);
-      times.slice(1).forEach(({ picoseconds }, index) => expect(picoseconds).toBeGreaterThanOrEqual(times[index]?.picoseconds ?? NaN));
+      times
+        .slice(1)
+        .forEach(({ picoseconds }, index) =>
+          expect(picoseconds).toBeGreaterThanOrEqual(times[index]?.picoseconds ?? NaN),
+        );
     }
-    const measured = await model.timeArchitecture({ ranking: identityRanking(model.shape.layers) }, model.shape.layers, length, unattended);
+    const measured = await model.timeArchitecture(
+      { ranking: identityRanking(model.shape.layers) },
+      model.shape.layers,
+      length,
+      unattended,
+    );
     const ratio = measured / (measureCost(createLatencyCost(table), model.shape.layers) / 1e9);
     expect(ratio).toBeGreaterThan(0.2); // loose, as others may be at work on the machine
     expect(ratio).toBeLessThan(5);
@@ -63,7 +82,10 @@ async function decodeAll(directory: string, tokens: Int32Array): Promise<Float32
   const sessions = createSessionPool({ threads: 1 });
   const runner = createBlockRunner(config, sessions);
   const decoder = createDecodeRunner(config, sessions, runner);
-  const weights = createRecipeWeights(checkpoint, createWeightStore(2 ** 28), { key: 'own', ranking: identityRanking(shape.layers) });
+  const weights = createRecipeWeights(checkpoint, createWeightStore(2 ** 28), {
+    key: 'own',
+    ranking: identityRanking(shape.layers),
+  });
   const embedding = await checkpoint.readTensor('model.embed_tokens.weight');
   const norm = await checkpoint.readTensor('model.norm.weight');
   const head = shape.tiedEmbeddings ? embedding : await checkpoint.readTensor('lm_head.weight');
@@ -76,11 +98,19 @@ async function decodeAll(directory: string, tokens: Int32Array): Promise<Float32
       const past = (steps[layer] ?? []).slice(Math.max(0, position + 1 - window));
       const added = { keys: new Float32Array(kvHeads * headDim), values: new Float32Array(kvHeads * headDim) };
       // [kv_heads, context, head_dim]
-      const gather = (of: 'keys' | 'values') => Float32Array.from({ length: kvHeads * past.length * headDim }, (_, at) => {
-        const [group, step, place] = [Math.floor(at / (past.length * headDim)), Math.floor(at / headDim) % past.length, at % headDim];
-        return past[step]?.[of][group * headDim + place] ?? NaN;
-      });
-      for (const step of [{ half: 'attention', layer, kvHeads, queryHeadsPerKv }, { half: 'ffn', layer, ffnChannels }] as const) {
+      const gather = (of: 'keys' | 'values') =>
+        Float32Array.from({ length: kvHeads * past.length * headDim }, (_, at) => {
+          const [group, step, place] = [
+            Math.floor(at / (past.length * headDim)),
+            Math.floor(at / headDim) % past.length,
+            at % headDim,
+          ];
+          return past[step]?.[of][group * headDim + place] ?? NaN;
+        });
+      for (const step of [
+        { half: 'attention', layer, kvHeads, queryHeadsPerKv },
+        { half: 'ffn', layer, ffnChannels },
+      ] as const) {
         const half = await weights.prepare(step);
         if (half.kind === 'nothing') continue;
         const next = new Float32Array(hidden);
@@ -99,5 +129,9 @@ async function decodeAll(directory: string, tokens: Int32Array): Promise<Float32
 }
 
 function findLargestDifference(one: readonly Float32Array[], together: Float32Array): number {
-  return Math.max(...one.flatMap((logits, position) => Array.from(logits, (value, token) => Math.abs(value - (together[position * logits.length + token] ?? NaN)))));
+  return Math.max(
+    ...one.flatMap((logits, position) =>
+      Array.from(logits, (value, token) => Math.abs(value - (together[position * logits.length + token] ?? NaN))),
+    ),
+  );
 }

@@ -7,7 +7,10 @@ const INNER_FIRST = Float32Array.of(127, -127, 0, -63.4, 254, 0);
 const COLUMNS_FIRST = Float32Array.of(127, -63.4, -127, 254, 0, 0);
 
 describe('quantiseMatrix', () => {
-  it.each([['inner-first', INNER_FIRST], ['columns-first', COLUMNS_FIRST]] as const)('scales each column by its own largest magnitude: %s', (layout, matrix) => {
+  it.each([
+    ['inner-first', INNER_FIRST],
+    ['columns-first', COLUMNS_FIRST],
+  ] as const)('scales each column by its own largest magnitude: %s', (layout, matrix) => {
     const { values, scales } = quantiseMatrix(matrix, 3, layout);
     // Steps of 1 and 2: -127 is -63.5 steps of 2, a tie, which goes to the even -64.
     expect([...values]).toEqual([127, -64, 0, -63, 127, 0]);
@@ -19,7 +22,10 @@ describe('takeColumns', () => {
   it('keeps the first columns of every row and pads with zeros', () => {
     const matrix = { values: Int8Array.of(1, 2, 3, 4, 5, 6), scales: Float32Array.of(7, 8, 9) };
     expect(takeColumns(matrix, 2)).toEqual({ values: Int8Array.of(1, 2, 4, 5), scales: Float32Array.of(7, 8) });
-    expect(takeColumns(matrix, 1, 3)).toEqual({ values: Int8Array.of(1, 0, 0, 4, 0, 0), scales: Float32Array.of(7, 0, 0) });
+    expect(takeColumns(matrix, 1, 3)).toEqual({
+      values: Int8Array.of(1, 0, 0, 4, 0, 0),
+      scales: Float32Array.of(7, 0, 0),
+    });
   });
 });
 

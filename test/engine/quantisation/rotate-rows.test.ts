@@ -14,9 +14,16 @@ describe('rotateRows', () => {
     const weights = Float32Array.from({ length: size * columns }, (_, at) => Math.sin(at));
     const inputs = Float32Array.from({ length: size }, (_, at) => (at === 5 ? 100 : Math.cos(at)));
     const matrix = hadamard(size);
-    const spread = inputs.map((_, column) => inputs.reduce((sum, value, row) => sum + value * (matrix[row * size + column] ?? NaN), 0));
+    const spread = inputs.map((_, column) =>
+      inputs.reduce((sum, value, row) => sum + value * (matrix[row * size + column] ?? NaN), 0),
+    );
     expect(Math.max(...spread.map(Math.abs))).toBeLessThan(40); // 100 / sqrt(8), and what the others add
-    const product = (values: Float32Array, rows: Float32Array, column: number): number => values.reduce((sum, value, row) => sum + value * (rows[row * columns + column] ?? NaN), 0);
-    for (let column = 0; column < columns; column++) expect(product(spread, rotateRows(weights, columns, size), column)).toBeCloseTo(product(inputs, weights, column), 4);
+    const product = (values: Float32Array, rows: Float32Array, column: number): number =>
+      values.reduce((sum, value, row) => sum + value * (rows[row * columns + column] ?? NaN), 0);
+    for (let column = 0; column < columns; column++)
+      expect(product(spread, rotateRows(weights, columns, size), column)).toBeCloseTo(
+        product(inputs, weights, column),
+        4,
+      );
   });
 });

@@ -19,7 +19,14 @@ beforeAll(async () => {
 afterAll(() => model.close());
 
 const score = (criterion: Criterion, options: unknown, moduleUrl?: URL) =>
-  model.scoreUnits({ criterion, options, calibration, seed: 7, control: unattended, ...(moduleUrl === undefined ? {} : { moduleUrl }) });
+  model.scoreUnits({
+    criterion,
+    options,
+    calibration,
+    seed: 7,
+    control: unattended,
+    ...(moduleUrl === undefined ? {} : { moduleUrl }),
+  });
 
 describe('scoreUnits', () => {
   it.each([
@@ -28,17 +35,20 @@ describe('scoreUnits', () => {
     ['wanda', 'wanda', wanda as Criterion, {}],
     ['activation-l2', 'activation', activation as Criterion, {}],
     ['fluctuation', 'fluctuation', fluctuation as Criterion, {}],
-  ])('gives the reference scores of %s, on this thread and beside the weights', async (key, file, criterion, options) => {
-    const moduleUrl = new URL(`../../../src/plugins/criteria/${file}.js`, import.meta.url);
-    for (const scores of [await score(criterion, options), await score(criterion, options, moduleUrl)]) {
-      expect(scores).toHaveLength(5);
-      for (const [layer, expected] of (CRITERIA.scores[key] ?? []).entries()) {
-        expect(largestRelativeError(scores[layer]?.ffnChannels, expected.ffn)).toBeLessThan(1e-3);
-        expect(largestRelativeError(scores[layer]?.queryHeads, expected.query_head)).toBeLessThan(1e-3);
-        expect(largestRelativeError(scores[layer]?.kvGroups, expected.kv_group)).toBeLessThan(1e-3);
+  ])(
+    'gives the reference scores of %s, on this thread and beside the weights',
+    async (key, file, criterion, options) => {
+      const moduleUrl = new URL(`../../../src/plugins/criteria/${file}.js`, import.meta.url);
+      for (const scores of [await score(criterion, options), await score(criterion, options, moduleUrl)]) {
+        expect(scores).toHaveLength(5);
+        for (const [layer, expected] of (CRITERIA.scores[key] ?? []).entries()) {
+          expect(largestRelativeError(scores[layer]?.ffnChannels, expected.ffn)).toBeLessThan(1e-3);
+          expect(largestRelativeError(scores[layer]?.queryHeads, expected.query_head)).toBeLessThan(1e-3);
+          expect(largestRelativeError(scores[layer]?.kvGroups, expected.kv_group)).toBeLessThan(1e-3);
+        }
       }
-    }
-  });
+    },
+  );
 
   it('gives `random` the same scores for a seed, others for each layer and kind', async () => {
     const [first, again] = [await score(random, {}), await score(random, {})];
@@ -48,8 +58,17 @@ describe('scoreUnits', () => {
   });
 
   it('refuses a criterion that does not give one score a unit', async () => {
-    const short: Criterion = { id: 'short', summary: '', needs: [], options: random.options, score: () => new Float32Array(1) };
-    await expect(score(short, {})).rejects.toMatchObject({ reason: 'SCORES_INVALID', metadata: { criterion: 'short', layer: '0', kind: 'ffn_channel' } });
+    const short: Criterion = {
+      id: 'short',
+      summary: '',
+      needs: [],
+      options: random.options,
+      score: () => new Float32Array(1),
+    };
+    await expect(score(short, {})).rejects.toMatchObject({
+      reason: 'SCORES_INVALID',
+      metadata: { criterion: 'short', layer: '0', kind: 'ffn_channel' },
+    });
   });
 });
 
@@ -57,7 +76,11 @@ describe('LanguageModel.calibrate', () => {
   it('counts every token once, whatever the lengths of the sequences', async () => {
     const uneven = calibrationSequences.flatMap((sequence) => [sequence, sequence.subarray(0, 40)]);
     const found = await model.calibrate(uneven, ['activations'], unattended);
-    const short = await model.calibrate(calibrationSequences.map((sequence) => sequence.subarray(0, 40)), ['activations'], unattended);
+    const short = await model.calibrate(
+      calibrationSequences.map((sequence) => sequence.subarray(0, 40)),
+      ['activations'],
+      unattended,
+    );
     expect(found.tokens).toBe(16 * 168);
     // Means of the parts, weighted by their tokens: attention is causal, so that a sequence's start knows no more of it.
     expect(meanOf(found)).toBeCloseTo((meanOf(calibration) * 128 + meanOf(short) * 40) / 168, 6);

@@ -6,15 +6,33 @@ import { packTensors, TINY_CONFIG, tinyTensors, writeFolder, type TinyTensor } f
 
 const BLOCK = 'model.layers.0.';
 
-async function prune(kept: KeptUnits, options: { readonly replace?: ReplacedTensors; readonly tensors?: Record<string, TinyTensor>; readonly config?: object } = {}) {
-  const folder = await writeFolder({ 'config.json': { ...TINY_CONFIG, ...options.config }, 'model.safetensors': packTensors(options.tensors ?? tinyTensors()) });
+async function prune(
+  kept: KeptUnits,
+  options: {
+    readonly replace?: ReplacedTensors;
+    readonly tensors?: Record<string, TinyTensor>;
+    readonly config?: object;
+  } = {},
+) {
+  const folder = await writeFolder({
+    'config.json': { ...TINY_CONFIG, ...options.config },
+    'model.safetensors': packTensors(options.tensors ?? tinyTensors()),
+  });
   const checkpoint = await openCheckpoint(folder);
   try {
-    const model = pruneModel({ checkpoint, keptUnits: kept, ...(options.replace === undefined ? {} : { replace: options.replace }) });
+    const model = pruneModel({
+      checkpoint,
+      keptUnits: kept,
+      ...(options.replace === undefined ? {} : { replace: options.replace }),
+    });
     const tensors = new Map<string, { shape: readonly number[]; values: number[]; bytes: Uint8Array }>();
     for (const { name, shape, read } of model.tensors) {
       const bytes = await read();
-      tensors.set(name, { shape, bytes, values: [...new Float32Array(bytes.buffer, bytes.byteOffset, Math.floor(bytes.length / 4))] });
+      tensors.set(name, {
+        shape,
+        bytes,
+        values: [...new Float32Array(bytes.buffer, bytes.byteOffset, Math.floor(bytes.length / 4))],
+      });
     }
     return { model, tensors };
   } finally {
@@ -36,28 +54,63 @@ describe('pruneModel', () => {
     // Group 1 of 2 with the second of its two heads (head 3 of 4), channels 0 and 2 of 3; heads have 2 rows each.
     const { model, tensors } = await prune([{ kvGroups: [1], queryHeads: [3], ffnChannels: [2, 0] }]);
     expect(model.architecture).toEqual([{ kvHeads: 1, queryHeadsPerKv: 1, ffnChannels: 2 }]);
-    const found = (name: string): unknown => [tensors.get(`${BLOCK}${name}.weight`)?.shape, tensors.get(`${BLOCK}${name}.weight`)?.values];
-    expect(found('self_attn.q_proj')).toEqual([[2, 2], [1600, 1601, 1700, 1701]]);
-    expect(found('self_attn.k_proj')).toEqual([[2, 2], [2200, 2201, 2300, 2301]]);
-    expect(found('self_attn.v_proj')).toEqual([[2, 2], [3200, 3201, 3300, 3301]]);
-    expect(found('self_attn.o_proj')).toEqual([[2, 2], [4006, 4007, 4106, 4107]]);
-    expect(found('mlp.gate_proj')).toEqual([[2, 2], [5000, 5001, 5200, 5201]]);
-    expect(found('mlp.up_proj')).toEqual([[2, 2], [6000, 6001, 6200, 6201]]);
-    expect(found('mlp.down_proj')).toEqual([[2, 2], [7000, 7002, 7100, 7102]]);
+    const found = (name: string): unknown => [
+      tensors.get(`${BLOCK}${name}.weight`)?.shape,
+      tensors.get(`${BLOCK}${name}.weight`)?.values,
+    ];
+    expect(found('self_attn.q_proj')).toEqual([
+      [2, 2],
+      [1600, 1601, 1700, 1701],
+    ]);
+    expect(found('self_attn.k_proj')).toEqual([
+      [2, 2],
+      [2200, 2201, 2300, 2301],
+    ]);
+    expect(found('self_attn.v_proj')).toEqual([
+      [2, 2],
+      [3200, 3201, 3300, 3301],
+    ]);
+    expect(found('self_attn.o_proj')).toEqual([
+      [2, 2],
+      [4006, 4007, 4106, 4107],
+    ]);
+    expect(found('mlp.gate_proj')).toEqual([
+      [2, 2],
+      [5000, 5001, 5200, 5201],
+    ]);
+    expect(found('mlp.up_proj')).toEqual([
+      [2, 2],
+      [6000, 6001, 6200, 6201],
+    ]);
+    expect(found('mlp.down_proj')).toEqual([
+      [2, 2],
+      [7000, 7002, 7100, 7102],
+    ]);
     expect(tensors.get('model.embed_tokens.weight')?.values).toEqual([0, 1, 100, 101, 200, 201]);
     expect(tensors.get(`${BLOCK}input_layernorm.weight`)?.values).toEqual([0, 100]);
     expect(tensors.has('lm_head.weight')).toBe(false);
   });
 
   it('leaves nothing of a dropped half-block, its norm included', async () => {
-    expect(await listBlockTensors([{ kvGroups: [], queryHeads: [], ffnChannels: [1] }])).toEqual(['post_attention_layernorm.weight', 'mlp.gate_proj.weight', 'mlp.up_proj.weight', 'mlp.down_proj.weight']);
-    expect(await listBlockTensors([{ kvGroups: [0], queryHeads: [0, 1], ffnChannels: [] }])).toEqual(['input_layernorm.weight', ...['q', 'k', 'v', 'o'].map((part) => `self_attn.${part}_proj.weight`)]);
+    expect(await listBlockTensors([{ kvGroups: [], queryHeads: [], ffnChannels: [1] }])).toEqual([
+      'post_attention_layernorm.weight',
+      'mlp.gate_proj.weight',
+      'mlp.up_proj.weight',
+      'mlp.down_proj.weight',
+    ]);
+    expect(await listBlockTensors([{ kvGroups: [0], queryHeads: [0, 1], ffnChannels: [] }])).toEqual([
+      'input_layernorm.weight',
+      ...['q', 'k', 'v', 'o'].map((part) => `self_attn.${part}_proj.weight`),
+    ]);
     expect(await listBlockTensors([{ kvGroups: [], queryHeads: [], ffnChannels: [] }])).toEqual([]);
   });
 
   it('moves the bits of 16-bit weights: the largest, the least and a negative zero among them', async () => {
     const gate = Uint16Array.of(0x7bff, 0x0001, 0x3800, 0x3801, 0x8000, 0x3c00); // [3, 2]
-    const tensors = { ...tinyTensors(), [`${BLOCK}mlp.gate_proj.weight`]: { dtype: 'F16', shape: [3, 2], bytes: new Uint8Array(gate.buffer) } };
+    const tensors = {
+      ...tinyTensors(),
+      [`${BLOCK}mlp.gate_proj.weight`]: { dtype: 'F16', shape: [3, 2], bytes: new Uint8Array(gate.buffer) },
+    };
     const pruned = await prune([{ kvGroups: [0], queryHeads: [0, 1], ffnChannels: [0, 2] }], { tensors });
     const cut = pruned.tensors.get(`${BLOCK}mlp.gate_proj.weight`)?.bytes;
     expect(pruned.model.tensors.find(({ name }) => name.endsWith('gate_proj.weight'))?.dtype).toBe('F16');
@@ -66,11 +119,22 @@ describe('pruneModel', () => {
 
   it('cuts biases of q, k, v, gate and up with their rows and leaves those of o and down whole', async () => {
     const biases = {
-      'self_attn.q_proj': [0, 1, 2, 3, 4, 5, 6, 7], 'self_attn.k_proj': [0, 1, 2, 3], 'self_attn.v_proj': [0, 1, 2, 3], 'self_attn.o_proj': [8, 9],
-      'mlp.gate_proj': [0, 1, 2], 'mlp.up_proj': [0, 1, 2], 'mlp.down_proj': [8, 9],
+      'self_attn.q_proj': [0, 1, 2, 3, 4, 5, 6, 7],
+      'self_attn.k_proj': [0, 1, 2, 3],
+      'self_attn.v_proj': [0, 1, 2, 3],
+      'self_attn.o_proj': [8, 9],
+      'mlp.gate_proj': [0, 1, 2],
+      'mlp.up_proj': [0, 1, 2],
+      'mlp.down_proj': [8, 9],
     };
-    const tensors = { ...tinyTensors(), ...Object.fromEntries(Object.entries(biases).map(([name, values]) => [`${BLOCK}${name}.bias`, bias(values)])) };
-    const pruned = await prune([{ kvGroups: [1], queryHeads: [2, 3], ffnChannels: [1] }], { tensors, config: { attention_bias: true, mlp_bias: true } });
+    const tensors = {
+      ...tinyTensors(),
+      ...Object.fromEntries(Object.entries(biases).map(([name, values]) => [`${BLOCK}${name}.bias`, bias(values)])),
+    };
+    const pruned = await prune([{ kvGroups: [1], queryHeads: [2, 3], ffnChannels: [1] }], {
+      tensors,
+      config: { attention_bias: true, mlp_bias: true },
+    });
     const values = Object.keys(biases).map((name) => pruned.tensors.get(`${BLOCK}${name}.bias`)?.values);
     expect(values).toEqual([[4, 5, 6, 7], [2, 3], [2, 3], [8, 9], [1], [1], [8, 9]]);
   });
@@ -81,8 +145,13 @@ describe('pruneModel', () => {
       [`${BLOCK}mlp.down_proj.weight`, Float32Array.of(1, 1 + 2 ** -8)], // half a bfloat16 step above 1: ties to even
       [`${BLOCK}self_attn.o_proj.weight`, async () => Float32Array.of(1, 2, 3, 4, 5, 6, 7, 8)],
     ]);
-    const pruned = await prune([{ kvGroups: [0], queryHeads: [0, 1], ffnChannels: [0] }], { replace, tensors: { ...tinyTensors(), [`${BLOCK}mlp.down_proj.weight`]: gate } });
-    expect(pruned.tensors.get(`${BLOCK}mlp.down_proj.weight`)?.bytes).toEqual(new Uint8Array(Uint16Array.of(0x3f80, 0x3f80).buffer));
+    const pruned = await prune([{ kvGroups: [0], queryHeads: [0, 1], ffnChannels: [0] }], {
+      replace,
+      tensors: { ...tinyTensors(), [`${BLOCK}mlp.down_proj.weight`]: gate },
+    });
+    expect(pruned.tensors.get(`${BLOCK}mlp.down_proj.weight`)?.bytes).toEqual(
+      new Uint8Array(Uint16Array.of(0x3f80, 0x3f80).buffer),
+    );
     expect(pruned.tensors.get(`${BLOCK}self_attn.o_proj.weight`)?.values).toEqual([1, 2, 3, 4, 5, 6, 7, 8]);
   });
 
@@ -99,7 +168,11 @@ describe('pruneModel', () => {
     ['a name the pruned model lacks', 'model.layers.9.mlp.down_proj.weight', [1], /no tensor model.layers.9/],
     ['the wrong number of values', `${BLOCK}mlp.down_proj.weight`, [1, 2, 3], /takes 2 values, 3 were given/],
   ])('refuses mended tensors with %s', async (_what, name, values, message) => {
-    await expect(prune([{ kvGroups: [0], queryHeads: [0, 1], ffnChannels: [0] }], { replace: new Map([[name, Float32Array.from(values)]]) })).rejects.toThrow(message);
+    await expect(
+      prune([{ kvGroups: [0], queryHeads: [0, 1], ffnChannels: [0] }], {
+        replace: new Map([[name, Float32Array.from(values)]]),
+      }),
+    ).rejects.toThrow(message);
   });
 
   it.each([
@@ -109,17 +182,29 @@ describe('pruneModel', () => {
     ['BF16', 2 ** 128 - 2 ** 119 - 2 ** 104, 2 ** 128 - 2 ** 119],
     ['F32', 2 ** 128 - 2 ** 104, Infinity],
     ['F32', -1, NaN],
-  ] as const)('says which mended value %s cannot hold and what to do, and writes the largest that it can', async (dtype, held, beyond) => {
-    const down = `${BLOCK}mlp.down_proj.weight`;
-    const tensors = { ...tinyTensors(), [down]: { dtype, shape: [2, 3], bytes: new Uint8Array(6 * (dtype === 'F32' ? 4 : 2)) } };
-    const mend = (value: number) => prune([{ kvGroups: [0], queryHeads: [0, 1], ffnChannels: [0] }], { tensors, replace: new Map([[down, Float32Array.of(1, value)]]) });
-    expect((await mend(held)).tensors.get(down)?.bytes).toHaveLength(dtype === 'F32' ? 8 : 4);
-    await expect(mend(beyond)).rejects.toMatchObject({
-      reason: 'VALUES_OUT_OF_RANGE',
-      message: expect.stringMatching(`${down}: the mended value at 1 is .*${dtype}, .*compensation none, more damping`),
-      metadata: { tensor: down, dtype, index: '1' },
-    });
-  });
+  ] as const)(
+    'says which mended value %s cannot hold and what to do, and writes the largest that it can',
+    async (dtype, held, beyond) => {
+      const down = `${BLOCK}mlp.down_proj.weight`;
+      const tensors = {
+        ...tinyTensors(),
+        [down]: { dtype, shape: [2, 3], bytes: new Uint8Array(6 * (dtype === 'F32' ? 4 : 2)) },
+      };
+      const mend = (value: number) =>
+        prune([{ kvGroups: [0], queryHeads: [0, 1], ffnChannels: [0] }], {
+          tensors,
+          replace: new Map([[down, Float32Array.of(1, value)]]),
+        });
+      expect((await mend(held)).tensors.get(down)?.bytes).toHaveLength(dtype === 'F32' ? 8 : 4);
+      await expect(mend(beyond)).rejects.toMatchObject({
+        reason: 'VALUES_OUT_OF_RANGE',
+        message: expect.stringMatching(
+          `${down}: the mended value at 1 is .*${dtype}, .*compensation none, more damping`,
+        ),
+        metadata: { tensor: down, dtype, index: '1' },
+      });
+    },
+  );
 
   it.each([
     ['groups that keep different numbers of heads', [{ kvGroups: [0, 1], queryHeads: [0, 1, 2], ffnChannels: [0] }]],

@@ -15,7 +15,8 @@ const refusal = (bytes: Uint8Array, format: 'plain' | 'json' | 'json-lines' = 'p
     return String(error);
   }
 };
-const lines = (...values: readonly unknown[]) => Buffer.from(values.map((value) => (typeof value === 'string' ? value : JSON.stringify(value))).join('\n'));
+const lines = (...values: readonly unknown[]) =>
+  Buffer.from(values.map((value) => (typeof value === 'string' ? value : JSON.stringify(value))).join('\n'));
 
 function isWhole(bytes: Uint8Array): boolean {
   try {
@@ -28,15 +29,35 @@ function isWhole(bytes: Uint8Array): boolean {
 
 describe('a text that is not UTF-8', () => {
   it.each([
-    ['UTF-16 with a byte order mark', Buffer.concat([Uint8Array.of(0xff, 0xfe), Buffer.from(story, 'utf16le')]), 'offset 0, 0xff', 'UTF-16'],
-    ['UTF-16 of the other order', Buffer.concat([Uint8Array.of(0xfe, 0xff), utf16be(story)]), 'offset 0, 0xfe', 'UTF-16'],
-    ['UTF-16 without a mark, in ASCII alone', Buffer.from('Once upon a time', 'utf16le'), 'NUL at offset 1', 'UTF-16LE'],
+    [
+      'UTF-16 with a byte order mark',
+      Buffer.concat([Uint8Array.of(0xff, 0xfe), Buffer.from(story, 'utf16le')]),
+      'offset 0, 0xff',
+      'UTF-16',
+    ],
+    [
+      'UTF-16 of the other order',
+      Buffer.concat([Uint8Array.of(0xfe, 0xff), utf16be(story)]),
+      'offset 0, 0xfe',
+      'UTF-16',
+    ],
+    [
+      'UTF-16 without a mark, in ASCII alone',
+      Buffer.from('Once upon a time', 'utf16le'),
+      'NUL at offset 1',
+      'UTF-16LE',
+    ],
     ['UTF-16 of the other order without a mark', utf16be('Once upon a time'), 'NUL at offset 0', 'UTF-16BE'],
     ['Latin-1', Buffer.from(story, 'latin1'), 'offset 32, 0xe9', 'Latin-1'],
     ['gzip', gzipSync(story), 'offset 1, 0x8b', 'gunzip'],
     ['Zstandard', Uint8Array.of(0x28, 0xb5, 0x2f, 0xfd, 4), 'offset 1, 0xb5', 'unzstd'],
     ['Parquet', Buffer.concat([Buffer.from('PAR1'), Uint8Array.of(21, 0, 21, 0xff)]), 'offset 7, 0xff', 'JSON lines'],
-    ['a zip archive, whose first bytes are all ASCII', Buffer.from('PK\u0003\u0004\u0014\0'), 'NUL at offset 5', 'unzip'],
+    [
+      'a zip archive, whose first bytes are all ASCII',
+      Buffer.from('PK\u0003\u0004\u0014\0'),
+      'NUL at offset 5',
+      'unzip',
+    ],
     ['other bytes', Uint8Array.of(65, 1, 2, 0x80), 'offset 3, 0x80', 'no text'],
     ['a text cut within a character', Buffer.from(story).subarray(0, 33), 'offset 32, 0xc3', 'Latin-1'],
   ])('is refused with the first bad byte and what it looks like: %s', (_, bytes, position, remedy) => {
@@ -46,15 +67,29 @@ describe('a text that is not UTF-8', () => {
   });
 
   it('is refused at the byte where the part before it is still UTF-8, and with it no longer', () => {
-    fc.assert(fc.property(fc.array(fc.oneof(fc.constantFrom(0xc1, 0xe0, 0xed, 0xf0, 0xf4, 0xf5, 0x80, 0x8f, 0x90, 0x9f, 0xa0, 0xbf), fc.nat(255)), { maxLength: 12 }), (list) => {
-      const bytes = Uint8Array.from(list);
-      const bad = findBadByte(bytes);
-      expect(bad === undefined).toBe(isWhole(bytes));
-      if (bad === undefined) return;
-      expect(isWhole(bytes.subarray(0, bad))).toBe(true);
-      // No character starts there, however many bytes it were to have.
-      expect([1, 2, 3, 4].some((length) => bad + length <= bytes.length && isWhole(bytes.subarray(bad, bad + length)))).toBe(false);
-    }), { numRuns: 2000 });
+    fc.assert(
+      fc.property(
+        fc.array(
+          fc.oneof(
+            fc.constantFrom(0xc1, 0xe0, 0xed, 0xf0, 0xf4, 0xf5, 0x80, 0x8f, 0x90, 0x9f, 0xa0, 0xbf),
+            fc.nat(255),
+          ),
+          { maxLength: 12 },
+        ),
+        (list) => {
+          const bytes = Uint8Array.from(list);
+          const bad = findBadByte(bytes);
+          expect(bad === undefined).toBe(isWhole(bytes));
+          if (bad === undefined) return;
+          expect(isWhole(bytes.subarray(0, bad))).toBe(true);
+          // No character starts there, however many bytes it were to have.
+          expect(
+            [1, 2, 3, 4].some((length) => bad + length <= bytes.length && isWhole(bytes.subarray(bad, bad + length))),
+          ).toBe(false);
+        },
+      ),
+      { numRuns: 2000 },
+    );
   });
 });
 
@@ -65,12 +100,23 @@ describe('a text', () => {
     expect(decodeText(new Uint8Array(), 'plain')).toBe('');
   });
 
-  it.each([['a.json', 'json'], ['a.JSON', 'json'], ['a.jsonl', 'json-lines'], ['b/A.JSONL', 'json-lines'], ['a.ndjson', 'json-lines'], ['a.json.txt', 'plain'], ['json', 'plain'], ['a.jsonl/b', 'plain']])('in %s is taken as %s', (path, format) => {
+  it.each([
+    ['a.json', 'json'],
+    ['a.JSON', 'json'],
+    ['a.jsonl', 'json-lines'],
+    ['b/A.JSONL', 'json-lines'],
+    ['a.ndjson', 'json-lines'],
+    ['a.json.txt', 'plain'],
+    ['json', 'plain'],
+    ['a.jsonl/b', 'plain'],
+  ])('in %s is taken as %s', (path, format) => {
     expect(formatOf(path)).toBe(format);
   });
 
   it('of a JSON array has its strings joined by a blank line', () => {
-    expect(decodeText(Buffer.concat([BOM, Buffer.from('["One.", "Two\\n", "\\u0000"]')]), 'json')).toBe('One.\n\nTwo\n\n\n\0');
+    expect(decodeText(Buffer.concat([BOM, Buffer.from('["One.", "Two\\n", "\\u0000"]')]), 'json')).toBe(
+      'One.\n\nTwo\n\n\n\0',
+    );
     expect(refusal(Buffer.from('["One.", {"text": "Two."}]'), 'json')).toContain('entry 2 is an object');
     expect(refusal(Buffer.from('{"text": "Two."}'), 'json')).toContain('this file is an object');
     expect(refusal(Buffer.from('["One.",'), 'json')).toContain('is not JSON');
@@ -78,13 +124,21 @@ describe('a text', () => {
   });
 
   it('of JSON lines is the `text` of each, joined by a blank line', () => {
-    expect(decodeText(Buffer.concat([BOM, lines({ text: 'One.' }, { id: 5, text: 'T\nwo \u{1F600}' }, '', '  ', { text: '' })]), 'json-lines')).toBe('One.\n\nT\nwo \u{1F600}\n\n');
+    expect(
+      decodeText(
+        Buffer.concat([BOM, lines({ text: 'One.' }, { id: 5, text: 'T\nwo \u{1F600}' }, '', '  ', { text: '' })]),
+        'json-lines',
+      ),
+    ).toBe('One.\n\nT\nwo \u{1F600}\n\n');
     expect(decodeText(Buffer.from('{"text":"a"}\r\n{"text":"b"}\r\n'), 'json-lines')).toBe('a\n\nb');
   });
 
   it.each([
-    ['no text', { content: 'x', id: 1 }, 'line 3 has none, but `content`, `id`'], ['no object', ['x'], 'line 3 is an array'], ['another kind of text', { text: ['x'] }, 'in line 3 it is an array'],
-    ['no JSON', '{"text": "a"', 'line 3 is not JSON'], ['half a character', '{"text": "\\udc00"}', 'line 3 has half of a surrogate pair'],
+    ['no text', { content: 'x', id: 1 }, 'line 3 has none, but `content`, `id`'],
+    ['no object', ['x'], 'line 3 is an array'],
+    ['another kind of text', { text: ['x'] }, 'in line 3 it is an array'],
+    ['no JSON', '{"text": "a"', 'line 3 is not JSON'],
+    ['half a character', '{"text": "\\udc00"}', 'line 3 has half of a surrogate pair'],
   ])('of JSON lines names a line with %s', (_, line, words) => {
     expect(refusal(lines({ text: 'One.' }, '', line), 'json-lines')).toContain(words);
   });

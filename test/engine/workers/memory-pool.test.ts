@@ -35,9 +35,14 @@ function joinModel(pool: MemoryPool, { wishes, keeps }: { readonly wishes: numbe
 /** Whether a promise is still pending when all that is under way is done. */
 async function isPending(promise: Promise<unknown>): Promise<boolean> {
   let settled = false;
-  promise.then(() => undefined, () => undefined).finally(() => {
-    settled = true;
-  });
+  promise
+    .then(
+      () => undefined,
+      () => undefined,
+    )
+    .finally(() => {
+      settled = true;
+    });
   for (let turn = 0; turn < 5; turn += 1) await new Promise<void>((resolve) => setImmediate(resolve));
   return !settled;
 }
@@ -45,7 +50,11 @@ async function isPending(promise: Promise<unknown>): Promise<boolean> {
 describe('one memory budget for several models', () => {
   it('ends the threads that were not used for longest when another model needs their memory, and no more of them', async () => {
     const pool = createMemoryPool({ budgetBytes: 100 });
-    const [first, second, third] = [joinModel(pool, { wishes: 50, keeps: 30 }), joinModel(pool, { wishes: 50, keeps: 30 }), joinModel(pool, { wishes: 60, keeps: 30 })];
+    const [first, second, third] = [
+      joinModel(pool, { wishes: 50, keeps: 30 }),
+      joinModel(pool, { wishes: 50, keeps: 30 }),
+      joinModel(pool, { wishes: 60, keeps: 30 }),
+    ];
     for (const model of [first, second]) {
       await model.begin();
       model.end();

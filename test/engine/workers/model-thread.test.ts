@@ -65,7 +65,10 @@ describe('a plug-in that ends the thread of a model', () => {
   it('costs its own call and not the one behind it', async () => {
     const crashed = scoreWith(CRASHING, { how: 'exit' }).catch((error: unknown) => error);
     const behind = scoreWith(MAGNITUDE, { norm: 'l2' });
-    expect(await crashed).toMatchObject({ reason: 'INTERNAL', message: expect.stringContaining('ended while it worked on this call') as string });
+    expect(await crashed).toMatchObject({
+      reason: 'INTERNAL',
+      message: expect.stringContaining('ended while it worked on this call') as string,
+    });
     expect(await behind).toEqual(await scoreWith(MAGNITUDE, { norm: 'l2' }));
   });
 });

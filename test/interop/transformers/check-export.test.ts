@@ -14,7 +14,9 @@ import { findTrait, writeTrait } from '../../support/trait-checkpoint.js';
 
 /** A Python with torch and transformers; any other is a reason to skip. */
 const PYTHON = process.env['PRUNECAST_PYTHON'] ?? 'python3';
-const hasTransformers = spawnSync(PYTHON, ['-c', 'import torch, transformers; assert int(transformers.__version__.split(".")[0]) >= 5']).status === 0;
+const hasTransformers =
+  spawnSync(PYTHON, ['-c', 'import torch, transformers; assert int(transformers.__version__.split(".")[0]) >= 5'])
+    .status === 0;
 const STORIES = join(import.meta.dirname, '../../../models/stories260k');
 
 interface Case {
@@ -43,74 +45,145 @@ interface Checked {
 function keep(kvGroups: readonly number[], ffnChannels: number, headsPerGroup = 2): LayerKeptUnits {
   return {
     kvGroups,
-    queryHeads: kvGroups.flatMap((group) => Array.from({ length: headsPerGroup }, (_, head) => group * headsPerGroup + head)),
+    queryHeads: kvGroups.flatMap((group) =>
+      Array.from({ length: headsPerGroup }, (_, head) => group * headsPerGroup + head),
+    ),
     ffnChannels: Array.from({ length: ffnChannels }, (_, channel) => channel).filter((channel) => channel % 3 !== 1),
   };
 }
 
-const whole: LayerKeptUnits = { ...keep([0, 1, 2, 3], 172), ffnChannels: Array.from({ length: 172 }, (_, channel) => channel) };
+const whole: LayerKeptUnits = {
+  ...keep([0, 1, 2, 3], 172),
+  ffnChannels: Array.from({ length: 172 }, (_, channel) => channel),
+};
 const oneHeadEach: LayerKeptUnits = { ...whole, queryHeads: [1, 2, 5, 6] };
 
 /** Another bias of the hidden size for each name, exact in float32 and float64. */
 function biasOf(layer: number, name: string, hidden = 64): readonly [string, Float32Array] {
-  return [`model.layers.${layer}.${name}.bias`, Float32Array.from({ length: hidden }, (_, at) => ((at * 7 + layer * 13 + name.length) % 32) / 256 - 1 / 16)];
+  return [
+    `model.layers.${layer}.${name}.bias`,
+    Float32Array.from({ length: hidden }, (_, at) => ((at * 7 + layer * 13 + name.length) % 32) / 256 - 1 / 16),
+  ];
 }
 
 const STORIES_CASES: readonly Case[] = [
-  { name: 'uniform-dividing', source: STORIES, modelType: 'llama', kept: Array.from({ length: 5 }, () => keep([1, 3], 172)) },
-  { name: 'uniform-not-dividing', source: STORIES, modelType: 'mistral', kept: Array.from({ length: 5 }, () => keep([0, 2, 3], 172)) },
+  {
+    name: 'uniform-dividing',
+    source: STORIES,
+    modelType: 'llama',
+    kept: Array.from({ length: 5 }, () => keep([1, 3], 172)),
+  },
+  {
+    name: 'uniform-not-dividing',
+    source: STORIES,
+    modelType: 'mistral',
+    kept: Array.from({ length: 5 }, () => keep([0, 2, 3], 172)),
+  },
   // Half the query heads of every group: fewer heads than the hidden size asks for.
-  { name: 'uniform-fewer-query-heads', source: STORIES, modelType: 'llama', kept: Array.from({ length: 5 }, () => ({ ...whole, queryHeads: [1, 2, 5, 6] })) },
-  { name: 'uniform-fewer-heads-of-fewer-groups', source: STORIES, modelType: 'mistral', kept: Array.from({ length: 5 }, () => ({ ...keep([0, 1, 3], 172), queryHeads: [1, 2, 7] })) },
+  {
+    name: 'uniform-fewer-query-heads',
+    source: STORIES,
+    modelType: 'llama',
+    kept: Array.from({ length: 5 }, () => ({ ...whole, queryHeads: [1, 2, 5, 6] })),
+  },
+  {
+    name: 'uniform-fewer-heads-of-fewer-groups',
+    source: STORIES,
+    modelType: 'mistral',
+    kept: Array.from({ length: 5 }, () => ({ ...keep([0, 1, 3], 172), queryHeads: [1, 2, 7] })),
+  },
   {
     name: 'per-layer',
     source: STORIES,
     modelType: 'prunecast_llama',
-    kept: [keep([1], 100), { ...whole, kvGroups: [], queryHeads: [] }, { ...whole, ffnChannels: [] }, oneHeadEach, whole],
+    kept: [
+      keep([1], 100),
+      { ...whole, kvGroups: [], queryHeads: [] },
+      { ...whole, ffnChannels: [] },
+      oneHeadEach,
+      whole,
+    ],
   },
-  { name: 'first-attention-dropped', source: STORIES, modelType: 'prunecast_llama', kept: [{ ...whole, kvGroups: [], queryHeads: [] }, keep([], 0), whole, whole, whole] },
+  {
+    name: 'first-attention-dropped',
+    source: STORIES,
+    modelType: 'prunecast_llama',
+    kept: [{ ...whole, kvGroups: [], queryHeads: [] }, keep([], 0), whole, whole, whole],
+  },
   {
     name: 'dropped-with-biases',
     source: STORIES,
     modelType: 'prunecast_llama',
-    kept: [keep([1], 172), { ...whole, kvGroups: [], queryHeads: [] }, { ...whole, ffnChannels: [] }, keep([], 0), whole],
-    biases: new Map([...[0, 1, 3].map((layer) => biasOf(layer, 'self_attn.o_proj')), ...[0, 2, 3].map((layer) => biasOf(layer, 'mlp.down_proj'))]),
+    kept: [
+      keep([1], 172),
+      { ...whole, kvGroups: [], queryHeads: [] },
+      { ...whole, ffnChannels: [] },
+      keep([], 0),
+      whole,
+    ],
+    biases: new Map([
+      ...[0, 1, 3].map((layer) => biasOf(layer, 'self_attn.o_proj')),
+      ...[0, 2, 3].map((layer) => biasOf(layer, 'mlp.down_proj')),
+    ]),
   },
-  { name: 'all-attention-dropped', source: STORIES, modelType: 'prunecast_llama', kept: Array.from({ length: 5 }, () => keep([], 172)) },
+  {
+    name: 'all-attention-dropped',
+    source: STORIES,
+    modelType: 'prunecast_llama',
+    kept: Array.from({ length: 5 }, () => keep([], 172)),
+  },
 ];
 
-const FAMILY_CASES: readonly Case[] = ['llama-head-dim-bias', 'llama-rope-llama3', 'llama-gqa-tied', 'mistral', 'qwen2', 'qwen3'].flatMap((name) => {
+const FAMILY_CASES: readonly Case[] = [
+  'llama-head-dim-bias',
+  'llama-rope-llama3',
+  'llama-gqa-tied',
+  'mistral',
+  'qwen2',
+  'qwen3',
+].flatMap((name) => {
   const source = sharedPath('reference/families', name);
   const family = name.replace(/-.*/, '');
   return [
     { name: `${name}-uniform`, source, modelType: family, kept: [keep([1], 48), keep([0], 48)] },
-    { name: `${name}-per-layer`, source, modelType: `prunecast_${family}`, kept: [{ ...keep([], 48) }, { ...keep([0, 1], 0) }] },
+    {
+      name: `${name}-per-layer`,
+      source,
+      modelType: `prunecast_${family}`,
+      kept: [{ ...keep([], 48) }, { ...keep([0, 1], 0) }],
+    },
     {
       name: `${name}-dropped-with-bias`,
       source,
       modelType: `prunecast_${family}`,
       kept: [{ ...keep([], 48) }, { ...keep([0, 1], 0) }],
-      biases: new Map([biasOf(0, 'self_attn.o_proj', 32), biasOf(0, 'mlp.down_proj', 32), biasOf(1, 'mlp.down_proj', 32)]),
+      biases: new Map([
+        biasOf(0, 'self_attn.o_proj', 32),
+        biasOf(0, 'mlp.down_proj', 32),
+        biasOf(1, 'mlp.down_proj', 32),
+      ]),
     },
     { name: `${name}-uneven`, source, modelType: `prunecast_${family}`, kept: [keep([1], 30), keep([0, 1], 48)] },
   ];
 });
 
 /** Layers of 2 groups of 2 heads and 40 channels; what config.json says is carried over, and sequences go beyond each window. */
-const TRAIT_CASES: readonly Case[] = ([
-  ['linear rotary scaling in its old spelling', 'llama', 'uniform'],
-  ['dynamic rotary scaling within its context', 'prunecast_llama', 'uneven'],
-  ['yarn with all its fields', 'llama', 'uniform'],
-  ['yarn in a Qwen3, whose heads are normed', 'prunecast_qwen3', 'uneven'],
-  ['a Mistral beyond its sliding window', 'mistral', 'uniform'],
-  ['a Mistral beyond its sliding window', 'prunecast_mistral', 'first attention dropped'],
-  ['a Mistral with a sliding window in some layers', 'ministral', 'uniform'],
-  ['a Mistral with a sliding window in some layers', 'prunecast_ministral', 'first attention dropped'],
-  ['a Qwen2 with a sliding window from a layer on', 'qwen2', 'uniform'],
-  ['a Qwen2 with a sliding window from a layer on', 'prunecast_qwen2', 'first attention dropped'],
-  ['a Qwen2 with a sliding window from a layer on', 'prunecast_qwen2', 'middle attention dropped'],
-  ['a Qwen2 with a sliding window and layer_types', 'prunecast_qwen2', 'first attention dropped'],
-] as const).map(([trait, modelType, cut]) => {
+const TRAIT_CASES: readonly Case[] = (
+  [
+    ['linear rotary scaling in its old spelling', 'llama', 'uniform'],
+    ['dynamic rotary scaling within its context', 'prunecast_llama', 'uneven'],
+    ['yarn with all its fields', 'llama', 'uniform'],
+    ['yarn in a Qwen3, whose heads are normed', 'prunecast_qwen3', 'uneven'],
+    ['a Mistral beyond its sliding window', 'mistral', 'uniform'],
+    ['a Mistral beyond its sliding window', 'prunecast_mistral', 'first attention dropped'],
+    ['a Mistral with a sliding window in some layers', 'ministral', 'uniform'],
+    ['a Mistral with a sliding window in some layers', 'prunecast_ministral', 'first attention dropped'],
+    ['a Qwen2 with a sliding window from a layer on', 'qwen2', 'uniform'],
+    ['a Qwen2 with a sliding window from a layer on', 'prunecast_qwen2', 'first attention dropped'],
+    ['a Qwen2 with a sliding window from a layer on', 'prunecast_qwen2', 'middle attention dropped'],
+    ['a Qwen2 with a sliding window and layer_types', 'prunecast_qwen2', 'first attention dropped'],
+  ] as const
+).map(([trait, modelType, cut]) => {
   const layers = Number(findTrait(trait)[0].config?.['num_hidden_layers'] ?? 2);
   const all = Array.from({ length: layers }, () => keep([0, 1], 40));
   const kept = {
@@ -122,58 +195,78 @@ const TRAIT_CASES: readonly Case[] = ([
   return { name: `${trait}, ${cut}`, modelType, kept, trait, source: trait.replaceAll(/\W+/g, '-') };
 });
 
-describe.skipIf(!hasTransformers)(`an hf export in transformers (needs torch and transformers 5 in PRUNECAST_PYTHON, ${PYTHON})`, () => {
-  const cases = [...STORIES_CASES, ...TRAIT_CASES, ...(hasShared ? FAMILY_CASES : [])];
-  const checked = new Map<string, Checked>();
-  let folder = '';
+describe.skipIf(!hasTransformers)(
+  `an hf export in transformers (needs torch and transformers 5 in PRUNECAST_PYTHON, ${PYTHON})`,
+  () => {
+    const cases = [...STORIES_CASES, ...TRAIT_CASES, ...(hasShared ? FAMILY_CASES : [])];
+    const checked = new Map<string, Checked>();
+    let folder = '';
 
-  beforeAll(async () => {
-    folder = await mkdtemp(join(tmpdir(), 'prunecast-export-'));
-    const sourceOf = ({ source, trait }: Case): string => (trait === undefined ? source : join(folder, 'sources', source));
-    for (const each of cases) {
-      const { name, kept, biases, trait } = each;
-      if (trait !== undefined) {
-        await mkdir(sourceOf(each), { recursive: true });
-        await writeTrait(findTrait(trait)[0], { folder: sourceOf(each) });
+    beforeAll(async () => {
+      folder = await mkdtemp(join(tmpdir(), 'prunecast-export-'));
+      const sourceOf = ({ source, trait }: Case): string =>
+        trait === undefined ? source : join(folder, 'sources', source);
+      for (const each of cases) {
+        const { name, kept, biases, trait } = each;
+        if (trait !== undefined) {
+          await mkdir(sourceOf(each), { recursive: true });
+          await writeTrait(findTrait(trait)[0], { folder: sourceOf(each) });
+        }
+        const checkpoint = await openCheckpoint(sourceOf(each));
+        await mkdir(join(folder, name));
+        await hf.write(
+          pruneModel({ checkpoint, keptUnits: kept, ...(biases === undefined ? {} : { replace: biases }) }),
+          join(folder, name),
+          { signal: new AbortController().signal },
+          hf.options.parse({}),
+        );
+        await checkpoint.close();
       }
-      const checkpoint = await openCheckpoint(sourceOf(each));
-      await mkdir(join(folder, name));
-      await hf.write(pruneModel({ checkpoint, keptUnits: kept, ...(biases === undefined ? {} : { replace: biases }) }), join(folder, name), { signal: new AbortController().signal }, hf.options.parse({}));
-      await checkpoint.close();
-    }
-    const tasks = cases.map(({ biases = new Map<string, Float32Array>(), name, kept, ...each }) => ({
-      source: sourceOf({ name, kept, ...each }),
-      export: join(folder, name),
-      kept: kept.map((layer) => ({ kv_groups: layer.kvGroups, query_heads: layer.queryHeads, ffn_channels: layer.ffnChannels })),
-      biases: Object.fromEntries(Array.from(biases, ([tensor, values]) => [tensor, [...values]])),
-    }));
-    await writeFile(join(folder, 'cases.json'), JSON.stringify(tasks));
-    const { stdout } = await promisify(execFile)(PYTHON, [join(import.meta.dirname, 'check_export.py'), join(folder, 'cases.json')], {
-      // One thread: models are tiny, and several wait for each other where the machine is busy.
-      env: { ...process.env, OMP_NUM_THREADS: '1', HF_HOME: join(folder, 'hf-home'), HF_HUB_OFFLINE: '1' },
-    });
-    for (const line of stdout.trim().split('\n')) {
-      const result = JSON.parse(line) as Checked;
-      checked.set(result.export, result);
-    }
-  }, 300_000);
+      const tasks = cases.map(({ biases = new Map<string, Float32Array>(), name, kept, ...each }) => ({
+        source: sourceOf({ name, kept, ...each }),
+        export: join(folder, name),
+        kept: kept.map((layer) => ({
+          kv_groups: layer.kvGroups,
+          query_heads: layer.queryHeads,
+          ffn_channels: layer.ffnChannels,
+        })),
+        biases: Object.fromEntries(Array.from(biases, ([tensor, values]) => [tensor, [...values]])),
+      }));
+      await writeFile(join(folder, 'cases.json'), JSON.stringify(tasks));
+      const { stdout } = await promisify(execFile)(
+        PYTHON,
+        [join(import.meta.dirname, 'check_export.py'), join(folder, 'cases.json')],
+        {
+          // One thread: models are tiny, and several wait for each other where the machine is busy.
+          env: { ...process.env, OMP_NUM_THREADS: '1', HF_HOME: join(folder, 'hf-home'), HF_HUB_OFFLINE: '1' },
+        },
+      );
+      for (const line of stdout.trim().split('\n')) {
+        const result = JSON.parse(line) as Checked;
+        checked.set(result.export, result);
+      }
+    }, 300_000);
 
-  afterAll(async () => {
-    await rm(folder, { recursive: true, force: true });
-  });
-
-  it.each(cases)('$name: loads as $modelType, with the logits of the dense model whose removed units are zero', async ({ name, modelType }) => {
-    const found = checked.get(join(folder, name));
-    const pruned = await openCheckpoint(join(folder, name));
-    await pruned.close();
-    expect(found).toMatchObject({
-      model_type: modelType,
-      generate: 'same',
-      beams: 'same',
-      parameters: countParameters(pruned.shape, pruned.shape.layers),
+    afterAll(async () => {
+      await rm(folder, { recursive: true, force: true });
     });
-    expect(found?.logits).toBeLessThan(1e-6);
-    expect(found?.scale).toBeGreaterThan(0.1);
-    expect(found?.resaved).toBe(0);
-  });
-});
+
+    it.each(cases)(
+      '$name: loads as $modelType, with the logits of the dense model whose removed units are zero',
+      async ({ name, modelType }) => {
+        const found = checked.get(join(folder, name));
+        const pruned = await openCheckpoint(join(folder, name));
+        await pruned.close();
+        expect(found).toMatchObject({
+          model_type: modelType,
+          generate: 'same',
+          beams: 'same',
+          parameters: countParameters(pruned.shape, pruned.shape.layers),
+        });
+        expect(found?.logits).toBeLessThan(1e-6);
+        expect(found?.scale).toBeGreaterThan(0.1);
+        expect(found?.resaved).toBe(0);
+      },
+    );
+  },
+);

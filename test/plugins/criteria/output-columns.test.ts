@@ -17,6 +17,8 @@ describe('criteria that look at what goes into a unit', () => {
     ['wanda', wanda as Criterion, 4 * 3 + 2 * 2], // (1 + 3) sqrt 9 + (0 + 2) sqrt 4
     ['fluctuation', fluctuation as Criterion, 5 * 10 + 3 * 4], // (9 - 4)(1 + 9) + (4 - 1)(0 + 4)
   ])('%s adds up the columns of a head', (_, criterion, expected) => {
-    expect(criterion.score({ layer: 0, kind: 'query_head', units: [{ weights: [], columns }], rng: createRng(0) }, {})).toEqual(Float32Array.of(expected));
+    expect(
+      criterion.score({ layer: 0, kind: 'query_head', units: [{ weights: [], columns }], rng: createRng(0) }, {}),
+    ).toEqual(Float32Array.of(expected));
   });
 });

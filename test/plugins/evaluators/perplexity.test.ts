@@ -4,20 +4,36 @@ import type { EvaluationSubject, WindowProtocol } from '../../../src/core/ports/
 import perplexity from '../../../src/plugins/evaluators/perplexity.js';
 import { unattended } from '../../support/demo-model.js';
 
-const textOf = (length: number) => ({ tokens: Int32Array.from({ length }, (_, index) => 100 + index), digest: 'text', tokenizerDigest: 'tokenizer', bosToken: 1 });
+const textOf = (length: number) => ({
+  tokens: Int32Array.from({ length }, (_, index) => 100 + index),
+  digest: 'text',
+  tokenizerDigest: 'tokenizer',
+  bosToken: 1,
+});
 const plan = (length: number, protocol: Partial<WindowProtocol>) =>
-  perplexity.plan(textOf(length), { window: 4, stride: 4, bos: false, ...protocol }, {}).windows.map(({ tokens, scoredFrom }) => ({ tokens: [...tokens], scoredFrom }));
+  perplexity
+    .plan(textOf(length), { window: 4, stride: 4, bos: false, ...protocol }, {})
+    .windows.map(({ tokens, scoredFrom }) => ({ tokens: [...tokens], scoredFrom }));
 const starts = (length: number, protocol: Partial<WindowProtocol>) =>
-  perplexity.plan(textOf(length), { window: 4, stride: 4, bos: false, ...protocol }, {}).windows.map(({ start }) => start);
-const countOf = (length: number, window: number, stride: number) => perplexity.plan(textOf(length), { window, stride, bos: false }, {}).windows.length;
+  perplexity
+    .plan(textOf(length), { window: 4, stride: 4, bos: false, ...protocol }, {})
+    .windows.map(({ start }) => start);
+const countOf = (length: number, window: number, stride: number) =>
+  perplexity.plan(textOf(length), { window, stride, bos: false }, {}).windows.length;
 
 describe('perplexity.plan', () => {
   it('cuts consecutive windows, predicts all but the first token of each, and drops a last short one', () => {
-    expect(plan(11, {})).toEqual([{ tokens: [100, 101, 102, 103], scoredFrom: 1 }, { tokens: [104, 105, 106, 107], scoredFrom: 1 }]);
+    expect(plan(11, {})).toEqual([
+      { tokens: [100, 101, 102, 103], scoredFrom: 1 },
+      { tokens: [104, 105, 106, 107], scoredFrom: 1 },
+    ]);
   });
 
   it('puts BOS first in each window and loses no token of the text for it', () => {
-    expect(plan(7, { bos: true })).toEqual([{ tokens: [1, 100, 101, 102], scoredFrom: 1 }, { tokens: [1, 103, 104, 105], scoredFrom: 1 }]);
+    expect(plan(7, { bos: true })).toEqual([
+      { tokens: [1, 100, 101, 102], scoredFrom: 1 },
+      { tokens: [1, 103, 104, 105], scoredFrom: 1 },
+    ]);
   });
 
   it('scores in overlapping windows only what none has scored', () => {
@@ -35,26 +51,52 @@ describe('perplexity.plan', () => {
   });
 
   it('shares windows out to parts without overlap', () => {
-    expect([...starts(40, { part: { from: 0, to: 0.5 } }), ...starts(40, { part: { from: 0.5, to: 0.75 } }), ...starts(40, { part: { from: 0.75, to: 1 } })]).toEqual(starts(40, {}));
+    expect([
+      ...starts(40, { part: { from: 0, to: 0.5 } }),
+      ...starts(40, { part: { from: 0.5, to: 0.75 } }),
+      ...starts(40, { part: { from: 0.75, to: 1 } }),
+    ]).toEqual(starts(40, {}));
   });
 
   it('scores every token once where windows overlap or begin with BOS, a first one without BOS apart', () => {
-    fc.assert(fc.property(fc.integer({ min: 3, max: 9 }), fc.integer({ min: 1, max: 9 }), fc.boolean(), fc.integer({ min: 9, max: 60 }), (window, wanted, bos, length) => {
-      const stride = Math.min(wanted, bos ? window : window - 1);
-      const { windows } = perplexity.plan(textOf(length), { window, stride, bos }, {});
-      const scored = windows.flatMap(({ tokens, scoredFrom }) => [...tokens.subarray(scoredFrom)]);
-      const first = bos ? 100 : 101;
-      const last = windows.at(-1)?.tokens.at(-1) ?? NaN;
-      expect(scored).toEqual(Array.from({ length: last - first + 1 }, (_, index) => first + index));
-    }));
+    fc.assert(
+      fc.property(
+        fc.integer({ min: 3, max: 9 }),
+        fc.integer({ min: 1, max: 9 }),
+        fc.boolean(),
+        fc.integer({ min: 9, max: 60 }),
+        (window, wanted, bos, length) => {
+          const stride = Math.min(wanted, bos ? window : window - 1);
+          const { windows } = perplexity.plan(textOf(length), { window, stride, bos }, {});
+          const scored = windows.flatMap(({ tokens, scoredFrom }) => [...tokens.subarray(scoredFrom)]);
+          const first = bos ? 100 : 101;
+          const last = windows.at(-1)?.tokens.at(-1) ?? NaN;
+          expect(scored).toEqual(Array.from({ length: last - first + 1 }, (_, index) => first + index));
+        },
+      ),
+    );
   });
 
   it('makes only the windows that are measured, however many the text has', () => {
     const protocol = { window: 128, stride: 1, bos: false };
     const text = textOf(1_000_000);
-    expect(perplexity.plan(text, { ...protocol, tokenLimit: 256 }, {}).windows.map(({ start, scoredFrom, tokens }) => [start, scoredFrom, tokens.length])).toEqual([[0, 1, 128], [499_936, 127, 128]]);
-    expect(() => perplexity.plan(text, protocol, {})).toThrow(expect.objectContaining({ reason: 'INVALID_REQUEST', message: expect.stringContaining('999873 windows') as string }));
-    expect(() => perplexity.plan(text, { ...protocol, bos: true, part: { from: 0, to: 0.5 } }, {})).toThrow(expect.objectContaining({ message: expect.stringContaining('499937 windows') as string }));
+    expect(
+      perplexity
+        .plan(text, { ...protocol, tokenLimit: 256 }, {})
+        .windows.map(({ start, scoredFrom, tokens }) => [start, scoredFrom, tokens.length]),
+    ).toEqual([
+      [0, 1, 128],
+      [499_936, 127, 128],
+    ]);
+    expect(() => perplexity.plan(text, protocol, {})).toThrow(
+      expect.objectContaining({
+        reason: 'INVALID_REQUEST',
+        message: expect.stringContaining('999873 windows') as string,
+      }),
+    );
+    expect(() => perplexity.plan(text, { ...protocol, bos: true, part: { from: 0, to: 0.5 } }, {})).toThrow(
+      expect.objectContaining({ message: expect.stringContaining('499937 windows') as string }),
+    );
   });
 
   it('measures as many windows and tokens as are allowed, and not one more', () => {
@@ -65,13 +107,28 @@ describe('perplexity.plan', () => {
   });
 
   it('names what is measured and how well', () => {
-    const { measurement, fidelity } = perplexity.plan(textOf(40), { window: 4, stride: 4, bos: true, tokenLimit: 8 }, {});
-    expect(measurement).toEqual({ textDigest: 'text', tokenizerDigest: 'tokenizer', window: 4, stride: 4, bos: true, bosToken: 1, scorer: '{"id":"perplexity","options":{}}', promptFormat: '' });
+    const { measurement, fidelity } = perplexity.plan(
+      textOf(40),
+      { window: 4, stride: 4, bos: true, tokenLimit: 8 },
+      {},
+    );
+    expect(measurement).toEqual({
+      textDigest: 'text',
+      tokenizerDigest: 'tokenizer',
+      window: 4,
+      stride: 4,
+      bos: true,
+      bosToken: 1,
+      scorer: '{"id":"perplexity","options":{}}',
+      promptFormat: '',
+    });
     expect(fidelity).toEqual({ tokens: 8, windowStarts: [0, 18], precision: 'float32' });
   });
 
   it('refuses a text shorter than one window, with both numbers', () => {
-    expect(() => plan(3, {})).toThrow(expect.objectContaining({ reason: 'TEXT_TOO_SHORT', metadata: { tokens: '3', needed: '4' } }));
+    expect(() => plan(3, {})).toThrow(
+      expect.objectContaining({ reason: 'TEXT_TOO_SHORT', metadata: { tokens: '3', needed: '4' } }),
+    );
     expect(plan(3, { bos: true })).toHaveLength(1);
   });
 });
@@ -80,12 +137,30 @@ describe('perplexity.measure', () => {
   it('takes both metrics per scored token, not as the mean of the windows', async () => {
     const { windows, ...rest } = perplexity.plan(textOf(7), { window: 4, stride: 3, bos: false }, {});
     const subject: EvaluationSubject = {
-      shape: { family: 'llama', hidden: 1, headDim: 1, vocabulary: 1, tiedEmbeddings: true, biases: { queryKeyValue: false, attentionOutput: false, ffn: false }, queryKeyNorms: false, layers: [] },
+      shape: {
+        family: 'llama',
+        hidden: 1,
+        headDim: 1,
+        vocabulary: 1,
+        tiedEmbeddings: true,
+        biases: { queryKeyValue: false, attentionOutput: false, ffn: false },
+        queryKeyNorms: false,
+        layers: [],
+      },
       losses: giveLosses,
     };
     const results = [];
-    for await (const result of perplexity.measure(subject, [[]], { windows, ...rest }, unattended, {})) results.push(result);
-    expect(results).toEqual([{ index: 0, windowLosses: Float64Array.of(6, 2), windowHits: Int32Array.of(0, 3), windowTokens: Int32Array.of(3, 3), metrics: { perplexity: Math.exp(8 / 6), accuracy: 0.5 } }]);
+    for await (const result of perplexity.measure(subject, [[]], { windows, ...rest }, unattended, {}))
+      results.push(result);
+    expect(results).toEqual([
+      {
+        index: 0,
+        windowLosses: Float64Array.of(6, 2),
+        windowHits: Int32Array.of(0, 3),
+        windowTokens: Int32Array.of(3, 3),
+        metrics: { perplexity: Math.exp(8 / 6), accuracy: 0.5 },
+      },
+    ]);
   });
 });
 

@@ -14,14 +14,22 @@ const STORIES = join(import.meta.dirname, '../../../models/stories260k');
 
 /** A layer of the demo model with so many of its 4 groups of 2 heads and 172 channels, the last ones. */
 function keepLast(groups: number, channels: number): LayerKeptUnits {
-  return { kvGroups: range(4 - groups, 4), queryHeads: range(8 - 2 * groups, 8), ffnChannels: range(172 - channels, 172) };
+  return {
+    kvGroups: range(4 - groups, 4),
+    queryHeads: range(8 - 2 * groups, 8),
+    ffnChannels: range(172 - channels, 172),
+  };
 }
 
 function range(from: number, to: number): number[] {
   return Array.from({ length: to - from }, (_, i) => from + i);
 }
 
-async function write(source: string, kept: KeptUnits, options: { readonly form?: string; readonly shard_bytes?: number; readonly manifest?: Record<string, unknown> } = {}) {
+async function write(
+  source: string,
+  kept: KeptUnits,
+  options: { readonly form?: string; readonly shard_bytes?: number; readonly manifest?: Record<string, unknown> } = {},
+) {
   const { manifest = {}, ...rest } = options;
   const directory = join(await makeFolder(), 'out');
   await mkdir(directory);
@@ -29,7 +37,8 @@ async function write(source: string, kept: KeptUnits, options: { readonly form?:
   try {
     const model = pruneModel({ checkpoint, keptUnits: kept, manifest });
     const summary = await hf.write(model, directory, { signal: new AbortController().signal }, hf.options.parse(rest));
-    const json = async (file: string): Promise<Record<string, unknown>> => JSON.parse(await readFile(join(directory, file), 'utf8')) as Record<string, unknown>;
+    const json = async (file: string): Promise<Record<string, unknown>> =>
+      JSON.parse(await readFile(join(directory, file), 'utf8')) as Record<string, unknown>;
     return { directory, model, summary, config: await json('config.json'), manifest: await json('prunecast.json') };
   } finally {
     await checkpoint.close();
@@ -39,7 +48,10 @@ async function write(source: string, kept: KeptUnits, options: { readonly form?:
 async function readShape(directory: string) {
   const checkpoint = await openCheckpoint(directory);
   await checkpoint.close();
-  return { shape: checkpoint.shape, values: [...checkpoint.tensors.values()].reduce((sum, { bytes }) => sum + bytes / 4, 0) };
+  return {
+    shape: checkpoint.shape,
+    values: [...checkpoint.tensors.values()].reduce((sum, { bytes }) => sum + bytes / 4, 0),
+  };
 }
 
 const UNIFORM = Array.from({ length: 5 }, () => keepLast(2, 130));
@@ -49,12 +61,22 @@ describe('hf', () => {
   it('writes layers of one shape as a stock model that says its own head_dim', async () => {
     const { directory, config, manifest, summary } = await write(STORIES, UNIFORM);
     expect(config).toMatchObject({
-      model_type: 'llama', architectures: ['LlamaForCausalLM'], num_attention_heads: 4, num_key_value_heads: 2, intermediate_size: 130, head_dim: 8,
-      hidden_size: 64, rope_theta: 10_000, torch_dtype: 'float32', tie_word_embeddings: true,
+      model_type: 'llama',
+      architectures: ['LlamaForCausalLM'],
+      num_attention_heads: 4,
+      num_key_value_heads: 2,
+      intermediate_size: 130,
+      head_dim: 8,
+      hidden_size: 64,
+      rope_theta: 10_000,
+      torch_dtype: 'float32',
+      tie_word_embeddings: true,
     });
     expect(config).not.toHaveProperty('auto_map');
     expect(manifest['exporter']).toEqual({ id: 'hf', form: 'stock', model_type: 'llama', modelling_file: null });
-    expect(new Set(summary.files)).toEqual(new Set(['model.safetensors', 'config.json', 'prunecast.json', 'tokenizer.json', 'tokenizer_config.json']));
+    expect(new Set(summary.files)).toEqual(
+      new Set(['model.safetensors', 'config.json', 'prunecast.json', 'tokenizer.json', 'tokenizer_config.json']),
+    );
     expect(new Set(await readdir(directory))).toEqual(new Set(summary.files));
     expect(await readFile(join(directory, 'tokenizer.json'))).toEqual(await readFile(join(STORIES, 'tokenizer.json')));
     const { shape, values } = await readShape(directory);
@@ -62,17 +84,39 @@ describe('hf', () => {
   });
 
   it('writes a Llama whose heads do not divide its hidden size as the Mistral that it equals: stock transformers refuses the former', async () => {
-    const { directory, config } = await write(STORIES, Array.from({ length: 5 }, () => keepLast(3, 172)));
-    expect(config).toMatchObject({ model_type: 'mistral', architectures: ['MistralForCausalLM'], sliding_window: null, num_attention_heads: 6, head_dim: 8 });
+    const { directory, config } = await write(
+      STORIES,
+      Array.from({ length: 5 }, () => keepLast(3, 172)),
+    );
+    expect(config).toMatchObject({
+      model_type: 'mistral',
+      architectures: ['MistralForCausalLM'],
+      sliding_window: null,
+      num_attention_heads: 6,
+      head_dim: 8,
+    });
     expect((await readShape(directory)).shape.layers[0]).toEqual({ kvHeads: 3, queryHeadsPerKv: 2, ffnChannels: 172 });
   });
 
   it('leaves window entries that a Llama does not look at out of the Mistral that it is written as', async () => {
     const source = await makeFolder();
     await cp(STORIES, source, { recursive: true });
-    const { layer_types: _, ...config } = JSON.parse(await readFile(join(STORIES, 'config.json'), 'utf8')) as Record<string, unknown>;
-    await writeFile(join(source, 'config.json'), JSON.stringify({ ...config, layer_types: Array.from({ length: 5 }, () => 'sliding_attention'), sliding_window: 8 }));
-    const { directory, config: written } = await write(source, Array.from({ length: 5 }, () => keepLast(3, 172)));
+    const { layer_types: _, ...config } = JSON.parse(await readFile(join(STORIES, 'config.json'), 'utf8')) as Record<
+      string,
+      unknown
+    >;
+    await writeFile(
+      join(source, 'config.json'),
+      JSON.stringify({
+        ...config,
+        layer_types: Array.from({ length: 5 }, () => 'sliding_attention'),
+        sliding_window: 8,
+      }),
+    );
+    const { directory, config: written } = await write(
+      source,
+      Array.from({ length: 5 }, () => keepLast(3, 172)),
+    );
     expect(written).toMatchObject({ model_type: 'mistral', sliding_window: null });
     expect(written).not.toHaveProperty('layer_types');
     expect((await readShape(directory)).shape.family).toBe('mistral');
@@ -82,31 +126,59 @@ describe('hf', () => {
     const { directory, config, manifest, model } = await write(STORIES, UNEVEN);
     expect(config).toMatchObject({
       model_type: 'prunecast_llama',
-      auto_map: { AutoConfig: 'modeling_prunecast.PrunecastLlamaConfig', AutoModelForCausalLM: 'modeling_prunecast.PrunecastLlamaForCausalLM' },
+      auto_map: {
+        AutoConfig: 'modeling_prunecast.PrunecastLlamaConfig',
+        AutoModelForCausalLM: 'modeling_prunecast.PrunecastLlamaForCausalLM',
+      },
     });
     const modelling = await readFile(join(directory, 'modeling_prunecast.py'));
-    expect(manifest['exporter']).toMatchObject({ form: 'per-layer', modelling_file: { name: 'modeling_prunecast.py', sha256: createHash('sha256').update(modelling).digest('hex') } });
+    expect(manifest['exporter']).toMatchObject({
+      form: 'per-layer',
+      modelling_file: { name: 'modeling_prunecast.py', sha256: createHash('sha256').update(modelling).digest('hex') },
+    });
     expect(modelling.toString()).toContain('class PrunecastLlamaForCausalLM');
     const { shape, values } = await readShape(directory);
-    expect(shape).toEqual({ ...model.shape, layers: UNEVEN.map(({ kvGroups, ffnChannels }) => ({ kvHeads: kvGroups.length, queryHeadsPerKv: kvGroups.length === 0 ? 0 : 2, ffnChannels: ffnChannels.length })) });
+    expect(shape).toEqual({
+      ...model.shape,
+      layers: UNEVEN.map(({ kvGroups, ffnChannels }) => ({
+        kvHeads: kvGroups.length,
+        queryHeadsPerKv: kvGroups.length === 0 ? 0 : 2,
+        ffnChannels: ffnChannels.length,
+      })),
+    });
     expect(countParameters(shape, shape.layers)).toBe(values);
   });
 
   it('prunes a per-layer export again, back to stock where the layers have become alike', async () => {
-    const first = await write(STORIES, [keepLast(2, 150), keepLast(3, 130), keepLast(2, 130), keepLast(4, 172), keepLast(2, 130)]);
+    const first = await write(STORIES, [
+      keepLast(2, 150),
+      keepLast(3, 130),
+      keepLast(2, 130),
+      keepLast(4, 172),
+      keepLast(2, 130),
+    ]);
     const smallest: LayerKeptUnits = { kvGroups: [0, 1], queryHeads: [0, 1, 2, 3], ffnChannels: range(0, 130) };
-    const second = await write(first.directory, first.model.shape.layers.map(() => smallest));
+    const second = await write(
+      first.directory,
+      first.model.shape.layers.map(() => smallest),
+    );
     expect(second.config).toMatchObject({ model_type: 'llama', num_key_value_heads: 2, intermediate_size: 130 });
     expect(second.config).not.toHaveProperty('auto_map');
     expect(second.config).not.toHaveProperty('prunecast');
   });
 
   it("keeps the caller's manifest and adds the kept units and its own form", async () => {
-    const { manifest } = await write(STORIES, UNIFORM, { manifest: { recipe: { digest: 'abc' }, exporter: { id: 'hf', options: { form: 'auto' } } } });
+    const { manifest } = await write(STORIES, UNIFORM, {
+      manifest: { recipe: { digest: 'abc' }, exporter: { id: 'hf', options: { form: 'auto' } } },
+    });
     expect(manifest).toMatchObject({
       recipe: { digest: 'abc' },
       exporter: { id: 'hf', options: { form: 'auto' }, form: 'stock' },
-      kept_units: UNIFORM.map((layer) => ({ kv_groups: layer.kvGroups, query_heads: layer.queryHeads, ffn_channels: layer.ffnChannels })),
+      kept_units: UNIFORM.map((layer) => ({
+        kv_groups: layer.kvGroups,
+        query_heads: layer.queryHeads,
+        ffn_channels: layer.ffnChannels,
+      })),
       architecture: UNIFORM.map(() => ({ kv_heads: 2, query_heads_per_kv: 2, ffn_channels: 130 })),
     });
   });
@@ -115,7 +187,12 @@ describe('hf', () => {
     const directory = await makeFolder();
     const checkpoint = await openCheckpoint(STORIES);
     const replace = new Map([['model.layers.2.self_attn.o_proj.bias', new Float32Array(64).fill(0.5)]]);
-    await hf.write(pruneModel({ checkpoint, keptUnits: UNIFORM, replace }), directory, { signal: new AbortController().signal }, hf.options.parse({}));
+    await hf.write(
+      pruneModel({ checkpoint, keptUnits: UNIFORM, replace }),
+      directory,
+      { signal: new AbortController().signal },
+      hf.options.parse({}),
+    );
     await checkpoint.close();
     const written = await openCheckpoint(directory);
     expect(written.rawConfig).toMatchObject({ model_type: 'llama', attention_bias: true, mlp_bias: false });
@@ -125,22 +202,35 @@ describe('hf', () => {
     await written.close();
   });
 
-  it.each([['stock', UNIFORM], ['per-layer', UNEVEN]])("takes the tokenizer's own code, its templates and the licence along in the form %s, so that AutoTokenizer finds them", async (_form, kept) => {
-    const source = join(await makeFolder(), 'source');
-    await cp(STORIES, source, { recursive: true });
-    const config = JSON.parse(await readFile(join(source, 'config.json'), 'utf8')) as Record<string, unknown>;
-    await writeFile(join(source, 'config.json'), JSON.stringify({ ...config, auto_map: { AutoTokenizer: ['own.Own', null], AutoModelForCausalLM: 'modeling_old.Old' } }));
-    await mkdir(join(source, 'additional_chat_templates'));
-    for (const file of ['own.py', 'modeling_old.py', 'tekken.json', 'LICENSE', 'additional_chat_templates/rag.jinja']) await writeFile(join(source, file), `text of ${file}`);
-    const written = await write(source, kept);
-    for (const file of ['own.py', 'tekken.json', 'LICENSE', 'additional_chat_templates/rag.jinja']) {
-      expect(written.summary.files).toContain(file);
-      expect(await readFile(join(written.directory, file), 'utf8')).toBe(`text of ${file}`);
-    }
-    expect(written.config['auto_map']).toMatchObject({ AutoTokenizer: ['own.Own', null] });
-    expect(JSON.stringify(written.config)).not.toContain('modeling_old');
-    expect(written.summary.files).not.toContain('modeling_old.py');
-  });
+  it.each([
+    ['stock', UNIFORM],
+    ['per-layer', UNEVEN],
+  ])(
+    "takes the tokenizer's own code, its templates and the licence along in the form %s, so that AutoTokenizer finds them",
+    async (_form, kept) => {
+      const source = join(await makeFolder(), 'source');
+      await cp(STORIES, source, { recursive: true });
+      const config = JSON.parse(await readFile(join(source, 'config.json'), 'utf8')) as Record<string, unknown>;
+      await writeFile(
+        join(source, 'config.json'),
+        JSON.stringify({
+          ...config,
+          auto_map: { AutoTokenizer: ['own.Own', null], AutoModelForCausalLM: 'modeling_old.Old' },
+        }),
+      );
+      await mkdir(join(source, 'additional_chat_templates'));
+      for (const file of ['own.py', 'modeling_old.py', 'tekken.json', 'LICENSE', 'additional_chat_templates/rag.jinja'])
+        await writeFile(join(source, file), `text of ${file}`);
+      const written = await write(source, kept);
+      for (const file of ['own.py', 'tekken.json', 'LICENSE', 'additional_chat_templates/rag.jinja']) {
+        expect(written.summary.files).toContain(file);
+        expect(await readFile(join(written.directory, file), 'utf8')).toBe(`text of ${file}`);
+      }
+      expect(written.config['auto_map']).toMatchObject({ AutoTokenizer: ['own.Own', null] });
+      expect(JSON.stringify(written.config)).not.toContain('modeling_old');
+      expect(written.summary.files).not.toContain('modeling_old.py');
+    },
+  );
 
   it.each([
     ['a Mistral beyond its sliding window', 'mistral'],
@@ -148,27 +238,53 @@ describe('hf', () => {
     ['a Qwen2 with a sliding window from a layer on', 'qwen2'],
     ['yarn with all its fields', 'llama'],
     ['linear rotary scaling in its old spelling', 'llama'],
-  ])('carries what config.json says of windows and rotary embeddings over unchanged, for %s, and reads it back', async (name, stock) => {
-    const source = await writeTrait(findTrait(name)[0]);
-    const opened = await openCheckpoint(source);
-    const { rawConfig, config } = opened;
-    await opened.close();
-    const layer = { kvGroups: [1], queryHeads: [2, 3], ffnChannels: range(0, 20) };
-    for (const [form, modelType] of [['stock', stock], ['per-layer', name.includes('some layers') ? 'prunecast_ministral' : `prunecast_${stock}`]] as const) {
-      const written = await write(source, config.shape.layers.map(() => layer), { form });
-      expect(written.config['model_type']).toBe(modelType);
-      for (const key of ['sliding_window', 'use_sliding_window', 'max_window_layers', 'layer_types', 'rope_theta', 'rope_scaling', 'rope_parameters', 'max_position_embeddings']) {
-        expect(written.config[key]).toEqual(rawConfig[key]);
+  ])(
+    'carries what config.json says of windows and rotary embeddings over unchanged, for %s, and reads it back',
+    async (name, stock) => {
+      const source = await writeTrait(findTrait(name)[0]);
+      const opened = await openCheckpoint(source);
+      const { rawConfig, config } = opened;
+      await opened.close();
+      const layer = { kvGroups: [1], queryHeads: [2, 3], ffnChannels: range(0, 20) };
+      for (const [form, modelType] of [
+        ['stock', stock],
+        ['per-layer', name.includes('some layers') ? 'prunecast_ministral' : `prunecast_${stock}`],
+      ] as const) {
+        const written = await write(
+          source,
+          config.shape.layers.map(() => layer),
+          { form },
+        );
+        expect(written.config['model_type']).toBe(modelType);
+        for (const key of [
+          'sliding_window',
+          'use_sliding_window',
+          'max_window_layers',
+          'layer_types',
+          'rope_theta',
+          'rope_scaling',
+          'rope_parameters',
+          'max_position_embeddings',
+        ]) {
+          expect(written.config[key]).toEqual(rawConfig[key]);
+        }
+        const again = await openCheckpoint(written.directory);
+        expect(again.config).toMatchObject({ slidingWindows: config.slidingWindows, rope: config.rope });
+        await again.close();
       }
-      const again = await openCheckpoint(written.directory);
-      expect(again.config).toMatchObject({ slidingWindows: config.slidingWindows, rope: config.rope });
-      await again.close();
-    }
-  });
+    },
+  );
 
   it('shards at the size asked for', async () => {
-    const { directory, summary } = await write(STORIES, Array.from({ length: 5 }, () => keepLast(4, 172)), { shard_bytes: 1_000_000 });
-    expect(summary.files.filter((file) => file.endsWith('.safetensors'))).toEqual(['model-00001-of-00002.safetensors', 'model-00002-of-00002.safetensors']);
+    const { directory, summary } = await write(
+      STORIES,
+      Array.from({ length: 5 }, () => keepLast(4, 172)),
+      { shard_bytes: 1_000_000 },
+    );
+    expect(summary.files.filter((file) => file.endsWith('.safetensors'))).toEqual([
+      'model-00001-of-00002.safetensors',
+      'model-00002-of-00002.safetensors',
+    ]);
     expect((await readShape(directory)).values).toBe(260_032);
   });
 
@@ -176,19 +292,37 @@ describe('hf', () => {
     const checkpoint = await openCheckpoint(STORIES);
     const { shape } = checkpoint;
     await checkpoint.close();
-    const ask = (layers: typeof shape.layers, form: string, biases: 'none' | 'added' = 'none') => hf.supports(shape, layers, biases, hf.options.parse({ form }));
+    const ask = (layers: typeof shape.layers, form: string, biases: 'none' | 'added' = 'none') =>
+      hf.supports(shape, layers, biases, hf.options.parse({ form }));
     const uneven = shape.layers.map((layer, index) => ({ ...layer, ffnChannels: 100 + index }));
     const sixHeads = shape.layers.map((layer) => ({ ...layer, kvHeads: 3 }));
     expect(ask(shape.layers, 'auto')).toMatchObject({ ok: true, loadsIn: ['transformers', 'vLLM'] });
     expect(ask(uneven, 'auto')).toEqual({ ok: true, loadsIn: ['transformers 4.54 or later with trust_remote_code'] });
-    expect(ask(shape.layers, 'per-layer')).toEqual({ ok: true, loadsIn: ['transformers 4.54 or later with trust_remote_code'] });
-    expect(ask(uneven, 'stock')).toEqual({ ok: false, reason: expect.stringContaining('layers 0 and 1 have different shapes') });
-    expect(ask(shape.layers.map((layer) => ({ ...layer, ffnChannels: 0 })), 'stock')).toEqual({ ok: false, reason: expect.stringContaining('half-block is dropped') });
+    expect(ask(shape.layers, 'per-layer')).toEqual({
+      ok: true,
+      loadsIn: ['transformers 4.54 or later with trust_remote_code'],
+    });
+    expect(ask(uneven, 'stock')).toEqual({
+      ok: false,
+      reason: expect.stringContaining('layers 0 and 1 have different shapes'),
+    });
+    expect(
+      ask(
+        shape.layers.map((layer) => ({ ...layer, ffnChannels: 0 })),
+        'stock',
+      ),
+    ).toEqual({ ok: false, reason: expect.stringContaining('half-block is dropped') });
     expect(ask(sixHeads, 'stock')).toMatchObject({ ok: true });
-    expect(ask(sixHeads, 'stock', 'added')).toEqual({ ok: false, reason: expect.stringContaining('6 query heads at a hidden size of 64') });
+    expect(ask(sixHeads, 'stock', 'added')).toEqual({
+      ok: false,
+      reason: expect.stringContaining('6 query heads at a hidden size of 64'),
+    });
   });
 
   it('writes nothing where stock is asked for and cannot be', async () => {
-    await expect(write(STORIES, UNEVEN, { form: 'stock' })).rejects.toMatchObject({ reason: 'INVALID_OPTIONS', violations: [{ field: 'exporter.options.form' }] });
+    await expect(write(STORIES, UNEVEN, { form: 'stock' })).rejects.toMatchObject({
+      reason: 'INVALID_OPTIONS',
+      violations: [{ field: 'exporter.options.form' }],
+    });
   });
 });

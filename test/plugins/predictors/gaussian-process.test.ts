@@ -15,7 +15,12 @@ describe('gaussian-process', () => {
   it('predicts the conditional mean and deviation of a joint normal distribution', async () => {
     // With no steps the kernel is the one that the search starts from.
     const fitted = await gaussianProcess.fit(pairs, { iterations: 0, likelihood_pairs: 200 }, 0);
-    const kernel = { lengths: Array.from({ length: 3 }, () => Math.exp(Math.SQRT2) * Math.sqrt(3)), smooth: 0.5, trend: 0.5, noise: 0.1 };
+    const kernel = {
+      lengths: Array.from({ length: 3 }, () => Math.exp(Math.SQRT2) * Math.sqrt(3)),
+      smooth: 0.5,
+      trend: 0.5,
+      noise: 0.1,
+    };
     const { mean: average, scale, targets } = standardise(pairs.targets);
     const unseen = drawPairs(5, 2);
     const { mean, deviation } = await fitted.predict({ rates: unseen.rates, columns: 3 });
@@ -23,14 +28,20 @@ describe('gaussian-process', () => {
     scaleRows({ rates: unseen.rates, columns: 3 }, createScaling(batch)).forEach((point, row) => {
       const shared = Matrix.rowVector(covariances(kernel, rows, point));
       const explained = shared.mmul(precision).mmul(shared.transpose()).get(0, 0);
-      expect(mean[row]).toBeCloseTo(average + scale * shared.mmul(precision).mmul(Matrix.columnVector(targets)).get(0, 0), 8);
+      expect(mean[row]).toBeCloseTo(
+        average + scale * shared.mmul(precision).mmul(Matrix.columnVector(targets)).get(0, 0),
+        8,
+      );
       expect(deviation?.[row]).toBeCloseTo(scale * Math.sqrt(selfCovariance(kernel, point) - explained), 8);
     });
   });
 
   it('is surer near its pairs than far from them', async () => {
     const fitted = await gaussianProcess.fit(pairs, gaussianProcess.options.parse({}), 0);
-    const { deviation = new Float64Array() } = await fitted.predict({ rates: Float32Array.of(...pairs.rates.slice(0, 3), 1, 1, 1), columns: 3 });
+    const { deviation = new Float64Array() } = await fitted.predict({
+      rates: Float32Array.of(...pairs.rates.slice(0, 3), 1, 1, 1),
+      columns: 3,
+    });
     expect(deviation[0]).toBeLessThan((deviation[1] ?? 0) / 3);
   });
 });
@@ -47,8 +58,14 @@ describe('factorise', () => {
 
   it('says what to do where no noise helps', async () => {
     const rows = [Float64Array.of(0.5, 0.25), Float64Array.of(0.1, 0.01)];
-    for (const kernel of [{ ...noiseless, noise: -2 }, { ...noiseless, smooth: Number.NaN }]) {
-      await expect(factorise(kernel, rows, Float64Array.of(1, 2))).rejects.toMatchObject({ reason: 'PREDICTOR_FAILED', message: expect.stringMatching(/2 pairs .* take another predictor/) });
+    for (const kernel of [
+      { ...noiseless, noise: -2 },
+      { ...noiseless, smooth: Number.NaN },
+    ]) {
+      await expect(factorise(kernel, rows, Float64Array.of(1, 2))).rejects.toMatchObject({
+        reason: 'PREDICTOR_FAILED',
+        message: expect.stringMatching(/2 pairs .* take another predictor/),
+      });
     }
   });
 });
@@ -57,7 +74,11 @@ describe('maximiseLikelihood', () => {
   it('finds its way back from parameters whose covariance is not positive definite', async () => {
     // Rows so far out that the linear part drowns the noise in rounding.
     const far = Array.from({ length: 30 }, (_, row) => Float64Array.of(1e9 * (row % 3), 1e9 * (row % 2)));
-    const { noise } = await maximiseLikelihood(far, Float64Array.from(far, (_, row) => (row % 5) - 2), { columns: 1, iterations: 5 });
+    const { noise } = await maximiseLikelihood(
+      far,
+      Float64Array.from(far, (_, row) => (row % 5) - 2),
+      { columns: 1, iterations: 5 },
+    );
     expect(noise).toBeGreaterThan(0);
   });
 
@@ -66,13 +87,16 @@ describe('maximiseLikelihood', () => {
     const found = toLogs(await maximiseLikelihood(rows, targets, { columns: 3, iterations: 200 }));
     const start = toLogs(await maximiseLikelihood(rows, targets, { columns: 3, iterations: 0 }));
     const posterior = (logs: readonly number[]): number =>
-      logLikelihood(toKernel(logs), targets) - logs.reduce((sum, value, p) => sum + (value - (start[p] ?? 0)) ** 2 / 6, 0);
+      logLikelihood(toKernel(logs), targets) -
+      logs.reduce((sum, value, p) => sum + (value - (start[p] ?? 0)) ** 2 / 6, 0);
     expect(posterior(found)).toBeGreaterThan(posterior(start) + 5);
     found.forEach((_, p) => {
       // At the least noise that stays positive definite, only more is possible.
       for (const step of [0.2, -0.2]) {
         if ((found[p] ?? 0) + step < Math.log(1e-6)) continue;
-        expect(posterior(found.map((value, place) => (place === p ? value + step : value)))).toBeLessThan(posterior(found) + 1e-3);
+        expect(posterior(found.map((value, place) => (place === p ? value + step : value)))).toBeLessThan(
+          posterior(found) + 1e-3,
+        );
       }
     });
   });
@@ -81,11 +105,16 @@ describe('maximiseLikelihood', () => {
 function logLikelihood(kernel: Kernel, targets: Float64Array): number {
   const covariance = labelCovariance(kernel);
   const column = Matrix.columnVector(targets);
-  return -0.5 * column.transpose().mmul(inverse(covariance)).mmul(column).get(0, 0) - 0.5 * Math.log(determinant(covariance));
+  return (
+    -0.5 * column.transpose().mmul(inverse(covariance)).mmul(column).get(0, 0) - 0.5 * Math.log(determinant(covariance))
+  );
 }
 
 function labelCovariance(kernel: Kernel): Matrix {
-  return Matrix.add(new Matrix(rows.map((row) => [...covariances(kernel, rows, row)])), Matrix.eye(rows.length).mul(kernel.noise));
+  return Matrix.add(
+    new Matrix(rows.map((row) => [...covariances(kernel, rows, row)])),
+    Matrix.eye(rows.length).mul(kernel.noise),
+  );
 }
 
 function toLogs({ lengths, smooth, trend, noise }: Kernel): number[] {

@@ -19,14 +19,35 @@ const ROWS = Float32Array.of(0.1, 0.2, 0.5, 0.4, 0.3, 0.3);
 const batch = { rates: ROWS, columns: 2 };
 
 /** Fits and saves in a thread, as a server does. */
-function open(bytes: Uint8Array, { metric, columns = 2, ...options }: { readonly metric?: TargetMetric; readonly columns?: number; readonly unit?: 'metric' | 'log'; readonly output?: string } = {}): Promise<HostedPredictor> {
+function open(
+  bytes: Uint8Array,
+  {
+    metric,
+    columns = 2,
+    ...options
+  }: {
+    readonly metric?: TargetMetric;
+    readonly columns?: number;
+    readonly unit?: 'metric' | 'log';
+    readonly output?: string;
+  } = {},
+): Promise<HostedPredictor> {
   const pairs: PairTable = {
     dimensions: Array.from({ length: columns }, (_, column) => `d${column}`),
     rates: new Float32Array(2 * columns),
     targets: Float64Array.of(0, 1),
     ...(metric === undefined ? {} : { metric }),
   };
-  return fitHosted({ plugin: onnx as Predictor, options: onnx.options.parse({ path: 'regressor.onnx', ...options }), moduleUrl, files: { path: bytes } }, pairs, 0);
+  return fitHosted(
+    {
+      plugin: onnx as Predictor,
+      options: onnx.options.parse({ path: 'regressor.onnx', ...options }),
+      moduleUrl,
+      files: { path: bytes },
+    },
+    pairs,
+    0,
+  );
 }
 
 async function answersOf(fitted: HostedPredictor, asked = batch): Promise<number[]> {
@@ -43,14 +64,22 @@ describe('onnx', () => {
 
   it('answers as a tree ensemble says, on the scale of the fit', async () => {
     expect(await answersOf(await open(stump))).toEqual([8, 20, 8]); // 0.3 in float32 is at most the threshold 0.3
-    expect(await answersOf(await open(stump, { metric: PERPLEXITY }))).toEqual([Math.log(8), Math.log(20), Math.log(8)]);
+    expect(await answersOf(await open(stump, { metric: PERPLEXITY }))).toEqual([
+      Math.log(8),
+      Math.log(20),
+      Math.log(8),
+    ]);
     expect(await answersOf(await open(stump, { metric: PERPLEXITY, unit: 'log' }))).toEqual([8, 20, 8]);
     expect(await answersOf(await open(stump, { unit: 'log' }))).toEqual([Math.exp(8), Math.exp(20), Math.exp(8)]);
   });
 
   it('answers as a network says, row by row', async () => {
     // relu([a + 2 b, b / 2 - a]) . [3, 4] by hand
-    const byHand = [[0.1, 0.2], [0.5, 0.4], [0.3, 0.3]].map(([a = 0, b = 0]) => 3 * (a + 2 * b) + 4 * Math.max(0, b / 2 - a));
+    const byHand = [
+      [0.1, 0.2],
+      [0.5, 0.4],
+      [0.3, 0.3],
+    ].map(([a = 0, b = 0]) => 3 * (a + 2 * b) + 4 * Math.max(0, b / 2 - a));
     expect(await answersOf(await open(network))).toEqual(byHand.map((value) => expect.closeTo(value, 5)));
   });
 
@@ -61,8 +90,16 @@ describe('onnx', () => {
   });
 
   it('gives the same bits after save and load, alone or among others', async () => {
-    const wide = makeNetwork({ columns: 3, hidden: 40, weights: Array.from({ length: 120 }, (_, index) => Math.sin(index + 1)), heads: Array.from({ length: 40 }, (_, index) => Math.cos(index)) });
-    const many = { rates: Float32Array.from({ length: 150 * 3 }, (_, index) => ((index * 37) % 101) / 101), columns: 3 };
+    const wide = makeNetwork({
+      columns: 3,
+      hidden: 40,
+      weights: Array.from({ length: 120 }, (_, index) => Math.sin(index + 1)),
+      heads: Array.from({ length: 40 }, (_, index) => Math.cos(index)),
+    });
+    const many = {
+      rates: Float32Array.from({ length: 150 * 3 }, (_, index) => ((index * 37) % 101) / 101),
+      columns: 3,
+    };
     const fitted = await open(wide, { columns: 3 });
     const loaded = await loadHosted({ plugin: onnx as Predictor, options: undefined, moduleUrl }, fitted.save());
     const together = [...(await fitted.predict(many)).mean];
@@ -75,27 +112,50 @@ describe('onnx', () => {
 
   it.each([
     ['no model at all', Uint8Array.of(1, 2, 3), {}, 'is not a model that ONNX Runtime loads'],
-    ['weights that lie in another file', makeExternal(2), {}, 'keeps tensors in a file of their own: save it with all of them inside'],
-    ['other columns', makeStump({ columns: 7, column: 0, threshold: 0.1, below: [1], above: [2] }), {}, 'takes 7 columns in "X"; the pairs have 2'],
+    [
+      'weights that lie in another file',
+      makeExternal(2),
+      {},
+      'keeps tensors in a file of their own: save it with all of them inside',
+    ],
+    [
+      'other columns',
+      makeStump({ columns: 7, column: 0, threshold: 0.1, below: [1], above: [2] }),
+      {},
+      'takes 7 columns in "X"; the pairs have 2',
+    ],
     ['float64', makeDoubles(2), {}, 'has an input "x" of float64; float32 is needed'],
-    ['another number of metrics', makeStump({ columns: 2, column: 0, threshold: 0.1, below: [1, 1, 1], above: [2, 2, 2] }), {}, 'answers 3 values a row in "variable"; the fit has 1 metric'],
+    [
+      'another number of metrics',
+      makeStump({ columns: 2, column: 0, threshold: 0.1, below: [1, 1, 1], above: [2, 2, 2] }),
+      {},
+      'answers 3 values a row in "variable"; the fit has 1 metric',
+    ],
     ['no such output', stump, { output: 'label' }, 'has no output "label"; it has variable'],
   ])('refuses a file of %s, and says what it has', async (_, bytes, options, message) => {
-    await expect(open(bytes, options)).rejects.toMatchObject({ reason: 'REGRESSOR_INVALID', message: expect.stringContaining(message) });
+    await expect(open(bytes, options)).rejects.toMatchObject({
+      reason: 'REGRESSOR_INVALID',
+      message: expect.stringContaining(message),
+    });
   });
 
   it('says so where the answers are no values of the metric', async () => {
     const negative = makeStump({ columns: 2, column: 1, threshold: 0.3, below: [-1], above: [20] });
-    await expect(answersOf(await open(negative, { metric: PERPLEXITY }))).rejects.toMatchObject({ reason: 'PREDICTOR_FAILED', message: expect.stringContaining('check the option unit') });
+    await expect(answersOf(await open(negative, { metric: PERPLEXITY }))).rejects.toMatchObject({
+      reason: 'PREDICTOR_FAILED',
+      message: expect.stringContaining('check the option unit'),
+    });
   });
 });
 
-describe.skipIf(!hasSklearn)(`onnx with regressors of scikit-learn (needs scikit-learn and skl2onnx in PRUNECAST_ONNX_PYTHON, ${PYTHON})`, () => {
-  let folder: string;
-  let expected: Readonly<Record<string, readonly number[]>>;
-  beforeAll(() => {
-    folder = mkdtempSync(join(tmpdir(), 'prunecast-onnx-'));
-    const script = `
+describe.skipIf(!hasSklearn)(
+  `onnx with regressors of scikit-learn (needs scikit-learn and skl2onnx in PRUNECAST_ONNX_PYTHON, ${PYTHON})`,
+  () => {
+    let folder: string;
+    let expected: Readonly<Record<string, readonly number[]>>;
+    beforeAll(() => {
+      folder = mkdtempSync(join(tmpdir(), 'prunecast-onnx-'));
+      const script = `
 import sys, json, numpy as np
 from sklearn.ensemble import GradientBoostingRegressor, RandomForestRegressor
 from sklearn.neural_network import MLPRegressor
@@ -110,12 +170,15 @@ for name, model in dict(boosting=GradientBoostingRegressor(random_state=0), fore
     open(f'{sys.argv[1]}/{name}.onnx', 'wb').write(to_onnx(model, X[:1]).SerializeToString())
     answers[name] = model.predict(rows).tolist()
 print(json.dumps(answers))`;
-    expected = JSON.parse(execFileSync(PYTHON, ['-W', 'ignore', '-c', script, folder], { encoding: 'utf8' })) as typeof expected;
-  });
-  afterAll(() => rmSync(folder, { recursive: true }));
+      expected = JSON.parse(
+        execFileSync(PYTHON, ['-W', 'ignore', '-c', script, folder], { encoding: 'utf8' }),
+      ) as typeof expected;
+    });
+    afterAll(() => rmSync(folder, { recursive: true }));
 
-  it.each(['boosting', 'forest', 'network'])('answers as the library does: %s', async (name) => {
-    const answers = await answersOf(await open(readFileSync(join(folder, `${name}.onnx`))));
-    expect(answers).toEqual((expected[name] ?? []).map((value) => expect.closeTo(value, 4)));
-  });
-});
+    it.each(['boosting', 'forest', 'network'])('answers as the library does: %s', async (name) => {
+      const answers = await answersOf(await open(readFileSync(join(folder, `${name}.onnx`))));
+      expect(answers).toEqual((expected[name] ?? []).map((value) => expect.closeTo(value, 4)));
+    });
+  },
+);

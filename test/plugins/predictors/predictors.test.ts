@@ -18,7 +18,13 @@ import { askInThread } from '../../support/ask-in-thread.js';
 import { makeNetwork } from '../../support/regressors.js';
 
 /** Those that belong in a thread are tried in one, as a server runs them. */
-const PREDICTORS = [ridge, inThread(gaussianProcess, 'gaussian-process'), inThread(xgboost, 'xgboost'), inThread(randomForest, 'random-forest'), inThread(ensemble, 'ensemble')] as readonly Predictor[];
+const PREDICTORS = [
+  ridge,
+  inThread(gaussianProcess, 'gaussian-process'),
+  inThread(xgboost, 'xgboost'),
+  inThread(randomForest, 'random-forest'),
+  inThread(ensemble, 'ensemble'),
+] as readonly Predictor[];
 
 describe.each(PREDICTORS.map((predictor) => ({ id: predictor.id, predictor })))('$id', ({ predictor }) => {
   it.each(listPredictorChecks(predictor, { leastTau: 0.6 }))('$name', async ({ run }) => {
@@ -28,23 +34,41 @@ describe.each(PREDICTORS.map((predictor) => ({ id: predictor.id, predictor })))(
 
 describe('onnx', () => {
   const network = makeNetwork({ columns: 6, hidden: 1, weights: [1, 0.5, 0.25, 2, 1, 1], heads: [1] });
-  it.each(listPredictorChecks(inThread(onnx, 'onnx'), { options: { path: 'own.onnx' }, files: { path: network } }))('$name', async ({ run }) => {
-    await expect(run()).resolves.toBeUndefined();
-  });
+  it.each(listPredictorChecks(inThread(onnx, 'onnx'), { options: { path: 'own.onnx' }, files: { path: network } }))(
+    '$name',
+    async ({ run }) => {
+      await expect(run()).resolves.toBeUndefined();
+    },
+  );
 });
 
 describe('labels at the extremes of float64', () => {
-  it.each(['ridge', 'xgboost', 'random-forest', 'gaussian-process', 'ensemble'])('let no fit of %s go on for ever, nor answer what is no number', async (id) => {
-    const module = pathToFileURL(resolve(import.meta.dirname, `../../../dist/src/plugins/predictors/${id}.js`)).href;
-    expect(await askInThread('extreme-labels.mjs', { module, runs: id === 'ensemble' ? 5 : 25 }, 60_000)).toEqual({ asked: [id], failed: [], stuck: undefined });
-  });
+  it.each(['ridge', 'xgboost', 'random-forest', 'gaussian-process', 'ensemble'])(
+    'let no fit of %s go on for ever, nor answer what is no number',
+    async (id) => {
+      const module = pathToFileURL(resolve(import.meta.dirname, `../../../dist/src/plugins/predictors/${id}.js`)).href;
+      expect(await askInThread('extreme-labels.mjs', { module, runs: id === 'ensemble' ? 5 : 25 }, 60_000)).toEqual({
+        asked: [id],
+        failed: [],
+        stuck: undefined,
+      });
+    },
+  );
 });
 
 describe('listPredictorChecks', () => {
   it('finds out a predictor that was fitted elsewhere and does not say so', async () => {
     const fixed: Predictor<Record<string, never>> = {
-      id: 'fixed', summary: '', options: z.strictObject({}), runsIn: 'worker', pairs: { least: 2, most: 100 },
-      fit: () => Promise.resolve({ predict: ({ rates, columns }) => Promise.resolve({ mean: new Float64Array(rates.length / columns).fill(3) }), save: () => new Uint8Array(0) }),
+      id: 'fixed',
+      summary: '',
+      options: z.strictObject({}),
+      runsIn: 'worker',
+      pairs: { least: 2, most: 100 },
+      fit: () =>
+        Promise.resolve({
+          predict: ({ rates, columns }) => Promise.resolve({ mean: new Float64Array(rates.length / columns).fill(3) }),
+          save: () => new Uint8Array(0),
+        }),
       load: () => Promise.reject(new Error('not asked')),
     };
     const check = listPredictorChecks(fixed).find(({ name }) => name.startsWith('learns from its pairs'));
@@ -62,7 +86,10 @@ function drawTotals(rows: number, seed: number): PairTable {
     return 1 + 0.02 * heads ** 2 + 0.3 * own.reduce((sum, rate, index) => sum + (index % 2) * rate ** 2, 0);
   };
   return {
-    dimensions: Array.from({ length: 24 }, (_, index) => `layers.${index >> 1}.${index % 2 === 0 ? 'kv_heads' : 'ffn_channels'}`),
+    dimensions: Array.from(
+      { length: 24 },
+      (_, index) => `layers.${index >> 1}.${index % 2 === 0 ? 'kv_heads' : 'ffn_channels'}`,
+    ),
     rates,
     targets: Float64Array.from({ length: rows }, (_, row) => law(row)),
   };
@@ -70,14 +97,20 @@ function drawTotals(rows: number, seed: number): PairTable {
 
 describe('ridge', () => {
   it('chooses the penalty and predicts as leave-one-out refits by scikit-learn do', async () => {
-    const fitted = await ridge.fit({
-      dimensions: ['a', 'b'],
-      rates: Float32Array.of(0, 0.1, 0.2, 0.3, 0.4, 0.1, 0.5, 0.5, 0.1, 0.4, 0.3, 0.2, 0.25, 0.45, 0.45, 0.35),
-      targets: Float64Array.of(1, 1.9, 1.7, 3.1, 1.6, 1.55, 2.35, 2.5),
-    }, ridge.options.parse({ features: 'rates-and-squares' }), 0);
+    const fitted = await ridge.fit(
+      {
+        dimensions: ['a', 'b'],
+        rates: Float32Array.of(0, 0.1, 0.2, 0.3, 0.4, 0.1, 0.5, 0.5, 0.1, 0.4, 0.3, 0.2, 0.25, 0.45, 0.45, 0.35),
+        targets: Float64Array.of(1, 1.9, 1.7, 3.1, 1.6, 1.55, 2.35, 2.5),
+      },
+      ridge.options.parse({ features: 'rates-and-squares' }),
+      0,
+    );
     const { mean } = await fitted.predict({ rates: Float32Array.of(0.15, 0.25, 0.35, 0.4, 0.6, 0.05), columns: 2 });
     // sklearn.linear_model.Ridge on standardised rates and squares; of the same 49 penalties the one whose eight refits err least.
-    expect([...mean]).toEqual([1.5009092240134345, 2.3194971968604716, 2.2809133087639246].map((value) => expect.closeTo(value, 5)));
+    expect([...mean]).toEqual(
+      [1.5009092240134345, 2.3194971968604716, 2.2809133087639246].map((value) => expect.closeTo(value, 5)),
+    );
   });
 
   it('finds a law of the totals of a kind from fewer pairs than squares, and chooses so by itself', async () => {
@@ -104,7 +137,9 @@ describe('ridge', () => {
 
 describe('importing a predictor', () => {
   it('loads none of the libraries behind it', () => {
-    const files = ['ridge', 'ensemble', 'gaussian-process', 'random-forest', 'xgboost'].map((id) => resolve(import.meta.dirname, `../../../dist/src/plugins/predictors/${id}.js`));
+    const files = ['ridge', 'ensemble', 'gaussian-process', 'random-forest', 'xgboost'].map((id) =>
+      resolve(import.meta.dirname, `../../../dist/src/plugins/predictors/${id}.js`),
+    );
     const script = `
       const before = process.listenerCount('uncaughtException');
       for (const file of ${JSON.stringify(files)}) await import(file);
@@ -112,7 +147,9 @@ describe('importing a predictor', () => {
       const loaded = Object.keys(createRequire(${JSON.stringify(files[0])}).cache).filter((path) => /ml-/.test(path));
       console.log(JSON.stringify({ loaded, added: process.listenerCount('uncaughtException') - before }));
     `;
-    expect(JSON.parse(execFileSync(process.execPath, ['--input-type=module', '-e', script], { encoding: 'utf8' }))).toEqual({ loaded: [], added: 0 });
+    expect(
+      JSON.parse(execFileSync(process.execPath, ['--input-type=module', '-e', script], { encoding: 'utf8' })),
+    ).toEqual({ loaded: [], added: 0 });
   });
 });
 
@@ -131,6 +168,8 @@ function drawTable(rows: number, columns: number): PairTable {
   return {
     dimensions: Array.from({ length: columns }, (_, column) => `layers.${column}.ffn_channels`),
     rates,
-    targets: Float64Array.from({ length: rows }, (_, row) => rates.subarray(row * columns, (row + 1) * columns).reduce((sum, rate) => sum + rate * rate, 0)),
+    targets: Float64Array.from({ length: rows }, (_, row) =>
+      rates.subarray(row * columns, (row + 1) * columns).reduce((sum, rate) => sum + rate * rate, 0),
+    ),
   };
 }

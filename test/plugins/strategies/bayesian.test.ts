@@ -29,15 +29,26 @@ describe('bayesian', () => {
 
   it('returns the best means where nothing is uncertain', async () => {
     const { asked, best } = await search(bayesian, { seed: 2, predict: certain });
-    expect(best.map(valueOf)).toEqual(asked.map(valueOf).sort((a, b) => a - b).slice(0, 6));
+    expect(best.map(valueOf)).toEqual(
+      asked
+        .map(valueOf)
+        .sort((a, b) => a - b)
+        .slice(0, 6),
+    );
   });
 
   it('finds better architectures than random candidates with as many real evaluations, in 8 of 10 seeds at least', async () => {
     let wins = 0;
     for (let seed = 0; seed < 10; seed++) {
       const rng = createRng(seed);
-      const start = Array.from({ length: 20 }, () => sampler.sample(rng) ?? []).map((counts) => ({ counts, value: valueOf(counts) }));
-      const [found, drawn] = [await evaluateInRounds(bayesian, start, seed), await evaluateInRounds(random, start, seed)];
+      const start = Array.from({ length: 20 }, () => sampler.sample(rng) ?? []).map((counts) => ({
+        counts,
+        value: valueOf(counts),
+      }));
+      const [found, drawn] = [
+        await evaluateInRounds(bayesian, start, seed),
+        await evaluateInRounds(random, start, seed),
+      ];
       if (found <= drawn) wins += 1;
     }
     expect(wins).toBeGreaterThanOrEqual(8);
@@ -45,7 +56,12 @@ describe('bayesian', () => {
 });
 
 describe('chooseBatch', () => {
-  const near = [0, 1, 2].map((index) => ({ counts: [index], rates: Float32Array.of(0.1 + 0.001 * index, 0.1), mean: 2 + 0.001 * index, deviation: 0.5 }));
+  const near = [0, 1, 2].map((index) => ({
+    counts: [index],
+    rates: Float32Array.of(0.1 + 0.001 * index, 0.1),
+    mean: 2 + 0.001 * index,
+    deviation: 0.5,
+  }));
   const far = { counts: [9], rates: Float32Array.of(0.5, 0.5), mean: 2.2, deviation: 0.5 };
 
   it('takes one of several neighbours, then what is far from it', () => {
@@ -66,8 +82,16 @@ async function evaluateInRounds(strategy: Strategy, start: readonly Evaluated[],
     const rates = new Float32Array(evaluated.length * columns);
     evaluated.forEach(({ counts }, row) => rates.set(toRates(plan.space, counts), row * columns));
     const targets = Float64Array.from(evaluated, ({ value }) => value);
-    const fitted = await gaussianProcess.fit({ dimensions: plan.space.dimensions.map(({ name }) => name), rates, targets }, gaussianProcess.options.parse({}), 0);
-    const { best } = await search(strategy, { seed: 10 * seed + round, evaluated, predict: (points) => fitted.predict({ rates: encode(points), columns }) });
+    const fitted = await gaussianProcess.fit(
+      { dimensions: plan.space.dimensions.map(({ name }) => name), rates, targets },
+      gaussianProcess.options.parse({}),
+      0,
+    );
+    const { best } = await search(strategy, {
+      seed: 10 * seed + round,
+      evaluated,
+      predict: (points) => fitted.predict({ rates: encode(points), columns }),
+    });
     evaluated.push(...best.map((counts) => ({ counts, value: valueOf(counts) })));
   }
   return Math.min(...evaluated.map(({ value }) => value));
@@ -81,7 +105,16 @@ interface SearchSetting {
 
 async function search(strategy: Strategy, { seed, predict, evaluated = [] }: SearchSetting) {
   const parsed = strategy.options.safeParse({});
-  const run = strategy.start({ space: plan.space, candidates: 600, sampler, evaluated: evaluated.map(({ counts, value }) => ({ counts, values: [value] })), rng: createRng(seed) }, parsed.success ? parsed.data : {});
+  const run = strategy.start(
+    {
+      space: plan.space,
+      candidates: 600,
+      sampler,
+      evaluated: evaluated.map(({ counts, value }) => ({ counts, values: [value] })),
+      rng: createRng(seed),
+    },
+    parsed.success ? parsed.data : {},
+  );
   const asked: Counts[] = [];
   for (let points = run.ask(); points.length > 0; points = run.ask()) {
     asked.push(...points);

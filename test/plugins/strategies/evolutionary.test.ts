@@ -20,7 +20,10 @@ const sampler = createBudgetSampler({ space: plan.space, band: candidateBand(pla
 const valueOf = (counts: Counts): number => Math.log(measurePerplexity(plan, { counts, part: 'search' }));
 
 function search(strategy: Strategy, seed: number, candidates = 1000) {
-  const run = strategy.start({ space: plan.space, candidates, sampler, evaluated: [], rng: createRng(seed) }, defaultsOf(strategy));
+  const run = strategy.start(
+    { space: plan.space, candidates, sampler, evaluated: [], rng: createRng(seed) },
+    defaultsOf(strategy),
+  );
   const asked: Counts[] = [];
   for (let points = run.ask(); points.length > 0; points = run.ask()) {
     asked.push(...points);
@@ -43,7 +46,9 @@ describe('evolutionary', () => {
   });
 
   it('asks about points with one key-value count everywhere, which random draws hardly bring', () => {
-    const heads = search(evolutionary, 1).asked.map((counts) => counts.filter((_, index) => plan.space.dimensions[index]?.kind === 'kv_heads'));
+    const heads = search(evolutionary, 1).asked.map((counts) =>
+      counts.filter((_, index) => plan.space.dimensions[index]?.kind === 'kv_heads'),
+    );
     expect(heads).toContainEqual([4, 4, 4, 4, 4]);
   });
 
@@ -78,26 +83,57 @@ describe('evolutionary', () => {
   });
 
   it('breeds from the mean of the best pairs, where what each changed by chance evens out', () => {
-    const [centre = []] = listLevelPoints({ space: plan.space, candidates: 100, sampler, evaluated: [], rng: createRng(1) });
+    const [centre = []] = listLevelPoints({
+      space: plan.space,
+      candidates: 100,
+      sampler,
+      evaluated: [],
+      rng: createRng(1),
+    });
     // Each of four pairs has moved two channels from the one layer to another: their mean none.
     const channels = plan.space.dimensions.flatMap(({ kind }, index) => (kind === 'ffn_channels' ? [index] : []));
-    const pairs = channels.slice(0, 4).map((from, place): Counts => centre.map((count, index) => count + (index === from ? -2 : index === channels[(place + 1) % 4] ? 2 : 0)));
+    const pairs = channels
+      .slice(0, 4)
+      .map(
+        (from, place): Counts =>
+          centre.map((count, index) => count + (index === from ? -2 : index === channels[(place + 1) % 4] ? 2 : 0)),
+      );
     expect(pairs.every((counts) => sampler.isFeasible(counts))).toBe(true);
-    const founders = listFounders({ space: plan.space, candidates: 100, sampler, evaluated: pairs.map((counts) => ({ counts, values: [valueOf(counts)] })), rng: createRng(1) }, 0);
+    const founders = listFounders(
+      {
+        space: plan.space,
+        candidates: 100,
+        sampler,
+        evaluated: pairs.map((counts) => ({ counts, values: [valueOf(counts)] })),
+        rng: createRng(1),
+      },
+      0,
+    );
     expect(founders.filter((counts) => countsKey(counts) === countsKey(centre))).not.toHaveLength(0);
     expect(founders.at(-1)).toEqual(centre);
   });
 
   it('finds better points by waves where what a layer can give up follows its depth', () => {
     const space = createSearchSpace(SMOLLM2_SHAPE);
-    const draws = createBudgetSampler({ space, band: candidateBand(space.shape, { cost: { kind: 'parameters' }, limit: 107_612_006 }) });
-    const loss = (counts: Counts): number => toRates(space, counts).reduce((sum, rate, index) => {
-      const { kind, layers: [layer = 0] } = space.dimensions[index] ?? { kind: 'kv_heads', layers: [] };
-      return sum + (rate - (kind === 'kv_heads' ? 0 : 0.41 - 0.2 * Math.cos((2 * Math.PI * (layer - 3)) / 25))) ** 2;
-    }, 0);
+    const draws = createBudgetSampler({
+      space,
+      band: candidateBand(space.shape, { cost: { kind: 'parameters' }, limit: 107_612_006 }),
+    });
+    const loss = (counts: Counts): number =>
+      toRates(space, counts).reduce((sum, rate, index) => {
+        const {
+          kind,
+          layers: [layer = 0],
+        } = space.dimensions[index] ?? { kind: 'kv_heads', layers: [] };
+        return sum + (rate - (kind === 'kv_heads' ? 0 : 0.41 - 0.2 * Math.cos((2 * Math.PI * (layer - 3)) / 25))) ** 2;
+      }, 0);
     const best = (waves: number, seed: number): number => {
-      const run = evolutionary.start({ space, candidates: 1000, sampler: draws, evaluated: [], rng: createRng(seed) }, { ...(defaultsOf(evolutionary) as object), waves } as never);
-      for (let points = run.ask(); points.length > 0; points = run.ask()) run.tell([{ mean: Float64Array.from(points, loss) }]);
+      const run = evolutionary.start({ space, candidates: 1000, sampler: draws, evaluated: [], rng: createRng(seed) }, {
+        ...(defaultsOf(evolutionary) as object),
+        waves,
+      } as never);
+      for (let points = run.ask(); points.length > 0; points = run.ask())
+        run.tell([{ mean: Float64Array.from(points, loss) }]);
       return loss(run.best(1)[0] ?? []);
     };
     const wins = Array.from({ length: 10 }, (_, seed) => best(1, seed) < best(0, seed));

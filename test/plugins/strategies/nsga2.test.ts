@@ -12,7 +12,10 @@ import { createBudgetSampler } from '../../../src/search/sampling/budget-sampler
 import { createPlan, measurePerplexity } from '../../search/study/fake-study.js';
 import { createShape } from '../../support/shapes.js';
 
-const space = createSearchSpace(createShape({ layers: 12, hidden: 8, headDim: 4, kvHeads: 1, queryHeadsPerKv: 1, ffnChannels: 100, vocabulary: 16 }), { kinds: ['ffn_channels'], maxRate: 0.99, protectedLayers: [] });
+const space = createSearchSpace(
+  createShape({ layers: 12, hidden: 8, headDim: 4, kvHeads: 1, queryHeadsPerKv: 1, ffnChannels: 100, vocabulary: 16 }),
+  { kinds: ['ffn_channels'], maxRate: 0.99, protectedLayers: [] },
+);
 const anywhere: CandidateSampler = {
   sample: (rng) => space.dimensions.map(({ counts }) => counts[rng.integer(counts.length)] ?? 0),
   isFeasible: () => true,
@@ -29,14 +32,20 @@ function zdt1(counts: Counts): [number, number] {
   return [first, g * (1 - Math.sqrt(first / g))];
 }
 
-const front = (space.dimensions[0]?.counts ?? []).map((count) => zdt1([count, ...Array.from({ length: 11 }, () => 60)]));
+const front = (space.dimensions[0]?.counts ?? []).map((count) =>
+  zdt1([count, ...Array.from({ length: 11 }, () => 60)]),
+);
 const exact = hypervolume(front, [1.1, 1.1]);
 
 describe('nsga2', () => {
   it('comes near the known front of a problem, and nearer than as many random points, in every seed', () => {
     for (let seed = 0; seed < 10; seed++) {
       const [bred, drawn] = [nsga2, random].map((strategy) => {
-        const { best } = search(strategy, { space, sampler: anywhere, candidates: 4000, evaluated: [], rng: createRng(seed) }, zdt1);
+        const { best } = search(
+          strategy,
+          { space, sampler: anywhere, candidates: 4000, evaluated: [], rng: createRng(seed) },
+          zdt1,
+        );
         return hypervolume(best.map(zdt1), [1.1, 1.1]);
       });
       expect(bred).toBeGreaterThan(0.9 * exact);
@@ -47,7 +56,12 @@ describe('nsga2', () => {
   it('returns points of the front that lie far apart, none of them evaluated before', () => {
     const known = [100, 50, 10].map((first) => [first, ...Array.from({ length: 11 }, () => 60)]);
     const evaluated = known.map((counts) => ({ counts, values: zdt1(counts) }));
-    const { best } = search(nsga2, { space, sampler: anywhere, candidates: 4000, evaluated, rng: createRng(1) }, zdt1, 8);
+    const { best } = search(
+      nsga2,
+      { space, sampler: anywhere, candidates: 4000, evaluated, rng: createRng(1) },
+      zdt1,
+      8,
+    );
     const firsts = best.map((counts) => zdt1(counts)[0]).sort((a, b) => a - b);
     expect(firsts).toHaveLength(8);
     expect(Math.max(...firsts.slice(1).map((value, index) => value - (firsts[index] ?? 0)))).toBeLessThan(0.3);
@@ -58,10 +72,17 @@ describe('nsga2', () => {
     const plan = createPlan();
     const [budget] = plan.budgets;
     if (budget === undefined) throw new Error('the plan has a budget');
-    const sampler = createBudgetSampler({ space: plan.space, band: { ...candidateBand(plan.space.shape, budget), least: 0 } });
+    const sampler = createBudgetSampler({
+      space: plan.space,
+      band: { ...candidateBand(plan.space.shape, budget), least: 0 },
+    });
     const size = createCostModel(plan.space.shape, { kind: 'parameters' });
-    const valuesOf = (counts: Counts): [number, number] => [measurePerplexity(plan, { counts, part: 'search' }), measureCounts(size, plan.space, counts)];
-    const run = (seed: number) => search(nsga2, { space: plan.space, sampler, candidates: 1000, evaluated: [], rng: createRng(seed) }, valuesOf);
+    const valuesOf = (counts: Counts): [number, number] => [
+      measurePerplexity(plan, { counts, part: 'search' }),
+      measureCounts(size, plan.space, counts),
+    ];
+    const run = (seed: number) =>
+      search(nsga2, { space: plan.space, sampler, candidates: 1000, evaluated: [], rng: createRng(seed) }, valuesOf);
     const { asked } = run(1);
     expect(new Set(asked.map(countsKey)).size).toBe(1000);
     expect(asked.every((counts) => sampler.isFeasible(counts))).toBe(true);
@@ -70,14 +91,22 @@ describe('nsga2', () => {
   });
 });
 
-function search(strategy: Strategy, problem: SearchProblem, valuesOf: (counts: Counts) => [number, number], count = 40) {
+function search(
+  strategy: Strategy,
+  problem: SearchProblem,
+  valuesOf: (counts: Counts) => [number, number],
+  count = 40,
+) {
   const parsed = strategy.options.safeParse({});
   const run = strategy.start(problem, parsed.success ? parsed.data : {});
   const asked: Counts[] = [];
   for (let points = run.ask(); points.length > 0; points = run.ask()) {
     asked.push(...points);
     const values = points.map(valuesOf);
-    run.tell([{ mean: Float64Array.from(values, ([first]) => first) }, { mean: Float64Array.from(values, ([, second]) => second) }]);
+    run.tell([
+      { mean: Float64Array.from(values, ([first]) => first) },
+      { mean: Float64Array.from(values, ([, second]) => second) },
+    ]);
   }
   return { asked, best: run.best(count) };
 }

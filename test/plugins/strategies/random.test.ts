@@ -8,8 +8,14 @@ import random from '../../../src/plugins/strategies/random.js';
 import { createBudgetSampler } from '../../../src/search/sampling/budget-sampler.js';
 import { createShape } from '../../support/shapes.js';
 
-const space = createSearchSpace(createShape({ layers: 2, hidden: 8, headDim: 4, kvHeads: 3, queryHeadsPerKv: 2, ffnChannels: 12, vocabulary: 16 }), { maxRate: 0.99 });
-const sampler = createBudgetSampler({ space, band: { cost: createCostModel(space.shape, { kind: 'parameters' }), least: 900, most: 1000 } });
+const space = createSearchSpace(
+  createShape({ layers: 2, hidden: 8, headDim: 4, kvHeads: 3, queryHeadsPerKv: 2, ffnChannels: 12, vocabulary: 16 }),
+  { maxRate: 0.99 },
+);
+const sampler = createBudgetSampler({
+  space,
+  band: { cost: createCostModel(space.shape, { kind: 'parameters' }), least: 900, most: 1000 },
+});
 const points = Math.round(Math.exp(sampler.logPoints));
 
 describe('random', () => {
@@ -42,8 +48,19 @@ describe('random', () => {
   });
 });
 
-function search({ candidates, evaluated = [], seed = 1 }: { candidates: number; evaluated?: readonly EvaluatedPoint[]; seed?: number }) {
-  const run = random.start({ space, candidates, sampler, evaluated, rng: createRng(seed) }, random.options.parse({ batch: 16 }));
+function search({
+  candidates,
+  evaluated = [],
+  seed = 1,
+}: {
+  candidates: number;
+  evaluated?: readonly EvaluatedPoint[];
+  seed?: number;
+}) {
+  const run = random.start(
+    { space, candidates, sampler, evaluated, rng: createRng(seed) },
+    random.options.parse({ batch: 16 }),
+  );
   const asked: Counts[] = [];
   for (let batch = run.ask(); batch.length > 0; batch = run.ask()) {
     asked.push(...batch);

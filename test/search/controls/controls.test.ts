@@ -31,13 +31,17 @@ describe('findUniformPaper', () => {
   });
 
   it('meets every budget that can be met, with the next lower rate not meeting it', () => {
-    fc.assert(fc.property(fc.integer({ min: 60_000, max: 300_000 }), (limit) => {
-      const point = findUniformPaper(space, budget(limit));
-      const { counts, rate } = point ?? { counts: space.dimensions.map(() => 1), rate: 1 };
-      expect(size(counts) <= limit).toBe(point !== undefined);
-      const below = space.dimensions.map(({ size: n }) => Math.max(1, Math.floor(n * (1 - Math.max(0, rate - 1e-7)) + 0.5)));
-      expect(rate === 0 || size(below) > limit).toBe(true);
-    }));
+    fc.assert(
+      fc.property(fc.integer({ min: 60_000, max: 300_000 }), (limit) => {
+        const point = findUniformPaper(space, budget(limit));
+        const { counts, rate } = point ?? { counts: space.dimensions.map(() => 1), rate: 1 };
+        expect(size(counts) <= limit).toBe(point !== undefined);
+        const below = space.dimensions.map(({ size: n }) =>
+          Math.max(1, Math.floor(n * (1 - Math.max(0, rate - 1e-7)) + 0.5)),
+        );
+        expect(rate === 0 || size(below) > limit).toBe(true);
+      }),
+    );
   });
 
   it('leaves nothing to say where even one unit of each costs too much', () => {
@@ -50,7 +54,12 @@ describe('listUniformBest', () => {
     const limit = Math.floor(dense * 0.8);
     const candidates = listUniformBest(space, budget(limit));
     // Each group kept less than four gives 3,072 to the channels, 16 of them; 10,401.3 a layer have to go.
-    expect(candidates.map(([groups, channels]) => [groups, channels])).toEqual([[1, 165], [2, 149], [3, 133], [4, 117]]);
+    expect(candidates.map(([groups, channels]) => [groups, channels])).toEqual([
+      [1, 165],
+      [2, 149],
+      [3, 133],
+      [4, 117],
+    ]);
     for (const counts of candidates) {
       expect(size(counts)).toBeLessThanOrEqual(limit);
       expect(size(counts.map((count, index) => (index % 2 === 1 ? count + 1 : count)))).toBeGreaterThan(limit);
@@ -66,43 +75,83 @@ describe('listUniformBest', () => {
 });
 
 describe('findGlobalThreshold', () => {
-  const tiny = createSearchSpace(createShape({ layers: 2, hidden: 8, headDim: 4, kvHeads: 1, queryHeadsPerKv: 2, ffnChannels: 4, vocabulary: 16 }), { kinds: ['ffn_channels'], maxRate: 1 });
+  const tiny = createSearchSpace(
+    createShape({ layers: 2, hidden: 8, headDim: 4, kvHeads: 1, queryHeadsPerKv: 2, ffnChannels: 4, vocabulary: 16 }),
+    { kinds: ['ffn_channels'], maxRate: 1 },
+  );
   const total = measureCounts(createCostModel(tiny.shape, { kind: 'parameters' }), tiny, [4, 4]);
 
   it('removes units in the order of their standardised scores over all layers', () => {
     // Standardised, layer 0 is (-1.34, -0.45, 0.45, 1.34) whatever its unit; layer 1 (-0.58, -0.58, -0.58, 1.73).
-    const scores = [{ kv_heads: [1], ffn_channels: [100, 300, 200, 400] }, { kv_heads: [1], ffn_channels: [2, 1, 1, 1] }];
+    const scores = [
+      { kv_heads: [1], ffn_channels: [100, 300, 200, 400] },
+      { kv_heads: [1], ffn_channels: [2, 1, 1, 1] },
+    ];
     const keep = (removed: number) => findGlobalThreshold(tiny, scores, budget(total - 24 * removed));
-    expect([1, 2, 4, 5].map(keep)).toEqual([[3, 4], [3, 3], [3, 1], [2, 1]]);
+    expect([1, 2, 4, 5].map(keep)).toEqual([
+      [3, 4],
+      [3, 3],
+      [3, 1],
+      [2, 1],
+    ]);
     expect(keep(7)).toBeUndefined(); // one channel of each layer stays: six can go
   });
 });
 
 describe('findCalibrationErrorAllocation', () => {
-  const two = createSearchSpace(createShape({ layers: 2, hidden: 8, headDim: 4, kvHeads: 3, queryHeadsPerKv: 2, ffnChannels: 7, vocabulary: 16 }));
+  const two = createSearchSpace(
+    createShape({ layers: 2, hidden: 8, headDim: 4, kvHeads: 3, queryHeadsPerKv: 2, ffnChannels: 7, vocabulary: 16 }),
+  );
 
   it('has the least sum of errors, each over the total of its half-block, of all points within the budgets', async () => {
     const points = listAll();
-    await fc.assert(fc.asyncProperty(fc.integer({ min: 0, max: 10_000 }), fc.double({ min: 0.3, max: 1, noNaN: true }), fc.double({ min: 0.3, max: 1, noNaN: true }), async (seed, share, cacheShare) => {
-      const errors = drawErrors(seed);
-      const budgets: Budget[] = [{ kind: 'parameters' } as const, { kind: 'kv_cache_bytes_per_token', bytesPerValue: 2 } as const].map((spec, index) => ({
-        cost: spec,
-        limit: Math.floor(measureCounts(createCostModel(two.shape, spec), two, [3, 7, 3, 7]) * (index === 0 ? share : cacheShare)),
-      }));
-      for (const asked of [budgets.slice(0, 1), budgets]) {
-        const within = points.filter((counts) => asked.every(({ cost: spec, limit }) => measureCounts(createCostModel(two.shape, spec), two, counts) <= limit));
-        const found = await findCalibrationErrorAllocation(two, errors, asked, () => setImmediate());
-        expect(found === undefined).toBe(within.length === 0);
-        if (found === undefined) continue;
-        expect(asked.every(({ cost: spec, limit }) => measureCounts(createCostModel(two.shape, spec), two, found.counts) <= limit)).toBe(true);
-        expect(sumOf(errors, found.counts)).toBeCloseTo(Math.min(...within.map((counts) => sumOf(errors, counts))), 12);
-        expect(found.bound).toBe(found.error);
-      }
-    }), { numRuns: 60 });
+    await fc.assert(
+      fc.asyncProperty(
+        fc.integer({ min: 0, max: 10_000 }),
+        fc.double({ min: 0.3, max: 1, noNaN: true }),
+        fc.double({ min: 0.3, max: 1, noNaN: true }),
+        async (seed, share, cacheShare) => {
+          const errors = drawErrors(seed);
+          const budgets: Budget[] = [
+            { kind: 'parameters' } as const,
+            { kind: 'kv_cache_bytes_per_token', bytesPerValue: 2 } as const,
+          ].map((spec, index) => ({
+            cost: spec,
+            limit: Math.floor(
+              measureCounts(createCostModel(two.shape, spec), two, [3, 7, 3, 7]) * (index === 0 ? share : cacheShare),
+            ),
+          }));
+          for (const asked of [budgets.slice(0, 1), budgets]) {
+            const within = points.filter((counts) =>
+              asked.every(
+                ({ cost: spec, limit }) => measureCounts(createCostModel(two.shape, spec), two, counts) <= limit,
+              ),
+            );
+            const found = await findCalibrationErrorAllocation(two, errors, asked, () => setImmediate());
+            expect(found === undefined).toBe(within.length === 0);
+            if (found === undefined) continue;
+            expect(
+              asked.every(
+                ({ cost: spec, limit }) => measureCounts(createCostModel(two.shape, spec), two, found.counts) <= limit,
+              ),
+            ).toBe(true);
+            expect(sumOf(errors, found.counts)).toBeCloseTo(
+              Math.min(...within.map((counts) => sumOf(errors, counts))),
+              12,
+            );
+            expect(found.bound).toBe(found.error);
+          }
+        },
+      ),
+      { numRuns: 60 },
+    );
   });
 
   it('comes within a thousandth of the least for a model of 30 layers, and keeps to multiples and to one shape where layers are tied', async () => {
-    const errors = SMOLLM2_SHAPE.layers.map((_, layer) => ({ attention: draw(layer, [3]), ffn: draw(100 + layer, [1536]) }));
+    const errors = SMOLLM2_SHAPE.layers.map((_, layer) => ({
+      attention: draw(layer, [3]),
+      ffn: draw(100 + layer, [1536]),
+    }));
     const limit = Math.floor(134_515_008 * 0.8);
     const whole = createSearchSpace(SMOLLM2_SHAPE);
     const found = await findCalibrationErrorAllocation(whole, errors, budget(limit), () => setImmediate());
@@ -139,7 +188,8 @@ function sumOf(errors: readonly LayerErrors[], counts: Counts): number {
 
 function listAll(): Counts[] {
   const points: Counts[] = [];
-  for (let a = 1; a <= 3; a++) for (let b = 1; b <= 7; b++) for (let c = 1; c <= 3; c++) for (let d = 1; d <= 7; d++) points.push([a, b, c, d]);
+  for (let a = 1; a <= 3; a++)
+    for (let b = 1; b <= 7; b++) for (let c = 1; c <= 3; c++) for (let d = 1; d <= 7; d++) points.push([a, b, c, d]);
   return points;
 }
 

@@ -11,7 +11,11 @@ const pairs = drawPairs(60);
 
 describe('choosePredictor', () => {
   it('chooses the backend that ranks unseen pairs best, and reports all', async () => {
-    const { chosen, scores } = await choosePredictor(pairs, [backendOf('plain', 'rates'), backendOf('curved', 'rates-and-squares')], { rng: createRng(1) });
+    const { chosen, scores } = await choosePredictor(
+      pairs,
+      [backendOf('plain', 'rates'), backendOf('curved', 'rates-and-squares')],
+      { rng: createRng(1) },
+    );
     expect(chosen).toBe('curved');
     expect(scores.map(({ id }) => id)).toEqual(['plain', 'curved']);
     const [plain, curved] = scores.map((score) => (score.tried ? score.quality : undefined));
@@ -20,7 +24,11 @@ describe('choosePredictor', () => {
   });
 
   it('is not fooled by a backend that knows its own pairs by heart', async () => {
-    const { chosen, scores } = await choosePredictor(pairs, [{ ...LIMITS, id: 'parrot', fit: memorise }, backendOf('ridge', 'rates-and-squares')], { rng: createRng(1) });
+    const { chosen, scores } = await choosePredictor(
+      pairs,
+      [{ ...LIMITS, id: 'parrot', fit: memorise }, backendOf('ridge', 'rates-and-squares')],
+      { rng: createRng(1) },
+    );
     expect(chosen).toBe('ridge');
     expect(scores[0]).toMatchObject({ id: 'parrot', quality: { r2: expect.closeTo(0, 0) as number } });
   });
@@ -38,21 +46,38 @@ describe('choosePredictor', () => {
   });
 
   it('goes on without a backend that fails, but not when it was cancelled', async () => {
-    const { chosen, scores } = await choosePredictor(pairs, [failing('PREDICTOR_FAILED'), backendOf('plain', 'rates')], { rng: createRng(1) });
+    const { chosen, scores } = await choosePredictor(
+      pairs,
+      [failing('PREDICTOR_FAILED'), backendOf('plain', 'rates')],
+      { rng: createRng(1) },
+    );
     expect(chosen).toBe('plain');
     expect(scores[0]).toEqual({ id: 'broken', tried: false, reason: 'out of luck' });
-    await expect(choosePredictor(pairs, [failing('CANCELLED'), backendOf('plain', 'rates')], { rng: createRng(1) })).rejects.toMatchObject({ reason: 'CANCELLED' });
+    await expect(
+      choosePredictor(pairs, [failing('CANCELLED'), backendOf('plain', 'rates')], { rng: createRng(1) }),
+    ).rejects.toMatchObject({ reason: 'CANCELLED' });
   });
 
   it('leaves out a backend that was fitted elsewhere, as it may know the pairs by heart', async () => {
-    const { chosen, scores } = await choosePredictor(pairs, [{ ...LIMITS, id: 'knows-all', learns: 'elsewhere', fit: () => memorise(pairs) }, backendOf('plain', 'rates')], { rng: createRng(1) });
+    const { chosen, scores } = await choosePredictor(
+      pairs,
+      [{ ...LIMITS, id: 'knows-all', learns: 'elsewhere', fit: () => memorise(pairs) }, backendOf('plain', 'rates')],
+      { rng: createRng(1) },
+    );
     expect(chosen).toBe('plain');
-    expect(scores[0]).toEqual({ id: 'knows-all', tried: false, reason: 'was fitted elsewhere, maybe on these pairs: name it in place of a choice' });
+    expect(scores[0]).toEqual({
+      id: 'knows-all',
+      tried: false,
+      reason: 'was fitted elsewhere, maybe on these pairs: name it in place of a choice',
+    });
   });
 
   it('releases the predictor of every fold', async () => {
     const released: FittedPredictor[] = [];
-    await choosePredictor(pairs, [{ ...backendOf('ridge', 'rates'), release: (fitted) => released.push(fitted) }], { rng: createRng(1), folds: 4 });
+    await choosePredictor(pairs, [{ ...backendOf('ridge', 'rates'), release: (fitted) => released.push(fitted) }], {
+      rng: createRng(1),
+      folds: 4,
+    });
     expect(new Set(released).size).toBe(4);
   });
 });
@@ -73,7 +98,13 @@ function memorise({ dimensions, rates, targets }: PairTable): Promise<FittedPred
   const known = new Map([...targets].map((target, row) => [rowKey({ rates, columns }, row), target]));
   const mean = targets.reduce((sum, target) => sum + target, 0) / targets.length;
   return Promise.resolve({
-    predict: (batch) => Promise.resolve({ mean: Float64Array.from({ length: batch.rates.length / columns }, (_, row) => known.get(rowKey(batch, row)) ?? mean) }),
+    predict: (batch) =>
+      Promise.resolve({
+        mean: Float64Array.from(
+          { length: batch.rates.length / columns },
+          (_, row) => known.get(rowKey(batch, row)) ?? mean,
+        ),
+      }),
     save: () => new Uint8Array(),
   });
 }
@@ -86,6 +117,8 @@ function rowKey({ rates, columns }: EncodingBatch, row: number): string {
 function drawPairs(count: number): PairTable {
   const rng = createRng(3);
   const rates = Float32Array.from({ length: 4 * count }, () => rng.uniform());
-  const targets = Float64Array.from({ length: count }, (_, row) => rates.subarray(4 * row, 4 * row + 4).reduce((sum, rate) => sum + (rate - 0.4) ** 2, 0));
+  const targets = Float64Array.from({ length: count }, (_, row) =>
+    rates.subarray(4 * row, 4 * row + 4).reduce((sum, rate) => sum + (rate - 0.4) ** 2, 0),
+  );
   return { dimensions: ['a', 'b', 'c', 'd'], rates, targets };
 }

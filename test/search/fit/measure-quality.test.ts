@@ -9,12 +9,22 @@ const predicted = truth.map((label) => (label >= 10 ? 100 + label : -label));
 describe('measureQuality', () => {
   it('counts the best 10 from the top where higher is better, from the bottom elsewhere', () => {
     const form = { split: '5-fold', fitted: 16 };
-    expect(measureQuality({ targets: truth, metric: accuracy }, predicted, form)).toMatchObject({ top10Recall: 1, regretAt1: 0, heldOut: 20, ...form });
+    expect(measureQuality({ targets: truth, metric: accuracy }, predicted, form)).toMatchObject({
+      top10Recall: 1,
+      regretAt1: 0,
+      heldOut: 20,
+      ...form,
+    });
     expect(measureQuality({ targets: truth }, predicted, form)).toMatchObject({ top10Recall: 1, regretAt1: 9 }); // predicts 9 to be the lowest
   });
 
   it('measures the error alike in either direction', () => {
     const off = truth.map((label) => label + 2);
-    expect(measureQuality({ targets: truth, metric: accuracy }, off, { split: '', fitted: 0 })).toMatchObject({ mae: 2, rmse: 2, kendallTau: 1, spearman: expect.closeTo(1, 12) });
+    expect(measureQuality({ targets: truth, metric: accuracy }, off, { split: '', fitted: 0 })).toMatchObject({
+      mae: 2,
+      rmse: 2,
+      kendallTau: 1,
+      spearman: expect.closeTo(1, 12),
+    });
   });
 });

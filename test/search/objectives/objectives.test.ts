@@ -11,7 +11,15 @@ const counts = denseCounts(space); // 260,032 parameters
 const perplexity = { name: 'perplexity', better: 'lower', scale: 'log', summary: '' } as const;
 const accuracy = { name: 'accuracy', better: 'higher', scale: 'linear', summary: '' } as const;
 const sum: Goals = {
-  goals: [{ terms: [{ quantity: { kind: 'metric', metric: perplexity }, weight: 2 }, { quantity: { kind: 'metric', metric: accuracy }, weight: 1 }, { quantity: { kind: 'cost', cost: { kind: 'parameters' } }, weight: 0.5 }] }],
+  goals: [
+    {
+      terms: [
+        { quantity: { kind: 'metric', metric: perplexity }, weight: 2 },
+        { quantity: { kind: 'metric', metric: accuracy }, weight: 1 },
+        { quantity: { kind: 'cost', cost: { kind: 'parameters' } }, weight: 0.5 },
+      ],
+    },
+  ],
   floors: [],
 };
 
@@ -23,11 +31,19 @@ describe('scoreMeasured', () => {
   });
 
   it('adds up by how much floors are missed, on either side', () => {
-    const goals: Goals = { ...plainGoals(perplexity), floors: [{ metric: accuracy, limit: 0.5 }, { metric: perplexity, limit: 4 }] };
+    const goals: Goals = {
+      ...plainGoals(perplexity),
+      floors: [
+        { metric: accuracy, limit: 0.5 },
+        { metric: perplexity, limit: 4 },
+      ],
+    };
     const missed = scoreMeasured(goals, space, { counts, metrics: { perplexity: 5, accuracy: 0.4 } });
     expect(missed.violation).toBeCloseTo(Math.log(0.5 / 0.4) + Math.log(5 / 4), 12);
     expect(scoreMeasured(goals, space, { counts, metrics: { perplexity: 4, accuracy: 0.5 } }).violation).toBe(0);
-    expect(scoreMeasured(goals, space, { counts, metrics: { perplexity: 4 } }).violation).toBe(Number.POSITIVE_INFINITY);
+    expect(scoreMeasured(goals, space, { counts, metrics: { perplexity: 4 } }).violation).toBe(
+      Number.POSITIVE_INFINITY,
+    );
   });
 });
 
@@ -42,19 +58,35 @@ describe('scorePredicted', () => {
   });
 
   it('gives a plain objective the predicted mean itself', () => {
-    const { scores } = scorePredicted(plainGoals(perplexity), space, [counts, counts], { perplexity: { mean: Float64Array.of(1.1, 0.7) } });
+    const { scores } = scorePredicted(plainGoals(perplexity), space, [counts, counts], {
+      perplexity: { mean: Float64Array.of(1.1, 0.7) },
+    });
     expect(scores.map(({ values }) => values)).toEqual([[1.1], [0.7]]);
   });
 });
 
 describe('rankScores', () => {
   it('puts what meets the floors first, then what misses them least, and no number last', () => {
-    const scores = [[3, 0], [Number.NaN, 0], [1, 0.2], [2, 0], [1, 0.1], [2, 0]].map(([value = 0, violation = 0]) => ({ values: [value], violation }));
+    const scores = [
+      [3, 0],
+      [Number.NaN, 0],
+      [1, 0.2],
+      [2, 0],
+      [1, 0.1],
+      [2, 0],
+    ].map(([value = 0, violation = 0]) => ({ values: [value], violation }));
     expect(rankScores(scores)).toEqual([3, 5, 0, 4, 2, 1]);
   });
 
   it('begins with the knee of the front, and leaves what is dominated behind it', () => {
-    const scores = [[0, 10], [1, 3], [2, 2.9], [10, 0], [1, 4], [0, 0]].map((values, index) => ({ values, violation: index === 5 ? 1 : 0 }));
+    const scores = [
+      [0, 10],
+      [1, 3],
+      [2, 2.9],
+      [10, 0],
+      [1, 4],
+      [0, 0],
+    ].map((values, index) => ({ values, violation: index === 5 ? 1 : 0 }));
     expect(rankScores(scores)[0]).toBe(1);
     expect(rankScores(scores).slice(4)).toEqual([4, 5]);
     expect(findFront(scores)).toEqual([0, 1, 2, 3]);

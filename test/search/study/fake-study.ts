@@ -18,7 +18,13 @@ import { nextAction, type StudyAction } from '../../../src/search/study/next-act
 import { proposeCandidates } from '../../../src/search/study/propose-candidates.js';
 import { refineSpace } from '../../../src/search/study/refine-space.js';
 import { DEFAULT_PAIRS, goalsOf, type StudyPlan } from '../../../src/search/study/study-plan.js';
-import { startStudy, type Allocation, type StudyEvent, type StudyState, type TrialPoint } from '../../../src/search/study/study-state.js';
+import {
+  startStudy,
+  type Allocation,
+  type StudyEvent,
+  type StudyState,
+  type TrialPoint,
+} from '../../../src/search/study/study-state.js';
 import { STORIES_SHAPE } from '../../support/shapes.js';
 
 /** A study of the demo model's shape at 20 % fewer parameters, all layers prunable. */
@@ -76,7 +82,11 @@ export interface FakeRun {
 }
 
 /** Drives a study to its end, or on from where its events left off. */
-export async function runStudy(plan: StudyPlan, stored: readonly StudyEvent[] = [], { measure = measurePerplexity, measureMore = () => ({}), before, allocations = [] }: FakeEffects = {}): Promise<FakeRun> {
+export async function runStudy(
+  plan: StudyPlan,
+  stored: readonly StudyEvent[] = [],
+  { measure = measurePerplexity, measureMore = () => ({}), before, allocations = [] }: FakeEffects = {},
+): Promise<FakeRun> {
   const events = [...stored];
   let state = stored.reduce((reached, event) => applyEvent(plan, reached, event), startStudy(plan));
   for (;;) {
@@ -90,7 +100,12 @@ export async function runStudy(plan: StudyPlan, stored: readonly StudyEvent[] = 
   }
 }
 
-async function perform(plan: StudyPlan, state: StudyState, action: StudyAction, { measure, measureMore, allocations }: Required<Omit<FakeEffects, 'before'>>): Promise<StudyEvent[]> {
+async function perform(
+  plan: StudyPlan,
+  state: StudyState,
+  action: StudyAction,
+  { measure, measureMore, allocations }: Required<Omit<FakeEffects, 'before'>>,
+): Promise<StudyEvent[]> {
   const rng = createRng(plan.seed);
   switch (action.kind) {
     case 'score':
@@ -98,9 +113,14 @@ async function perform(plan: StudyPlan, state: StudyState, action: StudyAction, 
     case 'draw':
       return [{ kind: 'drawn', points: await drawPairs(plan, { ...action, rng: rng.fork(action.seed) }, breathe) }];
     case 'draw-candidates':
-      return [{ kind: 'drawn', points: await drawCandidates(plan, { ...action, rng: rng.fork(action.seed) }, breathe) }];
+      return [
+        { kind: 'drawn', points: await drawCandidates(plan, { ...action, rng: rng.fork(action.seed) }, breathe) },
+      ];
     case 'evaluate':
-      return action.points.map((point) => ({ kind: 'evaluated', trial: evaluate(plan, point, measure, measureMore(plan, point)) }));
+      return action.points.map((point) => ({
+        kind: 'evaluated',
+        trial: evaluate(plan, point, measure, measureMore(plan, point)),
+      }));
     case 'fit': {
       const judgement = await judgeFit(tableOf(plan, state, plan.objective), {
         fit: (pairs) => ridge.fit(pairs, ridge.options.parse({}), 0),
@@ -114,9 +134,31 @@ async function perform(plan: StudyPlan, state: StudyState, action: StudyAction, 
     case 'predict': {
       const strategy = goalsOf(plan).goals.length > 1 ? nsga2 : random;
       const metrics = listMetrics(goalsOf(plan));
-      const fitted = await Promise.all(metrics.map((metric) => ridge.fit(tableOf(plan, state, metric), ridge.options.parse({}), 0)));
-      const predict = async (batch: EncodingBatch) => Object.fromEntries(await Promise.all(metrics.map(async ({ name }, index) => [name, await (fitted[index] as FittedPredictor).predict(batch)] as const)));
-      return [await proposeCandidates(plan, { ...action, strategy, strategyOptions: strategy.options.parse({}), predict, rng: rng.fork(action.seed), signal: new AbortController().signal }, breathe)];
+      const fitted = await Promise.all(
+        metrics.map((metric) => ridge.fit(tableOf(plan, state, metric), ridge.options.parse({}), 0)),
+      );
+      const predict = async (batch: EncodingBatch) =>
+        Object.fromEntries(
+          await Promise.all(
+            metrics.map(
+              async ({ name }, index) => [name, await (fitted[index] as FittedPredictor).predict(batch)] as const,
+            ),
+          ),
+        );
+      return [
+        await proposeCandidates(
+          plan,
+          {
+            ...action,
+            strategy,
+            strategyOptions: strategy.options.parse({}),
+            predict,
+            rng: rng.fork(action.seed),
+            signal: new AbortController().signal,
+          },
+          breathe,
+        ),
+      ];
     }
     case 'finish':
       return [{ kind: 'finished' }];
@@ -127,10 +169,21 @@ async function perform(plan: StudyPlan, state: StudyState, action: StudyAction, 
   }
 }
 
-function evaluate(plan: StudyPlan, point: TrialPoint, measure: NonNullable<FakeEffects['measure']>, more: Readonly<Record<string, number>>): Extract<StudyEvent, { kind: 'evaluated' }>['trial'] {
+function evaluate(
+  plan: StudyPlan,
+  point: TrialPoint,
+  measure: NonNullable<FakeEffects['measure']>,
+  more: Readonly<Record<string, number>>,
+): Extract<StudyEvent, { kind: 'evaluated' }>['trial'] {
   const value = measure(plan, point);
   const losses = Array.from({ length: 12 }, (_, window) => 127 * Math.log(value) + (window % 3) - 1);
-  return { ...point, value, metrics: { [plan.objective.name]: value, ...more }, tokensSpent: 1000, ...(point.part === 'report' ? { losses: { losses, tokens: losses.map(() => 127) } } : {}) };
+  return {
+    ...point,
+    value,
+    metrics: { [plan.objective.name]: value, ...more },
+    tokensSpent: 1000,
+    ...(point.part === 'report' ? { losses: { losses, tokens: losses.map(() => 127) } } : {}),
+  };
 }
 
 function tableOf(plan: StudyPlan, state: StudyState, { name, scale }: MetricDefinition) {
@@ -139,7 +192,13 @@ function tableOf(plan: StudyPlan, state: StudyState, { name, scale }: MetricDefi
   const columns = plan.space.dimensions.length;
   const rates = new Float32Array(pairs.length * columns);
   pairs.forEach(({ counts }, row) => rates.set(toRates(plan.space, counts), row * columns));
-  return { dimensions: plan.space.dimensions.map(({ name }) => name), rates, targets: Float64Array.from(pairs, ({ metrics }) => (scale === 'log' ? Math.log(metrics?.[name] ?? Number.NaN) : (metrics?.[name] ?? Number.NaN))) };
+  return {
+    dimensions: plan.space.dimensions.map(({ name }) => name),
+    rates,
+    targets: Float64Array.from(pairs, ({ metrics }) =>
+      scale === 'log' ? Math.log(metrics?.[name] ?? Number.NaN) : (metrics?.[name] ?? Number.NaN),
+    ),
+  };
 }
 
 function breathe(): Promise<void> {

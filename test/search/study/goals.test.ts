@@ -11,24 +11,46 @@ import { createPlan, type measurePerplexity, runStudy, type FakeRun } from './fa
 const { objective: perplexity, space, budgets } = createPlan();
 const limit = budgets[0]?.limit ?? 0;
 const accuracy = { name: 'accuracy', better: 'higher', scale: 'linear', summary: '' } as const;
-const size = (counts: Counts): number => measureCounts(createCostModel(space.shape, { kind: 'parameters' }), space, counts);
+const size = (counts: Counts): number =>
+  measureCounts(createCostModel(space.shape, { kind: 'parameters' }), space, counts);
 const metric = (of: typeof perplexity): Quantity => ({ kind: 'metric', metric: of });
 const parameters: Quantity = { kind: 'cost', cost: { kind: 'parameters' } };
 
 /** Falls with the heads that are gone, whatever the perplexity says. */
 const measureAccuracy = (counts: Counts): number =>
-  0.6 - 0.05 * space.dimensions.reduce((sum, { kind }, index) => sum + (kind === 'kv_heads' ? (toRates(space, counts)[index] ?? 0) : 0), 0);
+  0.6 -
+  0.05 *
+    space.dimensions.reduce(
+      (sum, { kind }, index) => sum + (kind === 'kv_heads' ? (toRates(space, counts)[index] ?? 0) : 0),
+      0,
+    );
 /** A model whose channels matter more than its heads, so that the best of all gives up heads. */
 const measure = (_plan: unknown, { counts, part }: Parameters<typeof measurePerplexity>[1]): number => {
-  const rise = space.dimensions.reduce((sum, { kind }, index) => sum + (kind === 'kv_heads' ? 0.05 : 0.8) * (toRates(space, counts)[index] ?? 0), 0);
+  const rise = space.dimensions.reduce(
+    (sum, { kind }, index) => sum + (kind === 'kv_heads' ? 0.05 : 0.8) * (toRates(space, counts)[index] ?? 0),
+    0,
+  );
   return Math.exp(1.5 + 0.02 * ['search', 'verify', 'report'].indexOf(part) + rise);
 };
-const effects = { measure, measureMore: (_plan: unknown, { counts }: { readonly counts: Counts }) => ({ accuracy: measureAccuracy(counts) }) };
+const effects = {
+  measure,
+  measureMore: (_plan: unknown, { counts }: { readonly counts: Counts }) => ({ accuracy: measureAccuracy(counts) }),
+};
 
-const front: Goals = { goals: [{ terms: [{ quantity: metric(perplexity), weight: 1 }] }, { terms: [{ quantity: parameters, weight: 1 }] }], floors: [] };
+const front: Goals = {
+  goals: [{ terms: [{ quantity: metric(perplexity), weight: 1 }] }, { terms: [{ quantity: parameters, weight: 1 }] }],
+  floors: [],
+};
 
 describe('a study of perplexity and size', () => {
-  const plan = createPlan({ goals: front, refinement: undefined, pairs: { ...DEFAULT_PAIRS, count: 60, nearShare: 0 }, finalists: 12, candidates: 1500, controls: ['uniform-paper', 'uniform-best'] });
+  const plan = createPlan({
+    goals: front,
+    refinement: undefined,
+    pairs: { ...DEFAULT_PAIRS, count: 60, nearShare: 0 },
+    finalists: 12,
+    candidates: 1500,
+    controls: ['uniform-paper', 'uniform-best'],
+  });
   let run: FakeRun;
   beforeAll(async () => {
     run = await runStudy(plan);
@@ -38,7 +60,10 @@ describe('a study of perplexity and size', () => {
     const least = size(space.dimensions.map(({ counts: [fewest = 0] }) => fewest));
     for (const points of [run.state.pairs, run.state.finalists]) {
       const places = points.map(({ counts }) => (size(counts) - least) / (limit - least));
-      for (const third of [0, 1, 2]) expect(places.filter((place) => Math.min(2, Math.floor(3 * place)) === third).length).toBeGreaterThanOrEqual(points.length / 12);
+      for (const third of [0, 1, 2])
+        expect(places.filter((place) => Math.min(2, Math.floor(3 * place)) === third).length).toBeGreaterThanOrEqual(
+          points.length / 12,
+        );
     }
     for (const { counts } of run.state.finalists) expect(size(counts)).toBeLessThanOrEqual(limit);
   });
@@ -47,9 +72,13 @@ describe('a study of perplexity and size', () => {
     const { front: reported, winner } = writeReport(plan, run.state);
     const final = listFinal(plan, run.state).map((trial) => ({ trial, values: scoreTrial(plan, trial).values }));
     const undominated = final.filter(({ values }) => !final.some((other) => dominates(other.values, values)));
-    expect(new Set(reported?.points.map(({ trial }) => countsKey(trial.counts)))).toEqual(new Set(undominated.map(({ trial }) => countsKey(trial.counts))));
+    expect(new Set(reported?.points.map(({ trial }) => countsKey(trial.counts)))).toEqual(
+      new Set(undominated.map(({ trial }) => countsKey(trial.counts))),
+    );
     expect(reported?.points.length).toBeGreaterThan(3);
-    expect(reported?.points.filter(({ isKnee }) => isKnee).map(({ trial }) => countsKey(trial.counts))).toEqual([countsKey(winner.counts)]);
+    expect(reported?.points.filter(({ isKnee }) => isKnee).map(({ trial }) => countsKey(trial.counts))).toEqual([
+      countsKey(winner.counts),
+    ]);
     const [first, second] = reported?.reference ?? [];
     expect([first?.goal, second?.goal]).toEqual(['perplexity', 'parameters']);
     const measured = [...listFinal(plan, run.state), ...run.state.controls];
@@ -75,11 +104,17 @@ describe('a study of perplexity and size', () => {
 
 describe('a study under a floor', () => {
   const floor = 0.585;
-  const goals: Goals = { goals: [{ terms: [{ quantity: metric(perplexity), weight: 1 }] }], floors: [{ metric: accuracy, limit: floor }] };
+  const goals: Goals = {
+    goals: [{ terms: [{ quantity: metric(perplexity), weight: 1 }] }],
+    floors: [{ metric: accuracy, limit: floor }],
+  };
 
   it('chooses among finalists that meet it, where the best without it does not', async () => {
     const floored = createPlan({ goals, candidates: 1500 });
-    const [without, within] = [await runStudy(createPlan({ candidates: 1500 }), [], effects), await runStudy(floored, [], effects)];
+    const [without, within] = [
+      await runStudy(createPlan({ candidates: 1500 }), [], effects),
+      await runStudy(floored, [], effects),
+    ];
     expect(measureAccuracy(writeReport(createPlan(), without.state).winner.counts)).toBeLessThan(floor);
     expect(measureAccuracy(writeReport(floored, within.state).winner.counts)).toBeGreaterThanOrEqual(floor);
   });
@@ -87,7 +122,10 @@ describe('a study under a floor', () => {
 
 describe('a study under a floor that nothing meets', () => {
   it('takes what misses it least, and says so', async () => {
-    const goals: Goals = { goals: [{ terms: [{ quantity: metric(perplexity), weight: 1 }] }], floors: [{ metric: perplexity, limit: 1 }] };
+    const goals: Goals = {
+      goals: [{ terms: [{ quantity: metric(perplexity), weight: 1 }] }],
+      floors: [{ metric: perplexity, limit: 1 }],
+    };
     const plan = createPlan({ goals });
     const { state } = await runStudy(plan);
     const { winner, summary } = writeReport(plan, state);
@@ -107,7 +145,17 @@ describe('a study of a weighted sum', () => {
 
 /** The winner where perplexity weighs 1 and accuracy so much. */
 async function findWeighted(weight: number): Promise<TrialResult> {
-  const goals: Goals = { goals: [{ terms: [{ quantity: metric(perplexity), weight: 1 }, { quantity: { kind: 'metric', metric: accuracy }, weight }] }], floors: [] };
+  const goals: Goals = {
+    goals: [
+      {
+        terms: [
+          { quantity: metric(perplexity), weight: 1 },
+          { quantity: { kind: 'metric', metric: accuracy }, weight },
+        ],
+      },
+    ],
+    floors: [],
+  };
   const plan = createPlan({ goals, candidates: 1500 });
   return writeReport(plan, (await runStudy(plan, [], effects)).state).winner;
 }

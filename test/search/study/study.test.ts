@@ -19,7 +19,8 @@ import { createPlan, measurePerplexity, runStudy, type FakeRun } from './fake-st
 
 const plan = createPlan();
 const limit = plan.budgets[0]?.limit ?? 0;
-const size = (counts: Counts): number => measureCounts(createCostModel(plan.space.shape, { kind: 'parameters' }), plan.space, counts);
+const size = (counts: Counts): number =>
+  measureCounts(createCostModel(plan.space.shape, { kind: 'parameters' }), plan.space, counts);
 
 describe('a study', () => {
   let run: FakeRun;
@@ -31,21 +32,40 @@ describe('a study', () => {
     const { pairs } = run.state;
     expect(pairs.length).toBe(60);
     expect(new Set(pairs.map(({ counts }) => countsKey(counts))).size).toBe(60);
-    const tied = pairs.slice(0, 45).filter(({ counts }) => [2, 4, 6].every((index) => counts[index] === counts[0] && counts[index + 1] === counts[1]));
+    const tied = pairs
+      .slice(0, 45)
+      .filter(({ counts }) =>
+        [2, 4, 6].every((index) => counts[index] === counts[0] && counts[index + 1] === counts[1]),
+      );
     expect(tied.length).toBeGreaterThanOrEqual(8);
-    expect(pairs.slice(0, 4).every(({ counts }) => new Set(counts.filter((_, index) => index % 2 === 1)).size === 1)).toBe(true);
+    expect(
+      pairs.slice(0, 4).every(({ counts }) => new Set(counts.filter((_, index) => index % 2 === 1)).size === 1),
+    ).toBe(true);
     // Some keep every key-value head of some layers, and more than free draws do.
-    expect(pairs.slice(0, 45).filter(({ counts }) => counts.filter((count, index) => index % 2 === 0 && count === 4).length >= 3).length).toBeGreaterThanOrEqual(4);
+    expect(
+      pairs
+        .slice(0, 45)
+        .filter(({ counts }) => counts.filter((count, index) => index % 2 === 0 && count === 4).length >= 3).length,
+    ).toBeGreaterThanOrEqual(4);
     const [best] = pairs.slice(0, 4).toSorted((a, b) => a.value - b.value);
-    const distance = (counts: Counts): number => counts.reduce((sum, count, index) => sum + Math.abs(count - (best?.counts[index] ?? 0)) / (index % 2 === 0 ? 4 : 172), 0);
+    const distance = (counts: Counts): number =>
+      counts.reduce(
+        (sum, count, index) => sum + Math.abs(count - (best?.counts[index] ?? 0)) / (index % 2 === 0 ? 4 : 172),
+        0,
+      );
     expect(pairs.slice(4, 45).filter(({ counts }) => distance(counts) < 1).length).toBeGreaterThanOrEqual(8);
-    const inside = pairs.slice(45).filter(({ counts }) => run.state.space.dimensions.every((dimension, index) => dimension.counts.includes(counts[index] ?? -1)));
+    const inside = pairs
+      .slice(45)
+      .filter(({ counts }) =>
+        run.state.space.dimensions.every((dimension, index) => dimension.counts.includes(counts[index] ?? -1)),
+      );
     expect(inside.length).toBe(15);
   });
 
   it('keeps every pair within a tenth of what is to be removed, and begins with the uniform architecture', () => {
     const removed = size(denseCounts(plan.space)) - limit;
-    for (const { counts } of run.state.pairs.slice(4)) expect(Math.abs(size(counts) - limit)).toBeLessThanOrEqual(0.1 * removed + 1);
+    for (const { counts } of run.state.pairs.slice(4))
+      expect(Math.abs(size(counts) - limit)).toBeLessThanOrEqual(0.1 * removed + 1);
     expect(new Set(run.state.pairs[0]?.counts.filter((_, index) => index % 2 === 1)).size).toBe(1);
   });
 
@@ -63,10 +83,14 @@ describe('a study', () => {
     const ranges = ({ events, state }: FakeRun): { rate: number; after: { minRate: number; maxRate: number } }[] => {
       const drawn = events.findIndex(({ kind }) => kind === 'refined');
       const { counts } = findCentre(plan, replay(plan, startStudy(plan), events.slice(0, drawn))) ?? { counts: [] };
-      return (state.refinements[0] ?? []).flatMap(({ before, after, reason }, index) => (
-        reason === 'unimportant' || (reason === 'important' && before.maxRate !== after.maxRate) ? [{ rate: 1 - (counts[index] ?? 0) / (plan.space.dimensions[index]?.size ?? 1), after }] : []));
+      return (state.refinements[0] ?? []).flatMap(({ before, after, reason }, index) =>
+        reason === 'unimportant' || (reason === 'important' && before.maxRate !== after.maxRate)
+          ? [{ rate: 1 - (counts[index] ?? 0) / (plan.space.dimensions[index]?.size ?? 1), after }]
+          : [],
+      );
     };
-    const isHeld = ({ rate, after }: ReturnType<typeof ranges>[number]): boolean => after.minRate <= Math.max(0, rate - 0.149) && after.maxRate >= Math.min(0.5, rate + 0.149);
+    const isHeld = ({ rate, after }: ReturnType<typeof ranges>[number]): boolean =>
+      after.minRate <= Math.max(0, rate - 0.149) && after.maxRate >= Math.min(0.5, rate + 0.149);
     const held = ranges(run);
     expect(held.length).toBeGreaterThan(2);
     expect(held.every(isHeld)).toBe(true);
@@ -76,9 +100,14 @@ describe('a study', () => {
   });
 
   it('verifies no near copies', () => {
-    const rates = run.state.finalists.map(({ counts }) => counts.map((count, index) => 1 - count / (plan.space.dimensions[index]?.size ?? 1)));
+    const rates = run.state.finalists.map(({ counts }) =>
+      counts.map((count, index) => 1 - count / (plan.space.dimensions[index]?.size ?? 1)),
+    );
     rates.forEach((one, index) => {
-      for (const other of rates.slice(0, index)) expect(one.reduce((sum, rate, at) => sum + Math.abs(rate - (other[at] ?? NaN)), 0) / one.length).toBeGreaterThanOrEqual(0.02 - 1e-9);
+      for (const other of rates.slice(0, index))
+        expect(
+          one.reduce((sum, rate, at) => sum + Math.abs(rate - (other[at] ?? NaN)), 0) / one.length,
+        ).toBeGreaterThanOrEqual(0.02 - 1e-9);
     });
   });
 
@@ -86,7 +115,12 @@ describe('a study', () => {
     const outcome = writeReport(plan, run.state);
     const best = Math.min(...run.state.finalists.map(({ value }) => value));
     expect(run.state.finalists.find(({ value }) => value === best)?.counts).toEqual(outcome.winner.counts);
-    expect(run.state.reported.map(({ role, control }) => control ?? role)).toEqual(['dense', 'winner', 'uniform-paper', 'uniform-best']);
+    expect(run.state.reported.map(({ role, control }) => control ?? role)).toEqual([
+      'dense',
+      'winner',
+      'uniform-paper',
+      'uniform-best',
+    ]);
     expect(outcome.dense.value).toBeCloseTo(Math.exp(1.54), 9);
     // Four key-value counts fit, each with its most channels; the best of them on the verify windows is the control.
     const candidates = run.state.controls.filter(({ control }) => control === 'uniform-best');
@@ -107,14 +141,34 @@ describe('a study', () => {
 
   it('states no interval where windows do not tell, or there is only one, in place of one without width', () => {
     const oneWindow = { losses: [127], tokens: [127] };
-    const tell = ({ counts, role, part, recipe, mending, rung, control, value, tokensSpent }: TrialResult, losses: typeof oneWindow | undefined): TrialResult =>
-      ({ counts, role, part, recipe, mending, rung, value, tokensSpent, ...(control === undefined ? {} : { control }), ...(losses === undefined ? {} : { losses }) });
+    const tell = (
+      { counts, role, part, recipe, mending, rung, control, value, tokensSpent }: TrialResult,
+      losses: typeof oneWindow | undefined,
+    ): TrialResult => ({
+      counts,
+      role,
+      part,
+      recipe,
+      mending,
+      rung,
+      value,
+      tokensSpent,
+      ...(control === undefined ? {} : { control }),
+      ...(losses === undefined ? {} : { losses }),
+    });
     for (const losses of [undefined, oneWindow]) {
-      const { lifts, summary } = writeReport(plan, { ...run.state, reported: run.state.reported.map((trial) => tell(trial, losses)) });
+      const { lifts, summary } = writeReport(plan, {
+        ...run.state,
+        reported: run.state.reported.map((trial) => tell(trial, losses)),
+      });
       expect(lifts.map(({ interval }) => interval)).toEqual(lifts.map(() => undefined));
       expect(summary).toMatch(/better than uniform-best .*no interval/);
       expect(summary).not.toContain('95 %');
-      const [sent] = StudyReport.decode(StudyReport.encode(StudyReport.fromPartial({ lifts: lifts.map((lift) => encodeLift('perplexity', lift)) })).finish()).lifts;
+      const [sent] = StudyReport.decode(
+        StudyReport.encode(
+          StudyReport.fromPartial({ lifts: lifts.map((lift) => encodeLift('perplexity', lift)) }),
+        ).finish(),
+      ).lifts;
       expect(sent?.lift).toBe(lifts[0]?.lift);
       expect([sent?.low, sent?.high]).toEqual([undefined, undefined]);
     }
@@ -122,7 +176,12 @@ describe('a study', () => {
 
   it('never has a finalist win that is over the budget, however good', () => {
     const [finalist] = run.state.finalists;
-    const over = { ...(finalist as TrialResult), counts: denseCounts(plan.space), value: 1, metrics: { perplexity: 1 } };
+    const over = {
+      ...(finalist as TrialResult),
+      counts: denseCounts(plan.space),
+      value: 1,
+      metrics: { perplexity: 1 },
+    };
     const winner = findWinner(plan, { ...run.state, finalists: [over, ...run.state.finalists] });
     expect(winner).toEqual(findWinner(plan, run.state));
     expect(size(winner.counts)).toBeLessThanOrEqual(limit);
@@ -134,18 +193,27 @@ describe('a study', () => {
   });
 
   it('counts tokens by phase', () => {
-    expect(run.state.tokens).toEqual({ score: 40_960, recipe: 4000, sample: 56_000, verify: 6000, controls: 5000, report: 4000 });
+    expect(run.state.tokens).toEqual({
+      score: 40_960,
+      recipe: 4000,
+      sample: 56_000,
+      verify: 6000,
+      controls: 5000,
+      report: 4000,
+    });
   });
 
   it('says plainly when the search was not worth it', async () => {
     // Every architecture but the uniform ones is bad: nothing that the predictor learns finds them.
-    const even = (_plan: typeof plan, { counts }: TrialPoint): number => (new Set(counts.filter((_, index) => index % 2 === 1)).size === 1 ? 5 : 9 + 0.001 * (counts[0] ?? 0));
+    const even = (_plan: typeof plan, { counts }: TrialPoint): number =>
+      new Set(counts.filter((_, index) => index % 2 === 1)).size === 1 ? 5 : 9 + 0.001 * (counts[0] ?? 0);
     const lost = await runStudy(plan, [], { measure: even });
     expect(writeReport(plan, lost.state).summary).toMatch(/was not worth it/);
   });
 
   it('survives architectures without a finite perplexity', async () => {
-    const broken = (own: typeof plan, point: TrialPoint): number => ((point.counts[0] ?? 0) === 2 ? Number.POSITIVE_INFINITY : measurePerplexity(own, point));
+    const broken = (own: typeof plan, point: TrialPoint): number =>
+      (point.counts[0] ?? 0) === 2 ? Number.POSITIVE_INFINITY : measurePerplexity(own, point);
     const { state } = await runStudy(plan, [], { measure: broken });
     expect(state.pairs.some(({ value }) => !Number.isFinite(value))).toBe(true);
     expect(Number.isFinite(writeReport(plan, state).winner.value)).toBe(true);
@@ -156,19 +224,44 @@ describe('replay', () => {
   it('reaches the same state from stored events, and goes on to the same end from any of them', async () => {
     const whole = await runStudy(plan);
     expect(replay(plan, startStudy(plan), JSON.parse(JSON.stringify(whole.events)))).toEqual(whole.state);
-    await fc.assert(fc.asyncProperty(fc.integer({ min: 0, max: whole.events.length }), async (kept) => {
-      const resumed = await runStudy(plan, whole.events.slice(0, kept));
-      expect(resumed.events).toEqual(whole.events);
-      expect(resumed.state).toEqual(whole.state);
-    }), { numRuns: 25 });
+    await fc.assert(
+      fc.asyncProperty(fc.integer({ min: 0, max: whole.events.length }), async (kept) => {
+        const resumed = await runStudy(plan, whole.events.slice(0, kept));
+        expect(resumed.events).toEqual(whole.events);
+        expect(resumed.state).toEqual(whole.state);
+      }),
+      { numRuns: 25 },
+    );
   });
 
   it('comes to the same state in whatever order the results of a batch arrive', () => {
     const plan = createPlan({ pairs: { ...DEFAULT_PAIRS, levelPoints: false } });
-    const points = [[4, 172], [3, 150], [2, 120]].map(([kvHeads = 4, channels = 172]) => plan.space.dimensions.map(({ kind }) => (kind === 'kv_heads' ? kvHeads : channels)));
+    const points = [
+      [4, 172],
+      [3, 150],
+      [2, 120],
+    ].map(([kvHeads = 4, channels = 172]) =>
+      plan.space.dimensions.map(({ kind }) => (kind === 'kv_heads' ? kvHeads : channels)),
+    );
     const drawn = [{ kind: 'scored' }, { kind: 'drawn', points }] as const;
-    const results = points.map((counts, index) => ({ kind: 'evaluated', trial: { counts, role: 'pair', part: 'search', recipe: 0, mending: 'one-shot', rung: 0, value: 5 + index, tokensSpent: 1 } }) as const);
-    const reach = (order: readonly number[]) => replay(plan, startStudy(plan), [...drawn, ...order.flatMap((index) => results[index] ?? [])]);
+    const results = points.map(
+      (counts, index) =>
+        ({
+          kind: 'evaluated',
+          trial: {
+            counts,
+            role: 'pair',
+            part: 'search',
+            recipe: 0,
+            mending: 'one-shot',
+            rung: 0,
+            value: 5 + index,
+            tokensSpent: 1,
+          },
+        }) as const,
+    );
+    const reach = (order: readonly number[]) =>
+      replay(plan, startStudy(plan), [...drawn, ...order.flatMap((index) => results[index] ?? [])]);
     expect(reach([2, 0, 1])).toEqual(reach([0, 1, 2]));
     expect(reach([2, 0, 1]).pairs.map(({ value }) => value)).toEqual([5, 6, 7]);
   });
@@ -176,13 +269,18 @@ describe('replay', () => {
   it('takes results in any order, and asks again only for those that are missing', () => {
     const plan = createPlan({ pairs: { ...DEFAULT_PAIRS, levelPoints: false } });
     let state = applyEvent(plan, startStudy(plan), { kind: 'scored' });
-    const points = [[4, 160, 4, 100, 3, 120, 3, 130, 3, 120], [3, 133, 3, 133, 3, 133, 3, 133, 3, 133]];
+    const points = [
+      [4, 160, 4, 100, 3, 120, 3, 130, 3, 120],
+      [3, 133, 3, 133, 3, 133, 3, 133, 3, 133],
+    ];
     state = applyEvent(plan, state, { kind: 'drawn', points });
     const [first, second] = state.waiting;
     if (first === undefined || second === undefined) throw new Error('two points wait');
     state = applyEvent(plan, state, { kind: 'evaluated', trial: { ...second, value: 6, tokensSpent: 0 } });
     expect(nextAction(plan, state)).toEqual({ kind: 'evaluate', points: [first] });
-    expect(() => applyEvent(plan, state, { kind: 'evaluated', trial: { ...second, value: 6, tokensSpent: 0 } })).toThrow(RangeError);
+    expect(() =>
+      applyEvent(plan, state, { kind: 'evaluated', trial: { ...second, value: 6, tokensSpent: 0 } }),
+    ).toThrow(RangeError);
   });
 
   it('gives another study for another seed', async () => {
@@ -200,7 +298,9 @@ describe('rounds', () => {
     expect(new Set(state.finalists.map(({ counts }) => countsKey(counts))).size).toBe(8);
     expect(state.refinements.length).toBe(2);
     for (const finalist of state.finalists.slice(0, 4)) {
-      expect(state.pairs.some(({ counts, part }) => part === 'search' && countsKey(counts) === countsKey(finalist.counts))).toBe(true);
+      expect(
+        state.pairs.some(({ counts, part }) => part === 'search' && countsKey(counts) === countsKey(finalist.counts)),
+      ).toBe(true);
     }
   });
 
@@ -213,7 +313,9 @@ describe('rounds', () => {
 
 describe('recipes', () => {
   it('are compared on level points, whose labels in the better one are pairs', async () => {
-    const { state } = await runStudy(createPlan({ recipes: 2 }), [], { measure: scaled((point) => (point.recipe === 1 ? 0.9 : 1)) });
+    const { state } = await runStudy(createPlan({ recipes: 2 }), [], {
+      measure: scaled((point) => (point.recipe === 1 ? 0.9 : 1)),
+    });
     expect(state.recipe).toBe(1);
     expect(state.pairs.filter(({ recipe }) => recipe === 0).length).toBe(4);
     expect(state.pairs.filter(({ recipe }) => recipe === 1).length).toBe(60);
@@ -222,9 +324,16 @@ describe('recipes', () => {
   });
 
   it("measure the uniform controls in the paper's too, and name them after it", async () => {
-    const { state } = await runStudy(createPlan({ paperControls: ['uniform-paper', 'uniform-best'] }), [], { measure: (own, point) => measurePerplexity(own, point) * (point.recipe === 'paper' ? 1.5 : 1) });
+    const { state } = await runStudy(createPlan({ paperControls: ['uniform-paper', 'uniform-best'] }), [], {
+      measure: (own, point) => measurePerplexity(own, point) * (point.recipe === 'paper' ? 1.5 : 1),
+    });
     const { lifts } = writeReport(plan, state);
-    expect(lifts.map(({ control }) => control)).toEqual(['uniform-paper', 'uniform-best', 'paper-recipe/uniform-paper', 'paper-recipe/uniform-best']);
+    expect(lifts.map(({ control }) => control)).toEqual([
+      'uniform-paper',
+      'uniform-best',
+      'paper-recipe/uniform-paper',
+      'paper-recipe/uniform-best',
+    ]);
     expect(lifts[2]?.lift).toBeCloseTo(1 - (1 - (lifts[0]?.lift ?? 0)) / 1.5, 12);
   });
 });
@@ -244,27 +353,53 @@ describe('verification', () => {
     const streamed = await runStudy(createPlan({ finish: { kind: 'better', candidates: 3 } }), [], { measure: better });
     expect(streamed.state.finalists.filter(({ mending }) => mending === 'stream').length).toBe(3);
     expect(streamed.state.mending).toBe('stream');
-    expect(streamed.state.reported.filter(({ role }) => role !== 'dense').every(({ mending }) => mending === 'stream')).toBe(true);
+    expect(
+      streamed.state.reported.filter(({ role }) => role !== 'dense').every(({ mending }) => mending === 'stream'),
+    ).toBe(true);
     const worse = scaled(({ mending }) => (mending === 'stream' ? 1.1 : 1));
     const kept = await runStudy(createPlan({ finish: { kind: 'better', candidates: 3 } }), [], { measure: worse });
     expect(kept.state.mending).toBe('one-shot');
     expect(kept.state.reported.every(({ mending }) => mending === 'one-shot')).toBe(true);
-    expect((await runStudy(createPlan({ finish: { kind: 'stream', candidates: 3 } }), [], { measure: worse })).state.mending).toBe('stream');
+    expect(
+      (await runStudy(createPlan({ finish: { kind: 'stream', candidates: 3 } }), [], { measure: worse })).state.mending,
+    ).toBe('stream');
   });
 });
 
 describe('controls', () => {
   it('include what scores and errors allocate, and the best of as many random candidates as the study evaluated', async () => {
     const counts = plan.space.dimensions.map(({ kind }) => (kind === 'kv_heads' ? 4 : 116));
-    const all = createPlan({ controls: ['uniform-paper', 'uniform-best', 'global-threshold', 'calibration-error', 'random'], verifyRungs: 2 });
-    const { state } = await runStudy(all, [], { allocations: [[{ control: 'global-threshold', counts }, { control: 'calibration-error', counts }]] });
-    expect(state.reported.map(({ role, control }) => control ?? role)).toEqual(['dense', 'winner', 'uniform-paper', 'uniform-best', 'global-threshold', 'calibration-error', 'random']);
+    const all = createPlan({
+      controls: ['uniform-paper', 'uniform-best', 'global-threshold', 'calibration-error', 'random'],
+      verifyRungs: 2,
+    });
+    const { state } = await runStudy(all, [], {
+      allocations: [
+        [
+          { control: 'global-threshold', counts },
+          { control: 'calibration-error', counts },
+        ],
+      ],
+    });
+    expect(state.reported.map(({ role, control }) => control ?? role)).toEqual([
+      'dense',
+      'winner',
+      'uniform-paper',
+      'uniform-best',
+      'global-threshold',
+      'calibration-error',
+      'random',
+    ]);
     const drawn = state.controls.filter(({ control, part }) => control === 'random' && part === 'search');
     const evaluated = new Set([...state.pairs, ...state.finalists].map((trial) => countsKey(trial.counts)));
     expect(drawn.length).toBe(evaluated.size);
     expect(drawn.every((trial) => size(trial.counts) <= limit)).toBe(true);
     // As finalists are: the best six on the first rung, three on the second, the best of which is the control.
-    const verified = [0, 1].map((rung) => state.controls.filter(({ control, part, rung: own }) => control === 'random' && part === 'verify' && own === rung));
+    const verified = [0, 1].map((rung) =>
+      state.controls.filter(
+        ({ control, part, rung: own }) => control === 'random' && part === 'verify' && own === rung,
+      ),
+    );
     expect(verified.map(({ length }) => length)).toEqual([6, 3]);
     const best = verified[1]?.toSorted((a, b) => a.value - b.value)[0];
     expect(state.reported.at(-1)?.counts).toEqual(best?.counts);
@@ -277,7 +412,9 @@ describe('the curve of the paper', () => {
     const { state } = await runStudy(curve);
     const dense = size(denseCounts(plan.space));
     const finalists = state.reported.filter(({ role }) => role === 'finalist');
-    expect(finalists.map(({ curvePoint }) => curvePoint)).toEqual([0, 0, 0, 1, 1, 1, 2, 2, 2, 3, 3, 3, 4, 4, 4, 5, 5, 5]);
+    expect(finalists.map(({ curvePoint }) => curvePoint)).toEqual([
+      0, 0, 0, 1, 1, 1, 2, 2, 2, 3, 3, 3, 4, 4, 4, 5, 5, 5,
+    ]);
     for (const { counts, curvePoint = 0 } of finalists) {
       const allowed = dense - (PAPER_CURVE.factors[curvePoint] ?? 0) * (dense - limit);
       expect(size(counts)).toBeLessThanOrEqual(allowed);
@@ -297,11 +434,17 @@ describe('the curve of the paper', () => {
 
 describe('a study of a small space', () => {
   it('takes what there is: all layers alike, no shape within half a percent of the budget', async () => {
-    const uniform = createPlan({ space: createSearchSpace(STORIES_SHAPE, { target: 'uniform', multipleOf: { ffn_channels: 4 } }), candidates: 1000 });
+    const uniform = createPlan({
+      space: createSearchSpace(STORIES_SHAPE, { target: 'uniform', multipleOf: { ffn_channels: 4 } }),
+      candidates: 1000,
+    });
     const { state } = await runStudy(uniform);
     expect(state.finalists.length).toBeGreaterThan(0);
     expect(state.predicted).toBeLessThan(20);
-    for (const { counts } of state.finalists) expect(measureCounts(createCostModel(STORIES_SHAPE, { kind: 'parameters' }), uniform.space, counts)).toBeLessThanOrEqual(limit);
+    for (const { counts } of state.finalists)
+      expect(
+        measureCounts(createCostModel(STORIES_SHAPE, { kind: 'parameters' }), uniform.space, counts),
+      ).toBeLessThanOrEqual(limit);
   });
 });
 

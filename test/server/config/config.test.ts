@@ -7,27 +7,46 @@ import { makeFolder } from '../../support/test-server.js';
 
 describe('loadConfig', () => {
   it('takes options over the environment over the defaults, and makes paths absolute', () => {
-    const config = loadConfig({
-      PRUNECAST_MODEL_ROOTS: ['/models', 'more'].join(delimiter),
-      PRUNECAST_LISTEN: '0.0.0.0:7000, unix:/run/p.sock',
-      PRUNECAST_CONCURRENT_JOBS: '2',
-      PRUNECAST_THREADS: '3',
-      PRUNECAST_LOG_LEVEL: '',
-    }, { concurrentJobs: 5 });
-    expect(config).toMatchObject({ modelRoots: ['/models', join(process.cwd(), 'more')], listen: ['0.0.0.0:7000', 'unix:/run/p.sock'], concurrentJobs: 5, threads: 3, logLevel: 'info' });
+    const config = loadConfig(
+      {
+        PRUNECAST_MODEL_ROOTS: ['/models', 'more'].join(delimiter),
+        PRUNECAST_LISTEN: '0.0.0.0:7000, unix:/run/p.sock',
+        PRUNECAST_CONCURRENT_JOBS: '2',
+        PRUNECAST_THREADS: '3',
+        PRUNECAST_LOG_LEVEL: '',
+      },
+      { concurrentJobs: 5 },
+    );
+    expect(config).toMatchObject({
+      modelRoots: ['/models', join(process.cwd(), 'more')],
+      listen: ['0.0.0.0:7000', 'unix:/run/p.sock'],
+      concurrentJobs: 5,
+      threads: 3,
+      logLevel: 'info',
+    });
     expect(config.memoryBudgetBytes).toBeGreaterThan(0);
   });
 
   it('takes a list in JSON where names hold a separator, and keeps the addresses of IPv6 for what they are', () => {
-    expect(loadConfig({ PRUNECAST_MODEL_ROOTS: '["/runs/12:30/models","/more"]', PRUNECAST_LISTEN: '["unix:/run/a,b.sock"]' }))
-      .toMatchObject({ modelRoots: ['/runs/12:30/models', '/more'], listen: ['unix:/run/a,b.sock'] });
+    expect(
+      loadConfig({
+        PRUNECAST_MODEL_ROOTS: '["/runs/12:30/models","/more"]',
+        PRUNECAST_LISTEN: '["unix:/run/a,b.sock"]',
+      }),
+    ).toMatchObject({ modelRoots: ['/runs/12:30/models', '/more'], listen: ['unix:/run/a,b.sock'] });
     expect(loadConfig({ PRUNECAST_LISTEN: '[::1]:50051' }).listen).toEqual(['[::1]:50051']);
-    expect(() => loadConfig({ PRUNECAST_DATA_ROOTS: '["/runs' })).toThrow(/dataRoots \(PRUNECAST_DATA_ROOTS\): .*array/);
-    expect(() => loadConfig({ PRUNECAST_DATA_ROOTS: '["/runs", 5]' })).toThrow(/dataRoots \(PRUNECAST_DATA_ROOTS\): .*string/);
+    expect(() => loadConfig({ PRUNECAST_DATA_ROOTS: '["/runs' })).toThrow(
+      /dataRoots \(PRUNECAST_DATA_ROOTS\): .*array/,
+    );
+    expect(() => loadConfig({ PRUNECAST_DATA_ROOTS: '["/runs", 5]' })).toThrow(
+      /dataRoots \(PRUNECAST_DATA_ROOTS\): .*string/,
+    );
   });
 
   it('names each bad setting, its variable and what is allowed', () => {
-    expect(() => loadConfig({ PRUNECAST_CONCURRENT_JOBS: '0', PRUNECAST_LOG_LEVEL: 'loud' })).toThrow(/concurrentJobs \(PRUNECAST_CONCURRENT_JOBS\): .*1[^]*logLevel \(PRUNECAST_LOG_LEVEL\): .*"warn"/);
+    expect(() => loadConfig({ PRUNECAST_CONCURRENT_JOBS: '0', PRUNECAST_LOG_LEVEL: 'loud' })).toThrow(
+      /concurrentJobs \(PRUNECAST_CONCURRENT_JOBS\): .*1[^]*logLevel \(PRUNECAST_LOG_LEVEL\): .*"warn"/,
+    );
     expect(() => loadConfig({}, { tlsKey: '/k' })).toThrow('tlsCertificate and tlsKey go together');
   });
 });
@@ -47,7 +66,11 @@ describe('resolveWithin', () => {
   });
   afterEach(() => rm(folder, { recursive: true, force: true }));
   const find = (path: string, links?: PathField['links']) =>
-    resolveWithin([join(folder, 'first'), join(folder, 'gone'), join(folder, 'second')], path, { field: 'model', missing: 'MODEL_NOT_FOUND', ...(links === undefined ? {} : { links }) });
+    resolveWithin([join(folder, 'first'), join(folder, 'gone'), join(folder, 'second')], path, {
+      field: 'model',
+      missing: 'MODEL_NOT_FOUND',
+      ...(links === undefined ? {} : { links }),
+    });
 
   it('finds what lies under any of the roots, links to any of them followed', async () => {
     expect(await find('m')).toBe(join(folder, 'first/m'));
@@ -59,21 +82,31 @@ describe('resolveWithin', () => {
 
   it('refuses what leads out of its root, by name or over a link', async () => {
     for (const path of ['../secret', '/etc', 'm/../../secret', 'escape', 'escape/x/..', join(folder, 'secret')]) {
-      await expect(find(path)).rejects.toMatchObject({ reason: 'PATH_OUTSIDE_ROOTS', violations: [{ field: 'model' }] });
+      await expect(find(path)).rejects.toMatchObject({
+        reason: 'PATH_OUTSIDE_ROOTS',
+        violations: [{ field: 'model' }],
+      });
     }
   });
 
   it('says that nothing is there without telling where it looked', async () => {
     for (const path of ['nothing', 'm/file/below']) {
-      const error = await find(path).then(() => undefined, (thrown: unknown) => thrown);
+      const error = await find(path).then(
+        () => undefined,
+        (thrown: unknown) => thrown,
+      );
       expect(error).toMatchObject({ reason: 'MODEL_NOT_FOUND' });
       expect(String(error)).not.toContain(folder);
     }
   });
 
   it.each([
-    ['empty', ''], ['with a NUL', 'm\0/x'], ['of 6,000 characters', 'x/'.repeat(3000)], ['with a name too long for a file', 'x'.repeat(300)],
-    ['over links in a circle', 'loop'], ['below links in a circle', 'loop/m'],
+    ['empty', ''],
+    ['with a NUL', 'm\0/x'],
+    ['of 6,000 characters', 'x/'.repeat(3000)],
+    ['with a name too long for a file', 'x'.repeat(300)],
+    ['over links in a circle', 'loop'],
+    ['below links in a circle', 'loop/m'],
   ])('names the field of a path that can be none: %s', async (_, path) => {
     await expect(find(path)).rejects.toMatchObject({ reason: 'INVALID_REQUEST', violations: [{ field: 'model' }] });
   });

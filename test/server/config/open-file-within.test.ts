@@ -22,17 +22,29 @@ afterAll(async () => {
   await rm(folder, { recursive: true, force: true });
 });
 
-const open = (path: string, maxBytes = 16) => openFileWithin([folder], path, { field: 'text.path', missing: 'TEXT_NOT_FOUND', links: 'anywhere', maxBytes });
+const open = (path: string, maxBytes = 16) =>
+  openFileWithin([folder], path, { field: 'text.path', missing: 'TEXT_NOT_FOUND', links: 'anywhere', maxBytes });
 
 describe('openFileWithin', () => {
   it.each(['file', 'link'])('opens a file of just the allowed size (%s)', async (path) => {
     const opened = await open(path);
     expect(Buffer.from(await readOpened(opened, 'text.path')).toString()).toBe('Once upon a time');
     await opened.handle.close();
-    await expect(open(path, 15)).rejects.toMatchObject({ reason: 'INVALID_REQUEST', violations: [{ field: 'text.path', description: expect.stringContaining('15') as string }] });
+    await expect(open(path, 15)).rejects.toMatchObject({
+      reason: 'INVALID_REQUEST',
+      violations: [{ field: 'text.path', description: expect.stringContaining('15') as string }],
+    });
   });
 
-  it.each([['folder', 'a folder'], ['pipe', 'a named pipe'], ['device', 'a device'], ['socket', 'a socket']])('names a %s for what it is, and waits for nothing', async (path, kind) => {
-    await expect(open(path)).rejects.toMatchObject({ reason: 'INVALID_REQUEST', violations: [{ field: 'text.path', description: expect.stringContaining(kind) as string }] });
+  it.each([
+    ['folder', 'a folder'],
+    ['pipe', 'a named pipe'],
+    ['device', 'a device'],
+    ['socket', 'a socket'],
+  ])('names a %s for what it is, and waits for nothing', async (path, kind) => {
+    await expect(open(path)).rejects.toMatchObject({
+      reason: 'INVALID_REQUEST',
+      violations: [{ field: 'text.path', description: expect.stringContaining(kind) as string }],
+    });
   });
 });

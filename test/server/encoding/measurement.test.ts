@@ -5,10 +5,22 @@ import { measurementFingerprint } from '../../../src/server/encoding/measurement
 
 const sha256 = (text: string) => createHash('sha256').update(text).digest('hex');
 
-const PLAIN: Measurement = { textDigest: 't', tokenizerDigest: 'k', window: 128, stride: 64, bos: false, bosToken: undefined, scorer: 's', promptFormat: '' };
+const PLAIN: Measurement = {
+  textDigest: 't',
+  tokenizerDigest: 'k',
+  window: 128,
+  stride: 64,
+  bos: false,
+  bosToken: undefined,
+  scorer: 's',
+  promptFormat: '',
+};
 
 /** As version 0.1 wrote it, which knew no token. */
-const written = (bos: boolean) => sha256(`{"bos":${bos},"promptFormat":"","scorer":"s","stride":64,"textDigest":"t","tokenizerDigest":"k","window":128}`);
+const written = (bos: boolean) =>
+  sha256(
+    `{"bos":${bos},"promptFormat":"","scorer":"s","stride":64,"textDigest":"t","tokenizerDigest":"k","window":128}`,
+  );
 
 describe('measurementFingerprint', () => {
   it('is without BOS the one that labels of version 0.1 lie under', () => {

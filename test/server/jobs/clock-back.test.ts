@@ -19,20 +19,35 @@ it('a clock that goes back while a job runs, and again before the next server, c
     return new Promise((_, reject) => signal.addEventListener('abort', () => reject(signal.reason as Error)));
   };
   const first = await startOwner(state, 'first', work, clock);
-  const { jobId } = await first.jobs.start({ kind: JobKind.EVALUATE, requestId: '', requestDigest: 'd', request: Uint8Array.of(1), run: work });
+  const { jobId } = await first.jobs.start({
+    kind: JobKind.EVALUATE,
+    requestId: '',
+    requestDigest: 'd',
+    request: Uint8Array.of(1),
+    run: work,
+  });
   const store = createJobStore(state.database);
   const readEvents = (): Promise<JobEvent[]> => store.eventsAfter(jobId, 0, 100);
-  await vi.waitFor(async () => expect((await readEvents()).filter(({ payload }) => payload?.$case === 'evaluation')).toHaveLength(2));
+  await vi.waitFor(async () =>
+    expect((await readEvents()).filter(({ payload }) => payload?.$case === 'evaluation')).toHaveLength(2),
+  );
 
   nowMs -= HOUR_MS;
-  const second = await startOwner(state, 'second', async ({ emit }) => {
-    await emit(evaluation(2));
-    return undefined;
-  }, clock);
+  const second = await startOwner(
+    state,
+    'second',
+    async ({ emit }) => {
+      await emit(evaluation(2));
+      return undefined;
+    },
+    clock,
+  );
   await vi.waitFor(async () => expect((await second.jobs.get(jobId)).state).toBe(JobState.SUCCEEDED));
 
   const events = await readEvents();
   expect(events.map(({ sequence }) => Number(sequence))).toEqual(events.map((_, index) => index + 1));
-  expect(events.flatMap(({ payload }) => (payload?.$case === 'evaluation' ? [payload.value.index] : []))).toEqual([0, 1, 2]);
+  expect(events.flatMap(({ payload }) => (payload?.$case === 'evaluation' ? [payload.value.index] : []))).toEqual([
+    0, 1, 2,
+  ]);
   expect(events.at(-1)?.payload?.$case).toBe('ended');
 });

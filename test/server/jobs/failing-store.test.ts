@@ -30,8 +30,17 @@ async function fillDisk(jobId: string): Promise<void> {
   for (const bytes of [1000, 100, 10, 1]) {
     for (;;) {
       sequence += 1;
-      const filler = opened.database.insertInto('events').values({ job_id: jobId, sequence, event: new Uint8Array(bytes) }).execute();
-      if (await filler.then(() => false, () => true)) break;
+      const filler = opened.database
+        .insertInto('events')
+        .values({ job_id: jobId, sequence, event: new Uint8Array(bytes) })
+        .execute();
+      if (
+        await filler.then(
+          () => false,
+          () => true,
+        )
+      )
+        break;
     }
   }
 }
@@ -44,16 +53,21 @@ async function makeRoom(): Promise<void> {
 }
 
 /** A job that waits until the disk is full, and then stores events until one is refused. */
-const storeUntilFull = (full: Promise<void>, seen: { error?: unknown }): Run => async (context) => {
-  await full;
-  try {
-    for (;;) await context.emit(large());
-  } catch (error) {
-    seen.error = error;
-    throw error;
-  }
-};
-const large = (): EmittedPayload => ({ $case: 'progress', value: { activity: 'x'.repeat(20_000), done: 0n, total: 0n, unit: '', elapsedSeconds: 0, remainingSeconds: 0 } });
+const storeUntilFull =
+  (full: Promise<void>, seen: { error?: unknown }): Run =>
+  async (context) => {
+    await full;
+    try {
+      for (;;) await context.emit(large());
+    } catch (error) {
+      seen.error = error;
+      throw error;
+    }
+  };
+const large = (): EmittedPayload => ({
+  $case: 'progress',
+  value: { activity: 'x'.repeat(20_000), done: 0n, total: 0n, unit: '', elapsedSeconds: 0, remainingSeconds: 0 },
+});
 
 async function start(run: Run, request = Uint8Array.of(1)): Promise<string> {
   return (await owner.jobs.start({ kind: JobKind.EVALUATE, requestId: '', requestDigest: 'd', request, run })).jobId;
@@ -71,10 +85,16 @@ describe('a full disk under the state', () => {
     await fillDisk(jobId);
     full.open();
     await vi.waitFor(() => expect(seen.error).toMatchObject({ reason: 'STORAGE_FULL' }));
-    await expect(start(async () => DONE, new Uint8Array(100_000))).rejects.toMatchObject({ reason: 'STORAGE_FULL', code: 'RESOURCE_EXHAUSTED' });
+    await expect(start(async () => DONE, new Uint8Array(100_000))).rejects.toMatchObject({
+      reason: 'STORAGE_FULL',
+      code: 'RESOURCE_EXHAUSTED',
+    });
     expect([await stateOf(jobId), await stateOf(next)]).toEqual([JobState.RUNNING, JobState.QUEUED]);
     await makeRoom();
-    await vi.waitFor(async () => expect([await stateOf(jobId), await stateOf(next)]).toEqual([JobState.FAILED, JobState.SUCCEEDED]), { timeout: 5000 });
+    await vi.waitFor(
+      async () => expect([await stateOf(jobId), await stateOf(next)]).toEqual([JobState.FAILED, JobState.SUCCEEDED]),
+      { timeout: 5000 },
+    );
     expect(reasonOf(await owner.jobs.get(jobId))).toBe('STORAGE_FULL');
   });
 
@@ -84,7 +104,10 @@ describe('a full disk under the state', () => {
     const jobId = await start(async (context) => {
       await full.opened;
       context.keep(async (transaction) => {
-        await transaction.insertInto('trials').values({ study_id: 'paid', number: 1, role: 1, trial: new Uint8Array(100_000) }).execute();
+        await transaction
+          .insertInto('trials')
+          .values({ study_id: 'paid', number: 1, role: 1, trial: new Uint8Array(100_000) })
+          .execute();
       });
       await context.emit(large()).catch((error: unknown) => {
         failure = error;
@@ -102,7 +125,10 @@ describe('a full disk under the state', () => {
   });
 
   it('tells whoever cancels, and ends the job as CANCELLED when there is room again', async () => {
-    const jobId = await start(({ signal }) => new Promise((_, reject) => signal.addEventListener('abort', () => reject(signal.reason as Error))));
+    const jobId = await start(
+      ({ signal }) =>
+        new Promise((_, reject) => signal.addEventListener('abort', () => reject(signal.reason as Error))),
+    );
     await fillDisk(jobId);
     await expect(owner.jobs.cancel(jobId)).rejects.toMatchObject({ reason: 'STORAGE_FULL' });
     expect(await stateOf(jobId)).toBe(JobState.RUNNING);

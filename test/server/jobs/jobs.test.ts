@@ -22,12 +22,18 @@ describe('a job', () => {
     expect(cases([first, ...rest.events])).toEqual(['started', 'evaluation', 'evaluation', 'evaluation', 'ended']);
     expect(numbers([first, ...rest.events])).toEqual(upTo(5));
     expect(rest.error).toBeUndefined();
-    expect(rest.events.at(-1)?.payload?.value).toMatchObject({ state: JobState.SUCCEEDED, result: { $case: 'evaluate', value: { evaluated: 1 } } });
+    expect(rest.events.at(-1)?.payload?.value).toMatchObject({
+      state: JobState.SUCCEEDED,
+      result: { $case: 'evaluate', value: { evaluated: 1 } },
+    });
     const again = await collect(eventsOf(server.jobs.watchJob({ jobId, afterSequence: 3n })));
     expect(numbers(again.events)).toEqual([4, 5]);
     const { job } = await ask(server.jobs, server.jobs.getJob, { jobId });
     expect(job).toMatchObject({ state: JobState.SUCCEEDED, kind: JobKind.EVALUATE, lastSequence: 5n, queuePlace: 0 });
-    expect(await collect(eventsOf(server.jobs.watchJob({ jobId, afterSequence: 5n })))).toEqual({ events: [], error: undefined });
+    expect(await collect(eventsOf(server.jobs.watchJob({ jobId, afterSequence: 5n })))).toEqual({
+      events: [],
+      error: undefined,
+    });
   });
 
   it('goes on without its client, who misses and repeats nothing when it comes back, under a live flow of events', async () => {
@@ -72,39 +78,78 @@ describe('a job', () => {
   it('that fails sends its terminal event and then ends the stream with its own status', async () => {
     await using server = await startScriptedServer({
       refused: async () => {
-        throw new PrunecastError('BUDGET_INFEASIBLE', 'the budget allows 10, the smallest architecture has 20', { metadata: { least: '20' } });
+        throw new PrunecastError('BUDGET_INFEASIBLE', 'the budget allows 10, the smallest architecture has 20', {
+          metadata: { least: '20' },
+        });
       },
     });
     const { events } = await begin(server, 'refused');
     const { events: rest, error } = await collect(events);
     const ended = rest.at(-1)?.payload;
     const failure = await failureOf(Promise.reject(error));
-    expect(failure).toMatchObject({ code: 9, reason: 'BUDGET_INFEASIBLE', domain: 'prunecast', metadata: { least: '20' } });
+    expect(failure).toMatchObject({
+      code: 9,
+      reason: 'BUDGET_INFEASIBLE',
+      domain: 'prunecast',
+      metadata: { least: '20' },
+    });
     expect(ended?.$case === 'ended' && ended.value.error && unpack(ended.value.error)).toEqual(failure);
   });
 
   it('that fails for an unknown reason hides the cause, in its event too', async () => {
-    await using server = await startScriptedServer({ broken: async () => Promise.reject(new Error('password=hunter2')) });
+    await using server = await startScriptedServer({
+      broken: async () => Promise.reject(new Error('password=hunter2')),
+    });
     const { events, jobId } = await begin(server, 'broken');
     const { error } = await collect(events);
-    expect(await failureOf(Promise.reject(error))).toMatchObject({ code: 13, reason: 'INTERNAL', message: expect.not.stringContaining('hunter2') as string });
+    expect(await failureOf(Promise.reject(error))).toMatchObject({
+      code: 13,
+      reason: 'INTERNAL',
+      message: expect.not.stringContaining('hunter2') as string,
+    });
     const { job } = await ask(server.jobs, server.jobs.getJob, { jobId });
     expect(job?.error?.message).not.toContain('hunter2');
     expect(job?.error && unpack(job.error).metadata['error_id']).toMatch(/^error-[0-9a-f]{16}$/);
   });
 
   it('fails when an event or its result could not travel in one message', async () => {
-    const result: JobResult = { $case: 'prune', value: { output: 'x'.repeat(5 * 2 ** 20), files: [], bytes: 0n, architecture: undefined, keptUnits: undefined, costs: [], loadsIn: [], recipeDigest: '', allocation: '', snapped: [] } };
+    const result: JobResult = {
+      $case: 'prune',
+      value: {
+        output: 'x'.repeat(5 * 2 ** 20),
+        files: [],
+        bytes: 0n,
+        architecture: undefined,
+        keptUnits: undefined,
+        costs: [],
+        loadsIn: [],
+        recipeDigest: '',
+        allocation: '',
+        snapped: [],
+      },
+    };
     await using server = await startScriptedServer({
       event: async ({ emit }) => {
-        await emit({ $case: 'progress', value: { activity: 'x'.repeat(5 * 2 ** 20), done: 0n, total: 0n, unit: '', elapsedSeconds: 0, remainingSeconds: 0 } });
+        await emit({
+          $case: 'progress',
+          value: {
+            activity: 'x'.repeat(5 * 2 ** 20),
+            done: 0n,
+            total: 0n,
+            unit: '',
+            elapsedSeconds: 0,
+            remainingSeconds: 0,
+          },
+        });
         return DONE;
       },
       result: async () => result,
     });
     for (const model of ['event', 'result']) {
       const { events } = await begin(server, model);
-      expect(await failureOf(Promise.reject((await collect(events)).error))).toMatchObject({ reason: 'MESSAGE_TOO_LARGE' });
+      expect(await failureOf(Promise.reject((await collect(events)).error))).toMatchObject({
+        reason: 'MESSAGE_TOO_LARGE',
+      });
     }
   });
 
@@ -113,7 +158,12 @@ describe('a job', () => {
       counting: async ({ progress }) => {
         const startMs = Date.now();
         while (Date.now() - startMs < 1300) {
-          progress({ activity: 'labelling pairs', done: Math.min(99, Math.floor((Date.now() - startMs) / 13)), total: 100, unit: 'pairs' });
+          progress({
+            activity: 'labelling pairs',
+            done: Math.min(99, Math.floor((Date.now() - startMs) / 13)),
+            total: 100,
+            unit: 'pairs',
+          });
           await new Promise((resolve) => setTimeout(resolve, 5));
         }
         progress({ activity: 'labelling pairs', done: 100, total: 100, unit: 'pairs' });
@@ -122,7 +172,9 @@ describe('a job', () => {
       },
     });
     const { events } = await begin(server, 'counting');
-    const reports = (await collect(events)).events.flatMap(({ payload }) => (payload?.$case === 'progress' ? [payload.value] : []));
+    const reports = (await collect(events)).events.flatMap(({ payload }) =>
+      payload?.$case === 'progress' ? [payload.value] : [],
+    );
     expect(reports.map(({ activity, done }) => [activity, Number(done)])).toEqual([
       ['labelling pairs', 0],
       ['labelling pairs', expect.any(Number)],
@@ -132,7 +184,10 @@ describe('a job', () => {
     const middle = reports[1];
     expect(Number(middle?.done)).toBeGreaterThan(60);
     expect(middle?.elapsedSeconds).toBeCloseTo(1, 0);
-    expect(middle?.remainingSeconds).toBeCloseTo(((middle?.elapsedSeconds ?? 0) * (100 - Number(middle?.done))) / Number(middle?.done), 6);
+    expect(middle?.remainingSeconds).toBeCloseTo(
+      ((middle?.elapsedSeconds ?? 0) * (100 - Number(middle?.done))) / Number(middle?.done),
+      6,
+    );
     expect(reports[3]?.remainingSeconds).toBe(-1);
   });
 });
@@ -140,18 +195,32 @@ describe('a job', () => {
 describe('the queue', () => {
   it('runs one job at a time and tells each waiting job its place whenever it changes', async () => {
     const gates = { a: gate(), b: gate(), c: gate() };
-    await using server = await startScriptedServer(Object.fromEntries(Object.entries(gates).map(([name, { opened }]) => [name, async () => {
-      await opened;
-      return DONE;
-    }])));
-    const [a, b, c, d] = [await begin(server, 'a'), await begin(server, 'b'), await begin(server, 'c'), await begin(server, 'a')];
+    await using server = await startScriptedServer(
+      Object.fromEntries(
+        Object.entries(gates).map(([name, { opened }]) => [
+          name,
+          async () => {
+            await opened;
+            return DONE;
+          },
+        ]),
+      ),
+    );
+    const [a, b, c, d] = [
+      await begin(server, 'a'),
+      await begin(server, 'b'),
+      await begin(server, 'c'),
+      await begin(server, 'a'),
+    ];
     expect(c.first.payload).toEqual({ $case: 'queued', value: { place: 2 } });
     const { job } = await ask(server.jobs, server.jobs.getJob, { jobId: d.jobId });
     expect(job).toMatchObject({ state: JobState.QUEUED, queuePlace: 3, startTime: undefined });
     await ask(server.jobs, server.jobs.cancelJob, { jobId: b.jobId });
     for (const { open } of Object.values(gates)) open();
-    const places = async (begun: typeof a) => [begun.first, ...(await collect(begun.events)).events]
-      .map(({ payload }) => (payload?.$case === 'queued' ? payload.value.place : payload?.$case));
+    const places = async (begun: typeof a) =>
+      [begun.first, ...(await collect(begun.events)).events].map(({ payload }) =>
+        payload?.$case === 'queued' ? payload.value.place : payload?.$case,
+      );
     expect(await places(a)).toEqual(['started', 'ended']);
     expect(await places(b)).toEqual([1, 'ended']);
     expect(await places(c)).toEqual([2, 1, 'started', 'ended']);
@@ -160,7 +229,15 @@ describe('the queue', () => {
 
   it('refuses what exceeds it, with the time to come back', async () => {
     const { open, opened } = gate();
-    await using server = await startScriptedServer({ wait: async () => { await opened; return DONE; } }, { config: { maxQueuedJobs: 1 } });
+    await using server = await startScriptedServer(
+      {
+        wait: async () => {
+          await opened;
+          return DONE;
+        },
+      },
+      { config: { maxQueuedJobs: 1 } },
+    );
     await begin(server, 'wait');
     await begin(server, 'wait');
     expect(await failureOf(begin(server, 'wait'))).toMatchObject({ code: 8, reason: 'OVERLOADED', retrySeconds: 30 });
@@ -169,10 +246,20 @@ describe('the queue', () => {
 
   it('makes one job of requests with one id that come at once, and refuses the id for another request', async () => {
     const { open, opened } = gate();
-    await using server = await startScriptedServer({ wait: async () => { await opened; return DONE; }, other: async () => DONE });
+    await using server = await startScriptedServer({
+      wait: async () => {
+        await opened;
+        return DONE;
+      },
+      other: async () => DONE,
+    });
     const begun = await Promise.all(Array.from({ length: 8 }, () => begin(server, 'wait', 'once')));
     expect(new Set(begun.map(({ jobId }) => jobId)).size).toBe(1);
-    expect(await failureOf(begin(server, 'other', 'once'))).toMatchObject({ code: 6, reason: 'REQUEST_ID_REUSED', violations: [{ field: 'request_id' }] });
+    expect(await failureOf(begin(server, 'other', 'once'))).toMatchObject({
+      code: 6,
+      reason: 'REQUEST_ID_REUSED',
+      violations: [{ field: 'request_id' }],
+    });
     open();
     const { jobs } = await ask(server.jobs, server.jobs.listJobs, { kind: 0, state: 0, pageSize: 0, pageToken: '' });
     expect(jobs).toHaveLength(1);
@@ -186,7 +273,12 @@ describe('CancelJob', () => {
     await using server = await startScriptedServer({
       deaf: async ({ emit }) => {
         await opened;
-        emitted.open(await emit(evaluation(0)).then(() => 'stored', (error: unknown) => error));
+        emitted.open(
+          await emit(evaluation(0)).then(
+            () => 'stored',
+            (error: unknown) => error,
+          ),
+        );
         return DONE;
       },
       next: async () => DONE,
@@ -205,7 +297,9 @@ describe('CancelJob', () => {
     open();
     expect(await emitted.opened).toBeInstanceOf(PrunecastError);
     // Nothing follows the terminal event, and an ended job stays as it is.
-    expect((await collect(eventsOf(server.jobs.watchJob({ jobId: deaf.jobId, afterSequence: 0n })))).events).toHaveLength(2);
+    expect(
+      (await collect(eventsOf(server.jobs.watchJob({ jobId: deaf.jobId, afterSequence: 0n })))).events,
+    ).toHaveLength(2);
     expect((await ask(server.jobs, server.jobs.cancelJob, { jobId: next.jobId })).job?.state).toBe(JobState.SUCCEEDED);
   });
 
@@ -227,40 +321,63 @@ describe('CancelJob', () => {
 
   it('knows no job of another id', async () => {
     await using server = await startScriptedServer({});
-    expect(await failureOf(ask(server.jobs, server.jobs.cancelJob, { jobId: 'job-x' }))).toMatchObject({ code: 5, reason: 'JOB_NOT_FOUND', metadata: { job_id: 'job-x' } });
-    expect(await failureOf(ask(server.jobs, server.jobs.cancelJob, { jobId: '' }))).toMatchObject({ code: 3, violations: [{ field: 'job_id' }] });
+    expect(await failureOf(ask(server.jobs, server.jobs.cancelJob, { jobId: 'job-x' }))).toMatchObject({
+      code: 5,
+      reason: 'JOB_NOT_FOUND',
+      metadata: { job_id: 'job-x' },
+    });
+    expect(await failureOf(ask(server.jobs, server.jobs.cancelJob, { jobId: '' }))).toMatchObject({
+      code: 3,
+      violations: [{ field: 'job_id' }],
+    });
   });
 });
 
 describe('a stop of the server', () => {
   it('ends open streams with SERVER_STOPPING; the next server ends the job as SERVER_RESTARTED, and its events go on without a gap', async () => {
     const folder = await makeFolder();
-    const runs = { endless: async ({ signal, emit }: Parameters<NonNullable<Parameters<typeof startScriptedServer>[0][string]>>[0]) => {
-      await emit(evaluation(0));
-      await new Promise((resolve) => signal.addEventListener('abort', resolve));
-      throw signal.reason;
-    } };
+    const runs = {
+      endless: async ({
+        signal,
+        emit,
+      }: Parameters<NonNullable<Parameters<typeof startScriptedServer>[0][string]>>[0]) => {
+        await emit(evaluation(0));
+        await new Promise((resolve) => signal.addEventListener('abort', resolve));
+        throw signal.reason;
+      },
+    };
     const server = await startScriptedServer(runs, { folder });
     const running = await begin(server, 'endless', 'mine');
     const queued = await begin(server, 'endless');
     const ends = Promise.all([collect(running.events), collect(queued.events)]);
-    await vi.waitFor(async () => expect((await ask(server.jobs, server.jobs.getJob, { jobId: running.jobId })).job?.lastSequence).toBe(2n));
+    await vi.waitFor(async () =>
+      expect((await ask(server.jobs, server.jobs.getJob, { jobId: running.jobId })).job?.lastSequence).toBe(2n),
+    );
     const startMs = Date.now();
     await server.stop();
     expect(Date.now() - startMs).toBeLessThan(900);
-    for (const { error } of await ends) expect(await failureOf(Promise.reject(error))).toMatchObject({ code: 14, reason: 'SERVER_STOPPING' });
+    for (const { error } of await ends)
+      expect(await failureOf(Promise.reject(error))).toMatchObject({ code: 14, reason: 'SERVER_STOPPING' });
 
     await using next = await startScriptedServer(runs, { folder });
-    for (const [jobId, last] of [[running.jobId, 3], [queued.jobId, 2]] as const) {
+    for (const [jobId, last] of [
+      [running.jobId, 3],
+      [queued.jobId, 2],
+    ] as const) {
       const { job } = await ask(next.jobs, next.jobs.getJob, { jobId });
       expect(job).toMatchObject({ state: JobState.FAILED, queuePlace: 0 });
       expect(job?.error && unpack(job.error).reason).toBe('SERVER_RESTARTED');
-      expect(numbers((await collect(eventsOf(next.jobs.watchJob({ jobId, afterSequence: 0n })))).events)).toEqual(upTo(last));
+      expect(numbers((await collect(eventsOf(next.jobs.watchJob({ jobId, afterSequence: 0n })))).events)).toEqual(
+        upTo(last),
+      );
     }
     // The request id still names that job.
     const attached = await begin(next, 'endless', 'mine');
     expect(attached.jobId).toBe(running.jobId);
-    expect(await failureOf(Promise.reject((await collect(attached.events)).error))).toMatchObject({ code: 10, reason: 'SERVER_RESTARTED' });
+    expect(await failureOf(Promise.reject((await collect(attached.events)).error))).toMatchObject({
+      code: 10,
+      reason: 'SERVER_RESTARTED',
+    });
   });
 });
 
@@ -269,21 +386,32 @@ describe('WatchJob', () => {
     await using server = await startScriptedServer({ work: async () => DONE });
     const { jobId, events } = await begin(server, 'work');
     await collect(events);
-    const watch = (id: string, afterSequence: bigint) => failureOf(collect(eventsOf(server.jobs.watchJob({ jobId: id, afterSequence }))).then(({ error }) => Promise.reject(error)));
+    const watch = (id: string, afterSequence: bigint) =>
+      failureOf(
+        collect(eventsOf(server.jobs.watchJob({ jobId: id, afterSequence }))).then(({ error }) =>
+          Promise.reject(error),
+        ),
+      );
     expect(await watch(jobId, 9n)).toMatchObject({ code: 3, violations: [{ field: 'after_sequence' }] });
     expect(await watch('job-y', 0n)).toMatchObject({ code: 5, reason: 'JOB_NOT_FOUND' });
   });
 
   it('says which events are still kept when older ones were compacted', async () => {
-    await using server = await startScriptedServer({
-      long: async ({ emit }) => {
-        for (let index = 0; index < 1250; index++) await emit(evaluation(index));
-        return DONE;
+    await using server = await startScriptedServer(
+      {
+        long: async ({ emit }) => {
+          for (let index = 0; index < 1250; index++) await emit(evaluation(index));
+          return DONE;
+        },
       },
-    }, { config: { keptEvents: 1000 } });
+      { config: { keptEvents: 1000 } },
+    );
     const { jobId, call } = await begin(server, 'long');
     call.cancel();
-    await vi.waitFor(async () => expect((await ask(server.jobs, server.jobs.getJob, { jobId })).job?.state).toBe(JobState.SUCCEEDED), { timeout: 10_000 });
+    await vi.waitFor(
+      async () => expect((await ask(server.jobs, server.jobs.getJob, { jobId })).job?.state).toBe(JobState.SUCCEEDED),
+      { timeout: 10_000 },
+    );
     const { error } = await collect(eventsOf(server.jobs.watchJob({ jobId, afterSequence: 5n })));
     const failure = await failureOf(Promise.reject(error));
     expect(failure).toMatchObject({ code: 11, reason: 'EVENTS_COMPACTED' });
@@ -296,7 +424,10 @@ describe('WatchJob', () => {
 
 describe('ListJobs and DeleteJob', () => {
   it('page through jobs, newest first, and forget an ended one', async () => {
-    await using server = await startScriptedServer({ work: async () => DONE, fail: async () => Promise.reject(new PrunecastError('TEXT_TOO_SHORT', 'too short')) });
+    await using server = await startScriptedServer({
+      work: async () => DONE,
+      fail: async () => Promise.reject(new PrunecastError('TEXT_TOO_SHORT', 'too short')),
+    });
     const ids: string[] = [];
     for (const model of ['work', 'fail', 'work', 'work', 'work']) {
       const { jobId, events } = await begin(server, model);
@@ -315,7 +446,10 @@ describe('ListJobs and DeleteJob', () => {
     expect(pages).toEqual([ids.slice(0, 2), ids.slice(2, 4), ids.slice(4)]);
     expect((await list({ state: JobState.FAILED })).jobs.map(({ id }) => id)).toEqual([ids[3]]);
     expect((await list({ kind: JobKind.SEARCH })).jobs).toEqual([]);
-    expect(await failureOf(list({ pageToken: 'bogus' }))).toMatchObject({ reason: 'INVALID_REQUEST', violations: [{ field: 'page_token' }] });
+    expect(await failureOf(list({ pageToken: 'bogus' }))).toMatchObject({
+      reason: 'INVALID_REQUEST',
+      violations: [{ field: 'page_token' }],
+    });
     expect(await failureOf(list({ pageSize: 1001 }))).toMatchObject({ violations: [{ field: 'page_size' }] });
     expect(await failureOf(list({ kind: 77 as JobKind }))).toMatchObject({ violations: [{ field: 'kind' }] });
     const jobId = ids[0] ?? '';
@@ -325,10 +459,20 @@ describe('ListJobs and DeleteJob', () => {
 
   it('refuse to forget a job that runs, and to resume one', async () => {
     const { open, opened } = gate();
-    await using server = await startScriptedServer({ wait: async () => { await opened; return DONE; } });
+    await using server = await startScriptedServer({
+      wait: async () => {
+        await opened;
+        return DONE;
+      },
+    });
     const { jobId } = await begin(server, 'wait');
-    expect(await failureOf(ask(server.jobs, server.jobs.deleteJob, { jobId }))).toMatchObject({ code: 9, reason: 'JOB_ACTIVE' });
-    expect(await failureOf(ask(server.jobs, server.jobs.resumeJob, { jobId, ranges: [] }))).toMatchObject({ reason: 'JOB_NOT_RESUMABLE' });
+    expect(await failureOf(ask(server.jobs, server.jobs.deleteJob, { jobId }))).toMatchObject({
+      code: 9,
+      reason: 'JOB_ACTIVE',
+    });
+    expect(await failureOf(ask(server.jobs, server.jobs.resumeJob, { jobId, ranges: [] }))).toMatchObject({
+      reason: 'JOB_NOT_RESUMABLE',
+    });
     open();
   });
 });

@@ -8,10 +8,17 @@ import { startOwner, type Owner } from './scripted-owner.js';
 
 const state = useDatabase();
 
-const hang: Run = ({ signal }) => new Promise((_, reject) => signal.addEventListener('abort', () => reject(signal.reason as Error)));
+const hang: Run = ({ signal }) =>
+  new Promise((_, reject) => signal.addEventListener('abort', () => reject(signal.reason as Error)));
 
 async function startJob({ jobs }: Owner, requestId = ''): Promise<string> {
-  const { jobId } = await jobs.start({ kind: JobKind.EVALUATE, requestId, requestDigest: 'd', request: Uint8Array.of(1), run: hang });
+  const { jobId } = await jobs.start({
+    kind: JobKind.EVALUATE,
+    requestId,
+    requestDigest: 'd',
+    request: Uint8Array.of(1),
+    run: hang,
+  });
   return jobId;
 }
 
@@ -42,7 +49,11 @@ describe('a job that its servers die with', () => {
         return hang(context);
       });
       expect(runs).toHaveLength(1);
-      await vi.waitFor(async () => expect(await createJobStore(state.database).fruitlessStarts(jobId)).toBe(death % 2 === 1 ? 0 : death === 0 ? 2 : 1));
+      await vi.waitFor(async () =>
+        expect(await createJobStore(state.database).fruitlessStarts(jobId)).toBe(
+          death % 2 === 1 ? 0 : death === 0 ? 2 : 1,
+        ),
+      );
     }
   });
 

@@ -8,7 +8,10 @@ import { DONE, gate } from './scripted-jobs.js';
 describe('startKind', () => {
   it('starts no job for a caller who has left by the time its request is checked', async () => {
     const started: unknown[] = [];
-    const jobs = { findByRequestId: async () => undefined, start: async (spec: unknown) => started.push(spec) } as unknown as Jobs;
+    const jobs = {
+      findByRequestId: async () => undefined,
+      start: async (spec: unknown) => started.push(spec),
+    } as unknown as Jobs;
     const checking = gate();
     const checked = gate<Prepared>();
     const seen: AbortSignal[] = [];
@@ -28,7 +31,9 @@ describe('startKind', () => {
     call.abort(new Error('the caller has left'));
     await expect(starting).rejects.toThrow('the caller has left');
     checked.open({ kind: 'work', run: async () => DONE });
-    await expect(startKind(jobs, kind, EvaluateRequest.create({ model: 'm' }), call.signal)).rejects.toThrow('the caller has left');
+    await expect(startKind(jobs, kind, EvaluateRequest.create({ model: 'm' }), call.signal)).rejects.toThrow(
+      'the caller has left',
+    );
     expect(started).toEqual([]);
     expect(seen).toEqual([call.signal]);
   });

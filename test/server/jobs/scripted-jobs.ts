@@ -1,5 +1,9 @@
 import { JobKind, type JobEvent } from '../../../src/gen/prunecast/v1/job.js';
-import { EvaluateRequest, type EvaluateResponse, PruningServiceService } from '../../../src/gen/prunecast/v1/pruning.js';
+import {
+  EvaluateRequest,
+  type EvaluateResponse,
+  PruningServiceService,
+} from '../../../src/gen/prunecast/v1/pruning.js';
 import type { EmittedPayload, JobContext, JobResult } from '../../../src/server/jobs/jobs.js';
 import { digestRequest } from '../../../src/server/rpc/request-digest.js';
 import { defineService } from '../../../src/server/rpc/rpc-service.js';
@@ -9,17 +13,24 @@ import { startTestServer, type TestServer, type TestServerOptions } from '../../
 export type Run = (context: JobContext) => Promise<JobResult>;
 
 /** A server whose Evaluate does what the run under the request's `model` does. */
-export function startScriptedServer(runs: Readonly<Record<string, Run>>, options: TestServerOptions = {}): Promise<TestServer> {
+export function startScriptedServer(
+  runs: Readonly<Record<string, Run>>,
+  options: TestServerOptions = {},
+): Promise<TestServer> {
   return startTestServer({
     ...options,
-    services: ({ jobs, jobEvents }) => [defineService(PruningServiceService, {
-      evaluate: serveJobStream<EvaluateRequest>(jobEvents, (request) => jobs.start({
-        kind: JobKind.EVALUATE,
-        requestId: request.requestId,
-        requestDigest: digestRequest(JobKind.EVALUATE, EvaluateRequest, request),
-        run: runs[request.model] ?? (() => Promise.reject(new Error(`no run is called ${request.model}`))),
-      })),
-    })],
+    services: ({ jobs, jobEvents }) => [
+      defineService(PruningServiceService, {
+        evaluate: serveJobStream<EvaluateRequest>(jobEvents, (request) =>
+          jobs.start({
+            kind: JobKind.EVALUATE,
+            requestId: request.requestId,
+            requestDigest: digestRequest(JobKind.EVALUATE, EvaluateRequest, request),
+            run: runs[request.model] ?? (() => Promise.reject(new Error(`no run is called ${request.model}`))),
+          }),
+        ),
+      }),
+    ],
   });
 }
 
@@ -33,9 +44,12 @@ export async function begin(server: TestServer, model: string, requestId = '') {
 }
 
 /** The events of a stream of Evaluate's answers, or of WatchJob's. */
-export async function* eventsOf(responses: AsyncIterable<EvaluateResponse | { event: JobEvent | undefined }>): AsyncGenerator<JobEvent, void, undefined> {
+export async function* eventsOf(
+  responses: AsyncIterable<EvaluateResponse | { event: JobEvent | undefined }>,
+): AsyncGenerator<JobEvent, void, undefined> {
   for await (const response of responses) {
-    const event = 'event' in response ? response.event : response.content?.$case === 'event' ? response.content.value : undefined;
+    const event =
+      'event' in response ? response.event : response.content?.$case === 'event' ? response.content.value : undefined;
     if (event) yield event;
   }
 }
@@ -65,5 +79,19 @@ export const DONE: JobResult = { $case: 'evaluate', value: { evaluated: 1, token
 
 /** An event that can be told from others of its kind. */
 export function evaluation(index: number): EmittedPayload {
-  return { $case: 'evaluation', value: { index, metrics: { perplexity: index }, architecture: undefined, costs: [], measurement: undefined, fidelity: undefined, recipeDigest: '', scoredTokens: 1n, tokensSpent: 1n, checkpointDigest: '' } };
+  return {
+    $case: 'evaluation',
+    value: {
+      index,
+      metrics: { perplexity: index },
+      architecture: undefined,
+      costs: [],
+      measurement: undefined,
+      fidelity: undefined,
+      recipeDigest: '',
+      scoredTokens: 1n,
+      tokensSpent: 1n,
+      checkpointDigest: '',
+    },
+  };
 }

@@ -19,7 +19,12 @@ export interface Owner {
 }
 
 /** One server process after the other on one store; each finds all before it gone. */
-export async function startOwner({ database }: Pick<OpenDatabase, 'database'>, name: string, run: Run, clock: Clock = { now: () => 1_000_000 }): Promise<Owner> {
+export async function startOwner(
+  { database }: Pick<OpenDatabase, 'database'>,
+  name: string,
+  run: Run,
+  clock: Clock = { now: () => 1_000_000 },
+): Promise<Owner> {
   const stopping = new AbortController();
   const store = createJobStore(database);
   const runs: JobContext[] = [];
@@ -32,14 +37,19 @@ export async function startOwner({ database }: Pick<OpenDatabase, 'database'>, n
     events: createJobEvents({ store, clock, stopping: stopping.signal, heartbeatMs: 10_000, keptEvents: 1000 }),
     clock,
     log,
-    kinds: [{
-      kind: JobKind.EVALUATE,
-      restart: async () => ({ kind: 'work', run: (context) => {
-        runs.push(context);
-        return run(context);
-      } }),
-      resume: async () => ({ payloads: [], writes: [] }),
-    }],
+    kinds: [
+      {
+        kind: JobKind.EVALUATE,
+        restart: async () => ({
+          kind: 'work',
+          run: (context) => {
+            runs.push(context);
+            return run(context);
+          },
+        }),
+        resume: async () => ({ payloads: [], writes: [] }),
+      },
+    ],
     interruptedJobs: 'resume',
     stopping: stopping.signal,
     concurrentJobs: 1,

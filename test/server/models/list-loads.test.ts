@@ -10,7 +10,17 @@ import { STORIES_SHAPE } from '../../support/shapes.js';
 const about = { version: '1', moduleUrl: new URL('file:///plugin.js') } as const;
 
 function exporter(id: string, options: z.ZodType): PluginEntry {
-  return { kind: 'exporter', ...about, plugin: defineExporter({ id, summary: 'Writes.', options, supports: () => ({ ok: true, loadsIn: ['something'] }), write: async () => ({ files: [], bytes: 0 }) }) };
+  return {
+    kind: 'exporter',
+    ...about,
+    plugin: defineExporter({
+      id,
+      summary: 'Writes.',
+      options,
+      supports: () => ({ ok: true, loadsIn: ['something'] }),
+      write: async () => ({ files: [], bytes: 0 }),
+    }),
+  };
 }
 
 describe('listLoads', () => {
@@ -21,7 +31,12 @@ describe('listLoads', () => {
       exporter('plain', z.strictObject({ bits: z.int().default(8).describe('How many.') })),
     ]);
     const rows = listLoads(STORIES_SHAPE, plugins);
-    expect(rows.map((row) => [row.exporter, row.uniform, row.loadsIn])).toEqual([['asks', true, []], ['asks', false, []], ['plain', true, ['something']], ['plain', false, ['something']]]);
+    expect(rows.map((row) => [row.exporter, row.uniform, row.loadsIn])).toEqual([
+      ['asks', true, []],
+      ['asks', false, []],
+      ['plain', true, ['something']],
+      ['plain', false, ['something']],
+    ]);
     expect(rows[0]?.note).toMatch(/^depends on its options, which have no default: exporter\.options\.target: /);
     expect(rows[2]?.note).toBe('');
   });

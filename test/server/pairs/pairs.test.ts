@@ -9,7 +9,13 @@ import { openDatabase } from '../../../src/server/store/open-database.js';
 import { createPairSetStore } from '../../../src/server/store/pair-set-store.js';
 import { createStudyStore } from '../../../src/server/store/study-store.js';
 import { makeFolder } from '../../support/test-server.js';
-import { countDemoParameters, listTrials, smallSearch, startVerbServer, type VerbServer } from '../verbs/verb-server.js';
+import {
+  countDemoParameters,
+  listTrials,
+  smallSearch,
+  startVerbServer,
+  type VerbServer,
+} from '../verbs/verb-server.js';
 
 let verbs: VerbServer;
 let sampled: SamplePairsResult;
@@ -32,10 +38,14 @@ async function exported(studyId: string): Promise<{ set: PairSet; pairs: Pair[] 
 }
 
 function messages(set: DeepPartial<PairSet>, pairs: readonly DeepPartial<Pair>[]): DeepPartial<ImportPairsRequest>[] {
-  return [{ content: { $case: 'set', value: set } }, ...pairs.map((value) => ({ content: { $case: 'pair', value } }) as const)];
+  return [
+    { content: { $case: 'set', value: set } },
+    ...pairs.map((value) => ({ content: { $case: 'pair', value } }) as const),
+  ];
 }
 
-const importing = (requests: readonly DeepPartial<ImportPairsRequest>[]) => verbs.client.services.pairs.importPairs(requests);
+const importing = (requests: readonly DeepPartial<ImportPairsRequest>[]) =>
+  verbs.client.services.pairs.importPairs(requests);
 
 describe('SamplePairs', () => {
   it('labels as many distinct pairs as asked, in the band around the budget, and nothing else', async () => {
@@ -43,7 +53,9 @@ describe('SamplePairs', () => {
     const trials = await listTrials(verbs.client, sampled.studyId);
     expect(trials).toHaveLength(24);
     expect(new Set(trials.map(({ rates }) => rates.join())).size).toBe(24);
-    const dense = countDemoParameters(Array.from({ length: 5 }, () => ({ kvHeads: 4, queryHeadsPerKv: 2, ffnChannels: 172 })));
+    const dense = countDemoParameters(
+      Array.from({ length: 5 }, () => ({ kvHeads: 4, queryHeadsPerKv: 2, ffnChannels: 172 })),
+    );
     for (const { role, parameters, architecture } of trials) {
       expect(role).toBe(TrialRole.PAIR);
       expect(Number(parameters)).toBe(countDemoParameters(architecture?.layers ?? []));
@@ -62,14 +74,22 @@ describe('SamplePairs', () => {
   });
 
   it('gives what a predictor is fitted on', async () => {
-    const predictor = await verbs.client.runFitPredictor({ source: { $case: 'studyId', value: sampled.studyId }, predictor: { id: 'ridge' } });
+    const predictor = await verbs.client.runFitPredictor({
+      source: { $case: 'studyId', value: sampled.studyId },
+      predictor: { id: 'ridge' },
+    });
     expect(predictor).toMatchObject({ pairs: 24, studyId: sampled.studyId });
   });
 
   it('refuses a budget that nothing meets, before there is a job', async () => {
     const search = smallSearch({ budgets: [{ limit: { $case: 'removedShare', value: 0.99 } }] });
-    await expect(verbs.client.services.pairs.samplePairs({ search })).rejects.toMatchObject({ reason: 'BUDGET_INFEASIBLE' });
-    await expect(verbs.client.services.pairs.samplePairs({})).rejects.toMatchObject({ reason: 'INVALID_REQUEST', violations: [{ field: 'search' }] });
+    await expect(verbs.client.services.pairs.samplePairs({ search })).rejects.toMatchObject({
+      reason: 'BUDGET_INFEASIBLE',
+    });
+    await expect(verbs.client.services.pairs.samplePairs({})).rejects.toMatchObject({
+      reason: 'INVALID_REQUEST',
+      violations: [{ field: 'search' }],
+    });
   });
 });
 
@@ -83,11 +103,22 @@ describe('ExportPairs and ImportPairs', () => {
     const imported = await importing(messages(set, pairs));
     expect(imported.pairs).toBe(24);
     expect(await exported(imported.studyId)).toEqual({ set, pairs });
-    const fit = (studyId: string) => verbs.client.runFitPredictor({ source: { $case: 'studyId', value: studyId }, predictor: { id: 'ridge' } });
+    const fit = (studyId: string) =>
+      verbs.client.runFitPredictor({ source: { $case: 'studyId', value: studyId }, predictor: { id: 'ridge' } });
     const [here, there] = [await fit(sampled.studyId), await fit(imported.studyId)];
-    expect(there).toMatchObject({ pairsDigest: here.pairsDigest, measurementFingerprint: here.measurementFingerprint, recipeDigests: here.recipeDigests, quality: here.quality });
+    expect(there).toMatchObject({
+      pairsDigest: here.pairsDigest,
+      measurementFingerprint: here.measurementFingerprint,
+      recipeDigests: here.recipeDigests,
+      quality: here.quality,
+    });
     const { study } = await verbs.client.services.studies.getStudy({ studyId: imported.studyId });
-    expect(study).toMatchObject({ state: JobState.SUCCEEDED, model: set.model, checkpointDigest: set.checkpointDigest, predictorIds: [there.id] });
+    expect(study).toMatchObject({
+      state: JobState.SUCCEEDED,
+      model: set.model,
+      checkpointDigest: set.checkpointDigest,
+      predictorIds: [there.id],
+    });
   });
 
   it('take several joined files of one measurement, thousands of pairs among them', async () => {
@@ -104,25 +135,42 @@ describe('ExportPairs and ImportPairs', () => {
     ['another checkpoint', { checkpointDigest: 'other' }, 'set.checkpoint_digest'],
   ])('refuse pairs of %s', async (_name, change, field) => {
     const { set, pairs } = await exported(sampled.studyId);
-    await expect(importing([...messages(set, pairs), ...messages({ ...set, ...change }, pairs)])).rejects.toMatchObject({ reason: 'MEASUREMENT_MISMATCH', violations: [{ field }] });
+    await expect(importing([...messages(set, pairs), ...messages({ ...set, ...change }, pairs)])).rejects.toMatchObject(
+      { reason: 'MEASUREMENT_MISMATCH', violations: [{ field }] },
+    );
   });
 
   it.each([
     ['a label that is no number', { rates: [0.5, 0.5], metrics: { perplexity: NaN } }, 'pairs[1].metrics.perplexity'],
     ['an infinite label', { rates: [0.5, 0.5], metrics: { perplexity: Infinity } }, 'pairs[1].metrics.perplexity'],
     ['a perplexity of 0', { rates: [0.5, 0.5], metrics: { perplexity: 0 } }, 'pairs[1].metrics.perplexity'],
-    ['a label that overflows when it is squared', { rates: [0.5, 0.5], metrics: { score: 1.7e308 } }, 'pairs[1].metrics.score'],
-    ['a label just past the largest', { rates: [0.5, 0.5], metrics: { score: -1.000001e30 } }, 'pairs[1].metrics.score'],
+    [
+      'a label that overflows when it is squared',
+      { rates: [0.5, 0.5], metrics: { score: 1.7e308 } },
+      'pairs[1].metrics.score',
+    ],
+    [
+      'a label just past the largest',
+      { rates: [0.5, 0.5], metrics: { score: -1.000001e30 } },
+      'pairs[1].metrics.score',
+    ],
     ['no label', { rates: [0.5, 0.5] }, 'pairs[1].metrics'],
     ['the wrong number of rates', { rates: [0.5], metrics: { perplexity: 3 } }, 'pairs[1].rates'],
     ['a rate above 1', { rates: [0.5, 1.5], metrics: { perplexity: 3 } }, 'pairs[1].rates[1]'],
   ])('refuse %s, and keep nothing', async (_name, bad, field) => {
     const good = { rates: [0.5, 0.25], metrics: { perplexity: 3 } };
-    await expect(importing(messages({ dimensions: ['a', 'b'] }, [good, bad]))).rejects.toMatchObject({ code: 'INVALID_ARGUMENT', reason: 'PAIRS_INVALID', violations: [{ field }] });
+    await expect(importing(messages({ dimensions: ['a', 'b'] }, [good, bad]))).rejects.toMatchObject({
+      code: 'INVALID_ARGUMENT',
+      reason: 'PAIRS_INVALID',
+      violations: [{ field }],
+    });
   });
 
   it('take the largest labels there may be, and any perplexity above 0', async () => {
-    const pairs = [{ rates: [0.5], metrics: { score: 1e30, perplexity: 1e300 } }, { rates: [0.25], metrics: { score: -1e30, perplexity: 1e-300 } }];
+    const pairs = [
+      { rates: [0.5], metrics: { score: 1e30, perplexity: 1e300 } },
+      { rates: [0.25], metrics: { score: -1e30, perplexity: 1e-300 } },
+    ];
     const { studyId } = await importing(messages({ dimensions: ['a'] }, pairs));
     expect((await exported(studyId)).pairs).toMatchObject(pairs);
   });
@@ -132,12 +180,21 @@ describe('ExportPairs and ImportPairs', () => {
     const wide: DeepPartial<Pair> = { rates: Array.from({ length: columns }, () => 0.5), metrics: { perplexity: 3 } };
     let sent = 0;
     async function* endless(): AsyncGenerator<DeepPartial<ImportPairsRequest>> {
-      yield { content: { $case: 'set', value: { dimensions: Array.from({ length: columns }, (_, column) => `d${column}`) } } };
+      yield {
+        content: { $case: 'set', value: { dimensions: Array.from({ length: columns }, (_, column) => `d${column}`) } },
+      };
       for (; sent < 20_000; sent++) yield { content: { $case: 'pair', value: wide } };
     }
-    const countStored = (): unknown => new Database(verbs.path('state', 'prunecast.db'), { readonly: true }).prepare('SELECT COUNT(*) FROM pair_sets').raw().get();
+    const countStored = (): unknown =>
+      new Database(verbs.path('state', 'prunecast.db'), { readonly: true })
+        .prepare('SELECT COUNT(*) FROM pair_sets')
+        .raw()
+        .get();
     const before = countStored();
-    await expect(verbs.client.services.pairs.importPairs(endless())).rejects.toMatchObject({ reason: 'PAIRS_TOO_MANY', message: expect.stringContaining('more than 10000000 rates and metrics') as string });
+    await expect(verbs.client.services.pairs.importPairs(endless())).rejects.toMatchObject({
+      reason: 'PAIRS_TOO_MANY',
+      message: expect.stringContaining('more than 10000000 rates and metrics') as string,
+    });
     expect(sent).toBeLessThan(10_000_000 / columns + 1000);
     expect(countStored()).toEqual(before);
   });
@@ -147,17 +204,35 @@ describe('ExportPairs and ImportPairs', () => {
     const { database, close } = await openDatabase(folder);
     const pairSets = createPairSetStore(database);
     const stored = () => database.selectFrom('pair_sets').select('study_id').execute();
-    const services = { studies: createStudyStore(database), pairSets, plugins: new PluginRegistry([]), clock: { now: () => 0 } };
+    const services = {
+      studies: createStudyStore(database),
+      pairSets,
+      plugins: new PluginRegistry([]),
+      clock: { now: () => 0 },
+    };
     async function* leaving(): AsyncGenerator<ImportPairsRequest> {
       yield ImportPairsRequest.fromPartial({ content: { $case: 'set', value: { dimensions: ['a'] } } });
-      for (let pair = 0; pair < 1500; pair++) yield ImportPairsRequest.fromPartial({ content: { $case: 'pair', value: { rates: [0.5], metrics: { score: pair } } } });
+      for (let pair = 0; pair < 1500; pair++)
+        yield ImportPairsRequest.fromPartial({
+          content: { $case: 'pair', value: { rates: [0.5], metrics: { score: pair } } },
+        });
       expect(await stored()).toHaveLength(1); // the first thousand are stored by now
       throw new Error('the caller has left');
     }
     await expect(importPairs(services, leaving())).rejects.toThrow('the caller has left');
     expect(await stored()).toEqual([]);
     await pairSets.add('study-half', [PairSet.create({ dimensions: ['a'] })]);
-    await services.studies.create({ id: 'study-whole', jobId: '', model: '', checkpointDigest: '', seed: 0, request: Uint8Array.of(), plan: {}, state: JobState.SUCCEEDED, createdMs: 0 });
+    await services.studies.create({
+      id: 'study-whole',
+      jobId: '',
+      model: '',
+      checkpointDigest: '',
+      seed: 0,
+      request: Uint8Array.of(),
+      plan: {},
+      state: JobState.SUCCEEDED,
+      createdMs: 0,
+    });
     await pairSets.add('study-whole', [PairSet.create({ dimensions: ['a'] })]);
     await pairSets.sweep();
     expect(await stored()).toEqual([{ study_id: 'study-whole' }]);
@@ -166,9 +241,13 @@ describe('ExportPairs and ImportPairs', () => {
   });
 
   it('refuse pairs without a set, a set without pairs, and a study that is not there', async () => {
-    await expect(importing(messages({ dimensions: ['a'] }, [{ rates: [0.5], metrics: { perplexity: 3 } }]).slice(1))).rejects.toMatchObject({ reason: 'INVALID_REQUEST', violations: [{ field: 'set' }] });
+    await expect(
+      importing(messages({ dimensions: ['a'] }, [{ rates: [0.5], metrics: { perplexity: 3 } }]).slice(1)),
+    ).rejects.toMatchObject({ reason: 'INVALID_REQUEST', violations: [{ field: 'set' }] });
     await expect(importing(messages({ dimensions: ['a'] }, []))).rejects.toMatchObject({ reason: 'PAIRS_INVALID' });
-    await expect(importing(messages({ dimensions: ['a', 'a'] }, []))).rejects.toMatchObject({ violations: [{ field: 'set.dimensions[1]' }] });
+    await expect(importing(messages({ dimensions: ['a', 'a'] }, []))).rejects.toMatchObject({
+      violations: [{ field: 'set.dimensions[1]' }],
+    });
     await expect(exported('study-0')).rejects.toMatchObject({ reason: 'STUDY_NOT_FOUND' });
   });
 });

@@ -14,7 +14,10 @@ const mending = (id: string): PluginEntry => ({
     summary: 'Mends.',
     needs: [],
     addsBias: false,
-    options: z.strictObject({ depth: z.int().min(1).max(12).default(4), nested: z.strictObject({ rate: z.number().max(1).default(0.5) }).prefault({}) }),
+    options: z.strictObject({
+      depth: z.int().min(1).max(12).default(4),
+      nested: z.strictObject({ rate: z.number().max(1).default(0.5) }).prefault({}),
+    }),
     prepare: () => ({ mend: () => ({ weights: new Float32Array() }) }),
   }),
 });
@@ -32,22 +35,47 @@ function thrownBy(work: () => unknown): PrunecastError {
 describe('resolve', () => {
   it('takes the default for no reference or an empty id, and fills in the options', () => {
     for (const ref of [undefined, { id: '', options: undefined }]) {
-      expect(registry.resolve('compensation', ref, 'glue', 'recipe.compensation')).toMatchObject({ id: 'glue', options: { depth: 4, nested: { rate: 0.5 } } });
+      expect(registry.resolve('compensation', ref, 'glue', 'recipe.compensation')).toMatchObject({
+        id: 'glue',
+        options: { depth: 4, nested: { rate: 0.5 } },
+      });
     }
-    expect(registry.resolve('compensation', { id: 'stitch', options: { depth: 7 } }, 'glue', 'recipe.compensation')).toMatchObject({ id: 'stitch', options: { depth: 7 } });
+    expect(
+      registry.resolve('compensation', { id: 'stitch', options: { depth: 7 } }, 'glue', 'recipe.compensation'),
+    ).toMatchObject({ id: 'stitch', options: { depth: 7 } });
   });
 
   it('names those there are when it knows no such id', () => {
-    const error = thrownBy(() => registry.resolve('compensation', { id: 'tape', options: undefined }, 'glue', 'recipe.compensation'));
-    expect(error).toMatchObject({ reason: 'PLUGIN_NOT_FOUND', metadata: { known: 'glue, stitch' }, violations: [{ field: 'recipe.compensation.id' }] });
+    const error = thrownBy(() =>
+      registry.resolve('compensation', { id: 'tape', options: undefined }, 'glue', 'recipe.compensation'),
+    );
+    expect(error).toMatchObject({
+      reason: 'PLUGIN_NOT_FOUND',
+      metadata: { known: 'glue, stitch' },
+      violations: [{ field: 'recipe.compensation.id' }],
+    });
     // A plug-in of another kind is not one of this kind.
-    expect(thrownBy(() => registry.resolve('criterion', { id: 'glue', options: undefined }, 'wanda', 'c')).metadata).toMatchObject({ known: '' });
+    expect(
+      thrownBy(() => registry.resolve('criterion', { id: 'glue', options: undefined }, 'wanda', 'c')).metadata,
+    ).toMatchObject({ known: '' });
   });
 
   it('names the path of each field that violates the schema, unknown ones by their own name', () => {
-    const error = thrownBy(() => registry.resolve('compensation', { id: 'glue', options: { depth: 13, nested: { rate: 2, weigth: 1 }, dept: 1 } }, 'none', 'finish'));
+    const error = thrownBy(() =>
+      registry.resolve(
+        'compensation',
+        { id: 'glue', options: { depth: 13, nested: { rate: 2, weigth: 1 }, dept: 1 } },
+        'none',
+        'finish',
+      ),
+    );
     expect(error.reason).toBe('INVALID_OPTIONS');
-    expect(error.violations.map(({ field }) => field).sort()).toEqual(['finish.options.dept', 'finish.options.depth', 'finish.options.nested.rate', 'finish.options.nested.weigth']);
+    expect(error.violations.map(({ field }) => field).sort()).toEqual([
+      'finish.options.dept',
+      'finish.options.depth',
+      'finish.options.nested.rate',
+      'finish.options.nested.weigth',
+    ]);
   });
 });
 

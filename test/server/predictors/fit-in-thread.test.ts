@@ -26,8 +26,30 @@ beforeAll(() => {
   folder = mkdtempSync(join(tmpdir(), 'fit-in-thread-'));
   writeFileSync(join(folder, 'odd.mjs'), PLUGIN);
   writeFileSync(join(folder, 'exit.mjs'), 'process.exit(5);');
-  const pairs = { dimensions: ['a'], rates: Float32Array.from({ length: 12 }, (_, row) => row / 12), targets: Float64Array.from({ length: 12 }, (_, row) => row % 4) };
-  task = (how) => ({ pairs: [pairs], dimensions: ['a'], backends: { folds: undefined, modules: [{ moduleUrl: pathToFileURL(join(folder, how === 'exit' ? 'exit.mjs' : 'odd.mjs')).href, options: how, files: undefined }] }, tables: [], seed: 1, ranges: [{ minRate: 0, maxRate: 1 }], learning: false, unseen: [] });
+  const pairs = {
+    dimensions: ['a'],
+    rates: Float32Array.from({ length: 12 }, (_, row) => row / 12),
+    targets: Float64Array.from({ length: 12 }, (_, row) => row % 4),
+  };
+  task = (how) => ({
+    pairs: [pairs],
+    dimensions: ['a'],
+    backends: {
+      folds: undefined,
+      modules: [
+        {
+          moduleUrl: pathToFileURL(join(folder, how === 'exit' ? 'exit.mjs' : 'odd.mjs')).href,
+          options: how,
+          files: undefined,
+        },
+      ],
+    },
+    tables: [],
+    seed: 1,
+    ranges: [{ minRate: 0, maxRate: 1 }],
+    learning: false,
+    unseen: [],
+  });
 });
 afterAll(() => rmSync(folder, { recursive: true }));
 
@@ -44,11 +66,16 @@ describe('fitInThread', () => {
   it('gives back what was saved and measured', async () => {
     const { fits } = await fitInThread(task('well'), new AbortController().signal);
     // Labels 0, 1, 2, 3 in turn, all predicted as 2: absolute errors 2, 1, 0, 1 out of fold.
-    expect(fits).toMatchObject([{ backend: 'odd', crossValidation: { split: '5-fold', mae: 1 }, saved: new TextEncoder().encode('well') }]);
+    expect(fits).toMatchObject([
+      { backend: 'odd', crossValidation: { split: '5-fold', mae: 1 }, saved: new TextEncoder().encode('well') },
+    ]);
     expect([...(fits[0]?.residuals ?? [])]).toEqual([-2, -1, 0, 1, -2, -1, 0, 1, -2, -1, 0, 1]);
   });
 
   it('says so where the thread ends of something else', async () => {
-    await expect(fitInThread(task('exit'), new AbortController().signal)).rejects.toMatchObject({ reason: 'PREDICTOR_FAILED', message: 'the thread of the fit ended by itself with code 5' });
+    await expect(fitInThread(task('exit'), new AbortController().signal)).rejects.toMatchObject({
+      reason: 'PREDICTOR_FAILED',
+      message: 'the thread of the fit ended by itself with code 5',
+    });
   });
 });

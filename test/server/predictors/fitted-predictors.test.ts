@@ -7,8 +7,17 @@ import type { PredictorRecord, PredictorStore } from '../../../src/server/store/
 
 /** As version 0.1 stored one: no list of backends, and the model's own bytes. */
 const OLD: PredictorRecord = {
-  predictor: Predictor.fromPartial({ id: 'predictor-old', backend: 'ridge', metrics: ['perplexity'], dimensions: ['a'], minRates: [0], maxRates: [1] }),
-  model: new TextEncoder().encode(JSON.stringify({ features: 'rates', intercept: 2, weights: [3], means: [0.5], scales: [0.25] })),
+  predictor: Predictor.fromPartial({
+    id: 'predictor-old',
+    backend: 'ridge',
+    metrics: ['perplexity'],
+    dimensions: ['a'],
+    minRates: [0],
+    maxRates: [1],
+  }),
+  model: new TextEncoder().encode(
+    JSON.stringify({ features: 'rates', intercept: 2, weights: [3], means: [0.5], scales: [0.25] }),
+  ),
 };
 
 describe('open', () => {
@@ -16,10 +25,21 @@ describe('open', () => {
     const residuals = Float64Array.of(0.1, -0.2);
     const store = {
       get: () => Promise.resolve(OLD),
-      evidence: () => Promise.resolve({ rates: new Float32Array(2), targets: new Float64Array(2), importances: new Float64Array(1), residuals }),
+      evidence: () =>
+        Promise.resolve({
+          rates: new Float32Array(2),
+          targets: new Float64Array(2),
+          importances: new Float64Array(1),
+          residuals,
+        }),
     } as unknown as PredictorStore;
     const plugins = new PluginRegistry(BUILTIN_PLUGINS.map((entry) => ({ ...entry, version: '1' })));
-    const predictors = createFittedPredictors({ store, plugins, clock: { now: () => 0 }, readFiles: () => Promise.resolve(undefined) });
+    const predictors = createFittedPredictors({
+      store,
+      plugins,
+      clock: { now: () => 0 },
+      readFiles: () => Promise.resolve(undefined),
+    });
     const { fitted, metrics } = await predictors.open('predictor-old');
     expect([...(await fitted.predict({ rates: Float32Array.of(0.75), columns: 1 })).mean]).toEqual([5]); // 2 + 3 (0.75 - 0.5) / 0.25
     expect(metrics).toMatchObject([{ metric: 'perplexity', residuals }]);

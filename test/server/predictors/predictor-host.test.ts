@@ -9,7 +9,11 @@ import type { Predictor } from '../../../src/core/ports/predictor.js';
 import xgboost from '../../../src/plugins/predictors/xgboost.js';
 import { fitHosted, loadHosted, type PredictorModule } from '../../../src/server/predictors/predictor-host.js';
 
-const pairs: PairTable = { dimensions: ['a'], rates: Float32Array.of(0, 0.1, 0.2, 0.3, 0.4, 0.5), targets: Float64Array.of(1, 1.1, 1.3, 1.6, 2, 2.5) };
+const pairs: PairTable = {
+  dimensions: ['a'],
+  rates: Float32Array.of(0, 0.1, 0.2, 0.3, 0.4, 0.5),
+  targets: Float64Array.of(1, 1.1, 1.3, 1.6, 2, 2.5),
+};
 const batch = { rates: Float32Array.of(0.25), columns: 1 };
 
 /** Third-party plug-ins, each bad in its own way; the `options` say how. */
@@ -41,7 +45,11 @@ beforeAll(() => {
   directory = mkdtempSync(join(tmpdir(), 'predictor-host-'));
   const file = join(directory, 'hostile.mjs');
   writeFileSync(file, HOSTILE);
-  hostile = (how) => ({ plugin: { ...xgboost, id: 'hostile' } as Predictor, options: how, moduleUrl: pathToFileURL(file) });
+  hostile = (how) => ({
+    plugin: { ...xgboost, id: 'hostile' } as Predictor,
+    options: how,
+    moduleUrl: pathToFileURL(file),
+  });
 });
 afterAll(() => {
   rmSync(directory, { recursive: true });
@@ -73,7 +81,10 @@ describe('fitHosted', () => {
   });
 
   it('refuses a model that save() does not give as bytes, in place of a fault of the server', async () => {
-    await expect(fitHosted(hostile('unsaved'), pairs, 1)).rejects.toMatchObject({ reason: 'PREDICTOR_FAILED', message: 'the predictor hostile failed: its save() gave a value of Object in place of a Uint8Array' });
+    await expect(fitHosted(hostile('unsaved'), pairs, 1)).rejects.toMatchObject({
+      reason: 'PREDICTOR_FAILED',
+      message: 'the predictor hostile failed: its save() gave a value of Object in place of a Uint8Array',
+    });
   });
 
   it.each([
@@ -84,7 +95,10 @@ describe('fitHosted', () => {
     ['unsure', 'its answer has the deviation Infinity for row 0: a finite number is needed'],
   ])('takes no answer but a finite number a row (%s)', async (how, message) => {
     const fitted = await fitHosted(hostile(how), pairs, 1);
-    await expect(fitted.predict(batch)).rejects.toMatchObject({ reason: 'PREDICTOR_FAILED', message: `the predictor hostile failed: ${message}` });
+    await expect(fitted.predict(batch)).rejects.toMatchObject({
+      reason: 'PREDICTOR_FAILED',
+      message: `the predictor hostile failed: ${message}`,
+    });
     await fitted.close();
   });
 
@@ -92,14 +106,20 @@ describe('fitHosted', () => {
     const fitted = await fitHosted(hostile('ask'), pairs, 1);
     const broken = fitted.predict(batch);
     const behind = fitted.predict(batch);
-    await expect(broken).rejects.toMatchObject({ reason: 'PREDICTOR_FAILED', message: 'the predictor hostile failed: a string' });
+    await expect(broken).rejects.toMatchObject({
+      reason: 'PREDICTOR_FAILED',
+      message: 'the predictor hostile failed: a string',
+    });
     expect(await behind).toEqual({ mean: Float64Array.of(6) });
     await fitted.close();
   });
 
   it('answers again after the thread died of something else, and rejects open questions when it is closed', async () => {
     const late = await fitHosted(hostile('late'), pairs, 1);
-    await expect(late.predict(batch)).rejects.toMatchObject({ reason: 'PREDICTOR_FAILED', message: expect.stringContaining('much later') as string });
+    await expect(late.predict(batch)).rejects.toMatchObject({
+      reason: 'PREDICTOR_FAILED',
+      message: expect.stringContaining('much later') as string,
+    });
     expect(await late.predict(batch)).toEqual({ mean: Float64Array.of(6) });
     await late.close();
     const closed = await fitHosted(hostile('never'), pairs, 1);
@@ -108,19 +128,22 @@ describe('fitHosted', () => {
     await expect(closed.predict(batch)).rejects.toMatchObject({ reason: 'CANCELLED' });
   });
 
-  it.each(['worker', 'process'] as const)('gives up a question that hangs within two seconds of its cancel, and answers the one behind it: %s', async (runsIn) => {
-    const module = hostile('hang-on-ask');
-    const fitted = await fitHosted({ ...module, plugin: { ...module.plugin, runsIn } as Predictor }, pairs, 1);
-    const cancel = new AbortController();
-    const hung = fitted.predict(batch, cancel.signal);
-    const behind = fitted.predict(batch);
-    const cancelledAt = performance.now();
-    cancel.abort(new Error('enough'));
-    await expect(hung).rejects.toThrow('enough');
-    expect(await behind).toEqual({ mean: Float64Array.of(6) });
-    expect(performance.now() - cancelledAt).toBeLessThan(3000); // two, and the start of a process on a busy machine
-    await fitted.close();
-  });
+  it.each(['worker', 'process'] as const)(
+    'gives up a question that hangs within two seconds of its cancel, and answers the one behind it: %s',
+    async (runsIn) => {
+      const module = hostile('hang-on-ask');
+      const fitted = await fitHosted({ ...module, plugin: { ...module.plugin, runsIn } as Predictor }, pairs, 1);
+      const cancel = new AbortController();
+      const hung = fitted.predict(batch, cancel.signal);
+      const behind = fitted.predict(batch);
+      const cancelledAt = performance.now();
+      cancel.abort(new Error('enough'));
+      await expect(hung).rejects.toThrow('enough');
+      expect(await behind).toEqual({ mean: Float64Array.of(6) });
+      expect(performance.now() - cancelledAt).toBeLessThan(3000); // two, and the start of a process on a busy machine
+      await fitted.close();
+    },
+  );
 
   it("keeps a predictor's chatter off the server's output", async () => {
     const written: unknown[] = [];
@@ -129,12 +152,16 @@ describe('fitHosted', () => {
     try {
       await (await fitHosted(hostile('noise'), pairs, 1)).close();
       const moduleUrl = new URL('../../../src/plugins/predictors/xgboost.js', import.meta.url);
-      await (await fitHosted({ plugin: xgboost as Predictor, options: xgboost.options.parse({}), moduleUrl }, pairs, 1)).close();
+      await (
+        await fitHosted({ plugin: xgboost as Predictor, options: xgboost.options.parse({}), moduleUrl }, pairs, 1)
+      ).close();
     } finally {
       process.stdout.write = write;
     }
     expect(written).toEqual([]);
-    expect(process.listeners('uncaughtException').filter((listener) => String(listener).includes('ExitStatus'))).toEqual([]);
+    expect(
+      process.listeners('uncaughtException').filter((listener) => String(listener).includes('ExitStatus')),
+    ).toEqual([]);
   });
 });
 
@@ -149,13 +176,21 @@ describe('xgboost', () => {
       rates: new Float32Array(6000 * columns),
       targets: new Float64Array(6000),
     };
-    await expect(fitHosted(module, wide, 1)).rejects.toMatchObject({ reason: 'PAIRS_TOO_MANY', metadata: { pairs: '6000', most: '5000' } });
+    await expect(fitHosted(module, wide, 1)).rejects.toMatchObject({
+      reason: 'PAIRS_TOO_MANY',
+      metadata: { pairs: '6000', most: '5000' },
+    });
   });
 
   it('answers more rates at once than its heap holds', async () => {
     const columns = 200;
-    const drawn = (rows: number) => Float32Array.from({ length: rows * columns }, (_, index) => (Math.floor(index / columns) % 10) / 10);
-    const wide: PairTable = { dimensions: Array.from({ length: columns }, (_, column) => `d${column}`), rates: drawn(10), targets: Float64Array.from({ length: 10 }, (_, row) => row) };
+    const drawn = (rows: number) =>
+      Float32Array.from({ length: rows * columns }, (_, index) => (Math.floor(index / columns) % 10) / 10);
+    const wide: PairTable = {
+      dimensions: Array.from({ length: columns }, (_, column) => `d${column}`),
+      rates: drawn(10),
+      targets: Float64Array.from({ length: 10 }, (_, row) => row),
+    };
     const fitted = await fitHosted({ ...module, options: xgboost.options.parse({ trees: 3 }) }, wide, 1);
     const { mean } = await fitted.predict({ rates: drawn(7000), columns }); // 1,400,000 rates
     const alone = (await fitted.predict({ rates: drawn(10), columns })).mean;
@@ -165,6 +200,9 @@ describe('xgboost', () => {
 
   it('refuses a rate that is no number instead of aborting', async () => {
     const fitted = await fitHosted(module, pairs, 1);
-    await expect(fitted.predict({ rates: Float32Array.of(Number.NaN), columns: 1 })).rejects.toMatchObject({ reason: 'PREDICTOR_FAILED', message: expect.stringContaining('not a finite number') });
+    await expect(fitted.predict({ rates: Float32Array.of(Number.NaN), columns: 1 })).rejects.toMatchObject({
+      reason: 'PREDICTOR_FAILED',
+      message: expect.stringContaining('not a finite number'),
+    });
   });
 });

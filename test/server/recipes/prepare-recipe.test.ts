@@ -16,10 +16,26 @@ import { DEMO_DIRECTORY, unattended, withModel } from '../../support/demo-model.
 import { makeFolder } from '../../support/test-server.js';
 import { DEMO, startVerbServer, REFERENCE_TEXT } from '../verbs/verb-server.js';
 
-const resolver = new RecipeResolver(new PluginRegistry(BUILTIN_PLUGINS.map((plugin) => ({ ...plugin, version: '1' }))), createTextSource({ dataRoots: [], dataLinks: 'within-roots', memoryBudgetBytes: 2 ** 30 }));
-const sequencesFrom = (first: number) => ({ text: { source: { $case: 'tokenIds', value: { ids: Array.from({ length: 400 }, (_, at) => (first + at * 7) % 512) } } }, sequences: 8, sequenceTokens: 32 }) as const;
+const resolver = new RecipeResolver(
+  new PluginRegistry(BUILTIN_PLUGINS.map((plugin) => ({ ...plugin, version: '1' }))),
+  createTextSource({ dataRoots: [], dataLinks: 'within-roots', memoryBudgetBytes: 2 ** 30 }),
+);
+const sequencesFrom = (first: number) =>
+  ({
+    text: {
+      source: { $case: 'tokenIds', value: { ids: Array.from({ length: 400 }, (_, at) => (first + at * 7) % 512) } },
+    },
+    sequences: 8,
+    sequenceTokens: 32,
+  }) as const;
 
-const asOpen = (language: LanguageModel): OpenModel => ({ name: 'demo', tokenizer: undefined, timeShapes: () => Promise.reject(new Error('nothing is timed')), findPace: () => Promise.resolve(undefined), language });
+const asOpen = (language: LanguageModel): OpenModel => ({
+  name: 'demo',
+  tokenizer: undefined,
+  timeShapes: () => Promise.reject(new Error('nothing is timed')),
+  findPace: () => Promise.resolve(undefined),
+  language,
+});
 
 let directory = '';
 beforeEach(async () => {
@@ -28,7 +44,11 @@ beforeEach(async () => {
 afterEach(() => rm(directory, { recursive: true, force: true }));
 
 /** Prepares a recipe as a server that was just started does, and tells what it had computed for it. */
-function prepareAfresh(recipe: DeepPartial<Recipe>): Promise<{ readonly ranked: RankedModel; readonly passes: readonly (readonly CalibrationNeed[])[]; readonly scored: number }> {
+function prepareAfresh(recipe: DeepPartial<Recipe>): Promise<{
+  readonly ranked: RankedModel;
+  readonly passes: readonly (readonly CalibrationNeed[])[];
+  readonly scored: number;
+}> {
   return withModel(DEMO_DIRECTORY, async (language) => {
     const passes: (readonly CalibrationNeed[])[] = [];
     let scored = 0;
@@ -37,20 +57,26 @@ function prepareAfresh(recipe: DeepPartial<Recipe>): Promise<{ readonly ranked: 
       calibrate: (sequences, needs, control) => (passes.push(needs), language.calibrate(sequences, needs, control)),
       scoreUnits: (request) => (scored++, language.scoreUnits(request)),
     };
-    const preparer = createRecipePreparer(createScoreCache({
-      directory,
-      limitBytes: 2 ** 20,
-      failed: (error) => {
-        throw error;
-      },
-    }));
+    const preparer = createRecipePreparer(
+      createScoreCache({
+        directory,
+        limitBytes: 2 ** 20,
+        failed: (error) => {
+          throw error;
+        },
+      }),
+    );
     const spec = await resolver.resolve(Recipe.fromPartial(recipe), asOpen(language), 'recipe');
     return { ranked: await preparer.prepare(watched, spec, unattended), passes, scored };
   });
 }
 
 describe('RecipePreparer.prepare', () => {
-  const recipe = { criterion: { id: 'taylor', options: { order: 'first' } }, compensation: { id: 'none' }, calibration: sequencesFrom(0) } satisfies DeepPartial<Recipe>;
+  const recipe = {
+    criterion: { id: 'taylor', options: { order: 'first' } },
+    compensation: { id: 'none' },
+    calibration: sequencesFrom(0),
+  } satisfies DeepPartial<Recipe>;
 
   it('ranks by scores of an earlier server without a pass', async () => {
     const first = await prepareAfresh(recipe);
@@ -82,8 +108,23 @@ describe('RecipePreparer.prepare', () => {
 describe('recipes of one job on one text', () => {
   it('share a single pass over it, whatever each of them needs', async () => {
     await withModel(DEMO_DIRECTORY, async (language) => {
-      const resolve = (criterion: string, compensation: string) => resolver.resolve(Recipe.fromPartial({ criterion: { id: criterion }, compensation: { id: compensation }, calibration: sequencesFrom(0) }), asOpen(language), 'recipe');
-      const specs = [await resolve('taylor', 'none'), await resolve('wanda', 'none'), await resolve('fluctuation', 'least-squares'), await resolve('block-influence', 'mean'), await resolve('activation', 'affine')];
+      const resolve = (criterion: string, compensation: string) =>
+        resolver.resolve(
+          Recipe.fromPartial({
+            criterion: { id: criterion },
+            compensation: { id: compensation },
+            calibration: sequencesFrom(0),
+          }),
+          asOpen(language),
+          'recipe',
+        );
+      const specs = [
+        await resolve('taylor', 'none'),
+        await resolve('wanda', 'none'),
+        await resolve('fluctuation', 'least-squares'),
+        await resolve('block-influence', 'mean'),
+        await resolve('activation', 'affine'),
+      ];
       const preparer = createRecipePreparer();
       const passes: { readonly recipe: number; readonly tokens: number }[] = [];
       for (const [index, spec] of specs.entries()) {
@@ -108,6 +149,8 @@ describe('a server', () => {
       measurement: { text: REFERENCE_TEXT },
       fidelity: { tokenLimit: 128n },
     });
-    expect(await readdir(join(directory, 'state', 'scores'))).toEqual([expect.stringMatching(/^[0-9a-f]{64}\.scores$/)]);
+    expect(await readdir(join(directory, 'state', 'scores'))).toEqual([
+      expect.stringMatching(/^[0-9a-f]{64}\.scores$/),
+    ]);
   });
 });

@@ -13,7 +13,12 @@ const bounded = fields.filter((field) => needsBound(field) && fullName(field).st
 describe('the bounds of requests', () => {
   it('are there for every text, number, bytes and repeated field that a request can hold', () => {
     expect(fields.length).toBeGreaterThan(150);
-    expect(fields.filter(needsBound).map(fullName).filter((name) => FIELD_BOUNDS[name] === undefined)).toEqual([]);
+    expect(
+      fields
+        .filter(needsBound)
+        .map(fullName)
+        .filter((name) => FIELD_BOUNDS[name] === undefined),
+    ).toEqual([]);
   });
 
   it('are of no field that is not there', () => {
@@ -25,33 +30,56 @@ describe('the bounds of requests', () => {
     const lacking = fields.filter((field) => {
       const { entries, characters, bytes, values, depth, ...range } = FIELD_BOUNDS[fullName(field)] ?? {};
       if ((field.fieldKind === 'list' || field.fieldKind === 'map') !== (entries !== undefined)) return true;
-      if (field.message?.typeName === 'google.protobuf.Struct') return bytes === undefined || values === undefined || depth === undefined;
+      if (field.message?.typeName === 'google.protobuf.Struct')
+        return bytes === undefined || values === undefined || depth === undefined;
       if (!hasScalar(field)) return false;
       if (field.scalar === ScalarType.STRING) return characters === undefined;
       if (field.scalar === ScalarType.BYTES) return bytes === undefined;
-      return range.deferred !== true && ((range.min ?? range.above) === undefined || (range.max ?? range.below) === undefined);
+      return (
+        range.deferred !== true &&
+        ((range.min ?? range.above) === undefined || (range.max ?? range.below) === undefined)
+      );
     });
     expect(lacking.map(fullName)).toEqual([]);
   });
 
   it('stand in the proto, as the last line of the comment of the field', () => {
-    const wrong = bounded.map((field) => ({ field: fullName(field), stands: commentOf(field).split('\n').at(-1)?.trim(), wanted: describeBound(FIELD_BOUNDS[fullName(field)] ?? {}) }));
+    const wrong = bounded.map((field) => ({
+      field: fullName(field),
+      stands: commentOf(field).split('\n').at(-1)?.trim(),
+      wanted: describeBound(FIELD_BOUNDS[fullName(field)] ?? {}),
+    }));
     expect(wrong.filter(({ stands, wanted }) => stands !== wanted)).toEqual([]);
   });
 
   // What is allowed is read from the comments of the proto, as a person reads them.
   describe('hold on both sides:', () => {
-    it.each(bounded.filter((field) => field.fieldKind === 'list' || field.fieldKind === 'map').map((field) => [fullName(field), field] as const))('the most entries of %s', (_, field) => {
+    it.each(
+      bounded
+        .filter((field) => field.fieldKind === 'list' || field.fieldKind === 'map')
+        .map((field) => [fullName(field), field] as const),
+    )('the most entries of %s', (_, field) => {
       const most = readNumber(/^At most ([\d,]+) entries/, field);
       expect(check(field, writeEntries(field, most))).toBeUndefined();
-      expect(check(field, writeEntries(field, most + 1))).toMatchObject({ path: field.name, description: expect.stringContaining(`more than ${most.toLocaleString('en-US')} entries`) });
+      expect(check(field, writeEntries(field, most + 1))).toMatchObject({
+        path: field.name,
+        description: expect.stringContaining(`more than ${most.toLocaleString('en-US')} entries`),
+      });
     });
 
-    it.each(bounded.filter(({ scalar, fieldKind }) => scalar === ScalarType.STRING && fieldKind !== 'map').map((field) => [fullName(field), field] as const))('the most characters of %s', (_, field) => {
+    it.each(
+      bounded
+        .filter(({ scalar, fieldKind }) => scalar === ScalarType.STRING && fieldKind !== 'map')
+        .map((field) => [fullName(field), field] as const),
+    )('the most characters of %s', (_, field) => {
       const most = readNumber(/at most ([\d,]+) characters/i, field);
       const place = field.fieldKind === 'list' ? `${field.name}[0]` : field.name;
       expect(check(field, writeText(field, 'é'.repeat(most)))).toBeUndefined();
-      expect(check(field, writeText(field, 'é'.repeat(most + 1)))).toEqual({ path: place, reason: 'INVALID_REQUEST', description: `has ${(most + 1).toLocaleString('en-US')} characters; at most ${most.toLocaleString('en-US')} are allowed` });
+      expect(check(field, writeText(field, 'é'.repeat(most + 1)))).toEqual({
+        path: place,
+        reason: 'INVALID_REQUEST',
+        description: `has ${(most + 1).toLocaleString('en-US')} characters; at most ${most.toLocaleString('en-US')} are allowed`,
+      });
     });
 
     const numbers = bounded.filter((field) => isNumber(field) && FIELD_BOUNDS[fullName(field)]?.deferred !== true);
@@ -60,16 +88,25 @@ describe('the bounds of requests', () => {
       const { good, bad } = readEnds(field);
       for (const value of good) expect([value, check(field, writeNumber(field, value))]).toEqual([value, undefined]);
       for (const value of [...bad, ...(isFloating(field) ? [NaN, Infinity, -Infinity] : [])]) {
-        expect([value, check(field, writeNumber(field, value))]).toMatchObject([value, { path: place, description: expect.stringContaining('allowed is') }]);
+        expect([value, check(field, writeNumber(field, value))]).toMatchObject([
+          value,
+          { path: place, description: expect.stringContaining('allowed is') },
+        ]);
       }
     });
 
     it('the most bytes of encodings', () => {
-      const field = bounded.find((candidate) => fullName(candidate) === 'prunecast.v1.EncodingBatch.rates') as DescField;
+      const field = bounded.find(
+        (candidate) => fullName(candidate) === 'prunecast.v1.EncodingBatch.rates',
+      ) as DescField;
       const most = readNumber(/^At most ([\d,]+) bytes/, field);
-      const write = (length: number) => new BinaryWriter().tag(field.number, WireType.LengthDelimited).bytes(new Uint8Array(length)).finish();
+      const write = (length: number) =>
+        new BinaryWriter().tag(field.number, WireType.LengthDelimited).bytes(new Uint8Array(length)).finish();
       expect(check(field, write(most))).toBeUndefined();
-      expect(check(field, write(most + 1))).toMatchObject({ path: 'rates', description: expect.stringContaining('4,000,001 bytes') });
+      expect(check(field, write(most + 1))).toMatchObject({
+        path: 'rates',
+        description: expect.stringContaining('4,000,001 bytes'),
+      });
     });
   });
 });
@@ -95,18 +132,35 @@ function readEnds(field: DescField): { readonly good: number[]; readonly bad: nu
   };
   const number = '(-?[\\d.,]*\\d(?:e\\d+)?)';
   const range = new RegExp(`${number} to ${number}\\.$`).exec(lastSentence(field));
-  const [min, max] = [range?.[1], range?.[2]].map((end) => (end === undefined ? undefined : Number(end.replaceAll(',', ''))));
-  const [above, below, most] = [find(new RegExp(`above ${number}`)), find(new RegExp(`below ${number}`)), find(new RegExp(`, at most ${number}`))];
+  const [min, max] = [range?.[1], range?.[2]].map((end) =>
+    end === undefined ? undefined : Number(end.replaceAll(',', '')),
+  );
+  const [above, below, most] = [
+    find(new RegExp(`above ${number}`)),
+    find(new RegExp(`below ${number}`)),
+    find(new RegExp(`, at most ${number}`)),
+  ];
   const top = max ?? most;
-  const beyond = (end: number): number => (isFloating(field) ? end * 1.001 : end + Math.max(step, Math.abs(end) > 2 ** 52 ? 2 ** 10 : 0));
+  const beyond = (end: number): number =>
+    isFloating(field) ? end * 1.001 : end + Math.max(step, Math.abs(end) > 2 ** 52 ? 2 ** 10 : 0);
   return {
-    good: [min, top, above === undefined ? undefined : above + step, below === undefined ? undefined : below - step].filter((value) => value !== undefined),
-    bad: [min === undefined ? undefined : min < -(2 ** 52) ? min - 2 ** 10 : min - step, top === undefined ? undefined : beyond(top), above, below].filter((value) => value !== undefined),
+    good: [
+      min,
+      top,
+      above === undefined ? undefined : above + step,
+      below === undefined ? undefined : below - step,
+    ].filter((value) => value !== undefined),
+    bad: [
+      min === undefined ? undefined : min < -(2 ** 52) ? min - 2 ** 10 : min - step,
+      top === undefined ? undefined : beyond(top),
+      above,
+      below,
+    ].filter((value) => value !== undefined),
   };
 }
 
 function hasScalar({ scalar, fieldKind }: DescField): boolean {
-  return scalar !== undefined && (fieldKind !== 'map') && scalar !== ScalarType.BOOL;
+  return scalar !== undefined && fieldKind !== 'map' && scalar !== ScalarType.BOOL;
 }
 
 function isFloating({ scalar }: DescField): boolean {
@@ -128,7 +182,13 @@ function writeNumber({ number, scalar, fieldKind }: DescField, value: number): U
   else body.int64(BigInt(value));
   const writer = new BinaryWriter();
   if (fieldKind === 'list') return writer.tag(number, WireType.LengthDelimited).bytes(body.finish()).finish();
-  return writer.tag(number, scalar === ScalarType.DOUBLE ? WireType.Bit64 : scalar === ScalarType.FLOAT ? WireType.Bit32 : WireType.Varint).raw(body.finish()).finish();
+  return writer
+    .tag(
+      number,
+      scalar === ScalarType.DOUBLE ? WireType.Bit64 : scalar === ScalarType.FLOAT ? WireType.Bit32 : WireType.Varint,
+    )
+    .raw(body.finish())
+    .finish();
 }
 
 /** As many entries, each empty or 0; of a map with as many keys. */
@@ -136,8 +196,12 @@ function writeEntries(field: DescField, count: number): Uint8Array {
   const writer = new BinaryWriter();
   if (isNumber(field) || field.enum !== undefined) {
     const width = field.scalar === ScalarType.DOUBLE ? 8 : field.scalar === ScalarType.FLOAT ? 4 : 1;
-    return writer.tag(field.number, WireType.LengthDelimited).bytes(new Uint8Array(count * width)).finish();
+    return writer
+      .tag(field.number, WireType.LengthDelimited)
+      .bytes(new Uint8Array(count * width))
+      .finish();
   }
-  for (let index = 0; index < count; index++) writer.tag(field.number, WireType.LengthDelimited).bytes(new Uint8Array(0));
+  for (let index = 0; index < count; index++)
+    writer.tag(field.number, WireType.LengthDelimited).bytes(new Uint8Array(0));
   return writer.finish();
 }

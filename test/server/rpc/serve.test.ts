@@ -1,7 +1,10 @@
 import { Client, credentials, Metadata, status, type ServiceError } from '@grpc/grpc-js';
 import { describe, expect, it, vi } from 'vitest';
 import { PrunecastError } from '../../../src/core/errors/prunecast-error.js';
-import { HealthCheckResponse_ServingStatus as ServingStatus, HealthClient } from '../../../src/gen/grpc/health/v1/health.js';
+import {
+  HealthCheckResponse_ServingStatus as ServingStatus,
+  HealthClient,
+} from '../../../src/gen/grpc/health/v1/health.js';
 import { CatalogServiceService } from '../../../src/gen/prunecast/v1/catalog.js';
 import { JobServiceService, ListJobsRequest } from '../../../src/gen/prunecast/v1/job.js';
 import { ModelServiceService } from '../../../src/gen/prunecast/v1/model.js';
@@ -18,21 +21,26 @@ import { ask, failureOf, startTestServer } from '../../support/test-server.js';
 const serving = (...services: RpcService[]) => startTestServer({ services: () => services });
 /** An answer of so many bytes: a tag of one, a length of four, and the text. */
 const framed = (length: number) => ({ jobs: [], nextPageToken: 'x'.repeat(length - 5) });
-const failureOfStream = (stream: AsyncIterable<unknown>) => failureOf((async () => {
-  for await (const message of stream) void message;
-})());
+const failureOfStream = (stream: AsyncIterable<unknown>) =>
+  failureOf(
+    (async () => {
+      for await (const message of stream) void message;
+    })(),
+  );
 
 describe('serveUnary', () => {
   it('answers with the code, reason, domain, metadata and field paths of an error', async () => {
-    await using server = await serving(defineService(JobServiceService, {
-      getJob: serveUnary(() => {
-        throw new PrunecastError('PAIRS_TOO_FEW', 'two pairs, ten are needed – send more', {
-          metadata: { given: '2', least: '10' },
-          violations: [{ field: 'pairs.pairs', description: 'has 2, at least 10' }],
-          retryAfterMs: 2000,
-        });
+    await using server = await serving(
+      defineService(JobServiceService, {
+        getJob: serveUnary(() => {
+          throw new PrunecastError('PAIRS_TOO_FEW', 'two pairs, ten are needed – send more', {
+            metadata: { given: '2', least: '10' },
+            violations: [{ field: 'pairs.pairs', description: 'has 2, at least 10' }],
+            retryAfterMs: 2000,
+          });
+        }),
       }),
-    }));
+    );
     expect(await failureOf(ask(server.jobs, server.jobs.getJob, { jobId: 'a' }))).toEqual({
       code: status.FAILED_PRECONDITION,
       message: 'two pairs, ten are needed – send more',
@@ -49,12 +57,20 @@ describe('serveUnary', () => {
     const { pino } = await import('pino');
     await using server = await startTestServer({
       log: pino({}, { write: (line: string) => void logged.push(JSON.parse(line) as Record<string, unknown>) }),
-      services: () => [defineService(JobServiceService, { getJob: serveUnary(() => Promise.reject(new Error('secret at /etc/keys'))) })],
+      services: () => [
+        defineService(JobServiceService, {
+          getJob: serveUnary(() => Promise.reject(new Error('secret at /etc/keys'))),
+        }),
+      ],
     });
-    const error: unknown = await ask(server.jobs, server.jobs.getJob, { jobId: 'a' }).catch((thrown: unknown) => thrown);
+    const error: unknown = await ask(server.jobs, server.jobs.getJob, { jobId: 'a' }).catch(
+      (thrown: unknown) => thrown,
+    );
     const failure = await failureOf(Promise.reject(error));
     expect(failure).toMatchObject({ code: status.INTERNAL, reason: 'INTERNAL' });
-    expect(JSON.stringify([failure, (error as ServiceError).details, (error as ServiceError).metadata.toJSON()])).not.toContain('secret');
+    expect(
+      JSON.stringify([failure, (error as ServiceError).details, (error as ServiceError).metadata.toJSON()]),
+    ).not.toContain('secret');
     const entry = logged.find(({ error_id }) => error_id === failure.metadata['error_id']);
     expect(entry).toMatchObject({ err: { message: 'secret at /etc/keys' }, method: '/prunecast.v1.JobService/GetJob' });
   });
@@ -62,7 +78,9 @@ describe('serveUnary', () => {
   it('answers with what a message just holds, and refuses one byte more with a way out in place of a failure of gRPC', async () => {
     const holds = 4 * 2 ** 20; // the limit that gRPC's own clients have too
     let length = holds;
-    await using server = await serving(defineService(JobServiceService, { listJobs: serveUnary(() => framed(length)) }));
+    await using server = await serving(
+      defineService(JobServiceService, { listJobs: serveUnary(() => framed(length)) }),
+    );
     const listing = () => ask(server.jobs, server.jobs.listJobs, ListJobsRequest.fromPartial({}));
     expect(JobServiceService.listJobs.responseSerialize(framed(holds))).toHaveLength(holds);
     expect((await listing()).nextPageToken).toHaveLength(holds - 5);
@@ -75,25 +93,34 @@ describe('serveUnary', () => {
   });
 
   it('keeps a status within what clients accept as headers, however long the error', async () => {
-    await using server = await serving(defineService(JobServiceService, {
-      getJob: serveUnary(() => {
-        throw new PrunecastError('INVALID_REQUEST', 'm'.repeat(1e6), { violations: Array.from({ length: 1000 }, (_, i) => ({ field: `f${i}`, description: 'd'.repeat(1e4) })), metadata: { long: 'v'.repeat(1e6) } });
+    await using server = await serving(
+      defineService(JobServiceService, {
+        getJob: serveUnary(() => {
+          throw new PrunecastError('INVALID_REQUEST', 'm'.repeat(1e6), {
+            violations: Array.from({ length: 1000 }, (_, i) => ({ field: `f${i}`, description: 'd'.repeat(1e4) })),
+            metadata: { long: 'v'.repeat(1e6) },
+          });
+        }),
       }),
-    }));
-    const error: unknown = await ask(server.jobs, server.jobs.getJob, { jobId: 'a' }).catch((thrown: unknown) => thrown);
+    );
+    const error: unknown = await ask(server.jobs, server.jobs.getJob, { jobId: 'a' }).catch(
+      (thrown: unknown) => thrown,
+    );
     const { code, metadata, details } = error as ServiceError;
     expect(code).toBe(status.INVALID_ARGUMENT);
-    expect(details.length + (metadata.get('grpc-status-details-bin')[0]?.length ?? 0) * 4 / 3).toBeLessThan(8192);
+    expect(details.length + ((metadata.get('grpc-status-details-bin')[0]?.length ?? 0) * 4) / 3).toBeLessThan(8192);
   });
 
   it('fires its signal on the deadline of the caller', async () => {
     const seen: AbortSignal[] = [];
-    await using server = await serving(defineService(JobServiceService, {
-      getJob: serveUnary((_request, signal) => {
-        seen.push(signal);
-        return new Promise(() => undefined);
+    await using server = await serving(
+      defineService(JobServiceService, {
+        getJob: serveUnary((_request, signal) => {
+          seen.push(signal);
+          return new Promise(() => undefined);
+        }),
       }),
-    }));
+    );
     const error = await new Promise<ServiceError | null>((resolve) => {
       server.jobs.getJob({ jobId: 'a' }, new Metadata(), { deadline: Date.now() + 200 }, resolve);
     });
@@ -104,16 +131,22 @@ describe('serveUnary', () => {
 });
 
 describe('serveStream', () => {
-  const payload = { $case: 'progress', value: { activity: 'x'.repeat(64 * 1024), done: 0n, total: 0n, unit: '', elapsedSeconds: 0, remainingSeconds: 0 } } as const;
+  const payload = {
+    $case: 'progress',
+    value: { activity: 'x'.repeat(64 * 1024), done: 0n, total: 0n, unit: '', elapsedSeconds: 0, remainingSeconds: 0 },
+  } as const;
 
   it('makes no more messages than a slow caller takes', async () => {
     const total = 500;
     let made = 0;
-    await using server = await serving(defineService(JobServiceService, {
-      watchJob: serveStream(async function* () {
-        for (; made < total; made++) yield { event: { jobId: 'a', sequence: BigInt(made + 1), time: undefined, payload } };
+    await using server = await serving(
+      defineService(JobServiceService, {
+        watchJob: serveStream(async function* () {
+          for (; made < total; made++)
+            yield { event: { jobId: 'a', sequence: BigInt(made + 1), time: undefined, payload } };
+        }),
       }),
-    }));
+    );
     const stream = server.jobs.watchJob({ jobId: 'a', afterSequence: 0n });
     const messages = (stream as AsyncIterable<{ event: { sequence: bigint } | undefined }>)[Symbol.asyncIterator]();
     await messages.next();
@@ -129,34 +162,43 @@ describe('serveStream', () => {
   });
 
   it('ends with DEADLINE_EXCEEDED also where messages are written at the moment of the deadline', async () => {
-    await using server = await serving(defineService(JobServiceService, {
-      watchJob: serveStream(async function* () {
-        // Faster than a connection takes them, so that some are under way whenever the deadline comes.
-        for (;;) yield { event: { jobId: 'a', sequence: 1n, time: undefined, payload: { $case: 'heartbeat', value: {} } as const } };
+    await using server = await serving(
+      defineService(JobServiceService, {
+        watchJob: serveStream(async function* () {
+          // Faster than a connection takes them, so that some are under way whenever the deadline comes.
+          for (;;)
+            yield {
+              event: { jobId: 'a', sequence: 1n, time: undefined, payload: { $case: 'heartbeat', value: {} } as const },
+            };
+        }),
       }),
-    }));
+    );
     // The server alone is told the deadline: a client that knows it ends the call by itself.
     const metadata = new Metadata();
     metadata.set('grpc-timeout', '50m');
     for (let call = 0; call < 5; call++) {
       const stream = server.jobs.watchJob({ jobId: 'a', afterSequence: 0n }, metadata).resume();
-      expect(await new Promise((resolve) => stream.on('error', ({ code }: ServiceError) => resolve(code)))).toBe(status.DEADLINE_EXCEEDED);
+      expect(await new Promise((resolve) => stream.on('error', ({ code }: ServiceError) => resolve(code)))).toBe(
+        status.DEADLINE_EXCEEDED,
+      );
     }
   });
 
   it('fires its signal and lets the generator clean up when the caller goes away', async () => {
     const steps: string[] = [];
-    await using server = await serving(defineService(JobServiceService, {
-      watchJob: serveStream(async function* (_request, signal) {
-        try {
-          yield { event: undefined };
-          await new Promise((resolve) => signal.addEventListener('abort', resolve));
-          steps.push('signal');
-        } finally {
-          steps.push('cleaned up');
-        }
+    await using server = await serving(
+      defineService(JobServiceService, {
+        watchJob: serveStream(async function* (_request, signal) {
+          try {
+            yield { event: undefined };
+            await new Promise((resolve) => signal.addEventListener('abort', resolve));
+            steps.push('signal');
+          } finally {
+            steps.push('cleaned up');
+          }
+        }),
       }),
-    }));
+    );
     const stream = server.jobs.watchJob({ jobId: 'a', afterSequence: 0n });
     await (stream as AsyncIterable<unknown>)[Symbol.asyncIterator]().next();
     stream.on('error', () => undefined).cancel();
@@ -164,22 +206,29 @@ describe('serveStream', () => {
   });
 
   it('ends with the error that is thrown after some messages', async () => {
-    await using server = await serving(defineService(JobServiceService, {
-      watchJob: serveStream(async function* () {
-        yield { event: undefined };
-        throw new PrunecastError('JOB_NOT_FOUND', 'it was deleted meanwhile');
+    await using server = await serving(
+      defineService(JobServiceService, {
+        watchJob: serveStream(async function* () {
+          yield { event: undefined };
+          throw new PrunecastError('JOB_NOT_FOUND', 'it was deleted meanwhile');
+        }),
       }),
-    }));
-    expect(await failureOfStream(server.jobs.watchJob({ jobId: 'a', afterSequence: 0n }))).toMatchObject({ code: status.NOT_FOUND, reason: 'JOB_NOT_FOUND' });
+    );
+    expect(await failureOfStream(server.jobs.watchJob({ jobId: 'a', afterSequence: 0n }))).toMatchObject({
+      code: status.NOT_FOUND,
+      reason: 'JOB_NOT_FOUND',
+    });
   });
 
   it('ends with UNAVAILABLE when the server stops, though its generator hangs', async () => {
-    await using server = await serving(defineService(JobServiceService, {
-      watchJob: serveStream(async function* () {
-        yield { event: undefined };
-        await new Promise(() => undefined);
+    await using server = await serving(
+      defineService(JobServiceService, {
+        watchJob: serveStream(async function* () {
+          yield { event: undefined };
+          await new Promise(() => undefined);
+        }),
       }),
-    }));
+    );
     const stream = server.jobs.watchJob({ jobId: 'a', afterSequence: 0n });
     const messages = (stream as AsyncIterable<unknown>)[Symbol.asyncIterator]();
     await messages.next();
@@ -192,42 +241,77 @@ describe('serveStream', () => {
 });
 
 describe('serveClientStream', () => {
-  const pair: ImportPairsRequest = { content: { $case: 'pair', value: { rates: [0.5], metrics: { perplexity: 20 }, recipeDigest: '' } } };
+  const pair: ImportPairsRequest = {
+    content: { $case: 'pair', value: { rates: [0.5], metrics: { perplexity: 20 }, recipeDigest: '' } },
+  };
 
   it('hands over the requests one by one, and answers once', async () => {
-    await using server = await serving(defineService(PairServiceService, {
-      importPairs: serveClientStream(async (requests) => {
-        let pairs = 0;
-        for await (const { content } of requests) pairs += content?.$case === 'pair' ? 1 : 0;
-        return { studyId: 's', pairs };
+    await using server = await serving(
+      defineService(PairServiceService, {
+        importPairs: serveClientStream(async (requests) => {
+          let pairs = 0;
+          for await (const { content } of requests) pairs += content?.$case === 'pair' ? 1 : 0;
+          return { studyId: 's', pairs };
+        }),
       }),
-    }));
-    expect(await importing(server, Array.from({ length: 300 }, () => pair))).toEqual({ studyId: 's', pairs: 300 });
+    );
+    expect(
+      await importing(
+        server,
+        Array.from({ length: 300 }, () => pair),
+      ),
+    ).toEqual({ studyId: 's', pairs: 300 });
   });
 
   it('answers with an error before all requests have come', async () => {
-    await using server = await serving(defineService(PairServiceService, {
-      importPairs: serveClientStream(async (requests) => {
-        for await (const request of requests) throw PrunecastError.ofField('pair.rates', `has ${request.content?.value === undefined}`, 'PAIRS_INVALID');
-        return { studyId: '', pairs: 0 };
+    await using server = await serving(
+      defineService(PairServiceService, {
+        importPairs: serveClientStream(async (requests) => {
+          for await (const request of requests)
+            throw PrunecastError.ofField('pair.rates', `has ${request.content?.value === undefined}`, 'PAIRS_INVALID');
+          return { studyId: '', pairs: 0 };
+        }),
       }),
-    }));
-    expect(await failureOf(importing(server, Array.from({ length: 50 }, () => pair)))).toMatchObject({ reason: 'PAIRS_INVALID', violations: [{ field: 'pair.rates' }] });
+    );
+    expect(
+      await failureOf(
+        importing(
+          server,
+          Array.from({ length: 50 }, () => pair),
+        ),
+      ),
+    ).toMatchObject({ reason: 'PAIRS_INVALID', violations: [{ field: 'pair.rates' }] });
   });
 });
 
 describe('a method without a handler', () => {
   it('answers UNIMPLEMENTED with NOT_IMPLEMENTED and its name, whatever its kind', async () => {
-    const definitions = [PruningServiceService, JobServiceService, StudyServiceService, PairServiceService, PredictorServiceService, ModelServiceService, CatalogServiceService];
+    const definitions = [
+      PruningServiceService,
+      JobServiceService,
+      StudyServiceService,
+      PairServiceService,
+      PredictorServiceService,
+      ModelServiceService,
+      CatalogServiceService,
+    ];
     await using server = await serving(...definitions.map((definition) => defineService(definition, {})));
     const client = new Client(server.address, credentials.createInsecure());
     const methods = definitions.flatMap((definition) => Object.values(definition));
     expect(methods.length).toBeGreaterThan(25);
     for (const { path } of methods) {
-      const call = client.makeBidiStreamRequest<Buffer, Buffer>(path, (bytes) => bytes, (bytes) => bytes);
+      const call = client.makeBidiStreamRequest<Buffer, Buffer>(
+        path,
+        (bytes) => bytes,
+        (bytes) => bytes,
+      );
       call.write(Buffer.alloc(0));
       call.end();
-      expect(await failureOfStream(call)).toMatchObject({ code: status.UNIMPLEMENTED, reason: 'NOT_IMPLEMENTED', metadata: { method: path.slice(1) } });
+      expect(await failureOfStream(call)).toMatchObject({
+        code: status.UNIMPLEMENTED,
+        reason: 'NOT_IMPLEMENTED',
+        metadata: { method: path.slice(1) },
+      });
     }
     client.close();
   });
@@ -240,7 +324,10 @@ describe('health', () => {
     for (const service of ['', 'prunecast.v1.PruningService', 'prunecast.v1.CatalogService']) {
       expect(await ask(client, client.check, { service })).toEqual({ status: ServingStatus.SERVING });
     }
-    expect(await failureOf(ask(client, client.check, { service: 'prunecast.v1.Nothing' }))).toMatchObject({ code: status.NOT_FOUND, reason: 'SERVICE_NOT_FOUND' });
+    expect(await failureOf(ask(client, client.check, { service: 'prunecast.v1.Nothing' }))).toMatchObject({
+      code: status.NOT_FOUND,
+      reason: 'SERVICE_NOT_FOUND',
+    });
     const watch = (client.watch({ service: '' }) as AsyncIterable<unknown>)[Symbol.asyncIterator]();
     expect(await watch.next()).toMatchObject({ value: { status: ServingStatus.SERVING } });
     const ended = failureOf(watch.next());
@@ -254,7 +341,7 @@ describe('health', () => {
 
 /** A number once it has not changed for 200 ms. */
 async function settledValue(read: () => number): Promise<number> {
-  for (let last = -1; ;) {
+  for (let last = -1; ; ) {
     const now = read();
     if (now === last) return now;
     last = now;

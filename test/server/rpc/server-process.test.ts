@@ -11,7 +11,19 @@ import { ask, makeFolder, startTestServer } from '../../support/test-server.js';
 
 const root = resolve(import.meta.dirname, '../../..');
 const run = promisify(execFile);
-const buf = (...args: string[]) => run(process.execPath, [join(root, 'node_modules/@bufbuild/buf/bin/buf'), 'curl', '--protocol', 'grpc', '--http2-prior-knowledge', ...args], { timeout: 30_000 });
+const buf = (...args: string[]) =>
+  run(
+    process.execPath,
+    [
+      join(root, 'node_modules/@bufbuild/buf/bin/buf'),
+      'curl',
+      '--protocol',
+      'grpc',
+      '--http2-prior-knowledge',
+      ...args,
+    ],
+    { timeout: 30_000 },
+  );
 
 let folder = '';
 beforeEach(async () => {
@@ -29,7 +41,13 @@ interface Process {
 async function startProcess(environment: Record<string, string>): Promise<Process> {
   const child = spawn(process.execPath, [join(root, 'dist/src/server/main.js')], {
     cwd: folder,
-    env: { PATH: process.env['PATH'], PRUNECAST_STATE_DIRECTORY: join(folder, 'state'), PRUNECAST_OUTPUT_ROOT: join(folder, 'out'), PRUNECAST_LOG_LEVEL: 'warn', ...environment },
+    env: {
+      PATH: process.env['PATH'],
+      PRUNECAST_STATE_DIRECTORY: join(folder, 'state'),
+      PRUNECAST_OUTPUT_ROOT: join(folder, 'out'),
+      PRUNECAST_LOG_LEVEL: 'warn',
+      ...environment,
+    },
     stdio: ['pipe', 'pipe', 'pipe'],
   });
   let log = '';
@@ -37,7 +55,10 @@ async function startProcess(environment: Record<string, string>): Promise<Proces
     log += chunk.toString();
   });
   const closed = once(child, 'close') as Promise<[number | null, string | null]>;
-  const line = await Promise.race([once(createInterface(child.stdout), 'line') as Promise<[string]>, closed.then(() => Promise.reject(new Error(log)))]);
+  const line = await Promise.race([
+    once(createInterface(child.stdout), 'line') as Promise<[string]>,
+    closed.then(() => Promise.reject(new Error(log))),
+  ]);
   return {
     ready: JSON.parse(line[0]) as Process['ready'],
     end: async (signal) => {
@@ -65,8 +86,12 @@ describe('the server process', () => {
     expect(await (await startProcess(environment)).end('SIGKILL')).toBe('SIGKILL');
     expect((await stat(join(folder, 's.sock'))).isSocket()).toBe(true);
     const server = await startProcess(environment);
-    await expect(startProcess({ ...environment, PRUNECAST_STATE_DIRECTORY: join(folder, 'other') })).rejects.toThrow('another server listens there');
-    await expect(startProcess({ PRUNECAST_LISTEN: '127.0.0.1:0' })).rejects.toThrow('another server uses the state directory');
+    await expect(startProcess({ ...environment, PRUNECAST_STATE_DIRECTORY: join(folder, 'other') })).rejects.toThrow(
+      'another server listens there',
+    );
+    await expect(startProcess({ PRUNECAST_LISTEN: '127.0.0.1:0' })).rejects.toThrow(
+      'another server uses the state directory',
+    );
     expect(await server.end('SIGTERM')).toBe(0);
   });
 
@@ -83,7 +108,9 @@ describe('the server process', () => {
   });
 
   it('names each bad setting and ends', async () => {
-    await expect(startProcess({ PRUNECAST_THREADS: 'many', PRUNECAST_LISTEN: 'nowhere' })).rejects.toThrow(/threads \(PRUNECAST_THREADS\)[^]*listen \(PRUNECAST_LISTEN\)|listen \(PRUNECAST_LISTEN\)[^]*threads \(PRUNECAST_THREADS\)/);
+    await expect(startProcess({ PRUNECAST_THREADS: 'many', PRUNECAST_LISTEN: 'nowhere' })).rejects.toThrow(
+      /threads \(PRUNECAST_THREADS\)[^]*listen \(PRUNECAST_LISTEN\)|listen \(PRUNECAST_LISTEN\)[^]*threads \(PRUNECAST_THREADS\)/,
+    );
   });
 });
 
@@ -91,17 +118,37 @@ describe('reflection', () => {
   it('lets buf curl call a method and list all of them without a proto file', async () => {
     await using server = await startTestServer({ config: { listen: ['127.0.0.1:0'], concurrentJobs: 3 } });
     const { stdout: information } = await buf(`http://${server.address}/prunecast.v1.CatalogService/GetServerInfo`);
-    expect(JSON.parse(information)).toMatchObject({ apiVersion: 'prunecast.v1', maxMessageBytes: '4194304', concurrentJobs: 3, nodeVersion: process.versions.node });
+    expect(JSON.parse(information)).toMatchObject({
+      apiVersion: 'prunecast.v1',
+      maxMessageBytes: '4194304',
+      concurrentJobs: 3,
+      nodeVersion: process.versions.node,
+    });
     const { stdout: methods } = await buf('--list-methods', `http://${server.address}`);
-    expect(methods.split('\n')).toEqual(expect.arrayContaining(['prunecast.v1.PruningService/Search', 'prunecast.v1.PairService/ImportPairs', 'grpc.health.v1.Health/Check']));
-    const failure = await buf('-d', '{"job_id": "job-0"}', `http://${server.address}/prunecast.v1.JobService/WatchJob`).then(() => '', ({ stderr }: { stderr: string }) => stderr);
+    expect(methods.split('\n')).toEqual(
+      expect.arrayContaining([
+        'prunecast.v1.PruningService/Search',
+        'prunecast.v1.PairService/ImportPairs',
+        'grpc.health.v1.Health/Check',
+      ]),
+    );
+    const failure = await buf(
+      '-d',
+      '{"job_id": "job-0"}',
+      `http://${server.address}/prunecast.v1.JobService/WatchJob`,
+    ).then(
+      () => '',
+      ({ stderr }: { stderr: string }) => stderr,
+    );
     expect(failure).toMatch(/"code": "not_found"[^]*google\.rpc\.ErrorInfo/);
   });
 });
 
 describe('an address with TLS', () => {
   it('is refused when only one of certificate and key is configured', async () => {
-    await expect(startProcess({ PRUNECAST_TLS_KEY: '/key.pem' })).rejects.toThrow('tlsCertificate and tlsKey go together');
+    await expect(startProcess({ PRUNECAST_TLS_KEY: '/key.pem' })).rejects.toThrow(
+      'tlsCertificate and tlsKey go together',
+    );
   });
 });
 
@@ -113,7 +160,11 @@ describe('CatalogService', () => {
     expect(plugins.length).toBeGreaterThan(2);
     expect(new Set(plugins.map(({ kind }) => kind))).toEqual(new Set([4]));
     const xgboost = plugins.find(({ id }) => id === 'xgboost');
-    expect(xgboost).toMatchObject({ runsIn: 'worker', version: '0.1.0', optionsSchema: { type: 'object', additionalProperties: false, properties: { depth: { type: 'integer' } } } });
+    expect(xgboost).toMatchObject({
+      runsIn: 'worker',
+      version: '0.1.0',
+      optionsSchema: { type: 'object', additionalProperties: false, properties: { depth: { type: 'integer' } } },
+    });
     // Defaults make every field optional in what is sent.
     expect(xgboost?.optionsSchema).not.toHaveProperty('required');
     client.close();

@@ -13,59 +13,120 @@ import { useDatabase } from '../../support/test-database.js';
 
 const state = useDatabase();
 
-const KEY = { checkpointDigest: 'c', measurementFingerprint: 'm', fidelityDigest: 'f', recipeDigest: 'r', architectureKey: 'a' };
+const KEY = {
+  checkpointDigest: 'c',
+  measurementFingerprint: 'm',
+  fidelityDigest: 'f',
+  recipeDigest: 'r',
+  architectureKey: 'a',
+};
 /** A field of the protobuf's type 7, which there is not. */
 const GARBAGE = Uint8Array.of(15, 255, 255);
 
 async function createJob(id: string): Promise<void> {
-  await createJobStore(state.database).create({ id, kind: 3, requestId: '', requestDigest: '', studyId: '', request: undefined, createdMs: 0 }, { $case: 'started', value: {} }, { owner: 'a', untilMs: 1 });
+  await createJobStore(state.database).create(
+    { id, kind: 3, requestId: '', requestDigest: '', studyId: '', request: undefined, createdMs: 0 },
+    { $case: 'started', value: {} },
+    { owner: 'a', untilMs: 1 },
+  );
 }
 
 async function createStudy(): Promise<void> {
   const studies = createStudyStore(state.database);
-  await studies.create({ id: 'study-1', jobId: '', model: 'm', checkpointDigest: 'c', seed: 0, request: Uint8Array.of(), plan: {}, state: JobState.RUNNING, createdMs: 0 });
+  await studies.create({
+    id: 'study-1',
+    jobId: '',
+    model: 'm',
+    checkpointDigest: 'c',
+    seed: 0,
+    request: Uint8Array.of(),
+    plan: {},
+    state: JobState.RUNNING,
+    createdMs: 0,
+  });
   await studies.record('study-1', { events: [{ a: 1 }], trials: [Trial.create({ number: 1 })] });
 }
 
 describe('something stored that does not parse', () => {
   it.each([
-    ['an event', async () => {
-      await createJob('job-1');
-      await state.database.updateTable('events').set({ event: GARBAGE }).execute();
-      return createJobStore(state.database).eventsAfter('job-1', 0, 10);
-    }, 'event 1 of job-1'],
-    ['the error of a job', async () => {
-      await createJob('job-1');
-      await state.database.updateTable('jobs').set({ error: GARBAGE }).execute();
-      return createJobStore(state.database).get('job-1');
-    }, 'the error of job-1'],
-    ['the metrics of a label', async () => {
-      const labels = createLabelStore(state.database);
-      await labels.put(KEY, { metrics: { perplexity: 1 }, windowLosses: Float64Array.of(1), windowTokens: Int32Array.of(1), tokensSpent: 1 });
-      await state.database.updateTable('labels').set({ metrics: '{"perplexity":' }).execute();
-      return labels.get(KEY);
-    }, 'the label of a under the recipe "r" and the measurement m'],
-    ['the losses of a label', async () => {
-      const labels = createLabelStore(state.database);
-      await labels.put(KEY, { metrics: { perplexity: 1 }, windowLosses: Float64Array.of(1), windowTokens: Int32Array.of(1), tokensSpent: 1 });
-      await state.database.updateTable('labels').set({ window_losses: Uint8Array.of(1, 2, 3) }).execute();
-      return labels.get(KEY);
-    }, 'the label of a under the recipe "r" and the measurement m'],
-    ['an event of a study', async () => {
-      await createStudy();
-      await state.database.updateTable('study_events').set({ event: 'x' }).execute();
-      return createStudyStore(state.database).events('study-1');
-    }, 'an event of study-1'],
-    ['a trial', async () => {
-      await createStudy();
-      await state.database.updateTable('trials').set({ trial: GARBAGE }).execute();
-      return createStudyStore(state.database).trials('study-1');
-    }, 'a trial of study-1'],
-    ['a set of pairs', async () => {
-      await createPairSetStore(state.database).add('study-1', [PairSet.create({ dimensions: ['a'] })]);
-      await state.database.updateTable('pair_sets').set({ pair_set: GARBAGE }).execute();
-      return createPairSetStore(state.database).ofStudy('study-1');
-    }, 'a set of pairs of study-1'],
+    [
+      'an event',
+      async () => {
+        await createJob('job-1');
+        await state.database.updateTable('events').set({ event: GARBAGE }).execute();
+        return createJobStore(state.database).eventsAfter('job-1', 0, 10);
+      },
+      'event 1 of job-1',
+    ],
+    [
+      'the error of a job',
+      async () => {
+        await createJob('job-1');
+        await state.database.updateTable('jobs').set({ error: GARBAGE }).execute();
+        return createJobStore(state.database).get('job-1');
+      },
+      'the error of job-1',
+    ],
+    [
+      'the metrics of a label',
+      async () => {
+        const labels = createLabelStore(state.database);
+        await labels.put(KEY, {
+          metrics: { perplexity: 1 },
+          windowLosses: Float64Array.of(1),
+          windowTokens: Int32Array.of(1),
+          tokensSpent: 1,
+        });
+        await state.database.updateTable('labels').set({ metrics: '{"perplexity":' }).execute();
+        return labels.get(KEY);
+      },
+      'the label of a under the recipe "r" and the measurement m',
+    ],
+    [
+      'the losses of a label',
+      async () => {
+        const labels = createLabelStore(state.database);
+        await labels.put(KEY, {
+          metrics: { perplexity: 1 },
+          windowLosses: Float64Array.of(1),
+          windowTokens: Int32Array.of(1),
+          tokensSpent: 1,
+        });
+        await state.database
+          .updateTable('labels')
+          .set({ window_losses: Uint8Array.of(1, 2, 3) })
+          .execute();
+        return labels.get(KEY);
+      },
+      'the label of a under the recipe "r" and the measurement m',
+    ],
+    [
+      'an event of a study',
+      async () => {
+        await createStudy();
+        await state.database.updateTable('study_events').set({ event: 'x' }).execute();
+        return createStudyStore(state.database).events('study-1');
+      },
+      'an event of study-1',
+    ],
+    [
+      'a trial',
+      async () => {
+        await createStudy();
+        await state.database.updateTable('trials').set({ trial: GARBAGE }).execute();
+        return createStudyStore(state.database).trials('study-1');
+      },
+      'a trial of study-1',
+    ],
+    [
+      'a set of pairs',
+      async () => {
+        await createPairSetStore(state.database).add('study-1', [PairSet.create({ dimensions: ['a'] })]);
+        await state.database.updateTable('pair_sets').set({ pair_set: GARBAGE }).execute();
+        return createPairSetStore(state.database).ofStudy('study-1');
+      },
+      'a set of pairs of study-1',
+    ],
   ])('is STATE_DAMAGED and named, no fault of the server: %s', async (_name, read, stored) => {
     await expect(read()).rejects.toMatchObject({ reason: 'STATE_DAMAGED', code: 'DATA_LOSS', metadata: { stored } });
   });
@@ -99,14 +160,22 @@ describe('a write-ahead log', () => {
 
   it.each([
     ['cut off in the middle', (log: Buffer) => log.subarray(0, Math.floor(log.length * 0.6))],
-    ['with garbage from the middle on', (log: Buffer) => Buffer.concat([log.subarray(0, Math.floor(log.length * 0.6)), Buffer.alloc(Math.ceil(log.length * 0.4), 0xa5)])],
+    [
+      'with garbage from the middle on',
+      (log: Buffer) =>
+        Buffer.concat([log.subarray(0, Math.floor(log.length * 0.6)), Buffer.alloc(Math.ceil(log.length * 0.4), 0xa5)]),
+    ],
     ['with garbage behind it', (log: Buffer) => Buffer.concat([log, Buffer.alloc(10_000, 0x5a)])],
   ])('%s gives the jobs up to there, whole, and takes new ones', async (name, change) => {
     const jobs = await reopenWith(change);
     expect(jobs).toEqual(all.slice(0, jobs.length));
     expect(jobs.length).toBeGreaterThan(name.includes('behind') ? 19 : 3);
     const { database, close } = await openDatabase(join(state.folder, 'copy'));
-    await createJobStore(database).create({ id: 'later', kind: 3, requestId: '', requestDigest: '', studyId: '', request: undefined, createdMs: 0 }, { $case: 'started', value: {} }, { owner: 'a', untilMs: 1 });
+    await createJobStore(database).create(
+      { id: 'later', kind: 3, requestId: '', requestDigest: '', studyId: '', request: undefined, createdMs: 0 },
+      { $case: 'started', value: {} },
+      { owner: 'a', untilMs: 1 },
+    );
     expect((await createJobStore(database).unfinished()).map(({ id }) => id)).toEqual([...jobs, 'later']);
     await close();
   });
@@ -116,7 +185,10 @@ describe('a state folder', () => {
   it('whose database is no database is named as damaged', async () => {
     const other = join(state.folder, 'other');
     await mkdir(other);
-    await writeFile(join(other, 'prunecast.db'), 'this is a text, and long enough to be looked at as the header of a database, one should think. '.repeat(20));
+    await writeFile(
+      join(other, 'prunecast.db'),
+      'this is a text, and long enough to be looked at as the header of a database, one should think. '.repeat(20),
+    );
     await expect(openDatabase(other)).rejects.toThrow(/prunecast\.db.*damaged.*backup/s);
   });
 

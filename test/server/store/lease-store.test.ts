@@ -15,7 +15,11 @@ const nobodyGone = { isGone: () => false };
 /** A job that server `a` holds until the time 100. */
 async function createJob() {
   const jobs = createJobStore(state.database);
-  const held = await jobs.create({ id: 'job-1', kind: 3, requestId: '', requestDigest: '', studyId: 'study-1', request: undefined, createdMs: 0 }, STARTED, { owner: 'a', untilMs: 100 });
+  const held = await jobs.create(
+    { id: 'job-1', kind: 3, requestId: '', requestDigest: '', studyId: 'study-1', request: undefined, createdMs: 0 },
+    STARTED,
+    { owner: 'a', untilMs: 100 },
+  );
   return { jobs, held, leases: createLeaseStore(state.database), studies: createStudyStore(state.database) };
 }
 
@@ -25,7 +29,9 @@ describe('a lease', () => {
     expect(await leases.take('job-1', { owner: 'b', untilMs: 150 }, { nowMs: 99, ...nobodyGone })).toBeUndefined();
     expect(await leases.renew({ owner: 'a', untilMs: 200 })).toEqual(['job-1']);
     expect(await leases.take('job-1', { owner: 'b', untilMs: 250 }, { nowMs: 150, ...nobodyGone })).toBeUndefined();
-    expect(await leases.take('job-1', { owner: 'b', untilMs: 250 }, { nowMs: 150, isGone: (owner) => owner === 'a' })).toBe(2);
+    expect(
+      await leases.take('job-1', { owner: 'b', untilMs: 250 }, { nowMs: 150, isGone: (owner) => owner === 'a' }),
+    ).toBe(2);
     expect(await leases.renew({ owner: 'a', untilMs: 300 })).toEqual([]);
     expect(await leases.take('job-1', { owner: 'c', untilMs: 350 }, { nowMs: 251, ...nobodyGone })).toBe(3);
     await leases.release('c');
@@ -42,12 +48,33 @@ describe('a lease', () => {
 
   it('that was lost lets nothing more be stored: no event, no trial, no end', async () => {
     const { jobs, held, leases, studies } = await createJob();
-    await studies.create({ id: 'study-1', jobId: 'job-1', model: 'm', checkpointDigest: 'c', seed: 0, request: Uint8Array.of(), plan: {}, state: 2, createdMs: 0 });
-    const step = (number: number) => studies.recording('study-1', { events: [{ number }], trials: [Trial.create({ number })] });
+    await studies.create({
+      id: 'study-1',
+      jobId: 'job-1',
+      model: 'm',
+      checkpointDigest: 'c',
+      seed: 0,
+      request: Uint8Array.of(),
+      plan: {},
+      state: 2,
+      createdMs: 0,
+    });
+    const step = (number: number) =>
+      studies.recording('study-1', { events: [{ number }], trials: [Trial.create({ number })] });
     expect(await jobs.commit(held, [STARTED], [step(1)], 10)).toBe(2);
     const token = (await leases.take('job-1', { owner: 'b', untilMs: 300 }, { nowMs: 101, ...nobodyGone })) ?? NaN;
     expect(await jobs.commit(held, [STARTED], [step(2)], 102)).toBeUndefined();
-    expect(await jobs.append([{ ...held, payload: { $case: 'ended', value: { state: JobState.FAILED, error: undefined, result: undefined } } }], 102)).toEqual([]);
+    expect(
+      await jobs.append(
+        [
+          {
+            ...held,
+            payload: { $case: 'ended', value: { state: JobState.FAILED, error: undefined, result: undefined } },
+          },
+        ],
+        102,
+      ),
+    ).toEqual([]);
     expect(await jobs.commit({ jobId: 'job-1', token }, [STARTED], [step(3)], 103)).toBe(3);
     expect(await jobs.get('job-1')).toMatchObject({ state: JobState.RUNNING, lastSequence: 3n });
     expect((await studies.events('study-1')).map(({ event }) => event)).toEqual([{ number: 1 }, { number: 3 }]);

@@ -31,27 +31,56 @@ describe.each([1, 2, 3, 4, 5])('a state directory of schema %i', (schema) => {
     await copyFile(join(STORES, `schema-${schema}.db`), join(folder, 'prunecast.db'));
     for (const opening of [1, 2]) {
       const { database, close } = await openDatabase(folder);
-      expect((await createJobStore(database).unfinished()).map(({ id }) => id), `opening ${opening}`).toEqual(schema < 3 ? ['job-1'] : ['job-1', 'job-2']);
+      expect(
+        (await createJobStore(database).unfinished()).map(({ id }) => id),
+        `opening ${opening}`,
+      ).toEqual(schema < 3 ? ['job-1'] : ['job-1', 'job-2']);
       expect(await createStudyStore(database).get('study-1')).toMatchObject({ seed: 7, model: 'stories260k' });
-      expect(await createStudyStore(database).trials('study-1')).toMatchObject([{ number: 1, metrics: { perplexity: 3 } }]);
+      expect(await createStudyStore(database).trials('study-1')).toMatchObject([
+        { number: 1, metrics: { perplexity: 3 } },
+      ]);
       expect(await createPairSetStore(database).ofStudy('study-1')).toMatchObject([{ pairs: [{ rates: [0.5] }] }]);
-      const label = await createLabelStore(database).get({ checkpointDigest: 'c', measurementFingerprint: 'm', fidelityDigest: 'f', recipeDigest: 'r', architectureKey: 'a' });
+      const label = await createLabelStore(database).get({
+        checkpointDigest: 'c',
+        measurementFingerprint: 'm',
+        fidelityDigest: 'f',
+        recipeDigest: 'r',
+        architectureKey: 'a',
+      });
       expect(label).toMatchObject({ metrics: { perplexity: 12.25 }, tokensSpent: 128 });
-      const other = await createLabelStore(database).get({ checkpointDigest: 'c', measurementFingerprint: 'm', fidelityDigest: 'f', recipeDigest: 'r', architectureKey: 'b' });
+      const other = await createLabelStore(database).get({
+        checkpointDigest: 'c',
+        measurementFingerprint: 'm',
+        fidelityDigest: 'f',
+        recipeDigest: 'r',
+        architectureKey: 'b',
+      });
       expect(other?.windowHits).toEqual(schema < 4 ? undefined : Int32Array.of(9));
       const predictors = createPredictorStore(database);
-      expect(await predictors.get('predictor-1')).toMatchObject({ model: Uint8Array.of(3, 4, 5), predictor: { backend: 'ridge' } });
+      expect(await predictors.get('predictor-1')).toMatchObject({
+        model: Uint8Array.of(3, 4, 5),
+        predictor: { backend: 'ridge' },
+      });
       expect(await predictors.evidence('predictor-1')).toBeUndefined();
-      expect((await predictors.evidence('predictor-2'))?.targets).toEqual(schema < 2 ? undefined : Float64Array.of(1 / 3, 2));
+      expect((await predictors.evidence('predictor-2'))?.targets).toEqual(
+        schema < 2 ? undefined : Float64Array.of(1 / 3, 2),
+      );
       expect(await createStudyStore(database).events('study-1')).toEqual([{ event: { a: 1 }, seconds: 0 }]);
       expect(await createJobStore(database).fruitlessStarts('job-1')).toBe(0);
       expect(await createJobStore(database).request('job-1')).toBeUndefined();
-      expect(await createJobStore(database).request('job-2')).toEqual(schema < 3 ? undefined : Uint8Array.of(10, 1, 109));
+      expect(await createJobStore(database).request('job-2')).toEqual(
+        schema < 3 ? undefined : Uint8Array.of(10, 1, 109),
+      );
       await close();
     }
     const { database, close } = await openDatabase(folder);
     const predictors = createPredictorStore(database);
-    const evidence = { rates: Float32Array.of(0.25, 0.5), targets: Float64Array.of(1 / 3, 2), importances: Float64Array.of(Math.PI), residuals: Float64Array.of() };
+    const evidence = {
+      rates: Float32Array.of(0.25, 0.5),
+      targets: Float64Array.of(1 / 3, 2),
+      importances: Float64Array.of(Math.PI),
+      residuals: Float64Array.of(),
+    };
     await predictors.create({ predictor: Predictor.create({ id: 'new' }), model: Uint8Array.of(1) }, evidence);
     expect(await predictors.evidence('new')).toEqual(evidence);
     await predictors.remove('new');
@@ -62,7 +91,12 @@ describe.each([1, 2, 3, 4, 5])('a state directory of schema %i', (schema) => {
 
 describe('labels that version 0.1 measured', () => {
   const architecture: Architecture = [{ kvHeads: 1, queryHeadsPerKv: 1, ffnChannels: 1 }];
-  const measured = { metrics: { perplexity: 9 }, windowLosses: Float64Array.of(2), windowHits: Int32Array.of(1), windowTokens: Int32Array.of(3) };
+  const measured = {
+    metrics: { perplexity: 9 },
+    windowLosses: Float64Array.of(2),
+    windowHits: Int32Array.of(1),
+    windowTokens: Int32Array.of(3),
+  };
 
   const evaluator = {
     metrics: [{ name: 'perplexity' }],
@@ -77,16 +111,44 @@ describe('labels that version 0.1 measured', () => {
     const { database, close } = await openDatabase(folder);
     const store = createLabelStore(database);
     const fidelity = { tokens: 4, windowStarts: [0], precision: 'float32' } as const;
-    const shared = { checkpointDigest: 'c', fidelityDigest: fidelityDigest(fidelity), recipeDigest: 'r', architectureKey: architectureKey(architecture) };
+    const shared = {
+      checkpointDigest: 'c',
+      fidelityDigest: fidelityDigest(fidelity),
+      recipeDigest: 'r',
+      architectureKey: architectureKey(architecture),
+    };
     for (const then of [false, true]) {
       const written = `{"bos":${then},"promptFormat":"","scorer":"s","stride":4,"textDigest":"t","tokenizerDigest":"k","window":4}`;
-      await store.put({ ...shared, measurementFingerprint: createHash('sha256').update(written).digest('hex') }, { ...measured, metrics: { perplexity: 7 }, tokensSpent: 4 });
+      await store.put(
+        { ...shared, measurementFingerprint: createHash('sha256').update(written).digest('hex') },
+        { ...measured, metrics: { perplexity: 7 }, tokensSpent: 4 },
+      );
     }
-    const measurement = { textDigest: 't', tokenizerDigest: 'k', window: 4, stride: 4, bos, bosToken: bos ? 1 : undefined, scorer: 's', promptFormat: '' };
-    const subject = { shape: { layers: [{ kvHeads: 2, queryHeadsPerKv: 1, ffnChannels: 2 }] } } as unknown as EvaluationSubject;
-    const target = { checkpointDigest: 'c', requireUnchanged: async () => undefined, recipeDigest: 'r', subject, evaluator, evaluatorOptions: {}, plan: { windows: [], measurement, fidelity } };
+    const measurement = {
+      textDigest: 't',
+      tokenizerDigest: 'k',
+      window: 4,
+      stride: 4,
+      bos,
+      bosToken: bos ? 1 : undefined,
+      scorer: 's',
+      promptFormat: '',
+    };
+    const subject = {
+      shape: { layers: [{ kvHeads: 2, queryHeadsPerKv: 1, ffnChannels: 2 }] },
+    } as unknown as EvaluationSubject;
+    const target = {
+      checkpointDigest: 'c',
+      requireUnchanged: async () => undefined,
+      recipeDigest: 'r',
+      subject,
+      evaluator,
+      evaluatorOptions: {},
+      plan: { windows: [], measurement, fidelity },
+    };
     const labels = [];
-    for await (const found of createLabelQueue(store).label(target, [architecture], unattended)) labels.push(found.label);
+    for await (const found of createLabelQueue(store).label(target, [architecture], unattended))
+      labels.push(found.label);
     await close();
     return labels;
   }

@@ -16,7 +16,14 @@ const LEASE_MS = 60_000;
 /** As another machine has it: of its processes nothing is known. */
 const ELSEWHERE = { name: 'elsewhere/boot/pid 7 server-1', isGone: () => false };
 
-const createOutputs = (as: typeof owner = owner): OutputFolders => createOutputFolders({ root, kept: [{ path: join(folder, 'state'), name: 'the state folder' }], owner: as, leaseMs: LEASE_MS, now: () => nowMs });
+const createOutputs = (as: typeof owner = owner): OutputFolders =>
+  createOutputFolders({
+    root,
+    kept: [{ path: join(folder, 'state'), name: 'the state folder' }],
+    owner: as,
+    leaseMs: LEASE_MS,
+    now: () => nowMs,
+  });
 
 beforeEach(async () => {
   folder = await realpath(await makeFolder());
@@ -27,13 +34,18 @@ beforeEach(async () => {
 });
 afterEach(() => rm(folder, { recursive: true, force: true }));
 
-const to = (output: string, ...reads: readonly string[]) => ({ output, reads: reads.map((path) => ({ path, name: 'the model' })) });
-const writing = (text: string) => async (directory: string): Promise<ExportSummary> => {
-  await mkdir(join(directory, 'sub'));
-  await writeFile(join(directory, 'sub', 'model.txt'), text);
-  await writeFile(join(directory, 'prunecast.json'), '{"a": 1}');
-  return { files: ['sub/model.txt', 'prunecast.json'], bytes: text.length + 8 };
-};
+const to = (output: string, ...reads: readonly string[]) => ({
+  output,
+  reads: reads.map((path) => ({ path, name: 'the model' })),
+});
+const writing =
+  (text: string) =>
+  async (directory: string): Promise<ExportSummary> => {
+    await mkdir(join(directory, 'sub'));
+    await writeFile(join(directory, 'sub', 'model.txt'), text);
+    await writeFile(join(directory, 'prunecast.json'), '{"a": 1}');
+    return { files: ['sub/model.txt', 'prunecast.json'], bytes: text.length + 8 };
+  };
 const read = (output: string) => readFile(join(root, output, 'sub', 'model.txt'), 'utf8');
 
 const filling = async (directory: string): Promise<ExportSummary> => {
@@ -50,7 +62,10 @@ const losing = (spoil: (directory: string) => Promise<void>) => async (directory
 };
 const id = (letter: string) => `.prunecast-output-${letter.repeat(16)}`;
 /** What a server that was killed leaves behind. */
-const leave = async (path: string, { target, by = `${owner.name}-earlier`, old, fresh }: { target: string; by?: string; old?: string; fresh?: string }) => {
+const leave = async (
+  path: string,
+  { target, by = `${owner.name}-earlier`, old, fresh }: { target: string; by?: string; old?: string; fresh?: string },
+) => {
   await mkdir(join(root, path), { recursive: true });
   await writeFile(join(root, path, 'owner.json'), JSON.stringify({ owner: by, target }));
   for (const [name, text] of Object.entries({ old, new: fresh })) {
@@ -73,7 +88,10 @@ describe('write', () => {
 
   it('refuses an existing output, replaces it when asked to, and shows the old one until the new one is whole', async () => {
     await outputs.write(to('model'), 'refuse', writing('old'));
-    await expect(outputs.write(to('model'), 'refuse', writing('new'))).rejects.toMatchObject({ reason: 'OUTPUT_EXISTS', violations: [{ field: 'output' }] });
+    await expect(outputs.write(to('model'), 'refuse', writing('new'))).rejects.toMatchObject({
+      reason: 'OUTPUT_EXISTS',
+      violations: [{ field: 'output' }],
+    });
     await outputs.write(to('model'), 'replace', async (directory) => {
       const summary = await writing('new')(directory);
       expect(await read('model')).toBe('old');
@@ -85,17 +103,24 @@ describe('write', () => {
 
   it('leaves what was there, and nothing else, when the writer fails', async () => {
     await outputs.write(to('model'), 'refuse', writing('old'));
-    await expect(outputs.write(to('model'), 'replace', async (directory) => {
-      await writing('half')(directory);
-      throw new Error('out of ideas');
-    })).rejects.toThrow('out of ideas');
-    await expect(outputs.write(to('deep/other'), 'refuse', () => Promise.reject(new Error('out of ideas')))).rejects.toThrow('out of ideas');
+    await expect(
+      outputs.write(to('model'), 'replace', async (directory) => {
+        await writing('half')(directory);
+        throw new Error('out of ideas');
+      }),
+    ).rejects.toThrow('out of ideas');
+    await expect(
+      outputs.write(to('deep/other'), 'refuse', () => Promise.reject(new Error('out of ideas'))),
+    ).rejects.toThrow('out of ideas');
     expect(await read('model')).toBe('old');
     expect(await readdir(root)).toEqual(['model']);
   });
 
   it('tells a full disk from a fault of the server, and leaves no half output', async () => {
-    await expect(outputs.write(to('model'), 'refuse', filling)).rejects.toMatchObject({ reason: 'STORAGE_FULL', code: 'RESOURCE_EXHAUSTED' });
+    await expect(outputs.write(to('model'), 'refuse', filling)).rejects.toMatchObject({
+      reason: 'STORAGE_FULL',
+      code: 'RESOURCE_EXHAUSTED',
+    });
     expect(await readdir(root)).toEqual([]);
   });
 
@@ -107,13 +132,17 @@ describe('write', () => {
       losing((directory) => rm(join(directory, '..'), { recursive: true })),
     ];
     for (const spoiling of spoilings) {
-      await expect(outputs.write(to('model'), 'refuse', spoiling)).rejects.toMatchObject({ reason: 'OUTPUT_NOT_WRITTEN' });
+      await expect(outputs.write(to('model'), 'refuse', spoiling)).rejects.toMatchObject({
+        reason: 'OUTPUT_NOT_WRITTEN',
+      });
       expect(await readdir(root)).toEqual([]);
     }
   });
 
   it('gives one of two writers of one output the place, and refuses the other', async () => {
-    const outcomes = await Promise.allSettled(['one', 'two'].map((text) => outputs.write(to('model'), 'refuse', writing(text))));
+    const outcomes = await Promise.allSettled(
+      ['one', 'two'].map((text) => outputs.write(to('model'), 'refuse', writing(text))),
+    );
     const failed = outcomes.filter((outcome) => outcome.status === 'rejected');
     expect(failed).toHaveLength(1);
     expect(failed[0]?.reason).toMatchObject({ reason: 'OUTPUT_EXISTS' });
@@ -126,7 +155,10 @@ describe('check', () => {
     await mkdir(join(folder, 'outside'));
     await symlink(join(folder, 'outside'), join(root, 'link'));
     for (const output of ['..', '../outside/x', '/etc/model', 'a/../../x', 'link/x', 'link', '.', 'a\0b']) {
-      await expect(outputs.check(to(output), 'replace')).rejects.toMatchObject({ reason: 'PATH_OUTSIDE_ROOTS', violations: [{ field: 'output' }] });
+      await expect(outputs.check(to(output), 'replace')).rejects.toMatchObject({
+        reason: 'PATH_OUTSIDE_ROOTS',
+        violations: [{ field: 'output' }],
+      });
     }
     for (const output of ['', 'a/b/c/d/e/f/g', `.prunecast-output-${'0'.repeat(16)}`]) {
       await expect(outputs.check(to(output), 'replace')).rejects.toMatchObject({ reason: 'INVALID_REQUEST' });
@@ -140,7 +172,10 @@ describe('check', () => {
     await outputs.write(to(longest), 'refuse', writing('new'));
     expect(await read(longest)).toBe('new');
     for (const output of ['n'.repeat(256), `a/${'é'.repeat(128)}`, 'x'.repeat(100_000)]) {
-      await expect(outputs.check(to(output), 'refuse')).rejects.toMatchObject({ reason: 'INVALID_REQUEST', violations: [{ field: 'output' }] });
+      await expect(outputs.check(to(output), 'refuse')).rejects.toMatchObject({
+        reason: 'INVALID_REQUEST',
+        violations: [{ field: 'output' }],
+      });
     }
   });
 
@@ -168,10 +203,17 @@ describe('overwrite', () => {
     await symlink(join(root, 'model'), join(root, 'link'));
     await writeFile(join(root, 'plain'), 'precious');
     for (const output of ['mine', 'model', 'link', 'plain']) {
-      await expect(outputs.check(to(output), 'replace')).rejects.toMatchObject({ reason: 'OUTPUT_PROTECTED', violations: [{ field: 'output' }] });
-      await expect(outputs.write(to(output), 'replace', writing('new'))).rejects.toMatchObject({ reason: 'OUTPUT_PROTECTED' });
+      await expect(outputs.check(to(output), 'replace')).rejects.toMatchObject({
+        reason: 'OUTPUT_PROTECTED',
+        violations: [{ field: 'output' }],
+      });
+      await expect(outputs.write(to(output), 'replace', writing('new'))).rejects.toMatchObject({
+        reason: 'OUTPUT_PROTECTED',
+      });
     }
-    await expect(outputs.check(to('model'), 'replace')).rejects.toThrow('holds sub/notes.txt, which the earlier output did not write');
+    await expect(outputs.check(to('model'), 'replace')).rejects.toThrow(
+      'holds sub/notes.txt, which the earlier output did not write',
+    );
     expect(await readFile(join(root, 'mine/sub/data.txt'), 'utf8')).toBe('precious');
     expect(await read('model')).toBe('old');
   });
@@ -191,14 +233,30 @@ describe('overwrite', () => {
     await symlink(join(root, 'models'), join(root, 'link'));
     await symlink(join(folder, 'state'), join(folder, 'state-link'));
     const [model, text] = [join(root, 'models/one'), join(root, 'models/one/text.txt')];
-    const cases = [['models/one', model], ['link/one', model], ['models/one/x', model], ['link/one/x/y', model], ['models', model], ['link', model], ['models/one', text], ['models/one/text.txt', text]] as const;
+    const cases = [
+      ['models/one', model],
+      ['link/one', model],
+      ['models/one/x', model],
+      ['link/one/x/y', model],
+      ['models', model],
+      ['link', model],
+      ['models/one', text],
+      ['models/one/text.txt', text],
+    ] as const;
     for (const [output, path] of cases) {
       await expect(outputs.check(to(output, path), 'replace')).rejects.toMatchObject({ reason: 'OUTPUT_PROTECTED' });
     }
     // Within an output that nobody reads now: the next overwrite of that one would take it along.
     await expect(outputs.check(to('models/one/x'), 'refuse')).rejects.toMatchObject({ reason: 'OUTPUT_PROTECTED' });
-    const beside = createOutputFolders({ root: folder, kept: [{ path: join(folder, 'state-link'), name: 'the state folder' }], owner, leaseMs: LEASE_MS, now: () => nowMs });
-    for (const output of ['state', 'state-link', 'state/x']) await expect(beside.check(to(output), 'replace')).rejects.toMatchObject({ reason: 'OUTPUT_PROTECTED' });
+    const beside = createOutputFolders({
+      root: folder,
+      kept: [{ path: join(folder, 'state-link'), name: 'the state folder' }],
+      owner,
+      leaseMs: LEASE_MS,
+      now: () => nowMs,
+    });
+    for (const output of ['state', 'state-link', 'state/x'])
+      await expect(beside.check(to(output), 'replace')).rejects.toMatchObject({ reason: 'OUTPUT_PROTECTED' });
     await beside.check(to('state-2'), 'replace');
   });
 });

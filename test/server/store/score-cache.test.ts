@@ -15,7 +15,8 @@ const keys = ['a', 'b', 'c', 'd'].map((letter) => letter.repeat(64)) as [string,
 
 let directory = '';
 let failures: unknown[] = [];
-const openCache = (limitBytes = 10_000): ScoreCache => createScoreCache({ directory: join(directory, 'scores'), limitBytes, failed: (error) => failures.push(error) });
+const openCache = (limitBytes = 10_000): ScoreCache =>
+  createScoreCache({ directory: join(directory, 'scores'), limitBytes, failed: (error) => failures.push(error) });
 const entryOf = (key: string): string => join(directory, 'scores', `${key}.scores`);
 
 beforeEach(async () => {
@@ -55,7 +56,9 @@ describe('createScoreCache', () => {
     }
     expect(await cache.get(keys[0])).toEqual(scores); // used: now the newest
     await cache.put(keys[3], scores);
-    expect((await readdir(join(directory, 'scores'))).toSorted()).toEqual([keys[0], keys[2], keys[3]].map((key) => `${key}.scores`));
+    expect((await readdir(join(directory, 'scores'))).toSorted()).toEqual(
+      [keys[0], keys[2], keys[3]].map((key) => `${key}.scores`),
+    );
   });
 
   it('keeps nothing that alone is over the limit', async () => {

@@ -16,17 +16,38 @@ import { createStudyStore, type StudyRecord } from '../../../src/server/store/st
 import { useDatabase } from '../../support/test-database.js';
 
 const state = useDatabase();
-const trial = (number: number, role: TrialRole): Trial => Trial.create({ number, role, metrics: { perplexity: number / 3 }, rates: [0.5] });
+const trial = (number: number, role: TrialRole): Trial =>
+  Trial.create({ number, role, metrics: { perplexity: number / 3 }, rates: [0.5] });
 /** Of 60 kB: a page of 100 would be 6 MB. */
-const large = (number: number) => ({ ...trial(number, TrialRole.PAIR), rates: Array.from({ length: 15_000 }, () => 0.25) });
-const set = (model: string) => PairSet.create({ model, dimensions: ['layers.0.ffn_channels'], pairs: [{ rates: [0.5], metrics: { perplexity: 3 } }] });
+const large = (number: number) => ({
+  ...trial(number, TrialRole.PAIR),
+  rates: Array.from({ length: 15_000 }, () => 0.25),
+});
+const set = (model: string) =>
+  PairSet.create({
+    model,
+    dimensions: ['layers.0.ffn_channels'],
+    pairs: [{ rates: [0.5], metrics: { perplexity: 3 } }],
+  });
 const reopen = async () => {
   await state.reopen();
 };
 
 describe('labels', () => {
-  const key: LabelKey = { checkpointDigest: 'c', measurementFingerprint: 'm', fidelityDigest: 'f', recipeDigest: 'r', architectureKey: 'a' };
-  const label: Label = { metrics: { perplexity: 12.25, accuracy: NaN, worst: -Infinity }, windowLosses: Float64Array.of(1 / 3, Math.PI, 1e300), windowHits: Int32Array.of(3, 0, 2 ** 29), windowTokens: Int32Array.of(127, 1, 2 ** 30), tokensSpent: 384 };
+  const key: LabelKey = {
+    checkpointDigest: 'c',
+    measurementFingerprint: 'm',
+    fidelityDigest: 'f',
+    recipeDigest: 'r',
+    architectureKey: 'a',
+  };
+  const label: Label = {
+    metrics: { perplexity: 12.25, accuracy: NaN, worst: -Infinity },
+    windowLosses: Float64Array.of(1 / 3, Math.PI, 1e300),
+    windowHits: Int32Array.of(3, 0, 2 ** 29),
+    windowTokens: Int32Array.of(127, 1, 2 ** 30),
+    tokensSpent: 384,
+  };
 
   it('come back bit by bit after a restart, numbers that JSON lacks included', async () => {
     expect(await createLabelStore(state.database).put(key, label)).toBe(true);
@@ -36,15 +57,25 @@ describe('labels', () => {
 
   it('are stored once: the first one stays', async () => {
     const labels = createLabelStore(state.database);
-    const outcomes = await Promise.all([1, 2, 3].map((perplexity) => labels.put(key, { ...label, metrics: { perplexity } })));
+    const outcomes = await Promise.all(
+      [1, 2, 3].map((perplexity) => labels.put(key, { ...label, metrics: { perplexity } })),
+    );
     expect(outcomes).toEqual([true, false, false]);
     expect((await labels.get(key))?.metrics).toEqual({ perplexity: 1 });
   });
 
   it('give way to one that holds further metrics, as of a later version', async () => {
     const labels = createLabelStore(state.database);
-    const [older, newer, other] = [{ ...label, metrics: { perplexity: 2 } }, { ...label, metrics: { perplexity: 2, accuracy: 0.5 } }, { ...label, metrics: { perplexity: 9, accuracy: 0.1 } }];
-    expect([await labels.put(key, older), await labels.put(key, newer), await labels.put(key, other)]).toEqual([true, true, false]);
+    const [older, newer, other] = [
+      { ...label, metrics: { perplexity: 2 } },
+      { ...label, metrics: { perplexity: 2, accuracy: 0.5 } },
+      { ...label, metrics: { perplexity: 9, accuracy: 0.1 } },
+    ];
+    expect([await labels.put(key, older), await labels.put(key, newer), await labels.put(key, other)]).toEqual([
+      true,
+      true,
+      false,
+    ]);
     expect(await labels.get(key)).toEqual(newer);
   });
 
@@ -52,7 +83,14 @@ describe('labels', () => {
     const labels = createLabelStore(state.database);
     await labels.put(key, label);
     const others = Object.keys(key).map((part) => ({ ...key, [part]: 'other' }));
-    expect(await labels.getMany([...others, key])).toEqual([undefined, undefined, undefined, undefined, undefined, label]);
+    expect(await labels.getMany([...others, key])).toEqual([
+      undefined,
+      undefined,
+      undefined,
+      undefined,
+      undefined,
+      label,
+    ]);
   });
 });
 
@@ -60,7 +98,15 @@ describe('jobs', () => {
   it('are listed in pages that fit a message, also those of an earlier version with request ids of 600 kB', async () => {
     const jobs = createJobStore(state.database);
     for (let index = 0; index < 9; index++) {
-      const job = { id: `job-${index}`, kind: JobKind.SEARCH, requestId: `${index}${'é'.repeat(300_000)}`, requestDigest: 'd', studyId: '', request: undefined, createdMs: index };
+      const job = {
+        id: `job-${index}`,
+        kind: JobKind.SEARCH,
+        requestId: `${index}${'é'.repeat(300_000)}`,
+        requestDigest: 'd',
+        studyId: '',
+        request: undefined,
+        createdMs: index,
+      };
       await jobs.create(job, { $case: 'queued', value: { place: 1 } }, { owner: 'o', untilMs: 1 });
     }
     const listed: string[] = [];
@@ -76,17 +122,37 @@ describe('jobs', () => {
 });
 
 describe('studies', () => {
-  const study: StudyRecord = { id: 'study-1', jobId: 'job-1', model: 'm', checkpointDigest: 'c', seed: 2 ** 40 + 1, request: Uint8Array.of(1, 2), plan: { rounds: 1 }, state: 2, createdMs: 5 };
+  const study: StudyRecord = {
+    id: 'study-1',
+    jobId: 'job-1',
+    model: 'm',
+    checkpointDigest: 'c',
+    seed: 2 ** 40 + 1,
+    request: Uint8Array.of(1, 2),
+    plan: { rounds: 1 },
+    state: 2,
+    createdMs: 5,
+  };
 
   it('keep what each step leaves, numbered without a gap, and read it back after a restart', async () => {
     const studies = createStudyStore(state.database);
     await studies.create(study);
     await studies.record('study-1', { events: [{ a: 1 }, { b: 2 }], trials: [trial(1, TrialRole.PAIR)] });
-    await studies.record('study-1', { events: [{ value: NaN, losses: [-Infinity] }], seconds: 0.5, trials: [trial(2, TrialRole.FINALIST), trial(3, TrialRole.PAIR)], plan: { rounds: 2 }, state: 4 });
+    await studies.record('study-1', {
+      events: [{ value: NaN, losses: [-Infinity] }],
+      seconds: 0.5,
+      trials: [trial(2, TrialRole.FINALIST), trial(3, TrialRole.PAIR)],
+      plan: { rounds: 2 },
+      state: 4,
+    });
     await reopen();
     const again = createStudyStore(state.database);
     expect(await again.get('study-1')).toEqual({ ...study, plan: { rounds: 2 }, state: 4 });
-    expect(await again.events('study-1')).toEqual([{ event: { a: 1 }, seconds: 0 }, { event: { b: 2 }, seconds: 0 }, { event: { value: NaN, losses: [-Infinity] }, seconds: 0.5 }]);
+    expect(await again.events('study-1')).toEqual([
+      { event: { a: 1 }, seconds: 0 },
+      { event: { b: 2 }, seconds: 0 },
+      { event: { value: NaN, losses: [-Infinity] }, seconds: 0.5 },
+    ]);
     expect((await again.trials('study-1')).map(({ number }) => number)).toEqual([1, 2, 3]);
     expect(await again.trials('study-1', TrialRole.PAIR)).toEqual([trial(1, TrialRole.PAIR), trial(3, TrialRole.PAIR)]);
   });
@@ -95,7 +161,9 @@ describe('studies', () => {
     const studies = createStudyStore(state.database);
     await studies.create(study);
     const broken = { ...trial(9, TrialRole.PAIR), number: null as unknown as number };
-    await expect(studies.record('study-1', { events: [{ a: 1 }], trials: [trial(1, TrialRole.PAIR), broken] })).rejects.toThrow('invalid int32');
+    await expect(
+      studies.record('study-1', { events: [{ a: 1 }], trials: [trial(1, TrialRole.PAIR), broken] }),
+    ).rejects.toThrow('invalid int32');
     expect(await studies.events('study-1')).toEqual([]);
     expect(await studies.countTrials('study-1')).toBe(0);
   });
@@ -109,7 +177,9 @@ describe('studies', () => {
     let pages = 0;
     do {
       const page = await studies.listTrials('study-1', { pageSize: 100, pageToken });
-      expect(page.values.reduce((bytes, value) => bytes + Trial.encode(value).finish().length, 0)).toBeLessThan(4 * 2 ** 20);
+      expect(page.values.reduce((bytes, value) => bytes + Trial.encode(value).finish().length, 0)).toBeLessThan(
+        4 * 2 ** 20,
+      );
       numbers.push(...page.values.map(({ number }) => number));
       pageToken = page.nextPageToken;
       pages += 1;
@@ -127,11 +197,23 @@ describe('predictors', () => {
   it('come back with the bytes of their model, are listed newest first by study, and can be removed', async () => {
     const predictors = createPredictorStore(state.database);
     const model = Uint8Array.from({ length: 30_000 }, (_, index) => index % 251);
-    for (const [id, studyId] of [['p1', 's'], ['p2', ''], ['p3', 's']] as const) await predictors.create({ predictor: Predictor.create({ id, studyId, backend: 'ridge', minRates: [0.1] }), model });
+    for (const [id, studyId] of [
+      ['p1', 's'],
+      ['p2', ''],
+      ['p3', 's'],
+    ] as const)
+      await predictors.create({
+        predictor: Predictor.create({ id, studyId, backend: 'ridge', minRates: [0.1] }),
+        model,
+      });
     await reopen();
     const again = createPredictorStore(state.database);
-    expect(await again.get('p2')).toEqual({ predictor: Predictor.create({ id: 'p2', backend: 'ridge', minRates: [0.1] }), model });
-    const ids = async (studyId: string) => (await again.list({ studyId, pageSize: 10, pageToken: '' })).values.map(({ id }) => id);
+    expect(await again.get('p2')).toEqual({
+      predictor: Predictor.create({ id: 'p2', backend: 'ridge', minRates: [0.1] }),
+      model,
+    });
+    const ids = async (studyId: string) =>
+      (await again.list({ studyId, pageSize: 10, pageToken: '' })).values.map(({ id }) => id);
     expect(await ids('')).toEqual(['p3', 'p2', 'p1']);
     expect(await ids('s')).toEqual(['p3', 'p1']);
     expect(await again.idsOfStudy('s')).toEqual(['p1', 'p3']);
@@ -170,15 +252,25 @@ describe('openDatabase', () => {
   });
 });
 
-const progress = (bytes: number) => ({ $case: 'progress', value: { activity: 'x'.repeat(bytes), done: 0n, total: 0n, unit: '', elapsedSeconds: 0, remainingSeconds: 0 } }) as const;
+const progress = (bytes: number) =>
+  ({
+    $case: 'progress',
+    value: { activity: 'x'.repeat(bytes), done: 0n, total: 0n, unit: '', elapsedSeconds: 0, remainingSeconds: 0 },
+  }) as const;
 
 describe('events of jobs', () => {
   it('are read in batches of some bytes, so that a follower who never reads holds no more, however large they are', async () => {
     const jobs = createJobStore(state.database);
-    const held = await jobs.create({ id: 'job-1', kind: 3, requestId: '', requestDigest: '', studyId: '', request: undefined, createdMs: 0 }, progress(10), { owner: 'a', untilMs: 1 });
-    for (const bytes of [10, 400_000, 400_000, 400_000, 3_000_000, 10]) await jobs.append([{ ...held, payload: progress(bytes) }], 0);
+    const held = await jobs.create(
+      { id: 'job-1', kind: 3, requestId: '', requestDigest: '', studyId: '', request: undefined, createdMs: 0 },
+      progress(10),
+      { owner: 'a', untilMs: 1 },
+    );
+    for (const bytes of [10, 400_000, 400_000, 400_000, 3_000_000, 10])
+      await jobs.append([{ ...held, payload: progress(bytes) }], 0);
     const batches: number[][] = [];
-    for (let after = 0; after < 7; after = batches.at(-1)?.at(-1) ?? 7) batches.push((await jobs.eventsAfter('job-1', after, 100)).map(({ sequence }) => Number(sequence)));
+    for (let after = 0; after < 7; after = batches.at(-1)?.at(-1) ?? 7)
+      batches.push((await jobs.eventsAfter('job-1', after, 100)).map(({ sequence }) => Number(sequence)));
     expect(batches).toEqual([[1, 2, 3, 4], [5], [6], [7]]);
     expect(await jobs.eventsAfter('job-1', 7, 100)).toEqual([]);
     expect(await jobs.eventsAfter('job-1', 0, 2)).toHaveLength(2);

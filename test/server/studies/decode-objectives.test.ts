@@ -5,8 +5,18 @@ import { nameGoal } from '../../../src/search/objectives/goals.js';
 import { decodeObjectives } from '../../../src/server/studies/decode-objectives.js';
 
 function decode(...objectives: readonly Partial<Objective>[]) {
-  const { goals: { goals, floors }, objective } = decodeObjectives(objectives.map((given) => Objective.fromPartial(given)), perplexity);
-  return { goals: goals.map(nameGoal), floors: floors.map(({ metric, limit }) => `${metric.name} ${limit}`), objective: objective.name };
+  const {
+    goals: { goals, floors },
+    objective,
+  } = decodeObjectives(
+    objectives.map((given) => Objective.fromPartial(given)),
+    perplexity,
+  );
+  return {
+    goals: goals.map(nameGoal),
+    floors: floors.map(({ metric, limit }) => `${metric.name} ${limit}`),
+    objective: objective.name,
+  };
 }
 
 function refusal(...objectives: readonly Partial<Objective>[]): unknown {
@@ -23,26 +33,55 @@ describe('decodeObjectives', () => {
   });
 
   it('makes one goal of those with a weight, and one of each without', () => {
-    expect(decode({ metric: 'perplexity', weight: 2 }, { metric: 'accuracy', weight: 1 })).toEqual({ goals: ['2 perplexity + 1 accuracy'], floors: [], objective: 'perplexity' });
-    expect(decode({ metric: 'parameters' }, { metric: 'accuracy' })).toEqual({ goals: ['parameters', 'accuracy'], floors: [], objective: 'accuracy' });
+    expect(decode({ metric: 'perplexity', weight: 2 }, { metric: 'accuracy', weight: 1 })).toEqual({
+      goals: ['2 perplexity + 1 accuracy'],
+      floors: [],
+      objective: 'perplexity',
+    });
+    expect(decode({ metric: 'parameters' }, { metric: 'accuracy' })).toEqual({
+      goals: ['parameters', 'accuracy'],
+      floors: [],
+      objective: 'accuracy',
+    });
   });
 
   it('takes a floor alone as a limit, and as a goal too where there is no other', () => {
-    expect(decode({ metric: 'perplexity' }, { metric: 'accuracy', floor: 0.4 })).toEqual({ goals: ['perplexity'], floors: ['accuracy 0.4'], objective: 'perplexity' });
-    expect(decode({ metric: 'accuracy', floor: 0.4 })).toEqual({ goals: ['accuracy'], floors: ['accuracy 0.4'], objective: 'accuracy' });
+    expect(decode({ metric: 'perplexity' }, { metric: 'accuracy', floor: 0.4 })).toEqual({
+      goals: ['perplexity'],
+      floors: ['accuracy 0.4'],
+      objective: 'perplexity',
+    });
+    expect(decode({ metric: 'accuracy', floor: 0.4 })).toEqual({
+      goals: ['accuracy'],
+      floors: ['accuracy 0.4'],
+      objective: 'accuracy',
+    });
   });
 
   it('means a cost as a budget of its kind does', () => {
     const flops = { kind: 'flops_per_token', context: 2048 } as const;
-    const { goals } = decodeObjectives([Objective.fromPartial({ metric: 'perplexity' }), Objective.fromPartial({ metric: 'flops_per_token' })], perplexity, [flops]).goals;
+    const { goals } = decodeObjectives(
+      [Objective.fromPartial({ metric: 'perplexity' }), Objective.fromPartial({ metric: 'flops_per_token' })],
+      perplexity,
+      [flops],
+    ).goals;
     expect(goals[1]?.terms[0]?.quantity).toEqual({ kind: 'cost', cost: flops });
   });
 
   it('says which field is wrong, and what is allowed', () => {
-    expect(refusal({ metric: 'speed' })).toMatchObject({ reason: 'INVALID_REQUEST', violations: [{ field: 'objectives[0].metric', description: expect.stringContaining('flops_per_token') }] });
-    expect(refusal({ metric: 'perplexity' }, { metric: 'accuracy', weight: 0 })).toMatchObject({ violations: [{ field: 'objectives[1].weight' }] });
-    expect(refusal({ metric: 'perplexity' }, { metric: 'parameters', floor: 9 })).toMatchObject({ violations: [{ field: 'objectives[1].floor' }] });
+    expect(refusal({ metric: 'speed' })).toMatchObject({
+      reason: 'INVALID_REQUEST',
+      violations: [{ field: 'objectives[0].metric', description: expect.stringContaining('flops_per_token') }],
+    });
+    expect(refusal({ metric: 'perplexity' }, { metric: 'accuracy', weight: 0 })).toMatchObject({
+      violations: [{ field: 'objectives[1].weight' }],
+    });
+    expect(refusal({ metric: 'perplexity' }, { metric: 'parameters', floor: 9 })).toMatchObject({
+      violations: [{ field: 'objectives[1].floor' }],
+    });
     expect(refusal({ metric: 'parameters' })).toMatchObject({ violations: [{ field: 'objectives' }] });
-    expect(refusal({ metric: 'perplexity' }, { metric: 'perplexity' })).toMatchObject({ violations: [{ field: 'objectives' }] });
+    expect(refusal({ metric: 'perplexity' }, { metric: 'perplexity' })).toMatchObject({
+      violations: [{ field: 'objectives' }],
+    });
   });
 });

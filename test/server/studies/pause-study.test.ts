@@ -1,6 +1,13 @@
 import { rm } from 'node:fs/promises';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { JobState, StudyPhase, type DeepPartial, type JobEvent, type JobPaused, type SearchRequest } from '../../../src/client/index.js';
+import {
+  JobState,
+  StudyPhase,
+  type DeepPartial,
+  type JobEvent,
+  type JobPaused,
+  type SearchRequest,
+} from '../../../src/client/index.js';
 import { makeFolder } from '../../support/test-server.js';
 import { listTrials, smallSearch, startVerbServer, type VerbServer } from '../verbs/verb-server.js';
 
@@ -16,7 +23,9 @@ afterAll(async () => {
 });
 
 /** Follows a search until it waits; what it waits for. */
-async function searchUntilPaused(request: DeepPartial<SearchRequest>): Promise<{ readonly jobId: string; readonly last: bigint; readonly paused: JobPaused }> {
+async function searchUntilPaused(
+  request: DeepPartial<SearchRequest>,
+): Promise<{ readonly jobId: string; readonly last: bigint; readonly paused: JobPaused }> {
   for await (const { jobId, sequence, payload } of verbs.client.search(request)) {
     if (payload?.$case === 'paused') return { jobId, last: sequence, paused: payload.value };
   }
@@ -30,9 +39,16 @@ async function collectAfter(jobId: string, afterSequence: bigint): Promise<JobEv
 }
 
 const stateOf = async (jobId: string) => (await verbs.client.services.jobs.getJob({ jobId })).job?.state;
-const resume = (jobId: string, ranges: DeepPartial<{ dimension: string; minRate: number; maxRate: number }>[] = []) => verbs.client.services.jobs.resumeJob({ jobId, ranges });
-const reportOf = (events: readonly JobEvent[]) => events.flatMap(({ payload }) => (payload?.$case === 'ended' && payload.value.result?.$case === 'search' ? [payload.value.result.value] : []))[0];
-const rangesOf = (events: readonly JobEvent[]) => events.flatMap(({ payload }) => (payload?.$case === 'study' && payload.value.event?.$case === 'refined' ? [payload.value.event.value.ranges] : []))[0] ?? [];
+const resume = (jobId: string, ranges: DeepPartial<{ dimension: string; minRate: number; maxRate: number }>[] = []) =>
+  verbs.client.services.jobs.resumeJob({ jobId, ranges });
+const reportOf = (events: readonly JobEvent[]) =>
+  events.flatMap(({ payload }) =>
+    payload?.$case === 'ended' && payload.value.result?.$case === 'search' ? [payload.value.result.value] : [],
+  )[0];
+const rangesOf = (events: readonly JobEvent[]) =>
+  events.flatMap(({ payload }) =>
+    payload?.$case === 'study' && payload.value.event?.$case === 'refined' ? [payload.value.event.value.ranges] : [],
+  )[0] ?? [];
 
 describe('pause_before', () => {
   it('shows the proposed ranges, survives a restart of the server, and comes to the same study when they are accepted', async () => {
@@ -47,7 +63,9 @@ describe('pause_before', () => {
     await resume(jobId);
     const events = await collectAfter(jobId, last);
     expect(rangesOf(events)).toEqual(paused.ranges);
-    const begun = events.flatMap(({ payload }) => (payload?.$case === 'study' && payload.value.event?.$case === 'phaseStarted' ? [payload.value.phase] : []));
+    const begun = events.flatMap(({ payload }) =>
+      payload?.$case === 'study' && payload.value.event?.$case === 'phaseStarted' ? [payload.value.phase] : [],
+    );
     expect(begun.slice(0, 2)).toEqual([StudyPhase.REFINE, StudyPhase.SAMPLE]);
     const report = reportOf(events);
     expect(report?.winner).toEqual(undisturbed.winner);
@@ -56,16 +74,24 @@ describe('pause_before', () => {
   });
 
   it('takes edited ranges in place of those proposed, and samples and searches inside them', async () => {
-    const { jobId, last, paused } = await searchUntilPaused(smallSearch({ seed: 5n, pauseBefore: [StudyPhase.REFINE] }));
+    const { jobId, last, paused } = await searchUntilPaused(
+      smallSearch({ seed: 5n, pauseBefore: [StudyPhase.REFINE] }),
+    );
     const dimension = 'layers.2.ffn_channels';
     await resume(jobId, [{ dimension, minRate: 0.3, maxRate: 0.4 }]);
     const events = await collectAfter(jobId, last);
     for (const range of rangesOf(events)) {
       const proposed = paused.ranges.find((other) => other.dimension === range.dimension);
-      expect(range).toEqual(range.dimension === dimension ? { ...proposed, newMinRate: 0.3, newMaxRate: 0.4, reason: 'edited' } : proposed);
+      expect(range).toEqual(
+        range.dimension === dimension ? { ...proposed, newMinRate: 0.3, newMaxRate: 0.4, reason: 'edited' } : proposed,
+      );
     }
-    const inside = (await listTrials(verbs.client, reportOf(events)?.studyId ?? '')).filter(({ round, control }) => round === 1 && control === '');
-    const kept = inside.flatMap(({ architecture, role }) => (role === 2 || role === 3 ? [architecture?.layers[2]?.ffnChannels ?? NaN] : []));
+    const inside = (await listTrials(verbs.client, reportOf(events)?.studyId ?? '')).filter(
+      ({ round, control }) => round === 1 && control === '',
+    );
+    const kept = inside.flatMap(({ architecture, role }) =>
+      role === 2 || role === 3 ? [architecture?.layers[2]?.ffnChannels ?? NaN] : [],
+    );
     expect(kept.length).toBeGreaterThan(0);
     // Of 172 channels, rates from 0.3 to 0.4 leave 103 to 120.
     expect(kept.filter((channels) => channels < 103 || channels > 120)).toEqual([]);
@@ -74,11 +100,23 @@ describe('pause_before', () => {
   it('refuses ranges that do not do, and goes on waiting', async () => {
     const { jobId } = await searchUntilPaused(smallSearch({ seed: 6n, pauseBefore: [StudyPhase.REFINE] }));
     const dimension = 'layers.0.ffn_channels';
-    await expect(resume(jobId, [{ dimension, minRate: 0, maxRate: 0.2 }, { dimension: 'layers.9.ffn_channels', minRate: 0, maxRate: 1 }]))
-      .rejects.toMatchObject({ reason: 'SPACE_INVALID', violations: [{ field: 'ranges[1].dimension' }] });
-    await expect(resume(jobId, [{ dimension, minRate: 0.4, maxRate: 0.2 }])).rejects.toMatchObject({ reason: 'SPACE_INVALID', violations: [{ field: 'ranges[0]' }] });
-    await expect(resume(jobId, [{ dimension }, { dimension }])).rejects.toMatchObject({ reason: 'SPACE_INVALID', violations: [{ field: 'ranges[1].dimension' }] });
-    const whole = [0, 1, 2, 3, 4].flatMap((layer) => ['kv_heads', 'ffn_channels'].map((kind) => ({ dimension: `layers.${layer}.${kind}`, minRate: 0, maxRate: 0 })));
+    await expect(
+      resume(jobId, [
+        { dimension, minRate: 0, maxRate: 0.2 },
+        { dimension: 'layers.9.ffn_channels', minRate: 0, maxRate: 1 },
+      ]),
+    ).rejects.toMatchObject({ reason: 'SPACE_INVALID', violations: [{ field: 'ranges[1].dimension' }] });
+    await expect(resume(jobId, [{ dimension, minRate: 0.4, maxRate: 0.2 }])).rejects.toMatchObject({
+      reason: 'SPACE_INVALID',
+      violations: [{ field: 'ranges[0]' }],
+    });
+    await expect(resume(jobId, [{ dimension }, { dimension }])).rejects.toMatchObject({
+      reason: 'SPACE_INVALID',
+      violations: [{ field: 'ranges[1].dimension' }],
+    });
+    const whole = [0, 1, 2, 3, 4].flatMap((layer) =>
+      ['kv_heads', 'ffn_channels'].map((kind) => ({ dimension: `layers.${layer}.${kind}`, minRate: 0, maxRate: 0 })),
+    );
     await expect(resume(jobId, whole)).rejects.toMatchObject({ reason: 'BUDGET_INFEASIBLE' });
     expect(await stateOf(jobId)).toBe(JobState.PAUSED);
     await verbs.client.services.jobs.cancelJob({ jobId });
@@ -94,14 +132,18 @@ describe('pause_before', () => {
       if (job?.state === JobState.SUCCEEDED) break;
       if (job?.state !== JobState.PAUSED) continue;
       phases.push((await verbs.client.services.studies.getStudy({ studyId: job.studyId })).study?.phase);
-      await expect(resume(jobId, [{ dimension: 'layers.0.ffn_channels', maxRate: 1 }])).rejects.toMatchObject({ violations: [{ field: 'ranges' }] });
+      await expect(resume(jobId, [{ dimension: 'layers.0.ffn_channels', maxRate: 1 }])).rejects.toMatchObject({
+        violations: [{ field: 'ranges' }],
+      });
       await resume(jobId);
     }
     expect(phases).toEqual([StudyPhase.SCORE, StudyPhase.VERIFY, StudyPhase.EXPORT]);
   });
 
   it('is refused before a refinement that never comes', async () => {
-    await expect(verbs.client.planSearch(smallSearch({ pauseBefore: [StudyPhase.REFINE], refine: { disabled: true } }))).rejects.toMatchObject({ violations: [{ field: 'pause_before[0]' }] });
+    await expect(
+      verbs.client.planSearch(smallSearch({ pauseBefore: [StudyPhase.REFINE], refine: { disabled: true } })),
+    ).rejects.toMatchObject({ violations: [{ field: 'pause_before[0]' }] });
   });
 });
 

@@ -1,8 +1,33 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { BudgetKind, JobState, type Budget, type DeepPartial, type QueryStudyRequest, type StudyReport } from '../../../src/client/index.js';
-import { countDemoParameters, DEMO, demoLayers, listTrials, MAGNITUDE, referenceWindows, smallSearch, startVerbServer, type VerbServer } from '../verbs/verb-server.js';
+import {
+  BudgetKind,
+  JobState,
+  type Budget,
+  type DeepPartial,
+  type QueryStudyRequest,
+  type StudyReport,
+} from '../../../src/client/index.js';
+import {
+  countDemoParameters,
+  DEMO,
+  demoLayers,
+  listTrials,
+  MAGNITUDE,
+  referenceWindows,
+  smallSearch,
+  startVerbServer,
+  type VerbServer,
+} from '../verbs/verb-server.js';
 
-const DENSE = countDemoParameters(demoLayers([[4, 172], [4, 172], [4, 172], [4, 172], [4, 172]]));
+const DENSE = countDemoParameters(
+  demoLayers([
+    [4, 172],
+    [4, 172],
+    [4, 172],
+    [4, 172],
+    [4, 172],
+  ]),
+);
 
 let verbs: VerbServer;
 let report: StudyReport;
@@ -13,7 +38,8 @@ beforeAll(async () => {
 afterAll(() => verbs[Symbol.asyncDispose]());
 
 const removing = (value: number): DeepPartial<Budget>[] => [{ limit: { $case: 'removedShare', value } }];
-const query = (request: DeepPartial<QueryStudyRequest>) => verbs.client.services.studies.queryStudy({ studyId: report.studyId, ...request });
+const query = (request: DeepPartial<QueryStudyRequest>) =>
+  verbs.client.services.studies.queryStudy({ studyId: report.studyId, ...request });
 
 describe('QueryStudy', () => {
   it('answers another budget with what fits it, best predicted first, without running the model', async () => {
@@ -39,8 +65,13 @@ describe('QueryStudy', () => {
     const { predictor } = await verbs.client.services.predictors.getPredictor({ predictorId: report.predictorId });
     const { answers } = await query({ budgets: removing(0.45) });
     const layers = answers[0]?.architecture?.layers ?? [];
-    const rates = Float32Array.from(layers.flatMap(({ kvHeads, ffnChannels }) => [1 - kvHeads / 4, 1 - ffnChannels / 172]));
-    const { predictions, outOfRange } = await verbs.client.predict({ predictorId: report.predictorId, encodings: { rates: Buffer.from(rates.buffer), dimensions: predictor?.dimensions.length ?? 0 } });
+    const rates = Float32Array.from(
+      layers.flatMap(({ kvHeads, ffnChannels }) => [1 - kvHeads / 4, 1 - ffnChannels / 172]),
+    );
+    const { predictions, outOfRange } = await verbs.client.predict({
+      predictorId: report.predictorId,
+      encodings: { rates: Buffer.from(rates.buffer), dimensions: predictor?.dimensions.length ?? 0 },
+    });
     expect(answers[0]?.predictions).toEqual(predictions);
     expect(answers[0]?.outOfRange).toEqual(outOfRange[0]?.dimensions ?? []);
     expect(answers[0]?.outOfRange.length).toBeGreaterThan(0);
@@ -66,7 +97,9 @@ describe('QueryStudy', () => {
 
   it('verifies when no job runs, and answers at once what needs no model', async () => {
     const { jobs } = verbs.client.services;
-    const search = verbs.client.search(smallSearch({ requestId: 'busy', pairs: { count: 2000, rungs: [{ tokenLimit: 4096n }] } }));
+    const search = verbs.client.search(
+      smallSearch({ requestId: 'busy', pairs: { count: 2000, rungs: [{ tokenLimit: 4096n }] } }),
+    );
     const { value: first } = await search.next();
     const jobId = first?.jobId ?? '';
     let state = 'waits';
@@ -74,7 +107,12 @@ describe('QueryStudy', () => {
       state = 'verified';
       return answers;
     });
-    await expect(verbs.client.services.studies.queryStudy({ studyId: report.studyId, budgets: removing(0.4), verify: true }, { timeoutMs: 1000 })).rejects.toMatchObject({ code: 'DEADLINE_EXCEEDED' });
+    await expect(
+      verbs.client.services.studies.queryStudy(
+        { studyId: report.studyId, budgets: removing(0.4), verify: true },
+        { timeoutMs: 1000 },
+      ),
+    ).rejects.toMatchObject({ code: 'DEADLINE_EXCEEDED' });
     expect((await query({ budgets: removing(0.35) })).answers).toHaveLength(1);
     expect([state, (await jobs.getJob({ jobId })).job?.state]).toEqual(['waits', JobState.RUNNING]);
     await jobs.cancelJob({ jobId });
@@ -90,9 +128,14 @@ describe('QueryStudy', () => {
 
   it('refuses a budget that nothing meets, an unknown study and one that has no predictor yet', async () => {
     const { queryStudy } = verbs.client.services.studies;
-    await expect(queryStudy({ studyId: report.studyId, budgets: removing(0.99) })).rejects.toMatchObject({ code: 'FAILED_PRECONDITION', reason: 'BUDGET_INFEASIBLE' });
+    await expect(queryStudy({ studyId: report.studyId, budgets: removing(0.99) })).rejects.toMatchObject({
+      code: 'FAILED_PRECONDITION',
+      reason: 'BUDGET_INFEASIBLE',
+    });
     await expect(queryStudy({ studyId: 'study-0' })).rejects.toMatchObject({ reason: 'STUDY_NOT_FOUND' });
-    await expect(queryStudy({ studyId: report.studyId, objectives: [{ metric: 'beauty' }] })).rejects.toMatchObject({ violations: [{ field: 'objectives[0].metric' }] });
+    await expect(queryStudy({ studyId: report.studyId, objectives: [{ metric: 'beauty' }] })).rejects.toMatchObject({
+      violations: [{ field: 'objectives[0].metric' }],
+    });
     const { studyId } = await verbs.client.runSamplePairs({ search: smallSearch() });
     await expect(queryStudy({ studyId })).rejects.toMatchObject({ reason: 'PREDICTOR_NOT_FOUND' });
     await verbs.client.runFitPredictor({ source: { $case: 'studyId', value: studyId }, predictor: { id: 'ridge' } });

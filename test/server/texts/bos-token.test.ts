@@ -10,7 +10,8 @@ import { refusalOf, startVerbServer, tokenText, type VerbServer } from '../verbs
 /** Checkpoints that differ in nothing but this line of config.json. */
 const MODELS = { 'bos-5': 5, 'bos-1': 1, 'bos-none': null, 'bos-outside': 512 } as const;
 
-const STORY = 'Once upon a time there was a little girl named Lily. She liked to play in the park with her friend Tom. '.repeat(8);
+const STORY =
+  'Once upon a time there was a little girl named Lily. She liked to play in the park with her friend Tom. '.repeat(8);
 
 let verbs: VerbServer;
 beforeAll(async () => {
@@ -20,7 +21,8 @@ beforeAll(async () => {
   for (const [name, bos] of Object.entries(MODELS)) {
     const folder = verbs.path('models', name);
     await mkdir(folder, { recursive: true });
-    for (const file of ['model.safetensors', 'tokenizer.json']) await copyFile(join(DEMO_DIRECTORY, file), join(folder, file));
+    for (const file of ['model.safetensors', 'tokenizer.json'])
+      await copyFile(join(DEMO_DIRECTORY, file), join(folder, file));
     const config = JSON.parse(await readFile(join(DEMO_DIRECTORY, 'config.json'), 'utf8')) as Record<string, unknown>;
     await writeFile(join(folder, 'config.json'), JSON.stringify({ ...config, bos_token_id: bos }));
   }
@@ -36,8 +38,15 @@ const perplexityOf = (result: EvaluationResult | undefined): number => result?.m
 
 /** The windows with their first token put there by hand. */
 async function spellOut(bos: number): Promise<DeepPartial<Text>> {
-  const tokens = [...((await (await loadTokenizer(createCheckpointFiles({ directory: DEMO_DIRECTORY })))?.encode(STORY)) ?? [])];
-  return tokenText(Array.from({ length: Math.floor(tokens.length / 31) }, (_, at) => [bos, ...tokens.slice(at * 31, at * 31 + 31)]).flat());
+  const tokens = [
+    ...((await (await loadTokenizer(createCheckpointFiles({ directory: DEMO_DIRECTORY })))?.encode(STORY)) ?? []),
+  ];
+  return tokenText(
+    Array.from({ length: Math.floor(tokens.length / 31) }, (_, at) => [
+      bos,
+      ...tokens.slice(at * 31, at * 31 + 31),
+    ]).flat(),
+  );
 }
 
 describe('models with one tokenizer and different bos_token_id on one server', () => {
@@ -54,10 +63,17 @@ describe('models with one tokenizer and different bos_token_id on one server', (
     expect(five?.measurement?.fingerprint).not.toBe(one?.measurement?.fingerprint);
   });
 
-  it.each(['bos-none', 'bos-outside'])('refuse BOS where the model has none of its vocabulary (%s), whatever was measured before', async (model) => {
-    await measure('bos-1', { source: { $case: 'path', value: 'story.txt' } }, true);
-    const refusal = await refusalOf(verbs, () => measure(model, { source: { $case: 'path', value: 'story.txt' } }, true));
-    expect(refusal).toMatchObject({ reason: 'INVALID_REQUEST', fields: ['measurement.windows.bos'] });
-    expect((await measure(model, { source: { $case: 'path', value: 'story.txt' } }, false))?.measurement?.bosToken).toBeUndefined();
-  });
+  it.each(['bos-none', 'bos-outside'])(
+    'refuse BOS where the model has none of its vocabulary (%s), whatever was measured before',
+    async (model) => {
+      await measure('bos-1', { source: { $case: 'path', value: 'story.txt' } }, true);
+      const refusal = await refusalOf(verbs, () =>
+        measure(model, { source: { $case: 'path', value: 'story.txt' } }, true),
+      );
+      expect(refusal).toMatchObject({ reason: 'INVALID_REQUEST', fields: ['measurement.windows.bos'] });
+      expect(
+        (await measure(model, { source: { $case: 'path', value: 'story.txt' } }, false))?.measurement?.bosToken,
+      ).toBeUndefined();
+    },
+  );
 });

@@ -38,18 +38,30 @@ beforeAll(async () => {
   await writeShardedDemo(verbs.path('truth', 'plain'), 1);
   await writeShardedDemo(verbs.path('truth', 'scaled'), 1.5);
   await using fresh = await startVerbServer({ config: { modelRoots: [verbs.path('truth')] } });
-  truth = { plain: await measure('plain', {}, fresh), scaled: await measure('scaled', {}, fresh), shorter: await measure('scaled', { window: 64 }, fresh) };
+  truth = {
+    plain: await measure('plain', {}, fresh),
+    scaled: await measure('scaled', {}, fresh),
+    shorter: await measure('scaled', { window: 64 }, fresh),
+  };
 });
 afterAll(() => verbs[Symbol.asyncDispose]());
 
-async function measure(model: string, windows: { readonly window?: number } = {}, { client }: VerbServer = verbs): Promise<EvaluationResult> {
-  const [result] = await client.runEvaluate({ model, measurement: { text: referenceWindows(0, 4), windows: { window: 128, ...windows } } });
+async function measure(
+  model: string,
+  windows: { readonly window?: number } = {},
+  { client }: VerbServer = verbs,
+): Promise<EvaluationResult> {
+  const [result] = await client.runEvaluate({
+    model,
+    measurement: { text: referenceWindows(0, 4), windows: { window: 128, ...windows } },
+  });
   if (result === undefined) throw new Error('nothing was measured');
   return result;
 }
 
 const perplexityOf = ({ metrics }: EvaluationResult): number => metrics['perplexity'] ?? NaN;
-const inspect = async (model: string): Promise<string> => (await verbs.client.services.models.inspectModel({ model })).checkpointDigest;
+const inspect = async (model: string): Promise<string> =>
+  (await verbs.client.services.models.inspectModel({ model })).checkpointDigest;
 
 async function byRename(path: string, bytes: Uint8Array): Promise<void> {
   await writeFile(`${path}.tmp`, bytes);
@@ -81,10 +93,16 @@ describe('a shard that is replaced while the server runs', () => {
   ])('%s is what is measured from then on, under a digest of its own', async (how, replace) => {
     const name = `replaced ${how}`;
     await writeShardedDemo(verbs.path('models', name), 1);
-    expect(await measure(name)).toMatchObject({ metrics: truth.plain.metrics, checkpointDigest: truth.plain.checkpointDigest });
+    expect(await measure(name)).toMatchObject({
+      metrics: truth.plain.metrics,
+      checkpointDigest: truth.plain.checkpointDigest,
+    });
     await replace(verbs.path('models', name, SECOND_SHARD), await packSecondShard(1.5));
     expect(await inspect(name)).toBe(truth.scaled.checkpointDigest);
-    expect(await measure(name)).toMatchObject({ metrics: truth.scaled.metrics, checkpointDigest: truth.scaled.checkpointDigest });
+    expect(await measure(name)).toMatchObject({
+      metrics: truth.scaled.metrics,
+      checkpointDigest: truth.scaled.checkpointDigest,
+    });
     expect(perplexityOf(await measure(name, { window: 64 }))).toBe(perplexityOf(truth.shorter));
     // A pristine copy of what was there before is answered with its own number, which was paid for.
     await writeShardedDemo(verbs.path('models', `${name} copy`), 1);
@@ -96,25 +114,48 @@ describe('a shard that is replaced while the server runs', () => {
     expect(await inspect('stored')).toBe(truth.plain.checkpointDigest);
     expect(await measure('stored')).toMatchObject({ tokensSpent: 0n }); // no weight was read
     await byRename(verbs.path('models', 'stored', SECOND_SHARD), await packSecondShard(1.5));
-    expect(await measure('stored', { window: 64 })).toMatchObject({ metrics: truth.shorter.metrics, checkpointDigest: truth.scaled.checkpointDigest });
+    expect(await measure('stored', { window: 64 })).toMatchObject({
+      metrics: truth.shorter.metrics,
+      checkpointDigest: truth.scaled.checkpointDigest,
+    });
   });
 
   it('with the same contents stays the same model', async () => {
     await writeShardedDemo(verbs.path('models', 'same'), 1);
     await measure('same', { window: 32 });
     await byRename(verbs.path('models', 'same', SECOND_SHARD), await packSecondShard(1));
-    expect(await measure('same', { window: 32 })).toMatchObject({ checkpointDigest: truth.plain.checkpointDigest, tokensSpent: 0n });
+    expect(await measure('same', { window: 32 })).toMatchObject({
+      checkpointDigest: truth.plain.checkpointDigest,
+      tokensSpent: 0n,
+    });
   });
 });
 
 describe('a checkpoint that changes while a job runs on it', () => {
-  const targets = [4, 3, 2].map((kvHeads) => ({ target: { $case: 'architecture', value: { layers: demoLayers(Array.from({ length: 5 }, () => [kvHeads, 172] as const)) } } }) as const);
-  const request = (model: string) => ({ model, recipe: MAGNITUDE, targets, measurement: { text: referenceWindows(0, 2), evaluator: { id: 'pausing' } } });
+  const targets = [4, 3, 2].map(
+    (kvHeads) =>
+      ({
+        target: {
+          $case: 'architecture',
+          value: { layers: demoLayers(Array.from({ length: 5 }, () => [kvHeads, 172] as const)) },
+        },
+      }) as const,
+  );
+  const request = (model: string) => ({
+    model,
+    recipe: MAGNITUDE,
+    targets,
+    measurement: { text: referenceWindows(0, 2), evaluator: { id: 'pausing' } },
+  });
 
   it('ends the job with MODEL_CHANGED, and what was measured after the change is not stored', async () => {
     await writeShardedDemo(verbs.path('models', 'running'), 1);
     meanwhile = async () => inPlace(verbs.path('models', 'running', SECOND_SHARD), await packSecondShard(1.5));
-    await expect(verbs.client.runEvaluate(request('running'))).rejects.toMatchObject({ code: 'ABORTED', reason: 'MODEL_CHANGED', metadata: { file: SECOND_SHARD } });
+    await expect(verbs.client.runEvaluate(request('running'))).rejects.toMatchObject({
+      code: 'ABORTED',
+      reason: 'MODEL_CHANGED',
+      metadata: { file: SECOND_SHARD },
+    });
     meanwhile = async () => undefined;
     await writeShardedDemo(verbs.path('models', 'restored'), 1);
     const results = await verbs.client.runEvaluate(request('restored'));
@@ -141,9 +182,11 @@ describe('a checkpoint that changes while a job runs on it', () => {
     await byRename(verbs.path('models', 'waiting', SECOND_SHARD), await packSecondShard(1.5));
     meanwhile = async () => undefined;
     goOn?.();
-    await expect((async () => {
-      for await (const { payload } of queued) expect(payload?.$case).not.toBe('evaluation');
-    })()).rejects.toMatchObject({ reason: 'MODEL_CHANGED' });
+    await expect(
+      (async () => {
+        for await (const { payload } of queued) expect(payload?.$case).not.toBe('evaluation');
+      })(),
+    ).rejects.toMatchObject({ reason: 'MODEL_CHANGED' });
     expect(await working).toHaveLength(3);
   });
 
@@ -156,24 +199,45 @@ describe('a checkpoint that changes while a job runs on it', () => {
         resolve(first[Symbol.asyncDispose]()); // the server is asked to stop while the second architecture is measured
       };
     });
-    await expect(first.client.runEvaluate({ ...request('restarted'), requestId: 'restarted' }, { signal: AbortSignal.timeout(20_000) })).rejects.toBeDefined();
+    await expect(
+      first.client.runEvaluate(
+        { ...request('restarted'), requestId: 'restarted' },
+        { signal: AbortSignal.timeout(20_000) },
+      ),
+    ).rejects.toBeDefined();
     await stopped;
     meanwhile = async () => undefined;
     await byRename(verbs.path('models', 'restarted', SECOND_SHARD), await packSecondShard(1.5));
     await using next = await startVerbServer({ folder: verbs.path('restarted'), config, plugins: PLUGINS });
-    await expect(next.client.runEvaluate({ ...request('restarted'), requestId: 'restarted' })).rejects.toMatchObject({ reason: 'JOB_NOT_RESUMABLE', message: expect.stringContaining('the model restarted has changed') as string });
+    await expect(next.client.runEvaluate({ ...request('restarted'), requestId: 'restarted' })).rejects.toMatchObject({
+      reason: 'JOB_NOT_RESUMABLE',
+      message: expect.stringContaining('the model restarted has changed') as string,
+    });
   });
 
   it('leaves no output that was cut from two checkpoints', async () => {
     await writeShardedDemo(verbs.path('models', 'cut'), 1);
-    const pruning = verbs.client.runPrune({ model: 'cut', recipe: MAGNITUDE, selection: { $case: 'uniformRate', value: 0.25 }, output: 'cut' }, {
-      onEvent: async ({ payload }) => {
-        if (payload?.$case === 'started') await byRename(verbs.path('models', 'cut', SECOND_SHARD), await packSecondShard(1.5));
+    const pruning = verbs.client.runPrune(
+      { model: 'cut', recipe: MAGNITUDE, selection: { $case: 'uniformRate', value: 0.25 }, output: 'cut' },
+      {
+        onEvent: async ({ payload }) => {
+          if (payload?.$case === 'started')
+            await byRename(verbs.path('models', 'cut', SECOND_SHARD), await packSecondShard(1.5));
+        },
       },
-    });
-    const outcome = await pruning.then(() => 'written', (error: { readonly reason: string }) => error.reason);
-    const digest = await readFile(verbs.path('outputs', 'cut', 'prunecast.json'), 'utf8').then((text) => (JSON.parse(text) as { source: { checkpoint_digest: string } }).source.checkpoint_digest, () => undefined);
+    );
+    const outcome = await pruning.then(
+      () => 'written',
+      (error: { readonly reason: string }) => error.reason,
+    );
+    const digest = await readFile(verbs.path('outputs', 'cut', 'prunecast.json'), 'utf8').then(
+      (text) => (JSON.parse(text) as { source: { checkpoint_digest: string } }).source.checkpoint_digest,
+      () => undefined,
+    );
     // The replacement may come before or after the work: never in the middle of it unseen.
-    expect([['MODEL_CHANGED', undefined], ['written', truth.plain.checkpointDigest]]).toContainEqual([outcome, digest]);
+    expect([
+      ['MODEL_CHANGED', undefined],
+      ['written', truth.plain.checkpointDigest],
+    ]).toContainEqual([outcome, digest]);
   });
 });

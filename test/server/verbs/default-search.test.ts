@@ -15,12 +15,18 @@ beforeAll(async () => {
 });
 afterAll(() => verbs[Symbol.asyncDispose]());
 
-const perplexityOf = (row: { readonly metrics: Readonly<Record<string, number>> } | undefined): number => row?.metrics['perplexity'] ?? NaN;
+const perplexityOf = (row: { readonly metrics: Readonly<Record<string, number>> } | undefined): number =>
+  row?.metrics['perplexity'] ?? NaN;
 const controlOf = (report: StudyReport, name: string) => report.controls.find((row) => row.name === name);
 
 describe('a Search with its defaults', () => {
   it('is no worse than the best of as many random candidates in 8 of 10 seeds, and beats every other control in 9', async () => {
-    const outcomes: { readonly seed: number; readonly random: boolean; readonly others: boolean; readonly told: string }[] = [];
+    const outcomes: {
+      readonly seed: number;
+      readonly random: boolean;
+      readonly others: boolean;
+      readonly told: string;
+    }[] = [];
     for (let seed = 0; seed < SEEDS; seed++) {
       // Sizes of everything apart: the defaults are for models whose labels take minutes.
       const report = await verbs.client.runSearch({
@@ -44,7 +50,11 @@ describe('a Search with its defaults', () => {
       });
     }
     // Whole, so that a failure shows all figures.
-    const counted = { random: outcomes.filter(({ random }) => random).length >= 8, others: outcomes.filter(({ others }) => others).length >= 9, outcomes };
+    const counted = {
+      random: outcomes.filter(({ random }) => random).length >= 8,
+      others: outcomes.filter(({ others }) => others).length >= 9,
+      outcomes,
+    };
     expect(counted).toEqual({ random: true, others: true, outcomes });
   }, 1_500_000);
 });
@@ -74,7 +84,8 @@ describe('preset: paper', () => {
     expect(report.controls.map(({ name }) => name)).toEqual(['uniform-paper', 'uniform-best']);
     expect(countDemoParameters(report.winner?.architecture?.layers ?? [])).toBeLessThanOrEqual(0.8 * DENSE);
     const { finalists, uniformPaper, lift } = report.curve ?? {};
-    const at = (line: { readonly intercept: number; readonly slope: number } | undefined): number => Math.exp((line?.intercept ?? NaN) + (line?.slope ?? NaN) * Math.log(Math.floor(0.8 * DENSE)));
+    const at = (line: { readonly intercept: number; readonly slope: number } | undefined): number =>
+      Math.exp((line?.intercept ?? NaN) + (line?.slope ?? NaN) * Math.log(Math.floor(0.8 * DENSE)));
     expect(finalists?.slope).toBeLessThan(0);
     expect(uniformPaper?.slope).toBeLessThan(0);
     expect(lift).toBeCloseTo(1 - at(finalists) / at(uniformPaper), 9);
@@ -83,16 +94,29 @@ describe('preset: paper', () => {
   }, 600_000);
 
   it('is refused beside what it pins, and by any other name', async () => {
-    const asked: DeepPartial<SearchRequest> = { model: DEMO, budgets: [{ limit: { $case: 'removedShare', value: 0.2 } }], texts: texts ?? {} };
-    await expect(verbs.client.runSearch({ ...asked, preset: 'paper', rounds: 2 })).rejects.toMatchObject({ reason: 'INVALID_REQUEST', violations: [{ field: 'rounds' }] });
-    await expect(verbs.client.runSearch({ ...asked, preset: 'paper', space: { rateStep: 0.2 } })).rejects.toMatchObject({ violations: [{ field: 'space.rate_step' }] });
-    await expect(verbs.client.runSearch({ ...asked, preset: 'quick' })).rejects.toMatchObject({ violations: [{ field: 'preset' }] });
+    const asked: DeepPartial<SearchRequest> = {
+      model: DEMO,
+      budgets: [{ limit: { $case: 'removedShare', value: 0.2 } }],
+      texts: texts ?? {},
+    };
+    await expect(verbs.client.runSearch({ ...asked, preset: 'paper', rounds: 2 })).rejects.toMatchObject({
+      reason: 'INVALID_REQUEST',
+      violations: [{ field: 'rounds' }],
+    });
+    await expect(verbs.client.runSearch({ ...asked, preset: 'paper', space: { rateStep: 0.2 } })).rejects.toMatchObject(
+      { violations: [{ field: 'space.rate_step' }] },
+    );
+    await expect(verbs.client.runSearch({ ...asked, preset: 'quick' })).rejects.toMatchObject({
+      violations: [{ field: 'preset' }],
+    });
   });
 });
 
 /** Stories for each part, none of them in two. */
 async function splitStories(): Promise<DeepPartial<SearchRequest>['texts']> {
   const stories = JSON.parse(await readFile(join(MODELS_ROOT, DEMO, 'stories.json'), 'utf8')) as string[];
-  const part = (from: number, to: number): DeepPartial<Text> => ({ source: { $case: 'inline', value: stories.slice(from * stories.length, to * stories.length).join('\n\n') } });
+  const part = (from: number, to: number): DeepPartial<Text> => ({
+    source: { $case: 'inline', value: stories.slice(from * stories.length, to * stories.length).join('\n\n') },
+  });
   return { calibration: part(0, 0.4), search: part(0.4, 0.6), verify: part(0.6, 0.8), report: part(0.8, 1) };
 }

@@ -1,10 +1,29 @@
 import { rename, rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { CallError, createClient, JobState, StudyPhase, TrialRole, type DeepPartial, type JobEvent, type PrunecastClient, type SearchRequest } from '../../../src/client/index.js';
+import {
+  CallError,
+  createClient,
+  JobState,
+  StudyPhase,
+  TrialRole,
+  type DeepPartial,
+  type JobEvent,
+  type PrunecastClient,
+  type SearchRequest,
+} from '../../../src/client/index.js';
 import { startServerChild } from '../../support/server-child.js';
 import { makeFolder } from '../../support/test-server.js';
-import { DEMO, listTrials, MAGNITUDE, REFERENCE_TEXT, referenceWindows, smallSearch, startVerbServer, type VerbServer } from './verb-server.js';
+import {
+  DEMO,
+  listTrials,
+  MAGNITUDE,
+  REFERENCE_TEXT,
+  referenceWindows,
+  smallSearch,
+  startVerbServer,
+  type VerbServer,
+} from './verb-server.js';
 
 let verbs: VerbServer;
 beforeAll(async () => {
@@ -14,12 +33,21 @@ afterAll(() => verbs[Symbol.asyncDispose]());
 
 /** A search of minutes, with many labels early on. */
 const longSearch = (changes: DeepPartial<SearchRequest> = {}): DeepPartial<SearchRequest> =>
-  smallSearch({ texts: { text: { source: { $case: 'path', value: `${DEMO}/stories.json` } } }, pairs: { count: 2000, rungs: [{ tokenLimit: 8192n }] }, ...changes });
+  smallSearch({
+    texts: { text: { source: { $case: 'path', value: `${DEMO}/stories.json` } } },
+    pairs: { count: 2000, rungs: [{ tokenLimit: 8192n }] },
+    ...changes,
+  });
 
-const isTrial = ({ payload }: JobEvent): boolean => payload?.$case === 'study' && payload.value.event?.$case === 'trial';
+const isTrial = ({ payload }: JobEvent): boolean =>
+  payload?.$case === 'study' && payload.value.event?.$case === 'trial';
 
 /** Follows a search until `count` trials are in, then goes away; the events it saw. */
-async function leaveAfterTrials(client: PrunecastClient, request: DeepPartial<SearchRequest>, count: number): Promise<JobEvent[]> {
+async function leaveAfterTrials(
+  client: PrunecastClient,
+  request: DeepPartial<SearchRequest>,
+  count: number,
+): Promise<JobEvent[]> {
   const seen: JobEvent[] = [];
   for await (const event of client.search(request)) {
     seen.push(event);
@@ -37,7 +65,9 @@ async function startEvaluate(): Promise<{ readonly first: JobEvent; readonly res
 }
 
 /** All events of a job after a number, and what the stream ended with. */
-async function collect(events: AsyncIterable<JobEvent>): Promise<{ readonly events: JobEvent[]; readonly error: CallError | undefined }> {
+async function collect(
+  events: AsyncIterable<JobEvent>,
+): Promise<{ readonly events: JobEvent[]; readonly error: CallError | undefined }> {
   const seen: JobEvent[] = [];
   try {
     for await (const event of events) seen.push(event);
@@ -61,18 +91,27 @@ describe('a client that goes away', () => {
     expect(after.error).toBeUndefined();
     expect(after.events.at(-1)?.payload).toMatchObject({ $case: 'ended', value: { state: JobState.SUCCEEDED } });
     const { job } = await verbs.client.services.jobs.getJob({ jobId });
-    expect(job).toMatchObject({ state: JobState.SUCCEEDED, requestId: 'left-alone', lastSequence: after.events.at(-1)?.sequence });
+    expect(job).toMatchObject({
+      state: JobState.SUCCEEDED,
+      requestId: 'left-alone',
+      lastSequence: after.events.at(-1)?.sequence,
+    });
   });
 
   it('gets all events from the first with the same request id, while the job runs and after its end', async () => {
     const request = smallSearch({ requestId: 'attached', seed: 21n });
-    const [first, second] = await Promise.all([collect(verbs.client.search(request)), collect(verbs.client.search(request))]);
+    const [first, second] = await Promise.all([
+      collect(verbs.client.search(request)),
+      collect(verbs.client.search(request)),
+    ]);
     const third = await collect(verbs.client.search(request));
     expect(first.events.length).toBeGreaterThan(24);
     expect(numbersOf(first.events)).toEqual(upTo(first.events.length));
     expect(second).toEqual(first);
     expect(third).toEqual(first);
-    const jobs = (await verbs.client.services.jobs.listJobs({})).jobs.filter(({ requestId }) => requestId === 'attached');
+    const jobs = (await verbs.client.services.jobs.listJobs({})).jobs.filter(
+      ({ requestId }) => requestId === 'attached',
+    );
     expect(jobs).toHaveLength(1);
   });
 });
@@ -82,9 +121,15 @@ describe('a second job', () => {
     const [started] = await leaveAfterTrials(verbs.client, longSearch({ requestId: 'long' }), 2);
     const jobId = started?.jobId ?? '';
     const [second, third] = [await startEvaluate(), await startEvaluate()];
-    expect([second.first.payload, third.first.payload]).toMatchObject([{ $case: 'queued', value: { place: 1 } }, { $case: 'queued', value: { place: 2 } }]);
+    expect([second.first.payload, third.first.payload]).toMatchObject([
+      { $case: 'queued', value: { place: 1 } },
+      { $case: 'queued', value: { place: 2 } },
+    ]);
     const secondId = second.first.jobId;
-    expect((await verbs.client.services.jobs.getJob({ jobId: secondId })).job).toMatchObject({ state: JobState.QUEUED, queuePlace: 1 });
+    expect((await verbs.client.services.jobs.getJob({ jobId: secondId })).job).toMatchObject({
+      state: JobState.QUEUED,
+      queuePlace: 1,
+    });
 
     await verbs.client.services.jobs.cancelJob({ jobId: secondId });
     expect((await collect(second.rest)).error).toMatchObject({ code: 'CANCELLED', reason: 'CANCELLED' });
@@ -99,7 +144,11 @@ describe('a second job', () => {
     const { events: its, error: none } = await collect(third.rest);
     expect(none).toBeUndefined();
     // It moved up when the one before it was cancelled.
-    expect(its.map(({ payload }) => payload)).toMatchObject([{ $case: 'queued', value: { place: 1 } }, { $case: 'started' }, ...its.slice(2).map(() => ({}))]);
+    expect(its.map(({ payload }) => payload)).toMatchObject([
+      { $case: 'queued', value: { place: 1 } },
+      { $case: 'started' },
+      ...its.slice(2).map(() => ({})),
+    ]);
     expect(its.at(-1)?.payload).toMatchObject({ $case: 'ended', value: { state: JobState.SUCCEEDED } });
     const { study } = await verbs.client.services.studies.getStudy({ studyId: job?.studyId ?? '' });
     expect(study).toMatchObject({ state: JobState.CANCELLED });
@@ -108,7 +157,10 @@ describe('a second job', () => {
 });
 
 /** Follows a search until an event, cancels it then, and returns how long that took. */
-async function cancelAt(request: DeepPartial<SearchRequest>, isTime: (event: JobEvent) => boolean): Promise<{ readonly jobId: string; readonly ms: number }> {
+async function cancelAt(
+  request: DeepPartial<SearchRequest>,
+  isTime: (event: JobEvent) => boolean,
+): Promise<{ readonly jobId: string; readonly ms: number }> {
   let jobId = '';
   for await (const event of verbs.client.search(request)) {
     ({ jobId } = event);
@@ -120,26 +172,43 @@ async function cancelAt(request: DeepPartial<SearchRequest>, isTime: (event: Job
   return { jobId, ms: performance.now() - asked };
 }
 
-const begins = (phase: StudyPhase) => ({ payload }: JobEvent): boolean => payload?.$case === 'study' && payload.value.phase === phase && payload.value.event?.$case === 'phaseStarted';
+const begins =
+  (phase: StudyPhase) =>
+  ({ payload }: JobEvent): boolean =>
+    payload?.$case === 'study' && payload.value.phase === phase && payload.value.event?.$case === 'phaseStarted';
 
 describe('CancelJob', () => {
   it.each([
-    ['the fit', smallSearch({ seed: 31n, predictor: { id: 'xgboost', options: { trees: 5000, depth: 12 } } }), begins(StudyPhase.FIT)],
+    [
+      'the fit',
+      smallSearch({ seed: 31n, predictor: { id: 'xgboost', options: { trees: 5000, depth: 12 } } }),
+      begins(StudyPhase.FIT),
+    ],
     ['the search', smallSearch({ seed: 32n, candidates: 1_000_000n }), begins(StudyPhase.SEARCH)],
     ['the verification', smallSearch({ seed: 33n, verify: { count: 200 } }), begins(StudyPhase.VERIFY)],
-  ])('takes effect within two seconds in %s, keeps what was paid, and lets the next job start', async (_, request, isTime) => {
-    const { jobId, ms } = await cancelAt(request, isTime);
-    expect(ms).toBeLessThan(2000);
-    const next = performance.now();
-    await collect((await startEvaluate()).rest);
-    expect(performance.now() - next).toBeLessThan(5000);
-    const { job } = await verbs.client.services.jobs.getJob({ jobId });
-    const paid = (await listTrials(verbs.client, job?.studyId ?? '')).filter(({ tokensSpent }) => tokensSpent > 0n);
-    expect(paid.length).toBeGreaterThan(0);
-    const again = await verbs.client.runSearch({ ...request, candidates: 200n, verify: { count: 2 }, predictor: { id: 'ridge' } });
-    const pairs = (await listTrials(verbs.client, again.studyId)).filter(({ role, round }) => role === TrialRole.PAIR && round === 0);
-    expect(pairs.filter(({ tokensSpent }) => tokensSpent > 0n)).toEqual([]);
-  });
+  ])(
+    'takes effect within two seconds in %s, keeps what was paid, and lets the next job start',
+    async (_, request, isTime) => {
+      const { jobId, ms } = await cancelAt(request, isTime);
+      expect(ms).toBeLessThan(2000);
+      const next = performance.now();
+      await collect((await startEvaluate()).rest);
+      expect(performance.now() - next).toBeLessThan(5000);
+      const { job } = await verbs.client.services.jobs.getJob({ jobId });
+      const paid = (await listTrials(verbs.client, job?.studyId ?? '')).filter(({ tokensSpent }) => tokensSpent > 0n);
+      expect(paid.length).toBeGreaterThan(0);
+      const again = await verbs.client.runSearch({
+        ...request,
+        candidates: 200n,
+        verify: { count: 2 },
+        predictor: { id: 'ridge' },
+      });
+      const pairs = (await listTrials(verbs.client, again.studyId)).filter(
+        ({ role, round }) => role === TrialRole.PAIR && round === 0,
+      );
+      expect(pairs.filter(({ tokensSpent }) => tokensSpent > 0n)).toEqual([]);
+    },
+  );
 });
 
 describe('a server that is killed in the middle of a search', () => {
@@ -171,9 +240,24 @@ describe('a server that is killed in the middle of a search', () => {
   it('goes on with an Evaluate, whose results come once each, and with a Prune, which finds what it wrote itself', async () => {
     const killed = await startServerChild(folder);
     const client = createClient({ address: killed.address });
-    const targets = Array.from({ length: 60 }, (_, index) => ({ target: { $case: 'uniformRate', value: index / 100 } as const }));
-    const evaluate = { requestId: 'evaluate', model: DEMO, recipe: MAGNITUDE, measurement: { text: REFERENCE_TEXT }, fidelity: { tokenLimit: 1024n }, targets };
-    const prune = { requestId: 'prune', model: DEMO, recipe: MAGNITUDE, selection: { $case: 'uniformRate', value: 0.3 } as const, output: 'pruned' };
+    const targets = Array.from({ length: 60 }, (_, index) => ({
+      target: { $case: 'uniformRate', value: index / 100 } as const,
+    }));
+    const evaluate = {
+      requestId: 'evaluate',
+      model: DEMO,
+      recipe: MAGNITUDE,
+      measurement: { text: REFERENCE_TEXT },
+      fidelity: { tokenLimit: 1024n },
+      targets,
+    };
+    const prune = {
+      requestId: 'prune',
+      model: DEMO,
+      recipe: MAGNITUDE,
+      selection: { $case: 'uniformRate', value: 0.3 } as const,
+      output: 'pruned',
+    };
     const whole = await client.runPrune({ ...prune, requestId: 'whole' });
     const seen: JobEvent[] = [];
     for await (const event of client.evaluate(evaluate)) {
@@ -194,6 +278,8 @@ describe('a server that is killed in the middle of a search', () => {
     const indices = events.flatMap(({ payload }) => (payload?.$case === 'evaluation' ? [payload.value.index] : []));
     expect(indices.toSorted((a, b) => a - b)).toEqual(targets.map((_, index) => index));
     expect(await next.client.runPrune({ ...prune, output: 'other' })).toEqual({ ...whole, output: 'other' });
-    await expect(next.client.runPrune({ ...prune, requestId: 'another', output: 'other' })).rejects.toMatchObject({ reason: 'OUTPUT_EXISTS' });
+    await expect(next.client.runPrune({ ...prune, requestId: 'another', output: 'other' })).rejects.toMatchObject({
+      reason: 'OUTPUT_EXISTS',
+    });
   });
 });

@@ -1,7 +1,13 @@
 import { mkdir, rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest';
-import { createClient, JobState, type DeepPartial, type FitPredictorRequest, type PrunecastClient } from '../../../src/client/index.js';
+import {
+  createClient,
+  JobState,
+  type DeepPartial,
+  type FitPredictorRequest,
+  type PrunecastClient,
+} from '../../../src/client/index.js';
 import { listChildren } from '../../support/children.js';
 import { makeEndless } from '../../support/regressors.js';
 import { startServerChild, type ServerChild } from '../../support/server-child.js';
@@ -15,7 +21,9 @@ beforeAll(async () => {
   folder = await makeFolder();
   await mkdir(join(folder, 'data'));
   await writeFile(join(folder, 'data', 'endless.onnx'), makeEndless());
-  server = await startServerChild(folder, { environment: { PRUNECAST_DATA_ROOTS: join(folder, 'data'), PRUNECAST_SHUTDOWN_GRACE_MS: '1000' } });
+  server = await startServerChild(folder, {
+    environment: { PRUNECAST_DATA_ROOTS: join(folder, 'data'), PRUNECAST_SHUTDOWN_GRACE_MS: '1000' },
+  });
   client = createClient({ address: server.address });
   predictorId = (await client.runFitPredictor(fit(0.4))).id;
 });
@@ -28,10 +36,23 @@ afterAll(async () => {
 /** A fit on pairs up to a rate. It asks the regressor about them. */
 const fit = (most: number): DeepPartial<FitPredictorRequest> => ({
   predictor: { id: 'onnx', options: { path: 'endless.onnx', unit: 'log' } },
-  source: { $case: 'pairs', value: { dimensions: ['a'], pairs: Array.from({ length: 40 }, (_, row) => ({ rates: [(most * row) / 39], metrics: { perplexity: 10 + row } })) } },
+  source: {
+    $case: 'pairs',
+    value: {
+      dimensions: ['a'],
+      pairs: Array.from({ length: 40 }, (_, row) => ({
+        rates: [(most * row) / 39],
+        metrics: { perplexity: 10 + row },
+      })),
+    },
+  },
 });
 
-const predict = (timeoutMs?: number) => client.predict({ predictorId, encodings: { dimensions: 1, rates: Buffer.from(Float32Array.of(0.7).buffer) } }, timeoutMs === undefined ? {} : { timeoutMs });
+const predict = (timeoutMs?: number) =>
+  client.predict(
+    { predictorId, encodings: { dimensions: 1, rates: Buffer.from(Float32Array.of(0.7).buffer) } },
+    timeoutMs === undefined ? {} : { timeoutMs },
+  );
 
 /** Processes that the server has started and that have not ended. */
 function countProcesses(): number {

@@ -3,7 +3,16 @@ import { join } from 'node:path';
 import { setTimeout as pause } from 'node:timers/promises';
 import Database from 'libsql';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { createClient, JobState, type DeepPartial, type JobEvent, type PrunecastClient, type SearchRequest, type StudyReport, type Trial } from '../../../src/client/index.js';
+import {
+  createClient,
+  JobState,
+  type DeepPartial,
+  type JobEvent,
+  type PrunecastClient,
+  type SearchRequest,
+  type StudyReport,
+  type Trial,
+} from '../../../src/client/index.js';
 import { createRng } from '../../../src/core/random.js';
 import { Trial as TrialMessage } from '../../../src/gen/prunecast/v1/study_types.js';
 import { startServerChild, type ServerChild } from '../../support/server-child.js';
@@ -12,7 +21,13 @@ import { listTrials, smallSearch } from './verb-server.js';
 
 /** A search of a second or two, with a phase of every kind. */
 const search = (seed: number): DeepPartial<SearchRequest> =>
-  smallSearch({ requestId: `study-${seed}`, seed: BigInt(seed), pairs: { count: 16, rungs: [{ tokenLimit: 256n }] }, candidates: 200n, output: `winner-${seed}` });
+  smallSearch({
+    requestId: `study-${seed}`,
+    seed: BigInt(seed),
+    pairs: { count: 16, rungs: [{ tokenLimit: 256n }] },
+    candidates: 200n,
+    output: `winner-${seed}`,
+  });
 
 interface Outcome {
   readonly events: readonly JobEvent[];
@@ -52,7 +67,12 @@ async function readOutcome(folder: string, { address }: ServerChild, seed: numbe
 
 /** A report without what differs from one server to the next: ids and times. */
 function forget(report: StudyReport) {
-  return { ...report, studyId: '', predictorId: '', phases: report.phases.map(({ phase, tokens }) => ({ phase, tokens })) };
+  return {
+    ...report,
+    studyId: '',
+    predictorId: '',
+    phases: report.phases.map(({ phase, tokens }) => ({ phase, tokens })),
+  };
 }
 
 function countStored(folder: string) {
@@ -83,7 +103,9 @@ function expectUndisturbed(outcome: Outcome, seed: number): void {
 
 /** Trials of a batch are numbered as they come, and what is left of a batch after a kill comes in another order. */
 function listTrialsByContent(outcome: Outcome | undefined): string[] {
-  return (outcome?.trials ?? []).map((trial) => JSON.stringify(TrialMessage.toJSON({ ...trial, number: 0 }))).toSorted();
+  return (outcome?.trials ?? [])
+    .map((trial) => JSON.stringify(TrialMessage.toJSON({ ...trial, number: 0 })))
+    .toSorted();
 }
 
 /** What followers were told of the study, in order. */
@@ -91,7 +113,13 @@ function listSteps(events: readonly JobEvent[]): unknown[] {
   return events.flatMap(({ payload }) => {
     if (payload?.$case !== 'study') return [];
     const { phase, event } = payload.value;
-    return [[phase, event?.$case, event?.$case === 'trial' ? event.value.number : event?.$case === 'phaseStarted' ? event.value.round : 0]];
+    return [
+      [
+        phase,
+        event?.$case,
+        event?.$case === 'trial' ? event.value.number : event?.$case === 'phaseStarted' ? event.value.round : 0,
+      ],
+    ];
   });
 }
 
@@ -143,7 +171,10 @@ describe('a server that is killed', () => {
       let server = await startServerChild(folder);
       for (; kills < 20; kills++) {
         const client = createClient({ address: server.address });
-        const ended = client.runSearch(search(seed), { reattach: { giveUpAfterMs: 0, giveUpStartAfterMs: 0 } }).then(() => 'ended', () => 'killed');
+        const ended = client.runSearch(search(seed), { reattach: { giveUpAfterMs: 0, giveUpStartAfterMs: 0 } }).then(
+          () => 'ended',
+          () => 'killed',
+        );
         const first = await Promise.race([ended, pause(30 + rng.uniform() * 500, 'due')]);
         if (first === 'due') {
           await letWorkGetOn(folder);
@@ -197,14 +228,23 @@ describe('a server that sleeps while another takes its job', () => {
     const asleep = await startServerChild(folder);
     const client = createClient({ address: asleep.address });
     let trials = 0;
-    await follow(client, 1, ({ payload }) => payload?.$case === 'study' && payload.value.event?.$case === 'trial' && ++trials === 3);
+    await follow(
+      client,
+      1,
+      ({ payload }) => payload?.$case === 'study' && payload.value.event?.$case === 'trial' && ++trials === 3,
+    );
     await putToSleep(asleep, folder);
     client.close();
 
-    const awake = await startServerChild(folder, { stateDirectory: other, environment: { PRUNECAST_LISTEN: `unix:${join(folder, 'other.sock')}` } });
+    const awake = await startServerChild(folder, {
+      stateDirectory: other,
+      environment: { PRUNECAST_LISTEN: `unix:${join(folder, 'other.sock')}` },
+    });
     const second = createClient({ address: awake.address });
     const [job] = (await second.services.jobs.listJobs({})).jobs;
-    await expect(second.services.jobs.cancelJob({ jobId: job?.id ?? '' })).rejects.toMatchObject({ reason: 'LEASE_HELD' });
+    await expect(second.services.jobs.cancelJob({ jobId: job?.id ?? '' })).rejects.toMatchObject({
+      reason: 'LEASE_HELD',
+    });
     expect(job).toMatchObject({ state: JobState.RUNNING });
     const outcome = await readOutcome(folder, awake, 1);
     await asleep.signal('SIGCONT');

@@ -10,7 +10,13 @@ import { DEMO, MAGNITUDE } from './verb-server.js';
 
 const KILLS = 10;
 
-const pruneTo = (number: number): DeepPartial<PruneRequest> => ({ requestId: `prune-${number}`, model: DEMO, recipe: MAGNITUDE, selection: { $case: 'uniformRate', value: 0.25 }, output: `model-${number}` });
+const pruneTo = (number: number): DeepPartial<PruneRequest> => ({
+  requestId: `prune-${number}`,
+  model: DEMO,
+  recipe: MAGNITUDE,
+  selection: { $case: 'uniformRate', value: 0.25 },
+  output: `model-${number}`,
+});
 
 let folder = '';
 beforeAll(async () => {
@@ -22,15 +28,21 @@ afterAll(() => rm(folder, { recursive: true, force: true }));
 async function expectWholeOutputs(): Promise<string[]> {
   const outputs = (await readdir(join(folder, 'outputs')).catch(() => [])).filter((name) => !name.startsWith('.'));
   for (const output of outputs) {
-    const { files } = JSON.parse(await readFile(join(folder, 'outputs', output, 'prunecast.json'), 'utf8')) as { readonly files: Readonly<Record<string, number>> };
-    const sizes = await Promise.all(Object.keys(files).map(async (file) => [file, (await stat(join(folder, 'outputs', output, file))).size] as const));
+    const { files } = JSON.parse(await readFile(join(folder, 'outputs', output, 'prunecast.json'), 'utf8')) as {
+      readonly files: Readonly<Record<string, number>>;
+    };
+    const sizes = await Promise.all(
+      Object.keys(files).map(async (file) => [file, (await stat(join(folder, 'outputs', output, file))).size] as const),
+    );
     expect(Object.fromEntries(sizes)).toEqual(files);
     expect(Object.keys(files)).toContain('model.safetensors');
   }
   return outputs;
 }
 
-it('a server that is killed while it writes leaves no output that is there in part, and the next one writes what is missing', { timeout: 120_000 }, async () => {
+it('a server that is killed while it writes leaves no output that is there in part, and the next one writes what is missing', {
+  timeout: 120_000,
+}, async () => {
   const rng = createRng(8);
   const killedEarly: number[] = [];
   for (let kill = 0; kill < KILLS; kill++) {
@@ -41,7 +53,10 @@ it('a server that is killed while it writes leaves no output that is there in pa
     await events.next(); // the job is stored
     const ended = (async () => {
       for await (const _ of events);
-    })().then(() => 'ended', () => 'killed');
+    })().then(
+      () => 'ended',
+      () => 'killed',
+    );
     await pause(rng.uniform() * 120);
     await server.signal('SIGKILL');
     if ((await ended) === 'killed') killedEarly.push(kill);

@@ -7,7 +7,15 @@ import type { LanguageModel } from '../../../src/engine/language-model.js';
 import { createLatencyTables } from '../../../src/server/latency/latency-tables.js';
 import { DEMO_DIRECTORY } from '../../support/demo-model.js';
 import { makeFolder } from '../../support/test-server.js';
-import { DEMO, listTrials, MAGNITUDE, refusalOf, smallSearch, startVerbServer, type VerbServer } from './verb-server.js';
+import {
+  DEMO,
+  listTrials,
+  MAGNITUDE,
+  refusalOf,
+  smallSearch,
+  startVerbServer,
+  type VerbServer,
+} from './verb-server.js';
 
 /** As if this machine had taken, in microseconds: 10 outside, 4 a key-value head (half of it with one query head) and 0.1 a channel, 1 for either half at all. */
 const timed = (count: number, microseconds: number) => ({ count, picoseconds: microseconds * 1e6 });
@@ -15,11 +23,17 @@ const TABLE = {
   context: 32,
   step: 50_000,
   fixed: 10e6,
-  attention: [1, 2].map((queryHeadsPerKv) => ({ queryHeadsPerKv, times: [timed(1, 1 + 2 * queryHeadsPerKv), timed(4, 1 + 8 * queryHeadsPerKv)] })),
+  attention: [1, 2].map((queryHeadsPerKv) => ({
+    queryHeadsPerKv,
+    times: [timed(1, 1 + 2 * queryHeadsPerKv), timed(4, 1 + 8 * queryHeadsPerKv)],
+  })),
   ffn: [timed(1, 1.1), timed(172, 18.2)],
 };
 const milliseconds = (layers: readonly LayerArchitecture[] = []): number =>
-  layers.reduce((sum, { kvHeads, queryHeadsPerKv, ffnChannels }) => sum + 1 + 2 * queryHeadsPerKv * kvHeads + 1 + 0.1 * ffnChannels, 10) / 1000;
+  layers.reduce(
+    (sum, { kvHeads, queryHeadsPerKv, ffnChannels }) => sum + 1 + 2 * queryHeadsPerKv * kvHeads + 1 + 0.1 * ffnChannels,
+    10,
+  ) / 1000;
 const DENSE_MS = (10 + 5 * (17 + 18.2)) / 1000;
 
 let folder: string;
@@ -29,7 +43,15 @@ beforeAll(async () => {
   // A table as an earlier server left it: real times of so small a model are those of calls, whatever its shape.
   const checkpoint = await openCheckpoint(DEMO_DIRECTORY);
   const tables = createLatencyTables({ directory: join(folder, 'state', 'latencies'), threads: 1 });
-  await tables.find({ shape: checkpoint.shape, checkpoint, requireMemory: () => undefined, timeShapes: async () => TABLE } as unknown as LanguageModel, 32); // nothing else of it is asked
+  await tables.find(
+    {
+      shape: checkpoint.shape,
+      checkpoint,
+      requireMemory: () => undefined,
+      timeShapes: async () => TABLE,
+    } as unknown as LanguageModel,
+    32,
+  ); // nothing else of it is asked
   await checkpoint.close();
   verbs = await startVerbServer({ folder, config: { threads: 1, stateDirectory: join(folder, 'state') } });
 });
@@ -38,12 +60,16 @@ afterAll(async () => {
   await rm(folder, { recursive: true, force: true });
 });
 
-const budget = (share: number, contextTokens = 32) => ({ kind: BudgetKind.LATENCY_MS, contextTokens, limit: { $case: 'removedShare', value: share } }) as const;
-const latencyOf = (costs: readonly Cost[] | undefined): Cost | undefined => costs?.find(({ kind }) => kind === BudgetKind.LATENCY_MS);
+const budget = (share: number, contextTokens = 32) =>
+  ({ kind: BudgetKind.LATENCY_MS, contextTokens, limit: { $case: 'removedShare', value: share } }) as const;
+const latencyOf = (costs: readonly Cost[] | undefined): Cost | undefined =>
+  costs?.find(({ kind }) => kind === BudgetKind.LATENCY_MS);
 
 /** The unpruned latency of a context that nobody asked about before. */
 async function askMost(): Promise<number> {
-  for await (const { content } of verbs.client.services.pruning.search(smallSearch({ budgets: [{ ...budget(0.2, 7), limit: { $case: 'atMost', value: 1e6 } }], validateOnly: true }))) {
+  for await (const { content } of verbs.client.services.pruning.search(
+    smallSearch({ budgets: [{ ...budget(0.2, 7), limit: { $case: 'atMost', value: 1e6 } }], validateOnly: true }),
+  )) {
     if (content?.$case === 'plan') return content.value.feasible[0]?.most ?? NaN;
   }
   return NaN;
@@ -52,7 +78,9 @@ async function askMost(): Promise<number> {
 describe('a latency budget', () => {
   it('is met by the table of this server in candidates, controls and winner, whose real time stands beside it', async () => {
     const limit = 0.8 * DENSE_MS;
-    const report = await verbs.client.runSearch(smallSearch({ budgets: [budget(0.2), { limit: { $case: 'removedShare', value: 0.1 } }] }));
+    const report = await verbs.client.runSearch(
+      smallSearch({ budgets: [budget(0.2), { limit: { $case: 'removedShare', value: 0.1 } }] }),
+    );
     const winner = latencyOf(report.winner?.costs);
     expect(winner?.denseValue).toBeCloseTo(DENSE_MS, 4);
     expect(winner?.value).toBeCloseTo(milliseconds(report.winner?.architecture?.layers), 3);
@@ -69,28 +97,52 @@ describe('a latency budget', () => {
 
   it('has its feasible range told in milliseconds, with the smallest shape that the space has', async () => {
     const ranges = [];
-    for await (const { content } of verbs.client.services.pruning.search(smallSearch({ budgets: [budget(0.2)], validateOnly: true }))) {
+    for await (const { content } of verbs.client.services.pruning.search(
+      smallSearch({ budgets: [budget(0.2)], validateOnly: true }),
+    )) {
       if (content?.$case === 'plan') ranges.push(...content.value.feasible);
     }
     expect(ranges).toHaveLength(1);
     expect(ranges[0]?.most).toBeCloseTo(DENSE_MS, 4);
-    expect(ranges[0]?.least).toBeCloseTo(milliseconds(Array.from({ length: 5 }, () => ({ kvHeads: 2, queryHeadsPerKv: 2, ffnChannels: 86 }))), 3);
+    expect(ranges[0]?.least).toBeCloseTo(
+      milliseconds(Array.from({ length: 5 }, () => ({ kvHeads: 2, queryHeadsPerKv: 2, ffnChannels: 86 }))),
+      3,
+    );
   });
 
   it('is shared out by Prune, and refused in milliseconds where no shape is as fast', async () => {
-    const written = await verbs.client.runPrune({ model: DEMO, recipe: MAGNITUDE, selection: { $case: 'budgets', value: { budgets: [budget(0.2)] } }, output: 'fast' });
+    const written = await verbs.client.runPrune({
+      model: DEMO,
+      recipe: MAGNITUDE,
+      selection: { $case: 'budgets', value: { budgets: [budget(0.2)] } },
+      output: 'fast',
+    });
     expect(latencyOf(written.costs)?.value).toBeLessThanOrEqual(0.8 * DENSE_MS + 1e-9);
     expect(latencyOf(written.costs)?.measured).toBeGreaterThan(0);
-    const refused = await refusalOf(verbs, () => verbs.client.runSearch(smallSearch({ budgets: [{ ...budget(0.2), limit: { $case: 'atMost', value: 0.001 } }] })));
+    const refused = await refusalOf(verbs, () =>
+      verbs.client.runSearch(smallSearch({ budgets: [{ ...budget(0.2), limit: { $case: 'atMost', value: 0.001 } }] })),
+    );
     expect(refused).toMatchObject({ reason: 'BUDGET_INFEASIBLE', metadata: { budget: 'latency_ms', limit: '0.001' } });
     expect(Number(refused.metadata['nearest'])).toBeGreaterThan(0.001);
   });
 
   it('of more context than the model has positions is refused by its field, before any cache is made', async () => {
-    const planned = (contextTokens: number) => () => verbs.client.runSearch(smallSearch({ budgets: [{ limit: { $case: 'removedShare', value: 0.2 } }, budget(0.2, contextTokens)] }));
+    const planned = (contextTokens: number) => () =>
+      verbs.client.runSearch(
+        smallSearch({ budgets: [{ limit: { $case: 'removedShare', value: 0.2 } }, budget(0.2, contextTokens)] }),
+      );
     // The demo model was made for 512 positions; 1,048,576 tokens took 960 MB.
-    for (const context of [513, 1_048_576]) expect(await refusalOf(verbs, planned(context))).toMatchObject({ reason: 'INVALID_REQUEST', fields: ['budgets[1].context_tokens'], message: expect.stringContaining('512') });
-    expect(await refusalOf(verbs, planned(1_048_577))).toMatchObject({ reason: 'INVALID_REQUEST', fields: ['budgets[1].context_tokens'], message: expect.stringContaining('0 to 1,048,576') });
+    for (const context of [513, 1_048_576])
+      expect(await refusalOf(verbs, planned(context))).toMatchObject({
+        reason: 'INVALID_REQUEST',
+        fields: ['budgets[1].context_tokens'],
+        message: expect.stringContaining('512'),
+      });
+    expect(await refusalOf(verbs, planned(1_048_577))).toMatchObject({
+      reason: 'INVALID_REQUEST',
+      fields: ['budgets[1].context_tokens'],
+      message: expect.stringContaining('0 to 1,048,576'),
+    });
   });
 
   it('is measured where no table is there yet, once for all requests', async () => {

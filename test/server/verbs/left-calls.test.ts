@@ -18,30 +18,53 @@ let mark = '';
 beforeAll(async () => {
   const moduleUrl = new URL('../../fixtures/hanging-criterion.mjs', import.meta.url);
   const { default: plugin } = (await import(moduleUrl.href)) as { default: Criterion };
-  verbs = await startVerbServer({ plugins: [{ kind: 'criterion', plugin, moduleUrl, version: '1' }, await loadExporter('hanging')] });
+  verbs = await startVerbServer({
+    plugins: [{ kind: 'criterion', plugin, moduleUrl, version: '1' }, await loadExporter('hanging')],
+  });
   const folder = verbs.path('models', 'slow-tokenizer');
   await mkdir(folder, { recursive: true });
-  for (const file of ['model.safetensors', 'config.json']) await copyFile(join(DEMO_DIRECTORY, file), join(folder, file));
-  const tokenizer = JSON.parse(await readFile(join(DEMO_DIRECTORY, 'tokenizer.json'), 'utf8')) as Record<string, unknown>;
-  await writeFile(join(folder, 'tokenizer.json'), JSON.stringify({ ...tokenizer, pre_tokenizer: { type: 'Split', pattern: { Regex: ENDLESS_SPLIT }, behavior: 'Isolated', invert: false } }));
+  for (const file of ['model.safetensors', 'config.json'])
+    await copyFile(join(DEMO_DIRECTORY, file), join(folder, file));
+  const tokenizer = JSON.parse(await readFile(join(DEMO_DIRECTORY, 'tokenizer.json'), 'utf8')) as Record<
+    string,
+    unknown
+  >;
+  await writeFile(
+    join(folder, 'tokenizer.json'),
+    JSON.stringify({
+      ...tokenizer,
+      pre_tokenizer: { type: 'Split', pattern: { Regex: ENDLESS_SPLIT }, behavior: 'Isolated', invert: false },
+    }),
+  );
 });
 afterAll(() => verbs[Symbol.asyncDispose]());
 beforeEach((context) => {
   mark = verbs.path(`hangs-${context.task.id}`);
 });
 
-const hanging = (): DeepPartial<Recipe> => ({ criterion: { id: 'hanging', options: { mark } }, compensation: { id: 'none' } });
+const hanging = (): DeepPartial<Recipe> => ({
+  criterion: { id: 'hanging', options: { mark } },
+  compensation: { id: 'none' },
+});
 const untilItHangs = () => vi.waitFor(() => expect(existsSync(mark)).toBe(true), { timeout: 10_000, interval: 10 });
 /** A text is tokenized in a process of its own. */
 const countProcesses = () => listChildren(process.pid).length;
 
 async function scoreLayers(recipe: DeepPartial<Recipe>, signal?: AbortSignal): Promise<number> {
   let layers = 0;
-  for await (const _ of verbs.client.services.models.scoreUnits({ model: DEMO, recipe }, signal === undefined ? {} : { signal })) layers += 1;
+  for await (const _ of verbs.client.services.models.scoreUnits(
+    { model: DEMO, recipe },
+    signal === undefined ? {} : { signal },
+  ))
+    layers += 1;
   return layers;
 }
 
-const endlessEvaluation = (requestId: string): DeepPartial<EvaluateRequest> => ({ requestId, model: 'slow-tokenizer', measurement: { text: { source: { $case: 'inline', value: ENDLESS_TEXT } }, windows: { window: 8 } } });
+const endlessEvaluation = (requestId: string): DeepPartial<EvaluateRequest> => ({
+  requestId,
+  model: 'slow-tokenizer',
+  measurement: { text: { source: { $case: 'inline', value: ENDLESS_TEXT } }, windows: { window: 8 } },
+});
 
 async function countJobs(): Promise<number> {
   return (await verbs.client.services.jobs.listJobs({})).jobs.length;
@@ -59,44 +82,69 @@ describe('a call whose caller leaves', () => {
     expect(performance.now() - leftAt).toBeLessThan(3000);
   });
 
-  it.each(['deadline', 'cancel'] as const)('before there is a job starts none, and what it was at is given up: %s', async (how) => {
-    const [jobs, processes] = [await countJobs(), countProcesses()];
-    const cancel = new AbortController();
-    const calling = (async () => {
-      for await (const _ of verbs.client.services.pruning.evaluate(endlessEvaluation(`endless-${how}`), how === 'deadline' ? { timeoutMs: 700 } : { signal: cancel.signal }));
-    })().catch((error: unknown) => error);
-    await vi.waitFor(() => expect(countProcesses()).toBeGreaterThan(processes), { timeout: 5000, interval: 5 });
-    if (how === 'cancel') cancel.abort();
-    expect(await calling).toMatchObject({ code: how === 'cancel' ? 'CANCELLED' : 'DEADLINE_EXCEEDED' });
-    await vi.waitFor(() => expect(countProcesses()).toBeLessThanOrEqual(processes), { timeout: 2500, interval: 20 });
-    expect(await countJobs()).toBe(jobs);
-  });
+  it.each(['deadline', 'cancel'] as const)(
+    'before there is a job starts none, and what it was at is given up: %s',
+    async (how) => {
+      const [jobs, processes] = [await countJobs(), countProcesses()];
+      const cancel = new AbortController();
+      const calling = (async () => {
+        for await (const _ of verbs.client.services.pruning.evaluate(
+          endlessEvaluation(`endless-${how}`),
+          how === 'deadline' ? { timeoutMs: 700 } : { signal: cancel.signal },
+        ));
+      })().catch((error: unknown) => error);
+      await vi.waitFor(() => expect(countProcesses()).toBeGreaterThan(processes), { timeout: 5000, interval: 5 });
+      if (how === 'cancel') cancel.abort();
+      expect(await calling).toMatchObject({ code: how === 'cancel' ? 'CANCELLED' : 'DEADLINE_EXCEEDED' });
+      await vi.waitFor(() => expect(countProcesses()).toBeLessThanOrEqual(processes), { timeout: 2500, interval: 20 });
+      expect(await countJobs()).toBe(jobs);
+    },
+  );
 });
 
 describe('a job that hangs in a plug-in', () => {
-  it.each(['criterion', 'exporter'] as const)('gives its turn to the next one within two seconds of its cancel: %s', async (kind) => {
-    const { jobs } = verbs.client.services;
-    const plugins = kind === 'criterion' ? { recipe: hanging() } : { recipe: MAGNITUDE, exporter: { id: 'hanging', options: { mark } } };
-    const hung = verbs.client.prune({ model: DEMO, selection: { $case: 'uniformRate', value: 0.2 }, output: `never-${kind}`, ...plugins });
-    const { value: first } = await hung.next();
-    const next = verbs.client.runEvaluate({ model: DEMO, measurement: { text: tokenText(Array.from({ length: 64 }, () => 5)), windows: { window: 32 } } });
-    await untilItHangs();
-    const cancelledAt = performance.now();
-    const { job } = await jobs.cancelJob({ jobId: first?.jobId ?? '' });
-    expect(job?.state).toBe(JobState.CANCELLED);
-    expect(performance.now() - cancelledAt).toBeLessThan(2000);
-    expect(await next).toHaveLength(1);
-    expect(performance.now() - cancelledAt).toBeLessThan(4000);
-    await expect((async () => {
-      for await (const _ of hung);
-    })()).rejects.toMatchObject({ reason: 'CANCELLED' });
-  });
+  it.each(['criterion', 'exporter'] as const)(
+    'gives its turn to the next one within two seconds of its cancel: %s',
+    async (kind) => {
+      const { jobs } = verbs.client.services;
+      const plugins =
+        kind === 'criterion'
+          ? { recipe: hanging() }
+          : { recipe: MAGNITUDE, exporter: { id: 'hanging', options: { mark } } };
+      const hung = verbs.client.prune({
+        model: DEMO,
+        selection: { $case: 'uniformRate', value: 0.2 },
+        output: `never-${kind}`,
+        ...plugins,
+      });
+      const { value: first } = await hung.next();
+      const next = verbs.client.runEvaluate({
+        model: DEMO,
+        measurement: { text: tokenText(Array.from({ length: 64 }, () => 5)), windows: { window: 32 } },
+      });
+      await untilItHangs();
+      const cancelledAt = performance.now();
+      const { job } = await jobs.cancelJob({ jobId: first?.jobId ?? '' });
+      expect(job?.state).toBe(JobState.CANCELLED);
+      expect(performance.now() - cancelledAt).toBeLessThan(2000);
+      expect(await next).toHaveLength(1);
+      expect(performance.now() - cancelledAt).toBeLessThan(4000);
+      await expect(
+        (async () => {
+          for await (const _ of hung);
+        })(),
+      ).rejects.toMatchObject({ reason: 'CANCELLED' });
+    },
+  );
 
   it('does not keep a server from stopping', async () => {
     const moduleUrl = new URL('../../fixtures/hanging-criterion.mjs', import.meta.url);
     const { default: plugin } = (await import(moduleUrl.href)) as { default: Criterion };
     const other = await startVerbServer({ plugins: [{ kind: 'criterion', plugin, moduleUrl, version: '1' }] });
-    const hung = other.client.prune({ model: DEMO, recipe: hanging(), selection: { $case: 'uniformRate', value: 0.2 }, output: 'never' }, { reattach: { giveUpAfterMs: 0, giveUpStartAfterMs: 0 } });
+    const hung = other.client.prune(
+      { model: DEMO, recipe: hanging(), selection: { $case: 'uniformRate', value: 0.2 }, output: 'never' },
+      { reattach: { giveUpAfterMs: 0, giveUpStartAfterMs: 0 } },
+    );
     await hung.next();
     await untilItHangs();
     const ending = (async () => {

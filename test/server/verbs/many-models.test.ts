@@ -20,12 +20,29 @@ let client: PrunecastClient;
 beforeAll(async () => {
   folder = await makeFolder();
   await placeAlike('inspected', INSPECTED, async (directory) => {
-    for (const file of ['config.json', 'model.safetensors', 'tokenizer.json']) await writeFile(join(directory, file), await readFile(join(MODELS_ROOT, DEMO, file)));
+    for (const file of ['config.json', 'model.safetensors', 'tokenizer.json'])
+      await writeFile(join(directory, file), await readFile(join(MODELS_ROOT, DEMO, file)));
   });
-  await placeAlike('evaluated', EVALUATED, (directory) => writeRandomCheckpoint(directory, {
-    model_type: 'llama', hidden_size: 256, intermediate_size: 704, num_attention_heads: 4, num_key_value_heads: 4, num_hidden_layers: 9, vocab_size: 1024, max_position_embeddings: 256, tie_word_embeddings: true,
-  }));
-  server = await startServerChild(folder, { environment: { PRUNECAST_MODEL_ROOTS: join(folder, 'models'), PRUNECAST_MEMORY_BUDGET_BYTES: String(BUDGET_BYTES), PRUNECAST_OPEN_MODELS: '4' } });
+  await placeAlike('evaluated', EVALUATED, (directory) =>
+    writeRandomCheckpoint(directory, {
+      model_type: 'llama',
+      hidden_size: 256,
+      intermediate_size: 704,
+      num_attention_heads: 4,
+      num_key_value_heads: 4,
+      num_hidden_layers: 9,
+      vocab_size: 1024,
+      max_position_embeddings: 256,
+      tie_word_embeddings: true,
+    }),
+  );
+  server = await startServerChild(folder, {
+    environment: {
+      PRUNECAST_MODEL_ROOTS: join(folder, 'models'),
+      PRUNECAST_MEMORY_BUDGET_BYTES: String(BUDGET_BYTES),
+      PRUNECAST_OPEN_MODELS: '4',
+    },
+  });
   client = createClient({ address: server.address });
 });
 afterAll(async () => {
@@ -44,14 +61,17 @@ async function placeAlike(name: string, count: number, write: (directory: string
     const directory = join(folder, 'models', `${name}-${model}`);
     await mkdir(directory);
     await writeFile(join(directory, 'config.json'), JSON.stringify({ ...config, model }));
-    for (const file of await readdir(first)) if (file !== 'config.json') await link(join(first, file), join(directory, file));
+    for (const file of await readdir(first))
+      if (file !== 'config.json') await link(join(first, file), join(directory, file));
   }
 }
 
 /** What the kernel says that the server holds. */
 async function look(): Promise<{ readonly residentBytes: number; readonly threads: number; readonly files: number }> {
   const status = await readFile(`/proc/${server.processId}/status`, 'utf8');
-  const [threads = 0, files = 0] = await Promise.all(['task', 'fd'].map(async (kind) => (await readdir(`/proc/${server.processId}/${kind}`)).length));
+  const [threads = 0, files = 0] = await Promise.all(
+    ['task', 'fd'].map(async (kind) => (await readdir(`/proc/${server.processId}/${kind}`)).length),
+  );
   return { residentBytes: 1024 * Number(/^VmRSS:\s+(\d+) kB$/m.exec(status)?.[1]), threads, files };
 }
 
@@ -71,7 +91,11 @@ describe.skipIf(!existsSync('/proc/self/task'))('a server that is asked about ma
   });
 
   it('opens 40 of them asked for at once, without an error', async () => {
-    const answers = await Promise.all(Array.from({ length: 40 }, (_, index) => client.services.models.inspectModel({ model: `inspected-${index + 1}` })));
+    const answers = await Promise.all(
+      Array.from({ length: 40 }, (_, index) =>
+        client.services.models.inspectModel({ model: `inspected-${index + 1}` }),
+      ),
+    );
     expect(new Set(answers.map(({ checkpointDigest }) => checkpointDigest)).size).toBe(40);
   });
 
@@ -79,7 +103,10 @@ describe.skipIf(!existsSync('/proc/self/task'))('a server that is asked about ma
     const text = tokenText(Array.from({ length: 512 }, (_, index) => index));
     let first: Awaited<ReturnType<typeof look>> | undefined;
     for (let model = 1; model <= EVALUATED; model += 1) {
-      const [result] = await client.runEvaluate({ model: `evaluated-${model}`, measurement: { text, windows: { window: 128 } } });
+      const [result] = await client.runEvaluate({
+        model: `evaluated-${model}`,
+        measurement: { text, windows: { window: 128 } },
+      });
       expect(result?.metrics['perplexity']).toBeGreaterThan(1);
       first ??= await look();
     }

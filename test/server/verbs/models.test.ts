@@ -26,20 +26,37 @@ describe('InspectModel', () => {
       hasTokenizer: true,
       protectedLayers: [],
     });
-    expect(found.architecture?.layers).toEqual(Array.from({ length: 5 }, () => ({ kvHeads: 4, queryHeadsPerKv: 2, ffnChannels: 172 })));
-    expect(found.dimensions.map(({ name }) => name)).toEqual([0, 1, 2, 3, 4].flatMap((layer) => [`layers.${layer}.kv_heads`, `layers.${layer}.ffn_channels`]));
-    expect(found.loads.find(({ compensation, exporter, uniform }) => compensation === 'none' && exporter === 'hf' && uniform)?.loadsIn).not.toEqual([]);
+    expect(found.architecture?.layers).toEqual(
+      Array.from({ length: 5 }, () => ({ kvHeads: 4, queryHeadsPerKv: 2, ffnChannels: 172 })),
+    );
+    expect(found.dimensions.map(({ name }) => name)).toEqual(
+      [0, 1, 2, 3, 4].flatMap((layer) => [`layers.${layer}.kv_heads`, `layers.${layer}.ffn_channels`]),
+    );
+    expect(
+      found.loads.find(({ compensation, exporter, uniform }) => compensation === 'none' && exporter === 'hf' && uniform)
+        ?.loadsIn,
+    ).not.toEqual([]);
   });
 
   it('describes the space that it is asked for', async () => {
     const { dimensions, protectedLayers } = await verbs.client.services.models.inspectModel({
       model: DEMO,
-      space: { protectedLayers: { layers: [0] }, kinds: [DimensionKind.FFN_CHANNELS], tieRun: 3, minRate: 0.1, maxRate: 0.5, rateStep: 0.1 },
+      space: {
+        protectedLayers: { layers: [0] },
+        kinds: [DimensionKind.FFN_CHANNELS],
+        tieRun: 3,
+        minRate: 0.1,
+        maxRate: 0.5,
+        rateStep: 0.1,
+      },
     });
     expect(protectedLayers).toEqual([0]);
     // 172 channels at rates 0.1 to 0.5 in steps of 0.1: 155, 138, 120, 103 and 86 stay.
     const rates = { kind: DimensionKind.FFN_CHANNELS, size: 172, minCount: 86, maxCount: 155, choices: 5 };
-    expect(dimensions).toEqual([{ name: 'layers.1.ffn_channels', layers: [1, 2, 3], ...rates }, { name: 'layers.4.ffn_channels', layers: [4], ...rates }]);
+    expect(dimensions).toEqual([
+      { name: 'layers.1.ffn_channels', layers: [1, 2, 3], ...rates },
+      { name: 'layers.4.ffn_channels', layers: [4], ...rates },
+    ]);
   });
 });
 
@@ -52,7 +69,9 @@ function readFloats(bytes: Uint8Array | undefined): number[] {
 
 /** NaN where there are more or fewer than expected. */
 function largestRelativeError(found: readonly number[], expected: readonly number[]): number {
-  return found.length === expected.length ? Math.max(...expected.map((value, index) => Math.abs((found[index] ?? NaN) - value) / Math.abs(value))) : NaN;
+  return found.length === expected.length
+    ? Math.max(...expected.map((value, index) => Math.abs((found[index] ?? NaN) - value) / Math.abs(value)))
+    : NaN;
 }
 
 describe('ScoreUnits', () => {
@@ -82,7 +101,9 @@ describe('ScoreUnits', () => {
         const values = readFloats(message[kind]);
         const mean = values.reduce((sum, value) => sum + value, 0) / values.length;
         const deviation = Math.sqrt(values.reduce((sum, value) => sum + (value - mean) ** 2, 0) / values.length);
-        readFloats(standardised[layer]?.[kind]).forEach((value, unit) => expect(value).toBeCloseTo(((values[unit] ?? NaN) - mean) / deviation, 5));
+        readFloats(standardised[layer]?.[kind]).forEach((value, unit) =>
+          expect(value).toBeCloseTo(((values[unit] ?? NaN) - mean) / deviation, 5),
+        );
       }
     }
     await expect(scoreMagnitude({ scope: 'global' })).rejects.toMatchObject({ reason: 'INVALID_OPTIONS' });
@@ -96,16 +117,23 @@ describe('a plug-in that takes the thread of a model down', () => {
     await using server = await startVerbServer({ plugins: [{ kind: 'criterion', plugin, moduleUrl, version: '1' }] });
     const score = async (recipe: DeepPartial<Recipe>): Promise<number> => {
       let layers = 0;
-      for await (const { ffnChannels } of server.client.services.models.scoreUnits({ model: DEMO, recipe })) layers += ffnChannels.length > 0 ? 1 : 0;
+      for await (const { ffnChannels } of server.client.services.models.scoreUnits({ model: DEMO, recipe }))
+        layers += ffnChannels.length > 0 ? 1 : 0;
       return layers;
     };
-    await expect(score({ criterion: { id: 'crashing', options: { how } } })).rejects.toMatchObject({ code: 'INTERNAL' });
+    await expect(score({ criterion: { id: 'crashing', options: { how } } })).rejects.toMatchObject({
+      code: 'INTERNAL',
+    });
     expect(await score(MAGNITUDE)).toBe(5);
   });
 });
 
 async function scoreMagnitude(options: Record<string, string>): Promise<ScoreUnitsResponse[]> {
   const layers: ScoreUnitsResponse[] = [];
-  for await (const message of verbs.client.services.models.scoreUnits({ model: DEMO, recipe: { criterion: { id: 'magnitude', options } } })) layers.push(message);
+  for await (const message of verbs.client.services.models.scoreUnits({
+    model: DEMO,
+    recipe: { criterion: { id: 'magnitude', options } },
+  }))
+    layers.push(message);
   return layers;
 }

@@ -1,6 +1,22 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { BudgetKind, type DeepPartial, type FrontPoint, type Objective, type QueryAnswer, type QueryStudyRequest, type SearchRequest, type StudyReport } from '../../../src/client/index.js';
-import { countDemoParameters, listTrials, refusalOf, smallSearch, startVerbServer, type VerbServer } from './verb-server.js';
+import {
+  BudgetKind,
+  type DeepPartial,
+  type FrontPoint,
+  type Objective,
+  type QueryAnswer,
+  type QueryStudyRequest,
+  type SearchRequest,
+  type StudyReport,
+} from '../../../src/client/index.js';
+import {
+  countDemoParameters,
+  listTrials,
+  refusalOf,
+  smallSearch,
+  startVerbServer,
+  type VerbServer,
+} from './verb-server.js';
 
 const LIMIT = 208_025; // 20 % fewer of 260,032, rounded down
 
@@ -10,20 +26,41 @@ beforeAll(async () => {
 });
 afterAll(() => verbs[Symbol.asyncDispose]());
 
-const search = (objectives: DeepPartial<Objective>[], changes: DeepPartial<SearchRequest> = {}): DeepPartial<SearchRequest> =>
-  smallSearch({ objectives, controls: ['uniform-paper', 'uniform-best'], pairs: { count: 40, rungs: [{ tokenLimit: 256n }] }, ...changes });
-const fieldsOf = async (request: DeepPartial<SearchRequest>): Promise<string[]> => (await refusalOf(verbs, () => verbs.client.runSearch(request))).fields;
-const sizeOf = ({ costs }: Pick<FrontPoint, 'costs'>): number => costs.find(({ kind }) => kind === BudgetKind.PARAMETERS)?.value ?? NaN;
+const search = (
+  objectives: DeepPartial<Objective>[],
+  changes: DeepPartial<SearchRequest> = {},
+): DeepPartial<SearchRequest> =>
+  smallSearch({
+    objectives,
+    controls: ['uniform-paper', 'uniform-best'],
+    pairs: { count: 40, rungs: [{ tokenLimit: 256n }] },
+    ...changes,
+  });
+const fieldsOf = async (request: DeepPartial<SearchRequest>): Promise<string[]> =>
+  (await refusalOf(verbs, () => verbs.client.runSearch(request))).fields;
+const sizeOf = ({ costs }: Pick<FrontPoint, 'costs'>): number =>
+  costs.find(({ kind }) => kind === BudgetKind.PARAMETERS)?.value ?? NaN;
 const perplexityOf = ({ metrics }: Pick<FrontPoint, 'metrics'>): number => metrics['perplexity'] ?? NaN;
 
 describe('Search for perplexity and size', () => {
   let report: StudyReport;
   beforeAll(async () => {
-    report = await verbs.client.runSearch(search([{ metric: 'perplexity' }, { metric: 'parameters' }], { verify: { count: 8, rungs: [{ tokenLimit: 256n }] } }));
+    report = await verbs.client.runSearch(
+      search([{ metric: 'perplexity' }, { metric: 'parameters' }], {
+        verify: { count: 8, rungs: [{ tokenLimit: 256n }] },
+      }),
+    );
   });
-  const query = async (request: DeepPartial<QueryStudyRequest>): Promise<QueryAnswer[]> => (await verbs.client.services.studies.queryStudy({ studyId: report.studyId, ...request })).answers;
+  const query = async (request: DeepPartial<QueryStudyRequest>): Promise<QueryAnswer[]> =>
+    (await verbs.client.services.studies.queryStudy({ studyId: report.studyId, ...request })).answers;
 
-  const sum = (weight: number) => query({ objectives: [{ metric: 'perplexity', weight: 1 }, { metric: 'parameters', weight }] });
+  const sum = (weight: number) =>
+    query({
+      objectives: [
+        { metric: 'perplexity', weight: 1 },
+        { metric: 'parameters', weight },
+      ],
+    });
 
   it('reports the front of its finalists: each smaller than the one before and worse, all within the budget', () => {
     const points = report.front?.points ?? [];
@@ -42,12 +79,15 @@ describe('Search for perplexity and size', () => {
     expect(report.front?.hypervolume).toBeGreaterThan(report.front?.controlHypervolume ?? NaN);
     const [perplexity, parameters] = report.front?.reference ?? [];
     expect([perplexity?.objective, parameters?.objective]).toEqual(['perplexity', 'parameters']);
-    expect(perplexity?.value).toBeGreaterThanOrEqual(Math.max(...(report.front?.points ?? []).map(perplexityOf)) * (1 - 1e-9));
+    expect(perplexity?.value).toBeGreaterThanOrEqual(
+      Math.max(...(report.front?.points ?? []).map(perplexityOf)) * (1 - 1e-9),
+    );
   });
 
   it('compares the winner with controls of its own size', () => {
     expect(report.controls.map(({ name }) => name)).toEqual(['uniform-paper', 'uniform-best']);
-    for (const { parameters } of report.controls) expect(parameters).toBeLessThanOrEqual(report.winner?.parameters ?? 0n);
+    for (const { parameters } of report.controls)
+      expect(parameters).toBeLessThanOrEqual(report.winner?.parameters ?? 0n);
   });
 
   it('answers a weighted sum with what its weights ask for, in milliseconds', async () => {
@@ -62,15 +102,29 @@ describe('Search for perplexity and size', () => {
 
   it('answers the smallest model whose perplexity is predicted to stay below a floor', async () => {
     const [loose] = await query({ objectives: [{ metric: 'parameters' }, { metric: 'perplexity', weight: 1e-6 }] });
-    const floor = 0.5 * ((loose?.predictions[0]?.mean[0] ?? NaN) + (report.front?.points[0]?.metrics['perplexity'] ?? NaN));
-    const [held] = await query({ objectives: [{ metric: 'parameters', weight: 1 }, { metric: 'perplexity', weight: 1e-6 }, { metric: 'perplexity', floor }], count: 1 });
+    const floor =
+      0.5 * ((loose?.predictions[0]?.mean[0] ?? NaN) + (report.front?.points[0]?.metrics['perplexity'] ?? NaN));
+    const [held] = await query({
+      objectives: [
+        { metric: 'parameters', weight: 1 },
+        { metric: 'perplexity', weight: 1e-6 },
+        { metric: 'perplexity', floor },
+      ],
+      count: 1,
+    });
     expect(held?.predictions[0]?.mean[0]).toBeLessThanOrEqual(floor);
     expect(sizeOf(held ?? { costs: [] })).toBeLessThan(LIMIT);
   });
 
   it('answers a metric that it did not search for from a predictor fitted later, verified on request', async () => {
-    await expect(query({ objectives: [{ metric: 'accuracy' }] })).rejects.toMatchObject({ reason: 'PREDICTOR_NOT_FOUND' });
-    await verbs.client.runFitPredictor({ source: { $case: 'studyId', value: report.studyId }, metrics: ['accuracy'], predictor: { id: 'ridge' } });
+    await expect(query({ objectives: [{ metric: 'accuracy' }] })).rejects.toMatchObject({
+      reason: 'PREDICTOR_NOT_FOUND',
+    });
+    await verbs.client.runFitPredictor({
+      source: { $case: 'studyId', value: report.studyId },
+      metrics: ['accuracy'],
+      predictor: { id: 'ridge' },
+    });
     const answers = await query({ objectives: [{ metric: 'accuracy' }], count: 3, verify: true });
     const predicted = answers.map(({ predictions }) => predictions[0]?.mean[0] ?? NaN);
     expect(predicted).toEqual(predicted.toSorted((a, b) => b - a));
@@ -84,15 +138,22 @@ describe('Search for perplexity and size', () => {
 describe('Search for accuracy', () => {
   it('chooses the winner by it, and has an interval for its lift', async () => {
     const report = await verbs.client.runSearch(search([{ metric: 'accuracy' }]));
-    const finalists = (await listTrials(verbs.client, report.studyId)).filter(({ control, predicted }) => control === '' && predicted !== undefined);
-    expect(report.winner?.verifyMetrics['accuracy']).toBe(Math.max(...finalists.map(({ metrics }) => metrics['accuracy'] ?? NaN)));
+    const finalists = (await listTrials(verbs.client, report.studyId)).filter(
+      ({ control, predicted }) => control === '' && predicted !== undefined,
+    );
+    expect(report.winner?.verifyMetrics['accuracy']).toBe(
+      Math.max(...finalists.map(({ metrics }) => metrics['accuracy'] ?? NaN)),
+    );
     expect(report.fitQuality?.metric).toBe('accuracy');
     const [lift] = report.lifts;
     expect(lift?.metric).toBe('accuracy');
     expect(lift?.low).toBeLessThan(lift?.lift ?? NaN);
     expect(lift?.high).toBeGreaterThan(lift?.lift ?? NaN);
     const control = report.controls.find(({ name }) => name === lift?.control);
-    expect(lift?.lift).toBeCloseTo((report.winner?.metrics['accuracy'] ?? NaN) / (control?.metrics['accuracy'] ?? NaN) - 1, 9);
+    expect(lift?.lift).toBeCloseTo(
+      (report.winner?.metrics['accuracy'] ?? NaN) / (control?.metrics['accuracy'] ?? NaN) - 1,
+      9,
+    );
   });
 });
 
@@ -103,7 +164,11 @@ describe('Search under a floor', () => {
     const report = await verbs.client.runSearch(search([{ metric: 'perplexity' }, { metric: 'accuracy', floor }]));
     expect(report.winner?.verifyMetrics['accuracy']).toBeGreaterThanOrEqual(floor);
     const { study } = await verbs.client.services.studies.getStudy({ studyId: report.studyId });
-    const metrics = await Promise.all((study?.predictorIds ?? []).map(async (predictorId) => (await verbs.client.services.predictors.getPredictor({ predictorId })).predictor?.metrics.join()));
+    const metrics = await Promise.all(
+      (study?.predictorIds ?? []).map(async (predictorId) =>
+        (await verbs.client.services.predictors.getPredictor({ predictorId })).predictor?.metrics.join(),
+      ),
+    );
     expect(new Set(metrics)).toEqual(new Set(['perplexity', 'accuracy']));
   });
 });

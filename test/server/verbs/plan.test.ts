@@ -1,6 +1,14 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { BudgetKind, type Plan } from '../../../src/client/index.js';
-import { CALIBRATION, DEMO, MAGNITUDE, REFERENCE_TEXT, smallSearch, startVerbServer, type VerbServer } from './verb-server.js';
+import {
+  CALIBRATION,
+  DEMO,
+  MAGNITUDE,
+  REFERENCE_TEXT,
+  smallSearch,
+  startVerbServer,
+  type VerbServer,
+} from './verb-server.js';
 
 let verbs: VerbServer;
 beforeAll(async () => {
@@ -8,7 +16,9 @@ beforeAll(async () => {
 });
 afterAll(() => verbs[Symbol.asyncDispose]());
 
-async function planOf(answers: AsyncIterable<{ readonly content?: { readonly $case: string; readonly value: unknown } | undefined }>): Promise<Plan> {
+async function planOf(
+  answers: AsyncIterable<{ readonly content?: { readonly $case: string; readonly value: unknown } | undefined }>,
+): Promise<Plan> {
   const contents = [];
   for await (const { content } of answers) contents.push(content);
   expect(contents.map((content) => content?.$case)).toEqual(['plan']);
@@ -16,7 +26,14 @@ async function planOf(answers: AsyncIterable<{ readonly content?: { readonly $ca
 }
 
 function planEvaluation(tokenLimit: bigint): Promise<Plan> {
-  return planOf(verbs.client.services.pruning.evaluate({ model: DEMO, measurement: { text: REFERENCE_TEXT }, fidelity: { tokenLimit }, validateOnly: true }));
+  return planOf(
+    verbs.client.services.pruning.evaluate({
+      model: DEMO,
+      measurement: { text: REFERENCE_TEXT },
+      fidelity: { tokenLimit },
+      validateOnly: true,
+    }),
+  );
 }
 
 describe('validate_only', () => {
@@ -31,24 +48,56 @@ describe('validate_only', () => {
   });
 
   it('on Prune tells the calibration and the range of each budget', async () => {
-    const plan = await planOf(verbs.client.services.pruning.prune({
-      model: DEMO,
-      recipe: { criterion: { id: 'wanda' }, compensation: { id: 'none' }, calibration: CALIBRATION },
-      selection: { $case: 'budgets', value: { budgets: [{ limit: { $case: 'removedShare', value: 0.2 } }, { kind: BudgetKind.KV_CACHE_BYTES_PER_TOKEN, limit: { $case: 'removedShare', value: 0.2 } }] } },
-      output: 'planned',
-      validateOnly: true,
-    }));
+    const plan = await planOf(
+      verbs.client.services.pruning.prune({
+        model: DEMO,
+        recipe: { criterion: { id: 'wanda' }, compensation: { id: 'none' }, calibration: CALIBRATION },
+        selection: {
+          $case: 'budgets',
+          value: {
+            budgets: [
+              { limit: { $case: 'removedShare', value: 0.2 } },
+              { kind: BudgetKind.KV_CACHE_BYTES_PER_TOKEN, limit: { $case: 'removedShare', value: 0.2 } },
+            ],
+          },
+        },
+        output: 'planned',
+        validateOnly: true,
+      }),
+    );
     expect(plan.tokens).toBe(16n * 128n);
     expect(plan.seconds).toBeGreaterThan(0);
     expect(plan.peakMemoryBytes).toBeGreaterThan(1_000_000n);
-    expect(plan.feasible.map(({ kind, most }) => [kind, most])).toEqual([[BudgetKind.PARAMETERS, 260_032], [BudgetKind.KV_CACHE_BYTES_PER_TOKEN, 5 * 2 * 4 * 8 * 2]]);
+    expect(plan.feasible.map(({ kind, most }) => [kind, most])).toEqual([
+      [BudgetKind.PARAMETERS, 260_032],
+      [BudgetKind.KV_CACHE_BYTES_PER_TOKEN, 5 * 2 * 4 * 8 * 2],
+    ]);
     expect(plan.architectures).toHaveLength(1);
-    const unread = await planOf(verbs.client.services.pruning.prune({ model: DEMO, recipe: MAGNITUDE, selection: { $case: 'uniformRate', value: 0.2 }, output: 'planned', validateOnly: true }));
+    const unread = await planOf(
+      verbs.client.services.pruning.prune({
+        model: DEMO,
+        recipe: MAGNITUDE,
+        selection: { $case: 'uniformRate', value: 0.2 },
+        output: 'planned',
+        validateOnly: true,
+      }),
+    );
     expect(unread).toMatchObject({ tokens: 0n, seconds: 0, feasible: [] });
   });
 
   it('on Search tells trials, tokens, time, memory, and the range of each budget', async () => {
-    const plan = await planOf(verbs.client.services.pruning.search(smallSearch({ validateOnly: true, output: 'planned', budgets: [{ limit: { $case: 'removedShare', value: 0.2 } }, { kind: BudgetKind.FLOPS_PER_TOKEN, limit: { $case: 'removedShare', value: 0.1 } }] })));
+    const plan = await planOf(
+      verbs.client.services.pruning.search(
+        smallSearch({
+          validateOnly: true,
+          output: 'planned',
+          budgets: [
+            { limit: { $case: 'removedShare', value: 0.2 } },
+            { kind: BudgetKind.FLOPS_PER_TOKEN, limit: { $case: 'removedShare', value: 0.1 } },
+          ],
+        }),
+      ),
+    );
     expect(plan.trials).toBeGreaterThan(24n);
     expect(plan.tokens).toBeGreaterThan(24n * 256n);
     expect(plan.seconds).toBeGreaterThan(0);

@@ -2,7 +2,18 @@ import { readdir, readFile } from 'node:fs/promises';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { BudgetKind, type DeepPartial, type EvaluateTarget, type PruneRequest } from '../../../src/client/index.js';
 import { CRITERIA, keptUnitsOf } from '../../support/criteria-reference.js';
-import { CALIBRATION, countDemoParameters, DEMO, demoLayers, encodeUnits, MAGNITUDE, REFERENCE_TEXT, readWeights, startVerbServer, type VerbServer } from './verb-server.js';
+import {
+  CALIBRATION,
+  countDemoParameters,
+  DEMO,
+  demoLayers,
+  encodeUnits,
+  MAGNITUDE,
+  REFERENCE_TEXT,
+  readWeights,
+  startVerbServer,
+  type VerbServer,
+} from './verb-server.js';
 
 let verbs: VerbServer;
 beforeAll(async () => {
@@ -13,18 +24,46 @@ afterAll(() => verbs[Symbol.asyncDispose]());
 type Selection = NonNullable<DeepPartial<PruneRequest>['selection']>;
 
 /** Perplexity on the reference windows; of the written model, or of a target of the demo model. */
-async function measure(model: string, target?: DeepPartial<EvaluateTarget>['target'], recipe: DeepPartial<PruneRequest>['recipe'] = MAGNITUDE): Promise<number> {
-  const [result] = await verbs.client.runEvaluate({ model, recipe, measurement: { text: REFERENCE_TEXT }, fidelity: { tokenLimit: 1024n }, ...(target === undefined ? {} : { targets: [{ target }] }) });
+async function measure(
+  model: string,
+  target?: DeepPartial<EvaluateTarget>['target'],
+  recipe: DeepPartial<PruneRequest>['recipe'] = MAGNITUDE,
+): Promise<number> {
+  const [result] = await verbs.client.runEvaluate({
+    model,
+    recipe,
+    measurement: { text: REFERENCE_TEXT },
+    fidelity: { tokenLimit: 1024n },
+    ...(target === undefined ? {} : { targets: [{ target }] }),
+  });
   return result?.metrics['perplexity'] ?? NaN;
 }
 
 /** Groups that keep one of their two query heads, beside whole, fewer and dropped ones. */
-const SINGLE = [[4, 1, 172], [2, 1, 90], [0, 0, 172], [3, 2, 0], [4, 1, 60]].map(([kvHeads = 0, queryHeadsPerKv = 0, ffnChannels = 0]) => ({ kvHeads, queryHeadsPerKv, ffnChannels }));
-const LAYERS = demoLayers([[4, 172], [0, 100], [3, 0], [1, 80], [4, 171]]);
+const SINGLE = [
+  [4, 1, 172],
+  [2, 1, 90],
+  [0, 0, 172],
+  [3, 2, 0],
+  [4, 1, 60],
+].map(([kvHeads = 0, queryHeadsPerKv = 0, ffnChannels = 0]) => ({ kvHeads, queryHeadsPerKv, ffnChannels }));
+const LAYERS = demoLayers([
+  [4, 172],
+  [0, 100],
+  [3, 0],
+  [1, 80],
+  [4, 171],
+]);
 /** All layers, down to nothing. */
 const FREE = { protectedLayers: { layers: [] }, maxRate: 1 };
 const RATES = [0, 0.3, 0.25, 0.5, 0.5, 0.1, 0, 0, 0.75, 0.2];
-const UNITS = encodeUnits(keptUnitsOf(CRITERIA.pruned.find(({ name, criterion }) => name === 'dropped-blocks' && criterion === 'wanda') ?? CRITERIA.pruned[0] ?? never()));
+const UNITS = encodeUnits(
+  keptUnitsOf(
+    CRITERIA.pruned.find(({ name, criterion }) => name === 'dropped-blocks' && criterion === 'wanda') ??
+      CRITERIA.pruned[0] ??
+      never(),
+  ),
+);
 
 function never(): never {
   throw new Error('the reference has no pruned models');
@@ -32,25 +71,65 @@ function never(): never {
 
 /** The demo model at one rate everywhere: floor(n (1 - rate) + 0.5) of each kind. */
 function uniform(rate: number): ReturnType<typeof demoLayers> {
-  return demoLayers(Array.from({ length: 5 }, () => [Math.floor(4 * (1 - rate) + 0.5), Math.floor(172 * (1 - rate) + 0.5)] as const));
+  return demoLayers(
+    Array.from({ length: 5 }, () => [Math.floor(4 * (1 - rate) + 0.5), Math.floor(172 * (1 - rate) + 0.5)] as const),
+  );
 }
 
 describe('Prune', () => {
   it.each([
     ['an architecture with dropped half-blocks', { $case: 'architecture', value: { layers: LAYERS } }, LAYERS],
     ['an architecture of fewer query heads', { $case: 'architecture', value: { layers: SINGLE } }, SINGLE],
-    ['a uniform rate', { $case: 'uniformRate', value: 0.25 }, demoLayers([[3, 129], [3, 129], [3, 129], [3, 129], [3, 129]])],
+    [
+      'a uniform rate',
+      { $case: 'uniformRate', value: 0.25 },
+      demoLayers([
+        [3, 129],
+        [3, 129],
+        [3, 129],
+        [3, 129],
+        [3, 129],
+      ]),
+    ],
     // kept = floor(n (1 - rate) + 0.5): 172 x 0.7 + 0.5 = 120.9, 172 x 0.9 + 0.5 = 155.3, 172 x 0.8 + 0.5 = 138.1
-    ['rates by dimension', { $case: 'dimensionRates', value: { rates: RATES } }, demoLayers([[4, 120], [3, 86], [2, 155], [4, 172], [1, 138]])],
-    ['kept units', { $case: 'keptUnits', value: UNITS }, UNITS.layers.map(({ kvGroups, ffnChannels }) => ({ kvHeads: kvGroups.length, queryHeadsPerKv: kvGroups.length === 0 ? 0 : 2, ffnChannels: ffnChannels.length }))],
+    [
+      'rates by dimension',
+      { $case: 'dimensionRates', value: { rates: RATES } },
+      demoLayers([
+        [4, 120],
+        [3, 86],
+        [2, 155],
+        [4, 172],
+        [1, 138],
+      ]),
+    ],
+    [
+      'kept units',
+      { $case: 'keptUnits', value: UNITS },
+      UNITS.layers.map(({ kvGroups, ffnChannels }) => ({
+        kvHeads: kvGroups.length,
+        queryHeadsPerKv: kvGroups.length === 0 ? 0 : 2,
+        ffnChannels: ffnChannels.length,
+      })),
+    ],
   ] as const)('writes, of %s, the model that Evaluate measures', async (name, selection, layers) => {
     const output = name.replaceAll(' ', '-');
-    const written = await verbs.client.runPrune({ model: DEMO, recipe: MAGNITUDE, selection: selection as Selection, output });
+    const written = await verbs.client.runPrune({
+      model: DEMO,
+      recipe: MAGNITUDE,
+      selection: selection as Selection,
+      output,
+    });
     expect(written.architecture?.layers).toEqual(layers);
     expect(written.costs[0]?.value).toBe(countDemoParameters(layers));
-    expect(written.files).toEqual(expect.arrayContaining(['config.json', 'model.safetensors', 'prunecast.json', 'tokenizer.json']));
+    expect(written.files).toEqual(
+      expect.arrayContaining(['config.json', 'model.safetensors', 'prunecast.json', 'tokenizer.json']),
+    );
     const weights = await readWeights(verbs.path('outputs', output, 'model.safetensors'));
-    const stored = Object.values(weights.header).reduce((sum, { shape }) => sum + shape.reduce((product, size) => product * size, 1), 0);
+    const stored = Object.values(weights.header).reduce(
+      (sum, { shape }) => sum + shape.reduce((product, size) => product * size, 1),
+      0,
+    );
     expect(stored).toBe(countDemoParameters(layers));
     const asked = await measure(DEMO, selection as DeepPartial<EvaluateTarget>['target']);
     expect(Math.abs((await measure(output)) / asked - 1)).toBeLessThan(1e-5);
@@ -58,20 +137,47 @@ describe('Prune', () => {
 
   it('shares a budget out as one rate everywhere, the counts just past the lowest that meets it', async () => {
     const limit = Math.floor(0.8 * 260_032);
-    const rate = Array.from({ length: 10_000 }, (_, index) => index / 10_000).find((candidate) => countDemoParameters(uniform(candidate)) <= limit) ?? NaN;
-    const written = await verbs.client.runPrune({ model: DEMO, recipe: MAGNITUDE, selection: { $case: 'budgets', value: { budgets: [{ limit: { $case: 'removedShare', value: 0.2 } }] } }, output: 'budget' });
+    const rate =
+      Array.from({ length: 10_000 }, (_, index) => index / 10_000).find(
+        (candidate) => countDemoParameters(uniform(candidate)) <= limit,
+      ) ?? NaN;
+    const written = await verbs.client.runPrune({
+      model: DEMO,
+      recipe: MAGNITUDE,
+      selection: { $case: 'budgets', value: { budgets: [{ limit: { $case: 'removedShare', value: 0.2 } }] } },
+      output: 'budget',
+    });
     expect(written).toMatchObject({ allocation: 'uniform-paper', architecture: { layers: uniform(rate) } });
-    expect(JSON.parse(await readFile(verbs.path('outputs/budget/prunecast.json'), 'utf8'))).toMatchObject({ allocation: 'uniform-paper' });
-    expect(Math.abs((await measure('budget')) / (await measure(DEMO, { $case: 'keptUnits', value: written.keptUnits ?? {} })) - 1)).toBeLessThan(1e-5);
+    expect(JSON.parse(await readFile(verbs.path('outputs/budget/prunecast.json'), 'utf8'))).toMatchObject({
+      allocation: 'uniform-paper',
+    });
+    expect(
+      Math.abs(
+        (await measure('budget')) / (await measure(DEMO, { $case: 'keptUnits', value: written.keptUnits ?? {} })) - 1,
+      ),
+    ).toBeLessThan(1e-5);
   });
 
   it('keeps a limit of weight bytes by what it writes, which is as wide as the checkpoint, unless told how wide numbers are', async () => {
     const limit = 450_000;
     const prune = async (output: string, bytesPerNumber?: number) => {
-      const budget = { kind: BudgetKind.WEIGHT_BYTES, limit: { $case: 'atMost', value: limit }, ...(bytesPerNumber !== undefined && { bytesPerNumber }) } as const;
-      const written = await verbs.client.runPrune({ model: DEMO, recipe: MAGNITUDE, space: FREE, selection: { $case: 'budgets', value: { budgets: [budget] } }, output });
+      const budget = {
+        kind: BudgetKind.WEIGHT_BYTES,
+        limit: { $case: 'atMost', value: limit },
+        ...(bytesPerNumber !== undefined && { bytesPerNumber }),
+      } as const;
+      const written = await verbs.client.runPrune({
+        model: DEMO,
+        recipe: MAGNITUDE,
+        space: FREE,
+        selection: { $case: 'budgets', value: { budgets: [budget] } },
+        output,
+      });
       const { values } = await readWeights(verbs.path('outputs', output, 'model.safetensors'));
-      expect(written.costs.find(({ kind }) => kind === BudgetKind.WEIGHT_BYTES)).toMatchObject({ value: values.length, denseValue: 4 * 260_032 });
+      expect(written.costs.find(({ kind }) => kind === BudgetKind.WEIGHT_BYTES)).toMatchObject({
+        value: values.length,
+        denseValue: 4 * 260_032,
+      });
       return values.length;
     };
     const own = await prune('bytes'); // F32
@@ -83,8 +189,16 @@ describe('Prune', () => {
   });
 
   it('tells of rates that fell between two counts', async () => {
-    const { snapped } = await verbs.client.runPrune({ model: DEMO, recipe: MAGNITUDE, selection: { $case: 'dimensionRates', value: { rates: [0.3, ...RATES.slice(1)] } }, output: 'snapped' });
-    expect(snapped.find(({ dimension }) => dimension === 'layers.0.kv_heads')).toMatchObject({ asked: 0.3, used: 0.25 });
+    const { snapped } = await verbs.client.runPrune({
+      model: DEMO,
+      recipe: MAGNITUDE,
+      selection: { $case: 'dimensionRates', value: { rates: [0.3, ...RATES.slice(1)] } },
+      output: 'snapped',
+    });
+    expect(snapped.find(({ dimension }) => dimension === 'layers.0.kv_heads')).toMatchObject({
+      asked: 0.3,
+      used: 0.25,
+    });
     expect(snapped.map(({ dimension }) => dimension)).not.toContain('layers.1.kv_heads');
   });
 
@@ -92,26 +206,52 @@ describe('Prune', () => {
     const recipe = { criterion: { id: 'wanda' }, compensation: { id: 'none' }, calibration: CALIBRATION };
     const selection = { $case: 'architecture', value: { layers: LAYERS } } as const;
     await verbs.client.runPrune({ model: DEMO, recipe, selection, output: 'original' });
-    const manifest = JSON.parse(await readFile(verbs.path('outputs/original/prunecast.json'), 'utf8')) as Record<string, unknown>;
-    await verbs.client.runPrune({ model: DEMO, selection: { $case: 'manifest', value: manifest }, output: 'from-manifest' });
+    const manifest = JSON.parse(await readFile(verbs.path('outputs/original/prunecast.json'), 'utf8')) as Record<
+      string,
+      unknown
+    >;
+    await verbs.client.runPrune({
+      model: DEMO,
+      selection: { $case: 'manifest', value: manifest },
+      output: 'from-manifest',
+    });
     const weights = (output: string) => readFile(verbs.path('outputs', output, 'model.safetensors'));
     expect((await weights('from-manifest')).equals(await weights('original'))).toBe(true);
-    expect(await measure(DEMO, { $case: 'manifest', value: manifest })).toBeCloseTo(await measure(DEMO, selection, recipe), 5);
+    expect(await measure(DEMO, { $case: 'manifest', value: manifest })).toBeCloseTo(
+      await measure(DEMO, selection, recipe),
+      5,
+    );
   });
 
   it('replaces an output only when told to', async () => {
-    const prune = (rate: number, overwrite: boolean) => verbs.client.runPrune({ model: DEMO, recipe: MAGNITUDE, selection: { $case: 'uniformRate', value: rate }, output: 'replaced', overwrite });
+    const prune = (rate: number, overwrite: boolean) =>
+      verbs.client.runPrune({
+        model: DEMO,
+        recipe: MAGNITUDE,
+        selection: { $case: 'uniformRate', value: rate },
+        output: 'replaced',
+        overwrite,
+      });
     await prune(0.25, false);
     await expect(prune(0.5, false)).rejects.toMatchObject({ reason: 'OUTPUT_EXISTS' });
-    expect((await verbs.client.services.models.inspectModel({ model: 'replaced' })).architecture?.layers[0]?.kvHeads).toBe(3);
+    expect(
+      (await verbs.client.services.models.inspectModel({ model: 'replaced' })).architecture?.layers[0]?.kvHeads,
+    ).toBe(3);
     await prune(0.5, true);
-    expect((await verbs.client.services.models.inspectModel({ model: 'replaced' })).architecture?.layers[0]?.kvHeads).toBe(2);
+    expect(
+      (await verbs.client.services.models.inspectModel({ model: 'replaced' })).architecture?.layers[0]?.kvHeads,
+    ).toBe(2);
     expect((await readdir(verbs.path('outputs'))).filter((name) => name.includes('replaced'))).toEqual(['replaced']);
   });
 
   it('plans without a job or an output', async () => {
     const before = await verbs.client.services.jobs.listJobs({});
-    const plan = await verbs.client.planPrune({ model: DEMO, recipe: MAGNITUDE, selection: { $case: 'architecture', value: { layers: LAYERS } }, output: 'planned' });
+    const plan = await verbs.client.planPrune({
+      model: DEMO,
+      recipe: MAGNITUDE,
+      selection: { $case: 'architecture', value: { layers: LAYERS } },
+      output: 'planned',
+    });
     expect(plan).toMatchObject({ trials: 0n, tokens: 0n, architectures: [{ layers: LAYERS }] });
     expect(plan.costs[0]?.value).toBe(countDemoParameters(LAYERS));
     expect(plan.loadsIn).not.toEqual([]);

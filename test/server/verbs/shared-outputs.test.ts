@@ -1,11 +1,26 @@
 import { copyFile, mkdir, readdir, readFile, rm, stat, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest';
-import { createClient, type CallError, type DeepPartial, type PrunecastClient, type PruneRequest, type PruneResult } from '../../../src/client/index.js';
+import {
+  createClient,
+  type CallError,
+  type DeepPartial,
+  type PrunecastClient,
+  type PruneRequest,
+  type PruneResult,
+} from '../../../src/client/index.js';
 import { loadExporter } from '../../support/fixture-plugins.js';
 import { startServerChild } from '../../support/server-child.js';
 import { makeFolder } from '../../support/test-server.js';
-import { DEMO, MAGNITUDE, MODELS_ROOT, refusalOf, smallSearch, startVerbServer, type VerbServer } from './verb-server.js';
+import {
+  DEMO,
+  MAGNITUDE,
+  MODELS_ROOT,
+  refusalOf,
+  smallSearch,
+  startVerbServer,
+  type VerbServer,
+} from './verb-server.js';
 
 let verbs: VerbServer;
 beforeAll(async () => {
@@ -13,8 +28,13 @@ beforeAll(async () => {
 });
 afterAll(() => verbs[Symbol.asyncDispose]());
 
-const prune = (output: string, changes: DeepPartial<PruneRequest> = {}): DeepPartial<PruneRequest> =>
-  ({ model: DEMO, recipe: MAGNITUDE, selection: { $case: 'uniformRate', value: 0.25 }, output, ...changes });
+const prune = (output: string, changes: DeepPartial<PruneRequest> = {}): DeepPartial<PruneRequest> => ({
+  model: DEMO,
+  recipe: MAGNITUDE,
+  selection: { $case: 'uniformRate', value: 0.25 },
+  output,
+  ...changes,
+});
 
 /** Fails unless all that a result names is there, in full. */
 async function expectWhole(directory: string, { files, bytes }: PruneResult): Promise<void> {
@@ -26,7 +46,9 @@ async function expectWhole(directory: string, { files, bytes }: PruneResult): Pr
 describe('two servers with one output root', () => {
   it('leave what the other is writing alone, also when one of them starts meanwhile', async () => {
     const [begun, goOn] = [verbs.path('begun'), verbs.path('go-on')];
-    const slowly = verbs.client.runPrune(prune('slowly', { exporter: { id: 'slow', options: { begun, go_on: goOn } } }));
+    const slowly = verbs.client.runPrune(
+      prune('slowly', { exporter: { id: 'slow', options: { begun, go_on: goOn } } }),
+    );
     await vi.waitFor(() => stat(begun), { timeout: 20_000, interval: 10 });
     const folder = await makeFolder();
     const other = await startServerChild(folder, { environment: { PRUNECAST_OUTPUT_ROOT: verbs.path('outputs') } });
@@ -52,13 +74,15 @@ describe('two servers with one output root', () => {
     const environment = { PRUNECAST_OUTPUT_ROOT: outputs };
     const servers = await Promise.all(folders.slice(0, 2).map((folder) => startServerChild(folder, { environment })));
     const clients = servers.map(({ address }) => createClient({ address }));
-    const pruneAll = (client: PrunecastClient, server: number) => Array.from({ length: 6 }, async (_, index) => {
-      const output = `model-${server}-${index}`;
-      await expectWhole(join(outputs, output), await client.runPrune(prune(output)));
-    });
+    const pruneAll = (client: PrunecastClient, server: number) =>
+      Array.from({ length: 6 }, async (_, index) => {
+        const output = `model-${server}-${index}`;
+        await expectWhole(join(outputs, output), await client.runPrune(prune(output)));
+      });
     try {
       const starts = (async () => {
-        for (let i = 0; i < 2; i += 1) await (await startServerChild(folders[2] ?? '', { environment })).signal('SIGKILL');
+        for (let i = 0; i < 2; i += 1)
+          await (await startServerChild(folders[2] ?? '', { environment })).signal('SIGKILL');
       })();
       await Promise.all([...clients.flatMap(pruneAll), starts]);
       expect((await readdir(outputs)).filter((name) => /^model-[01]-[0-5]$/.test(name))).toHaveLength(12);
@@ -76,16 +100,25 @@ describe('an output', () => {
     const small = await verbs.client.runPrune(prune('small'));
     await mkdir(verbs.path('texts'), { recursive: true });
     await copyFile(join(MODELS_ROOT, DEMO, 'stories.json'), verbs.path('texts/stories.json'));
-    const itself = await refusalOf(verbs, () => verbs.client.runPrune(prune('small', { model: 'small', overwrite: true })));
+    const itself = await refusalOf(verbs, () =>
+      verbs.client.runPrune(prune('small', { model: 'small', overwrite: true })),
+    );
     expect(itself).toMatchObject({ code: 'FAILED_PRECONDITION', reason: 'OUTPUT_PROTECTED', fields: ['output'] });
     const within = await refusalOf(verbs, () => verbs.client.runPrune(prune('small/pruned', { model: 'small' })));
     expect(within).toMatchObject({ reason: 'OUTPUT_PROTECTED' });
     await expectWhole(verbs.path('outputs/small'), small);
 
-    await using beside = await startVerbServer({ config: { outputRoot: verbs.path(), dataRoots: [verbs.path('texts')] } });
+    await using beside = await startVerbServer({
+      config: { outputRoot: verbs.path(), dataRoots: [verbs.path('texts')] },
+    });
     const calibration = { text: { source: { $case: 'path', value: 'stories.json' } } } as const;
-    const text = await refusalOf(beside, () => beside.client.runPrune(prune('texts', { recipe: { calibration }, overwrite: true })));
-    expect(text).toMatchObject({ reason: 'OUTPUT_PROTECTED', message: expect.stringContaining('stories.json') as string });
+    const text = await refusalOf(beside, () =>
+      beside.client.runPrune(prune('texts', { recipe: { calibration }, overwrite: true })),
+    );
+    expect(text).toMatchObject({
+      reason: 'OUTPUT_PROTECTED',
+      message: expect.stringContaining('stories.json') as string,
+    });
     expect(await readdir(verbs.path('texts'))).toEqual(['stories.json']);
   });
 
@@ -97,25 +130,36 @@ describe('an output', () => {
   });
 
   it('whose exporter does not say what it wrote is OUTPUT_NOT_WRITTEN and leaves nothing', async () => {
-    await expect(verbs.client.runPrune(prune('wordless', { exporter: { id: 'wordless' } }))).rejects.toMatchObject({ reason: 'OUTPUT_NOT_WRITTEN', message: expect.stringContaining('{files, bytes}') });
+    await expect(verbs.client.runPrune(prune('wordless', { exporter: { id: 'wordless' } }))).rejects.toMatchObject({
+      reason: 'OUTPUT_NOT_WRITTEN',
+      message: expect.stringContaining('{files, bytes}'),
+    });
     expect(await readdir(verbs.path('outputs'))).not.toContain('wordless');
   });
 
   it('on a full disk fails as STORAGE_FULL and leaves nothing', async () => {
     const before = await readdir(verbs.path('outputs'));
     const failed = verbs.client.runPrune(prune('full', { exporter: { id: 'overfull' } }));
-    const error = await failed.then(() => undefined, (thrown: unknown) => thrown as CallError);
+    const error = await failed.then(
+      () => undefined,
+      (thrown: unknown) => thrown as CallError,
+    );
     expect(error).toMatchObject({ code: 'RESOURCE_EXHAUSTED', reason: 'STORAGE_FULL' });
     expect(await readdir(verbs.path('outputs'))).toEqual(before);
   });
 
   it('lists its files in its manifest, so that what is added later is not deleted', async () => {
     const result = await verbs.client.runPrune(prune('listed'));
-    const { files } = JSON.parse(await readFile(verbs.path('outputs/listed/prunecast.json'), 'utf8')) as { files: Record<string, number> };
+    const { files } = JSON.parse(await readFile(verbs.path('outputs/listed/prunecast.json'), 'utf8')) as {
+      files: Record<string, number>;
+    };
     expect(Object.keys(files).sort()).toEqual(result.files.filter((file) => file !== 'prunecast.json').sort());
     await writeFile(verbs.path('outputs/listed/notes.txt'), 'precious');
     const refusal = await refusalOf(verbs, () => verbs.client.runPrune(prune('listed', { overwrite: true })));
-    expect(refusal).toMatchObject({ reason: 'OUTPUT_PROTECTED', message: expect.stringContaining('notes.txt') as string });
+    expect(refusal).toMatchObject({
+      reason: 'OUTPUT_PROTECTED',
+      message: expect.stringContaining('notes.txt') as string,
+    });
     expect(await readFile(verbs.path('outputs/listed/notes.txt'), 'utf8')).toBe('precious');
   });
 });

@@ -1,7 +1,19 @@
 import { readdir, readFile, rm } from 'node:fs/promises';
 import { join, resolve } from 'node:path';
 import { expect } from 'vitest';
-import { CallError, createClient, type Calibration, type DeepPartial, type LayerArchitecture, type LayerKeptUnits, type PrunecastClient, type Recipe, type SearchRequest, type Text, type Trial } from '../../../src/client/index.js';
+import {
+  CallError,
+  createClient,
+  type Calibration,
+  type DeepPartial,
+  type LayerArchitecture,
+  type LayerKeptUnits,
+  type PrunecastClient,
+  type Recipe,
+  type SearchRequest,
+  type Text,
+  type Trial,
+} from '../../../src/client/index.js';
 import type { KeptUnits } from '../../../src/core/model/units.js';
 import type { ConfigOptions } from '../../../src/server/config/config.js';
 import type { PluginEntry } from '../../../src/plugins/plugin-entry.js';
@@ -24,12 +36,24 @@ export interface VerbServer extends AsyncDisposable {
 }
 
 /** A server with the demo model and what it writes itself under its model roots, and a client of it. */
-export async function startVerbServer({ folder, config = {}, plugins = [] }: { readonly folder?: string; readonly config?: ConfigOptions; readonly plugins?: readonly PluginEntry[] } = {}): Promise<VerbServer> {
+export async function startVerbServer({
+  folder,
+  config = {},
+  plugins = [],
+}: {
+  readonly folder?: string;
+  readonly config?: ConfigOptions;
+  readonly plugins?: readonly PluginEntry[];
+} = {}): Promise<VerbServer> {
   const base = folder ?? (await makeFolder());
   const server = await startTestServer({
     folder: base,
     plugins,
-    config: { modelRoots: [MODELS_ROOT, join(base, 'models'), join(base, 'outputs')], dataRoots: [join(base, 'texts'), MODELS_ROOT], ...config },
+    config: {
+      modelRoots: [MODELS_ROOT, join(base, 'models'), join(base, 'outputs')],
+      dataRoots: [join(base, 'texts'), MODELS_ROOT],
+      ...config,
+    },
   });
   const client = createClient({ address: server.address });
   return {
@@ -78,10 +102,13 @@ export function demoLayers(counts: readonly (readonly [kvHeads: number, ffnChann
  * A half-block that is dropped takes its norm along.
  */
 export function countDemoParameters(layers: readonly LayerArchitecture[]): number {
-  return layers.reduce((sum, { kvHeads, queryHeadsPerKv, ffnChannels }) => {
-    const attention = kvHeads === 0 ? 0 : 64 + 2 * 64 * 8 * kvHeads * queryHeadsPerKv + 2 * 64 * 8 * kvHeads;
-    return sum + attention + (ffnChannels === 0 ? 0 : 64 + 3 * 64 * ffnChannels);
-  }, 512 * 64 + 64);
+  return layers.reduce(
+    (sum, { kvHeads, queryHeadsPerKv, ffnChannels }) => {
+      const attention = kvHeads === 0 ? 0 : 64 + 2 * 64 * 8 * kvHeads * queryHeadsPerKv + 2 * 64 * 8 * kvHeads;
+      return sum + attention + (ffnChannels === 0 ? 0 : 64 + 3 * 64 * ffnChannels);
+    },
+    512 * 64 + 64,
+  );
 }
 
 /** A study of seconds: 20 % fewer parameters, all five layers prunable, no calibration. */
@@ -119,13 +146,25 @@ export async function listTrials(client: PrunecastClient, studyId: string, pageS
 }
 
 /** The refusal that a call must end with; no job and no output may come of it. */
-export async function refusalOf({ client, path }: VerbServer, call: () => Promise<unknown>): Promise<{ code: string; reason: string; fields: string[]; metadata: Readonly<Record<string, string>>; message: string }> {
+export async function refusalOf(
+  { client, path }: VerbServer,
+  call: () => Promise<unknown>,
+): Promise<{
+  code: string;
+  reason: string;
+  fields: string[];
+  metadata: Readonly<Record<string, string>>;
+  message: string;
+}> {
   const describe = async () => ({
     jobs: (await client.services.jobs.listJobs({})).jobs.map(({ id, state }) => [id, state]),
     outputs: (await readdir(path('outputs'), { recursive: true }).catch(() => [])).toSorted(),
   });
   const before = await describe();
-  const error = await call().then(() => undefined, (thrown: unknown) => thrown);
+  const error = await call().then(
+    () => undefined,
+    (thrown: unknown) => thrown,
+  );
   expect(error).toBeInstanceOf(CallError);
   expect(await describe()).toEqual(before);
   const { code, reason, violations, metadata, message } = error as CallError;
@@ -133,14 +172,27 @@ export async function refusalOf({ client, path }: VerbServer, call: () => Promis
 }
 
 /** The header and the values of a safetensors file. */
-export async function readWeights(file: string): Promise<{ readonly header: Record<string, { dtype: string; shape: number[]; data_offsets: [number, number] }>; readonly bytes: Buffer; readonly values: Buffer }> {
+export async function readWeights(file: string): Promise<{
+  readonly header: Record<string, { dtype: string; shape: number[]; data_offsets: [number, number] }>;
+  readonly bytes: Buffer;
+  readonly values: Buffer;
+}> {
   const bytes = await readFile(file);
   const end = 8 + Number(bytes.readBigUInt64LE(0));
-  const { __metadata__: _, ...header } = JSON.parse(bytes.toString('utf8', 8, end)) as Record<string, { dtype: string; shape: number[]; data_offsets: [number, number] }>;
+  const { __metadata__: _, ...header } = JSON.parse(bytes.toString('utf8', 8, end)) as Record<
+    string,
+    { dtype: string; shape: number[]; data_offsets: [number, number] }
+  >;
   return { header, bytes, values: bytes.subarray(end) };
 }
 
 /** Kept units as a request names them. */
 export function encodeUnits(kept: KeptUnits): { layers: LayerKeptUnits[] } {
-  return { layers: kept.map(({ kvGroups, queryHeads, ffnChannels }) => ({ kvGroups: [...kvGroups], queryHeads: [...queryHeads], ffnChannels: [...ffnChannels] })) };
+  return {
+    layers: kept.map(({ kvGroups, queryHeads, ffnChannels }) => ({
+      kvGroups: [...kvGroups],
+      queryHeads: [...queryHeads],
+      ffnChannels: [...ffnChannels],
+    })),
+  };
 }

@@ -39,7 +39,11 @@ export function buildPerLayerConfig({ config, shape }: PrunedModel): Record<stri
     ...keepEntries(config),
     architectures: [`Prunecast${name}ForCausalLM`],
     model_type: `${PER_LAYER_PREFIX}${shape.family}`,
-    auto_map: { AutoConfig: `${module}.Prunecast${name}Config`, AutoModelForCausalLM: `${module}.Prunecast${name}ForCausalLM`, ...(tokenizer === undefined ? {} : { AutoTokenizer: tokenizer }) },
+    auto_map: {
+      AutoConfig: `${module}.Prunecast${name}Config`,
+      AutoModelForCausalLM: `${module}.Prunecast${name}ForCausalLM`,
+      ...(tokenizer === undefined ? {} : { AutoTokenizer: tokenizer }),
+    },
     head_dim: shape.headDim,
     [PER_LAYER_KEY]: encodePerLayer(shape),
   };

@@ -12,7 +12,10 @@ export function weighMembers(predictions: readonly Float64Array[], targets: Floa
   for (const parts of listShares(predictions.length, PARTS)) {
     let error = 0;
     for (let row = 0; row < targets.length; row++) {
-      const mixed = predictions.reduce((sum, predicted, member) => sum + ((parts[member] ?? 0) / PARTS) * (predicted[row] ?? Number.NaN), 0);
+      const mixed = predictions.reduce(
+        (sum, predicted, member) => sum + ((parts[member] ?? 0) / PARTS) * (predicted[row] ?? Number.NaN),
+        0,
+      );
       error += (mixed - (targets[row] ?? Number.NaN)) ** 2;
     }
     if (error < best.error) best = { error, parts };
@@ -23,5 +26,7 @@ export function weighMembers(predictions: readonly Float64Array[], targets: Floa
 /** All ways to deal so many parts to so many members. */
 function listShares(members: number, parts: number): number[][] {
   if (members <= 1) return [[parts]];
-  return Array.from({ length: parts + 1 }, (_, first) => first).flatMap((first) => listShares(members - 1, parts - first).map((rest) => [first, ...rest]));
+  return Array.from({ length: parts + 1 }, (_, first) => first).flatMap((first) =>
+    listShares(members - 1, parts - first).map((rest) => [first, ...rest]),
+  );
 }

@@ -16,7 +16,11 @@ export interface LikelihoodSearch {
  *
  * @param targets standardised
  */
-export async function maximiseLikelihood(rows: readonly Float64Array[], targets: Float64Array, { columns, iterations }: LikelihoodSearch): Promise<Kernel> {
+export async function maximiseLikelihood(
+  rows: readonly Float64Array[],
+  targets: Float64Array,
+  { columns, iterations }: LikelihoodSearch,
+): Promise<Kernel> {
   const { CholeskyDecomposition, Matrix } = await import('ml-matrix');
   const start = startLog(columns);
   const trends = rows.map((a) => Float64Array.from(rows, (b) => trendPart(a, b)));
@@ -24,7 +28,11 @@ export async function maximiseLikelihood(rows: readonly Float64Array[], targets:
   const judge = (logs: Float64Array): { value: number; gradient: Float64Array } => {
     const kernel = toKernel(logs, columns);
     const smooths = rows.map((a) => Float64Array.from(rows, (b) => smoothPart(kernel, a, b)));
-    const covariance = new Matrix(smooths.map((line, i) => line.map((value, j) => value + kernel.trend * (trends[i]?.[j] ?? 0) + (i === j ? kernel.noise : 0))));
+    const covariance = new Matrix(
+      smooths.map((line, i) =>
+        line.map((value, j) => value + kernel.trend * (trends[i]?.[j] ?? 0) + (i === j ? kernel.noise : 0)),
+      ),
+    );
     const cholesky = new CholeskyDecomposition(covariance);
     if (!cholesky.isPositiveDefinite()) return { value: Number.NEGATIVE_INFINITY, gradient: moreNoise(columns) };
     const factor = cholesky.lowerTriangularMatrix;
@@ -45,7 +53,8 @@ export async function maximiseLikelihood(rows: readonly Float64Array[], targets:
           gradient[d] = (gradient[d] as number) + smooth * step * step;
         }
         gradient[columns] = (gradient[columns] as number) + smooth;
-        gradient[columns + 1] = (gradient[columns + 1] as number) + share * kernel.trend * ((trends[i] as Float64Array)[j] as number);
+        gradient[columns + 1] =
+          (gradient[columns + 1] as number) + share * kernel.trend * ((trends[i] as Float64Array)[j] as number);
         if (i === j) gradient[columns + 2] = (gradient[columns + 2] as number) + share * kernel.noise;
       }
     }
@@ -120,7 +129,11 @@ function invertSquare(factor: readonly (readonly number[])[]): Float64Array[] {
   return square;
 }
 
-function climb(start: Float64Array, judge: (logs: Float64Array) => { value: number; gradient: Float64Array }, iterations: number): Float64Array {
+function climb(
+  start: Float64Array,
+  judge: (logs: Float64Array) => { value: number; gradient: Float64Array },
+  iterations: number,
+): Float64Array {
   const steps = new Float64Array(start.length).fill(0.2);
   const now = Float64Array.from(start);
   let before: Float64Array = new Float64Array(start.length);
@@ -132,7 +145,10 @@ function climb(start: Float64Array, judge: (logs: Float64Array) => { value: numb
       const turn = (gradient[p] as number) * (before[p] as number);
       if (turn < 0) gradient[p] = 0;
       steps[p] = Math.min(1, Math.max(1e-3, (steps[p] as number) * (turn > 0 ? 1.2 : turn < 0 ? 0.5 : 1)));
-      now[p] = Math.min(8, Math.max(LEAST_LOG, (now[p] as number) + Math.sign(gradient[p] as number) * (steps[p] as number)));
+      now[p] = Math.min(
+        8,
+        Math.max(LEAST_LOG, (now[p] as number) + Math.sign(gradient[p] as number) * (steps[p] as number)),
+      );
     }
     before = gradient;
   }

@@ -11,7 +11,8 @@ export interface Scaling {
 /** The scaling under which each column of a batch, and of its squares, has mean 0 and deviation 1; a constant one stays at 0. */
 export function createScaling(batch: EncodingBatch): Scaling {
   const columns = Array.from({ length: batch.columns }, (_, column) =>
-    Array.from({ length: countRows(batch) }, (_row, row) => batch.rates[row * batch.columns + column] as number));
+    Array.from({ length: countRows(batch) }, (_row, row) => batch.rates[row * batch.columns + column] as number),
+  );
   const rates = columns.map(summarise);
   const squares = columns.map((values, column) => {
     const { mean, scale } = rates[column] as Summary;
@@ -26,11 +27,15 @@ export function createScaling(batch: EncodingBatch): Scaling {
 }
 
 /** One row of 2 * columns for each row of the batch: the standardised rates, then their standardised squares. */
-export function scaleRows({ rates, columns }: EncodingBatch, { means, scales, squareMeans, squareScales }: Scaling): Float64Array[] {
+export function scaleRows(
+  { rates, columns }: EncodingBatch,
+  { means, scales, squareMeans, squareScales }: Scaling,
+): Float64Array[] {
   return Array.from({ length: countRows({ rates, columns }) }, (_, row) => {
     const scaled = new Float64Array(2 * columns);
     for (let column = 0; column < columns; column++) {
-      const value = ((rates[row * columns + column] as number) - (means[column] as number)) / (scales[column] as number);
+      const value =
+        ((rates[row * columns + column] as number) - (means[column] as number)) / (scales[column] as number);
       scaled[column] = value;
       scaled[columns + column] = (value * value - (squareMeans[column] as number)) / (squareScales[column] as number);
     }

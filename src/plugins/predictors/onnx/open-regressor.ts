@@ -37,11 +37,17 @@ export async function openRegressor(bytes: Uint8Array, form: RegressorForm): Pro
       for (let from = 0; from < count; from += rows) {
         const chunk = new Float32Array(rows * form.dimensions);
         chunk.set(batch.rates.subarray(from * form.dimensions, (from + rows) * form.dimensions));
-        const answers = await session.run({ [input]: new TensorClass('float32', chunk, [rows, form.dimensions]) }, [output]);
+        const answers = await session.run({ [input]: new TensorClass('float32', chunk, [rows, form.dimensions]) }, [
+          output,
+        ]);
         const values = readAnswer(answers[output], rows * width);
         for (let row = from; row < Math.min(count, from + rows); row++) {
           const value = convert(values[(row - from) * width + column] as number);
-          if (!Number.isFinite(value)) throw new PrunecastError('PREDICTOR_FAILED', `the regressor answered ${values[(row - from) * width + column]} for row ${row}, which is no value of the metric: check the option unit`);
+          if (!Number.isFinite(value))
+            throw new PrunecastError(
+              'PREDICTOR_FAILED',
+              `the regressor answered ${values[(row - from) * width + column]} for row ${row}, which is no value of the metric: check the option unit`,
+            );
           mean[row] = value;
         }
       }
@@ -72,7 +78,8 @@ async function compile(Session: typeof InferenceSession, bytes: Uint8Array): Pro
   } catch (error) {
     const message = error instanceof Error ? error.message : String(error);
     // How ONNX Runtime says it differs with its version and the process's folder.
-    if (/external data|model_path/i.test(message)) throw invalid('keeps tensors in a file of their own: save it with all of them inside');
+    if (/external data|model_path/i.test(message))
+      throw invalid('keeps tensors in a file of their own: save it with all of them inside');
     throw invalid(`is not a model that ONNX Runtime loads: ${message}`);
   }
 }
@@ -80,36 +87,68 @@ async function compile(Session: typeof InferenceSession, bytes: Uint8Array): Pro
 type ValueMetadata = InferenceSession['inputMetadata'][number];
 
 /** The name of the input, and how many rows a run has. */
-function checkInput({ inputMetadata: inputs }: InferenceSession, { dimensions }: RegressorForm): { readonly input: string; readonly rows: number } {
+function checkInput(
+  { inputMetadata: inputs }: InferenceSession,
+  { dimensions }: RegressorForm,
+): { readonly input: string; readonly rows: number } {
   const [input] = inputs;
-  if (input === undefined || inputs.length > 1) throw invalid(`has ${inputs.length} inputs (${listNames(inputs)}); it needs one, float [N, ${dimensions}]`);
+  if (input === undefined || inputs.length > 1)
+    throw invalid(`has ${inputs.length} inputs (${listNames(inputs)}); it needs one, float [N, ${dimensions}]`);
   const { shape } = requireFloats(input, 'input');
   const [rows, columns] = shape;
-  if (shape.length !== 2) throw invalid(`has an input "${input.name}" of shape ${formatShape(shape)}; it needs [N, ${dimensions}]`);
-  if (typeof columns === 'number' && columns !== dimensions) throw invalid(`takes ${columns} columns in "${input.name}"; the pairs have ${dimensions}, features included`);
+  if (shape.length !== 2)
+    throw invalid(`has an input "${input.name}" of shape ${formatShape(shape)}; it needs [N, ${dimensions}]`);
+  if (typeof columns === 'number' && columns !== dimensions)
+    throw invalid(`takes ${columns} columns in "${input.name}"; the pairs have ${dimensions}, features included`);
   return { input: input.name, rows: typeof rows === 'number' && rows > 0 ? rows : BATCH_ROWS };
 }
 
 /** The name of the output, and how many values it has a row. */
-function checkOutput({ outputMetadata: outputs }: InferenceSession, { output: name, metrics }: RegressorForm): { readonly output: string; readonly width: number } {
-  const output = name === '' && outputs.length === 1 ? outputs[0] : outputs.find((candidate) => candidate.name === name);
-  if (output === undefined) throw invalid(name === '' ? `has ${outputs.length} outputs (${listNames(outputs)}): name one in the option output` : `has no output "${name}"; it has ${listNames(outputs)}`);
+function checkOutput(
+  { outputMetadata: outputs }: InferenceSession,
+  { output: name, metrics }: RegressorForm,
+): { readonly output: string; readonly width: number } {
+  const output =
+    name === '' && outputs.length === 1 ? outputs[0] : outputs.find((candidate) => candidate.name === name);
+  if (output === undefined)
+    throw invalid(
+      name === ''
+        ? `has ${outputs.length} outputs (${listNames(outputs)}): name one in the option output`
+        : `has no output "${name}"; it has ${listNames(outputs)}`,
+    );
   const { shape } = requireFloats(output, 'output');
   const width = shape.length === 1 ? 1 : shape[1];
-  if (shape.length < 1 || shape.length > 2) throw invalid(`has an output "${output.name}" of shape ${formatShape(shape)}; it needs [N], [N, 1] or [N, metrics]`);
-  if (typeof width !== 'number') throw invalid(`does not say how many values "${output.name}" has a row (${formatShape(shape)}); it needs [N], [N, 1] or [N, ${metrics}]`);
-  if (width !== metrics && !(width === 1 && metrics === 1)) throw invalid(`answers ${width} values a row in "${output.name}"; the fit has ${metrics === 1 ? '1 metric' : `${metrics} metrics`}`);
+  if (shape.length < 1 || shape.length > 2)
+    throw invalid(
+      `has an output "${output.name}" of shape ${formatShape(shape)}; it needs [N], [N, 1] or [N, metrics]`,
+    );
+  if (typeof width !== 'number')
+    throw invalid(
+      `does not say how many values "${output.name}" has a row (${formatShape(shape)}); it needs [N], [N, 1] or [N, ${metrics}]`,
+    );
+  if (width !== metrics && !(width === 1 && metrics === 1))
+    throw invalid(
+      `answers ${width} values a row in "${output.name}"; the fit has ${metrics === 1 ? '1 metric' : `${metrics} metrics`}`,
+    );
   return { output: output.name, width };
 }
 
-function requireFloats(value: ValueMetadata, kind: 'input' | 'output'): Extract<ValueMetadata, { readonly isTensor: true }> {
-  if (!value.isTensor || value.type !== 'float32') throw invalid(`has an ${kind} "${value.name}" of ${value.isTensor ? value.type : 'no tensor'}; float32 is needed`);
+function requireFloats(
+  value: ValueMetadata,
+  kind: 'input' | 'output',
+): Extract<ValueMetadata, { readonly isTensor: true }> {
+  if (!value.isTensor || value.type !== 'float32')
+    throw invalid(`has an ${kind} "${value.name}" of ${value.isTensor ? value.type : 'no tensor'}; float32 is needed`);
   return value;
 }
 
 function readAnswer(answer: Tensor | undefined, length: number): Float32Array {
   const values = answer?.data;
-  if (!(values instanceof Float32Array) || values.length !== length) throw new PrunecastError('PREDICTOR_FAILED', `the regressor answered ${values?.length ?? 0} values where ${length} were due`);
+  if (!(values instanceof Float32Array) || values.length !== length)
+    throw new PrunecastError(
+      'PREDICTOR_FAILED',
+      `the regressor answered ${values?.length ?? 0} values where ${length} were due`,
+    );
   return values;
 }
 
@@ -122,5 +161,7 @@ function formatShape(shape: readonly (number | string)[]): string {
 }
 
 function invalid(problem: string): PrunecastError {
-  return new PrunecastError('REGRESSOR_INVALID', `the regressor's file ${problem}`, { violations: [{ field: 'predictor.options.path', description: problem }] });
+  return new PrunecastError('REGRESSOR_INVALID', `the regressor's file ${problem}`, {
+    violations: [{ field: 'predictor.options.path', description: problem }],
+  });
 }

@@ -30,8 +30,13 @@ const LOOKED_AT = 1_000;
  *
  * @param candidates the highest expected improvement first
  */
-export function chooseBatch(candidates: readonly BelievedCandidate[], { count, goal }: BatchRequest): BelievedCandidate[] {
-  const pool = candidates.slice(0, Math.max(LOOKED_AT, count)).map((candidate) => ({ candidate, deviation: candidate.deviation }));
+export function chooseBatch(
+  candidates: readonly BelievedCandidate[],
+  { count, goal }: BatchRequest,
+): BelievedCandidate[] {
+  const pool = candidates
+    .slice(0, Math.max(LOOKED_AT, count))
+    .map((candidate) => ({ candidate, deviation: candidate.deviation }));
   const reach = 0.25 * typicalSquaredDistance(pool.map(({ candidate }) => candidate));
   const chosen: BelievedCandidate[] = [];
   let best = goal;
@@ -40,7 +45,8 @@ export function chooseBatch(candidates: readonly BelievedCandidate[], { count, g
     pool.forEach(({ candidate: { mean }, deviation }, index) => {
       const improvement = expectedImprovement({ mean, deviation }, best);
       const lead = improvement - most;
-      if (lead > 0 || (lead === 0 && mean < (pool[place]?.candidate.mean ?? Number.POSITIVE_INFINITY))) [place, most] = [index, improvement];
+      if (lead > 0 || (lead === 0 && mean < (pool[place]?.candidate.mean ?? Number.POSITIVE_INFINITY)))
+        [place, most] = [index, improvement];
     });
     const [taken] = pool.splice(place, 1);
     if (taken === undefined) break;
@@ -57,7 +63,9 @@ export function chooseBatch(candidates: readonly BelievedCandidate[], { count, g
 /** The mean squared distance of each candidate to the one half the list further on; above 0. */
 function typicalSquaredDistance(candidates: readonly BelievedCandidate[]): number {
   const half = Math.floor(candidates.length / 2);
-  const distances = candidates.slice(0, half).map(({ rates }, index) => squaredDistance(rates, candidates[index + half]?.rates ?? rates));
+  const distances = candidates
+    .slice(0, half)
+    .map(({ rates }, index) => squaredDistance(rates, candidates[index + half]?.rates ?? rates));
   return distances.reduce((sum, distance) => sum + distance, 0) / Math.max(1, half) || 1;
 }
 

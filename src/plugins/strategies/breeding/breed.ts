@@ -14,7 +14,11 @@ export interface BreedingRates {
 }
 
 /** A feasible child of some parents, the best first: mixed or changed, then repaired onto the budget. */
-export function breed({ space, sampler, rng }: SearchProblem, parents: readonly Counts[], { crossover, waves, mutations }: BreedingRates): Counts | undefined {
+export function breed(
+  { space, sampler, rng }: SearchProblem,
+  parents: readonly Counts[],
+  { crossover, waves, mutations }: BreedingRates,
+): Counts | undefined {
   const parent = choose(parents, rng);
   return sampler.repair(change(), rng);
 
@@ -50,7 +54,9 @@ function blend(a: Counts, b: Counts, dimensions: readonly Dimension[], rng: Rng)
 function bend(counts: Counts, space: SearchSpace, rng: Rng): Counts {
   const waves = drawWaves(space, rng);
   const scale = 0.1 * rng.uniform() ** 2;
-  return space.dimensions.map(({ size }, index) => Math.round((counts[index] ?? size) + scale * size * (waves[index] ?? 0)));
+  return space.dimensions.map(({ size }, index) =>
+    Math.round((counts[index] ?? size) + scale * size * (waves[index] ?? 0)),
+  );
 }
 
 /** A few dimensions take another count: near the old one half of the time, any other half of the time. */

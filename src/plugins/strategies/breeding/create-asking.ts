@@ -9,7 +9,11 @@ export interface Asking {
    *
    * @param draw told whether so many draws missed that the neighbourhood of what it breeds from is exhausted
    */
-  next(batch: { readonly size: number; readonly first: () => readonly Counts[]; readonly draw: (exhausted: boolean) => Counts | undefined }): readonly Counts[];
+  next(batch: {
+    readonly size: number;
+    readonly first: () => readonly Counts[];
+    readonly draw: (exhausted: boolean) => Counts | undefined;
+  }): readonly Counts[];
 }
 
 export function createAsking({ candidates }: Pick<SearchProblem, 'candidates'>): Asking {
@@ -24,7 +28,7 @@ export function createAsking({ candidates }: Pick<SearchProblem, 'candidates'>):
         return true;
       };
       if (asked.size === 0) first().forEach(add);
-      for (let misses = 0; points.length < size && asked.size < candidates && misses < 20 * size;) {
+      for (let misses = 0; points.length < size && asked.size < candidates && misses < 20 * size; ) {
         if (!add(draw(misses > 10 * size))) misses += 1;
       }
       return points;

@@ -18,12 +18,17 @@ interface Told {
 /** One ring a radius, in mean absolute differences of rates; where nothing feasible was measured one that holds all. */
 export function createRings({ space, sampler, evaluated }: SearchProblem, radii: readonly number[]): Rings {
   const feasible = evaluated.filter(({ counts }) => sampler.isFeasible(counts));
-  const centre = feasible.length === 0 ? undefined : toRates(space, feasible.reduce((best, point) => (valueOf(point) < valueOf(best) ? point : best)).counts);
+  const centre =
+    feasible.length === 0
+      ? undefined
+      : toRates(space, feasible.reduce((best, point) => (valueOf(point) < valueOf(best) ? point : best)).counts);
   const rings = (centre === undefined ? [1] : radii).map((radius) => ({ radius, ranked: [] as Told[] }));
   return {
     count: rings.length,
     add(told) {
-      const distances = told.map(({ counts }) => (centre === undefined ? 0 : rateDistance(toRates(space, counts), centre)));
+      const distances = told.map(({ counts }) =>
+        centre === undefined ? 0 : rateDistance(toRates(space, counts), centre),
+      );
       for (const ring of rings) {
         const inside = told.filter((_, index) => (distances[index] ?? 0) <= ring.radius);
         ring.ranked = [...ring.ranked, ...inside].sort((a, b) => a.predicted - b.predicted);

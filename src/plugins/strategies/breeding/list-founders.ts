@@ -9,8 +9,10 @@ import { listLevelPoints } from './list-level-points.js';
  * come twice.
  */
 export function listFounders(problem: SearchProblem, most: number): Counts[] {
-  const best = selectSpread(problem.evaluated.map(({ values }) => values), most)
-    .map((index) => problem.sampler.repair(problem.evaluated[index]?.counts ?? [], problem.rng));
+  const best = selectSpread(
+    problem.evaluated.map(({ values }) => values),
+    most,
+  ).map((index) => problem.sampler.repair(problem.evaluated[index]?.counts ?? [], problem.rng));
   return [...listLevelPoints(problem), ...listMeans(problem), ...best].filter((counts) => counts !== undefined);
 }
 
@@ -23,7 +25,16 @@ const MEAN_SIZES = [4, 8, 16, 32];
  */
 function listMeans({ space, sampler, evaluated, rng }: SearchProblem): (Counts | undefined)[] {
   const feasible = evaluated.filter(({ counts }) => sampler.isFeasible(counts));
-  const ranked = selectSpread(feasible.map(({ values }) => values), feasible.length).map((index) => feasible[index]?.counts ?? []);
+  const ranked = selectSpread(
+    feasible.map(({ values }) => values),
+    feasible.length,
+  ).map((index) => feasible[index]?.counts ?? []);
   return MEAN_SIZES.filter((size) => size <= ranked.length).map((size) =>
-    sampler.repair(space.dimensions.map((dimension, place) => Math.round(ranked.slice(0, size).reduce((sum, counts) => sum + (counts[place] ?? dimension.size), 0) / size)), rng));
+    sampler.repair(
+      space.dimensions.map((dimension, place) =>
+        Math.round(ranked.slice(0, size).reduce((sum, counts) => sum + (counts[place] ?? dimension.size), 0) / size),
+      ),
+      rng,
+    ),
+  );
 }

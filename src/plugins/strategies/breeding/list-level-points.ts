@@ -37,12 +37,20 @@ const REPAIRED_STEPS = 8;
 
 function repairLevelPoint({ sampler, rng, ...problem }: SearchProblem, level: number): Counts | undefined {
   const repaired = Array.from({ length: REPAIRED_STEPS + 1 }, (_, step) =>
-    sampler.repair(levelPoint(problem, level, step / REPAIRED_STEPS), rng)).filter((counts) => counts !== undefined);
+    sampler.repair(levelPoint(problem, level, step / REPAIRED_STEPS), rng),
+  ).filter((counts) => counts !== undefined);
   const strays = (counts: Counts): number =>
-    problem.space.dimensions.filter(({ kind, counts: allowed }, index) => kind === 'kv_heads' && counts[index] !== allowed[nearestIndex(allowed, level)]).length;
+    problem.space.dimensions.filter(
+      ({ kind, counts: allowed }, index) =>
+        kind === 'kv_heads' && counts[index] !== allowed[nearestIndex(allowed, level)],
+    ).length;
   return repaired.toSorted((a, b) => strays(a) - strays(b))[0];
 }
 
 function levelPoint({ space }: Pick<SearchProblem, 'space'>, level: number, rate: number): Counts {
-  return space.dimensions.map(({ kind, counts, size }) => counts[nearestIndex(counts, kind === 'kv_heads' ? level : kind === 'ffn_channels' ? size * (1 - rate) : size)] ?? size);
+  return space.dimensions.map(
+    ({ kind, counts, size }) =>
+      counts[nearestIndex(counts, kind === 'kv_heads' ? level : kind === 'ffn_channels' ? size * (1 - rate) : size)] ??
+      size,
+  );
 }

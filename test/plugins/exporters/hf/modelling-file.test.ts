@@ -26,7 +26,10 @@ import modeling_prunecast
 print(getattr(modeling_prunecast, sys.argv[3]).__name__)
 `;
 
-async function importWith(version: string, name: string): Promise<{ readonly printed: string; readonly error: string }> {
+async function importWith(
+  version: string,
+  name: string,
+): Promise<{ readonly printed: string; readonly error: string }> {
   const folder = await makeFolder();
   await writeFile(join(folder, MODELLING_FILE), MODELLING_SOURCE);
   const { stdout, stderr } = spawnSync(PYTHON, ['-c', IMPORT_WITH, version, folder, name], { encoding: 'utf8' });
@@ -34,18 +37,26 @@ async function importWith(version: string, name: string): Promise<{ readonly pri
 }
 
 describe.skipIf(!hasPython)(`the modelling file of an hf export (needs Python, ${PYTHON})`, () => {
-  it.each(['4.51.3', '4.53.0.dev0', '4.9.1', '3.0.2'])('says at import which transformers it needs when it is %s', async (version) => {
-    expect((await importWith(version, 'PrunecastLlamaForCausalLM')).error).toBe(
-      `ImportError: a checkpoint whose layers differ from one another needs transformers 4.54 or later, this is ${version}: run pip install --upgrade transformers`,
-    );
-  });
+  it.each(['4.51.3', '4.53.0.dev0', '4.9.1', '3.0.2'])(
+    'says at import which transformers it needs when it is %s',
+    async (version) => {
+      expect((await importWith(version, 'PrunecastLlamaForCausalLM')).error).toBe(
+        `ImportError: a checkpoint whose layers differ from one another needs transformers 4.54 or later, this is ${version}: run pip install --upgrade transformers`,
+      );
+    },
+  );
 
   it.each(['4.54.0', '4.57.1', '5.0.0rc1', '5.23.0', '10.1.0'])('is imported by transformers %s', async (version) => {
-    expect(await importWith(version, 'PrunecastLlamaForCausalLM')).toEqual({ printed: 'PrunecastLlamaForCausalLM', error: '' });
+    expect(await importWith(version, 'PrunecastLlamaForCausalLM')).toEqual({
+      printed: 'PrunecastLlamaForCausalLM',
+      error: '',
+    });
   });
 
   it('says that a Mistral with a window in some layers needs transformers 4.57, where there is no Ministral', async () => {
     expect((await importWith('4.57.1', 'PrunecastMinistralForCausalLM')).printed).toBe('PrunecastMinistralForCausalLM');
-    expect((await importWith('4.56.2', 'PrunecastMinistralForCausalLM')).error).toMatch(/^ImportError: .*needs transformers 4.57 or later, this is 4.56.2/);
+    expect((await importWith('4.56.2', 'PrunecastMinistralForCausalLM')).error).toMatch(
+      /^ImportError: .*needs transformers 4.57 or later, this is 4.56.2/,
+    );
   });
 });
