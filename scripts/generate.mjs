@@ -12,6 +12,13 @@ run(process.execPath, buf, 'format', '-w', '--path', 'proto/prunecast');
 run(process.execPath, buf, 'generate');
 run(process.execPath, buf, 'build', '--as-file-descriptor-set', '-o', 'proto/image.binpb');
 run(process.execPath, 'scripts/generate-plugin-list.mjs');
+run(
+  process.execPath,
+  resolve(root, 'node_modules/@biomejs/biome/bin/biome'),
+  'format',
+  '--write',
+  'src/plugins/builtin.ts',
+);
 // The pages describe what the sources say: built first.
 run(process.execPath, resolve(root, 'node_modules/typescript/bin/tsc'), '-p', 'tsconfig.build.json', '--noCheck');
 run(process.execPath, 'scripts/generate-docs.mjs');
