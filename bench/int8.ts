@@ -74,7 +74,7 @@ async function compareRankings(
   { text, architectures: count }: NonNullable<Int8Comparison['ranking']>,
 ): Promise<number> {
   const { shape } = model;
-  const control = { signal: new AbortController().signal };
+  const work = { signal: new AbortController().signal };
   const tokenizer = await loadTokenizer(model.checkpoint.files);
   if (tokenizer === undefined) throw new Error('ranking architectures needs a checkpoint with a tokenizer');
   const tokens = await tokenizer.encode(await readFile(text, 'utf8'));
@@ -82,7 +82,7 @@ async function compareRankings(
   const calibration = await model.calibrate(
     spread(tokens.subarray(0, middle), CALIBRATION_SEQUENCES),
     fluctuation.needs.filter((need) => need !== 'weights'),
-    control,
+    work,
   );
   const moduleUrl = new URL('../src/plugins/criteria/fluctuation.js', import.meta.url);
   const scores = await model.scoreUnits({
@@ -91,7 +91,7 @@ async function compareRankings(
     moduleUrl,
     calibration,
     seed: 0,
-    control,
+    work,
   });
   const recipe: SubjectRecipe = { ranking: rankUnits(scores, shape.layers) };
   const windows = spread(tokens.subarray(middle), WINDOWS).map((window, start) => ({
@@ -127,8 +127,8 @@ async function label(
   precision: Precision,
 ): Promise<number[]> {
   const losses: number[] = [];
-  const control = { signal: new AbortController().signal };
-  for await (const { index, windowLosses } of model.subject(recipe).losses(architectures, windows, control, precision))
+  const work = { signal: new AbortController().signal };
+  for await (const { index, windowLosses } of model.subject(recipe).losses(architectures, windows, work, precision))
     losses[index] = windowLosses.reduce((sum, loss) => sum + loss, 0);
   if (losses.some((loss) => Number.isNaN(loss))) throw new Error('a loss is not a number');
   return losses;

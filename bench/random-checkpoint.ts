@@ -48,7 +48,7 @@ export async function writeRandomCheckpoint(
   await writeSafetensors({
     directory,
     shardBytes: 4 * 2 ** 30,
-    control: { signal: new AbortController().signal },
+    work: { signal: new AbortController().signal },
     tensors: tensors.map((spec, index) => ({
       name: spec.name,
       dtype: 'BF16',

@@ -62,7 +62,7 @@ if (directory === undefined || textFile === undefined || calibrationFile === und
     'usage: npm run bench:recipes -- --model DIR --text FILE --calibration FILE --json FILE [--markdown FILE] [--criteria IDS] [--compensations IDS]',
   );
 }
-const control = { signal: new AbortController().signal };
+const work = { signal: new AbortController().signal };
 const window = Number(flags.window);
 const threads = detectThreads();
 const tokenizer = await loadTokenizer(createCheckpointFiles({ directory: resolve(directory) }));
@@ -124,7 +124,7 @@ async function measureCriterion(criterion: CriterionName, compensations: readonl
               plugin: mends,
               options,
               moduleUrl,
-              calibration: await model.calibrate(sequences, ['mean', 'gram'], control),
+              calibration: await model.calibrate(sequences, ['mean', 'gram'], work),
             },
           };
     const exported = mends.addsBias ? addOutputBiases(shape) : shape;
@@ -162,9 +162,9 @@ async function rank(name: CriterionName) {
   const calibration = await model.calibrate(
     sequences,
     [...new Set([...criterion.needs, 'gram', 'mean'] as const)],
-    control,
+    work,
   );
-  const scores = await model.scoreUnits({ criterion, options, moduleUrl, seed: 0, control, calibration });
+  const scores = await model.scoreUnits({ criterion, options, moduleUrl, seed: 0, work, calibration });
   return { ranking: rankUnits(scores, shape.layers) };
 }
 
@@ -214,7 +214,7 @@ async function measure(
   windows: readonly Window[],
 ): Promise<number[]> {
   const perplexities: number[] = [];
-  for await (const { index, windowLosses } of model.subject(recipe).losses(architectures, windows, control)) {
+  for await (const { index, windowLosses } of model.subject(recipe).losses(architectures, windows, work)) {
     perplexities[index] = Math.exp(
       windowLosses.reduce((sum, loss) => sum + loss, 0) /
         windows.reduce((sum, { tokens: { length }, scoredFrom }) => sum + length - scoredFrom, 0),

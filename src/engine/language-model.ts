@@ -7,7 +7,7 @@ import { identityRanking, type Ranking } from '../core/model/units.js';
 import type { Compensation } from '../core/ports/compensation.js';
 import type { Criterion } from '../core/ports/criterion.js';
 import type { EvaluationSubject, Window } from '../core/ports/evaluator.js';
-import type { WorkControl } from '../core/ports/progress.js';
+import type { WorkContext } from '../core/ports/work-context.js';
 import type { Calibration, CalibrationNeed } from './calibration/calibration.js';
 import type { Checkpoint } from './checkpoint/checkpoint.js';
 import type { LayerErrors } from './compensation/calibration-errors.js';
@@ -53,7 +53,7 @@ export interface ScoreUnitsRequest {
   /** Needed where the criterion needs activations. */
   readonly calibration?: Calibration;
   readonly seed: number;
-  readonly control: WorkControl;
+  readonly work: WorkContext;
 }
 
 export interface SubjectRecipe {
@@ -79,24 +79,24 @@ export interface LanguageModel {
   calibrate(
     sequences: readonly Int32Array[],
     needs: readonly CalibrationNeed[],
-    control: WorkControl,
+    work: WorkContext,
   ): Promise<Calibration>;
   /** One entry a layer. Throws SCORES_INVALID. */
   scoreUnits(request: ScoreUnitsRequest): Promise<readonly UnitScores[]>;
   /** The model under a recipe, to be evaluated. Sorted weights stay in memory as long as the budget allows. */
   subject(recipe: SubjectRecipe): EvaluationSubject;
   /** The output map of a half-block as an architecture keeps it under a recipe, in the order of a checkpoint. */
-  mend(recipe: SubjectRecipe, request: MendRequest, control: WorkControl): Promise<MendedTensors>;
+  mend(recipe: SubjectRecipe, request: MendRequest, work: WorkContext): Promise<MendedTensors>;
   /** The calibration errors of every width under a recipe's compensation, one entry a layer. */
-  calibrationErrors(recipe: SubjectRecipe, control: WorkControl): Promise<readonly LayerErrors[]>;
+  calibrationErrors(recipe: SubjectRecipe, work: WorkContext): Promise<readonly LayerErrors[]>;
   /** How long half-blocks of a grid of shapes take on this machine for one token with `length` before it; seconds of work. */
-  timeShapes(length: number, control: WorkControl): Promise<LatencyTable>;
+  timeShapes(length: number, work: WorkContext): Promise<LatencyTable>;
   /** How long a token with `length` before it takes in an architecture, in milliseconds: really run, half-block by half-block. */
   timeArchitecture(
     recipe: SubjectRecipe,
     architecture: Architecture,
     length: number,
-    control: WorkControl,
+    work: WorkContext,
   ): Promise<number>;
   /** All logits of one short sequence, [tokens, vocabulary]; of the dense model in its own order by default. */
   logits(
@@ -172,9 +172,9 @@ export async function openLanguageModel(
     const message = describe(recipe);
     return {
       shape,
-      losses: async function* losses(architectures, windows, control, precision = 'float32') {
+      losses: async function* losses(architectures, windows, work, precision = 'float32') {
         await requirePrecision(precision, checkInt8);
-        const results = thread.stream('losses', { recipe: message, architectures, windows, precision }, control);
+        const results = thread.stream('losses', { recipe: message, architectures, windows, precision }, work);
         yield* precision === 'float32'
           ? pace.watch(
               results,
@@ -188,14 +188,14 @@ export async function openLanguageModel(
   return {
     checkpoint,
     shape,
-    calibrate: (sequences, needs, control) => thread.call('calibrate', { sequences, needs }, control),
+    calibrate: (sequences, needs, work) => thread.call('calibrate', { sequences, needs }, work),
     scoreUnits: (request) => scoreUnits(thread, shape, request),
     subject,
-    mend: (recipe, request, control) => thread.call('mend', { recipe: describe(recipe), request }, control),
-    calibrationErrors: (recipe, control) => thread.call('calibrationErrors', { recipe: describe(recipe) }, control),
-    timeShapes: (length, control) => thread.call('timeShapes', { length }, control),
-    timeArchitecture: (recipe, architecture, length, control) =>
-      thread.call('timeArchitecture', { recipe: describe(recipe), architecture, length }, control),
+    mend: (recipe, request, work) => thread.call('mend', { recipe: describe(recipe), request }, work),
+    calibrationErrors: (recipe, work) => thread.call('calibrationErrors', { recipe: describe(recipe) }, work),
+    timeShapes: (length, work) => thread.call('timeShapes', { length }, work),
+    timeArchitecture: (recipe, architecture, length, work) =>
+      thread.call('timeArchitecture', { recipe: describe(recipe), architecture, length }, work),
     logits: (
       tokens,
       { architecture, recipe } = { architecture: shape.layers, recipe: { ranking: identityRanking(shape.layers) } },
@@ -256,11 +256,11 @@ function describe({ ranking, compensation }: SubjectRecipe): RecipeMessage {
 async function scoreUnits(
   thread: Pick<ModelThread, 'call'>,
   shape: ModelShape,
-  { criterion, options, moduleUrl, calibration, seed, control }: ScoreUnitsRequest,
+  { criterion, options, moduleUrl, calibration, seed, work }: ScoreUnitsRequest,
 ): Promise<readonly UnitScores[]> {
   if (moduleUrl !== undefined) {
     const asked = { criterion: { moduleUrl: workerUrl(moduleUrl).href, options }, seed };
-    return thread.call('scoreUnits', calibration === undefined ? asked : { ...asked, calibration }, control);
+    return thread.call('scoreUnits', calibration === undefined ? asked : { ...asked, calibration }, work);
   }
   if (criterion.needs.includes('gradients')) {
     throw new RangeError(
@@ -269,7 +269,7 @@ async function scoreUnits(
   }
   const scores: UnitScores[] = [];
   for (const layer of shape.layers.keys()) {
-    const weights = await thread.call('readLayer', { layer }, { signal: control.signal });
+    const weights = await thread.call('readLayer', { layer }, { signal: work.signal });
     scores.push(
       scoreLayer(
         shape,
@@ -278,7 +278,7 @@ async function scoreUnits(
         { plugin: criterion, options, seed },
       ),
     );
-    control.report?.({ what: 'layers', done: layer + 1, total: shape.layers.length });
+    work.report?.({ what: 'layers', done: layer + 1, total: shape.layers.length });
   }
   return scores;
 }

@@ -4,7 +4,7 @@ import { promisify } from 'node:util';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import type { Architecture } from '../../src/core/model/shape.js';
 import { identityRanking, rankKeptFirst } from '../../src/core/model/units.js';
-import type { WorkProgress } from '../../src/core/ports/progress.js';
+import type { WorkProgress } from '../../src/core/ports/work-context.js';
 import { openCheckpoint } from '../../src/engine/checkpoint/open-checkpoint.js';
 import { openLanguageModel, type LanguageModel } from '../../src/engine/language-model.js';
 import none from '../../src/plugins/compensations/none.js';
@@ -229,7 +229,7 @@ describe('openLanguageModel', () => {
       options: { norm: 'l2' },
       moduleUrl: new URL('../../src/plugins/criteria/magnitude.js', import.meta.url),
       seed: 0,
-      control: unattended,
+      work: unattended,
     });
     clearInterval(timer);
     expect(longest).toBeLessThan(100);

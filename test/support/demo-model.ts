@@ -1,5 +1,5 @@
 import { resolve } from 'node:path';
-import type { WorkControl } from '../../src/core/ports/progress.js';
+import type { WorkContext } from '../../src/core/ports/work-context.js';
 import { openCheckpoint } from '../../src/engine/checkpoint/open-checkpoint.js';
 import { openLanguageModel, type LanguageModel, type LanguageModelOptions } from '../../src/engine/language-model.js';
 
@@ -7,7 +7,7 @@ import { openLanguageModel, type LanguageModel, type LanguageModelOptions } from
 export const DEMO_DIRECTORY = resolve(import.meta.dirname, '../../models/stories260k');
 
 /** Never cancelled, told nobody. */
-export const unattended: WorkControl = { signal: new AbortController().signal };
+export const unattended: WorkContext = { signal: new AbortController().signal };
 
 /** A model for as long as `use` runs. */
 export async function withModel<Result>(

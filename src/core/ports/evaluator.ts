@@ -2,7 +2,7 @@ import type { Architecture, ModelShape } from '../model/shape.js';
 import type { MetricDefinition } from '../metric.js';
 import type { Fidelity, Measurement, Precision } from '../measurement.js';
 import type { PluginManifest } from './plugin.js';
-import type { WorkControl } from './progress.js';
+import type { WorkContext } from './work-context.js';
 
 /** Measures architectures: metrics by name. */
 export interface Evaluator<Options = unknown> extends PluginManifest<Options> {
@@ -14,7 +14,7 @@ export interface Evaluator<Options = unknown> extends PluginManifest<Options> {
     subject: EvaluationSubject,
     architectures: readonly Architecture[],
     plan: EvaluationPlan,
-    control: WorkControl,
+    work: WorkContext,
     options: Options,
   ): AsyncIterable<EvaluatedArchitecture>;
 }
@@ -71,7 +71,7 @@ export interface EvaluationSubject {
   losses(
     architectures: readonly Architecture[],
     windows: readonly Window[],
-    control: WorkControl,
+    work: WorkContext,
     precision?: Precision,
   ): AsyncIterable<ArchitectureLosses>;
 }

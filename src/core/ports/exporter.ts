@@ -1,14 +1,14 @@
 import type { Architecture, BlockBiases, ModelShape } from '../model/shape.js';
 import type { KeptUnits } from '../model/units.js';
 import type { PluginManifest } from './plugin.js';
-import type { WorkControl } from './progress.js';
+import type { WorkContext } from './work-context.js';
 
 /** Writes the pruned model in a format something else loads. */
 export interface Exporter<Options = unknown> extends PluginManifest<Options> {
   /** Whether it can write an architecture, with or without biases that a compensation added, and what will load the result. */
   supports(shape: ModelShape, architecture: Architecture, biases: 'none' | 'added', options: Options): ExportSupport;
   /** Writes all files into `directory`, an existing empty folder; the caller moves it into place. */
-  write(model: PrunedModel, directory: string, control: WorkControl, options: Options): Promise<ExportSummary>;
+  write(model: PrunedModel, directory: string, work: WorkContext, options: Options): Promise<ExportSummary>;
 }
 
 /** What will load an export ("transformers", "vLLM"); or why it cannot be written. */

@@ -1,5 +1,5 @@
 import type { Architecture } from '../model/shape.js';
-import type { WorkControl } from './progress.js';
+import type { WorkContext } from './work-context.js';
 
 /** The metrics of one architecture under one checkpoint, measurement, fidelity and recipe, with the loss of each window. */
 export interface Label {
@@ -19,6 +19,6 @@ export interface LabelQueue<Target> {
   label(
     target: Target,
     architectures: readonly Architecture[],
-    control: WorkControl,
+    work: WorkContext,
   ): AsyncIterable<{ readonly index: number; readonly label: Label }>;
 }

@@ -1,7 +1,7 @@
 import { PrunecastError } from '../../core/errors/prunecast-error.js';
 import type { LayerArchitecture, ModelShape } from '../../core/model/shape.js';
 import type { TransposedProduct } from '../../core/ports/compensation.js';
-import type { WorkControl } from '../../core/ports/progress.js';
+import type { WorkContext } from '../../core/ports/work-context.js';
 import type { BatchSize, BlockRunner } from '../forward/block-runner.js';
 import {
   countStates,
@@ -41,7 +41,7 @@ export interface CalibrationContext {
 export async function collectStatistics(
   context: CalibrationContext,
   sequences: readonly Int32Array[],
-  control: WorkControl,
+  work: WorkContext,
 ): Promise<Calibration> {
   const { shape } = context;
   const windows = sequences.map((tokens) => ({ tokens }));
@@ -58,9 +58,9 @@ export async function collectStatistics(
   });
   let done = 0;
   for (const group of pass?.groups ?? []) {
-    await passGroup(context, group, windows, { sums, tokens }, control, (passed) => {
+    await passGroup(context, group, windows, { sums, tokens }, work, (passed) => {
       done += passed / (2 * shape.layers.length);
-      control.report?.({ what: 'tokens', done: Math.round(done), total: tokens });
+      work.report?.({ what: 'tokens', done: Math.round(done), total: tokens });
     });
   }
   return {
@@ -93,7 +93,7 @@ async function passGroup(
   batches: readonly WindowBatch[],
   windows: readonly { readonly tokens: Int32Array }[],
   { sums, tokens }: { readonly sums: readonly LayerSums[]; readonly tokens: number },
-  { signal }: WorkControl,
+  { signal }: WorkContext,
   passed: (tokens: number) => void,
 ): Promise<void> {
   const pool = createStatePool();

@@ -1,7 +1,7 @@
 import { open, type FileHandle } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { PrunedTensor } from '../../core/ports/exporter.js';
-import type { WorkControl } from '../../core/ports/progress.js';
+import type { WorkContext } from '../../core/ports/work-context.js';
 import { DTYPE_BYTES } from './dtype.js';
 import { INDEX_FILE, SINGLE_FILE } from './safetensors-index.js';
 
@@ -11,7 +11,7 @@ export interface SafetensorsOutput {
   readonly tensors: readonly PrunedTensor[];
   /** Most bytes of values in one file; a larger tensor has a file of its own. */
   readonly shardBytes: number;
-  readonly control: WorkControl;
+  readonly work: WorkContext;
 }
 
 /** Header lengths are padded so that values lie at multiples of it, as other writers do. */
@@ -26,7 +26,7 @@ const ALIGNMENT = 8;
 export async function writeSafetensors(
   output: SafetensorsOutput,
 ): Promise<{ readonly files: readonly string[]; readonly bytes: number }> {
-  const { directory, tensors, control } = output;
+  const { directory, tensors, work } = output;
   const shards = planShards(tensors, output.shardBytes);
   const total = tensors.reduce((sum, tensor) => sum + countBytes(tensor), 0);
   const fileOf: Record<string, string> = {};
@@ -40,7 +40,7 @@ export async function writeSafetensors(
       await writeFully(handle, header);
       let written = header.length;
       for (const tensor of shard) {
-        control.signal.throwIfAborted();
+        work.signal.throwIfAborted();
         const values = await tensor.read();
         if (values.length !== countBytes(tensor))
           throw new RangeError(`${tensor.name} has ${values.length} bytes, its shape asks for ${countBytes(tensor)}`);
@@ -48,7 +48,7 @@ export async function writeSafetensors(
         written += values.length;
         done += values.length;
         fileOf[tensor.name] = file;
-        control.report?.({ what: 'bytes', done, total });
+        work.report?.({ what: 'bytes', done, total });
       }
       return written;
     });

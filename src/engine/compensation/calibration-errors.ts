@@ -1,5 +1,5 @@
 import type { ModelShape } from '../../core/model/shape.js';
-import type { WorkControl } from '../../core/ports/progress.js';
+import type { WorkContext } from '../../core/ports/work-context.js';
 import type { RecipeWeights } from '../forward/recipe-weights.js';
 
 /**
@@ -17,7 +17,7 @@ export interface LayerErrors {
 export async function listCalibrationErrors(
   { layers, headDim }: ModelShape,
   weights: RecipeWeights,
-  { signal, report }: WorkControl,
+  { signal, report }: WorkContext,
 ): Promise<LayerErrors[]> {
   const errors: LayerErrors[] = [];
   for (const [layer, { kvHeads, queryHeadsPerKv, ffnChannels }] of layers.entries()) {

@@ -1,6 +1,6 @@
 import type { Architecture, LayerArchitecture, ModelShape } from '../../core/model/shape.js';
 import type { StreamHalfBlock, TransposedProduct } from '../../core/ports/compensation.js';
-import type { WorkControl } from '../../core/ports/progress.js';
+import type { WorkContext } from '../../core/ports/work-context.js';
 import type { BlockRunner } from '../forward/block-runner.js';
 import { countStates, createStatePool, embedBatches, type EmbeddingTable } from '../forward/hidden-states.js';
 import type { HalfStep } from '../forward/prefix-tree.js';
@@ -40,7 +40,7 @@ export async function mendStreams(
   context: StreamContext,
   architectures: readonly Architecture[],
   sequences: readonly Int32Array[],
-  { signal, report }: WorkControl,
+  { signal, report }: WorkContext,
 ): Promise<StreamedMaps[]> {
   const { shape, weights, fit } = context;
   const streams = await openStreams(context, 1 + architectures.length, sequences);

@@ -1,5 +1,5 @@
 import type { Architecture } from '../../core/model/shape.js';
-import type { WorkControl } from '../../core/ports/progress.js';
+import type { WorkContext } from '../../core/ports/work-context.js';
 import { digestOf } from '../digest.js';
 import type { RecipeWeights, WeightRecipe } from '../forward/recipe-weights.js';
 import type { WeightStore } from '../forward/weight-store.js';
@@ -15,7 +15,7 @@ export interface StreamMender {
   mend(
     recipe: WeightRecipe,
     architectures: readonly Architecture[],
-    control: WorkControl,
+    work: WorkContext,
   ): Promise<readonly RecipeWeights[]>;
 }
 
@@ -30,7 +30,7 @@ export function createStreamMender(
   let latest: ReadonlyMap<string, StreamedMaps> = new Map();
   return {
     isAsked: ({ compensation }) => compensation?.plugin.stream?.isAsked(compensation.options) ?? false,
-    mend: async (recipe, architectures, control) => {
+    mend: async (recipe, architectures, work) => {
       const { compensation } = recipe;
       const { stream } = compensation?.plugin ?? {};
       const gramKey = compensation?.calibration?.gramKey;
@@ -54,7 +54,7 @@ export function createStreamMender(
         taken.push(key);
       }
       const mended =
-        missing.size === 0 ? [] : await mendStreams({ ...context, fit }, [...missing.values()], sequences, control);
+        missing.size === 0 ? [] : await mendStreams({ ...context, fit }, [...missing.values()], sequences, work);
       const fresh = new Map([...missing.keys()].map((key, index) => [key, mended[index] ?? {}]));
       for (const [key, maps] of fresh) await store.get(key, () => Promise.resolve(maps));
       latest = new Map([...known, ...fresh]);

@@ -1,6 +1,6 @@
 import type { Architecture } from '../../core/model/shape.js';
 import type { ArchitectureLosses, Window } from '../../core/ports/evaluator.js';
-import type { WorkControl } from '../../core/ports/progress.js';
+import type { WorkContext } from '../../core/ports/work-context.js';
 import type { HeadReader } from './head-reader.js';
 import { countStates } from './hidden-states.js';
 import { planPasses } from './plan-passes.js';
@@ -28,7 +28,7 @@ export async function* evaluateArchitectures(
   weights: HalfBlocks,
   architectures: readonly Architecture[],
   windows: readonly Window[],
-  control: WorkControl,
+  work: WorkContext,
 ): AsyncGenerator<ArchitectureLosses> {
   const batches = batchWindows(windows);
   const heldStates = (part: readonly Architecture[]): number =>
@@ -39,7 +39,7 @@ export async function* evaluateArchitectures(
     limitBytes: context.stateBytes,
   });
   const report = createReporter(
-    control,
+    work,
     architectures.length * windows.reduce((sum, { tokens }) => sum + tokens.length, 0),
   );
 
@@ -52,7 +52,7 @@ export async function* evaluateArchitectures(
         context,
         weights,
         { batches: group, windows },
-        control.signal,
+        work.signal,
         report.share(part.length * countTokens(group), tree.steps),
       );
       const ended = context.layers === 'resident' ? walk.depthFirst(tree) : walk.layerMajor(tree);
@@ -63,7 +63,7 @@ export async function* evaluateArchitectures(
           await context.head(),
           { batches: group, windows, states },
           scores,
-          control.signal,
+          work.signal,
         );
         for (const end of node.ends) {
           const { losses, hits } = sums[end] as WindowScores;
@@ -83,7 +83,7 @@ function countTokens(batches: readonly WindowBatch[]): number {
 }
 
 /** Progress in tokens, a tree's share of them spread over its steps: shared steps count for all that share them. */
-function createReporter({ report }: WorkControl, total: number): { share(tokens: number, steps: number): () => void } {
+function createReporter({ report }: WorkContext, total: number): { share(tokens: number, steps: number): () => void } {
   let done = 0;
   return {
     share: (tokens, steps) => () => {

@@ -6,7 +6,7 @@ import { identityRanking } from '../../core/model/units.js';
 import { validateArchitecture } from '../../core/model/validate-architecture.js';
 import type { ArchitectureLosses, Window } from '../../core/ports/evaluator.js';
 import type { TransposedProduct } from '../../core/ports/compensation.js';
-import type { WorkControl } from '../../core/ports/progress.js';
+import type { WorkContext } from '../../core/ports/work-context.js';
 import type { Calibration, CalibrationNeed } from '../calibration/calibration.js';
 import { createCalibrations } from '../calibration/known-calibrations.js';
 import { collectStatistics } from '../calibration/collect-statistics.js';
@@ -57,33 +57,33 @@ export interface ModelRuntime {
     recipe: WeightRecipe,
     architectures: readonly Architecture[],
     windows: readonly Window[],
-    control: WorkControl,
+    work: WorkContext,
     precision?: Precision,
   ): AsyncIterable<ArchitectureLosses>;
   calibrate(
     sequences: readonly Int32Array[],
     needs: readonly CalibrationNeed[],
-    control: WorkControl,
+    work: WorkContext,
   ): Promise<Calibration>;
-  scoreUnits(recipe: ScoringRecipe, calibration: Calibration | undefined, control: WorkControl): Promise<UnitScores[]>;
+  scoreUnits(recipe: ScoringRecipe, calibration: Calibration | undefined, work: WorkContext): Promise<UnitScores[]>;
   /** [tokens, vocabulary] */
   logits(
     recipe: WeightRecipe,
     architecture: Architecture,
     tokens: Int32Array,
-    control: WorkControl,
+    work: WorkContext,
   ): Promise<Float32Array>;
   /** The output map of a half-block as an architecture keeps it, in the order of a checkpoint. */
-  mend(recipe: WeightRecipe, request: MendRequest, control: WorkControl): Promise<MendedTensors>;
-  calibrationErrors(recipe: WeightRecipe, control: WorkControl): Promise<LayerErrors[]>;
+  mend(recipe: WeightRecipe, request: MendRequest, work: WorkContext): Promise<MendedTensors>;
+  calibrationErrors(recipe: WeightRecipe, work: WorkContext): Promise<LayerErrors[]>;
   /** How long half-blocks of a grid of shapes take for one token after `length` others. */
-  timeShapes(length: number, control: WorkControl): Promise<LatencyTable>;
+  timeShapes(length: number, work: WorkContext): Promise<LatencyTable>;
   /** How long a token after `length` others takes in an architecture, in milliseconds. */
   timeArchitecture(
     recipe: WeightRecipe,
     architecture: Architecture,
     length: number,
-    control: WorkControl,
+    work: WorkContext,
   ): Promise<number>;
   /** One layer's weights in the model's own order. */
   readLayer(layer: number): Promise<Omit<ScoredLayer, 'statistics'>>;
@@ -121,10 +121,10 @@ function keySequences(sequences: readonly Int32Array[]): string {
 
 /** One architecture's progress within that of all, each the same share. */
 function shareProgress(
-  report: NonNullable<WorkControl['report']>,
+  report: NonNullable<WorkContext['report']>,
   index: number,
   count: number,
-): NonNullable<WorkControl['report']> {
+): NonNullable<WorkContext['report']> {
   return ({ what, done, total }) => report({ what, done: index * total + done, total: count * total });
 }
 
@@ -198,13 +198,13 @@ export function createModelRuntime(
   const collect = async (
     sequences: readonly Int32Array[],
     gramKey: string | undefined,
-    control: WorkControl,
+    work: WorkContext,
   ): Promise<Calibration> => {
-    const work =
+    const needed =
       gramKey === undefined
         ? { needs: ['activations'] as const }
         : { needs: ['gram'] as const, gramBytes: grams.bytesWith(gramKey) };
-    const call = await startCall(sequences, work);
+    const call = await startCall(sequences, needed);
     const context = {
       ...call,
       shape,
@@ -212,13 +212,13 @@ export function createModelRuntime(
       weights: weightsOf({ key: 'own', ranking: identityRanking(shape.layers) }),
       multiplyTransposed,
     };
-    if (gramKey === undefined) return collectStatistics(context, sequences, control);
+    if (gramKey === undefined) return collectStatistics(context, sequences, work);
     grams.open(gramKey);
     try {
       return await collectStatistics(
         { ...context, addGram: (place, share, factor) => grams.add(gramKey, place, share, factor) },
         sequences,
-        control,
+        work,
       );
     } catch (error) {
       grams.discard(gramKey);
@@ -239,12 +239,12 @@ export function createModelRuntime(
   const weightsFor = async (
     recipe: WeightRecipe,
     architecture: Architecture,
-    control: WorkControl,
+    work: WorkContext,
   ): Promise<RecipeWeights> => {
-    if (streams.isAsked(recipe)) return (await streams.mend(recipe, [architecture], control))[0] ?? weightsOf(recipe);
+    if (streams.isAsked(recipe)) return (await streams.mend(recipe, [architecture], work))[0] ?? weightsOf(recipe);
     const { gramKey, gramSequences } = recipe.compensation?.calibration ?? {};
     if (gramKey !== undefined && gramSequences !== undefined && !grams.has(gramKey))
-      await collect(gramSequences, gramKey, { signal: control.signal });
+      await collect(gramSequences, gramKey, { signal: work.signal });
     return weightsOf(recipe);
   };
 
@@ -252,16 +252,16 @@ export function createModelRuntime(
     recipe: WeightRecipe,
     architectures: readonly Architecture[],
     windows: readonly Window[],
-    control: WorkControl,
+    work: WorkContext,
     precision: Precision,
   ): AsyncGenerator<ArchitectureLosses> {
     for (let from = 0; from < architectures.length; ) {
-      const together = await streams.mend(recipe, architectures.slice(from), control);
+      const together = await streams.mend(recipe, architectures.slice(from), work);
       for (const [place, own] of together.entries()) {
         const index = from + place;
         const architecture = architectures[index] ?? [];
         const report =
-          control.report === undefined ? {} : { report: shareProgress(control.report, index, architectures.length) };
+          work.report === undefined ? {} : { report: shareProgress(work.report, index, architectures.length) };
         const context = await startCall(
           windows.map(({ tokens }) => tokens),
           { ...describeWork(recipe), precision },
@@ -271,7 +271,7 @@ export function createModelRuntime(
           inPrecision(own, precision, digestOf(architecture)),
           [architecture],
           windows,
-          { signal: control.signal, ...report },
+          { signal: work.signal, ...report },
         ))
           yield { ...result, index };
       }
@@ -299,13 +299,13 @@ export function createModelRuntime(
   };
 
   return {
-    losses: async function* losses(recipe, architectures, windows, control, precision = 'float32') {
+    losses: async function* losses(recipe, architectures, windows, work, precision = 'float32') {
       architectures.forEach((architecture, index) =>
         validateArchitecture(shape, architecture, `architectures[${index}]`),
       );
-      if (streams.isAsked(recipe)) yield* lossesOnStreams(recipe, architectures, windows, control, precision);
+      if (streams.isAsked(recipe)) yield* lossesOnStreams(recipe, architectures, windows, work, precision);
       else {
-        const weights = inPrecision(await weightsFor(recipe, shape.layers, control), precision);
+        const weights = inPrecision(await weightsFor(recipe, shape.layers, work), precision);
         yield* evaluateArchitectures(
           await startCall(
             windows.map(({ tokens }) => tokens),
@@ -314,11 +314,11 @@ export function createModelRuntime(
           weights,
           architectures,
           windows,
-          control,
+          work,
         );
       }
     },
-    calibrate: async (sequences, needs, control) => {
+    calibrate: async (sequences, needs, work) => {
       const key = keySequences(sequences);
       const asked = {
         ...(needs.includes('gradients') ? { gradientSequences: sequences } : {}),
@@ -327,11 +327,11 @@ export function createModelRuntime(
       if (needs.every((need) => need === 'weights' || need === 'gradients'))
         return { ...countSequences(sequences), layers: [], ...asked };
       const ready = needs.includes('gram') && !grams.has(key) ? undefined : known.find(key);
-      const calibration = ready ?? (await collect(sequences, needs.includes('gram') ? key : undefined, control));
+      const calibration = ready ?? (await collect(sequences, needs.includes('gram') ? key : undefined, work));
       known.keep(key, calibration);
       return { ...calibration, ...asked };
     },
-    scoreUnits: async (recipe, calibration, control) => {
+    scoreUnits: async (recipe, calibration, work) => {
       const scores: UnitScores[] = [];
       const sequences = calibration?.gradientSequences;
       if (recipe.plugin.needs.includes('gradients') && sequences !== undefined) {
@@ -342,7 +342,7 @@ export function createModelRuntime(
           layer,
           halves: { attention, ffn },
           gradients,
-        } of computeGradients(context, sequences, control.signal)) {
+        } of computeGradients(context, sequences, work.signal)) {
           scores[layer] = scoreLayer(
             shape,
             layer,
@@ -355,49 +355,43 @@ export function createModelRuntime(
             },
             recipe,
           );
-          control.report?.({ what: 'layers', done: shape.layers.length - layer, total: shape.layers.length });
+          work.report?.({ what: 'layers', done: shape.layers.length - layer, total: shape.layers.length });
         }
         return scores;
       }
       for (const layer of shape.layers.keys()) {
-        control.signal.throwIfAborted();
+        work.signal.throwIfAborted();
         scores.push(
           scoreLayer(shape, layer, { ...(await readLayer(layer)), statistics: calibration?.layers[layer] }, recipe),
         );
-        control.report?.({ what: 'layers', done: layer + 1, total: shape.layers.length });
+        work.report?.({ what: 'layers', done: layer + 1, total: shape.layers.length });
       }
       return scores;
     },
-    logits: async (recipe, architecture, tokens, control) => {
+    logits: async (recipe, architecture, tokens, work) => {
       validateArchitecture(shape, architecture);
-      const weights = await weightsFor(recipe, architecture, control);
-      return computeLogits(
-        await startCall([tokens], describeWork(recipe)),
-        weights,
-        architecture,
-        tokens,
-        control.signal,
-      );
+      const weights = await weightsFor(recipe, architecture, work);
+      return computeLogits(await startCall([tokens], describeWork(recipe)), weights, architecture, tokens, work.signal);
     },
-    mend: async (recipe, request, control) => {
+    mend: async (recipe, request, work) => {
       validateArchitecture(shape, request.architecture);
-      const weights = await weightsFor(recipe, request.architecture, control);
+      const weights = await weightsFor(recipe, request.architecture, work);
       await startCall([], describeWork(recipe));
       return mendHalf(shape, weights, recipe.ranking, request);
     },
-    calibrationErrors: async (recipe, control) => {
-      const weights = await weightsFor(recipe, shape.layers, control);
+    calibrationErrors: async (recipe, work) => {
+      const weights = await weightsFor(recipe, shape.layers, work);
       await startCall([], describeWork(recipe));
-      return listCalibrationErrors(shape, weights, control);
+      return listCalibrationErrors(shape, weights, work);
     },
-    timeShapes: async (length, control) => {
+    timeShapes: async (length, work) => {
       const own = { key: 'own', ranking: identityRanking(shape.layers) };
-      return timeShapes(await startTiming(own), weightsOf(own), length, control);
+      return timeShapes(await startTiming(own), weightsOf(own), length, work);
     },
-    timeArchitecture: async (recipe, architecture, length, control) => {
+    timeArchitecture: async (recipe, architecture, length, work) => {
       validateArchitecture(shape, architecture);
-      const weights = await weightsFor(recipe, architecture, control);
-      return timeArchitecture(await startTiming(recipe), weights, architecture, length, control);
+      const weights = await weightsFor(recipe, architecture, work);
+      return timeArchitecture(await startTiming(recipe), weights, architecture, length, work);
     },
     readLayer,
     allow: (budgetBytes = memoryBudgetBytes) => {

@@ -7,7 +7,7 @@ import {
 } from '../../core/budget/latency-table.js';
 import { countAttentionParameters, countFfnParameters } from '../../core/model/parameters.js';
 import type { Architecture, LayerArchitecture, ModelShape } from '../../core/model/shape.js';
-import type { WorkControl } from '../../core/ports/progress.js';
+import type { WorkContext } from '../../core/ports/work-context.js';
 import type { BlockRunner } from '../forward/block-runner.js';
 import type { HeadReader } from '../forward/head-reader.js';
 import type { HalfStep } from '../forward/prefix-tree.js';
@@ -42,7 +42,7 @@ export async function timeShapes(
   context: LatencyContext,
   weights: RecipeWeights,
   length: number,
-  { signal, report }: WorkControl,
+  { signal, report }: WorkContext,
 ): Promise<LatencyTable> {
   const { shape } = context;
   const most = (read: (layer: LayerArchitecture) => number): number =>
@@ -118,7 +118,7 @@ export async function timeArchitecture(
   weights: RecipeWeights,
   architecture: Architecture,
   length: number,
-  { signal }: WorkControl,
+  { signal }: WorkContext,
 ): Promise<number> {
   const caches = createCaches(context.shape, length);
   const compilesAgain =

@@ -1,4 +1,4 @@
-import type { WorkProgress } from '../../core/ports/progress.js';
+import type { WorkProgress } from '../../core/ports/work-context.js';
 import type { ErrorMessage } from './message-errors.js';
 
 /** The calls that a thread answers, by name: their arguments, the items they send before they end, and what they end with. */

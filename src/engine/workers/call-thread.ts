@@ -1,5 +1,5 @@
 import type { PrunecastError } from '../../core/errors/prunecast-error.js';
-import type { WorkControl } from '../../core/ports/progress.js';
+import type { WorkContext } from '../../core/ports/work-context.js';
 import type { CallAnswer, CallRequest, CallTable } from './call-messages.js';
 import { createOpenCall, type OpenCall } from './open-call.js';
 
@@ -25,14 +25,14 @@ export interface CallThread<Calls extends CallTable> {
   call<Name extends keyof Calls & string>(
     name: Name,
     argument: Calls[Name]['argument'],
-    control: WorkControl,
+    work: WorkContext,
     budgetBytes?: number,
   ): Promise<Calls[Name]['result']>;
   /** A call that sends items before it ends. To stop reading cancels it. */
   stream<Name extends keyof Calls & string>(
     name: Name,
     argument: Calls[Name]['argument'],
-    control: WorkControl,
+    work: WorkContext,
     budgetBytes?: number,
   ): AsyncGenerator<Calls[Name]['item']>;
   /** Whether it works on a call, be it one that was cancelled. */
@@ -162,7 +162,7 @@ export function startCallThread<Calls extends CallTable>({
   async function* open<Name extends keyof Calls & string>(
     name: Name,
     argument: Calls[Name]['argument'],
-    { signal, report }: WorkControl,
+    { signal, report }: WorkContext,
     budgetBytes: number | undefined,
   ): AsyncGenerator<Calls[Name]['item'], Calls[Name]['result']> {
     signal.throwIfAborted();
@@ -193,15 +193,15 @@ export function startCallThread<Calls extends CallTable>({
   }
 
   return {
-    call: async (name, argument, control, budgetBytes) => {
-      const opened = open(name, argument, control, budgetBytes);
+    call: async (name, argument, work, budgetBytes) => {
+      const opened = open(name, argument, work, budgetBytes);
       for (;;) {
         const { done, value } = await opened.next();
         if (done === true) return value;
       }
     },
-    stream: async function* stream(name, argument, control, budgetBytes) {
-      yield* open(name, argument, control, budgetBytes);
+    stream: async function* stream(name, argument, work, budgetBytes) {
+      yield* open(name, argument, work, budgetBytes);
     },
     isBusy: () => queue.size > 0,
     heldBytes: () => (worker === undefined ? 0 : workerBytes + heldBytes),

@@ -27,23 +27,23 @@ const runtime = createModelRuntime(source, { ...options, guard: (run) => passGat
 serveCalls<ModelCalls>(
   openThreadChannel(),
   {
-    losses: async ({ recipe, architectures, windows, precision }, { control, send }) => {
-      for await (const item of runtime.losses(await loadRecipe(recipe), architectures, windows, control, precision))
+    losses: async ({ recipe, architectures, windows, precision }, { work, send }) => {
+      for await (const item of runtime.losses(await loadRecipe(recipe), architectures, windows, work, precision))
         send(item);
       return undefined;
     },
-    calibrate: ({ sequences, needs }, { control }) => runtime.calibrate(sequences, needs, control),
-    scoreUnits: async ({ criterion, seed, calibration }, { control }) => {
+    calibrate: ({ sequences, needs }, { work }) => runtime.calibrate(sequences, needs, work),
+    scoreUnits: async ({ criterion, seed, calibration }, { work }) => {
       const plugin = await loadPlugin<Criterion>(criterion.moduleUrl);
-      return runtime.scoreUnits({ plugin, options: criterion.options, seed }, calibration, control);
+      return runtime.scoreUnits({ plugin, options: criterion.options, seed }, calibration, work);
     },
-    logits: async ({ recipe, architecture, tokens }, { control }) =>
-      runtime.logits(await loadRecipe(recipe), architecture, tokens, control),
-    mend: async ({ recipe, request }, { control }) => runtime.mend(await loadRecipe(recipe), request, control),
-    calibrationErrors: async ({ recipe }, { control }) => runtime.calibrationErrors(await loadRecipe(recipe), control),
-    timeShapes: ({ length }, { control }) => runtime.timeShapes(length, control),
-    timeArchitecture: async ({ recipe, architecture, length }, { control }) =>
-      runtime.timeArchitecture(await loadRecipe(recipe), architecture, length, control),
+    logits: async ({ recipe, architecture, tokens }, { work }) =>
+      runtime.logits(await loadRecipe(recipe), architecture, tokens, work),
+    mend: async ({ recipe, request }, { work }) => runtime.mend(await loadRecipe(recipe), request, work),
+    calibrationErrors: async ({ recipe }, { work }) => runtime.calibrationErrors(await loadRecipe(recipe), work),
+    timeShapes: ({ length }, { work }) => runtime.timeShapes(length, work),
+    timeArchitecture: async ({ recipe, architecture, length }, { work }) =>
+      runtime.timeArchitecture(await loadRecipe(recipe), architecture, length, work),
     readLayer: ({ layer }) => runtime.readLayer(layer),
   },
   {

@@ -1,4 +1,4 @@
-import type { WorkControl } from '../../core/ports/progress.js';
+import type { WorkContext } from '../../core/ports/work-context.js';
 import { decodeError } from './message-errors.js';
 import type { CallAnswer } from './call-messages.js';
 
@@ -11,7 +11,7 @@ export interface OpenCall {
 }
 
 /** @param report hears of the progress of the call */
-export function createOpenCall(report: WorkControl['report']): OpenCall {
+export function createOpenCall(report: WorkContext['report']): OpenCall {
   const waiting: { readonly kind: 'item' | 'result'; readonly value: unknown }[] = [];
   let failure: { readonly error: unknown } | undefined;
   let wake: (() => void) | undefined;

@@ -12,11 +12,11 @@ export function callInPool(
   wholeBytes: number,
 ): Pick<ModelThread, 'call' | 'stream'> {
   return {
-    call: async (name, argument, control) => {
+    call: async (name, argument, work) => {
       for (let leastBytes = 0; ; ) {
-        const grantedBytes = await place.enter(leastBytes, control.signal);
+        const grantedBytes = await place.enter(leastBytes, work.signal);
         try {
-          return await thread.call(name, argument, control, grantedBytes);
+          return await thread.call(name, argument, work, grantedBytes);
         } catch (error) {
           leastBytes = readNeeded(error, grantedBytes, wholeBytes);
         } finally {
@@ -24,12 +24,12 @@ export function callInPool(
         }
       }
     },
-    stream: async function* stream(name, argument, control) {
+    stream: async function* stream(name, argument, work) {
       for (let leastBytes = 0; ; ) {
-        const grantedBytes = await place.enter(leastBytes, control.signal);
+        const grantedBytes = await place.enter(leastBytes, work.signal);
         let items = 0;
         try {
-          for await (const item of thread.stream(name, argument, control, grantedBytes)) {
+          for await (const item of thread.stream(name, argument, work, grantedBytes)) {
             items += 1;
             yield item;
           }

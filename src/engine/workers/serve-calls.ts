@@ -1,5 +1,5 @@
 import { parentPort } from 'node:worker_threads';
-import type { WorkControl } from '../../core/ports/progress.js';
+import type { WorkContext } from '../../core/ports/work-context.js';
 import type { CallAnswer, CallRequest, CallTable } from './call-messages.js';
 import { encodeError } from './message-errors.js';
 
@@ -12,7 +12,7 @@ export interface CallChannel {
 /** A call as a worker works on it. */
 export interface ServedCall<Item> {
   /** Its signal fires when the call is cancelled, as far as the event loop of the worker is free to hear of that. */
-  readonly control: WorkControl;
+  readonly work: WorkContext;
   /** Sends an item. */
   send(item: Item): void;
 }
@@ -54,7 +54,7 @@ export function serveCalls<Calls extends CallTable>(
       if (handler === undefined) throw new RangeError(`no call has the name ${name}`);
       allow?.(budgetBytes);
       const result = await handler(argument, {
-        control: { signal, report: throttle(id) },
+        work: { signal, report: throttle(id) },
         send: (item) => answer({ kind: 'item', id, item }),
       });
       answer({ kind: 'result', id, result, heldBytes: heldBytes() });
@@ -63,7 +63,7 @@ export function serveCalls<Calls extends CallTable>(
     }
     cancels.delete(id);
   };
-  const throttle = (id: number): NonNullable<WorkControl['report']> => {
+  const throttle = (id: number): NonNullable<WorkContext['report']> => {
     let sent = 0;
     return (progress) => {
       if (performance.now() - sent < PROGRESS_INTERVAL_MS && progress.done < progress.total) return;

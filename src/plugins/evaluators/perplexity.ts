@@ -54,13 +54,13 @@ export default defineEvaluator({
       fidelity: { tokens: windows.length * window, windowStarts: windows.map(({ start }) => start), precision },
     };
   },
-  measure: async function* measure(subject, architectures, { windows, fidelity }, control) {
+  measure: async function* measure(subject, architectures, { windows, fidelity }, work) {
     const windowTokens = Int32Array.from(windows, ({ tokens, scoredFrom }) => tokens.length - scoredFrom);
     const scored = windowTokens.reduce((sum, count) => sum + count, 0);
     for await (const { index, windowLosses, windowHits } of subject.losses(
       architectures,
       windows,
-      control,
+      work,
       fidelity.precision,
     )) {
       const loss = windowLosses.reduce((sum, value) => sum + value, 0);

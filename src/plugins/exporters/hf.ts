@@ -48,12 +48,12 @@ export default defineExporter({
     if (chosen.kind === 'stock') return { ok: true, loadsIn: chosen.stock.loadsIn, biases: chosen.stock.biases };
     return { ok: true, loadsIn: [`transformers ${LEAST_TRANSFORMERS} or later with trust_remote_code`] };
   },
-  write: async (model, directory, control, { form, shard_bytes: shardBytes }) => {
+  write: async (model, directory, work, { form, shard_bytes: shardBytes }) => {
     const chosen = chooseForm(model.shape, model.architecture, form);
     if (chosen.kind === 'none') throw PrunecastError.ofField('exporter.options.form', chosen.reason, 'INVALID_OPTIONS');
     const written = chosen.kind === 'stock' ? fillBiases(model, chosen.stock.biases) : model;
     const config = chosen.kind === 'stock' ? buildStockConfig(written, chosen.stock) : buildPerLayerConfig(written);
-    const weights = await writeSafetensors({ directory, tensors: written.tensors, shardBytes, control });
+    const weights = await writeSafetensors({ directory, tensors: written.tensors, shardBytes, work });
     const texts: readonly (readonly [string, string])[] = [
       ['config.json', toJson(config)],
       ...(chosen.kind === 'per-layer' ? [[MODELLING_FILE, MODELLING_SOURCE] as const] : []),

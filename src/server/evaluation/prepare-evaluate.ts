@@ -22,7 +22,7 @@ import { estimateSeconds } from './estimate-seconds.js';
 import { decodeProtocol } from './decode-protocol.js';
 import { planWindows } from './plan-windows.js';
 import { requirePrecision } from './require-precision.js';
-import { workControl } from '../jobs/work-control.js';
+import { workContext } from '../jobs/work-context.js';
 
 export interface EvaluateServices {
   readonly models: OpenModels;
@@ -101,7 +101,7 @@ async function runEvaluation(
   const ranked =
     evaluation.recipe === undefined
       ? withOwnOrder(language)
-      : await services.preparer.prepare(language, evaluation.recipe, workControl(context, 'calibrating'));
+      : await services.preparer.prepare(language, evaluation.recipe, workContext(context, 'calibrating'));
   const told = await listTold(evaluation, context);
   const byRecipe = evaluation.selections.flatMap(({ keptUnits, architecture }, index) =>
     keptUnits === undefined && !told.has(index) ? [{ index, architecture }] : [],
@@ -114,7 +114,7 @@ async function runEvaluation(
     const own =
       spec === undefined
         ? withNamedUnits(language, keptUnits)
-        : await services.preparer.prepare(language, spec, workControl(context, 'calibrating'));
+        : await services.preparer.prepare(language, spec, workContext(context, 'calibrating'));
     requireSameUnits(selection, own, language.shape);
     tokensSpent += await measure(services, evaluation, own, [{ index, architecture }], context);
   }
@@ -175,7 +175,7 @@ async function measure(
   for await (const found of services.labels.labelUnstored(
     target,
     targets.map(({ architecture }) => architecture),
-    workControl(context, 'evaluating'),
+    workContext(context, 'evaluating'),
   )) {
     const { index, architecture } = targets[found.index] as (typeof targets)[number];
     if ('invalid' in found) throw atField(found.invalid, `targets[${index}]`);

@@ -8,7 +8,7 @@ import type {
   Evaluator,
 } from '../../core/ports/evaluator.js';
 import type { Label, LabelQueue } from '../../core/ports/label-queue.js';
-import type { WorkControl } from '../../core/ports/progress.js';
+import type { WorkContext } from '../../core/ports/work-context.js';
 import { architectureKey } from '../encoding/architecture.js';
 import { fidelityDigest, measurementFingerprint } from '../encoding/measurement.js';
 import type { LabelKey, LabelStore } from '../store/label-store.js';
@@ -37,7 +37,7 @@ export interface StoredLabelQueue extends LabelQueue<LabelTarget> {
   labelUnstored(
     target: LabelTarget,
     architectures: readonly Architecture[],
-    control: WorkControl,
+    work: WorkContext,
   ): AsyncIterable<UnstoredLabel | InvalidLabel>;
 }
 
@@ -61,16 +61,16 @@ export interface InvalidLabel {
  */
 export function createLabelQueue(store: LabelStore): StoredLabelQueue {
   return {
-    async *label(target, architectures, control) {
-      for await (const found of labelAll(store, target, architectures, control)) {
+    async *label(target, architectures, work) {
+      for await (const found of labelAll(store, target, architectures, work)) {
         if ('invalid' in found) throw found.invalid;
         const { index, label, key } = found;
         if (key !== undefined) await store.put(key, label);
         yield { index, label };
       }
     },
-    async *labelUnstored(target, architectures, control) {
-      for await (const found of labelAll(store, target, architectures, control)) {
+    async *labelUnstored(target, architectures, work) {
+      for await (const found of labelAll(store, target, architectures, work)) {
         if ('invalid' in found) yield found;
         else
           yield {
@@ -94,7 +94,7 @@ async function* labelAll(
   store: LabelStore,
   target: LabelTarget,
   architectures: readonly Architecture[],
-  control: WorkControl,
+  work: WorkContext,
 ): AsyncGenerator<KeyedLabel | InvalidLabel> {
   const keys = createKeys(target, architectures);
   const known = await store.getMany(keys);
@@ -112,10 +112,10 @@ async function* labelAll(
     target.subject,
     asked,
     target.plan,
-    control,
+    work,
     target.evaluatorOptions,
   )) {
-    await target.requireUnchanged(control.signal);
+    await target.requireUnchanged(work.signal);
     const group = groups[result.index] ?? [];
     const label = toLabel(result, target.plan.fidelity.tokens);
     const invalid = findInvalidMetric(label);

@@ -1,6 +1,6 @@
 import type { Budget } from '../../core/budget/budget.js';
 import type { Architecture } from '../../core/model/shape.js';
-import type { WorkControl } from '../../core/ports/progress.js';
+import type { WorkContext } from '../../core/ports/work-context.js';
 import type { LanguageModel, SubjectRecipe } from '../../engine/language-model.js';
 import { BudgetKind, type Cost } from '../../gen/prunecast/v1/common.js';
 import { encodeCosts } from '../encoding/space.js';
@@ -19,7 +19,7 @@ export async function measureLatency(
     readonly budgets: readonly Budget[];
     readonly stated: readonly Cost[];
   },
-  control: WorkControl,
+  work: WorkContext,
 ): Promise<Cost[]> {
   const tables = budgets.flatMap(({ cost }) => (cost.kind === 'latency_ms' ? [cost.table] : []));
   const latencies = encodeCosts(language.shape, architecture, budgets).filter(
@@ -29,7 +29,7 @@ export async function measureLatency(
   for (const [index, cost] of latencies.entries()) {
     measured.push({
       ...cost,
-      measured: await language.timeArchitecture(recipe, architecture, tables[index]?.context ?? 0, control),
+      measured: await language.timeArchitecture(recipe, architecture, tables[index]?.context ?? 0, work),
     });
   }
   return [...stated.filter(({ kind }) => kind !== BudgetKind.LATENCY_MS), ...measured];

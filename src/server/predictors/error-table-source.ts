@@ -5,7 +5,7 @@ import type { FitPredictorRequest } from '../../gen/prunecast/v1/predictor.js';
 import { PredictorFeatures } from '../../gen/prunecast/v1/predictor_types.js';
 import { SearchRequest } from '../../gen/prunecast/v1/pruning.js';
 import type { JobContext } from '../jobs/jobs.js';
-import { workControl } from '../jobs/work-control.js';
+import { workContext } from '../jobs/work-context.js';
 import type { RecipePreparer } from '../recipes/prepare-recipe.js';
 import type { StudyStore } from '../store/study-store.js';
 import { applyPreset } from '../studies/apply-preset.js';
@@ -95,9 +95,9 @@ async function planMeasurement(
       {
         language,
         recipe,
-        rank: () => services.preparer.prepare(language, recipe, workControl(context, 'calibrating')),
+        rank: () => services.preparer.prepare(language, recipe, workContext(context, 'calibrating')),
       },
-      workControl(context, 'measuring errors'),
+      workContext(context, 'measuring errors'),
     );
 }
 

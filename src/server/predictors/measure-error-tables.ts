@@ -1,6 +1,6 @@
 import { PrunecastError } from '../../core/errors/prunecast-error.js';
 import type { ErrorTable } from '../../core/features/error-table.js';
-import type { WorkControl } from '../../core/ports/progress.js';
+import type { WorkContext } from '../../core/ports/work-context.js';
 import type { SearchSpace } from '../../core/space/search-space.js';
 import type { LanguageModel } from '../../engine/language-model.js';
 import { PredictorFeatures } from '../../gen/prunecast/v1/predictor_types.js';
@@ -57,10 +57,10 @@ export async function measureErrorTables(
   features: PredictorFeatures,
   { dimensions }: SearchSpace,
   { language, recipe, rank }: MeasuredModel,
-  control: WorkControl,
+  work: WorkContext,
 ): Promise<ErrorTable[]> {
   if (features !== PredictorFeatures.RATES_AND_ERRORS) return [];
-  const errors = await measureLayerErrors(plugins, language, recipe, await rank(), control);
+  const errors = await measureLayerErrors(plugins, language, recipe, await rank(), work);
   if (errors === undefined)
     throw new RangeError(`the recipe ${recipe.digest} has no calibration text to measure errors on`);
   return listErrorTables(dimensions, errors);

@@ -1,7 +1,7 @@
 import type { Worker } from 'node:worker_threads';
 import { PrunecastError } from '../../core/errors/prunecast-error.js';
 import type { ExportSummary, PrunedModel } from '../../core/ports/exporter.js';
-import type { WorkControl } from '../../core/ports/progress.js';
+import type { WorkContext } from '../../core/ports/work-context.js';
 import { decodeError, encodeError } from '../../engine/workers/message-errors.js';
 import { workerUrl } from '../../engine/workers/worker-url.js';
 import { startWorker } from '../../onnx-runtime/start-worker.js';
@@ -27,7 +27,7 @@ export async function exportInThread(
   { moduleUrl, options }: ExportModule,
   pruned: PrunedModel,
   directory: string,
-  { signal, report }: WorkControl,
+  { signal, report }: WorkContext,
 ): Promise<ExportSummary> {
   signal.throwIfAborted();
   const { readSource: _readSource, listCompanions: _listCompanions, tensors, ...model } = pruned;

@@ -1,5 +1,5 @@
 import type { ExportSummary, PrunedModel, PrunedTensor } from '../../core/ports/exporter.js';
-import type { WorkProgress } from '../../core/ports/progress.js';
+import type { WorkProgress } from '../../core/ports/work-context.js';
 import type { ErrorMessage } from '../../engine/workers/message-errors.js';
 
 /** What the thread of an exporter is started with. */

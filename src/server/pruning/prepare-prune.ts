@@ -23,7 +23,7 @@ import { measureLatency } from '../latency/measure-latency.js';
 import { encodeCosts } from '../encoding/space.js';
 import type { JobContext, JobResult } from '../jobs/jobs.js';
 import type { Prepared, RestartedJob } from '../jobs/runnable-kind.js';
-import { workControl } from '../jobs/work-control.js';
+import { workContext } from '../jobs/work-context.js';
 import { budgeted, type OpenModel, type OpenModels } from '../models/open-models.js';
 import { workOn } from '../models/work-on.js';
 import type { PluginRegistry } from '../plugins/plugin-registry.js';
@@ -175,7 +175,7 @@ async function runPrune(services: PruneServices, pruning: Pruning, context: JobC
   const ranked =
     recipe === undefined
       ? undefined
-      : await services.preparer.prepare(language, recipe, workControl(context, 'calibrating'));
+      : await services.preparer.prepare(language, recipe, workContext(context, 'calibrating'));
   const { architecture, allocation } = (await shareAnew(services, pruning, ranked, context)) ?? selection;
   const keptUnits =
     ranked === undefined ? selection.keptUnits : selectKeptUnits(ranked.ranking, architecture, language.shape.layers);
@@ -187,7 +187,7 @@ async function runPrune(services: PruneServices, pruning: Pruning, context: JobC
     { keptUnits, recipe: ranked?.recipe },
     output,
     { recipe, allocation, measurements: {} },
-    workControl(context, 'writing'),
+    workContext(context, 'writing'),
   );
   const costs =
     ranked === undefined
@@ -195,7 +195,7 @@ async function runPrune(services: PruneServices, pruning: Pruning, context: JobC
       : await measureLatency(
           language,
           { recipe: ranked.recipe, architecture, budgets: selection.budgets?.budgets ?? [], stated: result.costs },
-          workControl(context, 'measuring latency'),
+          workContext(context, 'measuring latency'),
         );
   return {
     $case: 'prune',
@@ -220,7 +220,7 @@ async function shareAnew(
     model.language,
     recipe,
     ranked,
-    workControl(context, 'measuring calibration errors'),
+    workContext(context, 'measuring calibration errors'),
   );
   if (errors === undefined) return undefined;
   const found = await findCalibrationErrorAllocation(byError.space, errors, byError.budgets, () => setImmediate());

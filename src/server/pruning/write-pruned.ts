@@ -4,7 +4,7 @@ import { createCostModel, measureCost } from '../../core/budget/cost-model.js';
 import { canonicalJson } from '../../core/canonical-json.js';
 import { architectureOf, type KeptUnits } from '../../core/model/units.js';
 import type { Exporter } from '../../core/ports/exporter.js';
-import type { WorkControl } from '../../core/ports/progress.js';
+import type { WorkContext } from '../../core/ports/work-context.js';
 import type { SubjectRecipe } from '../../engine/language-model.js';
 import { pruneModel, type ReplacedTensors } from '../../engine/surgery/prune-model.js';
 import type { PruneResult } from '../../gen/prunecast/v1/job.js';
@@ -49,13 +49,13 @@ export async function writePruned(
   { keptUnits, recipe }: { readonly keptUnits: KeptUnits; readonly recipe: SubjectRecipe | undefined },
   plan: OutputPlan,
   provenance: Provenance,
-  control: WorkControl,
+  work: WorkContext,
 ): Promise<PruneResult> {
   const { checkpoint, shape } = model.language;
   const replace =
     recipe === undefined
       ? NO_TENSORS
-      : listMendedTensors(model.language, recipe, architectureOf(keptUnits), control.signal);
+      : listMendedTensors(model.language, recipe, architectureOf(keptUnits), work.signal);
   const manifest = describe(model, keptUnits, plan, provenance);
   const pruned = pruneModel({ checkpoint, keptUnits, replace, manifest });
   const supported = plan.exporter.supports(
@@ -69,9 +69,9 @@ export async function writePruned(
       { moduleUrl: plan.exporterUrl, options: plan.exporterOptions },
       pruned,
       directory,
-      control,
+      work,
     );
-    await checkpoint.files.requireUnchanged(control.signal); // before it takes its place
+    await checkpoint.files.requireUnchanged(work.signal); // before it takes its place
     return written;
   });
   return {

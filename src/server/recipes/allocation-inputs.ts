@@ -1,5 +1,5 @@
 import type { Compensation } from '../../core/ports/compensation.js';
-import type { WorkControl } from '../../core/ports/progress.js';
+import type { WorkContext } from '../../core/ports/work-context.js';
 import type { LanguageModel, SubjectRecipe } from '../../engine/language-model.js';
 import type { LayerErrors } from '../../search/controls/calibration-error.js';
 import type { LayerScores } from '../../search/controls/global-threshold.js';
@@ -22,9 +22,9 @@ export async function measureLayerErrors(
   language: LanguageModel,
   spec: RecipeSpec,
   { recipe }: RankedModel,
-  control: WorkControl,
+  work: WorkContext,
 ): Promise<readonly LayerErrors[] | undefined> {
-  const own = await knownErrors(language, recipe, control);
+  const own = await knownErrors(language, recipe, work);
   if (own !== undefined || spec.calibration === undefined) return own;
   const { plugin, options, moduleUrl } = plugins.resolve(
     'compensation',
@@ -32,15 +32,11 @@ export async function measureLayerErrors(
     'least-squares',
     'recipe.compensation',
   );
-  const calibration = await language.calibrate(
-    spec.calibration.sequences,
-    [...(plugin as Compensation).needs],
-    control,
-  );
+  const calibration = await language.calibrate(spec.calibration.sequences, [...(plugin as Compensation).needs], work);
   return knownErrors(
     language,
     { ranking: recipe.ranking, compensation: { plugin, options, moduleUrl, calibration } },
-    control,
+    work,
   );
 }
 
@@ -48,10 +44,10 @@ export async function measureLayerErrors(
 export async function knownErrors(
   language: LanguageModel,
   recipe: SubjectRecipe,
-  control: WorkControl,
+  work: WorkContext,
 ): Promise<readonly LayerErrors[] | undefined> {
   if (recipe.compensation === undefined || fitsStream(recipe.compensation)) return undefined;
-  const errors = await language.calibrationErrors(recipe, control);
+  const errors = await language.calibrationErrors(recipe, work);
   const isKnown = language.shape.layers.every(
     ({ kvHeads, ffnChannels }, layer) =>
       (kvHeads === 0 || (errors[layer]?.attention.length ?? 0) > 0) &&

@@ -1,7 +1,7 @@
 import { canonicalJson } from '../../core/canonical-json.js';
 import { identityRanking, rankKeptFirst, type KeptUnits, type Ranking } from '../../core/model/units.js';
 import type { EvaluationSubject } from '../../core/ports/evaluator.js';
-import type { WorkControl } from '../../core/ports/progress.js';
+import type { WorkContext } from '../../core/ports/work-context.js';
 import { digestOf } from '../../engine/digest.js';
 import type {
   Calibration,
@@ -39,14 +39,14 @@ export interface RecipePreparer {
   prepare(
     language: LanguageModel,
     spec: RecipeSpec,
-    control: WorkControl,
+    work: WorkContext,
     others?: readonly RecipeSpec[],
   ): Promise<RankedModel>;
   /** The model ranked by the criterion's scores, with nothing kept in memory for later. */
   score(
     language: LanguageModel,
     spec: RecipeSpec,
-    control: WorkControl,
+    work: WorkContext,
     others?: readonly RecipeSpec[],
   ): Promise<Required<RankedModel>>;
 }
@@ -57,7 +57,7 @@ export function createRecipePreparer(cache?: ScoreCache): RecipePreparer {
     LanguageModel,
     { readonly orders: Map<string, UnitOrder>; readonly models: Map<string, Required<RankedModel>> }
   >();
-  const score: RecipePreparer['score'] = async (language, spec, control, others = []) => {
+  const score: RecipePreparer['score'] = async (language, spec, work, others = []) => {
     const key = await keyScores(language, spec);
     const stored = await cache?.get(key);
     const { criterion, compensation } = spec;
@@ -67,16 +67,16 @@ export function createRecipePreparer(cache?: ScoreCache): RecipePreparer {
       spec,
       [...(stored === undefined ? criterion.plugin.needs : []), ...compensation.plugin.needs],
       others,
-      control,
+      work,
     );
-    const scores = stored ?? (await scoreWith(language, spec, calibration, control));
+    const scores = stored ?? (await scoreWith(language, spec, calibration, work));
     const ranking = rankUnits(scores, language.shape.layers);
     if (stored === undefined) await cache?.put(key, scores); // once it is known that they rank
     return rankModel(language, spec, { ranking, scores }, calibration);
   };
   return {
     score,
-    async prepare(language, spec, control, others = []) {
+    async prepare(language, spec, work, others = []) {
       const { orders, models } = known.get(language) ?? {
         orders: new Map<string, UnitOrder>(),
         models: new Map<string, Required<RankedModel>>(),
@@ -87,8 +87,8 @@ export function createRecipePreparer(cache?: ScoreCache): RecipePreparer {
       const order = orders.get(spec.rankingDigest);
       const ranked =
         order === undefined
-          ? await score(language, spec, control, others)
-          : await rankAgain(language, spec, order, others, control);
+          ? await score(language, spec, work, others)
+          : await rankAgain(language, spec, order, others, work);
       orders.set(spec.rankingDigest, { ranking: ranked.ranking, scores: ranked.scores });
       models.set(spec.digest, ranked);
       return ranked;
@@ -101,13 +101,13 @@ async function rankAgain(
   spec: RecipeSpec,
   order: UnitOrder,
   others: readonly RecipeSpec[],
-  control: WorkControl,
+  work: WorkContext,
 ): Promise<Required<RankedModel>> {
   return rankModel(
     language,
     spec,
     order,
-    await calibrate(language, spec, spec.compensation.plugin.needs, others, control),
+    await calibrate(language, spec, spec.compensation.plugin.needs, others, work),
   );
 }
 
@@ -131,7 +131,7 @@ async function calibrate(
   { calibration, description }: RecipeSpec,
   needs: readonly CalibrationNeed[],
   others: readonly RecipeSpec[],
-  control: WorkControl,
+  work: WorkContext,
 ): Promise<Calibration | undefined> {
   if (calibration === undefined || needs.every((need) => need === 'weights')) return undefined;
   const passes = needs.some((need) => need !== 'weights' && need !== 'gradients');
@@ -142,7 +142,7 @@ async function calibrate(
   return language.calibrate(
     calibration.sequences,
     passes ? [...needs, ...alike.flatMap(({ compensation }) => compensation.plugin.needs)] : needs,
-    control,
+    work,
   );
 }
 
@@ -150,7 +150,7 @@ function scoreWith(
   language: LanguageModel,
   spec: RecipeSpec,
   calibration: Calibration | undefined,
-  control: WorkControl,
+  work: WorkContext,
 ): Promise<readonly UnitScores[]> {
   const { plugin: criterion, options, moduleUrl } = spec.criterion;
   return language.scoreUnits({
@@ -158,7 +158,7 @@ function scoreWith(
     options,
     moduleUrl,
     seed: spec.seed,
-    control,
+    work,
     ...(calibration === undefined ? {} : { calibration }),
   });
 }

@@ -8,7 +8,7 @@ import { proposeCandidates } from '../../search/study/propose-candidates.js';
 import { refineSpace } from '../../search/study/refine-space.js';
 import type { StudyEvent, StudyState } from '../../search/study/study-state.js';
 import type { JobContext, JobOutcome } from '../jobs/jobs.js';
-import { workControl } from '../jobs/work-control.js';
+import { workContext } from '../jobs/work-context.js';
 import { writePruned } from '../pruning/write-pruned.js';
 import type { SearchServices } from './prepare-search.js';
 import { performSample } from './sample-phase.js';
@@ -96,7 +96,7 @@ async function finish(
   log: StudyLog,
   context: JobContext,
 ): Promise<StudyReport> {
-  const ranked = await prepareRecipe(services.preparer, study, state, workControl(context, 'calibrating'));
+  const ranked = await prepareRecipe(services.preparer, study, state, workContext(context, 'calibrating'));
   const report = await withLatency(
     study,
     ranked,
@@ -118,7 +118,7 @@ async function finish(
         report: { fingerprint: report.measurement?.fingerprint, metrics: report.winner?.metrics },
       },
     },
-    workControl(context, 'writing'),
+    workContext(context, 'writing'),
   );
   return { ...report, output: study.output.output };
 }
@@ -135,7 +135,7 @@ async function withLatency(
   const costs = await measureLatency(
     model.language,
     { recipe, architecture: decodeArchitecture(winner.architecture), budgets: plan.budgets, stated: winner.costs },
-    workControl(context, 'measuring latency'),
+    workContext(context, 'measuring latency'),
   );
   return { ...report, winner: { ...winner, costs } };
 }

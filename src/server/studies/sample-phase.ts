@@ -2,7 +2,7 @@ import { setImmediate } from 'node:timers/promises';
 import type { Rng } from '../../core/ports/rng.js';
 import { decodeCounts } from '../../core/space/search-space.js';
 import type { EvaluationPlan } from '../../core/ports/evaluator.js';
-import type { WorkControl } from '../../core/ports/progress.js';
+import type { WorkContext } from '../../core/ports/work-context.js';
 import { drawCandidates } from '../../search/study/draw-candidates.js';
 import { drawPairs } from '../../search/study/draw-pairs.js';
 import type { StudyAction } from '../../search/study/next-action.js';
@@ -10,7 +10,7 @@ import { findCalibrationErrorAllocation } from '../../search/controls/calibratio
 import { findGlobalThreshold } from '../../search/controls/global-threshold.js';
 import type { Allocation, StudyEvent, TextPart, TrialPoint } from '../../search/study/study-state.js';
 import type { JobContext } from '../jobs/jobs.js';
-import { workControl } from '../jobs/work-control.js';
+import { workContext } from '../jobs/work-context.js';
 import type { LabelTarget, StoredLabelQueue } from '../labels/stored-label-queue.js';
 import type { PluginRegistry } from '../plugins/plugin-registry.js';
 import { listLayerScores, measureLayerErrors } from '../recipes/allocation-inputs.js';
@@ -66,7 +66,7 @@ export async function* performSample(
 async function score(services: SampleServices, study: SampledStudy, context: JobContext): Promise<StudyEvent> {
   const allocations: Allocation[][] = [];
   for (const recipe of study.recipes.compared.keys())
-    allocations.push(await allocate(services, study, recipe, workControl(context, 'calibrating')));
+    allocations.push(await allocate(services, study, recipe, workContext(context, 'calibrating')));
   return { kind: 'scored', tokensSpent: countCalibrationTokens(study.recipes), allocations };
 }
 
@@ -75,14 +75,14 @@ async function allocate(
   { preparer, plugins }: SampleServices,
   study: SampledStudy,
   recipe: number,
-  control: WorkControl,
+  work: WorkContext,
 ): Promise<Allocation[]> {
   const {
     model,
     recipes,
     plan: { space, budgets, controls, pairs },
   } = study;
-  const ranked = await prepareRecipe(preparer, study, { recipe, mending: 'one-shot' }, control);
+  const ranked = await prepareRecipe(preparer, study, { recipe, mending: 'one-shot' }, work);
   const wants = (name: Allocation['control']): boolean => pairs.levelPoints || controls.includes(name);
   const scores = wants('global-threshold') ? listLayerScores(ranked) : undefined;
   const threshold = scores === undefined ? undefined : findGlobalThreshold(space, scores, budgets);
@@ -92,7 +92,7 @@ async function allocate(
         model.language,
         findRecipe(recipes, { recipe, mending: 'one-shot' }),
         ranked,
-        control,
+        work,
       )
     : undefined;
   const shared =
@@ -125,14 +125,14 @@ async function* evaluate(
   for (const group of groupPoints(points)) {
     const [first] = group;
     if (first === undefined) continue;
-    const ranked = await prepareRecipe(preparer, study, first, workControl(context, 'calibrating'));
+    const ranked = await prepareRecipe(preparer, study, first, workContext(context, 'calibrating'));
     const architectures = group.map(({ counts }) => decodeCounts(plan.space, counts));
     const target = createTarget(study, ranked, planOf(study.windows, first));
     const broken: StudyEvent[] = [];
     for await (const found of labels.labelUnstored(
       target,
       architectures,
-      workControl(context, ACTIVITIES[first.part]),
+      workContext(context, ACTIVITIES[first.part]),
     )) {
       if ('invalid' in found) {
         // Told at the end: where no architecture of a group can be measured the model is at fault, and pruning is not.

@@ -7,7 +7,7 @@ import { goalsOf, type StudyPlan } from '../../search/study/study-plan.js';
 import type { StudyEvent, StudyState, TrialResult } from '../../search/study/study-state.js';
 import { fidelityDigest, measurementFingerprint } from '../encoding/measurement.js';
 import type { JobContext } from '../jobs/jobs.js';
-import { workControl } from '../jobs/work-control.js';
+import { workContext } from '../jobs/work-context.js';
 import type { PluginRegistry } from '../plugins/plugin-registry.js';
 import {
   modelOf,
@@ -48,9 +48,9 @@ export async function fitStudy(
     {
       language: study.model.language,
       recipe: findRecipe(study.recipes, trial),
-      rank: () => prepareRecipe(services.preparer, study, trial, workControl(context, 'calibrating')),
+      rank: () => prepareRecipe(services.preparer, study, trial, workContext(context, 'calibrating')),
     },
-    workControl(context, 'measuring errors'),
+    workContext(context, 'measuring errors'),
   );
   const fits = [];
   // Backends are compared once: what ranked the first pairs best is fitted on the later ones, and to the other metrics, too.

@@ -1,5 +1,5 @@
 import type { Mending, RecipeChoice } from '../../search/study/study-state.js';
-import type { WorkControl } from '../../core/ports/progress.js';
+import type { WorkContext } from '../../core/ports/work-context.js';
 import type { OpenModel } from '../models/open-models.js';
 import type { RankedModel, RecipePreparer } from '../recipes/prepare-recipe.js';
 import type { RecipeSpec } from '../recipes/recipe-spec.js';
@@ -33,9 +33,9 @@ export async function prepareRecipe(
   preparer: RecipePreparer,
   study: { readonly model: OpenModel; readonly recipes: StudyRecipes },
   trial: { readonly recipe: RecipeChoice; readonly mending: Mending },
-  control: WorkControl,
+  work: WorkContext,
 ): Promise<RankedModel> {
-  return preparer.prepare(study.model.language, findRecipe(study.recipes, trial), control, listRecipes(study.recipes));
+  return preparer.prepare(study.model.language, findRecipe(study.recipes, trial), work, listRecipes(study.recipes));
 }
 
 function listRecipes({ compared, paper }: StudyRecipes): RecipeSpec[] {

@@ -6,7 +6,7 @@ import { openCheckpoint } from '../../../src/engine/checkpoint/open-checkpoint.j
 import { writeSafetensors } from '../../../src/engine/checkpoint/write-safetensors.js';
 import { makeFolder, TINY_CONFIG, tinyTensors, writeFolder } from './tiny-checkpoint.js';
 
-const control = { signal: new AbortController().signal };
+const work = { signal: new AbortController().signal };
 
 /** The tiny model's tensors, the norms in float32 between halves of an odd number of values. */
 function listTensors(): PrunedTensor[] {
@@ -24,7 +24,7 @@ describe('writeSafetensors', () => {
       directory: folder,
       tensors: listTensors(),
       shardBytes: 1e9,
-      control,
+      work,
     });
     expect(files).toEqual(['model.safetensors']);
     expect(bytes).toBe((await readFile(join(folder, 'model.safetensors'))).length);
@@ -38,7 +38,7 @@ describe('writeSafetensors', () => {
 
   it('places every tensor at a multiple of the size of its values', async () => {
     const folder = await writeFolder({ 'config.json': TINY_CONFIG });
-    await writeSafetensors({ directory: folder, tensors: listTensors(), shardBytes: 1e9, control });
+    await writeSafetensors({ directory: folder, tensors: listTensors(), shardBytes: 1e9, work });
     const checkpoint = await openCheckpoint(folder);
     expect(
       [...checkpoint.tensors.values()].filter(({ offset, dtype }) => offset % (dtype === 'F32' ? 4 : 2) !== 0),
@@ -48,7 +48,7 @@ describe('writeSafetensors', () => {
 
   it('starts a new file before the limit is passed, with an index that names them all', async () => {
     const folder = await writeFolder({ 'config.json': TINY_CONFIG });
-    const { files } = await writeSafetensors({ directory: folder, tensors: listTensors(), shardBytes: 40, control });
+    const { files } = await writeSafetensors({ directory: folder, tensors: listTensors(), shardBytes: 40, work });
     expect(files.length).toBeGreaterThan(3);
     expect(new Set(await readdir(folder))).toEqual(new Set([...files, 'config.json']));
     expect(files[0]).toBe(`model-00001-of-${String(files.length - 1).padStart(5, '0')}.safetensors`);
@@ -67,7 +67,7 @@ describe('writeSafetensors', () => {
   it('gives a tensor above the limit a file of its own', async () => {
     const folder = await makeFolder();
     const tensors = listTensors().slice(0, 3);
-    expect((await writeSafetensors({ directory: folder, tensors, shardBytes: 1, control })).files).toHaveLength(4);
+    expect((await writeSafetensors({ directory: folder, tensors, shardBytes: 1, work })).files).toHaveLength(4);
   });
 
   it('ends with the reason of the signal, and never writes over a file', async () => {
@@ -81,10 +81,10 @@ describe('writeSafetensors', () => {
       },
     }));
     await expect(
-      writeSafetensors({ directory: folder, tensors, shardBytes: 1e9, control: { signal: abort.signal } }),
+      writeSafetensors({ directory: folder, tensors, shardBytes: 1e9, work: { signal: abort.signal } }),
     ).rejects.toThrow('enough');
     await expect(
-      writeSafetensors({ directory: folder, tensors: listTensors(), shardBytes: 1e9, control }),
+      writeSafetensors({ directory: folder, tensors: listTensors(), shardBytes: 1e9, work }),
     ).rejects.toThrow('EEXIST');
   });
 
@@ -94,7 +94,7 @@ describe('writeSafetensors', () => {
       directory: await makeFolder(),
       tensors: listTensors(),
       shardBytes: 1e9,
-      control: { ...control, report: ({ done, total }) => seen.push(done / total) },
+      work: { ...work, report: ({ done, total }) => seen.push(done / total) },
     });
     expect(seen).toHaveLength(11);
     expect(seen.at(-1)).toBe(1);

@@ -37,7 +37,7 @@ describe('taylor', () => {
       options,
       calibration,
       seed: 7,
-      control: unattended,
+      work: unattended,
       moduleUrl: new URL(`../../../src/plugins/criteria/${file}.js`, import.meta.url),
     });
 
@@ -79,7 +79,7 @@ describe('taylor', () => {
         options: { order: 'first' },
         calibration,
         seed: 7,
-        control: unattended,
+        work: unattended,
       }),
     ).rejects.toThrow(/module/);
   });

@@ -24,7 +24,7 @@ const score = (criterion: Criterion, options: unknown, moduleUrl?: URL) =>
     options,
     calibration,
     seed: 7,
-    control: unattended,
+    work: unattended,
     ...(moduleUrl === undefined ? {} : { moduleUrl }),
   });
 

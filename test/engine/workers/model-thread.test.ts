@@ -25,7 +25,7 @@ afterEach(async () => {
 
 async function scoreWith(moduleUrl: URL, options: object, signal = new AbortController().signal) {
   const { default: criterion } = (await import(moduleUrl.href)) as { default: Criterion };
-  return model.scoreUnits({ criterion, options, moduleUrl, seed: 0, control: { signal } });
+  return model.scoreUnits({ criterion, options, moduleUrl, seed: 0, work: { signal } });
 }
 
 /** A call that hangs by now; how it ends. */

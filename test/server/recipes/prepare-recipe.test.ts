@@ -3,7 +3,7 @@ import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import type { DeepPartial } from '../../../src/client/index.js';
 import { Recipe } from '../../../src/gen/prunecast/v1/common.js';
-import type { WorkProgress } from '../../../src/core/ports/progress.js';
+import type { WorkProgress } from '../../../src/core/ports/work-context.js';
 import type { CalibrationNeed, LanguageModel } from '../../../src/engine/language-model.js';
 import { BUILTIN_PLUGINS } from '../../../src/plugins/builtin.js';
 import type { OpenModel } from '../../../src/server/models/open-models.js';
@@ -54,7 +54,7 @@ function prepareAfresh(recipe: DeepPartial<Recipe>): Promise<{
     let scored = 0;
     const watched: typeof language = {
       ...language,
-      calibrate: (sequences, needs, control) => (passes.push(needs), language.calibrate(sequences, needs, control)),
+      calibrate: (sequences, needs, work) => (passes.push(needs), language.calibrate(sequences, needs, work)),
       scoreUnits: (request) => (scored++, language.scoreUnits(request)),
     };
     const preparer = createRecipePreparer(

@@ -1,10 +1,10 @@
-import type { WorkControl } from '../../core/ports/progress.js';
+import type { WorkContext } from '../../core/ports/work-context.js';
 import type { JobContext } from './jobs.js';
 
-/** A job as the control of one stretch of work: its signal stops it, its progress shows under `activity`. */
-export function workControl(
+/** The context of one stretch of a job: the signal of the job stops it, its progress shows under `activity`. */
+export function workContext(
   { signal, progress }: Pick<JobContext, 'signal' | 'progress'>,
   activity: string,
-): WorkControl {
+): WorkContext {
   return { signal, report: ({ what, done, total }) => progress({ activity, done, total, unit: what }) };
 }
