@@ -11,7 +11,7 @@ import { isLocal } from './rpc/bind-address.js';
 import { createRpcServer, type RpcServer } from './rpc/create-rpc-server.js';
 import type { RpcService } from './rpc/rpc-service.js';
 import { openDatabase } from './store/open-database.js';
-import { VERSION } from './version.js';
+import { VERSION } from './config/version.js';
 
 /** A server that listens. */
 export interface RunningServer {

@@ -3,7 +3,7 @@ import { isInt8Offered, type Int8Check } from '../../engine/quantisation/measure
 import type { GetServerInfoResponse } from '../../gen/prunecast/v1/catalog.js';
 import { Precision } from '../../gen/prunecast/v1/common.js';
 import { readOnnxRuntimeVersion } from '../../onnx-runtime/load-onnx-runtime.js';
-import { VERSION } from '../version.js';
+import { VERSION } from './version.js';
 import type { Config } from './config.js';
 import { MAX_MESSAGE_BYTES, MAX_PREDICT_ROWS } from './limits.js';
 

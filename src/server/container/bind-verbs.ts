@@ -1,6 +1,6 @@
 import { join } from 'node:path';
 import type { Container } from 'inversify';
-import { createJobKinds } from '../job-kinds.js';
+import { createJobKinds } from './job-kinds.js';
 import { createLabelQueue } from '../labels/stored-label-queue.js';
 import { createOpenModels } from '../models/open-models.js';
 import { createFittedPredictors } from '../predictors/fitted-predictors.js';

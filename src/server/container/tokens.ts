@@ -6,7 +6,7 @@ import type { Int8Check } from '../../engine/quantisation/measure-int8.js';
 import type { PluginEntry } from '../../plugins/plugin-entry.js';
 import type { Config } from '../config/config.js';
 import type { EvaluateServices } from '../evaluation/prepare-evaluate.js';
-import type { JobKinds } from '../job-kinds.js';
+import type { JobKinds } from './job-kinds.js';
 import type { JobRunner } from '../jobs/create-jobs.js';
 import type { JobEventLog } from '../jobs/job-events.js';
 import type { StoredLabelQueue } from '../labels/stored-label-queue.js';

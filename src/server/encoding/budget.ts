@@ -6,7 +6,7 @@ import type { ModelShape } from '../../core/model/shape.js';
 import type { FeasibleRange } from '../../gen/prunecast/v1/pruning.js';
 import type { SearchSpace } from '../../core/space/search-space.js';
 import { costRange } from '../../search/sampling/cost-range.js';
-import { atField } from '../errors/at-field.js';
+import { atField } from '../../core/errors/at-field.js';
 import { BudgetKind, type Budget as BudgetMessage } from '../../gen/prunecast/v1/common.js';
 
 /** What budgets need to be known of a model. */

@@ -1,5 +1,5 @@
 import type { EvaluationPlan, EvaluationText, Evaluator, WindowProtocol } from '../../core/ports/evaluator.js';
-import { atField } from '../errors/at-field.js';
+import { atField } from '../../core/errors/at-field.js';
 
 /**
  * The windows that an evaluator cuts a text into.

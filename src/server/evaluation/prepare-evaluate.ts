@@ -8,7 +8,7 @@ import { openSpaces, requireSameUnits, resolveSelection, type Selection } from '
 import { architectureKey, encodeArchitecture } from '../encoding/architecture.js';
 import { encodeFidelity, encodeMeasurement, measurementFingerprint } from '../encoding/measurement.js';
 import { encodeCosts } from '../encoding/space.js';
-import { atField } from '../errors/at-field.js';
+import { atField } from '../../core/errors/at-field.js';
 import type { JobContext, JobResult } from '../jobs/jobs.js';
 import type { Prepared } from '../jobs/runnable-kind.js';
 import type { StoredLabelQueue } from '../labels/stored-label-queue.js';

@@ -3,7 +3,7 @@ import type { DimensionRange } from '../../gen/prunecast/v1/common.js';
 import { JobState, jobStateToJSON, type Job } from '../../gen/prunecast/v1/job.js';
 import { StudyPhase } from '../../gen/prunecast/v1/study_types.js';
 import { encodeStatus } from '../errors/encode-status.js';
-import { orAborted } from '../or-aborted.js';
+import { orAborted } from '../../core/or-aborted.js';
 import { createId } from '../store/create-id.js';
 import type { EventEntry, HeldJob, JobStore } from '../store/job-store.js';
 import type { LeaseStore } from '../store/lease-store.js';

@@ -5,7 +5,7 @@ import type { Clock } from '../../core/ports/clock.js';
 import { JobEvent, JobState, type JobPaused } from '../../gen/prunecast/v1/job.js';
 import { MAX_MESSAGE_BYTES } from '../config/limits.js';
 import { encodeStatus } from '../errors/encode-status.js';
-import { orAborted } from '../or-aborted.js';
+import { orAborted } from '../../core/or-aborted.js';
 import type { EventEntry, HeldJob } from '../store/job-store.js';
 import type { StoreWrite } from '../store/store-write.js';
 import type { JobEventLog } from './job-events.js';

@@ -6,7 +6,7 @@ import { z } from 'zod';
 import type { LatencyTable } from '../../core/budget/latency-table.js';
 import { digestOf } from '../../engine/digest.js';
 import type { LanguageModel } from '../../engine/language-model.js';
-import { createSharedWorks } from '../shared-works.js';
+import { createSharedWorks } from '../../core/shared-works.js';
 
 /** How long the shapes of models take on this server: each table is measured once and kept over restarts. */
 export interface LatencyTables {

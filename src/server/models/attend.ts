@@ -2,7 +2,7 @@ import type { OpenModels } from './open-models.js';
 import type { ResolvedPlugin } from '../plugins/plugin-registry.js';
 import type { FitForm, FittedPredictors } from '../predictors/fitted-predictors.js';
 import type { RecipeResolver } from '../recipes/recipe-spec.js';
-import { orAborted } from '../or-aborted.js';
+import { orAborted } from '../../core/or-aborted.js';
 import type { TextSource } from '../texts/text-source.js';
 
 /** What a request is checked with: some of it takes seconds. */

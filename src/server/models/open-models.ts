@@ -9,7 +9,7 @@ import { createLatencyTables } from '../latency/latency-tables.js';
 import { loadTokenizer, shareTokenizerSlots, type Tokenizer } from '../../engine/tokenizer.js';
 import type { TokenizerSlots } from '../../engine/tokenizer-slots.js';
 import { resolveWithin } from '../config/resolve-within.js';
-import { atField } from '../errors/at-field.js';
+import { atField } from '../../core/errors/at-field.js';
 import { createGate, type Gate } from './create-gate.js';
 
 /** A checkpoint that is open for work. */

@@ -1,7 +1,7 @@
 import { setImmediate } from 'node:timers/promises';
 import type { ExportPairsRequest, ExportPairsResponse } from '../../gen/prunecast/v1/pair.js';
 import { collectPairs } from '../predictors/prepare-fit.js';
-import { requireText } from '../rpc/checks.js';
+import { requireText } from '../requests/fields.js';
 import type { PairSetStore } from '../store/pair-set-store.js';
 import type { StudyStore } from '../store/study-store.js';
 

@@ -8,7 +8,7 @@ import { nextAction } from '../../search/study/next-action.js';
 import type { JobContext, JobResult } from '../jobs/jobs.js';
 import type { Prepared, RestartedJob } from '../jobs/runnable-kind.js';
 import { workOn } from '../models/work-on.js';
-import { requireSet } from '../rpc/checks.js';
+import { requireSet } from '../requests/fields.js';
 import { createId } from '../store/create-id.js';
 import type { SearchServices } from '../studies/prepare-search.js';
 import { performSample, type SampledStudy } from '../studies/sample-phase.js';

@@ -6,7 +6,7 @@ import { proposeRefinement, type RangeChange } from '../../search/refinement/pro
 import { encodeRangeChange } from '../encoding/range-change.js';
 import { decodeSpace } from '../encoding/space.js';
 import type { OpenModels } from '../models/open-models.js';
-import { requireText } from '../rpc/checks.js';
+import { requireText } from '../requests/fields.js';
 import { decodeRefinement } from '../studies/decode-study-plan.js';
 import { findMetricPlace, readImportances, traceEffects } from './explain-predictor.js';
 import type { FittedPredictors } from './fitted-predictors.js';

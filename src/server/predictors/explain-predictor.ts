@@ -3,7 +3,7 @@ import type { RateRange } from '../../core/space/count-rule.js';
 import { measureEffects, type EffectCurve } from '../../core/statistics/explain.js';
 import type { ExplainPredictorRequest, ExplainPredictorResponse } from '../../gen/prunecast/v1/predictor.js';
 import { MAX_MESSAGE_BYTES } from '../config/limits.js';
-import { requireInteger, requireText } from '../rpc/checks.js';
+import { requireInteger, requireText } from '../requests/fields.js';
 import type { FittedPredictors, OpenMetric, OpenPredictor } from './fitted-predictors.js';
 
 const DEFAULT_POINTS = 11;

@@ -10,7 +10,7 @@ import type { FitJudgement } from '../../search/fit/judge-fit.js';
 import { workerUrl } from '../../engine/workers/worker-url.js';
 import { isChooser, type PluginRegistry, type ResolvedPlugin } from '../plugins/plugin-registry.js';
 import type { FitEvidence, PredictorRecord, PredictorStore } from '../store/predictor-store.js';
-import { orAborted } from '../or-aborted.js';
+import { orAborted } from '../../core/or-aborted.js';
 import { readStored } from '../store/read-stored.js';
 import type { StoreWrite } from '../store/store-write.js';
 import { checkPairs } from './check-pairs.js';

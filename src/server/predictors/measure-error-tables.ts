@@ -8,7 +8,7 @@ import type { PluginRegistry } from '../plugins/plugin-registry.js';
 import { measureLayerErrors } from '../recipes/allocation-inputs.js';
 import type { RankedModel } from '../recipes/prepare-recipe.js';
 import type { RecipeSpec } from '../recipes/recipe-spec.js';
-import { readEnum } from '../rpc/checks.js';
+import { readEnum } from '../requests/fields.js';
 import { hasErrors, listErrorTables } from './list-error-tables.js';
 
 /**

@@ -4,7 +4,7 @@ import type { FittedPredictor, Prediction, Predictor } from '../../core/ports/pr
 import { startCallThread, type CallThread } from '../../engine/workers/call-thread.js';
 import { workerUrl } from '../../engine/workers/worker-url.js';
 import type { PredictorCalls } from './predictor-messages.js';
-import { orAborted } from '../or-aborted.js';
+import { orAborted } from '../../core/or-aborted.js';
 import { startPredictorWorker } from './start-predictor-worker.js';
 
 /** A predictor plug-in with its complete options, and the module whose default export it is. */

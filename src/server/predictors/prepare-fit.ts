@@ -7,7 +7,7 @@ import { findMetric } from '../evaluation/find-metric.js';
 import type { JobContext, JobResult } from '../jobs/jobs.js';
 import type { Prepared } from '../jobs/runnable-kind.js';
 import { isChooser, type PluginRegistry, type ResolvedPlugin } from '../plugins/plugin-registry.js';
-import { requireInteger } from '../rpc/checks.js';
+import { requireInteger } from '../requests/fields.js';
 import type { PairSetStore } from '../store/pair-set-store.js';
 import type { StudyStore } from '../store/study-store.js';
 import type { RecipePreparer } from '../recipes/prepare-recipe.js';

@@ -18,7 +18,7 @@ import { listMendedTensors } from './list-mended-tensors.js';
 import { MANIFEST_FILE } from '../store/output-files.js';
 import type { OutputFolders, OutputPolicy } from '../store/output-folder.js';
 import type { OutputTarget } from '../store/output-place.js';
-import { VERSION } from '../version.js';
+import { VERSION } from '../config/version.js';
 
 /** Where a pruned model goes, and how. */
 export interface OutputPlan extends OutputTarget {

@@ -4,7 +4,7 @@ import { digestBytes, digestOf } from '../../engine/digest.js';
 import type { LanguageModel } from '../../engine/language-model.js';
 import { SCORES_REVISION } from '../../engine/ranking/unit-scores.js';
 import { workerUrl } from '../../engine/workers/worker-url.js';
-import { VERSION } from '../version.js';
+import { VERSION } from '../config/version.js';
 import type { RecipeSpec } from './recipe-spec.js';
 
 /**

@@ -1,7 +1,7 @@
 import type { PluginKind as PluginKindName } from '../../core/ports/plugin.js';
 import { CatalogServiceService, type GetServerInfoResponse, PluginKind } from '../../gen/prunecast/v1/catalog.js';
 import type { PluginRegistry } from '../plugins/plugin-registry.js';
-import { readEnum } from './checks.js';
+import { readEnum } from '../requests/fields.js';
 import { defineService, type RpcService } from './rpc-service.js';
 import { serveUnary } from './serve-unary.js';
 

@@ -1,7 +1,7 @@
 import { JobServiceService } from '../../gen/prunecast/v1/job.js';
 import type { JobEvents } from '../jobs/job-events.js';
 import type { Jobs } from '../jobs/jobs.js';
-import { readEnum, readPageSize, requireText } from './checks.js';
+import { readEnum, readPageSize, requireText } from '../requests/fields.js';
 import { defineService, type RpcService } from './rpc-service.js';
 import { serveStream } from './serve-stream.js';
 import { serveUnary } from './serve-unary.js';

@@ -1,8 +1,7 @@
 import { PrunecastError } from '../../core/errors/prunecast-error.js';
-import { PairServiceService } from '../../gen/prunecast/v1/pair.js';
-import type { JobKinds } from '../job-kinds.js';
+import { PairServiceService, type SamplePairsRequest } from '../../gen/prunecast/v1/pair.js';
 import type { Jobs } from '../jobs/jobs.js';
-import { startKind } from '../jobs/runnable-kind.js';
+import { startKind, type RunnableKind } from '../jobs/runnable-kind.js';
 import { exportPairs } from '../pairs/export-pairs.js';
 import { importPairs } from '../pairs/import-pairs.js';
 import type { PairSetStore } from '../store/pair-set-store.js';
@@ -13,7 +12,7 @@ import { serveStream } from './serve-stream.js';
 import { serveUnary } from './serve-unary.js';
 
 export interface PairServices extends SearchServices {
-  readonly kinds: JobKinds;
+  readonly kinds: { readonly samplePairs: RunnableKind<SamplePairsRequest> };
   readonly jobs: Jobs;
   readonly pairSets: PairSetStore;
 }

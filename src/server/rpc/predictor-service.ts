@@ -1,19 +1,18 @@
-import { PredictorServiceService } from '../../gen/prunecast/v1/predictor.js';
-import type { JobKinds } from '../job-kinds.js';
+import { PredictorServiceService, type FitPredictorRequest } from '../../gen/prunecast/v1/predictor.js';
 import type { Jobs } from '../jobs/jobs.js';
-import { startKind } from '../jobs/runnable-kind.js';
+import { startKind, type RunnableKind } from '../jobs/runnable-kind.js';
 import { answerRefinement, type RefinementServices } from '../predictors/answer-refinement.js';
 import { explainPredictor } from '../predictors/explain-predictor.js';
 import type { FitServices } from '../predictors/prepare-fit.js';
 import type { PredictorStore } from '../store/predictor-store.js';
 import { attend } from '../models/attend.js';
-import { readPageSize, requireText } from './checks.js';
+import { readPageSize, requireText } from '../requests/fields.js';
 import { defineService, type RpcService } from './rpc-service.js';
 import { serveUnary } from './serve-unary.js';
 import { PrunecastError } from '../../core/errors/prunecast-error.js';
 
 export interface PredictorServices extends FitServices, RefinementServices {
-  readonly kinds: JobKinds;
+  readonly kinds: { readonly fitPredictor: RunnableKind<FitPredictorRequest> };
   readonly jobs: Jobs;
   readonly predictorStore: PredictorStore;
 }

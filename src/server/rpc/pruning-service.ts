@@ -1,5 +1,9 @@
-import { PruningServiceService } from '../../gen/prunecast/v1/pruning.js';
-import type { JobKinds } from '../job-kinds.js';
+import {
+  PruningServiceService,
+  type EvaluateRequest,
+  type PruneRequest,
+  type SearchRequest,
+} from '../../gen/prunecast/v1/pruning.js';
 import type { JobEvents } from '../jobs/job-events.js';
 import type { Jobs } from '../jobs/jobs.js';
 import { startKind, type RunnableKind } from '../jobs/runnable-kind.js';
@@ -9,7 +13,11 @@ import { serveJobStream } from './serve-job-stream.js';
 import { serveUnary } from './serve-unary.js';
 
 export type PruningServices = Parameters<typeof answerPredict>[0] & {
-  readonly kinds: JobKinds;
+  readonly kinds: {
+    readonly prune: RunnableKind<PruneRequest>;
+    readonly evaluate: RunnableKind<EvaluateRequest>;
+    readonly search: RunnableKind<SearchRequest>;
+  };
   readonly jobs: Jobs;
   readonly events: JobEvents;
 };

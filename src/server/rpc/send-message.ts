@@ -1,5 +1,5 @@
 import type { Writable } from 'node:stream';
-import { orAborted } from '../or-aborted.js';
+import { orAborted } from '../../core/or-aborted.js';
 import type { CallSignal } from './call-signal.js';
 
 /**

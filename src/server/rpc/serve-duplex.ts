@@ -2,7 +2,7 @@ import type { handleBidiStreamingCall } from '@grpc/grpc-js';
 import { encodeStatus } from '../errors/encode-status.js';
 import { takeRequest } from '../requests/read-request.js';
 import type { Served } from './call-context.js';
-import { orAborted } from '../or-aborted.js';
+import { orAborted } from '../../core/or-aborted.js';
 import { createCallSignal } from './call-signal.js';
 import { sendMessage } from './send-message.js';
 import { toStatusObject } from './status-object.js';

@@ -3,7 +3,7 @@ import type { Status } from '../../gen/google/rpc/status.js';
 import { encodeStatus } from '../errors/encode-status.js';
 import { takeRequest } from '../requests/read-request.js';
 import type { MethodContext, Served } from './call-context.js';
-import { orAborted } from '../or-aborted.js';
+import { orAborted } from '../../core/or-aborted.js';
 import { createCallSignal } from './call-signal.js';
 import { sendMessage } from './send-message.js';
 import { toStatusObject } from './status-object.js';

@@ -14,7 +14,7 @@ import { requireSameCheckpoint, requireSameDimensions } from '../predictors/answ
 import type { OpenPredictor } from '../predictors/fitted-predictors.js';
 import { listOutOfRange, predictMetrics } from '../predictors/predict-metrics.js';
 import type { Jobs } from '../jobs/jobs.js';
-import { requireText } from '../rpc/checks.js';
+import { requireText } from '../requests/fields.js';
 import type { PredictorStore } from '../store/predictor-store.js';
 import type { StudyRecord } from '../store/study-store.js';
 import type { SearchServices } from './prepare-search.js';

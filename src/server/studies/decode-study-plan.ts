@@ -23,7 +23,7 @@ import {
 } from '../../search/study/study-plan.js';
 import { decodeBudgets, type BudgetedModel } from '../encoding/budget.js';
 import { decodeSpace, decodeSpaceOptions } from '../encoding/space.js';
-import { requireInteger, requireNumber } from '../rpc/checks.js';
+import { requireInteger, requireNumber } from '../requests/fields.js';
 import { decodeObjectives } from './decode-objectives.js';
 import { PHASE_CODES } from './study-codes.js';
 

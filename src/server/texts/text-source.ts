@@ -7,9 +7,9 @@ import type { Text } from '../../gen/prunecast/v1/common.js';
 import type { Config } from '../config/config.js';
 import { openFileWithin } from '../config/open-file-within.js';
 import { resolveWithin } from '../config/resolve-within.js';
-import { atField } from '../errors/at-field.js';
+import { atField } from '../../core/errors/at-field.js';
 import type { OpenModel } from '../models/open-models.js';
-import { createSharedWorks } from '../shared-works.js';
+import { createSharedWorks } from '../../core/shared-works.js';
 
 /** The largest text file that is read: a training split of 500 MB has some 125 million tokens, far more than any study runs. */
 const MAX_TEXT_BYTES = 512 * 1024 * 1024;

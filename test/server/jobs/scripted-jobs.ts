@@ -5,7 +5,7 @@ import {
   PruningServiceService,
 } from '../../../src/gen/prunecast/v1/pruning.js';
 import type { EmittedPayload, JobContext, JobResult } from '../../../src/server/jobs/jobs.js';
-import { digestRequest } from '../../../src/server/rpc/request-digest.js';
+import { digestRequest } from '../../../src/server/jobs/request-digest.js';
 import { defineService } from '../../../src/server/rpc/rpc-service.js';
 import { serveJobStream } from '../../../src/server/rpc/serve-job-stream.js';
 import { startTestServer, type TestServer, type TestServerOptions } from '../../support/test-server.js';

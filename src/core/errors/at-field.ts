@@ -1,4 +1,4 @@
-import { PrunecastError } from '../../core/errors/prunecast-error.js';
+import { PrunecastError } from './prunecast-error.js';
 
 /**
  * An error as one of a field of the request: what knows nothing of requests says what is wrong, this says where.

@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest';
-import { createSharedWorks } from '../../src/server/shared-works.js';
-import { gate } from './jobs/scripted-jobs.js';
+import { createSharedWorks } from '../../src/core/shared-works.js';
+import { gate } from '../server/jobs/scripted-jobs.js';
 
 const always = new AbortController().signal;
 
