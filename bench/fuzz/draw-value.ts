@@ -1,4 +1,4 @@
-import type { Rng } from '../../src/core/ports/rng.js';
+import type { Rng } from '../../src/core/random.js';
 
 /*
  * Values at the edges of what a field may hold, and values that programs are known to stumble over.

@@ -1,6 +1,6 @@
-import type { Rng } from '../../src/core/ports/rng.js';
 import { drawBytes, drawInteger, drawJson, drawNumber, happens, pick } from './draw-value.js';
 import { mutateBytes } from './mutate-message.js';
+import type { Rng } from '../../src/core/random.js';
 
 export interface FuzzTensor {
   name: string;

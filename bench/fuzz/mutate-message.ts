@@ -1,8 +1,8 @@
 import { create, ScalarType, type DescEnum, type DescField, type DescMessage, type Message } from '@bufbuild/protobuf';
 import { reflect, type ReflectMessage, type ScalarValue } from '@bufbuild/protobuf/reflect';
 import { StructSchema } from '@bufbuild/protobuf/wkt';
-import type { Rng } from '../../src/core/ports/rng.js';
 import { drawBytes, drawInteger, drawJson, drawLong, drawNumber, drawString, happens, pick } from './draw-value.js';
+import type { Rng } from '../../src/core/random.js';
 
 /** How many times a repeated field is made longer; a message may have 4 MiB, so that the largest serve small elements. */
 const REPEATS = [2, 10, 100, 1000, 3000, 20_000, 100_000];

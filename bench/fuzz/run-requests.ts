@@ -1,7 +1,6 @@
 import { fromBinary, toBinary } from '@bufbuild/protobuf';
 import { reflect } from '@bufbuild/protobuf/reflect';
-import { createRng } from '../../src/core/random.js';
-import type { Rng } from '../../src/core/ports/rng.js';
+import { createRng, type Rng } from '../../src/core/random.js';
 import { happens, pick } from './draw-value.js';
 import { judgeOneCall, runTurns } from './fuzz-run.js';
 import type { ApiMethod } from './list-methods.js';

@@ -1,6 +1,7 @@
 import type { ModelShape } from '../model/shape.js';
 import { decodeCounts, denseCounts, type Counts, type SearchSpace } from '../space/search-space.js';
-import { createCostModel, measureCost, measureCounts, type CostModel, type CostSpec } from './cost-model.js';
+import { measureCost, measureCounts, type CostModel } from './cost-model.js';
+import { createCostModel, type CostSpec } from './cost-spec.js';
 
 /** A limit in the user's words: at most so much. */
 export interface Budget {

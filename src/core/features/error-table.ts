@@ -1,5 +1,5 @@
 import { countRows, type EncodingBatch, type PairTable } from '../pairs.js';
-import { keptCount } from '../space/search-space.js';
+import { keptCount } from '../space/count-rule.js';
 
 /** What each kept count of a dimension costs in calibration error: stored with a predictor, looked up by rate. */
 export interface ErrorTable {

@@ -1,6 +1,6 @@
 import type { UnitKind } from '../model/units.js';
 import type { PluginManifest } from './plugin.js';
-import type { Rng } from './rng.js';
+import type { Rng } from '../random.js';
 
 /** What must be computed before a criterion can score: one pass over the calibration text serves all needs. */
 export type CriterionNeed = 'weights' | 'activations' | 'gradients' | 'block-io';

@@ -1,7 +1,7 @@
 import type { Counts, SearchSpace } from '../space/search-space.js';
 import type { ObjectiveValues } from '../statistics/pareto-fronts.js';
 import type { PluginManifest } from './plugin.js';
-import type { Rng } from './rng.js';
+import type { Rng } from '../random.js';
 
 /** Proposes candidates by ask and tell; it sees the space and predictions, never the engine. */
 export interface Strategy<Options = unknown> extends PluginManifest<Options> {

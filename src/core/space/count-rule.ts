@@ -1,5 +1,3 @@
-import { keptCount } from './search-space.js';
-
 /** Pruning rates from `minRate` to `maxRate`, both included, in [0, 1]. */
 export interface RateRange {
   readonly minRate: number;
@@ -45,4 +43,13 @@ function countsOnGrid(size: number, minRate: number, maxRate: number, step: numb
   if (step * size <= 1) return countsBetween(size, minRate, Math.min(maxRate, rateAt(steps)));
   const counts = new Set(Array.from({ length: steps + 1 }, (_, index) => keptCount(size, rateAt(index))));
   return [...counts].sort((a, b) => a - b);
+}
+
+/**
+ * The kept count of a rate: floor(size (1 - rate) + 0.5), at least 1 unless the rate is 1.
+ */
+export function keptCount(size: number, rate: number): number {
+  if (rate >= 1) return 0;
+  // The tiny addend undoes the rounding error of 1 - rate, so that 0.45 of 10 keeps 6 and not 5.
+  return Math.max(1, Math.floor(size * (1 - rate) + 0.5 + 1e-9 * size));
 }

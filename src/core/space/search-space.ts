@@ -82,17 +82,29 @@ export function denseCounts(space: SearchSpace): Counts {
   return space.dimensions.map(({ size }) => size);
 }
 
-/**
- * The kept count of a rate: floor(size (1 - rate) + 0.5), at least 1 unless the rate is 1.
- */
-export function keptCount(size: number, rate: number): number {
-  if (rate >= 1) return 0;
-  // The tiny addend undoes the rounding error of 1 - rate, so that 0.45 of 10 keeps 6 and not 5.
-  return Math.max(1, Math.floor(size * (1 - rate) + 0.5 + 1e-9 * size));
-}
-
 export const COUNT_FIELDS = {
   kv_heads: 'kvHeads',
   query_heads_per_kv: 'queryHeadsPerKv',
   ffn_channels: 'ffnChannels',
 } as const;
+
+/** Tells whether counts are a point of the space: one a dimension, each allowed; 0 for query heads of a layer without key-value groups. */
+export function createPointCheck({ dimensions }: SearchSpace): (counts: Counts) => boolean {
+  const allowed = dimensions.map(({ counts }) => new Set(counts));
+  return (counts) => {
+    if (counts.length !== dimensions.length) return false;
+    const dropped = new Set(
+      dimensions.flatMap(({ kind, layers }, index) => (kind === 'kv_heads' && counts[index] === 0 ? layers : [])),
+    );
+    return dimensions.every(({ kind, layers }, index) =>
+      kind === 'query_heads_per_kv' && layers.every((layer) => dropped.has(layer))
+        ? counts[index] === 0
+        : allowed[index]?.has(counts[index] ?? -1),
+    );
+  };
+}
+
+/** Mean absolute difference of two rows of rates, from 0 to 1. */
+export function rateDistance(a: Float32Array, b: Float32Array): number {
+  return a.reduce((sum, rate, index) => sum + Math.abs(rate - (b[index] ?? rate)), 0) / a.length;
+}

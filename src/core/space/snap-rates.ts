@@ -1,5 +1,6 @@
 import { PrunecastError } from '../errors/prunecast-error.js';
-import { keptCount, type Counts, type SearchSpace } from './search-space.js';
+import { type Counts, type SearchSpace } from './search-space.js';
+import { keptCount } from './count-rule.js';
 
 /** Rates as counts, and which of them lay between two counts. */
 export interface SnappedRates {

@@ -1,6 +1,6 @@
-import type { Rng } from '../ports/rng.js';
 import { runSteps } from '../run-steps.js';
 import { quantile } from './quantile.js';
+import type { Rng } from '../random.js';
 
 /** What one architecture came to on a list of windows. */
 export interface WindowLosses {

@@ -1,6 +1,6 @@
 import { countRows, type EncodingBatch } from '../pairs.js';
-import type { Rng } from '../ports/rng.js';
 import { rmse } from './regression-error.js';
+import type { Rng } from '../random.js';
 
 /** The mean prediction of each row, on the scale of the fit; any fitted predictor's. */
 export type PredictMeans = (batch: EncodingBatch) => Promise<Float64Array>;

@@ -1,4 +1,4 @@
-import type { Rng } from '../ports/rng.js';
+import type { Rng } from '../random.js';
 
 /** Row indices to fit on and to judge on, each ascending. */
 export interface Split {

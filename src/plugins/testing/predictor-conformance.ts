@@ -1,8 +1,7 @@
 import { deepStrictEqual, ok } from 'node:assert/strict';
 import { countRows, type EncodingBatch, type PairTable } from '../../core/pairs.js';
 import type { FittedPredictor, Predictor } from '../../core/ports/predictor.js';
-import type { Rng } from '../../core/ports/rng.js';
-import { createRng } from '../../core/random.js';
+import { createRng, type Rng } from '../../core/random.js';
 import { kendallTau } from '../../core/statistics/rank-correlation.js';
 
 /** One thing that must hold of every predictor; `run` throws an AssertionError where it does not. */

@@ -1,5 +1,6 @@
 import { meetsBudgets, type Budget } from '../../core/budget/budget.js';
-import { keptCount, type Counts, type DimensionKind, type SearchSpace } from '../../core/space/search-space.js';
+import { type Counts, type DimensionKind, type SearchSpace } from '../../core/space/search-space.js';
+import { keptCount } from '../../core/space/count-rule.js';
 
 /** A uniform point and the rate it stands for. */
 export interface UniformPoint {

@@ -1,10 +1,10 @@
 import { PrunecastError } from '../../core/errors/prunecast-error.js';
 import type { PairTable } from '../../core/pairs.js';
 import type { FittedPredictor } from '../../core/ports/predictor.js';
-import type { Rng } from '../../core/ports/rng.js';
 import type { FitQuality } from './fit-quality.js';
 import { measureQuality } from './measure-quality.js';
 import { predictOutOfFold } from './predict-out-of-fold.js';
+import type { Rng } from '../../core/random.js';
 
 /** A predictor that may be chosen. */
 export interface PredictorBackend<Fitted extends FittedPredictor = FittedPredictor> {

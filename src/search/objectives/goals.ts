@@ -1,5 +1,5 @@
-import type { CostSpec } from '../../core/budget/cost-model.js';
 import type { MetricDefinition } from '../../core/metric.js';
+import type { CostSpec } from '../../core/budget/cost-spec.js';
 
 /** A number that an architecture is judged by: a metric, which is predicted and measured, or a cost, which is known exactly. */
 export type Quantity =

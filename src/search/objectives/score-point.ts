@@ -1,8 +1,9 @@
-import { createCostModel, measureCounts } from '../../core/budget/cost-model.js';
+import { measureCounts } from '../../core/budget/cost-model.js';
 import type { MetricDefinition } from '../../core/metric.js';
 import type { Prediction } from '../../core/ports/predictor.js';
 import type { Counts, SearchSpace } from '../../core/space/search-space.js';
 import type { Floor, Goal, Goals, Quantity } from './goals.js';
+import { createCostModel } from '../../core/budget/cost-spec.js';
 
 /** What goals make of a point; lower is better in everything. */
 export interface PointScore {

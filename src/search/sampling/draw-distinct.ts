@@ -1,6 +1,6 @@
-import type { Rng } from '../../core/ports/rng.js';
 import type { CandidateSampler } from '../../core/ports/strategy.js';
 import { countsKey, type Counts } from '../../core/space/search-space.js';
+import type { Rng } from '../../core/random.js';
 
 /**
  * Up to `count` distinct points that `taken` does not hold; fewer where so many draws in a row brought nothing new that

@@ -1,7 +1,7 @@
-import type { Rng } from '../../core/ports/rng.js';
 import type { CandidateSampler } from '../../core/ports/strategy.js';
 import { drawWaves } from '../../core/space/draw-waves.js';
 import { countsKey, type Counts, type SearchSpace } from '../../core/space/search-space.js';
+import type { Rng } from '../../core/random.js';
 
 /**
  * Distinct points around one: it is changed by random waves over depth, little or much by a scale that is drawn for each

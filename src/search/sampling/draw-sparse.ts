@@ -1,7 +1,7 @@
-import type { Rng } from '../../core/ports/rng.js';
 import { DIMENSION_KINDS, type Counts, type SearchSpace } from '../../core/space/search-space.js';
 import { createBudgetSamplerGently, type BudgetSamplerOptions } from './budget-sampler.js';
 import { drawDistinct } from './draw-distinct.js';
+import type { Rng } from '../../core/random.js';
 
 /**
  * Distinct points that keep a random part of the dimensions whole: of each kind a share that is drawn anew every few

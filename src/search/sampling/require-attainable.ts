@@ -1,9 +1,9 @@
 import type { Budget } from '../../core/budget/budget.js';
-import { createCostModel } from '../../core/budget/cost-model.js';
 import { PrunecastError } from '../../core/errors/prunecast-error.js';
 import type { SearchSpace } from '../../core/space/search-space.js';
 import { requireSeparable } from './components.js';
 import { costRange } from './cost-range.js';
+import { createCostModel } from '../../core/budget/cost-spec.js';
 
 /**
  * Refuses a budget below what the smallest architecture of the space costs; quick, before any work.

@@ -1,8 +1,8 @@
 import type { Budget } from '../../core/budget/budget.js';
-import { createCostModel, measureCounts } from '../../core/budget/cost-model.js';
+import { measureCounts } from '../../core/budget/cost-model.js';
 import { PrunecastError } from '../../core/errors/prunecast-error.js';
-import { createPointCheck } from '../../core/space/create-point-check.js';
-import { distinctPoints, type Counts, type SearchSpace } from '../../core/space/search-space.js';
+import { distinctPoints, type Counts, type SearchSpace, createPointCheck } from '../../core/space/search-space.js';
+import { createCostModel } from '../../core/budget/cost-spec.js';
 
 /**
  * What a strategy proposed, without repetition and no more than it was asked for: points of the space that meet every budget.

@@ -1,8 +1,8 @@
-import type { Rng } from '../../core/ports/rng.js';
 import type { Counts } from '../../core/space/search-space.js';
 import { drawDistinct } from '../sampling/draw-distinct.js';
 import { openCandidates } from './candidate-sampler.js';
 import type { StudyPlan } from './study-plan.js';
+import type { Rng } from '../../core/random.js';
 
 /** Distinct random candidates of the unrefined space; fewer where the budget leaves no more. */
 export async function drawCandidates(

@@ -1,7 +1,5 @@
 import { pairBand, sortByTightness, type Budget, type CostBand } from '../../core/budget/budget.js';
-import { createCostModel } from '../../core/budget/cost-model.js';
 import type { ModelShape } from '../../core/model/shape.js';
-import type { Rng } from '../../core/ports/rng.js';
 import { countsKey, type Counts, type SearchSpace } from '../../core/space/search-space.js';
 import { listCosts } from '../objectives/goals.js';
 import { createBudgetSamplerGently, requireFeasible } from '../sampling/budget-sampler.js';
@@ -12,6 +10,8 @@ import { drawSparse } from '../sampling/draw-sparse.js';
 import { openCandidates, RANGE_PARTS } from './candidate-sampler.js';
 import type { DrawPairs } from './next-action.js';
 import { goalsOf, type StudyPlan } from './study-plan.js';
+import type { Rng } from '../../core/random.js';
+import { createCostModel } from '../../core/budget/cost-spec.js';
 
 export interface DrawRequest extends Omit<DrawPairs, 'kind' | 'seed'> {
   readonly rng: Rng;

@@ -1,5 +1,5 @@
 import type { Budget } from '../../core/budget/budget.js';
-import { createCostModel, measureCounts } from '../../core/budget/cost-model.js';
+import { measureCounts } from '../../core/budget/cost-model.js';
 import { listCosts } from '../objectives/goals.js';
 import { listUniformBest, findUniformPaper } from '../controls/uniform.js';
 import { distinctPoints, type Counts } from '../../core/space/search-space.js';
@@ -7,6 +7,7 @@ import { scaleBudgets } from './scale-budgets.js';
 import { findWinner } from './find-winner.js';
 import { goalsOf, type ControlName, type StudyPlan } from './study-plan.js';
 import { toPair, type RecipeChoice, type StudyState, type TrialPoint } from './study-state.js';
+import { createCostModel } from '../../core/budget/cost-spec.js';
 
 /** Distinct architectures that every recipe is tried on, and that pairs begin with: one rate or one pair of counts everywhere. */
 export function listLevelPoints(plan: StudyPlan): Counts[] {

@@ -2,7 +2,6 @@ import { meetsBudgets, type CostBand } from '../../core/budget/budget.js';
 import { measureCounts } from '../../core/budget/cost-model.js';
 import type { EncodingBatch } from '../../core/pairs.js';
 import type { Prediction } from '../../core/ports/predictor.js';
-import type { Rng } from '../../core/ports/rng.js';
 import type { ObjectivePrediction, ObjectivePredictions, Strategy } from '../../core/ports/strategy.js';
 import { countsKey, encodePoints, toRates, type Counts, type SearchSpace } from '../../core/space/search-space.js';
 import { requireFeasible } from '../sampling/budget-sampler.js';
@@ -14,6 +13,7 @@ import type { Predict } from './next-action.js';
 import { goalsOf, type StudyPlan } from './study-plan.js';
 import { spreadOut } from './spread-out.js';
 import { scoreTrial, sortByValue, type StudyEvent, type TrialResult } from './study-state.js';
+import type { Rng } from '../../core/random.js';
 
 export interface ProposeRequest extends Omit<Predict, 'kind' | 'seed'> {
   readonly strategy: Strategy;

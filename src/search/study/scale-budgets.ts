@@ -1,6 +1,7 @@
 import type { Budget } from '../../core/budget/budget.js';
-import { createCostModel, measureCost } from '../../core/budget/cost-model.js';
+import { measureCost } from '../../core/budget/cost-model.js';
 import type { StudyPlan } from './study-plan.js';
+import { createCostModel } from '../../core/budget/cost-spec.js';
 
 /** The budgets that remove `factor` times as much as the study's. */
 export function scaleBudgets(

@@ -1,5 +1,4 @@
-import { rateDistance } from '../../core/space/rate-distance.js';
-import { toRates, type Counts, type SearchSpace } from '../../core/space/search-space.js';
+import { toRates, type Counts, type SearchSpace, rateDistance } from '../../core/space/search-space.js';
 
 /**
  * The first `count` of ranked points that are not near copies: each differs from those chosen before it by at least

@@ -1,8 +1,9 @@
-import { createCostModel, measureCounts } from '../../core/budget/cost-model.js';
+import { measureCounts } from '../../core/budget/cost-model.js';
 import { fitLine, type Line } from '../../core/statistics/fit-line.js';
 import type { StudyPlan } from './study-plan.js';
 import { fromFitScale, toFitScale } from './fit-scale.js';
 import type { StudyState, TrialResult } from './study-state.js';
+import { createCostModel } from '../../core/budget/cost-spec.js';
 
 /** Two lines over the size, on the report windows, and what lies between them at the budget. */
 export interface StudyCurve {

@@ -1,4 +1,4 @@
-import { createCostModel, measureCounts } from '../../core/budget/cost-model.js';
+import { measureCounts } from '../../core/budget/cost-model.js';
 import { runSteps, runStepsGently } from '../../core/run-steps.js';
 import { ratioIntervalInSteps } from '../../core/statistics/bootstrap.js';
 import { createRng } from '../../core/random.js';
@@ -7,6 +7,7 @@ import { goalsOf, type StudyPlan } from './study-plan.js';
 import { findBest, scoreTrial, type StudyState, type TrialResult } from './study-state.js';
 import { writeFront, type StudyFront } from './write-front.js';
 import { writeCurve, type StudyCurve } from './write-curve.js';
+import { createCostModel } from '../../core/budget/cost-spec.js';
 
 /** The outcome of a study, in numbers and in one plain sentence. */
 export interface StudyOutcome {

@@ -1,6 +1,6 @@
 import { canonicalJson } from '../../core/canonical-json.js';
 import type { Budget } from '../../core/budget/budget.js';
-import { createCostModel, measureCost } from '../../core/budget/cost-model.js';
+import { measureCost } from '../../core/budget/cost-model.js';
 import { PrunecastError } from '../../core/errors/prunecast-error.js';
 import type { Architecture, ModelShape } from '../../core/model/shape.js';
 import {
@@ -11,7 +11,7 @@ import {
   type Ranking,
 } from '../../core/model/units.js';
 import { validateArchitecture } from '../../core/model/validate-architecture.js';
-import { decodeCounts, keptCount, type Dimension, type SearchSpace } from '../../core/space/search-space.js';
+import { decodeCounts, type Dimension, type SearchSpace } from '../../core/space/search-space.js';
 import { snapRates, type SnappedRate } from '../../core/space/snap-rates.js';
 import type { SearchSpaceSpec } from '../../gen/prunecast/v1/common.js';
 import type { EvaluateTarget, PruneRequest } from '../../gen/prunecast/v1/pruning.js';
@@ -20,6 +20,8 @@ import { decodeArchitecture, decodeKeptUnits } from '../encoding/architecture.js
 import { decodeBudgets, type BudgetedModel } from '../encoding/budget.js';
 import { decodeSpace } from '../encoding/space.js';
 import { parseManifest, type ManifestRecipe } from './manifest.js';
+import { keptCount } from '../../core/space/count-rule.js';
+import { createCostModel } from '../../core/budget/cost-spec.js';
 
 /** What stays of a model, as a request says it. */
 export interface Selection {

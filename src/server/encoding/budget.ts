@@ -1,5 +1,5 @@
 import type { Budget } from '../../core/budget/budget.js';
-import { createCostModel, measureCost, type CostSpec } from '../../core/budget/cost-model.js';
+import { measureCost } from '../../core/budget/cost-model.js';
 import { PrunecastError } from '../../core/errors/prunecast-error.js';
 import type { LatencyTable } from '../../core/budget/latency-table.js';
 import type { ModelShape } from '../../core/model/shape.js';
@@ -8,6 +8,7 @@ import type { SearchSpace } from '../../core/space/search-space.js';
 import { costRange } from '../../search/sampling/cost-range.js';
 import { atField } from '../../core/errors/at-field.js';
 import { BudgetKind, type Budget as BudgetMessage } from '../../gen/prunecast/v1/common.js';
+import { createCostModel, type CostSpec } from '../../core/budget/cost-spec.js';
 
 /** What budgets need to be known of a model. */
 export interface BudgetedModel {

@@ -1,5 +1,5 @@
 import type { Budget } from '../../core/budget/budget.js';
-import { createCostModel, measureCost, type CostSpec } from '../../core/budget/cost-model.js';
+import { measureCost } from '../../core/budget/cost-model.js';
 import { PrunecastError } from '../../core/errors/prunecast-error.js';
 import type { Architecture, ModelShape } from '../../core/model/shape.js';
 import { createSearchSpace, type SearchSpaceOptions } from '../../core/space/create-search-space.js';
@@ -13,6 +13,7 @@ import {
   type Dimension as DimensionMessage,
   type SearchSpaceSpec,
 } from '../../gen/prunecast/v1/common.js';
+import { createCostModel, type CostSpec } from '../../core/budget/cost-spec.js';
 
 /**
  * The search space of a request.

@@ -1,5 +1,4 @@
 import { PrunecastError } from '../../core/errors/prunecast-error.js';
-import { findLabelFault } from '../../core/label.js';
 import type { Clock } from '../../core/ports/clock.js';
 import { JobState } from '../../gen/prunecast/v1/job.js';
 import type { ImportPairsRequest, ImportPairsResponse, Pair, PairSet } from '../../gen/prunecast/v1/pair.js';
@@ -8,6 +7,7 @@ import type { PluginRegistry } from '../plugins/plugin-registry.js';
 import { createId } from '../store/create-id.js';
 import type { PairSetStore } from '../store/pair-set-store.js';
 import type { StudyStore } from '../store/study-store.js';
+import { findLabelFault } from '../../core/metric.js';
 
 export interface ImportServices {
   readonly studies: StudyStore;

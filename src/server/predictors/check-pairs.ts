@@ -1,7 +1,6 @@
 import { PrunecastError } from '../../core/errors/prunecast-error.js';
 import { addRecipeColumns } from '../../core/features/recipe-columns.js';
-import { findLabelFault } from '../../core/label.js';
-import type { MetricDefinition } from '../../core/metric.js';
+import { type MetricDefinition, findLabelFault } from '../../core/metric.js';
 import type { PairTable, TargetMetric } from '../../core/pairs.js';
 import type { PluginsByKind } from '../../plugins/plugin-entry.js';
 import type { FitRequest, MetricValues } from './fitted-predictors.js';

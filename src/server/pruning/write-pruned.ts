@@ -1,6 +1,6 @@
 import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import { createCostModel, measureCost } from '../../core/budget/cost-model.js';
+import { measureCost } from '../../core/budget/cost-model.js';
 import { canonicalJson } from '../../core/canonical-json.js';
 import { architectureOf, type KeptUnits } from '../../core/model/units.js';
 import type { Exporter } from '../../core/ports/exporter.js';
@@ -19,6 +19,7 @@ import { MANIFEST_FILE } from '../store/output-files.js';
 import type { OutputFolders, OutputPolicy } from '../store/output-folder.js';
 import type { OutputTarget } from '../store/output-place.js';
 import { VERSION } from '../config/version.js';
+import { createCostModel } from '../../core/budget/cost-spec.js';
 
 /** Where a pruned model goes, and how. */
 export interface OutputPlan extends OutputTarget {

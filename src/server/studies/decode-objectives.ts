@@ -1,4 +1,3 @@
-import type { CostSpec } from '../../core/budget/cost-model.js';
 import { PrunecastError } from '../../core/errors/prunecast-error.js';
 import type { MetricDefinition } from '../../core/metric.js';
 import type { Evaluator } from '../../core/ports/evaluator.js';
@@ -12,6 +11,7 @@ import {
   type Goals,
   type Quantity,
 } from '../../search/objectives/goals.js';
+import type { CostSpec } from '../../core/budget/cost-spec.js';
 
 /** What a study makes better, and the metric that its report is about: the first that was named. */
 export interface DecodedObjectives {

@@ -1,5 +1,4 @@
 import { setImmediate } from 'node:timers/promises';
-import type { Rng } from '../../core/ports/rng.js';
 import { decodeCounts } from '../../core/space/search-space.js';
 import type { EvaluationPlan } from '../../core/ports/evaluator.js';
 import type { WorkContext } from '../../core/ports/work-context.js';
@@ -18,6 +17,7 @@ import type { RankedModel, RecipePreparer } from '../recipes/prepare-recipe.js';
 import type { Study } from './study.js';
 import { countCalibrationTokens, findRecipe, prepareRecipe } from './study-recipes.js';
 import { planOf } from './study-texts.js';
+import type { Rng } from '../../core/random.js';
 
 export interface SampleServices {
   readonly labels: StoredLabelQueue;

@@ -1,11 +1,12 @@
 import * as fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { pairBand, candidateBand } from '../../../src/core/budget/budget.js';
-import { createCostModel, measureCost, type CostSpec } from '../../../src/core/budget/cost-model.js';
+import { measureCost } from '../../../src/core/budget/cost-model.js';
 import { addOutputBiases } from '../../../src/core/model/add-output-biases.js';
 import { countParameters } from '../../../src/core/model/parameters.js';
 import { createSearchSpace } from '../../../src/core/space/create-search-space.js';
 import { createShape, SMOLLM2_SHAPE, STORIES_SHAPE } from '../../support/shapes.js';
+import { createCostModel, type CostSpec } from '../../../src/core/budget/cost-spec.js';
 
 const measure = (shape: typeof STORIES_SHAPE, spec: CostSpec, layers = shape.layers): number =>
   measureCost(createCostModel(shape, spec), layers);

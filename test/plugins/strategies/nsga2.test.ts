@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import { candidateBand } from '../../../src/core/budget/budget.js';
-import { createCostModel, measureCounts } from '../../../src/core/budget/cost-model.js';
+import { measureCounts } from '../../../src/core/budget/cost-model.js';
 import type { CandidateSampler, SearchProblem, Strategy } from '../../../src/core/ports/strategy.js';
 import { createRng } from '../../../src/core/random.js';
 import { createSearchSpace } from '../../../src/core/space/create-search-space.js';
@@ -11,6 +11,7 @@ import random from '../../../src/plugins/strategies/random.js';
 import { createBudgetSampler } from '../../../src/search/sampling/budget-sampler.js';
 import { createPlan, measurePerplexity } from '../../search/study/fake-study.js';
 import { createShape } from '../../support/shapes.js';
+import { createCostModel } from '../../../src/core/budget/cost-spec.js';
 
 const space = createSearchSpace(
   createShape({ layers: 12, hidden: 8, headDim: 4, kvHeads: 1, queryHeadsPerKv: 1, ffnChannels: 100, vocabulary: 16 }),

@@ -1,5 +1,4 @@
 import { describe, expect, it } from 'vitest';
-import { createCostModel } from '../../../src/core/budget/cost-model.js';
 import type { EvaluatedPoint } from '../../../src/core/ports/strategy.js';
 import { createRng } from '../../../src/core/random.js';
 import { createSearchSpace } from '../../../src/core/space/create-search-space.js';
@@ -7,6 +6,7 @@ import { countsKey, type Counts } from '../../../src/core/space/search-space.js'
 import random from '../../../src/plugins/strategies/random.js';
 import { createBudgetSampler } from '../../../src/search/sampling/budget-sampler.js';
 import { createShape } from '../../support/shapes.js';
+import { createCostModel } from '../../../src/core/budget/cost-spec.js';
 
 const space = createSearchSpace(
   createShape({ layers: 2, hidden: 8, headDim: 4, kvHeads: 3, queryHeadsPerKv: 2, ffnChannels: 12, vocabulary: 16 }),

@@ -3,13 +3,14 @@ import { setImmediate } from 'node:timers/promises';
 import { describe, expect, it } from 'vitest';
 import type { Budget } from '../../../src/core/budget/budget.js';
 import { createRng } from '../../../src/core/random.js';
-import { createCostModel, measureCounts } from '../../../src/core/budget/cost-model.js';
+import { measureCounts } from '../../../src/core/budget/cost-model.js';
 import { createSearchSpace } from '../../../src/core/space/create-search-space.js';
 import { denseCounts, type Counts } from '../../../src/core/space/search-space.js';
 import { findCalibrationErrorAllocation, type LayerErrors } from '../../../src/search/controls/calibration-error.js';
 import { findGlobalThreshold } from '../../../src/search/controls/global-threshold.js';
 import { findUniformPaper, listUniformBest } from '../../../src/search/controls/uniform.js';
 import { createShape, SMOLLM2_SHAPE, STORIES_SHAPE } from '../../support/shapes.js';
+import { createCostModel } from '../../../src/core/budget/cost-spec.js';
 
 const space = createSearchSpace(STORIES_SHAPE);
 const cost = createCostModel(STORIES_SHAPE, { kind: 'parameters' });

@@ -1,7 +1,7 @@
 import * as fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { candidateBand, pairBand, type CostBand } from '../../../src/core/budget/budget.js';
-import { createCostModel, measureCounts } from '../../../src/core/budget/cost-model.js';
+import { measureCounts } from '../../../src/core/budget/cost-model.js';
 import { createRng } from '../../../src/core/random.js';
 import { createSearchSpace } from '../../../src/core/space/create-search-space.js';
 import { countsKey, denseCounts, type Counts, type SearchSpace } from '../../../src/core/space/search-space.js';
@@ -12,6 +12,7 @@ import {
 } from '../../../src/search/sampling/budget-sampler.js';
 import { drawDistinct } from '../../../src/search/sampling/draw-distinct.js';
 import { createShape, SMOLLM2_SHAPE, STORIES_SHAPE } from '../../support/shapes.js';
+import { createCostModel } from '../../../src/core/budget/cost-spec.js';
 
 /** Two layers, both kinds: small enough to list every point. */
 const TINY = createSearchSpace(

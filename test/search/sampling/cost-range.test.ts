@@ -1,12 +1,13 @@
 import * as fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import { createCostModel, measureCounts, type CostSpec } from '../../../src/core/budget/cost-model.js';
+import { measureCounts } from '../../../src/core/budget/cost-model.js';
 import { createSearchSpace } from '../../../src/core/space/create-search-space.js';
 import type { Counts, SearchSpace } from '../../../src/core/space/search-space.js';
 import { separateCost } from '../../../src/search/sampling/components.js';
 import { costRange } from '../../../src/search/sampling/cost-range.js';
 import { requireAttainable } from '../../../src/search/sampling/require-attainable.js';
 import { createShape } from '../../support/shapes.js';
+import { createCostModel, type CostSpec } from '../../../src/core/budget/cost-spec.js';
 
 const LARGEST_SHAPE = createShape({
   layers: 126,

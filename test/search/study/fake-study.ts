@@ -1,4 +1,4 @@
-import { createCostModel, measureCounts } from '../../../src/core/budget/cost-model.js';
+import { measureCounts } from '../../../src/core/budget/cost-model.js';
 import type { MetricDefinition } from '../../../src/core/metric.js';
 import type { EncodingBatch } from '../../../src/core/pairs.js';
 import type { FittedPredictor } from '../../../src/core/ports/predictor.js';
@@ -26,6 +26,7 @@ import {
   type TrialPoint,
 } from '../../../src/search/study/study-state.js';
 import { STORIES_SHAPE } from '../../support/shapes.js';
+import { createCostModel } from '../../../src/core/budget/cost-spec.js';
 
 /** A study of the demo model's shape at 20 % fewer parameters, all layers prunable. */
 export function createPlan(changes: Partial<StudyPlan> = {}): StudyPlan {

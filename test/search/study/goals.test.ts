@@ -1,5 +1,5 @@
 import { beforeAll, describe, expect, it } from 'vitest';
-import { createCostModel, measureCounts } from '../../../src/core/budget/cost-model.js';
+import { measureCounts } from '../../../src/core/budget/cost-model.js';
 import { countsKey, toRates, type Counts } from '../../../src/core/space/search-space.js';
 import { dominates } from '../../../src/core/statistics/pareto-fronts.js';
 import type { Goals, Quantity } from '../../../src/search/objectives/goals.js';
@@ -7,6 +7,7 @@ import { DEFAULT_PAIRS } from '../../../src/search/study/study-plan.js';
 import { listFinal, scoreTrial, type TrialResult } from '../../../src/search/study/study-state.js';
 import { writeReport } from '../../../src/search/study/write-report.js';
 import { createPlan, type measurePerplexity, runStudy, type FakeRun } from './fake-study.js';
+import { createCostModel } from '../../../src/core/budget/cost-spec.js';
 
 const { objective: perplexity, space, budgets } = createPlan();
 const limit = budgets[0]?.limit ?? 0;

@@ -1,7 +1,7 @@
 import * as fc from 'fast-check';
 import { beforeAll, describe, expect, it } from 'vitest';
 import type { Budget } from '../../../src/core/budget/budget.js';
-import { createCostModel, measureCounts } from '../../../src/core/budget/cost-model.js';
+import { measureCounts } from '../../../src/core/budget/cost-model.js';
 import { createSearchSpace } from '../../../src/core/space/create-search-space.js';
 import { countsKey, denseCounts, type Counts } from '../../../src/core/space/search-space.js';
 import { StudyReport } from '../../../src/gen/prunecast/v1/study_types.js';
@@ -16,6 +16,7 @@ import { writeReport } from '../../../src/search/study/write-report.js';
 import { encodeLift } from '../../../src/server/encoding/lift.js';
 import { SMOLLM2_SHAPE, STORIES_SHAPE } from '../../support/shapes.js';
 import { createPlan, measurePerplexity, runStudy, type FakeRun } from './fake-study.js';
+import { createCostModel } from '../../../src/core/budget/cost-spec.js';
 
 const plan = createPlan();
 const limit = plan.budgets[0]?.limit ?? 0;

@@ -1,8 +1,8 @@
-import type { Rng } from '../../../core/ports/rng.js';
 import type { SearchProblem } from '../../../core/ports/strategy.js';
 import { drawWaves } from '../../../core/space/draw-waves.js';
 import type { Counts, Dimension, SearchSpace } from '../../../core/space/search-space.js';
 import { nearestIndex } from './nearest-index.js';
+import type { Rng } from '../../../core/random.js';
 
 export interface BreedingRates {
   /** Share of the children that mix two parents; the others change one. */

@@ -1,6 +1,5 @@
 import type { EvaluatedPoint, SearchProblem } from '../../../core/ports/strategy.js';
-import { rateDistance } from '../../../core/space/rate-distance.js';
-import { toRates, type Counts } from '../../../core/space/search-space.js';
+import { toRates, type Counts, rateDistance } from '../../../core/space/search-space.js';
 
 /** The best predicted candidates within several distances of the best measured one. */
 export interface Rings {
