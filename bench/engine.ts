@@ -7,7 +7,7 @@ import { identityRanking } from '../src/core/model/units.js';
 import type { Window } from '../src/core/ports/evaluator.js';
 import { createRng } from '../src/core/random.js';
 import { openCheckpoint } from '../src/engine/checkpoint/open-checkpoint.js';
-import { detectThreads } from '../src/engine/forward/resource-limits.js';
+import { detectThreads } from '../src/engine/runtime/resource-limits.js';
 import { openLanguageModel, type LanguageModel } from '../src/engine/language-model.js';
 import { prepareBareMatmuls } from './bare-matmuls.js';
 import { describeCpu } from './describe-cpu.js';

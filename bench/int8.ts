@@ -12,7 +12,7 @@ import { decodeCounts } from '../src/core/space/search-space.js';
 import { kendallTau } from '../src/core/statistics/rank-correlation.js';
 import type { LanguageModel, SubjectRecipe } from '../src/engine/language-model.js';
 import { rankUnits } from '../src/engine/ranking/rank-units.js';
-import { loadTokenizer } from '../src/engine/tokenizer.js';
+import { loadTokenizer } from '../src/engine/tokenizer/tokenizer.js';
 import fluctuation from '../src/plugins/criteria/fluctuation.js';
 import { createBudgetSampler } from '../src/search/sampling/budget-sampler.js';
 

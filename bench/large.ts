@@ -4,7 +4,7 @@ import { join, resolve } from 'node:path';
 import { parseArgs } from 'node:util';
 import { createClient, startLocalServer } from '../src/client/index.js';
 import { createRng } from '../src/core/random.js';
-import { detectThreads } from '../src/engine/forward/resource-limits.js';
+import { detectThreads } from '../src/engine/runtime/resource-limits.js';
 import { describeCpu } from './describe-cpu.js';
 import { describeLlama7b, writeRandomCheckpoint } from './random-checkpoint.js';
 

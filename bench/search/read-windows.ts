@@ -1,7 +1,7 @@
 import { readFile } from 'node:fs/promises';
 import { basename } from 'node:path';
-import { createCheckpointFiles } from '../../src/engine/checkpoint/checkpoint-files.js';
-import { loadTokenizer } from '../../src/engine/tokenizer.js';
+import { createCheckpointFiles } from '../../src/engine/files/checkpoint-files.js';
+import { loadTokenizer } from '../../src/engine/tokenizer/tokenizer.js';
 
 /** Chosen windows of a text, one after another: cut into windows of the same length they come out as they were. */
 export interface ChosenWindows {

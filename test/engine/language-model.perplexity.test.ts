@@ -4,8 +4,8 @@ import { describe, expect, it } from 'vitest';
 import { identityRanking } from '../../src/core/model/units.js';
 import type { Window } from '../../src/core/ports/evaluator.js';
 import type { LanguageModel } from '../../src/engine/language-model.js';
-import { createCheckpointFiles } from '../../src/engine/checkpoint/checkpoint-files.js';
-import { loadTokenizer } from '../../src/engine/tokenizer.js';
+import { createCheckpointFiles } from '../../src/engine/files/checkpoint-files.js';
+import { loadTokenizer } from '../../src/engine/tokenizer/tokenizer.js';
 import { DEMO_DIRECTORY, unattended, withModel } from '../support/demo-model.js';
 import { hasShared, sharedPath, skipReason } from '../support/shared.js';
 

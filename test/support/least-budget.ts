@@ -1,6 +1,6 @@
 import { PrunecastError } from '../../src/core/errors/prunecast-error.js';
 import type { ModelShape } from '../../src/core/model/shape.js';
-import { planMemory, type Workload } from '../../src/engine/forward/plan-memory.js';
+import { planMemory, type Workload } from '../../src/engine/runtime/plan-memory.js';
 
 /** The smallest memory budget in which a call can run, as its refusal tells it. */
 export function findLeastBudget(shape: ModelShape, work: Workload): number {

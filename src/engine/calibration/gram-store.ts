@@ -1,8 +1,7 @@
 import type { FileHandle } from 'node:fs/promises';
 import type { ModelShape } from '../../core/model/shape.js';
-import { readFully } from '../checkpoint/read-fully.js';
-import { writeFully } from '../checkpoint/write-safetensors.js';
-import { openScratchFile } from './scratch-file.js';
+import { readFully, writeFully } from '../files/read-write.js';
+import { openScratchFile } from '../files/scratch-file.js';
 
 /** A half-block of a model. */
 export interface HalfPlace {

@@ -1,5 +1,5 @@
 import type { TensorEntry } from './checkpoint.js';
-import type { CheckpointFiles } from './checkpoint-files.js';
+import type { CheckpointFiles } from '../files/checkpoint-files.js';
 import { cutRows } from './cut-rows.js';
 import { readValues } from './read-values.js';
 

@@ -2,11 +2,11 @@ import type { Dirent } from 'node:fs';
 import { readdir } from 'node:fs/promises';
 import { join } from 'node:path';
 import { PrunecastError } from '../../core/errors/prunecast-error.js';
-import type { CheckpointFiles } from './checkpoint-files.js';
-import { CONFIG_FILE } from './config-fields.js';
-import { malformed } from './model-errors.js';
-import { openWithin, type CheckpointPlace } from './open-within.js';
-import { isRecord, parseJsonObject } from './read-json.js';
+import type { CheckpointFiles } from '../files/checkpoint-files.js';
+import { CONFIG_FILE } from '../config/config-fields.js';
+import { malformed } from '../files/model-errors.js';
+import { openWithin, type CheckpointPlace } from '../files/open-within.js';
+import { isRecord, parseJsonObject } from '../files/read-json.js';
 
 /** Files that go along. A Hugging Face folder has about ten; with a template for each use and its own code about thirty. */
 export const MAX_COMPANIONS = 256;

@@ -1,7 +1,7 @@
 import { findFamily } from '../families/find-family.js';
 import { listTensors, type TensorSpec } from '../families/list-tensors.js';
 import type { StoredTensor, TensorEntry } from './checkpoint.js';
-import type { ModelConfig } from './config.js';
+import type { ModelConfig } from '../config/config.js';
 import { describeAbsent, describeMissing, describeStray, describeTwins, requireReadable } from './misfit-tensors.js';
 import { isBuffer } from './spare-tensors.js';
 import { findStandardNames, type StandardNames } from './standard-names.js';

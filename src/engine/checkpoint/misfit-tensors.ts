@@ -6,11 +6,11 @@ import {
   ADVISE_GATHERING,
   ADVISE_MERGING,
   ADVISE_UNWRAPPING,
-} from './advice.js';
+} from '../files/advice.js';
 import type { StoredTensor, TensorDtype, TensorEntry } from './checkpoint.js';
-import { CONFIG_FILE } from './config-fields.js';
+import { CONFIG_FILE } from '../config/config-fields.js';
 import { DTYPE_BYTES } from './dtype.js';
-import { malformed, show, unsupported } from './model-errors.js';
+import { malformed, show, unsupported } from '../files/model-errors.js';
 import { INDEX_FILE } from './safetensors-index.js';
 import type { StandardNames } from './standard-names.js';
 

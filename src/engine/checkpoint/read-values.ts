@@ -4,8 +4,8 @@ import type { PrunecastError } from '../../core/errors/prunecast-error.js';
 import type { TensorEntry } from './checkpoint.js';
 import { decodeInto, DTYPE_BYTES } from './dtype.js';
 import { findNonFinite } from './find-non-finite.js';
-import { malformed } from './model-errors.js';
-import { readFully } from './read-fully.js';
+import { malformed } from '../files/model-errors.js';
+import { readFully } from '../files/read-write.js';
 
 /** Values read in one turn of the event loop: a few milliseconds to check and convert them. */
 const SLICE_VALUES = 2 * 1024 * 1024;

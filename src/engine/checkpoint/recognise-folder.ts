@@ -1,7 +1,7 @@
 import { readdir, stat } from 'node:fs/promises';
 import { join } from 'node:path';
-import { ADVISE_CONVERTING, ADVISE_CONVERTING_META, ADVISE_MERGING } from './advice.js';
-import { CONFIG_FILE } from './config-fields.js';
+import { ADVISE_CONVERTING, ADVISE_CONVERTING_META, ADVISE_MERGING } from '../files/advice.js';
+import { CONFIG_FILE } from '../config/config-fields.js';
 import { INDEX_FILE } from './safetensors-index.js';
 
 /** Entries of a folder that are looked at: those of a real one, and of one that is something else altogether. */

@@ -1,5 +1,5 @@
-import { malformed, show } from './model-errors.js';
-import { isRecord } from './read-json.js';
+import { malformed, show } from '../files/model-errors.js';
+import { isRecord } from '../files/read-json.js';
 
 /** The weights of a checkpoint in one file. */
 export const SINGLE_FILE = 'model.safetensors';

@@ -1,5 +1,5 @@
 import type { Checkpoint, TensorEntry } from './checkpoint.js';
-import type { CheckpointFiles } from './checkpoint-files.js';
+import type { CheckpointFiles } from '../files/checkpoint-files.js';
 import { cutRows } from './cut-rows.js';
 import { readBytes, readValues } from './read-values.js';
 

@@ -2,6 +2,7 @@ import { open, type FileHandle } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { PrunedTensor } from '../../core/ports/exporter.js';
 import type { WorkContext } from '../../core/ports/work-context.js';
+import { writeFully } from '../files/read-write.js';
 import { DTYPE_BYTES } from './dtype.js';
 import { INDEX_FILE, SINGLE_FILE } from './safetensors-index.js';
 
@@ -76,20 +77,6 @@ export async function writeFileSynced<T>(path: string, write: (handle: FileHandl
     return result;
   } finally {
     await handle.close();
-  }
-}
-
-/** Writes all bytes, at a position or else where the handle stands. */
-export async function writeFully(handle: FileHandle, bytes: Uint8Array, position?: number): Promise<void> {
-  for (let done = 0; done < bytes.length; ) {
-    // Node writes at most 2 GiB in one call.
-    const { bytesWritten } = await handle.write(
-      bytes,
-      done,
-      Math.min(bytes.length - done, 64 * 1024 * 1024),
-      position === undefined ? null : position + done,
-    );
-    done += bytesWritten;
   }
 }
 

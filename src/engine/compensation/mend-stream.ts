@@ -1,12 +1,13 @@
-import type { Architecture, LayerArchitecture, ModelShape } from '../../core/model/shape.js';
+import type { Architecture, ModelShape } from '../../core/model/shape.js';
 import type { StreamHalfBlock, TransposedProduct } from '../../core/ports/compensation.js';
 import type { WorkContext } from '../../core/ports/work-context.js';
 import type { BlockRunner } from '../forward/block-runner.js';
-import { countStates, createStatePool, embedBatches, type EmbeddingTable } from '../forward/hidden-states.js';
-import type { HalfStep } from '../forward/prefix-tree.js';
-import type { ReadyHalf, RecipeWeights } from '../forward/recipe-weights.js';
-import { createStateShelf } from '../forward/state-shelf.js';
+import { countStates, createStatePool, embedBatches } from '../forward/hidden-states.js';
+import { countUnits, type HalfStep, stepOf } from '../weights/half-step.js';
+import type { ReadyHalf, RecipeWeights } from '../weights/recipe-weights.js';
+import { createStateShelf } from './state-shelf.js';
 import { batchWindows, type WindowBatch } from '../forward/window-batches.js';
+import type { EmbeddingTable } from '../weights/token-tables.js';
 
 export interface StreamContext {
   readonly shape: ModelShape;
@@ -223,18 +224,6 @@ function replaceMap(half: KeptHalf, map: Float32Array): KeptHalf {
   return half.kind === 'attention'
     ? { ...half, weights: { ...half.weights, output: map } }
     : { ...half, weights: { ...half.weights, down: map } };
-}
-
-function stepOf(
-  half: HalfStep['half'],
-  layer: number,
-  { kvHeads, queryHeadsPerKv, ffnChannels }: LayerArchitecture,
-): HalfStep {
-  return half === 'attention' ? { half, layer, kvHeads, queryHeadsPerKv } : { half, layer, ffnChannels };
-}
-
-function countUnits(step: HalfStep): number {
-  return step.half === 'attention' ? step.kvHeads * step.queryHeadsPerKv : step.ffnChannels;
 }
 
 function sizeOf({ windows, length }: WindowBatch): { readonly count: number; readonly length: number } {

@@ -1,8 +1,8 @@
 import type { Architecture } from '../../core/model/shape.js';
 import type { WorkContext } from '../../core/ports/work-context.js';
-import { digestOf } from '../digest.js';
-import type { RecipeWeights, WeightRecipe } from '../forward/recipe-weights.js';
-import type { WeightStore } from '../forward/weight-store.js';
+import { digestOf } from '../files/digest.js';
+import type { RecipeWeights, WeightRecipe } from '../weights/recipe-weights.js';
+import type { WeightStore } from '../weights/weight-store.js';
 import { countTogether, mendStreams, withStreamedMaps, type StreamContext, type StreamedMaps } from './mend-stream.js';
 
 /** Weights of recipes that mend each architecture on its own stream. */

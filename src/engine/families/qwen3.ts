@@ -1,4 +1,4 @@
-import { readFlag } from '../checkpoint/config-fields.js';
+import { readFlag } from '../config/config-fields.js';
 import { DECODER_NAMES } from './decoder-names.js';
 import type { Family } from './family.js';
 import { readWindow, spreadWindow } from './window-layers.js';

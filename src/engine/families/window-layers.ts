@@ -1,5 +1,5 @@
-import { CONFIG_FILE, readSize } from '../checkpoint/config-fields.js';
-import { malformed, show, unsupported } from '../checkpoint/model-errors.js';
+import { CONFIG_FILE, readSize } from '../config/config-fields.js';
+import { malformed, show, unsupported } from '../files/model-errors.js';
 import type { RawConfig } from './family.js';
 
 /** Longest context, as in parse-rope.ts: a longer window is none. */

@@ -1,25 +1,19 @@
 import type { Precision } from '../../core/measurement.js';
-import type { ModelConfig } from '../checkpoint/config.js';
+import type { ModelConfig } from '../config/config.js';
 import { buildAttentionGraph } from '../graph/attention-graph.js';
 import { buildBiasGraph } from '../graph/bias-graph.js';
 import { buildFfnGraph } from '../graph/ffn-graph.js';
 import { buildHeadLossGraph, buildHeadPartGraph, buildLogitsGraph } from '../graph/head-graph.js';
 import type { GraphValue, SessionPool } from '../graph/session-pool.js';
 import type { QuantisedMatrix } from '../quantisation/quantised-matrix.js';
+import type { HeadWeights } from '../weights/head-reader.js';
 import { keepRotaryTables } from './rotary-tables.js';
-import type { ReadyHalf } from './recipe-weights.js';
+import type { ReadyHalf } from '../weights/recipe-weights.js';
 
 /** Sizes of the hidden states that run together: [count, length, hidden]. */
 export interface BatchSize {
   readonly count: number;
   readonly length: number;
-}
-
-/** The weights of the head and the norm before it. */
-export interface HeadWeights<Matrix = Float32Array> {
-  readonly norm: Float32Array;
-  /** [vocabulary, hidden], or a part of its rows; quantised, [hidden, vocabulary]. */
-  readonly head: Matrix;
 }
 
 /** A half-block or head, in the precision of its matrices. */

@@ -1,11 +1,12 @@
 import type { Architecture } from '../../core/model/shape.js';
 import type { ArchitectureLosses, Window } from '../../core/ports/evaluator.js';
 import type { WorkContext } from '../../core/ports/work-context.js';
-import type { HeadReader } from './head-reader.js';
+import type { HeadReader } from '../weights/head-reader.js';
+import type { Residence } from '../weights/token-tables.js';
 import { countStates } from './hidden-states.js';
 import { planPasses } from './plan-passes.js';
 import { buildPrefixTree } from './prefix-tree.js';
-import type { HalfBlocks } from './recipe-weights.js';
+import type { HalfBlocks } from '../weights/recipe-weights.js';
 import { createWindowScores, scoreWindows, type WindowScores } from './score-windows.js';
 import { createWalk, type WalkContext } from './walk-prefixes.js';
 import { batchWindows, type WindowBatch } from './window-batches.js';
@@ -16,7 +17,7 @@ export interface ForwardContext extends WalkContext {
   /** Most bytes of hidden states at once. */
   readonly stateBytes: number;
   /** `resident`: all sorted layers stay in memory; `streamed`: a layer serves all architectures before the next one is read. */
-  readonly layers: 'resident' | 'streamed';
+  readonly layers: Residence;
 }
 
 /**

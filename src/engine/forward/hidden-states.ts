@@ -1,4 +1,5 @@
 import { PrunecastError } from '../../core/errors/prunecast-error.js';
+import type { EmbeddingTable } from '../weights/token-tables.js';
 import type { WindowBatch } from './window-batches.js';
 
 /** Hidden states of some batches of windows, a [count, length, hidden] array each. */
@@ -20,13 +21,6 @@ export function createStatePool(): StatePool {
       else others.push(states);
     },
   };
-}
-
-export interface EmbeddingTable {
-  readonly vocabulary: number;
-  readonly hidden: number;
-  /** The rows of these tokens, [hidden] each. */
-  readRows(tokens: ReadonlySet<number>): Promise<ReadonlyMap<number, Float32Array>>;
 }
 
 /**

@@ -1,9 +1,5 @@
 import type { Architecture } from '../../core/model/shape.js';
-
-/** One half-block as an architecture keeps it. */
-export type HalfStep =
-  | { readonly half: 'attention'; readonly layer: number; readonly kvHeads: number; readonly queryHeadsPerKv: number }
-  | { readonly half: 'ffn'; readonly layer: number; readonly ffnChannels: number };
+import { type HalfStep, isDropped, listSteps } from '../weights/half-step.js';
 
 /** Hidden states that one or more architectures have in common. */
 export interface PrefixNode {
@@ -38,10 +34,6 @@ export function buildPrefixTree(architectures: readonly Architecture[], keepDrop
   return finishNode(root);
 }
 
-export function isDropped(step: HalfStep): boolean {
-  return step.half === 'attention' ? step.kvHeads === 0 : step.ffnChannels === 0;
-}
-
 interface GrowingNode {
   readonly step: HalfStep | undefined;
   readonly children: Map<string, GrowingNode>;
@@ -50,13 +42,6 @@ interface GrowingNode {
 
 function createNode(step: HalfStep | undefined): GrowingNode {
   return { step, children: new Map(), ends: [] };
-}
-
-function listSteps(architecture: Architecture): HalfStep[] {
-  return architecture.flatMap(({ kvHeads, queryHeadsPerKv, ffnChannels }, layer): HalfStep[] => [
-    { half: 'attention', layer, kvHeads, queryHeadsPerKv },
-    { half: 'ffn', layer, ffnChannels },
-  ]);
 }
 
 /** Children that hold least come first: the last one may take the node's own states over. */

@@ -1,4 +1,4 @@
-import type { DynamicRopeScaling, Llama3RopeScaling, RopeConfig, YarnRopeScaling } from '../checkpoint/config.js';
+import type { DynamicRopeScaling, Llama3RopeScaling, RopeConfig, YarnRopeScaling } from '../config/config.js';
 
 /** What rotary tables are made of. */
 export interface RopeFrequencies {

@@ -1,4 +1,4 @@
-import type { RopeConfig } from '../checkpoint/config.js';
+import type { RopeConfig } from '../config/config.js';
 import { computeRopeFrequencies } from './rope-frequencies.js';
 
 /** Cosines and sines of all rotary angles, [positions, head_dim / 2] each. */

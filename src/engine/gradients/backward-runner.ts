@@ -1,14 +1,15 @@
-import type { ModelConfig } from '../checkpoint/config.js';
-import { reachedWindow, type BatchSize, type HeadWeights } from '../forward/block-runner.js';
+import type { ModelConfig } from '../config/config.js';
+import { reachedWindow, type BatchSize } from '../forward/block-runner.js';
 import type { StatePool } from '../forward/hidden-states.js';
-import type { AttentionWeights, FfnWeights } from '../forward/layer-weights.js';
-import type { ReadyHalf } from '../forward/recipe-weights.js';
+import type { AttentionWeights, FfnWeights } from '../weights/layer-weights.js';
+import type { ReadyHalf } from '../weights/recipe-weights.js';
 import { keepRotaryTables } from '../forward/rotary-tables.js';
 import { buildAttentionVjpGraph } from '../graph/attention-vjp-graph.js';
 import { buildFfnVjpGraph } from '../graph/ffn-vjp-graph.js';
 import { buildHeadVjpGraph } from '../graph/head-vjp-graph.js';
 import type { GraphValue, SessionPool } from '../graph/session-pool.js';
 import type { AttentionMatrix, FfnMatrix, MatrixGradients } from './layer-gradients.js';
+import type { HeadWeights } from '../weights/head-reader.js';
 
 /** One half-block's way back on one batch of sequences. */
 export interface BackwardStep {

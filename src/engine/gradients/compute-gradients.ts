@@ -1,15 +1,9 @@
 import { PrunecastError } from '../../core/errors/prunecast-error.js';
 import type { LayerArchitecture, ModelShape } from '../../core/model/shape.js';
-import type { ModelConfig } from '../checkpoint/config.js';
-import type { BatchSize, BlockRunner, HeadWeights } from '../forward/block-runner.js';
-import {
-  countStates,
-  createStatePool,
-  embedBatches,
-  type EmbeddingTable,
-  type StatePool,
-} from '../forward/hidden-states.js';
-import type { ReadyHalf, RecipeWeights } from '../forward/recipe-weights.js';
+import type { ModelConfig } from '../config/config.js';
+import type { BatchSize, BlockRunner } from '../forward/block-runner.js';
+import { countStates, createStatePool, embedBatches, type StatePool } from '../forward/hidden-states.js';
+import type { ReadyHalf, RecipeWeights } from '../weights/recipe-weights.js';
 import { countHeadRows } from '../forward/score-windows.js';
 import { batchWindows, TOKENS_PER_RUN, type WindowBatch } from '../forward/window-batches.js';
 import type { SessionPool } from '../graph/session-pool.js';
@@ -22,6 +16,8 @@ import {
   type MatrixGradients,
 } from './layer-gradients.js';
 import { planSegments, type LayerSegment } from './plan-segments.js';
+import type { EmbeddingTable } from '../weights/token-tables.js';
+import type { HeadWeights } from '../weights/head-reader.js';
 
 export interface GradientContext {
   readonly config: ModelConfig;

@@ -1,6 +1,6 @@
 import type { Precision } from '../../core/measurement.js';
+import { CHANNEL_BLOCK, hadamard } from '../quantisation/rotate-rows.js';
 import type { GraphBuilder } from './graph-builder.js';
-import { createInt8Maps } from './int8-maps.js';
 
 /** A matrix of weights that a graph takes as an input. */
 export interface LinearMatrix {
@@ -60,3 +60,68 @@ function createFloat32Maps(graph: GraphBuilder): LinearMaps {
     finish: ({ unscaled }) => unscaled,
   };
 }
+
+/**
+ * Linear maps in 8 bits: activations are quantised as they come, symmetrically and each row by its own largest value, to
+ * uint8 with zero point 128; weights are int8 with a scale for each column (`quantiseMatrix`). Sums are exact in int32.
+ *
+ * With x = s_row (a - 128) and w = s_column b the product is s_row s_column sum (a - 128) b. The kernel multiplies by
+ * s_column on its way; s_row is kept apart, as it costs a pass over the product that not all need.
+ */
+function createInt8Maps(graph: GraphBuilder): LinearMaps {
+  const zeroPoint = graph.integers([ZERO_POINT], 'uint8');
+  const unit = graph.floats([1]);
+
+  return {
+    operand: (source, spikes) => {
+      const { unscaled: values, rowScales: pending } =
+        typeof source === 'string' ? { unscaled: source, rowScales: undefined } : source;
+      const rows = graph.node('Flatten', [spikes === 'rotated' ? addRotation(graph, values) : values], {
+        attributes: { axis: -1n },
+      });
+      const scales = addRowScales(graph, rows);
+      const zeroPoints = graph.node('Expand', [zeroPoint, graph.node('Shape', [scales])]);
+      const quantised = graph.node('QuantizeLinear', [rows, scales, zeroPoints], { attributes: { axis: 0n } });
+      const column = graph.node('Unsqueeze', [scales, graph.integers([1])]);
+      const rowScales = pending === undefined ? column : graph.node('Mul', [column, pending]);
+      const leading = graph.node(
+        'Concat',
+        [graph.node('Shape', [values], { attributes: { start: 0n, end: -1n } }), graph.integers([-1])],
+        { attributes: { axis: 0n } },
+      );
+      return {
+        times: ({ name, inner, columns }) => {
+          const weights = [graph.input(name, [inner, columns], 'int8'), unit, graph.input(`${name}_scales`, [columns])];
+          const product = graph.node('MatMulIntegerToFloat', [quantised, ...weights, zeroPoint], {
+            domain: 'com.microsoft',
+          });
+          return { unscaled: graph.node('Reshape', [product, leading]), rowScales };
+        },
+      };
+    },
+    finish: ({ unscaled, rowScales }) => {
+      if (rowScales === undefined) return unscaled;
+      const shape = graph.node('Shape', [unscaled]);
+      const scaled = graph.node('Mul', [graph.node('Flatten', [unscaled], { attributes: { axis: -1n } }), rowScales]);
+      return graph.node('Reshape', [scaled, shape]);
+    },
+  };
+}
+
+function addRotation(graph: GraphBuilder, values: string): string {
+  const size = [CHANNEL_BLOCK, CHANNEL_BLOCK];
+  const matrix = graph.node('Reshape', [graph.floats([...hadamard(CHANNEL_BLOCK)]), graph.integers(size)]);
+  const blocks = graph.node('Reshape', [values, graph.integers([-1, CHANNEL_BLOCK])]);
+  return graph.node('Reshape', [graph.node('MatMul', [blocks, matrix]), graph.node('Shape', [values])]);
+}
+
+/** Largest magnitude of each row over 127, [rows]; of a row of zeros, so small that all stay zero. */
+function addRowScales(graph: GraphBuilder, rows: string): string {
+  const axis = graph.integers([1]);
+  const extreme = (operator: 'ReduceMax' | 'ReduceMin'): string =>
+    graph.node(operator, [rows, axis], { attributes: { keepdims: 0n } });
+  const largest = graph.node('Max', [extreme('ReduceMax'), graph.node('Neg', [extreme('ReduceMin')])]);
+  return graph.node('Max', [graph.node('Mul', [largest, graph.floats([1 / 127])]), graph.floats([1e-30])]);
+}
+
+const ZERO_POINT = 128;

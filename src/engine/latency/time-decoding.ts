@@ -9,9 +9,9 @@ import { countAttentionParameters, countFfnParameters } from '../../core/model/p
 import type { Architecture, LayerArchitecture, ModelShape } from '../../core/model/shape.js';
 import type { WorkContext } from '../../core/ports/work-context.js';
 import type { BlockRunner } from '../forward/block-runner.js';
-import type { HeadReader } from '../forward/head-reader.js';
-import type { HalfStep } from '../forward/prefix-tree.js';
-import type { RecipeWeights } from '../forward/recipe-weights.js';
+import type { HeadReader } from '../weights/head-reader.js';
+import type { HalfStep } from '../weights/half-step.js';
+import type { RecipeWeights } from '../weights/recipe-weights.js';
 import type { DecodeRunner, KeyValueCache } from './decode-runner.js';
 
 export interface LatencyContext {

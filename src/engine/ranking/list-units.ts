@@ -1,7 +1,7 @@
 import type { LayerArchitecture, ModelShape } from '../../core/model/shape.js';
 import type { OutputColumn, Unit } from '../../core/ports/criterion.js';
 import type { InputStatistics, LayerStatistics } from '../calibration/calibration.js';
-import type { AttentionWeights, FfnWeights } from '../forward/layer-weights.js';
+import type { AttentionWeights, FfnWeights } from '../weights/layer-weights.js';
 import type { AttentionMatrix, FfnMatrix, LayerGradients, MatrixGradients } from '../gradients/layer-gradients.js';
 
 /** A layer's weights in the model's own order, and what calibration found of it; undefined where nothing was asked for. */

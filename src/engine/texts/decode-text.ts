@@ -1,7 +1,7 @@
 import { isUtf8 } from 'node:buffer';
 import { extname } from 'node:path';
 import { PrunecastError } from '../../core/errors/prunecast-error.js';
-import { isRecord } from '../checkpoint/read-json.js';
+import { isRecord } from '../files/read-json.js';
 import { describeBytes } from './describe-bytes.js';
 import { findBadByte } from './find-bad-byte.js';
 

@@ -1,5 +1,5 @@
 import { PrunecastError } from '../../core/errors/prunecast-error.js';
-import type { Int8Check } from '../quantisation/measure-int8.js';
+import type { Int8Check } from '../graph/measure-int8.js';
 import { startGatedWorker } from './gated-worker.js';
 import { workerUrl } from './worker-url.js';
 

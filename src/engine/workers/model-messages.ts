@@ -5,12 +5,12 @@ import type { Ranking } from '../../core/model/units.js';
 import type { ArchitectureLosses, Window } from '../../core/ports/evaluator.js';
 import type { Calibration, CalibrationNeed } from '../calibration/calibration.js';
 import type { TensorEntry } from '../checkpoint/checkpoint.js';
-import type { FileRecord } from '../checkpoint/checkpoint-files.js';
-import type { ModelConfig } from '../checkpoint/config.js';
-import type { CheckpointPlace } from '../checkpoint/open-within.js';
+import type { FileRecord } from '../files/checkpoint-files.js';
+import type { ModelConfig } from '../config/config.js';
+import type { CheckpointPlace } from '../files/open-within.js';
 import type { LayerErrors } from '../compensation/calibration-errors.js';
-import type { MendRequest, MendedTensors } from '../forward/mend-half.js';
-import type { RuntimeOptions } from '../forward/model-runtime.js';
+import type { MendRequest, MendedTensors } from '../compensation/output-map.js';
+import type { RuntimeOptions } from '../runtime/model-runtime.js';
 import type { ScoredLayer } from '../ranking/list-units.js';
 import type { UnitScores } from '../ranking/unit-scores.js';
 

@@ -1,11 +1,11 @@
 import { parentPort, workerData } from 'node:worker_threads';
 import type { Compensation } from '../../core/ports/compensation.js';
 import type { Criterion } from '../../core/ports/criterion.js';
-import { createCheckpointFiles } from '../checkpoint/checkpoint-files.js';
+import { createCheckpointFiles } from '../files/checkpoint-files.js';
 import { createTensorReader } from '../checkpoint/tensor-reader.js';
-import { createModelRuntime } from '../forward/model-runtime.js';
-import type { WeightSource } from '../forward/layer-weights.js';
-import type { WeightRecipe } from '../forward/recipe-weights.js';
+import { createModelRuntime } from '../runtime/model-runtime.js';
+import type { WeightSource } from '../weights/layer-weights.js';
+import type { WeightRecipe } from '../weights/recipe-weights.js';
 import { passGate } from './exit-gate.js';
 import type { ModelCalls, ModelThreadData, RecipeMessage } from './model-messages.js';
 import { openThreadChannel, serveCalls } from './serve-calls.js';

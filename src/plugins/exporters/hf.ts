@@ -6,15 +6,16 @@ import { PrunecastError } from '../../core/errors/prunecast-error.js';
 import type { BlockBiases } from '../../core/model/shape.js';
 import type { PrunedModel, PrunedTensor } from '../../core/ports/exporter.js';
 import { DTYPE_BYTES } from '../../engine/checkpoint/dtype.js';
-import { isRecord } from '../../engine/checkpoint/read-json.js';
-import { writeFileSynced, writeFully, writeSafetensors } from '../../engine/checkpoint/write-safetensors.js';
-import { digestBytes } from '../../engine/digest.js';
+import { isRecord } from '../../engine/files/read-json.js';
+import { writeFileSynced, writeSafetensors } from '../../engine/checkpoint/write-safetensors.js';
+import { digestBytes } from '../../engine/files/digest.js';
 import { findFamily } from '../../engine/families/find-family.js';
 import { listTensors } from '../../engine/families/list-tensors.js';
 import { defineExporter } from '../api.js';
 import { buildPerLayerConfig, buildStockConfig } from './hf/build-config.js';
 import { chooseForm, type ChosenForm } from './hf/choose-form.js';
 import { LEAST_TRANSFORMERS, MODELLING_FILE, MODELLING_SOURCE } from './hf/modelling-file.js';
+import { writeFully } from '../../engine/files/read-write.js';
 
 /**
  * A Hugging Face folder: config.json, safetensors in the source's own dtype, the source's tokenizer files and

@@ -1,7 +1,7 @@
 import { homedir } from 'node:os';
 import { delimiter, resolve } from 'node:path';
 import { z } from 'zod';
-import { detectMemoryBudgetBytes, detectThreads } from '../../engine/forward/resource-limits.js';
+import { detectMemoryBudgetBytes, detectThreads } from '../../engine/runtime/resource-limits.js';
 
 const folder = z
   .string()

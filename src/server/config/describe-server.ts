@@ -1,5 +1,5 @@
 import { readFileSync } from 'node:fs';
-import { isInt8Offered, type Int8Check } from '../../engine/quantisation/measure-int8.js';
+import { isInt8Offered, type Int8Check } from '../../engine/graph/measure-int8.js';
 import type { GetServerInfoResponse } from '../../gen/prunecast/v1/catalog.js';
 import { Precision } from '../../gen/prunecast/v1/common.js';
 import { readOnnxRuntimeVersion } from '../../onnx-runtime/load-onnx-runtime.js';

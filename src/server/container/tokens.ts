@@ -2,7 +2,7 @@ import type { ServiceIdentifier } from 'inversify';
 import type { Kysely } from 'kysely';
 import type { Logger } from 'pino';
 import type { Clock } from '../../core/ports/clock.js';
-import type { Int8Check } from '../../engine/quantisation/measure-int8.js';
+import type { Int8Check } from '../../engine/graph/measure-int8.js';
 import type { PluginEntry } from '../../plugins/plugin-entry.js';
 import type { Config } from '../config/config.js';
 import type { EvaluateServices } from '../evaluation/prepare-evaluate.js';

@@ -1,5 +1,5 @@
 import type { Fidelity, Measurement, Precision } from '../../core/measurement.js';
-import { digestOf } from '../../engine/digest.js';
+import { digestOf } from '../../engine/files/digest.js';
 import {
   Precision as PrecisionCode,
   type Fidelity as FidelityMessage,

@@ -4,7 +4,7 @@ import { cpus } from 'node:os';
 import { join } from 'node:path';
 import { z } from 'zod';
 import type { LatencyTable } from '../../core/budget/latency-table.js';
-import { digestOf } from '../../engine/digest.js';
+import { digestOf } from '../../engine/files/digest.js';
 import type { LanguageModel } from '../../engine/language-model.js';
 import { createSharedWorks } from '../../core/shared-works.js';
 

@@ -1,13 +1,13 @@
 import { join } from 'node:path';
 import { openCheckpoint } from '../../engine/checkpoint/open-checkpoint.js';
-import type { Int8Check } from '../../engine/quantisation/measure-int8.js';
+import type { Int8Check } from '../../engine/graph/measure-int8.js';
 import { openLanguageModel, type LanguageModel } from '../../engine/language-model.js';
 import { createMemoryPool, type MemoryPool } from '../../engine/workers/memory-pool.js';
 import type { LatencyTable } from '../../core/budget/latency-table.js';
 import type { BudgetedModel } from '../encoding/budget.js';
 import { createLatencyTables } from '../latency/latency-tables.js';
-import { loadTokenizer, shareTokenizerSlots, type Tokenizer } from '../../engine/tokenizer.js';
-import type { TokenizerSlots } from '../../engine/tokenizer-slots.js';
+import { loadTokenizer, shareTokenizerSlots, type Tokenizer } from '../../engine/tokenizer/tokenizer.js';
+import type { TokenizerSlots } from '../../engine/tokenizer/tokenizer-slots.js';
 import { resolveWithin } from '../config/resolve-within.js';
 import { atField } from '../../core/errors/at-field.js';
 import { createGate, type Gate } from './create-gate.js';

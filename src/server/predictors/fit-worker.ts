@@ -1,7 +1,7 @@
 import { parentPort, workerData } from 'node:worker_threads';
 import type { PairTable } from '../../core/pairs.js';
 import type { Predictor } from '../../core/ports/predictor.js';
-import { digestOf } from '../../engine/digest.js';
+import { digestOf } from '../../engine/files/digest.js';
 import { encodeError } from '../../engine/workers/message-errors.js';
 import type { BackendsMessage, FitAnswer, FitTask, ModuleMessage, SavedFit } from './fit-messages.js';
 import { fitMetric, type Backends } from './fit-metric.js';

@@ -2,7 +2,7 @@ import { canonicalJson } from '../../core/canonical-json.js';
 import { identityRanking, rankKeptFirst, type KeptUnits, type Ranking } from '../../core/model/units.js';
 import type { EvaluationSubject } from '../../core/ports/evaluator.js';
 import type { WorkContext } from '../../core/ports/work-context.js';
-import { digestOf } from '../../engine/digest.js';
+import { digestOf } from '../../engine/files/digest.js';
 import type {
   Calibration,
   CalibrationNeed,

@@ -2,7 +2,7 @@ import { constants } from 'node:fs';
 import { open, readdir, readFile, stat, writeFile } from 'node:fs/promises';
 import { join, relative, sep } from 'node:path';
 import type { ExportSummary } from '../../core/ports/exporter.js';
-import { isRecord } from '../../engine/checkpoint/read-json.js';
+import { isRecord } from '../../engine/files/read-json.js';
 
 /** Beside every output; an output without it is none of ours. */
 export const MANIFEST_FILE = 'prunecast.json';

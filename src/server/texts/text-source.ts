@@ -1,8 +1,8 @@
 import { PrunecastError } from '../../core/errors/prunecast-error.js';
 import type { EvaluationText } from '../../core/ports/evaluator.js';
-import { digestBytes } from '../../engine/digest.js';
+import { digestBytes } from '../../engine/files/digest.js';
 import { formatOf } from '../../engine/texts/decode-text.js';
-import type { TextFile } from '../../engine/tokenizer.js';
+import type { TextFile } from '../../engine/tokenizer/tokenizer.js';
 import type { Text } from '../../gen/prunecast/v1/common.js';
 import type { Config } from '../config/config.js';
 import { openFileWithin } from '../config/open-file-within.js';

@@ -1,7 +1,7 @@
 import { mkdir, mkdtemp, rm, symlink, truncate, writeFile } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import { describe, expect, it, onTestFinished } from 'vitest';
-import { createCheckpointFiles } from '../../../src/engine/checkpoint/checkpoint-files.js';
+import { createCheckpointFiles } from '../../../src/engine/files/checkpoint-files.js';
 import { listCompanions, MAX_COMPANION_BYTES, MAX_COMPANIONS } from '../../../src/engine/checkpoint/list-companions.js';
 import { makeFolder } from './tiny-checkpoint.js';
 

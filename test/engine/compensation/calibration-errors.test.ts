@@ -3,8 +3,8 @@ import { identityRanking, type Ranking } from '../../../src/core/model/units.js'
 import type { Compensation } from '../../../src/core/ports/compensation.js';
 import { openCheckpoint } from '../../../src/engine/checkpoint/open-checkpoint.js';
 import { createBlockRunner } from '../../../src/engine/forward/block-runner.js';
-import { createRecipeWeights } from '../../../src/engine/forward/recipe-weights.js';
-import { createWeightStore } from '../../../src/engine/forward/weight-store.js';
+import { createRecipeWeights } from '../../../src/engine/weights/recipe-weights.js';
+import { createWeightStore } from '../../../src/engine/weights/weight-store.js';
 import { createSessionPool } from '../../../src/engine/graph/session-pool.js';
 import {
   openLanguageModel,

@@ -2,8 +2,8 @@ import { copyFile, mkdir, readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import type { DeepPartial, EvaluationResult, Text } from '../../../src/client/index.js';
-import { createCheckpointFiles } from '../../../src/engine/checkpoint/checkpoint-files.js';
-import { loadTokenizer } from '../../../src/engine/tokenizer.js';
+import { createCheckpointFiles } from '../../../src/engine/files/checkpoint-files.js';
+import { loadTokenizer } from '../../../src/engine/tokenizer/tokenizer.js';
 import { DEMO_DIRECTORY } from '../../support/demo-model.js';
 import { refusalOf, startVerbServer, tokenText, type VerbServer } from '../verbs/verb-server.js';
 

@@ -1,6 +1,6 @@
 import type { PrunedModel } from '../../../core/ports/exporter.js';
 import { encodePerLayer, PER_LAYER_KEY, PER_LAYER_PREFIX } from '../../../engine/checkpoint/per-layer-form.js';
-import { isRecord } from '../../../engine/checkpoint/read-json.js';
+import { isRecord } from '../../../engine/files/read-json.js';
 import { findFamily } from '../../../engine/families/find-family.js';
 import type { StockForm } from '../../../engine/families/family.js';
 import { MODELLING_FILE } from './modelling-file.js';

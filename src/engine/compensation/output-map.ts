@@ -1,0 +1,68 @@
+import type { Architecture, ModelShape } from '../../core/model/shape.js';
+import type { Ranking } from '../../core/model/units.js';
+import { orderQueryHeads } from '../weights/layer-weights.js';
+import type { RecipeWeights } from '../weights/recipe-weights.js';
+import { expandOrder } from '../weights/reorder-rows.js';
+
+/** A half-block of an architecture. */
+export interface MendRequest {
+  readonly layer: number;
+  readonly half: 'attention' | 'ffn';
+  /** Whole: a fit on the stream depends on the layers before. */
+  readonly architecture: Architecture;
+}
+
+/** The output map (o or down) as a checkpoint has it. */
+export interface MendedTensors {
+  /** [hidden, kept rows], units ascending; undefined where the half-block leaves nothing or a bias alone. */
+  readonly weight: Float32Array | undefined;
+  /** [hidden]; undefined for none. */
+  readonly bias: Float32Array | undefined;
+}
+
+/** The mended output map of a half-block: what an evaluation runs with, in the order in which it is written. */
+export async function mendHalf(
+  shape: ModelShape,
+  weights: RecipeWeights,
+  ranking: Ranking,
+  { layer, half, architecture }: MendRequest,
+): Promise<MendedTensors> {
+  const own = shape.layers[layer];
+  const order = ranking[layer];
+  const kept = architecture[layer];
+  if (own === undefined || order === undefined || kept === undefined)
+    throw new RangeError(`the model has no layer ${layer}`);
+  const { kvHeads, queryHeadsPerKv, ffnChannels } = kept;
+  const ready = await weights.prepare(
+    half === 'attention' ? { half, layer, kvHeads, queryHeadsPerKv } : { half, layer, ffnChannels },
+  );
+  switch (ready.kind) {
+    case 'nothing':
+      return { weight: undefined, bias: undefined };
+    case 'bias':
+      return { weight: undefined, bias: ready.bias };
+    case 'attention': {
+      const rows = expandOrder(orderQueryHeads(order, own, queryHeadsPerKv), shape.headDim).slice(
+        0,
+        kvHeads * queryHeadsPerKv * shape.headDim,
+      );
+      return { weight: toCheckpointOrder(ready.weights.output, rows, shape.hidden), bias: ready.weights.outputBias };
+    }
+    case 'ffn':
+      return {
+        weight: toCheckpointOrder(ready.weights.down, order.ffnChannels.slice(0, ffnChannels), shape.hidden),
+        bias: ready.weights.downBias,
+      };
+  }
+}
+
+/** From [rows in ranked order, hidden] to [hidden, rows ascending]. */
+function toCheckpointOrder(weights: Float32Array, rows: readonly number[], hidden: number): Float32Array {
+  const ascending = rows.map((_, place) => place).sort((a, b) => (rows[a] as number) - (rows[b] as number));
+  const ordered = new Float32Array(rows.length * hidden);
+  ascending.forEach((place, column) => {
+    for (let row = 0; row < hidden; row++)
+      ordered[row * rows.length + column] = weights[place * hidden + row] as number;
+  });
+  return ordered;
+}

@@ -1,0 +1,37 @@
+import type { FileHandle } from 'node:fs/promises';
+import { malformed } from './model-errors.js';
+
+/** Most bytes of one read: the kernel takes no more than 2 GiB at once, and a smaller one lets others have the disk. */
+const MAX_READ_BYTES = 64 * 1024 * 1024;
+
+/** Fills `target` from a position of the file. Throws MODEL_MALFORMED where the file ends too early. */
+export async function readFully(handle: FileHandle, target: Uint8Array, position: number, file: string): Promise<void> {
+  for (let done = 0; done < target.length; ) {
+    const { bytesRead } = await handle.read(
+      target,
+      done,
+      Math.min(target.length - done, MAX_READ_BYTES),
+      position + done,
+    );
+    if (bytesRead === 0)
+      throw malformed(
+        file,
+        `ends at ${position + done}, before the ${target.length} bytes from ${position}: it is truncated`,
+      );
+    done += bytesRead;
+  }
+}
+
+/** Writes all bytes, at a position or else where the handle stands. */
+export async function writeFully(handle: FileHandle, bytes: Uint8Array, position?: number): Promise<void> {
+  for (let done = 0; done < bytes.length; ) {
+    // Node writes at most 2 GiB in one call.
+    const { bytesWritten } = await handle.write(
+      bytes,
+      done,
+      Math.min(bytes.length - done, 64 * 1024 * 1024),
+      position === undefined ? null : position + done,
+    );
+    done += bytesWritten;
+  }
+}

@@ -1,0 +1,220 @@
+import { PrunecastError } from '../../core/errors/prunecast-error.js';
+import type { LayerArchitecture, ModelShape } from '../../core/model/shape.js';
+import type { TransposedProduct } from '../../core/ports/compensation.js';
+import type { WorkContext } from '../../core/ports/work-context.js';
+import type { BatchSize, BlockRunner } from './block-runner.js';
+import { countStates, createStatePool, embedBatches, type StatePool } from './hidden-states.js';
+import { planPasses } from './plan-passes.js';
+import type { ReadyHalf, RecipeWeights } from '../weights/recipe-weights.js';
+import { batchWindows, type WindowBatch } from './window-batches.js';
+import { buildStatisticsGraph } from '../graph/statistics-graph.js';
+import type { SessionPool } from '../graph/session-pool.js';
+import type { Calibration, InputStatistics, LayerStatistics } from '../calibration/calibration.js';
+import { sumBlockInfluence } from './block-influence.js';
+import type { HalfPlace } from '../calibration/gram-store.js';
+import type { EmbeddingTable } from '../weights/token-tables.js';
+
+export interface CalibrationContext {
+  readonly shape: ModelShape;
+  readonly runner: BlockRunner;
+  readonly sessions: SessionPool;
+  readonly embedding: EmbeddingTable;
+  /** The model's own weights, units in its own order. */
+  readonly weights: RecipeWeights;
+  /** Most bytes of hidden states at once. */
+  readonly stateBytes: number;
+  /** Takes a share of a half-block's Gram matrix, [width, width]; undefined where nobody needs them. */
+  readonly addGram?: (place: HalfPlace, share: Float64Array, factor: number) => Promise<void>;
+  readonly multiplyTransposed: TransposedProduct;
+}
+
+/**
+ * One pass of the dense model over the calibration sequences, layer by layer with all sequences: the moments of what
+ * goes into o and down, and their Gram matrices where they are asked for. Sequences whose hidden states do not fit in memory
+ * together go in groups, one after the other. Throws CALIBRATION_UNUSABLE where a moment is not finite.
+ */
+export async function collectStatistics(
+  context: CalibrationContext,
+  sequences: readonly Int32Array[],
+  work: WorkContext,
+): Promise<Calibration> {
+  const { shape } = context;
+  const windows = sequences.map((tokens) => ({ tokens }));
+  const tokens = sequences.reduce((sum, { length }) => sum + length, 0);
+  const sums = shape.layers.map((layer) => ({
+    attention: createSums(layer.kvHeads * layer.queryHeadsPerKv * shape.headDim),
+    ffn: createSums(layer.ffnChannels),
+    blockInfluence: [] as number[],
+  }));
+  const [pass] = planPasses([undefined], batchWindows(windows), {
+    bytesOf: (batch) => 4 * countStates(batch, shape.hidden),
+    heldStates: () => 2, // and those before the block
+    limitBytes: context.stateBytes,
+  });
+  let done = 0;
+  for (const group of pass?.groups ?? []) {
+    await passGroup(context, group, windows, { sums, tokens }, work, (passed) => {
+      done += passed / (2 * shape.layers.length);
+      work.report?.({ what: 'tokens', done: Math.round(done), total: tokens });
+    });
+  }
+  return {
+    sequences: sequences.length,
+    tokens,
+    layers: sums.map(
+      ({ attention, ffn, blockInfluence }): LayerStatistics => ({
+        attention: divideSums(attention, tokens),
+        ffn: divideSums(ffn, tokens),
+        blockInfluence: blockInfluence.reduce((sum, part) => sum + part, 0) / tokens,
+      }),
+    ),
+  };
+}
+
+interface LayerSums {
+  readonly attention: Sums;
+  readonly ffn: Sums;
+  /** A sum over the tokens of each batch. */
+  readonly blockInfluence: number[];
+}
+
+interface Sums {
+  readonly sum: Float64Array;
+  readonly sumOfSquares: Float64Array;
+}
+
+async function passGroup(
+  { shape, runner, sessions, embedding, weights, addGram, multiplyTransposed }: CalibrationContext,
+  batches: readonly WindowBatch[],
+  windows: readonly { readonly tokens: Int32Array }[],
+  { sums, tokens }: { readonly sums: readonly LayerSums[]; readonly tokens: number },
+  { signal }: WorkContext,
+  passed: (tokens: number) => void,
+): Promise<void> {
+  const pool = createStatePool();
+  const states = await embedBatches(embedding, batches, windows, pool);
+  for (const [layer, own] of shape.layers.entries()) {
+    const before = states.map((array) => {
+      const copy = pool.take(array.length);
+      copy.set(array);
+      return copy;
+    });
+    for (const half of ['attention', 'ffn'] as const) {
+      const ready = await weights.prepare(
+        half === 'attention' ? { half, layer, ...ownHeads(own) } : { half, layer, ffnChannels: own.ffnChannels },
+      );
+      const into = sums[layer]?.[half];
+      if (into === undefined || ready.kind === 'nothing') continue;
+      if (ready.kind === 'bias') {
+        await addBias(runner, ready, batches, states, pool);
+        continue;
+      }
+      const products = addGram === undefined ? undefined : new Float64Array(into.sum.length ** 2);
+      for (const [index, batch] of batches.entries()) {
+        signal.throwIfAborted();
+        const size = { count: batch.windows.length, length: batch.length };
+        const input = states[index] as Float32Array;
+        const output = pool.take(input.length);
+        const tap = pool.take(size.count * size.length * into.sum.length);
+        await runner.runHalf(ready, size, input, output, tap);
+        await addMoments(sessions, tap, size, into);
+        if (products !== undefined) {
+          const width = into.sum.length;
+          const product = await multiplyTransposed(tap, tap, {
+            inner: size.count * size.length,
+            rows: width,
+            columns: width,
+          });
+          for (let at = 0; at < products.length; at++)
+            products[at] = (products[at] as number) + (product[at] as number);
+        }
+        pool.give(input);
+        pool.give(tap);
+        states[index] = output;
+        passed(size.count * size.length);
+      }
+      requireFinite(products === undefined ? into.sumOfSquares : diagonalOf(products, into.sum.length), {
+        layer,
+        half,
+      });
+      if (products !== undefined) await addGram?.({ layer, half }, products, 1 / tokens);
+    }
+    before.forEach((array, index) => {
+      sums[layer]?.blockInfluence.push(sumBlockInfluence(array, states[index] as Float32Array, shape.hidden));
+      pool.give(array);
+    });
+  }
+}
+
+/** A product of two inputs is never larger than the larger of their squares: where those are finite, all are. */
+function requireFinite(squares: Float64Array, { layer, half }: HalfPlace): void {
+  const input = squares.findIndex((value) => !Number.isFinite(value));
+  if (input < 0) return;
+  const map = half === 'attention' ? 'o' : 'down';
+  throw new PrunecastError(
+    'CALIBRATION_UNUSABLE',
+    `layers.${layer}: input ${input} of ${map} is beyond float32 on the calibration text, or its square is. Evaluate the unpruned model: if it has no perplexity either, the checkpoint is at fault; else take a criterion and a compensation that need no text (magnitude, none)`,
+    {
+      metadata: { layer: String(layer), half, input: String(input) },
+    },
+  );
+}
+
+function diagonalOf(products: Float64Array, width: number): Float64Array {
+  return Float64Array.from({ length: width }, (_, at) => products[at * (width + 1)] as number);
+}
+
+/** A half-block that the checkpoint lacks has no inputs to look at, and only adds what it left. */
+async function addBias(
+  runner: BlockRunner,
+  half: Extract<ReadyHalf, { kind: 'bias' }>,
+  batches: readonly WindowBatch[],
+  states: Float32Array[],
+  pool: StatePool,
+): Promise<void> {
+  for (const [index, batch] of batches.entries()) {
+    const input = states[index] as Float32Array;
+    const output = pool.take(input.length);
+    await runner.runHalf(half, { count: batch.windows.length, length: batch.length }, input, output);
+    pool.give(input);
+    states[index] = output;
+  }
+}
+
+function ownHeads({
+  kvHeads,
+  queryHeadsPerKv,
+}: LayerArchitecture): Pick<LayerArchitecture, 'kvHeads' | 'queryHeadsPerKv'> {
+  return { kvHeads, queryHeadsPerKv };
+}
+
+async function addMoments(
+  sessions: SessionPool,
+  values: Float32Array,
+  { count, length }: BatchSize,
+  into: Sums,
+): Promise<void> {
+  const width = into.sum.length;
+  const batch = createSums(width);
+  await sessions.run(
+    'statistics',
+    buildStatisticsGraph,
+    { values: { values, dimensions: [count, length, width] } },
+    {
+      sum: { values: batch.sum, dimensions: [width] },
+      sum_of_squares: { values: batch.sumOfSquares, dimensions: [width] },
+    },
+  );
+  for (let column = 0; column < width; column++) {
+    into.sum[column] = (into.sum[column] as number) + (batch.sum[column] as number);
+    into.sumOfSquares[column] = (into.sumOfSquares[column] as number) + (batch.sumOfSquares[column] as number);
+  }
+}
+
+function createSums(width: number): Sums {
+  return { sum: new Float64Array(width), sumOfSquares: new Float64Array(width) };
+}
+
+function divideSums({ sum, sumOfSquares }: Sums, tokens: number): InputStatistics {
+  return { mean: sum.map((value) => value / tokens), meanSquare: sumOfSquares.map((value) => value / tokens) };
+}

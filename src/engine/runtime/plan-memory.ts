@@ -1,0 +1,201 @@
+import { PrunecastError } from '../../core/errors/prunecast-error.js';
+import { countAttentionParameters, countFfnParameters, countParameters } from '../../core/model/parameters.js';
+import type { Precision } from '../../core/measurement.js';
+import type { ModelShape } from '../../core/model/shape.js';
+import type { CalibrationNeed } from '../calibration/calibration.js';
+import { countLeastCopies } from '../gradients/plan-segments.js';
+import { splitVocabulary } from '../weights/head-reader.js';
+import { countHeadRows } from '../forward/score-windows.js';
+import { TOKENS_PER_RUN } from '../forward/window-batches.js';
+import type { Residence } from '../weights/token-tables.js';
+
+/** What a call on a model is about to do, as far as its memory depends on it. */
+export interface Workload {
+  /** Tokens of the longest window or sequence. */
+  readonly longest: number;
+  /** float32 by default. */
+  readonly precision?: Precision;
+  /** What a calibration pass brings; none for an evaluation. */
+  readonly needs?: readonly CalibrationNeed[];
+  /** Tokens of all sequences; for gradients, which keep all of their hidden states. */
+  readonly tokens?: number;
+  /** Tokens before the one that is timed, whose keys and values lie in memory. */
+  readonly cached?: number;
+  /** `stream`: an architecture is mended on its own stream. */
+  readonly fit?: 'stream';
+  /** Most bytes that a compensation holds at once while it prepares a half-block of so many rows. */
+  readonly preparing?: (rows: number, hidden: number) => number;
+  /** Bytes of all Gram matrices that are kept, those of this call too; in memory or on disk. */
+  readonly gramBytes?: number;
+}
+
+/** How a memory budget is shared out: all parts together stay within it. */
+export interface MemoryPlan {
+  /** Most bytes of what is kept of weights: sorted layers, their mended copies, factorisations. */
+  readonly storeBytes: number;
+  /** Most bytes of hidden states. */
+  readonly stateBytes: number;
+  /** Most bytes of Gram matrices in memory; the others lie on disk. */
+  readonly gramBytes: number;
+  /** `resident`: all weights of the model fit; `streamed`: a layer at a time. */
+  readonly layers: Residence;
+  /** Compiled graphs that keep their working memory from run to run; 0: each run gives its own back. */
+  readonly keptSessions: number;
+  /** Most bytes that these keep. */
+  readonly sessionBytes: number;
+}
+
+/**
+ * Shares a budget out between weights, hidden states, Gram matrices and compiled graphs, after what the call cannot do
+ * without.
+ *
+ * @param wholeBytes what the refusal names, where the call has a part of it
+ * @throws PrunecastError MEMORY_EXCEEDED where that alone does not fit: the call can never run
+ */
+export function planMemory(
+  shape: ModelShape,
+  budgetBytes: number,
+  work: Workload,
+  wholeBytes = budgetBytes,
+): MemoryPlan {
+  const least = countLeastBytes(shape, work);
+  const leastBytes = sumBytes(least);
+  if (leastBytes > budgetBytes) {
+    throw new PrunecastError(
+      'MEMORY_EXCEEDED',
+      `one layer of this model on ${describeWork(work)} needs ${leastBytes} bytes (${describeLeast(least)}), the memory budget is ${wholeBytes}: raise it, or ${work.cached === undefined ? 'take shorter windows or a recipe that gathers less' : 'ask for a shorter context'}`,
+      { metadata: { needed_bytes: String(leastBytes), budget_bytes: String(wholeBytes) } },
+    );
+  }
+  const spare = budgetBytes - leastBytes;
+  const gramBytes = Math.min(work.gramBytes ?? 0, Math.floor(SHARES.grams * spare));
+  const keptSessions = countKeptSessions(least.run, Math.floor(SHARES.sessions * (spare - gramBytes)));
+  const rest = spare - gramBytes - keptSessions * KEPT_OF_RUN * least.run;
+  const layers =
+    countWeightBytes(shape, work.precision) <= least.store + SHARES.store.resident * rest ? 'resident' : 'streamed';
+  const share = Math.floor(SHARES.store[layers] * rest);
+  return {
+    storeBytes: least.store + share,
+    stateBytes: least.states + rest - share,
+    gramBytes,
+    layers,
+    keptSessions,
+    sessionBytes: keptSessions * KEPT_OF_RUN * least.run,
+  };
+}
+
+/** Bytes that an evaluation of one architecture on windows of so many tokens may come to, at most the budget. */
+export function estimatePeakBytes(
+  shape: ModelShape,
+  budgetBytes: number,
+  { longest, tokens, precision }: { readonly longest: number; readonly tokens: number; readonly precision: Precision },
+): number {
+  const least = countLeastBytes(shape, { longest, precision });
+  const states = Math.max(least.states, 3 * 4 * tokens * shape.hidden);
+  return Math.min(
+    budgetBytes,
+    least.run + least.reading + Math.max(least.store, countWeightBytes(shape, precision)) + states,
+  );
+}
+
+/**
+ * Of what is left. Layers that do not fit together are read again for every group of windows, so that hidden states are then
+ * worth more than old layers.
+ */
+const SHARES = { grams: 0.4, sessions: 0.25, store: { resident: 0.7, streamed: 0.2 } } as const;
+
+/** A compiled graph grows its own memory in steps that double, so it may keep twice what a run needs. */
+const KEPT_OF_RUN = 2;
+
+/** Attention, FFN and head: with fewer, each would take the memory of the one before it. */
+const FEWEST_KEPT_SESSIONS = 3;
+
+const MOST_KEPT_SESSIONS = 12;
+
+function countKeptSessions(runBytes: number, limitBytes: number): number {
+  const fit = Math.min(MOST_KEPT_SESSIONS, Math.floor(limitBytes / (KEPT_OF_RUN * runBytes)));
+  return fit < FEWEST_KEPT_SESSIONS ? 0 : fit;
+}
+
+function describeWork({ longest, cached }: Workload): string {
+  return cached === undefined ? `windows of ${longest} tokens` : `a context of ${cached} tokens`;
+}
+
+function countWeightBytes(shape: ModelShape, precision?: Precision): number {
+  return bytesPerWeight(precision) * countParameters(shape, shape.layers);
+}
+
+/** Weights in 8 bits lie beside those in float32, from which those of other widths are mended. */
+function bytesPerWeight(precision: Precision = 'float32'): number {
+  return precision === 'int8' ? 5 : 4;
+}
+
+/** Without these nothing runs. */
+interface LeastBytes {
+  /** Arrays within the graph that takes most. */
+  readonly run: number;
+  /** A half-block on its way into memory: all of it, and the matrix that is being sorted; or a part of the head. */
+  readonly reading: number;
+  /** The half-block in work. */
+  readonly store: number;
+  /** One batch before, after and beside a half-block. */
+  readonly states: number;
+  /** What calibration gathers, or a compensation prepares, at once. */
+  readonly gathering: number;
+  /** Keys and values of the tokens before the one that is timed. */
+  readonly cache: number;
+}
+
+function countLeastBytes(
+  shape: ModelShape,
+  { longest, precision, tokens: all = 0, needs = [], cached = 0, fit, preparing = () => 0 }: Workload,
+): LeastBytes {
+  const { hidden, headDim, vocabulary } = shape;
+  const tokens = Math.max(TOKENS_PER_RUN, longest);
+  const layers = shape.layers.map(({ kvHeads, queryHeadsPerKv, ffnChannels }) => ({
+    attentionValues:
+      tokens * (hidden + 2 * kvHeads * (queryHeadsPerKv + 1) * headDim + kvHeads * queryHeadsPerKv * longest),
+    ffnValues: tokens * (2 * hidden + 3 * ffnChannels),
+    half: Math.max(countAttentionParameters(shape, kvHeads, queryHeadsPerKv), countFfnParameters(shape, ffnChannels)),
+    layer: countAttentionParameters(shape, kvHeads, queryHeadsPerKv) + countFfnParameters(shape, ffnChannels),
+    width: Math.max(kvHeads * queryHeadsPerKv * headDim, ffnChannels),
+  }));
+  const most = (field: keyof (typeof layers)[number]): number => Math.max(0, ...layers.map((layer) => layer[field]));
+  const headPart = Math.max(...splitVocabulary(vocabulary, hidden).map((part) => part.tokens));
+  const width = most('width');
+  const gradients = needs.includes('gradients');
+  const forward = Math.max(most('attentionValues'), most('ffnValues'), 2 * countHeadRows(headPart) * headPart);
+  // On the way back a graph holds about as much again, and the gradients of each sequence of a batch.
+  const run = gradients ? 2 * Math.max(forward, 2 * countHeadRows(vocabulary) * vocabulary) : forward;
+  const tap = needs.length > 0 ? tokens * width : 0;
+  const gram = needs.includes('gram') ? 4 * width * width : 0; // a float64 sum, the product of a batch, and one on its way to disk
+  const product = fit === 'stream' ? 3 * width * hidden : 0; // of the stream's inputs with what it lacks: a float64 sum, and that of a batch
+  const back = gradients ? 4 * most('layer') + vocabulary * hidden : 0; // sums and squares, of all batches and of one
+  const bytes = bytesPerWeight(precision); // of activations too: the 8-bit ones lie beside those they are made from
+  return {
+    run: bytes * run,
+    reading: bytes * Math.max(most('half') + width * hidden, headPart * hidden),
+    store: bytes * most('half'),
+    states:
+      4 *
+      hidden *
+      Math.max(
+        3 * tokens,
+        gradients ? countLeastCopies(shape.layers.length) * all : 0,
+        fit === 'stream' ? 4 * tokens : 0,
+      ),
+    gathering: Math.max(4 * (tap + gram + product + back), preparing(width, hidden)),
+    cache: CACHE_COPIES * 2 * 4 * cached * headDim * Math.max(0, ...shape.layers.map(({ kvHeads }) => kvHeads)),
+  };
+}
+
+/** Of one layer's keys and values: as they are kept, as the graph reads them, with the new token's joined on, and rotated. A million tokens of the demo model took 3.75. */
+const CACHE_COPIES = 4;
+
+function sumBytes({ run, reading, store, states, gathering, cache }: LeastBytes): number {
+  return run + reading + store + states + gathering + cache;
+}
+
+function describeLeast({ run, reading, store, states, gathering, cache }: LeastBytes): string {
+  return `${cache === 0 ? '' : `keys and values ${cache}, `}weights ${reading + store}, hidden states ${states}, graphs ${run}, calibration and compensation ${gathering}`;
+}

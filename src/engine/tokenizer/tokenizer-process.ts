@@ -1,0 +1,97 @@
+import { fork, type ChildProcess } from 'node:child_process';
+import { fileURLToPath } from 'node:url';
+import { PrunecastError } from '../../core/errors/prunecast-error.js';
+import type { TextFormat } from '../texts/decode-text.js';
+import { decodeError, type ErrorMessage } from '../workers/message-errors.js';
+import { tokenizerMemoryExceeded } from './tokenizer-failures.js';
+import { workerUrl } from '../workers/worker-url.js';
+
+/** What a tokenizer's process is given. */
+export interface TokenizerTask {
+  /** tokenizer.json. */
+  readonly json: Uint8Array;
+  /** The texts, or the file that holds the only one. */
+  readonly texts: readonly string[] | { readonly format: TextFormat; readonly bytes: number };
+  /** Bytes of all texts. */
+  readonly textBytes: number;
+  /** Most bytes of its heap. */
+  readonly memoryBytes: number;
+  /** Most processor time, of all its threads together. */
+  readonly processorMs: number;
+}
+
+/** What it answers. */
+export type TokenizerAnswer = { readonly tokens: readonly Int32Array[] } | { readonly failure: ErrorMessage };
+
+/**
+ * Tokenizes in a process of its own: what a tokenizer.json can bring about (an expression that never ends, more memory than
+ * there is, which ends a whole process) costs this task alone. The process is killed with the answer, with any error, and by
+ * the signal.
+ *
+ * @param fd the file of the only text, which the process inherits; the caller closes it
+ * @throws the signal's reason, PrunecastError MEMORY_EXCEEDED, TOKENIZER_TIMEOUT, OVERLOADED where no process can be started,
+ * and what the tokenizer and the text are refused with
+ */
+export async function runTokenizer(
+  task: TokenizerTask,
+  { fd, signal }: { readonly fd?: number; readonly signal?: AbortSignal } = {},
+): Promise<readonly Int32Array[]> {
+  signal?.throwIfAborted();
+  const child = start(fd);
+  const exited = new Promise<void>((resolve) => {
+    child.once('close', () => resolve());
+    child.once('error', () => resolve());
+  });
+  const ending = new AbortController(); // takes the listener off the caller's signal, which may live long
+  try {
+    const answer = await new Promise<TokenizerAnswer>((resolve, reject) => {
+      child.once('message', (message) => resolve(message as TokenizerAnswer));
+      child.once('error', (cause) =>
+        reject(
+          new PrunecastError('OVERLOADED', 'no process could be started for the tokenizer: try again later', {
+            retryAfterMs: RETRY_AFTER_MS,
+            cause,
+          }),
+        ),
+      );
+      child.once('exit', (code, killedBy) => reject(describeExit(task, code, killedBy)));
+      signal?.addEventListener('abort', () => reject(signal.reason), { once: true, signal: ending.signal });
+      child.send(task, () => undefined); // where it cannot be sent, the process has ended, which is told above
+    });
+    if ('tokens' in answer) return answer.tokens;
+    throw decodeError(answer.failure);
+  } finally {
+    ending.abort();
+    child.kill('SIGKILL');
+    await exited;
+  }
+}
+
+const RETRY_AFTER_MS = 1000;
+
+function start(fd: number | undefined): ChildProcess {
+  const module = fileURLToPath(workerUrl(new URL('./tokenizer-child.js', import.meta.url)));
+  return fork(module, [], {
+    serialization: 'advanced',
+    stdio: [fd ?? 'ignore', 'ignore', 'ignore', 'ipc'],
+    execArgv: [],
+    env: { ...process.env, NODE_OPTIONS: '' },
+  });
+}
+
+/** V8 aborts a process whose heap is full, where it does not end the thread alone; the system kills one when its own memory is. */
+function describeExit(
+  { textBytes, memoryBytes }: TokenizerTask,
+  code: number | null,
+  killedBy: NodeJS.Signals | null,
+): PrunecastError {
+  if (killedBy === 'SIGABRT' || killedBy === 'SIGKILL' || killedBy === 'SIGTRAP' || code === ABORTED)
+    return tokenizerMemoryExceeded(textBytes, memoryBytes);
+  return new PrunecastError(
+    'INTERNAL',
+    `the tokenizer's process ended with ${killedBy ?? `code ${code}`} before it answered`,
+  );
+}
+
+/** 128 and the number of SIGABRT, where a shell or container reports it so. */
+const ABORTED = 134;

@@ -1,0 +1,90 @@
+import { PrunecastError } from '../../core/errors/prunecast-error.js';
+
+/** Who may tokenize now: few at a time, and no more together than the memory that is set aside for it. */
+export interface TokenizerSlots {
+  /** Most memory of one task. */
+  readonly poolBytes: number;
+  /**
+   * Does the work when there is room for it, in the order of the calls.
+   *
+   * @param bytes what it may take; the whole pool at most
+   * @throws PrunecastError OVERLOADED where too many wait, the signal's reason, or what `work` throws
+   */
+  run<Result>(bytes: number, work: () => Promise<Result>, signal?: AbortSignal): Promise<Result>;
+}
+
+export interface TokenizerSlotsOptions {
+  readonly poolBytes: number;
+  /** Tasks at a time. Default 2: each keeps a core busy. */
+  readonly most?: number;
+  /** Tasks that wait; default 100. */
+  readonly mostWaiting?: number;
+}
+
+interface Waiting {
+  readonly bytes: number;
+  readonly start: () => void;
+}
+
+const RETRY_AFTER_MS = 1000;
+
+export function createTokenizerSlots({
+  poolBytes,
+  most = 2,
+  mostWaiting = 100,
+}: TokenizerSlotsOptions): TokenizerSlots {
+  let waiting: readonly Waiting[] = [];
+  let running = 0;
+  let takenBytes = 0;
+  /** Only ever the first: one that needs much is not passed for ever by those that need little. */
+  const startNext = (): void => {
+    for (;;) {
+      const [next, ...others] = waiting;
+      if (next === undefined || running >= most || takenBytes + next.bytes > poolBytes) return;
+      waiting = others;
+      running += 1;
+      takenBytes += next.bytes;
+      next.start();
+    }
+  };
+  const take = (bytes: number, signal: AbortSignal | undefined): Promise<void> =>
+    new Promise((resolve, reject) => {
+      const leave = (): void => {
+        waiting = waiting.filter((entry) => entry !== self);
+        reject(signal?.reason as Error);
+        startNext();
+      };
+      const self: Waiting = {
+        bytes,
+        start: () => {
+          signal?.removeEventListener('abort', leave);
+          resolve();
+        },
+      };
+      signal?.addEventListener('abort', leave, { once: true });
+      waiting = [...waiting, self];
+      startNext();
+    });
+  return {
+    poolBytes,
+    async run(bytes, work, signal) {
+      signal?.throwIfAborted();
+      if (waiting.length >= mostWaiting) {
+        throw new PrunecastError(
+          'OVERLOADED',
+          `${waiting.length} texts wait to be tokenized already, and no more may: try again later`,
+          { retryAfterMs: RETRY_AFTER_MS },
+        );
+      }
+      const taken = Math.min(bytes, poolBytes);
+      await take(taken, signal);
+      try {
+        return await work();
+      } finally {
+        running -= 1;
+        takenBytes -= taken;
+        startNext();
+      }
+    },
+  };
+}

@@ -1,0 +1,75 @@
+import { readSync } from 'node:fs';
+import { parentPort, workerData } from 'node:worker_threads';
+import { Tokenizer } from '@huggingface/tokenizers';
+import { PrunecastError } from '../../core/errors/prunecast-error.js';
+import { malformed } from '../files/model-errors.js';
+import { isRecord, parseJsonObject } from '../files/read-json.js';
+import { TOKENIZER_FILE } from '../checkpoint/tokenizer-file.js';
+import { decodeText } from '../texts/decode-text.js';
+import { encodeError } from '../workers/message-errors.js';
+import type { TokenizerAnswer, TokenizerTask } from './tokenizer-process.js';
+import { requireWholeWords } from './whole-words.js';
+
+/*
+ * The thread of a tokenizer's process that does its work. An error of the tokenizer is an answer, not an uncaught exception:
+ * tokenizer.json is untrusted.
+ */
+
+const answer = encode(workerData as TokenizerTask);
+parentPort?.postMessage(answer, 'tokens' in answer ? answer.tokens.map((ids) => ids.buffer as ArrayBuffer) : []);
+
+function encode({ json, texts }: TokenizerTask): TokenizerAnswer {
+  try {
+    const given = 'format' in texts ? [decodeText(readInput(texts.bytes), texts.format)] : texts;
+    const config = parseJsonObject(json, TOKENIZER_FILE);
+    const tokenizer = new Tokenizer(config, {});
+    const whole = listWholeWords(config, tokenizer.normalizer);
+    return {
+      tokens: given.map((text) => {
+        requireWholeWords(text, whole.asWritten);
+        if (whole.normalized.length > 0) requireWholeWords(tokenizer.normalizer?.(text) ?? text, whole.normalized);
+        return Int32Array.from(tokenizer.encode(text, { add_special_tokens: false }).ids);
+      }),
+    };
+  } catch (error) {
+    const known =
+      error instanceof PrunecastError
+        ? error
+        : malformed(
+            TOKENIZER_FILE,
+            `cannot be used: ${(error instanceof Error ? error.message : String(error)).slice(0, 200)}`,
+          );
+    return { failure: encodeError(known) };
+  }
+}
+
+/** The added tokens that match whole words alone, as they stand in a text and as the normaliser leaves them. */
+function listWholeWords(
+  { added_tokens: added }: Readonly<Record<string, unknown>>,
+  normalizer: Tokenizer['normalizer'],
+): { readonly asWritten: readonly string[]; readonly normalized: readonly string[] } {
+  const tokens = (Array.isArray(added) ? added : []).filter(
+    (token: unknown) => isRecord(token) && token['single_word'] === true && typeof token['content'] === 'string',
+  ) as { content: string; normalized?: boolean; special?: boolean }[];
+  const isNormalized = ({ normalized, special }: (typeof tokens)[number]): boolean =>
+    normalizer !== null && (normalized ?? special !== true);
+  return {
+    asWritten: tokens.filter((token) => !isNormalized(token)).map(({ content }) => content),
+    normalized: tokens.filter(isNormalized).map(({ content }) => normalizer?.(content) ?? content),
+  };
+}
+
+/** The file that this process was started on. */
+function readInput(size: number): Uint8Array {
+  const bytes = new Uint8Array(size);
+  for (let done = 0; done < size; ) {
+    const read = readSync(0, bytes, done, size - done, done);
+    if (read === 0)
+      throw new PrunecastError(
+        'INVALID_REQUEST',
+        `the file was cut to ${done} of its ${size} bytes while it was read: send it again when it is complete`,
+      );
+    done += read;
+  }
+  return bytes;
+}

@@ -1,0 +1,127 @@
+import { quantiseMatrix } from '../quantisation/quantise-matrix.js';
+import { takeColumns, takeInner, type QuantisedMatrix } from '../quantisation/quantised-matrix.js';
+import { CHANNEL_BLOCK, headBlock, rotateRows } from '../quantisation/rotate-rows.js';
+import type { HalfStep } from './half-step.js';
+import type { HalfBlocks, ReadyHalf, RecipeWeights, WholeHalf } from './recipe-weights.js';
+import type { WeightStore } from './weight-store.js';
+
+/** A recipe's half-blocks with their matrices in 8 bits. */
+export interface Int8Weights extends HalfBlocks {
+  prepare(step: HalfStep): Promise<ReadyHalf<QuantisedMatrix>>;
+}
+
+export interface Int8Options {
+  readonly hidden: number;
+  readonly headDim: number;
+  /** Tells mended maps from others of the same width under the same recipe; empty where there are none. */
+  readonly mendedKey: string;
+}
+
+/**
+ * Quantises what `weights` gives. A sorted matrix is quantised once, as a whole, and the scales of its columns serve every
+ * width: fewer rows of o and down are a view, fewer columns of the others a copy for the step. A mended map is quantised for
+ * its width. All of it is stored beside the float32 weights.
+ *
+ * What goes into o and down has a few large values, which would leave the others few of the 255 levels: these inputs are
+ * rotated (`rotateRows`), o's by rotating v, and down's in the graph, for which channels come in whole blocks, padded with zeros.
+ */
+export function createInt8Weights(
+  weights: RecipeWeights,
+  store: WeightStore,
+  { hidden, headDim, mendedKey }: Int8Options,
+): Int8Weights {
+  const quantise = (
+    key: string,
+    read: () => Float32Array,
+    layout: 'columns-first' | 'inner-first',
+  ): Promise<QuantisedMatrix> =>
+    store.get(`${key}:int8`, async () => {
+      const matrix = read();
+      return quantiseMatrix(matrix, layout === 'inner-first' ? hidden : matrix.length / hidden, layout);
+    });
+
+  /** A map into the block, [columns, hidden] in float32, cut to as many columns as `kept` has, and zero ones up to `padded`. */
+  const quantiseInput = async (
+    key: string,
+    whole: () => Float32Array,
+    kept: Float32Array,
+    padded = kept.length / hidden,
+  ): Promise<QuantisedMatrix> => takeColumns(await quantise(key, whole, 'columns-first'), kept.length / hidden, padded);
+
+  /** A map out of the block, [inner, hidden]: rows of the whole one, or mended; rotated in blocks, of which only whole ones are taken. */
+  const quantiseOutput = async (
+    key: string,
+    whole: Float32Array,
+    kept: Float32Array,
+    block: number,
+  ): Promise<QuantisedMatrix> => {
+    const inner = kept.length / hidden;
+    const rotated = (matrix: Float32Array) => () => rotateRows(matrix, hidden, block);
+    if (kept.buffer !== whole.buffer) return quantise(`${key}:${mendedKey}:${inner}`, rotated(kept), 'inner-first');
+    return takeInner(await quantise(key, rotated(whole), 'inner-first'), pad(inner, block));
+  };
+
+  const quantiseAttention = async (
+    half: Extract<ReadyHalf, { kind: 'attention' }>,
+    { name, weights: whole }: Extract<WholeHalf, { kind: 'attention' }>,
+  ): Promise<ReadyHalf<QuantisedMatrix>> => {
+    const kept = half.weights;
+    const block = headBlock(headDim);
+    return {
+      ...half,
+      weights: {
+        ...kept,
+        query: await quantiseInput(`${name}:query`, () => whole.query, kept.query),
+        key: await quantiseInput(`${name}:key`, () => whole.key, kept.key),
+        // Attention mixes tokens, not a head's dimensions: rotated values come out as rotated inputs of o.
+        value: await quantiseInput(`${name}:value`, () => rotateRows(whole.value, hidden, block), kept.value),
+        valueBias: kept.valueBias === undefined ? undefined : rotateRows(kept.valueBias, 1, block),
+        output: await quantiseOutput(`${name}:output`, whole.output, kept.output, block),
+      },
+    };
+  };
+
+  const quantiseFfn = async (
+    half: Extract<ReadyHalf, { kind: 'ffn' }>,
+    { name, weights: whole }: Extract<WholeHalf, { kind: 'ffn' }>,
+  ): Promise<ReadyHalf<QuantisedMatrix>> => {
+    const kept = half.weights;
+    const channels = pad(half.channels, CHANNEL_BLOCK);
+    return {
+      ...half,
+      channels,
+      weights: {
+        ...kept,
+        gate: await quantiseInput(`${name}:gate`, () => whole.gate, kept.gate, channels),
+        up: await quantiseInput(`${name}:up`, () => whole.up, kept.up, channels),
+        down: await quantiseOutput(`${name}:down`, whole.down, kept.down, CHANNEL_BLOCK),
+        gateBias: padBias(kept.gateBias, channels),
+        upBias: padBias(kept.upBias, channels),
+      },
+    };
+  };
+
+  return {
+    keepsDropped: weights.keepsDropped,
+    prepare: async (step) => {
+      const half = await weights.prepare(step);
+      if (half.kind === 'nothing' || half.kind === 'bias') return half;
+      const whole = await weights.whole(step);
+      if (half.kind === 'attention' && whole?.kind === 'attention') return quantiseAttention(half, whole);
+      if (half.kind === 'ffn' && whole?.kind === 'ffn') return quantiseFfn(half, whole);
+      throw new RangeError(`the whole ${half.kind} half-block of layer ${step.layer} is ${whole?.kind ?? 'absent'}`);
+    },
+  };
+}
+
+/** The next multiple of a block. */
+function pad(units: number, block: number): number {
+  return Math.ceil(units / block) * block;
+}
+
+function padBias(bias: Float32Array | undefined, length: number): Float32Array | undefined {
+  if (bias === undefined) return undefined;
+  const padded = new Float32Array(length);
+  padded.set(bias);
+  return padded;
+}

@@ -1,0 +1,238 @@
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import type { Architecture } from '../../../src/core/model/shape.js';
+import { identityRanking } from '../../../src/core/model/units.js';
+import type { Checkpoint } from '../../../src/engine/checkpoint/checkpoint.js';
+import type { Compensation } from '../../../src/core/ports/compensation.js';
+import type { Window } from '../../../src/core/ports/evaluator.js';
+import { openCheckpoint } from '../../../src/engine/checkpoint/open-checkpoint.js';
+import { createBlockRunner } from '../../../src/engine/forward/block-runner.js';
+import { splitVocabulary } from '../../../src/engine/weights/head-reader.js';
+import type { WeightSource } from '../../../src/engine/weights/layer-weights.js';
+import { createModelRuntime } from '../../../src/engine/runtime/model-runtime.js';
+import { planMemory } from '../../../src/engine/runtime/plan-memory.js';
+import { createWindowScores, scoreWindows } from '../../../src/engine/forward/score-windows.js';
+import { createSessionPool } from '../../../src/engine/graph/session-pool.js';
+import { calibrationSequences, evaluationWindows } from '../../support/criteria-reference.js';
+import { DEMO_DIRECTORY, unattended, withModel } from '../../support/demo-model.js';
+import { findLeastBudget } from '../../support/least-budget.js';
+
+const GIBIBYTE = 2 ** 30;
+
+let checkpoint: Checkpoint;
+beforeAll(async () => {
+  checkpoint = await openCheckpoint(DEMO_DIRECTORY);
+});
+afterAll(() => checkpoint.close());
+
+/** Losses of architectures within a budget, and how often each value of each tensor was read. */
+async function evaluateWithin(
+  memoryBudgetBytes: number,
+  architectures: readonly Architecture[],
+  windows: readonly Window[],
+): Promise<{ readonly losses: Float64Array[]; readonly reads: Readonly<Record<string, number>> }> {
+  const reads: Record<string, number> = {};
+  const count = (name: string, values: Float32Array): Float32Array => {
+    reads[name] =
+      (reads[name] ?? 0) +
+      values.length / (checkpoint.tensors.get(name)?.shape ?? []).reduce((product, size) => product * size, 1);
+    return values;
+  };
+  const source: WeightSource = {
+    config: checkpoint.config,
+    readTensor: async (name) => count(name, await checkpoint.readTensor(name)),
+    readRows: async (name, first, rows) => count(name, await checkpoint.readRows(name, first, rows)),
+  };
+  const runtime = createModelRuntime(source, { threads: 1, memoryBudgetBytes });
+  const losses: Float64Array[] = [];
+  for await (const { index, windowLosses } of runtime.losses(
+    { key: 'own', ranking: identityRanking(checkpoint.shape.layers) },
+    architectures,
+    windows,
+    unattended,
+  ))
+    losses[index] = windowLosses;
+  await runtime.close();
+  return { losses, reads };
+}
+
+describe('an evaluation that weights do not fit into', () => {
+  const architectures = [120, 60].map((ffnChannels, index): Architecture => checkpointLayers(index, ffnChannels));
+  const windows = evaluationWindows.slice(0, 16);
+
+  it('reads each layer once, of the embeddings only the rows in use, and comes to the same losses bit for bit', async () => {
+    const budget = findLeastBudget(checkpoint.shape, { longest: 128 }) + 1_200_000;
+    expect(planMemory(checkpoint.shape, budget, { longest: 128 })).toMatchObject({
+      layers: 'streamed',
+      keptSessions: 0,
+    });
+    const [little, plenty] = [
+      await evaluateWithin(budget, architectures, windows),
+      await evaluateWithin(GIBIBYTE, architectures, windows),
+    ];
+    expect(little.losses).toEqual(plenty.losses);
+    const layers = Object.entries(little.reads).filter(([name]) => name.startsWith('model.layers.'));
+    expect(layers).toHaveLength(5 * 9);
+    expect(layers.filter(([, times]) => times !== 1)).toEqual([]);
+    // Tied: the head is read for each of the two, and the rows of the text's tokens.
+    const rows = new Set(windows.flatMap(({ tokens }) => [...tokens])).size / 512;
+    expect(rows).toBeLessThan(0.9);
+    expect(little.reads['model.embed_tokens.weight']).toBeCloseTo(2 + rows, 6);
+  });
+});
+
+/** One layer with fewer channels. */
+function checkpointLayers(pruned: number, ffnChannels: number): Architecture {
+  return Array.from({ length: 5 }, (_, layer) => ({
+    kvHeads: 4,
+    queryHeadsPerKv: 2,
+    ffnChannels: layer === pruned ? ffnChannels : 172,
+  }));
+}
+
+describe('a recipe whose Gram matrices memory does not hold', () => {
+  it.each([
+    ['least-squares', { damping: 0.01, fit: 'one-shot' }],
+    ['affine', { damping: 0.01 }],
+  ] as const)('comes to the same losses, errors and weights bit for bit: %s', async (id, options) => {
+    const moduleUrl = new URL(`../../../src/plugins/compensations/${id}.js`, import.meta.url);
+    const { default: plugin } = (await import(moduleUrl.href)) as { readonly default: Compensation };
+    const preparing = plugin.preparingBytes?.bind(plugin);
+    if (preparing === undefined) throw new Error('the plug-in does not say what it holds');
+    const work = { longest: 128, needs: plugin.needs, preparing, gramBytes: 4 * 5 * (64 ** 2 + 172 ** 2) };
+    const mend = (memoryBudgetBytes: number) =>
+      withModel(
+        DEMO_DIRECTORY,
+        async (model) => {
+          const calibration = await model.calibrate(calibrationSequences, plugin.needs, unattended);
+          const recipe = {
+            ranking: identityRanking(model.shape.layers),
+            compensation: { plugin, options, moduleUrl, calibration },
+          };
+          const losses: Float64Array[] = [];
+          for await (const { index, windowLosses } of model
+            .subject(recipe)
+            .losses([checkpointLayers(1, 100), checkpointLayers(3, 31)], evaluationWindows, unattended))
+            losses[index] = windowLosses;
+          return {
+            losses,
+            errors: await model.calibrationErrors(recipe, unattended),
+            mended: await model.mend(
+              recipe,
+              { layer: 3, half: 'ffn', architecture: checkpointLayers(3, 31) },
+              unattended,
+            ),
+          };
+        },
+        { memoryBudgetBytes },
+      );
+
+    const budget =
+      Math.max(
+        findLeastBudget(checkpoint.shape, { longest: 128, needs: plugin.needs }),
+        findLeastBudget(checkpoint.shape, { longest: 128, preparing }),
+      ) + 400_000;
+    expect(planMemory(checkpoint.shape, budget, work).gramBytes).toBeLessThan(work.gramBytes / 2);
+    expect(await mend(budget)).toEqual(await mend(GIBIBYTE));
+  });
+});
+
+describe('planMemory', () => {
+  it('never hands out more than the budget, whatever is asked for', () => {
+    const works = [
+      { longest: 128 },
+      { longest: 512, needs: ['gram'] as const, gramBytes: 5_000_000 },
+      { longest: 128, needs: ['gradients'] as const, tokens: 50_000 },
+      { longest: 32, preparing: () => 3_000_000, gramBytes: GIBIBYTE },
+    ];
+    for (const work of works) {
+      const least = findLeastBudget(checkpoint.shape, work);
+      for (const budget of [least, least + 1_000_000, 2 * least, 20 * least]) {
+        const { storeBytes, stateBytes, gramBytes } = planMemory(checkpoint.shape, budget, work);
+        expect(storeBytes + stateBytes + gramBytes).toBeLessThanOrEqual(budget);
+      }
+      expect(() => planMemory(checkpoint.shape, least - 1, work)).toThrow(
+        expect.objectContaining({
+          reason: 'MEMORY_EXCEEDED',
+          metadata: { needed_bytes: String(least), budget_bytes: String(least - 1) },
+        }),
+      );
+    }
+  });
+});
+
+describe('planMemory of a timed token', () => {
+  it('counts the keys and values before it, and says that a shorter context needs less', () => {
+    // 4 copies of 4 groups of 8 float32 numbers, keys and values: 1 kB a token.
+    expect(
+      findLeastBudget(checkpoint.shape, { longest: 1, cached: 1_000_000 }) -
+        findLeastBudget(checkpoint.shape, { longest: 1 }),
+    ).toBe(1_024_000_000);
+    expect(() => planMemory(checkpoint.shape, 512 * 2 ** 20, { longest: 1, cached: 1_000_000 })).toThrow(
+      /context of 1000000 tokens.*ask for a shorter context/,
+    );
+    expect(() => planMemory(checkpoint.shape, 512 * 2 ** 20, { longest: 1, cached: 100_000 })).not.toThrow();
+  });
+});
+
+describe('scoreWindows', () => {
+  it('gives the losses and hits of the whole head when it reads it in parts', async () => {
+    const {
+      config,
+      shape: { hidden, vocabulary },
+    } = checkpoint;
+    const sessions = createSessionPool({ threads: 1 });
+    const runner = createBlockRunner(config, sessions);
+    const head = await checkpoint.readTensor('model.embed_tokens.weight');
+    const norm = await checkpoint.readTensor('model.norm.weight');
+    const windows = evaluationWindows.slice(0, 4);
+    // Any states will do: the embeddings of the tokens themselves, scaled so that some targets are the most likely.
+    const batches = [
+      { length: 128, windows: [0, 1, 2] },
+      { length: 128, windows: [3] },
+    ];
+    const states = batches.map((batch) =>
+      Float32Array.from(
+        batch.windows.flatMap((window) =>
+          [...(windows[window]?.tokens ?? [])].flatMap((_, position, tokens) => {
+            const token = position % 3 === 0 ? (tokens[position + 1] ?? 0) : (tokens[position] ?? 0);
+            return [...head.subarray(token * hidden, (token + 1) * hidden)];
+          }),
+        ),
+      ),
+    );
+    const score = async (mostBytes?: number) => {
+      const parts = splitVocabulary(vocabulary, hidden, mostBytes).map((part) => ({
+        ...part,
+        read: async () => head.subarray(part.first * hidden, (part.first + part.tokens) * hidden),
+      }));
+      const scores = createWindowScores(windows.length);
+      await scoreWindows(runner, { norm, parts }, { batches, windows, states }, scores, unattended.signal);
+      return { parts: parts.length, ...scores };
+    };
+    const [whole, split] = [await score(), await score((4 * 512 * 64) / 3)];
+    await sessions.close();
+    expect([whole.parts, split.parts]).toEqual([1, 3]);
+    expect(split.hits).toEqual(whole.hits);
+    expect(whole.hits.every((hits) => hits > 10)).toBe(true);
+    for (const [window, loss] of split.losses.entries())
+      expect(Math.abs(loss / (whole.losses[window] ?? NaN) - 1)).toBeLessThan(1e-5);
+  });
+});
+
+describe('splitVocabulary', () => {
+  it('covers every token once, in parts of at most so many bytes and much the same size', () => {
+    for (const [vocabulary, hidden, mostBytes] of [
+      [32_000, 4096, 128 * 2 ** 20],
+      [151_936, 896, 128 * 2 ** 20],
+      [7, 2, 8],
+      [5, 3, 1e9],
+    ] as const) {
+      const parts = splitVocabulary(vocabulary, hidden, mostBytes);
+      expect(parts.reduce((next, { first, tokens }) => (first === next ? next + tokens : NaN), 0)).toBe(vocabulary);
+      const sizes = parts.map(({ tokens }) => tokens);
+      expect(Math.max(...sizes) - Math.min(...sizes)).toBeLessThanOrEqual(1);
+    }
+    expect(splitVocabulary(32_000, 4096)).toHaveLength(4);
+    expect(splitVocabulary(49_152, 576)).toHaveLength(1);
+  });
+});

@@ -1,0 +1,224 @@
+import { createHash } from 'node:crypto';
+import { open, readFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { describe, expect, it } from 'vitest';
+import { createCheckpointFiles } from '../../../src/engine/files/checkpoint-files.js';
+import { createTokenizerSlots } from '../../../src/engine/tokenizer/tokenizer-slots.js';
+import { loadTokenizer, type Tokenizer, type TokenizerOptions } from '../../../src/engine/tokenizer/tokenizer.js';
+import { ENDLESS, ENDLESS_TEXT, SWELLING, SWELLING_TEXT } from '../../support/tokenizers.js';
+import { hasShared, sharedPath } from '../../support/shared.js';
+import { makeFolder, writeFolder } from '../checkpoint/tiny-checkpoint.js';
+
+const STORIES = join(import.meta.dirname, '../../../models/stories260k');
+
+async function load(folder: string, options: TokenizerOptions = {}): Promise<Tokenizer> {
+  const tokenizer = await loadTokenizer(createCheckpointFiles({ directory: folder }), options);
+  if (tokenizer === undefined) throw new Error(`${folder} has no tokenizer`);
+  return tokenizer;
+}
+
+describe('loadTokenizer', () => {
+  it('is undefined where there is no tokenizer.json', async () => {
+    expect(await loadTokenizer(createCheckpointFiles({ directory: await makeFolder() }))).toBeUndefined();
+  });
+
+  it('names a tokenizer by the SHA-256 of its file', async () => {
+    const file = await readFile(join(STORIES, 'tokenizer.json'));
+    expect((await load(STORIES)).digest).toBe(createHash('sha256').update(file).digest('hex'));
+  });
+
+  it('adds no special tokens, and gives several texts in their order', async () => {
+    const tokenizer = await load(STORIES);
+    const file = JSON.parse(await readFile(join(STORIES, 'tokenizer.json'), 'utf8')) as {
+      model: { vocab: Record<string, number> };
+    };
+    const words = Object.fromEntries(Object.entries(file.model.vocab).map(([word, id]) => [id, word]));
+    const texts = ['Once upon a time', '', 'The end.'];
+    const ids = await tokenizer.encodeAll(texts);
+    expect(
+      ids.map((list) =>
+        [...list]
+          .map((id) => words[id])
+          .join('')
+          .replaceAll('▁', ' ')
+          .trim(),
+      ),
+    ).toEqual(texts);
+    expect(ids[0]).toEqual(await tokenizer.encode('Once upon a time'));
+    expect([...(ids[0] ?? [])]).not.toContain(1);
+  });
+
+  it('reports a tokenizer.json that cannot be used', async () => {
+    const tokenizer = await load(await writeFolder({ 'tokenizer.json': { model: { type: 'Unheard', vocab: {} } } }));
+    await expect(tokenizer.encode('a')).rejects.toMatchObject({
+      reason: 'MODEL_MALFORMED',
+      message: expect.stringContaining('tokenizer.json: cannot be used'),
+    });
+  });
+
+  it('reads a tokenizer.json with a byte order mark as it does without', async () => {
+    const file = await readFile(join(STORIES, 'tokenizer.json'));
+    const marked = await load(await writeFolder({ 'tokenizer.json': Buffer.concat([Buffer.from('\uFEFF'), file]) }));
+    const text = 'Once upon a time';
+    expect(await marked.encode(text)).toEqual(await (await load(STORIES)).encode(text));
+  });
+
+  it.each([
+    [
+      'a Git LFS pointer',
+      'version https://git-lfs.github.com/spec/v1\noid sha256:0\nsize 1\n',
+      /tokenizer.json: is a Git LFS pointer.*git lfs pull/,
+    ],
+    ['cut off', '{"model": {"type": "BPE",\n', /tokenizer.json: is not JSON: line 2, column 1: it ends too early/],
+  ])('says that a tokenizer.json is %s', async (_, text, message) => {
+    const tokenizer = await load(await writeFolder({ 'tokenizer.json': new TextEncoder().encode(text) }));
+    await expect(tokenizer.encode('a')).rejects.toMatchObject({
+      reason: 'MODEL_MALFORMED',
+      message: expect.stringMatching(message),
+    });
+  });
+
+  describe.each([
+    ['as written', null, false],
+    ['in lower case', { type: 'Lowercase' }, true],
+  ] as const)('with an added token that is to match whole words alone, %s', (_, normalizer, normalized) => {
+    const loadWords = async (): Promise<Tokenizer> =>
+      load(
+        await writeFolder({
+          'tokenizer.json': {
+            added_tokens: [
+              { id: 7, content: 'return', single_word: true, lstrip: false, rstrip: false, normalized, special: false },
+            ],
+            normalizer,
+            pre_tokenizer: {
+              type: 'Split',
+              pattern: { Regex: '\\w+|\\s+|[^\\w\\s]+' },
+              behavior: 'Isolated',
+              invert: false,
+            },
+            post_processor: null,
+            decoder: null,
+            model: {
+              type: 'WordLevel',
+              vocab: { '<unk>': 0, a: 1, returned: 2, return: 7, '.': 11, '(': 12 },
+              unk_token: '<unk>',
+            },
+          },
+        }),
+      );
+
+    // What tokenizers 0.23 for Python gives.
+    it.each([
+      ['return', [7]],
+      ['a return a', [1, 0, 7, 0, 1]],
+      ['(return)', [12, 7, 0]],
+      ['return.a', [7, 11, 1]],
+      ['Return a', normalized ? [7, 0, 1] : [0, 0, 1]],
+      ['return return', [7, 0, 7]],
+    ])('gives the tokens that Python gives for %j', async (text, ids) => {
+      expect([...(await (await loadWords()).encode(text))]).toEqual(ids);
+    });
+
+    it.each(['returned', 'unreturn', 'return1', '_return', 'éreturn', 'return return\u0301', '\u{1d5ae}return'])(
+      'refuses %j, where Python matches nothing within the word',
+      async (text) => {
+        await expect((await loadWords()).encode(text)).rejects.toMatchObject({
+          reason: 'MODEL_UNSUPPORTED',
+          message: expect.stringMatching(
+            /added token "return" is to match whole words alone \(single_word\).*Send token ids/,
+          ),
+        });
+      },
+    );
+  });
+
+  it('stops with the reason of its signal, before and while it works', async () => {
+    const tokenizer = await load(STORIES);
+    await expect(tokenizer.encode('a', AbortSignal.abort(new Error('never mind')))).rejects.toThrow('never mind');
+    const abort = new AbortController();
+    const started = performance.now();
+    const encoding = tokenizer.encode('Once upon a time there was a cat. '.repeat(200_000), abort.signal);
+    setTimeout(() => abort.abort(new Error('enough')), 100);
+    await expect(encoding).rejects.toThrow('enough');
+    expect(performance.now() - started).toBeLessThan(2000);
+  });
+
+  it('ends a tokenizer.json whose expression never does after its processor time, and at once by its signal', async () => {
+    const tokenizer = await load(await writeFolder({ 'tokenizer.json': ENDLESS }), { leastProcessorMs: 500 });
+    await expect(tokenizer.encode(ENDLESS_TEXT)).rejects.toMatchObject({
+      reason: 'TOKENIZER_TIMEOUT',
+      metadata: { limit_seconds: '1', text_bytes: '41' },
+    });
+    const patient = await load(await writeFolder({ 'tokenizer.json': ENDLESS }));
+    const abort = new AbortController();
+    const encoding = patient.encode(ENDLESS_TEXT, abort.signal);
+    setTimeout(() => abort.abort(new Error('enough')), 300);
+    const started = performance.now();
+    await expect(encoding).rejects.toThrow('enough');
+    expect(performance.now() - started).toBeLessThan(2300);
+    expect((await patient.encode('a')).length).toBeGreaterThan(0);
+  });
+
+  it('outlives a tokenizer.json that makes more of a text than memory holds', async () => {
+    const tokenizer = await load(await writeFolder({ 'tokenizer.json': SWELLING }), {
+      slots: createTokenizerSlots({ poolBytes: 64 * 2 ** 20 }),
+    });
+    await expect(tokenizer.encode(SWELLING_TEXT)).rejects.toMatchObject({
+      reason: 'MEMORY_EXCEEDED',
+      metadata: { budget_bytes: String(64 * 2 ** 20) },
+    });
+    expect((await tokenizer.encode('b')).length).toBeGreaterThan(0);
+  });
+
+  it('refuses a text that no tokenizer has the memory for before any work', async () => {
+    const tokenizer = await load(STORIES, { slots: createTokenizerSlots({ poolBytes: 1200 }) });
+    await expect(tokenizer.encode('a'.repeat(101))).rejects.toMatchObject({
+      reason: 'MEMORY_EXCEEDED',
+      metadata: { text_bytes: '101', budget_bytes: '1200' },
+    });
+  });
+
+  it('reads the text of a file where it works, and gives it the tokens of the same text', async () => {
+    const tokenizer = await load(STORIES);
+    const bytes = Buffer.from('{"text": "Once upon a time"}\n{"text": "The end."}');
+    const handle = await open(join(await writeFolder({ story: new Uint8Array(bytes) }), 'story'));
+    try {
+      const ids = await tokenizer.encode({ fd: handle.fd, bytes: bytes.length, format: 'json-lines' });
+      expect(ids).toEqual(await tokenizer.encode('Once upon a time\n\nThe end.'));
+      await expect(tokenizer.encode({ fd: handle.fd, bytes: bytes.length, format: 'json' })).rejects.toMatchObject({
+        reason: 'INVALID_REQUEST',
+        message: expect.stringContaining('is not JSON') as string,
+      });
+      await expect(tokenizer.encode({ fd: handle.fd, bytes: bytes.length + 1, format: 'plain' })).rejects.toMatchObject(
+        { reason: 'INVALID_REQUEST', message: expect.stringContaining('was cut') as string },
+      );
+    } finally {
+      await handle.close();
+    }
+  });
+
+  describe.skipIf(!hasShared)('on texts of known length', () => {
+    it('gives WikiText-2 test the 303,415 tokens that transformers gives it with the SmolLM2 tokenizer, the event loop free', async () => {
+      const tokenizer = await load(sharedPath('models/smollm2-135m-instruct'));
+      const text = await readFile(sharedPath('data/wikitext2/wiki.test.raw'), 'utf8');
+      let longest = 0;
+      let last = performance.now();
+      const timer = setInterval(() => {
+        longest = Math.max(longest, performance.now() - last);
+        last = performance.now();
+      }, 5);
+      const tokens = await tokenizer.encode(text);
+      clearInterval(timer);
+      expect(tokens).toHaveLength(303_415);
+      expect(longest).toBeLessThan(500); // it takes over 1.5 s of one core, and other tests share the machine
+    });
+
+    it('gives the first 40 TinyStories the 13,299 predictions of the reference', async () => {
+      const stories = JSON.parse(
+        await readFile(sharedPath('data/tinystories/tinystories_1000.json'), 'utf8'),
+      ) as readonly string[];
+      const ids = await (await load(STORIES)).encodeAll(stories.slice(0, 40));
+      expect(ids.reduce((sum, list) => sum + Math.min(list.length + 1, 512) - 1, 0)).toBe(13_299); // BOS and story, cut at 512
+    });
+  });
+});
