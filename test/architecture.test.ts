@@ -37,7 +37,7 @@ const RULES: Readonly<Record<string, Rule>> = {
   'plugins/testing': { own: ['core', 'plugins'] },
   server: { own: ['core', 'search', 'engine', 'onnx-runtime', 'plugins', 'server', 'gen'] },
   'server/requests': { own: ['core', 'server/requests'], packages: ['node:', '@bufbuild/protobuf'] },
-  client: { own: ['gen', 'core/errors', 'client'] },
+  client: { own: ['gen', 'core/errors', 'core/model/unit-bitmap', 'client'] },
   cli: { own: ['gen', 'core/errors', 'client', 'cli'] },
   gen: { own: ['gen'], packages: ['node:', '@bufbuild/protobuf', '@grpc/grpc-js', 'long'] },
 };

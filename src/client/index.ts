@@ -15,4 +15,5 @@ export { createClient, type PrunecastClient, type RunOptions } from './create-cl
 export type { FollowOptions, ReattachPolicy } from './follow-events.js';
 export { startLocalServer, type LocalServer, type LocalServerOptions } from './start-local-server.js';
 export { MAX_MESSAGE_BYTES, type CallOptions, type TransportOptions } from './transport.js';
+export { packUnits, unpackUnits } from '../core/model/unit-bitmap.js';
 export * from './messages.js';

@@ -92,7 +92,7 @@ function fillBiases(model: PrunedModel, biases: BlockBiases): PrunedModel {
   return { ...model, shape, tensors };
 }
 
-/** The caller's manifest, with the kept units where it has none, and what this exporter adds of itself. */
+/** The caller's manifest, with the architecture and what this exporter adds about itself. */
 function describe(
   model: PrunedModel,
   chosen: ChosenForm,
@@ -100,11 +100,6 @@ function describe(
 ): Record<string, unknown> {
   const caller = model.manifest['exporter'];
   return {
-    kept_units: model.keptUnits.map(({ kvGroups, queryHeads, ffnChannels }) => ({
-      kv_groups: kvGroups,
-      query_heads: queryHeads,
-      ffn_channels: ffnChannels,
-    })),
     ...model.manifest,
     architecture: model.architecture.map((layer) => ({
       kv_heads: layer.kvHeads,

@@ -1,8 +1,34 @@
 import { z } from 'zod';
 import { PrunecastError } from '../../core/errors/prunecast-error.js';
+import type { Architecture } from '../../core/model/shape.js';
+import { packUnits, unpackUnits } from '../../core/model/unit-bitmap.js';
 import type { KeptUnits } from '../../core/model/units.js';
 
-const units = z.array(z.int().min(0)).max(1_000_000);
+/** More than any layer has of one kind. */
+const MOST_UNITS = 1_048_576;
+
+/** A kind of units as this version writes it: how many are kept of how many, and the bitmap of `packUnits` in base64. */
+const packed = z
+  .object({ kept: z.int().min(0), of: z.int().min(0).max(MOST_UNITS), bitmap: z.base64() })
+  .transform(({ kept, of, bitmap }, context) => {
+    const bytes = Buffer.from(bitmap, 'base64');
+    const units = unpackUnits(bytes);
+    if (bytes.length === Math.ceil(of / 8) && units.length === kept && (units.at(-1) ?? -1) < of) return units;
+    context.addIssue(
+      `is no bitmap of ${kept} units out of ${of}: it has ${bytes.length} bytes and ${units.length} units`,
+    );
+    return z.NEVER;
+  });
+
+/** The same in manifests of earlier versions: the list of kept units. */
+const listed = z.array(z.int().min(0)).max(MOST_UNITS);
+
+const units = z.unknown().transform((value, context) => {
+  const parsed = (Array.isArray(value) ? listed : packed).safeParse(value);
+  if (parsed.success) return parsed.data;
+  for (const { message, path } of parsed.error.issues) context.addIssue({ code: 'custom', message, path: [...path] });
+  return z.NEVER;
+});
 
 const plugin = z.object({ id: z.string(), options: z.record(z.string(), z.unknown()) });
 const share = z.number().min(0).max(1);
@@ -76,11 +102,25 @@ function parse<Schema extends z.ZodType>(wanted: Schema, value: unknown, field: 
   );
 }
 
-/** The form in which a prunecast.json names kept units. */
-export function describeKeptUnits(kept: KeptUnits): readonly Record<string, readonly number[]>[] {
-  return kept.map(({ kvGroups, queryHeads, ffnChannels }) => ({
-    kv_groups: kvGroups,
-    query_heads: queryHeads,
-    ffn_channels: ffnChannels,
-  }));
+/**
+ * The form in which a prunecast.json names kept units.
+ *
+ * @param own the unpruned architecture
+ */
+export function describeKeptUnits(kept: KeptUnits, own: Architecture): readonly Record<string, PackedUnits>[] {
+  return kept.map(({ kvGroups, queryHeads, ffnChannels }, index) => {
+    const dense = own[index];
+    if (dense === undefined) throw new RangeError(`the model has no layer ${index}`);
+    return {
+      kv_groups: pack(kvGroups, dense.kvHeads),
+      query_heads: pack(queryHeads, dense.kvHeads * dense.queryHeadsPerKv),
+      ffn_channels: pack(ffnChannels, dense.ffnChannels),
+    };
+  });
+}
+
+type PackedUnits = z.input<typeof packed>;
+
+function pack(units: readonly number[], size: number): PackedUnits {
+  return { kept: units.length, of: size, bitmap: Buffer.from(packUnits(units, size)).toString('base64') };
 }

@@ -1,4 +1,5 @@
 import type { Architecture } from '../../core/model/shape.js';
+import { packUnits, unpackUnits } from '../../core/model/unit-bitmap.js';
 import type { KeptUnits } from '../../core/model/units.js';
 import type {
   Architecture as ArchitectureMessage,
@@ -13,17 +14,27 @@ export function encodeArchitecture(architecture: Architecture): ArchitectureMess
   return { layers: architecture.map((layer) => ({ ...layer })) };
 }
 
+/** The units of a message, each kind ascending. Whether the model has them is for the caller to check. */
 export function decodeKeptUnits(message: KeptUnitsMessage): KeptUnits {
-  return message.layers.map(({ kvGroups, queryHeads, ffnChannels }) => ({ kvGroups, queryHeads, ffnChannels }));
+  return message.layers.map(({ kvGroups, queryHeads, ffnChannels }) => ({
+    kvGroups: unpackUnits(kvGroups),
+    queryHeads: unpackUnits(queryHeads),
+    ffnChannels: unpackUnits(ffnChannels),
+  }));
 }
 
-export function encodeKeptUnits(kept: KeptUnits): KeptUnitsMessage {
+/** @param own the unpruned architecture, whose counts size the bitmaps */
+export function encodeKeptUnits(kept: KeptUnits, own: Architecture): KeptUnitsMessage {
   return {
-    layers: kept.map(({ kvGroups, queryHeads, ffnChannels }) => ({
-      kvGroups: [...kvGroups],
-      queryHeads: [...queryHeads],
-      ffnChannels: [...ffnChannels],
-    })),
+    layers: kept.map(({ kvGroups, queryHeads, ffnChannels }, index) => {
+      const dense = own[index];
+      if (dense === undefined) throw new RangeError(`the model has no layer ${index}`);
+      return {
+        kvGroups: Buffer.from(packUnits(kvGroups, dense.kvHeads)),
+        queryHeads: Buffer.from(packUnits(queryHeads, dense.kvHeads * dense.queryHeadsPerKv)),
+        ffnChannels: Buffer.from(packUnits(ffnChannels, dense.ffnChannels)),
+      };
+    }),
   };
 }
 

@@ -80,7 +80,7 @@ export async function writePruned(
     files: [...summary.files],
     bytes: BigInt(summary.bytes),
     architecture: encodeArchitecture(pruned.architecture),
-    keptUnits: encodeKeptUnits(pruned.keptUnits),
+    keptUnits: encodeKeptUnits(pruned.keptUnits, shape.layers),
     costs: encodeCosts(
       shape,
       pruned.architecture,
@@ -133,7 +133,7 @@ function describe(
         ffn_channels: rateOf(ffnChannels.length, own?.ffnChannels),
       };
     }),
-    kept_units: describeKeptUnits(keptUnits),
+    kept_units: describeKeptUnits(keptUnits, shape.layers),
     recipe:
       provenance.recipe === undefined
         ? null

@@ -58,7 +58,7 @@ export async function encodeReport(
     })),
     summary: outcome.summary,
     output: '',
-    winnerUnits: encodeKeptUnits(selectKeptUnits(ranking, winner, plan.space.shape.layers)),
+    winnerUnits: encodeKeptUnits(selectKeptUnits(ranking, winner, plan.space.shape.layers), plan.space.shape.layers),
     measurement: encodeMeasurement(windows.report.measurement),
     recipes: encodeRecipes(study, state),
     stream: state.mending === 'stream',

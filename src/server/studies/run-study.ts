@@ -13,7 +13,7 @@ import { writePruned } from '../pruning/write-pruned.js';
 import type { SearchServices } from './prepare-search.js';
 import { performSample } from './sample-phase.js';
 import { openStudyLog, type StudyLog } from './study-log.js';
-import { decodeArchitecture } from '../encoding/architecture.js';
+import { decodeArchitecture, decodeKeptUnits } from '../encoding/architecture.js';
 import { measureLatency } from '../latency/measure-latency.js';
 import type { RankedModel } from '../recipes/prepare-recipe.js';
 import { encodeReport } from './encode-report.js';
@@ -107,7 +107,7 @@ async function finish(
   await writePruned(
     services.outputs,
     study.model,
-    { keptUnits: report.winnerUnits.layers, recipe: ranked.recipe },
+    { keptUnits: decodeKeptUnits(report.winnerUnits), recipe: ranked.recipe },
     study.output,
     {
       recipe: findRecipe(study.recipes, state),

@@ -167,18 +167,13 @@ describe('hf', () => {
     expect(second.config).not.toHaveProperty('prunecast');
   });
 
-  it("keeps the caller's manifest and adds the kept units and its own form", async () => {
+  it("keeps the caller's manifest and adds the architecture and its own form", async () => {
     const { manifest } = await write(STORIES, UNIFORM, {
       manifest: { recipe: { digest: 'abc' }, exporter: { id: 'hf', options: { form: 'auto' } } },
     });
     expect(manifest).toMatchObject({
       recipe: { digest: 'abc' },
       exporter: { id: 'hf', options: { form: 'auto' }, form: 'stock' },
-      kept_units: UNIFORM.map((layer) => ({
-        kv_groups: layer.kvGroups,
-        query_heads: layer.queryHeads,
-        ffn_channels: layer.ffnChannels,
-      })),
       architecture: UNIFORM.map(() => ({ kv_heads: 2, query_heads_per_kv: 2, ffn_channels: 130 })),
     });
   });

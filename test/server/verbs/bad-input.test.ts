@@ -6,6 +6,7 @@ import {
   BudgetKind,
   type DeepPartial,
   type EvaluateRequest,
+  type LayerKeptUnits,
   type PairSet,
   type PruneRequest,
 } from '../../../src/client/index.js';
@@ -14,6 +15,7 @@ import { packSafetensors } from '../../engine/checkpoint/tiny-checkpoint.js';
 import {
   DEMO,
   demoLayers,
+  encodeUnits,
   MAGNITUDE,
   MODELS_ROOT,
   REFERENCE_TEXT,
@@ -273,21 +275,17 @@ describe('an architecture', () => {
     },
   );
 
-  it('of kept units that the model does not have, or has once, is refused', async () => {
-    const layers = whole.map(() => ({ kvGroups: [0], queryHeads: [0, 1], ffnChannels: [7] }));
-    const selection = (ffnChannels: number[]) =>
+  it('of kept units that the model does not have is refused', async () => {
+    const { layers } = encodeUnits(whole.map(() => ({ kvGroups: [0], queryHeads: [0, 1], ffnChannels: [7] })));
+    const selection = (ffnChannels: Buffer) =>
       ({
         $case: 'keptUnits',
-        value: { layers: layers.with(3, { kvGroups: [0], queryHeads: [0, 1], ffnChannels }) },
+        value: { layers: layers.with(3, { ...(layers[3] as LayerKeptUnits), ffnChannels }) },
       }) as const;
-    expect(await refusalOf(verbs, prune({ selection: selection([172]) }))).toMatchObject({
-      ...invalid,
-      fields: ['kept_units.layers[3].ffn_channels'],
-    });
-    expect(await refusalOf(verbs, prune({ selection: selection([7, 7]) }))).toMatchObject({
-      ...invalid,
-      fields: ['kept_units.layers[3].ffn_channels'],
-    });
+    const refused = { ...invalid, fields: ['kept_units.layers[3].ffn_channels'] };
+    const withUnit = encodeUnits([{ kvGroups: [], queryHeads: [], ffnChannels: [172] }]).layers[0]?.ffnChannels;
+    expect(await refusalOf(verbs, prune({ selection: selection(withUnit ?? Buffer.of()) }))).toMatchObject(refused);
+    expect(await refusalOf(verbs, prune({ selection: selection(Buffer.alloc(131_073)) }))).toMatchObject(refused);
   });
 });
 

@@ -57,12 +57,10 @@ const LAYERS = demoLayers([
 /** All layers, down to nothing. */
 const FREE = { protectedLayers: { layers: [] }, maxRate: 1 };
 const RATES = [0, 0.3, 0.25, 0.5, 0.5, 0.1, 0, 0, 0.75, 0.2];
-const UNITS = encodeUnits(
-  keptUnitsOf(
-    CRITERIA.pruned.find(({ name, criterion }) => name === 'dropped-blocks' && criterion === 'wanda') ??
-      CRITERIA.pruned[0] ??
-      never(),
-  ),
+const UNITS = keptUnitsOf(
+  CRITERIA.pruned.find(({ name, criterion }) => name === 'dropped-blocks' && criterion === 'wanda') ??
+    CRITERIA.pruned[0] ??
+    never(),
 );
 
 function never(): never {
@@ -105,8 +103,8 @@ describe('Prune', () => {
     ],
     [
       'kept units',
-      { $case: 'keptUnits', value: UNITS },
-      UNITS.layers.map(({ kvGroups, ffnChannels }) => ({
+      { $case: 'keptUnits', value: encodeUnits(UNITS) },
+      UNITS.map(({ kvGroups, ffnChannels }) => ({
         kvHeads: kvGroups.length,
         queryHeadsPerKv: kvGroups.length === 0 ? 0 : 2,
         ffnChannels: ffnChannels.length,

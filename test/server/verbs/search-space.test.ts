@@ -3,6 +3,7 @@ import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import {
   DimensionKind,
   ExportTarget,
+  unpackUnits,
   type DeepPartial,
   type LayerArchitecture,
   type SearchRequest,
@@ -83,7 +84,9 @@ describe('Search in a space', () => {
     expect(counts).toEqual(new Set([1, 2]));
     // Each kept group of the winner names as many query heads as its architecture says.
     report.winnerUnits?.layers.forEach(({ kvGroups, queryHeads }, layer) =>
-      expect(queryHeads.length).toBe(kvGroups.length * (layers[layer]?.queryHeadsPerKv ?? NaN)),
+      expect(unpackUnits(queryHeads).length).toBe(
+        unpackUnits(kvGroups).length * (layers[layer]?.queryHeadsPerKv ?? NaN),
+      ),
     );
     // Controls move groups and channels alone.
     for (const { architecture } of report.controls)

@@ -6,6 +6,7 @@ import {
   StudyPhase,
   TextPart,
   TrialRole,
+  unpackUnits,
   type DeepPartial,
   type JobEvent,
   type LayerArchitecture,
@@ -194,9 +195,9 @@ describe('Search', () => {
       measurements: { study_id: report.studyId },
       recipe: { compensation: { id: 'least-squares' } },
       kept_units: report.winnerUnits?.layers.map(({ kvGroups, queryHeads, ffnChannels }) => ({
-        kv_groups: kvGroups.toSorted((a, b) => a - b),
-        query_heads: queryHeads.toSorted((a, b) => a - b),
-        ffn_channels: ffnChannels.toSorted((a, b) => a - b),
+        kv_groups: { of: 4, bitmap: kvGroups.toString('base64') },
+        query_heads: { of: 8, bitmap: queryHeads.toString('base64') },
+        ffn_channels: { kept: unpackUnits(ffnChannels).length, of: 172, bitmap: ffnChannels.toString('base64') },
       })),
     });
   });

@@ -4,6 +4,7 @@ import { expect } from 'vitest';
 import {
   CallError,
   createClient,
+  packUnits,
   type Calibration,
   type DeepPartial,
   type LayerArchitecture,
@@ -186,13 +187,17 @@ export async function readWeights(file: string): Promise<{
   return { header, bytes, values: bytes.subarray(end) };
 }
 
-/** Kept units as a request names them. */
+/** Kept units as a request names them: bitmaps that end with the last kept unit. */
 export function encodeUnits(kept: KeptUnits): { layers: LayerKeptUnits[] } {
   return {
     layers: kept.map(({ kvGroups, queryHeads, ffnChannels }) => ({
-      kvGroups: [...kvGroups],
-      queryHeads: [...queryHeads],
-      ffnChannels: [...ffnChannels],
+      kvGroups: pack(kvGroups),
+      queryHeads: pack(queryHeads),
+      ffnChannels: pack(ffnChannels),
     })),
   };
+}
+
+function pack(units: readonly number[]): Buffer {
+  return Buffer.from(packUnits(units, 1 + Math.max(-1, ...units)));
 }

@@ -312,23 +312,27 @@ export interface Architecture {
   layers: LayerArchitecture[];
 }
 
-/** One layer's kept units by their index in the unpruned model, in any order. */
+/**
+ * One layer's kept units, one bitmap per kind. Unit i of the unpruned model is bit (i mod 8) of byte (i div 8), the least
+ * significant bit first; 1 means kept. The server sends (n + 7) div 8 bytes for n units. In requests, zero bytes at the end
+ * may be left out, so an empty bitmap keeps nothing.
+ */
 export interface LayerKeptUnits {
   /**
    * Key-value groups.
-   * At most 65,536 entries, each 0 to 65,536.
+   * At most 8,192 bytes.
    */
-  kvGroups: number[];
+  kvGroups: Buffer;
   /**
-   * Query heads, counted over the whole layer; each kept group keeps the same number.
-   * At most 65,536 entries, each 0 to 65,536.
+   * Query heads, counted over the whole layer. Each kept group keeps the same number.
+   * At most 8,192 bytes.
    */
-  queryHeads: number[];
+  queryHeads: Buffer;
   /**
    * FFN channels.
-   * At most 1,048,576 entries, each 0 to 1,048,576.
+   * At most 131,072 bytes.
    */
-  ffnChannels: number[];
+  ffnChannels: Buffer;
 }
 
 /** Exactly which units stay, layer by layer from the first. */
@@ -1092,31 +1096,19 @@ export const Architecture: MessageFns<Architecture> = {
 };
 
 function createBaseLayerKeptUnits(): LayerKeptUnits {
-  return { kvGroups: [], queryHeads: [], ffnChannels: [] };
+  return { kvGroups: Buffer.alloc(0), queryHeads: Buffer.alloc(0), ffnChannels: Buffer.alloc(0) };
 }
 
 export const LayerKeptUnits: MessageFns<LayerKeptUnits> = {
   encode(message: LayerKeptUnits, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
     if (message.kvGroups.length !== 0) {
-      writer.uint32(10).fork();
-      for (const v of message.kvGroups) {
-        writer.int32(v);
-      }
-      writer.join();
+      writer.uint32(34).bytes(message.kvGroups);
     }
     if (message.queryHeads.length !== 0) {
-      writer.uint32(18).fork();
-      for (const v of message.queryHeads) {
-        writer.int32(v);
-      }
-      writer.join();
+      writer.uint32(42).bytes(message.queryHeads);
     }
     if (message.ffnChannels.length !== 0) {
-      writer.uint32(26).fork();
-      for (const v of message.ffnChannels) {
-        writer.int32(v);
-      }
-      writer.join();
+      writer.uint32(50).bytes(message.ffnChannels);
     }
     return writer;
   },
@@ -1134,59 +1126,29 @@ export const LayerKeptUnits: MessageFns<LayerKeptUnits> = {
       while (reader.pos < end) {
         const tag = reader.uint32();
         switch (tag >>> 3) {
-          case 1: {
-            if (tag === 8) {
-              message.kvGroups.push(reader.int32());
-
-              continue;
+          case 4: {
+            if (tag !== 34) {
+              break;
             }
 
-            if (tag === 10) {
-              const end2 = reader.uint32() + reader.pos;
-              while (reader.pos < end2) {
-                message.kvGroups.push(reader.int32());
-              }
-
-              continue;
-            }
-
-            break;
+            message.kvGroups = Buffer.from(reader.bytes());
+            continue;
           }
-          case 2: {
-            if (tag === 16) {
-              message.queryHeads.push(reader.int32());
-
-              continue;
+          case 5: {
+            if (tag !== 42) {
+              break;
             }
 
-            if (tag === 18) {
-              const end2 = reader.uint32() + reader.pos;
-              while (reader.pos < end2) {
-                message.queryHeads.push(reader.int32());
-              }
-
-              continue;
-            }
-
-            break;
+            message.queryHeads = Buffer.from(reader.bytes());
+            continue;
           }
-          case 3: {
-            if (tag === 24) {
-              message.ffnChannels.push(reader.int32());
-
-              continue;
+          case 6: {
+            if (tag !== 50) {
+              break;
             }
 
-            if (tag === 26) {
-              const end2 = reader.uint32() + reader.pos;
-              while (reader.pos < end2) {
-                message.ffnChannels.push(reader.int32());
-              }
-
-              continue;
-            }
-
-            break;
+            message.ffnChannels = Buffer.from(reader.bytes());
+            continue;
           }
         }
         if ((tag & 7) === 4 || tag === 0) {
@@ -1202,34 +1164,34 @@ export const LayerKeptUnits: MessageFns<LayerKeptUnits> = {
 
   fromJSON(object: any): LayerKeptUnits {
     return {
-      kvGroups: globalThis.Array.isArray(object?.kvGroups)
-        ? object.kvGroups.map((e: any) => globalThis.Number(e))
-        : globalThis.Array.isArray(object?.kv_groups)
-        ? object.kv_groups.map((e: any) => globalThis.Number(e))
-        : [],
-      queryHeads: globalThis.Array.isArray(object?.queryHeads)
-        ? object.queryHeads.map((e: any) => globalThis.Number(e))
-        : globalThis.Array.isArray(object?.query_heads)
-        ? object.query_heads.map((e: any) => globalThis.Number(e))
-        : [],
-      ffnChannels: globalThis.Array.isArray(object?.ffnChannels)
-        ? object.ffnChannels.map((e: any) => globalThis.Number(e))
-        : globalThis.Array.isArray(object?.ffn_channels)
-        ? object.ffn_channels.map((e: any) => globalThis.Number(e))
-        : [],
+      kvGroups: isSet(object.kvGroups)
+        ? Buffer.from(bytesFromBase64(object.kvGroups))
+        : isSet(object.kv_groups)
+        ? Buffer.from(bytesFromBase64(object.kv_groups))
+        : Buffer.alloc(0),
+      queryHeads: isSet(object.queryHeads)
+        ? Buffer.from(bytesFromBase64(object.queryHeads))
+        : isSet(object.query_heads)
+        ? Buffer.from(bytesFromBase64(object.query_heads))
+        : Buffer.alloc(0),
+      ffnChannels: isSet(object.ffnChannels)
+        ? Buffer.from(bytesFromBase64(object.ffnChannels))
+        : isSet(object.ffn_channels)
+        ? Buffer.from(bytesFromBase64(object.ffn_channels))
+        : Buffer.alloc(0),
     };
   },
 
   toJSON(message: LayerKeptUnits): unknown {
     const obj: any = {};
-    if (message.kvGroups?.length) {
-      obj.kvGroups = message.kvGroups.map((e) => Math.round(e));
+    if (message.kvGroups.length !== 0) {
+      obj.kvGroups = base64FromBytes(message.kvGroups);
     }
-    if (message.queryHeads?.length) {
-      obj.queryHeads = message.queryHeads.map((e) => Math.round(e));
+    if (message.queryHeads.length !== 0) {
+      obj.queryHeads = base64FromBytes(message.queryHeads);
     }
-    if (message.ffnChannels?.length) {
-      obj.ffnChannels = message.ffnChannels.map((e) => Math.round(e));
+    if (message.ffnChannels.length !== 0) {
+      obj.ffnChannels = base64FromBytes(message.ffnChannels);
     }
     return obj;
   },
@@ -1239,9 +1201,9 @@ export const LayerKeptUnits: MessageFns<LayerKeptUnits> = {
   },
   fromPartial(object: DeepPartial<LayerKeptUnits>): LayerKeptUnits {
     const message = createBaseLayerKeptUnits();
-    message.kvGroups = object.kvGroups?.map((e) => e) || [];
-    message.queryHeads = object.queryHeads?.map((e) => e) || [];
-    message.ffnChannels = object.ffnChannels?.map((e) => e) || [];
+    message.kvGroups = object.kvGroups ?? Buffer.alloc(0);
+    message.queryHeads = object.queryHeads ?? Buffer.alloc(0);
+    message.ffnChannels = object.ffnChannels ?? Buffer.alloc(0);
     return message;
   },
 };
