@@ -5,7 +5,7 @@ import type { PointScore } from './score-point.js';
 
 /**
  * Indices of scores, the best first: those that meet all floors, then the others by how little they miss them, those that
- * are no finite number last; the earlier of two alike first. Of several goals front by front, each front's knee first and
+ * are no finite number last; the earlier of two alike first. Of several objectives front by front, each front's knee first and
  * then its points that lie farthest from others: the first is the one to choose, and the first few stand for the front.
  */
 export function rankScores(scores: readonly PointScore[]): number[] {

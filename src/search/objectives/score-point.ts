@@ -2,12 +2,12 @@ import { measureCounts } from '../../core/budget/cost-model.js';
 import type { MetricDefinition } from '../../core/metric.js';
 import type { Prediction } from '../../core/ports/predictor.js';
 import type { Counts, SearchSpace } from '../../core/space/search-space.js';
-import type { Floor, Goal, Goals, Quantity } from './goals.js';
+import type { Floor, Objective, Objectives, Quantity } from './objectives.js';
 import { createCostModel } from '../../core/budget/cost-spec.js';
 
-/** What goals make of a point; lower is better in everything. */
+/** What objectives make of a point; lower is better in everything. */
 export interface PointScore {
-  /** One value a goal. */
+  /** One value an objective. */
   readonly values: readonly number[];
   /** By how much floors are missed, as natural logarithms added up; 0 where all are met. */
   readonly violation: number;
@@ -21,28 +21,33 @@ const LEAST = 1e-9;
 
 /** The score of a measured point; NaN or infinite where a metric is missing or no finite number. */
 export function scoreMeasured(
-  goals: Goals,
+  objectives: Objectives,
   space: SearchSpace,
   { counts, metrics }: { readonly counts: Counts; readonly metrics: Metrics },
 ): PointScore {
-  return scorePoint(goals, space, counts, (metric) => logOf(metrics[metric.name] ?? Number.NaN));
+  return scorePoint(objectives, space, counts, (metric) => logOf(metrics[metric.name] ?? Number.NaN));
 }
 
-/** The scores of predicted points, `predictions` by metric on the scale of the fit, and each goal's deviation where it has one. */
+/** The scores of predicted points, `predictions` by metric on the scale of the fit, and each objective's deviation where it has one. */
 export function scorePredicted(
-  goals: Goals,
+  objectives: Objectives,
   space: SearchSpace,
   points: readonly Counts[],
   predictions: Readonly<Record<string, Prediction>>,
 ) {
   const scores = points.map((counts, row) =>
-    scorePoint(goals, space, counts, (metric) => predictLog(metric, predictions[metric.name]?.mean[row] ?? Number.NaN)),
+    scorePoint(objectives, space, counts, (metric) =>
+      predictLog(metric, predictions[metric.name]?.mean[row] ?? Number.NaN),
+    ),
   );
-  return { scores, deviations: goals.goals.map((goal) => deviationOf(goal, points.length, predictions)) };
+  return {
+    scores,
+    deviations: objectives.objectives.map((objective) => deviationOf(objective, points.length, predictions)),
+  };
 }
 
 function scorePoint(
-  { goals, floors }: Goals,
+  { objectives, floors }: Objectives,
   space: SearchSpace,
   counts: Counts,
   logMetric: (metric: MetricDefinition) => number,
@@ -56,16 +61,16 @@ function scorePoint(
     return excess <= 0 ? 0 : Number.isNaN(excess) ? Number.POSITIVE_INFINITY : excess;
   };
   return {
-    values: goals.map(({ terms }) =>
+    values: objectives.map(({ terms }) =>
       terms.reduce((sum, { quantity, weight }) => sum + weight * logQuantity(quantity), 0),
     ),
     violation: floors.reduce((sum, floor) => sum + miss(floor), 0),
   };
 }
 
-/** The deviation of a goal from those of its metrics, as if independent; undefined where none has one. */
+/** The deviation of an objective from those of its metrics, as if independent; undefined where none has one. */
 function deviationOf(
-  { terms }: Goal,
+  { terms }: Objective,
   points: number,
   predictions: Readonly<Record<string, Prediction>>,
 ): Float64Array | undefined {

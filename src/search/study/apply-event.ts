@@ -92,7 +92,7 @@ function propose(
       role: 'finalist',
       part: 'verify',
       recipe: state.recipe,
-      mending: 'one-shot',
+      compensation: 'one-shot',
       rung: 0,
       ...(plan.curve === undefined ? {} : { curvePoint: curvePoints }),
     }),
@@ -159,7 +159,7 @@ const PLACES = [
   'role',
   'part',
   'recipe',
-  'mending',
+  'compensation',
   'rung',
   'control',
   'curvePoint',
@@ -201,7 +201,7 @@ function leaveVerify(plan: StudyPlan, state: StudyState, batch: readonly TrialRe
   const last = round === plan.rounds;
   const more = batch[0]?.role === 'pair' ? undefined : continueVerification(plan, batch, state.finalists, { last });
   if (more !== undefined) return askFor(state, more);
-  if (last) return enter(plan, { ...state, mending: chooseMending(plan, state) }, 'controls');
+  if (last) return enter(plan, { ...state, compensation: chooseCompensation(plan, state) }, 'controls');
   // Between rounds the finalists become pairs too: labelled on the search windows, as all pairs are.
   const waiting = listUnpaired(state);
   if (waiting.length > 0) return askFor(state, waiting);
@@ -215,11 +215,12 @@ function listUnpaired({ finalists, pairs, recipe }: StudyState): TrialPoint[] {
 }
 
 /** The stream where the plan says so, or where its best finalist is better than the best of the others. */
-function chooseMending(plan: StudyPlan, state: StudyState): StudyState['mending'] {
-  const streamed = listFinal(plan, { finalists: state.finalists, mending: 'stream' });
+function chooseCompensation(plan: StudyPlan, state: StudyState): StudyState['compensation'] {
+  const streamed = listFinal(plan, { finalists: state.finalists, compensation: 'stream' });
   if (streamed.length === 0) return 'one-shot';
-  if (plan.finish.kind === 'stream') return 'stream';
-  return findBest(plan, [...listFinal(plan, { finalists: state.finalists, mending: 'one-shot' }), ...streamed]).mending;
+  if (plan.compensation.mode === 'stream') return 'stream';
+  return findBest(plan, [...listFinal(plan, { finalists: state.finalists, compensation: 'one-shot' }), ...streamed])
+    .compensation;
 }
 
 /** The named controls first, then `random`: drawn, labelled as pairs are, and its best verified as finalists are. */
@@ -236,7 +237,7 @@ function leaveControls(plan: StudyPlan, state: StudyState, batch: readonly Trial
         role: 'control',
         part: 'verify',
         recipe,
-        mending: 'one-shot',
+        compensation: 'one-shot',
         rung: 0,
         control: 'random',
       })),
@@ -244,7 +245,7 @@ function leaveControls(plan: StudyPlan, state: StudyState, batch: readonly Trial
   }
   const verified = state.controls.filter(({ control, part }) => control === 'random' && part === 'verify');
   // Mended as the study has decided by now.
-  const decided = { ...plan, finish: { ...plan.finish, kind: state.mending } };
+  const decided = { ...plan, compensation: { ...plan.compensation, mode: state.compensation } };
   const more = continueVerification(decided, batch, verified, { last: true });
   return more === undefined ? enter(plan, state, 'report') : askFor(state, more);
 }

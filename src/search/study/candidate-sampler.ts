@@ -2,8 +2,8 @@ import { candidateBand, sortByTightness, type CostBand } from '../../core/budget
 import type { SearchSpace } from '../../core/space/search-space.js';
 import { costRange } from '../sampling/cost-range.js';
 import { createBudgetSamplerGently, type BudgetSampler } from '../sampling/budget-sampler.js';
-import { listCosts } from '../objectives/goals.js';
-import { goalsOf, type StudyPlan } from './study-plan.js';
+import { listCosts } from '../objectives/objectives.js';
+import { objectivesOf, type StudyPlan } from './study-plan.js';
 
 /** A sampler and the band that it draws from. */
 export interface OpenedBand {
@@ -17,12 +17,12 @@ export const RANGE_PARTS = 8;
 /**
  * The candidates of a space: at most every budget, and all but 0.5 % of the tightest spent. Where no shape comes that
  * near, the band is widened downwards until it holds one; it stays empty only where the smallest architecture costs too much.
- * Where a goal is a cost, all that the budgets allow are candidates, drawn as often from each part of the tightest's range.
+ * Where an objective is a cost, all that the budgets allow are candidates, drawn as often from each part of the tightest's range.
  *
  * @param breathe lets others run between stretches of work
  */
 export async function openCandidates(
-  plan: Pick<StudyPlan, 'budgets' | 'objective' | 'goals'>,
+  plan: Pick<StudyPlan, 'budgets' | 'metric' | 'objectives'>,
   space: SearchSpace,
   breathe: () => Promise<void>,
 ): Promise<OpenedBand> {
@@ -31,7 +31,7 @@ export async function openCandidates(
   const also = others.map((budget) => ({ ...candidateBand(space.shape, budget), least: 0 }));
   const { cost, most, least: unspent } = candidateBand(space.shape, tightest);
   const { least: cheapest } = costRange(space, cost);
-  if (listCosts(goalsOf(plan)).length > 0) {
+  if (listCosts(objectivesOf(plan)).length > 0) {
     const band = { cost, least: Math.min(cheapest, most), most };
     return { band, sampler: await createBudgetSamplerGently({ space, band, also, parts: RANGE_PARTS }, breathe) };
   }

@@ -1,7 +1,7 @@
 import { pairBand, sortByTightness, type Budget, type CostBand } from '../../core/budget/budget.js';
 import type { ModelShape } from '../../core/model/shape.js';
 import { countsKey, type Counts, type SearchSpace } from '../../core/space/search-space.js';
-import { listCosts } from '../objectives/goals.js';
+import { listCosts } from '../objectives/objectives.js';
 import { createBudgetSamplerGently, requireFeasible } from '../sampling/budget-sampler.js';
 import { costRange } from '../sampling/cost-range.js';
 import { drawDistinct } from '../sampling/draw-distinct.js';
@@ -9,7 +9,7 @@ import { drawNear } from '../sampling/draw-near.js';
 import { drawSparse } from '../sampling/draw-sparse.js';
 import { openCandidates, RANGE_PARTS } from './candidate-sampler.js';
 import type { DrawPairs } from './next-action.js';
-import { goalsOf, type StudyPlan } from './study-plan.js';
+import { objectivesOf, type StudyPlan } from './study-plan.js';
 import type { Rng } from '../../core/random.js';
 import { createCostModel } from '../../core/budget/cost-spec.js';
 
@@ -59,10 +59,10 @@ export async function drawPairs(
   return points;
 }
 
-/** The band around the budget, or all below it where a goal is a cost: what is predicted must have been sampled. */
+/** The band around the budget, or all below it where an objective is a cost: what is predicted must have been sampled. */
 function bandOfPairs(plan: StudyPlan, space: SearchSpace, budget: Budget): CostBand & { readonly parts: number } {
   const band = pairBand(space, budget, plan.pairs.band);
-  if (listCosts(goalsOf(plan)).length === 0) return { ...band, parts: 1 };
+  if (listCosts(objectivesOf(plan)).length === 0) return { ...band, parts: 1 };
   return { ...band, least: Math.min(costRange(space, band.cost).least, band.most), parts: RANGE_PARTS };
 }
 

@@ -1,11 +1,11 @@
 import type { Budget } from '../../core/budget/budget.js';
 import { measureCounts } from '../../core/budget/cost-model.js';
-import { listCosts } from '../objectives/goals.js';
+import { listCosts } from '../objectives/objectives.js';
 import { listUniformBest, findUniformPaper } from '../controls/uniform.js';
 import { distinctPoints, type Counts } from '../../core/space/search-space.js';
 import { scaleBudgets } from './scale-budgets.js';
 import { findWinner } from './find-winner.js';
-import { goalsOf, type ControlName, type StudyPlan } from './study-plan.js';
+import { objectivesOf, type ControlName, type StudyPlan } from './study-plan.js';
 import { toPair, type RecipeChoice, type StudyState, type TrialPoint } from './study-state.js';
 import { createCostModel } from '../../core/budget/cost-spec.js';
 
@@ -37,7 +37,7 @@ export function listVerifyControls(plan: StudyPlan, state: StudyState): TrialPoi
     role: 'control',
     part: 'verify',
     recipe,
-    mending: recipe === 'paper' ? 'one-shot' : state.mending,
+    compensation: recipe === 'paper' ? 'one-shot' : state.compensation,
     rung: plan.verifyRungs - 1,
     control,
   });
@@ -63,7 +63,7 @@ export function listVerifyControls(plan: StudyPlan, state: StudyState): TrialPoi
 
 /** The budgets of the controls: the study's, or where a cost is to be made better what the winner costs, so that they compare. */
 function limitControls(plan: StudyPlan, state: StudyState): readonly Budget[] {
-  const costs = listCosts(goalsOf(plan));
+  const costs = listCosts(objectivesOf(plan));
   if (costs.length === 0) return plan.budgets;
   const { counts } = findWinner(plan, state);
   const limited = [...plan.budgets.map(({ cost }) => cost), ...costs];
@@ -85,7 +85,7 @@ export function listCurveControls(plan: StudyPlan, state: StudyState): TrialPoin
             role: 'control',
             part: 'report',
             recipe: state.recipe,
-            mending: state.mending,
+            compensation: state.compensation,
             rung: 0,
             control: 'uniform-paper',
             curvePoint,

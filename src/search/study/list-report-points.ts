@@ -13,17 +13,17 @@ import {
 
 /** The points of the report: the dense model, the winner, each control, and the points of a curve, on windows read once. */
 export function listReportPoints(plan: StudyPlan, state: StudyState): TrialPoint[] {
-  const shared = { part: 'report', recipe: state.recipe, mending: state.mending, rung: 0 } as const;
+  const shared = { part: 'report', recipe: state.recipe, compensation: state.compensation, rung: 0 } as const;
   return [
-    { ...shared, counts: denseCounts(plan.space), role: 'dense', mending: 'one-shot' },
+    { ...shared, counts: denseCounts(plan.space), role: 'dense', compensation: 'one-shot' },
     { ...shared, counts: findWinner(plan, state).counts, role: 'winner' },
     ...listChosenControls(plan, state).map(
-      ({ counts, control, recipe, mending }): TrialPoint => ({
+      ({ counts, control, recipe, compensation }): TrialPoint => ({
         ...shared,
         counts,
         role: 'control',
         recipe,
-        mending,
+        compensation,
         ...(control === undefined ? {} : { control }),
       }),
     ),
@@ -50,7 +50,7 @@ function listChosenControls(plan: StudyPlan, { controls, recipe }: StudyState): 
       );
       const final = listFinal(plan, {
         finalists: measured,
-        mending: measured.some(({ mending }) => mending === 'stream') ? 'stream' : 'one-shot',
+        compensation: measured.some(({ compensation }) => compensation === 'stream') ? 'stream' : 'one-shot',
       });
       return final.length === 0 ? [] : [findBest(plan, final)];
     }),

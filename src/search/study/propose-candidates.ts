@@ -10,7 +10,7 @@ import { checkProposals } from './check-proposals.js';
 import { scorePredicted, type PointScore } from '../objectives/score-point.js';
 import { fromFitScale } from './fit-scale.js';
 import type { Predict } from './next-action.js';
-import { goalsOf, type StudyPlan } from './study-plan.js';
+import { objectivesOf, type StudyPlan } from './study-plan.js';
 import { spreadOut } from './spread-out.js';
 import { scoreTrial, sortByValue, type StudyEvent, type TrialResult } from './study-state.js';
 import type { Rng } from '../../core/random.js';
@@ -18,7 +18,7 @@ import type { Rng } from '../../core/random.js';
 export interface ProposeRequest extends Omit<Predict, 'kind' | 'seed'> {
   readonly strategy: Strategy;
   readonly strategyOptions: unknown;
-  /** Every metric that goals and floors are about, by name, on the scale of its fit. */
+  /** Every metric that objectives and floors are about, by name, on the scale of its fit. */
   readonly predict: (batch: EncodingBatch) => Promise<Readonly<Record<string, Prediction>>>;
   readonly rng: Rng;
   readonly signal: AbortSignal;
@@ -28,7 +28,7 @@ export interface ProposeRequest extends Omit<Predict, 'kind' | 'seed'> {
 
 /**
  * Lets the strategy ask the predictors and returns its best points that were no finalists before. The strategy sees what the
- * goals make of predictions; a point that misses a floor comes after all that meet them.
+ * objectives make of predictions; a point that misses a floor comes after all that meet them.
  *
  * What a strategy proposes is checked: it must lie in the space and meet every budget. It is asked no more once it has had as
  * many candidates predicted as it may.
@@ -44,7 +44,7 @@ export async function proposeCandidates(
   const { space, sampler, band } = await openSpace(plan, request, breathe);
   requireFeasible(sampler, band);
   const trained = rangeOfPairs(space, request.evaluated);
-  const goals = goalsOf(plan);
+  const objectives = objectivesOf(plan);
   const run = strategy.start(
     {
       space,
@@ -65,13 +65,13 @@ export async function proposeCandidates(
     const before = asked.size;
     request.signal.throwIfAborted();
     const batch = encodePoints(space, points);
-    const { scores, deviations } = scorePredicted(goals, space, points, await request.predict(batch));
+    const { scores, deviations } = scorePredicted(objectives, space, points, await request.predict(batch));
     points.forEach((counts, row) => {
       if (asked.has(countsKey(counts))) return;
       asked.add(countsKey(counts));
       if (isOutside(trained, batch, row)) outOfRange += 1;
     });
-    run.tell(predictGoals(scores.map(penalise), deviations));
+    run.tell(predictObjectives(scores.map(penalise), deviations));
     request.report?.(asked.size);
     await breathe();
     if (asked.size >= request.candidates) break;
@@ -85,10 +85,10 @@ export async function proposeCandidates(
     checkProposals(strategy.id, run.best(count), { space, budgets: request.budgets, count });
   const fresh = (count: number): Counts[] =>
     proposed(count + known.size).filter((counts) => !known.has(countsKey(counts)));
-  // Of several goals the strategy spreads its points over their front by itself.
-  const ranked = goals.goals.length > 1 ? fresh(wanted).slice(0, wanted) : spreadOut(space, fresh, wanted);
+  // Of several objectives the strategy spreads its points over their front by itself.
+  const ranked = objectives.objectives.length > 1 ? fresh(wanted).slice(0, wanted) : spreadOut(space, fresh, wanted);
   const chosen = [...ranked, ...measured.slice(0, request.finalists - ranked.length)];
-  const means = (await request.predict(encodePoints(space, chosen)))[plan.objective.name]?.mean;
+  const means = (await request.predict(encodePoints(space, chosen)))[plan.metric.name]?.mean;
   const finalists = chosen.map((counts, row) => ({
     counts,
     predicted: fromFitScale(plan, means?.[row] ?? Number.NaN),
@@ -109,19 +109,19 @@ function penalise({ values, violation }: PointScore): number[] {
   return values.map((value) => (violation === 0 ? value : value + MISSED + violation));
 }
 
-/** Values point by point as predictions goal by goal. */
-function predictGoals(
+/** Values point by point as predictions objective by objective. */
+function predictObjectives(
   values: readonly (readonly number[])[],
   deviations: readonly (Float64Array | undefined)[],
 ): ObjectivePredictions {
   const predictions = deviations.map(
-    (deviation, goal): ObjectivePrediction => ({
-      mean: Float64Array.from(values, (point) => point[goal] ?? Number.NaN),
+    (deviation, objective): ObjectivePrediction => ({
+      mean: Float64Array.from(values, (point) => point[objective] ?? Number.NaN),
       ...(deviation === undefined ? {} : { deviation }),
     }),
   );
   const [first, ...others] = predictions;
-  if (first === undefined) throw new RangeError('a study has at least one goal');
+  if (first === undefined) throw new RangeError('a study has at least one objective');
   return [first, ...others];
 }
 

@@ -1,7 +1,7 @@
 import type { Budget } from '../../core/budget/budget.js';
 import type { MetricDefinition } from '../../core/metric.js';
 import type { SearchSpace } from '../../core/space/search-space.js';
-import { plainGoals, type Goals } from '../objectives/goals.js';
+import { plainObjectives, type Objectives } from '../objectives/objectives.js';
 import type { RefinementOptions } from '../refinement/propose-refinement.js';
 
 /** The phases of a study, in order; from `refine` to `verify` once a round. */
@@ -20,8 +20,8 @@ export const STUDY_PHASES = [
 export type StudyPhase = (typeof STUDY_PHASES)[number];
 
 /** What a study makes better. */
-export function goalsOf({ objective, goals }: Pick<StudyPlan, 'objective' | 'goals'>): Goals {
-  return goals ?? plainGoals(objective);
+export function objectivesOf({ metric, objectives }: Pick<StudyPlan, 'metric' | 'objectives'>): Objectives {
+  return objectives ?? plainObjectives(metric);
 }
 
 /** The controls' names, in the order in which reports have them; DESIGN section 2 defines them. */
@@ -42,9 +42,9 @@ export interface StudyPlan {
   /** Each to be met; at least one. */
   readonly budgets: readonly Budget[];
   /** The metric that the report is about; its scale is that of its fit. */
-  readonly objective: MetricDefinition;
+  readonly metric: MetricDefinition;
   /** What is made better; undefined for `objective` alone. */
-  readonly goals?: Goals;
+  readonly objectives?: Objectives;
   /** Fixes every draw. */
   readonly seed: number;
   /** How many recipes are compared, on the first pairs. */
@@ -60,7 +60,7 @@ export interface StudyPlan {
   readonly finalists: number;
   /** Fidelities of verification, cheap to dear; after each the better half goes on (successive halving). */
   readonly verifyRungs: number;
-  readonly finish: FinishPlan;
+  readonly compensation: CompensationPlan;
   readonly controls: readonly ControlName[];
   /** Those measured in the paper's recipe too. */
   readonly paperControls: readonly UniformControl[];
@@ -92,8 +92,8 @@ export interface PairPlan {
 }
 
 /** How finalists, controls and the output are mended: as the recipe says, on the pruned model's own stream, or whichever the verify windows prefer. */
-export interface FinishPlan {
-  readonly kind: 'one-shot' | 'stream' | 'better';
+export interface CompensationPlan {
+  readonly mode: 'one-shot' | 'stream' | 'better';
   /** How many of the best finalists are mended on their own stream. */
   readonly candidates: number;
 }
@@ -120,7 +120,7 @@ export const DEFAULT_ROUNDS = 3;
 export const DEFAULT_CANDIDATES = 10_000;
 /** Of all rounds together. */
 export const DEFAULT_FINALISTS = 18;
-export const DEFAULT_FINISH_CANDIDATES = 3;
+export const DEFAULT_STREAM_CANDIDATES = 3;
 
 /** The paper verifies 18: three at each of six removed shares, evenly from half to one and a half of the budget's. */
 export const PAPER_CURVE: CurvePlan = { factors: [0.5, 0.7, 0.9, 1.1, 1.3, 1.5], finalists: 3 };

@@ -5,7 +5,7 @@ import type { Counts, SearchSpace } from '../../core/space/search-space.js';
 import type { RangeChange } from '../refinement/propose-refinement.js';
 import { rankScores } from '../objectives/rank-scores.js';
 import { scoreMeasured, type PointScore } from '../objectives/score-point.js';
-import { goalsOf, type ControlName, type StudyPhase, type StudyPlan } from './study-plan.js';
+import { objectivesOf, type ControlName, type StudyPhase, type StudyPlan } from './study-plan.js';
 
 /** Why a point was evaluated. */
 export type TrialRole = 'pair' | 'finalist' | 'control' | 'dense' | 'winner';
@@ -17,7 +17,7 @@ export type TextPart = 'search' | 'verify' | 'report';
 export type RecipeChoice = number | 'paper';
 
 /** How it is mended: as the recipe says, or on the pruned model's own stream. */
-export type Mending = 'one-shot' | 'stream';
+export type CompensationMode = 'one-shot' | 'stream';
 
 /** A point to be evaluated. */
 export interface TrialPoint {
@@ -25,7 +25,7 @@ export interface TrialPoint {
   readonly role: TrialRole;
   readonly part: TextPart;
   readonly recipe: RecipeChoice;
-  readonly mending: Mending;
+  readonly compensation: CompensationMode;
   /** Which of the fidelities of its part, from 0. */
   readonly rung: number;
   /** Of role `control`. */
@@ -38,7 +38,7 @@ export interface TrialPoint {
 
 /** A point whose label is a pair. */
 export function toPair(counts: Counts, recipe: RecipeChoice): TrialPoint {
-  return { counts, role: 'pair', part: 'search', recipe, mending: 'one-shot', rung: 0 };
+  return { counts, role: 'pair', part: 'search', recipe, compensation: 'one-shot', rung: 0 };
 }
 
 /** A point with its measured value. */
@@ -90,6 +90,17 @@ export type StudyEvent =
   | { readonly kind: 'resumed' }
   | { readonly kind: 'finished' };
 
+/**
+ * A stored event as this version has it: earlier versions stored the compensation of a trial as `mending`. The caller vouches
+ * that the value was written as an event.
+ */
+export function readStudyEvent(stored: unknown): StudyEvent {
+  const event = stored as StudyEvent;
+  if (event.kind !== 'evaluated' || !('mending' in event.trial)) return event;
+  const { mending, ...trial } = event.trial as TrialResult & { readonly mending: CompensationMode };
+  return { kind: 'evaluated', trial: { ...trial, compensation: mending } };
+}
+
 /** A study at one moment. */
 export interface StudyState {
   readonly phase: StudyPhase;
@@ -110,10 +121,10 @@ export interface StudyState {
   readonly proposed: readonly TrialPoint[];
   /** How many points of the curve were searched. */
   readonly curvePoints: number;
-  /** On the verify windows, every rung and mending. */
+  /** On the verify windows, every rung and compensation. */
   readonly finalists: readonly TrialResult[];
   /** How finalists, controls and output are mended; the recipe's way until it is decided. */
-  readonly mending: Mending;
+  readonly compensation: CompensationMode;
   /** On the verify windows, those of control `random` on the search windows too. */
   readonly controls: readonly TrialResult[];
   /** On the report windows. */
@@ -141,7 +152,7 @@ export function startStudy(plan: StudyPlan): StudyState {
     proposed: [],
     curvePoints: 0,
     finalists: [],
-    mending: 'one-shot',
+    compensation: 'one-shot',
     controls: [],
     reported: [],
     fit: undefined,
@@ -154,7 +165,7 @@ export function startStudy(plan: StudyPlan): StudyState {
 }
 
 /** What decides between results. */
-export type Judgement = Pick<StudyPlan, 'space' | 'objective' | 'goals'>;
+export type Judgement = Pick<StudyPlan, 'space' | 'metric' | 'objectives'>;
 
 /** Results in order, the best first as `rankScores` has it; those whose value is not finite come last. */
 export function sortByValue<Result extends Pick<TrialResult, 'counts' | 'value' | 'metrics'>>(
@@ -164,12 +175,12 @@ export function sortByValue<Result extends Pick<TrialResult, 'counts' | 'value' 
   return rankScores(results.map((result) => scoreTrial(plan, result))).flatMap((index) => results[index] ?? []);
 }
 
-/** What the goals make of a result; lower is better. */
+/** What the objectives make of a result; lower is better. */
 export function scoreTrial(
   plan: Judgement,
   { counts, value, metrics }: Pick<TrialResult, 'counts' | 'value' | 'metrics'>,
 ): PointScore {
-  return scoreMeasured(goalsOf(plan), plan.space, { counts, metrics: metrics ?? { [plan.objective.name]: value } });
+  return scoreMeasured(objectivesOf(plan), plan.space, { counts, metrics: metrics ?? { [plan.metric.name]: value } });
 }
 
 /** The best of some results, the knee of a front; one whose value is not finite only where no other is. Throws RangeError of none. */
@@ -187,7 +198,7 @@ export function listUsablePairs({ pairs, recipe }: Pick<StudyState, 'pairs' | 'r
 /** Finalists at the dearest fidelity, mended as the study decided: those that compare with each other. */
 export function listFinal(
   plan: Pick<StudyPlan, 'verifyRungs'>,
-  { finalists, mending }: Pick<StudyState, 'finalists' | 'mending'>,
+  { finalists, compensation }: Pick<StudyState, 'finalists' | 'compensation'>,
 ): TrialResult[] {
-  return finalists.filter((trial) => trial.rung === plan.verifyRungs - 1 && trial.mending === mending);
+  return finalists.filter((trial) => trial.rung === plan.verifyRungs - 1 && trial.compensation === compensation);
 }

@@ -16,17 +16,17 @@ export function continueVerification(
 ): TrialPoint[] | undefined {
   const [first] = batch;
   const dearest = plan.verifyRungs - 1;
-  if (first !== undefined && first.mending === 'one-shot' && first.rung < dearest) {
+  if (first !== undefined && first.compensation === 'one-shot' && first.rung < dearest) {
     return sortByValue(plan, batch)
       .slice(0, Math.ceil(batch.length / 2))
       .map((trial) => toPoint(trial, { rung: trial.rung + 1 }));
   }
-  if (!last || plan.finish.kind === 'one-shot' || first?.mending === 'stream') return undefined;
+  if (!last || plan.compensation.mode === 'one-shot' || first?.compensation === 'stream') return undefined;
   const best = sortByValue(
     plan,
-    known.filter(({ rung, mending }) => rung === dearest && mending === 'one-shot'),
-  ).slice(0, plan.finish.candidates);
-  return best.length === 0 ? undefined : best.map((trial) => toPoint(trial, { mending: 'stream' }));
+    known.filter(({ rung, compensation }) => rung === dearest && compensation === 'one-shot'),
+  ).slice(0, plan.compensation.candidates);
+  return best.length === 0 ? undefined : best.map((trial) => toPoint(trial, { compensation: 'stream' }));
 }
 
 /** A measured point, to be measured in another way. */

@@ -32,6 +32,6 @@ export function writeCurve(plan: StudyPlan, { reported }: Pick<StudyState, 'repo
   const uniformPaper = lineOf(reported.filter(({ control }) => control === 'uniform-paper'));
   if (finalists === undefined || uniformPaper === undefined) return undefined;
   const at = ({ intercept, slope }: Line): number => fromFitScale(plan, intercept + slope * Math.log(budget.limit));
-  const sign = plan.objective.better === 'lower' ? 1 : -1;
+  const sign = plan.metric.better === 'lower' ? 1 : -1;
   return { finalists, uniformPaper, lift: sign * (1 - at(finalists) / at(uniformPaper)) };
 }

@@ -1,29 +1,29 @@
 import { hypervolume } from '../../core/statistics/hypervolume.js';
 import { findKnee } from '../../core/statistics/knee-point.js';
-import { nameGoal, type Goal } from '../objectives/goals.js';
+import { nameObjective, type Objective } from '../objectives/objectives.js';
 import { findFront } from '../objectives/rank-scores.js';
-import { goalsOf, type StudyPlan } from './study-plan.js';
+import { objectivesOf, type StudyPlan } from './study-plan.js';
 import { listFinal, scoreTrial, type StudyState, type TrialResult } from './study-state.js';
 
-/** The finalists that none other is better than in all goals, on the verify windows. */
+/** The finalists that none other is better than in all objectives, on the verify windows. */
 export interface StudyFront {
-  /** In the order of the first goal, the best first. */
+  /** In the order of the first objective, the best first. */
   readonly points: readonly { readonly trial: TrialResult; readonly isKnee: boolean }[];
-  /** What the front dominates up to the reference, in natural logarithms of the goals. */
+  /** What the front dominates up to the reference, in natural logarithms of the objectives. */
   readonly hypervolume: number;
   /** The same of the controls. */
   readonly controlHypervolume: number;
-  /** The worst of each goal over all finalists and controls; in its own unit, or a sum of logarithms. */
-  readonly reference: readonly { readonly goal: string; readonly value: number }[];
+  /** The worst of each objective over all finalists and controls; in its own unit, or a sum of logarithms. */
+  readonly reference: readonly { readonly objective: string; readonly value: number }[];
 }
 
-/** The front of a study of several goals; undefined for one goal, or where no finalist meets the floors. */
+/** The front of a study of several objectives; undefined for one objective, or where no finalist meets the floors. */
 export function writeFront(plan: StudyPlan, state: StudyState): StudyFront | undefined {
-  const { goals } = goalsOf(plan);
+  const { objectives } = objectivesOf(plan);
   const final = listFinal(plan, state);
   const scores = final.map((trial) => scoreTrial(plan, trial));
   const front = findFront(scores);
-  if (goals.length === 1 || front.length === 0) return undefined;
+  if (objectives.length === 1 || front.length === 0) return undefined;
   const valuesOf = (index: number): readonly number[] => scores[index]?.values ?? [];
   const controls = state.controls
     .filter(({ part }) => part === 'verify')
@@ -31,8 +31,8 @@ export function writeFront(plan: StudyPlan, state: StudyState): StudyFront | und
   const measured = [...scores.map(({ values }) => values), ...controls].filter((values) =>
     values.every(Number.isFinite),
   );
-  const reference = goals.map((_, goal) =>
-    measured.reduce((worst, values) => Math.max(worst, values[goal] ?? worst), Number.NEGATIVE_INFINITY),
+  const reference = objectives.map((_, objective) =>
+    measured.reduce((worst, values) => Math.max(worst, values[objective] ?? worst), Number.NEGATIVE_INFINITY),
   );
   const knee = front[findKnee(front.map(valuesOf)) ?? -1];
   return {
@@ -44,15 +44,15 @@ export function writeFront(plan: StudyPlan, state: StudyState): StudyFront | und
       }),
     hypervolume: hypervolume(front.map(valuesOf), reference),
     controlHypervolume: hypervolume(controls, reference),
-    reference: goals.map((goal, index) => ({
-      goal: nameGoal(goal),
-      value: inOwnUnit(goal, reference[index] ?? Number.NaN),
+    reference: objectives.map((objective, index) => ({
+      objective: nameObjective(objective),
+      value: inOwnUnit(objective, reference[index] ?? Number.NaN),
     })),
   };
 }
 
-/** A goal of one quantity in that one's unit; a sum as it is. */
-function inOwnUnit({ terms }: Goal, value: number): number {
+/** A objective of one quantity in that one's unit; a sum as it is. */
+function inOwnUnit({ terms }: Objective, value: number): number {
   const [term] = terms;
   if (term === undefined || terms.length > 1) return value;
   const isHigherBetter = term.quantity.kind === 'metric' && term.quantity.metric.better === 'higher';

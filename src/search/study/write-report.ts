@@ -3,7 +3,7 @@ import { runSteps, runStepsGently } from '../../core/run-steps.js';
 import { ratioIntervalInSteps } from '../../core/statistics/bootstrap.js';
 import { createRng } from '../../core/random.js';
 import { findWinner } from './find-winner.js';
-import { goalsOf, type StudyPlan } from './study-plan.js';
+import { objectivesOf, type StudyPlan } from './study-plan.js';
 import { findBest, scoreTrial, type StudyState, type TrialResult } from './study-state.js';
 import { writeFront, type StudyFront } from './write-front.js';
 import { writeCurve, type StudyCurve } from './write-curve.js';
@@ -20,7 +20,7 @@ export interface StudyOutcome {
   /** 1 - winner / control, control by control. */
   readonly lifts: readonly Lift[];
   readonly curve: StudyCurve | undefined;
-  /** Of several goals. */
+  /** Of several objectives. */
   readonly front: StudyFront | undefined;
   readonly summary: string;
 }
@@ -73,7 +73,7 @@ export function nameControl({ control, recipe }: Pick<TrialResult, 'control' | '
 }
 
 function* measureLift(plan: StudyPlan, winner: TrialResult, control: TrialResult): Generator<void, Lift> {
-  const sign = plan.objective.better === 'lower' ? 1 : -1;
+  const sign = plan.metric.better === 'lower' ? 1 : -1;
   // Of accuracy, where higher is better, the share that the winner has more.
   const lift = sign * (1 - winner.value / control.value);
   const name = nameControl(control);
@@ -82,7 +82,7 @@ function* measureLift(plan: StudyPlan, winner: TrialResult, control: TrialResult
     return { control: name, lift, interval: undefined };
   const [low, high] = yield* ratioIntervalInSteps(winner.losses, control.losses, {
     rng: createRng(plan.seed).fork(`report/${name}`),
-    scale: plan.objective.scale,
+    scale: plan.metric.scale,
   });
   return { control: name, lift, interval: sign === 1 ? [1 - high, 1 - low] : [low - 1, high - 1] };
 }
@@ -93,7 +93,7 @@ function summarise(
   best: TrialResult | undefined,
   lifts: readonly Lift[],
 ): string {
-  const { name } = plan.objective;
+  const { name } = plan.metric;
   const cost = createCostModel(plan.space.shape, { kind: 'parameters' });
   const size = measureCounts(cost, plan.space, winner.counts).toLocaleString('en');
   const found = `The winner has ${size} parameters and a ${name} of ${format(winner.value)}`;
@@ -113,7 +113,7 @@ function summarise(
 /** That the winner misses a floor, as no finalist meets all; empty where it does not. */
 function tellMissed(plan: StudyPlan, state: StudyState): string {
   if (scoreTrial(plan, findWinner(plan, state)).violation === 0) return '';
-  const floors = goalsOf(plan).floors.map(
+  const floors = objectivesOf(plan).floors.map(
     ({ metric: { name, better }, limit }) => `${name} at ${better === 'lower' ? 'most' : 'least'} ${limit}`,
   );
   return ` No finalist meets ${floors.join(' and ')} on the verify windows; the winner misses it least.`;

@@ -7,7 +7,7 @@ import type { QueryAnswer, QueryStudyRequest, QueryStudyResponse } from '../../g
 import { rankScores } from '../../search/objectives/rank-scores.js';
 import { scorePredicted } from '../../search/objectives/score-point.js';
 import { proposeCandidates } from '../../search/study/propose-candidates.js';
-import { goalsOf } from '../../search/study/study-plan.js';
+import { objectivesOf } from '../../search/study/study-plan.js';
 import { encodeArchitecture } from '../encoding/architecture.js';
 import { encodeCosts } from '../encoding/space.js';
 import { requireSameCheckpoint, requireSameDimensions } from '../predictors/answer-refinement.js';
@@ -98,7 +98,7 @@ async function rankPredicted(
   const columns = plan.space.dimensions.length;
   const rates = Float32Array.from(points.flatMap((counts) => [...toRates(plan.space, counts)]));
   const { scores } = scorePredicted(
-    goalsOf(plan),
+    objectivesOf(plan),
     plan.space,
     points,
     await askPredictors(open, { rates, columns }, signal),
@@ -206,7 +206,7 @@ async function verify(
   const ranked = await prepareRecipe(
     services.preparer,
     { model: question.model, recipes },
-    { recipe: chosen, mending: 'one-shot' },
+    { recipe: chosen, compensation: 'one-shot' },
     control,
   );
   const architectures = points.map((counts) => decodeCounts(question.plan.space, counts));

@@ -16,7 +16,7 @@ export function countTrials(
   const finalists =
     plan.curve === undefined ? plan.finalists * plan.rounds : plan.curve.finalists * plan.curve.factors.length;
   const pairs = rounds + (plan.recipes - 1) * (levels + 2) + plan.finalists * (plan.rounds - 1);
-  const mended = plan.finish.kind === 'one-shot' ? 0 : plan.finish.candidates;
+  const mended = plan.compensation.mode === 'one-shot' ? 0 : plan.compensation.candidates;
   const random = plan.controls.includes('random');
   const halved = (count: number) =>
     verify.map(({ fidelity }, rung) => ({ count: Math.ceil(count / 2 ** rung), tokens: fidelity.tokens }));

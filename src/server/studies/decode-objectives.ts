@@ -1,72 +1,72 @@
 import { PrunecastError } from '../../core/errors/prunecast-error.js';
 import type { MetricDefinition } from '../../core/metric.js';
 import type { Evaluator } from '../../core/ports/evaluator.js';
-import type { Objective } from '../../gen/prunecast/v1/study.js';
+import type { Objective as ObjectiveMessage } from '../../gen/prunecast/v1/study.js';
 import {
   listMetrics,
-  nameGoal,
-  plainGoals,
+  nameObjective,
+  plainObjectives,
   type Floor,
-  type Goal,
-  type Goals,
+  type Objective,
+  type Objectives,
   type Quantity,
-} from '../../search/objectives/goals.js';
+} from '../../search/objectives/objectives.js';
 import type { CostSpec } from '../../core/budget/cost-spec.js';
 
-/** What a study makes better, and the metric that its report is about: the first that was named. */
+/** What a study makes better, and the metric that its report is about: the first one named. */
 export interface DecodedObjectives {
-  readonly goals: Goals;
-  readonly objective: MetricDefinition;
+  readonly objectives: Objectives;
+  readonly metric: MetricDefinition;
 }
 
 /** A front of more is all points, and its hypervolume takes long. */
-const MOST_GOALS = 4;
+const MOST_OBJECTIVES = 4;
 
 /**
- * The objectives of a request: those with a weight are one goal together, their weighted sum; those with a floor alone only
- * limit what may be chosen, but where no other is left the first is made better too; each other one is a goal of its own.
- * The evaluator's first metric where none is given.
+ * The objectives of a request. Entries with a weight form one objective together, their weighted sum. An entry with a floor
+ * and no weight only limits what may be chosen, but if there is no other entry the first one is an objective too. Each
+ * remaining entry is an objective of its own. If the request has no entry, the evaluator's first metric is the objective.
  *
  * @param budgeted the costs that budgets limit: one of the same kind is meant as they have it
  * @throws PrunecastError INVALID_REQUEST naming the field
  */
 export function decodeObjectives(
-  objectives: readonly Objective[],
+  asked: readonly ObjectiveMessage[],
   evaluator: Pick<Evaluator, 'id' | 'metrics'>,
   budgeted: readonly CostSpec[] = [],
 ): DecodedObjectives {
   const field = 'objectives';
   const costs = [...budgeted, ...COSTS.filter(({ kind }) => budgeted.every((cost) => cost.kind !== kind))];
-  const read = objectives.map((objective, index) => readObjective(objective, evaluator, costs, `${field}[${index}]`));
+  const read = asked.map((entry, index) => readObjective(entry, evaluator, costs, `${field}[${index}]`));
   const [first] = evaluator.metrics;
   if (first === undefined) throw new RangeError(`the evaluator ${evaluator.id} measures nothing`);
-  if (read.length === 0) return { goals: plainGoals(first), objective: first };
+  if (read.length === 0) return { objectives: plainObjectives(first), metric: first };
   const weighted = read.flatMap(({ quantity, weight }) => (weight === undefined ? [] : [{ quantity, weight }]));
   const plain = read.filter(({ weight, floor }) => weight === undefined && floor === undefined);
-  const goals: Goal[] = [
+  const objectives: Objective[] = [
     ...(weighted.length === 0 ? [] : [{ terms: weighted }]),
     ...plain.map(({ quantity }) => ({ terms: [{ quantity, weight: 1 }] })),
   ];
   const floors = read.flatMap(({ floor }) => floor ?? []);
-  const decoded: Goals =
-    goals.length > 0 || read[0] === undefined
-      ? { goals, floors }
-      : { goals: [{ terms: [{ quantity: read[0].quantity, weight: 1 }] }], floors };
-  if (goals.length > MOST_GOALS)
+  const decoded: Objectives =
+    objectives.length > 0 || read[0] === undefined
+      ? { objectives, floors }
+      : { objectives: [{ terms: [{ quantity: read[0].quantity, weight: 1 }] }], floors };
+  if (objectives.length > MOST_OBJECTIVES)
     throw PrunecastError.ofField(
       field,
-      `makes ${goals.length} goals; at most ${MOST_GOALS} are taken: give some a weight, or a floor`,
+      `makes ${objectives.length} separate objectives; at most ${MOST_OBJECTIVES} are taken: give some a weight, or a floor`,
     );
-  const names = decoded.goals.map(nameGoal);
+  const names = decoded.objectives.map(nameObjective);
   const repeated = names.find((name, index) => names.indexOf(name) < index);
-  if (repeated !== undefined) throw PrunecastError.ofField(field, `has ${repeated} as a goal twice`);
-  const [objective] = listMetrics({ goals: decoded.goals, floors: [] });
-  if (objective === undefined)
+  if (repeated !== undefined) throw PrunecastError.ofField(field, `has ${repeated} as an objective twice`);
+  const [metric] = listMetrics({ objectives: decoded.objectives, floors: [] });
+  if (metric === undefined)
     throw PrunecastError.ofField(
       field,
       `has ${names.join(', ')} to make better and no metric, so that the smallest architecture is the answer: add one of ${evaluator.metrics.map(({ name }) => name).join(', ')}`,
     );
-  return { goals: decoded, objective };
+  return { objectives: decoded, metric };
 }
 
 interface ReadObjective {
@@ -76,7 +76,7 @@ interface ReadObjective {
 }
 
 function readObjective(
-  { metric: name, weight, floor }: Objective,
+  { metric: name, weight, floor }: ObjectiveMessage,
   { id, metrics }: Pick<Evaluator, 'id' | 'metrics'>,
   costs: readonly CostSpec[],
   field: string,

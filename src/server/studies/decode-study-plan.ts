@@ -3,19 +3,19 @@ import type { ModelShape } from '../../core/model/shape.js';
 import type { Evaluator } from '../../core/ports/evaluator.js';
 import { Finish, type RefinePlan, type SearchRequest } from '../../gen/prunecast/v1/pruning.js';
 import { DEFAULT_REFINEMENT, type RefinementOptions } from '../../search/refinement/propose-refinement.js';
-import { listCosts, type Goals } from '../../search/objectives/goals.js';
+import { listCosts, type Objectives } from '../../search/objectives/objectives.js';
 import { requireAttainable } from '../../search/sampling/require-attainable.js';
 import { chooseMaxRate } from '../../search/study/choose-max-rate.js';
 import {
   CONTROL_NAMES,
   DEFAULT_CANDIDATES,
   DEFAULT_FINALISTS,
-  DEFAULT_FINISH_CANDIDATES,
+  DEFAULT_STREAM_CANDIDATES,
   DEFAULT_PAIRS,
   DEFAULT_ROUNDS,
   PAPER_CURVE,
   STUDY_PHASES,
-  type FinishPlan,
+  type CompensationPlan,
   type PairPlan,
   type StudyPhase,
   type StudyPlan,
@@ -48,12 +48,12 @@ export async function decodeStudyPlan(
     evaluator,
     budgets.map(({ cost }) => cost),
   );
-  refuseCurve(request, decoded.goals);
+  refuseCurve(request, decoded.objectives);
   const rungs = request.verify?.rungs.length ?? 0;
   const rounds = request.rounds ?? DEFAULT_ROUNDS;
   const finalists = request.verify?.count ?? Math.ceil(DEFAULT_FINALISTS / rounds);
   const pauseBefore = decodePauses(request);
-  const choosesCost = listCosts(decoded.goals).length > 0;
+  const choosesCost = listCosts(decoded.objectives).length > 0;
   return {
     space,
     budgets,
@@ -70,9 +70,9 @@ export async function decodeStudyPlan(
     candidates: Number(request.candidates ?? DEFAULT_CANDIDATES),
     finalists,
     verifyRungs: Math.max(1, rungs),
-    finish: {
-      kind: FINISHES[request.finish] ?? 'better',
-      candidates: decoded.goals.goals.length > 1 ? finalists * rounds : DEFAULT_FINISH_CANDIDATES,
+    compensation: {
+      mode: FINISHES[request.finish] ?? 'better',
+      candidates: decoded.objectives.objectives.length > 1 ? finalists * rounds : DEFAULT_STREAM_CANDIDATES,
     },
     ...decodeControls(request, choosesCost),
     pauseBefore,
@@ -80,7 +80,7 @@ export async function decodeStudyPlan(
   };
 }
 
-const FINISHES: Readonly<Partial<Record<Finish, FinishPlan['kind']>>> = {
+const FINISHES: Readonly<Partial<Record<Finish, CompensationPlan['mode']>>> = {
   [Finish.UNSPECIFIED]: 'better',
   [Finish.ONE_SHOT]: 'one-shot',
   [Finish.STREAM]: 'stream',
@@ -101,8 +101,9 @@ function decodePauses({ pauseBefore, refine }: SearchRequest): StudyPhase[] {
 }
 
 /** The paper's curve is a line of one metric over the size. Throws INVALID_REQUEST. */
-function refuseCurve({ preset }: SearchRequest, { goals, floors }: Goals): void {
-  if (preset !== 'paper' || (goals.length === 1 && goals[0]?.terms.length === 1 && floors.length === 0)) return;
+function refuseCurve({ preset }: SearchRequest, { objectives, floors }: Objectives): void {
+  if (preset !== 'paper' || (objectives.length === 1 && objectives[0]?.terms.length === 1 && floors.length === 0))
+    return;
   throw PrunecastError.ofField(
     'objectives',
     'has several; preset "paper" takes one metric: leave the preset or the others out',

@@ -42,9 +42,9 @@ export async function encodeReport(
     winner: row('winner', outcome.winner),
     controls: outcome.controls.map((trial) => row(nameControl(trial), trial)),
     bestControl: outcome.bestControl ?? '',
-    lifts: outcome.lifts.map((lift) => encodeLift(plan.objective.name, lift)),
+    lifts: outcome.lifts.map((lift) => encodeLift(plan.metric.name, lift)),
     predictorId: state.fit?.predictorId ?? '',
-    fitQuality: state.fit?.quality === undefined ? undefined : encodeQuality(plan.objective.name, state.fit.quality),
+    fitQuality: state.fit?.quality === undefined ? undefined : encodeQuality(plan.metric.name, state.fit.quality),
     predictorScores: encodeScores(study, state),
     pairs: listUsablePairs(state).length,
     predicted: BigInt(state.predicted),
@@ -61,7 +61,7 @@ export async function encodeReport(
     winnerUnits: encodeKeptUnits(selectKeptUnits(ranking, winner, plan.space.shape.layers), plan.space.shape.layers),
     measurement: encodeMeasurement(windows.report.measurement),
     recipes: encodeRecipes(study, state),
-    stream: state.mending === 'stream',
+    stream: state.compensation === 'stream',
     curve: outcome.curve,
     front: outcome.front === undefined ? undefined : encodeFront(study, outcome.front),
   };
@@ -84,7 +84,7 @@ function encodeFront(
     }),
     hypervolume,
     controlHypervolume,
-    reference: reference.map(({ goal, value }) => ({ objective: goal, value })),
+    reference: [...reference],
   };
 }
 
@@ -123,8 +123,8 @@ const NOT_JUDGED = 'it was fitted elsewhere, maybe on these pairs';
 
 /** Of every backend where one was chosen, else of the named one alone, on the 7:3 split. */
 function encodeScores({ plan, predictor }: Study, { fit }: StudyState): BackendScore[] {
-  if (fit === undefined || fit.choice !== undefined) return encodeChoice(plan.objective.name, fit?.choice);
-  const { name: metric } = plan.objective;
+  if (fit === undefined || fit.choice !== undefined) return encodeChoice(plan.metric.name, fit?.choice);
+  const { name: metric } = plan.metric;
   const score =
     fit.quality === undefined
       ? { quality: undefined, notTried: NOT_JUDGED }
@@ -138,8 +138,11 @@ function encodeRow({ plan, recipes, model }: Study, state: StudyState, name: str
   const exported = exportedShape(shape, architecture, findRecipe(recipes, trial).compensation);
   const key = countsKey(trial.counts);
   const final = [...state.finalists, ...state.controls].filter(
-    ({ part, rung, recipe, mending }) =>
-      part === 'verify' && rung === plan.verifyRungs - 1 && recipe === trial.recipe && mending === trial.mending,
+    ({ part, rung, recipe, compensation }) =>
+      part === 'verify' &&
+      rung === plan.verifyRungs - 1 &&
+      recipe === trial.recipe &&
+      compensation === trial.compensation,
   );
   const verified = final.find((known) => countsKey(known.counts) === key);
   return {

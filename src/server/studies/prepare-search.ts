@@ -82,7 +82,7 @@ async function openStudy(
     recipes.compared.map(({ oneShot }) => oneShot),
     'errors',
   );
-  await services.predictors.check(predictor, { columns: countInputs(plan.space, features), metrics: [plan.objective] });
+  await services.predictors.check(predictor, { columns: countInputs(plan.space, features), metrics: [plan.metric] });
   const study: Study = {
     id: restarted?.studyId ?? createId('study'),
     model,

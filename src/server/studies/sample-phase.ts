@@ -82,7 +82,7 @@ async function allocate(
     recipes,
     plan: { space, budgets, controls, pairs },
   } = study;
-  const ranked = await prepareRecipe(preparer, study, { recipe, mending: 'one-shot' }, work);
+  const ranked = await prepareRecipe(preparer, study, { recipe, compensation: 'one-shot' }, work);
   const wants = (name: Allocation['control']): boolean => pairs.levelPoints || controls.includes(name);
   const scores = wants('global-threshold') ? listLayerScores(ranked) : undefined;
   const threshold = scores === undefined ? undefined : findGlobalThreshold(space, scores, budgets);
@@ -90,7 +90,7 @@ async function allocate(
     ? await measureLayerErrors(
         plugins,
         model.language,
-        findRecipe(recipes, { recipe, mending: 'one-shot' }),
+        findRecipe(recipes, { recipe, compensation: 'one-shot' }),
         ranked,
         work,
       )
@@ -151,9 +151,9 @@ async function* evaluate(
       const { index, label, write } = found;
       if (write !== undefined) context.keep(write);
       const sums =
-        plan.objective.windows === 'hits'
+        plan.metric.windows === 'hits'
           ? label.windowHits
-          : plan.objective.windows === 'losses'
+          : plan.metric.windows === 'losses'
             ? label.windowLosses
             : undefined;
       const losses =
@@ -164,7 +164,7 @@ async function* evaluate(
         kind: 'evaluated',
         trial: {
           ...(group[index] as TrialPoint),
-          value: label.metrics[plan.objective.name] ?? Number.NaN,
+          value: label.metrics[plan.metric.name] ?? Number.NaN,
           metrics: { ...label.metrics },
           tokensSpent: label.tokensSpent,
           ...losses,
@@ -175,11 +175,11 @@ async function* evaluate(
   }
 }
 
-/** Points that are labelled for the same: windows, recipe and mending. */
+/** Points that are labelled for the same: windows, recipe and compensation. */
 function groupPoints(points: readonly TrialPoint[]): readonly TrialPoint[][] {
   const groups = new Map<string, TrialPoint[]>();
   for (const point of points) {
-    const key = [point.part, point.rung, point.recipe, point.mending].join();
+    const key = [point.part, point.rung, point.recipe, point.compensation].join();
     groups.set(key, [...(groups.get(key) ?? []), point]);
   }
   return [...groups.values()];

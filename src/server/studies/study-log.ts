@@ -7,7 +7,13 @@ import { StudyReport, type StudyEvent as StudyEventMessage, type Trial } from '.
 import { applyEvent } from '../../search/study/apply-event.js';
 import { isPaused } from '../../search/study/pause.js';
 import type { StudyPhase, StudyPlan } from '../../search/study/study-plan.js';
-import { startStudy, type StudyEvent, type StudyState, type TrialResult } from '../../search/study/study-state.js';
+import {
+  readStudyEvent,
+  startStudy,
+  type StudyEvent,
+  type StudyState,
+  type TrialResult,
+} from '../../search/study/study-state.js';
 import { nameControl } from '../../search/study/write-report.js';
 import { encodeArchitecture, architectureKey } from '../encoding/architecture.js';
 import { fidelityDigest, measurementFingerprint } from '../encoding/measurement.js';
@@ -53,12 +59,12 @@ export async function openStudyLog(
     windows: describeWindows(study),
     recipes: study.recipes.compared.map(({ oneShot }) => oneShot.digest),
   };
-  const describe = ({ space, phase, tokens, recipe, mending }: StudyState) => ({
+  const describe = ({ space, phase, tokens, recipe, compensation }: StudyState) => ({
     ...base,
     space: space.dimensions.map((dimension) => Dimension.toJSON(encodeDimension(dimension))),
     phase: PHASE_CODES[phase],
     calibrationTokens: tokens.score ?? 0,
-    chosen: { recipe, mending },
+    chosen: { recipe, compensation },
   });
   const tell = (phase: StudyPhase, event: StudyEventMessage['event']): EmittedPayload => ({
     $case: 'study',
@@ -139,7 +145,8 @@ function replayStored(plan: StudyPlan, start: StudyState, stored: readonly Study
   const spent = new Map<StudyPhase, number>();
   let reached = start;
   let trials = 0;
-  for (const { event, seconds } of stored as readonly { readonly event: StudyEvent; readonly seconds: number }[]) {
+  for (const { event: known, seconds } of stored) {
+    const event = readStudyEvent(known);
     spent.set(reached.phase, (spent.get(reached.phase) ?? 0) + seconds);
     reached = applyEvent(plan, reached, event);
     if (event.kind === 'evaluated') trials += 1;

@@ -2,8 +2,8 @@ import type { MetricDefinition } from '../../core/metric.js';
 import type { EncodingBatch } from '../../core/pairs.js';
 import type { Prediction } from '../../core/ports/predictor.js';
 import { encodePoints } from '../../core/space/search-space.js';
-import { listMetrics } from '../../search/objectives/goals.js';
-import { goalsOf, type StudyPlan } from '../../search/study/study-plan.js';
+import { listMetrics } from '../../search/objectives/objectives.js';
+import { objectivesOf, type StudyPlan } from '../../search/study/study-plan.js';
 import type { StudyEvent, StudyState, TrialResult } from '../../search/study/study-state.js';
 import { fidelityDigest, measurementFingerprint } from '../encoding/measurement.js';
 import type { JobContext } from '../jobs/jobs.js';
@@ -20,9 +20,9 @@ import type { RecipePreparer } from '../recipes/prepare-recipe.js';
 import type { Study } from './study.js';
 import { findRecipe, prepareRecipe } from './study-recipes.js';
 
-/** The metrics that a study predicts: that of its report first, then the others of goals and floors. */
-export function listPredicted(plan: Pick<StudyPlan, 'objective' | 'goals'>): MetricDefinition[] {
-  return [plan.objective, ...listMetrics(goalsOf(plan)).filter(({ name }) => name !== plan.objective.name)];
+/** The metrics that a study predicts: that of its report first, then the others of objectives and floors. */
+export function listPredicted(plan: Pick<StudyPlan, 'metric' | 'objectives'>): MetricDefinition[] {
+  return [plan.metric, ...listMetrics(objectivesOf(plan)).filter(({ name }) => name !== plan.metric.name)];
 }
 
 export interface FitStudyServices {
@@ -40,7 +40,7 @@ export async function fitStudy(
   context: JobContext,
 ): Promise<Extract<StudyEvent, { kind: 'fitted' }>> {
   const metrics = listPredicted(study.plan);
-  const trial = { recipe: state.recipe, mending: 'one-shot' } as const;
+  const trial = { recipe: state.recipe, compensation: 'one-shot' } as const;
   const tables = await measureErrorTables(
     services.plugins,
     study.features,
@@ -81,7 +81,7 @@ async function fitMetric(
   context: JobContext,
 ) {
   const valueOf = ({ value, metrics }: TrialResult): number =>
-    metric.name === plan.objective.name ? value : (metrics?.[metric.name] ?? Number.NaN);
+    metric.name === plan.metric.name ? value : (metrics?.[metric.name] ?? Number.NaN);
   const usable = pairs.filter((pair) => Number.isFinite(valueOf(pair)));
   const { rates } = encodePoints(
     plan.space,
@@ -100,7 +100,7 @@ async function fitMetric(
         checkpointDigest: model.language.checkpoint.digest,
         measurementFingerprint: measurementFingerprint(windows.search.measurement),
         fidelityDigest: fidelityDigest(windows.search.fidelity),
-        recipeDigests: [findRecipe(recipes, { recipe: state.recipe, mending: 'one-shot' }).digest],
+        recipeDigests: [findRecipe(recipes, { recipe: state.recipe, compensation: 'one-shot' }).digest],
         studyId: id,
       },
       ranges: state.space.dimensions.map(({ range }) => range),
@@ -115,11 +115,11 @@ async function fitMetric(
 /** Loads what a study fitted last, by metric. Throws as `FittedPredictors.open`. */
 export async function openStudyPredictors(
   predictors: FittedPredictors,
-  plan: Pick<StudyPlan, 'objective' | 'goals'>,
+  plan: Pick<StudyPlan, 'metric' | 'objectives'>,
   fit: StudyState['fit'],
   signal: AbortSignal,
 ): Promise<ReadonlyMap<string, OpenPredictor>> {
-  const ids = [[plan.objective.name, fit?.predictorId ?? ''] as const, ...Object.entries(fit?.others ?? {})];
+  const ids = [[plan.metric.name, fit?.predictorId ?? ''] as const, ...Object.entries(fit?.others ?? {})];
   const opened = new Map<string, OpenPredictor>();
   for (const [metric, id] of ids) opened.set(metric, await predictors.open(id, signal));
   return opened;

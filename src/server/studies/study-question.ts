@@ -70,7 +70,7 @@ export async function openSubject(
     compared.push({
       oneShot,
       stream:
-        plan.finish.kind === 'one-shot' || oneShot.calibration === undefined
+        plan.compensation.mode === 'one-shot' || oneShot.calibration === undefined
           ? undefined
           : recipes.asStream(oneShot, field),
     });
@@ -82,7 +82,7 @@ export async function openSubject(
   return {
     windows: windows.plans,
     recipes: { compared, paper },
-    plan: { ...plan, recipes: compared.length, finish: settleFinish(plan, compared) },
+    plan: { ...plan, recipes: compared.length, compensation: settleFinish(plan, compared) },
   };
 }
 
@@ -112,22 +112,22 @@ const STREAM_TOKENS_PER_CHANNEL = 20;
  *
  * @throws PrunecastError INVALID_REQUEST where a caller wants it and a recipe cannot
  */
-function settleFinish({ finish, space }: StudyPlan, compared: readonly StudyRecipe[]): StudyPlan['finish'] {
-  if (finish.kind === 'one-shot') return finish;
+function settleFinish({ compensation, space }: StudyPlan, compared: readonly StudyRecipe[]): StudyPlan['compensation'] {
+  if (compensation.mode === 'one-shot') return compensation;
   const lacking = compared.findIndex(({ stream }) => stream === undefined);
-  if (finish.kind === 'stream') {
+  if (compensation.mode === 'stream') {
     if (lacking >= 0)
       throw PrunecastError.ofField(
         'finish',
         `is FINISH_STREAM, and recipes[${lacking}] looks at no calibration text: leave finish unset, or take a calibrated criterion`,
       );
-    return finish;
+    return compensation;
   }
   const channels = space.shape.layers.reduce((most, { ffnChannels }) => Math.max(most, ffnChannels), 0);
   const suits = ({ oneShot: { calibration, compensation } }: StudyRecipe): boolean =>
     compensation.plugin.stream !== undefined &&
     (calibration?.sequences.reduce((sum, { length }) => sum + length, 0) ?? 0) >= STREAM_TOKENS_PER_CHANNEL * channels;
-  return compared.every(suits) ? finish : { ...finish, kind: 'one-shot' };
+  return compared.every(suits) ? compensation : { ...compensation, mode: 'one-shot' };
 }
 
 /** The windows of pairs alone, and the recipe as a Search with the same request would have it. Throws as `openSubject`. */

@@ -1,4 +1,4 @@
-import type { Mending, RecipeChoice } from '../../search/study/study-state.js';
+import type { CompensationMode, RecipeChoice } from '../../search/study/study-state.js';
 import type { WorkContext } from '../../core/ports/work-context.js';
 import type { OpenModel } from '../models/open-models.js';
 import type { RankedModel, RecipePreparer } from '../recipes/prepare-recipe.js';
@@ -21,10 +21,11 @@ export interface StudyRecipe {
 /** The recipe of a trial. Throws RangeError for one that the study does not have. */
 export function findRecipe(
   { compared, paper }: StudyRecipes,
-  { recipe, mending }: { readonly recipe: RecipeChoice; readonly mending: Mending },
+  { recipe, compensation }: { readonly recipe: RecipeChoice; readonly compensation: CompensationMode },
 ): RecipeSpec {
-  const spec = recipe === 'paper' ? paper : mending === 'stream' ? compared[recipe]?.stream : compared[recipe]?.oneShot;
-  if (spec === undefined) throw new RangeError(`the study has no recipe ${recipe} that mends ${mending}`);
+  const spec =
+    recipe === 'paper' ? paper : compensation === 'stream' ? compared[recipe]?.stream : compared[recipe]?.oneShot;
+  if (spec === undefined) throw new RangeError(`the study has no recipe ${recipe} with compensation ${compensation}`);
   return spec;
 }
 
@@ -32,7 +33,7 @@ export function findRecipe(
 export async function prepareRecipe(
   preparer: RecipePreparer,
   study: { readonly model: OpenModel; readonly recipes: StudyRecipes },
-  trial: { readonly recipe: RecipeChoice; readonly mending: Mending },
+  trial: { readonly recipe: RecipeChoice; readonly compensation: CompensationMode },
   work: WorkContext,
 ): Promise<RankedModel> {
   return preparer.prepare(study.model.language, findRecipe(study.recipes, trial), work, listRecipes(study.recipes));

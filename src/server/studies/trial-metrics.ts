@@ -3,8 +3,8 @@ import type { StudyPlan } from '../../search/study/study-plan.js';
 
 /** All that was measured of a trial, in its own units; empty where its metrics were not finite, which is no measurement. */
 export function metricsOf(
-  { objective }: Pick<StudyPlan, 'objective'>,
+  { metric }: Pick<StudyPlan, 'metric'>,
   { metrics, value }: TrialResult,
 ): Record<string, number> {
-  return Number.isFinite(value) ? { ...metrics, [objective.name]: value } : {};
+  return Number.isFinite(value) ? { ...metrics, [metric.name]: value } : {};
 }

@@ -1,7 +1,7 @@
 import { describe, expect, it } from 'vitest';
 import { createSearchSpace } from '../../../src/core/space/create-search-space.js';
 import { denseCounts } from '../../../src/core/space/search-space.js';
-import { nameGoal, plainGoals, type Goals } from '../../../src/search/objectives/goals.js';
+import { nameObjective, plainObjectives, type Objectives } from '../../../src/search/objectives/objectives.js';
 import { findFront, rankScores } from '../../../src/search/objectives/rank-scores.js';
 import { scoreMeasured, scorePredicted } from '../../../src/search/objectives/score-point.js';
 import { STORIES_SHAPE } from '../../support/shapes.js';
@@ -10,8 +10,8 @@ const space = createSearchSpace(STORIES_SHAPE);
 const counts = denseCounts(space); // 260,032 parameters
 const perplexity = { name: 'perplexity', better: 'lower', scale: 'log', summary: '' } as const;
 const accuracy = { name: 'accuracy', better: 'higher', scale: 'linear', summary: '' } as const;
-const sum: Goals = {
-  goals: [
+const sum: Objectives = {
+  objectives: [
     {
       terms: [
         { quantity: { kind: 'metric', metric: perplexity }, weight: 2 },
@@ -27,21 +27,21 @@ describe('scoreMeasured', () => {
   it('adds weighted logarithms, where higher is better with a minus', () => {
     const { values } = scoreMeasured(sum, space, { counts, metrics: { perplexity: 5, accuracy: 0.4 } });
     expect(values[0]).toBeCloseTo(2 * Math.log(5) - Math.log(0.4) + 0.5 * Math.log(260_032), 12);
-    expect(nameGoal(sum.goals[0] ?? { terms: [] })).toBe('2 perplexity + 1 accuracy + 0.5 parameters');
+    expect(nameObjective(sum.objectives[0] ?? { terms: [] })).toBe('2 perplexity + 1 accuracy + 0.5 parameters');
   });
 
   it('adds up by how much floors are missed, on either side', () => {
-    const goals: Goals = {
-      ...plainGoals(perplexity),
+    const objectives: Objectives = {
+      ...plainObjectives(perplexity),
       floors: [
         { metric: accuracy, limit: 0.5 },
         { metric: perplexity, limit: 4 },
       ],
     };
-    const missed = scoreMeasured(goals, space, { counts, metrics: { perplexity: 5, accuracy: 0.4 } });
+    const missed = scoreMeasured(objectives, space, { counts, metrics: { perplexity: 5, accuracy: 0.4 } });
     expect(missed.violation).toBeCloseTo(Math.log(0.5 / 0.4) + Math.log(5 / 4), 12);
-    expect(scoreMeasured(goals, space, { counts, metrics: { perplexity: 4, accuracy: 0.5 } }).violation).toBe(0);
-    expect(scoreMeasured(goals, space, { counts, metrics: { perplexity: 4 } }).violation).toBe(
+    expect(scoreMeasured(objectives, space, { counts, metrics: { perplexity: 4, accuracy: 0.5 } }).violation).toBe(0);
+    expect(scoreMeasured(objectives, space, { counts, metrics: { perplexity: 4 } }).violation).toBe(
       Number.POSITIVE_INFINITY,
     );
   });
@@ -58,7 +58,7 @@ describe('scorePredicted', () => {
   });
 
   it('gives a plain objective the predicted mean itself', () => {
-    const { scores } = scorePredicted(plainGoals(perplexity), space, [counts, counts], {
+    const { scores } = scorePredicted(plainObjectives(perplexity), space, [counts, counts], {
       perplexity: { mean: Float64Array.of(1.1, 0.7) },
     });
     expect(scores.map(({ values }) => values)).toEqual([[1.1], [0.7]]);

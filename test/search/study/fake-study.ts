@@ -8,7 +8,7 @@ import { denseCounts, toRates } from '../../../src/core/space/search-space.js';
 import ridge from '../../../src/plugins/predictors/ridge.js';
 import nsga2 from '../../../src/plugins/strategies/nsga2.js';
 import random from '../../../src/plugins/strategies/random.js';
-import { listMetrics } from '../../../src/search/objectives/goals.js';
+import { listMetrics } from '../../../src/search/objectives/objectives.js';
 import { judgeFit } from '../../../src/search/fit/judge-fit.js';
 import { DEFAULT_REFINEMENT } from '../../../src/search/refinement/propose-refinement.js';
 import { applyEvent } from '../../../src/search/study/apply-event.js';
@@ -17,7 +17,7 @@ import { drawPairs } from '../../../src/search/study/draw-pairs.js';
 import { nextAction, type StudyAction } from '../../../src/search/study/next-action.js';
 import { proposeCandidates } from '../../../src/search/study/propose-candidates.js';
 import { refineSpace } from '../../../src/search/study/refine-space.js';
-import { DEFAULT_PAIRS, goalsOf, type StudyPlan } from '../../../src/search/study/study-plan.js';
+import { DEFAULT_PAIRS, objectivesOf, type StudyPlan } from '../../../src/search/study/study-plan.js';
 import {
   startStudy,
   type Allocation,
@@ -35,7 +35,7 @@ export function createPlan(changes: Partial<StudyPlan> = {}): StudyPlan {
   return {
     space,
     budgets: [{ cost: { kind: 'parameters' }, limit: Math.floor(0.8 * dense) }],
-    objective: { name: 'perplexity', better: 'lower', scale: 'log', summary: '' },
+    metric: { name: 'perplexity', better: 'lower', scale: 'log', summary: '' },
     seed: 1,
     recipes: 1,
     pairs: { ...DEFAULT_PAIRS, count: 60, insideCount: 15 },
@@ -45,7 +45,7 @@ export function createPlan(changes: Partial<StudyPlan> = {}): StudyPlan {
     candidates: 400,
     finalists: 6,
     verifyRungs: 1,
-    finish: { kind: 'one-shot', candidates: 2 },
+    compensation: { mode: 'one-shot', candidates: 2 },
     controls: ['uniform-paper', 'uniform-best'],
     paperControls: [],
     curve: undefined,
@@ -123,7 +123,7 @@ async function perform(
         trial: evaluate(plan, point, measure, measureMore(plan, point)),
       }));
     case 'fit': {
-      const judgement = await judgeFit(tableOf(plan, state, plan.objective), {
+      const judgement = await judgeFit(tableOf(plan, state, plan.metric), {
         fit: (pairs) => ridge.fit(pairs, ridge.options.parse({}), 0),
         ranges: state.space.dimensions.map(({ range }) => range),
         rng: rng.fork(`fit/${state.round}`),
@@ -133,8 +133,8 @@ async function perform(
     case 'refine':
       return [{ kind: 'refined', changes: await refineSpace(plan, state, breathe) }];
     case 'predict': {
-      const strategy = goalsOf(plan).goals.length > 1 ? nsga2 : random;
-      const metrics = listMetrics(goalsOf(plan));
+      const strategy = objectivesOf(plan).objectives.length > 1 ? nsga2 : random;
+      const metrics = listMetrics(objectivesOf(plan));
       const fitted = await Promise.all(
         metrics.map((metric) => ridge.fit(tableOf(plan, state, metric), ridge.options.parse({}), 0)),
       );
@@ -181,7 +181,7 @@ function evaluate(
   return {
     ...point,
     value,
-    metrics: { [plan.objective.name]: value, ...more },
+    metrics: { [plan.metric.name]: value, ...more },
     tokensSpent: 1000,
     ...(point.part === 'report' ? { losses: { losses, tokens: losses.map(() => 127) } } : {}),
   };

@@ -11,7 +11,12 @@ import { findWinner } from '../../../src/search/study/find-winner.js';
 import { findCentre } from '../../../src/search/study/find-centre.js';
 import { chooseMaxRate } from '../../../src/search/study/choose-max-rate.js';
 import { nextAction } from '../../../src/search/study/next-action.js';
-import { startStudy, type TrialPoint, type TrialResult } from '../../../src/search/study/study-state.js';
+import {
+  readStudyEvent,
+  startStudy,
+  type TrialPoint,
+  type TrialResult,
+} from '../../../src/search/study/study-state.js';
 import { writeReport } from '../../../src/search/study/write-report.js';
 import { encodeLift } from '../../../src/server/encoding/lift.js';
 import { SMOLLM2_SHAPE, STORIES_SHAPE } from '../../support/shapes.js';
@@ -143,14 +148,14 @@ describe('a study', () => {
   it('states no interval where windows do not tell, or there is only one, in place of one without width', () => {
     const oneWindow = { losses: [127], tokens: [127] };
     const tell = (
-      { counts, role, part, recipe, mending, rung, control, value, tokensSpent }: TrialResult,
+      { counts, role, part, recipe, compensation, rung, control, value, tokensSpent }: TrialResult,
       losses: typeof oneWindow | undefined,
     ): TrialResult => ({
       counts,
       role,
       part,
       recipe,
-      mending,
+      compensation,
       rung,
       value,
       tokensSpent,
@@ -235,6 +240,17 @@ describe('replay', () => {
     );
   });
 
+  it('reads what earlier versions stored, who called the compensation of a trial its mending', async () => {
+    const { events, state } = await runStudy(plan);
+    const earlier: readonly unknown[] = events.map((event) => {
+      if (event.kind !== 'evaluated') return event;
+      const { compensation: mending, ...trial } = event.trial;
+      return { ...event, trial: { ...trial, mending } };
+    });
+    expect(earlier).not.toEqual(events);
+    expect(replay(plan, startStudy(plan), earlier.map(readStudyEvent))).toEqual(state);
+  });
+
   it('comes to the same state in whatever order the results of a batch arrive', () => {
     const plan = createPlan({ pairs: { ...DEFAULT_PAIRS, levelPoints: false } });
     const points = [
@@ -254,7 +270,7 @@ describe('replay', () => {
             role: 'pair',
             part: 'search',
             recipe: 0,
-            mending: 'one-shot',
+            compensation: 'one-shot',
             rung: 0,
             value: 5 + index,
             tokensSpent: 1,
@@ -350,19 +366,26 @@ describe('verification', () => {
   });
 
   it('mends the best on their own stream, and all alike where that is better', async () => {
-    const better = scaled(({ mending }) => (mending === 'stream' ? 0.9 : 1));
-    const streamed = await runStudy(createPlan({ finish: { kind: 'better', candidates: 3 } }), [], { measure: better });
-    expect(streamed.state.finalists.filter(({ mending }) => mending === 'stream').length).toBe(3);
-    expect(streamed.state.mending).toBe('stream');
+    const better = scaled(({ compensation }) => (compensation === 'stream' ? 0.9 : 1));
+    const streamed = await runStudy(createPlan({ compensation: { mode: 'better', candidates: 3 } }), [], {
+      measure: better,
+    });
+    expect(streamed.state.finalists.filter(({ compensation }) => compensation === 'stream').length).toBe(3);
+    expect(streamed.state.compensation).toBe('stream');
     expect(
-      streamed.state.reported.filter(({ role }) => role !== 'dense').every(({ mending }) => mending === 'stream'),
+      streamed.state.reported
+        .filter(({ role }) => role !== 'dense')
+        .every(({ compensation }) => compensation === 'stream'),
     ).toBe(true);
-    const worse = scaled(({ mending }) => (mending === 'stream' ? 1.1 : 1));
-    const kept = await runStudy(createPlan({ finish: { kind: 'better', candidates: 3 } }), [], { measure: worse });
-    expect(kept.state.mending).toBe('one-shot');
-    expect(kept.state.reported.every(({ mending }) => mending === 'one-shot')).toBe(true);
+    const worse = scaled(({ compensation }) => (compensation === 'stream' ? 1.1 : 1));
+    const kept = await runStudy(createPlan({ compensation: { mode: 'better', candidates: 3 } }), [], {
+      measure: worse,
+    });
+    expect(kept.state.compensation).toBe('one-shot');
+    expect(kept.state.reported.every(({ compensation }) => compensation === 'one-shot')).toBe(true);
     expect(
-      (await runStudy(createPlan({ finish: { kind: 'stream', candidates: 3 } }), [], { measure: worse })).state.mending,
+      (await runStudy(createPlan({ compensation: { mode: 'stream', candidates: 3 } }), [], { measure: worse })).state
+        .compensation,
     ).toBe('stream');
   });
 });

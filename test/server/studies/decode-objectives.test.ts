@@ -1,21 +1,21 @@
 import { describe, expect, it } from 'vitest';
 import { Objective } from '../../../src/gen/prunecast/v1/study.js';
 import perplexity from '../../../src/plugins/evaluators/perplexity.js';
-import { nameGoal } from '../../../src/search/objectives/goals.js';
+import { nameObjective } from '../../../src/search/objectives/objectives.js';
 import { decodeObjectives } from '../../../src/server/studies/decode-objectives.js';
 
-function decode(...objectives: readonly Partial<Objective>[]) {
+function decode(...asked: readonly Partial<Objective>[]) {
   const {
-    goals: { goals, floors },
-    objective,
+    objectives: { objectives, floors },
+    metric: { name },
   } = decodeObjectives(
-    objectives.map((given) => Objective.fromPartial(given)),
+    asked.map((given) => Objective.fromPartial(given)),
     perplexity,
   );
   return {
-    goals: goals.map(nameGoal),
+    objectives: objectives.map(nameObjective),
     floors: floors.map(({ metric, limit }) => `${metric.name} ${limit}`),
-    objective: objective.name,
+    metric: name,
   };
 }
 
@@ -29,43 +29,43 @@ function refusal(...objectives: readonly Partial<Objective>[]): unknown {
 
 describe('decodeObjectives', () => {
   it("takes the evaluator's first metric where none is given", () => {
-    expect(decode()).toEqual({ goals: ['perplexity'], floors: [], objective: 'perplexity' });
+    expect(decode()).toEqual({ objectives: ['perplexity'], floors: [], metric: 'perplexity' });
   });
 
-  it('makes one goal of those with a weight, and one of each without', () => {
+  it('makes one objective of those with a weight, and one of each without', () => {
     expect(decode({ metric: 'perplexity', weight: 2 }, { metric: 'accuracy', weight: 1 })).toEqual({
-      goals: ['2 perplexity + 1 accuracy'],
+      objectives: ['2 perplexity + 1 accuracy'],
       floors: [],
-      objective: 'perplexity',
+      metric: 'perplexity',
     });
     expect(decode({ metric: 'parameters' }, { metric: 'accuracy' })).toEqual({
-      goals: ['parameters', 'accuracy'],
+      objectives: ['parameters', 'accuracy'],
       floors: [],
-      objective: 'accuracy',
+      metric: 'accuracy',
     });
   });
 
-  it('takes a floor alone as a limit, and as a goal too where there is no other', () => {
+  it('takes a floor alone as a limit, and as an objective too where there is no other', () => {
     expect(decode({ metric: 'perplexity' }, { metric: 'accuracy', floor: 0.4 })).toEqual({
-      goals: ['perplexity'],
+      objectives: ['perplexity'],
       floors: ['accuracy 0.4'],
-      objective: 'perplexity',
+      metric: 'perplexity',
     });
     expect(decode({ metric: 'accuracy', floor: 0.4 })).toEqual({
-      goals: ['accuracy'],
+      objectives: ['accuracy'],
       floors: ['accuracy 0.4'],
-      objective: 'accuracy',
+      metric: 'accuracy',
     });
   });
 
   it('means a cost as a budget of its kind does', () => {
     const flops = { kind: 'flops_per_token', context: 2048 } as const;
-    const { goals } = decodeObjectives(
+    const { objectives } = decodeObjectives(
       [Objective.fromPartial({ metric: 'perplexity' }), Objective.fromPartial({ metric: 'flops_per_token' })],
       perplexity,
       [flops],
-    ).goals;
-    expect(goals[1]?.terms[0]?.quantity).toEqual({ kind: 'cost', cost: flops });
+    ).objectives;
+    expect(objectives[1]?.terms[0]?.quantity).toEqual({ kind: 'cost', cost: flops });
   });
 
   it('says which field is wrong, and what is allowed', () => {

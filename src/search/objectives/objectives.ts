@@ -13,7 +13,7 @@ export interface Term {
 }
 
 /** One number to make better: the weighted sum of the natural logarithms of its terms, those where higher is better subtracted. */
-export interface Goal {
+export interface Objective {
   /** At least one. */
   readonly terms: readonly Term[];
 }
@@ -24,21 +24,21 @@ export interface Floor {
   readonly limit: number;
 }
 
-/** What a study makes better: one goal, or the front of several, over the architectures that meet all floors. */
-export interface Goals {
+/** What a study makes better: one objective, or the front of several, over the architectures that meet all floors. */
+export interface Objectives {
   /** At least one. */
-  readonly goals: readonly Goal[];
+  readonly objectives: readonly Objective[];
   readonly floors: readonly Floor[];
 }
 
 /** One metric and nothing else. */
-export function plainGoals(metric: MetricDefinition): Goals {
-  return { goals: [{ terms: [{ quantity: { kind: 'metric', metric }, weight: 1 }] }], floors: [] };
+export function plainObjectives(metric: MetricDefinition): Objectives {
+  return { objectives: [{ terms: [{ quantity: { kind: 'metric', metric }, weight: 1 }] }], floors: [] };
 }
 
-/** The metrics that goals and floors are about, each once. */
-export function listMetrics({ goals, floors }: Goals): MetricDefinition[] {
-  const termMetrics = goals.flatMap(({ terms }) =>
+/** The metrics that objectives and floors are about, each once. */
+export function listMetrics({ objectives, floors }: Objectives): MetricDefinition[] {
+  const termMetrics = objectives.flatMap(({ terms }) =>
     terms.flatMap(({ quantity }) => (quantity.kind === 'metric' ? [quantity.metric] : [])),
   );
   return [
@@ -46,9 +46,9 @@ export function listMetrics({ goals, floors }: Goals): MetricDefinition[] {
   ];
 }
 
-/** The costs that goals are about: where there is one, candidates may lie anywhere below the budgets. */
-export function listCosts({ goals }: Goals): CostSpec[] {
-  return goals.flatMap(({ terms }) =>
+/** The costs that objectives are about: where there is one, candidates may lie anywhere below the budgets. */
+export function listCosts({ objectives }: Objectives): CostSpec[] {
+  return objectives.flatMap(({ terms }) =>
     terms.flatMap(({ quantity }) => (quantity.kind === 'cost' ? [quantity.cost] : [])),
   );
 }
@@ -58,8 +58,8 @@ export function nameQuantity(quantity: Quantity): string {
   return quantity.kind === 'metric' ? quantity.metric.name : quantity.cost.kind;
 }
 
-/** A goal's name: that of its quantity, or `2 perplexity + 1 parameters`. */
-export function nameGoal({ terms }: Goal): string {
+/** A objective's name: that of its quantity, or `2 perplexity + 1 parameters`. */
+export function nameObjective({ terms }: Objective): string {
   const [first] = terms;
   if (first !== undefined && terms.length === 1) return nameQuantity(first.quantity);
   return terms.map(({ quantity, weight }) => `${weight} ${nameQuantity(quantity)}`).join(' + ');

@@ -2,14 +2,14 @@ import { beforeAll, describe, expect, it } from 'vitest';
 import { measureCounts } from '../../../src/core/budget/cost-model.js';
 import { countsKey, toRates, type Counts } from '../../../src/core/space/search-space.js';
 import { dominates } from '../../../src/core/statistics/pareto-fronts.js';
-import type { Goals, Quantity } from '../../../src/search/objectives/goals.js';
+import type { Objectives, Quantity } from '../../../src/search/objectives/objectives.js';
 import { DEFAULT_PAIRS } from '../../../src/search/study/study-plan.js';
 import { listFinal, scoreTrial, type TrialResult } from '../../../src/search/study/study-state.js';
 import { writeReport } from '../../../src/search/study/write-report.js';
 import { createPlan, type measurePerplexity, runStudy, type FakeRun } from './fake-study.js';
 import { createCostModel } from '../../../src/core/budget/cost-spec.js';
 
-const { objective: perplexity, space, budgets } = createPlan();
+const { metric: perplexity, space, budgets } = createPlan();
 const limit = budgets[0]?.limit ?? 0;
 const accuracy = { name: 'accuracy', better: 'higher', scale: 'linear', summary: '' } as const;
 const size = (counts: Counts): number =>
@@ -38,14 +38,17 @@ const effects = {
   measureMore: (_plan: unknown, { counts }: { readonly counts: Counts }) => ({ accuracy: measureAccuracy(counts) }),
 };
 
-const front: Goals = {
-  goals: [{ terms: [{ quantity: metric(perplexity), weight: 1 }] }, { terms: [{ quantity: parameters, weight: 1 }] }],
+const front: Objectives = {
+  objectives: [
+    { terms: [{ quantity: metric(perplexity), weight: 1 }] },
+    { terms: [{ quantity: parameters, weight: 1 }] },
+  ],
   floors: [],
 };
 
 describe('a study of perplexity and size', () => {
   const plan = createPlan({
-    goals: front,
+    objectives: front,
     refinement: undefined,
     pairs: { ...DEFAULT_PAIRS, count: 60, nearShare: 0 },
     finalists: 12,
@@ -81,7 +84,7 @@ describe('a study of perplexity and size', () => {
       countsKey(winner.counts),
     ]);
     const [first, second] = reported?.reference ?? [];
-    expect([first?.goal, second?.goal]).toEqual(['perplexity', 'parameters']);
+    expect([first?.objective, second?.objective]).toEqual(['perplexity', 'parameters']);
     const measured = [...listFinal(plan, run.state), ...run.state.controls];
     expect(first?.value).toBeCloseTo(Math.max(...measured.map(({ value }) => value)), 9);
     expect(second?.value).toBeCloseTo(Math.max(...measured.map(({ counts }) => size(counts))), 3);
@@ -105,13 +108,13 @@ describe('a study of perplexity and size', () => {
 
 describe('a study under a floor', () => {
   const floor = 0.585;
-  const goals: Goals = {
-    goals: [{ terms: [{ quantity: metric(perplexity), weight: 1 }] }],
+  const objectives: Objectives = {
+    objectives: [{ terms: [{ quantity: metric(perplexity), weight: 1 }] }],
     floors: [{ metric: accuracy, limit: floor }],
   };
 
   it('chooses among finalists that meet it, where the best without it does not', async () => {
-    const floored = createPlan({ goals, candidates: 1500 });
+    const floored = createPlan({ objectives, candidates: 1500 });
     const [without, within] = [
       await runStudy(createPlan({ candidates: 1500 }), [], effects),
       await runStudy(floored, [], effects),
@@ -123,11 +126,11 @@ describe('a study under a floor', () => {
 
 describe('a study under a floor that nothing meets', () => {
   it('takes what misses it least, and says so', async () => {
-    const goals: Goals = {
-      goals: [{ terms: [{ quantity: metric(perplexity), weight: 1 }] }],
+    const objectives: Objectives = {
+      objectives: [{ terms: [{ quantity: metric(perplexity), weight: 1 }] }],
       floors: [{ metric: perplexity, limit: 1 }],
     };
-    const plan = createPlan({ goals });
+    const plan = createPlan({ objectives });
     const { state } = await runStudy(plan);
     const { winner, summary } = writeReport(plan, state);
     expect(winner.counts).toEqual(listFinal(plan, state).toSorted((a, b) => a.value - b.value)[0]?.counts);
@@ -146,8 +149,8 @@ describe('a study of a weighted sum', () => {
 
 /** The winner where perplexity weighs 1 and accuracy so much. */
 async function findWeighted(weight: number): Promise<TrialResult> {
-  const goals: Goals = {
-    goals: [
+  const objectives: Objectives = {
+    objectives: [
       {
         terms: [
           { quantity: metric(perplexity), weight: 1 },
@@ -157,6 +160,6 @@ async function findWeighted(weight: number): Promise<TrialResult> {
     ],
     floors: [],
   };
-  const plan = createPlan({ goals, candidates: 1500 });
+  const plan = createPlan({ objectives, candidates: 1500 });
   return writeReport(plan, (await runStudy(plan, [], effects)).state).winner;
 }
