@@ -84,7 +84,7 @@ function readSelection(flags: Flags): NonNullable<PruneRequest['selection']> {
   const [selection] = given;
   if (selection === undefined || given.length > 1)
     throw new InvalidArgumentError(
-      'say once what stays: --remove or --at-most, --rate, --rates, --architecture, --units or --manifest.',
+      'say once what stays: --remove or --at-most, --rate, --rates, --architecture, --units, --manifest or --earlier-output.',
     );
   // Partial messages inside; the client completes them.
   return selection as NonNullable<PruneRequest['selection']>;

@@ -9,7 +9,8 @@ export type Target =
   | { readonly $case: 'uniformRate'; readonly value: number }
   | { readonly $case: 'dimensionRates'; readonly value: DeepPartial<DimensionRates> }
   | { readonly $case: 'keptUnits'; readonly value: DeepPartial<KeptUnits> }
-  | { readonly $case: 'manifest'; readonly value: { readonly [key: string]: unknown } };
+  | { readonly $case: 'manifest'; readonly value: { readonly [key: string]: unknown } }
+  | { readonly $case: 'earlierOutput'; readonly value: string };
 
 /** A target, and what to call it in a table. */
 export interface NamedTarget {
@@ -23,6 +24,7 @@ export interface TargetFlags {
   readonly architecture?: readonly NamedTarget[];
   readonly units?: readonly NamedTarget[];
   readonly manifest?: readonly NamedTarget[];
+  readonly earlierOutput?: readonly NamedTarget[];
 }
 
 /** Flags that say what stays; each may be repeated where several targets make sense. */
@@ -45,13 +47,18 @@ export function addTargetFlags(command: Command): Command {
     )
     .option(
       '--units <FILE|@JSON>',
-      'exact kept units: [{"kv_groups": [0], "query_heads": [0, 1], "ffn_channels": [3, 5]}, ...]',
+      'exact kept units: [{"kv_groups": [0], "query_heads": [0, 1], "ffn_channels": [3, 5]}, ...], or bitmaps in base64',
       collect((value) => name(value, { $case: 'keptUnits', value: toKeptUnits(parseJsonArgument(value)) })),
     )
     .option(
       '--manifest <FILE>',
       'the prunecast.json of an output: exactly the units it names',
       collect((value) => name(value, { $case: 'manifest', value: requireObject(parseJsonArgument(value)) })),
+    )
+    .option(
+      '--earlier-output <NAME>',
+      'an earlier output, by its folder below the output root: the units of its prunecast.json, which is not sent',
+      collect((value) => name(value, { $case: 'earlierOutput', value })),
     );
 }
 
@@ -62,8 +69,9 @@ export function readTargets({
   architecture = [],
   units = [],
   manifest = [],
+  earlierOutput = [],
 }: TargetFlags): NamedTarget[] {
-  return [...rate, ...rates, ...architecture, ...units, ...manifest];
+  return [...rate, ...rates, ...architecture, ...units, ...manifest, ...earlierOutput];
 }
 
 function name(label: string, target: Target): NamedTarget {

@@ -117,6 +117,10 @@ export const REASONS = {
     meaning:
       "The file of a user's regressor is missing, too large, or not of the form [N, dimensions] to [N, metrics]; the message says which.",
   },
+  OUTPUT_NOT_FOUND: {
+    code: 'NOT_FOUND',
+    meaning: 'The output root has no output of this name, or its folder has no readable `prunecast.json`.',
+  },
   OUTPUT_EXISTS: { code: 'ALREADY_EXISTS', meaning: 'The output exists and `overwrite` is not set.' },
   OUTPUT_PROTECTED: {
     code: 'FAILED_PRECONDITION',

@@ -19,11 +19,19 @@ export function packUnits(units: readonly number[], size: number): Uint8Array {
   return bitmap;
 }
 
-/** The units of a bitmap, ascending. One that is shorter than the model needs stands for the same with zero bytes behind. */
-export function unpackUnits(bitmap: Uint8Array): number[] {
+/**
+ * The units of a bitmap, ascending. One that is shorter than the model needs stands for the same with zero bytes behind.
+ *
+ * @param size how many units there are; reading stops at the first unit beyond, which is then the last of the answer
+ */
+export function unpackUnits(bitmap: Uint8Array, size = Infinity): number[] {
   const units: number[] = [];
-  bitmap.forEach((byte, place) => {
-    for (let bit = 0; bit < 8; bit++) if ((byte >> bit) & 1) units.push(8 * place + bit);
-  });
+  for (const [place, byte] of bitmap.entries()) {
+    for (let bit = 0; bit < 8; bit++) {
+      if (((byte >> bit) & 1) === 0) continue;
+      units.push(8 * place + bit);
+      if (8 * place + bit >= size) return units;
+    }
+  }
   return units;
 }

@@ -105,16 +105,20 @@ export function architectureOf(kept: KeptUnits): Architecture {
 }
 
 function keptFirst(kept: readonly number[], size: number, field: string): number[] {
-  const chosen = new Set(kept);
-  const bad = kept.find((unit) => !Number.isInteger(unit) || unit < 0 || unit >= size);
-  if (bad !== undefined)
-    throw PrunecastError.ofField(
-      field,
-      `unit ${bad} does not exist; there are 0 to ${size - 1}`,
-      'ARCHITECTURE_INVALID',
-    );
-  if (chosen.size !== kept.length) throw PrunecastError.ofField(field, 'names a unit twice', 'ARCHITECTURE_INVALID');
-  return [...ascending(kept), ...range(size).filter((unit) => !chosen.has(unit))];
+  const isKept = new Uint8Array(size);
+  for (const unit of kept) {
+    if (!Number.isInteger(unit) || unit < 0 || unit >= size)
+      throw PrunecastError.ofField(
+        field,
+        `unit ${unit} does not exist; there are 0 to ${size - 1}`,
+        'ARCHITECTURE_INVALID',
+      );
+    if (isKept[unit] === 1) throw PrunecastError.ofField(field, 'names a unit twice', 'ARCHITECTURE_INVALID');
+    isKept[unit] = 1;
+  }
+  const order: number[] = [];
+  for (const wanted of [1, 0]) for (let unit = 0; unit < size; unit++) if (isKept[unit] === wanted) order.push(unit);
+  return order;
 }
 
 function range(size: number): number[] {

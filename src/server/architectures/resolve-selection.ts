@@ -19,6 +19,7 @@ import { findUniformPaper } from '../../search/controls/uniform.js';
 import { decodeArchitecture, decodeKeptUnits } from '../encoding/architecture.js';
 import { decodeBudgets, type BudgetedModel } from '../encoding/budget.js';
 import { decodeSpace } from '../encoding/space.js';
+import type { OutputFolders } from '../store/output-folder.js';
 import { parseManifest, type ManifestRecipe } from './manifest.js';
 import { keptCount } from '../../core/space/count-rule.js';
 import { createCostModel } from '../../core/budget/cost-spec.js';
@@ -62,12 +63,18 @@ export function openSpaces(shape: ModelShape, counted: ModelShape, spec: SearchS
 /** Every way in which Prune and Evaluate name an architecture. */
 type Asked = PruneRequest['selection'] | EvaluateTarget['target'];
 
+/** What a selection is read from. */
+export interface SelectionSources {
+  readonly model: BudgetedModel;
+  readonly outputs: Pick<OutputFolders, 'readManifest'>;
+}
+
 /**
  * @param field the selection's path in the request; empty at its top
- * @throws PrunecastError INVALID_REQUEST, ARCHITECTURE_INVALID, SPACE_INVALID, BUDGET_INFEASIBLE
+ * @throws PrunecastError INVALID_REQUEST, ARCHITECTURE_INVALID, SPACE_INVALID, BUDGET_INFEASIBLE, OUTPUT_NOT_FOUND, PATH_OUTSIDE_ROOTS
  */
 export async function resolveSelection(
-  model: BudgetedModel,
+  { model, outputs }: SelectionSources,
   asked: Asked,
   spaces: SelectionSpaces,
   field: string,
@@ -105,16 +112,17 @@ export async function resolveSelection(
       return { ...named(shareOut(shared)), allocation: 'uniform-paper', budgets: shared };
     }
     case 'keptUnits':
-      return exact(shape, decodeKeptUnits(asked.value), at('kept_units'));
-    case 'manifest': {
-      const { keptUnits, recipe } = parseManifest(asked.value, at('manifest'));
-      const selection = exact(shape, keptUnits, at('manifest.kept_units'));
-      return recipe === undefined ? selection : { ...selection, mended: { recipe, field: at('manifest') } };
+      return exact(shape, decodeKeptUnits(asked.value, shape.layers), at('kept_units'));
+    case 'manifest':
+      return fromManifest(shape, asked.value, at('manifest'));
+    case 'earlierOutput': {
+      const field = at('earlier_output');
+      return fromManifest(shape, await outputs.readManifest(asked.value, field), field);
     }
     case undefined:
       throw PrunecastError.ofField(
         field === '' ? 'selection' : field,
-        'says nothing of what stays: give an architecture, a rate, rates by dimension, budgets, kept units or a manifest',
+        'says nothing of what stays: give an architecture, a rate, rates by dimension, budgets, kept units, a manifest or an earlier output',
       );
   }
 }
@@ -147,6 +155,12 @@ function named(architecture: Architecture): Selection {
 function exact(shape: ModelShape, keptUnits: KeptUnits, field: string): Selection {
   rankKeptFirst(keptUnits, shape.layers, field);
   return { architecture: architectureOf(keptUnits), keptUnits, snapped: [], allocation: '' };
+}
+
+function fromManifest(shape: ModelShape, manifest: unknown, field: string): Selection {
+  const { keptUnits, recipe } = parseManifest(manifest, field);
+  const selection = exact(shape, keptUnits, `${field}.kept_units`);
+  return recipe === undefined ? selection : { ...selection, mended: { recipe, field } };
 }
 
 function shareOut({ space, budgets, field }: SharedBudgets): Architecture {

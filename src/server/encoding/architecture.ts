@@ -14,13 +14,21 @@ export function encodeArchitecture(architecture: Architecture): ArchitectureMess
   return { layers: architecture.map((layer) => ({ ...layer })) };
 }
 
-/** The units of a message, each kind ascending. Whether the model has them is for the caller to check. */
-export function decodeKeptUnits(message: KeptUnitsMessage): KeptUnits {
-  return message.layers.map(({ kvGroups, queryHeads, ffnChannels }) => ({
-    kvGroups: unpackUnits(kvGroups),
-    queryHeads: unpackUnits(queryHeads),
-    ffnChannels: unpackUnits(ffnChannels),
-  }));
+/**
+ * The units of a message, each kind ascending. A unit that the model does not have is the last of its kind: `rankKeptFirst`
+ * refuses it.
+ *
+ * @param own the unpruned architecture
+ */
+export function decodeKeptUnits(message: KeptUnitsMessage, own: Architecture): KeptUnits {
+  return message.layers.map(({ kvGroups, queryHeads, ffnChannels }, index) => {
+    const dense = own[index] ?? { kvHeads: 0, queryHeadsPerKv: 0, ffnChannels: 0 };
+    return {
+      kvGroups: unpackUnits(kvGroups, dense.kvHeads),
+      queryHeads: unpackUnits(queryHeads, dense.kvHeads * dense.queryHeadsPerKv),
+      ffnChannels: unpackUnits(ffnChannels, dense.ffnChannels),
+    };
+  });
 }
 
 /** @param own the unpruned architecture, whose counts size the bitmaps */

@@ -17,6 +17,7 @@ import { workOn } from '../models/work-on.js';
 import type { PluginRegistry } from '../plugins/plugin-registry.js';
 import { withNamedUnits, withOwnOrder, type RankedModel, type RecipePreparer } from '../recipes/prepare-recipe.js';
 import { exportedShape, type RecipeResolver, type RecipeSpec } from '../recipes/recipe-spec.js';
+import type { OutputFolders } from '../store/output-folder.js';
 import type { TextSource } from '../texts/text-source.js';
 import { estimateSeconds } from './estimate-seconds.js';
 import { decodeProtocol } from './decode-protocol.js';
@@ -33,17 +34,26 @@ export interface EvaluateServices {
   readonly labels: StoredLabelQueue;
 }
 
+/** Where earlier outputs that a request names are read. */
+export interface SelectionServices {
+  readonly outputs: Pick<OutputFolders, 'readManifest'>;
+}
+
 /** Checks an Evaluate request down to its windows; `run` then measures, each result an event as it is ready. */
-export async function prepareEvaluate(services: EvaluateServices, request: EvaluateRequest): Promise<Prepared> {
+export async function prepareEvaluate(
+  services: EvaluateServices & SelectionServices,
+  request: EvaluateRequest,
+): Promise<Prepared> {
   const model = await services.models.open(request.model);
   const { shape } = model.language;
   const targets = request.targets.length === 0 ? [DENSE] : request.targets;
   const counted = services.recipes.countedShape(shape, [{ recipe: request.recipe, field: 'recipe' }], request.space);
   const spaces = openSpaces(shape, counted, request.space);
+  const sources = { model: budgeted(model), outputs: services.outputs };
   const selections: Selection[] = [];
   for (const [index, { target }] of targets.entries()) {
-    if (index % TARGETS_A_TURN === TARGETS_A_TURN - 1) await setImmediate();
-    selections.push(await resolveSelection(budgeted(model), target, spaces, `targets[${index}]`));
+    await setImmediate(); // the exact units of a large model take milliseconds
+    selections.push(await resolveSelection(sources, target, spaces, `targets[${index}]`));
   }
   const { plugin: evaluator, options } = services.plugins.resolve(
     'evaluator',

@@ -53,7 +53,7 @@ export async function preparePrune(
   const { shape } = model.language;
   const counted = services.recipes.countedShape(shape, [{ recipe: request.recipe, field: 'recipe' }], request.space);
   const selection = await resolveSelection(
-    budgeted(model),
+    { model: budgeted(model), outputs: services.outputs },
     request.selection,
     openSpaces(shape, counted, request.space),
     '',

@@ -25,7 +25,7 @@ const RUNGS = 16;
 const PAIRS = 100_000;
 /** Options of a plug-in. The largest built in are a few dozen values. */
 const OPTIONS = { bytes: 65_536, values: 5000, depth: 16 } as const;
-/** A prunecast.json: as many kept units as fit one message. */
+/** A prunecast.json; those of earlier versions list each kept unit. */
 const MANIFEST = { bytes: 4_000_000, values: 350_000, depth: 16 } as const;
 
 /**
@@ -121,6 +121,7 @@ export const FIELD_BOUNDS: Readonly<Record<string, FieldBound>> = {
   'prunecast.v1.PruneRequest.model': PATH,
   'prunecast.v1.PruneRequest.uniform_rate': RATE,
   'prunecast.v1.PruneRequest.manifest': MANIFEST,
+  'prunecast.v1.PruneRequest.earlier_output': PATH,
   'prunecast.v1.PruneRequest.output': PATH,
   'prunecast.v1.BudgetList.budgets': { entries: BUDGETS },
   'prunecast.v1.EvaluateRequest.request_id': IDENTIFIER,
@@ -128,6 +129,7 @@ export const FIELD_BOUNDS: Readonly<Record<string, FieldBound>> = {
   'prunecast.v1.EvaluateRequest.targets': { entries: 1000 },
   'prunecast.v1.EvaluateTarget.uniform_rate': RATE,
   'prunecast.v1.EvaluateTarget.manifest': MANIFEST,
+  'prunecast.v1.EvaluateTarget.earlier_output': PATH,
   'prunecast.v1.PredictRequest.predictor_id': IDENTIFIER,
   'prunecast.v1.PredictRequest.recipe_digest': IDENTIFIER,
   'prunecast.v1.SearchRequest.request_id': IDENTIFIER,

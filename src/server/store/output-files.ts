@@ -7,6 +7,9 @@ import { isRecord } from '../../engine/files/read-json.js';
 /** Beside every output; an output without it is none of ours. */
 export const MANIFEST_FILE = 'prunecast.json';
 
+/** Earlier versions listed each kept unit on a line of its own: some 45 MB for Llama 3.1 70B. */
+const MOST_MANIFEST_BYTES = 2 ** 26;
+
 /**
  * Checks an output that an exporter has written against what it says it wrote, and adds to its manifest the list of all
  * files with their bytes, so that what is added to the folder later can be told apart. Returns the summary with the manifest
@@ -87,9 +90,11 @@ async function listFiles(directory: string): Promise<Map<string, number>> {
   return files;
 }
 
-/** undefined where there is none, or it is no JSON object. */
-async function readManifest(directory: string): Promise<Readonly<Record<string, unknown>> | undefined> {
-  const text = await readFile(join(directory, MANIFEST_FILE), 'utf8').catch(() => undefined);
+/** The manifest of an output; undefined where there is none, it is no JSON object, or it is larger than any that was written. */
+export async function readManifest(directory: string): Promise<Readonly<Record<string, unknown>> | undefined> {
+  const path = join(directory, MANIFEST_FILE);
+  const { size } = await stat(path).catch(() => ({ size: Infinity }));
+  const text = size > MOST_MANIFEST_BYTES ? undefined : await readFile(path, 'utf8').catch(() => undefined);
   if (text === undefined) return undefined;
   try {
     const manifest: unknown = JSON.parse(text);

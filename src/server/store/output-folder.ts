@@ -3,8 +3,9 @@ import { dirname, join, relative } from 'node:path';
 import { PrunecastError } from '../../core/errors/prunecast-error.js';
 import type { ExportSummary } from '../../core/ports/exporter.js';
 import { exists, isCode, notWritten, toOutputError } from './file-errors.js';
-import { sealOutput, syncAll, syncPath } from './output-files.js';
+import { MANIFEST_FILE, readManifest, sealOutput, syncAll, syncPath } from './output-files.js';
 import {
+  findEarlier,
   findPlace,
   MOST_DEPTH,
   requireReplaceable,
@@ -46,6 +47,13 @@ export interface OutputFolders {
     policy: OutputPolicy,
     write: (directory: string) => Promise<ExportSummary>,
   ): Promise<ExportSummary>;
+  /**
+   * The manifest of an earlier output.
+   *
+   * @param field the output's path in the request
+   * @throws PrunecastError INVALID_REQUEST, PATH_OUTSIDE_ROOTS, OUTPUT_NOT_FOUND
+   */
+  readManifest(output: string, field: string): Promise<Readonly<Record<string, unknown>>>;
   /**
    * Removes what interrupted writes left behind and no server owns, and puts back an old output that had only been moved
    * aside. Folders that cannot be read are passed over.
@@ -94,6 +102,17 @@ export function createOutputFolders({ root, kept, ...lease }: OutputSettings): O
       } catch (error) {
         throw toOutputError(error, target.output, root);
       }
+    },
+    readManifest: async (output, field) => {
+      const directory = await findEarlier(root, output, field);
+      const manifest = directory === undefined ? undefined : await readManifest(directory);
+      if (manifest === undefined)
+        throw PrunecastError.ofField(
+          field,
+          `"${output}" is no output of this server: no folder of this name under the output root has a ${MANIFEST_FILE}`,
+          'OUTPUT_NOT_FOUND',
+        );
+      return manifest;
     },
     sweep: async () => {
       await mkdir(root, { recursive: true });

@@ -80,34 +80,50 @@ export async function findPlace(
   return { target, parent, isThere };
 }
 
+/**
+ * The folder of an earlier output, links followed; undefined where there is none.
+ *
+ * @param field the output's path in the request
+ * @throws PrunecastError INVALID_REQUEST, PATH_OUTSIDE_ROOTS
+ */
+export async function findEarlier(root: string, output: string, field: string): Promise<string | undefined> {
+  const target = resolve(root, output);
+  checkName(root, target, output, field);
+  try {
+    const real = await realpath(target);
+    if (!isWithin(await realpath(root), real)) throw outsideRoot(output, field);
+    return real;
+  } catch (error) {
+    if (isCode(error, 'ENOENT', 'ENOTDIR', 'ELOOP', 'ENAMETOOLONG', 'EACCES')) return undefined;
+    throw error;
+  }
+}
+
 /** Throws OUTPUT_PROTECTED unless what is there is an earlier output and nothing else, or an empty folder. */
 export async function requireReplaceable(target: string, output: string): Promise<void> {
   const foreign = (await lstat(target)).isDirectory() ? await findForeign(target) : 'is a file or a link';
   if (foreign !== undefined) throw isProtected(output, foreign);
 }
 
-function checkName(root: string, target: string, output: string): void {
-  if (output === '') throw PrunecastError.ofField('output', 'is empty: name a folder relative to the output root');
+function checkName(root: string, target: string, output: string, field = 'output'): void {
+  if (output === '') throw PrunecastError.ofField(field, 'is empty: name a folder relative to the output root');
   const parts = relative(root, target).split(sep);
-  if (output.includes('\0') || parts[0] === '..' || target === resolve(root)) throw outsideRoot(output);
+  if (output.includes('\0') || parts[0] === '..' || target === resolve(root)) throw outsideRoot(output, field);
   if (parts.length > MOST_DEPTH)
-    throw PrunecastError.ofField('output', `lies ${parts.length} folders deep: at most ${MOST_DEPTH} are allowed`);
+    throw PrunecastError.ofField(field, `lies ${parts.length} folders deep: at most ${MOST_DEPTH} are allowed`);
   const long = parts.find((part) => Buffer.byteLength(part) > MOST_NAME_BYTES);
   if (long !== undefined)
     throw PrunecastError.ofField(
-      'output',
+      field,
       `has a name of ${Buffer.byteLength(long)} bytes, "${long.slice(0, 20)}...": at most ${MOST_NAME_BYTES} are allowed`,
     );
   if (Buffer.byteLength(target) > MOST_PATH_BYTES)
     throw PrunecastError.ofField(
-      'output',
+      field,
       `comes to a path of ${Buffer.byteLength(target)} bytes under the output root: at most ${MOST_PATH_BYTES} are allowed`,
     );
   if (parts.some(isWritingName))
-    throw PrunecastError.ofField(
-      'output',
-      `"${output}" has a name that is kept for unfinished outputs: choose another`,
-    );
+    throw PrunecastError.ofField(field, `"${output}" has a name that is kept for unfinished outputs: choose another`);
 }
 
 async function existsByName(target: string, output: string): Promise<boolean> {
@@ -143,9 +159,9 @@ function isWithin(folder: string, path: string): boolean {
   return path === folder || path.startsWith(folder.endsWith(sep) ? folder : `${folder}${sep}`);
 }
 
-function outsideRoot(output: string): PrunecastError {
+function outsideRoot(output: string, field = 'output'): PrunecastError {
   return PrunecastError.ofField(
-    'output',
+    field,
     `"${output}" leads outside the output root: name a folder relative to it`,
     'PATH_OUTSIDE_ROOTS',
   );

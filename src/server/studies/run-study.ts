@@ -107,7 +107,7 @@ async function finish(
   await writePruned(
     services.outputs,
     study.model,
-    { keptUnits: decodeKeptUnits(report.winnerUnits), recipe: ranked.recipe },
+    { keptUnits: decodeKeptUnits(report.winnerUnits, study.plan.space.shape.layers), recipe: ranked.recipe },
     study.output,
     {
       recipe: findRecipe(study.recipes, state),

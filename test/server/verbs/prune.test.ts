@@ -1,4 +1,4 @@
-import { readdir, readFile } from 'node:fs/promises';
+import { mkdir, readdir, readFile, symlink } from 'node:fs/promises';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { BudgetKind, type DeepPartial, type EvaluateTarget, type PruneRequest } from '../../../src/client/index.js';
 import { CRITERIA, keptUnitsOf } from '../../support/criteria-reference.js';
@@ -11,6 +11,7 @@ import {
   MAGNITUDE,
   REFERENCE_TEXT,
   readWeights,
+  refusalOf,
   startVerbServer,
   type VerbServer,
 } from './verb-server.js';
@@ -215,10 +216,34 @@ describe('Prune', () => {
     });
     const weights = (output: string) => readFile(verbs.path('outputs', output, 'model.safetensors'));
     expect((await weights('from-manifest')).equals(await weights('original'))).toBe(true);
-    expect(await measure(DEMO, { $case: 'manifest', value: manifest })).toBeCloseTo(
-      await measure(DEMO, selection, recipe),
-      5,
-    );
+    await verbs.client.runPrune({
+      model: DEMO,
+      selection: { $case: 'earlierOutput', value: 'original' },
+      output: 'from-earlier',
+    });
+    expect((await weights('from-earlier')).equals(await weights('original'))).toBe(true);
+    const measured = await measure(DEMO, { $case: 'manifest', value: manifest });
+    expect(measured).toBeCloseTo(await measure(DEMO, selection, recipe), 5);
+    expect(await measure(DEMO, { $case: 'earlierOutput', value: 'original' })).toBe(measured);
+  });
+
+  it.each([
+    ['is not there', 'no-such-output', 'OUTPUT_NOT_FOUND'],
+    ['has no manifest', 'bare', 'OUTPUT_NOT_FOUND'],
+    ['lies outside the output root', '../models', 'PATH_OUTSIDE_ROOTS'],
+    ['is a link that leads outside', 'link', 'PATH_OUTSIDE_ROOTS'],
+    ['has no name', '', 'INVALID_REQUEST'],
+  ])('refuses an earlier output that %s', async (_, value, reason) => {
+    await mkdir(verbs.path('outputs/bare'), { recursive: true });
+    await symlink(verbs.path(), verbs.path('outputs/link')).catch(() => undefined);
+    const selection = { $case: 'earlierOutput', value } as const;
+    const prune = () => verbs.client.runPrune({ model: DEMO, selection, output: 'of-none' });
+    expect(await refusalOf(verbs, prune)).toMatchObject({ reason, fields: ['earlier_output'] });
+    const targets = [{ target: selection }];
+    expect(await refusalOf(verbs, () => verbs.client.runEvaluate({ model: DEMO, targets }))).toMatchObject({
+      reason,
+      fields: ['targets[0].earlier_output'],
+    });
   });
 
   it('replaces an output only when told to', async () => {

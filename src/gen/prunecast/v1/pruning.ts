@@ -136,12 +136,22 @@ export interface PruneRequest {
     { $case: "keptUnits"; value: KeptUnits }
     | //
     /**
-     * The contents of a prunecast.json: exactly the units it names, mended again where the output was.
+     * The contents of a prunecast.json: exactly the units it names, compensated again if the output was.
      * At most 4,000,000 bytes, 350,000 values, nested 16 deep.
      */
     { $case: "manifest"; value: { [key: string]: any } | undefined }
+    | //
+    /**
+     * An earlier output of this server, by its folder relative to the output root: as `manifest` with its prunecast.json,
+     * which need not be sent.
+     * At most 4,096 characters.
+     */
+    { $case: "earlierOutput"; value: string }
     | undefined;
-  /** Ignored with `kept_units`; with a `manifest` whose output was mended, `calibration.text` may bring the text again. */
+  /**
+   * Ignored with `kept_units`. With a `manifest` or `earlier_output` that was compensated, only `calibration.text` is read:
+   * it may bring the text again.
+   */
   recipe:
     | Recipe
     | undefined;
@@ -228,6 +238,13 @@ export interface EvaluateTarget {
      * At most 4,000,000 bytes, 350,000 values, nested 16 deep.
      */
     { $case: "manifest"; value: { [key: string]: any } | undefined }
+    | //
+    /**
+     * An earlier output of this server, by its folder relative to the output root: as `manifest` with its prunecast.json,
+     * which need not be sent.
+     * At most 4,096 characters.
+     */
+    { $case: "earlierOutput"; value: string }
     | undefined;
 }
 
@@ -568,6 +585,9 @@ export const PruneRequest: MessageFns<PruneRequest> = {
       case "manifest":
         Struct.encode(Struct.wrap(message.selection.value), writer.uint32(66).fork()).join();
         break;
+      case "earlierOutput":
+        writer.uint32(122).string(message.selection.value);
+        break;
     }
     if (message.recipe !== undefined) {
       Recipe.encode(message.recipe, writer.uint32(74).fork()).join();
@@ -667,6 +687,14 @@ export const PruneRequest: MessageFns<PruneRequest> = {
             message.selection = { $case: "manifest", value: Struct.unwrap(Struct.decode(reader, reader.uint32())) };
             continue;
           }
+          case 15: {
+            if (tag !== 122) {
+              break;
+            }
+
+            message.selection = { $case: "earlierOutput", value: reader.string() };
+            continue;
+          }
           case 9: {
             if (tag !== 74) {
               break;
@@ -753,6 +781,10 @@ export const PruneRequest: MessageFns<PruneRequest> = {
         ? { $case: "keptUnits", value: KeptUnits.fromJSON(object.kept_units) }
         : isSet(object.manifest)
         ? { $case: "manifest", value: object.manifest }
+        : isSet(object.earlierOutput)
+        ? { $case: "earlierOutput", value: globalThis.String(object.earlierOutput) }
+        : isSet(object.earlier_output)
+        ? { $case: "earlierOutput", value: globalThis.String(object.earlier_output) }
         : undefined,
       recipe: isSet(object.recipe) ? Recipe.fromJSON(object.recipe) : undefined,
       space: isSet(object.space) ? SearchSpaceSpec.fromJSON(object.space) : undefined,
@@ -787,6 +819,8 @@ export const PruneRequest: MessageFns<PruneRequest> = {
       obj.keptUnits = KeptUnits.toJSON(message.selection.value);
     } else if (message.selection?.$case === "manifest") {
       obj.manifest = message.selection.value;
+    } else if (message.selection?.$case === "earlierOutput") {
+      obj.earlierOutput = message.selection.value;
     }
     if (message.recipe !== undefined) {
       obj.recipe = Recipe.toJSON(message.recipe);
@@ -850,6 +884,12 @@ export const PruneRequest: MessageFns<PruneRequest> = {
       case "manifest": {
         if (object.selection?.value !== undefined && object.selection?.value !== null) {
           message.selection = { $case: "manifest", value: object.selection.value };
+        }
+        break;
+      }
+      case "earlierOutput": {
+        if (object.selection?.value !== undefined && object.selection?.value !== null) {
+          message.selection = { $case: "earlierOutput", value: object.selection.value };
         }
         break;
       }
@@ -1273,6 +1313,9 @@ export const EvaluateTarget: MessageFns<EvaluateTarget> = {
       case "manifest":
         Struct.encode(Struct.wrap(message.target.value), writer.uint32(50).fork()).join();
         break;
+      case "earlierOutput":
+        writer.uint32(58).string(message.target.value);
+        break;
     }
     return writer;
   },
@@ -1338,6 +1381,14 @@ export const EvaluateTarget: MessageFns<EvaluateTarget> = {
             message.target = { $case: "manifest", value: Struct.unwrap(Struct.decode(reader, reader.uint32())) };
             continue;
           }
+          case 7: {
+            if (tag !== 58) {
+              break;
+            }
+
+            message.target = { $case: "earlierOutput", value: reader.string() };
+            continue;
+          }
         }
         if ((tag & 7) === 4 || tag === 0) {
           break;
@@ -1370,6 +1421,10 @@ export const EvaluateTarget: MessageFns<EvaluateTarget> = {
         ? { $case: "keptUnits", value: KeptUnits.fromJSON(object.kept_units) }
         : isSet(object.manifest)
         ? { $case: "manifest", value: object.manifest }
+        : isSet(object.earlierOutput)
+        ? { $case: "earlierOutput", value: globalThis.String(object.earlierOutput) }
+        : isSet(object.earlier_output)
+        ? { $case: "earlierOutput", value: globalThis.String(object.earlier_output) }
         : undefined,
     };
   },
@@ -1388,6 +1443,8 @@ export const EvaluateTarget: MessageFns<EvaluateTarget> = {
       obj.keptUnits = KeptUnits.toJSON(message.target.value);
     } else if (message.target?.$case === "manifest") {
       obj.manifest = message.target.value;
+    } else if (message.target?.$case === "earlierOutput") {
+      obj.earlierOutput = message.target.value;
     }
     return obj;
   },
@@ -1431,6 +1488,12 @@ export const EvaluateTarget: MessageFns<EvaluateTarget> = {
       case "manifest": {
         if (object.target?.value !== undefined && object.target?.value !== null) {
           message.target = { $case: "manifest", value: object.target.value };
+        }
+        break;
+      }
+      case "earlierOutput": {
+        if (object.target?.value !== undefined && object.target?.value !== null) {
+          message.target = { $case: "earlierOutput", value: object.target.value };
         }
         break;
       }
