@@ -114,20 +114,20 @@ async function measureCriterion(criterion: CriterionName, compensations: readonl
   for (const compensation of missing) {
     const started = performance.now();
     const { plugin, options, moduleUrl } = plugIn('compensation', COMPENSATIONS[compensation]);
-    const mends = plugin as Compensation;
+    const ownPlugin = plugin as Compensation;
     const recipe: SubjectRecipe =
-      mends.needs.length === 0
+      ownPlugin.needs.length === 0
         ? { ranking }
         : {
             ranking,
             compensation: {
-              plugin: mends,
+              plugin: ownPlugin,
               options,
               moduleUrl,
               calibration: await model.calibrate(sequences, ['mean', 'gram'], work),
             },
           };
-    const exported = mends.addsBias ? addOutputBiases(shape) : shape;
+    const exported = ownPlugin.addsBias ? addOutputBiases(shape) : shape;
     const shapes = {
       'uniform-paper': findPaperShape(exported),
       'uniform-best': await findBestShape(recipe, criterion, compensation, exported),

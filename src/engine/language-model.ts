@@ -12,7 +12,7 @@ import type { Calibration, CalibrationNeed } from './calibration/calibration.js'
 import type { Checkpoint } from './checkpoint/checkpoint.js';
 import type { LayerErrors } from './compensation/calibration-errors.js';
 import { estimatePeakBytes, planMemory, type Workload } from './runtime/plan-memory.js';
-import type { MendRequest, MendedTensors } from './compensation/output-map.js';
+import type { OutputMapRequest, OutputMap } from './compensation/output-map.js';
 import { keyRecipe } from './weights/recipe-key.js';
 import { detectMemoryBudgetBytes, detectThreads } from './runtime/resource-limits.js';
 import { createPace } from './pace.js';
@@ -86,7 +86,7 @@ export interface LanguageModel {
   /** The model under a recipe, to be evaluated. Sorted weights stay in memory as long as the budget allows. */
   subject(recipe: SubjectRecipe): EvaluationSubject;
   /** The output map of a half-block as an architecture keeps it under a recipe, in the order of a checkpoint. */
-  mend(recipe: SubjectRecipe, request: MendRequest, work: WorkContext): Promise<MendedTensors>;
+  outputMap(recipe: SubjectRecipe, request: OutputMapRequest, work: WorkContext): Promise<OutputMap>;
   /** The calibration errors of every width under a recipe's compensation, one entry a layer. */
   calibrationErrors(recipe: SubjectRecipe, work: WorkContext): Promise<readonly LayerErrors[]>;
   /** How long half-blocks of a grid of shapes take on this machine for one token with `length` before it; seconds of work. */
@@ -191,7 +191,7 @@ export async function openLanguageModel(
     calibrate: (sequences, needs, work) => thread.call('calibrate', { sequences, needs }, work),
     scoreUnits: (request) => scoreUnits(thread, shape, request),
     subject,
-    mend: (recipe, request, work) => thread.call('mend', { recipe: describe(recipe), request }, work),
+    outputMap: (recipe, request, work) => thread.call('outputMap', { recipe: describe(recipe), request }, work),
     calibrationErrors: (recipe, work) => thread.call('calibrationErrors', { recipe: describe(recipe) }, work),
     timeShapes: (length, work) => thread.call('timeShapes', { length }, work),
     timeArchitecture: (recipe, architecture, length, work) =>

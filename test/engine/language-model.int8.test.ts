@@ -107,19 +107,19 @@ describe.skipIf(!hasVnni)('LanguageModel.subject in int8', () => {
     { plugin: leastSquares, options: { damping: 0.01 }, file: 'least-squares' },
     { plugin: leastSquares, options: { damping: 0.01, fit: 'stream' }, file: 'least-squares' },
     { plugin: affine, options: { damping: 0.01 }, file: 'affine' },
-  ] as const)('quantises mended weights: $file $options', async ({ plugin, options, file }) => {
+  ] as const)('quantises compensated weights: $file $options', async ({ plugin, options, file }) => {
     const calibration = await model.calibrate(calibrationSequences, [...plugin.needs], unattended);
     const ranking = identityRanking(model.shape.layers);
     const moduleUrl = new URL(`../../src/plugins/compensations/${file}.js`, import.meta.url);
     const recipe = { ranking, compensation: { plugin, options, calibration, moduleUrl } } as SubjectRecipe;
     const pruned = varied.slice(1, 3);
     const exact = await collectLosses(model, pruned, 'float32', recipe);
-    const [unmended] = await collectLosses(model, pruned, 'int8');
+    const [plain] = await collectLosses(model, pruned, 'int8');
     const rounded = await collectLosses(model, pruned, 'int8', recipe);
     for (const [index, losses] of rounded.entries())
       expect(gap(losses, exact[index] as Float64Array)).toBeLessThan(0.02);
-    expect(gap(rounded[0] as Float64Array, unmended as Float64Array)).toBeGreaterThan(0.1);
-    // Mended maps of one width but of two architectures must not be mistaken for each other.
+    expect(gap(rounded[0] as Float64Array, plain as Float64Array)).toBeGreaterThan(0.1);
+    // Compensated maps of one width but of two architectures must not be mistaken for each other.
     for (const [index, architecture] of pruned.entries())
       expect(await collectLosses(model, [architecture], 'int8', recipe)).toEqual([rounded[index]]);
   });

@@ -6,7 +6,7 @@ export type CompensationNeed = 'mean' | 'gram';
 /** Changes the kept weights of a half-block, or adds a bias, to make up for what was removed. */
 export interface Compensation<Options = unknown> extends PluginManifest<Options> {
   readonly needs: readonly CompensationNeed[];
-  /** Whether the mended half-block may carry a bias that the model did not have. */
+  /** Whether the compensated half-block may carry a bias that the model did not have. */
   readonly addsBias: boolean;
   /**
    * Prepares one half-block for every width, heavy work included; runs in the model's own thread.
@@ -22,7 +22,7 @@ export interface Compensation<Options = unknown> extends PluginManifest<Options>
   readonly stream?: StreamFit<Options>;
 }
 
-/** Mends an architecture half-block by half-block, each on what the mended ones before it give: one calibration pass an architecture. */
+/** Compensates an architecture half-block by half-block, each on what the compensated ones before it give: one calibration pass an architecture. */
 export interface StreamFit<Options = unknown> {
   /** The name of the option that asks for it, for messages. */
   readonly option: string;
@@ -30,7 +30,7 @@ export interface StreamFit<Options = unknown> {
   isAsked(options: Options): boolean;
   /** The same options, asking for it. */
   ask(options: Options): Options;
-  /** The mended weights of a half-block that lost units and kept some, [rows, hidden]; runs in the model's own thread. */
+  /** The compensated weights of a half-block that lost units and kept some, [rows, hidden]; runs in the model's own thread. */
   fit(half: StreamHalfBlock, options: Options): Float32Array;
 }
 
@@ -71,15 +71,15 @@ export type TransposedProduct = (
 ) => Promise<Float32Array>;
 
 export interface PreparedCompensation {
-  /** The mended weights of the first `width` rows, [width, hidden]; a view where nothing changed. */
-  mend(width: number): MendedHalfBlock | Promise<MendedHalfBlock>;
+  /** The compensated weights of the first `width` rows, [width, hidden]; a view where nothing changed. */
+  compensate(width: number): CompensatedHalfBlock | Promise<CompensatedHalfBlock>;
   /** ||X W - X_k W'||^2 / tokens (damping included) when `width` rows stay; undefined where the compensation knows none. */
   error?(width: number): number;
   /** What it holds in memory beside the half-block's own weights; undefined for next to nothing. */
   readonly heldBytes?: number;
 }
 
-export interface MendedHalfBlock {
+export interface CompensatedHalfBlock {
   readonly weights: Float32Array;
   /** [hidden], added to the half-block's output; undefined for none. */
   readonly bias?: Float32Array;

@@ -35,7 +35,7 @@ export interface PrunedModel {
   readSource(file: string): Promise<Uint8Array | undefined>;
   /** The files of that folder that go along with every output, as they are: the tokenizer with its own code and chat templates, generation defaults, licences. */
   listCompanions(): Promise<readonly string[]>;
-  /** Every tensor of the pruned checkpoint under its Hugging Face name, cut and mended, in the source's own dtype. */
+  /** Every tensor of the pruned checkpoint under its Hugging Face name, cut and compensated, in the source's own dtype. */
   readonly tensors: readonly PrunedTensor[];
   /** What goes into prunecast.json beside the output. */
   readonly manifest: Readonly<Record<string, unknown>>;

@@ -3,7 +3,7 @@ import type { WorkContext } from '../../core/ports/work-context.js';
 import type { RecipeWeights } from '../weights/recipe-weights.js';
 
 /**
- * What a layer's mended half-blocks still miss of the dense ones' outputs: ||X W - X_k W'||^2 / tokens, summed over
+ * What a layer's compensated half-blocks still miss of the dense ones' outputs: ||X W - X_k W'||^2 / tokens, summed over
  * hidden, damping included. Empty where the compensation knows none or the model does not have the half-block.
  */
 export interface LayerErrors {

@@ -35,7 +35,7 @@ export async function fitLeastSquares(
   const errors = sumTails(target, hidden);
   return {
     heldBytes: inverse.byteLength + target.byteLength + errors.byteLength,
-    mend: async (width) => {
+    compensate: async (width) => {
       const kept = width + extra;
       const fitted =
         kept === 0

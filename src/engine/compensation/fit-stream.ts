@@ -4,7 +4,7 @@ import { solveInPlace } from './solve-least-squares.js';
 /**
  * The kept weights of one half-block that bring the pruned model's residual stream nearest to the dense one's:
  * W' = (X^T X / tokens + lambda I)^-1 (X^T T / tokens + lambda W), lambda = damping * mean diag(X^T X) / tokens, with X the
- * inputs that the pruned and mended layers before it give, and T what the residual stream lacks. [rows, hidden].
+ * inputs that the pruned and compensated layers before it give, and T what the residual stream lacks. [rows, hidden].
  */
 export function fitStream({ weights, rows, gram, product }: StreamHalfBlock, damping: number): Float32Array {
   let trace = 0;

@@ -5,7 +5,7 @@ import type { RecipeWeights } from '../weights/recipe-weights.js';
 import { expandOrder } from '../weights/reorder-rows.js';
 
 /** A half-block of an architecture. */
-export interface MendRequest {
+export interface OutputMapRequest {
   readonly layer: number;
   readonly half: 'attention' | 'ffn';
   /** Whole: a fit on the stream depends on the layers before. */
@@ -13,20 +13,20 @@ export interface MendRequest {
 }
 
 /** The output map (o or down) as a checkpoint has it. */
-export interface MendedTensors {
+export interface OutputMap {
   /** [hidden, kept rows], units ascending; undefined where the half-block leaves nothing or a bias alone. */
   readonly weight: Float32Array | undefined;
   /** [hidden]; undefined for none. */
   readonly bias: Float32Array | undefined;
 }
 
-/** The mended output map of a half-block: what an evaluation runs with, in the order in which it is written. */
-export async function mendHalf(
+/** The compensated output map of a half-block: what an evaluation runs with, in the order in which it is written. */
+export async function readOutputMap(
   shape: ModelShape,
   weights: RecipeWeights,
   ranking: Ranking,
-  { layer, half, architecture }: MendRequest,
-): Promise<MendedTensors> {
+  { layer, half, architecture }: OutputMapRequest,
+): Promise<OutputMap> {
   const own = shape.layers[layer];
   const order = ranking[layer];
   const kept = architecture[layer];

@@ -7,7 +7,7 @@ import { countStates, createStatePool, embedBatches, type StatePool } from './hi
 import { planPasses } from './plan-passes.js';
 import type { ReadyHalf, RecipeWeights } from '../weights/recipe-weights.js';
 import { batchWindows, type WindowBatch } from './window-batches.js';
-import { buildStatisticsGraph } from '../graph/statistics-graph.js';
+import { buildStatisticsGraph } from '../graph/statistics-graphs.js';
 import type { SessionPool } from '../graph/session-pool.js';
 import type { Calibration, InputStatistics, LayerStatistics } from '../calibration/calibration.js';
 import { sumBlockInfluence } from './block-influence.js';

@@ -1,7 +1,6 @@
 import { addMaskedSoftmax, type AttentionVariant } from './attention-graph.js';
 import { createGraphBuilder, type GraphBuilder } from './graph-builder.js';
-import { addTransposedMatMul, outputMatrixGradient } from './linear-vjp.js';
-import { addRmsNormParts, addRmsNormVjp } from './rms-norm-vjp.js';
+import { addRmsNormParts, addRmsNormVjp, addTransposedMatMul, outputMatrixGradient } from './vjp-parts.js';
 
 export type AttentionVjpVariant = Pick<
   AttentionVariant,

@@ -1,7 +1,6 @@
 import type { FfnVariant } from './ffn-graph.js';
 import { createGraphBuilder } from './graph-builder.js';
-import { addTransposedMatMul, outputMatrixGradient } from './linear-vjp.js';
-import { addRmsNormParts, addRmsNormVjp } from './rms-norm-vjp.js';
+import { addRmsNormParts, addRmsNormVjp, addTransposedMatMul, outputMatrixGradient } from './vjp-parts.js';
 
 /**
  * The vector-Jacobian product of the graph of `buildFfnGraph`: from dLoss/dresidual to dLoss/dhidden and the gradients of

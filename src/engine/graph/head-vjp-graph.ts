@@ -1,6 +1,5 @@
 import { createGraphBuilder } from './graph-builder.js';
-import { addTransposedMatMul } from './linear-vjp.js';
-import { addRmsNormParts, addRmsNormVjp } from './rms-norm-vjp.js';
+import { addRmsNormParts, addRmsNormVjp, addTransposedMatMul } from './vjp-parts.js';
 
 /**
  * dLoss/dhidden of the final norm, the head and the loss of each token, so that logits never leave the graph.

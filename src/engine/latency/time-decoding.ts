@@ -36,7 +36,7 @@ const STEPS = 8;
  * How long a token takes in half-blocks of a grid of shapes, with `length` tokens before it; the fastest of rounds
  * that go through the layers in turn. A few seconds for a model of a hundred million parameters.
  *
- * @param weights ranked in any way and not mended: only sizes matter
+ * @param weights ranked in any way and not compensated: only sizes matter
  */
 export async function timeShapes(
   context: LatencyContext,

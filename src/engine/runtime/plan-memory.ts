@@ -21,7 +21,7 @@ export interface Workload {
   readonly tokens?: number;
   /** Tokens before the one that is timed, whose keys and values lie in memory. */
   readonly cached?: number;
-  /** `stream`: an architecture is mended on its own stream. */
+  /** `stream`: an architecture is compensated on its own stream. */
   readonly fit?: 'stream';
   /** Most bytes that a compensation holds at once while it prepares a half-block of so many rows. */
   readonly preparing?: (rows: number, hidden: number) => number;
@@ -31,7 +31,7 @@ export interface Workload {
 
 /** How a memory budget is shared out: all parts together stay within it. */
 export interface MemoryPlan {
-  /** Most bytes of what is kept of weights: sorted layers, their mended copies, factorisations. */
+  /** Most bytes of what is kept of weights: sorted layers, their compensated copies, factorisations. */
   readonly storeBytes: number;
   /** Most bytes of hidden states. */
   readonly stateBytes: number;
@@ -125,7 +125,7 @@ function countWeightBytes(shape: ModelShape, precision?: Precision): number {
   return bytesPerWeight(precision) * countParameters(shape, shape.layers);
 }
 
-/** Weights in 8 bits lie beside those in float32, from which those of other widths are mended. */
+/** Weights in 8 bits lie beside those in float32, from which those of other widths are compensated. */
 function bytesPerWeight(precision: Precision = 'float32'): number {
   return precision === 'int8' ? 5 : 4;
 }

@@ -16,7 +16,7 @@ export interface PruneRequest {
   /** What stays of each layer; empty lists drop that half of the block, its norm included. */
   readonly keptUnits: KeptUnits;
   /**
-   * Mended tensors of the pruned model by name (`model.layers.3.mlp.down_proj.weight`), row-major as Hugging Face has
+   * Compensated tensors of the pruned model by name (`model.layers.3.mlp.down_proj.weight`), row-major as Hugging Face has
    * them; rounded to the source's dtype. A bias of o or down that the model did not have may be among them.
    * A function is called when the tensor is written, so that not all need be in memory at once.
    */
@@ -31,7 +31,7 @@ export type ReplacedTensors = ReadonlyMap<string, Float32Array | (() => Promise<
 const SLICE_VALUES = 1024 * 1024;
 
 /**
- * Cuts a checkpoint's own weights. Nothing is read before a tensor's `read`; what no compensation mended keeps its bits.
+ * Cuts a checkpoint's own weights. Nothing is read before a tensor's `read`; what no compensation compensated keeps its bits.
  * The checkpoint must stay open as long as tensors are read.
  *
  * A bias that `replace` adds to one layer stands in all of them, as zeros where it is not given (and with a bias of down
@@ -40,8 +40,8 @@ const SLICE_VALUES = 1024 * 1024;
  * A bias of o or down that it gives to a dropped half-block is all that stays of it, and every other dropped one has zeros.
  *
  * Throws ARCHITECTURE_INVALID where the units do not exist or groups keep different numbers of heads; RangeError for a
- * mended tensor that the pruned model does not have. Reading a tensor throws VALUES_OUT_OF_RANGE where its dtype cannot hold a
- * mended value.
+ * compensated tensor that the pruned model does not have. Reading a tensor throws VALUES_OUT_OF_RANGE where its dtype cannot hold a
+ * compensated value.
  */
 export function pruneModel({ checkpoint, keptUnits, replace = new Map(), manifest = {} }: PruneRequest): PrunedModel {
   rankKeptFirst(keptUnits, checkpoint.shape.layers);
@@ -106,7 +106,7 @@ function addBiases(
 function checkReplaced(specs: readonly TensorSpec[], replace: ReplacedTensors): void {
   const names = new Set(specs.map(({ name }) => name));
   const stray = [...replace.keys()].find((name) => !names.has(name));
-  if (stray !== undefined) throw new RangeError(`the pruned model has no tensor ${stray} to be mended`);
+  if (stray !== undefined) throw new RangeError(`the pruned model has no tensor ${stray} to be compensated`);
 }
 
 function prepareTensor(
@@ -120,13 +120,14 @@ function prepareTensor(
   const entry = isNewlyLeft(checkpoint.shape, spec, kept) ? undefined : checkpoint.tensors.get(name);
   // A tensor that the source lacks is an added bias: it takes the dtype of its own weight.
   const dtype = (entry ?? weightOf(checkpoint, family, spec)).dtype;
-  const mended = replace.get(name);
-  if (mended !== undefined) {
+  const compensated = replace.get(name);
+  if (compensated !== undefined) {
     return {
       name,
       dtype,
       shape,
-      read: async () => encodeInTurns(spec, typeof mended === 'function' ? await mended() : mended, dtype),
+      read: async () =>
+        encodeInTurns(spec, typeof compensated === 'function' ? await compensated() : compensated, dtype),
     };
   }
   if (entry === undefined)
@@ -228,7 +229,7 @@ function outOfRange(tensor: string, dtype: TensorDtype, index: number, value: nu
       : ', or prune the checkpoint after it was saved in a wider dtype (BF16 or F32: from_pretrained(folder, dtype="float32").save_pretrained(other))';
   return new PrunecastError(
     'VALUES_OUT_OF_RANGE',
-    `${tensor}: the mended value at ${index} is ${value}, which ${dtype}, the dtype of the checkpoint, cannot hold: take compensation none, more damping or a lower rate${cure}`,
+    `${tensor}: the compensated value at ${index} is ${value}, which ${dtype}, the dtype of the checkpoint, cannot hold: take compensation none, more damping or a lower rate${cure}`,
     { metadata: { tensor, dtype, index: String(index), value: String(value) } },
   );
 }

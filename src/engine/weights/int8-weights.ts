@@ -13,13 +13,13 @@ export interface Int8Weights extends HalfBlocks {
 export interface Int8Options {
   readonly hidden: number;
   readonly headDim: number;
-  /** Tells mended maps from others of the same width under the same recipe; empty where there are none. */
-  readonly mendedKey: string;
+  /** Tells compensated maps from others of the same width under the same recipe; empty where there are none. */
+  readonly compensationKey: string;
 }
 
 /**
  * Quantises what `weights` gives. A sorted matrix is quantised once, as a whole, and the scales of its columns serve every
- * width: fewer rows of o and down are a view, fewer columns of the others a copy for the step. A mended map is quantised for
+ * width: fewer rows of o and down are a view, fewer columns of the others a copy for the step. A compensated map is quantised for
  * its width. All of it is stored beside the float32 weights.
  *
  * What goes into o and down has a few large values, which would leave the others few of the 255 levels: these inputs are
@@ -28,7 +28,7 @@ export interface Int8Options {
 export function createInt8Weights(
   weights: RecipeWeights,
   store: WeightStore,
-  { hidden, headDim, mendedKey }: Int8Options,
+  { hidden, headDim, compensationKey }: Int8Options,
 ): Int8Weights {
   const quantise = (
     key: string,
@@ -48,7 +48,7 @@ export function createInt8Weights(
     padded = kept.length / hidden,
   ): Promise<QuantisedMatrix> => takeColumns(await quantise(key, whole, 'columns-first'), kept.length / hidden, padded);
 
-  /** A map out of the block, [inner, hidden]: rows of the whole one, or mended; rotated in blocks, of which only whole ones are taken. */
+  /** A map out of the block, [inner, hidden]: rows of the whole one, or compensated; rotated in blocks, of which only whole ones are taken. */
   const quantiseOutput = async (
     key: string,
     whole: Float32Array,
@@ -57,7 +57,8 @@ export function createInt8Weights(
   ): Promise<QuantisedMatrix> => {
     const inner = kept.length / hidden;
     const rotated = (matrix: Float32Array) => () => rotateRows(matrix, hidden, block);
-    if (kept.buffer !== whole.buffer) return quantise(`${key}:${mendedKey}:${inner}`, rotated(kept), 'inner-first');
+    if (kept.buffer !== whole.buffer)
+      return quantise(`${key}:${compensationKey}:${inner}`, rotated(kept), 'inner-first');
     return takeInner(await quantise(key, rotated(whole), 'inner-first'), pad(inner, block));
   };
 

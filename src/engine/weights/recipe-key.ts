@@ -3,7 +3,7 @@ import { canonicalJson } from '../../core/canonical-json.js';
 import type { Ranking } from '../../core/model/units.js';
 import type { Calibration } from '../calibration/calibration.js';
 
-/** What a recipe's sorted and mended weights depend on. */
+/** What a recipe's sorted and compensated weights depend on. */
 export interface KeyedRecipe {
   readonly ranking: Ranking;
   readonly compensation?: { readonly moduleUrl: string; readonly options: unknown; readonly calibration?: Calibration };

@@ -3,7 +3,7 @@ import type { Ranking } from '../../core/model/units.js';
 import type {
   Compensation,
   HalfBlock,
-  MendedHalfBlock,
+  CompensatedHalfBlock,
   PreparedCompensation,
   TransposedProduct,
 } from '../../core/ports/compensation.js';
@@ -37,7 +37,7 @@ export type ReadyHalf<Matrix = Float32Array> =
   | { readonly kind: 'bias'; readonly bias: Float32Array }
   | { readonly kind: 'nothing' };
 
-/** How units are ranked and what mends the kept ones. */
+/** How units are ranked and what compensates the kept ones. */
 export interface WeightRecipe {
   /** Tells this recipe's weights from those of others in the store. */
   readonly key: string;
@@ -110,14 +110,20 @@ export function createRecipeWeights(
       return plugin.prepare(await describeHalf(half, hidden, tools), options);
     });
 
-  const mend = async (name: string, half: SortedHalf, width: number): Promise<MendedHalfBlock | undefined> => {
+  const compensate = async (
+    name: string,
+    half: SortedHalf,
+    width: number,
+  ): Promise<CompensatedHalfBlock | undefined> => {
     if (compensation === undefined) return undefined;
     if (width === half.weights.length / hidden) return { weights: half.weights };
-    const known = store.find<MendedHalfBlock>(`${name}:${width}`);
+    const known = store.find<CompensatedHalfBlock>(`${name}:${width}`);
     if (known !== undefined) return known;
-    const mended = await (await factorise(name, half, compensation)).mend(width);
+    const compensated = await (await factorise(name, half, compensation)).compensate(width);
     // Views are free; only copies are worth keeping.
-    return mended.weights.buffer === half.weights.buffer ? mended : store.get(`${name}:${width}`, async () => mended);
+    return compensated.weights.buffer === half.weights.buffer
+      ? compensated
+      : store.get(`${name}:${width}`, async () => compensated);
   };
 
   const statisticsOf = (layer: number, half: 'attention' | 'ffn'): Pick<SortedHalf, 'mean' | 'gram'> => {
@@ -164,8 +170,8 @@ export function createRecipeWeights(
       queryHeadsPerKv === 0 ? ownHeadsPerKv(layer) : queryHeadsPerKv,
     );
     const width = kvHeads * queryHeadsPerKv * headDim;
-    const mended = await mend(name, half, width);
-    if (kvHeads === 0) return leaveBias(mended, all.outputBias);
+    const compensated = await compensate(name, half, width);
+    if (kvHeads === 0) return leaveBias(compensated, all.outputBias);
     const weights = sliceAttention(all, { hidden, width, keyValueWidth: kvHeads * headDim });
     const slidingWindow = source.config.slidingWindows[layer];
     return {
@@ -173,19 +179,22 @@ export function createRecipeWeights(
       kvHeads,
       queryHeads: kvHeads * queryHeadsPerKv,
       slidingWindow,
-      weights: { ...weights, ...applyMended(mended, weights.output, weights.outputBias, 'output', 'outputBias') },
+      weights: {
+        ...weights,
+        ...applyCompensation(compensated, weights.output, weights.outputBias, 'output', 'outputBias'),
+      },
     };
   };
 
   const prepareFfn = async (layer: number, channels: number): Promise<ReadyHalf> => {
     const { name, all, half } = await sortFfn(layer);
-    const mended = await mend(name, half, channels);
-    if (channels === 0) return leaveBias(mended, all.downBias);
+    const compensated = await compensate(name, half, channels);
+    if (channels === 0) return leaveBias(compensated, all.downBias);
     const weights = sliceFfn(all, hidden, channels);
     return {
       kind: 'ffn',
       channels,
-      weights: { ...weights, ...applyMended(mended, weights.down, weights.downBias, 'down', 'downBias') },
+      weights: { ...weights, ...applyCompensation(compensated, weights.down, weights.downBias, 'down', 'downBias') },
     };
   };
 
@@ -278,21 +287,21 @@ function sortGram(gram: Float32Array, order: readonly number[]): Float64Array {
   return sorted;
 }
 
-function applyMended<WeightKey extends string, BiasKey extends string>(
-  mended: MendedHalfBlock | undefined,
+function applyCompensation<WeightKey extends string, BiasKey extends string>(
+  compensated: CompensatedHalfBlock | undefined,
   own: Float32Array,
   ownBias: Float32Array | undefined,
   weightKey: WeightKey,
   biasKey: BiasKey,
 ): Record<WeightKey, Float32Array> & Record<BiasKey, Float32Array | undefined> {
-  const bias = addBiases(ownBias, mended?.bias);
-  return { [weightKey]: mended?.weights ?? own, [biasKey]: bias } as Record<WeightKey, Float32Array> &
+  const bias = addBiases(ownBias, compensated?.bias);
+  return { [weightKey]: compensated?.weights ?? own, [biasKey]: bias } as Record<WeightKey, Float32Array> &
     Record<BiasKey, Float32Array | undefined>;
 }
 
 /** The half-block's mean output: what was removed, by the compensation, and its own bias. */
-function leaveBias(mended: MendedHalfBlock | undefined, ownBias: Float32Array | undefined): ReadyHalf {
-  const bias = mended?.bias === undefined ? undefined : addBiases(ownBias, mended.bias);
+function leaveBias(compensated: CompensatedHalfBlock | undefined, ownBias: Float32Array | undefined): ReadyHalf {
+  const bias = compensated?.bias === undefined ? undefined : addBiases(ownBias, compensated.bias);
   return bias === undefined ? { kind: 'nothing' } : { kind: 'bias', bias };
 }
 

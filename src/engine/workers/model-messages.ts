@@ -9,8 +9,8 @@ import type { FileRecord } from '../files/checkpoint-files.js';
 import type { ModelConfig } from '../config/config.js';
 import type { CheckpointPlace } from '../files/open-within.js';
 import type { LayerErrors } from '../compensation/calibration-errors.js';
-import type { MendRequest, MendedTensors } from '../compensation/output-map.js';
-import type { RuntimeOptions } from '../runtime/model-runtime.js';
+import type { OutputMapRequest, OutputMap } from '../compensation/output-map.js';
+import type { RuntimeOptions } from '../runtime/model-memory.js';
 import type { ScoredLayer } from '../ranking/list-units.js';
 import type { UnitScores } from '../ranking/unit-scores.js';
 
@@ -67,10 +67,10 @@ export type ModelCalls = {
     item: never;
     result: Float32Array;
   };
-  mend: {
-    argument: { readonly recipe: RecipeMessage; readonly request: MendRequest };
+  outputMap: {
+    argument: { readonly recipe: RecipeMessage; readonly request: OutputMapRequest };
     item: never;
-    result: MendedTensors;
+    result: OutputMap;
   };
   calibrationErrors: { argument: { readonly recipe: RecipeMessage }; item: never; result: readonly LayerErrors[] };
   timeShapes: { argument: { readonly length: number }; item: never; result: LatencyTable };

@@ -39,7 +39,7 @@ serveCalls<ModelCalls>(
     },
     logits: async ({ recipe, architecture, tokens }, { work }) =>
       runtime.logits(await loadRecipe(recipe), architecture, tokens, work),
-    mend: async ({ recipe, request }, { work }) => runtime.mend(await loadRecipe(recipe), request, work),
+    outputMap: async ({ recipe, request }, { work }) => runtime.outputMap(await loadRecipe(recipe), request, work),
     calibrationErrors: async ({ recipe }, { work }) => runtime.calibrationErrors(await loadRecipe(recipe), work),
     timeShapes: ({ length }, { work }) => runtime.timeShapes(length, work),
     timeArchitecture: async ({ recipe, architecture, length }, { work }) =>

@@ -8,7 +8,7 @@ import { defineCompensation } from '../api.js';
  * ones. No bias, so every export takes it.
  *
  * `one-shot` fits on the dense model's inputs, and one factorisation serves every width. `stream` goes layer by layer on what
- * the pruned and mended layers before give, and so makes up for their errors too: a calibration pass for each architecture,
+ * the pruned and compensated layers before give, and so makes up for their errors too: a calibration pass for each architecture,
  * for finalists and outputs; it overfits where there are few tokens a channel.
  */
 export default defineCompensation({

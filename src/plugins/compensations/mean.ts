@@ -13,7 +13,7 @@ export default defineCompensation({
   needs: ['mean'],
   addsBias: true,
   prepare: (half) => ({
-    mend: (width) => ({ weights: half.weights.subarray(0, width * half.hidden), bias: meanOutput(half, width) }),
+    compensate: (width) => ({ weights: half.weights.subarray(0, width * half.hidden), bias: meanOutput(half, width) }),
   }),
 });
 

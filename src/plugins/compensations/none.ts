@@ -8,5 +8,5 @@ export default defineCompensation({
   needs: [],
   addsBias: false,
   options: z.strictObject({}),
-  prepare: ({ weights, hidden }) => ({ mend: (width) => ({ weights: weights.subarray(0, width * hidden) }) }),
+  prepare: ({ weights, hidden }) => ({ compensate: (width) => ({ weights: weights.subarray(0, width * hidden) }) }),
 });

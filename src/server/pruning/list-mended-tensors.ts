@@ -5,7 +5,7 @@ import type { LanguageModel, SubjectRecipe } from '../../engine/language-model.j
 import type { ReplacedTensors } from '../../engine/surgery/prune-model.js';
 
 /**
- * The output maps (o and down) that a recipe mends in an architecture, by their names in the checkpoint; each is computed
+ * The output maps (o and down) of an architecture, as a recipe compensates them, by their names in the checkpoint; each is computed
  * when it is written. Empty under a recipe without compensation. Halves that lost nothing are not among them, those that
  * lost all only where the compensation leaves a bias. One that is computed when the signal fires rejects with its reason.
  */
@@ -22,14 +22,14 @@ export function listMendedTensors(
   return new Map(
     architecture.flatMap((kept, layer) =>
       listHalves(kept, layers[layer] ?? kept).flatMap(({ half, part, lost }) => {
-        const mend = () => language.mend(recipe, { layer, half, architecture }, { signal });
+        const readMap = () => language.outputMap(recipe, { layer, half, architecture }, { signal });
         const weight = [
           nameBlockTensor(family, layer, part),
-          async () => (await mend()).weight ?? new Float32Array(),
+          async () => (await readMap()).weight ?? new Float32Array(),
         ] as const;
         const bias = [
           nameBlockTensor(family, layer, part, 'bias'),
-          async () => (await mend()).bias ?? new Float32Array(hidden),
+          async () => (await readMap()).bias ?? new Float32Array(hidden),
         ] as const;
         return [...(lost === 'some' ? [weight] : []), ...(compensation.plugin.addsBias ? [bias] : [])];
       }),

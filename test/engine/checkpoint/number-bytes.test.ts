@@ -51,7 +51,7 @@ describe('the weight bytes of a checkpoint', () => {
     }
   });
 
-  it('count biases that mending adds, also those that a dropped half-block leaves, as wide as their weights', async () => {
+  it('count biases that compensation adds, also those that a dropped half-block leaves, as wide as their weights', async () => {
     const checkpoint = await openCheckpoint(
       await writeTiny({ config: TINY_CONFIG, tensors: halved('o_proj', 'down_proj') }),
     );

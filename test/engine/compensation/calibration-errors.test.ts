@@ -84,12 +84,12 @@ describe('calibrationErrors', () => {
     expect(none.map(({ attention, ffn }) => attention.length + ffn.length)).toEqual([0, 0, 0, 0, 0]);
   });
 
-  it('mends groups that lost query heads by the least squares of the heads that stay, as a direct solution has it', async () => {
+  it('compensates groups that lost query heads by the least squares of the heads that stay, as a direct solution has it', async () => {
     // Three groups keep their first head each: heads 2, 4 and 6 of the layer. At the least, the slope is 0:
     // X_S^T (X W - X_S W') / tokens + lambda (W_S - W') for every kept row S.
     const rows = [2, 4, 6].flatMap((head) => Array.from({ length: HEAD_DIM }, (_, row) => head * HEAD_DIM + row));
     const recipe = await recipeOf(leastSquares as Compensation, 'least-squares', { damping: DAMPING });
-    const { weight = new Float32Array() } = await model.mend(
+    const { weight = new Float32Array() } = await model.outputMap(
       recipe,
       {
         layer: 0,
@@ -138,7 +138,7 @@ describe('calibrationErrors', () => {
             ffnChannels: 172,
           };
     const recipe = await recipeOf(leastSquares as Compensation, 'least-squares', { damping: DAMPING });
-    const { weight = new Float32Array() } = await model.mend(
+    const { weight = new Float32Array() } = await model.outputMap(
       recipe,
       { layer: 0, half, architecture: [counts, ...model.shape.layers.slice(1)] },
       unattended,

@@ -35,13 +35,13 @@ function meanOfInputs(): Float64Array {
 }
 
 /** ||X W - X_k W'||^2 / tokens + lambda ||W - [W'; 0]||^2, straight from the inputs. */
-function directError(mended: Float32Array, width: number, bias: Float32Array = new Float32Array(HIDDEN)): number {
+function directError(compensated: Float32Array, width: number, bias: Float32Array = new Float32Array(HIDDEN)): number {
   const gram = gramOfInputs();
   const lambda =
     (DAMPING *
       Array.from({ length: ROWS }, (_, row) => gram[row * ROWS + row] ?? 0).reduce((sum, value) => sum + value, 0)) /
     ROWS;
-  const lost = Array.from(weights, (weight, at) => weight - (at < width * HIDDEN ? (mended[at] ?? 0) : 0));
+  const lost = Array.from(weights, (weight, at) => weight - (at < width * HIDDEN ? (compensated[at] ?? 0) : 0));
   let error = lambda * lost.reduce((sum, value) => sum + value * value, 0);
   for (let token = 0; token < TOKENS; token++) {
     for (let column = 0; column < HIDDEN; column++) {
@@ -61,21 +61,21 @@ function half() {
 describe('fitLeastSquares', () => {
   it.each([1, 2, 3, 4, 5])('leaves the error that it states, damping included, with %i rows kept', async (width) => {
     const prepared = await fitLeastSquares(half(), { damping: DAMPING, constant: 'none' });
-    const { weights: mended, bias } = await prepared.mend(width);
+    const { weights: compensated, bias } = await prepared.compensate(width);
     expect(bias).toBeUndefined();
-    expect(mended).toHaveLength(width * HIDDEN);
-    expect(prepared.error?.(width)).toBeCloseTo(directError(mended, width), 6);
+    expect(compensated).toHaveLength(width * HIDDEN);
+    expect(prepared.error?.(width)).toBeCloseTo(directError(compensated, width), 6);
   });
 
   it('is a minimum: any other weights leave a larger error', async () => {
     const prepared = await fitLeastSquares(half(), { damping: DAMPING, constant: 'none' });
-    const { weights: mended } = await prepared.mend(3);
-    const least = directError(mended, 3);
-    for (let at = 0; at < mended.length; at++) {
+    const { weights: compensated } = await prepared.compensate(3);
+    const least = directError(compensated, 3);
+    for (let at = 0; at < compensated.length; at++) {
       for (const step of [-0.01, 0.01])
         expect(
           directError(
-            mended.map((value, index) => (index === at ? value + step : value)),
+            compensated.map((value, index) => (index === at ? value + step : value)),
             3,
           ),
         ).toBeGreaterThan(least);
@@ -90,14 +90,14 @@ describe('fitLeastSquares', () => {
         { ...half(), mean: meanOfInputs() },
         { damping: DAMPING, constant: 'first' },
       );
-      const { weights: mended, bias = new Float32Array() } = await prepared.mend(width);
-      const least = directError(mended, width, bias);
+      const { weights: compensated, bias = new Float32Array() } = await prepared.compensate(width);
+      const least = directError(compensated, width, bias);
       expect(prepared.error?.(width)).toBeCloseTo(least, 6);
       for (let at = 0; at < HIDDEN; at++) {
         for (const step of [-0.01, 0.01])
           expect(
             directError(
-              mended,
+              compensated,
               width,
               bias.map((value, index) => (index === at ? value + step : value)),
             ),
@@ -106,10 +106,10 @@ describe('fitLeastSquares', () => {
     },
   );
 
-  it('leaves nothing to mend where all rows are kept', async () => {
+  it('leaves nothing to compensate where all rows are kept', async () => {
     const prepared = await fitLeastSquares(half(), { damping: DAMPING, constant: 'none' });
-    const { weights: mended } = await prepared.mend(ROWS);
-    mended.forEach((value, at) => expect(value).toBeCloseTo(weights[at] ?? NaN, 5));
+    const { weights: compensated } = await prepared.compensate(ROWS);
+    compensated.forEach((value, at) => expect(value).toBeCloseTo(weights[at] ?? NaN, 5));
     expect(prepared.error?.(ROWS)).toBe(0);
   });
 });

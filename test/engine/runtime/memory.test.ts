@@ -99,7 +99,7 @@ describe('a recipe whose Gram matrices memory does not hold', () => {
     const preparing = plugin.preparingBytes?.bind(plugin);
     if (preparing === undefined) throw new Error('the plug-in does not say what it holds');
     const work = { longest: 128, needs: plugin.needs, preparing, gramBytes: 4 * 5 * (64 ** 2 + 172 ** 2) };
-    const mend = (memoryBudgetBytes: number) =>
+    const compensate = (memoryBudgetBytes: number) =>
       withModel(
         DEMO_DIRECTORY,
         async (model) => {
@@ -116,7 +116,7 @@ describe('a recipe whose Gram matrices memory does not hold', () => {
           return {
             losses,
             errors: await model.calibrationErrors(recipe, unattended),
-            mended: await model.mend(
+            compensated: await model.outputMap(
               recipe,
               { layer: 3, half: 'ffn', architecture: checkpointLayers(3, 31) },
               unattended,
@@ -132,7 +132,7 @@ describe('a recipe whose Gram matrices memory does not hold', () => {
         findLeastBudget(checkpoint.shape, { longest: 128, preparing }),
       ) + 400_000;
     expect(planMemory(checkpoint.shape, budget, work).gramBytes).toBeLessThan(work.gramBytes / 2);
-    expect(await mend(budget)).toEqual(await mend(GIBIBYTE));
+    expect(await compensate(budget)).toEqual(await compensate(GIBIBYTE));
   });
 });
 

@@ -139,7 +139,7 @@ describe('pruneModel', () => {
     expect(values).toEqual([[4, 5, 6, 7], [2, 3], [2, 3], [8, 9], [1], [1], [8, 9]]);
   });
 
-  it('puts mended tensors in place of cut ones, rounded to the source dtype, and reads lazy ones only when written', async () => {
+  it('puts compensated tensors in place of cut ones, rounded to the source dtype, and reads lazy ones only when written', async () => {
     const gate = { dtype: 'BF16', shape: [2, 3], bytes: new Uint8Array(12) };
     const replace: ReplacedTensors = new Map<string, Float32Array | (() => Promise<Float32Array>)>([
       [`${BLOCK}mlp.down_proj.weight`, Float32Array.of(1, 1 + 2 ** -8)], // half a bfloat16 step above 1: ties to even
@@ -167,7 +167,7 @@ describe('pruneModel', () => {
   it.each([
     ['a name the pruned model lacks', 'model.layers.9.mlp.down_proj.weight', [1], /no tensor model.layers.9/],
     ['the wrong number of values', `${BLOCK}mlp.down_proj.weight`, [1, 2, 3], /takes 2 values, 3 were given/],
-  ])('refuses mended tensors with %s', async (_what, name, values, message) => {
+  ])('refuses compensated tensors with %s', async (_what, name, values, message) => {
     await expect(
       prune([{ kvGroups: [0], queryHeads: [0, 1], ffnChannels: [0] }], {
         replace: new Map([[name, Float32Array.from(values)]]),
@@ -183,23 +183,23 @@ describe('pruneModel', () => {
     ['F32', 2 ** 128 - 2 ** 104, Infinity],
     ['F32', -1, NaN],
   ] as const)(
-    'says which mended value %s cannot hold and what to do, and writes the largest that it can',
+    'says which compensated value %s cannot hold and what to do, and writes the largest that it can',
     async (dtype, held, beyond) => {
       const down = `${BLOCK}mlp.down_proj.weight`;
       const tensors = {
         ...tinyTensors(),
         [down]: { dtype, shape: [2, 3], bytes: new Uint8Array(6 * (dtype === 'F32' ? 4 : 2)) },
       };
-      const mend = (value: number) =>
+      const compensate = (value: number) =>
         prune([{ kvGroups: [0], queryHeads: [0, 1], ffnChannels: [0] }], {
           tensors,
           replace: new Map([[down, Float32Array.of(1, value)]]),
         });
-      expect((await mend(held)).tensors.get(down)?.bytes).toHaveLength(dtype === 'F32' ? 8 : 4);
-      await expect(mend(beyond)).rejects.toMatchObject({
+      expect((await compensate(held)).tensors.get(down)?.bytes).toHaveLength(dtype === 'F32' ? 8 : 4);
+      await expect(compensate(beyond)).rejects.toMatchObject({
         reason: 'VALUES_OUT_OF_RANGE',
         message: expect.stringMatching(
-          `${down}: the mended value at 1 is .*${dtype}, .*compensation none, more damping`,
+          `${down}: the compensated value at 1 is .*${dtype}, .*compensation none, more damping`,
         ),
         metadata: { tensor: down, dtype, index: '1' },
       });

@@ -36,7 +36,7 @@ const CASES = [
   },
 ] as const satisfies readonly { plugin: Compensation; options: unknown; file: string; field: keyof Compensated }[];
 
-describe.skipIf(!hasShared)(`perplexities of mended models (${skipReason})`, () => {
+describe.skipIf(!hasShared)(`perplexities of compensated models (${skipReason})`, () => {
   it.each(CASES)('are those of PyTorch as $field', async ({ plugin, options, file, field }) => {
     const { pruned } = JSON.parse(readFileSync(sharedPath('reference/criteria.json'), 'utf8')) as {
       pruned: readonly Compensated[];

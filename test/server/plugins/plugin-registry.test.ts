@@ -18,7 +18,7 @@ const mending = (id: string): PluginEntry => ({
       depth: z.int().min(1).max(12).default(4),
       nested: z.strictObject({ rate: z.number().max(1).default(0.5) }).prefault({}),
     }),
-    prepare: () => ({ mend: () => ({ weights: new Float32Array() }) }),
+    prepare: () => ({ compensate: () => ({ weights: new Float32Array() }) }),
   }),
 });
 const registry = new PluginRegistry([mending('stitch'), mending('glue')]);

@@ -67,7 +67,7 @@ describe.each([
   it.each([
     ['as it is', MAGNITUDE],
     [
-      'mended',
+      'compensated',
       {
         criterion: { id: 'magnitude' },
         compensation: { id: 'least-squares' },

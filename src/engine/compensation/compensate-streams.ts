@@ -13,31 +13,31 @@ export interface StreamContext {
   readonly shape: ModelShape;
   readonly runner: BlockRunner;
   readonly embedding: EmbeddingTable;
-  /** The ranked weights as they are, not mended. */
+  /** The ranked weights as they are, not compensated. */
   readonly weights: RecipeWeights;
   /** Most bytes of hidden states in memory: those of all models and sequences as far as they fit, and the batches in work. */
   readonly stateBytes: number;
-  /** Most bytes of mended maps of several architectures; those of one are held in any case. */
+  /** Most bytes of compensated maps of several architectures; those of one are held in any case. */
   readonly mapBytes: number;
   /** Where hidden states go that do not fit. */
   readonly scratchDirectory: string;
   readonly multiplyTransposed: TransposedProduct;
-  /** The mended output map of a half-block. */
+  /** The compensated output map of a half-block. */
   readonly fit: (half: StreamHalfBlock) => Float32Array;
 }
 
-/** Mended output maps of one architecture, [rows, hidden] in ranked order, by `nameHalf`. */
+/** Compensated output maps of one architecture, [rows, hidden] in ranked order, by `nameHalf`. */
 export type StreamedMaps = Readonly<Record<string, Float32Array>>;
 
 type KeptHalf = Extract<ReadyHalf, { kind: 'attention' | 'ffn' }>;
 
 /**
- * Mends architectures on their own streams: the dense model and the pruned ones go through the calibration sequences side
+ * Compensates architectures on their own streams: the dense model and the pruned ones go through the calibration sequences side
  * by side, half-block by half-block, and each half-block that lost units is fitted before its model goes on through it.
  * One that lost nothing stays as it is, one that lost all leaves nothing. What each architecture gets does not depend on the
  * others; hidden states that memory does not hold lie on disk meanwhile.
  */
-export async function mendStreams(
+export async function compensateStreams(
   context: StreamContext,
   architectures: readonly Architecture[],
   sequences: readonly Int32Array[],
@@ -71,7 +71,7 @@ export async function mendStreams(
   }
 }
 
-/** How many architectures are mended together: as many as memory holds the hidden states of, beside the dense model's, and the maps. */
+/** How many architectures are compensated together: as many as memory holds the hidden states of, beside the dense model's, and the maps. */
 export function countTogether(
   {
     shape: { hidden, headDim, layers },
@@ -170,7 +170,7 @@ export function nameHalf({ layer, half }: Pick<HalfStep, 'layer' | 'half'>): str
   return `${layer}:${half}`;
 }
 
-/** Weights of one architecture with its mended maps in place. */
+/** Weights of one architecture with its compensated maps in place. */
 export function withStreamedMaps(weights: RecipeWeights, maps: StreamedMaps): RecipeWeights {
   return {
     ...weights,

@@ -3,34 +3,40 @@ import type { WorkContext } from '../../core/ports/work-context.js';
 import { digestOf } from '../files/digest.js';
 import type { RecipeWeights, WeightRecipe } from '../weights/recipe-weights.js';
 import type { WeightStore } from '../weights/weight-store.js';
-import { countTogether, mendStreams, withStreamedMaps, type StreamContext, type StreamedMaps } from './mend-stream.js';
+import {
+  countTogether,
+  compensateStreams,
+  withStreamedMaps,
+  type StreamContext,
+  type StreamedMaps,
+} from './compensate-streams.js';
 
-/** Weights of recipes that mend each architecture on its own stream. */
-export interface StreamMender {
+/** Weights of recipes that compensate each architecture on its own stream. */
+export interface StreamCompensation {
   isAsked(recipe: WeightRecipe): boolean;
   /**
-   * The weights of the first of these architectures, one or more: as many as are mended together. A calibration pass of the
+   * The weights of the first of these architectures, one or more: as many as are compensated together. A calibration pass of the
    * dense model and of each that is not stored any more.
    */
-  mend(
+  compensate(
     recipe: WeightRecipe,
     architectures: readonly Architecture[],
     work: WorkContext,
   ): Promise<readonly RecipeWeights[]>;
 }
 
-/** @param open what a recipe is mended with */
-export function createStreamMender(
+/** @param open what a recipe is compensated with */
+export function createStreamCompensation(
   store: WeightStore,
   open: (
     recipe: WeightRecipe,
   ) => Promise<{ readonly context: Omit<StreamContext, 'fit'>; readonly sequences: readonly Int32Array[] }>,
-): StreamMender {
+): StreamCompensation {
   // An architecture is written tensor by tensor: the maps in work are kept even where the store has no room for them.
   let latest: ReadonlyMap<string, StreamedMaps> = new Map();
   return {
     isAsked: ({ compensation }) => compensation?.plugin.stream?.isAsked(compensation.options) ?? false,
-    mend: async (recipe, architectures, work) => {
+    compensate: async (recipe, architectures, work) => {
       const { compensation } = recipe;
       const { stream } = compensation?.plugin ?? {};
       const gramKey = compensation?.calibration?.gramKey;
@@ -53,9 +59,9 @@ export function createStreamMender(
         else missing.set(key, architecture);
         taken.push(key);
       }
-      const mended =
-        missing.size === 0 ? [] : await mendStreams({ ...context, fit }, [...missing.values()], sequences, work);
-      const fresh = new Map([...missing.keys()].map((key, index) => [key, mended[index] ?? {}]));
+      const compensated =
+        missing.size === 0 ? [] : await compensateStreams({ ...context, fit }, [...missing.values()], sequences, work);
+      const fresh = new Map([...missing.keys()].map((key, index) => [key, compensated[index] ?? {}]));
       for (const [key, maps] of fresh) await store.get(key, () => Promise.resolve(maps));
       latest = new Map([...known, ...fresh]);
       return taken.map((key) => withStreamedMaps(context.weights, latest.get(key) ?? {}));

@@ -1,0 +1,87 @@
+import { identityRanking } from '../../core/model/units.js';
+import type { WorkContext } from '../../core/ports/work-context.js';
+import type { Calibration, CalibrationNeed } from '../calibration/calibration.js';
+import { createCalibrations } from '../calibration/known-calibrations.js';
+import { digestBytes, digestOf } from '../files/digest.js';
+import { collectStatistics } from '../forward/collect-statistics.js';
+import type { WeightSource } from '../weights/layer-weights.js';
+import { createRecipeWeights } from '../weights/recipe-weights.js';
+import type { ModelMemory } from './model-memory.js';
+
+/** Passes of the dense model over calibration sequences, each made once as long as its results are kept. */
+export interface Calibrator {
+  calibrate(
+    sequences: readonly Int32Array[],
+    needs: readonly CalibrationNeed[],
+    work: WorkContext,
+  ): Promise<Calibration>;
+  /** Makes the pass again if the Gram matrices of this calibration were given up since. */
+  restoreGrams(calibration: Calibration | undefined, signal: AbortSignal): Promise<void>;
+}
+
+export function createCalibrator(source: WeightSource, memory: ModelMemory): Calibrator {
+  const { shape } = source.config;
+  const { grams, sessions, store, multiplyTransposed } = memory;
+  const known = createCalibrations();
+
+  /** One pass over the sequences: the moments, and the Gram matrices under `gramKey` if it is given. */
+  const collect = async (
+    sequences: readonly Int32Array[],
+    gramKey: string | undefined,
+    work: WorkContext,
+  ): Promise<Calibration> => {
+    const workload =
+      gramKey === undefined
+        ? { needs: ['activations'] as const }
+        : { needs: ['gram'] as const, gramBytes: grams.bytesWith(gramKey) };
+    const context = {
+      ...(await memory.startCall(sequences, workload)),
+      shape,
+      sessions,
+      weights: createRecipeWeights(source, store, { key: 'own', ranking: identityRanking(shape.layers) }),
+      multiplyTransposed,
+    };
+    if (gramKey === undefined) return collectStatistics(context, sequences, work);
+    grams.open(gramKey);
+    try {
+      return await collectStatistics(
+        { ...context, addGram: (place, share, factor) => grams.add(gramKey, place, share, factor) },
+        sequences,
+        work,
+      );
+    } catch (error) {
+      grams.discard(gramKey);
+      throw error;
+    }
+  };
+
+  return {
+    calibrate: async (sequences, needs, work) => {
+      const key = keySequences(sequences);
+      const asked = {
+        ...(needs.includes('gradients') ? { gradientSequences: sequences } : {}),
+        ...(needs.includes('gram') ? { gramKey: key, gramSequences: sequences } : {}),
+      };
+      if (needs.every((need) => need === 'weights' || need === 'gradients'))
+        return { ...countSequences(sequences), layers: [], ...asked };
+      const ready = needs.includes('gram') && !grams.has(key) ? undefined : known.find(key);
+      const calibration = ready ?? (await collect(sequences, needs.includes('gram') ? key : undefined, work));
+      known.keep(key, calibration);
+      return { ...calibration, ...asked };
+    },
+    restoreGrams: async (calibration, signal) => {
+      const { gramKey, gramSequences } = calibration ?? {};
+      if (gramKey !== undefined && gramSequences !== undefined && !grams.has(gramKey))
+        await collect(gramSequences, gramKey, { signal });
+    },
+  };
+}
+
+/** Names calibration sequences: equal ones have equal keys. */
+function keySequences(sequences: readonly Int32Array[]): string {
+  return digestOf(sequences.map(digestBytes));
+}
+
+function countSequences(sequences: readonly Int32Array[]): { readonly sequences: number; readonly tokens: number } {
+  return { sequences: sequences.length, tokens: sequences.reduce((sum, { length }) => sum + length, 0) };
+}

@@ -1,0 +1,75 @@
+import type { Precision } from '../../core/measurement.js';
+import type { Architecture } from '../../core/model/shape.js';
+import { identityRanking } from '../../core/model/units.js';
+import type { WorkContext } from '../../core/ports/work-context.js';
+import { createStreamCompensation } from '../compensation/stream-compensation.js';
+import { createInt8Weights } from '../weights/int8-weights.js';
+import type { WeightSource } from '../weights/layer-weights.js';
+import {
+  createRecipeWeights,
+  type HalfBlocks,
+  type RecipeWeights,
+  type WeightRecipe,
+} from '../weights/recipe-weights.js';
+import type { Calibrator } from './calibrator.js';
+import type { ModelMemory } from './model-memory.js';
+import type { Workload } from './plan-memory.js';
+
+/** The weights that a recipe is evaluated and written with. */
+export interface RecipeProvider {
+  /** The model's own weights, units in their own order. */
+  own(): RecipeWeights;
+  /** Those for one architecture; recipes that are not compensated on the stream have the same for all. */
+  provide(recipe: WeightRecipe, architecture: Architecture, work: WorkContext): Promise<RecipeWeights>;
+  /** Whether the recipe compensates each architecture on its own stream. */
+  isOnStream(recipe: WeightRecipe): boolean;
+  /** Those of the first of these architectures, each on its own stream: as many as are compensated together. */
+  provideOnStreams(
+    recipe: WeightRecipe,
+    architectures: readonly Architecture[],
+    work: WorkContext,
+  ): Promise<readonly RecipeWeights[]>;
+  /** @param compensationKey names the compensated maps; empty unless they belong to one architecture */
+  inPrecision(weights: RecipeWeights, precision: Precision, compensationKey?: string): HalfBlocks;
+}
+
+export function createRecipeProvider(
+  source: WeightSource,
+  memory: ModelMemory,
+  calibrator: Calibrator,
+): RecipeProvider {
+  const { shape } = source.config;
+  const { store, multiplyTransposed, scratchDirectory } = memory;
+  const weightsOf = (recipe: WeightRecipe): RecipeWeights => createRecipeWeights(source, store, recipe, memory);
+  const streams = createStreamCompensation(store, async (recipe) => {
+    const sequences = recipe.compensation?.calibration?.gramSequences ?? [];
+    const weights = weightsOf({ key: recipe.key, ranking: recipe.ranking });
+    const { storeBytes, ...call } = await memory.startCall(sequences, { needs: ['gram'], fit: 'stream' });
+    return {
+      sequences,
+      context: { ...call, shape, weights, multiplyTransposed, scratchDirectory, mapBytes: storeBytes },
+    };
+  });
+
+  return {
+    own: () => weightsOf({ key: 'own', ranking: identityRanking(shape.layers) }),
+    provide: async (recipe, architecture, work) => {
+      if (streams.isAsked(recipe))
+        return (await streams.compensate(recipe, [architecture], work))[0] ?? weightsOf(recipe);
+      await calibrator.restoreGrams(recipe.compensation?.calibration, work.signal);
+      return weightsOf(recipe);
+    },
+    isOnStream: streams.isAsked,
+    provideOnStreams: streams.compensate,
+    inPrecision: (weights, precision, compensationKey = '') =>
+      precision === 'int8'
+        ? createInt8Weights(weights, store, { hidden: shape.hidden, headDim: shape.headDim, compensationKey })
+        : weights,
+  };
+}
+
+/** What a recipe's compensation needs beside an evaluation. */
+export function describeWorkload({ compensation }: WeightRecipe): Pick<Workload, 'preparing'> {
+  const preparing = compensation?.plugin.preparingBytes?.bind(compensation.plugin);
+  return preparing === undefined ? {} : { preparing };
+}

@@ -1,0 +1,69 @@
+import type { LayerArchitecture } from '../../core/model/shape.js';
+import { identityRanking } from '../../core/model/units.js';
+import type { WorkContext } from '../../core/ports/work-context.js';
+import type { Calibration } from '../calibration/calibration.js';
+import { computeGradients } from '../gradients/compute-gradients.js';
+import type { ScoredLayer } from '../ranking/list-units.js';
+import { scoreLayer, type ScoringRecipe } from '../ranking/score-layer.js';
+import type { UnitScores } from '../ranking/unit-scores.js';
+import { loadAttention, loadFfn, type WeightSource } from '../weights/layer-weights.js';
+import type { RecipeWeights } from '../weights/recipe-weights.js';
+import type { ModelMemory } from './model-memory.js';
+
+/** A criterion's scores of all units, layer by layer. */
+export async function scoreUnits(
+  source: WeightSource,
+  recipe: ScoringRecipe,
+  calibration: Calibration | undefined,
+  work: WorkContext,
+): Promise<UnitScores[]> {
+  const { shape } = source.config;
+  const scores: UnitScores[] = [];
+  for (const layer of shape.layers.keys()) {
+    work.signal.throwIfAborted();
+    const statistics = calibration?.layers[layer];
+    scores.push(scoreLayer(shape, layer, { ...(await readLayer(source, layer)), statistics }, recipe));
+    work.report?.({ what: 'layers', done: layer + 1, total: shape.layers.length });
+  }
+  return scores;
+}
+
+/** The same for a criterion that needs gradients, which come last layer first. */
+export async function scoreUnitsByGradients(
+  source: WeightSource,
+  { memory, weights }: { readonly memory: ModelMemory; readonly weights: RecipeWeights },
+  recipe: ScoringRecipe,
+  { calibration, sequences }: { readonly calibration: Calibration; readonly sequences: readonly Int32Array[] },
+  work: WorkContext,
+): Promise<UnitScores[]> {
+  const { config } = source;
+  const { shape } = config;
+  const { wholeHead, ...call } = await memory.startCall(sequences, { needs: ['gradients'] });
+  const context = { ...call, config, sessions: memory.sessions, head: wholeHead, weights };
+  const scores: UnitScores[] = [];
+  for await (const { layer, halves, gradients } of computeGradients(context, sequences, work.signal)) {
+    const { attention, ffn } = halves;
+    const scored = {
+      own: shape.layers[layer] as LayerArchitecture,
+      attention: attention.kind === 'attention' ? attention.weights : undefined,
+      ffn: ffn.kind === 'ffn' ? ffn.weights : undefined,
+      statistics: calibration.layers[layer],
+      gradients,
+    };
+    scores[layer] = scoreLayer(shape, layer, scored, recipe);
+    work.report?.({ what: 'layers', done: shape.layers.length - layer, total: shape.layers.length });
+  }
+  return scores;
+}
+
+/** One layer's weights, its units in their own order. Throws RangeError if the model has no such layer. */
+export async function readLayer(source: WeightSource, layer: number): Promise<Omit<ScoredLayer, 'statistics'>> {
+  const own = source.config.shape.layers[layer] as LayerArchitecture;
+  const [ranking] = identityRanking([own]);
+  if (ranking === undefined) throw new RangeError(`the model has no layer ${layer}`);
+  return {
+    own,
+    attention: own.kvHeads === 0 ? undefined : await loadAttention(source, layer, ranking, own.queryHeadsPerKv),
+    ffn: own.ffnChannels === 0 ? undefined : await loadFfn(source, layer, ranking),
+  };
+}
