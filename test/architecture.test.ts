@@ -47,8 +47,8 @@ const RESERVED: Readonly<Record<string, readonly string[]>> = {
   inversify: ['server/main', 'server/container'],
   '@grpc/grpc-js': ['server/rpc', 'plugins/remote', 'client', 'gen'],
   'onnxruntime-node': ['onnx-runtime'],
-  libsql: ['server/store'],
-  kysely: ['server/store', 'server/container'],
+  libsql: ['server/adapters/sqlite'],
+  kysely: ['server/adapters/sqlite'],
 };
 
 /** Who alone, beside itself, may import a folder of the server. */
@@ -66,8 +66,6 @@ const FILES_IN_CYCLES_LEFT: readonly string[] = [
   'server/predictors/fit-messages',
   'server/predictors/fit-metric',
   'server/predictors/fitted-predictors',
-  'server/store/job-store',
-  'server/store/lease-store',
   'server/studies/prepare-search',
   'server/studies/resume-study',
   'server/studies/run-study',
@@ -83,7 +81,6 @@ const FOLDER_PAIRS_LEFT: readonly string[] = [
   'plugins <> plugins/exporters',
   'plugins <> plugins/predictors',
   'plugins <> plugins/strategies',
-  'server/jobs <> server/store',
   'server/models <> server/predictors',
   'server/models <> server/recipes',
   'server/models <> server/texts',

@@ -19,7 +19,7 @@ import { createPace } from './pace.js';
 import { probePace } from './probe-pace.js';
 import { isInt8Offered, type Int8Check } from './graph/measure-int8.js';
 import { scoreLayer } from './ranking/score-layer.js';
-import type { UnitScores } from './ranking/unit-scores.js';
+import type { UnitScores } from '../core/model/unit-scores.js';
 import type { RecipeMessage } from './workers/model-messages.js';
 import { createInt8Check } from './workers/int8-check.js';
 import { createMemoryPool, type MemoryPool } from './workers/memory-pool.js';
@@ -29,7 +29,7 @@ import { workerUrl } from './workers/worker-url.js';
 
 export type { Calibration, CalibrationNeed } from './calibration/calibration.js';
 export type { LayerErrors } from './compensation/calibration-errors.js';
-export type { UnitScores } from './ranking/unit-scores.js';
+export type { UnitScores } from '../core/model/unit-scores.js';
 
 export interface LanguageModelOptions {
   /** Threads of ONNX Runtime; those that the control group allows by default. */

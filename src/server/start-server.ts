@@ -10,7 +10,8 @@ import type { JobRunner } from './jobs/create-jobs.js';
 import { isLocal } from './rpc/bind-address.js';
 import { createRpcServer, type RpcServer } from './rpc/create-rpc-server.js';
 import type { RpcService } from './rpc/rpc-service.js';
-import { openDatabase } from './store/open-database.js';
+import { openDatabase } from './adapters/sqlite/open-database.js';
+import { createSqliteStore } from './adapters/sqlite/sqlite-store.js';
 import { VERSION } from './config/version.js';
 
 /** A server that listens. */
@@ -55,7 +56,7 @@ export async function startServer(
       config,
       log,
       stopping: stopping.signal,
-      database,
+      store: createSqliteStore(database),
       plugins: [...BUILTIN_PLUGINS.map((entry) => ({ ...entry, version: VERSION })), ...plugins],
     });
     await parts.outputs.sweep();

@@ -1,6 +1,12 @@
 import { rm } from 'node:fs/promises';
 import { afterEach, beforeEach } from 'vitest';
-import { openDatabase, type OpenDatabase } from '../../src/server/store/open-database.js';
+import type { Store } from '../../src/core/ports/store.js';
+import { openDatabase, type OpenDatabase } from '../../src/server/adapters/sqlite/open-database.js';
+import { createSqliteStore } from '../../src/server/adapters/sqlite/sqlite-store.js';
+import { openJobRecords, type JobRecords } from '../../src/server/records/job-records.js';
+import { openPairSetRecords, type PairSetRecords } from '../../src/server/records/pair-set-records.js';
+import { openPredictorRecords, type PredictorRecords } from '../../src/server/records/predictor-records.js';
+import { openStudyRecords, type StudyRecords } from '../../src/server/records/study-records.js';
 import { makeFolder } from './test-server.js';
 
 /** The database of a test, in a folder that goes with it. */
@@ -33,5 +39,29 @@ export function useDatabase(): TestDatabase {
       await open.close();
       open = await openDatabase(folder);
     },
+  };
+}
+
+/** A store, and what is in it as messages of the API. */
+export interface Records {
+  readonly store: Store;
+  readonly jobs: JobRecords;
+  readonly studies: StudyRecords;
+  readonly predictors: PredictorRecords;
+  readonly pairSets: PairSetRecords;
+}
+
+/** The store in an open database. */
+export function recordsIn(database: OpenDatabase['database']): Records {
+  return recordsOf(createSqliteStore(database));
+}
+
+export function recordsOf(store: Store): Records {
+  return {
+    store,
+    jobs: openJobRecords(store),
+    studies: openStudyRecords(store.studies),
+    predictors: openPredictorRecords(store.predictors),
+    pairSets: openPairSetRecords(store.pairSets),
   };
 }

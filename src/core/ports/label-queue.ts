@@ -1,24 +1,64 @@
-import type { Architecture } from '../model/shape.js';
+import type { PrunecastError } from '../errors/prunecast-error.js';
+import type { Label, LabelKey, LabelRecord } from './label-store.js';
 import type { WorkContext } from './work-context.js';
 
-/** The metrics of one architecture under one checkpoint, measurement, fidelity and recipe, with the loss of each window. */
-export interface Label {
-  readonly metrics: Readonly<Record<string, number>>;
-  /** Summed negative log-likelihood of each window. */
-  readonly windowLosses: Float64Array;
-  /** Scored tokens of each window that the model held most likely; undefined in a label of an earlier version. */
-  readonly windowHits?: Int32Array;
-  /** Scored predictions of each window. */
-  readonly windowTokens: Int32Array;
-  /** Tokens really run for it; 0 when the label was already paid for. */
+/** Labels that are wanted. */
+export interface LabelOrder<Task> {
+  /** One per label. Two equal keys want the same label: it is measured once. */
+  readonly keys: readonly LabelKey[];
+  /** The metrics that each label must have. A stored label that lacks one is measured again. */
+  readonly metrics: readonly string[];
+  /** What the labeller needs to measure them; a queue hands it on as it is. */
+  readonly task: Task;
+}
+
+/** Measures what a label queue has no label of. Only a queue calls it. */
+export interface Labeller<Task> {
+  /**
+   * Measures some labels of a task, by their index in the order's keys. Each label comes as soon as it is there, in any order.
+   * Throws what the measurement fails with, or the signal's reason.
+   */
+  measure(
+    task: Task,
+    indices: readonly number[],
+    work: WorkContext,
+  ): AsyncIterable<{ readonly index: number; readonly label: Label }>;
+}
+
+/** An answer names the key that it is for by its index. */
+export type LabelAnswer = LabelledAnswer | InvalidAnswer;
+
+export interface LabelledAnswer {
+  readonly index: number;
+  /** `tokensSpent` is 0 if the label was already paid for. */
+  readonly label: Label;
+  /**
+   * What stores the label, if it is not stored yet. Commit it together with whatever is made of the label, so that a server
+   * that ends leaves both or neither. Storing it twice does no harm.
+   */
+  readonly record: LabelRecord | undefined;
+}
+
+/** A key that has no label, since its metrics are not finite; nothing is stored of it. */
+export interface InvalidAnswer {
+  readonly index: number;
+  /** METRIC_INVALID. */
+  readonly invalid: PrunecastError;
   readonly tokensSpent: number;
 }
 
-/** The one way to a label; nothing calls an evaluator around it. A label is paid once and recorded once. */
-export interface LabelQueue<Target> {
-  label(
-    target: Target,
-    architectures: readonly Architecture[],
-    work: WorkContext,
-  ): AsyncIterable<{ readonly index: number; readonly label: Label }>;
+/**
+ * The one way to a label: Search, Evaluate, SamplePairs and QueryStudy all ask here, and nobody asks an evaluator directly. Any
+ * number of callers may ask at the same time.
+ *
+ * A label is paid once and stored once, however often it is asked for or delivered: one that the store has is not measured
+ * again, of equal keys of one order a single one is measured, and its `record` comes with one of the answers only. The queue
+ * itself stores nothing: a label belongs to the transaction of whoever asked.
+ */
+export interface LabelQueue<Task> {
+  /**
+   * One answer per key, in any order: first those that the store has, then the others as they are measured. Ends early if the
+   * caller stops reading. Throws STATE_DAMAGED, what the labeller throws, or the signal's reason.
+   */
+  label(order: LabelOrder<Task>, work: WorkContext): AsyncIterable<LabelAnswer>;
 }

@@ -1,7 +1,7 @@
 import { PrunecastError } from '../../core/errors/prunecast-error.js';
 import type { Architecture, LayerArchitecture } from '../../core/model/shape.js';
 import type { Ranking } from '../../core/model/units.js';
-import type { UnitScores } from './unit-scores.js';
+import type { UnitScores } from '../../core/model/unit-scores.js';
 
 /**
  * The units of each layer by their scores, most important first; of equal scores the lower index comes first.

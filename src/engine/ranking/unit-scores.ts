@@ -1,14 +1,5 @@
 import { standardiseScores, type ScoreScope } from '../../core/model/score-scope.js';
-
-/** The scores of one layer's units by kind, in the model's own order; higher = keep. */
-export interface UnitScores {
-  /** One a channel. */
-  readonly ffnChannels: Float32Array;
-  /** One a query head, over the whole layer: head h belongs to group floor(h / heads per group). */
-  readonly queryHeads: Float32Array;
-  /** One a key-value group. */
-  readonly kvGroups: Float32Array;
-}
+import type { UnitScores } from '../../core/model/unit-scores.js';
 
 /** A layer's scores as they compare within a scope; units are always ranked by the criterion's own. */
 export function scopeScores(scores: UnitScores, scope: ScoreScope): UnitScores {

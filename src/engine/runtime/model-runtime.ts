@@ -13,7 +13,7 @@ import { createDecodeRunner } from '../latency/decode-runner.js';
 import { timeArchitecture, timeShapes, type LatencyContext } from '../latency/time-decoding.js';
 import type { ScoredLayer } from '../ranking/list-units.js';
 import type { ScoringRecipe } from '../ranking/score-layer.js';
-import type { UnitScores } from '../ranking/unit-scores.js';
+import type { UnitScores } from '../../core/model/unit-scores.js';
 import type { WeightSource } from '../weights/layer-weights.js';
 import type { WeightRecipe } from '../weights/recipe-weights.js';
 import { createCalibrator } from './calibrator.js';

@@ -5,7 +5,7 @@ import type { Calibration } from '../calibration/calibration.js';
 import { computeGradients } from '../gradients/compute-gradients.js';
 import type { ScoredLayer } from '../ranking/list-units.js';
 import { scoreLayer, type ScoringRecipe } from '../ranking/score-layer.js';
-import type { UnitScores } from '../ranking/unit-scores.js';
+import type { UnitScores } from '../../core/model/unit-scores.js';
 import { loadAttention, loadFfn, type WeightSource } from '../weights/layer-weights.js';
 import type { RecipeWeights } from '../weights/recipe-weights.js';
 import type { ModelMemory } from './model-memory.js';

@@ -12,7 +12,7 @@ import type { LayerErrors } from '../compensation/calibration-errors.js';
 import type { OutputMapRequest, OutputMap } from '../compensation/output-map.js';
 import type { RuntimeOptions } from '../runtime/model-memory.js';
 import type { ScoredLayer } from '../ranking/list-units.js';
-import type { UnitScores } from '../ranking/unit-scores.js';
+import type { UnitScores } from '../../core/model/unit-scores.js';
 
 /** What a model's thread is started with. */
 export interface ModelThreadData {

@@ -19,7 +19,7 @@ import { findUniformPaper } from '../../search/controls/uniform.js';
 import { decodeArchitecture, decodeKeptUnits } from '../encoding/architecture.js';
 import { decodeBudgets, type BudgetedModel } from '../encoding/budget.js';
 import { decodeSpace } from '../encoding/space.js';
-import type { OutputFolders } from '../store/output-folder.js';
+import type { OutputFolders } from '../../core/ports/outputs.js';
 import { parseManifest, type ManifestRecipe } from './manifest.js';
 import { keptCount } from '../../core/space/count-rule.js';
 import { createCostModel } from '../../core/budget/cost-spec.js';

@@ -1,7 +1,9 @@
 import { join } from 'node:path';
 import type { Container } from 'inversify';
 import { createJobKinds } from './job-kinds.js';
-import { createLabelQueue } from '../labels/stored-label-queue.js';
+import { createScoreCache } from '../adapters/files/score-cache.js';
+import { createLabelQueue } from '../adapters/in-process-queue/label-queue.js';
+import { evaluatorLabeller } from '../labels/label-task.js';
 import { createOpenModels } from '../models/open-models.js';
 import { createFittedPredictors } from '../predictors/fitted-predictors.js';
 import { createPluginFileReader } from '../predictors/read-plugin-files.js';
@@ -12,7 +14,6 @@ import { createPairService } from '../rpc/pair-service.js';
 import { createPredictorService } from '../rpc/predictor-service.js';
 import { createPruningService } from '../rpc/pruning-service.js';
 import { createStudyService } from '../rpc/study-service.js';
-import { createScoreCache } from '../store/score-cache.js';
 import { createTextSource } from '../texts/text-source.js';
 import { TOKENS } from './tokens.js';
 
@@ -40,16 +41,19 @@ export function bindVerbs(container: Container): void {
       ),
     [TOKENS.config, TOKENS.log],
   );
-  container.bind(TOKENS.labels).toResolvedValue(createLabelQueue, [TOKENS.labelStore]);
+  container
+    .bind(TOKENS.labels)
+    .toResolvedValue(({ labels }) => createLabelQueue(labels, evaluatorLabeller), [TOKENS.store]);
   container.bind(TOKENS.predictors).toResolvedValue(
-    (store, plugins, clock, { dataRoots, modelRoots, dataLinks }) =>
+    (store, records, plugins, clock, { dataRoots, modelRoots, dataLinks }) =>
       createFittedPredictors({
         store,
+        records,
         plugins,
         clock,
         readFiles: createPluginFileReader([...dataRoots, ...modelRoots], dataLinks),
       }),
-    [TOKENS.predictorStore, TOKENS.plugins, TOKENS.clock, TOKENS.config],
+    [TOKENS.store, TOKENS.predictorRecords, TOKENS.plugins, TOKENS.clock, TOKENS.config],
   );
   container.bind(TOKENS.closing).toResolvedValue((predictors) => () => predictors.close(), [TOKENS.predictors]);
   container.bind(TOKENS.verbs).toResolvedValue(
@@ -68,10 +72,11 @@ export function bindVerbs(container: Container): void {
     .bind(TOKENS.kinds)
     .toResolvedValue(
       (verbs, outputs, studies, pairSets, clock) => createJobKinds({ ...verbs, outputs, studies, pairSets, clock }),
-      [TOKENS.verbs, TOKENS.outputs, TOKENS.studyStore, TOKENS.pairSetStore, TOKENS.clock],
+      [TOKENS.verbs, TOKENS.outputs, TOKENS.studyRecords, TOKENS.pairSetRecords, TOKENS.clock],
     );
   container.bind(TOKENS.records).toResolvedValue(
-    (kinds, jobs, events, outputs, studies, predictorStore, pairSets, clock) => ({
+    (store, kinds, jobs, events, outputs, studies, predictorStore, pairSets, clock) => ({
+      store,
       kinds,
       jobs,
       events,
@@ -82,13 +87,14 @@ export function bindVerbs(container: Container): void {
       clock,
     }),
     [
+      TOKENS.store,
       TOKENS.kinds,
       TOKENS.jobs,
       TOKENS.jobEvents,
       TOKENS.outputs,
-      TOKENS.studyStore,
-      TOKENS.predictorStore,
-      TOKENS.pairSetStore,
+      TOKENS.studyRecords,
+      TOKENS.predictorRecords,
+      TOKENS.pairSetRecords,
       TOKENS.clock,
     ],
   );

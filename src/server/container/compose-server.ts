@@ -1,9 +1,8 @@
 import type { JobRunner } from '../jobs/create-jobs.js';
 import type { JobEvents } from '../jobs/job-events.js';
 import type { RpcService } from '../rpc/rpc-service.js';
-import type { LabelStore } from '../store/label-store.js';
-import type { OutputFolders } from '../store/output-folder.js';
-import type { PairSetStore } from '../store/pair-set-store.js';
+import type { OutputFolders } from '../../core/ports/outputs.js';
+import type { PairSetRecords } from '../records/pair-set-records.js';
 import { createContainer, type Foundations } from './create-container.js';
 import { TOKENS } from './tokens.js';
 
@@ -11,9 +10,8 @@ import { TOKENS } from './tokens.js';
 export interface ServerParts {
   readonly jobs: JobRunner;
   readonly jobEvents: JobEvents;
-  readonly labels: LabelStore;
   readonly outputs: OutputFolders;
-  readonly pairSets: PairSetStore;
+  readonly pairSets: PairSetRecords;
   readonly services: readonly RpcService[];
   readonly closings: readonly (() => Promise<void>)[];
 }
@@ -24,9 +22,8 @@ export function composeServer(foundations: Foundations): ServerParts {
   return {
     jobs: container.get(TOKENS.jobs),
     jobEvents: container.get(TOKENS.jobEvents),
-    labels: container.get(TOKENS.labelStore),
     outputs: container.get(TOKENS.outputs),
-    pairSets: container.get(TOKENS.pairSetStore),
+    pairSets: container.get(TOKENS.pairSetRecords),
     services: container.getAll(TOKENS.rpcService),
     closings: container.getAll(TOKENS.closing, { optional: true }),
   };

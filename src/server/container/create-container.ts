@@ -1,8 +1,9 @@
 import { Container } from 'inversify';
-import type { Kysely } from 'kysely';
 import type { Logger } from 'pino';
 import { createInt8Check } from '../../engine/workers/int8-check.js';
 import type { PluginEntry } from '../../plugins/plugin-entry.js';
+import { createOutputFolders } from '../adapters/files/output-folder.js';
+import type { Store } from '../../core/ports/store.js';
 import type { Config } from '../config/config.js';
 import { describeServer } from '../config/describe-server.js';
 import { CANCEL_GRACE_MS, HEARTBEAT_MS, LEASE_MS, OUTPUT_LEASE_MS, STORE_RETRY_MS } from '../config/limits.js';
@@ -10,16 +11,12 @@ import { createJobs } from '../jobs/create-jobs.js';
 import { createJobEvents } from '../jobs/job-events.js';
 import { createLeaseOwner } from '../jobs/lease-owner.js';
 import { PluginRegistry } from '../plugins/plugin-registry.js';
+import { openJobRecords } from '../records/job-records.js';
+import { openPairSetRecords } from '../records/pair-set-records.js';
+import { openPredictorRecords } from '../records/predictor-records.js';
+import { openStudyRecords } from '../records/study-records.js';
 import { createCatalogService } from '../rpc/catalog-service.js';
 import { createJobService } from '../rpc/job-service.js';
-import { createJobStore } from '../store/job-store.js';
-import { createLabelStore } from '../store/label-store.js';
-import { createLeaseStore } from '../store/lease-store.js';
-import { createOutputFolders } from '../store/output-folder.js';
-import { createPairSetStore } from '../store/pair-set-store.js';
-import { createPredictorStore } from '../store/predictor-store.js';
-import type { Schema } from '../store/schema.js';
-import { createStudyStore } from '../store/study-store.js';
 import { bindVerbs } from './bind-verbs.js';
 import { TOKENS } from './tokens.js';
 
@@ -28,17 +25,17 @@ export interface Foundations {
   readonly config: Config;
   readonly log: Logger;
   readonly stopping: AbortSignal;
-  readonly database: Kysely<Schema>;
+  readonly store: Store;
   readonly plugins: readonly PluginEntry[];
 }
 
 /** Composes a server. Everything is made once, when it is first asked for. */
-export function createContainer({ config, log, stopping, database, plugins }: Foundations): Container {
+export function createContainer({ config, log, stopping, store, plugins }: Foundations): Container {
   const container = new Container({ defaultScope: 'Singleton' });
   container.bind(TOKENS.config).toConstantValue(config);
   container.bind(TOKENS.log).toConstantValue(log);
   container.bind(TOKENS.stopping).toConstantValue(stopping);
-  container.bind(TOKENS.database).toConstantValue(database);
+  container.bind(TOKENS.store).toConstantValue(store);
   container.bind(TOKENS.clock).toConstantValue({ now: () => Date.now() });
   for (const plugin of plugins) container.bind(TOKENS.plugin).toConstantValue(plugin);
   bindStores(container);
@@ -49,12 +46,12 @@ export function createContainer({ config, log, stopping, database, plugins }: Fo
 }
 
 function bindStores(container: Container): void {
-  container.bind(TOKENS.jobStore).toResolvedValue(createJobStore, [TOKENS.database]);
-  container.bind(TOKENS.leaseStore).toResolvedValue(createLeaseStore, [TOKENS.database]);
-  container.bind(TOKENS.labelStore).toResolvedValue(createLabelStore, [TOKENS.database]);
-  container.bind(TOKENS.studyStore).toResolvedValue(createStudyStore, [TOKENS.database]);
-  container.bind(TOKENS.predictorStore).toResolvedValue(createPredictorStore, [TOKENS.database]);
-  container.bind(TOKENS.pairSetStore).toResolvedValue(createPairSetStore, [TOKENS.database]);
+  container.bind(TOKENS.jobRecords).toResolvedValue(openJobRecords, [TOKENS.store]);
+  container.bind(TOKENS.studyRecords).toResolvedValue(({ studies }) => openStudyRecords(studies), [TOKENS.store]);
+  container
+    .bind(TOKENS.predictorRecords)
+    .toResolvedValue(({ predictors }) => openPredictorRecords(predictors), [TOKENS.store]);
+  container.bind(TOKENS.pairSetRecords).toResolvedValue(({ pairSets }) => openPairSetRecords(pairSets), [TOKENS.store]);
   container.bind(TOKENS.outputs).toResolvedValue(
     ({ outputRoot, stateDirectory }, { now }) =>
       createOutputFolders({
@@ -74,10 +71,10 @@ function bindJobs(container: Container): void {
     .toResolvedValue(
       (store, clock, stopping, { keptEvents }) =>
         createJobEvents({ store, clock, stopping, keptEvents, heartbeatMs: HEARTBEAT_MS }),
-      [TOKENS.jobStore, TOKENS.clock, TOKENS.stopping, TOKENS.config],
+      [TOKENS.jobRecords, TOKENS.clock, TOKENS.stopping, TOKENS.config],
     );
   container.bind(TOKENS.jobs).toResolvedValue(
-    (store, leases, events, clock, log, kinds, stopping, { concurrentJobs, maxQueuedJobs, interruptedJobs }) =>
+    (store, { leases }, events, clock, log, kinds, stopping, { concurrentJobs, maxQueuedJobs, interruptedJobs }) =>
       createJobs({
         store,
         leases,
@@ -95,8 +92,8 @@ function bindJobs(container: Container): void {
         storeRetryMs: STORE_RETRY_MS,
       }),
     [
-      TOKENS.jobStore,
-      TOKENS.leaseStore,
+      TOKENS.jobRecords,
+      TOKENS.store,
       TOKENS.jobEvents,
       TOKENS.clock,
       TOKENS.log,

@@ -1,7 +1,8 @@
 import type { ServiceIdentifier } from 'inversify';
-import type { Kysely } from 'kysely';
 import type { Logger } from 'pino';
 import type { Clock } from '../../core/ports/clock.js';
+import type { OutputFolders } from '../../core/ports/outputs.js';
+import type { Store } from '../../core/ports/store.js';
 import type { Int8Check } from '../../engine/graph/measure-int8.js';
 import type { PluginEntry } from '../../plugins/plugin-entry.js';
 import type { Config } from '../config/config.js';
@@ -9,21 +10,17 @@ import type { EvaluateServices } from '../evaluation/prepare-evaluate.js';
 import type { JobKinds } from './job-kinds.js';
 import type { JobRunner } from '../jobs/create-jobs.js';
 import type { JobEventLog } from '../jobs/job-events.js';
-import type { StoredLabelQueue } from '../labels/stored-label-queue.js';
+import type { ArchitectureLabels } from '../labels/label-task.js';
 import type { OpenModels } from '../models/open-models.js';
 import type { PluginRegistry } from '../plugins/plugin-registry.js';
 import type { FittedPredictors } from '../predictors/fitted-predictors.js';
 import type { RecipePreparer } from '../recipes/prepare-recipe.js';
 import type { RecipeResolver } from '../recipes/recipe-spec.js';
 import type { RpcService } from '../rpc/rpc-service.js';
-import type { JobStore } from '../store/job-store.js';
-import type { LabelStore } from '../store/label-store.js';
-import type { LeaseStore } from '../store/lease-store.js';
-import type { OutputFolders } from '../store/output-folder.js';
-import type { PairSetStore } from '../store/pair-set-store.js';
-import type { PredictorStore } from '../store/predictor-store.js';
-import type { Schema } from '../store/schema.js';
-import type { StudyStore } from '../store/study-store.js';
+import type { JobRecords } from '../records/job-records.js';
+import type { PairSetRecords } from '../records/pair-set-records.js';
+import type { PredictorRecords } from '../records/predictor-records.js';
+import type { StudyRecords } from '../records/study-records.js';
 import type { TextSource } from '../texts/text-source.js';
 
 /** What the container holds, one name each. Those marked "many" are bound any number of times and asked for all together. */
@@ -33,20 +30,18 @@ export const TOKENS = {
   clock: token<Clock>('clock'),
   /** Fires when the server stops. */
   stopping: token<AbortSignal>('stopping'),
-  database: token<Kysely<Schema>>('database'),
-  jobStore: token<JobStore>('jobStore'),
-  leaseStore: token<LeaseStore>('leaseStore'),
-  labelStore: token<LabelStore>('labelStore'),
-  studyStore: token<StudyStore>('studyStore'),
-  predictorStore: token<PredictorStore>('predictorStore'),
-  pairSetStore: token<PairSetStore>('pairSetStore'),
+  store: token<Store>('store'),
+  jobRecords: token<JobRecords>('jobRecords'),
+  studyRecords: token<StudyRecords>('studyRecords'),
+  predictorRecords: token<PredictorRecords>('predictorRecords'),
+  pairSetRecords: token<PairSetRecords>('pairSetRecords'),
   outputs: token<OutputFolders>('outputs'),
   checkInt8: token<() => Promise<Int8Check>>('checkInt8'),
   models: token<OpenModels>('models'),
   texts: token<TextSource>('texts'),
   recipes: token<RecipeResolver>('recipes'),
   preparer: token<RecipePreparer>('preparer'),
-  labels: token<StoredLabelQueue>('labels'),
+  labels: token<ArchitectureLabels>('labels'),
   predictors: token<FittedPredictors>('predictors'),
   jobEvents: token<JobEventLog>('jobEvents'),
   kinds: token<JobKinds>('kinds'),
@@ -71,13 +66,14 @@ interface Verbs extends EvaluateServices {
 
 /** Where they keep what they make. */
 interface Records {
+  readonly store: Store;
   readonly kinds: JobKinds;
   readonly jobs: JobRunner;
   readonly events: JobEventLog;
   readonly outputs: OutputFolders;
-  readonly studies: StudyStore;
-  readonly predictorStore: PredictorStore;
-  readonly pairSets: PairSetStore;
+  readonly studies: StudyRecords;
+  readonly predictorStore: PredictorRecords;
+  readonly pairSets: PairSetRecords;
   readonly clock: Clock;
 }
 

@@ -5,7 +5,7 @@ import { PrunecastError } from '../../core/errors/prunecast-error.js';
 import type { Any } from '../../gen/google/protobuf/any.js';
 import { BadRequest, ErrorInfo, RetryInfo } from '../../gen/google/rpc/error_details.js';
 import type { Status } from '../../gen/google/rpc/status.js';
-import { createId } from '../store/create-id.js';
+import { createId } from '../records/create-id.js';
 
 /** The domain of every ErrorInfo. */
 export const ERROR_DOMAIN = 'prunecast';

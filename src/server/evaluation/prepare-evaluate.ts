@@ -11,13 +11,13 @@ import { encodeCosts } from '../encoding/space.js';
 import { atField } from '../../core/errors/at-field.js';
 import type { JobContext, JobResult } from '../jobs/jobs.js';
 import type { Prepared } from '../jobs/runnable-kind.js';
-import type { StoredLabelQueue } from '../labels/stored-label-queue.js';
+import { orderLabels, type ArchitectureLabels } from '../labels/label-task.js';
 import { budgeted, type OpenModel, type OpenModels } from '../models/open-models.js';
 import { workOn } from '../models/work-on.js';
 import type { PluginRegistry } from '../plugins/plugin-registry.js';
 import { withNamedUnits, withOwnOrder, type RankedModel, type RecipePreparer } from '../recipes/prepare-recipe.js';
 import { exportedShape, type RecipeResolver, type RecipeSpec } from '../recipes/recipe-spec.js';
-import type { OutputFolders } from '../store/output-folder.js';
+import type { OutputFolders } from '../../core/ports/outputs.js';
 import type { TextSource } from '../texts/text-source.js';
 import { estimateSeconds } from './estimate-seconds.js';
 import { decodeProtocol } from './decode-protocol.js';
@@ -31,7 +31,7 @@ export interface EvaluateServices {
   readonly plugins: PluginRegistry;
   readonly recipes: RecipeResolver;
   readonly preparer: RecipePreparer;
-  readonly labels: StoredLabelQueue;
+  readonly labels: ArchitectureLabels;
 }
 
 /** Where earlier outputs that a request names are read. */
@@ -182,16 +182,18 @@ async function measure(
     plan,
   };
   let tokensSpent = 0;
-  for await (const found of services.labels.labelUnstored(
-    target,
-    targets.map(({ architecture }) => architecture),
+  for await (const found of services.labels.label(
+    orderLabels(
+      target,
+      targets.map(({ architecture }) => architecture),
+    ),
     workContext(context, 'evaluating'),
   )) {
     const { index, architecture } = targets[found.index] as (typeof targets)[number];
     if ('invalid' in found) throw atField(found.invalid, `targets[${index}]`);
-    const { label, write } = found;
+    const { label, record } = found;
     tokensSpent += label.tokensSpent;
-    if (write !== undefined) context.keep(write);
+    if (record !== undefined) context.keep(record);
     await context.emit({
       $case: 'evaluation',
       value: {

@@ -4,19 +4,18 @@ import { JobState, jobStateToJSON, type Job } from '../../gen/prunecast/v1/job.j
 import { StudyPhase } from '../../gen/prunecast/v1/study_types.js';
 import { encodeStatus } from '../errors/encode-status.js';
 import { orAborted } from '../../core/or-aborted.js';
-import { createId } from '../store/create-id.js';
-import type { EventEntry, HeldJob, JobStore } from '../store/job-store.js';
-import type { LeaseStore } from '../store/lease-store.js';
+import { createId } from '../records/create-id.js';
+import type { HeldJob, LeaseOwner, LeaseStore } from '../../core/ports/job-store.js';
+import type { EventEntry, JobRecords } from '../records/job-records.js';
 import { createLine } from './create-line.js';
 import { hasEnded } from './job-events.js';
 import type { Jobs, JobSpec } from './jobs.js';
-import type { LeaseOwner } from './lease-owner.js';
 import { cancelled, describeCancelled, runJob, type RunningJob, type RunSettings } from './run-job.js';
 import type { RestartableKind, ResumeStep } from './runnable-kind.js';
 import { createTurns } from './turns.js';
 
 export interface JobSettings extends RunSettings {
-  readonly store: JobStore;
+  readonly store: JobRecords;
   readonly leases: LeaseStore;
   readonly owner: LeaseOwner;
   /** How long a lease runs that nobody renews. */
@@ -252,7 +251,7 @@ export function createJobs({
       const paused = await store.get(jobId);
       const restored = paused.state === JobState.PAUSED ? await restore(paused) : undefined;
       if (restored === undefined) throw notResumable(paused);
-      const { payloads, writes } = await orAborted(restored.resume(ranges, signal), signal);
+      const { payloads, records } = await orAborted(restored.resume(ranges, signal), signal);
       return inLine(async () => {
         stopping.throwIfAborted();
         signal.throwIfAborted();
@@ -262,7 +261,7 @@ export function createJobs({
         await running.get(jobId)?.ended;
         const held = await takeOpen(jobId);
         if (held === undefined) throw notResumable(job);
-        await events.commit(held, [...payloads, { $case: 'queued', value: { place: waiting.length + 1 } }], writes);
+        await events.commit(held, [...payloads, { $case: 'queued', value: { place: waiting.length + 1 } }], records);
         waiting = [...waiting, { held, run: restored.run }];
         await startNext();
         return store.get(jobId);

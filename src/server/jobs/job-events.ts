@@ -1,10 +1,10 @@
 import { PrunecastError } from '../../core/errors/prunecast-error.js';
 import type { Clock } from '../../core/ports/clock.js';
 import { type Job, type JobEvent, JobState } from '../../gen/prunecast/v1/job.js';
-import type { EventEntry, HeldJob, JobStore, NewJob } from '../store/job-store.js';
-import type { Lease } from '../store/lease-store.js';
-import type { StoreWrite } from '../store/store-write.js';
-import { toTimestamp } from '../store/timestamps.js';
+import type { HeldJob, Lease } from '../../core/ports/job-store.js';
+import type { EventEntry, JobRecords, NewJob } from '../records/job-records.js';
+import type { StoreRecord } from '../../core/ports/store.js';
+import { toTimestamp } from '../encoding/timestamp.js';
 import { createLine } from './create-line.js';
 
 /** The events of jobs: stored as they happen, and shown to all who follow. */
@@ -27,15 +27,15 @@ export interface JobEventLog extends JobEvents {
   /** Stores events in one transaction, then wakes those who follow. Those of jobs that have ended, or whose lease is lost, are dropped; returns how many were stored. */
   append(entries: readonly EventEntry[]): Promise<number>;
   /** Stores events of one job, and what belongs with them, in one transaction, then wakes those who follow. Returns whether: nothing is stored for a job that has ended, or whose lease is lost. */
-  commit(job: HeldJob, payloads: readonly EventEntry['payload'][], writes: readonly StoreWrite[]): Promise<boolean>;
+  commit(job: HeldJob, payloads: readonly EventEntry['payload'][], records: readonly StoreRecord[]): Promise<boolean>;
   /** Stores what belongs to no job. */
-  keep(writes: readonly StoreWrite[]): Promise<void>;
+  keep(records: readonly StoreRecord[]): Promise<void>;
   /** The events of a job that are stored now, from the oldest kept. */
   stored(jobId: string): AsyncIterable<JobEvent>;
 }
 
 export interface JobEventSettings {
-  readonly store: JobStore;
+  readonly store: JobRecords;
   readonly clock: Clock;
   /** Fires when the server stops; its reason is what followers end with. */
   readonly stopping: AbortSignal;
@@ -65,14 +65,14 @@ export function createJobEvents({ store, clock, stopping, heartbeatMs, keptEvent
         for (const { jobId, sequence } of appended) await tell(jobId, sequence);
         return appended.length;
       }),
-    commit: (job, payloads, writes) =>
+    commit: (job, payloads, records) =>
       inLine(async () => {
-        const last = await store.commit(job, payloads, writes, clock.now());
+        const last = await store.commit(job, payloads, records, clock.now());
         if (last === undefined) return false;
         for (const index of payloads.keys()) await tell(job.jobId, last - (payloads.length - 1 - index));
         return true;
       }),
-    keep: (writes) => (writes.length === 0 ? Promise.resolve() : inLine(() => store.keep(writes))),
+    keep: (records) => (records.length === 0 ? Promise.resolve() : inLine(() => store.keep(records))),
     async *stored(jobId) {
       let cursor = 0;
       for (;;) {
@@ -119,7 +119,7 @@ export function hasEnded({ state }: Pick<Job, 'state'>): boolean {
   return state === JobState.SUCCEEDED || state === JobState.FAILED || state === JobState.CANCELLED;
 }
 
-async function findStart(store: JobStore, jobId: string, afterSequence: bigint): Promise<number> {
+async function findStart(store: JobRecords, jobId: string, afterSequence: bigint): Promise<number> {
   const { lastSequence } = await store.get(jobId);
   if (afterSequence < 0n || afterSequence > lastSequence) {
     throw PrunecastError.ofField(

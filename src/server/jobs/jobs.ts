@@ -1,6 +1,6 @@
 import type { DimensionRange } from '../../gen/prunecast/v1/common.js';
 import type { Job, JobEnded, JobEvent, JobKind, JobPaused, JobState } from '../../gen/prunecast/v1/job.js';
-import type { StoreWrite } from '../store/store-write.js';
+import type { StoreRecord } from '../../core/ports/store.js';
 
 /** Durable jobs, alike for every kind. All methods may be called at any time; the state they tell is the stored one. */
 export interface Jobs {
@@ -81,11 +81,11 @@ export interface JobContext {
    * Stores events, and what belongs with them, in one transaction, then shows the events. Rejects as `emit`; nothing is
    * stored then.
    */
-  commit(payloads: readonly EmittedPayload[], writes: readonly StoreWrite[]): Promise<void>;
+  commit(payloads: readonly EmittedPayload[], records: readonly StoreRecord[]): Promise<void>;
   /** Has something stored in the transaction of the job's next event, the terminal one at the latest; not at all where that event comes too late. */
-  join(write: StoreWrite): void;
+  join(record: StoreRecord): void;
   /** The same, but by itself where that event comes too late. For what stands however the job ends: a label is paid, and stays. */
-  keep(write: StoreWrite): void;
+  keep(record: StoreRecord): void;
   /** The events that the job has stored, from the oldest kept: those of earlier servers too. */
   stored(): AsyncIterable<JobEvent>;
   /** Call it as often as you like: at most about one event a second is made of it, the newest always being kept. */

@@ -1,15 +1,9 @@
 import { readFileSync, readlinkSync } from 'node:fs';
 import { hostname } from 'node:os';
-import { createId } from '../store/create-id.js';
+import type { LeaseOwner } from '../../core/ports/job-store.js';
+import { createId } from '../records/create-id.js';
 
-/** Who holds leases: one server process, told apart from all others, earlier ones with the same process id included. */
-export interface LeaseOwner {
-  readonly name: string;
-  /** Whether another owner is known to be gone: a process of this machine that is no more. Of another machine's nothing is known. */
-  isGone(other: string): boolean;
-}
-
-/** This process as an owner of leases. */
+/** This process as an owner of leases. Of owners on another machine it knows nothing. */
 export function createLeaseOwner(): LeaseOwner {
   const place = `${hostname()}/${readBootId()}/${readProcessSpace()}`;
   const name = [place, process.pid, createId('server')].join(' ');

@@ -6,8 +6,9 @@ import { JobEvent, JobState, type JobPaused } from '../../gen/prunecast/v1/job.j
 import { MAX_MESSAGE_BYTES } from '../config/limits.js';
 import { encodeStatus } from '../errors/encode-status.js';
 import { orAborted } from '../../core/or-aborted.js';
-import type { EventEntry, HeldJob } from '../store/job-store.js';
-import type { StoreWrite } from '../store/store-write.js';
+import type { HeldJob } from '../../core/ports/job-store.js';
+import type { EventEntry } from '../records/job-records.js';
+import type { StoreRecord } from '../../core/ports/store.js';
 import type { JobEventLog } from './job-events.js';
 import type { EmittedPayload, JobContext, JobOutcome, JobResult, JobSpec } from './jobs.js';
 import { createProgressReporter } from './progress-reporter.js';
@@ -64,10 +65,10 @@ export function runJob(
       .catch((error: unknown) => log.error({ err: error }, 'progress was not stored'));
   });
   const pending = createPending();
-  const commit = async (payloads: readonly EventEntry['payload'][], writes: readonly StoreWrite[]): Promise<void> => {
+  const commit = async (payloads: readonly EventEntry['payload'][], records: readonly StoreRecord[]): Promise<void> => {
     payloads.forEach(checkSize);
     const { joined, kept } = pending.take();
-    const stored = await events.commit(job, payloads, [...kept, ...joined, ...writes]).catch((error: unknown) => {
+    const stored = await events.commit(job, payloads, [...kept, ...joined, ...records]).catch((error: unknown) => {
       pending.putBack({ joined, kept });
       throw error;
     });
@@ -97,16 +98,16 @@ export function runJob(
   const storeEnd = async (end: EventEntry['payload']): Promise<void> => {
     const { joined, kept } = pending.take();
     let payload = end;
-    let writes: readonly StoreWrite[] = [...kept, ...joined];
+    let records: readonly StoreRecord[] = [...kept, ...joined];
     for (let waitMs = storeRetryMs; !stopping.aborted; waitMs = Math.min(2 * waitMs, MOST_RETRY_MS)) {
       try {
-        if (!(await events.commit(job, [payload], writes))) await events.keep(kept);
+        if (!(await events.commit(job, [payload], records))) await events.keep(kept);
         return;
       } catch (error) {
         log.error({ err: error }, 'the end of a job was not stored; it is tried again');
         notStored.abort(error);
         // What is at fault for itself, and not the store, would fail again.
-        if (!isStoreFault(error)) [payload, writes] = [describeEnd({ kind: 'failed', error }, log), kept];
+        if (!isStoreFault(error)) [payload, records] = [describeEnd({ kind: 'failed', error }, log), kept];
         await pause(waitMs, undefined, { signal: stopping }).catch(() => undefined);
       }
     }
@@ -142,14 +143,14 @@ export function cancelled(): PrunecastError {
 
 /** What is to be stored with the next event. */
 function createPending() {
-  let joined: readonly StoreWrite[] = [];
-  let kept: readonly StoreWrite[] = [];
+  let joined: readonly StoreRecord[] = [];
+  let kept: readonly StoreRecord[] = [];
   return {
-    join: (write: StoreWrite): void => {
-      joined = [...joined, write];
+    join: (record: StoreRecord): void => {
+      joined = [...joined, record];
     },
-    keep: (write: StoreWrite): void => {
-      kept = [...kept, write];
+    keep: (record: StoreRecord): void => {
+      kept = [...kept, record];
     },
     take: () => {
       const taken = { joined, kept };
@@ -158,7 +159,7 @@ function createPending() {
       return taken;
     },
     /** What could not be stored comes first the next time. */
-    putBack: (taken: { readonly joined: readonly StoreWrite[]; readonly kept: readonly StoreWrite[] }): void => {
+    putBack: (taken: { readonly joined: readonly StoreRecord[]; readonly kept: readonly StoreRecord[] }): void => {
       joined = [...taken.joined, ...joined];
       kept = [...taken.kept, ...kept];
     },

@@ -4,8 +4,8 @@ import type { JobKind } from '../../gen/prunecast/v1/job.js';
 import type { Plan } from '../../gen/prunecast/v1/pruning.js';
 import { orAborted } from '../../core/or-aborted.js';
 import { digestRequest } from './request-digest.js';
-import { readStored } from '../store/read-stored.js';
-import type { StoreWrite } from '../store/store-write.js';
+import { readStored } from '../../core/errors/read-stored.js';
+import type { StoreRecord } from '../../core/ports/store.js';
 import type { EmittedPayload, JobContext, JobOutcome, Jobs } from './jobs.js';
 
 /** A request that was checked: either its plan, where no more was asked, or the work to be done. */
@@ -23,7 +23,7 @@ export interface RestartedJob {
 /** What a ResumeJob changes, stored together with the going on. */
 export interface ResumeStep {
   readonly payloads: readonly EmittedPayload[];
-  readonly writes: readonly StoreWrite[];
+  readonly records: readonly StoreRecord[];
 }
 
 /** A kind of job as the runner knows it: how to go on with one from its stored request. */
@@ -106,7 +106,7 @@ async function refuseRanges(
 ): Promise<ResumeStep> {
   if (ranges.length > 0)
     throw PrunecastError.ofField('ranges', 'are given, and the job does not wait for any: leave them out');
-  return { payloads: [], writes: [] };
+  return { payloads: [], records: [] };
 }
 
 /**

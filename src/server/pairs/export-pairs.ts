@@ -2,8 +2,8 @@ import { setImmediate } from 'node:timers/promises';
 import type { ExportPairsRequest, ExportPairsResponse } from '../../gen/prunecast/v1/pair.js';
 import { collectPairs } from '../predictors/prepare-fit.js';
 import { requireText } from '../requests/fields.js';
-import type { PairSetStore } from '../store/pair-set-store.js';
-import type { StudyStore } from '../store/study-store.js';
+import type { PairSetRecords } from '../records/pair-set-records.js';
+import type { StudyRecords } from '../records/study-records.js';
 
 /** Messages before others get a turn. */
 const PAIRS_A_TURN = 200;
@@ -14,7 +14,7 @@ const PAIRS_A_TURN = 200;
  * @throws PrunecastError STUDY_NOT_FOUND
  */
 export async function* exportPairs(
-  services: { readonly studies: StudyStore; readonly pairSets: PairSetStore },
+  services: { readonly studies: StudyRecords; readonly pairSets: PairSetRecords },
   request: ExportPairsRequest,
 ): AsyncGenerator<ExportPairsResponse, undefined, undefined> {
   const { pairs, ...set } = await collectPairs(services, requireText(request.studyId, 'study_id'));

@@ -1,17 +1,18 @@
 import { PrunecastError } from '../../core/errors/prunecast-error.js';
+import type { Store } from '../../core/ports/store.js';
+import { findLabelFault } from '../../core/metric.js';
 import type { Clock } from '../../core/ports/clock.js';
 import { JobState } from '../../gen/prunecast/v1/job.js';
 import type { ImportPairsRequest, ImportPairsResponse, Pair, PairSet } from '../../gen/prunecast/v1/pair.js';
 import { findMetric } from '../evaluation/find-metric.js';
 import type { PluginRegistry } from '../plugins/plugin-registry.js';
-import { createId } from '../store/create-id.js';
-import type { PairSetStore } from '../store/pair-set-store.js';
-import type { StudyStore } from '../store/study-store.js';
-import { findLabelFault } from '../../core/metric.js';
+import { createId } from '../records/create-id.js';
+import { newPairSet, type PairSetRecords } from '../records/pair-set-records.js';
+import { newStudy } from '../records/study-records.js';
 
 export interface ImportServices {
-  readonly studies: StudyStore;
-  readonly pairSets: PairSetStore;
+  readonly store: Pick<Store, 'keep'>;
+  readonly pairSets: PairSetRecords;
   readonly plugins: PluginRegistry;
   readonly clock: Clock;
 }
@@ -34,24 +35,28 @@ const VALUES_A_PART = 100_000;
  * @throws PrunecastError INVALID_REQUEST, PAIRS_INVALID with the first pair at fault, PAIRS_TOO_MANY, MEASUREMENT_MISMATCH, or the signal's reason
  */
 export async function importPairs(
-  { studies, pairSets, plugins, clock }: ImportServices,
+  { store, pairSets, plugins, clock }: ImportServices,
   requests: AsyncIterable<ImportPairsRequest>,
 ): Promise<ImportPairsResponse> {
   const studyId = createId('study');
   try {
-    const { set, recipes, count } = await storeParts(plugins, requests, (part) => pairSets.add(studyId, [part]));
+    const { set, recipes, count } = await storeParts(plugins, requests, (part) =>
+      store.keep([newPairSet(studyId, part)]),
+    );
     // The study comes last: until then nobody sees its pairs.
-    await studies.create({
-      id: studyId,
-      jobId: '',
-      model: set.model,
-      checkpointDigest: set.checkpointDigest,
-      seed: 0,
-      request: new Uint8Array(0),
-      plan: { dimensions: set.dimensions, recipes: [...recipes] },
-      state: JobState.SUCCEEDED,
-      createdMs: clock.now(),
-    });
+    await store.keep([
+      newStudy({
+        id: studyId,
+        jobId: '',
+        model: set.model,
+        checkpointDigest: set.checkpointDigest,
+        seed: 0,
+        request: new Uint8Array(0),
+        plan: { dimensions: set.dimensions, recipes: [...recipes] },
+        state: JobState.SUCCEEDED,
+        createdMs: clock.now(),
+      }),
+    ]);
     return { studyId, pairs: count };
   } catch (error) {
     await pairSets.remove(studyId);

@@ -9,7 +9,7 @@ import type { JobContext, JobResult } from '../jobs/jobs.js';
 import type { Prepared, RestartedJob } from '../jobs/runnable-kind.js';
 import { workOn } from '../models/work-on.js';
 import { requireSet } from '../requests/fields.js';
-import { createId } from '../store/create-id.js';
+import { createId } from '../records/create-id.js';
 import type { SearchServices } from '../studies/prepare-search.js';
 import { performSample, type SampledStudy } from '../studies/sample-phase.js';
 import { openStudyLog } from '../studies/study-log.js';

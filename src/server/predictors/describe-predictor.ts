@@ -3,8 +3,8 @@ import type { RateRange } from '../../core/space/count-rule.js';
 import { PredictorFeatures, type Predictor } from '../../gen/prunecast/v1/predictor_types.js';
 import { encodeQuality } from '../encoding/fit-quality.js';
 import { encodeChoice } from '../encoding/predictor-choice.js';
-import { createId } from '../store/create-id.js';
-import { toTimestamp } from '../store/timestamps.js';
+import { createId } from '../records/create-id.js';
+import { toTimestamp } from '../encoding/timestamp.js';
 import type { SavedFit } from './fit-messages.js';
 import type { FitRequest } from './fitted-predictors.js';
 

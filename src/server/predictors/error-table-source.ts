@@ -7,7 +7,7 @@ import { SearchRequest } from '../../gen/prunecast/v1/pruning.js';
 import type { JobContext } from '../jobs/jobs.js';
 import { workContext } from '../jobs/work-context.js';
 import type { RecipePreparer } from '../recipes/prepare-recipe.js';
-import type { StudyStore } from '../store/study-store.js';
+import type { StudyRecords } from '../records/study-records.js';
 import { applyPreset } from '../studies/apply-preset.js';
 import { openQuestion, openRecipe, type QuestionServices } from '../studies/study-question.js';
 import { measureErrorTables, readFeatures } from './measure-error-tables.js';
@@ -16,7 +16,7 @@ import { measureErrorTables, readFeatures } from './measure-error-tables.js';
 export type TableSource = (context: JobContext) => Promise<readonly ErrorTable[]>;
 
 export interface TableServices extends QuestionServices {
-  readonly studies: StudyStore;
+  readonly studies: StudyRecords;
   readonly preparer: RecipePreparer;
 }
 

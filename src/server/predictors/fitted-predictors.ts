@@ -9,10 +9,11 @@ import type { PredictorChoice } from '../../search/fit/choose-predictor.js';
 import type { FitJudgement } from '../../search/fit/judge-fit.js';
 import { workerUrl } from '../../engine/workers/worker-url.js';
 import { isChooser, type PluginRegistry, type ResolvedPlugin } from '../plugins/plugin-registry.js';
-import type { FitEvidence, PredictorRecord, PredictorStore } from '../store/predictor-store.js';
+import type { FitEvidence } from '../../core/ports/predictor-store.js';
+import type { Store, StoreRecord } from '../../core/ports/store.js';
+import { newPredictor, type FittedRecord, type PredictorRecords } from '../records/predictor-records.js';
 import { orAborted } from '../../core/or-aborted.js';
-import { readStored } from '../store/read-stored.js';
-import type { StoreWrite } from '../store/store-write.js';
+import { readStored } from '../../core/errors/read-stored.js';
 import { checkPairs } from './check-pairs.js';
 import { describePredictor, listRanges } from './describe-predictor.js';
 import { fitInThread } from './fit-in-thread.js';
@@ -51,7 +52,7 @@ export interface FitRequest extends MetricValues {
   /** Rows of the pairs, ascending, that a plug-in fitted elsewhere has not seen. @default none */
   readonly unseen?: readonly number[];
   /** Has the predictor stored together with what tells of it; by default it is stored at once. */
-  readonly join?: (write: StoreWrite) => void;
+  readonly join?: (record: StoreRecord) => void;
 }
 
 /** What all pairs share; empty where the caller did not say. */
@@ -120,7 +121,8 @@ export interface FittedPredictors {
 }
 
 export interface FittedPredictorsOptions {
-  readonly store: PredictorStore;
+  readonly store: Pick<Store, 'keep'>;
+  readonly records: PredictorRecords;
   readonly plugins: PluginRegistry;
   readonly clock: Clock;
   readonly readFiles: ReadPluginFiles;
@@ -138,6 +140,7 @@ const LOADED_PREDICTORS = 8;
 
 export function createFittedPredictors({
   store,
+  records,
   plugins,
   clock,
   readFiles,
@@ -191,9 +194,10 @@ export function createFittedPredictors({
         importances: Float64Array.from(fits.flatMap(({ judgement }) => judgement.importances)),
         residuals: Float64Array.from(fits.flatMap(({ residuals }) => [...residuals])),
       };
-      if (request.join === undefined) await store.create(record, evidence);
+      const stored = newPredictor(record, evidence);
+      if (request.join === undefined) await store.keep([stored]);
       else {
-        request.join(store.creating(record, evidence));
+        request.join(stored);
         // Asked for before the step that stores it is complete.
         await orAborted(
           begin(predictor.id, (unwanted) => openRecord(plugins, record, evidence.residuals, unwanted)).opened,
@@ -216,7 +220,7 @@ export function createFittedPredictors({
       const known = loaded.get(predictorId);
       const entry =
         known === undefined
-          ? begin(predictorId, (unwanted) => load(store, plugins, predictorId, unwanted))
+          ? begin(predictorId, (unwanted) => load(records, plugins, predictorId, unwanted))
           : keep(predictorId, known);
       entry.waiting += 1;
       try {
@@ -228,9 +232,9 @@ export function createFittedPredictors({
       }
     },
     async evidence(predictorId) {
-      const evidence = await store.evidence(predictorId);
+      const evidence = await records.evidence(predictorId);
       if (evidence !== undefined) return evidence;
-      await store.get(predictorId);
+      await records.get(predictorId);
       throw new PrunecastError(
         'PREDICTOR_FAILED',
         `the predictor ${predictorId} was fitted by an earlier version, which kept no pairs beside it: fit it again`,
@@ -238,7 +242,7 @@ export function createFittedPredictors({
       );
     },
     async remove(predictorId) {
-      await store.remove(predictorId);
+      await records.remove(predictorId);
       drop(predictorId);
     },
     async close() {
@@ -303,18 +307,18 @@ function createLoaded(load: (signal: AbortSignal) => Promise<OpenPredictor>): Lo
 }
 
 async function load(
-  store: PredictorStore,
+  records: PredictorRecords,
   plugins: PluginRegistry,
   predictorId: string,
   signal: AbortSignal,
 ): Promise<OpenPredictor> {
-  const record = await store.get(predictorId);
-  return openRecord(plugins, record, (await store.evidence(predictorId))?.residuals ?? new Float64Array(0), signal);
+  const record = await records.get(predictorId);
+  return openRecord(plugins, record, (await records.evidence(predictorId))?.residuals ?? new Float64Array(0), signal);
 }
 
 async function openRecord(
   plugins: PluginRegistry,
-  { predictor, model }: PredictorRecord,
+  { predictor, model }: FittedRecord,
   residuals: Float64Array,
   signal: AbortSignal,
 ): Promise<OpenPredictor> {

@@ -8,8 +8,8 @@ import type { JobContext, JobResult } from '../jobs/jobs.js';
 import type { Prepared } from '../jobs/runnable-kind.js';
 import { isChooser, type PluginRegistry, type ResolvedPlugin } from '../plugins/plugin-registry.js';
 import { requireInteger } from '../requests/fields.js';
-import type { PairSetStore } from '../store/pair-set-store.js';
-import type { StudyStore } from '../store/study-store.js';
+import type { PairSetRecords } from '../records/pair-set-records.js';
+import type { StudyRecords } from '../records/study-records.js';
 import type { RecipePreparer } from '../recipes/prepare-recipe.js';
 import type { QuestionServices } from '../studies/study-question.js';
 import { checkPairs } from './check-pairs.js';
@@ -20,8 +20,8 @@ import { listModules } from './list-modules.js';
 export interface FitServices extends QuestionServices {
   readonly preparer: RecipePreparer;
   readonly predictors: FittedPredictors;
-  readonly studies: StudyStore;
-  readonly pairSets: PairSetStore;
+  readonly studies: StudyRecords;
+  readonly pairSets: PairSetRecords;
 }
 
 /** Checks a FitPredictor request down to its pairs; `run` then fits, judges and stores. */

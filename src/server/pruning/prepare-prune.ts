@@ -30,7 +30,7 @@ import type { PluginRegistry } from '../plugins/plugin-registry.js';
 import { measureLayerErrors } from '../recipes/allocation-inputs.js';
 import type { RankedModel, RecipePreparer } from '../recipes/prepare-recipe.js';
 import { exportedShape, type RecipeResolver, type RecipeSpec } from '../recipes/recipe-spec.js';
-import type { OutputFolders } from '../store/output-folder.js';
+import type { OutputFolders } from '../../core/ports/outputs.js';
 import type { TextSource } from '../texts/text-source.js';
 import { writePruned, type OutputPlan } from './write-pruned.js';
 

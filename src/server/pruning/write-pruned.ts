@@ -15,9 +15,7 @@ import type { OpenModel } from '../models/open-models.js';
 import type { RecipeSpec } from '../recipes/recipe-spec.js';
 import { exportInThread } from './export-in-thread.js';
 import { listMendedTensors } from './list-mended-tensors.js';
-import { MANIFEST_FILE } from '../store/output-files.js';
-import type { OutputFolders, OutputPolicy } from '../store/output-folder.js';
-import type { OutputTarget } from '../store/output-place.js';
+import { MANIFEST_FILE, type OutputFolders, type OutputPolicy, type OutputTarget } from '../../core/ports/outputs.js';
 import { VERSION } from '../config/version.js';
 import { createCostModel } from '../../core/budget/cost-spec.js';
 

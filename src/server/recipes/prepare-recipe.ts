@@ -11,7 +11,7 @@ import type {
   UnitScores,
 } from '../../engine/language-model.js';
 import { rankUnits } from '../../engine/ranking/rank-units.js';
-import type { ScoreCache } from '../store/score-cache.js';
+import type { ScoreCache } from '../../core/ports/score-cache.js';
 import { keyScores } from './key-scores.js';
 import type { RecipeSpec } from './recipe-spec.js';
 

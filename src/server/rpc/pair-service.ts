@@ -3,18 +3,16 @@ import { PairServiceService, type SamplePairsRequest } from '../../gen/prunecast
 import type { Jobs } from '../jobs/jobs.js';
 import { startKind, type RunnableKind } from '../jobs/runnable-kind.js';
 import { exportPairs } from '../pairs/export-pairs.js';
-import { importPairs } from '../pairs/import-pairs.js';
-import type { PairSetStore } from '../store/pair-set-store.js';
+import { importPairs, type ImportServices } from '../pairs/import-pairs.js';
 import type { SearchServices } from '../studies/prepare-search.js';
 import { defineService, type RpcService } from './rpc-service.js';
 import { serveClientStream } from './serve-client-stream.js';
 import { serveStream } from './serve-stream.js';
 import { serveUnary } from './serve-unary.js';
 
-export interface PairServices extends SearchServices {
+export interface PairServices extends SearchServices, ImportServices {
   readonly kinds: { readonly samplePairs: RunnableKind<SamplePairsRequest> };
   readonly jobs: Jobs;
-  readonly pairSets: PairSetStore;
 }
 
 /** `PairService`: the paper's first step alone, and its results in and out. */

@@ -4,7 +4,7 @@ import { startKind, type RunnableKind } from '../jobs/runnable-kind.js';
 import { answerRefinement, type RefinementServices } from '../predictors/answer-refinement.js';
 import { explainPredictor } from '../predictors/explain-predictor.js';
 import type { FitServices } from '../predictors/prepare-fit.js';
-import type { PredictorStore } from '../store/predictor-store.js';
+import type { PredictorRecords } from '../records/predictor-records.js';
 import { attend } from '../models/attend.js';
 import { readPageSize, requireText } from '../requests/fields.js';
 import { defineService, type RpcService } from './rpc-service.js';
@@ -14,7 +14,7 @@ import { PrunecastError } from '../../core/errors/prunecast-error.js';
 export interface PredictorServices extends FitServices, RefinementServices {
   readonly kinds: { readonly fitPredictor: RunnableKind<FitPredictorRequest> };
   readonly jobs: Jobs;
-  readonly predictorStore: PredictorStore;
+  readonly predictorStore: PredictorRecords;
 }
 
 /** `PredictorService`: fitted predictors. */

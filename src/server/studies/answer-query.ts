@@ -4,6 +4,7 @@ import { createRng } from '../../core/random.js';
 import { decodeCounts, toRates, type Counts } from '../../core/space/search-space.js';
 import { SearchRequest } from '../../gen/prunecast/v1/pruning.js';
 import type { QueryAnswer, QueryStudyRequest, QueryStudyResponse } from '../../gen/prunecast/v1/study.js';
+import type { Store } from '../../core/ports/store.js';
 import { rankScores } from '../../search/objectives/rank-scores.js';
 import { scorePredicted } from '../../search/objectives/score-point.js';
 import { proposeCandidates } from '../../search/study/propose-candidates.js';
@@ -15,8 +16,9 @@ import type { OpenPredictor } from '../predictors/fitted-predictors.js';
 import { listOutOfRange, predictMetrics } from '../predictors/predict-metrics.js';
 import type { Jobs } from '../jobs/jobs.js';
 import { requireText } from '../requests/fields.js';
-import type { PredictorStore } from '../store/predictor-store.js';
-import type { StudyRecord } from '../store/study-store.js';
+import { orderLabels } from '../labels/label-task.js';
+import type { PredictorRecords } from '../records/predictor-records.js';
+import type { StudyRecord } from '../records/study-records.js';
 import type { SearchServices } from './prepare-search.js';
 import { chooseStrategy } from './choose-strategy.js';
 import { createTarget } from './sample-phase.js';
@@ -26,7 +28,8 @@ import { openQuestion, openSubject, type StudyQuestion } from './study-question.
 import { prepareRecipe } from './study-recipes.js';
 
 export interface QueryServices extends SearchServices {
-  readonly predictorStore: PredictorStore;
+  readonly predictorStore: PredictorRecords;
+  readonly store: Pick<Store, 'keep'>;
   readonly jobs: Pick<Jobs, 'takeTurn'>;
 }
 
@@ -211,11 +214,11 @@ async function verify(
   );
   const architectures = points.map((counts) => decodeCounts(question.plan.space, counts));
   const verified = [...answers];
-  for await (const { index, label } of services.labels.label(
-    createTarget(question, ranked, windows.verify.at(-1) ?? windows.search),
-    architectures,
-    control,
-  )) {
+  const target = createTarget(question, ranked, windows.verify.at(-1) ?? windows.search);
+  for await (const answer of services.labels.label(orderLabels(target, architectures), control)) {
+    if ('invalid' in answer) throw answer.invalid;
+    const { index, label, record } = answer;
+    if (record !== undefined) await services.store.keep([record]);
     verified[index] = { ...(answers[index] as QueryAnswer), metrics: { ...label.metrics } };
   }
   return verified;

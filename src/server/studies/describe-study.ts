@@ -6,12 +6,12 @@ import { JobState } from '../../gen/prunecast/v1/job.js';
 import { StudyPhase, StudyReport } from '../../gen/prunecast/v1/study_types.js';
 import { encodeFidelity, encodeMeasurement } from '../encoding/measurement.js';
 import type { Jobs } from '../jobs/jobs.js';
-import type { PredictorStore } from '../store/predictor-store.js';
-import type { StudyRecord, StudyStore } from '../store/study-store.js';
+import type { PredictorRecords } from '../records/predictor-records.js';
+import type { StudyRecord, StudyRecords } from '../records/study-records.js';
 
 export interface StudyServices {
-  readonly studies: StudyStore;
-  readonly predictorStore: PredictorStore;
+  readonly studies: StudyRecords;
+  readonly predictorStore: PredictorRecords;
   readonly jobs: Jobs;
 }
 

@@ -13,9 +13,9 @@ import type { Prepared, RestartedJob, ResumeStep } from '../jobs/runnable-kind.j
 import type { FittedPredictors } from '../predictors/fitted-predictors.js';
 import { countInputs, readFeatures } from '../predictors/measure-error-tables.js';
 import { findLoaders, planOutput } from '../pruning/prepare-prune.js';
-import { createId } from '../store/create-id.js';
-import type { OutputFolders } from '../store/output-folder.js';
-import type { StudyStore } from '../store/study-store.js';
+import { createId } from '../records/create-id.js';
+import type { OutputFolders } from '../../core/ports/outputs.js';
+import type { StudyRecords } from '../records/study-records.js';
 import { resumeStudy } from './resume-study.js';
 import { workOn } from '../models/work-on.js';
 import { runStudy } from './run-study.js';
@@ -29,7 +29,7 @@ import { countCalibrationTokens } from './study-recipes.js';
 export interface SearchServices extends EvaluateServices {
   readonly predictors: FittedPredictors;
   readonly outputs: OutputFolders;
-  readonly studies: StudyStore;
+  readonly studies: StudyRecords;
   readonly clock: Clock;
 }
 

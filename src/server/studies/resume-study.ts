@@ -11,7 +11,7 @@ import type { StudyEvent, StudyState } from '../../search/study/study-state.js';
 import { encodeRangeChange } from '../encoding/range-change.js';
 import type { EmittedPayload } from '../jobs/jobs.js';
 import type { ResumeStep } from '../jobs/runnable-kind.js';
-import type { StoreWrite } from '../store/store-write.js';
+import type { StoreRecord } from '../../core/ports/store.js';
 import { PHASE_CODES } from './study-codes.js';
 import type { Study } from './study.js';
 import { openStudyLog, type StudyLogServices } from './study-log.js';
@@ -35,10 +35,10 @@ export async function resumeStudy(
   ranges: readonly DimensionRange[],
 ): Promise<ResumeStep> {
   const payloads: EmittedPayload[] = [];
-  const writes: StoreWrite[] = [];
-  const commit = async (events: readonly EmittedPayload[], along: readonly StoreWrite[]): Promise<void> => {
+  const records: StoreRecord[] = [];
+  const commit = async (events: readonly EmittedPayload[], along: readonly StoreRecord[]): Promise<void> => {
     payloads.push(...events);
-    writes.push(...along);
+    records.push(...along);
   };
   const log = await openStudyLog(services, study, { jobId, commit });
   const state = log.reached;
@@ -53,7 +53,7 @@ export async function resumeStudy(
     const event = await decideRanges(study.plan, state, ranges);
     await log.record(state, applyEvent(study.plan, state, event), event);
   }
-  return { payloads, writes };
+  return { payloads, records };
 }
 
 async function decideRanges(

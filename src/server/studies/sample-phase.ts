@@ -10,7 +10,7 @@ import { findGlobalThreshold } from '../../search/controls/global-threshold.js';
 import type { Allocation, StudyEvent, TextPart, TrialPoint } from '../../search/study/study-state.js';
 import type { JobContext } from '../jobs/jobs.js';
 import { workContext } from '../jobs/work-context.js';
-import type { LabelTarget, StoredLabelQueue } from '../labels/stored-label-queue.js';
+import { orderLabels, type ArchitectureLabels, type LabelTarget } from '../labels/label-task.js';
 import type { PluginRegistry } from '../plugins/plugin-registry.js';
 import { listLayerScores, measureLayerErrors } from '../recipes/allocation-inputs.js';
 import type { RankedModel, RecipePreparer } from '../recipes/prepare-recipe.js';
@@ -20,7 +20,7 @@ import { planOf } from './study-texts.js';
 import type { Rng } from '../../core/random.js';
 
 export interface SampleServices {
-  readonly labels: StoredLabelQueue;
+  readonly labels: ArchitectureLabels;
   readonly preparer: RecipePreparer;
   readonly plugins: PluginRegistry;
 }
@@ -129,9 +129,8 @@ async function* evaluate(
     const architectures = group.map(({ counts }) => decodeCounts(plan.space, counts));
     const target = createTarget(study, ranked, planOf(study.windows, first));
     const broken: StudyEvent[] = [];
-    for await (const found of labels.labelUnstored(
-      target,
-      architectures,
+    for await (const found of labels.label(
+      orderLabels(target, architectures),
       workContext(context, ACTIVITIES[first.part]),
     )) {
       if ('invalid' in found) {
@@ -148,8 +147,8 @@ async function* evaluate(
         if (first.part === 'report' || broken.length === group.length) throw found.invalid;
         continue;
       }
-      const { index, label, write } = found;
-      if (write !== undefined) context.keep(write);
+      const { index, label, record } = found;
+      if (record !== undefined) context.keep(record);
       const sums =
         plan.metric.windows === 'hits'
           ? label.windowHits

@@ -20,7 +20,8 @@ import { fidelityDigest, measurementFingerprint } from '../encoding/measurement.
 import { encodeRangeChange } from '../encoding/range-change.js';
 import { encodeDimension } from '../encoding/space.js';
 import type { EmittedPayload, JobContext } from '../jobs/jobs.js';
-import type { StudyEventRecord, StudyRecord } from '../store/study-store.js';
+import type { StudyEventRecord } from '../../core/ports/study-store.js';
+import { newStudy, studyStep, type StudyRecord } from '../records/study-records.js';
 import type { SearchServices } from './prepare-search.js';
 import type { SampledStudy } from './sample-phase.js';
 import { PART_CODES, PHASE_CODES, ROLE_CODES } from './study-codes.js';
@@ -78,7 +79,7 @@ export async function openStudyLog(
   const start = startStudy(plan);
   if (stored === undefined) {
     await commit(tellStart(start), [
-      studies.creating({
+      newStudy({
         id: study.id,
         jobId,
         model: model.name,
@@ -115,7 +116,7 @@ export async function openStudyLog(
           ...(begins ? tellStart(after) : []),
         ],
         [
-          studies.recording(study.id, {
+          studyStep(study.id, {
             events: [event],
             seconds: spent,
             trials: trial === undefined ? [] : [trial],
@@ -129,7 +130,7 @@ export async function openStudyLog(
       await commit(
         [],
         [
-          studies.recording(study.id, {
+          studyStep(study.id, {
             state,
             ...(report === undefined ? {} : { plan: { ...latest, report: StudyReport.toJSON(report) } }),
           }),

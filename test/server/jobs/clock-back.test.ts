@@ -1,7 +1,6 @@
 import { expect, it, vi } from 'vitest';
 import { JobKind, JobState, type JobEvent } from '../../../src/gen/prunecast/v1/job.js';
-import { createJobStore } from '../../../src/server/store/job-store.js';
-import { useDatabase } from '../../support/test-database.js';
+import { recordsIn, useDatabase } from '../../support/test-database.js';
 import { evaluation, type Run } from './scripted-jobs.js';
 import { startOwner } from './scripted-owner.js';
 
@@ -26,7 +25,7 @@ it('a clock that goes back while a job runs, and again before the next server, c
     request: Uint8Array.of(1),
     run: work,
   });
-  const store = createJobStore(state.database);
+  const store = recordsIn(state.database).jobs;
   const readEvents = (): Promise<JobEvent[]> => store.eventsAfter(jobId, 0, 100);
   await vi.waitFor(async () =>
     expect((await readEvents()).filter(({ payload }) => payload?.$case === 'evaluation')).toHaveLength(2),

@@ -3,7 +3,7 @@ import { sql } from 'kysely';
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
 import { JobKind, JobState, type Job } from '../../../src/gen/prunecast/v1/job.js';
 import type { EmittedPayload } from '../../../src/server/jobs/jobs.js';
-import { openDatabase, type OpenDatabase } from '../../../src/server/store/open-database.js';
+import { openDatabase, type OpenDatabase } from '../../../src/server/adapters/sqlite/open-database.js';
 import { makeFolder, unpack } from '../../support/test-server.js';
 import { DONE, gate, type Run } from './scripted-jobs.js';
 import { startOwner, type Owner } from './scripted-owner.js';
@@ -103,11 +103,10 @@ describe('a full disk under the state', () => {
     let failure: unknown;
     const jobId = await start(async (context) => {
       await full.opened;
-      context.keep(async (transaction) => {
-        await transaction
-          .insertInto('trials')
-          .values({ study_id: 'paid', number: 1, role: 1, trial: new Uint8Array(100_000) })
-          .execute();
+      context.keep({
+        kind: 'study-step',
+        studyId: 'paid',
+        trials: [{ number: 1, role: 1, trial: new Uint8Array(100_000) }],
       });
       await context.emit(large()).catch((error: unknown) => {
         failure = error;

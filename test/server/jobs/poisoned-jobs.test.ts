@@ -1,7 +1,6 @@
 import { describe, expect, it, vi } from 'vitest';
 import { JobKind, JobState, type Job } from '../../../src/gen/prunecast/v1/job.js';
-import { createJobStore } from '../../../src/server/store/job-store.js';
-import { useDatabase } from '../../support/test-database.js';
+import { recordsIn, useDatabase } from '../../support/test-database.js';
 import { unpack } from '../../support/test-server.js';
 import { evaluation, type Run } from './scripted-jobs.js';
 import { startOwner, type Owner } from './scripted-owner.js';
@@ -50,7 +49,7 @@ describe('a job that its servers die with', () => {
       });
       expect(runs).toHaveLength(1);
       await vi.waitFor(async () =>
-        expect(await createJobStore(state.database).fruitlessStarts(jobId)).toBe(
+        expect(await recordsIn(state.database).jobs.fruitlessStarts(jobId)).toBe(
           death % 2 === 1 ? 0 : death === 0 ? 2 : 1,
         ),
       );

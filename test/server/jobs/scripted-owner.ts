@@ -4,10 +4,9 @@ import { JobKind } from '../../../src/gen/prunecast/v1/job.js';
 import { createJobs, type JobRunner } from '../../../src/server/jobs/create-jobs.js';
 import { createJobEvents } from '../../../src/server/jobs/job-events.js';
 import type { JobContext } from '../../../src/server/jobs/jobs.js';
-import { createJobStore } from '../../../src/server/store/job-store.js';
-import { createLeaseStore } from '../../../src/server/store/lease-store.js';
-import type { OpenDatabase } from '../../../src/server/store/open-database.js';
+import type { OpenDatabase } from '../../../src/server/adapters/sqlite/open-database.js';
 import type { Run } from './scripted-jobs.js';
+import { recordsIn } from '../../support/test-database.js';
 
 /** A server process as far as it runs jobs, without a process of its own. */
 export interface Owner {
@@ -26,12 +25,12 @@ export async function startOwner(
   clock: Clock = { now: () => 1_000_000 },
 ): Promise<Owner> {
   const stopping = new AbortController();
-  const store = createJobStore(database);
+  const store = recordsIn(database).jobs;
   const runs: JobContext[] = [];
   const log = pino({ level: 'silent' });
   const jobs = createJobs({
     store,
-    leases: createLeaseStore(database),
+    leases: recordsIn(database).store.leases,
     owner: { name, isGone: (other) => other !== name },
     leaseMs: 1_000_000,
     events: createJobEvents({ store, clock, stopping: stopping.signal, heartbeatMs: 10_000, keptEvents: 1000 }),
@@ -47,7 +46,7 @@ export async function startOwner(
             return run(context);
           },
         }),
-        resume: async () => ({ payloads: [], writes: [] }),
+        resume: async () => ({ payloads: [], records: [] }),
       },
     ],
     interruptedJobs: 'resume',

@@ -5,9 +5,9 @@ import { JobState, TrialRole, type DeepPartial, type Pair, type SamplePairsResul
 import { ImportPairsRequest, PairSet } from '../../../src/gen/prunecast/v1/pair.js';
 import { importPairs } from '../../../src/server/pairs/import-pairs.js';
 import { PluginRegistry } from '../../../src/server/plugins/plugin-registry.js';
-import { openDatabase } from '../../../src/server/store/open-database.js';
-import { createPairSetStore } from '../../../src/server/store/pair-set-store.js';
-import { createStudyStore } from '../../../src/server/store/study-store.js';
+import { newPairSet } from '../../../src/server/records/pair-set-records.js';
+import { newStudy } from '../../../src/server/records/study-records.js';
+import { openDatabase } from '../../../src/server/adapters/sqlite/open-database.js';
 import { makeFolder } from '../../support/test-server.js';
 import {
   countDemoParameters,
@@ -16,6 +16,7 @@ import {
   startVerbServer,
   type VerbServer,
 } from '../verbs/verb-server.js';
+import { recordsIn } from '../../support/test-database.js';
 
 let verbs: VerbServer;
 let sampled: SamplePairsResult;
@@ -202,10 +203,10 @@ describe('ExportPairs and ImportPairs', () => {
   it('leave nothing behind of an import whose caller leaves, or whose server ends in the middle of it', async () => {
     const folder = await makeFolder();
     const { database, close } = await openDatabase(folder);
-    const pairSets = createPairSetStore(database);
+    const { store, pairSets } = recordsIn(database);
     const stored = () => database.selectFrom('pair_sets').select('study_id').execute();
     const services = {
-      studies: createStudyStore(database),
+      store,
       pairSets,
       plugins: new PluginRegistry([]),
       clock: { now: () => 0 },
@@ -221,19 +222,21 @@ describe('ExportPairs and ImportPairs', () => {
     }
     await expect(importPairs(services, leaving())).rejects.toThrow('the caller has left');
     expect(await stored()).toEqual([]);
-    await pairSets.add('study-half', [PairSet.create({ dimensions: ['a'] })]);
-    await services.studies.create({
-      id: 'study-whole',
-      jobId: '',
-      model: '',
-      checkpointDigest: '',
-      seed: 0,
-      request: Uint8Array.of(),
-      plan: {},
-      state: JobState.SUCCEEDED,
-      createdMs: 0,
-    });
-    await pairSets.add('study-whole', [PairSet.create({ dimensions: ['a'] })]);
+    await store.keep([newPairSet('study-half', PairSet.create({ dimensions: ['a'] }))]);
+    await store.keep([
+      newStudy({
+        id: 'study-whole',
+        jobId: '',
+        model: '',
+        checkpointDigest: '',
+        seed: 0,
+        request: Uint8Array.of(),
+        plan: {},
+        state: JobState.SUCCEEDED,
+        createdMs: 0,
+      }),
+      newPairSet('study-whole', PairSet.create({ dimensions: ['a'] })),
+    ]);
     await pairSets.sweep();
     expect(await stored()).toEqual([{ study_id: 'study-whole' }]);
     await close();

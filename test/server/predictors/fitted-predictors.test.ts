@@ -3,10 +3,10 @@ import { Predictor } from '../../../src/gen/prunecast/v1/predictor_types.js';
 import { BUILTIN_PLUGINS } from '../../../src/plugins/builtin.js';
 import { PluginRegistry } from '../../../src/server/plugins/plugin-registry.js';
 import { createFittedPredictors } from '../../../src/server/predictors/fitted-predictors.js';
-import type { PredictorRecord, PredictorStore } from '../../../src/server/store/predictor-store.js';
+import type { FittedRecord, PredictorRecords } from '../../../src/server/records/predictor-records.js';
 
 /** As version 0.1 stored one: no list of backends, and the model's own bytes. */
-const OLD: PredictorRecord = {
+const OLD: FittedRecord = {
   predictor: Predictor.fromPartial({
     id: 'predictor-old',
     backend: 'ridge',
@@ -23,7 +23,7 @@ const OLD: PredictorRecord = {
 describe('open', () => {
   it('loads a predictor that an earlier version stored', async () => {
     const residuals = Float64Array.of(0.1, -0.2);
-    const store = {
+    const records = {
       get: () => Promise.resolve(OLD),
       evidence: () =>
         Promise.resolve({
@@ -32,10 +32,11 @@ describe('open', () => {
           importances: new Float64Array(1),
           residuals,
         }),
-    } as unknown as PredictorStore;
+    } as unknown as PredictorRecords;
     const plugins = new PluginRegistry(BUILTIN_PLUGINS.map((entry) => ({ ...entry, version: '1' })));
     const predictors = createFittedPredictors({
-      store,
+      store: { keep: () => Promise.reject(new Error('nothing is stored')) },
+      records,
       plugins,
       clock: { now: () => 0 },
       readFiles: () => Promise.resolve(undefined),

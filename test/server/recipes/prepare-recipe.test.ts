@@ -10,7 +10,7 @@ import type { OpenModel } from '../../../src/server/models/open-models.js';
 import { PluginRegistry } from '../../../src/server/plugins/plugin-registry.js';
 import { createRecipePreparer, type RankedModel } from '../../../src/server/recipes/prepare-recipe.js';
 import { RecipeResolver } from '../../../src/server/recipes/recipe-spec.js';
-import { createScoreCache } from '../../../src/server/store/score-cache.js';
+import { createScoreCache } from '../../../src/server/adapters/files/score-cache.js';
 import { createTextSource } from '../../../src/server/texts/text-source.js';
 import { DEMO_DIRECTORY, unattended, withModel } from '../../support/demo-model.js';
 import { makeFolder } from '../../support/test-server.js';

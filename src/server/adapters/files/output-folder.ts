@@ -1,0 +1,133 @@
+import { mkdir, readdir, realpath, rename } from 'node:fs/promises';
+import { dirname, join, relative } from 'node:path';
+import { PrunecastError } from '../../../core/errors/prunecast-error.js';
+import {
+  MANIFEST_FILE,
+  type KeptPath,
+  type OutputFolders,
+  type OutputPolicy,
+  type OutputTarget,
+} from '../../../core/ports/outputs.js';
+import { exists, isCode, notWritten, toOutputError } from './file-errors.js';
+import { readManifest, sealOutput, syncAll, syncPath } from './output-files.js';
+import { findEarlier, findPlace, MOST_DEPTH, requireReplaceable, type OutputPlace } from './output-place.js';
+import {
+  isWritingName,
+  openWritingFolder,
+  sweepWritingFolders,
+  type WritingFolder,
+  type WritingLease,
+} from './writing-folder.js';
+
+export interface OutputSettings extends WritingLease {
+  /** The output root; made when it is not there. */
+  readonly root: string;
+  /** What no output may be, hold or lie in; its paths may be links, and need not be there yet. */
+  readonly kept: readonly KeptPath[];
+}
+
+export function createOutputFolders({ root, kept, ...lease }: OutputSettings): OutputFolders {
+  const place = async (target: OutputTarget, policy: OutputPolicy): Promise<OutputPlace> => {
+    try {
+      const found = await findPlace(
+        root,
+        target,
+        await Promise.all(kept.map(async ({ path, name }) => ({ path: await realpath(path).catch(() => path), name }))),
+      );
+      if (found.isThere) await requireReplaced(found.target, target.output, policy);
+      return found;
+    } catch (error) {
+      throw toOutputError(error, target.output, root);
+    }
+  };
+  return {
+    check: async (target, policy) => void (await place(target, policy)),
+    write: async (target, policy, write) => {
+      const { target: path, parent } = await place(target, policy);
+      try {
+        const folder = await openWritingFolder(parent, relative(parent, path), lease);
+        try {
+          const sealed = await sealOutput(folder.fresh, await write(folder.fresh));
+          if ('problem' in sealed) throw notWritten(target.output, `${sealed.problem}: try again`);
+          await syncAll(folder.fresh);
+          if (!(await folder.isOwned()))
+            throw notWritten(target.output, 'another server took its unfinished folder for a leftover: try again');
+          await moveIntoPlace(folder, path, policy, target.output);
+          return sealed.summary;
+        } finally {
+          await folder.close();
+        }
+      } catch (error) {
+        throw toOutputError(error, target.output, root);
+      }
+    },
+    readManifest: async (output, field) => {
+      const directory = await findEarlier(root, output, field);
+      const manifest = directory === undefined ? undefined : await readManifest(directory);
+      if (manifest === undefined)
+        throw PrunecastError.ofField(
+          field,
+          `"${output}" is no output of this server: no folder of this name under the output root has a ${MANIFEST_FILE}`,
+          'OUTPUT_NOT_FOUND',
+        );
+      return manifest;
+    },
+    sweep: async () => {
+      await mkdir(root, { recursive: true });
+      await sweepFolder(root, MOST_DEPTH, lease);
+    },
+  };
+}
+
+async function requireReplaced(path: string, output: string, policy: OutputPolicy): Promise<void> {
+  if (policy === 'refuse') throw outputExists(output);
+  await requireReplaceable(path, output);
+  if (policy !== 'replace' && !(await policy.mayReplace(path))) throw outputExists(output);
+}
+
+async function moveIntoPlace(
+  { fresh, old }: WritingFolder,
+  target: string,
+  policy: OutputPolicy,
+  output: string,
+): Promise<void> {
+  await mkdir(dirname(target), { recursive: true });
+  const isReplacing = await exists(target);
+  if (isReplacing) {
+    await requireReplaced(target, output, policy);
+    await rename(target, old);
+  }
+  try {
+    await rename(fresh, target);
+  } catch (error) {
+    const isTaken = isCode(error, 'ENOTEMPTY', 'EEXIST', 'ENOTDIR');
+    if (isReplacing && !isTaken) await rename(old, target);
+    throw isTaken ? outputExists(output) : error;
+  }
+  await syncPath(dirname(target));
+}
+
+async function sweepFolder(folder: string, depth: number, lease: WritingLease): Promise<void> {
+  try {
+    await sweepWritingFolders(folder, lease);
+    if (depth === 1) return;
+    for (const entry of await readdir(folder, { withFileTypes: true })) {
+      if (entry.isDirectory() && !isWritingName(entry.name))
+        await sweepFolder(join(folder, entry.name), depth - 1, lease);
+    }
+  } catch (error) {
+    // Others make and remove folders meanwhile, and an output root may hold some that are not the server's to read.
+    if (!isCode(error, 'ENOENT', 'EACCES', 'EPERM', 'ENOTDIR')) throw error;
+  }
+}
+
+function outputExists(output: string): PrunecastError {
+  return new PrunecastError(
+    'OUTPUT_EXISTS',
+    `output: "${output}" exists: set overwrite to replace it, or name another folder`,
+    {
+      metadata: { output },
+      violations: [{ field: 'output', description: 'exists, and overwrite is not set' }],
+    },
+  );
+}

@@ -1,0 +1,161 @@
+import { access, constants, lstat, mkdir, realpath, stat } from 'node:fs/promises';
+import { dirname, join, relative, resolve, sep } from 'node:path';
+import { PrunecastError } from '../../../core/errors/prunecast-error.js';
+import { CONFIG_FILE } from '../../../engine/config/config-fields.js';
+import { INDEX_FILE, SINGLE_FILE } from '../../../engine/checkpoint/safetensors-index.js';
+import { MANIFEST_FILE, type KeptPath, type OutputTarget } from '../../../core/ports/outputs.js';
+import { exists, isCode } from './file-errors.js';
+import { findForeign } from './output-files.js';
+import { isWritingName } from './writing-folder.js';
+
+/** A place that an output may take. */
+export interface OutputPlace {
+  /** Absolute, by the names that the caller gave. */
+  readonly target: string;
+  /** The deepest folder on the way that is there: on its file system the output will lie. */
+  readonly parent: string;
+  readonly isThere: boolean;
+}
+
+/** Most folders an output may lie deep. */
+export const MOST_DEPTH = 6;
+
+/** What Linux, macOS and Windows let a name have. */
+const MOST_NAME_BYTES = 255;
+
+/** What Linux lets a path have, less room for the names of files in an output. */
+const MOST_PATH_BYTES = 4096 - 512;
+
+/**
+ * Finds the place of an output under the output root, links followed, and refuses what can be seen beforehand.
+ *
+ * @param root the output root; made when it is not there
+ * @param kept what no output may touch, beside what the job reads
+ * @throws PrunecastError INVALID_REQUEST, PATH_OUTSIDE_ROOTS, OUTPUT_PROTECTED, OUTPUT_NOT_WRITTEN
+ */
+export async function findPlace(
+  root: string,
+  { output, reads }: OutputTarget,
+  kept: readonly KeptPath[],
+): Promise<OutputPlace> {
+  const target = resolve(root, output);
+  checkName(root, target, output);
+  await mkdir(root, { recursive: true });
+  const isThere = await existsByName(target, output);
+  const parent = await deepestExisting(dirname(target));
+  const realRoot = await realpath(root);
+  const realParent = await realpath(parent);
+  const named = join(realParent, relative(parent, target));
+  const real = isThere ? await realpath(target).catch(() => named) : named; // a link that leads nowhere stands for itself
+  if (!isWithin(realRoot, realParent) || (isThere && !isWithin(realRoot, real))) throw outsideRoot(output);
+  for (const { path, name } of [...reads, ...kept]) {
+    if (isWithin(path, real)) throw isProtected(output, path === real ? `is ${name}` : `lies in ${name}`);
+    if (isWithin(real, path)) throw isProtected(output, `holds ${name}`);
+  }
+  for (let folder = realParent; isWithin(realRoot, folder); folder = dirname(folder)) {
+    if (await isModel(folder))
+      throw isProtected(
+        output,
+        `lies in ${folder === realRoot ? 'the output root' : relative(realRoot, folder)}, which is a model`,
+      );
+  }
+  if (!(await stat(parent)).isDirectory())
+    throw PrunecastError.ofField('output', `"${output}" leads through ${parent}, which is a file: name another folder`);
+  await access(parent, constants.W_OK | constants.X_OK);
+  return { target, parent, isThere };
+}
+
+/**
+ * The folder of an earlier output, links followed; undefined where there is none.
+ *
+ * @param field the output's path in the request
+ * @throws PrunecastError INVALID_REQUEST, PATH_OUTSIDE_ROOTS
+ */
+export async function findEarlier(root: string, output: string, field: string): Promise<string | undefined> {
+  const target = resolve(root, output);
+  checkName(root, target, output, field);
+  try {
+    const real = await realpath(target);
+    if (!isWithin(await realpath(root), real)) throw outsideRoot(output, field);
+    return real;
+  } catch (error) {
+    if (isCode(error, 'ENOENT', 'ENOTDIR', 'ELOOP', 'ENAMETOOLONG', 'EACCES')) return undefined;
+    throw error;
+  }
+}
+
+/** Throws OUTPUT_PROTECTED unless what is there is an earlier output and nothing else, or an empty folder. */
+export async function requireReplaceable(target: string, output: string): Promise<void> {
+  const foreign = (await lstat(target)).isDirectory() ? await findForeign(target) : 'is a file or a link';
+  if (foreign !== undefined) throw isProtected(output, foreign);
+}
+
+function checkName(root: string, target: string, output: string, field = 'output'): void {
+  if (output === '') throw PrunecastError.ofField(field, 'is empty: name a folder relative to the output root');
+  const parts = relative(root, target).split(sep);
+  if (output.includes('\0') || parts[0] === '..' || target === resolve(root)) throw outsideRoot(output, field);
+  if (parts.length > MOST_DEPTH)
+    throw PrunecastError.ofField(field, `lies ${parts.length} folders deep: at most ${MOST_DEPTH} are allowed`);
+  const long = parts.find((part) => Buffer.byteLength(part) > MOST_NAME_BYTES);
+  if (long !== undefined)
+    throw PrunecastError.ofField(
+      field,
+      `has a name of ${Buffer.byteLength(long)} bytes, "${long.slice(0, 20)}...": at most ${MOST_NAME_BYTES} are allowed`,
+    );
+  if (Buffer.byteLength(target) > MOST_PATH_BYTES)
+    throw PrunecastError.ofField(
+      field,
+      `comes to a path of ${Buffer.byteLength(target)} bytes under the output root: at most ${MOST_PATH_BYTES} are allowed`,
+    );
+  if (parts.some(isWritingName))
+    throw PrunecastError.ofField(field, `"${output}" has a name that is kept for unfinished outputs: choose another`);
+}
+
+async function existsByName(target: string, output: string): Promise<boolean> {
+  try {
+    return await exists(target);
+  } catch (error) {
+    if (isCode(error, 'ENAMETOOLONG'))
+      throw PrunecastError.ofField(
+        'output',
+        `has a name that is longer than the file system of the output root takes: "${output.slice(0, 20)}..."`,
+      );
+    if (isCode(error, 'ELOOP'))
+      throw PrunecastError.ofField('output', `"${output}" has links that lead in a circle: name another folder`);
+    throw error;
+  }
+}
+
+async function deepestExisting(path: string): Promise<string> {
+  return (await exists(path)) ? path : deepestExisting(dirname(path));
+}
+
+/** A checkpoint, or an earlier output of any format. */
+async function isModel(folder: string): Promise<boolean> {
+  if (await exists(join(folder, MANIFEST_FILE))) return true;
+  return (
+    (await exists(join(folder, CONFIG_FILE))) &&
+    ((await exists(join(folder, SINGLE_FILE))) || (await exists(join(folder, INDEX_FILE))))
+  );
+}
+
+/** Whether a path is a folder or lies in it. */
+function isWithin(folder: string, path: string): boolean {
+  return path === folder || path.startsWith(folder.endsWith(sep) ? folder : `${folder}${sep}`);
+}
+
+function outsideRoot(output: string, field = 'output'): PrunecastError {
+  return PrunecastError.ofField(
+    field,
+    `"${output}" leads outside the output root: name a folder relative to it`,
+    'PATH_OUTSIDE_ROOTS',
+  );
+}
+
+function isProtected(output: string, why: string): PrunecastError {
+  const description = `"${output}" ${why}: it is left as it is, with overwrite too; name another folder`;
+  return new PrunecastError('OUTPUT_PROTECTED', `output: ${description}`, {
+    metadata: { output },
+    violations: [{ field: 'output', description }],
+  });
+}

@@ -1,0 +1,134 @@
+import { mkdir, readdir, readFile, rename, rm, stat, utimes, writeFile } from 'node:fs/promises';
+import { join, normalize, sep } from 'node:path';
+import type { LeaseOwner } from '../../../core/ports/job-store.js';
+import { createId } from '../../records/create-id.js';
+import { exists, isCode } from './file-errors.js';
+
+/** Who writes, and how others tell that it still does. */
+export interface WritingLease {
+  readonly owner: LeaseOwner;
+  /** A folder whose owner is not known to be gone is left alone until nothing has renewed it for so long. */
+  readonly leaseMs: number;
+  /** Milliseconds since 1970. */
+  readonly now: () => number;
+}
+
+/** A hidden folder beside an output, in which the output is written; it belongs to one server until `close`. */
+export interface WritingFolder {
+  /** For the new output; an empty folder at first. */
+  readonly fresh: string;
+  /** For the old output between the two renames that replace it. */
+  readonly old: string;
+  /** Whether no other server has taken the folder for a leftover. */
+  isOwned(): Promise<boolean>;
+  /** Removes it; where the old output lies in it and nothing else took its place, it is left to `sweepWritingFolders`. */
+  close(): Promise<void>;
+}
+
+const NAME = /^\.prunecast-output-[0-9a-f]{16}$/;
+const LEASE_FILE = 'owner.json';
+const RENEWALS = 3;
+
+/** Those that this process writes in: another server of the same process is told apart from an earlier one by nothing else. */
+const writing = new Set<string>();
+
+/** Whether a name is that of a writing folder, and so no output's. */
+export function isWritingName(name: string): boolean {
+  return NAME.test(name);
+}
+
+/** Makes a writing folder in `parent`. @param target the output that may be moved aside into it, relative to `parent` */
+export async function openWritingFolder(
+  parent: string,
+  target: string,
+  { owner, leaseMs, now }: WritingLease,
+): Promise<WritingFolder> {
+  const id = createId('output');
+  const folder = join(parent, `.prunecast-${id}`);
+  const leaseFile = join(folder, LEASE_FILE);
+  const [fresh, old] = [join(folder, 'new'), join(folder, 'old')];
+  writing.add(folder);
+  try {
+    await mkdir(folder);
+    await writeFile(leaseFile, JSON.stringify({ owner: owner.name, target } satisfies Ownership), { flush: true });
+    await mkdir(fresh);
+  } catch (error) {
+    writing.delete(folder);
+    await rm(folder, { recursive: true, force: true });
+    throw error;
+  }
+  const renew = (date: number) => utimes(leaseFile, date / 1000, date / 1000);
+  // One that cannot be renewed runs out; `isOwned` tells.
+  const timer = setInterval(() => renew(now()).catch(() => undefined), leaseMs / RENEWALS);
+  timer.unref();
+  return {
+    fresh,
+    old,
+    isOwned: async () => (await readOwnership(folder))?.owner === owner.name,
+    close: async () => {
+      clearInterval(timer);
+      try {
+        if ((await exists(old)) && !(await exists(join(parent, target)))) await renew(0);
+        else await rm(folder, { recursive: true, force: true });
+      } finally {
+        writing.delete(folder);
+      }
+    },
+  };
+}
+
+/** Removes the writing folders in a folder that nobody owns, and puts back an old output that had only been moved aside. */
+export async function sweepWritingFolders(parent: string, lease: WritingLease): Promise<void> {
+  const names = (await readdir(parent)).filter(isWritingName);
+  for (const name of names) {
+    const found = join(parent, name);
+    if (await isInUse(found, lease)) continue;
+    // Taken by a rename, so that an owner that was only asleep finds it gone as a whole, and of two servers one does it.
+    const taken = join(parent, `.prunecast-${createId('output')}`);
+    if (!(await moved(found, taken))) continue;
+    const target = (await readOwnership(taken))?.target;
+    if (target !== undefined && (await exists(join(taken, 'old'))) && !(await exists(join(parent, target))))
+      await rename(join(taken, 'old'), join(parent, target));
+    await rm(taken, { recursive: true, force: true });
+  }
+}
+
+interface Ownership {
+  readonly owner: string;
+  readonly target: string;
+}
+
+async function isInUse(folder: string, { owner, leaseMs, now }: WritingLease): Promise<boolean> {
+  if (writing.has(folder)) return true;
+  const ownership = await readOwnership(folder);
+  if (ownership !== undefined && owner.isGone(ownership.owner)) return false;
+  // Without a file in it the folder is just being made, or was left behind at that moment.
+  const renewed = await stat(ownership === undefined ? folder : join(folder, LEASE_FILE)).catch(() => undefined);
+  return renewed !== undefined && Math.abs(now() - renewed.mtimeMs) < leaseMs;
+}
+
+/** undefined where there is none, or none that can be read. */
+async function readOwnership(folder: string): Promise<Ownership | undefined> {
+  const text = await readFile(join(folder, LEASE_FILE), 'utf8').catch(() => '');
+  try {
+    const { owner, target } = JSON.parse(text) as Partial<Ownership>;
+    return typeof owner === 'string' &&
+      typeof target === 'string' &&
+      !normalize(target).startsWith('..') &&
+      !target.startsWith(sep)
+      ? { owner, target }
+      : undefined;
+  } catch {
+    return undefined;
+  }
+}
+
+async function moved(from: string, to: string): Promise<boolean> {
+  try {
+    await rename(from, to);
+    return true;
+  } catch (error) {
+    if (isCode(error, 'ENOENT')) return false;
+    throw error;
+  }
+}

@@ -1,0 +1,52 @@
+import { findInvalidMetric } from '../../../core/metric.js';
+import type { Labeller, LabelQueue } from '../../../core/ports/label-queue.js';
+import type { Label, LabelKey, LabelStore } from '../../../core/ports/label-store.js';
+
+/** A label queue that measures in this process, when it is asked: labels from the store, and from the labeller what it lacks. */
+export function createLabelQueue<Task>(labels: LabelStore, labeller: Labeller<Task>): LabelQueue<Task> {
+  return {
+    async *label({ keys, metrics, task }, work) {
+      work.signal.throwIfAborted();
+      const known = await labels.getMany(keys);
+      /** The indices of each key that has no label yet. */
+      const missing = new Map<string, number[]>();
+      for (const [index, key] of keys.entries()) {
+        const label = known[index];
+        if (label !== undefined && isWhole(label, metrics))
+          yield { index, label: { ...label, tokensSpent: 0 }, record: undefined };
+        else missing.set(nameOf(key), [...(missing.get(nameOf(key)) ?? []), index]);
+      }
+      if (missing.size === 0) return;
+      const firsts = new Map([...missing.values()].map((indices) => [indices[0] as number, indices]));
+      for await (const { index: first, label } of labeller.measure(task, [...firsts.keys()], work)) {
+        const invalid = findInvalidMetric(label);
+        for (const index of firsts.get(first) ?? []) {
+          const isFirst = index === first;
+          const tokensSpent = isFirst ? label.tokensSpent : 0;
+          if (invalid !== undefined) yield { index, invalid, tokensSpent };
+          else
+            yield {
+              index,
+              label: { ...label, tokensSpent },
+              record: isFirst ? { kind: 'label', key: keys[index] as LabelKey, label } : undefined,
+            };
+        }
+      }
+    },
+  };
+}
+
+/** One of an earlier version may lack a metric, or have one that is not finite. */
+function isWhole(label: Label, metrics: readonly string[]): boolean {
+  return metrics.every((name) => name in label.metrics) && findInvalidMetric(label) === undefined;
+}
+
+function nameOf(key: LabelKey): string {
+  return JSON.stringify([
+    key.checkpointDigest,
+    key.measurementFingerprint,
+    key.fidelityDigest,
+    key.recipeDigest,
+    key.architectureKey,
+  ]);
+}

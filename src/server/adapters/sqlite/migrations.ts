@@ -1,0 +1,111 @@
+import { sql, type Kysely, type Transaction } from 'kysely';
+import type { Schema } from './schema.js';
+
+/**
+ * The steps from an empty file to the newest schema. A step that was released is never changed: what it lacks comes in a
+ * new one.
+ */
+const MIGRATIONS: readonly ((transaction: Transaction<Schema>) => Promise<void>)[] = [
+  createFirstTables,
+  createFitEvidence,
+  createJobRequests,
+  addWindowHits,
+  createLeases,
+  countFruitlessStarts,
+  addEventTimes,
+];
+
+/** Brings a database to the newest schema, each step in a transaction. Throws when it comes from a newer server. */
+export async function migrate(database: Kysely<Schema>): Promise<void> {
+  await sql`CREATE TABLE IF NOT EXISTS schema_version (version INTEGER NOT NULL)`.execute(database);
+  const stored = (await database.selectFrom('schema_version').select('version').executeTakeFirst())?.version ?? 0;
+  if (stored > MIGRATIONS.length) {
+    throw new Error(
+      `the state directory was written by a newer server (schema ${stored}; this one knows ${MIGRATIONS.length}): use that version, or another state directory`,
+    );
+  }
+  for (const [index, step] of MIGRATIONS.entries()) {
+    if (index < stored) continue;
+    await database.transaction().execute(async (transaction) => {
+      await step(transaction);
+      await transaction.deleteFrom('schema_version').execute();
+      await transaction
+        .insertInto('schema_version')
+        .values({ version: index + 1 })
+        .execute();
+    });
+  }
+}
+
+async function createFirstTables(transaction: Transaction<Schema>): Promise<void> {
+  const statements = [
+    sql`CREATE TABLE jobs (
+      number INTEGER PRIMARY KEY AUTOINCREMENT, id TEXT NOT NULL UNIQUE, kind INTEGER NOT NULL, state INTEGER NOT NULL,
+      request_id TEXT UNIQUE, request_digest TEXT NOT NULL, study_id TEXT NOT NULL,
+      created_ms INTEGER NOT NULL, started_ms INTEGER, ended_ms INTEGER,
+      last_sequence INTEGER NOT NULL, queue_place INTEGER NOT NULL, progress BLOB, error BLOB) STRICT`,
+    sql`CREATE TABLE events (
+      job_id TEXT NOT NULL, sequence INTEGER NOT NULL, event BLOB NOT NULL,
+      PRIMARY KEY (job_id, sequence)) STRICT, WITHOUT ROWID`,
+    sql`CREATE TABLE labels (
+      checkpoint_digest TEXT NOT NULL, measurement_fingerprint TEXT NOT NULL, fidelity_digest TEXT NOT NULL,
+      recipe_digest TEXT NOT NULL, architecture_key TEXT NOT NULL,
+      metrics TEXT NOT NULL, window_losses BLOB NOT NULL, window_tokens BLOB NOT NULL, tokens_spent INTEGER NOT NULL,
+      PRIMARY KEY (checkpoint_digest, measurement_fingerprint, fidelity_digest, recipe_digest, architecture_key)) STRICT`,
+    sql`CREATE TABLE studies (
+      number INTEGER PRIMARY KEY AUTOINCREMENT, id TEXT NOT NULL UNIQUE, job_id TEXT NOT NULL, model TEXT NOT NULL,
+      checkpoint_digest TEXT NOT NULL, seed INTEGER NOT NULL, request BLOB NOT NULL, plan TEXT NOT NULL,
+      state INTEGER NOT NULL, created_ms INTEGER NOT NULL) STRICT`,
+    sql`CREATE TABLE study_events (
+      study_id TEXT NOT NULL, number INTEGER NOT NULL, event TEXT NOT NULL,
+      PRIMARY KEY (study_id, number)) STRICT, WITHOUT ROWID`,
+    sql`CREATE TABLE trials (
+      study_id TEXT NOT NULL, number INTEGER NOT NULL, role INTEGER NOT NULL, trial BLOB NOT NULL,
+      PRIMARY KEY (study_id, number)) STRICT, WITHOUT ROWID`,
+    sql`CREATE TABLE predictors (
+      number INTEGER PRIMARY KEY AUTOINCREMENT, id TEXT NOT NULL UNIQUE, study_id TEXT NOT NULL, backend TEXT NOT NULL,
+      created_ms INTEGER NOT NULL, predictor BLOB NOT NULL, model BLOB NOT NULL) STRICT`,
+    sql`CREATE INDEX predictors_by_study ON predictors (study_id)`,
+    sql`CREATE TABLE pair_sets (
+      study_id TEXT NOT NULL, number INTEGER NOT NULL, pair_set BLOB NOT NULL,
+      PRIMARY KEY (study_id, number)) STRICT`,
+  ];
+  for (const statement of statements) await statement.execute(transaction);
+}
+
+/** What a predictor is explained by. Predictors of before have none. */
+async function createFitEvidence(transaction: Transaction<Schema>): Promise<void> {
+  await sql`CREATE TABLE fit_evidence (
+    predictor_id TEXT PRIMARY KEY, rates BLOB NOT NULL, targets BLOB NOT NULL, importances BLOB NOT NULL,
+    residuals BLOB NOT NULL) STRICT, WITHOUT ROWID`.execute(transaction);
+}
+
+/** What a job is run again from, and how long each step of a study took. Jobs of before have no request: they cannot go on. */
+async function createJobRequests(transaction: Transaction<Schema>): Promise<void> {
+  await sql`CREATE TABLE job_requests (job_id TEXT PRIMARY KEY, request BLOB NOT NULL) STRICT, WITHOUT ROWID`.execute(
+    transaction,
+  );
+  await sql`ALTER TABLE study_events ADD COLUMN seconds REAL NOT NULL DEFAULT 0`.execute(transaction);
+}
+
+/** How many tokens of each window were the most likely. Labels of before have none. */
+async function addWindowHits(transaction: Transaction<Schema>): Promise<void> {
+  await sql`ALTER TABLE labels ADD COLUMN window_hits BLOB`.execute(transaction);
+}
+
+/** Who may write what a job does. Jobs of before are nobody's: the first server takes them. */
+async function createLeases(transaction: Transaction<Schema>): Promise<void> {
+  await sql`ALTER TABLE jobs ADD COLUMN lease_owner TEXT NOT NULL DEFAULT ''`.execute(transaction);
+  await sql`ALTER TABLE jobs ADD COLUMN lease_token INTEGER NOT NULL DEFAULT 0`.execute(transaction);
+  await sql`ALTER TABLE jobs ADD COLUMN lease_until_ms INTEGER NOT NULL DEFAULT 0`.execute(transaction);
+}
+
+/** How often a job was begun in vain. Jobs of before start at none. */
+async function countFruitlessStarts(transaction: Transaction<Schema>): Promise<void> {
+  await sql`ALTER TABLE jobs ADD COLUMN fruitless_starts INTEGER NOT NULL DEFAULT 0`.execute(transaction);
+}
+
+/** When an event was stored. Events of earlier versions hold their time themselves. */
+async function addEventTimes(transaction: Transaction<Schema>): Promise<void> {
+  await sql`ALTER TABLE events ADD COLUMN time_ms INTEGER`.execute(transaction);
+}

@@ -1,0 +1,145 @@
+import type { ColumnType, Generated } from 'kysely';
+import type { Blob } from './columns.js';
+
+/** Read as an ArrayBuffer, written as bytes. */
+type BlobColumn = ColumnType<Blob, Uint8Array, Uint8Array>;
+type OptionalBlobColumn = ColumnType<Blob | null, Uint8Array | null, Uint8Array | null>;
+
+/** The tables of `prunecast.db` as the newest migration leaves them. Times are milliseconds since 1970. */
+export interface Schema {
+  schema_version: { version: number };
+  jobs: JobsTable;
+  job_requests: JobRequestsTable;
+  events: EventsTable;
+  labels: LabelsTable;
+  studies: StudiesTable;
+  study_events: StudyEventsTable;
+  trials: TrialsTable;
+  predictors: PredictorsTable;
+  pair_sets: PairSetsTable;
+  fit_evidence: FitEvidenceTable;
+}
+
+interface JobsTable {
+  /** Counts up; newest last. */
+  number: Generated<number>;
+  id: string;
+  kind: number;
+  state: number;
+  /** Null when the caller gave none; unique otherwise. */
+  request_id: string | null;
+  request_digest: string;
+  study_id: string;
+  created_ms: number;
+  started_ms: number | null;
+  ended_ms: number | null;
+  last_sequence: number;
+  queue_place: number;
+  /** JobProgress. */
+  progress: OptionalBlobColumn;
+  /** google.rpc.Status. */
+  error: OptionalBlobColumn;
+  /** Empty for none. */
+  lease_owner: Generated<string>;
+  /** Counts the takings; a writer names that of its own. */
+  lease_token: Generated<number>;
+  lease_until_ms: Generated<number>;
+  /** Starts since the job last stored something of its work, paused, or was stopped in order. */
+  fruitless_starts: Generated<number>;
+}
+
+interface JobRequestsTable {
+  job_id: string;
+  /** The request as it came, by the job's kind. */
+  request: BlobColumn;
+}
+
+interface EventsTable {
+  job_id: string;
+  sequence: number;
+  /** Null in an event of an earlier version, which holds its time itself. */
+  time_ms: number | null;
+  /** JobEvent; since it has a column for the time, its payload only. */
+  event: BlobColumn;
+}
+
+interface LabelsTable {
+  checkpoint_digest: string;
+  measurement_fingerprint: string;
+  fidelity_digest: string;
+  recipe_digest: string;
+  architecture_key: string;
+  /** JSON: metric name to number. */
+  metrics: string;
+  window_losses: BlobColumn;
+  window_hits: OptionalBlobColumn;
+  window_tokens: BlobColumn;
+  tokens_spent: number;
+}
+
+interface StudiesTable {
+  /** Counts up; newest last. */
+  number: Generated<number>;
+  id: string;
+  job_id: string;
+  model: string;
+  checkpoint_digest: string;
+  seed: number;
+  /** SearchRequest; empty for a study of imported pairs. */
+  request: BlobColumn;
+  /** JSON. */
+  plan: string;
+  /** JobState. */
+  state: number;
+  created_ms: number;
+}
+
+interface StudyEventsTable {
+  study_id: string;
+  number: number;
+  /** JSON, by `toJson`. */
+  event: string;
+  /** How long the step took that ended with it. */
+  seconds: Generated<number>;
+}
+
+interface TrialsTable {
+  study_id: string;
+  number: number;
+  /** TrialRole. */
+  role: number;
+  /** Trial. */
+  trial: BlobColumn;
+}
+
+interface PredictorsTable {
+  /** Counts up; newest last. */
+  number: Generated<number>;
+  id: string;
+  study_id: string;
+  backend: string;
+  created_ms: number;
+  /** Predictor. */
+  predictor: BlobColumn;
+  /** What the backend saved. */
+  model: BlobColumn;
+}
+
+interface PairSetsTable {
+  study_id: string;
+  number: number;
+  /** PairSet. */
+  pair_set: BlobColumn;
+}
+
+interface FitEvidenceTable {
+  predictor_id: string;
+  /** float32, [pairs, dimensions], row-major. */
+  rates: BlobColumn;
+  /** float64, one a pair, on the scale of the fit. */
+  targets: BlobColumn;
+  /** float64, one a dimension. */
+  importances: BlobColumn;
+  /** float64, one a pair: label less out-of-fold prediction; empty where there was none. */
+  residuals: BlobColumn;
+}

@@ -1,0 +1,58 @@
+import type { Architecture } from '../../core/model/shape.js';
+import type { EvaluationPlan, EvaluationSubject, Evaluator } from '../../core/ports/evaluator.js';
+import type { Labeller, LabelOrder, LabelQueue } from '../../core/ports/label-queue.js';
+import { architectureKey } from '../encoding/architecture.js';
+import { fidelityDigest, measurementFingerprint } from '../encoding/measurement.js';
+
+/** What architectures are labelled for: a checkpoint under a recipe, measured by a plan. */
+export interface LabelTarget {
+  readonly checkpointDigest: string;
+  /** Throws MODEL_CHANGED if that digest no longer names the checkpoint: what was measured meanwhile is then no label. */
+  readonly requireUnchanged: (signal: AbortSignal) => Promise<void>;
+  /** The recipe's digest, or that of named units. The unpruned architecture is stored under none. */
+  readonly recipeDigest: string;
+  readonly subject: EvaluationSubject;
+  readonly evaluator: Evaluator;
+  readonly evaluatorOptions: unknown;
+  readonly plan: EvaluationPlan;
+}
+
+/** Architectures to be labelled for one target. */
+export interface LabelTask extends LabelTarget {
+  readonly architectures: readonly Architecture[];
+}
+
+export type ArchitectureLabels = LabelQueue<LabelTask>;
+
+/** The order for the labels of some architectures, one each. */
+export function orderLabels(target: LabelTarget, architectures: readonly Architecture[]): LabelOrder<LabelTask> {
+  const shared = {
+    checkpointDigest: target.checkpointDigest,
+    measurementFingerprint: measurementFingerprint(target.plan.measurement),
+    fidelityDigest: fidelityDigest(target.plan.fidelity),
+  };
+  const dense = architectureKey(target.subject.shape.layers);
+  return {
+    keys: architectures.map((architecture) => {
+      const key = architectureKey(architecture);
+      return { ...shared, recipeDigest: key === dense ? '' : target.recipeDigest, architectureKey: key };
+    }),
+    metrics: target.evaluator.metrics.map(({ name }) => name),
+    task: { ...target, architectures },
+  };
+}
+
+/** Labels architectures by their evaluator. */
+export const evaluatorLabeller: Labeller<LabelTask> = {
+  async *measure({ architectures, evaluator, evaluatorOptions, subject, plan, requireUnchanged }, indices, work) {
+    const asked = indices.map((index) => architectures[index] as Architecture);
+    for await (const result of evaluator.measure(subject, asked, plan, work, evaluatorOptions)) {
+      await requireUnchanged(work.signal);
+      const { metrics, windowLosses, windowHits, windowTokens } = result;
+      yield {
+        index: indices[result.index] as number,
+        label: { metrics, windowLosses, windowHits, windowTokens, tokensSpent: plan.fidelity.tokens },
+      };
+    }
+  },
+};

@@ -1,0 +1,94 @@
+import { describe, expect, it } from 'vitest';
+import { JobState } from '../../../../src/gen/prunecast/v1/job.js';
+import { Trial } from '../../../../src/gen/prunecast/v1/study_types.js';
+import { createLeaseOwner } from '../../../../src/server/jobs/lease-owner.js';
+import { newStudy, studyStep } from '../../../../src/server/records/study-records.js';
+import { recordsIn, useDatabase } from '../../../support/test-database.js';
+
+const state = useDatabase();
+
+const STARTED = { $case: 'started', value: {} } as const;
+const step = (number: number) => studyStep('study-1', { events: [{ number }], trials: [Trial.create({ number })] });
+const nobodyGone = { isGone: () => false };
+
+/** A job that server `a` holds until the time 100. */
+async function createJob() {
+  const jobs = recordsIn(state.database).jobs;
+  const held = await jobs.create(
+    { id: 'job-1', kind: 3, requestId: '', requestDigest: '', studyId: 'study-1', request: undefined, createdMs: 0 },
+    STARTED,
+    { owner: 'a', untilMs: 100 },
+  );
+  return { ...recordsIn(state.database), held, leases: recordsIn(state.database).store.leases };
+}
+
+describe('a lease', () => {
+  it('is not taken from a server that renews it, but from one that is known to be gone, or was not heard of for its length', async () => {
+    const { leases } = await createJob();
+    expect(await leases.take('job-1', { owner: 'b', untilMs: 150 }, { nowMs: 99, ...nobodyGone })).toBeUndefined();
+    expect(await leases.renew({ owner: 'a', untilMs: 200 })).toEqual(['job-1']);
+    expect(await leases.take('job-1', { owner: 'b', untilMs: 250 }, { nowMs: 150, ...nobodyGone })).toBeUndefined();
+    expect(
+      await leases.take('job-1', { owner: 'b', untilMs: 250 }, { nowMs: 150, isGone: (owner) => owner === 'a' }),
+    ).toBe(2);
+    expect(await leases.renew({ owner: 'a', untilMs: 300 })).toEqual([]);
+    expect(await leases.take('job-1', { owner: 'c', untilMs: 350 }, { nowMs: 251, ...nobodyGone })).toBe(3);
+    await leases.release('c');
+    expect(await leases.take('job-1', { owner: 'a', untilMs: 450 }, { nowMs: 252, ...nobodyGone })).toBe(4);
+  });
+
+  it('stays with the server that renews it, also where the clock has gone back', async () => {
+    const { leases } = await createJob();
+    expect(await leases.renew({ owner: 'a', untilMs: 50 })).toEqual(['job-1']);
+    expect(await leases.take('job-1', { owner: 'b', untilMs: 70 }, { nowMs: 45, ...nobodyGone })).toBeUndefined();
+    expect(await leases.take('job-1', { owner: 'b', untilMs: 70 }, { nowMs: 51, ...nobodyGone })).toBe(2);
+    expect(await leases.renew({ owner: 'a', untilMs: 60 })).toEqual([]);
+  });
+
+  it('that was lost lets nothing more be stored: no event, no trial, no end', async () => {
+    const { store, jobs, held, leases, studies } = await createJob();
+    await store.keep([
+      newStudy({
+        id: 'study-1',
+        jobId: 'job-1',
+        model: 'm',
+        checkpointDigest: 'c',
+        seed: 0,
+        request: Uint8Array.of(),
+        plan: {},
+        state: 2,
+        createdMs: 0,
+      }),
+    ]);
+    expect(await jobs.commit(held, [STARTED], [step(1)], 10)).toBe(2);
+    const token = (await leases.take('job-1', { owner: 'b', untilMs: 300 }, { nowMs: 101, ...nobodyGone })) ?? NaN;
+    expect(await jobs.commit(held, [STARTED], [step(2)], 102)).toBeUndefined();
+    expect(
+      await jobs.append(
+        [
+          {
+            ...held,
+            payload: { $case: 'ended', value: { state: JobState.FAILED, error: undefined, result: undefined } },
+          },
+        ],
+        102,
+      ),
+    ).toEqual([]);
+    expect(await jobs.commit({ jobId: 'job-1', token }, [STARTED], [step(3)], 103)).toBe(3);
+    expect(await jobs.get('job-1')).toMatchObject({ state: JobState.RUNNING, lastSequence: 3n });
+    expect((await studies.events('study-1')).map(({ event }) => event)).toEqual([{ number: 1 }, { number: 3 }]);
+    expect((await studies.trials('study-1')).map(({ number }) => number)).toEqual([1, 3]);
+  });
+});
+
+describe('createLeaseOwner', () => {
+  it('knows an earlier process of this machine as gone, but not itself, one that lives, or one of another machine', () => {
+    const owner = createLeaseOwner();
+    const place = owner.name.split(' ')[0] ?? '';
+    expect(owner.isGone(owner.name)).toBe(false);
+    expect(owner.isGone(createLeaseOwner().name)).toBe(true); // of this process id, and not this one
+    expect(owner.isGone(`${place} ${process.ppid} server-1`)).toBe(false);
+    expect(owner.isGone(`${place} ${2 ** 30} server-1`)).toBe(true); // above any process id of Linux
+    expect(owner.isGone(`elsewhere/boot ${2 ** 30} server-1`)).toBe(false);
+  });
+});

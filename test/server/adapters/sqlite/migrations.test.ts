@@ -1,0 +1,169 @@
+import { createHash } from 'node:crypto';
+import { copyFile, rm } from 'node:fs/promises';
+import { join, resolve } from 'node:path';
+import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import type { Architecture } from '../../../../src/core/model/shape.js';
+import type { EvaluationSubject, Evaluator } from '../../../../src/core/ports/evaluator.js';
+import { Predictor } from '../../../../src/gen/prunecast/v1/predictor_types.js';
+import { architectureKey } from '../../../../src/server/encoding/architecture.js';
+import { fidelityDigest } from '../../../../src/server/encoding/measurement.js';
+import { createLabelQueue } from '../../../../src/server/adapters/in-process-queue/label-queue.js';
+import { evaluatorLabeller, orderLabels } from '../../../../src/server/labels/label-task.js';
+import { newPredictor } from '../../../../src/server/records/predictor-records.js';
+import { openDatabase } from '../../../../src/server/adapters/sqlite/open-database.js';
+import { unattended } from '../../../support/demo-model.js';
+import { makeFolder } from '../../../support/test-server.js';
+import { recordsIn } from '../../../support/test-database.js';
+
+/** Files that servers of earlier schemas left behind; they are never written again. */
+const STORES = resolve(import.meta.dirname, '../../../fixtures/store');
+
+let folder = '';
+beforeEach(async () => {
+  folder = await makeFolder();
+});
+afterEach(() => rm(folder, { recursive: true, force: true }));
+
+describe.each([1, 2, 3, 4, 5])('a state directory of schema %i', (schema) => {
+  it('opens with all that it held, and takes what later schemas added', async () => {
+    await copyFile(join(STORES, `schema-${schema}.db`), join(folder, 'prunecast.db'));
+    for (const opening of [1, 2]) {
+      const { database, close } = await openDatabase(folder);
+      expect(
+        (await recordsIn(database).jobs.unfinished()).map(({ id }) => id),
+        `opening ${opening}`,
+      ).toEqual(schema < 3 ? ['job-1'] : ['job-1', 'job-2']);
+      expect(await recordsIn(database).studies.get('study-1')).toMatchObject({ seed: 7, model: 'stories260k' });
+      expect(await recordsIn(database).studies.trials('study-1')).toMatchObject([
+        { number: 1, metrics: { perplexity: 3 } },
+      ]);
+      expect(await recordsIn(database).pairSets.ofStudy('study-1')).toMatchObject([{ pairs: [{ rates: [0.5] }] }]);
+      const [label] = await recordsIn(database).store.labels.getMany([
+        {
+          checkpointDigest: 'c',
+          measurementFingerprint: 'm',
+          fidelityDigest: 'f',
+          recipeDigest: 'r',
+          architectureKey: 'a',
+        },
+      ]);
+      expect(label).toMatchObject({ metrics: { perplexity: 12.25 }, tokensSpent: 128 });
+      const [other] = await recordsIn(database).store.labels.getMany([
+        {
+          checkpointDigest: 'c',
+          measurementFingerprint: 'm',
+          fidelityDigest: 'f',
+          recipeDigest: 'r',
+          architectureKey: 'b',
+        },
+      ]);
+      expect(other?.windowHits).toEqual(schema < 4 ? undefined : Int32Array.of(9));
+      const predictors = recordsIn(database).predictors;
+      expect(await predictors.get('predictor-1')).toMatchObject({
+        model: Uint8Array.of(3, 4, 5),
+        predictor: { backend: 'ridge' },
+      });
+      expect(await predictors.evidence('predictor-1')).toBeUndefined();
+      expect((await predictors.evidence('predictor-2'))?.targets).toEqual(
+        schema < 2 ? undefined : Float64Array.of(1 / 3, 2),
+      );
+      expect(await recordsIn(database).studies.events('study-1')).toEqual([{ event: { a: 1 }, seconds: 0 }]);
+      expect(await recordsIn(database).jobs.fruitlessStarts('job-1')).toBe(0);
+      expect(await recordsIn(database).jobs.request('job-1')).toBeUndefined();
+      expect(await recordsIn(database).jobs.request('job-2')).toEqual(
+        schema < 3 ? undefined : Uint8Array.of(10, 1, 109),
+      );
+      await close();
+    }
+    const { database, close } = await openDatabase(folder);
+    const { store, predictors } = recordsIn(database);
+    const evidence = {
+      rates: Float32Array.of(0.25, 0.5),
+      targets: Float64Array.of(1 / 3, 2),
+      importances: Float64Array.of(Math.PI),
+      residuals: Float64Array.of(),
+    };
+    await store.keep([newPredictor({ predictor: Predictor.create({ id: 'new' }), model: Uint8Array.of(1) }, evidence)]);
+    expect(await predictors.evidence('new')).toEqual(evidence);
+    await predictors.remove('new');
+    expect(await predictors.evidence('new')).toBeUndefined();
+    await close();
+  });
+});
+
+describe('labels that version 0.1 measured', () => {
+  const architecture: Architecture = [{ kvHeads: 1, queryHeadsPerKv: 1, ffnChannels: 1 }];
+  const measured = {
+    metrics: { perplexity: 9 },
+    windowLosses: Float64Array.of(2),
+    windowHits: Int32Array.of(1),
+    windowTokens: Int32Array.of(3),
+  };
+
+  const evaluator = {
+    metrics: [{ name: 'perplexity' }],
+    measure: async function* measure() {
+      yield { index: 0, ...measured };
+    },
+  } as unknown as Evaluator;
+
+  /** What a label queue gives for a measurement, in a store where version 0.1 has labelled the same with BOS and without. */
+  async function label(bos: boolean) {
+    await copyFile(join(STORES, 'schema-4.db'), join(folder, 'prunecast.db'));
+    const { database, close } = await openDatabase(folder);
+    const { store } = recordsIn(database);
+    const fidelity = { tokens: 4, windowStarts: [0], precision: 'float32' } as const;
+    const shared = {
+      checkpointDigest: 'c',
+      fidelityDigest: fidelityDigest(fidelity),
+      recipeDigest: 'r',
+      architectureKey: architectureKey(architecture),
+    };
+    for (const then of [false, true]) {
+      const written = `{"bos":${then},"promptFormat":"","scorer":"s","stride":4,"textDigest":"t","tokenizerDigest":"k","window":4}`;
+      await store.keep([
+        {
+          kind: 'label',
+          key: { ...shared, measurementFingerprint: createHash('sha256').update(written).digest('hex') },
+          label: { ...measured, metrics: { perplexity: 7 }, tokensSpent: 4 },
+        },
+      ]);
+    }
+    const measurement = {
+      textDigest: 't',
+      tokenizerDigest: 'k',
+      window: 4,
+      stride: 4,
+      bos,
+      bosToken: bos ? 1 : undefined,
+      scorer: 's',
+      promptFormat: '',
+    };
+    const subject = {
+      shape: { layers: [{ kvHeads: 2, queryHeadsPerKv: 1, ffnChannels: 2 }] },
+    } as unknown as EvaluationSubject;
+    const target = {
+      checkpointDigest: 'c',
+      requireUnchanged: async () => undefined,
+      recipeDigest: 'r',
+      subject,
+      evaluator,
+      evaluatorOptions: {},
+      plan: { windows: [], measurement, fidelity },
+    };
+    const labels = [];
+    const queue = createLabelQueue(store.labels, evaluatorLabeller);
+    for await (const found of queue.label(orderLabels(target, [architecture]), unattended))
+      if ('label' in found) labels.push(found.label);
+    await close();
+    return labels;
+  }
+
+  it('are found again where they were measured without BOS', async () => {
+    expect(await label(false)).toMatchObject([{ metrics: { perplexity: 7 }, tokensSpent: 0 }]);
+  });
+
+  it('are measured again where they were measured with BOS, since the token may have been that of another model', async () => {
+    expect(await label(true)).toMatchObject([{ metrics: { perplexity: 9 }, tokensSpent: 4 }]);
+  });
+});

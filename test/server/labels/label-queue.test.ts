@@ -1,0 +1,121 @@
+import { describe, expect, it } from 'vitest';
+import type { Architecture } from '../../../src/core/model/shape.js';
+import type { EvaluationSubject, Evaluator } from '../../../src/core/ports/evaluator.js';
+import type { Label, LabelStore } from '../../../src/core/ports/label-store.js';
+import perplexity from '../../../src/plugins/evaluators/perplexity.js';
+import { createLabelQueue } from '../../../src/server/adapters/in-process-queue/label-queue.js';
+import { evaluatorLabeller, orderLabels, type LabelTarget } from '../../../src/server/labels/label-task.js';
+import { unattended } from '../../support/demo-model.js';
+
+const layer = { kvHeads: 2, queryHeadsPerKv: 1, ffnChannels: 4 };
+const DENSE: Architecture = [layer];
+const SMALLER: Architecture = [{ ...layer, ffnChannels: 3 }];
+const SMALLEST: Architecture = [{ ...layer, ffnChannels: 1 }];
+const shape = {
+  family: 'llama',
+  hidden: 4,
+  headDim: 2,
+  vocabulary: 8,
+  tiedEmbeddings: true,
+  queryKeyNorms: false,
+  biases: { queryKeyValue: false, attentionOutput: false, ffn: false },
+  layers: DENSE,
+};
+
+/** A queue over labels that lie under the architecture alone. */
+function createQueue(labels: ReadonlyMap<string, Label> = new Map()) {
+  const store: LabelStore = {
+    getMany: async (keys) => keys.map(({ architectureKey }) => labels.get(architectureKey)),
+  };
+  return createLabelQueue(store, evaluatorLabeller);
+}
+
+/** A target whose architectures have these losses in their one window of two scored tokens. */
+function targetOf(losses: ReadonlyMap<Architecture, number>): LabelTarget {
+  const subject: EvaluationSubject = {
+    shape,
+    losses: async function* measure(architectures) {
+      for (const [index, architecture] of architectures.entries())
+        yield { index, windowLosses: Float64Array.of(losses.get(architecture) ?? NaN), windowHits: Int32Array.of(0) };
+    },
+  };
+  const plan = perplexity.plan(
+    { tokens: Int32Array.of(1, 2, 3), digest: 'text' },
+    { window: 3, stride: 3, bos: false },
+    {},
+  );
+  return {
+    checkpointDigest: 'checkpoint',
+    requireUnchanged: async () => undefined,
+    recipeDigest: 'recipe',
+    subject,
+    evaluator: perplexity as Evaluator,
+    evaluatorOptions: {},
+    plan,
+  };
+}
+
+async function collect<Item>(items: AsyncIterable<Item>): Promise<Item[]> {
+  const all: Item[] = [];
+  for await (const item of items) all.push(item);
+  return all;
+}
+
+const ask = (queue: ReturnType<typeof createQueue>, target: LabelTarget, architectures: readonly Architecture[]) =>
+  collect(queue.label(orderLabels(target, architectures), unattended));
+
+describe('a label queue', () => {
+  it('calls a perplexity whose mean loss is finite but whose exponential is not no label either', async () => {
+    const [answer] = await ask(createQueue(), targetOf(new Map([[SMALLER, 2 * 710]])), [SMALLER]);
+    expect(answer).toMatchObject({
+      invalid: { reason: 'METRIC_INVALID', metadata: { metric: 'perplexity', value: 'Infinity' } },
+    });
+  });
+
+  it('gives the labels of the others, and the reason of the one that has none', async () => {
+    const target = targetOf(
+      new Map([
+        [SMALLER, 2 * Math.log(3)],
+        [SMALLEST, Infinity],
+      ]),
+    );
+    const answers = await ask(createQueue(), target, [SMALLEST, SMALLER, SMALLEST]);
+    expect(answers.toSorted((a, b) => a.index - b.index)).toMatchObject([
+      {
+        index: 0,
+        invalid: { reason: 'METRIC_INVALID', metadata: { metric: 'perplexity', value: 'Infinity', window: '0' } },
+        tokensSpent: 3,
+      },
+      { index: 1, label: { metrics: { perplexity: expect.closeTo(3, 12) } }, record: { kind: 'label' } },
+      { index: 2, invalid: { reason: 'METRIC_INVALID' }, tokensSpent: 0 },
+    ]);
+  });
+
+  it('stores the unpruned architecture under no recipe', async () => {
+    const answers = await ask(
+      createQueue(),
+      targetOf(
+        new Map([
+          [DENSE, 2],
+          [SMALLER, 2],
+        ]),
+      ),
+      [DENSE, SMALLER],
+    );
+    expect(answers.map((answer) => 'record' in answer && answer.record?.key.recipeDigest)).toEqual(['', 'recipe']);
+  });
+
+  it('measures again what an earlier version has stored as NaN', async () => {
+    const target = targetOf(new Map([[SMALLER, 2]]));
+    const stored: Label = {
+      metrics: { perplexity: NaN, accuracy: 0 },
+      windowLosses: Float64Array.of(NaN),
+      windowHits: Int32Array.of(0),
+      windowTokens: Int32Array.of(2),
+      tokensSpent: 3,
+    };
+    const [{ architectureKey = '' } = {}] = orderLabels(target, [SMALLER]).keys;
+    const [answer] = await ask(createQueue(new Map([[architectureKey, stored]])), target, [SMALLER]);
+    expect(answer).toMatchObject({ label: { metrics: { perplexity: expect.closeTo(Math.E, 12) }, tokensSpent: 3 } });
+  });
+});
