@@ -2,6 +2,7 @@ import { execFileSync } from 'node:child_process';
 import { readdirSync, readFileSync } from 'node:fs';
 import { dirname, join, relative, resolve } from 'node:path';
 import { describe, expect, it } from 'vitest';
+import { FAMILIES } from '../src/engine/families/find-family.js';
 
 const src = resolve(import.meta.dirname, '../src');
 
@@ -122,6 +123,17 @@ describe('the sources', () => {
     expect(findFolderPairs()).toEqual([...FOLDER_PAIRS_LEFT].sort());
   });
 
+  it('name a model family in its own file only', () => {
+    const families = FAMILIES.flatMap(({ id, architecture }) => [id, architecture]);
+    const named = new RegExp(`\\b(?:${families.join('|')})\\b(?!\\.cpp)`, 'i');
+    const files = readdirSync(src, { recursive: true, encoding: 'utf8' })
+      .map((file) => file.replaceAll('\\', '/'))
+      .filter((file) => file.endsWith('.ts') && !isUnder(file, 'engine/families'));
+    expect(named.test(readCode('engine/families/window-layers.ts'))).toBe(false); // only its comments do
+    expect(named.test(readCode('engine/families/ministral.ts'))).toBe(true);
+    expect(files.filter((file) => named.test(readCode(file)))).toEqual([]);
+  });
+
   it('keep packages with one home in it', () => {
     const wrong = imports.filter(
       ({ file, target, isOwn }) =>
@@ -226,6 +238,11 @@ function findFolderPairs(): string[] {
       return from < to && edges.has(`${to} <> ${from}`);
     })
     .sort();
+}
+
+/** The text of a source without its comments. */
+function readCode(file: string): string {
+  return readFileSync(join(src, file), 'utf8').replaceAll(/\/\*[^]*?\*\/|(?<=^|\s)\/\/[^\n]*/g, '');
 }
 
 function readImports(file: string): Import[] {

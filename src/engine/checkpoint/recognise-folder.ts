@@ -1,6 +1,8 @@
 import { readdir, stat } from 'node:fs/promises';
 import { join } from 'node:path';
-import { ADVISE_CONVERTING, ADVISE_CONVERTING_META, ADVISE_MERGING } from '../files/advice.js';
+import { ADVISE_CONVERTING, ADVISE_MERGING } from '../files/advice.js';
+import type { ForeignForm } from '../families/family.js';
+import { FAMILIES } from '../families/find-family.js';
 import { CONFIG_FILE } from '../config/config-fields.js';
 import { INDEX_FILE } from './safetensors-index.js';
 
@@ -8,17 +10,12 @@ import { INDEX_FILE } from './safetensors-index.js';
 const MOST_ENTRIES = 1000;
 
 /** What a folder is in place of a checkpoint in safetensors files, by the names in it, the surest mark first. */
-const KINDS: readonly { readonly has: RegExp; readonly is: (name: string) => string }[] = [
+const KINDS: readonly ForeignForm[] = [
   {
     has: /^adapter_(?:config\.json|model\.(?:safetensors|bin))$/,
     is: (name) => `it has ${name}: it is an adapter (LoRA), not a whole model; ${ADVISE_MERGING}`,
   },
-  { has: /^consolidated.*\.pth$/, is: (name) => `it has ${name}, weights in Meta's form; ${ADVISE_CONVERTING_META}` },
-  {
-    has: /^consolidated.*\.safetensors$/,
-    is: (name) =>
-      `it has ${name}, weights in Mistral's own form; take the model-*.safetensors and config.json of the same repository`,
-  },
+  ...FAMILIES.flatMap(({ foreignForms }) => foreignForms ?? []),
   {
     has: /^(?:pytorch_model|model).*\.(?:bin|pt|pth)$/,
     is: (name) => `it has ${name}, weights in PyTorch's own form; ${ADVISE_CONVERTING}`,

@@ -39,6 +39,11 @@ export interface Family {
   /** `architectures[0]` in config.json: the class of transformers that loads it. */
   readonly architecture: string;
   readonly names: TensorNames;
+  readonly modelling: ModellingClasses;
+  /** Whether a config.json with the `model_type` of another family belongs to this one; undefined: never. */
+  readonly claims?: (config: RawConfig, modelType: string) => boolean;
+  /** Other forms in which its makers publish weights; undefined: none. */
+  readonly foreignForms?: readonly ForeignForm[];
   /** Whether queries and keys have an RMS norm of their own, over each head. */
   readonly queryKeyNorms: boolean;
   /** What transformers takes where config.json is silent; `headDim` undefined stands for hidden / heads. */
@@ -52,6 +57,23 @@ export interface Family {
    * Throws MODEL_UNSUPPORTED for other kinds of attention, MODEL_MALFORMED for entries that contradict each other.
    */
   readSlidingWindows(config: RawConfig, layers: number): readonly (number | undefined)[];
+}
+
+/** The classes of transformers that the per-layer form builds on. */
+export interface ModellingClasses {
+  /** `Llama` as in LlamaConfig, LlamaDecoderLayer and LlamaForCausalLM. */
+  readonly classPrefix: string;
+  /** `llama` as in transformers.models.llama.modeling_llama. */
+  readonly module: string;
+  /** The first version of transformers that has them, and what needs it, for messages; undefined: all versions. */
+  readonly since?: { readonly version: string; readonly described: string };
+}
+
+/** Weight files that are not read, told by their names. */
+export interface ForeignForm {
+  readonly has: RegExp;
+  /** What such a folder is, and what to do about it. */
+  readonly is: (name: string) => string;
 }
 
 /** Blocks of one shape in every layer. */

@@ -24,8 +24,7 @@ export function findFamily(modelType: string): Family {
   );
 }
 
-/** The family of a config.json whose `model_type` is that: a `mistral` with `layer_types` is a `ministral`. Throws as `findFamily`. */
+/** The family of a config.json with this `model_type`. Throws as `findFamily`. */
 export function findFamilyOf(config: RawConfig, modelType: string): Family {
-  const family = findFamily(modelType);
-  return family === MISTRAL && Object.hasOwn(config, 'layer_types') ? MINISTRAL : family;
+  return FAMILIES.find(({ claims }) => claims?.(config, modelType) === true) ?? findFamily(modelType);
 }

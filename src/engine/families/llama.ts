@@ -7,7 +7,15 @@ import { MISTRAL } from './mistral.js';
 export const LLAMA: Family = {
   id: 'llama',
   architecture: 'LlamaForCausalLM',
+  modelling: { classPrefix: 'Llama', module: 'llama' },
   names: DECODER_NAMES,
+  foreignForms: [
+    {
+      has: /^consolidated.*\.pth$/,
+      is: (name) =>
+        `it has ${name}, weights in Meta's form; convert it: python -m transformers.models.llama.convert_llama_weights_to_hf --input_dir FOLDER --output_dir NEW`,
+    },
+  ],
   queryKeyNorms: false,
   defaults: { maxPositions: 2048, headDim: undefined },
   readBiases: (config) => {

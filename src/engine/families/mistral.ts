@@ -6,7 +6,15 @@ import { readWindow, spreadWindow } from './window-layers.js';
 export const MISTRAL: Family = {
   id: 'mistral',
   architecture: 'MistralForCausalLM',
+  modelling: { classPrefix: 'Mistral', module: 'mistral' },
   names: DECODER_NAMES,
+  foreignForms: [
+    {
+      has: /^consolidated.*\.safetensors$/,
+      is: (name) =>
+        `it has ${name}, weights in Mistral's own form; take the model-*.safetensors and config.json of the same repository`,
+    },
+  ],
   queryKeyNorms: false,
   defaults: { maxPositions: 131_072, headDim: undefined },
   readBiases: () => ({ queryKeyValue: false, attentionOutput: false, ffn: false }),

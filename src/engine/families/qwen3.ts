@@ -1,15 +1,13 @@
 import { readFlag } from '../config/config-fields.js';
 import { DECODER_NAMES } from './decoder-names.js';
 import type { Family } from './family.js';
-import { readWindow, spreadWindow } from './window-layers.js';
-
-/** transformers' own default of `max_window_layers`. */
-const FIRST_WINDOWED = 28;
+import { readSwitchedWindows } from './window-layers.js';
 
 /** Qwen3: RMS norms on the heads of q and k, a head_dim apart from hidden / heads; `attention_bias` as in Llama, no FFN bias. */
 export const QWEN3: Family = {
   id: 'qwen3',
   architecture: 'Qwen3ForCausalLM',
+  modelling: { classPrefix: 'Qwen3', module: 'qwen3' },
   names: DECODER_NAMES,
   queryKeyNorms: true,
   defaults: { maxPositions: 32_768, headDim: 128 },
@@ -28,12 +26,5 @@ export const QWEN3: Family = {
       loadsIn: ['transformers', 'vLLM'],
     };
   },
-  // `use_sliding_window` puts it into use, in the layers from `max_window_layers` on where `layer_types` does not name them.
-  readSlidingWindows: (config, layers) =>
-    spreadWindow(
-      config,
-      layers,
-      readFlag(config, 'use_sliding_window', { fallback: false }) ? readWindow(config) : undefined,
-      FIRST_WINDOWED,
-    ),
+  readSlidingWindows: readSwitchedWindows,
 };

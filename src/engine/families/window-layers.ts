@@ -1,9 +1,7 @@
-import { CONFIG_FILE, readSize } from '../config/config-fields.js';
+import { CONFIG_FILE, readFlag, readSize } from '../config/config-fields.js';
+import { MAX_POSITIONS } from '../config/parse-rope.js';
 import { malformed, show, unsupported } from '../files/model-errors.js';
 import type { RawConfig } from './family.js';
-
-/** Longest context, as in parse-rope.ts: a longer window is none. */
-const MAX_WINDOW = 2 ** 26;
 
 /** transformers' own default, where config.json is silent: the first Mistral releases (v0.1) have it. */
 const DEFAULT_WINDOW = 4096;
@@ -12,7 +10,16 @@ const DEFAULT_WINDOW = 4096;
 export function readWindow(config: RawConfig): number | undefined {
   return config['sliding_window'] === null
     ? undefined
-    : readSize(config, 'sliding_window', { min: 1, max: MAX_WINDOW, fallback: DEFAULT_WINDOW });
+    : readSize(config, 'sliding_window', { min: 1, max: MAX_POSITIONS, fallback: DEFAULT_WINDOW });
+}
+
+/** transformers' own default of `max_window_layers`. */
+const FIRST_WINDOWED = 28;
+
+/** The window of each layer where `use_sliding_window` switches it on, from layer `max_window_layers`. Throws as `spreadWindow`. */
+export function readSwitchedWindows(config: RawConfig, layers: number): (number | undefined)[] {
+  const isOn = readFlag(config, 'use_sliding_window', { fallback: false });
+  return spreadWindow(config, layers, isOn ? readWindow(config) : undefined, FIRST_WINDOWED);
 }
 
 /**

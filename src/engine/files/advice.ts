@@ -27,7 +27,3 @@ export const ADVISE_UNWRAPPING =
 
 /** For a file that git-lfs has not fetched. */
 export const ADVISE_FETCHING = 'fetch it: git lfs pull';
-
-/** For weights in Meta's form. */
-export const ADVISE_CONVERTING_META =
-  'convert it: python -m transformers.models.llama.convert_llama_weights_to_hf --input_dir FOLDER --output_dir NEW';

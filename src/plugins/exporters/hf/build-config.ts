@@ -3,7 +3,7 @@ import { encodePerLayer, PER_LAYER_KEY, PER_LAYER_PREFIX } from '../../../engine
 import { isRecord } from '../../../engine/files/read-json.js';
 import { findFamily } from '../../../engine/families/find-family.js';
 import type { StockForm } from '../../../engine/families/family.js';
-import { MODELLING_FILE } from './modelling-file.js';
+import { MODELLING_FILE, namePerLayerClasses } from './modelling-file.js';
 
 /** Entries of a source in the per-layer form that a new export states afresh. */
 const STATED_AFRESH = new Set([PER_LAYER_KEY, 'auto_map', '_name_or_path']);
@@ -31,17 +31,16 @@ export function buildStockConfig({ config, shape }: PrunedModel, stock: StockFor
  * for what reads them before the modelling file does; only `prunecast` counts.
  */
 export function buildPerLayerConfig({ config, shape }: PrunedModel): Record<string, unknown> {
-  const { architecture } = findFamily(shape.family);
+  const classes = namePerLayerClasses(findFamily(shape.family).modelling);
   const module = MODELLING_FILE.replace(/\.py$/, '');
   const tokenizer = findTokenizer(config);
-  const name = architecture.replace(/ForCausalLM$/, '');
   return {
     ...keepEntries(config),
-    architectures: [`Prunecast${name}ForCausalLM`],
+    architectures: [classes.model],
     model_type: `${PER_LAYER_PREFIX}${shape.family}`,
     auto_map: {
-      AutoConfig: `${module}.Prunecast${name}Config`,
-      AutoModelForCausalLM: `${module}.Prunecast${name}ForCausalLM`,
+      AutoConfig: `${module}.${classes.config}`,
+      AutoModelForCausalLM: `${module}.${classes.model}`,
       ...(tokenizer === undefined ? {} : { AutoTokenizer: tokenizer }),
     },
     head_dim: shape.headDim,

@@ -1,12 +1,34 @@
-/** Under this name the modelling file lies in a per-layer export; `auto_map` in its config.json names it. */
+import { FAMILIES } from '../../../engine/families/find-family.js';
+import type { ModellingClasses } from '../../../engine/families/family.js';
+import { PER_LAYER_PREFIX } from '../../../engine/checkpoint/per-layer-form.js';
+
+/** Name of the modelling file in a per-layer export; `auto_map` in its config.json names it. */
 export const MODELLING_FILE = 'modeling_prunecast.py';
 
 /** The first transformers whose decoder takes the hidden states themselves from a layer, and not a tuple of them. */
 export const LEAST_TRANSFORMERS = '4.54';
 
+/** Names of the classes that the modelling file defines for a family. */
+export function namePerLayerClasses({ classPrefix }: ModellingClasses): {
+  readonly config: string;
+  readonly layer: string;
+  readonly model: string;
+} {
+  return {
+    config: `Prunecast${classPrefix}Config`,
+    layer: `Prunecast${classPrefix}DecoderLayer`,
+    model: `Prunecast${classPrefix}ForCausalLM`,
+  };
+}
+
+const EARLY = FAMILIES.filter(({ modelling }) => modelling.since === undefined);
+const LATE = FAMILIES.flatMap(({ id, modelling }) =>
+  modelling.since === undefined ? [] : [{ id, modelling, since: modelling.since }],
+);
+
 /**
- * The Python that loads the per-layer form in transformers (`trust_remote_code=True`). It stands on transformers' own
- * classes: only the sizes of each block and the skipping of dropped halves are its own.
+ * The Python that loads the per-layer form in transformers (`trust_remote_code=True`). It builds on transformers' own
+ * classes: it adds only the sizes of each block, and skips dropped halves.
  */
 export const MODELLING_SOURCE = `# Written by Prunecast: loads a pruned checkpoint whose layers differ from one another.
 #
@@ -28,26 +50,9 @@ if tuple(int(part) for part in transformers.__version__.split(".")[:2]) < (${LEA
     )
 
 from transformers import (
-    LlamaConfig,
-    LlamaForCausalLM,
-    MistralConfig,
-    MistralForCausalLM,
-    Qwen2Config,
-    Qwen2ForCausalLM,
-    Qwen3Config,
-    Qwen3ForCausalLM,
-)
-from transformers.models.llama.modeling_llama import LlamaDecoderLayer
-from transformers.models.mistral.modeling_mistral import MistralDecoderLayer
-from transformers.models.qwen2.modeling_qwen2 import Qwen2DecoderLayer
-from transformers.models.qwen3.modeling_qwen3 import Qwen3DecoderLayer
-
-try:
-    from transformers import MinistralConfig, MinistralForCausalLM
-    from transformers.models.ministral.modeling_ministral import MinistralDecoderLayer
-except ImportError:  # before transformers 4.57
-    MinistralConfig = None
-
+${EARLY.map(({ modelling: { classPrefix } }) => `    ${classPrefix}Config,\n    ${classPrefix}ForCausalLM,\n`).join('')})
+${EARLY.map(({ modelling }) => importLayer(modelling)).join('')}
+${LATE.map(importLate).join('\n')}
 
 class PerLayerBlock:
     """A decoder layer with sizes of its own, either half of which may be missing."""
@@ -141,81 +146,63 @@ def match_bias(module, name, wanted):
         setattr(module, name, nn.Linear(linear.in_features, linear.out_features, bias=wanted))
 
 
-class PrunecastLlamaConfig(LlamaConfig):
-    model_type = "prunecast_llama"
+${EARLY.map(({ id, modelling }) => defineClasses(id, modelling)).join('\n\n')}
 
-
-class PrunecastLlamaDecoderLayer(PerLayerBlock, LlamaDecoderLayer):
-    pass
-
-
-class PrunecastLlamaForCausalLM(PerLayerModel, LlamaForCausalLM):
-    config_class = PrunecastLlamaConfig
-    block = PrunecastLlamaDecoderLayer
-    _no_split_modules = ["PrunecastLlamaDecoderLayer"]
-
-
-class PrunecastMistralConfig(MistralConfig):
-    model_type = "prunecast_mistral"
-
-
-class PrunecastMistralDecoderLayer(PerLayerBlock, MistralDecoderLayer):
-    pass
-
-
-class PrunecastMistralForCausalLM(PerLayerModel, MistralForCausalLM):
-    config_class = PrunecastMistralConfig
-    block = PrunecastMistralDecoderLayer
-    _no_split_modules = ["PrunecastMistralDecoderLayer"]
-
-
-class PrunecastQwen2Config(Qwen2Config):
-    model_type = "prunecast_qwen2"
-
-
-class PrunecastQwen2DecoderLayer(PerLayerBlock, Qwen2DecoderLayer):
-    pass
-
-
-class PrunecastQwen2ForCausalLM(PerLayerModel, Qwen2ForCausalLM):
-    config_class = PrunecastQwen2Config
-    block = PrunecastQwen2DecoderLayer
-    _no_split_modules = ["PrunecastQwen2DecoderLayer"]
-
-
-class PrunecastQwen3Config(Qwen3Config):
-    model_type = "prunecast_qwen3"
-
-
-class PrunecastQwen3DecoderLayer(PerLayerBlock, Qwen3DecoderLayer):
-    pass
-
-
-class PrunecastQwen3ForCausalLM(PerLayerModel, Qwen3ForCausalLM):
-    config_class = PrunecastQwen3Config
-    block = PrunecastQwen3DecoderLayer
-    _no_split_modules = ["PrunecastQwen3DecoderLayer"]
-
-
-if MinistralConfig is not None:
-
-    class PrunecastMinistralConfig(MinistralConfig):
-        model_type = "prunecast_ministral"
-
-    class PrunecastMinistralDecoderLayer(PerLayerBlock, MinistralDecoderLayer):
-        pass
-
-    class PrunecastMinistralForCausalLM(PerLayerModel, MinistralForCausalLM):
-        config_class = PrunecastMinistralConfig
-        block = PrunecastMinistralDecoderLayer
-        _no_split_modules = ["PrunecastMinistralDecoderLayer"]
-
+${LATE.map(defineLate).join('\n')}
 
 def __getattr__(name):
-    if name.startswith("PrunecastMinistral"):
+${LATE.map(refuseLate).join('')}    raise AttributeError(name)
+`;
+
+function importLayer({ classPrefix, module }: ModellingClasses): string {
+  return `from transformers.models.${module}.modeling_${module} import ${classPrefix}DecoderLayer\n`;
+}
+
+interface LateFamily {
+  readonly id: string;
+  readonly modelling: ModellingClasses;
+  readonly since: NonNullable<ModellingClasses['since']>;
+}
+
+function importLate({ modelling, since }: LateFamily): string {
+  const { classPrefix } = modelling;
+  return `try:
+    from transformers import ${classPrefix}Config, ${classPrefix}ForCausalLM
+    ${importLayer(modelling)}except ImportError:  # before transformers ${since.version}
+    ${classPrefix}Config = None
+`;
+}
+
+function defineClasses(id: string, modelling: ModellingClasses): string {
+  const { classPrefix } = modelling;
+  const { config, layer, model } = namePerLayerClasses(modelling);
+  return `class ${config}(${classPrefix}Config):
+    model_type = "${PER_LAYER_PREFIX}${id}"
+
+
+class ${layer}(PerLayerBlock, ${classPrefix}DecoderLayer):
+    pass
+
+
+class ${model}(PerLayerModel, ${classPrefix}ForCausalLM):
+    config_class = ${config}
+    block = ${layer}
+    _no_split_modules = ["${layer}"]
+`;
+}
+
+function defineLate({ id, modelling }: LateFamily): string {
+  const classes = defineClasses(id, modelling)
+    .replaceAll('\n\n\n', '\n\n')
+    .replaceAll(/^(?=.)/gm, '    ');
+  return `if ${modelling.classPrefix}Config is not None:\n\n${classes}`;
+}
+
+function refuseLate({ modelling: { classPrefix }, since }: LateFamily): string {
+  return `    if name.startswith("Prunecast${classPrefix}"):
         raise ImportError(
-            "a Mistral with a sliding window in some of its layers needs transformers 4.57 or later, "
+            "${since.described} needs transformers ${since.version} or later, "
             f"this is {transformers.__version__}: run pip install --upgrade transformers"
         )
-    raise AttributeError(name)
 `;
+}
