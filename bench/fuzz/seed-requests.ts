@@ -151,8 +151,16 @@ export async function seedServer(client: PrunecastClient, model: string): Promis
     known,
     requests: {
       'PruningService.Prune': one(...prunes(model).map((request) => Prune.encode(Prune.fromPartial(request)).finish())),
+      'PruningService.PlanPrune': one(
+        ...[...prunes(model), plannedPrune(model)].map((request) => Prune.encode(Prune.fromPartial(request)).finish()),
+      ),
       'PruningService.Evaluate': one(
         ...evaluations(model).map((request) => Evaluate.encode(Evaluate.fromPartial(request)).finish()),
+      ),
+      'PruningService.PlanEvaluate': one(
+        ...[...evaluations(model), plannedEvaluation(model)].map((request) =>
+          Evaluate.encode(Evaluate.fromPartial(request)).finish(),
+        ),
       ),
       'PruningService.Predict': one(
         ...predictorIds.slice(0, 2).map((predictorId) =>
@@ -166,6 +174,11 @@ export async function seedServer(client: PrunecastClient, model: string): Promis
       ),
       'PruningService.Search': one(
         ...searches(model).map((request) => Search.encode(Search.fromPartial(request)).finish()),
+      ),
+      'PruningService.PlanSearch': one(
+        ...[...searches(model), ...plannedSearches(model)].map((request) =>
+          Search.encode(Search.fromPartial(request)).finish(),
+        ),
       ),
       'JobService.GetJob': one(GetJobRequest.encode(GetJobRequest.fromPartial({ jobId: firstJob })).finish()),
       'JobService.ListJobs': one(ListJobsRequest.encode(ListJobsRequest.fromPartial({ pageSize: 10 })).finish()),
@@ -300,14 +313,16 @@ function prunes(model: string): readonly DeepPartial<PruneRequest>[] {
       output: 'pruned-2',
       overwrite: true,
     },
-    {
-      model,
-      selection: { $case: 'dimensionRates', value: { rates: [0.5, 0.25, 0.1, 0.1] } },
-      space: { protectedLayers: { layers: [0, 1, 2] } },
-      recipe: MAGNITUDE,
-      validateOnly: true,
-    },
   ];
+}
+
+function plannedPrune(model: string): DeepPartial<PruneRequest> {
+  return {
+    model,
+    selection: { $case: 'dimensionRates', value: { rates: [0.5, 0.25, 0.1, 0.1] } },
+    space: { protectedLayers: { layers: [0, 1, 2] } },
+    recipe: MAGNITUDE,
+  };
 }
 
 function evaluations(model: string): readonly DeepPartial<EvaluateRequest>[] {
@@ -334,13 +349,15 @@ function evaluations(model: string): readonly DeepPartial<EvaluateRequest>[] {
       measurement: { text: INLINE, windows: { window: 16 } },
       fidelity: { tokenLimit: 128n },
     },
-    {
-      model,
-      measurement: { text: { source: { $case: 'path', value: `${model}/stories.json` } }, windows: { window: 64 } },
-      fidelity: { tokenLimit: 256n },
-      validateOnly: true,
-    },
   ];
+}
+
+function plannedEvaluation(model: string): DeepPartial<EvaluateRequest> {
+  return {
+    model,
+    measurement: { text: { source: { $case: 'path', value: `${model}/stories.json` } }, windows: { window: 64 } },
+    fidelity: { tokenLimit: 256n },
+  };
 }
 
 function smallSearch(model: string): DeepPartial<SearchRequest> {
@@ -370,16 +387,6 @@ function searches(model: string): readonly DeepPartial<SearchRequest>[] {
     search,
     {
       ...search,
-      validateOnly: true,
-      refine: { importantShare: 0.3, unimportantShare: 0.3, flatMinRate: 0.2, flatMaxRate: 0.7 },
-    },
-    {
-      ...search,
-      budgets: [{ kind: BudgetKind.LATENCY_MS, limit: { $case: 'removedShare', value: 0.1 }, contextTokens: 64 }],
-      validateOnly: true,
-    },
-    {
-      ...search,
       recipes: [MAGNITUDE, CALIBRATED],
       objectives: [
         { metric: 'perplexity', weight: 1 },
@@ -388,6 +395,17 @@ function searches(model: string): readonly DeepPartial<SearchRequest>[] {
       strategy: { id: 'nsga2' },
       budgets: [],
       rounds: 2,
+    },
+  ];
+}
+
+function plannedSearches(model: string): readonly DeepPartial<SearchRequest>[] {
+  const search = smallSearch(model);
+  return [
+    { ...search, refine: { importantShare: 0.3, unimportantShare: 0.3, flatMinRate: 0.2, flatMaxRate: 0.7 } },
+    {
+      ...search,
+      budgets: [{ kind: BudgetKind.LATENCY_MS, limit: { $case: 'removedShare', value: 0.1 }, contextTokens: 64 }],
     },
   ];
 }

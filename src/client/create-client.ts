@@ -43,7 +43,7 @@ export interface PrunecastClient {
   search(request: DeepPartial<SearchRequest>, options?: FollowOptions): Events;
   /** Events of a job after a number (default 0: all); throws the job's own error after the terminal one. */
   followJob(jobId: string, options?: FollowOptions & { readonly afterSequence?: bigint }): Events;
-  /** What the job would do, by `validate_only`; starts nothing. */
+  /** What the job would do; starts nothing. */
   planPrune(request: DeepPartial<PruneRequest>, options?: CallOptions): Promise<Plan>;
   planEvaluate(request: DeepPartial<EvaluateRequest>, options?: CallOptions): Promise<Plan>;
   planSearch(request: DeepPartial<SearchRequest>, options?: CallOptions): Promise<Plan>;
@@ -77,7 +77,7 @@ export function createClient(options: TransportOptions): PrunecastClient {
     catalog: createService(transport, METHODS.catalog),
   };
   const watch = (jobId: string, afterSequence: bigint, call: CallOptions) =>
-    unwrapWatch(services.jobs.watchJob({ jobId, afterSequence }, call));
+    unwrapEvents(services.jobs.watchJob({ jobId, afterSequence }, call));
 
   function startJob<Request extends { requestId?: string }>(
     start: (request: Request, call: CallOptions) => AsyncIterable<JobResponse>,
@@ -101,9 +101,9 @@ export function createClient(options: TransportOptions): PrunecastClient {
     evaluate,
     search,
     followJob,
-    planPrune: (request, options) => takePlan(pruning.prune({ ...request, validateOnly: true }, options)),
-    planEvaluate: (request, options) => takePlan(pruning.evaluate({ ...request, validateOnly: true }, options)),
-    planSearch: (request, options) => takePlan(pruning.search({ ...request, validateOnly: true }, options)),
+    planPrune: async (request, options) => requirePlan(await pruning.planPrune(request, options)),
+    planEvaluate: async (request, options) => requirePlan(await pruning.planEvaluate(request, options)),
+    planSearch: async (request, options) => requirePlan(await pruning.planSearch(request, options)),
     runPrune: (request, options) => takeResult(prune(request, options), 'prune', options),
     runSearch: (request, options) => takeResult(search(request, options), 'search', options),
     async runEvaluate(request, options) {
@@ -136,32 +136,17 @@ export function createClient(options: TransportOptions): PrunecastClient {
   };
 }
 
-type JobResponse = {
-  readonly content?:
-    | { readonly $case: 'event'; readonly value: JobEvent }
-    | { readonly $case: 'plan'; readonly value: Plan }
-    | undefined;
-};
+type JobResponse = { readonly event: JobEvent | undefined };
 type EndResult = NonNullable<Extract<NonNullable<JobEvent['payload']>, { $case: 'ended' }>['value']['result']>;
 type ResultOf<Case extends EndResult['$case']> = Extract<EndResult, { $case: Case }>['value'];
 
 async function* unwrapEvents(responses: AsyncIterable<JobResponse>): Events {
-  for await (const { content } of responses) {
-    if (content?.$case === 'plan')
-      throw new CallError('validate_only has a plan and no events: use planPrune, planEvaluate or planSearch', {
-        code: 'INVALID_ARGUMENT',
-      });
-    if (content !== undefined) yield content.value;
-  }
-}
-
-async function* unwrapWatch(responses: AsyncIterable<{ readonly event: JobEvent | undefined }>): Events {
   for await (const { event } of responses) if (event !== undefined) yield event;
 }
 
-async function takePlan(responses: AsyncIterable<JobResponse>): Promise<Plan> {
-  for await (const { content } of responses) if (content?.$case === 'plan') return content.value;
-  throw new CallError('the server sent no plan', { code: 'INTERNAL' });
+function requirePlan({ plan }: { readonly plan: Plan | undefined }): Plan {
+  if (plan === undefined) throw new CallError('the server sent no plan', { code: 'INTERNAL' });
+  return plan;
 }
 
 async function takeResult<Case extends EndResult['$case']>(

@@ -43,9 +43,12 @@ import { defineMethod } from './service.js';
 export const METHODS = {
   pruning: {
     prune: defineMethod(PruningServiceService.prune, PruneRequest),
+    planPrune: defineMethod(PruningServiceService.planPrune, PruneRequest),
     evaluate: defineMethod(PruningServiceService.evaluate, EvaluateRequest),
+    planEvaluate: defineMethod(PruningServiceService.planEvaluate, EvaluateRequest),
     predict: defineMethod(PruningServiceService.predict, PredictRequest),
     search: defineMethod(PruningServiceService.search, SearchRequest),
+    planSearch: defineMethod(PruningServiceService.planSearch, SearchRequest),
   },
   jobs: {
     getJob: defineMethod(JobServiceService.getJob, GetJobRequest),

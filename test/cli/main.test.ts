@@ -137,7 +137,7 @@ describe('prunecast search', () => {
         PruningServiceService,
         pruning((call) => {
           stream.call = call;
-          call.write({ content: { $case: 'event', value: progressEvent(1) } });
+          call.write({ event: progressEvent(1) });
         }),
       ],
       [
@@ -146,10 +146,7 @@ describe('prunecast search', () => {
           cancelJob: (call, answer) => {
             cancelled.push(call.request.jobId);
             stream.call?.write({
-              content: {
-                $case: 'event',
-                value: endEvent(2, JobState.CANCELLED, detailedStatus(1, 'CANCELLED', 'cancelled by a caller')),
-              },
+              event: endEvent(2, JobState.CANCELLED, detailedStatus(1, 'CANCELLED', 'cancelled by a caller')),
             });
             answer(null, GetJobResponse.fromPartial({}));
           },
@@ -176,7 +173,7 @@ describe('prunecast search', () => {
         PruningServiceService,
         pruning((call) => {
           requests.push(call.request);
-          call.write({ content: { $case: 'event', value: progressEvent(1) } });
+          call.write({ event: progressEvent(1) });
         }),
       ],
       [JobServiceService, jobs({ cancelJob: (_, answer) => answer(null, GetJobResponse.fromPartial({})) })],
@@ -240,7 +237,15 @@ function jobs(handlers: { readonly getJob?: JobHandler; readonly cancelJob?: Job
 }
 
 function pruning(search: (call: ServerWritableStream<SearchRequest, SearchResponse>) => void) {
-  return { prune: silent, evaluate: silent, predict: silent, search };
+  return {
+    prune: silent,
+    planPrune: silent,
+    evaluate: silent,
+    planEvaluate: silent,
+    predict: silent,
+    search,
+    planSearch: silent,
+  };
 }
 
 function silent(): void {}

@@ -11,7 +11,13 @@ import { CatalogServiceService } from '../../src/gen/prunecast/v1/catalog.js';
 import { JobServiceService, type WatchJobRequest, type WatchJobResponse } from '../../src/gen/prunecast/v1/job.js';
 import { InspectModelResponse, ModelServiceService } from '../../src/gen/prunecast/v1/model.js';
 import { PairServiceService } from '../../src/gen/prunecast/v1/pair.js';
-import { PruningServiceService, type SearchRequest, type SearchResponse } from '../../src/gen/prunecast/v1/pruning.js';
+import {
+  PlanSearchResponse,
+  PruningServiceService,
+  type PruningServiceServer,
+  type SearchRequest,
+  type SearchResponse,
+} from '../../src/gen/prunecast/v1/pruning.js';
 import { detailedStatus, endEvent, listen, makeSocket, progressEvent, toServiceError } from './fake-server.js';
 
 const ends: (() => void)[] = [];
@@ -149,7 +155,7 @@ describe('runSearch', () => {
         pruning({
           search(call) {
             requests.push(call.request);
-            for (const number of [1, 2, 3]) call.write({ content: { $case: 'event', value: progressEvent(number) } });
+            for (const number of [1, 2, 3]) call.write({ event: progressEvent(number) });
           },
         }),
       ],
@@ -199,7 +205,7 @@ describe('runSearch', () => {
         search(call) {
           ids.push(call.request.requestId);
           if (ids.length === 1) call.emit('error', { code: 14, details: 'restarting' });
-          else answer(call, { content: { $case: 'event', value: endEvent(1) } });
+          else answer(call, { event: endEvent(1) });
         },
       }),
     ]);
@@ -215,10 +221,7 @@ describe('runSearch', () => {
       pruning({
         search: (call) =>
           answer(call, {
-            content: {
-              $case: 'event',
-              value: endEvent(1, JobState.CANCELLED, detailedStatus(1, 'CANCELLED', 'cancelled by a caller')),
-            },
+            event: endEvent(1, JobState.CANCELLED, detailedStatus(1, 'CANCELLED', 'cancelled by a caller')),
           }),
       }),
     ]);
@@ -235,25 +238,11 @@ describe('planSearch', () => {
     const { client } = await serve([
       PruningServiceService,
       pruning({
-        search: (call) =>
-          answer(call, {
-            content: {
-              $case: 'plan',
-              value: {
-                trials: call.request.validateOnly ? 7n : 0n,
-                tokens: 0n,
-                peakMemoryBytes: 0n,
-                seconds: -1,
-                feasible: [],
-                loadsIn: [],
-                architectures: [],
-                costs: [],
-              },
-            },
-          }),
+        planSearch: ({ request }, respond) =>
+          respond(null, PlanSearchResponse.fromPartial({ plan: { trials: BigInt(request.model.length) } })),
       }),
     ]);
-    expect((await client.planSearch({ model: 'tiny' })).trials).toBe(7n);
+    expect((await client.planSearch({ model: 'tiny' })).trials).toBe(4n);
   });
 });
 
@@ -263,11 +252,18 @@ function answer(call: ServerWritableStream<SearchRequest, SearchResponse>, respo
 }
 
 function pruning({
-  search = () => undefined,
-}: {
-  search?: (call: ServerWritableStream<SearchRequest, SearchResponse>) => void;
-}) {
-  return { prune: () => undefined, evaluate: () => undefined, predict: () => undefined, search };
+  search = silent,
+  planSearch = silent,
+}: Partial<Pick<PruningServiceServer, 'search' | 'planSearch'>>) {
+  return {
+    prune: silent,
+    planPrune: silent,
+    evaluate: silent,
+    planEvaluate: silent,
+    predict: silent,
+    search,
+    planSearch,
+  };
 }
 
 function silent(): void {}

@@ -3,7 +3,7 @@ import { setImmediate } from 'node:timers/promises';
 import type { Architecture } from '../../core/model/shape.js';
 import type { EvaluationPlan, Evaluator } from '../../core/ports/evaluator.js';
 import type { Cost } from '../../gen/prunecast/v1/common.js';
-import type { EvaluateRequest, EvaluateTarget } from '../../gen/prunecast/v1/pruning.js';
+import type { EvaluateRequest, EvaluateTarget, Plan } from '../../gen/prunecast/v1/pruning.js';
 import { openSpaces, requireSameUnits, resolveSelection, type Selection } from '../architectures/resolve-selection.js';
 import { architectureKey, encodeArchitecture } from '../encoding/architecture.js';
 import { encodeFidelity, encodeMeasurement, measurementFingerprint } from '../encoding/measurement.js';
@@ -80,10 +80,11 @@ export async function prepareEvaluate(
     if (mended !== undefined)
       restored.set(index, await services.recipes.restore(mended, request.recipe?.calibration?.text, model));
   }
-  if (request.validateOnly)
-    return { kind: 'plan', plan: await encodePlan(model, plan, { selections, recipe, restored }) };
   const evaluation = { model, selections, plan, recipe, restored, evaluator, evaluatorOptions: options };
-  return { kind: 'work', run: workOn(model, (context) => runEvaluation(services, evaluation, context)) };
+  return {
+    plan: () => encodePlan(evaluation),
+    run: workOn(model, (context) => runEvaluation(services, evaluation, context)),
+  };
 }
 
 /** Targets before others get a turn. */
@@ -217,11 +218,7 @@ function countCalibrated(recipe: RecipeSpec | undefined): number {
   return recipe?.calibration?.sequences.reduce((total, { length }) => total + length, 0) ?? 0;
 }
 
-async function encodePlan(
-  model: OpenModel,
-  plan: EvaluationPlan,
-  { selections, recipe, restored }: Pick<Evaluation, 'selections' | 'recipe' | 'restored'>,
-) {
+async function encodePlan({ model, plan, selections, recipe, restored }: Evaluation): Promise<Plan> {
   const { language } = model;
   const tokens = countCalibrated(recipe) + selections.length * plan.fidelity.tokens;
   const costs: Cost[] = [];

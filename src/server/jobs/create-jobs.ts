@@ -139,7 +139,6 @@ export function createJobs({
     return {
       run: async (context) => {
         const prepared = await known.restart(request, job, context.signal);
-        if (prepared.kind === 'plan') throw new PrunecastError('INTERNAL', `${id} has a plan in place of work`);
         return prepared.run(context);
       },
       resume: (ranges, signal) => known.resume(request, job, ranges, signal),

@@ -8,10 +8,14 @@ import { readStored } from '../../core/errors/read-stored.js';
 import type { StoreRecord } from '../../core/ports/store.js';
 import type { EmittedPayload, JobContext, JobOutcome, Jobs } from './jobs.js';
 
-/** A request that was checked: either its plan, where no more was asked, or the work to be done. */
-export type Prepared =
-  | { readonly kind: 'plan'; readonly plan: Plan }
-  | { readonly kind: 'work'; readonly studyId?: string; readonly run: (context: JobContext) => Promise<JobOutcome> };
+/** A request that was checked: the work to be done, and what it would come to. */
+export interface Prepared {
+  /** The study that the job makes; left out for none. */
+  readonly studyId?: string;
+  /** What a Plan RPC answers; left out for kinds that have none. */
+  readonly plan?: () => Promise<Plan>;
+  readonly run: (context: JobContext) => Promise<JobOutcome>;
+}
 
 /** What a job was when its server ended. */
 export interface RestartedJob {
@@ -120,15 +124,13 @@ export async function startKind<Request>(
   { kind, codec, requestIdOf, prepare }: RunnableKind<Request>,
   request: Request,
   signal: AbortSignal,
-): Promise<{ readonly jobId: string } | { readonly plan: Plan }> {
+): Promise<{ readonly jobId: string }> {
   signal.throwIfAborted();
   const requestId = requestIdOf(request);
   const requestDigest = digestRequest(kind, codec, request);
   const known = await jobs.findByRequestId(requestId, requestDigest);
   if (known !== undefined) return { jobId: known };
-  const prepared = await orAborted(prepare(request, signal), signal);
-  if (prepared.kind === 'plan') return { plan: prepared.plan };
-  const { run, studyId } = prepared;
+  const { run, studyId } = await orAborted(prepare(request, signal), signal);
   const { jobId } = await jobs.start({
     kind,
     requestId,
@@ -139,4 +141,20 @@ export async function startKind<Request>(
     ...(studyId === undefined ? {} : { studyId }),
   });
   return { jobId };
+}
+
+/**
+ * What a job of this request would do. Throws what the request is refused with, or the signal's reason.
+ *
+ * @param signal of the call
+ */
+export async function planKind<Request>(
+  { kind, prepare }: RunnableKind<Request>,
+  request: Request,
+  signal: AbortSignal,
+): Promise<Plan> {
+  signal.throwIfAborted();
+  const { plan } = await orAborted(prepare(request, signal), signal);
+  if (plan === undefined) throw new RangeError(`jobs of kind ${kind} have no plan`);
+  return orAborted(plan(), signal);
 }

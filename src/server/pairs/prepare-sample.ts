@@ -2,7 +2,6 @@ import { SearchRequest } from '../../gen/prunecast/v1/pruning.js';
 import type { SamplePairsRequest } from '../../gen/prunecast/v1/pair.js';
 import { JobState } from '../../gen/prunecast/v1/job.js';
 import { createRng } from '../../core/random.js';
-import { PrunecastError } from '../../core/errors/prunecast-error.js';
 import { applyEvent } from '../../search/study/apply-event.js';
 import { nextAction } from '../../search/study/next-action.js';
 import type { JobContext, JobResult } from '../jobs/jobs.js';
@@ -22,11 +21,6 @@ export async function prepareSample(
   restarted?: RestartedJob,
 ): Promise<Prepared> {
   const request = keepSampling(requireSet(search, 'search'));
-  if (search?.validateOnly === true)
-    throw PrunecastError.ofField(
-      'search.validate_only',
-      'is set; SamplePairs answers with a job: ask Search for the plan',
-    );
   const question = await openQuestion(services, request);
   const study: SampledStudy = {
     id: restarted?.studyId ?? createId('study'),
@@ -35,7 +29,6 @@ export async function prepareSample(
     request: SearchRequest.encode(request).finish(),
   };
   return {
-    kind: 'work',
     studyId: study.id,
     run: workOn(study.model, (context) => runSampling(services, study, context)),
   };

@@ -56,7 +56,7 @@ export async function prepareFit(services: FitServices, request: FitPredictorReq
       columns: set.dimensions.length,
       metrics: [target, ...others].map(({ metric }) => metric),
     });
-  return { kind: 'work', run: (context) => runFit(services, fit, measureTables, context) };
+  return { run: (context) => runFit(services, fit, measureTables, context) };
 }
 
 /**

@@ -7,7 +7,7 @@ import { decodeCounts } from '../../core/space/search-space.js';
 import { listCompanions } from '../../engine/checkpoint/list-companions.js';
 import { findCalibrationErrorAllocation } from '../../search/controls/calibration-error.js';
 import type { PluginRef, Text } from '../../gen/prunecast/v1/common.js';
-import type { PruneRequest } from '../../gen/prunecast/v1/pruning.js';
+import type { Plan, PruneRequest } from '../../gen/prunecast/v1/pruning.js';
 import { hardestOf } from '../architectures/make-uneven.js';
 import {
   openSpaces,
@@ -68,36 +68,35 @@ export async function preparePrune(
     recipe,
   );
   await listCompanions(model.language.checkpoint.files); // what cannot be copied to the output is found before any work
-  if (request.validateOnly) {
-    const sequences = recipe?.calibration?.sequences ?? [];
-    const tokens = sequences.reduce((sum, { length }) => sum + length, 0);
-    return {
-      kind: 'plan',
-      plan: {
-        trials: 0n,
-        tokens: BigInt(tokens),
-        peakMemoryBytes: BigInt(model.language.estimatePeakBytes(sequences.map((sequence) => ({ tokens: sequence })))),
-        seconds: await estimateSeconds(model, tokens),
-        feasible:
-          selection.budgets === undefined ? [] : encodeFeasible(selection.budgets.space, selection.budgets.budgets),
-        loadsIn: [...loadsIn],
-        // Shared out by calibration error, the architecture is known once the calibration is done.
-        architectures: byError === undefined ? [encodeArchitecture(selection.architecture)] : [],
-        costs:
-          byError === undefined
-            ? encodeCosts(
-                shape,
-                selection.architecture,
-                selection.budgets?.budgets,
-                exportedShape(shape, selection.architecture, recipe?.compensation),
-              )
-            : [],
-      },
-    };
-  }
+  const pruning = { model, selection, byError, output, recipe };
   return {
-    kind: 'work',
-    run: workOn(model, (context) => runPrune(services, { model, selection, byError, output, recipe }, context)),
+    plan: () => encodePlan(pruning, loadsIn),
+    run: workOn(model, (context) => runPrune(services, pruning, context)),
+  };
+}
+
+async function encodePlan({ model, selection, byError, recipe }: Pruning, loadsIn: readonly string[]): Promise<Plan> {
+  const { shape } = model.language;
+  const sequences = recipe?.calibration?.sequences ?? [];
+  const tokens = sequences.reduce((sum, { length }) => sum + length, 0);
+  return {
+    trials: 0n,
+    tokens: BigInt(tokens),
+    peakMemoryBytes: BigInt(model.language.estimatePeakBytes(sequences.map((sequence) => ({ tokens: sequence })))),
+    seconds: await estimateSeconds(model, tokens),
+    feasible: selection.budgets === undefined ? [] : encodeFeasible(selection.budgets.space, selection.budgets.budgets),
+    loadsIn: [...loadsIn],
+    // Shared out by calibration error, the architecture is known once the calibration is done.
+    architectures: byError === undefined ? [encodeArchitecture(selection.architecture)] : [],
+    costs:
+      byError === undefined
+        ? encodeCosts(
+            shape,
+            selection.architecture,
+            selection.budgets?.budgets,
+            exportedShape(shape, selection.architecture, recipe?.compensation),
+          )
+        : [],
   };
 }
 

@@ -6,7 +6,7 @@ import {
 } from '../../gen/prunecast/v1/pruning.js';
 import type { JobEvents } from '../jobs/job-events.js';
 import type { Jobs } from '../jobs/jobs.js';
-import { startKind, type RunnableKind } from '../jobs/runnable-kind.js';
+import { planKind, startKind, type RunnableKind } from '../jobs/runnable-kind.js';
 import { answerPredict } from '../predictors/answer-predict.js';
 import { defineService, type RpcService } from './rpc-service.js';
 import { serveJobStream } from './serve-job-stream.js';
@@ -22,15 +22,22 @@ export type PruningServices = Parameters<typeof answerPredict>[0] & {
   readonly events: JobEvents;
 };
 
-/** `PruningService`: three verbs that start a durable job and stream its events, and one that answers at once. */
+/** `PruningService`: three verbs that start a durable job and stream its events, their plans, and one verb that answers at once. */
 export function createPruningService(services: PruningServices): RpcService {
   const { kinds, jobs, events } = services;
   const stream = <Request>(kind: RunnableKind<Request>) =>
     serveJobStream<Request>(events, (request, signal) => startKind(jobs, kind, request, signal));
   return defineService(PruningServiceService, {
     prune: stream(kinds.prune),
+    planPrune: servePlan(kinds.prune),
     evaluate: stream(kinds.evaluate),
+    planEvaluate: servePlan(kinds.evaluate),
     search: stream(kinds.search),
+    planSearch: servePlan(kinds.search),
     predict: serveUnary((request, signal) => answerPredict(services, request, signal)),
   });
+}
+
+function servePlan<Request>(kind: RunnableKind<Request>) {
+  return serveUnary(async (request: Request, signal) => ({ plan: await planKind(kind, request, signal) }));
 }

@@ -1,17 +1,13 @@
 import type { handleServerStreamingCall } from '@grpc/grpc-js';
 import type { JobEvent } from '../../gen/prunecast/v1/job.js';
-import type { Plan } from '../../gen/prunecast/v1/pruning.js';
 import type { JobEvents } from '../jobs/job-events.js';
 import type { Served } from './call-context.js';
 import { serveStream } from './serve-stream.js';
 
 /** What Prune, Evaluate and Search all answer with. */
 export interface JobStreamResponse {
-  content: { $case: 'event'; value: JobEvent } | { $case: 'plan'; value: Plan } | undefined;
+  event: JobEvent | undefined;
 }
-
-/** A job to be followed from its first event, or the plan that `validate_only` asked for. */
-export type JobOrPlan = { readonly jobId: string } | { readonly plan: Plan };
 
 /**
  * A method that starts a job, or attaches to one, and streams its events from the first. After the terminal event of a
@@ -20,16 +16,12 @@ export type JobOrPlan = { readonly jobId: string } | { readonly plan: Plan };
  */
 export function serveJobStream<Request>(
   events: JobEvents,
-  start: (request: Request, signal: AbortSignal) => Promise<JobOrPlan>,
+  start: (request: Request, signal: AbortSignal) => Promise<{ readonly jobId: string }>,
 ): Served<handleServerStreamingCall<Request, JobStreamResponse>> {
   return serveStream(async function* (request: Request, signal) {
-    const started = await start(request, signal);
-    if ('plan' in started) {
-      yield { content: { $case: 'plan', value: started.plan } };
-      return undefined;
-    }
-    for await (const event of events.follow(started.jobId, 0n, signal)) {
-      yield { content: { $case: 'event', value: event } };
+    const { jobId } = await start(request, signal);
+    for await (const event of events.follow(jobId, 0n, signal)) {
+      yield { event };
       if (event.payload?.$case === 'ended') return event.payload.value.error;
     }
     return undefined;

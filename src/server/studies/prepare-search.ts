@@ -43,8 +43,11 @@ export async function prepareSearch(
   restarted?: RestartedJob,
 ): Promise<Prepared> {
   const { study, loadsIn } = await openStudy(services, request, restarted);
-  if (request.validateOnly) return { kind: 'plan', plan: { ...(await describePlan(study)), loadsIn: [...loadsIn] } };
-  return { kind: 'work', studyId: study.id, run: workOn(study.model, (context) => runStudy(services, study, context)) };
+  return {
+    studyId: study.id,
+    plan: async () => ({ ...(await describePlan(study)), loadsIn: [...loadsIn] }),
+    run: workOn(study.model, (context) => runStudy(services, study, context)),
+  };
 }
 
 /** Checks what a ResumeJob brings for a study that waits. Throws as `resumeStudy`. */

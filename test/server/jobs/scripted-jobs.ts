@@ -45,13 +45,9 @@ export async function begin(server: TestServer, model: string, requestId = '') {
 
 /** The events of a stream of Evaluate's answers, or of WatchJob's. */
 export async function* eventsOf(
-  responses: AsyncIterable<EvaluateResponse | { event: JobEvent | undefined }>,
+  responses: AsyncIterable<{ event: JobEvent | undefined }>,
 ): AsyncGenerator<JobEvent, void, undefined> {
-  for await (const response of responses) {
-    const event =
-      'event' in response ? response.event : response.content?.$case === 'event' ? response.content.value : undefined;
-    if (event) yield event;
-  }
+  for await (const { event } of responses) if (event) yield event;
 }
 
 /** All events that are left, and what the stream failed with, if it did. */

@@ -40,7 +40,6 @@ export async function startOwner(
       {
         kind: JobKind.EVALUATE,
         restart: async () => ({
-          kind: 'work',
           run: (context) => {
             runs.push(context);
             return run(context);

@@ -67,12 +67,10 @@ const latencyOf = (costs: readonly Cost[] | undefined): Cost | undefined =>
 
 /** The unpruned latency of a context that nobody asked about before. */
 async function askMost(): Promise<number> {
-  for await (const { content } of verbs.client.services.pruning.search(
-    smallSearch({ budgets: [{ ...budget(0.2, 7), limit: { $case: 'atMost', value: 1e6 } }], validateOnly: true }),
-  )) {
-    if (content?.$case === 'plan') return content.value.feasible[0]?.most ?? NaN;
-  }
-  return NaN;
+  const { feasible } = await verbs.client.planSearch(
+    smallSearch({ budgets: [{ ...budget(0.2, 7), limit: { $case: 'atMost', value: 1e6 } }] }),
+  );
+  return feasible[0]?.most ?? NaN;
 }
 
 describe('a latency budget', () => {
@@ -96,12 +94,7 @@ describe('a latency budget', () => {
   });
 
   it('has its feasible range told in milliseconds, with the smallest shape that the space has', async () => {
-    const ranges = [];
-    for await (const { content } of verbs.client.services.pruning.search(
-      smallSearch({ budgets: [budget(0.2)], validateOnly: true }),
-    )) {
-      if (content?.$case === 'plan') ranges.push(...content.value.feasible);
-    }
+    const { feasible: ranges } = await verbs.client.planSearch(smallSearch({ budgets: [budget(0.2)] }));
     expect(ranges).toHaveLength(1);
     expect(ranges[0]?.most).toBeCloseTo(DENSE_MS, 4);
     expect(ranges[0]?.least).toBeCloseTo(

@@ -16,28 +16,12 @@ beforeAll(async () => {
 });
 afterAll(() => verbs[Symbol.asyncDispose]());
 
-async function planOf(
-  answers: AsyncIterable<{ readonly content?: { readonly $case: string; readonly value: unknown } | undefined }>,
-): Promise<Plan> {
-  const contents = [];
-  for await (const { content } of answers) contents.push(content);
-  expect(contents.map((content) => content?.$case)).toEqual(['plan']);
-  return contents[0]?.value as Plan;
-}
-
 function planEvaluation(tokenLimit: bigint): Promise<Plan> {
-  return planOf(
-    verbs.client.services.pruning.evaluate({
-      model: DEMO,
-      measurement: { text: REFERENCE_TEXT },
-      fidelity: { tokenLimit },
-      validateOnly: true,
-    }),
-  );
+  return verbs.client.planEvaluate({ model: DEMO, measurement: { text: REFERENCE_TEXT }, fidelity: { tokenLimit } });
 }
 
-describe('validate_only', () => {
-  it('on Evaluate tells tokens, the time they take at the pace of this server, and memory', async () => {
+describe('a plan', () => {
+  it('of Evaluate tells tokens, the time they take at the pace of this server, and memory', async () => {
     const [short, long] = [await planEvaluation(512n), await planEvaluation(2048n)];
     expect(short).toMatchObject({ trials: 1n, tokens: 512n });
     expect(long.tokens).toBe(2048n);
@@ -47,24 +31,21 @@ describe('validate_only', () => {
     expect(short.peakMemoryBytes).toBeLessThan(2n ** 32n);
   });
 
-  it('on Prune tells the calibration and the range of each budget', async () => {
-    const plan = await planOf(
-      verbs.client.services.pruning.prune({
-        model: DEMO,
-        recipe: { criterion: { id: 'wanda' }, compensation: { id: 'none' }, calibration: CALIBRATION },
-        selection: {
-          $case: 'budgets',
-          value: {
-            budgets: [
-              { limit: { $case: 'removedShare', value: 0.2 } },
-              { kind: BudgetKind.KV_CACHE_BYTES_PER_TOKEN, limit: { $case: 'removedShare', value: 0.2 } },
-            ],
-          },
+  it('of Prune tells the calibration and the range of each budget', async () => {
+    const plan = await verbs.client.planPrune({
+      model: DEMO,
+      recipe: { criterion: { id: 'wanda' }, compensation: { id: 'none' }, calibration: CALIBRATION },
+      selection: {
+        $case: 'budgets',
+        value: {
+          budgets: [
+            { limit: { $case: 'removedShare', value: 0.2 } },
+            { kind: BudgetKind.KV_CACHE_BYTES_PER_TOKEN, limit: { $case: 'removedShare', value: 0.2 } },
+          ],
         },
-        output: 'planned',
-        validateOnly: true,
-      }),
-    );
+      },
+      output: 'planned',
+    });
     expect(plan.tokens).toBe(16n * 128n);
     expect(plan.seconds).toBeGreaterThan(0);
     expect(plan.peakMemoryBytes).toBeGreaterThan(1_000_000n);
@@ -73,30 +54,24 @@ describe('validate_only', () => {
       [BudgetKind.KV_CACHE_BYTES_PER_TOKEN, 5 * 2 * 4 * 8 * 2],
     ]);
     expect(plan.architectures).toHaveLength(1);
-    const unread = await planOf(
-      verbs.client.services.pruning.prune({
-        model: DEMO,
-        recipe: MAGNITUDE,
-        selection: { $case: 'uniformRate', value: 0.2 },
-        output: 'planned',
-        validateOnly: true,
-      }),
-    );
+    const unread = await verbs.client.planPrune({
+      model: DEMO,
+      recipe: MAGNITUDE,
+      selection: { $case: 'uniformRate', value: 0.2 },
+      output: 'planned',
+    });
     expect(unread).toMatchObject({ tokens: 0n, seconds: 0, feasible: [] });
   });
 
-  it('on Search tells trials, tokens, time, memory, and the range of each budget', async () => {
-    const plan = await planOf(
-      verbs.client.services.pruning.search(
-        smallSearch({
-          validateOnly: true,
-          output: 'planned',
-          budgets: [
-            { limit: { $case: 'removedShare', value: 0.2 } },
-            { kind: BudgetKind.FLOPS_PER_TOKEN, limit: { $case: 'removedShare', value: 0.1 } },
-          ],
-        }),
-      ),
+  it('of Search tells trials, tokens, time, memory, and the range of each budget', async () => {
+    const plan = await verbs.client.planSearch(
+      smallSearch({
+        output: 'planned',
+        budgets: [
+          { limit: { $case: 'removedShare', value: 0.2 } },
+          { kind: BudgetKind.FLOPS_PER_TOKEN, limit: { $case: 'removedShare', value: 0.1 } },
+        ],
+      }),
     );
     expect(plan.trials).toBeGreaterThan(24n);
     expect(plan.tokens).toBeGreaterThan(24n * 256n);

@@ -171,8 +171,6 @@ export interface PruneRequest {
   output: string;
   /** Replace an earlier output. A folder that holds anything else is refused all the same (OUTPUT_PROTECTED). */
   overwrite: boolean;
-  /** Only answer the plan. */
-  validateOnly: boolean;
 }
 
 /** Several budgets, each to be met. */
@@ -182,9 +180,11 @@ export interface BudgetList {
 }
 
 export interface PruneResponse {
-  content: { $case: "event"; value: JobEvent } | //
-  /** With `validate_only`, and nothing else. */
-  { $case: "plan"; value: Plan } | undefined;
+  event: JobEvent | undefined;
+}
+
+export interface PlanPruneResponse {
+  plan: Plan | undefined;
 }
 
 export interface EvaluateRequest {
@@ -210,11 +210,7 @@ export interface EvaluateRequest {
     | FidelitySpec
     | undefined;
   /** For uniform rates and dimension rates: which layers and kinds take part. */
-  space:
-    | SearchSpaceSpec
-    | undefined;
-  /** Only answer the plan. */
-  validateOnly: boolean;
+  space: SearchSpaceSpec | undefined;
 }
 
 /** One architecture to measure. */
@@ -253,9 +249,11 @@ export interface Dense {
 }
 
 export interface EvaluateResponse {
-  content: { $case: "event"; value: JobEvent } | //
-  /** With `validate_only`, and nothing else. */
-  { $case: "plan"; value: Plan } | undefined;
+  event: JobEvent | undefined;
+}
+
+export interface PlanEvaluateResponse {
+  plan: Plan | undefined;
 }
 
 export interface PredictRequest {
@@ -388,8 +386,6 @@ export interface SearchRequest {
   preset: string;
   /** How finalists, controls and output are mended. */
   finish: Finish;
-  /** Only answer the plan. */
-  validateOnly: boolean;
   /**
    * What the winner is compared with: `uniform-paper`, `uniform-best`, `global-threshold`, `calibration-error`, `random`, and
    * `paper-recipe/uniform-paper` and `paper-recipe/uniform-best`, in the paper's recipe. `random` costs as many labels as the
@@ -513,9 +509,11 @@ export interface RefinePlan {
 }
 
 export interface SearchResponse {
-  content: { $case: "event"; value: JobEvent } | //
-  /** With `validate_only`, and nothing else. */
-  { $case: "plan"; value: Plan } | undefined;
+  event: JobEvent | undefined;
+}
+
+export interface PlanSearchResponse {
+  plan: Plan | undefined;
 }
 
 /** What a job would do. */
@@ -554,7 +552,6 @@ function createBasePruneRequest(): PruneRequest {
     exporter: undefined,
     output: "",
     overwrite: false,
-    validateOnly: false,
   };
 }
 
@@ -603,9 +600,6 @@ export const PruneRequest: MessageFns<PruneRequest> = {
     }
     if (message.overwrite !== false) {
       writer.uint32(104).bool(message.overwrite);
-    }
-    if (message.validateOnly !== false) {
-      writer.uint32(112).bool(message.validateOnly);
     }
     return writer;
   },
@@ -735,14 +729,6 @@ export const PruneRequest: MessageFns<PruneRequest> = {
             message.overwrite = reader.bool();
             continue;
           }
-          case 14: {
-            if (tag !== 112) {
-              break;
-            }
-
-            message.validateOnly = reader.bool();
-            continue;
-          }
         }
         if ((tag & 7) === 4 || tag === 0) {
           break;
@@ -791,11 +777,6 @@ export const PruneRequest: MessageFns<PruneRequest> = {
       exporter: isSet(object.exporter) ? PluginRef.fromJSON(object.exporter) : undefined,
       output: isSet(object.output) ? globalThis.String(object.output) : "",
       overwrite: isSet(object.overwrite) ? globalThis.Boolean(object.overwrite) : false,
-      validateOnly: isSet(object.validateOnly)
-        ? globalThis.Boolean(object.validateOnly)
-        : isSet(object.validate_only)
-        ? globalThis.Boolean(object.validate_only)
-        : false,
     };
   },
 
@@ -836,9 +817,6 @@ export const PruneRequest: MessageFns<PruneRequest> = {
     }
     if (message.overwrite !== false) {
       obj.overwrite = message.overwrite;
-    }
-    if (message.validateOnly !== false) {
-      obj.validateOnly = message.validateOnly;
     }
     return obj;
   },
@@ -905,7 +883,6 @@ export const PruneRequest: MessageFns<PruneRequest> = {
       : undefined;
     message.output = object.output ?? "";
     message.overwrite = object.overwrite ?? false;
-    message.validateOnly = object.validateOnly ?? false;
     return message;
   },
 };
@@ -980,18 +957,13 @@ export const BudgetList: MessageFns<BudgetList> = {
 };
 
 function createBasePruneResponse(): PruneResponse {
-  return { content: undefined };
+  return { event: undefined };
 }
 
 export const PruneResponse: MessageFns<PruneResponse> = {
   encode(message: PruneResponse, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
-    switch (message.content?.$case) {
-      case "event":
-        JobEvent.encode(message.content.value, writer.uint32(10).fork()).join();
-        break;
-      case "plan":
-        Plan.encode(message.content.value, writer.uint32(18).fork()).join();
-        break;
+    if (message.event !== undefined) {
+      JobEvent.encode(message.event, writer.uint32(10).fork()).join();
     }
     return writer;
   },
@@ -1014,15 +986,7 @@ export const PruneResponse: MessageFns<PruneResponse> = {
               break;
             }
 
-            message.content = { $case: "event", value: JobEvent.decode(reader, reader.uint32()) };
-            continue;
-          }
-          case 2: {
-            if (tag !== 18) {
-              break;
-            }
-
-            message.content = { $case: "plan", value: Plan.decode(reader, reader.uint32()) };
+            message.event = JobEvent.decode(reader, reader.uint32());
             continue;
           }
         }
@@ -1038,21 +1002,13 @@ export const PruneResponse: MessageFns<PruneResponse> = {
   },
 
   fromJSON(object: any): PruneResponse {
-    return {
-      content: isSet(object.event)
-        ? { $case: "event", value: JobEvent.fromJSON(object.event) }
-        : isSet(object.plan)
-        ? { $case: "plan", value: Plan.fromJSON(object.plan) }
-        : undefined,
-    };
+    return { event: isSet(object.event) ? JobEvent.fromJSON(object.event) : undefined };
   },
 
   toJSON(message: PruneResponse): unknown {
     const obj: any = {};
-    if (message.content?.$case === "event") {
-      obj.event = JobEvent.toJSON(message.content.value);
-    } else if (message.content?.$case === "plan") {
-      obj.plan = Plan.toJSON(message.content.value);
+    if (message.event !== undefined) {
+      obj.event = JobEvent.toJSON(message.event);
     }
     return obj;
   },
@@ -1062,20 +1018,76 @@ export const PruneResponse: MessageFns<PruneResponse> = {
   },
   fromPartial(object: DeepPartial<PruneResponse>): PruneResponse {
     const message = createBasePruneResponse();
-    switch (object.content?.$case) {
-      case "event": {
-        if (object.content?.value !== undefined && object.content?.value !== null) {
-          message.content = { $case: "event", value: JobEvent.fromPartial(object.content.value) };
-        }
-        break;
-      }
-      case "plan": {
-        if (object.content?.value !== undefined && object.content?.value !== null) {
-          message.content = { $case: "plan", value: Plan.fromPartial(object.content.value) };
-        }
-        break;
-      }
+    message.event = (object.event !== undefined && object.event !== null)
+      ? JobEvent.fromPartial(object.event)
+      : undefined;
+    return message;
+  },
+};
+
+function createBasePlanPruneResponse(): PlanPruneResponse {
+  return { plan: undefined };
+}
+
+export const PlanPruneResponse: MessageFns<PlanPruneResponse> = {
+  encode(message: PlanPruneResponse, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.plan !== undefined) {
+      Plan.encode(message.plan, writer.uint32(10).fork()).join();
     }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): PlanPruneResponse {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBasePlanPruneResponse();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.plan = Plan.decode(reader, reader.uint32());
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  fromJSON(object: any): PlanPruneResponse {
+    return { plan: isSet(object.plan) ? Plan.fromJSON(object.plan) : undefined };
+  },
+
+  toJSON(message: PlanPruneResponse): unknown {
+    const obj: any = {};
+    if (message.plan !== undefined) {
+      obj.plan = Plan.toJSON(message.plan);
+    }
+    return obj;
+  },
+
+  create(base?: DeepPartial<PlanPruneResponse>): PlanPruneResponse {
+    return PlanPruneResponse.fromPartial(base ?? {});
+  },
+  fromPartial(object: DeepPartial<PlanPruneResponse>): PlanPruneResponse {
+    const message = createBasePlanPruneResponse();
+    message.plan = (object.plan !== undefined && object.plan !== null) ? Plan.fromPartial(object.plan) : undefined;
     return message;
   },
 };
@@ -1089,7 +1101,6 @@ function createBaseEvaluateRequest(): EvaluateRequest {
     measurement: undefined,
     fidelity: undefined,
     space: undefined,
-    validateOnly: false,
   };
 }
 
@@ -1115,9 +1126,6 @@ export const EvaluateRequest: MessageFns<EvaluateRequest> = {
     }
     if (message.space !== undefined) {
       SearchSpaceSpec.encode(message.space, writer.uint32(58).fork()).join();
-    }
-    if (message.validateOnly !== false) {
-      writer.uint32(64).bool(message.validateOnly);
     }
     return writer;
   },
@@ -1191,14 +1199,6 @@ export const EvaluateRequest: MessageFns<EvaluateRequest> = {
             message.space = SearchSpaceSpec.decode(reader, reader.uint32());
             continue;
           }
-          case 8: {
-            if (tag !== 64) {
-              break;
-            }
-
-            message.validateOnly = reader.bool();
-            continue;
-          }
         }
         if ((tag & 7) === 4 || tag === 0) {
           break;
@@ -1226,11 +1226,6 @@ export const EvaluateRequest: MessageFns<EvaluateRequest> = {
       measurement: isSet(object.measurement) ? MeasurementSpec.fromJSON(object.measurement) : undefined,
       fidelity: isSet(object.fidelity) ? FidelitySpec.fromJSON(object.fidelity) : undefined,
       space: isSet(object.space) ? SearchSpaceSpec.fromJSON(object.space) : undefined,
-      validateOnly: isSet(object.validateOnly)
-        ? globalThis.Boolean(object.validateOnly)
-        : isSet(object.validate_only)
-        ? globalThis.Boolean(object.validate_only)
-        : false,
     };
   },
 
@@ -1257,9 +1252,6 @@ export const EvaluateRequest: MessageFns<EvaluateRequest> = {
     if (message.space !== undefined) {
       obj.space = SearchSpaceSpec.toJSON(message.space);
     }
-    if (message.validateOnly !== false) {
-      obj.validateOnly = message.validateOnly;
-    }
     return obj;
   },
 
@@ -1283,7 +1275,6 @@ export const EvaluateRequest: MessageFns<EvaluateRequest> = {
     message.space = (object.space !== undefined && object.space !== null)
       ? SearchSpaceSpec.fromPartial(object.space)
       : undefined;
-    message.validateOnly = object.validateOnly ?? false;
     return message;
   },
 };
@@ -1555,18 +1546,13 @@ export const Dense: MessageFns<Dense> = {
 };
 
 function createBaseEvaluateResponse(): EvaluateResponse {
-  return { content: undefined };
+  return { event: undefined };
 }
 
 export const EvaluateResponse: MessageFns<EvaluateResponse> = {
   encode(message: EvaluateResponse, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
-    switch (message.content?.$case) {
-      case "event":
-        JobEvent.encode(message.content.value, writer.uint32(10).fork()).join();
-        break;
-      case "plan":
-        Plan.encode(message.content.value, writer.uint32(18).fork()).join();
-        break;
+    if (message.event !== undefined) {
+      JobEvent.encode(message.event, writer.uint32(10).fork()).join();
     }
     return writer;
   },
@@ -1589,15 +1575,7 @@ export const EvaluateResponse: MessageFns<EvaluateResponse> = {
               break;
             }
 
-            message.content = { $case: "event", value: JobEvent.decode(reader, reader.uint32()) };
-            continue;
-          }
-          case 2: {
-            if (tag !== 18) {
-              break;
-            }
-
-            message.content = { $case: "plan", value: Plan.decode(reader, reader.uint32()) };
+            message.event = JobEvent.decode(reader, reader.uint32());
             continue;
           }
         }
@@ -1613,21 +1591,13 @@ export const EvaluateResponse: MessageFns<EvaluateResponse> = {
   },
 
   fromJSON(object: any): EvaluateResponse {
-    return {
-      content: isSet(object.event)
-        ? { $case: "event", value: JobEvent.fromJSON(object.event) }
-        : isSet(object.plan)
-        ? { $case: "plan", value: Plan.fromJSON(object.plan) }
-        : undefined,
-    };
+    return { event: isSet(object.event) ? JobEvent.fromJSON(object.event) : undefined };
   },
 
   toJSON(message: EvaluateResponse): unknown {
     const obj: any = {};
-    if (message.content?.$case === "event") {
-      obj.event = JobEvent.toJSON(message.content.value);
-    } else if (message.content?.$case === "plan") {
-      obj.plan = Plan.toJSON(message.content.value);
+    if (message.event !== undefined) {
+      obj.event = JobEvent.toJSON(message.event);
     }
     return obj;
   },
@@ -1637,20 +1607,76 @@ export const EvaluateResponse: MessageFns<EvaluateResponse> = {
   },
   fromPartial(object: DeepPartial<EvaluateResponse>): EvaluateResponse {
     const message = createBaseEvaluateResponse();
-    switch (object.content?.$case) {
-      case "event": {
-        if (object.content?.value !== undefined && object.content?.value !== null) {
-          message.content = { $case: "event", value: JobEvent.fromPartial(object.content.value) };
-        }
-        break;
-      }
-      case "plan": {
-        if (object.content?.value !== undefined && object.content?.value !== null) {
-          message.content = { $case: "plan", value: Plan.fromPartial(object.content.value) };
-        }
-        break;
-      }
+    message.event = (object.event !== undefined && object.event !== null)
+      ? JobEvent.fromPartial(object.event)
+      : undefined;
+    return message;
+  },
+};
+
+function createBasePlanEvaluateResponse(): PlanEvaluateResponse {
+  return { plan: undefined };
+}
+
+export const PlanEvaluateResponse: MessageFns<PlanEvaluateResponse> = {
+  encode(message: PlanEvaluateResponse, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.plan !== undefined) {
+      Plan.encode(message.plan, writer.uint32(10).fork()).join();
     }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): PlanEvaluateResponse {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBasePlanEvaluateResponse();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.plan = Plan.decode(reader, reader.uint32());
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  fromJSON(object: any): PlanEvaluateResponse {
+    return { plan: isSet(object.plan) ? Plan.fromJSON(object.plan) : undefined };
+  },
+
+  toJSON(message: PlanEvaluateResponse): unknown {
+    const obj: any = {};
+    if (message.plan !== undefined) {
+      obj.plan = Plan.toJSON(message.plan);
+    }
+    return obj;
+  },
+
+  create(base?: DeepPartial<PlanEvaluateResponse>): PlanEvaluateResponse {
+    return PlanEvaluateResponse.fromPartial(base ?? {});
+  },
+  fromPartial(object: DeepPartial<PlanEvaluateResponse>): PlanEvaluateResponse {
+    const message = createBasePlanEvaluateResponse();
+    message.plan = (object.plan !== undefined && object.plan !== null) ? Plan.fromPartial(object.plan) : undefined;
     return message;
   },
 };
@@ -1990,7 +2016,6 @@ function createBaseSearchRequest(): SearchRequest {
     rounds: undefined,
     preset: "",
     finish: 0,
-    validateOnly: false,
     controls: [],
     features: 0,
   };
@@ -2079,9 +2104,6 @@ export const SearchRequest: MessageFns<SearchRequest> = {
     }
     if (message.finish !== 0) {
       writer.uint32(192).int32(message.finish);
-    }
-    if (message.validateOnly !== false) {
-      writer.uint32(200).bool(message.validateOnly);
     }
     for (const v of message.controls) {
       writer.uint32(210).string(v!);
@@ -2307,14 +2329,6 @@ export const SearchRequest: MessageFns<SearchRequest> = {
             message.finish = reader.int32() as any;
             continue;
           }
-          case 25: {
-            if (tag !== 200) {
-              break;
-            }
-
-            message.validateOnly = reader.bool();
-            continue;
-          }
           case 26: {
             if (tag !== 210) {
               break;
@@ -2379,14 +2393,7 @@ export const SearchRequest: MessageFns<SearchRequest> = {
       rounds: isSet(object.rounds) ? globalThis.Number(object.rounds) : undefined,
       preset: isSet(object.preset) ? globalThis.String(object.preset) : "",
       finish: isSet(object.finish) ? finishFromJSON(object.finish) : 0,
-      validateOnly: isSet(object.validateOnly)
-        ? globalThis.Boolean(object.validateOnly)
-        : isSet(object.validate_only)
-        ? globalThis.Boolean(object.validate_only)
-        : false,
-      controls: globalThis.Array.isArray(object?.controls)
-        ? object.controls.map((e: any) => globalThis.String(e))
-        : [],
+      controls: globalThis.Array.isArray(object?.controls) ? object.controls.map((e: any) => globalThis.String(e)) : [],
       features: isSet(object.features) ? predictorFeaturesFromJSON(object.features) : 0,
     };
   },
@@ -2465,9 +2472,6 @@ export const SearchRequest: MessageFns<SearchRequest> = {
     if (message.finish !== 0) {
       obj.finish = finishToJSON(message.finish);
     }
-    if (message.validateOnly !== false) {
-      obj.validateOnly = message.validateOnly;
-    }
     if (message.controls?.length) {
       obj.controls = message.controls;
     }
@@ -2530,7 +2534,6 @@ export const SearchRequest: MessageFns<SearchRequest> = {
     message.rounds = object.rounds ?? undefined;
     message.preset = object.preset ?? "";
     message.finish = object.finish ?? 0;
-    message.validateOnly = object.validateOnly ?? false;
     message.controls = object.controls?.map((e) => e) || [];
     message.features = object.features ?? 0;
     return message;
@@ -3129,18 +3132,13 @@ export const RefinePlan: MessageFns<RefinePlan> = {
 };
 
 function createBaseSearchResponse(): SearchResponse {
-  return { content: undefined };
+  return { event: undefined };
 }
 
 export const SearchResponse: MessageFns<SearchResponse> = {
   encode(message: SearchResponse, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
-    switch (message.content?.$case) {
-      case "event":
-        JobEvent.encode(message.content.value, writer.uint32(10).fork()).join();
-        break;
-      case "plan":
-        Plan.encode(message.content.value, writer.uint32(18).fork()).join();
-        break;
+    if (message.event !== undefined) {
+      JobEvent.encode(message.event, writer.uint32(10).fork()).join();
     }
     return writer;
   },
@@ -3163,15 +3161,7 @@ export const SearchResponse: MessageFns<SearchResponse> = {
               break;
             }
 
-            message.content = { $case: "event", value: JobEvent.decode(reader, reader.uint32()) };
-            continue;
-          }
-          case 2: {
-            if (tag !== 18) {
-              break;
-            }
-
-            message.content = { $case: "plan", value: Plan.decode(reader, reader.uint32()) };
+            message.event = JobEvent.decode(reader, reader.uint32());
             continue;
           }
         }
@@ -3187,21 +3177,13 @@ export const SearchResponse: MessageFns<SearchResponse> = {
   },
 
   fromJSON(object: any): SearchResponse {
-    return {
-      content: isSet(object.event)
-        ? { $case: "event", value: JobEvent.fromJSON(object.event) }
-        : isSet(object.plan)
-        ? { $case: "plan", value: Plan.fromJSON(object.plan) }
-        : undefined,
-    };
+    return { event: isSet(object.event) ? JobEvent.fromJSON(object.event) : undefined };
   },
 
   toJSON(message: SearchResponse): unknown {
     const obj: any = {};
-    if (message.content?.$case === "event") {
-      obj.event = JobEvent.toJSON(message.content.value);
-    } else if (message.content?.$case === "plan") {
-      obj.plan = Plan.toJSON(message.content.value);
+    if (message.event !== undefined) {
+      obj.event = JobEvent.toJSON(message.event);
     }
     return obj;
   },
@@ -3211,20 +3193,76 @@ export const SearchResponse: MessageFns<SearchResponse> = {
   },
   fromPartial(object: DeepPartial<SearchResponse>): SearchResponse {
     const message = createBaseSearchResponse();
-    switch (object.content?.$case) {
-      case "event": {
-        if (object.content?.value !== undefined && object.content?.value !== null) {
-          message.content = { $case: "event", value: JobEvent.fromPartial(object.content.value) };
-        }
-        break;
-      }
-      case "plan": {
-        if (object.content?.value !== undefined && object.content?.value !== null) {
-          message.content = { $case: "plan", value: Plan.fromPartial(object.content.value) };
-        }
-        break;
-      }
+    message.event = (object.event !== undefined && object.event !== null)
+      ? JobEvent.fromPartial(object.event)
+      : undefined;
+    return message;
+  },
+};
+
+function createBasePlanSearchResponse(): PlanSearchResponse {
+  return { plan: undefined };
+}
+
+export const PlanSearchResponse: MessageFns<PlanSearchResponse> = {
+  encode(message: PlanSearchResponse, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.plan !== undefined) {
+      Plan.encode(message.plan, writer.uint32(10).fork()).join();
     }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): PlanSearchResponse {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBasePlanSearchResponse();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.plan = Plan.decode(reader, reader.uint32());
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  fromJSON(object: any): PlanSearchResponse {
+    return { plan: isSet(object.plan) ? Plan.fromJSON(object.plan) : undefined };
+  },
+
+  toJSON(message: PlanSearchResponse): unknown {
+    const obj: any = {};
+    if (message.plan !== undefined) {
+      obj.plan = Plan.toJSON(message.plan);
+    }
+    return obj;
+  },
+
+  create(base?: DeepPartial<PlanSearchResponse>): PlanSearchResponse {
+    return PlanSearchResponse.fromPartial(base ?? {});
+  },
+  fromPartial(object: DeepPartial<PlanSearchResponse>): PlanSearchResponse {
+    const message = createBasePlanSearchResponse();
+    message.plan = (object.plan !== undefined && object.plan !== null) ? Plan.fromPartial(object.plan) : undefined;
     return message;
   },
 };
@@ -3546,18 +3584,22 @@ export const FeasibleRange: MessageFns<FeasibleRange> = {
 };
 
 /**
- * The four verbs.
+ * The four verbs: Prune, Evaluate, Predict, Search.
  *
  * Prune, Evaluate and Search start a durable job and stream its events; the first event carries the job's id. A caller that goes
- * away does not stop it. The same `request_id` with the same body attaches to the job and gets all its events from the
+ * away does not stop the job. The same `request_id` with the same body attaches to the job and gets all its events from the
  * first. A bad request is refused before there is a job. When a job fails, its terminal event is sent first, and the
  * stream then ends with the job's own status.
+ *
+ * PlanPrune, PlanEvaluate and PlanSearch take the same requests, check them as far, refuse them for the same reasons, and
+ * answer what the job would do. They start nothing and ignore `request_id`.
  */
 export type PruningServiceService = typeof PruningServiceService;
 export const PruningServiceService = {
   /**
    * Writes a pruned checkpoint. Errors: MODEL_NOT_FOUND, MODEL_MALFORMED, MODEL_UNSUPPORTED, ARCHITECTURE_INVALID,
    * BUDGET_INFEASIBLE, PLUGIN_NOT_FOUND, INVALID_OPTIONS, PATH_OUTSIDE_ROOTS, OUTPUT_EXISTS, REQUEST_ID_REUSED.
+   * buf:lint:ignore RPC_REQUEST_RESPONSE_UNIQUE
    */
   prune: {
     path: "/prunecast.v1.PruningService/Prune" as const,
@@ -3569,8 +3611,23 @@ export const PruningServiceService = {
     responseDeserialize: (value: Buffer): PruneResponse => PruneResponse.decode(value),
   },
   /**
+   * What Prune would do. Errors: those of Prune.
+   * buf:lint:ignore RPC_REQUEST_RESPONSE_UNIQUE
+   * buf:lint:ignore RPC_REQUEST_STANDARD_NAME
+   */
+  planPrune: {
+    path: "/prunecast.v1.PruningService/PlanPrune" as const,
+    requestStream: false as const,
+    responseStream: false as const,
+    requestSerialize: (value: PruneRequest): Buffer => Buffer.from(PruneRequest.encode(value).finish()),
+    requestDeserialize: (value: Buffer): PruneRequest => PruneRequest.decode(value),
+    responseSerialize: (value: PlanPruneResponse): Buffer => Buffer.from(PlanPruneResponse.encode(value).finish()),
+    responseDeserialize: (value: Buffer): PlanPruneResponse => PlanPruneResponse.decode(value),
+  },
+  /**
    * Measures architectures, each result as it is ready. Errors: those of Prune, and TEXT_NOT_FOUND, TEXT_TOO_SHORT,
    * TOKENIZER_MISSING, MEMORY_EXCEEDED.
+   * buf:lint:ignore RPC_REQUEST_RESPONSE_UNIQUE
    */
   evaluate: {
     path: "/prunecast.v1.PruningService/Evaluate" as const,
@@ -3580,6 +3637,21 @@ export const PruningServiceService = {
     requestDeserialize: (value: Buffer): EvaluateRequest => EvaluateRequest.decode(value),
     responseSerialize: (value: EvaluateResponse): Buffer => Buffer.from(EvaluateResponse.encode(value).finish()),
     responseDeserialize: (value: Buffer): EvaluateResponse => EvaluateResponse.decode(value),
+  },
+  /**
+   * What Evaluate would do. Errors: those of Evaluate.
+   * buf:lint:ignore RPC_REQUEST_RESPONSE_UNIQUE
+   * buf:lint:ignore RPC_REQUEST_STANDARD_NAME
+   */
+  planEvaluate: {
+    path: "/prunecast.v1.PruningService/PlanEvaluate" as const,
+    requestStream: false as const,
+    responseStream: false as const,
+    requestSerialize: (value: EvaluateRequest): Buffer => Buffer.from(EvaluateRequest.encode(value).finish()),
+    requestDeserialize: (value: Buffer): EvaluateRequest => EvaluateRequest.decode(value),
+    responseSerialize: (value: PlanEvaluateResponse): Buffer =>
+      Buffer.from(PlanEvaluateResponse.encode(value).finish()),
+    responseDeserialize: (value: Buffer): PlanEvaluateResponse => PlanEvaluateResponse.decode(value),
   },
   /**
    * What a fitted predictor says of a batch of architectures, without running the model. Errors: PREDICTOR_NOT_FOUND,
@@ -3597,6 +3669,7 @@ export const PruningServiceService = {
   /**
    * Finds the best architecture within the budgets and writes it. Errors: those of Evaluate, and SPACE_INVALID,
    * WINDOWS_OVERLAP, PAIRS_TOO_FEW.
+   * buf:lint:ignore RPC_REQUEST_RESPONSE_UNIQUE
    */
   search: {
     path: "/prunecast.v1.PruningService/Search" as const,
@@ -3607,19 +3680,47 @@ export const PruningServiceService = {
     responseSerialize: (value: SearchResponse): Buffer => Buffer.from(SearchResponse.encode(value).finish()),
     responseDeserialize: (value: Buffer): SearchResponse => SearchResponse.decode(value),
   },
+  /**
+   * What Search would do. Errors: those of Search.
+   * buf:lint:ignore RPC_REQUEST_RESPONSE_UNIQUE
+   * buf:lint:ignore RPC_REQUEST_STANDARD_NAME
+   */
+  planSearch: {
+    path: "/prunecast.v1.PruningService/PlanSearch" as const,
+    requestStream: false as const,
+    responseStream: false as const,
+    requestSerialize: (value: SearchRequest): Buffer => Buffer.from(SearchRequest.encode(value).finish()),
+    requestDeserialize: (value: Buffer): SearchRequest => SearchRequest.decode(value),
+    responseSerialize: (value: PlanSearchResponse): Buffer => Buffer.from(PlanSearchResponse.encode(value).finish()),
+    responseDeserialize: (value: Buffer): PlanSearchResponse => PlanSearchResponse.decode(value),
+  },
 } as const;
 
 export interface PruningServiceServer extends UntypedServiceImplementation {
   /**
    * Writes a pruned checkpoint. Errors: MODEL_NOT_FOUND, MODEL_MALFORMED, MODEL_UNSUPPORTED, ARCHITECTURE_INVALID,
    * BUDGET_INFEASIBLE, PLUGIN_NOT_FOUND, INVALID_OPTIONS, PATH_OUTSIDE_ROOTS, OUTPUT_EXISTS, REQUEST_ID_REUSED.
+   * buf:lint:ignore RPC_REQUEST_RESPONSE_UNIQUE
    */
   prune: handleServerStreamingCall<PruneRequest, PruneResponse>;
   /**
+   * What Prune would do. Errors: those of Prune.
+   * buf:lint:ignore RPC_REQUEST_RESPONSE_UNIQUE
+   * buf:lint:ignore RPC_REQUEST_STANDARD_NAME
+   */
+  planPrune: handleUnaryCall<PruneRequest, PlanPruneResponse>;
+  /**
    * Measures architectures, each result as it is ready. Errors: those of Prune, and TEXT_NOT_FOUND, TEXT_TOO_SHORT,
    * TOKENIZER_MISSING, MEMORY_EXCEEDED.
+   * buf:lint:ignore RPC_REQUEST_RESPONSE_UNIQUE
    */
   evaluate: handleServerStreamingCall<EvaluateRequest, EvaluateResponse>;
+  /**
+   * What Evaluate would do. Errors: those of Evaluate.
+   * buf:lint:ignore RPC_REQUEST_RESPONSE_UNIQUE
+   * buf:lint:ignore RPC_REQUEST_STANDARD_NAME
+   */
+  planEvaluate: handleUnaryCall<EvaluateRequest, PlanEvaluateResponse>;
   /**
    * What a fitted predictor says of a batch of architectures, without running the model. Errors: PREDICTOR_NOT_FOUND,
    * INVALID_REQUEST, MESSAGE_TOO_LARGE, PREDICTOR_FAILED.
@@ -3628,14 +3729,22 @@ export interface PruningServiceServer extends UntypedServiceImplementation {
   /**
    * Finds the best architecture within the budgets and writes it. Errors: those of Evaluate, and SPACE_INVALID,
    * WINDOWS_OVERLAP, PAIRS_TOO_FEW.
+   * buf:lint:ignore RPC_REQUEST_RESPONSE_UNIQUE
    */
   search: handleServerStreamingCall<SearchRequest, SearchResponse>;
+  /**
+   * What Search would do. Errors: those of Search.
+   * buf:lint:ignore RPC_REQUEST_RESPONSE_UNIQUE
+   * buf:lint:ignore RPC_REQUEST_STANDARD_NAME
+   */
+  planSearch: handleUnaryCall<SearchRequest, PlanSearchResponse>;
 }
 
 export interface PruningServiceClient extends Client {
   /**
    * Writes a pruned checkpoint. Errors: MODEL_NOT_FOUND, MODEL_MALFORMED, MODEL_UNSUPPORTED, ARCHITECTURE_INVALID,
    * BUDGET_INFEASIBLE, PLUGIN_NOT_FOUND, INVALID_OPTIONS, PATH_OUTSIDE_ROOTS, OUTPUT_EXISTS, REQUEST_ID_REUSED.
+   * buf:lint:ignore RPC_REQUEST_RESPONSE_UNIQUE
    */
   prune(request: PruneRequest, options?: Partial<CallOptions>): ClientReadableStream<PruneResponse>;
   prune(
@@ -3644,8 +3753,29 @@ export interface PruningServiceClient extends Client {
     options?: Partial<CallOptions>,
   ): ClientReadableStream<PruneResponse>;
   /**
+   * What Prune would do. Errors: those of Prune.
+   * buf:lint:ignore RPC_REQUEST_RESPONSE_UNIQUE
+   * buf:lint:ignore RPC_REQUEST_STANDARD_NAME
+   */
+  planPrune(
+    request: PruneRequest,
+    callback: (error: ServiceError | null, response: PlanPruneResponse) => void,
+  ): ClientUnaryCall;
+  planPrune(
+    request: PruneRequest,
+    metadata: Metadata,
+    callback: (error: ServiceError | null, response: PlanPruneResponse) => void,
+  ): ClientUnaryCall;
+  planPrune(
+    request: PruneRequest,
+    metadata: Metadata,
+    options: Partial<CallOptions>,
+    callback: (error: ServiceError | null, response: PlanPruneResponse) => void,
+  ): ClientUnaryCall;
+  /**
    * Measures architectures, each result as it is ready. Errors: those of Prune, and TEXT_NOT_FOUND, TEXT_TOO_SHORT,
    * TOKENIZER_MISSING, MEMORY_EXCEEDED.
+   * buf:lint:ignore RPC_REQUEST_RESPONSE_UNIQUE
    */
   evaluate(request: EvaluateRequest, options?: Partial<CallOptions>): ClientReadableStream<EvaluateResponse>;
   evaluate(
@@ -3653,6 +3783,26 @@ export interface PruningServiceClient extends Client {
     metadata?: Metadata,
     options?: Partial<CallOptions>,
   ): ClientReadableStream<EvaluateResponse>;
+  /**
+   * What Evaluate would do. Errors: those of Evaluate.
+   * buf:lint:ignore RPC_REQUEST_RESPONSE_UNIQUE
+   * buf:lint:ignore RPC_REQUEST_STANDARD_NAME
+   */
+  planEvaluate(
+    request: EvaluateRequest,
+    callback: (error: ServiceError | null, response: PlanEvaluateResponse) => void,
+  ): ClientUnaryCall;
+  planEvaluate(
+    request: EvaluateRequest,
+    metadata: Metadata,
+    callback: (error: ServiceError | null, response: PlanEvaluateResponse) => void,
+  ): ClientUnaryCall;
+  planEvaluate(
+    request: EvaluateRequest,
+    metadata: Metadata,
+    options: Partial<CallOptions>,
+    callback: (error: ServiceError | null, response: PlanEvaluateResponse) => void,
+  ): ClientUnaryCall;
   /**
    * What a fitted predictor says of a batch of architectures, without running the model. Errors: PREDICTOR_NOT_FOUND,
    * INVALID_REQUEST, MESSAGE_TOO_LARGE, PREDICTOR_FAILED.
@@ -3675,6 +3825,7 @@ export interface PruningServiceClient extends Client {
   /**
    * Finds the best architecture within the budgets and writes it. Errors: those of Evaluate, and SPACE_INVALID,
    * WINDOWS_OVERLAP, PAIRS_TOO_FEW.
+   * buf:lint:ignore RPC_REQUEST_RESPONSE_UNIQUE
    */
   search(request: SearchRequest, options?: Partial<CallOptions>): ClientReadableStream<SearchResponse>;
   search(
@@ -3682,6 +3833,26 @@ export interface PruningServiceClient extends Client {
     metadata?: Metadata,
     options?: Partial<CallOptions>,
   ): ClientReadableStream<SearchResponse>;
+  /**
+   * What Search would do. Errors: those of Search.
+   * buf:lint:ignore RPC_REQUEST_RESPONSE_UNIQUE
+   * buf:lint:ignore RPC_REQUEST_STANDARD_NAME
+   */
+  planSearch(
+    request: SearchRequest,
+    callback: (error: ServiceError | null, response: PlanSearchResponse) => void,
+  ): ClientUnaryCall;
+  planSearch(
+    request: SearchRequest,
+    metadata: Metadata,
+    callback: (error: ServiceError | null, response: PlanSearchResponse) => void,
+  ): ClientUnaryCall;
+  planSearch(
+    request: SearchRequest,
+    metadata: Metadata,
+    options: Partial<CallOptions>,
+    callback: (error: ServiceError | null, response: PlanSearchResponse) => void,
+  ): ClientUnaryCall;
 }
 
 export const PruningServiceClient = makeGenericClientConstructor(
