@@ -1,5 +1,4 @@
-import type { ReportRow, StudyReport } from '../../src/gen/prunecast/v1/study_types.js';
-import { studyPhaseToJSON } from '../../src/gen/prunecast/v1/study_types.js';
+import { type ReportRow, type StudyReport, studyPhaseToJSON } from '../../src/gen/prunecast/v1/study_types.js';
 import type { Elsewhere } from './measure-elsewhere.js';
 
 interface Row {

@@ -1,5 +1,5 @@
 import { PrunecastError } from '../errors/prunecast-error.js';
-import { type Counts, type SearchSpace } from './search-space.js';
+import type { Counts, SearchSpace } from './search-space.js';
 import { keptCount } from './count-rule.js';
 
 /** Rates as counts, and which of them lay between two counts. */

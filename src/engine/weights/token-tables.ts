@@ -2,8 +2,7 @@ import type { Precision } from '../../core/measurement.js';
 import { findFamily } from '../families/find-family.js';
 import { quantiseMatrix } from '../quantisation/quantise-matrix.js';
 import type { QuantisedMatrix } from '../quantisation/quantised-matrix.js';
-import type { HeadWeights } from './head-reader.js';
-import { splitVocabulary, type HeadReader } from './head-reader.js';
+import { type HeadWeights, splitVocabulary, type HeadReader } from './head-reader.js';
 import type { WeightSource } from './layer-weights.js';
 import type { WeightStore } from './weight-store.js';
 

@@ -1,5 +1,7 @@
 import { meetsBudgets, type Budget } from '../../core/budget/budget.js';
-import { type Counts, type DimensionKind, type SearchSpace } from '../../core/space/search-space.js';
+import type { ModelShape } from '../../core/model/shape.js';
+import { createSearchSpace, type SearchSpaceOptions } from '../../core/space/create-search-space.js';
+import { distinctPoints, type Counts, type DimensionKind, type SearchSpace } from '../../core/space/search-space.js';
 import { keptCount } from '../../core/space/count-rule.js';
 
 /** A uniform point and the rate it stands for. */
@@ -60,6 +62,39 @@ export function listUniformBest(space: SearchSpace, budgets: readonly Budget[]):
     const ffnChannels = findMost(channels, (count) => fits(point(kvHeads, count)));
     return ffnChannels === 0 ? [] : [point(kvHeads, ffnChannels)];
   });
+}
+
+/** Distinct architectures with one rate, or one pair of counts, in every layer: both uniform controls' points. */
+export function listLevelPoints(space: SearchSpace, budgets: readonly Budget[]): Counts[] {
+  const paper = findUniformPaper(space, budgets);
+  return distinctPoints([...(paper === undefined ? [] : [paper.counts]), ...listUniformBest(space, budgets)]);
+}
+
+/**
+ * The highest rate that dimensions may take if the caller gives none: 0.5, or twice the uniform rate that the budgets need
+ * if that is more, but 0.9 at most.
+ *
+ * @throws PrunecastError SPACE_INVALID
+ */
+export function chooseMaxRate(
+  shape: ModelShape,
+  budgets: readonly Budget[],
+  options: SearchSpaceOptions = {},
+  field = 'space',
+): number {
+  const { kinds, protectedLayers, tieRun, target } = options;
+  const whole = createSearchSpace(
+    shape,
+    {
+      maxRate: 1,
+      ...(kinds === undefined ? {} : { kinds }),
+      ...(protectedLayers === undefined ? {} : { protectedLayers }),
+      ...(tieRun === undefined ? {} : { tieRun }),
+      ...(target === undefined ? {} : { target }),
+    },
+    field,
+  );
+  return Math.max(0.5, Math.min(0.9, 2 * (findUniformPaper(whole, budgets)?.rate ?? 1)));
 }
 
 /** The kinds that uniform controls move: key-value groups and channels, or query heads where neither takes part. */

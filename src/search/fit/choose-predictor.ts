@@ -1,8 +1,7 @@
 import { PrunecastError } from '../../core/errors/prunecast-error.js';
 import type { PairTable } from '../../core/pairs.js';
 import type { FittedPredictor } from '../../core/ports/predictor.js';
-import type { FitQuality } from './fit-quality.js';
-import { measureQuality } from './measure-quality.js';
+import { type FitQuality, measureQuality } from './fit-quality.js';
 import { predictOutOfFold } from './predict-out-of-fold.js';
 import type { Rng } from '../../core/random.js';
 

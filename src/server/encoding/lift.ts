@@ -1,5 +1,5 @@
 import type { Lift as LiftMessage } from '../../gen/prunecast/v1/study_types.js';
-import type { Lift } from '../../search/study/write-report.js';
+import type { Lift } from '../../search/phases/report/write-report.js';
 
 /** A lift of a metric; its ends are unset where it has no interval. */
 export function encodeLift(metric: string, { control, lift, interval }: Lift): LiftMessage {

@@ -1,5 +1,5 @@
 import type { RangeProposal } from '../../gen/prunecast/v1/predictor_types.js';
-import type { RangeChange } from '../../search/refinement/propose-refinement.js';
+import type { RangeChange } from '../../search/fit/propose-refinement.js';
 
 export function encodeRangeChange({ dimension, before, after, importance, reason }: RangeChange): RangeProposal {
   return {

@@ -2,8 +2,7 @@ import { SearchRequest } from '../../gen/prunecast/v1/pruning.js';
 import type { SamplePairsRequest } from '../../gen/prunecast/v1/pair.js';
 import { JobState } from '../../gen/prunecast/v1/job.js';
 import { createRng } from '../../core/random.js';
-import { applyEvent } from '../../search/study/apply-event.js';
-import { nextAction } from '../../search/study/next-action.js';
+import { apply, next } from '../../search/machine.js';
 import type { JobContext, JobResult } from '../jobs/jobs.js';
 import type { Prepared, RestartedJob } from '../jobs/runnable-kind.js';
 import { workOn } from '../models/work-on.js';
@@ -71,12 +70,12 @@ async function runSampling(services: SearchServices, study: SampledStudy, contex
   const rng = createRng(study.plan.seed);
   let state = log.reached;
   for (;;) {
-    const action = nextAction(study.plan, state);
+    const action = next(study.plan, state);
     if (action.kind !== 'score' && action.kind !== 'draw' && action.kind !== 'evaluate') break;
     for await (const event of performSample(services, study, action, rng, context)) {
-      const next = applyEvent(study.plan, state, event);
-      await log.record(state, next, event);
-      state = next;
+      const after = apply(study.plan, state, event);
+      await log.record(state, after, event);
+      state = after;
     }
   }
   await log.finish(undefined, JobState.SUCCEEDED);

@@ -2,7 +2,7 @@ import { PrunecastError } from '../../core/errors/prunecast-error.js';
 import type { SearchSpace } from '../../core/space/search-space.js';
 import type { ProposeRefinementRequest, ProposeRefinementResponse } from '../../gen/prunecast/v1/predictor.js';
 import type { Predictor } from '../../gen/prunecast/v1/predictor_types.js';
-import { proposeRefinement, type RangeChange } from '../../search/refinement/propose-refinement.js';
+import { proposeRefinement, type RangeChange } from '../../search/fit/propose-refinement.js';
 import { encodeRangeChange } from '../encoding/range-change.js';
 import { decodeSpace } from '../encoding/space.js';
 import type { OpenModels } from '../models/open-models.js';

@@ -7,8 +7,8 @@ import type { QueryAnswer, QueryStudyRequest, QueryStudyResponse } from '../../g
 import type { Store } from '../../core/ports/store.js';
 import { rankScores } from '../../search/objectives/rank-scores.js';
 import { scorePredicted } from '../../search/objectives/score-point.js';
-import { proposeCandidates } from '../../search/study/propose-candidates.js';
-import { objectivesOf } from '../../search/study/study-plan.js';
+import { proposeCandidates } from '../../search/phases/search/propose-candidates.js';
+import { objectivesOf } from '../../search/study/plan.js';
 import { encodeArchitecture } from '../encoding/architecture.js';
 import { encodeCosts } from '../encoding/space.js';
 import { requireSameCheckpoint, requireSameDimensions } from '../predictors/answer-refinement.js';

@@ -1,7 +1,7 @@
 import { PrunecastError } from '../../core/errors/prunecast-error.js';
 import type { PluginRef } from '../../gen/prunecast/v1/common.js';
 import { nameObjective } from '../../search/objectives/objectives.js';
-import { objectivesOf, type StudyPlan } from '../../search/study/study-plan.js';
+import { objectivesOf, type StudyPlan } from '../../search/study/plan.js';
 import type { PluginRegistry, ResolvedPlugin } from '../plugins/plugin-registry.js';
 
 /**

@@ -2,10 +2,10 @@ import { PrunecastError } from '../../core/errors/prunecast-error.js';
 import type { ModelShape } from '../../core/model/shape.js';
 import type { Evaluator } from '../../core/ports/evaluator.js';
 import { Finish, type RefinePlan, type SearchRequest } from '../../gen/prunecast/v1/pruning.js';
-import { DEFAULT_REFINEMENT, type RefinementOptions } from '../../search/refinement/propose-refinement.js';
+import { DEFAULT_REFINEMENT, type RefinementOptions } from '../../search/fit/propose-refinement.js';
 import { listCosts, type Objectives } from '../../search/objectives/objectives.js';
-import { requireAttainable } from '../../search/sampling/require-attainable.js';
-import { chooseMaxRate } from '../../search/study/choose-max-rate.js';
+import { requireAttainable } from '../../search/sampling/cost-range.js';
+import { chooseMaxRate } from '../../search/controls/uniform.js';
 import {
   CONTROL_NAMES,
   DEFAULT_CANDIDATES,
@@ -20,7 +20,7 @@ import {
   type StudyPhase,
   type StudyPlan,
   type UniformControl,
-} from '../../search/study/study-plan.js';
+} from '../../search/study/plan.js';
 import { decodeBudgets, type BudgetedModel } from '../encoding/budget.js';
 import { decodeSpace, decodeSpaceOptions } from '../encoding/space.js';
 import { requireInteger, requireNumber } from '../requests/fields.js';

@@ -3,7 +3,8 @@ import type { Clock } from '../../core/ports/clock.js';
 import type { DimensionRange } from '../../gen/prunecast/v1/common.js';
 import { SearchRequest, type Plan } from '../../gen/prunecast/v1/pruning.js';
 import { listCompanions } from '../../engine/checkpoint/list-companions.js';
-import { countPairs } from '../../search/study/next-action.js';
+import { countTrials } from '../../search/machine.js';
+import { countPairs } from '../../search/study/pairs.js';
 import { hardestOf } from '../architectures/make-uneven.js';
 import { encodeFeasible } from '../encoding/budget.js';
 import type { PluginsByKind } from '../../plugins/plugin-entry.js';
@@ -22,9 +23,9 @@ import { runStudy } from './run-study.js';
 import type { Study } from './study.js';
 import { applyPreset } from './apply-preset.js';
 import { chooseStrategy } from './choose-strategy.js';
-import { countTrials } from './count-trials.js';
 import { openQuestion, openSubject } from './study-question.js';
 import { countCalibrationTokens } from './study-recipes.js';
+import { planOf } from './study-texts.js';
 
 export interface SearchServices extends EvaluateServices {
   readonly predictors: FittedPredictors;
@@ -123,7 +124,7 @@ function requirePairs({ id, pairs }: Pick<PluginsByKind['predictor'], 'id' | 'pa
 }
 
 async function describePlan({ model, plan, recipes, windows }: Study): Promise<Plan> {
-  const counted = countTrials(plan, windows);
+  const counted = countTrials(plan, (place) => planOf(windows, place).fidelity.tokens);
   const tokens = counted.tokens + countCalibrationTokens(recipes);
   const parts = [windows.search, ...windows.verify, windows.report];
   return {

@@ -2,12 +2,11 @@ import { setImmediate } from 'node:timers/promises';
 import { PrunecastError } from '../../core/errors/prunecast-error.js';
 import type { DimensionRange } from '../../gen/prunecast/v1/common.js';
 import type { JobPaused } from '../../gen/prunecast/v1/job.js';
-import { applyEvent } from '../../search/study/apply-event.js';
-import { editRefinement } from '../../search/study/edit-refinement.js';
-import { isPaused } from '../../search/study/pause.js';
-import { refineSpace } from '../../search/study/refine-space.js';
-import type { StudyPlan } from '../../search/study/study-plan.js';
-import type { StudyEvent, StudyState } from '../../search/study/study-state.js';
+import { apply, isPaused, type StudyState } from '../../search/machine.js';
+import { editRefinement } from '../../search/phases/refine/edit-refinement.js';
+import { refineSpace } from '../../search/phases/refine/refine-space.js';
+import type { StudyPlan } from '../../search/study/plan.js';
+import type { StudyEvent } from '../../search/study/steps.js';
 import { encodeRangeChange } from '../encoding/range-change.js';
 import type { EmittedPayload } from '../jobs/jobs.js';
 import type { ResumeStep } from '../jobs/runnable-kind.js';
@@ -51,7 +50,7 @@ export async function resumeStudy(
   }
   if (waits) {
     const event = await decideRanges(study.plan, state, ranges);
-    await log.record(state, applyEvent(study.plan, state, event), event);
+    await log.record(state, apply(study.plan, state, event), event);
   }
   return { payloads, records };
 }

@@ -2,11 +2,10 @@ import { setImmediate } from 'node:timers/promises';
 import { createRng } from '../../core/random.js';
 import { JobState } from '../../gen/prunecast/v1/job.js';
 import type { StudyReport } from '../../gen/prunecast/v1/study_types.js';
-import { applyEvent } from '../../search/study/apply-event.js';
-import { nextAction, type StudyAction } from '../../search/study/next-action.js';
-import { proposeCandidates } from '../../search/study/propose-candidates.js';
-import { refineSpace } from '../../search/study/refine-space.js';
-import type { StudyEvent, StudyState } from '../../search/study/study-state.js';
+import { apply, next, type StudyState } from '../../search/machine.js';
+import type { StudyAction, StudyEvent } from '../../search/study/steps.js';
+import { proposeCandidates } from '../../search/phases/search/propose-candidates.js';
+import { refineSpace } from '../../search/phases/refine/refine-space.js';
 import type { JobContext, JobOutcome } from '../jobs/jobs.js';
 import { workContext } from '../jobs/work-context.js';
 import { writePruned } from '../pruning/write-pruned.js';
@@ -30,13 +29,13 @@ export async function runStudy(services: SearchServices, study: Study, context: 
   const log = await openStudyLog(services, study, context);
   let state = log.reached;
   for (;;) {
-    const action = nextAction(study.plan, state);
+    const action = next(study.plan, state);
     if (action.kind === 'none') break;
     if (action.kind === 'pause') return { $case: 'paused', value: await describePause(study.plan, state) };
     for await (const event of perform(services, study, state, action, context)) {
-      const next = applyEvent(study.plan, state, event);
-      await log.record(state, next, event);
-      state = next;
+      const after = apply(study.plan, state, event);
+      await log.record(state, after, event);
+      state = after;
     }
   }
   const report = await finish(services, study, state, log, context);

@@ -2,12 +2,13 @@ import { setImmediate } from 'node:timers/promises';
 import { decodeCounts } from '../../core/space/search-space.js';
 import type { EvaluationPlan } from '../../core/ports/evaluator.js';
 import type { WorkContext } from '../../core/ports/work-context.js';
-import { drawCandidates } from '../../search/study/draw-candidates.js';
-import { drawPairs } from '../../search/study/draw-pairs.js';
-import type { StudyAction } from '../../search/study/next-action.js';
+import { drawCandidates } from '../../search/phases/controls.js';
+import { listAllocated } from '../../search/phases/score.js';
+import { drawPairs } from '../../search/phases/sample/draw-pairs.js';
+import type { StudyAction, Allocation, StudyEvent } from '../../search/study/steps.js';
 import { findCalibrationErrorAllocation } from '../../search/controls/calibration-error.js';
 import { findGlobalThreshold } from '../../search/controls/global-threshold.js';
-import type { Allocation, StudyEvent, TextPart, TrialPoint } from '../../search/study/study-state.js';
+import type { TextPart, TrialPoint } from '../../search/study/trial.js';
 import type { JobContext } from '../jobs/jobs.js';
 import { workContext } from '../jobs/work-context.js';
 import { orderLabels, type ArchitectureLabels, type LabelTarget } from '../labels/label-task.js';
@@ -80,13 +81,13 @@ async function allocate(
   const {
     model,
     recipes,
-    plan: { space, budgets, controls, pairs },
+    plan: { space, budgets },
   } = study;
   const ranked = await prepareRecipe(preparer, study, { recipe, compensation: 'one-shot' }, work);
-  const wants = (name: Allocation['control']): boolean => pairs.levelPoints || controls.includes(name);
-  const scores = wants('global-threshold') ? listLayerScores(ranked) : undefined;
+  const wanted = listAllocated(study.plan);
+  const scores = wanted.includes('global-threshold') ? listLayerScores(ranked) : undefined;
   const threshold = scores === undefined ? undefined : findGlobalThreshold(space, scores, budgets);
-  const errors = wants('calibration-error')
+  const errors = wanted.includes('calibration-error')
     ? await measureLayerErrors(
         plugins,
         model.language,

@@ -3,8 +3,8 @@ import {
   TextPart as PartCode,
   TrialRole as RoleCode,
 } from '../../gen/prunecast/v1/study_types.js';
-import type { StudyPhase } from '../../search/study/study-plan.js';
-import type { TextPart, TrialRole } from '../../search/study/study-state.js';
+import type { StudyPhase } from '../../search/study/plan.js';
+import type { TextPart, TrialRole } from '../../search/study/trial.js';
 
 /** The search core's words as the API numbers them. */
 export const PHASE_CODES = {

@@ -4,17 +4,10 @@ import { decodeCounts, toRates } from '../../core/space/search-space.js';
 import { Dimension } from '../../gen/prunecast/v1/common.js';
 import { JobState } from '../../gen/prunecast/v1/job.js';
 import { StudyReport, type StudyEvent as StudyEventMessage, type Trial } from '../../gen/prunecast/v1/study_types.js';
-import { applyEvent } from '../../search/study/apply-event.js';
-import { isPaused } from '../../search/study/pause.js';
-import type { StudyPhase, StudyPlan } from '../../search/study/study-plan.js';
-import {
-  readStudyEvent,
-  startStudy,
-  type StudyEvent,
-  type StudyState,
-  type TrialResult,
-} from '../../search/study/study-state.js';
-import { nameControl } from '../../search/study/write-report.js';
+import { apply, isPaused, startStudy, type StudyState } from '../../search/machine.js';
+import type { StudyPhase, StudyPlan } from '../../search/study/plan.js';
+import { readStudyEvent, type StudyEvent } from '../../search/study/steps.js';
+import { type TrialResult, nameControl } from '../../search/study/trial.js';
 import { encodeArchitecture, architectureKey } from '../encoding/architecture.js';
 import { fidelityDigest, measurementFingerprint } from '../encoding/measurement.js';
 import { encodeRangeChange } from '../encoding/range-change.js';
@@ -149,7 +142,7 @@ function replayStored(plan: StudyPlan, start: StudyState, stored: readonly Study
   for (const { event: known, seconds } of stored) {
     const event = readStudyEvent(known);
     spent.set(reached.phase, (spent.get(reached.phase) ?? 0) + seconds);
-    reached = applyEvent(plan, reached, event);
+    reached = apply(plan, reached, event);
     if (event.kind === 'evaluated') trials += 1;
   }
   return { reached, seconds: spent, trials };

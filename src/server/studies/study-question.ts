@@ -2,7 +2,7 @@ import type { EvaluationPlan, Evaluator } from '../../core/ports/evaluator.js';
 import { PrunecastError } from '../../core/errors/prunecast-error.js';
 import { Recipe } from '../../gen/prunecast/v1/common.js';
 import type { SearchRequest } from '../../gen/prunecast/v1/pruning.js';
-import type { StudyPlan } from '../../search/study/study-plan.js';
+import type { StudyPlan } from '../../search/study/plan.js';
 import { budgeted, type OpenModel, type OpenModels } from '../models/open-models.js';
 import type { PluginRegistry } from '../plugins/plugin-registry.js';
 import { refuseStreamLabels, type RecipeResolver, type RecipeSpec } from '../recipes/recipe-spec.js';

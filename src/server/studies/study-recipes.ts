@@ -1,4 +1,4 @@
-import type { CompensationMode, RecipeChoice } from '../../search/study/study-state.js';
+import type { CompensationMode, RecipeChoice } from '../../search/study/trial.js';
 import type { WorkContext } from '../../core/ports/work-context.js';
 import type { OpenModel } from '../models/open-models.js';
 import type { RankedModel, RecipePreparer } from '../recipes/prepare-recipe.js';

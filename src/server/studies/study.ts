@@ -1,7 +1,7 @@
 import type { Evaluator } from '../../core/ports/evaluator.js';
 import type { PredictorFeatures } from '../../gen/prunecast/v1/predictor_types.js';
 import type { Strategy } from '../../core/ports/strategy.js';
-import type { StudyPlan } from '../../search/study/study-plan.js';
+import type { StudyPlan } from '../../search/study/plan.js';
 import type { OpenModel } from '../models/open-models.js';
 import type { ResolvedPlugin } from '../plugins/plugin-registry.js';
 import type { OutputPlan } from '../pruning/write-pruned.js';

@@ -1,5 +1,5 @@
-import type { TrialResult } from '../../search/study/study-state.js';
-import type { StudyPlan } from '../../search/study/study-plan.js';
+import type { TrialResult } from '../../search/study/trial.js';
+import type { StudyPlan } from '../../search/study/plan.js';
 
 /** All that was measured of a trial, in its own units; empty where its metrics were not finite, which is no measurement. */
 export function metricsOf(

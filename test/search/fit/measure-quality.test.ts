@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { measureQuality } from '../../../src/search/fit/measure-quality.js';
+import { measureQuality } from '../../../src/search/fit/fit-quality.js';
 
 const accuracy = { name: 'accuracy', scale: 'linear', better: 'higher', index: 0, of: 1 } as const;
 const truth = Float64Array.from({ length: 20 }, (_, row) => row);

@@ -2,11 +2,7 @@ import { describe, expect, it } from 'vitest';
 import { PAPER_GRID } from '../../../src/core/space/count-rule.js';
 import { createSearchSpace } from '../../../src/core/space/create-search-space.js';
 import { narrowSpace } from '../../../src/core/space/narrow-space.js';
-import {
-  changedRanges,
-  DEFAULT_REFINEMENT,
-  proposeRefinement,
-} from '../../../src/search/refinement/propose-refinement.js';
+import { changedRanges, DEFAULT_REFINEMENT, proposeRefinement } from '../../../src/search/fit/propose-refinement.js';
 import { createShape } from '../../support/shapes.js';
 
 /** Six layers of ten channels: six dimensions of equal cost, counts 5 to 9. */

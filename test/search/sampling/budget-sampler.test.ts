@@ -10,7 +10,7 @@ import {
   requireFeasible,
   type BudgetSampler,
 } from '../../../src/search/sampling/budget-sampler.js';
-import { drawDistinct } from '../../../src/search/sampling/draw-distinct.js';
+import { drawDistinct } from '../../../src/search/sampling/draw-points.js';
 import { createShape, SMOLLM2_SHAPE, STORIES_SHAPE } from '../../support/shapes.js';
 import { createCostModel } from '../../../src/core/budget/cost-spec.js';
 

@@ -4,8 +4,7 @@ import { measureCounts } from '../../../src/core/budget/cost-model.js';
 import { createSearchSpace } from '../../../src/core/space/create-search-space.js';
 import type { Counts, SearchSpace } from '../../../src/core/space/search-space.js';
 import { separateCost } from '../../../src/search/sampling/components.js';
-import { costRange } from '../../../src/search/sampling/cost-range.js';
-import { requireAttainable } from '../../../src/search/sampling/require-attainable.js';
+import { costRange, requireAttainable } from '../../../src/search/sampling/cost-range.js';
 import { createShape } from '../../support/shapes.js';
 import { createCostModel, type CostSpec } from '../../../src/core/budget/cost-spec.js';
 

@@ -10,21 +10,15 @@ import nsga2 from '../../../src/plugins/strategies/nsga2.js';
 import random from '../../../src/plugins/strategies/random.js';
 import { listMetrics } from '../../../src/search/objectives/objectives.js';
 import { judgeFit } from '../../../src/search/fit/judge-fit.js';
-import { DEFAULT_REFINEMENT } from '../../../src/search/refinement/propose-refinement.js';
-import { applyEvent } from '../../../src/search/study/apply-event.js';
-import { drawCandidates } from '../../../src/search/study/draw-candidates.js';
-import { drawPairs } from '../../../src/search/study/draw-pairs.js';
-import { nextAction, type StudyAction } from '../../../src/search/study/next-action.js';
-import { proposeCandidates } from '../../../src/search/study/propose-candidates.js';
-import { refineSpace } from '../../../src/search/study/refine-space.js';
-import { DEFAULT_PAIRS, objectivesOf, type StudyPlan } from '../../../src/search/study/study-plan.js';
-import {
-  startStudy,
-  type Allocation,
-  type StudyEvent,
-  type StudyState,
-  type TrialPoint,
-} from '../../../src/search/study/study-state.js';
+import { DEFAULT_REFINEMENT } from '../../../src/search/fit/propose-refinement.js';
+import { apply, next, startStudy, type StudyState } from '../../../src/search/machine.js';
+import { drawCandidates } from '../../../src/search/phases/controls.js';
+import { drawPairs } from '../../../src/search/phases/sample/draw-pairs.js';
+import type { StudyAction, Allocation, StudyEvent } from '../../../src/search/study/steps.js';
+import { proposeCandidates } from '../../../src/search/phases/search/propose-candidates.js';
+import { refineSpace } from '../../../src/search/phases/refine/refine-space.js';
+import { DEFAULT_PAIRS, objectivesOf, type StudyPlan } from '../../../src/search/study/plan.js';
+import type { TrialPoint } from '../../../src/search/study/trial.js';
 import { STORIES_SHAPE } from '../../support/shapes.js';
 import { createCostModel } from '../../../src/core/budget/cost-spec.js';
 
@@ -89,14 +83,14 @@ export async function runStudy(
   { measure = measurePerplexity, measureMore = () => ({}), before, allocations = [] }: FakeEffects = {},
 ): Promise<FakeRun> {
   const events = [...stored];
-  let state = stored.reduce((reached, event) => applyEvent(plan, reached, event), startStudy(plan));
+  let state = stored.reduce((reached, event) => apply(plan, reached, event), startStudy(plan));
   for (;;) {
-    const action = nextAction(plan, state);
+    const action = next(plan, state);
     before?.(action);
     if (action.kind === 'none') return { state, events };
     for (const event of await perform(plan, state, action, { measure, measureMore, allocations })) {
       events.push(structuredClone(event));
-      state = applyEvent(plan, state, event);
+      state = apply(plan, state, event);
     }
   }
 }
@@ -188,7 +182,7 @@ function evaluate(
 }
 
 function tableOf(plan: StudyPlan, state: StudyState, { name, scale }: MetricDefinition) {
-  const action = nextAction(plan, { ...state, phase: 'fit', waiting: [] });
+  const action = next(plan, { ...state, phase: 'fit', waiting: [] });
   const pairs = action.kind === 'fit' ? action.pairs : [];
   const columns = plan.space.dimensions.length;
   const rates = new Float32Array(pairs.length * columns);

@@ -4,7 +4,7 @@ import type { EncodingBatch } from '../../../src/core/pairs.js';
 import type { SearchProblem, Strategy } from '../../../src/core/ports/strategy.js';
 import { createRng } from '../../../src/core/random.js';
 import { denseCounts, type Counts } from '../../../src/core/space/search-space.js';
-import { proposeCandidates } from '../../../src/search/study/propose-candidates.js';
+import { proposeCandidates } from '../../../src/search/phases/search/propose-candidates.js';
 import { createPlan } from './fake-study.js';
 
 const plan = createPlan({ candidates: 50 });

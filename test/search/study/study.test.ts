@@ -5,19 +5,14 @@ import { measureCounts } from '../../../src/core/budget/cost-model.js';
 import { createSearchSpace } from '../../../src/core/space/create-search-space.js';
 import { countsKey, denseCounts, type Counts } from '../../../src/core/space/search-space.js';
 import { StudyReport } from '../../../src/gen/prunecast/v1/study_types.js';
-import { applyEvent, replay } from '../../../src/search/study/apply-event.js';
-import { DEFAULT_PAIRS, PAPER_CURVE } from '../../../src/search/study/study-plan.js';
-import { findWinner } from '../../../src/search/study/find-winner.js';
-import { findCentre } from '../../../src/search/study/find-centre.js';
-import { chooseMaxRate } from '../../../src/search/study/choose-max-rate.js';
-import { nextAction } from '../../../src/search/study/next-action.js';
-import {
-  readStudyEvent,
-  startStudy,
-  type TrialPoint,
-  type TrialResult,
-} from '../../../src/search/study/study-state.js';
-import { writeReport } from '../../../src/search/study/write-report.js';
+import { apply, next, replay, startStudy } from '../../../src/search/machine.js';
+import { DEFAULT_PAIRS, PAPER_CURVE } from '../../../src/search/study/plan.js';
+import { findWinner } from '../../../src/search/phases/verify.js';
+import { findCentre } from '../../../src/search/study/pairs.js';
+import { chooseMaxRate } from '../../../src/search/controls/uniform.js';
+import { readStudyEvent } from '../../../src/search/study/steps.js';
+import type { TrialPoint, TrialResult } from '../../../src/search/study/trial.js';
+import { writeReport } from '../../../src/search/phases/report/write-report.js';
 import { encodeLift } from '../../../src/server/encoding/lift.js';
 import { SMOLLM2_SHAPE, STORIES_SHAPE } from '../../support/shapes.js';
 import { createPlan, measurePerplexity, runStudy, type FakeRun } from './fake-study.js';
@@ -285,19 +280,19 @@ describe('replay', () => {
 
   it('takes results in any order, and asks again only for those that are missing', () => {
     const plan = createPlan({ pairs: { ...DEFAULT_PAIRS, levelPoints: false } });
-    let state = applyEvent(plan, startStudy(plan), { kind: 'scored' });
+    let state = apply(plan, startStudy(plan), { kind: 'scored' });
     const points = [
       [4, 160, 4, 100, 3, 120, 3, 130, 3, 120],
       [3, 133, 3, 133, 3, 133, 3, 133, 3, 133],
     ];
-    state = applyEvent(plan, state, { kind: 'drawn', points });
+    state = apply(plan, state, { kind: 'drawn', points });
     const [first, second] = state.waiting;
     if (first === undefined || second === undefined) throw new Error('two points wait');
-    state = applyEvent(plan, state, { kind: 'evaluated', trial: { ...second, value: 6, tokensSpent: 0 } });
-    expect(nextAction(plan, state)).toEqual({ kind: 'evaluate', points: [first] });
-    expect(() =>
-      applyEvent(plan, state, { kind: 'evaluated', trial: { ...second, value: 6, tokensSpent: 0 } }),
-    ).toThrow(RangeError);
+    state = apply(plan, state, { kind: 'evaluated', trial: { ...second, value: 6, tokensSpent: 0 } });
+    expect(next(plan, state)).toEqual({ kind: 'evaluate', points: [first] });
+    expect(() => apply(plan, state, { kind: 'evaluated', trial: { ...second, value: 6, tokensSpent: 0 } })).toThrow(
+      RangeError,
+    );
   });
 
   it('gives another study for another seed', async () => {

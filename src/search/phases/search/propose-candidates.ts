@@ -1,19 +1,17 @@
-import { meetsBudgets, type CostBand } from '../../core/budget/budget.js';
-import { measureCounts } from '../../core/budget/cost-model.js';
-import type { EncodingBatch } from '../../core/pairs.js';
-import type { Prediction } from '../../core/ports/predictor.js';
-import type { ObjectivePrediction, ObjectivePredictions, Strategy } from '../../core/ports/strategy.js';
-import { countsKey, encodePoints, toRates, type Counts, type SearchSpace } from '../../core/space/search-space.js';
-import { requireFeasible } from '../sampling/budget-sampler.js';
-import { openCandidates, type OpenedBand } from './candidate-sampler.js';
-import { checkProposals } from './check-proposals.js';
-import { scorePredicted, type PointScore } from '../objectives/score-point.js';
-import { fromFitScale } from './fit-scale.js';
-import type { Predict } from './next-action.js';
-import { objectivesOf, type StudyPlan } from './study-plan.js';
-import { spreadOut } from './spread-out.js';
-import { scoreTrial, sortByValue, type StudyEvent, type TrialResult } from './study-state.js';
-import type { Rng } from '../../core/random.js';
+import { meetsBudgets, type CostBand } from '../../../core/budget/budget.js';
+import { measureCounts } from '../../../core/budget/cost-model.js';
+import type { EncodingBatch } from '../../../core/pairs.js';
+import type { Prediction } from '../../../core/ports/predictor.js';
+import type { ObjectivePrediction, ObjectivePredictions, Strategy } from '../../../core/ports/strategy.js';
+import { countsKey, encodePoints, toRates, type Counts, type SearchSpace } from '../../../core/space/search-space.js';
+import { requireFeasible } from '../../sampling/budget-sampler.js';
+import { openCandidates, type OpenedBand } from '../../sampling/open-candidates.js';
+import { checkProposals, spreadOut } from './choose-finalists.js';
+import { scorePredicted, type PointScore } from '../../objectives/score-point.js';
+import { fromFitScale, objectivesOf, type StudyPlan } from '../../study/plan.js';
+import type { Predict, StudyEvent } from '../../study/steps.js';
+import { scoreTrial, sortByValue, type TrialResult } from '../../study/trial.js';
+import type { Rng } from '../../../core/random.js';
 
 export interface ProposeRequest extends Omit<Predict, 'kind' | 'seed'> {
   readonly strategy: Strategy;

@@ -3,7 +3,7 @@ import type { SearchSpace } from '../../core/space/search-space.js';
 import { costRange } from '../sampling/cost-range.js';
 import { createBudgetSamplerGently, type BudgetSampler } from '../sampling/budget-sampler.js';
 import { listCosts } from '../objectives/objectives.js';
-import { objectivesOf, type StudyPlan } from './study-plan.js';
+import { objectivesOf, type StudyPlan } from '../study/plan.js';
 
 /** A sampler and the band that it draws from. */
 export interface OpenedBand {

@@ -1,10 +1,10 @@
-import { narrowSpace } from '../../core/space/narrow-space.js';
-import { toRates } from '../../core/space/search-space.js';
-import { changedRanges, proposeRefinement, type RangeChange } from '../refinement/propose-refinement.js';
-import { openCandidates } from './candidate-sampler.js';
-import { findCentre } from './find-centre.js';
-import type { StudyPlan } from './study-plan.js';
-import type { StudyState } from './study-state.js';
+import { narrowSpace } from '../../../core/space/narrow-space.js';
+import { toRates } from '../../../core/space/search-space.js';
+import type { FittedState } from './refine.js';
+import { changedRanges, proposeRefinement, type RangeChange } from '../../fit/propose-refinement.js';
+import { openCandidates } from '../../sampling/open-candidates.js';
+import { findCentre } from '../../study/pairs.js';
+import type { StudyPlan } from '../../study/plan.js';
 
 /**
  * New ranges from the newest fit. Where the budget cannot be met inside them, or not be spent as it can without them, those
@@ -13,7 +13,7 @@ import type { StudyState } from './study-state.js';
  */
 export async function refineSpace(
   plan: StudyPlan,
-  state: StudyState,
+  state: FittedState,
   breathe: () => Promise<void>,
 ): Promise<RangeChange[]> {
   const { space, fit } = state;

@@ -1,10 +1,10 @@
-import { PrunecastError, type FieldViolation } from '../../core/errors/prunecast-error.js';
-import { narrowSpace, type DimensionRange } from '../../core/space/narrow-space.js';
-import { changedRanges, type RangeChange } from '../refinement/propose-refinement.js';
-import { requireFeasible } from '../sampling/budget-sampler.js';
-import { openCandidates } from './candidate-sampler.js';
-import type { StudyPlan } from './study-plan.js';
-import type { StudyState } from './study-state.js';
+import { PrunecastError, type FieldViolation } from '../../../core/errors/prunecast-error.js';
+import { narrowSpace, type DimensionRange } from '../../../core/space/narrow-space.js';
+import { changedRanges, type RangeChange } from '../../fit/propose-refinement.js';
+import { requireFeasible } from '../../sampling/budget-sampler.js';
+import { openCandidates } from '../../sampling/open-candidates.js';
+import type { Progress } from '../../study/phase.js';
+import type { StudyPlan } from '../../study/plan.js';
 
 /**
  * A proposal with other ranges for the dimensions that are named; all others take what was proposed.
@@ -14,7 +14,7 @@ import type { StudyState } from './study-state.js';
  */
 export async function editRefinement(
   plan: StudyPlan,
-  { space }: StudyState,
+  { space }: Pick<Progress, 'space'>,
   proposal: readonly RangeChange[],
   ranges: readonly DimensionRange[],
   breathe: () => Promise<void>,

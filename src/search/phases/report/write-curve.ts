@@ -1,9 +1,9 @@
-import { measureCounts } from '../../core/budget/cost-model.js';
-import { fitLine, type Line } from '../../core/statistics/fit-line.js';
-import type { StudyPlan } from './study-plan.js';
-import { fromFitScale, toFitScale } from './fit-scale.js';
-import type { StudyState, TrialResult } from './study-state.js';
-import { createCostModel } from '../../core/budget/cost-spec.js';
+import { measureCounts } from '../../../core/budget/cost-model.js';
+import { fitLine, type Line } from '../../../core/statistics/fit-line.js';
+import { type StudyPlan, fromFitScale, toFitScale } from '../../study/plan.js';
+import type { FinalState } from './report.js';
+import type { TrialResult } from '../../study/trial.js';
+import { createCostModel } from '../../../core/budget/cost-spec.js';
 
 /** Two lines over the size, on the report windows, and what lies between them at the budget. */
 export interface StudyCurve {
@@ -15,7 +15,7 @@ export interface StudyCurve {
 }
 
 /** The lines through the finalists of a curve and through `uniform-paper` at the same sizes; undefined for a study without one. */
-export function writeCurve(plan: StudyPlan, { reported }: Pick<StudyState, 'reported'>): StudyCurve | undefined {
+export function writeCurve(plan: StudyPlan, { reported }: Pick<FinalState, 'reported'>): StudyCurve | undefined {
   const [budget] = plan.budgets;
   if (plan.curve === undefined || budget === undefined) return undefined;
   const cost = createCostModel(plan.space.shape, budget.cost);

@@ -1,13 +1,14 @@
-import { measureCounts } from '../../core/budget/cost-model.js';
-import { runSteps, runStepsGently } from '../../core/run-steps.js';
-import { ratioIntervalInSteps } from '../../core/statistics/bootstrap.js';
-import { createRng } from '../../core/random.js';
-import { findWinner } from './find-winner.js';
-import { objectivesOf, type StudyPlan } from './study-plan.js';
-import { findBest, scoreTrial, type StudyState, type TrialResult } from './study-state.js';
+import { measureCounts } from '../../../core/budget/cost-model.js';
+import { runSteps, runStepsGently } from '../../../core/run-steps.js';
+import { ratioIntervalInSteps } from '../../../core/statistics/bootstrap.js';
+import { createRng } from '../../../core/random.js';
+import { findWinner } from '../verify.js';
+import { objectivesOf, type StudyPlan } from '../../study/plan.js';
+import { findBest, nameControl, scoreTrial, type TrialResult } from '../../study/trial.js';
+import type { FinalState } from './report.js';
 import { writeFront, type StudyFront } from './write-front.js';
 import { writeCurve, type StudyCurve } from './write-curve.js';
-import { createCostModel } from '../../core/budget/cost-spec.js';
+import { createCostModel } from '../../../core/budget/cost-spec.js';
 
 /** The outcome of a study, in numbers and in one plain sentence. */
 export interface StudyOutcome {
@@ -33,20 +34,20 @@ export interface Lift {
 }
 
 /** Sums up a study whose report trials are all in. */
-export function writeReport(plan: StudyPlan, state: StudyState): StudyOutcome {
+export function writeReport(plan: StudyPlan, state: FinalState): StudyOutcome {
   return runSteps(writeReportInSteps(plan, state));
 }
 
 /** `writeReport`, letting others run (`breathe`, such as setImmediate) every few milliseconds: intervals take seconds in all. */
 export function writeReportGently(
   plan: StudyPlan,
-  state: StudyState,
+  state: FinalState,
   breathe: () => Promise<void>,
 ): Promise<StudyOutcome> {
   return runStepsGently(writeReportInSteps(plan, state), breathe);
 }
 
-function* writeReportInSteps(plan: StudyPlan, state: StudyState): Generator<void, StudyOutcome> {
+function* writeReportInSteps(plan: StudyPlan, state: FinalState): Generator<void, StudyOutcome> {
   const dense = state.reported.find(({ role }) => role === 'dense');
   const winner = state.reported.find(({ role }) => role === 'winner');
   if (dense === undefined || winner === undefined)
@@ -65,11 +66,6 @@ function* writeReportInSteps(plan: StudyPlan, state: StudyState): Generator<void
     front: writeFront(plan, state),
     summary: summarise(plan, winner, best, lifts) + tellMissed(plan, state),
   };
-}
-
-/** A control's name in reports: `uniform-best`, or `paper-recipe/uniform-best` where it is in the paper's recipe. */
-export function nameControl({ control, recipe }: Pick<TrialResult, 'control' | 'recipe'>): string {
-  return recipe === 'paper' ? `paper-recipe/${control ?? ''}` : (control ?? '');
 }
 
 function* measureLift(plan: StudyPlan, winner: TrialResult, control: TrialResult): Generator<void, Lift> {
@@ -111,7 +107,7 @@ function summarise(
 }
 
 /** That the winner misses a floor, as no finalist meets all; empty where it does not. */
-function tellMissed(plan: StudyPlan, state: StudyState): string {
+function tellMissed(plan: StudyPlan, state: FinalState): string {
   if (scoreTrial(plan, findWinner(plan, state)).violation === 0) return '';
   const floors = objectivesOf(plan).floors.map(
     ({ metric: { name, better }, limit }) => `${name} at ${better === 'lower' ? 'most' : 'least'} ${limit}`,

@@ -1,9 +1,11 @@
-import { hypervolume } from '../../core/statistics/hypervolume.js';
-import { findKnee } from '../../core/statistics/knee-point.js';
-import { nameObjective, type Objective } from '../objectives/objectives.js';
-import { findFront } from '../objectives/rank-scores.js';
-import { objectivesOf, type StudyPlan } from './study-plan.js';
-import { listFinal, scoreTrial, type StudyState, type TrialResult } from './study-state.js';
+import { hypervolume } from '../../../core/statistics/hypervolume.js';
+import { findKnee } from '../../../core/statistics/knee-point.js';
+import { nameObjective, type Objective } from '../../objectives/objectives.js';
+import { findFront } from '../../objectives/rank-scores.js';
+import { objectivesOf, type StudyPlan } from '../../study/plan.js';
+import { listFinal } from '../verify.js';
+import { scoreTrial, type TrialResult } from '../../study/trial.js';
+import type { FinalState } from './report.js';
 
 /** The finalists that none other is better than in all objectives, on the verify windows. */
 export interface StudyFront {
@@ -18,7 +20,7 @@ export interface StudyFront {
 }
 
 /** The front of a study of several objectives; undefined for one objective, or where no finalist meets the floors. */
-export function writeFront(plan: StudyPlan, state: StudyState): StudyFront | undefined {
+export function writeFront(plan: StudyPlan, state: FinalState): StudyFront | undefined {
   const { objectives } = objectivesOf(plan);
   const final = listFinal(plan, state);
   const scores = final.map((trial) => scoreTrial(plan, trial));
