@@ -14,7 +14,7 @@ import { formatCount, formatShare } from '../../src/cli/output/format.js';
 import { createProgressDisplay } from '../../src/cli/output/progress.js';
 import { showEvent } from '../../src/cli/output/show-event.js';
 import { formatTable } from '../../src/cli/output/table.js';
-import { PACKAGE_ROOT } from '../../src/cli/package-root.js';
+import { PACKAGE_ROOT } from '../../src/cli/proto/package-root.js';
 import { checkOutcome, type Measured, type Outcome } from './check-outcome.js';
 import { sumTokens } from './sum-tokens.js';
 

@@ -3,10 +3,12 @@ import { CommanderError, InvalidArgumentError } from 'commander';
 import { describeError, errorToJson } from './output/describe-error.js';
 import { createProgram } from './program.js';
 
+const isJson = process.argv.includes('--json');
+
 /** What the shell is told. */
 const EXIT = { done: 0, failed: 1, usage: 2 } as const;
 
-// A reader that has enough (`prunecast jobs list | head`) is no failure.
+// A reader that stops early (`prunecast jobs list | head`) is not a failure.
 process.stdout.on('error', (error: NodeJS.ErrnoException) =>
   process.exit(error.code === 'EPIPE' ? EXIT.done : EXIT.failed),
 );
@@ -15,18 +17,19 @@ process.exitCode = await main(process.argv);
 
 async function main(argv: readonly string[]): Promise<number> {
   try {
-    await createProgram().parseAsync(argv);
+    await createProgram({ printsErrors: !isJson }).parseAsync(argv);
     return EXIT.done;
   } catch (error) {
-    // Commander has printed its own message already; one thrown by an action it has not.
-    if (error instanceof InvalidArgumentError) return report(error, EXIT.usage);
-    if (error instanceof CommanderError) return error.exitCode === 0 ? EXIT.done : EXIT.usage;
+    if (error instanceof CommanderError && error.exitCode === 0) return EXIT.done;
+    // Commander has printed its own errors for people, but not those that an action throws.
+    if (error instanceof CommanderError && !isJson && !(error instanceof InvalidArgumentError)) return EXIT.usage;
+    if (error instanceof CommanderError) return report(error, EXIT.usage);
     return report(error, EXIT.failed);
   }
 }
 
 function report(error: unknown, code: number): number {
-  const lines = process.argv.includes('--json') ? [JSON.stringify(errorToJson(error))] : describeError(error);
+  const lines = isJson ? [JSON.stringify(errorToJson(error))] : describeError(error);
   for (const line of lines) process.stderr.write(`${line}\n`);
   return code;
 }

@@ -1,4 +1,4 @@
-import { Command } from 'commander';
+import { Command, Help, type Option } from 'commander';
 import { addCallCommand } from './commands/call.js';
 import { addEvaluateCommand } from './commands/evaluate.js';
 import { addInspectCommand } from './commands/inspect.js';
@@ -11,17 +11,24 @@ import { addPruneCommand } from './commands/prune.js';
 import { addScoreCommand } from './commands/score.js';
 import { addSearchCommand } from './commands/search.js';
 import { addServeCommand } from './commands/serve.js';
-import { readVersion } from './package-root.js';
+import { RequestOption } from './flags/request-option.js';
+import { describeDefault } from './proto/find-field.js';
+import { readVersion } from './proto/package-root.js';
 
-/** The whole command line. Usage errors are thrown as CommanderError. */
-export function createProgram(): Command {
+/**
+ * The whole command line. Usage errors are thrown as CommanderError, after commander has printed them for people unless
+ * `printsErrors` is false.
+ */
+export function createProgram({ printsErrors = true }: { readonly printsErrors?: boolean } = {}): Command {
   const program = new Command('prunecast')
     .description('finds the best way to prune a large language model, led by an accuracy predictor')
     .version(readVersion())
-    .showHelpAfterError('(add --help for the options)')
+    .configureHelp({ optionDescription: describeOption })
+    .configureOutput(printsErrors ? {} : { outputError: () => undefined })
+    .showHelpAfterError(printsErrors && '(add --help for all flags)')
     .addHelpText(
       'after',
-      '\nExit codes: 0 done, 1 failed or cancelled, 2 wrong usage. Ctrl-C cancels the job of a call, a second one leaves at once.',
+      '\nExit codes: 0 done, 1 failed or cancelled, 2 wrong usage. Ctrl-C cancels the job of a call; a second Ctrl-C leaves at once.',
     )
     .exitOverride();
   addServeCommand(program);
@@ -37,4 +44,14 @@ export function createProgram(): Command {
   addPluginsCommand(program);
   addCallCommand(program);
   return program;
+}
+
+/** A flag's meaning, with the server's default as the proto tells it. */
+function describeOption(option: Option): string {
+  const description = new Help().optionDescription(option);
+  if (!(option instanceof RequestOption)) return description;
+  const { field, defaultFrom = field, showsNoDefault } = option.flag;
+  if (defaultFrom === undefined || showsNoDefault === true) return description;
+  const value = describeDefault(option.typeName, defaultFrom);
+  return value === undefined ? description : `${description} (default: ${value})`;
 }

@@ -1,176 +1,299 @@
-import { describe, expect, it } from 'vitest';
-import { Command } from 'commander';
-import { addBudgetFlags, readBudgets } from '../../src/cli/flags/budget.js';
-import { addObjectiveFlags, readObjectives } from '../../src/cli/flags/objective.js';
-import { addSpaceFlags, readSpace } from '../../src/cli/flags/space.js';
-import { addTargetFlags, readTargets } from '../../src/cli/flags/target.js';
-import {
-  parseAmount,
-  parseCount,
-  parseLayers,
-  parsePlaces,
-  parsePluginOption,
-  parseShare,
-} from '../../src/cli/flags/values.js';
-import { BudgetKind, DimensionKind } from '../../src/client/index.js';
+import type { JsonObject, JsonValue } from '@bufbuild/protobuf';
+import type { Command } from 'commander';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { RequestOption } from '../../src/cli/flags/request-option.js';
+import { RequestError } from '../../src/cli/output/request-error.js';
+import { createProgram } from '../../src/cli/program.js';
+import { findField } from '../../src/cli/proto/find-field.js';
+import { startFakeApi, type FakeApi, type SentRequest } from './fake-api.js';
 
-function parse(add: (command: Command) => Command, ...args: readonly string[]): Record<string, unknown> {
-  return add(new Command().exitOverride().configureOutput({ writeErr: () => undefined }))
-    .parse(args, { from: 'user' })
-    .opts();
+/** What each command needs to send a request, without the flag under test. */
+const BASE: Readonly<Record<string, readonly string[]>> = {
+  inspect: ['--model', 'm'],
+  score: ['--model', 'm'],
+  prune: ['--model', 'm', '--output', 'o', '--request-id', 'r'],
+  evaluate: ['--model', 'm', '--text', 'a.txt', '--request-id', 'r'],
+  predict: ['--predictor', 'p'],
+  search: ['--model', 'm', '--remove', '20%', '--request-id', 'r'],
+  'pairs sample': ['--model', 'm', '--text', 'a.txt', '--remove', '20%'],
+  'pairs export': ['study'],
+  'pairs import': ['@{"set": {"dimensions": ["a"]}}'],
+  'predictors list': [],
+  'predictors fit': ['study'],
+  'predictors get': ['p'],
+  'predictors explain': ['p'],
+  'predictors delete': ['p'],
+  'jobs list': [],
+  'jobs get': ['j'],
+  'jobs cancel': ['j'],
+  'jobs delete': ['j'],
+  'jobs watch': ['j'],
+  'jobs resume': ['j'],
+  plugins: [],
+  call: ['JobService.GetJob'],
+};
+
+/** Commands that send nothing. */
+const WITHOUT_REQUEST: Readonly<Record<string, string>> = {
+  serve: 'runs the server itself; serve.test.ts checks its flags against the settings',
+};
+
+interface Sample {
+  /** Arguments of the flag, of another value than its default. */
+  readonly args: readonly string[];
+  /** What else must be there for the flag to have a meaning, in both requests. */
+  readonly beside?: readonly string[];
 }
 
-describe('parseShare', () => {
-  it('reads 20% and 0.2 alike, and refuses what is no share of the whole', () => {
-    expect(parseShare('20%')).toBe(parseShare('0.2'));
-    expect(parseShare('100%')).toBe(1);
-    for (const wrong of ['20', '120%', '-5%', '', 'x', '%'])
-      expect(() => parseShare(wrong)).toThrow('share from 0 to 1');
+/** A value for every flag that fills a request; `COMMAND --flag` for one whose value depends on the command. */
+const SAMPLES: Readonly<Record<string, Sample>> = {
+  '--model': { args: ['other'] },
+  '--text': { args: ['b.txt'] },
+  '--search-text': { args: ['@Once upon a time'] },
+  '--verify-text': { args: ['c.txt'] },
+  '--report-text': { args: ['d.txt'] },
+  '--window': { args: ['64'] },
+  '--stride': { args: ['32'] },
+  '--bos': { args: [] },
+  '--tokens': { args: ['4k'] },
+  '--precision': { args: ['int8'] },
+  '--dense': { args: [] },
+  '--rate': { args: ['30%'] },
+  '--rates': { args: ['0,0.5'] },
+  '--architecture': { args: ['@[{"kv_heads": 4, "queryHeadsPerKv": 2, "ffn_channels": 86}]'] },
+  '--units': { args: ['@[{"kv_groups": [0], "query_heads": [0, 1], "ffn_channels": [3, 5]}]'] },
+  '--manifest': { args: ['@{"units": [1]}'] },
+  '--earlier-output': { args: ['earlier'] },
+  '--remove': { args: ['kv-cache-bytes-per-token=50%'] },
+  '--at-most': { args: ['weight-bytes=200M'] },
+  '--bytes-per-number': { args: ['1'], beside: ['--at-most', 'weight-bytes=200M'] },
+  '--objective': { args: ['kv-cache-bytes-per-token'] },
+  '--floor': { args: ['accuracy=0.4'] },
+  '--evaluator': { args: ['multiple-choice'] },
+  '--evaluator-option': { args: ['tasks=["arc"]'] },
+  '--criterion': { args: ['wanda'] },
+  '--criterion-option': { args: ['norm=l1'] },
+  '--compensation': { args: ['none'] },
+  '--compensation-option': { args: ['damping=0.1'] },
+  '--calibration': { args: ['e.txt'] },
+  '--sequences': { args: ['64'] },
+  '--sequence-tokens': { args: ['256'] },
+  '--criterion-seed': { args: ['7'] },
+  '--protect': { args: ['none'] },
+  '--kinds': { args: ['query-heads-per-kv'] },
+  '--min-rate': { args: ['10%'] },
+  '--max-rate': { args: ['0.9'] },
+  '--rate-step': { args: ['0.1'] },
+  '--channel-multiple': { args: ['32'] },
+  '--tie-run': { args: ['4'] },
+  '--target': { args: ['uniform'] },
+  '--pairs': { args: ['50'] },
+  '--tied-pairs': { args: ['5'] },
+  '--pair-tokens': { args: ['2k'] },
+  '--candidates': { args: ['5000'] },
+  '--verify': { args: ['4'] },
+  '--verify-tokens': { args: ['2048,16384'] },
+  '--report-tokens': { args: ['1M'] },
+  '--rounds': { args: ['1'] },
+  '--no-refine': { args: [] },
+  '--finish': { args: ['stream'] },
+  '--controls': { args: ['uniform-paper,random'] },
+  '--preset': { args: ['paper'] },
+  '--seed': { args: ['-12345678901'] },
+  '--pause-before': { args: ['refine'] },
+  '--predictor': { args: ['ridge'] },
+  '--predictor-option': { args: ['depth=6'] },
+  '--features': { args: ['rates-and-errors'] },
+  '--strategy': { args: ['random'] },
+  '--strategy-option': { args: ['population=50'] },
+  '--output': { args: ['other'] },
+  '--overwrite': { args: [] },
+  '--exporter': { args: ['gguf'] },
+  '--exporter-option': { args: ['dtype=f16'] },
+  '--request-id': { args: ['mine'] },
+  '--dry-run': { args: [] },
+  '--encodings': { args: ['@[[0.1, 0.2]]'] },
+  '--recipe-digest': { args: ['abc'] },
+  '--metric': { args: ['accuracy'] },
+  '--learning-curve': { args: [] },
+  '--unseen-pairs': { args: ['3,7,20-30'] },
+  '--study': { args: ['study'] },
+  '--points': { args: ['5'] },
+  'jobs list --kind': { args: ['search'] },
+  'plugins --kind': { args: ['criterion'] },
+  '--state': { args: ['paused'] },
+  '--limit': { args: ['5'] },
+  '--after': { args: ['12'] },
+  '--range': { args: ['layers.0.ffn_channels=0.1..0.4'] },
+  '--request': { args: ['@{"job_id": "b"}'] },
+};
+
+/** Flags that leave the request as it is, and why. */
+const OUTSIDE_REQUEST: Readonly<Record<string, { readonly args: readonly string[]; readonly why: string }>> = {
+  '--json': { args: [], why: 'the form of what is printed' },
+  '--options': { args: [], why: 'which columns of the answer are printed' },
+  '--address': { args: ['OTHER_ADDRESS'], why: 'who gets the request' },
+  '--state-dir': { args: ['elsewhere'], why: 'a setting of a server that is started for the call' },
+  '--server-log': { args: [], why: 'whether the log of such a server is shown' },
+  'jobs resume --model': { args: ['m'], why: 'a folder that such a server must see; the job has its model' },
+  'jobs resume --text': { args: ['a.txt'], why: 'as --model' },
+  'jobs resume --output': { args: ['o'], why: 'as --model' },
+  'jobs resume --earlier-output': { args: ['o'], why: 'as --model' },
+};
+
+/** Where a command wants one of several flags: which, and what the test gives if none of them is under test. */
+const CHOICES: Readonly<Record<string, { readonly among: readonly string[]; readonly args: readonly string[] }>> = {
+  prune: {
+    among: [
+      '--remove',
+      '--at-most',
+      '--rate',
+      '--rates',
+      '--architecture',
+      '--units',
+      '--manifest',
+      '--earlier-output',
+    ],
+    args: ['--rate', '0.25'],
+  },
+  predict: { among: ['--rates', '--encodings'], args: ['--rates', '0,0.25'] },
+};
+
+interface Leaf {
+  readonly name: string;
+  readonly command: Command;
+}
+
+const LEAVES = listLeaves(createProgram()).filter(({ name }) => !(name in WITHOUT_REQUEST));
+const FLAGS = LEAVES.flatMap(({ name, command }) =>
+  command.options.map((option) => ({ name, option, flag: option.long ?? option.flags })),
+);
+
+let api: FakeApi;
+beforeAll(async () => {
+  api = await startFakeApi();
+});
+afterAll(() => api.close());
+
+/** The command line of a command with more arguments, complete so that a request is sent. */
+function write(name: string, ...more: readonly string[]): string[] {
+  const { among = [], args = [] } = CHOICES[name] ?? {};
+  const choice = more.some((word) => among.includes(word)) ? [] : args;
+  return [...name.split(' '), ...(BASE[name] ?? []), '--address', api.address, ...choice, ...more];
+}
+
+async function send(name: string, ...more: readonly string[]): Promise<readonly SentRequest[]> {
+  return (await api.run(write(name, ...more))).sent;
+}
+
+describe('every command', () => {
+  it('sends a request, or is named as one that sends none', async () => {
+    const names = listLeaves(createProgram()).map(({ name }) => name);
+    expect(names.toSorted()).toEqual([...Object.keys(BASE), ...Object.keys(WITHOUT_REQUEST)].toSorted());
+    const silent: string[] = [];
+    for (const { name } of LEAVES) if ((await send(name)).length === 0) silent.push(name);
+    expect(silent).toEqual([]);
   });
 });
 
-describe('parsePlaces', () => {
-  it('reads places and ranges of them, both ends included', () => {
-    expect(parsePlaces('3,7, 20-23')).toEqual([3, 7, 20, 21, 22, 23]);
-    for (const wrong of ['', '-1', '5-3', '1.5', '0-999999999', 'x'])
-      expect(() => parsePlaces(wrong)).toThrow('places and ranges');
+describe('every flag', () => {
+  it('has a sample value, or is named as one that leaves the request alone, and no entry is left over', () => {
+    const used = new Set(FLAGS.map(({ name, flag }) => keyOf(name, flag)));
+    expect(
+      FLAGS.filter(({ name, flag }) => keyOf(name, flag) === undefined).map(({ name, flag }) => [name, flag]),
+    ).toEqual([]);
+    expect([...Object.keys(SAMPLES), ...Object.keys(OUTSIDE_REQUEST)].filter((key) => !used.has(key))).toEqual([]);
+  });
+
+  it.each(FLAGS.filter(({ name, flag }) => (keyOf(name, flag) ?? '') in SAMPLES))(
+    '$name $flag changes what is sent, and a complaint about what it set names it',
+    async ({ name, flag, option }) => {
+      const { args, beside = [] } = SAMPLES[keyOf(name, flag) ?? ''] ?? { args: [] };
+      const without = await send(name, ...beside);
+      const changed = await send(name, ...beside, flag, ...args);
+      expect(without).not.toEqual([]);
+      expect(changed).not.toEqual(without);
+      if (!(option instanceof RequestOption)) return;
+      const faults = listChanges(without[0]?.request ?? {}, changed[0]?.request ?? {});
+      expect(faults).not.toEqual([]);
+      const { error } = await api.run(write(name, ...beside, flag, ...args), faults);
+      expect(error).toBeInstanceOf(RequestError);
+      const { violations, message } = error as RequestError;
+      for (const { flag: named, description } of violations) {
+        expect(named?.split(' ')[0]).toBe(flag);
+        expect(description).toContain(`see ${flag}`);
+      }
+      expect(message.startsWith(`${flag}`)).toBe(true);
+      const words = message.replaceAll(/--[a-z][a-z-]*/g, '');
+      for (const fault of faults) expect(words).not.toContain(fault);
+    },
+  );
+
+  it.each(FLAGS.filter(({ name, flag }) => (keyOf(name, flag) ?? '') in OUTSIDE_REQUEST))(
+    '$name $flag leaves the request as it is',
+    async ({ name, flag }) => {
+      const { args = [] } = OUTSIDE_REQUEST[keyOf(name, flag) ?? ''] ?? {};
+      const without = await send(name);
+      expect(without).not.toEqual([]);
+      expect(await send(name, flag, ...args.map((arg) => (arg === 'OTHER_ADDRESS' ? api.otherAddress : arg)))).toEqual(
+        without,
+      );
+    },
+  );
+
+  it('that fills a field names one that there is', () => {
+    const wrong = FLAGS.flatMap(({ name, option }) =>
+      option instanceof RequestOption &&
+      [option.flag.field, option.flag.defaultFrom].some(
+        (field) => field !== undefined && findField(option.typeName, field) === undefined,
+      )
+        ? [`${name} ${option.flags}`]
+        : [],
+    );
+    expect(wrong).toEqual([]);
   });
 });
 
-describe('parseAmount', () => {
-  it('knows units, separators and exponents', () => {
-    expect(['4096', '4_096', '4,096'].map(parseAmount)).toEqual([4096, 4096, 4096]);
-    expect(['10k', '1.1M', '2GB', '1e6'].map(parseAmount)).toEqual([10_000, 1_100_000, 2_000_000_000, 1_000_000]);
-    for (const wrong of ['-1', 'k', '1 2', '']) expect(() => parseAmount(wrong)).toThrow('number');
-  });
-
-  it('leaves counts whole', () => {
-    expect(() => parseCount('1.5')).toThrow('whole number');
-    expect(parseCount('1.5k')).toBe(1500);
-  });
-});
-
-describe('parseLayers', () => {
-  it('tells no layers from layer 0', () => {
-    expect(parseLayers('none')).toEqual([]);
-    expect(parseLayers('0,1,29')).toEqual([0, 1, 29]);
-  });
-});
-
-describe('parsePluginOption', () => {
-  it('reads numbers, booleans and lists as such, and the rest as text', () => {
-    expect(['depth=6', 'flag=true', 'order=first', 'grid=[1,2]', 'note=a=b'].map(parsePluginOption)).toEqual([
-      ['depth', 6],
-      ['flag', true],
-      ['order', 'first'],
-      ['grid', [1, 2]],
-      ['note', 'a=b'],
+describe('a command line without flags', () => {
+  it('leaves every field unset that the user did not name, so that the server decides', async () => {
+    const requests: unknown[] = [];
+    for (const name of ['search', 'evaluate', 'pairs sample', 'predictors explain'])
+      requests.push((await send(name))[0]?.request);
+    const budgets = [{ kind: 'BUDGET_KIND_PARAMETERS', removed_share: 0.2 }];
+    expect(requests).toEqual([
+      { request_id: 'r', model: 'm', budgets },
+      { request_id: 'r', model: 'm', measurement: { text: { path: 'a.txt' } } },
+      { search: { model: 'm', texts: { text: { path: 'a.txt' } }, budgets } },
+      { predictor_id: 'p' },
     ]);
   });
 });
 
-describe('budget flags', () => {
-  it('limit the parameters where no kind is named, and may be repeated', () => {
-    expect(
-      readBudgets(
-        parse(
-          addBudgetFlags,
-          '--remove',
-          '20%',
-          '--remove',
-          'kv_cache_bytes_per_token=50%',
-          '--at-most',
-          'weight-bytes=200M',
-        ),
-      ),
-    ).toEqual([
-      { kind: BudgetKind.PARAMETERS, limit: { $case: 'removedShare', value: 0.2 } },
-      { kind: BudgetKind.KV_CACHE_BYTES_PER_TOKEN, limit: { $case: 'removedShare', value: 0.5 } },
-      { kind: BudgetKind.WEIGHT_BYTES, limit: { $case: 'atMost', value: 200_000_000 } },
-    ]);
-  });
+/** The key of a flag in the tables, of the command alone before that of all commands. */
+function keyOf(name: string, flag: string): string | undefined {
+  return [`${name} ${flag}`, flag].find((key) => key in SAMPLES || key in OUTSIDE_REQUEST);
+}
 
-  it('say how wide numbers are of those that count bytes, and are refused where none does', () => {
-    const width = ['--bytes-per-number', '1'] as const;
-    const budgets = readBudgets(
-      parse(
-        addBudgetFlags,
-        ...width,
-        '--at-most',
-        'weight-bytes=200M',
-        '--remove',
-        'kv-cache-bytes-per-token=50%',
-        '--remove',
-        '20%',
-      ),
+function listLeaves(command: Command, path: readonly string[] = []): Leaf[] {
+  return command.commands.flatMap((child) => {
+    const names = [...path, child.name()];
+    return child.commands.length > 0 ? listLeaves(child, names) : [{ name: names.join(' '), command: child }];
+  });
+}
+
+/** Paths of the values that the second request has and the first has not, or has otherwise. */
+function listChanges(before: JsonValue | undefined, after: JsonValue, path = ''): string[] {
+  if (Array.isArray(after)) {
+    if (after.length > 0 && after.every((entry) => typeof entry !== 'object'))
+      return JSON.stringify(before) === JSON.stringify(after) ? [] : [path];
+    const earlier = Array.isArray(before) ? before : [];
+    return after.flatMap((entry, index) => listChanges(earlier[index], entry, `${path}[${index}]`));
+  }
+  if (typeof after === 'object' && after !== null && Object.keys(after).length > 0) {
+    const earlier = (typeof before === 'object' ? before : {}) as JsonObject;
+    return Object.entries(after).flatMap(([name, value]) =>
+      listChanges(earlier[name], value, path === '' ? name : `${path}.${name}`),
     );
-    expect(budgets.map(({ bytesPerNumber }) => bytesPerNumber)).toEqual([1, undefined, 1]);
-    expect(() => readBudgets(parse(addBudgetFlags, ...width, '--remove', '20%'))).toThrow(
-      'weight-bytes or kv-cache-bytes-per-token',
-    );
-  });
-
-  it('name the kinds there are when one is unknown', () => {
-    expect(() => parse(addBudgetFlags, '--remove', 'size=20%')).toThrow('parameters, weight-bytes');
-  });
-});
-
-describe('objective flags', () => {
-  it('tell a front, a weighted sum and floors apart', () => {
-    expect(
-      readObjectives(parse(addObjectiveFlags, '--objective', 'perplexity', '--objective', 'kv-cache-bytes-per-token')),
-    ).toEqual([{ metric: 'perplexity' }, { metric: 'kv_cache_bytes_per_token' }]);
-    expect(
-      readObjectives(
-        parse(
-          addObjectiveFlags,
-          '--objective',
-          'perplexity=2',
-          '--objective',
-          'parameters=1',
-          '--floor',
-          'accuracy=0.4',
-        ),
-      ),
-    ).toEqual([
-      { metric: 'perplexity', weight: 2 },
-      { metric: 'parameters', weight: 1 },
-      { metric: 'accuracy', floor: 0.4 },
-    ]);
-    expect(() => parse(addObjectiveFlags, '--floor', 'accuracy')).toThrow('NAME=VALUE');
-    expect(() => parse(addObjectiveFlags, '--objective', 'accuracy=much')).toThrow('above 0');
-  });
-});
-
-describe('space flags', () => {
-  it('tell no protected layers from the default ones', () => {
-    expect(readSpace(parse(addSpaceFlags, '--protect', 'none', '--kinds', 'ffn-channels'))).toEqual({
-      protectedLayers: { layers: [] },
-      kinds: [DimensionKind.FFN_CHANNELS],
-    });
-    expect(readSpace(parse(addSpaceFlags))).toBeUndefined();
-  });
-});
-
-describe('target flags', () => {
-  it('take an architecture as its list of layers, in camelCase or snake_case', () => {
-    const [snake, camel] = readTargets(
-      parse(
-        addTargetFlags,
-        '--architecture',
-        '@[{"kv_heads": 4, "query_heads_per_kv": 2, "ffn_channels": 86}]',
-        '--architecture',
-        '@{"layers": [{"kvHeads": 4, "queryHeadsPerKv": 2, "ffnChannels": 86}]}',
-      ),
-    );
-    expect(snake?.target).toEqual({
-      $case: 'architecture',
-      value: { layers: [{ kvHeads: 4, queryHeadsPerKv: 2, ffnChannels: 86 }] },
-    });
-    expect(camel?.target).toEqual(snake?.target);
-  });
-
-  it('refuse a field that does not exist, by name', () => {
-    expect(() => parse(addTargetFlags, '--architecture', '@[{"kv_head": 4}]')).toThrow('kv_head');
-  });
-});
+  }
+  return JSON.stringify(before) === JSON.stringify(after) ? [] : [path];
+}

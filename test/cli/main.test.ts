@@ -212,7 +212,7 @@ describe('prunecast search', () => {
       {
         model: 'm',
         pairs: { count: 50, rungs: [{ tokenLimit: 2000n }] },
-        predictor: { id: 'auto', options: { depth: 6 } },
+        predictor: { id: '', options: { depth: 6 } },
         space: { protectedLayers: { layers: [] } },
       },
     ]);

@@ -56,5 +56,5 @@ describe('prunecast pairs and predictors', () => {
       code: 1,
       stderr: expect.stringContaining('PREDICTOR_NOT_FOUND') as string,
     });
-  }, 60_000);
+  }, 180_000);
 });

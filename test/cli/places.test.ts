@@ -40,26 +40,23 @@ describe('placeLocally', () => {
   });
 
   it('tells texts of one name in two folders apart', () => {
-    const texts = [path('texts/a/story.txt'), undefined, '@inline', path('texts/b/story.txt')];
+    const texts = [path('texts/a/story.txt'), '@inline', path('texts/b/story.txt')];
     const { toText, environment } = placeLocally({ texts }, {});
     expect(firstRoot(environment['PRUNECAST_DATA_ROOTS'])).toBe(path('texts'));
-    expect(toText(path('texts/b/story.txt'))).toEqual({ source: { $case: 'path', value: 'b/story.txt' } });
-    expect(toText('@Once upon a time')).toEqual({ source: { $case: 'inline', value: 'Once upon a time' } });
+    expect(toText(path('texts/b/story.txt'))).toEqual({ path: 'b/story.txt' });
+    expect(toText('@Once upon a time')).toEqual({ inline: 'Once upon a time' });
   });
 
   it('makes the folder that an output goes into', () => {
-    const { output, environment } = placeLocally({ output: path('new/deep/out') }, {});
-    expect([output, basename(environment['PRUNECAST_OUTPUT_ROOT'] ?? '')]).toEqual(['out', 'deep']);
+    const { toOutput, environment } = placeLocally({ output: path('new/deep/out') }, {});
+    expect(toOutput(path('new/deep/out'))).toBe('out');
+    expect(basename(environment['PRUNECAST_OUTPUT_ROOT'] ?? '')).toBe('deep');
   });
 });
 
 describe('placeAtServer', () => {
   it("leaves names alone, as they are relative to the server's own roots", () => {
-    const { model, output, toText } = placeAtServer({ model: path('models/tiny'), output: 'out/x' });
-    expect([model, output, toText('a.txt')]).toEqual([
-      path('models/tiny'),
-      'out/x',
-      { source: { $case: 'path', value: 'a.txt' } },
-    ]);
+    const { model, toOutput, toText } = placeAtServer({ model: path('models/tiny') });
+    expect([model, toOutput('out/x'), toText('a.txt')]).toEqual([path('models/tiny'), 'out/x', { path: 'a.txt' }]);
   });
 });

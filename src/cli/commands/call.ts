@@ -3,7 +3,7 @@ import { InvalidArgumentError, type Command } from 'commander';
 import { addServerFlags, type ServerFlags } from '../flags/server.js';
 import { parseJson, readTextArgument } from '../flags/values.js';
 import { createPrinter } from '../output/printer.js';
-import { findMethod, fromProtoJson, protoRegistry } from '../proto-json.js';
+import { findMethod, fromProtoJson, protoRegistry } from '../proto/proto-json.js';
 import { useServer } from '../session/use-server.js';
 
 interface Flags extends ServerFlags {
@@ -15,9 +15,13 @@ export function addCallCommand(program: Command): void {
   const command = program
     .command('call <SERVICE.METHOD>')
     .description(
-      'send a request as proto JSON to any method, and print the answers as JSON lines; a server started for the call has the current folder as its roots',
+      'send a request as proto JSON to any method, and print the answers as JSON lines; paths are relative to the roots of the server, which are the current folder if it is started for the call',
     )
-    .option('--request <FILE|@JSON|->', 'the request; for a stream of requests a JSON array, or one a line', '@{}');
+    .option(
+      '--request <FILE|@JSON|->',
+      'the request; for a stream of requests a JSON array, or one request per line',
+      '@{}',
+    );
   addServerFlags(command).action(async (name: string, flags: Flags) => {
     const method = findMethod(name);
     const requests = readRequests(method, flags.request);

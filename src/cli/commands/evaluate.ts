@@ -1,106 +1,97 @@
 import type { Command } from 'commander';
-import {
-  BudgetKind,
-  type DeepPartial,
-  type EvaluateRequest,
-  type EvaluationResult,
-  type Precision,
-} from '../../client/index.js';
-import { addWindowFlags, parsePrecision, readFidelity, readWindows, type WindowFlags } from '../flags/measurement.js';
-import { addPluginFlags, readPlugin } from '../flags/plugin.js';
-import { addRecipeFlags, readRecipe, type RecipeFlags } from '../flags/recipe.js';
-import { addServerFlags, type ServerFlags } from '../flags/server.js';
-import { addSpaceFlags, readSpace, type SpaceFlags } from '../flags/space.js';
-import { addTargetFlags, readTargets, type TargetFlags } from '../flags/target.js';
+import { BudgetKind, type EvaluationResult } from '../../client/index.js';
+import { EvaluateRequest } from '../../gen/prunecast/v1/pruning.js';
+import { parsePrecision, windowFlags } from '../flags/measurement.js';
+import { modelFlag, requestIdFlag } from '../flags/paths.js';
+import { pluginFlags } from '../flags/plugin.js';
+import { recipeFlags } from '../flags/recipe.js';
+import { addRequestFlags, type RequestFlag, type RequestType } from '../flags/request-option.js';
+import { addServerFlags } from '../flags/server.js';
+import { spaceFlags } from '../flags/space.js';
+import { targetFlags } from '../flags/target.js';
 import { parseCount } from '../flags/values.js';
 import { formatCount, formatMetric } from '../output/format.js';
 import { printPlan } from '../output/print-plan.js';
-import { createPrinter, type Printer } from '../output/printer.js';
-import { useServer } from '../session/use-server.js';
+import type { Printer } from '../output/printer.js';
+import { callServer } from '../session/call-server.js';
+import type { FieldSource } from '../session/field-names.js';
 import { watchJob } from '../session/watch-job.js';
 
-type Flags = ServerFlags &
-  TargetFlags &
-  RecipeFlags &
-  SpaceFlags &
-  WindowFlags & {
-    readonly model: string;
-    readonly text: string;
-    readonly dense?: boolean;
-    readonly tokens?: number;
-    readonly precision?: Precision;
-    readonly evaluator?: string;
-    readonly evaluatorOption?: readonly (readonly [string, unknown])[];
-    readonly requestId?: string;
-    readonly dryRun?: boolean;
-  };
+const EVALUATE: RequestType<EvaluateRequest> = { typeName: 'prunecast.v1.EvaluateRequest', codec: EvaluateRequest };
+
+const TEXT_FLAG: RequestFlag = {
+  flags: '--text <FILE|@TEXT>',
+  summary: 'text to measure on',
+  field: 'measurement.text',
+  place: 'text',
+  required: true,
+};
+
+const DENSE_FLAG: RequestFlag = {
+  flags: '--dense',
+  summary: 'measure the unpruned model; it alone is measured if no target is given',
+  field: 'targets[]',
+  value: { dense: {} },
+  showsNoDefault: true,
+};
+
+const FIDELITY_FLAGS: readonly RequestFlag[] = [
+  {
+    flags: '--tokens <COUNT>',
+    summary: 'at most this many tokens, in whole windows spread over the text',
+    field: 'fidelity.token_limit',
+    parse: parseCount,
+  },
+  {
+    flags: '--precision <PRECISION>',
+    summary: 'float32, or int8',
+    field: 'fidelity.precision',
+    parse: parsePrecision,
+  },
+];
 
 /** `prunecast evaluate`: measures architectures of a model. */
 export function addEvaluateCommand(program: Command): void {
   const command = program
     .command('evaluate')
-    .description('measure a model, or architectures of it, on a text; each kind of target may be repeated')
-    .requiredOption('--model <DIR>', 'checkpoint folder')
-    .requiredOption('--text <FILE|@TEXT>', 'text to measure on')
-    .option('--dense', 'measure the unpruned model too (it alone where no target is given)')
-    .option(
-      '--tokens <COUNT>',
-      'whole windows spread over the text, up to so many tokens (default: all of it)',
-      parseCount,
-    )
-    .option('--precision <PRECISION>', 'float32 or int8 (default: float32)', parsePrecision);
-  addPluginFlags(
-    addSpaceFlags(addRecipeFlags(addTargetFlags(addWindowFlags(command)))),
-    'evaluator',
-    'what is measured (default: perplexity)',
-  )
-    .option('--request-id <ID>', 'attach to the job of an earlier call with this id')
-    .option('--dry-run', 'show the plan and do nothing');
-  addServerFlags(command).action(async (flags: Flags) => {
-    const given = readTargets(flags);
-    const targets = flags.dense === true || given.length === 0 ? [DENSE, ...given] : given;
-    const printer = createPrinter(flags);
-    await useServer(flags, { model: flags.model, texts: [flags.text, flags.calibration] }, async (session) => {
-      const { client, places } = session;
-      const recipe = readRecipe(flags, places.toText);
-      const space = readSpace(flags);
-      const windows = readWindows(flags);
-      const evaluator = readPlugin(flags.evaluator, flags.evaluatorOption, 'perplexity');
-      const fidelity = readFidelity(flags.tokens, flags.precision);
-      const request: DeepPartial<EvaluateRequest> = {
-        requestId: flags.requestId ?? '',
-        model: places.model,
-        targets: targets.map(({ target }) => ({ target })),
-        measurement: {
-          text: places.toText(flags.text),
-          ...(windows !== undefined && { windows }),
-          ...(evaluator !== undefined && { evaluator }),
-        },
-        ...(recipe !== undefined && { recipe }),
-        ...(space !== undefined && { space }),
-        ...(fidelity !== undefined && { fidelity }),
-      };
+    .description('measure a model, or architectures of it, on a text; each kind of target may be repeated');
+  addRequestFlags(command, EVALUATE, 'Model', [modelFlag()]);
+  addRequestFlags(command, EVALUATE, 'Text', [TEXT_FLAG, ...windowFlags('measurement.windows'), ...FIDELITY_FLAGS]);
+  addRequestFlags(command, EVALUATE, 'Targets', [DENSE_FLAG, ...targetFlags('targets[].')]);
+  addRequestFlags(
+    command,
+    EVALUATE,
+    'Objective',
+    pluginFlags('evaluator', 'measurement.evaluator', 'what is measured'),
+  );
+  addRequestFlags(command, EVALUATE, 'Recipe', recipeFlags('recipe'));
+  addRequestFlags(command, EVALUATE, 'Search space', spaceFlags('space'));
+  addRequestFlags(command, EVALUATE, 'Job', [requestIdFlag()]);
+  command.option('--dry-run', 'show what would be done, and do nothing');
+  addServerFlags(command).action(async (flags: { readonly dryRun?: boolean }) => {
+    await callServer(command, EVALUATE, async (call) => {
+      const { client, request, printer } = call;
       if (flags.dryRun === true) return printPlan(await client.planEvaluate(request), printer);
       const results: EvaluationResult[] = [];
-      const onEvent: Parameters<typeof watchJob>[1]['onEvent'] = ({ payload }) => {
-        if (payload?.$case === 'evaluation') results.push(payload.value);
-      };
-      await watchJob((options) => client.evaluate(request, options), {
-        session,
-        printer,
+      await watchJob((options) => client.evaluate(request, options), call, {
         onInterrupt: 'cancel-job',
-        onEvent,
+        onEvent: ({ payload }) => {
+          if (payload?.$case === 'evaluation') results.push(payload.value);
+        },
       });
-      printResults(
-        results,
-        targets.map(({ name }) => name),
-        printer,
-      );
+      printResults(results, nameTargets(call.sources), printer);
     });
   });
 }
 
-const DENSE = { name: 'dense', target: { $case: 'dense', value: {} } } as const;
+/** What to call the targets in a table, in their order. */
+function nameTargets(sources: readonly FieldSource[]): string[] {
+  const targets = sources.filter(({ path }) => path.startsWith('targets['));
+  if (targets.length === 0) return ['dense'];
+  return targets.map(({ flag, text = '' }) =>
+    flag === '--dense' ? 'dense' : flag.startsWith('--rate') ? `${flag.slice(2)} ${text}` : text,
+  );
+}
 
 function printResults(results: readonly EvaluationResult[], names: readonly string[], printer: Printer): void {
   const sorted = [...results].sort((a, b) => a.index - b.index);

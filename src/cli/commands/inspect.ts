@@ -1,33 +1,37 @@
 import type { Command } from 'commander';
 import { DimensionKind, type InspectModelResponse } from '../../client/index.js';
-import { InspectModelResponse as InspectModelResponseMessage } from '../../gen/prunecast/v1/model.js';
-import { addServerFlags, type ServerFlags } from '../flags/server.js';
-import { addSpaceFlags, readSpace, type SpaceFlags } from '../flags/space.js';
+import {
+  InspectModelRequest,
+  InspectModelResponse as InspectModelResponseMessage,
+} from '../../gen/prunecast/v1/model.js';
+import { modelFlag } from '../flags/paths.js';
+import { addRequestFlags, type RequestType } from '../flags/request-option.js';
+import { addServerFlags } from '../flags/server.js';
+import { spaceFlags } from '../flags/space.js';
 import { formatBytes, formatCount, formatEnum } from '../output/format.js';
-import { createPrinter, type Printer } from '../output/printer.js';
-import { useServer } from '../session/use-server.js';
+import type { Printer } from '../output/printer.js';
+import { callServer } from '../session/call-server.js';
 
-type Flags = ServerFlags & SpaceFlags & { readonly model: string };
+const INSPECT: RequestType<InspectModelRequest> = {
+  typeName: 'prunecast.v1.InspectModelRequest',
+  codec: InspectModelRequest,
+};
 
 /** `prunecast inspect`: what a checkpoint is, what can be pruned, and what will load the outcome. */
 export function addInspectCommand(program: Command): void {
   const command = program
     .command('inspect')
-    .description('show the sizes of a model, its prunable dimensions, and what will load when it is pruned')
-    .requiredOption('--model <DIR>', 'checkpoint folder');
-  addServerFlags(addSpaceFlags(command)).action(async (flags: Flags) => {
-    const printer = createPrinter(flags);
-    await useServer(flags, { model: flags.model }, async ({ client, places }) => {
-      const space = readSpace(flags);
-      const message = await client.services.models.inspectModel({
-        model: places.model,
-        ...(space !== undefined && { space }),
-      });
+    .description('show the sizes of a model, its prunable dimensions, and what will load it when it is pruned');
+  addRequestFlags(command, INSPECT, 'Model', [modelFlag()]);
+  addRequestFlags(command, INSPECT, 'Search space', spaceFlags('space'));
+  addServerFlags(command).action(() =>
+    callServer(command, INSPECT, async ({ client, request, printer }) => {
+      const message = await client.services.models.inspectModel(request);
       if (printer.format === 'json')
         printer.message({ typeName: 'prunecast.v1.InspectModelResponse', codec: InspectModelResponseMessage, message });
       else print(message, printer);
-    });
-  });
+    }),
+  );
 }
 
 function print(model: InspectModelResponse, printer: Printer): void {

@@ -1,163 +1,160 @@
 import type { Command } from 'commander';
+import { CallError, JobKind, JobState, type Job } from '../../client/index.js';
 import {
-  CallError,
-  JobKind,
-  JobState,
-  type DimensionRange,
-  type Job,
-  type PrunecastClient,
-} from '../../client/index.js';
-import { Job as JobMessage } from '../../gen/prunecast/v1/job.js';
-import { addServerFlags, type ServerFlags } from '../flags/server.js';
-import { collect, parseChoice, parseCount, parseRange } from '../flags/values.js';
+  CancelJobRequest,
+  DeleteJobRequest,
+  GetJobRequest,
+  Job as JobMessage,
+  ListJobsRequest,
+  ResumeJobRequest,
+  WatchJobRequest,
+} from '../../gen/prunecast/v1/job.js';
+import { addRequestFlags, RequestArgument, type RequestFlag, type RequestType } from '../flags/request-option.js';
+import { addServerFlags } from '../flags/server.js';
+import { parseCount, parseEnum, parseRange } from '../flags/values.js';
 import { formatEnum } from '../output/format.js';
 import { formatProgress } from '../output/progress.js';
 import { printReport } from '../output/print-report.js';
-import { createPrinter, type Printer } from '../output/printer.js';
-import { useServer, type Session } from '../session/use-server.js';
+import type { Printer } from '../output/printer.js';
+import { callServer, type Call } from '../session/call-server.js';
 import { watchJob } from '../session/watch-job.js';
 
-interface ListFlags extends ServerFlags {
-  readonly kind?: JobKind;
-  readonly state?: JobState;
-  readonly limit: number;
-}
+const LIST: RequestType<ListJobsRequest> = { typeName: 'prunecast.v1.ListJobsRequest', codec: ListJobsRequest };
+const GET: RequestType<GetJobRequest> = { typeName: 'prunecast.v1.GetJobRequest', codec: GetJobRequest };
+const CANCEL: RequestType<CancelJobRequest> = { typeName: 'prunecast.v1.CancelJobRequest', codec: CancelJobRequest };
+const DELETE: RequestType<DeleteJobRequest> = { typeName: 'prunecast.v1.DeleteJobRequest', codec: DeleteJobRequest };
+const WATCH: RequestType<WatchJobRequest> = { typeName: 'prunecast.v1.WatchJobRequest', codec: WatchJobRequest };
+const RESUME: RequestType<ResumeJobRequest> = { typeName: 'prunecast.v1.ResumeJobRequest', codec: ResumeJobRequest };
 
-interface ResumeFlags extends ServerFlags {
-  readonly range?: readonly DimensionRange[];
-  readonly model?: string;
-  readonly text?: readonly string[];
-  readonly output?: string;
-}
+const KINDS = ['prune', 'evaluate', 'search', 'sample-pairs', 'fit-predictor'] as const;
+const STATES = ['queued', 'running', 'paused', 'succeeded', 'failed', 'cancelled'] as const;
+
+const LIST_FLAGS: readonly RequestFlag[] = [
+  {
+    flags: '--kind <KIND>',
+    summary: `only this kind: ${KINDS.join(', ')}`,
+    field: 'kind',
+    parse: parseEnum('JOB_KIND', KINDS),
+  },
+  {
+    flags: '--state <STATE>',
+    summary: `only this state: ${STATES.join(', ')}`,
+    field: 'state',
+    parse: parseEnum('JOB_STATE', STATES),
+  },
+  { flags: '--limit <COUNT>', summary: 'at most this many', field: 'page_size', parse: parseCount },
+];
+
+/** Paths of a job that a server of the call's own must find again. A running server has them already. */
+const PATH_FLAGS: readonly RequestFlag[] = [
+  { flags: '--model <DIR>', summary: 'the model, as the job was given it', place: 'model' },
+  { flags: '--text <FILE>', summary: 'a text, as the job was given it; may be repeated', place: 'text', repeats: true },
+  { flags: '--output <DIR>', summary: 'the output, as the job was given it', place: 'output' },
+  {
+    flags: '--earlier-output <DIR>',
+    summary: 'an earlier output that the job reads; may be repeated',
+    place: 'earlier-output',
+    repeats: true,
+  },
+];
 
 /** `prunecast jobs`: the jobs of a server. */
 export function addJobsCommand(program: Command): void {
-  const jobs = program.command('jobs').description('list, watch and end the jobs of a server');
-  addServerFlags(jobs.command('list').description('jobs, newest first'))
-    .option('--kind <KIND>', `only this kind: ${Object.keys(KINDS).join(', ')}`, parseChoice(KINDS))
-    .option('--state <STATE>', `only this state: ${Object.keys(STATES).join(', ')}`, parseChoice(STATES))
-    .option('--limit <COUNT>', 'at most so many', parseCount, 100)
-    .action(async (flags: ListFlags) => {
-      const printer = createPrinter(flags);
-      await useServer(flags, {}, async ({ client }) => {
-        const listed = await listJobs(client, flags);
-        if (printer.format === 'json') for (const job of listed) printJob(job, printer);
-        printer.table(['job', 'kind', 'state', 'created', 'progress'], listed.map(describeJob));
-      });
-    });
-
-  addJobAction(
-    jobs,
-    'get',
-    'show one job',
-    async ({ client, jobId }) => (await client.services.jobs.getJob({ jobId })).job,
-  );
-  addJobAction(
-    jobs,
-    'cancel',
-    'ask a job to stop; it keeps what was paid',
-    async ({ client, jobId }) => (await client.services.jobs.cancelJob({ jobId })).job,
-  );
-  addJobAction(jobs, 'delete', 'forget an ended job and its events', async ({ client, jobId, printer }) => {
-    await client.services.jobs.deleteJob({ jobId });
-    printer.lines(`deleted job ${jobId}`);
-    return undefined;
+  const jobs = program.command('jobs').description('list, watch, resume and end the jobs of a server');
+  addList(jobs);
+  addJobAction(jobs, 'get', 'show one job', GET, async ({ client, request, printer }) => {
+    printJob((await client.services.jobs.getJob(request)).job, printer);
   });
-
-  addServerFlags(jobs.command('watch <JOB>').description("show a job's events until it ends; Ctrl-C leaves it running"))
-    .option('--after <SEQUENCE>', 'only events after this number', parseCount, 0)
-    .action(async (jobId: string, flags: ServerFlags & { readonly after: number }) => {
-      const printer = createPrinter(flags);
-      await useServer(flags, {}, async (session) => {
-        await watchToEnd(session, { jobId, after: BigInt(flags.after), printer });
-      });
-    });
-
-  addServerFlags(
-    jobs
-      .command('resume <JOB>')
-      .description('go on with a paused or interrupted job; without --address, watch it to its end'),
-  )
-    .option(
-      '--range <DIMENSION=MIN..MAX>',
-      'before the refinement: rates of a dimension in place of those proposed, as layers.0.ffn_channels=0.1..0.4; repeat for several',
-      collect(parseRange),
-    )
-    .option('--model <FOLDER>', 'without --address: the model, as the job was given it')
-    .option(
-      '--text <FILE>',
-      'without --address: a text, as the job was given it; repeat for several',
-      collect((file) => file),
-    )
-    .option('--output <FOLDER>', 'without --address: the output, as the job was given it')
-    .action(async (jobId: string, flags: ResumeFlags) => {
-      const printer = createPrinter(flags);
-      const paths = {
-        ...(flags.model !== undefined && { model: flags.model }),
-        ...(flags.text !== undefined && { texts: flags.text }),
-        ...(flags.output !== undefined && { output: flags.output }),
-      };
-      await useServer(flags, paths, async (session) => {
-        const { job } = await session.client.services.jobs.resumeJob({ jobId, ranges: [...(flags.range ?? [])] });
-        // A server of this call's own ends with it.
-        if (session.serverEnded !== undefined)
-          await watchToEnd(session, { jobId, after: job?.lastSequence ?? 0n, printer });
-        else if (job !== undefined) printJob(job, printer);
-      });
-    });
+  addJobAction(jobs, 'cancel', 'ask a job to stop; what it has measured is kept', CANCEL, async (call) => {
+    printJob((await call.client.services.jobs.cancelJob(call.request)).job, call.printer);
+  });
+  addJobAction(jobs, 'delete', 'delete an ended job and its events', DELETE, async ({ client, request, printer }) => {
+    await client.services.jobs.deleteJob(request);
+    printer.lines(`deleted job ${request.jobId}`);
+  });
+  addWatch(jobs);
+  addResume(jobs);
 }
 
-async function watchToEnd(
-  session: Session,
-  { jobId, after, printer }: { readonly jobId: string; readonly after: bigint; readonly printer: Printer },
-): Promise<void> {
-  const ended = await watchJob((options) => session.client.followJob(jobId, { ...options, afterSequence: after }), {
-    session,
-    printer,
+function addList(jobs: Command): void {
+  const command = jobs.command('list').description('list jobs, newest first');
+  addRequestFlags(command, LIST, 'Filter', LIST_FLAGS);
+  addServerFlags(command).action(() =>
+    callServer(command, LIST, async ({ client, request, printer }) => {
+      const { jobs: listed, nextPageToken } = await client.services.jobs.listJobs(request);
+      if (printer.format === 'json') for (const job of listed) printJob(job, printer);
+      printer.table(['job', 'kind', 'state', 'created', 'progress'], listed.map(describeJob));
+      if (nextPageToken !== '') printer.note(`older jobs are not listed: raise --limit to see more`);
+    }),
+  );
+}
+
+function addWatch(jobs: Command): void {
+  const command = jobs
+    .command('watch')
+    .addArgument(new RequestArgument('<JOB>', 'job_id'))
+    .description("show a job's events until it ends; Ctrl-C leaves it running");
+  addRequestFlags(command, WATCH, 'Events', [
+    {
+      flags: '--after <SEQUENCE>',
+      summary: 'only events after this number',
+      field: 'after_sequence',
+      parse: parseCount,
+    },
+  ]);
+  addServerFlags(command).action(() =>
+    callServer(command, WATCH, (call) => watchToEnd(call, call.request.jobId, call.request.afterSequence)),
+  );
+}
+
+function addResume(jobs: Command): void {
+  const command = jobs
+    .command('resume')
+    .addArgument(new RequestArgument('<JOB>', 'job_id'))
+    .description('resume a paused or interrupted job; without --address, watch it to its end');
+  addRequestFlags(command, RESUME, 'Ranges', [
+    {
+      flags: '--range <DIMENSION=MIN..MAX>',
+      summary:
+        'for a study paused before refine: rates of a dimension instead of those proposed, as layers.0.ffn_channels=0.1..0.4; may be repeated',
+      field: 'ranges[]',
+      repeats: true,
+      parse: parseRange,
+    },
+  ]);
+  addRequestFlags(command, RESUME, 'Paths, without --address', PATH_FLAGS);
+  addServerFlags(command).action(() =>
+    callServer(command, RESUME, async (call) => {
+      const { job } = await call.client.services.jobs.resumeJob(call.request);
+      // The server of this call ends with it, so the job must end before.
+      if (call.serverEnded !== undefined) await watchToEnd(call, call.request.jobId, job?.lastSequence ?? 0n);
+      else printJob(job, call.printer);
+    }),
+  );
+}
+
+function addJobAction<Request>(
+  jobs: Command,
+  name: string,
+  summary: string,
+  type: RequestType<Request>,
+  act: (call: Call<Request>) => Promise<void>,
+): void {
+  const command = jobs.command(name).addArgument(new RequestArgument('<JOB>', 'job_id')).description(summary);
+  addServerFlags(command).action(() => callServer(command, type, act));
+}
+
+async function watchToEnd(call: Call<unknown>, jobId: string, afterSequence: bigint): Promise<void> {
+  const { client, printer } = call;
+  const ended = await watchJob((options) => client.followJob(jobId, { ...options, afterSequence }), call, {
     onInterrupt: 'leave',
   });
   if (ended?.result?.$case === 'search') printReport(ended.result.value, undefined, printer);
   else if (ended !== undefined) printer.lines(`job ${jobId}: succeeded`);
 }
 
-interface JobAction {
-  readonly client: PrunecastClient;
-  readonly jobId: string;
-  readonly printer: Printer;
-}
-
-function addJobAction(
-  jobs: Command,
-  name: string,
-  summary: string,
-  act: (action: JobAction) => Promise<Job | undefined>,
-): void {
-  addServerFlags(jobs.command(`${name} <JOB>`).description(summary)).action(
-    async (jobId: string, flags: ServerFlags) => {
-      const printer = createPrinter(flags);
-      await useServer(flags, {}, async ({ client }) => {
-        const job = await act({ client, jobId, printer });
-        if (job !== undefined) printJob(job, printer);
-      });
-    },
-  );
-}
-
-async function listJobs(
-  client: PrunecastClient,
-  { kind = JobKind.UNSPECIFIED, state = JobState.UNSPECIFIED, limit }: ListFlags,
-): Promise<Job[]> {
-  const listed: Job[] = [];
-  for (let pageToken = ''; listed.length < limit; ) {
-    const page = await client.services.jobs.listJobs({ kind, state, pageToken });
-    listed.push(...page.jobs.slice(0, limit - listed.length));
-    pageToken = page.nextPageToken;
-    if (pageToken === '') break;
-  }
-  return listed;
-}
-
-function printJob(job: Job, printer: Printer): void {
+function printJob(job: Job | undefined, printer: Printer): void {
+  if (job === undefined) return;
   if (printer.format === 'json')
     return printer.message({ typeName: 'prunecast.v1.Job', codec: JobMessage, message: job });
   const [, kind = '', state = '', created = '', progress = ''] = describeJob(job);
@@ -184,20 +181,3 @@ function describeJob(job: Job): string[] {
     job.progress === undefined ? '' : formatProgress(job.progress),
   ];
 }
-
-const KINDS = {
-  prune: JobKind.PRUNE,
-  evaluate: JobKind.EVALUATE,
-  search: JobKind.SEARCH,
-  'sample-pairs': JobKind.SAMPLE_PAIRS,
-  'fit-predictor': JobKind.FIT_PREDICTOR,
-} as const;
-
-const STATES = {
-  queued: JobState.QUEUED,
-  running: JobState.RUNNING,
-  paused: JobState.PAUSED,
-  succeeded: JobState.SUCCEEDED,
-  failed: JobState.FAILED,
-  cancelled: JobState.CANCELLED,
-} as const;

@@ -1,50 +1,50 @@
 import type { Command } from 'commander';
 import { PluginKind, type Plugin } from '../../client/index.js';
-import { Plugin as PluginMessage } from '../../gen/prunecast/v1/catalog.js';
-import { addServerFlags, type ServerFlags } from '../flags/server.js';
-import { parseChoice } from '../flags/values.js';
+import { ListPluginsRequest, Plugin as PluginMessage } from '../../gen/prunecast/v1/catalog.js';
+import { addRequestFlags, type RequestType } from '../flags/request-option.js';
+import { addServerFlags } from '../flags/server.js';
+import { parseEnum } from '../flags/values.js';
 import { formatEnum } from '../output/format.js';
-import { createPrinter } from '../output/printer.js';
-import { useServer } from '../session/use-server.js';
+import { callServer } from '../session/call-server.js';
 
-interface Flags extends ServerFlags {
-  readonly kind?: PluginKind;
-  readonly options?: boolean;
-}
+const LIST: RequestType<ListPluginsRequest> = {
+  typeName: 'prunecast.v1.ListPluginsRequest',
+  codec: ListPluginsRequest,
+};
+const KINDS = ['criterion', 'compensation', 'evaluator', 'predictor', 'strategy', 'exporter'] as const;
 
 /** `prunecast plugins`: what a server has. */
 export function addPluginsCommand(program: Command): void {
   const command = program
     .command('plugins')
-    .description('list criteria, compensations, evaluators, predictors, strategies and exporters')
-    .option('--kind <KIND>', `only this kind: ${Object.keys(KINDS).join(', ')}`, parseChoice(KINDS))
-    .option('--options', 'show the options of each');
-  addServerFlags(command).action(async (flags: Flags) => {
-    const printer = createPrinter(flags);
-    await useServer(flags, {}, async ({ client }) => {
-      const { plugins } = await client.services.catalog.listPlugins({ kind: flags.kind ?? PluginKind.UNSPECIFIED });
-      if (printer.format === 'json')
-        for (const message of plugins)
-          printer.message({ typeName: 'prunecast.v1.Plugin', codec: PluginMessage, message });
-      if (flags.options === true)
-        printer.table(['kind', 'id', 'option', 'type', 'default', 'meaning'], plugins.flatMap(describeOptions));
-      else
-        printer.table(
-          ['kind', 'id', 'runs in', 'summary'],
-          plugins.map((plugin) => [formatEnum(PluginKind, plugin.kind), plugin.id, plugin.runsIn, plugin.summary]),
-        );
+    .description('list criteria, compensations, evaluators, predictors, strategies and exporters');
+  addRequestFlags(command, LIST, 'Filter', [
+    {
+      flags: '--kind <KIND>',
+      summary: `only this kind: ${KINDS.join(', ')}`,
+      field: 'kind',
+      parse: parseEnum('PLUGIN_KIND', KINDS),
+    },
+  ]);
+  addServerFlags(command)
+    .optionsGroup('Printing:')
+    .option('--options', 'show the options of each')
+    .action(async (flags: { readonly options?: boolean }) => {
+      await callServer(command, LIST, async ({ client, request, printer }) => {
+        const { plugins } = await client.services.catalog.listPlugins(request);
+        if (printer.format === 'json')
+          for (const message of plugins)
+            printer.message({ typeName: 'prunecast.v1.Plugin', codec: PluginMessage, message });
+        if (flags.options === true)
+          printer.table(['kind', 'id', 'option', 'type', 'default', 'meaning'], plugins.flatMap(describeOptions));
+        else
+          printer.table(
+            ['kind', 'id', 'runs in', 'summary'],
+            plugins.map((plugin) => [formatEnum(PluginKind, plugin.kind), plugin.id, plugin.runsIn, plugin.summary]),
+          );
+      });
     });
-  });
 }
-
-const KINDS = {
-  criterion: PluginKind.CRITERION,
-  compensation: PluginKind.COMPENSATION,
-  evaluator: PluginKind.EVALUATOR,
-  predictor: PluginKind.PREDICTOR,
-  strategy: PluginKind.STRATEGY,
-  exporter: PluginKind.EXPORTER,
-} as const;
 
 interface OptionSchema {
   readonly type?: string;

@@ -1,51 +1,89 @@
 import { InvalidArgumentError, type Command } from 'commander';
 import type { PredictResponse } from '../../client/index.js';
-import { PredictResponse as PredictResponseMessage } from '../../gen/prunecast/v1/pruning.js';
-import { addServerFlags, type ServerFlags } from '../flags/server.js';
-import { collect, parseJson, parseShares, readTextArgument } from '../flags/values.js';
+import { PredictRequest, PredictResponse as PredictResponseMessage } from '../../gen/prunecast/v1/pruning.js';
+import {
+  addRequestFlags,
+  countGiven,
+  type Given,
+  type JsonObject,
+  type RequestFlag,
+  type RequestType,
+} from '../flags/request-option.js';
+import { addServerFlags } from '../flags/server.js';
+import { parseJson, parseShares, readTextArgument } from '../flags/values.js';
 import { formatMetric } from '../output/format.js';
-import { createPrinter, type Printer } from '../output/printer.js';
-import { useServer } from '../session/use-server.js';
+import type { Printer } from '../output/printer.js';
+import { callServer } from '../session/call-server.js';
 
-type Flags = ServerFlags & {
-  readonly predictor: string;
-  readonly rates?: readonly (readonly number[])[];
-  readonly encodings?: string;
-  readonly recipeDigest?: string;
-};
+const PREDICT: RequestType<PredictRequest> = { typeName: 'prunecast.v1.PredictRequest', codec: PredictRequest };
+
+const PREDICTOR_FLAGS: readonly RequestFlag[] = [
+  {
+    flags: '--predictor <ID>',
+    summary: 'id of a fitted predictor, as a search prints it',
+    field: 'predictor_id',
+    required: true,
+  },
+  {
+    flags: '--recipe-digest <DIGEST>',
+    summary: 'the recipe to predict for, if the predictor knows several',
+    field: 'recipe_digest',
+  },
+];
+
+const ENCODING_FLAGS: readonly RequestFlag[] = [
+  {
+    flags: '--rates <RATES>',
+    summary: "one architecture: one rate per dimension, in the predictor's order; may be repeated",
+    field: 'encodings.rates',
+    repeats: true,
+    parse: (text) => [parseShares(text)],
+    fill: addRows,
+  },
+  {
+    flags: '--encodings <FILE|->',
+    summary: 'many architectures: a JSON array of rows, or one line of comma-separated rates per architecture',
+    field: 'encodings.rates',
+    parse: readEncodings,
+    fill: addRows,
+  },
+];
 
 /** `prunecast predict`: what a fitted predictor says of architectures. */
 export function addPredictCommand(program: Command): void {
   const command = program
     .command('predict')
-    .description('ask a fitted predictor about architectures, without running the model')
-    .requiredOption('--predictor <ID>', 'id of a fitted predictor, as a search names it')
-    .option(
-      '--rates <RATES>',
-      "one architecture: a rate a dimension, in the predictor's order; may be repeated",
-      collect(parseShares),
-    )
-    .option('--encodings <FILE|->', 'many: a JSON array of rows, or a line of comma-separated rates an architecture')
-    .option('--recipe-digest <DIGEST>', 'which recipe, where the predictor knows several');
-  addServerFlags(command).action(async (flags: Flags) => {
-    const rows = [...(flags.rates ?? []), ...(flags.encodings === undefined ? [] : readEncodings(flags.encodings))];
-    const dimensions = rows[0]?.length ?? 0;
-    if (rows.length === 0) throw new InvalidArgumentError('give --rates or --encodings.');
-    const odd = rows.findIndex((row) => row.length !== dimensions);
-    if (odd >= 0)
-      throw new InvalidArgumentError(`row ${odd} has ${rows[odd]?.length} rates, the first has ${dimensions}.`);
-    const printer = createPrinter(flags);
-    await useServer(flags, {}, async ({ client }) => {
-      const message = await client.predict({
-        predictorId: flags.predictor,
-        recipeDigest: flags.recipeDigest ?? '',
-        encodings: { rates: toBytes(rows.flat()), dimensions },
-      });
+    .description('ask a fitted predictor about architectures, without running the model');
+  addRequestFlags(command, PREDICT, 'Predictor', PREDICTOR_FLAGS);
+  addRequestFlags(command, PREDICT, 'Architectures', ENCODING_FLAGS);
+  addServerFlags(command).action(async () => {
+    if (countGiven(command, ENCODING_FLAGS) === 0) throw new InvalidArgumentError('give --rates or --encodings.');
+    await callServer(command, PREDICT, async ({ client, request, printer }) => {
+      const message = await client.predict(request);
       if (printer.format === 'json')
         printer.message({ typeName: 'prunecast.v1.PredictResponse', codec: PredictResponseMessage, message });
-      else print(message, rows.length, printer);
+      else print(message, printer);
     });
   });
+}
+
+/** Adds rows to the encodings: float32, little-endian, all of one length. */
+function addRows(request: JsonObject, given: readonly Given[]): string[] {
+  const rows = given.flatMap(({ value }) => value as readonly (readonly number[])[]);
+  const { rates: before = '', dimensions = rows[0]?.length ?? 0 } = (request['encodings'] ?? {}) as Encodings;
+  const odd = rows.find((row) => row.length !== dimensions);
+  if (odd !== undefined)
+    throw new InvalidArgumentError(`a row has ${odd.length} rates, the first one has ${dimensions}.`);
+  const bytes = Buffer.alloc(4 * dimensions * rows.length);
+  rows.flat().forEach((rate, index) => bytes.writeFloatLE(rate, 4 * index));
+  const rates = Buffer.concat([Buffer.from(before, 'base64'), bytes]).toString('base64');
+  request['encodings'] = { rates, dimensions };
+  return ['encodings.rates', 'encodings.dimensions'];
+}
+
+interface Encodings {
+  readonly rates?: string;
+  readonly dimensions?: number;
 }
 
 function readEncodings(source: string): number[][] {
@@ -61,7 +99,8 @@ function readEncodings(source: string): number[][] {
   return rows as number[][];
 }
 
-function print({ predictions, outOfRange }: PredictResponse, rows: number, printer: Printer): void {
+function print({ predictions, outOfRange }: PredictResponse, printer: Printer): void {
+  const rows = predictions[0]?.mean.length ?? 0;
   const flagged = new Map(outOfRange.map(({ row, dimensions }) => [row, dimensions.join(', ')]));
   printer.table(
     ['row', ...predictions.flatMap(({ metric }) => [metric, 'interval']), 'outside the range of the pairs'],
@@ -78,11 +117,4 @@ function print({ predictions, outOfRange }: PredictResponse, rows: number, print
 
 function formatInterval(low: number | undefined, high: number | undefined): string {
   return low === undefined || high === undefined ? '' : `${formatMetric(low)} to ${formatMetric(high)}`;
-}
-
-/** Little-endian float32. */
-function toBytes(rates: readonly number[]): Buffer {
-  const bytes = Buffer.alloc(4 * rates.length);
-  rates.forEach((rate, index) => bytes.writeFloatLE(rate, 4 * index));
-  return bytes;
 }

@@ -1,128 +1,174 @@
 import type { Command } from 'commander';
-import type { Predictor, PredictorFeatures } from '../../client/index.js';
-import { ExplainPredictorResponse } from '../../gen/prunecast/v1/predictor.js';
+import type { Predictor } from '../../client/index.js';
+import {
+  DeletePredictorRequest,
+  ExplainPredictorRequest,
+  ExplainPredictorResponse,
+  FitPredictorRequest,
+  GetPredictorRequest,
+  ListPredictorsRequest,
+} from '../../gen/prunecast/v1/predictor.js';
 import { Predictor as PredictorMessage } from '../../gen/prunecast/v1/predictor_types.js';
-import { FEATURES_FLAG } from '../flags/features.js';
-import { addPluginFlags, readPlugin } from '../flags/plugin.js';
-import { addServerFlags, type ServerFlags } from '../flags/server.js';
-import { collect, parseCount, parsePlaces, parseSeed } from '../flags/values.js';
+import { requestIdFlag } from '../flags/paths.js';
+import { predictorFlags } from '../flags/predictor.js';
+import { addRequestFlags, RequestArgument, type RequestFlag, type RequestType } from '../flags/request-option.js';
+import { addServerFlags } from '../flags/server.js';
+import { parseCount, parsePlaces, parseSeed } from '../flags/values.js';
 import { formatMetric } from '../output/format.js';
-import { createPrinter, type Printer } from '../output/printer.js';
-import { useServer } from '../session/use-server.js';
+import type { Printer } from '../output/printer.js';
+import { callServer } from '../session/call-server.js';
 import { watchJob } from '../session/watch-job.js';
 
-type FitFlags = ServerFlags & {
-  readonly predictor?: string;
-  readonly predictorOption?: readonly (readonly [string, unknown])[];
-  readonly features?: PredictorFeatures;
-  readonly metric?: readonly string[];
-  readonly learningCurve?: boolean;
-  readonly unseenPairs?: readonly number[];
-  readonly seed?: bigint;
+const LIST: RequestType<ListPredictorsRequest> = {
+  typeName: 'prunecast.v1.ListPredictorsRequest',
+  codec: ListPredictorsRequest,
 };
+const FIT: RequestType<FitPredictorRequest> = {
+  typeName: 'prunecast.v1.FitPredictorRequest',
+  codec: FitPredictorRequest,
+};
+const GET: RequestType<GetPredictorRequest> = {
+  typeName: 'prunecast.v1.GetPredictorRequest',
+  codec: GetPredictorRequest,
+};
+const EXPLAIN: RequestType<ExplainPredictorRequest> = {
+  typeName: 'prunecast.v1.ExplainPredictorRequest',
+  codec: ExplainPredictorRequest,
+};
+const DELETE: RequestType<DeletePredictorRequest> = {
+  typeName: 'prunecast.v1.DeletePredictorRequest',
+  codec: DeletePredictorRequest,
+};
+
+const FIT_FLAGS: readonly RequestFlag[] = [
+  {
+    flags: '--metric <NAME>',
+    summary: 'metric of the pairs to predict; may be repeated',
+    field: 'metrics[]',
+    repeats: true,
+  },
+  {
+    flags: '--learning-curve',
+    summary: 'trace how quality grows with the number of pairs',
+    field: 'learning_curve',
+  },
+  {
+    flags: '--unseen-pairs <PLACES>',
+    summary:
+      'for a predictor that was fitted elsewhere: the pairs that it has not seen, counted from 0 in the order of `pairs export`, such as 84-119 or 3,7,20-30',
+    field: 'unseen_pairs',
+    parse: parsePlaces,
+  },
+  { flags: '--seed <SEED>', summary: 'fixes the split and the fit', field: 'seed', parse: parseSeed },
+];
 
 /** `prunecast predictors`: the fitted predictors of a server. */
 export function addPredictorsCommand(program: Command): void {
   const predictors = program.command('predictors').description('fit, list, explain and delete predictors');
-  addServerFlags(predictors.command('list').description('predictors, newest first'))
-    .option('--study <ID>', 'only those of this study')
-    .action(async (flags: ServerFlags & { readonly study?: string }) => {
-      const printer = createPrinter(flags);
-      await useServer(flags, {}, async ({ client }) => {
-        const listed: Predictor[] = [];
-        let pageToken = '';
-        do {
-          const page = await client.services.predictors.listPredictors({ studyId: flags.study ?? '', pageToken });
-          listed.push(...page.predictors);
-          pageToken = page.nextPageToken;
-        } while (pageToken !== '');
-        if (printer.format === 'json') for (const predictor of listed) printPredictor(predictor, printer);
-        printer.table(
-          ['predictor', 'backend', 'model', 'metrics', 'pairs', 'tau', 'study'],
-          listed.map(describePredictor),
-        );
-      });
-    });
+  addList(predictors);
+  addFit(predictors);
+  addGet(predictors);
+  addExplain(predictors);
+  addDelete(predictors);
+}
 
-  const fit = predictors
-    .command('fit <STUDY>')
-    .description('fit a predictor to the pairs of a study')
-    .option('--metric <NAME>', 'metric of the pairs, again for more (default: perplexity)', collect(String))
-    .option('--learning-curve', 'trace how quality grows with the pairs')
-    .option(
-      '--unseen-pairs <PLACES>',
-      'for a predictor that was fitted elsewhere: which pairs it has not seen, counted from 0 in the order of pairs export (84-119, or 3,7,20-30)',
-      parsePlaces,
-    )
-    .option('--seed <SEED>', 'fixes the split and the fit (default: 0)', parseSeed);
-  addPluginFlags(fit, 'predictor', 'predicts quality from rates (default: xgboost)').option(...FEATURES_FLAG);
-  addServerFlags(fit).action(async (studyId: string, flags: FitFlags) => {
-    const printer = createPrinter(flags);
-    const predictor = readPlugin(flags.predictor, flags.predictorOption, 'xgboost');
-    await useServer(flags, {}, async (session) => {
-      const { job } = await session.client.services.predictors.fitPredictor({
-        source: { $case: 'studyId', value: studyId },
-        ...(predictor !== undefined && { predictor }),
-        ...(flags.features !== undefined && { features: flags.features }),
-        ...(flags.metric !== undefined && { metrics: [...flags.metric] }),
-        ...(flags.learningCurve === true && { learningCurve: true }),
-        ...(flags.unseenPairs !== undefined && { unseenPairs: [...flags.unseenPairs] }),
-        ...(flags.seed !== undefined && { seed: flags.seed }),
-      });
-      const result = (
-        await watchJob((options) => session.client.followJob(job?.id ?? '', options), {
-          session,
-          printer,
-          onInterrupt: 'cancel-job',
-        })
-      )?.result;
-      if (result?.$case === 'predictor' && printer.format === 'text') printPredictor(result.value, printer);
-    });
-  });
-
-  addServerFlags(predictors.command('get <PREDICTOR>').description('show one predictor')).action(
-    async (predictorId: string, flags: ServerFlags) => {
-      const printer = createPrinter(flags);
-      await useServer(flags, {}, async ({ client }) => {
-        const { predictor } = await client.services.predictors.getPredictor({ predictorId });
-        if (predictor !== undefined) printPredictor(predictor, printer);
-      });
-    },
+function addList(predictors: Command): void {
+  const command = predictors.command('list').description('list predictors, newest first');
+  addRequestFlags(command, LIST, 'Filter', [
+    { flags: '--study <ID>', summary: 'only those of this study', field: 'study_id' },
+  ]);
+  addServerFlags(command).action(() =>
+    callServer(command, LIST, async ({ client, request, printer }) => {
+      const listed: Predictor[] = [];
+      let pageToken = '';
+      do {
+        const page = await client.services.predictors.listPredictors({ ...request, pageToken });
+        listed.push(...page.predictors);
+        pageToken = page.nextPageToken;
+      } while (pageToken !== '');
+      if (printer.format === 'json') for (const predictor of listed) printPredictor(predictor, printer);
+      printer.table(
+        ['predictor', 'backend', 'model', 'metrics', 'pairs', 'tau', 'study'],
+        listed.map(describePredictor),
+      );
+    }),
   );
+}
 
-  addServerFlags(predictors.command('explain <PREDICTOR>').description('what each dimension does to the prediction'))
-    .option('--points <COUNT>', 'points of each effect curve', parseCount, 11)
-    .action(async (predictorId: string, flags: ServerFlags & { readonly points: number }) => {
-      const printer = createPrinter(flags);
-      await useServer(flags, {}, async ({ client }) => {
-        const message = await client.services.predictors.explainPredictor({ predictorId, points: flags.points });
-        if (printer.format === 'json')
-          printer.message({
-            typeName: 'prunecast.v1.ExplainPredictorResponse',
-            codec: ExplainPredictorResponse,
-            message,
-          });
-        printer.table(
-          ['dimension', 'importance', 'from rate', 'to rate', 'effect, end to end'],
-          message.dimensions.map(({ dimension, permutationImportance, rates, effect }) => [
-            dimension,
-            formatMetric(permutationImportance),
-            formatMetric(rates[0] ?? NaN),
-            formatMetric(rates.at(-1) ?? NaN),
-            formatMetric((effect.at(-1) ?? NaN) - (effect[0] ?? NaN)),
-          ]),
-        );
+function addFit(predictors: Command): void {
+  const command = predictors
+    .command('fit')
+    .addArgument(new RequestArgument('<STUDY>', 'study_id'))
+    .description('fit a predictor to the pairs of a study');
+  addRequestFlags(command, FIT, 'Predictor', [...predictorFlags(), ...FIT_FLAGS]);
+  addRequestFlags(command, FIT, 'Job', [requestIdFlag()]);
+  addServerFlags(command).action(() =>
+    callServer(command, FIT, async (call) => {
+      const { job } = await call.client.services.predictors.fitPredictor(call.request);
+      const ended = await watchJob((options) => call.client.followJob(job?.id ?? '', options), call, {
+        onInterrupt: 'cancel-job',
       });
-    });
+      if (ended?.result?.$case === 'predictor' && call.printer.format === 'text')
+        printPredictor(ended.result.value, call.printer);
+    }),
+  );
+}
 
-  addServerFlags(predictors.command('delete <PREDICTOR>').description('forget a predictor')).action(
-    async (predictorId: string, flags: ServerFlags) => {
-      const printer = createPrinter(flags);
-      await useServer(flags, {}, async ({ client }) => {
-        await client.services.predictors.deletePredictor({ predictorId });
-        printer.lines(`deleted predictor ${predictorId}`);
-      });
-    },
+function addGet(predictors: Command): void {
+  const command = predictors
+    .command('get')
+    .addArgument(new RequestArgument('<PREDICTOR>', 'predictor_id'))
+    .description('show one predictor');
+  addServerFlags(command).action(() =>
+    callServer(command, GET, async ({ client, request, printer }) => {
+      const { predictor } = await client.services.predictors.getPredictor(request);
+      if (predictor !== undefined) printPredictor(predictor, printer);
+    }),
+  );
+}
+
+function addExplain(predictors: Command): void {
+  const command = predictors
+    .command('explain')
+    .addArgument(new RequestArgument('<PREDICTOR>', 'predictor_id'))
+    .description('show what each dimension does to the prediction');
+  addRequestFlags(command, EXPLAIN, 'Explanation', [
+    { flags: '--points <COUNT>', summary: 'points per effect curve', field: 'points', parse: parseCount },
+    { flags: '--metric <NAME>', summary: "one of the predictor's metrics", field: 'metric' },
+  ]);
+  addServerFlags(command).action(() =>
+    callServer(command, EXPLAIN, async ({ client, request, printer }) => {
+      const message = await client.services.predictors.explainPredictor(request);
+      if (printer.format === 'json')
+        printer.message({
+          typeName: 'prunecast.v1.ExplainPredictorResponse',
+          codec: ExplainPredictorResponse,
+          message,
+        });
+      printer.table(
+        ['dimension', 'importance', 'from rate', 'to rate', 'effect, end to end'],
+        message.dimensions.map(({ dimension, permutationImportance, rates, effect }) => [
+          dimension,
+          formatMetric(permutationImportance),
+          formatMetric(rates[0] ?? NaN),
+          formatMetric(rates.at(-1) ?? NaN),
+          formatMetric((effect.at(-1) ?? NaN) - (effect[0] ?? NaN)),
+        ]),
+      );
+    }),
+  );
+}
+
+function addDelete(predictors: Command): void {
+  const command = predictors
+    .command('delete')
+    .addArgument(new RequestArgument('<PREDICTOR>', 'predictor_id'))
+    .description('delete a predictor');
+  addServerFlags(command).action(() =>
+    callServer(command, DELETE, async ({ client, request, printer }) => {
+      await client.services.predictors.deletePredictor(request);
+      printer.lines(`deleted predictor ${request.predictorId}`);
+    }),
   );
 }
 
@@ -136,7 +182,7 @@ function printPredictor(predictor: Predictor, printer: Printer): void {
   if (predictor.studyId !== '') printer.lines(`study ${predictor.studyId}`);
   if (predictor.quality.length === 0)
     printer.lines(
-      'no quality and no intervals: it was fitted elsewhere, maybe on these pairs; name those that it has not seen (--unseen-pairs)',
+      'quality unknown and no intervals: it was fitted elsewhere, maybe on these pairs; name those that it has not seen with --unseen-pairs',
     );
   for (const { metric, split, kendallTau, r2 } of predictor.quality)
     printer.lines(`${metric}, ${split}: Kendall tau ${formatMetric(kendallTau)}, R2 ${formatMetric(r2)}`);

@@ -1,93 +1,50 @@
 import { InvalidArgumentError, type Command } from 'commander';
-import { BudgetKind, type DeepPartial, type PruneRequest, type PruneResult } from '../../client/index.js';
-import { addBudgetFlags, readBudgets, type BudgetFlags } from '../flags/budget.js';
-import { addPluginFlags, readPlugin } from '../flags/plugin.js';
-import { addRecipeFlags, readRecipe, type RecipeFlags } from '../flags/recipe.js';
-import { addServerFlags, type ServerFlags } from '../flags/server.js';
-import { addSpaceFlags, readSpace, type SpaceFlags } from '../flags/space.js';
-import { addTargetFlags, readTargets, type TargetFlags } from '../flags/target.js';
+import { BudgetKind, type PruneResult } from '../../client/index.js';
+import { PruneRequest } from '../../gen/prunecast/v1/pruning.js';
+import { budgetFlags, hasBudget } from '../flags/budget.js';
+import { modelFlag, outputFlags, requestIdFlag } from '../flags/paths.js';
+import { recipeFlags } from '../flags/recipe.js';
+import { addRequestFlags, countGiven, type RequestType } from '../flags/request-option.js';
+import { addServerFlags } from '../flags/server.js';
+import { spaceFlags } from '../flags/space.js';
+import { targetFlags } from '../flags/target.js';
 import { formatBytes, formatCount, formatEnum } from '../output/format.js';
 import { printPlan } from '../output/print-plan.js';
-import { createPrinter, type Printer } from '../output/printer.js';
-import { useServer } from '../session/use-server.js';
+import type { Printer } from '../output/printer.js';
+import { callServer } from '../session/call-server.js';
 import { watchJob } from '../session/watch-job.js';
 
-type Flags = ServerFlags &
-  BudgetFlags &
-  TargetFlags &
-  RecipeFlags &
-  SpaceFlags & {
-    readonly model: string;
-    readonly output?: string;
-    readonly overwrite?: boolean;
-    readonly exporter?: string;
-    readonly exporterOption?: readonly (readonly [string, unknown])[];
-    readonly requestId?: string;
-    readonly dryRun?: boolean;
-  };
+const PRUNE: RequestType<PruneRequest> = { typeName: 'prunecast.v1.PruneRequest', codec: PruneRequest };
+const TARGET_FLAGS = targetFlags('');
 
 /** `prunecast prune`: writes a pruned checkpoint. */
 export function addPruneCommand(program: Command): void {
   const command = program
     .command('prune')
-    .description('write a pruned checkpoint: by budget, by rates, by counts or by exact units')
-    .requiredOption('--model <DIR>', 'checkpoint folder')
-    .option('--output <DIR>', 'folder to write')
-    .option('--overwrite', 'replace an earlier output; anything else is left as it is');
-  addPluginFlags(
-    addSpaceFlags(addRecipeFlags(addTargetFlags(addBudgetFlags(command)))),
-    'exporter',
-    'writes the model (default: hf)',
-  )
-    .option('--request-id <ID>', 'attach to the job of an earlier call with this id')
-    .option('--dry-run', 'show the plan and do nothing');
-  addServerFlags(command).action(async (flags: Flags) => {
-    const selection = readSelection(flags);
+    .description('write a pruned checkpoint: by budget, by rates, by counts or by exact units');
+  addRequestFlags(command, PRUNE, 'Model', [modelFlag()]);
+  addRequestFlags(command, PRUNE, 'Budget', budgetFlags('budgets.budgets'));
+  addRequestFlags(command, PRUNE, 'Exact shape, instead of a budget', TARGET_FLAGS);
+  addRequestFlags(command, PRUNE, 'Recipe', recipeFlags('recipe'));
+  addRequestFlags(command, PRUNE, 'Search space', spaceFlags('space'));
+  addRequestFlags(command, PRUNE, 'Output', outputFlags('the pruned model'));
+  addRequestFlags(command, PRUNE, 'Job', [requestIdFlag()]);
+  command.option('--dry-run', 'show what would be done, and do nothing');
+  addServerFlags(command).action(async (flags: { readonly output?: unknown; readonly dryRun?: boolean }) => {
+    if (countGiven(command, TARGET_FLAGS) + (hasBudget(command) ? 1 : 0) !== 1)
+      throw new InvalidArgumentError(
+        'say once what stays: --remove or --at-most, --rate, --rates, --architecture, --units, --manifest or --earlier-output.',
+      );
     if (flags.output === undefined && flags.dryRun !== true)
       throw new InvalidArgumentError('--output is needed, or --dry-run.');
-    const printer = createPrinter(flags);
-    await useServer(
-      flags,
-      { model: flags.model, texts: [flags.calibration], ...(flags.output !== undefined && { output: flags.output }) },
-      async (session) => {
-        const { client, places } = session;
-        const recipe = readRecipe(flags, places.toText);
-        const space = readSpace(flags);
-        const exporter = readPlugin(flags.exporter, flags.exporterOption, 'hf');
-        const request: DeepPartial<PruneRequest> = {
-          requestId: flags.requestId ?? '',
-          model: places.model,
-          selection,
-          output: places.output,
-          overwrite: flags.overwrite === true,
-          ...(recipe !== undefined && { recipe }),
-          ...(space !== undefined && { space }),
-          ...(exporter !== undefined && { exporter }),
-        };
-        if (flags.dryRun === true) return printPlan(await client.planPrune(request), printer);
-        const result = (
-          await watchJob((options) => client.prune(request, options), { session, printer, onInterrupt: 'cancel-job' })
-        )?.result;
-        if (result?.$case === 'prune') printResult(result.value, flags.output ?? '', printer);
-      },
-    );
+    await callServer(command, PRUNE, async (call) => {
+      const { client, request, printer, sources } = call;
+      if (flags.dryRun === true) return printPlan(await client.planPrune(request), printer);
+      const ended = await watchJob((options) => client.prune(request, options), call, { onInterrupt: 'cancel-job' });
+      const folder = sources.find(({ path }) => path === 'output')?.text ?? '';
+      if (ended?.result?.$case === 'prune') printResult(ended.result.value, folder, printer);
+    });
   });
-}
-
-function readSelection(flags: Flags): NonNullable<PruneRequest['selection']> {
-  const budgets = readBudgets(flags);
-  const targets = readTargets(flags);
-  const given = [
-    ...(budgets.length > 0 ? [{ $case: 'budgets', value: { budgets } } as const] : []),
-    ...targets.map(({ target }) => target),
-  ];
-  const [selection] = given;
-  if (selection === undefined || given.length > 1)
-    throw new InvalidArgumentError(
-      'say once what stays: --remove or --at-most, --rate, --rates, --architecture, --units, --manifest or --earlier-output.',
-    );
-  // Partial messages inside; the client completes them.
-  return selection as NonNullable<PruneRequest['selection']>;
 }
 
 function printResult(result: PruneResult, folder: string, printer: Printer): void {
@@ -99,7 +56,7 @@ function printResult(result: PruneResult, folder: string, printer: Printer): voi
     ),
     `loads in ${result.loadsIn.join(', ')}`,
     ...result.snapped.map(
-      ({ dimension, asked, used }) => `${dimension}: rate ${asked} lies between two counts, ${used} was used`,
+      ({ dimension, asked, used }) => `${dimension}: rate ${asked} lies between two counts, so ${used} was used`,
     ),
   );
 }

@@ -1,28 +1,26 @@
 import type { Command } from 'commander';
 import type { ScoreUnitsResponse } from '../../client/index.js';
-import { addRecipeFlags, readRecipe, type RecipeFlags } from '../flags/recipe.js';
-import { addServerFlags, type ServerFlags } from '../flags/server.js';
+import { ScoreUnitsRequest } from '../../gen/prunecast/v1/model.js';
+import { modelFlag } from '../flags/paths.js';
+import { recipeFlags } from '../flags/recipe.js';
+import { addRequestFlags, type RequestType } from '../flags/request-option.js';
+import { addServerFlags } from '../flags/server.js';
 import { formatMetric } from '../output/format.js';
-import { createPrinter } from '../output/printer.js';
-import { useServer } from '../session/use-server.js';
+import { callServer } from '../session/call-server.js';
 
-type Flags = ServerFlags & RecipeFlags & { readonly model: string };
+const SCORE: RequestType<ScoreUnitsRequest> = { typeName: 'prunecast.v1.ScoreUnitsRequest', codec: ScoreUnitsRequest };
 
 /** `prunecast score`: a criterion's scores of all units. */
 export function addScoreCommand(program: Command): void {
   const command = program
     .command('score')
-    .description("show a criterion's scores: a summary, or with --json all of them, an object a layer")
-    .requiredOption('--model <DIR>', 'checkpoint folder');
-  addServerFlags(addRecipeFlags(command)).action(async (flags: Flags) => {
-    const printer = createPrinter(flags);
-    await useServer(flags, { model: flags.model, texts: [flags.calibration] }, async ({ client, places }) => {
-      const recipe = readRecipe(flags, places.toText);
+    .description("show a criterion's scores: a summary, or with --json all of them, one object per layer");
+  addRequestFlags(command, SCORE, 'Model', [modelFlag()]);
+  addRequestFlags(command, SCORE, 'Recipe', recipeFlags('recipe'));
+  addServerFlags(command).action(() =>
+    callServer(command, SCORE, async ({ client, request, printer }) => {
       const layers: ScoreUnitsResponse[] = [];
-      for await (const layer of client.services.models.scoreUnits({
-        model: places.model,
-        ...(recipe !== undefined && { recipe }),
-      })) {
+      for await (const layer of client.services.models.scoreUnits(request)) {
         layers.push(layer);
         if (printer.format === 'json') printer.json(listScores(layer));
       }
@@ -33,8 +31,8 @@ export function addScoreCommand(program: Command): void {
         ),
       );
       printer.lines('', `recipe ${layers[0]?.recipeDigest ?? ''}`);
-    });
-  });
+    }),
+  );
 }
 
 const KINDS = [

@@ -2,8 +2,7 @@ import { spawn } from 'node:child_process';
 import { once } from 'node:events';
 import type { Command } from 'commander';
 import { SERVER_MAIN } from '../../client/server-main.js';
-import { CommandFailure } from '../command-failure.js';
-import { collect } from '../flags/values.js';
+import { CommandFailure } from '../output/command-failure.js';
 import { writeList } from '../session/environment-list.js';
 
 /** The server's settings as flags. Each sets the environment variable that the server reads; docs/configuration.md explains them. */
@@ -122,7 +121,8 @@ export function addServeCommand(program: Command): void {
     .description(
       'run a server until it is stopped; one JSON line with its address on standard output, its log on standard error',
     );
-  for (const { flag, summary } of SERVE_FLAGS) command.option(flag, summary, collect(String));
+  for (const { flag, summary } of SERVE_FLAGS)
+    command.option(flag, summary, (value: string, earlier: readonly string[] = []) => [...earlier, value]);
   command.action(async () => {
     const given = SERVE_FLAGS.flatMap((setting) => {
       const values = command.getOptionValue(optionName(setting.flag)) as readonly string[] | undefined;

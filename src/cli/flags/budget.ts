@@ -1,70 +1,66 @@
 import { InvalidArgumentError, type Command } from 'commander';
-import { BudgetKind, type Budget, type DeepPartial } from '../../client/index.js';
-import { collect, parseAmount, parseChoice, parseCount, parseShare } from './values.js';
+import type { Json, JsonObject, RequestFlag } from './request-option.js';
+import { parseAmount, parseCount, parseEnum, parseShare } from './values.js';
 
-export interface BudgetFlags {
-  readonly remove?: readonly DeepPartial<Budget>[];
-  readonly atMost?: readonly DeepPartial<Budget>[];
-  readonly bytesPerNumber?: number;
+/**
+ * Flags that limit the pruned model. Each may be repeated, and all budgets must be met.
+ *
+ * @param field path of the list of budgets in the request
+ */
+export function budgetFlags(field: string): RequestFlag[] {
+  return [
+    {
+      flags: '--remove <[KIND=]SHARE>',
+      summary: `remove at least this share: 20% (of the parameters), kv-cache-bytes-per-token=50%; may be repeated; kinds: ${KINDS.join(', ')}`,
+      field: `${field}[]`,
+      repeats: true,
+      parse: (text) => parseBudget(text, (limit) => ({ removed_share: parseShare(limit) })),
+    },
+    {
+      flags: '--at-most <[KIND=]NUMBER>',
+      summary: 'keep at most this: 100M (parameters), weight-bytes=200M; may be repeated',
+      field: `${field}[]`,
+      repeats: true,
+      parse: (text) => parseBudget(text, (limit) => ({ at_most: parseAmount(limit) })),
+    },
+    {
+      flags: '--bytes-per-number <COUNT>',
+      summary: 'bytes per number in the budgets weight-bytes and kv-cache-bytes-per-token',
+      field: `${field}[].bytes_per_number`,
+      parse: parseCount,
+      fill: (request, given) => setWidth(field, listBudgets(request, field), given.at(-1)?.value ?? null),
+    },
+  ];
 }
 
-/** Flags that limit the pruned model; each may be repeated, and all budgets must be met. */
-export function addBudgetFlags(command: Command): Command {
-  const kinds = Object.keys(KINDS).join(', ');
-  return command
-    .option(
-      '--remove <[KIND=]SHARE>',
-      `share that is to go at least: 20% (of the parameters), kv-cache-bytes-per-token=50%; kinds: ${kinds}`,
-      collect(parseRemove),
-    )
-    .option(
-      '--at-most <[KIND=]NUMBER>',
-      'most that may stay: 100M (parameters), weight-bytes=200M',
-      collect(parseAtMost),
-    )
-    .option(
-      '--bytes-per-number <COUNT>',
-      'how wide the numbers of weight-bytes and kv-cache-bytes-per-token are (default: weights as in the checkpoint, a cache 2)',
-      parseCount,
-    );
+/** Whether any budget was given. */
+export function hasBudget(command: Command): boolean {
+  return ['remove', 'atMost'].some((name) => command.getOptionValue(name) !== undefined);
 }
 
-/** All budgets that were given. Throws InvalidArgumentError where the width of numbers is given and none counts bytes. */
-export function readBudgets({ remove = [], atMost = [], bytesPerNumber }: BudgetFlags): DeepPartial<Budget>[] {
-  const budgets = [...remove, ...atMost];
-  if (bytesPerNumber === undefined) return budgets;
-  if (!budgets.some(countsBytes))
+const KINDS = ['parameters', 'weight-bytes', 'kv-cache-bytes-per-token', 'flops-per-token', 'latency-ms'] as const;
+const KINDS_IN_BYTES = new Set<Json>(['BUDGET_KIND_WEIGHT_BYTES', 'BUDGET_KIND_KV_CACHE_BYTES_PER_TOKEN']);
+
+/** A budget of the parameters unless a kind is named before an `=`. */
+function parseBudget(text: string, parseLimit: (limit: string) => JsonObject): JsonObject {
+  const at = text.indexOf('=');
+  if (at < 0) return { kind: 'BUDGET_KIND_PARAMETERS', ...parseLimit(text) };
+  return { kind: parseEnum('BUDGET_KIND', KINDS)(text.slice(0, at)), ...parseLimit(text.slice(at + 1)) };
+}
+
+function listBudgets(request: JsonObject, field: string): JsonObject[] {
+  const list = field.split('.').reduce<Json | undefined>((message, name) => (message as JsonObject)?.[name], request);
+  return (list ?? []) as JsonObject[];
+}
+
+function setWidth(field: string, budgets: readonly JsonObject[], width: Json): string[] {
+  const counting = budgets.flatMap((budget, index) =>
+    KINDS_IN_BYTES.has(budget['kind'] ?? null) ? [{ budget, path: `${field}[${index}].bytes_per_number` }] : [],
+  );
+  if (counting.length === 0)
     throw new InvalidArgumentError(
-      '--bytes-per-number is of a budget in weight-bytes or kv-cache-bytes-per-token: give one.',
+      '--bytes-per-number needs a budget in weight-bytes or kv-cache-bytes-per-token: add one.',
     );
-  return budgets.map((budget) => (countsBytes(budget) ? { ...budget, bytesPerNumber } : budget));
-}
-
-function countsBytes({ kind }: DeepPartial<Budget>): boolean {
-  return kind === BudgetKind.WEIGHT_BYTES || kind === BudgetKind.KV_CACHE_BYTES_PER_TOKEN;
-}
-
-const KINDS = {
-  parameters: BudgetKind.PARAMETERS,
-  'weight-bytes': BudgetKind.WEIGHT_BYTES,
-  'kv-cache-bytes-per-token': BudgetKind.KV_CACHE_BYTES_PER_TOKEN,
-  'flops-per-token': BudgetKind.FLOPS_PER_TOKEN,
-  'latency-ms': BudgetKind.LATENCY_MS,
-} as const;
-
-function parseRemove(value: string): DeepPartial<Budget> {
-  const { kind, limit } = splitKind(value);
-  return { kind, limit: { $case: 'removedShare', value: parseShare(limit) } };
-}
-
-function parseAtMost(value: string): DeepPartial<Budget> {
-  const { kind, limit } = splitKind(value);
-  return { kind, limit: { $case: 'atMost', value: parseAmount(limit) } };
-}
-
-function splitKind(value: string): { readonly kind: BudgetKind; readonly limit: string } {
-  const at = value.indexOf('=');
-  return at < 0
-    ? { kind: BudgetKind.PARAMETERS, limit: value }
-    : { kind: parseChoice(KINDS)(value.slice(0, at)), limit: value.slice(at + 1) };
+  for (const { budget } of counting) budget['bytes_per_number'] = width;
+  return counting.map(({ path }) => path);
 }

@@ -1,36 +1,28 @@
-import type { Command } from 'commander';
-import { Precision, type DeepPartial, type FidelitySpec, type WindowProtocol } from '../../client/index.js';
-import { parseChoice, parseCount } from './values.js';
+import type { RequestFlag } from './request-option.js';
+import { parseCount, parseEnum } from './values.js';
 
-export interface WindowFlags {
-  readonly window?: number;
-  readonly stride?: number;
-  readonly bos?: boolean;
-}
-
-/** Flags that say how a text is cut into windows. */
-export function addWindowFlags(command: Command): Command {
-  return command
-    .option('--window <TOKENS>', 'tokens a window, BOS included (default: 128)', parseCount)
-    .option('--stride <TOKENS>', "tokens from one window's start to the next (default: the window)", parseCount)
-    .option('--bos', 'BOS is the first token of each window');
-}
-
-/** The windows that were asked for; undefined where nothing was. */
-export function readWindows({ window, stride, bos }: WindowFlags): DeepPartial<WindowProtocol> | undefined {
-  const windows = {
-    ...(window !== undefined && { window }),
-    ...(stride !== undefined && { stride }),
-    ...(bos !== undefined && { bos }),
-  };
-  return Object.keys(windows).length > 0 ? windows : undefined;
+/**
+ * Flags that say how a text is cut into windows.
+ *
+ * @param field path of the `WindowProtocol`
+ */
+export function windowFlags(field: string): RequestFlag[] {
+  return [
+    {
+      flags: '--window <TOKENS>',
+      summary: 'tokens per window, BOS included',
+      field: `${field}.window`,
+      parse: parseCount,
+    },
+    {
+      flags: '--stride <TOKENS>',
+      summary: 'tokens from the start of one window to the start of the next',
+      field: `${field}.stride`,
+      parse: parseCount,
+    },
+    { flags: '--bos', summary: 'put BOS first in each window', field: `${field}.bos` },
+  ];
 }
 
 /** The arithmetic of an evaluation, by name. */
-export const parsePrecision = parseChoice({ float32: Precision.FLOAT32, int8: Precision.INT8 });
-
-/** So many tokens at most, in this precision; undefined where neither was given. */
-export function readFidelity(tokens: number | undefined, precision?: Precision): DeepPartial<FidelitySpec> | undefined {
-  if (tokens === undefined && precision === undefined) return undefined;
-  return { ...(tokens !== undefined && { tokenLimit: tokens }), ...(precision !== undefined && { precision }) };
-}
+export const parsePrecision = parseEnum('PRECISION', ['float32', 'int8']);

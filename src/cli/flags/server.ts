@@ -2,18 +2,28 @@ import type { Command } from 'commander';
 
 /** What every command that talks to a server takes. */
 export interface ServerFlags {
-  /** Undefined: a server of its own is started for the call. */
+  /** Undefined: a server is started for this call alone. */
   readonly address?: string;
   readonly stateDir: string;
   readonly serverLog?: boolean;
   readonly json?: boolean;
 }
 
-/** Flags for the server to be called and for the form of what is printed. */
+/** Where a server that is started for a call keeps its state. */
+export const DEFAULT_STATE_DIR = '.prunecast';
+
+/** Flags for the form of what is printed and for the server to call. */
 export function addServerFlags(command: Command): Command {
   return command
+    .optionsGroup('Printing:')
+    .option('--json', 'print JSON lines: events and answers as proto JSON, errors too')
+    .optionsGroup('Server:')
     .option('--address <ADDRESS>', 'a running server, host:port or unix:/path; without it one is started for the call')
-    .option('--state-dir <DIR>', 'where that one keeps jobs, labels and predictors', '.prunecast')
-    .option('--server-log', 'show its log')
-    .option('--json', 'print JSON lines: events and answers as proto JSON');
+    .option(
+      '--state-dir <DIR>',
+      'where a server started for the call keeps jobs, labels and predictors',
+      DEFAULT_STATE_DIR,
+    )
+    .option('--server-log', 'show the log of a server started for the call')
+    .optionsGroup('Other:');
 }

@@ -1,67 +1,52 @@
-import type { Command } from 'commander';
-import { DimensionKind, ExportTarget, type DeepPartial, type SearchSpaceSpec } from '../../client/index.js';
-import { parseChoice, parseCount, parseLayers, parseShare } from './values.js';
+import type { RequestFlag } from './request-option.js';
+import { parseCount, parseEnum, parseLayers, parseNames, parseShare } from './values.js';
 
-export interface SpaceFlags {
-  readonly protect?: number[];
-  readonly kinds?: DimensionKind[];
-  readonly minRate?: number;
-  readonly maxRate?: number;
-  readonly rateStep?: number;
-  readonly channelMultiple?: number;
-  readonly tieRun?: number;
-  readonly target?: ExportTarget;
+const KINDS = ['kv-heads', 'query-heads-per-kv', 'ffn-channels'] as const;
+
+/**
+ * Flags that say which layers and kinds of units may be pruned, and between which rates.
+ *
+ * @param field path of the `SearchSpaceSpec`
+ */
+export function spaceFlags(field: string): RequestFlag[] {
+  return [
+    {
+      flags: '--protect <LAYERS|none>',
+      summary: 'layers that stay whole, such as 0,1,29',
+      field: `${field}.protected_layers`,
+      parse: (text) => ({ layers: parseLayers(text) }),
+    },
+    {
+      flags: '--kinds <KINDS>',
+      summary: `what may be pruned, comma-separated: ${KINDS.join(', ')}`,
+      field: `${field}.kinds`,
+      parse: (text) => parseNames(text).map(parseEnum('DIMENSION_KIND', KINDS)),
+    },
+    { flags: '--min-rate <RATE>', summary: 'lowest pruning rate', field: `${field}.min_rate`, parse: parseShare },
+    { flags: '--max-rate <RATE>', summary: 'highest pruning rate', field: `${field}.max_rate`, parse: parseShare },
+    {
+      flags: '--rate-step <RATE>',
+      summary: 'step between the allowed rates',
+      field: `${field}.rate_step`,
+      parse: parseShare,
+    },
+    {
+      flags: '--channel-multiple <COUNT>',
+      summary: 'keep a multiple of this many FFN channels',
+      field: `${field}.channel_multiple`,
+      parse: parseCount,
+    },
+    {
+      flags: '--tie-run <COUNT>',
+      summary: 'consecutive layers that share one rate',
+      field: `${field}.tie_run`,
+      parse: parseCount,
+    },
+    {
+      flags: '--target <SHAPES>',
+      summary: 'shapes that the target loads: per-layer, or uniform (all layers alike)',
+      field: `${field}.target`,
+      parse: parseEnum('EXPORT_TARGET', ['per-layer', 'uniform']),
+    },
+  ];
 }
-
-/** Flags that say which layers and kinds of units take part, and between which rates. */
-export function addSpaceFlags(command: Command): Command {
-  return command
-    .option(
-      '--protect <LAYERS|none>',
-      'layers that keep everything, such as 0,1,29 (default: the first round(3/32 L), the last round(2/32 L))',
-      parseLayers,
-    )
-    .option(
-      '--kinds <KINDS>',
-      `what takes part, of ${Object.keys(KINDS).join(', ')} (default: kv-heads,ffn-channels)`,
-      (value) => value.split(',').map(parseChoice(KINDS)),
-    )
-    .option('--min-rate <RATE>', 'lowest pruning rate (default: 0)', parseShare)
-    .option('--max-rate <RATE>', 'highest pruning rate (default: 0.5, or twice what the budget needs)', parseShare)
-    .option('--rate-step <RATE>', 'only rates so far apart (default: any count)', parseShare)
-    .option('--channel-multiple <COUNT>', 'FFN channels kept are multiples of this (default: 1)', parseCount)
-    .option('--tie-run <COUNT>', 'runs of so many layers share one rate (default: 1)', parseCount)
-    .option('--target <SHAPES>', 'per-layer, or uniform: all layers alike (default: per-layer)', parseChoice(TARGETS));
-}
-
-/** The space that was asked for; undefined where nothing was. */
-export function readSpace({
-  protect,
-  kinds,
-  minRate,
-  maxRate,
-  rateStep,
-  channelMultiple,
-  tieRun,
-  target,
-}: SpaceFlags): DeepPartial<SearchSpaceSpec> | undefined {
-  const space = {
-    ...(protect !== undefined && { protectedLayers: { layers: protect } }),
-    ...(kinds !== undefined && { kinds }),
-    ...(minRate !== undefined && { minRate }),
-    ...(maxRate !== undefined && { maxRate }),
-    ...(rateStep !== undefined && { rateStep }),
-    ...(channelMultiple !== undefined && { channelMultiple }),
-    ...(tieRun !== undefined && { tieRun }),
-    ...(target !== undefined && { target }),
-  };
-  return Object.keys(space).length > 0 ? space : undefined;
-}
-
-const KINDS = {
-  'kv-heads': DimensionKind.KV_HEADS,
-  'query-heads-per-kv': DimensionKind.QUERY_HEADS_PER_KV,
-  'ffn-channels': DimensionKind.FFN_CHANNELS,
-} as const;
-
-const TARGETS = { 'per-layer': ExportTarget.PER_LAYER, uniform: ExportTarget.UNIFORM } as const;

@@ -1,6 +1,6 @@
 import { readFileSync } from 'node:fs';
 import { InvalidArgumentError } from 'commander';
-import type { DimensionRange } from '../../client/index.js';
+import type { Json, JsonObject } from './request-option.js';
 
 /** A whole number of at least 0: `4096`, `4_096`, `10k`, `1.5M`. */
 export function parseCount(value: string): number {
@@ -32,10 +32,10 @@ export function parseAmount(value: string): number {
   return unit === '' ? amount : Math.round(amount);
 }
 
-/** Any integer that a seed may be. */
-export function parseSeed(value: string): bigint {
+/** Any integer that a seed may be, as text: proto JSON has 64-bit integers so. */
+export function parseSeed(value: string): string {
   if (!/^-?\d+$/.test(value)) throw new InvalidArgumentError('give an integer.');
-  return BigInt(value);
+  return String(BigInt(value));
 }
 
 /** A share in [0, 1]: `20%` or `0.2`. */
@@ -55,7 +55,7 @@ export function parseLayers(value: string): number[] {
   return value === 'none' ? [] : value.split(',').map((part) => parseCount(part));
 }
 
-/** Most pairs that a server takes; a range that is longer is a slip. */
+/** Most pairs that a server takes; a longer range is a typing mistake. */
 const MOST_PLACES = 100_000;
 
 /** Places in a list, from 0, and ranges of them, both ends included: `3,7,20-30`. */
@@ -70,37 +70,32 @@ export function parsePlaces(value: string): number[] {
   return places;
 }
 
-/** A plug-in's option: `depth=6`. The value is JSON where it reads as such, else text. */
-export function parsePluginOption(value: string): readonly [string, unknown] {
+/** A plug-in's option: `depth=6` is `{depth: 6}`. The value is JSON if it can be read as such, else text. */
+export function parsePluginOption(value: string): JsonObject {
   const at = value.indexOf('=');
   if (at < 1) throw new InvalidArgumentError('give NAME=VALUE, such as depth=6.');
   const text = value.slice(at + 1);
   try {
-    return [value.slice(0, at), JSON.parse(text) as unknown];
+    return { [value.slice(0, at)]: JSON.parse(text) as Json };
   } catch {
-    return [value.slice(0, at), text];
+    return { [value.slice(0, at)]: text };
   }
 }
 
-/** For flags that may be given several times. */
-export function collect<Value>(
-  parse: (value: string) => Value,
-): (value: string, previous: readonly Value[] | undefined) => readonly Value[] {
-  return (value, previous = []) => [...previous, parse(value)];
-}
-
-/** One of a table's names, dashes and underscores alike; gives its value. */
-export function parseChoice<Value>(choices: Readonly<Record<string, Value>>): (value: string) => Value {
+/**
+ * One of an enum's values by its name in small letters, dashes and underscores alike: `ffn-channels` of `DIMENSION_KIND` is
+ * `DIMENSION_KIND_FFN_CHANNELS`, as proto JSON has it.
+ */
+export function parseEnum(prefix: string, names: readonly string[]): (value: string) => string {
   return (value) => {
     const name = value.toLowerCase().replaceAll('_', '-');
-    const choice = Object.hasOwn(choices, name) ? choices[name] : undefined;
-    if (choice === undefined) throw new InvalidArgumentError(`choose one of ${Object.keys(choices).join(', ')}.`);
-    return choice;
+    if (!names.includes(name)) throw new InvalidArgumentError(`choose one of ${names.join(', ')}.`);
+    return `${prefix}_${name.toUpperCase().replaceAll('-', '_')}`;
   };
 }
 
 /** The JSON of a file, of `-` (standard input), or after an `@`. */
-export function parseJsonArgument(value: string): unknown {
+export function parseJsonArgument(value: string): Json {
   return parseJson(readTextArgument(value), value);
 }
 
@@ -115,9 +110,9 @@ export function readTextArgument(value: string): string {
 }
 
 /** Text as JSON; `source` says in errors where it is from. */
-export function parseJson(text: string, source: string): unknown {
+export function parseJson(text: string, source: string): Json {
   try {
-    return JSON.parse(text) as unknown;
+    return JSON.parse(text) as Json;
   } catch (error) {
     throw new InvalidArgumentError(`${source} is not JSON: ${error instanceof Error ? error.message : String(error)}`);
   }
@@ -126,10 +121,10 @@ export function parseJson(text: string, source: string): unknown {
 const UNITS: Readonly<Record<string, number>> = { K: 1e3, M: 1e6, G: 1e9, T: 1e12 };
 
 /** A range of rates of a dimension: `layers.0.ffn_channels=0.1..0.4`. */
-export function parseRange(value: string): DimensionRange {
+export function parseRange(value: string): JsonObject {
   const match = /^([^=]+)=([^=]+)\.\.([^=]+)$/.exec(value);
   if (match === null)
     throw new InvalidArgumentError('give DIMENSION=MIN..MAX, such as layers.0.ffn_channels=0.1..0.4.');
   const [, dimension = '', least = '', most = ''] = match;
-  return { dimension, minRate: parseShare(least), maxRate: parseShare(most) };
+  return { dimension, min_rate: parseShare(least), max_rate: parseShare(most) };
 }

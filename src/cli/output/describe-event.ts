@@ -2,14 +2,17 @@ import { StudyPhase, type JobEvent, type JobPaused, type StudyEvent } from '../.
 import { formatCount, formatEnum, formatMetric } from './format.js';
 
 /** What a person should read of an event; undefined for what progress or the result shows anyway. */
-export function describeEvent({ payload, jobId }: JobEvent): string | undefined {
+export function describeEvent(
+  { payload, jobId }: JobEvent,
+  resumeCommand: (jobId: string) => string = (id) => `prunecast jobs resume ${id}`,
+): string | undefined {
   switch (payload?.$case) {
     case 'queued':
-      return `job ${jobId}: waits, ${payload.value.place} in the queue`;
+      return `job ${jobId}: queued at place ${payload.value.place}`;
     case 'started':
-      return `job ${jobId}: runs`;
+      return `job ${jobId}: running`;
     case 'paused':
-      return describePause(payload.value, jobId);
+      return describePause(payload.value, jobId, resumeCommand(jobId));
     case 'study':
       return describeStudyEvent(payload.value);
     default:
@@ -17,9 +20,8 @@ export function describeEvent({ payload, jobId }: JobEvent): string | undefined 
   }
 }
 
-function describePause({ before, ranges }: JobPaused, jobId: string): string {
-  if (before === StudyPhase.UNSPECIFIED)
-    return `job ${jobId}: was interrupted; go on with: prunecast jobs resume ${jobId}`;
+function describePause({ before, ranges }: JobPaused, jobId: string, resume: string): string {
+  if (before === StudyPhase.UNSPECIFIED) return `job ${jobId}: interrupted; to resume it: ${resume}`;
   const moved = ranges
     .filter((range) => range.newMinRate !== range.oldMinRate || range.newMaxRate !== range.oldMaxRate)
     .map(
@@ -28,7 +30,8 @@ function describePause({ before, ranges }: JobPaused, jobId: string): string {
     );
   return [
     ...moved,
-    `job ${jobId}: paused before ${formatEnum(StudyPhase, before)}; go on with: prunecast jobs resume ${jobId}${ranges.length === 0 ? '' : ' [--range DIMENSION=MIN..MAX]'}`,
+    ...(ranges.length === 0 ? [] : ['these ranges are used unless --range DIMENSION=MIN..MAX sets others']),
+    `job ${jobId}: paused before ${formatEnum(StudyPhase, before)}; to resume it: ${resume}`,
   ].join('\n');
 }
 
@@ -40,7 +43,7 @@ function describeStudyEvent({ event, phase }: StudyEvent): string | undefined {
       const [quality] = event.value.quality;
       const fit =
         quality === undefined
-          ? ': nothing tells how good it is, as it may have seen them'
+          ? ': quality unknown, as it may have seen these pairs before'
           : `: Kendall tau ${quality.kendallTau.toFixed(2)}, R2 ${quality.r2.toFixed(2)} on ${quality.heldOut} held-out pairs`;
       return `  fitted ${event.value.backend} on ${event.value.pairs} pairs${fit}`;
     }
@@ -52,7 +55,7 @@ function describeStudyEvent({ event, phase }: StudyEvent): string | undefined {
     }
     case 'predicted': {
       const { predicted, finalists, bestPredicted, outOfRange } = event.value;
-      return `  predicted ${formatCount(predicted)} candidates, ${formatCount(outOfRange)} of them outside the range of the pairs; ${finalists} go on, the best predicted at ${formatMetric(bestPredicted)}`;
+      return `  predicted ${formatCount(predicted)} candidates, ${formatCount(outOfRange)} of them outside the range of the pairs; ${finalists} finalists, the best predicted at ${formatMetric(bestPredicted)}`;
     }
     default:
       return undefined;

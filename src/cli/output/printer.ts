@@ -1,6 +1,6 @@
 import type { JobEvent } from '../../client/index.js';
 import { JobEvent as JobEventMessage } from '../../gen/prunecast/v1/job.js';
-import { toProtoJson } from '../proto-json.js';
+import { toProtoJson } from '../proto/proto-json.js';
 import { createProgressDisplay } from './progress.js';
 import { showEvent } from './show-event.js';
 import { formatTable } from './table.js';
@@ -15,7 +15,7 @@ export interface NamedMessage<Message> {
 
 /**
  * What a command prints: results to standard output, progress and notes to standard error. With `--json` standard output
- * has one proto JSON message a line and nothing else, and `lines` and `table` print nothing.
+ * has one proto JSON message per line and nothing else, and `lines` and `table` print nothing.
  */
 export interface Printer {
   readonly format: 'text' | 'json';
@@ -23,8 +23,8 @@ export interface Printer {
   table(heading: readonly string[], rows: readonly (readonly string[])[]): void;
   json(value: unknown): void;
   message<Message>(named: NamedMessage<Message>): void;
-  /** An event of a job that is being watched. */
-  event(event: JobEvent): void;
+  /** An event of a job that is being watched. `resumeCommand` writes the command line that resumes the job. */
+  event(event: JobEvent, resumeCommand: (jobId: string) => string): void;
   note(line: string): void;
   /** Removes a progress line. */
   endProgress(): void;
@@ -50,7 +50,7 @@ export function createPrinter({ json = false }: { readonly json?: boolean | unde
     format: 'text',
     lines: (...lines) => lines.forEach(write),
     table: (heading, rows) => formatTable(heading, rows).forEach(write),
-    event: (event) => showEvent(progress, event),
+    event: (event, resumeCommand) => showEvent(progress, event, resumeCommand),
   };
 }
 

@@ -2,9 +2,9 @@ import type { JobEvent } from '../../client/index.js';
 import { describeEvent } from './describe-event.js';
 import type { ProgressDisplay } from './progress.js';
 
-/** Shows an event of a job as it comes: progress moves, what stays true is a line that stays. */
-export function showEvent(display: ProgressDisplay, event: JobEvent): void {
+/** Shows an event of a job as it comes: progress is one moving line, everything else a line that stays. */
+export function showEvent(display: ProgressDisplay, event: JobEvent, resumeCommand?: (jobId: string) => string): void {
   if (event.payload?.$case === 'progress') return display.update(event.payload.value);
-  const line = describeEvent(event);
+  const line = describeEvent(event, resumeCommand);
   if (line !== undefined) display.note(line);
 }

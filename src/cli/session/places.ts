@@ -1,51 +1,52 @@
 import { existsSync, mkdirSync } from 'node:fs';
 import { basename, dirname, relative, resolve, sep } from 'node:path';
-import type { DeepPartial, Text } from '../../client/index.js';
+import type { JsonObject } from '../flags/request-option.js';
 import { readList, writeList } from './environment-list.js';
 
 /** Paths as a user gave them. */
 export interface GivenPaths {
   readonly model?: string;
   /** Files, or `@` and the text itself. */
-  readonly texts?: readonly (string | undefined)[];
+  readonly texts?: readonly string[];
   readonly output?: string;
+  readonly earlierOutputs?: readonly string[];
 }
 
 /** The same as a server knows them. */
 export interface Places {
   readonly model: string;
-  readonly output: string;
-  /** A text flag's value as the API has it. */
-  readonly toText: (flag: string) => DeepPartial<Text>;
+  /** An output, to write or earlier. */
+  readonly toOutput: (path: string) => string;
+  /** A text as a flag gives it, in proto JSON. */
+  readonly toText: (flag: string) => JsonObject;
   /** Settings for a server of its own; empty for one that runs already. */
   readonly environment: Readonly<Record<string, string>>;
 }
 
-/** Names for a running server: its own, so as they were given. */
-export function placeAtServer({ model = '', output = '' }: GivenPaths): Places {
-  return { model, output, toText: (flag) => toText(flag, (path) => path), environment: {} };
+/** Names for a running server: relative to its own roots, so they stay as given. */
+export function placeAtServer({ model = '' }: GivenPaths): Places {
+  return { model, toOutput: (path) => path, toText: (flag) => toText(flag, (path) => path), environment: {} };
 }
 
 /**
- * Names for a server of its own, with roots that make them true: the parent folder of the model, of the output, and the
- * folder that all texts lie under. What does not exist keeps its name, and the server says what is missing.
+ * Names for a server of its own, with roots that make them true: the parent folder of the model, the folder that all outputs
+ * lie under, and the folder that all texts lie under. What does not exist keeps its name, and the server says what is missing.
  *
- * Roots that the environment sets already (PRUNECAST_MODEL_ROOTS, ...) stand after these.
+ * Roots that the environment sets already (PRUNECAST_MODEL_ROOTS, ...) come after these.
  */
 export function placeLocally(
-  { model, texts = [], output }: GivenPaths,
+  { model, texts = [], output, earlierOutputs = [] }: GivenPaths,
   environment: Readonly<Record<string, string | undefined>> = process.env,
 ): Places {
   const modelPath = model !== undefined && existsSync(model) ? resolve(model) : undefined;
-  const textPaths = texts
-    .filter((text): text is string => text !== undefined && !text.startsWith('@') && existsSync(text))
-    .map((text) => resolve(text));
+  const textPaths = texts.filter((text) => !text.startsWith('@') && existsSync(text)).map((text) => resolve(text));
   const textRoot = commonFolder(textPaths);
-  const outputPath = output === undefined || output === '' ? undefined : resolve(output);
-  if (outputPath !== undefined) mkdirSync(dirname(outputPath), { recursive: true });
+  if (output !== undefined) mkdirSync(dirname(resolve(output)), { recursive: true });
+  const outputPaths = [...(output === undefined ? [] : [output]), ...earlierOutputs].map((path) => resolve(path));
+  const outputRoot = commonFolder(outputPaths) ?? environment['PRUNECAST_OUTPUT_ROOT'] ?? process.cwd();
   return {
     model: modelPath === undefined ? (model ?? '') : basename(modelPath),
-    output: outputPath === undefined ? '' : basename(outputPath),
+    toOutput: (path) => relative(outputRoot, resolve(path)),
     toText: (flag) =>
       toText(flag, (path) => (textRoot !== undefined && existsSync(path) ? relative(textRoot, resolve(path)) : path)),
     environment: {
@@ -53,25 +54,22 @@ export function placeLocally(
         modelPath === undefined ? undefined : dirname(modelPath),
         environment['PRUNECAST_MODEL_ROOTS'],
       ),
-      // Who runs the server is who asks it: links lead wherever the user may read.
+      // The user who runs the server is the one who calls it: links may lead wherever that user may read.
       PRUNECAST_MODEL_LINKS: 'anywhere',
       PRUNECAST_DATA_ROOTS: withRoot(textRoot, environment['PRUNECAST_DATA_ROOTS']),
       PRUNECAST_DATA_LINKS: 'anywhere',
-      PRUNECAST_OUTPUT_ROOT:
-        outputPath === undefined ? (environment['PRUNECAST_OUTPUT_ROOT'] ?? process.cwd()) : dirname(outputPath),
+      PRUNECAST_OUTPUT_ROOT: outputRoot,
     },
   };
 }
 
-// The current folder stands last: a request of `prunecast call` names things relative to it.
+// The current folder comes last: a request of `prunecast call` names things relative to it.
 function withRoot(root: string | undefined, configured: string | undefined): string {
   return writeList([...(root === undefined ? [] : [root]), ...readList(configured ?? ''), process.cwd()]);
 }
 
-function toText(flag: string, rename: (path: string) => string): DeepPartial<Text> {
-  return {
-    source: flag.startsWith('@') ? { $case: 'inline', value: flag.slice(1) } : { $case: 'path', value: rename(flag) },
-  };
+function toText(flag: string, rename: (path: string) => string): JsonObject {
+  return flag.startsWith('@') ? { inline: flag.slice(1) } : { path: rename(flag) };
 }
 
 /** The deepest folder that holds all files. */

@@ -6,13 +6,16 @@ import { createClient, startLocalServer, type LocalServer, type PrunecastClient 
 import type { ServerFlags } from '../flags/server.js';
 import { writeList } from './environment-list.js';
 import { placeAtServer, placeLocally, type GivenPaths, type Places } from './places.js';
+import { writeResumeCommand } from './resume-command.js';
 
 /** What a command works with. */
 export interface Session {
   readonly client: PrunecastClient;
   readonly places: Places;
-  /** Fires when a server of its own ended by itself. */
+  /** Fires when a server of its own ended by itself; undefined with a server that ran before. */
   readonly serverEnded: AbortSignal | undefined;
+  /** The command line that resumes a job where this call left it. */
+  readonly resumeCommand: (jobId: string) => string;
 }
 
 /**
@@ -24,27 +27,26 @@ export async function useServer<Result>(
   paths: GivenPaths,
   use: (session: Session) => Promise<Result>,
 ): Promise<Result> {
-  if (flags.address !== undefined) return useClient({ address: flags.address, places: placeAtServer(paths) }, use);
+  const resumeCommand = (jobId: string) => writeResumeCommand(jobId, flags, paths);
+  if (flags.address !== undefined)
+    return useClient(flags.address, { places: placeAtServer(paths), serverEnded: undefined, resumeCommand }, use);
   const places = placeLocally(paths);
   const server = await startOwnServer(flags, places);
   try {
-    return await useClient({ address: server.address, places, serverEnded: server.ended }, use);
+    return await useClient(server.address, { places, serverEnded: server.ended, resumeCommand }, use);
   } finally {
     await server.stop();
   }
 }
 
 async function useClient<Result>(
-  {
-    address,
-    places,
-    serverEnded,
-  }: { readonly address: string; readonly places: Places; readonly serverEnded?: AbortSignal },
+  address: string,
+  session: Omit<Session, 'client'>,
   use: (session: Session) => Promise<Result>,
 ): Promise<Result> {
   const client = createClient({ address });
   try {
-    return await use({ client, places, serverEnded });
+    return await use({ ...session, client });
   } finally {
     client.close();
   }
@@ -55,7 +57,7 @@ function startOwnServer({ stateDir, serverLog }: ServerFlags, { environment }: P
   mkdirSync(stateDirectory, { recursive: true, mode: 0o700 });
   return startLocalServer({
     environment: {
-      // A server for another command has other roots: what was interrupted waits for one that finds its model.
+      // The server of another command has other roots: an interrupted job waits for a server that finds its model.
       PRUNECAST_INTERRUPTED_JOBS: 'pause',
       ...environment,
       PRUNECAST_STATE_DIRECTORY: stateDirectory,
@@ -65,7 +67,7 @@ function startOwnServer({ stateDir, serverLog }: ServerFlags, { environment }: P
   });
 }
 
-/** One socket a state directory. A socket's path may have 107 bytes on Linux and 103 on macOS. */
+/** One socket per state directory. A socket's path may have 107 bytes on Linux and 103 on macOS. */
 function socketPath(stateDirectory: string): string {
   const path = join(stateDirectory, 'server.sock');
   if (Buffer.byteLength(path) <= 100) return path;

@@ -10,24 +10,24 @@ import type { Printer } from '../output/printer.js';
 import type { Session } from './use-server.js';
 
 interface WatchOptions {
-  readonly session: Session;
-  readonly printer: Printer;
-  /** What Ctrl-C does to the job: ends it, or only the watching of it. */
+  /** What Ctrl-C does: cancels the job, or only stops watching it. */
   readonly onInterrupt: 'cancel-job' | 'leave';
   readonly onEvent?: (event: JobEvent) => void;
 }
 
 /**
- * Shows a job's events up to the terminal one, which it returns. Ctrl-C cancels the job, a second one leaves at once. A job
- * that waits for ResumeJob is left where the server is this call's own, as nobody else can resume it there; the end is
- * undefined then. One that was merely interrupted goes on there.
+ * Shows a job's events up to the terminal one, which it returns. Ctrl-C cancels the job, a second one leaves at once. If the
+ * server was started for this call, a job that waits for ResumeJob is left waiting, as no other call can resume it there, and
+ * the result is undefined; a job that was only interrupted is resumed.
  *
- * @throws CallError of the job where it failed or was cancelled
+ * @throws CallError of the job if it failed or was cancelled
  */
 export async function watchJob(
   open: (options: FollowOptions) => AsyncGenerator<JobEvent, void, undefined>,
-  { session, printer, onInterrupt, onEvent }: WatchOptions,
+  session: Session & { readonly printer: Printer },
+  { onInterrupt, onEvent }: WatchOptions,
 ): Promise<Terminal | undefined> {
+  const { printer } = session;
   const leave = new AbortController();
   let jobId = '';
   let ended: Terminal | undefined;
@@ -50,7 +50,7 @@ export async function watchJob(
     for await (const event of events) {
       ({ jobId } = event);
       onEvent?.(event);
-      printer.event(event);
+      printer.event(event, session.resumeCommand);
       if (
         event.payload?.$case === 'paused' &&
         session.serverEnded !== undefined &&
@@ -67,7 +67,7 @@ export async function watchJob(
     throw new CallError('the job ended without a terminal event', { code: 'INTERNAL' });
   } catch (error) {
     if (session.serverEnded?.aborted === true)
-      throw new CallError('the server started for this call has ended; see --server-log', {
+      throw new CallError('the server that was started for this call has ended: run it with --server-log to see why', {
         code: 'UNAVAILABLE',
         cause: error,
       });

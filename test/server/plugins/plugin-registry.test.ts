@@ -33,13 +33,16 @@ function thrownBy(work: () => unknown): PrunecastError {
 }
 
 describe('resolve', () => {
-  it('takes the default for no reference or an empty id, and fills in the options', () => {
+  it('takes the default if no plug-in is named, with the options that are given and the defaults of the others', () => {
     for (const ref of [undefined, { id: '', options: undefined }]) {
       expect(registry.resolve('compensation', ref, 'glue', 'recipe.compensation')).toMatchObject({
         id: 'glue',
         options: { depth: 4, nested: { rate: 0.5 } },
       });
     }
+    expect(
+      registry.resolve('compensation', { id: '', options: { depth: 7 } }, 'glue', 'recipe.compensation'),
+    ).toMatchObject({ id: 'glue', options: { depth: 7 } });
     expect(
       registry.resolve('compensation', { id: 'stitch', options: { depth: 7 } }, 'glue', 'recipe.compensation'),
     ).toMatchObject({ id: 'stitch', options: { depth: 7 } });

@@ -11,8 +11,6 @@ import {
 } from '@bufbuild/protobuf';
 import { FileDescriptorSetSchema } from '@bufbuild/protobuf/wkt';
 import { InvalidArgumentError } from 'commander';
-import { Architecture, KeptUnits } from '../gen/prunecast/v1/common.js';
-import { packUnits } from '../client/index.js';
 import { PACKAGE_ROOT } from './package-root.js';
 
 /**
@@ -48,44 +46,6 @@ export function fromProtoJson(typeName: string, value: unknown): Uint8Array {
     return toBinary(schema, fromJson(schema, value as JsonValue, { registry: protoRegistry() }));
   } catch (error) {
     throw new InvalidArgumentError(error instanceof Error ? error.message : String(error));
-  }
-}
-
-/** An architecture given as proto JSON, or as its list of layers alone. */
-export function toArchitecture(value: unknown): Architecture {
-  return Architecture.decode(
-    fromProtoJson('prunecast.v1.Architecture', Array.isArray(value) ? { layers: value } : value),
-  );
-}
-
-/** Kept units given as proto JSON, or as their list of layers alone; each kind a list of units, or a bitmap in base64. */
-export function toKeptUnits(value: unknown): KeptUnits {
-  const { layers, ...others } = (Array.isArray(value) ? { layers: value } : value) as { readonly layers?: unknown };
-  return KeptUnits.decode(
-    fromProtoJson('prunecast.v1.KeptUnits', {
-      ...others,
-      ...(layers === undefined ? {} : { layers: Array.isArray(layers) ? layers.map(packLists) : layers }),
-    }),
-  );
-}
-
-/** A layer with each list of units in it as a bitmap. Throws InvalidArgumentError for one that is no list of distinct units. */
-function packLists(layer: unknown): unknown {
-  if (typeof layer !== 'object' || layer === null) return layer;
-  return Object.fromEntries(
-    Object.entries(layer).map(([name, units]: [string, unknown]) => [
-      name,
-      Array.isArray(units) ? packList(name, units) : units,
-    ]),
-  );
-}
-
-function packList(name: string, units: readonly unknown[]): string {
-  const numbers = units.map(Number);
-  try {
-    return Buffer.from(packUnits(numbers, 1 + Math.max(-1, ...numbers))).toString('base64');
-  } catch (error) {
-    throw new InvalidArgumentError(`${name}: ${error instanceof Error ? error.message : String(error)}`);
   }
 }
 

@@ -2,9 +2,9 @@ import { existsSync, readFileSync } from 'node:fs';
 
 /** The folder of package.json, from sources as from the build, which lies one folder deeper. */
 export const PACKAGE_ROOT =
-  ['../../', '../../../']
+  ['../../../', '../../../../']
     .map((path) => new URL(path, import.meta.url))
-    .find((folder) => existsSync(new URL('package.json', folder))) ?? new URL('../../../', import.meta.url);
+    .find((folder) => existsSync(new URL('package.json', folder))) ?? new URL('../../../../', import.meta.url);
 
 /** The version in package.json. */
 export function readVersion(): string {

@@ -1,0 +1,16 @@
+import type { RequestFlag } from './request-option.js';
+import { pluginFlags } from './plugin.js';
+import { parseEnum } from './values.js';
+
+/** Flags that choose the predictor and what it sees. */
+export function predictorFlags(): RequestFlag[] {
+  return [
+    ...pluginFlags('predictor', 'predictor', 'predicts quality from pruning rates'),
+    {
+      flags: '--features <FEATURES>',
+      summary: 'what the predictor sees of an architecture: rates, or rates-and-errors',
+      field: 'features',
+      parse: parseEnum('PREDICTOR_FEATURES', ['rates', 'rates-and-errors']),
+    },
+  ];
+}

@@ -1,0 +1,114 @@
+import { Argument, Option, type Command } from 'commander';
+
+/** A value of proto JSON. */
+export type Json = string | number | boolean | null | readonly Json[] | JsonObject;
+/** A message of proto JSON, fields in snake_case as error messages name them. */
+export type JsonObject = { [name: string]: Json };
+
+/** What a path on the command line names. A server of its own gets roots that make such a path true. */
+export type Place = 'model' | 'text' | 'output' | 'earlier-output';
+
+/** One use of a flag: what the user typed, and what it means in proto JSON. */
+export interface Given {
+  readonly text: string;
+  readonly value: Json;
+}
+
+/** A flag that fills a field of the command's request. Without the flag the field stays unset, and the server decides. */
+export interface RequestFlag {
+  /** As commander writes it: `--pairs <COUNT>`. */
+  readonly flags: string;
+  readonly summary: string;
+  /**
+   * Path of the field: `pairs.count`, `recipes[0].seed`. `[]` appends an entry with each use: `budgets[]`. Undefined for a
+   * flag that only tells which paths a server of the call's own must see.
+   */
+  readonly field?: string;
+  /** The argument in proto JSON. @default the text itself */
+  readonly parse?: (text: string) => Json;
+  /** What a flag without argument sets. @default true */
+  readonly value?: Json;
+  readonly repeats?: true;
+  readonly required?: true;
+  readonly place?: Place;
+  /** The value is JSON of the user's own, so errors name the part of it that is at fault. */
+  readonly ownJson?: true;
+  /** Path of the field whose comment tells the default. @default `field` */
+  readonly defaultFrom?: string;
+  /** What happens without the flag is in the summary, or is nothing to tell. */
+  readonly showsNoDefault?: true;
+  /** Fills the request where one field is not all there is to it. Returns the paths that were set. */
+  readonly fill?: (request: JsonObject, given: readonly Given[]) => readonly string[];
+}
+
+/** The message that the flags of a command fill. */
+export interface RequestType<Message> {
+  /** `prunecast.v1.SearchRequest`. */
+  readonly typeName: string;
+  readonly codec: { decode(bytes: Uint8Array): Message };
+}
+
+/** A commander option that knows its field. */
+export class RequestOption extends Option {
+  readonly flag: RequestFlag;
+  readonly typeName: string;
+
+  constructor(flag: RequestFlag, typeName: string) {
+    super(flag.flags, flag.summary);
+    this.flag = flag;
+    this.typeName = typeName;
+    const { parse = String } = flag;
+    if (this.required) {
+      this.argParser((text: string, earlier: readonly Given[] | undefined) => [
+        ...(earlier ?? []),
+        { text, value: parse(text) },
+      ]);
+    }
+    this.makeOptionMandatory(flag.required === true);
+  }
+
+  /** The uses of the flag that count, in order; of one that does not repeat the last. */
+  givenTo(command: Command): readonly Given[] {
+    const name = this.attributeName();
+    if (command.getOptionValueSource(name) !== 'cli') return [];
+    const value: unknown = command.getOptionValue(name);
+    if (!this.required) return [{ text: '', value: this.flag.value ?? true }];
+    const given = value as readonly Given[];
+    return this.flag.repeats === true ? given : given.slice(-1);
+  }
+}
+
+/** A commander argument that fills a field, as a flag does. */
+export class RequestArgument extends Argument {
+  readonly field: string;
+
+  constructor(name: string, field: string, summary?: string) {
+    super(name, summary);
+    this.field = field;
+  }
+}
+
+/** Adds flags under a heading of the help. */
+export function addRequestFlags(
+  command: Command,
+  { typeName }: RequestType<unknown>,
+  heading: string,
+  flags: readonly RequestFlag[],
+): Command {
+  command.optionsGroup(`${heading}:`);
+  for (const flag of flags) command.addOption(new RequestOption(flag, typeName));
+  return command;
+}
+
+/** The flags of a command that fill its request. */
+export function requestOptions(command: Command): RequestOption[] {
+  return command.options.filter((option): option is RequestOption => option instanceof RequestOption);
+}
+
+/** How often flags of a table were given, each use counted. */
+export function countGiven(command: Command, flags: readonly RequestFlag[]): number {
+  return requestOptions(command)
+    .filter(({ flag }) => flags.includes(flag))
+    .map((option) => command.getOptionValue(option.attributeName()) as readonly Given[] | undefined)
+    .reduce((count, given) => count + (given?.length ?? 0), 0);
+}

@@ -1,0 +1,44 @@
+import type { DescField, DescMessage } from '@bufbuild/protobuf';
+import { protoRegistry } from './proto-json.js';
+
+/** Where a path leads: the fields on the way, outermost first. */
+export type FieldPath = readonly DescField[];
+
+/**
+ * The fields that a path names in a message: `findField('prunecast.v1.SearchRequest', 'recipes[0].seed')`. Names inside a
+ * Struct or a map are the caller's own, so all are taken. Undefined where there is no such field.
+ */
+export function findField(typeName: string, path: string): FieldPath | undefined {
+  let message: DescMessage | undefined = protoRegistry().getMessage(typeName);
+  const fields: DescField[] = [];
+  for (const step of path.split('.')) {
+    const last = fields.at(-1);
+    if (last?.fieldKind === 'map' || last?.message?.typeName === 'google.protobuf.Struct') return fields;
+    const name = step.replace(/\[\d*\]$/, '');
+    const field: DescField | undefined = message?.fields.find((candidate) => candidate.name === name);
+    if (field === undefined) return undefined;
+    fields.push(field);
+    message = field.message;
+  }
+  return fields;
+}
+
+/**
+ * The server's default for a field, from the comment of the field in the proto or of the nearest one around it: `120` of
+ * "Default 120." Undefined where no comment tells one.
+ */
+export function describeDefault(typeName: string, path: string): string | undefined {
+  return (findField(typeName, path) ?? [])
+    .map((field) => DEFAULT_SENTENCE.exec(commentOf(field).replaceAll(/\s+/g, ' '))?.[1])
+    .findLast((sentence) => sentence !== undefined)
+    ?.replaceAll('`', '');
+}
+
+const DEFAULT_SENTENCE = /\b(?:Default:?|takes the default,) (.+?)\.(?=\s|$)/;
+
+/** The comment above a field in its proto. */
+function commentOf({ parent, proto }: DescField): string {
+  const path = [4, parent.file.messages.indexOf(parent), 2, parent.proto.field.indexOf(proto)].join();
+  const place = parent.file.proto.sourceCodeInfo?.location.find((location) => location.path.join() === path);
+  return place?.leadingComments.trim() ?? '';
+}

@@ -1,0 +1,71 @@
+import type { Command } from 'commander';
+import { CallError } from '../../client/index.js';
+import { requestOptions, type Place, type RequestType } from '../flags/request-option.js';
+import type { ServerFlags } from '../flags/server.js';
+import { createPrinter, type Printer } from '../output/printer.js';
+import { RequestError } from '../output/request-error.js';
+import { createFieldNames, type FieldSource } from './field-names.js';
+import { fillRequest } from './fill-request.js';
+import type { GivenPaths } from './places.js';
+import { useServer, type Session } from './use-server.js';
+
+/** What a command has once its flags are read and a server answers. */
+export interface Call<Request> extends Session {
+  readonly request: Request;
+  /** Which flag set which field. */
+  readonly sources: readonly FieldSource[];
+  readonly printer: Printer;
+}
+
+/**
+ * Runs a command: makes its request from its flags, finds or starts the server, and tells errors of the server in flags.
+ *
+ * @throws RequestError for whatever the server refuses; InvalidArgumentError for a value that does not fit its field
+ */
+export async function callServer<Request>(
+  command: Command,
+  type: RequestType<Request>,
+  use: (call: Call<Request>) => Promise<void>,
+): Promise<void> {
+  const flags = command.opts<ServerFlags>();
+  const printer = createPrinter(flags);
+  await useServer(flags, listPaths(command), async (session) => {
+    const { request, sources } = fillRequest(command, type, session.places);
+    try {
+      await use({ ...session, request, sources, printer });
+    } catch (error) {
+      throw error instanceof CallError ? inFlags(error, command, type, sources) : error;
+    }
+  });
+}
+
+/** The paths that the flags of a command name. */
+function listPaths(command: Command): GivenPaths {
+  const at = (place: Place) =>
+    requestOptions(command)
+      .filter(({ flag }) => flag.place === place)
+      .flatMap((option) => option.givenTo(command).map(({ text }) => text));
+  const [model] = at('model');
+  const [output] = at('output');
+  return {
+    texts: at('text'),
+    earlierOutputs: at('earlier-output'),
+    ...(model !== undefined && { model }),
+    ...(output !== undefined && { output }),
+  };
+}
+
+function inFlags(
+  failure: CallError,
+  command: Command,
+  { typeName }: RequestType<unknown>,
+  sources: readonly FieldSource[],
+): RequestError {
+  const names = createFieldNames(command, typeName, sources);
+  const violations = failure.violations.map(({ field, description }) => ({
+    field,
+    flag: names.nameOf(field),
+    description: names.rename(description),
+  }));
+  return new RequestError(names.rename(failure.message), failure, violations);
+}

@@ -1,0 +1,120 @@
+import { RequestArgument, requestOptions } from '../flags/request-option.js';
+import { findField } from '../proto/find-field.js';
+import type { Command } from 'commander';
+
+/** A field that a flag has set. */
+export interface FieldSource {
+  /** Its concrete path: `budgets[1]`. */
+  readonly path: string;
+  /** `--remove`, or the name of an argument. */
+  readonly flag: string;
+  /** What the user typed; empty for a flag without argument, undefined where the flag was not given. */
+  readonly text: string | undefined;
+  readonly ownJson: boolean;
+}
+
+/** The fields of one call's request in the words of the command line. */
+export interface FieldNames {
+  /**
+   * The flag for a field: `--calibration` for `recipe.calibration.text`, `--predictor-option depth` for
+   * `predictor.options.depth`. Undefined where no flag fills it.
+   */
+  nameOf(path: string): string | undefined;
+  /** A server's sentence with its field paths replaced by flags. */
+  rename(sentence: string): string;
+}
+
+/**
+ * Names for the fields of a command's request: of the flags that were given first, then of all that the command has. A path
+ * that is more general than any flag (`space`) takes the given flags below it, or else the first one that there is.
+ */
+export function createFieldNames(command: Command, typeName: string, sources: readonly FieldSource[]): FieldNames {
+  const declared = listDeclared(command);
+  const nameOf = (path: string): string | undefined => {
+    const steps = path.split('.');
+    const isAbove = (source: FieldSource) => startsWith(steps, source.path.split('.'));
+    const above = mostSpecific([...sources.filter(isAbove), ...declared.filter(isAbove)]);
+    if (above.length > 0) return joinNames(above.map((source) => nameSource(source, steps, sources)));
+    const isBelow = (source: FieldSource) => startsWith(source.path.split('.'), steps);
+    const below = sources.filter(isBelow).map(({ flag }) => flag);
+    return below.length > 0 ? joinNames(below) : declared.find(isBelow)?.flag;
+  };
+  return {
+    nameOf,
+    rename: (sentence) =>
+      sentence
+        .replace(BARE_PATH, (path) => (findField(typeName, path) === undefined ? path : (nameOf(path) ?? path)))
+        .replace(QUOTED_NAME, (quoted, name: string) =>
+          findField(typeName, name) === undefined ? quoted : (nameOf(name) ?? quoted),
+        )
+        .replace(FIRST_NAME, (start, name: string) =>
+          findField(typeName, name) === undefined ? start : `${nameOf(name) ?? name}: `,
+        ),
+  };
+}
+
+/** A path of several steps or with a place: `recipe.calibration.text`, `budgets[0]`. One word alone may be plain English. */
+const BARE_PATH =
+  /(?<![\w.`/-])[a-z][a-z0-9_]*(?:\[\d+\])?(?:\.[A-Za-z_][\w-]*(?:\[\d+\])?)+(?![\w/])|(?<![\w.`/-])[a-z][a-z0-9_]*\[\d+\](?![\w.[])/g;
+const QUOTED_NAME = /`([a-z][\w.[\]-]*)`/g;
+/** What a sentence about one field begins with. */
+const FIRST_NAME = /^([a-z][a-z0-9_]*): /;
+
+function listDeclared(command: Command): FieldSource[] {
+  return [
+    ...command.registeredArguments.flatMap((argument) =>
+      argument instanceof RequestArgument
+        ? [{ path: argument.field, flag: argument.name(), text: undefined, ownJson: false }]
+        : [],
+    ),
+    ...requestOptions(command).flatMap(({ flag, long }) =>
+      flag.field === undefined
+        ? []
+        : [{ path: flag.field, flag: long ?? flag.flags, text: undefined, ownJson: flag.ownJson === true }],
+    ),
+  ];
+}
+
+function nameSource(
+  { path, flag, text, ownJson }: FieldSource,
+  steps: readonly string[],
+  sources: readonly FieldSource[],
+): string {
+  const rest = ownJson ? steps.slice(path.split('.').length).join('.') : '';
+  const isRepeated =
+    text !== undefined &&
+    text !== '' &&
+    text.length <= LONGEST_TEXT &&
+    sources.filter((other) => other.flag === flag).length > 1;
+  return [flag, ...(isRepeated && !ownJson ? [text] : []), ...(rest === '' ? [] : [rest])].join(' ');
+}
+
+/** Those with the longest paths; what was given goes before what is only declared. */
+function mostSpecific(sources: readonly FieldSource[]): FieldSource[] {
+  const depth = ({ path }: FieldSource) => path.split('.').length;
+  const deepest = Math.max(0, ...sources.map(depth));
+  const found = sources.filter((source) => depth(source) === deepest);
+  const given = found.filter(({ text }) => text !== undefined);
+  return given.length > 0 ? given : found.slice(0, 1);
+}
+
+function joinNames(names: readonly string[]): string {
+  return [...new Set(names)].join(', ');
+}
+
+/** Longer arguments (inline JSON, texts) are not repeated in a message. */
+const LONGEST_TEXT = 60;
+
+/** Whether a path leads to or through another; `budgets[]` stands for every entry, and a list for all of its entries. */
+function startsWith(path: readonly string[], start: readonly string[]): boolean {
+  return start.every((step, index) => {
+    const actual = path[index];
+    if (actual === undefined) return false;
+    const [, name, place] = /^(\w+)(?:\[(\d*)\])?$/.exec(step) ?? [];
+    const [, actualName, actualPlace] = /^([\w-]+)(?:\[(\d*)\])?$/.exec(actual) ?? [];
+    return (
+      name === actualName &&
+      (place === undefined || place === '' || actualPlace === undefined || actualPlace === '' || place === actualPlace)
+    );
+  });
+}
