@@ -16,7 +16,7 @@ import { openLanguageModel, type SubjectRecipe } from '../src/engine/language-mo
 import { rankUnits } from '../src/engine/ranking/rank-units.js';
 import { createCheckpointFiles } from '../src/engine/files/checkpoint-files.js';
 import { loadTokenizer } from '../src/engine/tokenizer/tokenizer.js';
-import { BUILTIN_PLUGINS } from '../src/plugins/builtin.js';
+import { BUILTIN_PLUGINS } from '../src/plugins/builtin/list.js';
 import { findUniformPaper, listUniformBest } from '../src/search/controls/uniform.js';
 import { pickCalibrationSequences } from '../src/server/recipes/calibration-sequences.js';
 import { digestBytes } from '../src/engine/files/digest.js';
@@ -227,7 +227,7 @@ function plugIn(
   kind: 'criterion' | 'compensation',
   { id, options }: { readonly id: string; readonly options: object },
 ) {
-  const entry = BUILTIN_PLUGINS.find(({ kind: other, plugin }) => other === kind && plugin.id === id);
+  const entry = BUILTIN_PLUGINS.find(({ plugin }) => plugin.kind === kind && plugin.id === id);
   const parsed = entry?.plugin.options.safeParse(options);
   if (entry === undefined || parsed?.success !== true) throw new Error(`no ${kind} ${id} with these options`);
   return { plugin: entry.plugin, moduleUrl: entry.moduleUrl, options: parsed.data as unknown };

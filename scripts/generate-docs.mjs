@@ -3,7 +3,7 @@ import { writeFileSync } from 'node:fs';
 import { resolve } from 'node:path';
 import { z } from 'zod';
 import { REASONS } from '../dist/src/core/errors/reasons.js';
-import { BUILTIN_PLUGINS } from '../dist/src/plugins/builtin.js';
+import { BUILTIN_PLUGINS } from '../dist/src/plugins/builtin/list.js';
 import { CONFIG_SCHEMA, environmentName } from '../dist/src/server/config/config.js';
 import { MAX_MESSAGE_BYTES, MAX_PREDICT_ROWS } from '../dist/src/server/config/limits.js';
 import { describeBound, formatNumber } from '../dist/src/server/requests/field-bound.js';
@@ -88,7 +88,7 @@ write(
   '# Plug-ins',
   'What `ListPlugins` lists of this package. A request names one as `{"id": …, "options": {…}}`; options left out take their defaults.',
   ...kinds.flatMap((kind) => {
-    const plugins = BUILTIN_PLUGINS.filter((entry) => entry.kind === kind)
+    const plugins = BUILTIN_PLUGINS.filter(({ plugin }) => plugin.kind === kind)
       .map(({ plugin }) => plugin)
       .sort((a, b) => (a.id < b.id ? -1 : 1));
     return plugins.length === 0 ? [] : [`## ${headings[kind]}`, ...plugins.flatMap(describePlugin)];

@@ -17,7 +17,7 @@ run(
   resolve(root, 'node_modules/@biomejs/biome/bin/biome'),
   'format',
   '--write',
-  'src/plugins/builtin.ts',
+  'src/plugins/builtin/list.ts',
 );
 // The pages describe what the sources say: built first.
 run(process.execPath, resolve(root, 'node_modules/typescript/bin/tsc'), '-p', 'tsconfig.build.json', '--noCheck');

@@ -21,11 +21,12 @@ import { isInt8Offered, type Int8Check } from './graph/measure-int8.js';
 import { scoreLayer } from './ranking/score-layer.js';
 import type { UnitScores } from '../core/model/unit-scores.js';
 import type { RecipeMessage } from './workers/model-messages.js';
+import { addressPlugin } from './workers/address-plugin.js';
 import { createInt8Check } from './workers/int8-check.js';
+import { guardCriterion } from '../plugin-host/guards/guard-criterion.js';
 import { createMemoryPool, type MemoryPool } from './workers/memory-pool.js';
 import { startModelThread, type ModelThread } from './workers/model-thread.js';
 import { callInPool } from './workers/pooled-calls.js';
-import { workerUrl } from './workers/worker-url.js';
 
 export type { Calibration, CalibrationNeed } from './calibration/calibration.js';
 export type { LayerErrors } from './compensation/calibration-errors.js';
@@ -48,7 +49,7 @@ export interface ScoreUnitsRequest {
   readonly criterion: Criterion;
   /** Complete: what the criterion's schema gave. */
   readonly options: unknown;
-  /** The module whose default export the criterion is; without it the criterion runs on the calling thread, which sees no gradients. */
+  /** The module that the criterion comes from; without it the criterion runs on the calling thread, which sees no gradients. */
   readonly moduleUrl?: URL;
   /** Needed where the criterion needs activations. */
   readonly calibration?: Calibration;
@@ -62,7 +63,7 @@ export interface SubjectRecipe {
   readonly compensation?: {
     readonly plugin: Compensation;
     readonly options: unknown;
-    /** The module whose default export the plug-in is: it works beside the weights. */
+    /** The module that the plug-in comes from: it works beside the weights. */
     readonly moduleUrl: URL;
     readonly calibration?: Calibration;
   };
@@ -81,7 +82,7 @@ export interface LanguageModel {
     needs: readonly CalibrationNeed[],
     work: WorkContext,
   ): Promise<Calibration>;
-  /** One entry a layer. Throws SCORES_INVALID. */
+  /** One entry per layer. Throws PLUGIN_FAILED, PLUGIN_INVALID. */
   scoreUnits(request: ScoreUnitsRequest): Promise<readonly UnitScores[]>;
   /** The model under a recipe, to be evaluated. Sorted weights stay in memory as long as the budget allows. */
   subject(recipe: SubjectRecipe): EvaluationSubject;
@@ -244,9 +245,9 @@ async function requirePrecision(precision: Precision, checkInt8: () => Promise<I
 
 function describe({ ranking, compensation }: SubjectRecipe): RecipeMessage {
   if (compensation === undefined) return { key: keyRecipe({ ranking }), ranking };
-  const { options, moduleUrl, calibration } = compensation;
+  const { plugin, options, moduleUrl, calibration } = compensation;
   const described = {
-    moduleUrl: workerUrl(moduleUrl).href,
+    address: addressPlugin(plugin, moduleUrl),
     options,
     ...(calibration === undefined ? {} : { calibration }),
   };
@@ -259,7 +260,7 @@ async function scoreUnits(
   { criterion, options, moduleUrl, calibration, seed, work }: ScoreUnitsRequest,
 ): Promise<readonly UnitScores[]> {
   if (moduleUrl !== undefined) {
-    const asked = { criterion: { moduleUrl: workerUrl(moduleUrl).href, options }, seed };
+    const asked = { criterion: { address: addressPlugin(criterion, moduleUrl), options }, seed };
     return thread.call('scoreUnits', calibration === undefined ? asked : { ...asked, calibration }, work);
   }
   if (criterion.needs.includes('gradients')) {
@@ -267,6 +268,7 @@ async function scoreUnits(
       `criterion "${criterion.id}" needs gradients, which stay in the model's thread: give the URL of its module`,
     );
   }
+  const guarded = guardCriterion(criterion, { limitMs: undefined });
   const scores: UnitScores[] = [];
   for (const layer of shape.layers.keys()) {
     const weights = await thread.call('readLayer', { layer }, { signal: work.signal });
@@ -275,7 +277,7 @@ async function scoreUnits(
         shape,
         layer,
         { ...weights, statistics: calibration?.layers[layer] },
-        { plugin: criterion, options, seed },
+        { plugin: guarded, options, seed },
       ),
     );
     work.report?.({ what: 'layers', done: layer + 1, total: shape.layers.length });

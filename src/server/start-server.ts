@@ -1,8 +1,8 @@
 import { setMaxListeners } from 'node:events';
 import type { Logger } from 'pino';
 import { PrunecastError } from '../core/errors/prunecast-error.js';
-import { BUILTIN_PLUGINS } from '../plugins/builtin.js';
-import type { PluginEntry } from '../plugins/plugin-entry.js';
+import { BUILTIN_PLUGINS } from '../plugins/builtin/list.js';
+import type { PluginEntry } from '../core/ports/plugin-entry.js';
 import type { Config } from './config/config.js';
 import { createLog } from './config/create-log.js';
 import { composeServer, type ServerParts } from './container/compose-server.js';
@@ -12,7 +12,6 @@ import { createRpcServer, type RpcServer } from './rpc/create-rpc-server.js';
 import type { RpcService } from './rpc/rpc-service.js';
 import { openDatabase } from './adapters/sqlite/open-database.js';
 import { createSqliteStore } from './adapters/sqlite/sqlite-store.js';
-import { VERSION } from './config/version.js';
 
 /** A server that listens. */
 export interface RunningServer {
@@ -57,7 +56,7 @@ export async function startServer(
       log,
       stopping: stopping.signal,
       store: createSqliteStore(database),
-      plugins: [...BUILTIN_PLUGINS.map((entry) => ({ ...entry, version: VERSION })), ...plugins],
+      plugins: [...BUILTIN_PLUGINS, ...plugins],
     });
     await parts.outputs.sweep();
     await parts.pairSets.sweep();

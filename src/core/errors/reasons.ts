@@ -19,6 +19,16 @@ export const REASONS = {
     code: 'NOT_FOUND',
     meaning: 'No plug-in of this kind has this id; metadata lists those there are.',
   },
+  PLUGIN_FAILED: {
+    code: 'FAILED_PRECONDITION',
+    meaning:
+      'A plug-in threw an error, did not come back in time, or ended its thread; metadata has its kind and id and the method. Only this call failed.',
+  },
+  PLUGIN_INVALID: {
+    code: 'FAILED_PRECONDITION',
+    meaning:
+      'A plug-in is not what it should be: a method answered with NaN, the wrong length or the wrong form, or a worker found another plug-in in its module than the server; metadata has its kind and id and the method. Only this call failed. A server does not start with a plug-in that is not of the right form.',
+  },
   MODEL_NOT_FOUND: { code: 'NOT_FOUND', meaning: 'No checkpoint folder of this name lies under a model root.' },
   MODEL_MALFORMED: {
     code: 'INVALID_ARGUMENT',
@@ -63,10 +73,6 @@ export const REASONS = {
     code: 'FAILED_PRECONDITION',
     meaning: 'No architecture of the search space meets all budgets; metadata has the nearest.',
   },
-  SCORES_INVALID: {
-    code: 'FAILED_PRECONDITION',
-    meaning: 'A criterion gave a score that is not a number, or not one score a unit; metadata says where.',
-  },
   METRIC_INVALID: {
     code: 'FAILED_PRECONDITION',
     meaning:
@@ -81,11 +87,6 @@ export const REASONS = {
     code: 'FAILED_PRECONDITION',
     meaning:
       "Activations of the calibration text leave the range of float32, or a compensation's fit to them has no solution; metadata has the layer or the pivot, the message what to do.",
-  },
-  PROPOSALS_INVALID: {
-    code: 'FAILED_PRECONDITION',
-    meaning:
-      'A strategy proposed what is no point of the search space, or costs more than a budget; the message has the point.',
   },
   WINDOWS_OVERLAP: {
     code: 'INVALID_ARGUMENT',

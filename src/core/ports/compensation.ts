@@ -5,6 +5,7 @@ export type CompensationNeed = 'mean' | 'gram';
 
 /** Changes the kept weights of a half-block, or adds a bias, to make up for what was removed. */
 export interface Compensation<Options = unknown> extends PluginManifest<Options> {
+  readonly kind: 'compensation';
   readonly needs: readonly CompensationNeed[];
   /** Whether the compensated half-block may carry a bias that the model did not have. */
   readonly addsBias: boolean;

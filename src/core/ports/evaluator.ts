@@ -6,6 +6,7 @@ import type { WorkContext } from './work-context.js';
 
 /** Measures architectures: metrics by name. */
 export interface Evaluator<Options = unknown> extends PluginManifest<Options> {
+  readonly kind: 'evaluator';
   readonly metrics: readonly MetricDefinition[];
   /** Turns a text into windows. Throws TEXT_TOO_SHORT. */
   plan(text: EvaluationText, protocol: WindowProtocol, options: Options): EvaluationPlan;

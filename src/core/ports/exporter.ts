@@ -5,6 +5,7 @@ import type { WorkContext } from './work-context.js';
 
 /** Writes the pruned model in a format something else loads. */
 export interface Exporter<Options = unknown> extends PluginManifest<Options> {
+  readonly kind: 'exporter';
   /** Whether it can write an architecture, with or without biases that a compensation added, and what will load the result. */
   supports(shape: ModelShape, architecture: Architecture, biases: 'none' | 'added', options: Options): ExportSupport;
   /** Writes all files into `directory`, an existing empty folder; the caller moves it into place. */

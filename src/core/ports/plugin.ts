@@ -7,6 +7,8 @@ export interface OptionsSchema<Options> {
   ):
     | { readonly success: true; readonly data: Options }
     | { readonly success: false; readonly error: { readonly issues: readonly OptionsIssue[] } };
+  /** As `safeParse`, but throws what is wrong. */
+  parse(value: unknown): Options;
 }
 
 export interface OptionsIssue {
@@ -14,14 +16,25 @@ export interface OptionsIssue {
   readonly message: string;
 }
 
-/** What every kind of plug-in says of itself. */
-export interface PluginManifest<Options> {
-  /** kebab-case, unique in its kind. */
-  readonly id: string;
-  /** One sentence for lists and the docs page. */
-  readonly summary: string;
-  readonly options: OptionsSchema<Options>;
-}
-
 export const PLUGIN_KINDS = ['criterion', 'compensation', 'evaluator', 'predictor', 'strategy', 'exporter'] as const;
 export type PluginKind = (typeof PLUGIN_KINDS)[number];
+
+/** The version of the plug-in interface. It grows when plug-ins written for an earlier one no longer work. */
+export const PLUGIN_API_VERSION = 1;
+
+/** What every plug-in says about itself. The `define...` functions fill in `kind` and `apiVersion`. */
+export interface PluginManifest<Options> {
+  readonly kind: PluginKind;
+  /** The version of the plug-in interface that it was written for. */
+  readonly apiVersion: number;
+  /** kebab-case, unique within its kind. */
+  readonly id: string;
+  /** Stored with what it made. @default the version of the package that its module lies in */
+  readonly version?: string;
+  /** Whether it replaces a built-in plug-in of the same kind and id; otherwise such an id is refused. @default false */
+  readonly overrides?: boolean;
+  /** One sentence for lists and the docs page. */
+  readonly summary: string;
+  /** A Zod schema; every option needs a description, and a default where one is possible. */
+  readonly options: OptionsSchema<Options>;
+}

@@ -3,6 +3,7 @@ import type { PluginManifest } from './plugin.js';
 
 /** A kind of predictor: fits pairs, and gets a fitted one back from its bytes. */
 export interface Predictor<Options = unknown> extends PluginManifest<Options> {
+  readonly kind: 'predictor';
   /**
    * What it is fitted and asked in; either is ended on an error, and where a cancelled question does not come back. `worker`: a
    * thread. `process`: a process, for native code that may never come back, or crash: a thread in it could not be ended.
@@ -35,6 +36,7 @@ export interface Predictor<Options = unknown> extends PluginManifest<Options> {
 
 /** Stands for the best of other predictors on the pairs at hand; it is never fitted itself. */
 export interface PredictorChooser<Options = unknown> extends PluginManifest<Options> {
+  readonly kind: 'predictor';
   /** The fewest and most pairs it takes. */
   readonly pairs: { readonly least: number; readonly most: number };
   /** How the others are compared. */

@@ -5,6 +5,7 @@ import type { Rng } from '../random.js';
 
 /** Proposes candidates by ask and tell; it sees the space and predictions, never the engine. */
 export interface Strategy<Options = unknown> extends PluginManifest<Options> {
+  readonly kind: 'strategy';
   /** Whether it looks for the best of one objective only, or also for the front of several. */
   readonly objectives: 'one' | 'any';
   start(problem: SearchProblem, options: Options): StrategyRun;
@@ -43,7 +44,7 @@ export interface StrategyRun {
   tell(predictions: ObjectivePredictions): void;
   /**
    * The best distinct points so far that were not evaluated yet, best first, at most `count`; of several objectives a spread of
-   * their front. Each is one of the space and meets every budget (`isFeasible`): what does not is refused, PROPOSALS_INVALID.
+   * their front. Each is one of the space and meets every budget (`isFeasible`): what does not is refused, PLUGIN_INVALID.
    */
   best(count: number): readonly Counts[];
 }

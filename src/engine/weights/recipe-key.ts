@@ -1,12 +1,17 @@
 import { createHash } from 'node:crypto';
 import { canonicalJson } from '../../core/canonical-json.js';
 import type { Ranking } from '../../core/model/units.js';
+import type { PluginAddress } from '../../core/ports/plugin-entry.js';
 import type { Calibration } from '../calibration/calibration.js';
 
 /** What a recipe's sorted and compensated weights depend on. */
 export interface KeyedRecipe {
   readonly ranking: Ranking;
-  readonly compensation?: { readonly moduleUrl: string; readonly options: unknown; readonly calibration?: Calibration };
+  readonly compensation?: {
+    readonly address: PluginAddress;
+    readonly options: unknown;
+    readonly calibration?: Calibration;
+  };
 }
 
 /** The same text for recipes that give the same weights, so that these are stored once. */
@@ -16,8 +21,8 @@ export function keyRecipe({ ranking, compensation }: KeyedRecipe): string {
     for (const order of [kvGroups, ...queryHeads, ffnChannels]) hash.update(Int32Array.of(order.length, ...order));
   }
   if (compensation !== undefined) {
-    const { moduleUrl, options, calibration } = compensation;
-    hash.update(canonicalJson({ moduleUrl, options, gramKey: calibration?.gramKey ?? '' }));
+    const { address, options, calibration } = compensation;
+    hash.update(canonicalJson({ address, options, gramKey: calibration?.gramKey ?? '' }));
     for (const { attention, ffn } of calibration?.layers ?? []) {
       for (const values of [attention.mean, attention.meanSquare, ffn.mean, ffn.meanSquare]) hash.update(values);
     }

@@ -45,11 +45,16 @@ export interface CallThread<Calls extends CallTable> {
   close(): Promise<void>;
 }
 
-export interface CallThreadOptions {
+/** A call by its name, with its argument. */
+type CallOf<Calls extends CallTable> = {
+  [Name in keyof Calls & string]: { readonly name: Name; readonly argument: Calls[Name]['argument'] };
+}[keyof Calls & string];
+
+export interface CallThreadOptions<Calls extends CallTable> {
   /** Starts a worker. */
   readonly begin: () => CallWorker;
-  /** What a call fails with that its worker ended with. */
-  readonly failed: (cause?: Error) => PrunecastError;
+  /** The error of a call during which its worker ended. */
+  readonly failed: (cause: Error | undefined, call: CallOf<Calls>) => PrunecastError;
   /** What calls fail with once it was closed. */
   readonly closed: () => PrunecastError;
   /** What a worker takes by itself. @default 0 */
@@ -77,7 +82,7 @@ export function startCallThread<Calls extends CallTable>({
   workerBytes = 0,
   quiet = () => undefined,
   afterError = 'kept',
-}: CallThreadOptions): CallThread<Calls> {
+}: CallThreadOptions<Calls>): CallThread<Calls> {
   /** Oldest first: the worker takes them one by one, so that the first is the one in work. */
   const queue = new Map<number, QueuedCall>();
   let worker: CallWorker | undefined;
@@ -101,7 +106,8 @@ export function startCallThread<Calls extends CallTable>({
       },
       (cause) => {
         // It went by itself: the call in work has taken it down.
-        if (worker === started) replaceWorker((first) => first.call.fail(failed(cause)));
+        if (worker === started)
+          replaceWorker((first) => first.call.fail(failed(cause, first.request as CallOf<Calls>)));
       },
     );
     return started;

@@ -3,6 +3,8 @@ import type { Architecture } from '../../core/model/shape.js';
 import type { Precision } from '../../core/measurement.js';
 import type { Ranking } from '../../core/model/units.js';
 import type { ArchitectureLosses, Window } from '../../core/ports/evaluator.js';
+import type { PluginAddress } from '../../core/ports/plugin-entry.js';
+import type { PluginKind } from '../../core/ports/plugin.js';
 import type { Calibration, CalibrationNeed } from '../calibration/calibration.js';
 import type { TensorEntry } from '../checkpoint/checkpoint.js';
 import type { FileRecord } from '../files/checkpoint-files.js';
@@ -26,9 +28,9 @@ export interface ModelThreadData {
   readonly gate: Int32Array;
 }
 
-/** A plug-in that the thread loads itself: the URL of the module whose default export it is, and its complete options. */
-export interface PluginModule {
-  readonly moduleUrl: string;
+/** A plug-in that the thread loads itself, with its complete options. */
+export interface PluginMessage<Kind extends PluginKind> {
+  readonly address: PluginAddress & { readonly kind: Kind };
   readonly options: unknown;
 }
 
@@ -37,7 +39,7 @@ export interface RecipeMessage {
   /** Of `keyRecipe`. */
   readonly key: string;
   readonly ranking: Ranking;
-  readonly compensation?: PluginModule & { readonly calibration?: Calibration };
+  readonly compensation?: PluginMessage<'compensation'> & { readonly calibration?: Calibration };
 }
 
 /** The calls that the thread answers: their arguments, the items they send before they end, and what they end with. */
@@ -58,7 +60,11 @@ export type ModelCalls = {
     result: Calibration;
   };
   scoreUnits: {
-    argument: { readonly criterion: PluginModule; readonly seed: number; readonly calibration?: Calibration };
+    argument: {
+      readonly criterion: PluginMessage<'criterion'>;
+      readonly seed: number;
+      readonly calibration?: Calibration;
+    };
     item: never;
     result: readonly UnitScores[];
   };

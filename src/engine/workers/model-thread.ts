@@ -1,7 +1,9 @@
+import { pluginFailed, type PluginCall } from '../../core/ports/plugin-errors.js';
 import { PrunecastError } from '../../core/errors/prunecast-error.js';
 import { startCallThread, type CallThread } from './call-thread.js';
 import { startGatedWorker } from './gated-worker.js';
-import type { ModelCalls, ModelThreadData } from './model-messages.js';
+import type { PluginKind } from '../../core/ports/plugin.js';
+import type { ModelCalls, ModelThreadData, PluginMessage } from './model-messages.js';
 import { workerUrl } from './worker-url.js';
 
 /** A model's thread, as the main thread sees it. A new one after an old one computes anew what that had in memory. */
@@ -16,12 +18,25 @@ export function startModelThread(threadData: Omit<ModelThreadData, 'gate'>, quie
     workerBytes: THREAD_BYTES,
     ...(quiet === undefined ? {} : { quiet }),
     begin: () => startGatedWorker(workerUrl(new URL('./model-worker.js', import.meta.url)), threadData),
-    failed: (cause) =>
-      new PrunecastError(
-        'INTERNAL',
-        "the model's thread ended while it worked on this call, which a plug-in may have done; the next call gets a new one",
-        { cause },
-      ),
+    failed: (cause, call) => {
+      const plugin = findPlugin(call.argument);
+      const words = "the model's thread ended while it worked on this call; the next call gets a new one";
+      return plugin === undefined
+        ? new PrunecastError('INTERNAL', words, { cause })
+        : pluginFailed(plugin, cause === undefined ? words : `${words} (${cause.message})`);
+    },
     closed: () => new PrunecastError('SERVER_STOPPING', 'the model was closed'),
   });
+}
+
+/** The plug-in that a call runs beside the engine's own code, which does not end threads. */
+function findPlugin(argument: ModelCalls[keyof ModelCalls]['argument']): PluginCall | undefined {
+  if ('criterion' in argument) return { ...pick(argument.criterion), method: 'score' };
+  if ('recipe' in argument && argument.recipe.compensation !== undefined)
+    return { ...pick(argument.recipe.compensation), method: 'prepare' };
+  return undefined;
+}
+
+function pick({ address: { kind, id } }: PluginMessage<PluginKind>): Pick<PluginCall, 'kind' | 'id'> {
+  return { kind, id };
 }

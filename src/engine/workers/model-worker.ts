@@ -1,6 +1,5 @@
 import { parentPort, workerData } from 'node:worker_threads';
-import type { Compensation } from '../../core/ports/compensation.js';
-import type { Criterion } from '../../core/ports/criterion.js';
+import { loadPlugin } from '../../plugin-host/import-plugins.js';
 import { createCheckpointFiles } from '../files/checkpoint-files.js';
 import { createTensorReader } from '../checkpoint/tensor-reader.js';
 import { createModelRuntime } from '../runtime/model-runtime.js';
@@ -34,7 +33,7 @@ serveCalls<ModelCalls>(
     },
     calibrate: ({ sequences, needs }, { work }) => runtime.calibrate(sequences, needs, work),
     scoreUnits: async ({ criterion, seed, calibration }, { work }) => {
-      const plugin = await loadPlugin<Criterion>(criterion.moduleUrl);
+      const plugin = await loadPlugin(criterion.address);
       return runtime.scoreUnits({ plugin, options: criterion.options, seed }, calibration, work);
     },
     logits: async ({ recipe, architecture, tokens }, { work }) =>
@@ -59,11 +58,6 @@ serveCalls<ModelCalls>(
 
 async function loadRecipe({ compensation, ...recipe }: RecipeMessage): Promise<WeightRecipe> {
   if (compensation === undefined) return recipe;
-  const { moduleUrl, ...rest } = compensation;
-  return { ...recipe, compensation: { ...rest, plugin: await loadPlugin<Compensation>(moduleUrl) } };
-}
-
-/** The URL comes from the server's own list of plug-ins, never from a request. */
-async function loadPlugin<Plugin>(moduleUrl: string): Promise<Plugin> {
-  return ((await import(moduleUrl)) as { readonly default: Plugin }).default;
+  const { address, ...rest } = compensation;
+  return { ...recipe, compensation: { ...rest, plugin: await loadPlugin(address) } };
 }

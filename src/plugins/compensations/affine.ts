@@ -1,6 +1,6 @@
 import { z } from 'zod';
 import { countFitBytes, fitLeastSquares } from '../../engine/compensation/fit-least-squares.js';
-import { defineCompensation } from '../api.js';
+import { defineCompensation } from '../define.js';
 
 /**
  * Least squares with a constant input, undamped, whose weights become a bias of o and down. A dropped half-block leaves its

@@ -1,7 +1,7 @@
 import { z } from 'zod';
 import { countFitBytes, fitLeastSquares } from '../../engine/compensation/fit-least-squares.js';
 import { fitStream } from '../../engine/compensation/fit-stream.js';
-import { defineCompensation } from '../api.js';
+import { defineCompensation } from '../define.js';
 
 /**
  * Least squares on the calibration text: the kept weights of o and down that leave the outputs nearest to the unpruned

@@ -1,6 +1,6 @@
 import { z } from 'zod';
 import type { HalfBlock } from '../../core/ports/compensation.js';
-import { defineCompensation } from '../api.js';
+import { defineCompensation } from '../define.js';
 
 /**
  * The mean of what was removed, as a bias on o and down: mean(x_removed) W_removed (FLAP, arXiv 2312.11983). A dropped

@@ -1,5 +1,5 @@
 import { z } from 'zod';
-import { defineCompensation } from '../api.js';
+import { defineCompensation } from '../define.js';
 
 /** None: kept weights stay as they are, and nothing is copied for it. */
 export default defineCompensation({

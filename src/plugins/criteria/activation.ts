@@ -1,5 +1,5 @@
 import { z } from 'zod';
-import { defineCriterion, scopeOption } from '../api.js';
+import { defineCriterion, scopeOption } from '../define.js';
 
 /**
  * Activation: a unit matters as much as what goes into its columns of down or o is large, sqrt(mean x^2) over all

@@ -1,5 +1,5 @@
 import { z } from 'zod';
-import { defineCriterion } from '../api.js';
+import { defineCriterion } from '../define.js';
 
 /**
  * Block influence: a layer matters as much as it turns its input, mean over tokens of 1 - cos(block input, block output)

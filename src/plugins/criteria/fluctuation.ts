@@ -1,6 +1,6 @@
 import { z } from 'zod';
 import type { OutputColumn } from '../../core/ports/criterion.js';
-import { defineCriterion, scopeOption } from '../api.js';
+import { defineCriterion, scopeOption } from '../define.js';
 
 /**
  * Fluctuation: inputs that hardly vary can be replaced by a bias, so what varies matters ("Fluctuation-based Adaptive

@@ -1,5 +1,5 @@
 import { z } from 'zod';
-import { defineCriterion, scopeOption } from '../api.js';
+import { defineCriterion, scopeOption } from '../define.js';
 
 /**
  * Magnitude: a unit matters as much as its weights are large ("Pruning Filters for Efficient ConvNets", arXiv 1608.08710).

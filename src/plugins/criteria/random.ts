@@ -1,5 +1,5 @@
 import { z } from 'zod';
-import { defineCriterion, scopeOption } from '../api.js';
+import { defineCriterion, scopeOption } from '../define.js';
 
 /** Random: uniform scores from the recipe's seed, what every other criterion has to beat. Needs no calibration text. */
 export default defineCriterion({

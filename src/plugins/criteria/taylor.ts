@@ -1,6 +1,6 @@
 import { z } from 'zod';
 import type { Unit } from '../../core/ports/criterion.js';
-import { defineCriterion, scopeOption } from '../api.js';
+import { defineCriterion, scopeOption } from '../define.js';
 
 const options = z.strictObject({
   order: z

@@ -1,6 +1,6 @@
 import { z } from 'zod';
 import type { OutputColumn } from '../../core/ports/criterion.js';
-import { defineCriterion, scopeOption } from '../api.js';
+import { defineCriterion, scopeOption } from '../define.js';
 
 /**
  * Wanda: weights count as much as their inputs are large ("A Simple and Effective Pruning Approach for Large Language

@@ -2,7 +2,7 @@ import { z } from 'zod';
 import { canonicalJson } from '../../core/canonical-json.js';
 import { PrunecastError } from '../../core/errors/prunecast-error.js';
 import type { EvaluationText, Window, WindowProtocol } from '../../core/ports/evaluator.js';
-import { defineEvaluator } from '../api.js';
+import { defineEvaluator } from '../define.js';
 
 /**
  * Perplexity: exp of the mean negative log-likelihood (natural log) over all scored tokens of all windows. Accuracy: the

@@ -11,7 +11,7 @@ import { writeFileSynced, writeSafetensors } from '../../engine/checkpoint/write
 import { digestBytes } from '../../engine/files/digest.js';
 import { findFamily } from '../../engine/families/find-family.js';
 import { listTensors } from '../../engine/families/list-tensors.js';
-import { defineExporter } from '../api.js';
+import { defineExporter } from '../define.js';
 import { buildPerLayerConfig, buildStockConfig } from './hf/build-config.js';
 import { chooseForm, type ChosenForm } from './hf/choose-form.js';
 import { LEAST_TRANSFORMERS, MODELLING_FILE, MODELLING_SOURCE } from './hf/modelling-file.js';

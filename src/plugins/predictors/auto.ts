@@ -1,5 +1,5 @@
 import { z } from 'zod';
-import { definePredictorChooser } from '../api.js';
+import { definePredictorChooser } from '../define.js';
 
 const options = z.strictObject({
   folds: z.int().min(2).max(20).default(5).describe('Parts of the pairs, each predicted by fits on the others.'),

@@ -4,7 +4,7 @@ import type { FittedPredictor, Prediction } from '../../core/ports/predictor.js'
 import { createRng } from '../../core/random.js';
 import { splitFolds } from '../../core/statistics/splits.js';
 import { findUnit } from '../../core/statistics/standardise.js';
-import { definePredictor } from '../api.js';
+import { definePredictor } from '../define.js';
 import { mixPredictions } from './ensemble/mix-predictions.js';
 import { weighMembers } from './ensemble/weigh-members.js';
 import gaussianProcess from './gaussian-process.js';

@@ -2,7 +2,7 @@ import { z } from 'zod';
 import { countRows, type EncodingBatch } from '../../core/pairs.js';
 import type { FittedPredictor } from '../../core/ports/predictor.js';
 import { standardise } from '../../core/statistics/standardise.js';
-import { definePredictor } from '../api.js';
+import { definePredictor } from '../define.js';
 import { covariances, selfCovariance, type Kernel } from './gaussian-process/kernel.js';
 import { maximiseLikelihood } from './gaussian-process/maximise-likelihood.js';
 import { createScaling, scaleRows, type Scaling } from './gaussian-process/scaling.js';

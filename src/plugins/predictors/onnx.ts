@@ -1,7 +1,7 @@
 import { z } from 'zod';
 import { PrunecastError } from '../../core/errors/prunecast-error.js';
 import type { PairTable } from '../../core/pairs.js';
-import { definePredictor } from '../api.js';
+import { definePredictor } from '../define.js';
 import { openRegressor, type RegressorForm } from './onnx/open-regressor.js';
 
 const options = z.strictObject({

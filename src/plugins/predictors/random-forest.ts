@@ -2,7 +2,7 @@ import { z } from 'zod';
 import { countRows, type EncodingBatch, type PairTable } from '../../core/pairs.js';
 import type { FittedPredictor } from '../../core/ports/predictor.js';
 import { standardise } from '../../core/statistics/standardise.js';
-import { definePredictor } from '../api.js';
+import { definePredictor } from '../define.js';
 
 const options = z.strictObject({
   trees: z.int().min(1).max(1_000).default(100).describe('Trees in the forest.'),

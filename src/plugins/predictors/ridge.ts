@@ -2,7 +2,7 @@ import { z } from 'zod';
 import { countRows, type EncodingBatch } from '../../core/pairs.js';
 import type { FittedPredictor } from '../../core/ports/predictor.js';
 import { findUnit } from '../../core/statistics/standardise.js';
-import { definePredictor } from '../api.js';
+import { definePredictor } from '../define.js';
 
 const FEATURES = ['rates', 'rates-and-squares', 'rates-and-totals'] as const;
 type Features = (typeof FEATURES)[number];

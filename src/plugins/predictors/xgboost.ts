@@ -4,7 +4,7 @@ import { PrunecastError } from '../../core/errors/prunecast-error.js';
 import { countRows, type EncodingBatch, type PairTable } from '../../core/pairs.js';
 import type { FittedPredictor } from '../../core/ports/predictor.js';
 import { standardise } from '../../core/statistics/standardise.js';
-import { definePredictor } from '../api.js';
+import { definePredictor } from '../define.js';
 
 const options = z.strictObject({
   trees: z.int().min(1).max(5_000).default(1_000).describe('Boosting rounds.'),

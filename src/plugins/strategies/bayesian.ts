@@ -2,7 +2,7 @@ import { z } from 'zod';
 import type { SearchProblem, StrategyRun } from '../../core/ports/strategy.js';
 import { expectedImprovement } from '../../core/statistics/expected-improvement.js';
 import { countsKey, toRates, type Counts } from '../../core/space/search-space.js';
-import { defineStrategy } from '../api.js';
+import { defineStrategy } from '../define.js';
 import { chooseBatch, type BelievedCandidate } from './bayesian/choose-batch.js';
 import { breed } from './breeding/breed.js';
 import { createAsking } from './breeding/create-asking.js';

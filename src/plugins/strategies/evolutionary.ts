@@ -1,7 +1,7 @@
 import { z } from 'zod';
 import type { SearchProblem, StrategyRun } from '../../core/ports/strategy.js';
 import { countsKey, distinctPoints, type Counts } from '../../core/space/search-space.js';
-import { defineStrategy } from '../api.js';
+import { defineStrategy } from '../define.js';
 import { breed } from './breeding/breed.js';
 import { createRings } from './breeding/create-rings.js';
 import { createAsking } from './breeding/create-asking.js';

@@ -3,7 +3,7 @@ import type { SearchProblem, StrategyRun } from '../../core/ports/strategy.js';
 import { countsKey, type Counts } from '../../core/space/search-space.js';
 import { sortIntoFronts, type ObjectiveValues } from '../../core/statistics/pareto-fronts.js';
 import { selectSpread, sortByCrowding } from '../../core/statistics/select-spread.js';
-import { defineStrategy } from '../api.js';
+import { defineStrategy } from '../define.js';
 import { breed } from './breeding/breed.js';
 import { createAsking } from './breeding/create-asking.js';
 import { listFounders } from './breeding/list-founders.js';

@@ -3,7 +3,7 @@ import type { SearchProblem, StrategyRun } from '../../core/ports/strategy.js';
 import { countsKey, type Counts } from '../../core/space/search-space.js';
 import type { ObjectiveValues } from '../../core/statistics/pareto-fronts.js';
 import { selectSpread } from '../../core/statistics/select-spread.js';
-import { defineStrategy } from '../api.js';
+import { defineStrategy } from '../define.js';
 
 const options = z.strictObject({
   batch: z.int().min(1).max(100_000).default(128).describe('Candidates predicted at a time.'),

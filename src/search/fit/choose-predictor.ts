@@ -88,7 +88,13 @@ async function scoreBackend<Fitted extends FittedPredictor>(
 }
 
 /** What disqualifies one backend; anything else, a cancel above all, ends the choice. */
-const OWN_FAILURES = ['PREDICTOR_FAILED', 'PAIRS_TOO_FEW', 'PAIRS_TOO_MANY'] as const;
+const OWN_FAILURES = [
+  'PREDICTOR_FAILED',
+  'PLUGIN_FAILED',
+  'PLUGIN_INVALID',
+  'PAIRS_TOO_FEW',
+  'PAIRS_TOO_MANY',
+] as const;
 
 /** NaN below everything. */
 function rankable(tau: number): number {

@@ -21,3 +21,6 @@ export const CANCEL_GRACE_MS = 1500;
 
 /** How soon the end of a job is stored again that the store did not take. */
 export const STORE_RETRY_MS = 1000;
+
+/** How long a plug-in's synchronous call may hold the event loop; shorter than a lease, which could not be renewed meanwhile. */
+export const INLINE_CALL_LIMIT_MS = 5000;

@@ -1,7 +1,7 @@
 import { Container } from 'inversify';
 import type { Logger } from 'pino';
 import { createInt8Check } from '../../engine/workers/int8-check.js';
-import type { PluginEntry } from '../../plugins/plugin-entry.js';
+import type { PluginEntry } from '../../core/ports/plugin-entry.js';
 import { createOutputFolders } from '../adapters/files/output-folder.js';
 import type { Store } from '../../core/ports/store.js';
 import type { Config } from '../config/config.js';

@@ -2,7 +2,7 @@ import { PrunecastError } from '../../core/errors/prunecast-error.js';
 import type { ModelShape } from '../../core/model/shape.js';
 import type { ExportSupport } from '../../core/ports/exporter.js';
 import type { LoadRow } from '../../gen/prunecast/v1/model.js';
-import type { PluginsByKind } from '../../plugins/plugin-entry.js';
+import type { PluginsByKind } from '../../core/ports/plugin-entry.js';
 import { makeUneven } from '../architectures/make-uneven.js';
 import type { PluginRegistry } from '../plugins/plugin-registry.js';
 

@@ -1,9 +1,12 @@
-import { z } from 'zod';
 import { PrunecastError, type FieldViolation } from '../../core/errors/prunecast-error.js';
+import type { Plugin, PluginEntry, PluginsByKind } from '../../core/ports/plugin-entry.js';
 import type { PredictorChooser } from '../../core/ports/predictor.js';
 import type { OptionsIssue, PluginKind } from '../../core/ports/plugin.js';
+import { describeOptions } from '../../plugin-host/check-manifest.js';
+import { guardPlugin } from '../../plugin-host/guards/guard-plugin.js';
+import { withVersion } from '../../plugin-host/import-plugins.js';
+import { INLINE_CALL_LIMIT_MS } from '../config/limits.js';
 import type { PluginRef } from '../../gen/prunecast/v1/common.js';
-import type { PluginEntry, PluginsByKind } from '../../plugins/plugin-entry.js';
 
 /** A plug-in as a request asked for it. */
 export interface ResolvedPlugin<Kind extends PluginKind> {
@@ -26,18 +29,25 @@ export interface ListedPlugin {
   readonly runsIn: string;
 }
 
-/** All plug-ins of a server, by kind and id. */
+/**
+ * All plug-ins of a server, by kind and id. Every call of what it hands out is checked, and a synchronous one may take
+ * `INLINE_CALL_LIMIT_MS`: it runs in the thread that answers all callers.
+ */
 export class PluginRegistry {
   readonly #entries: readonly PluginEntry[];
+  readonly #schemas: ReadonlyMap<Plugin, () => Readonly<Record<string, unknown>>>;
 
-  /** Throws when two plug-ins of a kind have one id: a fault of whoever put the server together. */
+  /** @throws PrunecastError PLUGIN_INVALID where two plug-ins of a kind have one id and not just one of them overrides the other */
   constructor(entries: readonly PluginEntry[]) {
-    this.#entries = entries.toSorted((a, b) => compare(`${a.kind} ${a.plugin.id}`, `${b.kind} ${b.plugin.id}`));
-    for (const [index, entry] of this.#entries.entries()) {
-      const before = this.#entries[index - 1];
-      if (before?.kind === entry.kind && before.plugin.id === entry.plugin.id)
-        throw new Error(`two plug-ins of kind ${entry.kind} have the id "${entry.plugin.id}"`);
-    }
+    const chosen = chooseEntries(entries).map(({ plugin, moduleUrl }) => {
+      const versioned = withVersion(plugin, moduleUrl.href);
+      return {
+        entry: { plugin: guardPlugin(versioned, { limitMs: INLINE_CALL_LIMIT_MS }), moduleUrl },
+        describe: () => describeOptions(plugin),
+      };
+    });
+    this.#entries = chosen.map(({ entry }) => entry);
+    this.#schemas = new Map(chosen.map(({ entry, describe }) => [entry.plugin, describe]));
   }
 
   /**
@@ -56,8 +66,7 @@ export class PluginRegistry {
     const id = ref?.id || defaultId;
     const entry = this.all(kind).find(({ plugin }) => plugin.id === id);
     if (!entry) {
-      const known = this.#entries
-        .filter((other) => other.kind === kind)
+      const known = this.all(kind)
         .map(({ plugin }) => plugin.id)
         .join(', ');
       throw new PrunecastError(
@@ -86,25 +95,26 @@ export class PluginRegistry {
 
   /** All plug-ins of a kind, by id. */
   all<Kind extends PluginKind>(kind: Kind): PluginEntry<Kind>[] {
-    return this.#entries.filter((entry): entry is PluginEntry<Kind> & PluginEntry => entry.kind === kind);
+    return this.#entries.filter((entry): entry is PluginEntry<Kind> => entry.plugin.kind === kind);
   }
 
   /** Plug-ins by kind and id; of one kind, or of all when it is undefined. */
   list(kind?: PluginKind): ListedPlugin[] {
     return this.#entries
-      .filter((entry) => kind === undefined || entry.kind === kind)
-      .map((entry) => ({
-        kind: entry.kind,
-        id: entry.plugin.id,
-        version: entry.version,
-        summary: entry.plugin.summary,
-        optionsSchema: schemaOf(entry),
-        runsIn: entry.kind === 'predictor' && !isChooser(entry.plugin) ? entry.plugin.runsIn : RUNS_IN[entry.kind],
+      .map(({ plugin }) => plugin)
+      .filter((plugin) => kind === undefined || plugin.kind === kind)
+      .map((plugin) => ({
+        kind: plugin.kind,
+        id: plugin.id,
+        version: plugin.version ?? '',
+        summary: plugin.summary,
+        optionsSchema: this.#schemas.get(plugin)?.() ?? {},
+        runsIn: plugin.kind === 'predictor' && !isChooser(plugin) ? plugin.runsIn : RUNS_IN[plugin.kind],
       }));
   }
 }
 
-/** Where plug-ins of a kind run whose own word does not count. */
+/** Where plug-ins of a kind run that do not say it themselves. */
 const RUNS_IN = {
   criterion: 'worker',
   compensation: 'worker',
@@ -119,10 +129,36 @@ export function isChooser(plugin: PluginsByKind['predictor']): plugin is Predict
   return 'compare' in plugin;
 }
 
-function schemaOf({ kind, plugin }: PluginEntry): Record<string, unknown> {
-  if (!(plugin.options instanceof z.ZodType))
-    throw new Error(`the options of ${kind} "${plugin.id}" are not a Zod schema`);
-  return z.toJSONSchema(plugin.options, { io: 'input' }) as Record<string, unknown>;
+/** One entry per kind and id, sorted: where two have the same, the one that overrides the other. */
+function chooseEntries(entries: readonly PluginEntry[]): PluginEntry[] {
+  const byName = new Map<string, PluginEntry[]>();
+  for (const entry of entries.toSorted((a, b) => compare(nameOf(a), nameOf(b))))
+    byName.set(nameOf(entry), [...(byName.get(nameOf(entry)) ?? []), entry]);
+  return [...byName.values()].map((rivals) => {
+    const overriding = rivals.filter(({ plugin }) => plugin.overrides === true);
+    const [first, second, third] = rivals;
+    const chosen = second === undefined ? first : overriding[0];
+    if (chosen === undefined || overriding.length > 1 || third !== undefined)
+      throw invalidEntry(
+        chosen ?? (rivals[0] as PluginEntry),
+        `is there ${rivals.length} times, in ${rivals.map(({ moduleUrl }) => moduleUrl.href).join(' and in ')}: take one out, give it another id, or let one override the other (overrides: true)`,
+      );
+    if (second === undefined && overriding.length > 0)
+      throw invalidEntry(
+        chosen,
+        `of ${chosen.moduleUrl.href} overrides nothing: there is no other plug-in of this kind and id`,
+      );
+    return chosen;
+  });
+}
+
+function nameOf({ plugin: { kind, id } }: PluginEntry): string {
+  return `${kind} "${id}"`;
+}
+
+function invalidEntry(entry: PluginEntry, fault: string): PrunecastError {
+  const { kind, id } = entry.plugin;
+  return new PrunecastError('PLUGIN_INVALID', `${nameOf(entry)} ${fault}`, { metadata: { kind, id } });
 }
 
 /** Unknown keys are listed by name, each with its own path; Zod reports them on the object that has them. */

@@ -2,7 +2,7 @@ import { PrunecastError } from '../../core/errors/prunecast-error.js';
 import { addRecipeColumns } from '../../core/features/recipe-columns.js';
 import { type MetricDefinition, findLabelFault } from '../../core/metric.js';
 import type { PairTable, TargetMetric } from '../../core/pairs.js';
-import type { PluginsByKind } from '../../plugins/plugin-entry.js';
+import type { PluginsByKind } from '../../core/ports/plugin-entry.js';
 import type { FitRequest, MetricValues } from './fitted-predictors.js';
 
 /**

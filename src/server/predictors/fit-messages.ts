@@ -3,6 +3,7 @@ import type { PairTable } from '../../core/pairs.js';
 import type { RateRange } from '../../core/space/count-rule.js';
 import type { ErrorMessage } from '../../engine/workers/message-errors.js';
 import type { MetricFit } from './fit-metric.js';
+import type { PredictorModule } from './predictor-host.js';
 
 /** All that decides a fit but its pairs. */
 export interface FitSettings {
@@ -16,18 +17,11 @@ export interface FitSettings {
   readonly unseen: readonly number[];
 }
 
-/** A predictor plug-in by its module, with its complete options and what its files hold. */
-export interface ModuleMessage {
-  readonly moduleUrl: string;
-  readonly options: unknown;
-  readonly files: Readonly<Record<string, Uint8Array>> | undefined;
-}
-
 /** The plug-in to be fitted, or those among which it is chosen. */
 export interface BackendsMessage {
   /** Parts of the pairs for the choice; undefined where the only module is to be fitted. */
   readonly folds: number | undefined;
-  readonly modules: readonly ModuleMessage[];
+  readonly modules: readonly PredictorModule[];
 }
 
 /** What the thread of a fit is started with. */

@@ -56,14 +56,14 @@ export async function fitMetric(
       ? { module: backends.module, choice: undefined }
       : await chooseModule(pairs, backends, { tables, seed });
   const fit = (table: PairTable): Promise<HostedPredictor> => fitWidened(module, table, tables, seed);
-  if (module.plugin.learns === 'elsewhere') {
+  if (module.learns === 'elsewhere') {
     const fitted = await fit(pairs);
     const { residuals, ...judgement } = await judgeUnseen(pairs, unseen, fitted, {
       ranges,
       rng: createRng(seed).fork('judge'),
     });
     return {
-      backend: module.plugin.id,
+      backend: module.address.id,
       choice,
       judgement,
       crossValidation: undefined,
@@ -83,7 +83,7 @@ export async function fitMetric(
           rng: createRng(seed).fork('folds'),
         });
   return {
-    backend: module.plugin.id,
+    backend: module.address.id,
     choice,
     judgement,
     crossValidation:
@@ -100,7 +100,7 @@ export async function fitMetric(
       ? await traceLearning(pairs, {
           fit,
           release: (fitted) => void fitted.close(),
-          least: module.plugin.pairs.least,
+          least: module.pairs.least,
           rng: createRng(seed).fork('judge'),
         })
       : [],
@@ -114,22 +114,17 @@ async function chooseModule(
   { tables, seed }: Pick<FitSettings, 'tables' | 'seed'>,
 ): Promise<{ readonly module: PredictorModule; readonly choice: PredictorChoice }> {
   const backends = modules.map(
-    ({ plugin: backend, options: defaults, moduleUrl: url }): PredictorBackend<HostedPredictor> => ({
-      id: backend.id,
-      pairs: backend.pairs,
-      ...(backend.learns === undefined ? {} : { learns: backend.learns }),
+    (module): PredictorBackend<HostedPredictor> => ({
+      id: module.address.id,
+      pairs: module.pairs,
+      ...(module.learns === undefined ? {} : { learns: module.learns }),
       fit: (table) =>
-        fitWidened(
-          { plugin: backend, options: { ...(defaults as object), ...backend.quick }, moduleUrl: url },
-          table,
-          tables,
-          seed,
-        ),
+        fitWidened({ ...module, options: { ...(module.options as object), ...module.quick } }, table, tables, seed),
       release: (fitted) => void fitted.close(),
     }),
   );
   const choice = await choosePredictor(pairs, backends, { folds, rng: createRng(seed).fork('choose') });
-  const module = modules.find((candidate) => candidate.plugin.id === choice.chosen);
+  const module = modules.find((candidate) => candidate.address.id === choice.chosen);
   if (module !== undefined) return { module, choice };
   const reasons = choice.scores.map((score) => `${score.id} ${score.tried ? '' : score.reason}`).join('; ');
   throw new PrunecastError(

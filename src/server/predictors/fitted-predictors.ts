@@ -7,7 +7,6 @@ import type { RateRange } from '../../core/space/count-rule.js';
 import type { Predictor } from '../../gen/prunecast/v1/predictor_types.js';
 import type { PredictorChoice } from '../../search/fit/choose-predictor.js';
 import type { FitJudgement } from '../../search/fit/judge-fit.js';
-import { workerUrl } from '../../engine/workers/worker-url.js';
 import { isChooser, type PluginRegistry, type ResolvedPlugin } from '../plugins/plugin-registry.js';
 import type { FitEvidence } from '../../core/ports/predictor-store.js';
 import type { Store, StoreRecord } from '../../core/ports/store.js';
@@ -20,7 +19,7 @@ import { fitInThread } from './fit-in-thread.js';
 import type { BackendsMessage } from './fit-messages.js';
 import { listModules } from './list-modules.js';
 import type { ReadPluginFiles } from './read-plugin-files.js';
-import { fitHosted, type HostedPredictor, type PredictorModule } from './predictor-host.js';
+import { describeModule, fitHosted, type HostedPredictor, type PredictorModule } from './predictor-host.js';
 import { decodeStoredModel, encodeStoredModel } from './stored-model.js';
 import { loadWidened } from './widened-predictor.js';
 
@@ -211,7 +210,7 @@ export function createFittedPredictors({
       const files = await readFiles(plugin);
       if (files !== undefined && !isChooser(plugin.plugin))
         await rehearse(
-          { plugin: plugin.plugin, options: plugin.options, moduleUrl: plugin.moduleUrl, files },
+          describeModule(plugin.plugin, { moduleUrl: plugin.moduleUrl, options: plugin.options, files }),
           form,
           signal,
         );
@@ -260,18 +259,13 @@ async function describeBackends(
   readFiles: ReadPluginFiles,
 ): Promise<BackendsMessage> {
   const { plugin, options, moduleUrl } = resolved;
-  const comparison = isChooser(plugin) ? plugin.compare(options) : undefined;
-  const modules =
-    comparison === undefined
-      ? [{ moduleUrl, options, files: await readFiles(resolved) }]
-      : listModules(plugins, comparison);
+  if (isChooser(plugin)) {
+    const comparison = plugin.compare(options);
+    return { folds: comparison.folds, modules: listModules(plugins, comparison) };
+  }
   return {
-    folds: comparison?.folds,
-    modules: modules.map((module) => ({
-      moduleUrl: workerUrl(module.moduleUrl).href,
-      options: module.options,
-      files: module.files,
-    })),
+    folds: undefined,
+    modules: [describeModule(plugin, { moduleUrl, options, files: await readFiles(resolved) })],
   };
 }
 
@@ -351,7 +345,7 @@ async function openRecord(
 function findModule(plugins: PluginRegistry, predictorId: string, backend: string): PredictorModule {
   const entry = plugins.all('predictor').find(({ plugin }) => plugin.id === backend);
   if (entry !== undefined && !isChooser(entry.plugin))
-    return { plugin: entry.plugin, moduleUrl: entry.moduleUrl, options: undefined };
+    return describeModule(entry.plugin, { moduleUrl: entry.moduleUrl, options: undefined });
   throw new PrunecastError(
     'PLUGIN_NOT_FOUND',
     `the predictor ${predictorId} was fitted by "${backend}", which this server does not have`,

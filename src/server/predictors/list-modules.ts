@@ -1,7 +1,7 @@
 import { PrunecastError } from '../../core/errors/prunecast-error.js';
-import type { Predictor, PredictorComparison } from '../../core/ports/predictor.js';
+import type { PredictorComparison } from '../../core/ports/predictor.js';
 import { isChooser, type PluginRegistry } from '../plugins/plugin-registry.js';
-import type { PredictorModule } from './predictor-host.js';
+import { describeModule, type PredictorModule } from './predictor-host.js';
 
 /** Those among which a choice is made, with their defaults. Throws PLUGIN_NOT_FOUND, INVALID_OPTIONS. */
 export function listModules(plugins: PluginRegistry, { among }: PredictorComparison): PredictorModule[] {
@@ -25,6 +25,6 @@ export function listModules(plugins: PluginRegistry, { among }: PredictorCompari
         `is "${id}", which chooses itself: name predictors that are fitted`,
         'INVALID_OPTIONS',
       );
-    return { plugin: plugin satisfies Predictor, options, moduleUrl };
+    return describeModule(plugin, { moduleUrl, options });
   });
 }

@@ -1,19 +1,36 @@
 import { PrunecastError } from '../../core/errors/prunecast-error.js';
-import { countRows, type EncodingBatch, type PairTable } from '../../core/pairs.js';
+import type { EncodingBatch, PairTable } from '../../core/pairs.js';
+import { pluginFailed } from '../../core/ports/plugin-errors.js';
+import type { PluginAddress } from '../../core/ports/plugin-entry.js';
 import type { FittedPredictor, Prediction, Predictor } from '../../core/ports/predictor.js';
+import { addressPlugin } from '../../engine/workers/address-plugin.js';
 import { startCallThread, type CallThread } from '../../engine/workers/call-thread.js';
-import { workerUrl } from '../../engine/workers/worker-url.js';
 import type { PredictorCalls } from './predictor-messages.js';
 import { orAborted } from '../../core/or-aborted.js';
 import { startPredictorWorker } from './start-predictor-worker.js';
 
-/** A predictor plug-in with its complete options, and the module whose default export it is. */
-export interface PredictorModule {
-  readonly plugin: Predictor;
+/** A predictor plug-in as a fit needs it, in plain values: the plug-in itself is loaded where it runs. */
+export interface PredictorModule extends Pick<Predictor, 'runsIn' | 'pairs' | 'learns' | 'quick'> {
+  readonly address: PluginAddress & { readonly kind: 'predictor' };
+  /** Complete. */
   readonly options: unknown;
-  readonly moduleUrl: URL;
-  /** What the files that its options name hold; for fits alone. */
+  /** The content of the files that its options name; only for fits. */
   readonly files?: Readonly<Record<string, Uint8Array>> | undefined;
+}
+
+export function describeModule(
+  plugin: Predictor,
+  { moduleUrl, ...asked }: { readonly moduleUrl: URL } & Pick<PredictorModule, 'options' | 'files'>,
+): PredictorModule {
+  const { runsIn, pairs, learns, quick } = plugin;
+  return {
+    address: addressPlugin(plugin, moduleUrl),
+    runsIn,
+    pairs,
+    ...(learns !== undefined && { learns }),
+    ...(quick !== undefined && { quick }),
+    ...asked,
+  };
 }
 
 /** A fitted predictor in a thread or process of its own. A question that it fails at, or hangs in, costs that question alone. */
@@ -29,7 +46,7 @@ export interface HostedPredictor extends FittedPredictor {
  * before (`checkPairs`).
  *
  * @param signal ends the fit or, later, the predictor; its reason is what the caller gets
- * @throws PrunecastError PREDICTOR_FAILED with the library's own words, or the signal's reason
+ * @throws PrunecastError PLUGIN_FAILED, PLUGIN_INVALID, what the plug-in itself throws, or the signal's reason
  */
 export function fitHosted(
   module: PredictorModule,
@@ -37,38 +54,31 @@ export function fitHosted(
   seed: number,
   signal?: AbortSignal,
 ): Promise<HostedPredictor> {
-  return host(module, signal, async (thread, control) =>
-    requireSaved(
-      module.plugin.id,
-      await thread.call('fit', { pairs, options: module.options, seed, files: module.files }, control),
-    ),
-  );
+  const { options, files } = module;
+  return host(module, signal, (thread, work) => thread.call('fit', { pairs, options, seed, files }, work));
 }
 
-/**
- * A fitted predictor from what its `save` returned; bit-equal predictions.
- *
- * @throws PrunecastError PREDICTOR_FAILED, or the signal's reason
- */
+/** A fitted predictor from what its `save` returned; bit-equal predictions. Throws as `fitHosted`. */
 export function loadHosted(module: PredictorModule, bytes: Uint8Array, signal?: AbortSignal): Promise<HostedPredictor> {
-  return host(module, signal, async (thread, control) => {
-    await thread.call('load', bytes, control);
+  return host(module, signal, async (thread, work) => {
+    await thread.call('load', bytes, work);
     return bytes;
   });
 }
 
-/** @param obtain fits or loads; returns what the predictor is saved as */
+/** @param obtain fits or loads; returns the saved predictor */
 async function host(
-  { plugin: { id, runsIn }, moduleUrl }: PredictorModule,
+  { address, runsIn }: PredictorModule,
   signal: AbortSignal | undefined,
-  obtain: (thread: CallThread<PredictorCalls>, control: { readonly signal: AbortSignal }) => Promise<Uint8Array>,
+  obtain: (thread: CallThread<PredictorCalls>, work: { readonly signal: AbortSignal }) => Promise<Uint8Array>,
 ): Promise<HostedPredictor> {
   signal?.throwIfAborted();
   let saved: Uint8Array | undefined;
   const thread = startCallThread<PredictorCalls>({
-    begin: () => startPredictorWorker(runsIn, { moduleUrl: workerUrl(moduleUrl).href, saved }),
-    failed: (cause) => describeFailure(id, cause),
-    closed: () => new PrunecastError('CANCELLED', `the predictor ${id} was closed`),
+    begin: () => startPredictorWorker(runsIn, { address, saved }),
+    failed: (cause, { name }) =>
+      pluginFailed({ ...address, method: name }, cause ?? 'its thread or process ended by itself'),
+    closed: () => closed(address),
     // Some libraries are broken for good once they have failed, such as the WebAssembly build of ml-xgboost.
     afterError: 'replaced',
   });
@@ -81,7 +91,7 @@ async function host(
   const onAbort = (): void => void close(signal?.reason);
   signal?.addEventListener('abort', onAbort, { once: true });
   try {
-    saved = await explain(id, obtain(thread, { signal: life.signal }));
+    saved = await obtain(thread, { signal: life.signal });
   } catch (error) {
     await close(error);
     throw error;
@@ -89,63 +99,12 @@ async function host(
   const model = saved;
   return {
     save: () => model,
-    predict: async ({ rates, columns }, asked) => {
-      const batch = { rates, columns };
-      return requirePrediction(
-        id,
-        batch,
-        await explain(id, orAborted(thread.call('predict', batch, { signal: asked ?? life.signal }), life.signal)),
-      );
-    },
-    close: () => close(new PrunecastError('CANCELLED', `the predictor ${id} was closed`)),
+    predict: ({ rates, columns }, asked) =>
+      orAborted(thread.call('predict', { rates, columns }, { signal: asked ?? life.signal }), life.signal),
+    close: () => close(closed(address)),
   };
 }
 
-/** Has a failure name the predictor, with the library's own words. */
-async function explain<Result>(id: string, result: Promise<Result>): Promise<Result> {
-  try {
-    return await result;
-  } catch (error) {
-    const isNamed =
-      error instanceof PrunecastError && (error.reason !== 'PREDICTOR_FAILED' || error.message.startsWith(startOf(id)));
-    throw isNamed || !(error instanceof Error) ? error : describeFailure(id, error);
-  }
-}
-
-/** What `save` gave. Throws PREDICTOR_FAILED for anything but bytes. */
-function requireSaved(id: string, saved: unknown): Uint8Array {
-  if (saved instanceof Uint8Array) return saved;
-  throw describeFailure(id, `its save() gave ${nameType(saved)} in place of a Uint8Array`);
-}
-
-/** What `predict` answered. Throws PREDICTOR_FAILED for anything but a finite number a row. */
-function requirePrediction(id: string, batch: EncodingBatch, prediction: Prediction): Prediction {
-  const { mean, deviation } = (prediction ?? {}) as Partial<Prediction>;
-  for (const [name, values] of Object.entries({ mean, ...(deviation === undefined ? {} : { deviation }) })) {
-    if (!(values instanceof Float64Array))
-      throw describeFailure(id, `its answer has ${nameType(values)} as ${name} in place of a Float64Array`);
-    if (values.length !== countRows(batch))
-      throw describeFailure(id, `its answer has ${values.length} values as ${name} for ${countRows(batch)} rows`);
-    const bad = values.findIndex((value) => !Number.isFinite(value));
-    if (bad >= 0)
-      throw describeFailure(id, `its answer has the ${name} ${values[bad]} for row ${bad}: a finite number is needed`);
-  }
-  return prediction;
-}
-
-function nameType(value: unknown): string {
-  return value instanceof Object
-    ? `a value of ${value.constructor.name}`
-    : value === null
-      ? 'null'
-      : `a value of ${typeof value}`;
-}
-
-function describeFailure(id: string, cause: unknown): PrunecastError {
-  const words = cause instanceof Error ? cause.message : String(cause ?? 'it ended by itself');
-  return new PrunecastError('PREDICTOR_FAILED', `${startOf(id)}${words}`, { cause });
-}
-
-function startOf(id: string): string {
-  return `the predictor ${id} failed: `;
+function closed({ id }: PluginAddress): PrunecastError {
+  return new PrunecastError('CANCELLED', `the predictor ${id} was closed`);
 }

@@ -1,11 +1,11 @@
 import type { EncodingBatch, PairTable } from '../../core/pairs.js';
+import type { PluginAddress } from '../../core/ports/plugin-entry.js';
 import type { Prediction } from '../../core/ports/predictor.js';
 
 /** What the thread or process of a predictor is started with. */
 export interface PredictorTask {
-  /** Module whose default export is the predictor. */
-  readonly moduleUrl: string;
-  /** What the fitted predictor was saved as, where it takes the place of one that was ended; undefined before it is fitted or loaded. */
+  readonly address: PluginAddress & { readonly kind: 'predictor' };
+  /** The saved predictor, if this worker replaces one that was ended; undefined before it is fitted or loaded. */
   readonly saved: Uint8Array | undefined;
 }
 
@@ -20,7 +20,7 @@ export type PredictorCalls = {
       readonly files: Readonly<Record<string, Uint8Array>> | undefined;
     };
     item: never;
-    result: unknown;
+    result: Uint8Array;
   };
   load: { argument: Uint8Array; item: never; result: undefined };
   predict: { argument: EncodingBatch; item: never; result: Prediction };

@@ -1,14 +1,17 @@
 import type { FittedPredictor, Predictor } from '../../core/ports/predictor.js';
 import { serveCalls, type CallChannel } from '../../engine/workers/serve-calls.js';
+import { loadPlugin } from '../../plugin-host/import-plugins.js';
 import type { PredictorCalls, PredictorTask } from './predictor-messages.js';
 
 /** One predictor, apart from the server: fits or loads it, then answers questions in turn until its host ends it. */
-export function servePredictor(channel: CallChannel, { moduleUrl, saved }: PredictorTask): void {
+export function servePredictor(channel: CallChannel, { address, saved }: PredictorTask): void {
   let fitted: Promise<FittedPredictor> | undefined;
-  const load = async (bytes: Uint8Array): Promise<FittedPredictor> => (await importPredictor(moduleUrl)).load(bytes);
+  // A chooser is never fitted.
+  const open = async (): Promise<Predictor> => (await loadPlugin(address)) as Predictor;
+  const load = async (bytes: Uint8Array): Promise<FittedPredictor> => (await open()).load(bytes);
   serveCalls<PredictorCalls>(channel, {
     fit: async ({ pairs, options, seed, files }) => {
-      const predictor = await importPredictor(moduleUrl);
+      const predictor = await open();
       fitted = predictor.fit(pairs, options, seed, files);
       return (await fitted).save();
     },
@@ -24,8 +27,4 @@ export function servePredictor(channel: CallChannel, { moduleUrl, saved }: Predi
       return (await fitted).predict(batch);
     },
   });
-}
-
-async function importPredictor(moduleUrl: string): Promise<Predictor> {
-  return ((await import(moduleUrl)) as { readonly default: Predictor }).default;
 }

@@ -1,14 +1,16 @@
 import type { Worker } from 'node:worker_threads';
-import { PrunecastError } from '../../core/errors/prunecast-error.js';
-import type { ExportSummary, PrunedModel } from '../../core/ports/exporter.js';
+import type { Exporter, ExportSummary, PrunedModel } from '../../core/ports/exporter.js';
+import { pluginFailed } from '../../core/ports/plugin-errors.js';
 import type { WorkContext } from '../../core/ports/work-context.js';
+import { addressPlugin } from '../../engine/workers/address-plugin.js';
 import { decodeError, encodeError } from '../../engine/workers/message-errors.js';
 import { workerUrl } from '../../engine/workers/worker-url.js';
 import { startWorker } from '../../onnx-runtime/start-worker.js';
 import type { ExportMessage, ExportQuestion, ExportReply, ExportTask } from './export-messages.js';
 
-/** An exporter as its thread loads it. */
+/** An exporter with its options, and the module that its thread loads it from. */
 export interface ExportModule {
+  readonly exporter: Exporter;
   readonly moduleUrl: URL;
   /** Complete. */
   readonly options: unknown;
@@ -21,10 +23,11 @@ const CANCEL_GRACE_MS = 1000;
  * Has an exporter write a pruned model in a thread of its own, which is over when this settles. What the exporter reads of the
  * model is read here, when it asks for it.
  *
- * @throws PrunecastError what the exporter throws, OUTPUT_NOT_WRITTEN where it does not say what it wrote, or the signal's reason
+ * @throws PrunecastError PLUGIN_FAILED, PLUGIN_INVALID, what the exporter itself throws, or the signal's reason; or an error of the
+ * file system about the output
  */
 export async function exportInThread(
-  { moduleUrl, options }: ExportModule,
+  { exporter, moduleUrl, options }: ExportModule,
   pruned: PrunedModel,
   directory: string,
   { signal, report }: WorkContext,
@@ -32,7 +35,7 @@ export async function exportInThread(
   signal.throwIfAborted();
   const { readSource: _readSource, listCompanions: _listCompanions, tensors, ...model } = pruned;
   const task: ExportTask = {
-    moduleUrl: workerUrl(moduleUrl).href,
+    address: addressPlugin(exporter, moduleUrl),
     options,
     directory,
     model,
@@ -41,18 +44,20 @@ export async function exportInThread(
   const worker = startWorker(workerUrl(new URL('./export-worker.js', import.meta.url)), { workerData: task });
   const ending = new AbortController(); // takes the listeners off the caller's signal
   try {
-    const message = await new Promise<ExportMessage>((resolve, reject) => {
+    const message = await new Promise<Extract<ExportMessage, { kind: 'written' | 'failed' }>>((resolve, reject) => {
       worker.on('message', (sent: ExportMessage) => {
         if (sent.kind === 'question') void answer(worker, pruned, sent);
         else if (sent.kind === 'progress') report?.(sent.progress);
         else resolve(sent);
       });
-      worker.once('error', reject);
+      worker.once('error', (cause) =>
+        reject(pluginFailed({ kind: 'exporter', id: exporter.id, method: 'write' }, cause)),
+      );
       worker.once('exit', (code) =>
         reject(
-          new PrunecastError(
-            'OUTPUT_NOT_WRITTEN',
-            `the exporter's thread ended with code ${code} before the output was written`,
+          pluginFailed(
+            { kind: 'exporter', id: exporter.id, method: 'write' },
+            `its thread ended with code ${code} before the output was written`,
           ),
         ),
       );
@@ -67,7 +72,7 @@ export async function exportInThread(
     });
     signal.throwIfAborted();
     if (message.kind === 'failed') throw decodeError(message.error);
-    return requireSummary(message);
+    return message.summary;
   } finally {
     ending.abort();
     await worker.terminate();
@@ -104,16 +109,4 @@ function read(pruned: PrunedModel, question: ExportQuestion): Promise<unknown> {
     case 'companions':
       return pruned.listCompanions();
   }
-}
-
-/** The word of a plug-in is looked at before it is believed. */
-function requireSummary(message: ExportMessage): ExportSummary {
-  const { files, bytes } =
-    (message.kind === 'written' ? (message.summary as Partial<ExportSummary> | undefined) : undefined) ?? {};
-  if (Array.isArray(files) && files.every((file) => typeof file === 'string') && Number.isSafeInteger(bytes))
-    return { files: files as readonly string[], bytes: bytes as number };
-  throw new PrunecastError(
-    'OUTPUT_NOT_WRITTEN',
-    'the exporter did not say which files it wrote, and how many bytes: it must return {files, bytes}',
-  );
 }

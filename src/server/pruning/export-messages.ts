@@ -1,10 +1,11 @@
+import type { PluginAddress } from '../../core/ports/plugin-entry.js';
 import type { ExportSummary, PrunedModel, PrunedTensor } from '../../core/ports/exporter.js';
 import type { WorkProgress } from '../../core/ports/work-context.js';
 import type { ErrorMessage } from '../../engine/workers/message-errors.js';
 
 /** What the thread of an exporter is started with. */
 export interface ExportTask {
-  readonly moduleUrl: string;
+  readonly address: PluginAddress & { readonly kind: 'exporter' };
   /** Complete. */
   readonly options: unknown;
   readonly directory: string;

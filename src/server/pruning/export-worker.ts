@@ -1,6 +1,7 @@
 import { parentPort, workerData } from 'node:worker_threads';
-import type { Exporter, PrunedModel } from '../../core/ports/exporter.js';
+import type { PrunedModel } from '../../core/ports/exporter.js';
 import { decodeError, encodeError } from '../../engine/workers/message-errors.js';
+import { loadPlugin } from '../../plugin-host/import-plugins.js';
 import type { ExportMessage, ExportQuestion, ExportReply, ExportTask } from './export-messages.js';
 
 /*
@@ -27,9 +28,9 @@ port.on('message', (reply: ExportReply) => {
 await run(workerData as ExportTask);
 port.close();
 
-async function run({ moduleUrl, options, directory, model, tensors }: ExportTask): Promise<void> {
+async function run({ address, options, directory, model, tensors }: ExportTask): Promise<void> {
   try {
-    const { default: exporter } = (await import(moduleUrl)) as { readonly default: Exporter };
+    const exporter = await loadPlugin(address);
     const pruned: PrunedModel = {
       ...model,
       readSource: (file) => ask({ kind: 'source', file }),

@@ -65,7 +65,7 @@ export async function writePruned(
   );
   const summary = await outputs.write(plan, toPolicy(plan, manifest), async (directory) => {
     const written = await exportInThread(
-      { moduleUrl: plan.exporterUrl, options: plan.exporterOptions },
+      { exporter: plan.exporter, moduleUrl: plan.exporterUrl, options: plan.exporterOptions },
       pruned,
       directory,
       work,

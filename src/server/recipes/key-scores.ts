@@ -20,6 +20,7 @@ export async function keyScores(
   return digestOf({
     engine: [VERSION, SCORES_REVISION],
     checkpoint: checkpoint.digest,
+    criterion: criterion.plugin.version,
     module: moduleUrl.protocol === 'file:' ? await digestFile(fileURLToPath(moduleUrl)) : moduleUrl.href,
     ranking: rankingDigest,
     calibration: looksAtText && calibration !== undefined ? calibration.sequences.map(digestBytes) : null,

@@ -7,7 +7,7 @@ import { countTrials } from '../../search/machine.js';
 import { countPairs } from '../../search/study/pairs.js';
 import { hardestOf } from '../architectures/make-uneven.js';
 import { encodeFeasible } from '../encoding/budget.js';
-import type { PluginsByKind } from '../../plugins/plugin-entry.js';
+import type { PluginsByKind } from '../../core/ports/plugin-entry.js';
 import { estimateSeconds } from '../evaluation/estimate-seconds.js';
 import type { EvaluateServices } from '../evaluation/prepare-evaluate.js';
 import type { Prepared, RestartedJob, ResumeStep } from '../jobs/runnable-kind.js';

@@ -231,6 +231,8 @@ async function readGradients(
 ): Promise<Record<string, Float32Array>> {
   const seen: LayerUnits[] = [];
   const spy: Criterion = {
+    kind: 'criterion',
+    apiVersion: 1,
     id: 'spy',
     summary: '',
     needs: ['gradients'],

@@ -27,7 +27,7 @@ describe('rankUnits', () => {
 
   it('refuses a score that is not a number and names its unit', () => {
     expect(() => rankUnits(layer([1, 2, NaN, 4]), own)).toThrow(
-      expect.objectContaining({ reason: 'SCORES_INVALID', metadata: { units: 'layers.0.ffn_channels', unit: '2' } }),
+      'layers.0.ffn_channels: the score of unit 2 is not a number',
     );
   });
 });

@@ -57,8 +57,10 @@ describe('scoreUnits', () => {
     expect(first[0]?.kvGroups[0]).not.toBe(first[0]?.queryHeads[0]);
   });
 
-  it('refuses a criterion that does not give one score a unit', async () => {
+  it('refuses a criterion that does not give one score per unit', async () => {
     const short: Criterion = {
+      kind: 'criterion',
+      apiVersion: 1,
       id: 'short',
       summary: '',
       needs: [],
@@ -66,8 +68,8 @@ describe('scoreUnits', () => {
       score: () => new Float32Array(1),
     };
     await expect(score(short, {})).rejects.toMatchObject({
-      reason: 'SCORES_INVALID',
-      metadata: { criterion: 'short', layer: '0', kind: 'ffn_channel' },
+      reason: 'PLUGIN_INVALID',
+      metadata: { kind: 'criterion', id: 'short', method: 'score' },
     });
   });
 });

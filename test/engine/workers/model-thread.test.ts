@@ -66,7 +66,7 @@ describe('a plug-in that ends the thread of a model', () => {
     const crashed = scoreWith(CRASHING, { how: 'exit' }).catch((error: unknown) => error);
     const behind = scoreWith(MAGNITUDE, { norm: 'l2' });
     expect(await crashed).toMatchObject({
-      reason: 'INTERNAL',
+      reason: 'PLUGIN_FAILED',
       message: expect.stringContaining('ended while it worked on this call') as string,
     });
     expect(await behind).toEqual(await scoreWith(MAGNITUDE, { norm: 'l2' }));

@@ -6,7 +6,12 @@ import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import type { PairTable, TargetMetric } from '../../../src/core/pairs.js';
 import type { Predictor } from '../../../src/core/ports/predictor.js';
 import onnx from '../../../src/plugins/predictors/onnx.js';
-import { fitHosted, loadHosted, type HostedPredictor } from '../../../src/server/predictors/predictor-host.js';
+import {
+  describeModule,
+  fitHosted,
+  loadHosted,
+  type HostedPredictor,
+} from '../../../src/server/predictors/predictor-host.js';
 import { makeDoubles, makeExternal, makeNetwork, makeStump } from '../../support/regressors.js';
 
 /** A Python with scikit-learn and skl2onnx; any other is a reason to skip. */
@@ -39,12 +44,11 @@ function open(
     ...(metric === undefined ? {} : { metric }),
   };
   return fitHosted(
-    {
-      plugin: onnx as Predictor,
-      options: onnx.options.parse({ path: 'regressor.onnx', ...options }),
+    describeModule(onnx as Predictor, {
       moduleUrl,
+      options: onnx.options.parse({ path: 'regressor.onnx', ...options }),
       files: { path: bytes },
-    },
+    }),
     pairs,
     0,
   );
@@ -101,7 +105,10 @@ describe('onnx', () => {
       columns: 3,
     };
     const fitted = await open(wide, { columns: 3 });
-    const loaded = await loadHosted({ plugin: onnx as Predictor, options: undefined, moduleUrl }, fitted.save());
+    const loaded = await loadHosted(
+      describeModule(onnx as Predictor, { moduleUrl, options: undefined }),
+      fitted.save(),
+    );
     const together = [...(await fitted.predict(many)).mean];
     const alone = await fitted.predict({ rates: many.rates.slice(3 * 77, 3 * 78), columns: 3 });
     expect(alone.mean[0]).toBe(together[77]);

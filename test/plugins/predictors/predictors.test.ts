@@ -13,7 +13,7 @@ import randomForest from '../../../src/plugins/predictors/random-forest.js';
 import ridge from '../../../src/plugins/predictors/ridge.js';
 import xgboost from '../../../src/plugins/predictors/xgboost.js';
 import { listPredictorChecks } from '../../../src/plugins/testing/predictor-conformance.js';
-import { fitHosted, loadHosted } from '../../../src/server/predictors/predictor-host.js';
+import { describeModule, fitHosted, loadHosted } from '../../../src/server/predictors/predictor-host.js';
 import { askInThread } from '../../support/ask-in-thread.js';
 import { makeNetwork } from '../../support/regressors.js';
 
@@ -59,6 +59,8 @@ describe('labels at the extremes of float64', () => {
 describe('listPredictorChecks', () => {
   it('finds out a predictor that was fitted elsewhere and does not say so', async () => {
     const fixed: Predictor<Record<string, never>> = {
+      kind: 'predictor',
+      apiVersion: 1,
       id: 'fixed',
       summary: '',
       options: z.strictObject({}),
@@ -158,8 +160,8 @@ function inThread<Options>(predictor: Predictor<Options>, file: string): Predict
   const plugin = predictor as Predictor;
   return {
     ...predictor,
-    fit: (pairs, options, seed, files) => fitHosted({ plugin, options, moduleUrl, files }, pairs, seed),
-    load: (bytes) => loadHosted({ plugin, options: undefined, moduleUrl }, bytes),
+    fit: (pairs, options, seed, files) => fitHosted(describeModule(plugin, { moduleUrl, options, files }), pairs, seed),
+    load: (bytes) => loadHosted(describeModule(plugin, { moduleUrl, options: undefined }), bytes),
   };
 }
 

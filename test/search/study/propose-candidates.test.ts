@@ -16,6 +16,8 @@ function proposing(
   ask?: (problem: SearchProblem) => readonly Counts[],
 ): Strategy {
   return {
+    kind: 'strategy',
+    apiVersion: 1,
     id: 'hostile',
     summary: '',
     objectives: 'any',
@@ -62,9 +64,9 @@ describe('proposeCandidates', () => {
   it('refuses a strategy whose best is over the budget, in place of having it win', async () => {
     const [budget] = plan.budgets;
     await expect(propose(proposing(() => [dense]))).rejects.toMatchObject({
-      reason: 'PROPOSALS_INVALID',
+      reason: 'PLUGIN_INVALID',
       message: expect.stringContaining(`the budget allows ${budget?.limit}`),
-      metadata: { strategy: 'hostile' },
+      metadata: { kind: 'strategy', id: 'hostile', method: 'best' },
     });
   });
 
@@ -76,7 +78,7 @@ describe('proposeCandidates', () => {
       (counts: Counts) => [...counts, 1],
     ]) {
       await expect(propose(proposing((problem) => [spoil(draw(problem))]))).rejects.toMatchObject({
-        reason: 'PROPOSALS_INVALID',
+        reason: 'PLUGIN_INVALID',
         message: expect.stringContaining('no point of the space'),
       });
     }

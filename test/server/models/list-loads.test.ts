@@ -1,18 +1,17 @@
 import { describe, expect, it } from 'vitest';
 import { z } from 'zod';
-import { defineExporter } from '../../../src/plugins/api.js';
+import { defineExporter } from '../../../src/plugins/define.js';
 import none from '../../../src/plugins/compensations/none.js';
-import type { PluginEntry } from '../../../src/plugins/plugin-entry.js';
+import type { PluginEntry } from '../../../src/core/ports/plugin-entry.js';
 import { listLoads } from '../../../src/server/models/list-loads.js';
 import { PluginRegistry } from '../../../src/server/plugins/plugin-registry.js';
 import { STORIES_SHAPE } from '../../support/shapes.js';
 
-const about = { version: '1', moduleUrl: new URL('file:///plugin.js') } as const;
+const moduleUrl = new URL('file:///plugin.js');
 
 function exporter(id: string, options: z.ZodType): PluginEntry {
   return {
-    kind: 'exporter',
-    ...about,
+    moduleUrl,
     plugin: defineExporter({
       id,
       summary: 'Writes.',
@@ -26,7 +25,7 @@ function exporter(id: string, options: z.ZodType): PluginEntry {
 describe('listLoads', () => {
   it('names an exporter whose required option has no default in its own rows, and says of all others what loads', () => {
     const plugins = new PluginRegistry([
-      { kind: 'compensation', ...about, plugin: none },
+      { moduleUrl, plugin: none },
       exporter('asks', z.strictObject({ target: z.string().describe('Where to.') })),
       exporter('plain', z.strictObject({ bits: z.int().default(8).describe('How many.') })),
     ]);

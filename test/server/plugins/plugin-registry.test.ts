@@ -1,13 +1,11 @@
 import { describe, expect, it } from 'vitest';
 import { z } from 'zod';
 import { PrunecastError } from '../../../src/core/errors/prunecast-error.js';
-import { defineCompensation } from '../../../src/plugins/api.js';
-import type { PluginEntry } from '../../../src/plugins/plugin-entry.js';
+import { defineCompensation } from '../../../src/plugins/define.js';
+import type { PluginEntry } from '../../../src/core/ports/plugin-entry.js';
 import { PluginRegistry } from '../../../src/server/plugins/plugin-registry.js';
 
 const mending = (id: string): PluginEntry => ({
-  kind: 'compensation',
-  version: '1',
   moduleUrl: new URL('file:///mending.js'),
   plugin: defineCompensation({
     id,
@@ -21,6 +19,14 @@ const mending = (id: string): PluginEntry => ({
     prepare: () => ({ compensate: () => ({ weights: new Float32Array() }) }),
   }),
 });
+const at = (file: string, id: string, overrides?: boolean): PluginEntry => {
+  const { plugin } = mending(id);
+  return {
+    plugin: overrides === undefined ? plugin : { ...plugin, overrides },
+    moduleUrl: new URL(`file:///${file}`),
+  };
+};
+
 const registry = new PluginRegistry([mending('stitch'), mending('glue')]);
 
 function thrownBy(work: () => unknown): PrunecastError {
@@ -89,7 +95,23 @@ describe('PluginRegistry', () => {
     expect(listed[0]?.optionsSchema).toMatchObject({ properties: { depth: { default: 4, minimum: 1, maximum: 12 } } });
   });
 
-  it('refuses two plug-ins of one kind and id', () => {
-    expect(() => new PluginRegistry([mending('glue'), mending('glue')])).toThrow('two plug-ins');
+  it('refuses two plug-ins of one kind and id, and names both places', () => {
+    const error = thrownBy(() => new PluginRegistry([at('a.js', 'glue'), at('b.js', 'glue')]));
+    expect(error).toMatchObject({ reason: 'PLUGIN_INVALID', metadata: { kind: 'compensation', id: 'glue' } });
+    expect(error.message).toMatch(/file:\/\/\/a\.js and in file:\/\/\/b\.js/);
+    const both = [at('a.js', 'glue', true), at('b.js', 'glue', true), at('c.js', 'glue')];
+    expect(thrownBy(() => new PluginRegistry(both)).reason).toBe('PLUGIN_INVALID');
+  });
+
+  it('takes the one of two that says that it overrides the other, wherever it stands', () => {
+    const rivals = [at('own.js', 'glue'), at('other.js', 'glue', true)];
+    for (const entries of [rivals, rivals.toReversed()]) {
+      const resolved = new PluginRegistry(entries).resolve('compensation', undefined, 'glue', 'compensation');
+      expect(resolved.moduleUrl.href).toBe('file:///other.js');
+    }
+  });
+
+  it('refuses one that would override what is not there', () => {
+    expect(thrownBy(() => new PluginRegistry([at('a.js', 'gleu', true)])).message).toContain('overrides nothing');
   });
 });

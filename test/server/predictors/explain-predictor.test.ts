@@ -1,8 +1,8 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import type { DeepPartial, PairSet, Predictor } from '../../../src/client/index.js';
-import type { Predictor as PredictorPlugin } from '../../../src/core/ports/predictor.js';
 import { createRng } from '../../../src/core/random.js';
 import { DEMO, startVerbServer, type VerbServer } from '../verbs/verb-server.js';
+import { loadFixturePlugin } from '../../support/fixture-plugins.js';
 
 /** The demo model's dimensions with no layer protected. */
 const DIMENSIONS = [0, 1, 2, 3, 4].flatMap((layer) => [`layers.${layer}.kv_heads`, `layers.${layer}.ffn_channels`]);
@@ -21,9 +21,7 @@ function drawPairs(count: number): DeepPartial<PairSet> {
 
 let verbs: VerbServer;
 beforeAll(async () => {
-  const moduleUrl = new URL('../../fixtures/hanging-predictor.mjs', import.meta.url);
-  const { default: plugin } = (await import(moduleUrl.href)) as { readonly default: PredictorPlugin };
-  verbs = await startVerbServer({ plugins: [{ kind: 'predictor', plugin, moduleUrl, version: '1' }] });
+  verbs = await startVerbServer({ plugins: [await loadFixturePlugin('hanging-predictor.mjs')] });
 });
 afterAll(() => verbs[Symbol.asyncDispose]());
 

@@ -1,18 +1,18 @@
-import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { pathToFileURL } from 'node:url';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { PrunecastError } from '../../../src/core/errors/prunecast-error.js';
 import { fitInThread } from '../../../src/server/predictors/fit-in-thread.js';
 import type { FitTask } from '../../../src/server/predictors/fit-messages.js';
+import { writePlugin } from '../../support/fixture-plugins.js';
 
 /** A plug-in; the options say how it predicts. */
-const PLUGIN = `export default {
-  id: 'odd', summary: '', runsIn: 'worker', pairs: { least: 2, most: 100 },
+const PLUGIN = `export default plugin.definePredictor({
+  id: 'odd', summary: 'Answers 2.', options: plugin.z.string(), runsIn: 'worker', pairs: { least: 2, most: 100 },
   fit: async (pairs, how) => ({ predict: predictAs(how), save: () => new TextEncoder().encode(how) }),
   load: async (bytes) => { const how = new TextDecoder().decode(bytes); return { predict: predictAs(how), save: () => bytes }; },
-};
+});
 function predictAs(how) {
   return async ({ rates, columns }) => {
     if (how === 'hang') for (;;);
@@ -24,8 +24,8 @@ let folder: string;
 let task: (how: string) => FitTask;
 beforeAll(() => {
   folder = mkdtempSync(join(tmpdir(), 'fit-in-thread-'));
-  writeFileSync(join(folder, 'odd.mjs'), PLUGIN);
-  writeFileSync(join(folder, 'exit.mjs'), 'process.exit(5);');
+  const odd = writePlugin(join(folder, 'odd.mjs'), PLUGIN);
+  const exit = writePlugin(join(folder, 'exit.mjs'), 'process.exit(5);');
   const pairs = {
     dimensions: ['a'],
     rates: Float32Array.from({ length: 12 }, (_, row) => row / 12),
@@ -38,9 +38,15 @@ beforeAll(() => {
       folds: undefined,
       modules: [
         {
-          moduleUrl: pathToFileURL(join(folder, how === 'exit' ? 'exit.mjs' : 'odd.mjs')).href,
+          address: {
+            moduleUrl: (how === 'exit' ? exit : odd).href,
+            kind: 'predictor',
+            id: 'odd',
+            version: undefined,
+          },
+          runsIn: 'worker',
+          pairs: { least: 2, most: 100 },
           options: how,
-          files: undefined,
         },
       ],
     },
@@ -72,10 +78,10 @@ describe('fitInThread', () => {
     expect([...(fits[0]?.residuals ?? [])]).toEqual([-2, -1, 0, 1, -2, -1, 0, 1, -2, -1, 0, 1]);
   });
 
-  it('says so where the thread ends of something else', async () => {
+  it('says so when the predictor ends its thread', async () => {
     await expect(fitInThread(task('exit'), new AbortController().signal)).rejects.toMatchObject({
-      reason: 'PREDICTOR_FAILED',
-      message: 'the thread of the fit ended by itself with code 5',
+      reason: 'PLUGIN_FAILED',
+      message: 'predictor "odd" failed in fit(): its thread ended by itself with code 5',
     });
   });
 });

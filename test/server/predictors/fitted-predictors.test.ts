@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import { Predictor } from '../../../src/gen/prunecast/v1/predictor_types.js';
-import { BUILTIN_PLUGINS } from '../../../src/plugins/builtin.js';
+import { BUILTIN_PLUGINS } from '../../../src/plugins/builtin/list.js';
 import { PluginRegistry } from '../../../src/server/plugins/plugin-registry.js';
 import { createFittedPredictors } from '../../../src/server/predictors/fitted-predictors.js';
 import type { FittedRecord, PredictorRecords } from '../../../src/server/records/predictor-records.js';
@@ -33,7 +33,7 @@ describe('open', () => {
           residuals,
         }),
     } as unknown as PredictorRecords;
-    const plugins = new PluginRegistry(BUILTIN_PLUGINS.map((entry) => ({ ...entry, version: '1' })));
+    const plugins = new PluginRegistry(BUILTIN_PLUGINS);
     const predictors = createFittedPredictors({
       store: { keep: () => Promise.reject(new Error('nothing is stored')) },
       records,

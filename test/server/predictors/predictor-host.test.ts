@@ -1,13 +1,18 @@
-import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { pathToFileURL } from 'node:url';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { PrunecastError } from '../../../src/core/errors/prunecast-error.js';
 import type { PairTable } from '../../../src/core/pairs.js';
 import type { Predictor } from '../../../src/core/ports/predictor.js';
 import xgboost from '../../../src/plugins/predictors/xgboost.js';
-import { fitHosted, loadHosted, type PredictorModule } from '../../../src/server/predictors/predictor-host.js';
+import {
+  describeModule,
+  fitHosted,
+  loadHosted,
+  type PredictorModule,
+} from '../../../src/server/predictors/predictor-host.js';
+import { writePlugin } from '../../support/fixture-plugins.js';
 
 const pairs: PairTable = {
   dimensions: ['a'],
@@ -17,7 +22,12 @@ const pairs: PairTable = {
 const batch = { rates: Float32Array.of(0.25), columns: 1 };
 
 /** Third-party plug-ins, each bad in its own way; the `options` say how. */
-const HOSTILE = `export default {
+const HOSTILE = `export default plugin.definePredictor({
+  id: 'hostile',
+  summary: 'Bad in many ways.',
+  options: plugin.z.string(),
+  runsIn: 'worker',
+  pairs: { least: 2, most: 1000 },
   fit: async (pairs, how) => {
     if (how === 'throw') throw new Error('no luck');
     if (how === 'exit') process.exit(3);
@@ -37,19 +47,15 @@ const HOSTILE = `export default {
     };
   },
   load: async (bytes) => ({ predict: async () => ({ mean: Float64Array.of(bytes.reduce((sum, byte) => sum + byte, 0)) }), save: () => bytes }),
-};`;
+});`;
 
 let directory: string;
 let hostile: (how: string) => PredictorModule;
 beforeAll(() => {
   directory = mkdtempSync(join(tmpdir(), 'predictor-host-'));
-  const file = join(directory, 'hostile.mjs');
-  writeFileSync(file, HOSTILE);
-  hostile = (how) => ({
-    plugin: { ...xgboost, id: 'hostile' } as Predictor,
-    options: how,
-    moduleUrl: pathToFileURL(file),
-  });
+  const moduleUrl = writePlugin(join(directory, 'hostile.mjs'), HOSTILE);
+  const plugin = { ...(xgboost as Predictor), id: 'hostile' };
+  hostile = (how) => describeModule(plugin, { moduleUrl, options: how });
 });
 afterAll(() => {
   rmSync(directory, { recursive: true });
@@ -65,10 +71,14 @@ describe('fitHosted', () => {
   });
 
   it.each([
-    ['throw', 'the predictor hostile failed: no luck'],
-    ['exit', 'the predictor hostile failed: its thread ended by itself with code 3'],
+    ['throw', 'predictor "hostile" failed in fit(): no luck'],
+    ['exit', 'predictor "hostile" failed in fit(): its thread ended by itself with code 3'],
   ])('tells what went wrong when the fit does %s', async (how, message) => {
-    await expect(fitHosted(hostile(how), pairs, 1)).rejects.toMatchObject({ reason: 'PREDICTOR_FAILED', message });
+    await expect(fitHosted(hostile(how), pairs, 1)).rejects.toMatchObject({
+      reason: 'PLUGIN_FAILED',
+      message,
+      metadata: { kind: 'predictor', id: 'hostile', method: 'fit' },
+    });
   });
 
   it('ends a fit that never ends when its signal fires, with the reason of the signal', async () => {
@@ -82,22 +92,22 @@ describe('fitHosted', () => {
 
   it('refuses a model that save() does not give as bytes, in place of a fault of the server', async () => {
     await expect(fitHosted(hostile('unsaved'), pairs, 1)).rejects.toMatchObject({
-      reason: 'PREDICTOR_FAILED',
-      message: 'the predictor hostile failed: its save() gave a value of Object in place of a Uint8Array',
+      reason: 'PLUGIN_INVALID',
+      message: 'predictor "hostile": save() gave a value of Object in place of a Uint8Array',
     });
   });
 
   it.each([
-    ['nan', 'its answer has the mean NaN for row 0: a finite number is needed'],
-    ['list', 'its answer has a value of Array as mean in place of a Float64Array'],
-    ['short', 'its answer has 0 values as mean for 1 rows'],
-    ['nothing', 'its answer has a value of undefined as mean in place of a Float64Array'],
-    ['unsure', 'its answer has the deviation Infinity for row 0: a finite number is needed'],
+    ['nan', 'gave the mean NaN for row 0; a finite number is needed'],
+    ['list', 'gave a value of Array as mean in place of a Float64Array'],
+    ['short', 'gave 0 values as mean for 1 rows'],
+    ['nothing', 'gave undefined as mean in place of a Float64Array'],
+    ['unsure', 'gave the deviation Infinity for row 0; a finite number is needed'],
   ])('takes no answer but a finite number a row (%s)', async (how, message) => {
     const fitted = await fitHosted(hostile(how), pairs, 1);
     await expect(fitted.predict(batch)).rejects.toMatchObject({
-      reason: 'PREDICTOR_FAILED',
-      message: `the predictor hostile failed: ${message}`,
+      reason: 'PLUGIN_INVALID',
+      message: `predictor "hostile": predict() ${message}`,
     });
     await fitted.close();
   });
@@ -107,8 +117,8 @@ describe('fitHosted', () => {
     const broken = fitted.predict(batch);
     const behind = fitted.predict(batch);
     await expect(broken).rejects.toMatchObject({
-      reason: 'PREDICTOR_FAILED',
-      message: 'the predictor hostile failed: a string',
+      reason: 'PLUGIN_FAILED',
+      message: 'predictor "hostile" failed in predict(): a string',
     });
     expect(await behind).toEqual({ mean: Float64Array.of(6) });
     await fitted.close();
@@ -117,7 +127,7 @@ describe('fitHosted', () => {
   it('answers again after the thread died of something else, and rejects open questions when it is closed', async () => {
     const late = await fitHosted(hostile('late'), pairs, 1);
     await expect(late.predict(batch)).rejects.toMatchObject({
-      reason: 'PREDICTOR_FAILED',
+      reason: 'PLUGIN_FAILED',
       message: expect.stringContaining('much later') as string,
     });
     expect(await late.predict(batch)).toEqual({ mean: Float64Array.of(6) });
@@ -131,8 +141,7 @@ describe('fitHosted', () => {
   it.each(['worker', 'process'] as const)(
     'gives up a question that hangs within two seconds of its cancel, and answers the one behind it: %s',
     async (runsIn) => {
-      const module = hostile('hang-on-ask');
-      const fitted = await fitHosted({ ...module, plugin: { ...module.plugin, runsIn } as Predictor }, pairs, 1);
+      const fitted = await fitHosted({ ...hostile('hang-on-ask'), runsIn }, pairs, 1);
       const cancel = new AbortController();
       const hung = fitted.predict(batch, cancel.signal);
       const behind = fitted.predict(batch);
@@ -152,9 +161,8 @@ describe('fitHosted', () => {
     try {
       await (await fitHosted(hostile('noise'), pairs, 1)).close();
       const moduleUrl = new URL('../../../src/plugins/predictors/xgboost.js', import.meta.url);
-      await (
-        await fitHosted({ plugin: xgboost as Predictor, options: xgboost.options.parse({}), moduleUrl }, pairs, 1)
-      ).close();
+      const module = describeModule(xgboost as Predictor, { moduleUrl, options: xgboost.options.parse({}) });
+      await (await fitHosted(module, pairs, 1)).close();
     } finally {
       process.stdout.write = write;
     }
@@ -167,7 +175,7 @@ describe('fitHosted', () => {
 
 describe('xgboost', () => {
   const moduleUrl = new URL('../../../src/plugins/predictors/xgboost.js', import.meta.url);
-  const module = { plugin: xgboost as Predictor, options: xgboost.options.parse({}), moduleUrl };
+  const module = describeModule(xgboost as Predictor, { moduleUrl, options: xgboost.options.parse({}) });
 
   it('refuses more rates than its heap holds, by number', async () => {
     const columns = 200;

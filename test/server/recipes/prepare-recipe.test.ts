@@ -5,7 +5,7 @@ import type { DeepPartial } from '../../../src/client/index.js';
 import { Recipe } from '../../../src/gen/prunecast/v1/common.js';
 import type { WorkProgress } from '../../../src/core/ports/work-context.js';
 import type { CalibrationNeed, LanguageModel } from '../../../src/engine/language-model.js';
-import { BUILTIN_PLUGINS } from '../../../src/plugins/builtin.js';
+import { BUILTIN_PLUGINS } from '../../../src/plugins/builtin/list.js';
 import type { OpenModel } from '../../../src/server/models/open-models.js';
 import { PluginRegistry } from '../../../src/server/plugins/plugin-registry.js';
 import { createRecipePreparer, type RankedModel } from '../../../src/server/recipes/prepare-recipe.js';
@@ -17,7 +17,7 @@ import { makeFolder } from '../../support/test-server.js';
 import { DEMO, startVerbServer, REFERENCE_TEXT } from '../verbs/verb-server.js';
 
 const resolver = new RecipeResolver(
-  new PluginRegistry(BUILTIN_PLUGINS.map((plugin) => ({ ...plugin, version: '1' }))),
+  new PluginRegistry(BUILTIN_PLUGINS),
   createTextSource({ dataRoots: [], dataLinks: 'within-roots', memoryBudgetBytes: 2 ** 30 }),
 );
 const sequencesFrom = (first: number) =>

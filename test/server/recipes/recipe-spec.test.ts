@@ -4,7 +4,7 @@ import { digestOf } from '../../../src/engine/files/digest.js';
 import { openLanguageModel } from '../../../src/engine/language-model.js';
 import { Recipe, Text } from '../../../src/gen/prunecast/v1/common.js';
 import type { DeepPartial } from '../../../src/client/index.js';
-import { BUILTIN_PLUGINS } from '../../../src/plugins/builtin.js';
+import { BUILTIN_PLUGINS } from '../../../src/plugins/builtin/list.js';
 import type { ManifestRecipe } from '../../../src/server/architectures/manifest.js';
 import type { OpenModel } from '../../../src/server/models/open-models.js';
 import { PluginRegistry } from '../../../src/server/plugins/plugin-registry.js';
@@ -14,7 +14,7 @@ import { createTextSource } from '../../../src/server/texts/text-source.js';
 import { DEMO_DIRECTORY, unattended } from '../../support/demo-model.js';
 
 const resolver = new RecipeResolver(
-  new PluginRegistry(BUILTIN_PLUGINS.map((plugin) => ({ ...plugin, version: '1' }))),
+  new PluginRegistry(BUILTIN_PLUGINS),
   createTextSource({ dataRoots: [], dataLinks: 'within-roots', memoryBudgetBytes: 2 ** 30 }),
 );
 const CALIBRATION = {

@@ -2,7 +2,7 @@ import { open, readFile, rename, stat, utimes, writeFile } from 'node:fs/promise
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import type { EvaluationResult } from '../../../src/client/index.js';
 import type { Evaluator } from '../../../src/core/ports/evaluator.js';
-import type { PluginEntry } from '../../../src/plugins/plugin-entry.js';
+import type { PluginEntry } from '../../../src/core/ports/plugin-entry.js';
 import perplexity from '../../../src/plugins/evaluators/perplexity.js';
 import { packSecondShard, SECOND_SHARD, writeShardedDemo } from '../../support/sharded-model.js';
 import { demoLayers, MAGNITUDE, referenceWindows, startVerbServer, type VerbServer } from './verb-server.js';
@@ -27,7 +27,7 @@ const pausing: Evaluator<Record<string, never>> = {
   },
 };
 
-const PLUGINS: readonly PluginEntry[] = [{ kind: 'evaluator', plugin: pausing, moduleUrl: MODULE, version: '1' }];
+const PLUGINS: readonly PluginEntry[] = [{ plugin: pausing, moduleUrl: MODULE }];
 
 let verbs: VerbServer;
 /** The perplexities of the last norm as it is, and of 1.5 times it, from a server that never saw another. */

@@ -3,9 +3,8 @@ import { copyFile, mkdir, readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { afterAll, beforeAll, beforeEach, describe, expect, it, vi } from 'vitest';
 import { CallError, JobState, type DeepPartial, type EvaluateRequest, type Recipe } from '../../../src/client/index.js';
-import type { Criterion } from '../../../src/core/ports/criterion.js';
 import { listChildren } from '../../support/children.js';
-import { loadExporter } from '../../support/fixture-plugins.js';
+import { loadFixturePlugin } from '../../support/fixture-plugins.js';
 import { DEMO_DIRECTORY } from '../../support/demo-model.js';
 import { DEMO, MAGNITUDE, startVerbServer, tokenText, type VerbServer } from './verb-server.js';
 
@@ -16,10 +15,8 @@ const ENDLESS_TEXT = 'x'.repeat(60);
 let verbs: VerbServer;
 let mark = '';
 beforeAll(async () => {
-  const moduleUrl = new URL('../../fixtures/hanging-criterion.mjs', import.meta.url);
-  const { default: plugin } = (await import(moduleUrl.href)) as { default: Criterion };
   verbs = await startVerbServer({
-    plugins: [{ kind: 'criterion', plugin, moduleUrl, version: '1' }, await loadExporter('hanging')],
+    plugins: await Promise.all(['hanging-criterion.mjs', 'exporters/hanging.mjs'].map(loadFixturePlugin)),
   });
   const folder = verbs.path('models', 'slow-tokenizer');
   await mkdir(folder, { recursive: true });
@@ -138,9 +135,7 @@ describe('a job that hangs in a plug-in', () => {
   );
 
   it('does not keep a server from stopping', async () => {
-    const moduleUrl = new URL('../../fixtures/hanging-criterion.mjs', import.meta.url);
-    const { default: plugin } = (await import(moduleUrl.href)) as { default: Criterion };
-    const other = await startVerbServer({ plugins: [{ kind: 'criterion', plugin, moduleUrl, version: '1' }] });
+    const other = await startVerbServer({ plugins: [await loadFixturePlugin('hanging-criterion.mjs')] });
     const hung = other.client.prune(
       { model: DEMO, recipe: hanging(), selection: { $case: 'uniformRate', value: 0.2 }, output: 'never' },
       { reattach: { giveUpAfterMs: 0, giveUpStartAfterMs: 0 } },

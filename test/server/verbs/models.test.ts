@@ -1,8 +1,8 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { DimensionKind, type DeepPartial, type Recipe, type ScoreUnitsResponse } from '../../../src/client/index.js';
-import type { Criterion } from '../../../src/core/ports/criterion.js';
 import { CRITERIA } from '../../support/criteria-reference.js';
 import { CALIBRATION, DEMO, MAGNITUDE, startVerbServer, type VerbServer } from './verb-server.js';
+import { loadFixturePlugin } from '../../support/fixture-plugins.js';
 
 let verbs: VerbServer;
 beforeAll(async () => {
@@ -112,9 +112,7 @@ describe('ScoreUnits', () => {
 
 describe('a plug-in that takes the thread of a model down', () => {
   it.each(['exit', 'throw'] as const)('costs its own call and not those after it: %s', async (how) => {
-    const moduleUrl = new URL('../../fixtures/crashing-criterion.mjs', import.meta.url);
-    const { default: plugin } = (await import(moduleUrl.href)) as { default: Criterion };
-    await using server = await startVerbServer({ plugins: [{ kind: 'criterion', plugin, moduleUrl, version: '1' }] });
+    await using server = await startVerbServer({ plugins: [await loadFixturePlugin('crashing-criterion.mjs')] });
     const score = async (recipe: DeepPartial<Recipe>): Promise<number> => {
       let layers = 0;
       for await (const { ffnChannels } of server.client.services.models.scoreUnits({ model: DEMO, recipe }))
@@ -122,7 +120,8 @@ describe('a plug-in that takes the thread of a model down', () => {
       return layers;
     };
     await expect(score({ criterion: { id: 'crashing', options: { how } } })).rejects.toMatchObject({
-      code: 'INTERNAL',
+      reason: 'PLUGIN_FAILED',
+      metadata: { kind: 'criterion', id: 'crashing', method: 'score' },
     });
     expect(await score(MAGNITUDE)).toBe(5);
   });

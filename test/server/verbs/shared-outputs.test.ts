@@ -9,7 +9,7 @@ import {
   type PruneRequest,
   type PruneResult,
 } from '../../../src/client/index.js';
-import { loadExporter } from '../../support/fixture-plugins.js';
+import { loadFixturePlugin } from '../../support/fixture-plugins.js';
 import { startServerChild } from '../../support/server-child.js';
 import { makeFolder } from '../../support/test-server.js';
 import {
@@ -24,7 +24,11 @@ import {
 
 let verbs: VerbServer;
 beforeAll(async () => {
-  verbs = await startVerbServer({ plugins: await Promise.all(['slow', 'overfull', 'wordless'].map(loadExporter)) });
+  verbs = await startVerbServer({
+    plugins: await Promise.all(
+      ['slow', 'overfull', 'wordless'].map((name) => loadFixturePlugin(`exporters/${name}.mjs`)),
+    ),
+  });
 });
 afterAll(() => verbs[Symbol.asyncDispose]());
 
@@ -129,10 +133,11 @@ describe('an output', () => {
     await expectWhole(verbs.path('outputs', 'n'.repeat(220)), result);
   });
 
-  it('whose exporter does not say what it wrote is OUTPUT_NOT_WRITTEN and leaves nothing', async () => {
+  it('whose exporter does not say what it wrote is PLUGIN_INVALID and leaves nothing', async () => {
     await expect(verbs.client.runPrune(prune('wordless', { exporter: { id: 'wordless' } }))).rejects.toMatchObject({
-      reason: 'OUTPUT_NOT_WRITTEN',
+      reason: 'PLUGIN_INVALID',
       message: expect.stringContaining('{files, bytes}'),
+      metadata: { kind: 'exporter', id: 'wordless', method: 'write' },
     });
     expect(await readdir(verbs.path('outputs'))).not.toContain('wordless');
   });

@@ -17,7 +17,7 @@ import {
 } from '../../../src/client/index.js';
 import type { KeptUnits } from '../../../src/core/model/units.js';
 import type { ConfigOptions } from '../../../src/server/config/config.js';
-import type { PluginEntry } from '../../../src/plugins/plugin-entry.js';
+import type { PluginEntry } from '../../../src/core/ports/plugin-entry.js';
 import { CRITERIA } from '../../support/criteria-reference.js';
 import { makeFolder, startTestServer, type TestServer } from '../../support/test-server.js';
 

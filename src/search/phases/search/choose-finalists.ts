@@ -1,6 +1,7 @@
 import type { Budget } from '../../../core/budget/budget.js';
 import { measureCounts } from '../../../core/budget/cost-model.js';
-import { PrunecastError } from '../../../core/errors/prunecast-error.js';
+import type { PrunecastError } from '../../../core/errors/prunecast-error.js';
+import { pluginInvalid } from '../../../core/ports/plugin-errors.js';
 import {
   distinctPoints,
   type Counts,
@@ -15,7 +16,7 @@ import { createCostModel } from '../../../core/budget/cost-spec.js';
  * What a strategy proposed, without repetition and no more than it was asked for: points of the space that meet every budget.
  *
  * @param strategy its id
- * @throws PrunecastError PROPOSALS_INVALID for a point that is none of the space, or costs more than a budget
+ * @throws PrunecastError PLUGIN_INVALID for a point that is none of the space, or costs more than a budget
  */
 export function checkProposals(
   strategy: string,
@@ -52,10 +53,9 @@ export function checkProposals(
 }
 
 function invalid(strategy: string, fault: string): PrunecastError {
-  return new PrunecastError(
-    'PROPOSALS_INVALID',
-    `the strategy ${strategy} proposed an architecture that may not be evaluated: ${fault}; a strategy proposes what sampler.isFeasible takes, name another one`,
-    { metadata: { strategy } },
+  return pluginInvalid(
+    { kind: 'strategy', id: strategy, method: 'best' },
+    `proposed an architecture that may not be evaluated: ${fault}; a strategy proposes only what sampler.isFeasible accepts`,
   );
 }
 

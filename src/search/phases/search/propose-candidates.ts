@@ -31,7 +31,7 @@ export interface ProposeRequest extends Omit<Predict, 'kind' | 'seed'> {
  * What a strategy proposes is checked: it must lie in the space and meet every budget. It is asked no more once it has had as
  * many candidates predicted as it may.
  *
- * @throws PrunecastError BUDGET_INFEASIBLE, PROPOSALS_INVALID
+ * @throws PrunecastError BUDGET_INFEASIBLE, PLUGIN_INVALID
  */
 export async function proposeCandidates(
   plan: StudyPlan,

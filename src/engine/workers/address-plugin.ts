@@ -1,0 +1,10 @@
+import type { Plugin, PluginAddress } from '../../core/ports/plugin-entry.js';
+import { workerUrl } from './worker-url.js';
+
+/** Where a worker finds a plug-in again. */
+export function addressPlugin<Listed extends Pick<Plugin, 'kind' | 'id' | 'version'>>(
+  { kind, id, version }: Listed,
+  moduleUrl: URL,
+): PluginAddress & { readonly kind: Listed['kind'] } {
+  return { moduleUrl: workerUrl(moduleUrl).href, kind, id, version };
+}

@@ -1,0 +1,103 @@
+import { z } from 'zod';
+import { PrunecastError } from '../core/errors/prunecast-error.js';
+import type { Plugin } from '../core/ports/plugin-entry.js';
+import { PLUGIN_API_VERSION, PLUGIN_KINDS, type PluginKind } from '../core/ports/plugin.js';
+
+/**
+ * Checks that a value is a plug-in: its manifest, the methods of its kind, and options that a list can describe.
+ *
+ * @param place where the value is from, for the message
+ * @throws PrunecastError PLUGIN_INVALID that names the place, the plug-in and each fault
+ */
+export function checkManifest(value: unknown, place: string): Plugin {
+  const { kind, id } = (value ?? {}) as { readonly kind?: unknown; readonly id?: unknown };
+  const name = typeof id === 'string' ? `${String(kind)} "${id}"` : 'its default export';
+  const parsed = MANIFEST.safeParse(value);
+  const methods = FORMS[parsed.success ? parsed.data.kind : (kind as PluginKind)]?.safeParse(value);
+  const issues = [...(parsed.error?.issues ?? []), ...(methods?.error?.issues ?? [])];
+  if (issues.length === 0) return value as Plugin;
+  const faults = issues.map(({ path, message }) => (path.length === 0 ? message : `${path.join('.')}: ${message}`));
+  throw new PrunecastError('PLUGIN_INVALID', `${place}: ${name} is no plug-in that can be used: ${faults.join('; ')}`, {
+    metadata: { kind: String(kind), id: String(id), place },
+  });
+}
+
+/** JSON Schema of the options that a caller may send. Throws for a schema that is not Zod's, or that JSON cannot express. */
+export function describeOptions({ options }: Pick<Plugin, 'options'>): Readonly<Record<string, unknown>> {
+  if (!(options instanceof z.ZodType)) throw new TypeError('is not a Zod schema (version 4)');
+  return z.toJSONSchema(options, { io: 'input' }) as Record<string, unknown>;
+}
+
+const method = z.custom<unknown>((value) => typeof value === 'function', 'is not a function');
+
+const options = z.unknown().superRefine((value, context) => {
+  try {
+    describeOptions({ options: value as Plugin['options'] });
+  } catch (error) {
+    context.addIssue({ code: 'custom', message: error instanceof Error ? error.message : String(error) });
+  }
+});
+
+const MANIFEST = z.object(
+  {
+    kind: z.enum(PLUGIN_KINDS, `is not one of ${PLUGIN_KINDS.join(', ')}: use the define... function of its kind`),
+    apiVersion: z.literal(
+      PLUGIN_API_VERSION,
+      `this server takes plug-ins of interface version ${PLUGIN_API_VERSION}: build the plug-in with the version of prunecast that runs it`,
+    ),
+    id: z.string().regex(/^[a-z0-9]+(-[a-z0-9]+)*$/, 'is not kebab-case'),
+    version: z.string().min(1).optional(),
+    overrides: z.boolean().optional(),
+    summary: z.string().min(1),
+    options,
+  },
+  'is not an object: export a plug-in, or a list of plug-ins, as default',
+);
+
+const bounds = z.object({ least: z.int().min(1), most: z.int().min(1) });
+
+/** What each kind has beside its manifest. */
+const FORMS: Readonly<Record<PluginKind, z.ZodType>> = {
+  criterion: z.object({
+    needs: z.array(z.enum(['weights', 'activations', 'gradients', 'block-io'])),
+    score: method,
+  }),
+  compensation: z.object({
+    needs: z.array(z.enum(['mean', 'gram'])),
+    addsBias: z.boolean(),
+    prepare: method,
+    preparingBytes: method.optional(),
+    stream: z.object({ option: z.string(), isAsked: method, ask: method, fit: method }).optional(),
+  }),
+  evaluator: z.object({
+    metrics: z
+      .array(
+        z.object({
+          name: z.string().regex(/^[a-z0-9]+(_[a-z0-9]+)*$/, 'is not snake_case'),
+          better: z.enum(['lower', 'higher']),
+          scale: z.enum(['log', 'linear']),
+          windows: z.enum(['losses', 'hits']).optional(),
+          summary: z.string(),
+        }),
+      )
+      .min(1),
+    plan: method,
+    measure: method,
+  }),
+  predictor: z.union(
+    [
+      z.object({ pairs: bounds, compare: method }),
+      z.object({
+        pairs: bounds,
+        runsIn: z.enum(['worker', 'process']),
+        learns: z.enum(['here', 'elsewhere']).optional(),
+        fit: method,
+        load: method,
+        files: method.optional(),
+      }),
+    ],
+    'needs pairs {least, most} with runsIn (worker or process), fit() and load(), or with compare()',
+  ),
+  strategy: z.object({ objectives: z.enum(['one', 'any']), start: method }),
+  exporter: z.object({ supports: method, write: method }),
+};

@@ -1,0 +1,109 @@
+import type {
+  Compensation,
+  HalfBlock,
+  CompensatedHalfBlock,
+  PreparedCompensation,
+  StreamFit,
+} from '../../core/ports/compensation.js';
+import { awaitPlugin, callPlugin, type CallLimit } from './guarded-call.js';
+import { nameType, pluginInvalid, type PluginCall } from '../../core/ports/plugin-errors.js';
+
+/** A compensation whose answers are checked: weights and biases of the right length, every number finite. */
+export function guardCompensation(compensation: Compensation, limit: CallLimit): Compensation {
+  const at = (method: string): PluginCall => ({ kind: 'compensation', id: compensation.id, method });
+  const { preparingBytes, stream } = compensation;
+  return {
+    ...compensation,
+    prepare: async (half, options) => {
+      const prepared: unknown = await awaitPlugin(at('prepare'), limit, () => compensation.prepare(half, options));
+      if (!isPrepared(prepared))
+        throw pluginInvalid(at('prepare'), `gave ${nameType(prepared)} in place of an object with compensate()`);
+      return guardPrepared(prepared, half, at, limit);
+    },
+    ...(preparingBytes !== undefined && {
+      preparingBytes: (rows: number, hidden: number) => {
+        const call = at('preparingBytes');
+        return requireCount(
+          call,
+          callPlugin(call, limit, () => preparingBytes.call(compensation, rows, hidden)),
+          'bytes',
+        );
+      },
+    }),
+    ...(stream !== undefined && { stream: guardStream(stream, at, limit) }),
+  };
+}
+
+function guardPrepared(
+  prepared: PreparedCompensation,
+  { rows, hidden, weights }: HalfBlock,
+  at: (method: string) => PluginCall,
+  limit: CallLimit,
+): PreparedCompensation {
+  return {
+    ...prepared,
+    ...(prepared.heldBytes !== undefined && { heldBytes: prepared.heldBytes }),
+    compensate: async (width) => {
+      const call = at('compensate');
+      const given: Partial<CompensatedHalfBlock> | undefined = await awaitPlugin(call, limit, () =>
+        prepared.compensate(width),
+      );
+      const { weights: kept, bias } = given ?? {};
+      // Views of the half-block's own weights were finite when they were read.
+      const size = { expected: width * hidden, of: `${width} rows of ${rows}`, isOwn: kept?.buffer === weights.buffer };
+      const checked = requireFloats(call, kept, 'weights', size);
+      if (bias === undefined) return { weights: checked };
+      return { weights: checked, bias: requireFloats(call, bias, 'bias', { expected: hidden, of: 'the output' }) };
+    },
+    ...(prepared.error !== undefined && {
+      error: (width: number) => {
+        const call = at('error');
+        const error: unknown = callPlugin(call, limit, () => prepared.error?.(width));
+        if (typeof error === 'number' && Number.isFinite(error)) return error;
+        throw pluginInvalid(call, `gave ${nameNumber(error)} for ${width} rows; a finite number is needed`);
+      },
+    }),
+  };
+}
+
+function guardStream(stream: StreamFit, at: (method: string) => PluginCall, limit: CallLimit): StreamFit {
+  return {
+    ...stream,
+    isAsked: (options) => callPlugin(at('stream.isAsked'), limit, () => stream.isAsked(options)) === true,
+    ask: (options) => callPlugin(at('stream.ask'), limit, () => stream.ask(options)),
+    fit: (half, options) => {
+      const call = at('stream.fit');
+      const { rows, hidden } = half;
+      const fitted = callPlugin(call, limit, () => stream.fit(half, options));
+      return requireFloats(call, fitted, 'weights', { expected: rows * hidden, of: `${rows} rows` });
+    },
+  };
+}
+
+function isPrepared(value: unknown): value is PreparedCompensation {
+  return typeof value === 'object' && value !== null && 'compensate' in value && typeof value.compensate === 'function';
+}
+
+function requireFloats(
+  call: PluginCall,
+  values: unknown,
+  name: string,
+  { expected, of, isOwn = false }: { readonly expected: number; readonly of: string; readonly isOwn?: boolean },
+): Float32Array {
+  if (!(values instanceof Float32Array))
+    throw pluginInvalid(call, `gave ${nameType(values)} as ${name} in place of a Float32Array`);
+  if (values.length !== expected)
+    throw pluginInvalid(call, `gave ${values.length} numbers as ${name} for ${of}; ${expected} are needed`);
+  const bad = isOwn ? -1 : values.findIndex((value) => !Number.isFinite(value));
+  if (bad >= 0) throw pluginInvalid(call, `gave ${values[bad]} in its ${name} for ${of}; finite numbers are needed`);
+  return values;
+}
+
+function requireCount(call: PluginCall, value: unknown, unit: string): number {
+  if (typeof value === 'number' && Number.isFinite(value) && value >= 0) return value;
+  throw pluginInvalid(call, `gave ${nameNumber(value)}; a number of ${unit} is needed`);
+}
+
+function nameNumber(value: unknown): string {
+  return typeof value === 'number' ? String(value) : nameType(value);
+}

@@ -1,0 +1,21 @@
+import type { Criterion } from '../../core/ports/criterion.js';
+import { callPlugin, type CallLimit } from './guarded-call.js';
+import { nameType, pluginInvalid } from '../../core/ports/plugin-errors.js';
+
+/** A criterion whose answers are checked: one score per unit, none of them NaN. */
+export function guardCriterion(criterion: Criterion, limit: CallLimit): Criterion {
+  const call = { kind: 'criterion', id: criterion.id, method: 'score' } as const;
+  return {
+    ...criterion,
+    score: (layer, options) => {
+      const scores: unknown = callPlugin(call, limit, () => criterion.score(layer, options));
+      const units = `the ${layer.units.length} units of kind ${layer.kind} in layer ${layer.layer}`;
+      if (!(scores instanceof Float32Array))
+        throw pluginInvalid(call, `gave ${nameType(scores)} in place of a Float32Array for ${units}`);
+      if (scores.length !== layer.units.length) throw pluginInvalid(call, `gave ${scores.length} scores for ${units}`);
+      const bad = scores.findIndex(Number.isNaN);
+      if (bad >= 0) throw pluginInvalid(call, `gave NaN for unit ${bad} of ${units}`);
+      return scores;
+    },
+  };
+}

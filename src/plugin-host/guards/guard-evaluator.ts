@@ -1,0 +1,114 @@
+import { orAborted } from '../../core/or-aborted.js';
+import type { EvaluatedArchitecture, EvaluationPlan, Evaluator } from '../../core/ports/evaluator.js';
+import { callPlugin, type CallLimit } from './guarded-call.js';
+import { nameType, pluginInvalid, toPluginError, type PluginCall } from '../../core/ports/plugin-errors.js';
+
+/**
+ * An evaluator whose answers are checked: a plan with windows, and each architecture measured once, with all metrics that the
+ * evaluator declares. Whether a metric is finite is not checked here: a model pruned too far has no finite perplexity.
+ */
+export function guardEvaluator(evaluator: Evaluator, limit: CallLimit): Evaluator {
+  const { id, metrics } = evaluator;
+  return {
+    ...evaluator,
+    plan: (text, protocol, options) => {
+      const call = { kind: 'evaluator', id, method: 'plan' } as const;
+      const plan: unknown = callPlugin(call, limit, () => evaluator.plan(text, protocol, options));
+      if (isPlan(plan)) return plan;
+      throw pluginInvalid(call, `gave ${nameType(plan)} in place of {windows, measurement, fidelity}`);
+    },
+    measure: async function* measure(subject, architectures, plan, work, options) {
+      const call = { kind: 'evaluator', id, method: 'measure' } as const;
+      const missing = new Set(architectures.keys());
+      const results = callPlugin(call, limit, () =>
+        evaluator.measure(subject, architectures, plan, work, options)[Symbol.asyncIterator](),
+      );
+      let isIdle = true;
+      try {
+        for (;;) {
+          isIdle = false;
+          const next = await awaitNext(call, results, work.signal);
+          isIdle = true;
+          if (next.done === true) break;
+          const fault = findFault(next.value, {
+            windows: plan.windows.length,
+            metrics: metrics.map(({ name }) => name),
+            missing,
+          });
+          if (fault !== undefined) throw pluginInvalid(call, fault);
+          missing.delete(next.value.index);
+          yield next.value;
+        }
+      } finally {
+        // One that is still at work after a cancel would be waited for until it is done.
+        if (isIdle) await results.return?.();
+      }
+      const [first] = missing;
+      if (first !== undefined) throw pluginInvalid(call, `ended before it measured architecture ${first}`);
+    },
+  };
+
+  async function awaitNext(
+    call: PluginCall,
+    results: AsyncIterator<EvaluatedArchitecture>,
+    signal: AbortSignal,
+  ): Promise<IteratorResult<EvaluatedArchitecture>> {
+    try {
+      return await orAborted(
+        callPlugin(call, limit, () => results.next()),
+        signal,
+      );
+    } catch (error) {
+      throw signal.aborted ? error : toPluginError(error, call);
+    }
+  }
+}
+
+function isPlan(value: unknown): value is EvaluationPlan {
+  if (typeof value !== 'object' || value === null) return false;
+  const { windows, measurement, fidelity } = value as Readonly<Record<string, unknown>>;
+  return (
+    Array.isArray(windows) &&
+    windows.length > 0 &&
+    windows.every(
+      (window: unknown) =>
+        typeof window === 'object' &&
+        window !== null &&
+        'tokens' in window &&
+        window.tokens instanceof Int32Array &&
+        'scoredFrom' in window &&
+        Number.isInteger(window.scoredFrom) &&
+        'start' in window &&
+        Number.isInteger(window.start),
+    ) &&
+    typeof measurement === 'object' &&
+    measurement !== null &&
+    typeof fidelity === 'object' &&
+    fidelity !== null
+  );
+}
+
+/** What is wrong with a result; undefined for nothing. */
+function findFault(
+  result: unknown,
+  expected: { readonly windows: number; readonly metrics: readonly string[]; readonly missing: ReadonlySet<number> },
+): string | undefined {
+  if (typeof result !== 'object' || result === null) return `gave ${nameType(result)} in place of a result`;
+  const { index, metrics, windowLosses, windowHits, windowTokens } = result as Readonly<Record<string, unknown>>;
+  if (typeof index !== 'number' || !expected.missing.has(index))
+    return `gave a result for architecture ${String(index)}, which it was not asked for or has already measured`;
+  const absent = expected.metrics.find(
+    (name) => typeof (metrics as Readonly<Record<string, unknown>> | undefined)?.[name] !== 'number',
+  );
+  if (absent !== undefined) return `gave no number for the metric ${absent} of architecture ${index}`;
+  for (const [name, values, type] of [
+    ['windowLosses', windowLosses, Float64Array],
+    ['windowHits', windowHits, Int32Array],
+    ['windowTokens', windowTokens, Int32Array],
+  ] as const) {
+    if (!(values instanceof type)) return `gave ${nameType(values)} as ${name} in place of a ${type.name}`;
+    if (values.length !== expected.windows)
+      return `gave ${values.length} values as ${name} for ${expected.windows} windows`;
+  }
+  return undefined;
+}

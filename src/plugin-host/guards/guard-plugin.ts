@@ -1,0 +1,43 @@
+import type { Plugin } from '../../core/ports/plugin-entry.js';
+import type { OptionsSchema } from '../../core/ports/plugin.js';
+import { callPlugin, type CallLimit } from './guarded-call.js';
+import { guardCompensation } from './guard-compensation.js';
+import { guardCriterion } from './guard-criterion.js';
+import { guardEvaluator } from './guard-evaluator.js';
+import { guardExporter } from './guard-exporter.js';
+import { guardPredictor } from './guard-predictor.js';
+import { guardStrategy } from './guard-strategy.js';
+
+/**
+ * The same plug-in with every call checked. What it throws is PLUGIN_FAILED, what it answers in another form than its port
+ * says is PLUGIN_INVALID; both name the plug-in and the method.
+ */
+export function guardPlugin(plugin: Plugin, limit: CallLimit): Plugin {
+  return { ...guardMethods(plugin, limit), options: guardOptions(plugin, limit) };
+}
+
+function guardMethods(plugin: Plugin, limit: CallLimit): Plugin {
+  switch (plugin.kind) {
+    case 'criterion':
+      return guardCriterion(plugin, limit);
+    case 'compensation':
+      return guardCompensation(plugin, limit);
+    case 'evaluator':
+      return guardEvaluator(plugin, limit);
+    case 'predictor':
+      return guardPredictor(plugin, limit);
+    case 'strategy':
+      return guardStrategy(plugin, limit);
+    case 'exporter':
+      return guardExporter(plugin, limit);
+  }
+}
+
+/** A schema may run the author's own code (`refine`, `transform`). */
+function guardOptions({ kind, id, options }: Plugin, limit: CallLimit): OptionsSchema<unknown> {
+  const call = { kind, id, method: 'options.safeParse' } as const;
+  return {
+    safeParse: (value) => callPlugin(call, limit, () => options.safeParse(value)),
+    parse: (value) => callPlugin(call, limit, () => options.parse(value)),
+  };
+}

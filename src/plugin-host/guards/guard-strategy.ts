@@ -1,0 +1,52 @@
+import type { Strategy, StrategyRun } from '../../core/ports/strategy.js';
+import type { Counts } from '../../core/space/search-space.js';
+import { callPlugin, type CallLimit } from './guarded-call.js';
+import { nameType, pluginInvalid, type PluginCall } from '../../core/ports/plugin-errors.js';
+
+/** A strategy whose answers are checked: points with one count per dimension. Whether they may be evaluated is checked where they are proposed. */
+export function guardStrategy(strategy: Strategy, limit: CallLimit): Strategy {
+  const at = (method: string): PluginCall => ({ kind: 'strategy', id: strategy.id, method });
+  return {
+    ...strategy,
+    start: (problem, options) => {
+      const run: unknown = callPlugin(at('start'), limit, () => strategy.start(problem, options));
+      if (!isRun(run))
+        throw pluginInvalid(at('start'), `gave ${nameType(run)} in place of an object with ask(), tell() and best()`);
+      const { dimensions } = problem.space;
+      const isPoint = (point: unknown): boolean =>
+        Array.isArray(point) &&
+        point.length === dimensions.length &&
+        point.every((count: unknown) => Number.isInteger(count) && (count as number) >= 0);
+      const requirePoints = (call: PluginCall, points: unknown): readonly Counts[] => {
+        if (!Array.isArray(points)) throw pluginInvalid(call, `gave ${nameType(points)} in place of a list of points`);
+        const bad: unknown = points.find((point) => !isPoint(point));
+        if (bad === undefined) return points as readonly Counts[];
+        throw pluginInvalid(
+          call,
+          `gave ${Array.isArray(bad) ? `[${bad.join(', ')}]` : nameType(bad)}, which is no point of the space: ${dimensions.length} counts are needed`,
+        );
+      };
+      return {
+        ask: () =>
+          requirePoints(
+            at('ask'),
+            callPlugin(at('ask'), limit, () => run.ask()),
+          ),
+        tell: (predictions) => callPlugin(at('tell'), limit, () => run.tell(predictions)),
+        best: (count) =>
+          requirePoints(
+            at('best'),
+            callPlugin(at('best'), limit, () => run.best(count)),
+          ),
+      };
+    },
+  };
+}
+
+function isRun(value: unknown): value is StrategyRun {
+  return (
+    typeof value === 'object' &&
+    value !== null &&
+    ['ask', 'tell', 'best'].every((method) => typeof (value as Record<string, unknown>)[method] === 'function')
+  );
+}

@@ -1,0 +1,86 @@
+import { readFileSync } from 'node:fs';
+import { fileURLToPath } from 'node:url';
+import { PrunecastError } from '../core/errors/prunecast-error.js';
+import type { Plugin, PluginAddress, PluginsByKind } from '../core/ports/plugin-entry.js';
+import type { PluginKind } from '../core/ports/plugin.js';
+import { checkManifest } from './check-manifest.js';
+import { guardPlugin } from './guards/guard-plugin.js';
+
+/**
+ * The plug-ins of a module: its default export, one or a list. Server and workers load every module with this function.
+ *
+ * @param place how the module was named, for messages
+ * @throws PrunecastError PLUGIN_INVALID where it cannot be loaded or holds something else
+ */
+export async function importPlugins(moduleUrl: string, place = moduleUrl): Promise<readonly Plugin[]> {
+  const listed = await importDefault(moduleUrl, place);
+  const values: readonly unknown[] = Array.isArray(listed) ? listed : [listed];
+  if (values.length === 0) throw new PrunecastError('PLUGIN_INVALID', `${place}: its default export is an empty list`);
+  return values.map((value) => withVersion(checkManifest(value, place), moduleUrl));
+}
+
+/**
+ * The plug-in at an address, in a worker, with its calls checked. Nothing limits how long a call takes: the worker is ended.
+ *
+ * @throws PrunecastError PLUGIN_INVALID where the module cannot be loaded, or no longer holds what the server loaded from it
+ */
+export async function loadPlugin<Kind extends PluginKind>(
+  address: PluginAddress & { readonly kind: Kind },
+): Promise<PluginsByKind[Kind]> {
+  const { moduleUrl, kind, id, version } = address;
+  const key = JSON.stringify([moduleUrl, kind, id, version]);
+  const known = loaded.get(key) ?? load(address);
+  loaded.set(key, known);
+  return (await known) as PluginsByKind[Kind];
+}
+
+/** The plug-in with a version: its own, or that of the package its module lies in. */
+export function withVersion<Listed extends Plugin>(plugin: Listed, moduleUrl: string): Listed & { version: string } {
+  return { ...plugin, version: plugin.version ?? readPackageVersion(new URL(moduleUrl)) };
+}
+
+/** By address: a worker asks for its plug-in with every call. */
+const loaded = new Map<string, Promise<Plugin>>();
+
+async function load({ moduleUrl, kind, id, version }: PluginAddress): Promise<Plugin> {
+  const plugins = await importPlugins(moduleUrl);
+  const found = plugins.find((plugin) => plugin.kind === kind && plugin.id === id);
+  if (found !== undefined && (version === undefined || found.version === version))
+    return guardPlugin(found, { limitMs: undefined });
+  const there = plugins.map((plugin) => `${plugin.kind} "${plugin.id}" ${plugin.version}`).join(', ');
+  throw new PrunecastError(
+    'PLUGIN_INVALID',
+    `${moduleUrl} changed while the server ran: it held ${kind} "${id}" ${version ?? ''}, and now ${there}; start the server again`,
+    { metadata: { kind, id, version: version ?? '' } },
+  );
+}
+
+async function importDefault(moduleUrl: string, place: string): Promise<unknown> {
+  try {
+    return ((await import(moduleUrl)) as { readonly default?: unknown }).default;
+  } catch (error) {
+    const words = error instanceof Error ? error.message : String(error);
+    throw new PrunecastError('PLUGIN_INVALID', `${place} cannot be loaded: ${words}`, { cause: error });
+  }
+}
+
+const UNVERSIONED = '0.0.0';
+
+/** The version in the nearest package.json that has one. */
+function readPackageVersion(moduleUrl: URL): string {
+  if (moduleUrl.protocol !== 'file:') return UNVERSIONED;
+  for (let folder = new URL('.', moduleUrl); ; folder = new URL('..', folder)) {
+    const version = readVersion(new URL('package.json', folder));
+    if (version !== undefined) return version;
+    if (folder.pathname === '/' || new URL('..', folder).href === folder.href) return UNVERSIONED;
+  }
+}
+
+function readVersion(file: URL): string | undefined {
+  try {
+    const { version } = JSON.parse(readFileSync(fileURLToPath(file), 'utf8')) as { readonly version?: unknown };
+    return typeof version === 'string' && version !== '' ? version : undefined;
+  } catch {
+    return undefined; // not there, or not readable: the folder above may have one
+  }
+}

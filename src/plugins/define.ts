@@ -1,0 +1,77 @@
+import { z } from 'zod';
+import { SCORE_SCOPES } from '../core/model/score-scope.js';
+import type { Compensation } from '../core/ports/compensation.js';
+import type { Criterion } from '../core/ports/criterion.js';
+import type { Evaluator } from '../core/ports/evaluator.js';
+import type { Exporter } from '../core/ports/exporter.js';
+import { PLUGIN_API_VERSION } from '../core/ports/plugin.js';
+import type { Predictor, PredictorChooser } from '../core/ports/predictor.js';
+import type { Strategy } from '../core/ports/strategy.js';
+
+/**
+ * A plug-in as its author writes it. `options` is a Zod schema, and the methods get its output, with defaults filled in.
+ * `define...` adds the kind and the version of the plug-in interface.
+ */
+export type Definition<Plugin, Schema extends z.ZodType> = Omit<Plugin, 'kind' | 'apiVersion' | 'options'> & {
+  readonly options: Schema;
+};
+
+/**
+ * The option `scope` of criteria that score units within a layer. A criterion only declares it: its scores are
+ * standardised afterwards if the caller asks for it.
+ */
+export const scopeOption = z
+  .enum(SCORE_SCOPES)
+  .default('layer')
+  .describe(
+    'What scores compare within. `layer`: one layer and kind of unit. `standardized`: all of them, as each score is taken minus the mean of its layer and kind, over their deviation. Ranks nothing within a layer.',
+  );
+
+/** Declares a criterion. */
+export function defineCriterion<Schema extends z.ZodType>(
+  criterion: Definition<Criterion<z.output<Schema>>, Schema>,
+): Criterion<z.output<Schema>> {
+  return { ...criterion, kind: 'criterion', apiVersion: PLUGIN_API_VERSION };
+}
+
+/** Declares a compensation. */
+export function defineCompensation<Schema extends z.ZodType>(
+  compensation: Definition<Compensation<z.output<Schema>>, Schema>,
+): Compensation<z.output<Schema>> {
+  return { ...compensation, kind: 'compensation', apiVersion: PLUGIN_API_VERSION };
+}
+
+/** Declares an evaluator. */
+export function defineEvaluator<Schema extends z.ZodType>(
+  evaluator: Definition<Evaluator<z.output<Schema>>, Schema>,
+): Evaluator<z.output<Schema>> {
+  return { ...evaluator, kind: 'evaluator', apiVersion: PLUGIN_API_VERSION };
+}
+
+/** Declares a predictor. */
+export function definePredictor<Schema extends z.ZodType>(
+  predictor: Definition<Predictor<z.output<Schema>>, Schema>,
+): Predictor<z.output<Schema>> {
+  return { ...predictor, kind: 'predictor', apiVersion: PLUGIN_API_VERSION };
+}
+
+/** Declares a predictor that stands for the best of others. */
+export function definePredictorChooser<Schema extends z.ZodType>(
+  chooser: Definition<PredictorChooser<z.output<Schema>>, Schema>,
+): PredictorChooser<z.output<Schema>> {
+  return { ...chooser, kind: 'predictor', apiVersion: PLUGIN_API_VERSION };
+}
+
+/** Declares a search strategy. */
+export function defineStrategy<Schema extends z.ZodType>(
+  strategy: Definition<Strategy<z.output<Schema>>, Schema>,
+): Strategy<z.output<Schema>> {
+  return { ...strategy, kind: 'strategy', apiVersion: PLUGIN_API_VERSION };
+}
+
+/** Declares an exporter. */
+export function defineExporter<Schema extends z.ZodType>(
+  exporter: Definition<Exporter<z.output<Schema>>, Schema>,
+): Exporter<z.output<Schema>> {
+  return { ...exporter, kind: 'exporter', apiVersion: PLUGIN_API_VERSION };
+}
