@@ -18,7 +18,7 @@ import { createCheckpointFiles } from '../src/engine/files/checkpoint-files.js';
 import { loadTokenizer } from '../src/engine/tokenizer/tokenizer.js';
 import { BUILTIN_PLUGINS } from '../src/plugins/builtin/list.js';
 import { findUniformPaper, listUniformBest } from '../src/search/controls/uniform.js';
-import { pickCalibrationSequences } from '../src/server/recipes/calibration-sequences.js';
+import { pickCalibrationSequences } from '../src/server/requests/calibration-sequences.js';
 import { digestBytes } from '../src/engine/files/digest.js';
 import { describeCpu } from './describe-cpu.js';
 import { formatResults } from './recipes/format-results.js';

@@ -41,7 +41,10 @@ const RULES: Readonly<Record<string, Rule>> = {
   'plugins/remote': { own: [...PLUGIN_API, 'gen', 'plugins/remote'] },
   'plugins/testing': { own: ['core', 'plugins'] },
   server: { own: ['core', 'search', 'engine', 'onnx-runtime', 'plugin-host', 'plugins', 'server', 'gen'] },
-  'server/requests': { own: ['core', 'server/requests'], packages: ['node:', '@bufbuild/protobuf'] },
+  'server/requests': {
+    own: ['core', 'search', 'plugins', 'gen', 'server/requests'],
+    packages: ['node:', '@bufbuild/protobuf', 'zod'],
+  },
   client: { own: ['gen', 'core/errors', 'core/model/unit-bitmap', 'client'] },
   cli: { own: ['gen', 'core/errors', 'client', 'cli'] },
   gen: { own: ['gen'], packages: ['node:', '@bufbuild/protobuf', '@grpc/grpc-js', 'long'] },
@@ -59,30 +62,16 @@ const RESERVED: Readonly<Record<string, readonly string[]>> = {
 /** Who alone, beside itself, may import a folder of the server. */
 const IMPORTED_BY: Readonly<Record<string, readonly string[]>> = {
   'server/rpc': ['server/container', 'server/start-server'],
+  'server/adapters': ['server/container', 'server/start-server'],
 };
 
 /**
  * Import cycles and pairs of folders that import each other which are still there. Both lists only shrink: the test fails
  * when an entry is no longer true, so that it is taken out.
  */
-const FILES_IN_CYCLES_LEFT: readonly string[] = [
-  'server/predictors/check-pairs',
-  'server/predictors/describe-predictor',
-  'server/predictors/fit-messages',
-  'server/predictors/fit-metric',
-  'server/predictors/fitted-predictors',
-  'server/studies/prepare-search',
-  'server/studies/resume-study',
-  'server/studies/run-study',
-  'server/studies/study-log',
-];
+const FILES_IN_CYCLES_LEFT: readonly string[] = [];
 
-const FOLDER_PAIRS_LEFT: readonly string[] = [
-  'server/models <> server/predictors',
-  'server/models <> server/recipes',
-  'server/models <> server/texts',
-  'server/predictors <> server/studies',
-];
+const FOLDER_PAIRS_LEFT: readonly string[] = [];
 
 interface Import {
   readonly file: string;

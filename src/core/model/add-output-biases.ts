@@ -28,3 +28,12 @@ export function addOutputBiases(shape: ModelShape, architecture?: Architecture):
     ...(dropped ? { droppedBiases: true } : {}),
   };
 }
+
+/** A model's sizes with the biases that a recipe's compensation adds to an architecture of it. */
+export function exportedShape(
+  shape: ModelShape,
+  architecture: Architecture,
+  compensation: { readonly plugin: { readonly addsBias: boolean } } | undefined,
+): ModelShape {
+  return compensation?.plugin.addsBias === true ? addOutputBiases(shape, architecture) : shape;
+}

@@ -6,27 +6,19 @@ import { slopeOf, type EffectCurve } from '../../core/statistics/explain.js';
 import { quantile } from '../../core/statistics/quantile.js';
 import { createCostModel } from '../../core/budget/cost-spec.js';
 
-/** How ranges are moved; the defaults are the paper's procedure in numbers (DESIGN section 2, "Default refinement"). */
+/** How ranges are moved (DESIGN section 2, "Default refinement"). */
 export interface RefinementOptions {
-  /** The share of the dimensions, most important first, that keep only their lower rates. @default 1/3 */
+  /** The share of the dimensions, most important first, that keep only their lower rates. */
   readonly importantShare: number;
-  /** The share of their counts that these keep, rounded up, two at least. @default 1/2 */
+  /** The share of their counts that these keep, rounded up, two at least. */
   readonly keptShare: number;
-  /** The share of the dimensions, least important first, that may go to `wideRange`. @default 1/3 */
+  /** The share of the dimensions, least important first, that may go to `wideRange`. */
   readonly unimportantShare: number;
-  /** Where unimportant dimensions go. @default 0.2 to 0.7 */
+  /** Where unimportant dimensions go. */
   readonly wideRange: RateRange;
-  /** Only those whose effect curve is flatter than this quantile of all slopes go there. @default 0.5, the median */
+  /** Only those whose effect curve is flatter than this quantile of all slopes go there. */
   readonly flatQuantile: number;
 }
-
-export const DEFAULT_REFINEMENT: RefinementOptions = {
-  importantShare: 1 / 3,
-  keptShare: 1 / 2,
-  unimportantShare: 1 / 3,
-  wideRange: { minRate: 0.2, maxRate: 0.7 },
-  flatQuantile: 0.5,
-};
 
 /** What is proposed for one dimension, and why. */
 export interface RangeChange {
@@ -66,7 +58,7 @@ export interface RefinementEvidence {
  */
 export function proposeRefinement(
   { space, importances, effects }: RefinementEvidence,
-  options: RefinementOptions = DEFAULT_REFINEMENT,
+  options: RefinementOptions,
 ): RangeChange[] {
   const slopes = space.dimensions.map((_, index) => slopeOf(effects[index] ?? { rates: [], values: [] }));
   const perParameter = space.dimensions.map((dimension, index) => {

@@ -108,26 +108,6 @@ export interface CurvePlan {
   readonly finalists: number;
 }
 
-/**
- * Seven tenths of the first sample lie around the best level point; a tenth each is tied, sparse and free. A quarter of
- * all pairs comes with the rounds, around the best so far.
- */
-export const DEFAULT_PAIRS: PairPlan = {
-  count: 120,
-  tiedShare: 0.1,
-  tieRun: 4,
-  sparseShare: 0.1,
-  nearShare: 0.7,
-  levelPoints: true,
-  band: 0.1,
-  insideCount: 30,
-};
-export const DEFAULT_ROUNDS = 3;
-export const DEFAULT_CANDIDATES = 10_000;
-/** Of all rounds together. */
-export const DEFAULT_FINALISTS = 18;
-export const DEFAULT_STREAM_CANDIDATES = 3;
-
 /** The paper verifies 18: three at each of six removed shares, evenly from half to one and a half of the budget's. */
 export const PAPER_CURVE: CurvePlan = { factors: [0.5, 0.7, 0.9, 1.1, 1.3, 1.5], finalists: 3 };
 

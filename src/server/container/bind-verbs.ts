@@ -8,7 +8,7 @@ import { createOpenModels } from '../models/open-models.js';
 import { createFittedPredictors } from '../predictors/fitted-predictors.js';
 import { createPluginFileReader } from '../predictors/read-plugin-files.js';
 import { createRecipePreparer } from '../recipes/prepare-recipe.js';
-import { RecipeResolver } from '../recipes/recipe-spec.js';
+import { RecipeResolver } from '../recipes/recipe-resolver.js';
 import { createModelService } from '../rpc/model-service.js';
 import { createPairService } from '../rpc/pair-service.js';
 import { createPredictorService } from '../rpc/predictor-service.js';

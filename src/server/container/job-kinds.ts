@@ -4,11 +4,12 @@ import { FitPredictorRequest } from '../../gen/prunecast/v1/predictor.js';
 import { EvaluateRequest, PruneRequest, SearchRequest } from '../../gen/prunecast/v1/pruning.js';
 import { prepareEvaluate, type EvaluateServices } from '../evaluation/prepare-evaluate.js';
 import { defineKind, type RunnableKind } from '../jobs/runnable-kind.js';
-import { prepareSample } from '../pairs/prepare-sample.js';
+import { prepareSample } from '../studies/prepare-sample.js';
 import { prepareFit, type FitServices } from '../predictors/prepare-fit.js';
 import { preparePrune, type PruneServices } from '../pruning/prepare-prune.js';
-import { attend } from '../models/attend.js';
-import { prepareSearch, resumeSearch, type SearchServices } from '../studies/prepare-search.js';
+import { attend } from '../rpc/attend.js';
+import { prepareSearch, resumeSearch } from '../studies/prepare-search.js';
+import type { SearchServices } from '../studies/search-services.js';
 
 /** The kinds of jobs of a server: what starts them, and what goes on with them after a restart. */
 export interface JobKinds {

@@ -15,7 +15,7 @@ import type { OpenModels } from '../models/open-models.js';
 import type { PluginRegistry } from '../plugins/plugin-registry.js';
 import type { FittedPredictors } from '../predictors/fitted-predictors.js';
 import type { RecipePreparer } from '../recipes/prepare-recipe.js';
-import type { RecipeResolver } from '../recipes/recipe-spec.js';
+import type { RecipeResolver } from '../recipes/recipe-resolver.js';
 import type { RpcService } from '../rpc/rpc-service.js';
 import type { JobRecords } from '../records/job-records.js';
 import type { PairSetRecords } from '../records/pair-set-records.js';
@@ -60,7 +60,7 @@ export const TOKENS = {
 } as const;
 
 /** What the services of models, pruning, predictors and studies work with. */
-interface Verbs extends EvaluateServices {
+interface Verbs extends Omit<EvaluateServices, 'outputs'> {
   readonly predictors: FittedPredictors;
 }
 

@@ -1,10 +1,7 @@
-import type { Fidelity, Measurement, Precision } from '../../core/measurement.js';
+import type { Fidelity, Measurement } from '../../core/measurement.js';
 import { digestOf } from '../../engine/files/digest.js';
-import {
-  Precision as PrecisionCode,
-  type Fidelity as FidelityMessage,
-  type Measurement as MeasurementMessage,
-} from '../../gen/prunecast/v1/common.js';
+import type { Fidelity as FidelityMessage, Measurement as MeasurementMessage } from '../../gen/prunecast/v1/common.js';
+import { PRECISION_CODES } from '../requests/codes.js';
 
 /** SHA-256 over all that is measured: labels compare only at equal fingerprints. */
 export function measurementFingerprint(measurement: Measurement): string {
@@ -28,8 +25,3 @@ export function encodeFidelity(fidelity: Fidelity): FidelityMessage {
     digest: fidelityDigest(fidelity),
   };
 }
-
-const PRECISION_CODES = {
-  float32: PrecisionCode.FLOAT32,
-  int8: PrecisionCode.INT8,
-} as const satisfies Record<Precision, PrecisionCode>;

@@ -1,107 +1,49 @@
-import { PrunecastError } from '../../core/errors/prunecast-error.js';
 import { setImmediate } from 'node:timers/promises';
-import type { Architecture } from '../../core/model/shape.js';
-import type { EvaluationPlan, Evaluator } from '../../core/ports/evaluator.js';
-import type { Cost } from '../../gen/prunecast/v1/common.js';
-import type { EvaluateRequest, EvaluateTarget, Plan } from '../../gen/prunecast/v1/pruning.js';
-import { openSpaces, requireSameUnits, resolveSelection, type Selection } from '../architectures/resolve-selection.js';
-import { architectureKey, encodeArchitecture } from '../encoding/architecture.js';
-import { encodeFidelity, encodeMeasurement, measurementFingerprint } from '../encoding/measurement.js';
-import { encodeCosts } from '../encoding/space.js';
 import { atField } from '../../core/errors/at-field.js';
+import { PrunecastError } from '../../core/errors/prunecast-error.js';
+import { exportedShape } from '../../core/model/add-output-biases.js';
+import { architectureKey } from '../../core/model/architecture-key.js';
+import type { Architecture } from '../../core/model/shape.js';
+import type { Cost } from '../../gen/prunecast/v1/common.js';
+import type { EvaluateRequest, Plan } from '../../gen/prunecast/v1/pruning.js';
+import { encodeArchitecture } from '../encoding/architecture.js';
+import { encodeCosts } from '../encoding/costs.js';
+import { encodeFidelity, encodeMeasurement, measurementFingerprint } from '../encoding/measurement.js';
 import type { JobContext, JobResult } from '../jobs/jobs.js';
 import type { Prepared } from '../jobs/runnable-kind.js';
-import { orderLabels, type ArchitectureLabels } from '../labels/label-task.js';
-import { budgeted, type OpenModel, type OpenModels } from '../models/open-models.js';
-import { workOn } from '../models/work-on.js';
-import type { PluginRegistry } from '../plugins/plugin-registry.js';
-import { withNamedUnits, withOwnOrder, type RankedModel, type RecipePreparer } from '../recipes/prepare-recipe.js';
-import { exportedShape, type RecipeResolver, type RecipeSpec } from '../recipes/recipe-spec.js';
-import type { OutputFolders } from '../../core/ports/outputs.js';
-import type { TextSource } from '../texts/text-source.js';
-import { estimateSeconds } from './estimate-seconds.js';
-import { decodeProtocol } from './decode-protocol.js';
-import { planWindows } from './plan-windows.js';
-import { requirePrecision } from './require-precision.js';
 import { workContext } from '../jobs/work-context.js';
+import { orderLabels, type ArchitectureLabels } from '../labels/label-task.js';
+import { estimateSeconds } from '../models/estimate-seconds.js';
+import type { OpenModel, OpenModels } from '../models/open-models.js';
+import { workOn } from '../models/work-on.js';
+import { withNamedUnits, withOwnOrder, type RankedModel, type RecipePreparer } from '../recipes/prepare-recipe.js';
+import { createRequestServices, type ResolvingServices } from '../recipes/request-services.js';
+import type { RecipeSpec } from '../requests/recipe.js';
+import { resolveEvaluate, type ResolvedEvaluate } from '../requests/resolve-evaluate.js';
+import { requireSameUnits } from '../requests/resolve-selection.js';
 
-export interface EvaluateServices {
+export interface EvaluateServices extends ResolvingServices {
   readonly models: OpenModels;
-  readonly texts: TextSource;
-  readonly plugins: PluginRegistry;
-  readonly recipes: RecipeResolver;
   readonly preparer: RecipePreparer;
   readonly labels: ArchitectureLabels;
 }
 
-/** Where earlier outputs that a request names are read. */
-export interface SelectionServices {
-  readonly outputs: Pick<OutputFolders, 'readManifest'>;
-}
-
 /** Checks an Evaluate request down to its windows; `run` then measures, each result an event as it is ready. */
-export async function prepareEvaluate(
-  services: EvaluateServices & SelectionServices,
-  request: EvaluateRequest,
-): Promise<Prepared> {
+export async function prepareEvaluate(services: EvaluateServices, request: EvaluateRequest): Promise<Prepared> {
   const model = await services.models.open(request.model);
-  const { shape } = model.language;
-  const targets = request.targets.length === 0 ? [DENSE] : request.targets;
-  const counted = services.recipes.countedShape(shape, [{ recipe: request.recipe, field: 'recipe' }], request.space);
-  const spaces = openSpaces(shape, counted, request.space);
-  const sources = { model: budgeted(model), outputs: services.outputs };
-  const selections: Selection[] = [];
-  for (const [index, { target }] of targets.entries()) {
-    await setImmediate(); // the exact units of a large model take milliseconds
-    selections.push(await resolveSelection(sources, target, spaces, `targets[${index}]`));
-  }
-  const { plugin: evaluator, options } = services.plugins.resolve(
-    'evaluator',
-    request.measurement?.evaluator,
-    'perplexity',
-    'measurement.evaluator',
-  );
-  const text = await services.texts.load(request.measurement?.text, model, 'measurement.text');
-  const { maxPositions } = model.language.checkpoint.config;
-  const protocol = decodeProtocol(request.measurement?.windows, request.fidelity, text, maxPositions, {
-    windows: 'measurement.windows',
-    fidelity: 'fidelity',
-  });
-  const plan = planWindows({ plugin: evaluator, options }, text, protocol, 'measurement.text');
-  await requirePrecision(model, evaluator, protocol, plan, 'fidelity');
-  model.language.requireMemory({ longest: protocol.window, precision: plan.fidelity.precision });
-  const dense = architectureKey(shape.layers);
-  const needsRecipe = selections.some(
-    ({ keptUnits, architecture }) => keptUnits === undefined && architectureKey(architecture) !== dense,
-  );
-  const recipe = needsRecipe ? await services.recipes.resolve(request.recipe, model, 'recipe') : undefined;
-  const restored = new Map<number, RecipeSpec>();
-  for (const [index, { mended }] of selections.entries()) {
-    if (mended !== undefined)
-      restored.set(index, await services.recipes.restore(mended, request.recipe?.calibration?.text, model));
-  }
-  const evaluation = { model, selections, plan, recipe, restored, evaluator, evaluatorOptions: options };
+  const evaluation = { model, ...(await resolveEvaluate(createRequestServices(services, model), request)) };
   return {
     plan: () => encodePlan(evaluation),
     run: workOn(model, (context) => runEvaluation(services, evaluation, context)),
   };
 }
 
-/** Targets before others get a turn. */
-const TARGETS_A_TURN = 16;
-
-const DENSE: EvaluateTarget = { target: { $case: 'dense', value: {} } };
-
-interface Evaluation {
+interface Evaluation extends ResolvedEvaluate {
   readonly model: OpenModel;
-  readonly selections: readonly Selection[];
-  readonly plan: EvaluationPlan;
-  readonly recipe: RecipeSpec | undefined;
-  /** The recipes of manifests whose outputs were mended, by target. */
-  readonly restored: ReadonlyMap<number, RecipeSpec>;
-  readonly evaluator: Evaluator;
-  readonly evaluatorOptions: unknown;
 }
+
+/** Costs that are counted before others get a turn. */
+const TARGETS_PER_TURN = 16;
 
 async function runEvaluation(
   services: EvaluateServices,
@@ -166,7 +108,7 @@ function sum(values: Iterable<number>): number {
 /** Measures targets that share a ranking; returns the tokens spent. */
 async function measure(
   services: EvaluateServices,
-  { model, plan, evaluator, evaluatorOptions }: Evaluation,
+  { model, plan, evaluator }: Evaluation,
   ranked: RankedModel,
   targets: readonly { readonly index: number; readonly architecture: Architecture }[],
   context: JobContext,
@@ -178,8 +120,8 @@ async function measure(
     requireUnchanged: checkpoint.files.requireUnchanged,
     recipeDigest: ranked.recipeDigest,
     subject: ranked.subject,
-    evaluator,
-    evaluatorOptions,
+    evaluator: evaluator.plugin,
+    evaluatorOptions: evaluator.options,
     plan,
   };
   let tokensSpent = 0;
@@ -223,7 +165,7 @@ async function encodePlan({ model, plan, selections, recipe, restored }: Evaluat
   const tokens = countCalibrated(recipe) + selections.length * plan.fidelity.tokens;
   const costs: Cost[] = [];
   for (const [index, { architecture, keptUnits }] of selections.entries()) {
-    if (index % TARGETS_A_TURN === TARGETS_A_TURN - 1) await setImmediate();
+    if (index % TARGETS_PER_TURN === TARGETS_PER_TURN - 1) await setImmediate();
     const { compensation } = (keptUnits === undefined ? recipe : restored.get(index)) ?? {};
     costs.push(
       ...encodeCosts(language.shape, architecture, [], exportedShape(language.shape, architecture, compensation)).slice(

@@ -1,7 +1,7 @@
 import type { Architecture } from '../../core/model/shape.js';
 import type { EvaluationPlan, EvaluationSubject, Evaluator } from '../../core/ports/evaluator.js';
 import type { Labeller, LabelOrder, LabelQueue } from '../../core/ports/label-queue.js';
-import { architectureKey } from '../encoding/architecture.js';
+import { architectureKey } from '../../core/model/architecture-key.js';
 import { fidelityDigest, measurementFingerprint } from '../encoding/measurement.js';
 
 /** What architectures are labelled for: a checkpoint under a recipe, measured by a plan. */

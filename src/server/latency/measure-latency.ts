@@ -3,7 +3,7 @@ import type { Architecture } from '../../core/model/shape.js';
 import type { WorkContext } from '../../core/ports/work-context.js';
 import type { LanguageModel, SubjectRecipe } from '../../engine/language-model.js';
 import { BudgetKind, type Cost } from '../../gen/prunecast/v1/common.js';
-import { encodeCosts } from '../encoding/space.js';
+import { encodeCosts } from '../encoding/costs.js';
 
 /** The stated costs of an architecture, its latency under each budget that limits it really measured beside the table's; without such a budget nothing is run. */
 export async function measureLatency(

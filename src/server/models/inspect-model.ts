@@ -1,20 +1,22 @@
 import { countParameters } from '../../core/model/parameters.js';
 import type { InspectModelRequest, InspectModelResponse } from '../../gen/prunecast/v1/model.js';
-import { decodeSpace, encodeDimension } from '../encoding/space.js';
+import { encodeDimension } from '../encoding/costs.js';
+import { decodeSpace } from '../requests/decode-space.js';
+import { DEFAULT_MAX_RATE } from '../requests/defaults.js';
 import { encodeArchitecture } from '../encoding/architecture.js';
-import type { PluginRegistry } from '../plugins/plugin-registry.js';
+import type { PluginLookup } from '../requests/plugin-lookup.js';
 import { listLoads } from './list-loads.js';
 import type { OpenModels } from './open-models.js';
 
 /** Describes a checkpoint: sizes, prunable dimensions, and which compensation through which exporter loads in what. */
 export async function inspectModel(
   models: OpenModels,
-  plugins: PluginRegistry,
+  plugins: PluginLookup,
   request: InspectModelRequest,
 ): Promise<InspectModelResponse> {
   const { language, tokenizer } = await models.open(request.model);
   const { shape, checkpoint } = language;
-  const space = decodeSpace(shape, request.space, { maxRate: 1 });
+  const space = decodeSpace(shape, request.space, DEFAULT_MAX_RATE);
   const prunable = new Set(space.dimensions.flatMap(({ layers }) => layers));
   const entries = [...checkpoint.tensors.values()];
   return {

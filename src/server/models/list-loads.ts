@@ -1,13 +1,12 @@
 import { PrunecastError } from '../../core/errors/prunecast-error.js';
-import type { ModelShape } from '../../core/model/shape.js';
+import type { Architecture, ModelShape } from '../../core/model/shape.js';
 import type { ExportSupport } from '../../core/ports/exporter.js';
 import type { LoadRow } from '../../gen/prunecast/v1/model.js';
 import type { PluginsByKind } from '../../core/ports/plugin-entry.js';
-import { makeUneven } from '../architectures/make-uneven.js';
-import type { PluginRegistry } from '../plugins/plugin-registry.js';
+import type { PluginLookup } from '../requests/plugin-lookup.js';
 
 /** One row for each compensation, exporter and kind of shape, with the exporter's default options; an exporter that has none says so in its rows. */
-export function listLoads(shape: ModelShape, plugins: PluginRegistry): LoadRow[] {
+export function listLoads(shape: ModelShape, plugins: PluginLookup): LoadRow[] {
   return plugins.all('compensation').flatMap(({ plugin: compensation }) =>
     plugins.all('exporter').flatMap(({ plugin: { id } }) =>
       [true, false].map((uniform) => {
@@ -32,7 +31,7 @@ export function listLoads(shape: ModelShape, plugins: PluginRegistry): LoadRow[]
 }
 
 function askExporter(
-  plugins: PluginRegistry,
+  plugins: PluginLookup,
   id: string,
   ask: (exporter: PluginsByKind['exporter'], options: unknown) => ExportSupport,
 ): ExportSupport {
@@ -46,4 +45,11 @@ function askExporter(
       reason: `depends on its options, which have no default: ${error.violations.map(({ field, description }) => `${field}: ${description}`).join('; ')}`,
     };
   }
+}
+
+/** The architecture with half of the first layer's channels gone: one whose layers differ, for asking what loads such shapes. */
+function makeUneven(architecture: Architecture): Architecture {
+  return architecture.map((layer, index) =>
+    index === 0 ? { ...layer, ffnChannels: Math.max(1, layer.ffnChannels >> 1) } : layer,
+  );
 }

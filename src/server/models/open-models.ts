@@ -4,7 +4,6 @@ import type { Int8Check } from '../../engine/graph/measure-int8.js';
 import { openLanguageModel, type LanguageModel } from '../../engine/language-model.js';
 import { createMemoryPool, type MemoryPool } from '../../engine/workers/memory-pool.js';
 import type { LatencyTable } from '../../core/budget/latency-table.js';
-import type { BudgetedModel } from '../encoding/budget.js';
 import { createLatencyTables } from '../latency/latency-tables.js';
 import { loadTokenizer, shareTokenizerSlots, type Tokenizer } from '../../engine/tokenizer/tokenizer.js';
 import type { TokenizerSlots } from '../../engine/tokenizer/tokenizer-slots.js';
@@ -23,11 +22,6 @@ export interface OpenModel {
   readonly timeShapes: (length: number, signal?: AbortSignal) => Promise<LatencyTable>;
   /** Tokens a second that it evaluates, as seen lately or by a short probe; undefined where neither is to be had. */
   readonly findPace: (signal?: AbortSignal) => Promise<number | undefined>;
-}
-
-/** A model as budgets look at it. */
-export function budgeted({ language: { shape, checkpoint }, timeShapes }: OpenModel): BudgetedModel {
-  return { shape, maxPositions: checkpoint.config.maxPositions, timeShapes };
 }
 
 export interface OpenModelsOptions {

@@ -1,6 +1,6 @@
 import { setImmediate } from 'node:timers/promises';
 import type { ExportPairsRequest, ExportPairsResponse } from '../../gen/prunecast/v1/pair.js';
-import { collectPairs } from '../predictors/prepare-fit.js';
+import { collectPairs } from './collect-pairs.js';
 import { requireText } from '../requests/fields.js';
 import type { PairSetRecords } from '../records/pair-set-records.js';
 import type { StudyRecords } from '../records/study-records.js';

@@ -1,19 +1,18 @@
-import { PrunecastError } from '../../core/errors/prunecast-error.js';
-import type { Store } from '../../core/ports/store.js';
-import { findLabelFault } from '../../core/metric.js';
 import type { Clock } from '../../core/ports/clock.js';
+import type { Store } from '../../core/ports/store.js';
+import { PrunecastError } from '../../core/errors/prunecast-error.js';
 import { JobState } from '../../gen/prunecast/v1/job.js';
 import type { ImportPairsRequest, ImportPairsResponse, Pair, PairSet } from '../../gen/prunecast/v1/pair.js';
-import { findMetric } from '../evaluation/find-metric.js';
-import type { PluginRegistry } from '../plugins/plugin-registry.js';
 import { createId } from '../records/create-id.js';
 import { newPairSet, type PairSetRecords } from '../records/pair-set-records.js';
 import { newStudy } from '../records/study-records.js';
+import { requireDistinctDimensions, requirePair, requireSameSet } from '../requests/decode-pairs.js';
+import type { PluginLookup } from '../requests/plugin-lookup.js';
 
 export interface ImportServices {
   readonly store: Pick<Store, 'keep'>;
   readonly pairSets: PairSetRecords;
-  readonly plugins: PluginRegistry;
+  readonly plugins: PluginLookup;
   readonly clock: Clock;
 }
 
@@ -72,7 +71,7 @@ interface Imported {
 }
 
 async function storeParts(
-  plugins: PluginRegistry,
+  plugins: PluginLookup,
   requests: AsyncIterable<ImportPairsRequest>,
   store: (part: PairSet) => Promise<void>,
 ): Promise<Imported> {
@@ -82,14 +81,15 @@ async function storeParts(
   const recipes = new Set<string>();
   for await (const { content } of requests) {
     if (content?.$case === 'set')
-      set = set === undefined ? requireNamed(content.value) : requireSame(set, content.value);
+      set = set === undefined ? takeFirst(content.value) : requireSameSet(set, content.value);
     if (set === undefined)
       throw PrunecastError.ofField('set', 'has not come: it is sent first, once, and then the pairs');
     if (content === undefined)
       throw PrunecastError.ofField('content', 'is not set: send the set first, and then a pair a message');
     for (const pair of content.$case === 'set' ? content.value.pairs : [content.value]) {
       const size = pair.rates.length + Object.keys(pair.metrics).length;
-      part.push(requirePair(plugins, pair, set.dimensions, count));
+      requirePair(plugins, pair, set.dimensions, count);
+      part.push(pair);
       recipes.add(pair.recipeDigest);
       [count, values, partValues] = [count + 1, values + size, partValues + size];
       if (count > MOST_PAIRS) throw tooMany(`more than ${MOST_PAIRS} pairs came`, MOST_PAIRS);
@@ -111,64 +111,7 @@ function tooMany(what: string, most: number): PrunecastError {
   return new PrunecastError('PAIRS_TOO_MANY', `${what}: import them in parts`, { metadata: { most: String(most) } });
 }
 
-function requireNamed(set: PairSet): PairSet {
-  const { dimensions } = set;
-  if (dimensions.length === 0)
-    throw PrunecastError.ofField('set.dimensions', 'is empty: name the columns of the rates');
-  const twice = dimensions.findIndex((name, index) => dimensions.indexOf(name) < index);
-  if (twice >= 0)
-    throw PrunecastError.ofField(
-      `set.dimensions[${twice}]`,
-      `is ${dimensions[twice]}, which is there already: name each column once`,
-    );
+function takeFirst(set: PairSet): PairSet {
+  requireDistinctDimensions(set, 'set');
   return { ...set, pairs: [] };
-}
-
-/** What all pairs of an import share, by the name of its field. */
-const SHARED = {
-  measurementFingerprint: 'measurement_fingerprint',
-  fidelityDigest: 'fidelity_digest',
-  checkpointDigest: 'checkpoint_digest',
-} as const;
-
-function requireSame(first: PairSet, other: PairSet): PairSet {
-  for (const [key, field] of Object.entries(SHARED) as [keyof typeof SHARED, string][]) {
-    if (first[key] === other[key]) continue;
-    throw new PrunecastError(
-      'MEASUREMENT_MISMATCH',
-      `set.${field}: is "${other[key]}", the first set has "${first[key]}": their labels do not compare, import them apart`,
-      {
-        metadata: { first: first[key], other: other[key] },
-        violations: [{ field: `set.${field}`, description: `is "${other[key]}"; the first set has "${first[key]}"` }],
-      },
-    );
-  }
-  if (
-    first.dimensions.length === other.dimensions.length &&
-    first.dimensions.every((name, index) => name === other.dimensions[index])
-  )
-    return first;
-  throw PrunecastError.ofField(
-    'set.dimensions',
-    `has ${other.dimensions.length} names that are not those of the first set (${first.dimensions.length}), or in another order`,
-    'PAIRS_INVALID',
-  );
-}
-
-function requirePair(plugins: PluginRegistry, pair: Pair, dimensions: readonly string[], index: number): Pair {
-  const refuse = (field: string, description: string): never => {
-    throw PrunecastError.ofField(`pairs[${index}].${field}`, description, 'PAIRS_INVALID');
-  };
-  if (pair.rates.length !== dimensions.length)
-    refuse('rates', `has ${pair.rates.length} rates; the set has ${dimensions.length} dimensions`);
-  const badRate = pair.rates.findIndex((rate) => !(rate >= 0 && rate <= 1));
-  if (badRate >= 0)
-    refuse(`rates[${badRate}]`, `is ${pair.rates[badRate]} (${dimensions[badRate]}); allowed is 0 to 1`);
-  const metrics = Object.entries(pair.metrics);
-  if (metrics.length === 0) refuse('metrics', 'is empty: a pair has at least one metric');
-  for (const [name, value] of metrics) {
-    const fault = findLabelFault(findMetric(plugins, name), value);
-    if (fault !== undefined) refuse(`metrics.${name}`, fault);
-  }
-  return pair;
 }

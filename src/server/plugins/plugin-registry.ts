@@ -1,21 +1,12 @@
 import { PrunecastError, type FieldViolation } from '../../core/errors/prunecast-error.js';
-import type { Plugin, PluginEntry, PluginsByKind } from '../../core/ports/plugin-entry.js';
-import type { PredictorChooser } from '../../core/ports/predictor.js';
+import type { Plugin, PluginEntry } from '../../core/ports/plugin-entry.js';
 import type { OptionsIssue, PluginKind } from '../../core/ports/plugin.js';
 import { describeOptions } from '../../plugin-host/check-manifest.js';
 import { guardPlugin } from '../../plugin-host/guards/guard-plugin.js';
 import { withVersion } from '../../plugin-host/import-plugins.js';
 import { INLINE_CALL_LIMIT_MS } from '../config/limits.js';
 import type { PluginRef } from '../../gen/prunecast/v1/common.js';
-
-/** A plug-in as a request asked for it. */
-export interface ResolvedPlugin<Kind extends PluginKind> {
-  readonly id: string;
-  readonly plugin: PluginsByKind[Kind];
-  /** Complete: defaults filled in. What the plug-in's own methods take. */
-  readonly options: unknown;
-  readonly moduleUrl: URL;
-}
+import { isChooser, type PluginLookup, type ResolvedPlugin } from '../requests/plugin-lookup.js';
 
 /** What a list says of a plug-in. */
 export interface ListedPlugin {
@@ -33,7 +24,7 @@ export interface ListedPlugin {
  * All plug-ins of a server, by kind and id. Every call of what it hands out is checked, and a synchronous one may take
  * `INLINE_CALL_LIMIT_MS`: it runs in the thread that answers all callers.
  */
-export class PluginRegistry {
+export class PluginRegistry implements PluginLookup {
   readonly #entries: readonly PluginEntry[];
   readonly #schemas: ReadonlyMap<Plugin, () => Readonly<Record<string, unknown>>>;
 
@@ -50,13 +41,7 @@ export class PluginRegistry {
     this.#schemas = new Map(chosen.map(({ entry, describe }) => [entry.plugin, describe]));
   }
 
-  /**
-   * The plug-in that a request names, its options checked and complete.
-   *
-   * @param ref undefined, or with an empty id, for the default
-   * @param fieldPath where `ref` stands in the request: `recipe.criterion`
-   * Throws PLUGIN_NOT_FOUND, and INVALID_OPTIONS with a path for each field at fault: `predictor.options.depth`.
-   */
+  /** As `PluginLookup.resolve`. */
   resolve<Kind extends PluginKind>(
     kind: Kind,
     ref: PluginRef | undefined,
@@ -123,11 +108,6 @@ const RUNS_IN = {
   evaluator: 'inline',
   strategy: 'inline',
 } as const satisfies Record<PluginKind, string>;
-
-/** Whether it stands for the best of the others. */
-export function isChooser(plugin: PluginsByKind['predictor']): plugin is PredictorChooser {
-  return 'compare' in plugin;
-}
 
 /** One entry per kind and id, sorted: where two have the same, the one that overrides the other. */
 function chooseEntries(entries: readonly PluginEntry[]): PluginEntry[] {

@@ -4,14 +4,14 @@ import type { EncodingBatch as EncodingBatchMessage } from '../../gen/prunecast/
 import type { Predictor } from '../../gen/prunecast/v1/predictor_types.js';
 import type { PredictRequest, PredictResponse } from '../../gen/prunecast/v1/pruning.js';
 import { MAX_MESSAGE_BYTES, MAX_PREDICT_ROWS } from '../config/limits.js';
-import type { PluginRegistry } from '../plugins/plugin-registry.js';
+import type { PluginLookup } from '../requests/plugin-lookup.js';
 import type { FittedPredictors } from './fitted-predictors.js';
 import { isOutside, listOutOfRange, predictMetrics } from './predict-metrics.js';
 import { withRecipe } from './with-recipe.js';
 
 /** What a fitted predictor says of a batch of architectures, in the metric's own unit. */
 export async function answerPredict(
-  { predictors, plugins }: { readonly predictors: FittedPredictors; readonly plugins: PluginRegistry },
+  { predictors, plugins }: { readonly predictors: FittedPredictors; readonly plugins: PluginLookup },
   request: PredictRequest,
   signal: AbortSignal,
 ): Promise<PredictResponse> {

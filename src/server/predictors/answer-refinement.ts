@@ -4,10 +4,10 @@ import type { ProposeRefinementRequest, ProposeRefinementResponse } from '../../
 import type { Predictor } from '../../gen/prunecast/v1/predictor_types.js';
 import { proposeRefinement, type RangeChange } from '../../search/fit/propose-refinement.js';
 import { encodeRangeChange } from '../encoding/range-change.js';
-import { decodeSpace } from '../encoding/space.js';
 import type { OpenModels } from '../models/open-models.js';
 import { requireText } from '../requests/fields.js';
-import { decodeRefinement } from '../studies/decode-study-plan.js';
+import { decodeRefinement } from '../requests/decode-refinement.js';
+import { decodeSpace } from '../requests/decode-space.js';
 import { findMetricPlace, readImportances, traceEffects } from './explain-predictor.js';
 import type { FittedPredictors } from './fitted-predictors.js';
 

@@ -3,7 +3,8 @@ import { addRecipeColumns } from '../../core/features/recipe-columns.js';
 import { type MetricDefinition, findLabelFault } from '../../core/metric.js';
 import type { PairTable, TargetMetric } from '../../core/pairs.js';
 import type { PluginsByKind } from '../../core/ports/plugin-entry.js';
-import type { FitRequest, MetricValues } from './fitted-predictors.js';
+import type { MetricValues } from '../requests/resolve-fit.js';
+import type { FitRequest } from './fit-request.js';
 
 /**
  * Pairs as a predictor takes them, a table a metric: enough, not too many, all numbers in bounds, values on the scale of the

@@ -6,7 +6,7 @@ import { encodeChoice } from '../encoding/predictor-choice.js';
 import { createId } from '../records/create-id.js';
 import { toTimestamp } from '../encoding/timestamp.js';
 import type { SavedFit } from './fit-messages.js';
-import type { FitRequest } from './fitted-predictors.js';
+import type { FitRequest } from './fit-request.js';
 
 /**
  * A new predictor as callers see it.

@@ -1,21 +1,26 @@
-import { PrunecastError } from '../../core/errors/prunecast-error.js';
 import type { ErrorTable } from '../../core/features/error-table.js';
 import type { PairSet } from '../../gen/prunecast/v1/pair.js';
 import type { FitPredictorRequest } from '../../gen/prunecast/v1/predictor.js';
 import { PredictorFeatures } from '../../gen/prunecast/v1/predictor_types.js';
 import { SearchRequest } from '../../gen/prunecast/v1/pruning.js';
+import { PrunecastError } from '../../core/errors/prunecast-error.js';
 import type { JobContext } from '../jobs/jobs.js';
 import { workContext } from '../jobs/work-context.js';
+import type { OpenModels } from '../models/open-models.js';
 import type { RecipePreparer } from '../recipes/prepare-recipe.js';
+import { createRequestServices, type ResolvingServices } from '../recipes/request-services.js';
+import { applyPreset } from '../requests/apply-preset.js';
+import { decodeErrorTables } from '../requests/decode-error-tables.js';
+import { decodeFeatures } from '../requests/decode-features.js';
+import { resolveQuestion, resolveRecipeOf } from '../requests/resolve-search.js';
 import type { StudyRecords } from '../records/study-records.js';
-import { applyPreset } from '../studies/apply-preset.js';
-import { openQuestion, openRecipe, type QuestionServices } from '../studies/study-question.js';
-import { measureErrorTables, readFeatures } from './measure-error-tables.js';
+import { measureErrorTables } from './measure-error-tables.js';
 
 /** Brings the tables of a fit, once its job runs. */
 export type TableSource = (context: JobContext) => Promise<readonly ErrorTable[]>;
 
-export interface TableServices extends QuestionServices {
+export interface TableServices extends ResolvingServices {
+  readonly models: OpenModels;
   readonly studies: StudyRecords;
   readonly preparer: RecipePreparer;
 }
@@ -24,44 +29,15 @@ export interface TableServices extends QuestionServices {
  * Where the features of a FitPredictor request come from: nowhere for rates alone, the request's own tables, or the recipe of
  * its study.
  *
- * @throws PrunecastError INVALID_REQUEST with the field at fault, and as `openQuestion` and `openRecipe`
+ * @throws PrunecastError INVALID_REQUEST with the field at fault, and as `resolveRecipeOf`
  */
 export async function planTables(
   services: TableServices,
   request: FitPredictorRequest,
   set: PairSet,
 ): Promise<TableSource> {
-  const features = readFeatures(request.features, []);
-  const tables = request.errorTables.map((table, index): ErrorTable => {
-    const field = `error_tables[${index}]`;
-    if (!set.dimensions.includes(table.dimension))
-      throw PrunecastError.ofField(`${field}.dimension`, `is "${table.dimension}", which is no dimension of the pairs`);
-    if (request.errorTables.findIndex(({ dimension }) => dimension === table.dimension) < index)
-      throw PrunecastError.ofField(
-        `${field}.dimension`,
-        `is "${table.dimension}" again: give each dimension one table`,
-      );
-    if (table.errors.length < 2)
-      throw PrunecastError.ofField(
-        `${field}.errors`,
-        `has ${table.errors.length} values: one for every kept count from none to all is needed`,
-      );
-    const bad = table.errors.findIndex((error) => !(error >= 0 && error < Number.POSITIVE_INFINITY));
-    if (bad >= 0)
-      throw PrunecastError.ofField(
-        `${field}.errors[${bad}]`,
-        `is ${table.errors[bad]}; a finite number of at least 0 is needed`,
-      );
-    return { dimension: table.dimension, errors: Float32Array.from(table.errors) };
-  });
-  if (features !== PredictorFeatures.RATES_AND_ERRORS) {
-    if (tables.length > 0)
-      throw PrunecastError.ofField(
-        'error_tables',
-        'are given, and the features are the rates alone: ask for RATES_AND_ERRORS',
-      );
-    return () => Promise.resolve([]);
-  }
+  const tables = decodeErrorTables(request, set);
+  if (tables === undefined) return () => Promise.resolve([]);
   return tables.length > 0 ? () => Promise.resolve(tables) : planMeasurement(services, request, set);
 }
 
@@ -78,15 +54,17 @@ async function planMeasurement(
     );
   }
   const request = applyPreset(SearchRequest.decode(study.request));
-  const question = await openQuestion(services, request);
-  const recipe = await openRecipe(
-    services,
+  const model = await services.models.open(request.model);
+  const resolving = createRequestServices(services, model);
+  const question = await resolveQuestion(resolving, request);
+  const recipe = await resolveRecipeOf(
+    resolving,
     request,
     question,
     findCommonest(pairs.map(({ recipeDigest }) => recipeDigest)),
   );
-  readFeatures(PredictorFeatures.RATES_AND_ERRORS, [recipe]);
-  const { language } = question.model;
+  decodeFeatures(PredictorFeatures.RATES_AND_ERRORS, [recipe]);
+  const { language } = model;
   return (context) =>
     measureErrorTables(
       services.plugins,

@@ -3,10 +3,9 @@ import type { RateRange } from '../../core/space/count-rule.js';
 import { measureEffects, type EffectCurve } from '../../core/statistics/explain.js';
 import type { ExplainPredictorRequest, ExplainPredictorResponse } from '../../gen/prunecast/v1/predictor.js';
 import { MAX_MESSAGE_BYTES } from '../config/limits.js';
+import { DEFAULT_CURVE_POINTS } from '../requests/defaults.js';
 import { requireInteger, requireText } from '../requests/fields.js';
 import type { FittedPredictors, OpenMetric, OpenPredictor } from './fitted-predictors.js';
-
-const DEFAULT_POINTS = 11;
 
 /** Pairs that a curve is the mean over; thousands of imported ones would say no more and take minutes. */
 const MOST_ROWS = 200;
@@ -22,7 +21,8 @@ export async function explainPredictor(
   request: ExplainPredictorRequest,
   signal: AbortSignal,
 ): Promise<ExplainPredictorResponse> {
-  const points = request.points === 0 ? DEFAULT_POINTS : requireInteger(request.points, 'points', { min: 2, max: 101 });
+  const points =
+    request.points === 0 ? DEFAULT_CURVE_POINTS : requireInteger(request.points, 'points', { min: 2, max: 101 });
   const open = await predictors.open(requireText(request.predictorId, 'predictor_id'), signal);
   const { dimensions, minRates, maxRates } = open.predictor;
   requireRoom(dimensions, points);

@@ -1,21 +1,7 @@
-import type { ErrorTable } from '../../core/features/error-table.js';
 import type { PairTable } from '../../core/pairs.js';
-import type { RateRange } from '../../core/space/count-rule.js';
 import type { ErrorMessage } from '../../engine/workers/message-errors.js';
-import type { MetricFit } from './fit-metric.js';
+import type { FitSettings, MetricFit } from './fit-metric.js';
 import type { PredictorModule } from './predictor-host.js';
-
-/** All that decides a fit but its pairs. */
-export interface FitSettings {
-  readonly tables: readonly ErrorTable[];
-  readonly seed: number;
-  /** The rates between which effects are looked at. */
-  readonly ranges: readonly RateRange[];
-  /** Whether the learning curve is asked for. */
-  readonly learning: boolean;
-  /** Rows of the pairs, ascending, that a backend fitted elsewhere has not seen. */
-  readonly unseen: readonly number[];
-}
 
 /** The plug-in to be fitted, or those among which it is chosen. */
 export interface BackendsMessage {
@@ -26,7 +12,7 @@ export interface BackendsMessage {
 
 /** What the thread of a fit is started with. */
 export interface FitTask extends FitSettings {
-  /** One a metric, which share their rates. */
+  /** One per metric, which share their rates. */
   readonly pairs: readonly PairTable[];
   /** Names of the rates' columns, without those of recipes. */
   readonly dimensions: readonly string[];

@@ -1,4 +1,5 @@
 import { PrunecastError } from '../../core/errors/prunecast-error.js';
+import type { ErrorTable } from '../../core/features/error-table.js';
 import type { PairTable } from '../../core/pairs.js';
 import { createRng } from '../../core/random.js';
 import type { RateRange } from '../../core/space/count-rule.js';
@@ -7,9 +8,20 @@ import { type FitQuality, measureQuality } from '../../search/fit/fit-quality.js
 import { judgeFit, judgeUnseen, type FitJudgement } from '../../search/fit/judge-fit.js';
 import { predictOutOfFold } from '../../search/fit/predict-out-of-fold.js';
 import { traceLearning, type LearningPoint } from '../../search/fit/trace-learning.js';
-import type { FitSettings } from './fit-messages.js';
 import type { HostedPredictor, PredictorModule } from './predictor-host.js';
 import { fitWidened } from './widened-predictor.js';
+
+/** All that decides a fit but its pairs. */
+export interface FitSettings {
+  readonly tables: readonly ErrorTable[];
+  readonly seed: number;
+  /** The rates between which effects are looked at. */
+  readonly ranges: readonly RateRange[];
+  /** Whether the learning curve is asked for. */
+  readonly learning: boolean;
+  /** Rows of the pairs, ascending, that a backend fitted elsewhere has not seen. */
+  readonly unseen: readonly number[];
+}
 
 /** A fit of one metric, and all that was found out about it. */
 export interface MetricFit {

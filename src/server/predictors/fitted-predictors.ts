@@ -1,68 +1,26 @@
 import { PrunecastError } from '../../core/errors/prunecast-error.js';
-import type { ErrorTable } from '../../core/features/error-table.js';
 import { nameColumns } from '../../core/features/recipe-columns.js';
 import type { MetricDefinition } from '../../core/metric.js';
 import type { Clock } from '../../core/ports/clock.js';
-import type { RateRange } from '../../core/space/count-rule.js';
 import type { Predictor } from '../../gen/prunecast/v1/predictor_types.js';
 import type { PredictorChoice } from '../../search/fit/choose-predictor.js';
 import type { FitJudgement } from '../../search/fit/judge-fit.js';
-import { isChooser, type PluginRegistry, type ResolvedPlugin } from '../plugins/plugin-registry.js';
+import { isChooser, type ResolvedPlugin, type PluginLookup } from '../requests/plugin-lookup.js';
 import type { FitEvidence } from '../../core/ports/predictor-store.js';
-import type { Store, StoreRecord } from '../../core/ports/store.js';
+import type { Store } from '../../core/ports/store.js';
 import { newPredictor, type FittedRecord, type PredictorRecords } from '../records/predictor-records.js';
 import { orAborted } from '../../core/or-aborted.js';
 import { readStored } from '../../core/errors/read-stored.js';
 import { checkPairs } from './check-pairs.js';
 import { describePredictor, listRanges } from './describe-predictor.js';
 import { fitInThread } from './fit-in-thread.js';
+import type { FitRequest } from './fit-request.js';
 import type { BackendsMessage } from './fit-messages.js';
 import { listModules } from './list-modules.js';
 import type { ReadPluginFiles } from './read-plugin-files.js';
 import { describeModule, fitHosted, type HostedPredictor, type PredictorModule } from './predictor-host.js';
 import { decodeStoredModel, encodeStoredModel } from './stored-model.js';
 import { loadWidened } from './widened-predictor.js';
-
-/** What one metric was measured to be. */
-export interface MetricValues {
-  readonly metric: MetricDefinition;
-  /** One a pair, in the metric's own unit. */
-  readonly values: Float64Array;
-}
-
-/** What a predictor is fitted on and for. */
-export interface FitRequest extends MetricValues {
-  readonly plugin: ResolvedPlugin<'predictor'>;
-  /** Further metrics of the same pairs, each with a model of its own. */
-  readonly others?: readonly MetricValues[];
-  readonly dimensions: readonly string[];
-  /** [pairs, dimensions], row-major. */
-  readonly rates: Float32Array;
-  /** The recipe digest of each pair; an input of its own where there are several, the source's one by default. */
-  readonly recipes?: readonly string[];
-  readonly seed: number;
-  readonly source: PairSource;
-  /** The rates between which effects are looked at, dimension by dimension; those of the pairs by default. */
-  readonly ranges?: readonly RateRange[];
-  /** What is looked up beside the rates, of `measureErrorTables`; nothing by default. */
-  readonly tables?: readonly ErrorTable[];
-  /** Whether the learning curve is traced too. @default false */
-  readonly learning?: boolean;
-  /** Rows of the pairs, ascending, that a plug-in fitted elsewhere has not seen. @default none */
-  readonly unseen?: readonly number[];
-  /** Has the predictor stored together with what tells of it; by default it is stored at once. */
-  readonly join?: (record: StoreRecord) => void;
-}
-
-/** What all pairs share; empty where the caller did not say. */
-export interface PairSource {
-  readonly model: string;
-  readonly checkpointDigest: string;
-  readonly measurementFingerprint: string;
-  readonly fidelityDigest: string;
-  readonly recipeDigests: readonly string[];
-  readonly studyId: string;
-}
 
 export interface FitResult {
   readonly predictor: Predictor;
@@ -122,7 +80,7 @@ export interface FittedPredictors {
 export interface FittedPredictorsOptions {
   readonly store: Pick<Store, 'keep'>;
   readonly records: PredictorRecords;
-  readonly plugins: PluginRegistry;
+  readonly plugins: PluginLookup;
   readonly clock: Clock;
   readonly readFiles: ReadPluginFiles;
 }
@@ -254,7 +212,7 @@ export function createFittedPredictors({
 
 /** The plug-in to be fitted, with its files, or those among which it is chosen. Throws as `listModules` and `readFiles`. */
 async function describeBackends(
-  plugins: PluginRegistry,
+  plugins: PluginLookup,
   resolved: ResolvedPlugin<'predictor'>,
   readFiles: ReadPluginFiles,
 ): Promise<BackendsMessage> {
@@ -302,7 +260,7 @@ function createLoaded(load: (signal: AbortSignal) => Promise<OpenPredictor>): Lo
 
 async function load(
   records: PredictorRecords,
-  plugins: PluginRegistry,
+  plugins: PluginLookup,
   predictorId: string,
   signal: AbortSignal,
 ): Promise<OpenPredictor> {
@@ -311,7 +269,7 @@ async function load(
 }
 
 async function openRecord(
-  plugins: PluginRegistry,
+  plugins: PluginLookup,
   { predictor, model }: FittedRecord,
   residuals: Float64Array,
   signal: AbortSignal,
@@ -342,7 +300,7 @@ async function openRecord(
 }
 
 /** The plug-in that a stored predictor was fitted by. Throws PLUGIN_NOT_FOUND. */
-function findModule(plugins: PluginRegistry, predictorId: string, backend: string): PredictorModule {
+function findModule(plugins: PluginLookup, predictorId: string, backend: string): PredictorModule {
   const entry = plugins.all('predictor').find(({ plugin }) => plugin.id === backend);
   if (entry !== undefined && !isChooser(entry.plugin))
     return describeModule(entry.plugin, { moduleUrl: entry.moduleUrl, options: undefined });

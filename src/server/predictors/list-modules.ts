@@ -1,10 +1,10 @@
 import { PrunecastError } from '../../core/errors/prunecast-error.js';
 import type { PredictorComparison } from '../../core/ports/predictor.js';
-import { isChooser, type PluginRegistry } from '../plugins/plugin-registry.js';
+import { isChooser, type PluginLookup } from '../requests/plugin-lookup.js';
 import { describeModule, type PredictorModule } from './predictor-host.js';
 
 /** Those among which a choice is made, with their defaults. Throws PLUGIN_NOT_FOUND, INVALID_OPTIONS. */
-export function listModules(plugins: PluginRegistry, { among }: PredictorComparison): PredictorModule[] {
+export function listModules(plugins: PluginLookup, { among }: PredictorComparison): PredictorModule[] {
   const ids =
     among.length > 0
       ? among

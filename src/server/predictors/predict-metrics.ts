@@ -5,8 +5,8 @@ import { rmse } from '../../core/statistics/regression-error.js';
 import type { Predictor } from '../../gen/prunecast/v1/predictor_types.js';
 import type { OutOfRange } from '../../gen/prunecast/v1/pruning.js';
 import type { MetricPrediction } from '../../gen/prunecast/v1/study.js';
-import { findMetric } from '../evaluation/find-metric.js';
-import type { PluginRegistry } from '../plugins/plugin-registry.js';
+import { findMetric } from '../requests/find-metric.js';
+import type { PluginLookup } from '../requests/plugin-lookup.js';
 import type { OpenPredictor } from './fitted-predictors.js';
 
 /** How sure an interval is: 9 of 10 new labels lie within. */
@@ -19,7 +19,7 @@ const COVERAGE = 0.9;
  * prediction, or an end of its interval, is not finite in that unit.
  */
 export async function predictMetrics(
-  plugins: PluginRegistry,
+  plugins: PluginLookup,
   { metrics }: OpenPredictor,
   batch: EncodingBatch,
   signal: AbortSignal,

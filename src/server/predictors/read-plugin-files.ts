@@ -1,6 +1,6 @@
 import { openFileWithin, readOpened } from '../config/open-file-within.js';
 import type { PathField } from '../config/resolve-within.js';
-import { isChooser, type ResolvedPlugin } from '../plugins/plugin-registry.js';
+import { isChooser, type ResolvedPlugin } from '../requests/plugin-lookup.js';
 
 /** The files that a predictor's options name, read whole; undefined for one that names none. */
 export type ReadPluginFiles = (

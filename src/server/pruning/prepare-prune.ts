@@ -1,46 +1,34 @@
 import { setImmediate } from 'node:timers/promises';
-import type { Architecture, ModelShape } from '../../core/model/shape.js';
-import { selectKeptUnits } from '../../core/model/units.js';
 import { PrunecastError } from '../../core/errors/prunecast-error.js';
-import type { Exporter } from '../../core/ports/exporter.js';
+import { exportedShape } from '../../core/model/add-output-biases.js';
+import { selectKeptUnits } from '../../core/model/units.js';
 import { decodeCounts } from '../../core/space/search-space.js';
+import type { OutputFolders } from '../../core/ports/outputs.js';
 import { listCompanions } from '../../engine/checkpoint/list-companions.js';
-import { findCalibrationErrorAllocation } from '../../search/controls/calibration-error.js';
-import type { PluginRef, Text } from '../../gen/prunecast/v1/common.js';
 import type { Plan, PruneRequest } from '../../gen/prunecast/v1/pruning.js';
-import { hardestOf } from '../architectures/make-uneven.js';
-import {
-  openSpaces,
-  requireSameUnits,
-  resolveSelection,
-  type Selection,
-  type SharedBudgets,
-} from '../architectures/resolve-selection.js';
+import { findCalibrationErrorAllocation } from '../../search/controls/calibration-error.js';
 import { encodeArchitecture } from '../encoding/architecture.js';
-import { estimateSeconds } from '../evaluation/estimate-seconds.js';
-import { encodeFeasible } from '../encoding/budget.js';
-import { measureLatency } from '../latency/measure-latency.js';
-import { encodeCosts } from '../encoding/space.js';
+import { encodeCosts, encodeFeasible } from '../encoding/costs.js';
 import type { JobContext, JobResult } from '../jobs/jobs.js';
 import type { Prepared, RestartedJob } from '../jobs/runnable-kind.js';
 import { workContext } from '../jobs/work-context.js';
-import { budgeted, type OpenModel, type OpenModels } from '../models/open-models.js';
+import { measureLatency } from '../latency/measure-latency.js';
+import { estimateSeconds } from '../models/estimate-seconds.js';
+import type { OpenModel, OpenModels } from '../models/open-models.js';
 import { workOn } from '../models/work-on.js';
-import type { PluginRegistry } from '../plugins/plugin-registry.js';
 import { measureLayerErrors } from '../recipes/allocation-inputs.js';
 import type { RankedModel, RecipePreparer } from '../recipes/prepare-recipe.js';
-import { exportedShape, type RecipeResolver, type RecipeSpec } from '../recipes/recipe-spec.js';
-import type { OutputFolders } from '../../core/ports/outputs.js';
-import type { TextSource } from '../texts/text-source.js';
+import { createRequestServices, type ResolvingServices } from '../recipes/request-services.js';
+import { findHardestArchitecture } from '../requests/hardest-architecture.js';
+import { resolvePrune, type ResolvedPrune } from '../requests/resolve-prune.js';
+import { requireSameUnits, type Selection } from '../requests/resolve-selection.js';
+import { findLoaders, planOutput, type OutputServices } from './plan-output.js';
 import { writePruned, type OutputPlan } from './write-pruned.js';
 
-export interface PruneServices {
+export interface PruneServices extends ResolvingServices, OutputServices {
   readonly models: OpenModels;
-  readonly plugins: PluginRegistry;
-  readonly recipes: RecipeResolver;
-  readonly preparer: RecipePreparer;
   readonly outputs: OutputFolders;
-  readonly texts: TextSource;
+  readonly preparer: RecipePreparer;
 }
 
 /** Checks a Prune request down to its architecture and output; `run` then ranks, cuts and writes. */
@@ -51,19 +39,11 @@ export async function preparePrune(
 ): Promise<Prepared> {
   const model = await services.models.open(request.model);
   const { shape } = model.language;
-  const counted = services.recipes.countedShape(shape, [{ recipe: request.recipe, field: 'recipe' }], request.space);
-  const selection = await resolveSelection(
-    { model: budgeted(model), outputs: services.outputs },
-    request.selection,
-    openSpaces(shape, counted, request.space),
-    '',
-  );
   const output = await planOutput(services, request, model, restarted);
-  const recipe = await resolveRecipe(services, request, model, selection);
-  const byError = recipe?.compensation.plugin.needs.includes('gram') === true ? selection.budgets : undefined;
+  const { selection, recipe, byError } = await resolvePrune(createRequestServices(services, model), request);
   const loadsIn = findLoaders(
     shape,
-    byError === undefined ? selection.architecture : hardestOf(byError.space, 1),
+    byError === undefined ? selection.architecture : findHardestArchitecture(byError.space, 1),
     output,
     recipe,
   );
@@ -100,72 +80,9 @@ async function encodePlan({ model, selection, byError, recipe }: Pruning, loadsI
   };
 }
 
-/** The recipe that ranks and mends: the request's own, or that of a manifest whose output was mended; undefined where units were named alone. */
-async function resolveRecipe(
-  { recipes }: PruneServices,
-  { recipe }: PruneRequest,
-  model: OpenModel,
-  { keptUnits, mended }: Selection,
-): Promise<RecipeSpec | undefined> {
-  if (mended !== undefined) return recipes.restore(mended, recipe?.calibration?.text, model);
-  return keptUnits === undefined ? recipes.resolve(recipe, model, 'recipe') : undefined;
-}
-
-/**
- * Where a request's output goes; a job that is run again may find there what it wrote before. Throws PLUGIN_NOT_FOUND,
- * INVALID_OPTIONS, and what `OutputFolders.check` throws.
- */
-export async function planOutput(
-  { plugins, outputs, texts }: Pick<PruneServices, 'plugins' | 'outputs' | 'texts'>,
-  request: { readonly exporter: PluginRef | undefined; readonly output: string; readonly overwrite: boolean },
-  { language }: OpenModel,
-  restarted?: RestartedJob,
-): Promise<OutputPlan> {
-  const { plugin, options, moduleUrl } = plugins.resolve('exporter', request.exporter, 'hf', 'exporter');
-  const overwrites = request.overwrite ? 'any' : restarted === undefined ? 'none' : 'own';
-  const located = await Promise.all(
-    listTextPaths(request).map(async (path) => ({ path: await texts.locate(path), name: `the text ${path}` })),
-  );
-  const files = located.flatMap(({ path, name }) => (path === undefined ? [] : [{ path, name }]));
-  const target = {
-    output: request.output,
-    reads: [{ path: language.checkpoint.directory, name: 'the model' }, ...files],
-  };
-  await outputs.check(target, overwrites === 'none' ? 'refuse' : 'replace');
-  return { ...target, overwrites, exporter: plugin as Exporter, exporterOptions: options, exporterUrl: moduleUrl };
-}
-
-/** The paths of all texts that a request names, wherever in it they stand. */
-function listTextPaths(message: object): string[] {
-  if (Array.isArray(message) && typeof message[0] !== 'object') return []; // numbers, and possibly many
-  return Object.entries(message).flatMap(([name, value]: [string, unknown]) => {
-    if (typeof value !== 'object' || value === null || ArrayBuffer.isView(value)) return [];
-    if (name !== 'source') return listTextPaths(value);
-    const { $case, value: path } = value as Partial<NonNullable<Text['source']>>;
-    return $case === 'path' && typeof path === 'string' ? [path] : [];
-  });
-}
-
-/** What will load an output. Throws INVALID_REQUEST where the exporter cannot write it, biases of the recipe's compensation included. */
-export function findLoaders(
-  shape: ModelShape,
-  architecture: Architecture,
-  { exporter, exporterOptions }: OutputPlan,
-  recipe: RecipeSpec | undefined,
-): readonly string[] {
-  const addsBias = recipe?.compensation.plugin.addsBias === true;
-  const supported = exporter.supports(shape, architecture, addsBias ? 'added' : 'none', exporterOptions);
-  if (supported.ok) return supported.loadsIn;
-  throw PrunecastError.ofField('exporter', supported.reason);
-}
-
-interface Pruning {
+interface Pruning extends ResolvedPrune {
   readonly model: OpenModel;
-  readonly selection: Selection;
-  /** Budgets that are shared out anew once the calibration errors are known. */
-  readonly byError: SharedBudgets | undefined;
   readonly output: OutputPlan;
-  readonly recipe: RecipeSpec | undefined;
 }
 
 async function runPrune(services: PruneServices, pruning: Pruning, context: JobContext): Promise<JobResult> {

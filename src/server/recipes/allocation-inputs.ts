@@ -3,9 +3,9 @@ import type { WorkContext } from '../../core/ports/work-context.js';
 import type { LanguageModel, SubjectRecipe } from '../../engine/language-model.js';
 import type { LayerErrors } from '../../search/controls/calibration-error.js';
 import type { LayerScores } from '../../search/controls/global-threshold.js';
-import type { PluginRegistry } from '../plugins/plugin-registry.js';
+import type { PluginLookup } from '../requests/plugin-lookup.js';
 import type { RankedModel } from './prepare-recipe.js';
-import type { RecipeSpec } from './recipe-spec.js';
+import type { RecipeSpec } from '../requests/recipe.js';
 
 /** The scores that ranked a model, in the form that control `global-threshold` takes; undefined where no criterion ranked it. */
 export function listLayerScores({ scores }: RankedModel): LayerScores[] | undefined {
@@ -18,7 +18,7 @@ export function listLayerScores({ scores }: RankedModel): LayerScores[] | undefi
  * recipe without calibration.
  */
 export async function measureLayerErrors(
-  plugins: PluginRegistry,
+  plugins: PluginLookup,
   language: LanguageModel,
   spec: RecipeSpec,
   { recipe }: RankedModel,

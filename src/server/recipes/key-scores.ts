@@ -5,7 +5,7 @@ import type { LanguageModel } from '../../engine/language-model.js';
 import { SCORES_REVISION } from '../../engine/ranking/unit-scores.js';
 import { workerUrl } from '../../engine/workers/worker-url.js';
 import { VERSION } from '../config/version.js';
-import type { RecipeSpec } from './recipe-spec.js';
+import type { RecipeSpec } from '../requests/recipe.js';
 
 /**
  * A digest of all that a recipe's scores depend on: weights, criterion (its module too, so that one in the making never gets

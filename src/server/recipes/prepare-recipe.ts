@@ -13,7 +13,7 @@ import type {
 import { rankUnits } from '../../engine/ranking/rank-units.js';
 import type { ScoreCache } from '../../core/ports/score-cache.js';
 import { keyScores } from './key-scores.js';
-import type { RecipeSpec } from './recipe-spec.js';
+import type { RecipeSpec } from '../requests/recipe.js';
 
 /** A model with its units in order, ready to be evaluated and cut. */
 export interface RankedModel {

@@ -1,4 +1,5 @@
 import { PrunecastError } from '../../core/errors/prunecast-error.js';
+import { DEFAULT_PAGE_SIZE } from './defaults.js';
 
 /** The text, which must not be empty. Throws INVALID_REQUEST with the field's path. */
 export function requireText(value: string, field: string): string {
@@ -32,9 +33,9 @@ export function requireInteger(value: number, field: string, { min, max }: Bound
   return value;
 }
 
-/** The page size: 100 when it is 0. */
+/** The page size; the default for 0. */
 export function readPageSize(value: number): number {
-  return value === 0 ? 100 : value;
+  return value === 0 ? DEFAULT_PAGE_SIZE : value;
 }
 
 /** The value of an enum, undefined when it is unset (0). */

@@ -1,18 +1,18 @@
 import { ModelServiceService } from '../../gen/prunecast/v1/model.js';
 import { inspectModel } from '../models/inspect-model.js';
 import type { OpenModels } from '../models/open-models.js';
-import { scoreModel } from '../models/score-model.js';
-import type { PluginRegistry } from '../plugins/plugin-registry.js';
-import { attend } from '../models/attend.js';
+import { scoreModel } from '../recipes/score-model.js';
+import type { PluginLookup } from '../requests/plugin-lookup.js';
+import { attend } from './attend.js';
 import type { RecipePreparer } from '../recipes/prepare-recipe.js';
-import type { RecipeResolver } from '../recipes/recipe-spec.js';
+import type { RecipeResolver } from '../recipes/recipe-resolver.js';
 import { defineService, type RpcService } from './rpc-service.js';
 import { serveStream } from './serve-stream.js';
 import { serveUnary } from './serve-unary.js';
 
 export interface ModelServices {
   readonly models: OpenModels;
-  readonly plugins: PluginRegistry;
+  readonly plugins: PluginLookup;
   readonly recipes: RecipeResolver;
   readonly preparer: RecipePreparer;
 }

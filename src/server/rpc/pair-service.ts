@@ -4,7 +4,7 @@ import type { Jobs } from '../jobs/jobs.js';
 import { startKind, type RunnableKind } from '../jobs/runnable-kind.js';
 import { exportPairs } from '../pairs/export-pairs.js';
 import { importPairs, type ImportServices } from '../pairs/import-pairs.js';
-import type { SearchServices } from '../studies/prepare-search.js';
+import type { SearchServices } from '../studies/search-services.js';
 import { defineService, type RpcService } from './rpc-service.js';
 import { serveClientStream } from './serve-client-stream.js';
 import { serveStream } from './serve-stream.js';

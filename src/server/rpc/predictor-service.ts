@@ -5,7 +5,7 @@ import { answerRefinement, type RefinementServices } from '../predictors/answer-
 import { explainPredictor } from '../predictors/explain-predictor.js';
 import type { FitServices } from '../predictors/prepare-fit.js';
 import type { PredictorRecords } from '../records/predictor-records.js';
-import { attend } from '../models/attend.js';
+import { attend } from './attend.js';
 import { readPageSize, requireText } from '../requests/fields.js';
 import { defineService, type RpcService } from './rpc-service.js';
 import { serveUnary } from './serve-unary.js';

@@ -1,7 +1,7 @@
 import { StudyServiceService } from '../../gen/prunecast/v1/study.js';
 import { answerQuery, type QueryServices } from '../studies/answer-query.js';
 import { describeStudy, type StudyServices } from '../studies/describe-study.js';
-import { attend } from '../models/attend.js';
+import { attend } from './attend.js';
 import { readEnum, readPageSize, requireText } from '../requests/fields.js';
 import { defineService, type RpcService } from './rpc-service.js';
 import { serveUnary } from './serve-unary.js';

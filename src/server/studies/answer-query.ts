@@ -10,27 +10,34 @@ import { scorePredicted } from '../../search/objectives/score-point.js';
 import { proposeCandidates } from '../../search/phases/search/propose-candidates.js';
 import { objectivesOf } from '../../search/study/plan.js';
 import { encodeArchitecture } from '../encoding/architecture.js';
-import { encodeCosts } from '../encoding/space.js';
+import { encodeCosts } from '../encoding/costs.js';
 import { requireSameCheckpoint, requireSameDimensions } from '../predictors/answer-refinement.js';
 import type { OpenPredictor } from '../predictors/fitted-predictors.js';
 import { listOutOfRange, predictMetrics } from '../predictors/predict-metrics.js';
 import type { Jobs } from '../jobs/jobs.js';
+import { DEFAULT_ANSWERS } from '../requests/defaults.js';
 import { requireText } from '../requests/fields.js';
+import type { OpenModel } from '../models/open-models.js';
 import { orderLabels } from '../labels/label-task.js';
 import type { PredictorRecords } from '../records/predictor-records.js';
 import type { StudyRecord } from '../records/study-records.js';
-import type { SearchServices } from './prepare-search.js';
-import { chooseStrategy } from './choose-strategy.js';
+import type { SearchServices } from './search-services.js';
+import { chooseStrategy } from '../requests/choose-strategy.js';
 import { createTarget } from './sample-phase.js';
-import { applyPreset } from './apply-preset.js';
+import { applyPreset } from '../requests/apply-preset.js';
 import { askPredictors, listPredicted } from './study-predictors.js';
-import { openQuestion, openSubject, type StudyQuestion } from './study-question.js';
+import { createRequestServices } from '../recipes/request-services.js';
+import { resolveQuestion, resolveSubject, type StudyQuestion } from '../requests/resolve-search.js';
 import { prepareRecipe } from './study-recipes.js';
 
 export interface QueryServices extends SearchServices {
   readonly predictorStore: PredictorRecords;
   readonly store: Pick<Store, 'keep'>;
   readonly jobs: Pick<Jobs, 'takeTurn'>;
+}
+
+interface OpenQuestion extends StudyQuestion {
+  readonly model: OpenModel;
 }
 
 /** Candidates that are predicted for an answer: a tenth of a study's, as a caller waits for it. */
@@ -51,9 +58,10 @@ export async function answerQuery(
   signal: AbortSignal,
 ): Promise<QueryStudyResponse> {
   const study = await services.studies.get(requireText(request.studyId, 'study_id'));
-  const count = request.count === 0 ? 1 : request.count;
+  const count = request.count === 0 ? DEFAULT_ANSWERS : request.count;
   const asked = askAgain(study, request);
-  const question = await openQuestion(services, asked);
+  const model = await services.models.open(asked.model);
+  const question = { model, ...(await resolveQuestion(createRequestServices(services, model), asked)) };
   const open = await findPredictors(services, study, question, signal);
   const strategy = chooseStrategy(services.plugins, asked.strategy, question.plan);
   const { finalists } = await proposeCandidates(
@@ -140,7 +148,7 @@ async function findPredictor(
 async function findPredictors(
   services: QueryServices,
   study: StudyRecord,
-  { plan, model }: StudyQuestion,
+  { plan, model }: OpenQuestion,
   signal: AbortSignal,
 ): Promise<ReadonlyMap<string, OpenPredictor>> {
   const found = new Map<string, OpenPredictor>();
@@ -160,7 +168,7 @@ async function describeAnswers(
     model: {
       language: { shape },
     },
-  }: StudyQuestion,
+  }: OpenQuestion,
   open: ReadonlyMap<string, OpenPredictor>,
   points: readonly Counts[],
   signal: AbortSignal,
@@ -198,12 +206,12 @@ async function verify(
   services: QueryServices,
   study: StudyRecord,
   request: SearchRequest,
-  question: StudyQuestion,
+  question: OpenQuestion,
   answers: readonly QueryAnswer[],
   points: readonly Counts[],
   signal: AbortSignal,
 ): Promise<QueryAnswer[]> {
-  const { windows, recipes } = await openSubject(services, request, question);
+  const { windows, recipes } = await resolveSubject(createRequestServices(services, question.model), request, question);
   const chosen = (study.plan as { readonly chosen?: { readonly recipe: number } } | null)?.chosen?.recipe ?? 0;
   const control = { signal, report: () => undefined };
   const ranked = await prepareRecipe(

@@ -15,10 +15,10 @@ import { encodeChoice } from '../encoding/predictor-choice.js';
 import { encodeQuality } from '../encoding/fit-quality.js';
 import { encodeLift } from '../encoding/lift.js';
 import { encodeMeasurement } from '../encoding/measurement.js';
-import { encodeCosts } from '../encoding/space.js';
+import { encodeCosts } from '../encoding/costs.js';
 import type { Study } from './study.js';
-import { PHASE_CODES } from './study-codes.js';
-import { exportedShape } from '../recipes/recipe-spec.js';
+import { PHASE_CODES } from '../requests/codes.js';
+import { exportedShape } from '../../core/model/add-output-biases.js';
 import { findRecipe } from './study-recipes.js';
 import { metricsOf } from './trial-metrics.js';
 

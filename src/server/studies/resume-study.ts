@@ -11,7 +11,7 @@ import { encodeRangeChange } from '../encoding/range-change.js';
 import type { EmittedPayload } from '../jobs/jobs.js';
 import type { ResumeStep } from '../jobs/runnable-kind.js';
 import type { StoreRecord } from '../../core/ports/store.js';
-import { PHASE_CODES } from './study-codes.js';
+import { PHASE_CODES } from '../requests/codes.js';
 import type { Study } from './study.js';
 import { openStudyLog, type StudyLogServices } from './study-log.js';
 

@@ -12,18 +12,18 @@ import type { TextPart, TrialPoint } from '../../search/study/trial.js';
 import type { JobContext } from '../jobs/jobs.js';
 import { workContext } from '../jobs/work-context.js';
 import { orderLabels, type ArchitectureLabels, type LabelTarget } from '../labels/label-task.js';
-import type { PluginRegistry } from '../plugins/plugin-registry.js';
+import type { PluginLookup } from '../requests/plugin-lookup.js';
 import { listLayerScores, measureLayerErrors } from '../recipes/allocation-inputs.js';
 import type { RankedModel, RecipePreparer } from '../recipes/prepare-recipe.js';
 import type { Study } from './study.js';
 import { countCalibrationTokens, findRecipe, prepareRecipe } from './study-recipes.js';
-import { planOf } from './study-texts.js';
 import type { Rng } from '../../core/random.js';
+import { planOf } from '../requests/plan-study-texts.js';
 
 export interface SampleServices {
   readonly labels: ArchitectureLabels;
   readonly preparer: RecipePreparer;
-  readonly plugins: PluginRegistry;
+  readonly plugins: PluginLookup;
 }
 
 /** A study whose windows are planned as far as it measures: one that only samples has none but those of its pairs. */

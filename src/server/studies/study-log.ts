@@ -8,19 +8,20 @@ import { apply, isPaused, startStudy, type StudyState } from '../../search/machi
 import type { StudyPhase, StudyPlan } from '../../search/study/plan.js';
 import { readStudyEvent, type StudyEvent } from '../../search/study/steps.js';
 import { type TrialResult, nameControl } from '../../search/study/trial.js';
-import { encodeArchitecture, architectureKey } from '../encoding/architecture.js';
+import { architectureKey } from '../../core/model/architecture-key.js';
+import { encodeArchitecture } from '../encoding/architecture.js';
 import { fidelityDigest, measurementFingerprint } from '../encoding/measurement.js';
 import { encodeRangeChange } from '../encoding/range-change.js';
-import { encodeDimension } from '../encoding/space.js';
+import { encodeDimension } from '../encoding/costs.js';
 import type { EmittedPayload, JobContext } from '../jobs/jobs.js';
 import type { StudyEventRecord } from '../../core/ports/study-store.js';
 import { newStudy, studyStep, type StudyRecord } from '../records/study-records.js';
-import type { SearchServices } from './prepare-search.js';
+import type { SearchServices } from './search-services.js';
 import type { SampledStudy } from './sample-phase.js';
-import { PART_CODES, PHASE_CODES, ROLE_CODES } from './study-codes.js';
-import { exportedShape } from '../recipes/recipe-spec.js';
+import { PART_CODES, PHASE_CODES, ROLE_CODES } from '../requests/codes.js';
+import { exportedShape } from '../../core/model/add-output-biases.js';
 import { findRecipe } from './study-recipes.js';
-import { planOf } from './study-texts.js';
+import { planOf } from '../requests/plan-study-texts.js';
 import { metricsOf } from './trial-metrics.js';
 
 export type StudyLogServices = Pick<SearchServices, 'studies' | 'predictors' | 'clock'>;

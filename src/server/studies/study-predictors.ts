@@ -10,13 +10,9 @@ import type { TrialResult } from '../../search/study/trial.js';
 import { fidelityDigest, measurementFingerprint } from '../encoding/measurement.js';
 import type { JobContext } from '../jobs/jobs.js';
 import { workContext } from '../jobs/work-context.js';
-import type { PluginRegistry } from '../plugins/plugin-registry.js';
-import {
-  modelOf,
-  type FitRequest,
-  type FittedPredictors,
-  type OpenPredictor,
-} from '../predictors/fitted-predictors.js';
+import type { PluginLookup } from '../requests/plugin-lookup.js';
+import { modelOf, type FittedPredictors, type OpenPredictor } from '../predictors/fitted-predictors.js';
+import type { FitRequest } from '../predictors/fit-request.js';
 import { measureErrorTables } from '../predictors/measure-error-tables.js';
 import type { RecipePreparer } from '../recipes/prepare-recipe.js';
 import type { Study } from './study.js';
@@ -29,7 +25,7 @@ export function listPredicted(plan: Pick<StudyPlan, 'metric' | 'objectives'>): M
 
 export interface FitStudyServices {
   readonly predictors: FittedPredictors;
-  readonly plugins: PluginRegistry;
+  readonly plugins: PluginLookup;
   readonly preparer: RecipePreparer;
 }
 

@@ -2,21 +2,8 @@ import type { CompensationMode, RecipeChoice } from '../../search/study/trial.js
 import type { WorkContext } from '../../core/ports/work-context.js';
 import type { OpenModel } from '../models/open-models.js';
 import type { RankedModel, RecipePreparer } from '../recipes/prepare-recipe.js';
-import type { RecipeSpec } from '../recipes/recipe-spec.js';
-
-/** The recipes of a study: those that are compared, and the paper's where controls are measured in it. */
-export interface StudyRecipes {
-  /** At least one. */
-  readonly compared: readonly StudyRecipe[];
-  readonly paper: RecipeSpec | undefined;
-}
-
-export interface StudyRecipe {
-  /** In which pairs and finalists are labelled. */
-  readonly oneShot: RecipeSpec;
-  /** Its twin that mends on the pruned model's own stream; undefined where it has none. */
-  readonly stream: RecipeSpec | undefined;
-}
+import type { RecipeSpec } from '../requests/recipe.js';
+import type { StudyRecipes } from '../requests/resolve-search.js';
 
 /** The recipe of a trial. Throws RangeError for one that the study does not have. */
 export function findRecipe(

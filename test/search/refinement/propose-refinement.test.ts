@@ -2,7 +2,8 @@ import { describe, expect, it } from 'vitest';
 import { PAPER_GRID } from '../../../src/core/space/count-rule.js';
 import { createSearchSpace } from '../../../src/core/space/create-search-space.js';
 import { narrowSpace } from '../../../src/core/space/narrow-space.js';
-import { changedRanges, DEFAULT_REFINEMENT, proposeRefinement } from '../../../src/search/fit/propose-refinement.js';
+import { changedRanges, proposeRefinement } from '../../../src/search/fit/propose-refinement.js';
+import { DEFAULT_REFINEMENT } from '../../../src/server/requests/defaults.js';
 import { createShape } from '../../support/shapes.js';
 
 /** Six layers of ten channels: six dimensions of equal cost, counts 5 to 9. */
@@ -16,7 +17,7 @@ const effects = slopes.map((slope) => ({ rates: [0.1, 0.3, 0.5], values: [4, 9, 
 
 describe('proposeRefinement', () => {
   it('does what the paper did: important dimensions keep 0.1 to 0.3, unimportant flat ones go to 0.2 to 0.7', () => {
-    const changes = proposeRefinement({ space, importances, effects });
+    const changes = proposeRefinement({ space, importances, effects }, DEFAULT_REFINEMENT);
     // Two of six are important (0.5, 0.3), two unimportant (0.01, 0.02). The median slope is 1.05: 0.1 is flatter, 1.2 is not.
     expect(changes.map(({ reason, after }) => [reason, after.minRate, after.maxRate])).toEqual([
       ['important', 0.1, 0.3],
@@ -53,7 +54,10 @@ describe('proposeRefinement', () => {
       { maxRate: 0.5 },
     );
     const flat = { rates: [0, 0.5], values: [0, 0] };
-    const [heads, channels] = proposeRefinement({ space: both, importances: [0.6, 0.3], effects: [flat, flat] });
+    const [heads, channels] = proposeRefinement(
+      { space: both, importances: [0.6, 0.3], effects: [flat, flat] },
+      DEFAULT_REFINEMENT,
+    );
     expect(heads?.importance).toBeCloseTo(0.6 / (2 * (2 * 8 * 8 + 2 * 8 * 4)), 12); // counts 4 to 2; q and o 8 x 8 a group, k and v 8 x 4
     expect(channels?.importance).toBeCloseTo(0.3 / (5 * 24), 12); // counts 10 to 5, three weights of 8 each
     expect((channels?.importance ?? 0) > (heads?.importance ?? 0)).toBe(true);

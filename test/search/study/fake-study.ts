@@ -10,15 +10,15 @@ import nsga2 from '../../../src/plugins/strategies/nsga2.js';
 import random from '../../../src/plugins/strategies/random.js';
 import { listMetrics } from '../../../src/search/objectives/objectives.js';
 import { judgeFit } from '../../../src/search/fit/judge-fit.js';
-import { DEFAULT_REFINEMENT } from '../../../src/search/fit/propose-refinement.js';
 import { apply, next, startStudy, type StudyState } from '../../../src/search/machine.js';
 import { drawCandidates } from '../../../src/search/phases/controls.js';
 import { drawPairs } from '../../../src/search/phases/sample/draw-pairs.js';
 import type { StudyAction, Allocation, StudyEvent } from '../../../src/search/study/steps.js';
 import { proposeCandidates } from '../../../src/search/phases/search/propose-candidates.js';
 import { refineSpace } from '../../../src/search/phases/refine/refine-space.js';
-import { DEFAULT_PAIRS, objectivesOf, type StudyPlan } from '../../../src/search/study/plan.js';
+import { objectivesOf, type StudyPlan } from '../../../src/search/study/plan.js';
 import type { TrialPoint } from '../../../src/search/study/trial.js';
+import { DEFAULT_PAIRS, DEFAULT_REFINEMENT } from '../../../src/server/requests/defaults.js';
 import { STORIES_SHAPE } from '../../support/shapes.js';
 import { createCostModel } from '../../../src/core/budget/cost-spec.js';
 

@@ -6,13 +6,14 @@ import { createSearchSpace } from '../../../src/core/space/create-search-space.j
 import { countsKey, denseCounts, type Counts } from '../../../src/core/space/search-space.js';
 import { StudyReport } from '../../../src/gen/prunecast/v1/study_types.js';
 import { apply, next, replay, startStudy } from '../../../src/search/machine.js';
-import { DEFAULT_PAIRS, PAPER_CURVE } from '../../../src/search/study/plan.js';
+import { PAPER_CURVE } from '../../../src/search/study/plan.js';
 import { findWinner } from '../../../src/search/phases/verify.js';
 import { findCentre } from '../../../src/search/study/pairs.js';
 import { chooseMaxRate } from '../../../src/search/controls/uniform.js';
 import { readStudyEvent } from '../../../src/search/study/steps.js';
 import type { TrialPoint, TrialResult } from '../../../src/search/study/trial.js';
 import { writeReport } from '../../../src/search/phases/report/write-report.js';
+import { DEFAULT_PAIRS } from '../../../src/server/requests/defaults.js';
 import { encodeLift } from '../../../src/server/encoding/lift.js';
 import { SMOLLM2_SHAPE, STORIES_SHAPE } from '../../support/shapes.js';
 import { createPlan, measurePerplexity, runStudy, type FakeRun } from './fake-study.js';

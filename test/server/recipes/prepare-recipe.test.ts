@@ -9,7 +9,7 @@ import { BUILTIN_PLUGINS } from '../../../src/plugins/builtin/list.js';
 import type { OpenModel } from '../../../src/server/models/open-models.js';
 import { PluginRegistry } from '../../../src/server/plugins/plugin-registry.js';
 import { createRecipePreparer, type RankedModel } from '../../../src/server/recipes/prepare-recipe.js';
-import { RecipeResolver } from '../../../src/server/recipes/recipe-spec.js';
+import { RecipeResolver } from '../../../src/server/recipes/recipe-resolver.js';
 import { createScoreCache } from '../../../src/server/adapters/files/score-cache.js';
 import { createTextSource } from '../../../src/server/texts/text-source.js';
 import { DEMO_DIRECTORY, unattended, withModel } from '../../support/demo-model.js';

@@ -5,7 +5,7 @@ import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import type { Architecture } from '../../../../src/core/model/shape.js';
 import type { EvaluationSubject, Evaluator } from '../../../../src/core/ports/evaluator.js';
 import { Predictor } from '../../../../src/gen/prunecast/v1/predictor_types.js';
-import { architectureKey } from '../../../../src/server/encoding/architecture.js';
+import { architectureKey } from '../../../../src/core/model/architecture-key.js';
 import { fidelityDigest } from '../../../../src/server/encoding/measurement.js';
 import { createLabelQueue } from '../../../../src/server/adapters/in-process-queue/label-queue.js';
 import { evaluatorLabeller, orderLabels } from '../../../../src/server/labels/label-task.js';

@@ -1,0 +1,71 @@
+import type { Architecture, ModelShape } from '../../core/model/shape.js';
+import { PrunecastError } from '../../core/errors/prunecast-error.js';
+import type { Exporter } from '../../core/ports/exporter.js';
+import type { PluginRef, Text } from '../../gen/prunecast/v1/common.js';
+import type { RestartedJob } from '../jobs/runnable-kind.js';
+import type { OpenModel } from '../models/open-models.js';
+import { DEFAULT_PLUGINS } from '../requests/defaults.js';
+import type { RecipeSpec } from '../requests/recipe.js';
+import type { PluginLookup } from '../requests/plugin-lookup.js';
+import type { OutputFolders } from '../../core/ports/outputs.js';
+import type { TextSource } from '../texts/text-source.js';
+import type { OutputPlan } from './write-pruned.js';
+
+export interface OutputServices {
+  readonly plugins: PluginLookup;
+  readonly outputs: OutputFolders;
+  readonly texts: TextSource;
+}
+
+/**
+ * Where a request's output goes; a job that is run again may find there what it wrote before. Throws PLUGIN_NOT_FOUND,
+ * INVALID_OPTIONS, and what `OutputFolders.check` throws.
+ */
+export async function planOutput(
+  { plugins, outputs, texts }: OutputServices,
+  request: { readonly exporter: PluginRef | undefined; readonly output: string; readonly overwrite: boolean },
+  { language }: OpenModel,
+  restarted?: RestartedJob,
+): Promise<OutputPlan> {
+  const { plugin, options, moduleUrl } = plugins.resolve(
+    'exporter',
+    request.exporter,
+    DEFAULT_PLUGINS.exporter,
+    'exporter',
+  );
+  const overwrites = request.overwrite ? 'any' : restarted === undefined ? 'none' : 'own';
+  const located = await Promise.all(
+    listTextPaths(request).map(async (path) => ({ path: await texts.locate(path), name: `the text ${path}` })),
+  );
+  const files = located.flatMap(({ path, name }) => (path === undefined ? [] : [{ path, name }]));
+  const target = {
+    output: request.output,
+    reads: [{ path: language.checkpoint.directory, name: 'the model' }, ...files],
+  };
+  await outputs.check(target, overwrites === 'none' ? 'refuse' : 'replace');
+  return { ...target, overwrites, exporter: plugin as Exporter, exporterOptions: options, exporterUrl: moduleUrl };
+}
+
+/** The paths of all texts that a request names, wherever in it they stand. */
+function listTextPaths(message: object): string[] {
+  if (Array.isArray(message) && typeof message[0] !== 'object') return []; // numbers, and possibly many
+  return Object.entries(message).flatMap(([name, value]: [string, unknown]) => {
+    if (typeof value !== 'object' || value === null || ArrayBuffer.isView(value)) return [];
+    if (name !== 'source') return listTextPaths(value);
+    const { $case, value: path } = value as Partial<NonNullable<Text['source']>>;
+    return $case === 'path' && typeof path === 'string' ? [path] : [];
+  });
+}
+
+/** What will load an output. Throws INVALID_REQUEST where the exporter cannot write it, biases of the recipe's compensation included. */
+export function findLoaders(
+  shape: ModelShape,
+  architecture: Architecture,
+  { exporter, exporterOptions }: OutputPlan,
+  recipe: RecipeSpec | undefined,
+): readonly string[] {
+  const addsBias = recipe?.compensation.plugin.addsBias === true;
+  const supported = exporter.supports(shape, architecture, addsBias ? 'added' : 'none', exporterOptions);
+  if (supported.ok) return supported.loadsIn;
+  throw PrunecastError.ofField('exporter', supported.reason);
+}

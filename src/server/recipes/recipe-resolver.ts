@@ -1,0 +1,260 @@
+import { addOutputBiases } from '../../core/model/add-output-biases.js';
+import type { ModelShape } from '../../core/model/shape.js';
+import { PrunecastError } from '../../core/errors/prunecast-error.js';
+import { findFamily } from '../../engine/families/find-family.js';
+import { digestOf } from '../../engine/files/digest.js';
+import type { Workload } from '../../engine/runtime/plan-memory.js';
+import { ExportTarget, Recipe, Text, type SearchSpaceSpec } from '../../gen/prunecast/v1/common.js';
+import type { OpenModel } from '../models/open-models.js';
+import { pickCalibrationSequences } from '../requests/calibration-sequences.js';
+import type { ManifestRecipe } from '../requests/decode-manifest.js';
+import { decodeRecipe, isCalibrated, type DecodedCalibration } from '../requests/decode-recipe.js';
+import { DEFAULT_PLUGINS } from '../requests/defaults.js';
+import type { RecipeDefaults, RecipeSource, RecipeSpec } from '../requests/recipe.js';
+import type { PluginLookup } from '../requests/plugin-lookup.js';
+import type { TextSource } from '../texts/text-source.js';
+
+/** Turns recipes of requests into complete ones. */
+export class RecipeResolver {
+  readonly #plugins: PluginLookup;
+  readonly #texts: TextSource;
+
+  constructor(plugins: PluginLookup, texts: TextSource) {
+    this.#plugins = plugins;
+    this.#texts = texts;
+  }
+
+  /** The same for the checks of one call: texts are tokenized until its signal fires. */
+  attended(signal: AbortSignal): RecipeResolver {
+    return new RecipeResolver(this.#plugins, {
+      ...this.#texts,
+      load: (text, model, field) => this.#texts.load(text, model, field, signal),
+    });
+  }
+
+  /** The recipes of requests on one model. */
+  of(model: OpenModel): RecipeSource {
+    return {
+      resolve: (recipe, field, defaults) => this.resolve(recipe, model, field, defaults),
+      asStream: (spec, field) => this.asStream(spec, field),
+      restore: (asked, given) => this.restore(asked, given, model),
+      countedShape: (asked, space) => this.countedShape(model.language.shape, asked, space),
+    };
+  }
+
+  /** As `RecipeSource.resolve`. */
+  async resolve(
+    recipe: Recipe | undefined,
+    model: OpenModel,
+    field: string,
+    defaults: RecipeDefaults = {},
+  ): Promise<RecipeSpec> {
+    const { maxPositions } = model.language.checkpoint.config;
+    const decoded = decodeRecipe(this.#plugins, { maxPositions }, recipe, field, defaults);
+    const { criterion, compensation, seed } = decoded;
+    const picked =
+      decoded.calibration === undefined ? undefined : await this.#calibrate(decoded.calibration, model, field);
+    if (picked !== undefined)
+      model.language.requireMemory(describeWork(picked.sequences.sequences, criterion, compensation));
+    const description = {
+      criterion: { id: criterion.plugin.id, options: criterion.options },
+      compensation: { id: compensation.plugin.id, options: compensation.options },
+      calibration: picked?.description ?? null,
+      seed,
+    };
+    return complete({
+      criterion,
+      compensation,
+      calibration: picked?.sequences,
+      seed,
+      description,
+      origin: picked?.origin,
+    });
+  }
+
+  /**
+   * As `RecipeSource.asStream`: units are ranked as the recipe does, on its calibration text, and its compensation is fitted
+   * on the stream, with the recipe's own options where it can be; otherwise `least-squares {fit: stream}` is.
+   */
+  asStream(spec: RecipeSpec, field: string): RecipeSpec {
+    if (spec.calibration === undefined)
+      throw PrunecastError.ofField(
+        field,
+        'looks at no calibration text, which a fit on the stream needs: take a calibrated criterion or compensation',
+      );
+    const compensation =
+      spec.compensation.plugin.stream === undefined
+        ? this.#plugins.resolve('compensation', undefined, STREAM_COMPENSATION, `${field}.compensation`)
+        : spec.compensation;
+    const {
+      plugin: { id, stream },
+    } = compensation;
+    if (stream === undefined) throw new RangeError(`the compensation ${id} has no fit on the stream`);
+    const asking = { ...compensation, options: stream.ask(compensation.options) };
+    return complete({
+      ...spec,
+      compensation: asking,
+      description: { ...spec.description, compensation: { id, options: asking.options } },
+    });
+  }
+
+  /** As `RecipeSource.restore`. */
+  async restore(
+    { recipe, field }: { readonly recipe: ManifestRecipe; readonly field: string },
+    given: Text | undefined,
+    model: OpenModel,
+  ): Promise<RecipeSpec> {
+    const {
+      criterion,
+      compensation,
+      calibration: { textDigest, sequences, sequenceTokens, bos, bosToken },
+      calibration_text: { path, part },
+      seed,
+      digest,
+    } = recipe;
+    const needed = `the weights of this output were mended by ${compensation.id} on ${sequences} sequences of ${sequenceTokens} tokens of ${path ?? 'a text'}, whose token ids have the digest ${textDigest}`;
+    const text = given ?? (path === null ? undefined : Text.fromPartial({ source: { $case: 'path', value: path } }));
+    if (text === undefined)
+      throw PrunecastError.ofField('recipe.calibration.text', `is needed: ${needed}; send that text`);
+    const asked = Recipe.fromPartial({
+      criterion,
+      compensation,
+      seed: BigInt(seed),
+      calibration: { sequences, sequenceTokens, bos },
+    });
+    const spec = await this.resolve(asked, model, `${field}.recipe`, { text, part }).catch((error: unknown) => {
+      if (given === undefined && error instanceof PrunecastError && error.reason === 'TEXT_NOT_FOUND')
+        throw PrunecastError.ofField(
+          'recipe.calibration.text',
+          `is needed, as ${path ?? ''} lies under no data root: ${needed}`,
+        );
+      throw error;
+    });
+    if (spec.digest === digest || (bos && bosToken === undefined && digestWithoutBosToken(spec) === digest))
+      return spec;
+    if (spec.description['calibration'] !== null && isOtherText(spec.description['calibration'], textDigest)) {
+      throw PrunecastError.ofField('recipe.calibration.text', `is another text than that of the manifest: ${needed}`);
+    }
+    throw PrunecastError.ofField(
+      `${field}.recipe`,
+      `has the digest ${digest}, what it says comes to ${spec.digest}: it was changed, or the plug-ins were since it was written`,
+    );
+  }
+
+  /** As `RecipeSource.countedShape`. */
+  countedShape(
+    shape: ModelShape,
+    asked: readonly { readonly recipe: Recipe | undefined; readonly field: string }[],
+    space: SearchSpaceSpec | undefined,
+  ): ModelShape {
+    const adds = asked.map(
+      ({ recipe, field }) =>
+        this.#plugins.resolve(
+          'compensation',
+          recipe?.compensation,
+          DEFAULT_PLUGINS.compensation,
+          `${field}.compensation`,
+        ).plugin.addsBias,
+    );
+    if (!adds.includes(true)) return shape;
+    const counted = addOutputBiases(shape);
+    const [own] = shape.layers;
+    if (space?.target !== ExportTarget.UNIFORM || own === undefined) return counted;
+    const stock = findFamily(shape.family).stateStockForm({
+      hidden: shape.hidden,
+      headDim: shape.headDim,
+      queryHeads: own.kvHeads * own.queryHeadsPerKv,
+      biases: counted.biases,
+    });
+    return { ...counted, biases: stock?.biases ?? counted.biases };
+  }
+
+  async #calibrate(
+    { text: named, part, bos, sequenceTokens, sequences: asked }: DecodedCalibration,
+    model: OpenModel,
+    field: string,
+  ) {
+    const path = `${field}.calibration`;
+    const text = await this.#texts.load(named, model, `${path}.text`);
+    if (bos && text.bosToken === undefined)
+      throw PrunecastError.ofField(
+        `${path}.bos`,
+        "the model's config.json names no bos_token_id of its vocabulary: leave BOS off",
+      );
+    const sequences = pickCalibrationSequences(text, { sequences: asked, sequenceTokens, bos, part }, `${path}.text`);
+    return {
+      sequences,
+      origin: {
+        path: named.source?.$case === 'path' ? named.source.value : null,
+        part: { from: part.from, to: part.to },
+      },
+      description: {
+        textDigest: text.digest,
+        tokenizerDigest: text.tokenizerDigest ?? '',
+        sequences: sequences.starts.length,
+        sequenceTokens,
+        startsDigest: digestOf(sequences.starts),
+        bos,
+        ...(bos ? { bosToken: text.bosToken } : {}),
+      },
+    };
+  }
+}
+
+/** What is fitted on the stream where the recipe's own compensation cannot be. */
+const STREAM_COMPENSATION = 'least-squares';
+
+function isOtherText(calibration: unknown, textDigest: string): boolean {
+  return (
+    typeof calibration === 'object' &&
+    calibration !== null &&
+    'textDigest' in calibration &&
+    calibration.textDigest !== textDigest
+  );
+}
+
+function complete(spec: Omit<RecipeSpec, 'digest' | 'rankingDigest'>): RecipeSpec {
+  const {
+    criterion: { plugin, options },
+    seed,
+    description,
+  } = spec;
+  const criterion = { id: plugin.id, options: withoutScope(options) };
+  const calibration = isCalibrated(plugin) ? description['calibration'] : null;
+  return {
+    ...spec,
+    digest: digestOf({ ...description, criterion }),
+    rankingDigest: digestOf({ criterion, calibration, seed }),
+  };
+}
+
+/** The digest that version 0.1 gave to a recipe: its manifests say that sequences begin with BOS, not with which token. */
+function digestWithoutBosToken({ criterion: { plugin, options }, description }: RecipeSpec): string {
+  const calibration = Object.entries(description['calibration'] ?? {}).filter(([key]) => key !== 'bosToken');
+  return digestOf({
+    ...description,
+    calibration: Object.fromEntries(calibration),
+    criterion: { id: plugin.id, options: withoutScope(options) },
+  });
+}
+
+/** What a recipe asks of memory. */
+function describeWork(
+  sequences: readonly Int32Array[],
+  criterion: RecipeSpec['criterion'],
+  { plugin, options }: RecipeSpec['compensation'],
+): Workload {
+  return {
+    longest: sequences.reduce((most, { length }) => Math.max(most, length), 1),
+    tokens: sequences.reduce((sum, { length }) => sum + length, 0),
+    needs: [...criterion.plugin.needs, ...plugin.needs],
+    ...(plugin.preparingBytes === undefined ? {} : { preparing: plugin.preparingBytes.bind(plugin) }),
+    ...(plugin.stream?.isAsked(options) === true ? { fit: 'stream' as const } : {}),
+  };
+}
+
+function withoutScope(options: unknown): unknown {
+  return options !== null && typeof options === 'object'
+    ? Object.fromEntries(Object.entries(options).filter(([key]) => key !== 'scope'))
+    : options;
+}

@@ -1,0 +1,37 @@
+import type { OutputFolders } from '../../core/ports/outputs.js';
+import type { OpenModel } from '../models/open-models.js';
+import type { RequestServices } from '../requests/services.js';
+import type { PluginLookup } from '../requests/plugin-lookup.js';
+import type { TextSource } from '../texts/text-source.js';
+import type { RecipeResolver } from './recipe-resolver.js';
+
+/** What the requests on all models are resolved with. */
+export interface ResolvingServices {
+  readonly plugins: PluginLookup;
+  readonly texts: TextSource;
+  readonly recipes: RecipeResolver;
+  /** Where earlier outputs that a request names are read. */
+  readonly outputs: Pick<OutputFolders, 'readManifest'>;
+}
+
+/** What requests on one open model are resolved with. */
+export function createRequestServices(
+  { plugins, texts, recipes, outputs }: ResolvingServices,
+  model: OpenModel,
+): RequestServices {
+  const { language } = model;
+  return {
+    model: {
+      name: model.name,
+      shape: language.shape,
+      maxPositions: language.checkpoint.config.maxPositions,
+      timeShapes: (length) => model.timeShapes(length),
+      requireMemory: (work) => language.requireMemory(work),
+      requirePrecision: (precision) => language.requirePrecision(precision),
+    },
+    plugins,
+    recipes: recipes.of(model),
+    loadText: (text, field) => texts.load(text, model, field),
+    readManifest: (output, field) => outputs.readManifest(output, field),
+  };
+}

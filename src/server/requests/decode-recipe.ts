@@ -1,0 +1,91 @@
+import { PrunecastError } from '../../core/errors/prunecast-error.js';
+import type { Criterion } from '../../core/ports/criterion.js';
+import type { Recipe, Text } from '../../gen/prunecast/v1/common.js';
+import { DEFAULT_CALIBRATION, DEFAULT_PLUGINS, DEFAULT_SEED } from './defaults.js';
+import type { RecipeDefaults, RecipeSpec } from './recipe.js';
+import type { BudgetedModel } from './services.js';
+import type { PluginLookup } from './plugin-lookup.js';
+
+/** A recipe of a request, complete but for its text, which is not loaded yet. */
+export interface DecodedRecipe extends Pick<RecipeSpec, 'criterion' | 'compensation' | 'seed'> {
+  /** undefined where neither plug-in looks at activations. */
+  readonly calibration: DecodedCalibration | undefined;
+}
+
+export interface DecodedCalibration {
+  readonly text: Text;
+  /** Half-open range of the text, as shares. */
+  readonly part: { readonly from: number; readonly to: number };
+  /** undefined takes the default, or as many as the text has. */
+  readonly sequences: number | undefined;
+  readonly sequenceTokens: number;
+  readonly bos: boolean;
+}
+
+/**
+ * A recipe of a request, its defaults filled in.
+ *
+ * @param field the recipe's path in the request
+ * @throws PrunecastError PLUGIN_NOT_FOUND, INVALID_OPTIONS, INVALID_REQUEST
+ */
+export function decodeRecipe(
+  plugins: PluginLookup,
+  { maxPositions }: Pick<BudgetedModel, 'maxPositions'>,
+  recipe: Recipe | undefined,
+  field: string,
+  defaults: RecipeDefaults,
+): DecodedRecipe {
+  const criterion = plugins.resolve('criterion', recipe?.criterion, DEFAULT_PLUGINS.criterion, `${field}.criterion`);
+  const compensation = plugins.resolve(
+    'compensation',
+    recipe?.compensation,
+    defaults.compensation ?? DEFAULT_PLUGINS.compensation,
+    `${field}.compensation`,
+  );
+  const seed = Number(recipe?.seed ?? DEFAULT_SEED);
+  const looking = isCalibrated(criterion.plugin)
+    ? criterion.id
+    : compensation.plugin.needs.length > 0
+      ? compensation.id
+      : undefined;
+  if (looking === undefined) return { criterion, compensation, seed, calibration: undefined };
+  const asked = recipe?.calibration;
+  const path = `${field}.calibration`;
+  const sequenceTokens = asked?.sequenceTokens ?? DEFAULT_CALIBRATION.sequenceTokens;
+  requireAtLeast(sequenceTokens, 2, `${path}.sequence_tokens`);
+  if (sequenceTokens > maxPositions)
+    throw PrunecastError.ofField(
+      `${path}.sequence_tokens`,
+      `is ${sequenceTokens}; the model was made for ${maxPositions} positions (max_position_embeddings)`,
+    );
+  if (asked?.sequences !== undefined) requireAtLeast(asked.sequences, 1, `${path}.sequences`);
+  const text = asked?.text ?? defaults.text;
+  if (text === undefined)
+    throw PrunecastError.ofField(
+      `${path}.text`,
+      `no text was given, and ${looking} looks at one: send a path under a data root, inline text or token ids, or take a criterion and a compensation that need none (magnitude, none)`,
+    );
+  return {
+    criterion,
+    compensation,
+    seed,
+    calibration: {
+      text,
+      part: asked?.text !== undefined ? WHOLE : (defaults.part ?? WHOLE),
+      sequences: asked?.sequences,
+      sequenceTokens,
+      bos: asked?.bos ?? defaults.bos ?? DEFAULT_CALIBRATION.bos,
+    },
+  };
+}
+
+/** Whether a criterion looks at more than weights. */
+export function isCalibrated({ needs }: Pick<Criterion, 'needs'>): boolean {
+  return needs.some((need) => need !== 'weights');
+}
+
+const WHOLE = { from: 0, to: 1 } as const;
+
+function requireAtLeast(value: number, least: number, field: string): void {
+  if (value < least) throw PrunecastError.ofField(field, `is ${value}; at least ${least} is needed`);
+}

@@ -1,0 +1,180 @@
+import { PrunecastError } from '../../core/errors/prunecast-error.js';
+import type { ModelShape } from '../../core/model/shape.js';
+import type { Evaluator } from '../../core/ports/evaluator.js';
+import { Finish, type SearchRequest } from '../../gen/prunecast/v1/pruning.js';
+import { listCosts, type Objectives } from '../../search/objectives/objectives.js';
+import { requireAttainable } from '../../search/sampling/cost-range.js';
+import { chooseMaxRate } from '../../search/controls/uniform.js';
+import {
+  CONTROL_NAMES,
+  PAPER_CURVE,
+  STUDY_PHASES,
+  type CompensationPlan,
+  type PairPlan,
+  type StudyPhase,
+  type StudyPlan,
+  type UniformControl,
+} from '../../search/study/plan.js';
+import { PHASE_CODES } from './codes.js';
+import { decodeBudgets } from './decode-budgets.js';
+import { decodeObjectives } from './decode-objectives.js';
+import { decodeRefinement } from './decode-refinement.js';
+import { decodeSpace, decodeSpaceOptions } from './decode-space.js';
+import {
+  DEFAULT_CANDIDATES,
+  DEFAULT_FINALISTS,
+  DEFAULT_STREAM_CANDIDATES,
+  DEFAULT_INSIDE_SHARE,
+  DEFAULT_PAIRS,
+  DEFAULT_ROUNDS,
+  DEFAULT_SEED,
+} from './defaults.js';
+import { requireInteger } from './fields.js';
+import type { BudgetedModel } from './services.js';
+
+/**
+ * The study that a request asks for.
+ *
+ * @param counted the model's sizes as budgets count them
+ * @throws PrunecastError INVALID_REQUEST, SPACE_INVALID, BUDGET_INFEASIBLE with the nearest that can be met
+ */
+export async function decodeStudyPlan(
+  model: BudgetedModel,
+  counted: ModelShape,
+  request: SearchRequest,
+  evaluator: Evaluator,
+): Promise<StudyPlan> {
+  const budgets = await decodeBudgets(model, request.budgets);
+  const maxRate = chooseMaxRate(counted, budgets, decodeSpaceOptions(request.space));
+  const space = decodeSpace(counted, request.space, maxRate);
+  requireAttainable(space, budgets);
+  const decoded = decodeObjectives(
+    request.objectives,
+    evaluator,
+    budgets.map(({ cost }) => cost),
+  );
+  refuseCurve(request, decoded.objectives);
+  const rungs = request.verify?.rungs.length ?? 0;
+  const rounds = request.rounds ?? DEFAULT_ROUNDS;
+  const finalists = request.verify?.count ?? Math.ceil(DEFAULT_FINALISTS / rounds);
+  const pauseBefore = decodePauses(request);
+  const choosesCost = listCosts(decoded.objectives).length > 0;
+  return {
+    space,
+    budgets,
+    ...decoded,
+    seed: Number(request.seed ?? DEFAULT_SEED),
+    recipes: Math.max(1, request.recipes.length),
+    pairs: decodePairs(request, choosesCost),
+    // Narrower ranges would cut the small end off: where a cost is to be made better they come on request.
+    refinement:
+      choosesCost && request.refine === undefined && pauseBefore.length === 0
+        ? undefined
+        : decodeRefinement(request.refine),
+    rounds,
+    candidates: Number(request.candidates ?? DEFAULT_CANDIDATES),
+    finalists,
+    verifyRungs: Math.max(1, rungs),
+    compensation: {
+      mode: FINISHES[request.finish] ?? 'better',
+      candidates: decoded.objectives.objectives.length > 1 ? finalists * rounds : DEFAULT_STREAM_CANDIDATES,
+    },
+    ...decodeControls(request, choosesCost),
+    pauseBefore,
+    curve: request.preset === 'paper' ? PAPER_CURVE : undefined,
+  };
+}
+
+const FINISHES: Readonly<Partial<Record<Finish, CompensationPlan['mode']>>> = {
+  [Finish.UNSPECIFIED]: 'better',
+  [Finish.ONE_SHOT]: 'one-shot',
+  [Finish.STREAM]: 'stream',
+};
+
+/** Throws INVALID_REQUEST for what is no phase, and for a refinement that never comes. */
+function decodePauses({ pauseBefore, refine }: SearchRequest): StudyPhase[] {
+  return pauseBefore.map((code, index) => {
+    const phase = STUDY_PHASES.find((known) => PHASE_CODES[known] === code);
+    if (phase === undefined) throw PrunecastError.ofField(`pause_before[${index}]`, `is ${code}, which is no phase`);
+    if (phase === 'refine' && refine?.disabled === true)
+      throw PrunecastError.ofField(
+        `pause_before[${index}]`,
+        'is REFINE, and refine is disabled: leave one of them out',
+      );
+    return phase;
+  });
+}
+
+/** The paper's curve is a line of one metric over the size. Throws INVALID_REQUEST. */
+function refuseCurve({ preset }: SearchRequest, { objectives, floors }: Objectives): void {
+  if (preset !== 'paper' || (objectives.length === 1 && objectives[0]?.terms.length === 1 && floors.length === 0))
+    return;
+  throw PrunecastError.ofField(
+    'objectives',
+    'has several; preset "paper" takes one metric: leave the preset or the others out',
+  );
+}
+
+/**
+ * The controls that a request names, all by default. Where a cost is to be made better, controls are given what the winner
+ * costs, which the uniform ones alone can be: the others are shared out beforehand. Throws INVALID_REQUEST.
+ */
+function decodeControls(
+  { controls }: SearchRequest,
+  choosesCost: boolean,
+): Pick<StudyPlan, 'controls' | 'paperControls'> {
+  const own = choosesCost ? PAPER_CONTROLS : CONTROL_NAMES;
+  const known = [...own, ...PAPER_CONTROLS.map((name) => `${PAPER_PREFIX}${name}`)];
+  controls.forEach((name, index) => {
+    if (!known.includes(name))
+      throw PrunecastError.ofField(
+        `controls[${index}]`,
+        `is "${name}"; allowed ${choosesCost ? 'with a cost as an objective ' : ''}are ${known.join(', ')}`,
+      );
+  });
+  const wants = (name: string): boolean => controls.length === 0 || controls.includes(name);
+  return {
+    controls: own.filter(wants),
+    paperControls: PAPER_CONTROLS.filter((name) => wants(`${PAPER_PREFIX}${name}`)),
+  };
+}
+
+const PAPER_CONTROLS = ['uniform-paper', 'uniform-best'] as const satisfies readonly UniformControl[];
+const PAPER_PREFIX = 'paper-recipe/';
+
+function decodePairs({ pairs, refine, preset }: SearchRequest, choosesCost: boolean): PairPlan {
+  if ((pairs?.rungs.length ?? 0) > 1)
+    throw PrunecastError.ofField(
+      'pairs.rungs',
+      'has several; a predictor is fitted on pairs of one fidelity: list several in verify.rungs',
+    );
+  const count = pairs?.count ?? DEFAULT_PAIRS.count;
+  const insideCount =
+    refine?.disabled === true
+      ? 0
+      : requireInteger(pairs?.insideCount ?? Math.floor(count * DEFAULT_INSIDE_SHARE), 'pairs.inside_count', {
+          min: 0,
+          max: count,
+        });
+  const first = count - insideCount;
+  // A scheme takes what the ones before it leave of the first sample.
+  let left = first;
+  const take = (asked: number | undefined, share: number, name: string): number => {
+    const taken = requireInteger(asked ?? Math.min(left, Math.round(first * share)), `pairs.${name}`, {
+      min: 0,
+      max: left,
+    });
+    left -= taken;
+    return first === 0 ? 0 : taken / first;
+  };
+  return {
+    count,
+    insideCount,
+    tiedShare: take(pairs?.tiedCount, DEFAULT_PAIRS.tiedShare, 'tied_count'),
+    sparseShare: take(pairs?.sparseCount, DEFAULT_PAIRS.sparseShare, 'sparse_count'),
+    nearShare: take(pairs?.nearCount, choosesCost ? 0 : DEFAULT_PAIRS.nearShare, 'near_count'),
+    levelPoints: preset === '',
+    tieRun: pairs?.tieRun ?? DEFAULT_PAIRS.tieRun,
+    band: pairs?.band ?? DEFAULT_PAIRS.band,
+  };
+}

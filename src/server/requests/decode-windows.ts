@@ -1,0 +1,154 @@
+import { PrunecastError } from '../../core/errors/prunecast-error.js';
+import type { Precision as PrecisionName } from '../../core/measurement.js';
+import { atField } from '../../core/errors/at-field.js';
+import type { EvaluationPlan, EvaluationText, Evaluator, WindowProtocol } from '../../core/ports/evaluator.js';
+import {
+  Precision,
+  type FidelitySpec,
+  type WindowProtocol as WindowProtocolMessage,
+} from '../../gen/prunecast/v1/common.js';
+import { DEFAULT_WINDOWS } from './defaults.js';
+import type { RequestModel } from './services.js';
+
+/** An evaluator as a request asked for it, its options complete. */
+export interface ChosenEvaluator {
+  readonly plugin: Evaluator;
+  readonly options: unknown;
+}
+
+/** How a request cuts a text into windows, and the paths of what says so. */
+export interface AskedWindows {
+  readonly text: EvaluationText;
+  readonly windows: WindowProtocolMessage | undefined;
+  readonly fidelity: FidelitySpec | undefined;
+  /** Which part of the text: the half-open range [from, to) as shares of its windows; all of it by default. */
+  readonly part?: { readonly from: number; readonly to: number };
+  readonly fields: { readonly text: string; readonly windows: string; readonly fidelity: string };
+}
+
+/**
+ * The windows that an evaluator cuts a text into, measured in a precision that it and the CPU offer.
+ *
+ * @throws PrunecastError INVALID_REQUEST naming the field, TEXT_TOO_SHORT, PRECISION_UNAVAILABLE
+ */
+export async function planWindows(
+  model: Pick<RequestModel, 'maxPositions' | 'requirePrecision'>,
+  { plugin, options }: ChosenEvaluator,
+  { text, windows, fidelity, part, fields }: AskedWindows,
+): Promise<EvaluationPlan> {
+  const protocol = decodeProtocol(windows, fidelity, text, model.maxPositions, fields);
+  const plan = cut(plugin, text, part === undefined ? protocol : { ...protocol, part }, options, fields.text);
+  const asked = protocol.precision ?? 'float32';
+  const { precision } = plan.fidelity;
+  if (precision !== asked)
+    throw PrunecastError.ofField(
+      `${fields.fidelity}.precision`,
+      `is ${asked}; the evaluator "${plugin.id}" measures in ${precision} alone`,
+    );
+  await model.requirePrecision(precision);
+  return plan;
+}
+
+function cut(
+  evaluator: Evaluator,
+  text: EvaluationText,
+  protocol: WindowProtocol,
+  options: unknown,
+  field: string,
+): EvaluationPlan {
+  try {
+    return evaluator.plan(text, protocol, options);
+  } catch (error) {
+    throw atField(error, field);
+  }
+}
+
+/** Windows of one plan: each has a loss in every label. */
+const MOST_WINDOWS = 250_000;
+
+/** Tokens in the windows of one plan, 64 MB of them: a CPU takes hours for so many, even with the smallest models. */
+const MOST_WINDOW_TOKENS = 2 ** 24;
+
+/**
+ * How a request cuts its text into windows.
+ *
+ * @param maxPositions positions that the model was made for: max_position_embeddings of its config.json
+ * @param fields the paths of the protocol and the fidelity in the request
+ * @throws PrunecastError INVALID_REQUEST naming the field
+ */
+export function decodeProtocol(
+  message: WindowProtocolMessage | undefined,
+  fidelity: FidelitySpec | undefined,
+  text: EvaluationText,
+  maxPositions: number,
+  fields: { readonly windows: string; readonly fidelity: string },
+): WindowProtocol {
+  const window = message?.window ?? DEFAULT_WINDOWS.window;
+  const stride = message?.stride ?? window;
+  const bos = message?.bos ?? DEFAULT_WINDOWS.bos;
+  const least = bos ? 3 : 2;
+  if (window < least)
+    throw PrunecastError.ofField(
+      `${fields.windows}.window`,
+      `is ${window}; at least ${least} tokens are needed to predict one of the text`,
+    );
+  if (window > maxPositions)
+    throw PrunecastError.ofField(
+      `${fields.windows}.window`,
+      `is ${window}; the model was made for ${maxPositions} positions (max_position_embeddings), and what lies beyond them measures nothing`,
+    );
+  if (stride < 1 || stride > window)
+    throw PrunecastError.ofField(`${fields.windows}.stride`, `is ${stride}; allowed is 1 to the window, ${window}`);
+  if (bos && text.bosToken === undefined)
+    throw PrunecastError.ofField(
+      `${fields.windows}.bos`,
+      "the model's config.json names no bos_token_id of its vocabulary: leave BOS off",
+    );
+  const decoded = decodeFidelity(fidelity, window, fields.fidelity);
+  requireFewWindows(text, { window, stride, bos, ...decoded }, fields.windows);
+  return { window, stride, bos, ...decoded };
+}
+
+function requireFewWindows(
+  text: EvaluationText,
+  { window, stride, bos, tokenLimit = Infinity }: WindowProtocol,
+  field: string,
+): void {
+  const windows = Math.min(
+    Math.floor(text.tokens.length / Math.min(stride, bos ? window - 1 : window)),
+    Math.floor(tokenLimit / window),
+  );
+  if (windows <= MOST_WINDOWS && windows * window <= MOST_WINDOW_TOKENS) return;
+  const [name, most] = [
+    stride < window ? 'stride' : 'window',
+    windows > MOST_WINDOWS ? `${MOST_WINDOWS} windows` : `${MOST_WINDOW_TOKENS} tokens in windows`,
+  ];
+  throw PrunecastError.ofField(
+    `${field}.${name}`,
+    `is ${stride}, which cuts the text of ${text.tokens.length} tokens into ${windows} windows of ${window}; at most ${most} are taken: set a token_limit, send a shorter text${name === 'stride' ? ', or take a larger stride' : ''}`,
+  );
+}
+
+const PRECISIONS: Readonly<Record<number, PrecisionName | undefined>> = {
+  [Precision.UNSPECIFIED]: 'float32',
+  [Precision.FLOAT32]: 'float32',
+  [Precision.INT8]: 'int8',
+};
+
+function decodeFidelity(
+  fidelity: FidelitySpec | undefined,
+  window: number,
+  field: string,
+): Pick<WindowProtocol, 'tokenLimit' | 'precision'> {
+  if (fidelity === undefined) return {};
+  const precision = PRECISIONS[fidelity.precision];
+  if (precision === undefined)
+    throw PrunecastError.ofField(`${field}.precision`, `is ${fidelity.precision}; allowed are the values of Precision`);
+  if (fidelity.tokenLimit === undefined) return { precision };
+  if (fidelity.tokenLimit < window)
+    throw PrunecastError.ofField(
+      `${field}.token_limit`,
+      `is ${fidelity.tokenLimit}; at least one window of ${window} tokens is needed`,
+    );
+  return { tokenLimit: Number(fidelity.tokenLimit), precision };
+}

@@ -1,0 +1,16 @@
+import type { Architecture } from '../../core/model/shape.js';
+import { decodeCounts, denseCounts, type SearchSpace } from '../../core/space/search-space.js';
+
+/**
+ * An architecture that is as hard to write as a space's can be: with a half-block dropped where the space allows that and
+ * `least` is 0, with unequal layers where it allows those, else one shape everywhere.
+ *
+ * @param least the smallest count that is taken from the space
+ */
+export function findHardestArchitecture(space: SearchSpace, least: 0 | 1): Architecture {
+  const smallest = space.dimensions.map(({ counts, size }) => counts.find((count) => count >= least) ?? size);
+  const dropped = smallest.indexOf(0);
+  const cut =
+    dropped >= 0 ? dropped : smallest.findIndex((count, index) => count < (space.dimensions[index]?.size ?? 0));
+  return decodeCounts(space, denseCounts(space).with(Math.max(0, cut), smallest[Math.max(0, cut)] ?? 0));
+}

@@ -1,0 +1,244 @@
+import { PrunecastError } from '../../core/errors/prunecast-error.js';
+import type { EvaluationPlan, EvaluationText } from '../../core/ports/evaluator.js';
+import type { FidelitySpec, WindowProtocol } from '../../gen/prunecast/v1/common.js';
+import type { StudyTexts } from '../../gen/prunecast/v1/pruning.js';
+import type { CalibrationSequences } from './calibration-sequences.js';
+import { planWindows, type ChosenEvaluator } from './decode-windows.js';
+import type { RecipeDefaults } from './recipe.js';
+import type { RequestServices } from './services.js';
+
+/** The parts of a study's text whose windows are measured. */
+export const TEXT_PARTS = ['search', 'verify', 'report'] as const;
+export type TextPartName = (typeof TEXT_PARTS)[number];
+
+/** From one text: calibration and search share the first half, verify and report have a quarter each. */
+const SHARES = {
+  search: { from: 0, to: 0.5 },
+  verify: { from: 0.5, to: 0.75 },
+  report: { from: 0.75, to: 1 },
+} as const satisfies Record<TextPartName, { from: number; to: number }>;
+
+/** How good the labels of each part are; those of verify in rungs, cheap to dear. */
+export interface PartFidelities {
+  readonly search: PartFidelity;
+  readonly verify: readonly PartFidelity[];
+  readonly report: PartFidelity;
+}
+
+export interface PartFidelity {
+  readonly spec: FidelitySpec | undefined;
+  readonly field: string;
+}
+
+/** What a study measures: the windows of each part, and what its recipes are calibrated on by default. */
+export interface StudyWindows {
+  readonly plans: PartPlans;
+  readonly calibration: RecipeDefaults;
+}
+
+export interface PartPlans {
+  readonly search: EvaluationPlan;
+  /** One a rung. */
+  readonly verify: readonly EvaluationPlan[];
+  readonly report: EvaluationPlan;
+}
+
+/** The plan of a part's rung; the first where only one is known. Throws RangeError where there is none. */
+export function planOf(
+  plans: Partial<PartPlans>,
+  { part, rung }: { readonly part: TextPartName; readonly rung: number },
+): EvaluationPlan {
+  const plan = part === 'verify' ? plans.verify?.[rung] : plans[part];
+  if (plan === undefined) throw new RangeError(`the study has no ${part} windows of rung ${rung}`);
+  return plan;
+}
+
+/**
+ * Cuts a study's texts into windows.
+ *
+ * @throws PrunecastError INVALID_REQUEST, TEXT_TOO_SHORT, WINDOWS_OVERLAP, and those of texts
+ */
+export async function planStudyWindows(
+  services: TextServices,
+  request: TextsRequest,
+  evaluator: ChosenEvaluator,
+  fidelities: PartFidelities,
+): Promise<StudyWindows> {
+  const search = await planPart(services, request, evaluator, { name: 'search', ...fidelities.search });
+  const verify: PlannedPart[] = [];
+  for (const fidelity of fidelities.verify)
+    verify.push(await planPart(services, request, evaluator, { name: 'verify', ...fidelity }));
+  const report = await planPart(services, request, evaluator, { name: 'report', ...fidelities.report });
+  requireAscending(verify, fidelities.verify);
+  const plans = { search: search.plan, verify: verify.map(({ plan }) => plan), report: report.plan };
+  refuseOverlaps(plans);
+  return { plans, calibration: chooseCalibration(request, verify.at(-1)) };
+}
+
+/**
+ * The windows of pairs alone, and the calibration text that a Search with the same texts would take, so that their labels
+ * are shared.
+ *
+ * @throws PrunecastError INVALID_REQUEST, TEXT_TOO_SHORT, and those of texts
+ */
+export async function planPairWindows(
+  services: TextServices,
+  request: TextsRequest,
+  evaluator: ChosenEvaluator,
+  fidelities: Pick<PartFidelities, 'search' | 'verify'>,
+): Promise<{ readonly plan: EvaluationPlan; readonly calibration: RecipeDefaults }> {
+  const { plan: search } = await planPart(services, request, evaluator, { name: 'search', ...fidelities.search });
+  const hasOwn = (request.texts?.calibration ?? request.texts?.search) !== undefined;
+  // Where calibration shares one text with the windows of verify, it ends where those begin.
+  return {
+    plan: search,
+    calibration: chooseCalibration(
+      request,
+      hasOwn
+        ? undefined
+        : await planPart(services, request, evaluator, {
+            name: 'verify',
+            ...(fidelities.verify.at(-1) ?? { spec: undefined, field: 'verify' }),
+          }),
+    ),
+  };
+}
+
+type TextServices = Pick<RequestServices, 'model' | 'loadText'>;
+
+interface TextsRequest {
+  readonly texts: StudyTexts | undefined;
+  readonly windows: WindowProtocol | undefined;
+}
+
+interface PlannedPart {
+  readonly plan: EvaluationPlan;
+  readonly text: EvaluationText;
+}
+
+async function planPart(
+  services: TextServices,
+  request: TextsRequest,
+  evaluator: ChosenEvaluator,
+  {
+    name,
+    spec,
+    field: fidelity,
+  }: { readonly name: TextPartName; readonly spec: FidelitySpec | undefined; readonly field: string },
+): Promise<PlannedPart> {
+  const own = request.texts?.[name];
+  const field = own === undefined ? 'texts.text' : `texts.${name}`;
+  const text = await services.loadText(own ?? request.texts?.text, field);
+  const plan = await planWindows(services.model, evaluator, {
+    text,
+    windows: request.windows,
+    fidelity: spec,
+    ...(own === undefined ? { part: SHARES[name] } : {}),
+    fields: { text: field, windows: 'windows', fidelity },
+  });
+  return { plan, text };
+}
+
+/** Refuses calibration sequences that share a token with a verify or report window. Throws WINDOWS_OVERLAP. */
+export function refuseCalibrationOverlap(
+  plans: StudyWindows['plans'],
+  { starts, textTokens, textDigest }: CalibrationSequences,
+  field: string,
+): void {
+  for (const { name, plan } of listPlans(plans).filter((listed) => listed.name !== 'search')) {
+    if (plan.measurement.textDigest !== textDigest) continue;
+    const shared = findOverlap({ starts, length: textTokens }, spanOf(plan));
+    if (shared !== undefined)
+      throw overlap(field, `a calibration sequence and a ${name} window share token ${shared} of the text`);
+  }
+}
+
+function listPlans({
+  search,
+  verify,
+  report,
+}: PartPlans): { readonly name: TextPartName; readonly plan: EvaluationPlan }[] {
+  return [
+    { name: 'search', plan: search },
+    ...verify.map((plan) => ({ name: 'verify' as const, plan })),
+    { name: 'report', plan: report },
+  ];
+}
+
+/** Each rung of verification is dearer than the one before. */
+function requireAscending(planned: readonly PlannedPart[], fidelities: PartFidelities['verify']): void {
+  planned.forEach(({ plan: { fidelity } }, rung) => {
+    const before = planned[rung - 1]?.plan.fidelity;
+    if (
+      before === undefined ||
+      fidelity.tokens > before.tokens ||
+      (fidelity.tokens === before.tokens && fidelity.precision !== before.precision)
+    )
+      return;
+    throw PrunecastError.ofField(
+      fidelities[rung]?.field ?? 'verify.rungs',
+      `runs ${fidelity.tokens} tokens, no more than the rung before it: list rungs from cheap to dear`,
+    );
+  });
+}
+
+function chooseCalibration({ texts, windows }: TextsRequest, verify: PlannedPart | undefined): RecipeDefaults {
+  const own = texts?.calibration ?? texts?.search;
+  if (own !== undefined) return { text: own, bos: windows?.bos };
+  // The first verify window may begin a little before the middle: windows are whole.
+  const middle =
+    texts?.verify === undefined && verify !== undefined
+      ? (verify.plan.windows[0]?.start ?? 0) / verify.text.tokens.length
+      : SHARES.search.to;
+  return { text: texts?.text, part: { from: 0, to: Math.min(middle, SHARES.search.to) }, bos: windows?.bos };
+}
+
+/** Pairs of parts that must be apart: the choice is made on windows that no label has seen, the report on windows that neither has. */
+const APART = [
+  ['verify', 'search'],
+  ['report', 'search'],
+  ['report', 'verify'],
+] as const;
+
+function refuseOverlaps(plans: StudyWindows['plans']): void {
+  const listed = listPlans(plans);
+  for (const [a, b] of APART) {
+    for (const { plan } of listed.filter(({ name }) => name === a)) {
+      for (const { plan: other } of listed.filter(({ name }) => name === b)) {
+        if (plan.measurement.textDigest !== other.measurement.textDigest) continue;
+        const shared = findOverlap(spanOf(plan), spanOf(other));
+        if (shared !== undefined)
+          throw overlap(`texts.${a}`, `a ${a} window and a ${b} window share token ${shared} of the text`);
+      }
+    }
+  }
+}
+
+interface Spans {
+  readonly starts: readonly number[];
+  readonly length: number;
+}
+
+function spanOf({ windows, measurement }: EvaluationPlan): Spans {
+  return { starts: windows.map(({ start }) => start), length: measurement.window - (measurement.bos ? 1 : 0) };
+}
+
+/** The first token that spans of both share. */
+function findOverlap(a: Spans, b: Spans): number | undefined {
+  const [starts, others] = [a, b].map((spans) => spans.starts.toSorted((x, y) => x - y)) as [number[], number[]];
+  let next = 0;
+  for (const start of starts) {
+    while (next < others.length && (others[next] as number) + b.length <= start) next++;
+    const other = others[next];
+    if (other !== undefined && other < start + a.length) return Math.max(start, other);
+  }
+  return undefined;
+}
+
+function overlap(field: string, description: string): PrunecastError {
+  return PrunecastError.ofField(
+    field,
+    `${description}: send separate texts, or one text for all in \`texts.text\``,
+    'WINDOWS_OVERLAP',
+  );
+}

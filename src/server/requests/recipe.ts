@@ -1,0 +1,93 @@
+import { PrunecastError } from '../../core/errors/prunecast-error.js';
+import type { ModelShape } from '../../core/model/shape.js';
+import type { Recipe, SearchSpaceSpec, Text } from '../../gen/prunecast/v1/common.js';
+import type { CalibrationSequences } from './calibration-sequences.js';
+import type { ManifestRecipe } from './decode-manifest.js';
+import type { ResolvedPlugin } from './plugin-lookup.js';
+
+/** A recipe, checked and complete; nothing heavy has been done for it yet. */
+export interface RecipeSpec {
+  readonly criterion: ResolvedPlugin<'criterion'>;
+  readonly compensation: ResolvedPlugin<'compensation'>;
+  /** undefined where neither looks at activations. */
+  readonly calibration: CalibrationSequences | undefined;
+  readonly seed: number;
+  /** What labels are stored under: all of the above, except the criterion's `scope`, which ranks nothing within a layer. */
+  readonly digest: string;
+  /** The same for recipes that rank alike: of the criterion, what it looks at, and the seed. */
+  readonly rankingDigest: string;
+  /** For manifests and reports. */
+  readonly description: Readonly<Record<string, unknown>>;
+  /** Where the calibration text is to be found again; its digest says whether it is the same. undefined where there is none. */
+  readonly origin: CalibrationOrigin | undefined;
+}
+
+/** A calibration text's path under the data roots, null where it was sent, and the part of it that the sequences were taken from. */
+export interface CalibrationOrigin {
+  readonly path: string | null;
+  readonly part: { readonly from: number; readonly to: number };
+}
+
+/** What a recipe takes where the request says nothing. */
+export interface RecipeDefaults {
+  /** The id of a compensation in place of the default one. */
+  readonly compensation?: string;
+  readonly text?: Text | undefined;
+  /** Half-open range of the text, as shares; all of it by default. */
+  readonly part?: { readonly from: number; readonly to: number };
+  readonly bos?: boolean | undefined;
+}
+
+/** Turns the recipes of requests on one model into complete ones. */
+export interface RecipeSource {
+  /**
+   * @param field the recipe's path in the request
+   * @throws PrunecastError PLUGIN_NOT_FOUND, INVALID_OPTIONS, INVALID_REQUEST, and those of texts
+   */
+  resolve(recipe: Recipe | undefined, field: string, defaults?: RecipeDefaults): Promise<RecipeSpec>;
+  /**
+   * The same recipe with a compensation that is fitted on each architecture's own stream. It has a digest of its own. For
+   * finalists, controls and outputs: each architecture costs a calibration pass.
+   *
+   * @param field the recipe's path in the request
+   * @throws PrunecastError INVALID_REQUEST where the recipe looks at no calibration text
+   */
+  asStream(spec: RecipeSpec, field: string): RecipeSpec;
+  /**
+   * The recipe that compensated an output, from its manifest. The calibration text is the one that the caller sends in
+   * `recipe.calibration.text`, or the file that the manifest names; either must be the same text.
+   *
+   * @throws PrunecastError INVALID_REQUEST saying which text is needed, and as `resolve`
+   */
+  restore(
+    asked: { readonly recipe: ManifestRecipe; readonly field: string },
+    given: Text | undefined,
+  ): Promise<RecipeSpec>;
+  /**
+   * The model's sizes as budgets count them: with all biases that a compensation of these recipes may add to what is
+   * exported, and where all layers are to be alike, those that the stock form has beside them.
+   *
+   * @param asked recipes with their paths in the request
+   * @throws PrunecastError PLUGIN_NOT_FOUND, INVALID_OPTIONS
+   */
+  countedShape(
+    asked: readonly { readonly recipe: Recipe | undefined; readonly field: string }[],
+    space: SearchSpaceSpec | undefined,
+  ): ModelShape;
+}
+
+/**
+ * Refuses a recipe whose labels are to serve many architectures where its compensation is fitted on the stream of each: that is a
+ * calibration pass a label, and overfits where tokens are few.
+ *
+ * @param field the recipe's path in the request
+ * @throws PrunecastError INVALID_OPTIONS
+ */
+export function refuseStreamLabels({ compensation: { plugin, options } }: RecipeSpec, field: string): void {
+  if (plugin.stream?.isAsked(options) !== true) return;
+  throw PrunecastError.ofField(
+    `${field}.compensation.options.${plugin.stream.option}`,
+    `${plugin.id} on the stream mends each architecture anew, a calibration pass for every label: label with the one-shot fit, and set finish: FINISH_STREAM in a Search to have finalists, controls and the output mended on the stream`,
+    'INVALID_OPTIONS',
+  );
+}

@@ -1,0 +1,63 @@
+import { setImmediate } from 'node:timers/promises';
+import type { EvaluationPlan } from '../../core/ports/evaluator.js';
+import type { EvaluateRequest, EvaluateTarget } from '../../gen/prunecast/v1/pruning.js';
+import { architectureKey } from '../../core/model/architecture-key.js';
+import { planWindows } from './decode-windows.js';
+import { DEFAULT_PLUGINS } from './defaults.js';
+import type { RecipeSpec } from './recipe.js';
+import { openSpaces, resolveSelection, type Selection } from './resolve-selection.js';
+import type { RequestServices } from './services.js';
+import type { ResolvedPlugin } from './plugin-lookup.js';
+
+/** An EvaluateRequest, checked and complete. */
+export interface ResolvedEvaluate {
+  /** One per target, in the order of the request. */
+  readonly selections: readonly Selection[];
+  readonly evaluator: ResolvedPlugin<'evaluator'>;
+  readonly plan: EvaluationPlan;
+  /** undefined where no target needs one. */
+  readonly recipe: RecipeSpec | undefined;
+  /** The recipes of manifests whose outputs were compensated, by target. */
+  readonly restored: ReadonlyMap<number, RecipeSpec>;
+}
+
+/** What is measured if a request names no target. */
+const DENSE: EvaluateTarget = { target: { $case: 'dense', value: {} } };
+
+/** Throws as `resolveSelection`, `planWindows` and `RecipeSource.resolve`, and MEMORY_EXCEEDED. */
+export async function resolveEvaluate(services: RequestServices, request: EvaluateRequest): Promise<ResolvedEvaluate> {
+  const { model, plugins, recipes } = services;
+  const { shape } = model;
+  const targets = request.targets.length === 0 ? [DENSE] : request.targets;
+  const counted = recipes.countedShape([{ recipe: request.recipe, field: 'recipe' }], request.space);
+  const spaces = openSpaces(shape, counted, request.space);
+  const selections: Selection[] = [];
+  for (const [index, { target }] of targets.entries()) {
+    await setImmediate(); // the exact units of a large model take milliseconds
+    selections.push(await resolveSelection(services, target, spaces, `targets[${index}]`));
+  }
+  const evaluator = plugins.resolve(
+    'evaluator',
+    request.measurement?.evaluator,
+    DEFAULT_PLUGINS.evaluator,
+    'measurement.evaluator',
+  );
+  const text = await services.loadText(request.measurement?.text, 'measurement.text');
+  const plan = await planWindows(model, evaluator, {
+    text,
+    windows: request.measurement?.windows,
+    fidelity: request.fidelity,
+    fields: { text: 'measurement.text', windows: 'measurement.windows', fidelity: 'fidelity' },
+  });
+  model.requireMemory({ longest: plan.measurement.window, precision: plan.fidelity.precision });
+  const dense = architectureKey(shape.layers);
+  const needsRecipe = selections.some(
+    ({ keptUnits, architecture }) => keptUnits === undefined && architectureKey(architecture) !== dense,
+  );
+  const recipe = needsRecipe ? await recipes.resolve(request.recipe, 'recipe') : undefined;
+  const restored = new Map<number, RecipeSpec>();
+  for (const [index, { mended }] of selections.entries()) {
+    if (mended !== undefined) restored.set(index, await recipes.restore(mended, request.recipe?.calibration?.text));
+  }
+  return { selections, evaluator, plan, recipe, restored };
+}

@@ -1,0 +1,37 @@
+import type { PruneRequest } from '../../gen/prunecast/v1/pruning.js';
+import type { RecipeSpec } from './recipe.js';
+import { openSpaces, resolveSelection, type Selection, type SharedBudgets } from './resolve-selection.js';
+import type { RequestServices } from './services.js';
+
+/** A PruneRequest, checked and complete but for its output. */
+export interface ResolvedPrune {
+  readonly selection: Selection;
+  /** The request's own recipe, or that of a manifest whose output was compensated; undefined where units alone are named. */
+  readonly recipe: RecipeSpec | undefined;
+  /** Budgets that are shared out anew once the calibration errors are known. */
+  readonly byError: SharedBudgets | undefined;
+}
+
+/** Throws as `resolveSelection` and `RecipeSource.resolve`. */
+export async function resolvePrune(services: RequestServices, request: PruneRequest): Promise<ResolvedPrune> {
+  const { model, recipes } = services;
+  const counted = recipes.countedShape([{ recipe: request.recipe, field: 'recipe' }], request.space);
+  const selection = await resolveSelection(
+    services,
+    request.selection,
+    openSpaces(model.shape, counted, request.space),
+    '',
+  );
+  const recipe = await resolveRecipe(services, request, selection);
+  const knowsErrors = recipe?.compensation.plugin.needs.includes('gram') === true;
+  return { selection, recipe, byError: knowsErrors ? selection.budgets : undefined };
+}
+
+async function resolveRecipe(
+  { recipes }: RequestServices,
+  { recipe }: PruneRequest,
+  { keptUnits, mended }: Selection,
+): Promise<RecipeSpec | undefined> {
+  if (mended !== undefined) return recipes.restore(mended, recipe?.calibration?.text);
+  return keptUnits === undefined ? recipes.resolve(recipe, 'recipe') : undefined;
+}

@@ -1,0 +1,230 @@
+import { PrunecastError } from '../../core/errors/prunecast-error.js';
+import { Precision, Recipe } from '../../gen/prunecast/v1/common.js';
+import type { PredictorFeatures } from '../../gen/prunecast/v1/predictor_types.js';
+import type { SearchRequest } from '../../gen/prunecast/v1/pruning.js';
+import type { PluginsByKind } from '../../core/ports/plugin-entry.js';
+import { countPairs } from '../../search/study/pairs.js';
+import type { StudyPlan } from '../../search/study/plan.js';
+import { chooseStrategy } from './choose-strategy.js';
+import { decodeFeatures } from './decode-features.js';
+import { decodeStudyPlan } from './decode-study-plan.js';
+import { DEFAULT_PAIR_TOKENS, DEFAULT_PLUGINS, DEFAULT_RECIPES } from './defaults.js';
+import {
+  planPairWindows,
+  planStudyWindows,
+  refuseCalibrationOverlap,
+  type PartFidelities,
+  type PartPlans,
+} from './plan-study-texts.js';
+import { refuseStreamLabels, type RecipeSpec } from './recipe.js';
+import type { RequestServices } from './services.js';
+import type { ResolvedPlugin } from './plugin-lookup.js';
+
+/** What a SearchRequest asks, without its texts: enough to ask a predictor about. */
+export interface StudyQuestion {
+  readonly plan: StudyPlan;
+  readonly evaluator: ResolvedPlugin<'evaluator'>;
+}
+
+/** The recipes of a study: those that are compared, and the paper's where controls are measured in it. */
+export interface StudyRecipes {
+  /** At least one. */
+  readonly compared: readonly StudyRecipe[];
+  readonly paper: RecipeSpec | undefined;
+}
+
+export interface StudyRecipe {
+  /** In which pairs and finalists are labelled. */
+  readonly oneShot: RecipeSpec;
+  /** The same recipe with its compensation fitted on the pruned model's own stream; undefined where it has none. */
+  readonly stream: RecipeSpec | undefined;
+}
+
+/** A SearchRequest, checked and complete. */
+export interface ResolvedSearch extends StudyQuestion {
+  readonly windows: PartPlans;
+  readonly recipes: StudyRecipes;
+  readonly predictor: ResolvedPlugin<'predictor'>;
+  /** What the predictor sees of an architecture. */
+  readonly features: PredictorFeatures;
+  readonly strategy: ResolvedPlugin<'strategy'>;
+}
+
+/** A SearchRequest of which the pairs alone are labelled. */
+export interface ResolvedSample extends StudyQuestion {
+  readonly windows: Pick<PartPlans, 'search'>;
+  readonly recipes: StudyRecipes;
+}
+
+/** Space, budgets, objectives and counts of a request. Throws PLUGIN_NOT_FOUND, INVALID_OPTIONS, and as `decodeStudyPlan`. */
+export async function resolveQuestion(
+  { model, plugins, recipes }: RequestServices,
+  request: SearchRequest,
+): Promise<StudyQuestion> {
+  const evaluator = plugins.resolve('evaluator', request.evaluator, DEFAULT_PLUGINS.evaluator, 'evaluator');
+  const counted = recipes.countedShape(
+    request.recipes.map((recipe, index) => ({ recipe, field: `recipes[${index}]` })),
+    request.space,
+  );
+  return { evaluator, plan: await decodeStudyPlan(model, counted, request, evaluator.plugin) };
+}
+
+/** All of a request. Throws as `resolveQuestion`, `planStudyWindows` and `RecipeSource.resolve`, and PAIRS_TOO_FEW. */
+export async function resolveSearch(services: RequestServices, request: SearchRequest): Promise<ResolvedSearch> {
+  const question = await resolveQuestion(services, request);
+  const { plugins } = services;
+  const predictor = plugins.resolve('predictor', request.predictor, DEFAULT_PLUGINS.predictor, 'predictor');
+  const strategy = chooseStrategy(plugins, request.strategy, question.plan);
+  requirePairs(predictor.plugin, countPairs(question.plan, 0));
+  const subject = await resolveSubject(services, request, question);
+  const features = decodeFeatures(
+    request.features,
+    subject.recipes.compared.map(({ oneShot }) => oneShot),
+    'errors',
+  );
+  return { ...question, ...subject, predictor, strategy, features };
+}
+
+/** The first sample is split 7:3: the part that is fitted must be enough. */
+function requirePairs({ id, pairs }: Pick<PluginsByKind['predictor'], 'id' | 'pairs'>, count: number): void {
+  const fitted = Math.floor(0.7 * count);
+  if (fitted >= pairs.least) return;
+  const needed = Math.ceil(pairs.least / 0.7);
+  throw new PrunecastError(
+    'PAIRS_TOO_FEW',
+    `${id} is fitted on 7 of 10 pairs of the first sample and needs ${pairs.least} there; the plan samples ${count} first: ask for at least ${needed} pairs beside those inside the refined space`,
+    {
+      metadata: { pairs: String(count), least: String(needed) },
+      violations: [
+        {
+          field: 'pairs.count',
+          description: `leaves ${count} pairs for the first sample; at least ${needed} are needed`,
+        },
+      ],
+    },
+  );
+}
+
+/**
+ * The windows of search, verify and report, the recipes, whose calibration is apart from the latter two, and the plan, which
+ * says how the study finishes now that these are known. Throws as `planStudyWindows` and `RecipeSource.resolve`.
+ */
+export async function resolveSubject(
+  services: RequestServices,
+  request: SearchRequest,
+  { evaluator, plan }: StudyQuestion,
+): Promise<Pick<ResolvedSearch, 'windows' | 'recipes' | 'plan'>> {
+  const { recipes } = services;
+  const windows = await planStudyWindows(services, request, evaluator, readFidelities(request));
+  const asked = listRecipes(request);
+  const compared: StudyRecipe[] = [];
+  for (const [index, recipe] of asked.entries()) {
+    const field = `recipes[${index}]`;
+    const oneShot = await recipes.resolve(recipe, field, windows.calibration);
+    refuseStreamLabels(oneShot, field);
+    if (oneShot.calibration !== undefined)
+      refuseCalibrationOverlap(
+        windows.plans,
+        oneShot.calibration,
+        recipe.calibration?.text === undefined ? 'texts.calibration' : `${field}.calibration.text`,
+      );
+    if (compared.some((known) => known.oneShot.digest === oneShot.digest))
+      throw PrunecastError.ofField(field, 'is the same as a recipe before it');
+    compared.push({
+      oneShot,
+      stream:
+        plan.compensation.mode === 'one-shot' || oneShot.calibration === undefined
+          ? undefined
+          : recipes.asStream(oneShot, field),
+    });
+  }
+  const paper =
+    plan.paperControls.length > 0 ? await recipes.resolve(PAPER_RECIPE, 'recipes', windows.calibration) : undefined;
+  return {
+    windows: windows.plans,
+    recipes: { compared, paper },
+    plan: { ...plan, recipes: compared.length, compensation: settleFinish(plan, compared) },
+  };
+}
+
+function listRecipes({ recipes }: SearchRequest): readonly Recipe[] {
+  return recipes.length > 0 ? recipes : DEFAULT_RECIPES;
+}
+
+/** The recipe of arXiv 2309.09507, which prunes as LLM-Pruner does. */
+export const PAPER_RECIPE = Recipe.fromPartial({
+  criterion: { id: 'taylor', options: { order: 'first' } },
+  compensation: { id: 'none' },
+});
+
+/** Below so many calibration tokens a channel a fit on the stream overfits. */
+const STREAM_TOKENS_PER_CHANNEL = 20;
+
+/**
+ * The stream is tried where the recipes' compensations can be fitted on it and the calibration is long enough, unless the
+ * request decides.
+ *
+ * @throws PrunecastError INVALID_REQUEST where a caller wants it and a recipe cannot
+ */
+function settleFinish({ compensation, space }: StudyPlan, compared: readonly StudyRecipe[]): StudyPlan['compensation'] {
+  if (compensation.mode === 'one-shot') return compensation;
+  const lacking = compared.findIndex(({ stream }) => stream === undefined);
+  if (compensation.mode === 'stream') {
+    if (lacking >= 0)
+      throw PrunecastError.ofField(
+        'finish',
+        `is FINISH_STREAM, and recipes[${lacking}] looks at no calibration text: leave finish unset, or take a calibrated criterion`,
+      );
+    return compensation;
+  }
+  const channels = space.shape.layers.reduce((most, { ffnChannels }) => Math.max(most, ffnChannels), 0);
+  const suits = ({ oneShot: { calibration, compensation } }: StudyRecipe): boolean =>
+    compensation.plugin.stream !== undefined &&
+    (calibration?.sequences.reduce((sum, { length }) => sum + length, 0) ?? 0) >= STREAM_TOKENS_PER_CHANNEL * channels;
+  return compared.every(suits) ? compensation : { ...compensation, mode: 'one-shot' };
+}
+
+/** The windows of pairs alone, and the recipe as a Search with the same request would have it. Throws as `resolveSearch`. */
+export async function resolveSample(services: RequestServices, request: SearchRequest): Promise<ResolvedSample> {
+  const question = await resolveQuestion(services, request);
+  const { plan, calibration } = await planPairWindows(services, request, question.evaluator, readFidelities(request));
+  const recipe = await services.recipes.resolve(listRecipes(request)[0], 'recipes[0]', calibration);
+  refuseStreamLabels(recipe, 'recipes[0]');
+  return {
+    ...question,
+    windows: { search: plan },
+    recipes: { compared: [{ oneShot: recipe, stream: undefined }], paper: undefined },
+  };
+}
+
+/** The recipe of a study that has this digest. Throws as `resolveSample`, and PAIRS_INVALID where the study has none such any more. */
+export async function resolveRecipeOf(
+  services: RequestServices,
+  request: SearchRequest,
+  { evaluator }: StudyQuestion,
+  digest: string,
+): Promise<RecipeSpec> {
+  const { calibration } = await planPairWindows(services, request, evaluator, readFidelities(request));
+  for (const [index, asked] of listRecipes(request).entries()) {
+    const recipe = await services.recipes.resolve(asked, `recipes[${index}]`, calibration);
+    if (recipe.digest === digest) return recipe;
+  }
+  throw PrunecastError.ofField(
+    'study_id',
+    `has pairs of the recipe "${digest}", which its request does not come to any more: its texts or its model have changed`,
+    'PAIRS_INVALID',
+  );
+}
+
+const PAIR_TOKENS = { tokenLimit: DEFAULT_PAIR_TOKENS, precision: Precision.UNSPECIFIED } as const;
+
+function readFidelities(request: SearchRequest): PartFidelities {
+  return {
+    search: { spec: request.pairs?.rungs[0] ?? PAIR_TOKENS, field: 'pairs.rungs[0]' },
+    verify:
+      request.verify === undefined || request.verify.rungs.length === 0
+        ? [{ spec: undefined, field: 'verify' }]
+        : request.verify.rungs.map((spec, rung) => ({ spec, field: `verify.rungs[${rung}]` })),
+    report: { spec: request.report, field: 'report' },
+  };
+}

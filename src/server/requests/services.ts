@@ -1,0 +1,42 @@
+import type { LatencyTable } from '../../core/budget/latency-table.js';
+import type { Precision } from '../../core/measurement.js';
+import type { ModelShape } from '../../core/model/shape.js';
+import type { EvaluationText } from '../../core/ports/evaluator.js';
+import type { Text } from '../../gen/prunecast/v1/common.js';
+import type { PluginLookup } from './plugin-lookup.js';
+import type { RecipeSource } from './recipe.js';
+
+/** What resolving a request on one open model needs of the server. */
+export interface RequestServices {
+  readonly model: RequestModel;
+  readonly plugins: PluginLookup;
+  readonly recipes: RecipeSource;
+  /**
+   * A text of the request as token ids of the model.
+   *
+   * @param field the text's path in the request
+   * @throws PrunecastError INVALID_REQUEST, TEXT_NOT_FOUND, PATH_OUTSIDE_ROOTS, TOKENIZER_MISSING
+   */
+  loadText(text: Text | undefined, field: string): Promise<EvaluationText>;
+  /** The manifest of an earlier output, as `OutputFolders.readManifest` has it. */
+  readonly readManifest: (output: string, field: string) => Promise<unknown>;
+}
+
+/** What budgets need to know of a model. */
+export interface BudgetedModel {
+  readonly shape: ModelShape;
+  /** Positions that the model was made for: max_position_embeddings of its config.json. */
+  readonly maxPositions: number;
+  /** How long its shapes take per token with so many before it. The first call per length measures, which takes seconds. */
+  readonly timeShapes: (length: number) => Promise<LatencyTable>;
+}
+
+/** An open model as requests look at it. */
+export interface RequestModel extends BudgetedModel {
+  /** As the caller named it. */
+  readonly name: string;
+  /** Throws MEMORY_EXCEEDED where windows of so many tokens do not fit into the memory budget. */
+  requireMemory(work: { readonly longest: number; readonly precision?: Precision }): void;
+  /** Throws PRECISION_UNAVAILABLE where the CPU does not offer a precision. */
+  requirePrecision(precision: Precision): Promise<void>;
+}

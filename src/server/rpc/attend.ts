@@ -1,0 +1,53 @@
+import type { OpenModels } from '../models/open-models.js';
+import type { ResolvedPlugin } from '../requests/plugin-lookup.js';
+import type { FitForm, FittedPredictors } from '../predictors/fitted-predictors.js';
+import type { RecipeResolver } from '../recipes/recipe-resolver.js';
+import { orAborted } from '../../core/or-aborted.js';
+import type { TextSource } from '../texts/text-source.js';
+
+/** What a request is checked with: some of it takes seconds. */
+interface CheckingServices {
+  readonly models: OpenModels;
+  readonly texts?: TextSource;
+  readonly recipes?: RecipeResolver;
+  readonly predictors?: FittedPredictors;
+}
+
+/**
+ * The same services for the checks of one call: opening a model, tokenizing a text, measuring latencies and opening a user's
+ * regressor end with the signal's reason when its caller leaves, and are given up where nobody else waits for them. Not for
+ * the work of a job, which outlives its caller.
+ */
+export function attend<Services extends CheckingServices>(services: Services, signal: AbortSignal): Services {
+  const { models, texts, recipes, predictors } = services;
+  const attendedModels: OpenModels = {
+    open: async (name, field) => {
+      signal.throwIfAborted();
+      const model = await orAborted(models.open(name, field), signal);
+      return {
+        ...model,
+        timeShapes: (length) => model.timeShapes(length, signal),
+        findPace: () => model.findPace(signal),
+      };
+    },
+    close: () => models.close(),
+  };
+  const attendedTexts: TextSource | undefined = texts && {
+    ...texts,
+    load: (text, model, field) => texts.load(text, model, field, signal),
+  };
+  return {
+    ...services,
+    models: attendedModels,
+    ...(attendedTexts === undefined ? {} : { texts: attendedTexts }),
+    ...(recipes === undefined ? {} : { recipes: recipes.attended(signal) }),
+    ...(predictors === undefined
+      ? {}
+      : {
+          predictors: {
+            ...predictors,
+            check: (plugin: ResolvedPlugin<'predictor'>, form: FitForm) => predictors.check(plugin, form, signal),
+          },
+        }),
+  };
+}

@@ -1,0 +1,88 @@
+import { SearchRequest } from '../../gen/prunecast/v1/pruning.js';
+import type { SamplePairsRequest } from '../../gen/prunecast/v1/pair.js';
+import { JobState } from '../../gen/prunecast/v1/job.js';
+import { createRng } from '../../core/random.js';
+import { apply, next } from '../../search/machine.js';
+import type { JobContext, JobResult } from '../jobs/jobs.js';
+import type { Prepared, RestartedJob } from '../jobs/runnable-kind.js';
+import { workOn } from '../models/work-on.js';
+import { requireSet } from '../requests/fields.js';
+import { createId } from '../records/create-id.js';
+import type { SearchServices } from './search-services.js';
+import { performSample, type SampledStudy } from './sample-phase.js';
+import { openStudyLog } from './study-log.js';
+import { createRequestServices } from '../recipes/request-services.js';
+import { resolveSample } from '../requests/resolve-search.js';
+
+/** Checks a SamplePairs request down to its windows and recipe; `run` then draws and labels: the first phases of a Search, and no more. */
+export async function prepareSample(
+  services: SearchServices,
+  { search }: SamplePairsRequest,
+  restarted?: RestartedJob,
+): Promise<Prepared> {
+  const request = keepSampling(requireSet(search, 'search'));
+  const model = await services.models.open(request.model);
+  const study: SampledStudy = {
+    ...(await resolveSample(createRequestServices(services, model), request)),
+    id: restarted?.studyId ?? createId('study'),
+    model,
+    request: SearchRequest.encode(request).finish(),
+  };
+  return {
+    studyId: study.id,
+    run: workOn(study.model, (context) => runSampling(services, study, context)),
+  };
+}
+
+/** The fields that a sample depends on; all pairs are of the first sample, as nothing is refined. */
+function keepSampling({
+  requestId,
+  model,
+  recipes,
+  space,
+  budgets,
+  objectives,
+  texts,
+  evaluator,
+  windows,
+  pairs,
+  verify,
+  seed,
+}: SearchRequest): SearchRequest {
+  return SearchRequest.fromPartial({
+    requestId,
+    model,
+    recipes,
+    space,
+    budgets,
+    objectives,
+    texts,
+    evaluator,
+    windows,
+    verify,
+    refine: { disabled: true },
+    ...(pairs === undefined ? {} : { pairs: { ...pairs, insideCount: undefined } }),
+    ...(seed === undefined ? {} : { seed }),
+  });
+}
+
+async function runSampling(services: SearchServices, study: SampledStudy, context: JobContext): Promise<JobResult> {
+  const log = await openStudyLog(services, study, context);
+  const rng = createRng(study.plan.seed);
+  let state = log.reached;
+  for (;;) {
+    const action = next(study.plan, state);
+    if (action.kind !== 'score' && action.kind !== 'draw' && action.kind !== 'evaluate') break;
+    for await (const event of performSample(services, study, action, rng, context)) {
+      const after = apply(study.plan, state, event);
+      await log.record(state, after, event);
+      state = after;
+    }
+  }
+  await log.finish(undefined, JobState.SUCCEEDED);
+  const tokensSpent = Object.values(state.tokens).reduce((sum, tokens) => sum + tokens, 0);
+  return {
+    $case: 'samplePairs',
+    value: { studyId: study.id, pairs: state.pairs.length, tokensSpent: BigInt(tokensSpent) },
+  };
+}

@@ -1,0 +1,162 @@
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { openCheckpoint } from '../../../src/engine/checkpoint/open-checkpoint.js';
+import { digestOf } from '../../../src/engine/files/digest.js';
+import { openLanguageModel } from '../../../src/engine/language-model.js';
+import { Recipe, Text } from '../../../src/gen/prunecast/v1/common.js';
+import type { DeepPartial } from '../../../src/client/index.js';
+import { BUILTIN_PLUGINS } from '../../../src/plugins/builtin/list.js';
+import type { ManifestRecipe } from '../../../src/server/requests/decode-manifest.js';
+import type { OpenModel } from '../../../src/server/models/open-models.js';
+import { PluginRegistry } from '../../../src/server/plugins/plugin-registry.js';
+import { createRecipePreparer } from '../../../src/server/recipes/prepare-recipe.js';
+import { RecipeResolver } from '../../../src/server/recipes/recipe-resolver.js';
+import type { RecipeSpec } from '../../../src/server/requests/recipe.js';
+import { createTextSource } from '../../../src/server/texts/text-source.js';
+import { DEMO_DIRECTORY, unattended } from '../../support/demo-model.js';
+
+const resolver = new RecipeResolver(
+  new PluginRegistry(BUILTIN_PLUGINS),
+  createTextSource({ dataRoots: [], dataLinks: 'within-roots', memoryBudgetBytes: 2 ** 30 }),
+);
+const CALIBRATION = {
+  text: { source: { $case: 'tokenIds', value: { ids: Array.from({ length: 400 }, (_, at) => (at * 7) % 512) } } },
+  sequences: 8,
+  sequenceTokens: 32,
+} as const;
+
+let model: OpenModel;
+beforeAll(async () => {
+  model = {
+    name: 'demo',
+    tokenizer: undefined,
+    timeShapes: () => Promise.reject(new Error('nothing is timed')),
+    findPace: () => Promise.resolve(undefined),
+    language: await openLanguageModel(await openCheckpoint(DEMO_DIRECTORY)),
+  };
+});
+afterAll(() => model.language.close());
+
+const resolve = (recipe: DeepPartial<Recipe>): Promise<RecipeSpec> =>
+  resolver.resolve(Recipe.fromPartial(recipe), model, 'recipe');
+const options = (spec: RecipeSpec) => ({ id: spec.compensation.plugin.id, options: spec.compensation.options });
+
+/** The same model under a config.json that names another token. */
+const withBos = (bosTokenId: number): OpenModel => {
+  const { checkpoint } = model.language;
+  return {
+    ...model,
+    language: { ...model.language, checkpoint: { ...checkpoint, config: { ...checkpoint.config, bosTokenId } } },
+  };
+};
+
+describe('a recipe that calibrates with BOS', () => {
+  const recipe = Recipe.fromPartial({
+    criterion: { id: 'wanda' },
+    compensation: { id: 'mean' },
+    calibration: { ...CALIBRATION, bos: true },
+  });
+
+  it('has a digest of its own for each token that its sequences begin with', async () => {
+    const [one, five] = [
+      await resolver.resolve(recipe, withBos(1), 'recipe'),
+      await resolver.resolve(recipe, withBos(5), 'recipe'),
+    ];
+    expect([one, five].map(({ calibration }) => calibration?.sequences[0]?.[0])).toEqual([1, 5]);
+    expect(one.digest).not.toBe(five.digest);
+    expect(one.rankingDigest).not.toBe(five.rankingDigest);
+  });
+
+  it('is found again from a manifest of version 0.1, which did not name the token', async () => {
+    const { bosToken, ...calibration } = (await resolver.resolve(recipe, model, 'recipe')).description[
+      'calibration'
+    ] as ManifestRecipe['calibration'];
+    expect(bosToken).toBe(1);
+    const written: Omit<ManifestRecipe, 'digest' | 'calibration_text'> = {
+      criterion: { id: 'wanda', options: {} },
+      compensation: { id: 'mean', options: {} },
+      calibration,
+      seed: 0,
+    };
+    const digest = digestOf(written);
+    const manifest = {
+      recipe: { ...written, digest, calibration_text: { path: null, part: { from: 0, to: 1 } } },
+      field: 'manifest',
+    };
+    const text = Text.fromPartial(CALIBRATION.text);
+    expect((await resolver.restore(manifest, text, model)).calibration?.sequences[0]?.[0]).toBe(1);
+    const named = { ...manifest, recipe: { ...manifest.recipe, calibration: { ...calibration, bosToken: 5 } } };
+    await expect(resolver.restore(named, text, model)).rejects.toMatchObject({
+      reason: 'INVALID_REQUEST',
+      violations: [{ field: 'manifest.recipe' }],
+    });
+  });
+});
+
+describe('asStream', () => {
+  it('keeps what ranks the units and the text, and mends on the stream under a digest of its own', async () => {
+    const recipe = await resolve({
+      criterion: { id: 'wanda' },
+      compensation: { id: 'mean' },
+      calibration: CALIBRATION,
+    });
+    const twin = resolver.asStream(recipe, 'recipe');
+    expect(options(twin)).toEqual({ id: 'least-squares', options: { damping: 0.01, fit: 'stream' } });
+    expect(twin).toMatchObject({
+      criterion: recipe.criterion,
+      calibration: recipe.calibration,
+      seed: recipe.seed,
+      rankingDigest: recipe.rankingDigest,
+    });
+    expect(twin.digest).not.toBe(recipe.digest);
+    const asked = await resolve({
+      criterion: { id: 'wanda' },
+      compensation: { id: 'least-squares', options: { fit: 'stream' } },
+      calibration: CALIBRATION,
+    });
+    expect(twin.digest).toBe(asked.digest);
+    expect(twin.description).toEqual(asked.description);
+  });
+
+  it('keeps the options of a compensation that can do both', async () => {
+    const recipe = await resolve({
+      compensation: { id: 'least-squares', options: { damping: 0.2 } },
+      calibration: CALIBRATION,
+    });
+    expect(options(resolver.asStream(recipe, 'recipe'))).toEqual({
+      id: 'least-squares',
+      options: { damping: 0.2, fit: 'stream' },
+    });
+  });
+
+  it('refuses a recipe without a calibration text', async () => {
+    const recipe = await resolve({ criterion: { id: 'magnitude' }, compensation: { id: 'none' } });
+    expect(() => resolver.asStream(recipe, 'recipes[0]')).toThrow(
+      expect.objectContaining({
+        reason: 'INVALID_REQUEST',
+        violations: [{ field: 'recipes[0]', description: expect.stringContaining('calibration text') }],
+      }),
+    );
+  });
+
+  it('is ranked by the pass that ranked the recipe', async () => {
+    const recipe = await resolve({
+      criterion: { id: 'taylor' },
+      compensation: { id: 'none' },
+      calibration: CALIBRATION,
+    });
+    let scored = 0;
+    const language = {
+      ...model.language,
+      scoreUnits: (...args: Parameters<typeof model.language.scoreUnits>) => (
+        scored++, model.language.scoreUnits(...args)
+      ),
+    };
+    const preparer = createRecipePreparer();
+    const ranked = await preparer.prepare(language, recipe, unattended);
+    const twin = await preparer.prepare(language, resolver.asStream(recipe, 'recipe'), unattended);
+    expect(scored).toBe(1);
+    expect(twin.ranking).toEqual(ranked.ranking);
+    expect(twin.recipe.compensation?.plugin.id).toBe('least-squares');
+    expect(twin.recipeDigest).not.toBe(ranked.recipeDigest);
+  });
+});
