@@ -1,7 +1,6 @@
 import type { FileHandle } from 'node:fs/promises';
 import type { ModelShape } from '../../core/model/shape.js';
-import { readFully, writeFully } from '../files/read-write.js';
-import { openScratchFile } from '../files/scratch-file.js';
+import { openScratchFile, readFully, writeFully } from '../files/read-write.js';
 
 /** A half-block of a model. */
 export interface HalfPlace {
@@ -162,7 +161,8 @@ function layOut(widths: readonly { readonly attention: number; readonly ffn: num
   return { offsets, bytes };
 }
 
-function nameHalf({ layer, half }: HalfPlace): string {
+/** A half-block's name among those of a model. */
+export function nameHalf({ layer, half }: HalfPlace): string {
   return `${layer}:${half}`;
 }
 

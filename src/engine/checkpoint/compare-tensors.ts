@@ -1,6 +1,6 @@
 import type { TensorEntry } from './checkpoint.js';
 import type { CheckpointFiles } from '../files/checkpoint-files.js';
-import { cutRows } from './cut-rows.js';
+import { cutRows } from './tensor-reader.js';
 import { readValues } from './read-values.js';
 
 /** Values compared at a time: 8 MB of float32 from each. */

@@ -3,7 +3,7 @@ import { readdir } from 'node:fs/promises';
 import { join } from 'node:path';
 import { PrunecastError } from '../../core/errors/prunecast-error.js';
 import type { CheckpointFiles } from '../files/checkpoint-files.js';
-import { CONFIG_FILE } from '../config/config-fields.js';
+import { CONFIG_FILE } from '../files/file-names.js';
 import { malformed } from '../files/model-errors.js';
 import { openWithin, type CheckpointPlace } from '../files/open-within.js';
 import { isRecord, parseJsonObject } from '../files/read-json.js';

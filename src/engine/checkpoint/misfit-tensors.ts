@@ -8,11 +8,10 @@ import {
   ADVISE_UNWRAPPING,
 } from '../files/advice.js';
 import type { StoredTensor, TensorDtype, TensorEntry } from './checkpoint.js';
-import { CONFIG_FILE } from '../config/config-fields.js';
+import { CONFIG_FILE, INDEX_FILE } from '../files/file-names.js';
 import { DTYPE_BYTES } from './dtype.js';
 import { malformed, show, unsupported } from '../files/model-errors.js';
-import { INDEX_FILE } from './safetensors-index.js';
-import type { StandardNames } from './standard-names.js';
+import type { StandardNames } from './tensor-names.js';
 
 /*
  * What is wrong with tensors that do not fit their configuration, each kind told by its own marks.

@@ -4,11 +4,12 @@ import type { Family, RawConfig } from '../families/family.js';
 import { FAMILIES, findFamilyOf } from '../families/find-family.js';
 import { ADVISE_DEQUANTISING } from '../files/advice.js';
 import type { ModelConfig } from '../config/config.js';
-import { CONFIG_FILE, readFlag, readNumber, readSize, type NumberBounds } from '../config/config-fields.js';
+import { readFlag, readNumber, readSize, type NumberBounds } from '../config/config-fields.js';
 import { malformed, show, unsupported } from '../files/model-errors.js';
 import { MAX_POSITIONS, parseRope } from '../config/parse-rope.js';
 import { decodePerLayer, PER_LAYER_PREFIX } from './per-layer-form.js';
 import { isRecord } from '../files/read-json.js';
+import { CONFIG_FILE } from '../files/file-names.js';
 
 /** Largest config.json read. Real ones have under 10 kB; the per-layer form of 1,024 layers has 90 kB. */
 export const MAX_CONFIG_BYTES = 1024 * 1024;

@@ -1,11 +1,10 @@
 import type { FileHandle } from 'node:fs/promises';
 import { setImmediate } from 'node:timers/promises';
 import type { PrunecastError } from '../../core/errors/prunecast-error.js';
-import type { TensorEntry } from './checkpoint.js';
-import { decodeInto, DTYPE_BYTES } from './dtype.js';
-import { findNonFinite } from './find-non-finite.js';
 import { malformed } from '../files/model-errors.js';
 import { readFully } from '../files/read-write.js';
+import type { TensorDtype, TensorEntry } from './checkpoint.js';
+import { decodeInto, DTYPE_BYTES } from './dtype.js';
 
 /** Values read in one turn of the event loop: a few milliseconds to check and convert them. */
 const SLICE_VALUES = 2 * 1024 * 1024;
@@ -86,4 +85,20 @@ function indexOf(place: number, shape: readonly number[]): number[] {
   return shape.map(
     (size, axis) => Math.floor(place / shape.slice(axis + 1).reduce((product, inner) => product * inner, 1)) % size,
   );
+}
+
+/** The bits of the exponent: all set in NaN and the infinities, and in nothing else. */
+const EXPONENT_BITS = { F32: 0x7f800000, F16: 0x7c00, BF16: 0x7f80 } as const satisfies Record<TensorDtype, number>;
+
+/** The place of the first value that is NaN or infinite, -1 where there is none. Takes about as long as to convert them. */
+export function findNonFinite(bytes: Uint8Array, dtype: TensorDtype): number {
+  const count = bytes.length / DTYPE_BYTES[dtype];
+  const aligned = bytes.byteOffset % DTYPE_BYTES[dtype] === 0 ? bytes : bytes.slice();
+  const bits =
+    dtype === 'F32'
+      ? new Uint32Array(aligned.buffer, aligned.byteOffset, count)
+      : new Uint16Array(aligned.buffer, aligned.byteOffset, count);
+  const exponent = EXPONENT_BITS[dtype];
+  for (let place = 0; place < count; place += 1) if (((bits[place] as number) & exponent) === exponent) return place;
+  return -1;
 }

@@ -3,8 +3,7 @@ import { join } from 'node:path';
 import { ADVISE_CONVERTING, ADVISE_MERGING } from '../files/advice.js';
 import type { ForeignForm } from '../families/family.js';
 import { FAMILIES } from '../families/find-family.js';
-import { CONFIG_FILE } from '../config/config-fields.js';
-import { INDEX_FILE } from './safetensors-index.js';
+import { CONFIG_FILE, INDEX_FILE } from '../files/file-names.js';
 
 /** Entries of a folder that are looked at: those of a real one, and of one that is something else altogether. */
 const MOST_ENTRIES = 1000;

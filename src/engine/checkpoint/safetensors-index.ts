@@ -1,11 +1,6 @@
+import { INDEX_FILE } from '../files/file-names.js';
 import { malformed, show } from '../files/model-errors.js';
 import { isRecord } from '../files/read-json.js';
-
-/** The weights of a checkpoint in one file. */
-export const SINGLE_FILE = 'model.safetensors';
-
-/** Tells which of several files holds a tensor. */
-export const INDEX_FILE = 'model.safetensors.index.json';
 
 /** Largest index read. The largest real one of these families, that of Llama-3.1-405B (1,138 tensors), takes 96 kB. */
 export const MAX_INDEX_BYTES = 4 * 1024 * 1024;

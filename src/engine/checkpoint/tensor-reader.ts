@@ -1,6 +1,5 @@
-import type { Checkpoint, TensorEntry } from './checkpoint.js';
 import type { CheckpointFiles } from '../files/checkpoint-files.js';
-import { cutRows } from './cut-rows.js';
+import type { Checkpoint, TensorEntry } from './checkpoint.js';
 import { readBytes, readValues } from './read-values.js';
 
 /** Reads the tensors of a checkpoint. Throws RangeError for one that it does not have, MODEL_MALFORMED where a value is not finite, and MODEL_CHANGED. */
@@ -34,5 +33,20 @@ export function createTensorReader(
       const entry = find(name);
       return files.use(entry.file, (handle) => readBytes(handle, entry));
     },
+  };
+}
+
+/** The place of some neighbouring rows of a matrix. Throws RangeError where it has fewer. */
+export function cutRows(entry: TensorEntry, first: number, count: number): TensorEntry {
+  const [rows = 0, ...rest] = entry.shape;
+  if (first < 0 || count < 0 || first + count > rows)
+    throw new RangeError(`${entry.name} has ${rows} rows: ${count} from ${first} on are not among them`);
+  const rowBytes = rows === 0 ? 0 : entry.bytes / rows;
+  return {
+    ...entry,
+    shape: [count, ...rest],
+    offset: entry.offset + first * rowBytes,
+    bytes: count * rowBytes,
+    firstRow: first,
   };
 }

@@ -4,7 +4,7 @@ import type { PrunedTensor } from '../../core/ports/exporter.js';
 import type { WorkContext } from '../../core/ports/work-context.js';
 import { writeFully } from '../files/read-write.js';
 import { DTYPE_BYTES } from './dtype.js';
-import { INDEX_FILE, SINGLE_FILE } from './safetensors-index.js';
+import { INDEX_FILE, SINGLE_FILE } from '../files/file-names.js';
 
 export interface SafetensorsOutput {
   /** An existing folder. */

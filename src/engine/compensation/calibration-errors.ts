@@ -1,6 +1,6 @@
 import type { ModelShape } from '../../core/model/shape.js';
 import type { WorkContext } from '../../core/ports/work-context.js';
-import type { RecipeWeights } from '../weights/recipe-weights.js';
+import type { RecipeWeights } from '../weights/half-blocks.js';
 
 /**
  * What a layer's compensated half-blocks still miss of the dense ones' outputs: ||X W - X_k W'||^2 / tokens, summed over

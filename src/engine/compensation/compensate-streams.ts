@@ -1,10 +1,10 @@
 import type { Architecture, ModelShape } from '../../core/model/shape.js';
 import type { StreamHalfBlock, TransposedProduct } from '../../core/ports/compensation.js';
 import type { WorkContext } from '../../core/ports/work-context.js';
+import { nameHalf } from '../calibration/gram-store.js';
 import type { BlockRunner } from '../forward/block-runner.js';
 import { countStates, createStatePool, embedBatches } from '../forward/hidden-states.js';
-import { countUnits, type HalfStep, stepOf } from '../weights/half-step.js';
-import type { ReadyHalf, RecipeWeights } from '../weights/recipe-weights.js';
+import { countUnits, type ReadyHalf, type RecipeWeights, stepOf } from '../weights/half-blocks.js';
 import { createStateShelf } from './state-shelf.js';
 import { batchWindows, type WindowBatch } from '../forward/window-batches.js';
 import type { EmbeddingTable } from '../weights/token-tables.js';
@@ -163,11 +163,6 @@ const WORKING_STATES = 4;
 
 function countWorkingBytes(sizes: readonly number[]): number {
   return 4 * WORKING_STATES * Math.max(0, ...sizes);
-}
-
-/** The name of a half-block's map. */
-export function nameHalf({ layer, half }: Pick<HalfStep, 'layer' | 'half'>): string {
-  return `${layer}:${half}`;
 }
 
 /** Weights of one architecture with its compensated maps in place. */

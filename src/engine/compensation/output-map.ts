@@ -1,8 +1,7 @@
 import type { Architecture, ModelShape } from '../../core/model/shape.js';
 import type { Ranking } from '../../core/model/units.js';
-import { orderQueryHeads } from '../weights/layer-weights.js';
-import type { RecipeWeights } from '../weights/recipe-weights.js';
-import { expandOrder } from '../weights/reorder-rows.js';
+import { expandOrder, orderQueryHeads } from '../weights/layer-weights.js';
+import { type RecipeWeights, stepOf } from '../weights/half-blocks.js';
 
 /** A half-block of an architecture. */
 export interface OutputMapRequest {
@@ -33,9 +32,7 @@ export async function readOutputMap(
   if (own === undefined || order === undefined || kept === undefined)
     throw new RangeError(`the model has no layer ${layer}`);
   const { kvHeads, queryHeadsPerKv, ffnChannels } = kept;
-  const ready = await weights.prepare(
-    half === 'attention' ? { half, layer, kvHeads, queryHeadsPerKv } : { half, layer, ffnChannels },
-  );
+  const ready = await weights.prepare(stepOf(half, layer, kept));
   switch (ready.kind) {
     case 'nothing':
       return { weight: undefined, bias: undefined };

@@ -1,5 +1,5 @@
 import type { FileHandle } from 'node:fs/promises';
-import { openScratchFile } from '../files/scratch-file.js';
+import { openScratchFile } from '../files/read-write.js';
 import { readFully, writeFully } from '../files/read-write.js';
 import type { StatePool } from '../forward/hidden-states.js';
 

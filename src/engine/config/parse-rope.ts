@@ -1,7 +1,8 @@
 import type { RopeConfig, RopeScaling, YarnRopeScaling } from './config.js';
-import { CONFIG_FILE, readNumber, readSize, type NumberBounds } from './config-fields.js';
+import { readNumber, readSize, type NumberBounds } from './config-fields.js';
 import { malformed, show, unsupported } from '../files/model-errors.js';
 import { isRecord } from '../files/read-json.js';
+import { CONFIG_FILE } from '../files/file-names.js';
 
 /** Longest context. Llama-4-Scout says 10,485,760. */
 export const MAX_POSITIONS = 2 ** 26;

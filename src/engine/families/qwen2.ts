@@ -1,4 +1,4 @@
-import { DECODER_NAMES } from './decoder-names.js';
+import { DECODER_NAMES } from './family.js';
 import type { Family } from './family.js';
 import { readSwitchedWindows } from './window-layers.js';
 

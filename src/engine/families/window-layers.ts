@@ -1,7 +1,8 @@
-import { CONFIG_FILE, readFlag, readSize } from '../config/config-fields.js';
+import { readFlag, readSize } from '../config/config-fields.js';
 import { MAX_POSITIONS } from '../config/parse-rope.js';
 import { malformed, show, unsupported } from '../files/model-errors.js';
 import type { RawConfig } from './family.js';
+import { CONFIG_FILE } from '../files/file-names.js';
 
 /** transformers' own default, where config.json is silent: the first Mistral releases (v0.1) have it. */
 const DEFAULT_WINDOW = 4096;

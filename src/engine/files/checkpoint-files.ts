@@ -1,8 +1,7 @@
 import { stat, type FileHandle } from 'node:fs/promises';
 import { join } from 'node:path';
 import { PrunecastError } from '../../core/errors/prunecast-error.js';
-import { digestBytes } from './digest.js';
-import { digestOpened } from './digest-file.js';
+import { digestBytes, digestOpened } from './digest.js';
 import { settleStamp, stampOf, type FileStamp } from './file-stamp.js';
 import { malformed } from './model-errors.js';
 import { openWithin, type CheckpointPlace } from './open-within.js';

@@ -1,5 +1,7 @@
 import { createHash } from 'node:crypto';
+import { type FileHandle, open } from 'node:fs/promises';
 import { canonicalJson } from '../../core/canonical-json.js';
+import { type FileStamp, settleStamp, stampOf } from './file-stamp.js';
 
 /** SHA-256 of a value's canonical JSON, as 64 lowercase hex digits: equal values have equal digests, whatever the order of their keys. */
 export function digestOf(value: unknown): string {
@@ -11,4 +13,56 @@ export function digestBytes(view: ArrayBufferView): string {
   return createHash('sha256')
     .update(new Uint8Array(view.buffer, view.byteOffset, view.byteLength))
     .digest('hex');
+}
+
+/** Bytes hashed in one turn of the event loop: about a millisecond. */
+const CHUNK_BYTES = 1024 * 1024;
+
+/** By stamp: a changed file has another one. */
+const known = new Map<FileStamp, string>();
+
+/** Most digests remembered. */
+const MAX_KNOWN = 4096;
+
+/**
+ * SHA-256 of an open file, computed once in a process for each stamp.
+ *
+ * @param stamp of `settleStamp`
+ * @returns undefined where the file has another stamp by now
+ */
+export async function digestOpened(
+  handle: FileHandle,
+  stamp: FileStamp,
+  signal?: AbortSignal,
+): Promise<string | undefined> {
+  const digest = known.get(stamp) ?? (await hash(handle, signal));
+  if (stampOf(await handle.stat({ bigint: true })) !== stamp) return undefined;
+  if (known.size >= MAX_KNOWN) known.clear();
+  known.set(stamp, digest);
+  return digest;
+}
+
+/** SHA-256 of a file, computed once in a process as long as nobody changes it. */
+export async function digestFile(path: string, signal?: AbortSignal): Promise<string> {
+  const handle = await open(path);
+  try {
+    const stamp = await settleStamp(handle, signal);
+    const digest = stamp === undefined ? undefined : await digestOpened(handle, stamp, signal);
+    if (digest === undefined) throw new Error(`${path} is being written while it is read`);
+    return digest;
+  } finally {
+    await handle.close();
+  }
+}
+
+async function hash(handle: FileHandle, signal: AbortSignal | undefined): Promise<string> {
+  const sha = createHash('sha256');
+  const chunk = new Uint8Array(CHUNK_BYTES);
+  for (let position = 0; ; ) {
+    signal?.throwIfAborted();
+    const { bytesRead } = await handle.read(chunk, 0, chunk.length, position);
+    if (bytesRead === 0) return sha.digest('hex');
+    sha.update(chunk.subarray(0, bytesRead));
+    position += bytesRead;
+  }
 }

@@ -1,4 +1,6 @@
-import type { FileHandle } from 'node:fs/promises';
+import { randomUUID } from 'node:crypto';
+import { type FileHandle, mkdir, open, rm } from 'node:fs/promises';
+import { join } from 'node:path';
 import { malformed } from './model-errors.js';
 
 /** Most bytes of one read: the kernel takes no more than 2 GiB at once, and a smaller one lets others have the disk. */
@@ -34,4 +36,13 @@ export async function writeFully(handle: FileHandle, bytes: Uint8Array, position
     );
     done += bytesWritten;
   }
+}
+
+/** A new file to read and write that has no name any more: it is gone with its handle, or with the process. */
+export async function openScratchFile(directory: string): Promise<FileHandle> {
+  await mkdir(directory, { recursive: true, mode: 0o700 });
+  const path = join(directory, `prunecast-${randomUUID()}.scratch`);
+  const handle = await open(path, 'wx+', 0o600);
+  await rm(path);
+  return handle;
 }

@@ -8,7 +8,7 @@ import type { GraphValue, SessionPool } from '../graph/session-pool.js';
 import type { QuantisedMatrix } from '../quantisation/quantised-matrix.js';
 import type { HeadWeights } from '../weights/head-reader.js';
 import { keepRotaryTables } from './rotary-tables.js';
-import type { ReadyHalf } from '../weights/recipe-weights.js';
+import type { ReadyHalf } from '../weights/half-blocks.js';
 
 /** Sizes of the hidden states that run together: [count, length, hidden]. */
 export interface BatchSize {

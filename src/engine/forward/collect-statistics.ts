@@ -1,18 +1,17 @@
 import { PrunecastError } from '../../core/errors/prunecast-error.js';
-import type { LayerArchitecture, ModelShape } from '../../core/model/shape.js';
+import type { ModelShape } from '../../core/model/shape.js';
 import type { TransposedProduct } from '../../core/ports/compensation.js';
 import type { WorkContext } from '../../core/ports/work-context.js';
+import type { Calibration, InputStatistics, LayerStatistics } from '../calibration/calibration.js';
+import type { HalfPlace } from '../calibration/gram-store.js';
+import type { SessionPool } from '../graph/session-pool.js';
+import { buildStatisticsGraph } from '../graph/statistics-graphs.js';
+import { type ReadyHalf, type RecipeWeights, stepOf } from '../weights/half-blocks.js';
+import type { EmbeddingTable } from '../weights/token-tables.js';
 import type { BatchSize, BlockRunner } from './block-runner.js';
 import { countStates, createStatePool, embedBatches, type StatePool } from './hidden-states.js';
 import { planPasses } from './plan-passes.js';
-import type { ReadyHalf, RecipeWeights } from '../weights/recipe-weights.js';
 import { batchWindows, type WindowBatch } from './window-batches.js';
-import { buildStatisticsGraph } from '../graph/statistics-graphs.js';
-import type { SessionPool } from '../graph/session-pool.js';
-import type { Calibration, InputStatistics, LayerStatistics } from '../calibration/calibration.js';
-import { sumBlockInfluence } from './block-influence.js';
-import type { HalfPlace } from '../calibration/gram-store.js';
-import type { EmbeddingTable } from '../weights/token-tables.js';
 
 export interface CalibrationContext {
   readonly shape: ModelShape;
@@ -100,9 +99,7 @@ async function passGroup(
       return copy;
     });
     for (const half of ['attention', 'ffn'] as const) {
-      const ready = await weights.prepare(
-        half === 'attention' ? { half, layer, ...ownHeads(own) } : { half, layer, ffnChannels: own.ffnChannels },
-      );
+      const ready = await weights.prepare(stepOf(half, layer, own));
       const into = sums[layer]?.[half];
       if (into === undefined || ready.kind === 'nothing') continue;
       if (ready.kind === 'bias') {
@@ -181,13 +178,6 @@ async function addBias(
   }
 }
 
-function ownHeads({
-  kvHeads,
-  queryHeadsPerKv,
-}: LayerArchitecture): Pick<LayerArchitecture, 'kvHeads' | 'queryHeadsPerKv'> {
-  return { kvHeads, queryHeadsPerKv };
-}
-
 async function addMoments(
   sessions: SessionPool,
   values: Float32Array,
@@ -217,4 +207,23 @@ function createSums(width: number): Sums {
 
 function divideSums({ sum, sumOfSquares }: Sums, tokens: number): InputStatistics {
   return { mean: sum.map((value) => value / tokens), meanSquare: sumOfSquares.map((value) => value / tokens) };
+}
+
+/** Sum over tokens of 1 - cos(input, output), both [tokens, hidden]. A token whose states are all zero adds 1. */
+export function sumBlockInfluence(input: Float32Array, output: Float32Array, hidden: number): number {
+  let sum = 0;
+  for (let start = 0; start < input.length; start += hidden) {
+    let product = 0;
+    let inputSquares = 0;
+    let outputSquares = 0;
+    for (let index = start; index < start + hidden; index++) {
+      const [a, b] = [input[index] as number, output[index] as number];
+      product += a * b;
+      inputSquares += a * a;
+      outputSquares += b * b;
+    }
+    const norms = Math.sqrt(inputSquares * outputSquares);
+    sum += 1 - (norms === 0 ? 0 : product / norms);
+  }
+  return sum;
 }

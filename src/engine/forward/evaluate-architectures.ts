@@ -6,7 +6,7 @@ import type { Residence } from '../weights/token-tables.js';
 import { countStates } from './hidden-states.js';
 import { planPasses } from './plan-passes.js';
 import { buildPrefixTree } from './prefix-tree.js';
-import type { HalfBlocks } from '../weights/recipe-weights.js';
+import type { HalfBlocks } from '../weights/half-blocks.js';
 import { createWindowScores, scoreWindows, type WindowScores } from './score-windows.js';
 import { createWalk, type WalkContext } from './walk-prefixes.js';
 import { batchWindows, type WindowBatch } from './window-batches.js';

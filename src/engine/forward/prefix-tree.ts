@@ -1,5 +1,5 @@
 import type { Architecture } from '../../core/model/shape.js';
-import { type HalfStep, isDropped, listSteps } from '../weights/half-step.js';
+import { type HalfStep, isDropped, listSteps } from '../weights/half-blocks.js';
 
 /** Hidden states that one or more architectures have in common. */
 export interface PrefixNode {

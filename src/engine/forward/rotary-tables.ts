@@ -1,5 +1,4 @@
-import type { RopeConfig } from '../config/config.js';
-import { computeRopeFrequencies } from './rope-frequencies.js';
+import type { DynamicRopeScaling, Llama3RopeScaling, RopeConfig, YarnRopeScaling } from '../config/config.js';
 
 /** Cosines and sines of all rotary angles, [positions, head_dim / 2] each. */
 export interface RotaryTables {
@@ -36,4 +35,84 @@ function buildRotaryTables(rope: RopeConfig, headDim: number, positions: number)
     });
   }
   return { cos, sin, positions };
+}
+
+/** What rotary tables are made of. */
+export interface RopeFrequencies {
+  /** Radians a position, one a pair of a head's values, rounded to float32 where transformers rounds. */
+  readonly perPosition: readonly number[];
+  /** Cosines and sines are multiplied by it. */
+  readonly scale: number;
+}
+
+/**
+ * The frequencies of "RoFormer" (arXiv 2104.09864), theta^(-2 i / head_dim) of pair i, scaled as the model has it.
+ *
+ * @param length of the sequence: `dynamic` depends on it beyond its original context
+ */
+export function computeRopeFrequencies(
+  { theta, scaling }: RopeConfig,
+  headDim: number,
+  length: number,
+): RopeFrequencies {
+  const plain = (base: number): number[] =>
+    Array.from({ length: headDim / 2 }, (_, pair) => Math.fround(base ** ((-2 * pair) / headDim)));
+  switch (scaling?.kind) {
+    case undefined:
+      return round(plain(theta));
+    case 'linear':
+      return round(plain(theta).map((frequency) => frequency / scaling.factor));
+    case 'dynamic':
+      return round(plain(stretchTheta(theta, scaling, headDim, length)));
+    case 'yarn':
+      return { perPosition: blendYarn(plain(theta), theta, headDim, scaling), scale: scaling.attentionFactor };
+    case 'llama3':
+      return round(plain(theta).map((frequency) => scaleLlama3(frequency, scaling)));
+  }
+}
+
+function round(frequencies: readonly number[]): RopeFrequencies {
+  return { perPosition: frequencies.map(Math.fround), scale: 1 };
+}
+
+/** NTK-aware: the lowest frequency is stretched to the length, the highest stays. */
+function stretchTheta(
+  theta: number,
+  { factor, originalMaxPositions }: DynamicRopeScaling,
+  headDim: number,
+  length: number,
+): number {
+  if (length <= originalMaxPositions) return theta;
+  return theta * ((factor * length) / originalMaxPositions - (factor - 1)) ** (headDim / (headDim - 2));
+}
+
+/** From the pairs that turn `betaFast` times within the original context to those that turn `betaSlow` times a ramp leads from kept to divided. */
+function blendYarn(
+  frequencies: readonly number[],
+  theta: number,
+  headDim: number,
+  { factor, betaFast, betaSlow, originalMaxPositions, ramp }: YarnRopeScaling,
+): number[] {
+  const findPair = (turns: number): number =>
+    (headDim * Math.log(originalMaxPositions / (turns * 2 * Math.PI))) / (2 * Math.log(theta));
+  const [fast, slow] = [findPair(betaFast), findPair(betaSlow)];
+  const from = Math.max(0, ramp === 'whole' ? Math.floor(fast) : fast);
+  const found = Math.min(headDim - 1, ramp === 'whole' ? Math.ceil(slow) : slow);
+  const to = found === from ? found + 0.001 : found;
+  return frequencies.map((frequency, pair) => {
+    const divided = Math.max(0, Math.min(1, (pair - from) / (to - from)));
+    return Math.fround((frequency / factor) * divided + frequency * (1 - divided));
+  });
+}
+
+/** Long wavelengths are stretched by `factor`, short ones stay, and those between are blended. */
+function scaleLlama3(
+  frequency: number,
+  { factor, lowFrequencyFactor, highFrequencyFactor, originalMaxPositions }: Llama3RopeScaling,
+): number {
+  const wavelength = (2 * Math.PI) / frequency;
+  if (wavelength < originalMaxPositions / highFrequencyFactor) return frequency;
+  if (wavelength > originalMaxPositions / lowFrequencyFactor) return frequency / factor;
+  const kept = (originalMaxPositions / wavelength - lowFrequencyFactor) / (highFrequencyFactor - lowFrequencyFactor);
+  return (1 - kept) * (frequency / factor) + kept * frequency;
 }

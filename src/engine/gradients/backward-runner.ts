@@ -2,7 +2,7 @@ import type { ModelConfig } from '../config/config.js';
 import { reachedWindow, type BatchSize } from '../forward/block-runner.js';
 import type { StatePool } from '../forward/hidden-states.js';
 import type { AttentionWeights, FfnWeights } from '../weights/layer-weights.js';
-import type { ReadyHalf } from '../weights/recipe-weights.js';
+import type { ReadyHalf } from '../weights/half-blocks.js';
 import { keepRotaryTables } from '../forward/rotary-tables.js';
 import { buildAttentionVjpGraph } from '../graph/attention-vjp-graph.js';
 import { buildFfnVjpGraph } from '../graph/ffn-vjp-graph.js';

@@ -3,7 +3,7 @@ import type { LayerArchitecture, ModelShape } from '../../core/model/shape.js';
 import type { ModelConfig } from '../config/config.js';
 import type { BatchSize, BlockRunner } from '../forward/block-runner.js';
 import { countStates, createStatePool, embedBatches, type StatePool } from '../forward/hidden-states.js';
-import type { ReadyHalf, RecipeWeights } from '../weights/recipe-weights.js';
+import type { ReadyHalf, RecipeWeights } from '../weights/half-blocks.js';
 import { countHeadRows } from '../forward/score-windows.js';
 import { batchWindows, TOKENS_PER_RUN, type WindowBatch } from '../forward/window-batches.js';
 import type { SessionPool } from '../graph/session-pool.js';

@@ -1,6 +1,6 @@
 import type { ModelConfig } from '../config/config.js';
 import type { BlockRunner } from '../forward/block-runner.js';
-import type { ReadyHalf } from '../weights/recipe-weights.js';
+import type { ReadyHalf } from '../weights/half-blocks.js';
 import { keepRotaryTables } from '../forward/rotary-tables.js';
 import { buildDecodeAttentionGraph } from '../graph/decode-attention-graph.js';
 import type { GraphValue, SessionPool } from '../graph/session-pool.js';

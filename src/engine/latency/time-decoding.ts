@@ -10,8 +10,7 @@ import type { Architecture, LayerArchitecture, ModelShape } from '../../core/mod
 import type { WorkContext } from '../../core/ports/work-context.js';
 import type { BlockRunner } from '../forward/block-runner.js';
 import type { HeadReader } from '../weights/head-reader.js';
-import type { HalfStep } from '../weights/half-step.js';
-import type { RecipeWeights } from '../weights/recipe-weights.js';
+import type { HalfStep, RecipeWeights } from '../weights/half-blocks.js';
 import type { DecodeRunner, KeyValueCache } from './decode-runner.js';
 
 export interface LatencyContext {

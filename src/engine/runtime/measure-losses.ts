@@ -4,7 +4,7 @@ import type { ArchitectureLosses, Window } from '../../core/ports/evaluator.js';
 import type { WorkContext } from '../../core/ports/work-context.js';
 import { digestOf } from '../files/digest.js';
 import { evaluateArchitectures } from '../forward/evaluate-architectures.js';
-import type { WeightRecipe } from '../weights/recipe-weights.js';
+import type { WeightRecipe } from '../weights/recipe.js';
 import type { ModelMemory } from './model-memory.js';
 import { describeWorkload, type RecipeProvider } from './recipe-provider.js';
 

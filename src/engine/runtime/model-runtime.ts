@@ -15,7 +15,7 @@ import type { ScoredLayer } from '../ranking/list-units.js';
 import type { ScoringRecipe } from '../ranking/score-layer.js';
 import type { UnitScores } from '../../core/model/unit-scores.js';
 import type { WeightSource } from '../weights/layer-weights.js';
-import type { WeightRecipe } from '../weights/recipe-weights.js';
+import type { WeightRecipe } from '../weights/recipe.js';
 import { createCalibrator } from './calibrator.js';
 import { measureLosses } from './measure-losses.js';
 import { createModelMemory, type ModelMemory, type RuntimeOptions } from './model-memory.js';

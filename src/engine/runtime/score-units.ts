@@ -7,7 +7,7 @@ import type { ScoredLayer } from '../ranking/list-units.js';
 import { scoreLayer, type ScoringRecipe } from '../ranking/score-layer.js';
 import type { UnitScores } from '../../core/model/unit-scores.js';
 import { loadAttention, loadFfn, type WeightSource } from '../weights/layer-weights.js';
-import type { RecipeWeights } from '../weights/recipe-weights.js';
+import type { RecipeWeights } from '../weights/half-blocks.js';
 import type { ModelMemory } from './model-memory.js';
 
 /** A criterion's scores of all units, layer by layer. */

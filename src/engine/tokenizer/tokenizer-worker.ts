@@ -4,7 +4,7 @@ import { Tokenizer } from '@huggingface/tokenizers';
 import { PrunecastError } from '../../core/errors/prunecast-error.js';
 import { malformed } from '../files/model-errors.js';
 import { isRecord, parseJsonObject } from '../files/read-json.js';
-import { TOKENIZER_FILE } from '../checkpoint/tokenizer-file.js';
+import { TOKENIZER_FILE } from '../files/file-names.js';
 import { decodeText } from '../texts/decode-text.js';
 import { encodeError } from '../workers/message-errors.js';
 import type { TokenizerAnswer, TokenizerTask } from './tokenizer-process.js';

@@ -1,5 +1,5 @@
 import type { CheckpointFiles } from '../files/checkpoint-files.js';
-import { TOKENIZER_FILE } from '../checkpoint/tokenizer-file.js';
+import { TOKENIZER_FILE } from '../files/file-names.js';
 import { digestBytes } from '../files/digest.js';
 import { detectMemoryBudgetBytes } from '../runtime/resource-limits.js';
 import type { TextFormat } from '../texts/decode-text.js';

@@ -1,5 +1,5 @@
 import { unsupported } from '../files/model-errors.js';
-import { TOKENIZER_FILE } from '../checkpoint/tokenizer-file.js';
+import { TOKENIZER_FILE } from '../files/file-names.js';
 
 /** What counts as a part of a word around an added token: `\w` of the Rust library behind tokenizer.json (UTS 18, annex C). */
 const WORD_CHARACTER = /[\p{Alphabetic}\p{M}\p{Nd}\p{Pc}\p{Join_Control}]/u;

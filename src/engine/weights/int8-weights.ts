@@ -1,8 +1,7 @@
-import { quantiseMatrix } from '../quantisation/quantise-matrix.js';
+import { quantiseMatrix } from '../quantisation/quantised-matrix.js';
 import { takeColumns, takeInner, type QuantisedMatrix } from '../quantisation/quantised-matrix.js';
 import { CHANNEL_BLOCK, headBlock, rotateRows } from '../quantisation/rotate-rows.js';
-import type { HalfStep } from './half-step.js';
-import type { HalfBlocks, ReadyHalf, RecipeWeights, WholeHalf } from './recipe-weights.js';
+import type { HalfBlocks, HalfStep, ReadyHalf, RecipeWeights, WholeHalf } from './half-blocks.js';
 import type { WeightStore } from './weight-store.js';
 
 /** A recipe's half-blocks with their matrices in 8 bits. */

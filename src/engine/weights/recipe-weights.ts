@@ -1,16 +1,15 @@
 import type { LayerArchitecture } from '../../core/model/shape.js';
-import type { Ranking } from '../../core/model/units.js';
-import type {
-  Compensation,
-  HalfBlock,
-  CompensatedHalfBlock,
-  PreparedCompensation,
-  TransposedProduct,
-} from '../../core/ports/compensation.js';
-import type { Calibration } from '../calibration/calibration.js';
-import type { GramStore } from '../calibration/gram-store.js';
-import type { QuantisedMatrix } from '../quantisation/quantised-matrix.js';
+import type { CompensatedHalfBlock, PreparedCompensation } from '../../core/ports/compensation.js';
 import {
+  applyCompensation,
+  describeHalf,
+  leaveBias,
+  type CompensationTools,
+  type SortedHalf,
+} from './compensated-half.js';
+import { isDropped, type ReadyHalf, type RecipeWeights } from './half-blocks.js';
+import {
+  expandOrder,
   loadAttention,
   loadFfn,
   loadLeftBias,
@@ -19,68 +18,8 @@ import {
   type FfnWeights,
   type WeightSource,
 } from './layer-weights.js';
-import { type HalfStep, isDropped } from './half-step.js';
-import { expandOrder } from './reorder-rows.js';
+import type { CompensationRecipe, WeightRecipe } from './recipe.js';
 import type { WeightStore } from './weight-store.js';
-
-/** A half-block as an architecture keeps it, ready to run: views of the sorted weights, nothing copied. */
-export type ReadyHalf<Matrix = Float32Array> =
-  | {
-      readonly kind: 'attention';
-      readonly weights: AttentionWeights<Matrix>;
-      readonly queryHeads: number;
-      readonly kvHeads: number /** undefined for none */;
-      readonly slidingWindow: number | undefined;
-    }
-  | { readonly kind: 'ffn'; readonly weights: FfnWeights<Matrix>; readonly channels: number }
-  /** A dropped half-block that leaves a constant behind. */
-  | { readonly kind: 'bias'; readonly bias: Float32Array }
-  | { readonly kind: 'nothing' };
-
-/** How units are ranked and what compensates the kept ones. */
-export interface WeightRecipe {
-  /** Tells this recipe's weights from those of others in the store. */
-  readonly key: string;
-  readonly ranking: Ranking;
-  readonly compensation?: CompensationRecipe;
-}
-
-export interface CompensationRecipe {
-  readonly plugin: Compensation;
-  readonly options: unknown;
-  /** What the plug-in needs; undefined where it needs nothing. */
-  readonly calibration?: Calibration;
-}
-
-/** Half-blocks to run, in whichever precision. */
-export interface HalfBlocks {
-  /** Whether a dropped half-block may leave something behind. */
-  readonly keepsDropped: boolean;
-  prepare(step: HalfStep): Promise<ReadyHalf | ReadyHalf<QuantisedMatrix>>;
-}
-
-/** A model's half-blocks under one recipe. */
-export interface RecipeWeights extends HalfBlocks {
-  prepare(step: HalfStep): Promise<ReadyHalf>;
-  /** The sorted weights that a step's are a prefix of, under a name of their own in the store; undefined where the model does not have the half-block. */
-  whole(step: HalfStep): Promise<WholeHalf | undefined>;
-  /**
-   * The calibration error of each width of a half-block's output map, from 0 rows kept to all; undefined where the
-   * compensation knows none or the model does not have the half-block.
-   */
-  errors(layer: number, half: 'attention' | 'ffn'): Promise<((width: number) => number) | undefined>;
-}
-
-/** All of a half-block's weights in the order of a recipe. */
-export type WholeHalf =
-  | { readonly kind: 'attention'; readonly name: string; readonly weights: AttentionWeights }
-  | { readonly kind: 'ffn'; readonly name: string; readonly weights: FfnWeights };
-
-/** What compensations work with, beside the weights. */
-export interface CompensationTools {
-  readonly grams: GramStore;
-  readonly multiplyTransposed: TransposedProduct;
-}
 
 /** Reads and sorts a layer on its first use; a compensated half-block is a copy for each width, all others are views. */
 export function createRecipeWeights(
@@ -250,62 +189,4 @@ function sliceFfn(all: FfnWeights, hidden: number, channels: number): FfnWeights
     gateBias: all.gateBias?.subarray(0, channels),
     upBias: all.upBias?.subarray(0, channels),
   };
-}
-
-/** The output map of a half-block, sorted, and the mean of its input in the model's own order. */
-interface SortedHalf {
-  readonly weights: Float32Array;
-  readonly order: () => readonly number[];
-  readonly mean: Float64Array | undefined;
-  /** Of its inputs in the model's own order. */
-  readonly gram: () => Promise<Float32Array | undefined>;
-}
-
-async function describeHalf(
-  { weights, order, mean, gram: readGram }: SortedHalf,
-  hidden: number,
-  { multiplyTransposed }: CompensationTools,
-): Promise<HalfBlock> {
-  const gram = await readGram();
-  return {
-    weights,
-    hidden,
-    rows: weights.length / hidden,
-    multiplyTransposed,
-    ...(mean === undefined ? {} : { mean: Float64Array.from(order(), (unit) => mean[unit] as number) }),
-    ...(gram === undefined ? {} : { gram: sortGram(gram, order()) }),
-  };
-}
-
-/** A Gram matrix with its rows and columns in another order, in float64. */
-function sortGram(gram: Float32Array, order: readonly number[]): Float64Array {
-  const size = order.length;
-  const sorted = new Float64Array(size * size);
-  order.forEach((row, i) => {
-    for (let j = 0; j < size; j++) sorted[i * size + j] = gram[row * size + (order[j] as number)] as number;
-  });
-  return sorted;
-}
-
-function applyCompensation<WeightKey extends string, BiasKey extends string>(
-  compensated: CompensatedHalfBlock | undefined,
-  own: Float32Array,
-  ownBias: Float32Array | undefined,
-  weightKey: WeightKey,
-  biasKey: BiasKey,
-): Record<WeightKey, Float32Array> & Record<BiasKey, Float32Array | undefined> {
-  const bias = addBiases(ownBias, compensated?.bias);
-  return { [weightKey]: compensated?.weights ?? own, [biasKey]: bias } as Record<WeightKey, Float32Array> &
-    Record<BiasKey, Float32Array | undefined>;
-}
-
-/** The half-block's mean output: what was removed, by the compensation, and its own bias. */
-function leaveBias(compensated: CompensatedHalfBlock | undefined, ownBias: Float32Array | undefined): ReadyHalf {
-  const bias = compensated?.bias === undefined ? undefined : addBiases(ownBias, compensated.bias);
-  return bias === undefined ? { kind: 'nothing' } : { kind: 'bias', bias };
-}
-
-function addBiases(own: Float32Array | undefined, added: Float32Array | undefined): Float32Array | undefined {
-  if (own === undefined || added === undefined) return own ?? added;
-  return own.map((value, index) => value + (added[index] ?? 0));
 }

@@ -4,7 +4,7 @@ import { createCheckpointFiles } from '../files/checkpoint-files.js';
 import { createTensorReader } from '../checkpoint/tensor-reader.js';
 import { createModelRuntime } from '../runtime/model-runtime.js';
 import type { WeightSource } from '../weights/layer-weights.js';
-import type { WeightRecipe } from '../weights/recipe-weights.js';
+import type { WeightRecipe } from '../weights/recipe.js';
 import { passGate } from './exit-gate.js';
 import type { ModelCalls, ModelThreadData, RecipeMessage } from './model-messages.js';
 import { openThreadChannel, serveCalls } from './serve-calls.js';

@@ -1,6 +1,5 @@
 import { z } from 'zod';
-import { countFitBytes, fitLeastSquares } from '../../engine/compensation/fit-least-squares.js';
-import { fitStream } from '../../engine/compensation/fit-stream.js';
+import { countFitBytes, fitLeastSquares, fitStream } from '../../engine/compensation/fit-least-squares.js';
 import { defineCompensation } from '../define.js';
 
 /**

@@ -1,8 +1,7 @@
 import { access, constants, lstat, mkdir, realpath, stat } from 'node:fs/promises';
 import { dirname, join, relative, resolve, sep } from 'node:path';
 import { PrunecastError } from '../../../core/errors/prunecast-error.js';
-import { CONFIG_FILE } from '../../../engine/config/config-fields.js';
-import { INDEX_FILE, SINGLE_FILE } from '../../../engine/checkpoint/safetensors-index.js';
+import { CONFIG_FILE, INDEX_FILE, SINGLE_FILE } from '../../../engine/files/file-names.js';
 import { MANIFEST_FILE, type KeptPath, type OutputTarget } from '../../../core/ports/outputs.js';
 import { exists, isCode } from './file-errors.js';
 import { findForeign } from './output-files.js';

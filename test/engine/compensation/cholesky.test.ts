@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { factoriseInPlace, invertLower } from '../../../src/engine/compensation/factorise.js';
+import { factoriseInPlace, invertLower } from '../../../src/engine/compensation/cholesky.js';
 
 describe('factoriseInPlace', () => {
   it('finds the lower factor, worked out by hand', () => {

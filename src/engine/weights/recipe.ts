@@ -1,8 +1,24 @@
 import { createHash } from 'node:crypto';
 import { canonicalJson } from '../../core/canonical-json.js';
 import type { Ranking } from '../../core/model/units.js';
+import type { Compensation } from '../../core/ports/compensation.js';
 import type { PluginAddress } from '../../core/ports/plugin-entry.js';
 import type { Calibration } from '../calibration/calibration.js';
+
+/** How units are ranked and what compensates the kept ones. */
+export interface WeightRecipe {
+  /** Tells this recipe's weights from those of others in the store. */
+  readonly key: string;
+  readonly ranking: Ranking;
+  readonly compensation?: CompensationRecipe;
+}
+
+export interface CompensationRecipe {
+  readonly plugin: Compensation;
+  readonly options: unknown;
+  /** What the plug-in needs; undefined where it needs nothing. */
+  readonly calibration?: Calibration;
+}
 
 /** What a recipe's sorted and compensated weights depend on. */
 export interface KeyedRecipe {

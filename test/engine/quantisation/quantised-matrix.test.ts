@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { quantiseMatrix } from '../../../src/engine/quantisation/quantise-matrix.js';
+import { quantiseMatrix } from '../../../src/engine/quantisation/quantised-matrix.js';
 import { takeColumns, takeInner } from '../../../src/engine/quantisation/quantised-matrix.js';
 
 /** Two inner rows, three columns: largest magnitudes 127, 254 and 0. */
