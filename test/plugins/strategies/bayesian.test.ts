@@ -9,7 +9,7 @@ import { chooseBatch } from '../../../src/plugins/strategies/bayesian/choose-bat
 import bayesian from '../../../src/plugins/strategies/bayesian.js';
 import random from '../../../src/plugins/strategies/random.js';
 import { createBudgetSampler } from '../../../src/search/sampling/budget-sampler.js';
-import { createPlan, measurePerplexity } from '../../search/study/fake-study.js';
+import { createPlan, measurePerplexity } from '../../search/fake-study.js';
 
 const plan = createPlan();
 const [budget] = plan.budgets;

@@ -2,7 +2,7 @@ import { describe, expect, it } from 'vitest';
 import { createRng } from '../../../src/core/random.js';
 import { toRates, type Counts } from '../../../src/core/space/search-space.js';
 import { createRings } from '../../../src/plugins/strategies/breeding/create-rings.js';
-import { createPlan } from '../../search/study/fake-study.js';
+import { createPlan } from '../../search/fake-study.js';
 
 const { space } = createPlan();
 const whole: Counts = space.dimensions.map(({ size }) => size);

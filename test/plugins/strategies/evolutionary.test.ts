@@ -10,7 +10,7 @@ import evolutionary from '../../../src/plugins/strategies/evolutionary.js';
 import random from '../../../src/plugins/strategies/random.js';
 import { listUniformBest } from '../../../src/search/controls/uniform.js';
 import { createBudgetSampler } from '../../../src/search/sampling/budget-sampler.js';
-import { createPlan, measurePerplexity } from '../../search/study/fake-study.js';
+import { createPlan, measurePerplexity } from '../../search/fake-study.js';
 import { SMOLLM2_SHAPE, STORIES_SHAPE } from '../../support/shapes.js';
 
 const plan = createPlan();

@@ -9,7 +9,7 @@ import { hypervolume } from '../../../src/core/statistics/hypervolume.js';
 import nsga2 from '../../../src/plugins/strategies/nsga2.js';
 import random from '../../../src/plugins/strategies/random.js';
 import { createBudgetSampler } from '../../../src/search/sampling/budget-sampler.js';
-import { createPlan, measurePerplexity } from '../../search/study/fake-study.js';
+import { createPlan, measurePerplexity } from '../../search/fake-study.js';
 import { createShape } from '../../support/shapes.js';
 import { createCostModel } from '../../../src/core/budget/cost-spec.js';
 

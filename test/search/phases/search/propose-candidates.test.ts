@@ -1,11 +1,11 @@
 import { describe, expect, it } from 'vitest';
 import { z } from 'zod';
-import type { EncodingBatch } from '../../../src/core/pairs.js';
-import type { SearchProblem, Strategy } from '../../../src/core/ports/strategy.js';
-import { createRng } from '../../../src/core/random.js';
-import { denseCounts, type Counts } from '../../../src/core/space/search-space.js';
-import { proposeCandidates } from '../../../src/search/phases/search/propose-candidates.js';
-import { createPlan } from './fake-study.js';
+import type { EncodingBatch } from '../../../../src/core/pairs.js';
+import type { SearchProblem, Strategy } from '../../../../src/core/ports/strategy.js';
+import { createRng } from '../../../../src/core/random.js';
+import { denseCounts, type Counts } from '../../../../src/core/space/search-space.js';
+import { proposeCandidates } from '../../../../src/search/phases/search/propose-candidates.js';
+import { createPlan } from '../../fake-study.js';
 
 const plan = createPlan({ candidates: 50 });
 const dense = denseCounts(plan.space);
