@@ -57,7 +57,7 @@ write(
 write(
   'configuration.md',
   '# Configuration of the server',
-  'Set by environment variables, or by the option of the same meaning where the server is started from a program (`prunecast/server`). Several folders are separated as in `PATH`, several addresses by commas; a value that begins with `["` is a JSON array in place of that, for names that hold a separator (`["/runs/12:30/models"]`). `~` is the home folder; other relative paths start at the working folder.',
+  'Set by environment variables, or by the option of the same meaning where the server is started from a program (`prunecast/server`). Several folders are separated as in `PATH`, several addresses or plug-ins by commas; a value that begins with `["` is a JSON array in place of that, for names that hold a separator (`["/runs/12:30/models"]`). `~` is the home folder; other relative paths start at the working folder.',
   table(
     ['variable', 'option', 'default', 'allowed', 'meaning'],
     Object.entries(CONFIG_SCHEMA.shape).map(([setting, schema]) => {

@@ -7,6 +7,7 @@ import type { Config } from './config/config.js';
 import { createLog } from './config/create-log.js';
 import { composeServer, type ServerParts } from './container/compose-server.js';
 import type { JobRunner } from './jobs/create-jobs.js';
+import { loadPlugins } from './plugins/load-plugins.js';
 import { isLocal } from './rpc/bind-address.js';
 import { createRpcServer, type RpcServer } from './rpc/create-rpc-server.js';
 import type { RpcService } from './rpc/rpc-service.js';
@@ -28,7 +29,7 @@ export interface RunningServer {
 
 /** What a program that embeds the server may add. */
 export interface ServerAdditions {
-  /** Plug-ins besides the built-in ones. */
+  /** Plug-ins besides the built-in ones and those that the settings name. */
   readonly plugins?: readonly PluginEntry[];
   /** Handlers besides, or in place of, the built-in ones. */
   readonly services?: (parts: ServerParts) => readonly RpcService[];
@@ -36,7 +37,7 @@ export interface ServerAdditions {
   readonly log?: Logger;
 }
 
-/** Starts a server. Throws an Error that says what to change when it cannot open its state or listen. */
+/** Starts a server. Throws an Error that says what to change when a plug-in cannot be loaded, or it cannot open its state or listen. */
 export async function startServer(
   config: Config,
   { plugins = [], services, log = createLog(config) }: ServerAdditions = {},
@@ -44,6 +45,9 @@ export async function startServer(
   const stopping = new AbortController();
   // One listener for each open stream is no leak.
   setMaxListeners(0, stopping.signal);
+  const named = await loadPlugins(config.plugins, { folder: process.cwd() });
+  if (named.length > 0)
+    log.info({ plugins: named.map(({ plugin: { kind, id } }) => `${kind} ${id}`) }, 'loaded plug-ins');
   const { database, readable, close } = await openDatabase(config.stateDirectory);
   if (readable.length > 0)
     log.warn(
@@ -56,7 +60,7 @@ export async function startServer(
       log,
       stopping: stopping.signal,
       store: createSqliteStore(database),
-      plugins: [...BUILTIN_PLUGINS, ...plugins],
+      plugins: [...BUILTIN_PLUGINS, ...named, ...plugins],
     });
     await parts.outputs.sweep();
     await parts.pairSets.sweep();

@@ -134,6 +134,7 @@ const OUTSIDE_REQUEST: Readonly<Record<string, { readonly args: readonly string[
   '--options': { args: [], why: 'which columns of the answer are printed' },
   '--address': { args: ['OTHER_ADDRESS'], why: 'who gets the request' },
   '--state-dir': { args: ['elsewhere'], why: 'a setting of a server that is started for the call' },
+  '--plugin': { args: ['./own.js'], why: 'a setting of such a server' },
   '--server-log': { args: [], why: 'whether the log of such a server is shown' },
   'jobs resume --model': { args: ['m'], why: 'a folder that such a server must see; the job has its model' },
   'jobs resume --text': { args: ['a.txt'], why: 'as --model' },

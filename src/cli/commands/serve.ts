@@ -97,6 +97,12 @@ export const SERVE_FLAGS = [
     summary: 'how long calls may still run at the end (default: 5000)',
   },
   {
+    flag: '--plugin <SPECIFIER>',
+    variable: 'PRUNECAST_PLUGINS',
+    isList: true,
+    summary: 'a plug-in of your own: ./knn.js or the name of an installed package; may be repeated',
+  },
+  {
     flag: '--log-level <LEVEL>',
     variable: 'PRUNECAST_LOG_LEVEL',
     summary: 'fatal, error, warn, info, debug, trace or silent (default: info)',

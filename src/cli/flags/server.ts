@@ -6,6 +6,8 @@ export interface ServerFlags {
   readonly address?: string;
   readonly stateDir: string;
   readonly serverLog?: boolean;
+  /** Plug-ins of a server that is started for this call. */
+  readonly plugin?: readonly string[];
   readonly json?: boolean;
 }
 
@@ -23,6 +25,11 @@ export function addServerFlags(command: Command): Command {
       '--state-dir <DIR>',
       'where a server started for the call keeps jobs, labels and predictors',
       DEFAULT_STATE_DIR,
+    )
+    .option(
+      '--plugin <SPECIFIER>',
+      'a plug-in for a server started for the call: ./knn.js or the name of an installed package; may be repeated',
+      (value: string, earlier: readonly string[] = []) => [...earlier, value],
     )
     .option('--server-log', 'show the log of a server started for the call')
     .optionsGroup('Other:');

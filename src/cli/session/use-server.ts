@@ -52,7 +52,7 @@ async function useClient<Result>(
   }
 }
 
-function startOwnServer({ stateDir, serverLog }: ServerFlags, { environment }: Places): Promise<LocalServer> {
+function startOwnServer({ stateDir, serverLog, plugin }: ServerFlags, { environment }: Places): Promise<LocalServer> {
   const stateDirectory = resolve(stateDir);
   mkdirSync(stateDirectory, { recursive: true, mode: 0o700 });
   return startLocalServer({
@@ -61,6 +61,7 @@ function startOwnServer({ stateDir, serverLog }: ServerFlags, { environment }: P
       PRUNECAST_INTERRUPTED_JOBS: 'pause',
       ...environment,
       PRUNECAST_STATE_DIRECTORY: stateDirectory,
+      ...(plugin !== undefined && { PRUNECAST_PLUGINS: writeList(plugin) }),
       PRUNECAST_LISTEN: writeList([`unix:${socketPath(stateDirectory)}`]),
     },
     ...(serverLog === true && { onLog: (line) => process.stderr.write(`${line}\n`) }),

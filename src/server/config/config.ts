@@ -97,6 +97,12 @@ export const CONFIG_SCHEMA = z
       .max(600_000)
       .default(5000)
       .describe('How long calls may still run when the server is asked to stop, in milliseconds.'),
+    plugins: z
+      .array(z.string().min(1))
+      .default([])
+      .describe(
+        'Plug-ins beside the built-in ones: `./knn.js`, `/opt/plugins/knn.js` or the name of a package. Relative paths start at the working folder, and packages are looked up in its `node_modules`. A plug-in runs with all rights of the server.',
+      ),
     logLevel: z
       .enum(['fatal', 'error', 'warn', 'info', 'debug', 'trace', 'silent'])
       .default('info')
@@ -126,8 +132,8 @@ export type Config = Omit<Parsed, 'threads' | 'memoryBudgetBytes'> & {
  * The settings of a server: `options` over the environment over the defaults.
  *
  * @param environment `PRUNECAST_MODEL_ROOTS` and so on: the setting's name in capitals. Several folders are separated as in
- * PATH, several addresses by commas; a value that begins with `["` is a JSON array, for
- * names that hold a separator.
+ * PATH, several addresses or plug-ins by commas; a value that begins with `["` is a JSON array, for names that hold a
+ * separator.
  * @throws Error that names each setting at fault, as it was given
  */
 export function loadConfig(
@@ -161,9 +167,12 @@ export function environmentName(setting: string): string {
   return `PRUNECAST_${setting.replace(/[A-Z]/g, (letter) => `_${letter}`).toUpperCase()}`;
 }
 
+/** Lists of names that may hold a colon. */
+const COMMA_LISTS: ReadonlySet<string> = new Set(['listen', 'plugins']);
+
 function readValue(setting: string, schema: z.ZodType, value: string): unknown {
   const { type } = z.toJSONSchema(schema, { io: 'input' });
-  if (type === 'array') return readList(value.trim(), setting === 'listen' ? /\s*,\s*/ : delimiter);
+  if (type === 'array') return readList(value.trim(), COMMA_LISTS.has(setting) ? /\s*,\s*/ : delimiter);
   // Not a number: left as text, so that the schema says what was expected.
   if (type === 'integer' && /^\d+$/.test(value)) return Number(value);
   return value;

@@ -34,6 +34,7 @@ describe('loadConfig', () => {
         PRUNECAST_LISTEN: '["unix:/run/a,b.sock"]',
       }),
     ).toMatchObject({ modelRoots: ['/runs/12:30/models', '/more'], listen: ['unix:/run/a,b.sock'] });
+    expect(loadConfig({ PRUNECAST_PLUGINS: './knn.js, @acme/x' }).plugins).toEqual(['./knn.js', '@acme/x']);
     expect(loadConfig({ PRUNECAST_LISTEN: '[::1]:50051' }).listen).toEqual(['[::1]:50051']);
     expect(() => loadConfig({ PRUNECAST_DATA_ROOTS: '["/runs' })).toThrow(
       /dataRoots \(PRUNECAST_DATA_ROOTS\): .*array/,

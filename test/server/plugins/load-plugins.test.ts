@@ -1,0 +1,112 @@
+import { mkdir, mkdtemp, realpath, rm, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { pathToFileURL } from 'node:url';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { loadPlugins } from '../../../src/server/plugins/load-plugins.js';
+import { writePlugin } from '../../support/fixture-plugins.js';
+
+const criterion = (id: string, more = '') =>
+  `plugin.defineCriterion({ id: '${id}', summary: 'Scores.', needs: [], options: plugin.z.strictObject({}), score: ({ units }) => new Float32Array(units.length), ${more} })`;
+
+let folder: string;
+const load = (...specifiers: string[]) => loadPlugins(specifiers, { folder, limitMs: 500 });
+beforeAll(async () => {
+  folder = await realpath(await mkdtemp(join(tmpdir(), 'load-plugins-')));
+  writePlugin(join(folder, 'one.mjs'), `export default ${criterion('one')};`);
+  writePlugin(
+    join(folder, 'two.mjs'),
+    `export default [${criterion('two')}, ${criterion('three', "version: '9.1'")}];`,
+  );
+  const installed = join(folder, 'node_modules/@acme/x');
+  await mkdir(join(installed, 'lib'), { recursive: true });
+  await writeFile(
+    join(installed, 'package.json'),
+    JSON.stringify({
+      name: '@acme/x',
+      version: '2.3.4',
+      type: 'module',
+      exports: { '.': { import: './lib/index.js' } },
+    }),
+  );
+  writePlugin(join(installed, 'lib/index.js'), `export default ${criterion('of-package')};`);
+});
+afterAll(() => rm(folder, { recursive: true }));
+
+describe('loadPlugins', () => {
+  it('finds a file by a relative and by an absolute path, once if both are named, and a package from the folder', async () => {
+    const entries = await load('./one.mjs', join(folder, 'one.mjs'), '@acme/x');
+    expect(entries.map(({ plugin, moduleUrl }) => [plugin.kind, plugin.id, moduleUrl.href])).toEqual([
+      ['criterion', 'one', pathToFileURL(join(folder, 'one.mjs')).href],
+      ['criterion', 'of-package', pathToFileURL(join(folder, 'node_modules/@acme/x/lib/index.js')).href],
+    ]);
+  });
+
+  it('takes a list of plug-ins, each with its own version or that of its package', async () => {
+    const entries = await load('./two.mjs', '@acme/x');
+    expect(entries.map(({ plugin: { id, version } }) => [id, version])).toEqual([
+      ['two', '0.0.0'],
+      ['three', '9.1'],
+      ['of-package', '2.3.4'],
+    ]);
+  });
+
+  it.each([
+    ['a file that is not there', './none.mjs', /"\.\/none\.mjs" cannot be read: ENOENT/],
+    ['a folder', './node_modules', /is no file: .*node_modules\. Name the module itself/],
+    [
+      'a package that is not installed',
+      '@acme/y',
+      /"@acme\/y" cannot be found from .*: Cannot find package '@acme\/y'/,
+    ],
+    ['a module of Node', 'node:fs', /leads to node:fs, and only files are loaded/],
+  ])('says what is wrong with %s', async (_, specifier, message) => {
+    await expect(load(specifier)).rejects.toMatchObject({
+      reason: 'PLUGIN_INVALID',
+      message: expect.stringMatching(message) as string,
+    });
+  });
+
+  it.each([
+    ['throws while it is loaded', "throw new Error('no luck');", /cannot be loaded: no luck/],
+    [
+      'never finishes loading',
+      'await new Promise(() => setTimeout(() => {}, 60_000).unref());',
+      /not loaded within 0\.5 s/,
+    ],
+    ['exports nothing', 'export const a = 1;', /its default export is no plug-in that can be used: is not an object/],
+    ['exports an empty list', 'export default [];', /its default export is an empty list/],
+    [
+      'has options that are not Zod',
+      `export default { ...${criterion('odd')}, options: { safeParse: () => ({ success: true, data: {} }) } };`,
+      /criterion "odd" is no plug-in that can be used: options: is not a Zod schema/,
+    ],
+    [
+      'has options that JSON cannot express',
+      `export default plugin.defineCriterion({ id: 'odd', summary: 'Scores.', needs: [], options: plugin.z.strictObject({ when: plugin.z.date() }), score: () => new Float32Array() });`,
+      /criterion "odd" .*: options: Date cannot be represented/,
+    ],
+    [
+      'lacks a method and a need',
+      `export default { ...${criterion('odd')}, needs: ['weight'], score: 1 };`,
+      /criterion "odd" .*: needs\.0: Invalid option: .*; score: is not a function/,
+    ],
+    [
+      'is of a later interface',
+      `export default { ...${criterion('odd')}, apiVersion: 2 };`,
+      /apiVersion: this server takes plug-ins of interface version 1/,
+    ],
+    ['has no kind', `export default { ...${criterion('odd')}, kind: undefined };`, /kind: is not one of criterion, /],
+    ['has an id that is not kebab-case', `export default ${criterion('Odd One')};`, /id: is not kebab-case/],
+  ])('refuses a module that %s, by path and cause', async (name, body, message) => {
+    const file = `./${name.replaceAll(' ', '-')}.mjs`;
+    writePlugin(join(folder, file), body);
+    const error = await load(file).then(
+      () => new Error('was loaded'),
+      (thrown: Error) => thrown,
+    );
+    expect(error).toMatchObject({ reason: 'PLUGIN_INVALID', message: expect.stringMatching(message) as string });
+    expect(error.message).toContain(`the plug-in "${file}"`);
+    expect(error.message).not.toContain('\n');
+  });
+});
