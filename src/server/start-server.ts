@@ -68,6 +68,8 @@ export async function startServer(
     const rpcServer = await createRpcServer([...parts.services, ...(services?.(parts) ?? [])], config, {
       log,
       stopping: stopping.signal,
+      telemetry: { callStarted: () => undefined, callEnded: () => undefined },
+      authenticator: { check: () => undefined },
     });
     const addresses = await listenOnAll(rpcServer, config.listen);
     const exposed = config.tlsKey === undefined ? addresses.filter((address) => !isLocal(address)) : [];

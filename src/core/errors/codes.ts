@@ -5,6 +5,7 @@ export type CanonicalCode =
   | 'DEADLINE_EXCEEDED'
   | 'NOT_FOUND'
   | 'ALREADY_EXISTS'
+  | 'PERMISSION_DENIED'
   | 'RESOURCE_EXHAUSTED'
   | 'FAILED_PRECONDITION'
   | 'ABORTED'
@@ -12,4 +13,5 @@ export type CanonicalCode =
   | 'UNIMPLEMENTED'
   | 'INTERNAL'
   | 'UNAVAILABLE'
-  | 'DATA_LOSS';
+  | 'DATA_LOSS'
+  | 'UNAUTHENTICATED';

@@ -11,6 +11,11 @@ export const REASONS = {
     meaning:
       'The bytes of the request are not those of its message: truncated, of another wire type, a text that is not UTF-8; metadata has the method.',
   },
+  REQUEST_TOO_LARGE: {
+    code: 'RESOURCE_EXHAUSTED',
+    meaning:
+      'The request, or what it decompresses to, is larger than a message may be; metadata has the limit in bytes.',
+  },
   INVALID_OPTIONS: {
     code: 'INVALID_ARGUMENT',
     meaning: "A plug-in's options do not match its schema; BadRequest names each field.",
@@ -152,9 +157,9 @@ export const REASONS = {
   },
   DEADLINE_EXCEEDED: {
     code: 'DEADLINE_EXCEEDED',
-    meaning: 'The call ran into the deadline that the caller set; a job that it started goes on.',
+    meaning: 'The call ran into the deadline that the caller set; a job that it started runs on.',
   },
-  CANCELLED: { code: 'CANCELLED', meaning: 'The job was cancelled by a caller.' },
+  CANCELLED: { code: 'CANCELLED', meaning: 'The job or the call was cancelled by a caller.' },
   SERVER_RESTARTED: {
     code: 'ABORTED',
     meaning: 'The server stopped while the job was unfinished, and an earlier version had not kept its request.',
@@ -211,9 +216,14 @@ export const REASONS = {
     meaning:
       'The batch, or the answer to a request, exceeds the message limit: the message says what may be sent or asked for instead.',
   },
+  UNAUTHENTICATED: {
+    code: 'UNAUTHENTICATED',
+    meaning: 'The caller has not shown who it is in the way that this server asks for.',
+  },
+  PERMISSION_DENIED: { code: 'PERMISSION_DENIED', meaning: 'The caller may not call this method.' },
   NOT_IMPLEMENTED: {
     code: 'UNIMPLEMENTED',
-    meaning: 'This version of the server does not offer the method or option.',
+    meaning: 'The API has no such method, or this version of the server does not offer the method or option.',
   },
   INTERNAL: { code: 'INTERNAL', meaning: 'A fault of the server; metadata has the id under which it is logged.' },
 } as const satisfies Record<string, { code: CanonicalCode; meaning: string }>;

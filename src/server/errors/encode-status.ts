@@ -17,6 +17,7 @@ export const CODE_NUMBERS = {
   DEADLINE_EXCEEDED: 4,
   NOT_FOUND: 5,
   ALREADY_EXISTS: 6,
+  PERMISSION_DENIED: 7,
   RESOURCE_EXHAUSTED: 8,
   FAILED_PRECONDITION: 9,
   ABORTED: 10,
@@ -25,7 +26,15 @@ export const CODE_NUMBERS = {
   INTERNAL: 13,
   UNAVAILABLE: 14,
   DATA_LOSS: 15,
+  UNAUTHENTICATED: 16,
 } as const satisfies Record<CanonicalCode, number>;
+
+const CODE_NAMES: ReadonlyMap<number, string> = new Map([
+  [0, 'OK'],
+  ...Object.entries(CODE_NUMBERS).map(([name, code]): [number, string] => [code, name]),
+]);
+
+const ERROR_INFO = 'google.rpc.ErrorInfo';
 
 /**
  * Limits that keep a status within the 8 KiB of headers that clients in Java accept by default; it travels as text and
@@ -37,9 +46,9 @@ const MOST_VALUE_CHARACTERS = 300;
 const MOST_METADATA_ENTRIES = 10;
 
 /**
- * An error as callers see it: code, message, ErrorInfo, and BadRequest or RetryInfo where there is something to say. One
- * that is neither a PrunecastError nor a want of files, threads or memory is a fault of the server: it is logged under an id, and the caller gets INTERNAL with the
- * id and nothing of the cause.
+ * An error as callers see it: code, message, ErrorInfo, and BadRequest or RetryInfo if there is something to say. An error
+ * that is neither a PrunecastError nor a lack of files, threads or memory is a fault of the server: it is logged under an id,
+ * and the caller gets INTERNAL with the id and nothing of the cause.
  */
 export function encodeStatus(error: unknown, log: Logger): Status {
   const reasoned = error instanceof PrunecastError ? error : ofSystem(error);
@@ -56,10 +65,21 @@ export function encodeStatus(error: unknown, log: Logger): Status {
   );
 }
 
+/** The name of a canonical code; 0 is `OK`. */
+export function nameCode(code: number): string {
+  return CODE_NAMES.get(code) ?? 'UNKNOWN';
+}
+
+/** The reason and metadata of a status; `undefined` if it has none. */
+export function readErrorInfo({ details }: Status): ErrorInfo | undefined {
+  const info = details.find(({ typeUrl }) => typeUrl === `type.googleapis.com/${ERROR_INFO}`);
+  return info && ErrorInfo.decode(info.value);
+}
+
 function statusOf(error: PrunecastError): Status {
   const details = [
     pack(
-      'google.rpc.ErrorInfo',
+      ERROR_INFO,
       ErrorInfo.encode({ reason: error.reason, domain: ERROR_DOMAIN, metadata: trimMetadata(error.metadata) }),
     ),
   ];

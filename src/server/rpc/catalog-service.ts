@@ -3,7 +3,6 @@ import { CatalogServiceService, type GetServerInfoResponse, PluginKind } from '.
 import type { PluginRegistry } from '../plugins/plugin-registry.js';
 import { readEnum } from '../requests/fields.js';
 import { defineService, type RpcService } from './rpc-service.js';
-import { serveUnary } from './serve-unary.js';
 
 const KINDS = {
   criterion: PluginKind.CRITERION,
@@ -20,11 +19,11 @@ export function createCatalogService(
   describeServer: () => Promise<GetServerInfoResponse>,
 ): RpcService {
   return defineService(CatalogServiceService, {
-    listPlugins: serveUnary((request) => {
+    listPlugins: (request) => {
       const kind = readEnum(request.kind);
       const plugins = registry.list().map((plugin) => ({ ...plugin, kind: KINDS[plugin.kind] }));
       return { plugins: plugins.filter((plugin) => kind === undefined || plugin.kind === kind) };
-    }),
-    getServerInfo: serveUnary(() => describeServer()),
+    },
+    getServerInfo: () => describeServer(),
   });
 }

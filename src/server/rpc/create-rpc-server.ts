@@ -10,10 +10,11 @@ import type { Config } from '../config/config.js';
 import { MAX_MESSAGE_BYTES } from '../config/limits.js';
 import { apiRegistry } from '../requests/api-registry.js';
 import { bindAddress, createCredentials } from './bind-address.js';
-import type { CallContext } from './call-context.js';
+import { createCallRunner, type CallSettings } from './call-runner.js';
 import { createHealthService } from './health-service.js';
 import { createReflectionServices } from './reflection-service.js';
 import { addService, serviceName, type RpcService } from './rpc-service.js';
+import { serveUnknownMethods } from './unknown-methods.js';
 
 /** All services of the public API: a method without a handler is there too, and answers NOT_IMPLEMENTED. */
 const API: readonly ServiceDefinition[] = [
@@ -34,16 +35,18 @@ export interface RpcServer {
   close(graceMs: number): Promise<void>;
 }
 
-/** A server of the whole API, with health and reflection, whose handlers are those of `services`; of two for one service the last counts. */
+/** A server of the whole API, with health and reflection, whose handlers are those of `services`; the last of two for one service counts. */
 export async function createRpcServer(
   services: readonly RpcService[],
   config: Config,
-  context: CallContext,
+  settings: CallSettings,
 ): Promise<RpcServer> {
+  const calls = createCallRunner(settings);
   const server = new Server({
+    interceptors: [calls.guard],
     'grpc.max_receive_message_length': MAX_MESSAGE_BYTES,
     'grpc.max_send_message_length': MAX_MESSAGE_BYTES,
-    // A caller that vanished without a word is noticed within a minute, and its streams end.
+    // A caller that vanished is noticed within a minute, and its streams end.
     'grpc.keepalive_time_ms': 30_000,
     'grpc.keepalive_timeout_ms': 20_000,
   });
@@ -52,17 +55,18 @@ export async function createRpcServer(
     addService(
       server,
       services.findLast((service) => service.definition === definition) ?? { definition, handlers: {} },
-      context,
+      calls,
     );
   }
-  addService(server, createHealthService(names, context.stopping), context);
+  addService(server, createHealthService(names, settings.stopping), calls);
   for (const reflection of createReflectionServices(apiRegistry(), [
     ...names,
     'grpc.health.v1.Health',
     'grpc.reflection.v1.ServerReflection',
   ])) {
-    addService(server, reflection, context);
+    addService(server, reflection, calls);
   }
+  serveUnknownMethods(server, calls);
   const credentials = await createCredentials(config);
   return {
     listen: (address) => bindAddress(server, address, credentials),

@@ -2,7 +2,7 @@ import type { MethodDefinition } from '@grpc/grpc-js';
 import { PrunecastError } from '../../core/errors/prunecast-error.js';
 import { MAX_MESSAGE_BYTES } from '../config/limits.js';
 
-/** Encodes an answer before gRPC is handed it. Throws MESSAGE_TOO_LARGE for one that no message holds; gRPC would answer RESOURCE_EXHAUSTED, without details. */
+/** Encodes an answer before it is handed to gRPC. Throws MESSAGE_TOO_LARGE, with a way out, for one that is larger than a message. */
 export type EncodeAnswer = <Response>(response: Response) => Response;
 
 export interface AnswerEncoder {
@@ -29,7 +29,7 @@ export function createAnswerEncoder({
   };
 }
 
-/** What to ask for instead, by method; a message of any other one is of a size that its caller does not choose. */
+/** What to ask for instead, per method. Callers do not choose the size of the answers of all others. */
 const WAYS_OUT: Readonly<Record<string, string>> = {
   'prunecast.v1.PruningService/Predict': 'send fewer rows a call',
   'prunecast.v1.PredictorService/ExplainPredictor': 'ask for fewer points',
@@ -46,7 +46,7 @@ const WAYS_OUT: Readonly<Record<string, string>> = {
 };
 
 function describeTooLarge(method: string, bytes: number): PrunecastError {
-  const wayOut = WAYS_OUT[method] ?? 'there is no shorter form of it';
+  const wayOut = WAYS_OUT[method] ?? 'it has no shorter form';
   return new PrunecastError(
     'MESSAGE_TOO_LARGE',
     `the answer of ${method} has ${bytes} bytes, a message holds ${MAX_MESSAGE_BYTES}: ${wayOut}`,

@@ -1,8 +1,6 @@
 import { HealthCheckResponse_ServingStatus as ServingStatus, HealthService } from '../../gen/grpc/health/v1/health.js';
 import { PrunecastError } from '../../core/errors/prunecast-error.js';
 import { defineService, type RpcService } from './rpc-service.js';
-import { serveStream } from './serve-stream.js';
-import { serveUnary } from './serve-unary.js';
 
 /**
  * Health (grpc.health.v1) of the server (the empty name) and of each service: SERVING until the server stops.
@@ -17,21 +15,21 @@ export function createHealthService(services: readonly string[], stopping: Abort
     return stopping.aborted ? ServingStatus.NOT_SERVING : ServingStatus.SERVING;
   };
   return defineService(HealthService, {
-    check: serveUnary(({ service }) => {
+    check: ({ service }) => {
       if (!known.has(service))
         throw new PrunecastError('SERVICE_NOT_FOUND', `no service is called "${service}"`, { metadata: { service } });
       return { status: statusOf(service) };
-    }),
-    list: serveUnary(() => ({
+    },
+    list: () => ({
       statuses: Object.fromEntries([...known].map((service) => [service, { status: statusOf(service) }])),
-    })),
-    watch: serveStream(async function* ({ service }, signal) {
+    }),
+    watch: async function* ({ service }, { signal }) {
       yield { status: statusOf(service) };
       // The stream ends with the server: nothing else changes.
       await new Promise((resolve) => {
         signal.addEventListener('abort', resolve, { once: true });
         if (signal.aborted) resolve(undefined);
       });
-    }),
+    },
   });
 }

@@ -3,33 +3,30 @@ import type { JobEvents } from '../jobs/job-events.js';
 import type { Jobs } from '../jobs/jobs.js';
 import { readEnum, readPageSize, requireText } from '../requests/fields.js';
 import { defineService, type RpcService } from './rpc-service.js';
-import { serveStream } from './serve-stream.js';
-import { serveUnary } from './serve-unary.js';
 
 /** `JobService`: durable jobs, alike for every kind. */
 export function createJobService(jobs: Jobs, events: JobEvents): RpcService {
   return defineService(JobServiceService, {
-    getJob: serveUnary(async (request) => ({ job: await jobs.get(requireText(request.jobId, 'job_id')) })),
-    listJobs: serveUnary(async (request) => {
+    getJob: async ({ jobId }) => ({ job: await jobs.get(requireText(jobId, 'job_id')) }),
+    listJobs: async ({ kind, state, pageSize, pageToken }) => {
       const page = await jobs.list({
-        kind: readEnum(request.kind),
-        state: readEnum(request.state),
-        pageSize: readPageSize(request.pageSize),
-        pageToken: request.pageToken,
+        kind: readEnum(kind),
+        state: readEnum(state),
+        pageSize: readPageSize(pageSize),
+        pageToken,
       });
       return { jobs: [...page.jobs], nextPageToken: page.nextPageToken };
+    },
+    watchJob: async function* ({ jobId, afterSequence }, { signal }) {
+      for await (const event of events.follow(requireText(jobId, 'job_id'), afterSequence, signal)) yield { event };
+    },
+    cancelJob: async ({ jobId }) => ({ job: await jobs.cancel(requireText(jobId, 'job_id')) }),
+    resumeJob: async ({ jobId, ranges }, { signal }) => ({
+      job: await jobs.resume(requireText(jobId, 'job_id'), ranges, signal),
     }),
-    watchJob: serveStream(async function* (request, signal) {
-      for await (const event of events.follow(requireText(request.jobId, 'job_id'), request.afterSequence, signal))
-        yield { event };
-    }),
-    cancelJob: serveUnary(async (request) => ({ job: await jobs.cancel(requireText(request.jobId, 'job_id')) })),
-    resumeJob: serveUnary(async (request, signal) => ({
-      job: await jobs.resume(requireText(request.jobId, 'job_id'), request.ranges, signal),
-    })),
-    deleteJob: serveUnary(async (request) => {
-      await jobs.remove(requireText(request.jobId, 'job_id'));
+    deleteJob: async ({ jobId }) => {
+      await jobs.remove(requireText(jobId, 'job_id'));
       return {};
-    }),
+    },
   });
 }

@@ -7,8 +7,6 @@ import { attend } from './attend.js';
 import type { RecipePreparer } from '../recipes/prepare-recipe.js';
 import type { RecipeResolver } from '../recipes/recipe-resolver.js';
 import { defineService, type RpcService } from './rpc-service.js';
-import { serveStream } from './serve-stream.js';
-import { serveUnary } from './serve-unary.js';
 
 export interface ModelServices {
   readonly models: OpenModels;
@@ -20,9 +18,7 @@ export interface ModelServices {
 /** `ModelService`: what a checkpoint is, and what a criterion says of it. */
 export function createModelService(services: ModelServices): RpcService {
   return defineService(ModelServiceService, {
-    inspectModel: serveUnary((request, signal) =>
-      inspectModel(attend(services, signal).models, services.plugins, request),
-    ),
-    scoreUnits: serveStream((request, signal) => scoreModel(attend(services, signal), request, signal)),
+    inspectModel: (request, { signal }) => inspectModel(attend(services, signal).models, services.plugins, request),
+    scoreUnits: (request, { signal }) => scoreModel(attend(services, signal), request, signal),
   });
 }

@@ -6,9 +6,6 @@ import { exportPairs } from '../pairs/export-pairs.js';
 import { importPairs, type ImportServices } from '../pairs/import-pairs.js';
 import type { SearchServices } from '../studies/search-services.js';
 import { defineService, type RpcService } from './rpc-service.js';
-import { serveClientStream } from './serve-client-stream.js';
-import { serveStream } from './serve-stream.js';
-import { serveUnary } from './serve-unary.js';
 
 export interface PairServices extends SearchServices, ImportServices {
   readonly kinds: { readonly samplePairs: RunnableKind<SamplePairsRequest> };
@@ -19,12 +16,12 @@ export interface PairServices extends SearchServices, ImportServices {
 export function createPairService(services: PairServices): RpcService {
   const { kinds, jobs } = services;
   return defineService(PairServiceService, {
-    samplePairs: serveUnary(async (request, signal) => {
+    samplePairs: async (request, { signal }) => {
       const started = await startKind(jobs, kinds.samplePairs, request, signal);
       if ('plan' in started) throw new PrunecastError('INTERNAL', 'a sample has no plan');
       return { job: await jobs.get(started.jobId) };
-    }),
-    importPairs: serveClientStream((requests) => importPairs(services, requests)),
-    exportPairs: serveStream((request) => exportPairs(services, request)),
+    },
+    importPairs: (requests) => importPairs(services, requests),
+    exportPairs: (request) => exportPairs(services, request),
   });
 }

@@ -8,7 +8,6 @@ import type { PredictorRecords } from '../records/predictor-records.js';
 import { attend } from './attend.js';
 import { readPageSize, requireText } from '../requests/fields.js';
 import { defineService, type RpcService } from './rpc-service.js';
-import { serveUnary } from './serve-unary.js';
 import { PrunecastError } from '../../core/errors/prunecast-error.js';
 
 export interface PredictorServices extends FitServices, RefinementServices {
@@ -21,27 +20,27 @@ export interface PredictorServices extends FitServices, RefinementServices {
 export function createPredictorService(services: PredictorServices): RpcService {
   const { kinds, jobs, predictorStore } = services;
   return defineService(PredictorServiceService, {
-    fitPredictor: serveUnary(async (request, signal) => {
+    fitPredictor: async (request, { signal }) => {
       const started = await startKind(jobs, kinds.fitPredictor, request, signal);
       if ('plan' in started) throw new PrunecastError('INTERNAL', 'a fit has no plan');
       return { job: await jobs.get(started.jobId) };
-    }),
-    getPredictor: serveUnary(async (request) => ({
+    },
+    getPredictor: async (request) => ({
       predictor: (await predictorStore.get(requireText(request.predictorId, 'predictor_id'))).predictor,
-    })),
-    listPredictors: serveUnary(async ({ studyId, pageSize, pageToken }) => {
+    }),
+    listPredictors: async ({ studyId, pageSize, pageToken }) => {
       const { values, nextPageToken } = await predictorStore.list({
         studyId,
         pageSize: readPageSize(pageSize),
         pageToken,
       });
       return { predictors: [...values], nextPageToken };
-    }),
-    deletePredictor: serveUnary(async (request) => {
+    },
+    deletePredictor: async (request) => {
       await services.predictors.remove(requireText(request.predictorId, 'predictor_id'));
       return {};
-    }),
-    explainPredictor: serveUnary((request, signal) => explainPredictor(services, request, signal)),
-    proposeRefinement: serveUnary((request, signal) => answerRefinement(attend(services, signal), request, signal)),
+    },
+    explainPredictor: (request, { signal }) => explainPredictor(services, request, signal),
+    proposeRefinement: (request, { signal }) => answerRefinement(attend(services, signal), request, signal),
   });
 }

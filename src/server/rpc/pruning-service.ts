@@ -8,9 +8,9 @@ import type { JobEvents } from '../jobs/job-events.js';
 import type { Jobs } from '../jobs/jobs.js';
 import { planKind, startKind, type RunnableKind } from '../jobs/runnable-kind.js';
 import { answerPredict } from '../predictors/answer-predict.js';
+import type { CallContext } from './interceptors/call-context.js';
+import { startAndFollow } from './follow-job.js';
 import { defineService, type RpcService } from './rpc-service.js';
-import { serveJobStream } from './serve-job-stream.js';
-import { serveUnary } from './serve-unary.js';
 
 export type PruningServices = Parameters<typeof answerPredict>[0] & {
   readonly kinds: {
@@ -26,7 +26,7 @@ export type PruningServices = Parameters<typeof answerPredict>[0] & {
 export function createPruningService(services: PruningServices): RpcService {
   const { kinds, jobs, events } = services;
   const stream = <Request>(kind: RunnableKind<Request>) =>
-    serveJobStream<Request>(events, (request, signal) => startKind(jobs, kind, request, signal));
+    startAndFollow<Request>(events, (request, signal) => startKind(jobs, kind, request, signal));
   return defineService(PruningServiceService, {
     prune: stream(kinds.prune),
     planPrune: servePlan(kinds.prune),
@@ -34,10 +34,10 @@ export function createPruningService(services: PruningServices): RpcService {
     planEvaluate: servePlan(kinds.evaluate),
     search: stream(kinds.search),
     planSearch: servePlan(kinds.search),
-    predict: serveUnary((request, signal) => answerPredict(services, request, signal)),
+    predict: (request, { signal }) => answerPredict(services, request, signal),
   });
 }
 
 function servePlan<Request>(kind: RunnableKind<Request>) {
-  return serveUnary(async (request: Request, signal) => ({ plan: await planKind(kind, request, signal) }));
+  return async (request: Request, { signal }: CallContext) => ({ plan: await planKind(kind, request, signal) });
 }

@@ -1,4 +1,4 @@
-import type { handleBidiStreamingCall, ServiceDefinition } from '@grpc/grpc-js';
+import type { ServiceDefinition } from '@grpc/grpc-js';
 import { toBinary, type DescFile, type FileRegistry } from '@bufbuild/protobuf';
 import { FileDescriptorProtoSchema } from '@bufbuild/protobuf/wkt';
 import {
@@ -7,9 +7,7 @@ import {
   ServerReflectionService,
 } from '../../gen/grpc/reflection/v1/reflection.js';
 import { CODE_NUMBERS } from '../errors/encode-status.js';
-import type { Served } from './call-context.js';
-import type { RpcService } from './rpc-service.js';
-import { serveDuplex } from './serve-duplex.js';
+import { defineService, type RpcService } from './rpc-service.js';
 
 type Answer = NonNullable<ServerReflectionResponse['messageResponse']>;
 
@@ -21,25 +19,23 @@ type Answer = NonNullable<ServerReflectionResponse['messageResponse']>;
  * @param services full names of the services to list
  */
 export function createReflectionServices(registry: FileRegistry, services: readonly string[]): RpcService[] {
-  const serverReflectionInfo: Served<handleBidiStreamingCall<ServerReflectionRequest, ServerReflectionResponse>> =
-    serveDuplex((request) =>
-      ServerReflectionResponse.create({
-        validHost: request.host,
-        originalRequest: request,
-        messageResponse: answer(registry, services, request),
-      }),
-    );
-  const handlers = { serverReflectionInfo } as RpcService['handlers'];
+  const reflection = defineService(ServerReflectionService, {
+    serverReflectionInfo: async function* (requests) {
+      for await (const request of requests)
+        yield ServerReflectionResponse.create({
+          validHost: request.host,
+          originalRequest: request,
+          messageResponse: answer(registry, services, request),
+        });
+    },
+  });
   const alpha: ServiceDefinition = {
     serverReflectionInfo: {
       ...ServerReflectionService.serverReflectionInfo,
       path: '/grpc.reflection.v1alpha.ServerReflection/ServerReflectionInfo',
     },
   };
-  return [
-    { definition: ServerReflectionService, handlers },
-    { definition: alpha, handlers },
-  ];
+  return [reflection, { ...reflection, definition: alpha }];
 }
 
 function answer(

@@ -1,49 +1,20 @@
-import type {
-  handleBidiStreamingCall,
-  handleClientStreamingCall,
-  handleServerStreamingCall,
-  handleUnaryCall,
-  MethodDefinition,
-  Server,
-  ServiceDefinition,
-  UntypedHandleCall,
-} from '@grpc/grpc-js';
+import type { MethodDefinition, Server, ServiceDefinition } from '@grpc/grpc-js';
 import { PrunecastError } from '../../core/errors/prunecast-error.js';
 import { createRequestReader } from '../requests/read-request.js';
-import type { CallContext, Served } from './call-context.js';
+import type { CallRunner } from './call-runner.js';
 import { createAnswerEncoder } from './encode-answer.js';
-import { serveClientStream } from './serve-client-stream.js';
-import { serveStream } from './serve-stream.js';
-import { serveUnary } from './serve-unary.js';
+import { serveMethod, type AnyHandler, type HandlerOf } from './serve-method.js';
 
 /** A service of the API with the handlers that there are. */
 export interface RpcService {
   readonly definition: ServiceDefinition;
-  readonly handlers: Readonly<Record<string, Served<UntypedHandleCall> | undefined>>;
+  readonly handlers: Readonly<Record<string, AnyHandler | undefined>>;
 }
-
-/** For each method of a generated service definition the grpc-js handler it needs. */
-export type Handlers<Definition> = { readonly [Method in keyof Definition]?: Served<HandlerOf<Definition[Method]>> };
-
-type HandlerOf<Method> = Method extends {
-  readonly requestStream: infer RequestStream;
-  readonly responseStream: infer ResponseStream;
-  readonly requestDeserialize: (bytes: Buffer) => infer Request;
-  readonly responseSerialize: (value: infer Response) => Buffer;
-}
-  ? RequestStream extends true
-    ? ResponseStream extends true
-      ? handleBidiStreamingCall<Request, Response>
-      : handleClientStreamingCall<Request, Response>
-    : ResponseStream extends true
-      ? handleServerStreamingCall<Request, Response>
-      : handleUnaryCall<Request, Response>
-  : never;
 
 /** A service: its generated definition, and a handler for each method that is there. The others answer NOT_IMPLEMENTED. */
 export function defineService<Definition extends ServiceDefinition>(
   definition: Definition,
-  handlers: Handlers<Definition>,
+  handlers: { readonly [Method in keyof Definition]?: HandlerOf<Definition[Method]> },
 ): RpcService {
   return { definition, handlers: handlers as RpcService['handlers'] };
 }
@@ -53,45 +24,41 @@ export function serviceName(definition: ServiceDefinition): string {
   return Object.values(definition)[0]?.path.split('/')[1] ?? '';
 }
 
-/** Registers a service, with an answer for every method of it, and for every request: one that is malformed or out of bounds reaches no handler, an answer that no message holds no caller. */
-export function addService(server: Server, { definition, handlers }: RpcService, context: CallContext): void {
+/**
+ * Registers a service, with an answer for each of its methods and for every request: one that is malformed or out of bounds
+ * reaches no handler, and an answer that is larger than a message becomes an error.
+ */
+export function addService(server: Server, { definition, handlers }: RpcService, calls: CallRunner): void {
   const methods = Object.entries(definition).map(([method, shape]) => ({
     method,
     shape,
     answers: createAnswerEncoder(shape),
   }));
-  const guarded = methods.map(
-    ({ method, shape, answers }) =>
-      [
+  server.addService(
+    Object.fromEntries(
+      methods.map(({ method, shape, answers }) => [
         method,
         {
           ...shape,
           requestDeserialize: createRequestReader(shape.path, shape.requestDeserialize),
           responseSerialize: answers.serialize,
         },
-      ] as const,
-  );
-  server.addService(
-    Object.fromEntries(guarded),
+      ]),
+    ),
     Object.fromEntries(
-      methods.map(({ method, shape, answers: { encode } }) => [
+      methods.map(({ method, shape, answers }) => [
         method,
-        (handlers[method] ?? refuse(shape))({ ...context, encode }),
+        serveMethod(shape, handlers[method] ?? refuse(shape), calls, answers.encode),
       ]),
     ),
   );
 }
 
-function refuse(method: MethodDefinition<unknown, unknown>): Served<UntypedHandleCall> {
-  const fail = (): never => {
-    throw new PrunecastError('NOT_IMPLEMENTED', `this version of the server does not offer ${method.path.slice(1)}`, {
-      metadata: { method: method.path.slice(1) },
+function refuse({ path }: MethodDefinition<unknown, unknown>): AnyHandler {
+  const method = path.slice(1);
+  return () => {
+    throw new PrunecastError('NOT_IMPLEMENTED', `this version of the server does not offer ${method}`, {
+      metadata: { method },
     });
   };
-  if (method.requestStream) return serveClientStream(async () => fail());
-  if (!method.responseStream) return serveUnary(fail);
-  // oxlint-disable-next-line require-yield -- a stream that never has a message
-  return serveStream(async function* () {
-    fail();
-  });
 }

@@ -4,15 +4,14 @@ import { describeStudy, type StudyServices } from '../studies/describe-study.js'
 import { attend } from './attend.js';
 import { readEnum, readPageSize, requireText } from '../requests/fields.js';
 import { defineService, type RpcService } from './rpc-service.js';
-import { serveUnary } from './serve-unary.js';
 
 /** `StudyService`: what a Search job makes. */
 export function createStudyService(services: StudyServices & QueryServices): RpcService {
   return defineService(StudyServiceService, {
-    getStudy: serveUnary(async (request) => ({
+    getStudy: async (request) => ({
       study: await describeStudy(services, requireText(request.studyId, 'study_id')),
-    })),
-    listTrials: serveUnary(async (request) => {
+    }),
+    listTrials: async (request) => {
       const studyId = requireText(request.studyId, 'study_id');
       await services.studies.get(studyId);
       const { values, nextPageToken } = await services.studies.listTrials(studyId, {
@@ -21,7 +20,7 @@ export function createStudyService(services: StudyServices & QueryServices): Rpc
         pageToken: request.pageToken,
       });
       return { trials: [...values], nextPageToken };
-    }),
-    queryStudy: serveUnary((request, signal) => answerQuery(attend(services, signal), request, signal)),
+    },
+    queryStudy: (request, { signal }) => answerQuery(attend(services, signal), request, signal),
   });
 }

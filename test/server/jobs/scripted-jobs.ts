@@ -6,8 +6,8 @@ import {
 } from '../../../src/gen/prunecast/v1/pruning.js';
 import type { EmittedPayload, JobContext, JobResult } from '../../../src/server/jobs/jobs.js';
 import { digestRequest } from '../../../src/server/jobs/request-digest.js';
+import { startAndFollow } from '../../../src/server/rpc/follow-job.js';
 import { defineService } from '../../../src/server/rpc/rpc-service.js';
-import { serveJobStream } from '../../../src/server/rpc/serve-job-stream.js';
 import { startTestServer, type TestServer, type TestServerOptions } from '../../support/test-server.js';
 
 export type Run = (context: JobContext) => Promise<JobResult>;
@@ -21,7 +21,7 @@ export function startScriptedServer(
     ...options,
     services: ({ jobs, jobEvents }) => [
       defineService(PruningServiceService, {
-        evaluate: serveJobStream<EvaluateRequest>(jobEvents, (request) =>
+        evaluate: startAndFollow<EvaluateRequest>(jobEvents, (request) =>
           jobs.start({
             kind: JobKind.EVALUATE,
             requestId: request.requestId,

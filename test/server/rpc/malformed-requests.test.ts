@@ -1,8 +1,12 @@
+import { connect, type IncomingHttpHeaders } from 'node:http2';
+import { createConnection } from 'node:net';
+import { gzipSync } from 'node:zlib';
 import { Client, credentials, Metadata, status } from '@grpc/grpc-js';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { Status } from '../../../src/gen/google/rpc/status.js';
 import { InspectModelRequest } from '../../../src/gen/prunecast/v1/model.js';
 import { SearchRequest } from '../../../src/gen/prunecast/v1/pruning.js';
-import { ask, failureOf, startTestServer, type TestServer } from '../../support/test-server.js';
+import { ask, failureOf, startTestServer, unpack, type TestServer } from '../../support/test-server.js';
 
 let server: TestServer;
 let client: Client;
@@ -76,15 +80,122 @@ describe('a server', () => {
     });
   });
 
-  it('answers a message over 4 MiB with RESOURCE_EXHAUSTED and goes on', async () => {
-    const error: unknown = await send(
-      '/prunecast.v1.ModelService/InspectModel',
-      new Uint8Array(2 ** 22 + 1),
-      'unary',
-    ).catch((thrown: unknown) => thrown);
-    expect(error).toMatchObject({ code: status.RESOURCE_EXHAUSTED });
+  it('answers a message over 4 MiB with REQUEST_TOO_LARGE, and works on', async () => {
+    expect(
+      await failureOf(send('/prunecast.v1.ModelService/InspectModel', new Uint8Array(2 ** 22 + 1), 'unary')),
+    ).toMatchObject({
+      code: status.RESOURCE_EXHAUSTED,
+      reason: 'REQUEST_TOO_LARGE',
+      domain: 'prunecast',
+      metadata: { method: 'prunecast.v1.ModelService/InspectModel', most: '4194304' },
+    });
     expect(await ask(server.catalog, server.catalog.listPlugins, { kind: 0 })).toMatchObject({
       plugins: expect.any(Array),
     });
   });
+
+  it.each([
+    ['a method', '/prunecast.v1.JobService/Nothing'],
+    ['a service', '/prunecast.v2.JobService/GetJob'],
+  ])('answers %s that it does not have with UNIMPLEMENTED and the name', async (_, path) => {
+    for (const kind of ['unary', 'server', 'client', 'both'] as const)
+      expect(await failureOf(send(path, Uint8Array.of(), kind))).toMatchObject({
+        code: status.UNIMPLEMENTED,
+        reason: 'NOT_IMPLEMENTED',
+        metadata: { method: path.slice(1) },
+      });
+  });
 });
+
+describe.each([
+  ['a unary method', '/prunecast.v1.ModelService/InspectModel'],
+  ['a stream of answers', '/prunecast.v1.PruningService/Evaluate'],
+  ['a stream of requests', '/prunecast.v1.PairService/ImportPairs'],
+  ['streams both ways', '/grpc.reflection.v1.ServerReflection/ServerReflectionInfo'],
+])('frames that no client library sends, to %s', (_, path) => {
+  const COMPRESSED = 1;
+  const gzip = { 'grpc-encoding': 'gzip' };
+
+  it.each([
+    ['that cannot be decompressed', gzip, frame(Buffer.from('garbage'), COMPRESSED), 'MESSAGE_MALFORMED', 3],
+    [
+      'that decompress to no request',
+      gzip,
+      frame(gzipSync(Uint8Array.of(0x0a, 0x7f)), COMPRESSED),
+      'MESSAGE_MALFORMED',
+      3,
+    ],
+    [
+      'that decompress to over 4 MiB',
+      gzip,
+      frame(gzipSync(Buffer.alloc(2 ** 22 + 1)), COMPRESSED),
+      'REQUEST_TOO_LARGE',
+      8,
+    ],
+    ['that announce over 4 MiB', {}, frame(Buffer.alloc(1)).fill(0xff, 1, 5), 'REQUEST_TOO_LARGE', 8],
+    [
+      'of an unknown compression',
+      { 'grpc-encoding': 'snappy' },
+      frame(Buffer.alloc(3), COMPRESSED),
+      'NOT_IMPLEMENTED',
+      12,
+    ],
+    ['after a deadline that is none', { 'grpc-timeout': 'soon' }, frame(Buffer.alloc(0)), 'INVALID_REQUEST', 3],
+  ] as const)('%s are answered with a reason', async (__, headers, bytes, reason, code) => {
+    expect(await callRaw(path, headers, bytes)).toMatchObject({ code, reason, domain: 'prunecast' });
+  });
+});
+
+it.each([
+  ['no request', Buffer.alloc(0)],
+  ['two requests', Buffer.concat([frame(Buffer.alloc(0)), frame(Buffer.alloc(0))])],
+])('a unary call with %s is answered with a reason', async (_, bytes) => {
+  expect(await callRaw('/prunecast.v1.JobService/GetJob', {}, bytes)).toMatchObject({
+    code: status.UNIMPLEMENTED,
+    reason: 'NOT_IMPLEMENTED',
+  });
+});
+
+it('a call without any request ends at its deadline, with a reason', async () => {
+  const timeout = { 'grpc-timeout': '50m' };
+  expect(await callRaw('/prunecast.v1.JobService/GetJob', timeout, undefined)).toMatchObject({
+    code: status.DEADLINE_EXCEEDED,
+    reason: 'DEADLINE_EXCEEDED',
+  });
+});
+
+/** A message as gRPC frames it. */
+function frame(message: Uint8Array, flags = 0): Buffer {
+  const head = Buffer.alloc(5);
+  head.writeUInt8(flags);
+  head.writeUInt32BE(message.length, 1);
+  return Buffer.concat([head, message]);
+}
+
+/** Makes a call by hand; what it failed with. The caller stays silent, its stream open, if `bytes` is undefined. */
+async function callRaw(path: string, headers: Readonly<Record<string, string>>, bytes: Uint8Array | undefined) {
+  const session = connect('http://localhost', {
+    createConnection: () => createConnection(server.address.slice('unix:'.length)),
+  });
+  try {
+    const stream = session.request({
+      ':method': 'POST',
+      ':path': path,
+      'content-type': 'application/grpc',
+      te: 'trailers',
+      ...headers,
+    });
+    const answered = new Promise<IncomingHttpHeaders>((resolve, reject) => {
+      const take = (received: IncomingHttpHeaders): void => {
+        if (received['grpc-status'] !== undefined) resolve(received);
+      };
+      stream.on('response', take).on('trailers', take).on('error', reject).resume();
+    });
+    if (bytes !== undefined) stream.end(bytes);
+    const { 'grpc-status-details-bin': details } = await answered;
+    if (typeof details !== 'string') throw new Error('the failure has no details');
+    return unpack(Status.decode(Buffer.from(details, 'base64')));
+  } finally {
+    session.destroy();
+  }
+}

@@ -13,12 +13,11 @@ import { PredictorServiceService } from '../../../src/gen/prunecast/v1/predictor
 import { PruningServiceService } from '../../../src/gen/prunecast/v1/pruning.js';
 import { StudyServiceService } from '../../../src/gen/prunecast/v1/study.js';
 import { defineService, type RpcService } from '../../../src/server/rpc/rpc-service.js';
-import { serveClientStream } from '../../../src/server/rpc/serve-client-stream.js';
-import { serveStream } from '../../../src/server/rpc/serve-stream.js';
-import { serveUnary } from '../../../src/server/rpc/serve-unary.js';
 import { ask, failureOf, startTestServer } from '../../support/test-server.js';
 
-const serving = (...services: RpcService[]) => startTestServer({ services: () => services });
+/** So long that a stop which waits for it outlasts any test. */
+const ENDLESS = { shutdownGraceMs: 600_000 };
+const serving = (...services: RpcService[]) => startTestServer({ config: ENDLESS, services: () => services });
 /** An answer of so many bytes: a tag of one, a length of four, and the text. */
 const framed = (length: number) => ({ jobs: [], nextPageToken: 'x'.repeat(length - 5) });
 const failureOfStream = (stream: AsyncIterable<unknown>) =>
@@ -28,17 +27,17 @@ const failureOfStream = (stream: AsyncIterable<unknown>) =>
     })(),
   );
 
-describe('serveUnary', () => {
+describe('a unary method', () => {
   it('answers with the code, reason, domain, metadata and field paths of an error', async () => {
     await using server = await serving(
       defineService(JobServiceService, {
-        getJob: serveUnary(() => {
+        getJob: () => {
           throw new PrunecastError('PAIRS_TOO_FEW', 'two pairs, ten are needed – send more', {
             metadata: { given: '2', least: '10' },
             violations: [{ field: 'pairs.pairs', description: 'has 2, at least 10' }],
             retryAfterMs: 2000,
           });
-        }),
+        },
       }),
     );
     expect(await failureOf(ask(server.jobs, server.jobs.getJob, { jobId: 'a' }))).toEqual({
@@ -59,7 +58,7 @@ describe('serveUnary', () => {
       log: pino({}, { write: (line: string) => void logged.push(JSON.parse(line) as Record<string, unknown>) }),
       services: () => [
         defineService(JobServiceService, {
-          getJob: serveUnary(() => Promise.reject(new Error('secret at /etc/keys'))),
+          getJob: () => Promise.reject(new Error('secret at /etc/keys')),
         }),
       ],
     });
@@ -72,15 +71,13 @@ describe('serveUnary', () => {
       JSON.stringify([failure, (error as ServiceError).details, (error as ServiceError).metadata.toJSON()]),
     ).not.toContain('secret');
     const entry = logged.find(({ error_id }) => error_id === failure.metadata['error_id']);
-    expect(entry).toMatchObject({ err: { message: 'secret at /etc/keys' }, method: '/prunecast.v1.JobService/GetJob' });
+    expect(entry).toMatchObject({ err: { message: 'secret at /etc/keys' }, method: 'prunecast.v1.JobService/GetJob' });
   });
 
   it('answers with what a message just holds, and refuses one byte more with a way out in place of a failure of gRPC', async () => {
     const holds = 4 * 2 ** 20; // the limit that gRPC's own clients have too
     let length = holds;
-    await using server = await serving(
-      defineService(JobServiceService, { listJobs: serveUnary(() => framed(length)) }),
-    );
+    await using server = await serving(defineService(JobServiceService, { listJobs: () => framed(length) }));
     const listing = () => ask(server.jobs, server.jobs.listJobs, ListJobsRequest.fromPartial({}));
     expect(JobServiceService.listJobs.responseSerialize(framed(holds))).toHaveLength(holds);
     expect((await listing()).nextPageToken).toHaveLength(holds - 5);
@@ -95,12 +92,12 @@ describe('serveUnary', () => {
   it('keeps a status within what clients accept as headers, however long the error', async () => {
     await using server = await serving(
       defineService(JobServiceService, {
-        getJob: serveUnary(() => {
+        getJob: () => {
           throw new PrunecastError('INVALID_REQUEST', 'm'.repeat(1e6), {
             violations: Array.from({ length: 1000 }, (_, i) => ({ field: `f${i}`, description: 'd'.repeat(1e4) })),
             metadata: { long: 'v'.repeat(1e6) },
           });
-        }),
+        },
       }),
     );
     const error: unknown = await ask(server.jobs, server.jobs.getJob, { jobId: 'a' }).catch(
@@ -115,10 +112,10 @@ describe('serveUnary', () => {
     const seen: AbortSignal[] = [];
     await using server = await serving(
       defineService(JobServiceService, {
-        getJob: serveUnary((_request, signal) => {
+        getJob: (_request, { signal }) => {
           seen.push(signal);
           return new Promise(() => undefined);
-        }),
+        },
       }),
     );
     const error = await new Promise<ServiceError | null>((resolve) => {
@@ -130,7 +127,7 @@ describe('serveUnary', () => {
   });
 });
 
-describe('serveStream', () => {
+describe('a stream of answers', () => {
   const payload = {
     $case: 'progress',
     value: { activity: 'x'.repeat(64 * 1024), done: 0n, total: 0n, unit: '', elapsedSeconds: 0, remainingSeconds: 0 },
@@ -141,10 +138,10 @@ describe('serveStream', () => {
     let made = 0;
     await using server = await serving(
       defineService(JobServiceService, {
-        watchJob: serveStream(async function* () {
+        watchJob: async function* () {
           for (; made < total; made++)
             yield { event: { jobId: 'a', sequence: BigInt(made + 1), time: undefined, payload } };
-        }),
+        },
       }),
     );
     const stream = server.jobs.watchJob({ jobId: 'a', afterSequence: 0n });
@@ -164,13 +161,13 @@ describe('serveStream', () => {
   it('ends with DEADLINE_EXCEEDED also where messages are written at the moment of the deadline', async () => {
     await using server = await serving(
       defineService(JobServiceService, {
-        watchJob: serveStream(async function* () {
+        watchJob: async function* () {
           // Faster than a connection takes them, so that some are under way whenever the deadline comes.
           for (;;)
             yield {
               event: { jobId: 'a', sequence: 1n, time: undefined, payload: { $case: 'heartbeat', value: {} } as const },
             };
-        }),
+        },
       }),
     );
     // The server alone is told the deadline: a client that knows it ends the call by itself.
@@ -188,7 +185,7 @@ describe('serveStream', () => {
     const steps: string[] = [];
     await using server = await serving(
       defineService(JobServiceService, {
-        watchJob: serveStream(async function* (_request, signal) {
+        watchJob: async function* (_request, { signal }) {
           try {
             yield { event: undefined };
             await new Promise((resolve) => signal.addEventListener('abort', resolve));
@@ -196,7 +193,7 @@ describe('serveStream', () => {
           } finally {
             steps.push('cleaned up');
           }
-        }),
+        },
       }),
     );
     const stream = server.jobs.watchJob({ jobId: 'a', afterSequence: 0n });
@@ -208,10 +205,10 @@ describe('serveStream', () => {
   it('ends with the error that is thrown after some messages', async () => {
     await using server = await serving(
       defineService(JobServiceService, {
-        watchJob: serveStream(async function* () {
+        watchJob: async function* () {
           yield { event: undefined };
           throw new PrunecastError('JOB_NOT_FOUND', 'it was deleted meanwhile');
-        }),
+        },
       }),
     );
     expect(await failureOfStream(server.jobs.watchJob({ jobId: 'a', afterSequence: 0n }))).toMatchObject({
@@ -223,24 +220,22 @@ describe('serveStream', () => {
   it('ends with UNAVAILABLE when the server stops, though its generator hangs', async () => {
     await using server = await serving(
       defineService(JobServiceService, {
-        watchJob: serveStream(async function* () {
+        watchJob: async function* () {
           yield { event: undefined };
           await new Promise(() => undefined);
-        }),
+        },
       }),
     );
     const stream = server.jobs.watchJob({ jobId: 'a', afterSequence: 0n });
     const messages = (stream as AsyncIterable<unknown>)[Symbol.asyncIterator]();
     await messages.next();
     const failure = failureOf(messages.next());
-    const startMs = Date.now();
     await server.stop();
     expect(await failure).toMatchObject({ code: status.UNAVAILABLE, reason: 'SERVER_STOPPING' });
-    expect(Date.now() - startMs).toBeLessThan(900);
   });
 });
 
-describe('serveClientStream', () => {
+describe('a stream of requests', () => {
   const pair: ImportPairsRequest = {
     content: { $case: 'pair', value: { rates: [0.5], metrics: { perplexity: 20 }, recipeDigest: '' } },
   };
@@ -248,11 +243,11 @@ describe('serveClientStream', () => {
   it('hands over the requests one by one, and answers once', async () => {
     await using server = await serving(
       defineService(PairServiceService, {
-        importPairs: serveClientStream(async (requests) => {
+        importPairs: async (requests) => {
           let pairs = 0;
           for await (const { content } of requests) pairs += content?.$case === 'pair' ? 1 : 0;
           return { studyId: 's', pairs };
-        }),
+        },
       }),
     );
     expect(
@@ -266,11 +261,11 @@ describe('serveClientStream', () => {
   it('answers with an error before all requests have come', async () => {
     await using server = await serving(
       defineService(PairServiceService, {
-        importPairs: serveClientStream(async (requests) => {
+        importPairs: async (requests) => {
           for await (const request of requests)
             throw PrunecastError.ofField('pair.rates', `has ${request.content?.value === undefined}`, 'PAIRS_INVALID');
           return { studyId: '', pairs: 0 };
-        }),
+        },
       }),
     );
     expect(
@@ -319,7 +314,7 @@ describe('a method without a handler', () => {
 
 describe('health', () => {
   it('tells of the server and of each service, and ends its watchers when the server stops', async () => {
-    await using server = await startTestServer();
+    await using server = await startTestServer({ config: ENDLESS });
     const client = new HealthClient(server.address, credentials.createInsecure());
     for (const service of ['', 'prunecast.v1.PruningService', 'prunecast.v1.CatalogService']) {
       expect(await ask(client, client.check, { service })).toEqual({ status: ServingStatus.SERVING });
@@ -331,10 +326,8 @@ describe('health', () => {
     const watch = (client.watch({ service: '' }) as AsyncIterable<unknown>)[Symbol.asyncIterator]();
     expect(await watch.next()).toMatchObject({ value: { status: ServingStatus.SERVING } });
     const ended = failureOf(watch.next());
-    const startMs = Date.now();
     await server.stop();
     expect(await ended).toMatchObject({ code: status.UNAVAILABLE });
-    expect(Date.now() - startMs).toBeLessThan(900);
     client.close();
   });
 });

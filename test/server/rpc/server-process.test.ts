@@ -4,9 +4,10 @@ import { rm, stat, writeFile } from 'node:fs/promises';
 import { join, resolve } from 'node:path';
 import { createInterface } from 'node:readline';
 import { promisify } from 'node:util';
-import { credentials } from '@grpc/grpc-js';
+import { type ChannelCredentials, credentials, status } from '@grpc/grpc-js';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { CatalogServiceClient } from '../../../src/gen/prunecast/v1/catalog.js';
+import { makeSelfSigned } from '../../support/self-signed.js';
 import { ask, makeFolder, startTestServer } from '../../support/test-server.js';
 
 const root = resolve(import.meta.dirname, '../../..');
@@ -149,6 +150,32 @@ describe('an address with TLS', () => {
     await expect(startProcess({ PRUNECAST_TLS_KEY: '/key.pem' })).rejects.toThrow(
       'tlsCertificate and tlsKey go together',
     );
+  });
+
+  it('shakes hands with a client that trusts its certificate, and with no other', async () => {
+    const { key, certificate } = makeSelfSigned();
+    await writeFile(join(folder, 'key.pem'), key);
+    await writeFile(join(folder, 'certificate.pem'), certificate);
+    await using server = await startTestServer({
+      config: {
+        listen: ['127.0.0.1:0'],
+        tlsKey: join(folder, 'key.pem'),
+        tlsCertificate: join(folder, 'certificate.pem'),
+      },
+    });
+    const list = async (trust: ChannelCredentials): Promise<unknown> => {
+      const client = new CatalogServiceClient(server.address.replace('127.0.0.1', 'localhost'), trust);
+      try {
+        return await ask(client, client.listPlugins, { kind: 0 });
+      } finally {
+        client.close();
+      }
+    };
+    const trusted = Buffer.from(certificate);
+    expect(await list(credentials.createSsl(trusted))).toMatchObject({ plugins: expect.any(Array) });
+    const other = Buffer.from(makeSelfSigned().certificate);
+    for (const trust of [credentials.createSsl(other), credentials.createInsecure()])
+      await expect(list(trust)).rejects.toMatchObject({ code: status.UNAVAILABLE });
   });
 });
 

@@ -1,0 +1,84 @@
+import { type Metadata, ServerInterceptingCall, type ServerInterceptor, type ServerUnaryCall } from '@grpc/grpc-js';
+import type { Logger } from 'pino';
+import type { PrunecastError } from '../../core/errors/prunecast-error.js';
+import type { Authenticator } from '../../core/ports/authenticator.js';
+import type { Telemetry } from '../../core/ports/telemetry.js';
+import { createCallContext, describeCancelled, type CallContext, type CallFacts } from './interceptors/call-context.js';
+import { createAuth } from './interceptors/auth.js';
+import { deadline } from './interceptors/deadline.js';
+import { errors } from './interceptors/errors.js';
+import { intercept, type CallEnd } from './interceptors/interceptor.js';
+import { createLog } from './interceptors/log.js';
+import { metrics } from './interceptors/metrics.js';
+import { createStopping } from './interceptors/stopping.js';
+import { describeLibraryFailure } from './library-failure.js';
+import { toStatusObject } from './status-object.js';
+
+/** What the calls of a server have in common. */
+export interface CallSettings {
+  readonly log: Logger;
+  readonly telemetry: Telemetry;
+  readonly authenticator: Authenticator;
+  /** Fires when the server stops, with a PrunecastError as its reason. */
+  readonly stopping: AbortSignal;
+}
+
+/** A call of grpc-js, whatever its kind. */
+interface IncomingCall
+  extends CallFacts,
+    Pick<ServerUnaryCall<unknown, unknown>, 'cancelled' | 'metadata' | 'getPath'> {
+  on(event: 'cancelled', listener: () => void): unknown;
+}
+
+/** Runs every call of a server, of whatever kind, through one chain of interceptors. */
+export interface CallRunner {
+  /** Runs a handler within the chain. Never rejects; never settles if gRPC itself has failed the call already. */
+  run(call: IncomingCall, handle: (context: CallContext) => Promise<CallEnd>): Promise<CallEnd>;
+  /**
+   * To be given to grpc-js, so that also the calls that it ends by itself get a status with details, and are logged and
+   * counted: a request that is too large, or cannot be decompressed, is refused before any handler sees the call.
+   */
+  readonly guard: ServerInterceptor;
+}
+
+export function createCallRunner({ log, telemetry, authenticator, stopping }: CallSettings): CallRunner {
+  const watching = [metrics, createLog(log), errors];
+  const all = [...watching, deadline, createStopping(stopping), createAuth(authenticator)];
+  // By what grpc-js keeps one of for each call, and shows both to its interceptors and to handlers.
+  const contexts = new WeakMap<object, CallContext>();
+  const begin = (call: CallFacts, method: string, metadata?: Metadata): CallContext => {
+    const context = createCallContext(call, { method, metadata, log, telemetry });
+    contexts.set(call.getMetricsRecorder(), context);
+    return context;
+  };
+  return {
+    run: (call, handle) => {
+      if (contexts.has(call.getMetricsRecorder())) return new Promise(() => undefined);
+      const context = begin(call, call.getPath().slice(1), call.metadata);
+      const cancel = (): void => context.end(describeCancelled());
+      if (call.cancelled) cancel();
+      else call.on('cancelled', cancel);
+      return intercept(all, context, () => handle(context));
+    },
+    guard: ({ path }, call) => {
+      const method = path.slice(1);
+      const send = call.sendStatus.bind(call);
+      const fail = async (failure: PrunecastError): Promise<void> => {
+        const begun = contexts.get(call.getMetricsRecorder());
+        // A call that has begun is logged and counted when its handler has ended.
+        begun?.end(failure);
+        const end = await intercept(begun ? [errors] : watching, begun ?? begin(call, method), () =>
+          Promise.reject(failure),
+        );
+        if (end !== undefined) send(toStatusObject(end));
+      };
+      // No interceptor of the library sees the statuses that it sends by itself: it calls this method of the innermost call.
+      call.sendStatus = (status) => {
+        const failure = describeLibraryFailure(method, status);
+        if (failure === undefined) send(status);
+        else void fail(failure);
+      };
+      return new ServerInterceptingCall(call);
+    },
+  };
+}

@@ -1,0 +1,28 @@
+import type { JobEvent } from '../../gen/prunecast/v1/job.js';
+import type { JobEvents } from '../jobs/job-events.js';
+import type { CallContext } from './interceptors/call-context.js';
+import type { Responses } from './serve-method.js';
+
+/** What Prune, Evaluate and Search all answer with. */
+export interface JobStreamResponse {
+  event: JobEvent | undefined;
+}
+
+/**
+ * The handler of a method that starts a job, or attaches to one, and streams its events from the first. After the terminal
+ * event of a failed or cancelled job the stream ends with that job's own status. A caller that goes away ends its stream,
+ * never the job; what `start` throws ends the call before there is a job.
+ */
+export function startAndFollow<Request>(
+  events: JobEvents,
+  start: (request: Request, signal: AbortSignal) => Promise<{ readonly jobId: string }>,
+): (request: Request, context: CallContext) => Responses<JobStreamResponse> {
+  return async function* (request, { signal }) {
+    const { jobId } = await start(request, signal);
+    for await (const event of events.follow(jobId, 0n, signal)) {
+      yield { event };
+      if (event.payload?.$case === 'ended') return event.payload.value.error;
+    }
+    return undefined;
+  };
+}

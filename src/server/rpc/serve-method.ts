@@ -1,0 +1,105 @@
+import type { Writable } from 'node:stream';
+import type {
+  MethodDefinition,
+  ServerDuplexStream,
+  ServerReadableStream,
+  ServerUnaryCall,
+  sendUnaryData,
+  UntypedHandleCall,
+} from '@grpc/grpc-js';
+import { orAborted } from '../../core/or-aborted.js';
+import type { Status } from '../../gen/google/rpc/status.js';
+import { takeRequest } from '../requests/read-request.js';
+import type { CallContext } from './interceptors/call-context.js';
+import type { CallRunner } from './call-runner.js';
+import type { EncodeAnswer } from './encode-answer.js';
+import type { CallEnd } from './interceptors/interceptor.js';
+import { sendMessage } from './send-message.js';
+import { toStatusObject } from './status-object.js';
+
+/** The messages of a stream; it may return a status that the stream is to end with in place of OK. */
+export type Responses<Response> = AsyncGenerator<Response, Status | undefined | void, undefined>;
+
+/**
+ * What a method of the generated definition needs as its handler. A handler that takes a stream gets its requests as fast as
+ * it takes them. One that gives a stream is held back by a slow caller, and is ended when the signal of the call fires,
+ * whatever it is doing; one that gives a single answer has to watch the signal itself.
+ */
+export type HandlerOf<Method> = Method extends {
+  readonly requestStream: infer RequestStream;
+  readonly responseStream: infer ResponseStream;
+  readonly requestDeserialize: (bytes: Buffer) => infer Request;
+  readonly responseSerialize: (value: infer Response) => Buffer;
+}
+  ? (
+      request: RequestStream extends true ? AsyncIterable<Request> : Request,
+      context: CallContext,
+    ) => ResponseStream extends true ? Responses<Response> : Promise<Response> | Response
+  : never;
+
+/** A call with its one request, or with a stream of them. */
+type IncomingCall = ServerUnaryCall<unknown, unknown> | ServerReadableStream<unknown, unknown>;
+
+/** A handler of any method. */
+export type AnyHandler = (request: never, context: CallContext) => unknown;
+
+/** The handler of any of the four kinds of method as grpc-js takes it. */
+export function serveMethod(
+  { responseStream }: Pick<MethodDefinition<unknown, unknown>, 'responseStream'>,
+  handler: AnyHandler,
+  calls: CallRunner,
+  encode: EncodeAnswer,
+): UntypedHandleCall {
+  const handle = (call: IncomingCall, context: CallContext): unknown =>
+    handler(('request' in call ? takeRequest(call.request) : readRequests(call, context.signal)) as never, context);
+  const answer = async (call: IncomingCall, callback: sendUnaryData<unknown>): Promise<void> => {
+    let response: unknown;
+    const end = await calls.run(call, async (context) => {
+      response = encode(await handle(call, context));
+      return undefined;
+    });
+    if (end === undefined) callback(null, response);
+    else callback(toStatusObject(end));
+  };
+  const stream = async (call: IncomingCall & ServerDuplexStream<unknown, unknown>): Promise<void> => {
+    const end = await calls.run(call, (context) =>
+      sendAll(call, handle(call, context) as Responses<unknown>, context, encode),
+    );
+    if (end === undefined) call.end();
+    else call.emit('error', toStatusObject(end));
+  };
+  return responseStream ? stream : answer;
+}
+
+async function* readRequests(
+  call: ServerReadableStream<unknown, unknown>,
+  signal: AbortSignal,
+): AsyncGenerator<unknown, void, undefined> {
+  // The default iterator destroys the call, answers and all, when the requests end.
+  const requests: AsyncIterator<unknown> = call.iterator({ destroyOnReturn: false });
+  for (;;) {
+    const next = await orAborted(requests.next(), signal);
+    if (next.done) return;
+    yield takeRequest(next.value);
+  }
+}
+
+/** Sends the messages of a stream as they come; how the call ends. */
+async function sendAll(
+  call: Writable,
+  responses: Responses<unknown>,
+  context: CallContext,
+  encode: EncodeAnswer,
+): Promise<CallEnd> {
+  try {
+    for (;;) {
+      const next = await orAborted(responses.next(), context.signal);
+      if (next.done) return next.value ?? undefined;
+      await sendMessage(call, encode(next.value), context);
+    }
+  } finally {
+    responses
+      .return(undefined)
+      .catch((error: unknown) => context.log.error({ err: error }, 'a stream did not end cleanly'));
+  }
+}

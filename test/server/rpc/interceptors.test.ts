@@ -1,0 +1,241 @@
+import { getEventListeners } from 'node:events';
+import { Client, credentials, Metadata, Server, ServerCredentials, status, type ServiceError } from '@grpc/grpc-js';
+import { pino } from 'pino';
+import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { PrunecastError } from '../../../src/core/errors/prunecast-error.js';
+import type { CallOrigin } from '../../../src/core/ports/authenticator.js';
+import { ServerReflectionService } from '../../../src/gen/grpc/reflection/v1/reflection.js';
+import { JobServiceService } from '../../../src/gen/prunecast/v1/job.js';
+import { PairServiceService } from '../../../src/gen/prunecast/v1/pair.js';
+import type { CallContext } from '../../../src/server/rpc/interceptors/call-context.js';
+import { createCallRunner } from '../../../src/server/rpc/call-runner.js';
+import { addService, defineService } from '../../../src/server/rpc/rpc-service.js';
+import { failureOf } from '../../support/test-server.js';
+
+/** One method of each kind. */
+const KINDS = {
+  unary: 'prunecast.v1.JobService/GetJob',
+  'server stream': 'prunecast.v1.JobService/WatchJob',
+  'client stream': 'prunecast.v1.PairService/ImportPairs',
+  duplex: 'grpc.reflection.v1.ServerReflection/ServerReflectionInfo',
+} as const;
+type Kind = keyof typeof KINDS;
+const kinds = Object.keys(KINDS) as Kind[];
+
+/** What every handler does; each test sets it. */
+let work: (context: CallContext) => Promise<void>;
+let authenticate: (call: CallOrigin) => void | Promise<void>;
+let counted: string[];
+let logged: Record<string, unknown>[];
+let stopping: AbortController;
+let server: Server;
+let client: Client;
+
+beforeEach(async () => {
+  work = async () => undefined;
+  authenticate = () => undefined;
+  counted = [];
+  logged = [];
+  stopping = new AbortController();
+  const calls = createCallRunner({
+    log: pino({ level: 'debug' }, { write: (line: string) => void logged.push(JSON.parse(line)) }),
+    stopping: stopping.signal,
+    authenticator: { check: (call) => authenticate(call) },
+    telemetry: {
+      callStarted: (method) => void counted.push(`${method} started`),
+      callEnded: (method, code, ms) => void counted.push(`${method} ${ms >= 0 ? code : `took ${ms}`}`),
+    },
+  });
+  server = new Server({ interceptors: [calls.guard] });
+  const services = [
+    defineService(JobServiceService, {
+      getJob: async (_request, context) => {
+        await work(context);
+        return { job: undefined };
+      },
+      watchJob: async function* (_request, context) {
+        await work(context);
+        yield { event: undefined };
+      },
+    }),
+    defineService(PairServiceService, {
+      importPairs: async (requests, context) => {
+        for await (const request of requests) void request;
+        await work(context);
+        return { studyId: '', pairs: 0 };
+      },
+    }),
+    defineService(ServerReflectionService, {
+      serverReflectionInfo: async function* (requests, context) {
+        for await (const request of requests) {
+          await work(context);
+          yield { validHost: '', originalRequest: request, messageResponse: undefined };
+        }
+      },
+    }),
+  ];
+  for (const service of services) addService(server, service, calls);
+  const port = await new Promise<number>((resolve, reject) => {
+    server.bindAsync('127.0.0.1:0', ServerCredentials.createInsecure(), (error, bound) =>
+      error ? reject(error) : resolve(bound),
+    );
+  });
+  client = new Client(`127.0.0.1:${port}`, credentials.createInsecure());
+});
+
+afterEach(() => {
+  client.close();
+  server.forceShutdown();
+});
+
+const asIs = (bytes: Buffer): Buffer => bytes;
+
+/** Calls the method of a kind with one empty request, until `leave` fires. */
+function call(kind: Kind, metadata = new Metadata(), leave?: AbortSignal): Promise<void> {
+  const path = `/${KINDS[kind]}`;
+  const request = Buffer.alloc(0);
+  return new Promise((resolve, reject) => {
+    const settle = (error: ServiceError | null) => (error ? reject(error) : resolve());
+    const begin = () => {
+      if (kind === 'unary') return client.makeUnaryRequest(path, asIs, asIs, request, metadata, {}, settle);
+      if (kind === 'client stream')
+        return client.makeClientStreamRequest(path, asIs, asIs, metadata, {}, settle).end(request);
+      if (kind === 'server stream')
+        return client
+          .makeServerStreamRequest(path, asIs, asIs, request, metadata)
+          .on('error', reject)
+          .on('end', resolve)
+          .resume();
+      return client
+        .makeBidiStreamRequest(path, asIs, asIs, metadata)
+        .on('error', reject)
+        .on('end', resolve)
+        .resume()
+        .end(request);
+    };
+    const begun = begin();
+    leave?.addEventListener('abort', () => begun.cancel());
+  });
+}
+
+/** Handlers hang until their signal fires; resolves when one does. */
+function hang(): Promise<CallContext> {
+  return new Promise((begun) => {
+    work = (context) =>
+      new Promise((_, reject) => {
+        context.signal.addEventListener('abort', () => reject(context.signal.reason as Error));
+        begun(context);
+      });
+  });
+}
+
+function countListeners(): number {
+  return getEventListeners(stopping.signal, 'abort').length;
+}
+
+/** Waits until a call has been counted to its end. */
+async function countedEnd(): Promise<string[]> {
+  while (counted.length < 2) await new Promise((resolve) => setImmediate(resolve));
+  return counted;
+}
+
+describe.each(kinds)('a %s call', (kind) => {
+  const method = KINDS[kind];
+
+  it('is counted and logged once, with its code', async () => {
+    await call(kind);
+    expect(await countedEnd()).toEqual([`${method} started`, `${method} OK`]);
+    expect(logged).toEqual([expect.objectContaining({ level: 20, method, code: 'OK', ms: expect.any(Number) })]);
+  });
+
+  it('fires its signal when the caller cancels', async () => {
+    const begun = hang();
+    const leaving = new AbortController();
+    const ended = call(kind, new Metadata(), leaving.signal);
+    const { signal } = await begun;
+    leaving.abort();
+    await expect(ended).rejects.toMatchObject({ code: status.CANCELLED });
+    expect(await countedEnd()).toEqual([`${method} started`, `${method} CANCELLED`]);
+    expect(signal.reason).toMatchObject({ reason: 'CANCELLED' });
+  });
+
+  it('fires its signal at the deadline, and the caller gets the reason', async () => {
+    const begun = hang();
+    // The server alone is told the deadline: a client that knows it ends the call by itself.
+    const metadata = new Metadata();
+    metadata.set('grpc-timeout', '50m');
+    const failure = failureOf(call(kind, metadata));
+    expect((await begun).deadlineMs).toBeLessThan(Infinity);
+    expect(await failure).toMatchObject({ code: status.DEADLINE_EXCEEDED, reason: 'DEADLINE_EXCEEDED' });
+    expect(await countedEnd()).toEqual([`${method} started`, `${method} DEADLINE_EXCEEDED`]);
+  });
+
+  it('fires its signal when the server stops, and the caller gets the reason', async () => {
+    const begun = hang();
+    const failure = failureOf(call(kind));
+    await begun;
+    stopping.abort(new PrunecastError('SERVER_STOPPING', 'the server is shutting down'));
+    expect(await failure).toMatchObject({ code: status.UNAVAILABLE, reason: 'SERVER_STOPPING' });
+    expect(await countedEnd()).toEqual([`${method} started`, `${method} UNAVAILABLE`]);
+  });
+
+  it('leaves no listener on the signal of the server, however it ends', async () => {
+    let most = 0;
+    work = async () => {
+      most = Math.max(most, countListeners());
+      throw new PrunecastError('JOB_NOT_FOUND', 'gone');
+    };
+    await failureOf(call(kind));
+    await countedEnd();
+    expect([most, countListeners()]).toEqual([1, 0]);
+  });
+
+  it('warns of a fault of the server with the id under which its cause is logged', async () => {
+    work = () => Promise.reject(new Error('secret'));
+    const { metadata, message } = await failureOf(call(kind));
+    await countedEnd();
+    const errorId = metadata['error_id'];
+    expect(errorId).toMatch(/^error-/);
+    expect(logged).toMatchObject([
+      { level: 50, method, error_id: errorId, err: { message: 'secret' } },
+      { level: 40, method, error_id: errorId, code: 'INTERNAL', reason: 'INTERNAL', message },
+    ]);
+  });
+
+  it('does not reach its handler if the authenticator refuses it', async () => {
+    const seen: (readonly string[])[] = [];
+    let isReached = false;
+    work = async () => {
+      isReached = true;
+    };
+    authenticate = async ({ method: asked, header, peer }) => {
+      seen.push([asked, ...header('authorization'), peer.replace(/\d+$/, '')]);
+      if (header('authorization')[0] !== 'Bearer good')
+        throw new PrunecastError('UNAUTHENTICATED', 'the call has no known token in its authorization header');
+    };
+    const metadata = new Metadata();
+    metadata.set('authorization', 'Bearer bad');
+    expect(await failureOf(call(kind, metadata))).toMatchObject({
+      code: status.UNAUTHENTICATED,
+      reason: 'UNAUTHENTICATED',
+    });
+    expect(isReached).toBe(false);
+    metadata.set('authorization', 'Bearer good');
+    await call(kind, metadata);
+    expect(isReached).toBe(true);
+    expect(seen).toEqual([
+      [method, 'Bearer bad', '127.0.0.1:'],
+      [method, 'Bearer good', '127.0.0.1:'],
+    ]);
+  });
+});
+
+it('a unary call whose handler ignores the signal still ends at the deadline, with the reason', async () => {
+  work = () => new Promise(() => undefined);
+  const metadata = new Metadata();
+  metadata.set('grpc-timeout', '50m');
+  expect(await failureOf(call('unary', metadata))).toMatchObject({
+    code: status.DEADLINE_EXCEEDED,
+    reason: 'DEADLINE_EXCEEDED',
+  });
+});

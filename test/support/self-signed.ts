@@ -1,0 +1,51 @@
+import { generateKeyPairSync, sign } from 'node:crypto';
+
+/** A key and a certificate for `localhost` and 127.0.0.1 that it signed itself, valid for a day. Both as PEM. */
+export function makeSelfSigned(): { readonly key: string; readonly certificate: string } {
+  const { privateKey, publicKey } = generateKeyPairSync('ec', { namedCurve: 'P-256' });
+  const ecdsaWithSha256 = sequence(Buffer.from('06082a8648ce3d040302', 'hex'));
+  const commonName = sequence(Buffer.from('0603550403', 'hex'), der(0x0c, Buffer.from('localhost')));
+  const name = sequence(der(0x31, commonName));
+  const names = sequence(der(0x82, Buffer.from('localhost')), der(0x87, Buffer.of(127, 0, 0, 1)));
+  const alternativeNames = sequence(Buffer.from('0603551d11', 'hex'), der(0x04, names));
+  const toBeSigned = sequence(
+    der(0xa0, der(0x02, Buffer.of(2))), // version 3
+    der(0x02, Buffer.of(1)), // serial number
+    ecdsaWithSha256,
+    name,
+    sequence(utcTime(Date.now() - 3_600_000), utcTime(Date.now() + 86_400_000)),
+    name,
+    publicKey.export({ type: 'spki', format: 'der' }),
+    der(0xa3, sequence(alternativeNames)),
+  );
+  const signature = sign('sha256', toBeSigned, privateKey);
+  const certificate = sequence(toBeSigned, ecdsaWithSha256, der(0x03, Buffer.concat([Buffer.of(0), signature])));
+  const lines = certificate.toString('base64').replaceAll(/.{64}/g, '$&\n');
+  return {
+    key: privateKey.export({ type: 'pkcs8', format: 'pem' }).toString(),
+    certificate: `-----BEGIN CERTIFICATE-----\n${lines}\n-----END CERTIFICATE-----\n`,
+  };
+}
+
+/** A value in DER (ITU-T X.690): its tag, its length, its bytes. */
+function der(tag: number, contents: Buffer): Buffer {
+  const { length } = contents;
+  const head = length < 128 ? [tag, length] : [tag, 0x82, length >> 8, length & 0xff];
+  return Buffer.concat([Buffer.from(head), contents]);
+}
+
+function sequence(...parts: readonly Buffer[]): Buffer {
+  return der(0x30, Buffer.concat(parts));
+}
+
+function utcTime(timeMs: number): Buffer {
+  return der(
+    0x17,
+    Buffer.from(
+      `${new Date(timeMs)
+        .toISOString()
+        .replaceAll(/[-:T]|\.\d+/g, '')
+        .slice(2)}`,
+    ),
+  );
+}
