@@ -11,8 +11,8 @@ import { addPruneCommand } from './commands/prune.js';
 import { addScoreCommand } from './commands/score.js';
 import { addSearchCommand } from './commands/search.js';
 import { addServeCommand } from './commands/serve.js';
-import { RequestOption } from './flags/request-option.js';
-import { describeDefault } from './proto/find-field.js';
+import { defaultOf } from './flags/default-of.js';
+import { requireFlags, RequestOption } from './flags/request-option.js';
 import { readVersion } from './proto/package-root.js';
 
 /**
@@ -30,7 +30,8 @@ export function createProgram({ printsErrors = true }: { readonly printsErrors?:
       'after',
       '\nExit codes: 0 done, 1 failed or cancelled, 2 wrong usage. Ctrl-C cancels the job of a call; a second Ctrl-C leaves at once.',
     )
-    .exitOverride();
+    .exitOverride()
+    .hook('preAction', (_, command) => requireFlags(command));
   addServeCommand(program);
   addInspectCommand(program);
   addScoreCommand(program);
@@ -46,12 +47,10 @@ export function createProgram({ printsErrors = true }: { readonly printsErrors?:
   return program;
 }
 
-/** A flag's meaning, with the server's default as the proto tells it. */
+/** A flag's meaning, with what the server does without it. */
 function describeOption(option: Option): string {
   const description = new Help().optionDescription(option);
-  if (!(option instanceof RequestOption)) return description;
-  const { field, defaultFrom = field, showsNoDefault } = option.flag;
-  if (defaultFrom === undefined || showsNoDefault === true) return description;
-  const value = describeDefault(option.typeName, defaultFrom);
-  return value === undefined ? description : `${description} (default: ${value})`;
+  const value = defaultOf(option);
+  if (value !== undefined) return `${description} (default: ${value})`;
+  return option instanceof RequestOption && option.flag.required === true ? `${description} (required)` : description;
 }

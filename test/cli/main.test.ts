@@ -40,6 +40,37 @@ describe('prunecast', () => {
     );
   });
 
+  it('names the nearest command and flag for one that does not exist', async () => {
+    const [command, subcommand, flag] = await Promise.all([
+      runCli(['serach']),
+      runCli(['jobs', 'lsit']),
+      runCli(['search', '--modle', 'x']),
+    ]);
+    for (const { code } of [command, subcommand, flag]) expect(code).toBe(2);
+    expect(command.stderr).toContain('Did you mean search?');
+    expect(subcommand.stderr).toContain('Did you mean list?');
+    expect(flag.stderr).toContain('Did you mean --model?');
+  });
+
+  it('tells every error as one JSON line with --json, whoever finds it', async () => {
+    const [unknown, missing, value, field, choice] = await Promise.all([
+      runCli(['search', '--modle', 'x', '--json']),
+      runCli(['search', '--json']),
+      runCli(['search', '--model', 'x', '--remove', '120%', '--json']),
+      runCli(['prune', '--model', 'x', '--output', 'o', '--architecture', '@[{"kv_head": 1}]', '--json']),
+      runCli(['search', '--model', 'x', '--json']),
+    ]);
+    const flags = [unknown, missing, value, field, choice].map(({ code, stdout, stderr }) => {
+      expect([code, stdout]).toEqual([2, '']);
+      expect(stderr.trim().split('\n')).toHaveLength(1);
+      const { error } = JSON.parse(stderr) as { error: { message: string; violations: { flag: string }[] } };
+      expect(error).toMatchObject({ code: 'INVALID_ARGUMENT', reason: 'USAGE', metadata: {} });
+      expect(error.message).not.toMatch(/^error: /);
+      return error.violations.map(({ flag }) => flag);
+    });
+    expect(flags).toEqual([['--modle'], ['--model'], ['--remove'], ['--architecture'], ['--remove']]);
+  });
+
   it('starts a server for a call and stops it, its state kept for the next', async () => {
     const first = await runCli(local('plugins', '--kind', 'predictor', '--json'));
     expect(first).toMatchObject({ code: 0, stderr: '' });

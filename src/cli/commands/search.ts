@@ -94,7 +94,7 @@ const STUDY_FLAGS: readonly RequestFlag[] = [
     field: 'controls',
     parse: parseNames,
   },
-  { flags: '--preset <NAME>', summary: "paper: the paper's procedure", field: 'preset', showsNoDefault: true },
+  { flags: '--preset <NAME>', summary: "paper: the paper's procedure", field: 'preset' },
   { flags: '--seed <SEED>', summary: 'fixes every random draw', field: 'seed', parse: parseSeed },
 ];
 

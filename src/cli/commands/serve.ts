@@ -2,6 +2,7 @@ import { spawn } from 'node:child_process';
 import { once } from 'node:events';
 import type { Command } from 'commander';
 import { SERVER_MAIN } from '../../client/server-main.js';
+import { SettingOption, type SettingFlag } from '../flags/setting-option.js';
 import { CommandFailure } from '../output/command-failure.js';
 import { writeList } from '../session/environment-list.js';
 
@@ -10,133 +11,155 @@ export const SERVE_FLAGS = [
   {
     flag: '--model-root <DIR>',
     variable: 'PRUNECAST_MODEL_ROOTS',
+    group: 'Folders',
     isList: true,
-    summary: 'folder that checkpoints lie under; may be repeated (default: ./models)',
+    summary: 'folder that checkpoints lie under; may be repeated',
   },
   {
     flag: '--model-links <within-roots|anywhere>',
     variable: 'PRUNECAST_MODEL_LINKS',
-    summary: 'where symbolic links of checkpoints may lead (default: within-roots)',
+    group: 'Folders',
+    summary: 'where symbolic links of checkpoints may lead',
   },
   {
     flag: '--data-root <DIR>',
     variable: 'PRUNECAST_DATA_ROOTS',
+    group: 'Folders',
     isList: true,
-    summary: 'folder that texts lie under; may be repeated (default: ./data)',
+    summary: 'folder that texts lie under; may be repeated',
   },
   {
     flag: '--data-links <within-roots|anywhere>',
     variable: 'PRUNECAST_DATA_LINKS',
-    summary: 'where symbolic links to texts may lead (default: within-roots)',
+    group: 'Folders',
+    summary: 'where symbolic links to texts may lead',
   },
   {
     flag: '--output-root <DIR>',
     variable: 'PRUNECAST_OUTPUT_ROOT',
-    summary: 'folder that pruned models are written under (default: ./outputs)',
+    group: 'Folders',
+    summary: 'folder that pruned models are written under',
   },
   {
     flag: '--state-dir <DIR>',
     variable: 'PRUNECAST_STATE_DIRECTORY',
-    summary: 'where jobs, labels, studies and predictors are kept (default: ~/.local/state/prunecast)',
+    group: 'Folders',
+    summary: 'where jobs, labels, studies and predictors are kept',
   },
   {
     flag: '--listen <ADDRESS>',
     variable: 'PRUNECAST_LISTEN',
+    group: 'Network',
     isList: true,
-    summary: 'host:port or unix:/path; may be repeated (default: 127.0.0.1:50051)',
+    summary: 'host:port or unix:/path; may be repeated',
   },
   {
     flag: '--threads <COUNT>',
     variable: 'PRUNECAST_THREADS',
-    summary: 'threads of the numeric engine (default: the processors there are)',
+    group: 'Resources',
+    summary: 'threads of the numeric engine',
   },
   {
     flag: '--memory-budget-bytes <BYTES>',
     variable: 'PRUNECAST_MEMORY_BUDGET_BYTES',
-    summary: 'memory for weights, hidden states and caches (default: 70 % of what there is)',
+    group: 'Resources',
+    summary: 'memory for weights, hidden states and caches',
   },
   {
     flag: '--open-models <COUNT>',
     variable: 'PRUNECAST_OPEN_MODELS',
-    summary: 'models that are kept open while nobody uses them (default: 8)',
+    group: 'Resources',
+    summary: 'models that stay open while unused',
   },
   {
     flag: '--model-idle-ms <MS>',
     variable: 'PRUNECAST_MODEL_IDLE_MS',
-    summary: 'how long a model that nobody computes with keeps its thread and memory (default: 300000)',
+    group: 'Resources',
+    summary: 'how long an idle model keeps its thread and memory, in milliseconds',
   },
   {
     flag: '--score-cache-bytes <BYTES>',
     variable: 'PRUNECAST_SCORE_CACHE_BYTES',
-    summary: 'disk for scores of criteria (default: 268435456)',
+    group: 'Resources',
+    summary: 'disk space for cached scores of criteria',
   },
   {
     flag: '--concurrent-jobs <COUNT>',
     variable: 'PRUNECAST_CONCURRENT_JOBS',
-    summary: 'heavy jobs that run at a time (default: 1)',
+    group: 'Jobs',
+    summary: 'heavy jobs that run at the same time',
   },
   {
     flag: '--max-queued-jobs <COUNT>',
     variable: 'PRUNECAST_MAX_QUEUED_JOBS',
-    summary: 'jobs that may wait (default: 100)',
+    group: 'Jobs',
+    summary: 'jobs that may wait in the queue',
   },
   {
     flag: '--kept-events <COUNT>',
     variable: 'PRUNECAST_KEPT_EVENTS',
-    summary: 'newest events of a job that are kept (default: 100000)',
+    group: 'Jobs',
+    summary: 'how many of the newest events of a job are kept',
   },
   {
     flag: '--interrupted-jobs <resume|pause>',
     variable: 'PRUNECAST_INTERRUPTED_JOBS',
+    group: 'Jobs',
     summary:
-      'jobs that were unfinished when the server ended go on by themselves, or wait for `prunecast jobs resume` (default: resume)',
+      'whether jobs that were unfinished when the server ended resume by themselves, or wait for `prunecast jobs resume`',
   },
   {
     flag: '--shutdown-grace-ms <MS>',
     variable: 'PRUNECAST_SHUTDOWN_GRACE_MS',
-    summary: 'how long calls may still run at the end (default: 5000)',
+    group: 'Jobs',
+    summary: 'how long calls may still run when the server is stopped, in milliseconds',
   },
   {
     flag: '--plugin <SPECIFIER>',
     variable: 'PRUNECAST_PLUGINS',
+    group: 'Plug-ins',
     isList: true,
     summary: 'a plug-in of your own: ./knn.js or the name of an installed package; may be repeated',
   },
   {
     flag: '--log-level <LEVEL>',
     variable: 'PRUNECAST_LOG_LEVEL',
-    summary: 'fatal, error, warn, info, debug, trace or silent (default: info)',
+    group: 'Log',
+    summary: 'fatal, error, warn, info, debug, trace or silent',
   },
   {
     flag: '--tls-certificate <FILE>',
     variable: 'PRUNECAST_TLS_CERTIFICATE',
+    group: 'Network',
     summary: 'PEM file with the certificate chain',
   },
-  { flag: '--tls-key <FILE>', variable: 'PRUNECAST_TLS_KEY', summary: 'PEM file with the private key' },
-] as const satisfies readonly {
-  readonly flag: string;
-  readonly variable: string;
-  readonly isList?: true;
-  readonly summary: string;
-}[];
+  {
+    flag: '--tls-key <FILE>',
+    variable: 'PRUNECAST_TLS_KEY',
+    group: 'Network',
+    summary: 'PEM file with the private key',
+  },
+] as const satisfies readonly SettingFlag[];
 
 /** `prunecast serve`: a server in the foreground, until Ctrl-C or SIGTERM. */
 export function addServeCommand(program: Command): void {
   const command = program
     .command('serve')
     .description(
-      'run a server until it is stopped; one JSON line with its address on standard output, its log on standard error',
+      'run a server until it is stopped; it prints one JSON line with its address to standard output, and its log to standard error',
     );
-  for (const { flag, summary } of SERVE_FLAGS)
-    command.option(flag, summary, (value: string, earlier: readonly string[] = []) => [...earlier, value]);
-  command.action(async () => {
-    const given = SERVE_FLAGS.flatMap((setting) => {
-      const values = command.getOptionValue(optionName(setting.flag)) as readonly string[] | undefined;
-      if (values === undefined) return [];
-      return [[setting.variable, 'isList' in setting ? writeList(values) : (values.at(-1) ?? '')]];
-    });
-    await runServer(Object.fromEntries(given) as Record<string, string>);
+  for (const setting of SERVE_FLAGS) command.addOption(new SettingOption(setting));
+  command.action(() => runServer(readSettings(command)));
+}
+
+/** The settings that were given, as environment variables. */
+function readSettings(command: Command): Record<string, string> {
+  const given = command.options.flatMap((option) => {
+    const values = command.getOptionValue(option.attributeName()) as readonly string[] | undefined;
+    if (!(option instanceof SettingOption) || values === undefined) return [];
+    return [[option.setting.variable, option.setting.isList === true ? writeList(values) : (values.at(-1) ?? '')]];
   });
+  return Object.fromEntries(given) as Record<string, string>;
 }
 
 async function runServer(environment: Readonly<Record<string, string>>): Promise<void> {
@@ -156,11 +179,3 @@ async function runServer(environment: Readonly<Record<string, string>>): Promise
 }
 
 function stayAlive(): void {}
-
-/** `--model-root <DIR>` as commander names it: `modelRoot`. */
-function optionName(flag: string): string {
-  return flag
-    .replace(/^--/, '')
-    .replace(/ .*$/, '')
-    .replaceAll(/-[a-z]/g, (match) => match.slice(1).toUpperCase());
-}

@@ -64,7 +64,6 @@ export class RequestOption extends Option {
         { text, value: parse(text) },
       ]);
     }
-    this.makeOptionMandatory(flag.required === true);
   }
 
   /** The uses of the flag that count, in order; of one that does not repeat the last. */
@@ -103,6 +102,17 @@ export function addRequestFlags(
 /** The flags of a command that fill its request. */
 export function requestOptions(command: Command): RequestOption[] {
   return command.options.filter((option): option is RequestOption => option instanceof RequestOption);
+}
+
+/**
+ * Ends a command with a usage error if a flag is missing that it needs. Commander's own check would come before the one for
+ * unknown flags, so that `--modle` would not be told from nothing at all.
+ */
+export function requireFlags(command: Command): void {
+  for (const option of requestOptions(command)) {
+    if (option.flag.required === true && option.givenTo(command).length === 0)
+      command.error(`error: required option '${option.flags}' not specified`);
+  }
 }
 
 /** How often flags of a table were given, each use counted. */

@@ -1,4 +1,4 @@
-import type { DescField, DescMessage } from '@bufbuild/protobuf';
+import type { DescField, DescFile, DescMessage } from '@bufbuild/protobuf';
 import { protoRegistry } from './proto-json.js';
 
 /** Where a path leads: the fields on the way, outermost first. */
@@ -29,16 +29,26 @@ export function findField(typeName: string, path: string): FieldPath | undefined
  */
 export function describeDefault(typeName: string, path: string): string | undefined {
   return (findField(typeName, path) ?? [])
-    .map((field) => DEFAULT_SENTENCE.exec(commentOf(field).replaceAll(/\s+/g, ' '))?.[1])
+    .map((field) => DEFAULT_SENTENCE.exec(commentOf(field))?.[1])
     .findLast((sentence) => sentence !== undefined)
     ?.replaceAll('`', '');
 }
 
-const DEFAULT_SENTENCE = /\b(?:Default:?|takes the default,) (.+?)\.(?=\s|$)/;
+const DEFAULT_SENTENCE = /\b(?:Default:?|The default[:,]|takes the default,) (.+?)\.(?=\s|$)/;
 
-/** The comment above a field in its proto. */
-function commentOf({ parent, proto }: DescField): string {
-  const path = [4, parent.file.messages.indexOf(parent), 2, parent.proto.field.indexOf(proto)].join();
-  const place = parent.file.proto.sourceCodeInfo?.location.find((location) => location.path.join() === path);
-  return place?.leadingComments.trim() ?? '';
+/** The comment above a field in its proto, then the one above the value that its enum has if unset, as one line. */
+function commentOf({ parent, proto, enum: type }: DescField): string {
+  const field = readComment(parent.file, [
+    4,
+    parent.file.messages.indexOf(parent),
+    2,
+    parent.proto.field.indexOf(proto),
+  ]);
+  return type === undefined ? field : `${field} ${readComment(type.file, [5, type.file.enums.indexOf(type), 2, 0])}`;
+}
+
+/** The numbers that lead to a declaration in a file's descriptor: 4 messages, 5 enums, 2 the fields or values of one. */
+function readComment(file: DescFile, path: readonly number[]): string {
+  const found = file.proto.sourceCodeInfo?.location.find((location) => location.path.join() === path.join());
+  return (found?.leadingComments ?? '').trim().replaceAll(/\s+/g, ' ');
 }

@@ -357,8 +357,8 @@ export interface Recipe {
     | PluginRef
     | undefined;
   /**
-   * Default: `least-squares`, in ScoreUnits `none` where the recipe has no calibration text. Where labels of many
-   * architectures are asked for (Search, SamplePairs), a fit on the stream of each is refused: see Finish.
+   * Default: `least-squares`. In ScoreUnits `none` if the recipe has no calibration text. Where labels of many architectures are
+   * asked for (Search, SamplePairs), a fit on the stream of each is refused.
    */
   compensation:
     | PluginRef
@@ -504,10 +504,9 @@ export interface Budget {
     | number
     | undefined;
   /**
-   * For weight bytes: bytes of every weight. Default: of each as wide as the checkpoint has it (4 for F32, 2 for F16 and BF16),
-   * which is how it is exported; headers of files are not counted.
-   * For KV-cache bytes: bytes of a value in the cache. Default 2, whatever the weights have, as runtimes keep it in 16 bits
-   * unless told otherwise.
+   * Bytes per weight for weight bytes, per value in the cache for KV-cache bytes. Default: a weight as wide as the checkpoint
+   * has it, a value in the cache 2. The checkpoint has 4 for F32, 2 for F16 and BF16, which is how it is exported; headers of
+   * files are not counted. Runtimes keep the cache in 16 bits unless told otherwise, whatever the weights have.
    * Allowed: 1 to 16.
    */
   bytesPerNumber?: number | undefined;
@@ -525,18 +524,21 @@ export interface SearchSpaceSpec {
    */
   kinds: DimensionKind[];
   /**
-   * The lowest and highest pruning rate. Defaults: 0, and 0.5 or twice the uniform rate that the budget needs if that is more.
+   * The lowest pruning rate. Default 0.
    * Allowed: 0 to 1.
    */
   minRate?:
     | number
     | undefined;
-  /** Allowed: 0 to 1. */
+  /**
+   * The highest pruning rate. Default: 0.5, or twice the uniform rate that the budget needs if that is more.
+   * Allowed: 0 to 1.
+   */
   maxRate?:
     | number
     | undefined;
   /**
-   * Only rates `min_rate`, `min_rate` + `rate_step`, ...; unset for any count in between.
+   * Only rates `min_rate`, `min_rate` + `rate_step`, ... Default: any count in between.
    * Allowed: 0.0001 to 1.
    */
   rateStep?:

@@ -322,7 +322,7 @@ export interface SearchRequest {
   texts:
     | StudyTexts
     | undefined;
-  /** What is measured on search, verify and report windows. Its text is taken from `texts`. */
+  /** What is measured on search, verify and report windows. Its text is taken from `texts`. Default: `perplexity`. */
   evaluator: PluginRef | undefined;
   windows: WindowProtocol | undefined;
   pairs:
@@ -332,7 +332,7 @@ export interface SearchRequest {
   predictor:
     | PluginRef
     | undefined;
-  /** Default: `evolutionary`. */
+  /** Default: `evolutionary`, or `nsga2` for several objectives. */
   strategy:
     | PluginRef
     | undefined;

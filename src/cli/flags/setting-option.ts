@@ -1,0 +1,35 @@
+import { readFileSync } from 'node:fs';
+import { Option } from 'commander';
+import { PACKAGE_ROOT } from '../proto/package-root.js';
+
+/** A flag of `serve`: a setting of the server. */
+export interface SettingFlag {
+  readonly flag: string;
+  /** The environment variable that the server reads. */
+  readonly variable: string;
+  /** Heading in the help. */
+  readonly group: string;
+  readonly isList?: true;
+  readonly summary: string;
+}
+
+/** A commander option that knows its setting. The last use counts, of a list all. */
+export class SettingOption extends Option {
+  readonly setting: SettingFlag;
+
+  constructor(setting: SettingFlag) {
+    super(setting.flag, setting.summary);
+    this.setting = setting;
+    this.helpGroup(`${setting.group}:`);
+    this.argParser((value: string, earlier: readonly string[] = []) => [...earlier, value]);
+  }
+
+  /** The default as the server's own settings have it; undefined for none. */
+  readDefault(): string | undefined {
+    const defaults = JSON.parse(readFileSync(new URL('proto/settings.json', PACKAGE_ROOT), 'utf8')) as Record<
+      string,
+      string
+    >;
+    return defaults[this.setting.variable];
+  }
+}
