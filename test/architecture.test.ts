@@ -52,7 +52,14 @@ const RULES: Readonly<Record<string, Rule>> = {
 
 /** Who alone may import a package. */
 const RESERVED: Readonly<Record<string, readonly string[]>> = {
-  inversify: ['server/main', 'server/container'],
+  inversify: [
+    'server/bind-services',
+    'server/compose',
+    'server/job-kinds',
+    'server/provide',
+    'server/start-server',
+    'server/tokens',
+  ],
   '@grpc/grpc-js': ['server/rpc', 'plugins/remote', 'client', 'gen'],
   'onnxruntime-node': ['onnx-runtime'],
   libsql: ['server/adapters/sqlite'],
@@ -61,8 +68,8 @@ const RESERVED: Readonly<Record<string, readonly string[]>> = {
 
 /** Who alone, beside itself, may import a folder of the server. */
 const IMPORTED_BY: Readonly<Record<string, readonly string[]>> = {
-  'server/rpc': ['server/container', 'server/start-server'],
-  'server/adapters': ['server/container', 'server/start-server'],
+  'server/rpc': ['server/bind-services', 'server/compose', 'server/job-kinds', 'server/parts', 'server/start-server'],
+  'server/adapters': ['server/compose'],
 };
 
 /**

@@ -1,18 +1,15 @@
 import { setMaxListeners } from 'node:events';
+import { ContainerModule } from 'inversify';
 import type { Logger } from 'pino';
 import { PrunecastError } from '../core/errors/prunecast-error.js';
-import { BUILTIN_PLUGINS } from '../plugins/builtin/list.js';
 import type { PluginEntry } from '../core/ports/plugin-entry.js';
 import type { Config } from './config/config.js';
-import { createLog } from './config/create-log.js';
-import { composeServer, type ServerParts } from './container/compose-server.js';
+import { composeServer, type ServerParts } from './compose.js';
 import type { JobRunner } from './jobs/create-jobs.js';
-import { loadPlugins } from './plugins/load-plugins.js';
 import { isLocal } from './rpc/bind-address.js';
 import { createRpcServer, type RpcServer } from './rpc/create-rpc-server.js';
 import type { RpcService } from './rpc/rpc-service.js';
-import { openDatabase } from './adapters/sqlite/open-database.js';
-import { createSqliteStore } from './adapters/sqlite/sqlite-store.js';
+import { TOKENS } from './tokens.js';
 
 /** A server that listens. */
 export interface RunningServer {
@@ -22,7 +19,7 @@ export interface RunningServer {
   readonly addresses: readonly string[];
   /**
    * Stops it: open streams end with SERVER_STOPPING, other calls and the work of jobs get the configured grace, unfinished jobs
-   * stay so for the next server to go on with. May be called more than once.
+   * are left for the next server to resume. May be called more than once.
    */
   stop(): Promise<void>;
 }
@@ -35,41 +32,32 @@ export interface ServerAdditions {
   readonly services?: (parts: ServerParts) => readonly RpcService[];
   /** Default: a log on standard error. */
   readonly log?: Logger;
+  /** Bind parts of the server to something of the program's own: its store, its clock, whatever `TOKENS` names. */
+  readonly modules?: readonly ContainerModule[];
 }
 
 /** Starts a server. Throws an Error that says what to change when a plug-in cannot be loaded, or it cannot open its state or listen. */
 export async function startServer(
   config: Config,
-  { plugins = [], services, log = createLog(config) }: ServerAdditions = {},
+  { plugins = [], services, log: given, modules = [] }: ServerAdditions = {},
 ): Promise<RunningServer> {
   const stopping = new AbortController();
   // One listener for each open stream is no leak.
   setMaxListeners(0, stopping.signal);
-  const named = await loadPlugins(config.plugins, { folder: process.cwd() });
-  if (named.length > 0)
-    log.info({ plugins: named.map(({ plugin: { kind, id } }) => `${kind} ${id}`) }, 'loaded plug-ins');
-  const { database, readable, close } = await openDatabase(config.stateDirectory);
-  if (readable.length > 0)
-    log.warn(
-      { paths: readable.slice(0, 5) },
-      'other users may read or list parts of the state folder, which holds requests and their texts: give the server a folder of its own that its user owns',
-    );
+  const logModule = new ContainerModule(({ bind }) => {
+    if (given !== undefined) bind(TOKENS.log).toConstantValue(given);
+  });
+  const parts = await composeServer({ config, stopping: stopping.signal, plugins, modules: [logModule, ...modules] });
+  const { log, jobs } = parts;
   try {
-    const parts = composeServer({
-      config,
-      log,
-      stopping: stopping.signal,
-      store: createSqliteStore(database),
-      plugins: [...BUILTIN_PLUGINS, ...named, ...plugins],
-    });
     await parts.outputs.sweep();
     await parts.pairSets.sweep();
-    await parts.jobs.recover();
+    await jobs.recover();
     const rpcServer = await createRpcServer([...parts.services, ...(services?.(parts) ?? [])], config, {
       log,
       stopping: stopping.signal,
-      telemetry: { callStarted: () => undefined, callEnded: () => undefined },
-      authenticator: { check: () => undefined },
+      telemetry: parts.telemetry,
+      authenticator: parts.authenticator,
     });
     const addresses = await listenOnAll(rpcServer, config.listen);
     const exposed = config.tlsKey === undefined ? addresses.filter((address) => !isLocal(address)) : [];
@@ -78,7 +66,7 @@ export async function startServer(
         { addresses: exposed },
         'whoever reaches this address may call, unencrypted and without authentication: set tlsCertificate and tlsKey, and let only trusted machines reach it, or listen on 127.0.0.1 or a unix socket',
       );
-    await parts.jobs.goOn();
+    await jobs.goOn();
     log.info({ addresses, state_directory: config.stateDirectory }, 'listening');
     let stopped: Promise<void> | undefined;
     const stop = async (): Promise<void> => {
@@ -87,14 +75,13 @@ export async function startServer(
         new PrunecastError('SERVER_STOPPING', 'the server is shutting down: watch the job again after it is back'),
       );
       // Both have the same grace, not one after the other.
-      await Promise.all([rpcServer.close(config.shutdownGraceMs), settle(parts.jobs, config.shutdownGraceMs, log)]);
-      await closeAll(parts.closings, log);
-      await close();
+      await Promise.all([rpcServer.close(config.shutdownGraceMs), settle(jobs, config.shutdownGraceMs, log)]);
+      await parts.close();
       log.info('stopped');
     };
     return { address: addresses[0] ?? '', addresses, stop: () => (stopped ??= stop()) };
   } catch (error) {
-    await close();
+    await parts.close();
     throw error;
   }
 }
@@ -119,10 +106,4 @@ async function settle(jobs: JobRunner, graceMs: number, log: Logger): Promise<vo
   const settled = jobs.settled().catch((error: unknown) => log.warn({ err: error }, 'jobs did not settle cleanly'));
   if ((await Promise.race([settled, late])) === 'late') log.warn('a job did not end in time');
   clearTimeout(timer);
-}
-
-async function closeAll(closings: ServerParts['closings'], log: Logger): Promise<void> {
-  const closed = await Promise.allSettled(closings.map((closing) => closing()));
-  for (const result of closed)
-    if (result.status === 'rejected') log.warn({ err: result.reason as unknown }, 'not closed cleanly');
 }

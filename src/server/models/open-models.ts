@@ -4,7 +4,7 @@ import type { Int8Check } from '../../engine/graph/measure-int8.js';
 import { openLanguageModel, type LanguageModel } from '../../engine/language-model.js';
 import { createMemoryPool, type MemoryPool } from '../../engine/workers/memory-pool.js';
 import type { LatencyTable } from '../../core/budget/latency-table.js';
-import { createLatencyTables } from '../latency/latency-tables.js';
+import type { LatencyTables } from '../latency/latency-tables.js';
 import { loadTokenizer, shareTokenizerSlots, type Tokenizer } from '../../engine/tokenizer/tokenizer.js';
 import type { TokenizerSlots } from '../../engine/tokenizer/tokenizer-slots.js';
 import { resolveWithin } from '../config/resolve-within.js';
@@ -37,8 +37,9 @@ export interface OpenModelsOptions {
   readonly modelIdleMs: number;
   /** Jobs that may run beside each other. */
   readonly concurrentJobs: number;
-  /** Measured latencies are kept under it, and what does not fit into memory lies in a folder of it meanwhile. */
+  /** What does not fit into memory lies in a folder of it meanwhile. */
   readonly stateDirectory: string;
+  readonly latencies: LatencyTables;
   /** Shared by all models: the CPU is the same. */
   readonly checkInt8: () => Promise<Int8Check>;
 }
@@ -83,10 +84,6 @@ export function createOpenModels(options: OpenModelsOptions): OpenModels {
   });
   const passGate = createGate(MOST_OPENING);
   const slots = shareTokenizerSlots(options.memoryBudgetBytes);
-  const latencies = createLatencyTables({
-    directory: join(options.stateDirectory, 'latencies'),
-    threads: options.threads,
-  });
 
   const drop = async (directory: string, entry: Entry): Promise<void> => {
     if (entries.get(directory) === entry) entries.delete(directory);
@@ -126,7 +123,7 @@ export function createOpenModels(options: OpenModelsOptions): OpenModels {
         name,
         language,
         tokenizer,
-        timeShapes: (length, signal) => latencies.find(language, length, signal),
+        timeShapes: (length, signal) => options.latencies.find(language, length, signal),
         findPace: (signal) => language.findPace(signal),
       };
     },

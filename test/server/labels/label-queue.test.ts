@@ -1,5 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import type { Architecture } from '../../../src/core/model/shape.js';
+import { NO_TELEMETRY } from '../../../src/core/ports/telemetry.js';
 import type { EvaluationSubject, Evaluator } from '../../../src/core/ports/evaluator.js';
 import type { Label, LabelStore } from '../../../src/core/ports/label-store.js';
 import perplexity from '../../../src/plugins/evaluators/perplexity.js';
@@ -27,7 +28,7 @@ function createQueue(labels: ReadonlyMap<string, Label> = new Map()) {
   const store: LabelStore = {
     getMany: async (keys) => keys.map(({ architectureKey }) => labels.get(architectureKey)),
   };
-  return createLabelQueue(store, evaluatorLabeller);
+  return createLabelQueue({ labels: store, labeller: evaluatorLabeller, telemetry: NO_TELEMETRY });
 }
 
 /** A target whose architectures have these losses in their one window of two scored tokens. */

@@ -2,6 +2,7 @@ import { getEventListeners } from 'node:events';
 import { Client, credentials, Metadata, Server, ServerCredentials, status, type ServiceError } from '@grpc/grpc-js';
 import { pino } from 'pino';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { NO_TELEMETRY } from '../../../src/core/ports/telemetry.js';
 import { PrunecastError } from '../../../src/core/errors/prunecast-error.js';
 import type { CallOrigin } from '../../../src/core/ports/authenticator.js';
 import { ServerReflectionService } from '../../../src/gen/grpc/reflection/v1/reflection.js';
@@ -42,6 +43,7 @@ beforeEach(async () => {
     stopping: stopping.signal,
     authenticator: { check: (call) => authenticate(call) },
     telemetry: {
+      ...NO_TELEMETRY,
       callStarted: (method) => void counted.push(`${method} started`),
       callEnded: (method, code, ms) => void counted.push(`${method} ${ms >= 0 ? code : `took ${ms}`}`),
     },

@@ -4,6 +4,7 @@ import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { BudgetKind, TrialRole, type Cost, type LayerArchitecture } from '../../../src/client/index.js';
 import { openCheckpoint } from '../../../src/engine/checkpoint/open-checkpoint.js';
 import type { LanguageModel } from '../../../src/engine/language-model.js';
+import { createLatencyTableFiles } from '../../../src/server/adapters/files/latency-table-files.js';
 import { createLatencyTables } from '../../../src/server/latency/latency-tables.js';
 import { DEMO_DIRECTORY } from '../../support/demo-model.js';
 import { makeFolder } from '../../support/test-server.js';
@@ -42,7 +43,7 @@ beforeAll(async () => {
   folder = await makeFolder();
   // A table as an earlier server left it: real times of so small a model are those of calls, whatever its shape.
   const checkpoint = await openCheckpoint(DEMO_DIRECTORY);
-  const tables = createLatencyTables({ directory: join(folder, 'state', 'latencies'), threads: 1 });
+  const tables = createLatencyTables(createLatencyTableFiles(join(folder, 'state', 'latencies')), 1);
   await tables.find(
     {
       shape: checkpoint.shape,

@@ -1,9 +1,16 @@
 import { findInvalidMetric } from '../../../core/metric.js';
 import type { Labeller, LabelQueue } from '../../../core/ports/label-queue.js';
 import type { Label, LabelKey, LabelStore } from '../../../core/ports/label-store.js';
+import type { Telemetry } from '../../../core/ports/telemetry.js';
+
+export interface LabelQueueParts<Task> {
+  readonly labels: LabelStore;
+  readonly labeller: Labeller<Task>;
+  readonly telemetry: Pick<Telemetry, 'labelAnswered'>;
+}
 
 /** A label queue that measures in this process, when it is asked: labels from the store, and from the labeller what it lacks. */
-export function createLabelQueue<Task>(labels: LabelStore, labeller: Labeller<Task>): LabelQueue<Task> {
+export function createLabelQueue<Task>({ labels, labeller, telemetry }: LabelQueueParts<Task>): LabelQueue<Task> {
   return {
     async *label({ keys, metrics, task }, work) {
       work.signal.throwIfAborted();
@@ -12,9 +19,10 @@ export function createLabelQueue<Task>(labels: LabelStore, labeller: Labeller<Ta
       const missing = new Map<string, number[]>();
       for (const [index, key] of keys.entries()) {
         const label = known[index];
-        if (label !== undefined && isWhole(label, metrics))
+        if (label !== undefined && isWhole(label, metrics)) {
+          telemetry.labelAnswered('found', 0);
           yield { index, label: { ...label, tokensSpent: 0 }, record: undefined };
-        else missing.set(nameOf(key), [...(missing.get(nameOf(key)) ?? []), index]);
+        } else missing.set(nameOf(key), [...(missing.get(nameOf(key)) ?? []), index]);
       }
       if (missing.size === 0) return;
       const firsts = new Map([...missing.values()].map((indices) => [indices[0] as number, indices]));
@@ -23,6 +31,7 @@ export function createLabelQueue<Task>(labels: LabelStore, labeller: Labeller<Ta
         for (const index of firsts.get(first) ?? []) {
           const isFirst = index === first;
           const tokensSpent = isFirst ? label.tokensSpent : 0;
+          telemetry.labelAnswered(invalid !== undefined ? 'invalid' : isFirst ? 'paid' : 'found', tokensSpent);
           if (invalid !== undefined) yield { index, invalid, tokensSpent };
           else
             yield {

@@ -3,6 +3,7 @@ import { copyFile, rm } from 'node:fs/promises';
 import { join, resolve } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import type { Architecture } from '../../../../src/core/model/shape.js';
+import { NO_TELEMETRY } from '../../../../src/core/ports/telemetry.js';
 import type { EvaluationSubject, Evaluator } from '../../../../src/core/ports/evaluator.js';
 import { Predictor } from '../../../../src/gen/prunecast/v1/predictor_types.js';
 import { architectureKey } from '../../../../src/core/model/architecture-key.js';
@@ -152,7 +153,7 @@ describe('labels that version 0.1 measured', () => {
       plan: { windows: [], measurement, fidelity },
     };
     const labels = [];
-    const queue = createLabelQueue(store.labels, evaluatorLabeller);
+    const queue = createLabelQueue({ labels: store.labels, labeller: evaluatorLabeller, telemetry: NO_TELEMETRY });
     for await (const found of queue.label(orderLabels(target, [architecture]), unattended))
       if ('label' in found) labels.push(found.label);
     await close();

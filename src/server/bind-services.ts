@@ -1,0 +1,171 @@
+import type { Container } from 'inversify';
+import { createInt8Check } from '../engine/workers/int8-check.js';
+import { describeServer } from './config/describe-server.js';
+import { CANCEL_GRACE_MS, HEARTBEAT_MS, LEASE_MS, STORE_RETRY_MS } from './config/limits.js';
+import { bindJobKinds } from './job-kinds.js';
+import { createJobs } from './jobs/create-jobs.js';
+import { createJobEvents } from './jobs/job-events.js';
+import { createLeaseOwner } from './jobs/lease-owner.js';
+import { createLatencyTables } from './latency/latency-tables.js';
+import { createOpenModels } from './models/open-models.js';
+import { createFittedPredictors } from './predictors/fitted-predictors.js';
+import { createPluginFileReader } from './predictors/read-plugin-files.js';
+import { PARTS } from './parts.js';
+import { provide } from './provide.js';
+import { createRecipePreparer } from './recipes/prepare-recipe.js';
+import { RecipeResolver } from './recipes/recipe-resolver.js';
+import { openJobRecords } from './records/job-records.js';
+import { openPairSetRecords } from './records/pair-set-records.js';
+import { openPredictorRecords } from './records/predictor-records.js';
+import { openStudyRecords } from './records/study-records.js';
+import { createCatalogService } from './rpc/catalog-service.js';
+import { createJobService } from './rpc/job-service.js';
+import { createModelService } from './rpc/model-service.js';
+import { createPairService } from './rpc/pair-service.js';
+import { createPredictorService } from './rpc/predictor-service.js';
+import { createPruningService } from './rpc/pruning-service.js';
+import { createStudyService } from './rpc/study-service.js';
+import { createTextSource } from './texts/text-source.js';
+import { TOKENS } from './tokens.js';
+
+/** Binds all parts but `stopping` and `plugins`. Each is made once, when it is first asked for. */
+export function bindServices(container: Container): void {
+  bindRecords(container);
+  bindModels(container);
+  bindJobs(container);
+  bindApi(container);
+}
+
+function bindRecords(container: Container): void {
+  const { store } = TOKENS;
+  provide(container, PARTS.jobRecords, ({ store }) => openJobRecords(store), { store });
+  provide(container, PARTS.studyRecords, ({ store }) => openStudyRecords(store.studies), { store });
+  provide(container, PARTS.predictorRecords, ({ store }) => openPredictorRecords(store.predictors), { store });
+  provide(container, PARTS.pairSetRecords, ({ store }) => openPairSetRecords(store.pairSets), { store });
+}
+
+/** What works on models. */
+function bindModels(container: Container): void {
+  const { config } = TOKENS;
+  provide(container, PARTS.checkInt8, createInt8Check, {});
+  provide(
+    container,
+    PARTS.models,
+    ({ config, checkInt8, latencyTables }) =>
+      createOpenModels({ ...config, checkInt8, latencies: createLatencyTables(latencyTables, config.threads) }),
+    { config, checkInt8: PARTS.checkInt8, latencyTables: TOKENS.latencyTables },
+  );
+  provide(container, PARTS.texts, ({ config }) => createTextSource(config), { config });
+  provide(container, PARTS.recipes, ({ plugins, texts }) => new RecipeResolver(plugins, texts), {
+    plugins: PARTS.plugins,
+    texts: PARTS.texts,
+  });
+  provide(container, PARTS.preparer, ({ cache }) => createRecipePreparer(cache), { cache: TOKENS.scoreCache });
+  provide(
+    container,
+    PARTS.predictors,
+    ({ config: { dataRoots, modelRoots, dataLinks }, ...needs }) =>
+      createFittedPredictors({ ...needs, readFiles: createPluginFileReader([...dataRoots, ...modelRoots], dataLinks) }),
+    { config, store: TOKENS.store, records: PARTS.predictorRecords, plugins: PARTS.plugins, clock: TOKENS.clock },
+  );
+}
+
+function bindJobs(container: Container): void {
+  bindJobKinds(container);
+  provide(
+    container,
+    PARTS.jobEvents,
+    ({ config: { keptEvents }, ...needs }) => createJobEvents({ ...needs, keptEvents, heartbeatMs: HEARTBEAT_MS }),
+    { config: TOKENS.config, store: PARTS.jobRecords, clock: TOKENS.clock, stopping: PARTS.stopping },
+  );
+  provide(
+    container,
+    PARTS.jobs,
+    ({ config, records, store: { leases }, prune, evaluate, search, samplePairs, fitPredictor, ...needs }) =>
+      createJobs({
+        ...needs,
+        store: records,
+        leases,
+        owner: createLeaseOwner(),
+        leaseMs: LEASE_MS,
+        kinds: [prune, evaluate, search, samplePairs, fitPredictor],
+        interruptedJobs: config.interruptedJobs,
+        concurrentJobs: config.concurrentJobs,
+        maxQueuedJobs: config.maxQueuedJobs,
+        cancelGraceMs: CANCEL_GRACE_MS,
+        storeRetryMs: STORE_RETRY_MS,
+      }),
+    {
+      prune: PARTS.prune,
+      evaluate: PARTS.evaluate,
+      search: PARTS.search,
+      samplePairs: PARTS.samplePairs,
+      fitPredictor: PARTS.fitPredictor,
+      config: TOKENS.config,
+      store: TOKENS.store,
+      records: PARTS.jobRecords,
+      events: PARTS.jobEvents,
+      clock: TOKENS.clock,
+      log: TOKENS.log,
+      stopping: PARTS.stopping,
+    },
+  );
+}
+
+function bindApi(container: Container): void {
+  const { models, plugins, recipes, preparer, texts, predictors, jobs } = PARTS;
+  const { config, store, clock, outputs, labelQueue: labels } = TOKENS;
+  const [studies, predictorStore, pairSets] = [PARTS.studyRecords, PARTS.predictorRecords, PARTS.pairSetRecords];
+  const search = { models, texts, plugins, recipes, preparer, labels, predictors, outputs, studies, clock };
+  provide(
+    container,
+    PARTS.rpcService,
+    ({ plugins, config, checkInt8 }) => createCatalogService(plugins, () => describeServer(config, checkInt8)),
+    { plugins, config, checkInt8: PARTS.checkInt8 },
+  );
+  provide(container, PARTS.rpcService, ({ jobs, events }) => createJobService(jobs, events), {
+    jobs,
+    events: PARTS.jobEvents,
+  });
+  provide(container, PARTS.rpcService, createModelService, { models, plugins, recipes, preparer });
+  provide(
+    container,
+    PARTS.rpcService,
+    ({ prune, evaluate, search, ...needs }) => createPruningService({ ...needs, kinds: { prune, evaluate, search } }),
+    {
+      prune: PARTS.prune,
+      evaluate: PARTS.evaluate,
+      search: PARTS.search,
+      jobs,
+      events: PARTS.jobEvents,
+      predictors,
+      plugins,
+    },
+  );
+  provide(
+    container,
+    PARTS.rpcService,
+    ({ samplePairs, ...needs }) => createPairService({ ...needs, kinds: { samplePairs } }),
+    { ...search, samplePairs: PARTS.samplePairs, jobs, store, pairSets },
+  );
+  provide(
+    container,
+    PARTS.rpcService,
+    ({ fitPredictor, ...needs }) => createPredictorService({ ...needs, kinds: { fitPredictor } }),
+    {
+      fitPredictor: PARTS.fitPredictor,
+      jobs,
+      models,
+      plugins,
+      texts,
+      recipes,
+      preparer,
+      predictors,
+      predictorStore,
+      outputs,
+      studies,
+      pairSets,
+    },
+  );
+  provide(container, PARTS.rpcService, createStudyService, { ...search, predictorStore, store, jobs });
+}

@@ -1,0 +1,167 @@
+import { join } from 'node:path';
+import { Container, type ContainerModule } from 'inversify';
+import type { Logger } from 'pino';
+import type { OutputFolders } from '../core/ports/outputs.js';
+import type { Authenticator } from '../core/ports/authenticator.js';
+import { NO_TELEMETRY, type Telemetry } from '../core/ports/telemetry.js';
+import type { PluginEntry } from '../core/ports/plugin-entry.js';
+import { BUILTIN_PLUGINS } from '../plugins/builtin/list.js';
+import { createLatencyTableFiles } from './adapters/files/latency-table-files.js';
+import { createOutputFolders } from './adapters/files/output-folder.js';
+import { createScoreCache } from './adapters/files/score-cache.js';
+import { createLabelQueue } from './adapters/in-process-queue/label-queue.js';
+import { openDatabase } from './adapters/sqlite/open-database.js';
+import { createSqliteStore } from './adapters/sqlite/sqlite-store.js';
+import { bindServices } from './bind-services.js';
+import type { Config } from './config/config.js';
+import { createLog } from './config/create-log.js';
+import { OUTPUT_LEASE_MS } from './config/limits.js';
+import type { JobRunner } from './jobs/create-jobs.js';
+import type { JobEvents } from './jobs/job-events.js';
+import { createLeaseOwner } from './jobs/lease-owner.js';
+import { evaluatorLabeller } from './labels/label-task.js';
+import { PARTS } from './parts.js';
+import { loadPlugins } from './plugins/load-plugins.js';
+import { PluginRegistry } from './plugins/plugin-registry.js';
+import { provide } from './provide.js';
+import type { PairSetRecords } from './records/pair-set-records.js';
+import type { RpcService } from './rpc/rpc-service.js';
+import { TOKENS } from './tokens.js';
+
+/** What must be there before a server can be composed. */
+export interface Foundations {
+  readonly config: Config;
+  /** Fires when the server stops. */
+  readonly stopping: AbortSignal;
+  /** Plug-ins besides the built-in ones and those that the settings name; not looked at if a module binds the source of plug-ins. */
+  readonly plugins: readonly PluginEntry[];
+  /** Take the place of defaults. */
+  readonly modules: readonly ContainerModule[];
+}
+
+/** A composed server, as far as starting and stopping it needs its parts. */
+export interface ServerParts {
+  readonly log: Logger;
+  readonly telemetry: Telemetry;
+  readonly authenticator: Authenticator;
+  readonly jobs: JobRunner;
+  readonly jobEvents: JobEvents;
+  readonly outputs: OutputFolders;
+  readonly pairSets: PairSetRecords;
+  readonly services: readonly RpcService[];
+  /** Closes what the server has opened itself; to be called once all jobs have settled. */
+  close(): Promise<void>;
+}
+
+/**
+ * Composes a server: what the modules bind, the adapters that are the defaults of the rest, and all that is made of these. The
+ * one place that knows adapters.
+ */
+export async function composeServer({ config, stopping, plugins, modules }: Foundations): Promise<ServerParts> {
+  const container = new Container({ defaultScope: 'Singleton' });
+  container.bind(TOKENS.config).toConstantValue(config);
+  container.bind(PARTS.stopping).toConstantValue(stopping);
+  await container.loadAsync(...modules);
+  bindDefaults(container, plugins);
+  const entries = await container.get(TOKENS.pluginSource).load();
+  const closeStore = container.isBound(TOKENS.store) ? undefined : await openStore(container);
+  try {
+    container.bind(PARTS.plugins).toConstantValue(new PluginRegistry(entries));
+    bindServices(container);
+    return {
+      log: container.get(TOKENS.log),
+      telemetry: container.get(TOKENS.telemetry),
+      authenticator: container.get(TOKENS.authenticator),
+      jobs: container.get(PARTS.jobs),
+      jobEvents: container.get(PARTS.jobEvents),
+      outputs: container.get(TOKENS.outputs),
+      pairSets: container.get(PARTS.pairSetRecords),
+      services: container.getAll(PARTS.rpcService),
+      close: async () => {
+        const log = container.get(TOKENS.log);
+        for (const closing of [container.get(PARTS.models).close(), container.get(PARTS.predictors).close()])
+          await closing.catch((error: unknown) => log.warn({ err: error }, 'not closed cleanly'));
+        await closeStore?.();
+      },
+    };
+  } catch (error) {
+    await closeStore?.();
+    throw error;
+  }
+}
+
+/** Binds what no module has bound, except for the store. */
+function bindDefaults(container: Container, plugins: readonly PluginEntry[]): void {
+  const { config, clock, log } = TOKENS;
+  provideDefault(container, log, ({ config }) => createLog(config), { config });
+  provideDefault(container, clock, () => ({ now: () => Date.now() }), {});
+  provideDefault(container, TOKENS.telemetry, () => NO_TELEMETRY, {});
+  provideDefault(container, TOKENS.authenticator, () => ({ check: () => undefined }), {});
+  provideDefault(
+    container,
+    TOKENS.pluginSource,
+    ({ config, log }) => ({
+      load: async () => {
+        const named = await loadPlugins(config.plugins, { folder: process.cwd() });
+        if (named.length > 0)
+          log.info({ plugins: named.map(({ plugin: { kind, id } }) => `${kind} ${id}`) }, 'loaded plug-ins');
+        return [...BUILTIN_PLUGINS, ...named, ...plugins];
+      },
+    }),
+    { config, log },
+  );
+  provideDefault(
+    container,
+    TOKENS.labelQueue,
+    ({ store, telemetry }) => createLabelQueue({ labels: store.labels, labeller: evaluatorLabeller, telemetry }),
+    { store: TOKENS.store, telemetry: TOKENS.telemetry },
+  );
+  provideDefault(
+    container,
+    TOKENS.outputs,
+    ({ config: { outputRoot, stateDirectory }, clock: { now } }) =>
+      createOutputFolders({
+        root: outputRoot,
+        kept: [{ path: stateDirectory, name: 'the state folder' }],
+        owner: createLeaseOwner(),
+        leaseMs: OUTPUT_LEASE_MS,
+        now,
+      }),
+    { config, clock },
+  );
+  provideDefault(
+    container,
+    TOKENS.scoreCache,
+    ({ config: { stateDirectory, scoreCacheBytes }, log }) =>
+      createScoreCache({
+        directory: join(stateDirectory, 'scores'),
+        limitBytes: scoreCacheBytes,
+        failed: (error) => log.warn({ err: error }, 'the cache of scores cannot be used'),
+      }),
+    { config, log },
+  );
+  provideDefault(
+    container,
+    TOKENS.latencyTables,
+    ({ config: { stateDirectory } }) => createLatencyTableFiles(join(stateDirectory, 'latencies')),
+    { config },
+  );
+}
+
+const provideDefault: typeof provide = (container, token, create, needs) => {
+  if (!container.isBound(token)) provide(container, token, create, needs);
+};
+
+/** Opens the default store and binds it. Returns what closes it. */
+async function openStore(container: Container): Promise<() => Promise<void>> {
+  const { database, readable, close } = await openDatabase(container.get(TOKENS.config).stateDirectory);
+  if (readable.length > 0)
+    container
+      .get(TOKENS.log)
+      .warn(
+        { paths: readable.slice(0, 5) },
+        'other users may read or list parts of the state folder, which holds requests and their texts: give the server a folder of its own that its user owns',
+      );
+  container.bind(TOKENS.store).toConstantValue(createSqliteStore(database));
+  return close;
+}

@@ -1,0 +1,89 @@
+import type { Container } from 'inversify';
+import { JobKind } from '../gen/prunecast/v1/job.js';
+import { SamplePairsRequest } from '../gen/prunecast/v1/pair.js';
+import { FitPredictorRequest } from '../gen/prunecast/v1/predictor.js';
+import { EvaluateRequest, PruneRequest, SearchRequest } from '../gen/prunecast/v1/pruning.js';
+import { prepareEvaluate, type EvaluateServices } from './evaluation/prepare-evaluate.js';
+import { defineKind } from './jobs/runnable-kind.js';
+import { prepareSample } from './studies/prepare-sample.js';
+import { prepareFit, type FitServices } from './predictors/prepare-fit.js';
+import { preparePrune, type PruneServices } from './pruning/prepare-prune.js';
+import { attend } from './rpc/attend.js';
+import { PARTS } from './parts.js';
+import { provide } from './provide.js';
+import { prepareSearch, resumeSearch } from './studies/prepare-search.js';
+import type { SearchServices } from './studies/search-services.js';
+import { TOKENS } from './tokens.js';
+
+/** Binds the kinds of jobs: what starts them, and what resumes them after a restart. */
+export function bindJobKinds(container: Container): void {
+  const { models, plugins, recipes, preparer, texts, predictors } = PARTS;
+  const { clock, outputs, labelQueue: labels } = TOKENS;
+  const [studies, pairSets] = [PARTS.studyRecords, PARTS.pairSetRecords];
+  const search = { models, texts, plugins, recipes, preparer, labels, predictors, outputs, studies, clock };
+  provide(
+    container,
+    PARTS.prune,
+    (needs: PruneServices) =>
+      defineKind({
+        kind: JobKind.PRUNE,
+        codec: PruneRequest,
+        requestIdOf,
+        prepare: (request, signal, restarted) => preparePrune(attend(needs, signal), request, restarted),
+      }),
+    { models, plugins, recipes, preparer, outputs, texts },
+  );
+  provide(
+    container,
+    PARTS.evaluate,
+    (needs: EvaluateServices) =>
+      defineKind({
+        kind: JobKind.EVALUATE,
+        codec: EvaluateRequest,
+        requestIdOf,
+        prepare: (request, signal) => prepareEvaluate(attend(needs, signal), request),
+      }),
+    { models, texts, plugins, recipes, preparer, labels, outputs },
+  );
+  provide(
+    container,
+    PARTS.search,
+    (needs: SearchServices) =>
+      defineKind({
+        kind: JobKind.SEARCH,
+        codec: SearchRequest,
+        requestIdOf,
+        prepare: (request, signal, restarted) => prepareSearch(attend(needs, signal), request, restarted),
+        resume: (request, job, ranges, signal) => resumeSearch(attend(needs, signal), request, job, ranges),
+      }),
+    search,
+  );
+  provide(
+    container,
+    PARTS.samplePairs,
+    (needs: SearchServices) =>
+      defineKind({
+        kind: JobKind.SAMPLE_PAIRS,
+        codec: SamplePairsRequest,
+        requestIdOf: ({ search: sample }) => sample?.requestId ?? '',
+        prepare: (request, signal, restarted) => prepareSample(attend(needs, signal), request, restarted),
+      }),
+    search,
+  );
+  provide(
+    container,
+    PARTS.fitPredictor,
+    (needs: FitServices) =>
+      defineKind({
+        kind: JobKind.FIT_PREDICTOR,
+        codec: FitPredictorRequest,
+        requestIdOf,
+        prepare: (request, signal) => prepareFit(attend(needs, signal), request),
+      }),
+    { models, plugins, texts, recipes, preparer, predictors, outputs, studies, pairSets },
+  );
+}
+
+function requestIdOf({ requestId }: { readonly requestId: string }): string {
+  return requestId;
+}
