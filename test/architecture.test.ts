@@ -39,7 +39,7 @@ const RULES: Readonly<Record<string, Rule>> = {
   'plugins/evaluators': { own: [...PLUGIN_API, 'engine', 'plugins/evaluators'], packages: ['node:', 'zod'] },
   'plugins/exporters': { own: [...PLUGIN_API, 'engine', 'plugins/exporters'], packages: ['node:', 'zod'] },
   'plugins/remote': { own: [...PLUGIN_API, 'gen', 'plugins/remote'] },
-  'plugins/testing': { own: ['core', 'plugins'] },
+  'plugins/testing': { own: ['core', 'plugin-host', 'plugins/testing'] },
   server: { own: ['core', 'search', 'engine', 'onnx-runtime', 'plugin-host', 'plugins', 'server', 'gen'] },
   'server/requests': {
     own: ['core', 'search', 'plugins', 'gen', 'server/requests'],

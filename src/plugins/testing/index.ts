@@ -1,2 +1,4 @@
-/** Conformance kits that authors of plug-ins run in their own tests. */
-export { listPredictorChecks, type ConformanceCheck, type PredictorConformance } from './predictor-conformance.js';
+/** The package's `./plugin/testing` entry: conformance kits that authors run over their plug-ins, with any test runner. */
+export type { ConformanceCheck } from './conformance-check.js';
+export { listCriterionChecks, type CriterionConformance } from './criterion-conformance.js';
+export { listPredictorChecks, type PredictorConformance } from './predictor-conformance.js';

@@ -3,28 +3,22 @@ import { countRows, type EncodingBatch, type PairTable } from '../../core/pairs.
 import type { FittedPredictor, Predictor } from '../../core/ports/predictor.js';
 import { createRng, type Rng } from '../../core/random.js';
 import { kendallTau } from '../../core/statistics/rank-correlation.js';
-
-/** One thing that must hold of every predictor; `run` throws an AssertionError where it does not. */
-export interface ConformanceCheck {
-  /** A sentence of behaviour, for `it`. */
-  readonly name: string;
-  readonly run: () => Promise<void>;
-}
+import { acceptedByServers, completeOptions, optionsCheck, type ConformanceCheck } from './conformance-check.js';
 
 export interface PredictorConformance {
   /** Options as a caller sends them. @default none, so that the schema's own defaults are tried */
   readonly options?: unknown;
   /** The least Kendall tau on 200 unseen points of a smooth, additive function of 6 rates, after 150 pairs. @default 0.5 */
   readonly leastTau?: number;
-  /** What the files hold that the options name, by the names of `Predictor.files`. A regressor fitted elsewhere is asked with 6 columns. */
+  /** The content of the files that the options name, by the names of `Predictor.files`. The pairs have 6 columns. */
   readonly files?: Readonly<Record<string, Uint8Array>>;
 }
 
-/** A check, and whether it is of predictors alone that are fitted here, or elsewhere. */
+/** A check. `of`: only for predictors that are fitted here, or only for those fitted elsewhere. */
 type Check = ConformanceCheck & { readonly of?: 'here' | 'elsewhere' };
 
 /**
- * The conformance kit of predictors, for any test runner:
+ * The conformance kit for predictors, for any test runner:
  *
  * ```ts
  * describe('my-predictor', () => {
@@ -37,24 +31,14 @@ export function listPredictorChecks<Options>(
   conformance: PredictorConformance = {},
 ): readonly ConformanceCheck[] {
   const { options = {}, leastTau = 0.5, files } = conformance;
-  const complete = (): Options => {
-    const parsed = predictor.options.safeParse(options);
-    ok(parsed.success, 'the options do not match the schema');
-    return parsed.data;
-  };
-  const fit = (pairs: PairTable, seed = 7): Promise<FittedPredictor> => predictor.fit(pairs, complete(), seed, files);
+  const fit = (pairs: PairTable, seed = 7): Promise<FittedPredictor> =>
+    predictor.fit(pairs, completeOptions(predictor.options, options), seed, files);
   const bounded = Math.min(150, predictor.pairs.most);
   const checks: readonly Check[] = [
+    acceptedByServers(predictor),
+    { of: 'here', ...optionsCheck(predictor.options) },
     {
-      of: 'here',
-      name: 'takes no options at all, and refuses one that it does not know',
-      run: async () => {
-        ok(predictor.options.safeParse({}).success, 'every option needs a default');
-        ok(!predictor.options.safeParse({ no_such_option: 1 }).success, 'an unknown option must be refused');
-      },
-    },
-    {
-      name: 'answers one finite mean a row, and a deviation a row where it has any',
+      name: 'gives one finite mean per row, and one deviation per row if it has any',
       run: async () => {
         const { mean, deviation } = await (await fit(drawPairs(bounded))).predict(drawBatch(33, 2));
         deepStrictEqual(mean.length, 33);
@@ -68,7 +52,7 @@ export function listPredictorChecks<Options>(
       },
     },
     {
-      name: 'answers an empty batch with nothing',
+      name: 'gives nothing for an empty batch',
       run: async () => {
         const { mean } = await (await fit(drawPairs(bounded))).predict({
           rates: new Float32Array(),
@@ -88,7 +72,7 @@ export function listPredictorChecks<Options>(
       },
     },
     {
-      name: 'predicts a row alike, alone or among others',
+      name: 'gives a row the same prediction, alone or among others',
       run: async () => {
         const fitted = await fit(drawPairs(bounded));
         const batch = drawBatch(9, 4);
@@ -111,7 +95,7 @@ export function listPredictorChecks<Options>(
       },
     },
     {
-      name: 'predicts bit for bit alike after save and load, twice over',
+      name: 'gives bit-equal predictions after save and load, and after a second time',
       run: async () => {
         const batch = drawBatch(50, 6);
         const fitted = await fit(drawPairs(bounded));
@@ -123,7 +107,7 @@ export function listPredictorChecks<Options>(
       },
     },
     {
-      name: 'takes the fewest pairs that it says it takes',
+      name: 'accepts the smallest number of pairs that it declares',
       run: async () => {
         const { mean } = await (await fit(drawPairs(predictor.pairs.least))).predict(drawBatch(5, 8));
         ok(mean.every(Number.isFinite), 'every mean must be finite');
@@ -131,7 +115,7 @@ export function listPredictorChecks<Options>(
     },
     {
       of: 'here',
-      name: 'learns from its pairs: labels that lie 10 higher are predicted higher',
+      name: 'learns from its pairs: predictions rise with labels that are 10 higher',
       run: async () => {
         const [pairs, batch] = [drawPairs(Math.min(30, predictor.pairs.most)), drawBatch(20, 13)];
         const [low, high] = [
@@ -142,13 +126,13 @@ export function listPredictorChecks<Options>(
         const rises = (await high.predict(batch)).mean.map((value, row) => value - (before[row] ?? Number.NaN));
         ok(
           rises.every((rise) => rise > 5),
-          "answers alike whatever the labels: a predictor that was fitted elsewhere says so (learns: 'elsewhere')",
+          "the predictions do not depend on the labels: a predictor that was fitted elsewhere must say so (learns: 'elsewhere')",
         );
       },
     },
     {
       of: 'elsewhere',
-      name: 'answers alike whatever the labels, as it was fitted elsewhere',
+      name: 'gives the same predictions whatever the labels, since it was fitted elsewhere',
       run: async () => {
         const [pairs, batch] = [drawPairs(Math.min(30, predictor.pairs.most)), drawBatch(20, 13)];
         const [low, high] = [
@@ -160,17 +144,17 @@ export function listPredictorChecks<Options>(
     },
     {
       of: 'here',
-      name: 'predicts a constant where all labels are equal',
+      name: 'predicts a constant if all labels are equal',
       run: async () => {
         const pairs = drawPairs(Math.min(30, predictor.pairs.most));
         const { mean } = await (await fit({ ...pairs, targets: pairs.targets.map(() => 3.25) })).predict(
           drawBatch(5, 9),
         );
-        for (const value of mean) ok(Math.abs(value - 3.25) < 1e-6, `predicts ${value} where every label is 3.25`);
+        for (const value of mean) ok(Math.abs(value - 3.25) < 1e-6, `predicts ${value} though every label is 3.25`);
       },
     },
     {
-      name: 'takes equal rows with different labels, as measurements are, and a dimension that never changes',
+      name: 'accepts equal rows with different labels, as measurements are, and a dimension that never changes',
       run: async () => {
         const pairs = drawPairs(Math.min(40, predictor.pairs.most));
         const rates = pairs.rates.map((rate, index) => (index % DIMENSIONS === 2 ? 0.25 : rate));
@@ -210,7 +194,7 @@ function drawPairs(count: number): PairTable {
   };
 }
 
-/** A log-perplexity that rises with every rate, faster the more is gone. */
+/** A log-perplexity that rises with every rate, and faster at higher rates. */
 function truthOf(batch: EncodingBatch): Float64Array {
   return Float64Array.from({ length: countRows(batch) }, (_, row) =>
     WEIGHTS.reduce((sum, weight, column) => {
