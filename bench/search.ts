@@ -4,7 +4,8 @@ import { basename, dirname, join, resolve } from 'node:path';
 import { parseArgs } from 'node:util';
 import {
   createClient,
-  Finish,
+  CompensationFit,
+  Control,
   PredictorFeatures,
   startLocalServer,
   type DeepPartial,
@@ -56,7 +57,7 @@ const { values: flags } = parseArgs({
     features: { type: 'string' },
     strategy: { type: 'string' },
     controls: { type: 'string' },
-    finish: { type: 'string' },
+    fit: { type: 'string' },
     seed: { type: 'string', default: '0' },
     'keep-state': { type: 'string' },
     address: { type: 'string' },
@@ -150,10 +151,19 @@ function describeRequest(): DeepPartial<SearchRequest> {
     ...(flags.features === undefined
       ? {}
       : { features: flags.features === 'rates' ? PredictorFeatures.RATES : PredictorFeatures.RATES_AND_ERRORS }),
-    controls: flags.controls?.split(',') ?? [],
-    ...(flags.finish === undefined ? {} : { finish: flags.finish === 'stream' ? Finish.STREAM : Finish.ONE_SHOT }),
+    controls: (flags.controls?.split(',') ?? []).map(toControl),
+    ...(flags.fit === undefined
+      ? {}
+      : { compensationFit: flags.fit === 'stream' ? CompensationFit.STREAM : CompensationFit.ONE_SHOT }),
     seed: BigInt(flags.seed),
   };
+}
+
+/** A control as reports name it: `uniform-paper`, `paper-recipe/uniform-paper`. */
+function toControl(name: string): Control {
+  const found = Object.entries(Control).find(([key]) => key === name.replaceAll(/[-/]/g, '_').toUpperCase());
+  if (found === undefined) throw new Error(`there is no control ${name}`);
+  return found[1];
 }
 
 function toCount(value: string | undefined): number | undefined {

@@ -37,6 +37,7 @@ import {
   SearchRequest as Search,
 } from '../../src/gen/prunecast/v1/pruning.js';
 import { GetStudyRequest, ListTrialsRequest, QueryStudyRequest } from '../../src/gen/prunecast/v1/study.js';
+import { Control } from '../../src/gen/prunecast/v1/study_types.js';
 
 /** Requests that a server answers well, each encoded, by the method's name; a client-streaming method has several messages a request. */
 export type SeedRequests = Readonly<Record<string, readonly (readonly Uint8Array[])[]>>;
@@ -376,7 +377,7 @@ function smallSearch(model: string): DeepPartial<SearchRequest> {
     predictor: { id: 'ridge' },
     strategy: { id: 'random' },
     rounds: 1,
-    controls: ['uniform-paper'],
+    controls: [Control.UNIFORM_PAPER],
     seed: 3n,
   };
 }

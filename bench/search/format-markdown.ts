@@ -44,7 +44,7 @@ export function formatMarkdown(
       control(`\`${entry[0].replaceAll('_', '-')}\`, the paper's recipe`, entry),
     ),
     '',
-    `Recipe: ${recipe.criterion} with ${recipe.compensation}${recipe.stream ? ', finalists, controls and output mended on their own stream' : ''}. Compared: ${recipes.map(({ criterion, compensation, best }) => `${criterion} with ${compensation} (best ${best === null ? 'not measured' : best.toFixed(2)})`).join(', ')}. ${summary.pairs} pairs, ${summary.predicted.toLocaleString('en')} candidates predicted, ${summary.verified} verified.`,
+    `Recipe: ${recipe.criterion} with ${recipe.compensation}${recipe.stream ? ', finalists, controls and output compensated on their own stream' : ''}. Compared: ${recipes.map(({ criterion, compensation, best }) => `${criterion} with ${compensation} (best ${best === null ? 'not measured' : best.toFixed(2)})`).join(', ')}. ${summary.pairs} pairs, ${summary.predicted.toLocaleString('en')} candidates predicted, ${summary.verified} verified.`,
     '',
     '| predictor | Kendall tau | R2 |',
     '| --- | ---: | ---: |',

@@ -1,5 +1,5 @@
 import type { DeepPartial, EvaluateRequest, JobEvent, PrunecastClient, Recipe, Text } from '../../src/client/index.js';
-import type { ReportRow, StudyReport } from '../../src/gen/prunecast/v1/study_types.js';
+import { CompensationFit, type ReportRow, type StudyReport } from '../../src/gen/prunecast/v1/study_types.js';
 import type { ChosenWindows } from './read-windows.js';
 
 /** Perplexities of the rows of a report on one more text, by their names. */
@@ -30,7 +30,10 @@ export async function measureElsewhere(
   const [chosen] = report.recipes;
   const own: DeepPartial<Recipe> = {
     criterion: { id: chosen?.criterion ?? '' },
-    compensation: { id: chosen?.compensation ?? '', ...(report.stream ? { options: { fit: 'stream' } } : {}) },
+    compensation: {
+      id: chosen?.compensation ?? '',
+      ...(report.compensationFit === CompensationFit.STREAM ? { options: { fit: 'stream' } } : {}),
+    },
     calibration: { text: calibration, bos },
   };
   const paper: DeepPartial<Recipe> = {

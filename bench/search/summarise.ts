@@ -1,4 +1,9 @@
-import { type ReportRow, type StudyReport, studyPhaseToJSON } from '../../src/gen/prunecast/v1/study_types.js';
+import {
+  CompensationFit,
+  type ReportRow,
+  type StudyReport,
+  studyPhaseToJSON,
+} from '../../src/gen/prunecast/v1/study_types.js';
 import type { Elsewhere } from './measure-elsewhere.js';
 
 interface Row {
@@ -61,10 +66,10 @@ export function summarise(report: StudyReport, elsewhere: readonly Elsewhere[]):
     Object.fromEntries(
       rows.map((row) => [row.name.replace('paper-recipe/', '').replaceAll('-', '_'), describeControl(row)]),
     );
-  const phases = report.phases.map(({ phase, tokens, seconds }) => ({
+  const phases = report.phases.map(({ phase, tokens, elapsedSeconds }) => ({
     name: studyPhaseToJSON(phase).replace('STUDY_PHASE_', '').toLowerCase(),
     tokens: Number(tokens),
-    seconds,
+    seconds: elapsedSeconds,
   }));
   const secondsOf = (counted: (name: string) => boolean): number =>
     phases.reduce((sum, { name, seconds }) => sum + (counted(name) ? seconds : 0), 0);
@@ -73,7 +78,11 @@ export function summarise(report: StudyReport, elsewhere: readonly Elsewhere[]):
   return {
     dense: describe(report.dense),
     winner: { ...describe(report.winner), layers: report.winner?.architecture?.layers },
-    recipe: { criterion: chosen?.criterion ?? '', compensation: chosen?.compensation ?? '', stream: report.stream },
+    recipe: {
+      criterion: chosen?.criterion ?? '',
+      compensation: chosen?.compensation ?? '',
+      stream: report.compensationFit === CompensationFit.STREAM,
+    },
     recipes: report.recipes.map(({ criterion, compensation, best }) => ({
       criterion,
       compensation,

@@ -61,6 +61,7 @@ export type {
   WatchJobRequest,
   WatchJobResponse,
 } from '../gen/prunecast/v1/job.js';
+export { Dtype } from '../gen/prunecast/v1/model.js';
 export type {
   InspectModelRequest,
   InspectModelResponse,
@@ -93,7 +94,7 @@ export type {
   ProposeRefinementRequest,
   ProposeRefinementResponse,
 } from '../gen/prunecast/v1/predictor.js';
-export { PredictorFeatures } from '../gen/prunecast/v1/predictor_types.js';
+export { PredictorFeatures, RangeReason } from '../gen/prunecast/v1/predictor_types.js';
 export type {
   BackendScore,
   ErrorTable,
@@ -102,7 +103,7 @@ export type {
   Predictor,
   RangeProposal,
 } from '../gen/prunecast/v1/predictor_types.js';
-export { Finish } from '../gen/prunecast/v1/pruning.js';
+export { Preset } from '../gen/prunecast/v1/pruning.js';
 export type {
   BudgetList,
   Dense,
@@ -138,7 +139,7 @@ export type {
   QueryStudyResponse,
   Study,
 } from '../gen/prunecast/v1/study.js';
-export { StudyPhase, TextPart, TrialRole } from '../gen/prunecast/v1/study_types.js';
+export { CompensationFit, Control, StudyPhase, TextPart, TrialRole } from '../gen/prunecast/v1/study_types.js';
 export type {
   CandidatesPredicted,
   Curve,

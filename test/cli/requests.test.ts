@@ -56,23 +56,23 @@ describe('budget flags', () => {
 });
 
 describe('objective flags', () => {
-  it('tell a front, a weighted sum and floors apart', async () => {
+  it('tell a front, a weighted sum and limits apart', async () => {
     const budget = ['--remove', '20%'];
     expect(
       await read(search(...budget, '--objective', 'perplexity', '--objective', 'kv-cache-bytes-per-token')),
     ).toMatchObject({ objectives: [{ metric: 'perplexity' }, { metric: 'kv_cache_bytes_per_token' }] });
     expect(
       await read(
-        search(...budget, '--floor', 'accuracy=0.4', '--objective', 'perplexity=2', '--objective', 'parameters=1'),
+        search(...budget, '--limit', 'accuracy=0.4', '--objective', 'perplexity=2', '--objective', 'parameters=1'),
       ),
     ).toMatchObject({
       objectives: [
         { metric: 'perplexity', weight: 2 },
         { metric: 'parameters', weight: 1 },
-        { metric: 'accuracy', floor: 0.4 },
+        { metric: 'accuracy', limit: 0.4 },
       ],
     });
-    expect(String((await search(...budget, '--floor', 'accuracy')).error)).toContain('NAME=VALUE');
+    expect(String((await search(...budget, '--limit', 'accuracy')).error)).toContain('NAME=VALUE');
     expect(String((await search(...budget, '--objective', 'accuracy=much')).error)).toContain('above 0');
   });
 });

@@ -1,5 +1,5 @@
 import type { Command } from 'commander';
-import { DimensionKind, type InspectModelResponse } from '../../client/index.js';
+import { DimensionKind, Dtype, type InspectModelResponse } from '../../client/index.js';
 import {
   InspectModelRequest,
   InspectModelResponse as InspectModelResponseMessage,
@@ -37,7 +37,7 @@ export function addInspectCommand(program: Command): void {
 function print(model: InspectModelResponse, printer: Printer): void {
   const { layers } = model.architecture ?? { layers: [] };
   printer.lines(
-    `${model.model}: ${model.family}, ${formatCount(model.parameters)} parameters, ${formatBytes(model.weightBytes)} of ${model.dtype}`,
+    `${model.model}: ${model.family}, ${formatCount(model.parameters)} parameters, ${formatBytes(model.weightBytes)} of ${model.dtypes.map((dtype) => formatEnum(Dtype, dtype).toUpperCase()).join(' ')}`,
     `hidden ${model.hidden}, head dim ${model.headDim}, vocabulary ${formatCount(model.vocabulary)}${model.tiedEmbeddings ? ' (tied)' : ''}, ${model.hasTokenizer ? 'with' : 'without'} a tokenizer`,
     `checkpoint ${model.checkpointDigest}`,
     ...model.notes.map((note) => `note: ${note}`),

@@ -48,6 +48,17 @@ const TEXT_FLAGS: readonly RequestFlag[] = [
 
 const PHASES = ['recipe', 'sample', 'fit', 'refine', 'search', 'verify', 'controls', 'report', 'export'] as const;
 
+/** As reports name them. */
+const CONTROLS = [
+  'uniform-paper',
+  'uniform-best',
+  'global-threshold',
+  'calibration-error',
+  'random',
+  'paper-recipe/uniform-paper',
+  'paper-recipe/uniform-best',
+] as const;
+
 const STUDY_FLAGS: readonly RequestFlag[] = [
   ...pairFlags('pairs'),
   {
@@ -83,18 +94,23 @@ const STUDY_FLAGS: readonly RequestFlag[] = [
   },
   { flags: '--no-refine', summary: 'keep the search space as it is', field: 'refine.disabled' },
   {
-    flags: '--finish <FINISH>',
+    flags: '--compensation-fit <FIT>',
     summary: 'how finalists, controls and output are compensated: one-shot, or stream',
-    field: 'finish',
-    parse: parseEnum('FINISH', ['one-shot', 'stream']),
+    field: 'compensation_fit',
+    parse: parseEnum('COMPENSATION_FIT', ['one-shot', 'stream']),
   },
   {
     flags: '--controls <NAMES>',
     summary: 'what the winner is compared with, comma-separated; random costs as many labels as the search',
     field: 'controls',
-    parse: parseNames,
+    parse: (text) => parseNames(text).map(parseEnum('CONTROL', CONTROLS)),
   },
-  { flags: '--preset <NAME>', summary: "paper: the paper's procedure", field: 'preset' },
+  {
+    flags: '--preset <NAME>',
+    summary: "paper: the paper's procedure",
+    field: 'preset',
+    parse: parseEnum('PRESET', ['paper']),
+  },
   { flags: '--seed <SEED>', summary: 'fixes every random draw', field: 'seed', parse: parseSeed },
 ];
 

@@ -1,7 +1,7 @@
 import { InvalidArgumentError } from 'commander';
 import type { JsonObject, RequestFlag } from './request-option.js';
 
-/** Flags that say what is improved: `--objective perplexity --objective parameters`, `--floor accuracy=0.4`. */
+/** Flags that say what is improved: `--objective perplexity --objective parameters`, `--limit accuracy=0.4`. */
 export const OBJECTIVE_FLAGS: readonly RequestFlag[] = [
   {
     flags: '--objective <NAME[=WEIGHT]>',
@@ -11,11 +11,11 @@ export const OBJECTIVE_FLAGS: readonly RequestFlag[] = [
     parse: parseObjective,
   },
   {
-    flags: '--floor <NAME=VALUE>',
+    flags: '--limit <NAME=VALUE>',
     summary: 'worst value that a metric may have: a minimum, or a maximum if lower is better; may be repeated',
     field: 'objectives[]',
     repeats: true,
-    parse: parseFloor,
+    parse: parseLimit,
     showsNoDefault: true,
   },
 ];
@@ -25,10 +25,10 @@ function parseObjective(text: string): JsonObject {
   return number === undefined ? { metric } : { metric, weight: parseNumber(number) };
 }
 
-function parseFloor(text: string): JsonObject {
+function parseLimit(text: string): JsonObject {
   const { metric, number } = splitName(text);
   if (number === undefined) throw new InvalidArgumentError('give NAME=VALUE, such as accuracy=0.4.');
-  return { metric, floor: parseNumber(number) };
+  return { metric, limit: parseNumber(number) };
 }
 
 /** What stands before and after the first `=`. A name may be written with dashes. */

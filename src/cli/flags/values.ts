@@ -90,7 +90,7 @@ export function parseEnum(prefix: string, names: readonly string[]): (value: str
   return (value) => {
     const name = value.toLowerCase().replaceAll('_', '-');
     if (!names.includes(name)) throw new InvalidArgumentError(`choose one of ${names.join(', ')}.`);
-    return `${prefix}_${name.toUpperCase().replaceAll('-', '_')}`;
+    return `${prefix}_${name.toUpperCase().replaceAll(/[-/]/g, '_')}`;
   };
 }
 

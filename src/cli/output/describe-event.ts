@@ -1,4 +1,4 @@
-import { StudyPhase, type JobEvent, type JobPaused, type StudyEvent } from '../../client/index.js';
+import { RangeReason, StudyPhase, type JobEvent, type JobPaused, type StudyEvent } from '../../client/index.js';
 import { formatCount, formatEnum, formatMetric } from './format.js';
 
 /** What a person should read of an event; undefined for what progress or the result shows anyway. */
@@ -26,7 +26,7 @@ function describePause({ before, ranges }: JobPaused, jobId: string, resume: str
     .filter((range) => range.newMinRate !== range.oldMinRate || range.newMaxRate !== range.oldMaxRate)
     .map(
       ({ dimension, oldMinRate, oldMaxRate, newMinRate, newMaxRate, reason }) =>
-        `  ${dimension}: ${oldMinRate}..${oldMaxRate} to ${newMinRate}..${newMaxRate} (${reason})`,
+        `  ${dimension}: ${oldMinRate}..${oldMaxRate} to ${newMinRate}..${newMaxRate} (${formatEnum(RangeReason, reason)})`,
     );
   return [
     ...moved,

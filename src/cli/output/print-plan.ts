@@ -9,7 +9,7 @@ export function printPlan(plan: Plan, printer: Printer): void {
     return printer.message({ typeName: 'prunecast.v1.Plan', codec: PlanMessage, message: plan });
   printer.lines(
     `would evaluate ${formatCount(plan.trials)} architectures, ${formatCount(plan.tokens)} tokens in all`,
-    `peak memory ${formatBytes(plan.peakMemoryBytes)}, time ${plan.seconds < 0 ? 'unknown' : `about ${formatDuration(plan.seconds)}`}`,
+    `peak memory ${formatBytes(plan.peakMemoryBytes)}, time ${plan.estimatedSeconds === undefined ? 'unknown' : `about ${formatDuration(plan.estimatedSeconds)}`}`,
     ...plan.feasible.map(
       ({ kind, least, most }) =>
         `${formatEnum(BudgetKind, kind)}: from ${formatCount(least)} to ${formatCount(most)} in this space`,

@@ -1,5 +1,6 @@
 import {
   BudgetKind,
+  CompensationFit,
   StudyPhase,
   type Front,
   type RecipeComparison,
@@ -51,10 +52,10 @@ export function printReport(report: StudyReport, folder: string | undefined, pri
   printer.lines('');
   printer.table(
     ['phase', 'tokens', 'time'],
-    report.phases.map(({ phase, tokens, seconds }) => [
+    report.phases.map(({ phase, tokens, elapsedSeconds }) => [
       formatEnum(StudyPhase, phase),
       formatCount(tokens),
-      formatDuration(seconds),
+      formatDuration(elapsedSeconds),
     ]),
   );
   printer.lines(
@@ -85,14 +86,14 @@ function printFront({ points, hypervolume, controlHypervolume, reference }: Fron
 }
 
 /** The recipes that were compared, how the output is mended, and the lines of a curve. */
-function describeRecipes({ recipes, stream, curve }: StudyReport): string[] {
+function describeRecipes({ recipes, compensationFit, curve }: StudyReport): string[] {
   const [chosen] = recipes;
   const others = recipes.slice(1).map(nameRecipe);
   return [
     ...(chosen === undefined
       ? []
       : [
-          `recipe: ${nameRecipe(chosen)}${others.length === 0 ? '' : `, better than ${others.join(', ')}`}${stream ? '; finalists, controls and output mended on their own stream' : ''}`,
+          `recipe: ${nameRecipe(chosen)}${others.length === 0 ? '' : `, better than ${others.join(', ')}`}${compensationFit === CompensationFit.STREAM ? '; finalists, controls and output compensated on their own activations' : ''}`,
         ]),
     ...(curve === undefined
       ? []

@@ -30,7 +30,9 @@ export function formatProgress({ activity, done, total, unit, remainingSeconds }
     activity,
     `[${'#'.repeat(filled)}${'-'.repeat(BAR_WIDTH - filled)}]`,
     `${formatCount(done)}/${formatCount(total)} ${unit}`.trimEnd(),
-    ...(remainingSeconds >= 0 && done < total ? [`${formatDuration(remainingSeconds)} left`] : []),
+    ...(remainingSeconds !== undefined && remainingSeconds >= 0 && done < total
+      ? [`${formatDuration(remainingSeconds)} left`]
+      : []),
   ].join('  ');
 }
 

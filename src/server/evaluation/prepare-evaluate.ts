@@ -178,7 +178,7 @@ async function encodePlan({ model, plan, selections, recipe, restored }: Evaluat
     trials: BigInt(selections.length),
     tokens: BigInt(tokens),
     peakMemoryBytes: BigInt(language.estimatePeakBytes(plan.windows, plan.fidelity.precision)),
-    seconds: await estimateSeconds(model, tokens),
+    estimatedSeconds: await estimateSeconds(model, tokens),
     feasible: [],
     loadsIn: [],
     architectures: selections.map(({ architecture }) => encodeArchitecture(architecture)),

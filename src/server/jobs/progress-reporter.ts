@@ -58,7 +58,7 @@ export function createProgressReporter(clock: Clock, send: (progress: JobProgres
 /** The time left is what the rest takes at the pace so far. */
 function describe({ activity, done, total, unit }: JobProgressReport, elapsedSeconds: number): JobProgress {
   const remainingSeconds =
-    done > 0 && total > 0 && elapsedSeconds > 0 ? (elapsedSeconds * Math.max(0, total - done)) / done : -1;
+    done > 0 && total > 0 && elapsedSeconds > 0 ? (elapsedSeconds * Math.max(0, total - done)) / done : undefined;
   return { activity, unit, done: toCount(done), total: toCount(total), elapsedSeconds, remainingSeconds };
 }
 

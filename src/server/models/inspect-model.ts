@@ -1,5 +1,5 @@
 import { countParameters } from '../../core/model/parameters.js';
-import type { InspectModelRequest, InspectModelResponse } from '../../gen/prunecast/v1/model.js';
+import { Dtype, type InspectModelRequest, type InspectModelResponse } from '../../gen/prunecast/v1/model.js';
 import { encodeDimension } from '../encoding/costs.js';
 import { decodeSpace } from '../requests/decode-space.js';
 import { DEFAULT_MAX_RATE } from '../requests/defaults.js';
@@ -29,7 +29,7 @@ export async function inspectModel(
     tiedEmbeddings: shape.tiedEmbeddings,
     architecture: encodeArchitecture(shape.layers),
     parameters: BigInt(countParameters(shape, shape.layers)),
-    dtype: [...new Set(entries.map(({ dtype }) => dtype))].join(' '),
+    dtypes: [...new Set(entries.map(({ dtype }) => DTYPE_CODES[dtype]))],
     weightBytes: BigInt(checkpoint.weightBytes),
     dimensions: space.dimensions.map(encodeDimension),
     protectedLayers: shape.layers.map((_, layer) => layer).filter((layer) => !prunable.has(layer)),
@@ -38,3 +38,5 @@ export async function inspectModel(
     notes: [...checkpoint.notes],
   };
 }
+
+const DTYPE_CODES = { F32: Dtype.F32, F16: Dtype.F16, BF16: Dtype.BF16 } as const;

@@ -63,7 +63,7 @@ async function encodePlan({ model, selection, byError, recipe }: Pruning, loadsI
     trials: 0n,
     tokens: BigInt(tokens),
     peakMemoryBytes: BigInt(model.language.estimatePeakBytes(sequences.map((sequence) => ({ tokens: sequence })))),
-    seconds: await estimateSeconds(model, tokens),
+    estimatedSeconds: await estimateSeconds(model, tokens),
     feasible: selection.budgets === undefined ? [] : encodeFeasible(selection.budgets.space, selection.budgets.budgets),
     loadsIn: [...loadsIn],
     // Shared out by calibration error, the architecture is known once the calibration is done.

@@ -1,10 +1,11 @@
 import { PrunecastError } from '../../core/errors/prunecast-error.js';
 import { SearchSpaceSpec } from '../../gen/prunecast/v1/common.js';
-import { Finish, PairPlan, SearchRequest } from '../../gen/prunecast/v1/pruning.js';
+import { PairPlan, Preset, SearchRequest } from '../../gen/prunecast/v1/pruning.js';
 import { PredictorFeatures } from '../../gen/prunecast/v1/predictor_types.js';
+import { CompensationFit, Control } from '../../gen/prunecast/v1/study_types.js';
 import { PAPER_RECIPE } from './resolve-search.js';
 
-/** What `preset: paper` pins, whole fields of the request. */
+/** What the preset PAPER sets, whole fields of the request. */
 const FIELDS = SearchRequest.fromPartial({
   recipes: [PAPER_RECIPE],
   refine: {},
@@ -13,8 +14,8 @@ const FIELDS = SearchRequest.fromPartial({
   candidates: 10_000n,
   rounds: 1,
   features: PredictorFeatures.RATES,
-  finish: Finish.ONE_SHOT,
-  controls: ['uniform-paper', 'uniform-best'],
+  compensationFit: CompensationFit.ONE_SHOT,
+  controls: [Control.UNIFORM_PAPER, Control.UNIFORM_BEST],
 });
 const PINNED = [
   'recipes',
@@ -24,7 +25,7 @@ const PINNED = [
   'strategy',
   'candidates',
   'rounds',
-  'finish',
+  'compensationFit',
   'controls',
 ] as const satisfies readonly (keyof SearchRequest)[];
 
@@ -33,17 +34,15 @@ const SPACE = { minRate: 0.1, maxRate: 0.5, rateStep: 0.1 };
 const PAIRS = { count: 525, tiedCount: 400, sparseCount: 0, nearCount: 0, tieRun: 4, band: 1, insideCount: 0 };
 
 /**
- * The request with what its preset pins. `paper` is the procedure of arXiv 2309.09507: 400 pairs with each 4 neighbouring
+ * The request with what its preset sets. PAPER is the procedure of arXiv 2309.09507: 400 pairs with each 4 neighbouring
  * layers tied and 125 free ones on a grid of rates from 0.1 to 0.5 (as many as the space has), boosted trees, the default
  * refinement, 10,000 random candidates predicted, and 18 verified along a curve of sizes. Texts, windows, fidelities,
  * protected layers, budgets, seed and output stay the caller's.
  *
- * @throws PrunecastError INVALID_REQUEST for another preset, or for a field that it pins
+ * @throws PrunecastError INVALID_REQUEST for a field that the preset sets
  */
 export function applyPreset(request: SearchRequest): SearchRequest {
-  if (request.preset === '') return request;
-  if (request.preset !== 'paper')
-    throw PrunecastError.ofField('preset', `is "${request.preset}"; allowed is paper, or nothing`);
+  if (request.preset !== Preset.PAPER) return request;
   refuseSet(request, PINNED, '');
   refuseSet(request.space, Object.keys(SPACE), 'space.');
   refuseSet(request.pairs, Object.keys(PAIRS), 'pairs.');
@@ -64,7 +63,7 @@ function refuseSet(message: object | undefined, fields: readonly string[], path:
   if (set !== undefined)
     throw PrunecastError.ofField(
       `${path}${toSnakeCase(set)}`,
-      'is set beside preset: paper, which pins it: leave one of them out',
+      'is set beside the preset PAPER, which sets it: leave one of them out',
     );
 }
 

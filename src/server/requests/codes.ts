@@ -7,11 +7,12 @@ import {
   Precision as PrecisionCode,
 } from '../../gen/prunecast/v1/common.js';
 import {
+  Control as ControlCode,
   StudyPhase as PhaseCode,
   TextPart as PartCode,
   TrialRole as RoleCode,
 } from '../../gen/prunecast/v1/study_types.js';
-import type { StudyPhase } from '../../search/study/plan.js';
+import type { ControlName, StudyPhase, UniformControl } from '../../search/study/plan.js';
 import type { TextPart, TrialRole } from '../../search/study/trial.js';
 
 /** Words of the core and of the search as the API numbers them. */
@@ -60,3 +61,16 @@ export const ROLE_CODES = {
   dense: RoleCode.DENSE,
   winner: RoleCode.WINNER,
 } as const satisfies Record<TrialRole, RoleCode>;
+
+/** A control as reports name it. */
+export type ControlRow = ControlName | `paper-recipe/${UniformControl}`;
+
+export const CONTROL_CODES = {
+  'uniform-paper': ControlCode.UNIFORM_PAPER,
+  'uniform-best': ControlCode.UNIFORM_BEST,
+  'global-threshold': ControlCode.GLOBAL_THRESHOLD,
+  'calibration-error': ControlCode.CALIBRATION_ERROR,
+  random: ControlCode.RANDOM,
+  'paper-recipe/uniform-paper': ControlCode.PAPER_RECIPE_UNIFORM_PAPER,
+  'paper-recipe/uniform-best': ControlCode.PAPER_RECIPE_UNIFORM_BEST,
+} as const satisfies Record<ControlRow, ControlCode>;

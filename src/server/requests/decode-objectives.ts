@@ -55,7 +55,7 @@ export function decodeObjectives(
   if (objectives.length > MOST_OBJECTIVES)
     throw PrunecastError.ofField(
       field,
-      `makes ${objectives.length} separate objectives; at most ${MOST_OBJECTIVES} are taken: give some a weight, or a floor`,
+      `makes ${objectives.length} separate objectives; at most ${MOST_OBJECTIVES} are taken: give some a weight, or a limit`,
     );
   const names = decoded.objectives.map(nameObjective);
   const repeated = names.find((name, index) => names.indexOf(name) < index);
@@ -76,7 +76,7 @@ interface ReadObjective {
 }
 
 function readObjective(
-  { metric: name, weight, floor }: ObjectiveMessage,
+  { metric: name, weight, limit }: ObjectiveMessage,
   { id, metrics }: Pick<Evaluator, 'id' | 'metrics'>,
   costs: readonly CostSpec[],
   field: string,
@@ -86,12 +86,12 @@ function readObjective(
   const metric = metrics.find((known) => known.name === name);
   const cost = costs.find(({ kind }) => kind === name);
   if (metric !== undefined) {
-    if (floor !== undefined && !(floor > 0 && Number.isFinite(floor)))
-      throw PrunecastError.ofField(`${field}.floor`, `is ${floor}; a number above 0 is needed`);
+    if (limit !== undefined && !(limit > 0 && Number.isFinite(limit)))
+      throw PrunecastError.ofField(`${field}.limit`, `is ${limit}; a number above 0 is needed`);
     return {
       quantity: { kind: 'metric', metric },
       weight,
-      floor: floor === undefined ? undefined : { metric, limit: floor },
+      floor: limit === undefined ? undefined : { metric, limit },
     };
   }
   if (cost === undefined) {
@@ -100,8 +100,8 @@ function readObjective(
       `is "${name}"; the evaluator ${id} measures ${metrics.map((known) => known.name).join(', ')}, and the costs are ${costs.map(({ kind }) => kind).join(', ')}`,
     );
   }
-  if (floor !== undefined)
-    throw PrunecastError.ofField(`${field}.floor`, `limits a cost: give ${name} a budget instead`);
+  if (limit !== undefined)
+    throw PrunecastError.ofField(`${field}.limit`, `limits a cost: give ${name} a budget instead`);
   return { quantity: { kind: 'cost', cost }, weight, floor: undefined };
 }
 

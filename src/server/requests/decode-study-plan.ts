@@ -1,7 +1,8 @@
 import { PrunecastError } from '../../core/errors/prunecast-error.js';
 import type { ModelShape } from '../../core/model/shape.js';
 import type { Evaluator } from '../../core/ports/evaluator.js';
-import { Finish, type SearchRequest } from '../../gen/prunecast/v1/pruning.js';
+import { Preset, type SearchRequest } from '../../gen/prunecast/v1/pruning.js';
+import { CompensationFit } from '../../gen/prunecast/v1/study_types.js';
 import { listCosts, type Objectives } from '../../search/objectives/objectives.js';
 import { requireAttainable } from '../../search/sampling/cost-range.js';
 import { chooseMaxRate } from '../../search/controls/uniform.js';
@@ -15,7 +16,7 @@ import {
   type StudyPlan,
   type UniformControl,
 } from '../../search/study/plan.js';
-import { PHASE_CODES } from './codes.js';
+import { CONTROL_CODES, PHASE_CODES, type ControlRow } from './codes.js';
 import { decodeBudgets } from './decode-budgets.js';
 import { decodeObjectives } from './decode-objectives.js';
 import { decodeRefinement } from './decode-refinement.js';
@@ -76,19 +77,19 @@ export async function decodeStudyPlan(
     finalists,
     verifyRungs: Math.max(1, rungs),
     compensation: {
-      mode: FINISHES[request.finish] ?? 'better',
+      mode: FIT_MODES[request.compensationFit] ?? 'better',
       candidates: decoded.objectives.objectives.length > 1 ? finalists * rounds : DEFAULT_STREAM_CANDIDATES,
     },
     ...decodeControls(request, choosesCost),
     pauseBefore,
-    curve: request.preset === 'paper' ? PAPER_CURVE : undefined,
+    curve: request.preset === Preset.PAPER ? PAPER_CURVE : undefined,
   };
 }
 
-const FINISHES: Readonly<Partial<Record<Finish, CompensationPlan['mode']>>> = {
-  [Finish.UNSPECIFIED]: 'better',
-  [Finish.ONE_SHOT]: 'one-shot',
-  [Finish.STREAM]: 'stream',
+const FIT_MODES: Readonly<Partial<Record<CompensationFit, CompensationPlan['mode']>>> = {
+  [CompensationFit.UNSPECIFIED]: 'better',
+  [CompensationFit.ONE_SHOT]: 'one-shot',
+  [CompensationFit.STREAM]: 'stream',
 };
 
 /** Throws INVALID_REQUEST for what is no phase, and for a refinement that never comes. */
@@ -107,11 +108,11 @@ function decodePauses({ pauseBefore, refine }: SearchRequest): StudyPhase[] {
 
 /** The paper's curve is a line of one metric over the size. Throws INVALID_REQUEST. */
 function refuseCurve({ preset }: SearchRequest, { objectives, floors }: Objectives): void {
-  if (preset !== 'paper' || (objectives.length === 1 && objectives[0]?.terms.length === 1 && floors.length === 0))
+  if (preset !== Preset.PAPER || (objectives.length === 1 && objectives[0]?.terms.length === 1 && floors.length === 0))
     return;
   throw PrunecastError.ofField(
     'objectives',
-    'has several; preset "paper" takes one metric: leave the preset or the others out',
+    'has several; the preset PAPER takes one metric: leave the preset or the others out',
   );
 }
 
@@ -124,15 +125,15 @@ function decodeControls(
   choosesCost: boolean,
 ): Pick<StudyPlan, 'controls' | 'paperControls'> {
   const own = choosesCost ? PAPER_CONTROLS : CONTROL_NAMES;
-  const known = [...own, ...PAPER_CONTROLS.map((name) => `${PAPER_PREFIX}${name}`)];
-  controls.forEach((name, index) => {
-    if (!known.includes(name))
+  const known: readonly ControlRow[] = [...own, ...PAPER_CONTROLS.map((name) => `${PAPER_PREFIX}${name}` as const)];
+  controls.forEach((code, index) => {
+    if (!known.some((name) => CONTROL_CODES[name] === code))
       throw PrunecastError.ofField(
         `controls[${index}]`,
-        `is "${name}"; allowed ${choosesCost ? 'with a cost as an objective ' : ''}are ${known.join(', ')}`,
+        `is ${code}; allowed ${choosesCost ? 'with a cost as an objective ' : ''}are ${known.map((name) => `${name} (${CONTROL_CODES[name]})`).join(', ')}`,
       );
   });
-  const wants = (name: string): boolean => controls.length === 0 || controls.includes(name);
+  const wants = (name: ControlRow): boolean => controls.length === 0 || controls.includes(CONTROL_CODES[name]);
   return {
     controls: own.filter(wants),
     paperControls: PAPER_CONTROLS.filter((name) => wants(`${PAPER_PREFIX}${name}`)),
@@ -173,7 +174,7 @@ function decodePairs({ pairs, refine, preset }: SearchRequest, choosesCost: bool
     tiedShare: take(pairs?.tiedCount, DEFAULT_PAIRS.tiedShare, 'tied_count'),
     sparseShare: take(pairs?.sparseCount, DEFAULT_PAIRS.sparseShare, 'sparse_count'),
     nearShare: take(pairs?.nearCount, choosesCost ? 0 : DEFAULT_PAIRS.nearShare, 'near_count'),
-    levelPoints: preset === '',
+    levelPoints: preset !== Preset.PAPER,
     tieRun: pairs?.tieRun ?? DEFAULT_PAIRS.tieRun,
     band: pairs?.band ?? DEFAULT_PAIRS.band,
   };

@@ -142,8 +142,7 @@ export const FIELD_BOUNDS: Readonly<Record<string, FieldBound>> = {
   'prunecast.v1.SearchRequest.seed': SEED,
   'prunecast.v1.SearchRequest.pause_before': { entries: 16 },
   'prunecast.v1.SearchRequest.rounds': { min: 1, max: 100 },
-  'prunecast.v1.SearchRequest.preset': IDENTIFIER,
-  'prunecast.v1.SearchRequest.controls': { entries: 16, ...IDENTIFIER },
+  'prunecast.v1.SearchRequest.controls': { entries: 16 },
   'prunecast.v1.PairPlan.count': { min: 1, max: PAIRS },
   'prunecast.v1.PairPlan.tied_count': { min: 0, max: PAIRS },
   'prunecast.v1.PairPlan.tie_run': { min: 1, max: LAYERS },
@@ -169,7 +168,7 @@ export const FIELD_BOUNDS: Readonly<Record<string, FieldBound>> = {
   'prunecast.v1.QueryStudyRequest.count': { min: 0, max: 100 },
   'prunecast.v1.Objective.metric': IDENTIFIER,
   'prunecast.v1.Objective.weight': { above: 0, max: 1_000_000 },
-  'prunecast.v1.Objective.floor': { above: 0, max: 1e15 },
+  'prunecast.v1.Objective.limit': { above: 0, max: 1e15 },
 
   'grpc.health.v1.HealthCheckRequest.service': { characters: 256 },
   'grpc.reflection.v1.ServerReflectionRequest.host': { characters: 256 },

@@ -87,7 +87,7 @@ export function refuseStreamLabels({ compensation: { plugin, options } }: Recipe
   if (plugin.stream?.isAsked(options) !== true) return;
   throw PrunecastError.ofField(
     `${field}.compensation.options.${plugin.stream.option}`,
-    `${plugin.id} on the stream mends each architecture anew, a calibration pass for every label: label with the one-shot fit, and set finish: FINISH_STREAM in a Search to have finalists, controls and the output mended on the stream`,
+    `${plugin.id} on the stream compensates each architecture anew, a calibration pass for every label: label with the one-shot fit, and set compensation_fit: COMPENSATION_FIT_STREAM in a Search to have finalists, controls and the output compensated on the stream`,
     'INVALID_OPTIONS',
   );
 }

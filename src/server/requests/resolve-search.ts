@@ -143,7 +143,7 @@ export async function resolveSubject(
   return {
     windows: windows.plans,
     recipes: { compared, paper },
-    plan: { ...plan, recipes: compared.length, compensation: settleFinish(plan, compared) },
+    plan: { ...plan, recipes: compared.length, compensation: settleCompensation(plan, compared) },
   };
 }
 
@@ -166,14 +166,17 @@ const STREAM_TOKENS_PER_CHANNEL = 20;
  *
  * @throws PrunecastError INVALID_REQUEST where a caller wants it and a recipe cannot
  */
-function settleFinish({ compensation, space }: StudyPlan, compared: readonly StudyRecipe[]): StudyPlan['compensation'] {
+function settleCompensation(
+  { compensation, space }: StudyPlan,
+  compared: readonly StudyRecipe[],
+): StudyPlan['compensation'] {
   if (compensation.mode === 'one-shot') return compensation;
   const lacking = compared.findIndex(({ stream }) => stream === undefined);
   if (compensation.mode === 'stream') {
     if (lacking >= 0)
       throw PrunecastError.ofField(
-        'finish',
-        `is FINISH_STREAM, and recipes[${lacking}] looks at no calibration text: leave finish unset, or take a calibrated criterion`,
+        'compensation_fit',
+        `is STREAM, and recipes[${lacking}] looks at no calibration text: leave compensation_fit unset, or take a calibrated criterion`,
       );
     return compensation;
   }

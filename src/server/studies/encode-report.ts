@@ -2,7 +2,13 @@ import { selectKeptUnits, type Ranking } from '../../core/model/units.js';
 import { countParameters } from '../../core/model/parameters.js';
 import { countsKey, decodeCounts } from '../../core/space/search-space.js';
 import type { BackendScore } from '../../gen/prunecast/v1/predictor_types.js';
-import type { Front, RecipeComparison, ReportRow, StudyReport } from '../../gen/prunecast/v1/study_types.js';
+import {
+  CompensationFit,
+  type Front,
+  type RecipeComparison,
+  type ReportRow,
+  type StudyReport,
+} from '../../gen/prunecast/v1/study_types.js';
 import { STUDY_PHASES, type StudyPhase } from '../../search/study/plan.js';
 import { listRecipePoints } from '../../search/phases/recipe.js';
 import { findBest, type TrialResult, nameControl } from '../../search/study/trial.js';
@@ -56,14 +62,14 @@ export async function encodeReport(
     phases: STUDY_PHASES.filter((phase) => seconds.has(phase)).map((phase) => ({
       phase: PHASE_CODES[phase],
       tokens: BigInt(state.tokens[phase] ?? 0),
-      seconds: seconds.get(phase) ?? 0,
+      elapsedSeconds: seconds.get(phase) ?? 0,
     })),
     summary: outcome.summary,
     output: '',
     winnerUnits: encodeKeptUnits(selectKeptUnits(ranking, winner, plan.space.shape.layers), plan.space.shape.layers),
     measurement: encodeMeasurement(windows.report.measurement),
     recipes: encodeRecipes(study, state),
-    stream: state.compensation === 'stream',
+    compensationFit: state.compensation === 'stream' ? CompensationFit.STREAM : CompensationFit.ONE_SHOT,
     curve: outcome.curve,
     front: outcome.front === undefined ? undefined : encodeFront(study, outcome.front),
   };

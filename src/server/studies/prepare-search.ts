@@ -82,7 +82,7 @@ async function describePlan({ model, plan, recipes, windows }: Study): Promise<P
     peakMemoryBytes: BigInt(
       Math.max(...parts.map((part) => model.language.estimatePeakBytes(part.windows, part.fidelity.precision))),
     ),
-    seconds: await estimateSeconds(model, tokens),
+    estimatedSeconds: await estimateSeconds(model, tokens),
     feasible: encodeFeasible(plan.space, plan.budgets),
     loadsIn: [],
     architectures: [],

@@ -15,13 +15,13 @@ describe('createProgressReporter', () => {
     };
     at(0, 0, 100);
     expect(at(100, 50, 100)).toMatchObject({ elapsedSeconds: 100, remainingSeconds: 100 });
-    expect(at(200, 1, 1000)).toMatchObject({ elapsedSeconds: 0, remainingSeconds: -1 });
+    expect(at(200, 1, 1000)).toMatchObject({ elapsedSeconds: 0, remainingSeconds: undefined });
     expect(at(210, 100, 1000)).toMatchObject({ elapsedSeconds: 10, remainingSeconds: 90 });
     at(300, 0, 30, 'layers');
     expect(at(600, 30, 30, 'layers')).toMatchObject({ elapsedSeconds: 300, remainingSeconds: 0 });
-    expect(at(600, 250, 1000)).toMatchObject({ elapsedSeconds: 0, remainingSeconds: -1 });
+    expect(at(600, 250, 1000)).toMatchObject({ elapsedSeconds: 0, remainingSeconds: undefined });
     expect(at(610, 500, 1000)).toMatchObject({ elapsedSeconds: 10, remainingSeconds: 10 });
     // The clock was set back by an hour.
-    expect(at(-2990, 501, 1000)).toMatchObject({ elapsedSeconds: 0, remainingSeconds: -1 });
+    expect(at(-2990, 501, 1000)).toMatchObject({ elapsedSeconds: 0, remainingSeconds: undefined });
   });
 });

@@ -1,5 +1,5 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import type { DeepPartial, PairSet, Predictor } from '../../../src/client/index.js';
+import { RangeReason, type DeepPartial, type PairSet, type Predictor } from '../../../src/client/index.js';
 import { createRng } from '../../../src/core/random.js';
 import { DEMO, startVerbServer, type VerbServer } from '../verbs/verb-server.js';
 import { loadFixturePlugin } from '../../support/fixture-plugins.js';
@@ -73,10 +73,10 @@ describe('ProposeRefinement', () => {
     });
     expect(ranges.map(({ dimension }) => dimension)).toEqual(DIMENSIONS);
     // One of ten is important: counts 2 to 4 of four heads, of which the upper half, two at least, stays: 3 and 4.
-    expect(ranges.filter(({ reason }) => reason === 'important')).toEqual([
+    expect(ranges.filter(({ reason }) => reason === RangeReason.IMPORTANT)).toEqual([
       expect.objectContaining({ dimension: 'layers.1.kv_heads', oldMaxRate: 0.5, newMinRate: 0, newMaxRate: 0.25 }),
     ]);
-    const widened = ranges.filter(({ reason }) => reason === 'unimportant');
+    const widened = ranges.filter(({ reason }) => reason === RangeReason.UNIMPORTANT);
     expect(widened.length).toBeGreaterThan(0);
     for (const range of widened) expect(range).toMatchObject({ newMinRate: 0.2, newMaxRate: 0.8 });
   });

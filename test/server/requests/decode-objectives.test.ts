@@ -46,12 +46,12 @@ describe('decodeObjectives', () => {
   });
 
   it('takes a floor alone as a limit, and as an objective too where there is no other', () => {
-    expect(decode({ metric: 'perplexity' }, { metric: 'accuracy', floor: 0.4 })).toEqual({
+    expect(decode({ metric: 'perplexity' }, { metric: 'accuracy', limit: 0.4 })).toEqual({
       objectives: ['perplexity'],
       floors: ['accuracy 0.4'],
       metric: 'perplexity',
     });
-    expect(decode({ metric: 'accuracy', floor: 0.4 })).toEqual({
+    expect(decode({ metric: 'accuracy', limit: 0.4 })).toEqual({
       objectives: ['accuracy'],
       floors: ['accuracy 0.4'],
       metric: 'accuracy',
@@ -76,8 +76,8 @@ describe('decodeObjectives', () => {
     expect(refusal({ metric: 'perplexity' }, { metric: 'accuracy', weight: 0 })).toMatchObject({
       violations: [{ field: 'objectives[1].weight' }],
     });
-    expect(refusal({ metric: 'perplexity' }, { metric: 'parameters', floor: 9 })).toMatchObject({
-      violations: [{ field: 'objectives[1].floor' }],
+    expect(refusal({ metric: 'perplexity' }, { metric: 'parameters', limit: 9 })).toMatchObject({
+      violations: [{ field: 'objectives[1].limit' }],
     });
     expect(refusal({ metric: 'parameters' })).toMatchObject({ violations: [{ field: 'objectives' }] });
     expect(refusal({ metric: 'perplexity' }, { metric: 'perplexity' })).toMatchObject({

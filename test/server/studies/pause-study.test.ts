@@ -2,6 +2,7 @@ import { rm } from 'node:fs/promises';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import {
   JobState,
+  RangeReason,
   StudyPhase,
   type DeepPartial,
   type JobEvent,
@@ -83,7 +84,9 @@ describe('pause_before', () => {
     for (const range of rangesOf(events)) {
       const proposed = paused.ranges.find((other) => other.dimension === range.dimension);
       expect(range).toEqual(
-        range.dimension === dimension ? { ...proposed, newMinRate: 0.3, newMaxRate: 0.4, reason: 'edited' } : proposed,
+        range.dimension === dimension
+          ? { ...proposed, newMinRate: 0.3, newMaxRate: 0.4, reason: RangeReason.EDITED }
+          : proposed,
       );
     }
     const inside = (await listTrials(verbs.client, reportOf(events)?.studyId ?? '')).filter(

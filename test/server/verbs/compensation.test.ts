@@ -4,7 +4,8 @@ import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import {
   createClient,
   ExportTarget,
-  Finish,
+  CompensationFit,
+  Control,
   type DeepPartial,
   type PrunecastClient,
   type PruneRequest,
@@ -336,8 +337,8 @@ describe('a recipe with a compensation', () => {
       strategy: { id: 'random' },
       refine: { disabled: true },
       rounds: 1,
-      controls: ['uniform-paper', 'uniform-best'],
-      finish: Finish.ONE_SHOT,
+      controls: [Control.UNIFORM_PAPER, Control.UNIFORM_BEST],
+      compensationFit: CompensationFit.ONE_SHOT,
       output: 'counted-study',
     });
     await cp(join(folder, 'outputs/counted-study'), join(folder, 'models/counted-study'), { recursive: true });

@@ -1,7 +1,14 @@
 import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import type { DeepPartial, SearchRequest, StudyReport, Text } from '../../../src/client/index.js';
+import {
+  CompensationFit,
+  Preset,
+  type DeepPartial,
+  type SearchRequest,
+  type StudyReport,
+  type Text,
+} from '../../../src/client/index.js';
 import { countDemoParameters, DEMO, MODELS_ROOT, startVerbServer, type VerbServer } from './verb-server.js';
 
 const DENSE = 260_032;
@@ -63,7 +70,7 @@ describe('preset: paper', () => {
   it('pins the procedure of the paper, and draws its lines', async () => {
     const report = await verbs.client.runSearch({
       model: DEMO,
-      preset: 'paper',
+      preset: Preset.PAPER,
       space: { protectedLayers: { layers: [] } },
       budgets: [{ limit: { $case: 'removedShare', value: 0.2 } }],
       texts: texts ?? {},
@@ -79,7 +86,7 @@ describe('preset: paper', () => {
     // At most a sixth of 10,000 at each size, and the refined grid has fewer at some.
     expect(report.predicted).toBeLessThanOrEqual(10_002n);
     expect(report.predicted).toBeGreaterThan(3000n);
-    expect(report).toMatchObject({ verified: 18, stream: false });
+    expect(report).toMatchObject({ verified: 18, compensationFit: CompensationFit.ONE_SHOT });
     expect(report.fitQuality).toMatchObject({ split: 'holdout 7:3' });
     expect(report.controls.map(({ name }) => name)).toEqual(['uniform-paper', 'uniform-best']);
     expect(countDemoParameters(report.winner?.architecture?.layers ?? [])).toBeLessThanOrEqual(0.8 * DENSE);
@@ -93,20 +100,20 @@ describe('preset: paper', () => {
     expect(lift).toBeGreaterThan(0);
   }, 600_000);
 
-  it('is refused beside what it pins, and by any other name', async () => {
+  it('is refused beside what it pins, and no other is known', async () => {
     const asked: DeepPartial<SearchRequest> = {
       model: DEMO,
       budgets: [{ limit: { $case: 'removedShare', value: 0.2 } }],
       texts: texts ?? {},
     };
-    await expect(verbs.client.runSearch({ ...asked, preset: 'paper', rounds: 2 })).rejects.toMatchObject({
+    await expect(verbs.client.runSearch({ ...asked, preset: Preset.PAPER, rounds: 2 })).rejects.toMatchObject({
       reason: 'INVALID_REQUEST',
       violations: [{ field: 'rounds' }],
     });
-    await expect(verbs.client.runSearch({ ...asked, preset: 'paper', space: { rateStep: 0.2 } })).rejects.toMatchObject(
-      { violations: [{ field: 'space.rate_step' }] },
-    );
-    await expect(verbs.client.runSearch({ ...asked, preset: 'quick' })).rejects.toMatchObject({
+    await expect(
+      verbs.client.runSearch({ ...asked, preset: Preset.PAPER, space: { rateStep: 0.2 } }),
+    ).rejects.toMatchObject({ violations: [{ field: 'space.rate_step' }] });
+    await expect(verbs.client.runSearch({ ...asked, preset: 7 as Preset })).rejects.toMatchObject({
       violations: [{ field: 'preset' }],
     });
   });

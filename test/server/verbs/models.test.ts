@@ -1,5 +1,11 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { DimensionKind, type DeepPartial, type Recipe, type ScoreUnitsResponse } from '../../../src/client/index.js';
+import {
+  DimensionKind,
+  Dtype,
+  type DeepPartial,
+  type Recipe,
+  type ScoreUnitsResponse,
+} from '../../../src/client/index.js';
 import { CRITERIA } from '../../support/criteria-reference.js';
 import { CALIBRATION, DEMO, MAGNITUDE, startVerbServer, type VerbServer } from './verb-server.js';
 import { loadFixturePlugin } from '../../support/fixture-plugins.js';
@@ -22,7 +28,7 @@ describe('InspectModel', () => {
       tiedEmbeddings: true,
       // 512 x 64 + 64 and in each of five layers 2 norms of 64, q and o of 64 x 64, k and v of 64 x 32, gate, up and down of 64 x 172
       parameters: 260_032n,
-      dtype: 'F32',
+      dtypes: [Dtype.F32],
       hasTokenizer: true,
       protectedLayers: [],
     });

@@ -1,5 +1,7 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import {
+  Control,
+  Preset,
   BudgetKind,
   type DeepPartial,
   type FrontPoint,
@@ -32,7 +34,7 @@ const search = (
 ): DeepPartial<SearchRequest> =>
   smallSearch({
     objectives,
-    controls: ['uniform-paper', 'uniform-best'],
+    controls: [Control.UNIFORM_PAPER, Control.UNIFORM_BEST],
     pairs: { count: 40, rungs: [{ tokenLimit: 256n }] },
     ...changes,
   });
@@ -108,7 +110,7 @@ describe('Search for perplexity and size', () => {
       objectives: [
         { metric: 'parameters', weight: 1 },
         { metric: 'perplexity', weight: 1e-6 },
-        { metric: 'perplexity', floor },
+        { metric: 'perplexity', limit: floor },
       ],
       count: 1,
     });
@@ -161,7 +163,9 @@ describe('Search under a floor', () => {
   it('reports a winner that meets it as measured, and fits a predictor to both metrics', async () => {
     const free = await verbs.client.runSearch(search([{ metric: 'perplexity' }]));
     const floor = (free.winner?.verifyMetrics['accuracy'] ?? NaN) * 0.98;
-    const report = await verbs.client.runSearch(search([{ metric: 'perplexity' }, { metric: 'accuracy', floor }]));
+    const report = await verbs.client.runSearch(
+      search([{ metric: 'perplexity' }, { metric: 'accuracy', limit: floor }]),
+    );
     expect(report.winner?.verifyMetrics['accuracy']).toBeGreaterThanOrEqual(floor);
     const { study } = await verbs.client.services.studies.getStudy({ studyId: report.studyId });
     const metrics = await Promise.all(
@@ -177,9 +181,9 @@ describe('refusals', () => {
   it('name the field: a strategy for one goal, controls that cannot be made as small, and the paper as a front', async () => {
     const front = [{ metric: 'perplexity' }, { metric: 'parameters' }];
     expect(await fieldsOf(search(front, { strategy: { id: 'bayesian' } }))).toEqual(['strategy.id']);
-    expect(await fieldsOf(search(front, { controls: ['random'] }))).toEqual(['controls[0]']);
+    expect(await fieldsOf(search(front, { controls: [Control.RANDOM] }))).toEqual(['controls[0]']);
     expect(await fieldsOf(search([{ metric: 'parameters' }]))).toEqual(['objectives']);
     const { model = '', texts = {}, budgets = [] } = search(front);
-    expect(await fieldsOf({ model, texts, budgets, objectives: front, preset: 'paper' })).toEqual(['objectives']);
+    expect(await fieldsOf({ model, texts, budgets, objectives: front, preset: Preset.PAPER })).toEqual(['objectives']);
   });
 });

@@ -3,6 +3,7 @@ import { join, resolve } from 'node:path';
 import { expect } from 'vitest';
 import {
   CallError,
+  Control,
   createClient,
   packUnits,
   type Calibration,
@@ -127,7 +128,7 @@ export function smallSearch(changes: DeepPartial<SearchRequest> = {}): DeepParti
     strategy: { id: 'random' },
     rounds: 1,
     // Those that the study does not pay for twice.
-    controls: ['uniform-paper', 'uniform-best', 'global-threshold', 'calibration-error'],
+    controls: [Control.UNIFORM_PAPER, Control.UNIFORM_BEST, Control.GLOBAL_THRESHOLD, Control.CALIBRATION_ERROR],
     seed: 3n,
     ...changes,
   };

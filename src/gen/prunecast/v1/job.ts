@@ -265,8 +265,8 @@ export interface JobProgress {
   unit: string;
   /** Since the start of this activity. */
   elapsedSeconds: number;
-  /** To the end of this activity, estimated from its pace; negative when unknown. */
-  remainingSeconds: number;
+  /** To the end of this activity, estimated from its pace; unset if it is unknown. */
+  remainingSeconds?: number | undefined;
 }
 
 /** How a job ended. */
@@ -1272,7 +1272,7 @@ export const JobPaused: MessageFns<JobPaused> = {
 };
 
 function createBaseJobProgress(): JobProgress {
-  return { activity: "", done: 0n, total: 0n, unit: "", elapsedSeconds: 0, remainingSeconds: 0 };
+  return { activity: "", done: 0n, total: 0n, unit: "", elapsedSeconds: 0, remainingSeconds: undefined };
 }
 
 export const JobProgress: MessageFns<JobProgress> = {
@@ -1298,7 +1298,7 @@ export const JobProgress: MessageFns<JobProgress> = {
     if (message.elapsedSeconds !== 0) {
       writer.uint32(41).double(message.elapsedSeconds);
     }
-    if (message.remainingSeconds !== 0) {
+    if (message.remainingSeconds !== undefined) {
       writer.uint32(49).double(message.remainingSeconds);
     }
     return writer;
@@ -1392,7 +1392,7 @@ export const JobProgress: MessageFns<JobProgress> = {
         ? globalThis.Number(object.remainingSeconds)
         : isSet(object.remaining_seconds)
         ? globalThis.Number(object.remaining_seconds)
-        : 0,
+        : undefined,
     };
   },
 
@@ -1413,7 +1413,7 @@ export const JobProgress: MessageFns<JobProgress> = {
     if (message.elapsedSeconds !== 0) {
       obj.elapsedSeconds = floatToJson(message.elapsedSeconds);
     }
-    if (message.remainingSeconds !== 0) {
+    if (message.remainingSeconds !== undefined) {
       obj.remainingSeconds = floatToJson(message.remainingSeconds);
     }
     return obj;
@@ -1429,7 +1429,7 @@ export const JobProgress: MessageFns<JobProgress> = {
     message.total = (object.total !== undefined && object.total !== null) ? BigInt(object.total) : 0n;
     message.unit = object.unit ?? "";
     message.elapsedSeconds = object.elapsedSeconds ?? 0;
-    message.remainingSeconds = object.remainingSeconds ?? 0;
+    message.remainingSeconds = object.remainingSeconds ?? undefined;
     return message;
   },
 };

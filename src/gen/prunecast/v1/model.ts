@@ -23,6 +23,56 @@ export const protobufPackage = "prunecast.v1";
 
 export const protobufFileName = "prunecast/v1/model.proto";
 
+/** How a tensor's numbers are stored. */
+export const Dtype = { UNSPECIFIED: 0, F32: 1, F16: 2, BF16: 3, UNRECOGNIZED: -1 } as const;
+
+export type Dtype = typeof Dtype[keyof typeof Dtype];
+
+export namespace Dtype {
+  export type UNSPECIFIED = typeof Dtype.UNSPECIFIED;
+  export type F32 = typeof Dtype.F32;
+  export type F16 = typeof Dtype.F16;
+  export type BF16 = typeof Dtype.BF16;
+  export type UNRECOGNIZED = typeof Dtype.UNRECOGNIZED;
+}
+
+export function dtypeFromJSON(object: any): Dtype {
+  switch (object) {
+    case 0:
+    case "DTYPE_UNSPECIFIED":
+      return Dtype.UNSPECIFIED;
+    case 1:
+    case "DTYPE_F32":
+      return Dtype.F32;
+    case 2:
+    case "DTYPE_F16":
+      return Dtype.F16;
+    case 3:
+    case "DTYPE_BF16":
+      return Dtype.BF16;
+    case -1:
+    case "UNRECOGNIZED":
+    default:
+      return Dtype.UNRECOGNIZED;
+  }
+}
+
+export function dtypeToJSON(object: Dtype): string {
+  switch (object) {
+    case Dtype.UNSPECIFIED:
+      return "DTYPE_UNSPECIFIED";
+    case Dtype.F32:
+      return "DTYPE_F32";
+    case Dtype.F16:
+      return "DTYPE_F16";
+    case Dtype.BF16:
+      return "DTYPE_BF16";
+    case Dtype.UNRECOGNIZED:
+    default:
+      return "UNRECOGNIZED";
+  }
+}
+
 export interface InspectModelRequest {
   /**
    * A checkpoint folder, relative to a model root.
@@ -49,8 +99,8 @@ export interface InspectModelResponse {
     | undefined;
   /** Tied tensors once, biases included. */
   parameters: bigint;
-  /** Of the files: F32, F16, BF16. */
-  dtype: string;
+  /** Those of the tensors in the files, each once. */
+  dtypes: Dtype[];
   weightBytes: bigint;
   /** The prunable dimensions in the order of an encoding. */
   dimensions: Dimension[];
@@ -200,7 +250,7 @@ function createBaseInspectModelResponse(): InspectModelResponse {
     tiedEmbeddings: false,
     architecture: undefined,
     parameters: 0n,
-    dtype: "",
+    dtypes: [],
     weightBytes: 0n,
     dimensions: [],
     protectedLayers: [],
@@ -242,8 +292,12 @@ export const InspectModelResponse: MessageFns<InspectModelResponse> = {
       }
       writer.uint32(72).int64(message.parameters);
     }
-    if (message.dtype !== "") {
-      writer.uint32(82).string(message.dtype);
+    if (message.dtypes.length !== 0) {
+      writer.uint32(138).fork();
+      for (const v of message.dtypes) {
+        writer.int32(v);
+      }
+      writer.join();
     }
     if (message.weightBytes !== 0n) {
       if (BigInt.asIntN(64, message.weightBytes) !== message.weightBytes) {
@@ -358,13 +412,23 @@ export const InspectModelResponse: MessageFns<InspectModelResponse> = {
             message.parameters = reader.int64() as bigint;
             continue;
           }
-          case 10: {
-            if (tag !== 82) {
-              break;
+          case 17: {
+            if (tag === 136) {
+              message.dtypes.push(reader.int32() as any);
+
+              continue;
             }
 
-            message.dtype = reader.string();
-            continue;
+            if (tag === 138) {
+              const end2 = reader.uint32() + reader.pos;
+              while (reader.pos < end2) {
+                message.dtypes.push(reader.int32() as any);
+              }
+
+              continue;
+            }
+
+            break;
           }
           case 11: {
             if (tag !== 88) {
@@ -459,7 +523,9 @@ export const InspectModelResponse: MessageFns<InspectModelResponse> = {
         : false,
       architecture: isSet(object.architecture) ? Architecture.fromJSON(object.architecture) : undefined,
       parameters: isSet(object.parameters) ? BigInt(object.parameters) : 0n,
-      dtype: isSet(object.dtype) ? globalThis.String(object.dtype) : "",
+      dtypes: globalThis.Array.isArray(object?.dtypes)
+        ? object.dtypes.map((e: any) => dtypeFromJSON(e))
+        : [],
       weightBytes: isSet(object.weightBytes)
         ? BigInt(object.weightBytes)
         : isSet(object.weight_bytes)
@@ -516,8 +582,8 @@ export const InspectModelResponse: MessageFns<InspectModelResponse> = {
     if (message.parameters !== 0n) {
       obj.parameters = message.parameters.toString();
     }
-    if (message.dtype !== "") {
-      obj.dtype = message.dtype;
+    if (message.dtypes?.length) {
+      obj.dtypes = message.dtypes.map((e) => dtypeToJSON(e));
     }
     if (message.weightBytes !== 0n) {
       obj.weightBytes = message.weightBytes.toString();
@@ -558,7 +624,7 @@ export const InspectModelResponse: MessageFns<InspectModelResponse> = {
     message.parameters = (object.parameters !== undefined && object.parameters !== null)
       ? BigInt(object.parameters)
       : 0n;
-    message.dtype = object.dtype ?? "";
+    message.dtypes = object.dtypes?.map((e) => e) || [];
     message.weightBytes = (object.weightBytes !== undefined && object.weightBytes !== null)
       ? BigInt(object.weightBytes)
       : 0n;

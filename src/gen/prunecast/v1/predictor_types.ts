@@ -60,6 +60,89 @@ export function predictorFeaturesToJSON(object: PredictorFeatures): string {
   }
 }
 
+/** Why a range moved, or stayed. */
+export const RangeReason = {
+  UNSPECIFIED: 0,
+  /** IMPORTANT - Important: it keeps the lower half of its rates. */
+  IMPORTANT: 1,
+  /** MIDDLE - Neither important nor unimportant: it stays. */
+  MIDDLE: 2,
+  /** UNIMPORTANT - Unimportant, and the effect of its rate is flat: it goes to the flat range. */
+  UNIMPORTANT: 3,
+  /** STEEP - Unimportant, but the effect of its rate is steep: it stays. */
+  STEEP: 4,
+  /** FIXED - It has one count only: it stays. */
+  FIXED: 5,
+  /** EDITED - The caller of ResumeJob chose it. */
+  EDITED: 6,
+  UNRECOGNIZED: -1,
+} as const;
+
+export type RangeReason = typeof RangeReason[keyof typeof RangeReason];
+
+export namespace RangeReason {
+  export type UNSPECIFIED = typeof RangeReason.UNSPECIFIED;
+  export type IMPORTANT = typeof RangeReason.IMPORTANT;
+  export type MIDDLE = typeof RangeReason.MIDDLE;
+  export type UNIMPORTANT = typeof RangeReason.UNIMPORTANT;
+  export type STEEP = typeof RangeReason.STEEP;
+  export type FIXED = typeof RangeReason.FIXED;
+  export type EDITED = typeof RangeReason.EDITED;
+  export type UNRECOGNIZED = typeof RangeReason.UNRECOGNIZED;
+}
+
+export function rangeReasonFromJSON(object: any): RangeReason {
+  switch (object) {
+    case 0:
+    case "RANGE_REASON_UNSPECIFIED":
+      return RangeReason.UNSPECIFIED;
+    case 1:
+    case "RANGE_REASON_IMPORTANT":
+      return RangeReason.IMPORTANT;
+    case 2:
+    case "RANGE_REASON_MIDDLE":
+      return RangeReason.MIDDLE;
+    case 3:
+    case "RANGE_REASON_UNIMPORTANT":
+      return RangeReason.UNIMPORTANT;
+    case 4:
+    case "RANGE_REASON_STEEP":
+      return RangeReason.STEEP;
+    case 5:
+    case "RANGE_REASON_FIXED":
+      return RangeReason.FIXED;
+    case 6:
+    case "RANGE_REASON_EDITED":
+      return RangeReason.EDITED;
+    case -1:
+    case "UNRECOGNIZED":
+    default:
+      return RangeReason.UNRECOGNIZED;
+  }
+}
+
+export function rangeReasonToJSON(object: RangeReason): string {
+  switch (object) {
+    case RangeReason.UNSPECIFIED:
+      return "RANGE_REASON_UNSPECIFIED";
+    case RangeReason.IMPORTANT:
+      return "RANGE_REASON_IMPORTANT";
+    case RangeReason.MIDDLE:
+      return "RANGE_REASON_MIDDLE";
+    case RangeReason.UNIMPORTANT:
+      return "RANGE_REASON_UNIMPORTANT";
+    case RangeReason.STEEP:
+      return "RANGE_REASON_STEEP";
+    case RangeReason.FIXED:
+      return "RANGE_REASON_FIXED";
+    case RangeReason.EDITED:
+      return "RANGE_REASON_EDITED";
+    case RangeReason.UNRECOGNIZED:
+    default:
+      return "UNRECOGNIZED";
+  }
+}
+
 /** A fitted predictor. */
 export interface Predictor {
   id: string;
@@ -174,8 +257,7 @@ export interface RangeProposal {
   newMaxRate: number;
   /** Rise of the hold-out error when the dimension is permuted, over the parameters between the ends of its range. */
   importance: number;
-  /** "important: keeps the lower half", "unimportant and flat: goes to 0.2-0.7", "stays". */
-  reason: string;
+  reason: RangeReason;
 }
 
 function createBasePredictor(): Predictor {
@@ -1329,7 +1411,7 @@ export const FitQuality: MessageFns<FitQuality> = {
 };
 
 function createBaseRangeProposal(): RangeProposal {
-  return { dimension: "", oldMinRate: 0, oldMaxRate: 0, newMinRate: 0, newMaxRate: 0, importance: 0, reason: "" };
+  return { dimension: "", oldMinRate: 0, oldMaxRate: 0, newMinRate: 0, newMaxRate: 0, importance: 0, reason: 0 };
 }
 
 export const RangeProposal: MessageFns<RangeProposal> = {
@@ -1352,8 +1434,8 @@ export const RangeProposal: MessageFns<RangeProposal> = {
     if (message.importance !== 0) {
       writer.uint32(49).double(message.importance);
     }
-    if (message.reason !== "") {
-      writer.uint32(58).string(message.reason);
+    if (message.reason !== 0) {
+      writer.uint32(64).int32(message.reason);
     }
     return writer;
   },
@@ -1419,12 +1501,12 @@ export const RangeProposal: MessageFns<RangeProposal> = {
             message.importance = reader.double();
             continue;
           }
-          case 7: {
-            if (tag !== 58) {
+          case 8: {
+            if (tag !== 64) {
               break;
             }
 
-            message.reason = reader.string();
+            message.reason = reader.int32() as any;
             continue;
           }
         }
@@ -1463,7 +1545,7 @@ export const RangeProposal: MessageFns<RangeProposal> = {
         ? globalThis.Number(object.new_max_rate)
         : 0,
       importance: isSet(object.importance) ? globalThis.Number(object.importance) : 0,
-      reason: isSet(object.reason) ? globalThis.String(object.reason) : "",
+      reason: isSet(object.reason) ? rangeReasonFromJSON(object.reason) : 0,
     };
   },
 
@@ -1487,8 +1569,8 @@ export const RangeProposal: MessageFns<RangeProposal> = {
     if (message.importance !== 0) {
       obj.importance = floatToJson(message.importance);
     }
-    if (message.reason !== "") {
-      obj.reason = message.reason;
+    if (message.reason !== 0) {
+      obj.reason = rangeReasonToJSON(message.reason);
     }
     return obj;
   },
@@ -1504,7 +1586,7 @@ export const RangeProposal: MessageFns<RangeProposal> = {
     message.newMinRate = object.newMinRate ?? 0;
     message.newMaxRate = object.newMaxRate ?? 0;
     message.importance = object.importance ?? 0;
-    message.reason = object.reason ?? "";
+    message.reason = object.reason ?? 0;
     return message;
   },
 };

@@ -39,61 +39,61 @@ import {
 import { JobEvent } from "./job.js";
 import { PredictorFeatures, predictorFeaturesFromJSON, predictorFeaturesToJSON } from "./predictor_types.js";
 import { MetricPrediction, Objective } from "./study.js";
-import { StudyPhase, studyPhaseFromJSON, studyPhaseToJSON } from "./study_types.js";
+import {
+  CompensationFit,
+  compensationFitFromJSON,
+  compensationFitToJSON,
+  Control,
+  controlFromJSON,
+  controlToJSON,
+  StudyPhase,
+  studyPhaseFromJSON,
+  studyPhaseToJSON,
+} from "./study_types.js";
 
 export const protobufPackage = "prunecast.v1";
 
 export const protobufFileName = "prunecast/v1/pruning.proto";
 
-/** How the finalists, the controls and the output are mended. */
-export const Finish = {
-  /**
-   * UNSPECIFIED - The default: on the stream where the recipe's compensation has that, the calibration text holds at least 20 tokens a
-   * channel, and the verify windows prefer it; else as the recipe says.
-   */
+/** A procedure with settings of its own. */
+export const Preset = {
+  /** UNSPECIFIED - The default: the request's own settings. */
   UNSPECIFIED: 0,
-  ONE_SHOT: 1,
-  /** STREAM - By least squares on the pruned model's own stream. */
-  STREAM: 2,
+  /** PAPER - The procedure of "Pruning Large Language Models via Accuracy Predictor" (arXiv 2309.09507). */
+  PAPER: 1,
   UNRECOGNIZED: -1,
 } as const;
 
-export type Finish = typeof Finish[keyof typeof Finish];
+export type Preset = typeof Preset[keyof typeof Preset];
 
-export namespace Finish {
-  export type UNSPECIFIED = typeof Finish.UNSPECIFIED;
-  export type ONE_SHOT = typeof Finish.ONE_SHOT;
-  export type STREAM = typeof Finish.STREAM;
-  export type UNRECOGNIZED = typeof Finish.UNRECOGNIZED;
+export namespace Preset {
+  export type UNSPECIFIED = typeof Preset.UNSPECIFIED;
+  export type PAPER = typeof Preset.PAPER;
+  export type UNRECOGNIZED = typeof Preset.UNRECOGNIZED;
 }
 
-export function finishFromJSON(object: any): Finish {
+export function presetFromJSON(object: any): Preset {
   switch (object) {
     case 0:
-    case "FINISH_UNSPECIFIED":
-      return Finish.UNSPECIFIED;
+    case "PRESET_UNSPECIFIED":
+      return Preset.UNSPECIFIED;
     case 1:
-    case "FINISH_ONE_SHOT":
-      return Finish.ONE_SHOT;
-    case 2:
-    case "FINISH_STREAM":
-      return Finish.STREAM;
+    case "PRESET_PAPER":
+      return Preset.PAPER;
     case -1:
     case "UNRECOGNIZED":
     default:
-      return Finish.UNRECOGNIZED;
+      return Preset.UNRECOGNIZED;
   }
 }
 
-export function finishToJSON(object: Finish): string {
+export function presetToJSON(object: Preset): string {
   switch (object) {
-    case Finish.UNSPECIFIED:
-      return "FINISH_UNSPECIFIED";
-    case Finish.ONE_SHOT:
-      return "FINISH_ONE_SHOT";
-    case Finish.STREAM:
-      return "FINISH_STREAM";
-    case Finish.UNRECOGNIZED:
+    case Preset.UNSPECIFIED:
+      return "PRESET_UNSPECIFIED";
+    case Preset.PAPER:
+      return "PRESET_PAPER";
+    case Preset.UNRECOGNIZED:
     default:
       return "UNRECOGNIZED";
   }
@@ -379,20 +379,15 @@ export interface SearchRequest {
   rounds?:
     | number
     | undefined;
+  /** A procedure that sets other fields of the request. Those that it sets are refused beside it. */
+  preset: Preset;
+  /** How the finalists, the controls and the output are compensated. */
+  compensationFit: CompensationFit;
   /**
-   * `paper` pins the paper's procedure; empty: the request's own settings.
-   * At most 128 characters.
+   * What the winner is compared with. Default: all.
+   * At most 16 entries.
    */
-  preset: string;
-  /** How finalists, controls and output are mended. */
-  finish: Finish;
-  /**
-   * What the winner is compared with: `uniform-paper`, `uniform-best`, `global-threshold`, `calibration-error`, `random`, and
-   * `paper-recipe/uniform-paper` and `paper-recipe/uniform-best`, in the paper's recipe. `random` costs as many labels as the
-   * search itself. Default: all.
-   * At most 16 entries, each at most 128 characters.
-   */
-  controls: string[];
+  controls: Control[];
   /** What the predictor sees of an architecture. Default: the rates. */
   features: PredictorFeatures;
 }
@@ -523,8 +518,10 @@ export interface Plan {
   /** Tokens to be run. */
   tokens: bigint;
   peakMemoryBytes: bigint;
-  /** Estimated from this server's own pace; negative when unknown. */
-  seconds: number;
+  /** Estimated from the pace of this server so far; unset if it is unknown. */
+  estimatedSeconds?:
+    | number
+    | undefined;
   /** Least and most of each budget's number in the space. */
   feasible: FeasibleRange[];
   /** What will load the output. */
@@ -2014,8 +2011,8 @@ function createBaseSearchRequest(): SearchRequest {
     seed: undefined,
     pauseBefore: [],
     rounds: undefined,
-    preset: "",
-    finish: 0,
+    preset: 0,
+    compensationFit: 0,
     controls: [],
     features: 0,
   };
@@ -2099,14 +2096,18 @@ export const SearchRequest: MessageFns<SearchRequest> = {
     if (message.rounds !== undefined) {
       writer.uint32(176).int32(message.rounds);
     }
-    if (message.preset !== "") {
-      writer.uint32(186).string(message.preset);
+    if (message.preset !== 0) {
+      writer.uint32(248).int32(message.preset);
     }
-    if (message.finish !== 0) {
-      writer.uint32(192).int32(message.finish);
+    if (message.compensationFit !== 0) {
+      writer.uint32(192).int32(message.compensationFit);
     }
-    for (const v of message.controls) {
-      writer.uint32(210).string(v!);
+    if (message.controls.length !== 0) {
+      writer.uint32(258).fork();
+      for (const v of message.controls) {
+        writer.int32(v);
+      }
+      writer.join();
     }
     if (message.features !== 0) {
       writer.uint32(240).int32(message.features);
@@ -2313,12 +2314,12 @@ export const SearchRequest: MessageFns<SearchRequest> = {
             message.rounds = reader.int32();
             continue;
           }
-          case 23: {
-            if (tag !== 186) {
+          case 31: {
+            if (tag !== 248) {
               break;
             }
 
-            message.preset = reader.string();
+            message.preset = reader.int32() as any;
             continue;
           }
           case 24: {
@@ -2326,16 +2327,26 @@ export const SearchRequest: MessageFns<SearchRequest> = {
               break;
             }
 
-            message.finish = reader.int32() as any;
+            message.compensationFit = reader.int32() as any;
             continue;
           }
-          case 26: {
-            if (tag !== 210) {
-              break;
+          case 32: {
+            if (tag === 256) {
+              message.controls.push(reader.int32() as any);
+
+              continue;
             }
 
-            message.controls.push(reader.string());
-            continue;
+            if (tag === 258) {
+              const end2 = reader.uint32() + reader.pos;
+              while (reader.pos < end2) {
+                message.controls.push(reader.int32() as any);
+              }
+
+              continue;
+            }
+
+            break;
           }
           case 30: {
             if (tag !== 240) {
@@ -2391,9 +2402,15 @@ export const SearchRequest: MessageFns<SearchRequest> = {
         ? object.pause_before.map((e: any) => studyPhaseFromJSON(e))
         : [],
       rounds: isSet(object.rounds) ? globalThis.Number(object.rounds) : undefined,
-      preset: isSet(object.preset) ? globalThis.String(object.preset) : "",
-      finish: isSet(object.finish) ? finishFromJSON(object.finish) : 0,
-      controls: globalThis.Array.isArray(object?.controls) ? object.controls.map((e: any) => globalThis.String(e)) : [],
+      preset: isSet(object.preset) ? presetFromJSON(object.preset) : 0,
+      compensationFit: isSet(object.compensationFit)
+        ? compensationFitFromJSON(object.compensationFit)
+        : isSet(object.compensation_fit)
+        ? compensationFitFromJSON(object.compensation_fit)
+        : 0,
+      controls: globalThis.Array.isArray(object?.controls)
+        ? object.controls.map((e: any) => controlFromJSON(e))
+        : [],
       features: isSet(object.features) ? predictorFeaturesFromJSON(object.features) : 0,
     };
   },
@@ -2466,14 +2483,14 @@ export const SearchRequest: MessageFns<SearchRequest> = {
     if (message.rounds !== undefined) {
       obj.rounds = Math.round(message.rounds);
     }
-    if (message.preset !== "") {
-      obj.preset = message.preset;
+    if (message.preset !== 0) {
+      obj.preset = presetToJSON(message.preset);
     }
-    if (message.finish !== 0) {
-      obj.finish = finishToJSON(message.finish);
+    if (message.compensationFit !== 0) {
+      obj.compensationFit = compensationFitToJSON(message.compensationFit);
     }
     if (message.controls?.length) {
-      obj.controls = message.controls;
+      obj.controls = message.controls.map((e) => controlToJSON(e));
     }
     if (message.features !== 0) {
       obj.features = predictorFeaturesToJSON(message.features);
@@ -2532,8 +2549,8 @@ export const SearchRequest: MessageFns<SearchRequest> = {
     message.seed = (object.seed !== undefined && object.seed !== null) ? BigInt(object.seed) : undefined;
     message.pauseBefore = object.pauseBefore?.map((e) => e) || [];
     message.rounds = object.rounds ?? undefined;
-    message.preset = object.preset ?? "";
-    message.finish = object.finish ?? 0;
+    message.preset = object.preset ?? 0;
+    message.compensationFit = object.compensationFit ?? 0;
     message.controls = object.controls?.map((e) => e) || [];
     message.features = object.features ?? 0;
     return message;
@@ -3272,7 +3289,7 @@ function createBasePlan(): Plan {
     trials: 0n,
     tokens: 0n,
     peakMemoryBytes: 0n,
-    seconds: 0,
+    estimatedSeconds: undefined,
     feasible: [],
     loadsIn: [],
     architectures: [],
@@ -3300,8 +3317,8 @@ export const Plan: MessageFns<Plan> = {
       }
       writer.uint32(24).int64(message.peakMemoryBytes);
     }
-    if (message.seconds !== 0) {
-      writer.uint32(33).double(message.seconds);
+    if (message.estimatedSeconds !== undefined) {
+      writer.uint32(33).double(message.estimatedSeconds);
     }
     for (const v of message.feasible) {
       FeasibleRange.encode(v!, writer.uint32(42).fork()).join();
@@ -3360,7 +3377,7 @@ export const Plan: MessageFns<Plan> = {
               break;
             }
 
-            message.seconds = reader.double();
+            message.estimatedSeconds = reader.double();
             continue;
           }
           case 5: {
@@ -3416,7 +3433,11 @@ export const Plan: MessageFns<Plan> = {
         : isSet(object.peak_memory_bytes)
         ? BigInt(object.peak_memory_bytes)
         : 0n,
-      seconds: isSet(object.seconds) ? globalThis.Number(object.seconds) : 0,
+      estimatedSeconds: isSet(object.estimatedSeconds)
+        ? globalThis.Number(object.estimatedSeconds)
+        : isSet(object.estimated_seconds)
+        ? globalThis.Number(object.estimated_seconds)
+        : undefined,
       feasible: globalThis.Array.isArray(object?.feasible)
         ? object.feasible.map((e: any) => FeasibleRange.fromJSON(e))
         : [],
@@ -3428,9 +3449,7 @@ export const Plan: MessageFns<Plan> = {
       architectures: globalThis.Array.isArray(object?.architectures)
         ? object.architectures.map((e: any) => Architecture.fromJSON(e))
         : [],
-      costs: globalThis.Array.isArray(object?.costs)
-        ? object.costs.map((e: any) => Cost.fromJSON(e))
-        : [],
+      costs: globalThis.Array.isArray(object?.costs) ? object.costs.map((e: any) => Cost.fromJSON(e)) : [],
     };
   },
 
@@ -3445,8 +3464,8 @@ export const Plan: MessageFns<Plan> = {
     if (message.peakMemoryBytes !== 0n) {
       obj.peakMemoryBytes = message.peakMemoryBytes.toString();
     }
-    if (message.seconds !== 0) {
-      obj.seconds = floatToJson(message.seconds);
+    if (message.estimatedSeconds !== undefined) {
+      obj.estimatedSeconds = floatToJson(message.estimatedSeconds);
     }
     if (message.feasible?.length) {
       obj.feasible = message.feasible.map((e) => FeasibleRange.toJSON(e));
@@ -3473,7 +3492,7 @@ export const Plan: MessageFns<Plan> = {
     message.peakMemoryBytes = (object.peakMemoryBytes !== undefined && object.peakMemoryBytes !== null)
       ? BigInt(object.peakMemoryBytes)
       : 0n;
-    message.seconds = object.seconds ?? 0;
+    message.estimatedSeconds = object.estimatedSeconds ?? undefined;
     message.feasible = object.feasible?.map((e) => FeasibleRange.fromPartial(e)) || [];
     message.loadsIn = object.loadsIn?.map((e) => e) || [];
     message.architectures = object.architectures?.map((e) => Architecture.fromPartial(e)) || [];

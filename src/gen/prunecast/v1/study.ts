@@ -130,7 +130,7 @@ export interface QueryAnswer_MetricsEntry {
 }
 
 /**
- * What a search should improve. Several without weight and floor make a front, whose knee is the winner. With a cost among
+ * What a search should improve. Several without weight and limit make a front, whose knee is the winner. With a cost among
  * them architectures may lie anywhere below the budgets, and controls are given what the winner costs.
  */
 export interface Objective {
@@ -149,11 +149,11 @@ export interface Objective {
     | number
     | undefined;
   /**
-   * A value that the metric must come to at least (at most, where lower is better), as predicted and then as measured; unset
-   * for none. An objective with a floor and no weight only limits, unless there is no other.
+   * A limit on the metric, as predicted and then as measured: at least this value if higher is better, at most if lower is
+   * better. Unset: no limit. An objective with a limit and no weight only limits, unless there is no other.
    * Allowed: above 0, at most 1e15.
    */
-  floor?: number | undefined;
+  limit?: number | undefined;
 }
 
 /** A metric as a predictor sees it, in the metric's own unit. */
@@ -1344,7 +1344,7 @@ export const QueryAnswer_MetricsEntry: MessageFns<QueryAnswer_MetricsEntry> = {
 };
 
 function createBaseObjective(): Objective {
-  return { metric: "", weight: undefined, floor: undefined };
+  return { metric: "", weight: undefined, limit: undefined };
 }
 
 export const Objective: MessageFns<Objective> = {
@@ -1355,8 +1355,8 @@ export const Objective: MessageFns<Objective> = {
     if (message.weight !== undefined) {
       writer.uint32(17).double(message.weight);
     }
-    if (message.floor !== undefined) {
-      writer.uint32(25).double(message.floor);
+    if (message.limit !== undefined) {
+      writer.uint32(25).double(message.limit);
     }
     return writer;
   },
@@ -1395,7 +1395,7 @@ export const Objective: MessageFns<Objective> = {
               break;
             }
 
-            message.floor = reader.double();
+            message.limit = reader.double();
             continue;
           }
         }
@@ -1414,7 +1414,7 @@ export const Objective: MessageFns<Objective> = {
     return {
       metric: isSet(object.metric) ? globalThis.String(object.metric) : "",
       weight: isSet(object.weight) ? globalThis.Number(object.weight) : undefined,
-      floor: isSet(object.floor) ? globalThis.Number(object.floor) : undefined,
+      limit: isSet(object.limit) ? globalThis.Number(object.limit) : undefined,
     };
   },
 
@@ -1426,8 +1426,8 @@ export const Objective: MessageFns<Objective> = {
     if (message.weight !== undefined) {
       obj.weight = floatToJson(message.weight);
     }
-    if (message.floor !== undefined) {
-      obj.floor = floatToJson(message.floor);
+    if (message.limit !== undefined) {
+      obj.limit = floatToJson(message.limit);
     }
     return obj;
   },
@@ -1439,7 +1439,7 @@ export const Objective: MessageFns<Objective> = {
     const message = createBaseObjective();
     message.metric = object.metric ?? "";
     message.weight = object.weight ?? undefined;
-    message.floor = object.floor ?? undefined;
+    message.limit = object.limit ?? undefined;
     return message;
   },
 };

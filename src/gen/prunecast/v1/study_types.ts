@@ -250,6 +250,155 @@ export function textPartToJSON(object: TextPart): string {
   }
 }
 
+/** When a compensation with two ways to fit is fitted how. */
+export const CompensationFit = {
+  /**
+   * UNSPECIFIED - The default: STREAM if the recipe's compensation supports it, the calibration text has at least 20 tokens per FFN channel,
+   * and it is better on the verify windows; otherwise ONE_SHOT.
+   */
+  UNSPECIFIED: 0,
+  /** ONE_SHOT - On the activations of the unpruned model, once for all architectures. */
+  ONE_SHOT: 1,
+  /** STREAM - By least squares on the activations of the pruned model, layer by layer, anew for each architecture. */
+  STREAM: 2,
+  UNRECOGNIZED: -1,
+} as const;
+
+export type CompensationFit = typeof CompensationFit[keyof typeof CompensationFit];
+
+export namespace CompensationFit {
+  export type UNSPECIFIED = typeof CompensationFit.UNSPECIFIED;
+  export type ONE_SHOT = typeof CompensationFit.ONE_SHOT;
+  export type STREAM = typeof CompensationFit.STREAM;
+  export type UNRECOGNIZED = typeof CompensationFit.UNRECOGNIZED;
+}
+
+export function compensationFitFromJSON(object: any): CompensationFit {
+  switch (object) {
+    case 0:
+    case "COMPENSATION_FIT_UNSPECIFIED":
+      return CompensationFit.UNSPECIFIED;
+    case 1:
+    case "COMPENSATION_FIT_ONE_SHOT":
+      return CompensationFit.ONE_SHOT;
+    case 2:
+    case "COMPENSATION_FIT_STREAM":
+      return CompensationFit.STREAM;
+    case -1:
+    case "UNRECOGNIZED":
+    default:
+      return CompensationFit.UNRECOGNIZED;
+  }
+}
+
+export function compensationFitToJSON(object: CompensationFit): string {
+  switch (object) {
+    case CompensationFit.UNSPECIFIED:
+      return "COMPENSATION_FIT_UNSPECIFIED";
+    case CompensationFit.ONE_SHOT:
+      return "COMPENSATION_FIT_ONE_SHOT";
+    case CompensationFit.STREAM:
+      return "COMPENSATION_FIT_STREAM";
+    case CompensationFit.UNRECOGNIZED:
+    default:
+      return "UNRECOGNIZED";
+  }
+}
+
+/**
+ * What a winner is compared with. Reports and trials name a control in small letters with dashes: `uniform-paper`, and
+ * `paper-recipe/uniform-paper` for one in the paper's recipe.
+ */
+export const Control = {
+  UNSPECIFIED: 0,
+  /** UNIFORM_PAPER - One rate everywhere: the lowest that meets the budgets. */
+  UNIFORM_PAPER: 1,
+  /** UNIFORM_BEST - One count of key-value heads and one of FFN channels everywhere: the best such pair on the verify windows. */
+  UNIFORM_BEST: 2,
+  /** GLOBAL_THRESHOLD - One threshold for the standardized scores of all units. */
+  GLOBAL_THRESHOLD: 3,
+  /** CALIBRATION_ERROR - The smallest sum of calibration errors. */
+  CALIBRATION_ERROR: 4,
+  /** RANDOM - The best of as many random architectures as the study evaluates. Costs as many labels as the search itself. */
+  RANDOM: 5,
+  /** PAPER_RECIPE_UNIFORM_PAPER - UNIFORM_PAPER in the paper's recipe: first-order Taylor scores, no compensation. */
+  PAPER_RECIPE_UNIFORM_PAPER: 6,
+  /** PAPER_RECIPE_UNIFORM_BEST - UNIFORM_BEST in the paper's recipe. */
+  PAPER_RECIPE_UNIFORM_BEST: 7,
+  UNRECOGNIZED: -1,
+} as const;
+
+export type Control = typeof Control[keyof typeof Control];
+
+export namespace Control {
+  export type UNSPECIFIED = typeof Control.UNSPECIFIED;
+  export type UNIFORM_PAPER = typeof Control.UNIFORM_PAPER;
+  export type UNIFORM_BEST = typeof Control.UNIFORM_BEST;
+  export type GLOBAL_THRESHOLD = typeof Control.GLOBAL_THRESHOLD;
+  export type CALIBRATION_ERROR = typeof Control.CALIBRATION_ERROR;
+  export type RANDOM = typeof Control.RANDOM;
+  export type PAPER_RECIPE_UNIFORM_PAPER = typeof Control.PAPER_RECIPE_UNIFORM_PAPER;
+  export type PAPER_RECIPE_UNIFORM_BEST = typeof Control.PAPER_RECIPE_UNIFORM_BEST;
+  export type UNRECOGNIZED = typeof Control.UNRECOGNIZED;
+}
+
+export function controlFromJSON(object: any): Control {
+  switch (object) {
+    case 0:
+    case "CONTROL_UNSPECIFIED":
+      return Control.UNSPECIFIED;
+    case 1:
+    case "CONTROL_UNIFORM_PAPER":
+      return Control.UNIFORM_PAPER;
+    case 2:
+    case "CONTROL_UNIFORM_BEST":
+      return Control.UNIFORM_BEST;
+    case 3:
+    case "CONTROL_GLOBAL_THRESHOLD":
+      return Control.GLOBAL_THRESHOLD;
+    case 4:
+    case "CONTROL_CALIBRATION_ERROR":
+      return Control.CALIBRATION_ERROR;
+    case 5:
+    case "CONTROL_RANDOM":
+      return Control.RANDOM;
+    case 6:
+    case "CONTROL_PAPER_RECIPE_UNIFORM_PAPER":
+      return Control.PAPER_RECIPE_UNIFORM_PAPER;
+    case 7:
+    case "CONTROL_PAPER_RECIPE_UNIFORM_BEST":
+      return Control.PAPER_RECIPE_UNIFORM_BEST;
+    case -1:
+    case "UNRECOGNIZED":
+    default:
+      return Control.UNRECOGNIZED;
+  }
+}
+
+export function controlToJSON(object: Control): string {
+  switch (object) {
+    case Control.UNSPECIFIED:
+      return "CONTROL_UNSPECIFIED";
+    case Control.UNIFORM_PAPER:
+      return "CONTROL_UNIFORM_PAPER";
+    case Control.UNIFORM_BEST:
+      return "CONTROL_UNIFORM_BEST";
+    case Control.GLOBAL_THRESHOLD:
+      return "CONTROL_GLOBAL_THRESHOLD";
+    case Control.CALIBRATION_ERROR:
+      return "CONTROL_CALIBRATION_ERROR";
+    case Control.RANDOM:
+      return "CONTROL_RANDOM";
+    case Control.PAPER_RECIPE_UNIFORM_PAPER:
+      return "CONTROL_PAPER_RECIPE_UNIFORM_PAPER";
+    case Control.PAPER_RECIPE_UNIFORM_BEST:
+      return "CONTROL_PAPER_RECIPE_UNIFORM_BEST";
+    case Control.UNRECOGNIZED:
+    default:
+      return "UNRECOGNIZED";
+  }
+}
+
 /** One architecture really evaluated in a study. */
 export interface Trial {
   /** Counts from 1 within the study. */
@@ -368,11 +517,12 @@ export interface Lift {
   high?: number | undefined;
 }
 
-/** Tokens run in one phase. */
+/** What one phase took. */
 export interface PhaseTokens {
   phase: StudyPhase;
+  /** Tokens run. */
   tokens: bigint;
-  seconds: number;
+  elapsedSeconds: number;
 }
 
 /** The outcome of a study. */
@@ -406,8 +556,8 @@ export interface StudyReport {
     | undefined;
   /** The recipes that were compared, the chosen one first; one where nothing was compared. */
   recipes: RecipeComparison[];
-  /** Whether finalists, controls and output are mended on the pruned model's own stream. */
-  stream: boolean;
+  /** How the finalists, the controls and the output were compensated: ONE_SHOT or STREAM. */
+  compensationFit: CompensationFit;
   /** Of `preset: paper`. */
   curve:
     | Curve
@@ -1967,7 +2117,7 @@ export const Lift: MessageFns<Lift> = {
 };
 
 function createBasePhaseTokens(): PhaseTokens {
-  return { phase: 0, tokens: 0n, seconds: 0 };
+  return { phase: 0, tokens: 0n, elapsedSeconds: 0 };
 }
 
 export const PhaseTokens: MessageFns<PhaseTokens> = {
@@ -1981,8 +2131,8 @@ export const PhaseTokens: MessageFns<PhaseTokens> = {
       }
       writer.uint32(16).int64(message.tokens);
     }
-    if (message.seconds !== 0) {
-      writer.uint32(25).double(message.seconds);
+    if (message.elapsedSeconds !== 0) {
+      writer.uint32(25).double(message.elapsedSeconds);
     }
     return writer;
   },
@@ -2021,7 +2171,7 @@ export const PhaseTokens: MessageFns<PhaseTokens> = {
               break;
             }
 
-            message.seconds = reader.double();
+            message.elapsedSeconds = reader.double();
             continue;
           }
         }
@@ -2040,7 +2190,11 @@ export const PhaseTokens: MessageFns<PhaseTokens> = {
     return {
       phase: isSet(object.phase) ? studyPhaseFromJSON(object.phase) : 0,
       tokens: isSet(object.tokens) ? BigInt(object.tokens) : 0n,
-      seconds: isSet(object.seconds) ? globalThis.Number(object.seconds) : 0,
+      elapsedSeconds: isSet(object.elapsedSeconds)
+        ? globalThis.Number(object.elapsedSeconds)
+        : isSet(object.elapsed_seconds)
+        ? globalThis.Number(object.elapsed_seconds)
+        : 0,
     };
   },
 
@@ -2052,8 +2206,8 @@ export const PhaseTokens: MessageFns<PhaseTokens> = {
     if (message.tokens !== 0n) {
       obj.tokens = message.tokens.toString();
     }
-    if (message.seconds !== 0) {
-      obj.seconds = floatToJson(message.seconds);
+    if (message.elapsedSeconds !== 0) {
+      obj.elapsedSeconds = floatToJson(message.elapsedSeconds);
     }
     return obj;
   },
@@ -2065,7 +2219,7 @@ export const PhaseTokens: MessageFns<PhaseTokens> = {
     const message = createBasePhaseTokens();
     message.phase = object.phase ?? 0;
     message.tokens = (object.tokens !== undefined && object.tokens !== null) ? BigInt(object.tokens) : 0n;
-    message.seconds = object.seconds ?? 0;
+    message.elapsedSeconds = object.elapsedSeconds ?? 0;
     return message;
   },
 };
@@ -2090,7 +2244,7 @@ function createBaseStudyReport(): StudyReport {
     winnerUnits: undefined,
     measurement: undefined,
     recipes: [],
-    stream: false,
+    compensationFit: 0,
     curve: undefined,
     predictorScores: [],
     front: undefined,
@@ -2161,8 +2315,8 @@ export const StudyReport: MessageFns<StudyReport> = {
     for (const v of message.recipes) {
       RecipeComparison.encode(v!, writer.uint32(146).fork()).join();
     }
-    if (message.stream !== false) {
-      writer.uint32(152).bool(message.stream);
+    if (message.compensationFit !== 0) {
+      writer.uint32(208).int32(message.compensationFit);
     }
     if (message.curve !== undefined) {
       Curve.encode(message.curve, writer.uint32(162).fork()).join();
@@ -2339,12 +2493,12 @@ export const StudyReport: MessageFns<StudyReport> = {
             message.recipes.push(RecipeComparison.decode(reader, reader.uint32()));
             continue;
           }
-          case 19: {
-            if (tag !== 152) {
+          case 26: {
+            if (tag !== 208) {
               break;
             }
 
-            message.stream = reader.bool();
+            message.compensationFit = reader.int32() as any;
             continue;
           }
           case 20: {
@@ -2449,7 +2603,11 @@ export const StudyReport: MessageFns<StudyReport> = {
       recipes: globalThis.Array.isArray(object?.recipes)
         ? object.recipes.map((e: any) => RecipeComparison.fromJSON(e))
         : [],
-      stream: isSet(object.stream) ? globalThis.Boolean(object.stream) : false,
+      compensationFit: isSet(object.compensationFit)
+        ? compensationFitFromJSON(object.compensationFit)
+        : isSet(object.compensation_fit)
+        ? compensationFitFromJSON(object.compensation_fit)
+        : 0,
       curve: isSet(object.curve) ? Curve.fromJSON(object.curve) : undefined,
       predictorScores: globalThis.Array.isArray(object?.predictorScores)
         ? object.predictorScores.map((e: any) => BackendScore.fromJSON(e))
@@ -2526,8 +2684,8 @@ export const StudyReport: MessageFns<StudyReport> = {
     if (message.recipes?.length) {
       obj.recipes = message.recipes.map((e) => RecipeComparison.toJSON(e));
     }
-    if (message.stream !== false) {
-      obj.stream = message.stream;
+    if (message.compensationFit !== 0) {
+      obj.compensationFit = compensationFitToJSON(message.compensationFit);
     }
     if (message.curve !== undefined) {
       obj.curve = Curve.toJSON(message.curve);
@@ -2582,7 +2740,7 @@ export const StudyReport: MessageFns<StudyReport> = {
       ? Measurement.fromPartial(object.measurement)
       : undefined;
     message.recipes = object.recipes?.map((e) => RecipeComparison.fromPartial(e)) || [];
-    message.stream = object.stream ?? false;
+    message.compensationFit = object.compensationFit ?? 0;
     message.curve = (object.curve !== undefined && object.curve !== null) ? Curve.fromPartial(object.curve) : undefined;
     message.predictorScores = object.predictorScores?.map((e) => BackendScore.fromPartial(e)) || [];
     message.front = (object.front !== undefined && object.front !== null) ? Front.fromPartial(object.front) : undefined;
