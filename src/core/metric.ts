@@ -8,8 +8,8 @@ export interface MetricDefinition {
   /** `log` where a predictor should be fitted on the metric's logarithm. */
   readonly scale: 'log' | 'linear';
   /**
-   * What of each window it is the mean of, over all scored tokens (`log`: the exponential of that mean): the windows' losses
-   * or their hits. undefined where windows do not tell: then a report has no interval for it.
+   * What of each window it is the mean of, over all scored tokens (`log`: the exponential of that mean): the windows'
+   * losses or their hits. undefined where windows do not tell: then a report has no interval for it.
    */
   readonly windows?: 'losses' | 'hits';
   readonly summary: string;
@@ -23,8 +23,8 @@ export interface MeasuredNumbers {
 }
 
 /**
- * METRIC_INVALID where a metric, or the loss of a window, is NaN or infinite; undefined where all are finite. Such a number
- * is never stored and never an answer: it compares with nothing.
+ * METRIC_INVALID where a metric, or the loss of a window, is NaN or infinite; undefined where all are finite. Such a
+ * number is never stored and never an answer: it compares with nothing.
  */
 export function findInvalidMetric({ metrics, windowLosses }: MeasuredNumbers): PrunecastError | undefined {
   const metric = Object.entries(metrics).find(([, value]) => !Number.isFinite(value));
@@ -46,10 +46,16 @@ export function findInvalidMetric({ metrics, windowLosses }: MeasuredNumbers): P
   );
 }
 
-/** A label of a metric that is fitted as it is lies within this, either way: no square or sum of a hundred thousand such overflows. */
+/**
+ * A label of a metric that is fitted as it is lies within this, either way: no square or sum of a hundred thousand such
+ * overflows.
+ */
 export const LARGEST_LABEL = 1e30;
 
-/** What a label must be instead; undefined for one that a predictor can be fitted on. A metric on a log scale is any finite number above 0. */
+/**
+ * What a label must be instead; undefined for one that a predictor can be fitted on. A metric on a log scale is any
+ * finite number above 0.
+ */
 export function findLabelFault({ scale }: Pick<MetricDefinition, 'scale'>, value: number): string | undefined {
   if (scale === 'log')
     return value > 0 && value < Number.POSITIVE_INFINITY ? undefined : `is ${value}; a finite number above 0 is needed`;

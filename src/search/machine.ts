@@ -67,7 +67,10 @@ export function next(plan: StudyPlan, state: StudyState): StudyAction {
   return PHASES[state.phase].next(plan, state);
 }
 
-/** The state after an event. Throws RangeError for an event that the phase does not expect: the events are of another plan. */
+/**
+ * The state after an event. Throws RangeError for an event that the phase does not expect: the events are of another
+ * plan.
+ */
 export function apply(plan: StudyPlan, state: StudyState, event: StudyEvent): StudyState {
   if (event.kind === 'resumed') return resume(plan, state);
   let before = state;
@@ -100,8 +103,9 @@ function nameVisit({ phase, round }: Progress): string {
 }
 
 /**
- * The trials that a study asks for, by phase. They are as many as it can be, and no fewer unless the space has no more points
- * to give, or a recipe does not allocate what its controls name: then `recipe` has fewer, and `sample` as many more.
+ * The trials that a study asks for, by phase. They are as many as it can be, and no fewer unless the space has no more
+ * points to give, or a recipe does not allocate what its controls name: then `recipe` has fewer, and `sample` as many
+ * more.
  */
 export function countByPhase(plan: StudyPlan): ReadonlyMap<StudyPhase, readonly TrialCount[]> {
   return new Map(STUDY_PHASES.map((phase) => [phase, PHASES[phase].count(plan)]));

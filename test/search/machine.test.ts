@@ -470,7 +470,8 @@ describe('a study of a small space', () => {
 
 describe('chooseMaxRate', () => {
   it('allows half of each dimension, or twice the uniform rate where the budget needs more', () => {
-    // 1,076,121 a layer have to go: one group (294,912) at rate 1/6, then 453 channels of 1,728, past rate 452.5 / 1536.
+    // 1,076,121 a layer have to go: one group (294,912) at rate 1/6, then 453 channels of 1,728, past rate 452.5 /
+    // 1536.
     expect(chooseMaxRate(SMOLLM2_SHAPE, keepShare(0.8))).toBeCloseTo((2 * 452.5) / 1536, 12);
     expect(chooseMaxRate(SMOLLM2_SHAPE, keepShare(0.95))).toBe(0.5);
     expect(chooseMaxRate(SMOLLM2_SHAPE, keepShare(0.45))).toBe(0.9);

@@ -8,10 +8,10 @@ import type { CostModel } from './cost-model.js';
  * - `parameters`: of the exported model, tied tensors once.
  * - `weight_bytes`: its parameters, each as wide as its tensor is in the checkpoint, or all at so many bytes.
  * - `kv_cache_bytes_per_token`: 2 * kv heads * head size * bytes a value, over all layers.
- * - `flops_per_token`: 2 * the weights of all linear maps, the head's included, + 2 * query heads * head size * `context`
- *   a layer: scores and values each take 2 * query heads * head size a visible position, and of `context` positions
- *   half are visible on average. Norms, rotations and softmax are left out. A sliding window does not count: the number is
- *   that of full attention.
+ * - `flops_per_token`: 2 * the weights of all linear maps, the head's included, + 2 * query heads * head size *
+ *   `context` a layer: scores and values each take 2 * query heads * head size a visible position, and of `context`
+ *   positions half are visible on average. Norms, rotations and softmax are left out. A sliding window does not count:
+ *   the number is that of full attention.
  * - `latency_ms`: milliseconds a token by a table of timed shapes, counted in picoseconds.
  */
 export type CostSpec =

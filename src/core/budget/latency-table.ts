@@ -8,12 +8,14 @@ export interface TimedCount {
 }
 
 /**
- * How long the shapes of a model took on one machine, each half-block apart: one token, with `context` tokens before it.
- * Plain values. Counts ascend from 1 and times never fall along them.
+ * How long the shapes of a model took on one machine, each half-block apart: one token, with `context` tokens before
+ * it. Plain values. Counts ascend from 1 and times never fall along them.
  */
 export interface LatencyTable {
   readonly context: number;
-  /** Costs are multiples of so many picoseconds, a 20,000th of the unpruned model's: few enough to be counted exactly. */
+  /**
+   * Costs are multiples of so many picoseconds, a 20,000th of the unpruned model's: few enough to be counted exactly.
+   */
   readonly step: number;
   /** Whatever lies outside the half-blocks. */
   readonly fixed: number;
@@ -39,7 +41,10 @@ const DENSE_STEPS = 20_000;
 /** Picoseconds in a millisecond: costs are counted in whole picoseconds, limits are given in milliseconds. */
 export const PICOSECONDS = 1e9;
 
-/** The cost of an architecture by a table: straight lines between the counts that were timed, nothing for a dropped half-block. */
+/**
+ * The cost of an architecture by a table: straight lines between the counts that were timed, nothing for a dropped
+ * half-block.
+ */
 export function createLatencyCost({ step, fixed, attention, ffn }: LatencyTable) {
   const round = (picoseconds: number): number => step * Math.round(picoseconds / step);
   return {

@@ -5,13 +5,16 @@ import { keptCount } from '../space/count-rule.js';
 export interface ErrorTable {
   /** Name of the dimension. */
   readonly dimension: string;
-  /** Relative calibration errors by kept count, from none to all: the error over that of keeping nothing, summed over tied layers. */
+  /**
+   * Relative calibration errors by kept count, from none to all: the error over that of keeping nothing, summed over
+   * tied layers.
+   */
   readonly errors: Float32Array;
 }
 
 /**
- * The rates, and behind them a column a table with the error at the kept count of the dimension's rate, and last the sum of
- * those. Without tables the batch itself.
+ * The rates, and behind them a column a table with the error at the kept count of the dimension's rate, and last the
+ * sum of those. Without tables the batch itself.
  *
  * @param dimensions names of the columns of the batch; each table is of one of them
  */

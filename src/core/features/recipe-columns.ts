@@ -1,8 +1,8 @@
 import { countRows, type EncodingBatch, type PairTable } from '../pairs.js';
 
 /**
- * The rates, and behind them a column a recipe that is 1 where the row has that recipe and 0 elsewhere (one-hot). With one
- * recipe or none the batch itself.
+ * The rates, and behind them a column a recipe that is 1 where the row has that recipe and 0 elsewhere (one-hot). With
+ * one recipe or none the batch itself.
  *
  * @param known digests of the recipes, in the order of their columns
  * @param recipes the digest of each row

@@ -1,9 +1,10 @@
 import type { Architecture, LayerArchitecture, ModelShape } from './shape.js';
 
 /**
- * The sizes of a model that `mean` or `affine` compensated: o and down have a bias in every layer once one of them has, and with
- * that of down come those of gate and up, as families have biases in all layers or in none. A dropped half-block leaves its
- * mean output. Half-blocks that lost nothing need none: an architecture tells which do; without one all may.
+ * The sizes of a model that `mean` or `affine` compensated: o and down have a bias in every layer once one of them has,
+ * and with that of down come those of gate and up, as families have biases in all layers or in none. A dropped
+ * half-block leaves its mean output. Half-blocks that lost nothing need none: an architecture tells which do; without
+ * one all may.
  */
 export function addOutputBiases(shape: ModelShape, architecture?: Architecture): ModelShape {
   const { biases } = shape;

@@ -1,8 +1,8 @@
 import type { Architecture, ModelShape } from './shape.js';
 
 /**
- * Parameters of the attention half of one block with so many heads, its input norm included; when it is dropped, those of
- * the bias that it leaves.
+ * Parameters of the attention half of one block with so many heads, its input norm included; when it is dropped, those
+ * of the bias that it leaves.
  */
 export function countAttentionParameters(shape: ModelShape, kvHeads: number, queryHeadsPerKv: number): number {
   if (kvHeads === 0) return shape.droppedBiases === true ? shape.hidden : 0;
@@ -15,7 +15,10 @@ export function countAttentionParameters(shape: ModelShape, kvHeads: number, que
   return weights + biasTerms + norms;
 }
 
-/** Parameters of the FFN half of one block with so many channels, its norm included; when it is dropped, those of the bias that it leaves. */
+/**
+ * Parameters of the FFN half of one block with so many channels, its norm included; when it is dropped, those of the
+ * bias that it leaves.
+ */
 export function countFfnParameters(shape: ModelShape, channels: number): number {
   if (channels === 0) return shape.droppedBiases === true ? shape.hidden : 0;
   const { hidden, biases } = shape;
@@ -27,7 +30,10 @@ export function countFixedParameters(shape: ModelShape): number {
   return shape.vocabulary * shape.hidden * (shape.tiedEmbeddings ? 1 : 2) + shape.hidden;
 }
 
-/** Parameters of the exported model: tied tensors once, biases and norms included, for a dropped half-block only the bias that it leaves. */
+/**
+ * Parameters of the exported model: tied tensors once, biases and norms included, for a dropped half-block only the
+ * bias that it leaves.
+ */
 export function countParameters(shape: ModelShape, architecture: Architecture): number {
   return architecture.reduce(
     (sum, layer) =>

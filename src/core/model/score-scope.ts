@@ -1,7 +1,7 @@
 /**
- * What a criterion's scores compare within: `layer`, one layer and kind of unit, as the criterion gives them; `standardized`,
- * units of all layers and kinds, each score minus the mean of its layer and kind, over their deviation (FLAP,
- * arXiv 2312.11983). The order within a layer and kind is the same under both.
+ * What a criterion's scores compare within: `layer`, one layer and kind of unit, as the criterion gives them;
+ * `standardized`, units of all layers and kinds, each score minus the mean of its layer and kind, over their deviation
+ * (FLAP, arXiv 2312.11983). The order within a layer and kind is the same under both.
  */
 export const SCORE_SCOPES = ['layer', 'standardized'] as const;
 export type ScoreScope = (typeof SCORE_SCOPES)[number];
@@ -14,8 +14,8 @@ export function scopeOf(options: unknown): ScoreScope {
 }
 
 /**
- * Scores minus their mean, over their deviation (of the whole population), in their order; all 0 where they do not differ.
- * Infinite scores stay as they are and count in neither.
+ * Scores minus their mean, over their deviation (of the whole population), in their order; all 0 where they do not
+ * differ. Infinite scores stay as they are and count in neither.
  */
 export function standardiseScores(scores: ArrayLike<number>): Float64Array {
   const values = Float64Array.from(scores);

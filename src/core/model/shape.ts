@@ -46,7 +46,10 @@ export interface NumberBytes {
   readonly layers: readonly Readonly<Record<BlockTensor, number>>[];
 }
 
-/** The sizes of a checkpoint. `layers` is its own, unpruned architecture; a pruned checkpoint may differ from layer to layer. */
+/**
+ * The sizes of a checkpoint. `layers` is its own, unpruned architecture; a pruned checkpoint may differ from layer to
+ * layer.
+ */
 export interface ModelShape {
   readonly family: string;
   readonly hidden: number;
@@ -54,7 +57,10 @@ export interface ModelShape {
   readonly vocabulary: number;
   readonly tiedEmbeddings: boolean;
   readonly biases: BlockBiases;
-  /** Whether each dropped half-block has left a bias of its own in the residual stream, [hidden]: what `mean` and `affine` do. Left out for no. */
+  /**
+   * Whether each dropped half-block has left a bias of its own in the residual stream, [hidden]: what `mean` and
+   * `affine` do. Left out for no.
+   */
   readonly droppedBiases?: boolean;
   /** Per-head RMS norms on queries and keys (Qwen3). */
   readonly queryKeyNorms: boolean;

@@ -1,6 +1,6 @@
 /**
- * Units as a bitmap, the form in which they travel: unit i of the unpruned model is bit i mod 8 of byte floor(i / 8), the
- * least significant bit first, and 1 means kept. 28,672 channels take 3,584 bytes.
+ * Units as a bitmap, the form in which they travel: unit i of the unpruned model is bit i mod 8 of byte floor(i / 8),
+ * the least significant bit first, and 1 means kept. 28,672 channels take 3,584 bytes.
  *
  * @param units in any order
  * @param size how many units the unpruned model has; the bitmap has ceil(size / 8) bytes
@@ -20,7 +20,8 @@ export function packUnits(units: readonly number[], size: number): Uint8Array {
 }
 
 /**
- * The units of a bitmap, ascending. One that is shorter than the model needs stands for the same with zero bytes behind.
+ * The units of a bitmap, ascending. One that is shorter than the model needs stands for the same with zero bytes
+ * behind.
  *
  * @param size how many units there are; reading stops at the first unit beyond, which is then the last of the answer
  */

@@ -49,9 +49,11 @@ export function selectKeptUnits(ranking: Ranking, architecture: Architecture, ow
 }
 
 /**
- * A ranking under which `architectureOf(kept)` keeps exactly these units: the kept ones first, the others behind, both ascending.
+ * A ranking under which `architectureOf(kept)` keeps exactly these units: the kept ones first, the others behind, both
+ * ascending.
  *
- * @throws PrunecastError ARCHITECTURE_INVALID where an index is repeated or out of range, or groups keep different numbers of heads
+ * @throws PrunecastError ARCHITECTURE_INVALID where an index is repeated or out of range, or groups keep different
+ * numbers of heads
  */
 export function rankKeptFirst(kept: KeptUnits, own: Architecture, field = 'kept_units'): Ranking {
   if (kept.length !== own.length) {

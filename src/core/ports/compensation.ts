@@ -15,15 +15,18 @@ export interface Compensation<Options = unknown> extends PluginManifest<Options>
    */
   prepare(half: HalfBlock, options: Options): PreparedCompensation | Promise<PreparedCompensation>;
   /**
-   * Most bytes that `prepare` holds at once for a half-block of so many rows, the Gram matrix it is given and what it keeps
-   * included; undefined for next to nothing. The memory budget is held to it.
+   * Most bytes that `prepare` holds at once for a half-block of so many rows, the Gram matrix it is given and what it
+   * keeps included; undefined for next to nothing. The memory budget is held to it.
    */
   preparingBytes?(rows: number, hidden: number): number;
   /** For compensations that can also fit one architecture on the pruned model's own stream; they need `gram`. */
   readonly stream?: StreamFit<Options>;
 }
 
-/** Compensates an architecture half-block by half-block, each on what the compensated ones before it give: one calibration pass an architecture. */
+/**
+ * Compensates an architecture half-block by half-block, each on what the compensated ones before it give: one
+ * calibration pass an architecture.
+ */
 export interface StreamFit<Options = unknown> {
   /** The name of the option that asks for it, for messages. */
   readonly option: string;
@@ -31,7 +34,10 @@ export interface StreamFit<Options = unknown> {
   isAsked(options: Options): boolean;
   /** The same options, asking for it. */
   ask(options: Options): Options;
-  /** The compensated weights of a half-block that lost units and kept some, [rows, hidden]; runs in the model's own thread. */
+  /**
+   * The compensated weights of a half-block that lost units and kept some, [rows, hidden]; runs in the model's own
+   * thread.
+   */
   fit(half: StreamHalfBlock, options: Options): Float32Array;
 }
 
@@ -44,8 +50,8 @@ export interface StreamHalfBlock {
   /** X^T X / tokens, X being its inputs in the pruned model; [rows, rows], row-major, may be overwritten. */
   readonly gram: Float64Array;
   /**
-   * X^T T / tokens, T being what it should add: the dense model's residual stream after this half-block, less the pruned
-   * one's before it and less its own bias. [rows, hidden], may be overwritten.
+   * X^T T / tokens, T being what it should add: the dense model's residual stream after this half-block, less the
+   * pruned one's before it and less its own bias. [rows, hidden], may be overwritten.
    */
   readonly product: Float64Array;
 }
@@ -74,7 +80,9 @@ export type TransposedProduct = (
 export interface PreparedCompensation {
   /** The compensated weights of the first `width` rows, [width, hidden]; a view where nothing changed. */
   compensate(width: number): CompensatedHalfBlock | Promise<CompensatedHalfBlock>;
-  /** ||X W - X_k W'||^2 / tokens (damping included) when `width` rows stay; undefined where the compensation knows none. */
+  /**
+   * ||X W - X_k W'||^2 / tokens (damping included) when `width` rows stay; undefined where the compensation knows none.
+   */
   error?(width: number): number;
   /** What it holds in memory beside the half-block's own weights; undefined for next to nothing. */
   readonly heldBytes?: number;

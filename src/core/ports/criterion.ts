@@ -24,8 +24,8 @@ export interface LayerUnits {
 }
 
 /**
- * One unit. An FFN channel has its rows of gate and up and its column of down; a query head its rows of q and columns of
- * o; a key-value group its rows of k and v, and the rows and columns of all its query heads.
+ * One unit. An FFN channel has its rows of gate and up and its column of down; a query head its rows of q and columns
+ * of o; a key-value group its rows of k and v, and the rows and columns of all its query heads.
  */
 export interface Unit {
   /** All weights of the unit, as slices of any lengths. */
@@ -34,7 +34,9 @@ export interface Unit {
   readonly columns: readonly OutputColumn[];
   /** With need `gradients`: dLoss/dW of the mean loss, slice by slice like `weights`. */
   readonly gradients?: readonly Float32Array[];
-  /** With need `gradients`: the mean over sequences of each sequence's squared gradient, slice by slice like `weights`. */
+  /**
+   * With need `gradients`: the mean over sequences of each sequence's squared gradient, slice by slice like `weights`.
+   */
   readonly meanSquaredGradients?: readonly Float32Array[];
 }
 

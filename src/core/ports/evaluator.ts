@@ -64,8 +64,9 @@ export interface Window {
 export interface EvaluationSubject {
   readonly shape: ModelShape;
   /**
-   * The summed negative log-likelihood (natural log) of the scored tokens of each window, and how many of them were the most
-   * likely one, architecture by architecture, as they are ready. Identical whether architectures come together or one by one.
+   * The summed negative log-likelihood (natural log) of the scored tokens of each window, and how many of them were the
+   * most likely one, architecture by architecture, as they are ready. Identical whether architectures come together or
+   * one by one.
    *
    * @param precision of the fidelity that the losses are for; float32 by default. Throws PRECISION_UNAVAILABLE.
    */

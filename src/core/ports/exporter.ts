@@ -6,7 +6,10 @@ import type { WorkContext } from './work-context.js';
 /** Writes the pruned model in a format something else loads. */
 export interface Exporter<Options = unknown> extends PluginManifest<Options> {
   readonly kind: 'exporter';
-  /** Whether it can write an architecture, with or without biases that a compensation added, and what will load the result. */
+  /**
+   * Whether it can write an architecture, with or without biases that a compensation added, and what will load the
+   * result.
+   */
   supports(shape: ModelShape, architecture: Architecture, biases: 'none' | 'added', options: Options): ExportSupport;
   /** Writes all files into `directory`, an existing empty folder; the caller moves it into place. */
   write(model: PrunedModel, directory: string, work: WorkContext, options: Options): Promise<ExportSummary>;
@@ -29,14 +32,19 @@ export interface PrunedModel {
   /** The source checkpoint's folder. Its files are read through `readSource` alone. */
   readonly sourceDirectory: string;
   /**
-   * All of a file of that folder (`tokenizer.json`, `additional_chat_templates/rag.jinja`); undefined where there is none.
-   * Throws PATH_OUTSIDE_ROOTS for a link that leads to where the caller may not read, MODEL_MALFORMED for what is no plain
-   * file, or longer than any real one.
+   * All of a file of that folder (`tokenizer.json`, `additional_chat_templates/rag.jinja`); undefined where there is
+   * none. Throws PATH_OUTSIDE_ROOTS for a link that leads to where the caller may not read, MODEL_MALFORMED for what is
+   * no plain file, or longer than any real one.
    */
   readSource(file: string): Promise<Uint8Array | undefined>;
-  /** The files of that folder that go along with every output, as they are: the tokenizer with its own code and chat templates, generation defaults, licences. */
+  /**
+   * The files of that folder that go along with every output, as they are: the tokenizer with its own code and chat
+   * templates, generation defaults, licences.
+   */
   listCompanions(): Promise<readonly string[]>;
-  /** Every tensor of the pruned checkpoint under its Hugging Face name, cut and compensated, in the source's own dtype. */
+  /**
+   * Every tensor of the pruned checkpoint under its Hugging Face name, cut and compensated, in the source's own dtype.
+   */
   readonly tensors: readonly PrunedTensor[];
   /** What goes into prunecast.json beside the output. */
   readonly manifest: Readonly<Record<string, unknown>>;

@@ -5,23 +5,29 @@ import type { PluginManifest } from './plugin.js';
 export interface Predictor<Options = unknown> extends PluginManifest<Options> {
   readonly kind: 'predictor';
   /**
-   * What it is fitted and asked in; either is ended on an error, and where a cancelled question does not come back. `worker`: a
-   * thread. `process`: a process, for native code that may never come back, or crash: a thread in it could not be ended.
+   * What it is fitted and asked in; either is ended on an error, and where a cancelled question does not come back.
+   * `worker`: a thread. `process`: a process, for native code that may never come back, or crash: a thread in it could
+   * not be ended.
    */
   readonly runsIn: 'worker' | 'process';
   /**
-   * Where it learns. `here`: from the pairs of `fit`. `elsewhere`: it was fitted before, on pairs that nobody here knows of;
-   * `fit` only opens it. Pairs that it may have seen say nothing of how good it is on others: quality and intervals come from
-   * those alone that the caller says it has not seen, and a chooser leaves it out.
+   * Where it learns. `here`: from the pairs of `fit`. `elsewhere`: it was fitted before, on pairs that nobody here
+   * knows of; `fit` only opens it. Pairs that it may have seen say nothing of how good it is on others: quality and
+   * intervals come from those alone that the caller says it has not seen, and a chooser leaves it out.
    *
    * @default 'here'
    */
   readonly learns?: 'here' | 'elsewhere';
   /** The fewest and most pairs it takes. */
   readonly pairs: { readonly least: number; readonly most: number };
-  /** Options in place of those given where a fit only judges among others: nearly as good, in a fraction of the time. */
+  /**
+   * Options in place of those given where a fit only judges among others: nearly as good, in a fraction of the time.
+   */
   readonly quick?: Partial<Options>;
-  /** Files that the options name, by a name of the plug-in's own: paths under the data and model roots. What they hold comes with `fit`. */
+  /**
+   * Files that the options name, by a name of the plug-in's own: paths under the data and model roots. What they hold
+   * comes with `fit`.
+   */
   files?(options: Options): Readonly<Record<string, string>>;
   /** Fits the pairs; equal pairs, options and seed give a model of equal predictions. May take long. */
   fit(

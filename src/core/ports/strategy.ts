@@ -43,8 +43,9 @@ export interface StrategyRun {
   /** Predictions of the points of the last `ask`, an entry an objective, at least one. */
   tell(predictions: ObjectivePredictions): void;
   /**
-   * The best distinct points so far that were not evaluated yet, best first, at most `count`; of several objectives a spread of
-   * their front. Each is one of the space and meets every budget (`isFeasible`): what does not is refused, PLUGIN_INVALID.
+   * The best distinct points so far that were not evaluated yet, best first, at most `count`; of several objectives a
+   * spread of their front. Each is one of the space and meets every budget (`isFeasible`): what does not is refused,
+   * PLUGIN_INVALID.
    */
   best(count: number): readonly Counts[];
 }

@@ -25,7 +25,8 @@ export interface SearchSpaceOptions {
 
 /**
  * The search space of a model: dimensions layer by layer from the first prunable one, in each layer in the order of
- * `DIMENSION_KINDS`. A tied run also ends where the size changes; a half-block that the checkpoint lacks has no dimension.
+ * `DIMENSION_KINDS`. A tied run also ends where the size changes; a half-block that the checkpoint lacks has no
+ * dimension.
  *
  * @param field the path of the options in the request, for the violations
  * @throws PrunecastError SPACE_INVALID with one violation a field at fault

@@ -3,11 +3,12 @@ import type { Rng } from '../random.js';
 
 /**
  * A random change of a point, as a share of each dimension's size: over the depth of the model a sum of cosines, half a
- * period and more, of mean square 1. How many cosines is drawn anew each time, from one (a slope: the first layers give what
- * the last ones gain) to `MOST_WAVES`, few as often as many. One kind of dimension changes or several.
+ * period and more, of mean square 1. How many cosines is drawn anew each time, from one (a slope: the first layers give
+ * what the last ones gain) to `MOST_WAVES`, few as often as many. One kind of dimension changes or several.
  *
- * What a layer can give up follows its depth: what a hundred measured points tell of a few waves they do not tell of fifty
- * dimensions, and what changes each layer by itself is mostly what the predictor mistakes (docs/search.md has the figures).
+ * What a layer can give up follows its depth: what a hundred measured points tell of a few waves they do not tell of
+ * fifty dimensions, and what changes each layer by itself is mostly what the predictor mistakes (docs/search.md has the
+ * figures).
  */
 export function drawWaves({ dimensions }: SearchSpace, rng: Rng): number[] {
   const changes = dimensions.map(() => 0);

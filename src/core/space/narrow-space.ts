@@ -11,7 +11,8 @@ export interface DimensionRange extends RateRange {
 
 /**
  * A space whose named dimensions take other ranges, narrower or wider, on the grid and multiples that they have; all
- * others stay. Names, sizes and order of the dimensions stay too, so points and encodings of both spaces are comparable.
+ * others stay. Names, sizes and order of the dimensions stay too, so points and encodings of both spaces are
+ * comparable.
  *
  * @param field the path of the ranges in the request, for the violations
  * @throws PrunecastError SPACE_INVALID with one violation a range at fault

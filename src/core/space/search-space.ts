@@ -88,7 +88,10 @@ export const COUNT_FIELDS = {
   ffn_channels: 'ffnChannels',
 } as const;
 
-/** Tells whether counts are a point of the space: one a dimension, each allowed; 0 for query heads of a layer without key-value groups. */
+/**
+ * Tells whether counts are a point of the space: one a dimension, each allowed; 0 for query heads of a layer without
+ * key-value groups.
+ */
 export function createPointCheck({ dimensions }: SearchSpace): (counts: Counts) => boolean {
   const allowed = dimensions.map(({ counts }) => new Set(counts));
   return (counts) => {

@@ -18,8 +18,9 @@ export interface SnappedRate {
 }
 
 /**
- * The point whose counts are nearest to these rates, one a dimension in the order of the space. Any count of the model is
- * taken, whether the space allows it or not. A rate is exact when it differs from its count's by no more than a float32 does.
+ * The point whose counts are nearest to these rates, one a dimension in the order of the space. Any count of the model
+ * is taken, whether the space allows it or not. A rate is exact when it differs from its count's by no more than a
+ * float32 does.
  *
  * @param field the path of the rates in the request, for the violations
  * @throws PrunecastError SPACE_INVALID for a wrong number of rates or one outside [0, 1]

@@ -16,9 +16,9 @@ export function perplexityOf({ losses, tokens }: WindowLosses): number {
 }
 
 /**
- * A paired bootstrap interval for the ratio of two perplexities, or of two means: windows are drawn with replacement, the same ones for
- * both, and the ratio's quantiles over the draws are the ends (percentile method; Efron and Tibshirani, "An Introduction
- * to the Bootstrap", 1993, chapter 13). Both must cover the same windows.
+ * A paired bootstrap interval for the ratio of two perplexities, or of two means: windows are drawn with replacement,
+ * the same ones for both, and the ratio's quantiles over the draws are the ends (percentile method; Efron and
+ * Tibshirani, "An Introduction to the Bootstrap", 1993, chapter 13). Both must cover the same windows.
  *
  * @param coverage 0.95 for a 95 % interval
  */
@@ -68,7 +68,9 @@ export interface IntervalOptions {
   readonly coverage?: number;
   /** @default 10,000 */
   readonly draws?: number;
-  /** Whether the metric is the exponential of the mean over tokens, as perplexity is, or the mean itself. @default 'log' */
+  /**
+   * Whether the metric is the exponential of the mean over tokens, as perplexity is, or the mean itself. @default 'log'
+   */
   readonly scale?: 'log' | 'linear';
 }
 

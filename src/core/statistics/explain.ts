@@ -14,9 +14,9 @@ export interface EffectCurve {
 }
 
 /**
- * Permutation importances (Breiman, "Random Forests", 2001; Fisher et al., arXiv 1801.01489): for each dimension how much
- * the root mean squared error rises when its column is shuffled among the rows, mean of `repeats` shuffles. In the unit of
- * the targets; may be below 0 by chance. Rows should be ones that the predictor was not fitted on.
+ * Permutation importances (Breiman, "Random Forests", 2001; Fisher et al., arXiv 1801.01489): for each dimension how
+ * much the root mean squared error rises when its column is shuffled among the rows, mean of `repeats` shuffles. In the
+ * unit of the targets; may be below 0 by chance. Rows should be ones that the predictor was not fitted on.
  */
 export async function measureImportances(
   predict: PredictMeans,

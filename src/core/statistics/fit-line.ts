@@ -4,7 +4,10 @@ export interface Line {
   readonly slope: number;
 }
 
-/** The line with the least sum of squared residuals; level through the mean where all x are the same. Undefined for no points. */
+/**
+ * The line with the least sum of squared residuals; level through the mean where all x are the same. Undefined for no
+ * points.
+ */
 export function fitLine(points: readonly { readonly x: number; readonly y: number }[]): Line | undefined {
   if (points.length === 0) return undefined;
   const meanX = points.reduce((sum, { x }) => sum + x, 0) / points.length;

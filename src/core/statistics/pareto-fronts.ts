@@ -10,13 +10,14 @@ export function dominates(a: ObjectiveValues, b: ObjectiveValues): boolean {
 }
 
 /**
- * The non-dominated fronts: the first holds the points that no other dominates, the next those that only points of earlier
- * fronts dominate, and so on. Indices into `points`, ascending within a front.
+ * The non-dominated fronts: the first holds the points that no other dominates, the next those that only points of
+ * earlier fronts dominate, and so on. Indices into `points`, ascending within a front.
  *
- * They are the fronts of Deb, Pratap, Agarwal and Meyarivan ("A fast and elitist multiobjective genetic algorithm: NSGA-II",
- * 2002), found as Zhang, Tian, Cheng and Jin do ("An efficient approach to nondominated sorting for evolutionary
- * multiobjective optimization", 2015): in lexicographic order no point dominates an earlier one, and a point belongs to the
- * first front without one that dominates it, found by bisection. 10,000 points of two objectives take some 30 ms.
+ * They are the fronts of Deb, Pratap, Agarwal and Meyarivan ("A fast and elitist multiobjective genetic algorithm:
+ * NSGA-II", 2002), found as Zhang, Tian, Cheng and Jin do ("An efficient approach to nondominated sorting for
+ * evolutionary multiobjective optimization", 2015): in lexicographic order no point dominates an earlier one, and a
+ * point belongs to the first front without one that dominates it, found by bisection. 10,000 points of two objectives
+ * take some 30 ms.
  */
 export function sortIntoFronts(points: readonly ObjectiveValues[]): number[][] {
   const order = points
@@ -40,7 +41,8 @@ export function sortIntoFronts(points: readonly ObjectiveValues[]): number[][] {
 
 /** Whether a member of a front dominates a point that comes later in lexicographic order. */
 function isDominated(points: readonly ObjectiveValues[], front: readonly number[], point: ObjectiveValues): boolean {
-  // Of two objectives, or one, the newest member has the lowest second one: where it does not dominate the point, no other does.
+  // Of two objectives, or one, the newest member has the lowest second one: where it does not dominate the point, no
+  // other does.
   const oldest = point.length <= 2 ? front.length - 1 : 0;
   // The newest members are the most alike in the first objective, so that one of them dominates soonest.
   for (let place = front.length - 1; place >= oldest; place--)

@@ -50,7 +50,10 @@ function sortCounting(values: Float64Array): number {
   return exchanges;
 }
 
-/** Spearman's rho: the correlation of the ranks, equal values sharing their mean rank. NaN where one side is constant or has a NaN. */
+/**
+ * Spearman's rho: the correlation of the ranks, equal values sharing their mean rank. NaN where one side is constant or
+ * has a NaN.
+ */
 export function spearman(a: ArrayLike<number>, b: ArrayLike<number>): number {
   if ([...Array.from(a), ...Array.from(b)].some(Number.isNaN)) return Number.NaN;
   return correlate(rank(a), rank(b));

@@ -2,9 +2,10 @@ import { crowdingDistances } from './crowding-distance.js';
 import { sortIntoFronts, type ObjectiveValues } from './pareto-fronts.js';
 
 /**
- * Indices of the best `count` points, front by front and ascending within a front. Of a front that does not fit as a whole
- * the most crowded point goes first, again and again, so that what is left is spread over it (one look at the distances, as
- * in NSGA-II, would empty whole stretches). With one objective: the lowest values, the earlier of two alike.
+ * Indices of the best `count` points, front by front and ascending within a front. Of a front that does not fit as a
+ * whole the most crowded point goes first, again and again, so that what is left is spread over it (one look at the
+ * distances, as in NSGA-II, would empty whole stretches). With one objective: the lowest values, the earlier of two
+ * alike.
  */
 export function selectSpread(points: readonly ObjectiveValues[], count: number): number[] {
   if (points[0]?.length === 1) return sortByValue(points).slice(0, count);
@@ -24,7 +25,10 @@ function sortByValue(points: readonly ObjectiveValues[]): number[] {
     .sort((a, b) => (points[a]?.[0] ?? Number.NaN) - (points[b]?.[0] ?? Number.NaN) || a - b);
 }
 
-/** Removals one by one take the square of a front's size: of a front larger than this one look at the distances comes before. */
+/**
+ * Removals one by one take the square of a front's size: of a front larger than this one look at the distances comes
+ * before.
+ */
 const THINNED_ONE_BY_ONE = 256;
 
 function thinOut(points: readonly ObjectiveValues[], front: readonly number[], count: number): number[] {

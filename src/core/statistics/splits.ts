@@ -6,7 +6,10 @@ export interface Split {
   readonly holdOut: readonly number[];
 }
 
-/** A random split that holds out round(`share` * rows) rows, but leaves at least one on either side; 0.3 is the paper's 7:3. */
+/**
+ * A random split that holds out round(`share` * rows) rows, but leaves at least one on either side; 0.3 is the paper's
+ * 7:3.
+ */
 export function splitHoldOut(rows: number, share: number, rng: Rng): Split {
   const held = Math.min(rows - 1, Math.max(1, Math.round(rows * share)));
   const shuffled = rng.shuffle(Array.from({ length: rows }, (_, row) => row));

@@ -6,7 +6,10 @@ export interface Standardised {
   readonly values: Float64Array;
 }
 
-/** Finite values on a scale of their own, whatever their size: no sum or square of them overflows. Throws RangeError for one that is not finite. */
+/**
+ * Finite values on a scale of their own, whatever their size: no sum or square of them overflows. Throws RangeError for
+ * one that is not finite.
+ */
 export function standardise(values: Float64Array): Standardised {
   const unit = findUnit(values);
   const inUnits = values.map((value) => value / unit);
@@ -29,8 +32,8 @@ const LARGE = 1e150;
 const UNIT = 2 ** 600;
 
 /**
- * What to divide values by so that their squares, and sums of those, stay finite: 1 for all but the largest of numbers, and a
- * power of two, so that nothing is lost. Throws RangeError for a value that is not finite.
+ * What to divide values by so that their squares, and sums of those, stay finite: 1 for all but the largest of numbers,
+ * and a power of two, so that nothing is lost. Throws RangeError for a value that is not finite.
  */
 export function findUnit(values: Float64Array): number {
   const bad = values.findIndex((value) => !Number.isFinite(value));

@@ -13,14 +13,15 @@ export interface CalibrationErrorAllocation {
   readonly counts: Counts;
   /** The sum of the errors, each over its half-block's total. */
   readonly error: number;
-  /** No point that meets the budgets has less; equal to `error` where that is proven to be the least. */
+  /** No point that meets the budgets has a smaller error; equal to `error` if that is proven to be the least. */
   readonly bound: number;
 }
 
 /**
- * Control `calibration-error`: the counts of least summed calibration error that meet all budgets, each error over its
- * half-block's total, that of keeping nothing. One of a kind is kept in each layer, query heads inside a kept group all stay,
- * and counts are multiples of what the space asks for. Undefined where no such point meets the budgets.
+ * Control `calibration-error`: of the counts that meet all budgets those with the least sum of calibration errors, each
+ * divided by its half-block's total, which is the error of keeping nothing. Each layer keeps at least one unit of each
+ * kind, a kept group keeps all of its query heads, and counts are multiples of what the space asks for. Undefined if no
+ * such point meets the budgets.
  *
  * @param breathe lets others run (such as setImmediate); called every few milliseconds of the work
  */
@@ -62,7 +63,10 @@ function listCounts({ kind, size, rule: { multipleOf } }: Dimension): number[] {
   return Array.from({ length: Math.floor(size / multipleOf) }, (_, index) => (index + 1) * multipleOf);
 }
 
-/** The errors of a dimension's layers with `count` units kept, each over that of keeping nothing. Throws RangeError where one is not known. */
+/**
+ * The sum over a dimension's layers of the error with `count` units kept, each divided by the error of keeping nothing.
+ * Throws RangeError if an error is not known.
+ */
 export function sumErrors({ kind, layers }: Dimension, errors: readonly LayerErrors[], count: number): number {
   if (kind === 'query_heads_per_kv') return 0;
   return layers.reduce((sum, layer) => {

@@ -1,8 +1,8 @@
 /** One of these options is to be chosen. */
 export interface Choice {
-  /** What each option is to be charged for; as small as possible in total. */
+  /** The value of each option; their sum over all choices is to be as small as possible. */
   readonly values: Float64Array;
-  /** Its costs, budget by budget; an entry an option. */
+  /** The costs of each option, budget by budget. */
   readonly costs: readonly Float64Array[];
 }
 
@@ -10,16 +10,18 @@ export interface ChosenOptions {
   /** The chosen option of each choice. */
   readonly options: readonly number[];
   readonly value: number;
-  /** No selection within the limits has a smaller value than this; equal to `value` where that is proven to be the least. */
+  /**
+   * No selection within the limits has a smaller value than this; equal to `value` if that is proven to be the least.
+   */
   readonly bound: number;
 }
 
 /**
- * The options, one a choice, of least total value whose total costs stay within all limits (the multiple-choice knapsack
- * problem): Lagrangian multipliers give a bound and a first selection, options that the bound rules out are dropped, and
- * the rest is counted out by dynamic programming over the choices with dominated and ruled-out states left away. Exact
- * unless over `MOST_STATES` states are left at once; then the most promising go on, and `bound` tells what may be lost.
- * Undefined where nothing meets the limits. It yields every few milliseconds of its work.
+ * One option per choice, with the least total value whose total costs stay within all limits (the multiple-choice
+ * knapsack problem). Lagrangian multipliers give a bound and a first selection, options that the bound rules out are
+ * dropped, and dynamic programming over the choices finds the best of the rest, without states that are dominated or
+ * ruled out. Exact unless more than `MOST_STATES` states are left at once: then only the most promising are kept, and
+ * `bound` tells what may be lost. Undefined if nothing meets the limits. Yields every few milliseconds of its work.
  *
  * Kellerer, Pferschy, Pisinger, "Knapsack Problems" (2004), chapter 11.
  */
@@ -34,7 +36,7 @@ export function* chooseOptions(
   const bound = sum(lowest) - limits.reduce((total, limit, budget) => total + limit * (multipliers[budget] ?? 0), 0);
   let incumbent = yield* improve(choices, limits, startWithin(choices, limits, priced));
   yield;
-  // The addends keep what rounding alone would rule out.
+  // The small terms keep what only rounding would rule out.
   const worst = incumbent?.value ?? Number.POSITIVE_INFINITY;
   let states: State[] = [{ costs: limits.map(() => 0), value: 0, excess: 0, option: -1, parent: undefined }];
   let isProven = true;
@@ -80,7 +82,7 @@ interface Step {
   readonly excess: Float64Array;
   /** What the choices up to this one may cost, budget by budget. */
   readonly rest: readonly number[];
-  /** States of more excess cannot beat the selection that is known. */
+  /** A state with more excess cannot beat the known selection. */
   readonly most: number;
 }
 
@@ -104,7 +106,10 @@ function* extendStates(states: readonly State[], { choice, excess, rest, most }:
   return [...found.values()];
 }
 
-/** Without states that cost no less and are worth no more than another; only equal costs are compared where budgets are several. */
+/**
+ * Drops states that cost at least as much as another one and are no better. With several budgets only equal costs are
+ * compared.
+ */
 function dropDominated(states: State[]): State[] {
   if ((states[0]?.costs.length ?? 0) !== 1) return states;
   let best = Number.POSITIVE_INFINITY;
@@ -123,7 +128,7 @@ function unwind(state: State): number[] {
   return options;
 }
 
-/** Multipliers at least 0 that make the bound large: one budget after the other, by halving intervals. */
+/** Multipliers of at least 0 that make the bound large, found by bisection, one budget after the other. */
 function* findMultipliers(choices: readonly Choice[], limits: readonly number[]): Generator<void, number[]> {
   const multipliers = limits.map(() => 0);
   const rounds = limits.length === 1 ? 1 : 8;
@@ -151,7 +156,7 @@ function* findMultipliers(choices: readonly Choice[], limits: readonly number[])
   return multipliers;
 }
 
-/** Value and costs at their multipliers, option by option. */
+/** The value of each option plus its costs times their multipliers. */
 function priceOptions({ values, costs }: Choice, multipliers: readonly number[]): Float64Array {
   return values.map((value, option) =>
     costs.reduce((total, cost, budget) => total + (multipliers[budget] ?? 0) * (cost[option] as number), value),
@@ -163,7 +168,10 @@ interface Selection {
   readonly value: number;
 }
 
-/** The options of least price where they meet the limits, else the cheapest by the budgets' shares; undefined where neither does. */
+/**
+ * The options of least price if they meet the limits, else the cheapest by their shares of the limits; undefined if
+ * neither meets them.
+ */
 function startWithin(
   choices: readonly Choice[],
   limits: readonly number[],
@@ -182,7 +190,7 @@ function startWithin(
   return candidates.find((options) => limits.every((limit, budget) => spend(choices, options, budget) <= limit));
 }
 
-/** Moves single choices to the option that saves most and still fits, until none does. */
+/** Changes one choice at a time to the option that improves the value most and still fits, until none does. */
 function* improve(
   choices: readonly Choice[],
   limits: readonly number[],

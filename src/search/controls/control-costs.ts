@@ -4,18 +4,18 @@ import type { Dimension, SearchSpace } from '../../core/space/search-space.js';
 import { createCostModel } from '../../core/budget/cost-spec.js';
 
 /**
- * What the dimensions that controls move cost, budget by budget: `kv_heads` and `ffn_channels`, while every kept group keeps
- * all of its query heads. No two of them share a half-block, so the cost of a point is `fixed` and a sum over dimensions.
+ * What the dimensions that controls change cost: `kv_heads` and `ffn_channels`, while every kept group keeps all of its
+ * query heads. No two of them share a half-block, so the cost of a point is `fixed` plus a sum over dimensions.
  */
 export interface ControlCosts {
-  /** All that no control moves. */
+  /** All that no control changes. */
   readonly fixed: number;
   readonly limit: number;
   /** By dimension, then by kept count from 0 to all; empty for `query_heads_per_kv`. */
   readonly byCount: readonly Float64Array[];
 }
 
-/** One entry a budget. */
+/** One entry per budget. */
 export function listControlCosts(space: SearchSpace, budgets: readonly Budget[]): ControlCosts[] {
   return budgets.map(({ cost, limit }) => {
     const model = createCostModel(space.shape, cost);

@@ -10,10 +10,11 @@ export interface LayerScores {
 }
 
 /**
- * Control `global-threshold`, after FLAP (arXiv 2312.11983): scores are standardised by layer and kind (minus their mean,
- * over their deviation), then units go in the order of their score, the lowest first, until all budgets are met; one of a
- * kind is kept in each layer. What the last unit overshot is given back to the best removed units that still fit.
- * Undefined where one unit of each kind in every layer costs too much. Query heads inside a kept group all stay.
+ * Control `global-threshold`, after FLAP (arXiv 2312.11983): scores are standardised by layer and kind (minus their
+ * mean, divided by their deviation), then units are removed in the order of their scores, the lowest first, until all
+ * budgets are met. Each layer keeps at least one unit of each kind. If the last unit removed more than needed, the best
+ * removed units that still fit are put back. A kept group keeps all of its query heads. Undefined if one unit of each
+ * kind in every layer costs too much.
  *
  * Tied dimensions take the mean standardised score of the units of equal rank.
  */
@@ -33,7 +34,8 @@ export function findGlobalThreshold(
       );
       return ranked.slice(0, -1).map((score, rank) => ({ dimension: index, rank, score }));
     })
-    // Within a dimension the lower rank goes first, so that equal scores keep the removal a prefix of its order.
+    // Within a dimension the lower rank is removed first, so that with equal scores too a prefix of its order is
+    // removed.
     .sort((a, b) => (a.score < b.score ? -1 : a.score > b.score ? 1 : a.dimension - b.dimension || a.rank - b.rank));
   const counts = space.dimensions.map(({ size }) => size);
   const left = createRemainder(space, counts, budgets);
@@ -42,13 +44,13 @@ export function findGlobalThreshold(
   if (!left.isMet()) return undefined;
   for (const unit of order.slice(0, removed).reverse()) {
     left.move(unit.dimension, 1);
-    // A unit that does not fit stays out; those removed after it in its dimension are back already.
+    // A unit that does not fit stays removed; those removed after it in its dimension are back already.
     if (!left.isMet()) left.move(unit.dimension, -1);
   }
   return counts;
 }
 
-/** What `counts` leave of each budget, kept up to date while one count moves at a time. */
+/** What `counts` leave of each budget, updated as one count changes at a time. */
 function createRemainder(space: SearchSpace, counts: number[], budgets: readonly Budget[]) {
   const costs = listControlCosts(space, budgets);
   const left = costs.map(({ fixed, limit, byCount }) =>

@@ -12,17 +12,17 @@ export interface UniformPoint {
 }
 
 /**
- * Control `uniform-paper`: one rate for key-value groups and channels in every layer of the space, the counts just past
- * the lowest rate that meets all budgets, whatever that leaves unspent. The counts that the space allows are not asked: a
- * control may use any of the model's. Query heads inside a kept group all stay, unless nothing else takes part. Undefined
- * where even one unit of each kind in every layer costs too much.
+ * Control `uniform-paper`: one rate for key-value groups and channels in every layer of the space. The counts are those
+ * just past the lowest rate that meets all budgets, whatever that leaves unspent. A control may use any count of the
+ * model, also one that the space does not allow. A kept group keeps all of its query heads, unless nothing else takes
+ * part. Undefined if even one unit of each kind in every layer costs too much.
  */
 export function findUniformPaper(space: SearchSpace, budgets: readonly Budget[]): UniformPoint | undefined {
   const moved = listMovedKinds(space);
   const rates = listBreakpoints(space, moved);
   const at = (index: number): UniformPoint => {
     const rate = rates[index] ?? 0;
-    // Between two breakpoints all rates give the same counts, so the middle is safe from rounding at either.
+    // All rates between two breakpoints give the same counts, so their middle is safe from rounding at both.
     const inside = (rate + (rates[index + 1] ?? 1)) / 2;
     return {
       rate,
@@ -40,9 +40,10 @@ export function findUniformPaper(space: SearchSpace, budgets: readonly Budget[])
 }
 
 /**
- * The candidates for control `uniform-best`: one key-value count and one channel count in every layer of the space; for
- * each key-value count from 1, the most channels that meet all budgets. Counts for which not even one channel fits are
- * left out. The best of them on the verify windows is the control. Where only one kind takes part there is one candidate.
+ * The candidates for control `uniform-best`: one key-value count and one channel count in every layer of the space. For
+ * each key-value count from 1 it is the most channels that meet all budgets; counts with which not even one channel
+ * fits are left out. The best of them on the verify windows is the control. If only one kind takes part there is one
+ * candidate.
  */
 export function listUniformBest(space: SearchSpace, budgets: readonly Budget[]): Counts[] {
   const most = (kind: string): number =>
@@ -64,15 +65,15 @@ export function listUniformBest(space: SearchSpace, budgets: readonly Budget[]):
   });
 }
 
-/** Distinct architectures with one rate, or one pair of counts, in every layer: both uniform controls' points. */
+/** The points of both uniform controls, each once: one rate, or one pair of counts, in every layer. */
 export function listLevelPoints(space: SearchSpace, budgets: readonly Budget[]): Counts[] {
   const paper = findUniformPaper(space, budgets);
   return distinctPoints([...(paper === undefined ? [] : [paper.counts]), ...listUniformBest(space, budgets)]);
 }
 
 /**
- * The highest rate that dimensions may take if the caller gives none: 0.5, or twice the uniform rate that the budgets need
- * if that is more, but 0.9 at most.
+ * The highest rate that dimensions may take if the caller gives none: 0.5, or twice the uniform rate that the budgets
+ * need if that is more, but 0.9 at most.
  *
  * @throws PrunecastError SPACE_INVALID
  */
@@ -97,7 +98,7 @@ export function chooseMaxRate(
   return Math.max(0.5, Math.min(0.9, 2 * (findUniformPaper(whole, budgets)?.rate ?? 1)));
 }
 
-/** The kinds that uniform controls move: key-value groups and channels, or query heads where neither takes part. */
+/** The kinds that uniform controls change: key-value groups and channels, or query heads if neither takes part. */
 function listMovedKinds({ dimensions }: SearchSpace): ReadonlySet<DimensionKind> {
   const kinds = new Set(dimensions.map(({ kind }) => kind));
   if (kinds.size > 1) kinds.delete('query_heads_per_kv');
@@ -113,7 +114,7 @@ function listBreakpoints(space: SearchSpace, moved: ReadonlySet<DimensionKind>):
   return sorted.filter((rate, index) => index === 0 || rate - (sorted[index - 1] ?? 0) > 1e-12);
 }
 
-/** The largest count from 1 to `most` that fits, costs rising with it; 0 where none does. */
+/** The largest count from 1 to `most` that fits, as costs rise with the count; 0 if none does. */
 function findMost(most: number, fits: (count: number) => boolean): number {
   let [low, high] = [0, most];
   while (low < high) {

@@ -10,20 +10,23 @@ export interface PredictorBackend<Fitted extends FittedPredictor = FittedPredict
   readonly id: string;
   /** The fewest and most pairs it takes. */
   readonly pairs: { readonly least: number; readonly most: number };
-  /** `elsewhere` where it cannot be fitted here. @default 'here' */
+  /** `elsewhere` if it cannot be fitted here. @default 'here' */
   readonly learns?: 'here' | 'elsewhere';
   readonly fit: (pairs: PairTable) => Promise<Fitted>;
-  /** Called with each fold's predictor once it has answered; ends its thread, say. */
+  /** Called with each fold's predictor after it has answered, to end its thread for example. */
   readonly release?: (fitted: Fitted) => void;
 }
 
-/** How a backend did; it was not tried where the pairs of a fold are too few or all pairs too many for it, where it was fitted elsewhere, or where it failed. */
+/**
+ * How a backend did. It is not tried if the pairs of a fold are too few or all pairs too many for it, or if it was
+ * fitted elsewhere; one that failed counts as not tried.
+ */
 export type BackendScore =
   | { readonly id: string; readonly tried: true; readonly quality: FitQuality }
   | { readonly id: string; readonly tried: false; readonly reason: string };
 
 export interface PredictorChoice {
-  /** The id of the best; undefined where none could be tried. */
+  /** The id of the best; undefined if none could be tried. */
   readonly chosen: string | undefined;
   /** Of every backend, in the order given. */
   readonly scores: readonly BackendScore[];
@@ -37,9 +40,9 @@ export interface ChooseOptions {
 }
 
 /**
- * `auto`: the backend whose out-of-fold predictions have the highest Kendall tau with the labels, over one k-fold split for
- * all; of equal ones, or where every tau is NaN (constant labels), the one with the least RMSE, then the first. All are
- * tried at once, each in a thread of its own where it has one. Throws what a fit throws that is not its own failure.
+ * `auto`: the backend whose out-of-fold predictions have the highest Kendall tau with the labels, over one k-fold split
+ * for all. If taus are equal or NaN (constant labels), the one with the least RMSE, then the first. All are tried at
+ * once, each in its own thread if it has one. Throws what a fit throws, unless that is a failure of the backend itself.
  */
 export async function choosePredictor<Fitted extends FittedPredictor>(
   pairs: PairTable,
@@ -59,7 +62,7 @@ async function scoreBackend<Fitted extends FittedPredictor>(
   { id, pairs: { least, most }, learns, fit, release }: PredictorBackend<Fitted>,
   { folds, rng }: Required<ChooseOptions>,
 ): Promise<BackendScore> {
-  // No fold can be kept from it: it would win by what it knows by heart.
+  // No fold can be kept from it: it would win because it may have seen the labels.
   if (learns === 'elsewhere')
     return { id, tried: false, reason: 'was fitted elsewhere, maybe on these pairs: name it in place of a choice' };
   const count = pairs.targets.length;
@@ -87,7 +90,7 @@ async function scoreBackend<Fitted extends FittedPredictor>(
   }
 }
 
-/** What disqualifies one backend; anything else, a cancel above all, ends the choice. */
+/** Failures of one backend. Anything else, above all a cancel, ends the choice. */
 const OWN_FAILURES = [
   'PREDICTOR_FAILED',
   'PLUGIN_FAILED',
@@ -96,7 +99,7 @@ const OWN_FAILURES = [
   'PAIRS_TOO_MANY',
 ] as const;
 
-/** NaN below everything. */
+/** A tau in which NaN comes below everything. */
 function rankable(tau: number): number {
   return Number.isNaN(tau) ? -2 : tau;
 }

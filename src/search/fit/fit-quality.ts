@@ -10,19 +10,22 @@ export interface FitQuality {
   /** Pairs of a fit; 0 for a predictor fitted elsewhere. */
   readonly fitted: number;
   readonly heldOut: number;
-  /** Kendall's tau-b; NaN where the labels or the predictions do not differ. */
+  /** Kendall's tau-b; NaN if all labels or all predictions are equal. */
   readonly kendallTau: number;
   readonly spearman: number;
   readonly r2: number;
   readonly mae: number;
   readonly rmse: number;
-  /** Share of the truly best 10 among the predicted best 10. */
+  /** The share of the truly best 10 that are among the predicted best 10. */
   readonly top10Recall: number;
   readonly regretAt1: number;
   readonly regretAt10: number;
 }
 
-/** All metrics of a fit from held-out pairs and their predictions, row by row; the best are the lowest unless the metric says otherwise. */
+/**
+ * The quality of a fit from held-out pairs and their predictions, row by row. The lowest are the best unless the metric
+ * says otherwise.
+ */
 export function measureQuality(
   { targets: truth, metric }: Pick<PairTable, 'targets' | 'metric'>,
   predicted: Float64Array,

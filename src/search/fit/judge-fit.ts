@@ -7,11 +7,14 @@ import type { Rng } from '../../core/random.js';
 
 /** What is known of a predictor from pairs that it was not fitted on. */
 export interface FitJudgement {
-  /** undefined where there is no such pair: the predictor was fitted elsewhere, and nobody named pairs that it has not seen. */
+  /**
+   * undefined if there is no such pair: the predictor was fitted elsewhere, and no pairs are known that it has not
+   * seen.
+   */
   readonly quality: FitQuality | undefined;
   /**
-   * Rise of the error on those pairs when a dimension's column is shuffled, in the unit of the fit, dimension by dimension; on
-   * all pairs where there is none.
+   * How much the error on those pairs rises when a dimension's column is shuffled, in the unit of the fit, dimension by
+   * dimension; on all pairs if there is none.
    */
   readonly importances: readonly number[];
   readonly effects: readonly EffectCurve[];
@@ -22,7 +25,7 @@ export interface JudgeOptions extends ExplainOptions {
 }
 
 export interface ExplainOptions {
-  /** The rates between which each dimension's effect is looked at. */
+  /** The rates between which each dimension's effect is measured. */
   readonly ranges: readonly { readonly minRate: number; readonly maxRate: number }[];
   readonly rng: Rng;
 }
@@ -30,12 +33,15 @@ export interface ExplainOptions {
 /** The paper's split: 7 parts to fit on, 3 to judge on. */
 export const HELD_OUT_SHARE = 0.3;
 
-/** Rows that importances and effects are looked at on: more of them, of thousands of imported pairs, cost minutes and say no more. */
+/**
+ * Rows on which importances and effects are measured. With thousands of imported pairs more rows take minutes and tell
+ * no more.
+ */
 const MOST_EXPLAINED = 200;
 
 /**
- * Fits on 7 of 10 pairs and judges on the other 3; importances are of the held-out pairs, effects over all (of each at
- * most `MOST_EXPLAINED`).
+ * Fits on 7 of 10 pairs and judges on the other 3. Importances are measured on the held-out pairs, effects on all, each
+ * on at most `MOST_EXPLAINED`.
  */
 export async function judgeFit(pairs: PairTable, { fit, ranges, rng }: JudgeOptions): Promise<FitJudgement> {
   const split = splitHoldOut(pairs.targets.length, HELD_OUT_SHARE, rng.fork('split'));
@@ -51,13 +57,13 @@ export async function judgeFit(pairs: PairTable, { fit, ranges, rng }: JudgeOpti
 
 /** What is known of a predictor that was fitted elsewhere, and its residuals, from the pairs that it has not seen. */
 export interface UnseenJudgement extends FitJudgement {
-  /** Label less prediction of those pairs, on the scale of the fit. */
+  /** Label minus prediction of those pairs, on the scale of the fit. */
   readonly residuals: Float64Array;
 }
 
 /**
- * Judges a predictor that was fitted elsewhere on the pairs that it has not seen, of which there may be none; effects are over
- * all pairs.
+ * Judges a predictor that was fitted elsewhere on the pairs that it has not seen, of which there may be none. Effects
+ * are measured on all pairs.
  *
  * @param unseen rows of the pairs, in ascending order
  */

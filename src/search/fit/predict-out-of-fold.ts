@@ -6,15 +6,15 @@ import type { Rng } from '../../core/random.js';
 
 export interface FoldOptions<Fitted extends FittedPredictor = FittedPredictor> {
   readonly fit: (pairs: PairTable) => Promise<Fitted>;
-  /** Called with each fold's predictor once it has answered; ends its thread, say. */
+  /** Called with each fold's predictor after it has answered, to end its thread for example. */
   readonly release?: (fitted: Fitted) => void;
   readonly folds: number;
   readonly rng: Rng;
 }
 
 /**
- * The prediction of every pair by a fit on the other folds alone, in the order of the pairs; label minus prediction are the
- * residuals for `conformalHalfWidth`.
+ * The prediction of every pair by a fit on the other folds alone, in the order of the pairs. Label minus prediction
+ * gives the residuals for `conformalHalfWidth`.
  */
 export async function predictOutOfFold<Fitted extends FittedPredictor>(
   pairs: PairTable,

@@ -10,7 +10,7 @@ import { createCostModel } from '../../core/budget/cost-spec.js';
 export interface RefinementOptions {
   /** The share of the dimensions, most important first, that keep only their lower rates. */
   readonly importantShare: number;
-  /** The share of their counts that these keep, rounded up, two at least. */
+  /** The share of their counts that these keep, rounded up, at least two. */
   readonly keptShare: number;
   /** The share of the dimensions, least important first, that may go to `wideRange`. */
   readonly unimportantShare: number;
@@ -25,9 +25,9 @@ export interface RangeChange {
   /** The dimension's name. */
   readonly dimension: string;
   readonly before: RateRange;
-  /** Equal to `before` where the range stays. */
+  /** Equal to `before` if the range stays. */
   readonly after: RateRange;
-  /** Rise of the hold-out error over the parameters between the ends of the range; undefined where it has one count only. */
+  /** Rise of the hold-out error per parameter between the ends of the range; undefined if it has only one count. */
   readonly importance: number | undefined;
   /** Change of the predicted value per unit of rate, end to end. */
   readonly slope: number;
@@ -35,12 +35,12 @@ export interface RangeChange {
 }
 
 /**
- * - `important`: among the most important: only its lower rates stay.
- * - `unimportant`: among the least important, and flat: it goes to the wide range.
- * - `steep`: among the least important, but its curve is as steep as the median or steeper: it stays.
- * - `middle`: neither: it stays.
- * - `fixed`: it has one count: it stays.
- * - `edited`: a reader of the proposal chose another range.
+ * - `important`: among the most important, so only its lower rates stay.
+ * - `unimportant`: among the least important, and flat, so it gets the wide range.
+ * - `steep`: among the least important, but its curve is at least as steep as the median, so it stays.
+ * - `middle`: among neither, so it stays.
+ * - `fixed`: it has one count, so it stays.
+ * - `edited`: the caller chose another range than the proposed one.
  */
 export type RefinementReason = 'important' | 'unimportant' | 'steep' | 'middle' | 'fixed' | 'edited';
 
@@ -53,8 +53,9 @@ export interface RefinementEvidence {
 }
 
 /**
- * Proposes a range for every dimension from what a predictor says of it, in the order of the space. floor(share * n) of
- * the n dimensions that can move are called important, as many unimportant; equal importances go by the order of the space.
+ * Proposes a range for every dimension from what a predictor says about it, in the order of the space. Of the n
+ * dimensions that can move floor(share * n) count as important, and likewise as unimportant; equal importances keep the
+ * order of the space.
  */
 export function proposeRefinement(
   { space, importances, effects }: RefinementEvidence,
@@ -96,14 +97,15 @@ export function changedRanges(changes: readonly RangeChange[]): DimensionRange[]
     .map(({ dimension, after }) => ({ dimension, ...after }));
 }
 
-/** The range of the lower rates: the largest ceil(share * n) counts, two at least. */
+/** The range of the lower rates: the largest ceil(share * n) counts, at least two. */
 function lowerPart(dimension: Dimension, share: number): RateRange {
   const { counts, range, rule, size } = dimension;
   const kept = Math.min(counts.length, Math.max(2, Math.ceil(share * counts.length - 1e-9)));
   const least = counts[counts.length - kept] ?? size;
   const step = rule.rateStep;
   if (step === undefined) return { minRate: range.minRate, maxRate: 1 - least / size };
-  // On a grid the end is a grid rate, so that 0.1 to 0.5 becomes 0.1 to 0.3 and not to the rate of a count.
+  // On a grid the end is a rate of the grid, so that 0.1 to 0.5 becomes 0.1 to 0.3 and does not end at the rate of a
+  // count.
   let [low, high] = [0, Math.min(Number.MAX_SAFE_INTEGER, Math.floor((range.maxRate + 1e-9 - range.minRate) / step))];
   while (low < high) {
     const middle = Math.floor((low + high) / 2);

@@ -5,7 +5,7 @@ import { HELD_OUT_SHARE, selectPairs } from './judge-fit.js';
 import { measureQuality } from './fit-quality.js';
 import type { Rng } from '../../core/random.js';
 
-/** How well a predictor does that was fitted on so many pairs. */
+/** How well a predictor does that was fitted on this many pairs. */
 export interface LearningPoint {
   readonly pairs: number;
   readonly kendallTau: number;
@@ -14,21 +14,21 @@ export interface LearningPoint {
 
 export interface LearningOptions<Fitted extends FittedPredictor> {
   readonly fit: (pairs: PairTable) => Promise<Fitted>;
-  /** Called with each predictor once it has answered; ends its thread, say. */
+  /** Called with each predictor after it has answered, to end its thread for example. */
   readonly release?: (fitted: Fitted) => void;
   /** The fewest pairs that can be fitted. */
   readonly least: number;
   readonly rng: Rng;
 }
 
-/** Each point has as many times the pairs of the one before. */
+/** Each point has this many times the pairs of the one before. */
 const STEP = 2;
 
 const MOST_POINTS = 4;
 
 /**
- * The learning curve: fits on an eighth of 7 of 10 pairs (`least` at least), then twice as many up to all of them, each
- * judged on the same 3 of 10.
+ * The learning curve: fits on an eighth of 7 of 10 pairs (but on `least` or more), then on twice as many up to all of
+ * them, each judged on the same 3 of 10.
  */
 export async function traceLearning<Fitted extends FittedPredictor>(
   pairs: PairTable,

@@ -1,24 +1,30 @@
 import type { MetricDefinition } from '../../core/metric.js';
 import type { CostSpec } from '../../core/budget/cost-spec.js';
 
-/** A number that an architecture is judged by: a metric, which is predicted and measured, or a cost, which is known exactly. */
+/**
+ * A number that an architecture is judged by: a metric, which is predicted and measured, or a cost, which is known
+ * exactly.
+ */
 export type Quantity =
   | { readonly kind: 'metric'; readonly metric: MetricDefinition }
   | { readonly kind: 'cost'; readonly cost: CostSpec };
 
-/** A quantity in a sum; 1 % of one of weight 2 is worth 2 % of one of weight 1. */
+/** A quantity in a sum: 1 % of one with weight 2 is worth 2 % of one with weight 1. */
 export interface Term {
   readonly quantity: Quantity;
   readonly weight: number;
 }
 
-/** One number to make better: the weighted sum of the natural logarithms of its terms, those where higher is better subtracted. */
+/**
+ * One number to make better: the weighted sum of the natural logarithms of its terms. Terms where higher is better are
+ * subtracted.
+ */
 export interface Objective {
   /** At least one. */
   readonly terms: readonly Term[];
 }
 
-/** What a metric must come to at least, or at most where lower is better; in its own unit. */
+/** What a metric must be at least, or at most if lower is better; in its own unit. */
 export interface Floor {
   readonly metric: MetricDefinition;
   readonly limit: number;
@@ -46,19 +52,19 @@ export function listMetrics({ objectives, floors }: Objectives): MetricDefinitio
   ];
 }
 
-/** The costs that objectives are about: where there is one, candidates may lie anywhere below the budgets. */
+/** The costs that objectives are about. If there is one, candidates may lie anywhere below the budgets. */
 export function listCosts({ objectives }: Objectives): CostSpec[] {
   return objectives.flatMap(({ terms }) =>
     terms.flatMap(({ quantity }) => (quantity.kind === 'cost' ? [quantity.cost] : [])),
   );
 }
 
-/** A quantity's name, as requests and reports have it. */
+/** A quantity's name in requests and reports. */
 export function nameQuantity(quantity: Quantity): string {
   return quantity.kind === 'metric' ? quantity.metric.name : quantity.cost.kind;
 }
 
-/** A objective's name: that of its quantity, or `2 perplexity + 1 parameters`. */
+/** An objective's name: that of its quantity, or `2 perplexity + 1 parameters`. */
 export function nameObjective({ terms }: Objective): string {
   const [first] = terms;
   if (first !== undefined && terms.length === 1) return nameQuantity(first.quantity);

@@ -4,9 +4,10 @@ import { sortByCrowding } from '../../core/statistics/select-spread.js';
 import type { PointScore } from './score-point.js';
 
 /**
- * Indices of scores, the best first: those that meet all floors, then the others by how little they miss them, those that
- * are no finite number last; the earlier of two alike first. Of several objectives front by front, each front's knee first and
- * then its points that lie farthest from others: the first is the one to choose, and the first few stand for the front.
+ * Indices of scores, the best first: those that meet all floors, then the others by how little they miss them, and last
+ * those that are not finite; of two equal ones the earlier first. With several objectives front by front: first the
+ * knee of the front, then its points that lie farthest from others. So the first one is the one to choose, and the
+ * first few represent the front.
  */
 export function rankScores(scores: readonly PointScore[]): number[] {
   const all = [...scores.keys()];
@@ -19,7 +20,7 @@ export function rankScores(scores: readonly PointScore[]): number[] {
   return [...rankMet(scores, met), ...missed, ...all.filter((index) => !isFinite(index))];
 }
 
-/** The first front of those that meet all floors, in their own order; empty where none does. */
+/** The first front of the scores that meet all floors, in the order given; empty if none does. */
 export function findFront(scores: readonly PointScore[]): number[] {
   const met = [...scores.keys()].filter(
     (index) => scores[index]?.violation === 0 && scores[index].values.every(Number.isFinite),
@@ -43,7 +44,7 @@ function rankMet(scores: readonly PointScore[], met: readonly number[]): number[
   });
 }
 
-/** Infinity less Infinity is no number, and equal ones keep their order. */
+/** Infinity minus Infinity is not a number; equal values keep their order. */
 function compare(a: number, b: number): number {
   return a === b ? 0 : a - b;
 }

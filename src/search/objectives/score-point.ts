@@ -5,21 +5,21 @@ import type { Counts, SearchSpace } from '../../core/space/search-space.js';
 import type { Floor, Objective, Objectives, Quantity } from './objectives.js';
 import { createCostModel } from '../../core/budget/cost-spec.js';
 
-/** What objectives make of a point; lower is better in everything. */
+/** The objectives' values of a point; lower is always better. */
 export interface PointScore {
-  /** One value an objective. */
+  /** One value per objective. */
   readonly values: readonly number[];
-  /** By how much floors are missed, as natural logarithms added up; 0 where all are met. */
+  /** By how much floors are missed, as a sum of natural logarithms; 0 if all are met. */
   readonly violation: number;
 }
 
 /** Metrics of a point by name, in their own units. */
 export type Metrics = Readonly<Record<string, number>>;
 
-/** Metrics that are 0 or below, which no weighing of ratios can take, count as this. */
+/** Metrics of 0 or below count as this, as they have no logarithm. */
 const LEAST = 1e-9;
 
-/** The score of a measured point; NaN or infinite where a metric is missing or no finite number. */
+/** The score of a measured point; NaN or infinite if a metric is missing or not finite. */
 export function scoreMeasured(
   objectives: Objectives,
   space: SearchSpace,
@@ -28,7 +28,10 @@ export function scoreMeasured(
   return scorePoint(objectives, space, counts, (metric) => logOf(metrics[metric.name] ?? Number.NaN));
 }
 
-/** The scores of predicted points, `predictions` by metric on the scale of the fit, and each objective's deviation where it has one. */
+/**
+ * The scores of predicted points, and each objective's deviation if it has one. `predictions` are by metric, on the
+ * scale of the fit.
+ */
 export function scorePredicted(
   objectives: Objectives,
   space: SearchSpace,
@@ -68,7 +71,7 @@ function scorePoint(
   };
 }
 
-/** The deviation of an objective from those of its metrics, as if independent; undefined where none has one. */
+/** The deviation of an objective from those of its metrics, taken as independent; undefined if none has one. */
 function deviationOf(
   { terms }: Objective,
   points: number,
@@ -83,7 +86,7 @@ function deviationOf(
   });
   if (parts.length === 0) return undefined;
   const partAt = ({ weight, scale, mean, deviation }: (typeof parts)[number], row: number): number =>
-    // The logarithm of a value with a small relative error has that error as its own.
+    // The error of a logarithm is the relative error of its value, if that is small.
     (weight * (deviation[row] ?? 0)) / (scale === 'log' ? 1 : Math.max(LEAST, Math.abs(mean[row] ?? 0)));
   return Float64Array.from({ length: points }, (_, row) => Math.hypot(...parts.map((part) => partAt(part, row))));
 }

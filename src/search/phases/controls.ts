@@ -24,9 +24,9 @@ import {
 } from './verify.js';
 
 /*
- * Phase `controls`: what the winner is compared with is measured on the verify windows. The named controls come first. Then
- * `random`: as many candidates as the study evaluated are drawn (`drawCandidates`) and labelled as pairs are, and the best of
- * them are verified as finalists are.
+ * Phase `controls`: what the winner is compared with is measured on the verify windows. The named controls come first.
+ * Then `random`: as many candidates as the study evaluated are drawn (`drawCandidates`) and labelled as pairs are, and
+ * the best of them are verified as finalists are.
  */
 
 export interface ControlsState {

@@ -41,8 +41,8 @@ function leave<Own extends State>(state: Own): Own {
 
 /**
  * What the recipes are compared by, on the search windows: the level points, and what each recipe's scores and errors
- * allocate. Nothing better than a control then has to be extrapolated. A single recipe without level points has nothing to
- * compare.
+ * allocate. Nothing better than a control then has to be extrapolated. A single recipe without level points has nothing
+ * to compare.
  */
 export function listRecipePoints(plan: StudyPlan, { allocations }: ScoreState): TrialPoint[] {
   if (!comparesRecipes(plan)) return [];

@@ -9,8 +9,8 @@ import {
 } from '../study/steps.js';
 
 /*
- * Phase `score`: the units are ranked in every recipe that is compared, and each recipe's scores and errors allocate the
- * budgets. No trial is needed.
+ * Phase `score`: the units are ranked in every recipe that is compared, and each recipe's scores and errors allocate
+ * the budgets. No trial is needed.
  */
 
 export interface ScoreState {

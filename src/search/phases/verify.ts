@@ -14,9 +14,9 @@ import {
 } from '../study/trial.js';
 
 /*
- * Phase `verify`: finalists are measured on the verify windows, the better half of each fidelity on the next one. Between
- * two rounds they become pairs too. After the last round the best are also compensated on their own stream, and the better
- * way is that of controls and output.
+ * Phase `verify`: finalists are measured on the verify windows, the better half of each fidelity on the next one.
+ * Between two rounds they become pairs too. After the last round the best are also compensated on their own stream, and
+ * the better way is that of controls and output.
  */
 
 export interface VerifyState {
@@ -97,8 +97,9 @@ function chooseCompensation(plan: StudyPlan, { finalists }: VerifyState): Compen
 }
 
 /**
- * Successive halving (Jamieson and Talwalkar, AISTATS 2016): after a batch on one rung its better half on the next, dearer
- * one; then the best few compensated on their own stream, if the study does that. Undefined if there is nothing more to do.
+ * Successive halving (Jamieson and Talwalkar, AISTATS 2016): after a batch on one rung its better half on the next,
+ * dearer one; then the best few compensated on their own stream, if the study does that. Undefined if there is nothing
+ * more to do.
  *
  * @param known all results of the role of the batch
  * @param last whether this batch is the last one of its role: only then do the best of `known` get their own stream
@@ -150,7 +151,9 @@ export function listFinal(
   return finalists.filter((trial) => trial.rung === plan.verifyRungs - 1 && trial.compensation === compensation);
 }
 
-/** The best finalist that meets the budgets, which not all of a curve do. Of several objectives the knee of their front. */
+/**
+ * The best finalist that meets the budgets, which not all of a curve do. Of several objectives the knee of their front.
+ */
 export function findWinner(plan: StudyPlan, state: VerifyState): TrialResult {
   return findBest(
     plan,

@@ -3,8 +3,8 @@ import { PrunecastError } from '../../core/errors/prunecast-error.js';
 import type { Counts, SearchSpace } from '../../core/space/search-space.js';
 
 /**
- * Dimensions whose costs cannot be told apart, such as `kv_heads` and `query_heads_per_kv` of one layer, with every
- * combination of counts they allow. The cost of a point is the sum over its components, plus the fixed part.
+ * Dimensions whose costs cannot be separated, such as `kv_heads` and `query_heads_per_kv` of one layer, with every
+ * combination of counts that they allow. The cost of a point is the sum over its components, plus the fixed part.
  */
 export interface Component {
   /** Indices into the space's dimensions. */
@@ -19,15 +19,16 @@ export interface Component {
 
 export interface SeparatedCost {
   readonly components: readonly Component[];
-  /** What no dimension touches. */
+  /** The cost of all that no dimension touches. */
   readonly fixed: number;
 }
 
 /**
- * Splits the cost of a space into components. Where attention is dropped (`kv_heads` 0), `query_heads_per_kv` is 0 too,
- * so that no architecture has two points.
+ * Splits the cost of a space into components. If attention is dropped (`kv_heads` 0), `query_heads_per_kv` is 0 too, so
+ * that no architecture has two points.
  *
- * @throws PrunecastError SPACE_INVALID where dimensions are tied across so many others that a component has over a million options
+ * @throws PrunecastError SPACE_INVALID if dimensions are tied across so many others that a component has over a million
+ * options
  */
 export function separateCost(space: SearchSpace, cost: CostModel): SeparatedCost {
   const halves = listHalfBlocks(space);
@@ -42,7 +43,7 @@ export function separateCost(space: SearchSpace, cost: CostModel): SeparatedCost
     const touched = halves.filter(({ kv, heads, ffn }) =>
       [kv, heads, ffn].some((index) => index !== undefined && dimensions.includes(index)),
     );
-    // Layers mostly are alike: what costs the same, at the same counts, is counted once.
+    // Most layers are alike: what costs the same at the same counts is computed once.
     const places = touched.map(({ layer, half, kv, heads, ffn }) => [
       half,
       space.shape.layers[layer],
@@ -58,7 +59,8 @@ export function separateCost(space: SearchSpace, cost: CostModel): SeparatedCost
 }
 
 /**
- * Refuses a space that ties dimensions across so many others that `separateCost` could not list a component's options; quick.
+ * Refuses a space that ties dimensions across so many others that `separateCost` could not list a component's options.
+ * Fast.
  *
  * @throws PrunecastError SPACE_INVALID
  */
@@ -102,7 +104,7 @@ export function costEnds({ components, fixed }: SeparatedCost): {
   };
 }
 
-/** Half a block and the dimensions that set its counts; undefined where it keeps its own. */
+/** A half-block and the dimensions that set its counts; undefined for a count that stays. */
 interface HalfBlock {
   readonly layer: number;
   readonly half: 'attention' | 'ffn';
@@ -146,7 +148,9 @@ function costOf(
   return kvHeads === 0 || queryHeads === 0 ? cost.attention(0, 0, layer) : cost.attention(kvHeads, queryHeads, layer);
 }
 
-/** Dimensions that meet in a half-block, together; each group ascending, groups in the order of their first. */
+/**
+ * Groups of dimensions that meet in a half-block; each group ascending, groups in the order of their first dimension.
+ */
 function joinDimensions(count: number, halves: readonly HalfBlock[]): number[][] {
   const parent = Array.from({ length: count }, (_, index) => index);
   const root = (index: number): number =>

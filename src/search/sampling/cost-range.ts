@@ -5,7 +5,10 @@ import { PrunecastError } from '../../core/errors/prunecast-error.js';
 import type { SearchSpace } from '../../core/space/search-space.js';
 import { requireSeparable } from './components.js';
 
-/** The least and the most that a point of a space costs: what a budget can ask of it. Costs never fall with a count, so that its ends have them. */
+/**
+ * The least and the most that a point of a space costs: the range of budgets that make sense. Costs never fall as a
+ * count rises.
+ */
 export function costRange(space: SearchSpace, cost: CostModel): { readonly least: number; readonly most: number } {
   const at = (end: 0 | -1): number =>
     measureCounts(
@@ -17,10 +20,11 @@ export function costRange(space: SearchSpace, cost: CostModel): { readonly least
 }
 
 /**
- * Refuses a budget below what the smallest architecture of the space costs; quick, before any work.
+ * Refuses a budget below what the smallest architecture of the space costs. Fast, so that it can come before any work.
  *
  * @param field the path of the budgets in the request
- * @throws PrunecastError BUDGET_INFEASIBLE with `limit` and `nearest` in the metadata, SPACE_INVALID (see `requireSeparable`)
+ * @throws PrunecastError BUDGET_INFEASIBLE with `limit` and `nearest` in the metadata, SPACE_INVALID (see
+ * `requireSeparable`)
  */
 export function requireAttainable(space: SearchSpace, budgets: readonly Budget[], field = 'budgets'): void {
   requireSeparable(space);

@@ -1,11 +1,11 @@
 import type { Component } from './components.js';
 
 /**
- * How many points of a space cost exactly so much, for every cost up to a limit: dynamic programming over the components,
- * last to first, in units of the greatest common divisor of their cost differences.
+ * How many points of a space have each exact cost up to a limit: dynamic programming over the components, last to
+ * first, in units of the greatest common divisor of their cost differences.
  *
- * Each component's costs are taken as differences from a reference end (its dearest or cheapest option), so that the table
- * reaches only from that end to the band. Rows are scaled by powers of two: only ratios within a row are used.
+ * Each component's costs are taken as differences from a reference end (its dearest or cheapest option), so that the
+ * table reaches only from that end to the band. Rows are scaled by powers of two: only ratios within a row are used.
  */
 export interface CountingTable {
   /** Cost units of each option, component by component. */
@@ -19,7 +19,8 @@ export interface CountingTable {
 }
 
 /**
- * Builds the table; it yields after each row (about a millisecond for 50,000 units), so that a caller can let others run.
+ * Builds the table; it yields after each row (about a millisecond for 50,000 units), so that a caller can let others
+ * run.
  *
  * @param differences of each component's options from its reference end, all at least 0
  * @param unit what they are rounded to; their greatest common divisor loses nothing
@@ -47,7 +48,7 @@ export function* buildCountingTable(
   return { units, rows, scales, logScale };
 }
 
-/** The greatest common divisor of all differences; 1 where all are 0. */
+/** The greatest common divisor of all differences; 1 if all are 0. */
 export function findUnit(differences: readonly Float64Array[]): number {
   let unit = 0;
   for (const costs of differences) for (const cost of costs) unit = greatestCommonDivisor(unit, cost);
@@ -141,7 +142,9 @@ function addWindow(row: Float64Array, tail: Float64Array, { start, step, length,
   }
 }
 
-/** Scales the row in place so that its largest entry is near `LARGEST`; returns the power of two it was multiplied by. */
+/**
+ * Scales the row in place so that its largest entry is near `LARGEST`; returns the power of two it was multiplied by.
+ */
 function normalise(row: Float64Array): number {
   let largest = 0;
   for (const value of row) if (value > largest) largest = value;

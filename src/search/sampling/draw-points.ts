@@ -5,7 +5,7 @@ import { countsKey, DIMENSION_KINDS, type Counts, type SearchSpace } from '../..
 import { createBudgetSamplerGently, type BudgetSamplerOptions } from './budget-sampler.js';
 
 /**
- * Up to `count` distinct points that `taken` does not hold; fewer where so many draws in a row brought nothing new that
+ * Up to `count` distinct points that `taken` does not hold; fewer if so many draws in a row gave nothing new that
  * hardly any is left. Their keys are added to `taken`.
  */
 export function drawDistinct(sampler: CandidateSampler, count: number, rng: Rng, taken: Set<string>): Counts[] {
@@ -27,8 +27,8 @@ export function drawDistinct(sampler: CandidateSampler, count: number, rng: Rng,
 }
 
 /**
- * Distinct points around one: it is changed by random waves over depth, little or much by a scale that is drawn for each
- * point, and brought back into the sampler's band. Fewer where hardly any is left; keys are added to `taken`.
+ * Distinct points around one. It is changed by random waves over depth, by a scale that is drawn for each point, and
+ * brought back into the sampler's band. Fewer points if hardly any is left; their keys are added to `taken`.
  */
 export function drawNear(
   space: SearchSpace,
@@ -58,9 +58,9 @@ const LEAST_SCALE = 0.03;
 const MOST_SCALE = 0.15;
 
 /**
- * Distinct points that keep a random part of the dimensions whole: of each kind a share that is drawn anew every few
- * points, from none to all. Plain draws hardly ever keep many dimensions whole, and what they never show a predictor has to
- * extrapolate. Fewer where so much cannot be kept; the keys are added to `taken`.
+ * Distinct points that keep a random part of the dimensions whole: of each kind a share from none to all, drawn again
+ * every few points. Plain draws hardly ever keep many dimensions whole, so a predictor would have to extrapolate to
+ * such points. Fewer points if so much cannot be kept; their keys are added to `taken`.
  */
 export async function drawSparse(
   { space, ...bands }: Pick<BudgetSamplerOptions, 'space' | 'band' | 'also' | 'parts'>,

@@ -11,13 +11,14 @@ export interface OpenedBand {
   readonly band: CostBand;
 }
 
-/** Into how many parts the range below a budget is cut where all of it is searched. */
+/** Into how many parts the range below a budget is cut if all of it is searched. */
 export const RANGE_PARTS = 8;
 
 /**
- * The candidates of a space: at most every budget, and all but 0.5 % of the tightest spent. Where no shape comes that
- * near, the band is widened downwards until it holds one; it stays empty only where the smallest architecture costs too much.
- * Where an objective is a cost, all that the budgets allow are candidates, drawn as often from each part of the tightest's range.
+ * The candidates of a space: within every budget, and at most 0.5 % below the tightest one. If no architecture comes
+ * that near, the band is widened downwards until it holds one; it stays empty only if the smallest architecture costs
+ * too much. If an objective is a cost, all that the budgets allow are candidates, and each part of the tightest
+ * budget's range is drawn equally often.
  *
  * @param breathe lets others run between stretches of work
  */

@@ -7,7 +7,7 @@ export interface Repair {
   readonly space: SearchSpace;
   readonly separated: SeparatedCost;
   readonly band: CostBand;
-  /** What a point is brought to: any cost of the band, or one near the end of the band that it lies beyond. */
+  /** Where a point is brought to: any cost of the band, or one near that end of the band beyond which it lies. */
   readonly reach: 'anywhere' | 'edge';
   readonly counts: Counts;
   readonly rng: Rng;
@@ -16,8 +16,9 @@ export interface Repair {
 }
 
 /**
- * A point near `counts` inside the band: counts the space lacks go to the nearest it has, then what is too much or too
- * little is shared out over components in random order. Undefined where `PASSES` rounds of that do not reach the band.
+ * A point near `counts` inside the band: counts that the space lacks become the nearest that it has, then what is too
+ * much or too little is shared out over components in random order. Undefined if `PASSES` rounds of that do not reach
+ * the band.
  */
 export function repairCounts({ space, separated, band, reach, counts, rng, accept }: Repair): Counts | undefined {
   const { components, fixed } = separated;
@@ -34,7 +35,7 @@ export function repairCounts({ space, separated, band, reach, counts, rng, accep
       const component = components[index];
       if (component === undefined) return;
       const now = component.costs[chosen[index] ?? 0] ?? 0;
-      // Early passes spread the change, later ones let any component take all of it.
+      // Early passes spread the change; in later ones any component may take all of it.
       const share = pass < SPREAD_PASSES ? (2 * rng.uniform() * missing) / (components.length - place) : missing;
       const next = optionAtCost(component, now + share);
       missing -= (component.costs[next] ?? now) - now;

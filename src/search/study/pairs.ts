@@ -3,20 +3,25 @@ import type { Progress } from './phase.js';
 import type { StudyPlan } from './plan.js';
 import { sortByValue, type TrialResult } from './trial.js';
 
-/** The pairs of a study: `recipe` labels the first ones, `sample` most, and `verify` the finalists between two rounds. */
+/**
+ * The pairs of a study: `recipe` labels the first ones, `sample` most, and `verify` the finalists between two rounds.
+ */
 export interface PairsState {
   /** On the search windows, those of recipes that were not chosen included. */
   readonly pairs: readonly TrialResult[];
 }
 
-/** What a predictor can be fitted on: pairs of the study's recipe whose value is finite. A model that broke altogether has none. */
+/**
+ * What a predictor can be fitted on: pairs of the study's recipe whose value is finite. A model that broke altogether
+ * has none.
+ */
 export function listUsablePairs({ pairs, recipe }: PairsState & Pick<Progress, 'recipe'>): TrialResult[] {
   return pairs.filter((trial) => trial.recipe === recipe && Number.isFinite(trial.value));
 }
 
 /**
- * The best pair so far, in the study's recipe, that is a candidate: a larger one is better without being of use. If none is a
- * candidate, the best of all; undefined before the first.
+ * The best pair so far, in the study's recipe, that is a candidate: a larger one is better without being of use. If
+ * none is a candidate, the best of all; undefined before the first.
  */
 export function findCentre(
   plan: StudyPlan,

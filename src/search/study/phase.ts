@@ -4,8 +4,8 @@ import type { StudyAction, StudyEvent } from './steps.js';
 import type { TextPart, TrialPoint, TrialResult } from './trial.js';
 
 /**
- * One phase of a study: a module of pure functions, with the part of the state that the phase fills in. It ends by naming
- * another phase in the state that it returns.
+ * One phase of a study: a module of pure functions, with the part of the state that the phase fills in. It ends by
+ * naming another phase in the state that it returns.
  */
 export interface Phase<State> {
   /** The state in which the phase begins, if that differs from the one in which it was entered. */
@@ -57,8 +57,8 @@ export function ask<State extends Progress>(
 }
 
 /**
- * Takes a result into a list of the state. Once no point waits any more, `complete` gets the results of the batch in the order
- * in which they were asked for: known labels arrive first, and must not change a fit.
+ * Takes a result into a list of the state. Once no point waits any more, `complete` gets the results of the batch in
+ * the order in which they were asked for: known labels arrive first, and must not change a fit.
  *
  * Throws RangeError for a result that no point waits for.
  */

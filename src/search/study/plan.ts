@@ -74,13 +74,13 @@ export interface PairPlan {
   readonly tiedShare: number;
   readonly tieRun: number;
   /**
-   * The share of the first sample that keeps a random part of the dimensions unpruned, so that the predictor knows pairs
-   * with whole layers left alone and need not extrapolate to them.
+   * The share of the first sample that keeps a random part of the dimensions unpruned, so that the predictor knows
+   * pairs with whole layers left alone and need not extrapolate to them.
    */
   readonly sparseShare: number;
   /**
-   * The share of the first sample that lies around the best candidate known by then, which needs `levelPoints`. If it is
-   * above 0, all pairs of the later rounds lie around the best candidate too.
+   * The share of the first sample that lies around the best candidate known by then, which needs `levelPoints`. If it
+   * is above 0, all pairs of the later rounds lie around the best candidate too.
    */
   readonly nearShare: number;
   /** Whether level points, and what a recipe's scores and errors allocate, are labelled before any other pair. */
@@ -92,8 +92,8 @@ export interface PairPlan {
 }
 
 /**
- * How the weights of finalists, controls and the output are compensated: as the recipe says, by a fit on the pruned model's
- * own stream, or whichever of the two is better on the verify windows.
+ * How the weights of finalists, controls and the output are compensated: as the recipe says, by a fit on the pruned
+ * model's own stream, or whichever of the two is better on the verify windows.
  */
 export interface CompensationPlan {
   readonly mode: 'one-shot' | 'stream' | 'better';

@@ -45,8 +45,8 @@ export interface DrawPairs {
 }
 
 /**
- * Have the strategy ask the newest predictor, and choose finalists among points that were not finalists before; answered by
- * `predicted`.
+ * Have the strategy ask the newest predictor, and choose finalists among points that were not finalists before;
+ * answered by `predicted`.
  */
 export interface Predict {
   readonly kind: 'predict';
@@ -110,8 +110,8 @@ export interface Predicted {
 }
 
 /**
- * A stored event in the form of this version: earlier versions stored the compensation of a trial as `mending`. The caller
- * vouches that the value was stored as an event.
+ * A stored event in the form of this version: earlier versions stored the compensation of a trial as `mending`. The
+ * caller vouches that the value was stored as an event.
  */
 export function readStudyEvent(stored: unknown): StudyEvent {
   const event = stored as StudyEvent;

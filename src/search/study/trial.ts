@@ -74,8 +74,8 @@ export function sortByValue<Result extends Pick<TrialResult, 'counts' | 'value' 
 }
 
 /**
- * The best result, of several objectives the knee of their front. Its value is not finite only if none is. Throws RangeError
- * if there is no result.
+ * The best result, of several objectives the knee of their front. Its value is not finite only if none is. Throws
+ * RangeError if there is no result.
  */
 export function findBest(plan: Judgement, results: readonly TrialResult[]): TrialResult {
   const [best] = sortByValue(plan, results);

@@ -68,7 +68,8 @@ describe('measureCost', () => {
       ffnChannels: 3,
       vocabulary: 10,
     });
-    // q 4x4, k 4x2, v 4x2, o 4x4, three of 4x3, head 4x10; scores and values 2 x 2 x (2 heads x 2) x 8 / 2 visible positions
+    // q 4x4, k 4x2, v 4x2, o 4x4, three of 4x3, head 4x10; scores and values 2 x 2 x (2 heads x 2) x 8 / 2 visible
+    // positions
     expect(measure(shape, { kind: 'flops_per_token', context: 8 })).toBe(2 * (16 + 8 + 8 + 16 + 36 + 40) + 64);
   });
 

@@ -53,7 +53,8 @@ describe('createWeightCost', () => {
       finalNorm: 4,
       layers: [widths(2, { attentionNorm: 4, ffnNorm: 4, value: 4 }), widths(4)],
     };
-    // Embedding 16 x 8 and final norm 8 in F32. The first layer keeps 2 groups of 1 head, 5 channels; the second 1 of 2, and no FFN.
+    // Embedding 16 x 8 and final norm 8 in F32. The first layer keeps 2 groups of 1 head, 5 channels; the second 1 of
+    // 2, and no FFN.
     const kept = [
       { kvHeads: 2, queryHeadsPerKv: 1, ffnChannels: 5 },
       { kvHeads: 1, queryHeadsPerKv: 2, ffnChannels: 0 },

@@ -57,7 +57,8 @@ describe('crowdingDistances', () => {
 
 describe('hypervolume', () => {
   it('is the area of the union of rectangles', () => {
-    // (1, 3) to (4, 4): 3; (2, 1) to (4, 4): 6, of which (2, 3) to (4, 4) = 2 is common; (3, 2) is dominated; (5, 0) lies outside.
+    // (1, 3) to (4, 4): 3; (2, 1) to (4, 4): 6, of which (2, 3) to (4, 4) = 2 is common; (3, 2) is dominated; (5, 0)
+    // lies outside.
     expect(
       hypervolume(
         [

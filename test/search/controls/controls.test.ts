@@ -23,7 +23,8 @@ const [CHANNEL, GROUP] = [192, 3072];
 
 describe('findUniformPaper', () => {
   it('takes the counts just past the lowest rate that meets the budget', () => {
-    // 20 % of 260,032 are 52,006.4, over five layers 10,401.3. One group of four goes at rate 0.125, so that 7,330 are left:
+    // 20 % of 260,032 are 52,006.4, over five layers 10,401.3. One group of four goes at rate 0.125, so that 7,330 are
+    // left:
     // 38.2 channels, 39 of 172; at rate 0.125 only 21 or 22 are gone, 39 at (38.5 / 172) = 0.2238.
     const point = findUniformPaper(space, budget(Math.floor(dense * 0.8)));
     expect(point?.counts).toEqual([3, 133, 3, 133, 3, 133, 3, 133, 3, 133]);

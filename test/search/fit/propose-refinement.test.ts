@@ -18,7 +18,8 @@ const effects = slopes.map((slope) => ({ rates: [0.1, 0.3, 0.5], values: [4, 9, 
 describe('proposeRefinement', () => {
   it('does what the paper did: important dimensions keep 0.1 to 0.3, unimportant flat ones go to 0.2 to 0.7', () => {
     const changes = proposeRefinement({ space, importances, effects }, DEFAULT_REFINEMENT);
-    // Two of six are important (0.5, 0.3), two unimportant (0.01, 0.02). The median slope is 1.05: 0.1 is flatter, 1.2 is not.
+    // Two of six are important (0.5, 0.3), two unimportant (0.01, 0.02). The median slope is 1.05: 0.1 is flatter, 1.2
+    // is not.
     expect(changes.map(({ reason, after }) => [reason, after.minRate, after.maxRate])).toEqual([
       ['important', 0.1, 0.3],
       ['unimportant', 0.2, 0.7],

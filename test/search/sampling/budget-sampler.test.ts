@@ -250,7 +250,9 @@ function listPoints(space: SearchSpace): Counts[] {
   );
 }
 
-/** Pearson's statistic over its degrees of freedom: 1 in the mean under uniformity, with deviation sqrt(2 / degrees). */
+/**
+ * Pearson's statistic over its degrees of freedom: 1 in the mean under uniformity, with deviation sqrt(2 / degrees).
+ */
 function chiSquarePerPoint(sampler: BudgetSampler, points: readonly Counts[]): number {
   const seen = new Map(points.map((counts) => [countsKey(counts), 0]));
   const rng = createRng(2026);

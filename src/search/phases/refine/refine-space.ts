@@ -1,15 +1,20 @@
-import { narrowSpace } from '../../../core/space/narrow-space.js';
+import { narrowSpace, type DimensionRange } from '../../../core/space/narrow-space.js';
 import { toRates } from '../../../core/space/search-space.js';
 import type { FittedState } from './refine.js';
 import { changedRanges, proposeRefinement, type RangeChange } from '../../fit/propose-refinement.js';
 import { openCandidates } from '../../sampling/open-candidates.js';
 import { findCentre } from '../../study/pairs.js';
 import type { StudyPlan } from '../../study/plan.js';
+import { PrunecastError, type FieldViolation } from '../../../core/errors/prunecast-error.js';
+import { requireFeasible } from '../../sampling/budget-sampler.js';
+import type { Progress } from '../../study/phase.js';
 
 /**
- * New ranges from the newest fit. Where the budget cannot be met inside them, or not be spent as it can without them, those
- * that narrow are given up first, then those that go to the wide range instead, then all: at 1 % fewer parameters three
- * dimensions at rates of 0.2 and more would remove twice what was asked for.
+ * New ranges from the newest fit. If the budgets cannot be met inside them, or spent as far as without them, only the
+ * wide ranges are taken; then, instead of these, only the narrowed ones; then none. With 1 % fewer parameters, for
+ * example, three dimensions at rates of 0.2 and more would remove twice what was asked for.
+ *
+ * @param breathe lets others run between stretches of work
  */
 export async function refineSpace(
   plan: StudyPlan,
@@ -39,8 +44,8 @@ export async function refineSpace(
 }
 
 /**
- * A range that moves still holds what lies around the best candidate so far, where a study looks for better ones: an
- * unimportant dimension that has lost nothing would have to lose a fifth otherwise.
+ * A range that moves still holds what lies around the best candidate so far, as the study looks for better ones there.
+ * Otherwise an unimportant dimension that has lost nothing would have to lose a fifth.
  */
 function holdNear(change: RangeChange, rate: number | undefined, step: number | undefined): RangeChange {
   const { before, after } = change;
@@ -53,7 +58,7 @@ function holdNear(change: RangeChange, rate: number | undefined, step: number | 
   return { ...change, after: { minRate: least, maxRate: most } };
 }
 
-/** As far as most points lie that are drawn near the best one. */
+/** Most points that are drawn near the best one lie within this. */
 const HELD_REACH = 0.15;
 
 function keepUnless(reason: RangeChange['reason'], change: RangeChange): RangeChange {
@@ -62,4 +67,43 @@ function keepUnless(reason: RangeChange['reason'], change: RangeChange): RangeCh
 
 function keep(change: RangeChange): RangeChange {
   return { ...change, after: change.before };
+}
+
+/**
+ * A proposal with other ranges for the dimensions that the caller names; all others keep what was proposed.
+ *
+ * @param breathe lets others run between stretches of work
+ * @throws PrunecastError SPACE_INVALID with one violation per range at fault, BUDGET_INFEASIBLE if no candidate is left
+ */
+export async function editRefinement(
+  plan: StudyPlan,
+  { space }: Pick<Progress, 'space'>,
+  proposal: readonly RangeChange[],
+  ranges: readonly DimensionRange[],
+  breathe: () => Promise<void>,
+): Promise<RangeChange[]> {
+  refuseRepeated(ranges);
+  narrowSpace(space, ranges);
+  const edited = new Map(ranges.map(({ dimension, minRate, maxRate }) => [dimension, { minRate, maxRate }]));
+  const changes = proposal.map((change): RangeChange => {
+    const after = edited.get(change.dimension);
+    const isAsProposed =
+      after === undefined || (after.minRate === change.after.minRate && after.maxRate === change.after.maxRate);
+    return isAsProposed ? change : { ...change, after, reason: 'edited' };
+  });
+  const { sampler, band } = await openCandidates(plan, narrowSpace(space, changedRanges(changes)), breathe);
+  requireFeasible(sampler, band);
+  return changes;
+}
+
+function refuseRepeated(ranges: readonly DimensionRange[]): void {
+  const violations = ranges.flatMap(({ dimension }, index): FieldViolation[] =>
+    ranges.findIndex((other) => other.dimension === dimension) === index
+      ? []
+      : [{ field: `ranges[${index}].dimension`, description: `is ${dimension} again: give each dimension one range` }],
+  );
+  if (violations.length > 0)
+    throw new PrunecastError('SPACE_INVALID', violations.map((v) => `${v.field}: ${v.description}`).join('; '), {
+      violations,
+    });
 }

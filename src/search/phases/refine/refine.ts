@@ -7,7 +7,7 @@ import type { StudyAction, StudyEvent } from '../../study/steps.js';
 import type { FitState } from '../fit.js';
 
 /*
- * Phase `refine`: ranges are moved by what the newest fit says of them (`refineSpace`), or as a caller edits that
+ * Phase `refine`: ranges are moved by what the newest fit says about them (`refineSpace`), or as the caller edits that
  * (`editRefinement`). No trial is needed.
  */
 

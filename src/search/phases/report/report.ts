@@ -8,8 +8,8 @@ import type { ControlsState } from '../controls.js';
 import { countFinalists, countHalved, findWinner, listFinal, type VerifyState } from '../verify.js';
 
 /*
- * Phase `report`: the dense model, the winner, each control and the points of a curve are measured on the report windows,
- * which nothing else reads. Then the report is written (`writeReport`).
+ * Phase `report`: the dense model, the winner, each control and the points of a curve are measured on the report
+ * windows, which nothing else reads. Then the report is written (`writeReport`).
  */
 
 export interface ReportState {

@@ -5,16 +5,21 @@ import type { FinalState } from './report.js';
 import type { TrialResult } from '../../study/trial.js';
 import { createCostModel } from '../../../core/budget/cost-spec.js';
 
-/** Two lines over the size, on the report windows, and what lies between them at the budget. */
+/** Two lines over the size, on the report windows, and the distance between them at the budget. */
 export interface StudyCurve {
-  /** The fit scale of the objective (log for losses) against the natural log of what the first budget limits. */
+  /**
+   * The metric on the scale of its fit (log for losses) against the natural logarithm of what the first budget limits.
+   */
   readonly finalists: Line;
   readonly uniformPaper: Line;
-  /** 1 - finalists' line / control's line, both at the budget. */
+  /** 1 - finalists' line / control's line, both at the budget; where higher is better their ratio - 1. */
   readonly lift: number;
 }
 
-/** The lines through the finalists of a curve and through `uniform-paper` at the same sizes; undefined for a study without one. */
+/**
+ * The lines through the finalists of a curve and through `uniform-paper` at the same sizes; undefined for a study
+ * without a curve.
+ */
 export function writeCurve(plan: StudyPlan, { reported }: Pick<FinalState, 'reported'>): StudyCurve | undefined {
   const [budget] = plan.budgets;
   if (plan.curve === undefined || budget === undefined) return undefined;

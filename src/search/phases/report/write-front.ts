@@ -7,19 +7,19 @@ import { listFinal } from '../verify.js';
 import { scoreTrial, type TrialResult } from '../../study/trial.js';
 import type { FinalState } from './report.js';
 
-/** The finalists that none other is better than in all objectives, on the verify windows. */
+/** The finalists that no other one dominates, on the verify windows. */
 export interface StudyFront {
   /** In the order of the first objective, the best first. */
   readonly points: readonly { readonly trial: TrialResult; readonly isKnee: boolean }[];
   /** What the front dominates up to the reference, in natural logarithms of the objectives. */
   readonly hypervolume: number;
-  /** The same of the controls. */
+  /** What the controls dominate. */
   readonly controlHypervolume: number;
   /** The worst of each objective over all finalists and controls; in its own unit, or a sum of logarithms. */
   readonly reference: readonly { readonly objective: string; readonly value: number }[];
 }
 
-/** The front of a study of several objectives; undefined for one objective, or where no finalist meets the floors. */
+/** The front of a study of several objectives; undefined for one objective, or if no finalist meets the floors. */
 export function writeFront(plan: StudyPlan, state: FinalState): StudyFront | undefined {
   const { objectives } = objectivesOf(plan);
   const final = listFinal(plan, state);
@@ -53,7 +53,7 @@ export function writeFront(plan: StudyPlan, state: FinalState): StudyFront | und
   };
 }
 
-/** A objective of one quantity in that one's unit; a sum as it is. */
+/** The value of an objective of one quantity in the unit of that quantity; of a sum as it is. */
 function inOwnUnit({ terms }: Objective, value: number): number {
   const [term] = terms;
   if (term === undefined || terms.length > 1) return value;

@@ -16,12 +16,12 @@ export interface StudyOutcome {
   readonly winner: TrialResult;
   /** On the report windows. */
   readonly controls: readonly TrialResult[];
-  /** The control that is best on the report windows, as `nameControl` has it; its lift is the headline. */
+  /** The name (`nameControl`) of the control that is best on the report windows; its lift is the headline. */
   readonly bestControl: string | undefined;
   /** 1 - winner / control, control by control. */
   readonly lifts: readonly Lift[];
   readonly curve: StudyCurve | undefined;
-  /** Of several objectives. */
+  /** Of a study of several objectives. */
   readonly front: StudyFront | undefined;
   readonly summary: string;
 }
@@ -29,7 +29,10 @@ export interface StudyOutcome {
 export interface Lift {
   readonly control: string;
   readonly lift: number;
-  /** Paired 95 % bootstrap interval over the report windows; undefined where the metric has no value per window, or there is one window. */
+  /**
+   * Paired 95 % bootstrap interval over the report windows; undefined if the metric has no value per window, or there
+   * is one window.
+   */
   readonly interval: readonly [number, number] | undefined;
 }
 
@@ -38,7 +41,10 @@ export function writeReport(plan: StudyPlan, state: FinalState): StudyOutcome {
   return runSteps(writeReportInSteps(plan, state));
 }
 
-/** `writeReport`, letting others run (`breathe`, such as setImmediate) every few milliseconds: intervals take seconds in all. */
+/**
+ * `writeReport`, letting others run (`breathe`, such as setImmediate) every few milliseconds: the intervals take
+ * seconds.
+ */
 export function writeReportGently(
   plan: StudyPlan,
   state: FinalState,
@@ -70,10 +76,10 @@ function* writeReportInSteps(plan: StudyPlan, state: FinalState): Generator<void
 
 function* measureLift(plan: StudyPlan, winner: TrialResult, control: TrialResult): Generator<void, Lift> {
   const sign = plan.metric.better === 'lower' ? 1 : -1;
-  // Of accuracy, where higher is better, the share that the winner has more.
+  // Where higher is better, as with accuracy, it is the share that the winner has more.
   const lift = sign * (1 - winner.value / control.value);
   const name = nameControl(control);
-  // Draws of a single window are all alike: an interval without width would look like certainty.
+  // Draws from a single window are all equal: an interval without width would look like certainty.
   if (winner.losses === undefined || control.losses === undefined || winner.losses.losses.length < 2)
     return { control: name, lift, interval: undefined };
   const [low, high] = yield* ratioIntervalInSteps(winner.losses, control.losses, {
@@ -106,7 +112,7 @@ function summarise(
   return `${found}, ${percent(lift.lift)} better than ${against}, the best control (95 % interval ${low} to ${high}).`;
 }
 
-/** That the winner misses a floor, as no finalist meets all; empty where it does not. */
+/** A sentence if the winner misses a floor because no finalist meets all; else empty. */
 function tellMissed(plan: StudyPlan, state: FinalState): string {
   if (scoreTrial(plan, findWinner(plan, state)).violation === 0) return '';
   const floors = objectivesOf(plan).floors.map(

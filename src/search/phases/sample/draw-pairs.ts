@@ -16,8 +16,8 @@ export interface DrawRequest extends Omit<DrawPairs, 'kind' | 'seed'> {
 }
 
 /**
- * Distinct points in the band of pairs: tied ones, sparse ones, some near a centre, and free ones; fewer where the band holds
- * no more. A sample inside a refined space may be empty.
+ * Distinct points in the band of pairs: tied ones, sparse ones, some near a centre, and free ones; fewer if the band
+ * holds no more. A sample inside a refined space may be empty.
  *
  * @param breathe lets others run between stretches of work
  * @throws PrunecastError BUDGET_INFEASIBLE
@@ -49,7 +49,7 @@ export async function drawPairs(
     )),
   );
   if (centre !== undefined && near > 0) {
-    // Candidates themselves, so that they compare with the centre.
+    // They are candidates themselves, so that they compare with the centre.
     const { sampler } = await openCandidates(plan, space, breathe);
     points.push(...drawNear(space, sampler, centre, Math.min(near, count - points.length), rng.fork('near'), keys));
   }
@@ -57,14 +57,16 @@ export async function drawPairs(
   return points;
 }
 
-/** The band around the budget, or all below it where an objective is a cost: what is predicted must have been sampled. */
+/**
+ * The band around the budget, or all below it if an objective is a cost: predictions are needed where the search looks.
+ */
 function bandOfPairs(plan: StudyPlan, space: SearchSpace, budget: Budget): CostBand & { readonly parts: number } {
   const band = pairBand(space, budget, plan.pairs.band);
   if (listCosts(objectivesOf(plan)).length === 0) return { ...band, parts: 1 };
   return { ...band, least: Math.min(costRange(space, band.cost).least, band.most), parts: RANGE_PARTS };
 }
 
-/** A further budget as a band of pairs: over its limit by no more than the band allows, with no lower end. */
+/** A further budget as a band of pairs: above its limit by at most the share, with no lower end. */
 function looseBand(shape: ModelShape, { cost, limit }: Budget, share: number): CostBand {
   return { cost: createCostModel(shape, cost), least: 0, most: Math.floor(limit * (1 + share)) };
 }

@@ -13,10 +13,11 @@ import {
 import { createCostModel } from '../../../core/budget/cost-spec.js';
 
 /**
- * What a strategy proposed, without repetition and no more than it was asked for: points of the space that meet every budget.
+ * What a strategy proposed, each point once, and no more points than it was asked for. All lie in the space and meet
+ * every budget.
  *
  * @param strategy its id
- * @throws PrunecastError PLUGIN_INVALID for a point that is none of the space, or costs more than a budget
+ * @throws PrunecastError PLUGIN_INVALID for a point outside the space, or one that costs more than a budget allows
  */
 export function checkProposals(
   strategy: string,
@@ -61,10 +62,11 @@ function invalid(strategy: string, fault: string): PrunecastError {
 
 /**
  * The first `count` of ranked points that are not near copies: each differs from those chosen before it by at least
- * `LEAST_DISTANCE`; where too few do, the others follow in their order. A predictor that is wrong about one point is wrong
- * about its copies too, and each costs an evaluation.
+ * `LEAST_DISTANCE`. If too few do, the others follow in their order. A predictor that is wrong about one point is wrong
+ * about its near copies too, and each costs an evaluation.
  *
- * @param best the best so many points, best first; asked for more and more until enough differ or no more come
+ * @param best gives this many of the best points, best first; asked for more and more until enough differ or no more
+ * come
  */
 export function spreadOut(space: SearchSpace, best: (count: number) => readonly Counts[], count: number): Counts[] {
   let known = -1;

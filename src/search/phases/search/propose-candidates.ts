@@ -16,20 +16,20 @@ import type { Rng } from '../../../core/random.js';
 export interface ProposeRequest extends Omit<Predict, 'kind' | 'seed'> {
   readonly strategy: Strategy;
   readonly strategyOptions: unknown;
-  /** Every metric that objectives and floors are about, by name, on the scale of its fit. */
+  /** Predicts every metric that objectives and floors are about: by name, on the scale of its fit. */
   readonly predict: (batch: EncodingBatch) => Promise<Readonly<Record<string, Prediction>>>;
   readonly rng: Rng;
   readonly signal: AbortSignal;
-  /** Told how many candidates were predicted so far. */
+  /** Called with how many candidates were predicted so far. */
   readonly report?: (predicted: number) => void;
 }
 
 /**
- * Lets the strategy ask the predictors and returns its best points that were no finalists before. The strategy sees what the
- * objectives make of predictions; a point that misses a floor comes after all that meet them.
+ * Lets the strategy ask the predictors and returns its best points that were not finalists before. The strategy sees
+ * the objectives' values of the predictions; a point that misses a floor comes after all that meet them.
  *
- * What a strategy proposes is checked: it must lie in the space and meet every budget. It is asked no more once it has had as
- * many candidates predicted as it may.
+ * What a strategy proposes is checked: it must lie in the space and meet every budget. The strategy is no longer asked
+ * once it has had as many candidates predicted as the plan allows.
  *
  * @throws PrunecastError BUDGET_INFEASIBLE, PLUGIN_INVALID
  */
@@ -83,7 +83,7 @@ export async function proposeCandidates(
     checkProposals(strategy.id, run.best(count), { space, budgets: request.budgets, count });
   const fresh = (count: number): Counts[] =>
     proposed(count + known.size).filter((counts) => !known.has(countsKey(counts)));
-  // Of several objectives the strategy spreads its points over their front by itself.
+  // With several objectives the strategy itself spreads its points over their front.
   const ranked = objectives.objectives.length > 1 ? fresh(wanted).slice(0, wanted) : spreadOut(space, fresh, wanted);
   const chosen = [...ranked, ...measured.slice(0, request.finalists - ranked.length)];
   const means = (await request.predict(encodePoints(space, chosen)))[plan.metric.name]?.mean;
@@ -94,20 +94,20 @@ export async function proposeCandidates(
   return { kind: 'predicted', predicted: asked.size, outOfRange, finalists };
 }
 
-/** So many batches in a row without a new candidate, and a strategy asks for ever. */
+/** A strategy that asks this many batches in a row without a new candidate would ask for ever. */
 const MOST_IDLE = 100;
 
-/** The share of the finalists that the best measured pairs take, where some are candidates themselves. */
+/** The share of the finalists that are the best measured pairs, if some pairs are candidates themselves. */
 const MEASURED_SHARE = 1 / 6;
 
-/** More than any sum of logarithms comes to, so that what meets all floors goes before what does not. */
+/** More than any sum of logarithms, so that what meets all floors comes before what does not. */
 const MISSED = 1e3;
 
 function penalise({ values, violation }: PointScore): number[] {
   return values.map((value) => (violation === 0 ? value : value + MISSED + violation));
 }
 
-/** Values point by point as predictions objective by objective. */
+/** The values of points, as predictions of objectives. */
 function predictObjectives(
   values: readonly (readonly number[])[],
   deviations: readonly (Float64Array | undefined)[],
@@ -123,7 +123,7 @@ function predictObjectives(
   return [first, ...others];
 }
 
-/** The refined space, or the whole one where no candidate of a budget that it was not refined for lies inside. */
+/** The refined space; or the whole one if these budgets, for which it was not refined, leave no candidate inside it. */
 async function openSpace(
   plan: StudyPlan,
   request: ProposeRequest,
@@ -136,8 +136,9 @@ async function openSpace(
 }
 
 /**
- * Pairs that are candidates themselves, inside the refined ranges or not, best measured first. A strategy leaves evaluated
- * points out, but they have not been seen on the verify windows, and a space so small that the pairs exhaust it has no others.
+ * Pairs that are candidates themselves, inside the refined ranges or not, the best measured first. A strategy leaves
+ * evaluated points out, but they were not measured on the verify windows, and in a space so small that the pairs
+ * exhaust it there are no others.
  */
 function rankPairs(
   plan: StudyPlan,

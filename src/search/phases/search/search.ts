@@ -6,8 +6,8 @@ import type { TrialPoint } from '../../study/trial.js';
 import type { VerifyState } from '../verify.js';
 
 /*
- * Phase `search`: the strategy asks the predictors, and the best candidates become finalists (`proposeCandidates`); of a
- * curve once for each of its points. No trial is needed: the finalists are evaluated by `verify`.
+ * Phase `search`: the strategy asks the predictors, and the best candidates become finalists (`proposeCandidates`); of
+ * a curve once for each of its points. No trial is needed: the finalists are evaluated by `verify`.
  */
 
 export interface SearchState {
