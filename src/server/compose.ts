@@ -9,6 +9,7 @@ import { BUILTIN_PLUGINS } from '../plugins/builtin/list.js';
 import { createLatencyTableFiles } from './adapters/files/latency-table-files.js';
 import { createOutputFolders } from './adapters/files/output-folder.js';
 import { createScoreCache } from './adapters/files/score-cache.js';
+import { createJobQueue } from './adapters/in-process-queue/job-queue.js';
 import { createLabelQueue } from './adapters/in-process-queue/label-queue.js';
 import { openDatabase } from './adapters/sqlite/open-database.js';
 import { createSqliteStore } from './adapters/sqlite/sqlite-store.js';
@@ -115,6 +116,13 @@ function bindDefaults(container: Container, plugins: readonly PluginEntry[]): vo
     TOKENS.labelQueue,
     ({ store, telemetry }) => createLabelQueue({ labels: store.labels, labeller: evaluatorLabeller, telemetry }),
     { store: TOKENS.store, telemetry: TOKENS.telemetry },
+  );
+  provideDefault(
+    container,
+    TOKENS.jobQueue,
+    ({ config: { concurrentJobs, maxQueuedJobs } }) =>
+      createJobQueue({ slots: concurrentJobs, mostWaiting: maxQueuedJobs }),
+    { config },
   );
   provideDefault(
     container,

@@ -2,6 +2,7 @@ import type { ServiceIdentifier } from 'inversify';
 import type { Logger } from 'pino';
 import type { Authenticator } from '../core/ports/authenticator.js';
 import type { Clock } from '../core/ports/clock.js';
+import type { JobQueue } from '../core/ports/job-queue.js';
 import type { LatencyTableStore } from '../core/ports/latency-table-store.js';
 import type { OutputFolders } from '../core/ports/outputs.js';
 import type { ScoreCache } from '../core/ports/score-cache.js';
@@ -32,6 +33,8 @@ export const TOKENS = {
   store: token<Store>('store'),
   /** Default: measures in this process. */
   labelQueue: token<ArchitectureLabels>('labelQueue'),
+  /** Default: runs all jobs in this process, as many at a time as configured. */
+  jobQueue: token<JobQueue>('jobQueue'),
   /** Default: folders under the output root. */
   outputs: token<OutputFolders>('outputs'),
   /** Default: files in the state folder. */

@@ -4,6 +4,7 @@ import { JobState, jobStateToJSON, type Job } from '../../gen/prunecast/v1/job.j
 import { StudyPhase } from '../../gen/prunecast/v1/study_types.js';
 import { encodeStatus } from '../errors/encode-status.js';
 import { orAborted } from '../../core/or-aborted.js';
+import type { JobQueue } from '../../core/ports/job-queue.js';
 import { createId } from '../records/create-id.js';
 import type { HeldJob, LeaseOwner, LeaseStore } from '../../core/ports/job-store.js';
 import type { EventEntry, JobRecords } from '../records/job-records.js';
@@ -12,7 +13,6 @@ import { hasEnded } from './job-events.js';
 import type { Jobs, JobSpec } from './jobs.js';
 import { cancelled, describeCancelled, runJob, type RunningJob, type RunSettings } from './run-job.js';
 import type { RestartableKind, ResumeStep } from './runnable-kind.js';
-import { createTurns } from './turns.js';
 
 export interface JobSettings extends RunSettings {
   readonly store: JobRecords;
@@ -24,8 +24,7 @@ export interface JobSettings extends RunSettings {
   readonly kinds: readonly RestartableKind[];
   /** What becomes of the jobs that an earlier server left unfinished: they go on by themselves, or wait for ResumeJob. */
   readonly interruptedJobs: 'resume' | 'pause';
-  readonly concurrentJobs: number;
-  readonly maxQueuedJobs: number;
+  readonly queue: JobQueue;
 }
 
 /** Jobs with what only the server itself may ask of them. */
@@ -53,8 +52,10 @@ interface WaitingJob {
   readonly run: JobSpec['run'];
 }
 
-/** A caller is told to come back after so long when the queue is full; heavy jobs take minutes. */
-const RETRY_AFTER_MS = 30_000;
+interface LaunchedJob extends RunningJob {
+  /** Resolves when it has ended and given its slot back. */
+  readonly left: Promise<void>;
+}
 
 /** A job that was started so often, each time to no result and with the end of its server, is not started again: it may be what ends them. */
 const MOST_FRUITLESS_STARTS = 3;
@@ -69,15 +70,13 @@ export function createJobs({
   leaseMs,
   kinds,
   interruptedJobs,
-  concurrentJobs,
-  maxQueuedJobs,
+  queue,
   ...settings
 }: JobSettings): JobRunner {
   const { events, clock, log, stopping } = settings;
-  let waiting: readonly WaitingJob[] = [];
-  const running = new Map<string, RunningJob>();
-  const turns = createTurns();
-  const countFree = (): number => concurrentJobs - running.size - turns.taken;
+  /** What becomes of the jobs that wait in the queue, by id. */
+  const waiting = new Map<string, WaitingJob>();
+  const running = new Map<string, LaunchedJob>();
   // Whatever changes the queue stands in one line: two starts with one request id make one job.
   const inLine = createLine();
   const nextLease = () => ({ owner: owner.name, untilMs: clock.now() + leaseMs });
@@ -100,12 +99,17 @@ export function createJobs({
   const launch = ({ held, run }: WaitingJob): void => {
     const { jobId } = held;
     const job = runJob(held, run, { ...settings, log: log.child({ job_id: jobId }) });
-    running.set(jobId, job);
-    const next = async (): Promise<void> => {
+    const leave = async (): Promise<void> => {
       await job.ended;
       running.delete(jobId);
+      await queue.remove(jobId);
+    };
+    const left = leave();
+    running.set(jobId, { ...job, left });
+    const next = async (): Promise<void> => {
+      await left;
       await inLine(async () => {
-        const isTakenUp = running.has(jobId) || waiting.some((other) => other.held.jobId === jobId);
+        const isTakenUp = running.has(jobId) || waiting.has(jobId);
         if (!isTakenUp && !stopping.aborted)
           await leases
             .release(owner.name, jobId)
@@ -118,16 +122,34 @@ export function createJobs({
 
   const startNext = async (): Promise<void> => {
     if (stopping.aborted) return;
-    turns.grant(countFree());
-    if (waiting.length === 0 || countFree() <= 0) return;
-    const next = waiting.slice(0, countFree());
-    const rest = waiting.slice(next.length);
-    await events.append([
-      ...next.map(({ held }): EventEntry => ({ ...held, payload: { $case: 'started', value: {} } })),
-      ...tellPlaces(rest),
-    ]);
-    waiting = rest;
-    next.forEach(launch);
+    const next = await queue.claim();
+    if (next.length === 0) return;
+    const starting = next.flatMap((jobId) => waiting.get(jobId) ?? []);
+    try {
+      await events.append([
+        ...starting.map(({ held }): EventEntry => ({ ...held, payload: { $case: 'started', value: {} } })),
+        ...(await tellPlaces()),
+      ]);
+    } catch (error) {
+      await queue.putBack(next);
+      throw error;
+    }
+    for (const job of starting) {
+      waiting.delete(job.held.jobId);
+      launch(job);
+    }
+  };
+
+  /** The place of each waiting job, in order; those before place `from` are left out, and `leaving` too. */
+  const tellPlaces = async (from = 1, leaving?: string): Promise<EventEntry[]> => {
+    const jobIds = (await queue.waiting()).filter((jobId) => jobId !== leaving);
+    return jobIds
+      .flatMap((jobId, index) => {
+        const job = waiting.get(jobId);
+        return job === undefined ? [] : [{ held: job.held, place: index + 1 }];
+      })
+      .filter(({ place }) => place >= from)
+      .map(({ held, place }) => ({ ...held, payload: { $case: 'queued', value: { place } } }));
   };
 
   /** How a stored job is gone on with from its request; undefined where it cannot be. */
@@ -154,8 +176,7 @@ export function createJobs({
   /** Takes up what was left unfinished by servers that are gone. */
   const takeUp = async (): Promise<void> => {
     for (const job of await store.unfinished()) {
-      if (job.state === JobState.PAUSED || running.has(job.id) || waiting.some(({ held }) => held.jobId === job.id))
-        continue;
+      if (job.state === JobState.PAUSED || running.has(job.id) || waiting.has(job.id)) continue;
       const held = await take(job.id);
       if (held === undefined) continue;
       if ((await store.fruitlessStarts(job.id)) >= MOST_FRUITLESS_STARTS) {
@@ -169,14 +190,20 @@ export function createJobs({
           { ...held, payload: { $case: 'paused', value: { before: StudyPhase.UNSPECIFIED, ranges: [] } } },
         ]);
         await leases.release(owner.name, job.id);
-      } else waiting = [...waiting, { held, run: restored.run }];
+      } else {
+        await queue.append(job.id);
+        waiting.set(job.id, { held, run: restored.run });
+      }
     }
   };
 
   /** Renews the leases, and lets go of jobs that another server has taken. */
   const renew = async (): Promise<void> => {
     const own = new Set(await leases.renew(nextLease()));
-    waiting = waiting.filter(({ held }) => own.has(held.jobId));
+    for (const jobId of [...waiting.keys()].filter((candidate) => !own.has(candidate))) {
+      waiting.delete(jobId);
+      await queue.remove(jobId);
+    }
     for (const [jobId, { controller }] of running) {
       if (own.has(jobId) || hasEnded(await store.get(jobId))) continue;
       log.error({ job_id: jobId }, 'another server has taken the job');
@@ -209,17 +236,22 @@ export function createJobs({
         spec.signal?.throwIfAborted();
         const known = await findByRequestId(spec.requestId, spec.requestDigest);
         if (known !== undefined) return { jobId: known, origin: 'attached' };
-        const startsNow = countFree() > 0 && waiting.length === 0;
-        if (!startsNow && waiting.length >= maxQueuedJobs) throw overloaded(waiting.length);
         const { kind, requestId, requestDigest, request, studyId = '', run } = spec;
-        const held = await events.create(
-          { id: createId('job'), kind, requestId, requestDigest, request, studyId, createdMs: clock.now() },
-          startsNow ? { $case: 'started', value: {} } : { $case: 'queued', value: { place: waiting.length + 1 } },
-          nextLease(),
-        );
-        if (startsNow) launch({ held, run });
-        else waiting = [...waiting, { held, run }];
-        return { jobId: held.jobId, origin: 'started' };
+        const jobId = createId('job');
+        const place = await queue.admit(jobId);
+        try {
+          const held = await events.create(
+            { id: jobId, kind, requestId, requestDigest, request, studyId, createdMs: clock.now() },
+            place === 0 ? { $case: 'started', value: {} } : { $case: 'queued', value: { place } },
+            nextLease(),
+          );
+          if (place === 0) launch({ held, run });
+          else waiting.set(jobId, { held, run });
+        } catch (error) {
+          await queue.remove(jobId);
+          throw error;
+        }
+        return { jobId, origin: 'started' };
       }),
     findByRequestId,
     get: (jobId) => store.get(jobId),
@@ -230,16 +262,16 @@ export function createJobs({
     cancel: async (jobId) => {
       await inLine(async () => {
         if (running.has(jobId)) return;
-        const index = waiting.findIndex(({ held }) => held.jobId === jobId);
-        // One that is paused is nobody's until now; of one that has ended, or that nobody knows, nothing is stored.
-        const held = waiting[index]?.held ?? (await takeOpen(jobId));
+        const place = 1 + (await queue.waiting()).indexOf(jobId);
+        // A paused job has no lease: take it first. Ended or unknown jobs: nothing to do.
+        const held = waiting.get(jobId)?.held ?? (await takeOpen(jobId));
         if (held === undefined) return;
-        const rest = index === -1 ? waiting : waiting.toSpliced(index, 1);
         await events.append([
           { ...held, payload: describeCancelled(log) },
-          ...(index === -1 ? [] : tellPlaces(rest, index)),
+          ...(place === 0 ? [] : await tellPlaces(place, jobId)),
         ]);
-        waiting = rest;
+        waiting.delete(jobId);
+        await queue.remove(jobId);
       });
       const job = running.get(jobId);
       job?.controller.abort(cancelled());
@@ -257,24 +289,29 @@ export function createJobs({
         // Somebody else may have resumed it meanwhile; and the run that paused may still be on its way out.
         const job = await store.get(jobId);
         if (job.lastSequence !== paused.lastSequence) throw notResumable(job);
-        await running.get(jobId)?.ended;
+        await running.get(jobId)?.left;
         const held = await takeOpen(jobId);
         if (held === undefined) throw notResumable(job);
-        await events.commit(held, [...payloads, { $case: 'queued', value: { place: waiting.length + 1 } }], records);
-        waiting = [...waiting, { held, run: restored.run }];
+        const place = await queue.append(jobId);
+        try {
+          await events.commit(held, [...payloads, { $case: 'queued', value: { place } }], records);
+        } catch (error) {
+          await queue.remove(jobId);
+          throw error;
+        }
+        waiting.set(jobId, { held, run: restored.run });
         await startNext();
         return store.get(jobId);
       });
     },
     takeTurn: async (work, signal) => {
-      if (turns.waiting >= maxQueuedJobs && countFree() <= 0) throw overloaded(turns.waiting);
-      const granted = turns.wait(AbortSignal.any([signal, stopping]));
-      inLine(startNext).catch((error: unknown) => log.error({ err: error }, 'no turn was granted'));
-      await granted;
+      const both = AbortSignal.any([signal, stopping]);
+      const turnId = createId('turn');
+      await queue.takeTurn(turnId, both);
       try {
-        return await orAborted(work(), AbortSignal.any([signal, stopping]));
+        return await orAborted(work(), both);
       } finally {
-        turns.end();
+        await queue.endTurn(turnId);
         inLine(startNext).catch((error: unknown) => log.error({ err: error }, 'the next job was not started'));
       }
     },
@@ -315,13 +352,6 @@ export function createJobs({
   }
 }
 
-/** The place of each waiting job, from the one at `from` on. */
-function tellPlaces(waiting: readonly WaitingJob[], from = 0): EventEntry[] {
-  return waiting
-    .slice(from)
-    .map(({ held }, index) => ({ ...held, payload: { $case: 'queued', value: { place: from + index + 1 } } }));
-}
-
 /** How a job ends that no server can go on with. */
 function describeLost(log: JobSettings['log']): EventEntry['payload'] {
   const error = encodeStatus(
@@ -343,13 +373,6 @@ function describePoisoned(jobId: string, log: JobSettings['log']): EventEntry['p
     log,
   );
   return { $case: 'ended', value: { state: JobState.FAILED, error, result: undefined } };
-}
-
-function overloaded(count: number): PrunecastError {
-  return new PrunecastError('OVERLOADED', `${count} jobs or calls wait already, and no more may: try again later`, {
-    metadata: { queued_jobs: String(count) },
-    retryAfterMs: RETRY_AFTER_MS,
-  });
 }
 
 function notResumable({ id, state }: Job): PrunecastError {

@@ -1,6 +1,7 @@
 import { pino } from 'pino';
 import type { Clock } from '../../../src/core/ports/clock.js';
 import { JobKind } from '../../../src/gen/prunecast/v1/job.js';
+import { createJobQueue } from '../../../src/server/adapters/in-process-queue/job-queue.js';
 import { createJobs, type JobRunner } from '../../../src/server/jobs/create-jobs.js';
 import { createJobEvents } from '../../../src/server/jobs/job-events.js';
 import type { JobContext } from '../../../src/server/jobs/jobs.js';
@@ -50,8 +51,7 @@ export async function startOwner(
     ],
     interruptedJobs: 'resume',
     stopping: stopping.signal,
-    concurrentJobs: 1,
-    maxQueuedJobs: 10,
+    queue: createJobQueue({ slots: 1, mostWaiting: 10 }),
     cancelGraceMs: 10,
     storeRetryMs: 10,
   });
