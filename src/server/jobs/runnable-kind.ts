@@ -14,6 +14,8 @@ export interface Prepared {
   readonly studyId?: string;
   /** What a Plan RPC answers; left out for kinds that have none. */
   readonly plan?: () => Promise<Plan>;
+  /** Throws if the request lacks what a start needs and a plan does not. */
+  readonly requireStartable?: () => void;
   readonly run: (context: JobContext) => Promise<JobOutcome>;
 }
 
@@ -130,7 +132,8 @@ export async function startKind<Request>(
   const requestDigest = digestRequest(kind, codec, request);
   const known = await jobs.findByRequestId(requestId, requestDigest);
   if (known !== undefined) return { jobId: known };
-  const { run, studyId } = await orAborted(prepare(request, signal), signal);
+  const { run, studyId, requireStartable } = await orAborted(prepare(request, signal), signal);
+  requireStartable?.();
   const { jobId } = await jobs.start({
     kind,
     requestId,

@@ -18,8 +18,8 @@ export interface OutputServices {
 }
 
 /**
- * Where a request's output goes; a job that is run again may find there what it wrote before. Throws PLUGIN_NOT_FOUND,
- * INVALID_OPTIONS, and what `OutputFolders.check` throws.
+ * Where a request's output goes; a job that is run again may find there what it wrote before. A plan may name no output, so
+ * that is not checked here. Throws PLUGIN_NOT_FOUND, INVALID_OPTIONS, and what `OutputFolders.check` throws.
  */
 export async function planOutput(
   { plugins, outputs, texts }: OutputServices,
@@ -42,7 +42,7 @@ export async function planOutput(
     output: request.output,
     reads: [{ path: language.checkpoint.directory, name: 'the model' }, ...files],
   };
-  await outputs.check(target, overwrites === 'none' ? 'refuse' : 'replace');
+  if (request.output !== '') await outputs.check(target, overwrites === 'none' ? 'refuse' : 'replace');
   return { ...target, overwrites, exporter: plugin as Exporter, exporterOptions: options, exporterUrl: moduleUrl };
 }
 

@@ -51,6 +51,10 @@ export async function preparePrune(
   const pruning = { model, selection, byError, output, recipe };
   return {
     plan: () => encodePlan(pruning, loadsIn),
+    requireStartable: () => {
+      if (request.output === '')
+        throw PrunecastError.ofField('output', 'is empty: name a folder relative to the output root');
+    },
     run: workOn(model, (context) => runPrune(services, pruning, context)),
   };
 }

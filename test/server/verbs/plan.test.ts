@@ -63,6 +63,29 @@ describe('a plan', () => {
     expect(unread).toMatchObject({ tokens: 0n, estimatedSeconds: 0, feasible: [] });
   });
 
+  it('of Prune needs no output, which Prune itself does', async () => {
+    const request: Parameters<typeof verbs.client.planPrune>[0] = {
+      model: DEMO,
+      recipe: MAGNITUDE,
+      selection: { $case: 'uniformRate', value: 0.2 },
+    };
+    const { architectures, loadsIn } = await verbs.client.planPrune(request);
+    expect(architectures).toHaveLength(1);
+    expect(loadsIn).toContain('transformers');
+    await expect(verbs.client.runPrune(request)).rejects.toMatchObject({
+      reason: 'INVALID_REQUEST',
+      violations: [{ field: 'output' }],
+    });
+  });
+
+  it('of Search gives options without a plug-in to the default one, for a front to the strategy for fronts', async () => {
+    expect((await planFront({ population: 20 })).trials).toBeGreaterThan(0n);
+    await expect(planFront({ no_such: 1 })).rejects.toMatchObject({
+      reason: 'INVALID_OPTIONS',
+      metadata: { id: 'nsga2' },
+    });
+  });
+
   it('of Search tells trials, tokens, time, memory, and the range of each budget', async () => {
     const plan = await verbs.client.planSearch(
       smallSearch({
@@ -83,3 +106,15 @@ describe('a plan', () => {
     expect((await verbs.client.services.jobs.listJobs({})).jobs).toEqual([]);
   });
 });
+
+/** The plan of a search for a front, with options for whatever strategy the server takes for it. */
+function planFront(options: Record<string, unknown>) {
+  return verbs.client.planSearch(
+    smallSearch({
+      budgets: [{ limit: { $case: 'removedShare', value: 0.2 } }],
+      objectives: [{ metric: 'perplexity' }, { metric: 'parameters' }],
+      strategy: { options },
+      controls: [],
+    }),
+  );
+}

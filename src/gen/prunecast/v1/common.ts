@@ -531,7 +531,8 @@ export interface SearchSpaceSpec {
     | number
     | undefined;
   /**
-   * The highest pruning rate. Default: 0.5, or twice the uniform rate that the budget needs if that is more.
+   * The highest pruning rate. Default: 0.5, or twice the uniform rate that the budget needs if that is more; 1 in Prune, Evaluate
+   * and InspectModel.
    * Allowed: 0 to 1.
    */
   maxRate?:

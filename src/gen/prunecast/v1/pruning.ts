@@ -164,8 +164,8 @@ export interface PruneRequest {
     | PluginRef
     | undefined;
   /**
-   * The folder to write, relative to the output root, at most 6 folders deep, each name at most 255 bytes. It may neither be,
-   * nor hold, nor lie in the model, a text or the state folder.
+   * The folder to write; PlanPrune may leave it out. Relative to the output root, at most 6 folders deep, each name at most 255
+   * bytes. It may neither be, nor hold, nor lie in the model, a text or the state folder.
    * At most 4,096 characters.
    */
   output: string;

@@ -152,7 +152,7 @@ function outsideRoot(output: string, field = 'output'): PrunecastError {
 }
 
 function isProtected(output: string, why: string): PrunecastError {
-  const description = `"${output}" ${why}: it is left as it is, with overwrite too; name another folder`;
+  const description = `"${output}" ${why}, and \`overwrite\` does not replace that: name another folder`;
   return new PrunecastError('OUTPUT_PROTECTED', `output: ${description}`, {
     metadata: { output },
     violations: [{ field: 'output', description }],
