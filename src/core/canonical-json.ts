@@ -1,4 +1,4 @@
-/** JSON with sorted keys and no spaces: equal values give equal text, so that a digest of it names the value. */
+/** JSON with sorted keys and no spaces. Equal values give equal text, so a digest of it names the value. */
 export function canonicalJson(value: unknown): string {
   return JSON.stringify(value, (_key, nested: unknown) =>
     nested !== null && typeof nested === 'object' && !Array.isArray(nested)

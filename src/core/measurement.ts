@@ -5,22 +5,22 @@
 export interface Measurement {
   /** Digest of the token ids of the whole text. */
   readonly textDigest: string;
-  /** Empty when the caller sent token ids. */
+  /** Empty if the caller sent token ids. */
   readonly tokenizerDigest: string;
   readonly window: number;
   readonly stride: number;
   readonly bos: boolean;
-  /** The token that stands first in each window; undefined without BOS. Models with one tokenizer may differ in it. */
+  /** The first token of each window; undefined without BOS. Models with the same tokenizer may differ in it. */
   readonly bosToken: number | undefined;
   /** Evaluator id and its options in canonical JSON. */
   readonly scorer: string;
-  /** Empty where no prompt is built. */
+  /** Empty if no prompt is built. */
   readonly promptFormat: string;
 }
 
 export type Precision = 'float32' | 'int8';
 
-/** How well it is measured: rungs of one measurement, cheap to dear. */
+/** How precisely it is measured: the rungs of one measurement, cheap to dear. */
 export interface Fidelity {
   /** Tokens in the windows, BOS included. */
   readonly tokens: number;

@@ -1,21 +1,21 @@
 import { PrunecastError } from './errors/prunecast-error.js';
 
-/** What a metric's name stands for. */
+/** What the name of a metric means. */
 export interface MetricDefinition {
   /** snake_case: `perplexity`. */
   readonly name: string;
   readonly better: 'lower' | 'higher';
-  /** `log` where a predictor should be fitted on the metric's logarithm. */
+  /** `log` if a predictor should be fitted on the metric's logarithm. */
   readonly scale: 'log' | 'linear';
   /**
-   * What of each window it is the mean of, over all scored tokens (`log`: the exponential of that mean): the windows'
-   * losses or their hits. undefined where windows do not tell: then a report has no interval for it.
+   * The metric is the mean of this number of each window over all scored tokens (`log`: the exponential of that mean).
+   * undefined if it is no such mean: then a report has no interval for it.
    */
   readonly windows?: 'losses' | 'hits';
   readonly summary: string;
 }
 
-/** What is looked at to tell whether a measurement is one. */
+/** The numbers of a measurement that must be finite. */
 export interface MeasuredNumbers {
   readonly metrics: Readonly<Record<string, number>>;
   /** Summed negative log-likelihood of each window. */
@@ -23,8 +23,8 @@ export interface MeasuredNumbers {
 }
 
 /**
- * METRIC_INVALID where a metric, or the loss of a window, is NaN or infinite; undefined where all are finite. Such a
- * number is never stored and never an answer: it compares with nothing.
+ * METRIC_INVALID if a metric, or the loss of a window, is NaN or infinite; undefined if all are finite. Such a number
+ * is never stored and never an answer, as it compares with nothing.
  */
 export function findInvalidMetric({ metrics, windowLosses }: MeasuredNumbers): PrunecastError | undefined {
   const metric = Object.entries(metrics).find(([, value]) => !Number.isFinite(value));
@@ -47,14 +47,14 @@ export function findInvalidMetric({ metrics, windowLosses }: MeasuredNumbers): P
 }
 
 /**
- * A label of a metric that is fitted as it is lies within this, either way: no square or sum of a hundred thousand such
+ * The largest absolute value of a label that is fitted as it is: no square and no sum of a hundred thousand of them
  * overflows.
  */
 export const LARGEST_LABEL = 1e30;
 
 /**
- * What a label must be instead; undefined for one that a predictor can be fitted on. A metric on a log scale is any
- * finite number above 0.
+ * What is wrong with a label; undefined for one that a predictor can be fitted on. A label on a log scale is a finite
+ * number above 0.
  */
 export function findLabelFault({ scale }: Pick<MetricDefinition, 'scale'>, value: number): string | undefined {
   if (scale === 'log')

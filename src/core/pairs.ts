@@ -8,7 +8,7 @@ export interface PairTable {
   readonly rates: Float32Array;
   /** The value to predict for each pair, on the scale of the fit (log-perplexity). */
   readonly targets: Float64Array;
-  /** What the targets are; absent where nobody said. */
+  /** What the targets are; absent if that is not known. */
   readonly metric?: TargetMetric;
 }
 

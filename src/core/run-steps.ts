@@ -1,9 +1,9 @@
 /*
- * Long work of the pure core is a generator that yields every few milliseconds: whoever runs it decides what happens
+ * Long work of the pure core is a generator that yields every few milliseconds: the caller decides what happens
  * meanwhile.
  */
 
-/** The outcome of work in steps, all of them at once. */
+/** Runs all steps at once, and returns their outcome. */
 export function runSteps<Outcome>(steps: Generator<void, Outcome>): Outcome {
   for (;;) {
     const { done, value } = steps.next();
@@ -11,7 +11,7 @@ export function runSteps<Outcome>(steps: Generator<void, Outcome>): Outcome {
   }
 }
 
-/** The same, letting others run (`breathe`, such as setImmediate) after each step. */
+/** Runs the steps, letting others run (`breathe`, such as setImmediate) after each. */
 export async function runStepsGently<Outcome>(
   steps: Generator<void, Outcome>,
   breathe: () => Promise<void>,

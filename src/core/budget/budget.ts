@@ -3,10 +3,10 @@ import { decodeCounts, denseCounts, type Counts, type SearchSpace } from '../spa
 import { measureCost, measureCounts, type CostModel } from './cost-model.js';
 import { createCostModel, type CostSpec } from './cost-spec.js';
 
-/** A limit in the user's words: at most so much. */
+/** The most that an architecture may cost. */
 export interface Budget {
   readonly cost: CostSpec;
-  /** In what the cost model counts: `perUnit` of them make one of the unit that it is given in. */
+  /** Counted as the cost model counts: `perUnit` of these make one of the unit in which a caller gives the limit. */
   readonly limit: number;
 }
 
@@ -20,13 +20,13 @@ export interface CostBand {
 /** The share of a budget that a candidate may leave unspent. */
 export const UNSPENT_SHARE = 0.005;
 
-/** The band of candidates: at most the budget, and all but `UNSPENT_SHARE` of it spent. */
+/** The band of candidates: within the budget, and at most `UNSPENT_SHARE` of it unspent. */
 export function candidateBand(shape: ModelShape, { cost, limit }: Budget): CostBand {
   return { cost: createCostModel(shape, cost), least: Math.ceil(limit * (1 - UNSPENT_SHARE)), most: Math.floor(limit) };
 }
 
 /**
- * The band of pairs: what is removed lies within `share` of what the budget asks to be removed, either way.
+ * The band of pairs: what is removed differs from what the budget asks to be removed by at most `share` of it.
  *
  * @param share 0.1 by DESIGN section 2
  */
@@ -47,7 +47,7 @@ export function meetsBudgets(space: SearchSpace, counts: Counts, budgets: readon
   return budgets.every(({ cost, limit }) => measureCost(createCostModel(space.shape, cost), architecture) <= limit);
 }
 
-/** The budgets, that which leaves the smallest share of the dense model's cost first. */
+/** The budgets, the one that leaves the smallest share of the dense model's cost first. */
 export function sortByTightness(shape: ModelShape, budgets: readonly Budget[]): Budget[] {
   const share = ({ cost, limit }: Budget): number => limit / measureCost(createCostModel(shape, cost), shape.layers);
   return [...budgets].sort((a, b) => share(a) - share(b));

@@ -3,14 +3,14 @@ import { decodeCounts, type Counts, type SearchSpace } from '../space/search-spa
 
 /**
  * What an architecture costs in one unit: a fixed part and a sum over the half-blocks of all layers, in exact integers.
- * Not linear at 0, as a dropped half-block takes its norm with it.
+ * It is not linear at 0, as a dropped half-block loses its norm too.
  */
 export interface CostModel {
-  /** How many of what is counted make one of the unit that limits are given in. */
+  /** How many of what is counted make one of the unit in which limits are given. */
   readonly perUnit: number;
-  /** What lies outside the half-blocks. */
+  /** The cost of what lies outside the half-blocks. */
   readonly fixed: number;
-  /** Which layers cost alike at equal counts: those of one number. Left out where all do. */
+  /** Layers with the same number here cost the same at equal counts. Left out if all layers do. */
   readonly layerKinds?: readonly number[];
   attention(kvHeads: number, queryHeadsPerKv: number, layer: number): number;
   ffn(channels: number, layer: number): number;

@@ -6,13 +6,14 @@ import type { CostModel } from './cost-model.js';
 /**
  * What a budget limits, as plain values.
  * - `parameters`: of the exported model, tied tensors once.
- * - `weight_bytes`: its parameters, each as wide as its tensor is in the checkpoint, or all at so many bytes.
- * - `kv_cache_bytes_per_token`: 2 * kv heads * head size * bytes a value, over all layers.
+ * - `weight_bytes`: its parameters, each with the width of its tensor in the checkpoint, or all with the same number of
+ *   bytes.
+ * - `kv_cache_bytes_per_token`: 2 * kv heads * head size * bytes per value, over all layers.
  * - `flops_per_token`: 2 * the weights of all linear maps, the head's included, + 2 * query heads * head size *
- *   `context` a layer: scores and values each take 2 * query heads * head size a visible position, and of `context`
- *   positions half are visible on average. Norms, rotations and softmax are left out. A sliding window does not count:
- *   the number is that of full attention.
- * - `latency_ms`: milliseconds a token by a table of timed shapes, counted in picoseconds.
+ *   `context` per layer: scores and values each take 2 * query heads * head size per visible position, and half of
+ *   `context` positions are visible on average. Norms, rotations and softmax are left out, and a sliding window is
+ *   counted as full attention.
+ * - `latency_ms`: milliseconds per token by a table of timed shapes, counted in picoseconds.
  */
 export type CostSpec =
   | { readonly kind: 'parameters' }
@@ -21,7 +22,7 @@ export type CostSpec =
   | { readonly kind: 'flops_per_token'; readonly context: number }
   | { readonly kind: 'latency_ms'; readonly table: LatencyTable };
 
-/** The cost model of a specification on a model. */
+/** The cost model of a specification for a model. */
 export function createCostModel(shape: ModelShape, spec: CostSpec): CostModel {
   switch (spec.kind) {
     case 'parameters':

@@ -1,31 +1,32 @@
 import type { Architecture } from '../model/shape.js';
 import type { CostModel } from './cost-model.js';
 
-/** A kept count and how long it takes, in picoseconds a token. */
+/** A kept count and how long it takes, in picoseconds per token. */
 export interface TimedCount {
   readonly count: number;
   readonly picoseconds: number;
 }
 
 /**
- * How long the shapes of a model took on one machine, each half-block apart: one token, with `context` tokens before
- * it. Plain values. Counts ascend from 1 and times never fall along them.
+ * How long the shapes of a model took on one machine, each half-block separately: one token, with `context` tokens
+ * before it. Plain values. Counts ascend from 1, and times never fall as counts rise.
  */
 export interface LatencyTable {
   readonly context: number;
   /**
-   * Costs are multiples of so many picoseconds, a 20,000th of the unpruned model's: few enough to be counted exactly.
+   * Costs are multiples of this many picoseconds, a 20,000th of the unpruned model's time: few enough to be counted
+   * exactly.
    */
   readonly step: number;
-  /** Whatever lies outside the half-blocks. */
+  /** The time of all that lies outside the half-blocks. */
   readonly fixed: number;
-  /** By query heads a group, ascending; in each by key-value heads. */
+  /** By query heads per group, ascending; in each by key-value heads. */
   readonly attention: readonly { readonly queryHeadsPerKv: number; readonly times: readonly TimedCount[] }[];
   /** By channels. */
   readonly ffn: readonly TimedCount[];
 }
 
-/** A table with its step, from what was timed. */
+/** The table of what was timed, with its step. */
 export function completeTable(timed: Omit<LatencyTable, 'step'>, layers: Architecture): LatencyTable {
   const exact = createLatencyCost({ ...timed, step: 1 });
   const dense = layers.reduce(
@@ -42,7 +43,7 @@ const DENSE_STEPS = 20_000;
 export const PICOSECONDS = 1e9;
 
 /**
- * The cost of an architecture by a table: straight lines between the counts that were timed, nothing for a dropped
+ * The cost of an architecture by a table: interpolated linearly between the counts that were timed, 0 for a dropped
  * half-block.
  */
 export function createLatencyCost({ step, fixed, attention, ffn }: LatencyTable) {
@@ -62,7 +63,7 @@ export function createLatencyCost({ step, fixed, attention, ffn }: LatencyTable)
   } satisfies CostModel;
 }
 
-/** The times with each raised to the longest before it, as noise can make a larger shape look faster. */
+/** The times, each raised to the longest before it: noise can make a larger shape look faster. */
 export function raiseTimes(times: readonly TimedCount[]): TimedCount[] {
   let longest = 0;
   return times.map(({ count, picoseconds }) => ({ count, picoseconds: (longest = Math.max(longest, picoseconds)) }));

@@ -2,10 +2,12 @@ import type { BlockTensor, ModelShape, NumberBytes } from '../model/shape.js';
 import { countAttentionParameters, countFfnParameters, countFixedParameters } from '../model/parameters.js';
 import type { CostModel } from './cost-model.js';
 
-/** Bytes of a number where a shape does not say how wide its tensors are. */
+/** Bytes of a number if a shape does not say how wide its tensors are. */
 const DEFAULT_BYTES = 2;
 
-/** Bytes of all weights of the exported model: of each tensor as wide as the shape has it, or of all alike. */
+/**
+ * The cost in bytes of all weights of the exported model: each tensor as wide as the shape says, or all equally wide.
+ */
 export function createWeightCost(shape: ModelShape, bytesPerParameter?: number): CostModel {
   const bytes = bytesPerParameter ?? shape.numberBytes ?? DEFAULT_BYTES;
   return typeof bytes === 'number' ? createEvenCost(shape, bytes) : createMixedCost(shape, bytes);
@@ -56,7 +58,7 @@ function createMixedCost(shape: ModelShape, { embedding, head, finalNorm, layers
   };
 }
 
-/** One number for all layers whose tensors are alike wide. */
+/** The same number for all layers whose tensors are equally wide. */
 function nameKinds(layers: NumberBytes['layers']): number[] {
   const known = new Map<string, number>();
   return layers.map((bytes) => {

@@ -1,4 +1,4 @@
-/** The canonical gRPC codes that Prunecast answers with, by name. Only the rpc layer knows their numbers. */
+/** The names of the canonical gRPC codes that Prunecast answers with. Only the rpc layer knows their numbers. */
 export type CanonicalCode =
   | 'CANCELLED'
   | 'INVALID_ARGUMENT'

@@ -1,20 +1,20 @@
 import { countRows, type EncodingBatch, type PairTable } from '../pairs.js';
 import { keptCount } from '../space/count-rule.js';
 
-/** What each kept count of a dimension costs in calibration error: stored with a predictor, looked up by rate. */
+/** The calibration error of each kept count of a dimension: stored with a predictor, looked up by rate. */
 export interface ErrorTable {
   /** Name of the dimension. */
   readonly dimension: string;
   /**
-   * Relative calibration errors by kept count, from none to all: the error over that of keeping nothing, summed over
-   * tied layers.
+   * Relative calibration errors by kept count, from none to all: the error divided by that of keeping nothing, summed
+   * over tied layers.
    */
   readonly errors: Float32Array;
 }
 
 /**
- * The rates, and behind them a column a table with the error at the kept count of the dimension's rate, and last the
- * sum of those. Without tables the batch itself.
+ * The rates, then one column per table with the error at the kept count of the dimension's rate, then the sum of these.
+ * Without tables the batch itself.
  *
  * @param dimensions names of the columns of the batch; each table is of one of them
  */

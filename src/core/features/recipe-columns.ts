@@ -1,8 +1,8 @@
 import { countRows, type EncodingBatch, type PairTable } from '../pairs.js';
 
 /**
- * The rates, and behind them a column a recipe that is 1 where the row has that recipe and 0 elsewhere (one-hot). With
- * one recipe or none the batch itself.
+ * The rates, then one column per recipe that is 1 in the rows of that recipe and 0 elsewhere (one-hot). With one recipe
+ * or none the batch itself.
  *
  * @param known digests of the recipes, in the order of their columns
  * @param recipes the digest of each row
@@ -30,7 +30,7 @@ export function addRecipeColumns<Table extends Pick<PairTable, 'dimensions' | 'r
   return { ...pairs, rates, dimensions: nameColumns(pairs.dimensions, known) };
 }
 
-/** Names of the rates' columns, and where there are several recipes of theirs: `recipe.<digest>`. */
+/** Names of the rates' columns, then those of the recipes if there are several: `recipe.<digest>`. */
 export function nameColumns(dimensions: readonly string[], known: readonly string[]): readonly string[] {
   return known.length < 2 ? dimensions : [...dimensions, ...known.map((digest) => `recipe.${digest}`)];
 }

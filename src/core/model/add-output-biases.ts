@@ -1,10 +1,10 @@
 import type { Architecture, LayerArchitecture, ModelShape } from './shape.js';
 
 /**
- * The sizes of a model that `mean` or `affine` compensated: o and down have a bias in every layer once one of them has,
- * and with that of down come those of gate and up, as families have biases in all layers or in none. A dropped
- * half-block leaves its mean output. Half-blocks that lost nothing need none: an architecture tells which do; without
- * one all may.
+ * The sizes of a model that `mean` or `affine` compensated: if o or down has a bias in one layer it has one in every
+ * layer, and with that of down come those of gate and up, because families have biases in all layers or in none. A
+ * dropped half-block leaves its mean output as a bias. A half-block that lost nothing needs none: the architecture
+ * tells which do; without one all may.
  */
 export function addOutputBiases(shape: ModelShape, architecture?: Architecture): ModelShape {
   const { biases } = shape;
@@ -30,7 +30,7 @@ export function addOutputBiases(shape: ModelShape, architecture?: Architecture):
   };
 }
 
-/** A model's sizes with the biases that a recipe's compensation adds to an architecture of it. */
+/** A model's sizes with the biases that a recipe's compensation adds to one of its architectures. */
 export function exportedShape(
   shape: ModelShape,
   architecture: Architecture,

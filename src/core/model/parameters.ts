@@ -1,7 +1,7 @@
 import type { Architecture, ModelShape } from './shape.js';
 
 /**
- * Parameters of the attention half of one block with so many heads, its input norm included; when it is dropped, those
+ * Parameters of the attention half of one block with this many heads, its input norm included; if it is dropped, those
  * of the bias that it leaves.
  */
 export function countAttentionParameters(shape: ModelShape, kvHeads: number, queryHeadsPerKv: number): number {
@@ -16,7 +16,7 @@ export function countAttentionParameters(shape: ModelShape, kvHeads: number, que
 }
 
 /**
- * Parameters of the FFN half of one block with so many channels, its norm included; when it is dropped, those of the
+ * Parameters of the FFN half of one block with this many channels, its norm included; if it is dropped, those of the
  * bias that it leaves.
  */
 export function countFfnParameters(shape: ModelShape, channels: number): number {
@@ -25,14 +25,14 @@ export function countFfnParameters(shape: ModelShape, channels: number): number 
   return 3 * hidden * channels + (biases.ffn ? 2 * channels + hidden : 0) + hidden;
 }
 
-/** Parameters outside the blocks: embeddings (once where tied with the head), head and final norm. */
+/** Parameters outside the blocks: embeddings (once if tied with the head), head and final norm. */
 export function countFixedParameters(shape: ModelShape): number {
   return shape.vocabulary * shape.hidden * (shape.tiedEmbeddings ? 1 : 2) + shape.hidden;
 }
 
 /**
- * Parameters of the exported model: tied tensors once, biases and norms included, for a dropped half-block only the
- * bias that it leaves.
+ * Parameters of the exported model: tied tensors once, biases and norms included; of a dropped half-block only the bias
+ * that it leaves.
  */
 export function countParameters(shape: ModelShape, architecture: Architecture): number {
   return architecture.reduce(

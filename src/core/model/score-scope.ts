@@ -1,12 +1,12 @@
 /**
- * What a criterion's scores compare within: `layer`, one layer and kind of unit, as the criterion gives them;
- * `standardized`, units of all layers and kinds, each score minus the mean of its layer and kind, over their deviation
- * (FLAP, arXiv 2312.11983). The order within a layer and kind is the same under both.
+ * Which units' scores of a criterion compare with each other. `layer`: those of one layer and kind, as the criterion
+ * gives them. `standardized`: those of all layers and kinds, each score minus the mean of its layer and kind, divided
+ * by their deviation (FLAP, arXiv 2312.11983). The order within a layer and kind is the same under both.
  */
 export const SCORE_SCOPES = ['layer', 'standardized'] as const;
 export type ScoreScope = (typeof SCORE_SCOPES)[number];
 
-/** The scope that a criterion's complete options name; `layer` where it has no such option. */
+/** The scope that a criterion's complete options name; `layer` if it has no such option. */
 export function scopeOf(options: unknown): ScoreScope {
   return options !== null && typeof options === 'object' && 'scope' in options && options.scope === 'standardized'
     ? 'standardized'
@@ -14,8 +14,8 @@ export function scopeOf(options: unknown): ScoreScope {
 }
 
 /**
- * Scores minus their mean, over their deviation (of the whole population), in their order; all 0 where they do not
- * differ. Infinite scores stay as they are and count in neither.
+ * Scores minus their mean, divided by their deviation (of the whole population), in the order given; all 0 if they are
+ * all equal. Infinite scores stay as they are and count in neither.
  */
 export function standardiseScores(scores: ArrayLike<number>): Float64Array {
   const values = Float64Array.from(scores);

@@ -38,7 +38,7 @@ export type BlockTensor =
   | 'outputLeft'
   | 'downLeft';
 
-/** Bytes of a number in each tensor, where not all are alike. */
+/** Bytes of a number in each tensor, if not all are equal. */
 export interface NumberBytes {
   readonly embedding: number;
   readonly head: number;
@@ -46,10 +46,7 @@ export interface NumberBytes {
   readonly layers: readonly Readonly<Record<BlockTensor, number>>[];
 }
 
-/**
- * The sizes of a checkpoint. `layers` is its own, unpruned architecture; a pruned checkpoint may differ from layer to
- * layer.
- */
+/** The sizes of a checkpoint. `layers` is its own, unpruned architecture; those of a pruned checkpoint may differ. */
 export interface ModelShape {
   readonly family: string;
   readonly hidden: number;
@@ -65,6 +62,9 @@ export interface ModelShape {
   /** Per-head RMS norms on queries and keys (Qwen3). */
   readonly queryKeyNorms: boolean;
   readonly layers: Architecture;
-  /** As the checkpoint has its tensors, and what is exported of it: of all alike, or of each. Left out for 2. */
+  /**
+   * Bytes of a number in the checkpoint's tensors, and so in what is exported: one for all, or one for each. Left out
+   * for 2.
+   */
   readonly numberBytes?: number | NumberBytes;
 }

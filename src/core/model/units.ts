@@ -15,7 +15,7 @@ export interface LayerRanking {
   readonly ffnChannels: readonly number[];
 }
 
-/** The order of all units, layer by layer: with k kept, the first k of each order stay. */
+/** The order of all units, layer by layer. If k are kept, these are the first k of the order. */
 export type Ranking = readonly LayerRanking[];
 
 /** One layer's kept units by their index in the unpruned model, ascending. `queryHeads` counts over the whole layer. */
@@ -49,11 +49,11 @@ export function selectKeptUnits(ranking: Ranking, architecture: Architecture, ow
 }
 
 /**
- * A ranking under which `architectureOf(kept)` keeps exactly these units: the kept ones first, the others behind, both
+ * A ranking under which `architectureOf(kept)` keeps exactly these units: the kept ones first, then the others, both
  * ascending.
  *
- * @throws PrunecastError ARCHITECTURE_INVALID where an index is repeated or out of range, or groups keep different
- * numbers of heads
+ * @throws PrunecastError ARCHITECTURE_INVALID if an index is repeated or out of range, or groups keep different numbers
+ * of heads
  */
 export function rankKeptFirst(kept: KeptUnits, own: Architecture, field = 'kept_units'): Ranking {
   if (kept.length !== own.length) {
@@ -88,7 +88,7 @@ export function rankKeptFirst(kept: KeptUnits, own: Architecture, field = 'kept_
   });
 }
 
-/** Every unit in the order of the model: what an unranked model is evaluated under. */
+/** Every unit in the order of the model: the ranking of a model that was not ranked. */
 export function identityRanking(own: Architecture): Ranking {
   return own.map(({ kvHeads, queryHeadsPerKv, ffnChannels }) => ({
     kvGroups: range(kvHeads),
@@ -97,7 +97,7 @@ export function identityRanking(own: Architecture): Ranking {
   }));
 }
 
-/** The counts that the kept units amount to. */
+/** How many units are kept, layer by layer. */
 export function architectureOf(kept: KeptUnits): Architecture {
   return kept.map(({ kvGroups, queryHeads, ffnChannels }) => ({
     kvHeads: kvGroups.length,

@@ -5,7 +5,7 @@ import type { Architecture, ModelShape } from './shape.js';
  * Checks an architecture against the model it prunes.
  *
  * @param field the path of the architecture in the request, for the violations
- * @throws PrunecastError ARCHITECTURE_INVALID with one violation a field at fault
+ * @throws PrunecastError ARCHITECTURE_INVALID with one violation per field at fault
  */
 export function validateArchitecture(shape: ModelShape, architecture: Architecture, field = 'architecture'): void {
   const violations =

@@ -10,13 +10,13 @@ export interface Compensation<Options = unknown> extends PluginManifest<Options>
   /** Whether the compensated half-block may carry a bias that the model did not have. */
   readonly addsBias: boolean;
   /**
-   * Prepares one half-block for every width, heavy work included; runs in the model's own thread.
-   * Widths count rows of `half.weights`.
+   * Prepares one half-block for every width, all heavy work included; runs in the model's own thread. A width is a
+   * number of rows of `half.weights`.
    */
   prepare(half: HalfBlock, options: Options): PreparedCompensation | Promise<PreparedCompensation>;
   /**
-   * Most bytes that `prepare` holds at once for a half-block of so many rows, the Gram matrix it is given and what it
-   * keeps included; undefined for next to nothing. The memory budget is held to it.
+   * The most bytes that `prepare` holds at once for a half-block of this many rows, the given Gram matrix and what it
+   * keeps included; undefined for next to nothing. The memory budget relies on it.
    */
   preparingBytes?(rows: number, hidden: number): number;
   /** For compensations that can also fit one architecture on the pruned model's own stream; they need `gram`. */
@@ -25,7 +25,7 @@ export interface Compensation<Options = unknown> extends PluginManifest<Options>
 
 /**
  * Compensates an architecture half-block by half-block, each on what the compensated ones before it give: one
- * calibration pass an architecture.
+ * calibration pass per architecture.
  */
 export interface StreamFit<Options = unknown> {
   /** The name of the option that asks for it, for messages. */
@@ -50,8 +50,8 @@ export interface StreamHalfBlock {
   /** X^T X / tokens, X being its inputs in the pruned model; [rows, rows], row-major, may be overwritten. */
   readonly gram: Float64Array;
   /**
-   * X^T T / tokens, T being what it should add: the dense model's residual stream after this half-block, less the
-   * pruned one's before it and less its own bias. [rows, hidden], may be overwritten.
+   * X^T T / tokens, T being what it should add: the dense model's residual stream after this half-block, minus the
+   * pruned model's before it, minus its own bias. [rows, hidden], may be overwritten.
    */
   readonly product: Float64Array;
 }
@@ -78,10 +78,10 @@ export type TransposedProduct = (
 ) => Promise<Float32Array>;
 
 export interface PreparedCompensation {
-  /** The compensated weights of the first `width` rows, [width, hidden]; a view where nothing changed. */
+  /** The compensated weights of the first `width` rows, [width, hidden]; a view if nothing changed. */
   compensate(width: number): CompensatedHalfBlock | Promise<CompensatedHalfBlock>;
   /**
-   * ||X W - X_k W'||^2 / tokens (damping included) when `width` rows stay; undefined where the compensation knows none.
+   * ||X W - X_k W'||^2 / tokens (damping included) if `width` rows stay; undefined if the compensation knows no error.
    */
   error?(width: number): number;
   /** What it holds in memory beside the half-block's own weights; undefined for next to nothing. */

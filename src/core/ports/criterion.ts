@@ -9,7 +9,7 @@ export type CriterionNeed = 'weights' | 'activations' | 'gradients' | 'block-io'
 export interface Criterion<Options = unknown> extends PluginManifest<Options> {
   readonly kind: 'criterion';
   readonly needs: readonly CriterionNeed[];
-  /** One score a unit, in the order of `units`; higher = keep. Called once a layer and kind of unit. */
+  /** One score per unit, in the order of `units`; higher = keep. Called once per layer and kind of unit. */
   score(layer: LayerUnits, options: Options): Float32Array;
 }
 

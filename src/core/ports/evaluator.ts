@@ -25,24 +25,24 @@ export interface EvaluationText {
   readonly tokens: Int32Array;
   /** Digest of the token ids. */
   readonly digest: string;
-  /** `undefined` when the caller sent token ids. */
+  /** undefined if the caller sent token ids. */
   readonly tokenizerDigest?: string;
-  /** The beginning-of-sequence token, where the model has one. */
+  /** The beginning-of-sequence token, if the model has one. */
   readonly bosToken?: number;
 }
 
 /** How a text is cut into windows (DESIGN "Windows"), and in what arithmetic they are measured. */
 export interface WindowProtocol {
-  /** Tokens a window, BOS included. */
+  /** Tokens per window, BOS included. */
   readonly window: number;
   /** Tokens from one window's start to the next; equal to `window` for no overlap. */
   readonly stride: number;
   readonly bos: boolean;
   /** Which part of the text: the half-open range [from, to) as shares of its windows. */
   readonly part?: { readonly from: number; readonly to: number };
-  /** Whole windows spread evenly over the part, as many as fit in so many tokens; undefined takes all. */
+  /** Takes as many whole windows as fit in this many tokens, spread evenly over the part; undefined takes all. */
   readonly tokenLimit?: number;
-  /** The plan's fidelity has it, and `measure` hands it on; float32 by default. */
+  /** Becomes part of the plan's fidelity, and `measure` passes it on; float32 by default. */
   readonly precision?: Precision;
 }
 
@@ -65,8 +65,8 @@ export interface EvaluationSubject {
   readonly shape: ModelShape;
   /**
    * The summed negative log-likelihood (natural log) of the scored tokens of each window, and how many of them were the
-   * most likely one, architecture by architecture, as they are ready. Identical whether architectures come together or
-   * one by one.
+   * most likely one, architecture by architecture, as they are ready. The result is the same whether architectures are
+   * asked for together or one by one.
    *
    * @param precision of the fidelity that the losses are for; float32 by default. Throws PRECISION_UNAVAILABLE.
    */
@@ -81,9 +81,9 @@ export interface EvaluationSubject {
 export interface ArchitectureLosses {
   /** Index into the architectures asked for. */
   readonly index: number;
-  /** One sum a window, in the order of the windows. */
+  /** One sum per window, in the order of the windows. */
   readonly windowLosses: Float64Array;
-  /** How many scored tokens of each window the model held most likely of all; two as likely both count. */
+  /** How many scored tokens of each window were the model's most likely one; of two equally likely both count. */
   readonly windowHits: Int32Array;
 }
 

@@ -3,7 +3,7 @@ import type { KeptUnits } from '../model/units.js';
 import type { PluginManifest } from './plugin.js';
 import type { WorkContext } from './work-context.js';
 
-/** Writes the pruned model in a format something else loads. */
+/** Writes the pruned model in a format that other software loads. */
 export interface Exporter<Options = unknown> extends PluginManifest<Options> {
   readonly kind: 'exporter';
   /**
@@ -17,7 +17,7 @@ export interface Exporter<Options = unknown> extends PluginManifest<Options> {
 
 /** What will load an export ("transformers", "vLLM"); or why it cannot be written. */
 export type ExportSupport =
-  /** `biases`: those of the written model, where its format has more than were asked for, as zeros. */
+  /** `biases`: those of the written model if its format needs more than the model has; the others are zeros. */
   | { readonly ok: true; readonly loadsIn: readonly string[]; readonly biases?: BlockBiases }
   | { readonly ok: false; readonly reason: string };
 
@@ -32,13 +32,13 @@ export interface PrunedModel {
   /** The source checkpoint's folder. Its files are read through `readSource` alone. */
   readonly sourceDirectory: string;
   /**
-   * All of a file of that folder (`tokenizer.json`, `additional_chat_templates/rag.jinja`); undefined where there is
-   * none. Throws PATH_OUTSIDE_ROOTS for a link that leads to where the caller may not read, MODEL_MALFORMED for what is
-   * no plain file, or longer than any real one.
+   * All of a file of that folder (`tokenizer.json`, `additional_chat_templates/rag.jinja`); undefined if there is none.
+   * Throws PATH_OUTSIDE_ROOTS for a link to where the caller may not read, MODEL_MALFORMED for anything but a plain
+   * file, and for one longer than any real one.
    */
   readSource(file: string): Promise<Uint8Array | undefined>;
   /**
-   * The files of that folder that go along with every output, as they are: the tokenizer with its own code and chat
+   * The files of that folder that are copied to every output as they are: the tokenizer with its own code and chat
    * templates, generation defaults, licences.
    */
   listCompanions(): Promise<readonly string[]>;
@@ -61,6 +61,6 @@ export interface PrunedTensor {
 export interface ExportSummary {
   /** Names of the files written, relative to the folder. */
   readonly files: readonly string[];
-  /** Of these files together; an output that has fewer or more of them is taken for damaged. */
+  /** The size of these files together; an output with fewer or more bytes counts as damaged. */
   readonly bytes: number;
 }

@@ -1,5 +1,5 @@
 /**
- * A schema that turns what a caller sent into complete options. Zod schemas have this form; core knows no more of them.
+ * A schema that turns what a caller sent into complete options. Zod schemas have this form; core needs no more of them.
  */
 export interface OptionsSchema<Options> {
   safeParse(
@@ -7,7 +7,7 @@ export interface OptionsSchema<Options> {
   ):
     | { readonly success: true; readonly data: Options }
     | { readonly success: false; readonly error: { readonly issues: readonly OptionsIssue[] } };
-  /** As `safeParse`, but throws what is wrong. */
+  /** Like `safeParse`, but throws what is wrong. */
   parse(value: unknown): Options;
 }
 

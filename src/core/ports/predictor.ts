@@ -5,42 +5,39 @@ import type { PluginManifest } from './plugin.js';
 export interface Predictor<Options = unknown> extends PluginManifest<Options> {
   readonly kind: 'predictor';
   /**
-   * What it is fitted and asked in; either is ended on an error, and where a cancelled question does not come back.
-   * `worker`: a thread. `process`: a process, for native code that may never come back, or crash: a thread in it could
-   * not be ended.
+   * Where it is fitted and asked: `worker` is a thread, `process` a process, for native code that may hang or crash and
+   * whose thread could not be ended. Either is ended on an error, or if a cancelled call does not return.
    */
   readonly runsIn: 'worker' | 'process';
   /**
-   * Where it learns. `here`: from the pairs of `fit`. `elsewhere`: it was fitted before, on pairs that nobody here
-   * knows of; `fit` only opens it. Pairs that it may have seen say nothing of how good it is on others: quality and
-   * intervals come from those alone that the caller says it has not seen, and a chooser leaves it out.
+   * Where it learns. `here`: from the pairs of `fit`. `elsewhere`: it was fitted before, on unknown pairs; `fit` only
+   * opens it. Pairs that it may have seen do not tell how good it is on others, so quality and intervals come only from
+   * pairs that the caller names as unseen, and a chooser leaves it out.
    *
    * @default 'here'
    */
   readonly learns?: 'here' | 'elsewhere';
   /** The fewest and most pairs it takes. */
   readonly pairs: { readonly least: number; readonly most: number };
-  /**
-   * Options in place of those given where a fit only judges among others: nearly as good, in a fraction of the time.
-   */
+  /** The options to use instead if a fit only serves to compare backends: nearly as good, in a fraction of the time. */
   readonly quick?: Partial<Options>;
   /**
-   * Files that the options name, by a name of the plug-in's own: paths under the data and model roots. What they hold
-   * comes with `fit`.
+   * Files that the options name, each under a name that the plug-in chooses: paths under the data and model roots.
+   * `fit` gets their contents.
    */
   files?(options: Options): Readonly<Record<string, string>>;
-  /** Fits the pairs; equal pairs, options and seed give a model of equal predictions. May take long. */
+  /** Fits the pairs; equal pairs, options and seed give equal predictions. May take long. */
   fit(
     pairs: PairTable,
     options: Options,
     seed: number,
     files?: Readonly<Record<string, Uint8Array>>,
   ): Promise<FittedPredictor>;
-  /** A fitted predictor from `FittedPredictor.save()`: bit-equal predictions. */
+  /** The fitted predictor that `FittedPredictor.save()` wrote, with bit-equal predictions. */
   load(bytes: Uint8Array): Promise<FittedPredictor>;
 }
 
-/** Stands for the best of other predictors on the pairs at hand; it is never fitted itself. */
+/** Chooses the best of other predictors for the given pairs; it is never fitted itself. */
 export interface PredictorChooser<Options = unknown> extends PluginManifest<Options> {
   readonly kind: 'predictor';
   /** The fewest and most pairs it takes. */
@@ -58,13 +55,13 @@ export interface PredictorComparison {
 
 export interface FittedPredictor {
   predict(batch: EncodingBatch): Promise<Prediction>;
-  /** All there is to know of the model; `load` reads it back. */
+  /** The whole model, for `load`. */
   save(): Uint8Array;
 }
 
-/** One value a row, on the scale of the fit. */
+/** One value per row, on the scale of the fit. */
 export interface Prediction {
   readonly mean: Float64Array;
-  /** The predictor's own standard deviation; undefined where it has none. */
+  /** The predictor's own standard deviation; undefined if it has none. */
   readonly deviation?: Float64Array;
 }

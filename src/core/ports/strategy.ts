@@ -23,38 +23,38 @@ export interface SearchProblem {
 
 export interface EvaluatedPoint {
   readonly counts: Counts;
-  /** What was measured, a value an objective, as predictions give it; lower is better. */
+  /** The measured values, one per objective, on the scale of predictions; lower is better. */
   readonly values: ObjectiveValues;
 }
 
 /** Points of the space that meet every budget, by construction. */
 export interface CandidateSampler {
-  /** A random feasible point; undefined when the space has none. */
+  /** A random feasible point; undefined if the space has none. */
   sample(rng: Rng): Counts | undefined;
   /** Whether a point is one of the space and meets every budget. */
   isFeasible(counts: Counts): boolean;
-  /** A feasible point near this one, on the budget; undefined when there is none. */
+  /** A feasible point near this one, on the budget; undefined if there is none. */
   repair(counts: Counts, rng: Rng): Counts | undefined;
 }
 
 export interface StrategyRun {
-  /** The next points to be predicted; empty when the strategy has asked for all it wants. */
+  /** The next points to be predicted; empty once the strategy has asked for all it wants. */
   ask(): readonly Counts[];
-  /** Predictions of the points of the last `ask`, an entry an objective, at least one. */
+  /** Predictions of the points of the last `ask`, one entry per objective, at least one. */
   tell(predictions: ObjectivePredictions): void;
   /**
-   * The best distinct points so far that were not evaluated yet, best first, at most `count`; of several objectives a
-   * spread of their front. Each is one of the space and meets every budget (`isFeasible`): what does not is refused,
-   * PLUGIN_INVALID.
+   * The best distinct points so far that were not evaluated yet, best first, at most `count`; with several objectives,
+   * points spread over their front. Each must lie in the space and meet every budget (`isFeasible`): another point is
+   * refused with PLUGIN_INVALID.
    */
   best(count: number): readonly Counts[];
 }
 
 export type ObjectivePredictions = readonly [ObjectivePrediction, ...ObjectivePrediction[]];
 
-/** One value a point; lower is better. */
+/** One value per point; lower is better. */
 export interface ObjectivePrediction {
   readonly mean: Float64Array;
-  /** Undefined where the predictor has none, or where the value is known exactly. */
+  /** Undefined if the predictor has none, or if the value is known exactly. */
   readonly deviation?: Float64Array;
 }

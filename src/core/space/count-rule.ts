@@ -16,8 +16,8 @@ export interface CountRule {
 export const PAPER_GRID = { minRate: 0.1, maxRate: 0.5, rateStep: 0.1 } as const;
 
 /**
- * The kept counts that a range of rates allows, ascending, each once: the ends snap to the nearer count, and 0 (the
- * half-block dropped) is among them only where the range reaches rate 1. Empty where no multiple lies in the range.
+ * The kept counts that a range of rates allows, ascending, each once. The ends snap to the nearer count; 0, which drops
+ * the half-block, is among them only if the range reaches rate 1. Empty if no multiple lies in the range.
  */
 export function allowedCounts(
   size: number,
@@ -35,9 +35,9 @@ function countsBetween(size: number, minRate: number, maxRate: number): number[]
   return Array.from({ length: most - least + 1 }, (_, index) => least + index);
 }
 
-/** Never more work than there are counts: a grid finer than they lie apart has them all. */
+/** A grid finer than the distance between counts has all of them, so the work never exceeds their number. */
 function countsOnGrid(size: number, minRate: number, maxRate: number, step: number): number[] {
-  // The tiny addend keeps the last point when (0.5 - 0.1) / 0.1 comes out as 3.9999999999999996.
+  // Adding the tiny number keeps the last point when (0.5 - 0.1) / 0.1 comes out as 3.9999999999999996.
   const steps = Math.floor((maxRate - minRate) / step + 1e-9);
   const rateAt = (index: number): number => Math.min(1, minRate + index * step);
   if (step * size <= 1) return countsBetween(size, minRate, Math.min(maxRate, rateAt(steps)));
@@ -50,6 +50,6 @@ function countsOnGrid(size: number, minRate: number, maxRate: number, step: numb
  */
 export function keptCount(size: number, rate: number): number {
   if (rate >= 1) return 0;
-  // The tiny addend undoes the rounding error of 1 - rate, so that 0.45 of 10 keeps 6 and not 5.
+  // Adding the tiny number undoes the rounding error of 1 - rate, so that 0.45 of 10 keeps 6 and not 5.
   return Math.max(1, Math.floor(size * (1 - rate) + 0.5 + 1e-9 * size));
 }

@@ -4,22 +4,22 @@ import { rememberCounts } from './dimension-counts.js';
 import { defaultProtectedLayers } from './protected-layers.js';
 import { COUNT_FIELDS, DIMENSION_KINDS, type Dimension, type DimensionKind, type SearchSpace } from './search-space.js';
 
-/** How a search space is asked for; every field has a default. */
+/** How a search space is made; every field has a default. */
 export interface SearchSpaceOptions {
   /** Which kinds take part. @default kv_heads and ffn_channels */
   readonly kinds?: readonly DimensionKind[];
   /** Layers that keep everything. @default `defaultProtectedLayers`; none for target `uniform` */
   readonly protectedLayers?: readonly number[];
-  /** Runs of so many consecutive prunable layers share one count a kind; the last run may be shorter. @default 1 */
+  /** Runs of this many consecutive prunable layers share one count per kind; the last run may be shorter. @default 1 */
   readonly tieRun?: number;
   /** Pruning rates of every dimension. @default 0 to 0.5 */
   readonly minRate?: number;
   readonly maxRate?: number;
-  /** Only rates `minRate`, `minRate + rateStep`, ...; left out for any count in between. */
+  /** Only rates `minRate`, `minRate + rateStep`, ...; omitted for any count in between. */
   readonly rateStep?: number;
   /** Only counts that are multiples of this. @default 1 */
   readonly multipleOf?: Readonly<Partial<Record<DimensionKind, number>>>;
-  /** `uniform`: all layers alike, so none is protected, all are tied, and nothing is dropped. @default per-layer */
+  /** `uniform`: all layers are equal, so none is protected, all are tied, and nothing is dropped. @default per-layer */
   readonly target?: 'per-layer' | 'uniform';
 }
 
@@ -29,7 +29,7 @@ export interface SearchSpaceOptions {
  * dimension.
  *
  * @param field the path of the options in the request, for the violations
- * @throws PrunecastError SPACE_INVALID with one violation a field at fault
+ * @throws PrunecastError SPACE_INVALID with one violation per field at fault
  */
 export function createSearchSpace(shape: ModelShape, options: SearchSpaceOptions = {}, field = 'space'): SearchSpace {
   refuse(findViolations(shape, options, field));

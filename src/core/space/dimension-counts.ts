@@ -2,8 +2,8 @@ import { allowedCounts, type CountRule, type RateRange } from './count-rule.js';
 import type { DimensionKind } from './search-space.js';
 
 /**
- * The counts that a dimension may take, found once for all dimensions that are alike: layers mostly are, and 126 of
- * them have 53,248 channels each.
+ * The counts that a dimension may take, found once for all equal dimensions: most layers are equal, and a large model
+ * has 126 of them with 53,248 channels each.
  */
 export function rememberCounts(): (
   dimension: { readonly kind: DimensionKind; readonly size: number },

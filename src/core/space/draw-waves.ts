@@ -2,12 +2,12 @@ import type { Dimension, DimensionKind, SearchSpace } from './search-space.js';
 import type { Rng } from '../random.js';
 
 /**
- * A random change of a point, as a share of each dimension's size: over the depth of the model a sum of cosines, half a
- * period and more, of mean square 1. How many cosines is drawn anew each time, from one (a slope: the first layers give
- * what the last ones gain) to `MOST_WAVES`, few as often as many. One kind of dimension changes or several.
+ * A random change of a point, as a share of each dimension's size: over the depth of the model a sum of cosines of half
+ * a period and more, with mean square 1. How many cosines is drawn each time, from one (a slope: the first layers give
+ * what the last ones gain) to `MOST_WAVES`, few as often as many. One or several kinds of dimensions change.
  *
- * What a layer can give up follows its depth: what a hundred measured points tell of a few waves they do not tell of
- * fifty dimensions, and what changes each layer by itself is mostly what the predictor mistakes (docs/search.md has the
+ * What a layer can give up depends smoothly on its depth: a hundred measured points determine a few waves, but not
+ * fifty dimensions, and a change of single layers mostly follows the predictor's errors (docs/search.md has the
  * figures).
  */
 export function drawWaves({ dimensions }: SearchSpace, rng: Rng): number[] {
@@ -20,7 +20,7 @@ export function drawWaves({ dimensions }: SearchSpace, rng: Rng): number[] {
   return changes;
 }
 
-/** Any set of the kinds that there are, but none. */
+/** A random set of the kinds, at least one. */
 function chooseKinds(dimensions: readonly Dimension[], rng: Rng): DimensionKind[] {
   const kinds = [...new Set(dimensions.map(({ kind }) => kind))];
   const chosen = 1 + rng.integer(2 ** kinds.length - 1);
@@ -46,7 +46,7 @@ function drawWave(length: number, rng: Rng): number[] {
   );
 }
 
-/** Of mean 0 and deviation 1, bell-shaped: the sum of twelve uniform numbers. */
+/** About normal, with mean 0 and deviation 1: the sum of twelve uniform numbers. */
 function drawNormal(rng: Rng): number {
   let sum = -6;
   for (let i = 0; i < 12; i++) sum += rng.uniform();

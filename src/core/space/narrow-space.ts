@@ -10,12 +10,11 @@ export interface DimensionRange extends RateRange {
 }
 
 /**
- * A space whose named dimensions take other ranges, narrower or wider, on the grid and multiples that they have; all
- * others stay. Names, sizes and order of the dimensions stay too, so points and encodings of both spaces are
- * comparable.
+ * A space in which the named dimensions have other ranges, narrower or wider, with their own grid and multiples. All
+ * other dimensions stay, and so do names, sizes and order: points and encodings of both spaces are comparable.
  *
  * @param field the path of the ranges in the request, for the violations
- * @throws PrunecastError SPACE_INVALID with one violation a range at fault
+ * @throws PrunecastError SPACE_INVALID with one violation per range at fault
  */
 export function narrowSpace(space: SearchSpace, ranges: readonly DimensionRange[], field = 'ranges'): SearchSpace {
   const violations: FieldViolation[] = [];

@@ -28,10 +28,10 @@ export interface SearchSpace {
   readonly dimensions: readonly Dimension[];
 }
 
-/** A point of a space: one kept count a dimension, in the order of the dimensions. */
+/** A point of a space: one kept count per dimension, in the order of the dimensions. */
 export type Counts = readonly number[];
 
-/** The architecture of a point: dimensions' layers keep its counts, all others everything. */
+/** The architecture of a point: the layers of dimensions keep its counts, all others everything. */
 export function decodeCounts(space: SearchSpace, counts: Counts): Architecture {
   const layers = space.shape.layers.map((layer) => ({ ...layer }));
   space.dimensions.forEach((dimension, index) => {
@@ -59,7 +59,7 @@ export function toRates(space: SearchSpace, counts: Counts): Float32Array {
   );
 }
 
-/** The encodings of points, a row each. */
+/** The encodings of points, one row each. */
 export function encodePoints(space: SearchSpace, points: readonly Counts[]): EncodingBatch {
   const columns = space.dimensions.length;
   const rates = new Float32Array(points.length * columns);
@@ -67,12 +67,12 @@ export function encodePoints(space: SearchSpace, points: readonly Counts[]): Enc
   return { rates, columns };
 }
 
-/** Points without repetition, each at its first place. */
+/** The points without repetition, each at its first place. */
 export function distinctPoints(points: readonly Counts[]): Counts[] {
   return [...new Map(points.map((counts) => [countsKey(counts), counts])).values()];
 }
 
-/** Names a point: equal keys, equal counts. */
+/** A name for a point: equal for equal counts. */
 export function countsKey(counts: Counts): string {
   return counts.join(',');
 }
@@ -89,8 +89,8 @@ export const COUNT_FIELDS = {
 } as const;
 
 /**
- * Tells whether counts are a point of the space: one a dimension, each allowed; 0 for query heads of a layer without
- * key-value groups.
+ * Tells whether counts are a point of the space: one per dimension, each allowed, and 0 for the query heads of a layer
+ * without key-value groups.
  */
 export function createPointCheck({ dimensions }: SearchSpace): (counts: Counts) => boolean {
   const allowed = dimensions.map(({ counts }) => new Set(counts));

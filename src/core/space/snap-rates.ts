@@ -18,9 +18,9 @@ export interface SnappedRate {
 }
 
 /**
- * The point whose counts are nearest to these rates, one a dimension in the order of the space. Any count of the model
- * is taken, whether the space allows it or not. A rate is exact when it differs from its count's by no more than a
- * float32 does.
+ * The point whose counts are nearest to these rates, one per dimension in the order of the space. Any count of the
+ * model may result, whether the space allows it or not. A rate is exact if it differs from its count's by no more than
+ * float32 rounding.
  *
  * @param field the path of the rates in the request, for the violations
  * @throws PrunecastError SPACE_INVALID for a wrong number of rates or one outside [0, 1]
@@ -38,7 +38,7 @@ export function snapRates(space: SearchSpace, rates: ArrayLike<number>, field = 
     const rate = rates[index] ?? Number.NaN;
     if (!(rate >= 0 && rate <= 1))
       throw PrunecastError.ofField(`${field}[${index}]`, `is ${rate}; allowed is 0 to 1`, 'SPACE_INVALID');
-    // A float32 next to 1 stands for 1 only if it is 1: the dropped half-block is never reached by rounding.
+    // A float32 next to 1 is not taken as 1: a half-block is never dropped by rounding.
     const count = keptCount(size, rate);
     const snappedTo = 1 - count / size;
     if (Math.abs(snappedTo - rate) > FLOAT32_STEP) snapped.push({ dimension: name, rate, snappedTo });

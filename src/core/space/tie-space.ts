@@ -1,16 +1,16 @@
 import type { Counts, Dimension, SearchSpace } from './search-space.js';
 
-/** A space with fewer dimensions, and the way back to a point of the space it was made from. */
+/** A space with fewer dimensions, and how its points become points of the space it was made from. */
 export interface TiedSpace {
   readonly space: SearchSpace;
-  /** The point of the free space at which all dimensions that are tied together have the tied one's count. */
+  /** The point of the free space in which all members of a tied dimension have its count. */
   readonly expand: (counts: Counts) => Counts;
 }
 
 /**
- * Ties dimensions of one kind over runs of so many consecutive prunable layers, counted from the first layer that has a
- * dimension. A tied dimension takes the counts that all of its members allow; one whose size differs, or that shares no
- * count with the run, starts a dimension of its own.
+ * Ties dimensions of one kind over runs of this many consecutive prunable layers, counted from the first layer that has
+ * a dimension. A tied dimension has the counts that all of its members allow. A member whose size differs, or that
+ * shares no count with the run, starts another tied dimension.
  */
 export function tieSpace(space: SearchSpace, run: number): TiedSpace {
   const layers = [...new Set(space.dimensions.flatMap((dimension) => dimension.layers))].sort((a, b) => a - b);

@@ -2,9 +2,9 @@ import { runSteps } from '../run-steps.js';
 import { quantile } from './quantile.js';
 import type { Rng } from '../random.js';
 
-/** What one architecture came to on a list of windows. */
+/** What one architecture scored on a list of windows. */
 export interface WindowLosses {
-  /** Summed negative log-likelihood of each window, or what else a metric is the mean of. */
+  /** The summed negative log-likelihood of each window, or another number that a metric is the mean of. */
   readonly losses: ArrayLike<number>;
   /** Scored predictions of each window. */
   readonly tokens: ArrayLike<number>;

@@ -1,8 +1,8 @@
 import type { ObjectiveValues } from './pareto-fronts.js';
 
 /**
- * How far apart the points of one front lie (Deb and others, NSGA-II, 2002): for each objective the distance between a
- * point's two neighbours over the front's range, added up; Infinity at either end. Higher = lonelier.
+ * How far apart the points of one front lie (Deb and others, NSGA-II, 2002): the sum over objectives of the distance
+ * between a point's two neighbours, divided by the front's range; Infinity at either end. Higher = farther from others.
  */
 export function crowdingDistances(front: readonly ObjectiveValues[]): Float64Array {
   const distances = new Float64Array(front.length);

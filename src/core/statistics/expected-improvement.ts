@@ -1,7 +1,7 @@
 /**
  * Expected improvement of a normal prediction below the best value so far (Jones, Schonlau and Welch, "Efficient global
- * optimization of expensive black-box functions", 1998): (best - mean) Phi(z) + deviation phi(z) with
- * z = (best - mean) / deviation; without a deviation what the mean improves. Never negative; lower values are better.
+ * optimization of expensive black-box functions", 1998): (best - mean) Phi(z) + deviation phi(z) with z = (best - mean)
+ * / deviation; without a deviation, how much the mean improves. Never negative; lower values are better.
  */
 export function expectedImprovement(
   { mean, deviation }: { readonly mean: number; readonly deviation: number },

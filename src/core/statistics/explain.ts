@@ -2,21 +2,21 @@ import { countRows, type EncodingBatch } from '../pairs.js';
 import { rmse } from './regression-error.js';
 import type { Rng } from '../random.js';
 
-/** The mean prediction of each row, on the scale of the fit; any fitted predictor's. */
+/** Predicts the mean of each row, on the scale of the fit; any fitted predictor does. */
 export type PredictMeans = (batch: EncodingBatch) => Promise<Float64Array>;
 
-/** The predicted value while one dimension moves through its range and all else stays. */
+/** The predicted value as one dimension moves through its range and all others stay. */
 export interface EffectCurve {
   /** Ascending. */
   readonly rates: readonly number[];
-  /** Mean over the rows of the prediction with the dimension at each rate. */
+  /** At each rate of the dimension, the mean prediction over the rows. */
   readonly values: readonly number[];
 }
 
 /**
- * Permutation importances (Breiman, "Random Forests", 2001; Fisher et al., arXiv 1801.01489): for each dimension how
- * much the root mean squared error rises when its column is shuffled among the rows, mean of `repeats` shuffles. In the
- * unit of the targets; may be below 0 by chance. Rows should be ones that the predictor was not fitted on.
+ * Permutation importances (Breiman, "Random Forests", 2001; Fisher et al., arXiv 1801.01489): for each dimension, how
+ * much the root mean squared error rises when its column is shuffled among the rows; the mean of `repeats` shuffles. In
+ * the unit of the targets; may be below 0 by chance. The predictor should not have been fitted on the rows.
  */
 export async function measureImportances(
   predict: PredictMeans,
@@ -84,7 +84,7 @@ export async function measureEffects(
   return curves;
 }
 
-/** Rates that are predicted at a time: 4 MiB, built in some milliseconds. */
+/** The most numbers predicted at a time: 4 MiB, built in a few milliseconds. */
 const MOST_CELLS = 2 ** 20;
 
 /** The rows once for each rate, with that rate in one column. */
@@ -98,7 +98,7 @@ function repeat({ rates, columns }: EncodingBatch, at: readonly number[], column
   return copies;
 }
 
-/** The change of the value per unit of rate from one end of a curve to the other; 0 of a single point. */
+/** The change of the value per unit of rate from one end of a curve to the other; 0 for a single point. */
 export function slopeOf({ rates, values }: EffectCurve): number {
   const run = (rates.at(-1) ?? 0) - (rates[0] ?? 0);
   return run === 0 ? 0 : ((values.at(-1) ?? 0) - (values[0] ?? 0)) / run;

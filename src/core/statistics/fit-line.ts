@@ -5,7 +5,7 @@ export interface Line {
 }
 
 /**
- * The line with the least sum of squared residuals; level through the mean where all x are the same. Undefined for no
+ * The line with the least sum of squared residuals; horizontal through the mean if all x are equal. Undefined without
  * points.
  */
 export function fitLine(points: readonly { readonly x: number; readonly y: number }[]): Line | undefined {

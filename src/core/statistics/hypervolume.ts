@@ -1,9 +1,9 @@
 import type { ObjectiveValues } from './pareto-fronts.js';
 
 /**
- * The exact volume of what some points dominate up to a reference point, lower being better in each objective; points
- * that are not below the reference everywhere add nothing. Slices the space at each point's last value (While,
- * Hingston, Barone and Huband, "A faster algorithm for calculating hypervolume", 2006): quick for few objectives,
+ * The exact volume that some points dominate up to a reference point; lower is better in each objective. Points that
+ * are not below the reference in every objective add nothing. Slices the space at each point's last value (While,
+ * Hingston, Barone and Huband, "A faster algorithm for calculating hypervolume", 2006): fast for few objectives,
  * exponential in their number.
  */
 export function hypervolume(points: readonly ObjectiveValues[], reference: ObjectiveValues): number {

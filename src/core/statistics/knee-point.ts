@@ -1,11 +1,11 @@
 import type { ObjectiveValues } from './pareto-fronts.js';
 
 /**
- * Index of a front's knee: where giving up a little in one objective stops to bring much in another. It is the point
- * that bulges the most below the line, or plane, through the extremes (Das, "On characterizing the 'knee' of the Pareto
- * curve based on normal-boundary intersection", 1999), with each objective scaled to [0, 1] over the front: that with
- * the smallest sum of scaled values. An extreme itself where the front does not bulge; the earlier of two alike;
- * undefined of no points.
+ * The index of a front's knee: beyond it, giving up more of one objective gains little in another. It is the point
+ * farthest below the line, or plane, through the extremes (Das, "On characterizing the 'knee' of the Pareto curve based
+ * on normal-boundary intersection", 1999), with each objective scaled to [0, 1] over the front: the one with the
+ * smallest sum of scaled values. If no point lies below, it is an extreme; of two equal ones the earlier; undefined
+ * without points.
  */
 export function findKnee(front: readonly ObjectiveValues[]): number | undefined {
   if (front.length === 0) return undefined;

@@ -1,4 +1,4 @@
-/** One value an objective; lower is better in each. */
+/** One value per objective; lower is better in each. */
 export type ObjectiveValues = readonly number[];
 
 /** Whether `a` is nowhere worse than `b` and somewhere better. Equal points do not dominate each other. */
@@ -17,7 +17,7 @@ export function dominates(a: ObjectiveValues, b: ObjectiveValues): boolean {
  * NSGA-II", 2002), found as Zhang, Tian, Cheng and Jin do ("An efficient approach to nondominated sorting for
  * evolutionary multiobjective optimization", 2015): in lexicographic order no point dominates an earlier one, and a
  * point belongs to the first front without one that dominates it, found by bisection. 10,000 points of two objectives
- * take some 30 ms.
+ * take about 30 ms.
  */
 export function sortIntoFronts(points: readonly ObjectiveValues[]): number[][] {
   const order = points
@@ -41,10 +41,10 @@ export function sortIntoFronts(points: readonly ObjectiveValues[]): number[][] {
 
 /** Whether a member of a front dominates a point that comes later in lexicographic order. */
 function isDominated(points: readonly ObjectiveValues[], front: readonly number[], point: ObjectiveValues): boolean {
-  // Of two objectives, or one, the newest member has the lowest second one: where it does not dominate the point, no
+  // With two objectives, or one, the newest member has the lowest second value: if it does not dominate the point, no
   // other does.
   const oldest = point.length <= 2 ? front.length - 1 : 0;
-  // The newest members are the most alike in the first objective, so that one of them dominates soonest.
+  // The newest members are nearest in the first objective, so one of them is most likely to dominate.
   for (let place = front.length - 1; place >= oldest; place--)
     if (dominates(points[front[place] ?? 0] ?? [], point)) return true;
   return false;

@@ -1,6 +1,6 @@
 /**
  * The quantile of some values by linear interpolation between order statistics (Hyndman and Fan's type 7, numpy's
- * default); NaN of no values.
+ * default); NaN without values.
  *
  * @param share 0 to 1; 0.5 is the median
  */

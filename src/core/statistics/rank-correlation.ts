@@ -1,8 +1,8 @@
 /**
- * Kendall's tau-b between two rankings, ties allowed (Kendall, "The treatment of ties in ranking problems", 1945):
- * (C - D) / sqrt((n0 - n1) (n0 - n2)) with C concordant and D discordant pairs, n0 all pairs, n1 and n2 those tied in
- * either. NaN where one side is constant or has a NaN. Discordant pairs are the exchanges of a merge sort (Knight, "A
- * computer method for calculating Kendall's tau with ungrouped data", 1966): 20,000 values take some 20 ms.
+ * Kendall's tau-b between two rankings, ties allowed (Kendall, "The treatment of ties in ranking problems", 1945): (C -
+ * D) / sqrt((n0 - n1) (n0 - n2)) with C concordant and D discordant pairs, n0 all pairs, n1 and n2 those tied in
+ * either. NaN if one side is constant or has a NaN. Discordant pairs are the exchanges of a merge sort (Knight, "A
+ * computer method for calculating Kendall's tau with ungrouped data", 1966): 20,000 values take about 20 ms.
  */
 export function kendallTau(a: ArrayLike<number>, b: ArrayLike<number>): number {
   const points = Array.from(a, (value, index) => ({ a: value, b: b[index] as number }));
@@ -22,7 +22,7 @@ function countPairs(count: number): number {
   return (count * (count - 1)) / 2;
 }
 
-/** Pairs of equal values, which stand side by side. */
+/** The number of pairs of equal values, in a sorted list. */
 function countTied<Value>(values: ArrayLike<Value>, isTied: (x: Value, y: Value) => boolean): number {
   let tied = 0;
   for (let from = 0, to = 1; from < values.length; from = to, to = from + 1) {
@@ -51,7 +51,7 @@ function sortCounting(values: Float64Array): number {
 }
 
 /**
- * Spearman's rho: the correlation of the ranks, equal values sharing their mean rank. NaN where one side is constant or
+ * Spearman's rho: the correlation of the ranks, equal values sharing their mean rank. NaN if one side is constant or
  * has a NaN.
  */
 export function spearman(a: ArrayLike<number>, b: ArrayLike<number>): number {
@@ -71,7 +71,7 @@ function rank(values: ArrayLike<number>): Float64Array {
   return ranks;
 }
 
-/** Infinity less Infinity is no number. */
+/** Infinity minus Infinity is not a number. */
 function compare(a: number, b: number): number {
   return a < b ? -1 : a > b ? 1 : 0;
 }

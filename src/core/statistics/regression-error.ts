@@ -1,4 +1,4 @@
-/** Coefficient of determination: 1 - sum (y - f)^2 / sum (y - mean y)^2. NaN where the truth is constant. */
+/** Coefficient of determination: 1 - sum (y - f)^2 / sum (y - mean y)^2. NaN if the truth is constant. */
 export function r2(truth: ArrayLike<number>, predicted: ArrayLike<number>): number {
   const mean = sumOver(truth, (y) => y) / truth.length;
   const total = sumOver(truth, (y) => (y - mean) ** 2);

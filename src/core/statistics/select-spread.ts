@@ -2,10 +2,10 @@ import { crowdingDistances } from './crowding-distance.js';
 import { sortIntoFronts, type ObjectiveValues } from './pareto-fronts.js';
 
 /**
- * Indices of the best `count` points, front by front and ascending within a front. Of a front that does not fit as a
- * whole the most crowded point goes first, again and again, so that what is left is spread over it (one look at the
- * distances, as in NSGA-II, would empty whole stretches). With one objective: the lowest values, the earlier of two
- * alike.
+ * Indices of the best `count` points, front by front and ascending within a front. From a front that does not fit as a
+ * whole, the most crowded point is removed again and again, so that the rest is spread over it (removing all at once by
+ * their distances, as in NSGA-II, would empty whole stretches). With one objective: the lowest values, of two equal
+ * ones the earlier.
  */
 export function selectSpread(points: readonly ObjectiveValues[], count: number): number[] {
   if (points[0]?.length === 1) return sortByValue(points).slice(0, count);
@@ -18,7 +18,7 @@ export function selectSpread(points: readonly ObjectiveValues[], count: number):
   return chosen;
 }
 
-/** Fronts of one objective are its values: 10,000 take a tenth of a second to sort into them. */
+/** With one objective each value is a front: sorting 10,000 into them would take a tenth of a second. */
 function sortByValue(points: readonly ObjectiveValues[]): number[] {
   return points
     .map((_, index) => index)
@@ -26,8 +26,8 @@ function sortByValue(points: readonly ObjectiveValues[]): number[] {
 }
 
 /**
- * Removals one by one take the square of a front's size: of a front larger than this one look at the distances comes
- * before.
+ * Removing one by one takes time in the square of a front's size: a larger front is first reduced at once by its
+ * distances.
  */
 const THINNED_ONE_BY_ONE = 256;
 
@@ -47,10 +47,10 @@ function thinOut(points: readonly ObjectiveValues[], front: readonly number[], c
   return left;
 }
 
-/** The points of one front, the loneliest first, the earlier of two alike. */
+/** The points of one front, the one farthest from others first; of two equal ones the earlier. */
 export function sortByCrowding(points: readonly ObjectiveValues[], front: readonly number[]): number[] {
   const distances = crowdingDistances(front.map((index) => points[index] ?? []));
-  // Infinity less Infinity is no number: ends compare as equal.
+  // Infinity minus Infinity is not a number: ends compare as equal.
   return front
     .map((index, at) => ({ index, distance: distances[at] ?? 0 }))
     .sort((a, b) => (a.distance === b.distance ? a.index - b.index : b.distance - a.distance))

@@ -1,13 +1,13 @@
 import type { Rng } from '../random.js';
 
-/** Row indices to fit on and to judge on, each ascending. */
+/** The rows to fit on and those to judge on, each ascending. */
 export interface Split {
   readonly fit: readonly number[];
   readonly holdOut: readonly number[];
 }
 
 /**
- * A random split that holds out round(`share` * rows) rows, but leaves at least one on either side; 0.3 is the paper's
+ * A random split that holds out round(`share` * rows) rows, with at least one row on either side; 0.3 is the paper's
  * 7:3.
  */
 export function splitHoldOut(rows: number, share: number, rng: Rng): Split {

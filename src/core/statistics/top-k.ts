@@ -1,4 +1,7 @@
-/** The share of the k truly best that are among the k predicted best; lower is better, ties go to the earlier one. */
+/**
+ * The share of the k truly best that are among the k predicted best. Lower is better; of equal values the earlier is
+ * better.
+ */
 export function topKRecall(truth: ArrayLike<number>, predicted: ArrayLike<number>, k: number): number {
   const found = new Set(lowest(predicted, k));
   const best = lowest(truth, k);
@@ -6,8 +9,8 @@ export function topKRecall(truth: ArrayLike<number>, predicted: ArrayLike<number
 }
 
 /**
- * What is lost by really measuring only the k predicted best: the best truth among them minus the best truth of all, at
- * least 0, in the unit of the values; lower is better.
+ * What is lost by measuring only the k predicted best: the best truth among them minus the best truth of all, at least
+ * 0, in the unit of the values. Lower is better.
  */
 export function regretAtK(truth: ArrayLike<number>, predicted: ArrayLike<number>, k: number): number {
   const reached = least(lowest(predicted, k).map((index) => truth[index] ?? Number.NaN));
