@@ -38,6 +38,12 @@ const PLANS: Readonly<Record<string, Partial<StudyPlan>>> = {
     controls: CONTROL_NAMES,
   },
   'more finalists for their own stream than there are': { ...BASE, compensation: { mode: 'stream', candidates: 9 } },
+  'a curve on two fidelities': {
+    ...BASE,
+    refinement: undefined,
+    verifyRungs: 2,
+    curve: { factors: [0.8, 1, 1.2], finalists: 3 },
+  },
   'a curve': { ...BASE, refinement: undefined, curve: { factors: [0.8, 1, 1.2], finalists: 2 } },
 };
 
@@ -66,6 +72,7 @@ describe("each phase's count", () => {
         insideCount: fc.integer({ min: 0, max: 10 }),
         levelPoints: fc.boolean(),
       }),
+      curve: fc.option(fc.constant({ factors: [0.7, 1], finalists: 3 }), { nil: undefined }),
       seed: fc.integer({ min: 0, max: 1000 }),
     });
     await fc.assert(

@@ -450,6 +450,15 @@ describe('the curve of the paper', () => {
     const value = (line = { intercept: 0, slope: 0 }): number => Math.exp(line.intercept + line.slope * at);
     expect(lines?.lift).toBeCloseTo(1 - value(lines?.finalists) / value(lines?.uniformPaper), 12);
   });
+
+  it('measures the better half of each size on the next fidelity, so that a model within the budget is left to win', async () => {
+    const { state } = await runStudy(createPlan({ curve: PAPER_CURVE, refinement: undefined, verifyRungs: 2 }));
+    const sizesOn = (rung: number) =>
+      state.finalists.filter((trial) => trial.rung === rung).map(({ curvePoint }) => curvePoint);
+    expect(sizesOn(0)).toEqual([0, 1, 2, 3, 4, 5].flatMap((point) => [point, point, point]));
+    expect(sizesOn(1)).toEqual([0, 1, 2, 3, 4, 5].flatMap((point) => [point, point]));
+    expect(size(state.reported.find(({ role }) => role === 'winner')?.counts ?? [])).toBeLessThanOrEqual(limit);
+  });
 });
 
 describe('a study of a small space', () => {

@@ -50,21 +50,31 @@ export function apply<Own extends State>(plan: StudyPlan, state: Own, event: Stu
 
 export function count(plan: StudyPlan): readonly TrialCount[] {
   const { rounds, verifyRungs } = plan;
-  const finalists = countFinalists(plan);
-  const halved = countHalved(finalists, verifyRungs).map(
-    (trials, rung): TrialCount => ({ part: 'verify', rung, trials: trials * rounds }),
-  );
-  const streamed = countStreamed(plan, halved.at(-1)?.trials ?? 0);
+  const { sizes, each } = countSizes(plan);
   return [
-    ...halved,
-    { part: 'verify', rung: verifyRungs - 1, trials: streamed },
-    { part: 'search', rung: 0, trials: finalists * (rounds - 1) },
+    ...countHalved(each, verifyRungs).map(
+      (trials, rung): TrialCount => ({ part: 'verify', rung, trials: sizes * trials * rounds }),
+    ),
+    { part: 'verify', rung: verifyRungs - 1, trials: sizes * countStreamed(plan, countFinal(plan) / sizes) },
+    { part: 'search', rung: 0, trials: countFinalists(plan) * (rounds - 1) },
   ];
 }
 
 /** How many finalists a round has. */
-export function countFinalists({ finalists, curve }: StudyPlan): number {
-  return curve === undefined ? finalists : curve.finalists * curve.factors.length;
+export function countFinalists(plan: StudyPlan): number {
+  const { sizes, each } = countSizes(plan);
+  return sizes * each;
+}
+
+/** How many finalists of all rounds reach the dearest rung. */
+export function countFinal(plan: StudyPlan): number {
+  const { sizes, each } = countSizes(plan);
+  return sizes * (countHalved(each, plan.verifyRungs).at(-1) ?? 0) * plan.rounds;
+}
+
+/** Of how many sizes a round has finalists, and how many of each. */
+function countSizes({ finalists, curve }: StudyPlan): { readonly sizes: number; readonly each: number } {
+  return curve === undefined ? { sizes: 1, each: finalists } : { sizes: curve.factors.length, each: curve.finalists };
 }
 
 /** What follows a batch of results: finalists on a rung, finalists on their own stream, or finalists as pairs. */
@@ -113,19 +123,23 @@ export function continueVerification(
   const [first] = batch;
   const dearest = plan.verifyRungs - 1;
   if (first !== undefined && first.compensation === 'one-shot' && first.rung < dearest) {
-    return sortByValue(plan, batch)
-      .slice(0, Math.ceil(batch.length / 2))
+    return groupBySize(batch)
+      .flatMap((group) => sortByValue(plan, group).slice(0, Math.ceil(group.length / 2)))
       .map((trial) => toPoint(trial, { rung: trial.rung + 1 }));
   }
   if (!last || plan.compensation.mode === 'one-shot' || first?.compensation === 'stream') return undefined;
-  const best = sortByValue(
-    plan,
-    known.filter(({ rung, compensation }) => rung === dearest && compensation === 'one-shot'),
-  ).slice(0, plan.compensation.candidates);
+  const final = known.filter(({ rung, compensation }) => rung === dearest && compensation === 'one-shot');
+  const best = groupBySize(final).flatMap((group) => sortByValue(plan, group).slice(0, plan.compensation.candidates));
   return best.length === 0 ? undefined : best.map((trial) => toPoint(trial, { compensation: 'stream' }));
 }
 
-/** How many of a batch `continueVerification` has on each rung. */
+/** The results of each point of a curve, all together without a curve: a larger model would beat every smaller one. */
+function groupBySize(results: readonly TrialResult[]): TrialResult[][] {
+  const points = [...new Set(results.map(({ curvePoint }) => curvePoint))];
+  return points.map((point) => results.filter(({ curvePoint }) => curvePoint === point));
+}
+
+/** How many of a batch of one size `continueVerification` has on each rung. */
 export function countHalved(trials: number, rungs: number): number[] {
   return Array.from({ length: rungs }, (_, rung) => Math.ceil(trials / 2 ** rung));
 }

@@ -5,7 +5,7 @@ import { CONTROL_NAMES, scaleBudgets, type StudyPlan } from '../../study/plan.js
 import type { StudyAction, StudyEvent } from '../../study/steps.js';
 import { findBest, type RecipeChoice, type TrialPoint, type TrialResult } from '../../study/trial.js';
 import type { ControlsState } from '../controls.js';
-import { countFinalists, countHalved, findWinner, listFinal, type VerifyState } from '../verify.js';
+import { countFinal, findWinner, listFinal, type VerifyState } from '../verify.js';
 
 /*
  * Phase `report`: the dense model, the winner, each control and the points of a curve are measured on the report
@@ -45,8 +45,7 @@ export function apply<Own extends State>(_plan: StudyPlan, state: Own, event: St
 
 export function count(plan: StudyPlan): readonly TrialCount[] {
   const controls = plan.controls.length + plan.paperControls.length;
-  const finalists = countHalved(countFinalists(plan), plan.verifyRungs).at(-1) ?? 0;
-  const curve = plan.curve === undefined ? 0 : finalists * plan.rounds + plan.curve.factors.length;
+  const curve = plan.curve === undefined ? 0 : countFinal(plan) + plan.curve.factors.length;
   return [{ part: 'report', rung: 0, trials: 2 + controls + curve }];
 }
 
