@@ -36,7 +36,13 @@ import {
   PruneRequest as Prune,
   SearchRequest as Search,
 } from '../../src/gen/prunecast/v1/pruning.js';
-import { GetStudyRequest, ListTrialsRequest, QueryStudyRequest } from '../../src/gen/prunecast/v1/study.js';
+import {
+  DeleteStudyRequest,
+  GetStudyRequest,
+  ListStudiesRequest,
+  ListTrialsRequest,
+  QueryStudyRequest,
+} from '../../src/gen/prunecast/v1/study.js';
 import { Control } from '../../src/gen/prunecast/v1/study_types.js';
 
 /** Requests that a server answers well, each encoded, by the method's name; a client-streaming method has several messages a request. */
@@ -195,6 +201,12 @@ export async function seedServer(client: PrunecastClient, model: string): Promis
       ),
       'StudyService.GetStudy': one(
         GetStudyRequest.encode(GetStudyRequest.fromPartial({ studyId: report.studyId })).finish(),
+      ),
+      'StudyService.ListStudies': one(
+        ListStudiesRequest.encode(ListStudiesRequest.fromPartial({ pageSize: 5 })).finish(),
+      ),
+      'StudyService.DeleteStudy': one(
+        DeleteStudyRequest.encode(DeleteStudyRequest.fromPartial({ studyId: 'study_that_is_not_there' })).finish(),
       ),
       'StudyService.ListTrials': one(
         ListTrialsRequest.encode(ListTrialsRequest.fromPartial({ studyId: report.studyId, pageSize: 5 })).finish(),

@@ -11,6 +11,7 @@ import { addPruneCommand } from './commands/prune.js';
 import { addScoreCommand } from './commands/score.js';
 import { addSearchCommand } from './commands/search.js';
 import { addServeCommand } from './commands/serve.js';
+import { addStudiesCommand } from './commands/studies.js';
 import { defaultOf } from './flags/default-of.js';
 import { requireFlags, RequestOption } from './flags/request-option.js';
 import { readVersion } from './proto/package-root.js';
@@ -42,6 +43,7 @@ export function createProgram({ printsErrors = true }: { readonly printsErrors?:
   addPairsCommand(program);
   addPredictorsCommand(program);
   addJobsCommand(program);
+  addStudiesCommand(program);
   addPluginsCommand(program);
   addCallCommand(program);
   return program;

@@ -128,8 +128,12 @@ export type {
   VerifyPlan,
 } from '../gen/prunecast/v1/pruning.js';
 export type {
+  DeleteStudyRequest,
+  DeleteStudyResponse,
   GetStudyRequest,
   GetStudyResponse,
+  ListStudiesRequest,
+  ListStudiesResponse,
   ListTrialsRequest,
   ListTrialsResponse,
   MetricPrediction,
@@ -138,6 +142,7 @@ export type {
   QueryStudyRequest,
   QueryStudyResponse,
   Study,
+  StudySummary,
 } from '../gen/prunecast/v1/study.js';
 export { CompensationFit, Control, StudyPhase, TextPart, TrialRole } from '../gen/prunecast/v1/study_types.js';
 export type {

@@ -32,7 +32,9 @@ import {
   SearchRequest,
 } from '../gen/prunecast/v1/pruning.js';
 import {
+  DeleteStudyRequest,
   GetStudyRequest,
+  ListStudiesRequest,
   ListTrialsRequest,
   QueryStudyRequest,
   StudyServiceService,
@@ -60,6 +62,8 @@ export const METHODS = {
   },
   studies: {
     getStudy: defineMethod(StudyServiceService.getStudy, GetStudyRequest),
+    listStudies: defineMethod(StudyServiceService.listStudies, ListStudiesRequest),
+    deleteStudy: defineMethod(StudyServiceService.deleteStudy, DeleteStudyRequest),
     listTrials: defineMethod(StudyServiceService.listTrials, ListTrialsRequest),
     queryStudy: defineMethod(StudyServiceService.queryStudy, QueryStudyRequest),
   },

@@ -55,6 +55,9 @@ export interface StudyEventRecord {
   readonly seconds: number;
 }
 
+/** A study in a list. */
+export type StudyEntry = Omit<StudyRecord, 'request' | 'plan'> & { readonly trials: number };
+
 /** Studies with their events and trials. */
 export interface StudyStore {
   /** `undefined` if there is none. Throws STATE_DAMAGED. */
@@ -66,4 +69,11 @@ export interface StudyStore {
   /** A page of them. Throws INVALID_REQUEST for a page token that no page gave. */
   listTrials(studyId: string, query: PageQuery & { readonly role?: number | undefined }): Promise<Page<TrialRecord>>;
   countTrials(studyId: string): Promise<number>;
+  /** A page of studies, newest first. Throws INVALID_REQUEST for a page token that no page gave. */
+  list(query: PageQuery): Promise<Page<StudyEntry>>;
+  /**
+   * Forgets a study, its events, trials and sets of pairs, all or none. Predictors and labels stay. Returns whether there was
+   * one. The caller has made sure that no job works on it.
+   */
+  remove(studyId: string): Promise<boolean>;
 }

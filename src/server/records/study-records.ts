@@ -3,6 +3,7 @@ import { readStored } from '../../core/errors/read-stored.js';
 import type { Page, PageQuery } from '../../core/ports/pages.js';
 import type { StoreRecord } from '../../core/ports/store.js';
 import type {
+  StudyEntry as StoredEntry,
   StudyEventRecord,
   StudyRecord as StoredStudy,
   StudyStore,
@@ -13,6 +14,10 @@ import { Trial, type TrialRole } from '../../gen/prunecast/v1/study_types.js';
 import { encodeState, nameState } from './job-records.js';
 
 export interface StudyRecord extends Omit<StoredStudy, 'state'> {
+  readonly state: JobState;
+}
+
+export interface StudyEntry extends Omit<StoredEntry, 'state'> {
   readonly state: JobState;
 }
 
@@ -42,6 +47,9 @@ export interface StudyRecords {
   trials(studyId: string, role?: TrialRole): Promise<Trial[]>;
   listTrials(studyId: string, query: TrialQuery): Promise<Page<Trial>>;
   countTrials(studyId: string): Promise<number>;
+  list(query: PageQuery): Promise<Page<StudyEntry>>;
+  /** Forgets a study with its events, trials and pairs. Throws STUDY_NOT_FOUND. */
+  remove(studyId: string): Promise<void>;
 }
 
 export function openStudyRecords(studies: StudyStore): StudyRecords {
@@ -53,10 +61,7 @@ export function openStudyRecords(studies: StudyStore): StudyRecords {
     find,
     get: async (studyId) => {
       const study = await find(studyId);
-      if (!study)
-        throw new PrunecastError('STUDY_NOT_FOUND', `no study has the id "${studyId}"`, {
-          metadata: { study_id: studyId },
-        });
+      if (!study) throw studyNotFound(studyId);
       return study;
     },
     events: (studyId) => studies.events(studyId),
@@ -68,7 +73,18 @@ export function openStudyRecords(studies: StudyStore): StudyRecords {
       return { values: values.map((trial) => readTrial(studyId, trial)), nextPageToken };
     },
     countTrials: (studyId) => studies.countTrials(studyId),
+    list: async (query) => {
+      const { values, nextPageToken } = await studies.list(query);
+      return { values: values.map((entry) => ({ ...entry, state: encodeState(entry.state) })), nextPageToken };
+    },
+    remove: async (studyId) => {
+      if (!(await studies.remove(studyId))) throw studyNotFound(studyId);
+    },
   };
+}
+
+function studyNotFound(studyId: string): PrunecastError {
+  return new PrunecastError('STUDY_NOT_FOUND', `no study has the id "${studyId}"`, { metadata: { study_id: studyId } });
 }
 
 /** A new study, to be stored. */

@@ -159,6 +159,9 @@ export const FIELD_BOUNDS: Readonly<Record<string, FieldBound>> = {
   'prunecast.v1.RefinePlan.flat_max_rate': SHARE,
 
   'prunecast.v1.GetStudyRequest.study_id': IDENTIFIER,
+  'prunecast.v1.ListStudiesRequest.page_size': PAGE_SIZE,
+  'prunecast.v1.ListStudiesRequest.page_token': IDENTIFIER,
+  'prunecast.v1.DeleteStudyRequest.study_id': IDENTIFIER,
   'prunecast.v1.ListTrialsRequest.study_id': IDENTIFIER,
   'prunecast.v1.ListTrialsRequest.page_size': PAGE_SIZE,
   'prunecast.v1.ListTrialsRequest.page_token': IDENTIFIER,

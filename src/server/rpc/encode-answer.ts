@@ -37,6 +37,7 @@ const WAYS_OUT: Readonly<Record<string, string>> = {
   'prunecast.v1.PredictorService/ProposeRefinement':
     'give a space of fewer dimensions: tie layers, or protect more of them',
   'prunecast.v1.JobService/ListJobs': 'ask for a smaller page_size',
+  'prunecast.v1.StudyService/ListStudies': 'ask for a smaller page_size',
   'prunecast.v1.StudyService/ListTrials': 'ask for a smaller page_size',
   'prunecast.v1.StudyService/QueryStudy': 'ask for a smaller count',
   'prunecast.v1.StudyService/GetStudy':

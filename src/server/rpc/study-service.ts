@@ -1,5 +1,6 @@
 import { StudyServiceService } from '../../gen/prunecast/v1/study.js';
 import { answerQuery, type QueryServices } from '../studies/answer-query.js';
+import { deleteStudy, listStudies } from '../studies/list-studies.js';
 import { describeStudy, type StudyServices } from '../studies/describe-study.js';
 import { attend } from './attend.js';
 import { readEnum, readPageSize, requireText } from '../requests/fields.js';
@@ -11,6 +12,12 @@ export function createStudyService(services: StudyServices & QueryServices): Rpc
     getStudy: async (request) => ({
       study: await describeStudy(services, requireText(request.studyId, 'study_id')),
     }),
+    listStudies: (request) =>
+      listStudies(services, { pageSize: readPageSize(request.pageSize), pageToken: request.pageToken }),
+    deleteStudy: async (request) => {
+      await deleteStudy(services, requireText(request.studyId, 'study_id'));
+      return {};
+    },
     listTrials: async (request) => {
       const studyId = requireText(request.studyId, 'study_id');
       await services.studies.get(studyId);

@@ -5,6 +5,7 @@ import type { Study } from '../../gen/prunecast/v1/study.js';
 import { JobState } from '../../gen/prunecast/v1/job.js';
 import { StudyPhase, StudyReport } from '../../gen/prunecast/v1/study_types.js';
 import { encodeFidelity, encodeMeasurement } from '../encoding/measurement.js';
+import { toTimestamp } from '../encoding/timestamp.js';
 import type { Jobs } from '../jobs/jobs.js';
 import type { PredictorRecords } from '../records/predictor-records.js';
 import type { StudyRecord, StudyRecords } from '../records/study-records.js';
@@ -47,11 +48,12 @@ export async function describeStudy({ studies, predictorStore, jobs }: StudyServ
     searchFidelity: plan.windows === undefined ? undefined : encodeFidelity(plan.windows.fidelity),
     recipeDigests: [...(plan.recipes ?? [])],
     seed: BigInt(study.seed),
+    createTime: toTimestamp(study.createdMs),
   };
 }
 
 /** A study outlives its job: once that is deleted, it has succeeded or it has not. */
-async function findState(jobs: Jobs, { jobId, state }: StudyRecord): Promise<JobState> {
+export async function findState(jobs: Jobs, { jobId, state }: Pick<StudyRecord, 'jobId' | 'state'>): Promise<JobState> {
   try {
     return (await jobs.get(jobId)).state;
   } catch (error) {

@@ -143,6 +143,27 @@ describe('pause_before', () => {
     expect(phases).toEqual([StudyPhase.SCORE, StudyPhase.VERIFY, StudyPhase.EXPORT]);
   });
 
+  it('keeps the study from being deleted until its job has ended', async () => {
+    const { studies, jobs } = verbs.client.services;
+    const { jobId } = await searchUntilPaused(smallSearch({ seed: 9n, pauseBefore: [StudyPhase.FIT] }));
+    const studyId = (await jobs.getJob({ jobId })).job?.studyId ?? '';
+    const [newest] = (await studies.listStudies({ pageSize: 1 })).studies;
+    expect(newest).toMatchObject({ id: studyId, jobId, state: JobState.PAUSED });
+    expect(newest?.trials).toBe((await studies.getStudy({ studyId })).study?.trials);
+    await expect(studies.deleteStudy({ studyId })).rejects.toMatchObject({
+      code: 'FAILED_PRECONDITION',
+      reason: 'JOB_ACTIVE',
+    });
+    await jobs.cancelJob({ jobId });
+    await studies.deleteStudy({ studyId });
+    const gone = { reason: 'STUDY_NOT_FOUND' };
+    await expect(studies.getStudy({ studyId })).rejects.toMatchObject(gone);
+    await expect(studies.listTrials({ studyId })).rejects.toMatchObject(gone);
+    await expect(studies.deleteStudy({ studyId })).rejects.toMatchObject(gone);
+    expect((await studies.listStudies({})).studies.map(({ id }) => id)).not.toContain(studyId);
+    expect(await stateOf(jobId)).toBe(JobState.CANCELLED);
+  });
+
   it('is refused before a refinement that never comes', async () => {
     await expect(
       verbs.client.planSearch(smallSearch({ pauseBefore: [StudyPhase.REFINE], refine: { disabled: true } })),

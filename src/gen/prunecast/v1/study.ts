@@ -15,6 +15,7 @@ import {
   type ServiceError,
   type UntypedServiceImplementation,
 } from "@grpc/grpc-js";
+import { Timestamp } from "../../google/protobuf/timestamp.js";
 import { Architecture, Budget, Cost, Dimension, Fidelity, Measurement } from "./common.js";
 import { JobState, jobStateFromJSON, jobStateToJSON } from "./job.js";
 import {
@@ -55,6 +56,24 @@ export interface Study {
   searchFidelity: Fidelity | undefined;
   recipeDigests: string[];
   seed: bigint;
+  createTime: Timestamp | undefined;
+}
+
+/** A study in a list; GetStudy has the rest. */
+export interface StudySummary {
+  /** Opaque. */
+  id: string;
+  /** Empty for a study of imported pairs. */
+  jobId: string;
+  /** The checkpoint folder, relative to a model root. */
+  model: string;
+  checkpointDigest: string;
+  state: JobState;
+  createTime:
+    | Timestamp
+    | undefined;
+  /** Architectures really evaluated so far. */
+  trials: number;
 }
 
 export interface GetStudyRequest {
@@ -64,6 +83,33 @@ export interface GetStudyRequest {
 
 export interface GetStudyResponse {
   study: Study | undefined;
+}
+
+export interface ListStudiesRequest {
+  /**
+   * 0 takes the default, 100.
+   * Allowed: 0 to 1,000.
+   */
+  pageSize: number;
+  /**
+   * From the last answer; empty for the first page.
+   * At most 128 characters.
+   */
+  pageToken: string;
+}
+
+export interface ListStudiesResponse {
+  studies: StudySummary[];
+  /** Empty on the last page. */
+  nextPageToken: string;
+}
+
+export interface DeleteStudyRequest {
+  /** At most 128 characters. */
+  studyId: string;
+}
+
+export interface DeleteStudyResponse {
 }
 
 export interface ListTrialsRequest {
@@ -185,6 +231,7 @@ function createBaseStudy(): Study {
     searchFidelity: undefined,
     recipeDigests: [],
     seed: 0n,
+    createTime: undefined,
   };
 }
 
@@ -240,6 +287,9 @@ export const Study: MessageFns<Study> = {
         throw new globalThis.Error("value provided for field message.seed of type int64 too large");
       }
       writer.uint32(120).int64(message.seed);
+    }
+    if (message.createTime !== undefined) {
+      Timestamp.encode(message.createTime, writer.uint32(130).fork()).join();
     }
     return writer;
   },
@@ -377,6 +427,14 @@ export const Study: MessageFns<Study> = {
             message.seed = reader.int64() as bigint;
             continue;
           }
+          case 16: {
+            if (tag !== 130) {
+              break;
+            }
+
+            message.createTime = Timestamp.decode(reader, reader.uint32());
+            continue;
+          }
         }
         if ((tag & 7) === 4 || tag === 0) {
           break;
@@ -436,6 +494,11 @@ export const Study: MessageFns<Study> = {
         ? object.recipe_digests.map((e: any) => globalThis.String(e))
         : [],
       seed: isSet(object.seed) ? BigInt(object.seed) : 0n,
+      createTime: isSet(object.createTime)
+        ? fromJsonTimestamp(object.createTime)
+        : isSet(object.create_time)
+        ? fromJsonTimestamp(object.create_time)
+        : undefined,
     };
   },
 
@@ -486,6 +549,9 @@ export const Study: MessageFns<Study> = {
     if (message.seed !== 0n) {
       obj.seed = message.seed.toString();
     }
+    if (message.createTime !== undefined) {
+      obj.createTime = fromTimestamp(message.createTime).toISOString();
+    }
     return obj;
   },
 
@@ -517,6 +583,188 @@ export const Study: MessageFns<Study> = {
       : undefined;
     message.recipeDigests = object.recipeDigests?.map((e) => e) || [];
     message.seed = (object.seed !== undefined && object.seed !== null) ? BigInt(object.seed) : 0n;
+    message.createTime = (object.createTime !== undefined && object.createTime !== null)
+      ? Timestamp.fromPartial(object.createTime)
+      : undefined;
+    return message;
+  },
+};
+
+function createBaseStudySummary(): StudySummary {
+  return { id: "", jobId: "", model: "", checkpointDigest: "", state: 0, createTime: undefined, trials: 0 };
+}
+
+export const StudySummary: MessageFns<StudySummary> = {
+  encode(message: StudySummary, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.id !== "") {
+      writer.uint32(10).string(message.id);
+    }
+    if (message.jobId !== "") {
+      writer.uint32(18).string(message.jobId);
+    }
+    if (message.model !== "") {
+      writer.uint32(26).string(message.model);
+    }
+    if (message.checkpointDigest !== "") {
+      writer.uint32(34).string(message.checkpointDigest);
+    }
+    if (message.state !== 0) {
+      writer.uint32(40).int32(message.state);
+    }
+    if (message.createTime !== undefined) {
+      Timestamp.encode(message.createTime, writer.uint32(50).fork()).join();
+    }
+    if (message.trials !== 0) {
+      writer.uint32(56).int32(message.trials);
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): StudySummary {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseStudySummary();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.id = reader.string();
+            continue;
+          }
+          case 2: {
+            if (tag !== 18) {
+              break;
+            }
+
+            message.jobId = reader.string();
+            continue;
+          }
+          case 3: {
+            if (tag !== 26) {
+              break;
+            }
+
+            message.model = reader.string();
+            continue;
+          }
+          case 4: {
+            if (tag !== 34) {
+              break;
+            }
+
+            message.checkpointDigest = reader.string();
+            continue;
+          }
+          case 5: {
+            if (tag !== 40) {
+              break;
+            }
+
+            message.state = reader.int32() as any;
+            continue;
+          }
+          case 6: {
+            if (tag !== 50) {
+              break;
+            }
+
+            message.createTime = Timestamp.decode(reader, reader.uint32());
+            continue;
+          }
+          case 7: {
+            if (tag !== 56) {
+              break;
+            }
+
+            message.trials = reader.int32();
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  fromJSON(object: any): StudySummary {
+    return {
+      id: isSet(object.id) ? globalThis.String(object.id) : "",
+      jobId: isSet(object.jobId)
+        ? globalThis.String(object.jobId)
+        : isSet(object.job_id)
+        ? globalThis.String(object.job_id)
+        : "",
+      model: isSet(object.model) ? globalThis.String(object.model) : "",
+      checkpointDigest: isSet(object.checkpointDigest)
+        ? globalThis.String(object.checkpointDigest)
+        : isSet(object.checkpoint_digest)
+        ? globalThis.String(object.checkpoint_digest)
+        : "",
+      state: isSet(object.state) ? jobStateFromJSON(object.state) : 0,
+      createTime: isSet(object.createTime)
+        ? fromJsonTimestamp(object.createTime)
+        : isSet(object.create_time)
+        ? fromJsonTimestamp(object.create_time)
+        : undefined,
+      trials: isSet(object.trials) ? globalThis.Number(object.trials) : 0,
+    };
+  },
+
+  toJSON(message: StudySummary): unknown {
+    const obj: any = {};
+    if (message.id !== "") {
+      obj.id = message.id;
+    }
+    if (message.jobId !== "") {
+      obj.jobId = message.jobId;
+    }
+    if (message.model !== "") {
+      obj.model = message.model;
+    }
+    if (message.checkpointDigest !== "") {
+      obj.checkpointDigest = message.checkpointDigest;
+    }
+    if (message.state !== 0) {
+      obj.state = jobStateToJSON(message.state);
+    }
+    if (message.createTime !== undefined) {
+      obj.createTime = fromTimestamp(message.createTime).toISOString();
+    }
+    if (message.trials !== 0) {
+      obj.trials = Math.round(message.trials);
+    }
+    return obj;
+  },
+
+  create(base?: DeepPartial<StudySummary>): StudySummary {
+    return StudySummary.fromPartial(base ?? {});
+  },
+  fromPartial(object: DeepPartial<StudySummary>): StudySummary {
+    const message = createBaseStudySummary();
+    message.id = object.id ?? "";
+    message.jobId = object.jobId ?? "";
+    message.model = object.model ?? "";
+    message.checkpointDigest = object.checkpointDigest ?? "";
+    message.state = object.state ?? 0;
+    message.createTime = (object.createTime !== undefined && object.createTime !== null)
+      ? Timestamp.fromPartial(object.createTime)
+      : undefined;
+    message.trials = object.trials ?? 0;
     return message;
   },
 };
@@ -657,6 +905,315 @@ export const GetStudyResponse: MessageFns<GetStudyResponse> = {
   fromPartial(object: DeepPartial<GetStudyResponse>): GetStudyResponse {
     const message = createBaseGetStudyResponse();
     message.study = (object.study !== undefined && object.study !== null) ? Study.fromPartial(object.study) : undefined;
+    return message;
+  },
+};
+
+function createBaseListStudiesRequest(): ListStudiesRequest {
+  return { pageSize: 0, pageToken: "" };
+}
+
+export const ListStudiesRequest: MessageFns<ListStudiesRequest> = {
+  encode(message: ListStudiesRequest, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.pageSize !== 0) {
+      writer.uint32(8).int32(message.pageSize);
+    }
+    if (message.pageToken !== "") {
+      writer.uint32(18).string(message.pageToken);
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): ListStudiesRequest {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseListStudiesRequest();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 8) {
+              break;
+            }
+
+            message.pageSize = reader.int32();
+            continue;
+          }
+          case 2: {
+            if (tag !== 18) {
+              break;
+            }
+
+            message.pageToken = reader.string();
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  fromJSON(object: any): ListStudiesRequest {
+    return {
+      pageSize: isSet(object.pageSize)
+        ? globalThis.Number(object.pageSize)
+        : isSet(object.page_size)
+        ? globalThis.Number(object.page_size)
+        : 0,
+      pageToken: isSet(object.pageToken)
+        ? globalThis.String(object.pageToken)
+        : isSet(object.page_token)
+        ? globalThis.String(object.page_token)
+        : "",
+    };
+  },
+
+  toJSON(message: ListStudiesRequest): unknown {
+    const obj: any = {};
+    if (message.pageSize !== 0) {
+      obj.pageSize = Math.round(message.pageSize);
+    }
+    if (message.pageToken !== "") {
+      obj.pageToken = message.pageToken;
+    }
+    return obj;
+  },
+
+  create(base?: DeepPartial<ListStudiesRequest>): ListStudiesRequest {
+    return ListStudiesRequest.fromPartial(base ?? {});
+  },
+  fromPartial(object: DeepPartial<ListStudiesRequest>): ListStudiesRequest {
+    const message = createBaseListStudiesRequest();
+    message.pageSize = object.pageSize ?? 0;
+    message.pageToken = object.pageToken ?? "";
+    return message;
+  },
+};
+
+function createBaseListStudiesResponse(): ListStudiesResponse {
+  return { studies: [], nextPageToken: "" };
+}
+
+export const ListStudiesResponse: MessageFns<ListStudiesResponse> = {
+  encode(message: ListStudiesResponse, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    for (const v of message.studies) {
+      StudySummary.encode(v!, writer.uint32(10).fork()).join();
+    }
+    if (message.nextPageToken !== "") {
+      writer.uint32(18).string(message.nextPageToken);
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): ListStudiesResponse {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseListStudiesResponse();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.studies.push(StudySummary.decode(reader, reader.uint32()));
+            continue;
+          }
+          case 2: {
+            if (tag !== 18) {
+              break;
+            }
+
+            message.nextPageToken = reader.string();
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  fromJSON(object: any): ListStudiesResponse {
+    return {
+      studies: globalThis.Array.isArray(object?.studies)
+        ? object.studies.map((e: any) => StudySummary.fromJSON(e))
+        : [],
+      nextPageToken: isSet(object.nextPageToken)
+        ? globalThis.String(object.nextPageToken)
+        : isSet(object.next_page_token)
+        ? globalThis.String(object.next_page_token)
+        : "",
+    };
+  },
+
+  toJSON(message: ListStudiesResponse): unknown {
+    const obj: any = {};
+    if (message.studies?.length) {
+      obj.studies = message.studies.map((e) => StudySummary.toJSON(e));
+    }
+    if (message.nextPageToken !== "") {
+      obj.nextPageToken = message.nextPageToken;
+    }
+    return obj;
+  },
+
+  create(base?: DeepPartial<ListStudiesResponse>): ListStudiesResponse {
+    return ListStudiesResponse.fromPartial(base ?? {});
+  },
+  fromPartial(object: DeepPartial<ListStudiesResponse>): ListStudiesResponse {
+    const message = createBaseListStudiesResponse();
+    message.studies = object.studies?.map((e) => StudySummary.fromPartial(e)) || [];
+    message.nextPageToken = object.nextPageToken ?? "";
+    return message;
+  },
+};
+
+function createBaseDeleteStudyRequest(): DeleteStudyRequest {
+  return { studyId: "" };
+}
+
+export const DeleteStudyRequest: MessageFns<DeleteStudyRequest> = {
+  encode(message: DeleteStudyRequest, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.studyId !== "") {
+      writer.uint32(10).string(message.studyId);
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): DeleteStudyRequest {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseDeleteStudyRequest();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.studyId = reader.string();
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  fromJSON(object: any): DeleteStudyRequest {
+    return {
+      studyId: isSet(object.studyId)
+        ? globalThis.String(object.studyId)
+        : isSet(object.study_id)
+        ? globalThis.String(object.study_id)
+        : "",
+    };
+  },
+
+  toJSON(message: DeleteStudyRequest): unknown {
+    const obj: any = {};
+    if (message.studyId !== "") {
+      obj.studyId = message.studyId;
+    }
+    return obj;
+  },
+
+  create(base?: DeepPartial<DeleteStudyRequest>): DeleteStudyRequest {
+    return DeleteStudyRequest.fromPartial(base ?? {});
+  },
+  fromPartial(object: DeepPartial<DeleteStudyRequest>): DeleteStudyRequest {
+    const message = createBaseDeleteStudyRequest();
+    message.studyId = object.studyId ?? "";
+    return message;
+  },
+};
+
+function createBaseDeleteStudyResponse(): DeleteStudyResponse {
+  return {};
+}
+
+export const DeleteStudyResponse: MessageFns<DeleteStudyResponse> = {
+  encode(_: DeleteStudyResponse, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): DeleteStudyResponse {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseDeleteStudyResponse();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  fromJSON(_: any): DeleteStudyResponse {
+    return {};
+  },
+
+  toJSON(_: DeleteStudyResponse): unknown {
+    const obj: any = {};
+    return obj;
+  },
+
+  create(base?: DeepPartial<DeleteStudyResponse>): DeleteStudyResponse {
+    return DeleteStudyResponse.fromPartial(base ?? {});
+  },
+  fromPartial(_: DeepPartial<DeleteStudyResponse>): DeleteStudyResponse {
+    const message = createBaseDeleteStudyResponse();
     return message;
   },
 };
@@ -1648,6 +2205,29 @@ export const StudyServiceService = {
     responseSerialize: (value: GetStudyResponse): Buffer => Buffer.from(GetStudyResponse.encode(value).finish()),
     responseDeserialize: (value: Buffer): GetStudyResponse => GetStudyResponse.decode(value),
   },
+  /** Studies, newest first, in pages. */
+  listStudies: {
+    path: "/prunecast.v1.StudyService/ListStudies" as const,
+    requestStream: false as const,
+    responseStream: false as const,
+    requestSerialize: (value: ListStudiesRequest): Buffer => Buffer.from(ListStudiesRequest.encode(value).finish()),
+    requestDeserialize: (value: Buffer): ListStudiesRequest => ListStudiesRequest.decode(value),
+    responseSerialize: (value: ListStudiesResponse): Buffer => Buffer.from(ListStudiesResponse.encode(value).finish()),
+    responseDeserialize: (value: Buffer): ListStudiesResponse => ListStudiesResponse.decode(value),
+  },
+  /**
+   * Deletes a study with its trials and pairs. Its predictors, its job, its output and all labels stay.
+   * Errors: STUDY_NOT_FOUND, JOB_ACTIVE.
+   */
+  deleteStudy: {
+    path: "/prunecast.v1.StudyService/DeleteStudy" as const,
+    requestStream: false as const,
+    responseStream: false as const,
+    requestSerialize: (value: DeleteStudyRequest): Buffer => Buffer.from(DeleteStudyRequest.encode(value).finish()),
+    requestDeserialize: (value: Buffer): DeleteStudyRequest => DeleteStudyRequest.decode(value),
+    responseSerialize: (value: DeleteStudyResponse): Buffer => Buffer.from(DeleteStudyResponse.encode(value).finish()),
+    responseDeserialize: (value: Buffer): DeleteStudyResponse => DeleteStudyResponse.decode(value),
+  },
   /** Architectures really evaluated, in the order of their numbers, in pages. Errors: STUDY_NOT_FOUND. */
   listTrials: {
     path: "/prunecast.v1.StudyService/ListTrials" as const,
@@ -1673,6 +2253,13 @@ export const StudyServiceService = {
 export interface StudyServiceServer extends UntypedServiceImplementation {
   /** One study. Errors: STUDY_NOT_FOUND. */
   getStudy: handleUnaryCall<GetStudyRequest, GetStudyResponse>;
+  /** Studies, newest first, in pages. */
+  listStudies: handleUnaryCall<ListStudiesRequest, ListStudiesResponse>;
+  /**
+   * Deletes a study with its trials and pairs. Its predictors, its job, its output and all labels stay.
+   * Errors: STUDY_NOT_FOUND, JOB_ACTIVE.
+   */
+  deleteStudy: handleUnaryCall<DeleteStudyRequest, DeleteStudyResponse>;
   /** Architectures really evaluated, in the order of their numbers, in pages. Errors: STUDY_NOT_FOUND. */
   listTrials: handleUnaryCall<ListTrialsRequest, ListTrialsResponse>;
   /** Another budget or objective answered from a study's pairs and predictor. Errors: STUDY_NOT_FOUND, BUDGET_INFEASIBLE. */
@@ -1695,6 +2282,41 @@ export interface StudyServiceClient extends Client {
     metadata: Metadata,
     options: Partial<CallOptions>,
     callback: (error: ServiceError | null, response: GetStudyResponse) => void,
+  ): ClientUnaryCall;
+  /** Studies, newest first, in pages. */
+  listStudies(
+    request: ListStudiesRequest,
+    callback: (error: ServiceError | null, response: ListStudiesResponse) => void,
+  ): ClientUnaryCall;
+  listStudies(
+    request: ListStudiesRequest,
+    metadata: Metadata,
+    callback: (error: ServiceError | null, response: ListStudiesResponse) => void,
+  ): ClientUnaryCall;
+  listStudies(
+    request: ListStudiesRequest,
+    metadata: Metadata,
+    options: Partial<CallOptions>,
+    callback: (error: ServiceError | null, response: ListStudiesResponse) => void,
+  ): ClientUnaryCall;
+  /**
+   * Deletes a study with its trials and pairs. Its predictors, its job, its output and all labels stay.
+   * Errors: STUDY_NOT_FOUND, JOB_ACTIVE.
+   */
+  deleteStudy(
+    request: DeleteStudyRequest,
+    callback: (error: ServiceError | null, response: DeleteStudyResponse) => void,
+  ): ClientUnaryCall;
+  deleteStudy(
+    request: DeleteStudyRequest,
+    metadata: Metadata,
+    callback: (error: ServiceError | null, response: DeleteStudyResponse) => void,
+  ): ClientUnaryCall;
+  deleteStudy(
+    request: DeleteStudyRequest,
+    metadata: Metadata,
+    options: Partial<CallOptions>,
+    callback: (error: ServiceError | null, response: DeleteStudyResponse) => void,
   ): ClientUnaryCall;
   /** Architectures really evaluated, in the order of their numbers, in pages. Errors: STUDY_NOT_FOUND. */
   listTrials(
@@ -1751,6 +2373,39 @@ export type DeepPartial<T> = T extends bigint ? string | number | bigint
   : T extends { $case: string; value: unknown } ? { $case: T["$case"]; value?: DeepPartial<T["value"]> }
   : T extends {} ? { [K in keyof T]?: DeepPartial<T[K]> }
   : Partial<T>;
+
+function toTimestamp(date: Date): Timestamp {
+  const seconds = BigInt(Math.trunc(date.getTime() / 1_000));
+  const nanos = (date.getTime() % 1_000) * 1_000_000;
+  return { seconds, nanos };
+}
+
+function fromTimestamp(t: Timestamp): Date {
+  let millis = (globalThis.Number(t.seconds.toString()) || 0) * 1_000;
+  millis += (t.nanos || 0) / 1_000_000;
+  return new globalThis.Date(millis);
+}
+
+const timestampFractionRegex = /:\d{2}\.\d+/;
+
+function fromJsonTimestamp(o: any): Timestamp {
+  if (o instanceof globalThis.Date) {
+    return toTimestamp(o);
+  } else if (typeof o === "string") {
+    // Date only keeps milliseconds, and parses longer fractions in an engine-specific way,
+    // so parse the fractional seconds ourselves and give Date only the whole seconds
+    const fraction = timestampFractionRegex.exec(o);
+    if (fraction === null) {
+      return toTimestamp(new globalThis.Date(o));
+    }
+    const fractionNanos = Number(fraction[0].slice(4, 13).padEnd(9, "0"));
+    const wholeSeconds = new globalThis.Date(o.replace(fraction[0], fraction[0].slice(0, 3)));
+    const timestamp = toTimestamp(new globalThis.Date(wholeSeconds.getTime() + Math.trunc(fractionNanos / 1_000_000)));
+    return { ...timestamp, nanos: (timestamp.nanos ?? 0) + (fractionNanos % 1_000_000) };
+  } else {
+    return Timestamp.fromJSON(o);
+  }
+}
 
 function isObject(value: any): boolean {
   return typeof value === "object" && value !== null;

@@ -1,7 +1,8 @@
-import type { Kysely } from 'kysely';
+import type { Kysely, Selectable } from 'kysely';
 import { readStored } from '../../../core/errors/read-stored.js';
 import type {
   NewStudyRecord,
+  StudyEntry,
   StudyRecord,
   StudyStepRecord,
   StudyStore,
@@ -57,6 +58,36 @@ export function createStudyStore(database: Kysely<Schema>): StudyStore {
         .executeTakeFirstOrThrow();
       return Number(count);
     },
+    list: async ({ pageSize, pageToken }) => {
+      const before = readPageToken(pageToken);
+      let rows = database
+        .selectFrom('studies')
+        .select(['number', 'id', 'job_id', 'model', 'checkpoint_digest', 'seed', 'state', 'created_ms'])
+        .select(({ selectFrom }) =>
+          selectFrom('trials')
+            .whereRef('trials.study_id', '=', 'studies.id')
+            .select(({ fn }) => fn.countAll<number>().as('count'))
+            .as('trials'),
+        )
+        .orderBy('number', 'desc')
+        .limit(pageSize + 1);
+      if (before !== undefined) rows = rows.where('number', '<', before);
+      return takePage(await rows.execute(), pageSize, {
+        key: ({ number }) => number,
+        bytes: ({ model }) => 300 + Buffer.byteLength(model),
+        value: (row) => ({ ...toEntry(row), trials: Number(row.trials ?? 0) }),
+      });
+    },
+    remove: (studyId) =>
+      database.transaction().execute(async (transaction) => {
+        for (const table of ['study_events', 'trials', 'pair_sets'] as const)
+          await transaction.deleteFrom(table).where('study_id', '=', studyId).execute();
+        const { numDeletedRows } = await transaction
+          .deleteFrom('studies')
+          .where('id', '=', studyId)
+          .executeTakeFirstOrThrow();
+        return numDeletedRows > 0n;
+      }),
   };
 }
 
@@ -84,17 +115,28 @@ async function selectStudy(database: Kysely<Schema>, studyId: string): Promise<S
   const row = await database.selectFrom('studies').selectAll().where('id', '=', studyId).executeTakeFirst();
   return (
     row && {
-      id: row.id,
-      jobId: row.job_id,
-      model: row.model,
-      checkpointDigest: row.checkpoint_digest,
-      seed: row.seed,
+      ...toEntry(row),
       request: blobBytes(row.request),
       plan: readStored(`the plan of ${row.id}`, () => JSON.parse(row.plan) as unknown),
-      state: stateOf(row.state),
-      createdMs: row.created_ms,
     }
   );
+}
+
+function toEntry(
+  row: Pick<
+    Selectable<Schema['studies']>,
+    'id' | 'job_id' | 'model' | 'checkpoint_digest' | 'seed' | 'state' | 'created_ms'
+  >,
+): Omit<StudyEntry, 'trials'> {
+  return {
+    id: row.id,
+    jobId: row.job_id,
+    model: row.model,
+    checkpointDigest: row.checkpoint_digest,
+    seed: row.seed,
+    state: stateOf(row.state),
+    createdMs: row.created_ms,
+  };
 }
 
 export async function recordStep(

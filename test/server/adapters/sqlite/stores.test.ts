@@ -180,6 +180,44 @@ describe('studies', () => {
     expect(numbers).toEqual(Array.from({ length: 100 }, (_, index) => index + 1));
   });
 
+  it('are listed newest first in pages, with how many trials each has', async () => {
+    const { store, studies } = recordsIn(state.database);
+    for (const id of ['study-1', 'study-2', 'study-3']) await store.keep([newStudy({ ...study, id })]);
+    await store.keep([
+      studyStep('study-2', { trials: [trial(1, TrialRole.PAIR), trial(2, TrialRole.PAIR)], state: 4 }),
+    ]);
+    const first = await studies.list({ pageSize: 2, pageToken: '' });
+    const { request: _, plan: __, ...entry } = study;
+    expect(first.values).toEqual([
+      { ...entry, id: 'study-3', trials: 0 },
+      { ...entry, id: 'study-2', state: 4, trials: 2 },
+    ]);
+    const second = await studies.list({ pageSize: 2, pageToken: first.nextPageToken });
+    expect(second).toEqual({ values: [{ ...entry, trials: 0 }], nextPageToken: '' });
+  });
+
+  it('are removed with all that is theirs, and nothing of others', async () => {
+    const { store, studies } = recordsIn(state.database);
+    for (const id of ['study-1', 'study-2']) {
+      await store.keep([newStudy({ ...study, id })]);
+      await store.keep([studyStep(id, { events: [{ a: 1 }], trials: [trial(1, TrialRole.PAIR)] })]);
+      await store.keep([newPairSet(id, set(id))]);
+    }
+    await studies.remove('study-1');
+    await reopen();
+    const again = recordsIn(state.database);
+    for (const [id, count] of [
+      ['study-1', 0],
+      ['study-2', 1],
+    ] as const) {
+      expect(await again.studies.find(id)).toEqual(count === 0 ? undefined : { ...study, id });
+      expect(await again.studies.events(id)).toHaveLength(count);
+      expect(await again.studies.countTrials(id)).toBe(count);
+      expect(await again.store.pairSets.ofStudy(id)).toHaveLength(count);
+    }
+    await expect(again.studies.remove('study-1')).rejects.toMatchObject({ reason: 'STUDY_NOT_FOUND' });
+  });
+
   it('are not found under another id', async () => {
     await expect(recordsIn(state.database).studies.get('study-2')).rejects.toMatchObject({ reason: 'STUDY_NOT_FOUND' });
   });
