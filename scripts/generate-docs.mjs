@@ -154,7 +154,7 @@ const headings = {
 write(
   'plugins.md',
   '# Plug-ins',
-  'What `ListPlugins` lists of this package. A request names one as `{"id": …, "options": {…}}`; options left out take their defaults.',
+  'The built-in plug-ins, as `ListPlugins` lists them. A request names one as `{"id": …, "options": {…}}`; omitted options take their defaults. [Writing plug-ins](writing-plugins.md) shows how to add your own.',
   ...kinds.flatMap((kind) => {
     const plugins = BUILTIN_PLUGINS.filter(({ plugin }) => plugin.kind === kind)
       .map(({ plugin }) => plugin)
