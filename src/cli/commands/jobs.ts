@@ -145,11 +145,11 @@ function addJobAction<Request>(
 }
 
 async function watchToEnd(call: Call<unknown>, jobId: string, afterSequence: bigint): Promise<void> {
-  const { client, printer } = call;
+  const { client, printer, paths } = call;
   const ended = await watchJob((options) => client.followJob(jobId, { ...options, afterSequence }), call, {
     onInterrupt: 'leave',
   });
-  if (ended?.result?.$case === 'search') printReport(ended.result.value, undefined, printer);
+  if (ended?.result?.$case === 'search') printReport(ended.result.value, paths.output, printer);
   else if (ended !== undefined) printer.lines(`job ${jobId}: succeeded`);
 }
 

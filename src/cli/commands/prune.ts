@@ -38,11 +38,10 @@ export function addPruneCommand(program: Command): void {
     if (flags.output === undefined && flags.dryRun !== true)
       throw new InvalidArgumentError('--output is needed, or --dry-run.');
     await callServer(command, PRUNE, async (call) => {
-      const { client, request, printer, sources } = call;
+      const { client, request, printer, paths } = call;
       if (flags.dryRun === true) return printPlan(await client.planPrune(request), printer);
       const ended = await watchJob((options) => client.prune(request, options), call, { onInterrupt: 'cancel-job' });
-      const folder = sources.find(({ path }) => path === 'output')?.text ?? '';
-      if (ended?.result?.$case === 'prune') printResult(ended.result.value, folder, printer);
+      if (ended?.result?.$case === 'prune') printResult(ended.result.value, paths.output ?? '', printer);
     });
   });
 }

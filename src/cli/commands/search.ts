@@ -149,11 +149,10 @@ export function addSearchCommand(program: Command): void {
     if (!hasBudget(command))
       throw new InvalidArgumentError('a search needs a budget: --remove 20%, or --at-most 100M.');
     await callServer(command, SEARCH, async (call) => {
-      const { client, request, printer, sources } = call;
+      const { client, request, printer, paths } = call;
       if (flags.dryRun === true) return printPlan(await client.planSearch(request), printer);
       const ended = await watchJob((options) => client.search(request, options), call, { onInterrupt: 'cancel-job' });
-      const folder = sources.find(({ path }) => path === 'output')?.text;
-      if (ended?.result?.$case === 'search') printReport(ended.result.value, folder, printer);
+      if (ended?.result?.$case === 'search') printReport(ended.result.value, paths.output, printer);
     });
   });
 }

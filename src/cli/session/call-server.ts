@@ -14,6 +14,8 @@ export interface Call<Request> extends Session {
   readonly request: Request;
   /** Which flag set which field. */
   readonly sources: readonly FieldSource[];
+  /** Paths as the user typed them. */
+  readonly paths: GivenPaths;
   readonly printer: Printer;
 }
 
@@ -29,10 +31,11 @@ export async function callServer<Request>(
 ): Promise<void> {
   const flags = command.opts<ServerFlags>();
   const printer = createPrinter(flags);
-  await useServer(flags, listPaths(command), async (session) => {
+  const paths = listPaths(command);
+  await useServer(flags, paths, async (session) => {
     const { request, sources } = fillRequest(command, type, session.places);
     try {
-      await use({ ...session, request, sources, printer });
+      await use({ ...session, request, sources, paths, printer });
     } catch (error) {
       throw error instanceof CallError ? inFlags(error, command, type, sources) : error;
     }

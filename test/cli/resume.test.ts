@@ -1,0 +1,60 @@
+import { execFile } from 'node:child_process';
+import { chmodSync, cpSync, existsSync, mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join, resolve } from 'node:path';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { writeResumeCommand } from '../../src/cli/session/resume-command.js';
+import { DEMO_DIRECTORY } from '../support/demo-model.js';
+import { runCli } from './run-cli.js';
+
+let folder = '';
+beforeAll(() => {
+  folder = join(mkdtempSync(join(tmpdir(), 'prunecast-resume-')), "Ann's runs");
+  mkdirSync(join(folder, 'bin'), { recursive: true });
+  cpSync(DEMO_DIRECTORY, join(folder, 'tiny model'), { recursive: true });
+  const main = resolve(import.meta.dirname, '../../dist/src/cli/main.js');
+  writeFileSync(join(folder, 'bin/prunecast'), `#!/bin/sh\nexec '${process.execPath}' '${main}' "$@"\n`);
+  chmodSync(join(folder, 'bin/prunecast'), 0o755);
+});
+afterAll(() => rmSync(join(folder, '..'), { recursive: true }));
+
+/** Runs a line in a shell, as a user who pastes it. */
+function paste(line: string): Promise<{ readonly failed: boolean; readonly stdout: string }> {
+  const env = { ...process.env, PATH: `${join(folder, 'bin')}:${process.env['PATH']}` };
+  return new Promise((done) => {
+    execFile('sh', ['-c', line], { cwd: folder, env }, (error, stdout) => done({ failed: error !== null, stdout }));
+  });
+}
+
+describe('the command that resumes a job', () => {
+  it('works as it is printed, for a search that waits in a state folder of its own', async () => {
+    const args = `--remove 20% --protect none --criterion magnitude --compensation none --pairs 24 --pair-tokens 128 --rounds 1
+      --candidates 50 --verify 1 --verify-tokens 128 --report-tokens 128 --predictor ridge --controls uniform-paper`;
+    const paths = ['--model', 'tiny model', '--text', 'tiny model/stories.json', '--output', 'out/the winner'];
+    const paused = await runCli(
+      ['search', ...paths, '--state-dir', 'my state', '--pause-before', 'report', ...args.split(/\s+/)],
+      { cwd: folder },
+    );
+    expect(paused.code).toBe(0);
+    const [, line = ''] = /paused before report; to resume it: (.*)$/m.exec(paused.stderr) ?? [];
+    expect(line).toContain('prunecast jobs resume job-');
+    const { failed, stdout } = await paste(line);
+    expect(failed).toBe(false);
+    expect(stdout).toContain('wrote out/the winner');
+    expect(existsSync(join(folder, 'out/the winner/prunecast.json'))).toBe(true);
+  }, 180_000);
+
+  it('names the server that was called, which has the paths already', () => {
+    const flags = { address: 'unix:/run/prunecast.sock', stateDir: '.prunecast' };
+    expect(writeResumeCommand('job-1', flags, { model: 'm', output: 'o' })).toBe(
+      'prunecast jobs resume job-1 --address unix:/run/prunecast.sock',
+    );
+  });
+
+  it('names what a server of the next call must see, in quotes where a shell needs them, and no text that is no file', () => {
+    const paths = { model: "Ann's", texts: ['a b.txt', '@Once'], output: '$x', earlierOutputs: ['e'] };
+    expect(writeResumeCommand('job-1', { stateDir: '.prunecast' }, paths)).toBe(
+      `prunecast jobs resume job-1 --model 'Ann'\\''s' --text 'a b.txt' --output '$x' --earlier-output e`,
+    );
+  });
+});
