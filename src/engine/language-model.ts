@@ -32,25 +32,28 @@ export type { LayerErrors } from './compensation/calibration-errors.js';
 export type { UnitScores } from '../core/model/unit-scores.js';
 
 export interface LanguageModelOptions {
-  /** Threads of ONNX Runtime; those that the control group allows by default. */
+  /** Threads of ONNX Runtime; by default, as many as the control group allows. */
   readonly threads?: number;
-  /** 70 % of the memory that the control group or the machine has by default; that of the pool where there is one. */
+  /** By default 70 % of the memory of the control group or the machine; with a pool, the pool's budget. */
   readonly memoryBudgetBytes?: number;
-  /** Shared with other models; a pool of its own by default. */
+  /** Shared with other models; by default the model has its own pool. */
   readonly pool?: MemoryPool;
-  /** Where Gram matrices lie that memory does not hold; the system's own folder for such files by default. */
+  /** Folder for Gram matrices that do not fit in memory; by default the system's temporary folder. */
   readonly scratchDirectory?: string;
-  /** What the CPU makes of 8-bit products; tried on the first use of int8 by default. */
+  /** How the CPU handles 8-bit products; by default tried on the first use of int8. */
   readonly checkInt8?: () => Promise<Int8Check>;
 }
 
 export interface ScoreUnitsRequest {
   readonly criterion: Criterion;
-  /** Complete: what the criterion's schema gave. */
+  /** Complete: the output of the criterion's schema. */
   readonly options: unknown;
-  /** The module that the criterion comes from; without it the criterion runs on the calling thread, which sees no gradients. */
+  /**
+   * The module that the criterion comes from; without it the criterion runs on the calling thread and gets no
+   * gradients.
+   */
   readonly moduleUrl?: URL;
-  /** Needed where the criterion needs activations. */
+  /** Required if the criterion needs activations. */
   readonly calibration?: Calibration;
   readonly seed: number;
   readonly work: WorkContext;
@@ -58,24 +61,27 @@ export interface ScoreUnitsRequest {
 
 export interface SubjectRecipe {
   readonly ranking: Ranking;
-  /** undefined leaves the kept weights as they are. */
+  /** undefined: the kept weights stay as they are. */
   readonly compensation?: {
     readonly plugin: Compensation;
     readonly options: unknown;
-    /** The module that the plug-in comes from: it works beside the weights. */
+    /** The module that the plug-in comes from: it works in the thread that has the weights. */
     readonly moduleUrl: URL;
     readonly calibration?: Calibration;
   };
 }
 
 /**
- * A checkpoint to compute with. All of it happens in one worker thread of its own, one call at a time, so that the event
- * loop stays free; a cancel rejects at once, and the thread is free again after the run in work.
+ * A checkpoint to compute with. All work happens in a separate worker thread, one call at a time, so that the event
+ * loop stays free. A cancel rejects at once; the thread is free again after its current run.
  */
 export interface LanguageModel {
   readonly checkpoint: Checkpoint;
   readonly shape: ModelShape;
-  /** One pass of the dense model over sequences of token ids, BOS included where it is wanted. Throws INVALID_REQUEST for ids outside the vocabulary. */
+  /**
+   * One pass of the dense model over sequences of token ids, which include BOS if it is wanted. Throws INVALID_REQUEST
+   * for ids outside the vocabulary.
+   */
   calibrate(
     sequences: readonly Int32Array[],
     needs: readonly CalibrationNeed[],
@@ -83,47 +89,55 @@ export interface LanguageModel {
   ): Promise<Calibration>;
   /** One entry per layer. Throws PLUGIN_FAILED, PLUGIN_INVALID. */
   scoreUnits(request: ScoreUnitsRequest): Promise<readonly UnitScores[]>;
-  /** The model under a recipe, to be evaluated. Sorted weights stay in memory as long as the budget allows. */
+  /** The model under a recipe, ready to be evaluated. Sorted weights stay in memory as long as the budget allows. */
   subject(recipe: SubjectRecipe): EvaluationSubject;
-  /** The output map of a half-block as an architecture keeps it under a recipe, in the order of a checkpoint. */
+  /** The output map of a half-block as an architecture keeps it under a recipe, in checkpoint order. */
   outputMap(recipe: SubjectRecipe, request: OutputMapRequest, work: WorkContext): Promise<OutputMap>;
-  /** The calibration errors of every width under a recipe's compensation, one entry a layer. */
+  /** The calibration errors of every width under a recipe's compensation, one entry per layer. */
   calibrationErrors(recipe: SubjectRecipe, work: WorkContext): Promise<readonly LayerErrors[]>;
-  /** How long half-blocks of a grid of shapes take on this machine for one token with `length` before it; seconds of work. */
+  /**
+   * How long half-blocks of a grid of shapes take on this machine for one token with `length` tokens before it. Takes
+   * seconds.
+   */
   timeShapes(length: number, work: WorkContext): Promise<LatencyTable>;
-  /** How long a token with `length` before it takes in an architecture, in milliseconds: really run, half-block by half-block. */
+  /**
+   * How long a token with `length` tokens before it takes in an architecture, in milliseconds; measured by running
+   * every half-block.
+   */
   timeArchitecture(
     recipe: SubjectRecipe,
     architecture: Architecture,
     length: number,
     work: WorkContext,
   ): Promise<number>;
-  /** All logits of one short sequence, [tokens, vocabulary]; of the dense model in its own order by default. */
+  /** All logits of one short sequence, [tokens, vocabulary]; by default of the dense model in its own order. */
   logits(
     tokens: Int32Array,
     pruned?: { readonly architecture: Architecture; readonly recipe: SubjectRecipe },
   ): Promise<Float32Array>;
-  /** Throws MEMORY_EXCEEDED for work that can never fit the budget, before any of it. */
+  /** Throws MEMORY_EXCEEDED for work that can never fit the budget, before any work is done. */
   requireMemory(work: Workload): void;
-  /** Bytes that an evaluation on these windows may come to. */
+  /** Most bytes that an evaluation on these windows uses. */
   estimatePeakBytes(windows: readonly Pick<Window, 'tokens'>[], precision?: Precision): number;
-  /** Tokens a second that it evaluates in float32, as seen lately or by a short probe; undefined where neither is to be had. */
+  /**
+   * Tokens per second in float32 evaluations, as seen recently or by a short probe; undefined if neither is available.
+   */
   findPace(signal?: AbortSignal): Promise<number | undefined>;
-  /** Whether `subject` can measure in this precision here. Throws PRECISION_UNAVAILABLE. */
+  /** Checks that `subject` can measure in this precision here. Throws PRECISION_UNAVAILABLE. */
   requirePrecision(precision: Precision): Promise<void>;
-  /** Keeps what it has in memory until the returned function is called, though nobody may call it. */
+  /** Keeps what it has in memory until the returned function is called, even without calls. */
   hold(): () => void;
-  /** Whether somebody calls or holds it. */
+  /** Whether anyone calls or holds it. */
   isUsed(): boolean;
-  /** From now on nothing is kept in memory when nobody calls or holds it; whoever has it may still use it. */
+  /** From now on nothing is kept in memory once nobody calls or holds it; it can still be used. */
   retire(): void;
-  /** Cancels the calls under way, ends the thread after the run in work, and closes the checkpoint. */
+  /** Cancels the calls under way, ends the thread after its current run, and closes the checkpoint. */
   close(): Promise<void>;
 }
 
 /**
- * Opens a checkpoint for computing; weights are read when they are needed. Throws MEMORY_EXCEEDED where a layer can
- * never fit the budget.
+ * Opens a checkpoint for computing; weights are read when they are needed. Throws MEMORY_EXCEEDED if a layer can never
+ * fit the budget.
  */
 export async function openLanguageModel(
   checkpoint: Checkpoint,
@@ -235,7 +249,7 @@ async function requirePrecision(precision: Precision, checkInt8: () => Promise<I
     : 'not exact (the CPU has no VNNI, and its kernels saturate)';
   throw new PrunecastError(
     'PRECISION_UNAVAILABLE',
-    `int8 is offered where 8-bit products are exact and faster than float32 ones; on this CPU they are ${found}: take float32`,
+    `int8 is offered only if 8-bit products are exact and faster than float32 ones; on this CPU they are ${found}: use float32`,
     {
       metadata: { exact: String(exact), speedup: speedup.toFixed(2) },
     },

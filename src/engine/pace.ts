@@ -1,15 +1,15 @@
 import { countParameters } from '../core/model/parameters.js';
 import type { EvaluationSubject } from '../core/ports/evaluator.js';
 
-/** How fast a model goes through tokens on this machine, by what was seen of it lately. */
+/** How fast a model processes tokens on this machine, from recent runs. */
 export interface Pace {
-  /** undefined as long as nothing was seen. */
+  /** undefined: no run has been seen yet. */
   tokensPerSecond(): number | undefined;
-  /** Passes results on; the time that their reader waits for them counts, for so many tokens each. */
+  /** Passes results through. The time that their reader waits for them is counted, with this many tokens per result. */
   watch<Result>(results: AsyncIterable<Result>, tokensEach: number): AsyncIterable<Result>;
 }
 
-/** The newest runs that count: what the machine does beside them changes. */
+/** Most recent runs that count, because the load of the machine changes. */
 const KEPT_RUNS = 8;
 
 /** @param now milliseconds, monotonic */
@@ -41,16 +41,15 @@ export function createPace(now: () => number): Pace {
   };
 }
 
-/** Float32 weights of more bytes take too long to be read for a guess. */
+/** Reading more bytes of float32 weights takes too long for an estimate. */
 const MOST_PROBED_BYTES = 2 ** 31;
 const PROBED_TOKENS = 128;
-/** A model that is at other work is not waited for. */
+/** A model that is busy is not waited for longer than this. */
 const MOST_PROBE_MS = 5000;
 
 /**
- * Runs the unpruned model on two short windows, the first of which brings its weights into memory, so that whoever watches
- * `subject` sees its pace. Does nothing for large models, and gives up where the model is at other work. Throws the reason of
- * `wanted`.
+ * Runs the unpruned model on two short windows; the first loads its weights, so that whoever watches `subject` sees its
+ * pace. Does nothing for large models, and gives up if the model is busy. Throws the reason of `wanted`.
  */
 export async function probePace(subject: EvaluationSubject, wanted?: AbortSignal): Promise<void> {
   const { shape } = subject;

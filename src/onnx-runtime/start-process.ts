@@ -3,8 +3,8 @@ import { fileURLToPath } from 'node:url';
 import { keepTelemetryOff } from './telemetry.js';
 
 /**
- * Starts a process of a module, in which ONNX Runtime may be loaded with its telemetry off. It takes and sends messages as
- * structured clones; its output is dropped; its standard input is held open for as long as whoever started it is there.
+ * Starts a process with this module, in which ONNX Runtime may be loaded with its telemetry off. Messages are
+ * structured clones; its output is dropped; its standard input stays open as long as its parent runs.
  */
 export function startProcess(module: URL): ChildProcess {
   keepTelemetryOff();

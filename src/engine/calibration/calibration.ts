@@ -1,25 +1,31 @@
-/** What one pass over the calibration text can bring. */
+/** What one pass over the calibration text can gather. */
 export type CalibrationNeed = 'weights' | 'activations' | 'mean' | 'gram' | 'gradients' | 'block-io';
 
-/** Statistics of the dense model over the calibration sequences, units in the model's own order. */
+/** Statistics of the dense model over the calibration sequences, units in their own order. */
 export interface Calibration {
   readonly sequences: number;
   /** BOS included. */
   readonly tokens: number;
-  /** From the first layer; a half-block that the model does not have has empty arrays. Empty where gradients alone were needed. */
+  /**
+   * One entry per layer; a half-block that the model does not have has empty arrays. Empty if only gradients were
+   * needed.
+   */
   readonly layers: readonly LayerStatistics[];
-  /** The name under which the model's thread keeps the Gram matrices, with need `gram`: they are too large to be handed around. */
+  /**
+   * With need `gram`: the name under which the model's thread keeps the Gram matrices, which are too large to be passed
+   * on.
+   */
   readonly gramKey?: string;
-  /** With need `gram`: the sequences, should the thread have given the matrices up, and for fits on the stream. */
+  /** With need `gram`: the sequences, in case the thread has dropped the matrices, and for fits on the stream. */
   readonly gramSequences?: readonly Int32Array[];
   /** With need `gradients`: the sequences. Gradients are too large to be kept; scoring computes them layer by layer. */
   readonly gradientSequences?: readonly Int32Array[];
 }
 
 export interface LayerStatistics {
-  /** Of the inputs of o: one a column, [query heads * head_dim]. */
+  /** Of the inputs of o: one entry per column, [query heads * head_dim]. */
   readonly attention: InputStatistics;
-  /** Of the inputs of down: one a channel. */
+  /** Of the inputs of down: one entry per channel. */
   readonly ffn: InputStatistics;
   /** Mean over tokens of 1 - cos(block input, block output). */
   readonly blockInfluence: number;

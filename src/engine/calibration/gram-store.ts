@@ -9,37 +9,40 @@ export interface HalfPlace {
 }
 
 /**
- * Gram matrices of calibrations: X^T X / tokens of the inputs of o and of down, float32 [width, width] row-major, units in
- * the model's own order. In memory as far as the limit goes, on disk beyond it. The longest unused of more than a few
- * calibrations are given up.
+ * Gram matrices of calibrations: X^T X / tokens of the inputs of o and of down, float32 [width, width] row-major, units
+ * in the model's own order. They are in memory as far as the limit allows, otherwise on disk. Only a few calibrations
+ * are kept; the least recently used one is dropped first.
  */
 export interface GramStore {
-  /** Starts those of one calibration anew, all zeros. */
+  /** Starts the matrices of one calibration, all zeros. */
   open(key: string): void;
   has(key: string): boolean;
-  /** Gives those of one calibration up. */
+  /** Drops the matrices of one calibration. */
   discard(key: string): void;
-  /** Bytes of all there are, and of one calibration more where `key` names none of them yet. */
+  /** Bytes of all matrices, including those of a calibration `key` that is not stored yet. */
   bytesWith(key?: string): number;
   /** Adds `factor` times these values to a matrix. */
   add(key: string, place: HalfPlace, values: Float64Array, factor: number): Promise<void>;
-  /** undefined where the key names none. What is read from disk is a copy for the caller. */
+  /** undefined: the key is unknown. A matrix that is read from disk is a copy for the caller. */
   read(key: string, place: HalfPlace): Promise<Float32Array | undefined>;
-  /** Sets how many bytes may be in memory; what is over them goes to disk at once. */
+  /** Sets how many bytes may be in memory; what exceeds them goes to disk at once. */
   limit(bytes: number): Promise<void>;
-  /** Bytes of those in memory. */
+  /** Bytes in memory. */
   heldBytes(): number;
   close(): Promise<void>;
 }
 
 export interface GramStoreOptions {
-  /** In memory; until `limit` says otherwise. */
+  /** Most bytes in memory until `limit` is called. */
   readonly limitBytes: number;
-  /** Where a file without a name is made when memory does not do. */
+  /** Folder for an unnamed file that is used when memory is not enough. */
   readonly directory: string;
 }
 
-/** Recipes of a study rarely differ in their calibration text; on disk those of a 7B model take 18 GB. */
+/**
+ * Most calibrations that are kept. Recipes of a study rarely differ in their calibration text; on disk the matrices of
+ * a 7B model take 18 GB.
+ */
 const MOST_CALIBRATIONS = 4;
 
 export function createGramStore(
@@ -52,7 +55,7 @@ export function createGramStore(
       ffn: ffnChannels,
     })),
   );
-  /** By calibration, the longest unused first; its matrices that are in memory, and its place on disk. */
+  /** By calibration, the least recently used first: its matrices in memory, and its place on disk. */
   const calibrations = new Map<
     string,
     { readonly slot: number; readonly inMemory: Map<string, Float32Array>; readonly onDisk: Set<string> }
@@ -123,7 +126,7 @@ export function createGramStore(
       const calibration = calibrations.get(key);
       if (calibration === undefined) return undefined;
       calibrations.delete(key);
-      calibrations.set(key, calibration); // used last
+      calibrations.set(key, calibration); // now the most recently used
       return calibration.inMemory.get(nameHalf(place)) ?? (await readMatrix(calibration.slot, place));
     },
     limit: async (bytes) => {

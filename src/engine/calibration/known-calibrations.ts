@@ -1,14 +1,14 @@
 import type { Calibration } from './calibration.js';
 
-/** The moments that passes over calibration texts brought: asked for again, they cost no second pass. */
+/** The moments found by passes over calibration texts, so that asking for them again needs no second pass. */
 export interface KnownCalibrations {
-  /** undefined for sequences that no pass is known of. */
+  /** undefined: no pass over these sequences is known. */
   find(key: string): Calibration | undefined;
-  /** The longest unused of more than a few are given up. */
+  /** Only a few are kept; the least recently used one is dropped first. */
   keep(key: string, calibration: Calibration): void;
 }
 
-/** Those of SmolLM2 take 1 MB, those of a 7B model 8 MB. */
+/** Most calibrations that are kept. The moments of SmolLM2 take 1 MB, those of a 7B model 8 MB. */
 const MOST_KNOWN = 8;
 
 export function createCalibrations(): KnownCalibrations {

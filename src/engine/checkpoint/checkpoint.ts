@@ -3,28 +3,31 @@ import type { CheckpointFiles } from '../files/checkpoint-files.js';
 import type { ModelConfig } from '../config/config.js';
 
 /**
- * A Hugging Face folder, opened and checked: every tensor that its configuration asks for is there, in the right shape. Reads
- * throw MODEL_CHANGED where a file is no longer what the digest was taken of.
+ * A Hugging Face folder, opened and checked: every tensor that its configuration requires is there, in the right shape.
+ * Reads throw MODEL_CHANGED if a file has changed since its digest was computed.
  */
 export interface Checkpoint {
   readonly directory: string;
-  /** What it is read from, each file as it was when the checkpoint was opened. */
+  /** The files that it is read from, each as it was when the checkpoint was opened. */
   readonly files: CheckpointFiles;
   readonly shape: ModelShape;
   readonly config: ModelConfig;
-  /** config.json as it stands. */
+  /** config.json as it is written, without entries that hold NaN or an infinity. */
   readonly rawConfig: Readonly<Record<string, unknown>>;
-  /** SHA-256 over the configuration and all weights: what labels and scores are stored under. */
+  /** SHA-256 over the configuration and all weights; labels and scores are stored under it. */
   readonly digest: string;
-  /** Sizes of all weight files together. */
+  /** Size of all weight files together. */
   readonly weightBytes: number;
   /** By the names that transformers gives them. */
   readonly tensors: ReadonlyMap<string, TensorEntry>;
-  /** What of the folder is read another way than it is written, or not at all; a sentence each. */
+  /** What in the folder is read differently from how it is written, or not at all; one sentence each. */
   readonly notes: readonly string[];
-  /** A tensor's values, row-major, converted to float32. This and what follows throw MODEL_MALFORMED where a value is NaN or infinite. */
+  /**
+   * A tensor's values, row-major, converted to float32. This and the next two methods throw MODEL_MALFORMED if a value
+   * is NaN or infinite.
+   */
   readTensor(name: string): Promise<Float32Array>;
-  /** `count` rows of a matrix from row `first` on, nothing else being read. */
+  /** `count` rows of a matrix, starting at row `first`; nothing else is read. */
   readRows(name: string, first: number, count: number): Promise<Float32Array>;
   /** A tensor's own little-endian bytes. */
   readBytes(name: string): Promise<Uint8Array>;
@@ -32,11 +35,11 @@ export interface Checkpoint {
   close(): Promise<void>;
 }
 
-/** A tensor as a safetensors file has it. */
+/** A tensor as it is stored in a safetensors file. */
 export interface StoredTensor {
-  /** As the file names it. */
+  /** As in the file. */
   readonly name: string;
-  /** As the file says it: of those of `TensorDtype`, or another. */
+  /** As in the file: one of `TensorDtype`, or another. */
   readonly dtype: string;
   readonly shape: readonly number[];
   /** File name within the folder. */
@@ -51,7 +54,7 @@ export interface TensorEntry extends StoredTensor {
   /** As transformers names it, whatever the file says. */
   readonly name: string;
   readonly dtype: TensorDtype;
-  /** Of a part of a tensor: which row of the whole one is its first; undefined for a whole one. */
+  /** For a part of a tensor: its first row within the whole tensor; undefined for a whole tensor. */
   readonly firstRow?: number;
 }
 

@@ -6,7 +6,10 @@ import { readValues } from './read-values.js';
 /** Values compared at a time: 8 MB of float32 from each. */
 const SLICE_VALUES = 2 * 1024 * 1024;
 
-/** The first index at which two matrices of one shape differ in value, whatever their dtypes; undefined where they are equal. */
+/**
+ * The first index at which two matrices of the same shape differ in value, whatever their dtypes; undefined if they are
+ * equal.
+ */
 export async function findDifference(
   files: Pick<CheckpointFiles, 'use'>,
   a: TensorEntry,

@@ -3,16 +3,16 @@ import type { TensorDtype } from './checkpoint.js';
 /** Bytes of one value. */
 export const DTYPE_BYTES = { F32: 4, F16: 2, BF16: 2 } as const satisfies Record<TensorDtype, number>;
 
-/** Values from this magnitude on become infinite, as half a step above the largest value. */
+/** Values of this magnitude and above become infinite: half a step above the largest value. */
 export const DTYPE_LIMITS = { F32: Infinity, F16: 65_520, BF16: 2 ** 128 - 2 ** 119 } as const satisfies Record<
   TensorDtype,
   number
 >;
 
 /**
- * Converts little-endian values to float32 into `target`. All conversions are exact; NaNs keep their payload.
+ * Converts little-endian values to float32 in `target`. All conversions are exact; NaNs keep their payload.
  *
- * @param source as many bytes as `target.length` values take
+ * @param source the bytes of `target.length` values
  */
 export function decodeInto(target: Float32Array, source: Uint8Array, dtype: TensorDtype): void {
   const aligned = source.byteOffset % DTYPE_BYTES[dtype] === 0 ? source : source.slice();
@@ -26,7 +26,10 @@ export function decodeInto(target: Float32Array, source: Uint8Array, dtype: Tens
   else for (let i = 0; i < halves.length; i += 1) bits[i] = HALF_TO_FLOAT_BITS[halves[i] as number] as number;
 }
 
-/** Converts float32 values to a dtype's little-endian bytes, rounding to nearest, ties to even; too large becomes infinite. */
+/**
+ * Converts float32 values to a dtype's little-endian bytes, rounding to nearest, ties to even. Values that are too
+ * large become infinite.
+ */
 export function encodeValues(values: Float32Array, dtype: TensorDtype): Uint8Array {
   const bits = new Uint32Array(values.buffer, values.byteOffset, values.length);
   if (dtype === 'F32') return new Uint8Array(bits.slice().buffer);
@@ -36,7 +39,7 @@ export function encodeValues(values: Float32Array, dtype: TensorDtype): Uint8Arr
   return new Uint8Array(halves.buffer);
 }
 
-/** The float32 bits of every float16, by its bits: a lookup is several times as fast as the arithmetic. */
+/** The float32 bits of every float16, indexed by its bits: a lookup is several times as fast as the arithmetic. */
 const HALF_TO_FLOAT_BITS = Uint32Array.from({ length: 0x10000 }, (_, half) => {
   const sign = (half & 0x8000) << 16;
   const exponent = (half >>> 10) & 0x1f;
@@ -51,7 +54,7 @@ function bitsOf(value: number): number {
 }
 
 function roundToBfloat(bits: number): number {
-  if ((bits & 0x7fffffff) > 0x7f800000) return (bits >>> 16) | 0x40; // stays a NaN when its low payload is cut off
+  if ((bits & 0x7fffffff) > 0x7f800000) return (bits >>> 16) | 0x40; // stays a NaN when its low payload bits are cut off
   return (bits + 0x7fff + ((bits >>> 16) & 1)) >>> 16;
 }
 
@@ -59,11 +62,11 @@ function roundToHalf(bits: number): number {
   const sign = (bits >>> 16) & 0x8000;
   const magnitude = bits & 0x7fffffff;
   if (magnitude > 0x7f800000) return sign | 0x7e00 | ((magnitude >>> 13) & 0x3ff);
-  if (magnitude >= 0x477ff000) return sign | 0x7c00; // from 65520 on
+  if (magnitude >= 0x477ff000) return sign | 0x7c00; // 65520 and above
   if (magnitude >= 0x38800000) return sign | ((magnitude - 0x38000000 + 0xfff + ((magnitude >>> 13) & 1)) >>> 13);
-  // Below 2^-14 a float16 counts in steps of 2^-24.
+  // Below 2^-14 a float16 has steps of 2^-24.
   const exponent = magnitude >>> 23;
-  const shift = 126 - exponent; // from 14 bits on
+  const shift = 126 - exponent; // 14 bits and above
   if (shift > 24) return sign;
   const significand = (magnitude & 0x7fffff) | 0x800000;
   const kept = significand >>> shift;

@@ -8,16 +8,19 @@ import { malformed } from '../files/model-errors.js';
 import { openWithin, type CheckpointPlace } from '../files/open-within.js';
 import { isRecord, parseJsonObject } from '../files/read-json.js';
 
-/** Files that go along. A Hugging Face folder has about ten; with a template for each use and its own code about thirty. */
+/**
+ * Most files that are copied to an output. A Hugging Face folder has about ten; with a template per use and its own
+ * code, about thirty.
+ */
 export const MAX_COMPANIONS = 256;
 
-/** Most bytes of one. tokenizer.json: 33 MB in Gemma 3; tekken.json: 20 MB. */
+/** Most bytes of one of them. tokenizer.json has 33 MB in Gemma 3, tekken.json 20 MB. */
 export const MAX_COMPANION_BYTES = 128 * 1024 * 1024;
 
-/** Most bytes of them together. */
+/** Most bytes of all of them. */
 const MAX_TOTAL_BYTES = 512 * 1024 * 1024;
 
-/** Files that are there beside a checkpoint of some hundred shards; the names of more are not looked at. */
+/** A checkpoint of some hundred shards has this many files beside its weights; names beyond that are not looked at. */
 const MAX_FOLDER_FILES = 20_000;
 
 /** A tokenizer's own code. The longest in transformers itself has 200 kB. */
@@ -27,7 +30,7 @@ const TEMPLATE_FOLDER = 'additional_chat_templates';
 
 const TOKENIZER_CONFIG = 'tokenizer_config.json';
 
-/** What belongs to a model but is neither its weights nor their configuration, by its name. */
+/** Recognises by name what belongs to a model but is neither its weights nor their configuration. */
 const COMPANIONS: readonly RegExp[] = [
   /^(tokenizer|tokenizer_config|special_tokens_map|added_tokens|vocab|tekken|chat_template|generation_config)\.json$/,
   // tokenizer.model, and tokenizer.model.v3 in Mistral's releases
@@ -40,14 +43,16 @@ const COMPANIONS: readonly RegExp[] = [
   /^(licen[cs]e|notice|copying|copyright|use_policy|acceptable_use_policy)([._-][\w.-]*)?$/i,
 ];
 
-/** What it reads. */
+/** What it reads from. */
 export type CompanionSource = CheckpointPlace & Pick<CheckpointFiles, 'readBeside'>;
 
 /**
- * Names of the files of a checkpoint that every output takes along, as they are: the tokenizer with its own code and chat
- * templates, generation defaults, licences. Each has been opened, so that one that may not be read is found before any work.
+ * Names of the files of a checkpoint that are copied unchanged to every output: the tokenizer with its own code and
+ * chat templates, generation defaults, licences. Each has been opened, so that an unreadable file is found before any
+ * work.
  *
- * @throws PrunecastError PATH_OUTSIDE_ROOTS, MODEL_MALFORMED where one is no plain file, or there are more or larger ones than any real model has
+ * @throws PrunecastError PATH_OUTSIDE_ROOTS, MODEL_MALFORMED if one is not a plain file, or if there are more or larger
+ * files than any real model has
  */
 export async function listCompanions(place: CompanionSource): Promise<readonly string[]> {
   const names = [...(await listNames(place)), ...(await listCode(place))];
@@ -75,7 +80,7 @@ export async function listCompanions(place: CompanionSource): Promise<readonly s
   return present;
 }
 
-/** Folders that are links are not looked into: their files would have names that nobody checked. */
+/** Folders that are links are not searched: nobody would check the names of their files. */
 async function listNames({ directory }: CheckpointPlace): Promise<string[]> {
   const entries = await listFolder(directory, '.');
   const names = entries
@@ -96,14 +101,14 @@ async function listFolder(directory: string, folder: string): Promise<Dirent[]> 
   } catch (error) {
     const code = error instanceof Error && 'code' in error ? error.code : undefined;
     if (code === 'EACCES' || code === 'EPERM')
-      throw malformed(folder, 'the folder may not be listed by the server: give its user the right to', {
+      throw malformed(folder, 'the folder may not be listed by the server: give the server read permission', {
         cause: error,
       });
     throw error;
   }
 }
 
-/** The modules that `auto_map` names for the tokenizer, and those that they import from beside them. */
+/** The modules that `auto_map` names for the tokenizer, and the modules beside them that they import. */
 async function listCode(place: CompanionSource): Promise<string[]> {
   const waiting = [...(await readAutoMap(place, TOKENIZER_CONFIG)), ...(await readAutoMap(place, CONFIG_FILE))];
   const found = new Set<string>();
@@ -116,10 +121,13 @@ async function listCode(place: CompanionSource): Promise<string[]> {
   return [...found];
 }
 
-/** As transformers finds them: `from .module import name`. */
+/** Finds imports as transformers does: `from .module import name`. */
 const RELATIVE_IMPORT = /^[ \t]*from[ \t]+\.([A-Za-z_]\w*)[ \t]+import\b/gm;
 
-/** `"AutoTokenizer": ["module.Slow", "module.Fast"]`, either may be null; a module of another repository (`repo--module.Class`) is not here. */
+/**
+ * `"AutoTokenizer": ["module.Slow", "module.Fast"]`, either may be null; a module of another repository
+ * (`repo--module.Class`) is not in this folder.
+ */
 async function readAutoMap(place: CompanionSource, file: string): Promise<string[]> {
   const bytes = await place.readBeside(file, MAX_COMPANION_BYTES);
   const map = bytes === undefined ? undefined : parseLeniently(bytes, file)['auto_map'];
@@ -130,7 +138,7 @@ async function readAutoMap(place: CompanionSource, file: string): Promise<string
   });
 }
 
-/** A tokenizer_config.json that does not parse is copied as it is: only what it would have named is not known. */
+/** A tokenizer_config.json that does not parse is copied as it is; only the modules that it names stay unknown. */
 function parseLeniently(bytes: Uint8Array, file: string): Readonly<Record<string, unknown>> {
   try {
     return parseJsonObject(bytes, file);

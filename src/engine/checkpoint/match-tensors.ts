@@ -9,24 +9,24 @@ import { findStandardNames, type StandardNames } from './tensor-names.js';
 /** What the files of a checkpoint hold. */
 export interface StoredTensors {
   readonly present: readonly StoredTensor[];
-  /** Tensors that an index names but no file has, with what is wrong with the file that it names. */
+  /** Tensors that an index names but no file has; with each, what is wrong with the file that should hold it. */
   readonly absent: ReadonlyMap<string, string>;
 }
 
 /** A model's tensors, each found in a file. */
 export interface MatchedTensors {
   readonly tensors: ReadonlyMap<string, TensorEntry>;
-  /** A head that is stored though config.json ties it to the embeddings: the two are to be compared. */
+  /** A head that is stored although config.json ties it to the embeddings; the caller compares the two. */
   readonly tiedHead: TensorEntry | undefined;
-  /** As `Checkpoint.notes`. */
+  /** As in `Checkpoint.notes`. */
   readonly notes: readonly string[];
 }
 
 /**
- * Finds each tensor that a configuration asks for, under the names that transformers or a wrapper of it gives.
+ * Finds each tensor that a configuration requires, under the names that transformers or a wrapper gives it.
  *
- * Tensors that belong to nothing are refused, as they mean another model than config.json says, but for buffers that are no
- * weights. Of a model with tied embeddings the one table may be stored as the embeddings, as the head, or as both.
+ * Tensors that the model does not have are refused, because they mean that config.json describes another model; buffers
+ * are the exception. A model with tied embeddings may store the one table as the embeddings, as the head, or as both.
  *
  * Throws MODEL_MALFORMED, MODEL_UNSUPPORTED.
  */
@@ -71,23 +71,23 @@ export function matchTensors({ shape }: ModelConfig, { present, absent }: Stored
     notes: [
       ...describeNames(names),
       ...(embeddingIsHead
-        ? [`the tied embeddings are stored as ${head}: they are read from there, and outputs have them as ${embedding}`]
+        ? [
+            `the tied embeddings are stored as ${head}: they are read from there, and outputs store them as ${embedding}`,
+          ]
         : []),
       ...(tiedHead === undefined
         ? []
-        : [
-            `${head} is stored beside the embeddings that it is tied to and equal to them: outputs have the one table once`,
-          ]),
+        : [`${head} is stored beside the embeddings that it is tied to and equals them: outputs store the table once`]),
       ...(ignored.length === 0
         ? []
         : [
-            `ignored, as ${ignored.length === 1 ? 'it is no weight' : 'they are no weights'} of this model: ${ignored.slice(0, MOST_NAMED).join(', ')}${ignored.length > MOST_NAMED ? ` and ${ignored.length - MOST_NAMED} more` : ''}`,
+            `ignored, because ${ignored.length === 1 ? 'it is not a weight' : 'they are not weights'} of this model: ${ignored.slice(0, MOST_NAMED).join(', ')}${ignored.length > MOST_NAMED ? ` and ${ignored.length - MOST_NAMED} more` : ''}`,
           ]),
     ],
   };
 }
 
-/** Names in one note; with one buffer a layer, the others are alike. */
+/** Most names in one note; with one buffer per layer, the others are alike. */
 const MOST_NAMED = 4;
 
 function describeNames({ wrapper, lacksBase }: StandardNames): string[] {

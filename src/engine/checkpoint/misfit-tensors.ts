@@ -14,19 +14,21 @@ import { malformed, show, unsupported } from '../files/model-errors.js';
 import type { StandardNames } from './tensor-names.js';
 
 /*
- * What is wrong with tensors that do not fit their configuration, each kind told by its own marks.
+ * What is wrong with tensors that do not fit their configuration; each kind is recognised by its own signs.
  */
 
-/** Dtypes of whole or truncated numbers: in place of a weight they hold a part of a quantised one. */
+/** Dtypes of integers or truncated numbers: a tensor of such values is part of a quantised weight. */
 const QUANTISED = /^(?:F8_|F4|F6_|I8$|U8$|I16$|U16$|I32$|U32$)/;
 
-/** What quantised checkpoints have beside or in place of a `weight`: GPTQ and AWQ, compressed-tensors, bitsandbytes, fp8. */
+/**
+ * What quantised checkpoints have beside or instead of a `weight`: GPTQ and AWQ, compressed-tensors, bitsandbytes, fp8.
+ */
 const QUANTISED_NAME =
   /\.(?:qweight|qzeros|scales|g_idx|weight_packed|weight_scale|weight_scale_inv|weight_zero_point|SCB|absmax|quant_map|weight\.quant_state\.\w+)$/;
 
 const LORA_NAME = /\.lora_(?:A|B|embedding_A|embedding_B|magnitude_vector)\b/;
 
-/** A stored tensor as the one that is asked for. Throws where its values are of another kind, or its shape is another. */
+/** A stored tensor as the required one. Throws if its values are of another kind or its shape differs. */
 export function requireReadable(
   { name, shape: wanted }: Pick<TensorSpec, 'name' | 'shape'>,
   found: StoredTensor,
@@ -53,11 +55,11 @@ export function requireReadable(
       { tensor: name },
     );
   if (show(shape) !== show(wanted))
-    throw malformed(file, `has shape ${show(shape)}; ${CONFIG_FILE} asks for ${show(wanted)}`, { tensor: name });
+    throw malformed(file, `has shape ${show(shape)}; ${CONFIG_FILE} requires ${show(wanted)}`, { tensor: name });
   return { ...found, name, dtype };
 }
 
-/** A tensor that is asked for and in no file. */
+/** A tensor that is required but is in no file. */
 export function describeMissing(
   { name, shape }: Pick<TensorSpec, 'name' | 'shape'>,
   {
@@ -76,11 +78,11 @@ export function describeMissing(
   if (special !== undefined) return special;
   const listed = [...absent.keys()].find((stored) => names.rename(stored) === name);
   if (listed !== undefined) return describeAbsent(listed, absent.get(listed) ?? '');
-  const asked = `is asked for with shape ${show(shape)}, but is in no weight file`;
+  const asked = `is required with shape ${show(shape)}, but is in no weight file`;
   if (isHead)
     return malformed(
       CONFIG_FILE,
-      `${asked}: a model without a head predicts no tokens. If its head is its embeddings, set tie_word_embeddings to true; else take the causal language model that it was made from`,
+      `${asked}: a model without a head predicts no tokens. If its embeddings are also its head, set tie_word_embeddings to true; otherwise use the causal language model that it was made from`,
       { tensor: name },
     );
   const similar =
@@ -96,12 +98,12 @@ export function describeMissing(
   const found = prefix === '' ? `lacks "${name.slice(0, -similar.name.length)}"` : `has the prefix "${prefix}"`;
   return malformed(
     CONFIG_FILE,
-    `${asked}; there is ${show(similar.name)}, which ${found}: names are understood where all have the same prefix; ${ADVISE_UNWRAPPING}`,
+    `${asked}; there is ${show(similar.name)}, which ${found}: a prefix is understood only if all names have it; ${ADVISE_UNWRAPPING}`,
     { tensor: name },
   );
 }
 
-/** A stored tensor that belongs to nothing. */
+/** A stored tensor that the model does not have. */
 export function describeStray(
   { name, file }: StoredTensor,
   { family, present }: { readonly family: string; readonly present: readonly StoredTensor[] },
@@ -112,33 +114,31 @@ export function describeStray(
     unsupported(
       file,
       `tensor ${name.slice(0, 80)}`,
-      `belongs to nothing that a ${family} model of this ${CONFIG_FILE} has: correct ${entries} in ${CONFIG_FILE}, or delete the tensor from the file if the model is whole without it`,
+      `is not part of a ${family} model with this ${CONFIG_FILE}: correct ${entries} in ${CONFIG_FILE}, or delete the tensor from the file if the model is complete without it`,
       { tensor: name },
     )
   );
 }
 
-/** A tensor that an index names and that is not where it says. */
+/** A tensor that is not where an index says. */
 export function describeAbsent(name: string, problem: string): PrunecastError {
-  return malformed(INDEX_FILE, `should lie in ${problem}`, { tensor: name });
+  return malformed(INDEX_FILE, `should be in ${problem}`, { tensor: name });
 }
 
-/** Two stored tensors that stand for one. */
+/** Two stored tensors that mean the same one. */
 export function describeTwins({ name, file }: StoredTensor, twin: StoredTensor): PrunecastError {
   return malformed(
     file,
-    name === twin.name
-      ? `lies in ${twin.file} too`
-      : `stands for the same weights as ${show(twin.name)}: delete one of them`,
+    name === twin.name ? `is in ${twin.file} too` : `means the same weights as ${show(twin.name)}: delete one of them`,
     { tensor: name },
   );
 }
 
-/** What tells that the tensors are not those of a plain model at all. */
+/** Signs that the tensors are not those of a plain model at all. */
 function describeForeign(present: readonly StoredTensor[]): PrunecastError | undefined {
   const lora = present.find(({ name }) => LORA_NAME.test(name));
   if (lora !== undefined)
-    return unsupported(lora.file, 'LoRA weights', `is a part of a LoRA adapter, not of a model: ${ADVISE_MERGING}`, {
+    return unsupported(lora.file, 'LoRA weights', `is part of a LoRA adapter, not of a model: ${ADVISE_MERGING}`, {
       tensor: lora.name,
     });
   const quantised = present.find(({ name }) => QUANTISED_NAME.test(name));

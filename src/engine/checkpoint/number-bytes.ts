@@ -5,8 +5,9 @@ import type { TensorEntry } from './checkpoint.js';
 import { DTYPE_BYTES } from './dtype.js';
 
 /**
- * How wide each tensor of a checkpoint is, those that an export may add among them: a bias is as wide as its weight, what
- * a half-block leaves that the checkpoint has dropped already as the embedding. `pruneModel` writes them so.
+ * The width of each tensor of a checkpoint, including those that an export may add: a bias is as wide as its weight;
+ * the constant of a half-block that the checkpoint has already dropped is as wide as the embedding. `pruneModel` writes
+ * the same widths.
  */
 export function readNumberBytes(
   family: Family,

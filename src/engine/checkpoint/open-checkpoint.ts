@@ -19,10 +19,11 @@ import { CONFIG_FILE, INDEX_FILE, SINGLE_FILE } from '../files/file-names.js';
 
 /**
  * Opens a Hugging Face folder and checks it before any work: configuration, headers, and that every tensor which the
- * family asks for is there in the right shape. Weights are read only when asked for, from files that stay open until `close`.
+ * family requires is there in the right shape. Weights are read only when asked for, from files that stay open until
+ * `close`.
  *
- * Throws MODEL_NOT_FOUND where there is no config.json, MODEL_MALFORMED and MODEL_UNSUPPORTED, MODEL_CHANGED where it is
- * written meanwhile, and PATH_OUTSIDE_ROOTS where a link leads out of `roots`.
+ * Throws MODEL_NOT_FOUND if there is no config.json, MODEL_MALFORMED and MODEL_UNSUPPORTED, MODEL_CHANGED if it is
+ * written at the same time, and PATH_OUTSIDE_ROOTS if a link leads out of `roots`.
  */
 export async function openCheckpoint(
   directory: string,
@@ -59,13 +60,15 @@ export async function openCheckpoint(
         ...matched.notes,
         ...(dropped.length === 0
           ? []
-          : [`${CONFIG_FILE} has NaN or an infinity in ${dropped.join(', ').slice(0, 200)}: outputs leave that out`]),
+          : [
+              `${CONFIG_FILE} has NaN or an infinity in ${dropped.join(', ').slice(0, 200)}: outputs leave these entries out`,
+            ]),
       ],
       ...createTensorReader(files, tensors),
       close: () => files.close(),
     };
   } finally {
-    await files.close(); // nothing is read until somebody computes
+    await files.close(); // nothing is read until a computation starts
   }
 }
 
@@ -88,7 +91,7 @@ async function readAllHeaders(files: CheckpointFiles): Promise<Weights> {
   if (index === undefined)
     throw malformed(
       SINGLE_FILE,
-      `is not there, nor is ${INDEX_FILE}: ${(await recogniseFolder(files.directory)) ?? 'weights are read from safetensors files'}`,
+      `does not exist, nor does ${INDEX_FILE}: ${(await recogniseFolder(files.directory)) ?? 'weights are read from safetensors files'}`,
     );
   const fileOf = parseSafetensorsIndex(index);
   const present: StoredTensor[] = [];
@@ -99,12 +102,15 @@ async function readAllHeaders(files: CheckpointFiles): Promise<Weights> {
     const other = found.get(tensor);
     if (other === undefined)
       absent.set(tensor, `${file}, which ${sizes.has(file) ? 'does not have it' : 'is not in the folder'}`);
-    else if (other !== file) throw malformed(INDEX_FILE, `should lie in ${file}, but lies in ${other}`, { tensor });
+    else if (other !== file) throw malformed(INDEX_FILE, `should be in ${file}, but is in ${other}`, { tensor });
   }
   return { stored: { present, absent }, sizes };
 }
 
-/** A head that is stored though it is tied must be what it is tied to: runtimes disagree on which of two tables counts. */
+/**
+ * A head that is stored although it is tied must equal the embeddings: runtimes disagree about which of the two tables
+ * counts.
+ */
 async function requireTied(
   files: CheckpointFiles,
   { tensors, tiedHead }: MatchedTensors,
@@ -117,7 +123,7 @@ async function requireTied(
   throw unsupported(
     tiedHead.file,
     'tie_word_embeddings',
-    `differs from ${embedding.name}, first at [${place.join(', ')}], though ${CONFIG_FILE} has tie_word_embeddings true: some runtimes take the stored head, others the embeddings. Set tie_word_embeddings to false to keep the head, or delete ${tiedHead.name} from the file to tie it`,
+    `differs from ${embedding.name}, first at [${place.join(', ')}], but ${CONFIG_FILE} has tie_word_embeddings true: some runtimes use the stored head, others the embeddings. Set tie_word_embeddings to false to keep the head, or delete ${tiedHead.name} from the file to tie it`,
     { tensor: tiedHead.name },
   );
 }

@@ -11,7 +11,7 @@ import { decodePerLayer, PER_LAYER_PREFIX } from './per-layer-form.js';
 import { isRecord } from '../files/read-json.js';
 import { CONFIG_FILE } from '../files/file-names.js';
 
-/** Largest config.json read. Real ones have under 10 kB; the per-layer form of 1,024 layers has 90 kB. */
+/** Largest config.json that is read. Real ones have under 10 kB; the per-layer form of 1,024 layers has 90 kB. */
 export const MAX_CONFIG_BYTES = 1024 * 1024;
 
 /** Llama-3.1-405B: 126. */
@@ -20,7 +20,7 @@ export const MAX_LAYERS = 1024;
 /** Llama-3.1-405B: 16,384. */
 export const MAX_HIDDEN = 65_536;
 
-/** Query heads a layer. Llama-3.1-405B: 128. */
+/** Query heads per layer. Llama-3.1-405B: 128. */
 export const MAX_HEADS = 1024;
 
 /** 256 in Gemma, 128 in all families here. */
@@ -32,17 +32,20 @@ export const MAX_FFN_CHANNELS = 262_144;
 /** Gemma: 262,144; Qwen: 152,064. */
 export const MAX_VOCABULARY = 1_048_576;
 
-/** Real ones go from 1e-8 to 1e-5. It must be a number of float32, and not so large that the norm forgets its input. */
+/**
+ * Real values go from 1e-8 to 1e-5. It must be a float32 number, and small enough that the norm still depends on its
+ * input.
+ */
 const RMS_NORM_EPSILON: NumberBounds = { min: 1e-30, max: 1, fallback: 1e-6 };
 
-/** Entries that are there when a block is not one dense FFN. */
+/** Entries that exist if a block is not one dense FFN. */
 const EXPERT_KEYS = ['num_experts', 'num_local_experts', 'n_routed_experts', 'moe_intermediate_size'];
 
 /**
  * Reads config.json in all its spellings: `rope_theta` or `rope_parameters`, with or without `head_dim`,
  * `num_key_value_heads` and the bias switches, stock or in the per-layer form of this project.
  *
- * Throws MODEL_UNSUPPORTED for what the engine does not have (by name), MODEL_MALFORMED for sizes out of bounds.
+ * Throws MODEL_UNSUPPORTED, which names what the engine lacks, and MODEL_MALFORMED for sizes out of bounds.
  */
 export function parseConfig(config: RawConfig): ModelConfig {
   const modelType = config['model_type'];
@@ -88,7 +91,7 @@ function describeModelType(config: RawConfig): PrunecastError {
   const own = FAMILIES.find(({ architecture }) => Array.isArray(architectures) && architectures.includes(architecture));
   return malformed(
     CONFIG_FILE,
-    `model_type ${given}; it must name the family of the model: ${own === undefined ? `one of ${known}` : `"${own.id}", as architectures has ${own.architecture}`}`,
+    `model_type ${given}; it must name the family of the model: ${own === undefined ? `one of ${known}` : `"${own.id}", because architectures has ${own.architecture}`}`,
   );
 }
 
@@ -142,7 +145,7 @@ function readUniform(
   };
 }
 
-/** null, a negative number, and a list, which only ends of sequences have, stand for none. */
+/** null, a negative number and a list mean none; only end-of-sequence entries are lists. */
 function readBosToken(config: RawConfig): number | undefined {
   if (Array.isArray(config['bos_token_id'])) return undefined;
   const bos = readSize(config, 'bos_token_id', { min: -1, max: Number.MAX_SAFE_INTEGER, fallback: -1 });

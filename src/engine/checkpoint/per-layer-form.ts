@@ -5,25 +5,26 @@ import { isRecord } from '../files/read-json.js';
 import { CONFIG_FILE } from '../files/file-names.js';
 
 /*
- * The per-layer form: how a checkpoint whose layers differ is written, since no stock model_type can say so. Its
- * config.json has `model_type: "prunecast_<family>"`, all entries of the family that do not speak of layers' sizes, and
+ * The per-layer form: how a checkpoint whose layers differ is written, since no stock model_type can describe it. Its
+ * config.json has `model_type: "prunecast_<family>"`, all entries of the family except those for layer sizes, and
  *
  *   "prunecast": {
  *     "layers": [{"kv_heads": 4, "query_heads_per_kv": 2, "ffn_channels": 130}, ...],
  *     "biases": {"query_key_value": false, "attention_output": false, "ffn": false, "dropped": false}
  *   }
  *
- * Tensors have their family's names and each layer's own sizes; a half-block with 0 has none, its norm included. With
- * `biases.dropped` (false where it is left out) each of them has the bias of its o or down, a constant that it adds.
+ * Tensors have their family's names and each layer's own sizes. A half-block with 0 has no tensors, not even its norm.
+ * With `biases.dropped` (false if omitted) each dropped half-block has the bias of its o or down, a constant that it
+ * adds.
  */
 
-/** Stands before the family in `model_type`. */
+/** The part before the family in `model_type`. */
 export const PER_LAYER_PREFIX = 'prunecast_';
 
 /** The entry of config.json that holds the layers. */
 export const PER_LAYER_KEY = 'prunecast';
 
-/** The layers of a shape as config.json has them. */
+/** The layers of a shape in the form of config.json. */
 export function encodePerLayer(shape: ModelShape): Record<string, unknown> {
   return {
     layers: shape.layers.map((layer) => ({

@@ -6,15 +6,16 @@ import { readFully } from '../files/read-write.js';
 import type { TensorDtype, TensorEntry } from './checkpoint.js';
 import { decodeInto, DTYPE_BYTES } from './dtype.js';
 
-/** Values read in one turn of the event loop: a few milliseconds to check and convert them. */
+/** Values read in one turn of the event loop; it takes a few milliseconds to check and convert them. */
 const SLICE_VALUES = 2 * 1024 * 1024;
 
 /**
- * A tensor's values, row-major, as float32; read in slices, so that memory holds them once and the event loop stays free.
+ * A tensor's values, row-major, as float32. They are read in slices, so that memory holds them once and the event loop
+ * stays free.
  *
- * Throws MODEL_MALFORMED where one is NaN or infinite, with its place: it would make every loss NaN.
+ * Throws MODEL_MALFORMED with the place of a NaN or infinite value: it would make every loss NaN.
  *
- * @param state whether that is to be looked at
+ * @param state whether that still has to be checked
  */
 export async function readValues(
   handle: FileHandle,
@@ -56,7 +57,7 @@ async function requireAllFinite(bytes: Uint8Array, entry: TensorEntry): Promise<
   }
 }
 
-/** @param from the place of the first value in the tensor, or in the part of it that `entry` is */
+/** @param from the index of the first value in the tensor, or in the part of it that `entry` describes */
 function requireFinite(bytes: Uint8Array, entry: TensorEntry, from: number): void {
   const place = findNonFinite(bytes, entry.dtype);
   if (place >= 0) throw describeNonFinite(bytes, entry, from, place);
@@ -75,7 +76,7 @@ function describeNonFinite(
   index[0] = (index[0] ?? 0) + firstRow;
   return malformed(
     file,
-    `the value at [${index.join(', ')}] is ${value[0]}; weights must be finite numbers: take another copy of the checkpoint, or one saved before its training broke down`,
+    `the value at [${index.join(', ')}] is ${value[0]}; weights must be finite numbers: use another copy of the checkpoint, or one saved before its training diverged`,
     { tensor: name },
   );
 }
@@ -87,10 +88,12 @@ function indexOf(place: number, shape: readonly number[]): number[] {
   );
 }
 
-/** The bits of the exponent: all set in NaN and the infinities, and in nothing else. */
+/** The bits of the exponent: all set in NaN and the infinities, and in no other value. */
 const EXPONENT_BITS = { F32: 0x7f800000, F16: 0x7c00, BF16: 0x7f80 } as const satisfies Record<TensorDtype, number>;
 
-/** The place of the first value that is NaN or infinite, -1 where there is none. Takes about as long as to convert them. */
+/**
+ * The place of the first value that is NaN or infinite; -1 if there is none. Takes about as long as converting them.
+ */
 export function findNonFinite(bytes: Uint8Array, dtype: TensorDtype): number {
   const count = bytes.length / DTYPE_BYTES[dtype];
   const aligned = bytes.byteOffset % DTYPE_BYTES[dtype] === 0 ? bytes : bytes.slice();

@@ -5,10 +5,13 @@ import type { ForeignForm } from '../families/family.js';
 import { FAMILIES } from '../families/find-family.js';
 import { CONFIG_FILE, INDEX_FILE } from '../files/file-names.js';
 
-/** Entries of a folder that are looked at: those of a real one, and of one that is something else altogether. */
+/**
+ * Most entries of a folder that are looked at. A real checkpoint has fewer; the folder may be something else
+ * altogether.
+ */
 const MOST_ENTRIES = 1000;
 
-/** What a folder is in place of a checkpoint in safetensors files, by the names in it, the surest mark first. */
+/** What a folder is instead of a checkpoint in safetensors files, by the names in it; the surest sign comes first. */
 const KINDS: readonly ForeignForm[] = [
   {
     has: /^adapter_(?:config\.json|model\.(?:safetensors|bin))$/,
@@ -32,18 +35,18 @@ const KINDS: readonly ForeignForm[] = [
 ];
 
 /**
- * What a folder is that has no config.json, or no weights: a folder of the hub's cache, an adapter, another form of weights,
- * the folder above a checkpoint, a file. undefined where it is none of these.
+ * What a folder without config.json or without weights is: a folder of the hub's cache, an adapter, weights in another
+ * format, the parent folder of a checkpoint, a file. undefined if it is none of these.
  */
 export async function recogniseFolder(directory: string): Promise<string | undefined> {
-  if (await isFile(directory)) return 'it is a file: name the folder that it lies in';
+  if (await isFile(directory)) return 'it is a file: name the folder that contains it';
   const entries = (await readdir(directory, { withFileTypes: true }).catch(() => [])).slice(0, MOST_ENTRIES);
   const folders = entries.filter((entry) => entry.isDirectory()).map(({ name }) => name);
   if (folders.includes('snapshots')) {
     const revision = (await readdir(join(directory, 'snapshots'), { withFileTypes: true }).catch(() => [])).find(
       (entry) => entry.isDirectory(),
     );
-    return `it is a folder of the hub's cache: name its snapshot${revision === undefined ? ', of which it has none; fetch it again, with hf download' : `, snapshots/${revision.name}`}`;
+    return `it is a folder of the hub's cache: name its snapshot${revision === undefined ? ', of which it has none; download it again with hf download' : `, snapshots/${revision.name}`}`;
   }
   const names = entries.map(({ name }) => name).toSorted();
   for (const { has, is } of KINDS) {

@@ -6,14 +6,21 @@ import { isRecord, parseJsonObject } from '../files/read-json.js';
 import { readFully } from '../files/read-write.js';
 
 /*
- * A safetensors file is 8 bytes with the length of its header (little-endian), the header in JSON, and the values of all
- * tensors, one after the other without gaps. Everything in it may lie; nothing is allocated before its size is checked.
+ * A safetensors file is 8 bytes with the length of its header (little-endian), the header in JSON, and the values of
+ * all tensors, one after the other without gaps. Nothing in it can be trusted; nothing is allocated before its size is
+ * checked.
  */
 
-/** Largest header read. The largest real one of these families, Qwen2.5-72B in one file (963 tensors), would take 130 kB. */
+/**
+ * Largest header that is read. The largest real one of these families, Qwen2.5-72B in one file (963 tensors), would
+ * have 130 kB.
+ */
 export const MAX_HEADER_BYTES = 4 * 1024 * 1024;
 
-/** Most tensors in a file. Llama-3.1-405B has 1,138 in all; with all biases and norms of MAX_LAYERS layers it would be 18,432. */
+/**
+ * Most tensors per file. Llama-3.1-405B has 1,138 in all; with all biases and norms of MAX_LAYERS layers there would be
+ * 18,432.
+ */
 export const MAX_TENSORS = 32_768;
 
 /** Longest tensor name. The longest real one, `model.layers.125.post_attention_layernorm.weight`, has 48 characters. */
@@ -24,7 +31,10 @@ export const MAX_RANK = 8;
 
 const LENGTH_BYTES = 8;
 
-/** Bits of one value of each dtype of the format. What another one takes is not known, and its tensors are measured by their offsets alone. */
+/**
+ * Bits per value of each dtype of the format. The width of other dtypes is unknown; their tensors are measured by their
+ * offsets alone.
+ */
 const DTYPE_BITS: Readonly<Record<string, number>> = {
   F4: 4,
   F6_E2M3: 6,
@@ -48,7 +58,7 @@ const DTYPE_BITS: Readonly<Record<string, number>> = {
   C64: 64,
 };
 
-/** Reads and checks the header of an open safetensors file; tensors of any dtype are listed. Throws MODEL_MALFORMED. */
+/** Reads and checks the header of an open safetensors file; lists tensors of any dtype. Throws MODEL_MALFORMED. */
 export async function readSafetensorsHeader(handle: FileHandle, file: string): Promise<readonly StoredTensor[]> {
   const { size } = await handle.stat();
   const head = new Uint8Array(Math.min(size, HEAD_BYTES));
@@ -104,7 +114,7 @@ export function parseSafetensorsHeader(header: Uint8Array, file: string, fileByt
         { tensor: entry.name },
       );
   }
-  if (end !== fileBytes) throw malformed(file, `has ${fileBytes - end} bytes after its last tensor; there may be none`);
+  if (end !== fileBytes) throw malformed(file, `has ${fileBytes - end} bytes after its last tensor; none are allowed`);
   return entries;
 }
 

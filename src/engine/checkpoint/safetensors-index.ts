@@ -2,16 +2,19 @@ import { INDEX_FILE } from '../files/file-names.js';
 import { malformed, show } from '../files/model-errors.js';
 import { isRecord } from '../files/read-json.js';
 
-/** Largest index read. The largest real one of these families, that of Llama-3.1-405B (1,138 tensors), takes 96 kB. */
+/**
+ * Largest index that is read. The largest real one of these families, that of Llama-3.1-405B (1,138 tensors), has 96
+ * kB.
+ */
 export const MAX_INDEX_BYTES = 4 * 1024 * 1024;
 
-/** Most weight files; all are kept open. Llama-3.1-405B has 191. */
+/** Most weight files. Llama-3.1-405B has 191. */
 export const MAX_SHARDS = 1024;
 
-/** A file within the folder or a subfolder: no part begins with a dot, so there is no way out of it. */
+/** A file within the folder or a subfolder: no part begins with a dot, so the path cannot leave the folder. */
 const INNER_NAME = /^(?:[A-Za-z0-9_][A-Za-z0-9._-]{0,200}\/){0,4}[A-Za-z0-9_][A-Za-z0-9._-]{0,200}\.safetensors$/;
 
-/** The file of each tensor as an index has it, all of them within the folder. Throws MODEL_MALFORMED. */
+/** The file of each tensor by an index; all files are within the folder. Throws MODEL_MALFORMED. */
 export function parseSafetensorsIndex(index: Readonly<Record<string, unknown>>): ReadonlyMap<string, string> {
   const table = index['weight_map'];
   if (!isRecord(table)) throw malformed(INDEX_FILE, `weight_map must be an object, not ${show(table)}`);
@@ -20,7 +23,7 @@ export function parseSafetensorsIndex(index: Readonly<Record<string, unknown>>):
     if (typeof file !== 'string' || !INNER_NAME.test(file)) {
       throw malformed(
         INDEX_FILE,
-        `lies in ${show(file)}; a file within the folder or a subfolder of it, whose name ends in .safetensors, is allowed`,
+        `is in ${show(file)}; only a file in the folder or a subfolder whose name ends in .safetensors is allowed`,
         { tensor },
       );
     }

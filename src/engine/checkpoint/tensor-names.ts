@@ -1,20 +1,20 @@
 import type { TensorNames } from '../families/family.js';
 import type { StoredTensor } from './checkpoint.js';
 
-/** How the names in a file come to those that transformers gives. */
+/** How the names in a file map to those that transformers gives. */
 export interface StandardNames {
   /** The name that transformers gives to a stored tensor. */
   rename(stored: string): string;
-  /** What a wrapper has put before all names (`module.`, `_orig_mod.`, `base_model.model.`); empty for nothing. */
+  /** The prefix that a wrapper put before all names (`module.`, `_orig_mod.`, `base_model.model.`); empty for none. */
   readonly wrapper: string;
   /** Whether names lack the `model.` that they have in a model with its head. */
   readonly lacksBase: boolean;
 }
 
 /**
- * Tells how a checkpoint's tensors are named by where its last norm is: `module.model.norm.weight` comes from a wrapper, and
- * `norm.weight` from a model that was saved without its head. Names that do not all have the wrapper's prefix are left alone:
- * which of them are meant is not known.
+ * Finds out how a checkpoint names its tensors from the name of its last norm: `module.model.norm.weight` comes from a
+ * wrapper, `norm.weight` from a model that was saved without its head. If some names lack the wrapper's prefix, all
+ * names are left alone, because nobody knows which of them are meant.
  */
 export function findStandardNames(stored: readonly string[], { base, finalNorm, head }: TensorNames): StandardNames {
   const asStored: StandardNames = { rename: (name) => name, wrapper: '', lacksBase: false };
@@ -37,16 +37,16 @@ export function findStandardNames(stored: readonly string[], { base, finalNorm, 
 }
 
 /**
- * Buffers that some versions of transformers have stored beside the weights: rotary frequencies and tables, causal masks,
+ * Buffers that some versions of transformers stored beside the weights: rotary frequencies and tables, causal masks,
  * positions. They follow from config.json.
  */
 const BUFFER_NAME =
   /(?:^|\.)(?:rotary_emb\.(?:inv_freq|original_inv_freq|cos_cached|sin_cached)|(?:self_attn|attn|attention)\.(?:bias|masked_bias|causal_mask)|position_ids)$/;
 
-/** No weight of a model is a truth value or a 64-bit integer. */
+/** Dtypes that no weight of a model has: truth values and 64-bit integers. */
 const BUFFER_DTYPES: ReadonlySet<string> = new Set(['BOOL', 'I64']);
 
-/** Whether a stored tensor is known to be no weight, by its name or by what it holds. */
+/** Whether a stored tensor is known not to be a weight, by its name or by its dtype. */
 export function isBuffer({ name, dtype }: Pick<StoredTensor, 'name'> & Partial<Pick<StoredTensor, 'dtype'>>): boolean {
   return BUFFER_NAME.test(name) || (dtype !== undefined && BUFFER_DTYPES.has(dtype));
 }

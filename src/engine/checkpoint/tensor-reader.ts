@@ -2,7 +2,10 @@ import type { CheckpointFiles } from '../files/checkpoint-files.js';
 import type { Checkpoint, TensorEntry } from './checkpoint.js';
 import { readBytes, readValues } from './read-values.js';
 
-/** Reads the tensors of a checkpoint. Throws RangeError for one that it does not have, MODEL_MALFORMED where a value is not finite, and MODEL_CHANGED. */
+/**
+ * Reads the tensors of a checkpoint. Throws RangeError for a tensor that it does not have, MODEL_MALFORMED if a value
+ * is not finite, and MODEL_CHANGED.
+ */
 export function createTensorReader(
   files: Pick<CheckpointFiles, 'use'>,
   tensors: ReadonlyMap<string, TensorEntry>,
@@ -12,7 +15,7 @@ export function createTensorReader(
     if (entry === undefined) throw new RangeError(`the checkpoint has no tensor ${name}`);
     return entry;
   };
-  // Read whole and found finite once: a file that has changed since is MODEL_CHANGED.
+  // Tensors that were read whole and found finite once: if a file changes after that, its reads throw MODEL_CHANGED.
   const finite = new Set<string>();
   return {
     readTensor: async (name) => {
@@ -36,11 +39,11 @@ export function createTensorReader(
   };
 }
 
-/** The place of some neighbouring rows of a matrix. Throws RangeError where it has fewer. */
+/** The place of some neighbouring rows of a matrix. Throws RangeError if it does not have them. */
 export function cutRows(entry: TensorEntry, first: number, count: number): TensorEntry {
   const [rows = 0, ...rest] = entry.shape;
   if (first < 0 || count < 0 || first + count > rows)
-    throw new RangeError(`${entry.name} has ${rows} rows: ${count} from ${first} on are not among them`);
+    throw new RangeError(`${entry.name} has ${rows} rows, so ${count} rows from row ${first} do not exist`);
   const rowBytes = rows === 0 ? 0 : entry.bytes / rows;
   return {
     ...entry,

@@ -10,17 +10,18 @@ export interface SafetensorsOutput {
   /** An existing folder. */
   readonly directory: string;
   readonly tensors: readonly PrunedTensor[];
-  /** Most bytes of values in one file; a larger tensor has a file of its own. */
+  /** Most bytes of values per file; a larger tensor gets its own file. */
   readonly shardBytes: number;
   readonly work: WorkContext;
 }
 
-/** Header lengths are padded so that values lie at multiples of it, as other writers do. */
+/** Header lengths are padded so that values start at multiples of it, as other writers do. */
 const ALIGNMENT = 8;
 
 /**
- * Writes tensors one by one: `model.safetensors`, or where they take more than `shardBytes`, `model-00001-of-0000N.safetensors`
- * and so on with an index. Each file is synced. Returns the names of the files and their bytes in all.
+ * Writes tensors one by one: `model.safetensors`, or if they take more than `shardBytes`,
+ * `model-00001-of-0000N.safetensors` and so on, with an index. Each file is synced. Returns the names of the files and
+ * their total bytes.
  *
  * Throws the signal's reason when it fires, between two tensors.
  */
@@ -68,7 +69,7 @@ export async function writeSafetensors(
   return { files, bytes };
 }
 
-/** Writes a new file and syncs it before it is closed; fails where there is one. Returns what `write` returns. */
+/** Writes a new file and syncs it before it is closed; fails if it exists. Returns what `write` returns. */
 export async function writeFileSynced<T>(path: string, write: (handle: FileHandle) => Promise<T>): Promise<T> {
   const handle = await open(path, 'wx');
   try {
@@ -92,7 +93,7 @@ function planShards(tensors: readonly PrunedTensor[], shardBytes: number): Prune
     shards.at(-1)?.push(tensor);
     filled += bytes;
   }
-  // The widest dtype first keeps every tensor at a multiple of its values' size.
+  // With the widest dtype first, every tensor starts at a multiple of its value size.
   for (const shard of shards) shard.sort((a, b) => DTYPE_BYTES[b.dtype] - DTYPE_BYTES[a.dtype]);
   return shards;
 }

@@ -3,17 +3,17 @@ import type { WorkContext } from '../../core/ports/work-context.js';
 import type { RecipeWeights } from '../weights/half-blocks.js';
 
 /**
- * What a layer's compensated half-blocks still miss of the dense ones' outputs: ||X W - X_k W'||^2 / tokens, summed over
- * hidden, damping included. Empty where the compensation knows none or the model does not have the half-block.
+ * The part of the dense outputs that a layer's compensated half-blocks still miss: ||X W - X_k W'||^2 / tokens, summed
+ * over hidden, damping included. Empty if the compensation does not know it or the model does not have the half-block.
  */
 export interface LayerErrors {
-  /** By kept key-value groups with all of their query heads, from 0 to all. */
+  /** By number of kept key-value groups with all of their query heads, from 0 to all. */
   readonly attention: Float64Array;
-  /** By kept channels, from 0 to all. */
+  /** By number of kept channels, from 0 to all. */
   readonly ffn: Float64Array;
 }
 
-/** The calibration errors of every width, layer by layer: one factorisation a half-block brings them all. */
+/** The calibration errors of every width, layer by layer; one factorisation per half-block yields them all. */
 export async function listCalibrationErrors(
   { layers, headDim }: ModelShape,
   weights: RecipeWeights,

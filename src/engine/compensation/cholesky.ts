@@ -1,9 +1,9 @@
 import { PrunecastError } from '../../core/errors/prunecast-error.js';
 
 /**
- * The lower factor L of a symmetric positive definite matrix, G = L L^T (Cholesky), row by row in float64. Overwrites the
- * lower half of `matrix`, [size, size] row-major; the upper half is left as it was. Throws CALIBRATION_UNUSABLE where it is
- * not positive definite.
+ * The lower factor L of a symmetric positive definite matrix, G = L L^T (Cholesky), row by row in float64. Overwrites
+ * the lower half of `matrix`, [size, size] row-major; the upper half is unchanged. Throws CALIBRATION_UNUSABLE if the
+ * matrix is not positive definite.
  */
 export function factoriseInPlace(matrix: Float64Array, size: number): void {
   for (let i = 0; i < size; i++) {
@@ -21,14 +21,14 @@ export function factoriseInPlace(matrix: Float64Array, size: number): void {
 function describeSingular(pivot: number, size: number, value: number): PrunecastError {
   return new PrunecastError(
     'CALIBRATION_UNUSABLE',
-    `the inputs that the calibration found leave the least-squares fit without a solution (pivot ${pivot} of ${size} is ${value}): raise damping, which is 0.01 by default, or give more calibration text`,
+    `the least-squares fit has no solution for the inputs that the calibration found (pivot ${pivot} of ${size} is ${value}): raise damping, which is 0.01 by default, or give more calibration text`,
     {
       metadata: { pivot: String(pivot), size: String(size), value: String(value) },
     },
   );
 }
 
-/** L^-1 of a lower factor, lower as well, [size, size] row-major; zeros above. */
+/** L^-1 of a lower factor, also lower, [size, size] row-major; zeros above. */
 export function invertLower(factor: Float64Array, size: number): Float64Array {
   const inverse = new Float64Array(size * size);
   for (let i = 0; i < size; i++) {
@@ -40,7 +40,7 @@ export function invertLower(factor: Float64Array, size: number): Float64Array {
   return inverse;
 }
 
-/** Sum over the first `length` numbers of two rows of their products; four sums at once keep the processor busy. */
+/** The dot product of the first `length` numbers of two rows; four sums at once keep the processor busy. */
 function dot(values: Float64Array, a: number, b: number, length: number): number {
   let [s0, s1, s2, s3] = [0, 0, 0, 0];
   let k = 0;
@@ -59,9 +59,9 @@ function addScaled(values: Float64Array, to: number, from: number, scale: number
 }
 
 /**
- * The solution W of G W = R for a symmetric positive definite G, in float64, written over R. Overwrites the lower half of
- * G by its Cholesky factor. `gram` [size, size] and `product` [size, columns], row-major. Throws CALIBRATION_UNUSABLE
- * where G is not positive definite.
+ * The solution W of G W = R for a symmetric positive definite G, in float64, written over R. Overwrites the lower half
+ * of G with its Cholesky factor. `gram` [size, size] and `product` [size, columns], row-major. Throws
+ * CALIBRATION_UNUSABLE if G is not positive definite.
  */
 export function solveInPlace(gram: Float64Array, product: Float64Array, size: number): void {
   const columns = product.length / size;

@@ -13,13 +13,16 @@ export interface StreamContext {
   readonly shape: ModelShape;
   readonly runner: BlockRunner;
   readonly embedding: EmbeddingTable;
-  /** The ranked weights as they are, not compensated. */
+  /** The ranked weights without compensation. */
   readonly weights: RecipeWeights;
-  /** Most bytes of hidden states in memory: those of all models and sequences as far as they fit, and the batches in work. */
+  /**
+   * Most bytes of hidden states in memory: as many as fit of those of all models and sequences, and the batches being
+   * computed.
+   */
   readonly stateBytes: number;
-  /** Most bytes of compensated maps of several architectures; those of one are held in any case. */
+  /** Most bytes of compensated maps of several architectures; the maps of one are held in any case. */
   readonly mapBytes: number;
-  /** Where hidden states go that do not fit. */
+  /** Folder for hidden states that do not fit in memory. */
   readonly scratchDirectory: string;
   readonly multiplyTransposed: TransposedProduct;
   /** The compensated output map of a half-block. */
@@ -32,10 +35,10 @@ export type StreamedMaps = Readonly<Record<string, Float32Array>>;
 type KeptHalf = Extract<ReadyHalf, { kind: 'attention' | 'ffn' }>;
 
 /**
- * Compensates architectures on their own streams: the dense model and the pruned ones go through the calibration sequences side
- * by side, half-block by half-block, and each half-block that lost units is fitted before its model goes on through it.
- * One that lost nothing stays as it is, one that lost all leaves nothing. What each architecture gets does not depend on the
- * others; hidden states that memory does not hold lie on disk meanwhile.
+ * Compensates architectures on their own streams. The dense model and the pruned ones run through the calibration
+ * sequences side by side, half-block by half-block. Each half-block that lost units is fitted before its model
+ * continues through it. One that lost nothing stays as it is, one that lost everything leaves nothing. The result for
+ * one architecture does not depend on the others. Hidden states that do not fit in memory are on disk meanwhile.
  */
 export async function compensateStreams(
   context: StreamContext,
@@ -53,7 +56,7 @@ export async function compensateStreams(
         await streams.advance(0, await weights.prepare(ownStep), signal);
         for (const [index, architecture] of architectures.entries()) {
           const step = stepOf(half, layer, architecture[layer] ?? own);
-          const kept = await weights.prepare(step); // what the checkpoint has dropped may add a constant to both
+          const kept = await weights.prepare(step); // a half-block that the checkpoint has dropped may add a constant to both
           if (countUnits(step) === countUnits(ownStep) || kept.kind === 'nothing' || kept.kind === 'bias') {
             await streams.advance(1 + index, kept, signal);
             continue;
@@ -71,7 +74,10 @@ export async function compensateStreams(
   }
 }
 
-/** How many architectures are compensated together: as many as memory holds the hidden states of, beside the dense model's, and the maps. */
+/**
+ * How many architectures are compensated together: as many as memory has room for, counting the hidden states of each
+ * and of the dense model, and the maps.
+ */
 export function countTogether(
   {
     shape: { hidden, headDim, layers },
@@ -93,12 +99,12 @@ export function countTogether(
   return Math.max(1, Math.min(streams - 1, Math.floor(mapBytes / Math.max(1, maps))));
 }
 
-/** The hidden states of several models, all of them the embedded sequences at first. */
+/** The hidden states of several models; at first, each has the embedded sequences. */
 interface Streams {
   readonly batches: readonly WindowBatch[];
-  /** Takes a model through a half-block. */
+  /** Runs a model through a half-block. */
   advance(stream: number, half: ReadyHalf, signal: AbortSignal): Promise<void>;
-  /** Looks at a batch of two models. */
+  /** Calls `use` with the states of one batch in two models. */
   withBatch(
     batch: number,
     streams: readonly [number, number],
@@ -116,7 +122,7 @@ async function openStreams(
   const batches = batchWindows(windows);
   const sizes = batches.map((batch) => countStates(batch, hidden));
   const pool = createStatePool();
-  // Batch by batch, all models of one together.
+  // Batch by batch, all models of a batch together.
   const placeOf = (stream: number, batch: number): number => batch * count + stream;
   const shelf = createStateShelf({
     sizes: sizes.flatMap((size) => Array.from({ length: count }, () => size)),
@@ -158,14 +164,17 @@ async function openStreams(
   };
 }
 
-/** Of the largest batch: that of the dense model, that of a pruned one, what comes out of a half-block, and what the stream lacks. */
+/**
+ * States of the largest batch that are held at once: the dense model's, a pruned model's, the output of a half-block,
+ * and what the stream lacks.
+ */
 const WORKING_STATES = 4;
 
 function countWorkingBytes(sizes: readonly number[]): number {
   return 4 * WORKING_STATES * Math.max(0, ...sizes);
 }
 
-/** Weights of one architecture with its compensated maps in place. */
+/** The weights of one architecture with its compensated maps in place. */
 export function withStreamedMaps(weights: RecipeWeights, maps: StreamedMaps): RecipeWeights {
   return {
     ...weights,
@@ -195,7 +204,7 @@ async function gatherStatistics(
       const inner = before.length / hidden;
       const inputs = new Float32Array(inner * rows);
       const lacking = new Float32Array(before.length);
-      await runner.runHalf(half, sizeOf(batch), before, lacking, inputs); // its own output is not wanted
+      await runner.runHalf(half, sizeOf(batch), before, lacking, inputs); // its own output is not needed
       for (let at = 0; at < lacking.length; at++)
         lacking[at] = (target[at] as number) - (before[at] as number) - (bias?.[at % hidden] ?? 0);
       addShare(gram, await multiplyTransposed(inputs, inputs, { inner, rows, columns: rows }), 1 / tokens);

@@ -4,20 +4,20 @@ import { factoriseInPlace, invertLower, solveInPlace } from './cholesky.js';
 export interface LeastSquaresOptions {
   /** Added to the diagonal of the Gram matrix, as a share of its mean. */
   readonly damping: number;
-  /** `first`: a constant input stands before all others, undamped, and its weights become the bias. */
+  /** `first`: a constant input comes before all others, undamped, and its weights become the bias. */
   readonly constant: 'none' | 'first';
 }
 
 /**
- * The kept weights of o and down that bring the half-block's output nearest to the unpruned one, by least squares.
+ * The kept weights of o and down that bring the half-block's output closest to the unpruned one, by least squares.
  *
- * With units in ranked order, X their inputs, W their weights, G = X^T X / tokens + lambda I = L L^T and lambda = damping *
- * mean diag(X^T X) / tokens, the best weights of the first k units, damping on the right-hand side too, are
- * (L^-T)[:k,:k] (L^T W)[:k]: the factor of a leading block is the leading block of the factor, so one factorisation
- * serves every width. The error of width k, damping included, is the sum of squares of (L^T W)[k:]. A constant input takes
- * the first row and column: k + 1 rows are kept, and the error starts one row later.
+ * With units in ranked order, X their inputs, W their weights, G = X^T X / tokens + lambda I = L L^T and lambda =
+ * damping * mean diag(X^T X) / tokens, the best weights of the first k units, with the damping on the right-hand side
+ * too, are (L^-T)[:k,:k] (L^T W)[:k]. The factor of a leading block is the leading block of the factor, so one
+ * factorisation serves every width. The error of width k, damping included, is the sum of squares of (L^T W)[k:]. A
+ * constant input takes the first row and column: k + 1 rows are kept, and the error starts one row later.
  *
- * Throws RangeError where the statistics are missing.
+ * Throws RangeError if the statistics are missing.
  */
 export async function fitLeastSquares(
   half: HalfBlock,
@@ -53,7 +53,10 @@ export async function fitLeastSquares(
   };
 }
 
-/** Bytes that a fit holds at once: Gram matrix as read, sorted and bordered, its factor and the inverse of that. */
+/**
+ * Bytes that a fit holds at once: the Gram matrix as read, sorted and bordered, its factor, and the inverse of the
+ * factor.
+ */
 export function countFitBytes(
   rows: number,
   hidden: number,
@@ -79,7 +82,7 @@ function dampedGram({ rows, gram, mean }: HalfBlock, damping: number, constant: 
   if (gram === undefined) throw new RangeError('least squares need the Gram matrices of the calibration');
   let trace = 0;
   for (let row = 0; row < rows; row++) trace += gram[row * rows + row] as number;
-  // Inputs that are always 0 leave the weights as they are.
+  // If all inputs are 0, the weights stay as they are.
   const lambda = Math.max((damping * trace) / rows, Number.MIN_VALUE);
   for (let row = 0; row < rows; row++) gram[row * rows + row] = (gram[row * rows + row] as number) + lambda;
   if (constant === 'none') return gram;
@@ -91,7 +94,7 @@ function dampedGram({ rows, gram, mean }: HalfBlock, damping: number, constant: 
     bordered[(row + 1) * size] = mean[row] as number;
     bordered.set(gram.subarray(row * rows, (row + 1) * rows), (row + 1) * size + 1);
   }
-  return bordered; // the factor reads the lower half alone
+  return bordered; // the factorisation reads only the lower half
 }
 
 /** The lower half with its diagonal, zeros above, in float32. */
@@ -109,14 +112,15 @@ function leadingBlock(matrix: Float32Array, size: number, width: number): Float3
 }
 
 /**
- * The kept weights of one half-block that bring the pruned model's residual stream nearest to the dense one's:
- * W' = (X^T X / tokens + lambda I)^-1 (X^T T / tokens + lambda W), lambda = damping * mean diag(X^T X) / tokens, with X the
- * inputs that the pruned and compensated layers before it give, and T what the residual stream lacks. [rows, hidden].
+ * The kept weights of one half-block that bring the pruned model's residual stream closest to the dense one's: W' =
+ * (X^T X / tokens + lambda I)^-1 (X^T T / tokens + lambda W), lambda = damping * mean diag(X^T X) / tokens, where X are
+ * the inputs that the pruned and compensated layers before give, and T is what the residual stream lacks. [rows,
+ * hidden].
  */
 export function fitStream({ weights, rows, gram, product }: StreamHalfBlock, damping: number): Float32Array {
   let trace = 0;
   for (let row = 0; row < rows; row++) trace += gram[row * rows + row] as number;
-  // Inputs that are always 0 leave the weights as they are.
+  // If all inputs are 0, the weights stay as they are.
   const lambda = Math.max((damping * trace) / rows, Number.MIN_VALUE);
   for (let row = 0; row < rows; row++) gram[row * rows + row] = (gram[row * rows + row] as number) + lambda;
   for (let at = 0; at < product.length; at++) product[at] = (product[at] as number) + lambda * (weights[at] as number);

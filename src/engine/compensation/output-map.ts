@@ -7,19 +7,19 @@ import { type RecipeWeights, stepOf } from '../weights/half-blocks.js';
 export interface OutputMapRequest {
   readonly layer: number;
   readonly half: 'attention' | 'ffn';
-  /** Whole: a fit on the stream depends on the layers before. */
+  /** The whole architecture: a fit on the stream depends on the layers before. */
   readonly architecture: Architecture;
 }
 
-/** The output map (o or down) as a checkpoint has it. */
+/** The output map (o or down) as a checkpoint stores it. */
 export interface OutputMap {
-  /** [hidden, kept rows], units ascending; undefined where the half-block leaves nothing or a bias alone. */
+  /** [hidden, kept rows], units ascending; undefined if the half-block leaves nothing or only a bias. */
   readonly weight: Float32Array | undefined;
-  /** [hidden]; undefined for none. */
+  /** [hidden]; undefined: none. */
   readonly bias: Float32Array | undefined;
 }
 
-/** The compensated output map of a half-block: what an evaluation runs with, in the order in which it is written. */
+/** The compensated output map of a half-block, as evaluations use it, in the order in which it is written. */
 export async function readOutputMap(
   shape: ModelShape,
   weights: RecipeWeights,

@@ -3,28 +3,33 @@ import { openScratchFile } from '../files/read-write.js';
 import { readFully, writeFully } from '../files/read-write.js';
 import type { StatePool } from '../forward/hidden-states.js';
 
-/** Hidden states of places that are read and written again and again: in memory as far as a limit goes, on disk beyond it. */
+/**
+ * Hidden states that are read and written again and again, one array per place: in memory as far as the limit allows,
+ * otherwise on disk.
+ */
 export interface StateShelf {
-  /** What was last written to a place; the caller's own until it writes to the place, or gives it back. */
+  /**
+   * What was last written to a place. It belongs to the caller until the caller writes to the place or gives it back.
+   */
   read(place: number): Promise<Float32Array>;
-  /** What was read and has not changed. */
+  /** Gives back what was read and has not changed. */
   giveBack(place: number, states: Float32Array): void;
-  /** The shelf's own from here on. */
+  /** Writes to a place; the array belongs to the shelf from then on. */
   write(place: number, states: Float32Array): Promise<void>;
   close(): Promise<void>;
 }
 
 export interface StateShelfOptions {
-  /** Values of each place. */
+  /** Number of values of each place. */
   readonly sizes: readonly number[];
   /** Most bytes in memory. */
   readonly limitBytes: number;
-  /** Where a file without a name is made when memory does not do. */
+  /** Folder for an unnamed file that is used when memory is not enough. */
   readonly directory: string;
   readonly pool: StatePool;
 }
 
-/** The first places lie in memory, as many as it holds, and stay there: each is visited as often as any other. */
+/** As many of the first places as fit are in memory, and stay there, because each place is visited equally often. */
 export function createStateShelf({ sizes, limitBytes, directory, pool }: StateShelfOptions): StateShelf {
   const inMemory = new Map<number, Float32Array>();
   const ends = sizes.map(

@@ -12,12 +12,12 @@ import {
 } from './compensate-streams.js';
 import type { RecipeWeights } from '../weights/half-blocks.js';
 
-/** Weights of recipes that compensate each architecture on its own stream. */
+/** The weights of recipes that compensate each architecture on its own stream. */
 export interface StreamCompensation {
   isAsked(recipe: WeightRecipe): boolean;
   /**
-   * The weights of the first of these architectures, one or more: as many as are compensated together. A calibration pass of the
-   * dense model and of each that is not stored any more.
+   * The weights of the first of these architectures: as many as are compensated together, at least one. Takes one
+   * calibration pass of the dense model and of each architecture that is no longer stored.
    */
   compensate(
     recipe: WeightRecipe,
@@ -26,14 +26,14 @@ export interface StreamCompensation {
   ): Promise<readonly RecipeWeights[]>;
 }
 
-/** @param open what a recipe is compensated with */
+/** @param open returns what a recipe is compensated with */
 export function createStreamCompensation(
   store: WeightStore,
   open: (
     recipe: WeightRecipe,
   ) => Promise<{ readonly context: Omit<StreamContext, 'fit'>; readonly sequences: readonly Int32Array[] }>,
 ): StreamCompensation {
-  // An architecture is written tensor by tensor: the maps in work are kept even where the store has no room for them.
+  // An architecture is written tensor by tensor: its maps are kept even if the store has no room for them.
   let latest: ReadonlyMap<string, StreamedMaps> = new Map();
   return {
     isAsked: ({ compensation }) => compensation?.plugin.stream?.isAsked(compensation.options) ?? false,
@@ -42,7 +42,7 @@ export function createStreamCompensation(
       const { stream } = compensation?.plugin ?? {};
       const gramKey = compensation?.calibration?.gramKey;
       if (compensation === undefined || stream === undefined || gramKey === undefined)
-        throw new RangeError('a fit on the stream needs the calibration of need gram');
+        throw new RangeError('a fit on the stream needs a calibration with need gram');
       const { context, sequences } = await open(recipe);
       const fit: StreamContext['fit'] = (half) => stream.fit(half, compensation.options);
       const keyOf = (architecture: Architecture): string => `${recipe.key}:stream:${digestOf(architecture)}`;

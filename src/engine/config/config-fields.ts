@@ -5,28 +5,28 @@ import { isRecord } from '../files/read-json.js';
 
 type Entries = Readonly<Record<string, unknown>>;
 
-/** Least and largest value of a number; `fallback` stands in where it is absent or null. */
+/** Smallest and largest value of a number; `fallback` is used if the entry is missing or null. */
 export interface NumberBounds {
   readonly min: number;
   readonly max: number;
   readonly fallback?: number | undefined;
 }
 
-/** A whole number within bounds. Throws MODEL_MALFORMED, also where it is absent and there is no `fallback`. */
+/** A whole number within bounds. Throws MODEL_MALFORMED, also if it is missing and there is no `fallback`. */
 export function readSize(config: Entries, key: string, { min, max, fallback }: NumberBounds, path = ''): number {
   const value = config[key] ?? fallback;
   if (typeof value === 'number' && Number.isInteger(value) && value >= min && value <= max) return value;
   throw unfit(`${path}${key}`, value, `a whole number from ${min} to ${max}`);
 }
 
-/** A finite number within bounds. Throws MODEL_MALFORMED, also where it is absent and there is no `fallback`. */
+/** A finite number within bounds. Throws MODEL_MALFORMED, also if it is missing and there is no `fallback`. */
 export function readNumber(config: Entries, key: string, { min, max, fallback }: NumberBounds, path = ''): number {
   const value = config[key] ?? fallback;
   if (typeof value === 'number' && value >= min && value <= max) return value;
   throw unfit(`${path}${key}`, value, `a number from ${min} to ${max}`);
 }
 
-/** Whether something is on; absent and null stand for `fallback`. Throws MODEL_MALFORMED. */
+/** Whether something is on; missing and null mean `fallback`. Throws MODEL_MALFORMED. */
 export function readFlag(
   config: Entries,
   key: string,
@@ -37,7 +37,7 @@ export function readFlag(
   throw unfit(`${path}${key}`, value, 'true or false');
 }
 
-/** What an entry is, in words, and what it should be. */
+/** Says what an entry is and what it should be. */
 function unfit(name: string, value: unknown, wanted: string): PrunecastError {
   if (value === undefined || value === null) return malformed(CONFIG_FILE, `${name} is missing; it must be ${wanted}`);
   if (typeof value === 'string')
@@ -46,8 +46,8 @@ function unfit(name: string, value: unknown, wanted: string): PrunecastError {
 }
 
 /**
- * A configuration without the entries that hold NaN or an infinity, and their names. Python writes such numbers into
- * config.json and reads them; most other JSON parsers refuse the whole file, so that no output may have them.
+ * A configuration without the entries that hold NaN or an infinity, and the names of those entries. Python writes and
+ * reads such numbers in config.json; most other JSON parsers refuse the whole file, so no output may have them.
  */
 export function dropNonFinite(config: Readonly<Record<string, unknown>>): {
   readonly kept: Readonly<Record<string, unknown>>;
@@ -59,7 +59,7 @@ export function dropNonFinite(config: Readonly<Record<string, unknown>>): {
     : { kept: Object.fromEntries(Object.entries(config).filter(([key]) => !dropped.includes(key))), dropped };
 }
 
-/** Whether a value of a parsed JSON text holds finite numbers alone. */
+/** Whether all numbers in a parsed JSON value are finite. */
 function isFinite(value: unknown): boolean {
   if (typeof value === 'number') return Number.isFinite(value);
   if (Array.isArray(value)) return value.every(isFinite);

@@ -6,19 +6,19 @@ export interface ModelConfig {
   readonly rmsNormEpsilon: number;
   readonly rope: RopeConfig;
   readonly maxPositions: number;
-  /** For each layer, how many tokens a token sees, itself and the last before it; undefined where it sees all before it. */
+  /** Per layer, how many tokens a token sees, counting itself and the last ones before it; undefined: all before it. */
   readonly slidingWindows: readonly (number | undefined)[];
   readonly bosTokenId: number | undefined;
 }
 
-/** Rotary embeddings: inverse frequencies follow from these ("RoFormer", arXiv 2104.09864). */
+/** Rotary embeddings; the inverse frequencies follow from these values ("RoFormer", arXiv 2104.09864). */
 export interface RopeConfig {
   readonly theta: number;
-  /** undefined for none. */
+  /** undefined: none. */
   readonly scaling: RopeScaling | undefined;
 }
 
-/** How the frequencies are changed so that a model takes longer texts than it was first trained on. */
+/** How the frequencies are changed so that a model accepts longer texts than it was first trained on. */
 export type RopeScaling = LinearRopeScaling | DynamicRopeScaling | YarnRopeScaling | Llama3RopeScaling;
 
 /** Position interpolation (arXiv 2306.15595): all frequencies are divided by `factor`. */
@@ -27,7 +27,7 @@ export interface LinearRopeScaling {
   readonly factor: number;
 }
 
-/** Dynamic NTK scaling: nothing up to `originalMaxPositions`; theta grows with the length of a longer sequence. */
+/** Dynamic NTK scaling: no change up to `originalMaxPositions`; for a longer sequence, theta grows with its length. */
 export interface DynamicRopeScaling {
   readonly kind: 'dynamic';
   readonly factor: number;
@@ -41,16 +41,16 @@ export interface YarnRopeScaling {
   readonly factor: number;
   /** sqrt(1/t): cosines and sines are multiplied by it. */
   readonly attentionFactor: number;
-  /** beta: frequencies that turn at least so often within the original context stay. */
+  /** beta: frequencies with at least this many turns within the original context stay. */
   readonly betaFast: number;
-  /** alpha: those that turn at most so often are divided by `factor`. */
+  /** alpha: frequencies with at most this many turns are divided by `factor`. */
   readonly betaSlow: number;
   readonly originalMaxPositions: number;
-  /** Whether the ramp between the two begins and ends at whole pairs or anywhere. */
+  /** Whether the ramp between the two begins and ends at whole pairs, or anywhere. */
   readonly ramp: 'whole' | 'exact';
 }
 
-/** Llama 3.1's rescaling of low frequencies. */
+/** The rescaling of low frequencies in Llama 3.1. */
 export interface Llama3RopeScaling {
   readonly kind: 'llama3';
   readonly factor: number;

@@ -4,24 +4,26 @@ import { malformed, show, unsupported } from '../files/model-errors.js';
 import { isRecord } from '../files/read-json.js';
 import { CONFIG_FILE } from '../files/file-names.js';
 
-/** Longest context. Llama-4-Scout says 10,485,760. */
+/** Longest context. Llama-4-Scout has 10,485,760. */
 export const MAX_POSITIONS = 2 ** 26;
 
 const DEFAULT_THETA = 10_000;
 
-/** Real ones go from 1e4 (Llama 1) to some 1e9. At 1 all frequencies are the same, and yarn divides by its logarithm. */
+/**
+ * Real values go from 1e4 (Llama 1) to about 1e9. At 1 all frequencies are equal, and yarn divides by its logarithm.
+ */
 const THETA: NumberBounds = { min: 2, max: 1e12 };
 
-/** How many times as long texts become; real ones go from 1 to 128. */
+/** How many times longer texts become; real values go from 1 to 128. */
 const FACTOR: NumberBounds = { min: 1, max: 1e6 };
 
 /** Turns within the original context; 1 to 4 in Llama 3.1, 1 to 32 in yarn. */
 const TURNS: NumberBounds = { min: 1e-3, max: 1e6 };
 
-/** 0.1 ln(factor) + 1 in yarn: 2.4 at most with the factors allowed. */
+/** 0.1 ln(factor) + 1 in yarn: at most 2.4 with the factors allowed. */
 const ATTENTION_FACTOR: NumberBounds = { min: 1e-3, max: 1e3 };
 
-/** 0.707 and 1 in DeepSeek; 0 counts as absent, as in transformers. */
+/** 0.707 and 1 in DeepSeek; 0 counts as missing, as in transformers. */
 const MSCALE: NumberBounds = { min: 0, max: 100 };
 
 /** What a scaling takes from the rest of config.json. */
@@ -31,11 +33,11 @@ export interface RopeContext {
 }
 
 /**
- * Rotary embeddings in both spellings: `rope_parameters` with everything in it (transformers 5), or `rope_theta` beside
- * `rope_scaling` (null, or with its kind under `rope_type` or, older, `type`). Where both have entries `rope_scaling`
- * counts, as in transformers.
+ * Reads rotary embeddings in both spellings: `rope_parameters` with everything in it (transformers 5), or `rope_theta`
+ * beside `rope_scaling` (null, or an object with its kind under `rope_type` or, in older files, `type`). If both have
+ * entries, `rope_scaling` counts, as in transformers.
  *
- * Throws MODEL_UNSUPPORTED for kinds that the engine does not have, MODEL_MALFORMED for bad numbers.
+ * Throws MODEL_UNSUPPORTED for kinds that the engine lacks, MODEL_MALFORMED for bad numbers.
  */
 export function parseRope(config: Readonly<Record<string, unknown>>, context: RopeContext): RopeConfig {
   const key = isEmpty(config['rope_scaling']) ? 'rope_parameters' : 'rope_scaling';
@@ -43,7 +45,7 @@ export function parseRope(config: Readonly<Record<string, unknown>>, context: Ro
   if (!isRecord(rope)) throw malformed(CONFIG_FILE, `${key} must be an object or null, not ${show(rope)}`);
   const path = `${key}.`;
   if (Object.values(rope).some(isRecord))
-    throw unsupported(CONFIG_FILE, key, `${key} differs from layer to layer; one for all layers is supported`);
+    throw unsupported(CONFIG_FILE, key, `${key} differs from layer to layer; only one for all layers is supported`);
   const partial = rope['partial_rotary_factor'] ?? config['partial_rotary_factor'] ?? 1;
   if (partial !== 1)
     throw unsupported(
@@ -64,7 +66,7 @@ export function parseRope(config: Readonly<Record<string, unknown>>, context: Ro
     throw unsupported(
       CONFIG_FILE,
       `rope_type ${show(kind)}`,
-      `rope_type ${show(kind)} in ${key} is not supported; there are ${known}`,
+      `rope_type ${show(kind)} in ${key} is not supported; supported are ${known}`,
     );
   }
   return { theta, scaling: read({ rope, path, config, context }) };
@@ -72,7 +74,7 @@ export function parseRope(config: Readonly<Record<string, unknown>>, context: Ro
 
 interface ScalingEntries {
   readonly rope: Readonly<Record<string, unknown>>;
-  /** Of the object in config.json, for messages. */
+  /** Path of the object in config.json, for messages. */
   readonly path: string;
   readonly config: Readonly<Record<string, unknown>>;
   readonly context: RopeContext;
@@ -105,7 +107,7 @@ const SCALINGS: Readonly<Record<RopeScaling['kind'], (entries: ScalingEntries) =
   },
 };
 
-/** A factor of null stands for max_position_embeddings over those of the original context. */
+/** A factor of null means max_position_embeddings divided by the positions of the original context. */
 function readYarn(entries: ScalingEntries): YarnRopeScaling {
   const { rope, path, context } = entries;
   const originalMaxPositions = readOriginalPositions(entries);
@@ -136,12 +138,12 @@ function readYarn(entries: ScalingEntries): YarnRopeScaling {
   };
 }
 
-/** sqrt(1/t) of the paper: 0.1 ln(s) + 1, the logarithm weighed as DeepSeek does. */
+/** sqrt(1/t) of the paper: 0.1 ln(s) + 1, with the logarithm weighted as in DeepSeek. */
 function growTemperature(factor: number, weight: number): number {
   return 0.1 * weight * Math.log(factor) + 1;
 }
 
-/** An entry beside the object comes first, and without any it is the model's context, as in transformers. */
+/** An entry beside the object comes first; without any, it is the model's context, as in transformers. */
 function readOriginalPositions({ rope, path, config, context }: ScalingEntries): number {
   const key = 'original_max_position_embeddings';
   const bounds = { min: 1, max: MAX_POSITIONS, fallback: context.maxPositions };

@@ -1,6 +1,6 @@
 import type { BlockBiases } from '../../core/model/shape.js';
 
-/** config.json, parsed but not yet trusted. */
+/** config.json, parsed but not yet checked. */
 export type RawConfig = Readonly<Record<string, unknown>>;
 
 /** The parts of a decoder block that have tensors. */
@@ -17,21 +17,21 @@ export type BlockPart =
   | 'up'
   | 'down';
 
-/** Where a family keeps its tensors; the names lack their ending `.weight` or `.bias`. */
+/** Where a family keeps its tensors; names without the ending `.weight` or `.bias`. */
 export interface TensorNames {
-  /** What all of them but the head's begin with: `model.`; left out where a model is saved without its head. */
+  /** The start of all names except the head's: `model.`; missing in models saved without their head. */
   readonly base: string;
   readonly embedding: string;
   readonly finalNorm: string;
   readonly head: string;
-  /** Stands before the layer's number: `model.layers.` */
+  /** The part before the layer's number: `model.layers.` */
   readonly blockPrefix: string;
   readonly block: Readonly<Record<BlockPart, string>>;
 }
 
 /**
- * A family: what is told apart among models that share one forward pass (RMS norms, rotary grouped-query attention, gated SiLU).
- * A new family is one file that exports such a description, and its entry in find-family.ts.
+ * What differs between families of models that share one forward pass (RMS norms, rotary grouped-query attention, gated
+ * SiLU). To add a family, write one file that exports such a description and list it in find-family.ts.
  */
 export interface Family {
   /** `model_type` in config.json. */
@@ -44,16 +44,16 @@ export interface Family {
   readonly claims?: (config: RawConfig, modelType: string) => boolean;
   /** Other forms in which its makers publish weights; undefined: none. */
   readonly foreignForms?: readonly ForeignForm[];
-  /** Whether queries and keys have an RMS norm of their own, over each head. */
+  /** Whether queries and keys have their own RMS norm, over each head. */
   readonly queryKeyNorms: boolean;
-  /** What transformers takes where config.json is silent; `headDim` undefined stands for hidden / heads. */
+  /** What transformers uses if config.json does not say; `headDim` undefined means hidden / heads. */
   readonly defaults: { readonly maxPositions: number; readonly headDim: number | undefined };
-  /** Which linear maps of a block carry a bias, as config.json says or the family has it. */
+  /** Which linear maps of a block have a bias, by config.json or by the family. */
   readBiases(config: RawConfig): BlockBiases;
-  /** How stock transformers can be told of such blocks, the same in every layer; undefined where it cannot. */
+  /** How to describe such blocks, equal in all layers, to stock transformers; undefined: not possible. */
   stateStockForm(blocks: UniformBlocks): StockForm | undefined;
   /**
-   * For each layer, how many tokens a token sees, itself and the last before it; undefined where it sees all before it.
+   * Per layer, how many tokens a token sees, counting itself and the last ones before it; undefined: all before it.
    * Throws MODEL_UNSUPPORTED for other kinds of attention, MODEL_MALFORMED for entries that contradict each other.
    */
   readSlidingWindows(config: RawConfig, layers: number): readonly (number | undefined)[];
@@ -65,18 +65,21 @@ export interface ModellingClasses {
   readonly classPrefix: string;
   /** `llama` as in transformers.models.llama.modeling_llama. */
   readonly module: string;
-  /** The first version of transformers that has them, and what needs it, for messages; undefined: all versions. */
+  /**
+   * The first version of transformers that has them, and what needs that version, for messages; undefined: all
+   * versions.
+   */
   readonly since?: { readonly version: string; readonly described: string };
 }
 
-/** Weight files that are not read, told by their names. */
+/** Weight files that are not read, recognised by their names. */
 export interface ForeignForm {
   readonly has: RegExp;
   /** What such a folder is, and what to do about it. */
   readonly is: (name: string) => string;
 }
 
-/** Blocks of one shape in every layer. */
+/** Blocks with the same shape in every layer. */
 export interface UniformBlocks {
   readonly hidden: number;
   readonly headDim: number;
@@ -84,20 +87,20 @@ export interface UniformBlocks {
   readonly biases: BlockBiases;
 }
 
-/** What config.json has to say so that stock transformers builds such blocks. */
+/** What config.json must say so that stock transformers builds such blocks. */
 export interface StockForm {
-  /** The family's own, or that of another one with the same forward pass. */
+  /** The family's own type, or that of another family with the same forward pass. */
   readonly modelType: string;
   readonly architecture: string;
-  /** The least set of biases that this form has and that holds those asked for. */
+  /** The smallest set of biases that this form supports and that includes those asked for. */
   readonly biases: BlockBiases;
-  /** Further entries for config.json; undefined takes one of the source out. */
+  /** Further entries for config.json; undefined removes an entry of the source. */
   readonly entries: Readonly<Record<string, unknown>>;
   /** What builds such blocks from it. */
   readonly loadsIn: readonly string[];
 }
 
-/** The tensor names that transformers gives Llama and all families built after it. */
+/** The tensor names that transformers gives to Llama and to all families built after it. */
 export const DECODER_NAMES: TensorNames = {
   base: 'model.',
   embedding: 'model.embed_tokens',

@@ -1,20 +1,20 @@
 import type { LayerArchitecture, ModelShape } from '../../core/model/shape.js';
 import type { BlockPart, Family } from './family.js';
 
-/** A tensor that a shape calls for. */
+/** A tensor that a shape requires. */
 export interface TensorSpec {
   readonly name: string;
   readonly shape: readonly number[];
-  /** undefined outside the blocks. */
+  /** undefined: outside the blocks. */
   readonly layer: number | undefined;
   readonly part: BlockPart | 'embedding' | 'finalNorm' | 'head';
   readonly kind: 'weight' | 'bias';
 }
 
 /**
- * Every tensor of a model of this shape, in the order of the forward pass. Linear maps are [out, in] as Hugging Face has
- * them; a dropped half-block has none, its norm included, unless it leaves a bias: that of o or down; with tied embeddings
- * there is no head.
+ * Every tensor of a model of this shape, in the order of the forward pass. Linear maps are [out, in], as in Hugging
+ * Face files. A dropped half-block has no tensors, not even its norm, unless it leaves a bias (that of o or down). With
+ * tied embeddings there is no head.
  */
 export function listTensors(family: Family, shape: ModelShape): readonly TensorSpec[] {
   const { names } = family;

@@ -3,7 +3,10 @@ import { DECODER_NAMES } from './family.js';
 import type { Family, StockForm } from './family.js';
 import { MISTRAL } from './mistral.js';
 
-/** Llama 1 to 3 and what is built like them: `attention_bias` puts a bias on q, k, v and o, `mlp_bias` on gate, up and down. */
+/**
+ * Llama 1 to 3 and models built like them. `attention_bias` adds a bias to q, k, v and o, `mlp_bias` to gate, up and
+ * down.
+ */
 export const LLAMA: Family = {
   id: 'llama',
   architecture: 'LlamaForCausalLM',
@@ -28,8 +31,8 @@ export const LLAMA: Family = {
   },
   stateStockForm: ({ hidden, queryHeads, biases }) => {
     const attention = biases.queryKeyValue || biases.attentionOutput;
-    // transformers 5 refuses a Llama whose heads do not divide the hidden size, head_dim or not (say 6 of 8 heads on 64).
-    // Mistral without its window is the same forward pass and has no such rule, but no biases either.
+    // transformers 5 refuses a Llama whose heads do not divide the hidden size, whatever its head_dim (for example 6 of
+    // 8 heads on 64). A Mistral without a window has the same forward pass and no such rule, but no biases either.
     if (hidden % queryHeads !== 0) return attention || biases.ffn ? undefined : LLAMA_AS_MISTRAL;
     return {
       modelType: 'llama',
@@ -46,8 +49,8 @@ const LLAMA_AS_MISTRAL: StockForm = {
   modelType: MISTRAL.id,
   architecture: MISTRAL.architecture,
   biases: { queryKeyValue: false, attentionOutput: false, ffn: false },
-  // A Llama looks at no `layer_types`; a Mistral with them would be read as a Ministral.
-  // Below version 5 transformers warns of the faulty tokenizers that early Mistral releases had; this one came with a Llama.
+  // A Llama ignores `layer_types`; a Mistral with them would be read as a Ministral. Before version 5, transformers
+  // warns of the faulty tokenizers of early Mistral releases; this tokenizer came with a Llama.
   entries: { sliding_window: null, layer_types: undefined, transformers_version: '5.0.0' },
   loadsIn: ['transformers', 'vLLM'],
 };

@@ -2,7 +2,7 @@ import { DECODER_NAMES } from './family.js';
 import type { Family } from './family.js';
 import { readWindow, spreadWindow } from './window-layers.js';
 
-/** Mistral: no biases; a `sliding_window` is in use in every layer. */
+/** Mistral: no biases; a `sliding_window` applies to every layer. */
 export const MISTRAL: Family = {
   id: 'mistral',
   architecture: 'MistralForCausalLM',

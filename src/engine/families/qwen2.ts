@@ -19,7 +19,7 @@ export const QWEN2: Family = {
           architecture: 'Qwen2ForCausalLM',
           biases: { queryKeyValue: true, attentionOutput: false, ffn: false },
           entries: {},
-          // vLLM's Qwen2 takes hidden / heads for the size of a head, whatever head_dim says.
+          // vLLM's Qwen2 uses hidden / heads as the size of a head, whatever head_dim says.
           loadsIn: hidden === queryHeads * headDim ? ['transformers', 'vLLM'] : ['transformers'],
         },
   readSlidingWindows: readSwitchedWindows,

@@ -3,7 +3,10 @@ import { DECODER_NAMES } from './family.js';
 import type { Family } from './family.js';
 import { readSwitchedWindows } from './window-layers.js';
 
-/** Qwen3: RMS norms on the heads of q and k, a head_dim apart from hidden / heads; `attention_bias` as in Llama, no FFN bias. */
+/**
+ * Qwen3: RMS norms on the heads of q and k, a head_dim independent of hidden / heads; `attention_bias` as in Llama, no
+ * FFN bias.
+ */
 export const QWEN3: Family = {
   id: 'qwen3',
   architecture: 'Qwen3ForCausalLM',

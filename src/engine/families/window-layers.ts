@@ -4,28 +4,32 @@ import { malformed, show, unsupported } from '../files/model-errors.js';
 import type { RawConfig } from './family.js';
 import { CONFIG_FILE } from '../files/file-names.js';
 
-/** transformers' own default, where config.json is silent: the first Mistral releases (v0.1) have it. */
+/** What transformers uses if config.json does not say; the first Mistral releases (v0.1) have it. */
 const DEFAULT_WINDOW = 4096;
 
-/** `sliding_window`; undefined where it is null. Throws MODEL_MALFORMED. */
+/** `sliding_window`; undefined if it is null. Throws MODEL_MALFORMED. */
 export function readWindow(config: RawConfig): number | undefined {
   return config['sliding_window'] === null
     ? undefined
     : readSize(config, 'sliding_window', { min: 1, max: MAX_POSITIONS, fallback: DEFAULT_WINDOW });
 }
 
-/** transformers' own default of `max_window_layers`. */
+/** What transformers uses if `max_window_layers` is missing. */
 const FIRST_WINDOWED = 28;
 
-/** The window of each layer where `use_sliding_window` switches it on, from layer `max_window_layers`. Throws as `spreadWindow`. */
+/**
+ * The window of each layer if `use_sliding_window` switches it on, from layer `max_window_layers`. Throws as
+ * `spreadWindow` does.
+ */
 export function readSwitchedWindows(config: RawConfig, layers: number): (number | undefined)[] {
   const isOn = readFlag(config, 'use_sliding_window', { fallback: false });
   return spreadWindow(config, layers, isOn ? readWindow(config) : undefined, FIRST_WINDOWED);
 }
 
 /**
- * The window of each layer: of those that `layer_types` names, or without it of all from `max_window_layers` on, which is
- * `firstWindowed` where config.json is silent and does not count where that is undefined.
+ * The window of each layer. If there are `layer_types`, they say which layers have it; otherwise all layers from
+ * `max_window_layers` on have it. `firstWindowed` is used if config.json lacks that entry; if it is undefined, the
+ * entry is ignored.
  *
  * Throws MODEL_UNSUPPORTED, MODEL_MALFORMED.
  */
@@ -62,7 +66,7 @@ function readLayerTypes(types: unknown, layers: number, window: number | undefin
     if (window === undefined)
       throw malformed(
         CONFIG_FILE,
-        `layer_types[${layer}] is sliding_attention, but no sliding_window is in use: set it, and use_sliding_window to true where the family has that`,
+        `layer_types[${layer}] is sliding_attention, but no sliding_window is in use: set it, and set use_sliding_window to true if the family has that entry`,
       );
     return window;
   });

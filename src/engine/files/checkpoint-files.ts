@@ -9,37 +9,40 @@ import { readFully } from './read-write.js';
 
 /** A file as it was when it was first read. */
 export interface FileRecord {
-  /** undefined where there was none. */
+  /** undefined: the file did not exist. */
   readonly stamp: FileStamp | undefined;
-  /** SHA-256 of its contents; undefined until somebody asked. */
+  /** SHA-256 of its contents; undefined until it is asked for. */
   readonly digest: string | undefined;
 }
 
 /**
- * The files that a checkpoint is read from. Each is remembered as it was when it was first read, and every later read gives
- * the same contents or MODEL_CHANGED: what was read under a digest is what the digest names. A file whose stamp has changed
- * is hashed again, so that one that was only touched, linked or replaced by its equal is no other.
+ * The files that a checkpoint is read from. Each is remembered as it was when it was first read. Every later read gives
+ * the same contents or throws MODEL_CHANGED, so a digest always names what was read. A file whose stamp has changed is
+ * hashed again: one that was only touched, linked or replaced by an equal file counts as unchanged.
  *
- * All methods throw PATH_OUTSIDE_ROOTS, MODEL_MALFORMED and OVERLOADED as `openWithin`.
+ * All methods throw PATH_OUTSIDE_ROOTS, MODEL_MALFORMED and OVERLOADED as `openWithin` does.
  */
 export interface CheckpointFiles extends CheckpointPlace {
-  /** All of a file; undefined where there is none. Throws MODEL_MALFORMED for a longer one. */
+  /** All of a file; undefined if it does not exist. Throws MODEL_MALFORMED if it is longer than `maxBytes`. */
   read(file: string, maxBytes: number): Promise<Uint8Array<ArrayBuffer> | undefined>;
-  /** Whether a file is there; from then on it is one of those that the checkpoint is read from. */
+  /** Whether a file exists; from then on it belongs to the files that the checkpoint is read from. */
   has(file: string): Promise<boolean>;
-  /** What `work` reads from an open file; it may be called again. The file stays open until `close`. */
+  /** What `work` reads from an open file; `work` may be called again. The file stays open until `close`. */
   use<Result>(file: string, work: (handle: FileHandle) => Promise<Result>): Promise<Result>;
-  /** SHA-256 of a file, computed once as long as nobody changes it. */
+  /** SHA-256 of a file, computed once as long as the file does not change. */
   digest(file: string, signal?: AbortSignal): Promise<string>;
-  /** What all files were, for another thread to go on from. */
+  /** The state of all files, so that another thread can check against it. */
   records(): ReadonlyMap<string, FileRecord>;
-  /** A file that is no longer what it was, or has come since; undefined where there is none. */
+  /** A file that has changed or has been added since; undefined if there is none. */
   findChanged(signal?: AbortSignal): Promise<string | undefined>;
-  /** Throws MODEL_CHANGED where `findChanged` finds a file. Looks at as many files as the checkpoint has, and reads none that nobody touched. */
+  /**
+   * Throws MODEL_CHANGED if `findChanged` finds a file. Looks at every file of the checkpoint, and reads only those
+   * that were touched.
+   */
   requireUnchanged(signal?: AbortSignal): Promise<void>;
-  /** All of a file that belongs to the folder but not to what the checkpoint is, as it is now. */
+  /** All of a file in the folder that is not part of the checkpoint itself, as it is now. */
   readBeside(file: string, maxBytes: number): Promise<Uint8Array<ArrayBuffer> | undefined>;
-  /** Closes what is open, when its last reader is done; a later read opens it again. */
+  /** Closes the open files as soon as their last reader is done; a later read opens them again. */
   close(): Promise<void>;
 }
 
@@ -49,7 +52,7 @@ interface OpenFile {
   closing: boolean;
 }
 
-/** @param known what the files were before; nothing by default */
+/** @param known the state of the files when they were first read; empty by default */
 export function createCheckpointFiles(
   place: CheckpointPlace,
   known: ReadonlyMap<string, FileRecord> = new Map(),
@@ -82,7 +85,7 @@ export function createCheckpointFiles(
   ): Promise<Result> => {
     const entry = open.get(file) ?? openFile(file);
     open.delete(file);
-    open.set(file, entry); // used last
+    open.set(file, entry); // now the most recently used
     entry.readers += 1;
     for (const longestUnused of open.keys()) {
       if (open.size <= MOST_OPEN) break;
@@ -96,7 +99,7 @@ export function createCheckpointFiles(
     }
   };
 
-  /** Whether an open file has the contents that are on record; where there is no record, they are put on it. */
+  /** Whether an open file has the recorded contents; if nothing is recorded, records them. */
   const isSame = async (file: string, handle: FileHandle | undefined, signal?: AbortSignal): Promise<boolean> => {
     const record = records.get(file);
     if (record?.stamp === undefined || handle === undefined) {
@@ -115,7 +118,7 @@ export function createCheckpointFiles(
     return true;
   };
 
-  /** What `work` reads between two looks at the file; read again where it was touched in between. */
+  /** What `work` reads between two looks at the file; read again if the file was touched in between. */
   const readSame = async <Result>(
     file: string,
     work: (handle: FileHandle | undefined) => Promise<Result>,
@@ -142,7 +145,7 @@ export function createCheckpointFiles(
     );
     for (const { file, stamp, now } of stamps) {
       if (now === stamp) continue;
-      await giveUp(file); // what is open may be no longer what is there
+      await giveUp(file); // the open file may no longer be the one under this name
       try {
         if (!(await withHandle(file, (handle) => isSame(file, handle, signal)))) return file;
       } finally {
@@ -210,17 +213,17 @@ async function readWhole(handle: FileHandle, file: string, maxBytes: number): Pr
   return bytes;
 }
 
-/** Files of a checkpoint that are open at a time: Llama-3.1-405B has 191, which are mostly read one after the other. */
+/** Most files of a checkpoint that are open at a time. Llama-3.1-405B has 191, mostly read one after the other. */
 const MOST_OPEN = 32;
 
-/** Times that a file is read while somebody touches it. */
+/** How often a file is read again because it was touched during the read. */
 const MOST_ATTEMPTS = 3;
 
-/** MODEL_CHANGED: what was found out before does not hold for what is there now. */
+/** MODEL_CHANGED: what was measured before no longer holds for the files there are now. */
 function changed(file: string, cause?: unknown): PrunecastError {
   return new PrunecastError(
     'MODEL_CHANGED',
-    `${file}: has changed since the checkpoint was opened: what was measured until then stands, ask again for what is there now`,
+    `${file}: has changed since the checkpoint was opened: results so far hold for the old file; send the request again to use the new one`,
     { metadata: { file }, cause },
   );
 }
@@ -230,12 +233,12 @@ async function settle(handle: FileHandle, file: string, signal: AbortSignal | un
   if (stamp !== undefined) return stamp;
   throw new PrunecastError(
     'MODEL_CHANGED',
-    `${file}: is being written while it is read: ask again when it is complete`,
+    `${file}: is being written while it is read: send the request again when it is complete`,
     { metadata: { file } },
   );
 }
 
-/** undefined where nothing is there, or nothing can be said of it. */
+/** undefined if the file does not exist or cannot be examined. */
 async function readStamp(path: string): Promise<FileStamp | undefined> {
   return stat(path, { bigint: true }).then(stampOf, () => undefined);
 }

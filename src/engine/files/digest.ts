@@ -3,7 +3,10 @@ import { type FileHandle, open } from 'node:fs/promises';
 import { canonicalJson } from '../../core/canonical-json.js';
 import { type FileStamp, settleStamp, stampOf } from './file-stamp.js';
 
-/** SHA-256 of a value's canonical JSON, as 64 lowercase hex digits: equal values have equal digests, whatever the order of their keys. */
+/**
+ * SHA-256 of a value's canonical JSON, as 64 lowercase hex digits. Equal values have equal digests, whatever the order
+ * of their keys.
+ */
 export function digestOf(value: unknown): string {
   return createHash('sha256').update(canonicalJson(value)).digest('hex');
 }
@@ -15,20 +18,20 @@ export function digestBytes(view: ArrayBufferView): string {
     .digest('hex');
 }
 
-/** Bytes hashed in one turn of the event loop: about a millisecond. */
+/** Bytes hashed in one turn of the event loop; they take about a millisecond. */
 const CHUNK_BYTES = 1024 * 1024;
 
-/** By stamp: a changed file has another one. */
+/** By stamp: a file that changes gets another stamp. */
 const known = new Map<FileStamp, string>();
 
-/** Most digests remembered. */
+/** Most digests that are remembered. */
 const MAX_KNOWN = 4096;
 
 /**
- * SHA-256 of an open file, computed once in a process for each stamp.
+ * SHA-256 of an open file, computed once per process and stamp.
  *
- * @param stamp of `settleStamp`
- * @returns undefined where the file has another stamp by now
+ * @param stamp as `settleStamp` returns it
+ * @returns undefined if the file has another stamp by now
  */
 export async function digestOpened(
   handle: FileHandle,
@@ -42,7 +45,7 @@ export async function digestOpened(
   return digest;
 }
 
-/** SHA-256 of a file, computed once in a process as long as nobody changes it. */
+/** SHA-256 of a file, computed once per process as long as the file does not change. */
 export async function digestFile(path: string, signal?: AbortSignal): Promise<string> {
   const handle = await open(path);
   try {

@@ -1,9 +1,9 @@
-/** Where text stops being JSON. */
+/** Where a text stops being JSON. */
 export interface JsonError {
   /** Counted from 1, in UTF-16 code units, as editors count. */
   readonly line: number;
   readonly column: number;
-  /** The character that may not stand there; undefined where the text ends too early. */
+  /** The character that is not allowed there; undefined if the text ends too early. */
   readonly found: string | undefined;
 }
 
@@ -12,10 +12,13 @@ type Expected = 'value' | 'value or end' | 'key' | 'key or end' | 'colon' | 'com
 
 const SPACE = /[ \t\n\r]*/y;
 const NUMBER = /-?(?:0|[1-9]\d*)(?:\.\d+)?(?:[eE][+-]?\d+)?/y;
-/** Python's `NaN` and `Infinity` among them: who reads those looks for other errors. */
+/** Also accepts Python's `NaN` and `Infinity`: a caller that reads those looks for other errors. */
 const LITERAL = /(?:true|false|null|NaN|-?Infinity)/y;
 
-/** The first place at which a text is not JSON; JSON.parse does not tell it in every version of Node. undefined where it is JSON. */
+/**
+ * The first place at which a text is not JSON; undefined if it is JSON. Not every version of Node tells the place in
+ * its own error.
+ */
 export function findJsonError(text: string): JsonError | undefined {
   const at = scan(text);
   if (at === undefined) return undefined;
@@ -23,7 +26,10 @@ export function findJsonError(text: string): JsonError | undefined {
   return { line: before.split('\n').length, column: at - before.lastIndexOf('\n'), found: text[at] };
 }
 
-/** The place of the error, undefined for none. Nesting is kept in a list: a hostile file must not exhaust the stack. */
+/**
+ * The place of the error; undefined if there is none. Nesting is kept in a list, because a hostile file must not
+ * exhaust the stack.
+ */
 function scan(text: string): number | undefined {
   const open: ('{' | '[')[] = [];
   let expected: Expected = 'value';
@@ -84,7 +90,7 @@ function endString(text: string, from: number, expected: Expected): Step {
   return { error: text.length };
 }
 
-/** Where a match that begins at a place ends; the place itself where there is none. */
+/** Where a match that begins at a place ends; the place itself if there is no match. */
 function match(pattern: RegExp, text: string, at: number): number {
   pattern.lastIndex = at;
   return pattern.test(text) ? pattern.lastIndex : at;

@@ -1,6 +1,9 @@
 import { PrunecastError } from '../../core/errors/prunecast-error.js';
 
-/** MODEL_MALFORMED: a file of the checkpoint, the tensor where there is one, and the problem with the bad value and its limit. */
+/**
+ * MODEL_MALFORMED: names the file of the checkpoint, the tensor if there is one, and the problem with the bad value and
+ * its limit.
+ */
 export function malformed(
   file: string,
   problem: string,
@@ -17,7 +20,7 @@ export function malformed(
   );
 }
 
-/** MODEL_UNSUPPORTED: names the feature that the engine does not have. */
+/** MODEL_UNSUPPORTED: names the feature that the engine lacks. */
 export function unsupported(
   file: string,
   feature: string,
@@ -34,9 +37,9 @@ export function unsupported(
   );
 }
 
-/** A value of an untrusted file as text for a message, cut at 80 characters. */
+/** A value of an untrusted file as text for a message, cut to 80 characters. */
 export function show(value: unknown): string {
-  // JSON has no NaN and no infinities, which Python writes into it all the same.
+  // JSON has no NaN and no infinities, but Python writes them.
   return clip(typeof value === 'number' ? String(value) : (JSON.stringify(value) ?? String(value)));
 }
 

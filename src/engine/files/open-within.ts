@@ -4,25 +4,26 @@ import { join, relative, sep } from 'node:path';
 import { PrunecastError } from '../../core/errors/prunecast-error.js';
 import { malformed } from './model-errors.js';
 
-/** A folder whose files are read, and where they may really lie. */
+/** A folder whose files are read, and where those files may really lie. */
 export interface CheckpointPlace {
   readonly directory: string;
   /**
-   * Folders that links of the files may not lead out of, as those of a hub cache do not (`snapshots/REV/config.json` to
-   * `blobs/`). undefined where links may lead anywhere: whoever names the folder may read all that this process may.
+   * Folders that links may not lead out of. The links of a hub cache stay inside (`snapshots/REV/config.json` to
+   * `blobs/`). undefined: links may lead anywhere, and a caller that names the folder may read whatever this process
+   * may read.
    */
   readonly roots?: readonly string[];
 }
 
 /**
- * Opens a file of a checkpoint for reading, whatever links lead to it. All that is read of a checkpoint, and all that is
- * copied from it, comes through here. What was opened is looked at again, so that nothing is swapped in between; what could
- * hang (a FIFO, a device) is never waited for.
+ * Opens a file of a checkpoint for reading, whatever links lead to it. Everything that is read or copied from a
+ * checkpoint comes through here. The opened file is checked again, so that nothing can be swapped in between. What
+ * could block (a FIFO, a device) is never waited for.
  *
  * @param file relative to the folder
- * @returns undefined where there is no such file
- * @throws PrunecastError PATH_OUTSIDE_ROOTS, MODEL_MALFORMED where it is no plain file or may not be read, OVERLOADED where no
- * more files can be opened
+ * @returns undefined if there is no such file
+ * @throws PrunecastError PATH_OUTSIDE_ROOTS, MODEL_MALFORMED if it is not a plain file or may not be read, OVERLOADED
+ * if no more files can be opened
  */
 export async function openWithin({ directory, roots }: CheckpointPlace, file: string): Promise<FileHandle | undefined> {
   const path = join(directory, file);
@@ -30,7 +31,7 @@ export async function openWithin({ directory, roots }: CheckpointPlace, file: st
   if (real === undefined) return undefined;
   if (roots !== undefined) await requireWithin(roots, real, file);
   if ((await ifThere(stat(real), file))?.isFile() === false) throw malformed(file, 'is not a plain file');
-  // Never through a link that has come since, and never waiting for the other end of a pipe.
+  // Never follows a link that was added since, and never waits for the other end of a pipe.
   const handle = await ifThere(open(real, constants.O_RDONLY | constants.O_NONBLOCK | constants.O_NOFOLLOW), file);
   if (handle === undefined) return undefined;
   try {
@@ -43,7 +44,7 @@ export async function openWithin({ directory, roots }: CheckpointPlace, file: st
   }
 }
 
-/** Where an open file lies; as good as its name tells outside Linux. */
+/** Where an open file lies; outside Linux, what its name says. */
 async function findOpened(handle: FileHandle, path: string): Promise<string> {
   return readlink(`/proc/self/fd/${handle.fd}`).catch(() => realpath(path));
 }
@@ -55,12 +56,12 @@ async function requireWithin(roots: readonly string[], real: string, file: strin
   }
   throw new PrunecastError(
     'PATH_OUTSIDE_ROOTS',
-    `${file}: is a link that leads outside the configured roots: put the file itself there, or make a root of the folder that it leads to`,
+    `${file}: is a link that leads outside the configured roots: put the file itself there, or make the folder that it leads to a root`,
     { metadata: { file } },
   );
 }
 
-/** undefined where nothing is there. Throws what a caller can understand. */
+/** undefined if there is no such file. Throws what a caller can understand. */
 async function ifThere<Found>(found: Promise<Found>, file: string): Promise<Found | undefined> {
   try {
     return await found;
@@ -77,7 +78,7 @@ async function ifThere<Found>(found: Promise<Found>, file: string): Promise<Foun
         throw malformed(file, 'is not a plain file', { cause: error });
       case 'EACCES':
       case 'EPERM':
-        throw malformed(file, 'may not be read by the server: give its user the right to', { cause: error });
+        throw malformed(file, 'may not be read by the server: give the server read permission', { cause: error });
       default:
         throw error;
     }

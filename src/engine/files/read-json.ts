@@ -6,7 +6,7 @@ import { recogniseContent } from './recognise-content.js';
 /**
  * A JSON object from a file of the checkpoint, its size checked before it is read.
  *
- * Returns undefined where there is no such file. Throws MODEL_MALFORMED.
+ * Returns undefined if there is no such file. Throws MODEL_MALFORMED.
  */
 export async function readJsonObject(
   files: Pick<CheckpointFiles, 'read'>,
@@ -18,8 +18,9 @@ export async function readJsonObject(
 }
 
 /**
- * Parses untrusted bytes as a JSON object in UTF-8, with a byte order mark or without, and with the `NaN` and `Infinity` that
- * Python writes. Throws MODEL_MALFORMED that says what the file is instead, or the line and column at which it is not JSON.
+ * Parses untrusted bytes as a JSON object in UTF-8, with or without a byte order mark, and with the `NaN` and
+ * `Infinity` that Python writes. Throws MODEL_MALFORMED that says what the file is instead, or the line and column at
+ * which it stops being JSON.
  */
 export function parseJsonObject(bytes: Uint8Array, file: string): Record<string, unknown> {
   const value = parseJson(decodeText(bytes, file), file);
@@ -44,31 +45,34 @@ function parseJson(text: string, file: string): unknown {
   } catch (cause) {
     const error = findJsonError(text);
     if (error === undefined) return parsePython(text);
-    const problem = error.found === undefined ? 'it ends too early' : `${show(error.found)} may not stand there`;
+    const problem = error.found === undefined ? 'it ends too early' : `${show(error.found)} is not allowed there`;
     throw malformed(file, `is not JSON: line ${error.line}, column ${error.column}: ${problem}`, { cause });
   }
 }
 
-/** Deepest nesting read. tokenizer.json has about 8, the per-layer form 4. Whatever walks a value calls itself for each. */
+/**
+ * Deepest nesting that is read. tokenizer.json has about 8 levels, the per-layer form has 4. Code that walks a value
+ * calls itself once per level.
+ */
 export const MAX_DEPTH = 64;
 
 function requireShallow(value: unknown, file: string): void {
   let level: object[] = value !== null && typeof value === 'object' ? [value] : [];
   for (let depth = 0; level.length > 0; depth += 1) {
-    if (depth > MAX_DEPTH) throw malformed(file, `is nested deeper than the ${MAX_DEPTH} levels that are read`);
+    if (depth > MAX_DEPTH) throw malformed(file, `is nested deeper than ${MAX_DEPTH} levels, the most that are read`);
     level = level
       .flatMap((parent) => Object.values(parent))
       .filter((child): child is object => child !== null && typeof child === 'object');
   }
 }
 
-/** Strings, so that what looks like a number in them is left alone, and the numbers that JSON lacks. */
+/** Matches strings, so that what looks like a number inside them is left alone, and the numbers that JSON lacks. */
 const STRING_OR_NUMBER = /"[^"\\]*(?:\\.[^"\\]*)*"|NaN|-?Infinity/g;
 
-/** Stands before a number that JSON lacks while it is parsed as a string. */
+/** Marks a number that JSON lacks while it is parsed as a string. */
 const MARK = '\0';
 
-/** Parses text that is JSON but for the numbers `NaN`, `Infinity` and `-Infinity`. */
+/** Parses text that is JSON except for the numbers `NaN`, `Infinity` and `-Infinity`. */
 function parsePython(text: string): unknown {
   const marked = text.replace(STRING_OR_NUMBER, (token) =>
     token.startsWith('"') ? token : JSON.stringify(MARK + token),

@@ -3,10 +3,10 @@ import { type FileHandle, mkdir, open, rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import { malformed } from './model-errors.js';
 
-/** Most bytes of one read: the kernel takes no more than 2 GiB at once, and a smaller one lets others have the disk. */
+/** Most bytes per read: the kernel reads at most 2 GiB at once, and smaller reads let others use the disk. */
 const MAX_READ_BYTES = 64 * 1024 * 1024;
 
-/** Fills `target` from a position of the file. Throws MODEL_MALFORMED where the file ends too early. */
+/** Fills `target` from a position of the file. Throws MODEL_MALFORMED if the file ends too early. */
 export async function readFully(handle: FileHandle, target: Uint8Array, position: number, file: string): Promise<void> {
   for (let done = 0; done < target.length; ) {
     const { bytesRead } = await handle.read(
@@ -24,10 +24,10 @@ export async function readFully(handle: FileHandle, target: Uint8Array, position
   }
 }
 
-/** Writes all bytes, at a position or else where the handle stands. */
+/** Writes all bytes, at `position` or, if omitted, where the handle stands. */
 export async function writeFully(handle: FileHandle, bytes: Uint8Array, position?: number): Promise<void> {
   for (let done = 0; done < bytes.length; ) {
-    // Node writes at most 2 GiB in one call.
+    // Node writes at most 2 GiB per call.
     const { bytesWritten } = await handle.write(
       bytes,
       done,
@@ -38,7 +38,7 @@ export async function writeFully(handle: FileHandle, bytes: Uint8Array, position
   }
 }
 
-/** A new file to read and write that has no name any more: it is gone with its handle, or with the process. */
+/** A new file to read and write. It has no name any more, so it disappears with its handle or with the process. */
 export async function openScratchFile(directory: string): Promise<FileHandle> {
   await mkdir(directory, { recursive: true, mode: 0o700 });
   const path = join(directory, `prunecast-${randomUUID()}.scratch`);

@@ -20,15 +20,15 @@ export interface BatchSize {
 export type RunnableHalf = Exclude<ReadyHalf | ReadyHalf<QuantisedMatrix>, { kind: 'nothing' }>;
 export type RunnableHead = HeadWeights<Float32Array | QuantisedMatrix>;
 
-/** What a model makes of some targets, one entry each. */
+/** The scores that a model gives to some targets, one entry each. */
 export interface TargetScores {
   /** Natural log. */
   readonly logLikelihoods: Float32Array;
-  /** 1 where no token was more likely, else 0. */
+  /** 1 if no token was more likely, otherwise 0. */
   readonly hits: Int32Array;
 }
 
-/** What a part of the vocabulary says of some rows, one entry each. */
+/** What a part of the vocabulary contributes to some rows, one entry each. */
 export interface PartScores {
   /** The target's logit. */
   readonly target: Float32Array;
@@ -38,12 +38,14 @@ export interface PartScores {
   readonly logSum: Float32Array;
 }
 
-/** Runs half-blocks and the head of one model, each by its compiled graph; results are written into the arrays given. */
+/**
+ * Runs half-blocks and the head of one model, each with its compiled graph; results are written into the arrays given.
+ */
 export interface BlockRunner {
   /**
    * @param input hidden states before the half-block, [count, length, hidden]
-   * @param output those after it; another array than `input`
-   * @param tap takes the inputs of o or down, [count, length, width]; undefined for none
+   * @param output those after it; not the same array as `input`
+   * @param tap receives the inputs of o or down, [count, length, width]; undefined: not wanted
    */
   runHalf(
     half: RunnableHalf,
@@ -54,7 +56,7 @@ export interface BlockRunner {
   ): Promise<void>;
   /** Scores `targets[i]` after row i of `rows`, [targets.length, hidden]. */
   scoreTargets(weights: RunnableHead, rows: Float32Array, targets: BigInt64Array, scores: TargetScores): Promise<void>;
-  /** As `scoreTargets` with a part of the head; targets are counted from its first token. */
+  /** As `scoreTargets`, with a part of the head; targets are counted from its first token. */
   scorePart(weights: RunnableHead, rows: Float32Array, targets: BigInt64Array, scores: PartScores): Promise<void>;
   /** `logits` is [rows, tokens of the head or its part]. */
   computeLogits(weights: RunnableHead, rows: Float32Array, logits: Float32Array): Promise<void>;
@@ -204,7 +206,7 @@ export function createBlockRunner(config: ModelConfig, sessions: SessionPool): B
   };
 }
 
-/** A sliding window that a sequence of so many tokens reaches beyond; undefined where all of it is within, and the plain graph does. */
+/** The sliding window if a sequence of this many tokens exceeds it; undefined if the plain graph is enough. */
 export function reachedWindow(slidingWindow: number | undefined, length: number): number | undefined {
   return slidingWindow !== undefined && length > slidingWindow ? slidingWindow : undefined;
 }

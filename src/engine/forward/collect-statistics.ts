@@ -18,19 +18,19 @@ export interface CalibrationContext {
   readonly runner: BlockRunner;
   readonly sessions: SessionPool;
   readonly embedding: EmbeddingTable;
-  /** The model's own weights, units in its own order. */
+  /** The model's own weights, units in their own order. */
   readonly weights: RecipeWeights;
   /** Most bytes of hidden states at once. */
   readonly stateBytes: number;
-  /** Takes a share of a half-block's Gram matrix, [width, width]; undefined where nobody needs them. */
+  /** Receives a share of a half-block's Gram matrix, [width, width]; undefined: not needed. */
   readonly addGram?: (place: HalfPlace, share: Float64Array, factor: number) => Promise<void>;
   readonly multiplyTransposed: TransposedProduct;
 }
 
 /**
- * One pass of the dense model over the calibration sequences, layer by layer with all sequences: the moments of what
- * goes into o and down, and their Gram matrices where they are asked for. Sequences whose hidden states do not fit in memory
- * together go in groups, one after the other. Throws CALIBRATION_UNUSABLE where a moment is not finite.
+ * One pass of the dense model over the calibration sequences, layer by layer with all sequences: the moments of the
+ * inputs of o and down, and their Gram matrices if they are asked for. Sequences whose hidden states do not fit in
+ * memory together are passed in groups, one after the other. Throws CALIBRATION_UNUSABLE if a moment is not finite.
  */
 export async function collectStatistics(
   context: CalibrationContext,
@@ -73,7 +73,7 @@ export async function collectStatistics(
 interface LayerSums {
   readonly attention: Sums;
   readonly ffn: Sums;
-  /** A sum over the tokens of each batch. */
+  /** One sum per batch, over its tokens. */
   readonly blockInfluence: number[];
 }
 
@@ -143,14 +143,17 @@ async function passGroup(
   }
 }
 
-/** A product of two inputs is never larger than the larger of their squares: where those are finite, all are. */
+/**
+ * A product of two inputs is never larger than the larger of their squares: if the squares are finite, all products
+ * are.
+ */
 function requireFinite(squares: Float64Array, { layer, half }: HalfPlace): void {
   const input = squares.findIndex((value) => !Number.isFinite(value));
   if (input < 0) return;
   const map = half === 'attention' ? 'o' : 'down';
   throw new PrunecastError(
     'CALIBRATION_UNUSABLE',
-    `layers.${layer}: input ${input} of ${map} is beyond float32 on the calibration text, or its square is. Evaluate the unpruned model: if it has no perplexity either, the checkpoint is at fault; else take a criterion and a compensation that need no text (magnitude, none)`,
+    `layers.${layer}: input ${input} of ${map}, or its square, is too large for float32 on the calibration text. Evaluate the unpruned model: if it has no perplexity either, the checkpoint is broken; otherwise use a criterion and a compensation that need no text (magnitude, none)`,
     {
       metadata: { layer: String(layer), half, input: String(input) },
     },
@@ -161,7 +164,7 @@ function diagonalOf(products: Float64Array, width: number): Float64Array {
   return Float64Array.from({ length: width }, (_, at) => products[at * (width + 1)] as number);
 }
 
-/** A half-block that the checkpoint lacks has no inputs to look at, and only adds what it left. */
+/** A half-block that the checkpoint has dropped has no inputs; it only adds the constant that it left. */
 async function addBias(
   runner: BlockRunner,
   half: Extract<ReadyHalf, { kind: 'bias' }>,

@@ -5,7 +5,7 @@ import type { HalfBlocks } from '../weights/half-blocks.js';
 import { countHeadRows } from './score-windows.js';
 import { createWalk } from './walk-prefixes.js';
 
-/** All logits of one short sequence, [tokens, vocabulary]: for tests and for looking at single predictions. */
+/** All logits of one short sequence, [tokens, vocabulary], for tests and for looking at single predictions. */
 export async function computeLogits(
   context: ForwardContext,
   weights: HalfBlocks,

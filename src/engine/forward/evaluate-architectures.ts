@@ -16,13 +16,16 @@ export interface ForwardContext extends WalkContext {
   readonly head: () => Promise<HeadReader>;
   /** Most bytes of hidden states at once. */
   readonly stateBytes: number;
-  /** `resident`: all sorted layers stay in memory; `streamed`: a layer serves all architectures before the next one is read. */
+  /**
+   * `resident`: all sorted layers stay in memory; `streamed`: a layer serves all architectures before the next one is
+   * read.
+   */
   readonly layers: Residence;
 }
 
 /**
- * The losses of architectures on windows, what they have in common computed once; results are bit for bit those of one
- * architecture alone, as both run the same graphs on the same batches.
+ * The losses of architectures on windows. What architectures have in common is computed once. Results are bit for bit
+ * those of one architecture alone, because the same graphs run on the same batches.
  */
 export async function* evaluateArchitectures(
   context: ForwardContext,
@@ -83,7 +86,10 @@ function countTokens(batches: readonly WindowBatch[]): number {
   return batches.reduce((sum, { windows, length }) => sum + windows.length * length, 0);
 }
 
-/** Progress in tokens, a tree's share of them spread over its steps: shared steps count for all that share them. */
+/**
+ * Reports progress in tokens. A tree's share of them is spread over its steps: a shared step counts for all that share
+ * it.
+ */
 function createReporter({ report }: WorkContext, total: number): { share(tokens: number, steps: number): () => void } {
   let done = 0;
   return {

@@ -2,10 +2,10 @@ import { PrunecastError } from '../../core/errors/prunecast-error.js';
 import type { EmbeddingTable } from '../weights/token-tables.js';
 import type { WindowBatch } from './window-batches.js';
 
-/** Hidden states of some batches of windows, a [count, length, hidden] array each. */
+/** Hidden states of some batches of windows, one [count, length, hidden] array per batch. */
 export type HiddenStates = readonly Float32Array[];
 
-/** Arrays that are used again: a batch's states are written into another array than they are read from. */
+/** Arrays that are used again: a batch's states are read from one array and written into another. */
 export interface StatePool {
   take(length: number): Float32Array;
   give(states: Float32Array): void;
@@ -26,7 +26,7 @@ export function createStatePool(): StatePool {
 /**
  * The embedded tokens of one batch.
  *
- * @throws PrunecastError INVALID_REQUEST where a token id lies outside the vocabulary
+ * @throws PrunecastError INVALID_REQUEST if a token id is outside the vocabulary
  */
 async function embedBatch(
   table: EmbeddingTable,

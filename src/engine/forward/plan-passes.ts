@@ -1,4 +1,4 @@
-/** A run through the model: some of the architectures, on groups of batches one after the other. */
+/** A run through the model: some of the architectures, on one group of batches after the other. */
 export interface Pass<Batch> {
   /** The architectures `first` to `first + count - 1`. */
   readonly first: number;
@@ -9,15 +9,15 @@ export interface Pass<Batch> {
 export interface PassLimits<Item, Batch> {
   /** Bytes of one batch's hidden states. */
   readonly bytesOf: (batch: Batch) => number;
-  /** Hidden states that these architectures need at once, in copies of all batches of a group. */
+  /** Hidden states that these architectures need at once, counted in copies of all batches of a group. */
   readonly heldStates: (architectures: readonly Item[]) => number;
   readonly limitBytes: number;
 }
 
 /**
- * Splits work until its hidden states fit. Batches are grouped first, since architectures that run together share their
- * prefixes; only where a single batch does not fit for all of them, fewer architectures run together. The least piece,
- * one architecture on one batch, is planned whether it fits or not: who calls has checked that before.
+ * Splits work until its hidden states fit. Batches are grouped first, because architectures that run together share
+ * their prefixes; fewer architectures run together only if a single batch does not fit for all of them. The smallest
+ * piece, one architecture on one batch, is planned whether it fits or not: the caller has checked that before.
  */
 export function planPasses<Item, Batch>(
   architectures: readonly Item[],
@@ -28,7 +28,7 @@ export function planPasses<Item, Batch>(
   const passes: Pass<Batch>[] = [];
   for (let first = 0; first < architectures.length; ) {
     let count = architectures.length - first;
-    // One state more than is held: the one that is written.
+    // One more than is held: the state that is written.
     const copiesOf = (size: number): number => limits.heldStates(architectures.slice(first, first + size)) + 1;
     while (count > 1 && copiesOf(count) * largest > limits.limitBytes) count = Math.ceil(count / 2);
     passes.push({ first, count, groups: groupBatches(batches, limits.bytesOf, limits.limitBytes / copiesOf(count)) });

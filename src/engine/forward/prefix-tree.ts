@@ -3,20 +3,20 @@ import { type HalfStep, isDropped, listSteps } from '../weights/half-blocks.js';
 
 /** Hidden states that one or more architectures have in common. */
 export interface PrefixNode {
-  /** What leads here from the parent; undefined at the root, the embedded tokens. */
+  /** The step from the parent; undefined at the root, the embedded tokens. */
   readonly step: HalfStep | undefined;
   readonly children: readonly PrefixNode[];
-  /** The architectures that end here, by their index. */
+  /** Indices of the architectures that end here. */
   readonly ends: readonly number[];
-  /** Hidden states of all windows that a walk must hold at once besides the one in work. */
+  /** Hidden states of all windows that a walk must hold at once, without the one being computed. */
   readonly heldStates: number;
   /** Steps in the tree below. */
   readonly steps: number;
 }
 
 /**
- * The tree of all architectures' half-blocks: what agrees up to a half-block is computed once. A dropped half-block is
- * no step at all, unless `keepDropped` asks for it (a compensation may leave a bias in its place).
+ * The tree of all architectures' half-blocks: a common prefix is computed once. A dropped half-block is no step, unless
+ * `keepDropped` is true (a compensation may leave a bias in its place).
  */
 export function buildPrefixTree(architectures: readonly Architecture[], keepDropped = false): PrefixNode {
   const root = createNode(undefined);
@@ -44,7 +44,7 @@ function createNode(step: HalfStep | undefined): GrowingNode {
   return { step, children: new Map(), ends: [] };
 }
 
-/** Children that hold least come first: the last one may take the node's own states over. */
+/** Children that hold least come first: the last child may take over the node's own states. */
 function finishNode({ step, children, ends }: GrowingNode): PrefixNode {
   const finished = Array.from(children.values(), finishNode).sort((a, b) => a.heldStates - b.heldStates);
   const held = finished.map((child, index) => child.heldStates + (index < finished.length - 1 ? 1 : 0));

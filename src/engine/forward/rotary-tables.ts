@@ -7,7 +7,10 @@ export interface RotaryTables {
   readonly positions: number;
 }
 
-/** The tables for a sequence of so many tokens; built again only where more are asked for than ever before, or their frequencies depend on the length. */
+/**
+ * The tables for a sequence of this many tokens. They are rebuilt only for a longer sequence than any before, or if
+ * their frequencies depend on the length.
+ */
 export function keepRotaryTables(rope: RopeConfig, headDim: number): (length: number) => RotaryTables {
   let tables: RotaryTables | undefined;
   let stretched: RotaryTables | undefined;
@@ -21,14 +24,14 @@ export function keepRotaryTables(rope: RopeConfig, headDim: number): (length: nu
   };
 }
 
-/** The angle of position p and pair i is p times the frequency of i. */
+/** The angle of position p and pair i is p times the frequency of pair i. */
 function buildRotaryTables(rope: RopeConfig, headDim: number, positions: number): RotaryTables {
   const { perPosition, scale } = computeRopeFrequencies(rope, headDim, positions);
   const cos = new Float32Array(positions * perPosition.length);
   const sin = new Float32Array(positions * perPosition.length);
   for (let position = 0; position < positions; position++) {
     perPosition.forEach((frequency, pair) => {
-      // transformers multiplies in float32, which shows in the angle at far positions; so do we.
+      // transformers multiplies in float32, which shows in the angle at distant positions; so do we.
       const angle = Math.fround(position * frequency);
       cos[position * perPosition.length + pair] = Math.cos(angle) * scale;
       sin[position * perPosition.length + pair] = Math.sin(angle) * scale;
@@ -37,9 +40,9 @@ function buildRotaryTables(rope: RopeConfig, headDim: number, positions: number)
   return { cos, sin, positions };
 }
 
-/** What rotary tables are made of. */
+/** What rotary tables are built from. */
 export interface RopeFrequencies {
-  /** Radians a position, one a pair of a head's values, rounded to float32 where transformers rounds. */
+  /** Radians per position, one entry per pair of a head's values, rounded to float32 where transformers rounds. */
   readonly perPosition: readonly number[];
   /** Cosines and sines are multiplied by it. */
   readonly scale: number;
@@ -86,7 +89,10 @@ function stretchTheta(
   return theta * ((factor * length) / originalMaxPositions - (factor - 1)) ** (headDim / (headDim - 2));
 }
 
-/** From the pairs that turn `betaFast` times within the original context to those that turn `betaSlow` times a ramp leads from kept to divided. */
+/**
+ * A ramp leads from kept to divided frequencies: from the pairs that turn `betaFast` times within the original context
+ * to those that turn `betaSlow` times.
+ */
 function blendYarn(
   frequencies: readonly number[],
   theta: number,

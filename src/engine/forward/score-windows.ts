@@ -4,11 +4,11 @@ import type { HeadReader } from '../weights/head-reader.js';
 import type { HiddenStates } from './hidden-states.js';
 import type { WindowBatch } from './window-batches.js';
 
-/** One entry a window. */
+/** One entry per window. */
 export interface WindowScores {
   /** Summed negative log-likelihoods, natural log. */
   readonly losses: Float64Array;
-  /** Scored tokens that were the most likely. */
+  /** Number of scored tokens that were the most likely ones. */
   readonly hits: Int32Array;
 }
 
@@ -27,7 +27,8 @@ export interface EndedBatches {
  * Adds each window's loss, in float64, and its hits to `scores`.
  *
  * Only the rows that predict a scored token go through the head, some hundred at a time: all logits of a window of 512
- * tokens of SmolLM2 would take 100 MB. A head of several parts is read once, part by part, whatever the number of batches.
+ * tokens of SmolLM2 would take 100 MB. A head of several parts is read once, part by part, whatever the number of
+ * batches.
  */
 export async function scoreWindows(
   runner: BlockRunner,
@@ -59,7 +60,9 @@ export async function scoreWindows(
   }
 }
 
-/** Rows that go through the head together: logits of about 64 MB, where the product was fastest, and 2,048 rows at most. */
+/**
+ * Rows that go through the head together: logits of about 64 MB, where the product was fastest, and at most 2,048 rows.
+ */
 export function countHeadRows(vocabulary: number): number {
   return Math.max(16, Math.min(2048, Math.floor(MAX_LOGITS / vocabulary / 16) * 16));
 }
@@ -124,7 +127,7 @@ function addLogs(a: number, b: number): number {
   return high + Math.log1p(Math.exp(low - high));
 }
 
-/** The scored rows of all batches, as many at a time as go through a part of so many tokens. */
+/** The scored rows of all batches, in runs that fit through a head part of this many tokens. */
 async function* listRuns(
   { batches, windows, states }: EndedBatches,
   { norm: { length: hidden } }: HeadReader,

@@ -15,15 +15,15 @@ export interface WalkContext {
 /** A node at which architectures end, with the hidden states of all batches after their last block. */
 export interface EndedNode {
   readonly node: PrefixNode;
-  /** Valid until the next one is asked for. */
+  /** Valid until the next node is asked for. */
   readonly states: HiddenStates;
 }
 
-/** Two orders in which to run all half-blocks of a tree, each once. */
+/** Two orders of running all half-blocks of a tree, each once. */
 export interface Walk {
-  /** Ends come one after the other; besides the states in work only those at open branches are held. */
+  /** Ends come one after the other. Only the states at open branches are held, besides those being computed. */
   depthFirst(root: PrefixNode): AsyncGenerator<EndedNode>;
-  /** A layer's weights serve the whole tree before the next layer's are read; all ends come last. */
+  /** A layer's weights serve the whole tree before the next layer's weights are read; all ends come last. */
   layerMajor(root: PrefixNode): AsyncGenerator<EndedNode>;
 }
 
@@ -41,7 +41,9 @@ export function createWalk(
   const embed = (): Promise<HiddenStates> => embedBatches(embedding, batches, windows, pool);
   const release = (states: HiddenStates): void => states.forEach((batch) => pool.give(batch));
 
-  /** The states after one more half-block; `release` gives the array of each batch back as soon as it is read. */
+  /**
+   * The states after one more half-block; `release` returns the array of each batch to the pool as soon as it is read.
+   */
   const advance = async (
     step: HalfStep | undefined,
     from: HiddenStates,

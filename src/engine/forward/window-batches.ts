@@ -1,4 +1,4 @@
-/** Windows of one length that run together. */
+/** Windows of the same length that run together. */
 export interface WindowBatch {
   /** Tokens of each window. */
   readonly length: number;
@@ -6,12 +6,15 @@ export interface WindowBatch {
   readonly windows: readonly number[];
 }
 
-/** Tokens that run together: as fast as more, measured on blocks of 64 to 576 hidden, and small enough for the caches. */
+/**
+ * Tokens that run together: more are not faster (measured on blocks of 64 to 576 hidden), and this many fit in the
+ * caches.
+ */
 export const TOKENS_PER_RUN = 2048;
 
 /**
- * Batches windows of the same length, in their order. It depends on the windows alone, so that a window meets the same
- * batch, and so the same arithmetic, whatever is evaluated beside it.
+ * Batches windows of the same length, in their order. Batches depend on the windows alone, so that a window always gets
+ * the same batch, and so the same arithmetic, whatever else is evaluated.
  */
 export function batchWindows(
   windows: readonly { readonly tokens: Int32Array }[],

@@ -11,20 +11,22 @@ import type { GraphValue, SessionPool } from '../graph/session-pool.js';
 import type { AttentionMatrix, FfnMatrix, MatrixGradients } from './layer-gradients.js';
 import type { HeadWeights } from '../weights/head-reader.js';
 
-/** One half-block's way back on one batch of sequences. */
+/** The backward pass of one half-block on one batch of sequences. */
 export interface BackwardStep {
   readonly size: BatchSize;
   /** Hidden states before the half-block, [count, length, hidden]. */
   readonly input: Float32Array;
-  /** dLoss of each sequence over d hidden states after it. */
+  /** Derivative of each sequence's loss with respect to the hidden states after the half-block. */
   readonly upstream: Float32Array;
-  /** Takes dLoss over d `input`; another array than `upstream`. */
+  /** Receives the derivative with respect to `input`; not the same array as `upstream`. */
   readonly downstream: Float32Array;
-  /** 1 / sequences, of all batches. */
+  /** 1 / number of sequences in all batches. */
   readonly share: number;
 }
 
-/** Runs the vector-Jacobian products of half-blocks and the head; gradients are added to `into`, times the step's share. */
+/**
+ * Runs the vector-Jacobian products of half-blocks and the head; gradients times the step's share are added to `into`.
+ */
 export interface BackwardRunner {
   attention(
     half: Extract<ReadyHalf, { kind: 'attention' }>,
@@ -32,11 +34,14 @@ export interface BackwardRunner {
     into: MatrixGradients<AttentionMatrix>,
   ): Promise<void>;
   ffn(weights: FfnWeights, step: BackwardStep, into: MatrixGradients<FfnMatrix>): Promise<void>;
-  /** dLoss over d `rows`, [targets.length, hidden], where row i predicts `targets[i]` and counts `shares[i]`. */
+  /**
+   * Derivative of the loss with respect to `rows`, [targets.length, hidden], where row i predicts `targets[i]` and
+   * counts `shares[i]`.
+   */
   head(weights: HeadWeights, rows: Float32Array, targets: BigInt64Array, shares: Float32Array): Promise<Float32Array>;
 }
 
-/** @param pool lends the arrays that one batch's gradients are written into */
+/** @param pool lends the arrays for one batch's gradients */
 export function createBackwardRunner(config: ModelConfig, sessions: SessionPool, pool: StatePool): BackwardRunner {
   const { hidden, headDim, biases, queryKeyNorms, vocabulary } = config.shape;
   const { rmsNormEpsilon } = config;

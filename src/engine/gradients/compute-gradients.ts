@@ -25,13 +25,16 @@ export interface GradientContext {
   readonly runner: BlockRunner;
   readonly embedding: EmbeddingTable;
   readonly head: () => Promise<HeadWeights>;
-  /** The model's own weights, units in its own order. */
+  /** The model's own weights, units in their own order. */
   readonly weights: RecipeWeights;
   /** Most bytes of hidden states at once. */
   readonly stateBytes: number;
 }
 
-/** One layer on the way back, with its weights in the model's own order; its arrays are free once the next one is asked for. */
+/**
+ * One layer of the backward pass, with its weights in the model's own order; its arrays are reused once the next layer
+ * is asked for.
+ */
 export interface LayerOnTheWayBack {
   readonly layer: number;
   readonly halves: { readonly attention: ReadyHalf; readonly ffn: ReadyHalf };
@@ -39,12 +42,13 @@ export interface LayerOnTheWayBack {
 }
 
 /**
- * The gradients of the mean next-token loss over the sequences, from the last layer to the first, one layer's weights and
- * gradients at a time. Only inputs of blocks are kept; what happens inside is computed again.
+ * The gradients of the mean next-token loss over the sequences, from the last layer to the first, one layer's weights
+ * and gradients at a time. Only the inputs of blocks are kept; what happens inside a block is computed again.
  *
- * The loss of a sequence is the mean over its own predictions, and all sequences that have any count alike.
+ * The loss of a sequence is the mean over its own predictions; all sequences with a prediction count equally.
  *
- * @throws PrunecastError INVALID_REQUEST where no sequence has a prediction, MEMORY_EXCEEDED where the hidden states do not fit
+ * @throws PrunecastError INVALID_REQUEST if no sequence has a prediction, MEMORY_EXCEEDED if the hidden states do not
+ * fit
  */
 export async function* computeGradients(
   context: GradientContext,
@@ -58,7 +62,7 @@ export async function* computeGradients(
   if (windows.length === 0)
     throw PrunecastError.ofField(
       'calibration',
-      'gradients need a sequence of at least 2 tokens: the loss is that of predicting the next one',
+      'gradients need a sequence of at least 2 tokens, because the loss is that of predicting the next token',
     );
   const batches = batchWindows(windows, countTokensPerRun(shape, windows));
   const pool = createStatePool();
@@ -104,7 +108,7 @@ interface Walk extends GradientContext {
   readonly share: number;
 }
 
-/** Each sequence's gradients of a matrix are there at once while a batch runs. */
+/** While a batch runs, each of its sequences has its own gradient of a matrix in memory. */
 const MAX_GRADIENT_BYTES = 64 * 1024 * 1024;
 
 function countTokensPerRun(
@@ -128,7 +132,7 @@ function fitSegments({ config: { shape }, batches, stateBytes }: Walk): LayerSeg
   const least = bytes * (2 * Math.ceil(Math.sqrt(shape.layers.length)) + 3);
   throw new PrunecastError(
     'MEMORY_EXCEEDED',
-    `gradients over these calibration sequences need about ${least} bytes for hidden states, ${stateBytes} are theirs: take fewer or shorter sequences, or raise the memory budget`,
+    `gradients over these calibration sequences need about ${least} bytes for hidden states, but only ${stateBytes} are available: use fewer or shorter sequences, or raise the memory budget`,
     {
       metadata: { needed_bytes: String(least), budget_bytes: String(stateBytes) },
     },
@@ -143,7 +147,7 @@ function copyStates({ pool }: Walk, states: readonly Float32Array[]): Float32Arr
   });
 }
 
-/** Runs layers forward; takes `states` over and gives other arrays back. */
+/** Runs layers forward; takes over `states` and returns other arrays. */
 async function advance(walk: Walk, { from, to }: LayerSegment, states: Float32Array[]): Promise<Float32Array[]> {
   const { batches, signal } = walk;
   for (let layer = from; layer < to; layer++) {
@@ -178,7 +182,9 @@ async function prepareLayer({ config: { shape }, weights }: Walk, layer: number)
   };
 }
 
-/** dLoss of each sequence over d hidden states after the last layer; the arrays of `states` become it. */
+/**
+ * Turns `states` into the derivative of each sequence's loss with respect to the hidden states after the last layer.
+ */
 async function startAtHead(
   { config: { shape }, batches, windows, head, backward, signal }: Walk,
   states: Float32Array[],
@@ -206,7 +212,7 @@ async function startAtHead(
   return states;
 }
 
-/** `upstream` becomes the gradient of the layer's input. */
+/** Turns `upstream` into the gradient of the layer's input. */
 async function passLayerBack(
   walk: Walk,
   layer: number,

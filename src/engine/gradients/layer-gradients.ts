@@ -1,21 +1,23 @@
 export type AttentionMatrix = 'query' | 'key' | 'value' | 'output';
 export type FfnMatrix = 'gate' | 'up' | 'down';
 
-/** Gradients of the matrices of a half-block, each laid out as its weights are in memory (o and down transposed). */
+/** Gradients of the matrices of a half-block, each in the layout of its weights in memory (o and down transposed). */
 export interface MatrixGradients<Name extends string> {
-  /** dLoss/dW of the mean loss: each calibration sequence counts alike, with the mean over its own predictions. */
+  /**
+   * dLoss/dW of the mean loss: all calibration sequences count equally, each with the mean over its own predictions.
+   */
   readonly gradients: Readonly<Record<Name, Float32Array>>;
-  /** Mean over the sequences of the square of each one's own gradient. */
+  /** Mean over the sequences of the square of each sequence's own gradient. */
   readonly meanSquares: Readonly<Record<Name, Float32Array>>;
 }
 
-/** undefined for a half-block that the model does not have. */
+/** undefined: the model does not have the half-block. */
 export interface LayerGradients {
   readonly attention: MatrixGradients<AttentionMatrix> | undefined;
   readonly ffn: MatrixGradients<FfnMatrix> | undefined;
 }
 
-/** Zeros, of these numbers of weights. */
+/** Zeros, as many as each matrix has weights. */
 export function createMatrixGradients<Name extends string>(
   sizes: Readonly<Record<Name, number>>,
 ): MatrixGradients<Name> {

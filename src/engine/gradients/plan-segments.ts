@@ -5,12 +5,12 @@ export interface LayerSegment {
 }
 
 /**
- * Where the hidden states are kept on the way forward: the states at the start of each segment, and inside the segment that
- * goes backward those of all its layers ("Training Deep Nets with Sublinear Memory Cost", arXiv 1604.06174). As few
- * segments as fit, since all but the last are run forward twice.
+ * Where hidden states are kept on the forward pass: those at the start of each segment, and during a segment's backward
+ * pass those of all its layers ("Training Deep Nets with Sublinear Memory Cost", arXiv 1604.06174). Takes as few
+ * segments as fit, because all but the last are run forward twice.
  *
- * @param copies hidden states of all sequences that fit at once
- * @returns undefined where no split fits
+ * @param copies how many hidden states of all sequences fit at once
+ * @returns undefined if no split fits
  */
 export function planSegments(layers: number, copies: number): LayerSegment[] | undefined {
   for (let count = 1; count <= layers; count++) {
@@ -24,12 +24,12 @@ export function planSegments(layers: number, copies: number): LayerSegment[] | u
   return undefined;
 }
 
-/** The fewest hidden states of all sequences with which a split fits. */
+/** The smallest number of hidden states of all sequences for which a split fits. */
 export function countLeastCopies(layers: number): number {
   return Math.min(...Array.from({ length: layers }, (_, index) => countCopies(layers, index + 1)));
 }
 
-/** Starts of the other segments, inputs of this one, its end, the gradient, and one that is written. */
+/** Starts of the other segments, inputs of this one, its end, the gradient, and one that is being written. */
 function countCopies(layers: number, segments: number): number {
   return segments + Math.ceil(layers / segments) + 2;
 }

@@ -2,7 +2,7 @@ import type { Precision } from '../../core/measurement.js';
 import { createGraphBuilder, type GraphBuilder } from './graph-builder.js';
 import { createLinearMaps } from './linear-maps.js';
 
-/** What one compiled attention half-block is good for; the sizes of a run are symbolic, the head counts are not. */
+/** What one compiled attention half-block supports; the sizes of a run are symbolic, the head counts are fixed. */
 export interface AttentionVariant {
   readonly precision: Precision;
   readonly queryHeads: number;
@@ -10,25 +10,26 @@ export interface AttentionVariant {
   readonly headDim: number;
   readonly rmsNormEpsilon: number;
   readonly queryKeyValueBias: boolean;
-  /** Also true where a compensation adds one. */
+  /** Also true if a compensation adds one. */
   readonly outputBias: boolean;
   readonly queryKeyNorms: boolean;
-  /** Each token sees so many tokens, itself and the last before it; undefined where it sees all before it. */
+  /** How many tokens each token sees, counting itself and the last ones before it; undefined: all before it. */
   readonly slidingWindow?: number | undefined;
-  /** `residual`: the block's hidden states after attention; `residual-and-context`: also what goes into o. */
+  /** `residual`: the block's hidden states after attention; `residual-and-context`: also the input of o. */
   readonly outputs: 'residual' | 'residual-and-context';
 }
 
 /**
  * The attention half of a decoder block: RMSNorm, q/k/v, optional norms of each query and key head, rotary embedding
- * (half layout, as transformers), causal grouped-query attention, within a sliding window where there is one, o, residual.
+ * (half layout, as in transformers), causal grouped-query attention (within a sliding window if there is one), o,
+ * residual.
  *
  * Inputs: `hidden` [batch, length, hidden]; `norm` [hidden]; `query`, `key`, `value` [heads * head_dim, hidden] as
  * checkpoints store them; `output` transposed, [heads * head_dim, hidden], so that both kinds shrink to a prefix of
- * rows; `cos`, `sin` [positions, head_dim / 2]; `last_position` int32 [batch] and `length` int32 [1] (both say how
- * long the sequences are); with biases `query_bias`, `key_bias`, `value_bias`, `output_bias`; with norms `query_norm`, `key_norm`
- * [head_dim]. Outputs: `residual` [batch, length, hidden] and, if asked for, `context` [batch, length, heads * head_dim].
- * In 8 bits the matrices are those of `createLinearMaps`.
+ * rows; `cos`, `sin` [positions, head_dim / 2]; `last_position` int32 [batch] and `length` int32 [1] (both give the
+ * length of the sequences); with biases `query_bias`, `key_bias`, `value_bias`, `output_bias`; with norms `query_norm`,
+ * `key_norm` [head_dim]. Outputs: `residual` [batch, length, hidden] and, if asked for, `context` [batch, length, heads
+ * * head_dim]. In 8 bits the matrices are those of `createLinearMaps`.
  */
 export function buildAttentionGraph(variant: AttentionVariant): Uint8Array {
   const { queryHeads, kvHeads, headDim } = variant;
@@ -67,7 +68,10 @@ export function buildAttentionGraph(variant: AttentionVariant): Uint8Array {
   return graph.encode();
 }
 
-/** RMSNorm ("Root Mean Square Layer Normalization", arXiv 1910.07467) over the last axis: x / sqrt(mean x^2 + epsilon) * scale. */
+/**
+ * RMSNorm ("Root Mean Square Layer Normalization", arXiv 1910.07467) over the last axis: x / sqrt(mean x^2 + epsilon) *
+ * scale.
+ */
 export function addRmsNorm(graph: GraphBuilder, values: string, scale: string, epsilon: number): string {
   return graph.node('SimplifiedLayerNormalization', [values, scale], { attributes: { axis: -1n, epsilon } });
 }
@@ -78,7 +82,7 @@ interface Heads {
   readonly value: string;
 }
 
-/** The same over each head of [batch, length, heads * head_dim] apart. */
+/** The same, over each head of [batch, length, heads * head_dim] separately. */
 export function addHeadNorm(
   graph: GraphBuilder,
   values: string,
@@ -91,7 +95,7 @@ export function addHeadNorm(
   return graph.node('Reshape', [normed, graph.integers([0, 0, heads * variant.headDim])]);
 }
 
-/** Stays fast at long windows, where the standard `Attention` does not; takes head sizes that are multiples of 8. */
+/** Stays fast at long windows, unlike the standard `Attention`; needs head sizes that are multiples of 8. */
 function addGroupQueryAttention(
   graph: GraphBuilder,
   { query, key, value }: Heads,
@@ -109,7 +113,7 @@ function addGroupQueryAttention(
   });
 }
 
-/** The same in standard operators, for any head size: softmax(q k^T / sqrt(head_dim) + causal mask) v. */
+/** The same with standard operators, for any head size: softmax(q k^T / sqrt(head_dim) + causal mask) v. */
 function addPlainAttention(graph: GraphBuilder, { query, key, value }: Heads, variant: AttentionVariant): string {
   const { queryHeads, kvHeads, headDim } = variant;
   const perGroup = queryHeads / kvHeads;
@@ -126,7 +130,10 @@ function addPlainAttention(graph: GraphBuilder, { query, key, value }: Heads, va
   return graph.node('Reshape', [together, graph.integers([0, 0, queryHeads * headDim])]);
 }
 
-/** softmax(scores + mask) over the last axis of [..., length, length]: a token sees itself and those before it, of a sliding window the last ones. */
+/**
+ * softmax(scores + mask) over the last axis of [..., length, length]: a token sees itself and those before it; with a
+ * sliding window, only the last of them.
+ */
 export function addMaskedSoftmax(graph: GraphBuilder, scores: string, slidingWindow: number | undefined): string {
   const size = graph.node('Shape', [scores], { attributes: { start: -2n } });
   const forbidden = graph.node('Expand', [graph.floats([-Infinity]), size]);

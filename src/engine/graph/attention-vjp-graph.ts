@@ -9,13 +9,13 @@ export type AttentionVjpVariant = Pick<
 
 /**
  * The vector-Jacobian product of the graph of `buildAttentionGraph`: from dLoss/dresidual to dLoss/dhidden and the
- * gradients of q, k, v and o. The forward values are computed again from `hidden`; all weights of softmax are held,
- * [batch, heads, length, length].
+ * gradients of q, k, v and o. The forward values are computed again from `hidden`; all softmax weights, [batch, heads,
+ * length, length], are in memory at once.
  *
- * Inputs: `upstream` [batch, length, hidden], and those of `buildAttentionGraph` but `output_bias`, `last_position` and
- * `length`. Outputs: `downstream` [batch, length, hidden]; for each of `query`, `key`, `value`, `output` (transposed, as it
- * is read) `<name>_sum` and `<name>_squares` [heads * head_dim, hidden]: over the sequences, the sum of their gradients and
- * of the squares.
+ * Inputs: `upstream` [batch, length, hidden], and those of `buildAttentionGraph` except `output_bias`, `last_position`
+ * and `length`. Outputs: `downstream` [batch, length, hidden]; for each of `query`, `key`, `value`, `output`
+ * (transposed, like the input) `<name>_sum` and `<name>_squares` [heads * head_dim, hidden]: the sum over the sequences
+ * of their gradients, and of the squares of these.
  */
 export function buildAttentionVjpGraph(variant: AttentionVjpVariant): Uint8Array {
   const { queryHeads, kvHeads, headDim } = variant;
@@ -80,7 +80,9 @@ export function buildAttentionVjpGraph(variant: AttentionVjpVariant): Uint8Array
   return graph.encode();
 }
 
-/** A value and the way back: from dLoss/dvalues to dLoss/dnormed, which outputs the gradient of the matrix on its way. */
+/**
+ * A value and its backward pass: from dLoss/dvalues to dLoss/dnormed; on its way it outputs the gradient of the matrix.
+ */
 interface Projection {
   /** [batch, length, heads * head_dim] */
   readonly values: string;

@@ -1,7 +1,7 @@
 import { createGraphBuilder } from './graph-builder.js';
 
 /**
- * What a dropped half-block leaves behind where a compensation gives it a bias.
+ * What a dropped half-block leaves behind if a compensation gives it a bias.
  *
  * Inputs: `hidden` [batch, length, hidden]; `bias` [hidden]. Output: `residual`, their sum.
  */

@@ -7,12 +7,12 @@ export interface DecodeVariant extends Omit<AttentionVariant, 'outputs' | 'preci
 }
 
 /**
- * The attention half of a decoder block for one token after others, whose keys and values are kept: what generating a token
- * costs. The cache is read where it lies, nothing of it is copied.
+ * The attention half of a decoder block for one token after others whose keys and values are kept: the cost of
+ * generating a token. The cache is read in place, nothing of it is copied.
  *
- * Inputs: those of `buildAttentionGraph` for one token, without the lengths; `position` int64 [1]; with a past `past_key`
- * and `past_value` [kv_heads, context, head_dim]. Outputs: `residual` [1, 1, hidden], and the token's own `key_added` and
- * `value_added` [kv_heads, 1, head_dim].
+ * Inputs: those of `buildAttentionGraph` for one token, without the lengths; `position` int64 [1]; with a past
+ * `past_key` and `past_value` [kv_heads, context, head_dim]. Outputs: `residual` [1, 1, hidden], and the token's own
+ * `key_added` and `value_added` [kv_heads, 1, head_dim].
  */
 export function buildDecodeAttentionGraph(variant: DecodeVariant): Uint8Array {
   const { queryHeads, kvHeads, headDim, past } = variant;

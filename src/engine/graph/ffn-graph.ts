@@ -3,14 +3,14 @@ import { addRmsNorm } from './attention-graph.js';
 import { createGraphBuilder } from './graph-builder.js';
 import { createLinearMaps, type Product } from './linear-maps.js';
 
-/** What one compiled FFN half-block is good for; all sizes are symbolic. */
+/** What one compiled FFN half-block supports; all sizes are symbolic. */
 export interface FfnVariant {
   readonly precision: Precision;
   readonly rmsNormEpsilon: number;
   readonly inputBias: boolean;
-  /** Also true where a compensation adds one. */
+  /** Also true if a compensation adds one. */
   readonly outputBias: boolean;
-  /** `residual`: the block's hidden states after the FFN; `residual-and-channels`: also what goes into down. */
+  /** `residual`: the block's hidden states after the FFN; `residual-and-channels`: also the input of down. */
   readonly outputs: 'residual' | 'residual-and-channels';
 }
 

@@ -3,12 +3,13 @@ import { createGraphBuilder } from './graph-builder.js';
 import { addRmsNormParts, addRmsNormVjp, addTransposedMatMul, outputMatrixGradient } from './vjp-parts.js';
 
 /**
- * The vector-Jacobian product of the graph of `buildFfnGraph`: from dLoss/dresidual to dLoss/dhidden and the gradients of
- * gate, up and down. The forward values are computed again from `hidden`.
+ * The vector-Jacobian product of the graph of `buildFfnGraph`: from dLoss/dresidual to dLoss/dhidden and the gradients
+ * of gate, up and down. The forward values are computed again from `hidden`.
  *
- * Inputs: `upstream` [batch, length, hidden], and those of `buildFfnGraph` but `down_bias`, which moves no gradient.
- * Outputs: `downstream` [batch, length, hidden]; for each of `gate`, `up`, `down` (transposed, as it is read)
- * `<name>_sum` and `<name>_squares` [channels, hidden]: over the sequences, the sum of their gradients and of the squares.
+ * Inputs: `upstream` [batch, length, hidden], and those of `buildFfnGraph` except `down_bias`, which does not affect
+ * any gradient. Outputs: `downstream` [batch, length, hidden]; for each of `gate`, `up`, `down` (transposed, like the
+ * input) `<name>_sum` and `<name>_squares` [channels, hidden]: the sum over the sequences of their gradients, and of
+ * the squares of these.
  */
 export function buildFfnVjpGraph({
   rmsNormEpsilon,

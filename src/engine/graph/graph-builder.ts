@@ -8,30 +8,30 @@ import {
   ValueInfoProto,
 } from '../../gen/onnx/onnx.js';
 
-/** Of constants; int64 by default. */
+/** Type of constants; int64 by default. */
 export type IntegerType = keyof typeof INTEGER_ARRAYS;
 
 export type ElementType = 'float32' | 'float64' | 'int32' | 'int64' | 'int8' | 'uint8';
 
-/** A size: a number, or a name for one that each run fixes. */
+/** A size: a number, or the name of a size that each run sets. */
 export type Dimension = number | string;
 
 export type AttributeValue = number | bigint | string | readonly bigint[];
 
 export interface NodeOptions {
-  /** Empty for the standard operators. */
+  /** Empty: the standard operators. */
   readonly domain?: 'com.microsoft';
-  /** A number becomes a float attribute, a bigint an integer. */
+  /** A number becomes a float attribute, a bigint an integer one. */
   readonly attributes?: Readonly<Record<string, AttributeValue>>;
 }
 
 /**
- * Writes one ONNX graph. Values are known by name: `input` and `node` return the name of what they add, for use as an
+ * Builds one ONNX graph. Values are known by name: `input` and `node` return the name of what they add, for use as
  * input of later nodes.
  */
 export interface GraphBuilder {
   input(name: string, dimensions: readonly Dimension[], type?: ElementType): string;
-  /** Adds a node with one output. An empty input name leaves an optional input out. */
+  /** Adds a node with one output. An empty input name omits an optional input. */
   node(operator: string, inputs: readonly string[], options?: NodeOptions): string;
   /** A small constant that is part of the graph. */
   integers(values: readonly number[], type?: IntegerType): string;
@@ -42,7 +42,7 @@ export interface GraphBuilder {
   encode(): Uint8Array;
 }
 
-/** An empty graph; standard operators are those of opset 18, `com.microsoft` ones ONNX Runtime's own. */
+/** An empty graph. Standard operators are those of opset 18; `com.microsoft` ones are ONNX Runtime's own. */
 export function createGraphBuilder(graphName: string): GraphBuilder {
   const inputs: ValueInfoProto[] = [];
   const outputs: ValueInfoProto[] = [];

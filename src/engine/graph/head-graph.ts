@@ -3,7 +3,7 @@ import { addRmsNorm } from './attention-graph.js';
 import { createGraphBuilder, type GraphBuilder } from './graph-builder.js';
 import { createLinearMaps } from './linear-maps.js';
 
-/** What one compiled head is good for; all sizes are symbolic. */
+/** What one compiled head supports; all sizes are symbolic. */
 export interface HeadVariant {
   readonly precision: Precision;
   readonly rmsNormEpsilon: number;
@@ -13,11 +13,11 @@ export interface HeadVariant {
  * The final norm, the head, and the loss of each token, so that logits never leave the graph.
  *
  * Inputs: `hidden` [tokens, hidden]; `norm` [hidden]; `head` [vocabulary, hidden]; `targets` int64 [tokens, 1], the
- * token that each row should predict. Outputs: `log_likelihood` [tokens, 1], natural log, and `hit` int32 [tokens, 1], 1
- * where no token is more likely than the target. In 8 bits `head` is as `createLinearMaps` says.
+ * token that each row should predict. Outputs: `log_likelihood` [tokens, 1], natural log, and `hit` int32 [tokens, 1],
+ * 1 if no token is more likely than the target. In 8 bits `head` is as `createLinearMaps` describes.
  *
  * The log-softmax runs over a matrix that the caller keeps small: LogSoftmax and a gather took 5 % longer than the
- * bare product of 256 x 49,152, ReduceLogSumExp 40 %; finding the maximum takes 2 % more processor time.
+ * product of 256 x 49,152 alone, ReduceLogSumExp 40 %; finding the maximum takes 2 % more processor time.
  */
 export function buildHeadLossGraph(variant: HeadVariant): Uint8Array {
   const graph = createGraphBuilder('head_loss');
@@ -37,9 +37,10 @@ export function buildHeadLossGraph(variant: HeadVariant): Uint8Array {
 }
 
 /**
- * A part of the head, for one that is not in memory as a whole: `head` [part of the vocabulary, hidden], `targets` counted
- * from the part's first token. Outputs, each [tokens, 1]: `target`, the logit of the target; `most`, the largest logit of
- * the part; and `log_sum`, log of the sum over the part of exp(logit), which is the largest logit less its log-softmax.
+ * A part of the head, for a head that is not in memory as a whole: `head` [part of the vocabulary, hidden], `targets`
+ * counted from the part's first token. Outputs, each [tokens, 1]: `target`, the logit of the target; `most`, the
+ * largest logit of the part; and `log_sum`, the log of the sum of exp(logit) over the part, which is the largest logit
+ * minus its log-softmax.
  */
 export function buildHeadPartGraph(variant: HeadVariant): Uint8Array {
   const graph = createGraphBuilder('head_part');

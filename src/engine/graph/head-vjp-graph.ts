@@ -4,9 +4,9 @@ import { addRmsNormParts, addRmsNormVjp, addTransposedMatMul } from './vjp-parts
 /**
  * dLoss/dhidden of the final norm, the head and the loss of each token, so that logits never leave the graph.
  *
- * Inputs: `hidden` [tokens, hidden]; `norm` [hidden]; `head` [vocabulary, hidden]; `targets` int64 [tokens], the token that
- * each row should predict; `shares` [tokens, 1], the factor of each row's negative log-likelihood in the loss. Output:
- * `downstream` [tokens, hidden].
+ * Inputs: `hidden` [tokens, hidden]; `norm` [hidden]; `head` [vocabulary, hidden]; `targets` int64 [tokens], the token
+ * that each row should predict; `shares` [tokens, 1], the factor of each row's negative log-likelihood in the loss.
+ * Output: `downstream` [tokens, hidden].
  */
 export function buildHeadVjpGraph(rmsNormEpsilon: number): Uint8Array {
   const graph = createGraphBuilder('head_vjp');
@@ -19,7 +19,7 @@ export function buildHeadVjpGraph(rmsNormEpsilon: number): Uint8Array {
   const probabilities = graph.node('Softmax', [addTransposedMatMul(graph, norm.normed, head)], {
     attributes: { axis: 1n },
   });
-  // (softmax - one-hot) head, the one-hot part being the target's row.
+  // (softmax - one-hot) head; the one-hot part is the target's row.
   const toNormed = graph.node('Sub', [
     graph.node('MatMul', [probabilities, head]),
     graph.node('Gather', [head, targets]),

@@ -2,36 +2,37 @@ import type { Precision } from '../../core/measurement.js';
 import { CHANNEL_BLOCK, hadamard } from '../quantisation/rotate-rows.js';
 import type { GraphBuilder } from './graph-builder.js';
 
-/** A matrix of weights that a graph takes as an input. */
+/** A weight matrix that a graph has as an input. */
 export interface LinearMatrix {
   readonly name: string;
   readonly inner: string | number;
   readonly columns: string | number;
   /**
-   * How float32 weights lie: [columns, inner] as checkpoints store most of them, or [inner, columns]. Those of 8 bits always
-   * lie as [inner, columns], and come with `<name>_scales` [columns].
+   * Layout of float32 weights: [columns, inner] as checkpoints store most of them, or [inner, columns]. Weights in 8
+   * bits are always [inner, columns], and come with `<name>_scales` [columns].
    */
   readonly layout: 'columns-first' | 'inner-first';
 }
 
-/** Values ready to be multiplied by any number of matrices. */
+/** Values that are ready to be multiplied by any number of matrices. */
 export interface Operand {
   /** Their product with a matrix, [..., columns]. */
   times(matrix: LinearMatrix): Product;
 }
 
 export interface Product {
-  /** What is missing in it is one factor a row, which the next operand's own row scale takes in. */
+  /** The product without one factor per row, which the row scale of the next operand can include. */
   readonly unscaled: string;
-  /** One factor a row, [rows, 1]; undefined where nothing is missing. */
+  /** One factor per row, [rows, 1]; undefined: the product is complete. */
   readonly rowScales: string | undefined;
 }
 
 /** How a graph computes its linear maps. Everything around them is float32 in every precision. */
 export interface LinearMaps {
   /**
-   * @param values a value of the graph [..., inner], or a product that was worked on element by element
-   * @param spikes `rotated`: values that need spreading over blocks of \`CHANNEL_BLOCK\` in 8 bits, as the matrix's rows are then
+   * @param values a value of the graph [..., inner], or a product that was processed element by element
+   * @param spikes `rotated`: in 8 bits, spread large values over blocks of `CHANNEL_BLOCK`; the matrix's rows are
+   * rotated too
    */
   operand(values: string | Product, spikes?: 'rotated'): Operand;
   /** The product with all its factors. */
@@ -62,11 +63,11 @@ function createFloat32Maps(graph: GraphBuilder): LinearMaps {
 }
 
 /**
- * Linear maps in 8 bits: activations are quantised as they come, symmetrically and each row by its own largest value, to
- * uint8 with zero point 128; weights are int8 with a scale for each column (`quantiseMatrix`). Sums are exact in int32.
+ * Linear maps in 8 bits. Activations are quantised when they arrive, symmetrically, each row by its own largest value,
+ * to uint8 with zero point 128. Weights are int8 with one scale per column (`quantiseMatrix`). Sums are exact in int32.
  *
- * With x = s_row (a - 128) and w = s_column b the product is s_row s_column sum (a - 128) b. The kernel multiplies by
- * s_column on its way; s_row is kept apart, as it costs a pass over the product that not all need.
+ * With x = s_row (a - 128) and w = s_column b, the product is s_row s_column sum (a - 128) b. The kernel multiplies by
+ * s_column itself; s_row is kept separate, because it costs a pass over the product that not all products need.
  */
 function createInt8Maps(graph: GraphBuilder): LinearMaps {
   const zeroPoint = graph.integers([ZERO_POINT], 'uint8');
@@ -115,7 +116,7 @@ function addRotation(graph: GraphBuilder, values: string): string {
   return graph.node('Reshape', [graph.node('MatMul', [blocks, matrix]), graph.node('Shape', [values])]);
 }
 
-/** Largest magnitude of each row over 127, [rows]; of a row of zeros, so small that all stay zero. */
+/** The largest magnitude of each row divided by 127, [rows]; for a row of zeros, so small that all values stay zero. */
 function addRowScales(graph: GraphBuilder, rows: string): string {
   const axis = graph.integers([1]);
   const extreme = (operator: 'ReduceMax' | 'ReduceMin'): string =>

@@ -1,11 +1,14 @@
 import { createGraphBuilder } from './graph-builder.js';
 import type { GraphValue, SessionPool } from './session-pool.js';
 
-/** What a CPU makes of products in 8 bits. */
+/** What a CPU does with products in 8 bits. */
 export interface Int8Check {
-  /** Whether products of extreme values came out as in integer arithmetic: without VNNI some kernels saturate at 16 bits. */
+  /**
+   * Whether products of extreme values come out as in integer arithmetic; without VNNI some kernels saturate at 16
+   * bits.
+   */
   readonly exact: boolean;
-  /** Time of a float32 product over that of the same one in 8 bits. */
+  /** Time of a float32 product divided by the time of the same product in 8 bits. */
   readonly speedup: number;
 }
 
@@ -14,7 +17,10 @@ export function isInt8Offered({ exact, speedup }: Int8Check): boolean {
   return exact && speedup > 1;
 }
 
-/** Tries the product that every 8-bit map is made of, uint8 x int8: some ten milliseconds, with sessions of one thread best. */
+/**
+ * Tries the product that every 8-bit map consists of, uint8 x int8. Takes some ten milliseconds; works best with
+ * sessions of one thread.
+ */
 export async function measureInt8(sessions: SessionPool): Promise<Int8Check> {
   return { exact: await isExact(sessions), speedup: await measureSpeedup(sessions) };
 }
@@ -25,12 +31,12 @@ interface Size {
   readonly columns: number;
 }
 
-/** Odd sizes, so that the kernels' edges take part; the sums stay below 2^24, which float32 holds exactly. */
+/** Odd sizes, so that the edges of the kernels are used; the sums stay below 2^24, which float32 holds exactly. */
 const TESTED: Size = { rows: 33, inner: 500, columns: 83 };
 
 async function isExact(sessions: SessionPool): Promise<boolean> {
   const { rows, inner, columns } = TESTED;
-  // The first row and columns are extreme throughout, so that neighbouring products add up; the rest is mixed.
+  // The first row and columns have only extreme values, so that neighbouring products add up; the rest is mixed.
   const values = Uint8Array.from({ length: rows * inner }, (_, at) =>
     at < inner ? 255 : scatter(at, 2) === 0 ? 255 : scatter(at, 256),
   );
@@ -48,7 +54,7 @@ async function isExact(sessions: SessionPool): Promise<boolean> {
   });
 }
 
-/** Half a millisecond in float32: so short that some rounds are not disturbed, however busy the machine is. */
+/** Half a millisecond in float32: short enough that some rounds are undisturbed, however busy the machine is. */
 const TIMED: Size = { rows: 128, inner: 512, columns: 512 };
 const ROUNDS = 30;
 
@@ -61,7 +67,7 @@ async function measureSpeedup(sessions: SessionPool): Promise<number> {
   const time = async (kind: keyof typeof times, run: () => Promise<void>): Promise<void> => {
     const started = performance.now();
     await run();
-    times[kind] = Math.min(times[kind], performance.now() - started); // what disturbs a run only slows it
+    times[kind] = Math.min(times[kind], performance.now() - started); // other work can only slow a run down
   };
   for (let round = 0; round < ROUNDS; round++) {
     await time('float32', () =>
@@ -115,7 +121,7 @@ function buildProduct(precision: 'float32' | 'int8'): Uint8Array {
 
 const ZERO_POINT = 128;
 
-/** 0 to `range` - 1, as if at random. */
+/** 0 to `range` - 1, pseudo-random. */
 function scatter(at: number, range: number): number {
   return (Math.imul(at + 1, 0x9e3779b1) >>> 8) % range;
 }

@@ -9,10 +9,10 @@ export interface GraphValue {
 /** Compiled graphs, by key; all run with the same number of threads. */
 export interface SessionPool {
   /**
-   * Runs a graph, which `build` makes on its first use. `outputs` are written into; the promise settles when they are full.
-   * Inputs and outputs are read and written in place, nothing is copied.
+   * Runs a graph; `build` creates it on its first use. `outputs` are written to; the promise settles when they are
+   * complete. Inputs and outputs are read and written in place, nothing is copied.
    *
-   * ONNX Runtime's binding runs on the calling thread and blocks it: call this in a worker thread only.
+   * ONNX Runtime's binding runs on the calling thread and blocks it, so call this only in a worker thread.
    */
   run(
     key: string,
@@ -21,8 +21,8 @@ export interface SessionPool {
     outputs: Readonly<Record<string, GraphValue>>,
   ): Promise<void>;
   /**
-   * Lets so many compiled graphs keep their working memory from run to run, which saves a tenth of the time of small ones;
-   * with 0 each run gives its own back.
+   * Lets this many compiled graphs keep their working memory between runs, which saves a tenth of the time of small
+   * ones; with 0 each run frees its memory.
    */
   keep(sessions: number): Promise<void>;
   close(): Promise<void>;
@@ -30,9 +30,11 @@ export interface SessionPool {
 
 export interface SessionPoolOptions {
   readonly threads: number;
-  /** Compiled graphs kept, each with threads and working memory of its own, until `keep` says otherwise; 12 by default. */
+  /**
+   * Compiled graphs that are kept, each with its own threads and working memory, until `keep` is called; 12 by default.
+   */
   readonly capacity?: number;
-  /** Calls each run of a graph, so that whoever owns the thread may hold it back; at once by default. */
+  /** Calls each run of a graph, so that the owner of the thread can hold it back; by default it runs at once. */
   readonly guard?: (run: () => Promise<void>) => Promise<void>;
 }
 
@@ -58,7 +60,7 @@ export function createSessionPool({
     const known = sessions.get(key);
     sessions.delete(key);
     const session = known ?? (await compileGraph(build(), threads, kept === 0 ? 'returned' : 'kept'));
-    sessions.set(key, session); // last in the map = used last
+    sessions.set(key, session); // last in the map = most recently used
     await release(most());
     return session;
   };
@@ -71,7 +73,7 @@ export function createSessionPool({
         await session.run(toTensors(TensorClass, inputs), toTensors(TensorClass, outputs));
       }),
     keep: async (count) => {
-      // How a session handles its memory is settled when it is compiled.
+      // How a session handles its memory is fixed when it is compiled.
       const changed = (kept === 0) !== (count === 0);
       kept = count;
       await release(changed ? 0 : most());
@@ -94,7 +96,8 @@ async function compileGraph(
     executionMode: 'sequential',
     logSeverityLevel: 3,
     enableCpuMemArena: memory === 'kept',
-    // A session has threads of its own. Spinning ones keep a core from the next session's: a factor of four over nine sessions.
+    // A session has its own threads. If they spin, they take a core from the next session's threads: a factor of four
+    // over nine sessions.
     extra: { session: { intra_op: { allow_spinning: '0' } } },
   });
 }

@@ -6,8 +6,8 @@ export function addTransposedMatMul(graph: GraphBuilder, a: string, b: string): 
 }
 
 /**
- * The gradient rows^T columns of one matrix for each sequence of the batch, as two outputs: `<name>_sum`, the sum over the
- * sequences, and `<name>_squares`, the sum of each sequence's squares, [rows, columns] both.
+ * The gradient rows^T columns of one matrix for each sequence of the batch, as two outputs, both [rows, columns]:
+ * `<name>_sum`, the sum over the sequences, and `<name>_squares`, the sum of each sequence's squares.
  *
  * @param rows [batch, length, rows]
  * @param columns [batch, length, columns]
@@ -33,7 +33,7 @@ export function outputMatrixGradient(graph: GraphBuilder, name: string, rows: st
 
 /** An RMSNorm with what its gradient needs. */
 export interface RmsNormParts {
-  /** x / sqrt(mean x^2 + epsilon) * scale, what `addRmsNorm` gives. */
+  /** x / sqrt(mean x^2 + epsilon) * scale, as `addRmsNorm` returns it. */
   readonly normed: string;
   /** Without the scale. */
   readonly unit: string;
@@ -41,7 +41,7 @@ export interface RmsNormParts {
   readonly inverse: string;
 }
 
-/** RMSNorm over the last axis in plain operators. */
+/** RMSNorm over the last axis, in standard operators. */
 export function addRmsNormParts(graph: GraphBuilder, values: string, scale: string, epsilon: number): RmsNormParts {
   const meanSquare = graph.node('ReduceMean', [graph.node('Mul', [values, values]), graph.integers([-1])]);
   const inverse = graph.node('Reciprocal', [
@@ -51,7 +51,9 @@ export function addRmsNormParts(graph: GraphBuilder, values: string, scale: stri
   return { normed: graph.node('Mul', [unit, scale]), unit, inverse };
 }
 
-/** dLoss/dx of an RMSNorm from dLoss/dnormed: with d = scale * dnormed and x^ = unit, inverse * (d - x^ * mean(d x^)). */
+/**
+ * dLoss/dx of an RMSNorm from dLoss/dnormed: with d = scale * dnormed and x^ = unit, inverse * (d - x^ * mean(d x^)).
+ */
 export function addRmsNormVjp(
   graph: GraphBuilder,
   { unit, inverse }: RmsNormParts,

@@ -6,8 +6,8 @@ import { buildDecodeAttentionGraph } from '../graph/decode-attention-graph.js';
 import type { GraphValue, SessionPool } from '../graph/session-pool.js';
 
 /**
- * Keys and values of the tokens before, [kv_heads, context, head_dim] each; longer arrays are read from their start. With a
- * sliding window the last window - 1 tokens are all that is kept.
+ * Keys and values of the tokens before, [kv_heads, context, head_dim] each; longer arrays are read from their start.
+ * With a sliding window, only the last window - 1 tokens are kept.
  */
 export interface KeyValueCache {
   readonly keys: Float32Array;
@@ -21,8 +21,8 @@ export type AddedKeyValues = KeyValueCache;
 export interface DecodeRunner {
   /**
    * @param input the token's hidden state before the half-block, [hidden]
-   * @param output that after it; another array than `input`
-   * @param added takes the token's own keys and values; undefined where nobody wants them
+   * @param output the one after it; not the same array as `input`
+   * @param added receives the token's own keys and values; undefined: not wanted
    */
   runHalf(
     half: Exclude<ReadyHalf, { kind: 'nothing' }>,

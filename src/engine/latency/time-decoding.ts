@@ -22,20 +22,26 @@ export interface LatencyContext {
   readonly now: () => number;
 }
 
-/** Rounds over everything that is timed, after one that is not. The fastest counts: all above it is other work on the machine. */
+/**
+ * Rounds over everything that is timed, after a first one that is not. The fastest counts: anything slower is due to
+ * other work on the machine.
+ */
 const ROUNDS = 7;
-/** Weights and caches of several layers are gone through in turn, as in a real run, where none is still in the processor's cache. */
+/**
+ * Weights and caches of several layers are used in turn, as in a real run, where none is still in the processor's
+ * cache.
+ */
 const MOST_BYTES = 256 * 2 ** 20;
 /** With more attention graphs than this, one may be compiled again between two runs. */
 const KEPT_GRAPHS = 8;
-/** Times between none and all of a kind. */
+/** How many counts of a kind are timed between none and all. */
 const STEPS = 8;
 
 /**
- * How long a token takes in half-blocks of a grid of shapes, with `length` tokens before it; the fastest of rounds
- * that go through the layers in turn. A few seconds for a model of a hundred million parameters.
+ * How long one token takes in half-blocks of a grid of shapes, with `length` tokens before it: the fastest of several
+ * rounds over the layers. Takes a few seconds for a model of a hundred million parameters.
  *
- * @param weights ranked in any way and not compensated: only sizes matter
+ * @param weights in any ranking and without compensation: only sizes matter
  */
 export async function timeShapes(
   context: LatencyContext,
@@ -48,7 +54,7 @@ export async function timeShapes(
     shape.layers.reduce((largest, layer) => Math.max(largest, read(layer)), 0);
   const caches = createCaches(shape, length);
   const points: { readonly steps: readonly HalfStep[]; readonly times: number[] }[] = [];
-  /** The times of a shape, to be filled; of layers that have as many units, as many as are looked through. */
+  /** The times of a shape, to be filled in; from layers with that many units, as many as are used in turn. */
   const add = (
     has: (own: LayerArchitecture) => boolean,
     bytes: number,
@@ -84,7 +90,7 @@ export async function timeShapes(
   for (let round = 0; round <= ROUNDS; round++) {
     for (const { steps, times } of points) {
       let total = 0;
-      // Its graph may have to be compiled again, which is no part of the time.
+      // Its graph may have to be compiled again; that must not count.
       await timeStep(context, weights, steps[0] as HalfStep, caches, length);
       for (const step of steps) {
         signal.throwIfAborted();
@@ -111,7 +117,10 @@ export async function timeShapes(
   );
 }
 
-/** How long a token really takes in an architecture, in milliseconds, with `length` tokens before it: the fastest of whole runs. */
+/**
+ * How long one token really takes in an architecture, in milliseconds, with `length` tokens before it: the fastest of
+ * several whole runs.
+ */
 export async function timeArchitecture(
   context: LatencyContext,
   weights: RecipeWeights,
@@ -166,7 +175,10 @@ async function timeHead({ shape, runner, head, now }: LatencyContext): Promise<n
   return total;
 }
 
-/** A cache a layer, as many as fit. Filled, as pages that nobody wrote all lie in one place. */
+/**
+ * One cache per layer, as many as fit. They are filled, because pages that were never written all map to the same
+ * memory.
+ */
 function createCaches({ layers, headDim }: ModelShape, length: number): KeyValueCache[] {
   const size = headDim * length * layers.reduce((most, { kvHeads }) => Math.max(most, kvHeads), 0);
   const count = Math.max(1, Math.min(layers.length, Math.floor(MOST_BYTES / (8 * size + 1))));
@@ -176,13 +188,13 @@ function createCaches({ layers, headDim }: ModelShape, length: number): KeyValue
   }));
 }
 
-/** 1, and equal steps to all of them; each count once. */
+/** 1 and equal steps up to all of them; each count once. */
 function listGrid(most: number): number[] {
   const counts = Array.from({ length: STEPS }, (_, step) => Math.max(1, Math.round((most * (step + 1)) / STEPS)));
   return most === 0 ? [] : [...new Set([1, ...counts])];
 }
 
-/** The fastest time of each count that was timed, never faster with more. */
+/** The fastest time of each timed count, made monotonic: more units are never faster. */
 function settle(timed: readonly { readonly count: number; readonly times: readonly number[] }[]): TimedCount[] {
   return raiseTimes(
     timed
@@ -195,7 +207,7 @@ function toPicoseconds(milliseconds: readonly number[]): number {
   return Math.round(Math.min(...milliseconds) * PICOSECONDS);
 }
 
-/** Never faster with more query heads. */
+/** Made monotonic: more query heads are never faster. */
 function raiseHeads(attention: LatencyTable['attention']): LatencyTable['attention'] {
   let before: readonly TimedCount[] = [];
   return attention.map(({ queryHeadsPerKv, times }) => {

@@ -1,20 +1,21 @@
-/** A matrix in 8 bits: entry (i, j) stands for `values[i * columns + j] * scales[j]`. */
+/** A matrix in 8 bits: entry (i, j) means `values[i * columns + j] * scales[j]`. */
 export interface QuantisedMatrix {
-  /** [inner, columns], within -127 and 127. */
+  /** [inner, columns], from -127 to 127. */
   readonly values: Int8Array;
   /** [columns] */
   readonly scales: Float32Array;
 }
 
-/** The first rows of the inner axis, a view. */
+/** The first rows of the inner axis, as a view. */
 export function takeInner({ values, scales }: QuantisedMatrix, inner: number): QuantisedMatrix {
   return { values: values.subarray(0, inner * scales.length), scales };
 }
 
 /**
- * The first columns, a copy: a megabyte takes a tenth of a millisecond, a run with it a hundred times as long.
+ * The first columns, as a copy: copying a megabyte takes a tenth of a millisecond, a run with it a hundred times as
+ * long.
  *
- * @param padded columns of the result, those after the first `columns` zero
+ * @param padded columns of the result; those after the first `columns` are zero
  */
 export function takeColumns({ values, scales }: QuantisedMatrix, columns: number, padded = columns): QuantisedMatrix {
   const all = scales.length;
@@ -28,10 +29,10 @@ export function takeColumns({ values, scales }: QuantisedMatrix, columns: number
 }
 
 /**
- * A float32 matrix in 8 bits, symmetrically and each column (output channel) by its own largest value:
- * scale = max |w| / 127, value = round(w / scale). A column of zeros has scale 0.
+ * Quantises a float32 matrix to 8 bits, symmetrically, each column (output channel) by its own largest value: scale =
+ * max |w| / 127, value = round(w / scale). A column of zeros has scale 0.
  *
- * @param layout how `matrix` lies: [columns, inner] or [inner, columns]
+ * @param layout how `matrix` is stored: [columns, inner] or [inner, columns]
  */
 export function quantiseMatrix(
   matrix: Float32Array,
@@ -43,7 +44,7 @@ export function quantiseMatrix(
   const scales = layout === 'columns-first' ? scaleContiguous(matrix, columns) : scaleStrided(matrix, columns);
   const inverse = scales.map((scale) => (scale === 0 ? 0 : 1 / scale));
   const values = new Int8Array(matrix.length);
-  // In tiles: both sides of a tile stay in the first-level cache, whichever way the matrix lies.
+  // In tiles: both sides of a tile stay in the first-level cache, whatever the layout.
   for (let left = 0; left < columns; left += TILE) {
     const right = Math.min(left + TILE, columns);
     for (let top = 0; top < inner; top += TILE) {
@@ -63,7 +64,9 @@ export function quantiseMatrix(
 const TILE = 64;
 const MOST = 127;
 
-/** Adding and taking away 1.5 * 2^52 rounds a double to an integer, ties to even: several times as fast as Math.round. */
+/**
+ * Adding and subtracting 1.5 * 2^52 rounds a double to an integer, ties to even: several times as fast as Math.round.
+ */
 function roundEven(value: number): number {
   return value + ROUNDING - ROUNDING;
 }

@@ -1,11 +1,11 @@
 /**
- * Rows of a matrix, each block of `size` of them mixed by a Hadamard matrix over sqrt(size) ("QuaRot", arXiv 2404.00456): an
- * orthogonal map that is its own inverse, so that rotated inputs times rotated rows give the product as it was. What is large
- * in one input is spread over its block, and 8 bits resolve the others: on the inputs of SmolLM2's down the error falls from
- * 3 to 1 % (blocks of 32), where keeping 64 of the 1,536 columns in float32 left 1.8 %.
+ * Mixes the rows of a matrix in blocks of `size` by a Hadamard matrix over sqrt(size) ("QuaRot", arXiv 2404.00456). The
+ * map is orthogonal and its own inverse, so rotated inputs times rotated rows give the original product. A large value
+ * of one input is spread over its block, and 8 bits resolve the others: on the inputs of SmolLM2's down, the error
+ * falls from 3 to 1 % (blocks of 32); keeping 64 of the 1,536 columns in float32 left 1.8 %.
  *
  * @param matrix [rows, columns]
- * @param size a power of two; zero rows make the last block full
+ * @param size a power of two; zero rows fill the last block
  */
 export function rotateRows(matrix: Float32Array, columns: number, size: number): Float32Array {
   const rows = matrix.length / columns;
@@ -23,7 +23,7 @@ export function rotateRows(matrix: Float32Array, columns: number, size: number):
   return rotated;
 }
 
-/** The same map as a matrix, [size, size]: what a graph multiplies by. */
+/** The same map as a matrix, [size, size], for graphs to multiply by. */
 export function hadamard(size: number): Float32Array {
   return rotateRows(
     Float32Array.from({ length: size * size }, (_, at) => (at % (size + 1) === 0 ? 1 : 0)),
@@ -35,7 +35,7 @@ export function hadamard(size: number): Float32Array {
 /** Channels that are rotated together: as good as 64, and half as much work. */
 export const CHANNEL_BLOCK = 32;
 
-/** Dimensions of a head that are rotated together: the largest power of two that divides it. */
+/** Dimensions of a head that are rotated together: the largest power of two that divides head_dim. */
 export function headBlock(headDim: number): number {
   return headDim & -headDim;
 }

@@ -4,18 +4,18 @@ import type { InputStatistics, LayerStatistics } from '../calibration/calibratio
 import type { AttentionWeights, FfnWeights } from '../weights/layer-weights.js';
 import type { AttentionMatrix, FfnMatrix, LayerGradients, MatrixGradients } from '../gradients/layer-gradients.js';
 
-/** A layer's weights in the model's own order, and what calibration found of it; undefined where nothing was asked for. */
+/** A layer's weights in the model's own order, and what calibration found; undefined: not asked for. */
 export interface ScoredLayer {
   readonly own: LayerArchitecture;
-  /** undefined for a half-block that the model does not have. */
+  /** undefined: the model does not have the half-block. */
   readonly attention: AttentionWeights | undefined;
   readonly ffn: FfnWeights | undefined;
   readonly statistics: LayerStatistics | undefined;
-  /** undefined where nobody needs them. */
+  /** undefined: not needed. */
   readonly gradients?: LayerGradients;
 }
 
-/** One unit a channel. */
+/** One unit per channel. */
 export function listFfnChannels({ hidden }: ModelShape, { own, ffn, statistics, gradients }: ScoredLayer): Unit[] {
   if (ffn === undefined) return [];
   return Array.from({ length: own.ffnChannels }, (_, channel) => {
@@ -26,7 +26,7 @@ export function listFfnChannels({ hidden }: ModelShape, { own, ffn, statistics, 
   });
 }
 
-/** One unit a query head, over the whole layer. */
+/** One unit per query head, over the whole layer. */
 export function listQueryHeads(
   { hidden, headDim }: ModelShape,
   { own, attention, statistics, gradients }: ScoredLayer,
@@ -45,7 +45,7 @@ export function listQueryHeads(
   });
 }
 
-/** One unit a key-value group: its own rows of k and v, and all of its query heads. */
+/** One unit per key-value group: its own rows of k and v, and all of its query heads. */
 export function listKvGroups(shape: ModelShape, layer: ScoredLayer): Unit[] {
   const { own, attention, gradients } = layer;
   if (attention === undefined) return [];
@@ -88,7 +88,7 @@ function rowsOf(matrix: Float32Array, hidden: number, block: number, rows: numbe
   return matrix.subarray(block * rows * hidden, (block + 1) * rows * hidden);
 }
 
-/** Without statistics the moments are NaN, so that a criterion that forgot to ask for them cannot go unnoticed. */
+/** Without statistics the moments are NaN, so that a criterion that forgot to ask for them is noticed. */
 function describeColumn(
   transposed: Float32Array,
   hidden: number,

@@ -3,7 +3,7 @@ import type { Ranking } from '../../core/model/units.js';
 import type { UnitScores } from '../../core/model/unit-scores.js';
 
 /**
- * The units of each layer by their scores, most important first; of equal scores the lower index comes first.
+ * The units of each layer by their scores, most important first; if scores are equal, the lower index comes first.
  *
  * @param own the unpruned architecture
  * @throws RangeError for a score that is not a number: criteria are checked before
@@ -33,7 +33,7 @@ const NO_SCORES: UnitScores = {
 function sortByScore(scores: Float32Array, name: string): number[] {
   const bad = scores.findIndex((score) => Number.isNaN(score));
   if (bad >= 0) throw new RangeError(`${name}: the score of unit ${bad} is not a number`);
-  // Infinities are in order, but their difference is not a number.
+  // Infinities can be compared, but their difference is not a number.
   return Array.from(scores, (_, unit) => unit).sort(
     (a, b) => compare(scores[b] as number, scores[a] as number) || a - b,
   );

@@ -8,14 +8,14 @@ import type { WeightSource } from '../weights/layer-weights.js';
 import { createRecipeWeights } from '../weights/recipe-weights.js';
 import type { ModelMemory } from './model-memory.js';
 
-/** Passes of the dense model over calibration sequences, each made once as long as its results are kept. */
+/** Passes of the dense model over calibration sequences; each is made once as long as its results are kept. */
 export interface Calibrator {
   calibrate(
     sequences: readonly Int32Array[],
     needs: readonly CalibrationNeed[],
     work: WorkContext,
   ): Promise<Calibration>;
-  /** Makes the pass again if the Gram matrices of this calibration were given up since. */
+  /** Repeats the pass if the Gram matrices of this calibration have been dropped since. */
   restoreGrams(calibration: Calibration | undefined, signal: AbortSignal): Promise<void>;
 }
 
@@ -77,7 +77,7 @@ export function createCalibrator(source: WeightSource, memory: ModelMemory): Cal
   };
 }
 
-/** Names calibration sequences: equal ones have equal keys. */
+/** A key for calibration sequences: equal sequences have equal keys. */
 function keySequences(sequences: readonly Int32Array[]): string {
   return digestOf(sequences.map(digestBytes));
 }

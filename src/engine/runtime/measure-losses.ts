@@ -15,7 +15,7 @@ export interface LossRequest {
   readonly precision: Precision;
 }
 
-/** The losses of each architecture under a recipe, in any order; all architectures together unless each has its own weights. */
+/** The losses of each architecture under a recipe: all architectures together, unless each has its own weights. */
 export async function* measureLosses(
   memory: ModelMemory,
   provider: RecipeProvider,

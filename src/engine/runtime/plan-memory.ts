@@ -15,42 +15,42 @@ export interface Workload {
   readonly longest: number;
   /** float32 by default. */
   readonly precision?: Precision;
-  /** What a calibration pass brings; none for an evaluation. */
+  /** What a calibration pass gathers; nothing for an evaluation. */
   readonly needs?: readonly CalibrationNeed[];
-  /** Tokens of all sequences; for gradients, which keep all of their hidden states. */
+  /** Tokens of all sequences; needed for gradients, which keep all hidden states. */
   readonly tokens?: number;
-  /** Tokens before the one that is timed, whose keys and values lie in memory. */
+  /** Tokens before the one that is timed; their keys and values are in memory. */
   readonly cached?: number;
   /** `stream`: an architecture is compensated on its own stream. */
   readonly fit?: 'stream';
   /** Most bytes that a compensation holds at once while it prepares a half-block of so many rows. */
   readonly preparing?: (rows: number, hidden: number) => number;
-  /** Bytes of all Gram matrices that are kept, those of this call too; in memory or on disk. */
+  /** Bytes of all Gram matrices that are kept, in memory or on disk, including those of this call. */
   readonly gramBytes?: number;
 }
 
-/** How a memory budget is shared out: all parts together stay within it. */
+/** How a memory budget is divided; all parts together stay within it. */
 export interface MemoryPlan {
-  /** Most bytes of what is kept of weights: sorted layers, their compensated copies, factorisations. */
+  /** Most bytes of stored weights: sorted layers, their compensated copies, factorisations. */
   readonly storeBytes: number;
   /** Most bytes of hidden states. */
   readonly stateBytes: number;
-  /** Most bytes of Gram matrices in memory; the others lie on disk. */
+  /** Most bytes of Gram matrices in memory; the others are on disk. */
   readonly gramBytes: number;
-  /** `resident`: all weights of the model fit; `streamed`: a layer at a time. */
+  /** `resident`: all weights of the model fit; `streamed`: one layer at a time. */
   readonly layers: Residence;
-  /** Compiled graphs that keep their working memory from run to run; 0: each run gives its own back. */
+  /** Compiled graphs that keep their working memory between runs; 0: each run frees its memory. */
   readonly keptSessions: number;
-  /** Most bytes that these keep. */
+  /** Most bytes that they keep. */
   readonly sessionBytes: number;
 }
 
 /**
- * Shares a budget out between weights, hidden states, Gram matrices and compiled graphs, after what the call cannot do
- * without.
+ * Divides a budget between weights, hidden states, Gram matrices and compiled graphs, after setting aside what the call
+ * cannot do without.
  *
- * @param wholeBytes what the refusal names, where the call has a part of it
- * @throws PrunecastError MEMORY_EXCEEDED where that alone does not fit: the call can never run
+ * @param wholeBytes the budget that the error names, if the call may use only a part of it
+ * @throws PrunecastError MEMORY_EXCEEDED if that minimum alone does not fit: the call can never run
  */
 export function planMemory(
   shape: ModelShape,
@@ -63,7 +63,7 @@ export function planMemory(
   if (leastBytes > budgetBytes) {
     throw new PrunecastError(
       'MEMORY_EXCEEDED',
-      `one layer of this model on ${describeWork(work)} needs ${leastBytes} bytes (${describeLeast(least)}), the memory budget is ${wholeBytes}: raise it, or ${work.cached === undefined ? 'take shorter windows or a recipe that gathers less' : 'ask for a shorter context'}`,
+      `one layer of this model on ${describeWork(work)} needs ${leastBytes} bytes (${describeLeast(least)}), but the memory budget is ${wholeBytes}: raise it, or ${work.cached === undefined ? 'use shorter windows or a recipe that gathers less' : 'ask for a shorter context'}`,
       { metadata: { needed_bytes: String(leastBytes), budget_bytes: String(wholeBytes) } },
     );
   }
@@ -84,7 +84,7 @@ export function planMemory(
   };
 }
 
-/** Bytes that an evaluation of one architecture on windows of so many tokens may come to, at most the budget. */
+/** Most bytes that an evaluation of one architecture on windows of this many tokens uses, at most the budget. */
 export function estimatePeakBytes(
   shape: ModelShape,
   budgetBytes: number,
@@ -99,15 +99,15 @@ export function estimatePeakBytes(
 }
 
 /**
- * Of what is left. Layers that do not fit together are read again for every group of windows, so that hidden states are then
- * worth more than old layers.
+ * Shares of what is left. If the layers do not fit together, they are read again for every group of windows, so memory
+ * is better spent on hidden states than on keeping layers.
  */
 const SHARES = { grams: 0.4, sessions: 0.25, store: { resident: 0.7, streamed: 0.2 } } as const;
 
-/** A compiled graph grows its own memory in steps that double, so it may keep twice what a run needs. */
+/** A compiled graph grows its own memory in doubling steps, so it may keep twice what a run needs. */
 const KEPT_OF_RUN = 2;
 
-/** Attention, FFN and head: with fewer, each would take the memory of the one before it. */
+/** Attention, FFN and head: with fewer, each would evict the one before it. */
 const FEWEST_KEPT_SESSIONS = 3;
 
 const MOST_KEPT_SESSIONS = 12;
@@ -125,18 +125,18 @@ function countWeightBytes(shape: ModelShape, precision?: Precision): number {
   return bytesPerWeight(precision) * countParameters(shape, shape.layers);
 }
 
-/** Weights in 8 bits lie beside those in float32, from which those of other widths are compensated. */
+/** Weights in 8 bits are kept beside those in float32, from which other widths are compensated. */
 function bytesPerWeight(precision: Precision = 'float32'): number {
   return precision === 'int8' ? 5 : 4;
 }
 
-/** Without these nothing runs. */
+/** The minimum without which nothing runs. */
 interface LeastBytes {
-  /** Arrays within the graph that takes most. */
+  /** Arrays within the largest graph. */
   readonly run: number;
-  /** A half-block on its way into memory: all of it, and the matrix that is being sorted; or a part of the head. */
+  /** A half-block that is being read: all of it, and the matrix that is being sorted; or a part of the head. */
   readonly reading: number;
-  /** The half-block in work. */
+  /** The half-block that is being computed. */
   readonly store: number;
   /** One batch before, after and beside a half-block. */
   readonly states: number;
@@ -165,13 +165,13 @@ function countLeastBytes(
   const width = most('width');
   const gradients = needs.includes('gradients');
   const forward = Math.max(most('attentionValues'), most('ffnValues'), 2 * countHeadRows(headPart) * headPart);
-  // On the way back a graph holds about as much again, and the gradients of each sequence of a batch.
+  // In the backward pass a graph holds about as much again, and the gradients of each sequence of a batch.
   const run = gradients ? 2 * Math.max(forward, 2 * countHeadRows(vocabulary) * vocabulary) : forward;
   const tap = needs.length > 0 ? tokens * width : 0;
   const gram = needs.includes('gram') ? 4 * width * width : 0; // a float64 sum, the product of a batch, and one on its way to disk
   const product = fit === 'stream' ? 3 * width * hidden : 0; // of the stream's inputs with what it lacks: a float64 sum, and that of a batch
   const back = gradients ? 4 * most('layer') + vocabulary * hidden : 0; // sums and squares, of all batches and of one
-  const bytes = bytesPerWeight(precision); // of activations too: the 8-bit ones lie beside those they are made from
+  const bytes = bytesPerWeight(precision); // of activations too: the 8-bit ones are kept beside those they are made from
   return {
     run: bytes * run,
     reading: bytes * Math.max(most('half') + width * hidden, headPart * hidden),
@@ -189,7 +189,10 @@ function countLeastBytes(
   };
 }
 
-/** Of one layer's keys and values: as they are kept, as the graph reads them, with the new token's joined on, and rotated. A million tokens of the demo model took 3.75. */
+/**
+ * Copies of one layer's keys and values: as stored, as the graph reads them, with the new token's added, and rotated. A
+ * million tokens of the demo model took 3.75.
+ */
 const CACHE_COPIES = 4;
 
 function sumBytes({ run, reading, store, states, gathering, cache }: LeastBytes): number {

@@ -16,7 +16,10 @@ import type { WeightRecipe } from '../weights/recipe.js';
 export interface RecipeProvider {
   /** The model's own weights, units in their own order. */
   own(): RecipeWeights;
-  /** Those for one architecture; recipes that are not compensated on the stream have the same for all. */
+  /**
+   * Those for one architecture. They are the same for all architectures, unless the recipe is compensated on the
+   * stream.
+   */
   provide(recipe: WeightRecipe, architecture: Architecture, work: WorkContext): Promise<RecipeWeights>;
   /** Whether the recipe compensates each architecture on its own stream. */
   isOnStream(recipe: WeightRecipe): boolean;

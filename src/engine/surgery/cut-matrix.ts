@@ -1,16 +1,16 @@
 import { setImmediate } from 'node:timers/promises';
 
-/** Values copied in one turn of the event loop: a few milliseconds, gathered one by one. */
+/** Values copied in one turn of the event loop; gathered one by one they take a few milliseconds. */
 const SLICE_VALUES = 2 * 1024 * 1024;
 
-/** What stays of a matrix. */
+/** What is kept of a matrix. */
 export interface MatrixCut {
   /** [rows, columns] before the cut; a vector has one column. */
   readonly rows: number;
   readonly columns: number;
-  /** Kept rows, ascending; undefined for all. */
+  /** Kept rows, ascending; undefined: all. */
   readonly keptRows: Int32Array | undefined;
-  /** Kept columns, ascending; undefined for all. */
+  /** Kept columns, ascending; undefined: all. */
   readonly keptColumns: Int32Array | undefined;
   readonly valueBytes: 2 | 4;
 }
@@ -18,7 +18,7 @@ export interface MatrixCut {
 /**
  * The kept rows and columns of a row-major matrix, bit for bit: values are moved, never converted.
  *
- * @param bytes the matrix, at an offset that its values allow
+ * @param bytes the matrix, aligned to its value size
  */
 export async function cutMatrix(bytes: Uint8Array, cut: MatrixCut): Promise<Uint8Array> {
   const { columns, keptRows, keptColumns } = cut;

@@ -13,15 +13,15 @@ import { cutMatrix } from './cut-matrix.js';
 
 export interface PruneRequest {
   readonly checkpoint: Checkpoint;
-  /** What stays of each layer; empty lists drop that half of the block, its norm included. */
+  /** What is kept of each layer; empty lists drop that half of the block, including its norm. */
   readonly keptUnits: KeptUnits;
   /**
-   * Compensated tensors of the pruned model by name (`model.layers.3.mlp.down_proj.weight`), row-major as Hugging Face has
-   * them; rounded to the source's dtype. A bias of o or down that the model did not have may be among them.
-   * A function is called when the tensor is written, so that not all need be in memory at once.
+   * Compensated tensors of the pruned model by name (`model.layers.3.mlp.down_proj.weight`), row-major as in Hugging
+   * Face files; they are rounded to the source's dtype. They may include a bias of o or down that the model did not
+   * have. A function is called when its tensor is written, so that not all tensors have to be in memory at once.
    */
   readonly replace?: ReplacedTensors;
-  /** Goes into prunecast.json. */
+  /** Written into prunecast.json. */
   readonly manifest?: Readonly<Record<string, unknown>>;
 }
 
@@ -31,17 +31,18 @@ export type ReplacedTensors = ReadonlyMap<string, Float32Array | (() => Promise<
 const SLICE_VALUES = 1024 * 1024;
 
 /**
- * Cuts a checkpoint's own weights. Nothing is read before a tensor's `read`; what no compensation compensated keeps its bits.
- * The checkpoint must stay open as long as tensors are read.
+ * Cuts a checkpoint's own weights. Nothing is read before a tensor's `read`; weights without compensation keep their
+ * bits. The checkpoint must stay open as long as tensors are read.
  *
- * A bias that `replace` adds to one layer stands in all of them, as zeros where it is not given (and with a bias of down
- * those of gate and up): families have biases in all layers or in none.
+ * A bias that `replace` adds to one layer is added to all layers, as zeros where it is not given (a bias of down adds
+ * those of gate and up too), because families have biases in all layers or in none.
  *
- * A bias of o or down that it gives to a dropped half-block is all that stays of it, and every other dropped one has zeros.
+ * If `replace` gives a bias of o or down to a dropped half-block, that bias is all that is left of the half-block, and
+ * every other dropped one gets zeros.
  *
- * Throws ARCHITECTURE_INVALID where the units do not exist or groups keep different numbers of heads; RangeError for a
- * compensated tensor that the pruned model does not have. Reading a tensor throws VALUES_OUT_OF_RANGE where its dtype cannot hold a
- * compensated value.
+ * Throws ARCHITECTURE_INVALID if units do not exist or groups keep different numbers of heads; RangeError for a
+ * compensated tensor that the pruned model does not have. Reading a tensor throws VALUES_OUT_OF_RANGE if its dtype
+ * cannot hold a compensated value.
  */
 export function pruneModel({ checkpoint, keptUnits, replace = new Map(), manifest = {} }: PruneRequest): PrunedModel {
   rankKeptFirst(keptUnits, checkpoint.shape.layers);
@@ -106,7 +107,7 @@ function addBiases(
 function checkReplaced(specs: readonly TensorSpec[], replace: ReplacedTensors): void {
   const names = new Set(specs.map(({ name }) => name));
   const stray = [...replace.keys()].find((name) => !names.has(name));
-  if (stray !== undefined) throw new RangeError(`the pruned model has no tensor ${stray} to be compensated`);
+  if (stray !== undefined) throw new RangeError(`the pruned model has no tensor ${stray} to replace`);
 }
 
 function prepareTensor(
@@ -118,7 +119,7 @@ function prepareTensor(
 ): PrunedTensor {
   const { name, shape } = spec;
   const entry = isNewlyLeft(checkpoint.shape, spec, kept) ? undefined : checkpoint.tensors.get(name);
-  // A tensor that the source lacks is an added bias: it takes the dtype of its own weight.
+  // A tensor that the source lacks is an added bias: it gets the dtype of its own weight.
   const dtype = (entry ?? weightOf(checkpoint, family, spec)).dtype;
   const compensated = replace.get(name);
   if (compensated !== undefined) {
@@ -146,7 +147,10 @@ function prepareTensor(
   };
 }
 
-/** Whether a bias is all that stays of a half-block which the source still has: its own bias there is another thing. */
+/**
+ * Whether a bias is all that is left of a half-block that the source still has; the bias of that half-block itself
+ * means something else.
+ */
 function isNewlyLeft(shape: ModelShape, { layer, part, kind }: TensorSpec, kept: KeptUnits): boolean {
   if (layer === undefined || kind !== 'bias') return false;
   const [own, units] = [shape.layers[layer], kept[layer]];
@@ -154,7 +158,7 @@ function isNewlyLeft(shape: ModelShape, { layer, part, kind }: TensorSpec, kept:
   return part === 'down' && units?.ffnChannels.length === 0 && (own?.ffnChannels ?? 0) > 0;
 }
 
-/** The weight that an added bias belongs to; the embedding for a half-block that the source has dropped already. */
+/** The weight that an added bias belongs to; the embedding for a half-block that the source has already dropped. */
 function weightOf(checkpoint: Checkpoint, family: Family, spec: TensorSpec): TensorEntry {
   const own =
     spec.layer === undefined
@@ -165,7 +169,7 @@ function weightOf(checkpoint: Checkpoint, family: Family, spec: TensorSpec): Ten
   return weight;
 }
 
-/** Which rows and columns of a tensor of the source stay: those of its kept units. */
+/** Which rows and columns of a source tensor are kept: those of the kept units. */
 function selectKept(
   spec: TensorSpec,
   shape: ModelShape,
@@ -194,7 +198,7 @@ function selectKept(
   }
 }
 
-/** The rows of units that are `width` rows each. */
+/** The rows of units that have `width` rows each. */
 function spread(units: readonly number[], width: number): Int32Array {
   const rows = new Int32Array(units.length * width);
   units.forEach((unit, index) => {
@@ -209,7 +213,7 @@ async function encodeInTurns(
   dtype: TensorDtype,
 ): Promise<Uint8Array> {
   if (values.length !== countValues(shape))
-    throw new RangeError(`${name} takes ${countValues(shape)} values, ${values.length} were given`);
+    throw new RangeError(`${name} has ${countValues(shape)} values, but ${values.length} were given`);
   const width = DTYPE_BYTES[dtype];
   const bytes = new Uint8Array(values.length * width);
   for (let from = 0; from < values.length; from += SLICE_VALUES) {
@@ -226,10 +230,10 @@ function outOfRange(tensor: string, dtype: TensorDtype, index: number, value: nu
   const cure =
     dtype === 'F32'
       ? ''
-      : ', or prune the checkpoint after it was saved in a wider dtype (BF16 or F32: from_pretrained(folder, dtype="float32").save_pretrained(other))';
+      : ', or save the checkpoint in a wider dtype and prune that (BF16 or F32: from_pretrained(folder, dtype="float32").save_pretrained(other))';
   return new PrunecastError(
     'VALUES_OUT_OF_RANGE',
-    `${tensor}: the compensated value at ${index} is ${value}, which ${dtype}, the dtype of the checkpoint, cannot hold: take compensation none, more damping or a lower rate${cure}`,
+    `${tensor}: the compensated value at ${index} is ${value}, which ${dtype}, the dtype of the checkpoint, cannot hold: use compensation none, more damping or a lower rate${cure}`,
     { metadata: { tensor, dtype, index: String(index), value: String(value) } },
   );
 }

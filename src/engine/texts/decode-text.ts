@@ -5,10 +5,10 @@ import { isRecord } from '../files/read-json.js';
 import { describeBytes } from './describe-bytes.js';
 import { findBadByte } from './find-bad-byte.js';
 
-/** How a file holds its text: as it is, as a JSON array of strings, or as JSON objects with a `text`, one a line. */
+/** How a file holds its text: as it is, as a JSON array of strings, or as one JSON object with a `text` per line. */
 export type TextFormat = 'plain' | 'json' | 'json-lines';
 
-/** The format that a file's name tells, in capitals or not. */
+/** The format that a file's name says, in lower or upper case. */
 export function formatOf(path: string): TextFormat {
   switch (extname(path).toLowerCase()) {
     case '.json':
@@ -22,10 +22,10 @@ export function formatOf(path: string): TextFormat {
 }
 
 /**
- * The text that a file holds, in UTF-8. A byte order mark before it is taken off; documents of a JSON file are joined by a
- * blank line.
+ * The text of a file in UTF-8. A byte order mark is removed; documents of a JSON file are joined by a blank line.
  *
- * @throws PrunecastError INVALID_REQUEST with the offset of the first byte that is no text, or the line or entry at fault
+ * @throws PrunecastError INVALID_REQUEST with the offset of the first byte that is not text, or with the bad line or
+ * entry
  */
 export function decodeText(bytes: Uint8Array, format: TextFormat): string {
   const bad = isUtf8(bytes) ? undefined : findBadByte(bytes);
@@ -36,11 +36,11 @@ export function decodeText(bytes: Uint8Array, format: TextFormat): string {
     );
   const nul = bytes.indexOf(0);
   if (nul !== -1) throw noText(bytes, `has a NUL at offset ${nul}, which no text has`);
-  const content = new TextDecoder().decode(bytes); // takes the byte order mark off
+  const content = new TextDecoder().decode(bytes); // removes the byte order mark
   return format === 'plain' ? content : joinDocuments(format === 'json' ? listEntries(content) : listLines(content));
 }
 
-/** Documents of one text, a blank line between them. */
+/** What separates documents of one text: a blank line. */
 function joinDocuments(documents: readonly string[]): string {
   return documents.join('\n\n');
 }
@@ -83,7 +83,7 @@ function parseJson(content: string, what: string): unknown {
   }
 }
 
-/** JSON can spell half a character, which no tokenizer has a token for. */
+/** JSON can spell half a character, for which no tokenizer has a token. */
 function requireWhole(text: string, where: string): string {
   if (/\p{Surrogate}/u.test(text))
     throw refused(`${where} has half of a surrogate pair (\\ud800 to \\udfff), which is no character`);

@@ -1,13 +1,13 @@
-/** What a file that is no text in UTF-8 looks like, and what makes one of it. */
+/** What a file that is not text in UTF-8 looks like, and how to convert it. */
 export interface Likeness {
   readonly kind: string;
-  /** A command of a well-known tool, or what to do. */
+  /** A command of a well-known tool, or other advice. */
   readonly remedy: string;
 }
 
-const EXPORT = 'write its texts as JSON lines, {"text": ...} a line';
+const EXPORT = 'write its texts as JSON lines, one {"text": ...} per line';
 
-/** First bytes of files that people hand over in the place of a text; the longer ones first where one begins with another. */
+/** First bytes of files that people send instead of a text; if one begins with another, the longer one comes first. */
 const SIGNATURES: readonly (Likeness & { readonly bytes: readonly number[] })[] = [
   { bytes: [0xff, 0xfe, 0, 0], kind: 'UTF-32', remedy: 'iconv -f UTF-32 -t UTF-8' },
   { bytes: [0xff, 0xfe], kind: 'UTF-16', remedy: 'iconv -f UTF-16 -t UTF-8' },
@@ -23,10 +23,10 @@ const SIGNATURES: readonly (Likeness & { readonly bytes: readonly number[] })[] 
   { bytes: [...Buffer.from('GGUF')], kind: 'a GGUF model', remedy: 'name a text' },
 ];
 
-/** Bytes that are looked at where no signature tells. */
+/** Bytes that are looked at if no signature matches. */
 const SAMPLE_BYTES = 4096;
 
-/** Tells what bytes that are no text in UTF-8 most likely are. */
+/** Says what bytes that are not text in UTF-8 most likely are. */
 export function describeBytes(bytes: Uint8Array): Likeness {
   const known = SIGNATURES.find((signature) => signature.bytes.every((byte, at) => bytes[at] === byte));
   if (known !== undefined) return known;
@@ -38,7 +38,7 @@ export function describeBytes(bytes: Uint8Array): Likeness {
     else if (byte < 0x20 && !(byte >= 0x09 && byte <= 0x0d)) controls += 1;
   }
   const [even = 0, odd = 0] = nuls;
-  // Every other byte of Latin text in UTF-16 is 0.
+  // In UTF-16, every other byte of Latin text is 0.
   if (odd > sample.length / 8 && even * 8 < odd) return { kind: 'UTF-16', remedy: 'iconv -f UTF-16LE -t UTF-8' };
   if (even > sample.length / 8 && odd * 8 < even) return { kind: 'UTF-16', remedy: 'iconv -f UTF-16BE -t UTF-8' };
   if (even + odd > 0 || controls > 0) return { kind: 'no text', remedy: 'name a text' };

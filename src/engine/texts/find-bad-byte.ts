@@ -1,6 +1,6 @@
 /**
- * The offset of the first byte that belongs to no character in UTF-8 (table 3-7 of the Unicode Standard: no overlong forms,
- * no surrogates, nothing beyond U+10FFFF); undefined where there is none.
+ * The offset of the first byte that belongs to no character in UTF-8 (table 3-7 of the Unicode Standard: no overlong
+ * forms, no surrogates, nothing beyond U+10FFFF); undefined if there is none.
  */
 export function findBadByte(bytes: Uint8Array): number | undefined {
   for (let at = 0; at < bytes.length; ) {
@@ -11,7 +11,7 @@ export function findBadByte(bytes: Uint8Array): number | undefined {
   return undefined;
 }
 
-/** Bytes of the character that starts here; 0 where none does. */
+/** Bytes of the character that starts here; 0 if none does. */
 function measureCharacter(bytes: Uint8Array, at: number): number {
   const first = bytes[at] ?? 0;
   if (first < 0x80) return 1;

@@ -5,8 +5,8 @@ import type { TokenizerAnswer, TokenizerTask } from './tokenizer-process.js';
 import { workerUrl } from '../workers/worker-url.js';
 
 /*
- * The process behind `Tokenizer.encode`. The work is done in a thread of it, so that this one sees the limits and the end of
- * the parent whatever the work is at.
+ * The process behind `Tokenizer.encode`. The work is done in a thread of this process, so that its main thread can
+ * watch the limits and notice the end of the parent at any time.
  */
 
 const LOOK_EVERY_MS = 100;
@@ -35,6 +35,7 @@ function fail(error: unknown): void {
   answer({ failure: encodeError(error) });
 }
 
-// The parent ends this process; where it cannot any more, nobody waits for the answer. A signal to the whole group is the parent's to follow.
+// The parent ends this process; if it is gone, nobody waits for the answer. A signal to the whole group is for the
+// parent to handle.
 process.once('disconnect', () => process.kill(process.pid, 'SIGKILL'));
 for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) process.on(signal, () => undefined);

@@ -1,10 +1,10 @@
 import { PrunecastError } from '../../core/errors/prunecast-error.js';
 
-/** MEMORY_EXCEEDED: the texts of a task need more memory than it may have. */
+/** MEMORY_EXCEEDED: the texts of a task need more memory than allowed. */
 export function tokenizerMemoryExceeded(textBytes: number, memoryBytes: number): PrunecastError {
   return new PrunecastError(
     'MEMORY_EXCEEDED',
-    `the tokenizer needs more than ${memoryBytes} bytes, half of the memory budget at most, for a text of ${textBytes}: send a shorter text, or raise the budget`,
+    `the tokenizer needs more than ${memoryBytes} bytes (at most half of the memory budget) for a text of ${textBytes}: send a shorter text, or raise the budget`,
     { metadata: { text_bytes: String(textBytes), budget_bytes: String(memoryBytes) } },
   );
 }
@@ -14,7 +14,7 @@ export function tokenizerTimeout(textBytes: number, processorMs: number): Prunec
   const seconds = String(Math.ceil(processorMs / 1000));
   return new PrunecastError(
     'TOKENIZER_TIMEOUT',
-    `the tokenizer was not done after ${seconds} s of processor time with a text of ${textBytes} bytes: tokenizer.json has an expression that never ends on it, or the text is one long word; send token ids, or a shorter text`,
+    `the tokenizer did not finish within ${seconds} s of processor time on a text of ${textBytes} bytes: tokenizer.json has an expression that never ends on it, or the text is one long word; send token ids, or a shorter text`,
     { metadata: { text_bytes: String(textBytes), limit_seconds: seconds } },
   );
 }

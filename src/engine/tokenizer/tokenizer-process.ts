@@ -10,13 +10,13 @@ import { workerUrl } from '../workers/worker-url.js';
 export interface TokenizerTask {
   /** tokenizer.json. */
   readonly json: Uint8Array;
-  /** The texts, or the file that holds the only one. */
+  /** The texts, or a description of the file that holds the only text. */
   readonly texts: readonly string[] | { readonly format: TextFormat; readonly bytes: number };
   /** Bytes of all texts. */
   readonly textBytes: number;
   /** Most bytes of its heap. */
   readonly memoryBytes: number;
-  /** Most processor time, of all its threads together. */
+  /** Most processor time of all its threads together. */
   readonly processorMs: number;
 }
 
@@ -24,13 +24,13 @@ export interface TokenizerTask {
 export type TokenizerAnswer = { readonly tokens: readonly Int32Array[] } | { readonly failure: ErrorMessage };
 
 /**
- * Tokenizes in a process of its own: what a tokenizer.json can bring about (an expression that never ends, more memory than
- * there is, which ends a whole process) costs this task alone. The process is killed with the answer, with any error, and by
- * the signal.
+ * Tokenizes in a separate process. Whatever a tokenizer.json causes (an expression that never ends, or so much memory
+ * that the process ends) then costs only this task. The process is killed after the answer, after any error, and when
+ * the signal fires.
  *
  * @param fd the file of the only text, which the process inherits; the caller closes it
- * @throws the signal's reason, PrunecastError MEMORY_EXCEEDED, TOKENIZER_TIMEOUT, OVERLOADED where no process can be started,
- * and what the tokenizer and the text are refused with
+ * @throws the signal's reason, PrunecastError MEMORY_EXCEEDED, TOKENIZER_TIMEOUT, OVERLOADED if no process can be
+ * started, and the errors of the tokenizer and the text
  */
 export async function runTokenizer(
   task: TokenizerTask,
@@ -42,7 +42,7 @@ export async function runTokenizer(
     child.once('close', () => resolve());
     child.once('error', () => resolve());
   });
-  const ending = new AbortController(); // takes the listener off the caller's signal, which may live long
+  const ending = new AbortController(); // removes the listener from the caller's signal, which may live long
   try {
     const answer = await new Promise<TokenizerAnswer>((resolve, reject) => {
       child.once('message', (message) => resolve(message as TokenizerAnswer));
@@ -56,7 +56,7 @@ export async function runTokenizer(
       );
       child.once('exit', (code, killedBy) => reject(describeExit(task, code, killedBy)));
       signal?.addEventListener('abort', () => reject(signal.reason), { once: true, signal: ending.signal });
-      child.send(task, () => undefined); // where it cannot be sent, the process has ended, which is told above
+      child.send(task, () => undefined); // if it cannot be sent, the process has ended, which is handled above
     });
     if ('tokens' in answer) return answer.tokens;
     throw decodeError(answer.failure);
@@ -79,7 +79,10 @@ function start(fd: number | undefined): ChildProcess {
   });
 }
 
-/** V8 aborts a process whose heap is full, where it does not end the thread alone; the system kills one when its own memory is. */
+/**
+ * When a heap is full, V8 ends the thread or aborts the whole process; when the system runs out of memory, it kills the
+ * process.
+ */
 function describeExit(
   { textBytes, memoryBytes }: TokenizerTask,
   code: number | null,
@@ -93,5 +96,5 @@ function describeExit(
   );
 }
 
-/** 128 and the number of SIGABRT, where a shell or container reports it so. */
+/** 128 plus the number of SIGABRT, as a shell or container may report it. */
 const ABORTED = 134;

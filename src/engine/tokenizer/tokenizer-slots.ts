@@ -1,23 +1,23 @@
 import { PrunecastError } from '../../core/errors/prunecast-error.js';
 
-/** Who may tokenize now: few at a time, and no more together than the memory that is set aside for it. */
+/** Limits how many tasks tokenize at once, and how much memory they use together. */
 export interface TokenizerSlots {
   /** Most memory of one task. */
   readonly poolBytes: number;
   /**
    * Does the work when there is room for it, in the order of the calls.
    *
-   * @param bytes what it may take; the whole pool at most
-   * @throws PrunecastError OVERLOADED where too many wait, the signal's reason, or what `work` throws
+   * @param bytes what it may use; at most the whole pool
+   * @throws PrunecastError OVERLOADED if too many tasks wait, the signal's reason, or what `work` throws
    */
   run<Result>(bytes: number, work: () => Promise<Result>, signal?: AbortSignal): Promise<Result>;
 }
 
 export interface TokenizerSlotsOptions {
   readonly poolBytes: number;
-  /** Tasks at a time. Default 2: each keeps a core busy. */
+  /** Tasks that run at once. Default 2: each keeps a core busy. */
   readonly most?: number;
-  /** Tasks that wait; default 100. */
+  /** Tasks that may wait; default 100. */
   readonly mostWaiting?: number;
 }
 
@@ -36,7 +36,9 @@ export function createTokenizerSlots({
   let waiting: readonly Waiting[] = [];
   let running = 0;
   let takenBytes = 0;
-  /** Only ever the first: one that needs much is not passed for ever by those that need little. */
+  /**
+   * Only ever starts the first one, so that a task that needs much is not overtaken forever by tasks that need little.
+   */
   const startNext = (): void => {
     for (;;) {
       const [next, ...others] = waiting;
@@ -72,7 +74,7 @@ export function createTokenizerSlots({
       if (waiting.length >= mostWaiting) {
         throw new PrunecastError(
           'OVERLOADED',
-          `${waiting.length} texts wait to be tokenized already, and no more may: try again later`,
+          `${waiting.length} texts already wait to be tokenized, the most that may: try again later`,
           { retryAfterMs: RETRY_AFTER_MS },
         );
       }

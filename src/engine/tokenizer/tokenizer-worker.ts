@@ -11,8 +11,8 @@ import type { TokenizerAnswer, TokenizerTask } from './tokenizer-process.js';
 import { requireWholeWords } from './whole-words.js';
 
 /*
- * The thread of a tokenizer's process that does its work. An error of the tokenizer is an answer, not an uncaught exception:
- * tokenizer.json is untrusted.
+ * The thread of a tokenizer's process that does the work. An error of the tokenizer is an answer, not an uncaught
+ * exception, because tokenizer.json is untrusted.
  */
 
 const answer = encode(workerData as TokenizerTask);
@@ -43,7 +43,7 @@ function encode({ json, texts }: TokenizerTask): TokenizerAnswer {
   }
 }
 
-/** The added tokens that match whole words alone, as they stand in a text and as the normaliser leaves them. */
+/** The added tokens that match only whole words, as they are written and as the normaliser changes them. */
 function listWholeWords(
   { added_tokens: added }: Readonly<Record<string, unknown>>,
   normalizer: Tokenizer['normalizer'],
@@ -59,7 +59,7 @@ function listWholeWords(
   };
 }
 
-/** The file that this process was started on. */
+/** The file that this process was started with. */
 function readInput(size: number): Uint8Array {
   const bytes = new Uint8Array(size);
   for (let done = 0; done < size; ) {

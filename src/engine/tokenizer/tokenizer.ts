@@ -7,7 +7,7 @@ import { createTokenizerSlots, type TokenizerSlots } from './tokenizer-slots.js'
 import { tokenizerMemoryExceeded } from './tokenizer-failures.js';
 import { runTokenizer, type TokenizerTask } from './tokenizer-process.js';
 
-/** A text in an open file, which is read where it is tokenized. */
+/** A text in an open file; it is read by the process that tokenizes it. */
 export interface TextFile {
   readonly fd: number;
   readonly bytes: number;
@@ -19,35 +19,36 @@ export interface Tokenizer {
   /** SHA-256 of tokenizer.json. */
   readonly digest: string;
   /**
-   * The ids of a text, tokenized at once, without special tokens at its ends, in a process of its own: 1.3 MB take 1.6 s.
+   * The ids of a text that is tokenized as a whole, without special tokens at its ends. Runs in a separate process: 1.3
+   * MB take 1.6 s.
    *
-   * @throws the signal's reason, PrunecastError MODEL_MALFORMED where tokenizer.json cannot be used, MODEL_UNSUPPORTED where
-   * it would give other tokens for this text than transformers, INVALID_REQUEST where the file is no text of its format,
-   * TOKENIZER_TIMEOUT, MEMORY_EXCEEDED, and OVERLOADED where too many texts wait
+   * @throws the signal's reason, PrunecastError MODEL_MALFORMED if tokenizer.json cannot be used, MODEL_UNSUPPORTED if
+   * it would give other tokens for this text than transformers, INVALID_REQUEST if the file is not a text of its
+   * format, TOKENIZER_TIMEOUT, MEMORY_EXCEEDED, and OVERLOADED if too many texts wait
    */
   encode(text: string | TextFile, signal?: AbortSignal): Promise<Int32Array>;
-  /** Several texts by one process, in their order. */
+  /** Several texts in one process, in their order. */
   encodeAll(texts: readonly string[], signal?: AbortSignal): Promise<readonly Int32Array[]>;
 }
 
 export interface TokenizerOptions {
   /** Shared by all tokenizers of a server. */
   readonly slots?: TokenizerSlots;
-  /** Processor time that any task may take, however short its text. Default 30,000. */
+  /** Processor time that any task may use, however short its text. Default 30,000. */
   readonly leastProcessorMs?: number;
 }
 
-/** Largest tokenizer.json read. Those of Gemma 3 (33 MB) and Llama 3 (17 MB) are the largest known. */
+/** Largest tokenizer.json that is read. Those of Gemma 3 (33 MB) and Llama 3 (17 MB) are the largest known. */
 const MAX_TOKENIZER_BYTES = 128 * 1024 * 1024;
 
-/** Memory for tokenizers, as a share of the budget, and what a small budget does not take from them. */
+/** Memory for tokenizers as a share of the budget, and what they get at least if the budget is small. */
 const POOL_SHARE = 1 / 2;
 const LEAST_POOL_BYTES = 512 * 2 ** 20;
 
 /**
- * What a task is given: a tokenizer.json of 2.1 MB takes 43 MB, a byte of text 170 in words and 480 where all of the text is
- * one word, as for the demo model; that takes 9 microseconds a byte, words 4. No tokenizer has been seen to take less than
- * the last.
+ * What a task is given. A tokenizer.json of 2.1 MB takes 43 MB; a byte of text takes 170 bytes and 4 microseconds if
+ * the text has words, 480 bytes and 9 microseconds if all of it is one word, as for the demo model. No known tokenizer
+ * takes less than the last of these limits.
  */
 const BASE_BYTES = 128 * 2 ** 20;
 const BYTES_A_TOKENIZER_BYTE = 25;
@@ -61,7 +62,7 @@ export function shareTokenizerSlots(memoryBudgetBytes: number): TokenizerSlots {
   return createTokenizerSlots({ poolBytes: Math.max(LEAST_POOL_BYTES, Math.floor(memoryBudgetBytes * POOL_SHARE)) });
 }
 
-/** The tokenizer of a checkpoint; undefined where the folder has no tokenizer.json. Throws MODEL_MALFORMED. */
+/** The tokenizer of a checkpoint; undefined if the folder has no tokenizer.json. Throws MODEL_MALFORMED. */
 export async function loadTokenizer(
   files: Pick<CheckpointFiles, 'read'>,
   {

@@ -1,17 +1,20 @@
 import { unsupported } from '../files/model-errors.js';
 import { TOKENIZER_FILE } from '../files/file-names.js';
 
-/** What counts as a part of a word around an added token: `\w` of the Rust library behind tokenizer.json (UTS 18, annex C). */
+/**
+ * What counts as part of a word around an added token: `\w` of the Rust library behind tokenizer.json (UTS 18, annex
+ * C).
+ */
 const WORD_CHARACTER = /[\p{Alphabetic}\p{M}\p{Nd}\p{Pc}\p{Join_Control}]/u;
 
-/** Characters of the text around a place that a message shows. */
+/** Characters around the place that a message shows. */
 const AROUND = 12;
 
 /**
- * Refuses a text that has, within a word, an added token which is to match whole words alone (`single_word`): the library that
- * tokenizes would match it there, and give other tokens than transformers.
+ * Refuses a text that contains, within a word, an added token that must match only whole words (`single_word`): the
+ * library that tokenizes would match it there and give other tokens than transformers.
  *
- * Throws MODEL_UNSUPPORTED, naming the token and the place.
+ * Throws MODEL_UNSUPPORTED, which names the token and the place.
  */
 export function requireWholeWords(text: string, tokens: readonly string[]): void {
   for (const token of tokens) {
@@ -23,7 +26,7 @@ export function requireWholeWords(text: string, tokens: readonly string[]): void
       throw unsupported(
         TOKENIZER_FILE,
         'single_word',
-        `its added token ${JSON.stringify(token.slice(0, 64))} is to match whole words alone (single_word), which is not supported, and the text has it within a word at ${at}: ${place}. Send token ids in place of text`,
+        `its added token ${JSON.stringify(token.slice(0, 64))} must match only whole words (single_word), which is not supported, and the text has it within a word at ${at}: ${place}. Send token ids instead of text`,
       );
     }
   }
@@ -34,7 +37,7 @@ function characterAt(text: string, at: number): string {
   return code === undefined ? '' : String.fromCodePoint(code);
 }
 
-/** Two code units where they are one character. */
+/** Two code units if they form one character. */
 function characterBefore(text: string, at: number): string {
   return at === 0 ? '' : (Array.from(text.slice(Math.max(0, at - 2), at)).at(-1) ?? '');
 }

@@ -2,18 +2,18 @@ import type { CompensatedHalfBlock, HalfBlock, TransposedProduct } from '../../c
 import type { GramStore } from '../calibration/gram-store.js';
 import type { ReadyHalf } from './half-blocks.js';
 
-/** What compensations work with, beside the weights. */
+/** What compensations use beside the weights. */
 export interface CompensationTools {
   readonly grams: GramStore;
   readonly multiplyTransposed: TransposedProduct;
 }
 
-/** The output map of a half-block, sorted, and the mean of its input in the model's own order. */
+/** The output map of a half-block, its rows sorted, with the statistics of its inputs. */
 export interface SortedHalf {
   readonly weights: Float32Array;
   readonly order: () => readonly number[];
   readonly mean: Float64Array | undefined;
-  /** Of its inputs in the model's own order. */
+  /** The Gram matrix of its inputs, units in the model's own order. */
   readonly gram: () => Promise<Float32Array | undefined>;
 }
 
@@ -55,7 +55,7 @@ export function applyCompensation<WeightKey extends string, BiasKey extends stri
     Record<BiasKey, Float32Array | undefined>;
 }
 
-/** The half-block's mean output: what was removed, by the compensation, and its own bias. */
+/** The mean output of a dropped half-block: what the compensation says was removed, and its own bias. */
 export function leaveBias(compensated: CompensatedHalfBlock | undefined, ownBias: Float32Array | undefined): ReadyHalf {
   const bias = compensated?.bias === undefined ? undefined : addBiases(ownBias, compensated.bias);
   return bias === undefined ? { kind: 'nothing' } : { kind: 'bias', bias };

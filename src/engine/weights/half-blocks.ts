@@ -7,7 +7,7 @@ export type HalfStep =
   | { readonly half: 'attention'; readonly layer: number; readonly kvHeads: number; readonly queryHeadsPerKv: number }
   | { readonly half: 'ffn'; readonly layer: number; readonly ffnChannels: number };
 
-/** A layer's half-block as an architecture keeps it. */
+/** The half-block of a layer that has this architecture. */
 export function stepOf(
   half: HalfStep['half'],
   layer: number,
@@ -24,7 +24,7 @@ export function listSteps(architecture: Architecture): HalfStep[] {
   ]);
 }
 
-/** Query heads or channels that are kept. */
+/** Number of kept query heads or channels. */
 export function countUnits(step: HalfStep): number {
   return step.half === 'attention' ? step.kvHeads * step.queryHeadsPerKv : step.ffnChannels;
 }
@@ -39,7 +39,8 @@ export type ReadyHalf<Matrix = Float32Array> =
       readonly kind: 'attention';
       readonly weights: AttentionWeights<Matrix>;
       readonly queryHeads: number;
-      readonly kvHeads: number /** undefined for none */;
+      readonly kvHeads: number;
+      /** undefined: none */
       readonly slidingWindow: number | undefined;
     }
   | { readonly kind: 'ffn'; readonly weights: FfnWeights<Matrix>; readonly channels: number }
@@ -47,9 +48,9 @@ export type ReadyHalf<Matrix = Float32Array> =
   | { readonly kind: 'bias'; readonly bias: Float32Array }
   | { readonly kind: 'nothing' };
 
-/** Half-blocks to run, in whichever precision. */
+/** Half-blocks to run, in either precision. */
 export interface HalfBlocks {
-  /** Whether a dropped half-block may leave something behind. */
+  /** Whether a dropped half-block may leave a constant behind. */
   readonly keepsDropped: boolean;
   prepare(step: HalfStep): Promise<ReadyHalf | ReadyHalf<QuantisedMatrix>>;
 }
@@ -57,16 +58,19 @@ export interface HalfBlocks {
 /** A model's half-blocks under one recipe. */
 export interface RecipeWeights extends HalfBlocks {
   prepare(step: HalfStep): Promise<ReadyHalf>;
-  /** The sorted weights that a step's are a prefix of, under a name of their own in the store; undefined where the model does not have the half-block. */
+  /**
+   * The sorted weights of which those of `step` are a prefix, with a name of their own in the store; undefined if the
+   * model does not have the half-block.
+   */
   whole(step: HalfStep): Promise<WholeHalf | undefined>;
   /**
-   * The calibration error of each width of a half-block's output map, from 0 rows kept to all; undefined where the
-   * compensation knows none or the model does not have the half-block.
+   * The calibration error of each width of a half-block's output map, from 0 kept rows to all; undefined if the
+   * compensation does not know it or the model does not have the half-block.
    */
   errors(layer: number, half: 'attention' | 'ffn'): Promise<((width: number) => number) | undefined>;
 }
 
-/** All of a half-block's weights in the order of a recipe. */
+/** All weights of a half-block, in the order of a recipe. */
 export type WholeHalf =
   | { readonly kind: 'attention'; readonly name: string; readonly weights: AttentionWeights }
   | { readonly kind: 'ffn'; readonly name: string; readonly weights: FfnWeights };

@@ -7,9 +7,9 @@ export interface HeadWeights<Matrix = Float32Array> {
   readonly head: Matrix;
 }
 
-/** The head of a model, a part of the vocabulary at a time. */
+/** The head of a model, one part of the vocabulary at a time. */
 export interface HeadReader {
-  /** Of the norm before it, [hidden]. */
+  /** The norm before it, [hidden]. */
   readonly norm: Float32Array;
   readonly parts: readonly HeadPart[];
 }
@@ -23,8 +23,8 @@ export interface HeadPart {
 }
 
 /**
- * Runs of neighbouring tokens whose rows of the head take about 128 MiB each. They depend on the model alone, not on how much
- * memory there is, so that results do not either.
+ * Runs of neighbouring tokens whose rows of the head take about 128 MiB each. They depend on the model alone, not on
+ * the available memory, so that results do not depend on it either.
  */
 export function splitVocabulary(
   vocabulary: number,
@@ -36,5 +36,5 @@ export function splitVocabulary(
   return starts.slice(0, -1).map((first, part) => ({ first, tokens: (starts[part + 1] ?? vocabulary) - first }));
 }
 
-/** SmolLM2's head is one part (113 MB), that of a 7B model is four. */
+/** The head of SmolLM2 is one part (113 MB), that of a 7B model is four. */
 const MOST_PART_BYTES = 128 * 1024 * 1024;

@@ -12,17 +12,18 @@ export interface Int8Weights extends HalfBlocks {
 export interface Int8Options {
   readonly hidden: number;
   readonly headDim: number;
-  /** Tells compensated maps from others of the same width under the same recipe; empty where there are none. */
+  /** Distinguishes compensated maps of the same width under the same recipe; empty if there is only one per width. */
   readonly compensationKey: string;
 }
 
 /**
- * Quantises what `weights` gives. A sorted matrix is quantised once, as a whole, and the scales of its columns serve every
- * width: fewer rows of o and down are a view, fewer columns of the others a copy for the step. A compensated map is quantised for
- * its width. All of it is stored beside the float32 weights.
+ * Quantises what `weights` returns. A sorted matrix is quantised once, as a whole, and the scales of its columns serve
+ * every width: fewer rows of o and down are a view, fewer columns of the other matrices are a copy for the step. A
+ * compensated map is quantised for its width. All of it is stored beside the float32 weights.
  *
- * What goes into o and down has a few large values, which would leave the others few of the 255 levels: these inputs are
- * rotated (`rotateRows`), o's by rotating v, and down's in the graph, for which channels come in whole blocks, padded with zeros.
+ * The inputs of o and down have a few large values, which would leave only few of the 255 levels to the others. So
+ * these inputs are rotated (`rotateRows`): those of o by rotating v, those of down in the graph, for which channels
+ * come in whole blocks, padded with zeros.
  */
 export function createInt8Weights(
   weights: RecipeWeights,
@@ -39,7 +40,9 @@ export function createInt8Weights(
       return quantiseMatrix(matrix, layout === 'inner-first' ? hidden : matrix.length / hidden, layout);
     });
 
-  /** A map into the block, [columns, hidden] in float32, cut to as many columns as `kept` has, and zero ones up to `padded`. */
+  /**
+   * A map into the block, [columns, hidden] in float32, cut to the columns of `kept`, with zero columns up to `padded`.
+   */
   const quantiseInput = async (
     key: string,
     whole: () => Float32Array,
@@ -47,7 +50,10 @@ export function createInt8Weights(
     padded = kept.length / hidden,
   ): Promise<QuantisedMatrix> => takeColumns(await quantise(key, whole, 'columns-first'), kept.length / hidden, padded);
 
-  /** A map out of the block, [inner, hidden]: rows of the whole one, or compensated; rotated in blocks, of which only whole ones are taken. */
+  /**
+   * A map out of the block, [inner, hidden]: rows of the whole map, or compensated ones; rotated in blocks, and only
+   * whole blocks are used.
+   */
   const quantiseOutput = async (
     key: string,
     whole: Float32Array,
@@ -73,7 +79,7 @@ export function createInt8Weights(
         ...kept,
         query: await quantiseInput(`${name}:query`, () => whole.query, kept.query),
         key: await quantiseInput(`${name}:key`, () => whole.key, kept.key),
-        // Attention mixes tokens, not a head's dimensions: rotated values come out as rotated inputs of o.
+        // Attention mixes tokens, not the dimensions of a head: rotated values of v arrive as rotated inputs of o.
         value: await quantiseInput(`${name}:value`, () => rotateRows(whole.value, hidden, block), kept.value),
         valueBias: kept.valueBias === undefined ? undefined : rotateRows(kept.valueBias, 1, block),
         output: await quantiseOutput(`${name}:output`, whole.output, kept.output, block),

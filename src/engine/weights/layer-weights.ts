@@ -5,13 +5,13 @@ import type { BlockPart } from '../families/family.js';
 import { findFamily } from '../families/find-family.js';
 import { nameBlockTensor } from '../families/list-tensors.js';
 
-/** Where weights come from; a `Checkpoint` is one. */
+/** Where weights are read from; a `Checkpoint` is one. */
 export type WeightSource = Pick<Checkpoint, 'config' | 'readTensor' | 'readRows'>;
 
 /**
- * The weights of an attention half-block, float32, key-value groups and their query heads most important first, so that
- * fewer groups are a prefix of rows. `output` is transposed: [heads * head_dim, hidden] like `query`. The matrices may also
- * be quantised ones.
+ * The weights of an attention half-block in float32. Key-value groups and their query heads come most important first,
+ * so that fewer groups are a prefix of rows. `output` is transposed: [heads * head_dim, hidden], like `query`. The
+ * matrices may also be quantised.
  */
 export interface AttentionWeights<Matrix = Float32Array> {
   readonly norm: Float32Array;
@@ -27,7 +27,10 @@ export interface AttentionWeights<Matrix = Float32Array> {
   readonly keyNorm: Float32Array | undefined;
 }
 
-/** The weights of an FFN half-block, float32, channels most important first. `down` is transposed: [channels, hidden]. The matrices may also be quantised ones. */
+/**
+ * The weights of an FFN half-block in float32, most important channels first. `down` is transposed: [channels, hidden].
+ * The matrices may also be quantised.
+ */
 export interface FfnWeights<Matrix = Float32Array> {
   readonly norm: Float32Array;
   readonly gate: Matrix;
@@ -39,8 +42,8 @@ export interface FfnWeights<Matrix = Float32Array> {
 }
 
 /**
- * Reads an attention half-block with its heads in the order for `queryHeadsPerKv` kept ones in each group: first that
- * many of every group, group by group, then all others. Any number of groups is then a prefix.
+ * Reads an attention half-block with its heads in the order for `queryHeadsPerKv` kept heads per group: first that many
+ * of every group, group by group, then all others. Any number of groups is then a prefix.
  */
 export async function loadAttention(
   source: WeightSource,
@@ -91,12 +94,14 @@ export async function loadFfn(source: WeightSource, layer: number, ranking: Laye
   };
 }
 
-/** The constant that a half-block which the checkpoint lacks has left behind, [hidden]. */
+/** The constant, [hidden], that is left of a half-block which the checkpoint has dropped. */
 export function loadLeftBias(source: WeightSource, layer: number, half: 'attention' | 'ffn'): Promise<Float32Array> {
   return openLayer(source, layer)(half === 'attention' ? 'output' : 'down', 'bias');
 }
 
-/** All query heads of a layer (numbered over the layer): the first `kept` of each group, group by group, then the others. */
+/**
+ * All query heads of a layer, numbered over the layer: the first `kept` of each group, group by group, then the others.
+ */
 export function orderQueryHeads(ranking: LayerRanking, own: LayerArchitecture, kept: number): number[] {
   const headsOf = (group: number, from: number, to: number): number[] =>
     (ranking.queryHeads[group] ?? []).slice(from, to).map((head) => group * own.queryHeadsPerKv + head);
@@ -114,7 +119,7 @@ function openLayer(
   return (part, kind = 'weight') => source.readTensor(nameBlockTensor(family, layer, part, kind));
 }
 
-/** The rows of a [rows, length] matrix in another order; the matrix itself where the order changes nothing. */
+/** The rows of a [rows, length] matrix in another order; the matrix itself if the order changes nothing. */
 export function reorderRows(matrix: Float32Array, length: number, order: readonly number[]): Float32Array {
   if (isIdentity(order, matrix.length / length)) return matrix;
   const reordered = new Float32Array(order.length * length);
@@ -141,7 +146,7 @@ export function transposeColumns(matrix: Float32Array, columns: number, order: r
   return transposed;
 }
 
-/** Blocks of `size` neighbouring rows in another order, as an order of rows. */
+/** Expands an order of blocks of `size` neighbouring rows to an order of rows. */
 export function expandOrder(order: readonly number[], size: number): number[] {
   return order.flatMap((block) => Array.from({ length: size }, (_, row) => block * size + row));
 }

@@ -21,7 +21,7 @@ import {
 import type { CompensationRecipe, WeightRecipe } from './recipe.js';
 import type { WeightStore } from './weight-store.js';
 
-/** Reads and sorts a layer on its first use; a compensated half-block is a copy for each width, all others are views. */
+/** Reads and sorts a layer on its first use. A compensated half-block is a copy per width, all others are views. */
 export function createRecipeWeights(
   source: WeightSource,
   store: WeightStore,
@@ -38,7 +38,7 @@ export function createRecipeWeights(
     return own === undefined || (half === 'attention' ? own.kvHeads === 0 : own.ffnChannels === 0);
   };
 
-  /** A factorisation takes seconds and serves every width: it is stored among the weights, and counts as they do. */
+  /** A factorisation takes seconds and serves every width: it is stored among the weights and counts as they do. */
   const factorise = (
     name: string,
     half: SortedHalf,
@@ -94,7 +94,7 @@ export function createRecipeWeights(
     };
   };
 
-  /** What the checkpoint itself has dropped: it may have left a constant. */
+  /** A half-block that the checkpoint itself has dropped; it may have left a constant. */
   const prepareAbsent = async (layer: number, half: 'attention' | 'ffn'): Promise<ReadyHalf> => {
     if (shape.droppedBiases !== true || shape.layers[layer] === undefined) return { kind: 'nothing' };
     return {

@@ -5,9 +5,9 @@ import type { Compensation } from '../../core/ports/compensation.js';
 import type { PluginAddress } from '../../core/ports/plugin-entry.js';
 import type { Calibration } from '../calibration/calibration.js';
 
-/** How units are ranked and what compensates the kept ones. */
+/** How units are ranked and how the kept ones are compensated. */
 export interface WeightRecipe {
-  /** Tells this recipe's weights from those of others in the store. */
+  /** Distinguishes this recipe's weights from those of other recipes in the store. */
   readonly key: string;
   readonly ranking: Ranking;
   readonly compensation?: CompensationRecipe;
@@ -16,11 +16,11 @@ export interface WeightRecipe {
 export interface CompensationRecipe {
   readonly plugin: Compensation;
   readonly options: unknown;
-  /** What the plug-in needs; undefined where it needs nothing. */
+  /** What the plug-in needs; undefined: nothing. */
   readonly calibration?: Calibration;
 }
 
-/** What a recipe's sorted and compensated weights depend on. */
+/** What the sorted and compensated weights of a recipe depend on. */
 export interface KeyedRecipe {
   readonly ranking: Ranking;
   readonly compensation?: {
@@ -30,7 +30,7 @@ export interface KeyedRecipe {
   };
 }
 
-/** The same text for recipes that give the same weights, so that these are stored once. */
+/** The same text for recipes that give the same weights, so that those are stored once. */
 export function keyRecipe({ ranking, compensation }: KeyedRecipe): string {
   const hash = createHash('sha256');
   for (const { kvGroups, queryHeads, ffnChannels } of ranking) {

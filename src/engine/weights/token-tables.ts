@@ -17,10 +17,10 @@ export interface EmbeddingTable {
   readRows(tokens: ReadonlySet<number>): Promise<ReadonlyMap<number, Float32Array>>;
 }
 
-/** What a model has a row a token of: its embeddings and its head. */
+/** The tables of a model with one row per token: its embeddings and its head. */
 export interface TokenTables {
   readonly embedding: EmbeddingTable;
-  /** In parts; a part is read when it is asked for, and once where all weights stay in memory. */
+  /** In parts. A part is read when it is asked for; only once if all weights stay in memory. */
   head(precision: Precision): Promise<HeadReader>;
   /** All of the head at once, whatever the plan. */
   wholeHead(): Promise<HeadWeights>;
@@ -71,7 +71,7 @@ export function openTokenTables(source: WeightSource, store: WeightStore, layers
   };
 }
 
-/** Neighbouring tokens, so that their rows are read at once. */
+/** Runs of neighbouring tokens, whose rows are read at once. */
 function findRuns(tokens: ReadonlySet<number>): { first: number; count: number }[] {
   const runs: { first: number; count: number }[] = [];
   for (const token of Array.from(tokens).toSorted((a, b) => a - b)) {

@@ -1,15 +1,15 @@
-/** Weights in memory, the longest unused ones given up first. */
+/** Weights in memory; the least recently used ones are dropped first. */
 export interface WeightStore {
   /**
-   * What is stored under the key, or else what `load` brings. It is kept as long as the limit allows; a single entry over
-   * the limit is handed out but not kept.
+   * What is stored under the key, or what `load` returns. It is kept as long as the limit allows; an entry larger than
+   * the limit is returned but not kept.
    */
   get<Weights extends object>(key: string, load: () => Promise<Weights>): Promise<Weights>;
-  /** What is stored under the key; undefined for nothing. */
+  /** What is stored under the key; undefined: nothing. */
   find<Weights extends object>(key: string): Weights | undefined;
-  /** Sets how many bytes may stay; what is over them goes at once. */
+  /** Sets how many bytes may be kept; what exceeds them is dropped at once. */
   limit(bytes: number): void;
-  /** Bytes of all that is stored. */
+  /** Bytes of everything that is stored. */
   heldBytes(): number;
 }
 
@@ -45,7 +45,7 @@ export function createWeightStore(bytesAllowed: number): WeightStore {
     find: <Weights extends object>(key: string) => entries.get(key)?.weights as Weights | undefined,
     get: async <Weights extends object>(key: string, load: () => Promise<Weights>): Promise<Weights> => {
       const known = entries.get(key);
-      const weights = known === undefined ? await load() : (known.weights as Weights); // a key always stands for one type
+      const weights = known === undefined ? await load() : (known.weights as Weights); // a key always has the same type
       remove(key);
       add(key, weights);
       return weights;
@@ -53,7 +53,7 @@ export function createWeightStore(bytesAllowed: number): WeightStore {
   };
 }
 
-/** Bytes of all arrays in an object, and those that it says it holds (`heldBytes`); `undefined` fields count nothing. */
+/** Bytes of all arrays in an object, plus those that it says it holds (`heldBytes`). */
 export function countBytes(weights: object): number {
   const held = 'heldBytes' in weights && typeof weights.heldBytes === 'number' ? weights.heldBytes : 0;
   return Object.values(weights).reduce(

@@ -1,7 +1,7 @@
 import type { Plugin, PluginAddress } from '../../core/ports/plugin-entry.js';
 import { workerUrl } from './worker-url.js';
 
-/** Where a worker finds a plug-in again. */
+/** How a worker finds a plug-in again. */
 export function addressPlugin<Listed extends Pick<Plugin, 'kind' | 'id' | 'version'>>(
   { kind, id, version }: Listed,
   moduleUrl: URL,

@@ -1,12 +1,15 @@
 import type { WorkProgress } from '../../core/ports/work-context.js';
 import type { ErrorMessage } from './message-errors.js';
 
-/** The calls that a thread answers, by name: their arguments, the items they send before they end, and what they end with. */
+/** The calls that a thread answers, by name: their arguments, the items they send before they end, and their result. */
 export type CallTable<Names extends string = string> = {
   readonly [Name in Names]: { readonly argument: unknown; readonly item: unknown; readonly result: unknown };
 };
 
-/** What a thread is sent. `budgetBytes`: memory for this call and what is kept after it; all of the thread's own budget by default. */
+/**
+ * Messages to a thread. `budgetBytes`: memory for this call and for what is kept after it; the thread's whole budget if
+ * omitted.
+ */
 export type CallRequest =
   | {
       readonly kind: 'call';
@@ -18,7 +21,7 @@ export type CallRequest =
   | { readonly kind: 'cancel'; readonly id: number }
   | { readonly kind: 'close' };
 
-/** What it answers; `result` and `error` end a call. `heldBytes`: memory that the thread keeps between calls. */
+/** Messages from a thread; `result` and `error` end a call. `heldBytes`: memory that the thread keeps between calls. */
 export type CallAnswer =
   | { readonly kind: 'item'; readonly id: number; readonly item: unknown }
   | { readonly kind: 'progress'; readonly id: number; readonly progress: WorkProgress }

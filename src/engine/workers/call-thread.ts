@@ -3,23 +3,26 @@ import type { WorkContext } from '../../core/ports/work-context.js';
 import type { CallAnswer, CallRequest, CallTable } from './call-messages.js';
 import { createOpenCall, type OpenCall } from './open-call.js';
 
-/** Where calls are worked on: a worker thread, or a process, that takes one after the other. */
+/** What works on calls: a worker thread or a process, which takes one call after the other. */
 export interface CallWorker {
   post(request: CallRequest): void;
-  /** @param gone hears once that it has ended, and of what where that is known */
+  /** @param gone is called once when it has ended, with the cause if that is known */
   listen(hear: (answer: CallAnswer) => void, gone: (cause?: Error) => void): void;
-  /** Whether somebody waits for it: otherwise it does not keep this process alive. */
+  /** Whether a caller waits for it; if not, it does not keep this process alive. */
   setAwaited?(isAwaited: boolean): void;
-  /** Has it let go of what it has open, and end by itself or, where that takes too long, as `end`; resolves when it is gone. */
+  /**
+   * Lets it close what it has open and end by itself; if that takes too long, ends it as `end` does. Resolves when it
+   * has ended.
+   */
   close(): Promise<void>;
-  /** Ends it, whatever it is at; resolves when it is gone. */
+  /** Ends it, whatever it is doing; resolves when it has ended. */
   end(): Promise<void>;
 }
 
 /**
- * Calls that run one after the other in a worker, in the order they were made. The worker starts with the first call. One that
- * ends, or does not let go of a cancelled call in time (a plug-in's endless loop), costs that call alone: those behind it go to a
- * new worker.
+ * Calls that run one after the other in a worker, in the order they were made. The first call starts the worker. A
+ * worker that ends, or that does not stop a cancelled call in time (a plug-in's endless loop), costs only that call:
+ * the calls after it go to a new worker.
  */
 export interface CallThread<Calls extends CallTable> {
   call<Name extends keyof Calls & string>(
@@ -28,18 +31,18 @@ export interface CallThread<Calls extends CallTable> {
     work: WorkContext,
     budgetBytes?: number,
   ): Promise<Calls[Name]['result']>;
-  /** A call that sends items before it ends. To stop reading cancels it. */
+  /** A call that sends items before it ends. A caller that stops reading cancels it. */
   stream<Name extends keyof Calls & string>(
     name: Name,
     argument: Calls[Name]['argument'],
     work: WorkContext,
     budgetBytes?: number,
   ): AsyncGenerator<Calls[Name]['item']>;
-  /** Whether it works on a call, be it one that was cancelled. */
+  /** Whether it works on a call, even a cancelled one. */
   isBusy(): boolean;
-  /** Bytes that its worker holds between calls; 0 where there is none. */
+  /** Bytes that its worker holds between calls; 0 if there is no worker. */
   heldBytes(): number;
-  /** Ends the worker where it works on nothing; the next call starts another. */
+  /** Ends the worker if it works on nothing; the next call starts another. */
   rest(): Promise<void>;
   /** Cancels the calls under way and ends the worker; later calls are refused. */
   close(): Promise<void>;
@@ -53,19 +56,19 @@ type CallOf<Calls extends CallTable> = {
 export interface CallThreadOptions<Calls extends CallTable> {
   /** Starts a worker. */
   readonly begin: () => CallWorker;
-  /** The error of a call during which its worker ended. */
+  /** The error for the call during which the worker ended. */
   readonly failed: (cause: Error | undefined, call: CallOf<Calls>) => PrunecastError;
-  /** What calls fail with once it was closed. */
+  /** The error for calls after `close`. */
   readonly closed: () => PrunecastError;
-  /** What a worker takes by itself. @default 0 */
+  /** Bytes that a worker itself takes. @default 0 */
   readonly workerBytes?: number;
-  /** Is called when the worker has answered all calls, or is gone. */
+  /** Called when the worker has answered all calls, or has ended. */
   readonly quiet?: () => void;
-  /** What becomes of the worker of a call that failed; the libraries in it may be broken for good. @default 'kept' */
+  /** What happens to the worker after a failed call; the libraries in it may be broken for good. @default 'kept' */
   readonly afterError?: 'kept' | 'replaced';
 }
 
-/** A cancelled call that is not over after so long hangs: its worker is ended. */
+/** A cancelled call that is not over after this time hangs: its worker is ended. */
 const CANCEL_GRACE_MS = 1000;
 
 /** A call that the worker was given and has not answered. */
@@ -83,13 +86,13 @@ export function startCallThread<Calls extends CallTable>({
   quiet = () => undefined,
   afterError = 'kept',
 }: CallThreadOptions<Calls>): CallThread<Calls> {
-  /** Oldest first: the worker takes them one by one, so that the first is the one in work. */
+  /** Oldest first: the worker takes them one by one, so it works on the first. */
   const queue = new Map<number, QueuedCall>();
   let worker: CallWorker | undefined;
   let nextId = 0;
   let grace: { readonly id: number; readonly timer: NodeJS.Timeout } | undefined;
   let closing: Promise<void> | undefined;
-  /** As the worker told last. */
+  /** As the worker last reported. */
   let heldBytes = 0;
 
   const post = (request: CallRequest): void => {
@@ -105,7 +108,7 @@ export function startCallThread<Calls extends CallTable>({
         if (worker === started) receive(answer);
       },
       (cause) => {
-        // It went by itself: the call in work has taken it down.
+        // It ended by itself: the call it was working on has taken it down.
         if (worker === started)
           replaceWorker((first) => first.call.fail(failed(cause, first.request as CallOf<Calls>)));
       },
@@ -130,7 +133,7 @@ export function startCallThread<Calls extends CallTable>({
     quiet();
   };
 
-  /** Gives the calls behind the first one to another worker; returns the one that was left. */
+  /** Gives the calls after the first one to another worker; returns the worker that was left. */
   const replaceWorker = (endFirst: (first: QueuedCall) => void = () => undefined): CallWorker | undefined => {
     const left = worker;
     worker = undefined;

@@ -4,17 +4,17 @@ import type { CallAnswer, CallRequest } from './call-messages.js';
 import type { CallWorker } from './call-thread.js';
 import { createExitGate, holdExit, whenOutOfRun } from './exit-gate.js';
 
-/** A thread that runs ONNX Runtime, and can be ended at any moment all the same: but for a run in work, which is waited for. */
+/** A thread that runs ONNX Runtime and can still be ended at any moment; only the current run is waited for. */
 export interface GatedWorker extends CallWorker {
   readonly worker: Worker;
-  /** Resolves when the thread is gone. */
+  /** Resolves when the thread has ended. */
   readonly exited: Promise<void>;
 }
 
-/** How long a thread may take to let go of what it has open. */
+/** How long a thread may take to close what it has open. */
 const CLOSE_GRACE_MS = 1000;
 
-/** Starts the thread of a module; its `workerData` are those given, and the `gate` that its runs pass. */
+/** Starts a thread with this module; its `workerData` are the data given, and the `gate` that its runs pass. */
 export function startGatedWorker(module: URL, data: object): GatedWorker {
   const gate = createExitGate();
   const worker = startWorker(module, { workerData: { ...data, gate } });

@@ -4,7 +4,10 @@ import { measureInt8 } from '../graph/measure-int8.js';
 import { passGate } from './exit-gate.js';
 import type { Int8CheckTask } from './int8-check.js';
 
-/* The thread behind `createInt8Check`: products block the thread they run on. One thread: several would wait for each other on a busy machine. */
+/*
+ * The thread behind `createInt8Check`, because products block the thread they run on. ONNX Runtime gets one thread:
+ * several would wait for each other on a busy machine.
+ */
 
 const { gate } = workerData as Int8CheckTask;
 const sessions = createSessionPool({ threads: 1, guard: (run) => passGate(gate, run) });

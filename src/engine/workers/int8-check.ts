@@ -5,11 +5,14 @@ import { workerUrl } from './worker-url.js';
 
 /** What the thread of a check is started with. */
 export interface Int8CheckTask {
-  /** Of `startGatedWorker`. */
+  /** From `startGatedWorker`. */
   readonly gate: Int32Array;
 }
 
-/** Tries 8-bit products in a thread of its own when it is first asked; later answers are the first one. Throws INTERNAL where the thread fails. */
+/**
+ * Tries 8-bit products in a separate thread on the first call; later calls return the same answer. Throws INTERNAL if
+ * the thread fails.
+ */
 export function createInt8Check(): () => Promise<Int8Check> {
   let check: Promise<Int8Check> | undefined;
   return () => {

@@ -1,10 +1,10 @@
 import { PrunecastError } from '../../core/errors/prunecast-error.js';
 
 /**
- * One memory budget for all models of a process. A model that computes is granted a part of it; one that does not counts
- * with what its thread still holds. Where a call needs more than is free, threads that nobody uses are ended, the longest
- * unused first, and where that does not do, it waits for calls of other models. A thread that was ended is started again by
- * the model's next call, which reads again what it needs.
+ * One memory budget for all models of a process. A model that computes is granted a part of it; an idle model counts
+ * with what its thread still holds. If a call needs more than is free, unused threads are ended, the least recently
+ * used first; if that is not enough, the call waits for calls of other models. An ended thread is started again by the
+ * model's next call and reads again what it needs.
  */
 export interface MemoryPool {
   readonly budgetBytes: number;
@@ -16,13 +16,13 @@ export interface MemoryPool {
 
 /** A model as the pool sees it. */
 export interface PooledModel {
-  /** More than this makes its calls hardly faster. */
+  /** More than this hardly makes its calls faster. */
   readonly wishedBytes: number;
   /** Whether its thread works on a call. */
   isBusy(): boolean;
-  /** What its thread holds between calls, itself included; 0 where it has none. */
+  /** What its thread holds between calls, itself included; 0 if it has no thread. */
   heldBytes(): number;
-  /** Ends its thread, which works on nothing. */
+  /** Ends its thread, which must be idle. */
   rest(): Promise<void>;
   close(): Promise<void>;
 }
@@ -31,32 +31,32 @@ export interface PoolPlace {
   /**
    * Waits until there is memory for a call.
    *
-   * @param leastBytes what it needs at least; 0 where that is not known
-   * @returns bytes that the model may take until all of its calls are over. `leave` must follow.
+   * @param leastBytes the least that it needs; 0 if that is not known
+   * @returns bytes that the model may use until all of its calls are over. `leave` must follow.
    * @throws PrunecastError SERVER_STOPPING, or the signal's reason
    */
   enter(leastBytes: number, signal: AbortSignal): Promise<number>;
   /** A call is over for its caller. */
   leave(): void;
-  /** The thread has answered its last call, or is gone. */
+  /** The thread has answered its last call, or has ended. */
   settle(): void;
-  /** Keeps the thread although nobody calls, until the returned function is called; only for want of memory it is ended all the same. */
+  /** Keeps the thread without calls until the returned function is called; it is still ended if memory is needed. */
   hold(): () => void;
-  /** Whether somebody calls or holds it. */
+  /** Whether anyone calls or holds it. */
   isUsed(): boolean;
-  /** From now on the thread is ended whenever nobody calls or holds it. */
+  /** From now on, the thread is ended as soon as nobody calls or holds it. */
   retire(): void;
 }
 
 export interface MemoryPoolOptions {
   readonly budgetBytes: number;
-  /** Models that are to compute beside each other: the first takes no more than its share. 1 by default. */
+  /** Models that are meant to compute at the same time: the first takes no more than its share. 1 by default. */
   readonly sharers?: number;
-  /** Part of what is free that a call leaves to those that come beside it; 0 by default. */
+  /** The part of the free memory that a call leaves for calls that come later; 0 by default. */
   readonly reserve?: number;
-  /** Most threads that are kept between calls; any number by default. */
+  /** Most threads that are kept between calls; no limit by default. */
   readonly mostThreads?: number;
-  /** A thread that nobody called for so long is ended; never by default. */
+  /** A thread without calls for this time is ended; never by default. */
   readonly idleMs?: number;
 }
 
@@ -64,7 +64,7 @@ interface Member {
   readonly model: PooledModel;
   /** Calls that wait for their answers. */
   callers: number;
-  /** 0 where it does not compute. */
+  /** 0 if it does not compute. */
   grantedBytes: number;
   holders: number;
   isRetired: boolean;
@@ -78,10 +78,10 @@ export function createMemoryPool({
   mostThreads = Infinity,
   idleMs,
 }: MemoryPoolOptions): MemoryPool {
-  /** Those with a thread, the longest unused first. */
+  /** Models with a thread, the least recently used first. */
   const members = new Set<Member>();
   const closing = new AbortController();
-  /** Woken whenever a call or a hold is over. */
+  /** Called whenever a call or a hold is over. */
   let waiting: (() => void)[] = [];
   let line: Promise<unknown> = Promise.resolve();
 
@@ -98,7 +98,7 @@ export function createMemoryPool({
     members.delete(member);
     await member.model.rest();
   };
-  /** Ends idle threads until there is room; those that are held only where `held` says so. */
+  /** Ends idle threads until there is room; ends held ones only if `held` says so. */
   const makeRoom = async (asking: Member, hasRoom: () => boolean, held: 'stay' | 'go'): Promise<void> => {
     for (const member of members) {
       if (hasRoom()) return;
@@ -106,7 +106,7 @@ export function createMemoryPool({
     }
   };
 
-  /** undefined where there is not enough, whatever is ended. */
+  /** undefined: not enough memory, whatever is ended. */
   const grant = async (member: Member, leastBytes: number): Promise<number | undefined> => {
     const others = [...members].filter((other) => other !== member && !isIdle(other));
     const left = others.reduce((bytes, { grantedBytes }) => bytes - grantedBytes, budgetBytes);
@@ -133,14 +133,14 @@ export function createMemoryPool({
         member.callers += 1;
         member.grantedBytes = grantedBytes;
         members.delete(member);
-        members.add(member); // used last
+        members.add(member); // now the most recently used
         return grantedBytes;
       }
       if (!signal.aborted) await rejectOnAbort(woken, signal);
     }
   };
 
-  /** What is to be done for a model when a call or a hold of it is over. */
+  /** What to do for a model when a call or a hold of it is over. */
   const settle = (member: Member): void => {
     if (member.callers > 0 || member.model.isBusy() || !members.has(member)) return;
     member.grantedBytes = 0;
@@ -176,7 +176,7 @@ export function createMemoryPool({
           const admitted = line.then(() => admit(member, leastBytes, signal));
           line = admitted.catch(() => undefined);
           return rejectOnAbort(admitted, signal).catch((error: unknown) => {
-            // Whoever was admitted although nobody waits any more leaves at once.
+            // If a call was admitted after its caller had given up, it leaves at once.
             void admitted.then(
               () => leave(member),
               () => undefined,
@@ -217,7 +217,7 @@ export function createMemoryPool({
   }
 }
 
-/** The value, or the reason of a signal that fires before it is there. */
+/** The value, or the reason of a signal that fires before the value is there. */
 async function rejectOnAbort<Value>(value: Promise<Value>, signal: AbortSignal): Promise<Value> {
   signal.throwIfAborted();
   const ending = new AbortController();

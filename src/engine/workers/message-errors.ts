@@ -2,14 +2,14 @@ import { ofSystem } from '../../core/errors/of-system.js';
 import { PrunecastError, type FieldViolation } from '../../core/errors/prunecast-error.js';
 import type { Reason } from '../../core/errors/reasons.js';
 
-/** What the system says of a failed call, such as ENOSPC of `write`. */
+/** What the system reports about a failed call, such as ENOSPC for `write`. */
 interface SystemFields {
   readonly code?: string;
   readonly syscall?: string;
   readonly path?: string;
 }
 
-/** An error as it crosses a thread: structured clones lose a class and its fields. */
+/** An error as it crosses a thread: a structured clone loses its class and fields. */
 export type ErrorMessage =
   | {
       readonly kind: 'prunecast';

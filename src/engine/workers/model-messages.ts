@@ -19,12 +19,12 @@ import type { UnitScores } from '../../core/model/unit-scores.js';
 /** What a model's thread is started with. */
 export interface ModelThreadData {
   readonly place: CheckpointPlace;
-  /** What the files were when the checkpoint was opened; the thread reads nothing else. */
+  /** The state of the files when the checkpoint was opened; the thread reads no other files. */
   readonly records: ReadonlyMap<string, FileRecord>;
   readonly config: ModelConfig;
   readonly tensors: readonly TensorEntry[];
   readonly options: Omit<RuntimeOptions, 'guard'>;
-  /** Of `startGatedWorker`. */
+  /** From `startGatedWorker`. */
   readonly gate: Int32Array;
 }
 
@@ -34,15 +34,15 @@ export interface PluginMessage<Kind extends PluginKind> {
   readonly options: unknown;
 }
 
-/** A recipe as it crosses to the thread. */
+/** A recipe as it is sent to the thread. */
 export interface RecipeMessage {
-  /** Of `keyRecipe`. */
+  /** From `keyRecipe`. */
   readonly key: string;
   readonly ranking: Ranking;
   readonly compensation?: PluginMessage<'compensation'> & { readonly calibration?: Calibration };
 }
 
-/** The calls that the thread answers: their arguments, the items they send before they end, and what they end with. */
+/** The calls that the thread answers: their arguments, the items they send before they end, and their result. */
 export type ModelCalls = {
   losses: {
     argument: {

@@ -6,13 +6,16 @@ import type { PluginKind } from '../../core/ports/plugin.js';
 import type { ModelCalls, ModelThreadData, PluginMessage } from './model-messages.js';
 import { workerUrl } from './worker-url.js';
 
-/** A model's thread, as the main thread sees it. A new one after an old one computes anew what that had in memory. */
+/**
+ * A model's thread, as the main thread sees it. A thread that replaces another computes again what the other had in
+ * memory.
+ */
 export type ModelThread = CallThread<ModelCalls>;
 
-/** What a thread takes by itself: its JavaScript, and ONNX Runtime's sessions. */
+/** Bytes that a thread itself takes: its JavaScript, and ONNX Runtime's sessions. */
 const THREAD_BYTES = 16 * 2 ** 20;
 
-/** @param quiet is called when the thread has answered all calls, or is gone */
+/** @param quiet is called when the thread has answered all calls, or has ended */
 export function startModelThread(threadData: Omit<ModelThreadData, 'gate'>, quiet?: () => void): ModelThread {
   return startCallThread<ModelCalls>({
     workerBytes: THREAD_BYTES,
@@ -29,7 +32,7 @@ export function startModelThread(threadData: Omit<ModelThreadData, 'gate'>, quie
   });
 }
 
-/** The plug-in that a call runs beside the engine's own code, which does not end threads. */
+/** The plug-in that a call runs beside the engine's own code; the engine's code does not end threads. */
 function findPlugin(argument: ModelCalls[keyof ModelCalls]['argument']): PluginCall | undefined {
   if ('criterion' in argument) return { ...pick(argument.criterion), method: 'score' };
   if ('recipe' in argument && argument.recipe.compensation !== undefined)

@@ -11,7 +11,7 @@ import { openThreadChannel, serveCalls } from './serve-calls.js';
 
 /*
  * The thread behind `LanguageModel`: ONNX Runtime's binding blocks the thread that calls it, and sorting a layer takes
- * its time too. Calls run one after the other; a cancel is seen between two runs of a graph.
+ * time too. Calls run one after the other; a cancel takes effect between two runs of a graph.
  */
 
 const { place, records, config, tensors, options, gate } = workerData as ModelThreadData;

@@ -2,15 +2,15 @@ import type { WorkContext } from '../../core/ports/work-context.js';
 import { decodeError } from './message-errors.js';
 import type { CallAnswer } from './call-messages.js';
 
-/** A call that a thread works on, as its caller waits for it. */
+/** A call that a thread works on, as its caller sees it. */
 export interface OpenCall {
   receive(message: CallAnswer): void;
   fail(error: unknown): void;
-  /** The next item, or the result at last; rejects with what the call failed with. */
+  /** The next item, or finally the result; rejects with the error of the call. */
   next(): Promise<{ readonly kind: 'item' | 'result'; readonly value: unknown }>;
 }
 
-/** @param report hears of the progress of the call */
+/** @param report receives the progress of the call */
 export function createOpenCall(report: WorkContext['report']): OpenCall {
   const waiting: { readonly kind: 'item' | 'result'; readonly value: unknown }[] = [];
   let failure: { readonly error: unknown } | undefined;

@@ -3,8 +3,8 @@ import type { PoolPlace } from './memory-pool.js';
 import type { ModelThread } from './model-thread.js';
 
 /**
- * The calls of a model's thread, each with the memory that the pool grants it. One that turns out to need more than it was
- * granted, though not more than all, is called again when there is as much.
+ * The calls of a model's thread, each with the memory that the pool grants it. A call that turns out to need more than
+ * it was granted, but not more than the whole budget, is made again when that much is free.
  */
 export function callInPool(
   thread: ModelThread,
@@ -45,12 +45,15 @@ export function callInPool(
   };
 }
 
-/** What a refused call is to be granted next; throws the refusal where all there is would not do, and whatever is none. */
+/**
+ * What a refused call is to be granted next. Throws the error itself if the whole budget would not be enough, or if it
+ * is another error.
+ */
 function readNeeded(error: unknown, grantedBytes: number, wholeBytes: number): number {
   const neededBytes =
     error instanceof PrunecastError && error.reason === 'MEMORY_EXCEEDED'
       ? Number(error.metadata['needed_bytes'])
       : Infinity;
   if (grantedBytes >= wholeBytes || !(neededBytes <= wholeBytes)) throw error;
-  return neededBytes > grantedBytes ? neededBytes : wholeBytes; // some refusals name a part of what they need
+  return neededBytes > grantedBytes ? neededBytes : wholeBytes; // some errors name only a part of what they need
 }

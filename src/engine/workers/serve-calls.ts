@@ -9,15 +9,15 @@ export interface CallChannel {
   answer(message: CallAnswer): void;
 }
 
-/** A call as a worker works on it. */
+/** A call as a worker sees it. */
 export interface ServedCall<Item> {
-  /** Its signal fires when the call is cancelled, as far as the event loop of the worker is free to hear of that. */
+  /** Its signal fires when the call is cancelled, once the event loop of the worker is free to receive that. */
   readonly work: WorkContext;
   /** Sends an item. */
   send(item: Item): void;
 }
 
-/** What a worker does on each call. */
+/** What a worker does for each call. */
 export type CallHandlers<Calls extends CallTable> = {
   readonly [Name in keyof Calls]: (
     argument: Calls[Name]['argument'],
@@ -28,7 +28,7 @@ export type CallHandlers<Calls extends CallTable> = {
 const PROGRESS_INTERVAL_MS = 50;
 
 export interface CallServing {
-  /** Called before each call with the memory that it may take. */
+  /** Called before each call with the memory that it may use. */
   readonly allow?: (budgetBytes: number | undefined) => void;
   /** Memory that is kept between calls. @default 0 */
   readonly heldBytes?: () => number;
@@ -36,7 +36,7 @@ export interface CallServing {
   readonly close?: () => Promise<void>;
 }
 
-/** Answers calls one after the other: with what their handler returns, or the error that it throws. */
+/** Answers calls one after the other, with what their handler returns or the error that it throws. */
 export function serveCalls<Calls extends CallTable>(
   { onRequest, answer }: CallChannel,
   handlers: CallHandlers<Calls>,
@@ -83,7 +83,7 @@ export function serveCalls<Calls extends CallTable>(
   });
 }
 
-/** The channel of a worker thread to whoever started it. Throws outside of a worker thread. */
+/** The channel from a worker thread to its owner. Throws outside a worker thread. */
 export function openThreadChannel(): CallChannel {
   const port = parentPort;
   if (port === null) throw new Error('this module runs in a worker thread only');

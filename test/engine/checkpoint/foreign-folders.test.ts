@@ -47,7 +47,7 @@ describe('a folder that is no checkpoint', () => {
     const folder = await write({ 'tiny.gguf': 'GGUF' });
     await expect(openCheckpoint(join(folder, 'tiny.gguf'))).rejects.toMatchObject({
       reason: 'MODEL_NOT_FOUND',
-      message: expect.stringContaining('it is a file: name the folder that it lies in'),
+      message: expect.stringContaining('it is a file: name the folder that contains it'),
     });
   });
 
@@ -109,7 +109,9 @@ describe('a config.json as Python writes it', () => {
     );
     await close();
     expect(rawConfig).toEqual({ kept: 1, ...TINY_CONFIG });
-    expect(notes).toEqual(['config.json has NaN or an infinity in time_limit, extra, top: outputs leave that out']);
+    expect(notes).toEqual([
+      'config.json has NaN or an infinity in time_limit, extra, top: outputs leave these entries out',
+    ]);
     expect(digest).toMatch(/^[0-9a-f]{64}$/);
   });
 

@@ -67,7 +67,7 @@ describe('the names of a checkpoint', () => {
     [
       'a prefix in one file of two',
       (name: string) => (name.includes('mlp') ? name : `module.${name}`),
-      /embed_tokens.weight: .* there is "module.model.embed_tokens.weight", which has the prefix "module.": names are understood where all have the same prefix; save the model inside/,
+      /embed_tokens.weight: .* there is "module.model.embed_tokens.weight", which has the prefix "module.": a prefix is understood only if all names have it; save the model inside/,
     ],
     [
       'those of another architecture',
@@ -86,7 +86,7 @@ describe('the names of a checkpoint', () => {
       open({ tensors: { ...renamed((name) => name.replace(/^model\./, '')), [EMBEDDING]: countUp([3, 2]) } }),
     ).rejects.toMatchObject({
       reason: 'MODEL_MALFORMED',
-      message: expect.stringMatching(/stands for the same weights as "(model.)?embed_tokens.weight"/),
+      message: expect.stringMatching(/means the same weights as "(model.)?embed_tokens.weight"/),
     });
   });
 });
@@ -119,7 +119,7 @@ describe('tied embeddings', () => {
       metadata: { file: 'model.safetensors', tensor: HEAD, feature: 'tie_word_embeddings' },
     });
     await expect(open({ tensors: { [HEAD]: countUp([2, 2]) } })).rejects.toMatchObject({
-      message: expect.stringContaining('lm_head.weight: has shape [2,2]; config.json asks for [3,2]'),
+      message: expect.stringContaining('lm_head.weight: has shape [2,2]; config.json requires [3,2]'),
     });
   });
 });
@@ -138,7 +138,7 @@ describe("a checkpoint's tensors", () => {
     });
     expect(new Set(tensors.keys())).toEqual(new Set(Object.keys(tinyTensors())));
     expect(notes).toEqual([
-      'ignored, as they are no weights of this model: model.layers.0.self_attn.rotary_emb.inv_freq, model.rotary_emb.cos_cached, model.layers.0.self_attn.bias, model.layers.0.attn.masked_bias and 2 more',
+      'ignored, because they are not weights of this model: model.layers.0.self_attn.rotary_emb.inv_freq, model.rotary_emb.cos_cached, model.layers.0.self_attn.bias, model.layers.0.attn.masked_bias and 2 more',
     ]);
   });
 
@@ -147,7 +147,7 @@ describe("a checkpoint's tensors", () => {
       'a LoRA adapter',
       { 'base_model.model.model.layers.0.self_attn.q_proj.lora_A.default.weight': countUp([4, 2]) },
       'MODEL_UNSUPPORTED',
-      /lora_A.default.weight: is a part of a LoRA adapter.*merge_and_unload/,
+      /lora_A.default.weight: is part of a LoRA adapter.*merge_and_unload/,
     ],
     [
       'GPTQ',
@@ -180,7 +180,7 @@ describe("a checkpoint's tensors", () => {
   it('of a model without a head tell that it has none', async () => {
     await expect(open({ config: { tie_word_embeddings: false } })).rejects.toMatchObject({
       reason: 'MODEL_MALFORMED',
-      message: expect.stringMatching(/lm_head.weight: is asked for.*set tie_word_embeddings to true/),
+      message: expect.stringMatching(/lm_head.weight: is required.*set tie_word_embeddings to true/),
     });
   });
 });

@@ -157,25 +157,25 @@ describe('openCheckpoint', () => {
       'a missing tensor',
       { tensors: { [DOWN]: undefined } },
       'MODEL_MALFORMED',
-      /down_proj.weight: is asked for with shape \[2,3\], but is in no weight file/,
+      /down_proj.weight: is required with shape \[2,3\], but is in no weight file/,
     ],
     [
       'a tensor of another shape',
       { tensors: { [DOWN]: countUp([3, 2]) } },
       'MODEL_MALFORMED',
-      /down_proj.weight: has shape \[3,2\]; config.json asks for \[2,3\]/,
+      /down_proj.weight: has shape \[3,2\]; config.json requires \[2,3\]/,
     ],
     [
       'a head that is not there',
       { config: { tie_word_embeddings: false } },
       'MODEL_MALFORMED',
-      /lm_head.weight: is asked for/,
+      /lm_head.weight: is required/,
     ],
     [
       'a bias that config.json does not speak of',
       { tensors: { 'model.layers.0.mlp.down_proj.bias': countUp([2]) } },
       'MODEL_UNSUPPORTED',
-      /down_proj.bias: belongs to nothing that a llama model of this config.json has: correct attention_bias and mlp_bias in config.json, or delete the tensor/,
+      /down_proj.bias: is not part of a llama model with this config.json: correct attention_bias and mlp_bias in config.json, or delete the tensor/,
     ],
     [
       'a dtype that is not read',
@@ -219,7 +219,7 @@ describe('openCheckpoint', () => {
     await expect(openCheckpoint(await writeFolder({}))).rejects.toMatchObject({ reason: 'MODEL_NOT_FOUND' });
     await expect(openCheckpoint(await writeFolder({ 'config.json': TINY_CONFIG }))).rejects.toMatchObject({
       reason: 'MODEL_MALFORMED',
-      message: expect.stringContaining('nor is model.safetensors.index.json'),
+      message: expect.stringContaining('nor does model.safetensors.index.json'),
     });
   });
 
@@ -242,7 +242,7 @@ describe('openCheckpoint', () => {
     await expect(openCheckpoint(await writeSharded({ [EMBEDDING]: file }))).rejects.toMatchObject({
       reason: 'MODEL_MALFORMED',
       message: expect.stringMatching(
-        /index.json: tensor model.embed_tokens.weight: lies in .*; a file within the folder or a subfolder of it/,
+        /index.json: tensor model.embed_tokens.weight: is in .*; only a file in the folder or a subfolder/,
       ),
     });
   });
@@ -252,25 +252,25 @@ describe('openCheckpoint', () => {
       'a file that is not there',
       { [EMBEDDING]: 'c.safetensors' },
       {},
-      /embed_tokens.weight: should lie in c.safetensors, which is not in the folder/,
+      /embed_tokens.weight: should be in c.safetensors, which is not in the folder/,
     ],
     [
       'a tensor in the wrong file',
       { [EMBEDDING]: 'b.safetensors', [DOWN]: 'a.safetensors' },
       {},
-      /should lie in .*, but lies in/,
+      /should be in .*, but is in/,
     ],
     [
       'a tensor that no file has',
       { 'model.layers.0.mlp.down_proj.bias': 'a.safetensors' },
       {},
-      /down_proj.bias: should lie in a.safetensors, which does not have it/,
+      /down_proj.bias: should be in a.safetensors, which does not have it/,
     ],
     [
       'two files with one tensor',
       {},
       { 'a.safetensors': packTensors({ [EMBEDDING]: countUp([3, 2]), [DOWN]: countUp([2, 3]) }) },
-      /down_proj.weight: lies in a.safetensors too/,
+      /down_proj.weight: is in a.safetensors too/,
     ],
     [
       'more files than allowed',

@@ -151,7 +151,7 @@ describe('parseConfig', () => {
     [
       'another rotary kind',
       { rope_scaling: { rope_type: 'longrope', factor: 4 } },
-      /rope_type "longrope".*there are default, linear, dynamic, yarn, llama3/,
+      /rope_type "longrope".*supported are default, linear, dynamic, yarn, llama3/,
     ],
     ['another rotary kind under its old key', { rope_scaling: { type: 'su', factor: 2 } }, /rope_type "su"/],
     [
@@ -217,7 +217,7 @@ describe('parseConfig', () => {
     [
       'no model_type, and tells what architectures says',
       { model_type: null, architectures: ['Qwen2ForCausalLM'] },
-      /model_type is missing; it must name the family of the model: "qwen2", as architectures has Qwen2ForCausalLM/,
+      /model_type is missing; it must name the family of the model: "qwen2", because architectures has Qwen2ForCausalLM/,
     ],
     [
       'more layers than allowed',

@@ -52,7 +52,7 @@ describe('parseJsonObject', () => {
     expect(() => parse(text)).toThrow(
       expect.objectContaining({
         reason: 'MODEL_MALFORMED',
-        message: `${FILE}: is not JSON: line ${line}, column ${column}: ${JSON.stringify(found)} may not stand there`,
+        message: `${FILE}: is not JSON: line ${line}, column ${column}: ${JSON.stringify(found)} is not allowed there`,
       }),
     );
   });
@@ -89,7 +89,7 @@ describe('parseJsonObject', () => {
   it('reads nesting up to its limit and refuses one level more, and a hundred thousand', () => {
     expect(parse(nest(MAX_DEPTH))).toHaveProperty('a');
     for (const levels of [MAX_DEPTH + 1, 100_000])
-      expect(() => parse(nest(levels))).toThrow(`is nested deeper than the ${MAX_DEPTH} levels`);
+      expect(() => parse(nest(levels))).toThrow(`is nested deeper than ${MAX_DEPTH} levels`);
   });
 });
 

@@ -166,7 +166,7 @@ describe('pruneModel', () => {
 
   it.each([
     ['a name the pruned model lacks', 'model.layers.9.mlp.down_proj.weight', [1], /no tensor model.layers.9/],
-    ['the wrong number of values', `${BLOCK}mlp.down_proj.weight`, [1, 2, 3], /takes 2 values, 3 were given/],
+    ['the wrong number of values', `${BLOCK}mlp.down_proj.weight`, [1, 2, 3], /has 2 values, but 3 were given/],
   ])('refuses compensated tensors with %s', async (_what, name, values, message) => {
     await expect(
       prune([{ kvGroups: [0], queryHeads: [0, 1], ffnChannels: [0] }], {

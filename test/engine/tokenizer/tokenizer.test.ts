@@ -81,7 +81,7 @@ describe('loadTokenizer', () => {
   describe.each([
     ['as written', null, false],
     ['in lower case', { type: 'Lowercase' }, true],
-  ] as const)('with an added token that is to match whole words alone, %s', (_, normalizer, normalized) => {
+  ] as const)('with an added token that must match only whole words, %s', (_, normalizer, normalized) => {
     const loadWords = async (): Promise<Tokenizer> =>
       load(
         await writeFolder({
@@ -125,7 +125,7 @@ describe('loadTokenizer', () => {
         await expect((await loadWords()).encode(text)).rejects.toMatchObject({
           reason: 'MODEL_UNSUPPORTED',
           message: expect.stringMatching(
-            /added token "return" is to match whole words alone \(single_word\).*Send token ids/,
+            /added token "return" must match only whole words \(single_word\).*Send token ids/,
           ),
         });
       },

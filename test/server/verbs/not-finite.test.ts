@@ -130,7 +130,7 @@ describe('a checkpoint whose activations overflow', () => {
         }),
       ).rejects.toMatchObject({
         reason: 'CALIBRATION_UNUSABLE',
-        message: expect.stringMatching(/layers.1: input \d+ of down is beyond float32/),
+        message: expect.stringMatching(/layers.1: input \d+ of down, or its square, is too large for float32/),
         metadata: { layer: '1', half: 'ffn' },
       });
       expect(await readdir(verbs.path('outputs'))).toEqual([]);
