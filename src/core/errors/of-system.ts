@@ -14,7 +14,7 @@ export function ofSystem(error: unknown): PrunecastError | undefined {
     case 'ENFILE':
       return new PrunecastError(
         'OVERLOADED',
-        `the server has as many files open as the system lets it (${code}): try again later, or raise its limit`,
+        `the server has as many files open as the system allows (${code}): try again later, or raise its limit`,
         { retryAfterMs: RETRY_AFTER_MS, cause: error },
       );
     case 'EAGAIN':

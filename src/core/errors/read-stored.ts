@@ -12,7 +12,7 @@ export function readStored<Value>(what: string, read: () => Value): Value {
   } catch (cause) {
     throw new PrunecastError(
       'STATE_DAMAGED',
-      `${what} in the state folder does not parse: bring the folder back from a backup, or delete what it belongs to`,
+      `${what} in the state folder does not parse: restore the folder from a backup, or delete what it belongs to`,
       { metadata: { stored: what }, cause },
     );
   }

@@ -1,6 +1,6 @@
 import type { CanonicalCode } from './codes.js';
 
-/** Every reason a caller can meet; the errors page is generated from it. Clients match on the keys: never rename one. */
+/** Every reason that a caller may get; the errors page is generated from it. Clients match on the keys: never rename one. */
 export const REASONS = {
   INVALID_REQUEST: {
     code: 'INVALID_ARGUMENT',
@@ -9,7 +9,7 @@ export const REASONS = {
   MESSAGE_MALFORMED: {
     code: 'INVALID_ARGUMENT',
     meaning:
-      'The bytes of the request are not those of its message: truncated, of another wire type, a text that is not UTF-8; metadata has the method.',
+      'The bytes of the request do not form its message: they are truncated, a field has another wire type, or a text is not UTF-8; metadata has the method.',
   },
   REQUEST_TOO_LARGE: {
     code: 'RESOURCE_EXHAUSTED',
@@ -22,32 +22,32 @@ export const REASONS = {
   },
   PLUGIN_NOT_FOUND: {
     code: 'NOT_FOUND',
-    meaning: 'No plug-in of this kind has this id; metadata lists those there are.',
+    meaning: 'No plug-in of this kind has this id; metadata lists the existing ones.',
   },
   PLUGIN_FAILED: {
     code: 'FAILED_PRECONDITION',
     meaning:
-      'A plug-in threw an error, did not come back in time, or ended its thread; metadata has its kind and id and the method. Only this call failed.',
+      'A plug-in threw an error, did not answer in time, or ended its thread; metadata has its kind and id and the method. Only this call failed.',
   },
   PLUGIN_INVALID: {
     code: 'FAILED_PRECONDITION',
     meaning:
-      'A plug-in is not what it should be: a method answered with NaN, the wrong length or the wrong form, or a worker found another plug-in in its module than the server; metadata has its kind and id and the method. Only this call failed. A server does not start with a plug-in that is not of the right form.',
+      'A plug-in breaks its contract: a method answered with NaN, the wrong length or the wrong form, or a worker found another plug-in in its module than the server; metadata has its kind and id and the method. Only this call failed. A server does not start with a plug-in that has the wrong form.',
   },
   MODEL_NOT_FOUND: { code: 'NOT_FOUND', meaning: 'No checkpoint folder of this name lies under a model root.' },
   MODEL_MALFORMED: {
     code: 'INVALID_ARGUMENT',
     meaning:
-      'A file of the checkpoint is truncated, lies about its contents, or does not fit the configuration; metadata has the file and the tensor.',
+      'A file of the checkpoint is truncated, contradicts its own header, or does not fit the configuration; metadata has the file and the tensor.',
   },
   MODEL_UNSUPPORTED: {
     code: 'FAILED_PRECONDITION',
-    meaning: 'The checkpoint is of a family, or uses a feature, that the engine does not have; metadata names it.',
+    meaning: 'The checkpoint is of a family, or uses a feature, that the engine does not support; metadata names it.',
   },
   MODEL_CHANGED: {
     code: 'ABORTED',
     meaning:
-      'A file of the checkpoint is no longer what it was when the work began, or is being written; metadata has the file. What was measured until then stands, under the digest of what it was measured on: ask again for what is there now.',
+      'A file of the checkpoint has changed since the work began, or is being written; metadata has the file. What was measured before stays stored under the digest of the earlier checkpoint: ask again for the present one.',
   },
   PATH_OUTSIDE_ROOTS: {
     code: 'INVALID_ARGUMENT',
@@ -61,12 +61,12 @@ export const REASONS = {
   },
   TOKENIZER_MISSING: {
     code: 'FAILED_PRECONDITION',
-    meaning: 'The checkpoint has no tokenizer.json: make it, as the message says, or send token ids in place of text.',
+    meaning: 'The checkpoint has no tokenizer.json: make one as the message says, or send token ids instead of text.',
   },
   TOKENIZER_TIMEOUT: {
     code: 'FAILED_PRECONDITION',
     meaning:
-      'The tokenizer took more processor time for a text than is allowed; metadata has the limit. Its expressions do not end on the text, or the text is too long for it.',
+      'The tokenizer took more processor time for a text than is allowed; metadata has the limit. Its expressions may never end on this text, or the text is too long for it.',
   },
   ARCHITECTURE_INVALID: {
     code: 'INVALID_ARGUMENT',
@@ -81,21 +81,21 @@ export const REASONS = {
   METRIC_INVALID: {
     code: 'FAILED_PRECONDITION',
     meaning:
-      'A measured or predicted metric is NaN or infinite: nothing of it is stored or answered; metadata has the metric, its value and the window.',
+      'A measured or predicted metric is NaN or infinite, so it is neither stored nor answered; metadata has the metric, its value and the window.',
   },
   VALUES_OUT_OF_RANGE: {
     code: 'FAILED_PRECONDITION',
     meaning:
-      'A weight that a compensation has mended is more than the dtype of the checkpoint holds, so that the output cannot be written; metadata has the tensor, the dtype and the value.',
+      'A compensated weight is larger than the dtype of the checkpoint can hold, so the output cannot be written; metadata has the tensor, the dtype and the value.',
   },
   CALIBRATION_UNUSABLE: {
     code: 'FAILED_PRECONDITION',
     meaning:
-      "Activations of the calibration text leave the range of float32, or a compensation's fit to them has no solution; metadata has the layer or the pivot, the message what to do.",
+      "Activations of the calibration text exceed the range of float32, or a compensation's fit to them has no solution; metadata has the layer or the pivot, the message says what to do.",
   },
   WINDOWS_OVERLAP: {
     code: 'INVALID_ARGUMENT',
-    meaning: 'A verify or report window also serves calibration or search.',
+    meaning: 'A verify or report window is also used for calibration or search.',
   },
   MEASUREMENT_MISMATCH: {
     code: 'FAILED_PRECONDITION',
@@ -104,7 +104,7 @@ export const REASONS = {
   PAIRS_INVALID: {
     code: 'INVALID_ARGUMENT',
     meaning:
-      'A pair has a label or rate that is not a finite number or out of bounds, or the wrong number of dimensions.',
+      'A label or rate of a pair is not finite or is out of bounds, or a pair has the wrong number of dimensions.',
   },
   PAIRS_TOO_FEW: {
     code: 'FAILED_PRECONDITION',
@@ -131,12 +131,12 @@ export const REASONS = {
   OUTPUT_PROTECTED: {
     code: 'FAILED_PRECONDITION',
     meaning:
-      'The output is, holds or lies in a model, a text or the state folder, or its folder holds what no earlier output wrote: `overwrite` replaces earlier outputs alone.',
+      'The output is, contains or lies in a model, a text or the state folder, or its folder holds files that no earlier output wrote: `overwrite` only replaces earlier outputs.',
   },
   OUTPUT_NOT_WRITTEN: {
     code: 'FAILED_PRECONDITION',
     meaning:
-      'The output cannot be written where it was to go, or was disturbed while it was; the message says by what. Nothing half-written stays.',
+      'The output cannot be written to its place, or was disturbed while it was written; the message says by what. Nothing half-written stays.',
   },
   REQUEST_ID_REUSED: {
     code: 'ALREADY_EXISTS',
@@ -157,29 +157,30 @@ export const REASONS = {
   },
   DEADLINE_EXCEEDED: {
     code: 'DEADLINE_EXCEEDED',
-    meaning: 'The call ran into the deadline that the caller set; a job that it started runs on.',
+    meaning: 'The deadline that the caller set has passed; a job that the call started continues.',
   },
   CANCELLED: { code: 'CANCELLED', meaning: 'The job or the call was cancelled by a caller.' },
   SERVER_RESTARTED: {
     code: 'ABORTED',
-    meaning: 'The server stopped while the job was unfinished, and an earlier version had not kept its request.',
+    meaning: 'The server stopped before the job was finished, and an earlier version had not stored its request.',
   },
   JOB_POISONED: {
     code: 'FAILED_PRECONDITION',
     meaning:
-      'The server ended three times in a row while it worked on the job, which stored nothing in between: it is set aside. Look into the log and the memory of the server, change the request, and start it under a new request id.',
+      'The server ended three times in a row while it worked on the job, which stored nothing in between, so the job is set aside. Check the log and the memory of the server, change the request, and start it under a new request id.',
   },
   LEASE_HELD: {
     code: 'FAILED_PRECONDITION',
-    meaning: 'Another server on the same state works on the job; RetryInfo says when its lease runs out if it is gone.',
+    meaning:
+      'Another server on the same state works on the job; RetryInfo says when its lease expires if that server is gone.',
   },
   LEASE_LOST: {
     code: 'ABORTED',
-    meaning: 'Another server on the same state has taken the job over; what this one still makes of it is not stored.',
+    meaning: 'Another server on the same state has taken over the job; further results of this server are not stored.',
   },
   SERVER_STOPPING: {
     code: 'UNAVAILABLE',
-    meaning: 'The server is shutting down: watch the job again after it is back.',
+    meaning: 'The server is shutting down: watch the job again when it is back.',
   },
   STORAGE_FULL: {
     code: 'RESOURCE_EXHAUSTED',
@@ -194,31 +195,31 @@ export const REASONS = {
   STATE_DAMAGED: {
     code: 'DATA_LOSS',
     meaning:
-      'Something in the state folder is not what the server stored there; metadata names it. Bring the folder back from a backup, or delete what is named.',
+      'Something in the state folder is not what the server stored there; metadata names it. Restore the folder from a backup, or delete what is named.',
   },
   OVERLOADED: {
     code: 'RESOURCE_EXHAUSTED',
     meaning:
-      'Too many jobs wait already, or the system lets the server open no more files or start no more threads; RetryInfo says when to try again.',
+      'Too many jobs are waiting, or the system does not let the server open more files or start more threads; RetryInfo says when to try again.',
   },
   MEMORY_EXCEEDED: {
     code: 'RESOURCE_EXHAUSTED',
     meaning:
-      'The work can never fit the memory budget; metadata has what it needs and what it may use. Or the system has no more memory.',
+      'The work can never fit the memory budget; metadata has what it needs and what is allowed. Or the system has no more memory.',
   },
   PRECISION_UNAVAILABLE: {
     code: 'FAILED_PRECONDITION',
     meaning:
-      'The precision asked for is not offered on this CPU; GetServerInfo tells which are, metadata what the self-test found.',
+      'The requested precision is not available on this CPU; GetServerInfo lists those that are, metadata has what the self-test found.',
   },
   MESSAGE_TOO_LARGE: {
     code: 'INVALID_ARGUMENT',
     meaning:
-      'The batch, or the answer to a request, exceeds the message limit: the message says what may be sent or asked for instead.',
+      'The batch, or the answer to a request, exceeds the message limit: the message says what to send or ask for instead.',
   },
   UNAUTHENTICATED: {
     code: 'UNAUTHENTICATED',
-    meaning: 'The caller has not shown who it is in the way that this server asks for.',
+    meaning: 'The caller did not identify itself in the way that this server requires.',
   },
   PERMISSION_DENIED: { code: 'PERMISSION_DENIED', meaning: 'The caller may not call this method.' },
   NOT_IMPLEMENTED: {

@@ -14,7 +14,7 @@ export function validateArchitecture(shape: ModelShape, architecture: Architectu
       : [
           {
             field: `${field}.layers`,
-            description: `has ${architecture.length} layers, the model has ${shape.layers.length}: give one entry a layer`,
+            description: `has ${architecture.length} layers, the model has ${shape.layers.length}: give one entry per layer`,
           },
         ];
   if (violations.length === 0) return;
@@ -45,7 +45,7 @@ function findLayerViolations(
   if (violations.length === 0 && (layer.kvHeads === 0) !== (layer.queryHeadsPerKv === 0)) {
     violations.push({
       field: `${path}.query_heads_per_kv`,
-      description: `is ${layer.queryHeadsPerKv} with kv_heads ${layer.kvHeads}: both are 0 where attention is dropped, neither elsewhere`,
+      description: `is ${layer.queryHeadsPerKv} with kv_heads ${layer.kvHeads}: both are 0 if attention is dropped, and neither is otherwise`,
     });
   }
   return violations;

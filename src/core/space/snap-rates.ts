@@ -29,7 +29,7 @@ export function snapRates(space: SearchSpace, rates: ArrayLike<number>, field = 
   if (rates.length !== space.dimensions.length) {
     throw PrunecastError.ofField(
       field,
-      `has ${rates.length} rates, the space has ${space.dimensions.length} dimensions: give one a dimension`,
+      `has ${rates.length} rates, the space has ${space.dimensions.length} dimensions: give one per dimension`,
       'SPACE_INVALID',
     );
   }

@@ -39,7 +39,7 @@ export function checkProposals(
     if (!isPoint(counts))
       throw invalid(
         strategy,
-        `[${counts.join(', ')}] is no point of the space: ${space.dimensions.length} counts that its dimensions allow are needed`,
+        `[${counts.join(', ')}] is not a point of the space, which has ${space.dimensions.length} counts that its dimensions allow`,
       );
     for (const { kind, limit, model } of costs) {
       const cost = measureCounts(model, space, counts);

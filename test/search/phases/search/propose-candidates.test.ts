@@ -70,7 +70,7 @@ describe('proposeCandidates', () => {
     });
   });
 
-  it('refuses what is no point of the space, though it costs little', async () => {
+  it('refuses what is not a point of the space, though it costs little', async () => {
     for (const spoil of [
       (counts: Counts) => counts.slice(1),
       (counts: Counts) => counts.with(0, -1),
@@ -79,7 +79,7 @@ describe('proposeCandidates', () => {
     ]) {
       await expect(propose(proposing((problem) => [spoil(draw(problem))]))).rejects.toMatchObject({
         reason: 'PLUGIN_INVALID',
-        message: expect.stringContaining('no point of the space'),
+        message: expect.stringContaining('not a point of the space'),
       });
     }
   });
