@@ -69,7 +69,7 @@ const RESERVED: Readonly<Record<string, readonly string[]>> = {
 /** Who alone, beside itself, may import a folder of the server. */
 const IMPORTED_BY: Readonly<Record<string, readonly string[]>> = {
   'server/rpc': ['server/bind-services', 'server/compose', 'server/job-kinds', 'server/parts', 'server/start-server'],
-  'server/adapters': ['server/compose'],
+  'server/adapters': ['server/compose', 'server/testing'],
 };
 
 /**

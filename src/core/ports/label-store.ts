@@ -21,6 +21,17 @@ export interface LabelKey {
   readonly architectureKey: string;
 }
 
+/** A text that only equal keys have. */
+export function keyText(key: LabelKey): string {
+  return JSON.stringify([
+    key.checkpointDigest,
+    key.measurementFingerprint,
+    key.fidelityDigest,
+    key.recipeDigest,
+    key.architectureKey,
+  ]);
+}
+
 /**
  * A label to be stored. A key has one label: the first one stays, unless a later one has more metrics. So storing a label
  * twice is the same as storing it once.

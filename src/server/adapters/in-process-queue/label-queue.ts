@@ -1,6 +1,6 @@
 import { findInvalidMetric } from '../../../core/metric.js';
 import type { Labeller, LabelQueue } from '../../../core/ports/label-queue.js';
-import type { Label, LabelKey, LabelStore } from '../../../core/ports/label-store.js';
+import { keyText, type Label, type LabelKey, type LabelStore } from '../../../core/ports/label-store.js';
 import type { Telemetry } from '../../../core/ports/telemetry.js';
 
 export interface LabelQueueParts<Task> {
@@ -22,7 +22,7 @@ export function createLabelQueue<Task>({ labels, labeller, telemetry }: LabelQue
         if (label !== undefined && isWhole(label, metrics)) {
           telemetry.labelAnswered('found', 0);
           yield { index, label: { ...label, tokensSpent: 0 }, record: undefined };
-        } else missing.set(nameOf(key), [...(missing.get(nameOf(key)) ?? []), index]);
+        } else missing.set(keyText(key), [...(missing.get(keyText(key)) ?? []), index]);
       }
       if (missing.size === 0) return;
       const firsts = new Map([...missing.values()].map((indices) => [indices[0] as number, indices]));
@@ -48,14 +48,4 @@ export function createLabelQueue<Task>({ labels, labeller, telemetry }: LabelQue
 /** One of an earlier version may lack a metric, or have one that is not finite. */
 function isWhole(label: Label, metrics: readonly string[]): boolean {
   return metrics.every((name) => name in label.metrics) && findInvalidMetric(label) === undefined;
-}
-
-function nameOf(key: LabelKey): string {
-  return JSON.stringify([
-    key.checkpointDigest,
-    key.measurementFingerprint,
-    key.fidelityDigest,
-    key.recipeDigest,
-    key.architectureKey,
-  ]);
 }

@@ -23,20 +23,6 @@ async function createJob() {
 }
 
 describe('a lease', () => {
-  it('is not taken from a server that renews it, but from one that is known to be gone, or was not heard of for its length', async () => {
-    const { leases } = await createJob();
-    expect(await leases.take('job-1', { owner: 'b', untilMs: 150 }, { nowMs: 99, ...nobodyGone })).toBeUndefined();
-    expect(await leases.renew({ owner: 'a', untilMs: 200 })).toEqual(['job-1']);
-    expect(await leases.take('job-1', { owner: 'b', untilMs: 250 }, { nowMs: 150, ...nobodyGone })).toBeUndefined();
-    expect(
-      await leases.take('job-1', { owner: 'b', untilMs: 250 }, { nowMs: 150, isGone: (owner) => owner === 'a' }),
-    ).toBe(2);
-    expect(await leases.renew({ owner: 'a', untilMs: 300 })).toEqual([]);
-    expect(await leases.take('job-1', { owner: 'c', untilMs: 350 }, { nowMs: 251, ...nobodyGone })).toBe(3);
-    await leases.release('c');
-    expect(await leases.take('job-1', { owner: 'a', untilMs: 450 }, { nowMs: 252, ...nobodyGone })).toBe(4);
-  });
-
   it('stays with the server that renews it, also where the clock has gone back', async () => {
     const { leases } = await createJob();
     expect(await leases.renew({ owner: 'a', untilMs: 50 })).toEqual(['job-1']);

@@ -6,7 +6,6 @@ import { Job, JobKind } from '../../../../src/gen/prunecast/v1/job.js';
 import { PairSet } from '../../../../src/gen/prunecast/v1/pair.js';
 import { Predictor } from '../../../../src/gen/prunecast/v1/predictor_types.js';
 import { Trial, TrialRole } from '../../../../src/gen/prunecast/v1/study_types.js';
-import type { Label, LabelKey } from '../../../../src/core/ports/label-store.js';
 import { openDatabase } from '../../../../src/server/adapters/sqlite/open-database.js';
 import { newPairSet } from '../../../../src/server/records/pair-set-records.js';
 import { newPredictor } from '../../../../src/server/records/predictor-records.js';
@@ -30,61 +29,6 @@ const set = (model: string) =>
 const reopen = async () => {
   await state.reopen();
 };
-
-describe('labels', () => {
-  const key: LabelKey = {
-    checkpointDigest: 'c',
-    measurementFingerprint: 'm',
-    fidelityDigest: 'f',
-    recipeDigest: 'r',
-    architectureKey: 'a',
-  };
-  const label: Label = {
-    metrics: { perplexity: 12.25, accuracy: NaN, worst: -Infinity },
-    windowLosses: Float64Array.of(1 / 3, Math.PI, 1e300),
-    windowHits: Int32Array.of(3, 0, 2 ** 29),
-    windowTokens: Int32Array.of(127, 1, 2 ** 30),
-    tokensSpent: 384,
-  };
-
-  const keep = (kept: Label, at = key) =>
-    recordsIn(state.database).store.keep([{ kind: 'label', key: at, label: kept }]);
-  const find = async () => (await recordsIn(state.database).store.labels.getMany([key]))[0];
-
-  it('come back bit by bit after a restart, numbers that JSON lacks included', async () => {
-    await keep(label);
-    await reopen();
-    expect(await find()).toEqual(label);
-  });
-
-  it('are stored once: the first one stays', async () => {
-    await Promise.all([1, 2, 3].map((perplexity) => keep({ ...label, metrics: { perplexity } })));
-    expect((await find())?.metrics).toEqual({ perplexity: 1 });
-  });
-
-  it('give way to one that holds further metrics, as of a later version', async () => {
-    const [older, newer, other] = [
-      { ...label, metrics: { perplexity: 2 } },
-      { ...label, metrics: { perplexity: 2, accuracy: 0.5 } },
-      { ...label, metrics: { perplexity: 9, accuracy: 0.1 } },
-    ];
-    for (const each of [older, newer, other]) await keep(each);
-    expect(await find()).toEqual(newer);
-  });
-
-  it('are found only under the whole key, in the order asked for', async () => {
-    await keep(label);
-    const others = Object.keys(key).map((part) => ({ ...key, [part]: 'other' }));
-    expect(await recordsIn(state.database).store.labels.getMany([...others, key])).toEqual([
-      undefined,
-      undefined,
-      undefined,
-      undefined,
-      undefined,
-      label,
-    ]);
-  });
-});
 
 describe('jobs', () => {
   it('are listed in pages that fit a message, also those of an earlier version with request ids of 600 kB', async () => {
@@ -149,15 +93,6 @@ describe('studies', () => {
     ]);
     expect((await again.trials('study-1')).map(({ number }) => number)).toEqual([1, 2, 3]);
     expect(await again.trials('study-1', TrialRole.PAIR)).toEqual([trial(1, TrialRole.PAIR), trial(3, TrialRole.PAIR)]);
-  });
-
-  it('store a step whole or not at all', async () => {
-    const { store, studies } = recordsIn(state.database);
-    await store.keep([newStudy(study)]);
-    const step = { events: [{ a: 1 }], trials: [trial(1, TrialRole.PAIR)] };
-    await expect(store.keep([studyStep('study-1', step), newStudy(study)])).rejects.toThrow('UNIQUE');
-    expect(await studies.events('study-1')).toEqual([]);
-    expect(await studies.countTrials('study-1')).toBe(0);
   });
 
   it('list trials in pages that fit a message', async () => {
@@ -279,30 +214,5 @@ describe('openDatabase', () => {
     const again = new Database(join(other, 'prunecast.db'));
     expect(again.prepare("SELECT name FROM sqlite_master WHERE type = 'table'").all()).toHaveLength(1);
     again.close();
-  });
-});
-
-const progress = (bytes: number) =>
-  ({
-    $case: 'progress',
-    value: { activity: 'x'.repeat(bytes), done: 0n, total: 0n, unit: '', elapsedSeconds: 0, remainingSeconds: 0 },
-  }) as const;
-
-describe('events of jobs', () => {
-  it('are read in batches of some bytes, so that a follower who never reads holds no more, however large they are', async () => {
-    const jobs = recordsIn(state.database).jobs;
-    const held = await jobs.create(
-      { id: 'job-1', kind: 3, requestId: '', requestDigest: '', studyId: '', request: undefined, createdMs: 0 },
-      progress(10),
-      { owner: 'a', untilMs: 1 },
-    );
-    for (const bytes of [10, 400_000, 400_000, 400_000, 3_000_000, 10])
-      await jobs.append([{ ...held, payload: progress(bytes) }], 0);
-    const batches: number[][] = [];
-    for (let after = 0; after < 7; after = batches.at(-1)?.at(-1) ?? 7)
-      batches.push((await jobs.eventsAfter('job-1', after, 100)).map(({ sequence }) => Number(sequence)));
-    expect(batches).toEqual([[1, 2, 3, 4], [5], [6], [7]]);
-    expect(await jobs.eventsAfter('job-1', 7, 100)).toEqual([]);
-    expect(await jobs.eventsAfter('job-1', 0, 2)).toHaveLength(2);
   });
 });

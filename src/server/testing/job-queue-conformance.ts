@@ -1,0 +1,141 @@
+import { deepStrictEqual, rejects, strictEqual } from 'node:assert/strict';
+import { setImmediate as nextTurn } from 'node:timers/promises';
+import type { JobQueue } from '../../core/ports/job-queue.js';
+import { listChecks, type ConformanceCheck } from './conformance.js';
+
+export interface JobQueueUnderTest {
+  /** Empty, with two slots, and room for two jobs and two turns that wait. */
+  readonly queue: JobQueue;
+  close?(): Promise<void>;
+}
+
+/** The conformance kit of job queues, for any test runner. */
+export function listJobQueueChecks(open: () => Promise<JobQueueUnderTest>): readonly ConformanceCheck[] {
+  return listChecks(open, CHECKS);
+}
+
+const never = new AbortController().signal;
+
+/** Whether a promise is settled once all that can go on by itself has gone on. */
+async function isSettled(promise: Promise<unknown>): Promise<boolean> {
+  let settled = false;
+  const settle = (): void => {
+    settled = true;
+  };
+  promise.then(settle, settle);
+  for (let turn = 0; turn < 5; turn++) await nextTurn();
+  return settled;
+}
+
+const admitAll = async (queue: JobQueue, jobIds: readonly string[]): Promise<readonly number[]> => {
+  const places: number[] = [];
+  for (const jobId of jobIds) places.push(await queue.admit(jobId));
+  return places;
+};
+
+const CHECKS: Readonly<Record<string, (opened: JobQueueUnderTest) => Promise<void>>> = {
+  'gives new jobs the free slots, then places in the order they come': async ({ queue }) => {
+    deepStrictEqual(await admitAll(queue, ['a', 'b', 'c', 'd']), [0, 0, 1, 2]);
+    deepStrictEqual(await queue.waiting(), ['c', 'd']);
+    deepStrictEqual(await queue.claim(), []);
+  },
+
+  'refuses a new job when as many wait as may, with a time to come back after': async ({ queue }) => {
+    await admitAll(queue, ['a', 'b', 'c', 'd']);
+    await rejects(queue.admit('e'), (error: { reason?: unknown; retryAfterMs?: unknown }) => {
+      strictEqual(error.reason, 'OVERLOADED');
+      return typeof error.retryAfterMs === 'number';
+    });
+    deepStrictEqual(await queue.waiting(), ['c', 'd']);
+  },
+
+  'takes a job that was let in before however many wait, and gives it no slot at once': async ({ queue }) => {
+    strictEqual(await queue.append('z'), 1);
+    strictEqual(await queue.append('y'), 2);
+    strictEqual(await queue.append('x'), 3);
+    deepStrictEqual(await queue.claim(), ['z', 'y']);
+    deepStrictEqual(await queue.waiting(), ['x']);
+  },
+
+  'lets no new job pass one that waits': async ({ queue }) => {
+    await queue.append('z');
+    strictEqual(await queue.admit('a'), 2);
+  },
+
+  'gives each slot that is given back to the job that waits longest': async ({ queue }) => {
+    await admitAll(queue, ['a', 'b', 'c', 'd']);
+    await queue.remove('b');
+    deepStrictEqual(await queue.claim(), ['c']);
+    deepStrictEqual(await queue.claim(), []);
+    await queue.remove('a');
+    await queue.remove('c');
+    deepStrictEqual(await queue.claim(), ['d']);
+    deepStrictEqual(await queue.waiting(), []);
+    strictEqual(await queue.admit('e'), 0);
+  },
+
+  'puts claimed jobs back at the front, in order': async ({ queue }) => {
+    for (const jobId of ['a', 'b', 'c']) await queue.append(jobId);
+    await queue.putBack(await queue.claim());
+    deepStrictEqual(await queue.waiting(), ['a', 'b', 'c']);
+    deepStrictEqual(await queue.claim(), ['a', 'b']);
+  },
+
+  'forgets a job that waits, and knows nothing of one that was never there': async ({ queue }) => {
+    await admitAll(queue, ['a', 'b', 'c', 'd']);
+    await queue.remove('c');
+    await queue.remove('unknown');
+    deepStrictEqual(await queue.waiting(), ['d']);
+    deepStrictEqual(await queue.claim(), []);
+  },
+
+  'lets a turn have a free slot at once, which no job gets until the turn ends': async ({ queue }) => {
+    await queue.takeTurn('t', never);
+    deepStrictEqual(await admitAll(queue, ['a', 'b']), [0, 1]);
+    deepStrictEqual(await queue.claim(), []);
+    await queue.endTurn('t');
+    deepStrictEqual(await queue.claim(), ['b']);
+  },
+
+  'gives the next free slot to a turn that waits, before any job': async ({ queue }) => {
+    await admitAll(queue, ['a', 'b', 'c']);
+    const turn = queue.takeTurn('t', never);
+    strictEqual(await isSettled(turn), false);
+    await queue.remove('a');
+    await turn;
+    deepStrictEqual(await queue.claim(), []);
+    await queue.endTurn('t');
+    deepStrictEqual(await queue.claim(), ['c']);
+  },
+
+  'gives turns in the order they were asked for': async ({ queue }) => {
+    await admitAll(queue, ['a', 'b']);
+    const [first, second] = [queue.takeTurn('t', never), queue.takeTurn('u', never)];
+    await queue.remove('a');
+    await first;
+    strictEqual(await isSettled(second), false);
+    await queue.endTurn('t');
+    await second;
+  },
+
+  'refuses a turn when as many wait as may': async ({ queue }) => {
+    await admitAll(queue, ['a', 'b']);
+    const waiting = [queue.takeTurn('t', never), queue.takeTurn('u', never)];
+    await rejects(queue.takeTurn('v', never), { reason: 'OVERLOADED' });
+    await queue.remove('a');
+    await queue.remove('b');
+    await Promise.all(waiting);
+  },
+
+  'gives up a turn whose signal fires, and passes it over': async ({ queue }) => {
+    await admitAll(queue, ['a', 'b']);
+    const [controller, reason] = [new AbortController(), new Error('the caller left')];
+    const [left, next] = [queue.takeTurn('t', controller.signal), queue.takeTurn('u', never)];
+    controller.abort(reason);
+    await rejects(left, reason);
+    await rejects(queue.takeTurn('v', AbortSignal.abort(reason)), reason);
+    await queue.remove('a');
+    await next;
+    strictEqual(await queue.admit('c'), 1);
+  },
+};
