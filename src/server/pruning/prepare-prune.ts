@@ -7,6 +7,7 @@ import type { OutputFolders } from '../../core/ports/outputs.js';
 import { listCompanions } from '../../engine/checkpoint/list-companions.js';
 import type { Plan, PruneRequest } from '../../gen/prunecast/v1/pruning.js';
 import { findCalibrationErrorAllocation } from '../../search/controls/calibration-error.js';
+import { boundPruneResult, requireAnswerable } from '../encoding/answer-bounds.js';
 import { encodeArchitecture } from '../encoding/architecture.js';
 import { encodeCosts, encodeFeasible } from '../encoding/costs.js';
 import type { JobContext, JobResult } from '../jobs/jobs.js';
@@ -41,6 +42,10 @@ export async function preparePrune(
   const { shape } = model.language;
   const output = await planOutput(services, request, model, restarted);
   const { selection, recipe, byError } = await resolvePrune(createRequestServices(services, model), request);
+  requireAnswerable(
+    boundPruneResult(shape.layers, selection.snapped.length),
+    'the kept units of so large a model fit no answer',
+  );
   const loadsIn = findLoaders(
     shape,
     byError === undefined ? selection.architecture : findHardestArchitecture(byError.space, 1),

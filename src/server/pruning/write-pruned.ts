@@ -1,6 +1,5 @@
 import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import { measureCost } from '../../core/budget/cost-model.js';
 import { canonicalJson } from '../../core/canonical-json.js';
 import { architectureOf, type KeptUnits } from '../../core/model/units.js';
 import type { Exporter } from '../../core/ports/exporter.js';
@@ -8,16 +7,13 @@ import type { WorkContext } from '../../core/ports/work-context.js';
 import type { SubjectRecipe } from '../../engine/language-model.js';
 import { pruneModel, type ReplacedTensors } from '../../engine/surgery/prune-model.js';
 import type { PruneResult } from '../../gen/prunecast/v1/job.js';
-import { describeKeptUnits } from '../requests/decode-manifest.js';
 import { encodeArchitecture, encodeKeptUnits } from '../encoding/architecture.js';
 import { encodeCosts } from '../encoding/costs.js';
 import type { OpenModel } from '../models/open-models.js';
-import type { RecipeSpec } from '../requests/recipe.js';
+import { describeOutput, type Provenance } from './describe-output.js';
 import { exportInThread } from './export-in-thread.js';
 import { listMendedTensors } from './list-mended-tensors.js';
 import { MANIFEST_FILE, type OutputFolders, type OutputPolicy, type OutputTarget } from '../../core/ports/outputs.js';
-import { VERSION } from '../config/version.js';
-import { createCostModel } from '../../core/budget/cost-spec.js';
 
 /** Where a pruned model goes, and how. */
 export interface OutputPlan extends OutputTarget {
@@ -27,16 +23,6 @@ export interface OutputPlan extends OutputTarget {
   readonly exporterOptions: unknown;
   /** The module whose default export the exporter is: it writes in a thread of its own. */
   readonly exporterUrl: URL;
-}
-
-/** What is known of a pruned model beyond its units; it goes into the manifest. */
-export interface Provenance {
-  /** undefined where the caller named the units. */
-  readonly recipe: Pick<RecipeSpec, 'digest' | 'description' | 'origin'> | undefined;
-  /** How a budget was shared out; empty when none was given. */
-  readonly allocation: string;
-  /** What was measured of it, by name. */
-  readonly measurements: Readonly<Record<string, unknown>>;
 }
 
 const NO_TENSORS: ReplacedTensors = new Map();
@@ -55,7 +41,12 @@ export async function writePruned(
     recipe === undefined
       ? NO_TENSORS
       : listMendedTensors(model.language, recipe, architectureOf(keptUnits), work.signal);
-  const manifest = describe(model, keptUnits, plan, provenance);
+  const manifest = describeOutput(
+    { name: model.name, shape, checkpointDigest: checkpoint.digest },
+    keptUnits,
+    plan,
+    provenance,
+  );
   const pruned = pruneModel({ checkpoint, keptUnits, replace, manifest });
   const supported = plan.exporter.supports(
     shape,
@@ -105,48 +96,4 @@ async function holdsManifest(directory: string, manifest: Readonly<Record<string
   return ['source', 'kept_units', 'recipe', 'allocation', 'measurements'].every(
     (key) => canonicalJson(found[key] ?? null) === canonicalJson(manifest[key] ?? null),
   );
-}
-
-function describe(
-  { name, language }: OpenModel,
-  keptUnits: KeptUnits,
-  { exporter, exporterOptions }: OutputPlan,
-  provenance: Provenance,
-) {
-  const { shape, checkpoint } = language;
-  const parameters = createCostModel(shape, { kind: 'parameters' });
-  return {
-    prunecast_version: VERSION,
-    source: {
-      model: name,
-      family: shape.family,
-      checkpoint_digest: checkpoint.digest,
-      parameters: measureCost(parameters, shape.layers),
-    },
-    rates: keptUnits.map(({ kvGroups, queryHeads, ffnChannels }, layer) => {
-      const own = shape.layers[layer];
-      return {
-        kv_heads: rateOf(kvGroups.length, own?.kvHeads),
-        query_heads: rateOf(queryHeads.length, own === undefined ? undefined : own.kvHeads * own.queryHeadsPerKv),
-        ffn_channels: rateOf(ffnChannels.length, own?.ffnChannels),
-      };
-    }),
-    kept_units: describeKeptUnits(keptUnits, shape.layers),
-    recipe:
-      provenance.recipe === undefined
-        ? null
-        : {
-            digest: provenance.recipe.digest,
-            ...provenance.recipe.description,
-            calibration_text: provenance.recipe.origin ?? null,
-          },
-    allocation: provenance.allocation === '' ? null : provenance.allocation,
-    exporter: { id: exporter.id, options: exporterOptions },
-    measurements: provenance.measurements,
-  };
-}
-
-/** 1 - kept / size; a half-block that the model lacks has lost nothing. */
-function rateOf(kept: number, size: number | undefined): number {
-  return size === undefined || size === 0 ? 0 : 1 - kept / size;
 }

@@ -31,6 +31,7 @@ export function createAnswerEncoder({
 
 /** What to ask for instead, per method. Callers do not choose the size of the answers of all others. */
 const WAYS_OUT: Readonly<Record<string, string>> = {
+  'prunecast.v1.PruningService/PlanEvaluate': 'plan fewer targets at once',
   'prunecast.v1.PruningService/Predict': 'send fewer rows a call',
   'prunecast.v1.PredictorService/ExplainPredictor': 'ask for fewer points',
   'prunecast.v1.PredictorService/ListPredictors': 'ask for a smaller page_size',

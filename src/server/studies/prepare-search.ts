@@ -2,6 +2,7 @@ import { listCompanions } from '../../engine/checkpoint/list-companions.js';
 import type { DimensionRange } from '../../gen/prunecast/v1/common.js';
 import { SearchRequest, type Plan } from '../../gen/prunecast/v1/pruning.js';
 import { countTrials } from '../../search/machine.js';
+import { boundStudy, requireAnswerable } from '../encoding/answer-bounds.js';
 import { encodeFeasible } from '../encoding/costs.js';
 import type { Prepared, RestartedJob, ResumeStep } from '../jobs/runnable-kind.js';
 import { estimateSeconds } from '../models/estimate-seconds.js';
@@ -56,6 +57,7 @@ async function openStudy(
   const output = request.output === '' ? undefined : await planOutput(services, request, model, restarted);
   const resolved = await resolveSearch(createRequestServices(services, model), request);
   const { plan, recipes, predictor, features } = resolved;
+  requireAnswerable(boundStudy(plan), 'ask for fewer finalists (`verify.count`), rounds or objectives');
   const loadsIn =
     output === undefined
       ? []

@@ -1,0 +1,69 @@
+import { measureCost } from '../../core/budget/cost-model.js';
+import { createCostModel } from '../../core/budget/cost-spec.js';
+import type { ModelShape } from '../../core/model/shape.js';
+import type { KeptUnits } from '../../core/model/units.js';
+import type { Exporter } from '../../core/ports/exporter.js';
+import { VERSION } from '../config/version.js';
+import { describeKeptUnits } from '../requests/decode-manifest.js';
+import type { RecipeSpec } from '../requests/recipe.js';
+
+/** What is known of a pruned model beyond its units; it goes into the manifest. */
+export interface Provenance {
+  /** undefined if the caller named the units. */
+  readonly recipe: Pick<RecipeSpec, 'digest' | 'description' | 'origin'> | undefined;
+  /** How a budget was shared out; empty if none was given. */
+  readonly allocation: string;
+  /** What was measured of it, by name. */
+  readonly measurements: Readonly<Record<string, unknown>>;
+}
+
+/** The checkpoint that an output was cut from. */
+export interface OutputSource {
+  readonly name: string;
+  readonly shape: ModelShape;
+  readonly checkpointDigest: string;
+}
+
+/** The manifest of an output as far as the exporter has no part in it: what `prunecast.json` says. */
+export function describeOutput(
+  { name, shape, checkpointDigest }: OutputSource,
+  keptUnits: KeptUnits,
+  { exporter, exporterOptions }: { readonly exporter: Pick<Exporter, 'id'>; readonly exporterOptions: unknown },
+  provenance: Provenance,
+) {
+  const parameters = createCostModel(shape, { kind: 'parameters' });
+  return {
+    prunecast_version: VERSION,
+    source: {
+      model: name,
+      family: shape.family,
+      checkpoint_digest: checkpointDigest,
+      parameters: measureCost(parameters, shape.layers),
+    },
+    rates: keptUnits.map(({ kvGroups, queryHeads, ffnChannels }, layer) => {
+      const own = shape.layers[layer];
+      return {
+        kv_heads: rateOf(kvGroups.length, own?.kvHeads),
+        query_heads: rateOf(queryHeads.length, own === undefined ? undefined : own.kvHeads * own.queryHeadsPerKv),
+        ffn_channels: rateOf(ffnChannels.length, own?.ffnChannels),
+      };
+    }),
+    kept_units: describeKeptUnits(keptUnits, shape.layers),
+    recipe:
+      provenance.recipe === undefined
+        ? null
+        : {
+            digest: provenance.recipe.digest,
+            ...provenance.recipe.description,
+            calibration_text: provenance.recipe.origin ?? null,
+          },
+    allocation: provenance.allocation === '' ? null : provenance.allocation,
+    exporter: { id: exporter.id, options: exporterOptions },
+    measurements: provenance.measurements,
+  };
+}
+
+/** 1 - kept / size; a half-block that the model lacks has lost nothing. */
+function rateOf(kept: number, size: number | undefined): number {
+  return size === undefined || size === 0 ? 0 : 1 - kept / size;
+}
