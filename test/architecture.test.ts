@@ -72,13 +72,27 @@ const IMPORTED_BY: Readonly<Record<string, readonly string[]>> = {
   'server/adapters': ['server/compose', 'server/testing'],
 };
 
-/**
- * Import cycles and pairs of folders that import each other which are still there. Both lists only shrink: the test fails
- * when an entry is no longer true, so that it is taken out.
- */
-const FILES_IN_CYCLES_LEFT: readonly string[] = [];
-
-const FOLDER_PAIRS_LEFT: readonly string[] = [];
+/** The folders of the engine from the lowest floor to the highest: each imports only those before it. */
+const ENGINE_FLOORS: readonly string[] = [
+  'files',
+  'config',
+  'families',
+  'checkpoint',
+  'surgery',
+  'texts',
+  'quantisation',
+  'graph',
+  'calibration',
+  'weights',
+  'forward',
+  'compensation',
+  'gradients',
+  'latency',
+  'ranking',
+  'runtime',
+  'workers',
+  'tokenizer',
+];
 
 interface Import {
   readonly file: string;
@@ -108,11 +122,22 @@ describe('the sources', () => {
   });
 
   it('have no import cycle', () => {
-    expect(findFilesInCycles()).toEqual([...FILES_IN_CYCLES_LEFT].sort());
+    const edges = imports.flatMap(({ file, target, isOwn }) => (isOwn ? [[file.replace(/\.ts$/, ''), target]] : []));
+    expect(findCyclic(edges)).toEqual([]);
   });
 
-  it('have no two folders that import each other', () => {
-    expect(findFolderPairs()).toEqual([...FOLDER_PAIRS_LEFT].sort());
+  it('have no two folders that import each other, directly or by way of others', () => {
+    expect(findCyclic(listFolderEdges())).toEqual([]);
+  });
+
+  it('of the engine import from lower floors only', () => {
+    const wrong = imports.filter(({ file, target }) => {
+      const [from, to] = [file, target].map((path) => /^engine\/([^/]+)\//.exec(path)?.[1]);
+      return from !== undefined && to !== undefined && ENGINE_FLOORS.indexOf(to) > ENGINE_FLOORS.indexOf(from);
+    });
+    expect(wrong.map(describeImport)).toEqual([]);
+    const folders = readdirSync(join(src, 'engine'), { withFileTypes: true }).filter((entry) => entry.isDirectory());
+    expect([...ENGINE_FLOORS].sort()).toEqual(folders.map(({ name }) => name).sort());
   });
 
   it('name a model family in its own file only', () => {
@@ -160,6 +185,18 @@ describe('the sources', () => {
     ).toEqual([]);
   });
 
+  it('are looked through for cycles of any length', () => {
+    expect(
+      findCyclic([
+        ['a', 'b'],
+        ['b', 'c'],
+        ['c', 'b'],
+        ['d', 'd'],
+        ['c', 'e'],
+      ]),
+    ).toEqual(['b', 'c', 'd']);
+  });
+
   it('read every form of import, types included', () => {
     expect(
       targetsOf(
@@ -186,13 +223,10 @@ describe('a plug-in author', () => {
   });
 });
 
-/** Files that import themselves, by way of others. */
-function findFilesInCycles(): string[] {
+/** What can be reached from itself. */
+function findCyclic(edges: readonly (readonly string[])[]): string[] {
   const targets = new Map<string, string[]>();
-  for (const { file, target, isOwn } of imports) {
-    const from = file.replace(/\.ts$/, '');
-    if (isOwn) targets.set(from, [...(targets.get(from) ?? []), target]);
-  }
+  for (const [from = '', to = ''] of edges) targets.set(from, [...(targets.get(from) ?? []), to]);
   const reaches = (from: string): boolean => {
     const seen = new Set<string>();
     const open = [...(targets.get(from) ?? [])];
@@ -207,29 +241,20 @@ function findFilesInCycles(): string[] {
 }
 
 /**
- * Pairs `a <> b` of neighbours that import each other. Neighbours are two folders in one folder, each with all that is
- * below it, or a folder in another and the files that lie directly in that other.
+ * The imports between neighbours. Neighbours are two folders in one folder, each with all that is below it, or a folder
+ * in another and the files that lie directly in that other.
  */
-function findFolderPairs(): string[] {
-  const edges = new Set(
-    imports
-      .filter(({ isOwn }) => isOwn)
-      .map(({ file, target }) => {
-        const [from, to] = [file.replace(/\.ts$/, '').split('/'), target.split('/')];
-        let shared = 0;
-        while (shared < Math.min(from.length, to.length) - 1 && from[shared] === to[shared]) shared += 1;
-        const neighbour = (path: string[]): string => path.slice(0, Math.min(shared + 1, path.length - 1)).join('/');
-        return { from: neighbour(from), to: neighbour(to) };
-      })
-      .filter(({ from, to }) => from !== to)
-      .map(({ from, to }) => `${from} <> ${to}`),
-  );
-  return [...edges]
-    .filter((edge) => {
-      const [from = '', to = ''] = edge.split(' <> ');
-      return from < to && edges.has(`${to} <> ${from}`);
+function listFolderEdges(): [from: string, to: string][] {
+  return imports
+    .filter(({ isOwn }) => isOwn)
+    .map(({ file, target }): [string, string] => {
+      const [from, to] = [file.replace(/\.ts$/, '').split('/'), target.split('/')];
+      let shared = 0;
+      while (shared < Math.min(from.length, to.length) - 1 && from[shared] === to[shared]) shared += 1;
+      const neighbour = (path: string[]): string => path.slice(0, Math.min(shared + 1, path.length - 1)).join('/');
+      return [neighbour(from), neighbour(to)];
     })
-    .sort();
+    .filter(([from, to]) => from !== to);
 }
 
 /** The text of a source without its comments. */

@@ -1,6 +1,6 @@
 import type { ModelShape } from '../../core/model/shape.js';
-import type { CheckpointFiles } from '../files/checkpoint-files.js';
 import type { ModelConfig } from '../config/config.js';
+import type { CheckpointFiles } from '../files/checkpoint-files.js';
 
 /**
  * A Hugging Face folder, opened and checked: every tensor that its configuration requires is there, in the right shape.

@@ -1,7 +1,7 @@
-import type { TensorEntry } from './checkpoint.js';
 import type { CheckpointFiles } from '../files/checkpoint-files.js';
-import { cutRows } from './tensor-reader.js';
+import type { TensorEntry } from './checkpoint.js';
 import { readValues } from './read-values.js';
+import { cutRows } from './tensor-reader.js';
 
 /** Values compared at a time: 8 MB of float32 from each. */
 const SLICE_VALUES = 2 * 1024 * 1024;

@@ -54,7 +54,8 @@ function bitsOf(value: number): number {
 }
 
 function roundToBfloat(bits: number): number {
-  if ((bits & 0x7fffffff) > 0x7f800000) return (bits >>> 16) | 0x40; // stays a NaN when its low payload bits are cut off
+  // Stays a NaN when its low payload bits are cut off.
+  if ((bits & 0x7fffffff) > 0x7f800000) return (bits >>> 16) | 0x40;
   return (bits + 0x7fff + ((bits >>> 16) & 1)) >>> 16;
 }
 

@@ -1,10 +1,9 @@
+import type { ModelConfig } from '../config/config.js';
 import { findFamily } from '../families/find-family.js';
 import { listTensors, type TensorSpec } from '../families/list-tensors.js';
 import type { StoredTensor, TensorEntry } from './checkpoint.js';
-import type { ModelConfig } from '../config/config.js';
 import { describeAbsent, describeMissing, describeStray, describeTwins, requireReadable } from './misfit-tensors.js';
-import { isBuffer } from './tensor-names.js';
-import { findStandardNames, type StandardNames } from './tensor-names.js';
+import { findStandardNames, isBuffer, type StandardNames } from './tensor-names.js';
 
 /** What the files of a checkpoint hold. */
 export interface StoredTensors {

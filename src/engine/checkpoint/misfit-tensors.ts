@@ -7,10 +7,10 @@ import {
   ADVISE_MERGING,
   ADVISE_UNWRAPPING,
 } from '../files/advice.js';
-import type { StoredTensor, TensorDtype, TensorEntry } from './checkpoint.js';
 import { CONFIG_FILE, INDEX_FILE } from '../files/file-names.js';
-import { DTYPE_BYTES } from './dtype.js';
 import { malformed, show, unsupported } from '../files/model-errors.js';
+import type { StoredTensor, TensorDtype, TensorEntry } from './checkpoint.js';
+import { DTYPE_BYTES } from './dtype.js';
 import type { StandardNames } from './tensor-names.js';
 
 /*

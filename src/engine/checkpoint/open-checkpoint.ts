@@ -1,21 +1,21 @@
 import { PrunecastError } from '../../core/errors/prunecast-error.js';
-import { digestOf } from '../files/digest.js';
+import { dropNonFinite } from '../config/config-fields.js';
 import type { Family } from '../families/family.js';
 import { findFamily } from '../families/find-family.js';
-import type { Checkpoint, StoredTensor } from './checkpoint.js';
 import { createCheckpointFiles, type CheckpointFiles } from '../files/checkpoint-files.js';
+import { digestOf } from '../files/digest.js';
+import { CONFIG_FILE, INDEX_FILE, SINGLE_FILE } from '../files/file-names.js';
+import { malformed, unsupported } from '../files/model-errors.js';
+import { readJsonObject } from '../files/read-json.js';
+import type { Checkpoint, StoredTensor } from './checkpoint.js';
 import { findDifference } from './compare-tensors.js';
-import { dropNonFinite } from '../config/config-fields.js';
 import { matchTensors, type MatchedTensors, type StoredTensors } from './match-tensors.js';
 import { readNumberBytes } from './number-bytes.js';
-import { malformed, unsupported } from '../files/model-errors.js';
 import { MAX_CONFIG_BYTES, parseConfig } from './parse-config.js';
-import { readJsonObject } from '../files/read-json.js';
 import { recogniseFolder } from './recognise-folder.js';
 import { readSafetensorsHeader } from './safetensors-header.js';
 import { MAX_INDEX_BYTES, parseSafetensorsIndex } from './safetensors-index.js';
 import { createTensorReader } from './tensor-reader.js';
-import { CONFIG_FILE, INDEX_FILE, SINGLE_FILE } from '../files/file-names.js';
 
 /**
  * Opens a Hugging Face folder and checks it before any work: configuration, headers, and that every tensor which the

@@ -1,15 +1,15 @@
 import type { PrunecastError } from '../../core/errors/prunecast-error.js';
 import type { BlockBiases, LayerArchitecture } from '../../core/model/shape.js';
+import { readFlag, readNumber, readSize, type NumberBounds } from '../config/config-fields.js';
+import type { ModelConfig } from '../config/config.js';
+import { MAX_POSITIONS, parseRope } from '../config/parse-rope.js';
 import type { Family, RawConfig } from '../families/family.js';
 import { FAMILIES, findFamilyOf } from '../families/find-family.js';
 import { ADVISE_DEQUANTISING } from '../files/advice.js';
-import type { ModelConfig } from '../config/config.js';
-import { readFlag, readNumber, readSize, type NumberBounds } from '../config/config-fields.js';
-import { malformed, show, unsupported } from '../files/model-errors.js';
-import { MAX_POSITIONS, parseRope } from '../config/parse-rope.js';
-import { decodePerLayer, PER_LAYER_PREFIX } from './per-layer-form.js';
-import { isRecord } from '../files/read-json.js';
 import { CONFIG_FILE } from '../files/file-names.js';
+import { malformed, show, unsupported } from '../files/model-errors.js';
+import { isRecord } from '../files/read-json.js';
+import { decodePerLayer, PER_LAYER_PREFIX } from './per-layer-form.js';
 
 /** Largest config.json that is read. Real ones have under 10 kB; the per-layer form of 1,024 layers has 90 kB. */
 export const MAX_CONFIG_BYTES = 1024 * 1024;

@@ -1,8 +1,8 @@
 import type { BlockBiases, LayerArchitecture, ModelShape } from '../../core/model/shape.js';
 import { readSize } from '../config/config-fields.js';
+import { CONFIG_FILE } from '../files/file-names.js';
 import { malformed, show } from '../files/model-errors.js';
 import { isRecord } from '../files/read-json.js';
-import { CONFIG_FILE } from '../files/file-names.js';
 
 /*
  * The per-layer form: how a checkpoint whose layers differ is written, since no stock model_type can describe it. Its

@@ -1,8 +1,8 @@
 import { readdir, stat } from 'node:fs/promises';
 import { join } from 'node:path';
-import { ADVISE_CONVERTING, ADVISE_MERGING } from '../files/advice.js';
 import type { ForeignForm } from '../families/family.js';
 import { FAMILIES } from '../families/find-family.js';
+import { ADVISE_CONVERTING, ADVISE_MERGING } from '../files/advice.js';
 import { CONFIG_FILE, INDEX_FILE } from '../files/file-names.js';
 
 /**

@@ -1,9 +1,9 @@
 import type { FileHandle } from 'node:fs/promises';
-import type { StoredTensor } from './checkpoint.js';
 import { malformed, show } from '../files/model-errors.js';
-import { HEAD_BYTES, recogniseContent } from '../files/recognise-content.js';
 import { isRecord, parseJsonObject } from '../files/read-json.js';
 import { readFully } from '../files/read-write.js';
+import { HEAD_BYTES, recogniseContent } from '../files/recognise-content.js';
+import type { StoredTensor } from './checkpoint.js';
 
 /*
  * A safetensors file is 8 bytes with the length of its header (little-endian), the header in JSON, and the values of

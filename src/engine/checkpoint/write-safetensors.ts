@@ -2,9 +2,9 @@ import { open, type FileHandle } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { PrunedTensor } from '../../core/ports/exporter.js';
 import type { WorkContext } from '../../core/ports/work-context.js';
+import { INDEX_FILE, SINGLE_FILE } from '../files/file-names.js';
 import { writeFully } from '../files/read-write.js';
 import { DTYPE_BYTES } from './dtype.js';
-import { INDEX_FILE, SINGLE_FILE } from '../files/file-names.js';
 
 export interface SafetensorsOutput {
   /** An existing folder. */

@@ -4,10 +4,10 @@ import type { WorkContext } from '../../core/ports/work-context.js';
 import { nameHalf } from '../calibration/gram-store.js';
 import type { BlockRunner } from '../forward/block-runner.js';
 import { countStates, createStatePool, embedBatches } from '../forward/hidden-states.js';
-import { countUnits, type ReadyHalf, type RecipeWeights, stepOf } from '../weights/half-blocks.js';
-import { createStateShelf } from './state-shelf.js';
 import { batchWindows, type WindowBatch } from '../forward/window-batches.js';
+import { countUnits, type ReadyHalf, type RecipeWeights, stepOf } from '../weights/half-blocks.js';
 import type { EmbeddingTable } from '../weights/token-tables.js';
+import { createStateShelf } from './state-shelf.js';
 
 export interface StreamContext {
   readonly shape: ModelShape;
@@ -56,7 +56,8 @@ export async function compensateStreams(
         await streams.advance(0, await weights.prepare(ownStep), signal);
         for (const [index, architecture] of architectures.entries()) {
           const step = stepOf(half, layer, architecture[layer] ?? own);
-          const kept = await weights.prepare(step); // a half-block that the checkpoint has dropped may add a constant to both
+          // A half-block that the checkpoint has dropped may add a constant to both.
+          const kept = await weights.prepare(step);
           if (countUnits(step) === countUnits(ownStep) || kept.kind === 'nothing' || kept.kind === 'bias') {
             await streams.advance(1 + index, kept, signal);
             continue;

@@ -31,7 +31,8 @@ export async function fitLeastSquares(
   const inverse = Float32Array.from(invertLower(gram, rows)); // L^-1
   const weights = new Float32Array(rows * hidden);
   weights.set(half.weights, extra * hidden);
-  const target = await multiplyTransposed(lowerOf(gram, rows), weights, { inner: rows, rows, columns: hidden }); // V = L^T W
+  // V = L^T W
+  const target = await multiplyTransposed(lowerOf(gram, rows), weights, { inner: rows, rows, columns: hidden });
   const errors = sumTails(target, hidden);
   return {
     heldBytes: inverse.byteLength + target.byteLength + errors.byteLength,

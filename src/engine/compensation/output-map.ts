@@ -1,7 +1,7 @@
 import type { Architecture, ModelShape } from '../../core/model/shape.js';
 import type { Ranking } from '../../core/model/units.js';
-import { expandOrder, orderQueryHeads } from '../weights/layer-weights.js';
 import { type RecipeWeights, stepOf } from '../weights/half-blocks.js';
+import { expandOrder, orderQueryHeads } from '../weights/layer-weights.js';
 
 /** A half-block of an architecture. */
 export interface OutputMapRequest {

@@ -1,6 +1,5 @@
 import type { FileHandle } from 'node:fs/promises';
-import { openScratchFile } from '../files/read-write.js';
-import { readFully, writeFully } from '../files/read-write.js';
+import { openScratchFile, readFully, writeFully } from '../files/read-write.js';
 import type { StatePool } from '../forward/hidden-states.js';
 
 /**

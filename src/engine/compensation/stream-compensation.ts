@@ -1,6 +1,7 @@
 import type { Architecture } from '../../core/model/shape.js';
 import type { WorkContext } from '../../core/ports/work-context.js';
 import { digestOf } from '../files/digest.js';
+import type { RecipeWeights } from '../weights/half-blocks.js';
 import type { WeightRecipe } from '../weights/recipe.js';
 import type { WeightStore } from '../weights/weight-store.js';
 import {
@@ -10,7 +11,6 @@ import {
   type StreamContext,
   type StreamedMaps,
 } from './compensate-streams.js';
-import type { RecipeWeights } from '../weights/half-blocks.js';
 
 /** The weights of recipes that compensate each architecture on its own stream. */
 export interface StreamCompensation {

@@ -1,8 +1,8 @@
-import type { RopeConfig, RopeScaling, YarnRopeScaling } from './config.js';
-import { readNumber, readSize, type NumberBounds } from './config-fields.js';
+import { CONFIG_FILE } from '../files/file-names.js';
 import { malformed, show, unsupported } from '../files/model-errors.js';
 import { isRecord } from '../files/read-json.js';
-import { CONFIG_FILE } from '../files/file-names.js';
+import { readNumber, readSize, type NumberBounds } from './config-fields.js';
+import type { RopeConfig, RopeScaling, YarnRopeScaling } from './config.js';
 
 /** Longest context. Llama-4-Scout has 10,485,760. */
 export const MAX_POSITIONS = 2 ** 26;

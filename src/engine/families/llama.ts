@@ -1,6 +1,5 @@
 import { readFlag } from '../config/config-fields.js';
-import { DECODER_NAMES } from './family.js';
-import type { Family, StockForm } from './family.js';
+import { DECODER_NAMES, type Family, type StockForm } from './family.js';
 import { MISTRAL } from './mistral.js';
 
 /**

@@ -1,5 +1,4 @@
-import { DECODER_NAMES } from './family.js';
-import type { Family } from './family.js';
+import { DECODER_NAMES, type Family } from './family.js';
 import { readWindow, spreadWindow } from './window-layers.js';
 
 /** Mistral: no biases; a `sliding_window` applies to every layer. */

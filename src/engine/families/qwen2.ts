@@ -1,5 +1,4 @@
-import { DECODER_NAMES } from './family.js';
-import type { Family } from './family.js';
+import { DECODER_NAMES, type Family } from './family.js';
 import { readSwitchedWindows } from './window-layers.js';
 
 /** Qwen2 and Qwen2.5: always a bias on q, k and v, never another. */

@@ -1,6 +1,5 @@
 import { readFlag } from '../config/config-fields.js';
-import { DECODER_NAMES } from './family.js';
-import type { Family } from './family.js';
+import { DECODER_NAMES, type Family } from './family.js';
 import { readSwitchedWindows } from './window-layers.js';
 
 /**

@@ -1,8 +1,8 @@
 import { readFlag, readSize } from '../config/config-fields.js';
 import { MAX_POSITIONS } from '../config/parse-rope.js';
+import { CONFIG_FILE } from '../files/file-names.js';
 import { malformed, show, unsupported } from '../files/model-errors.js';
 import type { RawConfig } from './family.js';
-import { CONFIG_FILE } from '../files/file-names.js';
 
 /** What transformers uses if config.json does not say; the first Mistral releases (v0.1) have it. */
 const DEFAULT_WINDOW = 4096;

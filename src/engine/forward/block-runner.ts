@@ -6,9 +6,9 @@ import { buildFfnGraph } from '../graph/ffn-graph.js';
 import { buildHeadLossGraph, buildHeadPartGraph, buildLogitsGraph } from '../graph/head-graph.js';
 import type { GraphValue, SessionPool } from '../graph/session-pool.js';
 import type { QuantisedMatrix } from '../quantisation/quantised-matrix.js';
+import type { ReadyHalf } from '../weights/half-blocks.js';
 import type { HeadWeights } from '../weights/head-reader.js';
 import { keepRotaryTables } from './rotary-tables.js';
-import type { ReadyHalf } from '../weights/half-blocks.js';
 
 /** Sizes of the hidden states that run together: [count, length, hidden]. */
 export interface BatchSize {

@@ -1,7 +1,7 @@
 import type { Architecture } from '../../core/model/shape.js';
+import type { HalfBlocks } from '../weights/half-blocks.js';
 import type { ForwardContext } from './evaluate-architectures.js';
 import { buildPrefixTree } from './prefix-tree.js';
-import type { HalfBlocks } from '../weights/half-blocks.js';
 import { countHeadRows } from './score-windows.js';
 import { createWalk } from './walk-prefixes.js';
 

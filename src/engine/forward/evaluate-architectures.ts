@@ -1,12 +1,12 @@
 import type { Architecture } from '../../core/model/shape.js';
 import type { ArchitectureLosses, Window } from '../../core/ports/evaluator.js';
 import type { WorkContext } from '../../core/ports/work-context.js';
+import type { HalfBlocks } from '../weights/half-blocks.js';
 import type { HeadReader } from '../weights/head-reader.js';
 import type { Residence } from '../weights/token-tables.js';
 import { countStates } from './hidden-states.js';
 import { planPasses } from './plan-passes.js';
 import { buildPrefixTree } from './prefix-tree.js';
-import type { HalfBlocks } from '../weights/half-blocks.js';
 import { createWindowScores, scoreWindows, type WindowScores } from './score-windows.js';
 import { createWalk, type WalkContext } from './walk-prefixes.js';
 import { batchWindows, type WindowBatch } from './window-batches.js';

@@ -1,6 +1,6 @@
 import type { Window } from '../../core/ports/evaluator.js';
-import type { BlockRunner } from './block-runner.js';
 import type { HeadReader } from '../weights/head-reader.js';
+import type { BlockRunner } from './block-runner.js';
 import type { HiddenStates } from './hidden-states.js';
 import type { WindowBatch } from './window-batches.js';
 

@@ -1,9 +1,9 @@
+import type { HalfBlocks, HalfStep } from '../weights/half-blocks.js';
+import type { EmbeddingTable } from '../weights/token-tables.js';
 import type { BlockRunner } from './block-runner.js';
 import { createStatePool, embedBatches, type HiddenStates } from './hidden-states.js';
 import type { PrefixNode } from './prefix-tree.js';
 import type { WindowBatch } from './window-batches.js';
-import type { HalfBlocks, HalfStep } from '../weights/half-blocks.js';
-import type { EmbeddingTable } from '../weights/token-tables.js';
 
 /** What a walk through the tree works with. */
 export interface WalkContext {

@@ -1,15 +1,15 @@
 import type { ModelConfig } from '../config/config.js';
 import { reachedWindow, type BatchSize } from '../forward/block-runner.js';
 import type { StatePool } from '../forward/hidden-states.js';
-import type { AttentionWeights, FfnWeights } from '../weights/layer-weights.js';
-import type { ReadyHalf } from '../weights/half-blocks.js';
 import { keepRotaryTables } from '../forward/rotary-tables.js';
 import { buildAttentionVjpGraph } from '../graph/attention-vjp-graph.js';
 import { buildFfnVjpGraph } from '../graph/ffn-vjp-graph.js';
 import { buildHeadVjpGraph } from '../graph/head-vjp-graph.js';
 import type { GraphValue, SessionPool } from '../graph/session-pool.js';
-import type { AttentionMatrix, FfnMatrix, MatrixGradients } from './layer-gradients.js';
+import type { ReadyHalf } from '../weights/half-blocks.js';
 import type { HeadWeights } from '../weights/head-reader.js';
+import type { AttentionWeights, FfnWeights } from '../weights/layer-weights.js';
+import type { AttentionMatrix, FfnMatrix, MatrixGradients } from './layer-gradients.js';
 
 /** The backward pass of one half-block on one batch of sequences. */
 export interface BackwardStep {

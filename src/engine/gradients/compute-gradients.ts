@@ -3,10 +3,12 @@ import type { LayerArchitecture, ModelShape } from '../../core/model/shape.js';
 import type { ModelConfig } from '../config/config.js';
 import type { BatchSize, BlockRunner } from '../forward/block-runner.js';
 import { countStates, createStatePool, embedBatches, type StatePool } from '../forward/hidden-states.js';
-import type { ReadyHalf, RecipeWeights } from '../weights/half-blocks.js';
 import { countHeadRows } from '../forward/score-windows.js';
 import { batchWindows, TOKENS_PER_RUN, type WindowBatch } from '../forward/window-batches.js';
 import type { SessionPool } from '../graph/session-pool.js';
+import type { ReadyHalf, RecipeWeights } from '../weights/half-blocks.js';
+import type { HeadWeights } from '../weights/head-reader.js';
+import type { EmbeddingTable } from '../weights/token-tables.js';
 import { createBackwardRunner, type BackwardRunner } from './backward-runner.js';
 import {
   createMatrixGradients,
@@ -16,8 +18,6 @@ import {
   type MatrixGradients,
 } from './layer-gradients.js';
 import { planSegments, type LayerSegment } from './plan-segments.js';
-import type { EmbeddingTable } from '../weights/token-tables.js';
-import type { HeadWeights } from '../weights/head-reader.js';
 
 export interface GradientContext {
   readonly config: ModelConfig;
@@ -198,7 +198,8 @@ async function startAtHead(
       inBatch.flatMap((window) => [...(windows[window]?.tokens.subarray(1) ?? []), 0]),
       BigInt,
     );
-    const shares = Float32Array.from(targets, (_, row) => (row % length === length - 1 ? 0 : 1 / (length - 1))); // the last token predicts nothing
+    // The last token predicts nothing.
+    const shares = Float32Array.from(targets, (_, row) => (row % length === length - 1 ? 0 : 1 / (length - 1)));
     for (let from = 0; from < targets.length; from += rowsPerRun) {
       signal.throwIfAborted();
       const to = Math.min(from + rowsPerRun, targets.length);

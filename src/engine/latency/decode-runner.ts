@@ -1,9 +1,9 @@
 import type { ModelConfig } from '../config/config.js';
 import type { BlockRunner } from '../forward/block-runner.js';
-import type { ReadyHalf } from '../weights/half-blocks.js';
 import { keepRotaryTables } from '../forward/rotary-tables.js';
 import { buildDecodeAttentionGraph } from '../graph/decode-attention-graph.js';
 import type { GraphValue, SessionPool } from '../graph/session-pool.js';
+import type { ReadyHalf } from '../weights/half-blocks.js';
 
 /**
  * Keys and values of the tokens before, [kv_heads, context, head_dim] each; longer arrays are read from their start.

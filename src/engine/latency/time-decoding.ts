@@ -9,8 +9,8 @@ import { countAttentionParameters, countFfnParameters } from '../../core/model/p
 import type { Architecture, LayerArchitecture, ModelShape } from '../../core/model/shape.js';
 import type { WorkContext } from '../../core/ports/work-context.js';
 import type { BlockRunner } from '../forward/block-runner.js';
-import type { HeadReader } from '../weights/head-reader.js';
 import type { HalfStep, RecipeWeights } from '../weights/half-blocks.js';
+import type { HeadReader } from '../weights/head-reader.js';
 import type { DecodeRunner, KeyValueCache } from './decode-runner.js';
 
 export interface LatencyContext {

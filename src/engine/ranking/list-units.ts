@@ -1,8 +1,8 @@
 import type { LayerArchitecture, ModelShape } from '../../core/model/shape.js';
 import type { OutputColumn, Unit } from '../../core/ports/criterion.js';
 import type { InputStatistics, LayerStatistics } from '../calibration/calibration.js';
-import type { AttentionWeights, FfnWeights } from '../weights/layer-weights.js';
 import type { AttentionMatrix, FfnMatrix, LayerGradients, MatrixGradients } from '../gradients/layer-gradients.js';
+import type { AttentionWeights, FfnWeights } from '../weights/layer-weights.js';
 
 /** A layer's weights in the model's own order, and what calibration found; undefined: not asked for. */
 export interface ScoredLayer {

@@ -1,6 +1,6 @@
 import type { Architecture, LayerArchitecture } from '../../core/model/shape.js';
-import type { Ranking } from '../../core/model/units.js';
 import type { UnitScores } from '../../core/model/unit-scores.js';
+import type { Ranking } from '../../core/model/units.js';
 
 /**
  * The units of each layer by their scores, most important first; if scores are equal, the lower index comes first.

@@ -1,9 +1,9 @@
 import type { ModelShape } from '../../core/model/shape.js';
+import type { UnitScores } from '../../core/model/unit-scores.js';
 import type { UnitKind } from '../../core/model/units.js';
 import type { Criterion, Unit } from '../../core/ports/criterion.js';
 import { createRng } from '../../core/random.js';
 import { listFfnChannels, listKvGroups, listQueryHeads, type ScoredLayer } from './list-units.js';
-import type { UnitScores } from '../../core/model/unit-scores.js';
 
 export interface ScoringRecipe {
   /** Guarded: its scores are checked. */

@@ -1,6 +1,7 @@
 import type { LatencyTable } from '../../core/budget/latency-table.js';
 import type { Precision } from '../../core/measurement.js';
 import type { Architecture } from '../../core/model/shape.js';
+import type { UnitScores } from '../../core/model/unit-scores.js';
 import { identityRanking } from '../../core/model/units.js';
 import { validateArchitecture } from '../../core/model/validate-architecture.js';
 import type { ArchitectureLosses, Window } from '../../core/ports/evaluator.js';
@@ -13,7 +14,6 @@ import { createDecodeRunner } from '../latency/decode-runner.js';
 import { timeArchitecture, timeShapes, type LatencyContext } from '../latency/time-decoding.js';
 import type { ScoredLayer } from '../ranking/list-units.js';
 import type { ScoringRecipe } from '../ranking/score-layer.js';
-import type { UnitScores } from '../../core/model/unit-scores.js';
 import type { WeightSource } from '../weights/layer-weights.js';
 import type { WeightRecipe } from '../weights/recipe.js';
 import { createCalibrator } from './calibrator.js';

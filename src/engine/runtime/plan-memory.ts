@@ -1,12 +1,12 @@
 import { PrunecastError } from '../../core/errors/prunecast-error.js';
-import { countAttentionParameters, countFfnParameters, countParameters } from '../../core/model/parameters.js';
 import type { Precision } from '../../core/measurement.js';
+import { countAttentionParameters, countFfnParameters, countParameters } from '../../core/model/parameters.js';
 import type { ModelShape } from '../../core/model/shape.js';
 import type { CalibrationNeed } from '../calibration/calibration.js';
-import { countLeastCopies } from '../gradients/plan-segments.js';
-import { splitVocabulary } from '../weights/head-reader.js';
 import { countHeadRows } from '../forward/score-windows.js';
 import { TOKENS_PER_RUN } from '../forward/window-batches.js';
+import { countLeastCopies } from '../gradients/plan-segments.js';
+import { splitVocabulary } from '../weights/head-reader.js';
 import type { Residence } from '../weights/token-tables.js';
 
 /** What a call on a model is about to do, as far as its memory depends on it. */
@@ -168,10 +168,13 @@ function countLeastBytes(
   // In the backward pass a graph holds about as much again, and the gradients of each sequence of a batch.
   const run = gradients ? 2 * Math.max(forward, 2 * countHeadRows(vocabulary) * vocabulary) : forward;
   const tap = needs.length > 0 ? tokens * width : 0;
-  const gram = needs.includes('gram') ? 4 * width * width : 0; // a float64 sum, the product of a batch, and one on its way to disk
-  const product = fit === 'stream' ? 3 * width * hidden : 0; // of the stream's inputs with what it lacks: a float64 sum, and that of a batch
+  // A float64 sum, the product of a batch, and one on its way to disk.
+  const gram = needs.includes('gram') ? 4 * width * width : 0;
+  // Of the stream's inputs with what it lacks: a float64 sum, and that of a batch.
+  const product = fit === 'stream' ? 3 * width * hidden : 0;
   const back = gradients ? 4 * most('layer') + vocabulary * hidden : 0; // sums and squares, of all batches and of one
-  const bytes = bytesPerWeight(precision); // of activations too: the 8-bit ones are kept beside those they are made from
+  // Of activations too: the 8-bit ones are kept beside those they are made from.
+  const bytes = bytesPerWeight(precision);
   return {
     run: bytes * run,
     reading: bytes * Math.max(most('half') + width * hidden, headPart * hidden),

@@ -3,14 +3,14 @@ import type { Architecture } from '../../core/model/shape.js';
 import { identityRanking } from '../../core/model/units.js';
 import type { WorkContext } from '../../core/ports/work-context.js';
 import { createStreamCompensation } from '../compensation/stream-compensation.js';
+import type { HalfBlocks, RecipeWeights } from '../weights/half-blocks.js';
 import { createInt8Weights } from '../weights/int8-weights.js';
 import type { WeightSource } from '../weights/layer-weights.js';
 import { createRecipeWeights } from '../weights/recipe-weights.js';
+import type { WeightRecipe } from '../weights/recipe.js';
 import type { Calibrator } from './calibrator.js';
 import type { ModelMemory } from './model-memory.js';
 import type { Workload } from './plan-memory.js';
-import type { HalfBlocks, RecipeWeights } from '../weights/half-blocks.js';
-import type { WeightRecipe } from '../weights/recipe.js';
 
 /** The weights that a recipe is evaluated and written with. */
 export interface RecipeProvider {

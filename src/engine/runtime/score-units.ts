@@ -1,13 +1,13 @@
 import type { LayerArchitecture } from '../../core/model/shape.js';
+import type { UnitScores } from '../../core/model/unit-scores.js';
 import { identityRanking } from '../../core/model/units.js';
 import type { WorkContext } from '../../core/ports/work-context.js';
 import type { Calibration } from '../calibration/calibration.js';
 import { computeGradients } from '../gradients/compute-gradients.js';
 import type { ScoredLayer } from '../ranking/list-units.js';
 import { scoreLayer, type ScoringRecipe } from '../ranking/score-layer.js';
-import type { UnitScores } from '../../core/model/unit-scores.js';
-import { loadAttention, loadFfn, type WeightSource } from '../weights/layer-weights.js';
 import type { RecipeWeights } from '../weights/half-blocks.js';
+import { loadAttention, loadFfn, type WeightSource } from '../weights/layer-weights.js';
 import type { ModelMemory } from './model-memory.js';
 
 /** A criterion's scores of all units, layer by layer. */

@@ -1,8 +1,8 @@
 import { startWorker } from '../../onnx-runtime/start-worker.js';
 import { encodeError } from '../workers/message-errors.js';
+import { workerUrl } from '../workers/worker-url.js';
 import { tokenizerMemoryExceeded, tokenizerTimeout } from './tokenizer-failures.js';
 import type { TokenizerAnswer, TokenizerTask } from './tokenizer-process.js';
-import { workerUrl } from '../workers/worker-url.js';
 
 /*
  * The process behind `Tokenizer.encode`. The work is done in a thread of this process, so that its main thread can

@@ -3,8 +3,8 @@ import { fileURLToPath } from 'node:url';
 import { PrunecastError } from '../../core/errors/prunecast-error.js';
 import type { TextFormat } from '../texts/decode-text.js';
 import { decodeError, type ErrorMessage } from '../workers/message-errors.js';
-import { tokenizerMemoryExceeded } from './tokenizer-failures.js';
 import { workerUrl } from '../workers/worker-url.js';
+import { tokenizerMemoryExceeded } from './tokenizer-failures.js';
 
 /** What a tokenizer's process is given. */
 export interface TokenizerTask {

@@ -1,11 +1,11 @@
 import type { CheckpointFiles } from '../files/checkpoint-files.js';
-import { TOKENIZER_FILE } from '../files/file-names.js';
 import { digestBytes } from '../files/digest.js';
+import { TOKENIZER_FILE } from '../files/file-names.js';
 import { detectMemoryBudgetBytes } from '../runtime/resource-limits.js';
 import type { TextFormat } from '../texts/decode-text.js';
-import { createTokenizerSlots, type TokenizerSlots } from './tokenizer-slots.js';
 import { tokenizerMemoryExceeded } from './tokenizer-failures.js';
 import { runTokenizer, type TokenizerTask } from './tokenizer-process.js';
+import { createTokenizerSlots, type TokenizerSlots } from './tokenizer-slots.js';
 
 /** A text in an open file; it is read by the process that tokenizes it. */
 export interface TextFile {

@@ -1,5 +1,5 @@
-import { unsupported } from '../files/model-errors.js';
 import { TOKENIZER_FILE } from '../files/file-names.js';
+import { unsupported } from '../files/model-errors.js';
 
 /**
  * What counts as part of a word around an added token: `\w` of the Rust library behind tokenizer.json (UTS 18, annex

@@ -1,5 +1,4 @@
-import { quantiseMatrix } from '../quantisation/quantised-matrix.js';
-import { takeColumns, takeInner, type QuantisedMatrix } from '../quantisation/quantised-matrix.js';
+import { quantiseMatrix, takeColumns, takeInner, type QuantisedMatrix } from '../quantisation/quantised-matrix.js';
 import { CHANNEL_BLOCK, headBlock, rotateRows } from '../quantisation/rotate-rows.js';
 import type { HalfBlocks, HalfStep, ReadyHalf, RecipeWeights, WholeHalf } from './half-blocks.js';
 import type { WeightStore } from './weight-store.js';

@@ -1,7 +1,6 @@
 import type { Precision } from '../../core/measurement.js';
 import { findFamily } from '../families/find-family.js';
-import { quantiseMatrix } from '../quantisation/quantised-matrix.js';
-import type { QuantisedMatrix } from '../quantisation/quantised-matrix.js';
+import { quantiseMatrix, type QuantisedMatrix } from '../quantisation/quantised-matrix.js';
 import { type HeadWeights, splitVocabulary, type HeadReader } from './head-reader.js';
 import type { WeightSource } from './layer-weights.js';
 import type { WeightStore } from './weight-store.js';

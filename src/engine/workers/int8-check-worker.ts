@@ -1,6 +1,6 @@
 import { parentPort, workerData } from 'node:worker_threads';
-import { createSessionPool } from '../graph/session-pool.js';
 import { measureInt8 } from '../graph/measure-int8.js';
+import { createSessionPool } from '../graph/session-pool.js';
 import { passGate } from './exit-gate.js';
 import type { Int8CheckTask } from './int8-check.js';
 

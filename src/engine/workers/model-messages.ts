@@ -1,20 +1,20 @@
 import type { LatencyTable } from '../../core/budget/latency-table.js';
-import type { Architecture } from '../../core/model/shape.js';
 import type { Precision } from '../../core/measurement.js';
+import type { Architecture } from '../../core/model/shape.js';
+import type { UnitScores } from '../../core/model/unit-scores.js';
 import type { Ranking } from '../../core/model/units.js';
 import type { ArchitectureLosses, Window } from '../../core/ports/evaluator.js';
 import type { PluginAddress } from '../../core/ports/plugin-entry.js';
 import type { PluginKind } from '../../core/ports/plugin.js';
 import type { Calibration, CalibrationNeed } from '../calibration/calibration.js';
 import type { TensorEntry } from '../checkpoint/checkpoint.js';
-import type { FileRecord } from '../files/checkpoint-files.js';
-import type { ModelConfig } from '../config/config.js';
-import type { CheckpointPlace } from '../files/open-within.js';
 import type { LayerErrors } from '../compensation/calibration-errors.js';
 import type { OutputMapRequest, OutputMap } from '../compensation/output-map.js';
-import type { RuntimeOptions } from '../runtime/model-memory.js';
+import type { ModelConfig } from '../config/config.js';
+import type { FileRecord } from '../files/checkpoint-files.js';
+import type { CheckpointPlace } from '../files/open-within.js';
 import type { ScoredLayer } from '../ranking/list-units.js';
-import type { UnitScores } from '../../core/model/unit-scores.js';
+import type { RuntimeOptions } from '../runtime/model-memory.js';
 
 /** What a model's thread is started with. */
 export interface ModelThreadData {

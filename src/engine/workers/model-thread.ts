@@ -1,8 +1,8 @@
-import { pluginFailed, type PluginCall } from '../../core/ports/plugin-errors.js';
 import { PrunecastError } from '../../core/errors/prunecast-error.js';
+import { pluginFailed, type PluginCall } from '../../core/ports/plugin-errors.js';
+import type { PluginKind } from '../../core/ports/plugin.js';
 import { startCallThread, type CallThread } from './call-thread.js';
 import { startGatedWorker } from './gated-worker.js';
-import type { PluginKind } from '../../core/ports/plugin.js';
 import type { ModelCalls, ModelThreadData, PluginMessage } from './model-messages.js';
 import { workerUrl } from './worker-url.js';
 

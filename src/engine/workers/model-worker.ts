@@ -1,7 +1,7 @@
 import { parentPort, workerData } from 'node:worker_threads';
 import { loadPlugin } from '../../plugin-host/import-plugins.js';
-import { createCheckpointFiles } from '../files/checkpoint-files.js';
 import { createTensorReader } from '../checkpoint/tensor-reader.js';
+import { createCheckpointFiles } from '../files/checkpoint-files.js';
 import { createModelRuntime } from '../runtime/model-runtime.js';
 import type { WeightSource } from '../weights/layer-weights.js';
 import type { WeightRecipe } from '../weights/recipe.js';

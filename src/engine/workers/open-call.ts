@@ -1,6 +1,6 @@
 import type { WorkContext } from '../../core/ports/work-context.js';
-import { decodeError } from './message-errors.js';
 import type { CallAnswer } from './call-messages.js';
+import { decodeError } from './message-errors.js';
 
 /** A call that a thread works on, as its caller sees it. */
 export interface OpenCall {
