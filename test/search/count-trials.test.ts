@@ -4,8 +4,8 @@ import { apply, countByPhase, countTrials, startStudy } from '../../src/search/m
 import { listAllocated } from '../../src/search/phases/score.js';
 import type { TrialCount } from '../../src/search/study/phase.js';
 import { CONTROL_NAMES, type StudyPlan } from '../../src/search/study/plan.js';
-import { DEFAULT_PAIRS } from '../../src/server/requests/defaults.js';
 import type { Allocation, StudyEvent } from '../../src/search/study/steps.js';
+import { DEFAULT_PAIRS } from '../../src/server/requests/defaults.js';
 import { createPlan, runStudy } from './fake-study.js';
 
 /** Five finalists are too few for one of them to be a measured pair: each is a new architecture. */

@@ -1,4 +1,5 @@
 import { measureCounts } from '../../src/core/budget/cost-model.js';
+import { createCostModel } from '../../src/core/budget/cost-spec.js';
 import type { MetricDefinition } from '../../src/core/metric.js';
 import type { EncodingBatch } from '../../src/core/pairs.js';
 import type { FittedPredictor } from '../../src/core/ports/predictor.js';
@@ -8,19 +9,19 @@ import { denseCounts, toRates } from '../../src/core/space/search-space.js';
 import ridge from '../../src/plugins/predictors/ridge.js';
 import nsga2 from '../../src/plugins/strategies/nsga2.js';
 import random from '../../src/plugins/strategies/random.js';
-import { listMetrics } from '../../src/search/objectives/objectives.js';
 import { judgeFit } from '../../src/search/fit/judge-fit.js';
-import { DEFAULT_REFINEMENT, DEFAULT_PAIRS } from '../../src/server/requests/defaults.js';
 import { apply, next, startStudy, type StudyState } from '../../src/search/machine.js';
+import { listMetrics } from '../../src/search/objectives/objectives.js';
 import { drawCandidates } from '../../src/search/phases/controls.js';
-import { drawPairs } from '../../src/search/phases/sample/draw-pairs.js';
-import type { StudyAction, Allocation, StudyEvent } from '../../src/search/study/steps.js';
-import { proposeCandidates } from '../../src/search/phases/search/propose-candidates.js';
 import { refineSpace } from '../../src/search/phases/refine/refine-space.js';
+import { drawPairs } from '../../src/search/phases/sample/draw-pairs.js';
+import { proposeCandidates } from '../../src/search/phases/search/propose-candidates.js';
+import { listUsablePairs } from '../../src/search/study/pairs.js';
 import { objectivesOf, type StudyPlan } from '../../src/search/study/plan.js';
+import type { StudyAction, Allocation, StudyEvent } from '../../src/search/study/steps.js';
 import type { TrialPoint } from '../../src/search/study/trial.js';
+import { DEFAULT_REFINEMENT, DEFAULT_PAIRS } from '../../src/server/requests/defaults.js';
 import { STORIES_SHAPE } from '../support/shapes.js';
-import { createCostModel } from '../../src/core/budget/cost-spec.js';
 
 /** A study of the demo model's shape at 20 % fewer parameters, all layers prunable. */
 export function createPlan(changes: Partial<StudyPlan> = {}): StudyPlan {
@@ -182,8 +183,7 @@ function evaluate(
 }
 
 function tableOf(plan: StudyPlan, state: StudyState, { name, scale }: MetricDefinition) {
-  const action = next(plan, { ...state, phase: 'fit', waiting: [] });
-  const pairs = action.kind === 'fit' ? action.pairs : [];
+  const pairs = listUsablePairs(state);
   const columns = plan.space.dimensions.length;
   const rates = new Float32Array(pairs.length * columns);
   pairs.forEach(({ counts }, row) => rates.set(toRates(plan.space, counts), row * columns));

@@ -1,14 +1,14 @@
 import { beforeAll, describe, expect, it } from 'vitest';
 import { measureCounts } from '../../src/core/budget/cost-model.js';
+import { createCostModel } from '../../src/core/budget/cost-spec.js';
 import { countsKey, toRates, type Counts } from '../../src/core/space/search-space.js';
 import { dominates } from '../../src/core/statistics/pareto-fronts.js';
 import type { Objectives, Quantity } from '../../src/search/objectives/objectives.js';
-import { DEFAULT_PAIRS } from '../../src/server/requests/defaults.js';
+import { writeReport } from '../../src/search/phases/report/write-report.js';
 import { listFinal } from '../../src/search/phases/verify.js';
 import { scoreTrial, type TrialResult } from '../../src/search/study/trial.js';
-import { writeReport } from '../../src/search/phases/report/write-report.js';
-import { createPlan, type measurePerplexity, runStudy, type FakeRun } from './fake-study.js';
-import { createCostModel } from '../../src/core/budget/cost-spec.js';
+import { DEFAULT_PAIRS } from '../../src/server/requests/defaults.js';
+import { createPlan, runStudy, type measurePerplexity, type FakeRun } from './fake-study.js';
 
 const { metric: perplexity, space, budgets } = createPlan();
 const limit = budgets[0]?.limit ?? 0;

@@ -2,22 +2,22 @@ import * as fc from 'fast-check';
 import { beforeAll, describe, expect, it } from 'vitest';
 import type { Budget } from '../../src/core/budget/budget.js';
 import { measureCounts } from '../../src/core/budget/cost-model.js';
+import { createCostModel } from '../../src/core/budget/cost-spec.js';
 import { createSearchSpace } from '../../src/core/space/create-search-space.js';
 import { countsKey, denseCounts, type Counts } from '../../src/core/space/search-space.js';
 import { StudyReport } from '../../src/gen/prunecast/v1/study_types.js';
+import { chooseMaxRate } from '../../src/search/controls/uniform.js';
 import { apply, next, replay, startStudy } from '../../src/search/machine.js';
-import { DEFAULT_PAIRS } from '../../src/server/requests/defaults.js';
-import { PAPER_CURVE } from '../../src/search/study/plan.js';
+import { writeReport } from '../../src/search/phases/report/write-report.js';
 import { findWinner } from '../../src/search/phases/verify.js';
 import { findCentre } from '../../src/search/study/pairs.js';
-import { chooseMaxRate } from '../../src/search/controls/uniform.js';
-import { readStudyEvent } from '../../src/search/study/steps.js';
+import { PAPER_CURVE, STUDY_PHASES, type StudyPhase } from '../../src/search/study/plan.js';
+import { readStudyEvent, type StudyEvent } from '../../src/search/study/steps.js';
 import type { TrialPoint, TrialResult } from '../../src/search/study/trial.js';
-import { writeReport } from '../../src/search/phases/report/write-report.js';
 import { encodeLift } from '../../src/server/encoding/lift.js';
+import { DEFAULT_PAIRS } from '../../src/server/requests/defaults.js';
 import { SMOLLM2_SHAPE, STORIES_SHAPE } from '../support/shapes.js';
 import { createPlan, measurePerplexity, runStudy, type FakeRun } from './fake-study.js';
-import { createCostModel } from '../../src/core/budget/cost-spec.js';
 
 const plan = createPlan();
 const limit = plan.budgets[0]?.limit ?? 0;
@@ -81,7 +81,7 @@ describe('a study', () => {
     expect(run.state.predicted).toBe(400);
   });
 
-  it('holds what lies around the best pair in the ranges that it moves, but where no pairs are drawn near it', async () => {
+  it('keeps what lies around the best pair in the ranges that it moves, unless no pairs are drawn near it', async () => {
     const ranges = ({ events, state }: FakeRun): { rate: number; after: { minRate: number; maxRate: number } }[] => {
       const drawn = events.findIndex(({ kind }) => kind === 'refined');
       const { counts } = findCentre(plan, replay(plan, startStudy(plan), events.slice(0, drawn))) ?? { counts: [] };
@@ -141,7 +141,7 @@ describe('a study', () => {
     expect(summary).toMatch(/better than uniform-best .*95 % interval/);
   });
 
-  it('states no interval where windows do not tell, or there is only one, in place of one without width', () => {
+  it('states no interval if windows give none or there is only one, instead of one without width', () => {
     const oneWindow = { losses: [127], tokens: [127] };
     const tell = (
       { counts, role, part, recipe, compensation, rung, control, value, tokensSpent }: TrialResult,
@@ -176,7 +176,7 @@ describe('a study', () => {
     }
   });
 
-  it('never has a finalist win that is over the budget, however good', () => {
+  it('never lets a finalist over the budget win, however good it is', () => {
     const [finalist] = run.state.finalists;
     const over = {
       ...(finalist as TrialResult),
@@ -223,7 +223,7 @@ describe('a study', () => {
 });
 
 describe('replay', () => {
-  it('reaches the same state from stored events, and goes on to the same end from any of them', async () => {
+  it('reaches the same state from stored events, and comes to the same end from any of them', async () => {
     const whole = await runStudy(plan);
     expect(replay(plan, startStudy(plan), JSON.parse(JSON.stringify(whole.events)))).toEqual(whole.state);
     await fc.assert(
@@ -236,7 +236,7 @@ describe('replay', () => {
     );
   });
 
-  it('reads what earlier versions stored, who called the compensation of a trial its mending', async () => {
+  it('reads events of earlier versions, which called the compensation of a trial its mending', async () => {
     const { events, state } = await runStudy(plan);
     const earlier: readonly unknown[] = events.map((event) => {
       if (event.kind !== 'evaluated') return event;
@@ -294,6 +294,36 @@ describe('replay', () => {
     expect(() => apply(plan, state, { kind: 'evaluated', trial: { ...second, value: 6, tokensSpent: 0 } })).toThrow(
       RangeError,
     );
+  });
+
+  it('refuses an event that the phase does not expect', async () => {
+    const EXPECTED: Readonly<Record<StudyPhase, readonly StudyEvent['kind'][]>> = {
+      score: ['scored'],
+      recipe: ['evaluated'],
+      sample: ['drawn', 'evaluated'],
+      fit: ['fitted'],
+      refine: ['refined'],
+      search: ['predicted'],
+      verify: ['evaluated'],
+      controls: ['drawn', 'evaluated'],
+      report: ['evaluated', 'finished'],
+      finished: [],
+    };
+    const whole = createPlan({ controls: ['uniform-paper', 'random'] });
+    const { events } = await runStudy(whole);
+    const examples = new Map<string, StudyEvent>(
+      [...events, { kind: 'resumed' } as const].map((event) => [event.kind, event]),
+    );
+    expect(examples.size).toBe(8);
+    const seen = new Set<StudyPhase>();
+    let state = startStudy(whole);
+    for (const event of [...events, undefined]) {
+      const others = [...examples.values()].filter(({ kind }) => !EXPECTED[state.phase].includes(kind));
+      for (const other of others) expect(() => apply(whole, state, other)).toThrow(RangeError);
+      seen.add(state.phase);
+      if (event !== undefined) state = apply(whole, state, event);
+    }
+    expect([...seen]).toEqual(STUDY_PHASES);
   });
 
   it('gives another study for another seed', async () => {
@@ -361,7 +391,7 @@ describe('verification', () => {
     expect(last.map(({ counts }) => countsKey(counts))).toContain(countsKey(winner?.counts ?? []));
   });
 
-  it('mends the best on their own stream, and all alike where that is better', async () => {
+  it('compensates the best on their own stream, and everything that way if it is better', async () => {
     const better = scaled(({ compensation }) => (compensation === 'stream' ? 0.9 : 1));
     const streamed = await runStudy(createPlan({ compensation: { mode: 'better', candidates: 3 } }), [], {
       measure: better,

@@ -1,7 +1,7 @@
 import type { ModelShape } from '../model/shape.js';
+import type { CostModel } from './cost-model.js';
 import { createLatencyCost, type LatencyTable } from './latency-table.js';
 import { createWeightCost } from './weight-bytes.js';
-import type { CostModel } from './cost-model.js';
 
 /**
  * What a budget limits, as plain values.

@@ -1,5 +1,5 @@
-import type { BlockTensor, ModelShape, NumberBytes } from '../model/shape.js';
 import { countAttentionParameters, countFfnParameters, countFixedParameters } from '../model/parameters.js';
+import type { BlockTensor, ModelShape, NumberBytes } from '../model/shape.js';
 import type { CostModel } from './cost-model.js';
 
 /** Bytes of a number if a shape does not say how wide its tensors are. */

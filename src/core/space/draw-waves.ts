@@ -1,5 +1,5 @@
-import type { Dimension, DimensionKind, SearchSpace } from './search-space.js';
 import type { Rng } from '../random.js';
+import type { Dimension, DimensionKind, SearchSpace } from './search-space.js';
 
 /**
  * A random change of a point, as a share of each dimension's size: over the depth of the model a sum of cosines of half

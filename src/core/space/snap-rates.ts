@@ -1,6 +1,6 @@
 import { PrunecastError } from '../errors/prunecast-error.js';
-import type { Counts, SearchSpace } from './search-space.js';
 import { keptCount } from './count-rule.js';
+import type { Counts, SearchSpace } from './search-space.js';
 
 /** Rates as counts, and which of them lay between two counts. */
 export interface SnappedRates {

@@ -1,6 +1,6 @@
+import type { Rng } from '../random.js';
 import { runSteps } from '../run-steps.js';
 import { quantile } from './quantile.js';
-import type { Rng } from '../random.js';
 
 /** What one architecture scored on a list of windows. */
 export interface WindowLosses {

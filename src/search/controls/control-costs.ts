@@ -1,7 +1,7 @@
 import type { Budget } from '../../core/budget/budget.js';
 import { measureCost, type CostModel } from '../../core/budget/cost-model.js';
-import type { Dimension, SearchSpace } from '../../core/space/search-space.js';
 import { createCostModel } from '../../core/budget/cost-spec.js';
+import type { Dimension, SearchSpace } from '../../core/space/search-space.js';
 
 /**
  * What the dimensions that controls change cost: `kv_heads` and `ffn_channels`, while every kept group keeps all of its

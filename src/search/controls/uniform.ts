@@ -1,8 +1,8 @@
 import { meetsBudgets, type Budget } from '../../core/budget/budget.js';
 import type { ModelShape } from '../../core/model/shape.js';
+import { keptCount } from '../../core/space/count-rule.js';
 import { createSearchSpace, type SearchSpaceOptions } from '../../core/space/create-search-space.js';
 import { distinctPoints, type Counts, type DimensionKind, type SearchSpace } from '../../core/space/search-space.js';
-import { keptCount } from '../../core/space/count-rule.js';
 
 /** A uniform point and the rate it stands for. */
 export interface UniformPoint {

@@ -1,9 +1,9 @@
 import { PrunecastError } from '../../core/errors/prunecast-error.js';
 import type { PairTable } from '../../core/pairs.js';
 import type { FittedPredictor } from '../../core/ports/predictor.js';
-import { type FitQuality, measureQuality } from './fit-quality.js';
-import { predictOutOfFold } from './predict-out-of-fold.js';
 import type { Rng } from '../../core/random.js';
+import { measureQuality, type FitQuality } from './fit-quality.js';
+import { predictOutOfFold } from './predict-out-of-fold.js';
 
 /** A predictor that may be chosen. */
 export interface PredictorBackend<Fitted extends FittedPredictor = FittedPredictor> {

@@ -1,9 +1,9 @@
 import type { EncodingBatch, PairTable } from '../../core/pairs.js';
 import type { FittedPredictor } from '../../core/ports/predictor.js';
+import type { Rng } from '../../core/random.js';
 import { measureEffects, measureImportances, type EffectCurve } from '../../core/statistics/explain.js';
 import { splitHoldOut } from '../../core/statistics/splits.js';
-import { type FitQuality, measureQuality } from './fit-quality.js';
-import type { Rng } from '../../core/random.js';
+import { measureQuality, type FitQuality } from './fit-quality.js';
 
 /** What is known of a predictor from pairs that it was not fitted on. */
 export interface FitJudgement {

@@ -1,8 +1,8 @@
 import type { PairTable } from '../../core/pairs.js';
 import type { FittedPredictor } from '../../core/ports/predictor.js';
+import type { Rng } from '../../core/random.js';
 import { splitFolds } from '../../core/statistics/splits.js';
 import { selectPairs } from './judge-fit.js';
-import type { Rng } from '../../core/random.js';
 
 export interface FoldOptions<Fitted extends FittedPredictor = FittedPredictor> {
   readonly fit: (pairs: PairTable) => Promise<Fitted>;

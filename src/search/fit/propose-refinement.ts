@@ -1,10 +1,10 @@
 import { measureCounts } from '../../core/budget/cost-model.js';
-import { allowedCounts, type RateRange, keptCount } from '../../core/space/count-rule.js';
-import { denseCounts, type Dimension, type SearchSpace } from '../../core/space/search-space.js';
+import { createCostModel } from '../../core/budget/cost-spec.js';
+import { allowedCounts, keptCount, type RateRange } from '../../core/space/count-rule.js';
 import type { DimensionRange } from '../../core/space/narrow-space.js';
+import { denseCounts, type Dimension, type SearchSpace } from '../../core/space/search-space.js';
 import { slopeOf, type EffectCurve } from '../../core/statistics/explain.js';
 import { quantile } from '../../core/statistics/quantile.js';
-import { createCostModel } from '../../core/budget/cost-spec.js';
 
 /** How ranges are moved (DESIGN section 2, "Default refinement"). */
 export interface RefinementOptions {

@@ -1,9 +1,9 @@
 import type { PairTable } from '../../core/pairs.js';
 import type { FittedPredictor } from '../../core/ports/predictor.js';
-import { splitHoldOut } from '../../core/statistics/splits.js';
-import { HELD_OUT_SHARE, selectPairs } from './judge-fit.js';
-import { measureQuality } from './fit-quality.js';
 import type { Rng } from '../../core/random.js';
+import { splitHoldOut } from '../../core/statistics/splits.js';
+import { measureQuality } from './fit-quality.js';
+import { HELD_OUT_SHARE, selectPairs } from './judge-fit.js';
 
 /** How well a predictor does that was fitted on this many pairs. */
 export interface LearningPoint {

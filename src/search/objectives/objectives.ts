@@ -1,5 +1,5 @@
-import type { MetricDefinition } from '../../core/metric.js';
 import type { CostSpec } from '../../core/budget/cost-spec.js';
+import type { MetricDefinition } from '../../core/metric.js';
 
 /**
  * A number that an architecture is judged by: a metric, which is predicted and measured, or a cost, which is known

@@ -1,9 +1,9 @@
 import { measureCounts } from '../../core/budget/cost-model.js';
+import { createCostModel } from '../../core/budget/cost-spec.js';
 import type { MetricDefinition } from '../../core/metric.js';
 import type { Prediction } from '../../core/ports/predictor.js';
 import type { Counts, SearchSpace } from '../../core/space/search-space.js';
 import type { Floor, Objective, Objectives, Quantity } from './objectives.js';
-import { createCostModel } from '../../core/budget/cost-spec.js';
 
 /** The objectives' values of a point; lower is always better. */
 export interface PointScore {

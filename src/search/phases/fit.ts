@@ -1,4 +1,4 @@
-import { type PairsState, listUsablePairs } from '../study/pairs.js';
+import { listUsablePairs, type PairsState } from '../study/pairs.js';
 import { unexpected, type Progress, type TrialCount } from '../study/phase.js';
 import type { StudyPlan } from '../study/plan.js';
 import type { Fitted, StudyAction, StudyEvent } from '../study/steps.js';

@@ -1,8 +1,8 @@
 import { distinctPoints } from '../../core/space/search-space.js';
 import { listLevelPoints } from '../controls/uniform.js';
-import type { StudyPlan } from '../study/plan.js';
-import { ask, record, unexpected, type Progress, type TrialCount } from '../study/phase.js';
 import type { PairsState } from '../study/pairs.js';
+import { ask, record, unexpected, type Progress, type TrialCount } from '../study/phase.js';
+import type { StudyPlan } from '../study/plan.js';
 import type { StudyAction, StudyEvent } from '../study/steps.js';
 import { findBest, toPair, type TrialPoint } from '../study/trial.js';
 import { listAllocated, type ScoreState } from './score.js';

@@ -1,5 +1,5 @@
-import type { StudyPlan } from '../study/plan.js';
 import { unexpected, type Progress, type TrialCount } from '../study/phase.js';
+import type { StudyPlan } from '../study/plan.js';
 import {
   ALLOCATED_CONTROLS,
   type AllocatedControl,

@@ -1,13 +1,13 @@
-import { runSteps, runStepsGently } from '../../core/run-steps.js';
 import type { CostBand } from '../../core/budget/budget.js';
 import { measureCost } from '../../core/budget/cost-model.js';
 import { PrunecastError } from '../../core/errors/prunecast-error.js';
 import type { CandidateSampler } from '../../core/ports/strategy.js';
-import { countBand, drawPoint, findNearestCost } from './counted-band.js';
 import { createRng, type Rng } from '../../core/random.js';
-import { decodeCounts, type Counts, type SearchSpace, createPointCheck } from '../../core/space/search-space.js';
+import { runSteps, runStepsGently } from '../../core/run-steps.js';
+import { decodeCounts, createPointCheck, type Counts, type SearchSpace } from '../../core/space/search-space.js';
 import { tieSpace, type TiedSpace } from '../../core/space/tie-space.js';
 import { separateCost } from './components.js';
+import { countBand, drawPoint, findNearestCost } from './counted-band.js';
 import { repairCounts } from './repair-counts.js';
 
 export interface BudgetSamplerOptions {

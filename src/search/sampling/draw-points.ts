@@ -1,5 +1,5 @@
-import type { Rng } from '../../core/random.js';
 import type { CandidateSampler } from '../../core/ports/strategy.js';
+import type { Rng } from '../../core/random.js';
 import { drawWaves } from '../../core/space/draw-waves.js';
 import { countsKey, DIMENSION_KINDS, type Counts, type SearchSpace } from '../../core/space/search-space.js';
 import { createBudgetSamplerGently, type BudgetSamplerOptions } from './budget-sampler.js';

@@ -1,8 +1,8 @@
 import { candidateBand, sortByTightness, type CostBand } from '../../core/budget/budget.js';
 import type { SearchSpace } from '../../core/space/search-space.js';
-import { costRange } from '../sampling/cost-range.js';
-import { createBudgetSamplerGently, type BudgetSampler } from '../sampling/budget-sampler.js';
 import { listCosts } from '../objectives/objectives.js';
+import { createBudgetSamplerGently, type BudgetSampler } from '../sampling/budget-sampler.js';
+import { costRange } from '../sampling/cost-range.js';
 import { objectivesOf, type StudyPlan } from '../study/plan.js';
 
 /** A sampler and the band that it draws from. */

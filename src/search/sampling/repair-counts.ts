@@ -1,7 +1,7 @@
 import { UNSPENT_SHARE, type CostBand } from '../../core/budget/budget.js';
+import type { Rng } from '../../core/random.js';
 import type { Counts, SearchSpace } from '../../core/space/search-space.js';
 import type { Component, SeparatedCost } from './components.js';
-import type { Rng } from '../../core/random.js';
 
 export interface Repair {
   readonly space: SearchSpace;

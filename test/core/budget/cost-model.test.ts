@@ -30,7 +30,7 @@ describe('measureCost', () => {
     expect((one ?? 0) - (none ?? 0)).toBe(5 * (3 * 64 + 64)); // three weights of a channel and the norm, in five layers
   });
 
-  it('counts the biases that a mended model has beside its own', () => {
+  it('counts the biases that compensation adds to a model', () => {
     const shape = createShape({
       layers: 3,
       hidden: 4,

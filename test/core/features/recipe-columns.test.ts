@@ -8,7 +8,7 @@ describe('addRecipes', () => {
     ).toEqual({ rates: Float32Array.of(0.5, 0.25, 0, 1, 0, 1, 1, 0), columns: 4 });
   });
 
-  it('adds nothing where there is one recipe: it says nothing', () => {
+  it('adds no column for a single recipe', () => {
     const batch = { rates: Float32Array.of(0.5), columns: 1 };
     expect(addRecipes(batch, ['wanda'], ['wanda'])).toBe(batch);
   });

@@ -163,7 +163,7 @@ describe('narrowSpace', () => {
     expect(refined.dimensions[1]).toEqual(paper.dimensions[1]);
   });
 
-  it('names the range at fault', () => {
+  it('names the wrong range', () => {
     expect(() => narrowSpace(paper, [{ dimension: 'layers.9.ffn_channels', minRate: 0, maxRate: 1 }])).toThrow(
       expect.objectContaining({
         reason: 'SPACE_INVALID',

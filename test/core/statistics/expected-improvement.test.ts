@@ -23,7 +23,7 @@ describe('expectedImprovement', () => {
     expect(expectedImprovement({ mean, deviation }, best)).toBeCloseTo(sum / 200_000, 2);
   });
 
-  it('is what the mean improves where it is certain', () => {
+  it('is the improvement of the mean if that is certain', () => {
     expect(expectedImprovement({ mean: 1.5, deviation: 0 }, 2)).toBe(0.5);
     expect(expectedImprovement({ mean: 2.5, deviation: 0 }, 2)).toBe(0);
   });

@@ -40,7 +40,7 @@ describe('standardise', () => {
     expect(standardise(Float64Array.of(3, 1))).toEqual({ mean: 2, scale: 1, values: Float64Array.of(1, -1) });
   });
 
-  it('refuses what is no finite number', () => {
+  it('refuses a value that is not finite', () => {
     for (const value of [Number.NaN, Number.POSITIVE_INFINITY])
       expect(() => standardise(Float64Array.of(1, value))).toThrow(RangeError);
   });

@@ -122,7 +122,7 @@ describe('findKnee', () => {
     expect(findKnee(front)).toBe(distances.indexOf(Math.max(...distances)));
   });
 
-  it('takes an end of a straight or hollow front, and has none of no points', () => {
+  it('takes an end of a straight or hollow front, and is undefined without points', () => {
     expect(
       findKnee([
         [0, 1],

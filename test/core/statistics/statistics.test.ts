@@ -40,7 +40,7 @@ describe('kendallTau and spearman', () => {
     expect(kendallTau([1, 2, NaN], [1, 2, 3])).toBeNaN();
   });
 
-  it('are 1 of an order with itself, -1 of its reverse, and no number where one side is constant', () => {
+  it('are 1 for an order and itself, -1 for its reverse, and NaN if one side is constant', () => {
     expect([kendallTau([1, 2, 3], [4, 5, 9]), spearman([1, 2, 3], [4, 5, 9])]).toEqual([1, 1]);
     expect(kendallTau([1, 2, 3], [9, 5, 4])).toBe(-1);
     expect(kendallTau([1, 2, 3], [2, 2, 2])).toBeNaN();

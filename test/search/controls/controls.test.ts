@@ -1,16 +1,16 @@
-import * as fc from 'fast-check';
 import { setImmediate } from 'node:timers/promises';
+import * as fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import type { Budget } from '../../../src/core/budget/budget.js';
-import { createRng } from '../../../src/core/random.js';
 import { measureCounts } from '../../../src/core/budget/cost-model.js';
+import { createCostModel } from '../../../src/core/budget/cost-spec.js';
+import { createRng } from '../../../src/core/random.js';
 import { createSearchSpace } from '../../../src/core/space/create-search-space.js';
 import { denseCounts, type Counts } from '../../../src/core/space/search-space.js';
 import { findCalibrationErrorAllocation, type LayerErrors } from '../../../src/search/controls/calibration-error.js';
 import { findGlobalThreshold } from '../../../src/search/controls/global-threshold.js';
 import { findUniformPaper, listUniformBest } from '../../../src/search/controls/uniform.js';
 import { createShape, SMOLLM2_SHAPE, STORIES_SHAPE } from '../../support/shapes.js';
-import { createCostModel } from '../../../src/core/budget/cost-spec.js';
 
 const space = createSearchSpace(STORIES_SHAPE);
 const cost = createCostModel(STORIES_SHAPE, { kind: 'parameters' });
@@ -46,7 +46,7 @@ describe('findUniformPaper', () => {
     );
   });
 
-  it('leaves nothing to say where even one unit of each costs too much', () => {
+  it('gives nothing if even one unit of each costs too much', () => {
     expect(findUniformPaper(space, budget(1000))).toBeUndefined();
   });
 });
@@ -169,7 +169,7 @@ describe('findCalibrationErrorAllocation', () => {
     expect((uniform?.counts[1] ?? 1) % 128).toBe(0);
   });
 
-  it('has nothing to say where even one unit of each costs too much', async () => {
+  it('gives nothing if even one unit of each costs too much', async () => {
     expect(await findCalibrationErrorAllocation(two, drawErrors(1), budget(100), () => setImmediate())).toBeUndefined();
   });
 });

@@ -45,7 +45,7 @@ describe('choosePredictor', () => {
     });
   });
 
-  it('goes on without a backend that fails, but not when it was cancelled', async () => {
+  it('continues without a backend that fails, but not after a cancel', async () => {
     const { chosen, scores } = await choosePredictor(
       pairs,
       [failing('PREDICTOR_FAILED'), backendOf('plain', 'rates')],

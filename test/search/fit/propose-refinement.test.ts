@@ -41,7 +41,7 @@ describe('proposeRefinement', () => {
     ]);
   });
 
-  it('tells importance a parameter between the ends of the range, so that large units do not win by size', () => {
+  it('measures importance per parameter between the ends of the range, so that large units do not win by size', () => {
     const both = createSearchSpace(
       createShape({
         layers: 1,

@@ -2,6 +2,7 @@ import * as fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { candidateBand, pairBand, type CostBand } from '../../../src/core/budget/budget.js';
 import { measureCounts } from '../../../src/core/budget/cost-model.js';
+import { createCostModel } from '../../../src/core/budget/cost-spec.js';
 import { createRng } from '../../../src/core/random.js';
 import { createSearchSpace } from '../../../src/core/space/create-search-space.js';
 import { countsKey, denseCounts, type Counts, type SearchSpace } from '../../../src/core/space/search-space.js';
@@ -12,7 +13,6 @@ import {
 } from '../../../src/search/sampling/budget-sampler.js';
 import { drawDistinct } from '../../../src/search/sampling/draw-points.js';
 import { createShape, SMOLLM2_SHAPE, STORIES_SHAPE } from '../../support/shapes.js';
-import { createCostModel } from '../../../src/core/budget/cost-spec.js';
 
 /** Two layers, both kinds: small enough to list every point. */
 const TINY = createSearchSpace(
@@ -34,7 +34,7 @@ describe('createBudgetSampler', () => {
     expect(chiSquarePerPoint(sampler, points)).toBeLessThan(1 + 5 * Math.sqrt(2 / (points.length - 1)));
   });
 
-  it('draws each part of a wide band as often, and its points alike', () => {
+  it('draws each part of a wide band equally often, and the points of a part too', () => {
     const cheapest = measure(
       TINY,
       TINY.dimensions.map(({ counts }) => counts[0] ?? 0),
@@ -52,7 +52,7 @@ describe('createBudgetSampler', () => {
     expect(points.filter((counts) => partOf(counts) === 0).every((counts) => keys.has(countsKey(counts)))).toBe(true);
   });
 
-  it('brings a point beyond a band in parts to the end that it lies beyond', () => {
+  it('brings a point outside a band in parts to the nearer end', () => {
     const sampler = createBudgetSampler({
       space: smol,
       band: { cost: createCostModel(smol.shape, smolBudget.cost), least: 80_000_000, most: smolBudget.limit },
@@ -150,7 +150,7 @@ describe('createBudgetSampler', () => {
     expect(new Set([1, 3, 5, 7].map((index) => counts[index])).size).toBe(1);
   });
 
-  it('stays exact in coarse units, where biases leave no common divisor worth the name', () => {
+  it('stays exact in coarse units, if biases leave no useful common divisor', () => {
     // Qwen2.5-0.5B: a key-value group costs 918,080, a channel 2,688, their divisor is 64: 1.5 million units at 20 %.
     const shape = {
       ...createShape({

@@ -1,12 +1,12 @@
 import * as fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { measureCounts } from '../../../src/core/budget/cost-model.js';
+import { createCostModel, type CostSpec } from '../../../src/core/budget/cost-spec.js';
 import { createSearchSpace } from '../../../src/core/space/create-search-space.js';
 import type { Counts, SearchSpace } from '../../../src/core/space/search-space.js';
 import { separateCost } from '../../../src/search/sampling/components.js';
 import { costRange, requireAttainable } from '../../../src/search/sampling/cost-range.js';
 import { createShape } from '../../support/shapes.js';
-import { createCostModel, type CostSpec } from '../../../src/core/budget/cost-spec.js';
 
 const LARGEST_SHAPE = createShape({
   layers: 126,

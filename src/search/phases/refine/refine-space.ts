@@ -1,13 +1,13 @@
+import { PrunecastError, type FieldViolation } from '../../../core/errors/prunecast-error.js';
 import { narrowSpace, type DimensionRange } from '../../../core/space/narrow-space.js';
 import { toRates } from '../../../core/space/search-space.js';
-import type { FittedState } from './refine.js';
 import { changedRanges, proposeRefinement, type RangeChange } from '../../fit/propose-refinement.js';
+import { requireFeasible } from '../../sampling/budget-sampler.js';
 import { openCandidates } from '../../sampling/open-candidates.js';
 import { findCentre } from '../../study/pairs.js';
-import type { StudyPlan } from '../../study/plan.js';
-import { PrunecastError, type FieldViolation } from '../../../core/errors/prunecast-error.js';
-import { requireFeasible } from '../../sampling/budget-sampler.js';
 import type { Progress } from '../../study/phase.js';
+import type { StudyPlan } from '../../study/plan.js';
+import type { FittedState } from './refine.js';
 
 /**
  * New ranges from the newest fit. If the budgets cannot be met inside them, or spent as far as without them, only the

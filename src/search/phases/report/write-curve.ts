@@ -1,9 +1,9 @@
 import { measureCounts } from '../../../core/budget/cost-model.js';
-import { fitLine, type Line } from '../../../core/statistics/fit-line.js';
-import { type StudyPlan, fromFitScale, toFitScale } from '../../study/plan.js';
-import type { FinalState } from './report.js';
-import type { TrialResult } from '../../study/trial.js';
 import { createCostModel } from '../../../core/budget/cost-spec.js';
+import { fitLine, type Line } from '../../../core/statistics/fit-line.js';
+import { fromFitScale, toFitScale, type StudyPlan } from '../../study/plan.js';
+import type { TrialResult } from '../../study/trial.js';
+import type { FinalState } from './report.js';
 
 /** Two lines over the size, on the report windows, and the distance between them at the budget. */
 export interface StudyCurve {

@@ -3,8 +3,8 @@ import { findKnee } from '../../../core/statistics/knee-point.js';
 import { nameObjective, type Objective } from '../../objectives/objectives.js';
 import { findFront } from '../../objectives/rank-scores.js';
 import { objectivesOf, type StudyPlan } from '../../study/plan.js';
-import { listFinal } from '../verify.js';
 import { scoreTrial, type TrialResult } from '../../study/trial.js';
+import { listFinal } from '../verify.js';
 import type { FinalState } from './report.js';
 
 /** The finalists that no other one dominates, on the verify windows. */

@@ -1,14 +1,14 @@
 import { measureCounts } from '../../../core/budget/cost-model.js';
+import { createCostModel } from '../../../core/budget/cost-spec.js';
+import { createRng } from '../../../core/random.js';
 import { runSteps, runStepsGently } from '../../../core/run-steps.js';
 import { ratioIntervalInSteps } from '../../../core/statistics/bootstrap.js';
-import { createRng } from '../../../core/random.js';
-import { findWinner } from '../verify.js';
 import { objectivesOf, type StudyPlan } from '../../study/plan.js';
 import { findBest, nameControl, scoreTrial, type TrialResult } from '../../study/trial.js';
+import { findWinner } from '../verify.js';
 import type { FinalState } from './report.js';
-import { writeFront, type StudyFront } from './write-front.js';
 import { writeCurve, type StudyCurve } from './write-curve.js';
-import { createCostModel } from '../../../core/budget/cost-spec.js';
+import { writeFront, type StudyFront } from './write-front.js';
 
 /** The outcome of a study, in numbers and in one plain sentence. */
 export interface StudyOutcome {

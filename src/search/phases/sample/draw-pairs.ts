@@ -1,15 +1,15 @@
 import { pairBand, sortByTightness, type Budget, type CostBand } from '../../../core/budget/budget.js';
+import { createCostModel } from '../../../core/budget/cost-spec.js';
 import type { ModelShape } from '../../../core/model/shape.js';
+import type { Rng } from '../../../core/random.js';
 import { countsKey, type Counts, type SearchSpace } from '../../../core/space/search-space.js';
 import { listCosts } from '../../objectives/objectives.js';
 import { createBudgetSamplerGently, requireFeasible } from '../../sampling/budget-sampler.js';
 import { costRange } from '../../sampling/cost-range.js';
 import { drawDistinct, drawNear, drawSparse } from '../../sampling/draw-points.js';
 import { openCandidates, RANGE_PARTS } from '../../sampling/open-candidates.js';
-import type { DrawPairs } from '../../study/steps.js';
 import { objectivesOf, type StudyPlan } from '../../study/plan.js';
-import type { Rng } from '../../../core/random.js';
-import { createCostModel } from '../../../core/budget/cost-spec.js';
+import type { DrawPairs } from '../../study/steps.js';
 
 export interface DrawRequest extends Omit<DrawPairs, 'kind' | 'seed'> {
   readonly rng: Rng;

@@ -1,5 +1,5 @@
-import { ask, record, unexpected, type Progress, type TrialCount } from '../../study/phase.js';
 import { countPairs, countPairsInside, findCentre, type PairsState } from '../../study/pairs.js';
+import { ask, record, unexpected, type Progress, type TrialCount } from '../../study/phase.js';
 import type { StudyPlan } from '../../study/plan.js';
 import type { StudyAction, StudyEvent } from '../../study/steps.js';
 import { toPair } from '../../study/trial.js';

@@ -1,16 +1,16 @@
 import type { Budget } from '../../../core/budget/budget.js';
 import { measureCounts } from '../../../core/budget/cost-model.js';
+import { createCostModel } from '../../../core/budget/cost-spec.js';
 import type { PrunecastError } from '../../../core/errors/prunecast-error.js';
 import { pluginInvalid } from '../../../core/ports/plugin-errors.js';
 import {
   distinctPoints,
-  type Counts,
-  type SearchSpace,
   createPointCheck,
   rateDistance,
   toRates,
+  type Counts,
+  type SearchSpace,
 } from '../../../core/space/search-space.js';
-import { createCostModel } from '../../../core/budget/cost-spec.js';
 
 /**
  * What a strategy proposed, each point once, and no more points than it was asked for. All lie in the space and meet

@@ -3,15 +3,15 @@ import { measureCounts } from '../../../core/budget/cost-model.js';
 import type { EncodingBatch } from '../../../core/pairs.js';
 import type { Prediction } from '../../../core/ports/predictor.js';
 import type { ObjectivePrediction, ObjectivePredictions, Strategy } from '../../../core/ports/strategy.js';
+import type { Rng } from '../../../core/random.js';
 import { countsKey, encodePoints, toRates, type Counts, type SearchSpace } from '../../../core/space/search-space.js';
+import { scorePredicted, type PointScore } from '../../objectives/score-point.js';
 import { requireFeasible } from '../../sampling/budget-sampler.js';
 import { openCandidates, type OpenedBand } from '../../sampling/open-candidates.js';
-import { checkProposals, spreadOut } from './choose-finalists.js';
-import { scorePredicted, type PointScore } from '../../objectives/score-point.js';
 import { fromFitScale, objectivesOf, type StudyPlan } from '../../study/plan.js';
 import type { Predict, StudyEvent } from '../../study/steps.js';
 import { scoreTrial, sortByValue, type TrialResult } from '../../study/trial.js';
-import type { Rng } from '../../../core/random.js';
+import { checkProposals, spreadOut } from './choose-finalists.js';
 
 export interface ProposeRequest extends Omit<Predict, 'kind' | 'seed'> {
   readonly strategy: Strategy;

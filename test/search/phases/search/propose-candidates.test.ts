@@ -61,7 +61,7 @@ async function propose(strategy: Strategy) {
 }
 
 describe('proposeCandidates', () => {
-  it('refuses a strategy whose best is over the budget, in place of having it win', async () => {
+  it('refuses a strategy whose best is over the budget, instead of letting it win', async () => {
     const [budget] = plan.budgets;
     await expect(propose(proposing(() => [dense]))).rejects.toMatchObject({
       reason: 'PLUGIN_INVALID',
@@ -96,7 +96,7 @@ describe('proposeCandidates', () => {
     expect(finalists).toHaveLength(1);
   });
 
-  it('asks a strategy no more that has had its candidates, or repeats itself', async () => {
+  it('stops asking a strategy that has had its candidates, or repeats itself', async () => {
     const all = await propose(
       proposing(
         (problem) => [draw(problem)],
