@@ -40,7 +40,7 @@ export { dominates, sortIntoFronts } from '../core/statistics/pareto-fronts.js';
 export type { ObjectiveValues } from '../core/statistics/pareto-fronts.js';
 export { quantile } from '../core/statistics/quantile.js';
 export { kendallTau, spearman } from '../core/statistics/rank-correlation.js';
-export { mae, r2, rmse } from '../core/statistics/regression-error.js';
+export { mae, r2, rmse } from '../core/statistics/prediction-error.js';
 export { selectSpread, sortByCrowding } from '../core/statistics/select-spread.js';
 export { splitFolds, splitHoldOut } from '../core/statistics/splits.js';
 export type { Split } from '../core/statistics/splits.js';

@@ -1,6 +1,6 @@
 import { countRows, type EncodingBatch } from '../pairs.js';
 import type { Rng } from '../random.js';
-import { rmse } from './regression-error.js';
+import { rmse } from './prediction-error.js';
 
 /** Predicts the mean of each row, on the scale of the fit; any fitted predictor does. */
 export type PredictMeans = (batch: EncodingBatch) => Promise<Float64Array>;

@@ -69,13 +69,13 @@ function startRun(
   );
   const told: BelievedCandidate[] = [];
   let points: readonly Counts[] = [];
-  const goal = (): number =>
+  const target = (): number =>
     measured < Number.POSITIVE_INFINITY
       ? measured
       : told.reduce((best, { mean }) => Math.min(best, mean), Number.POSITIVE_INFINITY);
   return {
     ask: () => {
-      const parents = sortByImprovement(told, goal())
+      const parents = sortByImprovement(told, target())
         .slice(0, population)
         .map(({ counts }) => counts);
       points = asking.next({
@@ -101,17 +101,17 @@ function startRun(
     best: (count) => {
       const fresh = sortByImprovement(
         told.filter(({ counts }) => !known.has(countsKey(counts))),
-        goal(),
+        target(),
       );
-      return chooseBatch(fresh, { count, goal: goal() }).map(({ counts }) => counts);
+      return chooseBatch(fresh, { count, target: target() }).map(({ counts }) => counts);
     },
   };
 }
 
 /** The highest expected improvement first, the lowest mean first among equals. */
-function sortByImprovement(told: readonly BelievedCandidate[], goal: number): BelievedCandidate[] {
+function sortByImprovement(told: readonly BelievedCandidate[], target: number): BelievedCandidate[] {
   return told
-    .map((candidate) => ({ candidate, improvement: expectedImprovement(candidate, goal) }))
+    .map((candidate) => ({ candidate, improvement: expectedImprovement(candidate, target) }))
     .sort((a, b) => b.improvement - a.improvement || a.candidate.mean - b.candidate.mean)
     .map(({ candidate }) => candidate);
 }

@@ -1,7 +1,6 @@
 import type { PairTable } from '../../core/pairs.js';
 import { kendallTau, spearman } from '../../core/statistics/rank-correlation.js';
-import { mae, r2, rmse } from '../../core/statistics/regression-error.js';
-import { regretAtK, topKRecall } from '../../core/statistics/top-k.js';
+import { mae, r2, rmse, regretAtK, topKRecall } from '../../core/statistics/prediction-error.js';
 
 /** How well a predictor does on pairs it was not fitted on; errors are in the unit of the fit. */
 export interface FitQuality {

@@ -1,7 +1,7 @@
 import { PrunecastError } from '../../core/errors/prunecast-error.js';
 import { countRows, type EncodingBatch } from '../../core/pairs.js';
 import { conformalHalfWidth } from '../../core/statistics/conformal.js';
-import { rmse } from '../../core/statistics/regression-error.js';
+import { rmse } from '../../core/statistics/prediction-error.js';
 import type { Predictor } from '../../gen/prunecast/v1/predictor_types.js';
 import type { OutOfRange } from '../../gen/prunecast/v1/pruning.js';
 import type { MetricPrediction } from '../../gen/prunecast/v1/study.js';

@@ -1,10 +1,10 @@
 import * as fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { createRng } from '../../../src/core/random.js';
-import { crowdingDistances } from '../../../src/core/statistics/crowding-distance.js';
 import { hypervolume } from '../../../src/core/statistics/hypervolume.js';
 import { findKnee } from '../../../src/core/statistics/knee-point.js';
 import { dominates, sortIntoFronts } from '../../../src/core/statistics/pareto-fronts.js';
+import { crowdingDistances } from '../../../src/core/statistics/select-spread.js';
 
 /** Points on a coarse lattice, so that ties and repetitions are common. */
 const points = (objectives: number) =>

@@ -6,10 +6,8 @@ import { perplexityOf, ratioInterval } from '../../../src/core/statistics/bootst
 import { measureEffects, measureImportances, slopeOf } from '../../../src/core/statistics/explain.js';
 import { quantile } from '../../../src/core/statistics/quantile.js';
 import { kendallTau, spearman } from '../../../src/core/statistics/rank-correlation.js';
-import { mae, r2, rmse } from '../../../src/core/statistics/regression-error.js';
+import { mae, r2, rmse, regretAtK, topKRecall } from '../../../src/core/statistics/prediction-error.js';
 import { splitFolds, splitHoldOut } from '../../../src/core/statistics/splits.js';
-import { regretAtK, topKRecall } from '../../../src/core/statistics/top-k.js';
-
 describe('kendallTau and spearman', () => {
   const [a, b] = [
     [1, 2, 2, 3, 5, 4, 7, 7, 6, 8],

@@ -65,12 +65,12 @@ describe('chooseBatch', () => {
   const far = { counts: [9], rates: Float32Array.of(0.5, 0.5), mean: 2.2, deviation: 0.5 };
 
   it('takes one of several neighbours, then what is far from it', () => {
-    expect(chooseBatch([...near, far], { count: 2, goal: 2 }).map(({ counts }) => counts)).toEqual([[0], [9]]);
+    expect(chooseBatch([...near, far], { count: 2, target: 2 }).map(({ counts }) => counts)).toEqual([[0], [9]]);
   });
 
   it('takes all there are where fewer than asked for', () => {
-    expect(chooseBatch([...near, far], { count: 9, goal: 2 })).toHaveLength(4);
-    expect(chooseBatch([], { count: 3, goal: 2 })).toEqual([]);
+    expect(chooseBatch([...near, far], { count: 9, target: 2 })).toHaveLength(4);
+    expect(chooseBatch([], { count: 3, target: 2 })).toEqual([]);
   });
 });
 

@@ -178,7 +178,7 @@ describe('Search under a floor', () => {
 });
 
 describe('refusals', () => {
-  it('name the field: a strategy for one goal, controls that cannot be made as small, and the paper as a front', async () => {
+  it('name the field: a strategy for one objective, controls that cannot be made as small, and the paper as a front', async () => {
     const front = [{ metric: 'perplexity' }, { metric: 'parameters' }];
     expect(await fieldsOf(search(front, { strategy: { id: 'bayesian' } }))).toEqual(['strategy.id']);
     expect(await fieldsOf(search(front, { controls: [Control.RANDOM] }))).toEqual(['controls[0]']);

@@ -14,7 +14,7 @@ export interface BelievedCandidate {
 export interface BatchRequest {
   readonly count: number;
   /** The value to improve on; lower is better. */
-  readonly goal: number;
+  readonly target: number;
 }
 
 /** How many of the candidates are looked at: those further down are never chosen in practice. */
@@ -32,14 +32,14 @@ const LOOKED_AT = 1_000;
  */
 export function chooseBatch(
   candidates: readonly BelievedCandidate[],
-  { count, goal }: BatchRequest,
+  { count, target }: BatchRequest,
 ): BelievedCandidate[] {
   const pool = candidates
     .slice(0, Math.max(LOOKED_AT, count))
     .map((candidate) => ({ candidate, deviation: candidate.deviation }));
   const reach = 0.25 * typicalSquaredDistance(pool.map(({ candidate }) => candidate));
   const chosen: BelievedCandidate[] = [];
-  let best = goal;
+  let best = target;
   while (chosen.length < count && pool.length > 0) {
     let [place, most] = [0, Number.NEGATIVE_INFINITY];
     pool.forEach(({ candidate: { mean }, deviation }, index) => {
