@@ -41,7 +41,7 @@ export function bindJobKinds(container: Container): void {
         kind: JobKind.EVALUATE,
         codec: EvaluateRequest,
         requestIdOf,
-        prepare: (request, signal) => prepareEvaluate(attend(needs, signal), request),
+        prepare: (request, signal, restarted) => prepareEvaluate(attend(needs, signal), request, restarted),
       }),
     { models, texts, plugins, recipes, preparer, labels, outputs },
   );
@@ -78,7 +78,7 @@ export function bindJobKinds(container: Container): void {
         kind: JobKind.FIT_PREDICTOR,
         codec: FitPredictorRequest,
         requestIdOf,
-        prepare: (request, signal) => prepareFit(attend(needs, signal), request),
+        prepare: (request, signal, restarted) => prepareFit(attend(needs, signal), request, restarted),
       }),
     { models, plugins, texts, recipes, preparer, predictors, outputs, studies, pairSets },
   );

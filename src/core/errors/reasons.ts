@@ -146,7 +146,13 @@ export const REASONS = {
   JOB_ACTIVE: { code: 'FAILED_PRECONDITION', meaning: 'The job has not ended: cancel it first.' },
   JOB_NOT_RESUMABLE: {
     code: 'FAILED_PRECONDITION',
-    meaning: 'The job cannot be resumed: it is not paused, or its model or text has changed since it began.',
+    meaning:
+      'The job cannot be resumed: it is not paused, or its request resolves to something else than when it began. Metadata has the field that differs, what it `was` and what it `is`; BadRequest lists all fields.',
+  },
+  STUDY_CHANGED: {
+    code: 'FAILED_PRECONDITION',
+    meaning:
+      'What a study was measured with is no longer what the server has. Metadata has the field that differs, what it `was` and what it `is`.',
   },
   SERVICE_NOT_FOUND: { code: 'NOT_FOUND', meaning: 'No service of this server has this name.' },
   STUDY_NOT_FOUND: { code: 'NOT_FOUND', meaning: 'No study has this id.' },

@@ -21,8 +21,19 @@ export interface NewJob {
   /** Empty for none. */
   readonly studyId: string;
   /** What the job can be run again from; `undefined` if it cannot. */
-  readonly request: Uint8Array | undefined;
+  readonly request: JobRequest | undefined;
   readonly createdMs: number;
+}
+
+/** What a job was asked for. */
+export interface JobRequest {
+  /** As it came. */
+  readonly bytes: Uint8Array;
+  /**
+   * What it resolved to, a plain value: null, booleans, texts, finite numbers, and arrays and records of these. `undefined`
+   * for a job of an earlier version.
+   */
+  readonly plan: unknown;
 }
 
 /** A job as its events have left it. */
@@ -113,7 +124,7 @@ export interface JobStore {
   /** The jobs that have not ended, oldest first. */
   unfinished(): Promise<StoredJob[]>;
   /** What the job can be run again from; `undefined` if it cannot. */
-  request(jobId: string): Promise<Uint8Array | undefined>;
+  request(jobId: string): Promise<JobRequest | undefined>;
   /** The first `limit` events after `sequence`, fewer if they come to 1 MiB, but at least one if there is one. */
   eventsAfter(jobId: string, sequence: number, limit: number): Promise<StoredEvent[]>;
   /** The number of the oldest event kept; 1 if there is none. */

@@ -2,7 +2,8 @@ import type { JobState } from './job-store.js';
 import type { Page, PageQuery } from './pages.js';
 
 /**
- * A study. `plan` is a plain value: null, booleans, texts, finite numbers, and arrays and records of these.
+ * A study. `plan`, `progress` and `report` are plain values: null, booleans, texts, numbers (NaN and the infinities too), and
+ * arrays and records of these.
  */
 export interface StudyRecord {
   readonly id: string;
@@ -14,7 +15,12 @@ export interface StudyRecord {
   readonly seed: number;
   /** The request as it came; empty for a study of imported pairs. */
   readonly request: Uint8Array;
+  /** What the request resolved to: written once, with the study. `undefined` for a study of an earlier version. */
   readonly plan: unknown;
+  /** Where the study stands; null for a study that does not move. */
+  readonly progress: unknown;
+  /** `undefined` until there is one. */
+  readonly report: unknown;
   readonly state: JobState;
   readonly createdMs: number;
 }
@@ -35,8 +41,9 @@ export interface StudyStepRecord {
   readonly seconds?: number;
   /** A trial replaces the one that has its number. */
   readonly trials?: readonly TrialRecord[];
-  /** Replaces the plan. */
-  readonly plan?: unknown;
+  /** Replaces the progress. */
+  readonly progress?: unknown;
+  readonly report?: unknown;
   readonly state?: JobState;
 }
 
@@ -56,7 +63,7 @@ export interface StudyEventRecord {
 }
 
 /** A study in a list. */
-export type StudyEntry = Omit<StudyRecord, 'request' | 'plan'> & { readonly trials: number };
+export type StudyEntry = Omit<StudyRecord, 'request' | 'plan' | 'progress' | 'report'> & { readonly trials: number };
 
 /** Studies with their events and trials. */
 export interface StudyStore {

@@ -2,6 +2,7 @@ import type { Fidelity, Measurement } from '../../core/measurement.js';
 import { digestOf } from '../../engine/files/digest.js';
 import type { Fidelity as FidelityMessage, Measurement as MeasurementMessage } from '../../gen/prunecast/v1/common.js';
 import { PRECISION_CODES } from '../requests/codes.js';
+import type { PlannedWindows } from '../requests/plan-document.js';
 
 /** SHA-256 over all that is measured: labels compare only at equal fingerprints. */
 export function measurementFingerprint(measurement: Measurement): string {
@@ -18,10 +19,16 @@ export function encodeMeasurement(measurement: Measurement): MeasurementMessage 
 }
 
 export function encodeFidelity(fidelity: Fidelity): FidelityMessage {
-  return {
-    tokens: BigInt(fidelity.tokens),
-    windows: fidelity.windowStarts.length,
-    precision: PRECISION_CODES[fidelity.precision],
-    digest: fidelityDigest(fidelity),
-  };
+  const { tokens, windowStarts, precision } = fidelity;
+  return encodePlannedFidelity({ tokens, windows: windowStarts.length, precision, digest: fidelityDigest(fidelity) });
+}
+
+/** A fidelity as plans have it. */
+export function encodePlannedFidelity({
+  tokens,
+  windows,
+  precision,
+  digest,
+}: PlannedWindows['fidelity']): FidelityMessage {
+  return { tokens: BigInt(tokens), windows, precision: PRECISION_CODES[precision], digest };
 }

@@ -1,6 +1,5 @@
 import { setImmediate } from 'node:timers/promises';
 import { atField } from '../../core/errors/at-field.js';
-import { PrunecastError } from '../../core/errors/prunecast-error.js';
 import { exportedShape } from '../../core/model/add-output-biases.js';
 import { architectureKey } from '../../core/model/architecture-key.js';
 import type { Architecture } from '../../core/model/shape.js';
@@ -10,7 +9,7 @@ import { encodeArchitecture } from '../encoding/architecture.js';
 import { encodeCosts } from '../encoding/costs.js';
 import { encodeFidelity, encodeMeasurement, measurementFingerprint } from '../encoding/measurement.js';
 import type { JobContext, JobResult } from '../jobs/jobs.js';
-import type { Prepared } from '../jobs/runnable-kind.js';
+import type { Prepared, RestartedJob } from '../jobs/runnable-kind.js';
 import { workContext } from '../jobs/work-context.js';
 import { orderLabels, type ArchitectureLabels } from '../labels/label-task.js';
 import { estimateSeconds } from '../models/estimate-seconds.js';
@@ -19,6 +18,8 @@ import { workOn } from '../models/work-on.js';
 import { withNamedUnits, withOwnOrder, type RankedModel, type RecipePreparer } from '../recipes/prepare-recipe.js';
 import { createRequestServices, type ResolvingServices } from '../recipes/request-services.js';
 import type { RecipeSpec } from '../requests/recipe.js';
+import { listDifferences, notResumable, requireSamePlan } from '../requests/compare-plans.js';
+import { planEvaluate } from '../requests/plan-evaluate.js';
 import { resolveEvaluate, type ResolvedEvaluate } from '../requests/resolve-evaluate.js';
 import { requireSameUnits } from '../requests/resolve-selection.js';
 
@@ -29,11 +30,19 @@ export interface EvaluateServices extends ResolvingServices {
 }
 
 /** Checks an Evaluate request down to its windows; `run` then measures, each result an event as it is ready. */
-export async function prepareEvaluate(services: EvaluateServices, request: EvaluateRequest): Promise<Prepared> {
+export async function prepareEvaluate(
+  services: EvaluateServices,
+  request: EvaluateRequest,
+  restarted?: RestartedJob,
+): Promise<Prepared> {
   const model = await services.models.open(request.model);
-  const evaluation = { model, ...(await resolveEvaluate(createRequestServices(services, model), request)) };
+  const resolving = createRequestServices(services, model);
+  const evaluation = { model, ...(await resolveEvaluate(resolving, request)) };
+  const plan = planEvaluate(resolving, evaluation);
+  requireSamePlan(restarted, plan);
   return {
-    plan: () => encodePlan(evaluation),
+    plan,
+    estimate: () => estimateEvaluation(evaluation),
     run: workOn(model, (context) => runEvaluation(services, evaluation, context)),
   };
 }
@@ -74,31 +83,26 @@ async function runEvaluation(
   return { $case: 'evaluate', value: { evaluated: evaluation.selections.length, tokensSpent: BigInt(tokensSpent) } };
 }
 
-/** Tokens spent on the targets that are told already, where an earlier server began the job. Throws JOB_NOT_RESUMABLE where they were measured on something else. */
+/**
+ * Tokens spent on the targets that are told already, where an earlier server began the job. One of an earlier version stored
+ * no plan: throws JOB_NOT_RESUMABLE where its results were measured on something else.
+ */
 async function listTold({ model, plan }: Evaluation, context: JobContext): Promise<ReadonlyMap<number, number>> {
   const told = new Map<number, number>();
-  const now = { checkpoint: model.language.checkpoint.digest, measurement: measurementFingerprint(plan.measurement) };
+  const today = {
+    checkpointDigest: model.language.checkpoint.digest,
+    measurement: measurementFingerprint(plan.measurement),
+  };
   for await (const { payload } of context.stored()) {
     if (payload?.$case !== 'evaluation') continue;
     const { index, tokensSpent, checkpointDigest, measurement } = payload.value;
-    const changed = isOther(checkpointDigest, now.checkpoint)
-      ? `the model ${model.name}`
-      : isOther(measurement?.fingerprint ?? '', now.measurement)
-        ? 'the text'
-        : undefined;
-    if (changed !== undefined)
-      throw new PrunecastError(
-        'JOB_NOT_RESUMABLE',
-        `${changed} has changed since the job began, and its first results would not go together with the others: start another, what is still valid is not paid twice`,
-      );
+    const before = { checkpointDigest, measurement: measurement?.fingerprint ?? '' };
+    // The first version told no digest.
+    const other = [...listDifferences(before, today)].find(({ was }) => was !== '');
+    if (other !== undefined) throw notResumable(context.jobId, other);
     told.set(index, Number(tokensSpent));
   }
   return told;
-}
-
-/** An earlier version told no digest. */
-function isOther(then: string, now: string): boolean {
-  return then !== '' && then !== now;
 }
 
 function sum(values: Iterable<number>): number {
@@ -160,7 +164,7 @@ function countCalibrated(recipe: RecipeSpec | undefined): number {
   return recipe?.calibration?.sequences.reduce((total, { length }) => total + length, 0) ?? 0;
 }
 
-async function encodePlan({ model, plan, selections, recipe, restored }: Evaluation): Promise<Plan> {
+async function estimateEvaluation({ model, plan, selections, recipe, restored }: Evaluation): Promise<Plan> {
   const { language } = model;
   const tokens = countCalibrated(recipe) + selections.length * plan.fidelity.tokens;
   const costs: Cost[] = [];

@@ -157,13 +157,13 @@ export function createJobs({
     const known = kinds.find((restartable) => restartable.kind === kind);
     const request = await store.request(id);
     if (known === undefined || request === undefined) return undefined;
-    const job = { jobId: id, studyId };
+    const job = { jobId: id, studyId, plan: request.plan };
     return {
       run: async (context) => {
-        const prepared = await known.restart(request, job, context.signal);
+        const prepared = await known.restart(request.bytes, job, context.signal);
         return prepared.run(context);
       },
-      resume: (ranges, signal) => known.resume(request, job, ranges, signal),
+      resume: (ranges, signal) => known.resume(request.bytes, job, ranges, signal),
     };
   };
 

@@ -1,3 +1,4 @@
+import type { JobRequest } from '../../core/ports/job-store.js';
 import type { DimensionRange } from '../../gen/prunecast/v1/common.js';
 import type { Job, JobEnded, JobEvent, JobKind, JobPaused, JobState } from '../../gen/prunecast/v1/job.js';
 import type { StoreRecord } from '../../core/ports/store.js';
@@ -46,8 +47,8 @@ export interface JobSpec {
   readonly requestId: string;
   /** Names the request's contents: `digestRequest`. */
   readonly requestDigest: string;
-  /** The encoded request, that a server can go on with the job from; undefined where none can. */
-  readonly request?: Uint8Array;
+  /** The encoded request and what it resolved to, from which a server can resume the job; undefined where none can. */
+  readonly request?: JobRequest;
   /** The study of a Search or SamplePairs job. */
   readonly studyId?: string;
   /** Of whoever asks for the job: where it has fired, none is started. It does not stop one that was. */

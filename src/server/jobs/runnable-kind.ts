@@ -12,8 +12,10 @@ import type { EmittedPayload, JobContext, JobOutcome, Jobs } from './jobs.js';
 export interface Prepared {
   /** The study that the job makes; left out for none. */
   readonly studyId?: string;
+  /** What the request resolved to: a plain value that is stored with the job, and compared when it is resumed. */
+  readonly plan: unknown;
   /** What a Plan RPC answers; left out for kinds that have none. */
-  readonly plan?: () => Promise<Plan>;
+  readonly estimate?: () => Promise<Plan>;
   /** Throws if the request lacks what a start needs and a plan does not. */
   readonly requireStartable?: () => void;
   readonly run: (context: JobContext) => Promise<JobOutcome>;
@@ -24,6 +26,8 @@ export interface RestartedJob {
   readonly jobId: string;
   /** Empty for none. */
   readonly studyId: string;
+  /** What its request resolved to when it began; undefined for a job of an earlier version. */
+  readonly plan: unknown;
 }
 
 /** What a ResumeJob changes, stored together with the going on. */
@@ -132,13 +136,13 @@ export async function startKind<Request>(
   const requestDigest = digestRequest(kind, codec, request);
   const known = await jobs.findByRequestId(requestId, requestDigest);
   if (known !== undefined) return { jobId: known };
-  const { run, studyId, requireStartable } = await orAborted(prepare(request, signal), signal);
+  const { run, plan, studyId, requireStartable } = await orAborted(prepare(request, signal), signal);
   requireStartable?.();
   const { jobId } = await jobs.start({
     kind,
     requestId,
     requestDigest,
-    request: codec.encode(request).finish(),
+    request: { bytes: codec.encode(request).finish(), plan },
     run,
     signal,
     ...(studyId === undefined ? {} : { studyId }),
@@ -157,7 +161,7 @@ export async function planKind<Request>(
   signal: AbortSignal,
 ): Promise<Plan> {
   signal.throwIfAborted();
-  const { plan } = await orAborted(prepare(request, signal), signal);
-  if (plan === undefined) throw new RangeError(`jobs of kind ${kind} have no plan`);
-  return orAborted(plan(), signal);
+  const { estimate } = await orAborted(prepare(request, signal), signal);
+  if (estimate === undefined) throw new RangeError(`jobs of kind ${kind} have no plan`);
+  return orAborted(estimate(), signal);
 }

@@ -1,6 +1,7 @@
 import { PrunecastError } from '../../core/errors/prunecast-error.js';
 import type { PairSet } from '../../gen/prunecast/v1/pair.js';
 import { TextPart, TrialRole } from '../../gen/prunecast/v1/study_types.js';
+import { readStudy } from '../records/read-study.js';
 import type { PairSetRecords } from '../records/pair-set-records.js';
 import type { StudyRecords } from '../records/study-records.js';
 
@@ -16,13 +17,14 @@ export interface PairServices {
  */
 export async function collectPairs({ studies, pairSets }: PairServices, studyId: string): Promise<PairSet> {
   const study = await studies.get(studyId);
-  const recipe = readChosenRecipe(study.plan);
+  const { dimensions, recipes, progress } = readStudy(study);
+  const recipe = recipes[progress?.chosen.recipe ?? 0];
   const trials = (await studies.trials(studyId, TrialRole.PAIR)).filter(
     ({ part, metrics, recipeDigest }) =>
       (recipe === undefined || recipeDigest === recipe) && part === TextPart.SEARCH && isLabelled(metrics),
   );
   const own: PairSet = {
-    dimensions: readDimensions(study.plan),
+    dimensions: [...dimensions],
     model: study.model,
     checkpointDigest: study.checkpointDigest,
     measurementFingerprint: trials[0]?.measurementFingerprint ?? '',
@@ -55,19 +57,4 @@ function mergeSets(a: PairSet, b: PairSet): PairSet {
     );
   }
   return { ...a, pairs: [...a.pairs, ...b.pairs] };
-}
-
-/** The digest of the recipe that a study labels in; undefined for one of imported pairs. */
-function readChosenRecipe(plan: unknown): string | undefined {
-  const { recipes, chosen } = (plan ?? {}) as {
-    readonly recipes?: readonly string[];
-    readonly chosen?: { readonly recipe: number };
-  };
-  return recipes?.[chosen?.recipe ?? 0];
-}
-
-/** The names of a study's dimensions, as its plan was stored. */
-export function readDimensions(plan: unknown): string[] {
-  const names = plan !== null && typeof plan === 'object' && 'dimensions' in plan ? plan.dimensions : undefined;
-  return Array.isArray(names) ? names.map(String) : [];
 }

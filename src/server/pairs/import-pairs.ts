@@ -7,6 +7,7 @@ import { createId } from '../records/create-id.js';
 import { newPairSet, type PairSetRecords } from '../records/pair-set-records.js';
 import { newStudy } from '../records/study-records.js';
 import { requireDistinctDimensions, requirePair, requireSameSet } from '../requests/decode-pairs.js';
+import { PLAN_VERSION } from '../requests/plan-document.js';
 import type { PluginLookup } from '../requests/plugin-lookup.js';
 
 export interface ImportServices {
@@ -51,7 +52,9 @@ export async function importPairs(
         checkpointDigest: set.checkpointDigest,
         seed: 0,
         request: new Uint8Array(0),
-        plan: { dimensions: set.dimensions, recipes: [...recipes] },
+        plan: { schemaVersion: PLAN_VERSION, kind: 'imported', dimensions: set.dimensions, recipes: [...recipes] },
+        progress: null,
+        report: undefined,
         state: JobState.SUCCEEDED,
         createdMs: clock.now(),
       }),

@@ -10,6 +10,10 @@ import type { OpenModels } from '../models/open-models.js';
 import type { RecipePreparer } from '../recipes/prepare-recipe.js';
 import { createRequestServices, type ResolvingServices } from '../recipes/request-services.js';
 import { applyPreset } from '../requests/apply-preset.js';
+import { planTables, type PlannedErrors } from '../requests/plan-fit.js';
+import { readStudyPlan } from '../requests/plan-search.js';
+import { readStudy } from '../records/read-study.js';
+import { digestBytes } from '../../engine/files/digest.js';
 import { decodeErrorTables } from '../requests/decode-error-tables.js';
 import { decodeFeatures } from '../requests/decode-features.js';
 import { resolveQuestion, resolveRecipeOf } from '../requests/resolve-search.js';
@@ -25,27 +29,35 @@ export interface TableServices extends ResolvingServices {
   readonly preparer: RecipePreparer;
 }
 
+/** Where the errors of a fit come from: what its plan says of them, and what brings them. */
+export interface FoundTables {
+  readonly errors: PlannedErrors | null;
+  readonly measureTables: TableSource;
+}
+
 /**
  * Where the features of a FitPredictor request come from: nowhere for rates alone, the request's own tables, or the recipe of
  * its study.
  *
  * @throws PrunecastError INVALID_REQUEST with the field at fault, and as `resolveRecipeOf`
  */
-export async function planTables(
+export async function findTables(
   services: TableServices,
   request: FitPredictorRequest,
   set: PairSet,
-): Promise<TableSource> {
+): Promise<FoundTables> {
   const tables = decodeErrorTables(request, set);
-  if (tables === undefined) return () => Promise.resolve([]);
-  return tables.length > 0 ? () => Promise.resolve(tables) : planMeasurement(services, request, set);
+  if (tables === undefined) return { errors: null, measureTables: () => Promise.resolve([]) };
+  if (tables.length > 0)
+    return { errors: planTables(tables, digestBytes), measureTables: () => Promise.resolve(tables) };
+  return findMeasurement(services, request, set);
 }
 
-async function planMeasurement(
+async function findMeasurement(
   services: TableServices,
   { source }: FitPredictorRequest,
   { pairs }: PairSet,
-): Promise<TableSource> {
+): Promise<FoundTables> {
   const study = source?.$case === 'studyId' ? await services.studies.get(source.value) : undefined;
   if (study === undefined || study.request.length === 0) {
     throw PrunecastError.ofField(
@@ -64,19 +76,24 @@ async function planMeasurement(
     findCommonest(pairs.map(({ recipeDigest }) => recipeDigest)),
   );
   decodeFeatures(PredictorFeatures.RATES_AND_ERRORS, [recipe]);
+  const { plan } = readStudy(study);
+  const { space } = plan === undefined ? question.plan : readStudyPlan(plan.study);
   const { language } = model;
-  return (context) =>
-    measureErrorTables(
-      services.plugins,
-      PredictorFeatures.RATES_AND_ERRORS,
-      question.plan.space,
-      {
-        language,
-        recipe,
-        rank: () => services.preparer.prepare(language, recipe, workContext(context, 'calibrating')),
-      },
-      workContext(context, 'measuring errors'),
-    );
+  return {
+    errors: { source: 'study', recipe: recipe.digest },
+    measureTables: (context) =>
+      measureErrorTables(
+        services.plugins,
+        PredictorFeatures.RATES_AND_ERRORS,
+        space,
+        {
+          language,
+          recipe,
+          rank: () => services.preparer.prepare(language, recipe, workContext(context, 'calibrating')),
+        },
+        workContext(context, 'measuring errors'),
+      ),
+  };
 }
 
 /** The digest that most have; the first of equal ones. */

@@ -5,7 +5,7 @@ import type { Clock } from '../../core/ports/clock.js';
 import type { Predictor } from '../../gen/prunecast/v1/predictor_types.js';
 import type { PredictorChoice } from '../../search/fit/choose-predictor.js';
 import type { FitJudgement } from '../../search/fit/judge-fit.js';
-import { isChooser, type ResolvedPlugin, type PluginLookup } from '../requests/plugin-lookup.js';
+import { isChooser, listCompared, type ResolvedPlugin, type PluginLookup } from '../requests/plugin-lookup.js';
 import type { FitEvidence } from '../../core/ports/predictor-store.js';
 import type { Store } from '../../core/ports/store.js';
 import { newPredictor, type FittedRecord, type PredictorRecords } from '../records/predictor-records.js';
@@ -16,7 +16,6 @@ import { describePredictor, listRanges } from './describe-predictor.js';
 import { fitInThread } from './fit-in-thread.js';
 import type { FitRequest } from './fit-request.js';
 import type { BackendsMessage } from './fit-messages.js';
-import { listModules } from './list-modules.js';
 import type { ReadPluginFiles } from './read-plugin-files.js';
 import { describeModule, fitHosted, type HostedPredictor, type PredictorModule } from './predictor-host.js';
 import { decodeStoredModel, encodeStoredModel } from './stored-model.js';
@@ -210,7 +209,7 @@ export function createFittedPredictors({
   };
 }
 
-/** The plug-in to be fitted, with its files, or those among which it is chosen. Throws as `listModules` and `readFiles`. */
+/** The plug-in to be fitted, with its files, or those among which it is chosen. Throws as `listCompared` and `readFiles`. */
 async function describeBackends(
   plugins: PluginLookup,
   resolved: ResolvedPlugin<'predictor'>,
@@ -219,7 +218,12 @@ async function describeBackends(
   const { plugin, options, moduleUrl } = resolved;
   if (isChooser(plugin)) {
     const comparison = plugin.compare(options);
-    return { folds: comparison.folds, modules: listModules(plugins, comparison) };
+    return {
+      folds: comparison.folds,
+      modules: listCompared(plugins, resolved).map(({ plugin: compared, ...module }) =>
+        describeModule(compared, module),
+      ),
+    };
   }
   return {
     folds: undefined,

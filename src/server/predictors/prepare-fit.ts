@@ -1,27 +1,35 @@
+import { digestBytes } from '../../engine/files/digest.js';
 import type { FitPredictorRequest } from '../../gen/prunecast/v1/predictor.js';
 import { PredictorFeatures } from '../../gen/prunecast/v1/predictor_types.js';
 import type { JobContext, JobResult } from '../jobs/jobs.js';
-import type { Prepared } from '../jobs/runnable-kind.js';
+import type { Prepared, RestartedJob } from '../jobs/runnable-kind.js';
 import { collectPairs, type PairServices } from '../pairs/collect-pairs.js';
+import { requireSamePlan } from '../requests/compare-plans.js';
+import { planFit } from '../requests/plan-fit.js';
 import { resolveFit } from '../requests/resolve-fit.js';
-import { isChooser } from '../requests/plugin-lookup.js';
 import { checkPairs } from './check-pairs.js';
-import { planTables, type TableServices, type TableSource } from './error-table-source.js';
+import { findTables, type TableServices, type TableSource } from './error-table-source.js';
 import type { FitRequest } from './fit-request.js';
 import type { FittedPredictors } from './fitted-predictors.js';
-import { listModules } from './list-modules.js';
 
 export interface FitServices extends TableServices, PairServices {
   readonly predictors: FittedPredictors;
 }
 
 /** Checks a FitPredictor request down to its pairs; `run` then fits, judges and stores. */
-export async function prepareFit(services: FitServices, request: FitPredictorRequest): Promise<Prepared> {
-  const { plugin, set, metrics, unseen, rates, seed, studyId } = await resolveFit(
+export async function prepareFit(
+  services: FitServices,
+  request: FitPredictorRequest,
+  restarted?: RestartedJob,
+): Promise<Prepared> {
+  const resolved = await resolveFit(
     { plugins: services.plugins, collectPairs: (id) => collectPairs(services, id) },
     request,
   );
-  const measureTables = await planTables(services, request, set);
+  const { plugin, set, metrics, unseen, rates, seed, studyId } = resolved;
+  const { errors, measureTables } = await findTables(services, request, set);
+  const plan = planFit({ plugins: services.plugins, digestBytes }, request, resolved, errors);
+  requireSamePlan(restarted, plan);
   const [target, ...others] = metrics;
   const fit: FitRequest = {
     plugin,
@@ -43,13 +51,12 @@ export async function prepareFit(services: FitServices, request: FitPredictorReq
     },
   };
   checkPairs(plugin.plugin, fit);
-  if (isChooser(plugin.plugin)) listModules(services.plugins, plugin.plugin.compare(plugin.options));
   if (request.features !== PredictorFeatures.RATES_AND_ERRORS)
     await services.predictors.check(plugin, {
       columns: set.dimensions.length,
       metrics: metrics.map(({ metric }) => metric),
     });
-  return { run: (context) => runFit(services, fit, measureTables, context) };
+  return { plan, run: (context) => runFit(services, fit, measureTables, context) };
 }
 
 async function runFit(

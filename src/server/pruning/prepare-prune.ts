@@ -21,6 +21,8 @@ import { measureLayerErrors } from '../recipes/allocation-inputs.js';
 import type { RankedModel, RecipePreparer } from '../recipes/prepare-recipe.js';
 import { createRequestServices, type ResolvingServices } from '../recipes/request-services.js';
 import { findHardestArchitecture } from '../requests/hardest-architecture.js';
+import { requireSamePlan } from '../requests/compare-plans.js';
+import { planPrune } from '../requests/plan-prune.js';
 import { resolvePrune, type ResolvedPrune } from '../requests/resolve-prune.js';
 import { requireSameUnits, type Selection } from '../requests/resolve-selection.js';
 import { findLoaders, planOutput, type OutputServices } from './plan-output.js';
@@ -41,7 +43,11 @@ export async function preparePrune(
   const model = await services.models.open(request.model);
   const { shape } = model.language;
   const output = await planOutput(services, request, model, restarted);
-  const { selection, recipe, byError } = await resolvePrune(createRequestServices(services, model), request);
+  const resolving = createRequestServices(services, model);
+  const resolved = await resolvePrune(resolving, request);
+  const { selection, recipe, byError } = resolved;
+  const plan = planPrune(resolving, resolved, { plugin: output.exporter, options: output.exporterOptions });
+  requireSamePlan(restarted, plan);
   requireAnswerable(
     boundPruneResult(shape.layers, selection.snapped.length),
     'the kept units of so large a model fit no answer',
@@ -55,7 +61,8 @@ export async function preparePrune(
   await listCompanions(model.language.checkpoint.files); // what cannot be copied to the output is found before any work
   const pruning = { model, selection, byError, output, recipe };
   return {
-    plan: () => encodePlan(pruning, loadsIn),
+    plan,
+    estimate: () => estimatePruning(pruning, loadsIn),
     requireStartable: () => {
       if (request.output === '')
         throw PrunecastError.ofField('output', 'is empty: name a folder relative to the output root');
@@ -64,7 +71,10 @@ export async function preparePrune(
   };
 }
 
-async function encodePlan({ model, selection, byError, recipe }: Pruning, loadsIn: readonly string[]): Promise<Plan> {
+async function estimatePruning(
+  { model, selection, byError, recipe }: Pruning,
+  loadsIn: readonly string[],
+): Promise<Plan> {
   const { shape } = model.language;
   const sequences = recipe?.calibration?.sequences ?? [];
   const tokens = sequences.reduce((sum, { length }) => sum + length, 0);

@@ -3,6 +3,7 @@ import type { WorkContext } from '../../core/ports/work-context.js';
 import type { LanguageModel, SubjectRecipe } from '../../engine/language-model.js';
 import type { LayerErrors } from '../../search/controls/calibration-error.js';
 import type { LayerScores } from '../../search/controls/global-threshold.js';
+import { DEFAULT_PLUGINS } from '../requests/defaults.js';
 import type { PluginLookup } from '../requests/plugin-lookup.js';
 import type { RankedModel } from './prepare-recipe.js';
 import type { RecipeSpec } from '../requests/recipe.js';
@@ -29,7 +30,7 @@ export async function measureLayerErrors(
   const { plugin, options, moduleUrl } = plugins.resolve(
     'compensation',
     undefined,
-    'least-squares',
+    DEFAULT_PLUGINS.errorCompensation,
     'recipe.compensation',
   );
   const calibration = await language.calibrate(spec.calibration.sequences, [...(plugin as Compensation).needs], work);

@@ -84,7 +84,7 @@ export class RecipeResolver {
       );
     const compensation =
       spec.compensation.plugin.stream === undefined
-        ? this.#plugins.resolve('compensation', undefined, STREAM_COMPENSATION, `${field}.compensation`)
+        ? this.#plugins.resolve('compensation', undefined, DEFAULT_PLUGINS.streamCompensation, `${field}.compensation`)
         : spec.compensation;
     const {
       plugin: { id, stream },
@@ -200,9 +200,6 @@ export class RecipeResolver {
     };
   }
 }
-
-/** What is fitted on the stream where the recipe's own compensation cannot be. */
-const STREAM_COMPENSATION = 'least-squares';
 
 function isOtherText(calibration: unknown, textDigest: string): boolean {
   return (

@@ -1,4 +1,5 @@
 import type { OutputFolders } from '../../core/ports/outputs.js';
+import { digestOf } from '../../engine/files/digest.js';
 import type { OpenModel } from '../models/open-models.js';
 import type { RequestServices } from '../requests/services.js';
 import type { PluginLookup } from '../requests/plugin-lookup.js';
@@ -23,6 +24,7 @@ export function createRequestServices(
   return {
     model: {
       name: model.name,
+      checkpointDigest: language.checkpoint.digest,
       shape: language.shape,
       maxPositions: language.checkpoint.config.maxPositions,
       timeShapes: (length) => model.timeShapes(length),
@@ -30,6 +32,7 @@ export function createRequestServices(
       requirePrecision: (precision) => language.requirePrecision(precision),
     },
     plugins,
+    digestOf,
     recipes: recipes.of(model),
     loadText: (text, field) => texts.load(text, model, field),
     readManifest: (output, field) => outputs.readManifest(output, field),

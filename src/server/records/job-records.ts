@@ -3,6 +3,7 @@ import type {
   EventRecord,
   HeldJob,
   JobChange,
+  JobRequest,
   JobState as StoredState,
   Lease,
   NewJob as NewStoredJob,
@@ -53,7 +54,7 @@ export interface JobRecords {
   /** Without their progress and error, so that a server starts even if one of these is damaged. */
   unfinished(): Promise<Job[]>;
   fruitlessStarts(jobId: string): Promise<number>;
-  request(jobId: string): Promise<Uint8Array | undefined>;
+  request(jobId: string): Promise<JobRequest | undefined>;
   eventsAfter(jobId: string, sequence: number, limit: number): Promise<JobEvent[]>;
   oldestSequence(jobId: string): Promise<number>;
   compact(jobId: string, sequence: number): Promise<void>;

@@ -26,7 +26,8 @@ export interface StudyStep {
   readonly events?: readonly unknown[];
   readonly seconds?: number;
   readonly trials?: readonly Trial[];
-  readonly plan?: unknown;
+  readonly progress?: unknown;
+  readonly report?: unknown;
   readonly state?: JobState;
 }
 

@@ -1,5 +1,9 @@
 import { PrunecastError } from '../../core/errors/prunecast-error.js';
+import type { Budget } from '../../core/budget/budget.js';
 import type { ModelShape } from '../../core/model/shape.js';
+import { createSearchSpace, type SearchSpaceOptions } from '../../core/space/create-search-space.js';
+import { narrowSpace, type DimensionRange } from '../../core/space/narrow-space.js';
+import type { SearchSpace } from '../../core/space/search-space.js';
 import type { Evaluator } from '../../core/ports/evaluator.js';
 import { Preset, type SearchRequest } from '../../gen/prunecast/v1/pruning.js';
 import { CompensationFit } from '../../gen/prunecast/v1/study_types.js';
@@ -11,6 +15,7 @@ import {
   PAPER_CURVE,
   STUDY_PHASES,
   type CompensationPlan,
+  type CurvePlan,
   type PairPlan,
   type StudyPhase,
   type StudyPlan,
@@ -20,7 +25,7 @@ import { CONTROL_CODES, PHASE_CODES, type ControlRow } from './codes.js';
 import { decodeBudgets } from './decode-budgets.js';
 import { decodeObjectives } from './decode-objectives.js';
 import { decodeRefinement } from './decode-refinement.js';
-import { decodeSpace, decodeSpaceOptions } from './decode-space.js';
+import { decodeSpaceOptions } from './decode-space.js';
 import {
   DEFAULT_CANDIDATES,
   DEFAULT_FINALISTS,
@@ -46,15 +51,16 @@ export async function decodeStudyPlan(
   evaluator: Evaluator,
 ): Promise<StudyPlan> {
   const budgets = await decodeBudgets(model, request.budgets);
-  const maxRate = chooseMaxRate(counted, budgets, decodeSpaceOptions(request.space));
-  const space = decodeSpace(counted, request.space, maxRate);
+  const options = decodeSpaceOptions(request.space);
+  const space = createStudySpace(counted, budgets, { options, ranges: request.space?.ranges ?? [] });
   requireAttainable(space, budgets);
   const decoded = decodeObjectives(
     request.objectives,
     evaluator,
     budgets.map(({ cost }) => cost),
   );
-  refuseCurve(request, decoded.objectives);
+  const curve = request.preset === Preset.PAPER ? PAPER_CURVE : undefined;
+  refuseCurve(curve, decoded.objectives);
   const rungs = request.verify?.rungs.length ?? 0;
   const rounds = request.rounds ?? DEFAULT_ROUNDS;
   const finalists = request.verify?.count ?? Math.ceil(DEFAULT_FINALISTS / rounds);
@@ -82,7 +88,7 @@ export async function decodeStudyPlan(
     },
     ...decodeControls(request, choosesCost),
     pauseBefore,
-    curve: request.preset === Preset.PAPER ? PAPER_CURVE : undefined,
+    curve,
   };
 }
 
@@ -106,9 +112,23 @@ function decodePauses({ pauseBefore, refine }: SearchRequest): StudyPhase[] {
   });
 }
 
+/**
+ * The space of a study: where its options name no highest rate, the budgets choose it. Throws SPACE_INVALID.
+ *
+ * @param shape sizes as budgets count them
+ */
+export function createStudySpace(
+  shape: ModelShape,
+  budgets: readonly Budget[],
+  { options, ranges }: { readonly options: SearchSpaceOptions; readonly ranges: readonly DimensionRange[] },
+): SearchSpace {
+  const space = createSearchSpace(shape, { maxRate: chooseMaxRate(shape, budgets, options), ...options }, 'space');
+  return ranges.length === 0 ? space : narrowSpace(space, ranges, 'space.ranges');
+}
+
 /** The paper's curve is a line of one metric over the size. Throws INVALID_REQUEST. */
-function refuseCurve({ preset }: SearchRequest, { objectives, floors }: Objectives): void {
-  if (preset !== Preset.PAPER || (objectives.length === 1 && objectives[0]?.terms.length === 1 && floors.length === 0))
+export function refuseCurve(curve: CurvePlan | undefined, { objectives, floors }: Objectives): void {
+  if (curve === undefined || (objectives.length === 1 && objectives[0]?.terms.length === 1 && floors.length === 0))
     return;
   throw PrunecastError.ofField(
     'objectives',

@@ -27,7 +27,11 @@ export const DEFAULT_PLUGINS = {
   predictor: 'auto',
   /** For one objective; `DEFAULT_FRONT_STRATEGY` for several. */
   strategy: 'evolutionary',
-} as const satisfies Record<PluginKind, string>;
+  /** Calibration errors are measured with it where a recipe's own compensation knows none. */
+  errorCompensation: 'least-squares',
+  /** What is fitted on the stream where the recipe's own compensation cannot be. */
+  streamCompensation: 'least-squares',
+} as const satisfies Record<PluginKind, string> & Record<string, string>;
 
 /** Looks for a front of several objectives. */
 export const DEFAULT_FRONT_STRATEGY = 'nsga2';

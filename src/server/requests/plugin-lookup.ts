@@ -1,5 +1,6 @@
 import type { PluginKind } from '../../core/ports/plugin.js';
-import type { PredictorChooser } from '../../core/ports/predictor.js';
+import { PrunecastError } from '../../core/errors/prunecast-error.js';
+import type { Predictor, PredictorChooser } from '../../core/ports/predictor.js';
 import type { PluginRef } from '../../gen/prunecast/v1/common.js';
 import type { PluginEntry, PluginsByKind } from '../../core/ports/plugin-entry.js';
 
@@ -34,4 +35,39 @@ export interface PluginLookup {
 /** Whether a predictor stands for the best of the others. */
 export function isChooser(plugin: PluginsByKind['predictor']): plugin is PredictorChooser {
   return 'compare' in plugin;
+}
+
+/** A predictor that is fitted, as a request asked for it. */
+export interface FittedPlugin extends ResolvedPlugin<'predictor'> {
+  readonly plugin: Predictor;
+}
+
+/**
+ * The predictors among which one chooses, with their default options: those that its options name, or all that need none. None
+ * for a predictor that is fitted itself. Throws PLUGIN_NOT_FOUND, INVALID_OPTIONS.
+ */
+export function listCompared(
+  plugins: PluginLookup,
+  { plugin: chooser, options }: Pick<ResolvedPlugin<'predictor'>, 'plugin' | 'options'>,
+): FittedPlugin[] {
+  if (!isChooser(chooser)) return [];
+  const { among } = chooser.compare(options);
+  const ids =
+    among.length > 0
+      ? among
+      : plugins
+          .all('predictor')
+          .filter(({ plugin }) => !isChooser(plugin) && plugin.options.safeParse({}).success)
+          .map(({ plugin }) => plugin.id);
+  return ids.map((id, index) => {
+    const field = `predictor.options.among[${index}]`;
+    const { plugin, ...resolved } = plugins.resolve('predictor', { id, options: undefined }, id, field);
+    if (isChooser(plugin))
+      throw PrunecastError.ofField(
+        field,
+        `is "${id}", which chooses itself: name predictors that are fitted`,
+        'INVALID_OPTIONS',
+      );
+    return { ...resolved, plugin };
+  });
 }

@@ -18,6 +18,8 @@ export interface RequestServices {
    * @throws PrunecastError INVALID_REQUEST, TEXT_NOT_FOUND, PATH_OUTSIDE_ROOTS, TOKENIZER_MISSING
    */
   loadText(text: Text | undefined, field: string): Promise<EvaluationText>;
+  /** SHA-256 of a value's canonical JSON. */
+  readonly digestOf: (value: unknown) => string;
   /** The manifest of an earlier output, as `OutputFolders.readManifest` has it. */
   readonly readManifest: (output: string, field: string) => Promise<unknown>;
 }
@@ -35,6 +37,7 @@ export interface BudgetedModel {
 export interface RequestModel extends BudgetedModel {
   /** As the caller named it. */
   readonly name: string;
+  readonly checkpointDigest: string;
   /** Throws MEMORY_EXCEEDED where windows of so many tokens do not fit into the memory budget. */
   requireMemory(work: { readonly longest: number; readonly precision?: Precision }): void;
   /** Throws PRECISION_UNAVAILABLE where the CPU does not offer a precision. */

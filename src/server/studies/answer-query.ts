@@ -15,7 +15,13 @@ import { requireSameCheckpoint, requireSameDimensions } from '../predictors/answ
 import type { OpenPredictor } from '../predictors/fitted-predictors.js';
 import { listOutOfRange, predictMetrics } from '../predictors/predict-metrics.js';
 import type { Jobs } from '../jobs/jobs.js';
+import type { PluginRef } from '../../gen/prunecast/v1/common.js';
+import { readStudy } from '../records/read-study.js';
+import { requireSameStudy } from '../requests/compare-plans.js';
 import { DEFAULT_ANSWERS } from '../requests/defaults.js';
+import { planModel, planRecipe, toPlain } from '../requests/plan-document.js';
+import { planPart, type SearchPlan } from '../requests/plan-search.js';
+import { replan } from '../requests/replan.js';
 import { requireText } from '../requests/fields.js';
 import type { OpenModel } from '../models/open-models.js';
 import { orderLabels } from '../labels/label-task.js';
@@ -38,6 +44,13 @@ export interface QueryServices extends SearchServices {
 
 interface OpenQuestion extends StudyQuestion {
   readonly model: OpenModel;
+  /** The study's own, which has its texts. */
+  readonly request: SearchRequest;
+  /** undefined for a study of an earlier version, and for one of imported pairs. */
+  readonly document: SearchPlan | undefined;
+  /** The recipe of the study's pairs. */
+  readonly chosen: number;
+  readonly strategy: PluginRef | undefined;
 }
 
 /** Candidates that are predicted for an answer: a tenth of a study's, as a caller waits for it. */
@@ -59,11 +72,9 @@ export async function answerQuery(
 ): Promise<QueryStudyResponse> {
   const study = await services.studies.get(requireText(request.studyId, 'study_id'));
   const count = request.count === 0 ? DEFAULT_ANSWERS : request.count;
-  const asked = askAgain(study, request);
-  const model = await services.models.open(asked.model);
-  const question = { model, ...(await resolveQuestion(createRequestServices(services, model), asked)) };
+  const question = await openQuestion(services, study, request);
   const open = await findPredictors(services, study, question, signal);
-  const strategy = chooseStrategy(services.plugins, asked.strategy, question.plan);
+  const strategy = chooseStrategy(services.plugins, question.strategy, question.plan);
   const { finalists } = await proposeCandidates(
     question.plan,
     {
@@ -92,10 +103,7 @@ export async function answerQuery(
   const answers = await describeAnswers(services, question, open, points, signal);
   if (!request.verify) return { answers };
   return {
-    answers: await services.jobs.takeTurn(
-      () => verify(services, study, asked, question, answers, points, signal),
-      signal,
-    ),
+    answers: await services.jobs.takeTurn(() => verify(services, study, question, answers, points, signal), signal),
   };
 }
 
@@ -117,7 +125,45 @@ async function rankPredicted(
   return rankScores(scores).map((index) => points[index] ?? []);
 }
 
-/** The study's own request with what is asked in place of its own; a study of imported pairs has the model's default space. */
+/** What is asked, with the study's own plan for all else. */
+async function openQuestion(
+  services: QueryServices,
+  study: StudyRecord,
+  asked: QueryStudyRequest,
+): Promise<OpenQuestion> {
+  const { plan: document, progress } = readStudy(study);
+  const chosen = progress?.chosen.recipe ?? 0;
+  if (document === undefined) {
+    const request = askAgain(study, asked);
+    const model = await services.models.open(request.model);
+    const question = await resolveQuestion(createRequestServices(services, model), request);
+    return { ...question, model, request, document, chosen, strategy: request.strategy };
+  }
+  const model = await services.models.open(document.model.name);
+  const { id, options } = document.evaluator;
+  const evaluator = services.plugins.resolve('evaluator', { id, options: toStruct(options) }, id, 'evaluator');
+  return {
+    evaluator,
+    plan: await replan(createRequestServices(services, model).model, document, evaluator.plugin, asked),
+    model,
+    request: applyPreset(SearchRequest.decode(study.request)),
+    document,
+    chosen,
+    strategy:
+      document.strategy?.named === true
+        ? { id: document.strategy.id, options: toStruct(document.strategy.options) }
+        : undefined,
+  };
+}
+
+function toStruct(options: unknown): PluginRef['options'] {
+  return options as PluginRef['options'];
+}
+
+/**
+ * The request of a study that has no plan with what is asked in place of its own: one of an earlier version, or of imported
+ * pairs, which has the model's default space.
+ */
 function askAgain({ request, model }: StudyRecord, { budgets, objectives }: QueryStudyRequest): SearchRequest {
   const own = request.length === 0 ? SearchRequest.fromPartial({ model }) : SearchRequest.decode(request);
   return applyPreset({
@@ -201,18 +247,36 @@ async function describeAnswers(
   return answers;
 }
 
-/** The answers with their metrics on the verify windows. */
+/** The answers with their metrics on the verify windows. Throws STUDY_CHANGED where these, or the recipe, are others by now. */
 async function verify(
   services: QueryServices,
-  study: StudyRecord,
-  request: SearchRequest,
+  { id }: StudyRecord,
   question: OpenQuestion,
   answers: readonly QueryAnswer[],
   points: readonly Counts[],
   signal: AbortSignal,
 ): Promise<QueryAnswer[]> {
-  const { windows, recipes } = await resolveSubject(createRequestServices(services, question.model), request, question);
-  const chosen = (study.plan as { readonly chosen?: { readonly recipe: number } } | null)?.chosen?.recipe ?? 0;
+  const { request, document, chosen } = question;
+  const resolving = createRequestServices(services, question.model);
+  const { windows, recipes } = await resolveSubject(resolving, request, question);
+  const dearest = windows.verify.at(-1) ?? windows.search;
+  if (document !== undefined) {
+    const oneShot = recipes.compared[chosen]?.oneShot;
+    const planned = document.windows.verify.at(-1); // of a sample none
+    requireSameStudy(
+      id,
+      {
+        model: document.model,
+        windows: planned ?? document.windows.search,
+        recipe: document.recipes.compared[chosen]?.oneShot ?? null,
+      },
+      toPlain({
+        model: planModel(resolving.model),
+        windows: planPart(resolving, planned === undefined ? windows.search : dearest),
+        recipe: oneShot === undefined ? null : planRecipe(oneShot),
+      }),
+    );
+  }
   const control = { signal, report: () => undefined };
   const ranked = await prepareRecipe(
     services.preparer,
@@ -222,7 +286,7 @@ async function verify(
   );
   const architectures = points.map((counts) => decodeCounts(question.plan.space, counts));
   const verified = [...answers];
-  const target = createTarget(question, ranked, windows.verify.at(-1) ?? windows.search);
+  const target = createTarget(question, ranked, dearest);
   for await (const answer of services.labels.label(orderLabels(target, architectures), control)) {
     if ('invalid' in answer) throw answer.invalid;
     const { index, label, record } = answer;

@@ -1,13 +1,13 @@
 import { PrunecastError } from '../../core/errors/prunecast-error.js';
-import type { Fidelity, Measurement } from '../../core/measurement.js';
-import { Dimension } from '../../gen/prunecast/v1/common.js';
+import { Dimension, Measurement } from '../../gen/prunecast/v1/common.js';
 import type { Study } from '../../gen/prunecast/v1/study.js';
 import { JobState } from '../../gen/prunecast/v1/job.js';
 import { StudyPhase, StudyReport } from '../../gen/prunecast/v1/study_types.js';
-import { encodeFidelity, encodeMeasurement } from '../encoding/measurement.js';
+import { encodePlannedFidelity } from '../encoding/measurement.js';
 import { toTimestamp } from '../encoding/timestamp.js';
 import type { Jobs } from '../jobs/jobs.js';
 import type { PredictorRecords } from '../records/predictor-records.js';
+import { readStudy } from '../records/read-study.js';
 import type { StudyRecord, StudyRecords } from '../records/study-records.js';
 
 export interface StudyServices {
@@ -16,21 +16,10 @@ export interface StudyServices {
   readonly jobs: Jobs;
 }
 
-/** What `openStudyLog` keeps in the plan of a study. */
-interface StoredPlan {
-  readonly space?: readonly unknown[];
-  readonly windows?: { readonly measurement: Measurement; readonly fidelity: Fidelity };
-  readonly recipes?: readonly string[];
-  readonly phase?: StudyPhase;
-  /** Run to rank the units. */
-  readonly calibrationTokens?: number;
-  readonly report?: unknown;
-}
-
 /** A study as it stands. Throws STUDY_NOT_FOUND. */
 export async function describeStudy({ studies, predictorStore, jobs }: StudyServices, studyId: string): Promise<Study> {
   const study = await studies.get(studyId);
-  const plan = (study.plan ?? {}) as StoredPlan;
+  const { progress, search, recipes } = readStudy(study);
   const trials = await studies.trials(studyId);
   return {
     id: study.id,
@@ -38,15 +27,15 @@ export async function describeStudy({ studies, predictorStore, jobs }: StudyServ
     model: study.model,
     checkpointDigest: study.checkpointDigest,
     state: await findState(jobs, study),
-    phase: plan.phase ?? StudyPhase.UNSPECIFIED,
-    dimensions: (plan.space ?? []).map((dimension) => Dimension.fromJSON(dimension)),
+    phase: progress?.phase ?? StudyPhase.UNSPECIFIED,
+    dimensions: (progress?.space ?? []).map((dimension) => Dimension.fromJSON(dimension)),
     trials: trials.length,
-    tokensSpent: trials.reduce((sum, { tokensSpent }) => sum + tokensSpent, BigInt(plan.calibrationTokens ?? 0)),
+    tokensSpent: trials.reduce((sum, { tokensSpent }) => sum + tokensSpent, BigInt(progress?.calibrationTokens ?? 0)),
     predictorIds: await predictorStore.idsOfStudy(studyId),
-    report: plan.report === undefined ? undefined : StudyReport.fromJSON(plan.report),
-    searchMeasurement: plan.windows === undefined ? undefined : encodeMeasurement(plan.windows.measurement),
-    searchFidelity: plan.windows === undefined ? undefined : encodeFidelity(plan.windows.fidelity),
-    recipeDigests: [...(plan.recipes ?? [])],
+    report: study.report === undefined ? undefined : StudyReport.fromJSON(study.report),
+    searchMeasurement: search && Measurement.fromPartial({ ...search.measurement, fingerprint: search.fingerprint }),
+    searchFidelity: search && encodePlannedFidelity(search.fidelity),
+    recipeDigests: [...recipes],
     seed: BigInt(study.seed),
     createTime: toTimestamp(study.createdMs),
   };

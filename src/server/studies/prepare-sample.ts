@@ -12,6 +12,8 @@ import type { SearchServices } from './search-services.js';
 import { performSample, type SampledStudy } from './sample-phase.js';
 import { openStudyLog } from './study-log.js';
 import { createRequestServices } from '../recipes/request-services.js';
+import { requireSamePlan } from '../requests/compare-plans.js';
+import { planSample, readStudyPlan } from '../requests/plan-search.js';
 import { resolveSample } from '../requests/resolve-search.js';
 
 /** Checks a SamplePairs request down to its windows and recipe; `run` then draws and labels: the first phases of a Search, and no more. */
@@ -22,14 +24,21 @@ export async function prepareSample(
 ): Promise<Prepared> {
   const request = keepSampling(requireSet(search, 'search'));
   const model = await services.models.open(request.model);
+  const resolving = createRequestServices(services, model);
+  const resolved = await resolveSample(resolving, request);
+  const document = planSample(resolving, request, resolved);
+  requireSamePlan(restarted, document);
   const study: SampledStudy = {
-    ...(await resolveSample(createRequestServices(services, model), request)),
+    ...resolved,
+    plan: readStudyPlan(document.study),
+    document,
     id: restarted?.studyId ?? createId('study'),
     model,
     request: SearchRequest.encode(request).finish(),
   };
   return {
     studyId: study.id,
+    plan: document,
     run: workOn(study.model, (context) => runSampling(services, study, context)),
   };
 }

@@ -12,6 +12,8 @@ import { findLoaders, planOutput } from '../pruning/plan-output.js';
 import { createRequestServices } from '../recipes/request-services.js';
 import { applyPreset } from '../requests/apply-preset.js';
 import { findHardestArchitecture } from '../requests/hardest-architecture.js';
+import { requireSamePlan } from '../requests/compare-plans.js';
+import { planSearch, readStudyPlan } from '../requests/plan-search.js';
 import { planOf } from '../requests/plan-study-texts.js';
 import { resolveSearch } from '../requests/resolve-search.js';
 import { createId } from '../records/create-id.js';
@@ -30,7 +32,8 @@ export async function prepareSearch(
   const { study, loadsIn } = await openStudy(services, request, restarted);
   return {
     studyId: study.id,
-    plan: async () => ({ ...(await describePlan(study)), loadsIn: [...loadsIn] }),
+    plan: study.document,
+    estimate: async () => ({ ...(await estimateStudy(study)), loadsIn: [...loadsIn] }),
     run: workOn(study.model, (context) => runStudy(services, study, context)),
   };
 }
@@ -55,8 +58,13 @@ async function openStudy(
   const request = applyPreset(asked);
   const model = await services.models.open(request.model);
   const output = request.output === '' ? undefined : await planOutput(services, request, model, restarted);
-  const resolved = await resolveSearch(createRequestServices(services, model), request);
-  const { plan, recipes, predictor, features } = resolved;
+  const resolving = createRequestServices(services, model);
+  const resolved = await resolveSearch(resolving, request);
+  const { recipes, predictor, features } = resolved;
+  const exporter = output && { plugin: output.exporter, options: output.exporterOptions };
+  const document = planSearch(resolving, request, { ...resolved, exporter });
+  requireSamePlan(restarted, document);
+  const plan = readStudyPlan(document.study);
   requireAnswerable(boundStudy(plan), 'ask for fewer finalists (`verify.count`), rounds or objectives');
   const loadsIn =
     output === undefined
@@ -66,6 +74,8 @@ async function openStudy(
   await services.predictors.check(predictor, { columns: countInputs(plan.space, features), metrics: [plan.metric] });
   const study: Study = {
     ...resolved,
+    plan,
+    document,
     id: restarted?.studyId ?? createId('study'),
     model,
     output,
@@ -74,7 +84,7 @@ async function openStudy(
   return { study, loadsIn };
 }
 
-async function describePlan({ model, plan, recipes, windows }: Study): Promise<Plan> {
+async function estimateStudy({ model, plan, recipes, windows }: Study): Promise<Plan> {
   const counted = countTrials(plan, (place) => planOf(windows, place).fidelity.tokens);
   const tokens = counted.tokens + countCalibrationTokens(recipes);
   const parts = [windows.search, ...windows.verify, windows.report];

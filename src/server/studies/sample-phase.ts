@@ -27,7 +27,7 @@ export interface SampleServices {
 }
 
 /** A study whose windows are planned as far as it measures: one that only samples has none but those of its pairs. */
-export type SampledStudy = Pick<Study, 'id' | 'model' | 'plan' | 'recipes' | 'evaluator' | 'request'> & {
+export type SampledStudy = Pick<Study, 'id' | 'model' | 'plan' | 'document' | 'recipes' | 'evaluator' | 'request'> & {
   readonly windows: Pick<Study['windows'], 'search'> & Partial<Study['windows']>;
 };
 

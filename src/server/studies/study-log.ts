@@ -1,4 +1,3 @@
-import { PrunecastError } from '../../core/errors/prunecast-error.js';
 import { countParameters } from '../../core/model/parameters.js';
 import { decodeCounts, toRates } from '../../core/space/search-space.js';
 import { Dimension } from '../../gen/prunecast/v1/common.js';
@@ -15,13 +14,17 @@ import { encodeRangeChange } from '../encoding/range-change.js';
 import { encodeDimension } from '../encoding/costs.js';
 import type { EmittedPayload, JobContext } from '../jobs/jobs.js';
 import type { StudyEventRecord } from '../../core/ports/study-store.js';
-import { newStudy, studyStep, type StudyRecord } from '../records/study-records.js';
+import { newStudy, studyStep } from '../records/study-records.js';
 import type { SearchServices } from './search-services.js';
 import type { SampledStudy } from './sample-phase.js';
+import { listDifferences, notResumable } from '../requests/compare-plans.js';
+import { toPlain } from '../requests/plan-document.js';
+import type { SearchPlan } from '../requests/plan-search.js';
 import { PART_CODES, PHASE_CODES, ROLE_CODES } from '../requests/codes.js';
 import { exportedShape } from '../../core/model/add-output-biases.js';
 import { findRecipe } from './study-recipes.js';
 import { planOf } from '../requests/plan-study-texts.js';
+import type { EarlierProgress, StudyProgress } from '../records/read-study.js';
 import { metricsOf } from './trial-metrics.js';
 
 export type StudyLogServices = Pick<SearchServices, 'studies' | 'predictors' | 'clock'>;
@@ -41,7 +44,7 @@ export interface StudyLog {
 /**
  * Opens the log of a study: a new one, or one that an earlier server left, whose events are replayed.
  *
- * @throws PrunecastError JOB_NOT_RESUMABLE where the model or the windows are no longer what the study began with
+ * @throws PrunecastError JOB_NOT_RESUMABLE for a study of an earlier version whose labels would be others today
  */
 export async function openStudyLog(
   { studies, predictors, clock }: StudyLogServices,
@@ -49,13 +52,11 @@ export async function openStudyLog(
   { jobId, commit }: Pick<JobContext, 'jobId' | 'commit'>,
 ): Promise<StudyLog> {
   const { plan, model } = study;
-  const base = {
-    dimensions: plan.space.dimensions.map(({ name }) => name),
-    windows: describeWindows(study),
-    recipes: study.recipes.compared.map(({ oneShot }) => oneShot.digest),
-  };
-  const describe = ({ space, phase, tokens, recipe, compensation }: StudyState) => ({
-    ...base,
+  const stored = await studies.find(study.id);
+  // A study of an earlier version goes on without a plan, and keeps what stands in its place.
+  const earlier = stored !== undefined && stored.plan === undefined ? (stored.progress as EarlierProgress) : undefined;
+  const describe = ({ space, phase, tokens, recipe, compensation }: StudyState): StudyProgress => ({
+    ...earlier,
     space: space.dimensions.map((dimension) => Dimension.toJSON(encodeDimension(dimension))),
     phase: PHASE_CODES[phase],
     calibrationTokens: tokens.score ?? 0,
@@ -69,7 +70,6 @@ export async function openStudyLog(
   const tellStart = (state: StudyState): EmittedPayload[] => (isPaused(plan, state) ? [] : tellBegun(state));
   const tellBegun = ({ phase, round }: StudyState): EmittedPayload[] =>
     phase === 'finished' ? [] : [tell(phase, { $case: 'phaseStarted', value: { round } })];
-  const stored = await studies.find(study.id);
   const start = startStudy(plan);
   if (stored === undefined) {
     await commit(tellStart(start), [
@@ -80,16 +80,17 @@ export async function openStudyLog(
         checkpointDigest: model.language.checkpoint.digest,
         seed: plan.seed,
         request: study.request,
-        plan: describe(start),
+        plan: study.document,
+        progress: describe(start),
+        report: undefined,
         state: JobState.RUNNING,
         createdMs: clock.now(),
       }),
     ]);
-  } else requireUnchanged(study, stored);
+  } else if (earlier !== undefined) requireSameLabels(study, jobId, earlier, await studies.trials(study.id));
   const { reached, seconds, trials: known } = replayStored(plan, start, await studies.events(study.id));
   let trials = known;
   let since = clock.now();
-  let latest: object = describe(reached);
   return {
     reached,
     async record(before, after, event) {
@@ -100,7 +101,6 @@ export async function openStudyLog(
       const trial = event.kind === 'evaluated' ? encodeTrial(study, event.trial, ++trials, before.round) : undefined;
       const begins = before.phase !== after.phase || before.round !== after.round;
       const moved = begins || before.space !== after.space;
-      if (moved) latest = describe(after);
       const message =
         trial === undefined ? await encodeEvent(event, predictors) : ({ $case: 'trial', value: trial } as const);
       await commit(
@@ -114,7 +114,7 @@ export async function openStudyLog(
             events: [event],
             seconds: spent,
             trials: trial === undefined ? [] : [trial],
-            ...(moved ? { plan: latest } : {}),
+            ...(moved ? { progress: describe(after) } : {}),
           }),
         ],
       );
@@ -126,7 +126,7 @@ export async function openStudyLog(
         [
           studyStep(study.id, {
             state,
-            ...(report === undefined ? {} : { plan: { ...latest, report: StudyReport.toJSON(report) } }),
+            ...(report === undefined ? {} : { report: StudyReport.toJSON(report) }),
           }),
         ],
       );
@@ -149,28 +149,54 @@ function replayStored(plan: StudyPlan, start: StudyState, stored: readonly Study
   return { reached, seconds: spent, trials };
 }
 
-/** Labels of another model or of other windows do not go together with those that are stored. */
-function requireUnchanged(study: SampledStudy, { checkpointDigest, plan }: StudyRecord): void {
-  const { windows } = plan as { readonly windows: ReturnType<typeof describeWindows> };
-  const [then, now] = [windows, describeWindows(study)].map(({ measurement, fidelity }) =>
-    [measurementFingerprint(measurement), fidelityDigest(fidelity)].join(),
+/**
+ * Refuses a study of an earlier version, which stored no plan, where what it stored of its labels is not what they would be
+ * today. Throws JOB_NOT_RESUMABLE with what differs.
+ */
+function requireSameLabels(
+  study: SampledStudy,
+  jobId: string,
+  { dimensions, windows, recipes }: EarlierProgress,
+  trials: readonly Trial[],
+): void {
+  const { plan, document } = study;
+  const known = new Set(listRecipeDigests(document));
+  const parts = [document.windows.search, ...document.windows.verify, document.windows.report].filter(
+    (part) => part !== null,
   );
-  const changed =
-    checkpointDigest !== study.model.language.checkpoint.digest
-      ? `the model ${study.model.name}`
-      : then !== now
-        ? 'the text, or how it is measured,'
-        : undefined;
-  if (changed === undefined) return;
-  throw new PrunecastError(
-    'JOB_NOT_RESUMABLE',
-    `${changed} has changed since the study ${study.id} began: start another, what is still valid is not paid twice`,
-    { metadata: { study_id: study.id } },
+  const measured = new Set(parts.map(({ fingerprint, fidelity }) => `${fingerprint} ${fidelity.digest}`));
+  const other = trials.find(
+    ({ recipeDigest, measurementFingerprint: fingerprint, fidelityDigest: digest }) =>
+      (recipeDigest !== '' && !known.has(recipeDigest)) || !measured.has(`${fingerprint} ${digest}`),
   );
+  const differences = [
+    ...listDifferences(
+      { dimensions, recipes, search: windows?.measurement, fidelity: windows && fidelityDigest(windows.fidelity) },
+      toPlain({
+        dimensions: plan.space.dimensions.map(({ name }) => name),
+        recipes: document.recipes.compared.map(({ oneShot }) => oneShot.digest),
+        search: study.windows.search.measurement,
+        fidelity: document.windows.search.fidelity.digest,
+      }),
+    ),
+    ...(other === undefined
+      ? []
+      : [
+          {
+            field: `trials[${other.number}]`,
+            was: `measured as ${other.measurementFingerprint} under ${other.recipeDigest}`,
+            is: 'measured in another way',
+          },
+        ]),
+  ];
+  const [first] = differences;
+  if (first !== undefined) throw notResumable(jobId, first, differences);
 }
 
-function describeWindows({ windows }: SampledStudy) {
-  return { measurement: windows.search.measurement, fidelity: windows.search.fidelity };
+function listRecipeDigests({ recipes: { compared, paper } }: SearchPlan): string[] {
+  return [...compared.flatMap(({ oneShot, stream }) => [oneShot, stream]), paper].flatMap(
+    (recipe) => recipe?.digest ?? [],
+  );
 }
 
 function encodeTrial(

@@ -1,11 +1,14 @@
 import type { OpenModel } from '../models/open-models.js';
 import type { OutputPlan } from '../pruning/write-pruned.js';
+import type { SearchPlan } from '../requests/plan-search.js';
 import type { ResolvedSearch } from '../requests/resolve-search.js';
 
 /** A Search request, checked and complete: all that its study needs to run. */
 export interface Study extends ResolvedSearch {
   readonly id: string;
   readonly model: OpenModel;
+  /** What is stored of it: `plan` is read from here. */
+  readonly document: SearchPlan;
   /** undefined where the winner is not to be written. */
   readonly output: OutputPlan | undefined;
   /** The encoded SearchRequest. */

@@ -22,7 +22,7 @@ it('a clock that goes back while a job runs, and again before the next server, c
     kind: JobKind.EVALUATE,
     requestId: '',
     requestDigest: 'd',
-    request: Uint8Array.of(1),
+    request: { bytes: Uint8Array.of(1), plan: {} },
     run: work,
   });
   const store = recordsIn(state.database).jobs;

@@ -69,7 +69,8 @@ const large = (): EmittedPayload => ({
   value: { activity: 'x'.repeat(20_000), done: 0n, total: 0n, unit: '', elapsedSeconds: 0, remainingSeconds: 0 },
 });
 
-async function start(run: Run, request = Uint8Array.of(1)): Promise<string> {
+async function start(run: Run, bytes = Uint8Array.of(1)): Promise<string> {
+  const request = { bytes, plan: {} };
   return (await owner.jobs.start({ kind: JobKind.EVALUATE, requestId: '', requestDigest: 'd', request, run })).jobId;
 }
 

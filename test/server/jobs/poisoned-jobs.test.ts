@@ -15,7 +15,7 @@ async function startJob({ jobs }: Owner, requestId = ''): Promise<string> {
     kind: JobKind.EVALUATE,
     requestId,
     requestDigest: 'd',
-    request: Uint8Array.of(1),
+    request: { bytes: Uint8Array.of(1), plan: {} },
     run: hang,
   });
   return jobId;

@@ -30,7 +30,7 @@ describe('startKind', () => {
     await checking.opened;
     call.abort(new Error('the caller has left'));
     await expect(starting).rejects.toThrow('the caller has left');
-    checked.open({ run: async () => DONE });
+    checked.open({ plan: {}, run: async () => DONE });
     await expect(startKind(jobs, kind, EvaluateRequest.create({ model: 'm' }), call.signal)).rejects.toThrow(
       'the caller has left',
     );

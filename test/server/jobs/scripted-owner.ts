@@ -41,6 +41,7 @@ export async function startOwner(
       {
         kind: JobKind.EVALUATE,
         restart: async () => ({
+          plan: {},
           run: (context) => {
             runs.push(context);
             return run(context);

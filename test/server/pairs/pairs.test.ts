@@ -232,6 +232,8 @@ describe('ExportPairs and ImportPairs', () => {
         seed: 0,
         request: Uint8Array.of(),
         plan: {},
+        progress: null,
+        report: undefined,
         state: JobState.SUCCEEDED,
         createdMs: 0,
       }),

@@ -1,3 +1,4 @@
+import { readStored } from '../../../core/errors/read-stored.js';
 import { sql, type Kysely, type Selectable, type UpdateObject } from 'kysely';
 import { PrunecastError } from '../../../core/errors/prunecast-error.js';
 import type { EventRecord, HeldJob, JobChange, JobState, JobStore, StoredJob } from '../../../core/ports/job-store.js';
@@ -51,7 +52,14 @@ export function createJobStore(database: Kysely<Schema>): JobStore {
           })
           .execute();
         if (job.request !== undefined)
-          await transaction.insertInto('job_requests').values({ job_id: job.id, request: job.request }).execute();
+          await transaction
+            .insertInto('job_requests')
+            .values({
+              job_id: job.id,
+              request: job.request.bytes,
+              plan: job.request.plan === undefined ? null : JSON.stringify(job.request.plan),
+            })
+            .execute();
         const held = { jobId: job.id, token: FIRST_TOKEN };
         await appendEvent(transaction, held, first, job.createdMs);
         return held;
@@ -109,10 +117,18 @@ export function createJobStore(database: Kysely<Schema>): JobStore {
     request: async (jobId) => {
       const row = await database
         .selectFrom('job_requests')
-        .select('request')
+        .select(['request', 'plan'])
         .where('job_id', '=', jobId)
         .executeTakeFirst();
-      return row && blobBytes(row.request);
+      return (
+        row && {
+          bytes: blobBytes(row.request),
+          plan:
+            row.plan === null
+              ? undefined
+              : readStored(`the plan of ${jobId}`, () => JSON.parse(row.plan as string) as unknown),
+        }
+      );
     },
     eventsAfter: async (jobId, sequence, limit) => {
       const ahead = database

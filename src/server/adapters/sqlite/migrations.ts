@@ -13,6 +13,7 @@ const MIGRATIONS: readonly ((transaction: Transaction<Schema>) => Promise<void>)
   createLeases,
   countFruitlessStarts,
   addEventTimes,
+  addPlans,
 ];
 
 /** Brings a database to the newest schema, each step in a transaction. Throws when it comes from a newer server. */
@@ -108,4 +109,18 @@ async function countFruitlessStarts(transaction: Transaction<Schema>): Promise<v
 /** When an event was stored. Events of earlier versions hold their time themselves. */
 async function addEventTimes(transaction: Transaction<Schema>): Promise<void> {
   await sql`ALTER TABLE events ADD COLUMN time_ms INTEGER`.execute(transaction);
+}
+
+/**
+ * What a request resolved to, apart from where the study stands and from its report. Jobs and studies of earlier versions have
+ * no such plan; what they kept in its place is their progress.
+ */
+async function addPlans(transaction: Transaction<Schema>): Promise<void> {
+  await sql`ALTER TABLE job_requests ADD COLUMN plan TEXT`.execute(transaction);
+  await sql`ALTER TABLE studies ADD COLUMN progress TEXT NOT NULL DEFAULT 'null'`.execute(transaction);
+  await sql`ALTER TABLE studies ADD COLUMN report TEXT`.execute(transaction);
+  await sql`UPDATE studies SET progress = plan, plan = 'null'`.execute(transaction);
+  // One that is damaged stays so, and is reported when it is read.
+  await sql`UPDATE studies SET report = json_extract(progress, '$.report'), progress = json_remove(progress, '$.report')
+    WHERE json_valid(progress) AND json_type(progress) = 'object'`.execute(transaction);
 }

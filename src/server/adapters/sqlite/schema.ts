@@ -52,6 +52,8 @@ interface JobRequestsTable {
   job_id: string;
   /** The request as it came, by the job's kind. */
   request: BlobColumn;
+  /** JSON; null for a job of an earlier version. */
+  plan: string | null;
 }
 
 interface EventsTable {
@@ -87,8 +89,12 @@ interface StudiesTable {
   seed: number;
   /** SearchRequest; empty for a study of imported pairs. */
   request: BlobColumn;
-  /** JSON. */
+  /** JSON; null for a study of an earlier version. */
   plan: string;
+  /** JSON, by `toJson`. */
+  progress: string;
+  /** JSON, by `toJson`; null until there is one. */
+  report: string | null;
   /** JobState. */
   state: number;
   created_ms: number;

@@ -93,7 +93,9 @@ export function createStudyStore(database: Kysely<Schema>): StudyStore {
 
 export async function insertStudy(
   database: Kysely<Schema>,
-  { study: { id, jobId, model, checkpointDigest, seed, request, plan, state, createdMs } }: NewStudyRecord,
+  {
+    study: { id, jobId, model, checkpointDigest, seed, request, plan, progress, report, state, createdMs },
+  }: NewStudyRecord,
 ): Promise<void> {
   await database
     .insertInto('studies')
@@ -104,7 +106,9 @@ export async function insertStudy(
       checkpoint_digest: checkpointDigest,
       seed,
       request,
-      plan: JSON.stringify(plan ?? null),
+      plan: toJson(plan ?? null),
+      progress: toJson(progress ?? null),
+      report: report === undefined ? null : toJson(report),
       state: STATE_CODES[state],
       created_ms: createdMs,
     })
@@ -117,7 +121,9 @@ async function selectStudy(database: Kysely<Schema>, studyId: string): Promise<S
     row && {
       ...toEntry(row),
       request: blobBytes(row.request),
-      plan: readStored(`the plan of ${row.id}`, () => JSON.parse(row.plan) as unknown),
+      plan: readStored(`the plan of ${row.id}`, () => fromJson(row.plan)) ?? undefined,
+      progress: readStored(`the progress of ${row.id}`, () => fromJson(row.progress)),
+      report: row.report === null ? undefined : readStored(`the report of ${row.id}`, () => fromJson(row.report ?? '')),
     }
   );
 }
@@ -141,7 +147,7 @@ function toEntry(
 
 export async function recordStep(
   database: Kysely<Schema>,
-  { studyId, events = [], seconds = 0, trials = [], plan, state }: StudyStepRecord,
+  { studyId, events = [], seconds = 0, trials = [], progress, report, state }: StudyStepRecord,
 ): Promise<void> {
   if (events.length > 0) {
     const { last } = await database
@@ -167,10 +173,16 @@ export async function recordStep(
       .values({ study_id: studyId, number, role, trial })
       .onConflict((conflict) => conflict.columns(['study_id', 'number']).doUpdateSet({ role, trial }))
       .execute();
-  if (plan !== undefined)
+  if (progress !== undefined)
     await database
       .updateTable('studies')
-      .set({ plan: JSON.stringify(plan) })
+      .set({ progress: toJson(progress) })
+      .where('id', '=', studyId)
+      .execute();
+  if (report !== undefined)
+    await database
+      .updateTable('studies')
+      .set({ report: toJson(report) })
       .where('id', '=', studyId)
       .execute();
   if (state !== undefined)

@@ -7,7 +7,11 @@ export const JOB_CHECKS: StoreChecks = {
   'keeps a job with its first event, as the event left it': async ({ store, reopen }) => {
     const lease = { owner: 'a', untilMs: 100 };
     const held = await store.jobs.create(
-      newJob('job-1', { requestId: 'r', studyId: 's', request: Uint8Array.of(7, 8) }),
+      newJob('job-1', {
+        requestId: 'r',
+        studyId: 's',
+        request: { bytes: Uint8Array.of(7, 8), plan: { seed: 3, names: ['a'] } },
+      }),
       event({ to: 'queued', place: 4 }, 9),
       lease,
     );
@@ -30,7 +34,10 @@ export const JOB_CHECKS: StoreChecks = {
       fruitlessStarts: 0,
     });
     deepStrictEqual(await jobs.eventsAfter('job-1', 0, 10), [{ sequence: 1, timeMs: 5, payload: Uint8Array.of(9) }]);
-    deepStrictEqual(await jobs.request('job-1'), Uint8Array.of(7, 8));
+    deepStrictEqual(await jobs.request('job-1'), {
+      bytes: Uint8Array.of(7, 8),
+      plan: { seed: 3, names: ['a'] },
+    });
     deepStrictEqual(await jobs.findByRequestId('r'), { jobId: 'job-1', requestDigest: 'd' });
   },
 
@@ -180,7 +187,7 @@ export const JOB_CHECKS: StoreChecks = {
   },
 
   'forgets a job with its events and its request': async ({ store: { jobs }, store }) => {
-    await createJob(store, 'job-1', { requestId: 'r', request: Uint8Array.of(1) });
+    await createJob(store, 'job-1', { requestId: 'r', request: { bytes: Uint8Array.of(1), plan: undefined } });
     await jobs.remove('job-1');
     await rejects(jobs.get('job-1'), { reason: 'JOB_NOT_FOUND' });
     deepStrictEqual(await jobs.eventsAfter('job-1', 0, 10), []);

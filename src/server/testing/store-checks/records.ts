@@ -58,6 +58,8 @@ export function newStudy(id: string): StudyRecord {
     seed: 2 ** 40 + 1,
     request: Uint8Array.of(1, 2),
     plan: { rounds: 1, dimensions: ['a', 'b'] },
+    progress: { phase: 1 },
+    report: undefined,
     state: 'running',
     createdMs: 5,
   };

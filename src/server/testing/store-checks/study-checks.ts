@@ -28,7 +28,13 @@ export const STUDY_CHECKS: StoreChecks = {
   'keeps what each step leaves, in order, numbers that JSON lacks included': async ({ store, reopen }) => {
     await store.keep([STUDY, step({ events: [{ a: 1 }, { b: [null, 'c', true] }] })]);
     await store.keep([
-      step({ events: [{ value: Number.NaN, losses: [-Infinity] }], seconds: 0.5, state: 'succeeded' }),
+      step({
+        events: [{ value: Number.NaN, losses: [-Infinity] }],
+        seconds: 0.5,
+        progress: { phase: 2 },
+        report: { lift: Number.NaN },
+        state: 'succeeded',
+      }),
     ]);
     const { studies } = (await reopen?.()) ?? store;
     deepStrictEqual(await studies.events('study-1'), [
@@ -36,7 +42,12 @@ export const STUDY_CHECKS: StoreChecks = {
       { event: { b: [null, 'c', true] }, seconds: 0 },
       { event: { value: Number.NaN, losses: [-Infinity] }, seconds: 0.5 },
     ]);
-    deepStrictEqual(await studies.find('study-1'), { ...newStudy('study-1'), state: 'succeeded' });
+    deepStrictEqual(await studies.find('study-1'), {
+      ...newStudy('study-1'),
+      progress: { phase: 2 },
+      report: { lift: Number.NaN },
+      state: 'succeeded',
+    });
   },
 
   'lists trials by number, of all roles or of one, a later one of a number in place of the earlier': async ({

@@ -39,6 +39,8 @@ async function createStudy(): Promise<void> {
       seed: 0,
       request: Uint8Array.of(),
       plan: {},
+      progress: null,
+      report: undefined,
       state: JobState.RUNNING,
       createdMs: 0,
     }),

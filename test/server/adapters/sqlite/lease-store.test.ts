@@ -42,6 +42,8 @@ describe('a lease', () => {
         seed: 0,
         request: Uint8Array.of(),
         plan: {},
+        progress: null,
+        report: undefined,
         state: 2,
         createdMs: 0,
       }),

@@ -72,7 +72,7 @@ describe.each([1, 2, 3, 4, 5])('a state directory of schema %i', (schema) => {
       expect(await recordsIn(database).jobs.fruitlessStarts('job-1')).toBe(0);
       expect(await recordsIn(database).jobs.request('job-1')).toBeUndefined();
       expect(await recordsIn(database).jobs.request('job-2')).toEqual(
-        schema < 3 ? undefined : Uint8Array.of(10, 1, 109),
+        schema < 3 ? undefined : { bytes: Uint8Array.of(10, 1, 109), plan: undefined },
       );
       await close();
     }

@@ -66,6 +66,8 @@ describe('studies', () => {
     seed: 2 ** 40 + 1,
     request: Uint8Array.of(1, 2),
     plan: { rounds: 1 },
+    progress: { phase: 1 },
+    report: undefined,
     state: 2,
     createdMs: 5,
   };
@@ -79,13 +81,19 @@ describe('studies', () => {
         events: [{ value: NaN, losses: [-Infinity] }],
         seconds: 0.5,
         trials: [trial(2, TrialRole.FINALIST), trial(3, TrialRole.PAIR)],
-        plan: { rounds: 2 },
+        progress: { phase: 2 },
+        report: { lift: NaN },
         state: 4,
       }),
     ]);
     await reopen();
     const again = recordsIn(state.database).studies;
-    expect(await again.get('study-1')).toEqual({ ...study, plan: { rounds: 2 }, state: 4 });
+    expect(await again.get('study-1')).toEqual({
+      ...study,
+      progress: { phase: 2 },
+      report: { lift: NaN },
+      state: 4,
+    });
     expect(await again.events('study-1')).toEqual([
       { event: { a: 1 }, seconds: 0 },
       { event: { b: 2 }, seconds: 0 },
@@ -122,7 +130,7 @@ describe('studies', () => {
       studyStep('study-2', { trials: [trial(1, TrialRole.PAIR), trial(2, TrialRole.PAIR)], state: 4 }),
     ]);
     const first = await studies.list({ pageSize: 2, pageToken: '' });
-    const { request: _, plan: __, ...entry } = study;
+    const { request: _, plan: __, progress: ___, report: ____, ...entry } = study;
     expect(first.values).toEqual([
       { ...entry, id: 'study-3', trials: 0 },
       { ...entry, id: 'study-2', state: 4, trials: 2 },

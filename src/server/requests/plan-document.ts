@@ -1,0 +1,96 @@
+import type { Architecture } from '../../core/model/shape.js';
+import type { Measurement, Precision } from '../../core/measurement.js';
+import type { PluginKind } from '../../core/ports/plugin.js';
+import type { RecipeSpec } from './recipe.js';
+import type { ResolvedPlugin } from './plugin-lookup.js';
+import type { Selection } from './resolve-selection.js';
+import type { RequestServices } from './services.js';
+
+/**
+ * What a request resolved to, as it is stored with its job: plain values, complete, and with nothing left to a default. Texts
+ * and units stay in the request; a plan has their digests. It grows with each form that an older server could not compare.
+ */
+export const PLAN_VERSION = 1;
+
+/** What every plan has. */
+export interface PlanHead {
+  readonly schemaVersion: typeof PLAN_VERSION;
+  readonly kind: 'search' | 'sample' | 'prune' | 'evaluate' | 'fit' | 'imported';
+}
+
+export interface PlannedModel {
+  /** As the caller named it. */
+  readonly name: string;
+  readonly checkpointDigest: string;
+}
+
+/** A plug-in with its complete options. */
+export interface PlannedPlugin {
+  readonly id: string;
+  readonly version: string;
+  readonly options: unknown;
+}
+
+/** A recipe with the digest that its labels are stored under. */
+export interface PlannedRecipe {
+  readonly digest: string;
+  readonly criterion: PlannedPlugin;
+  readonly compensation: PlannedPlugin;
+  /** Digests of text, tokenizer and starts, and how the sequences were cut; null where it looks at no text. */
+  readonly calibration: unknown;
+  readonly seed: number;
+}
+
+/** The windows of one part of a text at one fidelity. */
+export interface PlannedWindows {
+  readonly measurement: Measurement;
+  /** Digest of `measurement`. */
+  readonly fingerprint: string;
+  readonly fidelity: {
+    readonly tokens: number;
+    readonly windows: number;
+    readonly precision: Precision;
+    /** Digest of the windows' starts and the precision. */
+    readonly digest: string;
+  };
+}
+
+/** What stays of a model. */
+export interface PlannedSelection {
+  readonly architecture: Architecture;
+  /** Digest of the exact units; null where the recipe decides. */
+  readonly units: string | null;
+}
+
+export function planModel({ name, checkpointDigest }: PlannedModel): PlannedModel {
+  return { name, checkpointDigest };
+}
+
+export function planPlugin<Kind extends PluginKind>({
+  plugin: { id, version = '' },
+  options,
+}: Pick<ResolvedPlugin<Kind>, 'plugin' | 'options'>): PlannedPlugin {
+  return { id, version, options };
+}
+
+export function planRecipe({ digest, criterion, compensation, description, seed }: RecipeSpec): PlannedRecipe {
+  return {
+    digest,
+    criterion: planPlugin(criterion),
+    compensation: planPlugin(compensation),
+    calibration: description['calibration'] ?? null,
+    seed,
+  };
+}
+
+export function planSelection(
+  { digestOf }: Pick<RequestServices, 'digestOf'>,
+  { architecture, keptUnits }: Selection,
+): PlannedSelection {
+  return { architecture, units: keptUnits === undefined ? null : digestOf(keptUnits) };
+}
+
+/** A plan as it is stored and compared: without what is undefined, and sharing nothing with what it was made of. */
+export function toPlain<Value>(value: Value): Value {
+  return JSON.parse(JSON.stringify(value)) as Value;
+}

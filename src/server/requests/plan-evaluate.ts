@@ -1,0 +1,50 @@
+import {
+  PLAN_VERSION,
+  planModel,
+  planPlugin,
+  planRecipe,
+  planSelection,
+  toPlain,
+  type PlanHead,
+  type PlannedModel,
+  type PlannedPlugin,
+  type PlannedRecipe,
+  type PlannedSelection,
+  type PlannedWindows,
+} from './plan-document.js';
+import { planPart, type PlanServices } from './plan-search.js';
+import type { ResolvedEvaluate } from './resolve-evaluate.js';
+
+/** What an Evaluate request resolved to. */
+export interface EvaluatePlan extends PlanHead {
+  readonly kind: 'evaluate';
+  readonly model: PlannedModel;
+  readonly evaluator: PlannedPlugin;
+  readonly windows: PlannedWindows;
+  /** null where no target needs one. */
+  readonly recipe: PlannedRecipe | null;
+  readonly targets: readonly PlannedTarget[];
+}
+
+export interface PlannedTarget extends PlannedSelection {
+  /** The recipe that compensated the output that the target names; null for none. */
+  readonly restored: PlannedRecipe | null;
+}
+
+export function planEvaluate(
+  services: PlanServices,
+  { evaluator, plan, recipe, restored, selections }: ResolvedEvaluate,
+): EvaluatePlan {
+  return toPlain<EvaluatePlan>({
+    schemaVersion: PLAN_VERSION,
+    kind: 'evaluate',
+    model: planModel(services.model),
+    evaluator: planPlugin(evaluator),
+    windows: planPart(services, plan),
+    recipe: recipe === undefined ? null : planRecipe(recipe),
+    targets: selections.map((selection, index) => {
+      const own = restored.get(index);
+      return { ...planSelection(services, selection), restored: own === undefined ? null : planRecipe(own) };
+    }),
+  });
+}

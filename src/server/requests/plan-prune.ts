@@ -1,0 +1,52 @@
+import type { Budget } from '../../core/budget/budget.js';
+import type { Exporter } from '../../core/ports/exporter.js';
+import { DEFAULT_PLUGINS } from './defaults.js';
+import {
+  PLAN_VERSION,
+  planModel,
+  planPlugin,
+  planRecipe,
+  planSelection,
+  toPlain,
+  type PlanHead,
+  type PlannedModel,
+  type PlannedPlugin,
+  type PlannedRecipe,
+  type PlannedSelection,
+} from './plan-document.js';
+import { writeSpace, type PlannedSpace, type PlanServices } from './plan-search.js';
+import type { ResolvedPrune } from './resolve-prune.js';
+
+/** What a Prune request resolved to. */
+export interface PrunePlan extends PlanHead {
+  readonly kind: 'prune';
+  readonly model: PlannedModel;
+  /** What stays; where budgets are shared out by calibration error, what would stay at one rate everywhere. */
+  readonly selection: PlannedSelection;
+  /** Budgets that are shared out once the calibration errors are known; null for none. */
+  readonly shared: { readonly space: PlannedSpace; readonly budgets: readonly Budget[] } | null;
+  /** What calibration errors are measured with where the recipe's own compensation knows none. */
+  readonly errorCompensation: PlannedPlugin;
+  /** null where units alone are named. */
+  readonly recipe: PlannedRecipe | null;
+  readonly exporter: PlannedPlugin;
+}
+
+export function planPrune(
+  services: PlanServices,
+  { selection, recipe, byError }: ResolvedPrune,
+  exporter: { readonly plugin: Exporter; readonly options: unknown },
+): PrunePlan {
+  return toPlain<PrunePlan>({
+    schemaVersion: PLAN_VERSION,
+    kind: 'prune',
+    model: planModel(services.model),
+    selection: planSelection(services, selection),
+    shared: byError === undefined ? null : { space: writeSpace(byError.space), budgets: byError.budgets },
+    errorCompensation: planPlugin(
+      services.plugins.resolve('compensation', undefined, DEFAULT_PLUGINS.errorCompensation, 'recipe.compensation'),
+    ),
+    recipe: recipe === undefined ? null : planRecipe(recipe),
+    exporter: planPlugin(exporter),
+  });
+}
