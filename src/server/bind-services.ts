@@ -3,6 +3,7 @@ import { createInt8Check } from '../engine/workers/int8-check.js';
 import { describeServer } from './config/describe-server.js';
 import { CANCEL_GRACE_MS, HEARTBEAT_MS, LEASE_MS, STORE_RETRY_MS } from './config/limits.js';
 import { bindJobKinds } from './job-kinds.js';
+import { countJobs } from './jobs/count-jobs.js';
 import { createJobs } from './jobs/create-jobs.js';
 import { createJobEvents } from './jobs/job-events.js';
 import { createLeaseOwner } from './jobs/lease-owner.js';
@@ -75,8 +76,20 @@ function bindJobs(container: Container): void {
   provide(
     container,
     PARTS.jobEvents,
-    ({ config: { keptEvents }, ...needs }) => createJobEvents({ ...needs, keptEvents, heartbeatMs: HEARTBEAT_MS }),
-    { config: TOKENS.config, store: PARTS.jobRecords, clock: TOKENS.clock, stopping: PARTS.stopping },
+    ({ config: { keptEvents }, telemetry, log, ...needs }) =>
+      countJobs(createJobEvents({ ...needs, keptEvents, heartbeatMs: HEARTBEAT_MS }), {
+        store: needs.store,
+        telemetry,
+        log,
+      }),
+    {
+      config: TOKENS.config,
+      store: PARTS.jobRecords,
+      clock: TOKENS.clock,
+      stopping: PARTS.stopping,
+      telemetry: PARTS.telemetry,
+      log: TOKENS.log,
+    },
   );
   provide(
     container,

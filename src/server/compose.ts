@@ -20,6 +20,7 @@ import { OUTPUT_LEASE_MS } from './config/limits.js';
 import type { JobRunner } from './jobs/create-jobs.js';
 import type { JobEvents } from './jobs/job-events.js';
 import { createLeaseOwner } from './jobs/lease-owner.js';
+import { guardTelemetry } from './guard-telemetry.js';
 import { evaluatorLabeller } from './labels/label-task.js';
 import { PARTS } from './parts.js';
 import { loadPlugins } from './plugins/load-plugins.js';
@@ -71,7 +72,7 @@ export async function composeServer({ config, stopping, plugins, modules }: Foun
     bindServices(container);
     return {
       log: container.get(TOKENS.log),
-      telemetry: container.get(TOKENS.telemetry),
+      telemetry: container.get(PARTS.telemetry),
       authenticator: container.get(TOKENS.authenticator),
       jobs: container.get(PARTS.jobs),
       jobEvents: container.get(PARTS.jobEvents),
@@ -97,6 +98,10 @@ function bindDefaults(container: Container, plugins: readonly PluginEntry[]): vo
   provideDefault(container, log, ({ config }) => createLog(config), { config });
   provideDefault(container, clock, () => ({ now: () => Date.now() }), {});
   provideDefault(container, TOKENS.telemetry, () => NO_TELEMETRY, {});
+  provide(container, PARTS.telemetry, ({ telemetry, log }) => guardTelemetry(telemetry, log), {
+    telemetry: TOKENS.telemetry,
+    log,
+  });
   provideDefault(container, TOKENS.authenticator, () => ({ check: () => undefined }), {});
   provideDefault(
     container,
@@ -115,7 +120,7 @@ function bindDefaults(container: Container, plugins: readonly PluginEntry[]): vo
     container,
     TOKENS.labelQueue,
     ({ store, telemetry }) => createLabelQueue({ labels: store.labels, labeller: evaluatorLabeller, telemetry }),
-    { store: TOKENS.store, telemetry: TOKENS.telemetry },
+    { store: TOKENS.store, telemetry: PARTS.telemetry },
   );
   provideDefault(
     container,

@@ -1,3 +1,4 @@
+import type { Telemetry } from '../core/ports/telemetry.js';
 import type { Int8Check } from '../engine/graph/measure-int8.js';
 import type { SamplePairsRequest } from '../gen/prunecast/v1/pair.js';
 import type { FitPredictorRequest } from '../gen/prunecast/v1/predictor.js';
@@ -22,6 +23,8 @@ import { token } from './tokens.js';
 export const PARTS = {
   /** Fires when the server stops. */
   stopping: token<AbortSignal>('stopping'),
+  /** The embedding program's, or the default; it never throws. */
+  telemetry: token<Telemetry>('guardedTelemetry'),
   plugins: token<PluginRegistry>('plugins'),
   checkInt8: token<() => Promise<Int8Check>>('checkInt8'),
   jobRecords: token<JobRecords>('jobRecords'),
