@@ -20,6 +20,11 @@ const PLUGIN_API = ['core', 'plugins/define'];
 const RULES: Readonly<Record<string, Rule>> = {
   core: { own: ['core'], packages: [] },
   search: { own: ['core', 'search'], packages: [] },
+  'search/objectives': { own: ['core', 'search/objectives'], packages: [] },
+  'search/controls': { own: ['core', 'search/controls'], packages: [] },
+  'search/fit': { own: ['core', 'search/fit'], packages: [] },
+  'search/study': { own: ['core', 'search/fit', 'search/objectives', 'search/study'], packages: [] },
+  'search/sampling': { own: ['core', 'search/objectives', 'search/sampling', 'search/study'], packages: [] },
   'onnx-runtime': { own: ['onnx-runtime'], packages: ['node:', 'onnxruntime-node'] },
   'plugin-host': { own: ['core', 'plugin-host'], packages: ['node:', 'zod'] },
   engine: {
