@@ -16,6 +16,7 @@ export type * from '../core/ports/strategy.js';
 export type * from '../core/ports/exporter.js';
 export type * from '../core/ports/work-context.js';
 
+export { canonicalJson } from '../core/canonical-json.js';
 export type * from '../core/metric.js';
 export type * from '../core/measurement.js';
 export type * from '../core/model/shape.js';

@@ -1,3 +1,4 @@
+import { canonicalJson } from '../../core/canonical-json.js';
 import { orAborted } from '../../core/or-aborted.js';
 import type { EvaluatedArchitecture, EvaluationPlan, Evaluator } from '../../core/ports/evaluator.js';
 import { callPlugin, type CallLimit } from './guarded-call.js';
@@ -14,8 +15,12 @@ export function guardEvaluator(evaluator: Evaluator, limit: CallLimit): Evaluato
     plan: (text, protocol, options) => {
       const call = { kind: 'evaluator', id, method: 'plan' } as const;
       const plan: unknown = callPlugin(call, limit, () => evaluator.plan(text, protocol, options));
-      if (isPlan(plan)) return plan;
-      throw pluginInvalid(call, `gave ${nameType(plan)} in place of {windows, measurement, fidelity}`);
+      if (!isPlan(plan))
+        throw pluginInvalid(call, `gave ${nameType(plan)} in place of {windows, measurement, fidelity}`);
+      // Labels are stored by measurement: those of two evaluators must never be taken for each other.
+      const scorer = canonicalJson({ id, options });
+      if (plan.measurement.scorer === scorer) return plan;
+      throw pluginInvalid(call, `gave the scorer ${String(plan.measurement.scorer)}; its id and options are ${scorer}`);
     },
     measure: async function* measure(subject, architectures, plan, work, options) {
       const call = { kind: 'evaluator', id, method: 'measure' } as const;

@@ -15,7 +15,7 @@ const pausing: Evaluator<Record<string, never>> = {
   id: 'pausing',
   plan: (...asked) => {
     const plan = perplexity.plan(...asked);
-    return { ...plan, measurement: { ...plan.measurement, scorer: 'pausing' } };
+    return { ...plan, measurement: { ...plan.measurement, scorer: '{"id":"pausing","options":{}}' } };
   },
   measure: async function* measure(...asked) {
     let first = true;
