@@ -22,7 +22,10 @@ export function checkManifest(value: unknown, place: string): Plugin {
   });
 }
 
-/** JSON Schema of the options that a caller may send. Throws for a schema that is not Zod's, or that JSON cannot express. */
+/**
+ * JSON Schema of the options that a caller may send. Throws for a schema that is not Zod's, or that JSON cannot
+ * express.
+ */
 export function describeOptions({ options }: Pick<Plugin, 'options'>): Readonly<Record<string, unknown>> {
   if (!(options instanceof z.ZodType)) throw new TypeError('is not a Zod schema (version 4)');
   return z.toJSONSchema(options, { io: 'input' }) as Record<string, unknown>;

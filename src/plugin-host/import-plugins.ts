@@ -10,7 +10,7 @@ import { guardPlugin } from './guards/guard-plugin.js';
  * The plug-ins of a module: its default export, one or a list. Server and workers load every module with this function.
  *
  * @param place how the module was named, for messages
- * @throws PrunecastError PLUGIN_INVALID where it cannot be loaded or holds something else
+ * @throws PrunecastError PLUGIN_INVALID if it cannot be loaded or holds anything else
  */
 export async function importPlugins(moduleUrl: string, place = moduleUrl): Promise<readonly Plugin[]> {
   const listed = await importDefault(moduleUrl, place);
@@ -20,9 +20,11 @@ export async function importPlugins(moduleUrl: string, place = moduleUrl): Promi
 }
 
 /**
- * The plug-in at an address, in a worker, with its calls checked. Nothing limits how long a call takes: the worker is ended.
+ * The plug-in at an address, in a worker, with its calls checked. Nothing limits how long a call takes: the worker is
+ * ended.
  *
- * @throws PrunecastError PLUGIN_INVALID where the module cannot be loaded, or no longer holds what the server loaded from it
+ * @throws PrunecastError PLUGIN_INVALID if the module cannot be loaded, or no longer holds what the server loaded
+ * from it
  */
 export async function loadPlugin<Kind extends PluginKind>(
   address: PluginAddress & { readonly kind: Kind },

@@ -9,8 +9,8 @@ import type { Predictor, PredictorChooser } from '../core/ports/predictor.js';
 import type { Strategy } from '../core/ports/strategy.js';
 
 /**
- * A plug-in as its author writes it. `options` is a Zod schema, and the methods get its output, with defaults filled in.
- * `define...` adds the kind and the version of the plug-in interface.
+ * A plug-in as its author writes it. `options` is a Zod schema, and the methods get its output, with defaults filled
+ * in. `define...` adds the kind and the version of the plug-in interface.
  */
 export type Definition<Plugin, Schema extends z.ZodType> = Omit<Plugin, 'kind' | 'apiVersion' | 'options'> & {
   readonly options: Schema;

@@ -1,6 +1,6 @@
 /**
- * The package's `./plugin` entry: what the author of a plug-in needs. It loads no native module. docs/plugins.md shows how to
- * write a plug-in; `prunecast/plugin/testing` has conformance kits.
+ * The package's `./plugin` entry: what the author of a plug-in needs. It loads no native module.
+ * docs/writing-plugins.md shows how to write a plug-in; `prunecast/plugin/testing` has conformance kits.
  */
 export { z } from 'zod';
 export * from './define.js';

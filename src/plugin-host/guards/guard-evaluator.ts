@@ -5,8 +5,9 @@ import { callPlugin, type CallLimit } from './guarded-call.js';
 import { nameType, pluginInvalid, toPluginError, type PluginCall } from '../../core/ports/plugin-errors.js';
 
 /**
- * An evaluator whose answers are checked: a plan with windows, and each architecture measured once, with all metrics that the
- * evaluator declares. Whether a metric is finite is not checked here: a model pruned too far has no finite perplexity.
+ * An evaluator whose answers are checked: a plan with windows, and each architecture measured once, with all metrics
+ * that the evaluator declares. Whether a metric is finite is not checked here: a model pruned too far has no finite
+ * perplexity.
  */
 export function guardEvaluator(evaluator: Evaluator, limit: CallLimit): Evaluator {
   const { id, metrics } = evaluator;

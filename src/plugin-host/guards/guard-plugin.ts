@@ -9,8 +9,8 @@ import { guardPredictor } from './guard-predictor.js';
 import { guardStrategy } from './guard-strategy.js';
 
 /**
- * The same plug-in with every call checked. What it throws is PLUGIN_FAILED, what it answers in another form than its port
- * says is PLUGIN_INVALID; both name the plug-in and the method.
+ * The same plug-in with every call checked. What it throws is PLUGIN_FAILED; an answer that its port does not allow is
+ * PLUGIN_INVALID. Both name the plug-in and the method.
  */
 export function guardPlugin(plugin: Plugin, limit: CallLimit): Plugin {
   return { ...guardMethods(plugin, limit), options: guardOptions(plugin, limit) };

@@ -3,7 +3,10 @@ import type { Counts } from '../../core/space/search-space.js';
 import { callPlugin, type CallLimit } from './guarded-call.js';
 import { nameType, pluginInvalid, type PluginCall } from '../../core/ports/plugin-errors.js';
 
-/** A strategy whose answers are checked: points with one count per dimension. Whether they may be evaluated is checked where they are proposed. */
+/**
+ * A strategy whose answers are checked: points with one count per dimension. Whether they may be evaluated is checked
+ * where they are proposed.
+ */
 export function guardStrategy(strategy: Strategy, limit: CallLimit): Strategy {
   const at = (method: string): PluginCall => ({ kind: 'strategy', id: strategy.id, method });
   return {

@@ -1,13 +1,13 @@
 import { Script } from 'node:vm';
 import { pluginFailed, toPluginError, type PluginCall } from '../../core/ports/plugin-errors.js';
 
-/** How long a synchronous call may take. undefined: as long as it likes, where the thread it runs in can be ended. */
+/** How long a synchronous call may take; undefined for no limit, in a thread that can be ended. */
 export type CallLimit = { readonly limitMs: number | undefined };
 
 /**
  * Calls a plug-in's synchronous method.
  *
- * @throws PrunecastError PLUGIN_FAILED naming the plug-in and the method where it throws or takes longer than the limit
+ * @throws PrunecastError PLUGIN_FAILED that names the plug-in and the method, if it throws or exceeds the limit
  */
 export function callPlugin<Result>(call: PluginCall, { limitMs }: CallLimit, work: () => Result): Result {
   try {
@@ -36,7 +36,9 @@ export async function awaitPlugin<Result>(
 const SLOT = Symbol.for('prunecast.limitedCall');
 const script = new Script('globalThis[Symbol.for("prunecast.limitedCall")]()');
 
-/** Node can interrupt a script after a time, whatever functions it has called: the only way to stop an endless loop in this thread. */
+/**
+ * Node can interrupt a script and all functions that it called: the only way to stop an endless loop in this thread.
+ */
 function workWithin<Result>(limitMs: number, work: () => Result): Result {
   const slots = globalThis as { [SLOT]?: () => unknown };
   const outer = slots[SLOT];

@@ -3,12 +3,12 @@ import { countFitBytes, fitLeastSquares } from '../../engine/compensation/fit-le
 import { defineCompensation } from '../define.js';
 
 /**
- * Least squares with a constant input, undamped, whose weights become a bias of o and down. A dropped half-block leaves its
- * mean output behind. Best where the export can hold a bias.
+ * Least squares with an additional constant input, undamped, whose weights become a bias of o and down. A dropped
+ * half-block leaves its mean output behind. The best choice if the export can hold a bias.
  */
 export default defineCompensation({
   id: 'affine',
-  summary: 'Fits the kept weights and a bias so that the outputs stay nearest to the unpruned ones.',
+  summary: 'Fits the kept weights and a bias so that the outputs stay closest to the unpruned ones.',
   options: z.strictObject({
     damping: z
       .number()

@@ -3,16 +3,16 @@ import { countFitBytes, fitLeastSquares, fitStream } from '../../engine/compensa
 import { defineCompensation } from '../define.js';
 
 /**
- * Least squares on the calibration text: the kept weights of o and down that leave the outputs nearest to the unpruned
- * ones. No bias, so every export takes it.
+ * Least squares on the calibration text: the kept weights of o and down that keep the outputs closest to the unpruned
+ * ones. It adds no bias, so every exporter can write the result.
  *
- * `one-shot` fits on the dense model's inputs, and one factorisation serves every width. `stream` goes layer by layer on what
- * the pruned and compensated layers before give, and so makes up for their errors too: a calibration pass for each architecture,
- * for finalists and outputs; it overfits where there are few tokens a channel.
+ * `one-shot` fits on the dense model's inputs, and one factorisation serves every width. `stream` fits layer by layer
+ * on the outputs of the earlier pruned and compensated layers, and so makes up for their errors too. It takes a
+ * calibration pass per architecture, so it is for finalists and outputs; with few tokens per channel it overfits.
  */
 export default defineCompensation({
   id: 'least-squares',
-  summary: 'Fits the kept weights so that the outputs stay nearest to the unpruned ones.',
+  summary: 'Fits the kept weights so that the outputs stay closest to the unpruned ones.',
   options: z.strictObject({
     damping: z
       .number()
@@ -24,7 +24,7 @@ export default defineCompensation({
       .enum(['one-shot', 'stream'])
       .default('one-shot')
       .describe(
-        'On the inputs of the dense model, or layer by layer on those of the pruned one: better from some 20 tokens a channel on, and a calibration pass for each architecture.',
+        '`one-shot`: on the inputs of the dense model. `stream`: layer by layer on those of the pruned one, which is better with at least 20 tokens per channel, and takes a calibration pass per architecture.',
       ),
   }),
   needs: ['gram'],

@@ -1,7 +1,7 @@
 import { z } from 'zod';
 import { defineCompensation } from '../define.js';
 
-/** None: kept weights stay as they are, and nothing is copied for it. */
+/** None: kept weights stay as they are, and nothing is copied. */
 export default defineCompensation({
   id: 'none',
   summary: 'Leaves the kept weights as they are.',

@@ -2,7 +2,8 @@ import { z } from 'zod';
 import { defineCriterion, scopeOption } from '../define.js';
 
 /**
- * Magnitude: a unit matters as much as its weights are large ("Pruning Filters for Efficient ConvNets", arXiv 1608.08710).
+ * Magnitude: a unit matters as much as its weights are large ("Pruning Filters for Efficient ConvNets", arXiv
+ * 1608.08710).
  *
  * Over all weights w of the unit together, `l1` is sum |w| and `l2` is sqrt(sum w^2). Needs no calibration text.
  * Raw scores compare within one layer and one kind of unit only: wider units have larger norms.
@@ -15,7 +16,7 @@ export default defineCriterion({
     norm: z.enum(['l1', 'l2']).default('l2').describe('Which norm of the weights is the score.'),
     scope: scopeOption,
   }),
-  /** One score a unit, in the order of `units`; higher = keep. */
+  /** One score per unit, in the order of `units`; higher = keep. */
   score: ({ units }, { norm }) => Float32Array.from(units, (unit) => measureNorm(unit.weights, norm)),
 });
 

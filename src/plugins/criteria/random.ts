@@ -1,7 +1,9 @@
 import { z } from 'zod';
 import { defineCriterion, scopeOption } from '../define.js';
 
-/** Random: uniform scores from the recipe's seed, what every other criterion has to beat. Needs no calibration text. */
+/**
+ * Random: uniform scores from the recipe's seed, which every other criterion has to beat. Needs no calibration text.
+ */
 export default defineCriterion({
   id: 'random',
   summary: 'Uniform random scores from the seed.',

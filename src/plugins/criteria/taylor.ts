@@ -15,22 +15,22 @@ const options = z.strictObject({
 type Order = z.output<typeof options>['order'];
 
 /**
- * Taylor: a unit matters as much as the loss would change without it, by the first terms of its expansion ("LLM-Pruner: On
- * the Structural Pruning of Large Language Models", arXiv 2305.11627).
+ * Taylor: a unit matters as much as the loss would change without it, by the first terms of its expansion ("LLM-Pruner:
+ * On the Structural Pruning of Large Language Models", arXiv 2305.11627).
  *
- * Over all weights w of the unit, g being the gradient of the mean next-token loss and g_n that of calibration sequence n.
- * Biases and norms are no weights of a unit. Raw scores compare within one layer and one kind of unit only.
+ * Over all weights w of the unit, g being the gradient of the mean next-token loss and g_n that of calibration sequence
+ * n. Biases and norms do not belong to a unit. Raw scores compare within one layer and one kind of unit only.
  */
 export default defineCriterion({
   id: 'taylor',
-  summary: 'Change of the loss without a unit, to first or second order.',
+  summary: 'Change of the loss if the unit is removed, to first or second order.',
   needs: ['weights', 'gradients'],
   options,
-  /** One score a unit, in the order of `units`; higher = keep. */
+  /** One score per unit, in the order of `units`; higher = keep. */
   score: ({ units }, { order }) => Float32Array.from(units, (unit) => scoreUnit(unit, order)),
 });
 
-/** NaN where the gradients are missing, so that it cannot go unnoticed. */
+/** NaN if the gradients are missing, so that it is noticed. */
 function scoreUnit({ weights, gradients, meanSquaredGradients }: Unit, order: Order): number {
   const term = TERMS[order];
   let sum = 0;
@@ -42,7 +42,7 @@ function scoreUnit({ weights, gradients, meanSquaredGradients }: Unit, order: Or
   return order === 'vectorize' ? Math.abs(sum) : sum;
 }
 
-/** What one weight adds, from its value, its gradient, and the mean of the sequences' squared gradients. */
+/** What one weight contributes, from its value, its gradient, and the mean of the sequences' squared gradients. */
 const TERMS: Readonly<Record<Order, (w: number, g: number, meanSquare: number) => number>> = {
   vectorize: (w, g) => w * g,
   first: (w, g) => Math.abs(w * g),

@@ -5,12 +5,12 @@ import type { EvaluationText, Window, WindowProtocol } from '../../core/ports/ev
 import { defineEvaluator } from '../define.js';
 
 /**
- * Perplexity: exp of the mean negative log-likelihood (natural log) over all scored tokens of all windows. Accuracy: the
- * share of the scored tokens that the model held most likely.
+ * Perplexity: exp of the mean negative log-likelihood (natural log) over all scored tokens of all windows. Accuracy:
+ * the share of the scored tokens that the model found most likely.
  *
  * Windows are consecutive, of `window` tokens; BOS, if on, is the first of them in each. Every token but the first of a
- * window is predicted, and with a stride below the window a later one scores only what no window before it has scored.
- * A last short window is dropped. A token limit takes whole windows, spread evenly over the part.
+ * window is predicted. With a stride below the window, each window scores only the tokens that no earlier window
+ * scored. A last short window is dropped. A token limit takes whole windows, spread evenly over the part.
  */
 export default defineEvaluator({
   id: 'perplexity',
@@ -29,7 +29,7 @@ export default defineEvaluator({
       better: 'higher',
       scale: 'linear',
       windows: 'hits',
-      summary: 'share of the scored tokens that the model held most likely',
+      summary: 'share of the scored tokens that were the most likely ones',
     },
   ],
   plan: (text, protocol, options) => {
@@ -76,7 +76,10 @@ export default defineEvaluator({
   },
 });
 
-/** How many whole windows the text has, and each by its place: a copy, as a view would take the whole text along to the model's thread. */
+/**
+ * How many whole windows the text has, and a function that cuts one. It copies: a view would take the whole text along
+ * to the model's thread.
+ */
 function cutWindows(
   { tokens, bosToken }: EvaluationText,
   { window, stride, bos }: WindowProtocol,
@@ -95,7 +98,7 @@ function cutWindows(
     );
   const front = bos && bosToken !== undefined ? [bosToken] : [];
   const textTokens = window - front.length;
-  const step = Math.min(stride, textTokens); // a window holds one text token less with BOS, and none may be skipped
+  const step = Math.min(stride, textTokens); // with BOS a window holds one text token less, and none may be skipped
   const count = Math.max(0, Math.floor((tokens.length - textTokens) / step) + 1);
   return {
     count,
@@ -129,10 +132,10 @@ function pickWindows(windows: number, { window, part = { from: 0, to: 1 }, token
   return Array.from({ length: most }, (_, index) => from + Math.floor((index * count) / most));
 }
 
-/** Windows of one plan: WikiText-2, whole, has 1,300 of 2048 tokens, or 21,000 of 128. */
+/** Windows of one plan: All of WikiText-2 has 1,300 of 2048 tokens, or 21,000 of 128. */
 const MOST_WINDOWS = 131_072;
 
-/** Tokens of all windows of a plan, which is held in memory: 256 MiB. */
+/** Most tokens in all windows of a plan, which is held in memory: 256 MiB. */
 const MOST_WINDOW_TOKENS = 2 ** 26;
 
 function requireMeasurable(count: number, { window, stride }: WindowProtocol): void {
@@ -143,7 +146,7 @@ function requireMeasurable(count: number, { window, stride }: WindowProtocol): v
   );
 }
 
-/** The tiny addend undoes rounding errors, so that 0.7 of 10 windows are 7. */
+/** The tiny addend undoes rounding errors, so that 0.7 of 10 windows is 7. */
 function shareOf(count: number, share: number): number {
   return Math.floor(count * share + 1e-9 * count);
 }

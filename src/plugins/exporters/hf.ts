@@ -21,20 +21,20 @@ import { writeFully } from '../../engine/files/read-write.js';
  * A Hugging Face folder: config.json, safetensors in the source's own dtype, the source's tokenizer files and
  * licences, and prunecast.json.
  *
- * Where all layers have one shape, everything that loads the source's family loads it. Where they differ, or a half-block is
- * dropped, it takes the per-layer form (src/engine/checkpoint/per-layer-form.ts) and brings the modelling file that
- * transformers runs for it; the digest of that file stands in prunecast.json. A Llama whose heads no longer divide its
- * hidden size is written as the Mistral that it equals, since stock transformers refuses the former.
+ * If all layers have one shape, everything that loads the source's family loads it. If they differ, or a half-block is
+ * dropped, it is written in the per-layer form (src/engine/checkpoint/per-layer-form.ts) with the modelling file that
+ * transformers runs for it; prunecast.json has the digest of that file. A Llama whose heads no longer divide its hidden
+ * size is written as the equivalent Mistral, since stock transformers refuses the former.
  */
 export default defineExporter({
   id: 'hf',
-  summary: 'A Hugging Face folder: stock where all layers are alike, with its own modelling file where they differ.',
+  summary: 'A Hugging Face folder: stock if all layers have one shape, otherwise with its own modelling file.',
   options: z.strictObject({
     form: z
       .enum(['auto', 'stock', 'per-layer'])
       .default('auto')
       .describe(
-        'stock loads anywhere but needs all layers alike; per-layer needs transformers 4.54 or later and trust_remote_code; auto is stock where it can be.',
+        '`stock` loads anywhere but needs layers of one shape; `per-layer` needs transformers 4.54 or later and trust_remote_code; `auto` is stock if possible.',
       ),
     shard_bytes: z
       .int()
@@ -78,7 +78,7 @@ export default defineExporter({
   },
 });
 
-/** Adds the biases that a stock model type has beside those of the model, as zeros. */
+/** Adds the biases that the stock model type has and the model lacks, as zeros. */
 function fillBiases(model: PrunedModel, biases: BlockBiases): PrunedModel {
   const shape = { ...model.shape, biases };
   const present = new Map(model.tensors.map((tensor) => [tensor.name, tensor]));

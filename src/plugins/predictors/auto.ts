@@ -6,12 +6,12 @@ const options = z.strictObject({
   among: z
     .array(z.string())
     .default([])
-    .describe('Ids of the predictors that may be chosen; none for all that need no options.'),
+    .describe('Ids of the predictors that may be chosen; empty for all that need no options.'),
 });
 
 /**
- * The predictor that ranks pairs best that it was not fitted on: k-fold cross-validation over all, the same folds for each,
- * chosen by Kendall tau. What is stored is the chosen one, with the scores of all beside it.
+ * Chooses the predictor that best ranks pairs it was not fitted on: k-fold cross-validation with the same folds for
+ * all, compared by Kendall tau. The chosen one is stored, with the scores of all.
  */
 export default definePredictorChooser({
   id: 'auto',

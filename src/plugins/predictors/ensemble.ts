@@ -21,13 +21,13 @@ const options = z.strictObject({
 });
 
 /**
- * The weighted mean of ridge, boosted trees and a Gaussian process, all with their defaults (stacked generalisation: Wolpert,
- * 1992, with weights that are shares: Breiman, "Stacked regressions", 1996). The weights make the squared error of the
- * out-of-fold predictions least. The deviation is that of the mixture of the members.
+ * The weighted mean of ridge, boosted trees and a Gaussian process, all with their defaults (stacked generalisation:
+ * Wolpert, 1992, with weights that add up to 1: Breiman, "Stacked regressions", 1996). The weights minimise the squared
+ * error of the out-of-fold predictions. The deviation is that of the mixture of the members.
  */
 export default definePredictor({
   id: 'ensemble',
-  summary: 'Weighted mean of ridge, boosted trees and a Gaussian process, the weights by out-of-fold error.',
+  summary: 'Weighted mean of ridge, boosted trees and a Gaussian process, weighted by out-of-fold error.',
   options,
   runsIn: 'worker',
   pairs: { least: 10, most: 1_000 },
@@ -55,7 +55,7 @@ export default definePredictor({
 
 interface Member {
   readonly fit: (pairs: PairTable, seed: number) => Promise<FittedPredictor>;
-  /** A quicker fit that judges the member nearly as well; `fit` where it is quick itself. */
+  /** A quicker fit that judges the member nearly as well; the same as `fit` if that is quick. */
   readonly fitFold?: (pairs: PairTable, seed: number) => Promise<FittedPredictor>;
   readonly load: (bytes: Uint8Array) => Promise<FittedPredictor>;
 }
@@ -74,14 +74,14 @@ const MEMBERS: readonly Member[] = [
 interface MemberTrust {
   /** Shares, together 1. */
   readonly weights: readonly number[];
-  /** Mean squared out-of-fold errors: the variance of a member that states none. */
+  /** Mean squared out-of-fold errors: the variance of a member that gives none. */
   readonly errors: readonly number[];
   /** What the labels were divided by before the fit. @default 1 */
   readonly unit?: number;
 }
 
 interface SavedModel extends MemberTrust {
-  /** What each member's `save` gave, in base64. */
+  /** The result of each member's `save`, in base64. */
   readonly members: readonly string[];
 }
 
@@ -112,7 +112,7 @@ function createFitted(
   };
 }
 
-/** For each member the prediction of every pair by a fit on the other folds. */
+/** For each member, the prediction of every pair by a fit on the other folds. */
 async function predictOutOfFold(pairs: PairTable, folds: number, seed: number): Promise<Float64Array[]> {
   const columns = pairs.dimensions.length;
   const outOfFold = MEMBERS.map(() => new Float64Array(pairs.targets.length));

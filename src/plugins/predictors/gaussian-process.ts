@@ -20,19 +20,19 @@ const options = z.strictObject({
     .min(10)
     .max(1_000)
     .default(200)
-    .describe('Most pairs that length scales and noise are chosen on, evenly spread; predictions use all.'),
+    .describe('Most pairs used to choose length scales and noise, evenly spread; predictions use all pairs.'),
 });
 
 /**
- * Gaussian process regression (Rasmussen and Williams, "Gaussian Processes for Machine Learning", 2006, algorithm 2.1) with
- * a length scale for each dimension. A linear part on rates and their squares carries the trend, also past the sampled
- * rates; the smooth part carries what does not add up. Deviations are those of the function, without the labels' noise.
+ * Gaussian process regression (Rasmussen and Williams, "Gaussian Processes for Machine Learning", 2006, algorithm 2.1)
+ * with a length scale per dimension. A linear part on rates and their squares carries the trend, also beyond the
+ * sampled rates; the smooth part carries interactions. Deviations are those of the function, without the labels' noise.
  *
  * All parameters maximise the log marginal likelihood plus a weak prior on the length scales.
  */
 export default definePredictor({
   id: 'gaussian-process',
-  summary: 'Gaussian process on a quadratic trend, a length scale for each dimension, with its own standard deviation.',
+  summary: 'Gaussian process on a quadratic trend, with a length scale per dimension and its own standard deviation.',
   options,
   runsIn: 'worker',
   pairs: { least: 3, most: 1_000 },
@@ -53,7 +53,7 @@ export default definePredictor({
   load: (bytes) => restore(JSON.parse(new TextDecoder().decode(bytes)) as Model),
 });
 
-/** Plain values: JSON keeps every number exactly. What follows from them is computed again, the same every time. */
+/** Plain values: JSON keeps every number exactly. Everything else is computed again from them, with the same result. */
 interface Model {
   readonly mean: number;
   readonly scale: number;

@@ -9,21 +9,23 @@ const options = z.strictObject({
   unit: z
     .enum(['metric', 'log'])
     .default('metric')
-    .describe("What it answers: the metric's own unit, or its natural logarithm."),
-  output: z.string().default('').describe('Which output of the graph; none for its only one.'),
+    .describe("Unit of its answers: the metric's own, or its natural logarithm."),
+  output: z.string().default('').describe('Name of the output of the graph; empty for its only one.'),
 });
 
 /**
- * A regressor of the user's own as an ONNX file: trees or a network from scikit-learn, LightGBM or XGBoost. It has one input,
- * float32 [N, dimensions], and answers float32 [N], [N, 1], or [N, metrics] in the order of the metrics of the fit.
+ * The user's own regressor as an ONNX file: trees or a network from scikit-learn, LightGBM or XGBoost. It has one
+ * input, float32 [N, dimensions], and one output, float32 [N], [N, 1], or [N, metrics] in the order of the metrics of
+ * the fit.
  *
- * Nothing of it is fitted: the pairs that it has not seen, where the caller names such, tell how good it is and how wide its
- * intervals are. Rows are run in batches of one size, so that a row's answer does not depend on its company. Saved with the
- * file's bytes.
+ * It is not fitted here. If the caller names pairs that it has not seen, they show how good it is and how wide its
+ * intervals are. Rows are run in batches of one size, so that an answer does not depend on the other rows. It is saved
+ * with the file's bytes.
  */
 export default definePredictor({
   id: 'onnx',
-  summary: "The user's own regressor as an ONNX file; pairs that it has not seen measure it, none change it.",
+  summary:
+    "The user's own regressor as an ONNX file; it is never fitted, and only measured on pairs that it has not seen.",
   options,
   runsIn: 'process',
   learns: 'elsewhere',

@@ -7,7 +7,7 @@ import { definePredictor } from '../define.js';
 const options = z.strictObject({
   trees: z.int().min(1).max(1_000).default(100).describe('Trees in the forest.'),
   feature_share: z.number().gt(0).max(1).default(0.5).describe('Share of the dimensions that each tree sees.'),
-  min_leaf: z.int().min(1).max(1_000).default(3).describe('A node of at most so many pairs is not split.'),
+  min_leaf: z.int().min(1).max(1_000).default(3).describe('A node with at most this many pairs is not split.'),
   depth: z.int().min(1).max(64).default(16).describe('Most splits from the root to a leaf.'),
 });
 type Options = z.output<typeof options>;
@@ -16,8 +16,8 @@ type Options = z.output<typeof options>;
  * Random forest (Breiman, 2001) by ml-random-forest: bagged regression trees, each on its own share of the dimensions.
  * The deviation is that of the trees. Predictions never leave the range of the targets.
  *
- * Fitting blocks its thread (some two seconds for 100 trees on 200 pairs of 50 dimensions) and grows with the square of the
- * pairs. Trees are walked here, so that a saved forest loads without the library.
+ * Fitting blocks its thread (about two seconds for 100 trees on 200 pairs of 50 dimensions) and grows with the square
+ * of the pairs. Trees are evaluated here, so that a saved forest loads without the library.
  */
 export default definePredictor({
   id: 'random-forest',
@@ -36,7 +36,10 @@ interface Forest {
   readonly trees: readonly { readonly columns: readonly number[]; readonly root: Node }[];
 }
 
-/** `[value]` of a leaf; `[column, threshold, below, from]` of a split: below the threshold to the third, else to the fourth. */
+/**
+ * `[value]` for a leaf; `[column, threshold, below, from]` for a split: values below the threshold go to `below`,
+ * others to `from`.
+ */
 type Node = readonly [value: number] | readonly [column: number, threshold: number, below: Node, from: Node];
 
 /** A node as the library writes it. */
@@ -59,7 +62,7 @@ async function growForest(
   const forest = new RandomForestRegression({
     seed: seed % 0x7fffffff,
     nEstimators: trees,
-    // An integer: as a share, the library would take 1 for one feature.
+    // An integer: the library would read the share 1 as one feature.
     maxFeatures: Math.max(1, Math.round(feature_share * columns)),
     replacement: false,
     useSampleBagging: true,

@@ -11,18 +11,19 @@ const options = z.strictObject({
   features: z
     .enum(['auto', ...FEATURES])
     .default('auto')
-    .describe('What the targets are regressed on; `auto` takes what leaves the least leave-one-out error.'),
+    .describe('What the targets are regressed on; `auto` takes what gives the smallest leave-one-out error.'),
 });
 
 /**
- * Ridge regression (Hoerl and Kennard, 1970) on the rates and their squares, or on the rates and of each kind of dimension
- * the square of its total and the total of its squares; every column standardised, the intercept free. What several layers
- * lose adds up to more than its sum, and the few columns of totals tell that from pairs too few for a square a dimension.
+ * Ridge regression (Hoerl and Kennard, 1970) on the rates and their squares, or on the rates and, for each kind of
+ * dimension, the square of the total and the total of the squares. Every column is standardised, and the intercept is
+ * not penalised. Pruning several layers costs more than the sum of their costs; the few columns of totals show that
+ * even with too few pairs for one square per dimension.
  *
- * The penalty is the one of least leave-one-out error, in closed form: with the singular value decomposition
+ * The penalty is the one with the smallest leave-one-out error, in closed form: with the singular value decomposition
  * X = U S V^T and f_k = s_k^2 / (s_k^2 + lambda), the left-out residual of pair i is
  * (y_i - yhat_i) / (1 - 1/n - sum_k f_k u_ik^2) (Golub, Heath and Wahba, "Generalized Cross-Validation", 1979).
- * Unlike trees it extrapolates past the sampled rates.
+ * Unlike trees, it extrapolates beyond the sampled rates.
  */
 export default definePredictor({
   id: 'ridge',
@@ -62,7 +63,7 @@ export default definePredictor({
 /** How rates become columns. */
 interface Expansion {
   readonly features: Features;
-  /** The kind of each rate, from 0; what was saved before there were totals has none. */
+  /** The kind of each rate, from 0; earlier versions, which had no totals, saved none. */
   readonly kinds?: readonly number[];
 }
 
@@ -122,7 +123,7 @@ function expand(batch: EncodingBatch, { features, kinds = [] }: Expansion): Desi
   return { values, rows, columns };
 }
 
-/** Of each kind the square of its total, and the total of its squares. */
+/** For each kind, the square of its total and the total of its squares. */
 function addTotals(rates: Float32Array, kinds: readonly number[], into: Float64Array): void {
   rates.forEach((rate, column) => {
     const place = 2 * (kinds[column] ?? 0);
@@ -132,7 +133,10 @@ function addTotals(rates: Float32Array, kinds: readonly number[], into: Float64A
   for (let place = 0; place < into.length; place += 2) into[place] = (into[place] ?? 0) ** 2;
 }
 
-/** Dimensions are of one kind where their names differ in numbers alone, as `layers.3.ffn_channels` and `layers.4-7.ffn_channels` do. */
+/**
+ * Dimensions are of one kind if their names differ only in numbers, as `layers.3.ffn_channels` and
+ * `layers.4-7.ffn_channels` do.
+ */
 function numberKinds(dimensions: readonly string[]): number[] {
   const kinds = new Map<string, number>();
   return dimensions.map((name) => {
@@ -152,7 +156,7 @@ function standardise({ values, rows, columns }: Design): StandardisedDesign {
     for (let row = 0; row < rows; row++) sum += values[row * columns + column] as number;
     const mean = sum / rows;
     for (let row = 0; row < rows; row++) squares += ((values[row * columns + column] as number) - mean) ** 2;
-    // A column that never changes says nothing: its standard values are 0, whatever the scale.
+    // A constant column carries no information: its standardised values are 0, whatever the scale.
     const scale = Math.sqrt(squares / rows) || 1;
     for (let row = 0; row < rows; row++)
       standard[row * columns + column] = ((values[row * columns + column] as number) - mean) / scale;

@@ -22,21 +22,23 @@ const options = z.strictObject({
     .min(0)
     .max(1_000)
     .default(5)
-    .describe('Fewest pairs in a leaf; a quarter of those a tree sees where that is less.'),
+    .describe('Fewest pairs in a leaf; at most a quarter of the pairs that a tree sees.'),
   l2: z.number().min(0).max(1_000).default(1).describe('Penalty on the values of the leaves.'),
 });
 type Options = z.output<typeof options>;
 
 /**
- * Gradient-boosted trees (XGBoost, arXiv 1603.02754), the paper's predictor, by ml-xgboost. Targets are standardised, as
- * the library starts from a fixed base score. Predictions hardly leave the range of the targets: trees do not extrapolate.
+ * Gradient-boosted trees (XGBoost, arXiv 1603.02754), the paper's predictor, by ml-xgboost. Targets are standardised,
+ * since the library starts from a fixed base score. Predictions hardly leave the range of the targets: trees do not
+ * extrapolate.
  *
- * The library is an old WebAssembly build: it holds pairs in a 16 MiB heap that never grows, knows only the objective
- * `reg:linear`, aborts on NaN, writes to stdout when it loads, and installs a process-wide `uncaughtException` listener.
- * It therefore belongs in a worker thread of its own. 200 pairs of 50 dimensions fit in 0.1 s; a prediction takes 15 us.
+ * The library is an old WebAssembly build: it keeps pairs in a 16 MiB heap that never grows, knows only the objective
+ * `reg:linear`, aborts on NaN, writes to stdout when it loads, and installs a process-wide `uncaughtException`
+ * listener. It therefore belongs in a worker thread of its own. 200 pairs of 50 dimensions fit in 0.1 s; a prediction
+ * takes 15 us.
  *
- * Defaults: few pairs, many dimensions, effects that nearly add up. On 200 simulated pairs of SmolLM2's space stumps rank
- * best (Kendall tau 0.78 to 0.79; depth 2: 0.73 to 0.76, depth 3: 0.68).
+ * The defaults are for few pairs, many dimensions, and effects that nearly add up. On 200 simulated pairs of SmolLM2's
+ * space stumps rank best (Kendall tau 0.78 to 0.79; depth 2: 0.73 to 0.76, depth 3: 0.68).
  */
 export default definePredictor({
   id: 'xgboost',
@@ -56,7 +58,7 @@ export default definePredictor({
   load: async (bytes) => {
     const saved = JSON.parse(new TextDecoder().decode(bytes)) as SavedModel;
     const model = Array.from(Buffer.from(saved.booster, 'base64'));
-    // The library writes into the options that it is given.
+    // The library changes the options that it is given.
     return createFitted(
       saved,
       (await loadLibrary()).load({ name: 'ml-xgboost', model, options: { ...saved.parameters } }),
@@ -94,11 +96,11 @@ interface BoosterClass {
 /** Of the 16 MiB heap: 1,080,000 rates (20,000 x 54) fit, 1,350,000 end in "memory access out of bounds". */
 const MOST_CELLS = 1_000_000;
 
-/** Rates that the library is asked about at a time: their heap is the one that the pairs lie in. */
+/** Rates that the library predicts at a time: they share the heap with the pairs. */
 const ASKED_CELLS = 100_000;
 
 async function loadLibrary(): Promise<BoosterClass> {
-  // CommonJS without types; its export is a promise.
+  // CommonJS without types; it exports a promise.
   return (await createRequire(import.meta.url)('ml-xgboost')) as BoosterClass;
 }
 

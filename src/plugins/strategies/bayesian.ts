@@ -15,7 +15,7 @@ const options = z.strictObject({
     .min(4)
     .max(10_000)
     .default(128)
-    .describe('Candidates of the highest expected improvement that may have children.'),
+    .describe('Candidates with the highest expected improvement that may have children.'),
   random_share: z.number().min(0).max(1).default(0.25).describe('Share of random candidates; the others are children.'),
   crossover: z
     .number()
@@ -29,28 +29,28 @@ const options = z.strictObject({
     .max(1)
     .default(1)
     .describe(
-      'Share of the children that are smooth over depth: blends of two candidates, or one changed by waves. The others take whole layers from either, or change in a few dimensions.',
+      'Share of the children that are smooth over depth: blends of two candidates, or one candidate changed by waves. The others take whole layers from either parent, or change in a few dimensions.',
     ),
   mutations: z
     .int()
     .min(1)
     .max(1_000)
     .default(2)
-    .describe('Most dimensions that such a child changes, besides those that pay for it.'),
+    .describe('Most dimensions that such a child changes, not counting those changed to stay within the budget.'),
 });
 type Options = z.output<typeof options>;
 
 /**
- * Bayesian optimisation: candidates, random and bred from those of the highest expected improvement, are predicted, and a
- * batch is chosen one by one as if each chosen candidate had come out as predicted (the Kriging believer of Ginsbourger,
- * Le Riche and Carraro, 2010), so that it does not hold the same candidate many times over.
+ * Bayesian optimisation: random candidates, and children of those with the highest expected improvement, are predicted.
+ * A batch is chosen one by one as if each chosen candidate had been measured at its prediction (the Kriging believer of
+ * Ginsbourger, Le Riche and Carraro, 2010), so that the batch does not hold many near copies.
  *
- * The value to improve on is the best measured one that meets the budget; where none does, the best predicted. A predictor
- * without a deviation makes this a search for the best mean.
+ * The value to improve on is the best measured one within the budget; if there is none, the best predicted one. With a
+ * predictor that gives no deviation, this is a search for the best mean.
  */
 export default defineStrategy({
   id: 'bayesian',
-  summary: 'Chooses candidates by expected improvement: good ones, and uncertain ones, in batches that differ.',
+  summary: 'Chooses candidates by expected improvement, good or uncertain ones, in varied batches.',
   objectives: 'one',
   options,
   start: (problem, chosen) => startRun(problem, chosen),
@@ -108,7 +108,7 @@ function startRun(
   };
 }
 
-/** The highest expected improvement first, the lowest mean first among equals. */
+/** The highest expected improvement first; among equals, the lowest mean first. */
 function sortByImprovement(told: readonly BelievedCandidate[], target: number): BelievedCandidate[] {
   return told
     .map((candidate) => ({ candidate, improvement: expectedImprovement(candidate, target) }))

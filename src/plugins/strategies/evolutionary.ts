@@ -22,42 +22,44 @@ const options = z.strictObject({
     .max(1)
     .default(1)
     .describe(
-      'Share of the children that are smooth over depth: blends of two candidates, or one changed by waves. The others take whole layers from either, or change in a few dimensions.',
+      'Share of the children that are smooth over depth: blends of two candidates, or one candidate changed by waves. The others take whole layers from either parent, or change in a few dimensions.',
     ),
   mutations: z
     .int()
     .min(1)
     .max(1_000)
     .default(2)
-    .describe('Most dimensions that such a child changes, besides those that pay for it.'),
+    .describe('Most dimensions that such a child changes, not counting those changed to stay within the budget.'),
   radii: z
     .array(z.number().positive().max(1))
     .min(1)
     .max(16)
     .default([0.03, 0.06, 1])
     .describe(
-      'How far the best candidates may lie from the best measured one, as mean differences of rates: as many are proposed within each.',
+      'How far proposed candidates may be from the best measured one, as mean differences of rates; the same number is proposed within each radius.',
     ),
 });
 type Options = z.output<typeof options>;
 
 /**
- * Evolutionary search on predictions: the best predicted candidates have children that move budget between dimensions. A
- * changed or mixed child is repaired onto the budget, so that all are feasible by construction.
+ * Evolutionary search on predictions: the best predicted candidates have children that move budget between dimensions.
+ * Children are repaired to fit the budget, so all are feasible by construction.
  *
- * The first generation holds random candidates, the best evaluated pairs, and level ones: one key-value count and one rate
- * of the channels everywhere. Random draws alone hardly ever keep all heads of all layers, which is often best.
+ * The first generation holds random candidates, the best evaluated pairs, and level ones: the same key-value count and
+ * the same channel rate everywhere. Random draws hardly ever keep all heads of all layers, which is often best.
  *
- * The best predicted of all is also the one that the predictor flatters most, the more the fewer pairs there are a dimension
- * and the further it lies from them. So candidates are bred, and proposed, by their distance from the best measured one too:
- * near it less is promised and more of it kept (the trust regions of Eriksson et al., "TuRBO", NeurIPS 2019).
+ * The best predicted candidate is also the one that the predictor overrates most, more so with fewer pairs per
+ * dimension and at a larger distance from them. So candidates are also bred and proposed within distances of the best
+ * measured one: near it, predictions promise less but hold better (the trust regions of Eriksson et al., "TuRBO",
+ * NeurIPS 2019).
  *
- * What a layer can give up follows its depth, and a predictor is flattering most where layers change one by one: children are
- * blends of two parents, or change by waves over the depth.
+ * How much a layer can lose depends on its depth, and predictors overrate candidates most whose layers change one by
+ * one. So children are blends of two parents, or change by waves over depth.
  */
 export default defineStrategy({
   id: 'evolutionary',
-  summary: 'Breeds candidates: the best predicted ones move budget between dimensions, generation by generation.',
+  summary:
+    'Breeds candidates from the best predicted ones, generation by generation, moving budget between dimensions.',
   objectives: 'one',
   options,
   start: (problem, chosen) => startRun(problem, chosen),
@@ -97,7 +99,7 @@ function startRun(
   };
 }
 
-/** The first of each list, then the second of each, and so on; none twice. */
+/** The first of each list, then the second of each, and so on; without repetition. */
 function interleave(lists: readonly (readonly Counts[])[]): Counts[] {
   const longest = Math.max(...lists.map(({ length }) => length));
   const mixed = Array.from({ length: longest }, (_, place) =>

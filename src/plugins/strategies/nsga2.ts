@@ -23,27 +23,28 @@ const options = z.strictObject({
     .max(1)
     .default(0)
     .describe(
-      'Share of the children that are smooth over depth: blends of two candidates, or one changed by waves. The others take whole layers from either, or change in a few dimensions.',
+      'Share of the children that are smooth over depth: blends of two candidates, or one candidate changed by waves. The others take whole layers from either parent, or change in a few dimensions.',
     ),
   mutations: z
     .int()
     .min(1)
     .max(1_000)
     .default(2)
-    .describe('Most dimensions that such a child changes, besides those that pay for it.'),
+    .describe('Most dimensions that such a child changes, not counting those changed to stay within the budget.'),
 });
 type Options = z.output<typeof options>;
 
 /**
  * NSGA-II (Deb, Pratap, Agarwal and Meyarivan, "A fast and elitist multiobjective genetic algorithm: NSGA-II", 2002) on
- * predictions: parents and children together are sorted into fronts, the first fronts survive, and of the last one that fits
- * no more the most crowded leave; the better front, then the lonelier point, wins a tournament of two for a parent's place.
+ * predictions: parents and children together are sorted into fronts, and the first fronts survive; of the front that no
+ * longer fits as a whole, the least crowded points do. Parents win a tournament of two: the better front, then the less
+ * crowded point.
  *
- * Children are mixed or changed as those of `evolutionary`, and repaired onto the budgets: all are feasible by construction.
+ * Children are made as those of `evolutionary` and repaired to fit the budgets: all are feasible by construction.
  */
 export default defineStrategy({
   id: 'nsga2',
-  summary: 'Breeds the front of several objectives: candidates that none other is better than in all.',
+  summary: 'Breeds the Pareto front of several objectives.',
   objectives: 'any',
   options,
   start: (problem, chosen) => startRun(problem, chosen),
@@ -80,7 +81,7 @@ function startRun(problem: SearchProblem, { population, children, crossover, wav
         values: predictions.map(({ mean }) => mean[index] ?? Number.POSITIVE_INFINITY),
       }));
       told = [...told, ...offspring];
-      // Sorting takes the square of their number: what ten thousand would block for no longer than a prediction does.
+      // Sorting takes the square of their number; this many block for no longer than a prediction does.
       if (told.length > 2 * MOST_KEPT) told = choose(told, MOST_KEPT);
       survivors = choose([...survivors, ...offspring], population);
     },
@@ -92,7 +93,7 @@ function startRun(problem: SearchProblem, { population, children, crossover, wav
   };
 }
 
-/** More than anyone has finalists of. */
+/** More than the finalists of any study. */
 const MOST_KEPT = 1024;
 
 function choose(points: readonly RankedPoint[], count: number): RankedPoint[] {
@@ -102,7 +103,7 @@ function choose(points: readonly RankedPoint[], count: number): RankedPoint[] {
   ).flatMap((index) => points[index] ?? []);
 }
 
-/** Front by front, the loneliest of each first. */
+/** Front by front, the least crowded of each first. */
 function sortForTournament(points: readonly RankedPoint[]): Counts[] {
   const values = points.map((point) => point.values);
   return sortIntoFronts(values)

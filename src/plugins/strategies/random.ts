@@ -11,8 +11,8 @@ const options = z.strictObject({
 type Options = z.output<typeof options>;
 
 /**
- * Random search, the paper's (arXiv 2309.09507): distinct random candidates that meet the budget are predicted, and the best
- * predicted ones are returned. Where the space has fewer than were asked for, it ends when hardly any draw is new.
+ * Random search, as in the paper (arXiv 2309.09507): distinct random candidates within the budget are predicted, and
+ * the best predicted ones are returned. If the space has fewer than requested, it ends when hardly any draw is new.
  */
 export default defineStrategy({
   id: 'random',
@@ -31,7 +31,7 @@ function startRun({ sampler, rng, candidates, evaluated }: SearchProblem, { batc
     ask: () => {
       asked = [];
       let misses = 0;
-      // With n points drawn, a run of 10 n + 200 repeats leaves a chance below e^-10 that a single one is missing.
+      // After n points and 10 n + 200 repeats in a row, the chance that a single point is missing is below e^-10.
       while (asked.length < batch && drawn.size < candidates && misses < 10 * drawn.size + 200) {
         const counts = sampler.sample(rng);
         if (counts === undefined) break;

@@ -8,7 +8,9 @@ import { acceptedByServers, completeOptions, optionsCheck, type ConformanceCheck
 export interface PredictorConformance {
   /** Options as a caller sends them. @default none, so that the schema's own defaults are tried */
   readonly options?: unknown;
-  /** The least Kendall tau on 200 unseen points of a smooth, additive function of 6 rates, after 150 pairs. @default 0.5 */
+  /**
+   * The least Kendall tau on 200 unseen points of a smooth, additive function of 6 rates, after 150 pairs. @default 0.5
+   */
   readonly leastTau?: number;
   /** The content of the files that the options name, by the names of `Predictor.files`. The pairs have 6 columns. */
   readonly files?: Readonly<Record<string, Uint8Array>>;

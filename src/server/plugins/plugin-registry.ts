@@ -8,7 +8,7 @@ import { INLINE_CALL_LIMIT_MS } from '../config/limits.js';
 import type { PluginRef } from '../../gen/prunecast/v1/common.js';
 import { isChooser, type PluginLookup, type ResolvedPlugin } from '../requests/plugin-lookup.js';
 
-/** What a list says of a plug-in. */
+/** A plug-in in a list. */
 export interface ListedPlugin {
   readonly kind: PluginKind;
   readonly id: string;
@@ -28,7 +28,10 @@ export class PluginRegistry implements PluginLookup {
   readonly #entries: readonly PluginEntry[];
   readonly #schemas: ReadonlyMap<Plugin, () => Readonly<Record<string, unknown>>>;
 
-  /** @throws PrunecastError PLUGIN_INVALID where two plug-ins of a kind have one id and not just one of them overrides the other */
+  /**
+   * @throws PrunecastError PLUGIN_INVALID where two plug-ins of a kind have one id and not just one of them overrides
+   * the other
+   */
   constructor(entries: readonly PluginEntry[]) {
     const chosen = chooseEntries(entries).map(({ plugin, moduleUrl }) => {
       const versioned = withVersion(plugin, moduleUrl.href);
@@ -99,7 +102,7 @@ export class PluginRegistry implements PluginLookup {
   }
 }
 
-/** Where plug-ins of a kind run that do not say it themselves. */
+/** Where the plug-ins of a kind run, if they do not say it themselves. */
 const RUNS_IN = {
   criterion: 'worker',
   compensation: 'worker',
@@ -141,7 +144,7 @@ function invalidEntry(entry: PluginEntry, fault: string): PrunecastError {
   return new PrunecastError('PLUGIN_INVALID', `${nameOf(entry)} ${fault}`, { metadata: { kind, id } });
 }
 
-/** Unknown keys are listed by name, each with its own path; Zod reports them on the object that has them. */
+/** Unknown keys are listed by name, each with its own path; Zod reports them on their object. */
 function violationsOf(issue: OptionsIssue, prefix: string): FieldViolation[] {
   const path = [prefix, ...issue.path.map(String)];
   const keys = 'keys' in issue && Array.isArray(issue.keys) ? issue.keys.map(String) : [];

@@ -13,8 +13,8 @@ export interface ResolvedSpecifier {
 }
 
 /**
- * The module of each specifier: a path (`./knn.js`, `/opt/knn.js`, `~/knn.js`), or the name of a package that is installed in
- * the `node_modules` of the folder or one above it.
+ * The module of each specifier: a path (`./knn.js`, `/opt/knn.js`, `~/knn.js`), or the name of a package that is
+ * installed in the `node_modules` of the folder or one above it.
  *
  * @throws PrunecastError PLUGIN_INVALID for one that leads to no file
  */

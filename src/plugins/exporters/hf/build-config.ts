@@ -5,10 +5,12 @@ import { findFamily } from '../../../engine/families/find-family.js';
 import type { StockForm } from '../../../engine/families/family.js';
 import { MODELLING_FILE, namePerLayerClasses } from './modelling-file.js';
 
-/** Entries of a source in the per-layer form that a new export states afresh. */
+/** Entries of a source in the per-layer form that a new export writes anew. */
 const STATED_AFRESH = new Set([PER_LAYER_KEY, 'auto_map', '_name_or_path']);
 
-/** config.json of a model whose layers are all alike: the source's own, with the kept counts and an explicit head_dim. */
+/**
+ * config.json of a model whose layers have one shape: the source's own, with the kept counts and an explicit head_dim.
+ */
 export function buildStockConfig({ config, shape }: PrunedModel, stock: StockForm): Record<string, unknown> {
   const [layer] = shape.layers;
   const tokenizer = findTokenizer(config);
@@ -27,8 +29,8 @@ export function buildStockConfig({ config, shape }: PrunedModel, stock: StockFor
 }
 
 /**
- * config.json of the per-layer form (src/engine/checkpoint/per-layer-form.ts). The counts of the source stay where they are,
- * for what reads them before the modelling file does; only `prunecast` counts.
+ * config.json of the per-layer form (src/engine/checkpoint/per-layer-form.ts). The counts of the source stay where they
+ * are, for code that reads them before the modelling file does; only the entry `prunecast` is used.
  */
 export function buildPerLayerConfig({ config, shape }: PrunedModel): Record<string, unknown> {
   const classes = namePerLayerClasses(findFamily(shape.family).modelling);
@@ -48,7 +50,7 @@ export function buildPerLayerConfig({ config, shape }: PrunedModel): Record<stri
   };
 }
 
-/** The tokenizer's own class goes along with its code; those of the model do not. */
+/** The tokenizer's own class is kept, as its code is copied too; those of the model are not. */
 function findTokenizer(config: Readonly<Record<string, unknown>>): unknown {
   const map = config['auto_map'];
   return isRecord(map) ? map['AutoTokenizer'] : undefined;

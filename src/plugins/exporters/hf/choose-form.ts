@@ -9,9 +9,9 @@ export type ChosenForm =
   | { readonly kind: 'none'; readonly reason: string };
 
 /**
- * The form of an architecture: stock wherever stock transformers can build it, unless one is asked for by name.
+ * The form of an architecture: stock if stock transformers can build it, unless the options name one.
  *
- * @param shape sizes and biases of the result; its own `layers` do not matter
+ * @param shape sizes and biases of the result; its `layers` are not used
  */
 export function chooseForm(
   shape: ModelShape,

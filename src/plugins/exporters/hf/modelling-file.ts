@@ -2,10 +2,10 @@ import { FAMILIES } from '../../../engine/families/find-family.js';
 import type { ModellingClasses } from '../../../engine/families/family.js';
 import { PER_LAYER_PREFIX } from '../../../engine/checkpoint/per-layer-form.js';
 
-/** Name of the modelling file in a per-layer export; `auto_map` in its config.json names it. */
+/** Name of the modelling file in a per-layer export; `auto_map` in its config.json refers to it. */
 export const MODELLING_FILE = 'modeling_prunecast.py';
 
-/** The first transformers whose decoder takes the hidden states themselves from a layer, and not a tuple of them. */
+/** The first transformers version whose decoder expects a tensor from a layer, and not a tuple. */
 export const LEAST_TRANSFORMERS = '4.54';
 
 /** Names of the classes that the modelling file defines for a family. */

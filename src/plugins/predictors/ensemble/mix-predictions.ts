@@ -1,13 +1,16 @@
 import type { Prediction } from '../../../core/ports/predictor.js';
 
 export interface MixtureOptions {
-  /** Shares of the members, together 1. */
+  /** Shares of the members; they add up to 1. */
   readonly weights: readonly number[];
-  /** For each member the variance that it has where it states no deviation. */
+  /** For each member, its variance if it gives no deviation. */
   readonly variances: readonly number[];
 }
 
-/** Mean and deviation of the mixture of some members' normal distributions, row by row: within the members and between them. */
+/**
+ * Mean and deviation, row by row, of the mixture of the members' normal distributions: within the members and between
+ * them.
+ */
 export function mixPredictions(members: readonly Prediction[], { weights, variances }: MixtureOptions): Prediction {
   const rows = members[0]?.mean.length ?? 0;
   const mean = new Float64Array(rows);

@@ -1,11 +1,14 @@
-/** Shares are multiples of one of so many parts: 231 mixtures of three members, and finer says nothing at a hundred pairs. */
+/**
+ * Shares are multiples of 1 / PARTS: 231 mixtures of three members. With a hundred pairs, finer shares would mean
+ * nothing.
+ */
 const PARTS = 20;
 
 /**
- * The shares, together 1 and none negative, whose mixture of some predictions has the least squared error against the
- * targets; the first found of several.
+ * The shares, not negative and adding up to 1, whose mixture of the predictions has the smallest squared error against
+ * the targets; the first of equal ones.
  *
- * @param predictions one row a member, each as long as the targets
+ * @param predictions one row per member, each as long as the targets
  */
 export function weighMembers(predictions: readonly Float64Array[], targets: Float64Array): number[] {
   let best = { error: Number.POSITIVE_INFINITY, parts: [PARTS] };
@@ -23,7 +26,7 @@ export function weighMembers(predictions: readonly Float64Array[], targets: Floa
   return predictions.map((_, member) => (best.parts[member] ?? 0) / PARTS);
 }
 
-/** All ways to deal so many parts to so many members. */
+/** All ways to give the parts to the members. */
 function listShares(members: number, parts: number): number[][] {
   if (members <= 1) return [[parts]];
   return Array.from({ length: parts + 1 }, (_, first) => first).flatMap((first) =>

@@ -8,14 +8,17 @@ export interface Factorisation {
   readonly weights: Float64Array;
 }
 
-/** What is added to the noise in turn, as shares of the covariance's largest variance, until rounding leaves it positive definite. */
+/**
+ * Amounts added to the noise in turn, as shares of the largest variance, until the covariance is positive definite
+ * despite rounding.
+ */
 const ADDED_SHARES = [0, 1e-12, 1e-10, 1e-8, 1e-6] as const;
 
 /**
- * The Cholesky factor of the covariance of some rows' labels, and the weights that predict from them. Where equal rows or
- * rounding leave it without one, noise is added, as little as will do.
+ * The Cholesky factor of the covariance of the rows' labels, and the weights that predict from them. If equal rows or
+ * rounding leave no such factor, as little noise as possible is added.
  *
- * @throws PrunecastError PREDICTOR_FAILED where no noise helps
+ * @throws PrunecastError PREDICTOR_FAILED if no noise helps
  */
 export async function factorise(
   kernel: Kernel,

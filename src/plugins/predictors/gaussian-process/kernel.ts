@@ -1,24 +1,24 @@
 /**
- * Covariance of two points, whose rows hold D standardised rates and then D standardised squares:
- * smooth * exp(-1/2 sum_d ((x_d - y_d) / length_d)^2) + trend / (2 D) * (x . y), plus `noise` of a label with itself.
+ * Covariance of two points, whose rows hold D standardised rates, then D standardised squares:
+ * smooth * exp(-1/2 sum_d ((x_d - y_d) / length_d)^2) + trend / (2 D) * (x . y), plus `noise` for a label with itself.
  */
 export interface Kernel {
-  /** One a dimension, in standard deviations of its rates. */
+  /** One per dimension, in standard deviations of its rates. */
   readonly lengths: readonly number[];
   /** Variance of the smooth part. */
   readonly smooth: number;
-  /** Variance of the linear part, at a point one deviation off in everything. */
+  /** Variance of the linear part at a point that is one deviation away in every column. */
   readonly trend: number;
   /** Variance of a label's noise. */
   readonly noise: number;
 }
 
-/** Covariances of a point with each of some rows. */
+/** Covariances of a point with each of the rows. */
 export function covariances(kernel: Kernel, rows: readonly Float64Array[], point: Float64Array): Float64Array {
   return Float64Array.from(rows, (row) => smoothPart(kernel, row, point) + kernel.trend * trendPart(row, point));
 }
 
-/** Variance of the function at a point before any pair is known. */
+/** Prior variance of the function at a point. */
 export function selfCovariance({ smooth, trend }: Kernel, point: Float64Array): number {
   return smooth + trend * trendPart(point, point);
 }

@@ -8,11 +8,13 @@ export interface LikelihoodSearch {
 }
 
 /**
- * The kernel of the highest log marginal likelihood that so many steps find, with a log-normal prior on the length scales
- * (Hvarfner, Hellsten and Nardi, "Vanilla Bayesian optimization performs great in high dimensions", arXiv 2402.02229).
+ * The kernel with the highest log marginal likelihood found within the given steps, with a log-normal prior on the
+ * length scales (Hvarfner, Hellsten and Nardi, "Vanilla Bayesian optimization performs great in high dimensions", arXiv
+ * 2402.02229).
  *
- * The steps follow the sign of the gradient, each parameter with its own step, longer while the sign stays and shorter when
- * it turns (iRprop-: Igel and Huesken, "Improving the Rprop learning algorithm", 2000); the best kernel met is returned.
+ * The steps follow the sign of the gradient. Each parameter has its own step size, which grows while the sign stays and
+ * shrinks when it changes (iRprop-: Igel and Huesken, "Improving the Rprop learning algorithm", 2000). Returns the best
+ * kernel seen.
  *
  * @param targets standardised
  */
@@ -44,7 +46,7 @@ export async function maximiseLikelihood(
     for (let i = 0; i < rows.length; i++) {
       const [a, line] = [rows[i] as Float64Array, inverse[i] as Float64Array];
       for (let j = 0; j <= i; j++) {
-        // 1/2 tr((w w^T - K^-1) dK): the other triangle is alike.
+        // 1/2 tr((w w^T - K^-1) dK): the other triangle is equal.
         const share = (i === j ? 0.5 : 1) * ((weights[i] as number) * (weights[j] as number) - (line[j] as number));
         const smooth = share * ((smooths[i] as Float64Array)[j] as number);
         const b = rows[j] as Float64Array;
@@ -69,20 +71,25 @@ export async function maximiseLikelihood(
   return toKernel(climb(start, judge, iterations), columns);
 }
 
-/** Where rounding leaves a covariance that is not positive definite, more noise is the way back. */
+/** If rounding leaves a covariance that is not positive definite, more noise leads back. */
 function moreNoise(columns: number): Float64Array {
   const gradient = new Float64Array(columns + 3);
   gradient[columns + 2] = 1;
   return gradient;
 }
 
-/** Of the logarithms of all parameters; wide, but enough to keep what the pairs say nothing of where it started. */
+/**
+ * Prior deviations of the logarithms of all parameters: wide, but enough to keep a parameter where it started if the
+ * pairs do not determine it.
+ */
 const PRIOR_DEVIATION = Math.sqrt(3);
 
-/** Below this share of the targets' variance, a covariance of equal rows is no longer positive definite in float64. */
+/**
+ * Below this share of the targets' variance, the covariance of equal rows is no longer positive definite in float64.
+ */
 const LEAST_LOG = Math.log(1e-6);
 
-/** Long length scales, the longer the more dimensions; half of the variance trend, half smooth, a tenth noise. */
+/** Long length scales, longer with more dimensions; half of the variance is trend, half smooth, and a tenth noise. */
 function startLog(columns: number): Float64Array {
   const logs = new Float64Array(columns + 3).fill(Math.SQRT2 + 0.5 * Math.log(Math.max(1, columns)));
   logs.set([Math.log(0.5), Math.log(0.5), Math.log(0.1)], columns);
@@ -99,8 +106,8 @@ function toKernel(logs: Float64Array, columns: number): Kernel {
 }
 
 /**
- * The lower triangle of (L L^T)^-1 = L^-T L^-1 from L's rows. With the library's `solve` for it, a fit of 200 pairs took
- * three times as long.
+ * The lower triangle of (L L^T)^-1 = L^-T L^-1 from L's rows. With the library's `solve`, a fit of 200 pairs took three
+ * times as long.
  */
 function invertSquare(factor: readonly (readonly number[])[]): Float64Array[] {
   const size = factor.length;

@@ -8,7 +8,9 @@ export interface Scaling {
   readonly squareScales: readonly number[];
 }
 
-/** The scaling under which each column of a batch, and of its squares, has mean 0 and deviation 1; a constant one stays at 0. */
+/**
+ * The scaling that gives each column of a batch, and of its squares, mean 0 and deviation 1; a constant one becomes 0.
+ */
 export function createScaling(batch: EncodingBatch): Scaling {
   const columns = Array.from({ length: batch.columns }, (_, column) =>
     Array.from({ length: countRows(batch) }, (_row, row) => batch.rates[row * batch.columns + column] as number),
@@ -26,7 +28,7 @@ export function createScaling(batch: EncodingBatch): Scaling {
   };
 }
 
-/** One row of 2 * columns for each row of the batch: the standardised rates, then their standardised squares. */
+/** One row of 2 * columns per row of the batch: the standardised rates, then their standardised squares. */
 export function scaleRows(
   { rates, columns }: EncodingBatch,
   { means, scales, squareMeans, squareScales }: Scaling,
@@ -51,6 +53,6 @@ interface Summary {
 function summarise(values: readonly number[]): Summary {
   const mean = values.reduce((sum, value) => sum + value, 0) / values.length;
   const scale = Math.sqrt(values.reduce((sum, value) => sum + (value - mean) ** 2, 0) / values.length);
-  // Rounding leaves a trace of deviation in a column that never changes.
+  // Rounding leaves a tiny deviation in a constant column.
   return { mean, scale: scale > 1e-9 ? scale : 1 };
 }

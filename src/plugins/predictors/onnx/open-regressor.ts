@@ -3,23 +3,23 @@ import { countRows } from '../../../core/pairs.js';
 import type { FittedPredictor } from '../../../core/ports/predictor.js';
 import { loadOnnxRuntime, type InferenceSession, type Tensor } from '../../../onnx-runtime/load-onnx-runtime.js';
 
-/** How a regressor's file is asked, and how its answers are read. */
+/** How a regressor's file is run, and how its output is read. */
 export interface RegressorForm {
   readonly dimensions: number;
   /** Name of the output; empty for the only one. */
   readonly output: string;
-  /** Which column of the output, and how many there may be. */
+  /** The column of the output, and how many columns there may be. */
   readonly metric: number;
   readonly metrics: number;
   /** From the regressor's unit to the scale of the fit. */
   readonly conversion: 'none' | 'log' | 'exp';
 }
 
-/** Rows a run, where the file itself does not fix them; kernels round alike for a row wherever it stands. */
+/** Rows per run, if the file itself does not fix them. Kernels round a row the same way wherever it stands. */
 const BATCH_ROWS = 64;
 
 /**
- * A regressor's file, checked and ready to be asked. Loads ONNX Runtime: call this in a worker thread.
+ * A regressor's file, checked and ready to run. Loads ONNX Runtime: call this in a worker thread.
  *
  * @throws PrunecastError REGRESSOR_INVALID that says what the file has and what is needed
  */
@@ -77,7 +77,7 @@ async function compile(Session: typeof InferenceSession, bytes: Uint8Array): Pro
     });
   } catch (error) {
     const message = error instanceof Error ? error.message : String(error);
-    // How ONNX Runtime says it differs with its version and the process's folder.
+    // The words of ONNX Runtime differ with its version and the process's folder.
     if (/external data|model_path/i.test(message))
       throw invalid('keeps tensors in a file of their own: save it with all of them inside');
     throw invalid(`is not a model that ONNX Runtime loads: ${message}`);
@@ -86,7 +86,7 @@ async function compile(Session: typeof InferenceSession, bytes: Uint8Array): Pro
 
 type ValueMetadata = InferenceSession['inputMetadata'][number];
 
-/** The name of the input, and how many rows a run has. */
+/** The name of the input, and the number of rows per run. */
 function checkInput(
   { inputMetadata: inputs }: InferenceSession,
   { dimensions }: RegressorForm,
@@ -103,7 +103,7 @@ function checkInput(
   return { input: input.name, rows: typeof rows === 'number' && rows > 0 ? rows : BATCH_ROWS };
 }
 
-/** The name of the output, and how many values it has a row. */
+/** The name of the output, and its number of values per row. */
 function checkOutput(
   { outputMetadata: outputs }: InferenceSession,
   { output: name, metrics }: RegressorForm,

@@ -1,13 +1,13 @@
 import { expectedImprovement } from '../../../core/statistics/expected-improvement.js';
 import type { Counts } from '../../../core/space/search-space.js';
 
-/** A candidate with what a predictor believes of it. */
+/** A candidate with its prediction. */
 export interface BelievedCandidate {
   readonly counts: Counts;
   /** Its encoding. */
   readonly rates: Float32Array;
   readonly mean: number;
-  /** 0 where the predictor has none. */
+  /** 0 if the predictor gives none. */
   readonly deviation: number;
 }
 
@@ -17,18 +17,19 @@ export interface BatchRequest {
   readonly target: number;
 }
 
-/** How many of the candidates are looked at: those further down are never chosen in practice. */
+/** How many candidates are considered; in practice, none further down is ever chosen. */
 const LOOKED_AT = 1_000;
 
 /**
- * The Kriging believer: again and again the candidate of the highest expected improvement is chosen and believed to come out
- * at its mean, which becomes the value to improve on where it is better, and makes its neighbours as sure as they are near.
+ * The Kriging believer: repeatedly chooses the candidate with the highest expected improvement and assumes that it will
+ * be measured at its mean. The mean becomes the value to improve on if it is better, and lowers the deviation of
+ * candidates nearby.
  *
- * The strategy does not see the predictor's covariance; in its place stands the correlation exp(-d^2 / (2 h^2)) of two
- * encodings at distance d, with h half the typical distance of two candidates. Given a value at correlation r, a deviation
- * shrinks by sqrt(1 - r^2).
+ * The strategy does not see the predictor's covariance. Instead it uses the correlation exp(-d^2 / (2 h^2)) of two
+ * encodings at distance d, with h half the typical distance of two candidates. A value at correlation r multiplies a
+ * deviation by sqrt(1 - r^2).
  *
- * @param candidates the highest expected improvement first
+ * @param candidates those with the highest expected improvement first
  */
 export function chooseBatch(
   candidates: readonly BelievedCandidate[],
@@ -60,7 +61,7 @@ export function chooseBatch(
   return chosen;
 }
 
-/** The mean squared distance of each candidate to the one half the list further on; above 0. */
+/** The mean squared distance of each candidate to the one half a list further; above 0. */
 function typicalSquaredDistance(candidates: readonly BelievedCandidate[]): number {
   const half = Math.floor(candidates.length / 2);
   const distances = candidates

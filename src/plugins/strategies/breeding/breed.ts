@@ -7,13 +7,16 @@ import type { Rng } from '../../../core/random.js';
 export interface BreedingRates {
   /** Share of the children that mix two parents; the others change one. */
   readonly crossover: number;
-  /** Share of the children that are smooth over depth: blends of two parents, or one changed by waves. The others take whole layers from either, or change in a few dimensions. */
+  /**
+   * Share of the children that are smooth over depth: blends of two parents, or one changed by waves. The others take
+   * whole layers from either parent, or change in a few dimensions.
+   */
   readonly waves: number;
-  /** Most dimensions that a changed child changes, besides those that pay for it. */
+  /** Most dimensions that a changed child changes, not counting those changed to stay within the budget. */
   readonly mutations: number;
 }
 
-/** A feasible child of some parents, the best first: mixed or changed, then repaired onto the budget. */
+/** A feasible child of the parents, which are sorted best first: mixed or changed, then repaired to fit the budget. */
 export function breed(
   { space, sampler, rng }: SearchProblem,
   parents: readonly Counts[],
@@ -34,7 +37,7 @@ function choose(parents: readonly Counts[], rng: Rng): Counts {
   return parents[Math.min(rng.integer(parents.length), rng.integer(parents.length))] ?? [];
 }
 
-/** Whole layers from either parent, so that heads and channels that suit each other stay together. */
+/** Takes whole layers from either parent, so that heads and channels that fit together stay together. */
 function mix(a: Counts, b: Counts, dimensions: readonly Dimension[], rng: Rng): Counts {
   const fromA = new Map<number, boolean>();
   return dimensions.map(({ layers, size }, index) => {
@@ -44,13 +47,13 @@ function mix(a: Counts, b: Counts, dimensions: readonly Dimension[], rng: Rng): 
   });
 }
 
-/** A point between two parents, as near the one in every dimension. */
+/** A point between two parents, at the same share of the way in every dimension. */
 function blend(a: Counts, b: Counts, dimensions: readonly Dimension[], rng: Rng): Counts {
   const share = rng.uniform();
   return dimensions.map(({ size }, index) => Math.round(share * (a[index] ?? size) + (1 - share) * (b[index] ?? size)));
 }
 
-/** Layers change together, by waves over depth: mostly a little. */
+/** Changes layers together, by waves over depth, mostly a little. */
 function bend(counts: Counts, space: SearchSpace, rng: Rng): Counts {
   const waves = drawWaves(space, rng);
   const scale = 0.1 * rng.uniform() ** 2;
@@ -59,7 +62,7 @@ function bend(counts: Counts, space: SearchSpace, rng: Rng): Counts {
   );
 }
 
-/** A few dimensions take another count: near the old one half of the time, any other half of the time. */
+/** Gives a few dimensions another count: half of the time one near the old count, otherwise any other. */
 function mutate(counts: Counts, dimensions: readonly Dimension[], changes: number, rng: Rng): Counts {
   const child = [...counts];
   for (let change = 0; change < changes; change++) {

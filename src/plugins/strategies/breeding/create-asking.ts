@@ -1,13 +1,13 @@
 import type { SearchProblem } from '../../../core/ports/strategy.js';
 import { countsKey, type Counts } from '../../../core/space/search-space.js';
 
-/** The points that one run asks about, batch by batch: none twice, and no more than the problem allows. */
+/** The points that one run asks about, batch by batch, without repetition and no more than the problem allows. */
 export interface Asking {
   /**
-   * The next batch: `first` where it is the first of all, then what `draw` gives until there are `size`. A point that was
-   * asked about before, or none, is a miss; after 20 misses a point the batch ends short of `size`.
+   * The next batch: `first` if it is the very first one, then points from `draw` until there are `size`. A point that
+   * was asked about before, or undefined, is a miss; after 20 misses per point the batch ends with fewer than `size`.
    *
-   * @param draw told whether so many draws missed that the neighbourhood of what it breeds from is exhausted
+   * @param draw is told whether so many draws missed that the neighbourhood of its parents is exhausted
    */
   next(batch: {
     readonly size: number;

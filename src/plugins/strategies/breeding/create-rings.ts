@@ -5,7 +5,7 @@ import { toRates, type Counts, rateDistance } from '../../../core/space/search-s
 export interface Rings {
   readonly count: number;
   add(told: readonly Told[]): void;
-  /** The best of each ring, best first, at most `count`; a candidate near the centre is in the wider rings too. */
+  /** The best of each ring, best first, at most `count`; a candidate near the centre is also in the wider rings. */
   best(count: number): Counts[][];
 }
 
@@ -14,7 +14,10 @@ interface Told {
   readonly predicted: number;
 }
 
-/** One ring a radius, in mean absolute differences of rates; where nothing feasible was measured one that holds all. */
+/**
+ * One ring per radius, in mean absolute differences of rates; if nothing feasible was measured, one ring that holds
+ * all.
+ */
 export function createRings({ space, sampler, evaluated }: SearchProblem, radii: readonly number[]): Rings {
   const feasible = evaluated.filter(({ counts }) => sampler.isFeasible(counts));
   const centre =

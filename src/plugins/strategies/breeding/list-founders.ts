@@ -4,9 +4,9 @@ import { selectSpread } from '../../../core/statistics/select-spread.js';
 import { listLevelPoints } from './list-level-points.js';
 
 /**
- * Where breeding starts besides random points: level points, which random draws hardly ever are and which are often best,
- * the best `most` evaluated pairs, and means of the best feasible ones, all repaired onto the budget. The same point may
- * come twice.
+ * The points that breeding starts from, beside random ones: level points, which are often best and hardly ever drawn,
+ * the best `most` evaluated pairs, and means of the best feasible ones, all repaired to fit the budget. A point may
+ * occur twice.
  */
 export function listFounders(problem: SearchProblem, most: number): Counts[] {
   const best = selectSpread(
@@ -16,11 +16,11 @@ export function listFounders(problem: SearchProblem, most: number): Counts[] {
   return [...listLevelPoints(problem), ...listMeans(problem), ...best].filter((counts) => counts !== undefined);
 }
 
-/** How many of the best a mean is taken of. */
+/** The numbers of best points that means are taken of. */
 const MEAN_SIZES = [4, 8, 16, 32];
 
 /**
- * Means of the best: what each of them changed for the better adds up, and what it changed by chance evens out (Beyer, "Toward
+ * Means of the best: their improvements add up, and their random changes cancel out (Beyer, "Toward
  * a Theory of Evolution Strategies: on the benefits of sex", 1995).
  */
 function listMeans({ space, sampler, evaluated, rng }: SearchProblem): (Counts | undefined)[] {

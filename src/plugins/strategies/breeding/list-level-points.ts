@@ -3,9 +3,9 @@ import type { Counts } from '../../../core/space/search-space.js';
 import { nearestIndex } from './nearest-index.js';
 
 /**
- * For each key-value count a feasible point that has it everywhere, its channels cut by one rate as little as the budget
- * allows: the control `uniform-best` where the space allows its counts. On a grid too coarse for one rate, channels differ
- * by what a repair moves. Counts that meet the budget with no rate are left out.
+ * For each key-value count, a feasible point that has it everywhere, with the lowest common channel rate that the
+ * budget allows: the control `uniform-best`, if the space allows its counts. If the grid is too coarse for one rate,
+ * the channels differ by what a repair moves. Counts that meet the budget at no rate are left out.
  */
 export function listLevelPoints(problem: SearchProblem): Counts[] {
   const levels = new Set(problem.space.dimensions.flatMap(({ kind, counts }) => (kind === 'kv_heads' ? counts : [])));
@@ -15,14 +15,14 @@ export function listLevelPoints(problem: SearchProblem): Counts[] {
   });
 }
 
-/** Rates tried first: finer than the half per cent of the budget that may stay unspent. */
+/** Rates tried first: in steps finer than the half per cent of the budget that may stay unspent. */
 const COARSE_STEPS = 512;
 
 function findLevelPoint(problem: SearchProblem, level: number): Counts | undefined {
   const at = (rate: number): Counts => levelPoint(problem, level, rate);
   for (let step = 0; step <= COARSE_STEPS; step++) {
     if (!problem.sampler.isFeasible(at(step / COARSE_STEPS))) continue;
-    // The lowest rate lies between this step and the one before.
+    // The lowest rate lies between this step and the previous one.
     const finest = Math.max(1, ...problem.space.dimensions.map(({ size }) => Math.ceil(size / COARSE_STEPS)));
     for (let part = 1; part <= finest; part++) {
       const counts = at((step - 1 + part / finest) / COARSE_STEPS);
@@ -32,7 +32,7 @@ function findLevelPoint(problem: SearchProblem, level: number): Counts | undefin
   return undefined;
 }
 
-/** Rates that are repaired onto the budget where no level point is on it. */
+/** Rates that are repaired to fit the budget if no level point does. */
 const REPAIRED_STEPS = 8;
 
 function repairLevelPoint({ sampler, rng, ...problem }: SearchProblem, level: number): Counts | undefined {

@@ -1,4 +1,4 @@
-/** Index of the nearest of some ascending counts, the lower of two as near; 0 of none. */
+/** Index of the nearest of ascending counts, the lower of two equally near; 0 if there are none. */
 export function nearestIndex(allowed: readonly number[], count: number): number {
   let [low, high] = [0, allowed.length - 1];
   while (low < high) {
