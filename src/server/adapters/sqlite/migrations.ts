@@ -1,4 +1,5 @@
 import { sql, type Kysely, type Transaction } from 'kysely';
+import { rewriteMessages } from './rewrite-messages.js';
 import type { Schema } from './schema.js';
 
 /**
@@ -14,6 +15,7 @@ const MIGRATIONS: readonly ((transaction: Transaction<Schema>) => Promise<void>)
   countFruitlessStarts,
   addEventTimes,
   addPlans,
+  rewriteMessages,
 ];
 
 /** Brings a database to the newest schema, each step in a transaction. Throws when it comes from a newer server. */
