@@ -3,8 +3,9 @@ import { orAborted } from './or-aborted.js';
 /** Works that are done once for all who ask for the same, and kept. */
 export interface SharedWorks<Result> {
   /**
-   * The result of the work under this key: one that is kept or under way, or else a new one. The signal ends the waiting of one
-   * caller; the work's own signal fires when nobody waits for it any more. A work that failed or was left is not kept.
+   * The result of the work under this key: one that is kept or under way, or else a new one. The signal ends the
+   * waiting of one caller; the work's own signal fires when no caller waits for it any more. A work that failed or was
+   * left is not kept.
    */
   run(key: string, work: (signal: AbortSignal) => Promise<Result>, signal: AbortSignal): Promise<Result>;
 }

@@ -4,8 +4,8 @@ import { PrunecastError } from './prunecast-error.js';
 const RETRY_AFTER_MS = 5000;
 
 /**
- * What the system refused for want of something that comes back: a reasoned error for the caller in place of a fault of the
- * server. undefined for every other error.
+ * What the system refused for want of something that comes back: a reasoned error for the caller in place of a fault of
+ * the server. undefined for every other error.
  */
 export function ofSystem(error: unknown): PrunecastError | undefined {
   const code = error instanceof Error && 'code' in error ? error.code : undefined;

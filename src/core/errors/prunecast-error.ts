@@ -1,7 +1,10 @@
 import type { CanonicalCode } from './codes.js';
 import { REASONS, type Reason } from './reasons.js';
 
-/** One field at fault: `field` is its path in the request (`predictor.options.depth`), `description` says what is allowed. */
+/**
+ * One field at fault: `field` is its path in the request (`predictor.options.depth`), `description` says what is
+ * allowed.
+ */
 export interface FieldViolation {
   readonly field: string;
   readonly description: string;

@@ -1,6 +1,9 @@
 import type { CanonicalCode } from './codes.js';
 
-/** Every reason that a caller may get; the errors page is generated from it. Clients match on the keys: never rename one. */
+/**
+ * Every reason that a caller may get; the errors page is generated from it. Clients match on the keys: never rename
+ * one.
+ */
 export const REASONS = {
   INVALID_REQUEST: {
     code: 'INVALID_ARGUMENT',

@@ -30,8 +30,8 @@ export interface JobRequest {
   /** As it came. */
   readonly bytes: Uint8Array;
   /**
-   * What it resolved to, a plain value: null, booleans, texts, finite numbers, and arrays and records of these. `undefined`
-   * for a job of an earlier version.
+   * What it resolved to, a plain value: null, booleans, texts, finite numbers, and arrays and records of these.
+   * `undefined` for a job of an earlier version.
    */
   readonly plan: unknown;
 }
@@ -51,8 +51,8 @@ export interface StoredJob extends Omit<NewJob, 'request'> {
   /** Of the end, as the caller encoded it. */
   readonly error: Uint8Array | undefined;
   /**
-   * How often it was started since it last got on with its work (a `worked` event), paused, or was released: each of these
-   * starts, except the newest, ended with its server.
+   * How often it was started since it last got on with its work (a `worked` event), paused, or was released: each of
+   * these starts, except the newest, ended with its server.
    */
   readonly fruitlessStarts: number;
 }
@@ -98,18 +98,18 @@ export interface StoredJobQuery extends PageQuery {
 /**
  * Jobs and their events. Only the runner of jobs writes here; everyone may read.
  *
- * A job always tells what its events say: every change of it is an event, stored in the same transaction. Nothing follows the
- * event that ends a job, and nothing is stored by a writer whose lease another has taken.
+ * A job always tells what its events say: every change of it is an event, stored in the same transaction. Nothing
+ * follows the event that ends a job, and nothing is stored by a writer whose lease another has taken.
  */
 export interface JobStore {
   /**
-   * Stores a job with its first event (number 1) and its lease (token 1), all or none. Of two jobs with one `requestId` the
-   * second is refused with an error.
+   * Stores a job with its first event (number 1) and its lease (token 1), all or none. Of two jobs with one `requestId`
+   * the second is refused with an error.
    */
   create(job: NewJob, first: EventRecord, lease: Lease): Promise<HeldJob>;
   /**
-   * Stores events of any jobs in order, all or none. An event whose job is unknown, has ended, or is no longer held by its
-   * writer is dropped, and does not keep the others from being stored. Returns the numbers given, in order.
+   * Stores events of any jobs in order, all or none. An event whose job is unknown, has ended, or is no longer held by
+   * its writer is dropped, and does not keep the others from being stored. Returns the numbers given, in order.
    */
   append(
     events: readonly (HeldJob & EventRecord)[],
@@ -150,14 +150,14 @@ export interface LeaseOwner {
 }
 
 /**
- * Leases of jobs. Each taking gives a higher token. Whatever is stored of a job names the token of its writer and is refused
- * if another has taken the lease since (fencing: "How to do distributed locking", Kleppmann, 2016). So a server that was cut
- * off or asleep while its lease ran out cannot write beside its successor.
+ * Leases of jobs. Each taking gives a higher token. Whatever is stored of a job names the token of its writer and is
+ * refused if another has taken the lease since (fencing: "How to do distributed locking", Kleppmann, 2016). So a server
+ * that was cut off or asleep while its lease ran out cannot write beside its successor.
  */
 export interface LeaseStore {
   /**
-   * Takes the lease of a job; of several that try at once, one gets it. Returns the new token; `undefined` if the job is
-   * unknown or has ended, or if another owner's lease still runs and `isGone` does not know that owner as gone.
+   * Takes the lease of a job; of several that try at once, one gets it. Returns the new token; `undefined` if the job
+   * is unknown or has ended, or if another owner's lease still runs and `isGone` does not know that owner as gone.
    */
   take(
     jobId: string,
@@ -167,8 +167,8 @@ export interface LeaseStore {
   /** Renews all leases of an owner. Returns the ids of the unfinished jobs that are still its own. */
   renew(lease: Lease): Promise<string[]>;
   /**
-   * Gives up the lease of one job, or all leases of the owner: anyone may take them, and the starts of these jobs no longer
-   * count as fruitless.
+   * Gives up the lease of one job, or all leases of the owner: anyone may take them, and the starts of these jobs no
+   * longer count as fruitless.
    */
   release(owner: string, jobId?: string): Promise<void>;
 }

@@ -15,8 +15,8 @@ export interface LabelOrder<Task> {
 /** Measures what a label queue has no label of. Only a queue calls it. */
 export interface Labeller<Task> {
   /**
-   * Measures some labels of a task, by their index in the order's keys. Each label comes as soon as it is there, in any order.
-   * Throws what the measurement fails with, or the signal's reason.
+   * Measures some labels of a task, by their index in the order's keys. Each label comes as soon as it is there, in any
+   * order. Throws what the measurement fails with, or the signal's reason.
    */
   measure(
     task: Task,
@@ -33,8 +33,8 @@ export interface LabelledAnswer {
   /** `tokensSpent` is 0 if the label was already paid for. */
   readonly label: Label;
   /**
-   * What stores the label, if it is not stored yet. Commit it together with whatever is made of the label, so that a server
-   * that ends leaves both or neither. Storing it twice does no harm.
+   * What stores the label, if it is not stored yet. Commit it together with whatever is made of the label, so that a
+   * server that ends leaves both or neither. Storing it twice does no harm.
    */
   readonly record: LabelRecord | undefined;
 }
@@ -48,17 +48,17 @@ export interface InvalidAnswer {
 }
 
 /**
- * The one way to a label: Search, Evaluate, SamplePairs and QueryStudy all ask here, and nobody asks an evaluator directly. Any
- * number of callers may ask at the same time.
+ * The one way to a label: Search, Evaluate, SamplePairs and QueryStudy all ask here, and none asks an evaluator
+ * directly. Any number of callers may ask at the same time.
  *
- * A label is paid once and stored once, however often it is asked for or delivered: one that the store has is not measured
- * again, of equal keys of one order a single one is measured, and its `record` comes with one of the answers only. The queue
- * itself stores nothing: a label belongs to the transaction of whoever asked.
+ * A label is paid once and stored once, however often it is asked for or delivered: one that the store has is not
+ * measured again, of equal keys of one order a single one is measured, and its `record` comes with one of the answers
+ * only. The queue itself stores nothing: a label belongs to the transaction of whoever asked.
  */
 export interface LabelQueue<Task> {
   /**
-   * One answer per key, in any order: first those that the store has, then the others as they are measured. Ends early if the
-   * caller stops reading. Throws STATE_DAMAGED, what the labeller throws, or the signal's reason.
+   * One answer per key, in any order: first those that the store has, then the others as they are measured. Ends early
+   * if the caller stops reading. Throws STATE_DAMAGED, what the labeller throws, or the signal's reason.
    */
   label(order: LabelOrder<Task>, work: WorkContext): AsyncIterable<LabelAnswer>;
 }

@@ -1,4 +1,6 @@
-/** The metrics of one architecture under one checkpoint, measurement, fidelity and recipe, with the loss of each window. */
+/**
+ * The metrics of one architecture under one checkpoint, measurement, fidelity and recipe, with the loss of each window.
+ */
 export interface Label {
   readonly metrics: Readonly<Record<string, number>>;
   /** Summed negative log-likelihood of each window. */
@@ -33,8 +35,8 @@ export function keyText(key: LabelKey): string {
 }
 
 /**
- * A label to be stored. A key has one label: the first one stays, unless a later one has more metrics. So storing a label
- * twice is the same as storing it once.
+ * A label to be stored. A key has one label: the first one stays, unless a later one has more metrics. So storing a
+ * label twice is the same as storing it once.
  */
 export interface LabelRecord {
   readonly kind: 'label';
@@ -45,8 +47,8 @@ export interface LabelRecord {
 /** Labels, shared by all studies of a server. They are never removed. */
 export interface LabelStore {
   /**
-   * The labels in the order of `keys`, bit for bit as they were stored, NaN and the infinities included; `undefined` for a key
-   * that has none. Throws STATE_DAMAGED.
+   * The labels in the order of `keys`, bit for bit as they were stored, NaN and the infinities included; `undefined`
+   * for a key that has none. Throws STATE_DAMAGED.
    */
   getMany(keys: readonly LabelKey[]): Promise<(Label | undefined)[]>;
 }

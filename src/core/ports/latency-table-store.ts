@@ -1,8 +1,8 @@
 import type { LatencyTable } from '../budget/latency-table.js';
 
 /**
- * Measured latencies, kept over restarts: each table is measured once. Several servers may share one; of two tables under one
- * key either may stay.
+ * Measured latencies, kept over restarts: each table is measured once. Several servers may share one; of two tables
+ * under one key either may stay.
  */
 export interface LatencyTableStore {
   /** `undefined` if there is none, or it is damaged. */

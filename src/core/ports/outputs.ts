@@ -20,8 +20,8 @@ export interface KeptPath {
 }
 
 /**
- * What happens when an earlier output is there already: it is refused, or replaced, or replaced where its folder is found to
- * be one that may. What is no earlier output is never replaced.
+ * What happens when an earlier output is there already: it is refused, or replaced, or replaced if its folder is found
+ * to be one that may. What is no earlier output is never replaced.
  */
 export type OutputPolicy = 'refuse' | 'replace' | { readonly mayReplace: (directory: string) => Promise<boolean> };
 
@@ -34,9 +34,9 @@ export interface OutputFolders {
    */
   check(target: OutputTarget, policy: OutputPolicy): Promise<void>;
   /**
-   * Has `write` fill an empty folder beside the output, checks that all of it is there, syncs it and renames it into place;
-   * an old output is first moved aside, then removed. When anything fails, what was there before is there again. Returns
-   * the summary of what lies in the output, its list of files in the manifest included.
+   * Has `write` fill an empty folder beside the output, checks that all of it is there, syncs it and renames it into
+   * place; an old output is first moved aside, then removed. When anything fails, what was there before is there again.
+   * Returns the summary of what lies in the output, its list of files in the manifest included.
    *
    * @throws PrunecastError as `check` and `write`, STORAGE_FULL, OUTPUT_NOT_WRITTEN
    */
@@ -53,8 +53,8 @@ export interface OutputFolders {
    */
   readManifest(output: string, field: string): Promise<Readonly<Record<string, unknown>>>;
   /**
-   * Removes what interrupted writes left behind and no server owns, and puts back an old output that had only been moved
-   * aside. Folders that cannot be read are passed over.
+   * Removes what interrupted writes left behind and no server owns, and puts back an old output that had only been
+   * moved aside. Folders that cannot be read are passed over.
    */
   sweep(): Promise<void>;
 }

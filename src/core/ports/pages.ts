@@ -7,8 +7,8 @@ export interface PageQuery {
 }
 
 /**
- * A page of a list. It may hold fewer values than were asked for: it ends before its values come to 3 MiB, so that it fits
- * one message, but it holds at least one value if there is one left.
+ * A page of a list. It may hold fewer values than were asked for: it ends before its values come to 3 MiB, so that it
+ * fits one message, but it holds at least one value if there is one left.
  */
 export interface Page<Value> {
   readonly values: readonly Value[];

@@ -1,4 +1,7 @@
-/** Pairs that came from elsewhere, to be added to those of a study, which may be stored later. A large set may come in parts. */
+/**
+ * Pairs that came from elsewhere, to be added to those of a study, which may be stored later. A large set may come in
+ * parts.
+ */
 export interface PairSetRecord {
   readonly kind: 'pair-set';
   readonly studyId: string;
@@ -13,8 +16,8 @@ export interface PairSetStore {
   /** Forgets the sets of a study. */
   remove(studyId: string): Promise<void>;
   /**
-   * Forgets the sets of studies that are not stored: a server that ended in the middle of an import left them. Only a server
-   * that starts may call it, before any import.
+   * Forgets the sets of studies that are not stored: a server that ended in the middle of an import left them. Only a
+   * server that starts may call it, before any import.
    */
   sweep(): Promise<void>;
 }

@@ -11,8 +11,8 @@ export interface PluginCall {
 }
 
 /**
- * PLUGIN_FAILED: the method threw, or did not come back. `cause` is an error, or a sentence. A lack of memory, threads or files
- * is not the plug-in's fault: it keeps its own reason.
+ * PLUGIN_FAILED: the method threw, or did not come back. `cause` is an error, or a sentence. A lack of memory, threads
+ * or files is not the plug-in's fault: it keeps its own reason.
  */
 export function pluginFailed({ kind, id, method }: PluginCall, cause: unknown): PrunecastError {
   const lack = ofSystem(cause);
@@ -24,7 +24,10 @@ export function pluginFailed({ kind, id, method }: PluginCall, cause: unknown): 
   });
 }
 
-/** PLUGIN_INVALID: the method answered what its port does not allow. `fault` begins with a verb: `gave 3 scores for 4 units`. */
+/**
+ * PLUGIN_INVALID: the method answered what its port does not allow. `fault` begins with a verb: `gave 3 scores for 4
+ * units`.
+ */
 export function pluginInvalid({ kind, id, method }: PluginCall, fault: string): PrunecastError {
   return new PrunecastError('PLUGIN_INVALID', `${kind} "${id}": ${method}() ${fault}`, {
     metadata: { kind, id, method },
@@ -32,8 +35,8 @@ export function pluginInvalid({ kind, id, method }: PluginCall, fault: string): 
 }
 
 /**
- * What a caller is told about an error that a plug-in threw. A PrunecastError is the plug-in's own answer and stays, as does
- * one of another copy of this package. Everything else is PLUGIN_FAILED.
+ * What a caller is told about an error that a plug-in threw. A PrunecastError is the plug-in's own answer and stays, as
+ * does one of another copy of this package. Everything else is PLUGIN_FAILED.
  */
 export function toPluginError(error: unknown, call: PluginCall): PrunecastError {
   if (error instanceof PrunecastError) return error;

@@ -35,6 +35,6 @@ export interface PluginManifest<Options> {
   readonly overrides?: boolean;
   /** One sentence for lists and the docs page. */
   readonly summary: string;
-  /** A Zod schema; every option needs a description, and a default where one is possible. */
+  /** A Zod schema; every option needs a description, and a default if one is possible. */
   readonly options: OptionsSchema<Options>;
 }

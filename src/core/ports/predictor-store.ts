@@ -36,7 +36,10 @@ export interface PredictorRecord {
 export interface PredictorStore {
   /** Throws PREDICTOR_NOT_FOUND. */
   get(predictorId: string): Promise<StoredPredictor>;
-  /** A page, newest first, without models; of one study if `studyId` is given and not empty. Throws INVALID_REQUEST for a page token that no page gave. */
+  /**
+   * A page, newest first, without models; of one study if `studyId` is given and not empty. Throws INVALID_REQUEST for
+   * a page token that no page gave.
+   */
   list(query: PageQuery & { readonly studyId?: string | undefined }): Promise<Page<Omit<StoredPredictor, 'model'>>>;
   /** `undefined` if the predictor is unknown or was stored without. Throws STATE_DAMAGED. */
   evidence(predictorId: string): Promise<FitEvidence | undefined>;

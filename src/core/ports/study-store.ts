@@ -2,8 +2,8 @@ import type { JobState } from './job-store.js';
 import type { Page, PageQuery } from './pages.js';
 
 /**
- * A study. `plan`, `progress` and `report` are plain values: null, booleans, texts, numbers (NaN and the infinities too), and
- * arrays and records of these.
+ * A study. `plan`, `progress` and `report` are plain values: null, booleans, texts, numbers (NaN and the infinities
+ * too), and arrays and records of these.
  */
 export interface StudyRecord {
   readonly id: string;
@@ -79,8 +79,8 @@ export interface StudyStore {
   /** A page of studies, newest first. Throws INVALID_REQUEST for a page token that no page gave. */
   list(query: PageQuery): Promise<Page<StudyEntry>>;
   /**
-   * Forgets a study, its events, trials and sets of pairs, all or none. Predictors and labels stay. Returns whether there was
-   * one. The caller has made sure that no job works on it.
+   * Forgets a study, its events, trials and sets of pairs, all or none. Predictors and labels stay. Returns whether
+   * there was one. The caller has made sure that no job works on it.
    */
   remove(studyId: string): Promise<boolean>;
 }

@@ -31,8 +31,7 @@ export interface BudgetSampler extends CandidateSampler {
   /** Whether no point lies in the band; `sample` and `repair` then return undefined. */
   readonly isEmpty: boolean;
   /**
-   * Natural logarithm of the number of points in the band (an upper bound where `also` bands or coarse units are in
-   * use).
+   * Natural logarithm of the number of points in the band (an upper bound if `also` bands or coarse units are in use).
    */
   readonly logPoints: number;
   /** The cost of a point of the space that is nearest to the band: within it unless `isEmpty`. */
