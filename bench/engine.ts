@@ -8,13 +8,14 @@ import type { Window } from '../src/core/ports/evaluator.js';
 import { createRng } from '../src/core/random.js';
 import { openCheckpoint } from '../src/engine/checkpoint/open-checkpoint.js';
 import { detectThreads } from '../src/engine/runtime/resource-limits.js';
-import { openLanguageModel, type LanguageModel } from '../src/engine/language-model.js';
+import type { LanguageModel } from '../src/engine/language-model.js';
 import { prepareBareMatmuls } from './bare-matmuls.js';
 import { describeCpu } from './describe-cpu.js';
 import { measureEventLoop } from './event-loop.js';
 import { compareInt8 } from './int8.js';
 import { startTorch, type Torch } from './torch/start-torch.js';
 import { watchLoop, type LoopDelay } from './watch-loop.js';
+import { openLanguageModel } from '../src/engine/open-language-model.js';
 
 /*
  * npm run bench -- --model DIR --json FILE: how fast Evaluate is, against the bare products of the same sizes, and against

@@ -12,7 +12,7 @@ import { createSearchSpace } from '../src/core/space/create-search-space.js';
 import { decodeCounts, type SearchSpace } from '../src/core/space/search-space.js';
 import { openCheckpoint } from '../src/engine/checkpoint/open-checkpoint.js';
 import { detectThreads } from '../src/engine/runtime/resource-limits.js';
-import { openLanguageModel, type SubjectRecipe } from '../src/engine/language-model.js';
+import type { SubjectRecipe } from '../src/engine/language-model.js';
 import { rankUnits } from '../src/engine/ranking/rank-units.js';
 import { createCheckpointFiles } from '../src/engine/files/checkpoint-files.js';
 import { loadTokenizer } from '../src/engine/tokenizer/tokenizer.js';
@@ -33,6 +33,7 @@ import {
   type Results,
   type Row,
 } from './recipes/rows.js';
+import { openLanguageModel } from '../src/engine/open-language-model.js';
 
 /*
  * npm run bench:recipes -- --model DIR --text FILE --calibration FILE --json FILE [--markdown FILE]: each width criterion

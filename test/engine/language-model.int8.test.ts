@@ -3,13 +3,14 @@ import type { Precision } from '../../src/core/measurement.js';
 import type { Architecture } from '../../src/core/model/shape.js';
 import { identityRanking } from '../../src/core/model/units.js';
 import { openCheckpoint } from '../../src/engine/checkpoint/open-checkpoint.js';
-import { openLanguageModel, type LanguageModel, type SubjectRecipe } from '../../src/engine/language-model.js';
+import type { LanguageModel, SubjectRecipe } from '../../src/engine/language-model.js';
 import affine from '../../src/plugins/compensations/affine.js';
 import leastSquares from '../../src/plugins/compensations/least-squares.js';
 import { calibrationSequences, evaluationWindows, perplexityOf } from '../support/criteria-reference.js';
 import { hasVnni } from '../support/cpu.js';
 import { DEMO_DIRECTORY, unattended, withModel } from '../support/demo-model.js';
 import { findLeastBudget } from '../support/least-budget.js';
+import { openLanguageModel } from '../../src/engine/open-language-model.js';
 
 const PREDICTIONS = 32 * 127;
 const checkInt8 = async () => ({ exact: true, speedup: 2 });

@@ -6,7 +6,7 @@ import type { Architecture } from '../../src/core/model/shape.js';
 import { identityRanking, rankKeptFirst } from '../../src/core/model/units.js';
 import type { WorkProgress } from '../../src/core/ports/work-context.js';
 import { openCheckpoint } from '../../src/engine/checkpoint/open-checkpoint.js';
-import { openLanguageModel, type LanguageModel } from '../../src/engine/language-model.js';
+import type { LanguageModel } from '../../src/engine/language-model.js';
 import none from '../../src/plugins/compensations/none.js';
 import magnitude from '../../src/plugins/criteria/magnitude.js';
 import {
@@ -18,6 +18,7 @@ import {
 } from '../support/criteria-reference.js';
 import { DEMO_DIRECTORY, unattended, withModel } from '../support/demo-model.js';
 import { findLeastBudget } from '../support/least-budget.js';
+import { openLanguageModel } from '../../src/engine/open-language-model.js';
 
 const execFileAsync = promisify(execFile);
 const PREDICTIONS = 32 * 127;

@@ -1,7 +1,8 @@
 import { resolve } from 'node:path';
 import type { WorkContext } from '../../src/core/ports/work-context.js';
 import { openCheckpoint } from '../../src/engine/checkpoint/open-checkpoint.js';
-import { openLanguageModel, type LanguageModel, type LanguageModelOptions } from '../../src/engine/language-model.js';
+import type { LanguageModel } from '../../src/engine/language-model.js';
+import { type LanguageModelOptions, openLanguageModel } from '../../src/engine/open-language-model.js';
 
 /** The model that comes with the project: five layers, grouped-query attention. */
 export const DEMO_DIRECTORY = resolve(import.meta.dirname, '../../models/stories260k');

@@ -1,7 +1,6 @@
 import { identityRanking } from '../../core/model/units.js';
 import type { WorkContext } from '../../core/ports/work-context.js';
 import type { Calibration, CalibrationNeed } from '../calibration/calibration.js';
-import { createCalibrations } from '../calibration/known-calibrations.js';
 import { digestBytes, digestOf } from '../files/digest.js';
 import { collectStatistics } from '../forward/collect-statistics.js';
 import type { WeightSource } from '../weights/layer-weights.js';
@@ -84,4 +83,28 @@ function keySequences(sequences: readonly Int32Array[]): string {
 
 function countSequences(sequences: readonly Int32Array[]): { readonly sequences: number; readonly tokens: number } {
   return { sequences: sequences.length, tokens: sequences.reduce((sum, { length }) => sum + length, 0) };
+}
+
+/** The moments found by passes over calibration texts, so that asking for them again needs no second pass. */
+interface KnownCalibrations {
+  /** undefined: no pass over these sequences is known. */
+  find(key: string): Calibration | undefined;
+  /** Only a few are kept; the least recently used one is dropped first. */
+  keep(key: string, calibration: Calibration): void;
+}
+
+/** Most calibrations that are kept. The moments of SmolLM2 take 1 MB, those of a 7B model 8 MB. */
+const MOST_KNOWN = 8;
+
+function createCalibrations(): KnownCalibrations {
+  const known = new Map<string, Calibration>();
+  return {
+    find: (key) => known.get(key),
+    keep: (key, calibration) => {
+      known.delete(key);
+      known.set(key, calibration);
+      const [oldest] = known.keys();
+      if (known.size > MOST_KNOWN && oldest !== undefined) known.delete(oldest);
+    },
+  };
 }

@@ -1,7 +1,7 @@
 import { join } from 'node:path';
 import { openCheckpoint } from '../../engine/checkpoint/open-checkpoint.js';
 import type { Int8Check } from '../../engine/graph/measure-int8.js';
-import { openLanguageModel, type LanguageModel } from '../../engine/language-model.js';
+import type { LanguageModel } from '../../engine/language-model.js';
 import { createMemoryPool, type MemoryPool } from '../../engine/workers/memory-pool.js';
 import type { LatencyTable } from '../../core/budget/latency-table.js';
 import type { LatencyTables } from '../latency/latency-tables.js';
@@ -10,6 +10,7 @@ import type { TokenizerSlots } from '../../engine/tokenizer/tokenizer-slots.js';
 import { resolveWithin } from '../config/resolve-within.js';
 import { atField } from '../../core/errors/at-field.js';
 import { createGate, type Gate } from './create-gate.js';
+import { openLanguageModel } from '../../engine/open-language-model.js';
 
 /** A checkpoint that is open for work. */
 export interface OpenModel {

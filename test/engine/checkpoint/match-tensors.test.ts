@@ -1,4 +1,4 @@
-import { describe, expect, it } from 'vitest';
+import { describe, expect, it, onTestFinished } from 'vitest';
 import type { Checkpoint } from '../../../src/engine/checkpoint/checkpoint.js';
 import { openCheckpoint } from '../../../src/engine/checkpoint/open-checkpoint.js';
 import { pruneModel } from '../../../src/engine/surgery/prune-model.js';
@@ -10,7 +10,7 @@ const DOWN = 'model.layers.0.mlp.down_proj.weight';
 
 async function open(changes: Parameters<typeof writeTiny>[0]): Promise<Checkpoint> {
   const checkpoint = await openCheckpoint(await writeTiny(changes));
-  await checkpoint.close();
+  onTestFinished(() => checkpoint.close());
   return checkpoint;
 }
 

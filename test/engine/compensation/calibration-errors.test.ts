@@ -6,16 +6,12 @@ import { createBlockRunner } from '../../../src/engine/forward/block-runner.js';
 import { createRecipeWeights } from '../../../src/engine/weights/recipe-weights.js';
 import { createWeightStore } from '../../../src/engine/weights/weight-store.js';
 import { createSessionPool } from '../../../src/engine/graph/session-pool.js';
-import {
-  openLanguageModel,
-  type LanguageModel,
-  type LayerErrors,
-  type SubjectRecipe,
-} from '../../../src/engine/language-model.js';
+import type { LanguageModel, LayerErrors, SubjectRecipe } from '../../../src/engine/language-model.js';
 import leastSquares from '../../../src/plugins/compensations/least-squares.js';
 import mean from '../../../src/plugins/compensations/mean.js';
 import { calibrationSequences } from '../../support/criteria-reference.js';
 import { DEMO_DIRECTORY, unattended } from '../../support/demo-model.js';
+import { openLanguageModel } from '../../../src/engine/open-language-model.js';
 
 const [HIDDEN, HEAD_DIM, HEADS_A_GROUP, DAMPING] = [64, 8, 2, 0.05];
 const sequences = calibrationSequences.slice(0, 8);

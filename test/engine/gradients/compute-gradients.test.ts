@@ -11,7 +11,7 @@ import { computeGradients, type GradientContext } from '../../../src/engine/grad
 import { createSessionPool } from '../../../src/engine/graph/session-pool.js';
 import { identityRanking } from '../../../src/core/model/units.js';
 import { createModelRuntime, type ModelRuntime } from '../../../src/engine/runtime/model-runtime.js';
-import { openLanguageModel, type Calibration, type LanguageModel } from '../../../src/engine/language-model.js';
+import type { Calibration, LanguageModel } from '../../../src/engine/language-model.js';
 import { planSegments } from '../../../src/engine/gradients/plan-segments.js';
 import blockInfluence from '../../../src/plugins/criteria/block-influence.js';
 import taylor from '../../../src/plugins/criteria/taylor.js';
@@ -19,6 +19,7 @@ import { calibrationSequences, CRITERIA } from '../../support/criteria-reference
 import { DEMO_DIRECTORY, unattended } from '../../support/demo-model.js';
 import { hasShared, sharedPath } from '../../support/shared.js';
 import { findTrait, writeTrait } from '../../support/trait-checkpoint.js';
+import { openLanguageModel } from '../../../src/engine/open-language-model.js';
 
 const GIBIBYTE = 2 ** 30;
 

@@ -8,9 +8,10 @@ import { createRecipeWeights } from '../../../src/engine/weights/recipe-weights.
 import { createWeightStore } from '../../../src/engine/weights/weight-store.js';
 import { createSessionPool } from '../../../src/engine/graph/session-pool.js';
 import { createDecodeRunner } from '../../../src/engine/latency/decode-runner.js';
-import { openLanguageModel, type LanguageModel } from '../../../src/engine/language-model.js';
+import type { LanguageModel } from '../../../src/engine/language-model.js';
 import { DEMO_DIRECTORY, unattended, withModel } from '../../support/demo-model.js';
 import { findTrait, writeTrait } from '../../support/trait-checkpoint.js';
+import { openLanguageModel } from '../../../src/engine/open-language-model.js';
 
 let model: LanguageModel;
 beforeAll(async () => {

@@ -1,7 +1,7 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import type { Criterion } from '../../../src/core/ports/criterion.js';
 import { openCheckpoint } from '../../../src/engine/checkpoint/open-checkpoint.js';
-import { openLanguageModel, type Calibration, type LanguageModel } from '../../../src/engine/language-model.js';
+import type { Calibration, LanguageModel } from '../../../src/engine/language-model.js';
 import activation from '../../../src/plugins/criteria/activation.js';
 import fluctuation from '../../../src/plugins/criteria/fluctuation.js';
 import magnitude from '../../../src/plugins/criteria/magnitude.js';
@@ -9,6 +9,7 @@ import random from '../../../src/plugins/criteria/random.js';
 import wanda from '../../../src/plugins/criteria/wanda.js';
 import { calibrationSequences, CRITERIA } from '../../support/criteria-reference.js';
 import { DEMO_DIRECTORY, unattended } from '../../support/demo-model.js';
+import { openLanguageModel } from '../../../src/engine/open-language-model.js';
 
 let model: LanguageModel;
 let calibration: Calibration;

@@ -4,9 +4,10 @@ import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
 import type { Criterion } from '../../../src/core/ports/criterion.js';
 import { openCheckpoint } from '../../../src/engine/checkpoint/open-checkpoint.js';
-import { openLanguageModel, type LanguageModel } from '../../../src/engine/language-model.js';
+import type { LanguageModel } from '../../../src/engine/language-model.js';
 import { DEMO_DIRECTORY } from '../../support/demo-model.js';
 import { makeFolder } from '../../support/test-server.js';
+import { openLanguageModel } from '../../../src/engine/open-language-model.js';
 
 const HANGING = new URL('../../fixtures/hanging-criterion.mjs', import.meta.url);
 const CRASHING = new URL('../../fixtures/crashing-criterion.mjs', import.meta.url);

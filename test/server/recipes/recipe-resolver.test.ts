@@ -1,7 +1,7 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { openCheckpoint } from '../../../src/engine/checkpoint/open-checkpoint.js';
 import { digestOf } from '../../../src/engine/files/digest.js';
-import { openLanguageModel } from '../../../src/engine/language-model.js';
+import { openLanguageModel } from '../../../src/engine/open-language-model.js';
 import { Recipe, Text } from '../../../src/gen/prunecast/v1/common.js';
 import type { DeepPartial } from '../../../src/client/index.js';
 import { BUILTIN_PLUGINS } from '../../../src/plugins/builtin/list.js';

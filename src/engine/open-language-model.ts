@@ -1,0 +1,198 @@
+import { PrunecastError } from '../core/errors/prunecast-error.js';
+import type { Precision } from '../core/measurement.js';
+import { countParameters } from '../core/model/parameters.js';
+import type { ModelShape } from '../core/model/shape.js';
+import type { UnitScores } from '../core/model/unit-scores.js';
+import { identityRanking } from '../core/model/units.js';
+import type { EvaluationSubject } from '../core/ports/evaluator.js';
+import { guardCriterion } from '../plugin-host/guards/guard-criterion.js';
+import type { Checkpoint } from './checkpoint/checkpoint.js';
+import { isInt8Offered, type Int8Check } from './graph/measure-int8.js';
+import type { LanguageModel, ScoreUnitsRequest, SubjectRecipe } from './language-model.js';
+import { createPace, probePace } from './pace.js';
+import { scoreLayer } from './ranking/score-layer.js';
+import { estimatePeakBytes, planMemory } from './runtime/plan-memory.js';
+import { detectMemoryBudgetBytes, detectThreads } from './runtime/resource-limits.js';
+import { keyRecipe } from './weights/recipe.js';
+import { addressPlugin } from './workers/address-plugin.js';
+import { createInt8Check } from './workers/int8-check.js';
+import { createMemoryPool, type MemoryPool } from './workers/memory-pool.js';
+import type { RecipeMessage } from './workers/model-messages.js';
+import { startModelThread, type ModelThread } from './workers/model-thread.js';
+import { callInPool } from './workers/pooled-calls.js';
+
+export interface LanguageModelOptions {
+  /** Threads of ONNX Runtime; by default, as many as the control group allows. */
+  readonly threads?: number;
+  /** By default 70 % of the memory of the control group or the machine; with a pool, the pool's budget. */
+  readonly memoryBudgetBytes?: number;
+  /** Shared with other models; by default the model has its own pool. */
+  readonly pool?: MemoryPool;
+  /** Folder for Gram matrices that do not fit in memory; by default the system's temporary folder. */
+  readonly scratchDirectory?: string;
+  /** How the CPU handles 8-bit products; by default tried on the first use of int8. */
+  readonly checkInt8?: () => Promise<Int8Check>;
+}
+
+/**
+ * Opens a checkpoint for computing; weights are read when they are needed. Throws MEMORY_EXCEEDED if a layer can never
+ * fit the budget.
+ */
+export async function openLanguageModel(
+  checkpoint: Checkpoint,
+  options: LanguageModelOptions = {},
+): Promise<LanguageModel> {
+  const { shape, config, files, tensors } = checkpoint;
+  const folder = { directory: files.directory, ...(files.roots === undefined ? {} : { roots: files.roots }) };
+  const threads = options.threads ?? detectThreads();
+  const pool =
+    options.pool ?? createMemoryPool({ budgetBytes: options.memoryBudgetBytes ?? detectMemoryBudgetBytes() });
+  const memoryBudgetBytes = pool.budgetBytes;
+  const checkInt8 = options.checkInt8 ?? createInt8Check();
+  planMemory(shape, memoryBudgetBytes, { longest: 1 });
+  const own = startModelThread(
+    {
+      place: folder,
+      records: files.records(),
+      config,
+      tensors: [...tensors.values()],
+      options: {
+        threads,
+        memoryBudgetBytes,
+        ...(options.scratchDirectory === undefined ? {} : { scratchDirectory: options.scratchDirectory }),
+      },
+    },
+    () => place.settle(),
+  );
+  const close = async (): Promise<void> => {
+    await own.close();
+    await checkpoint.close();
+  };
+  const place = pool.join({
+    wishedBytes: 2 * 4 * countParameters(shape, shape.layers) + Math.floor(memoryBudgetBytes / 4),
+    isBusy: own.isBusy,
+    heldBytes: own.heldBytes,
+    rest: async () => {
+      await own.rest();
+      await checkpoint.close();
+    },
+    close,
+  });
+  const thread = callInPool(own, place, memoryBudgetBytes);
+
+  const pace = createPace(() => performance.now());
+  const subject = (recipe: SubjectRecipe): EvaluationSubject => {
+    const message = describe(recipe);
+    return {
+      shape,
+      losses: async function* losses(architectures, windows, work, precision = 'float32') {
+        await requirePrecision(precision, checkInt8);
+        const results = thread.stream('losses', { recipe: message, architectures, windows, precision }, work);
+        yield* precision === 'float32'
+          ? pace.watch(
+              results,
+              windows.reduce((sum, { tokens }) => sum + tokens.length, 0),
+            )
+          : results;
+      },
+    };
+  };
+
+  return {
+    checkpoint,
+    shape,
+    calibrate: (sequences, needs, work) => thread.call('calibrate', { sequences, needs }, work),
+    scoreUnits: (request) => scoreUnits(thread, shape, request),
+    subject,
+    outputMap: (recipe, request, work) => thread.call('outputMap', { recipe: describe(recipe), request }, work),
+    calibrationErrors: (recipe, work) => thread.call('calibrationErrors', { recipe: describe(recipe) }, work),
+    timeShapes: (length, work) => thread.call('timeShapes', { length }, work),
+    timeArchitecture: (recipe, architecture, length, work) =>
+      thread.call('timeArchitecture', { recipe: describe(recipe), architecture, length }, work),
+    logits: (
+      tokens,
+      { architecture, recipe } = { architecture: shape.layers, recipe: { ranking: identityRanking(shape.layers) } },
+    ) =>
+      thread.call(
+        'logits',
+        { recipe: describe(recipe), architecture, tokens },
+        { signal: new AbortController().signal },
+      ),
+    requireMemory: (work) => void planMemory(shape, memoryBudgetBytes, work),
+    estimatePeakBytes: (windows, precision = 'float32') =>
+      estimatePeakBytes(shape, memoryBudgetBytes, {
+        precision,
+        longest: windows.reduce((most, { tokens }) => Math.max(most, tokens.length), 1),
+        tokens: windows.reduce((sum, { tokens }) => sum + tokens.length, 0),
+      }),
+    findPace: async (signal) => {
+      if (pace.tokensPerSecond() === undefined)
+        await probePace(subject({ ranking: identityRanking(shape.layers) }), signal);
+      return pace.tokensPerSecond();
+    },
+    requirePrecision: (precision) => requirePrecision(precision, checkInt8),
+    hold: place.hold,
+    isUsed: place.isUsed,
+    retire: place.retire,
+    close,
+  };
+}
+
+async function requirePrecision(precision: Precision, checkInt8: () => Promise<Int8Check>): Promise<void> {
+  if (precision !== 'int8') return;
+  const check = await checkInt8();
+  if (isInt8Offered(check)) return;
+  const { exact, speedup } = check;
+  const found = exact
+    ? `${speedup.toFixed(2)} times as fast as float32 ones`
+    : 'not exact (the CPU has no VNNI, and its kernels saturate)';
+  throw new PrunecastError(
+    'PRECISION_UNAVAILABLE',
+    `int8 is offered only if 8-bit products are exact and faster than float32 ones; on this CPU they are ${found}: use float32`,
+    {
+      metadata: { exact: String(exact), speedup: speedup.toFixed(2) },
+    },
+  );
+}
+
+function describe({ ranking, compensation }: SubjectRecipe): RecipeMessage {
+  if (compensation === undefined) return { key: keyRecipe({ ranking }), ranking };
+  const { plugin, options, moduleUrl, calibration } = compensation;
+  const described = {
+    address: addressPlugin(plugin, moduleUrl),
+    options,
+    ...(calibration === undefined ? {} : { calibration }),
+  };
+  return { key: keyRecipe({ ranking, compensation: described }), ranking, compensation: described };
+}
+
+async function scoreUnits(
+  thread: Pick<ModelThread, 'call'>,
+  shape: ModelShape,
+  { criterion, options, moduleUrl, calibration, seed, work }: ScoreUnitsRequest,
+): Promise<readonly UnitScores[]> {
+  if (moduleUrl !== undefined) {
+    const asked = { criterion: { address: addressPlugin(criterion, moduleUrl), options }, seed };
+    return thread.call('scoreUnits', calibration === undefined ? asked : { ...asked, calibration }, work);
+  }
+  if (criterion.needs.includes('gradients')) {
+    throw new RangeError(
+      `criterion "${criterion.id}" needs gradients, which stay in the model's thread: give the URL of its module`,
+    );
+  }
+  const guarded = guardCriterion(criterion, { limitMs: undefined });
+  const scores: UnitScores[] = [];
+  for (const layer of shape.layers.keys()) {
+    const weights = await thread.call('readLayer', { layer }, { signal: work.signal });
+    scores.push(
+      scoreLayer(
+        shape,
+        layer,
+        { ...weights, statistics: calibration?.layers[layer] },
+        { plugin: guarded, options, seed },
+      ),
+    );
+    work.report?.({ what: 'layers', done: layer + 1, total: shape.layers.length });
+  }
+  return scores;
+}
