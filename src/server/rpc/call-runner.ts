@@ -3,7 +3,7 @@ import type { Logger } from 'pino';
 import type { PrunecastError } from '../../core/errors/prunecast-error.js';
 import type { Authenticator } from '../../core/ports/authenticator.js';
 import type { Telemetry } from '../../core/ports/telemetry.js';
-import { createCallContext, describeCancelled, type CallContext, type CallFacts } from './interceptors/call-context.js';
+import { Call, describeCancelled, type CallContext, type CallSource } from './interceptors/call-context.js';
 import { createAuth } from './interceptors/auth.js';
 import { deadline } from './interceptors/deadline.js';
 import { errors } from './interceptors/errors.js';
@@ -28,6 +28,22 @@ interface IncomingCall
   extends CallFacts,
     Pick<ServerUnaryCall<unknown, unknown>, 'cancelled' | 'metadata' | 'getPath'> {
   on(event: 'cancelled', listener: () => void): unknown;
+  off(event: 'cancelled', listener: () => void): unknown;
+}
+
+/**
+ * Where the context of a call is kept: at the one object that grpc-js has for each call and shows both to its interceptors and
+ * to handlers. A WeakMap would do too, but the garbage collector takes twice as long with one.
+ */
+const CONTEXT = Symbol('call context');
+
+/** What grpc-js tells of a call at any time. */
+interface CallFacts extends CallSource {
+  getMetricsRecorder(): object;
+}
+
+function keeperOf(call: CallFacts): { [CONTEXT]?: CallContext } {
+  return call.getMetricsRecorder();
 }
 
 /** Runs every call of a server, of whatever kind, through one chain of interceptors. */
@@ -44,27 +60,26 @@ export interface CallRunner {
 export function createCallRunner({ log, telemetry, authenticator, stopping }: CallSettings): CallRunner {
   const watching = [metrics, createLog(log), errors];
   const all = [...watching, deadline, createStopping(stopping), createAuth(authenticator)];
-  // By what grpc-js keeps one of for each call, and shows both to its interceptors and to handlers.
-  const contexts = new WeakMap<object, CallContext>();
   const begin = (call: CallFacts, method: string, metadata?: Metadata): CallContext => {
-    const context = createCallContext(call, { method, metadata, log, telemetry });
-    contexts.set(call.getMetricsRecorder(), context);
+    const context = new Call(call, { method, metadata, log, telemetry });
+    keeperOf(call)[CONTEXT] = context;
     return context;
   };
   return {
     run: (call, handle) => {
-      if (contexts.has(call.getMetricsRecorder())) return new Promise(() => undefined);
+      if (keeperOf(call)[CONTEXT] !== undefined) return new Promise(() => undefined);
       const context = begin(call, call.getPath().slice(1), call.metadata);
       const cancel = (): void => context.end(describeCancelled());
       if (call.cancelled) cancel();
       else call.on('cancelled', cancel);
-      return intercept(all, context, () => handle(context));
+      // gRPC tells of the end of every call as of a cancellation, and an error costs more than a call.
+      return intercept(all, context, () => handle(context)).finally(() => call.off('cancelled', cancel));
     },
     guard: ({ path }, call) => {
       const method = path.slice(1);
       const send = call.sendStatus.bind(call);
       const fail = async (failure: PrunecastError): Promise<void> => {
-        const begun = contexts.get(call.getMetricsRecorder());
+        const begun = keeperOf(call)[CONTEXT];
         // A call that has begun is logged and counted when its handler has ended.
         begun?.end(failure);
         const end = await intercept(begun ? [errors] : watching, begun ?? begin(call, method), () =>

@@ -210,9 +210,10 @@ describe.each(kinds)('a %s call', (kind) => {
     work = async () => {
       isReached = true;
     };
-    authenticate = async ({ method: asked, header, peer }) => {
-      seen.push([asked, ...header('authorization'), peer.replace(/\d+$/, '')]);
-      if (header('authorization')[0] !== 'Bearer good')
+    authenticate = async (origin) => {
+      const tokens = origin.header('authorization');
+      seen.push([origin.method, ...tokens, origin.peer.replace(/\d+$/, '')]);
+      if (tokens[0] !== 'Bearer good')
         throw new PrunecastError('UNAUTHENTICATED', 'the call has no known token in its authorization header');
     };
     const metadata = new Metadata();

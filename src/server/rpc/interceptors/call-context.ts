@@ -17,13 +17,11 @@ export interface CallContext extends CallOrigin {
   end(error: PrunecastError): void;
 }
 
-/** What grpc-js tells of a call at any time. */
-export interface CallFacts {
+/** What grpc-js tells of a call. */
+export interface CallSource {
   getPeer(): string;
   /** Infinity if there is none. */
   getDeadline(): Date | number;
-  /** The same object at all times, and another for every other call. */
-  getMetricsRecorder(): object;
 }
 
 interface CallParts extends Pick<CallContext, 'method' | 'log' | 'telemetry'> {
@@ -31,24 +29,46 @@ interface CallParts extends Pick<CallContext, 'method' | 'log' | 'telemetry'> {
   readonly metadata: Metadata | undefined;
 }
 
-/** One is made for every call: its own log and the peer only when they are asked for. */
-export function createCallContext(call: CallFacts, { method, metadata, log, telemetry }: CallParts): CallContext {
-  const controller = new AbortController();
-  let ownLog: Logger | undefined;
-  return {
-    method,
-    telemetry,
-    deadlineMs: Number(call.getDeadline()),
-    signal: controller.signal,
-    get peer() {
-      return call.getPeer();
-    },
-    get log() {
-      return (ownLog ??= log.child({ method }));
-    },
-    header: (name) => metadata?.get(name).filter((value) => typeof value === 'string') ?? [],
-    end: (error) => controller.abort(error),
-  };
+/**
+ * One is made for every call: its own log and the peer only when they are asked for. A class, since getters of an object
+ * literal give each object a shape of its own, which the garbage collector pays for.
+ */
+export class Call implements CallContext {
+  readonly method: string;
+  readonly telemetry: Telemetry;
+  readonly deadlineMs: number;
+  readonly #controller = new AbortController();
+  readonly #source: CallSource;
+  readonly #parts: CallParts;
+  #log: Logger | undefined;
+
+  constructor(source: CallSource, parts: CallParts) {
+    this.method = parts.method;
+    this.telemetry = parts.telemetry;
+    this.deadlineMs = Number(source.getDeadline());
+    this.#source = source;
+    this.#parts = parts;
+  }
+
+  get signal(): AbortSignal {
+    return this.#controller.signal;
+  }
+
+  get peer(): string {
+    return this.#source.getPeer();
+  }
+
+  get log(): Logger {
+    return (this.#log ??= this.#parts.log.child({ method: this.method }));
+  }
+
+  header(name: string): readonly string[] {
+    return this.#parts.metadata?.get(name).filter((value) => typeof value === 'string') ?? [];
+  }
+
+  end(error: PrunecastError): void {
+    this.#controller.abort(error);
+  }
 }
 
 /** What ends the call of a caller who does not wait for the answer. */
