@@ -1,0 +1,76 @@
+import { describe, expect, it } from 'vitest';
+import { describeDefault } from '../../../src/cli/proto/find-field.js';
+import {
+  DEFAULT_ANSWERS,
+  DEFAULT_CALIBRATION,
+  DEFAULT_CANDIDATES,
+  DEFAULT_CONTEXT_TOKENS,
+  DEFAULT_CURVE_POINTS,
+  DEFAULT_FINALISTS,
+  DEFAULT_FIT_METRIC,
+  DEFAULT_FIT_PREDICTOR,
+  DEFAULT_FRONT_STRATEGY,
+  DEFAULT_KV_BYTES,
+  DEFAULT_MAX_RATE,
+  DEFAULT_PAGE_SIZE,
+  DEFAULT_PAIRS,
+  DEFAULT_PAIR_TOKENS,
+  DEFAULT_PLUGINS,
+  DEFAULT_ROUNDS,
+  DEFAULT_SEED,
+  DEFAULT_SPACE,
+  DEFAULT_WINDOWS,
+} from '../../../src/server/requests/defaults.js';
+
+const { criterion, compensation, evaluator, exporter, predictor, strategy } = DEFAULT_PLUGINS;
+
+/** A request, a path in it, and the default that its comment must tell, in whole or first. */
+const DOCUMENTED: readonly (readonly [string, string, unknown])[] = [
+  ['SearchRequest', 'recipes[0].criterion', criterion],
+  ['SearchRequest', 'recipes[0].compensation', compensation],
+  ['SearchRequest', 'recipes[0].seed', DEFAULT_SEED],
+  ['SearchRequest', 'recipes[0].calibration.sequences', DEFAULT_CALIBRATION.sequences],
+  ['SearchRequest', 'recipes[0].calibration.sequence_tokens', DEFAULT_CALIBRATION.sequenceTokens],
+  ['SearchRequest', 'evaluator', evaluator],
+  ['SearchRequest', 'exporter', exporter],
+  ['SearchRequest', 'predictor', predictor],
+  ['SearchRequest', 'strategy', `${strategy}, or ${DEFAULT_FRONT_STRATEGY}`],
+  ['SearchRequest', 'candidates', DEFAULT_CANDIDATES.toLocaleString('en-US')],
+  ['SearchRequest', 'rounds', DEFAULT_ROUNDS],
+  ['SearchRequest', 'seed', DEFAULT_SEED],
+  ['SearchRequest', 'pairs.count', DEFAULT_PAIRS.count],
+  ['SearchRequest', 'pairs.tie_run', DEFAULT_PAIRS.tieRun],
+  ['SearchRequest', 'pairs.band', DEFAULT_PAIRS.band],
+  ['SearchRequest', 'pairs.rungs', DEFAULT_PAIR_TOKENS.toLocaleString('en-US')],
+  ['SearchRequest', 'verify.count', DEFAULT_FINALISTS],
+  ['SearchRequest', 'windows.window', DEFAULT_WINDOWS.window],
+  ['SearchRequest', 'windows.bos', DEFAULT_WINDOWS.bos],
+  ['SearchRequest', 'space.min_rate', DEFAULT_SPACE.minRate],
+  ['SearchRequest', 'budgets[0].context_tokens', DEFAULT_CONTEXT_TOKENS],
+  ['PruneRequest', 'exporter', exporter],
+  ['EvaluateRequest', 'measurement.evaluator', evaluator],
+  ['FitPredictorRequest', 'predictor', DEFAULT_FIT_PREDICTOR],
+  ['FitPredictorRequest', 'metrics', DEFAULT_FIT_METRIC],
+  ['FitPredictorRequest', 'seed', DEFAULT_SEED],
+  ['ExplainPredictorRequest', 'points', DEFAULT_CURVE_POINTS],
+  ['QueryStudyRequest', 'count', DEFAULT_ANSWERS],
+  ['ListJobsRequest', 'page_size', DEFAULT_PAGE_SIZE],
+  ['ListPredictorsRequest', 'page_size', DEFAULT_PAGE_SIZE],
+  ['ListTrialsRequest', 'page_size', DEFAULT_PAGE_SIZE],
+];
+
+describe('the defaults that the protos document', () => {
+  it.each(DOCUMENTED)('are those of the server: %s %s', (message, path, value) => {
+    const told = describeDefault(`prunecast.v1.${message}`, path);
+    // The value stands first; a sentence may go on. `120` must not pass for 12.
+    expect(told?.startsWith(String(value))).toBe(true);
+    expect(told?.charAt(String(value).length) ?? '').not.toMatch(/[\w.]/);
+  });
+
+  it('tell the width of cache values and the highest rate in words', () => {
+    expect(describeDefault('prunecast.v1.SearchRequest', 'budgets[0].bytes_per_number')).toContain(
+      `a value in the cache ${DEFAULT_KV_BYTES}`,
+    );
+    expect(describeDefault('prunecast.v1.PruneRequest', 'space.max_rate')).toContain(`${DEFAULT_MAX_RATE} in Prune`);
+  });
+});
