@@ -1,7 +1,15 @@
-import { InvalidArgumentError } from 'commander';
+import { InvalidArgumentError, type Command } from 'commander';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { RequestError } from '../../src/cli/output/request-error.js';
+import { createProgram } from '../../src/cli/program.js';
+import { createFieldNames } from '../../src/cli/session/field-names.js';
 import { startFakeApi, type FakeApi } from './fake-api.js';
+
+function leaf(name: string): Command {
+  const found = createProgram().commands.find((command) => command.name() === name);
+  if (found === undefined) throw new Error(`there is no command ${name}`);
+  return found;
+}
 
 let api: FakeApi;
 beforeAll(async () => {
@@ -167,6 +175,23 @@ describe('what the server refuses', () => {
       '--min-rate, --max-rate',
     );
     expect(await fault('texts', '--remove', '20%')).toBe('--text');
+  });
+
+  it('says flags for fields in the sentences of the server, and leaves plain words and other names alone', async () => {
+    const names = createFieldNames(leaf('search'), 'prunecast.v1.SearchRequest', []);
+    expect(
+      [
+        'output: "b" exists: set `overwrite` to replace it, or name another output',
+        'space.max_rate: is 0.1; allowed is min_rate (0.9) to 1',
+        'recipes[0].calibration.sequences and texts.text. The text of model.safetensors has weight_bytes',
+        'see `pairs.band` and `no_such`, layers.0.ffn_channels',
+      ].map((sentence) => names.rename(sentence)),
+    ).toEqual([
+      '--output: "b" exists: set --overwrite to replace it, or name another output',
+      '--max-rate: is 0.1; allowed is --min-rate (0.9) to 1',
+      '--sequences and --text. The text of model.safetensors has weight_bytes',
+      'see `pairs.band` and `no_such`, layers.0.ffn_channels',
+    ]);
   });
 
   it('keeps the name of a field that no flag fills', async () => {

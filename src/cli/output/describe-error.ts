@@ -7,7 +7,10 @@ export function describeError(error: unknown): string[] {
   const { code, reason, message, violations, metadata, retryAfterMs } = readError(error);
   const title = reason === USAGE ? undefined : reason === '' ? code : reason;
   // A message about one field repeats its violation.
-  const others = violations.filter((violation) => !message.includes(`${nameOf(violation)}: ${violation.description}`));
+  const others = violations.filter(
+    (violation) =>
+      violation.description !== message && !message.includes(`${nameOf(violation)}: ${violation.description}`),
+  );
   return [
     `prunecast: ${title === undefined ? '' : `${title}: `}${message}`,
     ...others.map((violation) => `  ${nameOf(violation)}: ${violation.description}`),

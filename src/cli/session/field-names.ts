@@ -49,7 +49,8 @@ export function createFieldNames(command: Command, typeName: string, sources: re
         )
         .replace(FIRST_NAME, (start, name: string) =>
           findField(typeName, name) === undefined ? start : `${nameOf(name) ?? name}: `,
-        ),
+        )
+        .replace(SNAKE_NAME, (name) => nameLeaf(name, declared) ?? name),
   };
 }
 
@@ -57,6 +58,8 @@ export function createFieldNames(command: Command, typeName: string, sources: re
 const BARE_PATH =
   /(?<![\w.`/-])[a-z][a-z0-9_]*(?:\[\d+\])?(?:\.[A-Za-z_][\w-]*(?:\[\d+\])?)+(?![\w/])|(?<![\w.`/-])[a-z][a-z0-9_]*\[\d+\](?![\w.[])/g;
 const QUOTED_NAME = /`([a-z][\w.[\]-]*)`/g;
+/** A name that is no English word: `min_rate` in "allowed is min_rate (0.9) to 1". */
+const SNAKE_NAME = /(?<![\w.`-])[a-z][a-z0-9]*(?:_[a-z0-9]+)+(?![\w.[-])/g;
 /** What a sentence about one field begins with. */
 const FIRST_NAME = /^([a-z][a-z0-9_]*): /;
 
@@ -100,6 +103,12 @@ function mostSpecific(sources: readonly FieldSource[]): FieldSource[] {
 
 function joinNames(names: readonly string[]): string {
   return [...new Set(names)].join(', ');
+}
+
+/** The one flag whose field has this last name; undefined for none or several. */
+function nameLeaf(name: string, declared: readonly FieldSource[]): string | undefined {
+  const [flag, ...others] = declared.filter(({ path }) => path.endsWith(`.${name}`));
+  return others.length === 0 ? flag?.flag : undefined;
 }
 
 /** Longer arguments (inline JSON, texts) are not repeated in a message. */

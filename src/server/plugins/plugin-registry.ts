@@ -57,14 +57,12 @@ export class PluginRegistry implements PluginLookup {
       const known = this.all(kind)
         .map(({ plugin }) => plugin.id)
         .join(', ');
-      throw new PrunecastError(
-        'PLUGIN_NOT_FOUND',
-        `${fieldPath}: no ${kind} has the id "${id}": there are ${known || 'none'}`,
-        {
-          metadata: { kind, id, known },
-          violations: [{ field: `${fieldPath}.id`, description: `"${id}" is not one of ${known || 'none'}` }],
-        },
-      );
+      const field = `${fieldPath}.id`;
+      const description = `no ${kind} has the id "${id}": there are ${known || 'none'}`;
+      throw new PrunecastError('PLUGIN_NOT_FOUND', `${field}: ${description}`, {
+        metadata: { kind, id, known },
+        violations: [{ field, description }],
+      });
     }
     const parsed = entry.plugin.options.safeParse(ref?.options ?? {});
     if (!parsed.success) {

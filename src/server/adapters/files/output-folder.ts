@@ -122,12 +122,9 @@ async function sweepFolder(folder: string, depth: number, lease: WritingLease): 
 }
 
 function outputExists(output: string): PrunecastError {
-  return new PrunecastError(
-    'OUTPUT_EXISTS',
-    `output: "${output}" exists: set \`overwrite\` to replace it, or name another folder`,
-    {
-      metadata: { output },
-      violations: [{ field: 'output', description: 'exists, and `overwrite` is not set' }],
-    },
-  );
+  const description = `"${output}" exists: set \`overwrite\` to replace it, or name another folder`;
+  return new PrunecastError('OUTPUT_EXISTS', `output: ${description}`, {
+    metadata: { output },
+    violations: [{ field: 'output', description }],
+  });
 }
