@@ -50,6 +50,12 @@ const RULES: Readonly<Record<string, Rule>> = {
     own: ['core', 'search', 'plugins', 'gen', 'server/requests'],
     packages: ['node:', '@bufbuild/protobuf', 'zod'],
   },
+  'server/adapters': {
+    own: ['core', 'engine/files', 'server/adapters', 'server/records/create-id'],
+    packages: ['node:', '@bufbuild/protobuf', 'kysely', 'libsql', 'zod'],
+  },
+  'server/testing': { own: ['core', 'server/adapters/in-memory', 'server/testing'], packages: ['node:'] },
+  'server/labels': { own: ['core', 'server/encoding', 'server/labels'], packages: [] },
   client: { own: ['gen', 'core/errors', 'core/model/unit-bitmap', 'client'] },
   cli: { own: ['gen', 'core/errors', 'client', 'cli'] },
   gen: { own: ['gen'], packages: ['node:', '@bufbuild/protobuf', '@grpc/grpc-js', 'long'] },
@@ -60,6 +66,7 @@ const RESERVED: Readonly<Record<string, readonly string[]>> = {
   inversify: [
     'server/bind-services',
     'server/compose',
+    'server/index',
     'server/job-kinds',
     'server/provide',
     'server/start-server',

@@ -35,7 +35,10 @@ export interface Foundations {
   readonly config: Config;
   /** Fires when the server stops. */
   readonly stopping: AbortSignal;
-  /** Plug-ins besides the built-in ones and those that the settings name; not looked at if a module binds the source of plug-ins. */
+  /**
+   * Plug-ins besides the built-in ones and those that the settings name; not looked at if a module binds the source of
+   * plug-ins.
+   */
   readonly plugins: readonly PluginEntry[];
   /** Take the place of defaults. */
   readonly modules: readonly ContainerModule[];
@@ -56,8 +59,8 @@ export interface ServerParts {
 }
 
 /**
- * Composes a server: what the modules bind, the adapters that are the defaults of the rest, and all that is made of these. The
- * one place that knows adapters.
+ * Composes a server: what the modules bind, the adapters that are the defaults of the rest, and all that is made of
+ * these. The one place that knows adapters.
  */
 export async function composeServer({ config, stopping, plugins, modules }: Foundations): Promise<ServerParts> {
   const container = new Container({ defaultScope: 'Singleton' });
@@ -173,7 +176,7 @@ async function openStore(container: Container): Promise<() => Promise<void>> {
       .get(TOKENS.log)
       .warn(
         { paths: readable.slice(0, 5) },
-        'other users may read or list parts of the state folder, which holds requests and their texts: give the server a folder of its own that its user owns',
+        'other users can read or list parts of the state folder, which holds requests and their texts: give the server a state folder that its user owns and nothing else uses',
       );
   container.bind(TOKENS.store).toConstantValue(createSqliteStore(database));
   return close;

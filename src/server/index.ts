@@ -1,7 +1,10 @@
-/** The package's `./server` entry: a server inside another program. `prunecast/server/testing` has what tests its parts. */
+/**
+ * The package's `./server` entry: a server inside another program. `prunecast/server/testing` has what tests its parts.
+ */
 export { loadConfig, type Config, type ConfigOptions } from './config/config.js';
 export { startServer, type RunningServer, type ServerAdditions } from './start-server.js';
 export { TOKENS } from './tokens.js';
+export { ContainerModule } from 'inversify';
 export type { ArchitectureLabels, LabelTarget, LabelTask } from './labels/label-task.js';
 export type { PluginSource } from './plugins/plugin-source.js';
 export type { PluginEntry } from '../core/ports/plugin-entry.js';

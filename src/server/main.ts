@@ -3,14 +3,14 @@ import { loadConfig } from './config/config.js';
 import { createLog } from './config/create-log.js';
 import { startServer } from './start-server.js';
 
-/** How long after the grace of a stop the process ends, whatever is still at work in it. */
+/** How long after the grace period of a stop the process ends, whatever still runs in it. */
 const CLOSING_MS = 1000;
 
 /**
- * The server as a process. Settings come from PRUNECAST_* variables. When it listens, one JSON line on standard output has
- * its addresses; the log goes to standard error. SIGTERM and SIGINT stop it, as does the end of standard input where
- * PRUNECAST_EXIT_ON_STDIN_END is `true` (for a parent that may be killed); a second signal ends it at once. What has not
- * ended `CLOSING_MS` after the configured grace is cut off.
+ * The server as a process. Settings come from PRUNECAST_* variables. When it listens, it prints its addresses to
+ * standard output as one line of JSON; the log goes to standard error. SIGTERM and SIGINT stop it, as does the end of
+ * standard input if PRUNECAST_EXIT_ON_STDIN_END is `true` (for a parent that may be killed). A second signal ends it at
+ * once. What has not ended `CLOSING_MS` after the configured grace period is cut off.
  */
 async function main(): Promise<void> {
   const config = loadConfig(process.env);

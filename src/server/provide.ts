@@ -3,7 +3,10 @@ import type { Container, ServiceIdentifier } from 'inversify';
 /** The token of each thing that something needs. */
 export type TokensOf<Needs> = { readonly [Name in keyof Needs]-?: ServiceIdentifier<Needs[Name]> };
 
-/** Binds what `create` makes of the things it names, each looked up under its own token. It is made once, when it is first asked for. */
+/**
+ * Binds what `create` makes of the things it names, each looked up under its own token. It is made once, when it is
+ * first asked for.
+ */
 export function provide<Value, Needs extends object>(
   container: Container,
   token: ServiceIdentifier<Value>,

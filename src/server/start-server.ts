@@ -18,8 +18,8 @@ export interface RunningServer {
   /** All addresses, in the order of the configuration. */
   readonly addresses: readonly string[];
   /**
-   * Stops it: open streams end with SERVER_STOPPING, other calls and the work of jobs get the configured grace, unfinished jobs
-   * are left for the next server to resume. May be called more than once.
+   * Stops it: open streams end with SERVER_STOPPING, other calls and the work of jobs get the configured grace,
+   * unfinished jobs are left for the next server to resume. May be called more than once.
    */
   stop(): Promise<void>;
 }
@@ -28,7 +28,7 @@ export interface RunningServer {
 export interface ServerAdditions {
   /** Plug-ins besides the built-in ones and those that the settings name. */
   readonly plugins?: readonly PluginEntry[];
-  /** Handlers besides, or in place of, the built-in ones. */
+  /** Services besides the built-in ones, or in their place. */
   readonly services?: (parts: ServerParts) => readonly RpcService[];
   /** Default: a log on standard error. */
   readonly log?: Logger;
@@ -36,13 +36,16 @@ export interface ServerAdditions {
   readonly modules?: readonly ContainerModule[];
 }
 
-/** Starts a server. Throws an Error that says what to change when a plug-in cannot be loaded, or it cannot open its state or listen. */
+/**
+ * Starts a server. Throws an Error that says what to change if a plug-in cannot be loaded, or it cannot open its state
+ * or listen.
+ */
 export async function startServer(
   config: Config,
   { plugins = [], services, log: given, modules = [] }: ServerAdditions = {},
 ): Promise<RunningServer> {
   const stopping = new AbortController();
-  // One listener for each open stream is no leak.
+  // One listener per open stream is not a leak.
   setMaxListeners(0, stopping.signal);
   const logModule = new ContainerModule(({ bind }) => {
     if (given !== undefined) bind(TOKENS.log).toConstantValue(given);
@@ -64,7 +67,7 @@ export async function startServer(
     if (exposed.length > 0)
       log.warn(
         { addresses: exposed },
-        'whoever reaches this address may call, unencrypted and without authentication: set tlsCertificate and tlsKey, and let only trusted machines reach it, or listen on 127.0.0.1 or a unix socket',
+        'everyone who reaches this address can call the server, and nothing is encrypted: set tlsCertificate and tlsKey and let only trusted machines reach it, or listen on 127.0.0.1 or a unix socket',
       );
     await jobs.goOn();
     log.info({ addresses, state_directory: config.stateDirectory }, 'listening');
@@ -74,7 +77,7 @@ export async function startServer(
       stopping.abort(
         new PrunecastError('SERVER_STOPPING', 'the server is shutting down: watch the job again after it is back'),
       );
-      // Both have the same grace, not one after the other.
+      // Both have the same grace period, not one after the other.
       await Promise.all([rpcServer.close(config.shutdownGraceMs), settle(jobs, config.shutdownGraceMs, log)]);
       await parts.close();
       log.info('stopped');
@@ -97,7 +100,7 @@ async function listenOnAll(server: RpcServer, listen: readonly string[]): Promis
   }
 }
 
-/** Lets runs end; one that does not end in time is left behind, and its writes fail. */
+/** Waits until the jobs have settled. A run that does not end in time is left behind, and its writes fail. */
 async function settle(jobs: JobRunner, graceMs: number, log: Logger): Promise<void> {
   let timer: NodeJS.Timeout | undefined;
   const late = new Promise<'late'>((resolve) => {

@@ -13,8 +13,9 @@ import type { ArchitectureLabels } from './labels/label-task.js';
 import type { PluginSource } from './plugins/plugin-source.js';
 
 /**
- * What a program that embeds a server may bind to something of its own, in a module that it gives to `startServer`. What it
- * leaves unbound is bound to the default. The server closes its defaults when it stops; whoever bound something closes that.
+ * What a program that embeds a server may bind to something of its own, in a module that it gives to `startServer`.
+ * What it leaves unbound is bound to the default. The server closes its defaults when it stops; whoever bound something
+ * closes that.
  */
 export const TOKENS = {
   /** Bound already: to be injected, not to be replaced. */

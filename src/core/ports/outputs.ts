@@ -3,11 +3,11 @@ import type { ExportSummary } from './exporter.js';
 /** Lies beside every output; a folder without it is not an output. */
 export const MANIFEST_FILE = 'prunecast.json';
 
-/** Where an output goes, and what must not be lost for it. */
+/** Where an output goes, and what it must not overwrite. */
 export interface OutputTarget {
   /** Relative to the output root. */
   readonly output: string;
-  /** What the job reads, checkpoints and texts. */
+  /** What the job reads: checkpoints and texts. */
   readonly reads: readonly KeptPath[];
 }
 
@@ -15,28 +15,28 @@ export interface OutputTarget {
 export interface KeptPath {
   /** Its real path. */
   readonly path: string;
-  /** What callers are told that it is: `the state folder`. */
+  /** What callers are told it is: `the state folder`. */
   readonly name: string;
 }
 
 /**
- * What happens when an earlier output is there already: it is refused, or replaced, or replaced if its folder is found
- * to be one that may. What is no earlier output is never replaced.
+ * What happens if there is an earlier output: the new one is refused, or replaces it, or replaces it if `mayReplace`
+ * allows that of its folder. What is not an earlier output is never replaced.
  */
 export type OutputPolicy = 'refuse' | 'replace' | { readonly mayReplace: (directory: string) => Promise<boolean> };
 
 /** Folders under the output root, each written whole or not at all. Several servers may share a root. */
 export interface OutputFolders {
   /**
-   * Whether an output could be written now, so that a bad request is refused before there is a job.
+   * Checks that an output could be written now, so that a bad request is refused before there is a job.
    *
    * @throws PrunecastError INVALID_REQUEST, PATH_OUTSIDE_ROOTS, OUTPUT_PROTECTED, OUTPUT_EXISTS, OUTPUT_NOT_WRITTEN
    */
   check(target: OutputTarget, policy: OutputPolicy): Promise<void>;
   /**
    * Has `write` fill an empty folder beside the output, checks that all of it is there, syncs it and renames it into
-   * place; an old output is first moved aside, then removed. When anything fails, what was there before is there again.
-   * Returns the summary of what lies in the output, its list of files in the manifest included.
+   * place. An old output is first moved aside, then removed. If anything fails, what was there before is there again.
+   * Returns the summary of the output, including the list of files that was added to its manifest.
    *
    * @throws PrunecastError as `check` and `write`, STORAGE_FULL, OUTPUT_NOT_WRITTEN
    */
@@ -54,7 +54,7 @@ export interface OutputFolders {
   readManifest(output: string, field: string): Promise<Readonly<Record<string, unknown>>>;
   /**
    * Removes what interrupted writes left behind and no server owns, and puts back an old output that had only been
-   * moved aside. Folders that cannot be read are passed over.
+   * moved aside. Skips folders that cannot be read.
    */
   sweep(): Promise<void>;
 }

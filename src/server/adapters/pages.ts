@@ -1,13 +1,13 @@
 import { PrunecastError } from '../../core/errors/prunecast-error.js';
 import type { Page } from '../../core/ports/pages.js';
 
-/** A page ends before its rows come to so many bytes, so that it fits one message of 4 MiB. */
+/** A page ends before its rows come to so many bytes, so that it fits a message of 4 MiB. */
 const MOST_PAGE_BYTES = 3 * 2 ** 20;
 
 /**
- * The first rows that fit a page, and the token that goes on after them.
+ * The first rows that fit a page, and the token of the page after them.
  *
- * @param rows in the order of their keys, one more than `pageSize` where there are more
+ * @param rows in the order of their keys, one more than `pageSize` if there are more
  */
 export function takePage<Row, Value>(
   rows: readonly Row[],
@@ -30,7 +30,10 @@ export function takePage<Row, Value>(
   return { values: taken.map(read.value), nextPageToken: isLastPage ? '' : writePageToken(read.key(last)) };
 }
 
-/** The key after which a page starts; undefined for the first page. Throws INVALID_REQUEST for a token that no list gave. */
+/**
+ * The key after which a page starts; `undefined` for the first page. Throws INVALID_REQUEST for a token that no page
+ * gave.
+ */
 export function readPageToken(token: string): number | undefined {
   if (token === '') return undefined;
   const match = /^k(\d{1,15})$/.exec(Buffer.from(token, 'base64url').toString());

@@ -9,24 +9,26 @@ const folder = z
   .transform((path) => resolve(path.replace(/^~(?=\/|$)/, homedir())));
 const folders = z.array(folder);
 
-/** Every setting of a server; docs/configuration.md is made from the descriptions. */
+/** Every setting of a server; docs/configuration.md is generated from the descriptions. */
 export const CONFIG_SCHEMA = z
   .strictObject({
     modelRoots: folders
       .prefault(['models'])
-      .describe('Folders that checkpoints lie under; requests name them relative to one.'),
+      .describe('Folders that hold checkpoints; requests name a checkpoint relative to one of them.'),
     modelLinks: z
       .enum(['within-roots', 'anywhere'])
       .default('within-roots')
       .describe(
-        'Where symbolic links of checkpoint folders, and of files in them, may lead: under the model roots (as those of a hub cache do), or `anywhere` that the server may read, as the CLI has it for a server of its own.',
+        'Where symbolic links of checkpoint folders, and of files in them, may lead: under the model roots (as in a cache of the Hub), or `anywhere` that the server may read. A server that a command starts for itself allows the latter.',
       ),
-    dataRoots: folders.prefault(['data']).describe('Folders that texts lie under; requests name them relative to one.'),
+    dataRoots: folders
+      .prefault(['data'])
+      .describe('Folders that hold texts; requests name a text relative to one of them.'),
     dataLinks: z
       .enum(['within-roots', 'anywhere'])
       .default('within-roots')
       .describe(
-        'Where symbolic links to texts may lead: under a data root, or `anywhere` that the server may read, as the CLI has it for a server of its own.',
+        'Where symbolic links to texts may lead: under a data root, or `anywhere` that the server may read. A server that a command starts for itself allows the latter.',
       ),
     outputRoot: folder.prefault('outputs').describe('The folder that pruned models are written under.'),
     stateDirectory: folder
@@ -42,13 +44,13 @@ export const CONFIG_SCHEMA = z
       .min(1)
       .max(1024)
       .optional()
-      .describe('Threads of the numeric engine. Default: the processors that the cgroup or machine gives.'),
+      .describe('Threads of the numeric engine. Default: the processors that the cgroup or the machine allows.'),
     memoryBudgetBytes: z
       .int()
       .min(64 * 2 ** 20)
       .optional()
       .describe(
-        'Memory of all models together for weights in flight, hidden states, calibration statistics, caches and graphs; Gram matrices beyond it lie under stateDirectory, and work that can never fit is refused. Tokenizers, in processes of their own, have half as much beside it, 512 MiB at least. Default: 70 % of what the cgroup or machine gives.',
+        'Memory of all models together for weights in use, hidden states, calibration statistics, caches and graphs. Gram matrices that do not fit are kept in files under stateDirectory, and work that can never fit is refused. Tokenizers run in processes of their own and may use half as much in addition, at least 512 MiB. Default: 70 % of what the cgroup or the machine has.',
       ),
     openModels: z
       .int()
@@ -56,7 +58,7 @@ export const CONFIG_SCHEMA = z
       .max(256)
       .default(8)
       .describe(
-        'Checkpoints that are kept open while nobody uses them, and most threads that models keep between calls; the longest unused are closed first. One in use is never closed.',
+        'How many unused checkpoints stay open, and how many threads models keep between calls. Those unused for the longest time are closed first; a checkpoint in use is never closed.',
       ),
     modelIdleMs: z
       .int()
@@ -64,44 +66,49 @@ export const CONFIG_SCHEMA = z
       .max(86_400_000)
       .default(300_000)
       .describe(
-        'How long a model that nobody computes with keeps its thread, its compiled graphs and its weights in memory, in milliseconds.',
+        'How long an idle model keeps its thread, its compiled graphs and its weights in memory, in milliseconds.',
       ),
     scoreCacheBytes: z
       .int()
       .min(0)
       .default(256 * 2 ** 20)
       .describe(
-        'Disk for scores of criteria under the state folder, so that a calibration pass is paid once; the longest unused go first. 0 keeps none.',
+        'Disk space for scores of criteria in the state folder, so that a calibration pass is paid once. Scores unused for the longest time are removed first. 0 keeps none.',
       ),
-    concurrentJobs: z.int().min(1).max(64).default(1).describe('Heavy jobs that run at a time; the others are queued.'),
+    concurrentJobs: z
+      .int()
+      .min(1)
+      .max(64)
+      .default(1)
+      .describe('How many jobs run at the same time; the others are queued.'),
     maxQueuedJobs: z
       .int()
       .min(0)
       .max(10_000)
       .default(100)
-      .describe('Jobs that may wait; a start beyond them is refused as OVERLOADED.'),
+      .describe('How many jobs may wait; a start beyond that is refused as OVERLOADED.'),
     keptEvents: z
       .int()
       .min(1000)
       .default(100_000)
-      .describe('Newest events of a job that are kept; older ones are compacted away.'),
+      .describe('How many of the newest events of a job are kept; older ones are removed.'),
     interruptedJobs: z
       .enum(['resume', 'pause'])
       .default('resume')
       .describe(
-        'What becomes of jobs that were unfinished when the server ended: at its next start they go on by themselves (`resume`), or wait for ResumeJob (`pause`). One that three servers in a row died with, without a result in between, ends as FAILED with JOB_POISONED.',
+        'What happens at the next start to jobs that were unfinished when the server ended: they resume by themselves (`resume`), or wait for ResumeJob (`pause`). A job with which three servers in a row ended unexpectedly, without a result in between, ends as FAILED with JOB_POISONED.',
       ),
     shutdownGraceMs: z
       .int()
       .min(0)
       .max(600_000)
       .default(5000)
-      .describe('How long calls may still run when the server is asked to stop, in milliseconds.'),
+      .describe('How long calls and jobs may still run when the server is asked to stop, in milliseconds.'),
     plugins: z
       .array(z.string().min(1))
       .default([])
       .describe(
-        'Plug-ins beside the built-in ones: `./knn.js`, `/opt/plugins/knn.js` or the name of a package. Relative paths start at the working folder, and packages are looked up in its `node_modules`. A plug-in runs with all rights of the server.',
+        'Plug-ins besides the built-in ones: `./knn.js`, `/opt/plugins/knn.js` or the name of a package. Relative paths start at the working folder, and packages are looked up in its `node_modules`. A plug-in runs with all rights of the server.',
       ),
     logLevel: z
       .enum(['fatal', 'error', 'warn', 'info', 'debug', 'trace', 'silent'])
@@ -109,7 +116,7 @@ export const CONFIG_SCHEMA = z
       .describe('What goes to the log on standard error.'),
     tlsCertificate: folder
       .optional()
-      .describe('PEM file with the certificate chain. Needs tlsKey; unset for no encryption.'),
+      .describe('PEM file with the certificate chain. Needs tlsKey; without both, nothing is encrypted.'),
     tlsKey: folder.optional().describe('PEM file with the private key. Needs tlsCertificate.'),
   })
   .refine(({ tlsCertificate, tlsKey }) => (tlsCertificate === undefined) === (tlsKey === undefined), {
@@ -131,9 +138,9 @@ export type Config = Omit<Parsed, 'threads' | 'memoryBudgetBytes'> & {
 /**
  * The settings of a server: `options` over the environment over the defaults.
  *
- * @param environment `PRUNECAST_MODEL_ROOTS` and so on: the setting's name in capitals. Several folders are separated as in
- * PATH, several addresses or plug-ins by commas; a value that begins with `["` is a JSON array, for names that hold a
- * separator.
+ * @param environment `PRUNECAST_MODEL_ROOTS` and so on: the setting's name in capitals. Several folders are separated
+ * as in PATH, several addresses or plug-ins by commas; a value that begins with `["` is a JSON array, for names that
+ * hold a separator.
  * @throws Error that names each setting at fault, as it was given
  */
 export function loadConfig(
@@ -178,7 +185,9 @@ function readValue(setting: string, schema: z.ZodType, value: string): unknown {
   return value;
 }
 
-/** A JSON array where it begins like one. One that is none is left as text, so that the schema says what was expected. */
+/**
+ * A JSON array if it begins like one. If it does not parse it stays a text, so that the schema says what was expected.
+ */
 function readList(value: string, separator: string | RegExp): unknown {
   if (!value.startsWith('["')) return value.split(separator).filter((entry) => entry !== '');
   try {

@@ -7,7 +7,7 @@ import { VERSION } from './version.js';
 import type { Config } from './config.js';
 import { MAX_MESSAGE_BYTES, MAX_PREDICT_ROWS } from './limits.js';
 
-/** The version of the protos' package. */
+/** The package of the protos, which has the version in its name. */
 const API_VERSION = 'prunecast.v1';
 
 /** Versions and limits, as GetServerInfo answers them. The first call tries 8-bit products. */
@@ -32,7 +32,10 @@ export async function describeServer(
   };
 }
 
-/** Those that the last bits of a label may depend on; empty where the system does not tell (it does on Linux). */
+/**
+ * The instruction sets that the last bits of a label may depend on; empty on systems that do not list them (Linux
+ * does).
+ */
 function readInstructionSets(): string {
   try {
     const flags = /^(?:flags|Features)\s*:\s*(.*)$/m.exec(readFileSync('/proc/cpuinfo', 'utf8'))?.[1] ?? '';

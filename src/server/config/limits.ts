@@ -1,26 +1,34 @@
-/** Bytes that one message may have, either way; a longer one must be paged or streamed. */
+/** The most bytes of a message in either direction; what is longer must be paged or streamed. */
 export const MAX_MESSAGE_BYTES = 4 * 2 ** 20;
 
-/** Bytes that a path of a request may have: the longest that Linux opens. */
+/** The most bytes of a path in a request: the longest that Linux opens. */
 export const MAX_PATH_BYTES = 4096;
 
-/** Rows that one Predict takes. */
+/** The most rows of one Predict. */
 export const MAX_PREDICT_ROWS = 10_000;
 
-/** Longest silence of an open job stream: a heartbeat is promised every 15 s, and the network takes its share. */
+/**
+ * The longest silence of an open job stream: a heartbeat is promised every 15 s, and the network takes some of that.
+ */
 export const HEARTBEAT_MS = 10_000;
 
-/** The jobs of a server that has not been heard of for so long may be taken by another on the same state. */
+/** Another server on the same state may take the jobs of a server that has not renewed its leases for so long. */
 export const LEASE_MS = 10_000;
 
-/** What a server of another machine writes under a shared output root is taken for a leftover once nobody has renewed it for so long. */
+/**
+ * What a server on another machine writes under a shared output root counts as left behind when it has not been renewed
+ * for so long.
+ */
 export const OUTPUT_LEASE_MS = 60_000;
 
 /** A cancelled job is promised to end within two seconds. */
 export const CANCEL_GRACE_MS = 1500;
 
-/** How soon the end of a job is stored again that the store did not take. */
+/** How long after a failure to store the end of a job it is stored again. */
 export const STORE_RETRY_MS = 1000;
 
-/** How long a plug-in's synchronous call may hold the event loop; shorter than a lease, which could not be renewed meanwhile. */
+/**
+ * How long a plug-in's synchronous call may hold the event loop; shorter than a lease, which could not be renewed
+ * meanwhile.
+ */
 export const INLINE_CALL_LIMIT_MS = 5000;

@@ -5,7 +5,7 @@ import type { Reason } from '../../core/errors/reasons.js';
 import { resolveWithin, type PathField } from './resolve-within.js';
 
 export interface FileField extends PathField {
-  /** The reason for what is no plain file or is too long; INVALID_REQUEST by default. */
+  /** The reason if it is not a plain file or is too long; INVALID_REQUEST by default. */
   readonly invalid?: Reason;
   readonly maxBytes: number;
 }
@@ -19,8 +19,8 @@ export interface OpenedFile {
 }
 
 /**
- * Opens a file that a request names. A pipe or a device is never waited for: neither is opened, nor what was put in the place
- * of the file meanwhile.
+ * Opens a file that a request names. Pipes and devices are not opened, since that could wait for ever; nor is something
+ * else that took the place of the file meanwhile.
  *
  * @throws PrunecastError as `resolveWithin`, and `invalid`
  */
@@ -43,7 +43,7 @@ export async function openFileWithin(roots: readonly string[], path: string, pla
   }
 }
 
-/** All bytes of an opened file. Throws where it was cut meanwhile. */
+/** All bytes of an opened file. Throws if it was truncated meanwhile. */
 export async function readOpened(
   { handle, stats: { size } }: OpenedFile,
   field: string,
@@ -61,7 +61,7 @@ export async function readOpened(
   return bytes;
 }
 
-/** The kernel takes no more than 2 GiB at once, and a smaller one lets others have the disk. */
+/** The kernel reads at most 2 GiB at once, and smaller reads let others use the disk. */
 const READ_BYTES = 64 * 2 ** 20;
 
 function requirePlain(stats: Stats, field: string, invalid: Reason): void {

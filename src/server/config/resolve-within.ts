@@ -7,20 +7,20 @@ import { MAX_PATH_BYTES } from './limits.js';
 export interface PathField {
   /** The path's field in the request. */
   readonly field: string;
-  /** The reason when nothing of this name is there. */
+  /** The reason if nothing has this name. */
   readonly missing: Extract<Reason, keyof typeof ROOT_NAMES>;
   /** Where links on the path may lead; within the roots by default. */
   readonly links?: 'within-roots' | 'anywhere';
 }
 
-/** The kind of root that something was to lie under, by the reason when it does not. */
+/** The kind of root that something should lie under, by the reason if it does not. */
 const ROOT_NAMES = {
   MODEL_NOT_FOUND: 'a model',
   TEXT_NOT_FOUND: 'a data',
   REGRESSOR_INVALID: 'a data or model',
 } as const satisfies Partial<Record<Reason, string>>;
 
-/** What may be the name of a model on the hub: an organisation and a model. */
+/** What may be the name of a model on the Hub: an organisation and a model. */
 const HUB_ID = /^[A-Za-z0-9][\w.-]{0,95}\/[A-Za-z0-9][\w.-]{0,95}$/;
 
 /**
@@ -28,8 +28,8 @@ const HUB_ID = /^[A-Za-z0-9][\w.-]{0,95}\/[A-Za-z0-9][\w.-]{0,95}$/;
  *
  * @param roots absolute folders
  * @param path as the caller sent it, relative to a root
- * @throws PrunecastError INVALID_REQUEST for what can be no path, or leads in a circle, or may not be read;
- * PATH_OUTSIDE_ROOTS where the path leads out of its root, or a link on it out of all of them; `missing` where no root has it
+ * @throws PrunecastError INVALID_REQUEST if it is not a path, leads in a circle, or may not be read; PATH_OUTSIDE_ROOTS
+ * if it leads out of its root, or a link on it out of all roots; `missing` if no root has it
  */
 export async function resolveWithin(
   roots: readonly string[],
@@ -50,14 +50,14 @@ export async function resolveWithin(
       : '';
   throw PrunecastError.ofField(
     field,
-    `${quote(path)} is not there: name something relative to ${ROOT_NAMES[missing]} root${fetching}`,
+    `${quote(path)} does not exist: name something relative to ${ROOT_NAMES[missing]} root${fetching}`,
     missing,
   );
 }
 
 function requirePath(path: string, field: string): void {
   if (path === '') throw PrunecastError.ofField(field, 'is empty: it is required');
-  if (path.includes('\0')) throw PrunecastError.ofField(field, 'has a NUL character, which no path has');
+  if (path.includes('\0')) throw PrunecastError.ofField(field, 'has a NUL character, which a path cannot have');
   const bytes = Buffer.byteLength(path);
   if (bytes > MAX_PATH_BYTES)
     throw PrunecastError.ofField(field, `has ${bytes} bytes; a path has at most ${MAX_PATH_BYTES}`);
@@ -65,7 +65,7 @@ function requirePath(path: string, field: string): void {
 
 async function isWithinAny(roots: readonly string[], real: string): Promise<boolean> {
   for (const root of roots) {
-    const realRoot = await realpath(root).catch(() => undefined); // one that is not there holds nothing
+    const realRoot = await realpath(root).catch(() => undefined); // a root that does not exist holds nothing
     if (realRoot !== undefined && isWithin(realRoot, real)) return true;
   }
   return false;
@@ -76,7 +76,7 @@ function isWithin(root: string, path: string): boolean {
   return first !== '..';
 }
 
-/** Undefined where nothing is there, or a file stands where a folder would have to. */
+/** `undefined` if nothing is there, or a file is in the place of a folder. */
 async function realpathIfThere(full: string, path: string, field: string): Promise<string | undefined> {
   try {
     return await realpath(full);

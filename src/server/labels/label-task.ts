@@ -7,7 +7,9 @@ import { fidelityDigest, measurementFingerprint } from '../encoding/measurement.
 /** What architectures are labelled for: a checkpoint under a recipe, measured by a plan. */
 export interface LabelTarget {
   readonly checkpointDigest: string;
-  /** Throws MODEL_CHANGED if that digest no longer names the checkpoint: what was measured meanwhile is then no label. */
+  /**
+   * Throws MODEL_CHANGED if that digest no longer names the checkpoint: what was measured meanwhile is then no label.
+   */
   readonly requireUnchanged: (signal: AbortSignal) => Promise<void>;
   /** The recipe's digest, or that of named units. The unpruned architecture is stored under none. */
   readonly recipeDigest: string;

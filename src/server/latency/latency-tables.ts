@@ -8,13 +8,16 @@ import type { LanguageModel } from '../../engine/language-model.js';
 /** How long the shapes of models take on this server: each table is measured once and kept over restarts. */
 export interface LatencyTables {
   /**
-   * For a token with `length` before it. The first call per model and length takes seconds; it waits until the model's thread
-   * is free. Throws MEMORY_EXCEEDED, or the signal's reason.
+   * For a token with `length` before it. The first call per model and length takes seconds; it waits until the model's
+   * thread is free. Throws MEMORY_EXCEEDED, or the signal's reason.
    */
   find(language: LanguageModel, length: number, signal?: AbortSignal): Promise<LatencyTable>;
 }
 
-/** Tables are stored under a digest of all that they depend on: the model's shape and sliding windows, the processor, the threads, the length. */
+/**
+ * Tables are stored under a digest of all that they depend on: the model's shape and sliding windows, the processor,
+ * the threads, the length.
+ */
 export function createLatencyTables(store: LatencyTableStore, threads: number): LatencyTables {
   const found = createSharedWorks<LatencyTable>();
   return {

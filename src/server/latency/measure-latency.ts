@@ -5,7 +5,10 @@ import type { LanguageModel, SubjectRecipe } from '../../engine/language-model.j
 import { BudgetKind, type Cost } from '../../gen/prunecast/v1/common.js';
 import { encodeCosts } from '../encoding/costs.js';
 
-/** The stated costs of an architecture, its latency under each budget that limits it really measured beside the table's; without such a budget nothing is run. */
+/**
+ * The costs of an architecture, with its measured latency beside the table's for each budget that limits latency.
+ * Without such a budget nothing is run.
+ */
 export async function measureLatency(
   language: LanguageModel,
   {

@@ -1,6 +1,6 @@
 /**
- * The package's `./server/testing` entry: conformance kits for those who put a store or a queue of their own under a server,
- * and a store in memory for tests.
+ * The package's `./server/testing` entry: conformance kits for those who put a store or a queue of their own under a
+ * server, and a store in memory for tests.
  */
 export type { ConformanceCheck } from './conformance.js';
 export { listStoreChecks } from './store-conformance.js';

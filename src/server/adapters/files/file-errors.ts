@@ -1,7 +1,7 @@
 import { lstat } from 'node:fs/promises';
 import { PrunecastError } from '../../../core/errors/prunecast-error.js';
 
-/** Whether something is there; a link counts even when it leads nowhere. */
+/** Whether something is there; a link counts even if it leads nowhere. */
 export async function exists(path: string): Promise<boolean> {
   try {
     await lstat(path);
@@ -13,7 +13,7 @@ export async function exists(path: string): Promise<boolean> {
   }
 }
 
-/** Whether an error is the file system's of one of these codes. */
+/** Whether an error came from the file system with one of these codes. */
 export function isCode(error: unknown, ...codes: readonly string[]): boolean {
   return error instanceof Error && 'code' in error && codes.includes(String(error.code));
 }
@@ -23,22 +23,22 @@ const UNWRITABLE: Readonly<Record<string, string>> = {
   EPERM: 'the server may not write there: give its user the right to',
   EROFS: 'it lies on a read-only file system: name another output root',
   ENOENT: 'its folder was removed meanwhile: try again',
-  ENOTDIR: 'a file is where a folder would have to be: name another place',
-  EEXIST: 'a file is where a folder would have to be: name another place',
-  EIO: 'the disk reported an error: look into the log of the system',
+  ENOTDIR: 'a file has the name of a folder on the way: name another place',
+  EEXIST: 'a file has the name of a folder on the way: name another place',
+  EIO: 'the disk reported an error: see the system log',
 };
 
 /**
- * What a caller is told of an error that the file system gave while an output was written: STORAGE_FULL, or
- * OUTPUT_NOT_WRITTEN with what is in the way. Anything else is returned as it is, errors of other files among it.
+ * What a caller is told when the file system fails while an output is written: STORAGE_FULL, or OUTPUT_NOT_WRITTEN with
+ * the obstacle. Other errors, and those of other files, are returned as they are.
  *
- * @param root the folder under which all paths are the output's
+ * @param root the folder that holds all paths of the output
  */
 export function toOutputError(error: unknown, output: string, root: string): unknown {
   if (isCode(error, 'ENOSPC', 'EDQUOT', 'EFBIG')) {
     return new PrunecastError(
       'STORAGE_FULL',
-      `output: there is no room for "${output}": make room on its disk, or name another output root; nothing of it was left behind`,
+      `output: the disk has no room for "${output}": free some space, or use another output root; nothing of it was left behind`,
       { metadata: { output }, cause: error },
     );
   }
@@ -48,7 +48,7 @@ export function toOutputError(error: unknown, output: string, root: string): unk
   return problem === undefined ? error : notWritten(output, problem, error);
 }
 
-/** OUTPUT_NOT_WRITTEN with what is in the way. */
+/** OUTPUT_NOT_WRITTEN with the obstacle. */
 export function notWritten(output: string, problem: string, cause?: unknown): PrunecastError {
   return new PrunecastError('OUTPUT_NOT_WRITTEN', `output: "${output}" cannot be written: ${problem}`, {
     metadata: { output },

@@ -5,13 +5,13 @@ import type { ExportSummary } from '../../../core/ports/exporter.js';
 import { MANIFEST_FILE } from '../../../core/ports/outputs.js';
 import { isRecord } from '../../../engine/files/read-json.js';
 
-/** Earlier versions listed each kept unit on a line of its own: some 45 MB for Llama 3.1 70B. */
+/** Earlier versions listed each kept unit on a line of its own: about 45 MB for Llama 3.1 70B. */
 const MOST_MANIFEST_BYTES = 2 ** 26;
 
 /**
- * Checks an output that an exporter has written against what it says it wrote, and adds to its manifest the list of all
- * files with their bytes, so that what is added to the folder later can be told apart. Returns the summary with the manifest
- * as it is now, or what is wrong with the output.
+ * Compares what an exporter wrote with what it says it wrote, and adds the list of all files with their sizes to the
+ * manifest, so that files added later can be told apart. Returns the summary including the final manifest, or what is
+ * wrong with the output.
  */
 export async function sealOutput(
   directory: string,
@@ -37,14 +37,14 @@ export async function sealOutput(
   };
 }
 
-/** Why a folder is no earlier output that may be replaced; undefined where it is one, or is empty. */
+/** Why a folder is not an earlier output that may be replaced; `undefined` if it is one, or is empty. */
 export async function findForeign(directory: string): Promise<string | undefined> {
   const files = await listFiles(directory);
   if (files.size === 0) return undefined;
   const manifest = await readManifest(directory);
   if (manifest === undefined) return `has no ${MANIFEST_FILE} of an earlier output`;
   const own = manifest['files'];
-  if (!isRecord(own)) return undefined; // of a version that did not list them
+  if (!isRecord(own)) return undefined; // an earlier version did not list them
   const foreign = [...files.keys()].filter((file) => file !== MANIFEST_FILE && !Object.hasOwn(own, file));
   return foreign.length === 0
     ? undefined
@@ -71,7 +71,9 @@ export async function syncPath(path: string): Promise<void> {
   }
 }
 
-/** All that is no folder, by its path in the folder, with its bytes; a link counts with those of what it leads to, or 0. */
+/**
+ * The size of everything that is not a folder, by its path within the folder. A link has the size of its target, or 0.
+ */
 async function listFiles(directory: string): Promise<Map<string, number>> {
   const files = new Map<string, number>();
   for (const entry of await readdir(directory, { withFileTypes: true, recursive: true })) {
@@ -88,7 +90,10 @@ async function listFiles(directory: string): Promise<Map<string, number>> {
   return files;
 }
 
-/** The manifest of an output; undefined where there is none, it is no JSON object, or it is larger than any that was written. */
+/**
+ * The manifest of an output; `undefined` if there is none, it is not a JSON object, or it is larger than any that was
+ * written.
+ */
 export async function readManifest(directory: string): Promise<Readonly<Record<string, unknown>> | undefined> {
   const path = join(directory, MANIFEST_FILE);
   const { size } = await stat(path).catch(() => ({ size: Infinity }));

@@ -20,9 +20,9 @@ import {
 } from './writing-folder.js';
 
 export interface OutputSettings extends WritingLease {
-  /** The output root; made when it is not there. */
+  /** The output root; created if it does not exist. */
   readonly root: string;
-  /** What no output may be, hold or lie in; its paths may be links, and need not be there yet. */
+  /** What no output may be, contain or lie in. The paths may be links, and need not exist yet. */
   readonly kept: readonly KeptPath[];
 }
 
@@ -116,7 +116,7 @@ async function sweepFolder(folder: string, depth: number, lease: WritingLease): 
         await sweepFolder(join(folder, entry.name), depth - 1, lease);
     }
   } catch (error) {
-    // Others make and remove folders meanwhile, and an output root may hold some that are not the server's to read.
+    // Other processes create and remove folders meanwhile, and the server may not be allowed to read all of an output root.
     if (!isCode(error, 'ENOENT', 'EACCES', 'EPERM', 'ENOTDIR')) throw error;
   }
 }

@@ -9,27 +9,28 @@ import { isWritingName } from './writing-folder.js';
 
 /** A place that an output may take. */
 export interface OutputPlace {
-  /** Absolute, by the names that the caller gave. */
+  /** Absolute, with the names that the caller gave: links are not followed. */
   readonly target: string;
-  /** The deepest folder on the way that is there: on its file system the output will lie. */
+  /** The deepest folder on the way that exists: the output will be on its file system. */
   readonly parent: string;
   readonly isThere: boolean;
 }
 
-/** Most folders an output may lie deep. */
+/** The largest depth of an output below the root, in folders. */
 export const MOST_DEPTH = 6;
 
-/** What Linux, macOS and Windows let a name have. */
+/** The longest name on Linux, macOS and Windows. */
 const MOST_NAME_BYTES = 255;
 
-/** What Linux lets a path have, less room for the names of files in an output. */
+/** The longest path on Linux, minus room for the names of files in an output. */
 const MOST_PATH_BYTES = 4096 - 512;
 
 /**
- * Finds the place of an output under the output root, links followed, and refuses what can be seen beforehand.
+ * Finds the place of an output under the output root, following links, and refuses what can be known to fail
+ * beforehand.
  *
- * @param root the output root; made when it is not there
- * @param kept what no output may touch, beside what the job reads
+ * @param root the output root; created if it does not exist
+ * @param kept what no output may touch, besides what the job reads
  * @throws PrunecastError INVALID_REQUEST, PATH_OUTSIDE_ROOTS, OUTPUT_PROTECTED, OUTPUT_NOT_WRITTEN
  */
 export async function findPlace(
@@ -45,7 +46,7 @@ export async function findPlace(
   const realRoot = await realpath(root);
   const realParent = await realpath(parent);
   const named = join(realParent, relative(parent, target));
-  const real = isThere ? await realpath(target).catch(() => named) : named; // a link that leads nowhere stands for itself
+  const real = isThere ? await realpath(target).catch(() => named) : named; // a link that leads nowhere counts as itself
   if (!isWithin(realRoot, realParent) || (isThere && !isWithin(realRoot, real))) throw outsideRoot(output);
   for (const { path, name } of [...reads, ...kept]) {
     if (isWithin(path, real)) throw isProtected(output, path === real ? `is ${name}` : `lies in ${name}`);
@@ -65,7 +66,7 @@ export async function findPlace(
 }
 
 /**
- * The folder of an earlier output, links followed; undefined where there is none.
+ * The folder of an earlier output, following links; `undefined` if there is none.
  *
  * @param field the output's path in the request
  * @throws PrunecastError INVALID_REQUEST, PATH_OUTSIDE_ROOTS
@@ -83,7 +84,7 @@ export async function findEarlier(root: string, output: string, field: string): 
   }
 }
 
-/** Throws OUTPUT_PROTECTED unless what is there is an earlier output and nothing else, or an empty folder. */
+/** Throws OUTPUT_PROTECTED unless there is an earlier output with nothing else in it, or an empty folder. */
 export async function requireReplaceable(target: string, output: string): Promise<void> {
   const foreign = (await lstat(target)).isDirectory() ? await findForeign(target) : 'is a file or a link';
   if (foreign !== undefined) throw isProtected(output, foreign);

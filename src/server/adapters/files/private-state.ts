@@ -1,22 +1,22 @@
 import { chmod, lstat, mkdir, open, readdir, stat } from 'node:fs/promises';
 import { join } from 'node:path';
 
-/** The databases in the state folder. SQLite gives the files beside each (`-wal`, `-shm`, `-journal`) its mode. */
+/** The databases in the state folder. SQLite gives the files beside each (`-wal`, `-shm`, `-journal`) the same mode. */
 export const STATE_DATABASES = { store: 'prunecast.db', lock: 'server.lock' } as const;
 
 const FOLDER_MODE = 0o700;
 const FILE_MODE = 0o600;
 
-/** All that servers leave in a state folder; the last is a file system's own. */
+/** All that servers leave in a state folder; the last belongs to the file system. */
 const OWN_NAMES =
   /^(?:prunecast\.db|server\.lock)(?:-wal|-shm|-journal)?$|^(?:server\.sock|scores|latencies|scratch|lost\+found)$/;
 
 /**
- * Makes the state folder and what servers keep in it their user's alone, as it holds requests with their texts: 0700 for
- * folders, 0600 for files, whoever made them before. The modes of other things are left, and that of a folder which holds
- * some: it is not the server's own.
+ * Lets only the server's user open the state folder and what servers keep in it, since it holds requests with their
+ * texts: 0700 for folders, 0600 for files, whoever created them. The modes of other things are left alone, and so is
+ * the mode of a folder that holds some: it does not belong to the server alone.
  *
- * @returns what other users may still open; empty where all is private, and on Windows, which has no such modes
+ * @returns what other users may still open; empty if all is private, and on Windows, which has no such modes
  */
 export async function keepStatePrivate(stateDirectory: string): Promise<string[]> {
   await mkdir(stateDirectory, { recursive: true, mode: FOLDER_MODE });
@@ -32,7 +32,7 @@ export async function keepStatePrivate(stateDirectory: string): Promise<string[]
 }
 
 async function restrictAll(path: string): Promise<string[]> {
-  const found = await lstat(path).catch(() => undefined); // a file of SQLite's may go meanwhile
+  const found = await lstat(path).catch(() => undefined); // SQLite may remove a file meanwhile
   if (found?.isFile() === true) return restrict(path, FILE_MODE);
   if (found?.isDirectory() !== true) return [];
   const readable = await restrict(path, FOLDER_MODE);
@@ -41,7 +41,7 @@ async function restrictAll(path: string): Promise<string[]> {
 }
 
 async function restrict(path: string, mode: number): Promise<string[]> {
-  // Another user's cannot be changed: `listReadable` tells.
+  // The mode of another user's file cannot be changed: `listReadable` reports it.
   await chmod(path, mode).catch(() => undefined);
   return listReadable(path);
 }

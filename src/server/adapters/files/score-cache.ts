@@ -5,18 +5,19 @@ import type { UnitScores } from '../../../core/model/unit-scores.js';
 import type { ScoreCache } from '../../../core/ports/score-cache.js';
 
 export interface ScoreCacheOptions {
-  /** Made when it is not there; holds nothing else. */
+  /** Created if it does not exist; holds nothing else. */
   readonly directory: string;
-  /** Most bytes of all entries; 0 keeps none. */
+  /** The most bytes of all entries together; 0 keeps none. */
   readonly limitBytes: number;
-  /** Told of a folder that cannot be read or written: that costs a pass, not the job. */
+  /** Called with the error when the folder cannot be read or written: that costs a pass, not the job. */
   readonly failed: (error: unknown) => void;
 }
 
 /**
- * A file an entry, named by its key, which a digest of all that scores depend on must be (64 hex digits): the number of
- * layers, for each layer the counts of its three kinds of scores, then the scores, little-endian, and a SHA-256 of all that
- * at the end. Written beside its place and renamed into it, so that an entry is there whole or not at all.
+ * One file per entry, named by its key, which is a digest of all that the scores depend on (64 hex digits). It holds
+ * the number of layers, for each layer the counts of its three kinds of scores, then the scores, little-endian, and at
+ * the end a SHA-256 of all that. It is written beside its place and renamed into it, so that an entry is there whole or
+ * not at all.
  */
 export function createScoreCache({ directory, limitBytes, failed }: ScoreCacheOptions): ScoreCache {
   return {
@@ -65,7 +66,7 @@ function encodeScores(scores: readonly UnitScores[]): Buffer {
   return Buffer.concat([body, digest(body)]);
 }
 
-/** undefined for bytes that `encodeScores` did not give. */
+/** `undefined` for bytes that `encodeScores` did not write. */
 function decodeScores(bytes: Buffer): UnitScores[] | undefined {
   const body = bytes.subarray(0, Math.max(0, bytes.length - DIGEST_BYTES));
   if (body.length < 4 || !digest(body).equals(bytes.subarray(body.length))) return undefined;
@@ -91,7 +92,7 @@ function digest(bytes: Buffer): Buffer {
   return createHash('sha256').update(bytes).digest();
 }
 
-/** Also removes what a stopped server left unfinished. */
+/** Removes the entries unused for the longest time, and what a stopped server left unfinished. */
 async function removeOldest(directory: string, limitBytes: number): Promise<void> {
   const names = await readdir(directory);
   const entries = [];
@@ -110,7 +111,7 @@ async function removeOldest(directory: string, limitBytes: number): Promise<void
   }
 }
 
-/** Jobs that run beside each other may write at the same time, but none for so long. */
+/** Several jobs may write at the same time, but none for so long. */
 const UNFINISHED_MS = 3_600_000;
 
 function absentAsUndefined(error: NodeJS.ErrnoException): undefined {

@@ -4,16 +4,16 @@ import type { LeaseOwner } from '../../../core/ports/job-store.js';
 import { createId } from '../../records/create-id.js';
 import { exists, isCode } from './file-errors.js';
 
-/** Who writes, and how others tell that it still does. */
+/** Who writes, and how others can tell that it still does. */
 export interface WritingLease {
   readonly owner: LeaseOwner;
-  /** A folder whose owner is not known to be gone is left alone until nothing has renewed it for so long. */
+  /** A folder whose owner is not known to have ended is left alone until it has not been renewed for so long. */
   readonly leaseMs: number;
   /** Milliseconds since 1970. */
   readonly now: () => number;
 }
 
-/** A hidden folder beside an output, in which the output is written; it belongs to one server until `close`. */
+/** A hidden folder beside an output, in which the output is written; one server owns it until `close`. */
 export interface WritingFolder {
   /** For the new output; an empty folder at first. */
   readonly fresh: string;
@@ -21,7 +21,9 @@ export interface WritingFolder {
   readonly old: string;
   /** Whether no other server has taken the folder for a leftover. */
   isOwned(): Promise<boolean>;
-  /** Removes it; where the old output lies in it and nothing else took its place, it is left to `sweepWritingFolders`. */
+  /**
+   * Removes it. If it holds the old output and nothing took the place of that, it is left for `sweepWritingFolders`.
+   */
   close(): Promise<void>;
 }
 
@@ -29,15 +31,17 @@ const NAME = /^\.prunecast-output-[0-9a-f]{16}$/;
 const LEASE_FILE = 'owner.json';
 const RENEWALS = 3;
 
-/** Those that this process writes in: another server of the same process is told apart from an earlier one by nothing else. */
+/** Those that this process writes in: nothing else tells another server of the same process from an earlier one. */
 const writing = new Set<string>();
 
-/** Whether a name is that of a writing folder, and so no output's. */
+/** Whether a name is that of a writing folder, so that no output can have it. */
 export function isWritingName(name: string): boolean {
   return NAME.test(name);
 }
 
-/** Makes a writing folder in `parent`. @param target the output that may be moved aside into it, relative to `parent` */
+/**
+ * Creates a writing folder in `parent`. @param target the output that may be moved aside into it, relative to `parent`
+ */
 export async function openWritingFolder(
   parent: string,
   target: string,
@@ -58,7 +62,7 @@ export async function openWritingFolder(
     throw error;
   }
   const renew = (date: number) => utimes(leaseFile, date / 1000, date / 1000);
-  // One that cannot be renewed runs out; `isOwned` tells.
+  // A lease that cannot be renewed runs out; `isOwned` reports it.
   const timer = setInterval(() => renew(now()).catch(() => undefined), leaseMs / RENEWALS);
   timer.unref();
   return {
@@ -77,13 +81,15 @@ export async function openWritingFolder(
   };
 }
 
-/** Removes the writing folders in a folder that nobody owns, and puts back an old output that had only been moved aside. */
+/**
+ * Removes the writing folders that have no owner any more, and puts back an old output that had only been moved aside.
+ */
 export async function sweepWritingFolders(parent: string, lease: WritingLease): Promise<void> {
   const names = (await readdir(parent)).filter(isWritingName);
   for (const name of names) {
     const found = join(parent, name);
     if (await isInUse(found, lease)) continue;
-    // Taken by a rename, so that an owner that was only asleep finds it gone as a whole, and of two servers one does it.
+    // Taken by a rename: an owner that was only asleep finds all of it gone, and of two servers only one succeeds.
     const taken = join(parent, `.prunecast-${createId('output')}`);
     if (!(await moved(found, taken))) continue;
     const target = (await readOwnership(taken))?.target;
@@ -102,12 +108,12 @@ async function isInUse(folder: string, { owner, leaseMs, now }: WritingLease): P
   if (writing.has(folder)) return true;
   const ownership = await readOwnership(folder);
   if (ownership !== undefined && owner.isGone(ownership.owner)) return false;
-  // Without a file in it the folder is just being made, or was left behind at that moment.
+  // A folder without the file is being created now, or was left behind at that moment.
   const renewed = await stat(ownership === undefined ? folder : join(folder, LEASE_FILE)).catch(() => undefined);
   return renewed !== undefined && Math.abs(now() - renewed.mtimeMs) < leaseMs;
 }
 
-/** undefined where there is none, or none that can be read. */
+/** `undefined` if there is none, or it cannot be read. */
 async function readOwnership(folder: string): Promise<Ownership | undefined> {
   const text = await readFile(join(folder, LEASE_FILE), 'utf8').catch(() => '');
   try {

@@ -9,7 +9,10 @@ export interface LabelQueueParts<Task> {
   readonly telemetry: Pick<Telemetry, 'labelAnswered'>;
 }
 
-/** A label queue that measures in this process, when it is asked: labels from the store, and from the labeller what it lacks. */
+/**
+ * A label queue that measures in this process, when it is asked: labels from the store, and from the labeller what it
+ * lacks.
+ */
 export function createLabelQueue<Task>({ labels, labeller, telemetry }: LabelQueueParts<Task>): LabelQueue<Task> {
   return {
     async *label({ keys, metrics, task }, work) {

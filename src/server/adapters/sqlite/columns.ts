@@ -19,7 +19,9 @@ export function numbersBlob(values: Float64Array | Float32Array | Int32Array): U
 /** Marks a number that JSON lacks. No other value that is stored has this one key. */
 const MARK = '$number';
 
-/** A plain value as JSON; NaN and the infinities, which the label of a ruined model can have, come back as they were. */
+/**
+ * A plain value as JSON; NaN and the infinities, which the label of a ruined model can have, come back as they were.
+ */
 export function toJson(value: unknown): string {
   return JSON.stringify(value, (_key, nested: unknown) =>
     typeof nested === 'number' && !Number.isFinite(nested) ? { [MARK]: String(nested) } : nested,

@@ -3,11 +3,11 @@ import { PrunecastError } from '../../../core/errors/prunecast-error.js';
 import type { Reason } from '../../../core/errors/reasons.js';
 
 /**
- * A database whose faults say what is at fault: a full disk (STORAGE_FULL), files that cannot be read or written
- * (STATE_UNAVAILABLE), contents that are not a database any more (STATE_DAMAGED). Other errors stay as they are.
+ * A database whose errors name their cause: a full disk (STORAGE_FULL), files that cannot be read or written
+ * (STATE_UNAVAILABLE), contents that are no longer a database (STATE_DAMAGED). Other errors stay as they are.
  *
- * SQLite ends a transaction by itself where the disk is full; the rollback that follows has nothing to do then, and must not
- * hide the cause.
+ * SQLite ends a transaction by itself when the disk is full. The rollback that follows finds no transaction, and its
+ * error must not hide the cause.
  */
 export function guardDatabase(database: SqliteDatabase): SqliteDatabase {
   return {
@@ -38,28 +38,28 @@ function guardStatement(sql: string, statement: SqliteStatement): SqliteStatemen
   };
 }
 
-/** What is to be done about the errors of SQLite that are not the server's own fault, by the start of their code. */
+/** What to do about the errors of SQLite that are not the server's own fault, by the start of their code. */
 const FAULTS: readonly { readonly codes: RegExp; readonly reason: Reason; readonly message: string }[] = [
   {
     codes: /^SQLITE_FULL/,
     reason: 'STORAGE_FULL',
-    message: 'the disk under the state folder is full: make room, and try again',
+    message: 'the disk with the state folder is full: free some space, and try again',
   },
   {
     codes: /^SQLITE_(CORRUPT|NOTADB)/,
     reason: 'STATE_DAMAGED',
     message:
-      'the database of the state folder (prunecast.db) is damaged: bring it back from a backup, or start with another state folder',
+      'the database of the state folder (prunecast.db) is damaged: restore it from a backup, or start with another state folder',
   },
   {
     codes: /^SQLITE_(READONLY|CANTOPEN|IOERR|PERM|AUTH|BUSY|LOCKED)/,
     reason: 'STATE_UNAVAILABLE',
     message:
-      'the database of the state folder (prunecast.db) cannot be read or written: see that it is there, writable and not locked by another process',
+      'the database of the state folder (prunecast.db) cannot be read or written: check that it exists, is writable and is not locked by another process',
   },
 ];
 
-/** Does something with a database; a fault of SQLite that is not the server's own is thrown as what it is. */
+/** Does something with a database. An error of SQLite that is not the server's own fault is thrown with its reason. */
 export function attempt<Result>(work: () => Result): Result {
   try {
     return work();

@@ -23,7 +23,7 @@ export function stateOf(code: number): JobState {
   if (state === undefined)
     throw new PrunecastError(
       'STATE_DAMAGED',
-      `the state folder holds a job or study in the unknown state ${code}: bring the folder back from a backup`,
+      `the state folder holds a job or study in the unknown state ${code}: restore the folder from a backup`,
     );
   return state;
 }
@@ -99,7 +99,7 @@ export function createJobStore(database: Kysely<Schema>): JobStore {
       if (before !== undefined) rows = rows.where('number', '<', before);
       return takePage(await rows.execute(), pageSize, {
         key: ({ number }) => number,
-        // An earlier version took request ids of any length.
+        // An earlier version accepted request ids of any length.
         bytes: ({ progress, error, request_id }) =>
           300 + (progress?.byteLength ?? 0) + (error?.byteLength ?? 0) + Buffer.byteLength(request_id ?? ''),
         value: toJob,
@@ -171,10 +171,10 @@ export function createJobStore(database: Kysely<Schema>): JobStore {
 
 const FIRST_TOKEN = 1;
 
-/** Each follower of a job may hold so much while it waits for a slow reader. */
+/** The most that each follower of a job holds while it waits for a slow reader. */
 const MOST_BATCH_BYTES = 2 ** 20;
 
-/** How many of the first fit a batch. */
+/** How many of the first events fit a batch. */
 function countFitting(sizes: readonly { readonly bytes: number }[]): number {
   let total = 0;
   const tooMany = sizes.findIndex(({ bytes }, index) => {
@@ -185,8 +185,8 @@ function countFitting(sizes: readonly { readonly bytes: number }[]): number {
 }
 
 /**
- * The number of a job's newest event; `undefined` if the job is unknown or has ended, or the lease is lost. An update, so that
- * no other process writes before this transaction ends.
+ * The number of a job's newest event; `undefined` if the job is unknown or has ended, or the lease is lost. An update,
+ * so that no other process writes before this transaction ends.
  */
 export async function holdJob(database: Kysely<Schema>, { jobId, token }: HeldJob): Promise<number | undefined> {
   const row = await database

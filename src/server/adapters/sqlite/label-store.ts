@@ -5,7 +5,10 @@ import type { Label, LabelKey, LabelRecord, LabelStore } from '../../../core/por
 import { metricsFromJson, numbersBlob, toJson } from './columns.js';
 import type { Schema } from './schema.js';
 
-/** Labels that are read before others get a turn: libsql holds the event loop while it reads, about 50 microseconds per label. */
+/**
+ * Labels that are read before others get a turn: libsql holds the event loop while it reads, about 50 microseconds per
+ * label.
+ */
 const LABELS_PER_TURN = 100;
 
 export function createLabelStore(database: Kysely<Schema>): LabelStore {

@@ -3,8 +3,7 @@ import { rewriteMessages } from './rewrite-messages.js';
 import type { Schema } from './schema.js';
 
 /**
- * The steps from an empty file to the newest schema. A step that was released is never changed: what it lacks comes in a
- * new one.
+ * The steps from an empty file to the newest schema. A released step never changes: what it lacks comes in a new one.
  */
 const MIGRATIONS: readonly ((transaction: Transaction<Schema>) => Promise<void>)[] = [
   createFirstTables,
@@ -18,7 +17,7 @@ const MIGRATIONS: readonly ((transaction: Transaction<Schema>) => Promise<void>)
   rewriteMessages,
 ];
 
-/** Brings a database to the newest schema, each step in a transaction. Throws when it comes from a newer server. */
+/** Brings a database to the newest schema, each step in a transaction. Throws if it comes from a newer server. */
 export async function migrate(database: Kysely<Schema>): Promise<void> {
   await sql`CREATE TABLE IF NOT EXISTS schema_version (version INTEGER NOT NULL)`.execute(database);
   const stored = (await database.selectFrom('schema_version').select('version').executeTakeFirst())?.version ?? 0;
@@ -76,14 +75,17 @@ async function createFirstTables(transaction: Transaction<Schema>): Promise<void
   for (const statement of statements) await statement.execute(transaction);
 }
 
-/** What a predictor is explained by. Predictors of before have none. */
+/** What explains a predictor. Predictors of earlier versions have none. */
 async function createFitEvidence(transaction: Transaction<Schema>): Promise<void> {
   await sql`CREATE TABLE fit_evidence (
     predictor_id TEXT PRIMARY KEY, rates BLOB NOT NULL, targets BLOB NOT NULL, importances BLOB NOT NULL,
     residuals BLOB NOT NULL) STRICT, WITHOUT ROWID`.execute(transaction);
 }
 
-/** What a job is run again from, and how long each step of a study took. Jobs of before have no request: they cannot go on. */
+/**
+ * What a job is run again from, and how long each step of a study took. Jobs of earlier versions have no request and
+ * cannot resume.
+ */
 async function createJobRequests(transaction: Transaction<Schema>): Promise<void> {
   await sql`CREATE TABLE job_requests (job_id TEXT PRIMARY KEY, request BLOB NOT NULL) STRICT, WITHOUT ROWID`.execute(
     transaction,
@@ -91,19 +93,19 @@ async function createJobRequests(transaction: Transaction<Schema>): Promise<void
   await sql`ALTER TABLE study_events ADD COLUMN seconds REAL NOT NULL DEFAULT 0`.execute(transaction);
 }
 
-/** How many tokens of each window were the most likely. Labels of before have none. */
+/** How many tokens of each window were the most likely. Labels of earlier versions have no such counts. */
 async function addWindowHits(transaction: Transaction<Schema>): Promise<void> {
   await sql`ALTER TABLE labels ADD COLUMN window_hits BLOB`.execute(transaction);
 }
 
-/** Who may write what a job does. Jobs of before are nobody's: the first server takes them. */
+/** Who may write what a job does. Jobs of earlier versions have no owner: the first server takes them. */
 async function createLeases(transaction: Transaction<Schema>): Promise<void> {
   await sql`ALTER TABLE jobs ADD COLUMN lease_owner TEXT NOT NULL DEFAULT ''`.execute(transaction);
   await sql`ALTER TABLE jobs ADD COLUMN lease_token INTEGER NOT NULL DEFAULT 0`.execute(transaction);
   await sql`ALTER TABLE jobs ADD COLUMN lease_until_ms INTEGER NOT NULL DEFAULT 0`.execute(transaction);
 }
 
-/** How often a job was begun in vain. Jobs of before start at none. */
+/** How often a job was started without getting on. Jobs of earlier versions begin with none. */
 async function countFruitlessStarts(transaction: Transaction<Schema>): Promise<void> {
   await sql`ALTER TABLE jobs ADD COLUMN fruitless_starts INTEGER NOT NULL DEFAULT 0`.execute(transaction);
 }
@@ -114,8 +116,8 @@ async function addEventTimes(transaction: Transaction<Schema>): Promise<void> {
 }
 
 /**
- * What a request resolved to, apart from where the study stands and from its report. Jobs and studies of earlier versions have
- * no such plan; what they kept in its place is their progress.
+ * What a request resolved to, apart from where the study stands and from its report. Jobs and studies of earlier
+ * versions have no such plan; what they kept in its place is their progress.
  */
 async function addPlans(transaction: Transaction<Schema>): Promise<void> {
   await sql`ALTER TABLE job_requests ADD COLUMN plan TEXT`.execute(transaction);

@@ -8,18 +8,20 @@ import type { Schema } from './schema.js';
 
 export interface OpenDatabase {
   readonly database: Kysely<Schema>;
-  /** What of the state folder users other than the server's may read; empty where all is private. */
+  /** The parts of the state folder that other users may read; empty if all is private. */
   readonly readable: readonly string[];
   /** Closes it; nothing may use it afterwards. */
   close(): Promise<void>;
 }
 
 /**
- * Opens `prunecast.db` in the state directory, made, kept private and brought to the newest schema where needed. One server at a time
- * may have a state directory; where a file system does not keep the lock, the leases of jobs keep two servers apart.
+ * Opens `prunecast.db` in the state directory: creates it if needed, keeps it private and brings it to the newest
+ * schema. One server at a time may use a state directory. If the file system does not keep the lock, the leases of jobs
+ * keep two servers apart.
  *
  * libsql is synchronous: a query holds the event loop, so keep transactions small. With WAL and synchronous=NORMAL a
- * commit costs no sync of the disk (0.05 ms in place of 1.9); a crash of the machine, not of the server, can lose the last ones.
+ * commit does not sync the disk (0.05 ms instead of 1.9). A crash of the machine, but not of the server, can lose the
+ * last commits.
  */
 export async function openDatabase(stateDirectory: string): Promise<OpenDatabase> {
   const readable = await keepStatePrivate(stateDirectory);
@@ -47,7 +49,7 @@ export async function openDatabase(stateDirectory: string): Promise<OpenDatabase
   }
 }
 
-/** An open transaction on a file of its own: the operating system ends it with the process, however that dies. */
+/** An open transaction on a separate file: the operating system ends it with the process, however that ends. */
 function takeLock(stateDirectory: string): Database.Database {
   const lock = new Database(join(stateDirectory, STATE_DATABASES.lock));
   try {
@@ -58,7 +60,7 @@ function takeLock(stateDirectory: string): Database.Database {
     const code = error instanceof Error && 'code' in error ? String(error.code) : '';
     if (!code.startsWith('SQLITE_BUSY'))
       throw new Error(
-        `the state directory ${stateDirectory} cannot be locked (${code}): see that its ${STATE_DATABASES.lock} can be written; delete it where it is damaged and no server runs`,
+        `the state directory ${stateDirectory} cannot be locked (${code}): check that its ${STATE_DATABASES.lock} can be written; delete that file if it is damaged and no server runs`,
         { cause: error },
       );
     throw new Error(

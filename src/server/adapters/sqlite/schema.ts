@@ -41,10 +41,10 @@ interface JobsTable {
   error: OptionalBlobColumn;
   /** Empty for none. */
   lease_owner: Generated<string>;
-  /** Counts the takings; a writer names that of its own. */
+  /** Rises with each taking of the lease; a writer names its own. */
   lease_token: Generated<number>;
   lease_until_ms: Generated<number>;
-  /** Starts since the job last stored something of its work, paused, or was stopped in order. */
+  /** Starts since the job last got on with its work, paused, or was released. */
   fruitless_starts: Generated<number>;
 }
 
@@ -142,10 +142,10 @@ interface FitEvidenceTable {
   predictor_id: string;
   /** float32, [pairs, dimensions], row-major. */
   rates: BlobColumn;
-  /** float64, one a pair, on the scale of the fit. */
+  /** float64, one per pair, on the scale of the fit. */
   targets: BlobColumn;
-  /** float64, one a dimension. */
+  /** float64, one per dimension. */
   importances: BlobColumn;
-  /** float64, one a pair: label less out-of-fold prediction; empty where there was none. */
+  /** float64, one per pair: label minus out-of-fold prediction; empty if there was none. */
   residuals: BlobColumn;
 }

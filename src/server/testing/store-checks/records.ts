@@ -6,7 +6,9 @@ import type { StudyRecord } from '../../../core/ports/study-store.js';
 /** An empty store, opened for one check. */
 export interface StoreUnderTest {
   readonly store: Store;
-  /** Closes the store and opens it again, as the next server does. Without it, what outlives a server is not checked. */
+  /**
+   * Closes the store and opens it again, as the next server does. Without it, what outlives a server is not checked.
+   */
   reopen?(): Promise<Store>;
   close?(): Promise<void>;
 }
