@@ -53,7 +53,7 @@ describe.skipIf(!hasShared)(`openLanguageModel, families (${skipReason})`, () =>
     },
   );
 
-  it.skipIf(!hasVnni).each(Object.entries(cases))('comes near that loss in int8 for %s', async (name, expected) => {
+  it.skipIf(!hasVnni).each(Object.entries(cases))('comes close to that loss in int8 for %s', async (name, expected) => {
     await withModel(sharedPath('reference/families', name), async (model) => {
       expect(Math.abs((await meanLoss(model, 'int8')) - expected.mean_nll)).toBeLessThan(0.01);
     });

@@ -35,7 +35,10 @@ async function collectLosses(
   return found;
 }
 
-/** Dense, uneven in widths that fill no block of 32 channels, with query heads removed within groups, and with dropped half-blocks. */
+/**
+ * Dense; uneven, with widths that fill no block of 32 channels; with query heads removed within groups; and with
+ * dropped half-blocks.
+ */
 const varied: Architecture[] = [
   [
     [4, 2, 172],
@@ -73,7 +76,7 @@ const gap = (a: Float64Array, b: Float64Array): number =>
   Math.abs(Math.log(perplexityOf(a, PREDICTIONS) / perplexityOf(b, PREDICTIONS)));
 
 describe.skipIf(!hasVnni)('LanguageModel.subject in int8', () => {
-  it('comes near the losses of float32, dense and pruned', async () => {
+  it('comes close to the losses of float32, dense and pruned', async () => {
     const exact = await collectLosses(model, varied, 'float32');
     const rounded = await collectLosses(model, varied, 'int8');
     expect(rounded).not.toEqual(exact);
@@ -87,7 +90,7 @@ describe.skipIf(!hasVnni)('LanguageModel.subject in int8', () => {
       expect(await collectLosses(model, [architecture], 'int8')).toEqual([together[index]]);
   });
 
-  it('gives the same losses when layers are streamed within the least memory budget', async () => {
+  it('gives the same losses if layers are streamed within the smallest memory budget', async () => {
     const together = await collectLosses(model, varied, 'int8');
     const memoryBudgetBytes = findLeastBudget(model.shape, { longest: 128, precision: 'int8' });
     await expect(
@@ -120,7 +123,7 @@ describe.skipIf(!hasVnni)('LanguageModel.subject in int8', () => {
     for (const [index, losses] of rounded.entries())
       expect(gap(losses, exact[index] as Float64Array)).toBeLessThan(0.02);
     expect(gap(rounded[0] as Float64Array, plain as Float64Array)).toBeGreaterThan(0.1);
-    // Compensated maps of one width but of two architectures must not be mistaken for each other.
+    // Compensated maps of the same width in two architectures must not be mixed up.
     for (const [index, architecture] of pruned.entries())
       expect(await collectLosses(model, [architecture], 'int8', recipe)).toEqual([rounded[index]]);
   });
@@ -130,7 +133,7 @@ describe('LanguageModel.requirePrecision', () => {
   it.each([
     [{ exact: false, speedup: 3 }, 'not exact'],
     [{ exact: true, speedup: 0.8 }, '0.80 times as fast'],
-  ])('refuses int8 where 8-bit products are not exact and faster: %o', async (check, why) => {
+  ])('refuses int8 unless 8-bit products are exact and faster: %o', async (check, why) => {
     await withModel(
       DEMO_DIRECTORY,
       async (other) => {

@@ -43,7 +43,7 @@ describe.skipIf(!hasShared)(`dense perplexities (${skipReason})`, () => {
   });
 });
 
-// Minutes of work on two cores: asked for by name, with the model unpacked beside the sources.
+// Minutes of work on two cores: run on request only, with the model unpacked beside the sources.
 describe.skipIf(process.env['PRUNECAST_SLOW_TESTS'] === undefined || !hasShared || !existsSync(SMOLLM2))(
   'dense perplexities of SmolLM2 (needs PRUNECAST_SLOW_TESTS, ../shared and the unpacked checkpoint)',
   () => {

@@ -71,7 +71,7 @@ describe('LanguageModel.subject', () => {
     },
   );
 
-  it('counts the tokens that no other is more likely than, as the logits say', async () => {
+  it('counts the tokens that are the most likely ones by the logits', async () => {
     const recipe = { ranking: identityRanking(model.shape.layers) };
     for (const architecture of varied.slice(2, 4)) {
       const windows = evaluationWindows.slice(0, 4).map((window) => ({ ...window, scoredFrom: 5 }));
@@ -100,9 +100,9 @@ describe('LanguageModel.subject', () => {
     }
   });
 
-  it('gives the same losses when layers are streamed, a few states at a time', async () => {
+  it('gives the same losses if layers are streamed, a few states at a time', async () => {
     const together = await collectLosses(model, varied);
-    // The least budget: one layer, and one batch's hidden states.
+    // The smallest budget: one layer, and the hidden states of one batch.
     const memoryBudgetBytes = findLeastBudget(model.shape, { longest: 128 });
     await expect(
       withModel(DEMO_DIRECTORY, (small) => collectLosses(small, varied), { memoryBudgetBytes: memoryBudgetBytes - 1 }),
@@ -112,7 +112,7 @@ describe('LanguageModel.subject', () => {
   });
 
   it('keeps heads of the highest rank within each group', async () => {
-    // Swapping the heads of every group in the ranking and keeping both changes the order of sums only.
+    // Swapping the heads of every group in the ranking and keeping both changes only the order of sums.
     const swapped = identityRanking(model.shape.layers).map((layer) => ({
       ...layer,
       queryHeads: layer.queryHeads.map((heads) => [...heads].reverse()),
@@ -126,24 +126,24 @@ describe('LanguageModel.subject', () => {
     expect(first).not.toEqual(second);
   });
 
-  it('changes nothing by the compensation "none"', async () => {
+  it('changes nothing with compensation "none"', async () => {
     const ranking = identityRanking(model.shape.layers);
     const compensated = { ranking, compensation: { plugin: none, options: {}, moduleUrl: NONE_MODULE } };
     expect(await collectLosses(model, varied, compensated)).toEqual(await collectLosses(model, varied));
   });
 
-  it('reports tokens up to all of them', async () => {
+  it('reports tokens up to the total', async () => {
     const reports: WorkProgress[] = [];
     const total = varied.length * 32 * 128;
     for await (const _ of model
       .subject({ ranking: identityRanking(model.shape.layers) })
       .losses(varied, evaluationWindows, { ...unattended, report: (progress) => reports.push(progress) })) {
-      /* to the end */
+      /* Reads to the end. */
     }
     expect(reports.at(-1)).toEqual({ what: 'tokens', done: total, total });
   });
 
-  it('ends with the reason of its signal and leaves the model usable', async () => {
+  it('ends with the reason of its signal, and the model stays usable', async () => {
     const controller = new AbortController();
     const reason = new Error('enough');
     const endless = Array.from(
@@ -194,7 +194,7 @@ describe('openLanguageModel', () => {
     await expect(closed.logits(Int32Array.of(1, 2))).rejects.toMatchObject({ reason: 'SERVER_STOPPING' });
   });
 
-  it('cancels what is under way when it is closed', async () => {
+  it('cancels the calls under way when it is closed', async () => {
     const closed = await openLanguageModel(await openCheckpoint(DEMO_DIRECTORY));
     const endless = Array.from(
       { length: 170 },

@@ -1,7 +1,7 @@
 import { describe, expect, it } from 'vitest';
 import { createPace } from '../../src/engine/pace.js';
 
-/** Results that each take so long by a clock of their own. */
+/** Results that take this long each, by their own clock. */
 function createRun() {
   let time = 0;
   const pace = createPace(() => time);
@@ -15,21 +15,21 @@ function createRun() {
 }
 
 describe('createPace', () => {
-  it('is what was run over how long it was waited for, whatever the reader does meanwhile', async () => {
+  it('is tokens per time spent waiting for results, whatever the reader does in between', async () => {
     const { pace, run, wait } = createRun();
     expect(pace.tokensPerSecond()).toBeUndefined();
     for await (const _ of pace.watch(run(3, 500), 100)) wait(10_000);
     expect(pace.tokensPerSecond()).toBe(200);
   });
 
-  it('forgets what was long ago', async () => {
+  it('forgets old runs', async () => {
     const { pace, run } = createRun();
     for await (const _ of pace.watch(run(1, 1_000_000), 100));
     for (let turn = 0; turn < 8; turn++) for await (const _ of pace.watch(run(2, 100), 10));
     expect(pace.tokensPerSecond()).toBe(100);
   });
 
-  it('counts the results of a run that is left early', async () => {
+  it('counts the results of a run that is stopped early', async () => {
     const { pace, run } = createRun();
     for await (const result of pace.watch(run(10, 100), 50)) if (result === 1) break;
     expect(pace.tokensPerSecond()).toBe(500);

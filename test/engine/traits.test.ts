@@ -3,7 +3,7 @@ import { identityRanking } from '../../src/core/model/units.js';
 import { unattended, withModel } from '../support/demo-model.js';
 import { TRAITS, writeTrait } from '../support/trait-checkpoint.js';
 
-describe("a checkpoint with a trait of people's files", () => {
+describe("a checkpoint with a special feature of people's files", () => {
   it.each(TRAITS)(
     'gives the logits and losses that transformers gives for %s',
     async (_name, trait, { tokens, middle, last, mean_loss: meanLoss }) => {

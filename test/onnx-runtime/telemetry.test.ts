@@ -16,7 +16,7 @@ const start = (...args: Parameters<typeof startTraced>): TracedRun => {
 };
 afterAll(() => runs.forEach(({ folder }) => rmSync(folder, { recursive: true, force: true })));
 
-describe('what runs leave behind and whom they call', () => {
+describe('what runs leave behind and whom they contact', () => {
   let calls: readonly TracedRun[] = [];
   let demo: TracedRun | undefined;
   beforeAll(async () => {
@@ -63,7 +63,8 @@ describe('what runs leave behind and whom they call', () => {
     await client.end();
     await server.end('SIGTERM');
     calls = [own, server, client];
-    // By then its server has calibrated, labelled and fitted, in threads of each kind, for longer than the telemetry waits.
+    // By then its server has calibrated, labelled and fitted, in threads of each kind, for longer than the telemetry
+    // waits.
     demo = start('examples/demo/main.js', []);
     await demo.says('  fitted ');
     await demo.end('SIGTERM');
@@ -74,13 +75,13 @@ describe('what runs leave behind and whom they call', () => {
     expect(demo?.leftovers().filter((path) => !path.startsWith('tmp/prunecast-demo-'))).toEqual([]);
   });
 
-  it.skipIf(!hasStrace)(`is nobody, and no file of theirs lies elsewhere (${traceSkipReason})`, () => {
+  it.skipIf(!hasStrace)(`is nobody, and none of their files lies elsewhere (${traceSkipReason})`, () => {
     expect([...calls, demo].flatMap((run) => run?.strays())).toEqual([]);
   });
 });
 
 describe("ONNX Runtime's telemetry", () => {
-  it('runs for a user who sets ORT_DISABLE_TELEMETRY to 0, and is seen by this watch', async () => {
+  it('runs for a user who sets ORT_DISABLE_TELEMETRY to 0, and this test notices it', async () => {
     const run = start('src/cli/main.js', ['evaluate', '--model', MODEL, '--text', TEXT, ...EVALUATE], {
       ORT_DISABLE_TELEMETRY: '0',
     });
@@ -88,7 +89,7 @@ describe("ONNX Runtime's telemetry", () => {
     expect(run.leftovers()).toContainEqual(expect.stringMatching(/^home\/\.cache\/.*deviceid$/));
   });
 
-  it('stops a thread that would load the library before the main thread has settled it', () => {
+  it('stops a thread that would load the library before the main thread has decided about it', () => {
     const module = JSON.stringify(new URL('../../dist/src/onnx-runtime/load-onnx-runtime.js', import.meta.url));
     const thread = `import(${module}).then(({ loadOnnxRuntime }) => loadOnnxRuntime()).then(() => console.log('loaded'), (error) => console.log(error.message))`;
     const script = `import { Worker } from 'node:worker_threads'; new Worker(${JSON.stringify(thread)}, { eval: true });`;
@@ -106,7 +107,7 @@ describe("ONNX Runtime's telemetry", () => {
 });
 
 describe('the reading of a trace', () => {
-  it('tells loopback and own files from others', () => {
+  it('distinguishes loopback and own files from others', () => {
     const strays = [
       '7 connect(23, {sa_family=AF_INET, sin_port=htons(53), sin_addr=inet_addr("10.255.255.53")}, 16) = 0',
       '7 bind(23, {sa_family=AF_INET, sin_port=htons(80), sin_addr=inet_addr("0.0.0.0")}, 16) = 0',

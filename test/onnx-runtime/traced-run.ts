@@ -6,28 +6,31 @@ import { join, resolve } from 'node:path';
 
 /** A process that was started with an empty home and an empty temporary folder, and what it left and did. */
 export interface TracedRun {
-  /** Holds `home`, `tmp`, and whatever the process is told to write; its working folder. */
+  /** Contains `home`, `tmp`, and whatever the process is told to write; the process's working folder. */
   readonly folder: string;
   readonly child: ChildProcess;
-  /** Resolves when standard output or standard error has this text; rejects when the process ends before. */
+  /** Resolves when standard output or standard error has this text; rejects if the process ends before. */
   says(text: string): Promise<string>;
   /** Resolves with the exit code, after a signal if one is given. */
   end(signal?: NodeJS.Signals): Promise<number | null>;
   /** Files and folders under `home` and `tmp`. */
   leftovers(): string[];
-  /** System calls of it, its threads and its children that made a file outside `folder`, or spoke to anything but loopback. */
+  /**
+   * System calls of the process, its threads and its children that created a file outside `folder`, or contacted
+   * anything but loopback.
+   */
   strays(): string[];
 }
 
 /** Whether system calls can be listed here. */
 export const hasStrace = canTrace();
 
-/** Why `strays` is not looked at. */
+/** Why `strays` cannot be checked. */
 export const traceSkipReason = 'needs strace, and the right to use it';
 
 const WATCHED = 'trace=socket,bind,connect,openat,open,creat,mkdir,mkdirat';
 
-/** Starts a module of the build; the environment is `environment` and nothing of this process but its PATH. */
+/** Starts a module of the build. Its environment is `environment` and the PATH of this process, nothing else. */
 export function startTraced(
   module: string,
   args: readonly string[],
@@ -44,7 +47,7 @@ export function startTraced(
     cwd: folder,
     env: { PATH: process.env['PATH'], HOME: join(folder, 'home'), TMPDIR: join(folder, 'tmp'), ...environment },
     stdio: ['ignore', 'pipe', 'pipe'],
-    detached: true, // a signal reaches what strace runs by its process group
+    detached: true, // a signal reaches what strace runs through its process group
   });
   let output = '';
   const closed = once(child, 'close') as Promise<[number | null]>;
@@ -77,7 +80,7 @@ export function startTraced(
   };
 }
 
-/** Whether a line of a trace tells of a file made elsewhere, or of an address that is not loopback. */
+/** Whether a line of a trace shows a file created elsewhere, or an address that is not loopback. */
 export function isStray(line: string, folder: string): boolean {
   if (/\b(?:bind|connect)\(.*AF_INET/.test(line))
     return !/inet_addr\("127\.\d+\.\d+\.\d+"\)|inet_pton\(AF_INET6, "::1"/.test(line);

@@ -4,7 +4,7 @@ import type { ModelShape } from '../../../src/core/model/shape.js';
 import { createGramStore, type GramStore, type HalfPlace } from '../../../src/engine/calibration/gram-store.js';
 import { makeFolder } from '../../support/test-server.js';
 
-/** Two layers: matrices of 2 x 2 and 3 x 3, and of 4 x 4 alone; 16 + 36 + 64 bytes. */
+/** Two layers: matrices of 2 x 2 and 3 x 3, and of 4 x 4 only; 16 + 36 + 64 bytes. */
 const shape: ModelShape = {
   family: 'llama',
   hidden: 2,
@@ -44,7 +44,7 @@ async function fill(store: GramStore, key: string, first: number): Promise<void>
   }
 }
 
-/** Added once and twice over. */
+/** Added once, and then twice again. */
 const expected = (first: number): number[][] =>
   places.map(({ values }) => Array.from({ length: values }, (_, at) => 3 * (first + at)));
 const read = (store: GramStore, key: string): Promise<number[][]> =>
@@ -52,7 +52,7 @@ const read = (store: GramStore, key: string): Promise<number[][]> =>
 
 describe('createGramStore', () => {
   it.each([0, 60, BYTES, 10 * BYTES])(
-    'gives back the sums of what was added, with %i bytes in memory',
+    'returns the sums of what was added, with %i bytes in memory',
     async (limitBytes) => {
       const store = createGramStore(shape, { limitBytes, directory });
       await fill(store, 'a', 1);
@@ -60,14 +60,14 @@ describe('createGramStore', () => {
       expect([await read(store, 'a'), await read(store, 'b')]).toEqual([expected(1), expected(100)]);
       await store.limit(20);
       expect([await read(store, 'a'), await read(store, 'b')]).toEqual([expected(1), expected(100)]);
-      await fill(store, 'a', 7); // anew: nothing of what was there
+      await fill(store, 'a', 7); // started again: nothing of the earlier sums is left
       expect([await read(store, 'a'), await read(store, 'b')]).toEqual([expected(7), expected(100)]);
-      expect(await readdir(directory)).toEqual([]); // nothing that a crash would leave behind
+      expect(await readdir(directory)).toEqual([]); // nothing that a crash could leave behind
       await store.close();
     },
   );
 
-  it('gives up the longest unused of more than four calibrations, and none of the others', async () => {
+  it('drops the least recently used of more than four calibrations, and keeps the others', async () => {
     const store = createGramStore(shape, { limitBytes: 50, directory });
     for (const [index, key] of ['a', 'b', 'c', 'd'].entries()) await fill(store, key, index);
     expect(store.bytesWith()).toBe(4 * BYTES);

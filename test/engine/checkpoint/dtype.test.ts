@@ -32,16 +32,19 @@ function encode(values: readonly number[], dtype: 'F16' | 'BF16'): number[] {
   return [...new Uint16Array(encodeValues(Float32Array.from(values), dtype).buffer)];
 }
 
-/** The nearest value of a 16-bit dtype by search over all of them; of two equally near, the one whose last bit is 0. */
+/**
+ * The nearest value of a 16-bit dtype, found by searching all of them; of two equally near ones, the one whose last bit
+ * is 0.
+ */
 function nearest(value: number, valueOf: (bits: number) => number): number {
   const sign = Object.is(value, -0) || value < 0 ? 0x8000 : 0;
   let [low, high] = [0, 0x7fff];
   while (high - low > 1) {
     const middle = (low + high) >> 1;
     if (valueOf(middle) <= Math.abs(value)) low = middle;
-    else high = middle; // also where it is a NaN
+    else high = middle; // also true for a NaN
   }
-  // What lies at or beyond half a step above the largest is infinite: the step that infinity would be one more of.
+  // Values at or beyond half a step above the largest are infinite: infinity counts as one step more.
   const up = Number.isFinite(valueOf(high)) ? valueOf(high) : 2 * valueOf(low) - valueOf(low - 1);
   const toLow = Math.abs(value) - valueOf(low);
   const toHigh = up - Math.abs(value);
@@ -52,13 +55,13 @@ describe('decodeInto', () => {
   it.each([
     ['F16', valueOfHalf],
     ['BF16', valueOfBfloat],
-  ] as const)('gives the value of every one of the 65,536 %s by its definition', (dtype, valueOf) => {
+  ] as const)('returns the value of every one of the 65,536 %s by its definition', (dtype, valueOf) => {
     const values = decode(ALL_BITS, dtype);
     const wrong = [...ALL_BITS].filter((bits) => !Object.is(values[bits], valueOf(bits)));
     expect(wrong).toEqual([]);
   });
 
-  it('reads values that stand at an odd byte', () => {
+  it('reads values that start at an odd byte', () => {
     const target = new Float32Array(2);
     decodeInto(target, new Uint8Array([9, 0x00, 0x3c, 0x00, 0xc0]).subarray(1), 'F16'); // 1 and -2
     expect([...target]).toEqual([1, -2]);
@@ -67,7 +70,7 @@ describe('decodeInto', () => {
 
 describe('encodeValues', () => {
   it.each(['F16', 'BF16'] as const)(
-    'gives back the bits of every %s that is not a NaN, and a NaN for every NaN',
+    'returns the bits of every %s that is not a NaN, and a NaN for every NaN',
     (dtype) => {
       const values = decode(ALL_BITS, dtype);
       const back = encode([...values], dtype);
@@ -101,7 +104,7 @@ describe('encodeValues', () => {
     );
   });
 
-  it('turns what a float16 cannot hold into infinity, from half a step above the largest on', () => {
+  it('turns what a float16 cannot hold into infinity, from half a step above the largest', () => {
     expect(encode([65_504, 65_519.996, 65_520, 1e30, -65_520], 'F16')).toEqual([
       0x7bff, 0x7bff, 0x7c00, 0x7c00, 0xfc00,
     ]);

@@ -6,7 +6,7 @@ import { makeFolder, packTensors, TINY_CONFIG, tinyTensors, writeTiny } from './
 
 const CONFIG = JSON.stringify(TINY_CONFIG);
 
-/** A folder of these files, which may lie in folders of it. */
+/** A folder of these files, which may be in subfolders. */
 async function write(files: Readonly<Record<string, string | Uint8Array>>): Promise<string> {
   const folder = await makeFolder();
   for (const [name, content] of Object.entries(files)) {
@@ -16,7 +16,7 @@ async function write(files: Readonly<Record<string, string | Uint8Array>>): Prom
   return folder;
 }
 
-describe('a folder that is no checkpoint', () => {
+describe('a folder that is not a checkpoint', () => {
   it.each([
     [
       "the hub's cache",
@@ -36,14 +36,14 @@ describe('a folder that is no checkpoint', () => {
     ],
     ['the folder above', { 'model/config.json': CONFIG }, /its folder model has one: name that/],
     ['nothing', {}, /name a Hugging Face checkpoint folder/],
-  ])('but %s is told for what it is', async (_, files, message) => {
+  ])('but %s is reported as what it is', async (_, files, message) => {
     await expect(openCheckpoint(await write(files))).rejects.toMatchObject({
       reason: 'MODEL_NOT_FOUND',
       message: expect.stringMatching(message),
     });
   });
 
-  it('but a file is told for one', async () => {
+  it('but a file is reported as a file', async () => {
     const folder = await write({ 'tiny.gguf': 'GGUF' });
     await expect(openCheckpoint(join(folder, 'tiny.gguf'))).rejects.toMatchObject({
       reason: 'MODEL_NOT_FOUND',
@@ -68,7 +68,7 @@ describe('a folder that is no checkpoint', () => {
       { 'model-00001-of-00002.safetensors': '' },
       /but no model.safetensors.index.json that names it/,
     ],
-  ])('but has a config.json beside weights in %s is told what it has', async (_, files, message) => {
+  ])('but has a config.json beside weights in %s is reported as what it has', async (_, files, message) => {
     await expect(openCheckpoint(await write({ 'config.json': CONFIG, ...files }))).rejects.toMatchObject({
       reason: 'MODEL_MALFORMED',
       message: expect.stringMatching(message),
@@ -76,7 +76,7 @@ describe('a folder that is no checkpoint', () => {
   });
 });
 
-describe('a file in the place of the weights', () => {
+describe('a file in place of the weights', () => {
   it.each([
     [
       'a Git LFS pointer',
@@ -91,7 +91,7 @@ describe('a file in the place of the weights', () => {
       /model.safetensors: is a PyTorch file/,
     ],
     ['a web page', Buffer.from('<!doctype html><title>401'), /model.safetensors: is a web page/],
-  ])('is told for what it is: %s', async (_, bytes, message) => {
+  ])('is reported as what it is: %s', async (_, bytes, message) => {
     await expect(
       openCheckpoint(await write({ 'config.json': CONFIG, 'model.safetensors': bytes })),
     ).rejects.toMatchObject({ reason: 'MODEL_MALFORMED', message: expect.stringMatching(message) });
@@ -99,7 +99,7 @@ describe('a file in the place of the weights', () => {
 });
 
 describe('a config.json as Python writes it', () => {
-  it('may have NaN and Infinity where nobody reads them; outputs leave those entries out', async () => {
+  it('may have NaN and Infinity in entries that are not read; outputs leave those entries out', async () => {
     const config = CONFIG.replace(
       '{',
       '{"time_limit": [0.0, Infinity], "extra": {"loss": NaN}, "top": -Infinity, "kept": 1, ',
@@ -115,7 +115,7 @@ describe('a config.json as Python writes it', () => {
     expect(digest).toMatch(/^[0-9a-f]{64}$/);
   });
 
-  it('is refused by the name of the entry where it matters', async () => {
+  it('is refused, naming the entry, if the entry matters', async () => {
     const config = CONFIG.replace('{', '{"rms_norm_eps": NaN, ');
     await expect(openCheckpoint(await write({ 'config.json': config }))).rejects.toMatchObject({
       reason: 'MODEL_MALFORMED',
@@ -123,7 +123,7 @@ describe('a config.json as Python writes it', () => {
     });
   });
 
-  it('that is quantised is told how, and what to do', async () => {
+  it('that is quantised is refused, saying how it is quantised and what to do', async () => {
     await expect(
       openCheckpoint(await writeTiny({ config: { quantization_config: { quant_method: 'gptq', bits: 4 } } })),
     ).rejects.toMatchObject({

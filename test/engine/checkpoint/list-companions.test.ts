@@ -5,7 +5,7 @@ import { createCheckpointFiles } from '../../../src/engine/files/checkpoint-file
 import { listCompanions, MAX_COMPANION_BYTES, MAX_COMPANIONS } from '../../../src/engine/checkpoint/list-companions.js';
 import { makeFolder } from './tiny-checkpoint.js';
 
-/** A folder with these files; what is no text is written as JSON. */
+/** A folder with these files; objects are written as JSON. */
 async function makeFiles(files: Readonly<Record<string, unknown>>): Promise<string> {
   const folder = await makeFolder();
   for (const [name, content] of Object.entries(files)) {
@@ -20,7 +20,7 @@ async function list(directory: string, roots?: readonly string[]): Promise<reado
 }
 
 describe('listCompanions', () => {
-  it('takes tokenizers of all makes, chat templates, generation defaults and licences along, and nothing else', async () => {
+  it('copies tokenizers of all makes, chat templates, generation defaults and licences, and nothing else', async () => {
     const companions = [
       'tokenizer.json',
       'tokenizer_config.json',
@@ -62,7 +62,7 @@ describe('listCompanions', () => {
     expect(await list(folder)).toEqual(companions.toSorted());
   });
 
-  it("follows auto_map to the tokenizer's own modules and what they import beside them, in a circle too", async () => {
+  it("follows auto_map to the tokenizer's own modules and the modules beside them that they import, even in a circle", async () => {
     const folder = await makeFiles({
       'tokenizer_config.json': {
         auto_map: { AutoTokenizer: ['slow.OwnTokenizer', null], AutoProcessor: 'processing.Own' },
@@ -83,7 +83,7 @@ describe('listCompanions', () => {
     ['another repository', 'acme/tokens--own.Tokenizer'],
     ['a folder above', '../secret.Tokenizer'],
     ['no text', 7],
-  ])('takes nothing where auto_map names %s', async (_what, AutoTokenizer) => {
+  ])('copies nothing if auto_map names %s', async (_what, AutoTokenizer) => {
     const folder = await makeFiles({
       'model/tokenizer_config.json': { auto_map: { AutoTokenizer } },
       'secret.py': '',
@@ -92,12 +92,12 @@ describe('listCompanions', () => {
     expect(await list(join(folder, 'model'))).toEqual(['tokenizer_config.json']);
   });
 
-  it('takes a tokenizer_config.json along that does not parse', async () => {
+  it('copies a tokenizer_config.json that does not parse', async () => {
     expect(await list(await makeFiles({ 'tokenizer_config.json': '{"auto_map"' }))).toEqual(['tokenizer_config.json']);
   });
 
   it.each(['LICENSE', 'own.py', 'additional_chat_templates/rag.jinja'])(
-    'refuses a link %s that leads out of the roots, and follows it within',
+    'refuses a link %s that leads out of the roots, and follows one inside',
     async (name) => {
       const folder = await makeFiles({
         'model/tokenizer_config.json': { auto_map: { AutoTokenizer: 'own.Tokenizer' } },
@@ -125,7 +125,7 @@ describe('listCompanions', () => {
     expect(await list(join(folder, 'model'), [join(folder, 'model')])).toEqual(['LICENSE']);
   });
 
-  it('refuses more or larger files than any model has, and takes as many and as large', async () => {
+  it('refuses more or larger files than any model has, and accepts the maximum', async () => {
     const many = await makeFiles(
       Object.fromEntries(Array.from({ length: MAX_COMPANIONS }, (_, index) => [`LICENSE-${index}`, ''])),
     );
@@ -145,7 +145,7 @@ describe('listCompanions', () => {
     });
   });
 
-  it('refuses a folder in the place of a file', async () => {
+  it('refuses a folder in place of a file', async () => {
     const folder = await makeFiles({
       'own.py/inner': '',
       'tokenizer_config.json': { auto_map: { AutoTokenizer: 'own.Tokenizer' } },

@@ -14,7 +14,7 @@ async function open(changes: Parameters<typeof writeTiny>[0]): Promise<Checkpoin
   return checkpoint;
 }
 
-/** The tiny model's tensors under other names, those that `rename` gives undefined for left out. */
+/** The tiny model's tensors under other names, without those for which `rename` returns undefined. */
 function renamed(
   rename: (name: string) => string | undefined,
   more: Readonly<Record<string, TinyTensor>> = {},
@@ -33,7 +33,7 @@ function zeros(dtype: string, bytes: number): TinyTensor {
 
 describe('the names of a checkpoint', () => {
   it.each(['module.', '_orig_mod.', 'base_model.model.', 'module._orig_mod.', 'model.', 'policy.actor.'])(
-    'that all begin with a wrapper\'s "%s" are those without it',
+    'that all begin with the prefix "%s" of a wrapper are those without it',
     async (wrapper) => {
       const checkpoint = await open({ tensors: renamed((name) => wrapper + name) });
       expect(new Set(checkpoint.tensors.keys())).toEqual(new Set(Object.keys(tinyTensors())));
@@ -44,7 +44,7 @@ describe('the names of a checkpoint', () => {
     },
   );
 
-  it('are the standard ones in what is written', async () => {
+  it('are the standard ones in outputs', async () => {
     const checkpoint = await open({ tensors: renamed((name) => `module.${name.replace(/^model\./, '')}`) });
     const { tensors } = pruneModel({
       checkpoint,
@@ -55,7 +55,7 @@ describe('the names of a checkpoint', () => {
     expect(down).toEqual(new Uint8Array(Float32Array.of(7002, 7102).buffer));
   });
 
-  it('that lack their "model.", and may have a wrapper\'s prefix in its place, are those with it', async () => {
+  it('that lack their "model.", or have a wrapper\'s prefix in its place, are those with it', async () => {
     for (const wrapper of ['', 'module.']) {
       const checkpoint = await open({ tensors: renamed((name) => wrapper + name.replace(/^model\./, '')) });
       expect(new Set(checkpoint.tensors.keys())).toEqual(new Set(Object.keys(tinyTensors())));
@@ -74,14 +74,14 @@ describe('the names of a checkpoint', () => {
       (name: string) => name.replace('model.', 'transformer.').replace('embed_tokens', 'wte').replace('norm', 'ln'),
       /embed_tokens.weight: .* and none has a name like it \(the first is "transformer.wte.weight"\)/,
     ],
-  ])('with %s are refused, and what was found is told', async (_, rename, message) => {
+  ])('with %s are refused, saying what was found', async (_, rename, message) => {
     await expect(open({ tensors: renamed(rename) })).rejects.toMatchObject({
       reason: 'MODEL_MALFORMED',
       message: expect.stringMatching(message),
     });
   });
 
-  it('that stand for one tensor twice are refused', async () => {
+  it('that mean the same tensor twice are refused', async () => {
     await expect(
       open({ tensors: { ...renamed((name) => name.replace(/^model\./, '')), [EMBEDDING]: countUp([3, 2]) } }),
     ).rejects.toMatchObject({
@@ -92,7 +92,7 @@ describe('the names of a checkpoint', () => {
 });
 
 describe('tied embeddings', () => {
-  it('that are stored as the head alone are read from there', async () => {
+  it('that are stored only as the head are read from there', async () => {
     const checkpoint = await open({ tensors: { [EMBEDDING]: undefined, [HEAD]: countUp([3, 2], 40) } });
     expect([...checkpoint.tensors.keys()]).not.toContain(HEAD);
     expect([...(await checkpoint.readTensor(EMBEDDING))]).toEqual([40, 41, 140, 141, 240, 241]);
@@ -108,7 +108,7 @@ describe('tied embeddings', () => {
     }
   });
 
-  it('beside another head are refused: which of the two predicts is not known', async () => {
+  it('beside another head are refused, because it is unknown which of the two predicts', async () => {
     const head = countUp([3, 2]);
     new Float32Array(head.bytes.buffer)[3] = 100;
     await expect(open({ tensors: { [HEAD]: head } })).rejects.toMatchObject({
@@ -125,7 +125,7 @@ describe('tied embeddings', () => {
 });
 
 describe("a checkpoint's tensors", () => {
-  it('that are no weights are ignored, and told once', async () => {
+  it('that are not weights are ignored, with one note', async () => {
     const { tensors, notes } = await open({
       tensors: {
         'model.layers.0.self_attn.rotary_emb.inv_freq': zeros('F64', 8),
@@ -173,11 +173,11 @@ describe("a checkpoint's tensors", () => {
       'MODEL_MALFORMED',
       /down_proj.weight: has shape \[0\]: it is empty, as DeepSpeed's ZeRO-3 leaves.*zero_to_fp32.py/,
     ],
-  ])('that come from %s are refused for what they are, with what to do', async (_, tensors, reason, message) => {
+  ])('that come from %s are refused, saying what they are and what to do', async (_, tensors, reason, message) => {
     await expect(open({ tensors })).rejects.toMatchObject({ reason, message: expect.stringMatching(message) });
   });
 
-  it('of a model without a head tell that it has none', async () => {
+  it('of a model without a head are refused, saying that it has none', async () => {
     await expect(open({ config: { tie_word_embeddings: false } })).rejects.toMatchObject({
       reason: 'MODEL_MALFORMED',
       message: expect.stringMatching(/lm_head.weight: is required.*set tie_word_embeddings to true/),

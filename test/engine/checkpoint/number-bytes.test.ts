@@ -35,7 +35,7 @@ describe('the weight bytes of a checkpoint', () => {
     ['F32 norms and BF16 maps', halved('_proj'), 'of each'],
     ['a BF16 embedding', halved('embed_tokens'), 'of each'],
     ['one map of F32 among BF16', { ...halved('model.'), [`${BLOCK}mlp.up_proj.weight`]: countUp([3, 2]) }, 'of each'],
-  ] as const)('are those that its pruned tensors are written with: %s', async (_, tensors, width) => {
+  ] as const)('are those of its pruned tensors: %s', async (_, tensors, width) => {
     const checkpoint = await openCheckpoint(await writeTiny({ tensors }));
     try {
       expect(typeof checkpoint.shape.numberBytes === 'number' ? checkpoint.shape.numberBytes : 'of each').toBe(width);
@@ -51,7 +51,7 @@ describe('the weight bytes of a checkpoint', () => {
     }
   });
 
-  it('count biases that compensation adds, also those that a dropped half-block leaves, as wide as their weights', async () => {
+  it('count biases that compensation adds, also those that a dropped half-block leaves, with the width of their weights', async () => {
     const checkpoint = await openCheckpoint(
       await writeTiny({ config: TINY_CONFIG, tensors: halved('o_proj', 'down_proj') }),
     );

@@ -34,7 +34,7 @@ function readDigest(folder: string): Promise<string> {
   return use(folder, (checkpoint) => checkpoint.digest);
 }
 
-/** The tiny model in two files, with an index that may lie. */
+/** The tiny model in two files, with an index that may be wrong. */
 function writeSharded(lies: Readonly<Record<string, unknown>> = {}, files: object = {}): Promise<string> {
   const { [EMBEDDING]: embedding, ...rest } = tinyTensors();
   const map = {
@@ -93,7 +93,7 @@ describe('openCheckpoint', () => {
     ['BF16', 0x7f80, 'Infinity'],
     ['BF16', 0xffc0, 'NaN'],
   ] as const)(
-    'names tensor and index of a value in %s whose bits are %s, however it is read',
+    'names the tensor and index of a value in %s with the bits %s, however it is read',
     async (dtype, bits, value) => {
       const values = [0, 0, 0, 0, 0, 0].map((_, place) => (place === 4 ? bits : 0)); // [2, 3]: row 1, column 1
       const bytes = new Uint8Array((dtype === 'F32' ? Uint32Array.from(values) : Uint16Array.from(values)).buffer);
@@ -126,7 +126,7 @@ describe('openCheckpoint', () => {
     expect(await use(await writeSharded(), values)).toEqual(await use(await writeTiny(), values));
   });
 
-  it('gives equal contents one digest wherever they lie, and changed weights or configuration another', async () => {
+  it('gives equal contents the same digest in any place, and changed weights or configuration another', async () => {
     const folder = await writeTiny();
     const first = await readDigest(folder);
     expect(first).toMatch(/^[0-9a-f]{64}$/);
@@ -135,7 +135,7 @@ describe('openCheckpoint', () => {
     const bytes = await readFile(join(folder, 'model.safetensors'));
     bytes[bytes.length - 1] = (bytes.at(-1) ?? 0) ^ 1;
     await writeFile(join(folder, 'model.safetensors'), bytes);
-    expect(await readDigest(folder)).not.toBe(first); // the same path and size, and known to this process
+    expect(await readDigest(folder)).not.toBe(first); // the same path and size, and this process has read it before
   });
 
   it.each([
@@ -215,7 +215,7 @@ describe('openCheckpoint', () => {
     );
   });
 
-  it('tells a folder without config.json from one without weights', async () => {
+  it('distinguishes a folder without config.json from one without weights', async () => {
     await expect(openCheckpoint(await writeFolder({}))).rejects.toMatchObject({ reason: 'MODEL_NOT_FOUND' });
     await expect(openCheckpoint(await writeFolder({ 'config.json': TINY_CONFIG }))).rejects.toMatchObject({
       reason: 'MODEL_MALFORMED',

@@ -24,7 +24,7 @@ const LLAMA3_READ = {
 };
 
 describe('parseConfig', () => {
-  it('reads sizes, and head_dim as hidden / heads where it is not given', () => {
+  it('reads sizes, and head_dim as hidden / heads if it is missing', () => {
     expect(parseConfig({ ...BASE, bos_token_id: 1, tie_word_embeddings: true })).toEqual({
       shape: {
         family: 'llama',
@@ -136,12 +136,12 @@ describe('parseConfig', () => {
     });
   });
 
-  it('takes a head_dim apart from hidden / heads, and 128 for a Qwen3 that gives none', () => {
+  it('reads a head_dim that differs from hidden / heads, and 128 for a Qwen3 that has none', () => {
     expect(parseConfig({ ...BASE, head_dim: 16 }).shape.headDim).toBe(16);
     expect(parseConfig({ ...BASE, model_type: 'qwen3' }).shape).toMatchObject({ headDim: 128, queryKeyNorms: true });
   });
 
-  it('takes as many key-value heads as query heads where they are not given', () => {
+  it('takes as many key-value heads as query heads if their number is missing', () => {
     const { num_key_value_heads: _, ...rest } = BASE;
     expect(parseConfig(rest).shape.layers[0]).toMatchObject({ kvHeads: 8, queryHeadsPerKv: 1 });
   });
@@ -192,7 +192,7 @@ describe('parseConfig', () => {
     ['qwen2', { use_sliding_window: true, sliding_window: 64, max_window_layers: 1 }, [undefined, 64]],
     ['qwen2', { use_sliding_window: true, sliding_window: null, max_window_layers: 0 }, [undefined, undefined]],
     ['qwen2', { use_sliding_window: true, max_window_layers: 0 }, [4096, 4096]],
-    ['qwen2', { use_sliding_window: true, sliding_window: 64 }, [undefined, undefined]], // max_window_layers is 28 where it is left out
+    ['qwen2', { use_sliding_window: true, sliding_window: 64 }, [undefined, undefined]], // max_window_layers is 28 if it is missing
     [
       'qwen3',
       {
@@ -204,7 +204,7 @@ describe('parseConfig', () => {
       [undefined, 64],
     ],
     ['qwen3', { layer_types: ['full_attention', 'full_attention'] }, [undefined, undefined]],
-  ])('reads of %s with %j which layers have a sliding window', (model_type, entries, windows) => {
+  ])('reads for %s with %j which layers have a sliding window', (model_type, entries, windows) => {
     expect(parseConfig({ ...BASE, ...entries, model_type }).slidingWindows).toEqual(windows);
   });
 
@@ -296,7 +296,7 @@ describe('parseConfig', () => {
     );
   });
 
-  it('takes a mistral whose layers have types as a ministral, in the per-layer form too', () => {
+  it('reads a mistral whose layers have types as a ministral, also in the per-layer form', () => {
     const entries = { sliding_window: 64, layer_types: ['full_attention', 'sliding_attention'] };
     expect(parseConfig({ ...BASE, ...entries, model_type: 'mistral' }).shape.family).toBe('ministral');
     expect(parseConfig({ ...BASE, sliding_window: 64, model_type: 'mistral' }).shape.family).toBe('mistral');
@@ -324,7 +324,7 @@ describe('parseConfig', () => {
     ['llama3', 'high_freq_factor', [1.1, 1e6], [1, NaN, 1e300]],
     ['default', 'rope_theta', [2, 1e12], [1, 0, 1e-300, -1e4, NaN, 1e300]],
   ])(
-    'takes a %s rotary embedding with a %s within bounds, and refuses absurd ones',
+    'accepts a %s rotary embedding with a %s within bounds, and refuses absurd ones',
     (rope_type, key, allowed, refused) => {
       const parse = (value: unknown) =>
         parseConfig({
@@ -340,15 +340,15 @@ describe('parseConfig', () => {
     },
   );
 
-  it.each([[undefined], [null], [-1], [[1, 2]]])('takes a bos_token_id of %j for none', (bos_token_id) => {
+  it.each([[undefined], [null], [-1], [[1, 2]]])('reads a bos_token_id of %j as none', (bos_token_id) => {
     expect(parseConfig({ ...BASE, bos_token_id }).bosTokenId).toBeUndefined();
   });
 
-  it.each(['silu', 'swish', undefined])('takes hidden_act %j for silu', (hidden_act) => {
+  it.each(['silu', 'swish', undefined])('reads hidden_act %j as silu', (hidden_act) => {
     expect(parseConfig({ ...BASE, hidden_act }).shape.hidden).toBe(64);
   });
 
-  it('takes sizes at their limits', () => {
+  it('accepts sizes at their limits', () => {
     expect(
       parseConfig({
         ...BASE,

@@ -14,7 +14,7 @@ import { makeFolder, packSafetensors } from './tiny-checkpoint.js';
 
 const FILE = 'model.safetensors';
 
-/** Parses a header as if the file held so many bytes of values behind it. */
+/** Parses a header as if the file held this many bytes of values after it. */
 function parse(header: unknown, valueBytes: number): readonly StoredTensor[] {
   const json = new TextEncoder().encode(typeof header === 'string' ? header : JSON.stringify(header));
   return parseSafetensorsHeader(json, FILE, 8 + json.length + valueBytes);
@@ -29,7 +29,7 @@ function tensor(
   return { dtype, shape, data_offsets: [from, to] };
 }
 
-/** A header of so many tensors without values. */
+/** A header with this many tensors without values. */
 function listEmpty(count: number): string {
   return `{${Array.from({ length: count }, (_, i) => `"${i}":{"dtype":"F32","shape":[0],"data_offsets":[0,0]}`).join(',')}}`;
 }
@@ -46,7 +46,7 @@ async function readHeader(bytes: Uint8Array): Promise<readonly StoredTensor[]> {
   }
 }
 
-/** A file of so many bytes that announces a header of `length`. */
+/** A file of this many bytes that announces a header of `length`. */
 function announce(length: bigint, bytes: number): Uint8Array {
   const file = new Uint8Array(bytes);
   new DataView(file.buffer).setBigUint64(0, length, true);
@@ -63,7 +63,7 @@ describe('parseSafetensorsHeader', () => {
     ]);
   });
 
-  it('takes __proto__ for a name like any other', () => {
+  it('accepts __proto__ as a name like any other', () => {
     expect(
       parse('{"__proto__": {"dtype": "F32", "shape": [], "data_offsets": [0, 4]}}', 4).map(({ name }) => name),
     ).toEqual(['__proto__']);
@@ -130,12 +130,15 @@ describe('parseSafetensorsHeader', () => {
     ['I16', 8],
     ['F64', 32],
     ['I64', 32],
-  ])('lists tensors of dtype %s, whose four values take %i bytes, for others to judge', (dtype, bytes) => {
-    expect(parse({ a: tensor(0, bytes, [4], dtype) }, bytes)).toMatchObject([{ dtype, bytes }]);
-    expect(() => parse({ a: tensor(0, bytes + 1, [4], dtype) }, bytes + 1)).toThrow(`takes ${bytes} bytes`);
-  });
+  ])(
+    'lists tensors of dtype %s, whose four values take %i bytes, and leaves the decision to others',
+    (dtype, bytes) => {
+      expect(parse({ a: tensor(0, bytes, [4], dtype) }, bytes)).toMatchObject([{ dtype, bytes }]);
+      expect(() => parse({ a: tensor(0, bytes + 1, [4], dtype) }, bytes + 1)).toThrow(`takes ${bytes} bytes`);
+    },
+  );
 
-  it.each(['F9', 'toString'])('measures tensors of the unheard-of dtype %s by their offsets', (dtype) => {
+  it.each(['F9', 'toString'])('measures tensors of the unknown dtype %s by their offsets', (dtype) => {
     expect(parse({ a: tensor(0, 7, [4], dtype), b: tensor(7, 11) }, 11)).toMatchObject([
       { dtype, bytes: 7 },
       { dtype: 'F32', bytes: 4 },
@@ -163,12 +166,12 @@ describe('parseSafetensorsHeader', () => {
 });
 
 describe('readSafetensorsHeader', () => {
-  it('reads a header as long as allowed, spaces and all', async () => {
+  it('reads a header of the largest allowed length, including spaces', async () => {
     expect(await readHeader(packSafetensors('{}'.padEnd(MAX_HEADER_BYTES)))).toEqual([]);
   });
 
   it.each([BigInt(MAX_HEADER_BYTES) + 1n, 2n ** 63n, 2n ** 64n - 1n])(
-    'refuses an announced header of %d bytes before anything of that size is made',
+    'refuses an announced header of %d bytes before it allocates anything of that size',
     async (length) => {
       const before = process.memoryUsage().arrayBuffers;
       await expect(readHeader(announce(length, 64))).rejects.toMatchObject({

@@ -8,7 +8,7 @@ import { makeFolder, TINY_CONFIG, tinyTensors, writeFolder } from './tiny-checkp
 
 const work = { signal: new AbortController().signal };
 
-/** The tiny model's tensors, the norms in float32 between halves of an odd number of values. */
+/** The tiny model's tensors, with the norms in float32 between an odd number of 16-bit values. */
 function listTensors(): PrunedTensor[] {
   return Object.entries(tinyTensors()).map(([name, { shape, bytes }]) => {
     const isNorm = name.includes('norm');
@@ -18,7 +18,7 @@ function listTensors(): PrunedTensor[] {
 }
 
 describe('writeSafetensors', () => {
-  it('writes one file that is read back as it was given', async () => {
+  it('writes one file that reads back as it was given', async () => {
     const folder = await writeFolder({ 'config.json': TINY_CONFIG });
     const { files, bytes } = await writeSafetensors({
       directory: folder,
@@ -36,7 +36,7 @@ describe('writeSafetensors', () => {
     await checkpoint.close();
   });
 
-  it('places every tensor at a multiple of the size of its values', async () => {
+  it('places every tensor at a multiple of its value size', async () => {
     const folder = await writeFolder({ 'config.json': TINY_CONFIG });
     await writeSafetensors({ directory: folder, tensors: listTensors(), shardBytes: 1e9, work });
     const checkpoint = await openCheckpoint(folder);
@@ -46,7 +46,7 @@ describe('writeSafetensors', () => {
     await checkpoint.close();
   });
 
-  it('starts a new file before the limit is passed, with an index that names them all', async () => {
+  it('starts a new file before the limit is exceeded, with an index of all files', async () => {
     const folder = await writeFolder({ 'config.json': TINY_CONFIG });
     const { files } = await writeSafetensors({ directory: folder, tensors: listTensors(), shardBytes: 40, work });
     expect(files.length).toBeGreaterThan(3);
@@ -64,13 +64,13 @@ describe('writeSafetensors', () => {
     expect(index.metadata.total_size).toBe([...filled.values()].reduce((a, b) => a + b, 0));
   });
 
-  it('gives a tensor above the limit a file of its own', async () => {
+  it('gives a tensor above the limit its own file', async () => {
     const folder = await makeFolder();
     const tensors = listTensors().slice(0, 3);
     expect((await writeSafetensors({ directory: folder, tensors, shardBytes: 1, work })).files).toHaveLength(4);
   });
 
-  it('ends with the reason of the signal, and never writes over a file', async () => {
+  it('ends with the reason of the signal, and never overwrites a file', async () => {
     const folder = await makeFolder();
     const abort = new AbortController();
     const tensors = listTensors().map((tensor) => ({

@@ -34,7 +34,7 @@ describe('calibrationErrors', () => {
 
   beforeAll(async () => {
     model = await openLanguageModel(await openCheckpoint(DEMO_DIRECTORY));
-    // Another order than the model's own: a mixed-up one would show.
+    // Not the model's own order, so that a mixed-up order would show.
     ranking = identityRanking(model.shape.layers).map(({ kvGroups, queryHeads, ffnChannels }) => ({
       queryHeads,
       kvGroups: kvGroups.toReversed(),
@@ -63,7 +63,7 @@ describe('calibrationErrors', () => {
     expect(Math.abs((errors[0]?.attention[kept] ?? NaN) / direct - 1)).toBeLessThan(1e-4);
   });
 
-  it('have an entry for every width of every layer, fall with each unit more, and end at nothing', () => {
+  it('have an entry for every width of every layer, fall with each further unit, and end at zero', () => {
     expect(errors.map(({ attention, ffn }) => [attention.length, ffn.length])).toEqual(
       Array.from({ length: 5 }, () => [5, 173]),
     );
@@ -75,14 +75,14 @@ describe('calibrationErrors', () => {
     }
   });
 
-  it('are empty where the compensation knows none', async () => {
+  it('are empty if the compensation does not know them', async () => {
     const none = await model.calibrationErrors(await recipeOf(mean as Compensation, 'mean', {}), unattended);
     expect(none.map(({ attention, ffn }) => attention.length + ffn.length)).toEqual([0, 0, 0, 0, 0]);
   });
 
-  it('compensates groups that lost query heads by the least squares of the heads that stay, as a direct solution has it', async () => {
-    // Three groups keep their first head each: heads 2, 4 and 6 of the layer. At the least, the slope is 0:
-    // X_S^T (X W - X_S W') / tokens + lambda (W_S - W') for every kept row S.
+  it('compensates groups that lost query heads by the least squares of the kept heads, as a direct solution does', async () => {
+    // Three groups keep their first head each: heads 2, 4 and 6 of the layer. At the minimum, the slope is 0: X_S^T (X
+    // W - X_S W') / tokens + lambda (W_S - W') for every kept row S.
     const rows = [2, 4, 6].flatMap((head) => Array.from({ length: HEAD_DIM }, (_, row) => head * HEAD_DIM + row));
     const recipe = await recipeOf(leastSquares as Compensation, 'least-squares', { damping: DAMPING });
     const { weight = new Float32Array() } = await model.outputMap(
@@ -120,7 +120,10 @@ describe('calibrationErrors', () => {
     }
   });
 
-  /** ||X W - X_k W'||^2 / tokens + lambda ||W - [W'; 0]||^2 of the first layer, straight from its inputs and the weights that would be written. */
+  /**
+   * ||X W - X_k W'||^2 / tokens + lambda ||W - [W'; 0]||^2 of the first layer, computed directly from its inputs and
+   * the weights that would be written.
+   */
   async function measureError(half: 'attention' | 'ffn', kept: readonly number[], rows: number): Promise<number> {
     const own = await model.checkpoint.readTensor(
       half === 'ffn' ? 'model.layers.0.mlp.down_proj.weight' : 'model.layers.0.self_attn.o_proj.weight',
@@ -159,7 +162,7 @@ describe('calibrationErrors', () => {
   }
 });
 
-/** What goes into o and down of the first layer, [tokens, rows]. */
+/** The inputs of o and down of the first layer, [tokens, rows]. */
 async function readFirstInputs(): Promise<{ attention: Float32Array; ffn: Float32Array }> {
   const checkpoint = await openCheckpoint(DEMO_DIRECTORY);
   const { config, shape } = checkpoint;

@@ -2,7 +2,7 @@ import { describe, expect, it } from 'vitest';
 import { factoriseInPlace, invertLower } from '../../../src/engine/compensation/cholesky.js';
 
 describe('factoriseInPlace', () => {
-  it('finds the lower factor, worked out by hand', () => {
+  it('finds the lower factor of an example worked out by hand', () => {
     const matrix = Float64Array.of(4, 2, 6, 2, 10, 6, 6, 6, 19); // L = [2; 1 3; 3 1 3]
     factoriseInPlace(matrix, 3);
     expect([matrix[0], matrix[3], matrix[4], matrix[6], matrix[7], matrix[8]]).toEqual([2, 1, 3, 3, 1, 3]);
@@ -19,7 +19,7 @@ describe('factoriseInPlace', () => {
 });
 
 describe('invertLower', () => {
-  it('gives the inverse of a lower factor', () => {
+  it('returns the inverse of a lower factor', () => {
     const factor = Float64Array.of(2, 0, 0, 1, 3, 0, 3, 1, 3);
     const inverse = invertLower(factor, 3);
     for (let i = 0; i < 3; i++) {

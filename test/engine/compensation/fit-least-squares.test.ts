@@ -8,7 +8,7 @@ const rng = createRng(7);
 const inputs = Float64Array.from({ length: TOKENS * ROWS }, () => rng.uniform() - 0.3);
 const weights = Float32Array.from({ length: ROWS * HIDDEN }, () => rng.uniform() - 0.5);
 
-/** By the definition, one sum a number. */
+/** By the definition, one sum per number. */
 const multiplyTransposed: TransposedProduct = async (a, b, { inner, rows, columns }) =>
   Float32Array.from({ length: rows * columns }, (_, at) => {
     let sum = 0;
@@ -34,7 +34,7 @@ function meanOfInputs(): Float64Array {
   });
 }
 
-/** ||X W - X_k W'||^2 / tokens + lambda ||W - [W'; 0]||^2, straight from the inputs. */
+/** ||X W - X_k W'||^2 / tokens + lambda ||W - [W'; 0]||^2, computed directly from the inputs. */
 function directError(compensated: Float32Array, width: number, bias: Float32Array = new Float32Array(HIDDEN)): number {
   const gram = gramOfInputs();
   const lambda =
@@ -59,7 +59,7 @@ function half() {
 }
 
 describe('fitLeastSquares', () => {
-  it.each([1, 2, 3, 4, 5])('leaves the error that it states, damping included, with %i rows kept', async (width) => {
+  it.each([1, 2, 3, 4, 5])('leaves the error that it reports, damping included, with %i rows kept', async (width) => {
     const prepared = await fitLeastSquares(half(), { damping: DAMPING, constant: 'none' });
     const { weights: compensated, bias } = await prepared.compensate(width);
     expect(bias).toBeUndefined();
@@ -84,7 +84,7 @@ describe('fitLeastSquares', () => {
   });
 
   it.each([0, 2, 5])(
-    'fits a bias beside %i kept rows that no other bias improves on, and states the error',
+    'fits a bias beside %i kept rows that no other bias improves on, and reports the error',
     async (width) => {
       const prepared = await fitLeastSquares(
         { ...half(), mean: meanOfInputs() },
@@ -106,7 +106,7 @@ describe('fitLeastSquares', () => {
     },
   );
 
-  it('leaves nothing to compensate where all rows are kept', async () => {
+  it('has nothing to compensate if all rows are kept', async () => {
     const prepared = await fitLeastSquares(half(), { damping: DAMPING, constant: 'none' });
     const { weights: compensated } = await prepared.compensate(ROWS);
     compensated.forEach((value, at) => expect(value).toBeCloseTo(weights[at] ?? NaN, 5));

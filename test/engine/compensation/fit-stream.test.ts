@@ -19,7 +19,7 @@ describe('solveInPlace', () => {
 });
 
 describe('fitStream', () => {
-  it('leaves the weights between what fits the stream and what they were, worked out by hand', () => {
+  it('leaves the weights between the fit to the stream and the old weights, worked out by hand', () => {
     // One row: X^T X / tokens = 4, lambda = 0.25 * 4 = 1, (4 + 1) w = 10 + 1 * 5.
     const fitted = fitStream(
       { weights: Float32Array.of(5), rows: 1, hidden: 1, gram: Float64Array.of(4), product: Float64Array.of(10) },
@@ -30,7 +30,7 @@ describe('fitStream', () => {
 });
 
 describe('least-squares {fit: stream}', () => {
-  it('gives each of several architectures its own weights, those that a single one gets', async () => {
+  it('gives each of several architectures its own weights, the same as alone', async () => {
     await withModel(DEMO_DIRECTORY, async (model) => {
       const subject = model.subject(
         streamRecipe(model, await model.calibrate(calibrationSequences.slice(0, 8), ['gram'], unattended)),
@@ -52,7 +52,7 @@ describe('least-squares {fit: stream}', () => {
     });
   });
 
-  it('gives the same weights whether memory holds the hidden states or they lie on disk', async () => {
+  it('gives the same weights whether the hidden states are in memory or on disk', async () => {
     const many = Array.from({ length: 10 }, () => calibrationSequences).flat();
     const measure = (memoryBudgetBytes: number): Promise<Float64Array[]> =>
       withModel(
@@ -81,7 +81,7 @@ describe('least-squares {fit: stream}', () => {
   });
 });
 
-/** Little more than one layer on these sequences needs. */
+/** Little more than one layer needs on these sequences. */
 const SMALL = 25 * 2 ** 20;
 
 function streamRecipe(model: LanguageModel, calibration: Calibration): SubjectRecipe {

@@ -9,7 +9,7 @@ function values(place: number, round: number): Float32Array {
   return Float32Array.from({ length: place % 2 === 0 ? 2 : 3 }, (_, at) => 100 * round + 10 * place + at);
 }
 
-it('hands out what was written last, from memory or from disk, and leaves no file behind', async () => {
+it('returns what was written last, from memory or from disk, and leaves no file behind', async () => {
   const directory = await mkdtemp(join(tmpdir(), 'prunecast-shelf-'));
   const pool = createStatePool();
   // The first two places fit, the others go to disk.
@@ -23,7 +23,7 @@ it('hands out what was written last, from memory or from disk, and leaves no fil
       expect(await shelf.read(place)).toEqual(values(place, round));
     }
   }
-  // What went to disk can be used again.
+  // Arrays that went to disk can be used again.
   const reused = values(3, 3);
   await shelf.write(3, reused);
   expect([pool.take(3), pool.take(3)]).toContain(reused);

@@ -21,7 +21,7 @@ async function openTiny() {
   return { folder, path: join(folder, WEIGHTS), checkpoint };
 }
 
-/** The tiny model's weights with the last value, that of its last norm, another one. */
+/** The tiny model's weights with another last value, in its last norm. */
 function otherWeights(): Uint8Array {
   const bytes = packTensors(tinyTensors()).slice();
   bytes[bytes.length - 2] = (bytes.at(-2) ?? 0) ^ 1;
@@ -44,7 +44,7 @@ async function makeRoot() {
   return { base, root, directory };
 }
 
-/** Where the open files of this process lie. */
+/** Paths of the open files of this process. */
 function listOpened(): string {
   return execFileSync('ls', ['-l', `/proc/${process.pid}/fd`], { encoding: 'utf8' });
 }
@@ -68,7 +68,7 @@ describe('a checkpoint whose files change while it is open', () => {
       },
     ],
     ['cut short', (path: string) => writeFile(path, otherWeights().subarray(0, -4))],
-  ])('tells of weights that were %s, and reads none of them', async (_how, change) => {
+  ])('reports weights that were %s, and reads none of them', async (_how, change) => {
     const { path, checkpoint } = await openTiny();
     expect(await checkpoint.files.findChanged()).toBeUndefined();
     await change(path);
@@ -79,7 +79,7 @@ describe('a checkpoint whose files change while it is open', () => {
     });
   });
 
-  it('tells of weights that were overwritten while they were being read', async () => {
+  it('reports weights that were overwritten while they were being read', async () => {
     const { path, checkpoint } = await openTiny();
     await expect(
       checkpoint.files.use(WEIGHTS, async (handle) => {
@@ -89,10 +89,10 @@ describe('a checkpoint whose files change while it is open', () => {
     ).rejects.toMatchObject({ reason: 'MODEL_CHANGED' });
   });
 
-  it('tells of a change that comes at once after the file was read for the first time', async () => {
+  it('reports a change that comes right after the file was read for the first time', async () => {
     for (let round = 0; round < 5; round += 1) {
       const { path, checkpoint } = await openTiny();
-      await overwrite(path, otherWeights()); // within one tick of the file system's clock, mostly
+      await overwrite(path, otherWeights()); // mostly within one tick of the file system's clock
       expect(await checkpoint.files.findChanged()).toBe(WEIGHTS);
     }
   });
@@ -104,7 +104,7 @@ describe('a checkpoint whose files change while it is open', () => {
     expect(await checkpoint.files.findChanged()).toBe(file);
   });
 
-  it('tells of a file that has come and would be read in place of another', async () => {
+  it('reports a new file that would be read in place of another', async () => {
     const folder = await writeFolder({
       'config.json': TINY_CONFIG,
       'a.safetensors': packTensors(tinyTensors()),
@@ -118,7 +118,7 @@ describe('a checkpoint whose files change while it is open', () => {
     expect(await checkpoint.files.findChanged()).toBe(WEIGHTS);
   });
 
-  it('takes weights that were touched, linked, or replaced by their equals for the same', async () => {
+  it('treats weights that were touched, linked, or replaced by equal ones as unchanged', async () => {
     const { folder, path, checkpoint } = await openTiny();
     const before = await checkpoint.readTensor(NORM);
     await utimes(path, new Date(), new Date());
@@ -132,7 +132,7 @@ describe('a checkpoint whose files change while it is open', () => {
     await checkpoint.close();
   });
 
-  it('tells of weights that were moved away', async () => {
+  it('reports weights that were moved away', async () => {
     const { path, checkpoint } = await openTiny();
     await rename(path, `${path}.gone`);
     expect(await checkpoint.files.findChanged()).toBe(WEIGHTS);
@@ -197,7 +197,7 @@ describe('the files of a checkpoint under roots', () => {
     });
   });
 
-  it('says of links in a circle and of folders what they are', async () => {
+  it('reports links in a circle, and folders in place of files', async () => {
     const folder = await writeFolder({});
     await symlink('config.json', join(folder, 'config.json'));
     await expect(openCheckpoint(folder)).rejects.toMatchObject({
@@ -210,7 +210,7 @@ describe('the files of a checkpoint under roots', () => {
     });
   });
 
-  it('holds no file open that nobody reads', async () => {
+  it('keeps no file open that is not being read', async () => {
     const { checkpoint } = await openTiny();
     expect(listOpened()).not.toContain(checkpoint.directory);
     await checkpoint.readTensor(NORM);

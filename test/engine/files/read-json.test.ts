@@ -24,7 +24,7 @@ describe('parseJsonObject', () => {
     expect(parse('{"a": "é"}')).toEqual({ a: 'é' });
   });
 
-  it('reads the NaN and Infinity that Python writes, and leaves texts that look like them alone', () => {
+  it('reads the NaN and Infinity that Python writes, and leaves strings that look like them alone', () => {
     expect(
       parse('{"a": NaN, "b": [0.0, Infinity, -Infinity], "NaN": "x NaN, \\" Infinity", "c": "\\\\", "d": -1.5}'),
     ).toEqual({
@@ -48,7 +48,7 @@ describe('parseJsonObject', () => {
     ['an escape that is none', String.raw`{"a": "\q"}`, 1, 9, 'q'],
     ['a number that begins with 0', '{"a": 01}', 1, 8, '1'],
     ['beside NaN', '{"a": NaN,, "b": 1}', 1, 11, ','],
-  ])('tells line and column of %s', (_, text, line, column, found) => {
+  ])('gives the line and column of %s', (_, text, line, column, found) => {
     expect(() => parse(text)).toThrow(
       expect.objectContaining({
         reason: 'MODEL_MALFORMED',
@@ -62,7 +62,7 @@ describe('parseJsonObject', () => {
     ['{"a": [1,\n 2', 2, 3],
     ['{"a": "x', 1, 9],
     ['', 1, 1],
-  ])('tells that %j ends too early, and where', (text, line, column) => {
+  ])('says that %j ends too early, and where', (text, line, column) => {
     expect(() => parse(text)).toThrow(`line ${line}, column ${column}: it ends too early`);
   });
 
@@ -94,7 +94,7 @@ describe('parseJsonObject', () => {
 });
 
 describe('findJsonError', () => {
-  it('finds none in what JSON.parse takes, and one in what it does not', () => {
+  it('finds no error in what JSON.parse accepts, and one in what it refuses', () => {
     fc.assert(
       fc.property(
         fc.json(),

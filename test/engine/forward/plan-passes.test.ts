@@ -3,7 +3,7 @@ import { describe, expect, it } from 'vitest';
 import { planPasses } from '../../../src/engine/forward/plan-passes.js';
 
 describe('planPasses', () => {
-  it('runs every architecture on every batch once, within the limit wherever the least piece is', () => {
+  it('runs every architecture on every batch once, within the limit wherever the smallest piece fits', () => {
     fc.assert(
       fc.property(
         fc.integer({ min: 1, max: 40 }),
@@ -30,7 +30,7 @@ describe('planPasses', () => {
     );
   });
 
-  it('shares one run among all where everything fits', () => {
+  it('runs all architectures together if everything fits', () => {
     expect(planPasses([1, 2, 3], ['a', 'b'], { bytesOf: () => 1, heldStates: () => 2, limitBytes: 6 })).toEqual([
       { first: 0, count: 3, groups: [['a', 'b']] },
     ]);

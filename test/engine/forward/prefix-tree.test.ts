@@ -17,14 +17,14 @@ describe('buildPrefixTree', () => {
     expect(tree.heldStates).toBe(1);
   });
 
-  it('takes equal architectures to one end', () => {
+  it('leads equal architectures to the same end', () => {
     const same = build([2, 1, 8]);
     const tree = buildPrefixTree([same, same]);
     expect(tree.steps).toBe(2);
     expect(tree.children[0]?.children[0]?.ends).toEqual([0, 1]);
   });
 
-  it('leaves dropped half-blocks out, so that what follows may be shared across them', () => {
+  it('leaves out dropped half-blocks, so that later steps can be shared across them', () => {
     const architectures = [build([2, 1, 8], [0, 0, 0]), build([2, 1, 8], [0, 0, 5])];
     expect(buildPrefixTree(architectures).steps).toBe(3);
     expect(buildPrefixTree(architectures, true).steps).toBe(2 + 1 + 2);

@@ -53,7 +53,7 @@ describe('taylor', () => {
         [found?.kvGroups, expected.kv_group],
       ] as const) {
         expect(actual).toHaveLength(reference.length);
-        // Sums that cancel are held to the largest score of the layer.
+        // Sums that cancel are compared with the largest score of the layer.
         const largest = Math.max(...reference);
         const errors = reference.map(
           (value, unit) => Math.abs((actual?.[unit] ?? NaN) - value) / (order === 'vectorize' ? 0.1 * largest : value),
@@ -73,7 +73,7 @@ describe('taylor', () => {
     });
   });
 
-  it('refuses to hand gradients to another thread', async () => {
+  it('refuses to pass gradients to another thread', async () => {
     await expect(
       model.scoreUnits({
         criterion: taylor as Criterion,
@@ -109,7 +109,7 @@ describe('computeGradients', () => {
     );
   });
 
-  it('gives the same when little memory makes it run layers forward again', async () => {
+  it('gives the same results if little memory makes it run layers forward again', async () => {
     const checkpoint = await openCheckpoint(DEMO_DIRECTORY);
     const { config, shape } = checkpoint;
     const sessions = createSessionPool({ threads: 2 });
@@ -148,7 +148,7 @@ describe('computeGradients', () => {
 });
 
 describe('planSegments', () => {
-  it('takes one segment where all states fit, fewer states for more segments, and gives up below', () => {
+  it('takes one segment if all states fit, fewer states for more segments, and gives up below the minimum', () => {
     expect(planSegments(30, 40)).toEqual([{ from: 0, to: 30 }]);
     expect(planSegments(5, 7)).toEqual([
       { from: 0, to: 3 },
@@ -158,7 +158,10 @@ describe('planSegments', () => {
   });
 });
 
-/** Moves each matrix of a layer along its own gradient, and its steepest weight alone: the loss's slope is known. Tells where it is another. */
+/**
+ * Moves each matrix of a layer along its own gradient, and its steepest weight alone; the slope of the loss is then
+ * known. Lists where it differs.
+ */
 async function findWrongSlopes(
   directory: string,
   { layer, step }: { readonly layer: number; readonly step: number },
@@ -223,7 +226,7 @@ async function measureLoss(
   throw new Error('no losses');
 }
 
-/** dLoss/dW as a checkpoint lays it out, put together from what a criterion is shown. */
+/** dLoss/dW in the layout of a checkpoint, assembled from what a criterion receives. */
 async function readGradients(
   runtime: ModelRuntime,
   layer: number,

@@ -12,7 +12,7 @@ const COUNT = 2;
 const EPSILON = 1e-5;
 
 describe('buildAttentionGraph', () => {
-  // Head sizes that are multiples of 8 run in GroupQueryAttention, others in plain operators.
+  // Head sizes that are multiples of 8 run in GroupQueryAttention, others in standard operators.
   it.each([
     { headDim: 8, kvHeads: 2, perGroup: 2 },
     { headDim: 8, kvHeads: 3, perGroup: 1 },
@@ -104,7 +104,10 @@ interface Block {
   readonly output: Float32Array;
 }
 
-/** The formulas one number at a time, in float64: softmax(q k^T / sqrt(head_dim)) v over the past, rotary halves paired. */
+/**
+ * The formulas, one number at a time, in float64: softmax(q k^T / sqrt(head_dim)) v over the past, rotary halves
+ * paired.
+ */
 function computeByHand(
   block: Block,
   {

@@ -40,7 +40,7 @@ async function multiply(
 }
 
 describe.skipIf(!hasVnni)('createLinearMaps in 8 bits', () => {
-  it('rounds every row to 127 steps of its own and sums exactly', async () => {
+  it('rounds every row to its own 127 steps and sums exactly', async () => {
     // Row 1 in steps of 2: -127.2 is -63.6 steps, to -64. Row 2 in steps of 10. Row 3 is zero.
     const found = await multiply([254, -127.2, 1270, 634, 0, 0], [127, -127, 10, 127], [0.5, 1]);
     const expected = [

@@ -14,11 +14,14 @@ describe('isInt8Offered', () => {
 });
 
 describe('createInt8Check', () => {
-  it.skipIf(!hasVnni)('finds products of extreme values exact on a CPU with VNNI, and tries them once', async () => {
-    const check = createInt8Check();
-    const first = await check();
-    expect(first.exact).toBe(true);
-    expect(first.speedup).toBeGreaterThan(1);
-    expect(await check()).toBe(first);
-  });
+  it.skipIf(!hasVnni)(
+    'finds products of extreme values exact on a CPU with VNNI, and tries them only once',
+    async () => {
+      const check = createInt8Check();
+      const first = await check();
+      expect(first.exact).toBe(true);
+      expect(first.speedup).toBeGreaterThan(1);
+      expect(await check()).toBe(first);
+    },
+  );
 });

@@ -20,7 +20,7 @@ beforeAll(async () => {
 afterAll(() => model.close());
 
 describe('createDecodeRunner', () => {
-  it('gives token by token the logits that all tokens together give', async () => {
+  it('gives token by token the same logits as all tokens together', async () => {
     const tokens = Int32Array.of(1, 403, 407, 261, 378, 400);
     expect(findLargestDifference(await decodeAll(DEMO_DIRECTORY, tokens), await model.logits(tokens))).toBeLessThan(
       1e-3,
@@ -33,7 +33,7 @@ describe('createDecodeRunner', () => {
     'a Mistral that sees nothing but the token itself',
     'a Qwen2 with a sliding window from a layer on',
   ])(
-    'gives token by token the logits that all tokens together give for %s, with the tokens of its window in the cache',
+    'gives token by token the same logits as all tokens together for %s, with the tokens of its window in the cache',
     async (name) => {
       const [trait, recorded] = findTrait(name);
       const tokens = Int32Array.from(recorded.tokens.slice(0, 13));
@@ -70,12 +70,12 @@ describe('timeShapes', () => {
       unattended,
     );
     const ratio = measured / (measureCost(createLatencyCost(table), model.shape.layers) / 1e9);
-    expect(ratio).toBeGreaterThan(0.2); // loose, as others may be at work on the machine
+    expect(ratio).toBeGreaterThan(0.2); // loose, because the machine may be busy
     expect(ratio).toBeLessThan(5);
   });
 });
 
-/** The logits after each token, which sees the others through the cache alone. */
+/** The logits after each token, which sees the others only through the cache. */
 async function decodeAll(directory: string, tokens: Int32Array): Promise<Float32Array[]> {
   const checkpoint = await openCheckpoint(directory);
   const { config, shape } = checkpoint;

@@ -9,7 +9,7 @@ describe('rotateRows', () => {
     rotated.forEach((value, at) => expect(value).toBeCloseTo(expected[at] ?? NaN, 6));
   });
 
-  it('leaves the product of rotated inputs and rotated rows as it was', () => {
+  it('keeps the product of rotated inputs and rotated rows', () => {
     const [size, columns] = [8, 3];
     const weights = Float32Array.from({ length: size * columns }, (_, at) => Math.sin(at));
     const inputs = Float32Array.from({ length: size }, (_, at) => (at === 5 ? 100 : Math.cos(at)));
@@ -17,7 +17,7 @@ describe('rotateRows', () => {
     const spread = inputs.map((_, column) =>
       inputs.reduce((sum, value, row) => sum + value * (matrix[row * size + column] ?? NaN), 0),
     );
-    expect(Math.max(...spread.map(Math.abs))).toBeLessThan(40); // 100 / sqrt(8), and what the others add
+    expect(Math.max(...spread.map(Math.abs))).toBeLessThan(40); // 100 / sqrt(8), plus the share of the others
     const product = (values: Float32Array, rows: Float32Array, column: number): number =>
       values.reduce((sum, value, row) => sum + value * (rows[row * columns + column] ?? NaN), 0);
     for (let column = 0; column < columns; column++)

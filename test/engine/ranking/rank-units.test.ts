@@ -11,7 +11,7 @@ const layer = (ffnChannels: readonly number[]) => [
 ];
 
 describe('rankUnits', () => {
-  it('puts high scores first, heads within their own group, and the lower index before its equals', () => {
+  it('puts high scores first, heads within their own group, and the lower index first among equals', () => {
     expect(rankUnits(layer([1, 3, 3, Infinity]), own)).toEqual([
       {
         kvGroups: [1, 0],

@@ -37,7 +37,7 @@ describe('scoreUnits', () => {
     ['activation-l2', 'activation', activation as Criterion, {}],
     ['fluctuation', 'fluctuation', fluctuation as Criterion, {}],
   ])(
-    'gives the reference scores of %s, on this thread and beside the weights',
+    'gives the reference scores of %s, on this thread and in the thread of the model',
     async (key, file, criterion, options) => {
       const moduleUrl = new URL(`../../../src/plugins/criteria/${file}.js`, import.meta.url);
       for (const scores of [await score(criterion, options), await score(criterion, options, moduleUrl)]) {
@@ -51,7 +51,7 @@ describe('scoreUnits', () => {
     },
   );
 
-  it('gives `random` the same scores for a seed, others for each layer and kind', async () => {
+  it('gives `random` the same scores for the same seed, and others for each layer and kind', async () => {
     const [first, again] = [await score(random, {}), await score(random, {})];
     expect(again).toEqual(first);
     expect(first[0]?.ffnChannels).not.toEqual(first[1]?.ffnChannels);
@@ -85,7 +85,8 @@ describe('LanguageModel.calibrate', () => {
       unattended,
     );
     expect(found.tokens).toBe(16 * 168);
-    // Means of the parts, weighted by their tokens: attention is causal, so that a sequence's start knows no more of it.
+    // Means of the parts, weighted by their tokens: attention is causal, so the start of a sequence does not depend on
+    // the rest.
     expect(meanOf(found)).toBeCloseTo((meanOf(calibration) * 128 + meanOf(short) * 40) / 168, 6);
   });
 });

@@ -55,11 +55,11 @@ async function evaluateWithin(
   return { losses, reads };
 }
 
-describe('an evaluation that weights do not fit into', () => {
+describe('an evaluation whose weights do not fit in memory', () => {
   const architectures = [120, 60].map((ffnChannels, index): Architecture => checkpointLayers(index, ffnChannels));
   const windows = evaluationWindows.slice(0, 16);
 
-  it('reads each layer once, of the embeddings only the rows in use, and comes to the same losses bit for bit', async () => {
+  it('reads each layer once and only the embedding rows in use, and gives the same losses bit for bit', async () => {
     const budget = findLeastBudget(checkpoint.shape, { longest: 128 }) + 1_200_000;
     expect(planMemory(checkpoint.shape, budget, { longest: 128 })).toMatchObject({
       layers: 'streamed',
@@ -89,11 +89,11 @@ function checkpointLayers(pruned: number, ffnChannels: number): Architecture {
   }));
 }
 
-describe('a recipe whose Gram matrices memory does not hold', () => {
+describe('a recipe whose Gram matrices do not fit in memory', () => {
   it.each([
     ['least-squares', { damping: 0.01, fit: 'one-shot' }],
     ['affine', { damping: 0.01 }],
-  ] as const)('comes to the same losses, errors and weights bit for bit: %s', async (id, options) => {
+  ] as const)('gives the same losses, errors and weights bit for bit: %s', async (id, options) => {
     const moduleUrl = new URL(`../../../src/plugins/compensations/${id}.js`, import.meta.url);
     const { default: plugin } = (await import(moduleUrl.href)) as { readonly default: Compensation };
     const preparing = plugin.preparingBytes?.bind(plugin);
@@ -137,7 +137,7 @@ describe('a recipe whose Gram matrices memory does not hold', () => {
 });
 
 describe('planMemory', () => {
-  it('never hands out more than the budget, whatever is asked for', () => {
+  it('never grants more than the budget, whatever is asked for', () => {
     const works = [
       { longest: 128 },
       { longest: 512, needs: ['gram'] as const, gramBytes: 5_000_000 },
@@ -220,7 +220,7 @@ describe('scoreWindows', () => {
 });
 
 describe('splitVocabulary', () => {
-  it('covers every token once, in parts of at most so many bytes and much the same size', () => {
+  it('covers every token once, in parts of similar size within the limit', () => {
     for (const [vocabulary, hidden, mostBytes] of [
       [32_000, 4096, 128 * 2 ** 20],
       [151_936, 896, 128 * 2 ** 20],

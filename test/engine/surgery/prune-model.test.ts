@@ -91,7 +91,7 @@ describe('pruneModel', () => {
     expect(tensors.has('lm_head.weight')).toBe(false);
   });
 
-  it('leaves nothing of a dropped half-block, its norm included', async () => {
+  it('leaves nothing of a dropped half-block, not even its norm', async () => {
     expect(await listBlockTensors([{ kvGroups: [], queryHeads: [], ffnChannels: [1] }])).toEqual([
       'post_attention_layernorm.weight',
       'mlp.gate_proj.weight',
@@ -105,7 +105,7 @@ describe('pruneModel', () => {
     expect(await listBlockTensors([{ kvGroups: [], queryHeads: [], ffnChannels: [] }])).toEqual([]);
   });
 
-  it('moves the bits of 16-bit weights: the largest, the least and a negative zero among them', async () => {
+  it('moves the bits of 16-bit weights, among them the largest, the smallest and a negative zero', async () => {
     const gate = Uint16Array.of(0x7bff, 0x0001, 0x3800, 0x3801, 0x8000, 0x3c00); // [3, 2]
     const tensors = {
       ...tinyTensors(),
@@ -139,7 +139,7 @@ describe('pruneModel', () => {
     expect(values).toEqual([[4, 5, 6, 7], [2, 3], [2, 3], [8, 9], [1], [1], [8, 9]]);
   });
 
-  it('puts compensated tensors in place of cut ones, rounded to the source dtype, and reads lazy ones only when written', async () => {
+  it('replaces cut tensors by compensated ones, rounded to the source dtype, and reads lazy ones only when written', async () => {
     const gate = { dtype: 'BF16', shape: [2, 3], bytes: new Uint8Array(12) };
     const replace: ReplacedTensors = new Map<string, Float32Array | (() => Promise<Float32Array>)>([
       [`${BLOCK}mlp.down_proj.weight`, Float32Array.of(1, 1 + 2 ** -8)], // half a bfloat16 step above 1: ties to even
@@ -155,7 +155,7 @@ describe('pruneModel', () => {
     expect(pruned.tensors.get(`${BLOCK}self_attn.o_proj.weight`)?.values).toEqual([1, 2, 3, 4, 5, 6, 7, 8]);
   });
 
-  it('adds a bias that the model did not have, zeros for those that come with it', async () => {
+  it('adds a bias that the model did not have, with zeros where it is not given', async () => {
     const replace = new Map([[`${BLOCK}mlp.down_proj.bias`, Float32Array.of(5, 6)]]);
     const { model, tensors } = await prune([{ kvGroups: [0], queryHeads: [0, 1], ffnChannels: [0, 1] }], { replace });
     expect(model.shape.biases).toEqual({ queryKeyValue: false, attentionOutput: false, ffn: true });

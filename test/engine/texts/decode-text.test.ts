@@ -60,13 +60,13 @@ describe('a text that is not UTF-8', () => {
     ],
     ['other bytes', Uint8Array.of(65, 1, 2, 0x80), 'offset 3, 0x80', 'no text'],
     ['a text cut within a character', Buffer.from(story).subarray(0, 33), 'offset 32, 0xc3', 'Latin-1'],
-  ])('is refused with the first bad byte and what it looks like: %s', (_, bytes, position, remedy) => {
+  ])('is refused with the first bad byte and what the file looks like: %s', (_, bytes, position, remedy) => {
     const message = refusal(bytes);
     expect(message).toContain(position);
     expect(message).toContain(remedy);
   });
 
-  it('is refused at the byte where the part before it is still UTF-8, and with it no longer', () => {
+  it('is refused at the first byte after which it is no longer UTF-8', () => {
     fc.assert(
       fc.property(
         fc.array(
@@ -82,7 +82,7 @@ describe('a text that is not UTF-8', () => {
           expect(bad === undefined).toBe(isWhole(bytes));
           if (bad === undefined) return;
           expect(isWhole(bytes.subarray(0, bad))).toBe(true);
-          // No character starts there, however many bytes it were to have.
+          // No character starts there, whatever its length.
           expect(
             [1, 2, 3, 4].some((length) => bad + length <= bytes.length && isWhole(bytes.subarray(bad, bad + length))),
           ).toBe(false);
@@ -94,7 +94,7 @@ describe('a text that is not UTF-8', () => {
 });
 
 describe('a text', () => {
-  it('is its bytes, a byte order mark before it taken off', () => {
+  it('is its bytes without the byte order mark', () => {
     expect(decodeText(Buffer.from(story), 'plain')).toBe(story);
     expect(decodeText(Buffer.concat([BOM, Buffer.from(`${story}\uFEFF`)]), 'plain')).toBe(`${story}\uFEFF`);
     expect(decodeText(new Uint8Array(), 'plain')).toBe('');

@@ -2,7 +2,7 @@ import { describe, expect, it } from 'vitest';
 import { createTokenizerSlots } from '../../../src/engine/tokenizer/tokenizer-slots.js';
 import { gate } from '../../server/jobs/scripted-jobs.js';
 
-/** Tasks that run until they are let go, each with the order in which it began. */
+/** Tasks that run until they are released, each with the order in which it began. */
 function createTasks(slots: ReturnType<typeof createTokenizerSlots>) {
   const began: string[] = [];
   const start = (name: string, bytes: number, signal?: AbortSignal) => {
@@ -25,7 +25,7 @@ const turns = async (): Promise<void> => {
 };
 
 describe('tokenizer slots', () => {
-  it('let so many work at a time, in their order', async () => {
+  it('let only so many tasks run at a time, in their order', async () => {
     const { began, start } = createTasks(createTokenizerSlots({ poolBytes: 100, most: 2 }));
     const [a, b, c, d] = ['a', 'b', 'c', 'd'].map((name) => start(name, 1));
     await turns();
@@ -38,7 +38,7 @@ describe('tokenizer slots', () => {
     expect(await Promise.all([a?.result, c?.result, d?.result])).toEqual(['a', 'c', 'd']);
   });
 
-  it('let no more work than the pool has bytes for, and one that asks for more than the pool alone', async () => {
+  it('let no more tasks run than the pool has bytes for, and run one that asks for more than the pool alone', async () => {
     const { began, start } = createTasks(createTokenizerSlots({ poolBytes: 100, most: 10 }));
     const [a, b, all, after] = [start('a', 60), start('b', 40), start('all', 1000), start('after', 1)];
     await turns();
@@ -57,7 +57,7 @@ describe('tokenizer slots', () => {
     expect(await after.result).toBe('after');
   });
 
-  it('forget who leaves while waiting, and give the slot of one that failed to the next', async () => {
+  it('forget a task that gives up while waiting, and pass on the slot of one that failed', async () => {
     const slots = createTokenizerSlots({ poolBytes: 100, most: 1 });
     const { began, start } = createTasks(slots);
     const first = gate<string>();
@@ -75,7 +75,7 @@ describe('tokenizer slots', () => {
     await expect(slots.run(1, () => Promise.resolve(), leaving.signal)).rejects.toThrow('gone');
   });
 
-  it('refuse one that would be too many to wait', async () => {
+  it('refuse a task if too many wait', async () => {
     const { start } = createTasks(createTokenizerSlots({ poolBytes: 100, most: 1, mostWaiting: 1 }));
     const [running, waiting] = [start('running', 1), start('waiting', 1)];
     await expect(start('refused', 1).result).rejects.toMatchObject({ reason: 'OVERLOADED', retryAfterMs: 1000 });

@@ -18,7 +18,7 @@ async function load(folder: string, options: TokenizerOptions = {}): Promise<Tok
 }
 
 describe('loadTokenizer', () => {
-  it('is undefined where there is no tokenizer.json', async () => {
+  it('is undefined if there is no tokenizer.json', async () => {
     expect(await loadTokenizer(createCheckpointFiles({ directory: await makeFolder() }))).toBeUndefined();
   });
 
@@ -27,7 +27,7 @@ describe('loadTokenizer', () => {
     expect((await load(STORIES)).digest).toBe(createHash('sha256').update(file).digest('hex'));
   });
 
-  it('adds no special tokens, and gives several texts in their order', async () => {
+  it('adds no special tokens, and returns several texts in their order', async () => {
     const tokenizer = await load(STORIES);
     const file = JSON.parse(await readFile(join(STORIES, 'tokenizer.json'), 'utf8')) as {
       model: { vocab: Record<string, number> };
@@ -107,7 +107,7 @@ describe('loadTokenizer', () => {
         }),
       );
 
-    // What tokenizers 0.23 for Python gives.
+    // What tokenizers 0.23 for Python returns.
     it.each([
       ['return', [7]],
       ['a return a', [1, 0, 7, 0, 1]],
@@ -115,12 +115,12 @@ describe('loadTokenizer', () => {
       ['return.a', [7, 11, 1]],
       ['Return a', normalized ? [7, 0, 1] : [0, 0, 1]],
       ['return return', [7, 0, 7]],
-    ])('gives the tokens that Python gives for %j', async (text, ids) => {
+    ])('gives the same tokens as Python for %j', async (text, ids) => {
       expect([...(await (await loadWords()).encode(text))]).toEqual(ids);
     });
 
     it.each(['returned', 'unreturn', 'return1', '_return', 'éreturn', 'return return\u0301', '\u{1d5ae}return'])(
-      'refuses %j, where Python matches nothing within the word',
+      'refuses %j, because Python matches nothing within the word',
       async (text) => {
         await expect((await loadWords()).encode(text)).rejects.toMatchObject({
           reason: 'MODEL_UNSUPPORTED',
@@ -143,7 +143,7 @@ describe('loadTokenizer', () => {
     expect(performance.now() - started).toBeLessThan(2000);
   });
 
-  it('ends a tokenizer.json whose expression never does after its processor time, and at once by its signal', async () => {
+  it('ends a tokenizer.json whose expression never ends when its processor time is used up, and at once by its signal', async () => {
     const tokenizer = await load(await writeFolder({ 'tokenizer.json': ENDLESS }), { leastProcessorMs: 500 });
     await expect(tokenizer.encode(ENDLESS_TEXT)).rejects.toMatchObject({
       reason: 'TOKENIZER_TIMEOUT',
@@ -159,7 +159,7 @@ describe('loadTokenizer', () => {
     expect((await patient.encode('a')).length).toBeGreaterThan(0);
   });
 
-  it('outlives a tokenizer.json that makes more of a text than memory holds', async () => {
+  it('survives a tokenizer.json that turns a text into more than memory holds', async () => {
     const tokenizer = await load(await writeFolder({ 'tokenizer.json': SWELLING }), {
       slots: createTokenizerSlots({ poolBytes: 64 * 2 ** 20 }),
     });
@@ -170,7 +170,7 @@ describe('loadTokenizer', () => {
     expect((await tokenizer.encode('b')).length).toBeGreaterThan(0);
   });
 
-  it('refuses a text that no tokenizer has the memory for before any work', async () => {
+  it('refuses a text for which no tokenizer has enough memory, before any work', async () => {
     const tokenizer = await load(STORIES, { slots: createTokenizerSlots({ poolBytes: 1200 }) });
     await expect(tokenizer.encode('a'.repeat(101))).rejects.toMatchObject({
       reason: 'MEMORY_EXCEEDED',
@@ -178,7 +178,7 @@ describe('loadTokenizer', () => {
     });
   });
 
-  it('reads the text of a file where it works, and gives it the tokens of the same text', async () => {
+  it('reads the text of a file in the process that tokenizes it, and gives the tokens of the same text', async () => {
     const tokenizer = await load(STORIES);
     const bytes = Buffer.from('{"text": "Once upon a time"}\n{"text": "The end."}');
     const handle = await open(join(await writeFolder({ story: new Uint8Array(bytes) }), 'story'));
@@ -198,7 +198,7 @@ describe('loadTokenizer', () => {
   });
 
   describe.skipIf(!hasShared)('on texts of known length', () => {
-    it('gives WikiText-2 test the 303,415 tokens that transformers gives it with the SmolLM2 tokenizer, the event loop free', async () => {
+    it('gives WikiText-2 test the same 303,415 tokens as transformers with the SmolLM2 tokenizer, and leaves the event loop free', async () => {
       const tokenizer = await load(sharedPath('models/smollm2-135m-instruct'));
       const text = await readFile(sharedPath('data/wikitext2/wiki.test.raw'), 'utf8');
       let longest = 0;

@@ -32,7 +32,7 @@ function joinModel(pool: MemoryPool, { wishes, keeps }: { readonly wishes: numbe
   };
 }
 
-/** Whether a promise is still pending when all that is under way is done. */
+/** Whether a promise is still pending after all immediate work is done. */
 async function isPending(promise: Promise<unknown>): Promise<boolean> {
   let settled = false;
   promise
@@ -48,7 +48,7 @@ async function isPending(promise: Promise<unknown>): Promise<boolean> {
 }
 
 describe('one memory budget for several models', () => {
-  it('ends the threads that were not used for longest when another model needs their memory, and no more of them', async () => {
+  it('ends the least recently used threads when another model needs their memory, and no more of them', async () => {
     const pool = createMemoryPool({ budgetBytes: 100 });
     const [first, second, third] = [
       joinModel(pool, { wishes: 50, keeps: 30 }),
@@ -60,12 +60,12 @@ describe('one memory budget for several models', () => {
       model.end();
     }
     await first.begin();
-    first.end(); // used last
-    expect(await third.begin()).toBe(70); // of 100, what `first` still holds being left
+    first.end(); // now the most recently used
+    expect(await third.begin()).toBe(70); // of 100, minus what `first` still holds
     expect([first.state.rests, second.state.rests]).toEqual([0, 1]);
   });
 
-  it('leaves models that fit together all they hold', async () => {
+  it('lets models that fit together keep everything they hold', async () => {
     const pool = createMemoryPool({ budgetBytes: 100 });
     const models = Array.from({ length: 5 }, () => joinModel(pool, { wishes: 10, keeps: 5 }));
     for (const model of models) {
@@ -75,7 +75,7 @@ describe('one memory budget for several models', () => {
     expect(models.map(({ state }) => state.rests)).toEqual([0, 0, 0, 0, 0]);
   });
 
-  it('never ends a thread that works, and lets a call wait until there is enough for it', async () => {
+  it('never ends a busy thread, and lets a call wait until there is enough memory for it', async () => {
     const pool = createMemoryPool({ budgetBytes: 100, reserve: 1 / 4 });
     const [first, second] = [joinModel(pool, { wishes: 100, keeps: 50 }), joinModel(pool, { wishes: 100, keeps: 0 })];
     expect(await first.begin()).toBe(75);
@@ -88,11 +88,11 @@ describe('one memory budget for several models', () => {
     expect(first.state.rests).toBe(1);
   });
 
-  it('counts a thread as working until it has answered a call that was cancelled', async () => {
+  it('counts a thread as busy until it has answered a call that was cancelled', async () => {
     const pool = createMemoryPool({ budgetBytes: 100 });
     const [first, second] = [joinModel(pool, { wishes: 100, keeps: 0 }), joinModel(pool, { wishes: 100, keeps: 0 })];
     await first.begin();
-    first.place.leave(); // its caller is gone, it works on
+    first.place.leave(); // its caller has given up, but it still works
     const waiting = second.begin();
     expect(await isPending(waiting)).toBe(true);
     first.state.busy = false;
@@ -100,13 +100,13 @@ describe('one memory budget for several models', () => {
     expect(await waiting).toBe(100);
   });
 
-  it('shares the budget out between as many jobs as may run', async () => {
+  it('divides the budget between as many jobs as may run', async () => {
     const pool = createMemoryPool({ budgetBytes: 120, sharers: 3 });
     const models = Array.from({ length: 3 }, () => joinModel(pool, { wishes: 120, keeps: 0 }));
     expect([await models[0]?.begin(), await models[1]?.begin(), await models[2]?.begin()]).toEqual([40, 40, 40]);
   });
 
-  it('ends a call that waits with the reason of its signal, and goes on to the next', async () => {
+  it('ends a waiting call with the reason of its signal, and continues with the next', async () => {
     const pool = createMemoryPool({ budgetBytes: 100 });
     const [first, second, third] = Array.from({ length: 3 }, () => joinModel(pool, { wishes: 100, keeps: 0 }));
     await first?.begin();
@@ -119,7 +119,7 @@ describe('one memory budget for several models', () => {
     expect(await behind).toBe(100);
   });
 
-  it('keeps a held thread when others come and go, and ends it only for want of memory', async () => {
+  it('keeps a held thread while others come and go, and ends it only if memory is needed', async () => {
     const pool = createMemoryPool({ budgetBytes: 100, mostThreads: 1 });
     const [held, other] = [joinModel(pool, { wishes: 50, keeps: 40 }), joinModel(pool, { wishes: 50, keeps: 10 })];
     await held.begin();
@@ -133,7 +133,7 @@ describe('one memory budget for several models', () => {
     release();
   });
 
-  it('computes with another model although what a held thread keeps is all there is', async () => {
+  it('computes with another model even if a held thread keeps all the memory', async () => {
     const pool = createMemoryPool({ budgetBytes: 100 });
     const [held, other] = [joinModel(pool, { wishes: 100, keeps: 110 }), joinModel(pool, { wishes: 10, keeps: 0 })];
     await held.begin();
@@ -154,7 +154,7 @@ describe('one memory budget for several models', () => {
     expect(model.state.rests).toBe(1);
   });
 
-  it('ends a thread that nobody has called for as long as is configured', async () => {
+  it('ends a thread after the configured time without calls', async () => {
     vi.useFakeTimers();
     try {
       const pool = createMemoryPool({ budgetBytes: 100, idleMs: 1000 });
@@ -173,7 +173,7 @@ describe('one memory budget for several models', () => {
     }
   });
 
-  it('refuses calls once it is closed, those that wait too', async () => {
+  it('refuses calls once it is closed, including those that wait', async () => {
     const pool = createMemoryPool({ budgetBytes: 100 });
     const [first, second] = Array.from({ length: 2 }, () => joinModel(pool, { wishes: 100, keeps: 0 }));
     await first?.begin();

@@ -29,7 +29,7 @@ async function scoreWith(moduleUrl: URL, options: object, signal = new AbortCont
   return model.scoreUnits({ criterion, options, moduleUrl, seed: 0, work: { signal } });
 }
 
-/** A call that hangs by now; how it ends. */
+/** A call that hangs by now, and how it ends. */
 async function hang(signal?: AbortSignal): Promise<{ readonly ended: Promise<unknown> }> {
   const mark = join(folder, 'hangs');
   const ended = scoreWith(HANGING, { mark }, signal).catch((error: unknown) => error);
@@ -37,8 +37,8 @@ async function hang(signal?: AbortSignal): Promise<{ readonly ended: Promise<unk
   return { ended };
 }
 
-describe('a plug-in that loops for ever in the thread of a model', () => {
-  it('loses it within two seconds of its cancel, and the call that waited behind it is answered', async () => {
+describe('a plug-in that loops forever in the thread of a model', () => {
+  it('ends within two seconds of its cancel, and the call that waited behind it is answered', async () => {
     const expected = await scoreWith(MAGNITUDE, { norm: 'l2' });
     const cancel = new AbortController();
     const hung = await hang(cancel.signal);
@@ -63,7 +63,7 @@ describe('a plug-in that loops for ever in the thread of a model', () => {
 });
 
 describe('a plug-in that ends the thread of a model', () => {
-  it('costs its own call and not the one behind it', async () => {
+  it('costs only its own call, not the one behind it', async () => {
     const crashed = scoreWith(CRASHING, { how: 'exit' }).catch((error: unknown) => error);
     const behind = scoreWith(MAGNITUDE, { norm: 'l2' });
     expect(await crashed).toMatchObject({
