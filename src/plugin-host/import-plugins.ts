@@ -3,7 +3,6 @@ import { fileURLToPath } from 'node:url';
 import { PrunecastError } from '../core/errors/prunecast-error.js';
 import type { Plugin, PluginAddress, PluginsByKind } from '../core/ports/plugin-entry.js';
 import type { PluginKind } from '../core/ports/plugin.js';
-import { checkManifest } from './check-manifest.js';
 import { guardPlugin } from './guards/guard-plugin.js';
 
 /**
@@ -14,6 +13,8 @@ import { guardPlugin } from './guards/guard-plugin.js';
  */
 export async function importPlugins(moduleUrl: string, place = moduleUrl): Promise<readonly Plugin[]> {
   const listed = await importDefault(moduleUrl, place);
+  // A worker that loads no plug-in does not load Zod either.
+  const { checkManifest } = await import('./check-manifest.js');
   const values: readonly unknown[] = Array.isArray(listed) ? listed : [listed];
   if (values.length === 0) throw new PrunecastError('PLUGIN_INVALID', `${place}: its default export is an empty list`);
   return values.map((value) => withVersion(checkManifest(value, place), moduleUrl));
