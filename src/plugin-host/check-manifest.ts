@@ -84,6 +84,7 @@ const FORMS: Readonly<Record<PluginKind, z.ZodType>> = {
         }),
       )
       .min(1),
+    runsIn: z.enum(['worker', 'inline']).optional(),
     plan: method,
     measure: method,
   }),

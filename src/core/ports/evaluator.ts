@@ -8,6 +8,13 @@ import type { WorkContext } from './work-context.js';
 export interface Evaluator<Options = unknown> extends PluginManifest<Options> {
   readonly kind: 'evaluator';
   readonly metrics: readonly MetricDefinition[];
+  /**
+   * Where `measure` runs. `worker`: in a thread of its own, which is ended when its caller leaves. `inline`: in the server,
+   * for an evaluator that only adds up losses. `plan` always runs in the server.
+   *
+   * @default 'worker'
+   */
+  readonly runsIn?: 'worker' | 'inline';
   /** Turns a text into windows. Throws TEXT_TOO_SHORT. */
   plan(text: EvaluationText, protocol: WindowProtocol, options: Options): EvaluationPlan;
   /** Measures each architecture on the plan's windows; results come as they are ready, in any order. */

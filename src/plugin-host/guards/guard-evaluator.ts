@@ -1,6 +1,11 @@
 import { canonicalJson } from '../../core/canonical-json.js';
 import { orAborted } from '../../core/or-aborted.js';
-import type { EvaluatedArchitecture, EvaluationPlan, Evaluator } from '../../core/ports/evaluator.js';
+import type {
+  EvaluatedArchitecture,
+  EvaluationPlan,
+  EvaluationSubject,
+  Evaluator,
+} from '../../core/ports/evaluator.js';
 import { callPlugin, type CallLimit } from './guarded-call.js';
 import { nameType, pluginInvalid, toPluginError, type PluginCall } from '../../core/ports/plugin-errors.js';
 
@@ -26,14 +31,15 @@ export function guardEvaluator(evaluator: Evaluator, limit: CallLimit): Evaluato
     measure: async function* measure(subject, architectures, plan, work, options) {
       const call = { kind: 'evaluator', id, method: 'measure' } as const;
       const missing = new Set(architectures.keys());
+      const faults = new WeakSet<object>();
       const results = callPlugin(call, limit, () =>
-        evaluator.measure(subject, architectures, plan, work, options)[Symbol.asyncIterator](),
+        evaluator.measure(noteFaults(subject, faults), architectures, plan, work, options)[Symbol.asyncIterator](),
       );
       let isIdle = true;
       try {
         for (;;) {
           isIdle = false;
-          const next = await awaitNext(call, results, work.signal);
+          const next = await awaitNext(call, results, work.signal, faults);
           isIdle = true;
           if (next.done === true) break;
           const fault = findFault(next.value, {
@@ -58,6 +64,7 @@ export function guardEvaluator(evaluator: Evaluator, limit: CallLimit): Evaluato
     call: PluginCall,
     results: AsyncIterator<EvaluatedArchitecture>,
     signal: AbortSignal,
+    faults: WeakSet<object>,
   ): Promise<IteratorResult<EvaluatedArchitecture>> {
     try {
       return await orAborted(
@@ -65,9 +72,24 @@ export function guardEvaluator(evaluator: Evaluator, limit: CallLimit): Evaluato
         signal,
       );
     } catch (error) {
-      throw signal.aborted ? error : toPluginError(error, call);
+      throw signal.aborted || (error instanceof Error && faults.has(error)) ? error : toPluginError(error, call);
     }
   }
+}
+
+/** The same subject; errors of the model, which are not the evaluator's, are noted as they are thrown. */
+function noteFaults(subject: EvaluationSubject, faults: WeakSet<object>): EvaluationSubject {
+  return {
+    shape: subject.shape,
+    losses: async function* losses(...asked) {
+      try {
+        yield* subject.losses(...asked);
+      } catch (error) {
+        if (error instanceof Error) faults.add(error);
+        throw error;
+      }
+    },
+  };
 }
 
 function isPlan(value: unknown): value is EvaluationPlan {

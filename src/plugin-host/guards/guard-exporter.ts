@@ -1,4 +1,4 @@
-import type { Exporter, ExportSummary, ExportSupport } from '../../core/ports/exporter.js';
+import type { Exporter, ExportSummary, ExportSupport, PrunedModel } from '../../core/ports/exporter.js';
 import { callPlugin, type CallLimit } from './guarded-call.js';
 import { nameType, pluginInvalid, toPluginError } from '../../core/ports/plugin-errors.js';
 
@@ -15,17 +15,38 @@ export function guardExporter(exporter: Exporter, limit: CallLimit): Exporter {
     },
     write: async (model, directory, work, options) => {
       const call = { kind: 'exporter', id, method: 'write' } as const;
+      const faults = new WeakSet<object>();
       let summary: unknown;
       try {
-        summary = await callPlugin(call, limit, () => exporter.write(model, directory, work, options));
+        const noted = noteFaults(model, faults);
+        summary = await callPlugin(call, limit, () => exporter.write(noted, directory, work, options));
       } catch (error) {
-        // A full or read-only disk is no fault of the plug-in: the caller is told about the output.
-        if (work.signal.aborted || isOfOutput(error, directory)) throw error;
+        // An unreadable model and a full or read-only disk are no faults of the plug-in: the caller hears of them as they are.
+        const isOwn = error instanceof Error && faults.has(error);
+        if (work.signal.aborted || isOwn || isOfOutput(error, directory)) throw error;
         throw toPluginError(error, call);
       }
       if (isSummary(summary)) return summary;
       throw pluginInvalid(call, `gave ${nameType(summary)} in place of {files, bytes}: what it wrote`);
     },
+  };
+}
+
+/** The same model; errors of reading it, which are not the exporter's, are noted as they are thrown. */
+function noteFaults(model: PrunedModel, faults: WeakSet<object>): PrunedModel {
+  const note = async <Value>(reading: Promise<Value>): Promise<Value> => {
+    try {
+      return await reading;
+    } catch (error) {
+      if (error instanceof Error) faults.add(error);
+      throw error;
+    }
+  };
+  return {
+    ...model,
+    readSource: (file) => note(model.readSource(file)),
+    listCompanions: () => note(model.listCompanions()),
+    tensors: model.tensors.map((tensor) => ({ ...tensor, read: () => note(tensor.read()) })),
   };
 }
 

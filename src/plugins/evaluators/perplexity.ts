@@ -16,6 +16,7 @@ export default defineEvaluator({
   id: 'perplexity',
   summary: 'Perplexity of a text in consecutive windows, and how often the next token is the most likely one.',
   options: z.strictObject({}),
+  runsIn: 'inline',
   metrics: [
     {
       name: 'perplexity',

@@ -5,8 +5,9 @@ import { describeOptions } from '../../plugin-host/check-manifest.js';
 import { guardPlugin } from '../../plugin-host/guards/guard-plugin.js';
 import { withVersion } from '../../plugin-host/import-plugins.js';
 import { INLINE_CALL_LIMIT_MS } from '../config/limits.js';
+import { measureInThread } from './measure-in-thread.js';
 import type { PluginRef } from '../../gen/prunecast/v1/common.js';
-import { isChooser, type PluginLookup, type ResolvedPlugin } from '../requests/plugin-lookup.js';
+import type { PluginLookup, ResolvedPlugin } from '../requests/plugin-lookup.js';
 
 /** A plug-in in a list. */
 export interface ListedPlugin {
@@ -29,16 +30,15 @@ export class PluginRegistry implements PluginLookup {
   readonly #schemas: ReadonlyMap<Plugin, () => Readonly<Record<string, unknown>>>;
 
   /**
-   * @throws PrunecastError PLUGIN_INVALID where two plug-ins of a kind have one id and not just one of them overrides
-   * the other
+   * @throws PrunecastError PLUGIN_INVALID if two plug-ins of a kind have the same id, and not exactly one of them
+   * overrides the other
    */
   constructor(entries: readonly PluginEntry[]) {
     const chosen = chooseEntries(entries).map(({ plugin, moduleUrl }) => {
-      const versioned = withVersion(plugin, moduleUrl.href);
-      return {
-        entry: { plugin: guardPlugin(versioned, { limitMs: INLINE_CALL_LIMIT_MS }), moduleUrl },
-        describe: () => describeOptions(plugin),
-      };
+      const guarded = guardPlugin(withVersion(plugin, moduleUrl.href), { limitMs: INLINE_CALL_LIMIT_MS });
+      const isApart = guarded.kind === 'evaluator' && guarded.runsIn !== 'inline';
+      const entry = { plugin: isApart ? measureInThread(guarded, moduleUrl) : guarded, moduleUrl };
+      return { entry, describe: () => describeOptions(plugin) };
     });
     this.#entries = chosen.map(({ entry }) => entry);
     this.#schemas = new Map(chosen.map(({ entry, describe }) => [entry.plugin, describe]));
@@ -95,7 +95,7 @@ export class PluginRegistry implements PluginLookup {
         version: plugin.version ?? '',
         summary: plugin.summary,
         optionsSchema: this.#schemas.get(plugin)?.() ?? {},
-        runsIn: plugin.kind === 'predictor' && !isChooser(plugin) ? plugin.runsIn : RUNS_IN[plugin.kind],
+        runsIn: ('runsIn' in plugin ? plugin.runsIn : undefined) ?? RUNS_IN[plugin.kind],
       }));
   }
 }
@@ -106,7 +106,7 @@ const RUNS_IN = {
   compensation: 'worker',
   predictor: 'worker',
   exporter: 'worker',
-  evaluator: 'inline',
+  evaluator: 'worker',
   strategy: 'inline',
 } as const satisfies Record<PluginKind, string>;
 

@@ -108,6 +108,7 @@ describe.each<
       ['shape', 'measure', /gave no number for the metric perplexity of architecture 0/],
       ['plan-shape', 'plan', /in place of \{windows, measurement, fidelity\}/],
       ['borrowed', 'plan', /gave the scorer \{"id":"perplexity".*its id and options are \{"id":"failing"/],
+      ['exit', 'measure', /failed in measure\(\): its thread ended by itself with code 3/],
       ['none', 'measure', /ended before it measured architecture 0/],
       ['plan-loop', 'plan', /did not come back within 5000 ms/],
     ],
@@ -160,6 +161,14 @@ describe.each<
 });
 
 describe('an evaluator', () => {
+  it('in a thread of its own measures what one in the server does', async () => {
+    const [own, apart] = [
+      await verbs.client.runEvaluate(evaluate('perplexity')),
+      await verbs.client.runEvaluate(evaluate('failing', 'well')),
+    ];
+    expect(apart.map(({ metrics }) => metrics)).toEqual(own.map(({ metrics }) => metrics));
+  });
+
   it('whose metric is NaN gives a metric that is invalid, as a broken model does', async () => {
     await expect(verbs.client.runEvaluate(evaluate('failing', 'nan'))).rejects.toMatchObject({
       reason: 'METRIC_INVALID',
@@ -171,6 +180,7 @@ describe.each<[kind: string, call: (how: string) => Promise<unknown>, how: strin
   ['criterion', rank, 'loop'],
   ['compensation', compensate, 'loop'],
   ['evaluator', (how) => verbs.client.runEvaluate(evaluate('failing', how)), 'never'],
+  ['evaluator', (how) => verbs.client.runEvaluate(evaluate('failing', how)), 'loop-later'],
   ['predictor', fit, 'loop'],
   ['exporter', write, 'loop'],
 ])('a %s that hangs', (_, call, how) => {
