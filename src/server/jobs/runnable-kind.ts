@@ -68,14 +68,18 @@ export interface RequestCodec<Request> {
 /**
  * @param spec.prepare checks a request and returns its work; of a job that an earlier server left unfinished (`restarted`),
  * the work goes on where that one stopped: what it stored stands, and what it wrote is its own
- * @param spec.resume of a kind whose jobs wait for what ResumeJob brings
+ * @param spec.resume of a kind whose jobs wait for what ResumeJob brings; by default the request is checked again
  */
 export function defineKind<Request>({
   kind,
   codec,
   requestIdOf,
   prepare,
-  resume = refuseRanges,
+  resume = async (request, job, ranges, signal) => {
+    refuseRanges(ranges);
+    await prepare(request, signal, job);
+    return { payloads: [], records: [] };
+  },
 }: {
   readonly kind: JobKind;
   readonly codec: RequestCodec<Request>;
@@ -109,14 +113,9 @@ export function defineKind<Request>({
   };
 }
 
-async function refuseRanges(
-  _request: unknown,
-  _job: RestartedJob,
-  ranges: readonly DimensionRange[],
-): Promise<ResumeStep> {
+function refuseRanges(ranges: readonly DimensionRange[]): void {
   if (ranges.length > 0)
     throw PrunecastError.ofField('ranges', 'are given, and the job does not wait for any: leave them out');
-  return { payloads: [], records: [] };
 }
 
 /**

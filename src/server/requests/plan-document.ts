@@ -75,11 +75,11 @@ export function planPlugin<Kind extends PluginKind>({
 
 export function planRecipe({ digest, criterion, compensation, description, seed }: RecipeSpec): PlannedRecipe {
   return {
-    digest,
     criterion: planPlugin(criterion),
     compensation: planPlugin(compensation),
     calibration: description['calibration'] ?? null,
     seed,
+    digest, // last, so that the cause of a difference is named first
   };
 }
 

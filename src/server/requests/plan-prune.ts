@@ -43,10 +43,10 @@ export function planPrune(
     model: planModel(services.model),
     selection: planSelection(services, selection),
     shared: byError === undefined ? null : { space: writeSpace(byError.space), budgets: byError.budgets },
+    recipe: recipe === undefined ? null : planRecipe(recipe),
     errorCompensation: planPlugin(
       services.plugins.resolve('compensation', undefined, DEFAULT_PLUGINS.errorCompensation, 'recipe.compensation'),
     ),
-    recipe: recipe === undefined ? null : planRecipe(recipe),
     exporter: planPlugin(exporter),
   });
 }

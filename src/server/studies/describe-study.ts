@@ -19,7 +19,7 @@ export interface StudyServices {
 /** A study as it stands. Throws STUDY_NOT_FOUND. */
 export async function describeStudy({ studies, predictorStore, jobs }: StudyServices, studyId: string): Promise<Study> {
   const study = await studies.get(studyId);
-  const { progress, search, recipes } = readStudy(study);
+  const { planVersion, progress, search, recipes } = readStudy(study);
   const trials = await studies.trials(studyId);
   return {
     id: study.id,
@@ -38,6 +38,7 @@ export async function describeStudy({ studies, predictorStore, jobs }: StudyServ
     recipeDigests: [...recipes],
     seed: BigInt(study.seed),
     createTime: toTimestamp(study.createdMs),
+    planVersion,
   };
 }
 

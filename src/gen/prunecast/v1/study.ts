@@ -56,7 +56,14 @@ export interface Study {
   searchFidelity: Fidelity | undefined;
   recipeDigests: string[];
   seed: bigint;
-  createTime: Timestamp | undefined;
+  createTime:
+    | Timestamp
+    | undefined;
+  /**
+   * The version of the plan that is stored with the study, which it is resumed by. 0: an earlier version stored the study,
+   * without a plan; it is resumed only if its labels would be the same today.
+   */
+  planVersion: number;
 }
 
 /** A study in a list; GetStudy has the rest. */
@@ -232,6 +239,7 @@ function createBaseStudy(): Study {
     recipeDigests: [],
     seed: 0n,
     createTime: undefined,
+    planVersion: 0,
   };
 }
 
@@ -290,6 +298,9 @@ export const Study: MessageFns<Study> = {
     }
     if (message.createTime !== undefined) {
       Timestamp.encode(message.createTime, writer.uint32(130).fork()).join();
+    }
+    if (message.planVersion !== 0) {
+      writer.uint32(136).int32(message.planVersion);
     }
     return writer;
   },
@@ -435,6 +446,14 @@ export const Study: MessageFns<Study> = {
             message.createTime = Timestamp.decode(reader, reader.uint32());
             continue;
           }
+          case 17: {
+            if (tag !== 136) {
+              break;
+            }
+
+            message.planVersion = reader.int32();
+            continue;
+          }
         }
         if ((tag & 7) === 4 || tag === 0) {
           break;
@@ -499,6 +518,11 @@ export const Study: MessageFns<Study> = {
         : isSet(object.create_time)
         ? fromJsonTimestamp(object.create_time)
         : undefined,
+      planVersion: isSet(object.planVersion)
+        ? globalThis.Number(object.planVersion)
+        : isSet(object.plan_version)
+        ? globalThis.Number(object.plan_version)
+        : 0,
     };
   },
 
@@ -552,6 +576,9 @@ export const Study: MessageFns<Study> = {
     if (message.createTime !== undefined) {
       obj.createTime = fromTimestamp(message.createTime).toISOString();
     }
+    if (message.planVersion !== 0) {
+      obj.planVersion = Math.round(message.planVersion);
+    }
     return obj;
   },
 
@@ -586,6 +613,7 @@ export const Study: MessageFns<Study> = {
     message.createTime = (object.createTime !== undefined && object.createTime !== null)
       ? Timestamp.fromPartial(object.createTime)
       : undefined;
+    message.planVersion = object.planVersion ?? 0;
     return message;
   },
 };
