@@ -47,7 +47,9 @@ export default defineExporter({
     const chosen = chooseForm(biases === 'added' ? addOutputBiases(shape, architecture) : shape, architecture, form);
     if (chosen.kind === 'none') return { ok: false, reason: chosen.reason };
     if (chosen.kind === 'stock') return { ok: true, loadsIn: chosen.stock.loadsIn, biases: chosen.stock.biases };
-    return { ok: true, loadsIn: [`transformers ${LEAST_TRANSFORMERS} or later with trust_remote_code`] };
+    const { since } = findFamily(shape.family).modelling;
+    const version = since?.version ?? LEAST_TRANSFORMERS;
+    return { ok: true, loadsIn: [`transformers ${version} or later with trust_remote_code`] };
   },
   write: async (model, directory, work, { form, shard_bytes: shardBytes }) => {
     const chosen = chooseForm(model.shape, model.architecture, form);

@@ -297,6 +297,10 @@ describe('hf', () => {
       ok: true,
       loadsIn: ['transformers 4.54 or later with trust_remote_code'],
     });
+    expect(hf.supports({ ...shape, family: 'ministral' }, uneven, 'none', hf.options.parse({}))).toEqual({
+      ok: true,
+      loadsIn: ['transformers 4.57 or later with trust_remote_code'],
+    });
     expect(ask(uneven, 'stock')).toEqual({
       ok: false,
       reason: expect.stringContaining('layers 0 and 1 have different shapes'),

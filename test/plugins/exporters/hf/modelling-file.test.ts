@@ -2,13 +2,18 @@ import { spawnSync } from 'node:child_process';
 import { writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
-import { MODELLING_FILE, MODELLING_SOURCE } from '../../../../src/plugins/exporters/hf/modelling-file.js';
+import { FAMILIES } from '../../../../src/engine/families/find-family.js';
+import {
+  MODELLING_FILE,
+  MODELLING_SOURCE,
+  namePerLayerClasses,
+} from '../../../../src/plugins/exporters/hf/modelling-file.js';
 import { makeFolder } from '../../../engine/checkpoint/tiny-checkpoint.js';
 
 const PYTHON = process.env['PRUNECAST_PYTHON'] ?? 'python3';
 const hasPython = spawnSync(PYTHON, ['-c', '']).status === 0;
 
-/** Stands in for torch and transformers: whatever is asked of them is an empty class; only the version is real. */
+/** Stands in for torch and transformers: every name in them is an empty class; only the version is real. */
 const IMPORT_WITH = `
 import sys, types
 class Fake(types.ModuleType):
@@ -16,7 +21,7 @@ class Fake(types.ModuleType):
         if name.startswith("__") or (name.startswith("Ministral") and sys.argv[1] < "4.57"):
             raise AttributeError(name)
         return type(name, (), {})
-families = ("llama", "mistral", "ministral", "qwen2", "qwen3")
+families = (${FAMILIES.map(({ modelling }) => JSON.stringify(modelling.module)).join(', ')})
 for name in ["torch", "torch.nn", "transformers", "transformers.models", *(f"transformers.models.{f}{part}" for f in families for part in ("", f".modeling_{f}"))]:
     sys.modules[name] = Fake(name)
 sys.modules["torch"].nn = sys.modules["torch.nn"]
@@ -52,6 +57,13 @@ describe.skipIf(!hasPython)(`the modelling file of an hf export (needs Python, $
       error: '',
     });
   });
+
+  it.each(FAMILIES.map((family) => [family.id, namePerLayerClasses(family.modelling)] as const))(
+    'defines the classes of the family %s',
+    async (_, classes) => {
+      for (const name of Object.values(classes)) expect((await importWith('5.0.0', name)).printed).toBe(name);
+    },
+  );
 
   it('says that a Mistral with a window in some layers needs transformers 4.57, where there is no Ministral', async () => {
     expect((await importWith('4.57.1', 'PrunecastMinistralForCausalLM')).printed).toBe('PrunecastMinistralForCausalLM');
