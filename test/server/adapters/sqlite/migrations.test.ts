@@ -78,6 +78,10 @@ describe.each([1, 2, 3, 4, 5])('a state directory of schema %i', (schema) => {
       );
       expect(await recordsIn(database).studies.events('study-1')).toEqual([{ event: { a: 1 }, seconds: 0 }]);
       expect(await recordsIn(database).jobs.fruitlessStarts('job-1')).toBe(0);
+      // Its time was stored inside of the event then.
+      expect(await recordsIn(database).jobs.eventsAfter('job-1', 0, 10)).toMatchObject([
+        { jobId: 'job-1', sequence: 1n, time: { seconds: 0n, nanos: 5_000_000 }, payload: { $case: 'queued' } },
+      ]);
       expect(await recordsIn(database).jobs.request('job-1')).toBeUndefined();
       expect(await recordsIn(database).jobs.request('job-2')).toEqual(
         schema < 3 ? undefined : { bytes: Uint8Array.of(10, 1, 109), plan: undefined },

@@ -6,6 +6,7 @@ import { Job, JobKind } from '../../../../src/gen/prunecast/v1/job.js';
 import { PairSet } from '../../../../src/gen/prunecast/v1/pair.js';
 import { Predictor } from '../../../../src/gen/prunecast/v1/predictor_types.js';
 import { Trial, TrialRole } from '../../../../src/gen/prunecast/v1/study_types.js';
+import type { Label } from '../../../../src/core/ports/label-store.js';
 import { openDatabase } from '../../../../src/server/adapters/sqlite/open-database.js';
 import { newPairSet } from '../../../../src/server/records/pair-set-records.js';
 import { newPredictor } from '../../../../src/server/records/predictor-records.js';
@@ -29,6 +30,28 @@ const set = (model: string) =>
 const reopen = async () => {
   await state.reopen();
 };
+
+describe('labels', () => {
+  it('of an earlier version have numbers that JSON lacks as texts, and come back as numbers', async () => {
+    const label: Label = {
+      metrics: { perplexity: 2 },
+      windowLosses: Float64Array.of(1),
+      windowTokens: Int32Array.of(1),
+      tokensSpent: 1,
+    };
+    const key = {
+      checkpointDigest: 'c',
+      measurementFingerprint: 'm',
+      fidelityDigest: 'f',
+      recipeDigest: 'r',
+      architectureKey: 'a',
+    };
+    const { store } = recordsIn(state.database);
+    await store.keep([{ kind: 'label', key, label }]);
+    await state.database.updateTable('labels').set({ metrics: '{"perplexity":"NaN","worst":"-Infinity"}' }).execute();
+    expect(await store.labels.getMany([key])).toEqual([{ ...label, metrics: { perplexity: NaN, worst: -Infinity } }]);
+  });
+});
 
 describe('jobs', () => {
   it('are listed in pages that fit a message, also those of an earlier version with request ids of 600 kB', async () => {
