@@ -22,7 +22,7 @@ import { readVersion } from './proto/package-root.js';
  */
 export function createProgram({ printsErrors = true }: { readonly printsErrors?: boolean } = {}): Command {
   const program = new Command('prunecast')
-    .description('finds the best way to prune a large language model, led by an accuracy predictor')
+    .description('find the best way to prune a large language model, with the help of an accuracy predictor')
     .version(readVersion())
     .configureHelp({ optionDescription: describeOption })
     .configureOutput(printsErrors ? {} : { outputError: () => undefined })
@@ -33,19 +33,23 @@ export function createProgram({ printsErrors = true }: { readonly printsErrors?:
     )
     .exitOverride()
     .hook('preAction', (_, command) => requireFlags(command));
-  addServeCommand(program);
+  program.commandsGroup('Models:');
   addInspectCommand(program);
   addScoreCommand(program);
   addPruneCommand(program);
   addEvaluateCommand(program);
-  addPredictCommand(program);
+  program.commandsGroup('Search:');
   addSearchCommand(program);
+  addStudiesCommand(program);
   addPairsCommand(program);
   addPredictorsCommand(program);
+  addPredictCommand(program);
+  program.commandsGroup('Server:');
+  addServeCommand(program);
   addJobsCommand(program);
-  addStudiesCommand(program);
   addPluginsCommand(program);
   addCallCommand(program);
+  program.commandsGroup('Other:');
   return program;
 }
 

@@ -18,13 +18,16 @@ interface CallErrorParts {
 /** What a call or a job failed with: the server's `PrunecastError` as it came over the wire. */
 export class CallError extends Error {
   readonly code: StatusName;
-  /** A key of the table of reasons (`MODEL_NOT_FOUND`); empty where no Prunecast server answered, as with a lost connection. */
+  /**
+   * A key of the table of reasons (`MODEL_NOT_FOUND`); empty if no Prunecast server answered, as with a lost
+   * connection.
+   */
   readonly reason: string;
   /** Facts that a program can act on. */
   readonly metadata: Readonly<Record<string, string>>;
   /** The fields at fault, with their path in the request. */
   readonly violations: readonly FieldViolation[];
-  /** How long to wait before another try; undefined where the server did not say. */
+  /** How long to wait before another try; undefined if the server did not say. */
   readonly retryAfterMs: number | undefined;
 
   constructor(message: string, parts: CallErrorParts) {

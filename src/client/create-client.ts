@@ -31,13 +31,15 @@ export interface RunOptions extends FollowOptions {
 /**
  * A connection to one server. Requests are partial; errors are `CallError`s.
  *
- * The services below `services` are the methods as the proto has them. The others take care of jobs: they send a
- * `request_id` where the caller gave none, so that a start can be repeated safely, and take a lost stream up again where it
- * broke (`followEvents`).
+ * `services` has the methods as the proto has them. The others take care of jobs: they send a `request_id` if the caller
+ * gave none, so that a start can be repeated safely, and resume a lost stream after its last event (`followEvents`).
  */
 export interface PrunecastClient {
   readonly services: { readonly [Name in keyof Methods]: Service<Methods[Name]> };
-  /** Events of a new job, or of that with the same `requestId`, up to the terminal one; throws the job's own error after it. */
+  /**
+   * Events of a new job, or of that with the same `requestId`, up to the terminal one; throws the job's own error after
+   * it.
+   */
   prune(request: DeepPartial<PruneRequest>, options?: FollowOptions): Events;
   evaluate(request: DeepPartial<EvaluateRequest>, options?: FollowOptions): Events;
   search(request: DeepPartial<SearchRequest>, options?: FollowOptions): Events;

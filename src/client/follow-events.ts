@@ -13,7 +13,9 @@ export interface ReattachPolicy {
   readonly giveUpAfterMs: number;
   /** The same before the first event, when a wrong address is likelier than a restart. Default 2,000. */
   readonly giveUpStartAfterMs: number;
-  /** A stream without an event or heartbeat for so long counts as lost; the server sends one every 15 s. Default 45,000. */
+  /**
+   * A stream without an event or heartbeat for this long counts as lost; the server sends one every 15 s. Default 45,000.
+   */
   readonly silenceMs: number;
 }
 
@@ -25,7 +27,10 @@ export interface FollowOptions extends CallOptions {
 
 /** Where events come from. */
 export interface EventSource {
-  /** The stream that starts the job, or attaches to it; called again only while no event has come. Undefined: the job runs already. */
+  /**
+   * The stream that starts the job, or attaches to it; called again only while no event has come. Undefined: the job
+   * runs already.
+   */
   readonly start?: (options: CallOptions) => AsyncIterable<JobEvent>;
   /** The events after a number. */
   readonly watch: (jobId: string, afterSequence: bigint, options: CallOptions) => AsyncIterable<JobEvent>;
@@ -43,12 +48,13 @@ const DEFAULTS: ReattachPolicy = {
 };
 
 /**
- * A job's events, none missed, none repeated, up to the terminal one, across lost connections and restarts of the server:
- * after UNAVAILABLE, silence or an early end it watches on from the last number it has. Heartbeats are used, not yielded.
+ * A job's events, none missed, none repeated, up to the terminal one, across lost connections and restarts of the
+ * server: after UNAVAILABLE, silence or an early end it watches again from the last number it has. Heartbeats are used,
+ * not yielded.
  *
- * The terminal event is yielded too; then the job's own error is thrown where it failed or was cancelled.
+ * The terminal event is yielded too; then the job's own error is thrown if it failed or was cancelled.
  *
- * @throws CallError of the job, of a call that no new try can mend, or of the last try
+ * @throws CallError of the job, of a call that trying again cannot repair, or of the last try
  */
 export async function* followEvents(
   source: EventSource,
@@ -110,7 +116,9 @@ function isWorthAnotherTry({ code, reason }: CallError): boolean {
   return code === 'UNAVAILABLE' || (reason === '' && (code === 'CANCELLED' || code === 'INTERNAL'));
 }
 
-/** One stream of events that fails as UNAVAILABLE when it falls silent. The clock runs only while an event is awaited. */
+/**
+ * One stream of events that fails as UNAVAILABLE when it falls silent. The clock runs only while an event is awaited.
+ */
 async function* open(
   source: EventSource,
   jobId: string,

@@ -13,7 +13,8 @@ export interface Method<Request, Response, Requests extends boolean, Responses e
 
 /**
  * A service's methods as functions. Requests are partial, absent fields take the proto's zero. A unary method gives a
- * promise, a stream of answers is read by `for await`; a stream of requests is given as an iterable. All throw CallError.
+ * promise, a stream of answers is read by `for await`; a stream of requests is given as an iterable. All throw
+ * CallError.
  */
 export type Service<Methods> = {
   readonly [Name in keyof Methods]: Methods[Name] extends Method<
@@ -87,7 +88,10 @@ async function* encodeAll(method: AnyMethod, requests: Stream<unknown>): AsyncGe
   for await (const request of requests) yield encode(method, request);
 }
 
-/** A number that is too large for its field never gets to the server, whose bounds are narrower: it is refused here in the same way. */
+/**
+ * A number that is too large for its field never gets to the server, whose bounds are narrower: it is refused here in
+ * the same way.
+ */
 function encode({ path, encode: serialize }: AnyMethod, request: unknown): Uint8Array {
   try {
     return serialize(request as never);

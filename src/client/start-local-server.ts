@@ -2,7 +2,9 @@ import { spawn, type ChildProcess } from 'node:child_process';
 import { once } from 'node:events';
 import { SERVER_MAIN } from './server-main.js';
 
-/** What a server in a child process is given: environment variables, PRUNECAST_* among them, over those of this process. */
+/**
+ * What a server in a child process is given: environment variables, PRUNECAST_* among them, over those of this process.
+ */
 export interface LocalServerOptions {
   readonly environment?: Readonly<Record<string, string>>;
   /** Sees each line of the server's log. */
@@ -23,9 +25,10 @@ export interface LocalServer {
 }
 
 /**
- * Starts a server in a child process of its own group, so that Ctrl-C reaches this process alone. It ends with this process.
+ * Starts a server in a child process of its own group, so that Ctrl-C reaches this process alone. It ends with this
+ * process.
  *
- * @throws Error with the end of the server's log where it did not come to listen
+ * @throws Error with the end of the server's log if it did not start to listen
  */
 export async function startLocalServer({
   environment = {},

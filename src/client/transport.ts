@@ -2,7 +2,7 @@ import { once } from 'node:events';
 import { Client, credentials, Metadata, type ChannelCredentials, type ClientDuplexStream } from '@grpc/grpc-js';
 import { CallError } from './call-error.js';
 
-/** The most that one message may weigh, either way; GetServerInfo tells the server's own limit. */
+/** The most bytes that one message may have, either way; GetServerInfo tells the server's own limit. */
 export const MAX_MESSAGE_BYTES = 4 * 1024 * 1024;
 
 export interface TransportOptions {
@@ -18,11 +18,11 @@ export interface TransportOptions {
 export interface CallOptions {
   /** Ends the call, never a job that it started or watches. */
   readonly signal?: AbortSignal;
-  /** The whole call must end in so many milliseconds, else DEADLINE_EXCEEDED. Default: no limit. */
+  /** Milliseconds until the whole call must have ended, else DEADLINE_EXCEEDED. Default: no limit. */
   readonly timeoutMs?: number;
 }
 
-/** Messages as bytes: all kinds of calls are one exchange of so many messages for so many. */
+/** Messages as bytes: every kind of call exchanges some number of requests for some number of answers. */
 export interface Transport {
   /**
    * Sends the requests to a method (`/prunecast.v1.JobService/GetJob`) and yields its answers. Leaving the loop early

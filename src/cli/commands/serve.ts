@@ -6,7 +6,10 @@ import { SettingOption, type SettingFlag } from '../flags/setting-option.js';
 import { CommandFailure } from '../output/command-failure.js';
 import { writeList } from '../session/environment-list.js';
 
-/** The server's settings as flags. Each sets the environment variable that the server reads; docs/configuration.md explains them. */
+/**
+ * The server's settings as flags. Each sets the environment variable that the server reads; docs/configuration.md
+ * explains them.
+ */
 export const SERVE_FLAGS = [
   {
     flag: '--model-root <DIR>',

@@ -4,8 +4,8 @@ import { RequestOption } from './request-option.js';
 import { SettingOption } from './setting-option.js';
 
 /**
- * What the server does without a flag, in the words of the proto or of the server's settings: `120`. Undefined where there is
- * nothing to tell.
+ * What the server does without a flag, in the words of the proto or of the server's settings: `120`. Undefined if there
+ * is nothing to tell.
  */
 export function defaultOf(option: Option): string | undefined {
   if (option instanceof SettingOption) return option.readDefault();

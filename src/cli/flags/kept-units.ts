@@ -3,7 +3,7 @@ import { packUnits } from '../../client/index.js';
 import type { Json, JsonObject } from './request-option.js';
 
 /**
- * Kept units in proto JSON, where each list of units in a layer becomes a bitmap in base64. What is a bitmap already stays.
+ * Kept units in proto JSON, where each list of units in a layer becomes a bitmap in base64. Bitmaps stay as they are.
  *
  * @throws InvalidArgumentError for a list with something else than distinct units
  */

@@ -31,7 +31,7 @@ function parseLimit(text: string): JsonObject {
   return { metric, limit: parseNumber(number) };
 }
 
-/** What stands before and after the first `=`. A name may be written with dashes. */
+/** What comes before and after the first `=`. A name may be written with dashes. */
 function splitName(text: string): { readonly metric: string; readonly number: string | undefined } {
   const at = text.indexOf('=');
   const name = at < 0 ? text : text.slice(0, at);

@@ -2,8 +2,8 @@ import { parsePluginOption } from './values.js';
 import type { RequestFlag } from './request-option.js';
 
 /**
- * Flags that choose a plug-in and set its options: `--predictor ridge --predictor-option lambda=0.1`. Options without an id
- * go to the server's default plug-in.
+ * Flags that choose a plug-in and set its options: `--predictor ridge --predictor-option lambda=0.1`. Options without
+ * an id go to the server's default plug-in.
  *
  * @param field path of the `PluginRef`
  */

@@ -14,14 +14,16 @@ export interface Given {
   readonly value: Json;
 }
 
-/** A flag that fills a field of the command's request. Without the flag the field stays unset, and the server decides. */
+/**
+ * A flag that fills a field of the command's request. Without the flag the field stays unset, and the server decides.
+ */
 export interface RequestFlag {
   /** As commander writes it: `--pairs <COUNT>`. */
   readonly flags: string;
   readonly summary: string;
   /**
-   * Path of the field: `pairs.count`, `recipes[0].seed`. `[]` appends an entry with each use: `budgets[]`. Undefined for a
-   * flag that only tells which paths a server of the call's own must see.
+   * Path of the field: `pairs.count`, `recipes[0].seed`. `[]` appends an entry with each use: `budgets[]`. Undefined
+   * for a flag that only tells which paths a server of the call's own must see.
    */
   readonly field?: string;
   /** The argument in proto JSON. @default the text itself */
@@ -35,7 +37,7 @@ export interface RequestFlag {
   readonly ownJson?: true;
   /** Path of the field whose comment tells the default. @default `field` */
   readonly defaultFrom?: string;
-  /** What happens without the flag is in the summary, or is nothing to tell. */
+  /** The help tells no default: the summary says it, or there is none. */
   readonly showsNoDefault?: true;
   /** Fills the request where one field is not all there is to it. Returns the paths that were set. */
   readonly fill?: (request: JsonObject, given: readonly Given[]) => readonly string[];
@@ -105,8 +107,8 @@ export function requestOptions(command: Command): RequestOption[] {
 }
 
 /**
- * Ends a command with a usage error if a flag is missing that it needs. Commander's own check would come before the one for
- * unknown flags, so that `--modle` would not be told from nothing at all.
+ * Ends a command with a usage error if a flag is missing that it needs. Commander's own check would come before the one
+ * for unknown flags, so that `--modle` would not be told from nothing at all.
  */
 export function requireFlags(command: Command): void {
   for (const option of requestOptions(command)) {

@@ -6,7 +6,8 @@ import { parseJsonArgument, parseShare, parseShares } from './values.js';
 /**
  * Flags that say what stays of a model.
  *
- * @param entry path of the message with the oneof and a dot, `targets[].`, where each use adds a target; empty for one choice
+ * @param entry path of the message with the oneof and a dot, `targets[].`, where each use adds a target; empty for one
+ * choice
  */
 export function targetFlags(entry: 'targets[].' | ''): RequestFlag[] {
   const repeats = entry === '' ? {} : ({ repeats: true } as const);

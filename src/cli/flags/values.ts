@@ -45,12 +45,12 @@ export function parseShare(value: string): number {
   return share;
 }
 
-/** Shares with commas between them. */
+/** Shares, comma-separated. */
 export function parseShares(value: string): number[] {
   return value.split(',').map((part) => parseShare(part.trim()));
 }
 
-/** Layer numbers with commas between them; `none` for none. */
+/** Layer numbers, comma-separated; `none` for none. */
 export function parseLayers(value: string): number[] {
   return value === 'none' ? [] : value.split(',').map((part) => parseCount(part));
 }
@@ -83,8 +83,8 @@ export function parsePluginOption(value: string): JsonObject {
 }
 
 /**
- * One of an enum's values by its name in small letters, dashes and underscores alike: `ffn-channels` of `DIMENSION_KIND` is
- * `DIMENSION_KIND_FFN_CHANNELS`, as proto JSON has it.
+ * One of an enum's values by its name in small letters, dashes and underscores alike: `ffn-channels` of
+ * `DIMENSION_KIND` is `DIMENSION_KIND_FFN_CHANNELS`, as proto JSON has it.
  */
 export function parseEnum(prefix: string, names: readonly string[]): (value: string) => string {
   return (value) => {
@@ -109,7 +109,7 @@ export function readTextArgument(value: string): string {
   }
 }
 
-/** Text as JSON; `source` says in errors where it is from. */
+/** Text as JSON; errors name `source` as its origin. */
 export function parseJson(text: string, source: string): Json {
   try {
     return JSON.parse(text) as Json;

@@ -10,7 +10,7 @@ import {
 import { formatCount, formatDuration, formatEnum, formatMetric, formatShare } from './format.js';
 import type { Printer } from './printer.js';
 
-/** The outcome of a study. `folder` is the output as the user named it; undefined where none was asked for. */
+/** The outcome of a study. `folder` is the output as the user named it; undefined if none was asked for. */
 export function printReport(report: StudyReport, folder: string | undefined, printer: Printer): void {
   const rows = [report.dense, ...report.controls, report.winner].filter((row): row is ReportRow => row !== undefined);
   const metrics = [...new Set(rows.flatMap((row) => Object.keys(row.metrics)))];
@@ -37,7 +37,9 @@ export function printReport(report: StudyReport, folder: string | undefined, pri
     '',
     `${formatCount(report.pairs)} pairs, ${formatCount(report.predicted)} architectures predicted, ${report.verified} verified, ${formatCount(report.tokensSpent)} tokens run`,
   );
-  printer.lines(`labels: ${formatCount(report.labelsPaid)} paid, ${formatCount(report.labelsKnown)} known before`);
+  printer.lines(
+    `labels: ${formatCount(report.labelsPaid)} measured, ${formatCount(report.labelsKnown)} known from earlier work`,
+  );
   printer.lines(...describeRecipes(report));
   const { fitQuality } = report;
   if (fitQuality !== undefined)
@@ -66,7 +68,7 @@ export function printReport(report: StudyReport, folder: string | undefined, pri
   );
 }
 
-/** The points of a front on the verify windows, its knee marked, with their objectives that are costs in the table too. */
+/** The points of a front on the verify windows with their costs and metrics; the knee is marked. */
 function printFront({ points, hypervolume, controlHypervolume, reference }: Front, printer: Printer): void {
   const metrics = [...new Set(points.flatMap((point) => Object.keys(point.metrics)))];
   const kinds = [...new Set(points.flatMap(({ costs }) => costs.map(({ kind }) => kind)))];
@@ -81,11 +83,11 @@ function printFront({ points, hypervolume, controlHypervolume, reference }: Fron
   );
   const worst = reference.map(({ objective, value }) => `${objective} ${formatMetric(value)}`).join(', ');
   printer.lines(
-    `hypervolume ${formatMetric(hypervolume)}, that of the controls ${formatMetric(controlHypervolume)} (natural logs, up to ${worst})`,
+    `hypervolume ${formatMetric(hypervolume)}, of the controls ${formatMetric(controlHypervolume)} (natural logs, up to ${worst})`,
   );
 }
 
-/** The recipes that were compared, how the output is mended, and the lines of a curve. */
+/** The recipes that were compared, how the output is compensated, and the curve. */
 function describeRecipes({ recipes, compensationFit, curve }: StudyReport): string[] {
   const [chosen] = recipes;
   const others = recipes.slice(1).map(nameRecipe);
@@ -97,7 +99,7 @@ function describeRecipes({ recipes, compensationFit, curve }: StudyReport): stri
         ]),
     ...(curve === undefined
       ? []
-      : [`curve: ${formatShare(curve.lift)} better than uniform-paper at the budget, line against line`]),
+      : [`curve: ${formatShare(curve.lift)} better than uniform-paper at the budget, as the two lines tell`]),
   ];
 }
 

@@ -14,8 +14,8 @@ export interface NamedMessage<Message> {
 }
 
 /**
- * What a command prints: results to standard output, progress and notes to standard error. With `--json` standard output
- * has one proto JSON message per line and nothing else, and `lines` and `table` print nothing.
+ * What a command prints: results to standard output, progress and notes to standard error. With `--json` standard
+ * output has one proto JSON message per line and nothing else, and `lines` and `table` print nothing.
  */
 export interface Printer {
   readonly format: 'text' | 'json';

@@ -1,12 +1,12 @@
 import type { JobProgress } from '../../client/index.js';
 import { formatCount, formatDuration } from './format.js';
 
-/** Shows how far a job is, between lines that stay. */
+/** Shows the progress of a job, between lines that stay. */
 export interface ProgressDisplay {
   update(progress: JobProgress): void;
   /** Writes a line that stays. */
   note(line: string): void;
-  /** Removes what moves. */
+  /** Removes the moving line. */
   end(): void;
 }
 
@@ -17,12 +17,14 @@ export interface ProgressStream {
   write(text: string): unknown;
 }
 
-/** On a terminal one line that is drawn over; elsewhere a plain line when the activity changes and at each quarter of it. */
+/**
+ * On a terminal one line that is drawn anew; elsewhere a plain line at each change of activity and each quarter of it.
+ */
 export function createProgressDisplay(stream: ProgressStream): ProgressDisplay {
   return stream.isTTY === true ? createMovingLine(stream) : createPlainLines(stream);
 }
 
-/** `labelling pairs  [#########-----------]  90/200 pairs  0:12 left`; no bar where the total is unknown. */
+/** `labelling pairs  [#########-----------]  90/200 pairs  0:12 left`; no bar if the total is unknown. */
 export function formatProgress({ activity, done, total, unit, remainingSeconds }: JobProgress): string {
   if (total <= 0n) return [activity, ...(done > 0n ? [`${formatCount(done)} ${unit}`] : [])].join('  ');
   const filled = Math.round(BAR_WIDTH * Math.min(1, Number(done) / Number(total)));

@@ -1,6 +1,6 @@
 import type { CallError } from '../../client/index.js';
 
-/** A field at fault; `flag` is what sets it on the command line, undefined where no flag does. */
+/** A field at fault; `flag` is what sets it on the command line, undefined if none does. */
 export interface FlagViolation {
   readonly field: string;
   readonly flag: string | undefined;

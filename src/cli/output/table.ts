@@ -1,6 +1,6 @@
 /**
- * Lines of a table with a heading, columns two spaces apart. Columns whose cells all start with a digit, sign or dash stand
- * to the right, the others to the left.
+ * Lines of a table with a heading, columns two spaces apart. Columns whose cells all start with a digit, sign or dash
+ * stand to the right, the others to the left.
  */
 export function formatTable(heading: readonly string[], rows: readonly (readonly string[])[]): string[] {
   const all = [heading, ...rows];

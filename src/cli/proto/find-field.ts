@@ -5,8 +5,8 @@ import { protoRegistry } from './proto-json.js';
 export type FieldPath = readonly DescField[];
 
 /**
- * The fields that a path names in a message: `findField('prunecast.v1.SearchRequest', 'recipes[0].seed')`. Names inside a
- * Struct or a map are the caller's own, so all are taken. Undefined where there is no such field.
+ * The fields that a path names in a message: `findField('prunecast.v1.SearchRequest', 'recipes[0].seed')`. Names inside
+ * a Struct or a map are the caller's own, so any is accepted. Undefined if there is no such field.
  */
 export function findField(typeName: string, path: string): FieldPath | undefined {
   let message: DescMessage | undefined = protoRegistry().getMessage(typeName);
@@ -24,8 +24,8 @@ export function findField(typeName: string, path: string): FieldPath | undefined
 }
 
 /**
- * The server's default for a field, from the comment of the field in the proto or of the nearest one around it: `120` of
- * "Default 120." Undefined where no comment tells one.
+ * The server's default for a field, from the comment of the field in the proto or of the nearest one around it: `120`
+ * of "Default 120." Undefined if no comment tells one.
  */
 export function describeDefault(typeName: string, path: string): string | undefined {
   return (findField(typeName, path) ?? [])
@@ -47,7 +47,9 @@ function commentOf({ parent, proto, enum: type }: DescField): string {
   return type === undefined ? field : `${field} ${readComment(type.file, [5, type.file.enums.indexOf(type), 2, 0])}`;
 }
 
-/** The numbers that lead to a declaration in a file's descriptor: 4 messages, 5 enums, 2 the fields or values of one. */
+/**
+ * The numbers that lead to a declaration in a file's descriptor: 4 messages, 5 enums, 2 the fields or values of one.
+ */
 function readComment(file: DescFile, path: readonly number[]): string {
   const found = file.proto.sourceCodeInfo?.location.find((location) => location.path.join() === path.join());
   return (found?.leadingComments ?? '').trim().replaceAll(/\s+/g, ' ');

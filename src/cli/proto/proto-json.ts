@@ -14,8 +14,8 @@ import { InvalidArgumentError } from 'commander';
 import { PACKAGE_ROOT } from './package-root.js';
 
 /**
- * Proto JSON by the descriptors of the protos themselves: ts-proto's own `fromJSON` knows camelCase only, and passes over
- * fields that do not exist.
+ * Proto JSON by the descriptors of the protos themselves: ts-proto's own `fromJSON` knows camelCase only, and passes
+ * over fields that do not exist.
  */
 
 let loaded: FileRegistry | undefined;

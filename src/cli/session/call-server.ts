@@ -20,9 +20,10 @@ export interface Call<Request> extends Session {
 }
 
 /**
- * Runs a command: makes its request from its flags, finds or starts the server, and tells errors of the server in flags.
+ * Runs a command: makes its request from its flags, finds or starts the server, and tells errors of the server in
+ * flags.
  *
- * @throws RequestError for whatever the server refuses; InvalidArgumentError for a value that does not fit its field
+ * @throws RequestError if the server refuses; InvalidArgumentError for a value that does not fit its field
  */
 export async function callServer<Request>(
   command: Command,

@@ -1,6 +1,6 @@
 import { delimiter } from 'node:path';
 
-/** Folders or addresses as the server reads them from one variable, whatever separators the names hold: a JSON array. */
+/** Folders or addresses as the server reads them from one variable: a JSON array, as names may hold any separator. */
 export function writeList(values: readonly string[]): string {
   return JSON.stringify(values);
 }

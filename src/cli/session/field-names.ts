@@ -8,7 +8,7 @@ export interface FieldSource {
   readonly path: string;
   /** `--remove`, or the name of an argument. */
   readonly flag: string;
-  /** What the user typed; empty for a flag without argument, undefined where the flag was not given. */
+  /** What the user typed; empty for a flag without argument, undefined if the flag was not given. */
   readonly text: string | undefined;
   readonly ownJson: boolean;
 }
@@ -17,7 +17,7 @@ export interface FieldSource {
 export interface FieldNames {
   /**
    * The flag for a field: `--calibration` for `recipe.calibration.text`, `--predictor-option depth` for
-   * `predictor.options.depth`. Undefined where no flag fills it.
+   * `predictor.options.depth`. Undefined if no flag fills it.
    */
   nameOf(path: string): string | undefined;
   /** A server's sentence with its field paths replaced by flags. */
@@ -25,8 +25,9 @@ export interface FieldNames {
 }
 
 /**
- * Names for the fields of a command's request: of the flags that were given first, then of all that the command has. A path
- * that is more general than any flag (`space`) takes the given flags below it, or else the first one that there is.
+ * Names for the fields of a command's request: of the flags that were given first, then of all that the command has. A
+ * path that is more general than any flag (`space`) is named by the given flags below it, or by the first such flag of
+ * the command if none was given.
  */
 export function createFieldNames(command: Command, typeName: string, sources: readonly FieldSource[]): FieldNames {
   const declared = listDeclared(command);
@@ -54,7 +55,10 @@ export function createFieldNames(command: Command, typeName: string, sources: re
   };
 }
 
-/** A path of several steps or with a place: `recipe.calibration.text`, `budgets[0]`. One word alone may be plain English. */
+/**
+ * A path of several steps or with a place: `recipe.calibration.text`, `budgets[0]`. One word alone may be plain
+ * English.
+ */
 const BARE_PATH =
   /(?<![\w.`/-])[a-z][a-z0-9_]*(?:\[\d+\])?(?:\.[A-Za-z_][\w-]*(?:\[\d+\])?)+(?![\w/])|(?<![\w.`/-])[a-z][a-z0-9_]*\[\d+\](?![\w.[])/g;
 const QUOTED_NAME = /`([a-z][\w.[\]-]*)`/g;
@@ -114,7 +118,9 @@ function nameLeaf(name: string, declared: readonly FieldSource[]): string | unde
 /** Longer arguments (inline JSON, texts) are not repeated in a message. */
 const LONGEST_TEXT = 60;
 
-/** Whether a path leads to or through another; `budgets[]` stands for every entry, and a list for all of its entries. */
+/**
+ * Whether a path leads to or through another; `budgets[]` stands for every entry, and a list for all of its entries.
+ */
 function startsWith(path: readonly string[], start: readonly string[]): boolean {
   return start.every((step, index) => {
     const actual = path[index];

@@ -84,8 +84,8 @@ function nameCulprit(error: unknown, command: Command, typeName: string, places:
 }
 
 /**
- * Sets a field by its path, with the messages and lists on the way, and returns the path with `[]` replaced by the place of
- * the new entry. An object is merged into one that is there: options come one by one.
+ * Sets a field by its path, with the messages and lists on the way, and returns the path with `[]` replaced by the
+ * place of the new entry. An object is merged into an earlier one, as options come one by one.
  */
 export function setField(request: JsonObject, field: string, value: Json): string {
   const steps = field.split('.');

@@ -19,7 +19,7 @@ export interface Places {
   readonly toOutput: (path: string) => string;
   /** A text as a flag gives it, in proto JSON. */
   readonly toText: (flag: string) => JsonObject;
-  /** Settings for a server of its own; empty for one that runs already. */
+  /** Settings for a server that is started for the call; empty with `--address`. */
   readonly environment: Readonly<Record<string, string>>;
 }
 
@@ -29,8 +29,9 @@ export function placeAtServer({ model = '' }: GivenPaths): Places {
 }
 
 /**
- * Names for a server of its own, with roots that make them true: the parent folder of the model, the folder that all outputs
- * lie under, and the folder that all texts lie under. What does not exist keeps its name, and the server says what is missing.
+ * Names for a server that is started for the call, with roots that make them true: the parent folder of the model, the
+ * folder that all outputs lie under, and the folder that all texts lie under. What does not exist keeps its name, and
+ * the server says what is missing.
  *
  * Roots that the environment sets already (PRUNECAST_MODEL_ROOTS, ...) come after these.
  */

@@ -2,8 +2,8 @@ import { DEFAULT_STATE_DIR, type ServerFlags } from '../flags/server.js';
 import type { GivenPaths } from './places.js';
 
 /**
- * The command line that resumes a job: at the same running server, or on a server that has the same state, plug-ins and, by the
- * same paths, roots. Quoted for a POSIX shell.
+ * The command line that resumes a job: at the same running server, or on a server that has the same state, plug-ins
+ * and, by the same paths, roots. Quoted for a POSIX shell.
  */
 export function writeResumeCommand(
   jobId: string,

@@ -12,15 +12,16 @@ import { writeResumeCommand } from './resume-command.js';
 export interface Session {
   readonly client: PrunecastClient;
   readonly places: Places;
-  /** Fires when a server of its own ended by itself; undefined with a server that ran before. */
+  /** Fires when the server that was started for this call ends by itself; undefined with `--address`. */
   readonly serverEnded: AbortSignal | undefined;
-  /** The command line that resumes a job where this call left it. */
+  /** The command line that resumes a job that this call leaves behind. */
   readonly resumeCommand: (jobId: string) => string;
 }
 
 /**
- * Gives a command a client: of the server at `--address`, or of one that is started as a child process on a unix socket and
- * stopped afterwards, whatever the outcome. Its state stays, so that a later call finds predictors, jobs and labels again.
+ * Gives a command a client of the server at `--address`, or of a server that is started as a child process on a unix
+ * socket and always stopped afterwards. The state of such a server stays, so that a later call finds predictors, jobs
+ * and labels.
  */
 export async function useServer<Result>(
   flags: ServerFlags,

@@ -16,9 +16,9 @@ interface WatchOptions {
 }
 
 /**
- * Shows a job's events up to the terminal one, which it returns. Ctrl-C cancels the job, a second one leaves at once. If the
- * server was started for this call, a job that waits for ResumeJob is left waiting, as no other call can resume it there, and
- * the result is undefined; a job that was only interrupted is resumed.
+ * Shows a job's events up to the terminal one, which it returns. Ctrl-C cancels the job, a second one leaves at once.
+ * If the server was started for this call, a job that waits for ResumeJob is left waiting, as no other call can resume
+ * it there, and the result is undefined; a job that was only interrupted is resumed.
  *
  * @throws CallError of the job if it failed or was cancelled
  */

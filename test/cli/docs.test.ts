@@ -1,0 +1,47 @@
+import { readdirSync, readFileSync } from 'node:fs';
+import { resolve } from 'node:path';
+import type { Command } from 'commander';
+import { describe, expect, it } from 'vitest';
+import { createProgram } from '../../src/cli/program.js';
+
+const root = resolve(import.meta.dirname, '../..');
+const PAGES = ['README.md', ...readdirSync(resolve(root, 'docs')).map((page) => `docs/${page}`)];
+
+/** The command lines in the code blocks of a page, each on one line. */
+function listCommandLines(page: string): string[] {
+  const blocks = readFileSync(resolve(root, page), 'utf8')
+    .split('```')
+    .filter((_, index) => index % 2 === 1);
+  return blocks.flatMap((block) =>
+    block
+      .replaceAll('\\\n', ' ')
+      .split('\n')
+      .map((line) => line.trim().replace(/^(?:\$ |npx )/, ''))
+      .filter((line) => line.startsWith('prunecast ')),
+  );
+}
+
+/** What a line uses that the program has not. */
+function findUnknown(line: string): string[] {
+  const [, ...words] = line.match(/'[^']*'?|"[^"]*"?|[^\s'"]+/g) ?? [];
+  let command: Command = createProgram();
+  while (command.commands.length > 0) {
+    const name = words.shift() ?? '';
+    const child = command.commands.find((candidate) => candidate.name() === name);
+    if (child === undefined) return [name];
+    command = child;
+  }
+  const known = new Set(command.options.flatMap(({ long, short }) => [long, short]));
+  return words.filter((word) => /^--?[a-z]/.test(word) && !known.has(word) && word !== '--help');
+}
+
+describe('the pages', () => {
+  it('show commands and flags that there are', () => {
+    const lines = PAGES.flatMap((page) => listCommandLines(page).map((line) => ({ page, line })));
+    expect(lines.length).toBeGreaterThan(20);
+    expect(['prunecast serach', 'prunecast jobs list --modle m'].map(findUnknown)).toEqual([['serach'], ['--modle']]);
+    expect(lines.flatMap(({ page, line }) => findUnknown(line).map((word) => `${page}: ${word} in ${line}`))).toEqual(
+      [],
+    );
+  });
+});
