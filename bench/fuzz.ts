@@ -26,7 +26,9 @@ const { values: flags } = parseArgs({
 
 const folder = await mkdtemp(join(tmpdir(), 'prunecast-fuzz-'));
 const display = createProgressDisplay(process.stderr);
-const progress = createProgressReporter({ now: () => Date.now() }, display.update);
+const progress = createProgressReporter({ now: () => Date.now() }, (update) =>
+  display.update({ ...update, done: BigInt(update.done), total: BigInt(update.total) }),
+);
 try {
   const report = await fuzzServer({
     folder,

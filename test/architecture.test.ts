@@ -56,6 +56,12 @@ const RULES: Readonly<Record<string, Rule>> = {
   },
   'server/testing': { own: ['core', 'server/adapters/in-memory', 'server/testing'], packages: ['node:'] },
   'server/labels': { own: ['core', 'server/encoding', 'server/labels'], packages: [] },
+  // Bytes in, events out: of a server it knows the ports alone.
+  'server/jobs': { own: ['core', 'server/jobs'], packages: ['node:', 'pino'] },
+  'server/rpc/interceptors': {
+    own: ['core', 'gen/google', 'server/errors', 'server/rpc/interceptors'],
+    packages: ['@grpc/grpc-js', 'pino'],
+  },
   client: { own: ['gen', 'core/errors', 'core/model/unit-bitmap', 'client'] },
   cli: { own: ['gen', 'core/errors', 'client', 'cli'] },
   gen: { own: ['gen'], packages: ['node:', '@bufbuild/protobuf', '@grpc/grpc-js', 'long'] },

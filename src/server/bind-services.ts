@@ -5,7 +5,8 @@ import { CANCEL_GRACE_MS, HEARTBEAT_MS, LEASE_MS, STORE_RETRY_MS } from './confi
 import { bindJobKinds } from './job-kinds.js';
 import { countJobs } from './jobs/count-jobs.js';
 import { createJobs } from './jobs/create-jobs.js';
-import { createJobEvents } from './jobs/job-events.js';
+import { createJobEvents } from './jobs/events.js';
+import { EVENT_CODEC, nameKind } from './kinds/event-codec.js';
 import { createLeaseOwner } from './jobs/lease-owner.js';
 import { createLatencyTables } from './latency/latency-tables.js';
 import { createOpenModels } from './models/open-models.js';
@@ -15,7 +16,7 @@ import { PARTS } from './parts.js';
 import { provide } from './provide.js';
 import { createRecipePreparer } from './recipes/prepare-recipe.js';
 import { RecipeResolver } from './recipes/recipe-resolver.js';
-import { openJobRecords } from './records/job-records.js';
+import { createId } from './records/create-id.js';
 import { openPairSetRecords } from './records/pair-set-records.js';
 import { openPredictorRecords } from './records/predictor-records.js';
 import { openStudyRecords } from './records/study-records.js';
@@ -39,7 +40,6 @@ export function bindServices(container: Container): void {
 
 function bindRecords(container: Container): void {
   const { store } = TOKENS;
-  provide(container, PARTS.jobRecords, ({ store }) => openJobRecords(store), { store });
   provide(container, PARTS.studyRecords, ({ store }) => openStudyRecords(store.studies), { store });
   provide(container, PARTS.predictorRecords, ({ store }) => openPredictorRecords(store.predictors), { store });
   provide(container, PARTS.pairSetRecords, ({ store }) => openPairSetRecords(store.pairSets), { store });
@@ -77,14 +77,15 @@ function bindJobs(container: Container): void {
     container,
     PARTS.jobEvents,
     ({ config: { keptEvents }, telemetry, log, ...needs }) =>
-      countJobs(createJobEvents({ ...needs, keptEvents, heartbeatMs: HEARTBEAT_MS }), {
+      countJobs(createJobEvents({ ...needs, codec: EVENT_CODEC, keptEvents, heartbeatMs: HEARTBEAT_MS }), {
         store: needs.store,
         telemetry,
         log,
+        nameKind,
       }),
     {
       config: TOKENS.config,
-      store: PARTS.jobRecords,
+      store: TOKENS.store,
       clock: TOKENS.clock,
       stopping: PARTS.stopping,
       telemetry: PARTS.telemetry,
@@ -94,11 +95,11 @@ function bindJobs(container: Container): void {
   provide(
     container,
     PARTS.jobs,
-    ({ config, records, store: { leases }, prune, evaluate, search, samplePairs, fitPredictor, ...needs }) =>
+    ({ config, prune, evaluate, search, samplePairs, fitPredictor, ...needs }) =>
       createJobs({
         ...needs,
-        store: records,
-        leases,
+        codec: EVENT_CODEC,
+        createId,
         owner: createLeaseOwner(),
         leaseMs: LEASE_MS,
         kinds: [prune, evaluate, search, samplePairs, fitPredictor],
@@ -114,7 +115,6 @@ function bindJobs(container: Container): void {
       fitPredictor: PARTS.fitPredictor,
       config: TOKENS.config,
       store: TOKENS.store,
-      records: PARTS.jobRecords,
       queue: TOKENS.jobQueue,
       events: PARTS.jobEvents,
       clock: TOKENS.clock,

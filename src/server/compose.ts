@@ -18,7 +18,7 @@ import type { Config } from './config/config.js';
 import { createLog } from './config/create-log.js';
 import { OUTPUT_LEASE_MS } from './config/limits.js';
 import type { JobRunner } from './jobs/create-jobs.js';
-import type { JobEvents } from './jobs/job-events.js';
+import type { JobEvents } from './jobs/events.js';
 import { createLeaseOwner } from './jobs/lease-owner.js';
 import { guardTelemetry } from './guard-telemetry.js';
 import { evaluatorLabeller } from './labels/label-task.js';

@@ -4,7 +4,7 @@ import { SamplePairsRequest } from '../gen/prunecast/v1/pair.js';
 import { FitPredictorRequest } from '../gen/prunecast/v1/predictor.js';
 import { EvaluateRequest, PruneRequest, SearchRequest } from '../gen/prunecast/v1/pruning.js';
 import { prepareEvaluate, type EvaluateServices } from './evaluation/prepare-evaluate.js';
-import { defineKind } from './jobs/runnable-kind.js';
+import { defineKind } from './kinds/runnable-kind.js';
 import { prepareSample } from './studies/prepare-sample.js';
 import { prepareFit, type FitServices } from './predictors/prepare-fit.js';
 import { preparePrune, type PruneServices } from './pruning/prepare-prune.js';

@@ -4,14 +4,13 @@ import type { SamplePairsRequest } from '../gen/prunecast/v1/pair.js';
 import type { FitPredictorRequest } from '../gen/prunecast/v1/predictor.js';
 import type { EvaluateRequest, PruneRequest, SearchRequest } from '../gen/prunecast/v1/pruning.js';
 import type { JobRunner } from './jobs/create-jobs.js';
-import type { JobEventLog } from './jobs/job-events.js';
-import type { RunnableKind } from './jobs/runnable-kind.js';
+import type { JobEventLog } from './jobs/events.js';
+import type { RunnableKind } from './kinds/runnable-kind.js';
 import type { OpenModels } from './models/open-models.js';
 import type { PluginRegistry } from './plugins/plugin-registry.js';
 import type { FittedPredictors } from './predictors/fitted-predictors.js';
 import type { RecipePreparer } from './recipes/prepare-recipe.js';
 import type { RecipeResolver } from './recipes/recipe-resolver.js';
-import type { JobRecords } from './records/job-records.js';
 import type { PairSetRecords } from './records/pair-set-records.js';
 import type { PredictorRecords } from './records/predictor-records.js';
 import type { StudyRecords } from './records/study-records.js';
@@ -27,7 +26,6 @@ export const PARTS = {
   telemetry: token<Telemetry>('guardedTelemetry'),
   plugins: token<PluginRegistry>('plugins'),
   checkInt8: token<() => Promise<Int8Check>>('checkInt8'),
-  jobRecords: token<JobRecords>('jobRecords'),
   studyRecords: token<StudyRecords>('studyRecords'),
   predictorRecords: token<PredictorRecords>('predictorRecords'),
   pairSetRecords: token<PairSetRecords>('pairSetRecords'),

@@ -69,7 +69,7 @@ export async function startServer(
         { addresses: exposed },
         'everyone who reaches this address can call the server, and nothing is encrypted: set tlsCertificate and tlsKey and let only trusted machines reach it, or listen on 127.0.0.1 or a unix socket',
       );
-    await jobs.goOn();
+    await jobs.begin();
     log.info({ addresses, state_directory: config.stateDirectory }, 'listening');
     let stopped: Promise<void> | undefined;
     const stop = async (): Promise<void> => {

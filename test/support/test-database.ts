@@ -3,10 +3,10 @@ import { afterEach, beforeEach } from 'vitest';
 import type { Store } from '../../src/core/ports/store.js';
 import { openDatabase, type OpenDatabase } from '../../src/server/adapters/sqlite/open-database.js';
 import { createSqliteStore } from '../../src/server/adapters/sqlite/sqlite-store.js';
-import { openJobRecords, type JobRecords } from '../../src/server/records/job-records.js';
 import { openPairSetRecords, type PairSetRecords } from '../../src/server/records/pair-set-records.js';
 import { openPredictorRecords, type PredictorRecords } from '../../src/server/records/predictor-records.js';
 import { openStudyRecords, type StudyRecords } from '../../src/server/records/study-records.js';
+import { openJobRecords, type JobRecords } from './job-records.js';
 import { makeFolder } from './test-server.js';
 
 /** The database of a test, in a folder that goes with it. */

@@ -1,38 +1,39 @@
-import type { JobRequest } from '../../core/ports/job-store.js';
-import type { DimensionRange } from '../../gen/prunecast/v1/common.js';
-import type { Job, JobEnded, JobEvent, JobKind, JobPaused, JobState } from '../../gen/prunecast/v1/job.js';
+import type { EventRecord, JobRequest, StoredEvent, StoredJob, StoredJobQuery } from '../../core/ports/job-store.js';
+import type { Page } from '../../core/ports/pages.js';
 import type { StoreRecord } from '../../core/ports/store.js';
 
-/** Durable jobs, alike for every kind. All methods may be called at any time; the state they tell is the stored one. */
+/**
+ * Durable jobs, alike for every kind: bytes go in, events come out. All methods may be called at any time; the state they tell
+ * is the stored one.
+ */
 export interface Jobs {
   /**
-   * Starts a job, or attaches to the one that has the same request id and digest. It is QUEUED when as many jobs run as
-   * may. Throws the signal's reason, REQUEST_ID_REUSED for a known request id with another digest, OVERLOADED when the queue is full, and
-   * SERVER_STOPPING.
+   * Starts a job, or attaches to the one that has the same request id and digest. It is queued if as many jobs run as may.
+   * Throws the signal's reason, REQUEST_ID_REUSED for a known request id with another digest, OVERLOADED if the queue is full,
+   * and SERVER_STOPPING.
    */
   start(spec: JobSpec): Promise<StartedJob>;
-  /** The job that has this request id; undefined when there is none or the id is empty. Throws REQUEST_ID_REUSED for another digest. */
+  /** The job that has this request id; `undefined` if there is none or the id is empty. Throws REQUEST_ID_REUSED for another digest. */
   findByRequestId(requestId: string, requestDigest: string): Promise<string | undefined>;
   /** Throws JOB_NOT_FOUND. */
-  get(jobId: string): Promise<Job>;
+  get(jobId: string): Promise<StoredJob>;
   /** Jobs, newest first. Throws INVALID_REQUEST for a page token that no list gave. */
-  list(query: JobQuery): Promise<JobPage>;
+  list(query: StoredJobQuery): Promise<Page<StoredJob>>;
   /**
-   * Asks a job to stop, and returns it as it has ended: within two seconds, as CANCELLED. What had ended before stays as
-   * it is. Throws JOB_NOT_FOUND, and STORAGE_FULL or STATE_UNAVAILABLE where the end is stored later.
+   * Asks a job to stop, and returns it as it has ended: within two seconds, as cancelled. A job that had ended before stays as
+   * it is. Throws JOB_NOT_FOUND, and STORAGE_FULL or STATE_UNAVAILABLE if the end is stored later.
    */
-  cancel(jobId: string): Promise<Job>;
+  cancel(jobId: string): Promise<StoredJob>;
   /**
-   * Goes on with a paused job: it runs, or is queued.
+   * Resumes a paused job: it runs, or is queued.
    *
-   * @param ranges for a study that waits before its refinement: the ranges of the dimensions named, in place of those
-   * proposed
-   * @throws PrunecastError JOB_NOT_FOUND, JOB_NOT_RESUMABLE, INVALID_REQUEST, SPACE_INVALID, BUDGET_INFEASIBLE, LEASE_HELD,
-   * SERVER_STOPPING, or the signal's reason, where it fires before the job goes on
+   * @param input what the caller brings; the kind of the job knows what it means
+   * @throws PrunecastError JOB_NOT_FOUND, JOB_NOT_RESUMABLE, LEASE_HELD, SERVER_STOPPING, whatever the kind refuses the input
+   * with, or the signal's reason if it fires before the job is resumed
    */
-  resume(jobId: string, ranges: readonly DimensionRange[], signal: AbortSignal): Promise<Job>;
+  resume(jobId: string, input: Uint8Array, signal: AbortSignal): Promise<StoredJob>;
   /**
-   * Does something heavy that is no job in the turn of one: when fewer jobs run than may, before those that wait.
+   * Does heavy work that is no job in the slot of one: the next that is free, before any job that waits.
    *
    * @throws PrunecastError OVERLOADED, SERVER_STOPPING, the signal's reason, or what `work` throws
    */
@@ -42,61 +43,52 @@ export interface Jobs {
 }
 
 export interface JobSpec {
-  readonly kind: JobKind;
+  /** The number of its kind. */
+  readonly kind: number;
   /** The caller's id; empty for none. */
   readonly requestId: string;
-  /** Names the request's contents: `digestRequest`. */
+  /** Names the request's contents. */
   readonly requestDigest: string;
-  /** The encoded request and what it resolved to, from which a server can resume the job; undefined where none can. */
+  /** What a server can resume the job from; left out if none can. */
   readonly request?: JobRequest;
-  /** The study of a Search or SamplePairs job. */
+  /** The study that the job makes; left out for none. */
   readonly studyId?: string;
-  /** Of whoever asks for the job: where it has fired, none is started. It does not stop one that was. */
+  /** Of whoever asks for the job: if it has fired, none is started. It does not stop a job that was started. */
   readonly signal?: AbortSignal;
-  /**
-   * Does the work. What it returns goes into the terminal event; what it throws ends the job as FAILED. It should end
-   * within two seconds of `context.signal`: later it is left behind, its result is dropped, and the next job starts.
-   */
-  run(context: JobContext): Promise<JobOutcome>;
+  readonly run: Work;
 }
 
-export type JobResult = JobEnded['result'];
-
-/** What a run comes to: the job's result, or that it waits for ResumeJob, from where another run goes on. */
-export type JobOutcome = JobResult | { readonly $case: 'paused'; readonly value: JobPaused };
-
-/** What a run may emit; its end, its place in the queue and heartbeats are the runner's own. */
-export type EmittedPayload = Exclude<
-  NonNullable<JobEvent['payload']>,
-  { $case: 'ended' | 'queued' | 'heartbeat' | 'paused' }
->;
+/**
+ * Does the work of a job. Returns the event that ends the job, or pauses it until ResumeJob; what it throws ends the job as
+ * failed. It should end within two seconds of `context.signal`: later it is left behind, its result is dropped, and the next
+ * job starts.
+ */
+export type Work = (context: RunContext) => Promise<EventRecord>;
 
 /** What a running job sees of the server. */
-export interface JobContext {
+export interface RunContext {
   readonly jobId: string;
   /** Fires on cancel and when the server stops; its reason is the error that the work should end with. */
   readonly signal: AbortSignal;
-  /** Stores an event, then shows it to all who follow. Rejects with the signal's reason once the job has ended, and with MESSAGE_TOO_LARGE. */
-  emit(payload: EmittedPayload): Promise<void>;
   /**
-   * Stores events, and what belongs with them, in one transaction, then shows the events. Rejects as `emit`; nothing is
-   * stored then.
+   * Stores events, and what belongs with them, in one transaction, then shows the events to all who follow. Rejects with the
+   * signal's reason once the job has ended; nothing is stored then.
    */
-  commit(payloads: readonly EmittedPayload[], records: readonly StoreRecord[]): Promise<void>;
-  /** Has something stored in the transaction of the job's next event, the terminal one at the latest; not at all where that event comes too late. */
+  commit(events: readonly EventRecord[], records: readonly StoreRecord[]): Promise<void>;
+  /** Has something stored in the transaction of the job's next event, the terminal one at the latest; not at all if that event comes too late. */
   join(record: StoreRecord): void;
-  /** The same, but by itself where that event comes too late. For what stands however the job ends: a label is paid, and stays. */
+  /** The same, but by itself if that event comes too late. For what stands however the job ends: a label is paid for, and stays. */
   keep(record: StoreRecord): void;
   /** The events that the job has stored, from the oldest kept: those of earlier servers too. */
-  stored(): AsyncIterable<JobEvent>;
-  /** Call it as often as you like: at most about one event a second is made of it, the newest always being kept. */
+  stored(): AsyncIterable<StoredEvent>;
+  /** May be called often: at most about one event per second is made of it, and the newest is always kept. */
   progress(progress: JobProgressReport): void;
 }
 
 export interface JobProgressReport {
   /** What is being done, for people: "calibrating", "labelling pairs". A new activity starts its clock. */
   readonly activity: string;
-  /** Done and total, in `unit`; total 0 when unknown. */
+  /** Done and total, in `unit`; total 0 if unknown. */
   readonly done: number;
   readonly total: number;
   /** "tokens", "pairs", "layers". */
@@ -109,17 +101,28 @@ export interface StartedJob {
   readonly origin: 'started' | 'attached';
 }
 
-export interface JobQuery {
-  /** Undefined for all. */
-  readonly kind?: JobKind | undefined;
-  readonly state?: JobState | undefined;
-  readonly pageSize: number;
-  /** From the last page; empty for the first. */
-  readonly pageToken: string;
+/** A job that began under an earlier server, or before it paused. */
+export interface RestartedJob {
+  readonly jobId: string;
+  /** Empty for none. */
+  readonly studyId: string;
+  /** What its request resolved to when it began; `undefined` for a job of an earlier version. */
+  readonly plan: unknown;
 }
 
-export interface JobPage {
-  readonly jobs: readonly Job[];
-  /** Empty on the last page. */
-  readonly nextPageToken: string;
+/** A kind of job as the runner knows it: how to resume one from its stored request. */
+export interface RestartableKind {
+  readonly kind: number;
+  /** The rest of the work. It throws what the request is refused with now. */
+  restart(request: Uint8Array, job: RestartedJob): Work;
+  /**
+   * What a caller's ResumeJob brings to a paused job, stored together with its resuming. Throws INVALID_REQUEST, and whatever
+   * else the input is refused with.
+   */
+  resume(
+    request: Uint8Array,
+    job: RestartedJob,
+    input: Uint8Array,
+    signal: AbortSignal,
+  ): Promise<readonly (EventRecord | StoreRecord)[]>;
 }

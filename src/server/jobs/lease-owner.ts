@@ -1,12 +1,12 @@
+import { randomUUID } from 'node:crypto';
 import { readFileSync, readlinkSync } from 'node:fs';
 import { hostname } from 'node:os';
 import type { LeaseOwner } from '../../core/ports/job-store.js';
-import { createId } from '../records/create-id.js';
 
 /** This process as an owner of leases. Of owners on another machine it knows nothing. */
 export function createLeaseOwner(): LeaseOwner {
   const place = `${hostname()}/${readBootId()}/${readProcessSpace()}`;
-  const name = [place, process.pid, createId('server')].join(' ');
+  const name = [place, process.pid, randomUUID()].join(' ');
   return {
     name,
     isGone: (other) => {

@@ -1,5 +1,5 @@
 import type { Clock } from '../../core/ports/clock.js';
-import type { JobProgress } from '../../gen/prunecast/v1/job.js';
+import type { JobProgress } from './event-codec.js';
 import type { JobProgressReport } from './jobs.js';
 
 /** Between two progress events of one activity. */
@@ -12,8 +12,8 @@ export interface ProgressReporter {
 }
 
 /**
- * Turns reports that come often into progress events: the first of an activity at once, then at most one a second, the
- * newest always being kept and sent in the end.
+ * Turns reports that come often into progress events: the first of an activity at once, then at most one per second; the
+ * newest is always kept, and sent in the end.
  */
 export function createProgressReporter(clock: Clock, send: (progress: JobProgress) => void): ProgressReporter {
   let activity: { readonly name: string; readonly unit: string; readonly startedMs: number; done: number } | undefined;
@@ -63,6 +63,6 @@ function describe({ activity, done, total, unit }: JobProgressReport, elapsedSec
 }
 
 /** Progress is for people: a count that is no number must not end the work. */
-function toCount(value: number): bigint {
-  return Number.isFinite(value) ? BigInt(Math.max(0, Math.floor(value))) : 0n;
+function toCount(value: number): number {
+  return Number.isFinite(value) ? Math.max(0, Math.floor(value)) : 0;
 }

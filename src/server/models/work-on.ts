@@ -1,4 +1,4 @@
-import type { JobContext, JobOutcome } from '../jobs/jobs.js';
+import type { JobContext, JobOutcome } from '../kinds/job-context.js';
 import type { OpenModel } from './open-models.js';
 
 /**

@@ -1,8 +1,9 @@
 import { digestBytes } from '../../engine/files/digest.js';
 import type { FitPredictorRequest } from '../../gen/prunecast/v1/predictor.js';
 import { PredictorFeatures } from '../../gen/prunecast/v1/predictor_types.js';
-import type { JobContext, JobResult } from '../jobs/jobs.js';
-import type { Prepared, RestartedJob } from '../jobs/runnable-kind.js';
+import type { JobContext, JobResult } from '../kinds/job-context.js';
+import type { RestartedJob } from '../jobs/jobs.js';
+import type { Prepared } from '../kinds/runnable-kind.js';
 import { collectPairs, type PairServices } from '../pairs/collect-pairs.js';
 import { requireSamePlan } from '../requests/compare-plans.js';
 import { planFit } from '../requests/plan-fit.js';

@@ -2,7 +2,7 @@ import type { Architecture, ModelShape } from '../../core/model/shape.js';
 import { PrunecastError } from '../../core/errors/prunecast-error.js';
 import type { Exporter } from '../../core/ports/exporter.js';
 import type { PluginRef, Text } from '../../gen/prunecast/v1/common.js';
-import type { RestartedJob } from '../jobs/runnable-kind.js';
+import type { RestartedJob } from '../jobs/jobs.js';
 import type { OpenModel } from '../models/open-models.js';
 import { DEFAULT_PLUGINS } from '../requests/defaults.js';
 import type { RecipeSpec } from '../requests/recipe.js';

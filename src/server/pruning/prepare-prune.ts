@@ -10,9 +10,9 @@ import { findCalibrationErrorAllocation } from '../../search/controls/calibratio
 import { boundPruneResult, requireAnswerable } from '../encoding/answer-bounds.js';
 import { encodeArchitecture } from '../encoding/architecture.js';
 import { encodeCosts, encodeFeasible } from '../encoding/costs.js';
-import type { JobContext, JobResult } from '../jobs/jobs.js';
-import type { Prepared, RestartedJob } from '../jobs/runnable-kind.js';
-import { workContext } from '../jobs/work-context.js';
+import { workContext, type JobContext, type JobResult } from '../kinds/job-context.js';
+import type { RestartedJob } from '../jobs/jobs.js';
+import type { Prepared } from '../kinds/runnable-kind.js';
 import { measureLatency } from '../latency/measure-latency.js';
 import { estimateSeconds } from '../models/estimate-seconds.js';
 import type { OpenModel, OpenModels } from '../models/open-models.js';

@@ -1,97 +1,21 @@
+import { PrunecastError } from '../../core/errors/prunecast-error.js';
 import { readStored } from '../../core/errors/read-stored.js';
 import type {
   EventRecord,
-  HeldJob,
   JobChange,
-  JobRequest,
   JobState as StoredState,
-  Lease,
-  NewJob as NewStoredJob,
   StoredEvent,
   StoredJob,
 } from '../../core/ports/job-store.js';
-import type { Page, PageQuery } from '../../core/ports/pages.js';
-import type { Store, StoreRecord } from '../../core/ports/store.js';
 import { Status } from '../../gen/google/rpc/status.js';
 import { type Job, JobEvent, type JobKind, JobProgress, JobState } from '../../gen/prunecast/v1/job.js';
+import { MAX_MESSAGE_BYTES } from '../config/limits.js';
 import { toTimestamp } from '../encoding/timestamp.js';
-
-export interface NewJob extends NewStoredJob {
-  readonly kind: JobKind;
-}
 
 export type EventPayload = NonNullable<JobEvent['payload']>;
 
-/** An event to be stored, of a job that its writer holds. */
-export interface EventEntry extends HeldJob {
-  readonly payload: EventPayload;
-}
-
-export interface JobQuery extends PageQuery {
-  /** `undefined` for all. */
-  readonly kind?: JobKind | undefined;
-  readonly state?: JobState | undefined;
-}
-
-/** The jobs of a store and their events, as messages of the API. All methods are those of `JobStore` and `Store`. */
-export interface JobRecords {
-  create(job: NewJob, first: EventPayload, lease: Lease): Promise<HeldJob>;
-  append(
-    entries: readonly EventEntry[],
-    timeMs: number,
-  ): Promise<readonly { readonly jobId: string; readonly sequence: number }[]>;
-  /** Stores events of one job, then what belongs with them, in one transaction. */
-  commit(
-    job: HeldJob,
-    payloads: readonly EventPayload[],
-    records: readonly StoreRecord[],
-    timeMs: number,
-  ): Promise<number | undefined>;
-  keep(records: readonly StoreRecord[]): Promise<void>;
-  get(jobId: string): Promise<Job>;
-  findByRequestId(requestId: string): Promise<{ readonly jobId: string; readonly requestDigest: string } | undefined>;
-  list(query: JobQuery): Promise<Page<Job>>;
-  /** Without their progress and error, so that a server starts even if one of these is damaged. */
-  unfinished(): Promise<Job[]>;
-  fruitlessStarts(jobId: string): Promise<number>;
-  request(jobId: string): Promise<JobRequest | undefined>;
-  eventsAfter(jobId: string, sequence: number, limit: number): Promise<JobEvent[]>;
-  oldestSequence(jobId: string): Promise<number>;
-  compact(jobId: string, sequence: number): Promise<void>;
-  remove(jobId: string): Promise<void>;
-}
-
-export function openJobRecords(store: Store): JobRecords {
-  const { jobs } = store;
-  return {
-    create: (job, first, lease) => jobs.create(job, toRecord(first), lease),
-    append: (entries, timeMs) =>
-      jobs.append(
-        entries.map(({ jobId, token, payload }) => ({ jobId, token, ...toRecord(payload) })),
-        timeMs,
-      ),
-    commit: (job, payloads, records, timeMs) => store.commit(job, [...payloads.map(toRecord), ...records], timeMs),
-    keep: (records) => store.keep(records),
-    get: async (jobId) => toJob(await jobs.get(jobId)),
-    findByRequestId: (requestId) => jobs.findByRequestId(requestId),
-    list: async ({ state, ...query }) => {
-      const { values, nextPageToken } = await jobs.list({
-        ...query,
-        ...(state === undefined ? {} : { state: nameState(state) }),
-      });
-      return { values: values.map(toJob), nextPageToken };
-    },
-    unfinished: async () =>
-      (await jobs.unfinished()).map((job) => toJob({ ...job, progress: undefined, error: undefined })),
-    fruitlessStarts: async (jobId) => (await jobs.get(jobId)).fruitlessStarts,
-    request: (jobId) => jobs.request(jobId),
-    eventsAfter: async (jobId, sequence, limit) =>
-      (await jobs.eventsAfter(jobId, sequence, limit)).map((event) => toEvent(jobId, event)),
-    oldestSequence: (jobId) => jobs.oldestSequence(jobId),
-    compact: (jobId, sequence) => jobs.compact(jobId, sequence),
-    remove: (jobId) => jobs.remove(jobId),
-  };
-}
+/** Leaves room for the event's id, number and time, and for the message around it. */
+const MOST_EVENT_BYTES = MAX_MESSAGE_BYTES - 1024;
 
 const STATES = {
   queued: JobState.QUEUED,
@@ -114,12 +38,18 @@ export function encodeState(state: StoredState): JobState {
   return STATES[state];
 }
 
-function toRecord(payload: EventPayload): EventRecord {
-  return {
-    kind: 'event',
-    payload: JobEvent.encode(JobEvent.create({ payload })).finish(),
-    change: changeOf(payload),
-  };
+/**
+ * An event as it is stored. Throws MESSAGE_TOO_LARGE for one that is larger than a message: nobody could watch the job past it.
+ */
+export function encodePayload(payload: EventPayload): EventRecord {
+  const bytes = JobEvent.encode(JobEvent.create({ payload })).finish();
+  if (bytes.length > MOST_EVENT_BYTES)
+    throw new PrunecastError(
+      'MESSAGE_TOO_LARGE',
+      `a "${payload.$case}" event of ${bytes.length} bytes exceeds the message limit of ${MAX_MESSAGE_BYTES}`,
+      { metadata: { bytes: String(bytes.length) } },
+    );
+  return { kind: 'event', payload: bytes, change: changeOf(payload) };
 }
 
 function changeOf(payload: EventPayload): JobChange {
@@ -144,7 +74,8 @@ function changeOf(payload: EventPayload): JobChange {
   }
 }
 
-function toEvent(jobId: string, { sequence, timeMs, payload }: StoredEvent): JobEvent {
+/** A stored event as a message of the API. Throws STATE_DAMAGED. */
+export function decodeEvent(jobId: string, { sequence, timeMs, payload }: StoredEvent): JobEvent {
   const stored = readStored(`event ${sequence} of ${jobId}`, () => JobEvent.decode(payload));
   return {
     jobId,
@@ -154,7 +85,8 @@ function toEvent(jobId: string, { sequence, timeMs, payload }: StoredEvent): Job
   };
 }
 
-function toJob(job: StoredJob): Job {
+/** A stored job as a message of the API. Throws STATE_DAMAGED. */
+export function encodeJob(job: StoredJob): Job {
   const { progress, error } = job;
   return {
     id: job.id,

@@ -1,5 +1,6 @@
 import type { JobEvent } from '../../gen/prunecast/v1/job.js';
-import type { JobEvents } from '../jobs/job-events.js';
+import type { JobEvents } from '../jobs/events.js';
+import { decodeEvent } from '../records/job-records.js';
 import type { CallContext } from './interceptors/call-context.js';
 import type { Responses } from './serve-method.js';
 
@@ -19,7 +20,8 @@ export function startAndFollow<Request>(
 ): (request: Request, context: CallContext) => Responses<JobStreamResponse> {
   return async function* (request, { signal }) {
     const { jobId } = await start(request, signal);
-    for await (const event of events.follow(jobId, 0n, signal)) {
+    for await (const stored of events.follow(jobId, 0n, signal)) {
+      const event = decodeEvent(jobId, stored);
       yield { event };
       if (event.payload?.$case === 'ended') return event.payload.value.error;
     }

@@ -1,10 +1,11 @@
 import { PrunecastError } from '../../core/errors/prunecast-error.js';
 import { PairServiceService, type SamplePairsRequest } from '../../gen/prunecast/v1/pair.js';
 import type { Jobs } from '../jobs/jobs.js';
-import { startKind, type RunnableKind } from '../jobs/runnable-kind.js';
+import { startKind, type RunnableKind } from '../kinds/runnable-kind.js';
 import { exportPairs } from '../pairs/export-pairs.js';
 import { importPairs, type ImportServices } from '../pairs/import-pairs.js';
 import type { SearchServices } from '../studies/search-services.js';
+import { encodeJob } from '../records/job-records.js';
 import { defineService, type RpcService } from './rpc-service.js';
 
 export interface PairServices extends SearchServices, ImportServices {
@@ -19,7 +20,7 @@ export function createPairService(services: PairServices): RpcService {
     samplePairs: async (request, { signal }) => {
       const started = await startKind(jobs, kinds.samplePairs, request, signal);
       if ('plan' in started) throw new PrunecastError('INTERNAL', 'a sample has no plan');
-      return { job: await jobs.get(started.jobId) };
+      return { job: encodeJob(await jobs.get(started.jobId)) };
     },
     importPairs: (requests) => importPairs(services, requests),
     exportPairs: (request) => exportPairs(services, request),

@@ -1,12 +1,13 @@
 import { PredictorServiceService, type FitPredictorRequest } from '../../gen/prunecast/v1/predictor.js';
 import type { Jobs } from '../jobs/jobs.js';
-import { startKind, type RunnableKind } from '../jobs/runnable-kind.js';
+import { startKind, type RunnableKind } from '../kinds/runnable-kind.js';
 import { answerRefinement, type RefinementServices } from '../predictors/answer-refinement.js';
 import { explainPredictor } from '../predictors/explain-predictor.js';
 import type { FitServices } from '../predictors/prepare-fit.js';
 import type { PredictorRecords } from '../records/predictor-records.js';
 import { attend } from './attend.js';
 import { readPageSize, requireText } from '../requests/fields.js';
+import { encodeJob } from '../records/job-records.js';
 import { defineService, type RpcService } from './rpc-service.js';
 import { PrunecastError } from '../../core/errors/prunecast-error.js';
 
@@ -23,7 +24,7 @@ export function createPredictorService(services: PredictorServices): RpcService 
     fitPredictor: async (request, { signal }) => {
       const started = await startKind(jobs, kinds.fitPredictor, request, signal);
       if ('plan' in started) throw new PrunecastError('INTERNAL', 'a fit has no plan');
-      return { job: await jobs.get(started.jobId) };
+      return { job: encodeJob(await jobs.get(started.jobId)) };
     },
     getPredictor: async (request) => ({
       predictor: (await predictorStore.get(requireText(request.predictorId, 'predictor_id'))).predictor,

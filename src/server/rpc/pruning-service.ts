@@ -4,9 +4,9 @@ import {
   type PruneRequest,
   type SearchRequest,
 } from '../../gen/prunecast/v1/pruning.js';
-import type { JobEvents } from '../jobs/job-events.js';
+import type { JobEvents } from '../jobs/events.js';
 import type { Jobs } from '../jobs/jobs.js';
-import { planKind, startKind, type RunnableKind } from '../jobs/runnable-kind.js';
+import { planKind, startKind, type RunnableKind } from '../kinds/runnable-kind.js';
 import { answerPredict } from '../predictors/answer-predict.js';
 import type { CallContext } from './interceptors/call-context.js';
 import { startAndFollow } from './follow-job.js';

@@ -7,6 +7,7 @@ import { encodePlannedFidelity } from '../encoding/measurement.js';
 import { toTimestamp } from '../encoding/timestamp.js';
 import type { Jobs } from '../jobs/jobs.js';
 import type { PredictorRecords } from '../records/predictor-records.js';
+import { encodeState } from '../records/job-records.js';
 import { readStudy } from '../records/read-study.js';
 import type { StudyRecord, StudyRecords } from '../records/study-records.js';
 
@@ -45,7 +46,7 @@ export async function describeStudy({ studies, predictorStore, jobs }: StudyServ
 /** A study outlives its job: once that is deleted, it has succeeded or it has not. */
 export async function findState(jobs: Jobs, { jobId, state }: Pick<StudyRecord, 'jobId' | 'state'>): Promise<JobState> {
   try {
-    return (await jobs.get(jobId)).state;
+    return encodeState((await jobs.get(jobId)).state);
   } catch (error) {
     if (!(error instanceof PrunecastError) || error.reason !== 'JOB_NOT_FOUND') throw error;
     return state === JobState.SUCCEEDED ? state : JobState.FAILED;

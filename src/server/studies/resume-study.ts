@@ -7,8 +7,8 @@ import { refineSpace, editRefinement } from '../../search/phases/refine/refine-s
 import type { StudyPlan } from '../../search/study/plan.js';
 import type { StudyEvent } from '../../search/study/steps.js';
 import { encodeRangeChange } from '../encoding/range-change.js';
-import type { EmittedPayload } from '../jobs/jobs.js';
-import type { ResumeStep } from '../jobs/runnable-kind.js';
+import type { EmittedPayload } from '../kinds/job-context.js';
+import type { ResumeStep } from '../kinds/runnable-kind.js';
 import type { StoreRecord } from '../../core/ports/store.js';
 import { PHASE_CODES } from '../requests/codes.js';
 import type { Study } from './study.js';

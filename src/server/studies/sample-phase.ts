@@ -9,8 +9,7 @@ import type { StudyAction, Allocation, StudyEvent } from '../../search/study/ste
 import { findCalibrationErrorAllocation } from '../../search/controls/calibration-error.js';
 import { findGlobalThreshold } from '../../search/controls/global-threshold.js';
 import type { TextPart, TrialPoint } from '../../search/study/trial.js';
-import type { JobContext } from '../jobs/jobs.js';
-import { workContext } from '../jobs/work-context.js';
+import { workContext, type JobContext } from '../kinds/job-context.js';
 import { orderLabels, type ArchitectureLabels, type LabelTarget } from '../labels/label-task.js';
 import type { PluginLookup } from '../requests/plugin-lookup.js';
 import { listLayerScores, measureLayerErrors } from '../recipes/allocation-inputs.js';

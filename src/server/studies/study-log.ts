@@ -12,7 +12,7 @@ import { encodeArchitecture } from '../encoding/architecture.js';
 import { fidelityDigest, measurementFingerprint } from '../encoding/measurement.js';
 import { encodeRangeChange } from '../encoding/range-change.js';
 import { encodeDimension } from '../encoding/costs.js';
-import type { EmittedPayload, JobContext } from '../jobs/jobs.js';
+import type { EmittedPayload, JobContext } from '../kinds/job-context.js';
 import type { StudyEventRecord } from '../../core/ports/study-store.js';
 import { newStudy, studyStep } from '../records/study-records.js';
 import type { SearchServices } from './search-services.js';

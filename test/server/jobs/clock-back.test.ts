@@ -1,5 +1,6 @@
 import { expect, it, vi } from 'vitest';
-import { JobKind, JobState, type JobEvent } from '../../../src/gen/prunecast/v1/job.js';
+import { toWork } from '../../../src/server/kinds/job-context.js';
+import { JobKind, type JobEvent } from '../../../src/gen/prunecast/v1/job.js';
 import { recordsIn, useDatabase } from '../../support/test-database.js';
 import { evaluation, type Run } from './scripted-jobs.js';
 import { startOwner } from './scripted-owner.js';
@@ -23,7 +24,7 @@ it('a clock that goes back while a job runs, and again before the next server, c
     requestId: '',
     requestDigest: 'd',
     request: { bytes: Uint8Array.of(1), plan: {} },
-    run: work,
+    run: toWork(work),
   });
   const store = recordsIn(state.database).jobs;
   const readEvents = (): Promise<JobEvent[]> => store.eventsAfter(jobId, 0, 100);
@@ -41,7 +42,7 @@ it('a clock that goes back while a job runs, and again before the next server, c
     },
     clock,
   );
-  await vi.waitFor(async () => expect((await second.jobs.get(jobId)).state).toBe(JobState.SUCCEEDED));
+  await vi.waitFor(async () => expect((await second.jobs.get(jobId)).state).toBe('succeeded'));
 
   const events = await readEvents();
   expect(events.map(({ sequence }) => Number(sequence))).toEqual(events.map((_, index) => index + 1));

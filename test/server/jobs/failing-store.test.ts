@@ -1,8 +1,11 @@
 import { rm } from 'node:fs/promises';
 import { sql } from 'kysely';
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
-import { JobKind, JobState, type Job } from '../../../src/gen/prunecast/v1/job.js';
-import type { EmittedPayload } from '../../../src/server/jobs/jobs.js';
+import type { StoredJob } from '../../../src/core/ports/job-store.js';
+import { Status } from '../../../src/gen/google/rpc/status.js';
+import { toWork } from '../../../src/server/kinds/job-context.js';
+import { JobKind } from '../../../src/gen/prunecast/v1/job.js';
+import type { EmittedPayload } from '../../../src/server/kinds/job-context.js';
 import { openDatabase, type OpenDatabase } from '../../../src/server/adapters/sqlite/open-database.js';
 import { makeFolder, unpack } from '../../support/test-server.js';
 import { DONE, gate, type Run } from './scripted-jobs.js';
@@ -71,11 +74,13 @@ const large = (): EmittedPayload => ({
 
 async function start(run: Run, bytes = Uint8Array.of(1)): Promise<string> {
   const request = { bytes, plan: {} };
-  return (await owner.jobs.start({ kind: JobKind.EVALUATE, requestId: '', requestDigest: 'd', request, run })).jobId;
+  return (
+    await owner.jobs.start({ kind: JobKind.EVALUATE, requestId: '', requestDigest: 'd', request, run: toWork(run) })
+  ).jobId;
 }
 
 const stateOf = async (jobId: string) => (await owner.jobs.get(jobId)).state;
-const reasonOf = ({ error }: Job) => error && unpack(error).reason;
+const reasonOf = ({ error }: StoredJob) => error && unpack(Status.decode(error)).reason;
 
 describe('a full disk under the state', () => {
   it('fails the job that meets it with STORAGE_FULL; its end is stored when there is room again, and the next job runs', async () => {
@@ -90,12 +95,11 @@ describe('a full disk under the state', () => {
       reason: 'STORAGE_FULL',
       code: 'RESOURCE_EXHAUSTED',
     });
-    expect([await stateOf(jobId), await stateOf(next)]).toEqual([JobState.RUNNING, JobState.QUEUED]);
+    expect([await stateOf(jobId), await stateOf(next)]).toEqual(['running', 'queued']);
     await makeRoom();
-    await vi.waitFor(
-      async () => expect([await stateOf(jobId), await stateOf(next)]).toEqual([JobState.FAILED, JobState.SUCCEEDED]),
-      { timeout: 5000 },
-    );
+    await vi.waitFor(async () => expect([await stateOf(jobId), await stateOf(next)]).toEqual(['failed', 'succeeded']), {
+      timeout: 5000,
+    });
     expect(reasonOf(await owner.jobs.get(jobId))).toBe('STORAGE_FULL');
   });
 
@@ -120,7 +124,7 @@ describe('a full disk under the state', () => {
     await vi.waitFor(() => expect(failure).toMatchObject({ reason: 'STORAGE_FULL' }));
     expect(await opened.database.selectFrom('trials').selectAll().execute()).toEqual([]);
     await makeRoom();
-    await vi.waitFor(async () => expect(await stateOf(jobId)).toBe(JobState.FAILED), { timeout: 5000 });
+    await vi.waitFor(async () => expect(await stateOf(jobId)).toBe('failed'), { timeout: 5000 });
     expect(await opened.database.selectFrom('trials').select('study_id').execute()).toEqual([{ study_id: 'paid' }]);
   });
 
@@ -131,9 +135,9 @@ describe('a full disk under the state', () => {
     );
     await fillDisk(jobId);
     await expect(owner.jobs.cancel(jobId)).rejects.toMatchObject({ reason: 'STORAGE_FULL' });
-    expect(await stateOf(jobId)).toBe(JobState.RUNNING);
+    expect(await stateOf(jobId)).toBe('running');
     await makeRoom();
-    await vi.waitFor(async () => expect(await stateOf(jobId)).toBe(JobState.CANCELLED), { timeout: 5000 });
+    await vi.waitFor(async () => expect(await stateOf(jobId)).toBe('cancelled'), { timeout: 5000 });
   });
 
   it('leaves a job to the next server where this one stops before there is room', async () => {
@@ -146,7 +150,7 @@ describe('a full disk under the state', () => {
     await owner.stop().catch(() => undefined); // it cannot let go of its leases
     await makeRoom();
     owner = await startOwner(opened, 'next', async () => DONE);
-    await vi.waitFor(async () => expect(await stateOf(jobId)).toBe(JobState.SUCCEEDED));
+    await vi.waitFor(async () => expect(await stateOf(jobId)).toBe('succeeded'));
   });
 });
 
@@ -156,6 +160,6 @@ describe('a state that cannot be written', () => {
     await expect(start(async () => DONE)).rejects.toMatchObject({ reason: 'STATE_UNAVAILABLE', code: 'UNAVAILABLE' });
     await sql`PRAGMA query_only = OFF`.execute(opened.database);
     const jobId = await start(async () => DONE);
-    await vi.waitFor(async () => expect(await stateOf(jobId)).toBe(JobState.SUCCEEDED));
+    await vi.waitFor(async () => expect(await stateOf(jobId)).toBe('succeeded'));
   });
 });

@@ -2,7 +2,7 @@ import { describe, expect, it, vi } from 'vitest';
 import { PrunecastError } from '../../../src/core/errors/prunecast-error.js';
 import { type JobEvent, JobKind, JobState } from '../../../src/gen/prunecast/v1/job.js';
 import { ask, failureOf, makeFolder, unpack } from '../../support/test-server.js';
-import type { JobResult } from '../../../src/server/jobs/jobs.js';
+import type { JobResult } from '../../../src/server/kinds/job-context.js';
 import { begin, collect, DONE, evaluation, eventsOf, gate, startScriptedServer } from './scripted-jobs.js';
 
 const numbers = (events: readonly JobEvent[]) => events.map(({ sequence }) => Number(sequence));

@@ -1,5 +1,8 @@
 import { describe, expect, it, vi } from 'vitest';
-import { JobKind, JobState, type Job } from '../../../src/gen/prunecast/v1/job.js';
+import type { StoredJob } from '../../../src/core/ports/job-store.js';
+import { Status } from '../../../src/gen/google/rpc/status.js';
+import { toWork } from '../../../src/server/kinds/job-context.js';
+import { JobKind } from '../../../src/gen/prunecast/v1/job.js';
 import { recordsIn, useDatabase } from '../../support/test-database.js';
 import { unpack } from '../../support/test-server.js';
 import { evaluation, type Run } from './scripted-jobs.js';
@@ -16,12 +19,12 @@ async function startJob({ jobs }: Owner, requestId = ''): Promise<string> {
     requestId,
     requestDigest: 'd',
     request: { bytes: Uint8Array.of(1), plan: {} },
-    run: hang,
+    run: toWork(hang),
   });
   return jobId;
 }
 
-const reasonOf = ({ error }: Job) => error && unpack(error).reason;
+const reasonOf = ({ error }: StoredJob) => error && unpack(Status.decode(error)).reason;
 
 describe('a job that its servers die with', () => {
   it('is set aside as JOB_POISONED after the third death in a row, and the server works on', async () => {
@@ -35,9 +38,9 @@ describe('a job that its servers die with', () => {
     const fourth = await startOwner(state, 'fourth', hang);
     expect(fourth.runs).toEqual([]);
     const job = await fourth.jobs.get(jobId);
-    expect(job.state).toBe(JobState.FAILED);
+    expect(job.state).toBe('failed');
     expect(reasonOf(job)).toBe('JOB_POISONED');
-    expect((await fourth.jobs.get(await startJob(fourth))).state).toBe(JobState.RUNNING);
+    expect((await fourth.jobs.get(await startJob(fourth))).state).toBe('running');
   });
 
   it('is taken up however often they die as long as it stores results in between', async () => {
@@ -63,7 +66,7 @@ describe('a job that its servers die with', () => {
     for (let stops = 0; stops < 4; stops++) {
       const owner = await startOwner(state, `server ${stops}`, hang);
       expect(owner.runs).toHaveLength(1);
-      expect((await owner.jobs.get(jobId)).state).toBe(JobState.RUNNING);
+      expect((await owner.jobs.get(jobId)).state).toBe('running');
       await owner.stop();
     }
   });

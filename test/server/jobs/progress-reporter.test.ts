@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import type { JobProgress } from '../../../src/gen/prunecast/v1/job.js';
+import type { JobProgress } from '../../../src/server/jobs/event-codec.js';
 import { createProgressReporter } from '../../../src/server/jobs/progress-reporter.js';
 
 describe('createProgressReporter', () => {

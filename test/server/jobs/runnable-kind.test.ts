@@ -2,7 +2,7 @@ import { describe, expect, it } from 'vitest';
 import { EvaluateRequest } from '../../../src/gen/prunecast/v1/pruning.js';
 import { JobKind } from '../../../src/gen/prunecast/v1/job.js';
 import type { Jobs } from '../../../src/server/jobs/jobs.js';
-import { defineKind, startKind, type Prepared } from '../../../src/server/jobs/runnable-kind.js';
+import { defineKind, startKind, type Prepared } from '../../../src/server/kinds/runnable-kind.js';
 import { DONE, gate } from './scripted-jobs.js';
 
 describe('startKind', () => {

@@ -4,8 +4,8 @@ import {
   type EvaluateResponse,
   PruningServiceService,
 } from '../../../src/gen/prunecast/v1/pruning.js';
-import type { EmittedPayload, JobContext, JobResult } from '../../../src/server/jobs/jobs.js';
-import { digestRequest } from '../../../src/server/jobs/request-digest.js';
+import { toWork, type EmittedPayload, type JobContext, type JobResult } from '../../../src/server/kinds/job-context.js';
+import { digestRequest } from '../../../src/server/kinds/request-digest.js';
 import { startAndFollow } from '../../../src/server/rpc/follow-job.js';
 import { defineService } from '../../../src/server/rpc/rpc-service.js';
 import { startTestServer, type TestServer, type TestServerOptions } from '../../support/test-server.js';
@@ -26,7 +26,7 @@ export function startScriptedServer(
             kind: JobKind.EVALUATE,
             requestId: request.requestId,
             requestDigest: digestRequest(JobKind.EVALUATE, EvaluateRequest, request),
-            run: runs[request.model] ?? (() => Promise.reject(new Error(`no run is called ${request.model}`))),
+            run: toWork(runs[request.model] ?? (() => Promise.reject(new Error(`no run is called ${request.model}`)))),
           }),
         ),
       }),

@@ -3,9 +3,11 @@ import type { Clock } from '../../../src/core/ports/clock.js';
 import { JobKind } from '../../../src/gen/prunecast/v1/job.js';
 import { createJobQueue } from '../../../src/server/adapters/in-process-queue/job-queue.js';
 import { createJobs, type JobRunner } from '../../../src/server/jobs/create-jobs.js';
-import { createJobEvents } from '../../../src/server/jobs/job-events.js';
-import type { JobContext } from '../../../src/server/jobs/jobs.js';
+import { createJobEvents } from '../../../src/server/jobs/events.js';
+import { toWork, type JobContext } from '../../../src/server/kinds/job-context.js';
 import type { OpenDatabase } from '../../../src/server/adapters/sqlite/open-database.js';
+import { EVENT_CODEC } from '../../../src/server/kinds/event-codec.js';
+import { createId } from '../../../src/server/records/create-id.js';
 import type { Run } from './scripted-jobs.js';
 import { recordsIn } from '../../support/test-database.js';
 
@@ -26,28 +28,34 @@ export async function startOwner(
   clock: Clock = { now: () => 1_000_000 },
 ): Promise<Owner> {
   const stopping = new AbortController();
-  const store = recordsIn(database).jobs;
+  const { store } = recordsIn(database);
   const runs: JobContext[] = [];
   const log = pino({ level: 'silent' });
   const jobs = createJobs({
     store,
-    leases: recordsIn(database).store.leases,
+    codec: EVENT_CODEC,
+    createId,
     owner: { name, isGone: (other) => other !== name },
     leaseMs: 1_000_000,
-    events: createJobEvents({ store, clock, stopping: stopping.signal, heartbeatMs: 10_000, keptEvents: 1000 }),
+    events: createJobEvents({
+      store,
+      codec: EVENT_CODEC,
+      clock,
+      stopping: stopping.signal,
+      heartbeatMs: 10_000,
+      keptEvents: 1000,
+    }),
     clock,
     log,
     kinds: [
       {
         kind: JobKind.EVALUATE,
-        restart: async () => ({
-          plan: {},
-          run: (context) => {
+        restart: () =>
+          toWork((context) => {
             runs.push(context);
             return run(context);
-          },
-        }),
-        resume: async () => ({ payloads: [], records: [] }),
+          }),
+        resume: async () => [],
       },
     ],
     interruptedJobs: 'resume',
@@ -57,7 +65,7 @@ export async function startOwner(
     storeRetryMs: 10,
   });
   await jobs.recover();
-  await jobs.goOn();
+  await jobs.begin();
   return {
     jobs,
     runs,

@@ -1,12 +1,14 @@
 import { PrunecastError } from '../../core/errors/prunecast-error.js';
 import type { DimensionRange } from '../../gen/prunecast/v1/common.js';
-import type { JobKind } from '../../gen/prunecast/v1/job.js';
+import { type JobKind, ResumeJobRequest } from '../../gen/prunecast/v1/job.js';
 import type { Plan } from '../../gen/prunecast/v1/pruning.js';
 import { orAborted } from '../../core/or-aborted.js';
 import { digestRequest } from './request-digest.js';
 import { readStored } from '../../core/errors/read-stored.js';
 import type { StoreRecord } from '../../core/ports/store.js';
-import type { EmittedPayload, JobContext, JobOutcome, Jobs } from './jobs.js';
+import type { Jobs, RestartableKind, RestartedJob } from '../jobs/jobs.js';
+import { encodePayload } from '../records/job-records.js';
+import { toWork, type EmittedPayload, type JobContext, type JobOutcome } from './job-context.js';
 
 /** A request that was checked: the work to be done, and what it would come to. */
 export interface Prepared {
@@ -21,37 +23,15 @@ export interface Prepared {
   readonly run: (context: JobContext) => Promise<JobOutcome>;
 }
 
-/** What a job was when its server ended. */
-export interface RestartedJob {
-  readonly jobId: string;
-  /** Empty for none. */
-  readonly studyId: string;
-  /** What its request resolved to when it began; undefined for a job of an earlier version. */
-  readonly plan: unknown;
-}
-
-/** What a ResumeJob changes, stored together with the going on. */
+/** What a ResumeJob changes, stored together with the resuming. */
 export interface ResumeStep {
   readonly payloads: readonly EmittedPayload[];
   readonly records: readonly StoreRecord[];
 }
 
-/** A kind of job as the runner knows it: how to go on with one from its stored request. */
-export interface RestartableKind {
-  readonly kind: JobKind;
-  /** Throws what the request is refused with now, or the signal's reason. */
-  restart(request: Uint8Array, job: RestartedJob, signal: AbortSignal): Promise<Prepared>;
-  /** What a caller's ResumeJob brings to a paused job. Throws INVALID_REQUEST, and what else it is refused with. */
-  resume(
-    request: Uint8Array,
-    job: RestartedJob,
-    ranges: readonly DimensionRange[],
-    signal: AbortSignal,
-  ): Promise<ResumeStep>;
-}
-
 /** A kind of job: how its requests are read, and what they come to. */
 export interface RunnableKind<Request> extends RestartableKind {
+  readonly kind: JobKind;
   readonly codec: RequestCodec<Request>;
   readonly requestIdOf: (request: Request) => string;
   /** Checks a request; throws what it is refused with, or the signal's reason. */
@@ -66,8 +46,8 @@ export interface RequestCodec<Request> {
 }
 
 /**
- * @param spec.prepare checks a request and returns its work; of a job that an earlier server left unfinished (`restarted`),
- * the work goes on where that one stopped: what it stored stands, and what it wrote is its own
+ * @param spec.prepare checks a request and returns its work; for a job that an earlier server left unfinished
+ * (`restarted`), the rest of the work: what that server stored stands, and what it wrote is the job's own
  * @param spec.resume of a kind whose jobs wait for what ResumeJob brings; by default the request is checked again
  */
 export function defineKind<Request>({
@@ -92,24 +72,23 @@ export function defineKind<Request>({
     signal: AbortSignal,
   ) => Promise<ResumeStep>;
 }): RunnableKind<Request> {
+  const read = (bytes: Uint8Array, { jobId }: RestartedJob): Request =>
+    readStored(`the request of ${jobId}`, () => codec.decode(bytes));
   return {
     kind,
     codec,
     requestIdOf,
     prepare: (request, signal) => prepare(request, signal),
-    restart: (bytes, job, signal) =>
-      prepare(
-        readStored(`the request of ${job.jobId}`, () => codec.decode(bytes)),
-        signal,
-        job,
-      ),
-    resume: (bytes, job, ranges, signal) =>
-      resume(
-        readStored(`the request of ${job.jobId}`, () => codec.decode(bytes)),
-        job,
-        ranges,
-        signal,
-      ),
+    restart: (bytes, job) =>
+      toWork(async (context) => {
+        const { run } = await prepare(read(bytes, job), context.signal, job);
+        return run(context);
+      }),
+    resume: async (bytes, job, input, signal) => {
+      const { ranges } = ResumeJobRequest.decode(input);
+      const { payloads, records } = await resume(read(bytes, job), job, ranges, signal);
+      return [...payloads.map(encodePayload), ...records];
+    },
   };
 }
 
@@ -142,7 +121,7 @@ export async function startKind<Request>(
     requestId,
     requestDigest,
     request: { bytes: codec.encode(request).finish(), plan },
-    run,
+    run: toWork(run),
     signal,
     ...(studyId === undefined ? {} : { studyId }),
   });

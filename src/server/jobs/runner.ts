@@ -1,0 +1,126 @@
+import { setTimeout as pause } from 'node:timers/promises';
+import type { Logger } from 'pino';
+import { PrunecastError } from '../../core/errors/prunecast-error.js';
+import { orAborted } from '../../core/or-aborted.js';
+import type { Clock } from '../../core/ports/clock.js';
+import type { EventRecord, HeldJob } from '../../core/ports/job-store.js';
+import type { EventCodec } from './event-codec.js';
+import type { JobEventLog } from './events.js';
+import type { RunContext, Work } from './jobs.js';
+import { createPending } from './pending-records.js';
+import { createProgressReporter } from './progress-reporter.js';
+
+export interface RunSettings {
+  readonly events: JobEventLog;
+  readonly codec: EventCodec;
+  readonly clock: Clock;
+  readonly log: Logger;
+  /** Fires when the server stops. */
+  readonly stopping: AbortSignal;
+  /** How long a cancelled job may take to end by itself. */
+  readonly cancelGraceMs: number;
+  /** How long after a first failure the end of a job is stored again; each time twice as long as before, `MOST_RETRY_MS` at most. */
+  readonly storeRetryMs: number;
+}
+
+export interface RunningJob {
+  readonly controller: AbortController;
+  /**
+   * Resolves when the job has its terminal event, or is paused, or is left to the next server: the next job may start. A
+   * cancelled run that has not settled by then is left behind, and stores nothing more.
+   */
+  readonly ended: Promise<void>;
+  /** As `ended`, but rejects with what first kept the end from being stored. */
+  readonly told: Promise<void>;
+}
+
+/** The longest pause between two attempts to store the end of a job. */
+const MOST_RETRY_MS = 10_000;
+
+/**
+ * Runs a job that has started: stores what it commits and how it ends, for as long as the lease is this server's. An end that
+ * the store does not take, as on a full disk, is stored again and again until it is there or the server stops: no job runs for
+ * ever.
+ */
+export function runJob(
+  job: HeldJob,
+  run: Work,
+  { events, codec, clock, log, stopping, cancelGraceMs, storeRetryMs }: RunSettings,
+): RunningJob {
+  const controller = new AbortController();
+  const { signal } = controller;
+  if (stopping.aborted) controller.abort(stopping.reason);
+  const reporter = createProgressReporter(clock, (progress) => {
+    events
+      .append([{ ...job, ...codec.progress(progress) }])
+      .catch((error: unknown) => log.error({ err: error }, 'progress was not stored'));
+  });
+  const pending = createPending();
+  const context: RunContext = {
+    jobId: job.jobId,
+    signal,
+    commit: async (committed, records) => {
+      const taken = pending.take();
+      const all = [...committed, ...taken.kept, ...taken.joined, ...records];
+      const isStored = await events.commit(job, all).catch((error: unknown) => {
+        pending.putBack(taken);
+        throw error;
+      });
+      if (isStored) return;
+      await events.keep(taken.kept);
+      throw signal.reason ?? new Error(`${job.jobId} has ended, or is another server's: it stores nothing more`);
+    },
+    join: pending.join,
+    keep: pending.keep,
+    stored: () => events.stored(job.jobId),
+    progress: reporter.report,
+  };
+  const outcome = (async () => await run(context))().catch((error: unknown) => codec.failed(error, log));
+  const notStored = new AbortController();
+  const storeEnd = async (ending: EventRecord): Promise<void> => {
+    const { joined, kept } = pending.take();
+    let end = ending;
+    let records = [...kept, ...joined];
+    for (let waitMs = storeRetryMs; !stopping.aborted; waitMs = Math.min(2 * waitMs, MOST_RETRY_MS)) {
+      try {
+        if (!(await events.commit(job, [end, ...records]))) await events.keep(kept);
+        return;
+      } catch (error) {
+        log.error({ err: error }, 'the end of a job was not stored; it is tried again');
+        notStored.abort(error);
+        // What is at fault for itself, and not the store, would fail again.
+        if (!isStoreFault(error)) [end, records] = [codec.failed(error, log), [...kept]];
+        await pause(waitMs, undefined, { signal: stopping }).catch(() => undefined);
+      }
+    }
+  };
+  const ended = (async () => {
+    const first = await Promise.race([outcome, cancelledTooLong(signal, cancelGraceMs)]);
+    if (first === 'late') log.warn('the work of a cancelled job has not ended in time, and is left behind');
+    if (stopping.aborted) return await events.keep(pending.take().kept);
+    reporter.flush();
+    await storeEnd(signal.aborted || first === 'late' ? codec.cancelled(describeCancelled(), log) : first);
+  })().catch((error: unknown) => log.error({ err: error }, 'the end of a job was not stored'));
+  const told = orAborted(ended, notStored.signal);
+  told.catch(() => undefined);
+  return { controller, ended, told };
+}
+
+/** What a caller's cancel makes the work end with. */
+export function describeCancelled(): PrunecastError {
+  return new PrunecastError('CANCELLED', 'the job was cancelled');
+}
+
+/** Whether an error is the store's own, so that the same may be stored later. */
+function isStoreFault(error: unknown): boolean {
+  return error instanceof PrunecastError && (error.reason === 'STORAGE_FULL' || error.reason === 'STATE_UNAVAILABLE');
+}
+
+/** Resolves when a run has had its time to end after the signal; never if the signal does not fire. */
+function cancelledTooLong(signal: AbortSignal, graceMs: number): Promise<'late'> {
+  return new Promise((resolve) => {
+    const wait = (): void => void setTimeout(() => resolve('late'), graceMs).unref();
+    if (signal.aborted) wait();
+    else signal.addEventListener('abort', wait, { once: true });
+  });
+}

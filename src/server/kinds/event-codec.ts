@@ -1,0 +1,28 @@
+import type { Logger } from 'pino';
+import type { EventRecord } from '../../core/ports/job-store.js';
+import { JobEvent, type JobKind, jobKindToJSON, JobState } from '../../gen/prunecast/v1/job.js';
+import { StudyPhase } from '../../gen/prunecast/v1/study_types.js';
+import { encodeStatus } from '../errors/encode-status.js';
+import type { EventCodec } from '../jobs/event-codec.js';
+import { encodePayload } from '../records/job-records.js';
+
+/** The events of the runner of jobs, as messages of the API. */
+export const EVENT_CODEC: EventCodec = {
+  queued: (place) => encodePayload({ $case: 'queued', value: { place } }),
+  started: () => encodePayload({ $case: 'started', value: {} }),
+  progress: ({ done, total, ...progress }) =>
+    encodePayload({ $case: 'progress', value: { ...progress, done: BigInt(done), total: BigInt(total) } }),
+  paused: () => encodePayload({ $case: 'paused', value: { before: StudyPhase.UNSPECIFIED, ranges: [] } }),
+  cancelled: (error, log) => end(JobState.CANCELLED, error, log),
+  failed: (error, log) => end(JobState.FAILED, error, log),
+  heartbeat: () => JobEvent.encode(JobEvent.create({ payload: { $case: 'heartbeat', value: {} } })).finish(),
+};
+
+function end(state: JobState, error: unknown, log: Logger): EventRecord {
+  return encodePayload({ $case: 'ended', value: { state, error: encodeStatus(error, log), result: undefined } });
+}
+
+/** The name of a kind of job: `SEARCH`. */
+export function nameKind(kind: number): string {
+  return jobKindToJSON(kind as JobKind).replace('JOB_KIND_', '');
+}
