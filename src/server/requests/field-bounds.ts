@@ -105,6 +105,7 @@ export const FIELD_BOUNDS: Readonly<Record<string, FieldBound>> = {
   'prunecast.v1.FitPredictorRequest.unseen_pairs': { entries: PAIRS, min: 0, max: PAIRS - 1 },
   'prunecast.v1.ErrorTable.dimension': IDENTIFIER,
   'prunecast.v1.ErrorTable.errors': { entries: CHANNELS + 1, min: 0, max: 1e30 },
+  'prunecast.v1.ErrorTable.counts': { entries: CHANNELS + 1, min: 0, max: CHANNELS },
   'prunecast.v1.GetPredictorRequest.predictor_id': IDENTIFIER,
   'prunecast.v1.ListPredictorsRequest.study_id': IDENTIFIER,
   'prunecast.v1.ListPredictorsRequest.page_size': PAGE_SIZE,

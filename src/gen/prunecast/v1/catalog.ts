@@ -24,12 +24,19 @@ export const protobufFileName = "prunecast/v1/catalog.proto";
 
 /** The kinds of plug-ins. */
 export const PluginKind = {
+  /** UNSPECIFIED - All kinds. */
   UNSPECIFIED: 0,
+  /** CRITERION - Ranks units. */
   CRITERION: 1,
+  /** COMPENSATION - Compensates the kept weights. */
   COMPENSATION: 2,
+  /** EVALUATOR - Measures architectures. */
   EVALUATOR: 3,
+  /** PREDICTOR - Predicts what an evaluator would measure. */
   PREDICTOR: 4,
+  /** STRATEGY - Proposes candidates. */
   STRATEGY: 5,
+  /** EXPORTER - Writes pruned models. */
   EXPORTER: 6,
   UNRECOGNIZED: -1,
 } as const;
@@ -99,52 +106,71 @@ export function pluginKindToJSON(object: PluginKind): string {
   }
 }
 
+/** Which plug-ins are asked for. */
 export interface ListPluginsRequest {
   /** Only this kind; unset for all. */
   kind: PluginKind;
 }
 
+/** The plug-ins. */
 export interface ListPluginsResponse {
+  /** By kind and id. */
   plugins: Plugin[];
 }
 
 /** One plug-in. */
 export interface Plugin {
+  /** What it does. */
   kind: PluginKind;
+  /** Its name in requests. */
   id: string;
-  /** Of the package that brings it. */
+  /** The version of its package. */
   version: string;
+  /** A sentence for people. */
   summary: string;
   /** JSON Schema of its options. */
   optionsSchema:
     | { [key: string]: any }
     | undefined;
   /**
-   * Where it runs: "inline" (the server's own thread), "worker" (a thread that is ended where it hangs), "process", or the
+   * Where it runs: "inline" (the server's own thread), "worker" (a thread that is ended if it hangs), "process", or the
    * address of a remote plug-in.
    */
   runsIn: string;
 }
 
+/** Nothing to say. */
 export interface GetServerInfoRequest {
 }
 
+/** Versions and limits of a server. */
 export interface GetServerInfoResponse {
+  /** Of the server. */
   version: string;
+  /** Of the API: `v1`. */
   apiVersion: string;
+  /** Of Node.js. */
   nodeVersion: string;
+  /** Of ONNX Runtime. */
   onnxruntimeVersion: string;
-  /** Instruction sets that labels may depend on in their last bits: "avx2 avx512f avx512_vnni". */
+  /** Instruction sets of the CPU, "avx2 avx512f avx512_vnni": the last bits of labels may depend on them. */
   instructionSets: string;
+  /** Threads of the numeric engine. */
   threads: number;
+  /** Memory for weights, hidden states and caches. */
   memoryBudgetBytes: bigint;
+  /** The largest message, either way. */
   maxMessageBytes: bigint;
+  /** Jobs that may wait in the queue. */
   maxQueuedJobs: number;
   /** Rows that one Predict takes. */
   maxPredictRows: number;
-  /** Heavy jobs that run at a time. */
+  /** Heavy jobs that run at the same time. */
   concurrentJobs: number;
-  /** Precisions that evaluations may ask for: INT8 only where 8-bit products were found exact and faster on this CPU. */
+  /**
+   * Precisions that evaluations may ask for. INT8 is among them if 8-bit products were found exact and faster on this
+   * CPU.
+   */
   precisions: Precision[];
 }
 
@@ -813,7 +839,7 @@ export const GetServerInfoResponse: MessageFns<GetServerInfoResponse> = {
   },
 };
 
-/** What this server has. */
+/** What this server offers. */
 export type CatalogServiceService = typeof CatalogServiceService;
 export const CatalogServiceService = {
   /** All plug-ins with their options. */

@@ -13,8 +13,9 @@ export const protobufFileName = "prunecast/v1/common.proto";
 export const Precision = {
   /** UNSPECIFIED - The default, float32. */
   UNSPECIFIED: 0,
+  /** FLOAT32 - 32-bit floating point. */
   FLOAT32: 1,
-  /** INT8 - 8-bit weights and activations: a cheap rung. */
+  /** INT8 - 8-bit weights and activations: cheaper and less exact. */
   INT8: 2,
   UNRECOGNIZED: -1,
 } as const;
@@ -64,13 +65,17 @@ export function precisionToJSON(object: Precision): string {
 export const BudgetKind = {
   /** UNSPECIFIED - The default, parameters. */
   UNSPECIFIED: 0,
+  /** PARAMETERS - Numbers in the weights. */
   PARAMETERS: 1,
+  /** WEIGHT_BYTES - Bytes of the weights. */
   WEIGHT_BYTES: 2,
+  /** KV_CACHE_BYTES_PER_TOKEN - Bytes that one token takes in the cache of keys and values. */
   KV_CACHE_BYTES_PER_TOKEN: 3,
+  /** FLOPS_PER_TOKEN - Floating-point operations for one token. */
   FLOPS_PER_TOKEN: 4,
   /**
-   * LATENCY_MS - Milliseconds to generate one token after `context_tokens` others, from a table of shapes that this server measures once
-   * (float32, one sequence, its own threads): the sum over half-blocks and the head.
+   * LATENCY_MS - Milliseconds to generate one token after `context_tokens` others, from a table of shapes that this server measures
+   * once (float32, one sequence, its own threads): the sum over half-blocks and the head.
    */
   LATENCY_MS: 5,
   UNRECOGNIZED: -1,
@@ -137,9 +142,13 @@ export function budgetKindToJSON(object: BudgetKind): string {
 
 /** What a dimension counts. */
 export const DimensionKind = {
+  /** UNSPECIFIED - No kind. */
   UNSPECIFIED: 0,
+  /** KV_HEADS - Key-value groups. */
   KV_HEADS: 1,
+  /** QUERY_HEADS_PER_KV - Query heads in each kept group. */
   QUERY_HEADS_PER_KV: 2,
+  /** FFN_CHANNELS - FFN channels. */
   FFN_CHANNELS: 3,
   UNRECOGNIZED: -1,
 } as const;
@@ -191,12 +200,13 @@ export function dimensionKindToJSON(object: DimensionKind): string {
   }
 }
 
-/** The shapes that a target loads. */
+/** The shapes that the program which loads the output can take. */
 export const ExportTarget = {
   /** UNSPECIFIED - The default: each layer may differ. */
   UNSPECIFIED: 0,
+  /** PER_LAYER - Each layer may differ. */
   PER_LAYER: 1,
-  /** UNIFORM - All layers alike, so none protected. */
+  /** UNIFORM - All layers must be alike, so that none is protected. */
   UNIFORM: 2,
   UNRECOGNIZED: -1,
 } as const;
@@ -245,49 +255,50 @@ export function exportTargetToJSON(object: ExportTarget): string {
 /** A plug-in and its own options. */
 export interface PluginRef {
   /**
-   * kebab-case id, as ListPlugins names it.
+   * As ListPlugins names it: small letters with dashes.
    * At most 128 characters.
    */
   id: string;
   /**
-   * The plug-in's own options; ListPlugins has their JSON Schema. Fields left out take their defaults.
+   * The plug-in's own options; ListPlugins has their JSON Schema. Options that are left out take their defaults.
    * INVALID_OPTIONS names the path of a field that violates the schema.
    * At most 65,536 bytes, 5,000 values, nested 16 deep.
    */
   options: { [key: string]: any } | undefined;
 }
 
-/** A text. A path or inline text is tokenized with the model's own tokenizer, without special tokens. */
+/** A text. A file or inline text is tokenized with the model's own tokenizer, without special tokens. */
 export interface Text {
+  /** Where it comes from. */
   source:
     | //
     /**
-     * A plain file under a data root, in UTF-8: a text as it is, a JSON file (`*.json`) that holds an array of strings, or JSON
-     * lines (`*.jsonl`, `*.ndjson`), of which the string `text` of each line is read. Documents of both are joined by a blank
-     * line. A byte order mark is taken off; a file that is not UTF-8, or has a NUL, is refused with the offset of the first such
-     * byte.
+     * A file under a data root, in UTF-8: plain text, a JSON file (`*.json`) with an array of strings, or JSON lines
+     * (`*.jsonl`, `*.ndjson`), each an object whose string `text` is read. The documents of the latter two are joined
+     * by a blank line. A byte order mark is ignored. A file that is not UTF-8 or has a NUL is refused with the offset
+     * of the first such byte.
      * At most 4,096 characters.
      */
     { $case: "path"; value: string }
     | //
     /**
-     * The text itself. A NUL in it is refused.
+     * The text itself. A NUL is refused.
      * At most 4,000,000 characters.
      */
     { $case: "inline"; value: string }
     | //
-    /** Token ids, so that a result can be reproduced without a tokenizer. */
+    /** Token ids: a result can then be reproduced without a tokenizer. */
     { $case: "tokenIds"; value: TokenIds }
     | undefined;
 }
 
-/** A sequence of token ids of the model's vocabulary. */
+/** Token ids of the model's vocabulary. */
 export interface TokenIds {
   /** At most 1,048,576 entries, each 0 to 2,147,483,647. */
   ids: number[];
 }
 
-/** What one layer keeps. 0 drops that half of the block; `kv_heads` 0 means `query_heads_per_kv` 0 too. */
+/** What one layer keeps. 0 drops that half of the block; if `kv_heads` is 0, `query_heads_per_kv` must be 0 too. */
 export interface LayerArchitecture {
   /**
    * Key-value groups kept.
@@ -313,9 +324,9 @@ export interface Architecture {
 }
 
 /**
- * One layer's kept units, one bitmap per kind. Unit i of the unpruned model is bit (i mod 8) of byte (i div 8), the least
- * significant bit first; 1 means kept. The server sends (n + 7) div 8 bytes for n units. In requests, zero bytes at the end
- * may be left out, so an empty bitmap keeps nothing.
+ * One layer's kept units, one bitmap per kind. Unit i of the unpruned model is bit (i mod 8) of byte (i div 8), the
+ * least significant bit first; 1 means kept. The server sends (n + 7) div 8 bytes for n units. In requests, zero bytes
+ * at the end may be left out, so an empty bitmap keeps nothing.
  */
 export interface LayerKeptUnits {
   /**
@@ -344,34 +355,34 @@ export interface KeptUnits {
 /** Rates by dimension, in the order of the search space's dimensions (InspectModel names them). */
 export interface DimensionRates {
   /**
-   * Pruning rates in [0, 1]; kept = floor(n (1 - rate) + 0.5), at least 1 unless the rate is 1.
+   * Rates that are asked for, in [0, 1]; kept = floor(n (1 - rate) + 0.5), at least 1 unless the rate is 1.
    * At most 4,096 entries, each 0 to 1.
    */
   rates: number[];
 }
 
-/** How the units are ranked and the kept weights mended. */
+/** How units are ranked and the kept weights compensated. */
 export interface Recipe {
-  /** Default: `fluctuation`. */
+  /** Ranks the units. Default: `fluctuation`. */
   criterion:
     | PluginRef
     | undefined;
   /**
-   * Default: `least-squares`. In ScoreUnits `none` if the recipe has no calibration text. Where labels of many architectures are
-   * asked for (Search, SamplePairs), a fit on the stream of each is refused.
+   * Compensates the kept weights. Default: `least-squares`. In ScoreUnits `none` if the recipe has no calibration text.
+   * Search and SamplePairs, which label many architectures, refuse a fit on the stream of each: see CompensationFit.
    */
   compensation:
     | PluginRef
     | undefined;
   /**
-   * The text that calibrated criteria and compensations look at. Default in a Search: its calibration text; elsewhere
-   * required where the criterion or compensation needs it.
+   * The text that calibrated criteria and compensations look at. Default in a Search: its calibration text. Elsewhere
+   * it is required if the criterion or compensation needs it.
    */
   calibration:
     | Calibration
     | undefined;
   /**
-   * Seed of criteria that draw. Default 0.
+   * Seed for criteria that draw random numbers. Default 0.
    * Allowed: -9,007,199,254,740,991 to 9,007,199,254,740,991.
    */
   seed?: bigint | undefined;
@@ -379,6 +390,7 @@ export interface Recipe {
 
 /** Sequences spread evenly over a text, never its first ones. */
 export interface Calibration {
+  /** The text that sequences are taken from. */
   text:
     | Text
     | undefined;
@@ -390,7 +402,7 @@ export interface Calibration {
     | number
     | undefined;
   /**
-   * Tokens a sequence. Default 128.
+   * Tokens per sequence. Default 128.
    * Allowed: 2 to 1,048,576.
    */
   sequenceTokens?:
@@ -401,21 +413,22 @@ export interface Calibration {
 }
 
 /**
- * How a text is cut into windows: consecutive ones, a last short one dropped. Every token but the first of a window is
- * predicted; with a stride below the window, windows after the first score only what no window has scored. At most 250,000
- * windows are taken, and windows of 16,777,216 tokens together.
+ * How a text is cut into consecutive windows; a last short one is dropped. Every token of a window but the first is
+ * predicted. With a stride shorter than the window, each window scores only the tokens that no earlier one has scored.
+ * At most 250,000 windows are taken, with at most 16,777,216 tokens in all.
  */
 export interface WindowProtocol {
   /**
-   * Tokens a window, BOS included. Default 128.
+   * Tokens per window, BOS included. Default 128.
    * Allowed: 2 to 1,048,576.
    */
   window?:
     | number
     | undefined;
   /**
-   * Tokens from one window's start to the next. Default: the window, no overlap. What is measured has at most 131,072 windows,
-   * of 67,108,864 tokens together: of a long text, a token limit or a part of it.
+   * Tokens from the start of one window to the start of the next. Default: the window, so that none overlap. At most
+   * 131,072 windows with 67,108,864 tokens in all are measured: for a longer text set a token limit, or send a part of
+   * it.
    * Allowed: 1 to 1,048,576.
    */
   stride?:
@@ -425,45 +438,54 @@ export interface WindowProtocol {
   bos?: boolean | undefined;
 }
 
-/** What is measured, as asked for. */
+/** What is to be measured. */
 export interface MeasurementSpec {
-  /** Default: `perplexity`. */
-  evaluator: PluginRef | undefined;
-  text: Text | undefined;
+  /** Measures. Default: `perplexity`. */
+  evaluator:
+    | PluginRef
+    | undefined;
+  /** The text that is measured on. */
+  text:
+    | Text
+    | undefined;
+  /** How the text is cut into windows. */
   windows: WindowProtocol | undefined;
 }
 
-/** How well it is measured, as asked for. */
+/** How well it is to be measured. */
 export interface FidelitySpec {
   /**
-   * Whole windows spread evenly over the text, as many as fit in so many tokens. Default: all of it.
+   * Only so many tokens, in whole windows spread evenly over the text. Default: all of it.
    * Allowed: 1 to 1e12.
    */
   tokenLimit?:
     | bigint
     | undefined;
-  /** Default: float32. */
+  /** The arithmetic. Default: float32. */
   precision: Precision;
 }
 
-/** What was measured. Numbers of different fingerprints are never mixed or compared. */
+/** What was measured. Numbers with different fingerprints are never mixed or compared. */
 export interface Measurement {
   /** SHA-256 (hex) over all other fields. */
   fingerprint: string;
   /** SHA-256 (hex) of the token ids of the whole text. */
   textDigest: string;
-  /** SHA-256 (hex) of tokenizer.json; empty when token ids were sent. */
+  /** SHA-256 (hex) of tokenizer.json; empty if token ids were sent. */
   tokenizerDigest: string;
+  /** As in WindowProtocol. */
   window: number;
+  /** As in WindowProtocol. */
   stride: number;
+  /** As in WindowProtocol. */
   bos: boolean;
   /** The evaluator's id and options. */
   scorer: string;
-  /** Empty where no prompt is built. */
+  /** Empty if no prompt is built. */
   promptFormat: string;
   /**
-   * The token that stands first in each window, the model's bos_token_id; absent without BOS. Version 0.1 did not name it:
-   * what it measured with BOS has another fingerprint and is measured again.
+   * The first token of each window, the model's bos_token_id; unset without BOS. Earlier versions did not name it: what
+   * they measured with BOS has another fingerprint and is measured again.
    */
   bosToken?: number | undefined;
 }
@@ -472,47 +494,52 @@ export interface Measurement {
 export interface Fidelity {
   /** Tokens in the windows, BOS included. */
   tokens: bigint;
+  /** How many windows. */
   windows: number;
+  /** The arithmetic. */
   precision: Precision;
-  /** SHA-256 (hex) over the windows' positions and the precision: labels compare only at equal digests. */
+  /** SHA-256 (hex) over the positions of the windows and the precision. Labels compare only if their digests are equal. */
   digest: string;
 }
 
-/** A limit on the pruned model, always "at most", in numbers of the exported model: tied tensors once, biases included. */
+/** An upper limit on the exported model. Tied tensors count once, biases count. */
 export interface Budget {
+  /** What is limited. */
   kind: BudgetKind;
+  /** How much of it. */
   limit:
     | //
     /**
-     * In the kind's own unit.
+     * In the unit of the kind.
      * Allowed: above 0, at most 1e15.
      */
     { $case: "atMost"; value: number }
     | //
     /**
-     * As a share of the unpruned model's number that is to go: 0.2 = 20 % fewer.
+     * The share of the unpruned model's number that is to be removed: 0.2 is 20 % fewer.
      * Allowed: above 0, below 1.
      */
     { $case: "removedShare"; value: number }
     | undefined;
   /**
-   * For FLOPs per token and latency: tokens already in the context; of a latency no more than the positions that the model was
-   * made for. Default 0.
+   * For FLOPs per token and latency: tokens that are already in the context; for latency at most the positions that the
+   * model was made for. Default 0.
    * Allowed: 0 to 1,048,576.
    */
   contextTokens?:
     | number
     | undefined;
   /**
-   * Bytes per weight for weight bytes, per value in the cache for KV-cache bytes. Default: a weight as wide as the checkpoint
-   * has it, a value in the cache 2. The checkpoint has 4 for F32, 2 for F16 and BF16, which is how it is exported; headers of
-   * files are not counted. Runtimes keep the cache in 16 bits unless told otherwise, whatever the weights have.
+   * Bytes per weight for weight bytes, per value in the cache for KV-cache bytes. Default: a weight as wide as the
+   * checkpoint has it, a value in the cache 2. The checkpoint has 4 for F32, 2 for F16 and BF16, which is how it is
+   * exported; headers of files are not counted. Runtimes keep the cache in 16 bits unless told otherwise, whatever the
+   * weights have.
    * Allowed: 1 to 16.
    */
   bytesPerNumber?: number | undefined;
 }
 
-/** For each dimension the allowed kept counts, as asked for. */
+/** The space that is asked for: the allowed kept counts of each dimension. */
 export interface SearchSpaceSpec {
   /** Layers that keep everything. Default: the first round(3/32 L) and the last round(2/32 L). */
   protectedLayers:
@@ -531,8 +558,8 @@ export interface SearchSpaceSpec {
     | number
     | undefined;
   /**
-   * The highest pruning rate. Default: 0.5, or twice the uniform rate that the budget needs if that is more; 1 in Prune, Evaluate
-   * and InspectModel.
+   * The highest pruning rate. Default: 0.5, or twice the uniform rate that the budget needs if that is more; 1 in
+   * Prune, Evaluate and InspectModel.
    * Allowed: 0 to 1.
    */
   maxRate?:
@@ -553,19 +580,22 @@ export interface SearchSpaceSpec {
     | number
     | undefined;
   /**
-   * Runs of so many consecutive prunable layers share one rate. Default 1.
+   * So many consecutive prunable layers share one rate. Default 1.
    * Allowed: 1 to 1,024.
    */
-  tieRun?: number | undefined;
+  tieRun?:
+    | number
+    | undefined;
+  /** What will load the output. */
   target: ExportTarget;
   /**
-   * Ranges of single dimensions, over the defaults above.
+   * Ranges of single dimensions, in place of `min_rate` and `max_rate`.
    * At most 4,096 entries.
    */
   ranges: DimensionRange[];
 }
 
-/** A list of layers, so that an empty list and none given differ. */
+/** A list of layers: an empty one differs from none at all. */
 export interface LayerList {
   /** At most 1,024 entries, each 0 to 1,023. */
   layers: number[];
@@ -578,9 +608,15 @@ export interface DimensionRange {
    * At most 128 characters.
    */
   dimension: string;
-  /** Allowed: 0 to 1. */
+  /**
+   * The lowest rate.
+   * Allowed: 0 to 1.
+   */
   minRate: number;
-  /** Allowed: 0 to 1. */
+  /**
+   * The highest rate.
+   * Allowed: 0 to 1.
+   */
   maxRate: number;
 }
 
@@ -588,19 +624,21 @@ export interface DimensionRange {
 export interface Dimension {
   /** `layers.7.ffn_channels`. */
   name: string;
+  /** What it counts. */
   kind: DimensionKind;
-  /** The layers that share it; one unless tied. */
+  /** The layers that share it: one, or several tied ones. */
   layers: number[];
   /** The unpruned count. */
   size: number;
-  /** The smallest and largest count it may take. */
+  /** The smallest count that it may take. */
   minCount: number;
+  /** The largest count that it may take. */
   maxCount: number;
   /** How many counts it may take. */
   choices: number;
 }
 
-/** Encodings: pruning rates in [0, 1], one row an architecture. */
+/** Encodings of architectures, one row each: pruning rates in [0, 1]. */
 export interface EncodingBatch {
   /**
    * float32, little-endian, [rows, dimensions], row-major.
@@ -608,7 +646,7 @@ export interface EncodingBatch {
    */
   rates: Buffer;
   /**
-   * Numbers a row.
+   * Numbers per row.
    * Allowed: 0 to 4,096.
    */
   dimensions: number;
@@ -616,11 +654,13 @@ export interface EncodingBatch {
 
 /** A budget's number for one architecture. */
 export interface Cost {
+  /** What is counted. */
   kind: BudgetKind;
+  /** The number of the pruned model. */
   value: number;
-  /** The unpruned model's number. */
+  /** The number of the unpruned model. */
   denseValue: number;
-  /** Really measured on this server for the whole architecture; of the winner's latency, beside the table's `value`. */
+  /** Measured on this server for the whole architecture: the latency of a winner, whose `value` is the sum of a table. */
   measured?: number | undefined;
 }
 

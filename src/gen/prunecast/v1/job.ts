@@ -29,11 +29,17 @@ export const protobufFileName = "prunecast/v1/job.proto";
 
 /** What a job does. */
 export const JobKind = {
+  /** UNSPECIFIED - All kinds. */
   UNSPECIFIED: 0,
+  /** PRUNE - Writes a pruned model. */
   PRUNE: 1,
+  /** EVALUATE - Measures architectures. */
   EVALUATE: 2,
+  /** SEARCH - Finds an architecture. */
   SEARCH: 3,
+  /** SAMPLE_PAIRS - Labels pairs. */
   SAMPLE_PAIRS: 4,
+  /** FIT_PREDICTOR - Fits a predictor. */
   FIT_PREDICTOR: 5,
   UNRECOGNIZED: -1,
 } as const;
@@ -99,14 +105,19 @@ export function jobKindToJSON(object: JobKind): string {
 
 /** Where a job stands. */
 export const JobState = {
+  /** UNSPECIFIED - All states. */
   UNSPECIFIED: 0,
-  /** QUEUED - Waits for its turn; one heavy job runs at a time by default. */
+  /** QUEUED - Waits in the queue. */
   QUEUED: 1,
+  /** RUNNING - Runs. */
   RUNNING: 2,
   /** PAUSED - Waits for ResumeJob. */
   PAUSED: 3,
+  /** SUCCEEDED - Ended with a result. */
   SUCCEEDED: 4,
+  /** FAILED - Ended with an error. */
   FAILED: 5,
+  /** CANCELLED - Ended by CancelJob. */
   CANCELLED: 6,
   UNRECOGNIZED: -1,
 } as const;
@@ -176,13 +187,17 @@ export function jobStateToJSON(object: JobState): string {
   }
 }
 
-/** One running or ended Prune, Evaluate, Search, SamplePairs or FitPredictor. */
+/** One Prune, Evaluate, Search, SamplePairs or FitPredictor, waiting, running or ended. */
 export interface Job {
+  /** Opaque. */
   id: string;
+  /** What it does. */
   kind: JobKind;
+  /** Where it stands. */
   state: JobState;
-  /** The caller's id, empty for none. */
+  /** The id that the caller gave it; empty for none. */
   requestId: string;
+  /** When it was made. */
   createTime:
     | Timestamp
     | undefined;
@@ -194,47 +209,64 @@ export interface Job {
   endTime:
     | Timestamp
     | undefined;
-  /** Number of its newest event. */
+  /** The number of its newest event. */
   lastSequence: bigint;
-  /** Place in the queue, 1 = next; 0 when it is not queued. */
+  /** Its place in the queue, 1 for the next; 0 if it is not queued. */
   queuePlace: number;
-  /** The newest progress. */
+  /** The newest progress; unset if there is none. */
   progress:
     | JobProgress
     | undefined;
-  /** Why it failed or was cancelled; unset otherwise. Details hold google.rpc.ErrorInfo. */
+  /** Why it failed or was cancelled; else unset. Its details hold a google.rpc.ErrorInfo. */
   error:
     | Status
     | undefined;
-  /** The study of a Search job; empty otherwise. */
+  /** The study of a Search or SamplePairs job; else empty. */
   studyId: string;
 }
 
-/** One event of a job. Numbers start at 1 and have no gaps. */
+/** One event of a job. */
 export interface JobEvent {
+  /** The job. */
   jobId: string;
-  /** 0 in a heartbeat, which is not kept. */
+  /** The number of the event: they start at 1 and have no gaps. 0 in a heartbeat, which is not stored. */
   sequence: bigint;
-  time: Timestamp | undefined;
-  payload: { $case: "queued"; value: JobQueued } | { $case: "started"; value: JobStarted } | {
-    $case: "progress";
-    value: JobProgress;
-  } | //
-  /** Evaluate: one architecture's result. */
-  { $case: "evaluation"; value: EvaluationResult } | //
-  /** Search: what the study did. */
-  { $case: "study"; value: StudyEvent } | //
-  /** Waits for ResumeJob. */
-  { $case: "paused"; value: JobPaused } | //
-  /** Sent at least every 15 s when nothing else is; proves that the server lives. */
-  { $case: "heartbeat"; value: JobHeartbeat } | //
-  /** The last event. */
-  { $case: "ended"; value: JobEnded } | undefined;
+  /** When it happened. */
+  time:
+    | Timestamp
+    | undefined;
+  /** What happened. */
+  payload:
+    | //
+    /** The job waits in the queue. */
+    { $case: "queued"; value: JobQueued }
+    | //
+    /** The job runs. */
+    { $case: "started"; value: JobStarted }
+    | //
+    /** How far the job is. */
+    { $case: "progress"; value: JobProgress }
+    | //
+    /** Evaluate: the result of one architecture. */
+    { $case: "evaluation"; value: EvaluationResult }
+    | //
+    /** Search: what the study did. */
+    { $case: "study"; value: StudyEvent }
+    | //
+    /** The job waits for ResumeJob. */
+    { $case: "paused"; value: JobPaused }
+    | //
+    /** Sent at least every 15 seconds if nothing else is: the server is alive. */
+    { $case: "heartbeat"; value: JobHeartbeat }
+    | //
+    /** The job has ended: the last event. */
+    { $case: "ended"; value: JobEnded }
+    | undefined;
 }
 
-/** The job waits for its turn. */
+/** The job waits in the queue. */
 export interface JobQueued {
-  /** 1 = next. */
+  /** Its place, 1 for the next. */
   place: number;
 }
 
@@ -242,30 +274,31 @@ export interface JobQueued {
 export interface JobStarted {
 }
 
-/** The server lives and the job goes on. */
+/** The server is alive, and so is the job. */
 export interface JobHeartbeat {
 }
 
 /** The job waits for ResumeJob. */
 export interface JobPaused {
-  /** Before which phase; unset where the server ended in the middle of the job and was told not to go on by itself. */
+  /** Before which phase. Unset if the server ended in the middle of the job and was told not to resume jobs by itself. */
   before: StudyPhase;
-  /** With `before` REFINE: the proposed ranges, to be accepted or edited. */
+  /** If `before` is REFINE: the proposed ranges, to be accepted or edited. */
   ranges: RangeProposal[];
 }
 
 /** How far a job is. */
 export interface JobProgress {
-  /** What is being done, for people: "calibrating", "labelling pairs". */
+  /** What the job does now, for people: "calibrating", "labelling pairs". */
   activity: string;
-  /** Done and total, in `unit`; total 0 when unknown. */
+  /** How much of the activity is done, in `unit`. */
   done: bigint;
+  /** How much there is to do, in `unit`; 0 if it is unknown. */
   total: bigint;
   /** "tokens", "pairs", "layers". */
   unit: string;
-  /** Since the start of this activity. */
+  /** Since the activity began. */
   elapsedSeconds: number;
-  /** To the end of this activity, estimated from its pace; unset if it is unknown. */
+  /** Until the activity ends, estimated from its pace; unset if it is unknown. */
   remainingSeconds?: number | undefined;
 }
 
@@ -273,14 +306,27 @@ export interface JobProgress {
 export interface JobEnded {
   /** SUCCEEDED, FAILED or CANCELLED. */
   state: JobState;
-  /** Unset when it succeeded. */
-  error: Status | undefined;
+  /** Unset if it succeeded. */
+  error:
+    | Status
+    | undefined;
+  /** Set if it succeeded, by the kind of the job. */
   result:
-    | { $case: "prune"; value: PruneResult }
-    | { $case: "evaluate"; value: EvaluateResult }
-    | { $case: "search"; value: StudyReport }
-    | { $case: "samplePairs"; value: SamplePairsResult }
-    | { $case: "predictor"; value: Predictor }
+    | //
+    /** Of a Prune. */
+    { $case: "prune"; value: PruneResult }
+    | //
+    /** Of an Evaluate. */
+    { $case: "evaluate"; value: EvaluateResult }
+    | //
+    /** Of a Search. */
+    { $case: "search"; value: StudyReport }
+    | //
+    /** Of a SamplePairs. */
+    { $case: "samplePairs"; value: SamplePairsResult }
+    | //
+    /** Of a FitPredictor. */
+    { $case: "predictor"; value: Predictor }
     | undefined;
 }
 
@@ -288,51 +334,67 @@ export interface JobEnded {
 export interface PruneResult {
   /** The folder, relative to the output root. */
   output: string;
-  /** Files written, relative to the folder. */
+  /** The files in it, relative to the folder. */
   files: string[];
+  /** Bytes of these files. */
   bytes: bigint;
-  architecture: Architecture | undefined;
+  /** The counts that it keeps. */
+  architecture:
+    | Architecture
+    | undefined;
+  /** The units that it keeps. */
   keptUnits:
     | KeptUnits
     | undefined;
-  /** Numbers of the written model. */
+  /** What the written model costs. */
   costs: Cost[];
   /** What loads it. */
   loadsIn: string[];
-  /** Digest of the recipe that ranked the units; empty when the caller named the units. */
+  /** The recipe that ranked the units; empty if the caller named the units. */
   recipeDigest: string;
-  /** How a budget was shared out: `calibration-error` or `uniform-paper`; empty when no budget was given. */
+  /** How the budgets were shared out among the layers: `calibration-error` or `uniform-paper`; empty if none was given. */
   allocation: string;
-  /** Rates that fell between two counts and went to the nearer. */
+  /** Rates that were between two counts: the nearer count was taken. */
   snapped: SnappedRate[];
 }
 
 /** A rate between two counts. */
 export interface SnappedRate {
+  /** `layers.7.ffn_channels`. */
   dimension: string;
+  /** The rate of the request. */
   asked: number;
+  /** The rate of the count that was taken. */
   used: number;
 }
 
 /** One architecture, measured. */
 export interface EvaluationResult {
-  /** Index into the request's targets. */
+  /** Its index in the targets of the request. */
   index: number;
-  /** By metric name, in the metric's own unit. */
+  /** By the name of the metric, in its own unit. */
   metrics: { [key: string]: number };
-  architecture: Architecture | undefined;
+  /** The counts that it keeps. */
+  architecture:
+    | Architecture
+    | undefined;
+  /** What it costs. */
   costs: Cost[];
-  measurement: Measurement | undefined;
+  /** What was measured. */
+  measurement:
+    | Measurement
+    | undefined;
+  /** How well it was measured. */
   fidelity:
     | Fidelity
     | undefined;
-  /** Digest of the recipe; empty for the unpruned model or named units. */
+  /** The recipe; empty for the unpruned model and for named units. */
   recipeDigest: string;
-  /** Predictions scored. */
+  /** Tokens whose prediction was scored. */
   scoredTokens: bigint;
-  /** Tokens run for this result; 0 when the label was known already. */
+  /** Tokens that were run for this result; 0 if the label was known already. */
   tokensSpent: bigint;
-  /** Digest of the checkpoint that was measured; what InspectModel tells. */
+  /** The checkpoint that was measured, as InspectModel tells it. */
   checkpointDigest: string;
 }
 
@@ -341,94 +403,131 @@ export interface EvaluationResult_MetricsEntry {
   value: number;
 }
 
-/** The end of an Evaluate. */
+/** The end of an Evaluate, whose results have come as events. */
 export interface EvaluateResult {
+  /** How many architectures were measured. */
   evaluated: number;
+  /** Tokens that were run for them. */
   tokensSpent: bigint;
 }
 
 /** The end of a SamplePairs. */
 export interface SamplePairsResult {
+  /** The study that holds the pairs. */
   studyId: string;
+  /** How many there are. */
   pairs: number;
+  /** Tokens that were run for them. */
   tokensSpent: bigint;
 }
 
+/** Which job is asked for. */
 export interface GetJobRequest {
-  /** At most 128 characters. */
+  /**
+   * Its id.
+   * At most 128 characters.
+   */
   jobId: string;
 }
 
+/** The job. */
 export interface GetJobResponse {
+  /** Always set. */
   job: Job | undefined;
 }
 
+/** Which jobs are asked for. */
 export interface ListJobsRequest {
   /** Only this kind; unset for all. */
   kind: JobKind;
   /** Only this state; unset for all. */
   state: JobState;
   /**
-   * 0 takes the default, 100.
+   * How many a page has at most. 0 takes the default, 100.
    * Allowed: 0 to 1,000.
    */
   pageSize: number;
   /**
-   * From the last answer; empty for the first page.
+   * `next_page_token` of the page before; empty for the first page.
    * At most 128 characters.
    */
   pageToken: string;
 }
 
+/** A page of jobs. */
 export interface ListJobsResponse {
+  /** Newest first. */
   jobs: Job[];
   /** Empty on the last page. */
   nextPageToken: string;
 }
 
+/** Which events are asked for. */
 export interface WatchJobRequest {
-  /** At most 128 characters. */
+  /**
+   * The job.
+   * At most 128 characters.
+   */
   jobId: string;
   /**
-   * The last number that the caller has; 0 for all events.
+   * The number of the last event that the caller has; 0 for all events.
    * Allowed: 0 to 9,007,199,254,740,991.
    */
   afterSequence: bigint;
 }
 
+/** One event. */
 export interface WatchJobResponse {
+  /** Always set. */
   event: JobEvent | undefined;
 }
 
+/** Which job is to be cancelled. */
 export interface CancelJobRequest {
-  /** At most 128 characters. */
+  /**
+   * Its id.
+   * At most 128 characters.
+   */
   jobId: string;
 }
 
+/** The job. */
 export interface CancelJobResponse {
+  /** As it has ended. */
   job: Job | undefined;
 }
 
+/** Which job is to be resumed, and how. */
 export interface ResumeJobRequest {
-  /** At most 128 characters. */
+  /**
+   * Its id.
+   * At most 128 characters.
+   */
   jobId: string;
   /**
-   * For a study paused before REFINE: the accepted or edited ranges. A dimension that is not named takes the range that was
-   * proposed for it, so that empty accepts the proposal.
+   * For a study that is paused before REFINE: the ranges to take in place of the proposed ones. Dimensions that are not
+   * named take the range that was proposed for them.
    * At most 4,096 entries.
    */
   ranges: DimensionRange[];
 }
 
+/** The job. */
 export interface ResumeJobResponse {
+  /** Queued, or running already. */
   job: Job | undefined;
 }
 
+/** Which job is to be deleted. */
 export interface DeleteJobRequest {
-  /** At most 128 characters. */
+  /**
+   * Its id.
+   * At most 128 characters.
+   */
   jobId: string;
 }
 
+/** It is deleted. */
 export interface DeleteJobResponse {
 }
 
@@ -3499,7 +3598,7 @@ export const DeleteJobResponse: MessageFns<DeleteJobResponse> = {
   },
 };
 
-/** Durable jobs, alike for Prune, Evaluate, Search, SamplePairs and FitPredictor. */
+/** Durable jobs. They are the same for Prune, Evaluate, Search, SamplePairs and FitPredictor. */
 export type JobServiceService = typeof JobServiceService;
 export const JobServiceService = {
   /** One job. Errors: JOB_NOT_FOUND. */
@@ -3523,8 +3622,8 @@ export const JobServiceService = {
     responseDeserialize: (value: Buffer): ListJobsResponse => ListJobsResponse.decode(value),
   },
   /**
-   * The job's events after a number, none missed, none repeated, until it ends. A watcher that goes away ends its own
-   * stream, never the job. Errors: JOB_NOT_FOUND, EVENTS_COMPACTED, SERVER_STOPPING.
+   * The events of a job after a number, none missed, none repeated, until it ends. A watcher that goes away ends its
+   * own stream, never the job. Errors: JOB_NOT_FOUND, EVENTS_COMPACTED, SERVER_STOPPING.
    */
   watchJob: {
     path: "/prunecast.v1.JobService/WatchJob" as const,
@@ -3536,8 +3635,8 @@ export const JobServiceService = {
     responseDeserialize: (value: Buffer): WatchJobResponse => WatchJobResponse.decode(value),
   },
   /**
-   * Asks a job to stop; it ends as CANCELLED within two seconds and keeps what was paid. An ended job stays as it is.
-   * Errors: JOB_NOT_FOUND.
+   * Asks a job to stop. It ends as CANCELLED within two seconds and keeps the labels that it has measured. A job that
+   * has ended stays as it is. Errors: JOB_NOT_FOUND.
    */
   cancelJob: {
     path: "/prunecast.v1.JobService/CancelJob" as const,
@@ -3549,7 +3648,7 @@ export const JobServiceService = {
     responseDeserialize: (value: Buffer): CancelJobResponse => CancelJobResponse.decode(value),
   },
   /**
-   * Goes on with a paused or interrupted job. Errors: JOB_NOT_FOUND, JOB_NOT_RESUMABLE, INVALID_REQUEST, SPACE_INVALID,
+   * Resumes a paused or interrupted job. Errors: JOB_NOT_FOUND, JOB_NOT_RESUMABLE, INVALID_REQUEST, SPACE_INVALID,
    * BUDGET_INFEASIBLE, LEASE_HELD.
    */
   resumeJob: {
@@ -3561,7 +3660,7 @@ export const JobServiceService = {
     responseSerialize: (value: ResumeJobResponse): Buffer => Buffer.from(ResumeJobResponse.encode(value).finish()),
     responseDeserialize: (value: Buffer): ResumeJobResponse => ResumeJobResponse.decode(value),
   },
-  /** Forgets an ended job and its events. Errors: JOB_NOT_FOUND, JOB_ACTIVE. */
+  /** Deletes a job that has ended, and its events. Errors: JOB_NOT_FOUND, JOB_ACTIVE. */
   deleteJob: {
     path: "/prunecast.v1.JobService/DeleteJob" as const,
     requestStream: false as const,
@@ -3579,21 +3678,21 @@ export interface JobServiceServer extends UntypedServiceImplementation {
   /** Jobs, newest first, in pages. */
   listJobs: handleUnaryCall<ListJobsRequest, ListJobsResponse>;
   /**
-   * The job's events after a number, none missed, none repeated, until it ends. A watcher that goes away ends its own
-   * stream, never the job. Errors: JOB_NOT_FOUND, EVENTS_COMPACTED, SERVER_STOPPING.
+   * The events of a job after a number, none missed, none repeated, until it ends. A watcher that goes away ends its
+   * own stream, never the job. Errors: JOB_NOT_FOUND, EVENTS_COMPACTED, SERVER_STOPPING.
    */
   watchJob: handleServerStreamingCall<WatchJobRequest, WatchJobResponse>;
   /**
-   * Asks a job to stop; it ends as CANCELLED within two seconds and keeps what was paid. An ended job stays as it is.
-   * Errors: JOB_NOT_FOUND.
+   * Asks a job to stop. It ends as CANCELLED within two seconds and keeps the labels that it has measured. A job that
+   * has ended stays as it is. Errors: JOB_NOT_FOUND.
    */
   cancelJob: handleUnaryCall<CancelJobRequest, CancelJobResponse>;
   /**
-   * Goes on with a paused or interrupted job. Errors: JOB_NOT_FOUND, JOB_NOT_RESUMABLE, INVALID_REQUEST, SPACE_INVALID,
+   * Resumes a paused or interrupted job. Errors: JOB_NOT_FOUND, JOB_NOT_RESUMABLE, INVALID_REQUEST, SPACE_INVALID,
    * BUDGET_INFEASIBLE, LEASE_HELD.
    */
   resumeJob: handleUnaryCall<ResumeJobRequest, ResumeJobResponse>;
-  /** Forgets an ended job and its events. Errors: JOB_NOT_FOUND, JOB_ACTIVE. */
+  /** Deletes a job that has ended, and its events. Errors: JOB_NOT_FOUND, JOB_ACTIVE. */
   deleteJob: handleUnaryCall<DeleteJobRequest, DeleteJobResponse>;
 }
 
@@ -3631,8 +3730,8 @@ export interface JobServiceClient extends Client {
     callback: (error: ServiceError | null, response: ListJobsResponse) => void,
   ): ClientUnaryCall;
   /**
-   * The job's events after a number, none missed, none repeated, until it ends. A watcher that goes away ends its own
-   * stream, never the job. Errors: JOB_NOT_FOUND, EVENTS_COMPACTED, SERVER_STOPPING.
+   * The events of a job after a number, none missed, none repeated, until it ends. A watcher that goes away ends its
+   * own stream, never the job. Errors: JOB_NOT_FOUND, EVENTS_COMPACTED, SERVER_STOPPING.
    */
   watchJob(request: WatchJobRequest, options?: Partial<CallOptions>): ClientReadableStream<WatchJobResponse>;
   watchJob(
@@ -3641,8 +3740,8 @@ export interface JobServiceClient extends Client {
     options?: Partial<CallOptions>,
   ): ClientReadableStream<WatchJobResponse>;
   /**
-   * Asks a job to stop; it ends as CANCELLED within two seconds and keeps what was paid. An ended job stays as it is.
-   * Errors: JOB_NOT_FOUND.
+   * Asks a job to stop. It ends as CANCELLED within two seconds and keeps the labels that it has measured. A job that
+   * has ended stays as it is. Errors: JOB_NOT_FOUND.
    */
   cancelJob(
     request: CancelJobRequest,
@@ -3660,7 +3759,7 @@ export interface JobServiceClient extends Client {
     callback: (error: ServiceError | null, response: CancelJobResponse) => void,
   ): ClientUnaryCall;
   /**
-   * Goes on with a paused or interrupted job. Errors: JOB_NOT_FOUND, JOB_NOT_RESUMABLE, INVALID_REQUEST, SPACE_INVALID,
+   * Resumes a paused or interrupted job. Errors: JOB_NOT_FOUND, JOB_NOT_RESUMABLE, INVALID_REQUEST, SPACE_INVALID,
    * BUDGET_INFEASIBLE, LEASE_HELD.
    */
   resumeJob(
@@ -3678,7 +3777,7 @@ export interface JobServiceClient extends Client {
     options: Partial<CallOptions>,
     callback: (error: ServiceError | null, response: ResumeJobResponse) => void,
   ): ClientUnaryCall;
-  /** Forgets an ended job and its events. Errors: JOB_NOT_FOUND, JOB_ACTIVE. */
+  /** Deletes a job that has ended, and its events. Errors: JOB_NOT_FOUND, JOB_ACTIVE. */
   deleteJob(
     request: DeleteJobRequest,
     callback: (error: ServiceError | null, response: DeleteJobResponse) => void,

@@ -24,7 +24,17 @@ export const protobufPackage = "prunecast.v1";
 export const protobufFileName = "prunecast/v1/model.proto";
 
 /** How a tensor's numbers are stored. */
-export const Dtype = { UNSPECIFIED: 0, F32: 1, F16: 2, BF16: 3, UNRECOGNIZED: -1 } as const;
+export const Dtype = {
+  /** UNSPECIFIED - Never sent. */
+  UNSPECIFIED: 0,
+  /** F32 - IEEE single precision. */
+  F32: 1,
+  /** F16 - IEEE half precision. */
+  F16: 2,
+  /** BF16 - The upper half of single precision. */
+  BF16: 3,
+  UNRECOGNIZED: -1,
+} as const;
 
 export type Dtype = typeof Dtype[keyof typeof Dtype];
 
@@ -73,6 +83,7 @@ export function dtypeToJSON(object: Dtype): string {
   }
 }
 
+/** Which model is to be described. */
 export interface InspectModelRequest {
   /**
    * A checkpoint folder, relative to a model root.
@@ -83,72 +94,90 @@ export interface InspectModelRequest {
   space: SearchSpaceSpec | undefined;
 }
 
+/** What a checkpoint is. */
 export interface InspectModelResponse {
+  /** As the request names it. */
   model: string;
   /** As config.json names it. */
   family: string;
   /** SHA-256 (hex) over the configuration and the weights. */
   checkpointDigest: string;
+  /** The width of the residual stream. */
   hidden: number;
+  /** The width of one head. */
   headDim: number;
+  /** How many tokens the vocabulary has. */
   vocabulary: number;
+  /** Whether the head is the embedding. */
   tiedEmbeddings: boolean;
-  /** Its own counts. */
+  /** Its own, unpruned counts. */
   architecture:
     | Architecture
     | undefined;
-  /** Tied tensors once, biases included. */
+  /** Tied tensors count once, biases count. */
   parameters: bigint;
-  /** Those of the tensors in the files, each once. */
+  /** The types of the tensors in the files, each once. */
   dtypes: Dtype[];
+  /** Bytes of all weights. */
   weightBytes: bigint;
   /** The prunable dimensions in the order of an encoding. */
   dimensions: Dimension[];
+  /** Layers that keep everything. */
   protectedLayers: number[];
+  /** Whether texts can be tokenized. */
   hasTokenizer: boolean;
-  /** Which compensation through which exporter loads in what. */
+  /** What loads the outputs of each compensation and exporter. */
   loads: LoadRow[];
   /**
-   * What of the folder is read another way than it is written, or not at all: buffers that are no weights, names that a
-   * wrapper has given. A sentence each; empty for most.
+   * What in the folder is read differently from how it is written, or not at all: buffers that are not weights, names
+   * that a wrapper gave. One sentence each; empty for most models.
    */
   notes: string[];
 }
 
 /** One row of the matrix of what will load. */
 export interface LoadRow {
+  /** A plug-in id. */
   compensation: string;
+  /** A plug-in id. */
   exporter: string;
   /** Whether all layers are alike. */
   uniform: boolean;
-  /** What loads it; empty when nothing does. */
+  /** What loads it; empty if nothing does. */
   loadsIn: string[];
-  /** Why nothing does, or what to know. */
+  /** Why nothing does, or what else there is to know. */
   note: string;
 }
 
+/** Which units are to be scored, and how. */
 export interface ScoreUnitsRequest {
   /**
    * A checkpoint folder, relative to a model root.
    * At most 4,096 characters.
    */
   model: string;
+  /** Whose criterion scores, and whose compensation tells its errors. */
   recipe: Recipe | undefined;
 }
 
+/** The scores of one layer. */
 export interface ScoreUnitsResponse {
+  /** Counts from 0. */
   layer: number;
-  /** One score a unit; higher = keep. float32, little-endian. */
+  /** One score per channel; units with higher scores are kept. float32, little-endian. */
   ffnChannels: Buffer;
+  /** The same per query head. */
   queryHeads: Buffer;
+  /** The same per key-value group. */
   kvGroups: Buffer;
   /** The digest of the recipe. */
   recipeDigest: string;
   /**
-   * The calibration error of every width of the half-block's output map, from 0 kept; float32, little-endian. Empty where
-   * the compensation knows none.
+   * The calibration error for every number of kept channels, from 0; float32, little-endian. Empty if the compensation
+   * knows none.
    */
   ffnErrors: Buffer;
+  /** The same for every number of kept key-value groups. */
   attentionErrors: Buffer;
 }
 
@@ -1058,7 +1087,7 @@ export const ScoreUnitsResponse: MessageFns<ScoreUnitsResponse> = {
   },
 };
 
-/** What a checkpoint is, and what a criterion says of it. */
+/** What a checkpoint is, and how a criterion scores it. */
 export type ModelServiceService = typeof ModelServiceService;
 export const ModelServiceService = {
   /** Sizes, prunable dimensions, and what will load. Errors: MODEL_NOT_FOUND, MODEL_MALFORMED, MODEL_UNSUPPORTED. */
@@ -1073,8 +1102,8 @@ export const ModelServiceService = {
     responseDeserialize: (value: Buffer): InspectModelResponse => InspectModelResponse.decode(value),
   },
   /**
-   * A criterion's scores, a message a layer. Errors: those of InspectModel, PLUGIN_NOT_FOUND, INVALID_OPTIONS,
-   * TEXT_NOT_FOUND, TEXT_TOO_SHORT, INVALID_REQUEST where a calibrated criterion has no text.
+   * The scores of a criterion, one message per layer. Errors: those of InspectModel, PLUGIN_NOT_FOUND, INVALID_OPTIONS,
+   * TEXT_NOT_FOUND, TEXT_TOO_SHORT, INVALID_REQUEST if a calibrated criterion has no text.
    */
   scoreUnits: {
     path: "/prunecast.v1.ModelService/ScoreUnits" as const,
@@ -1091,8 +1120,8 @@ export interface ModelServiceServer extends UntypedServiceImplementation {
   /** Sizes, prunable dimensions, and what will load. Errors: MODEL_NOT_FOUND, MODEL_MALFORMED, MODEL_UNSUPPORTED. */
   inspectModel: handleUnaryCall<InspectModelRequest, InspectModelResponse>;
   /**
-   * A criterion's scores, a message a layer. Errors: those of InspectModel, PLUGIN_NOT_FOUND, INVALID_OPTIONS,
-   * TEXT_NOT_FOUND, TEXT_TOO_SHORT, INVALID_REQUEST where a calibrated criterion has no text.
+   * The scores of a criterion, one message per layer. Errors: those of InspectModel, PLUGIN_NOT_FOUND, INVALID_OPTIONS,
+   * TEXT_NOT_FOUND, TEXT_TOO_SHORT, INVALID_REQUEST if a calibrated criterion has no text.
    */
   scoreUnits: handleServerStreamingCall<ScoreUnitsRequest, ScoreUnitsResponse>;
 }
@@ -1115,8 +1144,8 @@ export interface ModelServiceClient extends Client {
     callback: (error: ServiceError | null, response: InspectModelResponse) => void,
   ): ClientUnaryCall;
   /**
-   * A criterion's scores, a message a layer. Errors: those of InspectModel, PLUGIN_NOT_FOUND, INVALID_OPTIONS,
-   * TEXT_NOT_FOUND, TEXT_TOO_SHORT, INVALID_REQUEST where a calibrated criterion has no text.
+   * The scores of a criterion, one message per layer. Errors: those of InspectModel, PLUGIN_NOT_FOUND, INVALID_OPTIONS,
+   * TEXT_NOT_FOUND, TEXT_TOO_SHORT, INVALID_REQUEST if a calibrated criterion has no text.
    */
   scoreUnits(request: ScoreUnitsRequest, options?: Partial<CallOptions>): ClientReadableStream<ScoreUnitsResponse>;
   scoreUnits(

@@ -34,8 +34,8 @@ export interface Pair {
    */
   rates: number[];
   /**
-   * By metric name, in the metric's own unit. A metric that is fitted on its logarithm (`perplexity`) is any finite number above
-   * 0, others lie from -1e30 to 1e30.
+   * By the name of the metric, in its own unit. A metric that is fitted on its logarithm (`perplexity`) may be any
+   * finite number above 0, others may be from -1e30 to 1e30.
    * At most 64 entries, keys at most 128 characters, each a finite number.
    */
   metrics: { [key: string]: number };
@@ -54,60 +54,92 @@ export interface Pair_MetricsEntry {
 /** What all pairs of a set share. */
 export interface PairSet {
   /**
-   * Names of the columns of the rates.
+   * The names of the dimensions, in the order of the rates.
    * At most 4,096 entries, each at most 128 characters.
    */
   dimensions: string[];
-  /** At most 4,096 characters. */
+  /**
+   * The checkpoint folder, relative to a model root.
+   * At most 4,096 characters.
+   */
   model: string;
-  /** At most 128 characters. */
+  /**
+   * The checkpoint that was measured.
+   * At most 128 characters.
+   */
   checkpointDigest: string;
-  /** At most 128 characters. */
+  /**
+   * What was measured.
+   * At most 128 characters.
+   */
   measurementFingerprint: string;
-  /** At most 128 characters. */
+  /**
+   * How well it was measured.
+   * At most 128 characters.
+   */
   fidelityDigest: string;
   /**
-   * May be left out where the pairs are not too many for one message.
+   * The pairs, if they fit one message; ImportPairs and ExportPairs send them one by one.
    * At most 100,000 entries.
    */
   pairs: Pair[];
 }
 
+/** Which pairs are to be labelled. */
 export interface SamplePairsRequest {
-  /** As for Search; only its model, recipes, space, budgets, texts, windows, pairs and seed are used. */
+  /**
+   * As for Search. Only its model, recipes, space, budgets, objectives, texts, evaluator, windows, pairs, verify and
+   * seed count.
+   */
   search: SearchRequest | undefined;
 }
 
+/** The job that labels them. */
 export interface SamplePairsResponse {
+  /** Follow it with WatchJob. */
   job: Job | undefined;
 }
 
+/** One message of an import. */
 export interface ImportPairsRequest {
+  /** The set first, once; then the pairs. */
   content:
     | //
-    /** First, once. */
+    /** What the pairs have in common. */
     { $case: "set"; value: PairSet }
-    | { $case: "pair"; value: Pair }
+    | //
+    /** One pair. */
+    { $case: "pair"; value: Pair }
     | undefined;
 }
 
+/** The outcome of an import. */
 export interface ImportPairsResponse {
-  /** The study that now holds them. */
+  /** The study that now holds the pairs. */
   studyId: string;
+  /** How many there are. */
   pairs: number;
 }
 
+/** Whose pairs are to be exported. */
 export interface ExportPairsRequest {
-  /** At most 128 characters. */
+  /**
+   * The study that holds them.
+   * At most 128 characters.
+   */
   studyId: string;
 }
 
+/** One message of an export. */
 export interface ExportPairsResponse {
+  /** The set first, once; then the pairs. */
   content:
     | //
-    /** First, once. */
+    /** What the pairs have in common. */
     { $case: "set"; value: PairSet }
-    | { $case: "pair"; value: Pair }
+    | //
+    /** One pair. */
+    { $case: "pair"; value: Pair }
     | undefined;
 }
 
@@ -1010,10 +1042,10 @@ export const ExportPairsResponse: MessageFns<ExportPairsResponse> = {
   },
 };
 
-/** Architecture-accuracy pairs: the paper's first step alone, and its results in and out. */
+/** Pairs of an architecture and its quality: label them, import them, export them. */
 export type PairServiceService = typeof PairServiceService;
 export const PairServiceService = {
-  /** Draws architectures in a band around the budget and labels them; a job. Errors: those of Search. */
+  /** Starts a job that draws architectures in a band around the budget and labels them. Errors: those of Search. */
   samplePairs: {
     path: "/prunecast.v1.PairService/SamplePairs" as const,
     requestStream: false as const,
@@ -1033,7 +1065,7 @@ export const PairServiceService = {
     responseSerialize: (value: ImportPairsResponse): Buffer => Buffer.from(ImportPairsResponse.encode(value).finish()),
     responseDeserialize: (value: Buffer): ImportPairsResponse => ImportPairsResponse.decode(value),
   },
-  /** The pairs of a study, a message a pair. Errors: STUDY_NOT_FOUND. */
+  /** The pairs of a study, one message per pair. Errors: STUDY_NOT_FOUND. */
   exportPairs: {
     path: "/prunecast.v1.PairService/ExportPairs" as const,
     requestStream: false as const,
@@ -1046,16 +1078,16 @@ export const PairServiceService = {
 } as const;
 
 export interface PairServiceServer extends UntypedServiceImplementation {
-  /** Draws architectures in a band around the budget and labels them; a job. Errors: those of Search. */
+  /** Starts a job that draws architectures in a band around the budget and labels them. Errors: those of Search. */
   samplePairs: handleUnaryCall<SamplePairsRequest, SamplePairsResponse>;
   /** Takes pairs that were labelled elsewhere. Errors: PAIRS_INVALID, MEASUREMENT_MISMATCH. */
   importPairs: handleClientStreamingCall<ImportPairsRequest, ImportPairsResponse>;
-  /** The pairs of a study, a message a pair. Errors: STUDY_NOT_FOUND. */
+  /** The pairs of a study, one message per pair. Errors: STUDY_NOT_FOUND. */
   exportPairs: handleServerStreamingCall<ExportPairsRequest, ExportPairsResponse>;
 }
 
 export interface PairServiceClient extends Client {
-  /** Draws architectures in a band around the budget and labels them; a job. Errors: those of Search. */
+  /** Starts a job that draws architectures in a band around the budget and labels them. Errors: those of Search. */
   samplePairs(
     request: SamplePairsRequest,
     callback: (error: ServiceError | null, response: SamplePairsResponse) => void,
@@ -1088,7 +1120,7 @@ export interface PairServiceClient extends Client {
     options: Partial<CallOptions>,
     callback: (error: ServiceError | null, response: ImportPairsResponse) => void,
   ): ClientWritableStream<ImportPairsRequest>;
-  /** The pairs of a study, a message a pair. Errors: STUDY_NOT_FOUND. */
+  /** The pairs of a study, one message per pair. Errors: STUDY_NOT_FOUND. */
   exportPairs(request: ExportPairsRequest, options?: Partial<CallOptions>): ClientReadableStream<ExportPairsResponse>;
   exportPairs(
     request: ExportPairsRequest,

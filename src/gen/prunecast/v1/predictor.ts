@@ -32,22 +32,26 @@ export const protobufPackage = "prunecast.v1";
 
 export const protobufFileName = "prunecast/v1/predictor.proto";
 
+/** What is to be fitted on what. */
 export interface FitPredictorRequest {
   /**
-   * Unique on a server; the same id with the same body attaches to the job. Empty: none.
+   * An id of the caller's, unique on a server: the same id with the same body attaches to the job. Empty: none.
    * At most 128 characters.
    */
   requestId: string;
+  /** Where the pairs come from. */
   source:
-    | { $case: "pairs"; value: PairSet }
+    | //
+    /** The caller sends them. */
+    { $case: "pairs"; value: PairSet }
     | //
     /**
-     * The pairs of this study.
+     * They are those of this study.
      * At most 128 characters.
      */
     { $case: "studyId"; value: string }
     | undefined;
-  /** Default: `xgboost`; `auto` chooses among all. */
+  /** The backend. Default: `xgboost`. With `auto` cross-validation chooses among all. */
   predictor:
     | PluginRef
     | undefined;
@@ -59,80 +63,101 @@ export interface FitPredictorRequest {
     | bigint
     | undefined;
   /**
-   * One model a metric. Default: perplexity.
+   * What is predicted, one model per metric. Default: perplexity.
    * At most 16 entries, each at most 128 characters.
    */
   metrics: string[];
   /**
-   * Default: the rates. Errors are measured under the recipe of the study; of pairs that the caller sends, or that were
-   * imported, they are in `error_tables`.
+   * What the predictor sees of an architecture. Default: the rates. Errors are measured under the recipe of the study;
+   * if the caller sends the pairs, or they were imported, the caller gives them in `error_tables`.
    */
   features: PredictorFeatures;
   /**
-   * With features RATES_AND_ERRORS: the dimensions whose errors are known, as ScoreUnits gives them.
+   * With features RATES_AND_ERRORS: the errors of the dimensions for which they are known, as ScoreUnits gives them.
    * At most 4,096 entries.
    */
   errorTables: ErrorTable[];
-  /** Trace how quality grows with the pairs: fits on an eighth of them, a quarter, half and all. */
+  /** Whether to trace how quality grows with the pairs, by fits on an eighth, a quarter, half and all of them. */
   learningCurve: boolean;
   /**
-   * Only for a predictor that was fitted elsewhere (`onnx`): which of the pairs it has not seen, as places from 0 in the order of
-   * `pairs`, or of ExportPairs. Its quality and its intervals come from these alone; without any it has neither.
+   * Only for a predictor that was fitted elsewhere (`onnx`): which pairs it has not seen, as indices from 0 in the
+   * order of `pairs`, or of ExportPairs. Its quality and its intervals come from these alone; without any it has
+   * neither.
    * At most 100,000 entries, each 0 to 99,999.
    */
   unseenPairs: number[];
 }
 
+/** The job that fits it. */
 export interface FitPredictorResponse {
+  /** Follow it with WatchJob. */
   job: Job | undefined;
 }
 
+/** Which predictor is asked for. */
 export interface GetPredictorRequest {
-  /** At most 128 characters. */
+  /**
+   * Its id.
+   * At most 128 characters.
+   */
   predictorId: string;
 }
 
+/** The predictor. */
 export interface GetPredictorResponse {
+  /** Always set. */
   predictor: Predictor | undefined;
 }
 
+/** Which predictors are asked for. */
 export interface ListPredictorsRequest {
   /**
-   * Only those of this study; empty for all.
+   * Only the predictors of this study; empty for all.
    * At most 128 characters.
    */
   studyId: string;
   /**
-   * 0 takes the default, 100.
+   * How many a page has at most. 0 takes the default, 100.
    * Allowed: 0 to 1,000.
    */
   pageSize: number;
   /**
-   * From the last answer; empty for the first page.
+   * `next_page_token` of the page before; empty for the first page.
    * At most 128 characters.
    */
   pageToken: string;
 }
 
+/** A page of predictors. */
 export interface ListPredictorsResponse {
+  /** Newest first. */
   predictors: Predictor[];
   /** Empty on the last page. */
   nextPageToken: string;
 }
 
+/** Which predictor is to be deleted. */
 export interface DeletePredictorRequest {
-  /** At most 128 characters. */
+  /**
+   * Its id.
+   * At most 128 characters.
+   */
   predictorId: string;
 }
 
+/** It is deleted. */
 export interface DeletePredictorResponse {
 }
 
+/** Which predictor is to be explained. */
 export interface ExplainPredictorRequest {
-  /** At most 128 characters. */
+  /**
+   * Its id.
+   * At most 128 characters.
+   */
   predictorId: string;
   /**
-   * Points a curve, at least 2; 0 takes the default, 11.
+   * Points per curve, at least 2. 0 takes the default, 11.
    * Allowed: 0 to 101.
    */
   points: number;
@@ -143,29 +168,41 @@ export interface ExplainPredictorRequest {
   metric: string;
 }
 
+/** What each dimension does to the prediction. */
 export interface ExplainPredictorResponse {
+  /** In the order of an encoding. */
   dimensions: DimensionEffect[];
 }
 
 /** What one dimension does to the prediction. */
 export interface DimensionEffect {
+  /** `layers.7.ffn_channels`. */
   dimension: string;
-  /** Rise of the hold-out error (in the unit of the fit) when the column is permuted. */
+  /** By how much the hold-out error rises, in the unit of the fit, if the column is permuted. */
   permutationImportance: number;
-  /** Rates, and the mean prediction with the dimension set to each, in the unit of the fit. */
+  /** Rates of the dimension. */
   rates: number[];
+  /** The mean prediction with the dimension at each of these rates, in the unit of the fit. */
   effect: number[];
 }
 
+/** Which space is to be refined by which predictor. */
 export interface ProposeRefinementRequest {
-  /** At most 128 characters. */
+  /**
+   * Its id.
+   * At most 128 characters.
+   */
   predictorId: string;
   /**
-   * The space to refine; its model must be the predictor's.
+   * The checkpoint folder, relative to a model root; it must hold the predictor's checkpoint.
    * At most 4,096 characters.
    */
   model: string;
-  space: SearchSpaceSpec | undefined;
+  /** The space to refine. */
+  space:
+    | SearchSpaceSpec
+    | undefined;
+  /** How. */
   refine:
     | RefinePlan
     | undefined;
@@ -176,7 +213,9 @@ export interface ProposeRefinementRequest {
   metric: string;
 }
 
+/** The proposal. */
 export interface ProposeRefinementResponse {
+  /** In the order of an encoding; ranges that stay are among them. */
   ranges: RangeProposal[];
 }
 
@@ -1533,8 +1572,9 @@ export const ProposeRefinementResponse: MessageFns<ProposeRefinementResponse> = 
 export type PredictorServiceService = typeof PredictorServiceService;
 export const PredictorServiceService = {
   /**
-   * Fits a predictor to pairs; a job, whose terminal event has the predictor. Errors: STUDY_NOT_FOUND, PLUGIN_NOT_FOUND,
-   * INVALID_OPTIONS, PAIRS_INVALID, PAIRS_TOO_FEW, PAIRS_TOO_MANY, MEASUREMENT_MISMATCH, REGRESSOR_INVALID.
+   * Starts a job that fits a predictor to pairs; its terminal event has the predictor. Errors: STUDY_NOT_FOUND,
+   * PLUGIN_NOT_FOUND, INVALID_OPTIONS, PAIRS_INVALID, PAIRS_TOO_FEW, PAIRS_TOO_MANY, MEASUREMENT_MISMATCH,
+   * REGRESSOR_INVALID.
    */
   fitPredictor: {
     path: "/prunecast.v1.PredictorService/FitPredictor" as const,
@@ -1546,7 +1586,7 @@ export const PredictorServiceService = {
       Buffer.from(FitPredictorResponse.encode(value).finish()),
     responseDeserialize: (value: Buffer): FitPredictorResponse => FitPredictorResponse.decode(value),
   },
-  /** Errors: PREDICTOR_NOT_FOUND. */
+  /** One predictor. Errors: PREDICTOR_NOT_FOUND. */
   getPredictor: {
     path: "/prunecast.v1.PredictorService/GetPredictor" as const,
     requestStream: false as const,
@@ -1557,7 +1597,7 @@ export const PredictorServiceService = {
       Buffer.from(GetPredictorResponse.encode(value).finish()),
     responseDeserialize: (value: Buffer): GetPredictorResponse => GetPredictorResponse.decode(value),
   },
-  /** Newest first, in pages. */
+  /** Predictors, newest first, in pages. */
   listPredictors: {
     path: "/prunecast.v1.PredictorService/ListPredictors" as const,
     requestStream: false as const,
@@ -1569,7 +1609,7 @@ export const PredictorServiceService = {
       Buffer.from(ListPredictorsResponse.encode(value).finish()),
     responseDeserialize: (value: Buffer): ListPredictorsResponse => ListPredictorsResponse.decode(value),
   },
-  /** Errors: PREDICTOR_NOT_FOUND. */
+  /** Deletes a predictor. Errors: PREDICTOR_NOT_FOUND. */
   deletePredictor: {
     path: "/prunecast.v1.PredictorService/DeletePredictor" as const,
     requestStream: false as const,
@@ -1593,7 +1633,7 @@ export const PredictorServiceService = {
       Buffer.from(ExplainPredictorResponse.encode(value).finish()),
     responseDeserialize: (value: Buffer): ExplainPredictorResponse => ExplainPredictorResponse.decode(value),
   },
-  /** Narrower and wider ranges. Errors: PREDICTOR_NOT_FOUND, SPACE_INVALID. */
+  /** How a space would be refined: narrower and wider ranges. Errors: PREDICTOR_NOT_FOUND, SPACE_INVALID. */
   proposeRefinement: {
     path: "/prunecast.v1.PredictorService/ProposeRefinement" as const,
     requestStream: false as const,
@@ -1609,26 +1649,28 @@ export const PredictorServiceService = {
 
 export interface PredictorServiceServer extends UntypedServiceImplementation {
   /**
-   * Fits a predictor to pairs; a job, whose terminal event has the predictor. Errors: STUDY_NOT_FOUND, PLUGIN_NOT_FOUND,
-   * INVALID_OPTIONS, PAIRS_INVALID, PAIRS_TOO_FEW, PAIRS_TOO_MANY, MEASUREMENT_MISMATCH, REGRESSOR_INVALID.
+   * Starts a job that fits a predictor to pairs; its terminal event has the predictor. Errors: STUDY_NOT_FOUND,
+   * PLUGIN_NOT_FOUND, INVALID_OPTIONS, PAIRS_INVALID, PAIRS_TOO_FEW, PAIRS_TOO_MANY, MEASUREMENT_MISMATCH,
+   * REGRESSOR_INVALID.
    */
   fitPredictor: handleUnaryCall<FitPredictorRequest, FitPredictorResponse>;
-  /** Errors: PREDICTOR_NOT_FOUND. */
+  /** One predictor. Errors: PREDICTOR_NOT_FOUND. */
   getPredictor: handleUnaryCall<GetPredictorRequest, GetPredictorResponse>;
-  /** Newest first, in pages. */
+  /** Predictors, newest first, in pages. */
   listPredictors: handleUnaryCall<ListPredictorsRequest, ListPredictorsResponse>;
-  /** Errors: PREDICTOR_NOT_FOUND. */
+  /** Deletes a predictor. Errors: PREDICTOR_NOT_FOUND. */
   deletePredictor: handleUnaryCall<DeletePredictorRequest, DeletePredictorResponse>;
   /** Importances and effect curves. Errors: PREDICTOR_NOT_FOUND. */
   explainPredictor: handleUnaryCall<ExplainPredictorRequest, ExplainPredictorResponse>;
-  /** Narrower and wider ranges. Errors: PREDICTOR_NOT_FOUND, SPACE_INVALID. */
+  /** How a space would be refined: narrower and wider ranges. Errors: PREDICTOR_NOT_FOUND, SPACE_INVALID. */
   proposeRefinement: handleUnaryCall<ProposeRefinementRequest, ProposeRefinementResponse>;
 }
 
 export interface PredictorServiceClient extends Client {
   /**
-   * Fits a predictor to pairs; a job, whose terminal event has the predictor. Errors: STUDY_NOT_FOUND, PLUGIN_NOT_FOUND,
-   * INVALID_OPTIONS, PAIRS_INVALID, PAIRS_TOO_FEW, PAIRS_TOO_MANY, MEASUREMENT_MISMATCH, REGRESSOR_INVALID.
+   * Starts a job that fits a predictor to pairs; its terminal event has the predictor. Errors: STUDY_NOT_FOUND,
+   * PLUGIN_NOT_FOUND, INVALID_OPTIONS, PAIRS_INVALID, PAIRS_TOO_FEW, PAIRS_TOO_MANY, MEASUREMENT_MISMATCH,
+   * REGRESSOR_INVALID.
    */
   fitPredictor(
     request: FitPredictorRequest,
@@ -1645,7 +1687,7 @@ export interface PredictorServiceClient extends Client {
     options: Partial<CallOptions>,
     callback: (error: ServiceError | null, response: FitPredictorResponse) => void,
   ): ClientUnaryCall;
-  /** Errors: PREDICTOR_NOT_FOUND. */
+  /** One predictor. Errors: PREDICTOR_NOT_FOUND. */
   getPredictor(
     request: GetPredictorRequest,
     callback: (error: ServiceError | null, response: GetPredictorResponse) => void,
@@ -1661,7 +1703,7 @@ export interface PredictorServiceClient extends Client {
     options: Partial<CallOptions>,
     callback: (error: ServiceError | null, response: GetPredictorResponse) => void,
   ): ClientUnaryCall;
-  /** Newest first, in pages. */
+  /** Predictors, newest first, in pages. */
   listPredictors(
     request: ListPredictorsRequest,
     callback: (error: ServiceError | null, response: ListPredictorsResponse) => void,
@@ -1677,7 +1719,7 @@ export interface PredictorServiceClient extends Client {
     options: Partial<CallOptions>,
     callback: (error: ServiceError | null, response: ListPredictorsResponse) => void,
   ): ClientUnaryCall;
-  /** Errors: PREDICTOR_NOT_FOUND. */
+  /** Deletes a predictor. Errors: PREDICTOR_NOT_FOUND. */
   deletePredictor(
     request: DeletePredictorRequest,
     callback: (error: ServiceError | null, response: DeletePredictorResponse) => void,
@@ -1709,7 +1751,7 @@ export interface PredictorServiceClient extends Client {
     options: Partial<CallOptions>,
     callback: (error: ServiceError | null, response: ExplainPredictorResponse) => void,
   ): ClientUnaryCall;
-  /** Narrower and wider ranges. Errors: PREDICTOR_NOT_FOUND, SPACE_INVALID. */
+  /** How a space would be refined: narrower and wider ranges. Errors: PREDICTOR_NOT_FOUND, SPACE_INVALID. */
   proposeRefinement(
     request: ProposeRefinementRequest,
     callback: (error: ServiceError | null, response: ProposeRefinementResponse) => void,

@@ -13,8 +13,12 @@ export const protobufFileName = "prunecast/v1/predictor_types.proto";
 export const PredictorFeatures = {
   /** UNSPECIFIED - The rates. */
   UNSPECIFIED: 0,
+  /** RATES - The rates. */
   RATES: 1,
-  /** RATES_AND_ERRORS - The rates, the calibration error at each dimension's width (over that of keeping nothing), and the sum of those. */
+  /**
+   * RATES_AND_ERRORS - The rates, the calibration error at each dimension's count (over that of keeping nothing), and the sum of these
+   * errors.
+   */
   RATES_AND_ERRORS: 2,
   UNRECOGNIZED: -1,
 } as const;
@@ -62,6 +66,7 @@ export function predictorFeaturesToJSON(object: PredictorFeatures): string {
 
 /** Why a range moved, or stayed. */
 export const RangeReason = {
+  /** UNSPECIFIED - Of an event of an earlier version. */
   UNSPECIFIED: 0,
   /** IMPORTANT - Important: it keeps the lower half of its rates. */
   IMPORTANT: 1,
@@ -145,118 +150,158 @@ export function rangeReasonToJSON(object: RangeReason): string {
 
 /** A fitted predictor. */
 export interface Predictor {
+  /** Opaque. */
   id: string;
-  /** Plug-in id of the backend that was fitted: `xgboost`; the chosen one where the choice was left to `auto`. */
+  /** The plug-in that was fitted: `xgboost`, or the one that `auto` chose. */
   backend: string;
-  /** The model's name at the time of the fit, and the digest of its weights. */
+  /** The name of the model at the time of the fit. */
   model: string;
+  /** The checkpoint of its pairs. */
   checkpointDigest: string;
-  /** All its pairs share one measurement and one fidelity. */
+  /** The measurement of its pairs: all share one. */
   measurementFingerprint: string;
+  /** The fidelity of its pairs: all share one. */
   fidelityDigest: string;
-  /** What its answers stand for: `perplexity`. */
+  /** What it predicts: `perplexity`. */
   metrics: string[];
   /** Names of an encoding's columns, in order: `layers.3.kv_heads`, `layers.3.ffn_channels`, ... */
   dimensions: string[];
-  /** Recipes its pairs have; Predict must name one where there are several. */
+  /** The recipes of its pairs. If there are several, Predict must name one. */
   recipeDigests: string[];
+  /** How many pairs it was fitted on. */
   pairs: number;
   /** SHA-256 (hex) over the pairs. */
   pairsDigest: string;
+  /** Of the split and the fit. */
   seed: bigint;
   /**
-   * Quality on held-out pairs: metric by metric, on the 7:3 split and over five folds. Of a predictor that was fitted elsewhere
-   * on the pairs that it has not seen; empty where FitPredictor named none.
+   * Quality on held-out pairs: per metric on the 7:3 split and over five folds. For a predictor that was fitted
+   * elsewhere, on the pairs that it has not seen; empty if FitPredictor named none.
    */
   quality: FitQuality[];
   /** When it was fitted. */
   createTime:
     | Timestamp
     | undefined;
-  /** The study it came from; empty when it was fitted on pairs sent by the caller. */
+  /** The study of its pairs; empty if the caller sent them. */
   studyId: string;
-  /** Lowest and highest rate of each dimension among its pairs: outside, a prediction is flagged. */
+  /** The lowest rate of each dimension among its pairs. Predictions below are flagged. */
   minRates: number[];
+  /** The highest rate of each dimension among its pairs. Predictions above are flagged. */
   maxRates: number[];
   /** The plug-in that was asked for: `auto`. */
   requestedBackend: string;
-  /** How every backend did, metric by metric, where one was chosen; empty where it was named. */
+  /** How all backends did, per metric, if `auto` chose one; else empty. */
   scores: BackendScore[];
-  /** What it sees of an architecture; Predict takes rates alone, the rest is stored with the predictor. */
+  /** What it sees of an architecture. Predict takes rates only; the rest is stored with the predictor. */
   features: PredictorFeatures;
   /** The backend of each metric; empty for a predictor of an earlier version, which has one metric. */
   metricBackends: string[];
-  /** The learning curve, metric by metric; empty where it was not asked for. */
+  /** The learning curve, per metric; empty if it was not asked for. */
   learning: LearningPoint[];
 }
 
-/** How well a fit on so many pairs does on the 3 of 10 pairs that are held out. */
+/** How well a fit on some of the pairs does on the 3 of 10 pairs that are held out. */
 export interface LearningPoint {
+  /** What is predicted. */
   metric: string;
+  /** Pairs of the fit. */
   pairs: number;
+  /** Kendall's tau-b. */
   kendallTau: number;
+  /** In the unit of the fit. */
   r2: number;
 }
 
-/** The calibration error of every width of one dimension. */
+/** The calibration error of the kept counts of one dimension. */
 export interface ErrorTable {
-  /** At most 128 characters. */
+  /**
+   * `layers.7.ffn_channels`.
+   * At most 128 characters.
+   */
   dimension: string;
   /**
-   * By kept count, from none to all: the error over that of keeping nothing, summed over tied layers.
+   * The errors at the kept counts, ascending, each over that of keeping nothing, summed over tied layers.
    * At most 1,048,577 entries, each 0 to 1e30.
    */
   errors: number[];
+  /**
+   * The kept counts that `errors` are of: ascending, from 0 to all units of the dimension. Between two of them the
+   * error is interpolated linearly, so that a dimension of tens of thousands of channels needs no error per channel.
+   * Empty: every count.
+   * At most 1,048,577 entries, each 0 to 1,048,576.
+   */
+  counts: number[];
 }
 
-/** How one backend did in cross-validation beside others. */
+/** How one backend did in cross-validation. */
 export interface BackendScore {
-  /** Plug-in id. */
+  /** A plug-in id. */
   backend: string;
-  /** Whether it was chosen for the metric: it has the highest Kendall tau. */
+  /** Whether it was chosen for the metric, as it has the highest Kendall tau. */
   chosen: boolean;
-  /** Unset where it was not tried or judged. */
+  /** Unset if it was not tried or not judged. */
   quality:
     | FitQuality
     | undefined;
-  /** Why it was not tried or judged, or how it failed; empty where it was. */
+  /** Why it was not tried or not judged, or how it failed; else empty. */
   notTried: string;
+  /** What is predicted. */
   metric: string;
 }
 
 /**
- * How well a predictor does on pairs it was not fitted on. R2, MAE and RMSE are in the unit of the fit (the logarithm
- * of a perplexity).
+ * How well a predictor does on pairs that it was not fitted on. R2, MAE and RMSE are in the unit of the fit: for a
+ * perplexity its logarithm.
  */
 export interface FitQuality {
+  /** What is predicted. */
   metric: string;
-  /** How it was split: "holdout 7:3", "5-fold"; "unseen" for pairs that a predictor fitted elsewhere has not seen. */
+  /**
+   * How pairs were split: "holdout 7:3", "5-fold", or "unseen" for those that a predictor fitted elsewhere has not
+   * seen.
+   */
   split: string;
-  /** Pairs of a fit; 0 for a predictor fitted elsewhere. */
+  /** Pairs per fit; 0 for a predictor that was fitted elsewhere. */
   fitted: number;
+  /** Pairs that it is judged on. */
   heldOut: number;
   /** Kendall's tau-b. */
   kendallTau: number;
+  /** Spearman's rank correlation. */
   spearman: number;
+  /** The coefficient of determination. */
   r2: number;
+  /** The mean absolute error. */
   mae: number;
+  /** The root of the mean squared error. */
   rmse: number;
-  /** Share of the best 10 held-out pairs among the 10 predicted best. */
+  /** The share of the best 10 held-out pairs that is among the 10 predicted best. */
   top10Recall: number;
-  /** By how much the truly best of the predicted best 1 and 10 is worse than the best, in the unit of the fit. */
+  /** By how much the predicted best is worse than the best, in the unit of the fit. */
   regretAt1: number;
+  /** By how much the best of the 10 predicted best is worse than the best, in the unit of the fit. */
   regretAt10: number;
 }
 
-/** A change of one dimension's range. */
+/** How the range of one dimension changes, if at all. */
 export interface RangeProposal {
+  /** `layers.7.ffn_channels`. */
   dimension: string;
+  /** The lowest rate before. */
   oldMinRate: number;
+  /** The highest rate before. */
   oldMaxRate: number;
+  /** The lowest rate after. */
   newMinRate: number;
+  /** The highest rate after. */
   newMaxRate: number;
-  /** Rise of the hold-out error when the dimension is permuted, over the parameters between the ends of its range. */
+  /**
+   * By how much the hold-out error rises if the dimension is permuted, over the parameters between the ends of its
+   * range.
+   */
   importance: number;
+  /** Why it changes or stays. */
   reason: RangeReason;
 }
 
@@ -895,7 +940,7 @@ export const LearningPoint: MessageFns<LearningPoint> = {
 };
 
 function createBaseErrorTable(): ErrorTable {
-  return { dimension: "", errors: [] };
+  return { dimension: "", errors: [], counts: [] };
 }
 
 export const ErrorTable: MessageFns<ErrorTable> = {
@@ -907,6 +952,13 @@ export const ErrorTable: MessageFns<ErrorTable> = {
       writer.uint32(18).fork();
       for (const v of message.errors) {
         writer.float(v);
+      }
+      writer.join();
+    }
+    if (message.counts.length !== 0) {
+      writer.uint32(26).fork();
+      for (const v of message.counts) {
+        writer.int32(v);
       }
       writer.join();
     }
@@ -952,6 +1004,24 @@ export const ErrorTable: MessageFns<ErrorTable> = {
 
             break;
           }
+          case 3: {
+            if (tag === 24) {
+              message.counts.push(reader.int32());
+
+              continue;
+            }
+
+            if (tag === 26) {
+              const end2 = reader.uint32() + reader.pos;
+              while (reader.pos < end2) {
+                message.counts.push(reader.int32());
+              }
+
+              continue;
+            }
+
+            break;
+          }
         }
         if ((tag & 7) === 4 || tag === 0) {
           break;
@@ -968,6 +1038,7 @@ export const ErrorTable: MessageFns<ErrorTable> = {
     return {
       dimension: isSet(object.dimension) ? globalThis.String(object.dimension) : "",
       errors: globalThis.Array.isArray(object?.errors) ? object.errors.map((e: any) => globalThis.Number(e)) : [],
+      counts: globalThis.Array.isArray(object?.counts) ? object.counts.map((e: any) => globalThis.Number(e)) : [],
     };
   },
 
@@ -979,6 +1050,9 @@ export const ErrorTable: MessageFns<ErrorTable> = {
     if (message.errors?.length) {
       obj.errors = message.errors.map((e) => floatToJson(e));
     }
+    if (message.counts?.length) {
+      obj.counts = message.counts.map((e) => Math.round(e));
+    }
     return obj;
   },
 
@@ -989,6 +1063,7 @@ export const ErrorTable: MessageFns<ErrorTable> = {
     const message = createBaseErrorTable();
     message.dimension = object.dimension ?? "";
     message.errors = object.errors?.map((e) => e) || [];
+    message.counts = object.counts?.map((e) => e) || [];
     return message;
   },
 };

@@ -99,9 +99,10 @@ export function presetToJSON(object: Preset): string {
   }
 }
 
+/** What is to be pruned, and how. */
 export interface PruneRequest {
   /**
-   * Unique on a server; the same id with the same body attaches to the job. Empty: none.
+   * An id of the caller's, unique on a server: the same id with the same body attaches to the job. Empty: none.
    * At most 128 characters.
    */
   requestId: string;
@@ -113,7 +114,7 @@ export interface PruneRequest {
   /** What stays. */
   selection:
     | //
-    /** Explicit counts; the recipe chooses the units. */
+    /** Exact counts; the recipe chooses the units. */
     { $case: "architecture"; value: Architecture }
     | //
     /**
@@ -122,13 +123,14 @@ export interface PruneRequest {
      */
     { $case: "uniformRate"; value: number }
     | //
-    /** One rate a dimension of `space`. */
+    /** One rate per dimension of `space`. */
     { $case: "dimensionRates"; value: DimensionRates }
     | //
     /**
-     * The least pruning that meets all budgets: shared out as the control `calibration-error` where the recipe's
-     * compensation knows the errors (least-squares, affine), else as `uniform-paper`, one rate everywhere. Counts are
-     * multiples of what `space` asks for. The plan of the former names no architecture: it takes the calibration.
+     * The least pruning that meets all budgets. It is shared out as the control `calibration-error` if the recipe's
+     * compensation knows the errors (least-squares, affine), otherwise as `uniform-paper`, with one rate everywhere.
+     * Counts are multiples of what `space` asks for. PlanPrune names no architecture in the former case, as it takes
+     * the calibration.
      */
     { $case: "budgets"; value: BudgetList }
     | //
@@ -136,21 +138,21 @@ export interface PruneRequest {
     { $case: "keptUnits"; value: KeptUnits }
     | //
     /**
-     * The contents of a prunecast.json: exactly the units it names, compensated again if the output was.
+     * The contents of a prunecast.json: exactly the units that it names, compensated again if the output was.
      * At most 4,000,000 bytes, 350,000 values, nested 16 deep.
      */
     { $case: "manifest"; value: { [key: string]: any } | undefined }
     | //
     /**
-     * An earlier output of this server, by its folder relative to the output root: as `manifest` with its prunecast.json,
-     * which need not be sent.
+     * An earlier output of this server, by its folder relative to the output root: as `manifest` with its
+     * prunecast.json, which need not be sent.
      * At most 4,096 characters.
      */
     { $case: "earlierOutput"; value: string }
     | undefined;
   /**
-   * Ignored with `kept_units`. With a `manifest` or `earlier_output` that was compensated, only `calibration.text` is read:
-   * it may bring the text again.
+   * How units are ranked and the kept weights compensated. Ignored with `kept_units`. With `manifest` or
+   * `earlier_output` only `calibration.text` is read: it may bring the text again.
    */
   recipe:
     | Recipe
@@ -159,37 +161,45 @@ export interface PruneRequest {
   space:
     | SearchSpaceSpec
     | undefined;
-  /** Default: `hf`. */
+  /** Writes the output. Default: `hf`. */
   exporter:
     | PluginRef
     | undefined;
   /**
-   * The folder to write; PlanPrune may leave it out. Relative to the output root, at most 6 folders deep, each name at most 255
-   * bytes. It may neither be, nor hold, nor lie in the model, a text or the state folder.
+   * The folder to write; PlanPrune may leave it out. Relative to the output root, at most 6 folders deep, each name at
+   * most 255 bytes. It may neither be, nor hold, nor lie in the model, a text or the state folder.
    * At most 4,096 characters.
    */
   output: string;
-  /** Replace an earlier output. A folder that holds anything else is refused all the same (OUTPUT_PROTECTED). */
+  /** Whether to replace an earlier output. A folder that holds anything else is never replaced (OUTPUT_PROTECTED). */
   overwrite: boolean;
 }
 
 /** Several budgets, each to be met. */
 export interface BudgetList {
-  /** At most 16 entries. */
+  /**
+   * At least one.
+   * At most 16 entries.
+   */
   budgets: Budget[];
 }
 
+/** One event of a Prune. */
 export interface PruneResponse {
+  /** Always set. */
   event: JobEvent | undefined;
 }
 
+/** What a Prune would do. */
 export interface PlanPruneResponse {
+  /** Always set. */
   plan: Plan | undefined;
 }
 
+/** What is to be measured, and how. */
 export interface EvaluateRequest {
   /**
-   * Unique on a server; the same id with the same body attaches to the job. Empty: none.
+   * An id of the caller's, unique on a server: the same id with the same body attaches to the job. Empty: none.
    * At most 128 characters.
    */
   requestId: string;
@@ -199,13 +209,19 @@ export interface EvaluateRequest {
    */
   model: string;
   /**
-   * What to measure; none measures the unpruned model.
+   * The architectures to measure. Without any, the unpruned model is measured.
    * At most 1,000 entries.
    */
   targets: EvaluateTarget[];
-  /** How targets other than exact units are ranked and mended. */
-  recipe: Recipe | undefined;
-  measurement: MeasurementSpec | undefined;
+  /** How the units of targets other than exact units are ranked, and their weights compensated. */
+  recipe:
+    | Recipe
+    | undefined;
+  /** What is measured. */
+  measurement:
+    | MeasurementSpec
+    | undefined;
+  /** How well it is measured. */
   fidelity:
     | FidelitySpec
     | undefined;
@@ -215,29 +231,36 @@ export interface EvaluateRequest {
 
 /** One architecture to measure. */
 export interface EvaluateTarget {
+  /** What stays. */
   target:
     | //
     /** The unpruned model. */
     { $case: "dense"; value: Dense }
-    | { $case: "architecture"; value: Architecture }
+    | //
+    /** Exact counts; the recipe chooses the units. */
+    { $case: "architecture"; value: Architecture }
     | //
     /**
      * One rate for heads and channels of every prunable layer.
      * Allowed: 0 to 1.
      */
     { $case: "uniformRate"; value: number }
-    | { $case: "dimensionRates"; value: DimensionRates }
-    | { $case: "keptUnits"; value: KeptUnits }
+    | //
+    /** One rate per dimension of `space`. */
+    { $case: "dimensionRates"; value: DimensionRates }
+    | //
+    /** Exact units. */
+    { $case: "keptUnits"; value: KeptUnits }
     | //
     /**
-     * The contents of a prunecast.json.
+     * The contents of a prunecast.json: exactly the units that it names, compensated again if the output was.
      * At most 4,000,000 bytes, 350,000 values, nested 16 deep.
      */
     { $case: "manifest"; value: { [key: string]: any } | undefined }
     | //
     /**
-     * An earlier output of this server, by its folder relative to the output root: as `manifest` with its prunecast.json,
-     * which need not be sent.
+     * An earlier output of this server, by its folder relative to the output root: as `manifest` with its
+     * prunecast.json, which need not be sent.
      * At most 4,096 characters.
      */
     { $case: "earlierOutput"; value: string }
@@ -248,50 +271,61 @@ export interface EvaluateTarget {
 export interface Dense {
 }
 
+/** One event of an Evaluate. */
 export interface EvaluateResponse {
+  /** Always set. */
   event: JobEvent | undefined;
 }
 
+/** What an Evaluate would do. */
 export interface PlanEvaluateResponse {
+  /** Always set. */
   plan: Plan | undefined;
 }
 
+/** Architectures that a predictor is asked about. */
 export interface PredictRequest {
-  /** At most 128 characters. */
+  /**
+   * The predictor.
+   * At most 128 characters.
+   */
   predictorId: string;
-  /** In the order of dimensions that GetPredictor names. */
+  /** The architectures, in the order of dimensions that GetPredictor names. */
   encodings:
     | EncodingBatch
     | undefined;
   /**
-   * Which recipe, where the predictor knows several.
+   * Under which recipe, if the predictor knows several.
    * At most 128 characters.
    */
   recipeDigest: string;
 }
 
+/** What a predictor says of them. */
 export interface PredictResponse {
+  /** The predictor. */
   predictorId: string;
-  /** One entry a metric. */
+  /** One entry per metric. */
   predictions: MetricPrediction[];
   /**
-   * Rows outside the range of the predictor's pairs. An answer of very many such rows fits no message: it is refused before the
-   * rows are predicted, with the number that always fits.
+   * Rows outside the range of the predictor's pairs. If so many rows are outside that the answer fits no message, the
+   * request is refused before anything is predicted, with the number of rows that always fits.
    */
   outOfRange: OutOfRange[];
 }
 
-/** A prediction outside the range of the pairs: trees cannot extrapolate, and nothing else should be trusted to. */
+/** A prediction outside the range of the pairs. Trees cannot extrapolate, and other predictors should not be trusted to. */
 export interface OutOfRange {
-  /** Row of the batch. */
+  /** The row of the batch, from 0. */
   row: number;
-  /** The dimensions at fault. */
+  /** The dimensions that are outside. */
   dimensions: string[];
 }
 
+/** What is to be searched for, and how. */
 export interface SearchRequest {
   /**
-   * Unique on a server; the same id with the same body attaches to the job. Empty: none.
+   * An id of the caller's, unique on a server: the same id with the same body attaches to the job. Empty: none.
    * At most 128 characters.
    */
   requestId: string;
@@ -301,38 +335,46 @@ export interface SearchRequest {
    */
   model: string;
   /**
-   * Compared first when there are several. Default: `fluctuation` and `wanda` with `least-squares`, on 320 sequences
-   * of 128 tokens.
+   * How units are ranked and the kept weights compensated. If there are several they are compared first. Default:
+   * `fluctuation` and `wanda` with `least-squares`, on 320 sequences of 128 tokens.
    * At most 16 entries.
    */
   recipes: Recipe[];
+  /** The architectures that may be searched. */
   space:
     | SearchSpaceSpec
     | undefined;
   /**
-   * Each to be met; at least one.
+   * At least one; all must be met.
    * At most 16 entries.
    */
   budgets: Budget[];
   /**
-   * Default: perplexity.
+   * What is to be improved. Default: perplexity.
    * At most 16 entries.
    */
   objectives: Objective[];
+  /** What is calibrated and measured on. */
   texts:
     | StudyTexts
     | undefined;
-  /** What is measured on search, verify and report windows. Its text is taken from `texts`. Default: `perplexity`. */
-  evaluator: PluginRef | undefined;
-  windows: WindowProtocol | undefined;
+  /** Measures on the search, verify and report windows. Default: `perplexity`. */
+  evaluator:
+    | PluginRef
+    | undefined;
+  /** How texts are cut into windows. */
+  windows:
+    | WindowProtocol
+    | undefined;
+  /** The pairs that the predictor is fitted on. */
   pairs:
     | PairPlan
     | undefined;
-  /** Default: `auto`. */
+  /** Predicts the quality of candidates. Default: `auto`. */
   predictor:
     | PluginRef
     | undefined;
-  /** Default: `evolutionary`, or `nsga2` for several objectives. */
+  /** Proposes candidates. Default: `evolutionary`, or `nsga2` for several objectives. */
   strategy:
     | PluginRef
     | undefined;
@@ -340,28 +382,34 @@ export interface SearchRequest {
    * Distinct candidates to predict. Default 10,000.
    * Allowed: 1 to 1,000,000.
    */
-  candidates?: bigint | undefined;
+  candidates?:
+    | bigint
+    | undefined;
+  /** The candidates that are really evaluated. */
   verify:
     | VerifyPlan
     | undefined;
   /** The report windows. Default: all of the report text. */
-  report: FidelitySpec | undefined;
+  report:
+    | FidelitySpec
+    | undefined;
+  /** How the space is refined. */
   refine:
     | RefinePlan
     | undefined;
-  /** Default: `hf`. */
+  /** Writes the output. Default: `hf`. */
   exporter:
     | PluginRef
     | undefined;
   /**
-   * The folder to write the winner to, relative to the output root; empty: do not write it.
+   * The folder to write the winner to, relative to the output root. Empty: the winner is not written.
    * At most 4,096 characters.
    */
   output: string;
-  /** Replace an earlier output. A folder that holds anything else is refused all the same (OUTPUT_PROTECTED). */
+  /** Whether to replace an earlier output. A folder that holds anything else is never replaced (OUTPUT_PROTECTED). */
   overwrite: boolean;
   /**
-   * Fixes every draw of the study. Default 0.
+   * Fixes every random draw of the study. Default 0.
    * Allowed: -9,007,199,254,740,991 to 9,007,199,254,740,991.
    */
   seed?:
@@ -373,7 +421,7 @@ export interface SearchRequest {
    */
   pauseBefore: StudyPhase[];
   /**
-   * Rounds of refine, sample inside, fit, search, verify. Default 3.
+   * Rounds of refine, sample inside the refined space, fit, search and verify. Default 3.
    * Allowed: 1 to 100.
    */
   rounds?:
@@ -393,69 +441,82 @@ export interface SearchRequest {
 }
 
 /**
- * The texts of a study. From one text, consecutive windows: calibration and search share the first half, verify and
- * report have a quarter each.
+ * The texts of a study. If one text serves for several parts, calibration and search share its first half, and verify
+ * and report have a quarter each.
  */
 export interface StudyTexts {
-  /** Used for whatever has no text of its own. */
-  text: Text | undefined;
-  calibration: Text | undefined;
-  search: Text | undefined;
-  verify: Text | undefined;
+  /** For the parts that have no text of their own. */
+  text:
+    | Text
+    | undefined;
+  /** What recipes are calibrated on. */
+  calibration:
+    | Text
+    | undefined;
+  /** What pairs are labelled on. */
+  search:
+    | Text
+    | undefined;
+  /** What finalists are compared on. */
+  verify:
+    | Text
+    | undefined;
+  /** What the reported numbers are measured on, once. */
   report: Text | undefined;
 }
 
 /** The pairs that the predictor is fitted on. */
 export interface PairPlan {
   /**
-   * How many. Default 120.
+   * How many pairs. Default 120.
    * Allowed: 1 to 100,000.
    */
   count?:
     | number
     | undefined;
   /**
-   * Of these, how many with each 4 neighbouring layers tied. Default: a tenth of those of the first sample.
+   * How many of them have runs of `tie_run` neighbouring layers tied. Default: a tenth of those of the first sample.
    * Allowed: 0 to 100,000.
    */
   tiedCount?:
     | number
     | undefined;
   /**
-   * Layers a tied run. Default 4.
+   * Layers per tied run. Default 4.
    * Allowed: 1 to 1,024.
    */
   tieRun?:
     | number
     | undefined;
   /**
-   * The fidelity of the pairs; one. Default: 8,192 tokens each.
+   * The fidelity of the pairs: one entry. Default: 8,192 tokens each.
    * At most 16 entries.
    */
   rungs: FidelitySpec[];
   /**
-   * Parameters removed lie within this share of those to be removed. Default 0.1.
+   * What a pair removes differs from what the budget asks to remove by at most this share of it. Default 0.1.
    * Allowed: 0 to 1.
    */
   band?:
     | number
     | undefined;
   /**
-   * Of the count, how many come with the rounds, inside the refined space and, unless near_count is 0, around the best candidate so far. Default: a quarter.
+   * How many of them come with the rounds, inside the refined space, and around the best candidate so far unless
+   * `near_count` is 0. Default: a quarter.
    * Allowed: 0 to 100,000.
    */
   insideCount?:
     | number
     | undefined;
   /**
-   * Of the count, how many leave a random part of the dimensions whole. Default: a tenth of those of the first sample.
+   * How many of them leave a random part of the dimensions unpruned. Default: a tenth of those of the first sample.
    * Allowed: 0 to 100,000.
    */
   sparseCount?:
     | number
     | undefined;
   /**
-   * Of the count, how many of the first sample lie around the best candidate known by then, candidates themselves. Default: seven tenths.
+   * How many of the first sample are candidates around the best one known by then. Default: seven tenths.
    * Allowed: 0 to 100,000.
    */
   nearCount?: number | undefined;
@@ -464,78 +525,96 @@ export interface PairPlan {
 /** The candidates that are really evaluated. */
 export interface VerifyPlan {
   /**
-   * How many, a round. Default: 18 over all rounds.
+   * How many per round. Default: 18 over all rounds.
    * Allowed: 1 to 1,000.
    */
   count?:
     | number
     | undefined;
   /**
-   * Rungs, cheap to dear: after each the better half goes on to the next. Default: one, all of the verify text.
+   * Fidelities from cheap to expensive: the better half after each is evaluated at the next. Default: one, all of the
+   * verify text.
    * At most 16 entries.
    */
   rungs: FidelitySpec[];
 }
 
-/** How the space is refined. Where pairs are drawn near the best candidate so far, a range that moves still holds rates within 0.15 of it. */
+/**
+ * How the space is refined. If pairs are drawn around the best candidate so far, a range that moves keeps the rates
+ * within 0.15 of it.
+ */
 export interface RefinePlan {
-  /** Keep the space as it is. */
+  /** Whether to keep the space as it is. */
   disabled: boolean;
   /**
-   * Share of dimensions that count as important, and as unimportant. Default 1/3.
+   * The share of dimensions that count as important. Default 1/3.
    * Allowed: 0 to 1.
    */
   importantShare?:
     | number
     | undefined;
-  /** Allowed: 0 to 1. */
+  /**
+   * The share of dimensions that count as unimportant. Default 1/3.
+   * Allowed: 0 to 1.
+   */
   unimportantShare?:
     | number
     | undefined;
   /**
-   * Rates of unimportant dimensions whose effect is flat. Defaults 0.2 and 0.7.
+   * The lowest rate of unimportant dimensions whose effect is flat. Default 0.2.
    * Allowed: 0 to 1.
    */
   flatMinRate?:
     | number
     | undefined;
-  /** Allowed: 0 to 1. */
+  /**
+   * The highest rate of unimportant dimensions whose effect is flat. Default 0.7.
+   * Allowed: 0 to 1.
+   */
   flatMaxRate?: number | undefined;
 }
 
+/** One event of a Search. */
 export interface SearchResponse {
+  /** Always set. */
   event: JobEvent | undefined;
 }
 
+/** What a Search would do. */
 export interface PlanSearchResponse {
+  /** Always set. */
   plan: Plan | undefined;
 }
 
 /** What a job would do. */
 export interface Plan {
-  /** Architectures to be evaluated, those of pairs and controls included. */
+  /** Architectures that would be evaluated, pairs and controls included. */
   trials: bigint;
-  /** Tokens to be run. */
+  /** Tokens that would be run. */
   tokens: bigint;
+  /** Estimated. */
   peakMemoryBytes: bigint;
   /** Estimated from the pace of this server so far; unset if it is unknown. */
   estimatedSeconds?:
     | number
     | undefined;
-  /** Least and most of each budget's number in the space. */
+  /** The least and the most that each budget can ask of the space. */
   feasible: FeasibleRange[];
   /** What will load the output. */
   loadsIn: string[];
-  /** The architectures that would be written or measured. */
+  /** The architectures that would be written or measured; none of a Search. */
   architectures: Architecture[];
-  /** Their numbers, in the same order. */
+  /** What they cost: all costs of the one of a Prune, the parameters of each of an Evaluate. */
   costs: Cost[];
 }
 
 /** What a budget can ask of a space. */
 export interface FeasibleRange {
+  /** What is limited. */
   kind: BudgetKind;
+  /** Of the smallest architecture. */
   least: number;
+  /** Of the largest architecture. */
   most: number;
 }
 
@@ -3605,19 +3684,20 @@ export const FeasibleRange: MessageFns<FeasibleRange> = {
 /**
  * The four verbs: Prune, Evaluate, Predict, Search.
  *
- * Prune, Evaluate and Search start a durable job and stream its events; the first event carries the job's id. A caller that goes
- * away does not stop the job. The same `request_id` with the same body attaches to the job and gets all its events from the
- * first. A bad request is refused before there is a job. When a job fails, its terminal event is sent first, and the
- * stream then ends with the job's own status.
+ * Prune, Evaluate and Search start a durable job and stream its events, each of which has the id of the job. A caller
+ * that goes away does not stop the job. The same `request_id` with the same body attaches to the job and gets all its
+ * events from the first. A bad request is refused before there is a job. If a job fails, its terminal event is sent
+ * first, and the stream then ends with the status of the job.
  *
- * PlanPrune, PlanEvaluate and PlanSearch take the same requests, check them as far, refuse them for the same reasons, and
- * answer what the job would do. They start nothing and ignore `request_id`.
+ * PlanPrune, PlanEvaluate and PlanSearch take the same requests, check them the same way, refuse them for the same
+ * reasons, and answer what the job would do. They start nothing and ignore `request_id`.
  */
 export type PruningServiceService = typeof PruningServiceService;
 export const PruningServiceService = {
   /**
    * Writes a pruned checkpoint. Errors: MODEL_NOT_FOUND, MODEL_MALFORMED, MODEL_UNSUPPORTED, ARCHITECTURE_INVALID,
-   * BUDGET_INFEASIBLE, PLUGIN_NOT_FOUND, INVALID_OPTIONS, PATH_OUTSIDE_ROOTS, OUTPUT_EXISTS, REQUEST_ID_REUSED.
+   * BUDGET_INFEASIBLE, PLUGIN_NOT_FOUND, INVALID_OPTIONS, PATH_OUTSIDE_ROOTS, OUTPUT_NOT_FOUND, OUTPUT_EXISTS,
+   * REQUEST_ID_REUSED, MESSAGE_TOO_LARGE.
    * buf:lint:ignore RPC_REQUEST_RESPONSE_UNIQUE
    */
   prune: {
@@ -3718,7 +3798,8 @@ export const PruningServiceService = {
 export interface PruningServiceServer extends UntypedServiceImplementation {
   /**
    * Writes a pruned checkpoint. Errors: MODEL_NOT_FOUND, MODEL_MALFORMED, MODEL_UNSUPPORTED, ARCHITECTURE_INVALID,
-   * BUDGET_INFEASIBLE, PLUGIN_NOT_FOUND, INVALID_OPTIONS, PATH_OUTSIDE_ROOTS, OUTPUT_EXISTS, REQUEST_ID_REUSED.
+   * BUDGET_INFEASIBLE, PLUGIN_NOT_FOUND, INVALID_OPTIONS, PATH_OUTSIDE_ROOTS, OUTPUT_NOT_FOUND, OUTPUT_EXISTS,
+   * REQUEST_ID_REUSED, MESSAGE_TOO_LARGE.
    * buf:lint:ignore RPC_REQUEST_RESPONSE_UNIQUE
    */
   prune: handleServerStreamingCall<PruneRequest, PruneResponse>;
@@ -3762,7 +3843,8 @@ export interface PruningServiceServer extends UntypedServiceImplementation {
 export interface PruningServiceClient extends Client {
   /**
    * Writes a pruned checkpoint. Errors: MODEL_NOT_FOUND, MODEL_MALFORMED, MODEL_UNSUPPORTED, ARCHITECTURE_INVALID,
-   * BUDGET_INFEASIBLE, PLUGIN_NOT_FOUND, INVALID_OPTIONS, PATH_OUTSIDE_ROOTS, OUTPUT_EXISTS, REQUEST_ID_REUSED.
+   * BUDGET_INFEASIBLE, PLUGIN_NOT_FOUND, INVALID_OPTIONS, PATH_OUTSIDE_ROOTS, OUTPUT_NOT_FOUND, OUTPUT_EXISTS,
+   * REQUEST_ID_REUSED, MESSAGE_TOO_LARGE.
    * buf:lint:ignore RPC_REQUEST_RESPONSE_UNIQUE
    */
   prune(request: PruneRequest, options?: Partial<CallOptions>): ClientReadableStream<PruneResponse>;

@@ -33,29 +33,45 @@ export const protobufPackage = "prunecast.v1";
 
 export const protobufFileName = "prunecast/v1/study.proto";
 
-/** What a Search job makes: its space, trials, predictors and report. */
+/** A study: its space, trials, predictors and report. */
 export interface Study {
+  /** Opaque. */
   id: string;
+  /** The job that makes it; empty for a study of imported pairs. */
   jobId: string;
+  /** The checkpoint folder, relative to a model root. */
   model: string;
+  /** The checkpoint that is measured. */
   checkpointDigest: string;
+  /** Of its job. */
   state: JobState;
+  /** Where it stands. */
   phase: StudyPhase;
   /** The space as it is now, refined. */
   dimensions: Dimension[];
+  /** How many architectures were really evaluated so far. */
   trials: number;
+  /** Tokens that were run for it so far. */
   tokensSpent: bigint;
-  /** Newest last. */
+  /** Its predictors, newest last. */
   predictorIds: string[];
-  /** Unset until it ended well. */
+  /** Unset until the study has succeeded. */
   report:
     | StudyReport
     | undefined;
-  /** Measurement of the pairs. */
-  searchMeasurement: Measurement | undefined;
-  searchFidelity: Fidelity | undefined;
+  /** What its pairs are measured on. */
+  searchMeasurement:
+    | Measurement
+    | undefined;
+  /** How well they are measured. */
+  searchFidelity:
+    | Fidelity
+    | undefined;
+  /** The recipes that are compared. */
   recipeDigests: string[];
+  /** Of every random draw. */
   seed: bigint;
+  /** When it was made. */
   createTime:
     | Timestamp
     | undefined;
@@ -70,110 +86,147 @@ export interface Study {
 export interface StudySummary {
   /** Opaque. */
   id: string;
-  /** Empty for a study of imported pairs. */
+  /** The job that makes it; empty for a study of imported pairs. */
   jobId: string;
   /** The checkpoint folder, relative to a model root. */
   model: string;
+  /** The checkpoint that is measured. */
   checkpointDigest: string;
+  /** Of its job. */
   state: JobState;
+  /** When it was made. */
   createTime:
     | Timestamp
     | undefined;
-  /** Architectures really evaluated so far. */
+  /** How many architectures were really evaluated so far. */
   trials: number;
 }
 
+/** Which study is asked for. */
 export interface GetStudyRequest {
-  /** At most 128 characters. */
+  /**
+   * Its id.
+   * At most 128 characters.
+   */
   studyId: string;
 }
 
+/** The study. */
 export interface GetStudyResponse {
+  /** Always set. */
   study: Study | undefined;
 }
 
+/** Which page is asked for. */
 export interface ListStudiesRequest {
   /**
-   * 0 takes the default, 100.
+   * How many a page has at most. 0 takes the default, 100.
    * Allowed: 0 to 1,000.
    */
   pageSize: number;
   /**
-   * From the last answer; empty for the first page.
+   * `next_page_token` of the page before; empty for the first page.
    * At most 128 characters.
    */
   pageToken: string;
 }
 
+/** A page of studies. */
 export interface ListStudiesResponse {
+  /** Newest first. */
   studies: StudySummary[];
   /** Empty on the last page. */
   nextPageToken: string;
 }
 
+/** Which study is to be deleted. */
 export interface DeleteStudyRequest {
-  /** At most 128 characters. */
+  /**
+   * Its id.
+   * At most 128 characters.
+   */
   studyId: string;
 }
 
+/** It is deleted. */
 export interface DeleteStudyResponse {
 }
 
+/** Which trials are asked for. */
 export interface ListTrialsRequest {
-  /** At most 128 characters. */
+  /**
+   * The study.
+   * At most 128 characters.
+   */
   studyId: string;
   /** Only this role; unset for all. */
   role: TrialRole;
   /**
-   * 0 takes the default, 100.
+   * How many a page has at most. 0 takes the default, 100.
    * Allowed: 0 to 1,000.
    */
   pageSize: number;
   /**
-   * From the last answer; empty for the first page.
+   * `next_page_token` of the page before; empty for the first page.
    * At most 128 characters.
    */
   pageToken: string;
 }
 
+/** A page of trials. */
 export interface ListTrialsResponse {
+  /** In the order of their numbers. */
   trials: Trial[];
   /** Empty on the last page. */
   nextPageToken: string;
 }
 
+/** What a study is asked. */
 export interface QueryStudyRequest {
-  /** At most 128 characters. */
+  /**
+   * The study.
+   * At most 128 characters.
+   */
   studyId: string;
-  /** At most 16 entries. */
+  /**
+   * The budgets to meet. Empty for the study's own.
+   * At most 16 entries.
+   */
   budgets: Budget[];
   /**
-   * Empty for the study's own.
+   * What is to be improved. Empty for the study's own.
    * At most 16 entries.
    */
   objectives: Objective[];
   /**
-   * How many of the best predicted architectures to return, the best first; of several objectives the knee of their front,
-   * then points that lie far from each other. 0 takes the default, 1.
+   * How many of the best predicted architectures to return, the best first. With several objectives: the knee of their
+   * front, then points that are far from each other. 0 takes the default, 1.
    * Allowed: 0 to 100.
    */
   count: number;
-  /** Really evaluate them on the study's verify windows. The call then waits for its turn while as many jobs run as may. */
+  /** Whether to evaluate them on the study's verify windows too. The call then waits in the queue like a job. */
   verify: boolean;
 }
 
+/** The answers. */
 export interface QueryStudyResponse {
+  /** The best first. */
   answers: QueryAnswer[];
 }
 
-/** One architecture that meets the asked budgets. */
+/** One architecture that meets the budgets. */
 export interface QueryAnswer {
-  architecture: Architecture | undefined;
+  /** The counts that it keeps. */
+  architecture:
+    | Architecture
+    | undefined;
+  /** What it costs. */
   costs: Cost[];
+  /** What the predictor says, one entry per metric. */
   predictions: MetricPrediction[];
-  /** Verified metrics; empty unless asked for. */
+  /** What was measured on the verify windows, by the name of the metric; empty unless `verify` is set. */
   metrics: { [key: string]: number };
-  /** Names of dimensions outside the range of the predictor's pairs. */
+  /** The dimensions that are outside the range of the predictor's pairs. */
   outOfRange: string[];
 }
 
@@ -183,41 +236,43 @@ export interface QueryAnswer_MetricsEntry {
 }
 
 /**
- * What a search should improve. Several without weight and limit make a front, whose knee is the winner. With a cost among
- * them architectures may lie anywhere below the budgets, and controls are given what the winner costs.
+ * What a search should improve. Several objectives without weight and limit make a front, whose knee is the winner. If
+ * a cost is among them, architectures may be anywhere below the budgets, and controls may cost what the winner costs.
  */
 export interface Objective {
   /**
-   * A metric of the evaluator: `perplexity`, `accuracy`; or a cost: `parameters`, `weight_bytes`, `kv_cache_bytes_per_token`,
-   * `flops_per_token`.
+   * A metric of the evaluator: `perplexity`, `accuracy`; or a cost: `parameters`, `weight_bytes`,
+   * `kv_cache_bytes_per_token`, `flops_per_token`.
    * At most 128 characters.
    */
   metric: string;
   /**
-   * All objectives with a weight are one together: the weighted sum of their natural logs, those where higher is better
-   * subtracted, so that 1 % of one of weight 2 is worth 2 % of one of weight 1.
+   * All objectives with a weight are one together: the weighted sum of their natural logs, where those for which higher
+   * is better are subtracted. So 1 % of one with weight 2 is worth 2 % of one with weight 1.
    * Allowed: above 0, at most 1,000,000.
    */
   weight?:
     | number
     | undefined;
   /**
-   * A limit on the metric, as predicted and then as measured: at least this value if higher is better, at most if lower is
-   * better. Unset: no limit. An objective with a limit and no weight only limits, unless there is no other.
+   * A limit on the metric, as predicted and then as measured: at least this value if higher is better, at most if lower
+   * is better. Unset: no limit. An objective with a limit and no weight only limits, unless there is no other.
    * Allowed: above 0, at most 1e15.
    */
   limit?: number | undefined;
 }
 
-/** A metric as a predictor sees it, in the metric's own unit. */
+/** What a predictor says of a metric, in the unit of the metric. */
 export interface MetricPrediction {
+  /** What is predicted. */
   metric: string;
-  /** One value a row. */
+  /** One value per row. */
   mean: number[];
-  /** Standard deviation on the scale of the fit; empty where the predictor has none. */
+  /** The standard deviation on the scale of the fit; empty if the predictor has none. */
   deviation: number[];
-  /** Ends of the prediction interval; empty where the predictor has none. */
+  /** The lower end of the prediction interval; empty if the predictor has none. */
   low: number[];
+  /** The upper end of the prediction interval; empty if the predictor has none. */
   high: number[];
 }
 
@@ -2220,7 +2275,7 @@ export const MetricPrediction: MessageFns<MetricPrediction> = {
   },
 };
 
-/** Studies: what a Search job makes. */
+/** Studies: what Search and SamplePairs jobs and imports of pairs make. */
 export type StudyServiceService = typeof StudyServiceService;
 export const StudyServiceService = {
   /** One study. Errors: STUDY_NOT_FOUND. */
@@ -2256,7 +2311,7 @@ export const StudyServiceService = {
     responseSerialize: (value: DeleteStudyResponse): Buffer => Buffer.from(DeleteStudyResponse.encode(value).finish()),
     responseDeserialize: (value: Buffer): DeleteStudyResponse => DeleteStudyResponse.decode(value),
   },
-  /** Architectures really evaluated, in the order of their numbers, in pages. Errors: STUDY_NOT_FOUND. */
+  /** The architectures that were really evaluated, in the order of their numbers, in pages. Errors: STUDY_NOT_FOUND. */
   listTrials: {
     path: "/prunecast.v1.StudyService/ListTrials" as const,
     requestStream: false as const,
@@ -2266,7 +2321,7 @@ export const StudyServiceService = {
     responseSerialize: (value: ListTrialsResponse): Buffer => Buffer.from(ListTrialsResponse.encode(value).finish()),
     responseDeserialize: (value: Buffer): ListTrialsResponse => ListTrialsResponse.decode(value),
   },
-  /** Another budget or objective answered from a study's pairs and predictor. Errors: STUDY_NOT_FOUND, BUDGET_INFEASIBLE. */
+  /** What a study's predictor says about another budget or objective. Errors: STUDY_NOT_FOUND, BUDGET_INFEASIBLE. */
   queryStudy: {
     path: "/prunecast.v1.StudyService/QueryStudy" as const,
     requestStream: false as const,
@@ -2288,9 +2343,9 @@ export interface StudyServiceServer extends UntypedServiceImplementation {
    * Errors: STUDY_NOT_FOUND, JOB_ACTIVE.
    */
   deleteStudy: handleUnaryCall<DeleteStudyRequest, DeleteStudyResponse>;
-  /** Architectures really evaluated, in the order of their numbers, in pages. Errors: STUDY_NOT_FOUND. */
+  /** The architectures that were really evaluated, in the order of their numbers, in pages. Errors: STUDY_NOT_FOUND. */
   listTrials: handleUnaryCall<ListTrialsRequest, ListTrialsResponse>;
-  /** Another budget or objective answered from a study's pairs and predictor. Errors: STUDY_NOT_FOUND, BUDGET_INFEASIBLE. */
+  /** What a study's predictor says about another budget or objective. Errors: STUDY_NOT_FOUND, BUDGET_INFEASIBLE. */
   queryStudy: handleUnaryCall<QueryStudyRequest, QueryStudyResponse>;
 }
 
@@ -2346,7 +2401,7 @@ export interface StudyServiceClient extends Client {
     options: Partial<CallOptions>,
     callback: (error: ServiceError | null, response: DeleteStudyResponse) => void,
   ): ClientUnaryCall;
-  /** Architectures really evaluated, in the order of their numbers, in pages. Errors: STUDY_NOT_FOUND. */
+  /** The architectures that were really evaluated, in the order of their numbers, in pages. Errors: STUDY_NOT_FOUND. */
   listTrials(
     request: ListTrialsRequest,
     callback: (error: ServiceError | null, response: ListTrialsResponse) => void,
@@ -2362,7 +2417,7 @@ export interface StudyServiceClient extends Client {
     options: Partial<CallOptions>,
     callback: (error: ServiceError | null, response: ListTrialsResponse) => void,
   ): ClientUnaryCall;
-  /** Another budget or objective answered from a study's pairs and predictor. Errors: STUDY_NOT_FOUND, BUDGET_INFEASIBLE. */
+  /** What a study's predictor says about another budget or objective. Errors: STUDY_NOT_FOUND, BUDGET_INFEASIBLE. */
   queryStudy(
     request: QueryStudyRequest,
     callback: (error: ServiceError | null, response: QueryStudyResponse) => void,

@@ -10,8 +10,9 @@ export const protobufPackage = "prunecast.v1";
 
 export const protobufFileName = "prunecast/v1/study_types.proto";
 
-/** The phases of a study, in order; from REFINE to VERIFY once a round. */
+/** The phases of a study, in order. REFINE to VERIFY come once per round. */
 export const StudyPhase = {
+  /** UNSPECIFIED - No phase: a study of imported pairs has none. */
   UNSPECIFIED: 0,
   /** SCORE - Rank the units. */
   SCORE: 1,
@@ -23,7 +24,7 @@ export const StudyPhase = {
   FIT: 4,
   /** REFINE - Narrow and widen the ranges. */
   REFINE: 5,
-  /** SEARCH - Ask the predictor about very many candidates. */
+  /** SEARCH - Predict very many candidates. */
   SEARCH: 6,
   /** VERIFY - Really evaluate the best few. */
   VERIFY: 7,
@@ -127,6 +128,7 @@ export function studyPhaseToJSON(object: StudyPhase): string {
 
 /** Why an architecture was evaluated. */
 export const TrialRole = {
+  /** UNSPECIFIED - All roles. */
   UNSPECIFIED: 0,
   /** DENSE - The unpruned model. */
   DENSE: 1,
@@ -134,7 +136,7 @@ export const TrialRole = {
   PAIR: 2,
   /** FINALIST - One of the predicted best. */
   FINALIST: 3,
-  /** CONTROL - Something to compare with. */
+  /** CONTROL - Something that the winner is compared with. */
   CONTROL: 4,
   /** WINNER - The study's answer. */
   WINNER: 5,
@@ -201,7 +203,17 @@ export function trialRoleToJSON(object: TrialRole): string {
 }
 
 /** Which of the study's texts. */
-export const TextPart = { UNSPECIFIED: 0, SEARCH: 1, VERIFY: 2, REPORT: 3, UNRECOGNIZED: -1 } as const;
+export const TextPart = {
+  /** UNSPECIFIED - Never sent. */
+  UNSPECIFIED: 0,
+  /** SEARCH - Pairs are labelled on it. */
+  SEARCH: 1,
+  /** VERIFY - Finalists are compared on it. */
+  VERIFY: 2,
+  /** REPORT - The reported numbers are measured on it. */
+  REPORT: 3,
+  UNRECOGNIZED: -1,
+} as const;
 
 export type TextPart = typeof TextPart[keyof typeof TextPart];
 
@@ -250,11 +262,11 @@ export function textPartToJSON(object: TextPart): string {
   }
 }
 
-/** When a compensation with two ways to fit is fitted how. */
+/** On what the compensation of finalists, controls and output is fitted. */
 export const CompensationFit = {
   /**
-   * UNSPECIFIED - The default: STREAM if the recipe's compensation supports it, the calibration text has at least 20 tokens per FFN channel,
-   * and it is better on the verify windows; otherwise ONE_SHOT.
+   * UNSPECIFIED - The default: STREAM if the recipe's compensation supports it, the calibration text has at least 20 tokens per FFN
+   * channel, and it is better on the verify windows; otherwise ONE_SHOT.
    */
   UNSPECIFIED: 0,
   /** ONE_SHOT - On the activations of the unpruned model, once for all architectures. */
@@ -310,6 +322,7 @@ export function compensationFitToJSON(object: CompensationFit): string {
  * `paper-recipe/uniform-paper` for one in the paper's recipe.
  */
 export const Control = {
+  /** UNSPECIFIED - No control; refused in requests. */
   UNSPECIFIED: 0,
   /** UNIFORM_PAPER - One rate everywhere: the lowest that meets the budgets. */
   UNIFORM_PAPER: 1,
@@ -399,33 +412,39 @@ export function controlToJSON(object: Control): string {
   }
 }
 
-/** One architecture really evaluated in a study. */
+/** One architecture that was really evaluated in a study. */
 export interface Trial {
   /** Counts from 1 within the study. */
   number: number;
+  /** Why it was evaluated. */
   role: TrialRole;
-  /** `uniform-paper`, `uniform-best`, ..., `paper-recipe/uniform-paper`; empty for others than controls. */
+  /** The name of the control: `uniform-paper`, `paper-recipe/uniform-paper`; empty if it is none. */
   control: string;
+  /** What it was measured on. */
   part: TextPart;
+  /** The counts that it keeps. */
   architecture:
     | Architecture
     | undefined;
-  /** The encoding, in the order of the study's dimensions. */
+  /** Its encoding, in the order of the study's dimensions. */
   rates: number[];
-  /** By metric name, in the metric's own unit. */
+  /** By the name of the metric, in its own unit. */
   metrics: { [key: string]: number };
-  /** What the predictor said, in the metric's own unit; unset where it was not asked. */
+  /** What the predictor said, in the unit of the metric; unset if it was not asked. */
   predicted?:
     | number
     | undefined;
   /** Parameters of the exported model. */
   parameters: bigint;
-  /** Tokens run for it; 0 when the label was known already. */
+  /** Tokens that were run for it; 0 if the label was known already. */
   tokensSpent: bigint;
+  /** The recipe; empty for the unpruned model. */
   recipeDigest: string;
+  /** What was measured. */
   measurementFingerprint: string;
+  /** How well it was measured. */
   fidelityDigest: string;
-  /** Counts from 1; pairs of the first sample have round 0. */
+  /** The round, from 1; 0 for pairs of the first sample. */
   round: number;
 }
 
@@ -436,8 +455,11 @@ export interface Trial_MetricsEntry {
 
 /** What a study did. */
 export interface StudyEvent {
+  /** The study. */
   studyId: string;
+  /** The phase that it was in. */
   phase: StudyPhase;
+  /** What happened. */
   event:
     | //
     /** A phase began. */
@@ -459,37 +481,45 @@ export interface StudyEvent {
 
 /** A phase began. */
 export interface PhaseStarted {
+  /** The round, from 1; 0 before the first. */
   round: number;
 }
 
-/** The space was refined; in numbers. */
+/** The space was refined. */
 export interface SpaceRefined {
+  /** In the order of the study's dimensions; ranges that stay are among them. */
   ranges: RangeProposal[];
 }
 
 /** Candidates were predicted. */
 export interface CandidatesPredicted {
-  /** Distinct candidates predicted. */
+  /** How many distinct candidates were predicted. */
   predicted: bigint;
-  /** Predictions outside the range of the pairs. */
+  /** How many of them are outside the range of the pairs. */
   outOfRange: bigint;
-  /** Candidates that go on to verification. */
+  /** How many of them are verified. */
   finalists: number;
-  /** The best predicted value, in the metric's own unit. */
+  /** The best predicted value, in the unit of the metric. */
   bestPredicted: number;
 }
 
 /** One architecture of a report, on the report windows. */
 export interface ReportRow {
-  /** `dense`, `winner`, or a control's: `uniform-paper`, ..., `paper-recipe/uniform-best`. */
+  /** `dense`, `winner`, or the name of a control: `uniform-paper`, `paper-recipe/uniform-best`. */
   name: string;
-  architecture: Architecture | undefined;
+  /** The counts that it keeps. */
+  architecture:
+    | Architecture
+    | undefined;
+  /** Parameters of the exported model. */
   parameters: bigint;
+  /** What it costs. */
   costs: Cost[];
-  /** By metric name, on the report windows, in the metric's own unit. */
+  /** By the name of the metric, on the report windows, in its own unit. */
   metrics: { [key: string]: number };
-  /** By metric name, on the verify windows; empty for the dense model. */
+  /** By the name of the metric, on the verify windows; empty for the unpruned model. */
   verifyMetrics: { [key: string]: number };
+  /** The recipe; empty for the unpruned model. */
   recipeDigest: string;
 }
 
@@ -503,111 +533,151 @@ export interface ReportRow_VerifyMetricsEntry {
   value: number;
 }
 
-/** 1 - winner / control, on the report windows. */
+/** By how much the winner is better than a control, on the report windows. */
 export interface Lift {
-  /** The control's name. */
+  /** The name of its row. */
   control: string;
+  /** What is compared. */
   metric: string;
+  /** 1 - winner / control, or winner / control - 1 if higher is better. */
   lift: number;
   /**
-   * Paired 95 % bootstrap interval over the report windows; unset where the metric has no value per window, or there is one
-   * window.
+   * The lower end of the paired 95 % bootstrap interval over the report windows. Unset if the metric has no value per
+   * window, or there is only one window.
    */
-  low?: number | undefined;
+  low?:
+    | number
+    | undefined;
+  /** The upper end of the same interval. */
   high?: number | undefined;
 }
 
 /** What one phase took. */
 export interface PhaseTokens {
+  /** The phase, over all rounds. */
   phase: StudyPhase;
-  /** Tokens run. */
+  /** Tokens that were run. */
   tokens: bigint;
+  /** How long it took. */
   elapsedSeconds: number;
 }
 
 /** The outcome of a study. */
 export interface StudyReport {
+  /** The study. */
   studyId: string;
-  dense: ReportRow | undefined;
-  winner: ReportRow | undefined;
+  /** The unpruned model. */
+  dense:
+    | ReportRow
+    | undefined;
+  /** The answer. */
+  winner:
+    | ReportRow
+    | undefined;
+  /** What it is compared with. */
   controls: ReportRow[];
-  /** The best control, whose lift is the headline. */
+  /** The name of the best control's row. */
   bestControl: string;
+  /** Over each control. */
   lifts: Lift[];
+  /** The predictor of the last round. */
   predictorId: string;
-  /** Unset for a predictor that was fitted elsewhere: it may have seen the pairs. */
-  fitQuality: FitQuality | undefined;
+  /** How good it is. Unset for a predictor that was fitted elsewhere, as it may have seen the pairs. */
+  fitQuality:
+    | FitQuality
+    | undefined;
+  /** How many pairs it was fitted on. */
   pairs: number;
+  /** How many distinct candidates were predicted. */
   predicted: bigint;
+  /** How many of them were verified. */
   verified: number;
+  /** Tokens that were run for the study. */
   tokensSpent: bigint;
+  /** What each phase took. */
   phases: PhaseTokens[];
-  /** The plain sentence: what the search gained, or that it was not worth it. */
+  /** One sentence: what the search gained, or that it was not worth it. */
   summary: string;
-  /** The written winner; unset when none was asked for. */
+  /** The folder of the written winner, relative to the output root; empty if none was asked for. */
   output: string;
-  /** The exact units of the winner: Prune and Evaluate take them back. */
+  /** The exact units of the winner; Prune and Evaluate take them. */
   winnerUnits:
     | KeptUnits
     | undefined;
-  /** Measurement of the report windows. */
+  /** What the rows are measured on. */
   measurement:
     | Measurement
     | undefined;
-  /** The recipes that were compared, the chosen one first; one where nothing was compared. */
+  /** The recipes that were compared, the chosen one first; only one if nothing was compared. */
   recipes: RecipeComparison[];
   /** How the finalists, the controls and the output were compensated: ONE_SHOT or STREAM. */
   compensationFit: CompensationFit;
-  /** Of `preset: paper`. */
+  /** Only with the preset PAPER. */
   curve:
     | Curve
     | undefined;
-  /** How every backend did in the last fit: in cross-validation where one was chosen, else the named one on the 7:3 split. */
+  /**
+   * How the backends did in the last fit: all of them in cross-validation if `auto` chose one, else the named one on
+   * the 7:3 split.
+   */
   predictorScores: BackendScore[];
-  /** Of several objectives. */
+  /** Only with several objectives. */
   front:
     | Front
     | undefined;
-  /**
-   * Labels that were run for this study, and labels that were known before: of other studies on the same model, or of its
-   * own trials of the same architecture.
-   */
+  /** Labels that were measured for this study. */
   labelsPaid: number;
+  /**
+   * Labels that were known before, from other studies of the same model or from its own trials of the same
+   * architecture.
+   */
   labelsKnown: number;
 }
 
 /** How one of the compared recipes did. */
 export interface RecipeComparison {
+  /** The recipe. */
   recipeDigest: string;
+  /** A plug-in id. */
   criterion: string;
+  /** A plug-in id. */
   compensation: string;
-  /** Its best value over the level architectures, on the search windows; unset where nothing was compared. */
+  /** Its best value over architectures whose layers are alike, on the search windows; unset if nothing was compared. */
   best?: number | undefined;
 }
 
-/** Lines of the objective over the size, through the finalists at several sizes and through `uniform-paper` at the same. */
+/** Two lines of the objective over the size. */
 export interface Curve {
-  finalists: Line | undefined;
+  /** Through the finalists at several sizes. */
+  finalists:
+    | Line
+    | undefined;
+  /** Through `uniform-paper` at the same sizes. */
   uniformPaper:
     | Line
     | undefined;
-  /** 1 - finalists' line / control's line, both at the budget. */
+  /** 1 - the finalists' line / the control's line, both at the budget; the negative of that if higher is better. */
   lift: number;
 }
 
-/** The natural log of the metric (the metric itself where it is no loss) over the natural log of what the first budget limits. */
+/**
+ * The natural log of the metric, or the metric itself if higher is better, over the natural log of what the first
+ * budget limits.
+ */
 export interface Line {
+  /** At log size 0. */
   intercept: number;
+  /** Per log size. */
   slope: number;
 }
 
-/** The finalists that none other is better than in all objectives, on the verify windows. */
+/** The finalists than which no other is better in all objectives, on the verify windows. */
 export interface Front {
-  /** The best in the first objective first. */
+  /** Sorted by the first objective, the best first. */
   points: FrontPoint[];
   /** The volume that the front dominates up to the reference, in natural logs of the objectives. */
   hypervolume: number;
-  /** The same of the controls. */
+  /** The same for the controls. */
   controlHypervolume: number;
   /** The worst of each objective over all finalists and controls. */
   reference: FrontReference[];
@@ -615,11 +685,15 @@ export interface Front {
 
 /** One architecture of a front. */
 export interface FrontPoint {
-  architecture: Architecture | undefined;
+  /** The counts that it keeps. */
+  architecture:
+    | Architecture
+    | undefined;
+  /** What it costs. */
   costs: Cost[];
-  /** By metric name, on the verify windows, in the metric's own unit. */
+  /** By the name of the metric, on the verify windows, in its own unit. */
   metrics: { [key: string]: number };
-  /** Where giving up more of one objective stops to bring much in another: the winner. */
+  /** The knee: beyond it, giving up more of one objective gains little in another. It is the winner. */
   knee: boolean;
 }
 
@@ -632,7 +706,7 @@ export interface FrontPoint_MetricsEntry {
 export interface FrontReference {
   /** `perplexity`, `parameters`, or a weighted sum: `2 perplexity + 1 accuracy`. */
   objective: string;
-  /** In its own unit; of a weighted sum that of the natural logs. */
+  /** In the unit of the objective; for a weighted sum that of natural logs. */
   value: number;
 }
 
