@@ -2,7 +2,6 @@ import type { LatencyTable } from '../core/budget/latency-table.js';
 import type { Precision } from '../core/measurement.js';
 import type { Architecture, ModelShape } from '../core/model/shape.js';
 import type { UnitScores } from '../core/model/unit-scores.js';
-import type { Ranking } from '../core/model/units.js';
 import type { Compensation } from '../core/ports/compensation.js';
 import type { Criterion } from '../core/ports/criterion.js';
 import type { EvaluationSubject, Window } from '../core/ports/evaluator.js';
@@ -12,6 +11,7 @@ import type { Checkpoint } from './checkpoint/checkpoint.js';
 import type { LayerErrors } from './compensation/calibration-errors.js';
 import type { OutputMap, OutputMapRequest } from './compensation/output-map.js';
 import type { Workload } from './runtime/plan-memory.js';
+import type { Recipe } from './weights/recipe.js';
 
 export type { Calibration, CalibrationNeed } from './calibration/calibration.js';
 export type { LayerErrors } from './compensation/calibration-errors.js';
@@ -32,17 +32,11 @@ export interface ScoreUnitsRequest {
   readonly work: WorkContext;
 }
 
-export interface SubjectRecipe {
-  readonly ranking: Ranking;
-  /** undefined: the kept weights stay as they are. */
-  readonly compensation?: {
-    readonly plugin: Compensation;
-    readonly options: unknown;
-    /** The module that the plug-in comes from: it works in the thread that has the weights. */
-    readonly moduleUrl: URL;
-    readonly calibration?: Calibration;
-  };
-}
+/**
+ * A recipe as callers give it. `moduleUrl` is the module that the plug-in comes from: it works in the thread that has the
+ * weights.
+ */
+export type SubjectRecipe = Recipe<{ readonly plugin: Compensation; readonly moduleUrl: URL }>;
 
 /**
  * A checkpoint to compute with. All work happens in a separate worker thread, one call at a time, so that the event

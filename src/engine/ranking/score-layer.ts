@@ -5,7 +5,8 @@ import type { Criterion, Unit } from '../../core/ports/criterion.js';
 import { createRng } from '../../core/random.js';
 import { listFfnChannels, listKvGroups, listQueryHeads, type ScoredLayer } from './list-units.js';
 
-export interface ScoringRecipe {
+/** A criterion with its complete options and a seed. */
+export interface Scoring {
   /** Guarded: its scores are checked. */
   readonly plugin: Criterion;
   readonly options: unknown;
@@ -17,7 +18,7 @@ export function scoreLayer(
   shape: ModelShape,
   layer: number,
   scored: ScoredLayer,
-  { plugin, options, seed }: ScoringRecipe,
+  { plugin, options, seed }: Scoring,
 ): UnitScores {
   const rng = createRng(seed);
   const blockInfluence = scored.statistics?.blockInfluence;

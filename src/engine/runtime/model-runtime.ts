@@ -13,7 +13,7 @@ import { computeLogits } from '../forward/compute-logits.js';
 import { createDecodeRunner } from '../latency/decode-runner.js';
 import { timeArchitecture, timeShapes, type LatencyContext } from '../latency/time-decoding.js';
 import type { ScoredLayer } from '../ranking/list-units.js';
-import type { ScoringRecipe } from '../ranking/score-layer.js';
+import type { Scoring } from '../ranking/score-layer.js';
 import type { WeightSource } from '../weights/layer-weights.js';
 import type { WeightRecipe } from '../weights/recipe.js';
 import { createCalibrator } from './calibrator.js';
@@ -40,7 +40,7 @@ export interface ModelRuntime extends Pick<ModelMemory, 'allow' | 'heldBytes' | 
     needs: readonly CalibrationNeed[],
     work: WorkContext,
   ): Promise<Calibration>;
-  scoreUnits(recipe: ScoringRecipe, calibration: Calibration | undefined, work: WorkContext): Promise<UnitScores[]>;
+  scoreUnits(recipe: Scoring, calibration: Calibration | undefined, work: WorkContext): Promise<UnitScores[]>;
   /** [tokens, vocabulary] */
   logits(
     recipe: WeightRecipe,

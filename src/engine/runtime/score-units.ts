@@ -5,7 +5,7 @@ import type { WorkContext } from '../../core/ports/work-context.js';
 import type { Calibration } from '../calibration/calibration.js';
 import { computeGradients } from '../gradients/compute-gradients.js';
 import type { ScoredLayer } from '../ranking/list-units.js';
-import { scoreLayer, type ScoringRecipe } from '../ranking/score-layer.js';
+import { scoreLayer, type Scoring } from '../ranking/score-layer.js';
 import type { RecipeWeights } from '../weights/half-blocks.js';
 import { loadAttention, loadFfn, type WeightSource } from '../weights/layer-weights.js';
 import type { ModelMemory } from './model-memory.js';
@@ -13,7 +13,7 @@ import type { ModelMemory } from './model-memory.js';
 /** A criterion's scores of all units, layer by layer. */
 export async function scoreUnits(
   source: WeightSource,
-  recipe: ScoringRecipe,
+  recipe: Scoring,
   calibration: Calibration | undefined,
   work: WorkContext,
 ): Promise<UnitScores[]> {
@@ -32,7 +32,7 @@ export async function scoreUnits(
 export async function scoreUnitsByGradients(
   source: WeightSource,
   { memory, weights }: { readonly memory: ModelMemory; readonly weights: RecipeWeights },
-  recipe: ScoringRecipe,
+  recipe: Scoring,
   { calibration, sequences }: { readonly calibration: Calibration; readonly sequences: readonly Int32Array[] },
   work: WorkContext,
 ): Promise<UnitScores[]> {

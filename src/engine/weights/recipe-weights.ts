@@ -18,7 +18,7 @@ import {
   type FfnWeights,
   type WeightSource,
 } from './layer-weights.js';
-import type { CompensationRecipe, WeightRecipe } from './recipe.js';
+import type { WeightRecipe } from './recipe.js';
 import type { WeightStore } from './weight-store.js';
 
 /** Reads and sorts a layer on its first use. A compensated half-block is a copy per width, all others are views. */
@@ -42,7 +42,7 @@ export function createRecipeWeights(
   const factorise = (
     name: string,
     half: SortedHalf,
-    { plugin, options }: CompensationRecipe,
+    { plugin, options }: NonNullable<WeightRecipe['compensation']>,
   ): Promise<PreparedCompensation> =>
     store.get(`${name}:prepared`, async () => {
       if (tools === undefined) throw new RangeError('a compensation needs its tools');

@@ -5,33 +5,32 @@ import type { Compensation } from '../../core/ports/compensation.js';
 import type { PluginAddress } from '../../core/ports/plugin-entry.js';
 import type { Calibration } from '../calibration/calibration.js';
 
-/** How units are ranked and how the kept ones are compensated. */
-export interface WeightRecipe {
-  /** Distinguishes this recipe's weights from those of other recipes in the store. */
-  readonly key: string;
+/**
+ * How units are ranked and how the kept ones are compensated; without `compensation` they stay as they are.
+ *
+ * `Compensator` is what stands for the compensation: the plug-in itself, or how another thread finds it.
+ */
+export interface Recipe<Compensator> {
   readonly ranking: Ranking;
-  readonly compensation?: CompensationRecipe;
-}
-
-export interface CompensationRecipe {
-  readonly plugin: Compensation;
-  readonly options: unknown;
-  /** What the plug-in needs; undefined: nothing. */
-  readonly calibration?: Calibration;
-}
-
-/** What the sorted and compensated weights of a recipe depend on. */
-export interface KeyedRecipe {
-  readonly ranking: Ranking;
-  readonly compensation?: {
-    readonly address: PluginAddress;
+  readonly compensation?: Compensator & {
+    /** Complete: the output of the plug-in's schema. */
     readonly options: unknown;
+    /** What the plug-in needs; undefined: nothing. */
     readonly calibration?: Calibration;
   };
 }
 
+/** A recipe whose key distinguishes its weights from those of other recipes in the store. */
+export interface KeyedRecipe<Compensator> extends Recipe<Compensator> {
+  /** From `keyRecipe`. */
+  readonly key: string;
+}
+
+/** A recipe to compute with. */
+export type WeightRecipe = KeyedRecipe<{ readonly plugin: Compensation }>;
+
 /** The same text for recipes that give the same weights, so that those are stored once. */
-export function keyRecipe({ ranking, compensation }: KeyedRecipe): string {
+export function keyRecipe({ ranking, compensation }: Recipe<{ readonly address: PluginAddress }>): string {
   const hash = createHash('sha256');
   for (const { kvGroups, queryHeads, ffnChannels } of ranking) {
     for (const order of [kvGroups, ...queryHeads, ffnChannels]) hash.update(Int32Array.of(order.length, ...order));

@@ -2,7 +2,6 @@ import type { LatencyTable } from '../../core/budget/latency-table.js';
 import type { Precision } from '../../core/measurement.js';
 import type { Architecture } from '../../core/model/shape.js';
 import type { UnitScores } from '../../core/model/unit-scores.js';
-import type { Ranking } from '../../core/model/units.js';
 import type { ArchitectureLosses, Window } from '../../core/ports/evaluator.js';
 import type { PluginAddress } from '../../core/ports/plugin-entry.js';
 import type { PluginKind } from '../../core/ports/plugin.js';
@@ -15,6 +14,7 @@ import type { FileRecord } from '../files/checkpoint-files.js';
 import type { CheckpointPlace } from '../files/open-within.js';
 import type { ScoredLayer } from '../ranking/list-units.js';
 import type { RuntimeOptions } from '../runtime/model-memory.js';
+import type { KeyedRecipe } from '../weights/recipe.js';
 
 /** What a model's thread is started with. */
 export interface ModelThreadData {
@@ -35,12 +35,7 @@ export interface PluginMessage<Kind extends PluginKind> {
 }
 
 /** A recipe as it is sent to the thread. */
-export interface RecipeMessage {
-  /** From `keyRecipe`. */
-  readonly key: string;
-  readonly ranking: Ranking;
-  readonly compensation?: PluginMessage<'compensation'> & { readonly calibration?: Calibration };
-}
+export type RecipeMessage = KeyedRecipe<PluginMessage<'compensation'>>;
 
 /** The calls that the thread answers: their arguments, the items they send before they end, and their result. */
 export type ModelCalls = {
