@@ -1,5 +1,6 @@
 import { describe, expect, it } from 'vitest';
-import { SERVE_FLAGS } from '../../src/cli/commands/serve.js';
+import { createProgram } from '../../src/cli/program.js';
+import { readSettings, SERVE_FLAGS } from '../../src/cli/commands/serve.js';
 import { CONFIG_SCHEMA, environmentName } from '../../src/server/config/config.js';
 
 describe('prunecast serve', () => {
@@ -7,5 +8,16 @@ describe('prunecast serve', () => {
     expect(SERVE_FLAGS.map(({ variable }) => variable).sort()).toEqual(
       Object.keys(CONFIG_SCHEMA.shape).map(environmentName).sort(),
     );
+  });
+
+  it.each(SERVE_FLAGS)('$flag sets $variable and nothing else, the last value or the list of all', (setting) => {
+    const command = createProgram().commands.find((candidate) => candidate.name() === 'serve');
+    if (command === undefined) throw new Error('there is no command serve');
+    expect(readSettings(command)).toEqual({});
+    const [flag = ''] = setting.flag.split(' ');
+    command.parseOptions([flag, 'first', flag, 'second']);
+    expect(readSettings(command)).toEqual({
+      [setting.variable]: 'isList' in setting ? '["first","second"]' : 'second',
+    });
   });
 });

@@ -155,8 +155,8 @@ export function addServeCommand(program: Command): void {
   command.action(() => runServer(readSettings(command)));
 }
 
-/** The settings that were given, as environment variables. */
-function readSettings(command: Command): Record<string, string> {
+/** The settings that were given, as the environment variables that the server reads. */
+export function readSettings(command: Command): Record<string, string> {
   const given = command.options.flatMap((option) => {
     const values = command.getOptionValue(option.attributeName()) as readonly string[] | undefined;
     if (!(option instanceof SettingOption) || values === undefined) return [];
