@@ -1,5 +1,5 @@
 import { execFileSync } from 'node:child_process';
-import { readdirSync, readFileSync } from 'node:fs';
+import { existsSync, readdirSync, readFileSync } from 'node:fs';
 import { dirname, join, relative, resolve } from 'node:path';
 import { describe, expect, it } from 'vitest';
 import { FAMILIES } from '../src/engine/families/find-family.js';
@@ -221,6 +221,24 @@ describe('the sources', () => {
         "import a from './a.js';\nimport type { B } from \"../b.js\";\nexport * from 'c';\nimport {\n  d,\n} from '@e/f/g';\nconst h = await import('h');\nimport 'i';\nnew Worker(new URL('./j.js', import.meta.url));",
       ),
     ).toEqual(['./a.js', '../b.js', 'c', '@e/f/g', 'h', 'i']);
+  });
+});
+
+describe('ARCHITECTURE.md', () => {
+  it('names only files and folders that exist', () => {
+    const root = resolve(src, '..');
+    const page = readFileSync(join(root, 'ARCHITECTURE.md'), 'utf8');
+    const named = [...page.matchAll(/`((?:src|proto|test|docs)\/[\w./-]+)`|\]\(([\w./-]+)\)/g)].map(
+      ([, path, link]) => path ?? link ?? '',
+    );
+    expect(named.length).toBeGreaterThan(40);
+    expect(named.filter((path) => !existsSync(join(root, path)))).toEqual([]);
+  });
+
+  it('names every folder of the server', () => {
+    const page = readFileSync(resolve(src, '../ARCHITECTURE.md'), 'utf8');
+    const folders = readdirSync(join(src, 'server'), { withFileTypes: true }).filter((entry) => entry.isDirectory());
+    expect(folders.map(({ name }) => `src/server/${name}`).filter((folder) => !page.includes(folder))).toEqual([]);
   });
 });
 
