@@ -12,7 +12,7 @@ import {
 import type { Store, StoreRecord } from '../../core/ports/store.js';
 import { createAlarm } from './alarm.js';
 import type { EventCodec } from './event-codec.js';
-import { createLine } from './create-line.js';
+import { createSerializer } from './serialize.js';
 
 /** The events of jobs: stored as they happen, and shown to all who follow. */
 export interface JobEvents {
@@ -72,8 +72,8 @@ export function createJobEvents({
 }: JobEventSettings): JobEventLog {
   const { jobs } = store;
   const followers = new Map<string, Set<() => void>>();
-  // Appends stand in one line, so that events without an await between them keep their order.
-  const serialize = createLine();
+  // One append after the other, so that events without an await between them keep their order.
+  const serialize = createSerializer();
   const tell = async (jobId: string, sequence: number): Promise<void> => {
     if (sequence % BATCH === 0 && sequence > keptEvents) await jobs.compact(jobId, sequence - keptEvents);
     for (const wake of followers.get(jobId) ?? []) wake();

@@ -18,7 +18,7 @@ export function createLeaseOwner(): LeaseOwner {
   };
 }
 
-/** Differs after each start of the machine, where the system tells (Linux does). */
+/** Differs after each start of the machine, if the system tells (Linux does). */
 function readBootId(): string {
   try {
     return readFileSync('/proc/sys/kernel/random/boot_id', 'utf8').trim();

@@ -1,7 +1,7 @@
 import type { Logger } from 'pino';
 import type { JobQueue } from '../../core/ports/job-queue.js';
 import type { EventRecord, HeldJob } from '../../core/ports/job-store.js';
-import { createLine } from './create-line.js';
+import { createSerializer } from './serialize.js';
 import type { Work } from './jobs.js';
 import type { JobLeases } from './leases.js';
 import { runJob, type RunningJob, type RunSettings } from './runner.js';
@@ -43,7 +43,7 @@ export interface QueueSettings extends RunSettings {
 
 export function createReadyJobs({ queue, leases, ...settings }: QueueSettings): ReadyJobs {
   const { events, codec, log, stopping } = settings;
-  const serialize = createLine();
+  const serialize = createSerializer();
   const waiting = new Map<string, ReadyJob>();
   const running = new Map<string, LaunchedJob>();
 

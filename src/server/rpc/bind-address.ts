@@ -9,7 +9,7 @@ const UNIX = 'unix:';
 /** The longest path that a socket address holds on macOS, with its closing zero; Linux takes four more. */
 const MOST_SOCKET_PATH_BYTES = 103;
 
-/** The server's key and certificate, or no encryption where none is configured. */
+/** The server's key and certificate, or no encryption if none is configured. */
 export async function createCredentials({
   tlsCertificate,
   tlsKey,

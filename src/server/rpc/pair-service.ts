@@ -1,4 +1,3 @@
-import { PrunecastError } from '../../core/errors/prunecast-error.js';
 import { PairServiceService, type SamplePairsRequest } from '../../gen/prunecast/v1/pair.js';
 import type { Jobs } from '../jobs/jobs.js';
 import { startKind, type RunnableKind } from '../kinds/runnable-kind.js';
@@ -18,9 +17,8 @@ export function createPairService(services: PairServices): RpcService {
   const { kinds, jobs } = services;
   return defineService(PairServiceService, {
     samplePairs: async (request, { signal }) => {
-      const started = await startKind(jobs, kinds.samplePairs, request, signal);
-      if ('plan' in started) throw new PrunecastError('INTERNAL', 'a sample has no plan');
-      return { job: encodeJob(await jobs.get(started.jobId)) };
+      const { jobId } = await startKind(jobs, kinds.samplePairs, request, signal);
+      return { job: encodeJob(await jobs.get(jobId)) };
     },
     importPairs: (requests) => importPairs(services, requests),
     exportPairs: (request) => exportPairs(services, request),

@@ -9,7 +9,6 @@ import { attend } from './attend.js';
 import { readPageSize, requireText } from '../requests/fields.js';
 import { encodeJob } from '../records/job-records.js';
 import { defineService, type RpcService } from './rpc-service.js';
-import { PrunecastError } from '../../core/errors/prunecast-error.js';
 
 export interface PredictorServices extends FitServices, RefinementServices {
   readonly kinds: { readonly fitPredictor: RunnableKind<FitPredictorRequest> };
@@ -22,9 +21,8 @@ export function createPredictorService(services: PredictorServices): RpcService 
   const { kinds, jobs, predictorStore } = services;
   return defineService(PredictorServiceService, {
     fitPredictor: async (request, { signal }) => {
-      const started = await startKind(jobs, kinds.fitPredictor, request, signal);
-      if ('plan' in started) throw new PrunecastError('INTERNAL', 'a fit has no plan');
-      return { job: encodeJob(await jobs.get(started.jobId)) };
+      const { jobId } = await startKind(jobs, kinds.fitPredictor, request, signal);
+      return { job: encodeJob(await jobs.get(jobId)) };
     },
     getPredictor: async (request) => ({
       predictor: (await predictorStore.get(requireText(request.predictorId, 'predictor_id'))).predictor,

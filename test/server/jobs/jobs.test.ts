@@ -1,6 +1,7 @@
 import { describe, expect, it, vi } from 'vitest';
 import { PrunecastError } from '../../../src/core/errors/prunecast-error.js';
 import { type JobEvent, JobKind, JobState } from '../../../src/gen/prunecast/v1/job.js';
+import { CANCEL_GRACE_MS } from '../../../src/server/config/limits.js';
 import { ask, failureOf, makeFolder, unpack } from '../../support/test-server.js';
 import type { JobResult } from '../../../src/server/kinds/job-context.js';
 import { begin, collect, DONE, evaluation, eventsOf, gate, startScriptedServer } from './scripted-jobs.js';
@@ -153,20 +154,11 @@ describe('a job', () => {
     }
   });
 
-  it('reports progress at most once a second, with the newest numbers, elapsed and remaining time', async () => {
+  it('tells of its progress: the first report of each activity, and the newest before it ends', async () => {
     await using server = await startScriptedServer({
       counting: async ({ progress }) => {
-        const startMs = Date.now();
-        while (Date.now() - startMs < 1300) {
-          progress({
-            activity: 'labelling pairs',
-            done: Math.min(99, Math.floor((Date.now() - startMs) / 13)),
-            total: 100,
-            unit: 'pairs',
-          });
-          await new Promise((resolve) => setTimeout(resolve, 5));
-        }
-        progress({ activity: 'labelling pairs', done: 100, total: 100, unit: 'pairs' });
+        for (let done = 0; done <= 100; done++)
+          progress({ activity: 'labelling pairs', done, total: 100, unit: 'pairs' });
         progress({ activity: 'fitting', done: 0, total: 0, unit: 'trees' });
         return DONE;
       },
@@ -175,20 +167,11 @@ describe('a job', () => {
     const reports = (await collect(events)).events.flatMap(({ payload }) =>
       payload?.$case === 'progress' ? [payload.value] : [],
     );
-    expect(reports.map(({ activity, done }) => [activity, Number(done)])).toEqual([
-      ['labelling pairs', 0],
-      ['labelling pairs', expect.any(Number)],
-      ['labelling pairs', 100],
-      ['fitting', 0],
+    expect(reports.map(({ activity, done, total, unit }) => [activity, done, total, unit])).toEqual([
+      ['labelling pairs', 0n, 100n, 'pairs'],
+      ['labelling pairs', 100n, 100n, 'pairs'],
+      ['fitting', 0n, 0n, 'trees'],
     ]);
-    const middle = reports[1];
-    expect(Number(middle?.done)).toBeGreaterThan(60);
-    expect(middle?.elapsedSeconds).toBeCloseTo(1, 0);
-    expect(middle?.remainingSeconds).toBeCloseTo(
-      ((middle?.elapsedSeconds ?? 0) * (100 - Number(middle?.done))) / Number(middle?.done),
-      6,
-    );
-    expect(reports[3]?.remainingSeconds).toBeUndefined();
   });
 });
 
@@ -285,15 +268,13 @@ describe('CancelJob', () => {
     });
     const deaf = await begin(server, 'deaf');
     const next = await begin(server, 'next');
-    const startMs = Date.now();
+    expect(CANCEL_GRACE_MS).toBeLessThan(2000);
     const { job } = await ask(server.jobs, server.jobs.cancelJob, { jobId: deaf.jobId });
-    expect(Date.now() - startMs).toBeLessThan(2000);
     expect(job).toMatchObject({ state: JobState.CANCELLED });
     const { events, error } = await collect(deaf.events);
     expect(events.at(-1)?.payload?.value).toMatchObject({ state: JobState.CANCELLED, result: undefined });
     expect(await failureOf(Promise.reject(error))).toMatchObject({ code: 1, reason: 'CANCELLED' });
     expect(cases((await collect(next.events)).events)).toEqual(['started', 'ended']);
-    expect(Date.now() - startMs).toBeLessThan(2500);
     open();
     expect(await emitted.opened).toBeInstanceOf(PrunecastError);
     // Nothing follows the terminal event, and an ended job stays as it is.
@@ -313,9 +294,7 @@ describe('CancelJob', () => {
       },
     });
     const { jobId, events } = await begin(server, 'heeding');
-    const startMs = Date.now();
     await ask(server.jobs, server.jobs.cancelJob, { jobId });
-    expect(Date.now() - startMs).toBeLessThan(1000);
     expect(cases((await collect(events)).events)).toEqual(['evaluation', 'ended']);
   });
 
@@ -346,16 +325,15 @@ describe('a stop of the server', () => {
         throw signal.reason;
       },
     };
-    const server = await startScriptedServer(runs, { folder });
+    // A stop that waits for the grace outlasts any test.
+    const server = await startScriptedServer(runs, { folder, config: { shutdownGraceMs: 600_000 } });
     const running = await begin(server, 'endless', 'mine');
     const queued = await begin(server, 'endless');
     const ends = Promise.all([collect(running.events), collect(queued.events)]);
     await vi.waitFor(async () =>
       expect((await ask(server.jobs, server.jobs.getJob, { jobId: running.jobId })).job?.lastSequence).toBe(2n),
     );
-    const startMs = Date.now();
     await server.stop();
-    expect(Date.now() - startMs).toBeLessThan(900);
     for (const { error } of await ends)
       expect(await failureOf(Promise.reject(error))).toMatchObject({ code: 14, reason: 'SERVER_STOPPING' });
 

@@ -1,4 +1,4 @@
-import { describe, expect, it } from 'vitest';
+import { describe, expect, it, onTestFinished, vi } from 'vitest';
 import type { JobProgress } from '../../../src/server/jobs/event-codec.js';
 import { createProgressReporter } from '../../../src/server/jobs/progress-reporter.js';
 
@@ -23,5 +23,28 @@ describe('createProgressReporter', () => {
     expect(at(610, 500, 1000)).toMatchObject({ elapsedSeconds: 10, remainingSeconds: 10 });
     // The clock was set back by an hour.
     expect(at(-2990, 501, 1000)).toMatchObject({ elapsedSeconds: 0, remainingSeconds: undefined });
+  });
+
+  it('sends the first report of an activity at once, then at most one per second, and the newest in the end', () => {
+    vi.useFakeTimers({ now: 0 });
+    onTestFinished(() => void vi.useRealTimers());
+    const sent: (readonly [seconds: number, activity: string, done: number, remaining: number | undefined])[] = [];
+    const reporter = createProgressReporter({ now: () => Date.now() }, (progress) => {
+      sent.push([Date.now() / 1000, progress.activity, progress.done, progress.remainingSeconds]);
+    });
+    for (let done = 0; done <= 25; done++) {
+      reporter.report({ activity: 'labelling pairs', done, total: 100, unit: 'pairs' });
+      vi.advanceTimersByTime(100);
+    }
+    reporter.report({ activity: 'fitting', done: 0, total: 0, unit: 'trees' });
+    expect(sent).toEqual([
+      [0, 'labelling pairs', 0, undefined],
+      [1, 'labelling pairs', 9, 91 / 9],
+      [2, 'labelling pairs', 19, (2 * 81) / 19],
+      [2.6, 'labelling pairs', 25, (2.6 * 75) / 25],
+      [2.6, 'fitting', 0, undefined],
+    ]);
+    vi.advanceTimersByTime(10_000);
+    expect(sent).toHaveLength(5);
   });
 });

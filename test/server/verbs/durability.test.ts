@@ -1,6 +1,6 @@
 import { rename, rm } from 'node:fs/promises';
 import { join } from 'node:path';
-import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest';
 import {
   CallError,
   createClient,
@@ -12,6 +12,7 @@ import {
   type PrunecastClient,
   type SearchRequest,
 } from '../../../src/client/index.js';
+import type * as limits from '../../../src/server/config/limits.js';
 import { startServerChild } from '../../support/server-child.js';
 import { makeFolder } from '../../support/test-server.js';
 import {
@@ -24,6 +25,12 @@ import {
   startVerbServer,
   type VerbServer,
 } from './verb-server.js';
+
+// No run is left behind: a cancel is answered when the work has heeded it, or the test runs out of time.
+vi.mock('../../../src/server/config/limits.js', async (original) => ({
+  ...(await original<typeof limits>()),
+  CANCEL_GRACE_MS: 600_000,
+}));
 
 let verbs: VerbServer;
 beforeAll(async () => {
@@ -117,7 +124,7 @@ describe('a client that goes away', () => {
 });
 
 describe('a second job', () => {
-  it('is queued and told its place until the first is cancelled, which ends within two seconds and keeps what was paid', async () => {
+  it('is queued and told its place until the first is cancelled, which keeps what was paid', async () => {
     const [started] = await leaveAfterTrials(verbs.client, longSearch({ requestId: 'long' }), 2);
     const jobId = started?.jobId ?? '';
     const [second, third] = [await startEvaluate(), await startEvaluate()];
@@ -133,10 +140,8 @@ describe('a second job', () => {
 
     await verbs.client.services.jobs.cancelJob({ jobId: secondId });
     expect((await collect(second.rest)).error).toMatchObject({ code: 'CANCELLED', reason: 'CANCELLED' });
-    const asked = performance.now();
     const { job } = await verbs.client.services.jobs.cancelJob({ jobId });
     const { events, error } = await collect(verbs.client.followJob(jobId));
-    expect(performance.now() - asked).toBeLessThan(2000);
     expect(job).toMatchObject({ state: JobState.CANCELLED });
     expect(error).toMatchObject({ code: 'CANCELLED', reason: 'CANCELLED' });
     expect(events.at(-1)?.payload).toMatchObject({ $case: 'ended', value: { state: JobState.CANCELLED } });
@@ -156,20 +161,16 @@ describe('a second job', () => {
   });
 });
 
-/** Follows a search until an event, cancels it then, and returns how long that took. */
-async function cancelAt(
-  request: DeepPartial<SearchRequest>,
-  isTime: (event: JobEvent) => boolean,
-): Promise<{ readonly jobId: string; readonly ms: number }> {
+/** Follows a search until an event, cancels it then, and returns the id of its job. */
+async function cancelAt(request: DeepPartial<SearchRequest>, isTime: (event: JobEvent) => boolean): Promise<string> {
   let jobId = '';
   for await (const event of verbs.client.search(request)) {
     ({ jobId } = event);
     if (isTime(event)) break;
   }
-  const asked = performance.now();
   const { job } = await verbs.client.services.jobs.cancelJob({ jobId });
   expect(job?.state).toBe(JobState.CANCELLED);
-  return { jobId, ms: performance.now() - asked };
+  return jobId;
 }
 
 const begins =
@@ -186,29 +187,24 @@ describe('CancelJob', () => {
     ],
     ['the search', smallSearch({ seed: 32n, candidates: 1_000_000n }), begins(StudyPhase.SEARCH)],
     ['the verification', smallSearch({ seed: 33n, verify: { count: 200 } }), begins(StudyPhase.VERIFY)],
-  ])(
-    'takes effect within two seconds in %s, keeps what was paid, and lets the next job start',
-    async (_, request, isTime) => {
-      const { jobId, ms } = await cancelAt(request, isTime);
-      expect(ms).toBeLessThan(2000);
-      const next = performance.now();
-      await collect((await startEvaluate()).rest);
-      expect(performance.now() - next).toBeLessThan(5000);
-      const { job } = await verbs.client.services.jobs.getJob({ jobId });
-      const paid = (await listTrials(verbs.client, job?.studyId ?? '')).filter(({ tokensSpent }) => tokensSpent > 0n);
-      expect(paid.length).toBeGreaterThan(0);
-      const again = await verbs.client.runSearch({
-        ...request,
-        candidates: 200n,
-        verify: { count: 2 },
-        predictor: { id: 'ridge' },
-      });
-      const pairs = (await listTrials(verbs.client, again.studyId)).filter(
-        ({ role, round }) => role === TrialRole.PAIR && round === 0,
-      );
-      expect(pairs.filter(({ tokensSpent }) => tokensSpent > 0n)).toEqual([]);
-    },
-  );
+  ])('is heeded in %s, keeps what was paid, and lets the next job start', async (_, request, isTime) => {
+    const jobId = await cancelAt(request, isTime);
+    const { events } = await collect((await startEvaluate()).rest);
+    expect(events.at(-1)?.payload).toMatchObject({ $case: 'ended', value: { state: JobState.SUCCEEDED } });
+    const { job } = await verbs.client.services.jobs.getJob({ jobId });
+    const paid = (await listTrials(verbs.client, job?.studyId ?? '')).filter(({ tokensSpent }) => tokensSpent > 0n);
+    expect(paid.length).toBeGreaterThan(0);
+    const again = await verbs.client.runSearch({
+      ...request,
+      candidates: 200n,
+      verify: { count: 2 },
+      predictor: { id: 'ridge' },
+    });
+    const pairs = (await listTrials(verbs.client, again.studyId)).filter(
+      ({ role, round }) => role === TrialRole.PAIR && round === 0,
+    );
+    expect(pairs.filter(({ tokensSpent }) => tokensSpent > 0n)).toEqual([]);
+  });
 });
 
 describe('a server that is killed in the middle of a search', () => {
