@@ -46,9 +46,9 @@ const MOST_VALUE_CHARACTERS = 300;
 const MOST_METADATA_ENTRIES = 10;
 
 /**
- * An error as callers see it: code, message, ErrorInfo, and BadRequest or RetryInfo if there is something to say. An error
- * that is neither a PrunecastError nor a lack of files, threads or memory is a fault of the server: it is logged under an id,
- * and the caller gets INTERNAL with the id and nothing of the cause.
+ * An error as callers see it: code, message, ErrorInfo, and BadRequest or RetryInfo if there is something to say. An
+ * error that is neither a PrunecastError nor a lack of files, threads or memory is a fault of the server: it is logged
+ * under an id, and the caller gets INTERNAL with the id and nothing of the cause.
  */
 export function encodeStatus(error: unknown, log: Logger): Status {
   const reasoned = error instanceof PrunecastError ? error : ofSystem(error);

@@ -27,14 +27,17 @@ export interface JobSettings
 /** Jobs with what only the server itself may ask of them. */
 export interface JobRunner extends Jobs {
   /**
-   * Takes up the jobs that an earlier server left unfinished: they wait for their turn, or for ResumeJob, as configured. Those
-   * without a stored request end as failed, SERVER_RESTARTED; those that three servers in a row ended with, as failed,
-   * JOB_POISONED. To be called before any start.
+   * Takes up the jobs that an earlier server left unfinished: they wait for their turn, or for ResumeJob, as
+   * configured. Those without a stored request end as failed, SERVER_RESTARTED; those that three servers in a row ended
+   * with, as failed, JOB_POISONED. To be called before any start.
    */
   recover(): Promise<void>;
   /** Starts what `recover` took up; from now on leases are renewed, and those that ran out elsewhere are taken. */
   begin(): Promise<void>;
-  /** After `stopping` has fired: waits until all runs have settled, or were left behind. The next server recovers the unfinished jobs. */
+  /**
+   * After `stopping` has fired: waits until all runs have settled, or were left behind. The next server recovers the
+   * unfinished jobs.
+   */
   settled(): Promise<void>;
 }
 
@@ -63,7 +66,9 @@ export function createJobs({
     return found?.jobId;
   };
 
-  /** Each by itself: on a full disk a lease cannot be renewed, and jobs that wait are to start as soon as there is room. */
+  /**
+   * Each by itself: on a full disk a lease cannot be renewed, and jobs that wait are to start as soon as there is room.
+   */
   const beat = async (): Promise<void> => {
     for (const step of [recovery.renew, recovery.takeUp, ready.startNext])
       await step().catch(reportTo(log, 'leases were not renewed, or jobs not taken up'));

@@ -17,9 +17,9 @@ import { createSerializer } from './serialize.js';
 /** The events of jobs: stored as they happen, and shown to all who follow. */
 export interface JobEvents {
   /**
-   * The job's events numbered after `afterSequence`, stored ones first, then live ones, none missed, none repeated; ends
-   * after the terminal event. A heartbeat (number 0, not stored) breaks every silence of ten seconds. However slowly the
-   * events are taken, no more than a batch of them is held in memory.
+   * The job's events numbered after `afterSequence`, stored ones first, then live ones, none missed, none repeated;
+   * ends after the terminal event. A heartbeat (number 0, not stored) breaks every silence of ten seconds. However
+   * slowly the events are taken, no more than a batch of them is held in memory.
    *
    * Throws JOB_NOT_FOUND, EVENTS_COMPACTED, INVALID_REQUEST for a number that the job has not reached, SERVER_STOPPING,
    * and the signal's reason.
@@ -32,13 +32,13 @@ export interface JobEventLog extends JobEvents {
   /** Stores a new job with its first event, under a lease. */
   create(job: NewJob, first: EventRecord, lease: Lease): Promise<HeldJob>;
   /**
-   * Stores events in one transaction, then wakes those who follow. Those of jobs that have ended, or whose lease is lost, are
-   * dropped; returns how many were stored.
+   * Stores events in one transaction, then wakes those who follow. Those of jobs that have ended, or whose lease is
+   * lost, are dropped; returns how many were stored.
    */
   append(events: readonly (HeldJob & EventRecord)[]): Promise<number>;
   /**
-   * Stores events of one job, and what belongs with them, in one transaction, then wakes those who follow. Returns whether:
-   * nothing is stored for a job that has ended, or whose lease is lost.
+   * Stores events of one job, and what belongs with them, in one transaction, then wakes those who follow. Returns
+   * whether: nothing is stored for a job that has ended, or whose lease is lost.
    */
   commit(job: HeldJob, records: readonly (EventRecord | StoreRecord)[]): Promise<boolean>;
   /** Stores what belongs to no job. */

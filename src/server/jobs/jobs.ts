@@ -3,33 +3,36 @@ import type { Page } from '../../core/ports/pages.js';
 import type { StoreRecord } from '../../core/ports/store.js';
 
 /**
- * Durable jobs, alike for every kind: bytes go in, events come out. All methods may be called at any time; the state they tell
- * is the stored one.
+ * Durable jobs, alike for every kind: bytes go in, events come out. All methods may be called at any time; the state
+ * they tell is the stored one.
  */
 export interface Jobs {
   /**
-   * Starts a job, or attaches to the one that has the same request id and digest. It is queued if as many jobs run as may.
-   * Throws the signal's reason, REQUEST_ID_REUSED for a known request id with another digest, OVERLOADED if the queue is full,
-   * and SERVER_STOPPING.
+   * Starts a job, or attaches to the one that has the same request id and digest. It is queued if as many jobs run as
+   * may. Throws the signal's reason, REQUEST_ID_REUSED for a known request id with another digest, OVERLOADED if the
+   * queue is full, and SERVER_STOPPING.
    */
   start(spec: JobSpec): Promise<StartedJob>;
-  /** The job that has this request id; `undefined` if there is none or the id is empty. Throws REQUEST_ID_REUSED for another digest. */
+  /**
+   * The job that has this request id; `undefined` if there is none or the id is empty. Throws REQUEST_ID_REUSED for
+   * another digest.
+   */
   findByRequestId(requestId: string, requestDigest: string): Promise<string | undefined>;
   /** Throws JOB_NOT_FOUND. */
   get(jobId: string): Promise<StoredJob>;
   /** Jobs, newest first. Throws INVALID_REQUEST for a page token that no list gave. */
   list(query: StoredJobQuery): Promise<Page<StoredJob>>;
   /**
-   * Asks a job to stop, and returns it as it has ended: within two seconds, as cancelled. A job that had ended before stays as
-   * it is. Throws JOB_NOT_FOUND, and STORAGE_FULL or STATE_UNAVAILABLE if the end is stored later.
+   * Asks a job to stop, and returns it as it has ended: within two seconds, as cancelled. A job that had ended before
+   * stays as it is. Throws JOB_NOT_FOUND, and STORAGE_FULL or STATE_UNAVAILABLE if the end is stored later.
    */
   cancel(jobId: string): Promise<StoredJob>;
   /**
    * Resumes a paused job: it runs, or is queued.
    *
    * @param input what the caller brings; the kind of the job knows what it means
-   * @throws PrunecastError JOB_NOT_FOUND, JOB_NOT_RESUMABLE, LEASE_HELD, SERVER_STOPPING, whatever the kind refuses the input
-   * with, or the signal's reason if it fires before the job is resumed
+   * @throws PrunecastError JOB_NOT_FOUND, JOB_NOT_RESUMABLE, LEASE_HELD, SERVER_STOPPING, whatever the kind refuses the
+   * input with, or the signal's reason if it fires before the job is resumed
    */
   resume(jobId: string, input: Uint8Array, signal: AbortSignal): Promise<StoredJob>;
   /**
@@ -59,9 +62,9 @@ export interface JobSpec {
 }
 
 /**
- * Does the work of a job. Returns the event that ends the job, or pauses it until ResumeJob; what it throws ends the job as
- * failed. It should end within two seconds of `context.signal`: later it is left behind, its result is dropped, and the next
- * job starts.
+ * Does the work of a job. Returns the event that ends the job, or pauses it until ResumeJob; what it throws ends the
+ * job as failed. It should end within two seconds of `context.signal`: later it is left behind, its result is dropped,
+ * and the next job starts.
  */
 export type Work = (context: RunContext) => Promise<EventRecord>;
 
@@ -71,13 +74,19 @@ export interface RunContext {
   /** Fires on cancel and when the server stops; its reason is the error that the work should end with. */
   readonly signal: AbortSignal;
   /**
-   * Stores events, and what belongs with them, in one transaction, then shows the events to all who follow. Rejects with the
-   * signal's reason once the job has ended; nothing is stored then.
+   * Stores events, and what belongs with them, in one transaction, then shows the events to all who follow. Rejects
+   * with the signal's reason once the job has ended; nothing is stored then.
    */
   commit(events: readonly EventRecord[], records: readonly StoreRecord[]): Promise<void>;
-  /** Has something stored in the transaction of the job's next event, the terminal one at the latest; not at all if that event comes too late. */
+  /**
+   * Has something stored in the transaction of the job's next event, the terminal one at the latest; not at all if that
+   * event comes too late.
+   */
   join(record: StoreRecord): void;
-  /** The same, but by itself if that event comes too late. For what stands however the job ends: a label is paid for, and stays. */
+  /**
+   * The same, but by itself if that event comes too late. For what stands however the job ends: a label is paid for,
+   * and stays.
+   */
   keep(record: StoreRecord): void;
   /** The events that the job has stored, from the oldest kept: those of earlier servers too. */
   stored(): AsyncIterable<StoredEvent>;
@@ -116,8 +125,8 @@ export interface RestartableKind {
   /** The rest of the work. It throws what the request is refused with now. */
   restart(request: Uint8Array, job: RestartedJob): Work;
   /**
-   * What a caller's ResumeJob brings to a paused job, stored together with its resuming. Throws INVALID_REQUEST, and whatever
-   * else the input is refused with.
+   * What a caller's ResumeJob brings to a paused job, stored together with its resuming. Throws INVALID_REQUEST, and
+   * whatever else the input is refused with.
    */
   resume(
     request: Uint8Array,

@@ -27,7 +27,9 @@ function readBootId(): string {
   }
 }
 
-/** The space that process ids are counted in: containers on one machine may have each their own, and the same boot id. */
+/**
+ * The space that process ids are counted in: containers on one machine may have each their own, and the same boot id.
+ */
 function readProcessSpace(): string {
   try {
     return readlinkSync('/proc/self/ns/pid');

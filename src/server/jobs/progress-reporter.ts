@@ -12,8 +12,8 @@ export interface ProgressReporter {
 }
 
 /**
- * Turns reports that come often into progress events: the first of an activity at once, then at most one per second; the
- * newest is always kept, and sent in the end.
+ * Turns reports that come often into progress events: the first of an activity at once, then at most one per second;
+ * the newest is always kept, and sent in the end.
  */
 export function createProgressReporter(clock: Clock, send: (progress: JobProgress) => void): ProgressReporter {
   let activity: { readonly name: string; readonly unit: string; readonly startedMs: number; done: number } | undefined;
@@ -39,7 +39,8 @@ export function createProgressReporter(clock: Clock, send: (progress: JobProgres
   };
   return {
     report: (progress) => {
-      // One that starts again under its name, as labelling does phase after phase, has a pace of its own; so has what counts
+      // One that starts again under its name, as labelling does phase after phase, has a pace of its own; so has what
+      // counts
       // something else, as verifying does when the mending by layers is over and tokens are run.
       if (activity?.name !== progress.activity || activity.unit !== progress.unit || progress.done < activity.done) {
         sendNewest();

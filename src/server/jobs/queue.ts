@@ -20,7 +20,10 @@ export interface LaunchedJob extends RunningJob {
 
 /** The jobs of this server that wait or run. All but `serialize` and `running` is to be called within `serialize`. */
 export interface ReadyJobs {
-  /** Runs works one after the other. Whatever changes the queue goes through here: two starts with one request id make one job. */
+  /**
+   * Runs works one after the other. Whatever changes the queue goes through here: two starts with one request id make
+   * one job.
+   */
   serialize<Result>(work: () => Promise<Result>): Promise<Result>;
   readonly running: ReadonlyMap<string, LaunchedJob>;
   readonly waiting: ReadonlyMap<string, ReadyJob>;
@@ -28,7 +31,7 @@ export interface ReadyJobs {
   launch(job: ReadyJob): void;
   /** A job that the queue has let in waits. */
   wait(job: ReadyJob): void;
-  /** A job waits no more. */
+  /** A job no longer waits. */
   leave(jobId: string): Promise<void>;
   /** Starts the jobs whose turn has come. */
   startNext(): Promise<void>;
@@ -117,7 +120,7 @@ export function createReadyJobs({ queue, leases, ...settings }: QueueSettings): 
   };
 }
 
-/** Logs an error that nobody waits for. */
+/** Logs an error of work that no caller waits for. */
 export function reportTo(log: Logger, message: string): (error: unknown) => void {
   return (error) => log.error({ err: error }, message);
 }

@@ -12,7 +12,9 @@ export interface RecoverySettings {
   readonly jobs: JobStore;
   /** Those whose jobs can be resumed from their stored request. */
   readonly kinds: readonly RestartableKind[];
-  /** What becomes of the jobs that an earlier server left unfinished: they are resumed at once, or wait for ResumeJob. */
+  /**
+   * What becomes of the jobs that an earlier server left unfinished: they are resumed at once, or wait for ResumeJob.
+   */
   readonly interruptedJobs: 'resume' | 'pause';
   readonly events: JobEventLog;
   readonly codec: EventCodec;
@@ -37,7 +39,10 @@ export interface RestoredJob {
   readonly resume: (input: Uint8Array, signal: AbortSignal) => ReturnType<RestartableKind['resume']>;
 }
 
-/** A job that was started so often, each time without a result and with the end of its server, is set aside: it may be what ends them. */
+/**
+ * A job that was started so often, each time without a result and with the end of its server, is set aside: it may be
+ * what ends them.
+ */
 const MOST_FRUITLESS_STARTS = 3;
 
 /** All is to be called within `ready.serialize`, but `restore`. */

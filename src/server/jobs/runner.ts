@@ -19,15 +19,18 @@ export interface RunSettings {
   readonly stopping: AbortSignal;
   /** How long a cancelled job may take to end by itself. */
   readonly cancelGraceMs: number;
-  /** How long after a first failure the end of a job is stored again; each time twice as long as before, `MOST_RETRY_MS` at most. */
+  /**
+   * How long after a first failure the end of a job is stored again; each time twice as long as before, `MOST_RETRY_MS`
+   * at most.
+   */
   readonly storeRetryMs: number;
 }
 
 export interface RunningJob {
   readonly controller: AbortController;
   /**
-   * Resolves when the job has its terminal event, or is paused, or is left to the next server: the next job may start. A
-   * cancelled run that has not settled by then is left behind, and stores nothing more.
+   * Resolves when the job has its terminal event, or is paused, or is left to the next server: the next job may start.
+   * A cancelled run that has not settled by then is left behind, and stores nothing more.
    */
   readonly ended: Promise<void>;
   /** As `ended`, but rejects with what first kept the end from being stored. */
@@ -38,9 +41,9 @@ export interface RunningJob {
 const MOST_RETRY_MS = 10_000;
 
 /**
- * Runs a job that has started: stores what it commits and how it ends, for as long as the lease is this server's. An end that
- * the store does not take, as on a full disk, is stored again and again until it is there or the server stops: no job runs for
- * ever.
+ * Runs a job that has started: stores what it commits and how it ends, for as long as the lease is this server's. An
+ * end that the store does not take, as on a full disk, is stored again and again until it is there or the server stops:
+ * no job runs for ever.
  */
 export function runJob(
   job: HeldJob,

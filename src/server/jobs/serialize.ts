@@ -1,6 +1,9 @@
 import { setImmediate as nextTurn } from 'node:timers/promises';
 
-/** The store answers without waiting, so a long series of writes would hold the event loop: after so long others get a turn. */
+/**
+ * The store answers without waiting, so a long series of writes would hold the event loop: after so long others get a
+ * turn.
+ */
 const SLICE_MS = 10;
 
 /** Runs works one after the other, in the order they come, whether those before them failed or not. */

@@ -15,9 +15,15 @@ export type EmittedPayload = Exclude<EventPayload, { $case: 'ended' | 'queued' |
 
 /** What a running job sees of the server, with messages of the API as its events. */
 export interface JobContext extends Omit<RunContext, 'commit' | 'stored'> {
-  /** Stores an event, then shows it to all who follow. Rejects with the signal's reason once the job has ended, and with MESSAGE_TOO_LARGE. */
+  /**
+   * Stores an event, then shows it to all who follow. Rejects with the signal's reason once the job has ended, and with
+   * MESSAGE_TOO_LARGE.
+   */
   emit(payload: EmittedPayload): Promise<void>;
-  /** Stores events, and what belongs with them, in one transaction, then shows the events. Rejects as `emit`; nothing is stored then. */
+  /**
+   * Stores events, and what belongs with them, in one transaction, then shows the events. Rejects as `emit`; nothing is
+   * stored then.
+   */
   commit(payloads: readonly EmittedPayload[], records: readonly StoreRecord[]): Promise<void>;
   /** The events that the job has stored, from the oldest kept: those of earlier servers too. */
   stored(): AsyncIterable<JobEvent>;

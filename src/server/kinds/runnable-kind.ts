@@ -98,8 +98,9 @@ function refuseRanges(ranges: readonly DimensionRange[]): void {
 }
 
 /**
- * Attaches to the job of a known request id; otherwise prepares the request, and starts a job for it. A request that does
- * not prepare leaves nothing behind, nor does one whose caller leaves before there is a job: nobody would know its id.
+ * Attaches to the job of a known request id; otherwise prepares the request, and starts a job for it. A request that
+ * does not prepare leaves nothing behind, nor does one whose caller leaves before there is a job: no one would know its
+ * id.
  *
  * @param signal of the call: fires when its caller leaves, or its deadline has passed
  */

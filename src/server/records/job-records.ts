@@ -39,7 +39,8 @@ export function encodeState(state: StoredState): JobState {
 }
 
 /**
- * An event as it is stored. Throws MESSAGE_TOO_LARGE for one that is larger than a message: nobody could watch the job past it.
+ * An event as it is stored. Throws MESSAGE_TOO_LARGE for one that is larger than a message: nobody could watch the job
+ * past it.
  */
 export function encodePayload(payload: EventPayload): EventRecord {
   const bytes = JobEvent.encode(JobEvent.create({ payload })).finish();

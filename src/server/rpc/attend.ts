@@ -14,9 +14,9 @@ interface CheckingServices {
 }
 
 /**
- * The same services for the checks of one call: opening a model, tokenizing a text, measuring latencies and opening a user's
- * regressor end with the signal's reason when its caller leaves, and are given up where nobody else waits for them. Not for
- * the work of a job, which outlives its caller.
+ * The same services for the checks of one call: opening a model, tokenizing a text, measuring latencies and opening a
+ * user's regressor end with the signal's reason when its caller leaves, and are given up where nobody else waits for
+ * them. Not for the work of a job, which outlives its caller.
  */
 export function attend<Services extends CheckingServices>(services: Services, signal: AbortSignal): Services {
   const { models, texts, recipes, predictors } = services;

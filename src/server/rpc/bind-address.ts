@@ -22,8 +22,8 @@ export async function createCredentials({
 
 /**
  * Makes a server listen on `host:port` or `unix:/path`; returns the address that clients can call, its port filled in.
- * Only the user of this process may connect to a socket. A socket that a killed server left behind is removed; one that a
- * live server listens on is an error.
+ * Only the user of this process may connect to a socket. A socket that a killed server left behind is removed; one that
+ * a live server listens on is an error.
  */
 export async function bindAddress(server: Server, address: string, credentials: ServerCredentials): Promise<string> {
   if (!address.startsWith(UNIX)) {

@@ -32,8 +32,8 @@ interface IncomingCall
 }
 
 /**
- * Where the context of a call is kept: at the one object that grpc-js has for each call and shows both to its interceptors and
- * to handlers. A WeakMap would do too, but the garbage collector takes twice as long with one.
+ * Where the context of a call is kept: at the one object that grpc-js has for each call and shows both to its
+ * interceptors and to handlers. A WeakMap would do too, but the garbage collector takes twice as long with one.
  */
 const CONTEXT = Symbol('call context');
 
@@ -87,7 +87,8 @@ export function createCallRunner({ log, telemetry, authenticator, stopping }: Ca
         );
         if (end !== undefined) send(toStatusObject(end));
       };
-      // No interceptor of the library sees the statuses that it sends by itself: it calls this method of the innermost call.
+      // No interceptor of the library sees the statuses that it sends by itself: it calls this method of the innermost
+      // call.
       call.sendStatus = (status) => {
         const failure = describeLibraryFailure(method, status);
         if (failure === undefined) send(status);

@@ -31,11 +31,14 @@ const API: readonly ServiceDefinition[] = [
 export interface RpcServer {
   /** Listens on an address; returns it with its port filled in. */
   listen(address: string): Promise<string>;
-  /** Takes no more calls, and waits until those under way have ended; what is left after `graceMs` is cut off. */
+  /** Takes no new calls, and waits until those under way have ended; what is left after `graceMs` is cut off. */
   close(graceMs: number): Promise<void>;
 }
 
-/** A server of the whole API, with health and reflection, whose handlers are those of `services`; the last of two for one service counts. */
+/**
+ * A server of the whole API, with health and reflection, whose handlers are those of `services`; the last of two for
+ * one service counts.
+ */
 export async function createRpcServer(
   services: readonly RpcService[],
   config: Config,

@@ -2,7 +2,10 @@ import type { MethodDefinition } from '@grpc/grpc-js';
 import { PrunecastError } from '../../core/errors/prunecast-error.js';
 import { MAX_MESSAGE_BYTES } from '../config/limits.js';
 
-/** Encodes an answer before it is handed to gRPC. Throws MESSAGE_TOO_LARGE, with a way out, for one that is larger than a message. */
+/**
+ * Encodes an answer before it is handed to gRPC. Throws MESSAGE_TOO_LARGE, with a way out, for one that is larger than
+ * a message.
+ */
 export type EncodeAnswer = <Response>(response: Response) => Response;
 
 export interface AnswerEncoder {

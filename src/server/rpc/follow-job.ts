@@ -10,9 +10,9 @@ export interface JobStreamResponse {
 }
 
 /**
- * The handler of a method that starts a job, or attaches to one, and streams its events from the first. After the terminal
- * event of a failed or cancelled job the stream ends with that job's own status. A caller that goes away ends its stream,
- * never the job; what `start` throws ends the call before there is a job.
+ * The handler of a method that starts a job, or attaches to one, and streams its events from the first. After the
+ * terminal event of a failed or cancelled job the stream ends with that job's own status. A caller that goes away ends
+ * its stream, never the job; what `start` throws ends the call before there is a job.
  */
 export function startAndFollow<Request>(
   events: JobEvents,

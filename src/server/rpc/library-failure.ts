@@ -6,7 +6,8 @@ import { describeExpired } from './interceptors/deadline.js';
 type LibraryStatus = Parameters<ServerInterceptingCallInterface['sendStatus']>[0];
 
 /**
- * What grpc-js itself ends a call with, as an error with a reason; `undefined` for the statuses that are the server's own.
+ * What grpc-js itself ends a call with, as an error with a reason; `undefined` for the statuses that are the server's
+ * own.
  *
  * @param method `prunecast.v1.JobService/GetJob`
  */

@@ -22,7 +22,10 @@ export type PruningServices = Parameters<typeof answerPredict>[0] & {
   readonly events: JobEvents;
 };
 
-/** `PruningService`: three verbs that start a durable job and stream its events, their plans, and one verb that answers at once. */
+/**
+ * `PruningService`: three verbs that start a durable job and stream its events, their plans, and one verb that answers
+ * at once.
+ */
 export function createPruningService(services: PruningServices): RpcService {
   const { kinds, jobs, events } = services;
   const stream = <Request>(kind: RunnableKind<Request>) =>

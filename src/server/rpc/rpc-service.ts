@@ -11,7 +11,9 @@ export interface RpcService {
   readonly handlers: Readonly<Record<string, AnyHandler | undefined>>;
 }
 
-/** A service: its generated definition, and a handler for each method that is there. The others answer NOT_IMPLEMENTED. */
+/**
+ * A service: its generated definition, and a handler for each method that is there. The others answer NOT_IMPLEMENTED.
+ */
 export function defineService<Definition extends ServiceDefinition>(
   definition: Definition,
   handlers: { readonly [Method in keyof Definition]?: HandlerOf<Definition[Method]> },
@@ -25,8 +27,8 @@ export function serviceName(definition: ServiceDefinition): string {
 }
 
 /**
- * Registers a service, with an answer for each of its methods and for every request: one that is malformed or out of bounds
- * reaches no handler, and an answer that is larger than a message becomes an error.
+ * Registers a service, with an answer for each of its methods and for every request: one that is malformed or out of
+ * bounds reaches no handler, and an answer that is larger than a message becomes an error.
  */
 export function addService(server: Server, { definition, handlers }: RpcService, calls: CallRunner): void {
   const methods = Object.entries(definition).map(([method, shape]) => ({

@@ -21,9 +21,9 @@ import { toStatusObject } from './status-object.js';
 export type Responses<Response> = AsyncGenerator<Response, Status | undefined | void, undefined>;
 
 /**
- * What a method of the generated definition needs as its handler. A handler that takes a stream gets its requests as fast as
- * it takes them. One that gives a stream is held back by a slow caller, and is ended when the signal of the call fires,
- * whatever it is doing; one that gives a single answer has to watch the signal itself.
+ * What a method of the generated definition needs as its handler. A handler that takes a stream gets its requests as
+ * fast as it takes them. One that gives a stream is held back by a slow caller, and is ended when the signal of the
+ * call fires, whatever it is doing; one that gives a single answer has to watch the signal itself.
  */
 export type HandlerOf<Method> = Method extends {
   readonly requestStream: infer RequestStream;

@@ -3,16 +3,19 @@ import { PrunecastError } from '../../core/errors/prunecast-error.js';
 import type { CallRunner } from './call-runner.js';
 import { serveMethod } from './serve-method.js';
 
-/** What a method that the API does not have is called in logs and counts, so that callers cannot make up any number of names. */
+/**
+ * What a method that the API does not have is called in logs and counts, so that callers cannot make up any number of
+ * names.
+ */
 const METHOD = '/unknown';
 
 /** The longest part of a path that a message repeats. */
 const MOST_PATH_CHARACTERS = 200;
 
 /**
- * Lets calls of methods that the API does not have pass the interceptors, and end as UNIMPLEMENTED with a reason. grpc-js has
- * no hook for them: it looks a method up in a map of handlers, private to its types, and answers by itself if there is none.
- * If a later version has no such map, those calls end as the library ends them, without a reason.
+ * Lets calls of methods that the API does not have pass the interceptors, and end as UNIMPLEMENTED with a reason.
+ * grpc-js has no hook for them: it looks a method up in a map of handlers, private to its types, and answers by itself
+ * if there is none. If a later version has no such map, those calls end as the library ends them, without a reason.
  */
 export function serveUnknownMethods(server: Server, calls: CallRunner): void {
   const { handlers } = server as unknown as { readonly handlers?: unknown };

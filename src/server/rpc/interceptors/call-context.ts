@@ -8,7 +8,10 @@ import type { Telemetry } from '../../../core/ports/telemetry.js';
 export interface CallContext extends CallOrigin {
   /** Milliseconds since 1970; Infinity if the caller set no deadline. */
   readonly deadlineMs: number;
-  /** Fires when the caller cancels or goes away, at the deadline, and when the server stops. Its reason is a PrunecastError. */
+  /**
+   * Fires when the caller cancels or goes away, at the deadline, and when the server stops. Its reason is a
+   * PrunecastError.
+   */
   readonly signal: AbortSignal;
   /** Names the method in every line. */
   readonly log: Logger;
@@ -30,8 +33,8 @@ interface CallParts extends Pick<CallContext, 'method' | 'log' | 'telemetry'> {
 }
 
 /**
- * One is made for every call: its own log and the peer only when they are asked for. A class, since getters of an object
- * literal give each object a shape of its own, which the garbage collector pays for.
+ * One is made for every call: its own log and the peer only when they are asked for. A class, since getters of an
+ * object literal give each object a shape of its own, which the garbage collector pays for.
  */
 export class Call implements CallContext {
   readonly method: string;

@@ -3,7 +3,8 @@ import { CODE_NUMBERS, nameCode, readErrorInfo } from '../../errors/encode-statu
 import type { Interceptor } from './interceptor.js';
 
 /**
- * One line for each call: at level debug, but a warning if the server is at fault; `error_id` leads to the line with the cause.
+ * One line for each call: at level debug, but a warning if the server is at fault; `error_id` leads to the line with
+ * the cause.
  *
  * @param server asked first, since a call makes its own log only when it has something to say
  */

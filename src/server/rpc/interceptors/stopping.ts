@@ -2,8 +2,8 @@ import type { PrunecastError } from '../../../core/errors/prunecast-error.js';
 import type { Interceptor } from './interceptor.js';
 
 /**
- * Fires the signal when the server stops. Not by `AbortSignal.any`, which would keep each call's signal for as long as the
- * server's.
+ * Fires the signal when the server stops. Not by `AbortSignal.any`, which would keep each call's signal for as long as
+ * the server's.
  *
  * @param signal its reason is a PrunecastError
  */
