@@ -5,11 +5,14 @@ import { PLUGIN_API_VERSION, PLUGIN_KINDS, type PluginKind } from '../core/ports
 
 /**
  * Checks that a value is a plug-in: its manifest, the methods of its kind, and options that a list can describe.
+ * Returns a copy with the object's own properties.
  *
  * @param place where the value is from, for the message
  * @throws PrunecastError PLUGIN_INVALID that names the place, the plug-in and each fault
  */
-export function checkManifest(value: unknown, place: string): Plugin {
+export function checkManifest(exported: unknown, place: string): Plugin {
+  // A copy: methods of a class, which are not the object's own, would be lost later.
+  const value: unknown = typeof exported === 'object' && exported !== null ? { ...exported } : exported;
   const { kind, id } = (value ?? {}) as { readonly kind?: unknown; readonly id?: unknown };
   const name = typeof id === 'string' ? `${String(kind)} "${id}"` : 'its default export';
   const parsed = MANIFEST.safeParse(value);

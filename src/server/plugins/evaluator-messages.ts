@@ -5,7 +5,7 @@ import type { PluginAddress } from '../../core/ports/plugin-entry.js';
 import type { WorkProgress } from '../../core/ports/work-context.js';
 import type { ErrorMessage } from '../../engine/workers/message-errors.js';
 
-/** What the thread of a measurement is started with. */
+/** The data that the thread of a measurement starts with. */
 export interface EvaluatorTask {
   readonly address: PluginAddress & { readonly kind: 'evaluator' };
   /** Complete. */
@@ -15,7 +15,10 @@ export interface EvaluatorTask {
   readonly plan: EvaluationPlan;
 }
 
-/** What the thread sends. `losses` asks the model, `leave` stops reading; `measured` and `failed` come last. */
+/**
+ * Messages from the thread. `losses` asks for losses of the model, `leave` stops reading; `measured` and `failed` come
+ * last.
+ */
 export type EvaluatorMessage =
   | {
       readonly kind: 'losses';
@@ -30,7 +33,7 @@ export type EvaluatorMessage =
   | { readonly kind: 'measured' }
   | { readonly kind: 'failed'; readonly error: ErrorMessage };
 
-/** What the thread is sent about the losses that it asked for. `end` and `error` come last. */
+/** Messages to the thread, about losses that it asked for; `end` and `error` come last. */
 export type LossesMessage =
   | { readonly kind: 'item'; readonly id: number; readonly item: ArchitectureLosses }
   | { readonly kind: 'progress'; readonly id: number; readonly progress: WorkProgress }

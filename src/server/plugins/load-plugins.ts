@@ -15,7 +15,7 @@ export interface PluginLoading {
  * The plug-ins that a server's settings name. Workers load them by the same URLs.
  *
  * @param specifiers `./knn.js`, `/opt/plugins/knn.js` or the name of an installed package
- * @throws PrunecastError PLUGIN_INVALID with the specifier and the cause where one cannot be found, loaded or used
+ * @throws PrunecastError PLUGIN_INVALID with the specifier and the cause if one cannot be found, loaded or used
  */
 export async function loadPlugins(
   specifiers: readonly string[],

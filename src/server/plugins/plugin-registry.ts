@@ -110,7 +110,7 @@ const RUNS_IN = {
   strategy: 'inline',
 } as const satisfies Record<PluginKind, string>;
 
-/** One entry per kind and id, sorted: where two have the same, the one that overrides the other. */
+/** One entry per kind and id, sorted; of two with the same, the one that overrides the other. */
 function chooseEntries(entries: readonly PluginEntry[]): PluginEntry[] {
   const byName = new Map<string, PluginEntry[]>();
   for (const entry of entries.toSorted((a, b) => compare(nameOf(a), nameOf(b))))

@@ -39,8 +39,8 @@ function expandHome(path: string): string {
 }
 
 /**
- * Node resolves packages from the folder of the importing module alone, and has no stable way to name another folder. A
- * process that is started there has: its code counts as a module of the folder.
+ * Node resolves packages only from the folder of the importing module, and has no stable way to name another folder. So
+ * this starts a process in the folder: the code that it evaluates counts as a module of that folder.
  */
 async function resolvePackages(packages: readonly string[], folder: string): Promise<(readonly [string, URL])[]> {
   const { stdout } = await promisify(execFile)(

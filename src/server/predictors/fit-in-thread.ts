@@ -5,10 +5,11 @@ import { startWorker } from '../../onnx-runtime/start-worker.js';
 import type { FitAnswer, FitTask } from './fit-messages.js';
 
 /**
- * Chooses, judges and fits in a thread of its own, which ends with the answer, with a failure, or when the signal fires; the
- * threads of the backends end with it.
+ * Chooses, judges and fits in a thread of its own. The thread, and the threads of the backends, end with the answer,
+ * with a failure, or when the signal fires.
  *
- * @throws PrunecastError PREDICTOR_FAILED, PAIRS_TOO_FEW where no backend takes so few, or the signal's reason
+ * @throws PrunecastError PREDICTOR_FAILED, PAIRS_TOO_FEW if every backend needs more, those of plug-ins, or the
+ * signal's reason
  */
 export async function fitInThread(task: FitTask, signal: AbortSignal): Promise<Extract<FitAnswer, { kind: 'fitted' }>> {
   signal.throwIfAborted();

@@ -3,14 +3,14 @@ import type { ErrorMessage } from '../../engine/workers/message-errors.js';
 import type { FitSettings, MetricFit } from './fit-metric.js';
 import type { PredictorModule } from './predictor-host.js';
 
-/** The plug-in to be fitted, or those among which it is chosen. */
+/** The plug-in to be fitted, or the plug-ins to choose from. */
 export interface BackendsMessage {
-  /** Parts of the pairs for the choice; undefined where the only module is to be fitted. */
+  /** Folds of the choice; undefined if there is one module, to be fitted without a choice. */
   readonly folds: number | undefined;
   readonly modules: readonly PredictorModule[];
 }
 
-/** What the thread of a fit is started with. */
+/** The data that the thread of a fit starts with. */
 export interface FitTask extends FitSettings {
   /** One per metric, which share their rates. */
   readonly pairs: readonly PairTable[];
@@ -24,7 +24,7 @@ export interface SavedFit extends Omit<MetricFit, 'fitted'> {
   readonly saved: Uint8Array;
 }
 
-/** What the thread of a fit answers, once. */
+/** The one answer of the thread of a fit. */
 export type FitAnswer =
   | { readonly kind: 'fitted'; readonly fits: readonly SavedFit[]; readonly pairsDigest: string }
   | { readonly kind: 'failed'; readonly error: ErrorMessage };

@@ -11,52 +11,52 @@ import { traceLearning, type LearningPoint } from '../../search/fit/trace-learni
 import type { HostedPredictor, PredictorModule } from './predictor-host.js';
 import { fitWidened } from './widened-predictor.js';
 
-/** All that decides a fit but its pairs. */
+/** What a fit depends on beside its pairs. */
 export interface FitSettings {
   readonly tables: readonly ErrorTable[];
   readonly seed: number;
-  /** The rates between which effects are looked at. */
+  /** The ranges of rates that effects are measured over. */
   readonly ranges: readonly RateRange[];
-  /** Whether the learning curve is asked for. */
+  /** Whether to trace the learning curve. */
   readonly learning: boolean;
   /** Rows of the pairs, ascending, that a backend fitted elsewhere has not seen. */
   readonly unseen: readonly number[];
 }
 
-/** A fit of one metric, and all that was found out about it. */
+/** A fit of one metric, with its quality. */
 export interface MetricFit {
   /** Id of the backend that was fitted. */
   readonly backend: string;
-  /** undefined where the backend was named. */
+  /** undefined if the request named the backend. */
   readonly choice: PredictorChoice | undefined;
   readonly judgement: FitJudgement;
-  /** Over five folds; undefined of too few pairs for an interval, and of a backend fitted elsewhere. */
+  /** Over five folds; undefined with too few pairs for an interval, and for a backend that was fitted elsewhere. */
   readonly crossValidation: FitQuality | undefined;
   /**
-   * Label less prediction of pairs that the predictor was not fitted on, on the scale of the fit: out of fold, or those that a
-   * backend fitted elsewhere has not seen. Empty of too few pairs for an interval.
+   * Label minus prediction for pairs that the predictor was not fitted on, on the scale of the fit: out of fold, or
+   * those that a backend fitted elsewhere has not seen. Empty with too few pairs for an interval.
    */
   readonly residuals: Float64Array;
-  /** Empty where it was not asked for. */
+  /** Empty if not requested. */
   readonly learning: readonly LearningPoint[];
   readonly fitted: HostedPredictor;
 }
 
-/** The backend that is fitted: the one that was named, or the best of some. */
+/** The backend to fit: the one that the request names, or the best of several. */
 export type Backends =
   | { readonly kind: 'named'; readonly module: PredictorModule }
   | { readonly kind: 'chosen'; readonly folds: number; readonly modules: readonly PredictorModule[] };
 
 const FOLDS = 5;
 
-/** With fewer, no interval of 90 % is sure. */
+/** With fewer, a 90 % interval cannot be guaranteed. */
 const LEAST_RESIDUALS = 9;
 
 /**
- * Chooses the backend where it is not named, judges it on the 7:3 split, finds residuals on five folds, and fits all pairs. One
- * that was fitted elsewhere is judged on the pairs alone that it has not seen.
+ * Chooses the backend if the request names none, judges it on the 7:3 split, finds residuals on five folds, and fits
+ * all pairs. A backend that was fitted elsewhere is judged only on pairs that it has not seen.
  *
- * @throws PrunecastError PREDICTOR_FAILED, PAIRS_TOO_FEW where no backend takes so few
+ * @throws PrunecastError PREDICTOR_FAILED, PAIRS_TOO_FEW if every backend needs more, and those of plug-ins
  */
 export async function fitMetric(
   pairs: PairTable,
@@ -146,7 +146,7 @@ async function chooseModule(
   );
 }
 
-/** The judgement, whose own fit on 7 of 10 pairs is closed again. */
+/** The judgement; its own fit, on 7 of 10 pairs, is closed again. */
 async function judge(
   pairs: PairTable,
   fit: (table: PairTable) => Promise<HostedPredictor>,

@@ -6,8 +6,8 @@ import type { BackendsMessage, FitAnswer, FitTask, SavedFit } from './fit-messag
 import { fitMetric, type Backends } from './fit-metric.js';
 
 /*
- * The thread of one fit: it chooses, judges and fits, so that no measure over thousands of pairs holds the event loop of the
- * server. The backends run in threads of its own, which end with it.
+ * The thread of one fit: it chooses, judges and fits, so that statistics over thousands of pairs do not block the
+ * server's event loop. It runs the backends in threads of its own, which end with it.
  */
 
 parentPort?.postMessage(await answer(workerData as FitTask), []);

@@ -33,17 +33,17 @@ export function describeModule(
   };
 }
 
-/** A fitted predictor in a thread or process of its own. A question that it fails at, or hangs in, costs that question alone. */
+/** A fitted predictor in a thread or process of its own. If a call fails or hangs, only that call is lost. */
 export interface HostedPredictor extends FittedPredictor {
-  /** @param signal ends the waiting for an answer; where it does not come soon, what it is computed in is ended and started anew */
+  /** @param signal ends the wait for an answer; a worker that does not stop soon after is ended and replaced */
   predict(batch: EncodingBatch, signal?: AbortSignal): Promise<Prediction>;
-  /** Ends what it runs in; questions still open are rejected with CANCELLED, later ones too. */
+  /** Ends its thread or process; open and later calls are rejected with CANCELLED. */
   close(): Promise<void>;
 }
 
 /**
- * Fits a predictor in a thread or process of its own, which then answers `predict` until `close`. The pairs have been checked
- * before (`checkPairs`).
+ * Fits a predictor in a thread or process of its own, which then answers `predict` until `close`. The pairs must
+ * have been checked (`checkPairs`).
  *
  * @param signal ends the fit or, later, the predictor; its reason is what the caller gets
  * @throws PrunecastError PLUGIN_FAILED, PLUGIN_INVALID, what the plug-in itself throws, or the signal's reason

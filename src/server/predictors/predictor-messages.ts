@@ -2,7 +2,7 @@ import type { EncodingBatch, PairTable } from '../../core/pairs.js';
 import type { PluginAddress } from '../../core/ports/plugin-entry.js';
 import type { Prediction } from '../../core/ports/predictor.js';
 
-/** What the thread or process of a predictor is started with. */
+/** The data that the thread or process of a predictor starts with. */
 export interface PredictorTask {
   readonly address: PluginAddress & { readonly kind: 'predictor' };
   /** The saved predictor, if this worker replaces one that was ended; undefined before it is fitted or loaded. */
@@ -11,7 +11,7 @@ export interface PredictorTask {
 
 /** The calls that it answers. */
 export type PredictorCalls = {
-  /** Returns what `save` gave. */
+  /** Returns the saved predictor. */
   fit: {
     argument: {
       readonly pairs: PairTable;

@@ -3,8 +3,8 @@ import type { PredictorTask } from './predictor-messages.js';
 import { servePredictor } from './serve-predictor.js';
 
 /*
- * The process of one predictor whose native code cannot be ended in a thread. It ends with whoever started it: a thread sees
- * the end of the standard input, also while the main thread does not come back from a run.
+ * The process of one predictor whose native code cannot be ended in a thread. It ends with the process that started it:
+ * a thread sees the end of standard input even while the main thread is busy.
  */
 
 startWorker(new URL('./end-with-parent.js', import.meta.url), {});

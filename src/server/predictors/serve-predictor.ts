@@ -3,7 +3,7 @@ import { serveCalls, type CallChannel } from '../../engine/workers/serve-calls.j
 import { loadPlugin } from '../../plugin-host/import-plugins.js';
 import type { PredictorCalls, PredictorTask } from './predictor-messages.js';
 
-/** One predictor, apart from the server: fits or loads it, then answers questions in turn until its host ends it. */
+/** One predictor in a worker: fits or loads it, then answers calls in turn until its host ends the worker. */
 export function servePredictor(channel: CallChannel, { address, saved }: PredictorTask): void {
   let fitted: Promise<FittedPredictor> | undefined;
   // A chooser is never fitted.

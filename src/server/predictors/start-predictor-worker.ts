@@ -12,7 +12,7 @@ export function startPredictorWorker(runsIn: Predictor['runsIn'], task: Predicto
 }
 
 function startInThread(task: PredictorTask): CallWorker {
-  // Its output is caught and dropped: ml-xgboost writes to stdout whenever it loads.
+  // Its output is dropped: ml-xgboost writes to stdout when it loads.
   const worker = startWorker(workerUrl(new URL('./predictor-worker.js', import.meta.url)), {
     workerData: task,
     stdout: true,
@@ -37,7 +37,7 @@ function startInThread(task: PredictorTask): CallWorker {
   };
 }
 
-/** For native code that never comes back: a thread in it cannot be ended, and would keep the whole server from ending. */
+/** For native code that may never return: its thread could not be ended, and would keep the server from ending. */
 function startInProcess(task: PredictorTask): CallWorker {
   const child = startProcess(workerUrl(new URL('./predictor-process.js', import.meta.url)));
   const exited = new Promise<void>((resolve) => {
@@ -49,7 +49,7 @@ function startInProcess(task: PredictorTask): CallWorker {
     child.kill('SIGKILL');
     await exited;
   };
-  // A message that comes too late for the process is no fault of its own: its end tells.
+  // The process may have ended before this message; its end is reported separately.
   const send = (message: object): void => void child.send(message, () => undefined);
   send(task);
   return {

@@ -16,15 +16,15 @@ export interface ExportModule {
   readonly options: unknown;
 }
 
-/** An exporter that does not end by itself so long after the cancel is ended. */
+/** How long an exporter may take to stop after a cancel before it is ended. */
 const CANCEL_GRACE_MS = 1000;
 
 /**
- * Has an exporter write a pruned model in a thread of its own, which is over when this settles. What the exporter reads of the
- * model is read here, when it asks for it.
+ * Has an exporter write a pruned model in a thread of its own, which has ended when this settles. The model is read
+ * here, when the exporter asks for a part of it.
  *
- * @throws PrunecastError PLUGIN_FAILED, PLUGIN_INVALID, what the exporter itself throws, or the signal's reason; or an error of the
- * file system about the output
+ * @throws PrunecastError PLUGIN_FAILED, PLUGIN_INVALID, what the exporter itself throws, or the signal's reason; or an
+ * error of the file system about the output
  */
 export async function exportInThread(
   { exporter, moduleUrl, options }: ExportModule,
@@ -86,7 +86,7 @@ async function answer(
 ): Promise<void> {
   try {
     const value = await read(pruned, question);
-    // Bytes that nobody else has a view of are handed over without a copy.
+    // Bytes that no other view shares are transferred without a copy.
     const owned =
       value instanceof Uint8Array && value.buffer instanceof ArrayBuffer && value.byteLength === value.buffer.byteLength
         ? [value.buffer]

@@ -3,30 +3,30 @@ import type { ExportSummary, PrunedModel, PrunedTensor } from '../../core/ports/
 import type { WorkProgress } from '../../core/ports/work-context.js';
 import type { ErrorMessage } from '../../engine/workers/message-errors.js';
 
-/** What the thread of an exporter is started with. */
+/** The data that the thread of an exporter starts with. */
 export interface ExportTask {
   readonly address: PluginAddress & { readonly kind: 'exporter' };
   /** Complete. */
   readonly options: unknown;
   readonly directory: string;
-  /** The pruned model without what has to be asked for. */
+  /** The pruned model without the parts that the thread has to ask for. */
   readonly model: Omit<PrunedModel, 'readSource' | 'listCompanions' | 'tensors'>;
   readonly tensors: readonly Omit<PrunedTensor, 'read'>[];
 }
 
-/** What an exporter asks of the pruned model. */
+/** A part of the pruned model that an exporter asks for. */
 export type ExportQuestion =
   | { readonly kind: 'tensor'; readonly index: number }
   | { readonly kind: 'source'; readonly file: string }
   | { readonly kind: 'companions' };
 
-/** What the thread is sent. */
+/** Messages to the thread. */
 export type ExportReply =
   | { readonly kind: 'answer'; readonly id: number; readonly value: unknown }
   | { readonly kind: 'error'; readonly id: number; readonly error: ErrorMessage }
   | { readonly kind: 'cancel' };
 
-/** What it sends; `written` and `failed` come last. */
+/** Messages from the thread; `written` and `failed` come last. */
 export type ExportMessage =
   | { readonly kind: 'question'; readonly id: number; readonly question: ExportQuestion }
   | { readonly kind: 'progress'; readonly progress: WorkProgress }

@@ -5,8 +5,8 @@ import { loadPlugin } from '../../plugin-host/import-plugins.js';
 import type { ExportMessage, ExportQuestion, ExportReply, ExportTask } from './export-messages.js';
 
 /*
- * The thread of one output: the exporter writes in it, and asks the main thread for what the pruned model holds. An exporter
- * that never comes back can be ended here, and holds nobody's event loop.
+ * The thread of one output: the exporter writes in it, and asks the main thread for parts of the pruned model. An
+ * exporter that never returns can be ended here, and does not block the server's event loop.
  */
 
 const PROGRESS_INTERVAL_MS = 50;

@@ -4,11 +4,11 @@ import type { Predictor, PredictorChooser } from '../../core/ports/predictor.js'
 import type { PluginRef } from '../../gen/prunecast/v1/common.js';
 import type { PluginEntry, PluginsByKind } from '../../core/ports/plugin-entry.js';
 
-/** A plug-in as a request asked for it. */
+/** A plug-in as a request names it. */
 export interface ResolvedPlugin<Kind extends PluginKind> {
   readonly id: string;
   readonly plugin: PluginsByKind[Kind];
-  /** Complete: defaults filled in. What the plug-in's own methods take. */
+  /** Complete: with defaults filled in, as the plug-in's methods take them. */
   readonly options: unknown;
   readonly moduleUrl: URL;
 }
@@ -20,7 +20,8 @@ export interface PluginLookup {
    *
    * @param ref undefined, or with an empty id, for the default
    * @param field where `ref` stands in the request: `recipe.criterion`
-   * @throws PrunecastError PLUGIN_NOT_FOUND, and INVALID_OPTIONS with a path per field at fault: `predictor.options.depth`
+   * @throws PrunecastError PLUGIN_NOT_FOUND, and INVALID_OPTIONS with a path per field at fault:
+   * `predictor.options.depth`
    */
   resolve<Kind extends PluginKind>(
     kind: Kind,
@@ -32,19 +33,19 @@ export interface PluginLookup {
   all<Kind extends PluginKind>(kind: Kind): readonly PluginEntry<Kind>[];
 }
 
-/** Whether a predictor stands for the best of the others. */
+/** Whether it chooses among other predictors. */
 export function isChooser(plugin: PluginsByKind['predictor']): plugin is PredictorChooser {
   return 'compare' in plugin;
 }
 
-/** A predictor that is fitted, as a request asked for it. */
+/** A predictor to be fitted, as a request names it. */
 export interface FittedPlugin extends ResolvedPlugin<'predictor'> {
   readonly plugin: Predictor;
 }
 
 /**
- * The predictors among which one chooses, with their default options: those that its options name, or all that need none. None
- * for a predictor that is fitted itself. Throws PLUGIN_NOT_FOUND, INVALID_OPTIONS.
+ * The predictors among which one chooses, with their default options: those that its options name, or all that need
+ * none. None for a predictor that is fitted itself. Throws PLUGIN_NOT_FOUND, INVALID_OPTIONS.
  */
 export function listCompared(
   plugins: PluginLookup,

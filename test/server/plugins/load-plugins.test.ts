@@ -96,6 +96,12 @@ describe('loadPlugins', () => {
       `export default { ...${criterion('odd')}, apiVersion: 2 };`,
       /apiVersion: this server takes plug-ins of interface version 1/,
     ],
+    [
+      'exports an instance of a class',
+      `class Scoring { kind = 'criterion'; apiVersion = 1; id = 'odd'; summary = 'Scores.'; needs = []; options = plugin.z.strictObject({}); score() {} }
+      export default new Scoring();`,
+      /criterion "odd" .*: score: is not a function/,
+    ],
     ['has no kind', `export default { ...${criterion('odd')}, kind: undefined };`, /kind: is not one of criterion, /],
     ['has an id that is not kebab-case', `export default ${criterion('Odd One')};`, /id: is not kebab-case/],
   ])('refuses a module that %s, by path and cause', async (name, body, message) => {
