@@ -255,7 +255,7 @@ export function exportTargetToJSON(object: ExportTarget): string {
 /** A plug-in and its own options. */
 export interface PluginRef {
   /**
-   * As ListPlugins names it: small letters with dashes.
+   * As ListPlugins names it: small letters with dashes. Empty: the default plug-in of the field, which takes the options.
    * At most 128 characters.
    */
   id: string;
