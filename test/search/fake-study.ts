@@ -1,7 +1,6 @@
 import { measureCounts } from '../../src/core/budget/cost-model.js';
 import { createCostModel } from '../../src/core/budget/cost-spec.js';
 import type { MetricDefinition } from '../../src/core/metric.js';
-import type { EncodingBatch } from '../../src/core/pairs.js';
 import type { FittedPredictor } from '../../src/core/ports/predictor.js';
 import { createRng } from '../../src/core/random.js';
 import { createSearchSpace } from '../../src/core/space/create-search-space.js';
@@ -10,17 +9,14 @@ import ridge from '../../src/plugins/predictors/ridge.js';
 import nsga2 from '../../src/plugins/strategies/nsga2.js';
 import random from '../../src/plugins/strategies/random.js';
 import { judgeFit } from '../../src/search/fit/judge-fit.js';
-import { apply, next, startStudy, type StudyState } from '../../src/search/machine.js';
+import { apply, replay, startStudy, type StudyState } from '../../src/search/machine.js';
 import { listMetrics } from '../../src/search/objectives/objectives.js';
-import { drawCandidates } from '../../src/search/phases/controls.js';
-import { refineSpace } from '../../src/search/phases/refine/refine-space.js';
-import { drawPairs } from '../../src/search/phases/sample/draw-pairs.js';
-import { proposeCandidates } from '../../src/search/phases/search/propose-candidates.js';
 import { listUsablePairs } from '../../src/search/study/pairs.js';
 import { objectivesOf, type StudyPlan } from '../../src/search/study/plan.js';
-import type { StudyAction, Allocation, StudyEvent } from '../../src/search/study/steps.js';
+import type { Allocation, StudyEvent } from '../../src/search/study/steps.js';
 import type { TrialPoint } from '../../src/search/study/trial.js';
 import { DEFAULT_REFINEMENT, DEFAULT_PAIRS } from '../../src/server/requests/defaults.js';
+import { driveStudy, type StudyPorts } from '../../src/server/studies/drive.js';
 import { STORIES_SHAPE } from '../support/shapes.js';
 
 /** A study of the demo model's shape at 20 % fewer parameters, all layers prunable. */
@@ -68,8 +64,6 @@ export interface FakeEffects {
   readonly measureMore?: (plan: StudyPlan, point: TrialPoint) => Readonly<Record<string, number>>;
   /** What each recipe's scores and errors allocate. */
   readonly allocations?: readonly (readonly Allocation[])[];
-  /** Called before each action; throws to end the run there. */
-  readonly before?: (action: StudyAction) => void;
 }
 
 export interface FakeRun {
@@ -77,63 +71,53 @@ export interface FakeRun {
   readonly events: readonly StudyEvent[];
 }
 
-/** Drives a study to its end, or on from where its events left off. */
+/** Drives a study to its end, or on from where its events left off; where it pauses it is resumed as it proposes. */
 export async function runStudy(
   plan: StudyPlan,
   stored: readonly StudyEvent[] = [],
-  { measure = measurePerplexity, measureMore = () => ({}), before, allocations = [] }: FakeEffects = {},
+  effects: FakeEffects = {},
 ): Promise<FakeRun> {
   const events = [...stored];
-  let state = stored.reduce((reached, event) => apply(plan, reached, event), startStudy(plan));
+  const record = async (_before: StudyState, _after: StudyState, event: StudyEvent) => {
+    events.push(structuredClone(event));
+  };
+  let state = replay(plan, startStudy(plan), stored);
   for (;;) {
-    const action = next(plan, state);
-    before?.(action);
-    if (action.kind === 'none') return { state, events };
-    for (const event of await perform(plan, state, action, { measure, measureMore, allocations })) {
-      events.push(structuredClone(event));
-      state = apply(plan, state, event);
-    }
+    const driven = await driveStudy(plan, state, createFakePorts(plan, record, effects));
+    if (driven.stoppedAt === 'none') return { state: driven.state, events };
+    const after = apply(plan, driven.state, { kind: 'resumed' });
+    await record(driven.state, after, { kind: 'resumed' });
+    state = after;
   }
 }
 
-async function perform(
+function createFakePorts(
   plan: StudyPlan,
-  state: StudyState,
-  action: StudyAction,
-  { measure, measureMore, allocations }: Required<Omit<FakeEffects, 'before'>>,
-): Promise<StudyEvent[]> {
-  const rng = createRng(plan.seed);
-  switch (action.kind) {
-    case 'score':
-      return [{ kind: 'scored', tokensSpent: 40_960, allocations }];
-    case 'draw':
-      return [{ kind: 'drawn', points: await drawPairs(plan, { ...action, rng: rng.fork(action.seed) }, breathe) }];
-    case 'draw-candidates':
-      return [
-        { kind: 'drawn', points: await drawCandidates(plan, { ...action, rng: rng.fork(action.seed) }, breathe) },
-      ];
-    case 'evaluate':
-      return action.points.map((point) => ({
-        kind: 'evaluated',
-        trial: evaluate(plan, point, measure, measureMore(plan, point)),
-      }));
-    case 'fit': {
-      const judgement = await judgeFit(tableOf(plan, state, plan.metric), {
+  record: StudyPorts['record'],
+  { measure = measurePerplexity, measureMore = () => ({}), allocations = [] }: FakeEffects,
+): StudyPorts {
+  const strategy = objectivesOf(plan).objectives.length > 1 ? nsga2 : random;
+  return {
+    score: async () => ({ tokensSpent: 40_960, allocations }),
+    async *evaluate(points) {
+      for (const point of points) yield evaluate(plan, point, measure, measureMore(plan, point));
+    },
+    record,
+    breathe: () => Promise.resolve(),
+    fit: async (state) => ({
+      predictorId: `predictor-${state.round}`,
+      ...(await judgeFit(tableOf(plan, state, plan.metric), {
         fit: (pairs) => ridge.fit(pairs, ridge.options.parse({}), 0),
         ranges: state.space.dimensions.map(({ range }) => range),
-        rng: rng.fork(`fit/${state.round}`),
-      });
-      return [{ kind: 'fitted', predictorId: `predictor-${state.round}`, ...judgement }];
-    }
-    case 'refine':
-      return [{ kind: 'refined', changes: await refineSpace(plan, state, breathe) }];
-    case 'predict': {
-      const strategy = objectivesOf(plan).objectives.length > 1 ? nsga2 : random;
+        rng: createRng(plan.seed).fork(`fit/${state.round}`),
+      })),
+    }),
+    openPredictors: async (state) => {
       const metrics = listMetrics(objectivesOf(plan));
       const fitted = await Promise.all(
         metrics.map((metric) => ridge.fit(tableOf(plan, state, metric), ridge.options.parse({}), 0)),
       );
-      const predict = async (batch: EncodingBatch) =>
+      return async (batch) =>
         Object.fromEntries(
           await Promise.all(
             metrics.map(
@@ -141,28 +125,10 @@ async function perform(
             ),
           ),
         );
-      return [
-        await proposeCandidates(
-          plan,
-          {
-            ...action,
-            strategy,
-            strategyOptions: strategy.options.parse({}),
-            predict,
-            rng: rng.fork(action.seed),
-            signal: new AbortController().signal,
-          },
-          breathe,
-        ),
-      ];
-    }
-    case 'finish':
-      return [{ kind: 'finished' }];
-    case 'pause':
-      return [{ kind: 'resumed' }];
-    case 'none':
-      return [];
-  }
+    },
+    strategy: { plugin: strategy, options: strategy.options.parse({}) },
+    signal: new AbortController().signal,
+  };
 }
 
 function evaluate(
@@ -194,8 +160,4 @@ function tableOf(plan: StudyPlan, state: StudyState, { name, scale }: MetricDefi
       scale === 'log' ? Math.log(metrics?.[name] ?? Number.NaN) : (metrics?.[name] ?? Number.NaN),
     ),
   };
-}
-
-function breathe(): Promise<void> {
-  return Promise.resolve();
 }

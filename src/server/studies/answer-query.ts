@@ -29,7 +29,7 @@ import type { PredictorRecords } from '../records/predictor-records.js';
 import type { StudyRecord } from '../records/study-records.js';
 import type { SearchServices } from './search-services.js';
 import { chooseStrategy } from '../requests/choose-strategy.js';
-import { createTarget } from './sample-phase.js';
+import { createTarget } from './sample-ports.js';
 import { applyPreset } from '../requests/apply-preset.js';
 import { askPredictors, listPredicted } from './study-predictors.js';
 import { createRequestServices } from '../recipes/request-services.js';

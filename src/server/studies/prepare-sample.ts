@@ -1,8 +1,6 @@
 import { SearchRequest } from '../../gen/prunecast/v1/pruning.js';
 import type { SamplePairsRequest } from '../../gen/prunecast/v1/pair.js';
 import { JobState } from '../../gen/prunecast/v1/job.js';
-import { createRng } from '../../core/random.js';
-import { apply, next } from '../../search/machine.js';
 import type { JobContext, JobResult } from '../kinds/job-context.js';
 import type { RestartedJob } from '../jobs/jobs.js';
 import type { Prepared } from '../kinds/runnable-kind.js';
@@ -10,7 +8,9 @@ import { workOn } from '../models/work-on.js';
 import { requireSet } from '../requests/fields.js';
 import { createId } from '../records/create-id.js';
 import type { SearchServices } from './search-services.js';
-import { performSample, type SampledStudy } from './sample-phase.js';
+import { driveSample } from './drive.js';
+import { createSamplePorts } from './sample-ports.js';
+import type { SampledStudy } from './study.js';
 import { openStudyLog } from './study-log.js';
 import { createRequestServices } from '../recipes/request-services.js';
 import { requireSamePlan } from '../requests/compare-plans.js';
@@ -78,17 +78,7 @@ function keepSampling({
 
 async function runSampling(services: SearchServices, study: SampledStudy, context: JobContext): Promise<JobResult> {
   const log = await openStudyLog(services, study, context);
-  const rng = createRng(study.plan.seed);
-  let state = log.reached;
-  for (;;) {
-    const action = next(study.plan, state);
-    if (action.kind !== 'score' && action.kind !== 'draw' && action.kind !== 'evaluate') break;
-    for await (const event of performSample(services, study, action, rng, context)) {
-      const after = apply(study.plan, state, event);
-      await log.record(state, after, event);
-      state = after;
-    }
-  }
+  const state = await driveSample(study.plan, log.reached, createSamplePorts(services, study, log, context));
   await log.finish(undefined, JobState.SUCCEEDED);
   const tokensSpent = Object.values(state.tokens).reduce((sum, tokens) => sum + tokens, 0);
   return {

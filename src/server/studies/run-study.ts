@@ -1,15 +1,12 @@
 import { setImmediate } from 'node:timers/promises';
-import { createRng } from '../../core/random.js';
 import { JobState } from '../../gen/prunecast/v1/job.js';
 import type { StudyReport } from '../../gen/prunecast/v1/study_types.js';
-import { apply, next, type StudyState } from '../../search/machine.js';
-import type { StudyAction, StudyEvent } from '../../search/study/steps.js';
-import { proposeCandidates } from '../../search/phases/search/propose-candidates.js';
-import { refineSpace } from '../../search/phases/refine/refine-space.js';
+import type { StudyState } from '../../search/machine.js';
 import { workContext, type JobContext, type JobOutcome } from '../kinds/job-context.js';
 import { writePruned } from '../pruning/write-pruned.js';
 import type { SearchServices } from './search-services.js';
-import { performSample } from './sample-phase.js';
+import { createSamplePorts } from './sample-ports.js';
+import { driveStudy, type StudyPorts } from './drive.js';
 import { openStudyLog, type StudyLog } from './study-log.js';
 import { decodeArchitecture, decodeKeptUnits } from '../requests/decode-architecture.js';
 import { measureLatency } from '../latency/measure-latency.js';
@@ -20,71 +17,30 @@ import { askPredictors, fitStudy, openStudyPredictors } from './study-predictors
 import type { Study } from './study.js';
 import { findRecipe, prepareRecipe } from './study-recipes.js';
 
-/**
- * Runs a study: asks the pure machine what to do, does it, stores what happened, and tells those who follow the job.
- * Nothing is decided here.
- */
+/** Runs a study to its pause or its end, and stores and tells what happens. */
 export async function runStudy(services: SearchServices, study: Study, context: JobContext): Promise<JobOutcome> {
   const log = await openStudyLog(services, study, context);
-  let state = log.reached;
-  for (;;) {
-    const action = next(study.plan, state);
-    if (action.kind === 'none') break;
-    if (action.kind === 'pause') return { $case: 'paused', value: await describePause(study.plan, state) };
-    for await (const event of perform(services, study, state, action, context)) {
-      const after = apply(study.plan, state, event);
-      await log.record(state, after, event);
-      state = after;
-    }
-  }
+  const ports = createStudyPorts(services, study, log, context);
+  const { state, stoppedAt } = await driveStudy(study.plan, log.reached, ports);
+  if (stoppedAt === 'pause') return { $case: 'paused', value: await describePause(study.plan, state) };
   const report = await finish(services, study, state, log, context);
   await log.finish(report, JobState.SUCCEEDED);
   return { $case: 'search', value: report };
 }
 
-async function* perform(
-  services: SearchServices,
-  study: Study,
-  state: StudyState,
-  action: Exclude<StudyAction, { kind: 'none' | 'pause' }>,
-  context: JobContext,
-): AsyncGenerator<StudyEvent> {
-  const { plan } = study;
-  const rng = createRng(plan.seed);
-  switch (action.kind) {
-    case 'score':
-    case 'draw':
-    case 'draw-candidates':
-    case 'evaluate':
-      yield* performSample(services, study, action, rng, context);
-      return;
-    case 'fit':
-      yield await fitStudy(services, study, state, action.pairs, context);
-      return;
-    case 'refine':
-      yield { kind: 'refined', changes: await refineSpace(plan, state, breathe) };
-      return;
-    case 'predict': {
-      const open = await openStudyPredictors(services.predictors, plan, state.fit, context.signal);
-      yield await proposeCandidates(
-        plan,
-        {
-          ...action,
-          strategy: study.strategy.plugin,
-          strategyOptions: study.strategy.options,
-          predict: (batch) => askPredictors(open, batch, context.signal),
-          rng: rng.fork(action.seed),
-          signal: context.signal,
-          report: (done) =>
-            context.progress({ activity: 'predicting candidates', done, total: action.candidates, unit: 'candidates' }),
-        },
-        breathe,
-      );
-      return;
-    }
-    case 'finish':
-      yield { kind: 'finished' };
-  }
+function createStudyPorts(services: SearchServices, study: Study, log: StudyLog, context: JobContext): StudyPorts {
+  const { signal } = context;
+  return {
+    ...createSamplePorts(services, study, log, context),
+    fit: (state, pairs) => fitStudy(services, study, state, pairs, context),
+    openPredictors: async ({ fit }) => {
+      const open = await openStudyPredictors(services.predictors, study.plan, fit, signal);
+      return (batch) => askPredictors(open, batch, signal);
+    },
+    strategy: study.strategy,
+    signal,
+    report: (done, total) => context.progress({ activity: 'predicting candidates', done, total, unit: 'candidates' }),
+  };
 }
 
 async function finish(

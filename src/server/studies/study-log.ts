@@ -16,7 +16,7 @@ import type { EmittedPayload, JobContext } from '../kinds/job-context.js';
 import type { StudyEventRecord } from '../../core/ports/study-store.js';
 import { newStudy, studyStep } from '../records/study-records.js';
 import type { SearchServices } from './search-services.js';
-import type { SampledStudy } from './sample-phase.js';
+import type { SampledStudy } from './study.js';
 import { listDifferences, notResumable } from '../requests/compare-plans.js';
 import { toPlain } from '../requests/plan-document.js';
 import type { SearchPlan } from '../requests/plan-search.js';

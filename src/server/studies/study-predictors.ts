@@ -4,7 +4,7 @@ import type { Prediction } from '../../core/ports/predictor.js';
 import { encodePoints } from '../../core/space/search-space.js';
 import { listMetrics } from '../../search/objectives/objectives.js';
 import { objectivesOf, type StudyPlan } from '../../search/study/plan.js';
-import type { StudyEvent } from '../../search/study/steps.js';
+import type { Fitted } from '../../search/study/steps.js';
 import type { StudyState } from '../../search/machine.js';
 import type { TrialResult } from '../../search/study/trial.js';
 import { fidelityDigest, measurementFingerprint } from '../encoding/measurement.js';
@@ -28,14 +28,14 @@ export interface FitStudyServices {
   readonly preparer: RecipePreparer;
 }
 
-/** Fits a predictor to each metric of a study; the event has the judgement on that of its report. */
+/** Fits a predictor to each metric of a study; with the judgement on that of its report. */
 export async function fitStudy(
   services: FitStudyServices,
   study: Study,
   state: StudyState,
   pairs: readonly TrialResult[],
   context: JobContext,
-): Promise<Extract<StudyEvent, { kind: 'fitted' }>> {
+): Promise<Omit<Fitted, 'kind'>> {
   const metrics = listPredicted(study.plan);
   const trial = { recipe: state.recipe, compensation: 'one-shot' } as const;
   const tables = await measureErrorTables(
@@ -66,7 +66,7 @@ export async function fitStudy(
     others.length === 0
       ? {}
       : { others: Object.fromEntries(others.map(({ metric, predictor: { id } }) => [metric.name, id])) };
-  return { kind: 'fitted', predictorId: first.predictor.id, ...further, ...first.judgement };
+  return { predictorId: first.predictor.id, ...further, ...first.judgement };
 }
 
 async function fitMetric(

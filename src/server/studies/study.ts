@@ -14,3 +14,8 @@ export interface Study extends ResolvedSearch {
   /** The encoded SearchRequest. */
   readonly request: Uint8Array;
 }
+
+/** A study whose windows are planned as far as it measures: one that only samples has none but those of its pairs. */
+export type SampledStudy = Pick<Study, 'id' | 'model' | 'plan' | 'document' | 'recipes' | 'evaluator' | 'request'> & {
+  readonly windows: Pick<Study['windows'], 'search'> & Partial<Study['windows']>;
+};

@@ -376,10 +376,10 @@ describe('a plug-in', () => {
       () => () => verbs.client.services.pairs.samplePairs({ search: smallSearch({ recipes: [ON_STREAM] }) }),
       'recipes[0].compensation.options.fit',
     ],
-  ] as const)('that mends each architecture anew is refused for labels of many: %s', async (_, call, field) => {
+  ] as const)('that compensates each architecture anew is refused for labels of many: %s', async (_, call, field) => {
     const refusal = await refusalOf(verbs, call());
     expect(refusal).toMatchObject({ code: 'INVALID_ARGUMENT', reason: 'INVALID_OPTIONS', fields: [field] });
-    expect(refusal.message).toContain('FINISH_STREAM');
+    expect(refusal.message).toContain('COMPENSATION_FIT_STREAM');
   });
 });
 

@@ -2,21 +2,20 @@ import { setImmediate } from 'node:timers/promises';
 import { decodeCounts } from '../../core/space/search-space.js';
 import type { EvaluationPlan } from '../../core/ports/evaluator.js';
 import type { WorkContext } from '../../core/ports/work-context.js';
-import { drawCandidates } from '../../search/phases/controls.js';
 import { listAllocated } from '../../search/phases/score.js';
-import { drawPairs } from '../../search/phases/sample/draw-pairs.js';
-import type { StudyAction, Allocation, StudyEvent } from '../../search/study/steps.js';
+import type { Allocation } from '../../search/study/steps.js';
 import { findCalibrationErrorAllocation } from '../../search/controls/calibration-error.js';
 import { findGlobalThreshold } from '../../search/controls/global-threshold.js';
-import type { TextPart, TrialPoint } from '../../search/study/trial.js';
+import type { TextPart, TrialPoint, TrialResult } from '../../search/study/trial.js';
 import { workContext, type JobContext } from '../kinds/job-context.js';
 import { orderLabels, type ArchitectureLabels, type LabelTarget } from '../labels/label-task.js';
 import type { PluginLookup } from '../requests/plugin-lookup.js';
 import { listLayerScores, measureLayerErrors } from '../recipes/allocation-inputs.js';
 import type { RankedModel, RecipePreparer } from '../recipes/prepare-recipe.js';
-import type { Study } from './study.js';
+import type { SamplePorts } from './drive.js';
+import type { StudyLog } from './study-log.js';
+import type { SampledStudy, Study } from './study.js';
 import { countCalibrationTokens, findRecipe, prepareRecipe } from './study-recipes.js';
-import type { Rng } from '../../core/random.js';
 import { planOf } from '../requests/plan-study-texts.js';
 
 export interface SampleServices {
@@ -25,49 +24,27 @@ export interface SampleServices {
   readonly plugins: PluginLookup;
 }
 
-/** A study whose windows are planned as far as it measures: one that only samples has none but those of its pairs. */
-export type SampledStudy = Pick<Study, 'id' | 'model' | 'plan' | 'document' | 'recipes' | 'evaluator' | 'request'> & {
-  readonly windows: Pick<Study['windows'], 'search'> & Partial<Study['windows']>;
-};
-
-/** What a study does to come to its pairs; the same for one that stops there. */
-export type SampleAction = Extract<StudyAction, { kind: 'score' | 'draw' | 'draw-candidates' | 'evaluate' }>;
-
-/** Does one action of a sample; the events say what came of it. */
-export async function* performSample(
+/** The ports of a study's sample. */
+export function createSamplePorts(
   services: SampleServices,
   study: SampledStudy,
-  action: SampleAction,
-  rng: Rng,
+  log: Pick<StudyLog, 'record'>,
   context: JobContext,
-): AsyncGenerator<StudyEvent> {
-  switch (action.kind) {
-    case 'score':
-      yield await score(services, study, context);
-      return;
-    case 'draw':
-      yield {
-        kind: 'drawn',
-        points: await drawPairs(study.plan, { ...action, rng: rng.fork(action.seed) }, () => setImmediate()),
-      };
-      return;
-    case 'draw-candidates':
-      yield {
-        kind: 'drawn',
-        points: await drawCandidates(study.plan, { ...action, rng: rng.fork(action.seed) }, () => setImmediate()),
-      };
-      return;
-    case 'evaluate':
-      yield* evaluate(services, study, action.points, context);
-  }
+): SamplePorts {
+  return {
+    score: () => score(services, study, context),
+    evaluate: (points) => evaluate(services, study, points, context),
+    record: (before, after, event) => log.record(before, after, event),
+    breathe: () => setImmediate(),
+  };
 }
 
 /** Ranks the units in every recipe that is compared, and shares out the budgets by its scores and errors. */
-async function score(services: SampleServices, study: SampledStudy, context: JobContext): Promise<StudyEvent> {
+async function score(services: SampleServices, study: SampledStudy, context: JobContext) {
   const allocations: Allocation[][] = [];
   for (const recipe of study.recipes.compared.keys())
     allocations.push(await allocate(services, study, recipe, workContext(context, 'calibrating')));
-  return { kind: 'scored', tokensSpent: countCalibrationTokens(study.recipes), allocations };
+  return { tokensSpent: countCalibrationTokens(study.recipes), allocations };
 }
 
 /** None where the plan has neither a use for them as pairs nor as controls. */
@@ -120,7 +97,7 @@ async function* evaluate(
   study: SampledStudy,
   points: readonly TrialPoint[],
   context: JobContext,
-): AsyncGenerator<StudyEvent> {
+): AsyncGenerator<TrialResult> {
   const { plan } = study;
   for (const group of groupPoints(points)) {
     const [first] = group;
@@ -128,7 +105,7 @@ async function* evaluate(
     const ranked = await prepareRecipe(preparer, study, first, workContext(context, 'calibrating'));
     const architectures = group.map(({ counts }) => decodeCounts(plan.space, counts));
     const target = createTarget(study, ranked, planOf(study.windows, first));
-    const broken: StudyEvent[] = [];
+    const broken: TrialResult[] = [];
     for await (const found of labels.label(
       orderLabels(target, architectures),
       workContext(context, ACTIVITIES[first.part]),
@@ -136,13 +113,10 @@ async function* evaluate(
       if ('invalid' in found) {
         // Told at the end: where no architecture of a group can be measured the model is at fault, and pruning is not.
         broken.push({
-          kind: 'evaluated',
-          trial: {
-            ...(group[found.index] as TrialPoint),
-            value: Number.NaN,
-            metrics: {},
-            tokensSpent: found.tokensSpent,
-          },
+          ...(group[found.index] as TrialPoint),
+          value: Number.NaN,
+          metrics: {},
+          tokensSpent: found.tokensSpent,
         });
         if (first.part === 'report' || broken.length === group.length) throw found.invalid;
         continue;
@@ -160,14 +134,11 @@ async function* evaluate(
           ? { losses: { losses: [...sums], tokens: [...label.windowTokens] } }
           : {};
       yield {
-        kind: 'evaluated',
-        trial: {
-          ...(group[index] as TrialPoint),
-          value: label.metrics[plan.metric.name] ?? Number.NaN,
-          metrics: { ...label.metrics },
-          tokensSpent: label.tokensSpent,
-          ...losses,
-        },
+        ...(group[index] as TrialPoint),
+        value: label.metrics[plan.metric.name] ?? Number.NaN,
+        metrics: { ...label.metrics },
+        tokensSpent: label.tokensSpent,
+        ...losses,
       };
     }
     yield* broken;
