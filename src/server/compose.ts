@@ -83,9 +83,13 @@ export async function composeServer({ config, stopping, plugins, modules }: Foun
       pairSets: container.get(PARTS.pairSetRecords),
       services: container.getAll(PARTS.rpcService),
       close: async () => {
-        const log = container.get(TOKENS.log);
-        for (const closing of [container.get(PARTS.models).close(), container.get(PARTS.predictors).close()])
-          await closing.catch((error: unknown) => log.warn({ err: error }, 'not closed cleanly'));
+        const closed = await Promise.allSettled([
+          container.get(PARTS.models).close(),
+          container.get(PARTS.predictors).close(),
+        ]);
+        for (const result of closed)
+          if (result.status === 'rejected')
+            container.get(TOKENS.log).warn({ err: result.reason as unknown }, 'not closed cleanly');
         await closeStore?.();
       },
     };

@@ -69,7 +69,10 @@ describe('the state folder', () => {
     await mkdir(state, { mode: 0o755 });
     await writeFile(join(state, 'notes.txt'), 'text', { mode: 0o644 });
     expect(await startAndWarn()).toEqual([
-      expect.objectContaining({ paths: [state], msg: expect.stringContaining('a folder of its own') as string }),
+      expect.objectContaining({
+        paths: [state],
+        msg: expect.stringContaining('a state folder that its user owns') as string,
+      }),
     ]);
     expect(await listOpen()).toEqual([`${state} 755`, `${join(state, 'notes.txt')} 644`]);
   });
@@ -82,7 +85,7 @@ describe('an address that other machines reach', () => {
       expect(await startAndWarn(['127.0.0.1:0', '0.0.0.0:0'])).toEqual([
         expect.objectContaining({
           addresses: [expect.stringMatching(/^0\.0\.0\.0:\d+$/)],
-          msg: expect.stringMatching(/unencrypted and without authentication.*tlsCertificate/) as string,
+          msg: expect.stringMatching(/nothing is encrypted.*tlsCertificate/) as string,
         }),
       ]);
     }
