@@ -1,4 +1,4 @@
-/** The most bytes of a message in either direction; what is longer must be paged or streamed. */
+/** The most bytes of a message in either direction; more must be paged or streamed. */
 export const MAX_MESSAGE_BYTES = 4 * 2 ** 20;
 
 /** The most bytes of a path in a request: the longest that Linux opens. */
@@ -24,7 +24,7 @@ export const OUTPUT_LEASE_MS = 60_000;
 /** A cancelled job is promised to end within two seconds. */
 export const CANCEL_GRACE_MS = 1500;
 
-/** How long after a failure to store the end of a job it is stored again. */
+/** How long to wait before storing the end of a job again after a failure. */
 export const STORE_RETRY_MS = 1000;
 
 /**

@@ -5,7 +5,7 @@ import type { Reason } from '../../core/errors/reasons.js';
 import { resolveWithin, type PathField } from './resolve-within.js';
 
 export interface FileField extends PathField {
-  /** The reason if it is not a plain file or is too long; INVALID_REQUEST by default. */
+  /** The reason for a file that is not plain or is too large; INVALID_REQUEST by default. */
   readonly invalid?: Reason;
   readonly maxBytes: number;
 }
@@ -89,7 +89,7 @@ function refuse({ field, missing, invalid = 'INVALID_REQUEST' }: FileField) {
         throw PrunecastError.ofField(field, 'may not be read by the server: give its user the right to', invalid);
       case 'ELOOP':
       case 'ENXIO':
-        throw PrunecastError.ofField(field, 'is no plain file: only plain files are read', invalid);
+        throw PrunecastError.ofField(field, 'is not a plain file: only plain files are read', invalid);
       default:
         throw error;
     }

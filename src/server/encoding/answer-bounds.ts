@@ -9,10 +9,10 @@ import { MAX_MESSAGE_BYTES } from '../config/limits.js';
 import { encodeArchitecture } from './architecture.js';
 import { encodeCosts, encodeDimension } from './costs.js';
 
-/** For names, digests, file lists, metrics, phases and scores: what does not grow with the model. */
+/** Room for names, digests, file lists, metrics, phases and scores: what does not grow with the model. */
 const OTHER_BYTES = 256 * 1024;
 
-/** Metrics, digests and names of one row or point. */
+/** Room for the metrics, digests and names of one row or point. */
 const ROW_BYTES = 1024;
 
 /** The most bytes that the result of a Prune can have. */
@@ -27,7 +27,7 @@ export type SizedPlan = Pick<
   'space' | 'budgets' | 'controls' | 'paperControls' | 'finalists' | 'rounds' | 'objectives'
 >;
 
-/** The most bytes that a study can have, its report with all rows and points of a front included. */
+/** The most bytes that a study can have, with a report of all rows and points of the front. */
 export function boundStudy(plan: SizedPlan): number {
   const { space, budgets, controls, paperControls, finalists, rounds, objectives } = plan;
   const { shape } = space;
@@ -50,7 +50,7 @@ export function boundStudy(plan: SizedPlan): number {
 }
 
 /**
- * Refuses before any work what could not be answered after it.
+ * Refuses work before it begins if its result might not fit a message.
  *
  * @throws PrunecastError MESSAGE_TOO_LARGE
  */
@@ -63,7 +63,7 @@ export function requireAnswerable(bytes: number, wayOut: string): void {
   );
 }
 
-/** Bitmaps of the size that those of any kept units have. */
+/** Bitmaps of the size that any kept units have. */
 function emptyUnits(own: Architecture): KeptUnits {
   return {
     layers: own.map(({ kvHeads, queryHeadsPerKv, ffnChannels }) => ({

@@ -10,7 +10,7 @@ export function encodeArchitecture(architecture: Architecture): ArchitectureMess
   return { layers: architecture.map((layer) => ({ ...layer })) };
 }
 
-/** @param own the unpruned architecture, whose counts size the bitmaps */
+/** @param own the unpruned architecture; its counts give the size of the bitmaps */
 export function encodeKeptUnits(kept: KeptUnits, own: Architecture): KeptUnitsMessage {
   return {
     layers: kept.map(({ kvGroups, queryHeads, ffnChannels }, index) => {

@@ -21,10 +21,10 @@ export function encodeDimension({ name, kind, layers, size, counts }: Dimension)
 }
 
 /**
- * The costs that every answer states: parameters, weight bytes as they are written, KV-cache bytes per token at two bytes a
- * number, FLOPs per token; and the latency by the table of each budget that limits it.
+ * The costs in every answer: parameters, bytes of the weights as written, KV-cache bytes per token at two bytes per
+ * number, FLOPs per token; and the table's latency for each budget that limits it.
  *
- * @param exported the model's sizes with the biases that the exported one has beside its own
+ * @param exported the model's sizes, with the biases that the exported model has in addition
  */
 export function encodeCosts(
   shape: ModelShape,
@@ -53,7 +53,7 @@ const STATED_COSTS = [
   [BudgetKind.FLOPS_PER_TOKEN, { kind: 'flops_per_token', context: 0 }],
 ] as const satisfies readonly (readonly [BudgetKind, CostSpec])[];
 
-/** Least and most of what each budget limits among the architectures of a space, in the unit it was given in. */
+/** The lowest and the highest value of each budgeted cost among the architectures of a space, in the budget's unit. */
 export function encodeFeasible(space: SearchSpace, budgets: readonly Budget[]): FeasibleRange[] {
   return budgets.map(({ cost }) => {
     const model = createCostModel(space.shape, cost);

@@ -4,7 +4,7 @@ import type { Fidelity as FidelityMessage, Measurement as MeasurementMessage } f
 import { PRECISION_CODES } from '../requests/codes.js';
 import type { PlannedWindows } from '../requests/plan-document.js';
 
-/** SHA-256 over all that is measured: labels compare only at equal fingerprints. */
+/** SHA-256 over all that is measured: only labels of equal fingerprints can be compared. */
 export function measurementFingerprint(measurement: Measurement): string {
   return digestOf(measurement);
 }
@@ -23,7 +23,7 @@ export function encodeFidelity(fidelity: Fidelity): FidelityMessage {
   return encodePlannedFidelity({ tokens, windows: windowStarts.length, precision, digest: fidelityDigest(fidelity) });
 }
 
-/** A fidelity as plans have it. */
+/** A fidelity in the form of plans. */
 export function encodePlannedFidelity({
   tokens,
   windows,

@@ -1,6 +1,6 @@
 import type { Timestamp } from '../../gen/google/protobuf/timestamp.js';
 
-/** A time as protobuf writes it, to the millisecond. */
+/** A protobuf timestamp, to the millisecond. */
 export function toTimestamp(ms: number): Timestamp {
   const seconds = Math.floor(ms / 1000);
   return { seconds: BigInt(seconds), nanos: Math.round((ms - seconds * 1000) * 1e6) };

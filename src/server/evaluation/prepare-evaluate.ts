@@ -29,7 +29,7 @@ export interface EvaluateServices extends ResolvingServices {
   readonly labels: ArchitectureLabels;
 }
 
-/** Checks an Evaluate request down to its windows; `run` then measures, each result an event as it is ready. */
+/** Checks an Evaluate request and its windows; `run` then measures, and sends an event per result. */
 export async function prepareEvaluate(
   services: EvaluateServices,
   request: EvaluateRequest,
@@ -51,7 +51,7 @@ interface Evaluation extends ResolvedEvaluate {
   readonly model: OpenModel;
 }
 
-/** Costs that are counted before others get a turn. */
+/** The number of costs counted before other work gets a turn. */
 const TARGETS_PER_TURN = 16;
 
 async function runEvaluation(
@@ -84,8 +84,8 @@ async function runEvaluation(
 }
 
 /**
- * Tokens spent on the targets that are told already, where an earlier server began the job. One of an earlier version stored
- * no plan: throws JOB_NOT_RESUMABLE where its results were measured on something else.
+ * Tokens spent on the targets whose results are stored, if an earlier server began the job. A job of an earlier version
+ * stored no plan: throws JOB_NOT_RESUMABLE if its results were measured on something else.
  */
 async function listTold({ model, plan }: Evaluation, context: JobContext): Promise<ReadonlyMap<number, number>> {
   const told = new Map<number, number>();
@@ -97,7 +97,7 @@ async function listTold({ model, plan }: Evaluation, context: JobContext): Promi
     if (payload?.$case !== 'evaluation') continue;
     const { index, tokensSpent, checkpointDigest, measurement } = payload.value;
     const before = { checkpointDigest, measurement: measurement?.fingerprint ?? '' };
-    // The first version told no digest.
+    // The first version stored no digest.
     const other = [...listDifferences(before, today)].find(({ was }) => was !== '');
     if (other !== undefined) throw notResumable(context.jobId, other);
     told.set(index, Number(tokensSpent));
@@ -109,7 +109,7 @@ function sum(values: Iterable<number>): number {
   return [...values].reduce((total, value) => total + value, 0);
 }
 
-/** Measures targets that share a ranking; returns the tokens spent. */
+/** Measures targets with the same ranking; returns the tokens spent. */
 async function measure(
   services: EvaluateServices,
   { model, plan, evaluator }: Evaluation,

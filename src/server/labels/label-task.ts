@@ -4,14 +4,14 @@ import type { Labeller, LabelOrder, LabelQueue } from '../../core/ports/label-qu
 import { architectureKey } from '../../core/model/architecture-key.js';
 import { fidelityDigest, measurementFingerprint } from '../encoding/measurement.js';
 
-/** What architectures are labelled for: a checkpoint under a recipe, measured by a plan. */
+/** What is labelled: architectures of a checkpoint under a recipe, measured by a plan. */
 export interface LabelTarget {
   readonly checkpointDigest: string;
   /**
-   * Throws MODEL_CHANGED if that digest no longer names the checkpoint: what was measured meanwhile is then no label.
+   * Throws MODEL_CHANGED if the digest no longer matches the checkpoint: what was measured meanwhile is not a label.
    */
   readonly requireUnchanged: (signal: AbortSignal) => Promise<void>;
-  /** The recipe's digest, or that of named units. The unpruned architecture is stored under none. */
+  /** The recipe's digest, or that of named units. The unpruned architecture is stored with an empty one. */
   readonly recipeDigest: string;
   readonly subject: EvaluationSubject;
   readonly evaluator: Evaluator;
@@ -26,7 +26,7 @@ export interface LabelTask extends LabelTarget {
 
 export type ArchitectureLabels = LabelQueue<LabelTask>;
 
-/** The order for the labels of some architectures, one each. */
+/** The order for labels of architectures, one each. */
 export function orderLabels(target: LabelTarget, architectures: readonly Architecture[]): LabelOrder<LabelTask> {
   const shared = {
     checkpointDigest: target.checkpointDigest,

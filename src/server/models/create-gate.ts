@@ -1,4 +1,4 @@
-/** Runs works, some of them at a time; the others wait in the order they came. */
+/** Runs up to a number of works at the same time; the others wait in the order they came. */
 export type Gate = <Result>(work: () => Promise<Result>) => Promise<Result>;
 
 export function createGate(most: number): Gate {
@@ -6,7 +6,7 @@ export function createGate(most: number): Gate {
   let passing = 0;
   return async (work) => {
     if (passing < most) passing += 1;
-    else await new Promise<void>((resolve) => waiting.push(resolve)); // takes the place of the one that wakes it
+    else await new Promise<void>((resolve) => waiting.push(resolve)); // takes over the place of the work that wakes it
     try {
       return await work();
     } finally {

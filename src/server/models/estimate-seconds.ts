@@ -1,6 +1,6 @@
 import type { OpenModel } from './open-models.js';
 
-/** How long so many tokens take at the pace that this server has with a model; undefined if it is unknown. */
+/** How long a model takes for so many tokens, at its pace on this server; undefined if the pace is unknown. */
 export async function estimateSeconds(
   { findPace }: Pick<OpenModel, 'findPace'>,
   tokens: number,

@@ -8,7 +8,10 @@ import type { PluginLookup } from '../requests/plugin-lookup.js';
 import { listLoads } from './list-loads.js';
 import type { OpenModels } from './open-models.js';
 
-/** Describes a checkpoint: sizes, prunable dimensions, and which compensation through which exporter loads in what. */
+/**
+ * Describes a checkpoint: its sizes, its prunable dimensions, and what loads an output of each compensation and
+ * exporter.
+ */
 export async function inspectModel(
   models: OpenModels,
   plugins: PluginLookup,

@@ -5,7 +5,10 @@ import type { LoadRow } from '../../gen/prunecast/v1/model.js';
 import type { PluginsByKind } from '../../core/ports/plugin-entry.js';
 import type { PluginLookup } from '../requests/plugin-lookup.js';
 
-/** One row for each compensation, exporter and kind of shape, with the exporter's default options; an exporter that has none says so in its rows. */
+/**
+ * One row per compensation, exporter and kind of shape, with the exporter's default options. If an exporter has no
+ * defaults, its rows say so.
+ */
 export function listLoads(shape: ModelShape, plugins: PluginLookup): LoadRow[] {
   return plugins.all('compensation').flatMap(({ plugin: compensation }) =>
     plugins.all('exporter').flatMap(({ plugin: { id } }) =>
@@ -47,7 +50,7 @@ function askExporter(
   }
 }
 
-/** The architecture with half of the first layer's channels gone: one whose layers differ, for asking what loads such shapes. */
+/** An architecture whose layers differ, to ask what loads such shapes: the first layer loses half of its channels. */
 function makeUneven(architecture: Architecture): Architecture {
   return architecture.map((layer, index) =>
     index === 0 ? { ...layer, ffnChannels: Math.max(1, layer.ffnChannels >> 1) } : layer,

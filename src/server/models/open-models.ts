@@ -12,43 +12,45 @@ import { atField } from '../../core/errors/at-field.js';
 import { createGate, type Gate } from './create-gate.js';
 import { openLanguageModel } from '../../engine/open-language-model.js';
 
-/** A checkpoint that is open for work. */
+/** An open checkpoint. */
 export interface OpenModel {
   /** As the caller named it. */
   readonly name: string;
   readonly language: LanguageModel;
-  /** undefined where the checkpoint has no tokenizer.json. */
+  /** undefined if the checkpoint has no tokenizer.json. */
   readonly tokenizer: Tokenizer | undefined;
-  /** How long its shapes take on this server, for a token with so many before it. */
+  /** Times the model's shapes on this server, for a token with `length` tokens before it. */
   readonly timeShapes: (length: number, signal?: AbortSignal) => Promise<LatencyTable>;
-  /** Tokens a second that it evaluates, as seen lately or by a short probe; undefined where neither is to be had. */
+  /**
+   * Tokens per second that it evaluates, measured by recent work or a short probe; undefined if neither is possible.
+   */
   readonly findPace: (signal?: AbortSignal) => Promise<number | undefined>;
 }
 
 export interface OpenModelsOptions {
   readonly modelRoots: readonly string[];
-  /** Where links of a checkpoint's folder and of its files may lead. */
+  /** Where symbolic links of a checkpoint's folder and of its files may lead. */
   readonly modelLinks: 'within-roots' | 'anywhere';
   readonly threads: number;
-  /** Of all models together. */
+  /** Shared by all models. */
   readonly memoryBudgetBytes: number;
-  /** Most checkpoints that are kept open while nobody uses them. */
+  /** The most checkpoints that stay open while unused. */
   readonly openModels: number;
-  /** How long one that nobody computes with keeps its thread and its memory. */
+  /** How long an idle model keeps its thread and its memory. */
   readonly modelIdleMs: number;
-  /** Jobs that may run beside each other. */
+  /** The most jobs that run at the same time. */
   readonly concurrentJobs: number;
-  /** What does not fit into memory lies in a folder of it meanwhile. */
+  /** What does not fit into memory is kept in a folder under it. */
   readonly stateDirectory: string;
   readonly latencies: LatencyTables;
-  /** Shared by all models: the CPU is the same. */
+  /** One check for all models, since the CPU is the same. */
   readonly checkInt8: () => Promise<Int8Check>;
 }
 
 /** The checkpoints that a server has open. */
 export interface OpenModels {
   /**
-   * Opens a checkpoint, or takes one that is open already and unchanged on disk.
+   * Opens a checkpoint, or returns the open one if its files have not changed.
    *
    * @param field the model's path in the request
    * @throws PrunecastError MODEL_NOT_FOUND, PATH_OUTSIDE_ROOTS, MODEL_MALFORMED, MODEL_UNSUPPORTED
@@ -62,19 +64,22 @@ interface Entry {
   readonly tokenizer: Promise<Tokenizer | undefined>;
 }
 
-/** A call leaves so much of the free memory to those of other models that come beside it. */
+/** The share of the free memory that a call leaves to calls of other models. */
 const RESERVE = 1 / 8;
 
-/** Checkpoints that are opened at a time: each has a file open, and is hashed where nobody knows it. */
+/**
+ * The most checkpoints that are opened at the same time: each needs an open file, and is hashed if its digest is
+ * unknown.
+ */
 const MOST_OPENING = 4;
 
 /**
- * Keeps the checkpoints open that were used last, each under its folder until it changes on disk. A replaced or a dropped one
- * is left to those who still use it, and keeps no memory after them. An open checkpoint has neither a thread nor an open file
- * until somebody computes with it.
+ * Keeps the recently used checkpoints open, each until its files change. A checkpoint that was replaced or dropped
+ * stays usable for those who hold it, and its memory is freed after them. An open checkpoint has no thread and no open
+ * file until it is used for computing.
  */
 export function createOpenModels(options: OpenModelsOptions): OpenModels {
-  /** The longest unused first. */
+  /** In order of use, the longest unused first. */
   const entries = new Map<string, Entry>();
   const pool = createMemoryPool({
     budgetBytes: options.memoryBudgetBytes,
@@ -112,7 +117,7 @@ export function createOpenModels(options: OpenModelsOptions): OpenModels {
       if (known !== undefined && (await hasChanged(known))) await drop(directory, known);
       const entry = entries.get(directory) ?? openEntry(directory, { ...options, pool, passGate, slots });
       entries.delete(directory);
-      entries.set(directory, entry); // used last
+      entries.set(directory, entry); // the most recently used
       const [language, tokenizer] = await Promise.all([entry.language, entry.tokenizer]).catch(
         async (error: unknown) => {
           await drop(directory, entry);
@@ -157,13 +162,16 @@ function openEntry(
       checkInt8,
     }),
   );
-  // A checkpoint that does not open is reported for what it is, whatever its tokenizer.
+  // If a checkpoint cannot be opened, its own error is reported, whatever its tokenizer.
   const tokenizer = language.then(({ checkpoint }) => loadTokenizer(checkpoint.files, { slots }));
   tokenizer.catch(() => undefined);
   return { language, tokenizer };
 }
 
-/** Whether a file that the checkpoint was read from is another by now. What can no longer be looked at tells why when it is opened. */
+/**
+ * Whether a file of the checkpoint has changed. A file that cannot be read counts as changed: opening it again gives
+ * the reason.
+ */
 async function hasChanged({ language, tokenizer }: Entry): Promise<boolean> {
   try {
     const [{ checkpoint }] = await Promise.all([language, tokenizer]);

@@ -2,8 +2,9 @@ import type { JobContext, JobOutcome } from '../kinds/job-context.js';
 import type { OpenModel } from './open-models.js';
 
 /**
- * Work on a model for a job: the checkpoint is what the request was checked against when the work begins, and when it ends.
- * Otherwise it throws MODEL_CHANGED, also in place of what a changed file has led to meanwhile. The model stays open until then.
+ * Runs a job's work on a model. The checkpoint must be the one that the request was checked against, both before and
+ * after the work. If it has changed, MODEL_CHANGED is thrown, even if the work failed with another error. The model
+ * stays open meanwhile.
  */
 export function workOn(
   { language }: OpenModel,

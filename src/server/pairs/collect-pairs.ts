@@ -5,15 +5,15 @@ import { readStudy } from '../records/read-study.js';
 import type { PairSetRecords } from '../records/pair-set-records.js';
 import type { StudyRecords } from '../records/study-records.js';
 
-/** Where pairs are kept: those that studies measured, and those that were imported. */
+/** Where pairs are kept: measured ones with their studies, and imported ones. */
 export interface PairServices {
   readonly studies: StudyRecords;
   readonly pairSets: PairSetRecords;
 }
 
 /**
- * All pairs of a study in its recipe: its own, and those that were imported. One without a label, as of an
- * architecture whose metrics were not finite, is left out. Throws STUDY_NOT_FOUND, MEASUREMENT_MISMATCH.
+ * All pairs of a study under its recipe, measured and imported. A pair without a label is left out, for example one
+ * whose metrics were not finite. Throws STUDY_NOT_FOUND, MEASUREMENT_MISMATCH.
  */
 export async function collectPairs({ studies, pairSets }: PairServices, studyId: string): Promise<PairSet> {
   const study = await studies.get(studyId);

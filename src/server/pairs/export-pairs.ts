@@ -5,11 +5,12 @@ import { requireText } from '../requests/fields.js';
 import type { PairSetRecords } from '../records/pair-set-records.js';
 import type { StudyRecords } from '../records/study-records.js';
 
-/** Messages before others get a turn. */
-const PAIRS_A_TURN = 200;
+/** The number of messages after which other work gets a turn. */
+const PAIRS_PER_TURN = 200;
 
 /**
- * All pairs of a study, measured and imported: what they share first, then a message a pair, as ImportPairs takes them.
+ * All pairs of a study, measured and imported, in the form that ImportPairs takes: first what they share, then one
+ * message per pair.
  *
  * @throws PrunecastError STUDY_NOT_FOUND
  */
@@ -20,7 +21,7 @@ export async function* exportPairs(
   const { pairs, ...set } = await collectPairs(services, requireText(request.studyId, 'study_id'));
   yield { content: { $case: 'set', value: { ...set, pairs: [] } } };
   for (const [index, pair] of pairs.entries()) {
-    if (index % PAIRS_A_TURN === PAIRS_A_TURN - 1) await setImmediate();
+    if (index % PAIRS_PER_TURN === PAIRS_PER_TURN - 1) await setImmediate();
     yield { content: { $case: 'pair', value: pair } };
   }
   return undefined;

@@ -17,22 +17,24 @@ export interface ImportServices {
   readonly clock: Clock;
 }
 
-/** Most pairs of one import; boosted trees take a tenth of them. */
+/** The most pairs of one import; boosted trees take a tenth of them. */
 const MOST_PAIRS = 100_000;
 
-/** Most rates and metrics of all pairs of one import together, 80 MB: a hundred a pair, where there are as many pairs as may be. */
+/** The most rates and metrics of one import, all pairs together: 80 MB, or a hundred per pair at the most pairs. */
 const MOST_VALUES = 10_000_000;
 
-/** A stored row has so many pairs, or fewer where they come to so many rates and metrics. */
-const PAIRS_A_PART = 1000;
-const VALUES_A_PART = 100_000;
+/** The most pairs per stored row, and the most rates and metrics. */
+const PAIRS_PER_PART = 1000;
+const VALUES_PER_PART = 100_000;
 
 /**
- * Stores pairs that were labelled elsewhere as a study of their own: the set first, then pairs, or more of both where files were
- * joined. Sets that follow must be of the first one's measurement. Pairs are stored as they come, and no more than one part of
- * them is held; the study is there when all have come and all are good, and of one that fails nothing is kept.
+ * Stores pairs that were labelled elsewhere as a study of their own: first the set, then the pairs; joined files may
+ * repeat both. The sets after the first must have the same measurement. Pairs are stored as they arrive, and at most
+ * one part is held in memory. The study appears when all pairs are stored and valid; if the import fails, nothing is
+ * kept.
  *
- * @throws PrunecastError INVALID_REQUEST, PAIRS_INVALID with the first pair at fault, PAIRS_TOO_MANY, MEASUREMENT_MISMATCH, or the signal's reason
+ * @throws PrunecastError INVALID_REQUEST, PAIRS_INVALID with the first invalid pair, PAIRS_TOO_MANY,
+ * MEASUREMENT_MISMATCH, or the signal's reason
  */
 export async function importPairs(
   { store, pairSets, plugins, clock }: ImportServices,
@@ -43,7 +45,7 @@ export async function importPairs(
     const { set, recipes, count } = await storeParts(plugins, requests, (part) =>
       store.keep([newPairSet(studyId, part)]),
     );
-    // The study comes last: until then nobody sees its pairs.
+    // The study is stored last: until then its pairs cannot be seen.
     await store.keep([
       newStudy({
         id: studyId,
@@ -85,27 +87,25 @@ async function storeParts(
   for await (const { content } of requests) {
     if (content?.$case === 'set')
       set = set === undefined ? takeFirst(content.value) : requireSameSet(set, content.value);
-    if (set === undefined)
-      throw PrunecastError.ofField('set', 'has not come: it is sent first, once, and then the pairs');
+    if (set === undefined) throw PrunecastError.ofField('set', 'is missing: send it first, once, and then the pairs');
     if (content === undefined)
-      throw PrunecastError.ofField('content', 'is not set: send the set first, and then a pair a message');
+      throw PrunecastError.ofField('content', 'is not set: send the set first, and then one pair per message');
     for (const pair of content.$case === 'set' ? content.value.pairs : [content.value]) {
       const size = pair.rates.length + Object.keys(pair.metrics).length;
       requirePair(plugins, pair, set.dimensions, count);
       part.push(pair);
       recipes.add(pair.recipeDigest);
       [count, values, partValues] = [count + 1, values + size, partValues + size];
-      if (count > MOST_PAIRS) throw tooMany(`more than ${MOST_PAIRS} pairs came`, MOST_PAIRS);
+      if (count > MOST_PAIRS) throw tooMany(`more than ${MOST_PAIRS} pairs were sent`, MOST_PAIRS);
       if (values > MOST_VALUES)
         throw tooMany(`the first ${count} pairs have more than ${MOST_VALUES} rates and metrics together`, MOST_VALUES);
-      if (part.length < PAIRS_A_PART && partValues < VALUES_A_PART) continue;
+      if (part.length < PAIRS_PER_PART && partValues < VALUES_PER_PART) continue;
       await store({ ...set, pairs: part });
       [part, partValues] = [[], 0];
     }
   }
-  if (set === undefined)
-    throw PrunecastError.ofField('set', 'has not come: it is sent first, once, and then the pairs');
-  if (count === 0) throw PrunecastError.ofField('pair', 'has not come: there is nothing to import', 'PAIRS_INVALID');
+  if (set === undefined) throw PrunecastError.ofField('set', 'is missing: send it first, once, and then the pairs');
+  if (count === 0) throw PrunecastError.ofField('pair', 'is missing: there is nothing to import', 'PAIRS_INVALID');
   if (part.length > 0) await store({ ...set, pairs: part });
   return { set, recipes, count };
 }

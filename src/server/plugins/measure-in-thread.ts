@@ -10,9 +10,9 @@ import { startWorker } from '../../onnx-runtime/start-worker.js';
 import type { EvaluatorMessage, EvaluatorTask, LossesMessage } from './evaluator-messages.js';
 
 /**
- * The same evaluator, but each measurement runs in a thread of its own. The model's losses are computed as before and sent
- * to the thread. It is ended with the measurement, whatever it is doing: so an evaluator that never comes back costs its
- * caller's job alone.
+ * The same evaluator, but each measurement runs in a thread of its own. The model's losses are computed in the main
+ * thread and sent to it. The thread is ended with the measurement, whatever it is doing: an evaluator that never
+ * returns costs only its caller's job.
  */
 export function measureInThread(evaluator: Evaluator, moduleUrl: URL): Evaluator {
   return {
@@ -22,7 +22,7 @@ export function measureInThread(evaluator: Evaluator, moduleUrl: URL): Evaluator
       const address = addressPlugin(evaluator, moduleUrl);
       const task: EvaluatorTask = { address, options, shape: subject.shape, architectures, plan };
       const worker = startWorker(workerUrl(new URL('./evaluator-worker.js', import.meta.url)), { workerData: task });
-      const ending = new AbortController(); // ends the losses that the thread still reads
+      const ending = new AbortController(); // ends the computing of losses that the thread still reads
       const call = createOpenCall(work.report);
       const failed = (cause: unknown) => call.fail(pluginFailed({ ...address, method: 'measure' }, cause));
       const answerLosses = createLossesAnswer(worker, subject, AbortSignal.any([work.signal, ending.signal]));

@@ -77,7 +77,7 @@ async function requireFile(specifier: string, moduleUrl: URL): Promise<void> {
     const words = cause instanceof Error ? cause.message : String(cause);
     throw unusable(specifier, `cannot be read: ${words}`, cause);
   });
-  if (!stats.isFile()) throw unusable(specifier, `is no file: ${path}. Name the module itself`);
+  if (!stats.isFile()) throw unusable(specifier, `is not a file: ${path}. Name the module itself`);
 }
 
 function unusable(specifier: string, fault: string, cause?: unknown): PrunecastError {

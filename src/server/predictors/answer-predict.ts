@@ -9,7 +9,7 @@ import type { FittedPredictors } from './fitted-predictors.js';
 import { isOutside, listOutOfRange, predictMetrics } from './predict-metrics.js';
 import { withRecipe } from './with-recipe.js';
 
-/** What a fitted predictor says of a batch of architectures, in the metric's own unit. */
+/** The predictions of a fitted predictor for a batch of architectures, in the metric's own unit. */
 export async function answerPredict(
   { predictors, plugins }: { readonly predictors: FittedPredictors; readonly plugins: PluginLookup },
   request: PredictRequest,
@@ -25,17 +25,23 @@ export async function answerPredict(
   };
 }
 
-/** Of the predictions of one row and metric: mean, deviation and the ends of the interval. */
+/** Bytes per row and metric: mean, deviation and the ends of the interval. */
 const PREDICTION_BYTES = 4 * 8;
 
-/** Of a flagged row: its number and what frames the message; each name has two bytes more than its text, a long one three. */
+/**
+ * Bytes per flagged row: its number and the message around it. Each name takes its text and two bytes, a long one
+ * three.
+ */
 const FLAG_BYTES = 16;
 const NAME_BYTES = 3;
 
-/** Leaves room for the ids and names of an answer. */
+/** Room for the ids and names of an answer. */
 const ROOM = MAX_MESSAGE_BYTES - 64 * 1024;
 
-/** Refuses rows whose answer no message would hold, before they are predicted: a flagged row names every dimension that is out of range. */
+/**
+ * Refuses a batch whose answer would not fit a message, before anything is predicted: a flagged row names every
+ * dimension that is out of range.
+ */
 function requireRoom(batch: EncodingBatch, { dimensions, metrics, minRates, maxRates }: Predictor): void {
   const names = dimensions.map((name) => Buffer.byteLength(name) + NAME_BYTES);
   const rowBytes = PREDICTION_BYTES * metrics.length;
@@ -55,7 +61,7 @@ function requireRoom(batch: EncodingBatch, { dimensions, metrics, minRates, maxR
   }
   if (bytes <= ROOM) return;
   const most = Math.max(1, Math.floor(ROOM / (rowBytes + FLAG_BYTES + names.reduce((sum, name) => sum + name, 0))));
-  const description = `has ${rows} rows, ${flagged} of them outside the range of the pairs, whose dimensions are named in the answer: its ${bytes} bytes do not fit a message of ${MAX_MESSAGE_BYTES}; ${most} rows always do, send pages of as many`;
+  const description = `has ${rows} rows, ${flagged} of them outside the range of the pairs, with their dimensions named in the answer: its ${bytes} bytes do not fit a message of ${MAX_MESSAGE_BYTES}; ${most} rows always do, so send pages of that many`;
   throw new PrunecastError('MESSAGE_TOO_LARGE', `encodings.rates: ${description}`, {
     metadata: { rows: String(rows), most: String(most) },
     violations: [{ field: 'encodings.rates', description }],
@@ -75,7 +81,7 @@ function decodeEncodings(message: EncodingBatchMessage | undefined, { dimensions
   if (message.rates.length % rowBytes !== 0)
     throw PrunecastError.ofField(
       'encodings.rates',
-      `has ${message.rates.length} bytes, which are no whole rows of ${rowBytes}`,
+      `has ${message.rates.length} bytes, which is not a multiple of the ${rowBytes} bytes of a row`,
     );
   const rates = new Float32Array(message.rates.length / 4);
   const view = new DataView(message.rates.buffer, message.rates.byteOffset, message.rates.byteLength);

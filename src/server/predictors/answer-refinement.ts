@@ -17,9 +17,11 @@ export interface RefinementServices {
 }
 
 /**
- * Ranges for every dimension of a space, from a predictor's importances and its effect curves over that space.
+ * Proposes a range for every dimension of a space, from a predictor's importances and its effect curves over that
+ * space.
  *
- * @throws PrunecastError PREDICTOR_NOT_FOUND, PREDICTOR_FAILED, SPACE_INVALID, INVALID_REQUEST, those of models, or the signal's reason
+ * @throws PrunecastError PREDICTOR_NOT_FOUND, PREDICTOR_FAILED, SPACE_INVALID, INVALID_REQUEST, those of models, or the
+ * signal's reason
  */
 export async function answerRefinement(
   { predictors, models }: RefinementServices,
@@ -51,7 +53,10 @@ export async function answerRefinement(
   return { ranges: changes.map(encodeRangeChange) };
 }
 
-/** Refuses a predictor of other weights; one of pairs that name no checkpoint is taken at its caller's word. Throws INVALID_REQUEST. */
+/**
+ * Refuses a predictor of other weights. If its pairs name no checkpoint, the caller's choice is taken. Throws
+ * INVALID_REQUEST.
+ */
 export function requireSameCheckpoint({ id, model, checkpointDigest }: Predictor, digest: string, field: string): void {
   if (checkpointDigest === '' || checkpointDigest === digest) return;
   throw PrunecastError.ofField(
@@ -60,7 +65,7 @@ export function requireSameCheckpoint({ id, model, checkpointDigest }: Predictor
   );
 }
 
-/** Refuses a space whose encoding is not the predictor's. Throws SPACE_INVALID. */
+/** Refuses a space whose encoding differs from the predictor's. Throws SPACE_INVALID. */
 export function requireSameDimensions({ id, dimensions }: Predictor, space: SearchSpace, field: string): void {
   const names = space.dimensions.map(({ name }) => name);
   if (names.length === dimensions.length && names.every((name, index) => name === dimensions[index])) return;

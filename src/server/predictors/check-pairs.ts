@@ -7,11 +7,11 @@ import type { MetricValues } from '../requests/resolve-fit.js';
 import type { FitRequest } from './fit-request.js';
 
 /**
- * Pairs as a predictor takes them, a table a metric: enough, not too many, all numbers in bounds, values on the scale of the
- * fit. Recipes are further columns where there are several. Equal rows with different labels are
- * taken as they are, as measurements that differ.
+ * Turns pairs into the tables that a predictor takes, one per metric. Checks that there are enough and not too many,
+ * and that all numbers are within bounds; puts values on the scale of the fit. If the pairs have several recipes,
+ * recipes are further columns. Equal rows with different labels are kept: they are measurements that differ.
  *
- * @throws PrunecastError PAIRS_TOO_FEW, PAIRS_TOO_MANY, PAIRS_INVALID with the first pair at fault
+ * @throws PrunecastError PAIRS_TOO_FEW, PAIRS_TOO_MANY, PAIRS_INVALID with the first invalid pair
  */
 export function checkPairs(
   predictor: PluginsByKind['predictor'],

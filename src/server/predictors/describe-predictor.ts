@@ -11,8 +11,8 @@ import type { FitRequest } from './fit-request.js';
 /**
  * A new predictor as callers see it.
  *
- * @param tables the pairs of each metric, which share their rates
- * @param fits one a metric, in the same order
+ * @param tables the pairs of each metric, with the same rates
+ * @param fits one per metric, in the same order
  */
 export function describePredictor(
   request: FitRequest,
@@ -52,7 +52,7 @@ export function describePredictor(
   };
 }
 
-/** The least and the most rate of each dimension among some pairs. */
+/** The lowest and the highest rate of each dimension among the pairs. */
 export function listRanges({ dimensions, rates }: Pick<PairTable, 'dimensions' | 'rates'>): RateRange[] {
   const columns = dimensions.length;
   const [least, most] = [new Float64Array(columns).fill(1), new Float64Array(columns)];

@@ -1,6 +1,9 @@
 import { createReadStream } from 'node:fs';
 
-/* A thread that ends its process, whatever that is at, when the standard input ends: when the parent is gone, or its thread is. */
+/*
+ * A thread that ends its process, whatever the process is doing, when standard input ends: the parent, or the parent's
+ * thread, is gone.
+ */
 
 createReadStream('', { fd: 0 })
   .on('close', () => process.kill(process.pid, 'SIGKILL'))

@@ -19,7 +19,7 @@ import { resolveQuestion, resolveRecipeOf } from '../requests/resolve-search.js'
 import type { StudyRecords } from '../records/study-records.js';
 import { measureErrorTables } from './measure-error-tables.js';
 
-/** Brings the tables of a fit, once its job runs. */
+/** Loads the tables of a fit when its job runs. */
 export type TableSource = (context: JobContext) => Promise<readonly ErrorTable[]>;
 
 export interface TableServices extends ResolvingServices {
@@ -28,15 +28,15 @@ export interface TableServices extends ResolvingServices {
   readonly preparer: RecipePreparer;
 }
 
-/** Where the errors of a fit come from: what its plan says of them, and what brings them. */
+/** Where the errors of a fit come from: the part of its plan, and what loads them. */
 export interface FoundTables {
   readonly errors: PlannedErrors | null;
   readonly measureTables: TableSource;
 }
 
 /**
- * Where the features of a FitPredictor request come from: nowhere for rates alone, the request's own tables, or the recipe of
- * its study.
+ * Where the features of a FitPredictor request come from: none for rates alone, the request's own tables, or the recipe
+ * of its study.
  *
  * @throws PrunecastError INVALID_REQUEST with the field at fault, and as `resolveRecipeOf`
  */
@@ -61,7 +61,7 @@ async function findMeasurement(
   if (study === undefined || study.request.length === 0) {
     throw PrunecastError.ofField(
       'error_tables',
-      'is empty, and the pairs come from elsewhere: give the errors of each dimension (ScoreUnits tells them), or leave the features at the rates',
+      'is empty, and the pairs come from elsewhere: give the errors of each dimension (ScoreUnits returns them), or use the rates as the only features',
     );
   }
   const request = applyPreset(SearchRequest.decode(study.request));
@@ -95,7 +95,7 @@ async function findMeasurement(
   };
 }
 
-/** The digest that most have; the first of equal ones. */
+/** The most frequent digest; the first of equally frequent ones. */
 function findCommonest(digests: readonly string[]): string {
   const counts = new Map<string, number>();
   for (const digest of digests) counts.set(digest, (counts.get(digest) ?? 0) + 1);

@@ -7,14 +7,15 @@ import { DEFAULT_CURVE_POINTS } from '../requests/defaults.js';
 import { requireInteger, requireText } from '../requests/fields.js';
 import type { FittedPredictors, OpenMetric, OpenPredictor } from './fitted-predictors.js';
 
-/** Pairs that a curve is the mean over; thousands of imported ones would say no more and take minutes. */
+/** The most pairs that a curve is averaged over; thousands more would change little and take minutes. */
 const MOST_ROWS = 200;
 
 /**
- * What each dimension does to a predictor: importances as they were found on held-out pairs at the time of the fit, and
- * effect curves of the whole fit between the least and the most rate of its pairs.
+ * How each dimension affects a predictor: importances found on held-out pairs at the time of the fit, and effect curves
+ * of the final fit between the lowest and the highest rate of its pairs.
  *
- * @throws PrunecastError PREDICTOR_NOT_FOUND, PREDICTOR_FAILED, INVALID_REQUEST, MESSAGE_TOO_LARGE, or the signal's reason
+ * @throws PrunecastError PREDICTOR_NOT_FOUND, PREDICTOR_FAILED, INVALID_REQUEST, MESSAGE_TOO_LARGE, or the signal's
+ * reason
  */
 export async function explainPredictor(
   { predictors }: { readonly predictors: FittedPredictors },
@@ -40,13 +41,13 @@ export async function explainPredictor(
   };
 }
 
-/** Of one point of a curve: its rate and its effect. */
+/** Bytes per point of a curve: its rate and its effect. */
 const POINT_BYTES = 2 * 8;
 
-/** Of one dimension beside its name and points: its importance, and what frames the lists. */
+/** Bytes per dimension besides its name and points: its importance, and the messages around the lists. */
 const DIMENSION_BYTES = 32;
 
-/** Refuses curves whose answer no message would hold, before they are traced. */
+/** Refuses curves whose answer would not fit a message, before they are traced. */
 function requireRoom(dimensions: readonly string[], points: number): void {
   const fixed = dimensions.reduce((sum, name) => sum + Buffer.byteLength(name) + DIMENSION_BYTES, 0);
   const most = Math.floor((MAX_MESSAGE_BYTES - fixed) / (POINT_BYTES * dimensions.length));
@@ -58,7 +59,7 @@ function requireRoom(dimensions: readonly string[], points: number): void {
     );
 }
 
-/** Where a metric stands among a predictor's own; 0 of none. Throws INVALID_REQUEST. */
+/** The position of a metric among the predictor's own; 0 for a predictor without metrics. Throws INVALID_REQUEST. */
 export function findMetricPlace({ predictor: { id, metrics } }: OpenPredictor, metric: string): number {
   const place = metric === '' ? 0 : metrics.indexOf(metric);
   if (place < 0)
@@ -73,20 +74,23 @@ export async function readImportances(
   place: number,
 ): Promise<Float64Array> {
   const { importances } = await predictors.evidence(id);
-  const columns = importances.length / metrics.length; // recipes stand behind the rates where there are several
+  const columns = importances.length / metrics.length; // columns of recipes follow those of rates, if there are several
   return importances.slice(place * columns, place * columns + dimensions.length);
 }
 
 export interface EffectRequest {
-  /** A curve each. */
+  /** The curves to trace, one per range. */
   readonly ranges: readonly RateRange[];
-  /** Of each curve. @default 5 */
+  /** Points per curve. @default 5 */
   readonly points?: number;
   /** Ends the work. */
   readonly signal: AbortSignal;
 }
 
-/** The effect curves of a whole fit of a metric over its own pairs (at most `MOST_ROWS`, evenly spread), one a range. */
+/**
+ * Effect curves of the final fit of a metric, one per range, averaged over its own pairs (at most `MOST_ROWS`, evenly
+ * spread).
+ */
 export async function traceEffects(
   predictors: FittedPredictors,
   { predictor, metrics }: OpenPredictor,
@@ -94,7 +98,7 @@ export async function traceEffects(
   { ranges, points, signal }: EffectRequest,
 ): Promise<EffectCurve[]> {
   const { rates } = await predictors.evidence(predictor.id);
-  const columns = rates.length / predictor.pairs; // recipes stand behind the rates where there are several
+  const columns = rates.length / predictor.pairs; // columns of recipes follow those of rates, if there are several
   return measureEffects(
     async (batch) => {
       signal.throwIfAborted();

@@ -12,14 +12,14 @@ export interface BackendsMessage {
 
 /** The data that the thread of a fit starts with. */
 export interface FitTask extends FitSettings {
-  /** One per metric, which share their rates. */
+  /** One per metric, with the same rates. */
   readonly pairs: readonly PairTable[];
-  /** Names of the rates' columns, without those of recipes. */
+  /** Names of the rate columns, without those of recipes. */
   readonly dimensions: readonly string[];
   readonly backends: BackendsMessage;
 }
 
-/** A fit of one metric that has been saved. */
+/** A saved fit of one metric. */
 export interface SavedFit extends Omit<MetricFit, 'fitted'> {
   readonly saved: Uint8Array;
 }

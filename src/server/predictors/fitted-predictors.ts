@@ -25,7 +25,7 @@ export interface FitResult {
   readonly predictor: Predictor;
   /** Of the first metric. */
   readonly judgement: FitJudgement & {
-    /** How the backend was chosen; absent where it was named. */
+    /** How the backend was chosen; absent if it was named. */
     readonly choice?: PredictorChoice;
   };
 }
@@ -42,36 +42,41 @@ export interface OpenPredictor {
 export interface OpenMetric {
   readonly metric: string;
   readonly fitted: HostedPredictor;
-  /** Label less prediction of pairs that it was not fitted on, on the scale of the fit; empty where there was none. */
+  /** Label minus prediction on pairs that it was not fitted on, on the scale of the fit; empty if there were none. */
   readonly residuals: Float64Array;
 }
 
-/** The model of one of a predictor's metrics. Throws RangeError for one that it does not have. */
+/** The model of one of a predictor's metrics. Throws RangeError for another metric. */
 export function modelOf({ predictor: { id }, metrics }: OpenPredictor, metric: string): HostedPredictor {
   const open = metrics.find((candidate) => candidate.metric === metric);
-  if (open === undefined) throw new RangeError(`the predictor ${id} is not of ${metric}`);
+  if (open === undefined) throw new RangeError(`the predictor ${id} does not predict ${metric}`);
   return open.fitted;
 }
 
 /** The predictors of a server: fitted, stored, and loaded again. */
 export interface FittedPredictors {
   /**
-   * For each metric: chooses the backend where it is not named, fits on all pairs, judges on the 7:3 split and on five folds, and stores the
-   * result.
+   * For each metric: chooses the backend if it is not named, fits on all pairs, judges on the 7:3 split and on five
+   * folds, and stores the result.
    *
    * @throws PrunecastError PAIRS_INVALID, PAIRS_TOO_FEW, PAIRS_TOO_MANY, PREDICTOR_FAILED, or the signal's reason
    */
   fit(request: FitRequest, signal: AbortSignal): Promise<FitResult>;
   /**
-   * Refuses early what a fit would refuse of the plug-in alone: files that are not there or not of the form that so many
-   * columns and metrics need. Throws the signal's reason: a file may keep its library busy for ever.
+   * Refuses early what would fail because of the plug-in alone: missing files, or files whose form does not fit the
+   * columns and metrics. Throws the signal's reason: a file may keep its library busy for ever.
    */
   check(plugin: ResolvedPlugin<'predictor'>, form: FitForm, signal?: AbortSignal): Promise<void>;
-  /** A stored predictor, loaded; given up where nobody waits for it any more. Throws PREDICTOR_NOT_FOUND, PREDICTOR_FAILED, or the signal's reason. */
+  /**
+   * A stored predictor, loaded; loading stops when nobody waits for it. Throws PREDICTOR_NOT_FOUND, PREDICTOR_FAILED,
+   * or the signal's reason.
+   */
   open(predictorId: string, signal?: AbortSignal): Promise<OpenPredictor>;
-  /** What a stored predictor was fitted on. Throws PREDICTOR_NOT_FOUND, PREDICTOR_FAILED for one that was stored without. */
+  /**
+   * What a stored predictor was fitted on. Throws PREDICTOR_NOT_FOUND, or PREDICTOR_FAILED if it was stored without.
+   */
   evidence(predictorId: string): Promise<FitEvidence>;
-  /** Forgets a predictor; questions that are open are still answered or rejected with CANCELLED. Throws PREDICTOR_NOT_FOUND. */
+  /** Deletes a predictor; open questions are still answered, or rejected with CANCELLED. Throws PREDICTOR_NOT_FOUND. */
   remove(predictorId: string): Promise<void>;
   close(): Promise<void>;
 }
@@ -84,14 +89,14 @@ export interface FittedPredictorsOptions {
   readonly readFiles: ReadPluginFiles;
 }
 
-/** The form of a fit to come. */
+/** The form of a coming fit. */
 export interface FitForm {
-  /** Of the predictor's input, features included. */
+  /** Columns of the predictor's input, features included. */
   readonly columns: number;
   readonly metrics: readonly MetricDefinition[];
 }
 
-/** How many predictors stay loaded; a thread of boosted trees takes some 40 MB. */
+/** How many predictors stay loaded; a thread of boosted trees takes about 40 MB. */
 const LOADED_PREDICTORS = 8;
 
 export function createFittedPredictors({
@@ -141,7 +146,7 @@ export function createFittedPredictors({
       );
       const { fits } = answer;
       const [first] = fits;
-      if (first === undefined) throw new RangeError('a fit is of at least one metric');
+      if (first === undefined) throw new RangeError('a fit needs at least one metric');
       const predictor = describePredictor(request, [pairs, ...others], answer, clock.now());
       const record = { predictor, model: encodeStoredModel({ models: fits.map(({ saved }) => saved), tables }) };
       const evidence = {
@@ -154,7 +159,7 @@ export function createFittedPredictors({
       if (request.join === undefined) await store.keep([stored]);
       else {
         request.join(stored);
-        // Asked for before the step that stores it is complete.
+        // Requested before the step that stores it is complete.
         await orAborted(
           begin(predictor.id, (unwanted) => openRecord(plugins, record, evidence.residuals, unwanted)).opened,
           signal,
@@ -193,7 +198,7 @@ export function createFittedPredictors({
       await records.get(predictorId);
       throw new PrunecastError(
         'PREDICTOR_FAILED',
-        `the predictor ${predictorId} was fitted by an earlier version, which kept no pairs beside it: fit it again`,
+        `the predictor ${predictorId} was fitted by an earlier version, which stored no pairs with it: fit it again`,
         { metadata: { predictor_id: predictorId } },
       );
     },
@@ -209,7 +214,10 @@ export function createFittedPredictors({
   };
 }
 
-/** The plug-in to be fitted, with its files, or those among which it is chosen. Throws as `listCompared` and `readFiles`. */
+/**
+ * The plug-in to be fitted, with its files, or those among which one is chosen. Throws as `listCompared` and
+ * `readFiles`.
+ */
 async function describeBackends(
   plugins: PluginLookup,
   resolved: ResolvedPlugin<'predictor'>,
@@ -231,13 +239,13 @@ async function describeBackends(
   };
 }
 
-/** A predictor that is loaded, or about to be. */
+/** A predictor that is loaded or loading. */
 interface LoadedPredictor {
   readonly opened: Promise<OpenPredictor>;
   isReady: boolean;
-  /** Who waits for it. */
+  /** How many callers wait for it. */
   waiting: number;
-  /** Ends what it runs in, also where it is not loaded yet. */
+  /** Ends what it runs in, even if it is not loaded yet. */
   close(): Promise<void>;
 }
 
@@ -258,7 +266,7 @@ function createLoaded(load: (signal: AbortSignal) => Promise<OpenPredictor>): Lo
     await opened;
     entry.isReady = true;
   };
-  settle().catch(() => undefined); // who waits hears of it
+  settle().catch(() => undefined); // the waiting callers get the error
   return entry;
 }
 
@@ -279,13 +287,13 @@ async function openRecord(
   signal: AbortSignal,
 ): Promise<OpenPredictor> {
   const { id: predictorId, metrics, backend, metricBackends } = predictor;
-  // A predictor of an earlier version has one metric, and its backend's bytes as they are.
+  // A predictor of an earlier version has one metric, and holds its backend's bytes as they are.
   const backends = metricBackends.length === 0 ? [backend] : metricBackends;
   const { models, tables } =
     metricBackends.length === 0
       ? { models: [model], tables: [] }
       : readStored(`the model of the predictor ${predictorId}`, () => decodeStoredModel(model));
-  // Earlier versions looked at no recipe.
+  // Earlier versions did not distinguish recipes.
   const dimensions =
     metricBackends.length === 0 ? predictor.dimensions : nameColumns(predictor.dimensions, predictor.recipeDigests);
   const share = residuals.length / metrics.length;
@@ -297,13 +305,13 @@ async function openRecord(
   }
   const [first] = opened;
   if (first === undefined)
-    throw new PrunecastError('PREDICTOR_FAILED', `the predictor ${predictorId} is of no metric: fit it again`, {
+    throw new PrunecastError('PREDICTOR_FAILED', `the predictor ${predictorId} has no metric: fit it again`, {
       metadata: { predictor_id: predictorId },
     });
   return { predictor, fitted: first.fitted, metrics: opened };
 }
 
-/** The plug-in that a stored predictor was fitted by. Throws PLUGIN_NOT_FOUND. */
+/** The plug-in that fitted a stored predictor. Throws PLUGIN_NOT_FOUND. */
 function findModule(plugins: PluginLookup, predictorId: string, backend: string): PredictorModule {
   const entry = plugins.all('predictor').find(({ plugin }) => plugin.id === backend);
   if (entry !== undefined && !isChooser(entry.plugin))
@@ -319,7 +327,7 @@ async function closeAll({ metrics }: OpenPredictor): Promise<void> {
   await Promise.all(metrics.map(({ fitted }) => fitted.close()));
 }
 
-/** Two pairs of no meaning, to have a plug-in open its files and answer once for each metric. */
+/** Two meaningless pairs: they make a plug-in open its files and answer once per metric. */
 async function rehearse(
   module: PredictorModule,
   { columns, metrics }: FitForm,

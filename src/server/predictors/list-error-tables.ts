@@ -3,10 +3,11 @@ import type { Dimension } from '../../core/space/search-space.js';
 import { sumErrors, type LayerErrors } from '../../search/controls/calibration-error.js';
 
 /**
- * The calibration errors of a recipe as features: for each dimension of key-value groups or channels the error by kept
- * count, each layer's over that of keeping nothing, summed over tied layers. Query heads inside groups have none.
+ * The calibration errors of a recipe as features: for each dimension of key-value groups or channels, the error by kept
+ * count, each layer's relative to that of keeping nothing, summed over tied layers. Query heads inside groups have
+ * none.
  *
- * @param errors one entry a layer of the model
+ * @param errors one entry per layer of the model
  */
 export function listErrorTables(dimensions: readonly Dimension[], errors: readonly LayerErrors[]): ErrorTable[] {
   return dimensions.filter(hasErrors).map((dimension) => ({

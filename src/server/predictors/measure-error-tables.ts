@@ -9,7 +9,7 @@ import type { RankedModel } from '../recipes/prepare-recipe.js';
 import type { RecipeSpec } from '../requests/recipe.js';
 import { hasErrors, listErrorTables } from './list-error-tables.js';
 
-/** Columns of a predictor's input: the rates, the errors that `listErrorTables` has, and their sum. */
+/** Columns of a predictor's input: the rates, the errors that `listErrorTables` returns, and their sum. */
 export function countInputs({ dimensions }: SearchSpace, features: PredictorFeatures): number {
   return (
     dimensions.length + (features === PredictorFeatures.RATES_AND_ERRORS ? dimensions.filter(hasErrors).length + 1 : 0)
@@ -19,12 +19,12 @@ export function countInputs({ dimensions }: SearchSpace, features: PredictorFeat
 export interface MeasuredModel {
   readonly language: LanguageModel;
   readonly recipe: RecipeSpec;
-  /** The model under the recipe, prepared where it is needed. */
+  /** The model under the recipe, prepared if needed. */
   readonly rank: () => Promise<RankedModel>;
 }
 
 /**
- * The tables that the features of a predictor come from, under one recipe; none where rates are all it sees.
+ * The tables that a predictor's features come from, under one recipe; none if rates are its only input.
  * `decodeFeatures` has refused a recipe without calibration text.
  */
 export async function measureErrorTables(

@@ -9,14 +9,14 @@ import { findMetric } from '../requests/find-metric.js';
 import type { PluginLookup } from '../requests/plugin-lookup.js';
 import type { OpenPredictor } from './fitted-predictors.js';
 
-/** How sure an interval is: 9 of 10 new labels lie within. */
+/** How sure an interval is: 9 of 10 new labels lie within it. */
 const COVERAGE = 0.9;
 
 /**
- * What a predictor says of a batch, metric by metric, in the metric's own unit. Intervals are split-conformal ones of 90 %, from the residuals
- * of fits on other pairs; the deviation, on the scale of the fit, is the predictor's own or else that of those residuals.
- * Both are empty where there are none (an earlier server's predictor, or fewer than 9 pairs). Throws METRIC_INVALID where a
- * prediction, or an end of its interval, is not finite in that unit.
+ * A predictor's predictions for a batch, metric by metric, in the metric's own unit. Intervals are split-conformal at
+ * 90 %, from the residuals of fits on other pairs. The deviation, on the scale of the fit, is the predictor's own or
+ * else that of those residuals. Both are empty without residuals (a predictor of an earlier version, or fewer than 9
+ * pairs). Throws METRIC_INVALID if a prediction, or an end of its interval, is not finite in that unit.
  */
 export async function predictMetrics(
   plugins: PluginLookup,
@@ -53,14 +53,14 @@ function requireFinite(values: readonly number[] | Float64Array, metric: string)
   if (row < 0) return;
   throw new PrunecastError(
     'METRIC_INVALID',
-    `the predicted ${metric} of row ${row} is ${values[row]}, or an end of its interval is: the predictor is asked far from its pairs, or its pairs lie too far apart; fit one on labels within a few powers of ten`,
+    `the predicted ${metric} of row ${row} is ${values[row]}, or an end of its interval is: the row is far from the predictor's pairs, or the labels of its pairs lie too far apart; fit a predictor on labels within a few powers of ten`,
     {
       metadata: { metric, value: String(values[row]), row: String(row) },
     },
   );
 }
 
-/** Rows with a rate that no pair reached: nothing is known there. */
+/** Rows with a rate outside the range of the pairs: nothing is known there. */
 export function listOutOfRange(batch: EncodingBatch, { dimensions, minRates, maxRates }: Predictor): OutOfRange[] {
   return Array.from({ length: countRows(batch) }, (_, row) => ({
     row,
@@ -70,7 +70,7 @@ export function listOutOfRange(batch: EncodingBatch, { dimensions, minRates, max
   })).filter(({ dimensions: outside }) => outside.length > 0);
 }
 
-/** Whether a rate is beyond those of the pairs. */
+/** Whether a rate is outside the range of the pairs. */
 export function isOutside(rate: number, minRate = 0, maxRate = 1): boolean {
   return rate < minRate || rate > maxRate;
 }

@@ -9,12 +9,12 @@ import type { PredictorCalls } from './predictor-messages.js';
 import { orAborted } from '../../core/or-aborted.js';
 import { startPredictorWorker } from './start-predictor-worker.js';
 
-/** A predictor plug-in as a fit needs it, in plain values: the plug-in itself is loaded where it runs. */
+/** A predictor plug-in for a fit, in plain values: the plug-in itself is loaded where it runs. */
 export interface PredictorModule extends Pick<Predictor, 'runsIn' | 'pairs' | 'learns' | 'quick'> {
   readonly address: PluginAddress & { readonly kind: 'predictor' };
   /** Complete. */
   readonly options: unknown;
-  /** The content of the files that its options name; only for fits. */
+  /** The content of the files that its options name; for fits only. */
   readonly files?: Readonly<Record<string, Uint8Array>> | undefined;
 }
 
@@ -45,7 +45,7 @@ export interface HostedPredictor extends FittedPredictor {
  * Fits a predictor in a thread or process of its own, which then answers `predict` until `close`. The pairs must
  * have been checked (`checkPairs`).
  *
- * @param signal ends the fit or, later, the predictor; its reason is what the caller gets
+ * @param signal ends the fit or, later, the predictor; the caller gets its reason
  * @throws PrunecastError PLUGIN_FAILED, PLUGIN_INVALID, what the plug-in itself throws, or the signal's reason
  */
 export function fitHosted(
@@ -58,7 +58,7 @@ export function fitHosted(
   return host(module, signal, (thread, work) => thread.call('fit', { pairs, options, seed, files }, work));
 }
 
-/** A fitted predictor from what its `save` returned; bit-equal predictions. Throws as `fitHosted`. */
+/** Loads a fitted predictor from what its `save` returned; its predictions are bit-equal. Throws as `fitHosted`. */
 export function loadHosted(module: PredictorModule, bytes: Uint8Array, signal?: AbortSignal): Promise<HostedPredictor> {
   return host(module, signal, async (thread, work) => {
     await thread.call('load', bytes, work);
@@ -79,7 +79,7 @@ async function host(
     failed: (cause, { name }) =>
       pluginFailed({ ...address, method: name }, cause ?? 'its thread or process ended by itself'),
     closed: () => closed(address),
-    // Some libraries are broken for good once they have failed, such as the WebAssembly build of ml-xgboost.
+    // Some libraries are broken for good after a failure, such as the WebAssembly build of ml-xgboost.
     afterError: 'replaced',
   });
   const life = new AbortController();

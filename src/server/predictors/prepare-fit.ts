@@ -17,7 +17,7 @@ export interface FitServices extends TableServices, PairServices {
   readonly predictors: FittedPredictors;
 }
 
-/** Checks a FitPredictor request down to its pairs; `run` then fits, judges and stores. */
+/** Checks a FitPredictor request and its pairs; `run` then fits, judges and stores. */
 export async function prepareFit(
   services: FitServices,
   request: FitPredictorRequest,

@@ -2,18 +2,22 @@ import { openFileWithin, readOpened } from '../config/open-file-within.js';
 import type { PathField } from '../config/resolve-within.js';
 import { isChooser, type ResolvedPlugin } from '../requests/plugin-lookup.js';
 
-/** The files that a predictor's options name, read whole; undefined for one that names none. */
+/** The files that a predictor's options name, read completely; undefined if they name none. */
 export type ReadPluginFiles = (
   plugin: ResolvedPlugin<'predictor'>,
 ) => Promise<Readonly<Record<string, Uint8Array>> | undefined>;
 
-/** A predictor is stored with its files: one blob of the database, and a copy in its thread. */
+/**
+ * The most bytes of a file: a predictor is stored with its files as one blob of the database, and has a copy in its
+ * thread.
+ */
 const MAX_FILE_BYTES = 32 * 2 ** 20;
 
 /**
- * @param roots absolute folders that the files may lie under
- * @param links where links may lead
- * @throws PrunecastError (from the returned function) REGRESSOR_INVALID where a file is not there or too large, PATH_OUTSIDE_ROOTS
+ * @param roots absolute folders that hold the files
+ * @param links where symbolic links may lead
+ * @throws PrunecastError (from the returned function) REGRESSOR_INVALID if a file is missing or too large,
+ * PATH_OUTSIDE_ROOTS
  */
 export function createPluginFileReader(
   roots: readonly string[],

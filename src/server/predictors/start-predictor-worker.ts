@@ -6,7 +6,7 @@ import { startProcess } from '../../onnx-runtime/start-process.js';
 import { startWorker } from '../../onnx-runtime/start-worker.js';
 import type { PredictorTask } from './predictor-messages.js';
 
-/** Starts the thread or the process that a predictor runs in. */
+/** Starts the thread or the process of a predictor. */
 export function startPredictorWorker(runsIn: Predictor['runsIn'], task: PredictorTask): CallWorker {
   return runsIn === 'process' ? startInProcess(task) : startInThread(task);
 }
@@ -21,7 +21,7 @@ function startInThread(task: PredictorTask): CallWorker {
   worker.stdout.resume();
   worker.stderr.resume();
   const end = async (): Promise<void> => {
-    worker.ref(); // its end is waited for
+    worker.ref(); // the caller waits for its end
     await worker.terminate();
   };
   return {
@@ -45,7 +45,7 @@ function startInProcess(task: PredictorTask): CallWorker {
     child.once('error', () => resolve()); // it could not be started
   });
   const end = async (): Promise<void> => {
-    child.ref(); // its end is waited for
+    child.ref(); // the caller waits for its end
     child.kill('SIGKILL');
     await exited;
   };

@@ -1,7 +1,7 @@
 import { z } from 'zod';
 import type { ErrorTable } from '../../core/features/error-table.js';
 
-/** A predictor as it is stored: what the backend of each metric saved, and the tables that further features come from. */
+/** A stored predictor: what the backend of each metric saved, and the tables of further features. */
 export interface StoredModel {
   /** In the order of the predictor's metrics. */
   readonly models: readonly Uint8Array[];
@@ -11,11 +11,14 @@ export interface StoredModel {
 const HEADER = z.object({
   /** Lengths in bytes. */
   models: z.array(z.int().min(0)),
-  /** Dimensions, and how many float32 each has. */
+  /** Dimensions, and the number of float32 values of each. */
   tables: z.array(z.object({ dimension: z.string(), length: z.int().min(0) })),
 });
 
-/** Length of the header (uint32), header (JSON), then the models and the tables (float32) one after the other; little-endian. */
+/**
+ * Layout: length of the header (uint32), header (JSON), then the models and the tables (float32) one after the other;
+ * little-endian.
+ */
 export function encodeStoredModel({ models, tables }: StoredModel): Uint8Array {
   const header: z.output<typeof HEADER> = {
     models: models.map(({ length }) => length),
@@ -32,7 +35,7 @@ export function encodeStoredModel({ models, tables }: StoredModel): Uint8Array {
   ]);
 }
 
-/** Throws where the bytes are not what `encodeStoredModel` gave. */
+/** Throws if the bytes were not made by `encodeStoredModel`. */
 export function decodeStoredModel(bytes: Uint8Array): StoredModel {
   const buffer = Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength);
   const headerEnd = 4 + buffer.readUInt32LE(0);

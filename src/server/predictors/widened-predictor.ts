@@ -3,15 +3,18 @@ import { addErrorColumns, addErrors, type ErrorTable } from '../../core/features
 import type { PairTable } from '../../core/pairs.js';
 import { fitHosted, loadHosted, type HostedPredictor, type PredictorModule } from './predictor-host.js';
 
-/** What a predictor sees of an architecture beside its rates. */
+/** What a predictor sees of an architecture besides its rates. */
 export interface Features {
-  /** Names of the columns that it is asked with. */
+  /** Names of the columns of a call. */
   readonly dimensions: readonly string[];
   /** Calibration errors; empty for rates alone. */
   readonly tables: readonly ErrorTable[];
 }
 
-/** Fits a predictor on rates and further features; asked about rates, it looks the features up. Throws as `fitHosted`. */
+/**
+ * Fits a predictor on rates and further features; when it is asked about rates, it looks the features up. Throws as
+ * `fitHosted`.
+ */
 export async function fitWidened(
   module: PredictorModule,
   pairs: PairTable,
@@ -21,7 +24,7 @@ export async function fitWidened(
   return widen(await fitHosted(module, addErrorColumns(pairs, tables), seed), { dimensions: pairs.dimensions, tables });
 }
 
-/** A fitted predictor from what its backend saved; bit-equal predictions. Throws as `loadHosted`. */
+/** Loads a fitted predictor from what its backend saved; its predictions are bit-equal. Throws as `loadHosted`. */
 export async function loadWidened(
   module: PredictorModule,
   bytes: Uint8Array,

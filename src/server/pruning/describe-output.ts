@@ -7,13 +7,13 @@ import { VERSION } from '../config/version.js';
 import { describeKeptUnits } from '../requests/decode-manifest.js';
 import type { RecipeSpec } from '../requests/recipe.js';
 
-/** What is known of a pruned model beyond its units; it goes into the manifest. */
+/** What is known of a pruned model besides its units; it goes into the manifest. */
 export interface Provenance {
   /** undefined if the caller named the units. */
   readonly recipe: Pick<RecipeSpec, 'digest' | 'description' | 'origin'> | undefined;
-  /** How a budget was shared out; empty if none was given. */
+  /** How the budget was allocated; empty if none was given. */
   readonly allocation: string;
-  /** What was measured of it, by name. */
+  /** Measured metrics, by name. */
   readonly measurements: Readonly<Record<string, unknown>>;
 }
 
@@ -24,7 +24,7 @@ export interface OutputSource {
   readonly checkpointDigest: string;
 }
 
-/** The manifest of an output as far as the exporter has no part in it: what `prunecast.json` says. */
+/** The manifest of an output without the exporter's part: what `prunecast.json` says. */
 export function describeOutput(
   { name, shape, checkpointDigest }: OutputSource,
   keptUnits: KeptUnits,
@@ -63,7 +63,7 @@ export function describeOutput(
   };
 }
 
-/** 1 - kept / size; a half-block that the model lacks has lost nothing. */
+/** 1 - kept / size; 0 for a half-block that the model does not have. */
 function rateOf(kept: number, size: number | undefined): number {
   return size === undefined || size === 0 ? 0 : 1 - kept / size;
 }

@@ -5,9 +5,10 @@ import type { LanguageModel, SubjectRecipe } from '../../engine/language-model.j
 import type { ReplacedTensors } from '../../engine/surgery/prune-model.js';
 
 /**
- * The output maps (o and down) of an architecture, as a recipe compensates them, by their names in the checkpoint; each is computed
- * when it is written. Empty under a recipe without compensation. Halves that lost nothing are not among them, those that
- * lost all only where the compensation leaves a bias. One that is computed when the signal fires rejects with its reason.
+ * The compensated output maps (o and down) of an architecture under a recipe, by their names in the checkpoint; each is
+ * computed when it is written. Empty for a recipe without compensation. Halves that lost nothing are left out; halves
+ * that lost everything are included only if the compensation leaves a bias. If the signal fires while one is computed,
+ * it rejects with the signal's reason.
  */
 export function listMendedTensors(
   language: LanguageModel,

@@ -18,8 +18,8 @@ export interface OutputServices {
 }
 
 /**
- * Where a request's output goes; a job that is run again may find there what it wrote before. A plan may name no output, so
- * that is not checked here. Throws PLUGIN_NOT_FOUND, INVALID_OPTIONS, and what `OutputFolders.check` throws.
+ * Where a request's output goes. A job that is run again may find what it wrote before. A plan may omit the output;
+ * then the place is not checked. Throws PLUGIN_NOT_FOUND, INVALID_OPTIONS, and what `OutputFolders.check` throws.
  */
 export async function planOutput(
   { plugins, outputs, texts }: OutputServices,
@@ -46,9 +46,9 @@ export async function planOutput(
   return { ...target, overwrites, exporter: plugin as Exporter, exporterOptions: options, exporterUrl: moduleUrl };
 }
 
-/** The paths of all texts that a request names, wherever in it they stand. */
+/** The paths of all texts in a request, wherever they are. */
 function listTextPaths(message: object): string[] {
-  if (Array.isArray(message) && typeof message[0] !== 'object') return []; // numbers, and possibly many
+  if (Array.isArray(message) && typeof message[0] !== 'object') return []; // numbers, possibly many
   return Object.entries(message).flatMap(([name, value]: [string, unknown]) => {
     if (typeof value !== 'object' || value === null || ArrayBuffer.isView(value)) return [];
     if (name !== 'source') return listTextPaths(value);
@@ -57,7 +57,10 @@ function listTextPaths(message: object): string[] {
   });
 }
 
-/** What will load an output. Throws INVALID_REQUEST where the exporter cannot write it, biases of the recipe's compensation included. */
+/**
+ * What loads the output. Throws INVALID_REQUEST if the exporter cannot write it, for example with the biases of the
+ * recipe's compensation.
+ */
 export function findLoaders(
   shape: ModelShape,
   architecture: Architecture,

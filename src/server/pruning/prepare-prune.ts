@@ -34,7 +34,7 @@ export interface PruneServices extends ResolvingServices, OutputServices {
   readonly preparer: RecipePreparer;
 }
 
-/** Checks a Prune request down to its architecture and output; `run` then ranks, cuts and writes. */
+/** Checks a Prune request, its architecture and its output; `run` then ranks, cuts and writes. */
 export async function preparePrune(
   services: PruneServices,
   request: PruneRequest,
@@ -50,7 +50,7 @@ export async function preparePrune(
   requireSamePlan(restarted, plan);
   requireAnswerable(
     boundPruneResult(shape.layers, selection.snapped.length),
-    'the kept units of so large a model fit no answer',
+    'the kept units of a model of this size do not fit into an answer',
   );
   const loadsIn = findLoaders(
     shape,
@@ -58,7 +58,7 @@ export async function preparePrune(
     output,
     recipe,
   );
-  await listCompanions(model.language.checkpoint.files); // what cannot be copied to the output is found before any work
+  await listCompanions(model.language.checkpoint.files); // a file that cannot be copied to the output is reported before any work
   const pruning = { model, selection, byError, output, recipe };
   return {
     plan,
@@ -85,7 +85,7 @@ async function estimatePruning(
     estimatedSeconds: await estimateSeconds(model, tokens),
     feasible: selection.budgets === undefined ? [] : encodeFeasible(selection.budgets.space, selection.budgets.budgets),
     loadsIn: [...loadsIn],
-    // Shared out by calibration error, the architecture is known once the calibration is done.
+    // If the budget is allocated by calibration error, the architecture is known only after the calibration.
     architectures: byError === undefined ? [encodeArchitecture(selection.architecture)] : [],
     costs:
       byError === undefined
@@ -115,7 +115,8 @@ async function runPrune(services: PruneServices, pruning: Pruning, context: JobC
   const keptUnits =
     ranked === undefined ? selection.keptUnits : selectKeptUnits(ranked.ranking, architecture, language.shape.layers);
   if (ranked !== undefined) requireSameUnits(selection, ranked, language.shape);
-  if (keptUnits === undefined) throw new PrunecastError('INTERNAL', 'neither a recipe nor named units say what stays');
+  if (keptUnits === undefined)
+    throw new PrunecastError('INTERNAL', 'neither a recipe nor named units say what is kept');
   const result = await writePruned(
     services.outputs,
     model,
@@ -142,7 +143,7 @@ async function runPrune(services: PruneServices, pruning: Pruning, context: JobC
   };
 }
 
-/** Budgets shared out by calibration error; undefined where there are none, or nothing knows the errors. */
+/** Allocates the budgets by calibration error; undefined if there are none, or the errors are unknown. */
 async function shareAnew(
   { plugins }: PruneServices,
   { model, byError, recipe }: Pruning,
@@ -159,6 +160,6 @@ async function shareAnew(
   );
   if (errors === undefined) return undefined;
   const found = await findCalibrationErrorAllocation(byError.space, errors, byError.budgets, () => setImmediate());
-  if (found === undefined) throw new RangeError('a budget that one rate everywhere meets cannot be shared out');
+  if (found === undefined) throw new RangeError('a budget that a uniform rate meets could not be allocated');
   return { architecture: decodeCounts(byError.space, found.counts), allocation: 'calibration-error' };
 }

@@ -15,19 +15,19 @@ import { exportInThread } from './export-in-thread.js';
 import { listMendedTensors } from './list-mended-tensors.js';
 import { MANIFEST_FILE, type OutputFolders, type OutputPolicy, type OutputTarget } from '../../core/ports/outputs.js';
 
-/** Where a pruned model goes, and how. */
+/** Where a pruned model is written, and how. */
 export interface OutputPlan extends OutputTarget {
-  /** What may be replaced: nothing; what a run of the same job has written before the server ended; whatever is there. */
+  /** What may be replaced: nothing, what a run of the same job wrote before the server ended, or anything. */
   readonly overwrites: 'none' | 'own' | 'any';
   readonly exporter: Exporter;
   readonly exporterOptions: unknown;
-  /** The module whose default export the exporter is: it writes in a thread of its own. */
+  /** The module whose default export is the exporter: it writes in a thread of its own. */
   readonly exporterUrl: URL;
 }
 
 const NO_TENSORS: ReplacedTensors = new Map();
 
-/** Cuts a model and writes it in one step: the folder is there whole or not at all. */
+/** Cuts a model and writes it in one step: the folder appears complete or not at all. */
 export async function writePruned(
   outputs: OutputFolders,
   model: OpenModel,
@@ -61,7 +61,7 @@ export async function writePruned(
       directory,
       work,
     );
-    await checkpoint.files.requireUnchanged(work.signal); // before it takes its place
+    await checkpoint.files.requireUnchanged(work.signal); // before the output takes its place
     return written;
   });
   return {
@@ -88,7 +88,7 @@ function toPolicy({ overwrites }: OutputPlan, manifest: Readonly<Record<string, 
   return overwrites === 'any' ? 'replace' : { mayReplace: (directory) => holdsManifest(directory, manifest) };
 }
 
-/** Whether a folder is what a manifest says: written by an earlier run of the same job, or by its equal. */
+/** Whether a folder holds what the manifest says: an earlier run of the same job wrote it, or an equal job. */
 async function holdsManifest(directory: string, manifest: Readonly<Record<string, unknown>>): Promise<boolean> {
   const text = await readFile(join(directory, MANIFEST_FILE), 'utf8').catch(() => undefined);
   if (text === undefined) return false;

@@ -8,15 +8,15 @@ import type { PluginLookup } from '../requests/plugin-lookup.js';
 import type { RankedModel } from './prepare-recipe.js';
 import type { RecipeSpec } from '../requests/recipe.js';
 
-/** The scores that ranked a model, in the form that control `global-threshold` takes; undefined where no criterion ranked it. */
+/** The scores that ranked a model, in the form of control `global-threshold`; undefined if no criterion ranked it. */
 export function listLayerScores({ scores }: RankedModel): LayerScores[] | undefined {
   return scores?.map(({ kvGroups, ffnChannels }) => ({ kv_heads: kvGroups, ffn_channels: ffnChannels }));
 }
 
 /**
- * The calibration errors of every width under a model's recipe, in the form that control `calibration-error` takes: those
- * of the recipe's compensation, or, where it knows none, of least squares on the recipe's calibration text. Undefined for a
- * recipe without calibration.
+ * The calibration errors of every width under a model's recipe, in the form of control `calibration-error`. They are
+ * those of the recipe's compensation or, if it reports none, those of least squares on the recipe's calibration text.
+ * Undefined for a recipe without calibration.
  */
 export async function measureLayerErrors(
   plugins: PluginLookup,
@@ -41,7 +41,10 @@ export async function measureLayerErrors(
   );
 }
 
-/** The errors of a recipe's own compensation; undefined where it has none or knows none, as one that fits each architecture on its stream. */
+/**
+ * The errors that the recipe's own compensation reports; undefined if there is none or it reports none, such as one
+ * that is fitted per architecture.
+ */
 export async function knownErrors(
   language: LanguageModel,
   recipe: SubjectRecipe,

@@ -8,14 +8,15 @@ import { VERSION } from '../config/version.js';
 import type { RecipeSpec } from '../requests/recipe.js';
 
 /**
- * A digest of all that a recipe's scores depend on: weights, criterion (its module too, so that one in the making never gets
- * the scores of its former self), options, seed, the calibration's token ids, and the engine. Compensations change no score.
+ * A digest of all that a recipe's scores depend on: the weights, the criterion with its module (so that a criterion
+ * under development never gets the scores of its earlier code), options, seed, calibration token ids and engine.
+ * Compensations change no score.
  */
 export async function keyScores(
   { checkpoint }: LanguageModel,
   { criterion, calibration, rankingDigest }: RecipeSpec,
 ): Promise<string> {
-  const moduleUrl = workerUrl(criterion.moduleUrl); // what really runs
+  const moduleUrl = workerUrl(criterion.moduleUrl); // the module that is loaded in fact
   const looksAtText = criterion.plugin.needs.some((need) => need !== 'weights');
   return digestOf({
     engine: [VERSION, SCORES_REVISION],

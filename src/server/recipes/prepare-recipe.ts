@@ -15,34 +15,37 @@ import type { ScoreCache } from '../../core/ports/score-cache.js';
 import { keyScores } from './key-scores.js';
 import type { RecipeSpec } from '../requests/recipe.js';
 
-/** A model with its units in order, ready to be evaluated and cut. */
+/** A model with ranked units, ready to be evaluated and cut. */
 export interface RankedModel {
-  /** Digest of the recipe, or of the units that a caller named; empty for the model's own order. */
+  /** Digest of the recipe, or of the units that the caller named; empty for the model's own order. */
   readonly recipeDigest: string;
   readonly ranking: Ranking;
-  /** The ranking, and what mends the kept weights. */
+  /** The ranking, and the compensation of the kept weights. */
   readonly recipe: SubjectRecipe;
   readonly subject: EvaluationSubject;
-  /** The criterion's own scores, layer by layer; undefined where no criterion ranked the units. */
+  /** The criterion's scores, layer by layer; undefined if no criterion ranked the units. */
   readonly scores?: readonly UnitScores[];
 }
 
-/** How a criterion ranks a model, and the scores it does that by. */
+/** A ranking by a criterion, and the scores that it was made from. */
 type UnitOrder = Pick<Required<RankedModel>, 'ranking' | 'scores'>;
 
 /**
- * Prepares recipes, each once a model: what is finished is kept for as long as the model is open. Recipes that rank alike,
- * as one and its stream twin do, share the ranking too; their scores outlive the server where there is a cache for them.
+ * Prepares recipes, each once per model: the result is kept while the model is open. Recipes that rank alike, such as a
+ * recipe and its STREAM form, share the ranking. If there is a cache, their scores are kept over restarts.
  */
 export interface RecipePreparer {
-  /** @param others recipes that the same job prepares too: what their compensations need of the same text comes out of one pass */
+  /**
+   * @param others other recipes of the same job: the statistics that their compensations need of the same text are
+   * collected in the same pass
+   */
   prepare(
     language: LanguageModel,
     spec: RecipeSpec,
     work: WorkContext,
     others?: readonly RecipeSpec[],
   ): Promise<RankedModel>;
-  /** The model ranked by the criterion's scores, with nothing kept in memory for later. */
+  /** The model ranked by the criterion's scores; nothing is kept in memory for later. */
   score(
     language: LanguageModel,
     spec: RecipeSpec,
@@ -51,7 +54,7 @@ export interface RecipePreparer {
   ): Promise<Required<RankedModel>>;
 }
 
-/** @param cache keeps scores over restarts; without one they are computed again */
+/** @param cache keeps scores over restarts; if omitted, they are computed again */
 export function createRecipePreparer(cache?: ScoreCache): RecipePreparer {
   const known = new WeakMap<
     LanguageModel,
@@ -61,7 +64,8 @@ export function createRecipePreparer(cache?: ScoreCache): RecipePreparer {
     const key = await keyScores(language, spec);
     const stored = await cache?.get(key);
     const { criterion, compensation } = spec;
-    // Scores that are known leave the pass to what the compensation needs, and none where it needs nothing.
+    // If the scores are known, the pass collects only what the compensation needs; if that is nothing, there is no
+    // pass.
     const calibration = await calibrate(
       language,
       spec,
@@ -71,7 +75,7 @@ export function createRecipePreparer(cache?: ScoreCache): RecipePreparer {
     );
     const scores = stored ?? (await scoreWith(language, spec, calibration, work));
     const ranking = rankUnits(scores, language.shape.layers);
-    if (stored === undefined) await cache?.put(key, scores); // once it is known that they rank
+    if (stored === undefined) await cache?.put(key, scores); // only scores that rank are kept
     return rankModel(language, spec, { ranking, scores }, calibration);
   };
   return {
@@ -125,7 +129,10 @@ function rankModel(
   return { ...rank(language, digest, { ranking, ...mending }), scores };
 }
 
-/** One pass for all needs, those of others included where there is a pass at all; none, and undefined, where nobody looks at a text. */
+/**
+ * One pass for all statistics that are needed; those of other recipes are added if there is a pass at all. Undefined if
+ * neither criterion nor compensation looks at a text.
+ */
 async function calibrate(
   language: LanguageModel,
   { calibration, description }: RecipeSpec,
@@ -168,7 +175,7 @@ export function withOwnOrder(language: LanguageModel): RankedModel {
   return rank(language, '', { ranking: identityRanking(language.shape.layers) });
 }
 
-/** The model with the units that a caller named in front. */
+/** The model with the units first that the caller named. */
 export function withNamedUnits(language: LanguageModel, kept: KeptUnits): RankedModel {
   return rank(language, digestOf({ keptUnits: kept }), { ranking: rankKeptFirst(kept, language.shape.layers) });
 }

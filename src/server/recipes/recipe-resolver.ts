@@ -14,7 +14,7 @@ import type { RecipeDefaults, RecipeSource, RecipeSpec } from '../requests/recip
 import type { PluginLookup } from '../requests/plugin-lookup.js';
 import type { TextSource } from '../texts/text-source.js';
 
-/** Turns recipes of requests into complete ones. */
+/** Completes the recipes of requests. */
 export class RecipeResolver {
   readonly #plugins: PluginLookup;
   readonly #texts: TextSource;
@@ -24,7 +24,7 @@ export class RecipeResolver {
     this.#texts = texts;
   }
 
-  /** The same for the checks of one call: texts are tokenized until its signal fires. */
+  /** The same resolver for the checks of one call: its signal ends the tokenizing of texts. */
   attended(signal: AbortSignal): RecipeResolver {
     return new RecipeResolver(this.#plugins, {
       ...this.#texts,
@@ -73,14 +73,14 @@ export class RecipeResolver {
   }
 
   /**
-   * As `RecipeSource.asStream`: units are ranked as the recipe does, on its calibration text, and its compensation is fitted
-   * on the stream, with the recipe's own options where it can be; otherwise `least-squares {fit: stream}` is.
+   * As `RecipeSource.asStream`: units are ranked as in the recipe, on its calibration text. The compensation is the
+   * recipe's own, with its options, if it can be fitted on the stream; otherwise `least-squares {fit: stream}`.
    */
   asStream(spec: RecipeSpec, field: string): RecipeSpec {
     if (spec.calibration === undefined)
       throw PrunecastError.ofField(
         field,
-        'looks at no calibration text, which a fit on the stream needs: take a calibrated criterion or compensation',
+        'has no calibration text, which a fit on the stream needs: take a calibrated criterion or compensation',
       );
     const compensation =
       spec.compensation.plugin.stream === undefined
@@ -112,7 +112,7 @@ export class RecipeResolver {
       seed,
       digest,
     } = recipe;
-    const needed = `the weights of this output were mended by ${compensation.id} on ${sequences} sequences of ${sequenceTokens} tokens of ${path ?? 'a text'}, whose token ids have the digest ${textDigest}`;
+    const needed = `the weights of this output were compensated by ${compensation.id} on ${sequences} sequences of ${sequenceTokens} tokens of ${path ?? 'a text'}, whose token ids have the digest ${textDigest}`;
     const text = given ?? (path === null ? undefined : Text.fromPartial({ source: { $case: 'path', value: path } }));
     if (text === undefined)
       throw PrunecastError.ofField('recipe.calibration.text', `is needed: ${needed}; send that text`);
@@ -137,7 +137,7 @@ export class RecipeResolver {
     }
     throw PrunecastError.ofField(
       `${field}.recipe`,
-      `has the digest ${digest}, what it says comes to ${spec.digest}: it was changed, or the plug-ins were since it was written`,
+      `has the digest ${digest}, but its content gives ${spec.digest}: the manifest or the plug-ins have changed since it was written`,
     );
   }
 
@@ -225,7 +225,10 @@ function complete(spec: Omit<RecipeSpec, 'digest' | 'rankingDigest'>): RecipeSpe
   };
 }
 
-/** The digest that version 0.1 gave to a recipe: its manifests say that sequences begin with BOS, not with which token. */
+/**
+ * The digest that version 0.1 gave to a recipe: its manifests say that sequences begin with BOS, but not with which
+ * token.
+ */
 function digestWithoutBosToken({ criterion: { plugin, options }, description }: RecipeSpec): string {
   const calibration = Object.entries(description['calibration'] ?? {}).filter(([key]) => key !== 'bosToken');
   return digestOf({
@@ -235,7 +238,7 @@ function digestWithoutBosToken({ criterion: { plugin, options }, description }: 
   });
 }
 
-/** What a recipe asks of memory. */
+/** The memory that a recipe needs. */
 function describeWork(
   sequences: readonly Int32Array[],
   criterion: RecipeSpec['criterion'],

@@ -6,12 +6,12 @@ import type { PluginLookup } from '../requests/plugin-lookup.js';
 import type { TextSource } from '../texts/text-source.js';
 import type { RecipeResolver } from './recipe-resolver.js';
 
-/** What the requests on all models are resolved with. */
+/** What requests are resolved with, whatever their model. */
 export interface ResolvingServices {
   readonly plugins: PluginLookup;
   readonly texts: TextSource;
   readonly recipes: RecipeResolver;
-  /** Where earlier outputs that a request names are read. */
+  /** Where the earlier outputs that a request names are read. */
   readonly outputs: Pick<OutputFolders, 'readManifest'>;
 }
 

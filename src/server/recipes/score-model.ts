@@ -5,7 +5,9 @@ import type { RecipePreparer } from './prepare-recipe.js';
 import type { RecipeResolver } from './recipe-resolver.js';
 import type { OpenModels } from '../models/open-models.js';
 
-/** A criterion's scores, and the calibration errors where the compensation knows them, a message a layer from the first. */
+/**
+ * A criterion's scores, and the calibration errors if the compensation reports them: one message per layer, in order.
+ */
 export async function* scoreModel(
   {
     models,
@@ -16,7 +18,7 @@ export async function* scoreModel(
   signal: AbortSignal,
 ): AsyncGenerator<ScoreUnitsResponse> {
   const model = await models.open(request.model);
-  // Scores alone need no compensation: without a text there is nothing to mend by, and no error to tell.
+  // Scores alone need no compensation: without a text there is nothing to fit it on and no error to report.
   const silent = request.recipe?.calibration?.text === undefined ? { compensation: 'none' } : {};
   const recipe = await recipes.resolve(request.recipe, model, 'recipe', silent);
   const ranked = await preparer.score(model.language, recipe, { signal });
@@ -38,7 +40,7 @@ export async function* scoreModel(
   }
 }
 
-/** Little-endian float32: the order of every platform that ONNX Runtime runs on. */
+/** Little-endian float32: the order of every platform that ONNX Runtime supports. */
 function toBytes(values: Float32Array): Buffer {
   return Buffer.from(values.buffer, values.byteOffset, values.byteLength);
 }

@@ -29,7 +29,7 @@ const STATES = {
 /** A state as the store names it. */
 export function nameState(state: JobState): StoredState {
   const name = (Object.keys(STATES) as StoredState[]).find((candidate) => STATES[candidate] === state);
-  if (name === undefined) throw new RangeError(`${state} is no state of a job`);
+  if (name === undefined) throw new RangeError(`${state} is not a state of a job`);
   return name;
 }
 

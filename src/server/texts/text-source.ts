@@ -11,30 +11,33 @@ import { atField } from '../../core/errors/at-field.js';
 import type { OpenModel } from '../models/open-models.js';
 import { createSharedWorks } from '../../core/shared-works.js';
 
-/** The largest text file that is read: a training split of 500 MB has some 125 million tokens, far more than any study runs. */
+/**
+ * The largest text file that is read. A training split of 500 MB has about 125 million tokens, far more than a study
+ * uses.
+ */
 const MAX_TEXT_BYTES = 512 * 1024 * 1024;
 
-/** How many tokenized texts are kept: a study has four at most. */
+/** How many tokenized texts are kept; a study has at most four. */
 const CACHED_TEXTS = 8;
 
-/** Bytes of their tokens, four each, and the share of the memory budget that they may have. */
+/** The most bytes of their tokens, at four bytes each, and the most of the memory budget that they may take. */
 const CACHED_BYTES = 256 * 2 ** 20;
 const CACHED_SHARE = 1 / 16;
 
-/** Texts of requests as token ids of a model. */
+/** The texts of requests as token ids of a model. */
 export interface TextSource {
   /**
    * @param field the text's path in the request
-   * @param signal ends the wait for its tokens, and their making where nobody else waits
-   * @throws PrunecastError INVALID_REQUEST, TEXT_NOT_FOUND, PATH_OUTSIDE_ROOTS, TOKENIZER_MISSING, those of `Tokenizer.encode`,
-   * or the signal's reason
+   * @param signal ends the wait for its tokens, and the tokenizing too unless others wait for it
+   * @throws PrunecastError INVALID_REQUEST, TEXT_NOT_FOUND, PATH_OUTSIDE_ROOTS, TOKENIZER_MISSING, those of
+   * `Tokenizer.encode`, or the signal's reason
    */
   load(text: Text | undefined, model: OpenModel, field: string, signal?: AbortSignal): Promise<EvaluationText>;
-  /** The real path of a text's file; undefined for one that `load` refuses. */
+  /** The real path of a text's file; undefined for a text that `load` refuses. */
   locate(path: string): Promise<string | undefined>;
 }
 
-/** Reads texts under the data roots, and keeps the last few tokenized ones. */
+/** Reads texts under the data roots, and keeps the most recently tokenized ones. */
 export function createTextSource({
   dataRoots,
   dataLinks,
@@ -62,7 +65,7 @@ export function createTextSource({
             links: dataLinks,
             maxBytes: MAX_TEXT_BYTES,
           });
-          // Whoever reads the file closes it, and may do so after the caller that opened it has left.
+          // The reader closes the file, possibly after the caller that opened it has left.
           let isRead = false;
           try {
             const {
@@ -116,7 +119,7 @@ export function createTextSource({
   };
 }
 
-/** A text without what a model adds to it: models that share a tokenizer share it. */
+/** A text's tokens without what a model adds to them: models with the same tokenizer share them. */
 type TokenizedText = Omit<EvaluationText, 'bosToken'>;
 
 async function tokenize(
@@ -142,7 +145,10 @@ async function tokenize(
   return { tokens, digest: digestBytes(tokens), tokenizerDigest: model.tokenizer.digest };
 }
 
-/** Inline text as that of a file: without a byte order mark, and never with a NUL, by which UTF-16 that was taken for UTF-8 is known. */
+/**
+ * Inline text in the same form as a file's: without a byte order mark. A NUL is refused: it shows that UTF-16 was read
+ * as UTF-8.
+ */
 function checkInline(content: string, field: string): string {
   const nul = content.indexOf('\0');
   if (nul !== -1)
@@ -162,7 +168,7 @@ function takeTokenIds(ids: readonly number[], model: OpenModel, field: string): 
   return { tokens, digest: digestBytes(tokens) };
 }
 
-/** The token is the model's, not the text's: it never goes into the cache. */
+/** The BOS token belongs to the model, not to the text: it never goes into the cache. */
 function withBos({ language }: OpenModel, text: TokenizedText): EvaluationText {
   const {
     config: { bosTokenId },

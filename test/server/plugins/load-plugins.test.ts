@@ -53,7 +53,7 @@ describe('loadPlugins', () => {
 
   it.each([
     ['a file that is not there', './none.mjs', /"\.\/none\.mjs" cannot be read: ENOENT/],
-    ['a folder', './node_modules', /is no file: .*node_modules\. Name the module itself/],
+    ['a folder', './node_modules', /is not a file: .*node_modules\. Name the module itself/],
     [
       'a package that is not installed',
       '@acme/y',
