@@ -58,6 +58,16 @@ const RULES: Readonly<Record<string, Rule>> = {
   'server/labels': { own: ['core', 'server/encoding', 'server/labels'], packages: [] },
   // Bytes in, events out: of a server it knows the ports alone.
   'server/jobs': { own: ['core', 'server/jobs'], packages: ['node:', 'pino'] },
+  'server/errors': {
+    own: ['core', 'gen/google', 'server/errors', 'server/records/create-id'],
+    packages: ['pino'],
+  },
+  'server/kinds': {
+    own: ['core', 'gen', 'server/errors', 'server/jobs', 'server/kinds', 'server/records'],
+    packages: ['node:', 'pino'],
+  },
+  // Decode, one call, encode: nothing of the engine, of the search or of a plug-in.
+  'server/rpc': { own: ['core', 'gen', 'server'], packages: ['node:', '@bufbuild/protobuf', '@grpc/grpc-js', 'pino'] },
   'server/rpc/interceptors': {
     own: ['core', 'gen/google', 'server/errors', 'server/rpc/interceptors'],
     packages: ['@grpc/grpc-js', 'pino'],

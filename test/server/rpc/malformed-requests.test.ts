@@ -156,6 +156,15 @@ it.each([
   });
 });
 
+it('a stream that has answers already ends with a reason when a later request cannot be decompressed', async () => {
+  const requests = Buffer.concat([frame(Buffer.alloc(0)), frame(Buffer.from('garbage'), 1)]);
+  const path = '/grpc.reflection.v1.ServerReflection/ServerReflectionInfo';
+  expect(await callRaw(path, { 'grpc-encoding': 'gzip' }, requests)).toMatchObject({
+    code: status.INVALID_ARGUMENT,
+    reason: 'MESSAGE_MALFORMED',
+  });
+});
+
 it('a call without any request ends at its deadline, with a reason', async () => {
   const timeout = { 'grpc-timeout': '50m' };
   expect(await callRaw('/prunecast.v1.JobService/GetJob', timeout, undefined)).toMatchObject({
