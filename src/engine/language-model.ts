@@ -33,8 +33,8 @@ export interface ScoreUnitsRequest {
 }
 
 /**
- * A recipe as callers give it. `moduleUrl` is the module that the plug-in comes from: it works in the thread that has the
- * weights.
+ * A recipe as callers give it. `moduleUrl` is the module that the plug-in comes from: it works in the thread that has
+ * the weights.
  */
 export type SubjectRecipe = Recipe<{ readonly plugin: Compensation; readonly moduleUrl: URL }>;
 
