@@ -12,7 +12,7 @@ import { encodeCosts } from '../encoding/costs.js';
 import type { OpenModel } from '../models/open-models.js';
 import { describeOutput, type Provenance } from './describe-output.js';
 import { exportInThread } from './export-in-thread.js';
-import { listMendedTensors } from './list-mended-tensors.js';
+import { listCompensatedTensors } from './list-compensated-tensors.js';
 import { MANIFEST_FILE, type OutputFolders, type OutputPolicy, type OutputTarget } from '../../core/ports/outputs.js';
 
 /** Where a pruned model is written, and how. */
@@ -40,7 +40,7 @@ export async function writePruned(
   const replace =
     recipe === undefined
       ? NO_TENSORS
-      : listMendedTensors(model.language, recipe, architectureOf(keptUnits), work.signal);
+      : listCompensatedTensors(model.language, recipe, architectureOf(keptUnits), work.signal);
   const manifest = describeOutput(
     { name: model.name, shape, checkpointDigest: checkpoint.digest },
     keptUnits,

@@ -122,11 +122,11 @@ function rankModel(
   calibration: Calibration | undefined,
 ): Required<RankedModel> {
   const { plugin, options, moduleUrl } = compensation;
-  const mending =
+  const compensating =
     plugin.needs.length === 0
       ? {}
       : { compensation: { plugin, options, moduleUrl, ...(calibration === undefined ? {} : { calibration }) } };
-  return { ...rank(language, digest, { ranking, ...mending }), scores };
+  return { ...rank(language, digest, { ranking, ...compensating }), scores };
 }
 
 /**

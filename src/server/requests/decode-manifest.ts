@@ -59,7 +59,7 @@ const schema = z.object({
     .max(10_000),
 });
 
-/** The recipe that mended an output, as its prunecast.json has it. */
+/** The recipe that compensated an output, as its prunecast.json has it. */
 export type ManifestRecipe = z.output<typeof recipeSchema>;
 
 /** What a prunecast.json says of what stays. */
@@ -70,21 +70,21 @@ export interface ManifestSelection {
 }
 
 /**
- * The kept units that a prunecast.json names, and the recipe where it mended them.
+ * The kept units that a prunecast.json names, and the recipe if it compensated them.
  *
  * @param field the manifest's path in the request
  * @throws PrunecastError INVALID_REQUEST naming the field at fault
  */
 export function parseManifest(manifest: unknown, field: string): ManifestSelection {
   const { recipe, kept_units } = parse(schema, manifest, field);
-  const mended = recipe !== undefined && recipe !== null && recipe.compensation.id !== 'none';
+  const compensated = recipe !== undefined && recipe !== null && recipe.compensation.id !== 'none';
   return {
     keptUnits: kept_units.map(({ kv_groups, query_heads, ffn_channels }) => ({
       kvGroups: kv_groups,
       queryHeads: query_heads,
       ffnChannels: ffn_channels,
     })),
-    recipe: mended ? parse(recipeSchema, recipe, `${field}.recipe`) : undefined,
+    recipe: compensated ? parse(recipeSchema, recipe, `${field}.recipe`) : undefined,
   };
 }
 

@@ -90,7 +90,7 @@ export const DEFAULT_ROUNDS = 3;
 export const DEFAULT_CANDIDATES = 10_000;
 /** Of all rounds together. */
 export const DEFAULT_FINALISTS = 18;
-/** Mended on their own stream, where there is one objective; all of several. */
+/** Finalists that are compensated on their own stream if there is one objective; of several objectives all are. */
 export const DEFAULT_STREAM_CANDIDATES = 3;
 
 /** The paper's procedure in numbers. */

@@ -56,8 +56,9 @@ export async function resolveEvaluate(services: RequestServices, request: Evalua
   );
   const recipe = needsRecipe ? await recipes.resolve(request.recipe, 'recipe') : undefined;
   const restored = new Map<number, RecipeSpec>();
-  for (const [index, { mended }] of selections.entries()) {
-    if (mended !== undefined) restored.set(index, await recipes.restore(mended, request.recipe?.calibration?.text));
+  for (const [index, { compensated }] of selections.entries()) {
+    if (compensated !== undefined)
+      restored.set(index, await recipes.restore(compensated, request.recipe?.calibration?.text));
   }
   return { selections, evaluator, plan, recipe, restored };
 }

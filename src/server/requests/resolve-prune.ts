@@ -30,8 +30,8 @@ export async function resolvePrune(services: RequestServices, request: PruneRequ
 async function resolveRecipe(
   { recipes }: RequestServices,
   { recipe }: PruneRequest,
-  { keptUnits, mended }: Selection,
+  { keptUnits, compensated }: Selection,
 ): Promise<RecipeSpec | undefined> {
-  if (mended !== undefined) return recipes.restore(mended, recipe?.calibration?.text);
+  if (compensated !== undefined) return recipes.restore(compensated, recipe?.calibration?.text);
   return keptUnits === undefined ? recipes.resolve(recipe, 'recipe') : undefined;
 }

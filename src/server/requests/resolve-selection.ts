@@ -30,8 +30,8 @@ export interface Selection {
   readonly architecture: Architecture;
   /** The exact units, where the caller named them; undefined leaves them to the recipe. */
   readonly keptUnits: KeptUnits | undefined;
-  /** What mended those units, where a manifest says so, and the manifest's path in the request. */
-  readonly mended?: { readonly recipe: ManifestRecipe; readonly field: string };
+  /** The recipe that compensated those units if a manifest has one, and the manifest's path in the request. */
+  readonly compensated?: { readonly recipe: ManifestRecipe; readonly field: string };
   readonly snapped: readonly SnappedRate[];
   /** How a budget was shared out; empty when none was given. */
   readonly allocation: string;
@@ -125,17 +125,17 @@ export async function resolveSelection(
   }
 }
 
-/** Refuses a mended manifest whose units are not those that its recipe keeps: its weights would be none that were ever written. Throws INVALID_REQUEST. */
+/** Refuses a compensated manifest whose units are not those that its recipe keeps: its weights would be none that were ever written. Throws INVALID_REQUEST. */
 export function requireSameUnits(
-  { architecture, keptUnits, mended }: Selection,
+  { architecture, keptUnits, compensated }: Selection,
   { ranking }: { readonly ranking: Ranking },
   { layers }: ModelShape,
 ): void {
-  if (mended === undefined || keptUnits === undefined) return;
+  if (compensated === undefined || keptUnits === undefined) return;
   if (canonicalJson(sortUnits(selectKeptUnits(ranking, architecture, layers))) === canonicalJson(sortUnits(keptUnits)))
     return;
   throw PrunecastError.ofField(
-    `${mended.field}.kept_units`,
+    `${compensated.field}.kept_units`,
     'are not those that the recipe of this manifest keeps: it was changed, or another version wrote it; name the output itself as the model',
   );
 }
@@ -158,7 +158,7 @@ function exact(shape: ModelShape, keptUnits: KeptUnits, field: string): Selectio
 function fromManifest(shape: ModelShape, manifest: unknown, field: string): Selection {
   const { keptUnits, recipe } = parseManifest(manifest, field);
   const selection = exact(shape, keptUnits, `${field}.kept_units`);
-  return recipe === undefined ? selection : { ...selection, mended: { recipe, field } };
+  return recipe === undefined ? selection : { ...selection, compensated: { recipe, field } };
 }
 
 function shareOut({ space, budgets, field }: SharedBudgets): Architecture {

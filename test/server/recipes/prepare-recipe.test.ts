@@ -99,9 +99,9 @@ describe('RecipePreparer.prepare', () => {
 
   it('passes over the text for what a compensation needs, and scores no second time', async () => {
     const first = await prepareAfresh(recipe);
-    const mended = await prepareAfresh({ ...recipe, compensation: { id: 'least-squares' } });
-    expect(mended).toMatchObject({ passes: [['gram']], scored: 0 });
-    expect(mended.ranked.ranking).toEqual(first.ranked.ranking);
+    const compensated = await prepareAfresh({ ...recipe, compensation: { id: 'least-squares' } });
+    expect(compensated).toMatchObject({ passes: [['gram']], scored: 0 });
+    expect(compensated.ranked.ranking).toEqual(first.ranked.ranking);
   });
 });
 

@@ -130,9 +130,9 @@ describe('a recipe with a compensation', () => {
   it.each([
     ['one-shot', 0.9],
     ['stream', 1],
-  ])('writes the weights that least squares mended: %s', async (fit, most) => {
+  ])('writes the weights that least squares compensated: %s', async (fit, most) => {
     const recipe = { ...CALIBRATED, compensation: { id: 'least-squares', options: { fit } } };
-    const output = `mended-${fit}`;
+    const output = `compensated-${fit}`;
     const selection = {
       $case: 'architecture',
       value: {
@@ -146,7 +146,12 @@ describe('a recipe with a compensation', () => {
     await client.runPrune({ model: 'demo', selection, recipe, output });
     await cp(join(folder, 'outputs', output), join(folder, 'models', output), { recursive: true });
     const asked = { measurement: { text: STORY, windows: WINDOWS }, fidelity: { tokenLimit: 1280n } };
-    const [mended] = await client.runEvaluate({ model: 'demo', targets: [{ target: selection }], recipe, ...asked });
+    const [compensated] = await client.runEvaluate({
+      model: 'demo',
+      targets: [{ target: selection }],
+      recipe,
+      ...asked,
+    });
     const [plain] = await client.runEvaluate({
       model: 'demo',
       targets: [{ target: selection }],
@@ -154,10 +159,10 @@ describe('a recipe with a compensation', () => {
       ...asked,
     });
     const [loaded] = await client.runEvaluate({ model: output, ...asked });
-    expect(Math.abs((loaded?.metrics['perplexity'] ?? NaN) / (mended?.metrics['perplexity'] ?? NaN) - 1)).toBeLessThan(
-      1e-4,
-    );
-    expect(mended?.metrics['perplexity']).toBeLessThan(most * (plain?.metrics['perplexity'] ?? NaN));
+    expect(
+      Math.abs((loaded?.metrics['perplexity'] ?? NaN) / (compensated?.metrics['perplexity'] ?? NaN) - 1),
+    ).toBeLessThan(1e-4);
+    expect(compensated?.metrics['perplexity']).toBeLessThan(most * (plain?.metrics['perplexity'] ?? NaN));
 
     const manifest = JSON.parse(await readFile(join(folder, 'outputs', output, 'prunecast.json'), 'utf8')) as Manifest;
     const weights = (name: string) => readFile(join(folder, 'outputs', name, 'model.safetensors'));
@@ -166,7 +171,7 @@ describe('a recipe with a compensation', () => {
       targets: [{ target: { $case: 'manifest', value: manifest } }],
       ...asked,
     });
-    expect(again).toEqual({ ...mended, tokensSpent: 0n });
+    expect(again).toEqual({ ...compensated, tokensSpent: 0n });
     await client.runPrune({
       model: 'demo',
       selection: { $case: 'manifest', value: manifest },
@@ -244,9 +249,9 @@ describe('a recipe with a compensation', () => {
       const pruned = await client.runPrune({ model: 'demo', selection: target, recipe, output });
       await cp(join(folder, 'outputs', output), join(folder, 'models', output), { recursive: true });
       const [loaded] = await client.runEvaluate({ model: output, ...asked });
-      const mended = await measure(id);
-      expect(Math.abs((loaded?.metrics['perplexity'] ?? NaN) / mended - 1)).toBeLessThan(1e-4);
-      expect(mended).toBeLessThan(await measure('none'));
+      const compensated = await measure(id);
+      expect(Math.abs((loaded?.metrics['perplexity'] ?? NaN) / compensated - 1)).toBeLessThan(1e-4);
+      expect(compensated).toBeLessThan(await measure('none'));
       expect(loaded?.costs[0]?.value).toBe(
         Number((await client.services.models.inspectModel({ model: output })).parameters),
       );

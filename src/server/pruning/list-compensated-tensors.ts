@@ -10,7 +10,7 @@ import type { ReplacedTensors } from '../../engine/surgery/prune-model.js';
  * that lost everything are included only if the compensation leaves a bias. If the signal fires while one is computed,
  * it rejects with the signal's reason.
  */
-export function listMendedTensors(
+export function listCompensatedTensors(
   language: LanguageModel,
   recipe: SubjectRecipe,
   architecture: Architecture,
