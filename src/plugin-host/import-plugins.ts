@@ -6,23 +6,20 @@ import type { PluginKind } from '../core/ports/plugin.js';
 import { guardPlugin } from './guards/guard-plugin.js';
 
 /**
- * The plug-ins of a module: its default export, one or a list. Server and workers load every module with this function.
+ * The plug-ins of a module, each checked: its default export, one or a list.
  *
  * @param place how the module was named, for messages
  * @throws PrunecastError PLUGIN_INVALID if it cannot be loaded or holds anything else
  */
 export async function importPlugins(moduleUrl: string, place = moduleUrl): Promise<readonly Plugin[]> {
-  const listed = await importDefault(moduleUrl, place);
-  // A worker that loads no plug-in does not load Zod either.
-  const { checkManifest } = await import('./check-manifest.js');
-  const values: readonly unknown[] = Array.isArray(listed) ? listed : [listed];
+  const values = await importExported(moduleUrl, place);
+  const { checkManifest } = await import('./check-manifest.js'); // not in workers: a tenth of a thread's start
   if (values.length === 0) throw new PrunecastError('PLUGIN_INVALID', `${place}: its default export is an empty list`);
   return values.map((value) => withVersion(checkManifest(value, place), moduleUrl));
 }
 
 /**
- * The plug-in at an address, in a worker, with its calls checked. Nothing limits how long a call takes: the worker is
- * ended.
+ * The plug-in at an address, in a worker, with its calls checked. Calls have no limit: a worker can be ended.
  *
  * @throws PrunecastError PLUGIN_INVALID if the module cannot be loaded, or no longer holds what the server loaded
  * from it
@@ -46,21 +43,30 @@ export function withVersion<Listed extends Plugin>(plugin: Listed, moduleUrl: st
 const loaded = new Map<string, Promise<Plugin>>();
 
 async function load({ moduleUrl, kind, id, version }: PluginAddress): Promise<Plugin> {
-  const plugins = await importPlugins(moduleUrl);
+  // Checked by the server, which has the address from the same module.
+  const plugins = (await importExported(moduleUrl, moduleUrl))
+    .filter(isNamed)
+    .map((plugin) => withVersion(plugin, moduleUrl));
   const found = plugins.find((plugin) => plugin.kind === kind && plugin.id === id);
   if (found !== undefined && (version === undefined || found.version === version))
     return guardPlugin(found, { limitMs: undefined });
   const there = plugins.map((plugin) => `${plugin.kind} "${plugin.id}" ${plugin.version}`).join(', ');
   throw new PrunecastError(
     'PLUGIN_INVALID',
-    `${moduleUrl} changed while the server ran: it held ${kind} "${id}" ${version ?? ''}, and now ${there}; start the server again`,
+    `${moduleUrl} changed while the server ran: it held ${kind} "${id}" ${version ?? ''}, and now ${there || 'none'}; start the server again`,
     { metadata: { kind, id, version: version ?? '' } },
   );
 }
 
-async function importDefault(moduleUrl: string, place: string): Promise<unknown> {
+function isNamed(value: unknown): value is Plugin {
+  return typeof value === 'object' && value !== null && 'kind' in value && 'id' in value;
+}
+
+/** What a module exports as default: a list, or the only entry of one. */
+async function importExported(moduleUrl: string, place: string): Promise<readonly unknown[]> {
   try {
-    return ((await import(moduleUrl)) as { readonly default?: unknown }).default;
+    const { default: exported } = (await import(moduleUrl)) as { readonly default?: unknown };
+    return Array.isArray(exported) ? exported : [exported];
   } catch (error) {
     const words = error instanceof Error ? error.message : String(error);
     throw new PrunecastError('PLUGIN_INVALID', `${place} cannot be loaded: ${words}`, { cause: error });
