@@ -10,7 +10,7 @@ import { createRng } from '../src/core/random.js';
 import { createSearchSpace } from '../src/core/space/create-search-space.js';
 import { decodeCounts } from '../src/core/space/search-space.js';
 import { kendallTau } from '../src/core/statistics/rank-correlation.js';
-import type { LanguageModel, SubjectRecipe } from '../src/engine/language-model.js';
+import type { LanguageModel, RankedRecipe } from '../src/engine/language-model.js';
 import { rankUnits } from '../src/engine/ranking/rank-units.js';
 import { loadTokenizer } from '../src/engine/tokenizer/tokenizer.js';
 import fluctuation from '../src/plugins/criteria/fluctuation.js';
@@ -93,7 +93,7 @@ async function compareRankings(
     seed: 0,
     work,
   });
-  const recipe: SubjectRecipe = { ranking: rankUnits(scores, shape.layers) };
+  const recipe: RankedRecipe = { ranking: rankUnits(scores, shape.layers) };
   const windows = spread(tokens.subarray(middle), WINDOWS).map((window, start) => ({
     tokens: window,
     scoredFrom: 1,
@@ -121,7 +121,7 @@ async function compareRankings(
 /** The summed loss of each architecture. */
 async function label(
   model: LanguageModel,
-  recipe: SubjectRecipe,
+  recipe: RankedRecipe,
   architectures: readonly Architecture[],
   windows: readonly Window[],
   precision: Precision,

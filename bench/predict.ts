@@ -137,7 +137,7 @@ async function time(client: PrunecastClient, predictorId: string): Promise<Laten
   return { p50_ms: at(0.5), p99_ms: at(0.99), max_ms: at(1) };
 }
 
-/** An evaluation of the dense model that goes on until it is stopped: as many windows as nobody waits for. */
+/** An evaluation of the dense model that runs until it is stopped: it has more windows than it can measure in time. */
 async function startEvaluation(client: PrunecastClient): Promise<{ readonly stop: () => Promise<void> }> {
   const rng = createRng(3);
   const ids = Array.from({ length: 128 * 2048 }, () => rng.integer(500));

@@ -12,7 +12,7 @@ import { createSearchSpace } from '../src/core/space/create-search-space.js';
 import { decodeCounts, type SearchSpace } from '../src/core/space/search-space.js';
 import { openCheckpoint } from '../src/engine/checkpoint/open-checkpoint.js';
 import { detectThreads } from '../src/engine/runtime/resource-limits.js';
-import type { SubjectRecipe } from '../src/engine/language-model.js';
+import type { RankedRecipe } from '../src/engine/language-model.js';
 import { rankUnits } from '../src/engine/ranking/rank-units.js';
 import { createCheckpointFiles } from '../src/engine/files/checkpoint-files.js';
 import { loadTokenizer } from '../src/engine/tokenizer/tokenizer.js';
@@ -116,7 +116,7 @@ async function measureCriterion(criterion: CriterionName, compensations: readonl
     const started = performance.now();
     const { plugin, options, moduleUrl } = plugIn('compensation', COMPENSATIONS[compensation]);
     const ownPlugin = plugin as Compensation;
-    const recipe: SubjectRecipe =
+    const recipe: RankedRecipe =
       ownPlugin.needs.length === 0
         ? { ranking }
         : {
@@ -190,7 +190,7 @@ function findPaperShape(exported: ModelShape): Architecture {
 }
 
 async function findBestShape(
-  recipe: SubjectRecipe,
+  recipe: RankedRecipe,
   criterion: CriterionName,
   compensation: CompensationName,
   exported: ModelShape,
@@ -210,7 +210,7 @@ function prunable(): number {
 }
 
 async function measure(
-  recipe: SubjectRecipe,
+  recipe: RankedRecipe,
   architectures: readonly Architecture[],
   windows: readonly Window[],
 ): Promise<number[]> {

@@ -30,7 +30,7 @@ import { summarise } from './search/summarise.js';
  * Calibration and search take `--text`; the first two thirds of `--report` are reported on, the last third verifies.
  * `--other` names further texts that nothing has seen: FILE:512:64 takes 64 windows of 512 tokens spread over it, FILE:128:3/200
  * every third of its first 200 windows of 128. `--address` asks a running server that has the folders of model and text as
- * roots; without it one is started. A run that was cut off goes on by the same `--request-id`, at that address or with the
+ * roots; without it one is started. A run that was cut off resumes with the same `--request-id`, at that address or with the
  * same `--keep-state`.
  */
 const { values: flags } = parseArgs({

@@ -9,7 +9,7 @@ export interface LoopDelay {
   readonly own: number;
 }
 
-/** Watches the event loop of the calling thread, which must be the main one, while `work` goes on. */
+/** Watches the event loop of the calling thread, which must be the main one, while `work` runs. */
 export async function watchLoop<Result>(
   work: () => Promise<Result>,
 ): Promise<{ readonly result: Result; readonly loop: LoopDelay }> {

@@ -11,7 +11,7 @@ export const CRITERIA = {
   'taylor-second': { id: 'taylor', options: { order: 'second' } },
 } as const;
 
-/** The ways to mend; the last one takes the shapes that the one-shot fit chose. */
+/** The compensations; the last one takes the shapes that the one-shot fit chose. */
 export const COMPENSATIONS = {
   none: { id: 'none', options: {} },
   mean: { id: 'mean', options: {} },

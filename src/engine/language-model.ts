@@ -2,7 +2,6 @@ import type { LatencyTable } from '../core/budget/latency-table.js';
 import type { Precision } from '../core/measurement.js';
 import type { Architecture, ModelShape } from '../core/model/shape.js';
 import type { UnitScores } from '../core/model/unit-scores.js';
-import type { Compensation } from '../core/ports/compensation.js';
 import type { Criterion } from '../core/ports/criterion.js';
 import type { EvaluationSubject, Window } from '../core/ports/evaluator.js';
 import type { WorkContext } from '../core/ports/work-context.js';
@@ -11,10 +10,11 @@ import type { Checkpoint } from './checkpoint/checkpoint.js';
 import type { LayerErrors } from './compensation/calibration-errors.js';
 import type { OutputMap, OutputMapRequest } from './compensation/output-map.js';
 import type { Workload } from './runtime/plan-memory.js';
-import type { Recipe } from './weights/recipe.js';
+import type { RankedRecipe } from './weights/recipe.js';
 
 export type { Calibration, CalibrationNeed } from './calibration/calibration.js';
 export type { LayerErrors } from './compensation/calibration-errors.js';
+export type { RankedRecipe } from './weights/recipe.js';
 export type { UnitScores } from '../core/model/unit-scores.js';
 
 export interface ScoreUnitsRequest {
@@ -31,12 +31,6 @@ export interface ScoreUnitsRequest {
   readonly seed: number;
   readonly work: WorkContext;
 }
-
-/**
- * A recipe as callers give it. `moduleUrl` is the module that the plug-in comes from: it works in the thread that has
- * the weights.
- */
-export type SubjectRecipe = Recipe<{ readonly plugin: Compensation; readonly moduleUrl: URL }>;
 
 /**
  * A checkpoint to compute with. All work happens in a separate worker thread, one call at a time, so that the event
@@ -57,11 +51,11 @@ export interface LanguageModel {
   /** One entry per layer. Throws PLUGIN_FAILED, PLUGIN_INVALID. */
   scoreUnits(request: ScoreUnitsRequest): Promise<readonly UnitScores[]>;
   /** The model under a recipe, ready to be evaluated. Sorted weights stay in memory as long as the budget allows. */
-  subject(recipe: SubjectRecipe): EvaluationSubject;
+  subject(recipe: RankedRecipe): EvaluationSubject;
   /** The output map of a half-block as an architecture keeps it under a recipe, in checkpoint order. */
-  outputMap(recipe: SubjectRecipe, request: OutputMapRequest, work: WorkContext): Promise<OutputMap>;
+  outputMap(recipe: RankedRecipe, request: OutputMapRequest, work: WorkContext): Promise<OutputMap>;
   /** The calibration errors of every width under a recipe's compensation, one entry per layer. */
-  calibrationErrors(recipe: SubjectRecipe, work: WorkContext): Promise<readonly LayerErrors[]>;
+  calibrationErrors(recipe: RankedRecipe, work: WorkContext): Promise<readonly LayerErrors[]>;
   /**
    * How long half-blocks of a grid of shapes take on this machine for one token with `length` tokens before it. Takes
    * seconds.
@@ -72,7 +66,7 @@ export interface LanguageModel {
    * every half-block.
    */
   timeArchitecture(
-    recipe: SubjectRecipe,
+    recipe: RankedRecipe,
     architecture: Architecture,
     length: number,
     work: WorkContext,
@@ -80,7 +74,7 @@ export interface LanguageModel {
   /** All logits of one short sequence, [tokens, vocabulary]; by default of the dense model in its own order. */
   logits(
     tokens: Int32Array,
-    pruned?: { readonly architecture: Architecture; readonly recipe: SubjectRecipe },
+    pruned?: { readonly architecture: Architecture; readonly recipe: RankedRecipe },
   ): Promise<Float32Array>;
   /** Throws MEMORY_EXCEEDED for work that can never fit the budget, before any work is done. */
   requireMemory(work: Workload): void;

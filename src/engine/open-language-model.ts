@@ -8,7 +8,7 @@ import type { EvaluationSubject } from '../core/ports/evaluator.js';
 import { guardCriterion } from '../plugin-host/guards/guard-criterion.js';
 import type { Checkpoint } from './checkpoint/checkpoint.js';
 import { isInt8Offered, type Int8Check } from './graph/measure-int8.js';
-import type { LanguageModel, ScoreUnitsRequest, SubjectRecipe } from './language-model.js';
+import type { LanguageModel, ScoreUnitsRequest, RankedRecipe } from './language-model.js';
 import { createPace, probePace } from './pace.js';
 import { scoreLayer } from './ranking/score-layer.js';
 import { estimatePeakBytes, planMemory } from './runtime/plan-memory.js';
@@ -81,7 +81,7 @@ export async function openLanguageModel(
   const thread = callInPool(own, place, memoryBudgetBytes);
 
   const pace = createPace(() => performance.now());
-  const subject = (recipe: SubjectRecipe): EvaluationSubject => {
+  const subject = (recipe: RankedRecipe): EvaluationSubject => {
     const message = describe(recipe);
     return {
       shape,
@@ -155,7 +155,7 @@ async function requirePrecision(precision: Precision, checkInt8: () => Promise<I
   );
 }
 
-function describe({ ranking, compensation }: SubjectRecipe): RecipeMessage {
+function describe({ ranking, compensation }: RankedRecipe): RecipeMessage {
   if (compensation === undefined) return { key: keyRecipe({ ranking }), ranking };
   const { plugin, options, moduleUrl, calibration } = compensation;
   const described = {

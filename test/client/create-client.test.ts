@@ -145,7 +145,7 @@ describe('createClient', () => {
 });
 
 describe('runSearch', () => {
-  it('goes on after the server was killed and came back, without a repeated or missed event', async () => {
+  it('continues after the server was killed and came back, without a repeated or missed event', async () => {
     const { address, remove } = makeSocket();
     const requests: SearchRequest[] = [];
     const watched: bigint[] = [];

@@ -103,7 +103,7 @@ describe('followEvents', () => {
     expect(opened).toBe(1);
   });
 
-  it('passes on at once what no new try mends', async () => {
+  it('passes on at once what no retry helps', async () => {
     const gone = new CallError('no such job', { code: 'NOT_FOUND', reason: 'JOB_NOT_FOUND' });
     const { error } = await read({ watch: () => play([gone]), jobId: 'job-1' });
     expect(error).toBe(gone);

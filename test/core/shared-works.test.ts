@@ -24,7 +24,7 @@ describe('shared works', () => {
     expect(runs).toBe(1);
   });
 
-  it('go on for those who wait when one leaves, and are given up when the last one does', async () => {
+  it('continue for those who still wait when one leaves, and stop when the last one does', async () => {
     const works = createSharedWorks<number>();
     const seen: AbortSignal[] = [];
     const done = gate<number>();

@@ -3,7 +3,7 @@ import type { Precision } from '../../src/core/measurement.js';
 import type { Architecture } from '../../src/core/model/shape.js';
 import { identityRanking } from '../../src/core/model/units.js';
 import { openCheckpoint } from '../../src/engine/checkpoint/open-checkpoint.js';
-import type { LanguageModel, SubjectRecipe } from '../../src/engine/language-model.js';
+import type { LanguageModel, RankedRecipe } from '../../src/engine/language-model.js';
 import affine from '../../src/plugins/compensations/affine.js';
 import leastSquares from '../../src/plugins/compensations/least-squares.js';
 import { calibrationSequences, evaluationWindows, perplexityOf } from '../support/criteria-reference.js';
@@ -25,7 +25,7 @@ async function collectLosses(
   of: LanguageModel,
   architectures: readonly Architecture[],
   precision: Precision,
-  recipe: SubjectRecipe = { ranking: identityRanking(of.shape.layers) },
+  recipe: RankedRecipe = { ranking: identityRanking(of.shape.layers) },
 ): Promise<Float64Array[]> {
   const found: Float64Array[] = [];
   for await (const { index, windowLosses } of of
@@ -115,7 +115,7 @@ describe.skipIf(!hasVnni)('LanguageModel.subject in int8', () => {
     const calibration = await model.calibrate(calibrationSequences, [...plugin.needs], unattended);
     const ranking = identityRanking(model.shape.layers);
     const moduleUrl = new URL(`../../src/plugins/compensations/${file}.js`, import.meta.url);
-    const recipe = { ranking, compensation: { plugin, options, calibration, moduleUrl } } as SubjectRecipe;
+    const recipe = { ranking, compensation: { plugin, options, calibration, moduleUrl } } as RankedRecipe;
     const pruned = varied.slice(1, 3);
     const exact = await collectLosses(model, pruned, 'float32', recipe);
     const [plain] = await collectLosses(model, pruned, 'int8');

@@ -138,11 +138,11 @@ export function makeEndless(): Uint8Array {
     GraphProto.fromPartial({
       name: 'body',
       node: [
-        { opType: 'Identity', input: ['goOn'], output: ['goOnStill'] },
+        { opType: 'Identity', input: ['continue'], output: ['continueStill'] },
         { opType: 'Identity', input: ['before'], output: ['after'] },
       ],
-      input: [describeScalar('round', int64), describeScalar('goOn', bool), describe('before', 1)],
-      output: [describeScalar('goOnStill', bool), describe('after', 1)],
+      input: [describeScalar('round', int64), describeScalar('continue', bool), describe('before', 1)],
+      output: [describeScalar('continueStill', bool), describe('after', 1)],
     }),
   ).finish();
   // The project's own onnx.proto has no graphs within nodes: their fields are put in by number (AttributeProto.g 6, type 20; NodeProto.attribute 5).

@@ -1,6 +1,6 @@
 import type { ModelShape } from '../../core/model/shape.js';
 import type { WorkContext } from '../../core/ports/work-context.js';
-import type { RecipeWeights } from '../weights/half-blocks.js';
+import type { RankedWeights } from '../weights/half-blocks.js';
 
 /**
  * The part of the dense outputs that a layer's compensated half-blocks still miss: ||X W - X_k W'||^2 / tokens, summed
@@ -16,7 +16,7 @@ export interface LayerErrors {
 /** The calibration errors of every width, layer by layer; one factorisation per half-block yields them all. */
 export async function listCalibrationErrors(
   { layers, headDim }: ModelShape,
-  weights: RecipeWeights,
+  weights: RankedWeights,
   { signal, report }: WorkContext,
 ): Promise<LayerErrors[]> {
   const errors: LayerErrors[] = [];

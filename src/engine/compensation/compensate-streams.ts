@@ -5,7 +5,7 @@ import { nameHalf } from '../calibration/gram-store.js';
 import type { BlockRunner } from '../forward/block-runner.js';
 import { countStates, createStatePool, embedBatches } from '../forward/hidden-states.js';
 import { batchWindows, type WindowBatch } from '../forward/window-batches.js';
-import { countUnits, type ReadyHalf, type RecipeWeights, stepOf } from '../weights/half-blocks.js';
+import { countUnits, type ReadyHalf, type RankedWeights, stepOf } from '../weights/half-blocks.js';
 import type { EmbeddingTable } from '../weights/token-tables.js';
 import { createStateShelf } from './state-shelf.js';
 
@@ -14,7 +14,7 @@ export interface StreamContext {
   readonly runner: BlockRunner;
   readonly embedding: EmbeddingTable;
   /** The ranked weights without compensation. */
-  readonly weights: RecipeWeights;
+  readonly weights: RankedWeights;
   /**
    * Most bytes of hidden states in memory: as many as fit of those of all models and sequences, and the batches being
    * computed.
@@ -176,7 +176,7 @@ function countWorkingBytes(sizes: readonly number[]): number {
 }
 
 /** The weights of one architecture with its compensated maps in place. */
-export function withStreamedMaps(weights: RecipeWeights, maps: StreamedMaps): RecipeWeights {
+export function withStreamedMaps(weights: RankedWeights, maps: StreamedMaps): RankedWeights {
   return {
     ...weights,
     prepare: async (step) => {

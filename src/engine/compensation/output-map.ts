@@ -1,6 +1,6 @@
 import type { Architecture, ModelShape } from '../../core/model/shape.js';
 import type { Ranking } from '../../core/model/units.js';
-import { type RecipeWeights, stepOf } from '../weights/half-blocks.js';
+import { type RankedWeights, stepOf } from '../weights/half-blocks.js';
 import { expandOrder, orderQueryHeads } from '../weights/layer-weights.js';
 
 /** A half-block of an architecture. */
@@ -22,7 +22,7 @@ export interface OutputMap {
 /** The compensated output map of a half-block, as evaluations use it, in the order in which it is written. */
 export async function readOutputMap(
   shape: ModelShape,
-  weights: RecipeWeights,
+  weights: RankedWeights,
   ranking: Ranking,
   { layer, half, architecture }: OutputMapRequest,
 ): Promise<OutputMap> {

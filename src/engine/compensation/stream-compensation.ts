@@ -1,8 +1,8 @@
 import type { Architecture } from '../../core/model/shape.js';
 import type { WorkContext } from '../../core/ports/work-context.js';
 import { digestOf } from '../files/digest.js';
-import type { RecipeWeights } from '../weights/half-blocks.js';
-import type { WeightRecipe } from '../weights/recipe.js';
+import type { RankedWeights } from '../weights/half-blocks.js';
+import type { KeyedRecipe } from '../weights/recipe.js';
 import type { WeightStore } from '../weights/weight-store.js';
 import {
   countTogether,
@@ -14,23 +14,23 @@ import {
 
 /** The weights of recipes that compensate each architecture on its own stream. */
 export interface StreamCompensation {
-  isAsked(recipe: WeightRecipe): boolean;
+  isAsked(recipe: KeyedRecipe): boolean;
   /**
    * The weights of the first of these architectures: as many as are compensated together, at least one. Takes one
    * calibration pass of the dense model and of each architecture that is no longer stored.
    */
   compensate(
-    recipe: WeightRecipe,
+    recipe: KeyedRecipe,
     architectures: readonly Architecture[],
     work: WorkContext,
-  ): Promise<readonly RecipeWeights[]>;
+  ): Promise<readonly RankedWeights[]>;
 }
 
 /** @param open returns what a recipe is compensated with */
 export function createStreamCompensation(
   store: WeightStore,
   open: (
-    recipe: WeightRecipe,
+    recipe: KeyedRecipe,
   ) => Promise<{ readonly context: Omit<StreamContext, 'fit'>; readonly sequences: readonly Int32Array[] }>,
 ): StreamCompensation {
   // An architecture is written tensor by tensor: its maps are kept even if the store has no room for them.

@@ -6,7 +6,7 @@ import type { Calibration, InputStatistics, LayerStatistics } from '../calibrati
 import type { HalfPlace } from '../calibration/gram-store.js';
 import type { SessionPool } from '../graph/session-pool.js';
 import { buildStatisticsGraph } from '../graph/statistics-graphs.js';
-import { type ReadyHalf, type RecipeWeights, stepOf } from '../weights/half-blocks.js';
+import { type ReadyHalf, type RankedWeights, stepOf } from '../weights/half-blocks.js';
 import type { EmbeddingTable } from '../weights/token-tables.js';
 import type { BatchSize, BlockRunner } from './block-runner.js';
 import { countStates, createStatePool, embedBatches, type StatePool } from './hidden-states.js';
@@ -19,7 +19,7 @@ export interface CalibrationContext {
   readonly sessions: SessionPool;
   readonly embedding: EmbeddingTable;
   /** The model's own weights, units in their own order. */
-  readonly weights: RecipeWeights;
+  readonly weights: RankedWeights;
   /** Most bytes of hidden states at once. */
   readonly stateBytes: number;
   /** Receives a share of a half-block's Gram matrix, [width, width]; undefined: not needed. */

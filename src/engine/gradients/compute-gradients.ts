@@ -6,7 +6,7 @@ import { countStates, createStatePool, embedBatches, type StatePool } from '../f
 import { countHeadRows } from '../forward/score-windows.js';
 import { batchWindows, TOKENS_PER_RUN, type WindowBatch } from '../forward/window-batches.js';
 import type { SessionPool } from '../graph/session-pool.js';
-import type { ReadyHalf, RecipeWeights } from '../weights/half-blocks.js';
+import type { ReadyHalf, RankedWeights } from '../weights/half-blocks.js';
 import type { HeadWeights } from '../weights/head-reader.js';
 import type { EmbeddingTable } from '../weights/token-tables.js';
 import { createBackwardRunner, type BackwardRunner } from './backward-runner.js';
@@ -26,7 +26,7 @@ export interface GradientContext {
   readonly embedding: EmbeddingTable;
   readonly head: () => Promise<HeadWeights>;
   /** The model's own weights, units in their own order. */
-  readonly weights: RecipeWeights;
+  readonly weights: RankedWeights;
   /** Most bytes of hidden states at once. */
   readonly stateBytes: number;
 }

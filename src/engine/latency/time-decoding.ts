@@ -9,7 +9,7 @@ import { countAttentionParameters, countFfnParameters } from '../../core/model/p
 import type { Architecture, LayerArchitecture, ModelShape } from '../../core/model/shape.js';
 import type { WorkContext } from '../../core/ports/work-context.js';
 import type { BlockRunner } from '../forward/block-runner.js';
-import type { HalfStep, RecipeWeights } from '../weights/half-blocks.js';
+import type { HalfStep, RankedWeights } from '../weights/half-blocks.js';
 import type { HeadReader } from '../weights/head-reader.js';
 import type { DecodeRunner, KeyValueCache } from './decode-runner.js';
 
@@ -45,7 +45,7 @@ const STEPS = 8;
  */
 export async function timeShapes(
   context: LatencyContext,
-  weights: RecipeWeights,
+  weights: RankedWeights,
   length: number,
   { signal, report }: WorkContext,
 ): Promise<LatencyTable> {
@@ -123,7 +123,7 @@ export async function timeShapes(
  */
 export async function timeArchitecture(
   context: LatencyContext,
-  weights: RecipeWeights,
+  weights: RankedWeights,
   architecture: Architecture,
   length: number,
   { signal }: WorkContext,
@@ -148,7 +148,7 @@ export async function timeArchitecture(
 
 async function timeStep(
   { shape, decoder, now }: LatencyContext,
-  weights: RecipeWeights,
+  weights: RankedWeights,
   step: HalfStep,
   caches: readonly KeyValueCache[],
   length: number,

@@ -4,7 +4,7 @@ import type { Calibration, CalibrationNeed } from '../calibration/calibration.js
 import { digestBytes, digestOf } from '../files/digest.js';
 import { collectStatistics } from '../forward/collect-statistics.js';
 import type { WeightSource } from '../weights/layer-weights.js';
-import { createRecipeWeights } from '../weights/recipe-weights.js';
+import { createRankedWeights } from '../weights/ranked-weights.js';
 import type { ModelMemory } from './model-memory.js';
 
 /** Passes of the dense model over calibration sequences; each is made once as long as its results are kept. */
@@ -37,7 +37,7 @@ export function createCalibrator(source: WeightSource, memory: ModelMemory): Cal
       ...(await memory.startCall(sequences, workload)),
       shape,
       sessions,
-      weights: createRecipeWeights(source, store, { key: 'own', ranking: identityRanking(shape.layers) }),
+      weights: createRankedWeights(source, store, { key: 'own', ranking: identityRanking(shape.layers) }),
       multiplyTransposed,
     };
     if (gramKey === undefined) return collectStatistics(context, sequences, work);

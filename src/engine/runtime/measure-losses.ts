@@ -4,12 +4,12 @@ import type { ArchitectureLosses, Window } from '../../core/ports/evaluator.js';
 import type { WorkContext } from '../../core/ports/work-context.js';
 import { digestOf } from '../files/digest.js';
 import { evaluateArchitectures } from '../forward/evaluate-architectures.js';
-import type { WeightRecipe } from '../weights/recipe.js';
+import type { KeyedRecipe } from '../weights/recipe.js';
 import type { ModelMemory } from './model-memory.js';
-import { describeWorkload, type RecipeProvider } from './recipe-provider.js';
+import { describeWorkload, type WeightsProvider } from './weights-provider.js';
 
 export interface LossRequest {
-  readonly recipe: WeightRecipe;
+  readonly recipe: KeyedRecipe;
   readonly architectures: readonly Architecture[];
   readonly windows: readonly Window[];
   readonly precision: Precision;
@@ -18,7 +18,7 @@ export interface LossRequest {
 /** The losses of each architecture under a recipe: all architectures together, unless each has its own weights. */
 export async function* measureLosses(
   memory: ModelMemory,
-  provider: RecipeProvider,
+  provider: WeightsProvider,
   dense: Architecture,
   request: LossRequest,
   work: WorkContext,
@@ -34,7 +34,7 @@ export async function* measureLosses(
 
 async function* measureOnStreams(
   memory: ModelMemory,
-  provider: RecipeProvider,
+  provider: WeightsProvider,
   request: LossRequest,
   work: WorkContext,
 ): AsyncGenerator<ArchitectureLosses> {

@@ -15,11 +15,11 @@ import { timeArchitecture, timeShapes, type LatencyContext } from '../latency/ti
 import type { ScoredLayer } from '../ranking/list-units.js';
 import type { Scoring } from '../ranking/score-layer.js';
 import type { WeightSource } from '../weights/layer-weights.js';
-import type { WeightRecipe } from '../weights/recipe.js';
+import type { KeyedRecipe } from '../weights/recipe.js';
 import { createCalibrator } from './calibrator.js';
 import { measureLosses } from './measure-losses.js';
 import { createModelMemory, type ModelMemory, type RuntimeOptions } from './model-memory.js';
-import { createRecipeProvider, describeWorkload } from './recipe-provider.js';
+import { createWeightsProvider, describeWorkload } from './weights-provider.js';
 import { readLayer, scoreUnits, scoreUnitsByGradients } from './score-units.js';
 
 /**
@@ -29,7 +29,7 @@ import { readLayer, scoreUnits, scoreUnitsByGradients } from './score-units.js';
  */
 export interface ModelRuntime extends Pick<ModelMemory, 'allow' | 'heldBytes' | 'close'> {
   losses(
-    recipe: WeightRecipe,
+    recipe: KeyedRecipe,
     architectures: readonly Architecture[],
     windows: readonly Window[],
     work: WorkContext,
@@ -42,24 +42,14 @@ export interface ModelRuntime extends Pick<ModelMemory, 'allow' | 'heldBytes' | 
   ): Promise<Calibration>;
   scoreUnits(recipe: Scoring, calibration: Calibration | undefined, work: WorkContext): Promise<UnitScores[]>;
   /** [tokens, vocabulary] */
-  logits(
-    recipe: WeightRecipe,
-    architecture: Architecture,
-    tokens: Int32Array,
-    work: WorkContext,
-  ): Promise<Float32Array>;
+  logits(recipe: KeyedRecipe, architecture: Architecture, tokens: Int32Array, work: WorkContext): Promise<Float32Array>;
   /** The output map of a half-block as an architecture keeps it, in checkpoint order. */
-  outputMap(recipe: WeightRecipe, request: OutputMapRequest, work: WorkContext): Promise<OutputMap>;
-  calibrationErrors(recipe: WeightRecipe, work: WorkContext): Promise<LayerErrors[]>;
+  outputMap(recipe: KeyedRecipe, request: OutputMapRequest, work: WorkContext): Promise<OutputMap>;
+  calibrationErrors(recipe: KeyedRecipe, work: WorkContext): Promise<LayerErrors[]>;
   /** How long half-blocks of a grid of shapes take for one token after `length` others. */
   timeShapes(length: number, work: WorkContext): Promise<LatencyTable>;
   /** How long one token after `length` others takes in an architecture, in milliseconds. */
-  timeArchitecture(
-    recipe: WeightRecipe,
-    architecture: Architecture,
-    length: number,
-    work: WorkContext,
-  ): Promise<number>;
+  timeArchitecture(recipe: KeyedRecipe, architecture: Architecture, length: number, work: WorkContext): Promise<number>;
   /** One layer's weights, its units in their own order. */
   readLayer(layer: number): Promise<Omit<ScoredLayer, 'statistics'>>;
 }
@@ -70,9 +60,9 @@ export function createModelRuntime(source: WeightSource, options: RuntimeOptions
   const { shape } = config;
   const memory = createModelMemory(source, options);
   const calibrator = createCalibrator(source, memory);
-  const provider = createRecipeProvider(source, memory, calibrator);
+  const provider = createWeightsProvider(source, memory, calibrator);
   const decoder = createDecodeRunner(config, memory.sessions, memory.runner);
-  const startTiming = async (recipe: WeightRecipe): Promise<LatencyContext> => ({
+  const startTiming = async (recipe: KeyedRecipe): Promise<LatencyContext> => ({
     ...(await memory.startCall([], describeWorkload(recipe))),
     shape,
     decoder,

@@ -6,7 +6,7 @@ import type { Calibration } from '../calibration/calibration.js';
 import { computeGradients } from '../gradients/compute-gradients.js';
 import type { ScoredLayer } from '../ranking/list-units.js';
 import { scoreLayer, type Scoring } from '../ranking/score-layer.js';
-import type { RecipeWeights } from '../weights/half-blocks.js';
+import type { RankedWeights } from '../weights/half-blocks.js';
 import { loadAttention, loadFfn, type WeightSource } from '../weights/layer-weights.js';
 import type { ModelMemory } from './model-memory.js';
 
@@ -31,7 +31,7 @@ export async function scoreUnits(
 /** The same for a criterion that needs gradients, which come last layer first. */
 export async function scoreUnitsByGradients(
   source: WeightSource,
-  { memory, weights }: { readonly memory: ModelMemory; readonly weights: RecipeWeights },
+  { memory, weights }: { readonly memory: ModelMemory; readonly weights: RankedWeights },
   recipe: Scoring,
   { calibration, sequences }: { readonly calibration: Calibration; readonly sequences: readonly Int32Array[] },
   work: WorkContext,

@@ -56,7 +56,7 @@ export interface HalfBlocks {
 }
 
 /** A model's half-blocks under one recipe. */
-export interface RecipeWeights extends HalfBlocks {
+export interface RankedWeights extends HalfBlocks {
   prepare(step: HalfStep): Promise<ReadyHalf>;
   /**
    * The sorted weights of which those of `step` are a prefix, with a name of their own in the store; undefined if the

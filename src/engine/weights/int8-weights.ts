@@ -1,6 +1,6 @@
 import { quantiseMatrix, takeColumns, takeInner, type QuantisedMatrix } from '../quantisation/quantised-matrix.js';
 import { CHANNEL_BLOCK, headBlock, rotateRows } from '../quantisation/rotate-rows.js';
-import type { HalfBlocks, HalfStep, ReadyHalf, RecipeWeights, WholeHalf } from './half-blocks.js';
+import type { HalfBlocks, HalfStep, ReadyHalf, RankedWeights, WholeHalf } from './half-blocks.js';
 import type { WeightStore } from './weight-store.js';
 
 /** A recipe's half-blocks with their matrices in 8 bits. */
@@ -25,7 +25,7 @@ export interface Int8Options {
  * come in whole blocks, padded with zeros.
  */
 export function createInt8Weights(
-  weights: RecipeWeights,
+  weights: RankedWeights,
   store: WeightStore,
   { hidden, headDim, compensationKey }: Int8Options,
 ): Int8Weights {

@@ -6,11 +6,13 @@ import type { PluginAddress } from '../../core/ports/plugin-entry.js';
 import type { Calibration } from '../calibration/calibration.js';
 
 /**
- * How units are ranked and how the kept ones are compensated; without `compensation` they stay as they are.
+ * A recipe whose criterion has ranked the units: their order, and how the kept ones are compensated. Without
+ * `compensation` they stay as they are.
  *
- * `Compensator` is what stands for the compensation: the plug-in itself, or how another thread finds it.
+ * `Compensator` is what stands for the compensation. By default it is the plug-in and the module that it comes from: it
+ * works in the thread that has the weights.
  */
-export interface Recipe<Compensator> {
+export interface RankedRecipe<Compensator = { readonly plugin: Compensation; readonly moduleUrl: URL }> {
   readonly ranking: Ranking;
   readonly compensation?: Compensator & {
     /** Complete: the output of the plug-in's schema. */
@@ -20,17 +22,17 @@ export interface Recipe<Compensator> {
   };
 }
 
-/** A recipe whose key distinguishes its weights from those of other recipes in the store. */
-export interface KeyedRecipe<Compensator> extends Recipe<Compensator> {
+/**
+ * A recipe as the thread that has the weights computes with it. Its key distinguishes its weights from those of other
+ * recipes in the store.
+ */
+export interface KeyedRecipe<Compensator = { readonly plugin: Compensation }> extends RankedRecipe<Compensator> {
   /** From `keyRecipe`. */
   readonly key: string;
 }
 
-/** A recipe to compute with. */
-export type WeightRecipe = KeyedRecipe<{ readonly plugin: Compensation }>;
-
 /** The same text for recipes that give the same weights, so that those are stored once. */
-export function keyRecipe({ ranking, compensation }: Recipe<{ readonly address: PluginAddress }>): string {
+export function keyRecipe({ ranking, compensation }: RankedRecipe<{ readonly address: PluginAddress }>): string {
   const hash = createHash('sha256');
   for (const { kvGroups, queryHeads, ffnChannels } of ranking) {
     for (const order of [kvGroups, ...queryHeads, ffnChannels]) hash.update(Int32Array.of(order.length, ...order));

@@ -4,7 +4,7 @@ import { createTensorReader } from '../checkpoint/tensor-reader.js';
 import { createCheckpointFiles } from '../files/checkpoint-files.js';
 import { createModelRuntime } from '../runtime/model-runtime.js';
 import type { WeightSource } from '../weights/layer-weights.js';
-import type { WeightRecipe } from '../weights/recipe.js';
+import type { KeyedRecipe } from '../weights/recipe.js';
 import { passGate } from './exit-gate.js';
 import type { ModelCalls, ModelThreadData, RecipeMessage } from './model-messages.js';
 import { openThreadChannel, serveCalls } from './serve-calls.js';
@@ -56,7 +56,7 @@ serveCalls<ModelCalls>(
   },
 );
 
-async function loadRecipe({ compensation, ...recipe }: RecipeMessage): Promise<WeightRecipe> {
+async function loadRecipe({ compensation, ...recipe }: RecipeMessage): Promise<KeyedRecipe> {
   if (compensation === undefined) return recipe;
   const { address, ...rest } = compensation;
   return { ...recipe, compensation: { ...rest, plugin: await loadPlugin(address) } };

@@ -17,7 +17,7 @@ import type { OpenModel, OpenModels } from '../models/open-models.js';
 import { workOn } from '../models/work-on.js';
 import { withNamedUnits, withOwnOrder, type RankedModel, type RecipePreparer } from '../recipes/prepare-recipe.js';
 import { createRequestServices, type ResolvingServices } from '../recipes/request-services.js';
-import type { RecipeSpec } from '../requests/recipe.js';
+import type { ResolvedRecipe } from '../requests/recipe.js';
 import { listDifferences, notResumable, requireSamePlan } from '../requests/compare-plans.js';
 import { planEvaluate } from '../requests/plan-evaluate.js';
 import { resolveEvaluate, type ResolvedEvaluate } from '../requests/resolve-evaluate.js';
@@ -160,7 +160,7 @@ async function measure(
   return tokensSpent;
 }
 
-function countCalibrated(recipe: RecipeSpec | undefined): number {
+function countCalibrated(recipe: ResolvedRecipe | undefined): number {
   return recipe?.calibration?.sequences.reduce((total, { length }) => total + length, 0) ?? 0;
 }
 

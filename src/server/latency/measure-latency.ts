@@ -1,7 +1,7 @@
 import type { Budget } from '../../core/budget/budget.js';
 import type { Architecture } from '../../core/model/shape.js';
 import type { WorkContext } from '../../core/ports/work-context.js';
-import type { LanguageModel, SubjectRecipe } from '../../engine/language-model.js';
+import type { LanguageModel, RankedRecipe } from '../../engine/language-model.js';
 import { BudgetKind, type Cost } from '../../gen/prunecast/v1/common.js';
 import { encodeCosts } from '../encoding/costs.js';
 
@@ -17,7 +17,7 @@ export async function measureLatency(
     budgets,
     stated,
   }: {
-    readonly recipe: SubjectRecipe;
+    readonly recipe: RankedRecipe;
     readonly architecture: Architecture;
     readonly budgets: readonly Budget[];
     readonly stated: readonly Cost[];

@@ -6,7 +6,7 @@ import { PredictorFeatures } from '../../gen/prunecast/v1/predictor_types.js';
 import type { PluginLookup } from '../requests/plugin-lookup.js';
 import { measureLayerErrors } from '../recipes/allocation-inputs.js';
 import type { RankedModel } from '../recipes/prepare-recipe.js';
-import type { RecipeSpec } from '../requests/recipe.js';
+import type { ResolvedRecipe } from '../requests/recipe.js';
 import { hasErrors, listErrorTables } from './list-error-tables.js';
 
 /** Columns of a predictor's input: the rates, the errors that `listErrorTables` returns, and their sum. */
@@ -18,7 +18,7 @@ export function countInputs({ dimensions }: SearchSpace, features: PredictorFeat
 
 export interface MeasuredModel {
   readonly language: LanguageModel;
-  readonly recipe: RecipeSpec;
+  readonly recipe: ResolvedRecipe;
   /** The model under the recipe, prepared if needed. */
   readonly rank: () => Promise<RankedModel>;
 }

@@ -5,12 +5,12 @@ import type { KeptUnits } from '../../core/model/units.js';
 import type { Exporter } from '../../core/ports/exporter.js';
 import { VERSION } from '../config/version.js';
 import { describeKeptUnits } from '../requests/decode-manifest.js';
-import type { RecipeSpec } from '../requests/recipe.js';
+import type { ResolvedRecipe } from '../requests/recipe.js';
 
 /** What is known of a pruned model besides its units; it goes into the manifest. */
 export interface Provenance {
   /** undefined if the caller named the units. */
-  readonly recipe: Pick<RecipeSpec, 'digest' | 'description' | 'origin'> | undefined;
+  readonly recipe: Pick<ResolvedRecipe, 'digest' | 'description' | 'origin'> | undefined;
   /** How the budget was allocated; empty if none was given. */
   readonly allocation: string;
   /** Measured metrics, by name. */

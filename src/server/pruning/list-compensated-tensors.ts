@@ -1,7 +1,7 @@
 import type { Architecture, LayerArchitecture } from '../../core/model/shape.js';
 import { findFamily } from '../../engine/families/find-family.js';
 import { nameBlockTensor } from '../../engine/families/list-tensors.js';
-import type { LanguageModel, SubjectRecipe } from '../../engine/language-model.js';
+import type { LanguageModel, RankedRecipe } from '../../engine/language-model.js';
 import type { ReplacedTensors } from '../../engine/surgery/prune-model.js';
 
 /**
@@ -12,7 +12,7 @@ import type { ReplacedTensors } from '../../engine/surgery/prune-model.js';
  */
 export function listCompensatedTensors(
   language: LanguageModel,
-  recipe: SubjectRecipe,
+  recipe: RankedRecipe,
   architecture: Architecture,
   signal: AbortSignal,
 ): ReplacedTensors {

@@ -5,7 +5,7 @@ import type { PluginRef, Text } from '../../gen/prunecast/v1/common.js';
 import type { RestartedJob } from '../jobs/jobs.js';
 import type { OpenModel } from '../models/open-models.js';
 import { DEFAULT_PLUGINS } from '../requests/defaults.js';
-import type { RecipeSpec } from '../requests/recipe.js';
+import type { ResolvedRecipe } from '../requests/recipe.js';
 import type { PluginLookup } from '../requests/plugin-lookup.js';
 import type { OutputFolders } from '../../core/ports/outputs.js';
 import type { TextSource } from '../texts/text-source.js';
@@ -65,7 +65,7 @@ export function findLoaders(
   shape: ModelShape,
   architecture: Architecture,
   { exporter, exporterOptions }: OutputPlan,
-  recipe: RecipeSpec | undefined,
+  recipe: ResolvedRecipe | undefined,
 ): readonly string[] {
   const addsBias = recipe?.compensation.plugin.addsBias === true;
   const supported = exporter.supports(shape, architecture, addsBias ? 'added' : 'none', exporterOptions);

@@ -4,7 +4,7 @@ import { canonicalJson } from '../../core/canonical-json.js';
 import { architectureOf, type KeptUnits } from '../../core/model/units.js';
 import type { Exporter } from '../../core/ports/exporter.js';
 import type { WorkContext } from '../../core/ports/work-context.js';
-import type { SubjectRecipe } from '../../engine/language-model.js';
+import type { RankedRecipe } from '../../engine/language-model.js';
 import { pruneModel, type ReplacedTensors } from '../../engine/surgery/prune-model.js';
 import type { PruneResult } from '../../gen/prunecast/v1/job.js';
 import { encodeArchitecture, encodeKeptUnits } from '../encoding/architecture.js';
@@ -31,7 +31,7 @@ const NO_TENSORS: ReplacedTensors = new Map();
 export async function writePruned(
   outputs: OutputFolders,
   model: OpenModel,
-  { keptUnits, recipe }: { readonly keptUnits: KeptUnits; readonly recipe: SubjectRecipe | undefined },
+  { keptUnits, recipe }: { readonly keptUnits: KeptUnits; readonly recipe: RankedRecipe | undefined },
   plan: OutputPlan,
   provenance: Provenance,
   work: WorkContext,

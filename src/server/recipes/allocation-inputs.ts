@@ -1,12 +1,12 @@
 import type { Compensation } from '../../core/ports/compensation.js';
 import type { WorkContext } from '../../core/ports/work-context.js';
-import type { LanguageModel, SubjectRecipe } from '../../engine/language-model.js';
+import type { LanguageModel, RankedRecipe } from '../../engine/language-model.js';
 import type { LayerErrors } from '../../search/controls/calibration-error.js';
 import type { LayerScores } from '../../search/controls/global-threshold.js';
 import { DEFAULT_PLUGINS } from '../requests/defaults.js';
 import type { PluginLookup } from '../requests/plugin-lookup.js';
 import type { RankedModel } from './prepare-recipe.js';
-import type { RecipeSpec } from '../requests/recipe.js';
+import type { ResolvedRecipe } from '../requests/recipe.js';
 
 /** The scores that ranked a model, in the form of control `global-threshold`; undefined if no criterion ranked it. */
 export function listLayerScores({ scores }: RankedModel): LayerScores[] | undefined {
@@ -21,7 +21,7 @@ export function listLayerScores({ scores }: RankedModel): LayerScores[] | undefi
 export async function measureLayerErrors(
   plugins: PluginLookup,
   language: LanguageModel,
-  spec: RecipeSpec,
+  spec: ResolvedRecipe,
   { recipe }: RankedModel,
   work: WorkContext,
 ): Promise<readonly LayerErrors[] | undefined> {
@@ -47,7 +47,7 @@ export async function measureLayerErrors(
  */
 export async function knownErrors(
   language: LanguageModel,
-  recipe: SubjectRecipe,
+  recipe: RankedRecipe,
   work: WorkContext,
 ): Promise<readonly LayerErrors[] | undefined> {
   if (recipe.compensation === undefined || fitsStream(recipe.compensation)) return undefined;
@@ -60,6 +60,6 @@ export async function knownErrors(
   return isKnown ? errors : undefined;
 }
 
-function fitsStream({ plugin, options }: NonNullable<SubjectRecipe['compensation']>): boolean {
+function fitsStream({ plugin, options }: NonNullable<RankedRecipe['compensation']>): boolean {
   return plugin.stream?.isAsked(options) === true;
 }

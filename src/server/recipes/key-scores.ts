@@ -5,7 +5,7 @@ import type { LanguageModel } from '../../engine/language-model.js';
 import { SCORES_REVISION } from '../../engine/ranking/unit-scores.js';
 import { workerUrl } from '../../engine/workers/worker-url.js';
 import { VERSION } from '../config/version.js';
-import type { RecipeSpec } from '../requests/recipe.js';
+import type { ResolvedRecipe } from '../requests/recipe.js';
 
 /**
  * A digest of all that a recipe's scores depend on: the weights, the criterion with its module (so that a criterion
@@ -14,7 +14,7 @@ import type { RecipeSpec } from '../requests/recipe.js';
  */
 export async function keyScores(
   { checkpoint }: LanguageModel,
-  { criterion, calibration, rankingDigest }: RecipeSpec,
+  { criterion, calibration, rankingDigest }: ResolvedRecipe,
 ): Promise<string> {
   const moduleUrl = workerUrl(criterion.moduleUrl); // the module that is loaded in fact
   const looksAtText = criterion.plugin.needs.some((need) => need !== 'weights');

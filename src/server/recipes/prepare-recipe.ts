@@ -7,13 +7,13 @@ import type {
   Calibration,
   CalibrationNeed,
   LanguageModel,
-  SubjectRecipe,
+  RankedRecipe,
   UnitScores,
 } from '../../engine/language-model.js';
 import { rankUnits } from '../../engine/ranking/rank-units.js';
 import type { ScoreCache } from '../../core/ports/score-cache.js';
 import { keyScores } from './key-scores.js';
-import type { RecipeSpec } from '../requests/recipe.js';
+import type { ResolvedRecipe } from '../requests/recipe.js';
 
 /** A model with ranked units, ready to be evaluated and cut. */
 export interface RankedModel {
@@ -21,7 +21,7 @@ export interface RankedModel {
   readonly recipeDigest: string;
   readonly ranking: Ranking;
   /** The ranking, and the compensation of the kept weights. */
-  readonly recipe: SubjectRecipe;
+  readonly recipe: RankedRecipe;
   readonly subject: EvaluationSubject;
   /** The criterion's scores, layer by layer; undefined if no criterion ranked the units. */
   readonly scores?: readonly UnitScores[];
@@ -41,16 +41,16 @@ export interface RecipePreparer {
    */
   prepare(
     language: LanguageModel,
-    spec: RecipeSpec,
+    spec: ResolvedRecipe,
     work: WorkContext,
-    others?: readonly RecipeSpec[],
+    others?: readonly ResolvedRecipe[],
   ): Promise<RankedModel>;
   /** The model ranked by the criterion's scores; nothing is kept in memory for later. */
   score(
     language: LanguageModel,
-    spec: RecipeSpec,
+    spec: ResolvedRecipe,
     work: WorkContext,
-    others?: readonly RecipeSpec[],
+    others?: readonly ResolvedRecipe[],
   ): Promise<Required<RankedModel>>;
 }
 
@@ -102,9 +102,9 @@ export function createRecipePreparer(cache?: ScoreCache): RecipePreparer {
 
 async function rankAgain(
   language: LanguageModel,
-  spec: RecipeSpec,
+  spec: ResolvedRecipe,
   order: UnitOrder,
-  others: readonly RecipeSpec[],
+  others: readonly ResolvedRecipe[],
   work: WorkContext,
 ): Promise<Required<RankedModel>> {
   return rankModel(
@@ -117,7 +117,7 @@ async function rankAgain(
 
 function rankModel(
   language: LanguageModel,
-  { digest, compensation }: RecipeSpec,
+  { digest, compensation }: ResolvedRecipe,
   { ranking, scores }: UnitOrder,
   calibration: Calibration | undefined,
 ): Required<RankedModel> {
@@ -135,9 +135,9 @@ function rankModel(
  */
 async function calibrate(
   language: LanguageModel,
-  { calibration, description }: RecipeSpec,
+  { calibration, description }: ResolvedRecipe,
   needs: readonly CalibrationNeed[],
-  others: readonly RecipeSpec[],
+  others: readonly ResolvedRecipe[],
   work: WorkContext,
 ): Promise<Calibration | undefined> {
   if (calibration === undefined || needs.every((need) => need === 'weights')) return undefined;
@@ -155,7 +155,7 @@ async function calibrate(
 
 function scoreWith(
   language: LanguageModel,
-  spec: RecipeSpec,
+  spec: ResolvedRecipe,
   calibration: Calibration | undefined,
   work: WorkContext,
 ): Promise<readonly UnitScores[]> {
@@ -180,6 +180,6 @@ export function withNamedUnits(language: LanguageModel, kept: KeptUnits): Ranked
   return rank(language, digestOf({ keptUnits: kept }), { ranking: rankKeptFirst(kept, language.shape.layers) });
 }
 
-function rank(language: LanguageModel, recipeDigest: string, recipe: SubjectRecipe): RankedModel {
+function rank(language: LanguageModel, recipeDigest: string, recipe: RankedRecipe): RankedModel {
   return { recipeDigest, ranking: recipe.ranking, recipe, subject: language.subject(recipe) };
 }

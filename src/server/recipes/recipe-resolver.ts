@@ -10,7 +10,7 @@ import { pickCalibrationSequences } from '../requests/calibration-sequences.js';
 import type { ManifestRecipe } from '../requests/decode-manifest.js';
 import { decodeRecipe, isCalibrated, type DecodedCalibration } from '../requests/decode-recipe.js';
 import { DEFAULT_PLUGINS } from '../requests/defaults.js';
-import type { RecipeDefaults, RecipeSource, RecipeSpec } from '../requests/recipe.js';
+import type { RecipeDefaults, RecipeSource, ResolvedRecipe } from '../requests/recipe.js';
 import type { PluginLookup } from '../requests/plugin-lookup.js';
 import type { TextSource } from '../texts/text-source.js';
 
@@ -48,7 +48,7 @@ export class RecipeResolver {
     model: OpenModel,
     field: string,
     defaults: RecipeDefaults = {},
-  ): Promise<RecipeSpec> {
+  ): Promise<ResolvedRecipe> {
     const { maxPositions } = model.language.checkpoint.config;
     const decoded = decodeRecipe(this.#plugins, { maxPositions }, recipe, field, defaults);
     const { criterion, compensation, seed } = decoded;
@@ -76,7 +76,7 @@ export class RecipeResolver {
    * As `RecipeSource.asStream`: units are ranked as in the recipe, on its calibration text. The compensation is the
    * recipe's own, with its options, if it can be fitted on the stream; otherwise `least-squares {fit: stream}`.
    */
-  asStream(spec: RecipeSpec, field: string): RecipeSpec {
+  asStream(spec: ResolvedRecipe, field: string): ResolvedRecipe {
     if (spec.calibration === undefined)
       throw PrunecastError.ofField(
         field,
@@ -103,7 +103,7 @@ export class RecipeResolver {
     { recipe, field }: { readonly recipe: ManifestRecipe; readonly field: string },
     given: Text | undefined,
     model: OpenModel,
-  ): Promise<RecipeSpec> {
+  ): Promise<ResolvedRecipe> {
     const {
       criterion,
       compensation,
@@ -210,7 +210,7 @@ function isOtherText(calibration: unknown, textDigest: string): boolean {
   );
 }
 
-function complete(spec: Omit<RecipeSpec, 'digest' | 'rankingDigest'>): RecipeSpec {
+function complete(spec: Omit<ResolvedRecipe, 'digest' | 'rankingDigest'>): ResolvedRecipe {
   const {
     criterion: { plugin, options },
     seed,
@@ -229,7 +229,7 @@ function complete(spec: Omit<RecipeSpec, 'digest' | 'rankingDigest'>): RecipeSpe
  * The digest that version 0.1 gave to a recipe: its manifests say that sequences begin with BOS, but not with which
  * token.
  */
-function digestWithoutBosToken({ criterion: { plugin, options }, description }: RecipeSpec): string {
+function digestWithoutBosToken({ criterion: { plugin, options }, description }: ResolvedRecipe): string {
   const calibration = Object.entries(description['calibration'] ?? {}).filter(([key]) => key !== 'bosToken');
   return digestOf({
     ...description,
@@ -241,8 +241,8 @@ function digestWithoutBosToken({ criterion: { plugin, options }, description }: 
 /** The memory that a recipe needs. */
 function describeWork(
   sequences: readonly Int32Array[],
-  criterion: RecipeSpec['criterion'],
-  { plugin, options }: RecipeSpec['compensation'],
+  criterion: ResolvedRecipe['criterion'],
+  { plugin, options }: ResolvedRecipe['compensation'],
 ): Workload {
   return {
     longest: sequences.reduce((most, { length }) => Math.max(most, length), 1),

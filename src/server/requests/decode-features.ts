@@ -1,7 +1,7 @@
 import { PrunecastError } from '../../core/errors/prunecast-error.js';
 import { PredictorFeatures } from '../../gen/prunecast/v1/predictor_types.js';
 import { readEnum } from './fields.js';
-import type { RecipeSpec } from './recipe.js';
+import type { ResolvedRecipe } from './recipe.js';
 
 /**
  * The features that a request asks for. If omitted they are the rates, or errors too where all recipes have a calibration text.
@@ -12,7 +12,7 @@ import type { RecipeSpec } from './recipe.js';
  */
 export function decodeFeatures(
   features: PredictorFeatures,
-  recipes: readonly Pick<RecipeSpec, 'calibration'>[],
+  recipes: readonly Pick<ResolvedRecipe, 'calibration'>[],
   silent: 'rates' | 'errors' = 'rates',
 ): PredictorFeatures {
   const measurable = silent === 'errors' && recipes.every(({ calibration }) => calibration !== undefined);

@@ -2,16 +2,11 @@ import { PrunecastError } from '../../core/errors/prunecast-error.js';
 import type { Criterion } from '../../core/ports/criterion.js';
 import type { Recipe, Text } from '../../gen/prunecast/v1/common.js';
 import { DEFAULT_CALIBRATION, DEFAULT_PLUGINS, DEFAULT_SEED } from './defaults.js';
-import type { RecipeDefaults, RecipeSpec } from './recipe.js';
+import type { RecipeDefaults, ResolvedRecipe } from './recipe.js';
 import type { BudgetedModel } from './services.js';
 import type { PluginLookup } from './plugin-lookup.js';
 
-/** A recipe of a request, complete but for its text, which is not loaded yet. */
-export interface DecodedRecipe extends Pick<RecipeSpec, 'criterion' | 'compensation' | 'seed'> {
-  /** undefined where neither plug-in looks at activations. */
-  readonly calibration: DecodedCalibration | undefined;
-}
-
+/** Calibration of a recipe, complete except for its text, which is not loaded yet. */
 export interface DecodedCalibration {
   readonly text: Text;
   /** Half-open range of the text, as shares. */
@@ -23,7 +18,8 @@ export interface DecodedCalibration {
 }
 
 /**
- * A recipe of a request, its defaults filled in.
+ * A recipe of a request, with its defaults filled in. `calibration` is undefined if neither plug-in looks at
+ * activations.
  *
  * @param field the recipe's path in the request
  * @throws PrunecastError PLUGIN_NOT_FOUND, INVALID_OPTIONS, INVALID_REQUEST
@@ -34,7 +30,9 @@ export function decodeRecipe(
   recipe: Recipe | undefined,
   field: string,
   defaults: RecipeDefaults,
-): DecodedRecipe {
+): Pick<ResolvedRecipe, 'criterion' | 'compensation' | 'seed'> & {
+  readonly calibration: DecodedCalibration | undefined;
+} {
   const criterion = plugins.resolve('criterion', recipe?.criterion, DEFAULT_PLUGINS.criterion, `${field}.criterion`);
   const compensation = plugins.resolve(
     'compensation',

@@ -1,7 +1,7 @@
 import type { Architecture } from '../../core/model/shape.js';
 import type { Measurement, Precision } from '../../core/measurement.js';
 import type { PluginKind } from '../../core/ports/plugin.js';
-import type { RecipeSpec } from './recipe.js';
+import type { ResolvedRecipe } from './recipe.js';
 import type { ResolvedPlugin } from './plugin-lookup.js';
 import type { Selection } from './resolve-selection.js';
 import type { RequestServices } from './services.js';
@@ -73,7 +73,7 @@ export function planPlugin<Kind extends PluginKind>({
   return { id, version, options };
 }
 
-export function planRecipe({ digest, criterion, compensation, description, seed }: RecipeSpec): PlannedRecipe {
+export function planRecipe({ digest, criterion, compensation, description, seed }: ResolvedRecipe): PlannedRecipe {
   return {
     criterion: planPlugin(criterion),
     compensation: planPlugin(compensation),

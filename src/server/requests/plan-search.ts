@@ -28,7 +28,10 @@ export interface SearchPlan extends PlanHead {
   readonly kind: 'search' | 'sample';
   readonly model: PlannedModel;
   readonly evaluator: PlannedPlugin;
-  readonly recipes: PlannedRecipes;
+  readonly recipes: {
+    readonly compared: readonly { readonly oneShot: PlannedRecipe; readonly stream: PlannedRecipe | null }[];
+    readonly paper: PlannedRecipe | null;
+  };
   /** What calibration errors are measured with where a recipe's own compensation knows none. */
   readonly errorCompensation: PlannedPlugin;
   readonly windows: {
@@ -52,11 +55,6 @@ export interface SearchPlan extends PlanHead {
   readonly strategy: (PlannedPlugin & { readonly named: boolean }) | null;
   /** null where the winner is not written. */
   readonly exporter: PlannedPlugin | null;
-}
-
-export interface PlannedRecipes {
-  readonly compared: readonly { readonly oneShot: PlannedRecipe; readonly stream: PlannedRecipe | null }[];
-  readonly paper: PlannedRecipe | null;
 }
 
 /** A `StudyPlan` with the counts of its space in runs: a channel may take each of tens of thousands. */
@@ -131,7 +129,7 @@ function planSampled(services: PlanServices, request: SearchRequest, resolved: R
   };
 }
 
-function planRecipes({ compared, paper }: StudyRecipes): PlannedRecipes {
+function planRecipes({ compared, paper }: StudyRecipes): SearchPlan['recipes'] {
   return {
     compared: compared.map(({ oneShot, stream }) => ({
       oneShot: planRecipe(oneShot),

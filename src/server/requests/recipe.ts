@@ -6,7 +6,7 @@ import type { ManifestRecipe } from './decode-manifest.js';
 import type { ResolvedPlugin } from './plugin-lookup.js';
 
 /** A recipe, checked and complete; nothing heavy has been done for it yet. */
-export interface RecipeSpec {
+export interface ResolvedRecipe {
   readonly criterion: ResolvedPlugin<'criterion'>;
   readonly compensation: ResolvedPlugin<'compensation'>;
   /** undefined where neither looks at activations. */
@@ -44,7 +44,7 @@ export interface RecipeSource {
    * @param field the recipe's path in the request
    * @throws PrunecastError PLUGIN_NOT_FOUND, INVALID_OPTIONS, INVALID_REQUEST, and those of texts
    */
-  resolve(recipe: Recipe | undefined, field: string, defaults?: RecipeDefaults): Promise<RecipeSpec>;
+  resolve(recipe: Recipe | undefined, field: string, defaults?: RecipeDefaults): Promise<ResolvedRecipe>;
   /**
    * The same recipe with a compensation that is fitted on each architecture's own stream. It has a digest of its own. For
    * finalists, controls and outputs: each architecture costs a calibration pass.
@@ -52,7 +52,7 @@ export interface RecipeSource {
    * @param field the recipe's path in the request
    * @throws PrunecastError INVALID_REQUEST where the recipe looks at no calibration text
    */
-  asStream(spec: RecipeSpec, field: string): RecipeSpec;
+  asStream(spec: ResolvedRecipe, field: string): ResolvedRecipe;
   /**
    * The recipe that compensated an output, from its manifest. The calibration text is the one that the caller sends in
    * `recipe.calibration.text`, or the file that the manifest names; either must be the same text.
@@ -62,7 +62,7 @@ export interface RecipeSource {
   restore(
     asked: { readonly recipe: ManifestRecipe; readonly field: string },
     given: Text | undefined,
-  ): Promise<RecipeSpec>;
+  ): Promise<ResolvedRecipe>;
   /**
    * The model's sizes as budgets count them: with all biases that a compensation of these recipes may add to what is
    * exported, and where all layers are to be alike, those that the stock form has beside them.
@@ -83,7 +83,7 @@ export interface RecipeSource {
  * @param field the recipe's path in the request
  * @throws PrunecastError INVALID_OPTIONS
  */
-export function refuseStreamLabels({ compensation: { plugin, options } }: RecipeSpec, field: string): void {
+export function refuseStreamLabels({ compensation: { plugin, options } }: ResolvedRecipe, field: string): void {
   if (plugin.stream?.isAsked(options) !== true) return;
   throw PrunecastError.ofField(
     `${field}.compensation.options.${plugin.stream.option}`,

@@ -4,7 +4,7 @@ import type { EvaluateRequest, EvaluateTarget } from '../../gen/prunecast/v1/pru
 import { architectureKey } from '../../core/model/architecture-key.js';
 import { planWindows } from './decode-windows.js';
 import { DEFAULT_PLUGINS } from './defaults.js';
-import type { RecipeSpec } from './recipe.js';
+import type { ResolvedRecipe } from './recipe.js';
 import { openSpaces, resolveSelection, type Selection } from './resolve-selection.js';
 import type { RequestServices } from './services.js';
 import type { ResolvedPlugin } from './plugin-lookup.js';
@@ -16,9 +16,9 @@ export interface ResolvedEvaluate {
   readonly evaluator: ResolvedPlugin<'evaluator'>;
   readonly plan: EvaluationPlan;
   /** undefined where no target needs one. */
-  readonly recipe: RecipeSpec | undefined;
+  readonly recipe: ResolvedRecipe | undefined;
   /** The recipes of manifests whose outputs were compensated, by target. */
-  readonly restored: ReadonlyMap<number, RecipeSpec>;
+  readonly restored: ReadonlyMap<number, ResolvedRecipe>;
 }
 
 /** What is measured if a request names no target. */
@@ -55,7 +55,7 @@ export async function resolveEvaluate(services: RequestServices, request: Evalua
     ({ keptUnits, architecture }) => keptUnits === undefined && architectureKey(architecture) !== dense,
   );
   const recipe = needsRecipe ? await recipes.resolve(request.recipe, 'recipe') : undefined;
-  const restored = new Map<number, RecipeSpec>();
+  const restored = new Map<number, ResolvedRecipe>();
   for (const [index, { compensated }] of selections.entries()) {
     if (compensated !== undefined)
       restored.set(index, await recipes.restore(compensated, request.recipe?.calibration?.text));

@@ -1,5 +1,5 @@
 import type { PruneRequest } from '../../gen/prunecast/v1/pruning.js';
-import type { RecipeSpec } from './recipe.js';
+import type { ResolvedRecipe } from './recipe.js';
 import { openSpaces, resolveSelection, type Selection, type SharedBudgets } from './resolve-selection.js';
 import type { RequestServices } from './services.js';
 
@@ -7,7 +7,7 @@ import type { RequestServices } from './services.js';
 export interface ResolvedPrune {
   readonly selection: Selection;
   /** The request's own recipe, or that of a manifest whose output was compensated; undefined where units alone are named. */
-  readonly recipe: RecipeSpec | undefined;
+  readonly recipe: ResolvedRecipe | undefined;
   /** Budgets that are shared out anew once the calibration errors are known. */
   readonly byError: SharedBudgets | undefined;
 }
@@ -31,7 +31,7 @@ async function resolveRecipe(
   { recipes }: RequestServices,
   { recipe }: PruneRequest,
   { keptUnits, compensated }: Selection,
-): Promise<RecipeSpec | undefined> {
+): Promise<ResolvedRecipe | undefined> {
   if (compensated !== undefined) return recipes.restore(compensated, recipe?.calibration?.text);
   return keptUnits === undefined ? recipes.resolve(recipe, 'recipe') : undefined;
 }

@@ -16,7 +16,7 @@ import {
   type PartFidelities,
   type PartPlans,
 } from './plan-study-texts.js';
-import { refuseStreamLabels, type RecipeSpec } from './recipe.js';
+import { refuseStreamLabels, type ResolvedRecipe } from './recipe.js';
 import type { RequestServices } from './services.js';
 import type { ResolvedPlugin } from './plugin-lookup.js';
 
@@ -26,18 +26,16 @@ export interface StudyQuestion {
   readonly evaluator: ResolvedPlugin<'evaluator'>;
 }
 
-/** The recipes of a study: those that are compared, and the paper's where controls are measured in it. */
+/** The recipes of a study: those that are compared, and the paper's if controls are measured under it. */
 export interface StudyRecipes {
   /** At least one. */
-  readonly compared: readonly StudyRecipe[];
-  readonly paper: RecipeSpec | undefined;
-}
-
-export interface StudyRecipe {
-  /** In which pairs and finalists are labelled. */
-  readonly oneShot: RecipeSpec;
-  /** The same recipe with its compensation fitted on the pruned model's own stream; undefined where it has none. */
-  readonly stream: RecipeSpec | undefined;
+  readonly compared: readonly {
+    /** Pairs and finalists are labelled under it. */
+    readonly oneShot: ResolvedRecipe;
+    /** The same recipe with its compensation fitted on the pruned model's own stream; undefined if it has none. */
+    readonly stream: ResolvedRecipe | undefined;
+  }[];
+  readonly paper: ResolvedRecipe | undefined;
 }
 
 /** A SearchRequest, checked and complete. */
@@ -117,7 +115,7 @@ export async function resolveSubject(
   const { recipes } = services;
   const windows = await planStudyWindows(services, request, evaluator, readFidelities(request));
   const asked = listRecipes(request);
-  const compared: StudyRecipe[] = [];
+  const compared: StudyRecipes['compared'][number][] = [];
   for (const [index, recipe] of asked.entries()) {
     const field = `recipes[${index}]`;
     const oneShot = await recipes.resolve(recipe, field, windows.calibration);
@@ -168,7 +166,7 @@ const STREAM_TOKENS_PER_CHANNEL = 20;
  */
 function settleCompensation(
   { compensation, space }: StudyPlan,
-  compared: readonly StudyRecipe[],
+  compared: StudyRecipes['compared'],
 ): StudyPlan['compensation'] {
   if (compensation.mode === 'one-shot') return compensation;
   const lacking = compared.findIndex(({ stream }) => stream === undefined);
@@ -181,7 +179,7 @@ function settleCompensation(
     return compensation;
   }
   const channels = space.shape.layers.reduce((most, { ffnChannels }) => Math.max(most, ffnChannels), 0);
-  const suits = ({ oneShot: { calibration, compensation } }: StudyRecipe): boolean =>
+  const suits = ({ oneShot: { calibration, compensation } }: StudyRecipes['compared'][number]): boolean =>
     compensation.plugin.stream !== undefined &&
     (calibration?.sequences.reduce((sum, { length }) => sum + length, 0) ?? 0) >= STREAM_TOKENS_PER_CHANNEL * channels;
   return compared.every(suits) ? compensation : { ...compensation, mode: 'one-shot' };
@@ -206,7 +204,7 @@ export async function resolveRecipeOf(
   request: SearchRequest,
   { evaluator }: StudyQuestion,
   digest: string,
-): Promise<RecipeSpec> {
+): Promise<ResolvedRecipe> {
   const { calibration } = await planPairWindows(services, request, evaluator, readFidelities(request));
   for (const [index, asked] of listRecipes(request).entries()) {
     const recipe = await services.recipes.resolve(asked, `recipes[${index}]`, calibration);

@@ -40,7 +40,7 @@ export function describeLibraryFailure(
     return new PrunecastError('INVALID_REQUEST', `the call of ${method} has no valid deadline: ${details}`, {
       metadata: { method },
     });
-  return new PrunecastError('INTERNAL', `gRPC could not go on with the call of ${method}: ${details}`, {
+  return new PrunecastError('INTERNAL', `gRPC could not continue the call of ${method}: ${details}`, {
     metadata: { method },
   });
 }

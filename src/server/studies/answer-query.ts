@@ -42,7 +42,7 @@ export interface QueryServices extends SearchServices {
   readonly jobs: Pick<Jobs, 'takeTurn'>;
 }
 
-interface OpenQuestion extends StudyQuestion {
+interface PreparedQuery extends StudyQuestion {
   readonly model: OpenModel;
   /** The study's own, which has its texts. */
   readonly request: SearchRequest;
@@ -72,7 +72,7 @@ export async function answerQuery(
 ): Promise<QueryStudyResponse> {
   const study = await services.studies.get(requireText(request.studyId, 'study_id'));
   const count = request.count === 0 ? DEFAULT_ANSWERS : request.count;
-  const question = await openQuestion(services, study, request);
+  const question = await prepareQuery(services, study, request);
   const open = await findPredictors(services, study, question, signal);
   const strategy = chooseStrategy(services.plugins, question.strategy, question.plan);
   const { finalists } = await proposeCandidates(
@@ -126,11 +126,11 @@ async function rankPredicted(
 }
 
 /** What is asked, with the study's own plan for all else. */
-async function openQuestion(
+async function prepareQuery(
   services: QueryServices,
   study: StudyRecord,
   asked: QueryStudyRequest,
-): Promise<OpenQuestion> {
+): Promise<PreparedQuery> {
   const { plan: document, progress } = readStudy(study);
   const chosen = progress?.chosen.recipe ?? 0;
   if (document === undefined) {
@@ -194,7 +194,7 @@ async function findPredictor(
 async function findPredictors(
   services: QueryServices,
   study: StudyRecord,
-  { plan, model }: OpenQuestion,
+  { plan, model }: PreparedQuery,
   signal: AbortSignal,
 ): Promise<ReadonlyMap<string, OpenPredictor>> {
   const found = new Map<string, OpenPredictor>();
@@ -214,7 +214,7 @@ async function describeAnswers(
     model: {
       language: { shape },
     },
-  }: OpenQuestion,
+  }: PreparedQuery,
   open: ReadonlyMap<string, OpenPredictor>,
   points: readonly Counts[],
   signal: AbortSignal,
@@ -251,7 +251,7 @@ async function describeAnswers(
 async function verify(
   services: QueryServices,
   { id }: StudyRecord,
-  question: OpenQuestion,
+  question: PreparedQuery,
   answers: readonly QueryAnswer[],
   points: readonly Counts[],
   signal: AbortSignal,

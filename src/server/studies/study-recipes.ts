@@ -2,14 +2,14 @@ import type { CompensationMode, RecipeChoice } from '../../search/study/trial.js
 import type { WorkContext } from '../../core/ports/work-context.js';
 import type { OpenModel } from '../models/open-models.js';
 import type { RankedModel, RecipePreparer } from '../recipes/prepare-recipe.js';
-import type { RecipeSpec } from '../requests/recipe.js';
+import type { ResolvedRecipe } from '../requests/recipe.js';
 import type { StudyRecipes } from '../requests/resolve-search.js';
 
 /** The recipe of a trial. Throws RangeError for one that the study does not have. */
 export function findRecipe(
   { compared, paper }: StudyRecipes,
   { recipe, compensation }: { readonly recipe: RecipeChoice; readonly compensation: CompensationMode },
-): RecipeSpec {
+): ResolvedRecipe {
   const spec =
     recipe === 'paper' ? paper : compensation === 'stream' ? compared[recipe]?.stream : compared[recipe]?.oneShot;
   if (spec === undefined) throw new RangeError(`the study has no recipe ${recipe} with compensation ${compensation}`);
@@ -26,7 +26,7 @@ export async function prepareRecipe(
   return preparer.prepare(study.model.language, findRecipe(study.recipes, trial), work, listRecipes(study.recipes));
 }
 
-function listRecipes({ compared, paper }: StudyRecipes): RecipeSpec[] {
+function listRecipes({ compared, paper }: StudyRecipes): ResolvedRecipe[] {
   return [...compared.flatMap(({ oneShot, stream }) => [oneShot, stream]), paper].filter((spec) => spec !== undefined);
 }
 

@@ -16,7 +16,7 @@ export function listJobQueueChecks(open: () => Promise<JobQueueUnderTest>): read
 
 const never = new AbortController().signal;
 
-/** Whether a promise is settled once all that can go on by itself has gone on. */
+/** Whether a promise is settled after all pending callbacks have run. */
 async function isSettled(promise: Promise<unknown>): Promise<boolean> {
   let settled = false;
   const settle = (): void => {

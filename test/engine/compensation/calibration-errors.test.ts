@@ -3,10 +3,10 @@ import { identityRanking, type Ranking } from '../../../src/core/model/units.js'
 import type { Compensation } from '../../../src/core/ports/compensation.js';
 import { openCheckpoint } from '../../../src/engine/checkpoint/open-checkpoint.js';
 import { createBlockRunner } from '../../../src/engine/forward/block-runner.js';
-import { createRecipeWeights } from '../../../src/engine/weights/recipe-weights.js';
+import { createRankedWeights } from '../../../src/engine/weights/ranked-weights.js';
 import { createWeightStore } from '../../../src/engine/weights/weight-store.js';
 import { createSessionPool } from '../../../src/engine/graph/session-pool.js';
-import type { LanguageModel, LayerErrors, SubjectRecipe } from '../../../src/engine/language-model.js';
+import type { LanguageModel, LayerErrors, RankedRecipe } from '../../../src/engine/language-model.js';
 import leastSquares from '../../../src/plugins/compensations/least-squares.js';
 import mean from '../../../src/plugins/compensations/mean.js';
 import { calibrationSequences } from '../../support/criteria-reference.js';
@@ -22,7 +22,7 @@ describe('calibrationErrors', () => {
   let ranking: Ranking;
   let errors: readonly LayerErrors[];
   let inputs: { readonly attention: Float32Array; readonly ffn: Float32Array };
-  const recipeOf = async (plugin: Compensation, file: string, options: unknown): Promise<SubjectRecipe> => ({
+  const recipeOf = async (plugin: Compensation, file: string, options: unknown): Promise<RankedRecipe> => ({
     ranking,
     compensation: {
       plugin,
@@ -168,7 +168,7 @@ async function readFirstInputs(): Promise<{ attention: Float32Array; ffn: Float3
   const { config, shape } = checkpoint;
   const sessions = createSessionPool({ threads: 2 });
   const runner = createBlockRunner(config, sessions);
-  const weights = createRecipeWeights(checkpoint, createWeightStore(2 ** 28), {
+  const weights = createRankedWeights(checkpoint, createWeightStore(2 ** 28), {
     key: 'own',
     ranking: identityRanking(shape.layers),
   });

@@ -4,7 +4,7 @@ import { identityRanking } from '../../../src/core/model/units.js';
 import type { Compensation } from '../../../src/core/ports/compensation.js';
 import { fitStream } from '../../../src/engine/compensation/fit-least-squares.js';
 import { solveInPlace } from '../../../src/engine/compensation/cholesky.js';
-import type { Calibration, LanguageModel, SubjectRecipe } from '../../../src/engine/language-model.js';
+import type { Calibration, LanguageModel, RankedRecipe } from '../../../src/engine/language-model.js';
 import leastSquares from '../../../src/plugins/compensations/least-squares.js';
 import { calibrationSequences, evaluationWindows } from '../../support/criteria-reference.js';
 import { DEMO_DIRECTORY, unattended, withModel } from '../../support/demo-model.js';
@@ -84,7 +84,7 @@ describe('least-squares {fit: stream}', () => {
 /** Little more than one layer needs on these sequences. */
 const SMALL = 25 * 2 ** 20;
 
-function streamRecipe(model: LanguageModel, calibration: Calibration): SubjectRecipe {
+function streamRecipe(model: LanguageModel, calibration: Calibration): RankedRecipe {
   const moduleUrl = new URL('../../../src/plugins/compensations/least-squares.js', import.meta.url);
   return {
     ranking: identityRanking(model.shape.layers),

@@ -4,7 +4,7 @@ import type { Criterion, LayerUnits } from '../../../src/core/ports/criterion.js
 import { openCheckpoint } from '../../../src/engine/checkpoint/open-checkpoint.js';
 import type { WeightSource } from '../../../src/engine/weights/layer-weights.js';
 import { createBlockRunner } from '../../../src/engine/forward/block-runner.js';
-import { createRecipeWeights } from '../../../src/engine/weights/recipe-weights.js';
+import { createRankedWeights } from '../../../src/engine/weights/ranked-weights.js';
 import { openTokenTables } from '../../../src/engine/weights/token-tables.js';
 import { createWeightStore } from '../../../src/engine/weights/weight-store.js';
 import { computeGradients, type GradientContext } from '../../../src/engine/gradients/compute-gradients.js';
@@ -122,7 +122,7 @@ describe('computeGradients', () => {
       runner: createBlockRunner(config, sessions),
       embedding: openTokenTables(checkpoint, createWeightStore(GIBIBYTE), 'resident').embedding,
       head: async () => ({ norm: await readTable('model.norm.weight'), head: embedding }),
-      weights: createRecipeWeights(checkpoint, createWeightStore(GIBIBYTE), {
+      weights: createRankedWeights(checkpoint, createWeightStore(GIBIBYTE), {
         key: 'own',
         ranking: identityRanking(shape.layers),
       }),

@@ -4,7 +4,7 @@ import { measureCost } from '../../../src/core/budget/cost-model.js';
 import { identityRanking } from '../../../src/core/model/units.js';
 import { openCheckpoint } from '../../../src/engine/checkpoint/open-checkpoint.js';
 import { createBlockRunner } from '../../../src/engine/forward/block-runner.js';
-import { createRecipeWeights } from '../../../src/engine/weights/recipe-weights.js';
+import { createRankedWeights } from '../../../src/engine/weights/ranked-weights.js';
 import { createWeightStore } from '../../../src/engine/weights/weight-store.js';
 import { createSessionPool } from '../../../src/engine/graph/session-pool.js';
 import { createDecodeRunner } from '../../../src/engine/latency/decode-runner.js';
@@ -83,7 +83,7 @@ async function decodeAll(directory: string, tokens: Int32Array): Promise<Float32
   const sessions = createSessionPool({ threads: 1 });
   const runner = createBlockRunner(config, sessions);
   const decoder = createDecodeRunner(config, sessions, runner);
-  const weights = createRecipeWeights(checkpoint, createWeightStore(2 ** 28), {
+  const weights = createRankedWeights(checkpoint, createWeightStore(2 ** 28), {
     key: 'own',
     ranking: identityRanking(shape.layers),
   });

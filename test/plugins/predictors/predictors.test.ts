@@ -44,7 +44,7 @@ describe('onnx', () => {
 
 describe('labels at the extremes of float64', () => {
   it.each(['ridge', 'xgboost', 'random-forest', 'gaussian-process', 'ensemble'])(
-    'let no fit of %s go on for ever, nor answer what is no number',
+    'let no fit of %s run for ever, nor answer what is not a number',
     async (id) => {
       const module = pathToFileURL(resolve(import.meta.dirname, `../../../dist/src/plugins/predictors/${id}.js`)).href;
       expect(await askInThread('extreme-labels.mjs', { module, runs: id === 'ensemble' ? 5 : 25 }, 60_000)).toEqual({

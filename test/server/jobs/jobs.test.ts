@@ -37,7 +37,7 @@ describe('a job', () => {
     });
   });
 
-  it('goes on without its client, who misses and repeats nothing when it comes back, under a live flow of events', async () => {
+  it('continues without its client, who misses and repeats nothing when it comes back, under a live flow of events', async () => {
     const total = 3000;
     await using server = await startScriptedServer({
       flow: async ({ emit }) => {
@@ -313,7 +313,7 @@ describe('CancelJob', () => {
 });
 
 describe('a stop of the server', () => {
-  it('ends open streams with SERVER_STOPPING; the next server ends the job as SERVER_RESTARTED, and its events go on without a gap', async () => {
+  it('ends open streams with SERVER_STOPPING; the next server ends the job as SERVER_RESTARTED, and its events continue without a gap', async () => {
     const folder = await makeFolder();
     const runs = {
       endless: async ({

@@ -5,11 +5,11 @@ import { defineCompensation } from '../../../src/plugins/define.js';
 import type { PluginEntry } from '../../../src/core/ports/plugin-entry.js';
 import { PluginRegistry } from '../../../src/server/plugins/plugin-registry.js';
 
-const mending = (id: string): PluginEntry => ({
-  moduleUrl: new URL('file:///mending.js'),
+const compensationEntry = (id: string): PluginEntry => ({
+  moduleUrl: new URL('file:///compensation.js'),
   plugin: defineCompensation({
     id,
-    summary: 'Mends.',
+    summary: 'Compensates.',
     needs: [],
     addsBias: false,
     options: z.strictObject({
@@ -20,14 +20,14 @@ const mending = (id: string): PluginEntry => ({
   }),
 });
 const at = (file: string, id: string, overrides?: boolean): PluginEntry => {
-  const { plugin } = mending(id);
+  const { plugin } = compensationEntry(id);
   return {
     plugin: overrides === undefined ? plugin : { ...plugin, overrides },
     moduleUrl: new URL(`file:///${file}`),
   };
 };
 
-const registry = new PluginRegistry([mending('stitch'), mending('glue')]);
+const registry = new PluginRegistry([compensationEntry('stitch'), compensationEntry('glue')]);
 
 function thrownBy(work: () => unknown): PrunecastError {
   try {

@@ -10,7 +10,7 @@ import type { OpenModel } from '../../../src/server/models/open-models.js';
 import { PluginRegistry } from '../../../src/server/plugins/plugin-registry.js';
 import { createRecipePreparer } from '../../../src/server/recipes/prepare-recipe.js';
 import { RecipeResolver } from '../../../src/server/recipes/recipe-resolver.js';
-import type { RecipeSpec } from '../../../src/server/requests/recipe.js';
+import type { ResolvedRecipe } from '../../../src/server/requests/recipe.js';
 import { createTextSource } from '../../../src/server/texts/text-source.js';
 import { DEMO_DIRECTORY, unattended } from '../../support/demo-model.js';
 
@@ -36,9 +36,9 @@ beforeAll(async () => {
 });
 afterAll(() => model.language.close());
 
-const resolve = (recipe: DeepPartial<Recipe>): Promise<RecipeSpec> =>
+const resolve = (recipe: DeepPartial<Recipe>): Promise<ResolvedRecipe> =>
   resolver.resolve(Recipe.fromPartial(recipe), model, 'recipe');
-const options = (spec: RecipeSpec) => ({ id: spec.compensation.plugin.id, options: spec.compensation.options });
+const options = (spec: ResolvedRecipe) => ({ id: spec.compensation.plugin.id, options: spec.compensation.options });
 
 /** The same model under a config.json that names another token. */
 const withBos = (bosTokenId: number): OpenModel => {
@@ -93,7 +93,7 @@ describe('a recipe that calibrates with BOS', () => {
 });
 
 describe('asStream', () => {
-  it('keeps what ranks the units and the text, and mends on the stream under a digest of its own', async () => {
+  it('keeps what ranks the units and the text, and compensates on the stream under a digest of its own', async () => {
     const recipe = await resolve({
       criterion: { id: 'wanda' },
       compensation: { id: 'mean' },

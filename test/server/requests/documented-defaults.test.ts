@@ -62,7 +62,7 @@ const DOCUMENTED: readonly (readonly [string, string, unknown])[] = [
 describe('the defaults that the protos document', () => {
   it.each(DOCUMENTED)('are those of the server: %s %s', (message, path, value) => {
     const told = describeDefault(`prunecast.v1.${message}`, path);
-    // The value stands first; a sentence may go on. `120` must not pass for 12.
+    // The value comes first; the sentence may continue. `120` must not pass for 12.
     expect(told?.startsWith(String(value))).toBe(true);
     expect(told?.charAt(String(value).length) ?? '').not.toMatch(/[\w.]/);
   });

@@ -96,7 +96,7 @@ async function resumeToEnd(jobId: string): Promise<void> {
   expect((await endOf(jobId)).state).toBe(JobState.SUCCEEDED);
 }
 
-/** What ResumeJob refuses a paused job with; the job goes on waiting. */
+/** The error of ResumeJob for a paused job; the job keeps waiting. */
 async function refusalOf(jobId: string) {
   const error = (await resume(jobId).then(
     () => undefined,

@@ -100,7 +100,7 @@ describe('pause_before', () => {
     expect(kept.filter((channels) => channels < 103 || channels > 120)).toEqual([]);
   });
 
-  it('refuses ranges that do not do, and goes on waiting', async () => {
+  it('refuses invalid ranges, and keeps waiting', async () => {
     const { jobId } = await searchUntilPaused(smallSearch({ seed: 6n, pauseBefore: [StudyPhase.REFINE] }));
     const dimension = 'layers.0.ffn_channels';
     await expect(

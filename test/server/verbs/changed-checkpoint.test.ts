@@ -165,12 +165,12 @@ describe('a checkpoint that changes while a job runs on it', () => {
   it('ends a job that waited for its turn meanwhile before any work', async () => {
     await writeShardedDemo(verbs.path('models', 'working'), 1.2);
     await writeShardedDemo(verbs.path('models', 'waiting'), 1.2);
-    let goOn: (() => void) | undefined;
+    let resume: (() => void) | undefined;
     const paused = new Promise<void>((resolve) => {
       meanwhile = async () => {
         resolve();
-        await new Promise<void>((going) => {
-          goOn = going;
+        await new Promise<void>((resolve) => {
+          resume = resolve;
         });
       };
     });
@@ -181,7 +181,7 @@ describe('a checkpoint that changes while a job runs on it', () => {
     expect(first?.payload?.$case).toBe('queued');
     await byRename(verbs.path('models', 'waiting', SECOND_SHARD), await packSecondShard(1.5));
     meanwhile = async () => undefined;
-    goOn?.();
+    resume?.();
     await expect(
       (async () => {
         for await (const { payload } of queued) expect(payload?.$case).not.toBe('evaluation');
@@ -190,7 +190,7 @@ describe('a checkpoint that changes while a job runs on it', () => {
     expect(await working).toHaveLength(3);
   });
 
-  it('does not let a job go on over a restart with another checkpoint than its first results were measured on', async () => {
+  it('does not resume a job after a restart with another checkpoint than its first results were measured on', async () => {
     await writeShardedDemo(verbs.path('models', 'restarted'), 0.9);
     const config = { modelRoots: [verbs.path('models')] };
     const first = await startVerbServer({ folder: verbs.path('restarted'), config, plugins: PLUGINS });

@@ -214,7 +214,7 @@ describe('a server that is killed in the middle of a search', () => {
   });
   afterAll(() => rm(folder, { recursive: true, force: true }));
 
-  it('goes on with it at its next start: the same request attaches, and no event is missing or repeated', async () => {
+  it('resumes it at its next start: the same request attaches, and no event is missing or repeated', async () => {
     const killed = await startServerChild(folder);
     const client = createClient({ address: killed.address });
     const request = smallSearch({ output: 'found', requestId: 'killed' });
@@ -233,7 +233,7 @@ describe('a server that is killed in the middle of a search', () => {
     expect(study).toMatchObject({ state: JobState.SUCCEEDED, report: { output: 'found' } });
   });
 
-  it('goes on with an Evaluate, whose results come once each, and with a Prune, which finds what it wrote itself', async () => {
+  it('resumes an Evaluate, whose results come once each, and a Prune, which finds what it wrote itself', async () => {
     const killed = await startServerChild(folder);
     const client = createClient({ address: killed.address });
     const targets = Array.from({ length: 60 }, (_, index) => ({

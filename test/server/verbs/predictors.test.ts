@@ -374,7 +374,7 @@ describe('FitPredictor', () => {
     restarted.push(predictor.id);
   });
 
-  it('goes on answering after labels as large as a double, which it refuses, and fits the largest that it takes', async () => {
+  it('keeps answering after labels as large as a double, which it refuses, and fits the largest that it takes', async () => {
     for (const id of ['xgboost', 'random-forest']) {
       expect(
         await refusalOf(verbs, () => fit({ predictor: { id }, metrics: ['score'], source: labelled(1.7e308) })),

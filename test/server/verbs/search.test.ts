@@ -30,7 +30,7 @@ import {
 const DENSE = 260_032;
 const LIMIT = 208_025; // 20 % fewer, rounded down
 
-/** As the paper has it, only smaller: boosted trees, refined ranges; and the default recipes, which mend. */
+/** As the paper has it, only smaller: boosted trees, refined ranges; and the default recipes, which compensate. */
 const REQUEST: DeepPartial<SearchRequest> = smallSearch({
   recipes: [],
   controls: [],

@@ -49,9 +49,9 @@ async function expectWhole(directory: string, { files, bytes }: PruneResult): Pr
 
 describe('two servers with one output root', () => {
   it('leave what the other is writing alone, also when one of them starts meanwhile', async () => {
-    const [begun, goOn] = [verbs.path('begun'), verbs.path('go-on')];
+    const [begun, resume] = [verbs.path('begun'), verbs.path('resume')];
     const slowly = verbs.client.runPrune(
-      prune('slowly', { exporter: { id: 'slow', options: { begun, go_on: goOn } } }),
+      prune('slowly', { exporter: { id: 'slow', options: { begun, resume_file: resume } } }),
     );
     await vi.waitFor(() => stat(begun), { timeout: 20_000, interval: 10 });
     const folder = await makeFolder();
@@ -60,12 +60,12 @@ describe('two servers with one output root', () => {
     try {
       const beside = await client.runPrune(prune('beside'));
       await expectWhole(verbs.path('outputs/beside'), beside);
-      await writeFile(goOn, '');
+      await writeFile(resume, '');
       const result = await slowly;
       expect(result.files).toEqual(['first', 'second', 'prunecast.json']);
       await expectWhole(verbs.path('outputs/slowly'), result);
     } finally {
-      await writeFile(goOn, '');
+      await writeFile(resume, '');
       client.close();
       await other.signal('SIGKILL');
       await rm(folder, { recursive: true, force: true });

@@ -173,7 +173,7 @@ export const JOB_CHECKS: StoreChecks = {
     deepStrictEqual(await store.jobs.eventsAfter('job-1', 7, 100), []);
   },
 
-  'forgets old events, and goes on numbering': async ({ store: { jobs }, store }) => {
+  'forgets old events, and continues their numbers': async ({ store: { jobs }, store }) => {
     const held = await createJob(store);
     strictEqual(await jobs.oldestSequence('job-1'), 1);
     for (const _ of [2, 3, 4]) await jobs.append([{ ...held, ...event({ to: 'worked' }) }], 6);

@@ -3,44 +3,44 @@ import type { Architecture } from '../../core/model/shape.js';
 import { identityRanking } from '../../core/model/units.js';
 import type { WorkContext } from '../../core/ports/work-context.js';
 import { createStreamCompensation } from '../compensation/stream-compensation.js';
-import type { HalfBlocks, RecipeWeights } from '../weights/half-blocks.js';
+import type { HalfBlocks, RankedWeights } from '../weights/half-blocks.js';
 import { createInt8Weights } from '../weights/int8-weights.js';
 import type { WeightSource } from '../weights/layer-weights.js';
-import { createRecipeWeights } from '../weights/recipe-weights.js';
-import type { WeightRecipe } from '../weights/recipe.js';
+import { createRankedWeights } from '../weights/ranked-weights.js';
+import type { KeyedRecipe } from '../weights/recipe.js';
 import type { Calibrator } from './calibrator.js';
 import type { ModelMemory } from './model-memory.js';
 import type { Workload } from './plan-memory.js';
 
 /** The weights that a recipe is evaluated and written with. */
-export interface RecipeProvider {
+export interface WeightsProvider {
   /** The model's own weights, units in their own order. */
-  own(): RecipeWeights;
+  own(): RankedWeights;
   /**
    * Those for one architecture. They are the same for all architectures, unless the recipe is compensated on the
    * stream.
    */
-  provide(recipe: WeightRecipe, architecture: Architecture, work: WorkContext): Promise<RecipeWeights>;
+  provide(recipe: KeyedRecipe, architecture: Architecture, work: WorkContext): Promise<RankedWeights>;
   /** Whether the recipe compensates each architecture on its own stream. */
-  isOnStream(recipe: WeightRecipe): boolean;
+  isOnStream(recipe: KeyedRecipe): boolean;
   /** Those of the first of these architectures, each on its own stream: as many as are compensated together. */
   provideOnStreams(
-    recipe: WeightRecipe,
+    recipe: KeyedRecipe,
     architectures: readonly Architecture[],
     work: WorkContext,
-  ): Promise<readonly RecipeWeights[]>;
+  ): Promise<readonly RankedWeights[]>;
   /** @param compensationKey names the compensated maps; empty unless they belong to one architecture */
-  inPrecision(weights: RecipeWeights, precision: Precision, compensationKey?: string): HalfBlocks;
+  inPrecision(weights: RankedWeights, precision: Precision, compensationKey?: string): HalfBlocks;
 }
 
-export function createRecipeProvider(
+export function createWeightsProvider(
   source: WeightSource,
   memory: ModelMemory,
   calibrator: Calibrator,
-): RecipeProvider {
+): WeightsProvider {
   const { shape } = source.config;
   const { store, multiplyTransposed, scratchDirectory } = memory;
-  const weightsOf = (recipe: WeightRecipe): RecipeWeights => createRecipeWeights(source, store, recipe, memory);
+  const weightsOf = (recipe: KeyedRecipe): RankedWeights => createRankedWeights(source, store, recipe, memory);
   const streams = createStreamCompensation(store, async (recipe) => {
     const sequences = recipe.compensation?.calibration?.gramSequences ?? [];
     const weights = weightsOf({ key: recipe.key, ranking: recipe.ranking });
@@ -69,7 +69,7 @@ export function createRecipeProvider(
 }
 
 /** What a recipe's compensation needs beside an evaluation. */
-export function describeWorkload({ compensation }: WeightRecipe): Pick<Workload, 'preparing'> {
+export function describeWorkload({ compensation }: KeyedRecipe): Pick<Workload, 'preparing'> {
   const preparing = compensation?.plugin.preparingBytes?.bind(compensation.plugin);
   return preparing === undefined ? {} : { preparing };
 }

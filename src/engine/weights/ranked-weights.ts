@@ -7,7 +7,7 @@ import {
   type CompensationTools,
   type SortedHalf,
 } from './compensated-half.js';
-import { isDropped, type ReadyHalf, type RecipeWeights } from './half-blocks.js';
+import { isDropped, type ReadyHalf, type RankedWeights } from './half-blocks.js';
 import {
   expandOrder,
   loadAttention,
@@ -18,16 +18,16 @@ import {
   type FfnWeights,
   type WeightSource,
 } from './layer-weights.js';
-import type { WeightRecipe } from './recipe.js';
+import type { KeyedRecipe } from './recipe.js';
 import type { WeightStore } from './weight-store.js';
 
 /** Reads and sorts a layer on its first use. A compensated half-block is a copy per width, all others are views. */
-export function createRecipeWeights(
+export function createRankedWeights(
   source: WeightSource,
   store: WeightStore,
-  { key, ranking, compensation }: WeightRecipe,
+  { key, ranking, compensation }: KeyedRecipe,
   tools?: CompensationTools,
-): RecipeWeights {
+): RankedWeights {
   const { shape } = source.config;
   const { hidden, headDim } = shape;
 
@@ -42,7 +42,7 @@ export function createRecipeWeights(
   const factorise = (
     name: string,
     half: SortedHalf,
-    { plugin, options }: NonNullable<WeightRecipe['compensation']>,
+    { plugin, options }: NonNullable<KeyedRecipe['compensation']>,
   ): Promise<PreparedCompensation> =>
     store.get(`${name}:prepared`, async () => {
       if (tools === undefined) throw new RangeError('a compensation needs its tools');
