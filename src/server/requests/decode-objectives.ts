@@ -12,6 +12,7 @@ import {
   type Quantity,
 } from '../../search/objectives/objectives.js';
 import type { CostSpec } from '../../core/budget/cost-spec.js';
+import { DEFAULT_CONTEXT_TOKENS, DEFAULT_KV_BYTES } from './defaults.js';
 
 /** What a study makes better, and the metric that its report is about: the first one named. */
 export interface DecodedObjectives {
@@ -105,10 +106,10 @@ function readObjective(
   return { quantity: { kind: 'cost', cost }, weight, floor: undefined };
 }
 
-/** Costs that need no budget to be known; only their ratios count, so that bytes a number do not matter. */
+/** Costs that need no budget to be known; only their ratios count, so bytes per number do not matter. */
 const COSTS: readonly CostSpec[] = [
   { kind: 'parameters' },
   { kind: 'weight_bytes' },
-  { kind: 'kv_cache_bytes_per_token', bytesPerValue: 2 },
-  { kind: 'flops_per_token', context: 0 },
+  { kind: 'kv_cache_bytes_per_token', bytesPerValue: DEFAULT_KV_BYTES },
+  { kind: 'flops_per_token', context: DEFAULT_CONTEXT_TOKENS },
 ];

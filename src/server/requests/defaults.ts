@@ -107,3 +107,13 @@ export const DEFAULT_CURVE_POINTS = 11;
 
 /** Answers of QueryStudy. */
 export const DEFAULT_ANSWERS = 1;
+
+/** Parts of a study that gives one text for all: calibration and search share the first half. */
+export const DEFAULT_TEXT_SHARES = {
+  search: { from: 0, to: 0.5 },
+  verify: { from: 0.5, to: 0.75 },
+  report: { from: 0.75, to: 1 },
+} as const;
+
+/** With fewer calibration tokens per channel a fit on the stream overfits, and is not tried unless it is asked for. */
+export const DEFAULT_STREAM_TOKENS = 20;

@@ -1,4 +1,5 @@
 import type { Architecture } from '../../core/model/shape.js';
+import { packUnits } from '../../core/model/unit-bitmap.js';
 import type { Measurement, Precision } from '../../core/measurement.js';
 import type { PluginKind } from '../../core/ports/plugin.js';
 import type { ResolvedRecipe } from './recipe.js';
@@ -87,7 +88,16 @@ export function planSelection(
   { digestOf }: Pick<RequestServices, 'digestOf'>,
   { architecture, keptUnits }: Selection,
 ): PlannedSelection {
-  return { architecture, units: keptUnits === undefined ? null : digestOf(keptUnits) };
+  const units = keptUnits?.map(({ kvGroups, queryHeads, ffnChannels }) =>
+    [kvGroups, queryHeads, ffnChannels].map(writeBitmap),
+  );
+  return { architecture, units: units === undefined ? null : digestOf(units) };
+}
+
+/** Units in any order as one text; a list of them would be some twenty times as long. */
+function writeBitmap(units: readonly number[]): string {
+  const size = units.reduce((most, unit) => Math.max(most, unit + 1), 0);
+  return Buffer.from(packUnits(units, size)).toString('base64');
 }
 
 /** A plan as it is stored and compared: without what is undefined, and sharing nothing with what it was made of. */

@@ -3,6 +3,7 @@ import type { EvaluationPlan, EvaluationText } from '../../core/ports/evaluator.
 import type { FidelitySpec, WindowProtocol } from '../../gen/prunecast/v1/common.js';
 import type { StudyTexts } from '../../gen/prunecast/v1/pruning.js';
 import type { CalibrationSequences } from './calibration-sequences.js';
+import { DEFAULT_TEXT_SHARES } from './defaults.js';
 import { planWindows, type ChosenEvaluator } from './decode-windows.js';
 import type { RecipeDefaults } from './recipe.js';
 import type { RequestServices } from './services.js';
@@ -10,13 +11,6 @@ import type { RequestServices } from './services.js';
 /** The parts of a study's text whose windows are measured. */
 export const TEXT_PARTS = ['search', 'verify', 'report'] as const;
 export type TextPartName = (typeof TEXT_PARTS)[number];
-
-/** From one text: calibration and search share the first half, verify and report have a quarter each. */
-const SHARES = {
-  search: { from: 0, to: 0.5 },
-  verify: { from: 0.5, to: 0.75 },
-  report: { from: 0.75, to: 1 },
-} as const satisfies Record<TextPartName, { from: number; to: number }>;
 
 /** How good the labels of each part are; those of verify in rungs, cheap to dear. */
 export interface PartFidelities {
@@ -38,7 +32,7 @@ export interface StudyWindows {
 
 export interface PartPlans {
   readonly search: EvaluationPlan;
-  /** One a rung. */
+  /** One per rung. */
   readonly verify: readonly EvaluationPlan[];
   readonly report: EvaluationPlan;
 }
@@ -133,7 +127,7 @@ async function planPart(
     text,
     windows: request.windows,
     fidelity: spec,
-    ...(own === undefined ? { part: SHARES[name] } : {}),
+    ...(own === undefined ? { part: DEFAULT_TEXT_SHARES[name] } : {}),
     fields: { text: field, windows: 'windows', fidelity },
   });
   return { plan, text };
@@ -189,8 +183,12 @@ function chooseCalibration({ texts, windows }: TextsRequest, verify: PlannedPart
   const middle =
     texts?.verify === undefined && verify !== undefined
       ? (verify.plan.windows[0]?.start ?? 0) / verify.text.tokens.length
-      : SHARES.search.to;
-  return { text: texts?.text, part: { from: 0, to: Math.min(middle, SHARES.search.to) }, bos: windows?.bos };
+      : DEFAULT_TEXT_SHARES.search.to;
+  return {
+    text: texts?.text,
+    part: { from: 0, to: Math.min(middle, DEFAULT_TEXT_SHARES.search.to) },
+    bos: windows?.bos,
+  };
 }
 
 /** Pairs of parts that must be apart: the choice is made on windows that no label has seen, the report on windows that neither has. */

@@ -8,7 +8,7 @@ import type { StudyPlan } from '../../search/study/plan.js';
 import { chooseStrategy } from './choose-strategy.js';
 import { decodeFeatures } from './decode-features.js';
 import { decodeStudyPlan } from './decode-study-plan.js';
-import { DEFAULT_PAIR_TOKENS, DEFAULT_PLUGINS, DEFAULT_RECIPES } from './defaults.js';
+import { DEFAULT_PAIR_TOKENS, DEFAULT_PLUGINS, DEFAULT_RECIPES, DEFAULT_STREAM_TOKENS } from './defaults.js';
 import {
   planPairWindows,
   planStudyWindows,
@@ -155,9 +155,6 @@ export const PAPER_RECIPE = Recipe.fromPartial({
   compensation: { id: 'none' },
 });
 
-/** Below so many calibration tokens a channel a fit on the stream overfits. */
-const STREAM_TOKENS_PER_CHANNEL = 20;
-
 /**
  * The stream is tried where the recipes' compensations can be fitted on it and the calibration is long enough, unless the
  * request decides.
@@ -181,7 +178,7 @@ function settleCompensation(
   const channels = space.shape.layers.reduce((most, { ffnChannels }) => Math.max(most, ffnChannels), 0);
   const suits = ({ oneShot: { calibration, compensation } }: StudyRecipes['compared'][number]): boolean =>
     compensation.plugin.stream !== undefined &&
-    (calibration?.sequences.reduce((sum, { length }) => sum + length, 0) ?? 0) >= STREAM_TOKENS_PER_CHANNEL * channels;
+    (calibration?.sequences.reduce((sum, { length }) => sum + length, 0) ?? 0) >= DEFAULT_STREAM_TOKENS * channels;
   return compared.every(suits) ? compensation : { ...compensation, mode: 'one-shot' };
 }
 

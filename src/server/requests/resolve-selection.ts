@@ -125,7 +125,10 @@ export async function resolveSelection(
   }
 }
 
-/** Refuses a compensated manifest whose units are not those that its recipe keeps: its weights would be none that were ever written. Throws INVALID_REQUEST. */
+/**
+ * Refuses the manifest of a compensated output whose units are not those that its recipe keeps: such weights were never
+ * written. Throws INVALID_REQUEST.
+ */
 export function requireSameUnits(
   { architecture, keptUnits, compensated }: Selection,
   { ranking }: { readonly ranking: Ranking },

@@ -53,7 +53,7 @@ export async function openStudyLog(
 ): Promise<StudyLog> {
   const { plan, model } = study;
   const stored = await studies.find(study.id);
-  // A study of an earlier version goes on without a plan, and keeps what stands in its place.
+  // A study of an earlier version stays without a plan, and keeps what it stored in its place.
   const earlier = stored !== undefined && stored.plan === undefined ? (stored.progress as EarlierProgress) : undefined;
   const describe = ({ space, phase, tokens, recipe, compensation }: StudyState): StudyProgress => ({
     ...earlier,
