@@ -6,7 +6,7 @@ export { startServer, type RunningServer, type ServerAdditions } from './start-s
 export { TOKENS } from './tokens.js';
 export { ContainerModule } from 'inversify';
 export type { ArchitectureLabels, LabelTarget, LabelTask } from './labels/label-task.js';
-export type { PluginSource } from './plugins/plugin-source.js';
+export type { PluginSource } from './plugins/load-plugins.js';
 export type { PluginEntry } from '../core/ports/plugin-entry.js';
 export { PrunecastError } from '../core/errors/prunecast-error.js';
 export type { Authenticator, CallOrigin } from '../core/ports/authenticator.js';

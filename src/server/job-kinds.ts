@@ -12,7 +12,7 @@ import { attend } from './rpc/attend.js';
 import { PARTS } from './parts.js';
 import { provide } from './provide.js';
 import { prepareSearch, resumeSearch } from './studies/prepare-search.js';
-import type { SearchServices } from './studies/search-services.js';
+import type { SearchServices } from './studies/study.js';
 import { TOKENS } from './tokens.js';
 
 /** Binds the kinds of jobs: what starts them, and what resumes them after a restart. */

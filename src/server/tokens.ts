@@ -10,7 +10,7 @@ import type { Store } from '../core/ports/store.js';
 import type { Telemetry } from '../core/ports/telemetry.js';
 import type { Config } from './config/config.js';
 import type { ArchitectureLabels } from './labels/label-task.js';
-import type { PluginSource } from './plugins/plugin-source.js';
+import type { PluginSource } from './plugins/load-plugins.js';
 
 /**
  * What a program that embeds a server may bind to something of its own, in a module that it gives to `startServer`.

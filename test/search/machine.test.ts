@@ -14,7 +14,7 @@ import { findCentre } from '../../src/search/study/pairs.js';
 import { PAPER_CURVE, STUDY_PHASES, type StudyPhase } from '../../src/search/study/plan.js';
 import { readStudyEvent, type StudyEvent } from '../../src/search/study/steps.js';
 import type { TrialPoint, TrialResult } from '../../src/search/study/trial.js';
-import { encodeLift } from '../../src/server/encoding/lift.js';
+import { encodeLift } from '../../src/server/studies/encode-report.js';
 import { DEFAULT_PAIRS } from '../../src/server/requests/defaults.js';
 import { SMOLLM2_SHAPE, STORIES_SHAPE } from '../support/shapes.js';
 import { createPlan, measurePerplexity, runStudy, type FakeRun } from './fake-study.js';

@@ -12,9 +12,8 @@ import { workContext, type JobContext, type JobResult } from '../kinds/job-conte
 import type { RestartedJob } from '../jobs/jobs.js';
 import type { Prepared } from '../kinds/runnable-kind.js';
 import { orderLabels, type ArchitectureLabels } from '../labels/label-task.js';
-import { estimateSeconds } from '../models/estimate-seconds.js';
+import { estimateSeconds, workOn } from '../models/work-on.js';
 import type { OpenModel, OpenModels } from '../models/open-models.js';
-import { workOn } from '../models/work-on.js';
 import { withNamedUnits, withOwnOrder, type RankedModel, type RecipePreparer } from '../recipes/prepare-recipe.js';
 import { createRequestServices, type ResolvingServices } from '../recipes/request-services.js';
 import type { ResolvedRecipe } from '../requests/recipe.js';

@@ -9,7 +9,6 @@ import { loadTokenizer, shareTokenizerSlots, type Tokenizer } from '../../engine
 import type { TokenizerSlots } from '../../engine/tokenizer/tokenizer-slots.js';
 import { resolveWithin } from '../config/resolve-within.js';
 import { atField } from '../../core/errors/at-field.js';
-import { createGate, type Gate } from './create-gate.js';
 import { openLanguageModel } from '../../engine/open-language-model.js';
 
 /** An open checkpoint. */
@@ -179,4 +178,23 @@ async function hasChanged({ language, tokenizer }: Entry): Promise<boolean> {
   } catch {
     return true;
   }
+}
+
+/** Runs up to a number of works at the same time; the others wait in the order they came. */
+export type Gate = <Result>(work: () => Promise<Result>) => Promise<Result>;
+
+export function createGate(most: number): Gate {
+  const waiting: (() => void)[] = [];
+  let passing = 0;
+  return async (work) => {
+    if (passing < most) passing += 1;
+    else await new Promise<void>((resolve) => waiting.push(resolve)); // takes over the place of the work that wakes it
+    try {
+      return await work();
+    } finally {
+      const next = waiting.shift();
+      if (next === undefined) passing -= 1;
+      else next();
+    }
+  };
 }

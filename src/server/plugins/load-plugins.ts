@@ -4,6 +4,12 @@ import type { PluginEntry } from '../../core/ports/plugin-entry.js';
 import { importPlugins } from '../../plugin-host/import-plugins.js';
 import { resolveSpecifiers } from './resolve-specifiers.js';
 
+/** Where the plug-ins of a server come from. */
+export interface PluginSource {
+  /** All of them; called once, when the server starts. An error keeps it from starting. */
+  load(): Promise<readonly PluginEntry[]>;
+}
+
 export interface PluginLoading {
   /** Where relative paths and the search for packages start; never taken from a request. */
   readonly folder: string;

@@ -1,8 +1,7 @@
 import type { PairTable } from '../../core/pairs.js';
 import type { RateRange } from '../../core/space/count-rule.js';
 import { PredictorFeatures, type Predictor } from '../../gen/prunecast/v1/predictor_types.js';
-import { encodeQuality } from '../encoding/fit-quality.js';
-import { encodeChoice } from '../encoding/predictor-choice.js';
+import { encodeQuality, encodeChoice } from '../encoding/fit-quality.js';
 import { createId } from '../records/create-id.js';
 import { toTimestamp } from '../encoding/timestamp.js';
 import type { SavedFit } from './fit-messages.js';

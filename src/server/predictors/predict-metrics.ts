@@ -5,8 +5,7 @@ import { rmse } from '../../core/statistics/prediction-error.js';
 import type { Predictor } from '../../gen/prunecast/v1/predictor_types.js';
 import type { OutOfRange } from '../../gen/prunecast/v1/pruning.js';
 import type { MetricPrediction } from '../../gen/prunecast/v1/study.js';
-import { findMetric } from '../requests/find-metric.js';
-import type { PluginLookup } from '../requests/plugin-lookup.js';
+import { findMetric, type PluginLookup } from '../requests/plugin-lookup.js';
 import type { OpenPredictor } from './fitted-predictors.js';
 
 /** How sure an interval is: 9 of 10 new labels lie within it. */

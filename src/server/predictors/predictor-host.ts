@@ -5,7 +5,7 @@ import type { PluginAddress } from '../../core/ports/plugin-entry.js';
 import type { FittedPredictor, Prediction, Predictor } from '../../core/ports/predictor.js';
 import { addressPlugin } from '../../engine/workers/address-plugin.js';
 import { startCallThread, type CallThread } from '../../engine/workers/call-thread.js';
-import type { PredictorCalls } from './predictor-messages.js';
+import type { PredictorCalls } from './serve-predictor.js';
 import { orAborted } from '../../core/or-aborted.js';
 import { startPredictorWorker } from './start-predictor-worker.js';
 

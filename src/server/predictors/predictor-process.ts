@@ -1,6 +1,5 @@
 import { startWorker } from '../../onnx-runtime/start-worker.js';
-import type { PredictorTask } from './predictor-messages.js';
-import { servePredictor } from './serve-predictor.js';
+import { type PredictorTask, servePredictor } from './serve-predictor.js';
 
 /*
  * The process of one predictor whose native code cannot be ended in a thread. It ends with the process that started it:

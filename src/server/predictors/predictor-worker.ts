@@ -1,7 +1,6 @@
 import { workerData } from 'node:worker_threads';
 import { openThreadChannel } from '../../engine/workers/serve-calls.js';
-import type { PredictorTask } from './predictor-messages.js';
-import { servePredictor } from './serve-predictor.js';
+import { type PredictorTask, servePredictor } from './serve-predictor.js';
 
 /* The thread of one predictor. */
 

@@ -1,7 +1,32 @@
-import type { FittedPredictor, Predictor } from '../../core/ports/predictor.js';
+import type { FittedPredictor, Predictor, Prediction } from '../../core/ports/predictor.js';
 import { serveCalls, type CallChannel } from '../../engine/workers/serve-calls.js';
 import { loadPlugin } from '../../plugin-host/import-plugins.js';
-import type { PredictorCalls, PredictorTask } from './predictor-messages.js';
+import type { EncodingBatch, PairTable } from '../../core/pairs.js';
+import type { PluginAddress } from '../../core/ports/plugin-entry.js';
+
+/** The data that the thread or process of a predictor starts with. */
+export interface PredictorTask {
+  readonly address: PluginAddress & { readonly kind: 'predictor' };
+  /** The saved predictor, if this worker replaces one that was ended; undefined before it is fitted or loaded. */
+  readonly saved: Uint8Array | undefined;
+}
+
+/** The calls that it answers. */
+export type PredictorCalls = {
+  /** Returns the saved predictor. */
+  fit: {
+    argument: {
+      readonly pairs: PairTable;
+      readonly options: unknown;
+      readonly seed: number;
+      readonly files: Readonly<Record<string, Uint8Array>> | undefined;
+    };
+    item: never;
+    result: Uint8Array;
+  };
+  load: { argument: Uint8Array; item: never; result: undefined };
+  predict: { argument: EncodingBatch; item: never; result: Prediction };
+};
 
 /** One predictor in a worker: fits or loads it, then answers calls in turn until its host ends the worker. */
 export function servePredictor(channel: CallChannel, { address, saved }: PredictorTask): void {

@@ -4,7 +4,7 @@ import type { CallWorker } from '../../engine/workers/call-thread.js';
 import { workerUrl } from '../../engine/workers/worker-url.js';
 import { startProcess } from '../../onnx-runtime/start-process.js';
 import { startWorker } from '../../onnx-runtime/start-worker.js';
-import type { PredictorTask } from './predictor-messages.js';
+import type { PredictorTask } from './serve-predictor.js';
 
 /** Starts the thread or the process of a predictor. */
 export function startPredictorWorker(runsIn: Predictor['runsIn'], task: PredictorTask): CallWorker {

@@ -14,9 +14,8 @@ import { workContext, type JobContext, type JobResult } from '../kinds/job-conte
 import type { RestartedJob } from '../jobs/jobs.js';
 import type { Prepared } from '../kinds/runnable-kind.js';
 import { measureLatency } from '../latency/measure-latency.js';
-import { estimateSeconds } from '../models/estimate-seconds.js';
+import { estimateSeconds, workOn } from '../models/work-on.js';
 import type { OpenModel, OpenModels } from '../models/open-models.js';
-import { workOn } from '../models/work-on.js';
 import { measureLayerErrors } from '../recipes/allocation-inputs.js';
 import type { RankedModel, RecipePreparer } from '../recipes/prepare-recipe.js';
 import { createRequestServices, type ResolvingServices } from '../recipes/request-services.js';

@@ -1,6 +1,5 @@
 import { fileURLToPath } from 'node:url';
-import { digestFile } from '../../engine/files/digest.js';
-import { digestBytes, digestOf } from '../../engine/files/digest.js';
+import { digestFile, digestBytes, digestOf } from '../../engine/files/digest.js';
 import type { LanguageModel } from '../../engine/language-model.js';
 import { SCORES_REVISION } from '../../engine/ranking/unit-scores.js';
 import { workerUrl } from '../../engine/workers/worker-url.js';

@@ -1,8 +1,7 @@
 import { PrunecastError } from '../../core/errors/prunecast-error.js';
 import { findLabelFault } from '../../core/metric.js';
 import type { Pair, PairSet } from '../../gen/prunecast/v1/pair.js';
-import { findMetric } from './find-metric.js';
-import type { PluginLookup } from './plugin-lookup.js';
+import { findMetric, type PluginLookup } from './plugin-lookup.js';
 
 /**
  * Columns that share a name could not be told apart in what a predictor says of them.

@@ -3,6 +3,7 @@ import { PrunecastError } from '../../core/errors/prunecast-error.js';
 import type { Predictor, PredictorChooser } from '../../core/ports/predictor.js';
 import type { PluginRef } from '../../gen/prunecast/v1/common.js';
 import type { PluginEntry, PluginsByKind } from '../../core/ports/plugin-entry.js';
+import type { MetricDefinition } from '../../core/metric.js';
 
 /** A plug-in as a request names it. */
 export interface ResolvedPlugin<Kind extends PluginKind> {
@@ -71,4 +72,13 @@ export function listCompared(
       );
     return { ...resolved, plugin };
   });
+}
+
+/** What a metric's name stands for: as an evaluator defines it; one that none defines is taken as it is, lower better. */
+export function findMetric(plugins: PluginLookup, name: string): MetricDefinition {
+  const known = plugins
+    .all('evaluator')
+    .flatMap(({ plugin }) => plugin.metrics)
+    .find((metric) => metric.name === name);
+  return known ?? { name, better: 'lower', scale: 'linear', summary: '' };
 }

@@ -5,8 +5,7 @@ import type { FitPredictorRequest } from '../../gen/prunecast/v1/predictor.js';
 import { requireDistinctDimensions } from './decode-pairs.js';
 import { DEFAULT_FIT_METRIC, DEFAULT_FIT_PREDICTOR, DEFAULT_SEED } from './defaults.js';
 import { requireInteger } from './fields.js';
-import { findMetric } from './find-metric.js';
-import { isChooser, type PluginLookup, type ResolvedPlugin } from './plugin-lookup.js';
+import { findMetric, isChooser, type PluginLookup, type ResolvedPlugin } from './plugin-lookup.js';
 
 /** What one metric was measured to be. */
 export interface MetricValues {

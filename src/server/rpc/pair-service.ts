@@ -3,7 +3,7 @@ import type { Jobs } from '../jobs/jobs.js';
 import { startKind, type RunnableKind } from '../kinds/runnable-kind.js';
 import { exportPairs } from '../pairs/export-pairs.js';
 import { importPairs, type ImportServices } from '../pairs/import-pairs.js';
-import type { SearchServices } from '../studies/search-services.js';
+import type { SearchServices } from '../studies/study.js';
 import { encodeJob } from '../records/job-records.js';
 import { defineService, type RpcService } from './rpc-service.js';
 

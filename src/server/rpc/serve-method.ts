@@ -14,8 +14,8 @@ import type { CallContext } from './interceptors/call-context.js';
 import type { CallRunner } from './call-runner.js';
 import type { EncodeAnswer } from './encode-answer.js';
 import type { CallEnd } from './interceptors/interceptor.js';
-import { sendMessage } from './send-message.js';
 import { toStatusObject } from './status-object.js';
+import { endIfExpired } from './interceptors/deadline.js';
 
 /** The messages of a stream; it may return a status that the stream is to end with in place of OK. */
 export type Responses<Response> = AsyncGenerator<Response, Status | undefined | void, undefined>;
@@ -102,4 +102,17 @@ async function sendAll(
       .return(undefined)
       .catch((error: unknown) => context.log.error({ err: error }, 'a stream did not end cleanly'));
   }
+}
+
+/**
+ * Writes a message of a stream and waits until the connection has taken it. Throws the signal's reason when the call is
+ * over.
+ *
+ * Nothing may wait in grpc-js's own buffer: if it ends the call at the deadline and then writes what is left, the
+ * status is lost and the caller waits for ever. And a caller that does not read holds the next message back.
+ */
+export function sendMessage(call: Writable, message: unknown, context: CallContext): Promise<void> {
+  endIfExpired(context);
+  context.signal.throwIfAborted();
+  return orAborted(new Promise((resolve) => call.write(message, () => resolve())), context.signal);
 }

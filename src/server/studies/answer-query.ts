@@ -27,7 +27,7 @@ import type { OpenModel } from '../models/open-models.js';
 import { orderLabels } from '../labels/label-task.js';
 import type { PredictorRecords } from '../records/predictor-records.js';
 import type { StudyRecord } from '../records/study-records.js';
-import type { SearchServices } from './search-services.js';
+import type { SearchServices } from './study.js';
 import { chooseStrategy } from '../requests/choose-strategy.js';
 import { createTarget } from './sample-ports.js';
 import { applyPreset } from '../requests/apply-preset.js';

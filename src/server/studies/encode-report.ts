@@ -8,25 +8,23 @@ import {
   type RecipeComparison,
   type ReportRow,
   type StudyReport,
+  type Lift as LiftMessage,
 } from '../../gen/prunecast/v1/study_types.js';
-import { STUDY_PHASES, type StudyPhase } from '../../search/study/plan.js';
+import { STUDY_PHASES, type StudyPhase, type StudyPlan } from '../../search/study/plan.js';
 import { listRecipePoints } from '../../search/phases/recipe.js';
 import { findBest, type TrialResult, nameControl } from '../../search/study/trial.js';
 import { listUsablePairs } from '../../search/study/pairs.js';
 import type { StudyState } from '../../search/machine.js';
 import type { StudyFront } from '../../search/phases/report/write-front.js';
-import { writeReportGently } from '../../search/phases/report/write-report.js';
+import { writeReportGently, type Lift } from '../../search/phases/report/write-report.js';
 import { encodeArchitecture, encodeKeptUnits } from '../encoding/architecture.js';
-import { encodeChoice } from '../encoding/predictor-choice.js';
-import { encodeQuality } from '../encoding/fit-quality.js';
-import { encodeLift } from '../encoding/lift.js';
+import { encodeChoice, encodeQuality } from '../encoding/fit-quality.js';
 import { encodeMeasurement } from '../encoding/measurement.js';
 import { encodeCosts } from '../encoding/costs.js';
 import type { Study } from './study.js';
 import { PHASE_CODES } from '../requests/codes.js';
 import { exportedShape } from '../../core/model/add-output-biases.js';
 import { findRecipe } from './study-recipes.js';
-import { metricsOf } from './trial-metrics.js';
 
 /**
  * The report of a finished study; not yet written anywhere.
@@ -162,4 +160,17 @@ function encodeRow({ plan, recipes, model }: Study, state: StudyState, name: str
     verifyMetrics: verified === undefined ? {} : metricsOf(plan, verified),
     recipeDigest: trial.role === 'dense' ? '' : findRecipe(recipes, trial).digest,
   };
+}
+
+/** The metrics of a trial, in their own units; empty if they were not finite, since that is not a measurement. */
+export function metricsOf(
+  { metric }: Pick<StudyPlan, 'metric'>,
+  { metrics, value }: TrialResult,
+): Record<string, number> {
+  return Number.isFinite(value) ? { ...metrics, [metric.name]: value } : {};
+}
+
+/** The lift of a metric; its ends are unset if it has no interval. */
+export function encodeLift(metric: string, { control, lift, interval }: Lift): LiftMessage {
+  return { control, metric, lift, ...(interval === undefined ? {} : { low: interval[0], high: interval[1] }) };
 }

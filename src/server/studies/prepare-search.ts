@@ -6,8 +6,7 @@ import { boundStudy, requireAnswerable } from '../encoding/answer-bounds.js';
 import { encodeFeasible } from '../encoding/costs.js';
 import type { RestartedJob } from '../jobs/jobs.js';
 import type { Prepared, ResumeStep } from '../kinds/runnable-kind.js';
-import { estimateSeconds } from '../models/estimate-seconds.js';
-import { workOn } from '../models/work-on.js';
+import { estimateSeconds, workOn } from '../models/work-on.js';
 import { countInputs } from '../predictors/measure-error-tables.js';
 import { findLoaders, planOutput } from '../pruning/plan-output.js';
 import { createRequestServices } from '../recipes/request-services.js';
@@ -20,9 +19,8 @@ import { resolveSearch } from '../requests/resolve-search.js';
 import { createId } from '../records/create-id.js';
 import { resumeStudy } from './resume-study.js';
 import { runStudy } from './run-study.js';
-import type { SearchServices } from './search-services.js';
+import type { SearchServices, Study } from './study.js';
 import { countCalibrationTokens } from './study-recipes.js';
-import type { Study } from './study.js';
 
 /** Checks a Search request down to its space, windows and output; `run` then runs the study. */
 export async function prepareSearch(

@@ -4,7 +4,7 @@ import type { StudyReport } from '../../gen/prunecast/v1/study_types.js';
 import type { StudyState } from '../../search/machine.js';
 import { workContext, type JobContext, type JobOutcome } from '../kinds/job-context.js';
 import { writePruned } from '../pruning/write-pruned.js';
-import type { SearchServices } from './search-services.js';
+import type { SearchServices, Study } from './study.js';
 import { createSamplePorts } from './sample-ports.js';
 import { driveStudy, type StudyPorts } from './drive.js';
 import { openStudyLog, type StudyLog } from './study-log.js';
@@ -14,7 +14,6 @@ import type { RankedModel } from '../recipes/prepare-recipe.js';
 import { encodeReport } from './encode-report.js';
 import { describePause } from './resume-study.js';
 import { askPredictors, fitStudy, openStudyPredictors } from './study-predictors.js';
-import type { Study } from './study.js';
 import { findRecipe, prepareRecipe } from './study-recipes.js';
 
 /** Runs a study to its pause or its end, and stores and tells what happens. */

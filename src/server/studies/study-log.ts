@@ -15,8 +15,7 @@ import { encodeDimension } from '../encoding/costs.js';
 import type { EmittedPayload, JobContext } from '../kinds/job-context.js';
 import type { StudyEventRecord } from '../../core/ports/study-store.js';
 import { newStudy, studyStep } from '../records/study-records.js';
-import type { SearchServices } from './search-services.js';
-import type { SampledStudy } from './study.js';
+import type { SearchServices, SampledStudy } from './study.js';
 import { listDifferences, notResumable } from '../requests/compare-plans.js';
 import { toPlain } from '../requests/plan-document.js';
 import type { SearchPlan } from '../requests/plan-search.js';
@@ -25,7 +24,7 @@ import { exportedShape } from '../../core/model/add-output-biases.js';
 import { findRecipe } from './study-recipes.js';
 import { planOf } from '../requests/plan-study-texts.js';
 import type { EarlierProgress, StudyProgress } from '../records/read-study.js';
-import { metricsOf } from './trial-metrics.js';
+import { metricsOf } from './encode-report.js';
 
 export type StudyLogServices = Pick<SearchServices, 'studies' | 'predictors' | 'clock'>;
 

@@ -2,6 +2,11 @@ import type { OpenModel } from '../models/open-models.js';
 import type { OutputPlan } from '../pruning/write-pruned.js';
 import type { SearchPlan } from '../requests/plan-search.js';
 import type { ResolvedSearch } from '../requests/resolve-search.js';
+import type { Clock } from '../../core/ports/clock.js';
+import type { EvaluateServices } from '../evaluation/prepare-evaluate.js';
+import type { FittedPredictors } from '../predictors/fitted-predictors.js';
+import type { OutputFolders } from '../../core/ports/outputs.js';
+import type { StudyRecords } from '../records/study-records.js';
 
 /** A Search request, checked and complete: all that its study needs to run. */
 export interface Study extends ResolvedSearch {
@@ -19,3 +24,11 @@ export interface Study extends ResolvedSearch {
 export type SampledStudy = Pick<Study, 'id' | 'model' | 'plan' | 'document' | 'recipes' | 'evaluator' | 'request'> & {
   readonly windows: Pick<Study['windows'], 'search'> & Partial<Study['windows']>;
 };
+
+/** What studies are run with. */
+export interface SearchServices extends EvaluateServices {
+  readonly predictors: FittedPredictors;
+  readonly outputs: OutputFolders;
+  readonly studies: StudyRecords;
+  readonly clock: Clock;
+}
