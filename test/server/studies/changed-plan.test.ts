@@ -317,6 +317,31 @@ describe('a state directory of schema 7, whose studies have no plan', () => {
   });
 });
 
+describe('a query of a study', () => {
+  it('is answered by the plan that the study began with, and verifies on its own windows only', async () => {
+    const stories = await readFile(join(MODELS_ROOT, DEMO, 'stories.json'), 'utf8');
+    await writeFile(join(folder, 'texts', 'all.txt'), stories.slice(0, 60_000));
+    verbs = await startVerbServer({ folder });
+    const { studyId } = await verbs.client.runSearch(smallSearch({ texts: { text: textFile('all.txt') } }));
+    const { studies } = verbs.client.services;
+    const asked = { studyId, budgets: [{ limit: { $case: 'removedShare' as const, value: 0.15 } }], count: 2 };
+    const before = await studies.queryStudy(asked);
+    expect((await studies.queryStudy({ ...asked, verify: true })).answers[0]?.metrics['perplexity']).toBeGreaterThan(1);
+    await writeFile(join(folder, 'texts', 'all.txt'), stories.slice(60_000, 120_000));
+    const { tieRun } = DEFAULT_PAIRS;
+    try {
+      Object.assign(DEFAULT_PAIRS, { tieRun: 2 });
+      expect(await studies.queryStudy(asked)).toEqual(before);
+    } finally {
+      Object.assign(DEFAULT_PAIRS, { tieRun });
+    }
+    await expect(studies.queryStudy({ ...asked, verify: true })).rejects.toMatchObject({
+      reason: 'STUDY_CHANGED',
+      metadata: { study_id: studyId, field: 'windows.measurement.textDigest' },
+    });
+  });
+});
+
 describe('a request id of a job with another plan', () => {
   it('still attaches to the job: the request is the same', async () => {
     verbs = await startVerbServer({ folder });
