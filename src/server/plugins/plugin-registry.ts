@@ -4,6 +4,7 @@ import type { OptionsIssue, PluginKind } from '../../core/ports/plugin.js';
 import { describeOptions } from '../../plugin-host/check-manifest.js';
 import { guardPlugin } from '../../plugin-host/guards/guard-plugin.js';
 import { withVersion } from '../../plugin-host/import-plugins.js';
+import { BUILTIN_PLUGINS } from '../../plugins/builtin/list.js';
 import { INLINE_CALL_LIMIT_MS } from '../config/limits.js';
 import { measureInThread } from './measure-in-thread.js';
 import type { PluginRef } from '../../gen/prunecast/v1/common.js';
@@ -22,8 +23,8 @@ export interface ListedPlugin {
 }
 
 /**
- * All plug-ins of a server, by kind and id. Every call of what it hands out is checked, and a synchronous one may take
- * `INLINE_CALL_LIMIT_MS`: it runs in the thread that answers all callers.
+ * All plug-ins of a server, by kind and id. Every call of what it hands out is checked. A synchronous call of a plug-in
+ * from outside may take `INLINE_CALL_LIMIT_MS`: it runs in the thread that answers all callers.
  */
 export class PluginRegistry implements PluginLookup {
   readonly #entries: readonly PluginEntry[];
@@ -35,7 +36,9 @@ export class PluginRegistry implements PluginLookup {
    */
   constructor(entries: readonly PluginEntry[]) {
     const chosen = chooseEntries(entries).map(({ plugin, moduleUrl }) => {
-      const guarded = guardPlugin(withVersion(plugin, moduleUrl.href), { limitMs: INLINE_CALL_LIMIT_MS });
+      const guarded = guardPlugin(withVersion(plugin, moduleUrl.href), {
+        limitMs: BUILT_IN.has(plugin) ? undefined : INLINE_CALL_LIMIT_MS,
+      });
       const isApart = guarded.kind === 'evaluator' && guarded.runsIn !== 'inline';
       const entry = { plugin: isApart ? measureInThread(guarded, moduleUrl) : guarded, moduleUrl };
       return { entry, describe: () => describeOptions(plugin) };
@@ -99,6 +102,11 @@ export class PluginRegistry implements PluginLookup {
       }));
   }
 }
+
+/**
+ * They come to an end, though not always within the limit: `nsga2` draws 128 children of an 80-layer model in seconds.
+ */
+const BUILT_IN: ReadonlySet<Plugin> = new Set(BUILTIN_PLUGINS.map(({ plugin }) => plugin));
 
 /** Where the plug-ins of a kind run, if they do not say it themselves. */
 const RUNS_IN = {
