@@ -1,12 +1,10 @@
-import type { Worker } from 'node:worker_threads';
 import type { EvaluatedArchitecture, EvaluationSubject, Evaluator } from '../../core/ports/evaluator.js';
 import { pluginFailed } from '../../core/ports/plugin-errors.js';
 import type { WorkContext } from '../../core/ports/work-context.js';
 import { addressPlugin } from '../../engine/workers/address-plugin.js';
 import { decodeError, encodeError } from '../../engine/workers/message-errors.js';
 import { createOpenCall } from '../../engine/workers/open-call.js';
-import { workerUrl } from '../../engine/workers/worker-url.js';
-import { startWorker } from '../../onnx-runtime/start-worker.js';
+import { startTaskThread, type TaskThread } from '../../engine/workers/task-thread.js';
 import type { EvaluatorMessage, EvaluatorTask, LossesMessage } from './evaluator-messages.js';
 
 /**
@@ -18,33 +16,35 @@ export function measureInThread(evaluator: Evaluator, moduleUrl: URL): Evaluator
   return {
     ...evaluator,
     measure: async function* measure(subject, architectures, plan, work, options) {
-      work.signal.throwIfAborted();
       const address = addressPlugin(evaluator, moduleUrl);
       const task: EvaluatorTask = { address, options, shape: subject.shape, architectures, plan };
-      const worker = startWorker(workerUrl(new URL('./evaluator-worker.js', import.meta.url)), { workerData: task });
       const ending = new AbortController(); // ends the computing of losses that the thread still reads
       const call = createOpenCall(work.report);
-      const failed = (cause: unknown) => call.fail(pluginFailed({ ...address, method: 'measure' }, cause));
-      const answerLosses = createLossesAnswer(worker, subject, AbortSignal.any([work.signal, ending.signal]));
-      worker.on('message', (message: EvaluatorMessage) => {
-        switch (message.kind) {
-          case 'losses':
-          case 'leave':
-            return answerLosses(message);
-          case 'progress':
-            return work.report?.(message.progress);
-          case 'result':
-            return call.receive({ kind: 'item', id: 0, item: message.result });
-          case 'measured':
-            return call.receive({ kind: 'result', id: 0, result: undefined, heldBytes: 0 });
-          case 'failed':
-            return call.fail(decodeError(message.error));
-        }
-      });
-      worker.once('error', failed);
-      worker.once('exit', (code) => failed(`its thread ended by itself with code ${code}`));
-      const onAbort = (): void => call.fail(work.signal.reason);
-      work.signal.addEventListener('abort', onAbort, { once: true });
+      const thread = startTaskThread<EvaluatorMessage, LossesMessage>(
+        new URL('./evaluator-worker.js', import.meta.url),
+        task,
+        work.signal,
+        {
+          hear: (message) => {
+            switch (message.kind) {
+              case 'losses':
+              case 'leave':
+                return answerLosses(message);
+              case 'progress':
+                return work.report?.(message.progress);
+              case 'result':
+                return call.receive({ kind: 'item', id: 0, item: message.result });
+              case 'measured':
+                return call.receive({ kind: 'result', id: 0, result: undefined, heldBytes: 0 });
+              case 'failed':
+                return call.fail(decodeError(message.error));
+            }
+          },
+          failed: (cause) => call.fail(pluginFailed({ ...address, method: 'measure' }, cause)),
+          aborted: () => call.fail(work.signal.reason),
+        },
+      );
+      const answerLosses = createLossesAnswer(thread, subject, AbortSignal.any([work.signal, ending.signal]));
       try {
         for (;;) {
           const event = await call.next();
@@ -52,9 +52,8 @@ export function measureInThread(evaluator: Evaluator, moduleUrl: URL): Evaluator
           yield event.value as EvaluatedArchitecture;
         }
       } finally {
-        work.signal.removeEventListener('abort', onAbort);
         ending.abort();
-        await worker.terminate();
+        await thread.end();
       }
     },
   };
@@ -62,26 +61,25 @@ export function measureInThread(evaluator: Evaluator, moduleUrl: URL): Evaluator
 
 /** Sends the thread the losses that it asks for, until it leaves or the signal fires. */
 function createLossesAnswer(
-  worker: Worker,
+  thread: TaskThread<LossesMessage>,
   subject: EvaluationSubject,
   signal: AbortSignal,
 ): (message: Extract<EvaluatorMessage, { kind: 'losses' | 'leave' }>) => void {
   const left = new Map<number, AbortController>();
-  const send = (message: LossesMessage): void => worker.postMessage(message, []);
   const answer = async (
     { id, architectures, windows, precision }: Extract<EvaluatorMessage, { kind: 'losses' }>,
     leaving: AbortController,
   ): Promise<void> => {
     const work: WorkContext = {
       signal: AbortSignal.any([signal, leaving.signal]),
-      report: (progress) => send({ kind: 'progress', id, progress }),
+      report: (progress) => thread.post({ kind: 'progress', id, progress }),
     };
     try {
       for await (const item of subject.losses(architectures, windows, work, precision))
-        send({ kind: 'item', id, item });
-      send({ kind: 'end', id });
+        thread.post({ kind: 'item', id, item });
+      thread.post({ kind: 'end', id });
     } catch (error) {
-      send({ kind: 'error', id, error: encodeError(error) });
+      thread.post({ kind: 'error', id, error: encodeError(error) });
     }
     left.delete(id);
   };

@@ -1,7 +1,6 @@
 import { PrunecastError } from '../../core/errors/prunecast-error.js';
 import { decodeError } from '../../engine/workers/message-errors.js';
-import { workerUrl } from '../../engine/workers/worker-url.js';
-import { startWorker } from '../../onnx-runtime/start-worker.js';
+import { startTaskThread, type TaskThread } from '../../engine/workers/task-thread.js';
 import type { FitAnswer, FitTask } from './fit-messages.js';
 
 /**
@@ -12,31 +11,25 @@ import type { FitAnswer, FitTask } from './fit-messages.js';
  * signal's reason
  */
 export async function fitInThread(task: FitTask, signal: AbortSignal): Promise<Extract<FitAnswer, { kind: 'fitted' }>> {
-  signal.throwIfAborted();
-  const worker = startWorker(workerUrl(new URL('./fit-worker.js', import.meta.url)), { workerData: task });
-  let onAbort: (() => void) | undefined;
+  let thread: TaskThread<never> | undefined;
   try {
     const answer = await new Promise<FitAnswer>((resolve, reject) => {
-      onAbort = () => reject(signal.reason);
-      signal.addEventListener('abort', onAbort, { once: true });
-      worker.once('message', resolve);
-      worker.once('error', (cause) =>
-        reject(
-          new PrunecastError(
-            'PREDICTOR_FAILED',
-            `the thread of the fit failed: ${cause instanceof Error ? cause.message : String(cause)}`,
-            { cause },
+      thread = startTaskThread<FitAnswer>(new URL('./fit-worker.js', import.meta.url), task, signal, {
+        hear: resolve,
+        failed: (cause) =>
+          reject(
+            new PrunecastError(
+              'PREDICTOR_FAILED',
+              `the thread of the fit failed: ${cause instanceof Error ? cause.message : String(cause)}`,
+              { cause },
+            ),
           ),
-        ),
-      );
-      worker.once('exit', (code) =>
-        reject(new PrunecastError('PREDICTOR_FAILED', `the thread of the fit ended by itself with code ${code}`)),
-      );
+        aborted: () => reject(signal.reason),
+      });
     });
     if (answer.kind === 'failed') throw decodeError(answer.error);
     return answer;
   } finally {
-    if (onAbort !== undefined) signal.removeEventListener('abort', onAbort);
-    void worker.terminate();
+    void thread?.end();
   }
 }

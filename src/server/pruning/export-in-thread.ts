@@ -1,11 +1,9 @@
-import type { Worker } from 'node:worker_threads';
 import type { Exporter, ExportSummary, PrunedModel } from '../../core/ports/exporter.js';
 import { pluginFailed } from '../../core/ports/plugin-errors.js';
 import type { WorkContext } from '../../core/ports/work-context.js';
 import { addressPlugin } from '../../engine/workers/address-plugin.js';
 import { decodeError, encodeError } from '../../engine/workers/message-errors.js';
-import { workerUrl } from '../../engine/workers/worker-url.js';
-import { startWorker } from '../../onnx-runtime/start-worker.js';
+import { startTaskThread, type TaskThread } from '../../engine/workers/task-thread.js';
 import type { ExportMessage, ExportQuestion, ExportReply, ExportTask } from './export-messages.js';
 
 /** An exporter with its options, and the module that its thread loads it from. */
@@ -32,7 +30,6 @@ export async function exportInThread(
   directory: string,
   { signal, report }: WorkContext,
 ): Promise<ExportSummary> {
-  signal.throwIfAborted();
   const { readSource: _readSource, listCompanions: _listCompanions, tensors, ...model } = pruned;
   const task: ExportTask = {
     address: addressPlugin(exporter, moduleUrl),
@@ -41,46 +38,39 @@ export async function exportInThread(
     model,
     tensors: tensors.map(({ name, dtype, shape }) => ({ name, dtype, shape })),
   };
-  const worker = startWorker(workerUrl(new URL('./export-worker.js', import.meta.url)), { workerData: task });
-  const ending = new AbortController(); // takes the listeners off the caller's signal
+  const address = { kind: 'exporter', id: exporter.id, method: 'write' } as const;
+  let thread: TaskThread<ExportReply> | undefined;
   try {
     const message = await new Promise<Extract<ExportMessage, { kind: 'written' | 'failed' }>>((resolve, reject) => {
-      worker.on('message', (sent: ExportMessage) => {
-        if (sent.kind === 'question') void answer(worker, pruned, sent);
-        else if (sent.kind === 'progress') report?.(sent.progress);
-        else resolve(sent);
-      });
-      worker.once('error', (cause) =>
-        reject(pluginFailed({ kind: 'exporter', id: exporter.id, method: 'write' }, cause)),
-      );
-      worker.once('exit', (code) =>
-        reject(
-          pluginFailed(
-            { kind: 'exporter', id: exporter.id, method: 'write' },
-            `its thread ended with code ${code} before the output was written`,
-          ),
-        ),
-      );
-      signal.addEventListener(
-        'abort',
-        () => {
-          worker.postMessage({ kind: 'cancel' } satisfies ExportReply, []);
-          setTimeout(() => reject(signal.reason as Error), CANCEL_GRACE_MS).unref();
+      const started = startTaskThread<ExportMessage, ExportReply>(
+        new URL('./export-worker.js', import.meta.url),
+        task,
+        signal,
+        {
+          hear: (sent) => {
+            if (sent.kind === 'question') void answer(started, pruned, sent);
+            else if (sent.kind === 'progress') report?.(sent.progress);
+            else resolve(sent);
+          },
+          failed: (cause) => reject(pluginFailed(address, cause)),
+          aborted: () => {
+            started.post({ kind: 'cancel' });
+            setTimeout(() => reject(signal.reason as Error), CANCEL_GRACE_MS).unref();
+          },
         },
-        { once: true, signal: ending.signal },
       );
+      thread = started;
     });
     signal.throwIfAborted();
     if (message.kind === 'failed') throw decodeError(message.error);
     return message.summary;
   } finally {
-    ending.abort();
-    await worker.terminate();
+    await thread?.end();
   }
 }
 
 async function answer(
-  worker: Worker,
+  thread: TaskThread<ExportReply>,
   pruned: PrunedModel,
   { id, question }: Extract<ExportMessage, { kind: 'question' }>,
 ): Promise<void> {
@@ -91,9 +81,9 @@ async function answer(
       value instanceof Uint8Array && value.buffer instanceof ArrayBuffer && value.byteLength === value.buffer.byteLength
         ? [value.buffer]
         : [];
-    worker.postMessage({ kind: 'answer', id, value } satisfies ExportReply, owned);
+    thread.post({ kind: 'answer', id, value }, owned);
   } catch (error) {
-    worker.postMessage({ kind: 'error', id, error: encodeError(error) } satisfies ExportReply, []);
+    thread.post({ kind: 'error', id, error: encodeError(error) });
   }
 }
 
