@@ -7,10 +7,10 @@ import { decodeEvent, encodePayload, type EventPayload } from '../records/job-re
 
 export type JobResult = JobEnded['result'];
 
-/** What a run comes to: the job's result, or that it waits for ResumeJob, which starts another run. */
+/** The outcome of a run: the job's result, or that it waits for ResumeJob, which starts another run. */
 export type JobOutcome = JobResult | { readonly $case: 'paused'; readonly value: JobPaused };
 
-/** What a run may emit; its end, its place in the queue and heartbeats are the runner's own. */
+/** What a run may emit. The end of the job, its place in the queue and heartbeats are emitted by the runner. */
 export type EmittedPayload = Exclude<EventPayload, { $case: 'ended' | 'queued' | 'heartbeat' | 'paused' }>;
 
 /** What a running job sees of the server, with messages of the API as its events. */
@@ -49,7 +49,7 @@ export function toWork(run: (context: JobContext) => Promise<JobOutcome>): Work 
   };
 }
 
-/** The context of one stretch of a job: the signal of the job stops it, its progress shows under `activity`. */
+/** The context of a part of a job: the job's signal stops it, and its progress is shown under `activity`. */
 export function workContext(
   { signal, progress }: Pick<JobContext, 'signal' | 'progress'>,
   activity: string,

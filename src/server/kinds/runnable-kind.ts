@@ -10,31 +10,31 @@ import type { Jobs, RestartableKind, RestartedJob } from '../jobs/jobs.js';
 import { encodePayload } from '../records/job-records.js';
 import { toWork, type EmittedPayload, type JobContext, type JobOutcome } from './job-context.js';
 
-/** A request that was checked: the work to be done, and what it would come to. */
+/** A checked request: the work to be done, and its plan. */
 export interface Prepared {
-  /** The study that the job makes; left out for none. */
+  /** The study that the job makes; omitted if it makes none. */
   readonly studyId?: string;
   /** What the request resolved to: a plain value that is stored with the job, and compared when it is resumed. */
   readonly plan: unknown;
-  /** What a Plan RPC answers; left out for kinds that have none. */
+  /** The answer of a Plan RPC; omitted for kinds that have none. */
   readonly estimate?: () => Promise<Plan>;
   /** Throws if the request lacks what a start needs and a plan does not. */
   readonly requireStartable?: () => void;
   readonly run: (context: JobContext) => Promise<JobOutcome>;
 }
 
-/** What a ResumeJob changes, stored together with the resuming. */
+/** What a ResumeJob changes, stored in the same transaction as the resuming. */
 export interface ResumeStep {
   readonly payloads: readonly EmittedPayload[];
   readonly records: readonly StoreRecord[];
 }
 
-/** A kind of job: how its requests are read, and what they come to. */
+/** A kind of job: how its requests are decoded and prepared. */
 export interface RunnableKind<Request> extends RestartableKind {
   readonly kind: JobKind;
   readonly codec: RequestCodec<Request>;
   readonly requestIdOf: (request: Request) => string;
-  /** Checks a request; throws what it is refused with, or the signal's reason. */
+  /** Checks a request; throws the reason for refusing it, or the signal's reason. */
   readonly prepare: (request: Request, signal: AbortSignal) => Promise<Prepared>;
 }
 
@@ -94,7 +94,7 @@ export function defineKind<Request>({
 
 function refuseRanges(ranges: readonly DimensionRange[]): void {
   if (ranges.length > 0)
-    throw PrunecastError.ofField('ranges', 'are given, and the job does not wait for any: leave them out');
+    throw PrunecastError.ofField('ranges', 'are given, but the job does not wait for any: leave them out');
 }
 
 /**
@@ -130,7 +130,7 @@ export async function startKind<Request>(
 }
 
 /**
- * What a job of this request would do. Throws what the request is refused with, or the signal's reason.
+ * What a job of this request would do. Throws the reason for refusing the request, or the signal's reason.
  *
  * @param signal of the call
  */

@@ -179,7 +179,7 @@ export class RecipeResolver {
     if (bos && text.bosToken === undefined)
       throw PrunecastError.ofField(
         `${path}.bos`,
-        "the model's config.json names no bos_token_id of its vocabulary: leave BOS off",
+        "the model's config.json has no bos_token_id within its vocabulary: leave BOS off",
       );
     const sequences = pickCalibrationSequences(text, { sequences: asked, sequenceTokens, bos, part }, `${path}.text`);
     return {

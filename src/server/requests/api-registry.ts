@@ -4,7 +4,10 @@ import { FileDescriptorSetSchema } from '@bufbuild/protobuf/wkt';
 
 let loaded: FileRegistry | undefined;
 
-/** All messages and services of the API, imports included, from the image that `npm run generate` makes. Sources lie one folder higher than the build. */
+/**
+ * All messages and services of the API and of its imports, from the image that `npm run generate` writes. The sources
+ * are one folder higher than the build.
+ */
 export function apiRegistry(): FileRegistry {
   const root = import.meta.filename.endsWith('.ts') ? '../../../' : '../../../../';
   loaded ??= createFileRegistry(

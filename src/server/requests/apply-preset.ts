@@ -5,7 +5,7 @@ import { PredictorFeatures } from '../../gen/prunecast/v1/predictor_types.js';
 import { CompensationFit, Control } from '../../gen/prunecast/v1/study_types.js';
 import { PAPER_RECIPE } from './resolve-search.js';
 
-/** What the preset PAPER sets, whole fields of the request. */
+/** The fields that the preset PAPER sets as a whole. */
 const FIELDS = SearchRequest.fromPartial({
   recipes: [PAPER_RECIPE],
   refine: {},
@@ -29,15 +29,15 @@ const PINNED = [
   'controls',
 ] as const satisfies readonly (keyof SearchRequest)[];
 
-/** And parts of two others. */
+/** The parts that it sets of two other fields. */
 const SPACE = { minRate: 0.1, maxRate: 0.5, rateStep: 0.1 };
 const PAIRS = { count: 525, tiedCount: 400, sparseCount: 0, nearCount: 0, tieRun: 4, band: 1, insideCount: 0 };
 
 /**
- * The request with what its preset sets. PAPER is the procedure of arXiv 2309.09507: 400 pairs with each 4 neighbouring
- * layers tied and 125 free ones on a grid of rates from 0.1 to 0.5 (as many as the space has), boosted trees, the default
+ * The request with the values of its preset. PAPER is the procedure of arXiv 2309.09507: 400 pairs with runs of 4 tied
+ * layers and 125 free ones on a grid of rates from 0.1 to 0.5 (as many as the space has), boosted trees, the default
  * refinement, 10,000 random candidates predicted, and 18 verified along a curve of sizes. Texts, windows, fidelities,
- * protected layers, budgets, seed and output stay the caller's.
+ * protected layers, budgets, seed and output are the caller's own.
  *
  * @throws PrunecastError INVALID_REQUEST for a field that the preset sets
  */
@@ -63,7 +63,7 @@ function refuseSet(message: object | undefined, fields: readonly string[], path:
   if (set !== undefined)
     throw PrunecastError.ofField(
       `${path}${toSnakeCase(set)}`,
-      'is set beside the preset PAPER, which sets it: leave one of them out',
+      'is set, and the preset PAPER sets it too: leave one of them out',
     );
 }
 

@@ -3,7 +3,7 @@ import type { EvaluationText } from '../../core/ports/evaluator.js';
 import { DEFAULT_CALIBRATION } from './defaults.js';
 
 export interface CalibrationProtocol {
-  /** undefined takes the default, or as many as the text has. */
+  /** undefined: the default, or as many as the text has. */
   readonly sequences: number | undefined;
   readonly sequenceTokens: number;
   readonly bos: boolean;
@@ -13,16 +13,16 @@ export interface CalibrationProtocol {
 
 export interface CalibrationSequences {
   readonly sequences: readonly Int32Array[];
-  /** Of the text they were taken from. */
+  /** Of the text that they come from. */
   readonly textDigest: string;
   /** Position of each sequence's first text token. */
   readonly starts: readonly number[];
-  /** Text tokens a sequence: one less than its length with BOS. */
+  /** Text tokens per sequence: one less than its length if it has BOS. */
   readonly textTokens: number;
 }
 
 /**
- * Sequences spread evenly over a part of a text, never its first one.
+ * Sequences spread evenly over a part of a text, without the first one.
  *
  * @param field the text's path in the request
  * @throws PrunecastError TEXT_TOO_SHORT

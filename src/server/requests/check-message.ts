@@ -4,14 +4,17 @@ import type { Reason } from '../../core/errors/reasons.js';
 import { describeRange, formatNumber } from './field-bound.js';
 import type { FieldRule, MessageRule } from './message-rules.js';
 
-/** The first fault of a message: `path` names the field from the message's top (`space.ranges[3].min_rate`), empty for the message itself. */
+/**
+ * The first fault of a message. `path` names the field from the top of the message (`space.ranges[3].min_rate`); it is
+ * empty for the message itself.
+ */
 export interface MessageFault {
   readonly path: string;
   readonly description: string;
   readonly reason: Reason;
 }
 
-/** What is left for the values of a Struct. */
+/** How much the values of a Struct may still have. */
 interface StructLimits {
   values: number;
   readonly most: number;
@@ -20,17 +23,17 @@ interface StructLimits {
 }
 
 /**
- * Looks through an encoded message before anything is decoded of it: every field of its wire type, texts that are UTF-8,
- * known enum values, and each bound of the rules. Fields that the message does not have are passed over, as protobuf does.
+ * Checks an encoded message before anything of it is decoded: the wire type of every field, the UTF-8 of texts, the
+ * values of enums, and each bound of the rules. Unknown fields are skipped, as in protobuf.
  *
- * @returns undefined where there is no fault
+ * @returns undefined if there is no fault
  */
 export function checkMessage(rule: MessageRule, bytes: Uint8Array): MessageFault | undefined {
   const reader = new BinaryReader(bytes);
   try {
     return checkFields({ reader, bytes }, rule, bytes.length, undefined);
   } catch (error) {
-    // The reader's own errors: a truncated value, a tag that is none.
+    // Errors of the reader itself: a truncated value, an invalid tag.
     return malformed(error instanceof Error ? error.message : String(error));
   }
 }
@@ -47,7 +50,7 @@ function checkFields(
   limits: StructLimits | undefined,
 ): MessageFault | undefined {
   const { reader } = source;
-  /** How often each field has come, by its number. */
+  /** How many values each field has so far, by its number. */
   let counts: number[] | undefined;
   while (reader.pos < end) {
     const tag = reader.uint32();
@@ -80,7 +83,10 @@ function checkFields(
   return undefined;
 }
 
-/** A nested message, or one entry of a list or a map: not one too many, and good by itself. The fault's path starts with its place. */
+/**
+ * A nested message, or one entry of a list or a map: checks the number of entries, then the message. The path of a
+ * fault starts with the entry.
+ */
 function checkEntry(
   source: Source,
   field: FieldRule,
@@ -97,7 +103,7 @@ function checkEntry(
   return at(field.shape === 'list' ? `[${before}]` : `.${readKey(source.bytes, start, end)}`, fault);
 }
 
-/** The values of a packed list; returns how many the list has by then. */
+/** The values of a packed list; returns how many entries the list has so far. */
 function checkPacked(source: Source, field: FieldRule, end: number, before: number): number | MessageFault {
   const { reader } = source;
   const stop = reader.uint32() + reader.pos;
@@ -198,7 +204,7 @@ function checkNumber(value: number, field: FieldRule): MessageFault | undefined 
     below = Infinity,
     deferred,
   } = field.bound;
-  // A float32 that is sent as the end is the one next to it.
+  // A float32 sent as the end of the range is the float next to it.
   const most = field.kind === 'float' ? Math.fround(max) : max;
   if (deferred === true || (value >= min && value > above && value <= most && value < below)) return undefined;
   const range = describeRange(field.bound);
@@ -216,14 +222,14 @@ function checkText(bytes: Uint8Array, start: number, length: number, field: Fiel
     : refused(field, `has ${formatNumber(count)} characters; at most ${formatNumber(characters)} are allowed`);
 }
 
-/** Most texts are; a view of the bytes costs more than to look at them. */
+/** Most texts are ASCII; making a view of the bytes costs more than this check. */
 function isShortAscii(bytes: Uint8Array, start: number, length: number): boolean {
   if (length > 32) return false;
   for (let place = start; place < start + length; place++) if ((bytes[place] ?? 0) > 0x7f) return false;
   return true;
 }
 
-/** Code points of a UTF-8 text: bytes that go on with a character start none. */
+/** Code points of a UTF-8 text: continuation bytes start none. */
 function countCharacters(text: Uint8Array): number {
   let count = 0;
   for (const byte of text) if ((byte & 0xc0) !== 0x80) count++;
@@ -236,7 +242,7 @@ function checkSize(length: number, field: FieldRule): MessageFault | undefined {
   return refused(field, `has ${formatNumber(length)} bytes; at most ${formatNumber(bytes)} are allowed`);
 }
 
-/** A varint as a signed 64-bit integer; exact up to 2^53. One of an int32 field may be longer than that, and is then out of bounds. */
+/** A varint as a signed 64-bit integer, exact up to 2^53. A longer one in an int32 field is out of bounds then. */
 function readInteger({ reader, bytes }: Source): number {
   const groups = [0, 0, 0];
   for (let place = 0; place < 10; place++) {

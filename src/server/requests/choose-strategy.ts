@@ -6,9 +6,10 @@ import { DEFAULT_FRONT_STRATEGY, DEFAULT_PLUGINS } from './defaults.js';
 import type { PluginLookup, ResolvedPlugin } from './plugin-lookup.js';
 
 /**
- * The strategy that a request names; `evolutionary` for one objective and `nsga2` for several by default.
+ * The strategy that a request names; by default `evolutionary` for one objective and `nsga2` for several.
  *
- * @throws PrunecastError PLUGIN_NOT_FOUND, INVALID_OPTIONS, INVALID_REQUEST for one that cannot look for a front
+ * @throws PrunecastError PLUGIN_NOT_FOUND, INVALID_OPTIONS, INVALID_REQUEST for a strategy that cannot search for a
+ * front
  */
 export function chooseStrategy(
   plugins: PluginLookup,
@@ -29,6 +30,6 @@ export function chooseStrategy(
     .map(({ plugin }) => plugin.id);
   throw PrunecastError.ofField(
     'strategy.id',
-    `is "${strategy.id}", which looks for one best, and there are ${objectives.length} objectives (${objectives.map(nameObjective).join(', ')}): use ${others.join(' or ')}, or give the objectives weights`,
+    `is "${strategy.id}", which searches for a single best, but there are ${objectives.length} objectives (${objectives.map(nameObjective).join(', ')}): use ${others.join(' or ')}, or give the objectives weights`,
   );
 }

@@ -15,7 +15,7 @@ import {
 import type { ControlName, StudyPhase, UniformControl } from '../../search/study/plan.js';
 import type { TextPart, TrialRole } from '../../search/study/trial.js';
 
-/** Words of the core and of the search as the API numbers them. */
+/** The API's numbers for words of the core and of the search. */
 export const KIND_CODES = {
   kv_heads: DimensionKindCode.KV_HEADS,
   query_heads_per_kv: DimensionKindCode.QUERY_HEADS_PER_KV,
@@ -62,7 +62,7 @@ export const ROLE_CODES = {
   winner: RoleCode.WINNER,
 } as const satisfies Record<TrialRole, RoleCode>;
 
-/** A control as reports name it. */
+/** A control in the form of reports. */
 export type ControlRow = ControlName | `paper-recipe/${UniformControl}`;
 
 export const CONTROL_CODES = {

@@ -5,12 +5,12 @@ import { PrunecastError } from '../../core/errors/prunecast-error.js';
 export interface PlanDifference {
   /** Its path: `recipes.compared[0].oneShot.compensation.version`. */
   readonly field: string;
-  /** undefined where there was, or is, no such value. */
+  /** undefined if there was, or is, no such value. */
   readonly was: unknown;
   readonly is: unknown;
 }
 
-/** Where two plain values differ, in the order of the first one's keys. */
+/** Lists the differences of two plain values, in the order of the first one's keys. */
 export function* listDifferences(was: unknown, is: unknown, field = ''): Generator<PlanDifference> {
   if (!isRecord(was) || !isRecord(is) || Array.isArray(was) !== Array.isArray(is)) {
     if (canonicalJson(was ?? null) !== canonicalJson(is ?? null)) yield { field, was, is };
@@ -21,11 +21,11 @@ export function* listDifferences(was: unknown, is: unknown, field = ''): Generat
 }
 
 /**
- * Refuses to resume a job whose request resolves to something else today than when it began: what it has measured would be
- * mixed with what does not compare. One of an earlier version, which stored no plan, passes.
+ * Refuses to resume a job if its request resolves to something else than when it began: its measurements so far could
+ * not be compared with new ones. A job of an earlier version, which stored no plan, passes.
  *
- * @param job its plan as it was stored
- * @param now the plan that its request resolves to today
+ * @param job its plan as stored
+ * @param now the plan that its request resolves to now
  * @throws PrunecastError JOB_NOT_RESUMABLE with the field, what it was, and what it is
  */
 export function requireSamePlan(
@@ -39,7 +39,7 @@ export function requireSamePlan(
   throw notResumable(job.jobId, first, differences);
 }
 
-/** The refusal of a job by what differs; `first` is told in the message. */
+/** The error for a job whose plan differs; the message names the first difference. */
 export function notResumable(
   jobId: string,
   first: PlanDifference,
@@ -53,7 +53,7 @@ export function notResumable(
 }
 
 /**
- * Refuses to measure for a study what would not compare with its labels.
+ * Refuses to measure for a study if the results could not be compared with its labels.
  *
  * @throws PrunecastError STUDY_CHANGED with the field, what it was, and what it is
  */
@@ -73,7 +73,7 @@ function describe({ was, is }: PlanDifference, { length }: readonly PlanDifferen
   return `it was ${show(was)} and is ${show(is)}${others}`;
 }
 
-/** Most differences that an error lists. */
+/** The most differences that an error lists. */
 const MOST_LISTED = 16;
 
 function detail(first: PlanDifference, differences: readonly PlanDifference[]) {
@@ -85,7 +85,7 @@ function detail(first: PlanDifference, differences: readonly PlanDifference[]) {
   };
 }
 
-/** Longest text of one value in an error. */
+/** The longest text of one value in an error. */
 const MOST_CHARACTERS = 120;
 
 function show(value: unknown): string {

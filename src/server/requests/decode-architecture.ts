@@ -11,8 +11,8 @@ export function decodeArchitecture(message: ArchitectureMessage): Architecture {
 }
 
 /**
- * The units of a message, each kind ascending. A unit that the model does not have is the last of its kind: `rankKeptFirst`
- * refuses it.
+ * The units of a message, each kind ascending. A unit that the model does not have comes last in its kind:
+ * `rankKeptFirst` refuses it.
  *
  * @param own the unpruned architecture
  */

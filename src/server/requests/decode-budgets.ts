@@ -9,8 +9,8 @@ import { DEFAULT_CONTEXT_TOKENS, DEFAULT_KV_BYTES } from './defaults.js';
 import type { BudgetedModel } from './services.js';
 
 /**
- * Budgets of a request, each as a limit on what its cost model counts. The first budget on
- * latency per model and length measures it, which takes seconds.
+ * The budgets of a request, each as a limit on the cost of a cost model. The first latency budget per model and length
+ * measures latencies, which takes seconds.
  *
  * @param field the budgets' path in the request
  * @throws PrunecastError INVALID_REQUEST naming the field

@@ -5,12 +5,12 @@ import type { FitPredictorRequest } from '../../gen/prunecast/v1/predictor.js';
 import { PredictorFeatures, type ErrorTable as ErrorTableMessage } from '../../gen/prunecast/v1/predictor_types.js';
 import { decodeFeatures } from './decode-features.js';
 
-/** Errors of all tables together, interpolated ones included; Llama 3.1 70B has 2.3 million. */
+/** The most errors of all tables together, with interpolated ones; Llama 3.1 70B has 2.3 million. */
 const MOST_VALUES = 16_777_216;
 
 /**
- * The tables that a request brings for its features, empty where they are to be measured; undefined where its features are the
- * rates alone. Throws INVALID_REQUEST naming the field at fault.
+ * The tables that a request sends for its features: empty if they are to be measured, undefined if the features are
+ * only the rates. Throws INVALID_REQUEST naming the field at fault.
  */
 export function decodeErrorTables(
   request: Pick<FitPredictorRequest, 'features' | 'errorTables'>,
@@ -21,7 +21,10 @@ export function decodeErrorTables(
   const tables = request.errorTables.map((table, index): ErrorTable => {
     const field = `error_tables[${index}]`;
     if (!set.dimensions.includes(table.dimension))
-      throw PrunecastError.ofField(`${field}.dimension`, `is "${table.dimension}", which is no dimension of the pairs`);
+      throw PrunecastError.ofField(
+        `${field}.dimension`,
+        `is "${table.dimension}", which is not a dimension of the pairs`,
+      );
     if (request.errorTables.findIndex(({ dimension }) => dimension === table.dimension) < index)
       throw PrunecastError.ofField(
         `${field}.dimension`,
@@ -44,14 +47,14 @@ export function decodeErrorTables(
     if (tables.length > 0)
       throw PrunecastError.ofField(
         'error_tables',
-        'are given, and the features are the rates alone: ask for RATES_AND_ERRORS',
+        'are given, but the features are only the rates: ask for RATES_AND_ERRORS',
       );
     return undefined;
   }
   return tables;
 }
 
-/** The error of every kept count, interpolated linearly between those that are given. Throws INVALID_REQUEST. */
+/** The error of every kept count, interpolated linearly between the given ones. Throws INVALID_REQUEST. */
 function spreadErrors({ errors, counts }: ErrorTableMessage, field: string): Float32Array {
   if (counts.length === 0) return Float32Array.from(errors);
   if (counts.length !== errors.length)
@@ -71,9 +74,9 @@ function spreadErrors({ errors, counts }: ErrorTableMessage, field: string): Flo
   return spread;
 }
 
-/** Refuses before they are made what would fill the memory. Throws INVALID_REQUEST. */
+/** Refuses tables that would fill the memory, before they are made. Throws INVALID_REQUEST. */
 function requireFew(tables: readonly ErrorTableMessage[]): void {
   const values = tables.reduce((sum, { errors, counts }) => sum + Math.max(errors.length, (counts.at(-1) ?? 0) + 1), 0);
   if (values > MOST_VALUES)
-    throw PrunecastError.ofField('error_tables', `come to ${values} errors; at most ${MOST_VALUES} are taken`);
+    throw PrunecastError.ofField('error_tables', `have ${values} errors; at most ${MOST_VALUES} are taken`);
 }

@@ -4,11 +4,12 @@ import { readEnum } from './fields.js';
 import type { ResolvedRecipe } from './recipe.js';
 
 /**
- * The features that a request asks for. If omitted they are the rates, or errors too where all recipes have a calibration text.
+ * The features that a request asks for. If omitted: rates and errors if all recipes have a calibration text, otherwise
+ * only the rates.
  *
- * @param recipes under which errors may be measured; none where they come from elsewhere
- * @param silent what a request gets that names none
- * @throws PrunecastError INVALID_REQUEST, also for errors under a recipe that has no calibration text
+ * @param recipes the recipes under which errors may be measured; none if the errors come from elsewhere
+ * @param silent the features of a request that names none
+ * @throws PrunecastError INVALID_REQUEST, also for errors under a recipe without calibration text
  */
 export function decodeFeatures(
   features: PredictorFeatures,
@@ -20,7 +21,7 @@ export function decodeFeatures(
   if (asked === PredictorFeatures.RATES_AND_ERRORS && recipes.some(({ calibration }) => calibration === undefined)) {
     throw PrunecastError.ofField(
       'features',
-      'is RATES_AND_ERRORS, and a recipe reads no calibration text to measure errors on: take a criterion or compensation that does, or leave the features at the rates',
+      'is RATES_AND_ERRORS, but a recipe has no calibration text to measure errors on: take a criterion or compensation that needs one, or use the rates as the only features',
     );
   }
   return asked;

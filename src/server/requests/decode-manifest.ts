@@ -15,7 +15,7 @@ const packed = z
     const units = unpackUnits(bytes);
     if (bytes.length === Math.ceil(of / 8) && units.length === kept && (units.at(-1) ?? -1) < of) return units;
     context.addIssue(
-      `is no bitmap of ${kept} units out of ${of}: it has ${bytes.length} bytes and ${units.length} units`,
+      `is not a bitmap of ${kept} units out of ${of}: it has ${bytes.length} bytes and ${units.length} units`,
     );
     return z.NEVER;
   });
@@ -62,10 +62,10 @@ const schema = z.object({
 /** The recipe that compensated an output, as its prunecast.json has it. */
 export type ManifestRecipe = z.output<typeof recipeSchema>;
 
-/** What a prunecast.json says of what stays. */
+/** What a prunecast.json says about the kept units. */
 export interface ManifestSelection {
   readonly keptUnits: KeptUnits;
-  /** undefined where the kept weights are those of the source: the units say all. */
+  /** undefined if the kept weights are those of the source: then the units say everything. */
   readonly recipe: ManifestRecipe | undefined;
 }
 
@@ -97,7 +97,7 @@ function parse<Schema extends z.ZodType>(wanted: Schema, value: unknown, field: 
   }));
   throw new PrunecastError(
     'INVALID_REQUEST',
-    `${field} is not that of a prunecast.json: ${violations.map((v) => `${v.field}: ${v.description}`).join('; ')}`,
+    `${field} does not have the form of a prunecast.json: ${violations.map((v) => `${v.field}: ${v.description}`).join('; ')}`,
     { violations },
   );
 }

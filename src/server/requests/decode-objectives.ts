@@ -14,13 +14,13 @@ import {
 import type { CostSpec } from '../../core/budget/cost-spec.js';
 import { DEFAULT_CONTEXT_TOKENS, DEFAULT_KV_BYTES } from './defaults.js';
 
-/** What a study makes better, and the metric that its report is about: the first one named. */
+/** What a study optimizes, and the metric of its report: the first one named. */
 export interface DecodedObjectives {
   readonly objectives: Objectives;
   readonly metric: MetricDefinition;
 }
 
-/** A front of more is all points, and its hypervolume takes long. */
+/** With more objectives almost every point is on the front, and its hypervolume takes long. */
 const MOST_OBJECTIVES = 4;
 
 /**
@@ -65,7 +65,7 @@ export function decodeObjectives(
   if (metric === undefined)
     throw PrunecastError.ofField(
       field,
-      `has ${names.join(', ')} to make better and no metric, so that the smallest architecture is the answer: add one of ${evaluator.metrics.map(({ name }) => name).join(', ')}`,
+      `has ${names.join(', ')} as objectives but no metric, so that the smallest architecture would be the answer: add one of ${evaluator.metrics.map(({ name }) => name).join(', ')}`,
     );
   return { objectives: decoded, metric };
 }

@@ -4,7 +4,7 @@ import type { Pair, PairSet } from '../../gen/prunecast/v1/pair.js';
 import { findMetric, type PluginLookup } from './plugin-lookup.js';
 
 /**
- * Columns that share a name could not be told apart in what a predictor says of them.
+ * Refuses a set without columns, or with two of one name: a predictor's answers could not tell those apart.
  *
  * @param field the set's path in the request
  * @throws PrunecastError INVALID_REQUEST
@@ -20,20 +20,23 @@ export function requireDistinctDimensions({ dimensions }: Pick<PairSet, 'dimensi
     );
 }
 
-/** What all pairs of an import share, by the name of its field. */
+/** What all pairs of an import share, by the name of the field. */
 const SHARED = {
   measurementFingerprint: 'measurement_fingerprint',
   fidelityDigest: 'fidelity_digest',
   checkpointDigest: 'checkpoint_digest',
 } as const;
 
-/** Refuses a set whose labels do not compare with the first one's. Throws MEASUREMENT_MISMATCH, PAIRS_INVALID. Returns the first. */
+/**
+ * Refuses a set whose labels cannot be compared with those of the first one; returns the first. Throws
+ * MEASUREMENT_MISMATCH, PAIRS_INVALID.
+ */
 export function requireSameSet(first: PairSet, other: PairSet): PairSet {
   for (const [key, field] of Object.entries(SHARED) as [keyof typeof SHARED, string][]) {
     if (first[key] === other[key]) continue;
     throw new PrunecastError(
       'MEASUREMENT_MISMATCH',
-      `set.${field}: is "${other[key]}", the first set has "${first[key]}": their labels do not compare, import them apart`,
+      `set.${field}: is "${other[key]}", the first set has "${first[key]}": their labels cannot be compared: import them separately`,
       {
         metadata: { first: first[key], other: other[key] },
         violations: [{ field: `set.${field}`, description: `is "${other[key]}"; the first set has "${first[key]}"` }],
@@ -47,7 +50,7 @@ export function requireSameSet(first: PairSet, other: PairSet): PairSet {
     return first;
   throw PrunecastError.ofField(
     'set.dimensions',
-    `has ${other.dimensions.length} names that are not those of the first set (${first.dimensions.length}), or in another order`,
+    `has ${other.dimensions.length} names, which differ from those of the first set (${first.dimensions.length}) or from their order`,
     'PAIRS_INVALID',
   );
 }

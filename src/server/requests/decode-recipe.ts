@@ -11,7 +11,7 @@ export interface DecodedCalibration {
   readonly text: Text;
   /** Half-open range of the text, as shares. */
   readonly part: { readonly from: number; readonly to: number };
-  /** undefined takes the default, or as many as the text has. */
+  /** undefined: the default, or as many as the text has. */
   readonly sequences: number | undefined;
   readonly sequenceTokens: number;
   readonly bos: boolean;
@@ -61,7 +61,7 @@ export function decodeRecipe(
   if (text === undefined)
     throw PrunecastError.ofField(
       `${path}.text`,
-      `no text was given, and ${looking} looks at one: send a path under a data root, inline text or token ids, or take a criterion and a compensation that need none (magnitude, none)`,
+      `no text was given, and ${looking} needs one: send a path under a data root, inline text or token ids, or take a criterion and a compensation that need none (magnitude, none)`,
     );
   return {
     criterion,

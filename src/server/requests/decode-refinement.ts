@@ -3,7 +3,7 @@ import type { RefinementOptions } from '../../search/fit/propose-refinement.js';
 import { DEFAULT_REFINEMENT } from './defaults.js';
 import { requireNumber } from './fields.js';
 
-/** How ranges are moved; undefined where they are to stay. Throws INVALID_REQUEST naming the field. */
+/** How ranges are refined; undefined if they are not. Throws INVALID_REQUEST naming the field. */
 export function decodeRefinement(refine: RefinePlan | undefined): RefinementOptions | undefined {
   if (refine?.disabled === true) return undefined;
   const importantShare = refine?.importantShare ?? DEFAULT_REFINEMENT.importantShare;

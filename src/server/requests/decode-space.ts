@@ -14,7 +14,7 @@ import { DEFAULT_SPACE } from './defaults.js';
 /**
  * The search space of a request.
  *
- * @param maxRate the highest rate where the request names none; 0.5, or the lowest if that is more, by default
+ * @param maxRate the highest rate if the request names none; by default 0.5, or the lowest rate if that is higher
  * @param field the space's path in the request
  * @throws PrunecastError SPACE_INVALID with one violation per field at fault
  */
@@ -32,7 +32,7 @@ export function decodeSpace(
   return spec === undefined || spec.ranges.length === 0 ? space : narrowSpace(space, spec.ranges, `${field}.ranges`);
 }
 
-/** The options of a space, their defaults filled in; where the request names no highest rate there is none. */
+/** The options of a space, with their defaults filled in. If the request names no highest rate, there is none. */
 export function decodeSpaceOptions(spec: SearchSpaceSpec | undefined, field = 'space'): SearchSpaceOptions {
   if (spec === undefined) return DEFAULT_SPACE;
   return {

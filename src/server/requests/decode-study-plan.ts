@@ -42,7 +42,7 @@ import type { BudgetedModel } from './services.js';
  * The study that a request asks for.
  *
  * @param counted the model's sizes as budgets count them
- * @throws PrunecastError INVALID_REQUEST, SPACE_INVALID, BUDGET_INFEASIBLE with the nearest that can be met
+ * @throws PrunecastError INVALID_REQUEST, SPACE_INVALID, BUDGET_INFEASIBLE with the nearest limit that can be met
  */
 export async function decodeStudyPlan(
   model: BudgetedModel,
@@ -73,7 +73,7 @@ export async function decodeStudyPlan(
     seed: Number(request.seed ?? DEFAULT_SEED),
     recipes: Math.max(1, request.recipes.length),
     pairs: decodePairs(request, choosesCost),
-    // Narrower ranges would cut the small end off: where a cost is to be made better they come on request.
+    // Narrower ranges would cut off the small end, so with a cost as an objective they are refined only on request.
     refinement:
       choosesCost && request.refine === undefined && pauseBefore.length === 0
         ? undefined
@@ -98,11 +98,11 @@ const FIT_MODES: Readonly<Partial<Record<CompensationFit, CompensationPlan['mode
   [CompensationFit.STREAM]: 'stream',
 };
 
-/** Throws INVALID_REQUEST for what is no phase, and for a refinement that never comes. */
+/** Throws INVALID_REQUEST for an unknown phase, and for a refinement that is disabled. */
 function decodePauses({ pauseBefore, refine }: SearchRequest): StudyPhase[] {
   return pauseBefore.map((code, index) => {
     const phase = STUDY_PHASES.find((known) => PHASE_CODES[known] === code);
-    if (phase === undefined) throw PrunecastError.ofField(`pause_before[${index}]`, `is ${code}, which is no phase`);
+    if (phase === undefined) throw PrunecastError.ofField(`pause_before[${index}]`, `is ${code}, which is not a phase`);
     if (phase === 'refine' && refine?.disabled === true)
       throw PrunecastError.ofField(
         `pause_before[${index}]`,
@@ -113,7 +113,7 @@ function decodePauses({ pauseBefore, refine }: SearchRequest): StudyPhase[] {
 }
 
 /**
- * The space of a study: where its options name no highest rate, the budgets choose it. Throws SPACE_INVALID.
+ * The space of a study. If its options name no highest rate, the budgets choose it. Throws SPACE_INVALID.
  *
  * @param shape sizes as budgets count them
  */
@@ -126,7 +126,7 @@ export function createStudySpace(
   return ranges.length === 0 ? space : narrowSpace(space, ranges, 'space.ranges');
 }
 
-/** The paper's curve is a line of one metric over the size. Throws INVALID_REQUEST. */
+/** The paper's curve is one metric over the size. Throws INVALID_REQUEST. */
 export function refuseCurve(curve: CurvePlan | undefined, { objectives, floors }: Objectives): void {
   if (curve === undefined || (objectives.length === 1 && objectives[0]?.terms.length === 1 && floors.length === 0))
     return;
@@ -137,8 +137,8 @@ export function refuseCurve(curve: CurvePlan | undefined, { objectives, floors }
 }
 
 /**
- * The controls that a request names, all by default. Where a cost is to be made better, controls are given what the winner
- * costs, which the uniform ones alone can be: the others are shared out beforehand. Throws INVALID_REQUEST.
+ * The controls that a request names; by default all. With a cost as an objective, controls must have the winner's cost.
+ * Only uniform ones can: the others are allocated beforehand. Throws INVALID_REQUEST.
  */
 function decodeControls(
   { controls }: SearchRequest,
@@ -178,7 +178,7 @@ function decodePairs({ pairs, refine, preset }: SearchRequest, choosesCost: bool
           max: count,
         });
   const first = count - insideCount;
-  // A scheme takes what the ones before it leave of the first sample.
+  // A sampling scheme gets what the ones before it leave of the first sample.
   let left = first;
   const take = (asked: number | undefined, share: number, name: string): number => {
     const taken = requireInteger(asked ?? Math.min(left, Math.round(first * share)), `pairs.${name}`, {

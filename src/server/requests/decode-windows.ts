@@ -10,24 +10,24 @@ import {
 import { DEFAULT_WINDOWS } from './defaults.js';
 import type { RequestModel } from './services.js';
 
-/** An evaluator as a request asked for it, its options complete. */
+/** The evaluator of a request, with complete options. */
 export interface ChosenEvaluator {
   readonly plugin: Evaluator;
   readonly options: unknown;
 }
 
-/** How a request cuts a text into windows, and the paths of what says so. */
+/** How a request cuts a text into windows, with the paths of these settings. */
 export interface AskedWindows {
   readonly text: EvaluationText;
   readonly windows: WindowProtocolMessage | undefined;
   readonly fidelity: FidelitySpec | undefined;
-  /** Which part of the text: the half-open range [from, to) as shares of its windows; all of it by default. */
+  /** The part of the text: the half-open range [from, to) as shares of its windows; all of it by default. */
   readonly part?: { readonly from: number; readonly to: number };
   readonly fields: { readonly text: string; readonly windows: string; readonly fidelity: string };
 }
 
 /**
- * The windows that an evaluator cuts a text into, measured in a precision that it and the CPU offer.
+ * The windows that an evaluator cuts a text into, in a precision that both it and the CPU support.
  *
  * @throws PrunecastError INVALID_REQUEST naming the field, TEXT_TOO_SHORT, PRECISION_UNAVAILABLE
  */
@@ -43,7 +43,7 @@ export async function planWindows(
   if (precision !== asked)
     throw PrunecastError.ofField(
       `${fields.fidelity}.precision`,
-      `is ${asked}; the evaluator "${plugin.id}" measures in ${precision} alone`,
+      `is ${asked}; the evaluator "${plugin.id}" measures only in ${precision}`,
     );
   await model.requirePrecision(precision);
   return plan;
@@ -63,10 +63,12 @@ function cut(
   }
 }
 
-/** Windows of one plan: each has a loss in every label. */
+/** The most windows of one plan: each has a loss in every label. */
 const MOST_WINDOWS = 250_000;
 
-/** Tokens in the windows of one plan, 64 MB of them: a CPU takes hours for so many, even with the smallest models. */
+/**
+ * The most tokens in the windows of one plan: 64 MB of them. A CPU takes hours for these even with the smallest models.
+ */
 const MOST_WINDOW_TOKENS = 2 ** 24;
 
 /**
@@ -95,14 +97,14 @@ export function decodeProtocol(
   if (window > maxPositions)
     throw PrunecastError.ofField(
       `${fields.windows}.window`,
-      `is ${window}; the model was made for ${maxPositions} positions (max_position_embeddings), and what lies beyond them measures nothing`,
+      `is ${window}; the model was made for ${maxPositions} positions (max_position_embeddings), and losses beyond them say nothing`,
     );
   if (stride < 1 || stride > window)
     throw PrunecastError.ofField(`${fields.windows}.stride`, `is ${stride}; allowed is 1 to the window, ${window}`);
   if (bos && text.bosToken === undefined)
     throw PrunecastError.ofField(
       `${fields.windows}.bos`,
-      "the model's config.json names no bos_token_id of its vocabulary: leave BOS off",
+      "the model's config.json has no bos_token_id within its vocabulary: leave BOS off",
     );
   const decoded = decodeFidelity(fidelity, window, fields.fidelity);
   requireFewWindows(text, { window, stride, bos, ...decoded }, fields.windows);

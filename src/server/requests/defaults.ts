@@ -4,36 +4,36 @@ import type { RefinementOptions } from '../../search/fit/propose-refinement.js';
 import type { PairPlan } from '../../search/study/plan.js';
 
 /**
- * Every value that a request takes where it names none. Clients and the command line have none of their own. A study keeps
- * the values that it began with: changing one here changes new jobs only.
+ * The default of every value that a request may omit. Clients and the command line have no defaults of their own. A
+ * study keeps the values that it began with: a change here affects new jobs only.
  */
 
 /** The seed of every kind of job and recipe. */
 export const DEFAULT_SEED = 0;
 
-/** A page of a list. */
+/** The size of a page of a list. */
 export const DEFAULT_PAGE_SIZE = 100;
 
 /**
- * SmolLM2 at 20 % fewer parameters comes to a perplexity of 77.0 with this criterion and compensation, the demo model at a
- * quarter of its units to 10.6, dense 51.1 and 4.62: 77.1 and 11.0 with `wanda`, 89.7 and 14.5 without compensation.
+ * Perplexity of SmolLM2 with 20 % fewer parameters: 77.0 with this criterion and compensation, 77.1 with `wanda`, 89.7
+ * without compensation, 51.1 dense. The demo model without a quarter of its units: 10.6, 11.0, 14.5, and 4.62 dense.
  */
 export const DEFAULT_PLUGINS = {
   criterion: 'fluctuation',
   compensation: 'least-squares',
   evaluator: 'perplexity',
   exporter: 'hf',
-  /** Of a Search: chosen by how it ranks pairs that it has not seen. */
+  /** Of a Search: the backend that ranks unseen pairs best. */
   predictor: 'auto',
   /** For one objective; `DEFAULT_FRONT_STRATEGY` for several. */
   strategy: 'evolutionary',
-  /** Calibration errors are measured with it where a recipe's own compensation knows none. */
+  /** Measures calibration errors if the recipe's own compensation does not report them. */
   errorCompensation: 'least-squares',
-  /** What is fitted on the stream where the recipe's own compensation cannot be. */
+  /** Fitted on the stream if the recipe's own compensation cannot be. */
   streamCompensation: 'least-squares',
 } as const satisfies Record<PluginKind, string> & Record<string, string>;
 
-/** Looks for a front of several objectives. */
+/** Searches for a front of several objectives. */
 export const DEFAULT_FRONT_STRATEGY = 'nsga2';
 
 /** Of a FitPredictor. */
@@ -42,35 +42,38 @@ export const DEFAULT_FIT_PREDICTOR = 'xgboost';
 /** The metric that FitPredictor fits. */
 export const DEFAULT_FIT_METRIC = 'perplexity';
 
-/** SmolLM2 at 20 % comes to 77.2 with 64 spread sequences of 128 tokens, to 71.3 with 320 (fluctuation, least squares). */
+/**
+ * SmolLM2 at 20 % has a perplexity of 77.2 with 64 spread sequences of 128 tokens, and of 71.3 with 320 (fluctuation,
+ * least squares).
+ */
 export const DEFAULT_CALIBRATION = { sequences: 320, sequenceTokens: 128, bos: false } as const;
 
 /** How a text is cut into windows; the stride is the window. */
 export const DEFAULT_WINDOWS = { window: 128, bos: false } as const;
 
-/** Labels of pairs: 8,192 tokens each. The difference between two close architectures is lost in fewer. */
+/** Labels of pairs: 8,192 tokens each. With fewer, the difference between two close architectures is lost. */
 export const DEFAULT_PAIR_TOKENS = 8192n;
 
 /** Bytes per number in a budget of KV-cache bytes. */
 export const DEFAULT_KV_BYTES = 2;
 
-/** Tokens before the one whose FLOPs or latency a budget limits. */
+/** The position of the token whose FLOPs or latency a budget limits: the number of tokens before it. */
 export const DEFAULT_CONTEXT_TOKENS = 0;
 
-/** What may be pruned. The highest rate follows from the budgets in a Search. */
+/** What may be pruned. In a Search the highest rate follows from the budgets. */
 export const DEFAULT_SPACE = { kinds: ['kv_heads', 'ffn_channels'], minRate: 0 } as const;
 
-/** The highest rate of a space where Prune, Evaluate and InspectModel name one. */
+/** The highest rate of a space of Prune, Evaluate and InspectModel. */
 export const DEFAULT_MAX_RATE = 1;
 
-/** Two criteria that look at activations are compared under the default compensation. */
+/** Two criteria that look at activations, compared under the default compensation. */
 export const DEFAULT_RECIPES: readonly Recipe[] = [DEFAULT_PLUGINS.criterion, 'wanda'].map((id) =>
   Recipe.fromPartial({ criterion: { id } }),
 );
 
 /**
- * Of the first sample seven tenths lie around the best level point, and a tenth each is tied, sparse and free; a quarter of
- * all pairs comes with the rounds, around the best so far.
+ * Of the first sample, seven tenths lie around the best level point, and one tenth each is tied, sparse and free. A
+ * quarter of all pairs is added in the rounds, around the best so far.
  */
 export const DEFAULT_PAIRS: PairPlan = {
   count: 120,
@@ -83,7 +86,7 @@ export const DEFAULT_PAIRS: PairPlan = {
   insideCount: 30,
 };
 
-/** The share of all pairs that is labelled inside the refined space. */
+/** The share of all pairs that is labelled in the refined space. */
 export const DEFAULT_INSIDE_SHARE = 1 / 4;
 
 export const DEFAULT_ROUNDS = 3;

@@ -1,32 +1,32 @@
 import type { Reason } from '../../core/errors/reasons.js';
 
-/** What a field of a request may hold. A number that is not finite is refused by every bound of numbers. */
+/** What a field of a request may hold. All bounds of numbers refuse numbers that are not finite. */
 export interface FieldBound {
-  /** Most entries of a repeated field or a map; the other bounds are then those of each entry. */
+  /** The most entries of a repeated field or a map; the other bounds then hold for each entry. */
   readonly entries?: number;
-  /** Numbers: the least, the end included. */
+  /** Numbers: the lowest, inclusive. */
   readonly min?: number;
-  /** Numbers: in place of `min`, the end excluded. */
+  /** Numbers: instead of `min`, exclusive. */
   readonly above?: number;
-  /** Numbers: the most, the end included. */
+  /** Numbers: the highest, inclusive. */
   readonly max?: number;
-  /** Numbers: in place of `max`, the end excluded. */
+  /** Numbers: instead of `max`, exclusive. */
   readonly below?: number;
-  /** Most characters of a text, and of the keys of a map. */
+  /** The most characters of a text, and of the keys of a map. */
   readonly characters?: number;
-  /** Most bytes of a bytes field, and of an encoded Struct. */
+  /** The most bytes of a bytes field, and of an encoded Struct. */
   readonly bytes?: number;
-  /** Most values of a Struct, nested ones included. */
+  /** The most values of a Struct, with nested ones. */
   readonly values?: number;
-  /** How deep a Struct may be nested. */
+  /** The deepest nesting of a Struct. */
   readonly depth?: number;
-  /** Numbers that are checked later, by whoever can name the place in a stream of pairs: PAIRS_INVALID. */
+  /** Numbers that are checked later, when the position in a stream of pairs is known: PAIRS_INVALID. */
   readonly deferred?: true;
   /** The reason of a refusal. @default INVALID_REQUEST */
   readonly reason?: Reason;
 }
 
-/** A bound as a sentence: it stands in the field's comment in the proto, and in docs/limits.md. */
+/** A bound as a sentence: in the field's comment in the proto, and in docs/limits.md. */
 export function describeBound(bound: FieldBound): string {
   const { entries, characters } = bound;
   const each = describeEach(bound);

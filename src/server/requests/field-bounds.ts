@@ -1,38 +1,39 @@
 import type { FieldBound } from './field-bound.js';
 
-/** Ids, digests and names of the server's own making, and what callers name in their place. */
+/** Ids, digests and names that the server makes, and those that callers send for them. */
 const IDENTIFIER = { characters: 128 } as const;
-/** As long as a path may be on Linux. */
+/** The longest path on Linux. */
 const PATH = { characters: 4096 } as const;
 const PAGE_SIZE = { min: 0, max: 1000 } as const;
-/** Of an int64, what a double holds exactly. */
+/** An int64, as far as a double holds it exactly. */
 const SEED = { min: Number.MIN_SAFE_INTEGER, max: Number.MAX_SAFE_INTEGER } as const;
 const RATE = { min: 0, max: 1 } as const;
 const SPACE_RATE = { ...RATE, reason: 'SPACE_INVALID' } as const;
 const SHARE = { min: 0, max: 1 } as const;
 
-/** The deepest models that are known have some 130 layers; each has at most three dimensions. */
+/** The deepest known models have about 130 layers; each layer has at most three dimensions. */
 const LAYERS = 1024;
 const DIMENSIONS = 4096;
 /** Llama 3.1 405B has 53,248 channels and 128 query heads. */
 const CHANNELS = 1_048_576;
 const HEADS = 65_536;
-/** Longer contexts than any model of the families was trained on; the model's own `max_position_embeddings` is a limit too. */
+/** Longer than the context of any supported model; the model's own `max_position_embeddings` is a limit too. */
 const TOKENS = 1_048_576;
 const BUDGETS = 16;
 const RUNGS = 16;
-/** As many as ImportPairs takes. */
+/** The most pairs of ImportPairs. */
 const PAIRS = 100_000;
-/** Options of a plug-in. The largest built in are a few dozen values. */
+/** Options of a plug-in. The largest of the built-in ones have a few dozen values. */
 const OPTIONS = { bytes: 65_536, values: 5000, depth: 16 } as const;
-/** A prunecast.json; those of earlier versions list each kept unit. */
+/** A prunecast.json; earlier versions list each kept unit. */
 const MANIFEST = { bytes: 4_000_000, values: 350_000, depth: 16 } as const;
 
 /**
- * The bound of every text, bytes, number and repeated field that a request can hold, by the field's full name. What depends on
- * the model (its layers, dimensions, vocabulary, positions) is checked beside it, once the model is open.
+ * The bound of every text, bytes, number and repeated field that a request can hold, by the field's full name. What
+ * depends on the model (its layers, dimensions, vocabulary, positions) is also checked when the model is open.
  *
- * A field without a bound fails a test, as does one whose comment in the proto does not end with the bound's sentence.
+ * A test fails for a field without a bound, and for one whose comment in the proto does not end with the bound's
+ * sentence.
  */
 export const FIELD_BOUNDS: Readonly<Record<string, FieldBound>> = {
   'prunecast.v1.PluginRef.id': IDENTIFIER,

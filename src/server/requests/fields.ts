@@ -13,7 +13,7 @@ export function requireSet<Value>(value: Value | undefined, field: string): Valu
   return value;
 }
 
-/** Bounds that depend on something else than the field, which stands in the table of bounds already (`FIELD_BOUNDS`). */
+/** Bounds that depend on something other than the field. The fixed ones are in the table of bounds (`FIELD_BOUNDS`). */
 export interface Bounds {
   readonly min: number;
   readonly max: number;

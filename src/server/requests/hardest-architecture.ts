@@ -2,8 +2,8 @@ import type { Architecture } from '../../core/model/shape.js';
 import { decodeCounts, denseCounts, type SearchSpace } from '../../core/space/search-space.js';
 
 /**
- * An architecture that is as hard to write as a space's can be: with a half-block dropped where the space allows that and
- * `least` is 0, with unequal layers where it allows those, else one shape everywhere.
+ * The architecture of a space that is hardest to export: with a dropped half-block if the space allows it and `least`
+ * is 0; with unequal layers if the space allows them; otherwise a uniform one.
  *
  * @param least the smallest count that is taken from the space
  */

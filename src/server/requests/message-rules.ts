@@ -3,7 +3,7 @@ import { WireType } from '@bufbuild/protobuf/wire';
 import type { FieldBound } from './field-bound.js';
 import { FIELD_BOUNDS } from './field-bounds.js';
 
-/** How the value of a field is read off the wire. */
+/** How the value of a field is read from the wire. */
 export type ValueKind = 'integer' | 'float' | 'double' | 'bool' | 'enum' | 'string' | 'bytes' | 'message';
 
 /** What one field of a request may hold. */
@@ -14,15 +14,15 @@ export interface FieldRule {
   readonly wire: WireType;
   readonly shape: 'single' | 'list' | 'map';
   readonly bound: FieldBound;
-  /** Names by number; of enums alone. */
+  /** Names by number; for enums only. */
   readonly names: ReadonlyMap<number, string>;
-  /** Of messages, and of the entries of a map. A function, as a Struct holds Structs. */
+  /** For messages, and for the entries of a map. A function, because a Struct holds Structs. */
   readonly message: (() => MessageRule) | undefined;
 }
 
 export interface MessageRule {
   readonly typeName: string;
-  /** Whether its fields are left out of paths: those of a Struct are named by its keys alone, as in JSON. */
+  /** Whether its fields are left out of paths: those of a Struct are named only by its keys, as in JSON. */
   readonly hidesNames: boolean;
   /** By field number. */
   readonly fields: ReadonlyMap<number, FieldRule>;
@@ -53,7 +53,7 @@ function fieldRule(field: DescField): FieldRule {
     shape: field.fieldKind === 'list' ? 'list' : 'single',
   } as const;
   if (field.fieldKind === 'map') {
-    // The characters are those of the keys, the numbers those of the values.
+    // The bounds of characters are for the keys, those of numbers for the values.
     const { characters, ...limits } = bound;
     const key: FieldRule = {
       ...plain,

@@ -8,8 +8,9 @@ import type { Selection } from './resolve-selection.js';
 import type { RequestServices } from './services.js';
 
 /**
- * What a request resolved to, as it is stored with its job: plain values, complete, and with nothing left to a default. Texts
- * and units stay in the request; a plan has their digests. It grows with each form that an older server could not compare.
+ * The version of plans. A plan is what a request resolved to, as stored with its job: plain and complete values, with
+ * no defaults left to fill in. Texts and units stay in the request; a plan has their digests. The version rises with
+ * each form that an older server could not compare.
  */
 export const PLAN_VERSION = 1;
 
@@ -37,7 +38,9 @@ export interface PlannedRecipe {
   readonly digest: string;
   readonly criterion: PlannedPlugin;
   readonly compensation: PlannedPlugin;
-  /** Digests of text, tokenizer and starts, and how the sequences were cut; null where it looks at no text. */
+  /**
+   * Digests of text, tokenizer and starts, and how the sequences were cut; null if the recipe has no calibration text.
+   */
   readonly calibration: unknown;
   readonly seed: number;
 }
@@ -56,10 +59,10 @@ export interface PlannedWindows {
   };
 }
 
-/** What stays of a model. */
+/** The kept units of a model. */
 export interface PlannedSelection {
   readonly architecture: Architecture;
-  /** Digest of the exact units; null where the recipe decides. */
+  /** Digest of the exact units; null if the recipe decides. */
   readonly units: string | null;
 }
 
@@ -94,13 +97,13 @@ export function planSelection(
   return { architecture, units: units === undefined ? null : digestOf(units) };
 }
 
-/** Units in any order as one text; a list of them would be some twenty times as long. */
+/** Units in any order as one text; a list of them would be about twenty times as long. */
 function writeBitmap(units: readonly number[]): string {
   const size = units.reduce((most, unit) => Math.max(most, unit + 1), 0);
   return Buffer.from(packUnits(units, size)).toString('base64');
 }
 
-/** A plan as it is stored and compared: without what is undefined, and sharing nothing with what it was made of. */
+/** A plan as it is stored and compared: a copy without undefined values. */
 export function toPlain<Value>(value: Value): Value {
   return JSON.parse(JSON.stringify(value)) as Value;
 }

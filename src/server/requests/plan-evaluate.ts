@@ -21,7 +21,7 @@ export interface EvaluatePlan extends PlanHead {
   readonly model: PlannedModel;
   readonly evaluator: PlannedPlugin;
   readonly windows: PlannedWindows;
-  /** null where no target needs one. */
+  /** null if no target needs a recipe. */
   readonly recipe: PlannedRecipe | null;
   readonly targets: readonly PlannedTarget[];
 }

@@ -34,7 +34,7 @@ export interface FitPlan extends PlanHead {
   }[];
   readonly unseen: readonly number[];
   readonly learningCurve: boolean;
-  /** Where the errors beside the rates come from; null for the rates alone. */
+  /** Where the errors come from; null if the features are only the rates. */
   readonly errors: PlannedErrors | null;
   readonly seed: number;
 }
@@ -71,7 +71,7 @@ export function planFit(
   });
 }
 
-/** Tables that a request brings, by digest. */
+/** The tables that a request sends, by digest. */
 export function planTables(
   tables: readonly ErrorTable[],
   digestBytes: (view: ArrayBufferView) => string,

@@ -21,13 +21,13 @@ import type { ResolvedPrune } from './resolve-prune.js';
 export interface PrunePlan extends PlanHead {
   readonly kind: 'prune';
   readonly model: PlannedModel;
-  /** What stays; where budgets are shared out by calibration error, what would stay at one rate everywhere. */
+  /** What is kept; if budgets are allocated by calibration error, what a uniform rate would keep. */
   readonly selection: PlannedSelection;
-  /** Budgets that are shared out once the calibration errors are known; null for none. */
+  /** Budgets to be allocated when the calibration errors are known; null if there are none. */
   readonly shared: { readonly space: PlannedSpace; readonly budgets: readonly Budget[] } | null;
-  /** What calibration errors are measured with where the recipe's own compensation knows none. */
+  /** Measures calibration errors if the recipe's own compensation does not report them. */
   readonly errorCompensation: PlannedPlugin;
-  /** null where units alone are named. */
+  /** null if only units are named. */
   readonly recipe: PlannedRecipe | null;
   readonly exporter: PlannedPlugin;
 }

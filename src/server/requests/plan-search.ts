@@ -32,32 +32,32 @@ export interface SearchPlan extends PlanHead {
     readonly compared: readonly { readonly oneShot: PlannedRecipe; readonly stream: PlannedRecipe | null }[];
     readonly paper: PlannedRecipe | null;
   };
-  /** What calibration errors are measured with where a recipe's own compensation knows none. */
+  /** Measures calibration errors if a recipe's own compensation does not report them. */
   readonly errorCompensation: PlannedPlugin;
   readonly windows: {
     readonly search: PlannedWindows;
-    /** One per rung; none of a sample. */
+    /** One per rung; none for a sample. */
     readonly verify: readonly PlannedWindows[];
-    /** null of a sample. */
+    /** null for a sample. */
     readonly report: PlannedWindows | null;
   };
   /** All that decides the study's steps. */
   readonly study: PlannedStudy;
-  /** What the space and the objectives were made of, for other budgets. */
+  /** What space and objectives were made from; needed for other budgets. */
   readonly asked: {
     readonly space: SearchSpaceOptions;
     readonly ranges: readonly DimensionRange[];
     readonly objectives: readonly { readonly metric: string; readonly weight?: number; readonly limit?: number }[];
   };
-  /** null of a sample, as what follows. */
+  /** null for a sample, like the fields below. */
   readonly predictor: (PlannedPlugin & { readonly among: readonly PlannedPlugin[] }) | null;
   readonly features: 'rates' | 'rates_and_errors' | null;
   readonly strategy: (PlannedPlugin & { readonly named: boolean }) | null;
-  /** null where the winner is not written. */
+  /** null if the winner is not written. */
   readonly exporter: PlannedPlugin | null;
 }
 
-/** A `StudyPlan` with the counts of its space in runs: a channel may take each of tens of thousands. */
+/** A `StudyPlan` that holds the counts of its space as runs: a channel dimension may have tens of thousands. */
 export type PlannedStudy = Omit<StudyPlan, 'space'> & { readonly space: PlannedSpace };
 
 export interface PlannedSpace {
@@ -65,7 +65,7 @@ export interface PlannedSpace {
   readonly dimensions: readonly (Omit<Dimension, 'counts'> & { readonly counts: readonly CountRun[] })[];
 }
 
-/** Counts from the first to the last, each so much above the one before. */
+/** Counts from the first to the last at equal steps. */
 export type CountRun = readonly [first: number, last: number, step: number];
 
 /** The plan of a Search request. */
@@ -97,7 +97,7 @@ export function planSample(services: PlanServices, request: SearchRequest, resol
   return toPlain(planSampled(services, request, resolved));
 }
 
-/** What plans are described with. */
+/** What planning needs besides the request. */
 export type PlanServices = Pick<RequestServices, 'digestOf' | 'plugins' | 'model'>;
 
 function planSampled(services: PlanServices, request: SearchRequest, resolved: ResolvedSample): SearchPlan {

@@ -12,7 +12,7 @@ import type { RequestServices } from './services.js';
 export const TEXT_PARTS = ['search', 'verify', 'report'] as const;
 export type TextPartName = (typeof TEXT_PARTS)[number];
 
-/** How good the labels of each part are; those of verify in rungs, cheap to dear. */
+/** The fidelity of each part's labels; those of verify in rungs, cheap to expensive. */
 export interface PartFidelities {
   readonly search: PartFidelity;
   readonly verify: readonly PartFidelity[];
@@ -37,7 +37,7 @@ export interface PartPlans {
   readonly report: EvaluationPlan;
 }
 
-/** The plan of a part's rung; the first where only one is known. Throws RangeError where there is none. */
+/** The plan of a rung of a part; the only one if there is just one. Throws RangeError if there is none. */
 export function planOf(
   plans: Partial<PartPlans>,
   { part, rung }: { readonly part: TextPartName; readonly rung: number },
@@ -70,8 +70,8 @@ export async function planStudyWindows(
 }
 
 /**
- * The windows of pairs alone, and the calibration text that a Search with the same texts would take, so that their labels
- * are shared.
+ * The windows of the pairs, and the calibration text that a Search with the same texts would use, so that the two share
+ * labels.
  *
  * @throws PrunecastError INVALID_REQUEST, TEXT_TOO_SHORT, and those of texts
  */
@@ -83,7 +83,7 @@ export async function planPairWindows(
 ): Promise<{ readonly plan: EvaluationPlan; readonly calibration: RecipeDefaults }> {
   const { plan: search } = await planPart(services, request, evaluator, { name: 'search', ...fidelities.search });
   const hasOwn = (request.texts?.calibration ?? request.texts?.search) !== undefined;
-  // Where calibration shares one text with the windows of verify, it ends where those begin.
+  // If calibration shares a text with the verify windows, it ends where they begin.
   return {
     plan: search,
     calibration: chooseCalibration(
@@ -159,7 +159,7 @@ function listPlans({
   ];
 }
 
-/** Each rung of verification is dearer than the one before. */
+/** Each rung of verification must cost more than the one before. */
 function requireAscending(planned: readonly PlannedPart[], fidelities: PartFidelities['verify']): void {
   planned.forEach(({ plan: { fidelity } }, rung) => {
     const before = planned[rung - 1]?.plan.fidelity;
@@ -171,7 +171,7 @@ function requireAscending(planned: readonly PlannedPart[], fidelities: PartFidel
       return;
     throw PrunecastError.ofField(
       fidelities[rung]?.field ?? 'verify.rungs',
-      `runs ${fidelity.tokens} tokens, no more than the rung before it: list rungs from cheap to dear`,
+      `runs ${fidelity.tokens} tokens, no more than the rung before it: list rungs from cheap to expensive`,
     );
   });
 }
@@ -191,7 +191,10 @@ function chooseCalibration({ texts, windows }: TextsRequest, verify: PlannedPart
   };
 }
 
-/** Pairs of parts that must be apart: the choice is made on windows that no label has seen, the report on windows that neither has. */
+/**
+ * Parts that must not overlap: the choice is made on windows that no label has seen, and the report on windows that
+ * neither has seen.
+ */
 const APART = [
   ['verify', 'search'],
   ['report', 'search'],
@@ -221,7 +224,7 @@ function spanOf({ windows, measurement }: EvaluationPlan): Spans {
   return { starts: windows.map(({ start }) => start), length: measurement.window - (measurement.bos ? 1 : 0) };
 }
 
-/** The first token that spans of both share. */
+/** The first token that a span of each share. */
 function findOverlap(a: Spans, b: Spans): number | undefined {
   const [starts, others] = [a, b].map((spans) => spans.starts.toSorted((x, y) => x - y)) as [number[], number[]];
   let next = 0;

@@ -74,7 +74,7 @@ export function listCompared(
   });
 }
 
-/** What a metric's name stands for: as an evaluator defines it; one that none defines is taken as it is, lower better. */
+/** The definition of a metric by its evaluator; an unknown metric keeps its name and counts as lower is better. */
 export function findMetric(plugins: PluginLookup, name: string): MetricDefinition {
   const known = plugins
     .all('evaluator')

@@ -3,7 +3,7 @@ import { apiRegistry } from './api-registry.js';
 import { checkMessage } from './check-message.js';
 import { messageRule } from './message-rules.js';
 
-/** Reads a request off the wire; where it is malformed or out of bounds, the error to answer with comes in its place. */
+/** Reads a request from the wire; if it is malformed or out of bounds, returns the error to answer with. */
 export type RequestReader<Request> = (bytes: Buffer) => Request | PrunecastError;
 
 /**
@@ -26,13 +26,16 @@ export function createRequestReader<Request>(path: string, decode: (bytes: Buffe
   };
 }
 
-/** The request in a message that a reader gave. Throws the error that stands in its place: MESSAGE_MALFORMED, INVALID_REQUEST and the other reasons of bounds. */
+/**
+ * The request in a message from a reader. If the reader returned an error, throws it: MESSAGE_MALFORMED,
+ * INVALID_REQUEST and the other reasons of bounds.
+ */
 export function takeRequest<Request>(read: Request): Request {
   if (read instanceof PrunecastError) throw read;
   return read;
 }
 
-/** v1alpha of reflection has the messages of v1, and is in no proto of ours. */
+/** v1alpha of reflection has the messages of v1, and is in none of our protos. */
 function findInput(path: string) {
   const [service = '', method] = path.replace('.v1alpha.', '.v1.').slice(1).split('/');
   const found = apiRegistry()

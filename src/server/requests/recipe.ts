@@ -5,32 +5,43 @@ import type { CalibrationSequences } from './calibration-sequences.js';
 import type { ManifestRecipe } from './decode-manifest.js';
 import type { ResolvedPlugin } from './plugin-lookup.js';
 
-/** A recipe, checked and complete; nothing heavy has been done for it yet. */
+/** A recipe, checked and complete; no heavy work has been done for it yet. */
 export interface ResolvedRecipe {
   readonly criterion: ResolvedPlugin<'criterion'>;
   readonly compensation: ResolvedPlugin<'compensation'>;
-  /** undefined where neither looks at activations. */
+  /** undefined if neither plug-in looks at activations. */
   readonly calibration: CalibrationSequences | undefined;
   readonly seed: number;
-  /** What labels are stored under: all of the above, except the criterion's `scope`, which ranks nothing within a layer. */
+  /**
+   * The digest that labels are stored under: of all of the above, except the criterion's `scope`, which ranks nothing
+   * within a layer.
+   */
   readonly digest: string;
-  /** The same for recipes that rank alike: of the criterion, what it looks at, and the seed. */
+  /**
+   * The same digest for recipes that rank alike: of the part of the criterion that decides the ranking, and the seed.
+   */
   readonly rankingDigest: string;
   /** For manifests and reports. */
   readonly description: Readonly<Record<string, unknown>>;
-  /** Where the calibration text is to be found again; its digest says whether it is the same. undefined where there is none. */
+  /**
+   * Where the calibration text can be found again; its digest tells whether it is the same text. undefined if there is
+   * none.
+   */
   readonly origin: CalibrationOrigin | undefined;
 }
 
-/** A calibration text's path under the data roots, null where it was sent, and the part of it that the sequences were taken from. */
+/**
+ * A calibration text's path under the data roots (null if it was sent), and the part of it that the sequences come
+ * from.
+ */
 export interface CalibrationOrigin {
   readonly path: string | null;
   readonly part: { readonly from: number; readonly to: number };
 }
 
-/** What a recipe takes where the request says nothing. */
+/** What a recipe has if the request does not say. */
 export interface RecipeDefaults {
-  /** The id of a compensation in place of the default one. */
+  /** The id of a compensation instead of the default one. */
   readonly compensation?: string;
   readonly text?: Text | undefined;
   /** Half-open range of the text, as shares; all of it by default. */
@@ -38,7 +49,7 @@ export interface RecipeDefaults {
   readonly bos?: boolean | undefined;
 }
 
-/** Turns the recipes of requests on one model into complete ones. */
+/** Completes the recipes of requests on one model. */
 export interface RecipeSource {
   /**
    * @param field the recipe's path in the request
@@ -46,11 +57,11 @@ export interface RecipeSource {
    */
   resolve(recipe: Recipe | undefined, field: string, defaults?: RecipeDefaults): Promise<ResolvedRecipe>;
   /**
-   * The same recipe with a compensation that is fitted on each architecture's own stream. It has a digest of its own. For
+   * The same recipe with its compensation fitted on each architecture's own stream, under its own digest. For
    * finalists, controls and outputs: each architecture costs a calibration pass.
    *
    * @param field the recipe's path in the request
-   * @throws PrunecastError INVALID_REQUEST where the recipe looks at no calibration text
+   * @throws PrunecastError INVALID_REQUEST if the recipe has no calibration text
    */
   asStream(spec: ResolvedRecipe, field: string): ResolvedRecipe;
   /**
@@ -64,8 +75,8 @@ export interface RecipeSource {
     given: Text | undefined,
   ): Promise<ResolvedRecipe>;
   /**
-   * The model's sizes as budgets count them: with all biases that a compensation of these recipes may add to what is
-   * exported, and where all layers are to be alike, those that the stock form has beside them.
+   * The model's sizes as budgets count them: with all biases that a compensation of these recipes may add to the
+   * exported model, and with those that its stock form adds if all layers must be alike.
    *
    * @param asked recipes with their paths in the request
    * @throws PrunecastError PLUGIN_NOT_FOUND, INVALID_OPTIONS
@@ -77,8 +88,8 @@ export interface RecipeSource {
 }
 
 /**
- * Refuses a recipe whose labels are to serve many architectures where its compensation is fitted on the stream of each: that is a
- * calibration pass a label, and overfits where tokens are few.
+ * Refuses a recipe for labels of many architectures if its compensation is fitted on the stream of each: that needs a
+ * calibration pass per label, and overfits with few tokens.
  *
  * @param field the recipe's path in the request
  * @throws PrunecastError INVALID_OPTIONS

@@ -10,11 +10,11 @@ import { readStudyPlan, type SearchPlan } from './plan-search.js';
 import type { BudgetedModel } from './services.js';
 
 /**
- * A study's plan for other budgets or objectives. Everything else stays as the study began with it; if the budgets change and
- * the request named no highest rate, the space changes with them.
+ * A study's plan for other budgets or objectives. Everything else stays as it was when the study began. But if the
+ * budgets change and the request named no highest rate, the space changes with them.
  *
  * @param asked empty lists keep the study's own
- * @throws PrunecastError INVALID_REQUEST, SPACE_INVALID, BUDGET_INFEASIBLE with the nearest that can be met
+ * @throws PrunecastError INVALID_REQUEST, SPACE_INVALID, BUDGET_INFEASIBLE with the nearest limit that can be met
  */
 export async function replan(
   model: BudgetedModel,

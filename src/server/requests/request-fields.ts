@@ -1,7 +1,10 @@
 import { ScalarType, type DescField, type DescMessage } from '@bufbuild/protobuf';
 import { apiRegistry } from './api-registry.js';
 
-/** The fields of all messages that a request of any method can hold; of a Struct nothing, as the field that holds it bounds it whole. */
+/**
+ * The fields of all messages that a request of any method can hold. The fields of a Struct are left out: the field that
+ * holds it has the bounds.
+ */
 export function listRequestFields(): DescField[] {
   const seen = new Set<DescMessage>();
   const collect = (message: DescMessage): void => {
@@ -13,7 +16,10 @@ export function listRequestFields(): DescField[] {
   return [...seen].flatMap(({ fields }) => fields);
 }
 
-/** Whether a field can be long, deep or out of any range: a list or map, a Struct, or a text, bytes or a number. */
+/**
+ * Whether a field needs a bound because it can be long, deep or out of range: a list or map, a Struct, a text, bytes or
+ * a number.
+ */
 export function needsBound({ fieldKind, message, scalar }: DescField): boolean {
   if (fieldKind === 'list' || fieldKind === 'map' || message?.typeName === 'google.protobuf.Struct') return true;
   return scalar !== undefined && scalar !== ScalarType.BOOL;

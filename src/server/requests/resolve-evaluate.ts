@@ -15,13 +15,13 @@ export interface ResolvedEvaluate {
   readonly selections: readonly Selection[];
   readonly evaluator: ResolvedPlugin<'evaluator'>;
   readonly plan: EvaluationPlan;
-  /** undefined where no target needs one. */
+  /** undefined if no target needs a recipe. */
   readonly recipe: ResolvedRecipe | undefined;
   /** The recipes of manifests whose outputs were compensated, by target. */
   readonly restored: ReadonlyMap<number, ResolvedRecipe>;
 }
 
-/** What is measured if a request names no target. */
+/** The targets of a request that names none. */
 const DENSE: EvaluateTarget = { target: { $case: 'dense', value: {} } };
 
 /** Throws as `resolveSelection`, `planWindows` and `RecipeSource.resolve`, and MEMORY_EXCEEDED. */

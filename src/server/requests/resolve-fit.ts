@@ -7,14 +7,14 @@ import { DEFAULT_FIT_METRIC, DEFAULT_FIT_PREDICTOR, DEFAULT_SEED } from './defau
 import { requireInteger } from './fields.js';
 import { findMetric, isChooser, type PluginLookup, type ResolvedPlugin } from './plugin-lookup.js';
 
-/** What one metric was measured to be. */
+/** The labels of one metric. */
 export interface MetricValues {
   readonly metric: MetricDefinition;
   /** One per pair, in the metric's own unit. */
   readonly values: Float64Array;
 }
 
-/** A FitPredictorRequest, checked and complete but for the tables of its features. */
+/** A FitPredictorRequest, checked and complete, except for the tables of its features. */
 export interface ResolvedFit {
   readonly plugin: ResolvedPlugin<'predictor'>;
   readonly set: PairSet;
@@ -24,14 +24,14 @@ export interface ResolvedFit {
   /** Rows of the pairs, ascending, that a plug-in fitted elsewhere has not seen. */
   readonly unseen: readonly number[];
   readonly seed: number;
-  /** Empty where the request brings its own pairs. */
+  /** Empty if the request has its own pairs. */
   readonly studyId: string;
 }
 
-/** What resolving needs of the server. */
+/** What resolving needs from the server. */
 export interface FitResolution {
   readonly plugins: PluginLookup;
-  /** All pairs of a study in its recipe. Throws STUDY_NOT_FOUND, MEASUREMENT_MISMATCH. */
+  /** All pairs of a study under its recipe. Throws STUDY_NOT_FOUND, MEASUREMENT_MISMATCH. */
   readonly collectPairs: (studyId: string) => Promise<PairSet>;
 }
 
@@ -67,8 +67,9 @@ async function findPairs(collectPairs: FitResolution['collectPairs'], request: F
 }
 
 /**
- * The places of pairs that the predictor has not seen, in ascending order. Throws INVALID_REQUEST for places that are not there, and for a
- * predictor that is fitted here: it keeps pairs from itself. One that was fitted elsewhere has no learning curve.
+ * The positions of pairs that the predictor has not seen, ascending. Throws INVALID_REQUEST for positions that do not
+ * exist, and for a predictor that is fitted here: that holds out pairs itself. A predictor that was fitted elsewhere
+ * has no learning curve.
  */
 function readUnseen(
   { plugin }: ResolvedPlugin<'predictor'>,
@@ -79,12 +80,12 @@ function readUnseen(
   if (isForeign && learningCurve)
     throw PrunecastError.ofField(
       'learning_curve',
-      `is set, and ${plugin.id} was fitted elsewhere: it learns nothing from these pairs, leave it unset`,
+      `is set, but ${plugin.id} was fitted elsewhere and learns nothing from these pairs: leave it unset`,
     );
   if (!isForeign && unseenPairs.length > 0)
     throw PrunecastError.ofField(
       'unseen_pairs',
-      `are named, and ${plugin.id} is fitted here, judged on pairs that are kept from it: leave them out`,
+      `are named, but ${plugin.id} is fitted here and holds out pairs itself: leave them out`,
     );
   const taken = new Set<number>();
   for (const [index, place] of unseenPairs.entries()) {
@@ -111,7 +112,7 @@ function flattenRates({ dimensions, pairs }: PairSet): Float32Array {
   return rates;
 }
 
-/** The labels of each metric that is asked for; perplexity where none is. Throws INVALID_REQUEST, PAIRS_INVALID. */
+/** The labels of each requested metric; of perplexity by default. Throws INVALID_REQUEST, PAIRS_INVALID. */
 function readMetrics(
   plugins: PluginLookup,
   asked: readonly string[],

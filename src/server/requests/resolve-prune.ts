@@ -3,12 +3,14 @@ import type { ResolvedRecipe } from './recipe.js';
 import { openSpaces, resolveSelection, type Selection, type SharedBudgets } from './resolve-selection.js';
 import type { RequestServices } from './services.js';
 
-/** A PruneRequest, checked and complete but for its output. */
+/** A PruneRequest, checked and complete, except for its output. */
 export interface ResolvedPrune {
   readonly selection: Selection;
-  /** The request's own recipe, or that of a manifest whose output was compensated; undefined where units alone are named. */
+  /**
+   * The request's own recipe, or that of a manifest whose output was compensated; undefined if only units are named.
+   */
   readonly recipe: ResolvedRecipe | undefined;
-  /** Budgets that are shared out anew once the calibration errors are known. */
+  /** Budgets to be allocated again when the calibration errors are known. */
   readonly byError: SharedBudgets | undefined;
 }
 

@@ -20,7 +20,7 @@ import { refuseStreamLabels, type ResolvedRecipe } from './recipe.js';
 import type { RequestServices } from './services.js';
 import type { ResolvedPlugin } from './plugin-lookup.js';
 
-/** What a SearchRequest asks, without its texts: enough to ask a predictor about. */
+/** What a SearchRequest asks, without its texts: enough for a predictor to answer. */
 export interface StudyQuestion {
   readonly plan: StudyPlan;
   readonly evaluator: ResolvedPlugin<'evaluator'>;
@@ -48,7 +48,7 @@ export interface ResolvedSearch extends StudyQuestion {
   readonly strategy: ResolvedPlugin<'strategy'>;
 }
 
-/** A SearchRequest of which the pairs alone are labelled. */
+/** A SearchRequest of which only the pairs are labelled. */
 export interface ResolvedSample extends StudyQuestion {
   readonly windows: Pick<PartPlans, 'search'>;
   readonly recipes: StudyRecipes;
@@ -67,7 +67,10 @@ export async function resolveQuestion(
   return { evaluator, plan: await decodeStudyPlan(model, counted, request, evaluator.plugin) };
 }
 
-/** All of a request. Throws as `resolveQuestion`, `planStudyWindows` and `RecipeSource.resolve`, and PAIRS_TOO_FEW. */
+/**
+ * Resolves all of a request. Throws as `resolveQuestion`, `planStudyWindows` and `RecipeSource.resolve`, and
+ * PAIRS_TOO_FEW.
+ */
 export async function resolveSearch(services: RequestServices, request: SearchRequest): Promise<ResolvedSearch> {
   const question = await resolveQuestion(services, request);
   const { plugins } = services;
@@ -83,14 +86,14 @@ export async function resolveSearch(services: RequestServices, request: SearchRe
   return { ...question, ...subject, predictor, strategy, features };
 }
 
-/** The first sample is split 7:3: the part that is fitted must be enough. */
+/** The first sample is split 7:3, and the fitted part must be large enough. */
 function requirePairs({ id, pairs }: Pick<PluginsByKind['predictor'], 'id' | 'pairs'>, count: number): void {
   const fitted = Math.floor(0.7 * count);
   if (fitted >= pairs.least) return;
   const needed = Math.ceil(pairs.least / 0.7);
   throw new PrunecastError(
     'PAIRS_TOO_FEW',
-    `${id} is fitted on 7 of 10 pairs of the first sample and needs ${pairs.least} there; the plan samples ${count} first: ask for at least ${needed} pairs beside those inside the refined space`,
+    `${id} is fitted on 7 of 10 pairs of the first sample and needs ${pairs.least} there; the plan samples ${count} first: ask for at least ${needed} pairs in addition to those inside the refined space`,
     {
       metadata: { pairs: String(count), least: String(needed) },
       violations: [
@@ -104,8 +107,8 @@ function requirePairs({ id, pairs }: Pick<PluginsByKind['predictor'], 'id' | 'pa
 }
 
 /**
- * The windows of search, verify and report, the recipes, whose calibration is apart from the latter two, and the plan, which
- * says how the study finishes now that these are known. Throws as `planStudyWindows` and `RecipeSource.resolve`.
+ * The windows of search, verify and report; the recipes, whose calibration must not overlap verify and report; and the
+ * plan with the compensation of finalists settled. Throws as `planStudyWindows` and `RecipeSource.resolve`.
  */
 export async function resolveSubject(
   services: RequestServices,
@@ -156,10 +159,10 @@ export const PAPER_RECIPE = Recipe.fromPartial({
 });
 
 /**
- * The stream is tried where the recipes' compensations can be fitted on it and the calibration is long enough, unless the
+ * STREAM if every recipe's compensation can be fitted on the stream and the calibration is long enough, unless the
  * request decides.
  *
- * @throws PrunecastError INVALID_REQUEST where a caller wants it and a recipe cannot
+ * @throws PrunecastError INVALID_REQUEST if the request asks for STREAM and a recipe cannot be fitted on it
  */
 function settleCompensation(
   { compensation, space }: StudyPlan,
@@ -171,7 +174,7 @@ function settleCompensation(
     if (lacking >= 0)
       throw PrunecastError.ofField(
         'compensation_fit',
-        `is STREAM, and recipes[${lacking}] looks at no calibration text: leave compensation_fit unset, or take a calibrated criterion`,
+        `is STREAM, and recipes[${lacking}] has no calibration text: leave compensation_fit unset, or take a calibrated criterion`,
       );
     return compensation;
   }
@@ -182,7 +185,9 @@ function settleCompensation(
   return compared.every(suits) ? compensation : { ...compensation, mode: 'one-shot' };
 }
 
-/** The windows of pairs alone, and the recipe as a Search with the same request would have it. Throws as `resolveSearch`. */
+/**
+ * The windows of the pairs, and the recipe that a Search with the same request would use. Throws as `resolveSearch`.
+ */
 export async function resolveSample(services: RequestServices, request: SearchRequest): Promise<ResolvedSample> {
   const question = await resolveQuestion(services, request);
   const { plan, calibration } = await planPairWindows(services, request, question.evaluator, readFidelities(request));
@@ -195,7 +200,10 @@ export async function resolveSample(services: RequestServices, request: SearchRe
   };
 }
 
-/** The recipe of a study that has this digest. Throws as `resolveSample`, and PAIRS_INVALID where the study has none such any more. */
+/**
+ * The recipe of a study with this digest. Throws as `resolveSample`, and PAIRS_INVALID if the study no longer has such
+ * a recipe.
+ */
 export async function resolveRecipeOf(
   services: RequestServices,
   request: SearchRequest,
@@ -209,7 +217,7 @@ export async function resolveRecipeOf(
   }
   throw PrunecastError.ofField(
     'study_id',
-    `has pairs of the recipe "${digest}", which its request does not come to any more: its texts or its model have changed`,
+    `has pairs of the recipe "${digest}", which its request no longer gives: its texts or its model have changed`,
     'PAIRS_INVALID',
   );
 }

@@ -25,17 +25,17 @@ import type { RequestServices } from './services.js';
 import { decodeSpace } from './decode-space.js';
 import { parseManifest, type ManifestRecipe } from './decode-manifest.js';
 
-/** What stays of a model, as a request says it. */
+/** What is kept of a model, as a request says it. */
 export interface Selection {
   readonly architecture: Architecture;
-  /** The exact units, where the caller named them; undefined leaves them to the recipe. */
+  /** The exact units if the caller named them; undefined: the recipe chooses. */
   readonly keptUnits: KeptUnits | undefined;
   /** The recipe that compensated those units if a manifest has one, and the manifest's path in the request. */
   readonly compensated?: { readonly recipe: ManifestRecipe; readonly field: string };
   readonly snapped: readonly SnappedRate[];
-  /** How a budget was shared out; empty when none was given. */
+  /** How a budget was allocated; empty if none was given. */
   readonly allocation: string;
-  /** The budgets that were shared out, for whoever can share them out better; undefined when none was given. */
+  /** The budgets, for callers that can allocate them better; undefined if none was given. */
   readonly budgets?: SharedBudgets;
 }
 
@@ -46,7 +46,10 @@ export interface SharedBudgets {
   readonly field: string;
 }
 
-/** The space that rates and budgets of a request mean, with the model's own sizes and as budgets count them; each is made once, when it is first needed. */
+/**
+ * The space that a request's rates and budgets refer to, with the model's own sizes and as budgets count them; each is
+ * made once, when it is first needed.
+ */
 export interface SelectionSpaces {
   readonly own: () => SearchSpace;
   readonly counted: () => SearchSpace;
@@ -68,8 +71,9 @@ type Asked = PruneRequest['selection'] | EvaluateTarget['target'];
 export type SelectionSources = Pick<RequestServices, 'model' | 'readManifest'>;
 
 /**
- * @param field the selection's path in the request; empty at its top
- * @throws PrunecastError INVALID_REQUEST, ARCHITECTURE_INVALID, SPACE_INVALID, BUDGET_INFEASIBLE, OUTPUT_NOT_FOUND, PATH_OUTSIDE_ROOTS
+ * @param field the selection's path in the request; empty at the top
+ * @throws PrunecastError INVALID_REQUEST, ARCHITECTURE_INVALID, SPACE_INVALID, BUDGET_INFEASIBLE, OUTPUT_NOT_FOUND,
+ * PATH_OUTSIDE_ROOTS
  */
 export async function resolveSelection(
   { model, readManifest }: SelectionSources,
@@ -120,7 +124,7 @@ export async function resolveSelection(
     case undefined:
       throw PrunecastError.ofField(
         field === '' ? 'selection' : field,
-        'says nothing of what stays: give an architecture, a rate, rates by dimension, budgets, kept units, a manifest or an earlier output',
+        'does not say what to keep: give an architecture, a rate, rates by dimension, budgets, kept units, a manifest or an earlier output',
       );
   }
 }
@@ -189,7 +193,7 @@ function shareOut({ space, budgets, field }: SharedBudgets): Architecture {
   );
 }
 
-/** The nearest count below that the space asks for multiples of. */
+/** The largest allowed count at or below a count, if the space asks for multiples. */
 function toMultiple(count: number, dimension: Dimension | undefined): number {
   const { kind, rule } = dimension ?? { kind: 'query_heads_per_kv', rule: { multipleOf: 1 } };
   return kind === 'query_heads_per_kv' ? count : count - (count % rule.multipleOf);

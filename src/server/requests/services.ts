@@ -6,7 +6,7 @@ import type { Text } from '../../gen/prunecast/v1/common.js';
 import type { PluginLookup } from './plugin-lookup.js';
 import type { RecipeSource } from './recipe.js';
 
-/** What resolving a request on one open model needs of the server. */
+/** What resolving a request on one open model needs from the server. */
 export interface RequestServices {
   readonly model: RequestModel;
   readonly plugins: PluginLookup;
@@ -24,22 +24,25 @@ export interface RequestServices {
   readonly readManifest: (output: string, field: string) => Promise<unknown>;
 }
 
-/** What budgets need to know of a model. */
+/** What budgets need to know about a model. */
 export interface BudgetedModel {
   readonly shape: ModelShape;
   /** Positions that the model was made for: max_position_embeddings of its config.json. */
   readonly maxPositions: number;
-  /** How long its shapes take per token with so many before it. The first call per length measures, which takes seconds. */
+  /**
+   * Times its shapes per token, with `length` tokens before it. The first call per length measures, which takes
+   * seconds.
+   */
   readonly timeShapes: (length: number) => Promise<LatencyTable>;
 }
 
-/** An open model as requests look at it. */
+/** An open model as requests see it. */
 export interface RequestModel extends BudgetedModel {
   /** As the caller named it. */
   readonly name: string;
   readonly checkpointDigest: string;
-  /** Throws MEMORY_EXCEEDED where windows of so many tokens do not fit into the memory budget. */
+  /** Throws MEMORY_EXCEEDED if windows of so many tokens do not fit into the memory budget. */
   requireMemory(work: { readonly longest: number; readonly precision?: Precision }): void;
-  /** Throws PRECISION_UNAVAILABLE where the CPU does not offer a precision. */
+  /** Throws PRECISION_UNAVAILABLE if the CPU does not support the precision. */
   requirePrecision(precision: Precision): Promise<void>;
 }

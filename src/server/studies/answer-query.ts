@@ -44,7 +44,7 @@ export interface QueryServices extends SearchServices {
 
 interface PreparedQuery extends StudyQuestion {
   readonly model: OpenModel;
-  /** The study's own, which has its texts. */
+  /** The study's own request, which has its texts. */
   readonly request: SearchRequest;
   /** undefined for a study of an earlier version, and for one of imported pairs. */
   readonly document: SearchPlan | undefined;
@@ -53,17 +53,19 @@ interface PreparedQuery extends StudyQuestion {
   readonly strategy: PluginRef | undefined;
 }
 
-/** Candidates that are predicted for an answer: a tenth of a study's, as a caller waits for it. */
+/** The number of candidates predicted for an answer: a tenth of a study's, since a caller waits for it. */
 const CANDIDATES = 1000;
 
-/** The strategy's best, among which the knee of a front is looked for. */
+/** The number of the strategy's best candidates among which the knee of a front is found. */
 const PROPOSED = 32;
 
 /**
- * The best predicted architectures for other budgets or another objective, from a study's newest predictor of that metric;
- * with `verify` they are labelled on the study's verify windows too, under its recipe, in the turn of a job.
+ * The best predicted architectures for other budgets or another objective, from the study's newest predictor of that
+ * metric. With `verify` they are also labelled on the study's verify windows, under its recipe, in a turn of the job
+ * queue.
  *
- * @throws PrunecastError STUDY_NOT_FOUND, PREDICTOR_NOT_FOUND, BUDGET_INFEASIBLE, OVERLOADED, those of Search, or the signal's reason
+ * @throws PrunecastError STUDY_NOT_FOUND, PREDICTOR_NOT_FOUND, BUDGET_INFEASIBLE, OVERLOADED, those of Search, or the
+ * signal's reason
  */
 export async function answerQuery(
   services: QueryServices,
@@ -125,7 +127,7 @@ async function rankPredicted(
   return rankScores(scores).map((index) => points[index] ?? []);
 }
 
-/** What is asked, with the study's own plan for all else. */
+/** The query, with the study's own plan for all that it does not change. */
 async function prepareQuery(
   services: QueryServices,
   study: StudyRecord,
@@ -161,8 +163,8 @@ function toStruct(options: unknown): PluginRef['options'] {
 }
 
 /**
- * The request of a study that has no plan with what is asked in place of its own: one of an earlier version, or of imported
- * pairs, which has the model's default space.
+ * The request of a study without a plan, changed by the query. Such a study is of an earlier version, or of imported
+ * pairs; then it has the model's default space.
  */
 function askAgain({ request, model }: StudyRecord, { budgets, objectives }: QueryStudyRequest): SearchRequest {
   const own = request.length === 0 ? SearchRequest.fromPartial({ model }) : SearchRequest.decode(request);
@@ -190,7 +192,7 @@ async function findPredictor(
   );
 }
 
-/** The study's newest predictor of each metric that is asked about. */
+/** The study's newest predictor of each requested metric. */
 async function findPredictors(
   services: QueryServices,
   study: StudyRecord,
@@ -225,7 +227,7 @@ async function describeAnswers(
     const architecture = decodeCounts(space, counts);
     answers.push({
       architecture: encodeArchitecture(architecture),
-      // Biases are counted as the budgets count them: which recipe an answer would have is not settled.
+      // Biases are counted as the budgets count them: the recipe of an answer is not decided yet.
       costs: encodeCosts(shape, architecture, budgets, space.shape),
       predictions: (
         await Promise.all(
@@ -247,7 +249,9 @@ async function describeAnswers(
   return answers;
 }
 
-/** The answers with their metrics on the verify windows. Throws STUDY_CHANGED where these, or the recipe, are others by now. */
+/**
+ * The answers with their metrics on the verify windows. Throws STUDY_CHANGED if the windows or the recipe have changed.
+ */
 async function verify(
   services: QueryServices,
   { id }: StudyRecord,
@@ -262,7 +266,7 @@ async function verify(
   const dearest = windows.verify.at(-1) ?? windows.search;
   if (document !== undefined) {
     const oneShot = recipes.compared[chosen]?.oneShot;
-    const planned = document.windows.verify.at(-1); // of a sample none
+    const planned = document.windows.verify.at(-1); // a sample has none
     requireSameStudy(
       id,
       {

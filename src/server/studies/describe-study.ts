@@ -17,7 +17,7 @@ export interface StudyServices {
   readonly jobs: Jobs;
 }
 
-/** A study as it stands. Throws STUDY_NOT_FOUND. */
+/** A study as it is now. Throws STUDY_NOT_FOUND. */
 export async function describeStudy({ studies, predictorStore, jobs }: StudyServices, studyId: string): Promise<Study> {
   const study = await studies.get(studyId);
   const { planVersion, progress, search, recipes } = readStudy(study);
@@ -43,7 +43,7 @@ export async function describeStudy({ studies, predictorStore, jobs }: StudyServ
   };
 }
 
-/** A study outlives its job: once that is deleted, it has succeeded or it has not. */
+/** A study outlives its job: without the job, only whether it succeeded is known. */
 export async function findState(jobs: Jobs, { jobId, state }: Pick<StudyRecord, 'jobId' | 'state'>): Promise<JobState> {
   try {
     return encodeState((await jobs.get(jobId)).state);

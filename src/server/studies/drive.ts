@@ -11,32 +11,32 @@ import type { StudyPlan } from '../../search/study/plan.js';
 import type { Fitted, StudyAction, StudyEvent } from '../../search/study/steps.js';
 import type { TrialPoint, TrialResult } from '../../search/study/trial.js';
 
-/** What the sample of a study needs of the world. */
+/** What the sample of a study needs from outside. */
 export interface SamplePorts {
-  /** Ranks the units in every recipe, and shares out the budgets by its scores and errors. */
+  /** Ranks the units in every recipe, and allocates the budgets by its scores and errors. */
   score(): Promise<Omit<Extract<StudyEvent, { kind: 'scored' }>, 'kind'>>;
   /** Measures points; results come as they are ready, in any order, one per point. */
   evaluate(points: readonly TrialPoint[]): AsyncIterable<TrialResult>;
-  /** Keeps an event, with what it makes of the study. It is applied once this has resolved. */
+  /** Stores an event with its effect on the study. The event is applied after this has resolved. */
   record(before: StudyState, after: StudyState, event: StudyEvent): Promise<void>;
   /** Lets others run between stretches of work. */
   breathe(): Promise<void>;
 }
 
-/** What a whole study needs of the world. */
+/** What a whole study needs from outside. */
 export interface StudyPorts extends SamplePorts {
   /** Fits a predictor to each metric that the study predicts. */
   fit(state: StudyState, pairs: readonly TrialResult[]): Promise<Omit<Fitted, 'kind'>>;
   /** The predictors of the newest fit: what they say of a batch, by metric, on the scale of their fits. */
   openPredictors(state: StudyState): Promise<(batch: EncodingBatch) => Promise<Readonly<Record<string, Prediction>>>>;
   readonly strategy: { readonly plugin: Strategy; readonly options: unknown };
-  /** Called with how many of the candidates are predicted so far. */
+  /** Called with the number of candidates predicted so far. */
   report?(predicted: number, candidates: number): void;
   /** Ends the search for candidates with its reason. */
   readonly signal: AbortSignal;
 }
 
-/** Where a drive has come to, and the action that it does not do. */
+/** How far a drive has come, and the action that it does not do. */
 export interface Driven<Kind extends StudyAction['kind']> {
   readonly state: StudyState;
   readonly stoppedAt: Kind;

@@ -27,7 +27,7 @@ import { exportedShape } from '../../core/model/add-output-biases.js';
 import { findRecipe } from './study-recipes.js';
 
 /**
- * The report of a finished study; not yet written anywhere.
+ * The report of a study that has ended; the caller stores it.
  *
  * @param breathe lets others run between stretches of work
  */
@@ -127,7 +127,7 @@ function encodeRecipes({ plan, recipes }: Study, state: StudyState): RecipeCompa
 
 const NOT_JUDGED = 'it was fitted elsewhere, maybe on these pairs';
 
-/** Of every backend where one was chosen, else of the named one alone, on the 7:3 split. */
+/** The judgements on the 7:3 split: of every backend if one was chosen, otherwise of the named one. */
 function encodeScores({ plan, predictor }: Study, { fit }: StudyState): BackendScore[] {
   if (fit === undefined || fit.choice !== undefined) return encodeChoice(plan.metric.name, fit?.choice);
   const { name: metric } = plan.metric;

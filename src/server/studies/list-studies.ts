@@ -26,7 +26,7 @@ export async function listStudies(
   return { studies: summaries, nextPageToken };
 }
 
-/** Forgets a study. Throws STUDY_NOT_FOUND, and JOB_ACTIVE while its job has not ended. */
+/** Deletes a study. Throws STUDY_NOT_FOUND, and JOB_ACTIVE if its job has not ended. */
 export async function deleteStudy(
   { studies, jobs }: Pick<StudyServices, 'studies' | 'jobs'>,
   studyId: string,

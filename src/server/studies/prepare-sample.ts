@@ -16,7 +16,10 @@ import { requireSamePlan } from '../requests/compare-plans.js';
 import { planSample, readStudyPlan } from '../requests/plan-search.js';
 import { resolveSample } from '../requests/resolve-search.js';
 
-/** Checks a SamplePairs request down to its windows and recipe; `run` then draws and labels: the first phases of a Search, and no more. */
+/**
+ * Checks a SamplePairs request, its windows and its recipe; `run` then samples and labels: only the first phases of a
+ * Search.
+ */
 export async function prepareSample(
   services: SearchServices,
   { search }: SamplePairsRequest,
@@ -43,7 +46,7 @@ export async function prepareSample(
   };
 }
 
-/** The fields that a sample depends on; all pairs are of the first sample, as nothing is refined. */
+/** The fields that a sample depends on. All pairs belong to the first sample, since nothing is refined. */
 function keepSampling({
   requestId,
   model,

@@ -22,7 +22,7 @@ import { runStudy } from './run-study.js';
 import type { SearchServices, Study } from './study.js';
 import { countCalibrationTokens } from './study-recipes.js';
 
-/** Checks a Search request down to its space, windows and output; `run` then runs the study. */
+/** Checks a Search request, its space, windows and output; `run` then runs the study. */
 export async function prepareSearch(
   services: SearchServices,
   request: SearchRequest,
@@ -37,7 +37,7 @@ export async function prepareSearch(
   };
 }
 
-/** Checks what a ResumeJob brings for a study that waits. Throws as `resumeStudy`. */
+/** Checks what a ResumeJob adds to a paused study. Throws as `resumeStudy`. */
 export async function resumeSearch(
   services: SearchServices,
   request: SearchRequest,
@@ -48,7 +48,7 @@ export async function resumeSearch(
   return resumeStudy(services, study, job.jobId, ranges);
 }
 
-/** The study that a request asks for, or the one that a job has begun, and what will load its winner. */
+/** The study that a request asks for, or that its job has begun, and what will load its winner. */
 async function openStudy(
   services: SearchServices,
   asked: SearchRequest,
@@ -69,7 +69,7 @@ async function openStudy(
     output === undefined
       ? []
       : findLoaders(model.language.shape, findHardestArchitecture(plan.space, 0), output, recipes.compared[0]?.oneShot);
-  if (output !== undefined) await listCompanions(model.language.checkpoint.files); // what cannot be copied to the output is found before any work
+  if (output !== undefined) await listCompanions(model.language.checkpoint.files); // a file that cannot be copied to the output is reported before any work
   await services.predictors.check(predictor, { columns: countInputs(plan.space, features), metrics: [plan.metric] });
   const study: Study = {
     ...resolved,

@@ -14,7 +14,7 @@ import { PHASE_CODES } from '../requests/codes.js';
 import type { Study } from './study.js';
 import { openStudyLog, type StudyLogServices } from './study-log.js';
 
-/** What a study waits for: before `refine` the ranges that it would take. */
+/** What a study waits for: before `refine`, the proposed ranges. */
 export async function describePause(plan: StudyPlan, state: StudyState): Promise<JobPaused> {
   const proposal = state.phase === 'refine' ? await refineSpace(plan, state, breathe) : [];
   return { before: PHASE_CODES[state.phase], ranges: proposal.map(encodeRangeChange) };
@@ -44,7 +44,7 @@ export async function resumeStudy(
   if (ranges.length > 0 && !(waits && state.phase === 'refine')) {
     throw PrunecastError.ofField(
       'ranges',
-      'are given, and the study does not wait before its refinement: leave them out',
+      'are given, but the study does not wait before its refinement: leave them out',
     );
   }
   if (waits) {

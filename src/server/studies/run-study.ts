@@ -16,7 +16,7 @@ import { describePause } from './resume-study.js';
 import { askPredictors, fitStudy, openStudyPredictors } from './study-predictors.js';
 import { findRecipe, prepareRecipe } from './study-recipes.js';
 
-/** Runs a study to its pause or its end, and stores and tells what happens. */
+/** Runs a study until it pauses or ends; stores and reports what happens. */
 export async function runStudy(services: SearchServices, study: Study, context: JobContext): Promise<JobOutcome> {
   const log = await openStudyLog(services, study, context);
   const ports = createStudyPorts(services, study, log, context);
@@ -76,7 +76,7 @@ async function finish(
   return { ...report, output: study.output.output };
 }
 
-/** The report with the winner's latency really measured, where a budget limits it. */
+/** The report with the measured latency of the winner if a budget limits latency. */
 async function withLatency(
   { model, plan }: Study,
   { recipe }: RankedModel,

@@ -39,7 +39,7 @@ export function createSamplePorts(
   };
 }
 
-/** Ranks the units in every recipe that is compared, and shares out the budgets by its scores and errors. */
+/** Ranks the units in every compared recipe, and allocates the budgets by its scores and errors. */
 async function score(services: SampleServices, study: SampledStudy, context: JobContext) {
   const allocations: Allocation[][] = [];
   for (const recipe of study.recipes.compared.keys())
@@ -47,7 +47,7 @@ async function score(services: SampleServices, study: SampledStudy, context: Job
   return { tokensSpent: countCalibrationTokens(study.recipes), allocations };
 }
 
-/** None where the plan has neither a use for them as pairs nor as controls. */
+/** None if the plan needs them neither as pairs nor as controls. */
 async function allocate(
   { preparer, plugins }: SampleServices,
   study: SampledStudy,
@@ -89,8 +89,8 @@ const ACTIVITIES = {
 } as const satisfies Record<TextPart, string>;
 
 /**
- * Measures points; one whose metrics are not finite is a trial without any, which ranks last and is no pair. Throws
- * METRIC_INVALID where that is so of all points of one kind, or of one that would stand in the report.
+ * Measures points. A point whose metrics are not finite becomes a trial without metrics: it ranks last and is not a
+ * pair. Throws METRIC_INVALID if no point of a kind has finite metrics, or if a point needed for the report has none.
  */
 async function* evaluate(
   { labels, preparer }: SampleServices,
@@ -111,7 +111,7 @@ async function* evaluate(
       workContext(context, ACTIVITIES[first.part]),
     )) {
       if ('invalid' in found) {
-        // Told at the end: where no architecture of a group can be measured the model is at fault, and pruning is not.
+        // Thrown at the end: if no architecture of a group can be measured, the model is at fault, not the pruning.
         broken.push({
           ...(group[found.index] as TrialPoint),
           value: Number.NaN,
@@ -145,7 +145,7 @@ async function* evaluate(
   }
 }
 
-/** Points that are labelled for the same: windows, recipe and compensation. */
+/** Points with the same windows, recipe and compensation: they are labelled together. */
 function groupPoints(points: readonly TrialPoint[]): readonly TrialPoint[][] {
   const groups = new Map<string, TrialPoint[]>();
   for (const point of points) {
@@ -155,7 +155,7 @@ function groupPoints(points: readonly TrialPoint[]): readonly TrialPoint[][] {
   return [...groups.values()];
 }
 
-/** What a study's architectures are labelled for, on some of its windows. */
+/** The label target of a study's architectures, on some of its windows. */
 export function createTarget(
   { model, evaluator }: Pick<Study, 'model' | 'evaluator'>,
   { recipeDigest, subject }: RankedModel,

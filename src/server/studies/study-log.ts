@@ -28,22 +28,22 @@ import { metricsOf } from './encode-report.js';
 
 export type StudyLogServices = Pick<SearchServices, 'studies' | 'predictors' | 'clock'>;
 
-/** Stores what a study does, each step in one transaction, and then shows it to those who follow its job. */
+/** Stores what a study does, each step in one transaction, and then reports it to those who follow its job. */
 export interface StudyLog {
-  /** Where the study stands: at its start, or where the events lead that an earlier server stored. */
+  /** The state of the study: its start, or the result of the events that an earlier server stored. */
   readonly reached: StudyState;
-  /** Stores an event and what it makes of the study, tells of it, and of the phase that begins with it. */
+  /** Stores an event with its effect on the study; reports it, and the phase that begins with it. */
   record(before: StudyState, after: StudyState, event: StudyEvent): Promise<void>;
-  /** Stores the report, if there is one, and the state that the study ends in. */
+  /** Stores the report, if there is one, and the final state of the study. */
   finish(report: StudyReport | undefined, state: JobState): Promise<void>;
-  /** Seconds by phase so far. */
+  /** Seconds per phase so far. */
   spent(): ReadonlyMap<StudyPhase, number>;
 }
 
 /**
- * Opens the log of a study: a new one, or one that an earlier server left, whose events are replayed.
+ * Opens the log of a new study, or of one that an earlier server left: its events are replayed.
  *
- * @throws PrunecastError JOB_NOT_RESUMABLE for a study of an earlier version whose labels would be others today
+ * @throws PrunecastError JOB_NOT_RESUMABLE for a study of an earlier version whose labels would differ now
  */
 export async function openStudyLog(
   { studies, predictors, clock }: StudyLogServices,
@@ -65,7 +65,7 @@ export async function openStudyLog(
     $case: 'study',
     value: { studyId: study.id, phase: PHASE_CODES[phase], event },
   });
-  // A phase that the study waits before has not begun.
+  // A phase before which the study is paused has not begun.
   const tellStart = (state: StudyState): EmittedPayload[] => (isPaused(plan, state) ? [] : tellBegun(state));
   const tellBegun = ({ phase, round }: StudyState): EmittedPayload[] =>
     phase === 'finished' ? [] : [tell(phase, { $case: 'phaseStarted', value: { round } })];
@@ -134,7 +134,7 @@ export async function openStudyLog(
   };
 }
 
-/** What stored events lead to, and what is not in the state: the time by phase, and how many trials there are. */
+/** What the stored events lead to, and what is not in the state: the time per phase, and the number of trials. */
 function replayStored(plan: StudyPlan, start: StudyState, stored: readonly StudyEventRecord[]) {
   const spent = new Map<StudyPhase, number>();
   let reached = start;
@@ -149,7 +149,7 @@ function replayStored(plan: StudyPlan, start: StudyState, stored: readonly Study
 }
 
 /**
- * Refuses a study of an earlier version, which stored no plan, where what it stored of its labels is not what they would be
+ * Refuses a study of an earlier version, which stored no plan, if its stored labels were measured differently from
  * today. Throws JOB_NOT_RESUMABLE with what differs.
  */
 function requireSameLabels(
@@ -230,7 +230,7 @@ function encodeTrial(
   };
 }
 
-/** What followers see of an event; the drawing of points and the ends of phases show by what follows them. */
+/** What followers see of an event. Drawn points and ends of phases are not reported: they show by what follows. */
 async function encodeEvent(
   event: StudyEvent,
   predictors: SearchServices['predictors'],

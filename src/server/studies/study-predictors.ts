@@ -17,7 +17,7 @@ import type { RecipePreparer } from '../recipes/prepare-recipe.js';
 import type { Study } from './study.js';
 import { findRecipe, prepareRecipe } from './study-recipes.js';
 
-/** The metrics that a study predicts: that of its report first, then the others of objectives and floors. */
+/** The metrics that a study predicts: first that of its report, then those of other objectives and floors. */
 export function listPredicted(plan: Pick<StudyPlan, 'metric' | 'objectives'>): MetricDefinition[] {
   return [plan.metric, ...listMetrics(objectivesOf(plan)).filter(({ name }) => name !== plan.metric.name)];
 }
@@ -28,7 +28,7 @@ export interface FitStudyServices {
   readonly preparer: RecipePreparer;
 }
 
-/** Fits a predictor to each metric of a study; with the judgement on that of its report. */
+/** Fits a predictor to each metric of a study; returns the judgement on the metric of its report. */
 export async function fitStudy(
   services: FitStudyServices,
   study: Study,
@@ -50,7 +50,8 @@ export async function fitStudy(
     workContext(context, 'measuring errors'),
   );
   const fits = [];
-  // Backends are compared once: what ranked the first pairs best is fitted on the later ones, and to the other metrics, too.
+  // Backends are compared once: the one that ranked the first pairs best is also fitted on the later ones and to the
+  // other metrics.
   let chosen = state.fit?.choice?.chosen;
   for (const [done, metric] of metrics.entries()) {
     context.progress({ activity: 'fitting', done, total: metrics.length, unit: 'predictors' });
@@ -109,7 +110,7 @@ async function fitMetric(
   return { metric, predictor, judgement };
 }
 
-/** Loads what a study fitted last, by metric. Throws as `FittedPredictors.open`. */
+/** Loads the study's latest predictors, by metric. Throws as `FittedPredictors.open`. */
 export async function openStudyPredictors(
   predictors: FittedPredictors,
   plan: Pick<StudyPlan, 'metric' | 'objectives'>,
@@ -122,7 +123,7 @@ export async function openStudyPredictors(
   return opened;
 }
 
-/** What predictors say of a batch, by metric, on the scale of their fits. Throws the signal's reason. */
+/** The predictions for a batch, by metric, on the scale of the fits. Throws the signal's reason. */
 export async function askPredictors(
   open: ReadonlyMap<string, OpenPredictor>,
   batch: EncodingBatch,

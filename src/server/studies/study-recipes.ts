@@ -5,7 +5,7 @@ import type { RankedModel, RecipePreparer } from '../recipes/prepare-recipe.js';
 import type { ResolvedRecipe } from '../requests/recipe.js';
 import type { StudyRecipes } from '../requests/resolve-search.js';
 
-/** The recipe of a trial. Throws RangeError for one that the study does not have. */
+/** The recipe of a trial. Throws RangeError if the study does not have it. */
 export function findRecipe(
   { compared, paper }: StudyRecipes,
   { recipe, compensation }: { readonly recipe: RecipeChoice; readonly compensation: CompensationMode },
@@ -30,7 +30,7 @@ function listRecipes({ compared, paper }: StudyRecipes): ResolvedRecipe[] {
   return [...compared.flatMap(({ oneShot, stream }) => [oneShot, stream]), paper].filter((spec) => spec !== undefined);
 }
 
-/** Tokens of the calibration texts of all recipes that are compared, the same text counted once. */
+/** Tokens of the calibration texts of all compared recipes; equal texts count once. */
 export function countCalibrationTokens({ compared }: StudyRecipes): number {
   const texts = new Map(
     compared.map(({ oneShot }) => [JSON.stringify(oneShot.description['calibration'] ?? null), oneShot.calibration]),

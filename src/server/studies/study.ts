@@ -12,20 +12,20 @@ import type { StudyRecords } from '../records/study-records.js';
 export interface Study extends ResolvedSearch {
   readonly id: string;
   readonly model: OpenModel;
-  /** What is stored of it: `plan` is read from here. */
+  /** The stored form of it, from which `plan` is read. */
   readonly document: SearchPlan;
-  /** undefined where the winner is not to be written. */
+  /** undefined if the winner is not written. */
   readonly output: OutputPlan | undefined;
   /** The encoded SearchRequest. */
   readonly request: Uint8Array;
 }
 
-/** A study whose windows are planned as far as it measures: one that only samples has none but those of its pairs. */
+/** A study with the windows that it measures on: a sample has only those of its pairs. */
 export type SampledStudy = Pick<Study, 'id' | 'model' | 'plan' | 'document' | 'recipes' | 'evaluator' | 'request'> & {
   readonly windows: Pick<Study['windows'], 'search'> & Partial<Study['windows']>;
 };
 
-/** What studies are run with. */
+/** What studies need to run. */
 export interface SearchServices extends EvaluateServices {
   readonly predictors: FittedPredictors;
   readonly outputs: OutputFolders;
