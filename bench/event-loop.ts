@@ -63,7 +63,7 @@ function listJobs(
     evaluate: () =>
       client.runEvaluate({ model, measurement: { text, windows: { window: 128 } }, fidelity: { tokenLimit: 4096n } }),
     score_taylor: () => drain(client.services.models.scoreUnits({ model, recipe: calibrated('taylor', 'none') })),
-    mend_least_squares: () =>
+    compensate_least_squares: () =>
       client.runEvaluate({
         model,
         targets: [{ target: half }],

@@ -25,7 +25,7 @@ const DELETE: RequestType<DeleteStudyRequest> = {
 
 /** `prunecast studies`: what searches, samples and imports of pairs left on a server. */
 export function addStudiesCommand(program: Command): void {
-  const studies = program.command('studies').description('list, show and delete studies');
+  const studies = program.command('studies').description('list, get and delete studies');
   addList(studies);
   addGet(studies);
   addDelete(studies);

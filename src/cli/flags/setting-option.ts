@@ -30,6 +30,6 @@ export class SettingOption extends Option {
       string,
       string
     >;
-    return defaults[this.setting.variable];
+    return defaults[this.setting.variable] || undefined;
   }
 }

@@ -281,17 +281,17 @@ async function verify(
       }),
     );
   }
-  const control = { signal, report: () => undefined };
+  const work = { signal, report: () => undefined };
   const ranked = await prepareRecipe(
     services.preparer,
     { model: question.model, recipes },
     { recipe: chosen, compensation: 'one-shot' },
-    control,
+    work,
   );
   const architectures = points.map((counts) => decodeCounts(question.plan.space, counts));
   const verified = [...answers];
   const target = createTarget(question, ranked, dearest);
-  for await (const answer of services.labels.label(orderLabels(target, architectures), control)) {
+  for await (const answer of services.labels.label(orderLabels(target, architectures), work)) {
     if ('invalid' in answer) throw answer.invalid;
     const { index, label, record } = answer;
     if (record !== undefined) await services.store.keep([record]);
