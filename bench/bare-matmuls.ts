@@ -6,7 +6,7 @@ import { createSessionPool, type GraphValue, type SessionPool } from '../src/eng
 
 /** The products of one pass over some tokens, and nothing else. */
 export interface BareMatmuls {
-  /** Milliseconds that all linear maps of all layers and the head take for so many tokens. */
+  /** Milliseconds of all linear maps of all layers and the head, for a number of tokens. */
   measure(tokens: number): Promise<number>;
   close(): Promise<void>;
 }
@@ -18,7 +18,7 @@ interface Size {
   readonly columns: number;
 }
 
-/** How the weights lie: [inner, columns], or as checkpoints have them. */
+/** The layout of the weights: [inner, columns], or that of checkpoints. */
 type Layout = 'plain' | 'transposed';
 
 /** Products that run as one graph, as those of a layer do in Evaluate. */
@@ -27,7 +27,10 @@ interface Batch {
   run(): Promise<void>;
 }
 
-/** Products as large as Evaluate's own, each in the layout that is faster for it, with weights given at run time as there. */
+/**
+ * Products as large as Evaluate's own, each in the layout that is faster for it, with weights given at run time as in
+ * Evaluate.
+ */
 export async function prepareBareMatmuls(shape: ModelShape, threads: number): Promise<BareMatmuls> {
   const sessions = createSessionPool({ threads, capacity: 64 });
   const shared = new Map<string, GraphValue>();
@@ -82,8 +85,8 @@ function listSizes(
 }
 
 /**
- * Every batch has weights of its own, so that none finds them in the cache; `shared` holds what goes in and comes out,
- * which all batches have in common.
+ * Every batch has its own weights, so that none finds them in the cache; `shared` holds inputs and outputs, which all
+ * batches have in common.
  */
 function createBatch(
   sessions: SessionPool,
@@ -127,7 +130,7 @@ async function timeFastest(sessions: SessionPool, size: Size, layout: Layout): P
   return Math.min(...times.slice(1)); // the first one compiles
 }
 
-/** Milliseconds for so many tokens: whole runs, scaled to the tokens asked for. */
+/** Milliseconds for a number of tokens: whole runs, scaled to that number. */
 async function timeBatches(batches: readonly Batch[], tokens: number): Promise<number> {
   const rows = batches[0]?.rows ?? 1;
   const times = Math.max(1, Math.round(tokens / rows));

@@ -1,10 +1,10 @@
 import { readFileSync } from 'node:fs';
 import { arch, cpus } from 'node:os';
 
-/** What a timing was made on. */
+/** The machine of a timing. */
 export interface CpuDescription {
   readonly model: string;
-  /** Those that ONNX Runtime chooses its kernels by; empty where the system does not tell. */
+  /** The instruction sets that ONNX Runtime chooses its kernels by; empty if the system does not list them. */
   readonly instruction_sets: readonly string[];
   readonly threads: number;
 }

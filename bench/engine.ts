@@ -18,9 +18,9 @@ import { watchLoop, type LoopDelay } from './watch-loop.js';
 import { openLanguageModel } from '../src/engine/open-language-model.js';
 
 /*
- * npm run bench -- --model DIR --json FILE: how fast Evaluate is, against the bare products of the same sizes, and against
- * transformers where there is a Python that has it (PRUNECAST_PYTHON, or python3), in the same run. All take turns, and of
- * each the fastest turn counts: what disturbs a run only ever slows it.
+ * npm run bench -- --model DIR --json FILE: how fast Evaluate is, against the bare products of the same sizes, and
+ * against transformers if there is a Python that has it (PRUNECAST_PYTHON, or python3), in the same run. All take
+ * turns, and the fastest turn of each counts: disturbances can only slow a turn down.
  */
 
 const { values: flags } = parseArgs({
@@ -58,7 +58,7 @@ const report = {
   model: flags.model,
   windows: { count: windows.length, tokens: Number(flags.window) },
   cpu: describeCpu(threads),
-  load_average: loadavg()[1], // of the last five minutes: above the threads, others took part of the time
+  load_average: loadavg()[1], // of the last five minutes: if above the threads, other work was running
   dense,
   pruned25,
   shared_prefix: shared,
@@ -139,7 +139,7 @@ async function compareShared(): Promise<number> {
   return together / (8 * apart);
 }
 
-/** Milliseconds from asking to the last answer. */
+/** Milliseconds from the request to the last answer. */
 async function evaluate(of: LanguageModel, architectures: readonly Architecture[]): Promise<number> {
   const subject = of.subject(recipe());
   const started = performance.now();
@@ -164,7 +164,10 @@ function createWindows({ vocabulary }: ModelShape, count: number, length: number
   }));
 }
 
-/** That share of the key-value groups of every layer, rounded up, and channels until the total, head included, has shrunk by `share`. */
+/**
+ * Keeps that share of the key-value groups of every layer, rounded up, and reduces channels until the total, with the
+ * head, has shrunk by `share`.
+ */
 function removeFlops({ hidden, headDim, vocabulary, layers }: ModelShape, share: number): Architecture {
   const attention = layers.reduce(
     (sum, { kvHeads, queryHeadsPerKv }) => sum + 2 * kvHeads * (queryHeadsPerKv + 1) * headDim * hidden,

@@ -10,8 +10,8 @@ import { watchLoop, type LoopDelay } from './watch-loop.js';
 const DEMO = 'models/stories260k';
 
 /**
- * Runs a job of every kind on a server of this process, whose event loop is watched: evaluations, scores and outputs of the
- * model that is asked for, a search on the demo model.
+ * Runs a job of every kind on a server in this process and watches its event loop: evaluations, scores and outputs of
+ * the given model, and a search on the demo model.
  */
 export async function measureEventLoop(
   directory: string,

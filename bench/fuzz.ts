@@ -7,10 +7,11 @@ import { createProgressReporter } from '../src/server/jobs/progress-reporter.js'
 import { fuzzServer } from './fuzz/fuzz-server.js';
 
 /*
- * npm run fuzz -- --requests 20000 --checkpoints 2000 --seed 1: mutated requests of every method and damaged checkpoints,
- * against a server in a process of its own. No crash, no INTERNAL or UNKNOWN, no answer that is not finite, no reply later
- * than its deadline by two seconds, no pause of the event loop of 250 ms, memory within its bound: else exit code 1, with
- * each fault and what leads to it (`--only request/17` does that one again, with the same seed).
+ * npm run fuzz -- --requests 20000 --checkpoints 2000 --seed 1: mutated requests of every method and damaged
+ * checkpoints, against a server in a process of its own. It must not crash, answer INTERNAL or UNKNOWN, send a number
+ * that is not finite, reply two seconds after a deadline, hold its event loop for 250 ms, or exceed its memory.
+ * Otherwise the exit code is 1, and each fault is listed with its cause (`--only request/17` repeats that one with the
+ * same seed).
  */
 
 const { values: flags } = parseArgs({

@@ -16,11 +16,11 @@ import { loadTokenizer } from '../src/engine/tokenizer/tokenizer.js';
 import fluctuation from '../src/plugins/criteria/fluctuation.js';
 import { createBudgetSampler } from '../src/search/sampling/budget-sampler.js';
 
-/** The int8 rung against float32; null for what was not run, or is not offered on this CPU. */
+/** The int8 rung against float32; null for what was not run, or is not supported by this CPU. */
 export interface Int8Figures {
   readonly speedup: number | null;
   readonly kendall_tau: number | null;
-  /** Architectures behind `kendall_tau`; 0 where it was not run. */
+  /** Architectures behind `kendall_tau`; 0 if it was not run. */
   readonly architectures: number;
 }
 
@@ -31,7 +31,10 @@ export interface Int8Comparison {
   readonly ranking?: { readonly text: string; readonly architectures: number };
 }
 
-/** The dense model in both precisions, turn by turn, and how alike they rank random architectures with 20 % fewer parameters. */
+/**
+ * The dense model in both precisions, in turns, and how similarly they rank random architectures with 20 % fewer
+ * parameters.
+ */
 export async function compareInt8(
   model: LanguageModel,
   { windows, rounds, ranking }: Int8Comparison,
@@ -64,7 +67,7 @@ async function isOffered(model: LanguageModel): Promise<boolean> {
 }
 
 const WINDOW = 128;
-/** 2,048 tokens a label. */
+/** 2,048 tokens per label. */
 const WINDOWS = 16;
 const CALIBRATION_SEQUENCES = 64;
 
@@ -134,7 +137,7 @@ async function label(
   return losses;
 }
 
-/** Whole windows spread evenly over tokens. */
+/** Whole windows, spread evenly over the tokens. */
 function spread(tokens: Int32Array, pieces: number): Int32Array[] {
   return Array.from({ length: pieces }, (_, piece) => {
     const start = WINDOW * Math.floor((piece * Math.floor(tokens.length / WINDOW)) / pieces);

@@ -9,9 +9,9 @@ import { describeCpu } from './describe-cpu.js';
 import { describeLlama7b, writeRandomCheckpoint } from './random-checkpoint.js';
 
 /*
- * npm run bench:large -- --json FILE: a random checkpoint of the shape of Llama-2-7B, sharded BF16, evaluated by a server
- * whose memory budget is far below its size. What the server's process held at most and what it read come from the
- * kernel's own counters (Linux). The checkpoint is removed in the end.
+ * npm run bench:large -- --json FILE: a random checkpoint of the shape of Llama-2-7B, sharded BF16, evaluated by a
+ * server whose memory budget is far below its size. The server's peak memory and the bytes it read are the kernel's own
+ * counters (Linux). The checkpoint is removed at the end.
  */
 
 const { values: flags } = parseArgs({
@@ -68,7 +68,7 @@ try {
       weight_bytes: layerBytes + bytes.embedding + bytes.head + bytes.finalNorm,
       windows: { count: windows, tokens: window },
       cpu: describeCpu(detectThreads()),
-      load_average: loadavg()[1], // of the last five minutes: above the threads, others took part of the time
+      load_average: loadavg()[1], // of the last five minutes: if above the threads, other work was running
       memory: {
         budget_bytes: budgetBytes,
         peak_rss_bytes: after.peakBytes,
@@ -96,14 +96,14 @@ try {
   await rm(folder, { recursive: true, force: true });
 }
 
-/** All, or as many as take half of the disk that is free. */
+/** All, or as many as take half of the free disk. */
 async function chooseLayers(): Promise<number> {
   const { bavail, bsize } = await statfs(folder);
   const LAYER_BYTES = 405e6;
   return Math.max(1, Math.min(LAYERS, Math.floor((0.5 * bavail * bsize) / LAYER_BYTES) - 2));
 }
 
-/** The most memory that a process held since it was started, and all that it has read. */
+/** The peak memory of a process, and all that it has read. */
 async function readCounters(processId: number): Promise<{ readonly peakBytes: number; readonly readBytes: number }> {
   const [status, io] = await Promise.all([
     readFile(`/proc/${processId}/status`, 'utf8'),

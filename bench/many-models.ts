@@ -7,16 +7,16 @@ import { createRng } from '../src/core/random.js';
 import { writeRandomCheckpoint } from './random-checkpoint.js';
 
 /*
- * npm run bench:models: what a server holds after it has inspected many models one after another, and after it has
- * evaluated several that do not fit into its memory budget together. Numbers are the kernel's own (Linux). All models are
- * removed in the end.
+ * npm run bench:models: the memory of a server after it has inspected many models one after another, and after it has
+ * evaluated several that together exceed its memory budget. The numbers are the kernel's own (Linux). All models are
+ * removed at the end.
  */
 
 const { values: flags } = parseArgs({
   options: {
     inspected: { type: 'string', default: '200' },
     evaluated: { type: 'string', default: '6' },
-    /** Of the models evaluated: layers of 7.1 million parameters each. */
+    /** Of the evaluated models: each layer has 7.1 million parameters. */
     layers: { type: 'string', default: '6' },
     budget: { type: 'string', default: String(320 * 2 ** 20) },
   },
@@ -64,7 +64,7 @@ try {
   await rm(folder, { recursive: true, force: true });
 }
 
-/** The demo model under so many names; its files are links, its configurations differ. */
+/** The demo model under many names; its files are links, and its configurations differ. */
 async function placeSmallModels(count: number): Promise<void> {
   const demo = resolve('models/stories260k');
   const config = JSON.parse(await readFile(join(demo, 'config.json'), 'utf8')) as Readonly<Record<string, unknown>>;
@@ -79,7 +79,7 @@ async function placeSmallModels(count: number): Promise<void> {
   }
 }
 
-/** Random models, all alike but for their configurations. */
+/** Random models that differ only in their configurations. */
 async function placeLargeModels(count: number): Promise<{ readonly bytes: number; readonly vocabulary: number }> {
   const config = {
     architectures: ['LlamaForCausalLM'],

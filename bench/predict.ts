@@ -16,10 +16,11 @@ import { createRng } from '../src/core/random.js';
 import { describeCpu } from './describe-cpu.js';
 
 /*
- * npm run bench:predict -- --model DIR --json FILE: how long Predict takes over the wire (TCP on this machine) while the
- * server evaluates a model with one thread, which does not spin. Each backend is fitted on the same pairs; calls follow one
- * another with a pause, as a caller that thinks about each answer. The caller is warm, and its garbage collector has a small
- * young generation and no threads of its own (flags of node in package.json): both would be timed as the server's otherwise.
+ * npm run bench:predict -- --model DIR --json FILE: how long Predict takes over the wire (TCP on this machine) while
+ * the server evaluates a model with one thread, which does not spin. Each backend is fitted on the same pairs; calls
+ * follow one another with a pause, like those of a caller that thinks about each answer. The caller is warm, and its
+ * garbage collector has a small young generation and no threads of its own (flags of node in package.json): otherwise
+ * both would be timed as the server's.
  */
 
 const { values: flags } = parseArgs({
@@ -68,7 +69,7 @@ try {
   await rm(folder, { recursive: true, force: true });
 }
 
-/** What calls of one backend took, in milliseconds. */
+/** The times of the calls of one backend, in milliseconds. */
 interface Latencies {
   readonly p50_ms: number;
   readonly p99_ms: number;

@@ -8,7 +8,7 @@ import { writeSafetensors } from '../src/engine/checkpoint/write-safetensors.js'
 import { findFamily } from '../src/engine/families/find-family.js';
 import { listTensors, type TensorSpec } from '../src/engine/families/list-tensors.js';
 
-/** Llama-2-7B's config.json, with so many layers. */
+/** Llama-2-7B's config.json, with another number of layers. */
 export function describeLlama7b(layers: number): Readonly<Record<string, unknown>> {
   return {
     architectures: ['LlamaForCausalLM'],
@@ -71,14 +71,14 @@ export async function writeRandomCheckpoint(
 
 const NOISE_VALUES = 2 ** 22;
 
-/** BF16 values of deviation 0.02, as models are initialised. */
+/** BF16 values of deviation 0.02, as in model initialisation. */
 function createNoise(): Uint8Array {
   const rng = createRng(7);
   const uniform = Float32Array.from({ length: NOISE_VALUES }, () => 0.02 * Math.sqrt(3) * (2 * rng.uniform() - 1));
   return encodeValues(uniform, 'BF16');
 }
 
-/** Norms are ones; matrices are the noise, from another place on in each. */
+/** Norms are ones; matrices are noise, each from another offset. */
 function fill({ shape }: TensorSpec, noise: Uint8Array, index: number): Uint8Array {
   if (shape.length === 1) return encodeValues(new Float32Array(countValues(shape)).fill(1), 'BF16');
   const bytes = new Uint8Array(2 * countValues(shape));

@@ -36,9 +36,10 @@ import {
 import { openLanguageModel } from '../src/engine/open-language-model.js';
 
 /*
- * npm run bench:recipes -- --model DIR --text FILE --calibration FILE --json FILE [--markdown FILE]: each width criterion
- * with each compensation, at the two uniform controls. One calibration pass serves all of them, and one factorisation a
- * layer all widths of a criterion. Rows that the JSON file has already, for the same settings, are not measured again.
+ * npm run bench:recipes -- --model DIR --text FILE --calibration FILE --json FILE [--markdown FILE]: each width
+ * criterion with each compensation, at the two uniform controls. All share one calibration pass, and all widths of a
+ * criterion share one factorisation per layer. Rows that the JSON file already has for the same settings are not
+ * measured again.
  */
 
 const { values: flags } = parseArgs({
@@ -105,7 +106,7 @@ for (const name of flags.criteria.split(',') as CriterionName[])
   await measureCriterion(name, flags.compensations.split(',') as CompensationName[]);
 await model.close();
 
-/** All compensations of a criterion that are not measured yet; each row is kept as soon as it is there. */
+/** All compensations of a criterion that are not measured yet; each row is saved as soon as it is measured. */
 async function measureCriterion(criterion: CriterionName, compensations: readonly CompensationName[]): Promise<void> {
   const missing = compensations.filter((compensation) =>
     CONTROLS.some((name) => find(criterion, compensation, name) === undefined),
@@ -169,7 +170,7 @@ async function rank(name: CriterionName) {
   return { ranking: rankUnits(scores, shape.layers) };
 }
 
-/** The space and the budget that controls are found for: counts are those of the exported model, biases included. */
+/** The space and the budget of the controls: counts are those of the exported model, with biases. */
 function askFor(exported: ModelShape): [SearchSpace, [{ cost: { kind: 'parameters' }; limit: number }]] {
   return [
     createSearchSpace(exported, { maxRate: 1 }),

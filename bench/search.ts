@@ -24,14 +24,14 @@ import { readWindows } from './search/read-windows.js';
 import { summarise } from './search/summarise.js';
 
 /**
- * One whole Search on a model of the user's, with the server's own defaults, and what became of it: winner and controls on
+ * One whole Search on a model of the user's, with the server's own defaults, and its results: winner and controls on
  * the report windows and on other texts, lifts, the predictors' quality, tokens and seconds by phase.
  *
- * Calibration and search take `--text`; the first two thirds of `--report` are reported on, the last third verifies.
- * `--other` names further texts that nothing has seen: FILE:512:64 takes 64 windows of 512 tokens spread over it, FILE:128:3/200
- * every third of its first 200 windows of 128. `--address` asks a running server that has the folders of model and text as
- * roots; without it one is started. A run that was cut off resumes with the same `--request-id`, at that address or with the
- * same `--keep-state`.
+ * Calibration and search use `--text`; the first two thirds of `--report` are for the report, the last third for
+ * verification. `--other` names further texts that nothing has seen: FILE:512:64 takes 64 windows of 512 tokens spread
+ * over it, FILE:128:3/200 every third of its first 200 windows of 128. `--address` names a running server that has the
+ * folders of model and text as roots; without it one is started. A run that was cut off resumes with the same
+ * `--request-id`, at that address or with the same `--keep-state`.
  */
 const { values: flags } = parseArgs({
   options: {
@@ -95,7 +95,7 @@ async function run(address: string): Promise<void> {
   }
 }
 
-/** A server for this run alone, which ends with it. */
+/** A server for this run only, which ends with it. */
 async function withOwnServer(use: (address: string) => Promise<void>): Promise<void> {
   const folder = await mkdtemp(join(tmpdir(), 'prunecast-bench-'));
   try {
@@ -159,7 +159,7 @@ function describeRequest(): DeepPartial<SearchRequest> {
   };
 }
 
-/** A control as reports name it: `uniform-paper`, `paper-recipe/uniform-paper`. */
+/** A control in the form of reports: `uniform-paper`, `paper-recipe/uniform-paper`. */
 function toControl(name: string): Control {
   const found = Object.entries(Control).find(([key]) => key === name.replaceAll(/[-/]/g, '_').toUpperCase());
   if (found === undefined) throw new Error(`there is no control ${name}`);
@@ -186,7 +186,7 @@ async function show(found: StudyReport, elsewhere: Awaited<ReturnType<typeof mea
   const summary = summarise(found, elsewhere);
   console.log(formatSummary(summary));
   console.log(found.summary);
-  // Files by name alone: where they lie says nothing about the result.
+  // Only the names of files: their folders say nothing about the result.
   const settings = Object.fromEntries(
     Object.entries(flags).flatMap(([flag, value]) =>
       ['json', 'markdown', 'keep-state', 'address', 'request-id'].includes(flag)
@@ -212,7 +212,7 @@ async function show(found: StudyReport, elsewhere: Awaited<ReturnType<typeof mea
     );
 }
 
-/** FILE:WINDOW:CHOICE with the file's name alone. */
+/** FILE:WINDOW:CHOICE with only the file's name. */
 function nameFile(spec: string): string {
   const [path = '', ...choice] = spec.split(':');
   return [basename(path), ...choice].join(':');

@@ -6,9 +6,9 @@ import { pathToFileURL } from 'node:url';
 import { parseArgs, promisify } from 'node:util';
 
 /*
- * npm run bench:start [-- --against DIR]: how long a server takes until it listens, and the memory it holds then and after
- * one Evaluate of the demo model. With --against, another built checkout is measured in turn with this one, so that both
- * see the same machine. `node -e 0` stands beside them: what Node itself takes. Needs Linux.
+ * npm run bench:start [-- --against DIR]: how long a server takes until it listens, and its memory then and after one
+ * Evaluate of the demo model. With --against, another built checkout is measured in turn with this one, so that both
+ * see the same machine. `node -e 0` is measured too: what Node itself takes. Needs Linux.
  */
 
 const { values: flags } = parseArgs({

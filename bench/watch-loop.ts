@@ -1,11 +1,14 @@
 import { readFileSync } from 'node:fs';
 import { monitorEventLoopDelay } from 'node:perf_hooks';
 
-/** How long the event loop was away at most while some work went on, in milliseconds. */
+/** The longest time that the event loop was held during some work, in milliseconds. */
 export interface LoopDelay {
   /** By the histogram of `monitorEventLoopDelay`. */
   readonly delay: number;
-  /** Less the time that its thread waited for a processor, which says more where the machine is shared; Linux only, else as `delay`. */
+  /**
+   * Without the time that its thread waited for a processor, which matters on a shared machine; Linux only, otherwise
+   * the same as `delay`.
+   */
   readonly own: number;
 }
 
@@ -28,7 +31,9 @@ export async function watchLoop<Result>(
   return { result, loop: { delay: histogram.max / 1e6, own: Number.isNaN(own) ? histogram.max / 1e6 : own } };
 }
 
-/** Milliseconds that passed, and that the main thread could have run but had no processor; NaN where the system does not tell. */
+/**
+ * Milliseconds that passed, and that the main thread waited for a processor; NaN if the system does not report them.
+ */
 export function readLoopClock(): { readonly elapsed: number; readonly waited: number } {
   return { elapsed: performance.now(), waited: readWaited() };
 }

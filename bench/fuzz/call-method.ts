@@ -5,26 +5,26 @@ import type { ApiMethod } from './list-methods.js';
 export interface CallOutcome {
   readonly code: number;
   readonly message: string;
-  /** `google.rpc.Status`, encoded; undefined where the server sent none. */
+  /** `google.rpc.Status`, encoded; undefined if the server sent none. */
   readonly details: Uint8Array | undefined;
   readonly answers: readonly Uint8Array[];
   /** From the call to its end, in milliseconds. */
   readonly tookMs: number;
-  /** The server said nothing until long after the deadline that it was given. */
+  /** The server had not answered long after its deadline. */
   readonly isLate: boolean;
 }
 
-/** A reply may come so long after the deadline. */
+/** How long after the deadline an answer may come. */
 export const LATENESS_MS = 2000;
 
-/** Answers of a stream that are kept; more are counted by nobody. */
+/** The most answers of a stream that are kept; further ones are not even counted. */
 const MOST_ANSWERS = 2000;
 
 const raw = (bytes: Buffer): Buffer => bytes;
 
 /**
- * Sends encoded requests and reads until the end. The deadline goes to the server alone (a client with a deadline ends the
- * call itself, and would not see a server that is late); after LATENESS_MS more the caller goes away.
+ * Sends encoded requests and reads until the end. Only the server gets the deadline: a client with a deadline ends the
+ * call itself, and would not see that a server is late. LATENESS_MS after the deadline the caller leaves.
  */
 export function callMethod(
   client: Client,

@@ -1,8 +1,6 @@
 import type { Rng } from '../../src/core/random.js';
 
-/*
- * Values at the edges of what a field may hold, and values that programs are known to stumble over.
- */
+/* Values at the bounds of fields, and values that programs often handle badly. */
 
 const NUMBERS = [
   NaN,
@@ -177,7 +175,7 @@ export function drawJson(rng: Rng, known: readonly string[], depth = 0): unknown
   }
 }
 
-/** Lists in lists, so deep. */
+/** Lists nested `depth` deep. */
 function nest(depth: number): unknown {
   let value: unknown = 1;
   for (let level = 0; level < depth; level++) value = [value];

@@ -7,17 +7,17 @@ import type { ApiMethod } from './list-methods.js';
 import type { Tally } from './tally.js';
 import type { WatchedServer } from './watched-server.js';
 
-/** What limits the server in a run, and what it may take of the machine. */
+/** The limits of the server in a run, and what it may take of the machine. */
 export interface FuzzLimits {
   readonly memoryBudgetBytes: number;
-  /** The server may take so much beside its budget: the runtimes, their code, and what is not counted. */
+  /** The memory that the server may take besides its budget: runtimes, their code, and what is not counted. */
   readonly besideBudgetBytes: number;
   readonly pauseMs: number;
 }
 
 export const LIMITS: FuzzLimits = { memoryBudgetBytes: 512 * 2 ** 20, besideBudgetBytes: 700 * 2 ** 20, pauseMs: 250 };
 
-/** Does the work of `count` turns, so many at a time; `work` gets the number of the turn. */
+/** Does the work of `count` turns, several at a time; `work` gets the number of the turn. */
 export async function runTurns(
   turns: readonly number[],
   width: number,
@@ -38,7 +38,7 @@ export interface JudgedCall {
   readonly deadlineMs: number;
 }
 
-/** Makes a call, tells the tally how it ended, and ends the job that it started. */
+/** Makes a call, reports to the tally how it ended, and ends the job that it started. */
 export async function judgeOneCall(
   server: WatchedServer,
   tally: Tally,
@@ -49,7 +49,7 @@ export async function judgeOneCall(
   tally.span({ origin, method: method.name, beginMs, endMs: Date.now() });
   const reason = readReason(outcome.details);
   tally.count(method.name, outcome.code === status.OK ? 'OK' : (status[outcome.code] ?? String(outcome.code)));
-  if (server.ended.aborted) return outcome; // told as a crash
+  if (server.ended.aborted) return outcome; // reported as a crash
   for (const fault of judgeCall(outcome, method))
     tally.fault({ ...fault, text: `${reason ?? ''} ${fault.text} ${explain(server, outcome)}`.trim(), origin });
   const jobId = findJobId(outcome, method);
@@ -60,7 +60,7 @@ export async function judgeOneCall(
 /** A cancel is promised to end a job within two seconds. */
 const CANCEL_MS = 2000;
 
-/** A machine that is shared may take so much longer. */
+/** A shared machine may take this much longer. */
 const CANCEL_SLACK_MS = 2000;
 
 async function endJob(server: WatchedServer, tally: Tally, jobId: string, origin: string): Promise<void> {
@@ -77,7 +77,7 @@ async function endJob(server: WatchedServer, tally: Tally, jobId: string, origin
   }
 }
 
-/** The id of the job that a call started: of its first event, or of the Job that it answered with. */
+/** The id of the job that a call started: from its first event, or from the Job in the answer. */
 function findJobId({ answers: [first] }: CallOutcome, { output, name }: ApiMethod): string | undefined {
   if (first === undefined || name.startsWith('JobService.')) return undefined;
   return search(reflect(output, fromBinary(output, first)));

@@ -9,20 +9,20 @@ import { createTally, type Tally } from './tally.js';
 import { startWatchedServer, type WatchedServer } from './watched-server.js';
 
 export interface FuzzOptions {
-  /** For all that the server keeps and writes, and for the checkpoints. */
+  /** For all that the server writes, and for the checkpoints. */
   readonly folder: string;
   /** The folder of a small model with a tokenizer and a text. */
   readonly demo: string;
   readonly requests: number;
   readonly checkpoints: number;
   readonly seed: number;
-  /** Origins of faults, such as `request/17`: nothing else is run. Empty for everything. */
+  /** Origins of faults, such as `request/17`: only these are run. Empty for everything. */
   readonly only?: readonly string[];
   readonly onProgress?: (activity: string, done: number, total: number) => void;
 }
 
 export interface FuzzReport {
-  /** Calls that were made. */
+  /** The number of calls. */
   readonly calls: number;
   readonly faults: number;
   readonly text: string;
@@ -105,10 +105,10 @@ export async function fuzzServer({
   }
 }
 
-/** A server that has nothing to do takes next to nothing of a processor. */
+/** The most processor time of an idle server. */
 const IDLE_LOAD = 0.2;
 
-/** Time for what was cancelled to end. */
+/** Time for cancelled work to end. */
 const SETTLE_MS = 3000;
 
 interface Measured {
@@ -116,7 +116,7 @@ interface Measured {
   readonly json: Readonly<Record<string, number>>;
 }
 
-/** What the whole run has left behind: a server that lives, is idle, took no more memory than it may, and never paused for long. */
+/** Checks the server after the whole run: it lives, is idle, stayed within its memory, and never paused for long. */
 async function judgeServer(server: WatchedServer, tally: Tally): Promise<Measured> {
   const fault = (kind: string, text: string): void => tally.fault({ kind, text, origin: 'the run' });
   if (server.ended.aborted) {

@@ -8,22 +8,22 @@ import type { ApiMethod } from './list-methods.js';
 
 /** Something that no answer may be. */
 export interface Fault {
-  /** Faults of one kind have the same. */
+  /** The same for faults of one kind. */
   readonly kind: string;
   readonly text: string;
 }
 
-/** Codes that no request may lead to: a fault of the server, or none that it knows. */
+/** Codes that no request may cause: a fault of the server, or an unknown error. */
 const FORBIDDEN: ReadonlySet<number> = new Set([status.INTERNAL, status.UNKNOWN, status.UNAVAILABLE]);
 
-/** Those that gRPC itself ends calls with, without details. */
+/** Codes with which gRPC itself ends calls, without details. */
 const WITHOUT_DETAILS: ReadonlySet<number> = new Set([
   status.CANCELLED,
   status.DEADLINE_EXCEEDED,
   status.RESOURCE_EXHAUSTED,
 ]);
 
-/** What is wrong with how a call ended; empty where nothing is. */
+/** The faults in how a call ended; empty if there are none. */
 export function judgeCall(outcome: CallOutcome, { name, output }: ApiMethod): readonly Fault[] {
   const { code, message, details, answers, isLate } = outcome;
   if (isLate) return [{ kind: `${name}: late`, text: `no end ${Math.round(outcome.tookMs)} ms after the call` }];
@@ -47,7 +47,7 @@ function judgeAnswer(answer: Uint8Array, { name, output }: Pick<ApiMethod, 'name
   return [...findNonFinite(message, output.name), ...findFailedJobs(message, name)];
 }
 
-/** Floating-point numbers of an answer that are none. */
+/** Floating-point numbers of an answer that are not finite. */
 function findNonFinite(message: ReflectMessage, path: string): Fault[] {
   return message.desc.fields
     .filter((field) => message.isSet(field))
@@ -79,7 +79,7 @@ function isMessage(value: unknown): value is ReflectMessage {
   return typeof value === 'object' && value !== null && 'desc' in value && 'isSet' in value;
 }
 
-/** Jobs that ended as a fault of the server, wherever the answer tells of them. */
+/** Jobs in an answer that ended with a fault of the server. */
 function findFailedJobs(message: ReflectMessage, name: string): Fault[] {
   if (message.desc.typeName === 'google.rpc.Status') {
     const [code, text] = ['code', 'message'].map((field) => {

@@ -1,16 +1,16 @@
 import { readFileSync } from 'node:fs';
 
-/** Names the file that a watched server writes its pauses into. */
+/** Names the file that a watched server writes its pauses to. */
 export const LOOP_LOG_VARIABLE = 'PRUNECAST_FUZZ_LOOP_LOG';
 
-/** A time in which the event loop of a server did nothing else. */
+/** A time in which the event loop of a server was held. */
 export interface LoopPause {
-  /** When it was over, in milliseconds since 1970. */
+  /** When it ended, in milliseconds since 1970. */
   readonly endMs: number;
   readonly pauseMs: number;
 }
 
-/** The pauses of a server so far; none where it wrote none. */
+/** The pauses of a server so far. */
 export function readPauses(file: string): readonly LoopPause[] {
   let text: string;
   try {

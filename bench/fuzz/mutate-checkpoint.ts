@@ -15,13 +15,13 @@ export interface FuzzCheckpoint {
   tensors: FuzzTensor[];
   /** Parsed. */
   tokenizer: Record<string, unknown>;
-  /** How many weight files; more than one come with an index. */
+  /** The number of weight files; if there is more than one, they have an index. */
   shards: number;
-  /** Changes of the files once they are encoded, by their names. */
+  /** Changes of the encoded files, by their names. */
   readonly damage: ((files: Map<string, FileContent>) => void)[];
 }
 
-/** What lies under a file's name. */
+/** The content of a file. */
 export type FileContent = Uint8Array | 'folder' | 'pipe' | { readonly link: string };
 
 const EXTRA_KEYS: Readonly<Record<string, readonly unknown[]>> = {
@@ -105,7 +105,7 @@ function changeConfig({ config }: FuzzCheckpoint, rng: Rng): void {
       : happens(rng, 0.5)
         ? drawNumber(rng)
         : drawJson(rng, ['silu', 'llama', 'float16']);
-  // A value that belongs to another key is a fault of its own; most should belong.
+  // A value of another key is a fault by itself; most values should belong to their key.
   if (key !== extra && happens(rng, 0.5)) config[key] = drawInteger(rng);
 }
 
@@ -234,7 +234,7 @@ function damageFile({ damage }: FuzzCheckpoint, rng: Rng): void {
   });
 }
 
-/** Damages the beginning of a file, where its structure is. */
+/** Damages the beginning of a file, which holds its structure. */
 function mutateHead(content: Uint8Array, rng: Rng): Uint8Array {
   const head = content.subarray(0, Math.min(content.length, 4096));
   return Buffer.concat([mutateBytes(head, rng), content.subarray(head.length)]);

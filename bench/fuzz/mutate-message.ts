@@ -4,20 +4,23 @@ import { StructSchema } from '@bufbuild/protobuf/wkt';
 import { drawBytes, drawInteger, drawJson, drawLong, drawNumber, drawString, happens, pick } from './draw-value.js';
 import type { Rng } from '../../src/core/random.js';
 
-/** How many times a repeated field is made longer; a message may have 4 MiB, so that the largest serve small elements. */
+/**
+ * How often a repeated field may be multiplied; a message may have 4 MiB, so the largest factors are for small
+ * elements.
+ */
 const REPEATS = [2, 10, 100, 1000, 3000, 20_000, 100_000];
 
-/** Rough bytes that one mutation may add. */
+/** The approximate number of bytes that one mutation may add. */
 const MOST_ADDED_BYTES = 3_000_000;
 
-/** Levels of messages that are made from nothing. */
+/** The nesting of messages that are made from nothing. */
 const MOST_LEVELS = 4;
 
 const STRUCT = StructSchema.typeName;
 
 /**
- * Changes one to three fields of a message, anywhere in it: other values, absent fields, other members of a oneof, lists made
- * long or empty.
+ * Changes one to three fields of a message, at any depth: other values, absent fields, other members of a oneof, long
+ * or empty lists.
  *
  * @param known texts that mean something to the server
  */
@@ -36,12 +39,14 @@ interface Place {
   readonly field: DescField;
 }
 
-/** All fields of a message and of those in it, set or not. Structs are one field: their inside is drawn as JSON. */
+/**
+ * All fields of a message and of the messages in it, set or not. A Struct is one field: its content is drawn as JSON.
+ */
 function listPlaces(owner: ReflectMessage): Place[] {
   return owner.desc.fields.flatMap((field): Place[] => {
     const here = { owner, field };
     if (!owner.isSet(field)) return [here];
-    // What is set is more worth a change than what is not.
+    // Set fields are better targets than unset ones.
     const own = [here, here];
     if (field.fieldKind === 'message' && field.message.typeName !== STRUCT)
       return [...own, ...listPlaces(owner.get(field))];
@@ -226,12 +231,12 @@ function estimateBytes(value: unknown): number {
   return 9;
 }
 
-/** Damages an encoded message: bits turned, parts cut out, doubled or put in. */
+/** Damages an encoded message: flips bits, and removes, doubles or inserts parts. */
 export function mutateBytes(bytes: Uint8Array, rng: Rng): Uint8Array {
   const at = rng.integer(bytes.length + 1);
   const to = Math.min(bytes.length, at + 1 + rng.integer(16));
   switch (rng.integer(7)) {
-    // Groups in groups, as deep as a message may be long: a decoder that skips them by calling itself runs out of stack.
+    // Nested groups, as deep as a message can hold: a decoder that skips them recursively runs out of stack.
     case 5:
       return Buffer.concat([bytes, new Uint8Array(pick(rng, [100, 10_000, 1_000_000])).fill(0x0b)]);
     case 0:

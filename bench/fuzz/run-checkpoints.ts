@@ -44,7 +44,9 @@ const CALIBRATED: DeepPartial<Recipe> = {
   },
 };
 
-/** Gives damaged checkpoints to a server: each is inspected and evaluated, some are pruned, and what was written must load. */
+/**
+ * Gives damaged checkpoints to a server: each is inspected and evaluated, some are pruned, and the outputs must load.
+ */
 export async function runCheckpoints({
   server,
   tally,
@@ -91,7 +93,7 @@ export async function runCheckpoints({
         output,
       };
       const { code } = await call('PruningService.Prune', Prune.encode(Prune.fromPartial(pruned)).finish(), origin);
-      // Where the source itself has no perplexity, its part need not have one.
+      // If the source itself has no perplexity, its part may have none.
       if (code === status.OK && source.code === status.OK) {
         const again = await call(
           'PruningService.Evaluate',

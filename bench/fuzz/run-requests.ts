@@ -15,21 +15,21 @@ export interface RequestFuzz {
   readonly seeds: Seeds;
   readonly methods: readonly ApiMethod[];
   readonly seed: number;
-  /** The numbers of the requests to send; each is made from the seed and its number alone. */
+  /** The numbers of the requests to send; each request depends only on the seed and its number. */
   readonly turns: readonly number[];
   readonly onDone: () => void;
 }
 
-/** Calls under way at a time. */
+/** The most calls under way. */
 const WIDTH = 4;
 
-/** Share of requests that are damaged as bytes, besides what was changed in their fields. */
+/** The share of requests whose bytes are damaged, in addition to changed fields. */
 const DAMAGED = 0.15;
 
-/** Largest message that is sent; gRPC refuses larger ones by itself. */
+/** The largest message that is sent; gRPC itself refuses larger ones. */
 const MOST_BYTES = 4 * 2 ** 20 - 1;
 
-/** Deadlines of calls: most get enough for any answer that needs no job. */
+/** Deadlines of calls: most are long enough for any answer without a job. */
 const DEADLINES_MS = [1000, 1000, 1000, 300, 20];
 
 /** Sends mutated requests of all methods to a server. */
@@ -60,7 +60,7 @@ export function drawRequests(method: ApiMethod, seeds: Seeds, rng: Rng): readonl
 
 function mutateOne({ input, name }: ApiMethod, bytes: Uint8Array, { known }: Seeds, rng: Rng): Uint8Array {
   const message = fromBinary(input, bytes);
-  // What later requests ask about stays there.
+  // What later requests ask about is kept.
   mutateMessage(reflect(input, message), rng, name.includes('.Delete') ? [] : known);
   const encoded = toBinary(input, message);
   const sent = happens(rng, DAMAGED) ? mutateBytes(encoded, rng) : encoded;

@@ -45,7 +45,10 @@ import {
 } from '../../src/gen/prunecast/v1/study.js';
 import { Control } from '../../src/gen/prunecast/v1/study_types.js';
 
-/** Requests that a server answers well, each encoded, by the method's name; a client-streaming method has several messages a request. */
+/**
+ * Requests that a server answers without an error, encoded, by the method's name; a request of a client-streaming
+ * method has several messages.
+ */
 export type SeedRequests = Readonly<Record<string, readonly (readonly Uint8Array[])[]>>;
 
 export interface Seeds {
@@ -92,7 +95,7 @@ const SPACE = {
   ranges: [{ dimension: 'layers.1.ffn_channels', minRate: 0.1, maxRate: 0.4 }],
 };
 
-/** Fills a server with a study, predictors and jobs, so that there is something to ask about, and returns what can be asked. */
+/** Gives a server a study, predictors and jobs to ask about, and returns their names. */
 export async function seedServer(client: PrunecastClient, model: string): Promise<Seeds> {
   const rng = createRng(11);
   const pairs = Array.from({ length: 60 }, () => {

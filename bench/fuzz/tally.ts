@@ -1,7 +1,7 @@
 import { formatTable } from '../../src/cli/output/table.js';
 import type { Fault } from './judge-call.js';
 
-/** A fault and what led to it. */
+/** A fault and its cause. */
 export interface FoundFault extends Fault {
   /** What to give to --only to see it again: `request/17`. */
   readonly origin: string;
@@ -15,16 +15,16 @@ export interface CallSpan {
   readonly endMs: number;
 }
 
-/** Counts how calls ended, and keeps the faults. */
+/** Counts how calls ended, and collects the faults. */
 export interface Tally {
   count(method: string, code: string): void;
   fault(fault: FoundFault): void;
   /** Notes when a call was under way, in milliseconds since 1970. */
   span(span: CallSpan): void;
-  /** The calls that were under way at some time of a span, the longest first. */
+  /** The calls that were under way during a span, the longest first. */
   underWay(beginMs: number, endMs: number): readonly CallSpan[];
   readonly faults: readonly FoundFault[];
-  /** Calls that were made. */
+  /** The number of calls. */
   readonly calls: number;
   /** A table of calls, and each kind of fault with its first examples. */
   format(): string;

@@ -4,8 +4,8 @@ import { LOOP_LOG_VARIABLE, type LoopPause } from './loop-log.js';
 import { readLoopClock } from '../watch-loop.js';
 
 /*
- * Loaded into the server by `node --import`: writes a line into a file each time that the event loop was away for long. The
- * time that the thread waited for a processor does not count, as in `watchLoop`.
+ * Loaded into the server by `node --import`: writes a line to a file whenever the event loop was held for long. Time
+ * that the thread waited for a processor does not count, as in `watchLoop`.
  */
 
 const LEAST_MS = 50;

@@ -6,19 +6,19 @@ import { Client, credentials } from '@grpc/grpc-js';
 import { createClient, startLocalServer, type PrunecastClient } from '../../src/client/index.js';
 import { LOOP_LOG_VARIABLE, readPauses, type LoopPause } from './loop-log.js';
 
-/** A server in a child process that is watched while it is fuzzed. */
+/** A server in a child process, watched while it is fuzzed. */
 export interface WatchedServer {
   readonly client: PrunecastClient;
-  /** For bytes that are no messages. */
+  /** For bytes that are not messages. */
   readonly rawClient: Client;
   /** Fires when its process ends. */
   readonly ended: AbortSignal;
-  /** The newest lines of its log. */
+  /** The last lines of its log. */
   readonly log: readonly string[];
   readonly pauses: () => readonly LoopPause[];
-  /** Resident bytes: the most since the start, and now. */
+  /** Resident bytes: the peak since the start, and now. */
   memory(): Promise<{ readonly peakBytes: number; readonly bytes: number }>;
-  /** The share of one processor that it took lately, over `ms`. */
+  /** The share of one processor that it used recently, over `ms`. */
   load(ms: number): Promise<number>;
   stop(): Promise<void>;
 }
@@ -45,7 +45,7 @@ export async function startWatchedServer({
   await mkdir(folder, { recursive: true });
   const loopLog = join(folder, 'loop.jsonl');
   const log: string[] = [];
-  // Built beside this file; where this runs from its sources, as in tests, under dist.
+  // Built beside this file; when run from sources, as in tests, under dist.
   const watcher = import.meta.filename.endsWith('.ts')
     ? new URL('../../dist/bench/fuzz/watch-server.js', import.meta.url)
     : pathToFileURL(join(import.meta.dirname, 'watch-server.js'));

@@ -37,7 +37,7 @@ function encodeFiles({ config, tensors, tokenizer, shards }: FuzzCheckpoint): Ma
   return files.set(INDEX, encodeJson({ metadata: {}, weight_map: map }));
 }
 
-/** As Python writes it: NaN and infinities are words. */
+/** In Python's form: NaN and infinities are words. */
 function encodeJson(value: unknown): Uint8Array {
   const marked = JSON.stringify(value, (_, part: unknown) =>
     typeof part === 'number' && !Number.isFinite(part) ? `<<${part}>>` : part,

@@ -9,7 +9,10 @@ import {
   type Row,
 } from './rows.js';
 
-/** The results as a page, which links to their JSON file in bench/results: for each control a table of perplexities, criteria down and compensations across, and one of sizes. */
+/**
+ * The results as a page that links to their JSON file in bench/results: for each control a table of perplexities
+ * (criteria by compensations), and one of sizes.
+ */
 export function formatResults({ model, settings, dense, rows }: Results, file: string): string {
   return `${[
     '# Recipes compared',

@@ -1,4 +1,4 @@
-/** The ways to rank units that the table compares, the ones worth most first: a run may be stopped. */
+/** The criteria that the table compares, the most important ones first, since a run may be stopped. */
 export const CRITERIA = {
   fluctuation: { id: 'fluctuation', options: {} },
   wanda: { id: 'wanda', options: {} },
@@ -34,7 +34,7 @@ export interface Row {
   /** What every unprotected layer keeps. */
   readonly kv_heads: number;
   readonly ffn_channels: number;
-  /** Of the exported model, biases included. */
+  /** Of the exported model, with biases. */
   readonly parameters: number;
   /** Of its weights, in the dtype of the source. */
   readonly bytes: number;
@@ -44,7 +44,7 @@ export interface Row {
 export interface Results {
   readonly model: string;
   readonly cpu: unknown;
-  /** What the figures depend on: rows of other settings are not mixed. */
+  /** What the figures depend on: rows with other settings are not mixed in. */
   readonly settings: Readonly<Record<string, unknown>>;
   readonly dense: { readonly parameters: number; readonly bytes: number; readonly perplexity: number };
   readonly rows: readonly Row[];

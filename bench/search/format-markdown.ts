@@ -1,6 +1,6 @@
 import type { SearchSummary } from './summarise.js';
 
-/** The page that `--markdown` writes: the table of a study, its predictors, and what it spent. */
+/** The page that `--markdown` writes: the table of a study, its predictors, and its costs. */
 export function formatMarkdown(
   title: string,
   summary: SearchSummary,

@@ -1,7 +1,7 @@
 import { formatTable } from '../../src/cli/output/table.js';
 import type { SearchSummary } from './summarise.js';
 
-/** The table of a study: a row a model, a column a text. */
+/** The table of a study: one row per model, one column per text. */
 export function formatSummary({
   dense,
   winner,

@@ -2,13 +2,16 @@ import type { DeepPartial, EvaluateRequest, JobEvent, PrunecastClient, Recipe, T
 import { CompensationFit, type ReportRow, type StudyReport } from '../../src/gen/prunecast/v1/study_types.js';
 import type { ChosenWindows } from './read-windows.js';
 
-/** Perplexities of the rows of a report on one more text, by their names. */
+/** Perplexities of the rows of a report on another text, by their names. */
 export interface Elsewhere {
   readonly text: string;
   readonly perplexities: Readonly<Record<string, number>>;
 }
 
-/** Evaluates the dense model, the winner and every control on texts that the study has not seen, in the recipes of the report. */
+/**
+ * Evaluates the dense model, the winner and every control on texts that the study has not seen, under the recipes of
+ * the report.
+ */
 export async function measureElsewhere(
   client: PrunecastClient,
   {

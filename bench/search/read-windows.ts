@@ -3,7 +3,7 @@ import { basename } from 'node:path';
 import { createCheckpointFiles } from '../../src/engine/files/checkpoint-files.js';
 import { loadTokenizer } from '../../src/engine/tokenizer/tokenizer.js';
 
-/** Chosen windows of a text, one after another: cut into windows of the same length they come out as they were. */
+/** Chosen windows of a text, one after another: cutting them into windows of the same length returns them unchanged. */
 export interface ChosenWindows {
   readonly name: string;
   readonly window: number;
@@ -11,7 +11,10 @@ export interface ChosenWindows {
   readonly tokens: Int32Array;
 }
 
-/** Reads FILE:WINDOW:COUNT (so many windows spread evenly over the text) and FILE:WINDOW:EVERY/FIRST (every so-and-so-many-th of the first). */
+/**
+ * Reads FILE:WINDOW:COUNT (COUNT windows spread evenly over the text) and FILE:WINDOW:EVERY/FIRST (each EVERY-th of the
+ * FIRST windows).
+ */
 export async function readWindows(model: string, specs: readonly string[]): Promise<ChosenWindows[]> {
   if (specs.length === 0) return [];
   const tokenizer = await loadTokenizer(createCheckpointFiles({ directory: model }));

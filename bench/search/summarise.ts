@@ -39,13 +39,13 @@ export interface SearchSummary {
   readonly predicted: number;
   readonly tokens_by_phase: Readonly<Record<string, number>>;
   readonly seconds_by_phase: Readonly<Record<string, number>>;
-  /** Up to the last verification: of all phases but the controls and the report. */
+  /** Up to the last verification: of all phases except the controls and the report. */
   readonly search_seconds: number;
-  /** Of all seconds, those of phases that label nothing: fit, refine, search. */
+  /** The share of the seconds in phases that label nothing: fit, refine, search. */
   readonly share_beside_labels: number;
-  /** Run for this study. */
+  /** Tokens run for this study. */
   readonly labels_paid: number;
-  /** Known before: of other studies on the same model, or of its own trials of the same architecture. */
+  /** Known before: from other studies on the same model, or from its own trials of the same architecture. */
   readonly labels_known: number;
 }
 

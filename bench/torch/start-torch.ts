@@ -4,9 +4,9 @@ import { fileURLToPath } from 'node:url';
 import type { Window } from '../../src/core/ports/evaluator.js';
 import { TOKENS_PER_RUN } from '../../src/engine/forward/window-batches.js';
 
-/** transformers on the same windows, in a process of its own that stays idle between two passes. */
+/** transformers on the same windows, in a process of its own that is idle between two passes. */
 export interface Torch {
-  /** Milliseconds of one pass, by the attention that has been fastest so far, or by each until one is known. */
+  /** Milliseconds of one pass, with the attention that has been fastest so far; with each until that is known. */
   measure(): Promise<number>;
   stop(): void;
 }
@@ -20,7 +20,10 @@ export interface TorchWork {
 
 const ATTENTIONS = ['sdpa', 'eager'] as const;
 
-/** undefined, with a word on standard error, where there is no Python with torch and transformers: PRUNECAST_PYTHON, or python3. */
+/**
+ * undefined, with a message on standard error, if there is no Python with torch and transformers: PRUNECAST_PYTHON, or
+ * python3.
+ */
 export async function startTorch({ directory, dtype, threads, windows }: TorchWork): Promise<Torch | undefined> {
   const script = fileURLToPath(new URL('../../../bench/torch/forward.py', import.meta.url)); // from dist/bench/torch
   const child = spawn(process.env['PRUNECAST_PYTHON'] ?? 'python3', [script, directory, dtype, String(threads)], {
@@ -30,7 +33,7 @@ export async function startTorch({ directory, dtype, threads, windows }: TorchWo
   let complaint = '';
   child.stderr.on('data', (part: Buffer) => (complaint = (complaint + part.toString()).slice(-500)));
   child.on('error', (error) => (complaint = error.message));
-  child.stdin.on('error', () => undefined); // it has ended: the missing answer tells
+  child.stdin.on('error', () => undefined); // it has ended: the missing answer shows it
   const lines = createInterface({ input: child.stdout })[Symbol.asyncIterator]();
   const ask = async (line: string): Promise<string | undefined> => {
     child.stdin.write(`${line}\n`);

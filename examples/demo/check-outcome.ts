@@ -20,7 +20,7 @@ export interface Outcome {
   readonly seconds: number;
 }
 
-/** What the outcome alone does not tell. */
+/** What the outcome itself does not show. */
 export interface OutcomeFacts {
   readonly removedShare: number;
   readonly prunableLayers: number;
@@ -28,7 +28,7 @@ export interface OutcomeFacts {
   readonly sameMeasurement: boolean;
 }
 
-/** A sentence for each thing that does not hold; empty when all is well. */
+/** One sentence per failed check; empty if all is well. */
 export function checkOutcome(
   { dense, uniform_paper, uniform_best, winner, reloaded, ...counts }: Outcome,
   { removedShare, prunableLayers, sameMeasurement }: OutcomeFacts,

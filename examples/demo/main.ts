@@ -19,8 +19,8 @@ import { checkOutcome, type Measured, type Outcome } from './check-outcome.js';
 import { sumTokens } from './sum-tokens.js';
 
 /**
- * The whole path on a real, tiny model: search at 20 % fewer parameters, write the winner, load it again, measure it again.
- * Ends with exit code 1 where anything does not hold. `--json FILE` writes the numbers.
+ * The whole path on a real, tiny model: search at 20 % fewer parameters, write the winner, load it again, measure it
+ * again. Ends with exit code 1 if a check fails. `--json FILE` writes the numbers.
  */
 
 const MODELS = fileURLToPath(new URL('models/', PACKAGE_ROOT));
@@ -107,7 +107,7 @@ async function runDemo(client: PrunecastClient): Promise<void> {
   if (faults.length > 0) process.exitCode = 1;
 }
 
-/** Each story serves one purpose alone: what the choice has seen is never reported on. */
+/** Each story has only one purpose: what the choice has seen is never in the report. */
 function splitStories(stories: readonly string[]): {
   calibration: DeepPartial<Text>;
   search: DeepPartial<Text>;

@@ -1,6 +1,9 @@
 import { TrialRole, type PrunecastClient } from '../../src/client/index.js';
 
-/** Tokens that were run for each row of the table: a control's own, and for the winner all that the search needed to find it. */
+/**
+ * Tokens that were run for each row of the table: a control's own, and for the winner all that the search needed to
+ * find it.
+ */
 export async function sumTokens(
   client: PrunecastClient,
   studyId: string,

@@ -152,7 +152,7 @@ describe.each(MODELS)('$name', ({ name, shape, kilobytes }) => {
     expect(sizeOf(SearchRequest, { model: name, space: spec })).toBeLessThan(WELL_UNDER / 10);
   });
 
-  it('is evaluated by its manifest, whose request is read and comes to the units that were written', async () => {
+  it('is evaluated by its manifest, whose request decodes to the units that were written', async () => {
     const request = EvaluateRequest.fromPartial({
       model: name,
       targets: [{ target: { $case: 'manifest', value: JSON.parse(JSON.stringify(manifest)) as typeof manifest } }],

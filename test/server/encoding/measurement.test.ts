@@ -23,11 +23,11 @@ const written = (bos: boolean) =>
   );
 
 describe('measurementFingerprint', () => {
-  it('is without BOS the one that labels of version 0.1 lie under', () => {
+  it('is without BOS the one that labels of version 0.1 have', () => {
     expect(measurementFingerprint(PLAIN)).toBe(written(false));
   });
 
-  it('tells apart measurements with different BOS tokens, and from those of version 0.1, which may have had the token of another model', () => {
+  it('distinguishes measurements with different BOS tokens, also from those of version 0.1, which may have had the token of another model', () => {
     const prints = [1, 5, 0].map((bosToken) => measurementFingerprint({ ...PLAIN, bos: true, bosToken }));
     expect(new Set([...prints, written(true)]).size).toBe(4);
   });

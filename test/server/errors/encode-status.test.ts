@@ -17,7 +17,7 @@ describe('a want of files, threads or memory', () => {
     ['ENFILE', 'OVERLOADED', 5],
     ['ERR_WORKER_INIT_FAILED', 'OVERLOADED', 5],
     ['ENOMEM', 'MEMORY_EXCEEDED', undefined],
-  ])('is told for what it is, not as a fault of the server: %s', (code, reason, retrySeconds) => {
+  ])('is reported as what it is, not as a fault of the server: %s', (code, reason, retrySeconds) => {
     const found = unpack(encodeStatus(systemError(code), log));
     expect(found).toMatchObject({ reason, retrySeconds, message: expect.stringContaining(code) as string });
     expect(found.message).not.toContain('secret');

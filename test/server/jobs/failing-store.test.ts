@@ -128,7 +128,7 @@ describe('a full disk under the state', () => {
     expect(await opened.database.selectFrom('trials').select('study_id').execute()).toEqual([{ study_id: 'paid' }]);
   });
 
-  it('tells whoever cancels, and ends the job as CANCELLED when there is room again', async () => {
+  it('informs the caller that cancels, and ends the job as CANCELLED when there is room again', async () => {
     const jobId = await start(
       ({ signal }) =>
         new Promise((_, reject) => signal.addEventListener('abort', () => reject(signal.reason as Error))),

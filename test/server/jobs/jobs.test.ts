@@ -154,7 +154,7 @@ describe('a job', () => {
     }
   });
 
-  it('tells of its progress: the first report of each activity, and the newest before it ends', async () => {
+  it('reports its progress: the first report of each activity, and the newest before it ends', async () => {
     await using server = await startScriptedServer({
       counting: async ({ progress }) => {
         for (let done = 0; done <= 100; done++)
@@ -176,7 +176,7 @@ describe('a job', () => {
 });
 
 describe('the queue', () => {
-  it('runs one job at a time and tells each waiting job its place whenever it changes', async () => {
+  it('runs one job at a time and reports the place of each waiting job whenever it changes', async () => {
     const gates = { a: gate(), b: gate(), c: gate() };
     await using server = await startScriptedServer(
       Object.fromEntries(

@@ -194,7 +194,7 @@ describe('Predict', () => {
     });
   });
 
-  it('tells recipes apart where its pairs have several, and asks which', async () => {
+  it('distinguishes recipes if its pairs have several, and asks which', async () => {
     const set = drawPairs(80);
     const pairs = (set.pairs ?? []).map((pair, row) =>
       row % 2 === 0

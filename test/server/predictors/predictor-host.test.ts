@@ -73,7 +73,7 @@ describe('fitHosted', () => {
   it.each([
     ['throw', 'predictor "hostile" failed in fit(): no luck'],
     ['exit', 'predictor "hostile" failed in fit(): its thread ended by itself with code 3'],
-  ])('tells what went wrong when the fit does %s', async (how, message) => {
+  ])('reports what went wrong when the fit does %s', async (how, message) => {
     await expect(fitHosted(hostile(how), pairs, 1)).rejects.toMatchObject({
       reason: 'PLUGIN_FAILED',
       message,
@@ -206,7 +206,7 @@ describe('xgboost', () => {
     await fitted.close();
   });
 
-  it('refuses a rate that is no number instead of aborting', async () => {
+  it('refuses a rate that is not a number instead of aborting', async () => {
     const fitted = await fitHosted(module, pairs, 1);
     await expect(fitted.predict({ rates: Float32Array.of(Number.NaN), columns: 1 })).rejects.toMatchObject({
       reason: 'PREDICTOR_FAILED',

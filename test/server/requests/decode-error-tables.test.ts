@@ -27,7 +27,7 @@ describe('error tables', () => {
     expect(() => decode({ errors, counts: [0, 6] })).toThrow(at('error_tables[0].counts'));
   });
 
-  it('are refused where they would come to more than memory should hold', () => {
+  it('are refused if they would fill the memory', () => {
     const wide = { errors: [1, 0], counts: [0, 10_000_000] };
     expect(() => decode(wide, wide)).toThrow(at('error_tables'));
   });

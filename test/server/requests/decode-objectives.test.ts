@@ -45,7 +45,7 @@ describe('decodeObjectives', () => {
     });
   });
 
-  it('takes a floor alone as a limit, and as an objective too where there is no other', () => {
+  it('takes a lone floor as a limit, and as an objective too if there is no other', () => {
     expect(decode({ metric: 'perplexity' }, { metric: 'accuracy', limit: 0.4 })).toEqual({
       objectives: ['perplexity'],
       floors: ['accuracy 0.4'],

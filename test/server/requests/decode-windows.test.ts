@@ -15,7 +15,7 @@ const decode = (tokens: number, windows: Partial<WindowProtocol>, fidelity?: Fid
   );
 
 describe('the windows of a request', () => {
-  it('are refused where there are too many, by the field that makes them so many', () => {
+  it('are refused if there are too many, by the field that causes it', () => {
     expect(decode(500_000, { window: 2 })).toMatchObject({ window: 2 });
     expect(() => decode(500_002, { window: 2 })).toThrow(
       expect.objectContaining({
@@ -37,7 +37,7 @@ describe('the windows of a request', () => {
     );
   });
 
-  it('are as many as a token limit leaves, of which alone there is a copy', () => {
+  it('are as many as a token limit leaves, and only these are copied', () => {
     const fidelity = { tokenLimit: 1280n, precision: Precision.FLOAT32 };
     const protocol = decode(1_000_000, { window: 128, stride: 1 }, fidelity);
     const { user } = process.cpuUsage();

@@ -24,7 +24,7 @@ import {
 
 const { criterion, compensation, evaluator, exporter, predictor, strategy } = DEFAULT_PLUGINS;
 
-/** A request, a path in it, and the default that its comment must tell, in whole or first. */
+/** A request, a path in it, and the default that its comment must state, as a whole or first. */
 const DOCUMENTED: readonly (readonly [string, string, unknown])[] = [
   ['SearchRequest', 'recipes[0].criterion', criterion],
   ['SearchRequest', 'recipes[0].compensation', compensation],
@@ -67,7 +67,7 @@ describe('the defaults that the protos document', () => {
     expect(told?.charAt(String(value).length) ?? '').not.toMatch(/[\w.]/);
   });
 
-  it('tell the width of cache values and the highest rate in words', () => {
+  it('state the width of cache values and the highest rate in words', () => {
     expect(describeDefault('prunecast.v1.SearchRequest', 'budgets[0].bytes_per_number')).toContain(
       `a value in the cache ${DEFAULT_KV_BYTES}`,
     );

@@ -59,7 +59,7 @@ describe('a request that does not parse', () => {
     });
   });
 
-  it('is refused where a message that is no list comes twice, as only one could count', () => {
+  it('is refused if a message that is not a list comes twice, as only one could count', () => {
     expect(outcome(inspect(Buffer.from([0x12, 0, 0x12, 0])))).toMatchObject({
       reason: 'MESSAGE_MALFORMED',
       fields: ['space'],
@@ -134,7 +134,7 @@ describe('a request', () => {
     ).toMatchObject({ reason: 'INVALID_REQUEST', fields: ['recipes[0].criterion.options.list[1].deep'] });
   });
 
-  it('with an enum value that nobody knows is refused with those there are', () => {
+  it('with an unknown enum value is refused with the known ones', () => {
     expect(outcome(listJobs(Buffer.from([0x08, 77])))).toMatchObject({
       reason: 'INVALID_REQUEST',
       fields: ['kind'],

@@ -163,7 +163,7 @@ describe.each(kinds)('a %s call', (kind) => {
 
   it('fires its signal at the deadline, and the caller gets the reason', async () => {
     const begun = hang();
-    // The server alone is told the deadline: a client that knows it ends the call by itself.
+    // Only the server gets the deadline: a client that knows it ends the call by itself.
     const metadata = new Metadata();
     metadata.set('grpc-timeout', '50m');
     const failure = failureOf(call(kind, metadata));

@@ -18,7 +18,7 @@ import { ask, failureOf, startTestServer } from '../../support/test-server.js';
 /** So long that a stop which waits for it outlasts any test. */
 const ENDLESS = { shutdownGraceMs: 600_000 };
 const serving = (...services: RpcService[]) => startTestServer({ config: ENDLESS, services: () => services });
-/** An answer of so many bytes: a tag of one, a length of four, and the text. */
+/** An answer of a given size: a tag of one byte, a length of four, and the text. */
 const framed = (length: number) => ({ jobs: [], nextPageToken: 'x'.repeat(length - 5) });
 const failureOfStream = (stream: AsyncIterable<unknown>) =>
   failureOf(
@@ -170,7 +170,7 @@ describe('a stream of answers', () => {
         },
       }),
     );
-    // The server alone is told the deadline: a client that knows it ends the call by itself.
+    // Only the server gets the deadline: a client that knows it ends the call by itself.
     const metadata = new Metadata();
     metadata.set('grpc-timeout', '50m');
     for (let call = 0; call < 5; call++) {
@@ -181,7 +181,7 @@ describe('a stream of answers', () => {
     }
   });
 
-  it('fires its signal and lets the generator clean up when the caller goes away', async () => {
+  it('fires its signal and lets the generator clean up when the caller leaves', async () => {
     const steps: string[] = [];
     await using server = await serving(
       defineService(JobServiceService, {
@@ -313,7 +313,7 @@ describe('a method without a handler', () => {
 });
 
 describe('health', () => {
-  it('tells of the server and of each service, and ends its watchers when the server stops', async () => {
+  it('reports on the server and each service, and ends its watchers when the server stops', async () => {
     await using server = await startTestServer({ config: ENDLESS });
     const client = new HealthClient(server.address, credentials.createInsecure());
     for (const service of ['', 'prunecast.v1.PruningService', 'prunecast.v1.CatalogService']) {

@@ -284,7 +284,7 @@ describe('a state directory of schema 7, whose studies have no plan', () => {
     verbs = await startVerbServer({ folder, plugins });
   }
 
-  it('shows, lists and exports its studies, which are told apart by their plan version, and answers queries', async () => {
+  it('shows, lists and exports its studies, distinguishes them by their plan version, and answers queries', async () => {
     await open();
     const { studies, pairs } = verbs.client.services;
     const { study } = await studies.getStudy({ studyId: ENDED });

@@ -52,7 +52,7 @@ const rangesOf = (events: readonly JobEvent[]) =>
   )[0] ?? [];
 
 describe('pause_before', () => {
-  it('shows the proposed ranges, survives a restart of the server, and comes to the same study when they are accepted', async () => {
+  it('shows the proposed ranges, survives a restart of the server, and gives the same study when they are accepted', async () => {
     const undisturbed = await verbs.client.runSearch(smallSearch());
     const { jobId, last, paused } = await searchUntilPaused(smallSearch({ pauseBefore: [StudyPhase.REFINE] }));
     expect(paused.before).toBe(StudyPhase.REFINE);
@@ -171,7 +171,7 @@ describe('pause_before', () => {
   });
 });
 
-describe('a server that is told to let interrupted jobs wait', () => {
+describe('a server that is configured to let interrupted jobs wait', () => {
   it('has them wait for ResumeJob at its next start', async () => {
     const request = smallSearch({ seed: 8n, requestId: 'interrupted' });
     let jobId = '';

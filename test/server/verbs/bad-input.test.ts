@@ -579,7 +579,7 @@ describe('pairs', () => {
     });
   });
 
-  it('of constant labels give a predictor of that constant, whose ranking is no number', async () => {
+  it('of constant labels give a predictor of that constant, whose ranking is not a number', async () => {
     const predictor = await fit(makePairs(Array.from({ length: 12 }, () => 7)))();
     expect(predictor.quality[0]).toMatchObject({ kendallTau: NaN, spearman: NaN, rmse: expect.closeTo(0, 9) });
     const encodings = { dimensions: 2, rates: Buffer.from(Float32Array.of(0.3, 0.1).buffer) };

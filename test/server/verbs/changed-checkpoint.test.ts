@@ -109,7 +109,7 @@ describe('a shard that is replaced while the server runs', () => {
     expect(await measure(`${name} copy`)).toMatchObject({ metrics: truth.plain.metrics, tokensSpent: 0n });
   });
 
-  it('after its first label came from the store is not labelled under the digest of before', async () => {
+  it('after its first label came from the store is not labelled under the earlier digest', async () => {
     await writeShardedDemo(verbs.path('models', 'stored'), 1);
     expect(await inspect('stored')).toBe(truth.plain.checkpointDigest);
     expect(await measure('stored')).toMatchObject({ tokensSpent: 0n }); // no weight was read

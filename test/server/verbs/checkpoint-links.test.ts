@@ -57,7 +57,7 @@ describe('a checkpoint with links in it', () => {
     expect(await readFile(verbs.path('outputs/inside/vocab.json'), 'utf8')).toBe('{"a": 1}');
   });
 
-  it('is read wherever they lead where the server is told so, as the CLI tells its own', async () => {
+  it('is read wherever they lead if the server is configured so, as the CLI does with its own', async () => {
     await placeModel('anywhere', 'config.json', join(MODELS_ROOT, DEMO, 'config.json'));
     await using own = await startVerbServer({ config: { modelRoots: [verbs.path('models')], modelLinks: 'anywhere' } });
     expect(await own.client.services.models.inspectModel({ model: 'anywhere' })).toMatchObject({ family: 'llama' });

@@ -50,7 +50,7 @@ interface Manifest {
 }
 
 describe('a recipe with a compensation', () => {
-  it('tells the calibration error of every width beside the scores, none where it knows none', async () => {
+  it('returns the calibration error of every width with the scores, or none if it has none', async () => {
     const text = { ...CALIBRATED.calibration };
     const layers = [];
     for await (const layer of client.services.models.scoreUnits({ model: 'demo', recipe: { calibration: text } }))

@@ -124,7 +124,7 @@ describe('a client that goes away', () => {
 });
 
 describe('a second job', () => {
-  it('is queued and told its place until the first is cancelled, which keeps what was paid', async () => {
+  it('is queued and shown its place until the first is cancelled, which keeps what was paid', async () => {
     const [started] = await leaveAfterTrials(verbs.client, longSearch({ requestId: 'long' }), 2);
     const jobId = started?.jobId ?? '';
     const [second, third] = [await startEvaluate(), await startEvaluate()];

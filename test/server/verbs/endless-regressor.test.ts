@@ -60,7 +60,7 @@ function countProcesses(): number {
 }
 
 describe("a regressor of the user's own that never comes back", () => {
-  it('costs its own call, whatever its deadline, and keeps nobody else waiting', async () => {
+  it('costs its own call, whatever its deadline, and keeps no other waiting', async () => {
     await expect(predict(300)).rejects.toMatchObject({ code: 'DEADLINE_EXCEEDED' });
     const startedAt = performance.now();
     expect((await client.services.predictors.getPredictor({ predictorId })).predictor?.id).toBe(predictorId);

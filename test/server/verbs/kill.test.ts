@@ -37,7 +37,7 @@ interface Outcome {
   readonly stored: ReturnType<typeof countStored>;
 }
 
-/** What every kill must leave as it is: the outcome of the same searches, one after the other, on a server that nobody disturbs. */
+/** What every kill must leave as it is: the outcome of the same searches, one after the other, on an undisturbed server. */
 const undisturbed = new Map<number, Outcome>();
 let folders: readonly string[] = [];
 
@@ -108,7 +108,7 @@ function listTrialsByContent(outcome: Outcome | undefined): string[] {
     .toSorted();
 }
 
-/** What followers were told of the study, in order. */
+/** What followers saw of the study, in order. */
 function listSteps(events: readonly JobEvent[]): unknown[] {
   return events.flatMap(({ payload }) => {
     if (payload?.$case !== 'study') return [];
@@ -163,7 +163,7 @@ async function putToSleep(server: ServerChild, folder: string): Promise<void> {
 }
 
 describe('a server that is killed', () => {
-  it('or asked to stop at 20 random moments comes to what an undisturbed one comes to, and pays for nothing twice', async () => {
+  it('or asked to stop at 20 random moments gives the same results as an undisturbed one, and pays for nothing twice', async () => {
     const folder = folders[1] ?? '';
     const rng = createRng(20);
     const outcomes: Outcome[] = [];
@@ -193,7 +193,7 @@ describe('a server that is killed', () => {
     for (const [index, outcome] of outcomes.entries()) expectUndisturbed(outcome, index + 1);
   }, 180_000);
 
-  it('at every boundary between two phases comes to the same too', async () => {
+  it('at every boundary between two phases gives the same results too', async () => {
     const folder = folders[2] ?? '';
     const seen = new Set<string>();
     let server = await startServerChild(folder);

@@ -66,7 +66,7 @@ const budget = (share: number, contextTokens = 32) =>
 const latencyOf = (costs: readonly Cost[] | undefined): Cost | undefined =>
   costs?.find(({ kind }) => kind === BudgetKind.LATENCY_MS);
 
-/** The unpruned latency of a context that nobody asked about before. */
+/** The unpruned latency of a context that was not measured before. */
 async function askMost(): Promise<number> {
   const { feasible } = await verbs.client.planSearch(
     smallSearch({ budgets: [{ ...budget(0.2, 7), limit: { $case: 'atMost', value: 1e6 } }] }),
@@ -75,7 +75,7 @@ async function askMost(): Promise<number> {
 }
 
 describe('a latency budget', () => {
-  it('is met by the table of this server in candidates, controls and winner, whose real time stands beside it', async () => {
+  it('is met by the table of this server in candidates, controls and winner, with the measured time of the winner', async () => {
     const limit = 0.8 * DENSE_MS;
     const report = await verbs.client.runSearch(
       smallSearch({ budgets: [budget(0.2), { limit: { $case: 'removedShare', value: 0.1 } }] }),
@@ -94,7 +94,7 @@ describe('a latency budget', () => {
     for (const { architecture } of pairs) expect(milliseconds(architecture?.layers) / DENSE_MS).toBeLessThan(0.821);
   });
 
-  it('has its feasible range told in milliseconds, with the smallest shape that the space has', async () => {
+  it('has its feasible range reported in milliseconds, with the smallest shape of the space', async () => {
     const { feasible: ranges } = await verbs.client.planSearch(smallSearch({ budgets: [budget(0.2)] }));
     expect(ranges).toHaveLength(1);
     expect(ranges[0]?.most).toBeCloseTo(DENSE_MS, 4);

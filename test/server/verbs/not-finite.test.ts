@@ -95,7 +95,7 @@ describe.each([
 });
 
 describe('a checkpoint whose finite weights overflow on the way', () => {
-  it('has no perplexity: an evaluation ends with METRIC_INVALID and tells what is not finite', async () => {
+  it('has no perplexity: an evaluation ends with METRIC_INVALID and names what is not finite', async () => {
     await expect(
       verbs.client.runEvaluate({ model: 'overflowing', measurement: { text: TEXT, windows } }),
     ).rejects.toMatchObject({

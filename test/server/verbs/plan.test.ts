@@ -21,7 +21,7 @@ function planEvaluation(tokenLimit: bigint): Promise<Plan> {
 }
 
 describe('a plan', () => {
-  it('of Evaluate tells tokens, the time they take at the pace of this server, and memory', async () => {
+  it('of Evaluate states tokens, the time they take at the pace of this server, and memory', async () => {
     const [short, long] = [await planEvaluation(512n), await planEvaluation(2048n)];
     expect(short).toMatchObject({ trials: 1n, tokens: 512n });
     expect(long.tokens).toBe(2048n);
@@ -31,7 +31,7 @@ describe('a plan', () => {
     expect(short.peakMemoryBytes).toBeLessThan(2n ** 32n);
   });
 
-  it('of Prune tells the calibration and the range of each budget', async () => {
+  it('of Prune states the calibration and the range of each budget', async () => {
     const plan = await verbs.client.planPrune({
       model: DEMO,
       recipe: { criterion: { id: 'wanda' }, compensation: { id: 'none' }, calibration: CALIBRATION },
@@ -86,7 +86,7 @@ describe('a plan', () => {
     });
   });
 
-  it('of Search tells trials, tokens, time, memory, and the range of each budget', async () => {
+  it('of Search states trials, tokens, time, memory, and the range of each budget', async () => {
     const plan = await verbs.client.planSearch(
       smallSearch({
         output: 'planned',

@@ -119,7 +119,7 @@ describe('FitPredictor', () => {
     }
   });
 
-  it('chooses among all backends by how they rank unseen pairs, and tells of each', async () => {
+  it('chooses among all backends by how they rank unseen pairs, and reports on each', async () => {
     const predictor = await fit({ predictor: { id: 'auto', options: { folds: 3 } } });
     expect(predictor.requestedBackend).toBe('auto');
     expect(predictor.scores.map(({ backend }) => backend)).toEqual([
@@ -150,7 +150,7 @@ describe('FitPredictor', () => {
     expect(dimensions.map(({ dimension }) => dimension)).toEqual(DIMENSIONS);
   });
 
-  it('chooses among those that are named, and refuses what is no predictor', async () => {
+  it('chooses among those that are named, and refuses what is not a predictor', async () => {
     const predictor = await fit({ predictor: { id: 'auto', options: { folds: 3, among: ['ridge', 'xgboost'] } } });
     expect(predictor.scores.map(({ backend, chosen }) => [backend, chosen])).toEqual([
       ['ridge', true],
@@ -495,7 +495,7 @@ describe('Predict', () => {
     expect(await ask()).toEqual(before);
   });
 
-  it('refuses what is no batch of encodings, by its field', async () => {
+  it('refuses what is not a batch of encodings, by its field', async () => {
     const { id: predictorId } = await fit();
     const refused = (encodings: { rates: Buffer; dimensions: number }, of = predictorId) =>
       refusalOf(verbs, () => verbs.client.predict({ predictorId: of, encodings }));

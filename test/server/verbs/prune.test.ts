@@ -157,7 +157,7 @@ describe('Prune', () => {
     ).toBeLessThan(1e-5);
   });
 
-  it('keeps a limit of weight bytes by what it writes, which is as wide as the checkpoint, unless told how wide numbers are', async () => {
+  it('keeps a limit of weight bytes by what it writes, which is as wide as the checkpoint unless the request names a width', async () => {
     const limit = 450_000;
     const prune = async (output: string, bytesPerNumber?: number) => {
       const budget = {
@@ -187,7 +187,7 @@ describe('Prune', () => {
     expect(halves).toBeGreaterThan(2 * 0.97 * limit);
   });
 
-  it('tells of rates that fell between two counts', async () => {
+  it('reports rates that fell between two counts', async () => {
     const { snapped } = await verbs.client.runPrune({
       model: DEMO,
       recipe: MAGNITUDE,
@@ -246,7 +246,7 @@ describe('Prune', () => {
     });
   });
 
-  it('replaces an output only when told to', async () => {
+  it('replaces an output only if asked to', async () => {
     const prune = (rate: number, overwrite: boolean) =>
       verbs.client.runPrune({
         model: DEMO,

@@ -202,7 +202,7 @@ describe('Search', () => {
     });
   });
 
-  it('comes to the same study with the same seed and pays for no label twice', async () => {
+  it('gives the same study with the same seed and pays for no label twice', async () => {
     const again = await verbs.client.runSearch({ ...REQUEST, output: '' });
     expect(again.studyId).not.toBe(report.studyId);
     expect(again.winner).toEqual(report.winner);
@@ -230,7 +230,7 @@ describe('Search', () => {
     expect(shared.map(({ tokensSpent }) => tokensSpent)).toEqual(shared.map(() => 0n));
   });
 
-  it('comes to the same winner on a server that knows no label, and draws other pairs with another seed', async () => {
+  it('gives the same winner on a server that knows no label, and draws other pairs with another seed', async () => {
     await using other = await startVerbServer();
     const fresh = await other.client.runSearch({ ...REQUEST, output: '' });
     expect(fresh.winner).toEqual(report.winner);

@@ -27,7 +27,7 @@ export const MODELS_ROOT = resolve(import.meta.dirname, '../../../models');
 
 export const DEMO = 'stories260k';
 
-/** The units are ranked by their weights alone, and what stays is as it was: no text is needed. */
+/** The units are ranked only by their weights, and kept weights are unchanged: no text is needed. */
 export const MAGNITUDE: DeepPartial<Recipe> = { criterion: { id: 'magnitude' }, compensation: { id: 'none' } };
 
 export interface VerbServer extends AsyncDisposable {

@@ -117,7 +117,7 @@ describe('write', () => {
     expect(await readdir(root)).toEqual(['model']);
   });
 
-  it('tells a full disk from a fault of the server, and leaves no half output', async () => {
+  it('distinguishes a full disk from a fault of the server, and leaves no half output', async () => {
     await expect(outputs.write(to('model'), 'refuse', filling)).rejects.toMatchObject({
       reason: 'STORAGE_FULL',
       code: 'RESOURCE_EXHAUSTED',
@@ -125,7 +125,7 @@ describe('write', () => {
     expect(await readdir(root)).toEqual([]);
   });
 
-  it('refuses an output of which files are missing or cut short, whoever took them', async () => {
+  it('refuses an output whose files are missing or cut short, for whatever reason', async () => {
     const spoilings = [
       losing((directory) => rm(join(directory, 'sub'), { recursive: true })),
       losing((directory) => writeFile(join(directory, 'sub/model.txt'), 'n')),

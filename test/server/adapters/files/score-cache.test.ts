@@ -27,7 +27,7 @@ beforeEach(async () => {
 afterEach(() => rm(directory, { recursive: true, force: true }));
 
 describe('createScoreCache', () => {
-  it('gives back what was kept, bit for bit, to whoever opens the folder next', async () => {
+  it('returns what was kept, bit for bit, to the next one that opens the folder', async () => {
     await openCache().put(keys[0], scores);
     expect(await openCache().get(keys[0])).toEqual(scores);
     expect(await openCache().get(keys[1])).toBeUndefined();
@@ -70,7 +70,7 @@ describe('createScoreCache', () => {
     expect(await openCache(ENTRY_BYTES).get(keys[0])).toEqual(scores);
   });
 
-  it('tells of a folder that cannot be used and fails nobody', async () => {
+  it('reports a folder that cannot be used, and fails no job', async () => {
     await writeFile(join(directory, 'scores'), 'a file in its place');
     const cache = openCache();
     await cache.put(keys[0], scores);

@@ -195,7 +195,7 @@ describe('a write-ahead log', () => {
 });
 
 describe('a state folder', () => {
-  it('whose database is no database is named as damaged', async () => {
+  it('whose database is not a database is reported as damaged', async () => {
     const other = join(state.folder, 'other');
     await mkdir(other);
     await writeFile(

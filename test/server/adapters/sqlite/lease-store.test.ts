@@ -23,7 +23,7 @@ async function createJob() {
 }
 
 describe('a lease', () => {
-  it('stays with the server that renews it, also where the clock has gone back', async () => {
+  it('stays with the server that renews it, even if the clock has gone back', async () => {
     const { leases } = await createJob();
     expect(await leases.renew({ owner: 'a', untilMs: 50 })).toEqual(['job-1']);
     expect(await leases.take('job-1', { owner: 'b', untilMs: 70 }, { nowMs: 45, ...nobodyGone })).toBeUndefined();
