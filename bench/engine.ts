@@ -130,7 +130,9 @@ async function comparePruned(): Promise<number> {
   return Math.min(...less) / Math.min(...own);
 }
 
-/** 32 candidates that differ in one layer of the last third, together, against one by one (four of them, times eight). */
+/**
+ * 32 candidates that differ in one layer of the last third, together, against one by one (four of them, times eight).
+ */
 async function compareShared(): Promise<number> {
   const candidates = mutateLastThird(model.shape, 32);
   const together = await evaluate(model, candidates);

@@ -9,7 +9,7 @@ import { createTally, type Tally } from './tally.js';
 import { startWatchedServer, type WatchedServer } from './watched-server.js';
 
 export interface FuzzOptions {
-  /** For all that the server writes, and for the checkpoints. */
+  /** For the state and the outputs of the server, and for the checkpoints. */
   readonly folder: string;
   /** The folder of a small model with a tokenizer and a text. */
   readonly demo: string;

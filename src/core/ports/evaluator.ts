@@ -9,8 +9,8 @@ export interface Evaluator<Options = unknown> extends PluginManifest<Options> {
   readonly kind: 'evaluator';
   readonly metrics: readonly MetricDefinition[];
   /**
-   * Where `measure` runs. `worker`: in a thread of its own, which is ended when its caller leaves. `inline`: in the server,
-   * for an evaluator that only adds up losses. `plan` always runs in the server.
+   * Where `measure` runs. `worker`: in a thread of its own, which is ended when its caller leaves. `inline`: in the
+   * server, for an evaluator that only adds up losses. `plan` always runs in the server.
    *
    * @default 'worker'
    */

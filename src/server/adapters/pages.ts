@@ -1,7 +1,7 @@
 import { PrunecastError } from '../../core/errors/prunecast-error.js';
 import type { Page } from '../../core/ports/pages.js';
 
-/** A page ends before its rows come to so many bytes, so that it fits a message of 4 MiB. */
+/** The most bytes of the rows of a page, so that it fits a message of 4 MiB. */
 const MOST_PAGE_BYTES = 3 * 2 ** 20;
 
 /**

@@ -41,7 +41,7 @@ export interface JobRunner extends Jobs {
   settled(): Promise<void>;
 }
 
-/** A lease is renewed so many times before it would run out. */
+/** How often a lease is renewed before it would run out. */
 const RENEWALS = 4;
 
 export function createJobs({

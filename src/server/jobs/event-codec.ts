@@ -6,11 +6,11 @@ import type { JobProgressReport } from './jobs.js';
 export interface JobProgress extends JobProgressReport {
   /** Of the activity. */
   readonly elapsedSeconds: number;
-  /** `undefined` if it cannot be told. */
+  /** `undefined` if it is unknown. */
   readonly remainingSeconds: number | undefined;
 }
 
-/** The events that are the runner's own, encoded in the form that watchers are told. */
+/** The events of the runner itself, encoded as watchers get them. */
 export interface EventCodec {
   queued(place: number): EventRecord;
   started(): EventRecord;

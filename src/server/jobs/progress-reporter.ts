@@ -39,8 +39,9 @@ export function createProgressReporter(clock: Clock, send: (progress: JobProgres
   };
   return {
     report: (progress) => {
-      // An activity that starts again under the same name, as labelling does phase after phase, has a pace of its own. So has
-      // one that counts something else, as verifying does once the compensation by layers is over and tokens are run.
+      // An activity that starts again under the same name, as labelling does phase after phase, has a pace of its own.
+      // So has one that counts something else, as verifying does once the compensation by layers is over and tokens are
+      // run.
       if (activity?.name !== progress.activity || activity.unit !== progress.unit || progress.done < activity.done) {
         sendNewest();
         activity = { name: progress.activity, unit: progress.unit, startedMs: clock.now(), done: progress.done };

@@ -7,8 +7,8 @@ import { loadPlugin } from '../../plugin-host/import-plugins.js';
 import type { EvaluatorMessage, EvaluatorTask, LossesMessage } from './evaluator-messages.js';
 
 /*
- * The thread of one measurement: the evaluator runs in it and asks the main thread for the model's losses. The main thread
- * ends it when its caller leaves.
+ * The thread of one measurement: the evaluator runs in it and asks the main thread for the model's losses. The main
+ * thread ends it when its caller leaves.
  */
 
 const port = parentPort;

@@ -11,7 +11,7 @@ import { traceLearning, type LearningPoint } from '../../search/fit/trace-learni
 import type { HostedPredictor, PredictorModule } from './predictor-host.js';
 import { fitWidened } from './widened-predictor.js';
 
-/** What a fit depends on beside its pairs. */
+/** What a fit depends on besides its pairs. */
 export interface FitSettings {
   readonly tables: readonly ErrorTable[];
   readonly seed: number;

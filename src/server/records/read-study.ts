@@ -6,7 +6,7 @@ import type { StudyRecord } from './study-records.js';
 import type { PlannedWindows } from '../requests/plan-document.js';
 import type { SearchPlan } from '../requests/plan-search.js';
 
-/** Where a study stands, as `openStudyLog` stores it. */
+/** The state of a study, as `openStudyLog` stores it. */
 export interface StudyProgress {
   /** Dimensions of the space as it is now, as JSON of the API. */
   readonly space: readonly unknown[];

@@ -7,7 +7,9 @@ import type { KeptUnits } from '../../core/model/units.js';
 /** More than any layer has of one kind. */
 const MOST_UNITS = 1_048_576;
 
-/** A kind of units as this version writes it: how many are kept of how many, and the bitmap of `packUnits` in base64. */
+/**
+ * A kind of units as this version writes it: how many are kept of how many, and the bitmap of `packUnits` in base64.
+ */
 const packed = z
   .object({ kept: z.int().min(0), of: z.int().min(0).max(MOST_UNITS), bitmap: z.base64() })
   .transform(({ kept, of, bitmap }, context) => {

@@ -24,9 +24,10 @@ export interface DecodedObjectives {
 const MOST_OBJECTIVES = 4;
 
 /**
- * The objectives of a request. Entries with a weight form one objective together, their weighted sum. An entry with a floor
- * and no weight only limits what may be chosen, but if there is no other entry the first one is an objective too. Each
- * remaining entry is an objective of its own. If the request has no entry, the evaluator's first metric is the objective.
+ * The objectives of a request. Entries with a weight form one objective together, their weighted sum. An entry with a
+ * floor and no weight only limits what may be chosen, but if there is no other entry the first one is an objective too.
+ * Each remaining entry is an objective of its own. If the request has no entry, the evaluator's first metric is the
+ * objective.
  *
  * @param budgeted the costs that budgets limit: one of the same kind is meant as they have it
  * @throws PrunecastError INVALID_REQUEST naming the field

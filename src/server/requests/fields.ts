@@ -19,7 +19,9 @@ export interface Bounds {
   readonly max: number;
 }
 
-/** The number, which must be finite and within the bounds, ends included. Throws INVALID_REQUEST with the field's path. */
+/**
+ * The number, which must be finite and within the bounds, ends included. Throws INVALID_REQUEST with the field's path.
+ */
 export function requireNumber(value: number, field: string, { min, max }: Bounds): number {
   if (!(value >= min && value <= max))
     throw PrunecastError.ofField(field, `is ${value}: allowed are numbers from ${min} to ${max}`);

@@ -54,7 +54,10 @@ export interface ResolvedSample extends StudyQuestion {
   readonly recipes: StudyRecipes;
 }
 
-/** Space, budgets, objectives and counts of a request. Throws PLUGIN_NOT_FOUND, INVALID_OPTIONS, and as `decodeStudyPlan`. */
+/**
+ * Space, budgets, objectives and counts of a request. Throws PLUGIN_NOT_FOUND, INVALID_OPTIONS, and as
+ * `decodeStudyPlan`.
+ */
 export async function resolveQuestion(
   { model, plugins, recipes }: RequestServices,
   request: SearchRequest,

@@ -37,7 +37,7 @@ interface IncomingCall
  */
 const CONTEXT = Symbol('call context');
 
-/** What grpc-js tells of a call at any time. */
+/** The state of a call in grpc-js, at any time. */
 interface CallFacts extends CallSource {
   getMetricsRecorder(): object;
 }

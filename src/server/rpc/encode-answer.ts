@@ -32,7 +32,7 @@ export function createAnswerEncoder({
   };
 }
 
-/** What to ask for instead, per method. Callers do not choose the size of the answers of all others. */
+/** What to ask for instead, per method. For other methods the caller does not choose the size of the answer. */
 const WAYS_OUT: Readonly<Record<string, string>> = {
   'prunecast.v1.PruningService/PlanEvaluate': 'plan fewer targets at once',
   'prunecast.v1.PruningService/Predict': 'send fewer rows a call',

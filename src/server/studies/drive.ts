@@ -42,7 +42,9 @@ export interface Driven<Kind extends StudyAction['kind']> {
   readonly stoppedAt: Kind;
 }
 
-/** Drives a study until it pauses, or is over. Nothing is decided here: the machine says what to do, the ports do it. */
+/**
+ * Drives a study until it pauses, or is over. Nothing is decided here: the machine says what to do, the ports do it.
+ */
 export function driveStudy(plan: StudyPlan, from: StudyState, ports: StudyPorts): Promise<Driven<'pause' | 'none'>> {
   return drive(plan, from, ports, async function* perform(action, state) {
     switch (action.kind) {

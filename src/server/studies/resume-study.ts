@@ -21,10 +21,11 @@ export async function describePause(plan: StudyPlan, state: StudyState): Promise
 }
 
 /**
- * What a caller's ResumeJob adds to a paused study: its ranges, or that the study resumes as proposed. It adds nothing to one
- * that was interrupted.
+ * What a caller's ResumeJob adds to a paused study: its ranges, or that the study resumes as proposed. It adds nothing
+ * to one that was interrupted.
  *
- * @throws PrunecastError INVALID_REQUEST for ranges that the study does not wait for; SPACE_INVALID, BUDGET_INFEASIBLE for bad ranges
+ * @throws PrunecastError INVALID_REQUEST for ranges that the study does not wait for; SPACE_INVALID, BUDGET_INFEASIBLE
+ * for bad ranges
  */
 export async function resumeStudy(
   services: StudyLogServices,

@@ -5,7 +5,7 @@ import type { Store } from '../../core/ports/store.js';
 import { listChecks, type ConformanceCheck } from './conformance.js';
 import { KEY } from './store-checks/records.js';
 
-/** What the kit's labeller is told: the perplexity of each label that is wanted, by its index. */
+/** The task of the kit's labeller: the perplexity of each label, by its index. */
 export type ScriptedTask = readonly number[];
 
 export interface LabelQueueUnderTest {

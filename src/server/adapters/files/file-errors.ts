@@ -29,8 +29,8 @@ const UNWRITABLE: Readonly<Record<string, string>> = {
 };
 
 /**
- * What a caller is told when the file system fails while an output is written: STORAGE_FULL, or OUTPUT_NOT_WRITTEN with
- * the obstacle. Other errors, and those of other files, are returned as they are.
+ * The error for the caller when the file system fails while an output is written: STORAGE_FULL, or OUTPUT_NOT_WRITTEN
+ * with the obstacle. Other errors, and those of other files, are returned unchanged.
  *
  * @param root the folder that holds all paths of the output
  */

@@ -67,7 +67,7 @@ export function createOutputFolders({ root, kept, ...lease }: OutputSettings): O
       if (manifest === undefined)
         throw PrunecastError.ofField(
           field,
-          `"${output}" is no output of this server: no folder of this name under the output root has a ${MANIFEST_FILE}`,
+          `"${output}" is not an output of this server: no folder of this name under the output root has a ${MANIFEST_FILE}`,
           'OUTPUT_NOT_FOUND',
         );
       return manifest;
@@ -116,7 +116,8 @@ async function sweepFolder(folder: string, depth: number, lease: WritingLease): 
         await sweepFolder(join(folder, entry.name), depth - 1, lease);
     }
   } catch (error) {
-    // Other processes create and remove folders meanwhile, and the server may not be allowed to read all of an output root.
+    // Other processes create and remove folders meanwhile, and the server may not be allowed to read all of an output
+    // root.
     if (!isCode(error, 'ENOENT', 'EACCES', 'EPERM', 'ENOTDIR')) throw error;
   }
 }

@@ -105,7 +105,7 @@ function checkName(root: string, target: string, output: string, field = 'output
   if (Buffer.byteLength(target) > MOST_PATH_BYTES)
     throw PrunecastError.ofField(
       field,
-      `comes to a path of ${Buffer.byteLength(target)} bytes under the output root: at most ${MOST_PATH_BYTES} are allowed`,
+      `gives a path of ${Buffer.byteLength(target)} bytes under the output root: at most ${MOST_PATH_BYTES} are allowed`,
     );
   if (parts.some(isWritingName))
     throw PrunecastError.ofField(field, `"${output}" has a name that is kept for unfinished outputs: choose another`);

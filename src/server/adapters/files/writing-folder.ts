@@ -4,7 +4,7 @@ import type { LeaseOwner } from '../../../core/ports/job-store.js';
 import { createId } from '../../records/create-id.js';
 import { exists, isCode } from './file-errors.js';
 
-/** Who writes, and how others can tell that it still does. */
+/** Who writes, and how others can see that it still does. */
 export interface WritingLease {
   readonly owner: LeaseOwner;
   /** A folder whose owner is not known to have ended is left alone until it has not been renewed for so long. */
@@ -31,7 +31,10 @@ const NAME = /^\.prunecast-output-[0-9a-f]{16}$/;
 const LEASE_FILE = 'owner.json';
 const RENEWALS = 3;
 
-/** Those that this process writes in: nothing else tells another server of the same process from an earlier one. */
+/**
+ * The folders that this process writes in: nothing else distinguishes another server of the same process from an
+ * earlier one.
+ */
 const writing = new Set<string>();
 
 /** Whether a name is that of a writing folder, so that no output can have it. */
@@ -82,7 +85,7 @@ export async function openWritingFolder(
 }
 
 /**
- * Removes the writing folders that have no owner any more, and puts back an old output that had only been moved aside.
+ * Removes the writing folders that no longer have an owner, and puts back an old output that had only been moved aside.
  */
 export async function sweepWritingFolders(parent: string, lease: WritingLease): Promise<void> {
   const names = (await readdir(parent)).filter(isWritingName);

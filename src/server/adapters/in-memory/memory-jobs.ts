@@ -34,7 +34,7 @@ export interface MemoryJobs {
 
 const FIRST_TOKEN = 1;
 
-/** Followers of a job read no more than so much at a time. */
+/** The most bytes that a follower of a job reads at a time. */
 const MOST_BATCH_BYTES = 2 ** 20;
 
 export function createMemoryJobs(): MemoryJobs {

@@ -24,7 +24,7 @@ interface StudyState {
   trials: readonly TrialRecord[];
 }
 
-/** @param removed is told of each study that is removed */
+/** @param removed is called for each study that is removed */
 export function createMemoryStudies(removed: (studyId: string) => void): MemoryStudies {
   const entries = new Map<string, StudyState>();
   let created = 0;

@@ -8,7 +8,7 @@ export interface JobQueueLimits {
   readonly mostWaiting: number;
 }
 
-/** A caller is told to come back after so long when the queue is full; heavy jobs take minutes. */
+/** When a caller may try again if the queue is full; heavy jobs take minutes. */
 const RETRY_AFTER_MS = 30_000;
 
 /** The queue of a server that runs all of its jobs itself. */

@@ -5,8 +5,8 @@ import { blobBytes } from './columns.js';
 import type { Schema } from './schema.js';
 
 /**
- * Rewrites requests, results and reports of earlier versions, which listed kept units one by one, named preset and controls by
- * text, and said by a flag how a study's compensation was fitted.
+ * Rewrites requests, results and reports of earlier versions, which listed kept units one by one, named preset and
+ * controls by text, and said by a flag how a study's compensation was fitted.
  */
 export async function rewriteMessages(transaction: Transaction<Schema>): Promise<void> {
   const jobs = await transaction
@@ -45,7 +45,7 @@ export async function rewriteMessages(transaction: Transaction<Schema>): Promise
       .execute();
 }
 
-/** What cannot be read stays as it is: whoever needs it is told that it is damaged. */
+/** What cannot be read stays as it is: reading it later reports the damage. */
 function orSame<Value, Rest extends readonly unknown[]>(
   change: (value: Value, ...rest: Rest) => Value,
   value: Value,

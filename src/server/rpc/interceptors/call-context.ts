@@ -20,7 +20,7 @@ export interface CallContext extends CallOrigin {
   end(error: PrunecastError): void;
 }
 
-/** What grpc-js tells of a call. */
+/** What grpc-js knows of a call. */
 export interface CallSource {
   getPeer(): string;
   /** Infinity if there is none. */

@@ -1,7 +1,7 @@
 import { nameCode } from '../../errors/encode-status.js';
 import type { Interceptor } from './interceptor.js';
 
-/** The one place where calls are counted. A failure to count costs no call. */
+/** The one place where calls are counted. A failure to count does not fail the call. */
 export const metrics: Interceptor = async (context, next) => {
   const { method, telemetry } = context;
   const count = (tell: () => void): void => {

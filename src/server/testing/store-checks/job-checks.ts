@@ -41,7 +41,7 @@ export const JOB_CHECKS: StoreChecks = {
     deepStrictEqual(await jobs.findByRequestId('r'), { jobId: 'job-1', requestDigest: 'd' });
   },
 
-  'tells what events say, each numbered one higher than the one before': async ({ store: { jobs }, store }) => {
+  'reports what events say, each numbered one higher than the one before': async ({ store: { jobs }, store }) => {
     const held = await createJob(store);
     const appended = await jobs.append(
       [
@@ -119,7 +119,7 @@ export const JOB_CHECKS: StoreChecks = {
     await rejects(store.jobs.list({ pageSize: 2, pageToken: 'no token' }), { reason: 'INVALID_REQUEST' });
   },
 
-  'ends a page of jobs before it comes to 3 MiB': async ({ store }) => {
+  'ends a page of jobs before it has 3 MiB': async ({ store }) => {
     for (const id of ['job-0', 'job-1', 'job-2', 'job-3']) {
       const held = await createJob(store, id);
       await store.jobs.append([{ ...held, ...event({ to: 'progress', progress: new Uint8Array(MEBIBYTE) }) }], 6);

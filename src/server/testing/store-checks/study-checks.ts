@@ -89,7 +89,7 @@ export const STUDY_CHECKS: StoreChecks = {
     deepStrictEqual(await store.pairSets.ofStudy('study-1'), []);
   },
 
-  'lists trials in pages that end before they come to 3 MiB': async ({ store }) => {
+  'lists trials in pages that end before they have 3 MiB': async ({ store }) => {
     const numbers = Array.from({ length: 100 }, (_, index) => index + 1);
     await store.keep([STUDY, step({ trials: numbers.map((number) => trial(number, number % 2, 60_000)) })]);
     const list = async (pageSize: number, role?: number) =>
