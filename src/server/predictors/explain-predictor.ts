@@ -5,7 +5,8 @@ import type { ExplainPredictorRequest, ExplainPredictorResponse } from '../../ge
 import { MAX_MESSAGE_BYTES } from '../config/limits.js';
 import { DEFAULT_CURVE_POINTS } from '../requests/defaults.js';
 import { requireInteger, requireText } from '../requests/fields.js';
-import type { FittedPredictors, OpenMetric, OpenPredictor } from './fitted-predictors.js';
+import type { FittedPredictors } from './fitted-predictors.js';
+import type { OpenMetric, OpenPredictor } from './open-predictor.js';
 
 /** The most pairs that a curve is averaged over; thousands more would change little and take minutes. */
 const MOST_ROWS = 200;

@@ -1,5 +1,4 @@
 import { PrunecastError } from '../../core/errors/prunecast-error.js';
-import { nameColumns } from '../../core/features/recipe-columns.js';
 import type { MetricDefinition } from '../../core/metric.js';
 import type { Clock } from '../../core/ports/clock.js';
 import type { Predictor } from '../../gen/prunecast/v1/predictor_types.js';
@@ -8,18 +7,17 @@ import type { FitJudgement } from '../../search/fit/judge-fit.js';
 import { isChooser, listCompared, type ResolvedPlugin, type PluginLookup } from '../requests/plugin-lookup.js';
 import type { FitEvidence } from '../../core/ports/predictor-store.js';
 import type { Store } from '../../core/ports/store.js';
-import { newPredictor, type FittedRecord, type PredictorRecords } from '../records/predictor-records.js';
+import { newPredictor, type PredictorRecords } from '../records/predictor-records.js';
 import { orAborted } from '../../core/or-aborted.js';
-import { readStored } from '../../core/errors/read-stored.js';
 import { checkPairs } from './check-pairs.js';
 import { describePredictor, listRanges } from './describe-predictor.js';
 import { fitInThread } from './fit-in-thread.js';
 import type { FitRequest } from './fit-request.js';
 import type { BackendsMessage } from './fit-messages.js';
 import type { ReadPluginFiles } from './read-plugin-files.js';
-import { describeModule, fitHosted, type HostedPredictor, type PredictorModule } from './predictor-host.js';
-import { decodeStoredModel, encodeStoredModel } from './stored-model.js';
-import { loadWidened } from './widened-predictor.js';
+import { closeAll, openRecord, type OpenPredictor } from './open-predictor.js';
+import { describeModule, fitHosted, type PredictorModule } from './predictor-host.js';
+import { encodeStoredModel } from './stored-model.js';
 
 export interface FitResult {
   readonly predictor: Predictor;
@@ -28,29 +26,6 @@ export interface FitResult {
     /** How the backend was chosen; absent if it was named. */
     readonly choice?: PredictorChoice;
   };
-}
-
-export interface OpenPredictor {
-  readonly predictor: Predictor;
-  /** The model of the first metric. */
-  readonly fitted: HostedPredictor;
-  /** In the order of the predictor's metrics; at least one. */
-  readonly metrics: readonly OpenMetric[];
-}
-
-/** The model of one metric. */
-export interface OpenMetric {
-  readonly metric: string;
-  readonly fitted: HostedPredictor;
-  /** Label minus prediction on pairs that it was not fitted on, on the scale of the fit; empty if there were none. */
-  readonly residuals: Float64Array;
-}
-
-/** The model of one of a predictor's metrics. Throws RangeError for another metric. */
-export function modelOf({ predictor: { id }, metrics }: OpenPredictor, metric: string): HostedPredictor {
-  const open = metrics.find((candidate) => candidate.metric === metric);
-  if (open === undefined) throw new RangeError(`the predictor ${id} does not predict ${metric}`);
-  return open.fitted;
 }
 
 /** The predictors of a server: fitted, stored, and loaded again. */
@@ -278,53 +253,6 @@ async function load(
 ): Promise<OpenPredictor> {
   const record = await records.get(predictorId);
   return openRecord(plugins, record, (await records.evidence(predictorId))?.residuals ?? new Float64Array(0), signal);
-}
-
-async function openRecord(
-  plugins: PluginLookup,
-  { predictor, model }: FittedRecord,
-  residuals: Float64Array,
-  signal: AbortSignal,
-): Promise<OpenPredictor> {
-  const { id: predictorId, metrics, backend, metricBackends } = predictor;
-  // A predictor of an earlier version has one metric, and holds its backend's bytes as they are.
-  const backends = metricBackends.length === 0 ? [backend] : metricBackends;
-  const { models, tables } =
-    metricBackends.length === 0
-      ? { models: [model], tables: [] }
-      : readStored(`the model of the predictor ${predictorId}`, () => decodeStoredModel(model));
-  // Earlier versions did not distinguish recipes.
-  const dimensions =
-    metricBackends.length === 0 ? predictor.dimensions : nameColumns(predictor.dimensions, predictor.recipeDigests);
-  const share = residuals.length / metrics.length;
-  const opened: OpenMetric[] = [];
-  for (const [index, metric] of metrics.entries()) {
-    const module = findModule(plugins, predictorId, backends[index] ?? backend);
-    const fitted = await loadWidened(module, models[index] ?? new Uint8Array(0), { dimensions, tables }, signal);
-    opened.push({ metric, fitted, residuals: residuals.slice(index * share, (index + 1) * share) });
-  }
-  const [first] = opened;
-  if (first === undefined)
-    throw new PrunecastError('PREDICTOR_FAILED', `the predictor ${predictorId} has no metric: fit it again`, {
-      metadata: { predictor_id: predictorId },
-    });
-  return { predictor, fitted: first.fitted, metrics: opened };
-}
-
-/** The plug-in that fitted a stored predictor. Throws PLUGIN_NOT_FOUND. */
-function findModule(plugins: PluginLookup, predictorId: string, backend: string): PredictorModule {
-  const entry = plugins.all('predictor').find(({ plugin }) => plugin.id === backend);
-  if (entry !== undefined && !isChooser(entry.plugin))
-    return describeModule(entry.plugin, { moduleUrl: entry.moduleUrl, options: undefined });
-  throw new PrunecastError(
-    'PLUGIN_NOT_FOUND',
-    `the predictor ${predictorId} was fitted by "${backend}", which this server does not have`,
-    { metadata: { kind: 'predictor', id: backend } },
-  );
-}
-
-async function closeAll({ metrics }: OpenPredictor): Promise<void> {
-  await Promise.all(metrics.map(({ fitted }) => fitted.close()));
 }
 
 /** Two meaningless pairs: they make a plug-in open its files and answer once per metric. */

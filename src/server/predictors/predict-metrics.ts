@@ -6,7 +6,7 @@ import type { Predictor } from '../../gen/prunecast/v1/predictor_types.js';
 import type { OutOfRange } from '../../gen/prunecast/v1/pruning.js';
 import type { MetricPrediction } from '../../gen/prunecast/v1/study.js';
 import { findMetric, type PluginLookup } from '../requests/plugin-lookup.js';
-import type { OpenPredictor } from './fitted-predictors.js';
+import type { OpenPredictor } from './open-predictor.js';
 
 /** How sure an interval is: 9 of 10 new labels lie within it. */
 const COVERAGE = 0.9;

@@ -12,7 +12,7 @@ import { objectivesOf } from '../../search/study/plan.js';
 import { encodeArchitecture } from '../encoding/architecture.js';
 import { encodeCosts } from '../encoding/costs.js';
 import { requireSameCheckpoint, requireSameDimensions } from '../predictors/answer-refinement.js';
-import type { OpenPredictor } from '../predictors/fitted-predictors.js';
+import type { OpenPredictor } from '../predictors/open-predictor.js';
 import { listOutOfRange, predictMetrics } from '../predictors/predict-metrics.js';
 import type { Jobs } from '../jobs/jobs.js';
 import type { PluginRef } from '../../gen/prunecast/v1/common.js';
