@@ -44,7 +44,7 @@ const front: Objectives = {
     { terms: [{ quantity: metric(perplexity), weight: 1 }] },
     { terms: [{ quantity: parameters, weight: 1 }] },
   ],
-  floors: [],
+  limits: [],
 };
 
 describe('a study of perplexity and size', () => {
@@ -107,29 +107,29 @@ describe('a study of perplexity and size', () => {
   });
 });
 
-describe('a study under a floor', () => {
-  const floor = 0.585;
+describe('a study under a limit', () => {
+  const limit = 0.585;
   const objectives: Objectives = {
     objectives: [{ terms: [{ quantity: metric(perplexity), weight: 1 }] }],
-    floors: [{ metric: accuracy, limit: floor }],
+    limits: [{ metric: accuracy, limit }],
   };
 
   it('chooses among finalists that meet it, where the best without it does not', async () => {
-    const floored = createPlan({ objectives, candidates: 1500 });
+    const limited = createPlan({ objectives, candidates: 1500 });
     const [without, within] = [
       await runStudy(createPlan({ candidates: 1500 }), [], effects),
-      await runStudy(floored, [], effects),
+      await runStudy(limited, [], effects),
     ];
-    expect(measureAccuracy(writeReport(createPlan(), without.state).winner.counts)).toBeLessThan(floor);
-    expect(measureAccuracy(writeReport(floored, within.state).winner.counts)).toBeGreaterThanOrEqual(floor);
+    expect(measureAccuracy(writeReport(createPlan(), without.state).winner.counts)).toBeLessThan(limit);
+    expect(measureAccuracy(writeReport(limited, within.state).winner.counts)).toBeGreaterThanOrEqual(limit);
   });
 });
 
-describe('a study under a floor that nothing meets', () => {
+describe('a study under a limit that nothing meets', () => {
   it('takes what misses it least, and says so', async () => {
     const objectives: Objectives = {
       objectives: [{ terms: [{ quantity: metric(perplexity), weight: 1 }] }],
-      floors: [{ metric: perplexity, limit: 1 }],
+      limits: [{ metric: perplexity, limit: 1 }],
     };
     const plan = createPlan({ objectives });
     const { state } = await runStudy(plan);
@@ -159,7 +159,7 @@ async function findWeighted(weight: number): Promise<TrialResult> {
         ],
       },
     ],
-    floors: [],
+    limits: [],
   };
   const plan = createPlan({ objectives, candidates: 1500 });
   return writeReport(plan, (await runStudy(plan, [], effects)).state).winner;

@@ -25,30 +25,30 @@ export interface Objective {
 }
 
 /** What a metric must be at least, or at most if lower is better; in its own unit. */
-export interface Floor {
+export interface MetricLimit {
   readonly metric: MetricDefinition;
   readonly limit: number;
 }
 
-/** What a study makes better: one objective, or the front of several, over the architectures that meet all floors. */
+/** What a study makes better: one objective, or the front of several, over the architectures that meet all limits. */
 export interface Objectives {
   /** At least one. */
   readonly objectives: readonly Objective[];
-  readonly floors: readonly Floor[];
+  readonly limits: readonly MetricLimit[];
 }
 
 /** One metric and nothing else. */
 export function plainObjectives(metric: MetricDefinition): Objectives {
-  return { objectives: [{ terms: [{ quantity: { kind: 'metric', metric }, weight: 1 }] }], floors: [] };
+  return { objectives: [{ terms: [{ quantity: { kind: 'metric', metric }, weight: 1 }] }], limits: [] };
 }
 
-/** The metrics that objectives and floors are about, each once. */
-export function listMetrics({ objectives, floors }: Objectives): MetricDefinition[] {
+/** The metrics that objectives and limits are about, each once. */
+export function listMetrics({ objectives, limits }: Objectives): MetricDefinition[] {
   const termMetrics = objectives.flatMap(({ terms }) =>
     terms.flatMap(({ quantity }) => (quantity.kind === 'metric' ? [quantity.metric] : [])),
   );
   return [
-    ...new Map([...termMetrics, ...floors.map(({ metric }) => metric)].map((metric) => [metric.name, metric])).values(),
+    ...new Map([...termMetrics, ...limits.map(({ metric }) => metric)].map((metric) => [metric.name, metric])).values(),
   ];
 }
 

@@ -4,7 +4,7 @@ import { sortByCrowding } from '../../core/statistics/select-spread.js';
 import type { PointScore } from './score-point.js';
 
 /**
- * Indices of scores, the best first: those that meet all floors, then the others by how little they miss them, and last
+ * Indices of scores, the best first: those that meet all limits, then the others by how little they miss them, and last
  * those that are not finite; of two equal ones the earlier first. With several objectives front by front: first the
  * knee of the front, then its points that lie farthest from others. So the first one is the one to choose, and the
  * first few represent the front.
@@ -20,7 +20,7 @@ export function rankScores(scores: readonly PointScore[]): number[] {
   return [...rankMet(scores, met), ...missed, ...all.filter((index) => !isFinite(index))];
 }
 
-/** The first front of the scores that meet all floors, in the order given; empty if none does. */
+/** The first front of the scores that meet all limits, in the order given; empty if none does. */
 export function findFront(scores: readonly PointScore[]): number[] {
   const met = [...scores.keys()].filter(
     (index) => scores[index]?.violation === 0 && scores[index].values.every(Number.isFinite),

@@ -3,13 +3,13 @@ import { createCostModel } from '../../core/budget/cost-spec.js';
 import type { MetricDefinition } from '../../core/metric.js';
 import type { Prediction } from '../../core/ports/predictor.js';
 import type { Counts, SearchSpace } from '../../core/space/search-space.js';
-import type { Floor, Objective, Objectives, Quantity } from './objectives.js';
+import type { MetricLimit, Objective, Objectives, Quantity } from './objectives.js';
 
 /** The objectives' values of a point; lower is always better. */
 export interface PointScore {
   /** One value per objective. */
   readonly values: readonly number[];
-  /** By how much floors are missed, as a sum of natural logarithms; 0 if all are met. */
+  /** By how much limits are missed, as a sum of natural logarithms; 0 if all are met. */
   readonly violation: number;
 }
 
@@ -50,7 +50,7 @@ export function scorePredicted(
 }
 
 function scorePoint(
-  { objectives, floors }: Objectives,
+  { objectives, limits }: Objectives,
   space: SearchSpace,
   counts: Counts,
   logMetric: (metric: MetricDefinition) => number,
@@ -59,7 +59,7 @@ function scorePoint(
     quantity.kind === 'metric'
       ? signOf(quantity.metric) * logMetric(quantity.metric)
       : logOf(measureCounts(createCostModel(space.shape, quantity.cost), space, counts));
-  const miss = ({ metric, limit }: Floor): number => {
+  const miss = ({ metric, limit }: MetricLimit): number => {
     const excess = signOf(metric) * (logMetric(metric) - logOf(limit));
     return excess <= 0 ? 0 : Number.isNaN(excess) ? Number.POSITIVE_INFINITY : excess;
   };
@@ -67,7 +67,7 @@ function scorePoint(
     values: objectives.map(({ terms }) =>
       terms.reduce((sum, { quantity, weight }) => sum + weight * logQuantity(quantity), 0),
     ),
-    violation: floors.reduce((sum, floor) => sum + miss(floor), 0),
+    violation: limits.reduce((sum, limit) => sum + miss(limit), 0),
   };
 }
 

@@ -6,7 +6,7 @@ import {
   listMetrics,
   nameObjective,
   plainObjectives,
-  type Floor,
+  type MetricLimit,
   type Objective,
   type Objectives,
   type Quantity,
@@ -25,7 +25,7 @@ const MOST_OBJECTIVES = 4;
 
 /**
  * The objectives of a request. Entries with a weight form one objective together, their weighted sum. An entry with a
- * floor and no weight only limits what may be chosen, but if there is no other entry the first one is an objective too.
+ * limit and no weight only limits what may be chosen, but if there is no other entry the first one is an objective too.
  * Each remaining entry is an objective of its own. If the request has no entry, the evaluator's first metric is the
  * objective.
  *
@@ -44,16 +44,16 @@ export function decodeObjectives(
   if (first === undefined) throw new RangeError(`the evaluator ${evaluator.id} measures nothing`);
   if (read.length === 0) return { objectives: plainObjectives(first), metric: first };
   const weighted = read.flatMap(({ quantity, weight }) => (weight === undefined ? [] : [{ quantity, weight }]));
-  const plain = read.filter(({ weight, floor }) => weight === undefined && floor === undefined);
+  const plain = read.filter(({ weight, limited }) => weight === undefined && limited === undefined);
   const objectives: Objective[] = [
     ...(weighted.length === 0 ? [] : [{ terms: weighted }]),
     ...plain.map(({ quantity }) => ({ terms: [{ quantity, weight: 1 }] })),
   ];
-  const floors = read.flatMap(({ floor }) => floor ?? []);
+  const limits = read.flatMap(({ limited }) => limited ?? []);
   const decoded: Objectives =
     objectives.length > 0 || read[0] === undefined
-      ? { objectives, floors }
-      : { objectives: [{ terms: [{ quantity: read[0].quantity, weight: 1 }] }], floors };
+      ? { objectives, limits }
+      : { objectives: [{ terms: [{ quantity: read[0].quantity, weight: 1 }] }], limits };
   if (objectives.length > MOST_OBJECTIVES)
     throw PrunecastError.ofField(
       field,
@@ -62,7 +62,7 @@ export function decodeObjectives(
   const names = decoded.objectives.map(nameObjective);
   const repeated = names.find((name, index) => names.indexOf(name) < index);
   if (repeated !== undefined) throw PrunecastError.ofField(field, `has ${repeated} as an objective twice`);
-  const [metric] = listMetrics({ objectives: decoded.objectives, floors: [] });
+  const [metric] = listMetrics({ objectives: decoded.objectives, limits: [] });
   if (metric === undefined)
     throw PrunecastError.ofField(
       field,
@@ -74,7 +74,7 @@ export function decodeObjectives(
 interface ReadObjective {
   readonly quantity: Quantity;
   readonly weight: number | undefined;
-  readonly floor: Floor | undefined;
+  readonly limited: MetricLimit | undefined;
 }
 
 function readObjective(
@@ -93,7 +93,7 @@ function readObjective(
     return {
       quantity: { kind: 'metric', metric },
       weight,
-      floor: limit === undefined ? undefined : { metric, limit },
+      limited: limit === undefined ? undefined : { metric, limit },
     };
   }
   if (cost === undefined) {
@@ -104,7 +104,7 @@ function readObjective(
   }
   if (limit !== undefined)
     throw PrunecastError.ofField(`${field}.limit`, `limits a cost: give ${name} a budget instead`);
-  return { quantity: { kind: 'cost', cost }, weight, floor: undefined };
+  return { quantity: { kind: 'cost', cost }, weight, limited: undefined };
 }
 
 /** Costs that need no budget to be known; only their ratios count, so bytes per number do not matter. */

@@ -127,8 +127,8 @@ export function createStudySpace(
 }
 
 /** The paper's curve is one metric over the size. Throws INVALID_REQUEST. */
-export function refuseCurve(curve: CurvePlan | undefined, { objectives, floors }: Objectives): void {
-  if (curve === undefined || (objectives.length === 1 && objectives[0]?.terms.length === 1 && floors.length === 0))
+export function refuseCurve(curve: CurvePlan | undefined, { objectives, limits }: Objectives): void {
+  if (curve === undefined || (objectives.length === 1 && objectives[0]?.terms.length === 1 && limits.length === 0))
     return;
   throw PrunecastError.ofField(
     'objectives',

@@ -18,7 +18,7 @@ import type { RecipePreparer } from '../recipes/prepare-recipe.js';
 import type { Study } from './study.js';
 import { findRecipe, prepareRecipe } from './study-recipes.js';
 
-/** The metrics that a study predicts: first that of its report, then those of other objectives and floors. */
+/** The metrics that a study predicts: first that of its report, then those of other objectives and limits. */
 export function listPredicted(plan: Pick<StudyPlan, 'metric' | 'objectives'>): MetricDefinition[] {
   return [plan.metric, ...listMetrics(objectivesOf(plan)).filter(({ name }) => name !== plan.metric.name)];
 }

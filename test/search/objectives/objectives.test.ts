@@ -20,7 +20,7 @@ const sum: Objectives = {
       ],
     },
   ],
-  floors: [],
+  limits: [],
 };
 
 describe('scoreMeasured', () => {
@@ -30,10 +30,10 @@ describe('scoreMeasured', () => {
     expect(nameObjective(sum.objectives[0] ?? { terms: [] })).toBe('2 perplexity + 1 accuracy + 0.5 parameters');
   });
 
-  it('adds up by how much floors are missed, on either side', () => {
+  it('adds up by how much limits are missed, on either side', () => {
     const objectives: Objectives = {
       ...plainObjectives(perplexity),
-      floors: [
+      limits: [
         { metric: accuracy, limit: 0.5 },
         { metric: perplexity, limit: 4 },
       ],
@@ -66,7 +66,7 @@ describe('scorePredicted', () => {
 });
 
 describe('rankScores', () => {
-  it('puts what meets the floors first, then what misses them least, and no number last', () => {
+  it('puts what meets the limits first, then what misses them least, and no number last', () => {
     const scores = [
       [3, 0],
       [Number.NaN, 0],

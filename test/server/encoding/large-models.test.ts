@@ -196,7 +196,7 @@ describe('what no message could answer', () => {
 });
 
 type Plan = Parameters<typeof boundStudy>[0];
-const FRONT: NonNullable<Plan['objectives']> = { objectives: [{ terms: [] }, { terms: [] }], floors: [] };
+const FRONT: NonNullable<Plan['objectives']> = { objectives: [{ terms: [] }, { terms: [] }], limits: [] };
 
 /** As much of a plan as the size of its report depends on. */
 function planOf(space: SearchSpace, changes: Partial<Plan> = {}): Plan {

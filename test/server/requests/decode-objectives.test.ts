@@ -6,7 +6,7 @@ import { decodeObjectives } from '../../../src/server/requests/decode-objectives
 
 function decode(...asked: readonly Partial<Objective>[]) {
   const {
-    objectives: { objectives, floors },
+    objectives: { objectives, limits },
     metric: { name },
   } = decodeObjectives(
     asked.map((given) => Objective.fromPartial(given)),
@@ -14,7 +14,7 @@ function decode(...asked: readonly Partial<Objective>[]) {
   );
   return {
     objectives: objectives.map(nameObjective),
-    floors: floors.map(({ metric, limit }) => `${metric.name} ${limit}`),
+    limits: limits.map(({ metric, limit }) => `${metric.name} ${limit}`),
     metric: name,
   };
 }
@@ -29,31 +29,31 @@ function refusal(...objectives: readonly Partial<Objective>[]): unknown {
 
 describe('decodeObjectives', () => {
   it("takes the evaluator's first metric where none is given", () => {
-    expect(decode()).toEqual({ objectives: ['perplexity'], floors: [], metric: 'perplexity' });
+    expect(decode()).toEqual({ objectives: ['perplexity'], limits: [], metric: 'perplexity' });
   });
 
   it('makes one objective of those with a weight, and one of each without', () => {
     expect(decode({ metric: 'perplexity', weight: 2 }, { metric: 'accuracy', weight: 1 })).toEqual({
       objectives: ['2 perplexity + 1 accuracy'],
-      floors: [],
+      limits: [],
       metric: 'perplexity',
     });
     expect(decode({ metric: 'parameters' }, { metric: 'accuracy' })).toEqual({
       objectives: ['parameters', 'accuracy'],
-      floors: [],
+      limits: [],
       metric: 'accuracy',
     });
   });
 
-  it('takes a lone floor as a limit, and as an objective too if there is no other', () => {
+  it('takes an entry with a limit as a limit alone, and as an objective too if there is no other', () => {
     expect(decode({ metric: 'perplexity' }, { metric: 'accuracy', limit: 0.4 })).toEqual({
       objectives: ['perplexity'],
-      floors: ['accuracy 0.4'],
+      limits: ['accuracy 0.4'],
       metric: 'perplexity',
     });
     expect(decode({ metric: 'accuracy', limit: 0.4 })).toEqual({
       objectives: ['accuracy'],
-      floors: ['accuracy 0.4'],
+      limits: ['accuracy 0.4'],
       metric: 'accuracy',
     });
   });

@@ -56,6 +56,7 @@ const DOCUMENTED: readonly (readonly [string, string, unknown])[] = [
   ['QueryStudyRequest', 'count', DEFAULT_ANSWERS],
   ['ListJobsRequest', 'page_size', DEFAULT_PAGE_SIZE],
   ['ListPredictorsRequest', 'page_size', DEFAULT_PAGE_SIZE],
+  ['ListStudiesRequest', 'page_size', DEFAULT_PAGE_SIZE],
   ['ListTrialsRequest', 'page_size', DEFAULT_PAGE_SIZE],
 ];
 

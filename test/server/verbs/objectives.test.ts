@@ -102,19 +102,19 @@ describe('Search for perplexity and size', () => {
     expect(greedy?.predictions[0]?.mean[0]).toBeGreaterThan(careful?.predictions[0]?.mean[0] ?? NaN);
   });
 
-  it('answers the smallest model whose perplexity is predicted to stay below a floor', async () => {
+  it('answers the smallest model whose perplexity is predicted to stay below a limit', async () => {
     const [loose] = await query({ objectives: [{ metric: 'parameters' }, { metric: 'perplexity', weight: 1e-6 }] });
-    const floor =
+    const limit =
       0.5 * ((loose?.predictions[0]?.mean[0] ?? NaN) + (report.front?.points[0]?.metrics['perplexity'] ?? NaN));
     const [held] = await query({
       objectives: [
         { metric: 'parameters', weight: 1 },
         { metric: 'perplexity', weight: 1e-6 },
-        { metric: 'perplexity', limit: floor },
+        { metric: 'perplexity', limit },
       ],
       count: 1,
     });
-    expect(held?.predictions[0]?.mean[0]).toBeLessThanOrEqual(floor);
+    expect(held?.predictions[0]?.mean[0]).toBeLessThanOrEqual(limit);
     expect(sizeOf(held ?? { costs: [] })).toBeLessThan(LIMIT);
   });
 
@@ -159,14 +159,12 @@ describe('Search for accuracy', () => {
   });
 });
 
-describe('Search under a floor', () => {
+describe('Search under a limit', () => {
   it('reports a winner that meets it as measured, and fits a predictor to both metrics', async () => {
     const free = await verbs.client.runSearch(search([{ metric: 'perplexity' }]));
-    const floor = (free.winner?.verifyMetrics['accuracy'] ?? NaN) * 0.98;
-    const report = await verbs.client.runSearch(
-      search([{ metric: 'perplexity' }, { metric: 'accuracy', limit: floor }]),
-    );
-    expect(report.winner?.verifyMetrics['accuracy']).toBeGreaterThanOrEqual(floor);
+    const limit = (free.winner?.verifyMetrics['accuracy'] ?? NaN) * 0.98;
+    const report = await verbs.client.runSearch(search([{ metric: 'perplexity' }, { metric: 'accuracy', limit }]));
+    expect(report.winner?.verifyMetrics['accuracy']).toBeGreaterThanOrEqual(limit);
     const { study } = await verbs.client.services.studies.getStudy({ studyId: report.studyId });
     const metrics = await Promise.all(
       (study?.predictorIds ?? []).map(async (predictorId) =>

@@ -19,7 +19,7 @@ export interface StudyFront {
   readonly reference: readonly { readonly objective: string; readonly value: number }[];
 }
 
-/** The front of a study of several objectives; undefined for one objective, or if no finalist meets the floors. */
+/** The front of a study of several objectives; undefined for one objective, or if no finalist meets the limits. */
 export function writeFront(plan: StudyPlan, state: FinalState): StudyFront | undefined {
   const { objectives } = objectivesOf(plan);
   const final = listFinal(plan, state);

@@ -112,13 +112,13 @@ function summarise(
   return `${found}, ${percent(lift.lift)} better than ${against}, the best control (95 % interval ${low} to ${high}).`;
 }
 
-/** A sentence if the winner misses a floor because no finalist meets all; else empty. */
+/** A sentence if the winner misses a limit because no finalist meets all; else empty. */
 function tellMissed(plan: StudyPlan, state: FinalState): string {
   if (scoreTrial(plan, findWinner(plan, state)).violation === 0) return '';
-  const floors = objectivesOf(plan).floors.map(
+  const limits = objectivesOf(plan).limits.map(
     ({ metric: { name, better }, limit }) => `${name} at ${better === 'lower' ? 'most' : 'least'} ${limit}`,
   );
-  return ` No finalist meets ${floors.join(' and ')} on the verify windows; the winner misses it least.`;
+  return ` No finalist meets ${limits.join(' and ')} on the verify windows; the winner misses it least.`;
 }
 
 function format(value: number): string {

@@ -16,7 +16,7 @@ import { checkProposals, spreadOut } from './choose-finalists.js';
 export interface ProposeRequest extends Omit<Predict, 'kind' | 'seed'> {
   readonly strategy: Strategy;
   readonly strategyOptions: unknown;
-  /** Predicts every metric that objectives and floors are about: by name, on the scale of its fit. */
+  /** Predicts every metric that objectives and limits are about: by name, on the scale of its fit. */
   readonly predict: (batch: EncodingBatch) => Promise<Readonly<Record<string, Prediction>>>;
   readonly rng: Rng;
   readonly signal: AbortSignal;
@@ -26,7 +26,7 @@ export interface ProposeRequest extends Omit<Predict, 'kind' | 'seed'> {
 
 /**
  * Lets the strategy ask the predictors and returns its best points that were not finalists before. The strategy sees
- * the objectives' values of the predictions; a point that misses a floor comes after all that meet them.
+ * the objectives' values of the predictions; a point that misses a limit comes after all that meet them.
  *
  * What a strategy proposes is checked: it must lie in the space and meet every budget. The strategy is no longer asked
  * once it has had as many candidates predicted as the plan allows.
@@ -100,7 +100,7 @@ const MOST_IDLE = 100;
 /** The share of the finalists that are the best measured pairs, if some pairs are candidates themselves. */
 const MEASURED_SHARE = 1 / 6;
 
-/** More than any sum of logarithms, so that what meets all floors comes before what does not. */
+/** More than any sum of logarithms, so that what meets all limits comes before what does not. */
 const MISSED = 1e3;
 
 function penalise({ values, violation }: PointScore): number[] {
