@@ -31,9 +31,12 @@ const DENSE = countDemoParameters(
 
 let verbs: VerbServer;
 let report: StudyReport;
+let studyMs = 0;
 beforeAll(async () => {
   verbs = await startVerbServer();
+  const since = performance.now();
   report = await verbs.client.runSearch(smallSearch({ pairs: { count: 40, rungs: [{ tokenLimit: 256n }] } }));
+  studyMs = performance.now() - since;
 });
 afterAll(() => verbs[Symbol.asyncDispose]());
 
@@ -119,11 +122,14 @@ describe('QueryStudy', () => {
     expect((await verified)[0]?.metrics['perplexity']).toBeGreaterThan(1);
   });
 
-  it('takes milliseconds', async () => {
-    await query({ budgets: removing(0.25) });
-    const since = performance.now();
-    await query({ budgets: removing(0.25) });
-    expect(performance.now() - since).toBeLessThan(500);
+  it('takes a small part of the time of the study', async () => {
+    const durations: number[] = [];
+    for (let run = 0; run < 5; run += 1) {
+      const since = performance.now();
+      await query({ budgets: removing(0.25) });
+      durations.push(performance.now() - since);
+    }
+    expect(Math.min(...durations)).toBeLessThan(studyMs / 10); // a study runs the model, an answer does not
   });
 
   it('refuses a budget that nothing meets, an unknown study and one that has no predictor yet', async () => {
