@@ -12,7 +12,7 @@ export interface Measurement {
   readonly bos: boolean;
   /** The first token of each window; undefined without BOS. Models with the same tokenizer may differ in it. */
   readonly bosToken: number | undefined;
-  /** Evaluator id and its options in canonical JSON. */
+  /** Evaluator id and its options in canonical JSON, and its version unless it is the first. */
   readonly scorer: string;
   /** Empty if no prompt is built. */
   readonly promptFormat: string;

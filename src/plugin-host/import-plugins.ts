@@ -1,8 +1,9 @@
+import { createHash } from 'node:crypto';
 import { readFileSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
 import { PrunecastError } from '../core/errors/prunecast-error.js';
 import type { Plugin, PluginAddress, PluginsByKind } from '../core/ports/plugin-entry.js';
-import type { PluginKind } from '../core/ports/plugin.js';
+import { FIRST_VERSION, type PluginKind } from '../core/ports/plugin.js';
 import { guardPlugin } from './guards/guard-plugin.js';
 
 /**
@@ -34,10 +35,19 @@ export async function loadPlugin<Kind extends PluginKind>(
   return (await known) as PluginsByKind[Kind];
 }
 
-/** The plug-in with a version: its own, or that of the package its module lies in. */
+/**
+ * The plug-in with a version: its own, or that of the package its module lies in, or for a module outside any package
+ * the digest of the module. A built-in plug-in has the first version until it states another.
+ */
 export function withVersion<Listed extends Plugin>(plugin: Listed, moduleUrl: string): Listed & { version: string } {
-  return { ...plugin, version: plugin.version ?? readPackageVersion(new URL(moduleUrl)) };
+  const isBuiltIn = moduleUrl.startsWith(BUILT_IN_FOLDER.href);
+  return {
+    ...plugin,
+    version: plugin.version ?? (isBuiltIn ? FIRST_VERSION : readPackageVersion(new URL(moduleUrl))),
+  };
 }
+
+const BUILT_IN_FOLDER = new URL('../plugins/', import.meta.url);
 
 /** By address: a worker asks for its plug-in with every call. */
 const loaded = new Map<string, Promise<Plugin>>();
@@ -75,13 +85,21 @@ async function importExported(moduleUrl: string, place: string): Promise<readonl
 
 const UNVERSIONED = '0.0.0';
 
-/** The version in the nearest package.json that has one. */
+/** The version in the nearest package.json that has one; otherwise the digest of the module. */
 function readPackageVersion(moduleUrl: URL): string {
   if (moduleUrl.protocol !== 'file:') return UNVERSIONED;
   for (let folder = new URL('.', moduleUrl); ; folder = new URL('..', folder)) {
     const version = readVersion(new URL('package.json', folder));
     if (version !== undefined) return version;
-    if (folder.pathname === '/' || new URL('..', folder).href === folder.href) return UNVERSIONED;
+    if (folder.pathname === '/' || new URL('..', folder).href === folder.href) return digestModule(moduleUrl);
+  }
+}
+
+function digestModule(moduleUrl: URL): string {
+  try {
+    return `sha256-${createHash('sha256').update(readFileSync(moduleUrl)).digest('hex').slice(0, 16)}`;
+  } catch {
+    return UNVERSIONED; // a module that is no file of its own
   }
 }
 

@@ -22,6 +22,12 @@ export type PluginKind = (typeof PLUGIN_KINDS)[number];
 /** The version of the plug-in interface. It grows when plug-ins written for an earlier one no longer work. */
 export const PLUGIN_API_VERSION = 1;
 
+/**
+ * The version of a built-in plug-in until it states another, which it does when its results change. Digests that labels
+ * are stored under name every other version.
+ */
+export const FIRST_VERSION = '1';
+
 /** What every plug-in says about itself. The `define...` functions fill in `kind` and `apiVersion`. */
 export interface PluginManifest<Options> {
   readonly kind: PluginKind;
@@ -29,7 +35,10 @@ export interface PluginManifest<Options> {
   readonly apiVersion: number;
   /** kebab-case, unique within its kind. */
   readonly id: string;
-  /** Stored with what it made. @default the version of the package that its module lies in */
+  /**
+   * Raise it when results change: labels are shared by plug-ins of one version, and jobs do not resume under another.
+   * @default the version of the package that its module lies in; outside a package, the digest of the module
+   */
   readonly version?: string;
   /** Whether it replaces a built-in plug-in of the same kind and id; otherwise such an id is refused. @default false */
   readonly overrides?: boolean;

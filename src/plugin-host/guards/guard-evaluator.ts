@@ -1,5 +1,6 @@
 import { canonicalJson } from '../../core/canonical-json.js';
 import { orAborted } from '../../core/or-aborted.js';
+import { FIRST_VERSION } from '../../core/ports/plugin.js';
 import type {
   EvaluatedArchitecture,
   EvaluationPlan,
@@ -15,7 +16,7 @@ import { nameType, pluginInvalid, toPluginError, type PluginCall } from '../../c
  * perplexity.
  */
 export function guardEvaluator(evaluator: Evaluator, limit: CallLimit): Evaluator {
-  const { id, metrics } = evaluator;
+  const { id, metrics, version = FIRST_VERSION } = evaluator;
   return {
     ...evaluator,
     plan: (text, protocol, options) => {
@@ -23,9 +24,12 @@ export function guardEvaluator(evaluator: Evaluator, limit: CallLimit): Evaluato
       const plan: unknown = callPlugin(call, limit, () => evaluator.plan(text, protocol, options));
       if (!isPlan(plan))
         throw pluginInvalid(call, `gave ${nameType(plan)} in place of {windows, measurement, fidelity}`);
-      // Labels are stored by measurement: those of two evaluators must never be taken for each other.
+      // Labels are stored by measurement: those of two evaluators, or versions, must never be taken for each other.
       const scorer = canonicalJson({ id, options });
-      if (plan.measurement.scorer === scorer) return plan;
+      if (plan.measurement.scorer === scorer)
+        return version === FIRST_VERSION
+          ? plan
+          : { ...plan, measurement: { ...plan.measurement, scorer: canonicalJson({ id, options, version }) } };
       throw pluginInvalid(call, `gave the scorer ${String(plan.measurement.scorer)}; its id and options are ${scorer}`);
     },
     measure: async function* measure(subject, architectures, plan, work, options) {

@@ -1,6 +1,7 @@
 import { addOutputBiases } from '../../core/model/add-output-biases.js';
 import type { ModelShape } from '../../core/model/shape.js';
 import { PrunecastError } from '../../core/errors/prunecast-error.js';
+import { FIRST_VERSION, type PluginKind } from '../../core/ports/plugin.js';
 import { findFamily } from '../../engine/families/find-family.js';
 import { digestOf } from '../../engine/files/digest.js';
 import type { Workload } from '../../engine/runtime/plan-memory.js';
@@ -11,7 +12,7 @@ import type { ManifestRecipe } from '../requests/decode-manifest.js';
 import { decodeRecipe, isCalibrated, type DecodedCalibration } from '../requests/decode-recipe.js';
 import { DEFAULT_PLUGINS } from '../requests/defaults.js';
 import type { RecipeDefaults, RecipeSource, ResolvedRecipe } from '../requests/recipe.js';
-import type { PluginLookup } from '../requests/plugin-lookup.js';
+import type { PluginLookup, ResolvedPlugin } from '../requests/plugin-lookup.js';
 import type { TextSource } from '../texts/text-source.js';
 
 /** Completes the recipes of requests. */
@@ -57,8 +58,8 @@ export class RecipeResolver {
     if (picked !== undefined)
       model.language.requireMemory(describeWork(picked.sequences.sequences, criterion, compensation));
     const description = {
-      criterion: { id: criterion.plugin.id, options: criterion.options },
-      compensation: { id: compensation.plugin.id, options: compensation.options },
+      criterion: identify(criterion),
+      compensation: identify(compensation),
       calibration: picked?.description ?? null,
       seed,
     };
@@ -94,7 +95,7 @@ export class RecipeResolver {
     return complete({
       ...spec,
       compensation: asking,
-      description: { ...spec.description, compensation: { id, options: asking.options } },
+      description: { ...spec.description, compensation: identify(asking) },
     });
   }
 
@@ -211,13 +212,9 @@ function isOtherText(calibration: unknown, textDigest: string): boolean {
 }
 
 function complete(spec: Omit<ResolvedRecipe, 'digest' | 'rankingDigest'>): ResolvedRecipe {
-  const {
-    criterion: { plugin, options },
-    seed,
-    description,
-  } = spec;
-  const criterion = { id: plugin.id, options: withoutScope(options) };
-  const calibration = isCalibrated(plugin) ? description['calibration'] : null;
+  const { seed, description } = spec;
+  const criterion = identifyRanking(spec.criterion);
+  const calibration = isCalibrated(spec.criterion.plugin) ? description['calibration'] : null;
   return {
     ...spec,
     digest: digestOf({ ...description, criterion }),
@@ -229,13 +226,24 @@ function complete(spec: Omit<ResolvedRecipe, 'digest' | 'rankingDigest'>): Resol
  * The digest that version 0.1 gave to a recipe: its manifests say that sequences begin with BOS, but not with which
  * token.
  */
-function digestWithoutBosToken({ criterion: { plugin, options }, description }: ResolvedRecipe): string {
+function digestWithoutBosToken({ criterion, description }: ResolvedRecipe): string {
   const calibration = Object.entries(description['calibration'] ?? {}).filter(([key]) => key !== 'bosToken');
   return digestOf({
     ...description,
     calibration: Object.fromEntries(calibration),
-    criterion: { id: plugin.id, options: withoutScope(options) },
+    criterion: identifyRanking(criterion),
   });
+}
+
+/** What tells the results of a plug-in from those of others. The first version is not named: it had no name. */
+function identify<Kind extends PluginKind>({ plugin, options }: ResolvedPlugin<Kind>) {
+  const { id, version = FIRST_VERSION } = plugin;
+  return { id, options, ...(version === FIRST_VERSION ? {} : { version }) };
+}
+
+/** The same for how a criterion ranks units within a layer. */
+function identifyRanking(criterion: ResolvedPlugin<'criterion'>) {
+  return { ...identify(criterion), options: withoutScope(criterion.options) };
 }
 
 /** The memory that a recipe needs. */

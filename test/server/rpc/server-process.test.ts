@@ -189,7 +189,7 @@ describe('CatalogService', () => {
     const xgboost = plugins.find(({ id }) => id === 'xgboost');
     expect(xgboost).toMatchObject({
       runsIn: 'worker',
-      version: '0.1.0',
+      version: '1',
       optionsSchema: { type: 'object', additionalProperties: false, properties: { depth: { type: 'integer' } } },
     });
     // Defaults make every field optional in what is sent.

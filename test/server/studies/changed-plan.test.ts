@@ -1,5 +1,6 @@
 import { copyFile, cp, mkdir, readFile, rm, writeFile } from 'node:fs/promises';
 import { join, resolve } from 'node:path';
+import { pathToFileURL } from 'node:url';
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
 import { z } from 'zod';
 import {
@@ -10,10 +11,11 @@ import {
   type PrunecastClient,
   type SearchRequest,
 } from '../../../src/client/index.js';
-import type { PluginEntry } from '../../../src/core/ports/plugin-entry.js';
+import type { Plugin, PluginEntry } from '../../../src/core/ports/plugin-entry.js';
 import { TrialRole } from '../../../src/gen/prunecast/v1/study_types.js';
 import leastSquares from '../../../src/plugins/compensations/least-squares.js';
 import perplexity from '../../../src/plugins/evaluators/perplexity.js';
+import { importPlugins } from '../../../src/plugin-host/import-plugins.js';
 import { DEFAULT_PAIRS } from '../../../src/server/requests/defaults.js';
 import { makeFolder } from '../../support/test-server.js';
 import {
@@ -106,6 +108,47 @@ async function refusalOf(jobId: string) {
   expect((await jobOf(jobId))?.state).toBe(JobState.PAUSED);
   return { ...error.metadata, message: error.message, fields: error.violations.map(({ field }) => field) };
 }
+
+/** A built-in plug-in as another package may have it, with a version of its own. */
+async function writeVersion(file: string, version: string): Promise<PluginEntry> {
+  const path = join(folder, `${version}.mjs`);
+  const built = new URL(`../../../dist/src/plugins/${file}.js`, import.meta.url);
+  await writeFile(
+    path,
+    `import plugin from '${built.href}';\nexport default { ...plugin, version: '${version}', overrides: true };\n`,
+  );
+  const moduleUrl = pathToFileURL(path);
+  const [plugin] = await importPlugins(moduleUrl.href);
+  return { plugin: plugin as Plugin, moduleUrl };
+}
+
+/** The tokens that are run for the label of one architecture. */
+async function labelOne(): Promise<number> {
+  const ids = Array.from({ length: 256 }, (_, index) => index + 3);
+  const [result] = await verbs.client.runEvaluate({
+    model: DEMO,
+    measurement: { text: { source: { $case: 'tokenIds', value: { ids } } } },
+    recipe: MAGNITUDE,
+    targets: [{ target: { $case: 'uniformRate', value: 0.2 } }],
+  });
+  return Number(result?.tokensSpent);
+}
+
+describe('a label', () => {
+  it.each(['criteria/magnitude', 'compensations/none', 'evaluators/perplexity'])(
+    'is paid again under another version of %s, and only then',
+    async (file) => {
+      verbs = await startVerbServer({ folder });
+      expect([await labelOne(), await labelOne()]).toEqual([256, 0]);
+      for (const version of ['1.0.0', '2.0.0']) {
+        await restart(await writeVersion(file, version));
+        expect([await labelOne(), await labelOne()]).toEqual([256, 0]);
+      }
+      await restart();
+      expect(await labelOne()).toBe(0);
+    },
+  );
+});
 
 describe('a study that waits before its fit', () => {
   it('is not resumed under another default of a plug-in, and is when the default is back', async () => {
