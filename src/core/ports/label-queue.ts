@@ -33,7 +33,7 @@ export interface LabelledAnswer {
   /** `tokensSpent` is 0 if the label was already paid for. */
   readonly label: Label;
   /**
-   * What stores the label, if it is not stored yet. Commit it together with whatever is made of the label, so that a
+   * What stores the label, if it is not known to be stored. Commit it together with whatever is made of the label, so that a
    * server that ends leaves both or neither. Storing it twice does no harm.
    */
   readonly record: LabelRecord | undefined;
@@ -54,6 +54,11 @@ export interface InvalidAnswer {
  * A label is paid once and stored once, however often it is asked for or delivered: one that the store has is not
  * measured again, of equal keys of one order a single one is measured, and its `record` comes with one of the answers
  * only. The queue itself stores nothing: a label belongs to the transaction of whoever asked.
+ *
+ * An order waits for a label, with the same metrics, that another order of this process is measuring, and gets it at no
+ * cost but with a `record`, since the other may never commit its own. If the other order ends, fails or is cancelled
+ * without the label, the one that waits measures it. Orders never wait for each other: each first measures what no
+ * other order is measuring.
  */
 export interface LabelQueue<Task> {
   /**

@@ -1,3 +1,5 @@
+import { setImmediate as nextTurn } from 'node:timers/promises';
+
 /** One thing that must hold of every implementation of a port. */
 export interface ConformanceCheck {
   /** A sentence of behaviour, for `it`. */
@@ -22,4 +24,15 @@ export function listChecks<Opened extends { close?(): Promise<void> }>(
       }
     },
   }));
+}
+
+/** Whether a promise is settled after all pending callbacks have run. */
+export async function isSettled(promise: Promise<unknown>): Promise<boolean> {
+  let settled = false;
+  const settle = (): void => {
+    settled = true;
+  };
+  promise.then(settle, settle);
+  for (let turn = 0; turn < 5; turn++) await nextTurn();
+  return settled;
 }

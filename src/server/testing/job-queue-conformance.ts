@@ -1,7 +1,6 @@
 import { deepStrictEqual, rejects, strictEqual } from 'node:assert/strict';
-import { setImmediate as nextTurn } from 'node:timers/promises';
 import type { JobQueue } from '../../core/ports/job-queue.js';
-import { listChecks, type ConformanceCheck } from './conformance.js';
+import { isSettled, listChecks, type ConformanceCheck } from './conformance.js';
 
 export interface JobQueueUnderTest {
   /** Empty, with two slots, and room for two jobs and two turns that wait. */
@@ -15,17 +14,6 @@ export function listJobQueueChecks(open: () => Promise<JobQueueUnderTest>): read
 }
 
 const never = new AbortController().signal;
-
-/** Whether a promise is settled after all pending callbacks have run. */
-async function isSettled(promise: Promise<unknown>): Promise<boolean> {
-  let settled = false;
-  const settle = (): void => {
-    settled = true;
-  };
-  promise.then(settle, settle);
-  for (let turn = 0; turn < 5; turn++) await nextTurn();
-  return settled;
-}
 
 const admitAll = async (queue: JobQueue, jobIds: readonly string[]): Promise<readonly number[]> => {
   const places: number[] = [];

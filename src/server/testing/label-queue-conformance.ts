@@ -2,7 +2,7 @@ import { deepStrictEqual, ok, rejects, strictEqual } from 'node:assert/strict';
 import type { Labeller, LabelAnswer, LabelQueue } from '../../core/ports/label-queue.js';
 import type { Label, LabelKey } from '../../core/ports/label-store.js';
 import type { Store } from '../../core/ports/store.js';
-import { listChecks, type ConformanceCheck } from './conformance.js';
+import { isSettled, listChecks, type ConformanceCheck } from './conformance.js';
 import { KEY } from './store-checks/records.js';
 
 /** The task of the kit's labeller: the perplexity of each label, by its index. */
@@ -68,6 +68,25 @@ async function ask(
   const order = { keys: labels.map(([key]) => keyOf(key)), metrics, task: labels.map(([, value]) => value) };
   for await (const answer of queue.label(order, { signal })) answers.push(answer);
   return answers.sort((a, b) => a.index - b.index);
+}
+
+/** Starts an order, and reads its first answer: that of its last key, which is the one that is measured first. */
+async function begin(
+  { queue }: Pick<LabelQueueUnderTest, 'queue'>,
+  labels: readonly (readonly [architectureKey: string, perplexity: number])[],
+  signal: AbortSignal = new AbortController().signal,
+): Promise<{ finish(): Promise<readonly LabelAnswer[]>; leave(): Promise<void> }> {
+  const order = { keys: labels.map(([key]) => keyOf(key)), metrics: ['perplexity'], task: labels.map(([, of]) => of) };
+  const answers = queue.label(order, { signal })[Symbol.asyncIterator]();
+  strictEqual((await answers.next()).done, false);
+  return {
+    finish: async () => {
+      const rest: LabelAnswer[] = [];
+      for (let next = await answers.next(); next.done !== true; next = await answers.next()) rest.push(next.value);
+      return rest;
+    },
+    leave: async () => void (await answers.return?.()),
+  };
 }
 
 /** What is compared of an answer. */
@@ -139,6 +158,110 @@ const CHECKS: Readonly<Record<string, (opened: Opened) => Promise<void>>> = {
     const [stored] = await opened.store.labels.getMany([keyOf('a')]);
     deepStrictEqual(brief(first), [stored?.metrics['perplexity'], 0, false]);
     ok([2, 3, 4].includes(stored?.metrics['perplexity'] ?? 0));
+  },
+
+  'lets an order wait for a label that another one is measuring, at no cost, with what stores it': async (opened) => {
+    const first = await begin(opened, [
+      ['a', 2],
+      ['nan', Infinity],
+      ['b', 3],
+    ]);
+    const second = ask(opened, [
+      ['a', 9],
+      ['c', 4],
+      ['nan', Infinity],
+      ['b', 9],
+      ['a', 9],
+    ]);
+    strictEqual(await isSettled(second), false);
+    deepStrictEqual((await first.finish()).map(brief), [
+      ['METRIC_INVALID', TOKENS],
+      [2, TOKENS, true],
+    ]);
+    deepStrictEqual((await second).map(brief), [
+      [2, 0, true],
+      [4, TOKENS, true],
+      ['METRIC_INVALID', 0],
+      [3, 0, true],
+      [2, 0, false],
+    ]);
+    deepStrictEqual(opened.asked, [[0, 1, 2], [1]]);
+  },
+
+  'measures a label itself if the order that was measuring it is left, fails or is cancelled': async (opened) => {
+    const left = await begin(opened, [
+      ['a', 2],
+      ['b', 3],
+    ]);
+    const afterLeft = ask(opened, [['a', 4]]);
+    strictEqual(await isSettled(afterLeft), false);
+    await left.leave();
+    deepStrictEqual((await afterLeft).map(brief), [[4, TOKENS, true]]);
+
+    const failing = await begin(opened, [
+      ['c', FAILING],
+      ['d', 3],
+    ]);
+    const afterFailing = [ask(opened, [['c', 5]]), ask(opened, [['c', 6]])];
+    strictEqual(await isSettled(Promise.race(afterFailing)), false);
+    await rejects(failing.finish(), /the labeller failed/);
+    deepStrictEqual((await Promise.all(afterFailing)).flat().map(brief), [
+      [5, TOKENS, true],
+      [5, 0, true],
+    ]);
+
+    const controller = new AbortController();
+    const cancelled = await begin(
+      opened,
+      [
+        ['e', 2],
+        ['f', 3],
+      ],
+      controller.signal,
+    );
+    const afterCancelled = ask(opened, [['e', 7]]);
+    strictEqual(await isSettled(afterCancelled), false);
+    controller.abort(new Error('cancelled'));
+    await rejects(cancelled.finish(), /cancelled/);
+    deepStrictEqual((await afterCancelled).map(brief), [[7, TOKENS, true]]);
+  },
+
+  'ends an order that waits with the reason of its own signal, and lets the other finish': async (opened) => {
+    const first = await begin(opened, [
+      ['a', 2],
+      ['b', 3],
+    ]);
+    const [controller, reason] = [new AbortController(), new Error('cancelled')];
+    const second = ask(opened, [['a', 9]], ['perplexity'], controller.signal);
+    strictEqual(await isSettled(second), false);
+    controller.abort(reason);
+    await rejects(second, reason);
+    deepStrictEqual((await first.finish()).map(brief), [[2, TOKENS, true]]);
+  },
+
+  'shares no label with an order that wants other metrics': async (opened) => {
+    const first = await begin(opened, [
+      ['a', 2],
+      ['b', 3],
+    ]);
+    deepStrictEqual((await ask(opened, [['a', 4]], ['perplexity', 'accuracy'])).map(brief), [[4, TOKENS, true]]);
+    await first.leave();
+  },
+
+  "measures each key once for orders that want each other's, and none waits forever": async (opened) => {
+    const orders = await Promise.all(
+      ['ab', 'bc', 'ca', 'cba'].map((keys) =>
+        ask(
+          opened,
+          [...keys].map((key) => [key, 2] as const),
+        ),
+      ),
+    );
+    deepStrictEqual(
+      orders.map((answers) => answers.length),
+      [2, 2, 2, 3],
+    );
+    strictEqual(opened.asked.flat().length, 3);
   },
 
   'measures a stored label again that lacks a metric, or has one that is not finite': async (opened) => {
