@@ -1,3 +1,5 @@
+import { createHash } from 'node:crypto';
+import { readFileSync } from 'node:fs';
 import { mkdir, mkdtemp, realpath, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -42,10 +44,13 @@ describe('loadPlugins', () => {
     ]);
   });
 
-  it('takes a list of plug-ins, each with its own version or that of its package', async () => {
+  it('takes a list of plug-ins, each with its own version, or that of its package, or the digest of its module', async () => {
     const entries = await load('./two.mjs', '@acme/x');
+    const digest = createHash('sha256')
+      .update(readFileSync(join(folder, 'two.mjs')))
+      .digest('hex');
     expect(entries.map(({ plugin: { id, version } }) => [id, version])).toEqual([
-      ['two', '0.0.0'],
+      ['two', `sha256-${digest.slice(0, 16)}`],
       ['three', '9.1'],
       ['of-package', '2.3.4'],
     ]);
