@@ -204,7 +204,7 @@ export const REASONS = {
   STATE_DAMAGED: {
     code: 'DATA_LOSS',
     meaning:
-      'Something in the state folder is not what the server stored there; metadata names it. Restore the folder from a backup, or delete what is named.',
+      'Something in the state folder is not what the server stored there, or a newer server stored it; metadata names it. Restore the folder from a backup, delete what is named, or use the newer server.',
   },
   OVERLOADED: {
     code: 'RESOURCE_EXHAUSTED',

@@ -1,10 +1,13 @@
+import { PrunecastError } from '../../core/errors/prunecast-error.js';
 import type { Measurement, Fidelity } from '../../core/measurement.js';
 import type { StudyPhase } from '../../gen/prunecast/v1/study_types.js';
 import type { CompensationMode } from '../../search/study/trial.js';
 import { fidelityDigest, measurementFingerprint } from '../encoding/measurement.js';
 import type { StudyRecord } from './study-records.js';
-import type { PlannedWindows } from '../requests/plan-document.js';
+import { PLAN_VERSION, type PlanHead, type PlannedWindows } from '../requests/plan-document.js';
 import type { SearchPlan } from '../requests/plan-search.js';
+
+const STUDY_KINDS = ['search', 'sample', 'imported'] as const satisfies readonly PlanHead['kind'][];
 
 /** The state of a study, as `openStudyLog` stores it. */
 export interface StudyProgress {
@@ -48,10 +51,10 @@ export interface EarlierProgress extends Partial<StudyProgress> {
   readonly recipes?: readonly string[];
 }
 
-/** Reads the plan and the progress of a study. */
-export function readStudy({ plan, progress }: Pick<StudyRecord, 'plan' | 'progress'>): StudyFacts {
+/** Reads the plan and the progress of a study. Throws STATE_DAMAGED. */
+export function readStudy({ id, plan, progress }: Pick<StudyRecord, 'id' | 'plan' | 'progress'>): StudyFacts {
   if (plan === undefined) return readEarlier((progress ?? {}) as EarlierProgress);
-  const known = plan as SearchPlan | ImportedPlan;
+  const known = readPlan(id, plan);
   const base = { planVersion: known.schemaVersion, progress: (progress ?? undefined) as StudyProgress | undefined };
   if (known.kind === 'imported')
     return { ...base, plan: undefined, dimensions: known.dimensions, recipes: known.recipes, search: undefined };
@@ -62,6 +65,25 @@ export function readStudy({ plan, progress }: Pick<StudyRecord, 'plan' | 'progre
     recipes: known.recipes.compared.map(({ oneShot }) => oneShot.digest),
     search: known.windows.search,
   };
+}
+
+/** A stored plan, if it is of a version and a kind that this server knows. */
+function readPlan(studyId: string, plan: unknown): SearchPlan | ImportedPlan {
+  const { schemaVersion, kind } = (plan ?? {}) as Partial<Record<keyof PlanHead, unknown>>;
+  if (schemaVersion === PLAN_VERSION && STUDY_KINDS.some((known) => known === kind))
+    return plan as SearchPlan | ImportedPlan;
+  const metadata = { stored: `the plan of ${studyId}` };
+  if (typeof schemaVersion === 'number' && schemaVersion > PLAN_VERSION)
+    throw new PrunecastError(
+      'STATE_DAMAGED',
+      `the plan of ${studyId} was stored by a newer server (version ${schemaVersion}; this one knows ${PLAN_VERSION}): use that server, or delete the study`,
+      { metadata },
+    );
+  throw new PrunecastError(
+    'STATE_DAMAGED',
+    `the plan of ${studyId} in the state folder is not the plan of a study: restore the folder from a backup, or delete the study`,
+    { metadata },
+  );
 }
 
 function readEarlier(earlier: EarlierProgress): StudyFacts {
