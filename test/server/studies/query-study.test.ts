@@ -124,9 +124,9 @@ describe('QueryStudy', () => {
 
   it('takes a small part of the time of the study', async () => {
     const durations: number[] = [];
-    for (let run = 0; run < 5; run += 1) {
+    for (const share of [0.21, 0.23, 0.25, 0.27, 0.29]) {
       const since = performance.now();
-      await query({ budgets: removing(0.25) });
+      await query({ budgets: removing(share) });
       durations.push(performance.now() - since);
     }
     expect(Math.min(...durations)).toBeLessThan(studyMs / 10); // a study runs the model, an answer does not
