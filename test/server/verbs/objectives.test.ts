@@ -102,7 +102,7 @@ describe('Search for perplexity and size', () => {
       await sum(weight);
       durations.push(performance.now() - since);
     }
-    expect(Math.min(...durations)).toBeLessThan(studyMs / 10); // a study runs the model, an answer does not
+    expect(Math.min(...durations)).toBeLessThan(studyMs / 20); // a study measures pairs, an answer does not
     const [careful] = await sum(0.1);
     const [greedy] = await sum(10);
     expect(sizeOf(greedy ?? { costs: [] })).toBeLessThan(sizeOf(careful ?? { costs: [] }));
