@@ -43,7 +43,6 @@ const RULES: Readonly<Record<string, Rule>> = {
   'plugins/compensations': { own: [...PLUGIN_API, 'engine', 'plugins/compensations'], packages: ['node:', 'zod'] },
   'plugins/evaluators': { own: [...PLUGIN_API, 'engine', 'plugins/evaluators'], packages: ['node:', 'zod'] },
   'plugins/exporters': { own: [...PLUGIN_API, 'engine', 'plugins/exporters'], packages: ['node:', 'zod'] },
-  'plugins/remote': { own: [...PLUGIN_API, 'gen', 'plugins/remote'] },
   'plugins/testing': { own: ['core', 'plugin-host', 'plugins/testing'] },
   server: { own: ['core', 'search', 'engine', 'onnx-runtime', 'plugin-host', 'plugins', 'server', 'gen'] },
   'server/requests': {
@@ -88,7 +87,7 @@ const RESERVED: Readonly<Record<string, readonly string[]>> = {
     'server/start-server',
     'server/tokens',
   ],
-  '@grpc/grpc-js': ['server/rpc', 'plugins/remote', 'client', 'gen'],
+  '@grpc/grpc-js': ['server/rpc', 'client', 'gen'],
   'onnxruntime-node': ['onnx-runtime'],
   libsql: ['server/adapters/sqlite'],
   kysely: ['server/adapters/sqlite'],

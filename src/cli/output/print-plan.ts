@@ -8,7 +8,7 @@ export function printPlan(plan: Plan, printer: Printer): void {
   if (printer.format === 'json')
     return printer.message({ typeName: 'prunecast.v1.Plan', codec: PlanMessage, message: plan });
   printer.lines(
-    `would evaluate ${formatCount(plan.trials)} architectures, ${formatCount(plan.tokens)} tokens in all`,
+    `would evaluate ${formatCount(plan.trials)} ${plan.trials === 1n ? 'architecture' : 'architectures'}, ${formatCount(plan.tokens)} tokens in all`,
     `peak memory ${formatBytes(plan.peakMemoryBytes)}, time ${plan.estimatedSeconds === undefined ? 'unknown' : `about ${formatDuration(plan.estimatedSeconds)}`}`,
     ...plan.feasible.map(
       ({ kind, least, most }) =>
