@@ -1,5 +1,6 @@
 import { PrunecastError } from '../../core/errors/prunecast-error.js';
 import { orAborted } from '../../core/or-aborted.js';
+import { withAnySignal } from '../../core/with-any-signal.js';
 import {
   isEnded,
   type JobStore,
@@ -144,17 +145,17 @@ export function createJobs({
         return jobs.get(jobId);
       });
     },
-    takeTurn: async (work, signal) => {
-      const both = AbortSignal.any([signal, stopping]);
-      const turnId = createId('turn');
-      await queue.takeTurn(turnId, both);
-      try {
-        return await orAborted(work(), both);
-      } finally {
-        await queue.endTurn(turnId);
-        serialize(ready.startNext).catch(reportTo(log, 'the next job was not started'));
-      }
-    },
+    takeTurn: (work, signal) =>
+      withAnySignal([signal, stopping], async (either) => {
+        const turnId = createId('turn');
+        await queue.takeTurn(turnId, either);
+        try {
+          return await orAborted(work(), either);
+        } finally {
+          await queue.endTurn(turnId);
+          serialize(ready.startNext).catch(reportTo(log, 'the next job was not started'));
+        }
+      }),
     remove: (jobId) =>
       serialize(async () => {
         const { state } = await jobs.get(jobId);
