@@ -18,7 +18,6 @@ import type { Config } from './config/config.js';
 import { createLog } from './config/create-log.js';
 import { OUTPUT_LEASE_MS } from './config/limits.js';
 import type { JobRunner } from './jobs/create-jobs.js';
-import type { JobEvents } from './jobs/events.js';
 import { createLeaseOwner } from './jobs/lease-owner.js';
 import { guardTelemetry } from './guard-telemetry.js';
 import { evaluatorLabeller } from './labels/label-task.js';
@@ -50,9 +49,9 @@ export interface ServerParts {
   readonly telemetry: Telemetry;
   readonly authenticator: Authenticator;
   readonly jobs: JobRunner;
-  readonly jobEvents: JobEvents;
   readonly outputs: OutputFolders;
   readonly pairSets: PairSetRecords;
+  /** Those that a module has bound come before the built-in ones. */
   readonly services: readonly RpcService[];
   /** Closes what the server has opened itself; to be called once all jobs have settled. */
   close(): Promise<void>;
@@ -78,7 +77,6 @@ export async function composeServer({ config, stopping, plugins, modules }: Foun
       telemetry: container.get(PARTS.telemetry),
       authenticator: container.get(TOKENS.authenticator),
       jobs: container.get(PARTS.jobs),
-      jobEvents: container.get(PARTS.jobEvents),
       outputs: container.get(TOKENS.outputs),
       pairSets: container.get(PARTS.pairSetRecords),
       services: container.getAll(PARTS.rpcService),

@@ -4,11 +4,10 @@ import type { Logger } from 'pino';
 import { PrunecastError } from '../core/errors/prunecast-error.js';
 import type { PluginEntry } from '../core/ports/plugin-entry.js';
 import type { Config } from './config/config.js';
-import { composeServer, type ServerParts } from './compose.js';
+import { composeServer } from './compose.js';
 import type { JobRunner } from './jobs/create-jobs.js';
 import { isLocal } from './rpc/bind-address.js';
 import { createRpcServer, type RpcServer } from './rpc/create-rpc-server.js';
-import type { RpcService } from './rpc/rpc-service.js';
 import { TOKENS } from './tokens.js';
 
 /** A server that listens. */
@@ -28,8 +27,6 @@ export interface RunningServer {
 export interface ServerAdditions {
   /** Plug-ins besides the built-in ones and those that the settings name. */
   readonly plugins?: readonly PluginEntry[];
-  /** Services besides the built-in ones, or in their place. */
-  readonly services?: (parts: ServerParts) => readonly RpcService[];
   /** Default: a log on standard error. */
   readonly log?: Logger;
   /** Bind parts of the server to something of the program's own: its store, its clock, whatever `TOKENS` names. */
@@ -42,7 +39,7 @@ export interface ServerAdditions {
  */
 export async function startServer(
   config: Config,
-  { plugins = [], services, log: given, modules = [] }: ServerAdditions = {},
+  { plugins = [], log: given, modules = [] }: ServerAdditions = {},
 ): Promise<RunningServer> {
   const stopping = new AbortController();
   // One listener per open stream is not a leak.
@@ -56,7 +53,7 @@ export async function startServer(
     await parts.outputs.sweep();
     await parts.pairSets.sweep();
     await jobs.recover();
-    const rpcServer = await createRpcServer([...parts.services, ...(services?.(parts) ?? [])], config, {
+    const rpcServer = await createRpcServer(parts.services, config, {
       log,
       stopping: stopping.signal,
       telemetry: parts.telemetry,

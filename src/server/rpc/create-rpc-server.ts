@@ -36,7 +36,7 @@ export interface RpcServer {
 }
 
 /**
- * A server of the whole API, with health and reflection, whose handlers are those of `services`; the last of two for
+ * A server of the whole API, with health and reflection, whose handlers are those of `services`; the first of two for
  * one service counts.
  */
 export async function createRpcServer(
@@ -57,7 +57,7 @@ export async function createRpcServer(
   for (const definition of API) {
     addService(
       server,
-      services.findLast((service) => service.definition === definition) ?? { definition, handlers: {} },
+      services.find((service) => service.definition === definition) ?? { definition, handlers: {} },
       calls,
     );
   }

@@ -1,3 +1,4 @@
+import { ContainerModule } from 'inversify';
 import { JobKind, type JobEvent } from '../../../src/gen/prunecast/v1/job.js';
 import {
   EvaluateRequest,
@@ -6,8 +7,11 @@ import {
 } from '../../../src/gen/prunecast/v1/pruning.js';
 import { toWork, type EmittedPayload, type JobContext, type JobResult } from '../../../src/server/kinds/job-context.js';
 import { digestRequest } from '../../../src/server/kinds/request-digest.js';
+import type { JobEvents } from '../../../src/server/jobs/events.js';
+import type { Jobs } from '../../../src/server/jobs/jobs.js';
+import { PARTS } from '../../../src/server/parts.js';
 import { startAndFollow } from '../../../src/server/rpc/follow-job.js';
-import { defineService } from '../../../src/server/rpc/rpc-service.js';
+import { defineService, type RpcService } from '../../../src/server/rpc/rpc-service.js';
 import { startTestServer, type TestServer, type TestServerOptions } from '../../support/test-server.js';
 
 export type Run = (context: JobContext) => Promise<JobResult>;
@@ -17,21 +21,21 @@ export function startScriptedServer(
   runs: Readonly<Record<string, Run>>,
   options: TestServerOptions = {},
 ): Promise<TestServer> {
-  return startTestServer({
-    ...options,
-    services: ({ jobs, jobEvents }) => [
-      defineService(PruningServiceService, {
-        evaluate: startAndFollow<EvaluateRequest>(jobEvents, (request) =>
-          jobs.start({
-            kind: JobKind.EVALUATE,
-            requestId: request.requestId,
-            requestDigest: digestRequest(JobKind.EVALUATE, EvaluateRequest, request),
-            run: toWork(runs[request.model] ?? (() => Promise.reject(new Error(`no run is called ${request.model}`)))),
-          }),
-        ),
-      }),
-    ],
+  const createService = (jobs: Jobs, jobEvents: JobEvents): RpcService =>
+    defineService(PruningServiceService, {
+      evaluate: startAndFollow<EvaluateRequest>(jobEvents, (request) =>
+        jobs.start({
+          kind: JobKind.EVALUATE,
+          requestId: request.requestId,
+          requestDigest: digestRequest(JobKind.EVALUATE, EvaluateRequest, request),
+          run: toWork(runs[request.model] ?? (() => Promise.reject(new Error(`no run is called ${request.model}`)))),
+        }),
+      ),
+    });
+  const scripted = new ContainerModule(({ bind }) => {
+    bind(PARTS.rpcService).toResolvedValue(createService, [PARTS.jobs, PARTS.jobEvents]);
   });
+  return startTestServer({ ...options, modules: [...(options.modules ?? []), scripted] });
 }
 
 /** Starts a job and returns its stream with its first event. */

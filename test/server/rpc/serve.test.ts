@@ -1,4 +1,5 @@
 import { Client, credentials, Metadata, status, type ServiceError } from '@grpc/grpc-js';
+import { ContainerModule } from 'inversify';
 import { describe, expect, it, vi } from 'vitest';
 import { PrunecastError } from '../../../src/core/errors/prunecast-error.js';
 import {
@@ -12,12 +13,18 @@ import { type ImportPairsRequest, PairServiceClient, PairServiceService } from '
 import { PredictorServiceService } from '../../../src/gen/prunecast/v1/predictor.js';
 import { PruningServiceService } from '../../../src/gen/prunecast/v1/pruning.js';
 import { StudyServiceService } from '../../../src/gen/prunecast/v1/study.js';
+import { PARTS } from '../../../src/server/parts.js';
 import { defineService, type RpcService } from '../../../src/server/rpc/rpc-service.js';
 import { ask, failureOf, startTestServer } from '../../support/test-server.js';
 
 /** So long that a stop which waits for it outlasts any test. */
 const ENDLESS = { shutdownGraceMs: 600_000 };
-const serving = (...services: RpcService[]) => startTestServer({ config: ENDLESS, services: () => services });
+/** Services in the place of the built-in ones. */
+const bindAll = (services: readonly RpcService[]) =>
+  new ContainerModule(({ bind }) => {
+    for (const service of services) bind(PARTS.rpcService).toConstantValue(service);
+  });
+const serving = (...services: RpcService[]) => startTestServer({ config: ENDLESS, modules: [bindAll(services)] });
 /** An answer of a given size: a tag of one byte, a length of four, and the text. */
 const framed = (length: number) => ({ jobs: [], nextPageToken: 'x'.repeat(length - 5) });
 const failureOfStream = (stream: AsyncIterable<unknown>) =>
@@ -56,10 +63,12 @@ describe('a unary method', () => {
     const { pino } = await import('pino');
     await using server = await startTestServer({
       log: pino({}, { write: (line: string) => void logged.push(JSON.parse(line) as Record<string, unknown>) }),
-      services: () => [
-        defineService(JobServiceService, {
-          getJob: () => Promise.reject(new Error('secret at /etc/keys')),
-        }),
+      modules: [
+        bindAll([
+          defineService(JobServiceService, {
+            getJob: () => Promise.reject(new Error('secret at /etc/keys')),
+          }),
+        ]),
       ],
     });
     const error: unknown = await ask(server.jobs, server.jobs.getJob, { jobId: 'a' }).catch(
