@@ -1,9 +1,9 @@
 import { PrunecastError } from '../../core/errors/prunecast-error.js';
 import { countRows, type EncodingBatch } from '../../core/pairs.js';
-import type { EncodingBatch as EncodingBatchMessage } from '../../gen/prunecast/v1/common.js';
 import type { Predictor } from '../../gen/prunecast/v1/predictor_types.js';
 import type { PredictRequest, PredictResponse } from '../../gen/prunecast/v1/pruning.js';
 import { MAX_MESSAGE_BYTES, MAX_PREDICT_ROWS } from '../config/limits.js';
+import { decodeEncodings } from '../requests/decode-encodings.js';
 import type { PluginLookup } from '../requests/plugin-lookup.js';
 import type { FittedPredictors } from './fitted-predictors.js';
 import { isOutside, listOutOfRange, predictMetrics } from './predict-metrics.js';
@@ -16,7 +16,7 @@ export async function answerPredict(
   signal: AbortSignal,
 ): Promise<PredictResponse> {
   const open = await predictors.open(request.predictorId, signal);
-  const batch = decodeEncodings(request.encodings, open.predictor);
+  const batch = decodeEncodings(request.encodings, open.predictor.dimensions, MAX_PREDICT_ROWS);
   requireRoom(batch, open.predictor);
   return {
     predictorId: open.predictor.id,
@@ -66,38 +66,4 @@ function requireRoom(batch: EncodingBatch, { dimensions, metrics, minRates, maxR
     metadata: { rows: String(rows), most: String(most) },
     violations: [{ field: 'encodings.rates', description }],
   });
-}
-
-function decodeEncodings(message: EncodingBatchMessage | undefined, { dimensions }: Predictor): EncodingBatch {
-  if (message === undefined || message.rates.length === 0)
-    throw PrunecastError.ofField('encodings.rates', 'is empty: give at least one row of float32 rates');
-  if (message.dimensions !== dimensions.length) {
-    throw PrunecastError.ofField(
-      'encodings.dimensions',
-      `is ${message.dimensions}; the predictor has ${dimensions.length} (GetPredictor names them)`,
-    );
-  }
-  const rowBytes = 4 * dimensions.length;
-  if (message.rates.length % rowBytes !== 0)
-    throw PrunecastError.ofField(
-      'encodings.rates',
-      `has ${message.rates.length} bytes, which is not a multiple of the ${rowBytes} bytes of a row`,
-    );
-  const rates = new Float32Array(message.rates.length / 4);
-  const view = new DataView(message.rates.buffer, message.rates.byteOffset, message.rates.byteLength);
-  for (let index = 0; index < rates.length; index++) rates[index] = view.getFloat32(4 * index, true);
-  const batch = { rates, columns: dimensions.length };
-  if (countRows(batch) > MAX_PREDICT_ROWS)
-    throw PrunecastError.ofField(
-      'encodings.rates',
-      `has ${countRows(batch)} rows; one call takes ${MAX_PREDICT_ROWS}: send pages`,
-      'MESSAGE_TOO_LARGE',
-    );
-  const bad = rates.findIndex((rate) => !(rate >= 0 && rate <= 1));
-  if (bad >= 0)
-    throw PrunecastError.ofField(
-      'encodings.rates',
-      `row ${Math.floor(bad / dimensions.length)}, ${dimensions[bad % dimensions.length]}: is ${rates[bad]}; allowed is 0 to 1`,
-    );
-  return batch;
 }

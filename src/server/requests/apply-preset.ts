@@ -3,7 +3,7 @@ import { SearchSpaceSpec } from '../../gen/prunecast/v1/common.js';
 import { PairPlan, Preset, SearchRequest } from '../../gen/prunecast/v1/pruning.js';
 import { PredictorFeatures } from '../../gen/prunecast/v1/predictor_types.js';
 import { CompensationFit, Control } from '../../gen/prunecast/v1/study_types.js';
-import { PAPER_RECIPE } from './resolve-search.js';
+import { PAPER_RECIPE } from './defaults.js';
 
 /** The fields that the preset PAPER sets as a whole. */
 const FIELDS = SearchRequest.fromPartial({

@@ -111,6 +111,15 @@ export const DEFAULT_CURVE_POINTS = 11;
 /** Answers of QueryStudy. */
 export const DEFAULT_ANSWERS = 1;
 
+/** Candidates that QueryStudy predicts for an answer: a tenth of a study's, since a caller waits for it. */
+export const DEFAULT_QUERY_CANDIDATES = 1000;
+
+/** The recipe of arXiv 2309.09507, which prunes as LLM-Pruner does. */
+export const PAPER_RECIPE = Recipe.fromPartial({
+  criterion: { id: 'taylor', options: { order: 'first' } },
+  compensation: { id: 'none' },
+});
+
 /** Parts of a study that gives one text for all: calibration and search share the first half. */
 export const DEFAULT_TEXT_SHARES = {
   search: { from: 0, to: 0.5 },

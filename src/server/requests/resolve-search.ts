@@ -8,7 +8,13 @@ import type { StudyPlan } from '../../search/study/plan.js';
 import { chooseStrategy } from './choose-strategy.js';
 import { decodeFeatures } from './decode-features.js';
 import { decodeStudyPlan } from './decode-study-plan.js';
-import { DEFAULT_PAIR_TOKENS, DEFAULT_PLUGINS, DEFAULT_RECIPES, DEFAULT_STREAM_TOKENS } from './defaults.js';
+import {
+  DEFAULT_PAIR_TOKENS,
+  DEFAULT_PLUGINS,
+  DEFAULT_RECIPES,
+  DEFAULT_STREAM_TOKENS,
+  PAPER_RECIPE,
+} from './defaults.js';
 import {
   planPairWindows,
   planStudyWindows,
@@ -154,12 +160,6 @@ export async function resolveSubject(
 function listRecipes({ recipes }: SearchRequest): readonly Recipe[] {
   return recipes.length > 0 ? recipes : DEFAULT_RECIPES;
 }
-
-/** The recipe of arXiv 2309.09507, which prunes as LLM-Pruner does. */
-export const PAPER_RECIPE = Recipe.fromPartial({
-  criterion: { id: 'taylor', options: { order: 'first' } },
-  compensation: { id: 'none' },
-});
 
 /**
  * STREAM if every recipe's compensation can be fitted on the stream and the calibration is long enough, unless the

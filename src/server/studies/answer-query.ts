@@ -18,7 +18,7 @@ import type { Jobs } from '../jobs/jobs.js';
 import type { PluginRef } from '../../gen/prunecast/v1/common.js';
 import { readStudy } from '../records/read-study.js';
 import { requireSameStudy } from '../requests/compare-plans.js';
-import { DEFAULT_ANSWERS } from '../requests/defaults.js';
+import { DEFAULT_ANSWERS, DEFAULT_QUERY_CANDIDATES } from '../requests/defaults.js';
 import { planModel, planRecipe, toPlain } from '../requests/plan-document.js';
 import { planPart, type SearchPlan } from '../requests/plan-search.js';
 import { replan } from '../requests/replan.js';
@@ -53,9 +53,6 @@ interface PreparedQuery extends StudyQuestion {
   readonly strategy: PluginRef | undefined;
 }
 
-/** The number of candidates predicted for an answer: a tenth of a study's, since a caller waits for it. */
-const CANDIDATES = 1000;
-
 /** The number of the strategy's best candidates among which the knee of a front is found. */
 const PROPOSED = 32;
 
@@ -82,7 +79,7 @@ export async function answerQuery(
     {
       space: question.plan.space,
       budgets: question.plan.budgets,
-      candidates: CANDIDATES,
+      candidates: DEFAULT_QUERY_CANDIDATES,
       finalists: Math.max(count, PROPOSED),
       evaluated: [],
       verified: [],
