@@ -56,23 +56,13 @@ describe('Search for perplexity and size', () => {
   const query = async (request: DeepPartial<QueryStudyRequest>): Promise<QueryAnswer[]> =>
     (await verbs.client.services.studies.queryStudy({ studyId: report.studyId, ...request })).answers;
 
-  const sum = (weight: number, request: DeepPartial<QueryStudyRequest> = {}) =>
+  const sum = (weight: number) =>
     query({
-      ...request,
       objectives: [
         { metric: 'perplexity', weight: 1 },
         { metric: 'parameters', weight },
       ],
     });
-  const timeFastest = async (weights: readonly number[], verify: boolean) => {
-    const durations: number[] = [];
-    for (const weight of weights) {
-      const since = performance.now();
-      await sum(weight, { count: 32, verify });
-      durations.push(performance.now() - since);
-    }
-    return Math.min(...durations);
-  };
 
   it('reports the front of its finalists: each smaller than the one before and worse, all within the budget', () => {
     const points = report.front?.points ?? [];
@@ -100,12 +90,6 @@ describe('Search for perplexity and size', () => {
     expect(report.controls.map(({ name }) => name)).toEqual(['uniform-paper', 'uniform-best']);
     for (const { parameters } of report.controls)
       expect(parameters).toBeLessThanOrEqual(report.winner?.parameters ?? 0n);
-  });
-
-  it('answers a weighted sum in a small part of the time that measuring its answers takes', async () => {
-    const answered = await timeFastest([0.2, 0.4, 1, 2, 5], false);
-    const measured = await timeFastest([0.3, 3], true);
-    expect(answered).toBeLessThan(measured / 2);
   });
 
   it('answers a weighted sum with what its weights ask for', async () => {
