@@ -1,5 +1,5 @@
 import { ScalarType, type DescField, type DescMessage } from '@bufbuild/protobuf';
-import { apiRegistry } from './api-registry.js';
+import { documentedRegistry } from './api-registry.js';
 
 /**
  * The fields of all messages that a request of any method can hold. The fields of a Struct are left out: the field that
@@ -12,7 +12,8 @@ export function listRequestFields(): DescField[] {
     seen.add(message);
     for (const field of message.fields) if (field.message !== undefined) collect(field.message);
   };
-  for (const type of apiRegistry()) if (type.kind === 'service') for (const { input } of type.methods) collect(input);
+  for (const type of documentedRegistry())
+    if (type.kind === 'service') for (const { input } of type.methods) collect(input);
   return [...seen].flatMap(({ fields }) => fields);
 }
 

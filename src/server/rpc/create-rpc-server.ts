@@ -8,7 +8,7 @@ import { PruningServiceService } from '../../gen/prunecast/v1/pruning.js';
 import { StudyServiceService } from '../../gen/prunecast/v1/study.js';
 import type { Config } from '../config/config.js';
 import { MAX_MESSAGE_BYTES } from '../config/limits.js';
-import { apiRegistry } from '../requests/api-registry.js';
+import { documentedRegistry } from '../requests/api-registry.js';
 import { bindAddress, createCredentials } from './bind-address.js';
 import { createCallRunner, type CallSettings } from './call-runner.js';
 import { createHealthService } from './health-service.js';
@@ -62,7 +62,7 @@ export async function createRpcServer(
     );
   }
   addService(server, createHealthService(names, settings.stopping), calls);
-  for (const reflection of createReflectionServices(apiRegistry(), [
+  for (const reflection of createReflectionServices(documentedRegistry, [
     ...names,
     'grpc.health.v1.Health',
     'grpc.reflection.v1.ServerReflection',

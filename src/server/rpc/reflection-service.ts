@@ -15,17 +15,17 @@ type Answer = NonNullable<ServerReflectionResponse['messageResponse']>;
  * Server reflection over a compiled image of the protos, imports included (@grpc/reflection leaves them out, and
  * `buf curl` then fails). Answers as v1 and, for older tools, as v1alpha, which has the same messages.
  *
- * @param registry all files of the API
+ * @param openRegistry gives all files of the API; called by the first question
  * @param services full names of the services to list
  */
-export function createReflectionServices(registry: FileRegistry, services: readonly string[]): RpcService[] {
+export function createReflectionServices(openRegistry: () => FileRegistry, services: readonly string[]): RpcService[] {
   const reflection = defineService(ServerReflectionService, {
     serverReflectionInfo: async function* (requests) {
       for await (const request of requests)
         yield ServerReflectionResponse.create({
           validHost: request.host,
           originalRequest: request,
-          messageResponse: answer(registry, services, request),
+          messageResponse: answer(openRegistry(), services, request),
         });
     },
   });
