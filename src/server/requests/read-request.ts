@@ -1,7 +1,7 @@
 import { PrunecastError } from '../../core/errors/prunecast-error.js';
 import { apiRegistry } from './api-registry.js';
 import { checkMessage } from './check-message.js';
-import { messageRule } from './message-rules.js';
+import { messageRule, type MessageRule } from './message-rules.js';
 
 /** Reads a request from the wire; if it is malformed or out of bounds, returns the error to answer with. */
 export type RequestReader<Request> = (bytes: Buffer) => Request | PrunecastError;
@@ -14,9 +14,11 @@ export type RequestReader<Request> = (bytes: Buffer) => Request | PrunecastError
  */
 export function createRequestReader<Request>(path: string, decode: (bytes: Buffer) => Request): RequestReader<Request> {
   const method = path.slice(1);
-  const input = findInput(path);
+  // Found by the first request, so that a server listens before it has read the descriptors.
+  let input: { readonly rule: MessageRule | undefined } | undefined;
   return (bytes) => {
-    const fault = input === undefined ? undefined : checkMessage(input, bytes);
+    input ??= { rule: findInput(path) };
+    const fault = input.rule === undefined ? undefined : checkMessage(input.rule, bytes);
     if (fault !== undefined) return describeFault(method, fault);
     try {
       return decode(bytes);
