@@ -22,3 +22,4 @@ run(
 // The pages describe what the sources say: built first.
 run(process.execPath, resolve(root, 'node_modules/typescript/bin/tsc'), '-p', 'tsconfig.build.json', '--noCheck');
 run(process.execPath, 'scripts/generate-docs.mjs');
+run(process.execPath, 'scripts/draw-picture.mjs');

@@ -1,11 +1,12 @@
-import { readdirSync, readFileSync } from 'node:fs';
-import { resolve } from 'node:path';
+import { existsSync, readdirSync, readFileSync } from 'node:fs';
+import { dirname, resolve } from 'node:path';
 import type { Command } from 'commander';
 import { describe, expect, it } from 'vitest';
 import { createProgram } from '../../src/cli/program.js';
 
 const root = resolve(import.meta.dirname, '../..');
-const PAGES = ['README.md', ...readdirSync(resolve(root, 'docs')).map((page) => `docs/${page}`)];
+const DOCS = readdirSync(resolve(root, 'docs')).filter((page) => page.endsWith('.md'));
+const PAGES = ['README.md', ...DOCS.map((page) => `docs/${page}`)];
 
 /** The command lines in the code blocks of a page, each on one line. */
 function listCommandLines(page: string): string[] {
@@ -35,6 +36,14 @@ function findUnknown(line: string): string[] {
   return words.filter((word) => /^--?[a-z]/.test(word) && !known.has(word) && word !== '--help');
 }
 
+/** The files that a page links to, without their anchors. */
+function listLinks(page: string): string[] {
+  const text = readFileSync(resolve(root, page), 'utf8');
+  return [...text.matchAll(/(?:\]\(|(?:src|srcset|href)=")([^)#"\s]+)/g)]
+    .map(([, link]) => link ?? '')
+    .filter((link) => !/^[a-z]+:/.test(link));
+}
+
 describe('the pages', () => {
   it('show commands and flags that there are', () => {
     const lines = PAGES.flatMap((page) => listCommandLines(page).map((line) => ({ page, line })));
@@ -43,5 +52,20 @@ describe('the pages', () => {
     expect(lines.flatMap(({ page, line }) => findUnknown(line).map((word) => `${page}: ${word} in ${line}`))).toEqual(
       [],
     );
+  });
+
+  it('are all in the index', () => {
+    const linked = listLinks('docs/README.md');
+    expect(DOCS.filter((page) => page !== 'README.md' && !linked.includes(page))).toEqual([]);
+  });
+
+  it('link to files that there are', () => {
+    const pages = [...PAGES, 'ARCHITECTURE.md', 'SECURITY.md'];
+    const missing = pages.flatMap((page) =>
+      listLinks(page)
+        .filter((link) => !existsSync(resolve(root, dirname(page), link)))
+        .map((link) => `${page}: ${link}`),
+    );
+    expect(missing).toEqual([]);
   });
 });

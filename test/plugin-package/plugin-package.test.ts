@@ -34,11 +34,11 @@ beforeAll(async () => {
 });
 afterAll(() => rm(folder, { recursive: true }));
 
-/** The plug-in that the README shows. */
+/** The plug-in that the page on plug-ins shows. */
 async function readExample(): Promise<string> {
-  const readme = await readFile(join(ROOT, 'README.md'), 'utf8');
-  const [, example] = /```ts\n(\/\/ largest-weight\.ts\n.*?)```/s.exec(readme) ?? [];
-  if (example === undefined) throw new Error('the README has no example of a plug-in');
+  const page = await readFile(join(ROOT, 'docs/writing-plugins.md'), 'utf8');
+  const [, example] = /```ts\n(\/\/ largest-weight\.ts\n.*?)```/s.exec(page) ?? [];
+  if (example === undefined) throw new Error('docs/writing-plugins.md has no example of a plug-in');
   return example;
 }
 
