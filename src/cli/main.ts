@@ -1,9 +1,11 @@
 #!/usr/bin/env node
 import { CommanderError, InvalidArgumentError } from 'commander';
+import { colorsFor } from './output/color.js';
 import { describeError, errorToJson } from './output/describe-error.js';
 import { createProgram } from './program.js';
 
 const isJson = process.argv.includes('--json');
+const colors = colorsFor(process.stderr, { color: !process.argv.includes('--no-color') });
 
 /** What the shell is told. */
 const EXIT = { done: 0, failed: 1, usage: 2 } as const;
@@ -29,7 +31,7 @@ async function main(argv: readonly string[]): Promise<number> {
 }
 
 function report(error: unknown, code: number): number {
-  const lines = isJson ? [JSON.stringify(errorToJson(error))] : describeError(error);
+  const lines = isJson ? [JSON.stringify(errorToJson(error, code))] : describeError(error, colors);
   for (const line of lines) process.stderr.write(`${line}\n`);
   return code;
 }

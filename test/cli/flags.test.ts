@@ -134,6 +134,8 @@ const SAMPLES: Readonly<Record<string, Sample>> = {
 /** Flags that leave the request as it is, and why. */
 const OUTSIDE_REQUEST: Readonly<Record<string, { readonly args: readonly string[]; readonly why: string }>> = {
   '--json': { args: [], why: 'the form of what is printed' },
+  '--quiet': { args: [], why: 'as --json' },
+  '--no-color': { args: [], why: 'as --json' },
   '--options': { args: [], why: 'which columns of the answer are printed' },
   '--address': { args: ['OTHER_ADDRESS'], why: 'who gets the request' },
   '--state-dir': { args: ['elsewhere'], why: 'a setting of a server that is started for the call' },

@@ -64,7 +64,7 @@ describe('prunecast', () => {
       expect([code, stdout]).toEqual([2, '']);
       expect(stderr.trim().split('\n')).toHaveLength(1);
       const { error } = JSON.parse(stderr) as { error: { message: string; violations: { flag: string }[] } };
-      expect(error).toMatchObject({ code: 'INVALID_ARGUMENT', reason: 'USAGE', metadata: {} });
+      expect(error).toMatchObject({ code: 'INVALID_ARGUMENT', reason: 'USAGE', metadata: {}, exit_code: 2 });
       expect(error.message).not.toMatch(/^error: /);
       return error.violations.map(({ flag }) => flag);
     });
@@ -78,6 +78,46 @@ describe('prunecast', () => {
       expect.objectContaining({ kind: 'PLUGIN_KIND_PREDICTOR', id: 'ridge' }),
     );
     expect(await runCli(local('jobs', 'list'))).toMatchObject({ code: 0, stderr: '' });
+  });
+
+  it('prints the result and nothing else with --quiet, and of the events those of the outcome with --json too', async () => {
+    const { address, remove } = makeSocket();
+    const server = await listen(address, [
+      [
+        PruningServiceService,
+        pruning((call) => {
+          call.write({ event: progressEvent(1) });
+          call.write({
+            event: endEvent(2, JobState.CANCELLED, detailedStatus(1, 'CANCELLED', 'cancelled by a caller')),
+          });
+          call.end();
+        }),
+      ],
+    ]);
+    const search = ['search', '--model', 'm', '--remove', '20%', '--address', address];
+    const [loud, quiet, json] = await Promise.all([
+      runCli(search),
+      runCli([...search, '--quiet']),
+      runCli([...search, '-q', '--json']),
+    ]);
+    server.forceShutdown();
+    remove();
+    expect(loud.stderr).toContain('labelling');
+    expect([quiet.code, quiet.stdout]).toEqual([1, '']);
+    expect(quiet.stderr).toMatch(/^prunecast: CANCELLED: cancelled by a caller\n/);
+    expect(quiet.stderr).not.toContain('labelling');
+    expect(readJsonLines(json.stdout)).toMatchObject([{ sequence: '2', ended: {} }]);
+    expect(JSON.parse(json.stderr)).toMatchObject({ error: { reason: 'CANCELLED', exit_code: 1 } });
+  });
+
+  it('colours errors if it is told to, and not with --no-color', async () => {
+    const environment = { FORCE_COLOR: '1' };
+    const [colored, plain] = await Promise.all([
+      runCli(['jobs', 'get', 'nope', '--address', 'unix:/nowhere'], { environment }),
+      runCli(['jobs', 'get', 'nope', '--address', 'unix:/nowhere', '--no-color'], { environment }),
+    ]);
+    expect(colored.stderr).toContain('\u001B[31mprunecast:');
+    expect(plain.stderr).toMatch(/^prunecast: /);
   });
 
   it('passes on the reason of an error, for people and for programs', async () => {

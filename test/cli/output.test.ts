@@ -1,12 +1,18 @@
+import stringWidth from 'string-width';
 import { describe, expect, it } from 'vitest';
 import { describeError } from '../../src/cli/output/describe-error.js';
-import { formatBytes, formatDuration, formatMetric } from '../../src/cli/output/format.js';
+import { colorsFor } from '../../src/cli/output/color.js';
+import { formatAmount, formatBytes, formatCost, formatDuration, formatMetric } from '../../src/cli/output/format.js';
 import { printReport } from '../../src/cli/output/print-report.js';
 import type { Printer } from '../../src/cli/output/printer.js';
 import { createProgressDisplay } from '../../src/cli/output/progress.js';
 import { formatTable } from '../../src/cli/output/table.js';
-import { CallError, type JobProgress } from '../../src/client/index.js';
+import { BudgetKind, CallError, type JobProgress } from '../../src/client/index.js';
 import { StudyReport } from '../../src/gen/prunecast/v1/study_types.js';
+
+const PLAIN = colorsFor({ isTTY: false }, {}, {});
+const isOn = (...of: Parameters<typeof colorsFor>) => colorsFor(...of).isColorSupported;
+const words = (text: string) => text.split(/[\s-]+/).filter((word) => word !== '');
 
 const progress = (done: number, total: number, activity = 'labelling pairs'): JobProgress => ({
   activity,
@@ -29,7 +35,7 @@ describe('createProgressDisplay', () => {
   it('draws over one line of a terminal, with bar, count and time left', () => {
     const { written, display } = capture({ isTTY: true, columns: 120 });
     display.update(progress(90, 200));
-    expect(written.join('')).toBe('\r\u001B[2Klabelling pairs  [#########-----------]  90/200 pairs  1:12 left');
+    expect(written.join('')).toBe('\r\u001B[2Klabelling pairs  [#########-----------]  90/200 pairs  1 min 12 s left');
   });
 
   it('keeps notes above the moving line, and leaves nothing behind', () => {
@@ -62,6 +68,7 @@ describe('printReport', () => {
     const lines: string[] = [];
     const printer: Printer = {
       format: 'text',
+      colors: PLAIN,
       lines: (...more) => lines.push(...more),
       table: () => undefined,
       json: () => undefined,
@@ -102,6 +109,82 @@ describe('formatTable', () => {
   });
 });
 
+describe('formatTable on a terminal', () => {
+  const rows = [
+    ['criterion', 'fluctuation', 'keeps what varies most over the calibration text, as its mean can be compensated'],
+    ['criterion', 'magnitude', 'L1 or L2 norm of the weights of each unit'],
+  ];
+
+  it('breaks texts between words, so that no line is wider than the terminal and no word is lost', () => {
+    const lines = formatTable(['kind', 'id', 'summary'], rows, { width: 60 });
+    expect(lines.filter((line) => stringWidth(line) > 60)).toEqual([]);
+    expect(lines.length).toBeGreaterThan(4);
+    expect(words(lines.join(' ')).toSorted()).toEqual(words(['kind id summary', ...rows.flat()].join(' ')).toSorted());
+  });
+
+  it('leaves out optional columns, the last first, and says which', () => {
+    const wide = [['job-1', 'search', '2026-08-01T00:00:00Z', 'study-0123456789']];
+    const columns = ['job', 'kind', { title: 'created', optional: true }, { title: 'study', optional: true }] as const;
+    const at = (width: number) => formatTable(columns, wide, { width });
+    expect(at(80)[0]).toMatch(/^job +kind +created +study$/);
+    expect(at(40)[0]).toMatch(/^job +kind +created$/);
+    expect(at(40).at(-1)).toMatch(/^\(not shown: study;/);
+    expect(at(20)[0]).toMatch(/^job +kind$/);
+    expect(at(20).at(-1)).toMatch(/^\(not shown: created, study;/);
+  });
+
+  it('lists the cells of each row below each other where nothing else fits', () => {
+    const numbers = [
+      ['1', '134,515,008', '0.123456789'],
+      ['2', '107,612,006', '0.987654321'],
+    ];
+    expect(formatTable(['row', 'parameters', 'perplexity'], numbers, { width: 20 })).toEqual([
+      'row         1',
+      'parameters  134,515,008',
+      'perplexity  0.123456789',
+      '',
+      'row         2',
+      'parameters  107,612,006',
+      'perplexity  0.987654321',
+    ]);
+  });
+
+  it('is as wide as it takes where there is no terminal', () => {
+    expect(formatTable(['kind', 'id', 'summary'], rows)).toHaveLength(4);
+  });
+
+  it('keeps columns straight under colours and characters of double width', () => {
+    const { green } = colorsFor({ isTTY: true }, {}, {});
+    const lines = formatTable(
+      ['name', 'n'],
+      [
+        [green('winner'), green('12')],
+        ['模型', '3'],
+      ],
+    );
+    expect(lines.map((line) => stringWidth(line))).toEqual([10, 10, 10, 10]);
+    expect(lines[2]).toContain(green('winner'));
+  });
+});
+
+describe('colours', () => {
+  const tty = { isTTY: true };
+
+  it('are for terminals, unless told otherwise', () => {
+    expect(isOn(tty, {}, {})).toBe(true);
+    expect(isOn({}, {}, {})).toBe(false);
+    expect(isOn(tty, {}, { TERM: 'dumb' })).toBe(false);
+    expect(isOn({}, {}, { FORCE_COLOR: '1' })).toBe(true);
+    expect(isOn(tty, {}, { FORCE_COLOR: '0' })).toBe(false);
+  });
+
+  it('are off with --no-color and with NO_COLOR that is not empty, whatever else is set', () => {
+    expect(isOn(tty, { color: false }, { FORCE_COLOR: '1' })).toBe(false);
+    expect(isOn(tty, {}, { NO_COLOR: '1', FORCE_COLOR: '1' })).toBe(false);
+    expect(isOn(tty, {}, { NO_COLOR: '' })).toBe(true);
+  });
+});
+
 describe('numbers for people', () => {
   it('keep five digits that matter', () => {
     expect([4.623_149, 53.834_21, 0, 1_234_567.8, 0.000_012_3].map(formatMetric)).toEqual([
@@ -114,8 +197,31 @@ describe('numbers for people', () => {
   });
 
   it('have units', () => {
-    expect([7, 754, 3723].map(formatDuration)).toEqual(['0:07', '12:34', '1:02:03']);
-    expect([999, 1_045_408, 269_060_280n].map(formatBytes)).toEqual(['999 B', '1.0 MB', '269.1 MB']);
+    expect([0, 0.02, 0.9, 7, 60, 754, 3723, 7185, 97_200, 172_800].map(formatDuration)).toEqual([
+      '0 s',
+      '0.1 s',
+      '0.9 s',
+      '7 s',
+      '1 min',
+      '12 min 34 s',
+      '1 h 2 min',
+      '2 h',
+      '1 d 3 h',
+      '2 d',
+    ]);
+    expect([999, 1024, 1_048_575, 269_060_280n, 15 * 1024 ** 3].map(formatBytes)).toEqual([
+      '999 B',
+      '1.0 KiB',
+      '1.0 MiB',
+      '256.6 MiB',
+      '15.0 GiB',
+    ]);
+    expect([9999, 260_032n, 999_960, 134_515_008].map(formatAmount)).toEqual(['9,999', '260.0 k', '1.0 M', '134.5 M']);
+    expect(
+      [BudgetKind.PARAMETERS, BudgetKind.WEIGHT_BYTES, BudgetKind.FLOPS_PER_TOKEN, BudgetKind.LATENCY_MS].map((kind) =>
+        formatCost(kind, 828_928),
+      ),
+    ).toEqual(['828,928', '809.5 KiB', '828.9 k FLOP', '8.289e+5 ms']);
   });
 });
 
@@ -128,7 +234,7 @@ describe('describeError', () => {
       metadata: { plugin: 'xgboost' },
       retryAfterMs: 1500,
     });
-    expect(describeError(error)).toEqual([
+    expect(describeError(error, PLAIN)).toEqual([
       'prunecast: INVALID_OPTIONS: the options of xgboost are not valid',
       '  predictor.options.depth: is 99; at most 12',
       '  plugin = xgboost',

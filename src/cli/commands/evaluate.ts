@@ -97,7 +97,13 @@ function printResults(results: readonly EvaluationResult[], names: readonly stri
   const sorted = [...results].sort((a, b) => a.index - b.index);
   const metrics = [...new Set(sorted.flatMap((result) => Object.keys(result.metrics)))];
   printer.table(
-    ['target', 'parameters', ...metrics, 'tokens scored', 'tokens run'],
+    [
+      'target',
+      'parameters',
+      ...metrics,
+      { title: 'tokens scored', optional: true },
+      { title: 'tokens run', optional: true },
+    ],
     sorted.map((result) => [
       names[result.index] ?? String(result.index),
       formatCount(result.costs.find(({ kind }) => kind === BudgetKind.PARAMETERS)?.value ?? NaN),

@@ -83,7 +83,10 @@ function addList(jobs: Command): void {
     callServer(command, LIST, async ({ client, request, printer }) => {
       const { jobs: listed, nextPageToken } = await client.services.jobs.listJobs(request);
       if (printer.format === 'json') for (const job of listed) printJob(job, printer);
-      printer.table(['job', 'kind', 'state', 'created', 'progress'], listed.map(describeJob));
+      printer.table(
+        ['job', 'kind', 'state', { title: 'created', optional: true }, { title: 'progress', optional: true }],
+        listed.map(describeJob),
+      );
       if (nextPageToken !== '') printer.note(`older jobs are not listed: raise --limit to see more`);
     }),
   );

@@ -88,7 +88,15 @@ function addList(predictors: Command): void {
       } while (pageToken !== '');
       if (printer.format === 'json') for (const predictor of listed) printPredictor(predictor, printer);
       printer.table(
-        ['predictor', 'backend', 'model', 'metrics', 'pairs', 'tau', 'study'],
+        [
+          'predictor',
+          'backend',
+          { title: 'model', optional: true },
+          'metrics',
+          'pairs',
+          'tau',
+          { title: 'study', optional: true },
+        ],
         listed.map(describePredictor),
       );
     }),

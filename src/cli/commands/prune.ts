@@ -8,7 +8,7 @@ import { addRequestFlags, countGiven, type RequestType } from '../flags/request-
 import { addServerFlags } from '../flags/server.js';
 import { spaceFlags } from '../flags/space.js';
 import { targetFlags } from '../flags/target.js';
-import { formatBytes, formatCount, formatEnum } from '../output/format.js';
+import { formatBytes, formatCost, formatEnum } from '../output/format.js';
 import { printPlan } from '../output/print-plan.js';
 import type { Printer } from '../output/printer.js';
 import { callServer } from '../session/call-server.js';
@@ -51,7 +51,7 @@ function printResult(result: PruneResult, folder: string, printer: Printer): voi
     `wrote ${folder}: ${result.files.length} files, ${formatBytes(result.bytes)}`,
     ...result.costs.map(
       ({ kind, value, denseValue }) =>
-        `${formatEnum(BudgetKind, kind)}: ${formatCount(value)} of ${formatCount(denseValue)}`,
+        `${formatEnum(BudgetKind, kind)}: ${formatCost(kind, value)} of ${formatCost(kind, denseValue)}`,
     ),
     `loads in ${result.loadsIn.join(', ')}`,
     ...result.snapped.map(

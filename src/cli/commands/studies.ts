@@ -46,7 +46,7 @@ function addList(studies: Command): void {
         for (const message of listed)
           printer.message({ typeName: 'prunecast.v1.StudySummary', codec: StudySummaryMessage, message });
       printer.table(
-        ['study', 'state', 'model', 'trials', 'created', 'job'],
+        ['study', 'state', 'model', 'trials', { title: 'created', optional: true }, { title: 'job', optional: true }],
         listed.map(({ id, state, model, trials, createTime, jobId }) => [
           id,
           formatEnum(JobState, state),

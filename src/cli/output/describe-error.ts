@@ -1,9 +1,10 @@
 import { CommanderError } from 'commander';
 import { CallError } from '../../client/index.js';
+import type { Colors } from './color.js';
 import { RequestError, type FlagViolation } from './request-error.js';
 
 /** An error as lines for people: reason, message, each flag or field at fault, facts, and when to try again. */
-export function describeError(error: unknown): string[] {
+export function describeError(error: unknown, { bold, red }: Pick<Colors, 'bold' | 'red'>): string[] {
   const { code, reason, message, violations, metadata, retryAfterMs } = readError(error);
   const title = reason === USAGE ? undefined : reason === '' ? code : reason;
   // A message about one field repeats its violation.
@@ -12,15 +13,15 @@ export function describeError(error: unknown): string[] {
       violation.description !== message && !message.includes(`${nameOf(violation)}: ${violation.description}`),
   );
   return [
-    `prunecast: ${title === undefined ? '' : `${title}: `}${message}`,
+    `${red('prunecast:')} ${title === undefined ? '' : `${bold(title)}: `}${message}`,
     ...others.map((violation) => `  ${nameOf(violation)}: ${violation.description}`),
     ...Object.entries(metadata).map(([name, value]) => `  ${name} = ${value}`),
     ...(retryAfterMs === undefined ? [] : [`  try again in ${Math.ceil(retryAfterMs / 1000)} s`]),
   ];
 }
 
-/** The same for programs. */
-export function errorToJson(error: unknown): unknown {
+/** The same for programs, with the exit code of the command. */
+export function errorToJson(error: unknown, exitCode: number): unknown {
   const { code = 'UNKNOWN', reason, message, violations, metadata, retryAfterMs } = readError(error);
   return {
     error: {
@@ -29,6 +30,7 @@ export function errorToJson(error: unknown): unknown {
       message,
       violations,
       metadata,
+      exit_code: exitCode,
       ...(retryAfterMs !== undefined && { retry_after_ms: retryAfterMs }),
     },
   };

@@ -1,3 +1,5 @@
+import { BudgetKind } from '../../client/index.js';
+
 /** 260032 as `260,032`. */
 export function formatCount(value: number | bigint): string {
   return value.toLocaleString('en-US');
@@ -16,19 +18,47 @@ export function formatShare(share: number): string {
   return `${(100 * share).toFixed(1)} %`;
 }
 
-/** Seconds as `0:07`, `12:34`, `1:02:03`. */
-export function formatDuration(seconds: number): string {
-  const whole = Math.max(0, Math.round(seconds));
-  const [hours, minutes, rest] = [Math.floor(whole / 3600), Math.floor(whole / 60) % 60, whole % 60];
-  const tail = `${String(minutes).padStart(hours > 0 ? 2 : 1, '0')}:${String(rest).padStart(2, '0')}`;
-  return hours > 0 ? `${hours}:${tail}` : tail;
+/** 134515008 as `134.5 M`, where space is short: four digits at most. Below 10,000 the number itself. */
+export function formatAmount(value: number | bigint): string {
+  const number = Number(value);
+  if (Math.abs(number) < 1e4) return formatCount(value);
+  const found = AMOUNTS.find(({ factor }) => Math.abs(number) >= 0.99995 * factor);
+  return found === undefined ? formatCount(value) : `${(number / found.factor).toFixed(1)} ${found.unit}`;
 }
 
-/** Bytes as `1.0 MB`; powers of ten. */
+/** Seconds as `7 s`, `12 min 34 s`, `1 h 12 min`, `2 d 3 h`: the two largest units that count; `0.4 s` below one. */
+export function formatDuration(seconds: number): string {
+  if (seconds > 0 && seconds < 0.95) return `${Math.max(0.1, seconds).toFixed(1)} s`;
+  const whole = Math.max(0, Math.round(seconds));
+  const first = DURATIONS.findIndex(({ size }) => whole >= size);
+  const [large, small] = DURATIONS.slice(Math.max(0, first));
+  if (first < 0 || large === undefined || small === undefined) return `${whole} s`;
+  const steps = Math.round(whole / small.size); // 1 h 59 min 45 s is 2 h, not 1 h 60 min
+  const [most, rest] = [Math.floor((steps * small.size) / large.size), steps % (large.size / small.size)];
+  return rest === 0 ? `${most} ${large.unit}` : `${most} ${large.unit} ${rest} ${small.unit}`;
+}
+
+/** Bytes as `997 B`, `256.6 MiB`, `1.2 GiB`; powers of 1024. */
 export function formatBytes(bytes: number | bigint): string {
   const value = Number(bytes);
-  const power = value < 1000 ? 0 : Math.min(4, Math.floor(Math.log10(value) / 3));
-  return power === 0 ? `${value} B` : `${(value / 1000 ** power).toFixed(1)} ${['B', 'kB', 'MB', 'GB', 'TB'][power]}`;
+  const power = BYTES.findIndex((_, index) => value < 1023.95 * 1024 ** index);
+  const index = power < 0 ? BYTES.length - 1 : power;
+  return index === 0 ? `${value} B` : `${(value / 1024 ** index).toFixed(1)} ${BYTES[index]}`;
+}
+
+/** What a model costs, in the unit of the cost: `809.5 KiB`, `413.1 k FLOP`, `12.5 ms`; parameters in full. */
+export function formatCost(kind: BudgetKind, value: number): string {
+  switch (kind) {
+    case BudgetKind.WEIGHT_BYTES:
+    case BudgetKind.KV_CACHE_BYTES_PER_TOKEN:
+      return formatBytes(value);
+    case BudgetKind.FLOPS_PER_TOKEN:
+      return `${formatAmount(value)} FLOP`;
+    case BudgetKind.LATENCY_MS:
+      return `${formatMetric(value)} ms`;
+    default:
+      return formatCount(value);
+  }
 }
 
 /** A value of a ts-proto enum by its name, in small letters with dashes: `fit-predictor`. */
@@ -36,3 +66,17 @@ export function formatEnum(table: Readonly<Record<string, number>>, value: numbe
   const found = Object.entries(table).find(([, number]) => number === value);
   return (found?.[0] ?? String(value)).toLowerCase().replaceAll('_', '-');
 }
+
+const AMOUNTS = [
+  { factor: 1e12, unit: 'T' },
+  { factor: 1e9, unit: 'G' },
+  { factor: 1e6, unit: 'M' },
+  { factor: 1e3, unit: 'k' },
+] as const;
+const BYTES = ['B', 'KiB', 'MiB', 'GiB', 'TiB'] as const;
+const DURATIONS = [
+  { size: 86_400, unit: 'd' },
+  { size: 3600, unit: 'h' },
+  { size: 60, unit: 'min' },
+  { size: 1, unit: 's' },
+] as const;

@@ -1,6 +1,6 @@
 import { BudgetKind, type Plan } from '../../client/index.js';
 import { Plan as PlanMessage } from '../../gen/prunecast/v1/pruning.js';
-import { formatBytes, formatCount, formatDuration, formatEnum } from './format.js';
+import { formatAmount, formatBytes, formatCost, formatCount, formatDuration, formatEnum } from './format.js';
 import type { Printer } from './printer.js';
 
 /** What a job would do, as `--dry-run` asks. */
@@ -8,15 +8,15 @@ export function printPlan(plan: Plan, printer: Printer): void {
   if (printer.format === 'json')
     return printer.message({ typeName: 'prunecast.v1.Plan', codec: PlanMessage, message: plan });
   printer.lines(
-    `would evaluate ${formatCount(plan.trials)} ${plan.trials === 1n ? 'architecture' : 'architectures'}, ${formatCount(plan.tokens)} tokens in all`,
+    `would evaluate ${formatCount(plan.trials)} ${plan.trials === 1n ? 'architecture' : 'architectures'}, ${formatAmount(plan.tokens)} tokens in all`,
     `peak memory ${formatBytes(plan.peakMemoryBytes)}, time ${plan.estimatedSeconds === undefined ? 'unknown' : `about ${formatDuration(plan.estimatedSeconds)}`}`,
     ...plan.feasible.map(
       ({ kind, least, most }) =>
-        `${formatEnum(BudgetKind, kind)}: from ${formatCount(least)} to ${formatCount(most)} in this space`,
+        `${formatEnum(BudgetKind, kind)}: from ${formatCost(kind, least)} to ${formatCost(kind, most)} in this space`,
     ),
     ...plan.costs.map(
       ({ kind, value, denseValue }) =>
-        `${formatEnum(BudgetKind, kind)}: ${formatCount(value)} of ${formatCount(denseValue)}`,
+        `${formatEnum(BudgetKind, kind)}: ${formatCost(kind, value)} of ${formatCost(kind, denseValue)}`,
     ),
     ...(plan.loadsIn.length > 0 ? [`will load in ${plan.loadsIn.join(', ')}`] : []),
   );

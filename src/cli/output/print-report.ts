@@ -7,7 +7,15 @@ import {
   type ReportRow,
   type StudyReport,
 } from '../../client/index.js';
-import { formatCount, formatDuration, formatEnum, formatMetric, formatShare } from './format.js';
+import {
+  formatAmount,
+  formatCost,
+  formatCount,
+  formatDuration,
+  formatEnum,
+  formatMetric,
+  formatShare,
+} from './format.js';
 import type { Printer } from './printer.js';
 
 /** The outcome of a study. `folder` is the output as the user named it; undefined if none was asked for. */
@@ -17,12 +25,14 @@ export function printReport(report: StudyReport, folder: string | undefined, pri
   const dense = Number(report.dense?.parameters ?? 0n);
   printer.table(
     ['', 'parameters', 'removed', ...metrics],
-    rows.map((row) => [
-      row.name,
-      formatCount(row.parameters),
-      dense > 0 ? formatShare(1 - Number(row.parameters) / dense) : '',
-      ...metrics.map((metric) => formatMetric(row.metrics[metric] ?? NaN)),
-    ]),
+    rows.map((row) =>
+      [
+        row.name,
+        formatCount(row.parameters),
+        dense > 0 ? formatShare(1 - Number(row.parameters) / dense) : '',
+        ...metrics.map((metric) => formatMetric(row.metrics[metric] ?? NaN)),
+      ].map(row === report.winner ? printer.colors.green : String),
+    ),
   );
   printer.lines(
     '',
@@ -31,11 +41,11 @@ export function printReport(report: StudyReport, folder: string | undefined, pri
         `${metric}: ${formatShare(lift)} better than ${control} (${low === undefined || high === undefined ? 'no interval' : `95 % interval ${formatShare(low)} to ${formatShare(high)}`})`,
     ),
   );
-  if (report.summary !== '') printer.lines(report.summary);
+  if (report.summary !== '') printer.lines(printer.colors.bold(report.summary));
   if (report.front !== undefined) printFront(report.front, printer);
   printer.lines(
     '',
-    `${formatCount(report.pairs)} pairs, ${formatCount(report.predicted)} architectures predicted, ${report.verified} verified, ${formatCount(report.tokensSpent)} tokens run`,
+    `${formatCount(report.pairs)} pairs, ${formatCount(report.predicted)} architectures predicted, ${report.verified} verified, ${formatAmount(report.tokensSpent)} tokens run`,
   );
   printer.lines(
     `labels: ${formatCount(report.labelsPaid)} measured, ${formatCount(report.labelsKnown)} known from earlier work`,
@@ -56,7 +66,7 @@ export function printReport(report: StudyReport, folder: string | undefined, pri
     ['phase', 'tokens', 'time'],
     report.phases.map(({ phase, tokens, elapsedSeconds }) => [
       formatEnum(StudyPhase, phase),
-      formatCount(tokens),
+      formatAmount(tokens),
       formatDuration(elapsedSeconds),
     ]),
   );
@@ -77,7 +87,7 @@ function printFront({ points, hypervolume, controlHypervolume, reference }: Fron
     ['', ...kinds.map((kind) => formatEnum(BudgetKind, kind)), ...metrics],
     points.map((point) => [
       point.knee ? 'knee' : '',
-      ...kinds.map((kind) => formatCount(point.costs.find((cost) => cost.kind === kind)?.value ?? NaN)),
+      ...kinds.map((kind) => formatCost(kind, point.costs.find((cost) => cost.kind === kind)?.value ?? NaN)),
       ...metrics.map((metric) => formatMetric(point.metrics[metric] ?? NaN)),
     ]),
   );

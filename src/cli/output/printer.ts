@@ -1,9 +1,10 @@
 import type { JobEvent } from '../../client/index.js';
 import { JobEvent as JobEventMessage } from '../../gen/prunecast/v1/job.js';
 import { toProtoJson } from '../proto/proto-json.js';
+import { colorsFor, type Colors } from './color.js';
 import { createProgressDisplay } from './progress.js';
 import { showEvent } from './show-event.js';
-import { formatTable } from './table.js';
+import { formatTable, type Column } from './table.js';
 
 /** A message with its name, for printing as proto JSON. */
 export interface NamedMessage<Message> {
@@ -15,12 +16,16 @@ export interface NamedMessage<Message> {
 
 /**
  * What a command prints: results to standard output, progress and notes to standard error. With `--json` standard
- * output has one proto JSON message per line and nothing else, and `lines` and `table` print nothing.
+ * output has one proto JSON message per line and nothing else, and `lines` and `table` print nothing. With `--quiet`
+ * there are results only: no progress, no notes, and of a job's events those that tell its outcome.
  */
 export interface Printer {
   readonly format: 'text' | 'json';
+  /** For what goes to standard output. */
+  readonly colors: Colors;
   lines(...lines: readonly string[]): void;
-  table(heading: readonly string[], rows: readonly (readonly string[])[]): void;
+  /** As wide as the terminal at most; as wide as it takes where there is none. */
+  table(columns: readonly Column[], rows: readonly (readonly string[])[]): void;
   json(value: unknown): void;
   message<Message>(named: NamedMessage<Message>): void;
   /** An event of a job that is being watched. `resumeCommand` writes the command line that resumes the job. */
@@ -30,28 +35,49 @@ export interface Printer {
   endProgress(): void;
 }
 
+/** How a command is to print. */
+export interface PrintFlags {
+  readonly json?: boolean | undefined;
+  readonly quiet?: boolean | undefined;
+  /** False with `--no-color`. */
+  readonly color?: boolean | undefined;
+}
+
 /** A printer on the process's own streams. */
-export function createPrinter({ json = false }: { readonly json?: boolean | undefined }): Printer {
+export function createPrinter({ json = false, quiet = false, color }: PrintFlags): Printer {
   const progress = createProgressDisplay(process.stderr);
+  const colors = colorsFor(process.stdout, { color });
   const printMessage = <Message>({ typeName, codec, message }: NamedMessage<Message>) =>
     writeJson(toProtoJson(typeName, codec.encode(message).finish()));
-  const common = { json: writeJson, message: printMessage, note: progress.note, endProgress: progress.end };
-  if (json) {
-    return {
-      ...common,
-      format: 'json',
-      lines: () => undefined,
-      table: () => undefined,
-      event: (event) => printMessage({ typeName: 'prunecast.v1.JobEvent', codec: JobEventMessage, message: event }),
-    };
-  }
+  const show = (event: JobEvent, resumeCommand: (jobId: string) => string) =>
+    json
+      ? printMessage({ typeName: 'prunecast.v1.JobEvent', codec: JobEventMessage, message: event })
+      : showEvent(progress, event, resumeCommand);
   return {
-    ...common,
-    format: 'text',
-    lines: (...lines) => lines.forEach(write),
-    table: (heading, rows) => formatTable(heading, rows).forEach(write),
-    event: (event, resumeCommand) => showEvent(progress, event, resumeCommand),
+    format: json ? 'json' : 'text',
+    colors,
+    lines: json ? () => undefined : (...lines) => lines.forEach(write),
+    table: json
+      ? () => undefined
+      : (columns, rows) =>
+          formatTable(columns, rows, {
+            width: process.stdout.isTTY ? process.stdout.columns : undefined,
+            heading: colors.bold,
+            remark: colors.dim,
+          }).forEach(write),
+    json: writeJson,
+    message: printMessage,
+    event: (event, resumeCommand) => {
+      if (!quiet || tellsOutcome(event)) show(event, resumeCommand);
+    },
+    note: quiet ? () => undefined : progress.note,
+    endProgress: progress.end,
   };
+}
+
+/** Whether an event has a result, or ends the watching: a job that waits is left as it is. */
+function tellsOutcome({ payload }: JobEvent): boolean {
+  return payload?.$case === 'evaluation' || payload?.$case === 'paused' || payload?.$case === 'ended';
 }
 
 function write(line: string): void {
