@@ -103,7 +103,7 @@ export type {
   Predictor,
   RangeProposal,
 } from '../gen/prunecast/v1/predictor_types.js';
-export { Preset } from '../gen/prunecast/v1/pruning.js';
+export { Effort, Preset } from '../gen/prunecast/v1/pruning.js';
 export type {
   BudgetList,
   Dense,

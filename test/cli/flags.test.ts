@@ -95,6 +95,7 @@ const SAMPLES: Readonly<Record<string, Sample>> = {
   '--pair-tokens': { args: ['2k'] },
   '--candidates': { args: ['5000'] },
   '--verify': { args: ['4'] },
+  '--effort': { args: ['quick'] },
   '--verify-tokens': { args: ['2048,16384'] },
   '--report-tokens': { args: ['1M'] },
   '--rounds': { args: ['1'] },

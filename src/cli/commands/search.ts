@@ -60,6 +60,12 @@ const CONTROLS = [
 ] as const;
 
 const STUDY_FLAGS: readonly RequestFlag[] = [
+  {
+    flags: '--effort <EFFORT>',
+    summary: 'how much is spent: quick, default or thorough; other flags win',
+    field: 'effort',
+    parse: parseEnum('EFFORT', ['quick', 'default', 'thorough']),
+  },
   ...pairFlags('pairs'),
   {
     flags: '--candidates <COUNT>',

@@ -37,7 +37,7 @@ export function describeDefault(typeName: string, path: string): string | undefi
 const DEFAULT_SENTENCE = /\b(?:Default:?|The default[:,]|takes the default,) (.+?)\.(?=\s|$)/;
 
 /** The comment above a field in its proto, then the one above the value that its enum has if unset, as one line. */
-function commentOf({ parent, proto, enum: type }: DescField): string {
+export function commentOf({ parent, proto, enum: type }: DescField): string {
   const field = readComment(parent.file, [
     4,
     parent.file.messages.indexOf(parent),

@@ -1,6 +1,6 @@
 import { PrunecastError } from '../../core/errors/prunecast-error.js';
 import { SearchSpaceSpec } from '../../gen/prunecast/v1/common.js';
-import { PairPlan, Preset, SearchRequest } from '../../gen/prunecast/v1/pruning.js';
+import { Effort, PairPlan, Preset, SearchRequest } from '../../gen/prunecast/v1/pruning.js';
 import { PredictorFeatures } from '../../gen/prunecast/v1/predictor_types.js';
 import { CompensationFit, Control } from '../../gen/prunecast/v1/study_types.js';
 import { PAPER_RECIPE } from './defaults.js';
@@ -16,6 +16,7 @@ const FIELDS = SearchRequest.fromPartial({
   features: PredictorFeatures.RATES,
   compensationFit: CompensationFit.ONE_SHOT,
   controls: [Control.UNIFORM_PAPER, Control.UNIFORM_BEST],
+  effort: Effort.UNSPECIFIED,
 });
 const PINNED = [
   'recipes',
@@ -27,6 +28,7 @@ const PINNED = [
   'rounds',
   'compensationFit',
   'controls',
+  'effort',
 ] as const satisfies readonly (keyof SearchRequest)[];
 
 /** The parts that it sets of two other fields. */

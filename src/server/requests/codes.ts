@@ -74,3 +74,6 @@ export const CONTROL_CODES = {
   'paper-recipe/uniform-paper': ControlCode.PAPER_RECIPE_UNIFORM_PAPER,
   'paper-recipe/uniform-best': ControlCode.PAPER_RECIPE_UNIFORM_BEST,
 } as const satisfies Record<ControlRow, ControlCode>;
+
+/** All controls, in the order of reports. */
+export const CONTROL_ROWS = Object.keys(CONTROL_CODES) as ControlRow[];

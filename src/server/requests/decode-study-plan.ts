@@ -26,16 +26,9 @@ import { decodeBudgets } from './decode-budgets.js';
 import { decodeObjectives } from './decode-objectives.js';
 import { decodeRefinement } from './decode-refinement.js';
 import { decodeSpaceOptions } from './decode-space.js';
-import {
-  DEFAULT_CANDIDATES,
-  DEFAULT_FINALISTS,
-  DEFAULT_STREAM_CANDIDATES,
-  DEFAULT_INSIDE_SHARE,
-  DEFAULT_PAIRS,
-  DEFAULT_ROUNDS,
-  DEFAULT_SEED,
-} from './defaults.js';
+import { DEFAULT_INSIDE_SHARE, DEFAULT_PAIRS, DEFAULT_SEED } from './defaults.js';
 import { requireInteger } from './fields.js';
+import { findEffort } from './find-effort.js';
 import type { BudgetedModel } from './services.js';
 
 /**
@@ -62,8 +55,9 @@ export async function decodeStudyPlan(
   const curve = request.preset === Preset.PAPER ? PAPER_CURVE : undefined;
   refuseCurve(curve, decoded.objectives);
   const rungs = request.verify?.rungs.length ?? 0;
-  const rounds = request.rounds ?? DEFAULT_ROUNDS;
-  const finalists = request.verify?.count ?? Math.ceil(DEFAULT_FINALISTS / rounds);
+  const effort = findEffort(request);
+  const rounds = request.rounds ?? effort.rounds;
+  const finalists = request.verify?.count ?? Math.ceil(effort.finalists / rounds);
   const pauseBefore = decodePauses(request);
   const choosesCost = listCosts(decoded.objectives).length > 0;
   return {
@@ -79,12 +73,12 @@ export async function decodeStudyPlan(
         ? undefined
         : decodeRefinement(request.refine),
     rounds,
-    candidates: Number(request.candidates ?? DEFAULT_CANDIDATES),
+    candidates: Number(request.candidates ?? effort.candidates),
     finalists,
     verifyRungs: Math.max(1, rungs),
     compensation: {
-      mode: FIT_MODES[request.compensationFit] ?? 'better',
-      candidates: decoded.objectives.objectives.length > 1 ? finalists * rounds : DEFAULT_STREAM_CANDIDATES,
+      mode: FIT_MODES[request.compensationFit] ?? effort.compensation,
+      candidates: decoded.objectives.objectives.length > 1 ? finalists * rounds : effort.streamCandidates,
     },
     ...decodeControls(request, choosesCost),
     pauseBefore,
@@ -93,7 +87,6 @@ export async function decodeStudyPlan(
 }
 
 const FIT_MODES: Readonly<Partial<Record<CompensationFit, CompensationPlan['mode']>>> = {
-  [CompensationFit.UNSPECIFIED]: 'better',
   [CompensationFit.ONE_SHOT]: 'one-shot',
   [CompensationFit.STREAM]: 'stream',
 };
@@ -137,13 +130,11 @@ export function refuseCurve(curve: CurvePlan | undefined, { objectives, limits }
 }
 
 /**
- * The controls that a request names; by default all. With a cost as an objective, controls must have the winner's cost.
+ * The controls that a request names; by default those of its effort. With a cost as an objective, controls must have the winner's cost.
  * Only uniform ones can: the others are allocated beforehand. Throws INVALID_REQUEST.
  */
-function decodeControls(
-  { controls }: SearchRequest,
-  choosesCost: boolean,
-): Pick<StudyPlan, 'controls' | 'paperControls'> {
+function decodeControls(request: SearchRequest, choosesCost: boolean): Pick<StudyPlan, 'controls' | 'paperControls'> {
+  const { controls } = request;
   const own = choosesCost ? PAPER_CONTROLS : CONTROL_NAMES;
   const known: readonly ControlRow[] = [...own, ...PAPER_CONTROLS.map((name) => `${PAPER_PREFIX}${name}` as const)];
   controls.forEach((code, index) => {
@@ -153,7 +144,9 @@ function decodeControls(
         `is ${code}; allowed ${choosesCost ? 'with a cost as an objective ' : ''}are ${known.map((name) => `${name} (${CONTROL_CODES[name]})`).join(', ')}`,
       );
   });
-  const wants = (name: ControlRow): boolean => controls.length === 0 || controls.includes(CONTROL_CODES[name]);
+  const usual: readonly ControlRow[] = findEffort(request).controls;
+  const wants = (name: ControlRow): boolean =>
+    controls.length === 0 ? usual.includes(name) : controls.includes(CONTROL_CODES[name]);
   return {
     controls: own.filter(wants),
     paperControls: PAPER_CONTROLS.filter((name) => wants(`${PAPER_PREFIX}${name}`)),
@@ -163,13 +156,14 @@ function decodeControls(
 const PAPER_CONTROLS = ['uniform-paper', 'uniform-best'] as const satisfies readonly UniformControl[];
 const PAPER_PREFIX = 'paper-recipe/';
 
-function decodePairs({ pairs, refine, preset }: SearchRequest, choosesCost: boolean): PairPlan {
+function decodePairs(request: SearchRequest, choosesCost: boolean): PairPlan {
+  const { pairs, refine, preset } = request;
   if ((pairs?.rungs.length ?? 0) > 1)
     throw PrunecastError.ofField(
       'pairs.rungs',
       'has several; a predictor is fitted on pairs of one fidelity: list several in verify.rungs',
     );
-  const count = pairs?.count ?? DEFAULT_PAIRS.count;
+  const count = pairs?.count ?? findEffort(request).pairs;
   const insideCount =
     refine?.disabled === true
       ? 0

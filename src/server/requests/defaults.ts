@@ -1,7 +1,8 @@
 import type { PluginKind } from '../../core/ports/plugin.js';
 import { Recipe } from '../../gen/prunecast/v1/common.js';
 import type { RefinementOptions } from '../../search/fit/propose-refinement.js';
-import type { PairPlan } from '../../search/study/plan.js';
+import type { CompensationPlan, PairPlan } from '../../search/study/plan.js';
+import { CONTROL_ROWS, type ControlRow } from './codes.js';
 
 /**
  * The default of every value that a request may omit. Clients and the command line have no defaults of their own. A
@@ -51,9 +52,6 @@ export const DEFAULT_CALIBRATION = { sequences: 320, sequenceTokens: 128, bos: f
 /** How a text is cut into windows; the stride is the window. */
 export const DEFAULT_WINDOWS = { window: 128, bos: false } as const;
 
-/** Labels of pairs: 8,192 tokens each. With fewer, the difference between two close architectures is lost. */
-export const DEFAULT_PAIR_TOKENS = 8192n;
-
 /** Bytes per number in a budget of KV-cache bytes. */
 export const DEFAULT_KV_BYTES = 2;
 
@@ -89,12 +87,74 @@ export const DEFAULT_PAIRS: PairPlan = {
 /** The share of all pairs that is labelled in the refined space. */
 export const DEFAULT_INSIDE_SHARE = 1 / 4;
 
-export const DEFAULT_ROUNDS = 3;
-export const DEFAULT_CANDIDATES = 10_000;
-/** Of all rounds together. */
-export const DEFAULT_FINALISTS = 18;
-/** Finalists that are compensated on their own stream if there is one objective; of several objectives all are. */
-export const DEFAULT_STREAM_CANDIDATES = 3;
+/** What a Search does if its request does not say, by its effort. */
+export interface EffortDefaults {
+  /** All pairs. */
+  readonly pairs: number;
+  /** Of each label of a pair. With few, the difference between two close architectures is lost. */
+  readonly pairTokens: bigint;
+  readonly rounds: number;
+  /** Predicted, per round. */
+  readonly candidates: number;
+  /** Really evaluated, in all rounds together. */
+  readonly finalists: number;
+  /** Of each evaluation of a finalist or a control. */
+  readonly verifyTokens: bigint;
+  /** Of each reported evaluation. */
+  readonly reportTokens: bigint;
+  /** Those that are compared first. */
+  readonly recipes: readonly Recipe[];
+  readonly compensation: CompensationPlan['mode'];
+  /** Finalists that are compensated on their own stream if there is one objective; of several objectives all are. */
+  readonly streamCandidates: number;
+  readonly controls: readonly ControlRow[];
+}
+
+/**
+ * `quick` leaves out what takes longest: a second recipe, passes over the calibration text for single architectures,
+ * gradients for the paper's recipe, and the control `random`, which costs as much as the search.
+ */
+export const EFFORTS = {
+  quick: {
+    pairs: 48,
+    pairTokens: 4096n,
+    rounds: 2,
+    candidates: 5000,
+    finalists: 8,
+    verifyTokens: 8192n,
+    reportTokens: 16_384n,
+    recipes: DEFAULT_RECIPES.slice(0, 1),
+    compensation: 'one-shot',
+    streamCandidates: 1,
+    controls: ['uniform-paper', 'uniform-best', 'global-threshold', 'calibration-error'],
+  },
+  default: {
+    pairs: DEFAULT_PAIRS.count,
+    pairTokens: 8192n,
+    rounds: 3,
+    candidates: 10_000,
+    finalists: 18,
+    verifyTokens: 16_384n,
+    reportTokens: 32_768n,
+    recipes: DEFAULT_RECIPES,
+    compensation: 'better',
+    streamCandidates: 3,
+    controls: CONTROL_ROWS,
+  },
+  thorough: {
+    pairs: 200,
+    pairTokens: 12_288n,
+    rounds: 4,
+    candidates: 20_000,
+    finalists: 28,
+    verifyTokens: 32_768n,
+    reportTokens: 65_536n,
+    recipes: DEFAULT_RECIPES,
+    compensation: 'better',
+    streamCandidates: 5,
+    controls: CONTROL_ROWS,
+  },
+} as const satisfies Record<string, EffortDefaults>;
 
 /** The paper's procedure in numbers. */
 export const DEFAULT_REFINEMENT: RefinementOptions = {

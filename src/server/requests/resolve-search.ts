@@ -1,5 +1,5 @@
 import { PrunecastError } from '../../core/errors/prunecast-error.js';
-import { Precision, Recipe } from '../../gen/prunecast/v1/common.js';
+import { Precision, type FidelitySpec, type Recipe } from '../../gen/prunecast/v1/common.js';
 import type { PredictorFeatures } from '../../gen/prunecast/v1/predictor_types.js';
 import type { SearchRequest } from '../../gen/prunecast/v1/pruning.js';
 import type { PluginsByKind } from '../../core/ports/plugin-entry.js';
@@ -8,13 +8,8 @@ import type { StudyPlan } from '../../search/study/plan.js';
 import { chooseStrategy } from './choose-strategy.js';
 import { decodeFeatures } from './decode-features.js';
 import { decodeStudyPlan } from './decode-study-plan.js';
-import {
-  DEFAULT_PAIR_TOKENS,
-  DEFAULT_PLUGINS,
-  DEFAULT_RECIPES,
-  DEFAULT_STREAM_TOKENS,
-  PAPER_RECIPE,
-} from './defaults.js';
+import { DEFAULT_PLUGINS, DEFAULT_STREAM_TOKENS, PAPER_RECIPE } from './defaults.js';
+import { findEffort } from './find-effort.js';
 import {
   planPairWindows,
   planStudyWindows,
@@ -157,8 +152,8 @@ export async function resolveSubject(
   };
 }
 
-function listRecipes({ recipes }: SearchRequest): readonly Recipe[] {
-  return recipes.length > 0 ? recipes : DEFAULT_RECIPES;
+function listRecipes(request: SearchRequest): readonly Recipe[] {
+  return request.recipes.length > 0 ? request.recipes : findEffort(request).recipes;
 }
 
 /**
@@ -225,15 +220,18 @@ export async function resolveRecipeOf(
   );
 }
 
-const PAIR_TOKENS = { tokenLimit: DEFAULT_PAIR_TOKENS, precision: Precision.UNSPECIFIED } as const;
-
 function readFidelities(request: SearchRequest): PartFidelities {
+  const { pairTokens, verifyTokens, reportTokens } = findEffort(request);
   return {
-    search: { spec: request.pairs?.rungs[0] ?? PAIR_TOKENS, field: 'pairs.rungs[0]' },
+    search: { spec: request.pairs?.rungs[0] ?? limitTokens(pairTokens), field: 'pairs.rungs[0]' },
     verify:
       request.verify === undefined || request.verify.rungs.length === 0
-        ? [{ spec: undefined, field: 'verify' }]
+        ? [{ spec: limitTokens(verifyTokens), field: 'verify' }]
         : request.verify.rungs.map((spec, rung) => ({ spec, field: `verify.rungs[${rung}]` })),
-    report: { spec: request.report, field: 'report' },
+    report: { spec: request.report ?? limitTokens(reportTokens), field: 'report' },
   };
+}
+
+function limitTokens(tokenLimit: bigint): FidelitySpec {
+  return { tokenLimit, precision: Precision.UNSPECIFIED };
 }

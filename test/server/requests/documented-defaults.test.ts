@@ -1,12 +1,10 @@
 import { describe, expect, it } from 'vitest';
-import { describeDefault } from '../../../src/cli/proto/find-field.js';
+import { commentOf, describeDefault, findField } from '../../../src/cli/proto/find-field.js';
 import {
   DEFAULT_ANSWERS,
   DEFAULT_CALIBRATION,
-  DEFAULT_CANDIDATES,
   DEFAULT_CONTEXT_TOKENS,
   DEFAULT_CURVE_POINTS,
-  DEFAULT_FINALISTS,
   DEFAULT_FIT_METRIC,
   DEFAULT_FIT_PREDICTOR,
   DEFAULT_FRONT_STRATEGY,
@@ -14,15 +12,16 @@ import {
   DEFAULT_MAX_RATE,
   DEFAULT_PAGE_SIZE,
   DEFAULT_PAIRS,
-  DEFAULT_PAIR_TOKENS,
   DEFAULT_PLUGINS,
-  DEFAULT_ROUNDS,
   DEFAULT_SEED,
   DEFAULT_SPACE,
   DEFAULT_WINDOWS,
+  EFFORTS,
 } from '../../../src/server/requests/defaults.js';
 
 const { criterion, compensation, evaluator, exporter, predictor, strategy } = DEFAULT_PLUGINS;
+const { quick, thorough } = EFFORTS;
+const { pairs, pairTokens, rounds, candidates, finalists, verifyTokens, reportTokens } = EFFORTS.default;
 
 /** A request, a path in it, and the default that its comment must state, as a whole or first. */
 const DOCUMENTED: readonly (readonly [string, string, unknown])[] = [
@@ -35,14 +34,16 @@ const DOCUMENTED: readonly (readonly [string, string, unknown])[] = [
   ['SearchRequest', 'exporter', exporter],
   ['SearchRequest', 'predictor', predictor],
   ['SearchRequest', 'strategy', `${strategy}, or ${DEFAULT_FRONT_STRATEGY}`],
-  ['SearchRequest', 'candidates', DEFAULT_CANDIDATES.toLocaleString('en-US')],
-  ['SearchRequest', 'rounds', DEFAULT_ROUNDS],
+  ['SearchRequest', 'candidates', candidates.toLocaleString('en-US')],
+  ['SearchRequest', 'rounds', rounds],
   ['SearchRequest', 'seed', DEFAULT_SEED],
-  ['SearchRequest', 'pairs.count', DEFAULT_PAIRS.count],
+  ['SearchRequest', 'pairs.count', pairs],
   ['SearchRequest', 'pairs.tie_run', DEFAULT_PAIRS.tieRun],
   ['SearchRequest', 'pairs.band', DEFAULT_PAIRS.band],
-  ['SearchRequest', 'pairs.rungs', DEFAULT_PAIR_TOKENS.toLocaleString('en-US')],
-  ['SearchRequest', 'verify.count', DEFAULT_FINALISTS],
+  ['SearchRequest', 'verify.rungs', `one, of ${verifyTokens.toLocaleString('en-US')}`],
+  ['SearchRequest', 'report', reportTokens.toLocaleString('en-US')],
+  ['SearchRequest', 'pairs.rungs', pairTokens.toLocaleString('en-US')],
+  ['SearchRequest', 'verify.count', finalists],
   ['SearchRequest', 'windows.window', DEFAULT_WINDOWS.window],
   ['SearchRequest', 'windows.bos', DEFAULT_WINDOWS.bos],
   ['SearchRequest', 'space.min_rate', DEFAULT_SPACE.minRate],
@@ -60,6 +61,17 @@ const DOCUMENTED: readonly (readonly [string, string, unknown])[] = [
   ['ListTrialsRequest', 'page_size', DEFAULT_PAGE_SIZE],
 ];
 
+/** A path in a SearchRequest, and the name of its default in the table of efforts. */
+const BY_EFFORT = [
+  ['pairs.count', 'pairs'],
+  ['pairs.rungs', 'pairTokens'],
+  ['rounds', 'rounds'],
+  ['candidates', 'candidates'],
+  ['verify.count', 'finalists'],
+  ['verify.rungs', 'verifyTokens'],
+  ['report', 'reportTokens'],
+] as const;
+
 describe('the defaults that the protos document', () => {
   it.each(DOCUMENTED)('are those of the server: %s %s', (message, path, value) => {
     const told = describeDefault(`prunecast.v1.${message}`, path);
@@ -73,5 +85,12 @@ describe('the defaults that the protos document', () => {
       `a value in the cache ${DEFAULT_KV_BYTES}`,
     );
     expect(describeDefault('prunecast.v1.PruneRequest', 'space.max_rate')).toContain(`${DEFAULT_MAX_RATE} in Prune`);
+  });
+
+  it.each(BY_EFFORT)('are told for every effort: %s', (path, name) => {
+    const comments = findField('prunecast.v1.SearchRequest', path)?.map(commentOf);
+    expect(comments?.at(-1)).toContain(
+      `With the effort QUICK ${quick[name].toLocaleString('en-US')}, THOROUGH ${thorough[name].toLocaleString('en-US')}.`,
+    );
   });
 });

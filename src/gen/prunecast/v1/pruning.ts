@@ -55,6 +55,72 @@ export const protobufPackage = "prunecast.v1";
 
 export const protobufFileName = "prunecast/v1/pruning.proto";
 
+/**
+ * How much a Search spends. Its default takes about 7 times as many tokens as QUICK, and THOROUGH about twice as many
+ * as the default.
+ */
+export const Effort = {
+  /** UNSPECIFIED - The default: DEFAULT. */
+  UNSPECIFIED: 0,
+  /**
+   * QUICK - One recipe, fewer and shorter labels, no control that costs as much as the search, and no architecture compensated
+   * on its own stream.
+   */
+  QUICK: 1,
+  /** DEFAULT - What the comment of each field says. */
+  DEFAULT: 2,
+  /** THOROUGH - More and longer labels. */
+  THOROUGH: 3,
+  UNRECOGNIZED: -1,
+} as const;
+
+export type Effort = typeof Effort[keyof typeof Effort];
+
+export namespace Effort {
+  export type UNSPECIFIED = typeof Effort.UNSPECIFIED;
+  export type QUICK = typeof Effort.QUICK;
+  export type DEFAULT = typeof Effort.DEFAULT;
+  export type THOROUGH = typeof Effort.THOROUGH;
+  export type UNRECOGNIZED = typeof Effort.UNRECOGNIZED;
+}
+
+export function effortFromJSON(object: any): Effort {
+  switch (object) {
+    case 0:
+    case "EFFORT_UNSPECIFIED":
+      return Effort.UNSPECIFIED;
+    case 1:
+    case "EFFORT_QUICK":
+      return Effort.QUICK;
+    case 2:
+    case "EFFORT_DEFAULT":
+      return Effort.DEFAULT;
+    case 3:
+    case "EFFORT_THOROUGH":
+      return Effort.THOROUGH;
+    case -1:
+    case "UNRECOGNIZED":
+    default:
+      return Effort.UNRECOGNIZED;
+  }
+}
+
+export function effortToJSON(object: Effort): string {
+  switch (object) {
+    case Effort.UNSPECIFIED:
+      return "EFFORT_UNSPECIFIED";
+    case Effort.QUICK:
+      return "EFFORT_QUICK";
+    case Effort.DEFAULT:
+      return "EFFORT_DEFAULT";
+    case Effort.THOROUGH:
+      return "EFFORT_THOROUGH";
+    case Effort.UNRECOGNIZED:
+    default:
+      return "UNRECOGNIZED";
+  }
+}
+
 /** A procedure with settings of its own. */
 export const Preset = {
   /** UNSPECIFIED - The default: the request's own settings. */
@@ -336,7 +402,8 @@ export interface SearchRequest {
   model: string;
   /**
    * How units are ranked and the kept weights compensated. If there are several they are compared first. Default:
-   * `fluctuation` and `wanda` with `least-squares`, on 320 sequences of 128 tokens.
+   * `fluctuation` and `wanda` with `least-squares`, on 320 sequences of 128 tokens. With the effort QUICK
+   * `fluctuation` alone.
    * At most 16 entries.
    */
   recipes: Recipe[];
@@ -379,7 +446,7 @@ export interface SearchRequest {
     | PluginRef
     | undefined;
   /**
-   * Distinct candidates to predict. Default 10,000.
+   * Distinct candidates to predict, per round. Default 10,000. With the effort QUICK 5,000, THOROUGH 20,000.
    * Allowed: 1 to 1,000,000.
    */
   candidates?:
@@ -389,7 +456,7 @@ export interface SearchRequest {
   verify:
     | VerifyPlan
     | undefined;
-  /** The report windows. Default: all of the report text. */
+  /** The report windows. Default: 32,768 tokens. With the effort QUICK 16,384, THOROUGH 65,536. */
   report:
     | FidelitySpec
     | undefined;
@@ -421,7 +488,8 @@ export interface SearchRequest {
    */
   pauseBefore: StudyPhase[];
   /**
-   * Rounds of refine, sample inside the refined space, fit, search and verify. Default 3.
+   * Rounds of refine, sample inside the refined space, fit, search and verify. Default 3. With the
+   * effort QUICK 2, THOROUGH 4.
    * Allowed: 1 to 100.
    */
   rounds?:
@@ -432,12 +500,15 @@ export interface SearchRequest {
   /** How the finalists, the controls and the output are compensated. */
   compensationFit: CompensationFit;
   /**
-   * What the winner is compared with. Default: all.
+   * What the winner is compared with. Default: all. With the effort QUICK neither `random` nor those in
+   * the paper's recipe.
    * At most 16 entries.
    */
   controls: Control[];
   /** What the predictor sees of an architecture. Default: the rates. */
   features: PredictorFeatures;
+  /** How much is spent. It sets the defaults of other fields, and a field that is set wins. Refused beside a preset. */
+  effort: Effort;
 }
 
 /**
@@ -468,7 +539,7 @@ export interface StudyTexts {
 /** The pairs that the predictor is fitted on. */
 export interface PairPlan {
   /**
-   * How many pairs. Default 120.
+   * How many pairs. Default 120. With the effort QUICK 48, THOROUGH 200.
    * Allowed: 1 to 100,000.
    */
   count?:
@@ -489,7 +560,7 @@ export interface PairPlan {
     | number
     | undefined;
   /**
-   * The fidelity of the pairs: one entry. Default: 8,192 tokens each.
+   * The fidelity of the pairs: one entry. Default: 8,192 tokens each. With the effort QUICK 4,096, THOROUGH 12,288.
    * At most 16 entries.
    */
   rungs: FidelitySpec[];
@@ -525,15 +596,15 @@ export interface PairPlan {
 /** The candidates that are really evaluated. */
 export interface VerifyPlan {
   /**
-   * How many per round. Default: 18 over all rounds.
+   * How many per round. Default: 18 over all rounds. With the effort QUICK 8, THOROUGH 28.
    * Allowed: 1 to 1,000.
    */
   count?:
     | number
     | undefined;
   /**
-   * Fidelities from cheap to expensive: the better half after each is evaluated at the next. Default: one, all of the
-   * verify text.
+   * Fidelities from cheap to expensive: the better half after each is evaluated at the next. Default: one, of
+   * 16,384 tokens. With the effort QUICK 8,192, THOROUGH 32,768.
    * At most 16 entries.
    */
   rungs: FidelitySpec[];
@@ -2094,6 +2165,7 @@ function createBaseSearchRequest(): SearchRequest {
     compensationFit: 0,
     controls: [],
     features: 0,
+    effort: 0,
   };
 }
 
@@ -2190,6 +2262,9 @@ export const SearchRequest: MessageFns<SearchRequest> = {
     }
     if (message.features !== 0) {
       writer.uint32(240).int32(message.features);
+    }
+    if (message.effort !== 0) {
+      writer.uint32(264).int32(message.effort);
     }
     return writer;
   },
@@ -2435,6 +2510,14 @@ export const SearchRequest: MessageFns<SearchRequest> = {
             message.features = reader.int32() as any;
             continue;
           }
+          case 33: {
+            if (tag !== 264) {
+              break;
+            }
+
+            message.effort = reader.int32() as any;
+            continue;
+          }
         }
         if ((tag & 7) === 4 || tag === 0) {
           break;
@@ -2491,6 +2574,7 @@ export const SearchRequest: MessageFns<SearchRequest> = {
         ? object.controls.map((e: any) => controlFromJSON(e))
         : [],
       features: isSet(object.features) ? predictorFeaturesFromJSON(object.features) : 0,
+      effort: isSet(object.effort) ? effortFromJSON(object.effort) : 0,
     };
   },
 
@@ -2574,6 +2658,9 @@ export const SearchRequest: MessageFns<SearchRequest> = {
     if (message.features !== 0) {
       obj.features = predictorFeaturesToJSON(message.features);
     }
+    if (message.effort !== 0) {
+      obj.effort = effortToJSON(message.effort);
+    }
     return obj;
   },
 
@@ -2632,6 +2719,7 @@ export const SearchRequest: MessageFns<SearchRequest> = {
     message.compensationFit = object.compensationFit ?? 0;
     message.controls = object.controls?.map((e) => e) || [];
     message.features = object.features ?? 0;
+    message.effort = object.effort ?? 0;
     return message;
   },
 };
