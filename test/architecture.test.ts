@@ -44,7 +44,11 @@ const RULES: Readonly<Record<string, Rule>> = {
   'plugins/evaluators': { own: [...PLUGIN_API, 'engine', 'plugins/evaluators'], packages: ['node:', 'zod'] },
   'plugins/exporters': { own: [...PLUGIN_API, 'engine', 'plugins/exporters'], packages: ['node:', 'zod'] },
   'plugins/testing': { own: ['core', 'plugin-host', 'plugins/testing'] },
-  server: { own: ['core', 'search', 'engine', 'onnx-runtime', 'plugin-host', 'plugins', 'server', 'gen'] },
+  charts: { own: ['charts'], packages: [] },
+  // Runs in browsers alone.
+  'charts/browser': { own: ['charts'], packages: ['@observablehq/plot'] },
+  report: { own: ['charts/chart', 'cli/output/format', 'gen', 'report'], packages: ['node:'] },
+  server: { own: ['core', 'search', 'engine', 'onnx-runtime', 'plugin-host', 'plugins', 'report', 'server', 'gen'] },
   'server/requests': {
     own: ['core', 'search', 'plugins', 'gen', 'server/requests'],
     packages: ['node:', '@bufbuild/protobuf', 'zod'],
@@ -90,6 +94,7 @@ const RESERVED: Readonly<Record<string, readonly string[]>> = {
   '@grpc/grpc-js': ['server/rpc', 'client', 'gen'],
   'onnxruntime-node': ['onnx-runtime'],
   libsql: ['server/adapters/sqlite'],
+  '@observablehq/plot': ['charts/browser'],
   kysely: ['server/adapters/sqlite'],
 };
 

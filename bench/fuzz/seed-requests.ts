@@ -38,10 +38,12 @@ import {
 } from '../../src/gen/prunecast/v1/pruning.js';
 import {
   DeleteStudyRequest,
+  GetStudyReportRequest,
   GetStudyRequest,
   ListStudiesRequest,
   ListTrialsRequest,
   QueryStudyRequest,
+  ReportFormat,
 } from '../../src/gen/prunecast/v1/study.js';
 import { Control } from '../../src/gen/prunecast/v1/study_types.js';
 
@@ -213,6 +215,11 @@ export async function seedServer(client: PrunecastClient, model: string): Promis
       ),
       'StudyService.ListTrials': one(
         ListTrialsRequest.encode(ListTrialsRequest.fromPartial({ studyId: report.studyId, pageSize: 5 })).finish(),
+      ),
+      'StudyService.GetStudyReport': one(
+        ...[ReportFormat.UNSPECIFIED, ReportFormat.HTML, ReportFormat.MARKDOWN].map((format) =>
+          GetStudyReportRequest.encode(GetStudyReportRequest.fromPartial({ studyId: report.studyId, format })).finish(),
+        ),
       ),
       'StudyService.QueryStudy': one(
         ...[false, true].map((verify) =>

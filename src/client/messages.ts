@@ -130,6 +130,8 @@ export type {
 export type {
   DeleteStudyRequest,
   DeleteStudyResponse,
+  GetStudyReportRequest,
+  GetStudyReportResponse,
   GetStudyRequest,
   GetStudyResponse,
   ListStudiesRequest,
@@ -142,8 +144,10 @@ export type {
   QueryStudyRequest,
   QueryStudyResponse,
   Study,
+  StudyOverview,
   StudySummary,
 } from '../gen/prunecast/v1/study.js';
+export { ReportFormat } from '../gen/prunecast/v1/study.js';
 export { CompensationFit, Control, StudyPhase, TextPart, TrialRole } from '../gen/prunecast/v1/study_types.js';
 export type {
   CandidatesPredicted,

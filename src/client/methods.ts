@@ -33,6 +33,7 @@ import {
 } from '../gen/prunecast/v1/pruning.js';
 import {
   DeleteStudyRequest,
+  GetStudyReportRequest,
   GetStudyRequest,
   ListStudiesRequest,
   ListTrialsRequest,
@@ -66,6 +67,7 @@ export const METHODS = {
     deleteStudy: defineMethod(StudyServiceService.deleteStudy, DeleteStudyRequest),
     listTrials: defineMethod(StudyServiceService.listTrials, ListTrialsRequest),
     queryStudy: defineMethod(StudyServiceService.queryStudy, QueryStudyRequest),
+    getStudyReport: defineMethod(StudyServiceService.getStudyReport, GetStudyReportRequest),
   },
   pairs: {
     samplePairs: defineMethod(PairServiceService.samplePairs, SamplePairsRequest),

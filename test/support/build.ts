@@ -9,4 +9,5 @@ export default function build(): void {
     [resolve(root, 'node_modules/typescript/bin/tsc'), '-p', 'tsconfig.build.json', '--noCheck'],
     { cwd: root, stdio: 'inherit' },
   );
+  execFileSync(process.execPath, [resolve(root, 'scripts/bundle-pages.mjs')], { cwd: root, stdio: 'inherit' });
 }

@@ -9,7 +9,7 @@ import { findMetric, type PluginLookup } from '../requests/plugin-lookup.js';
 import type { OpenPredictor } from './open-predictor.js';
 
 /** How sure an interval is: 9 of 10 new labels lie within it. */
-const COVERAGE = 0.9;
+export const INTERVAL_COVERAGE = 0.9;
 
 /**
  * A predictor's predictions for a batch, metric by metric, in the metric's own unit. Intervals are split-conformal at
@@ -26,7 +26,7 @@ export async function predictMetrics(
   return Promise.all(
     metrics.map(async ({ metric, fitted, residuals }) => {
       const { mean, deviation } = await fitted.predict(batch, signal);
-      const halfWidth = conformalHalfWidth(residuals, COVERAGE);
+      const halfWidth = conformalHalfWidth(residuals, INTERVAL_COVERAGE);
       const spread = rmse(residuals, new Float64Array(residuals.length));
       if (deviation !== undefined) requireFinite(deviation, `deviation of ${metric}`);
       const isLog = findMetric(plugins, metric).scale === 'log';

@@ -171,6 +171,7 @@ export const FIELD_BOUNDS: Readonly<Record<string, FieldBound>> = {
   'prunecast.v1.QueryStudyRequest.budgets': { entries: BUDGETS },
   'prunecast.v1.QueryStudyRequest.objectives': { entries: 16 },
   'prunecast.v1.QueryStudyRequest.count': { min: 0, max: 100 },
+  'prunecast.v1.GetStudyReportRequest.study_id': IDENTIFIER,
   'prunecast.v1.Objective.metric': IDENTIFIER,
   'prunecast.v1.Objective.weight': { above: 0, max: 1_000_000 },
   'prunecast.v1.Objective.limit': { above: 0, max: 1e15 },

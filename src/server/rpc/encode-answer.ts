@@ -46,6 +46,7 @@ const WAYS_OUT: Readonly<Record<string, string>> = {
   'prunecast.v1.StudyService/QueryStudy': 'ask for a smaller count',
   'prunecast.v1.StudyService/GetStudy':
     "its trials and predictors come in pages from ListTrials and ListPredictors, its report's units from the output's prunecast.json",
+  'prunecast.v1.StudyService/GetStudyReport': 'ask for no document; trials come in pages from ListTrials',
   'prunecast.v1.ModelService/InspectModel': 'give a space of fewer dimensions: tie layers, or protect more of them',
   'prunecast.v1.CatalogService/ListPlugins': 'ask for one kind at a time',
 };

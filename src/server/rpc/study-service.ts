@@ -2,12 +2,13 @@ import { StudyServiceService } from '../../gen/prunecast/v1/study.js';
 import { answerQuery, type QueryServices } from '../studies/answer-query.js';
 import { deleteStudy, listStudies } from '../studies/list-studies.js';
 import { describeStudy, type StudyServices } from '../studies/describe-study.js';
+import { reportStudy, type ReportServices } from '../reports/report-study.js';
 import { attend } from './attend.js';
 import { readEnum, readPageSize, requireText } from '../requests/fields.js';
 import { defineService, type RpcService } from './rpc-service.js';
 
 /** `StudyService`: what a Search job makes. */
-export function createStudyService(services: StudyServices & QueryServices): RpcService {
+export function createStudyService(services: StudyServices & QueryServices & ReportServices): RpcService {
   return defineService(StudyServiceService, {
     getStudy: async (request) => ({
       study: await describeStudy(services, requireText(request.studyId, 'study_id')),
@@ -29,5 +30,7 @@ export function createStudyService(services: StudyServices & QueryServices): Rpc
       return { trials: [...values], nextPageToken };
     },
     queryStudy: (request, { signal }) => answerQuery(attend(services, signal), request, signal),
+    getStudyReport: (request) =>
+      reportStudy(services, requireText(request.studyId, 'study_id'), readEnum(request.format)),
   });
 }

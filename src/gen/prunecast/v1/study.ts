@@ -16,13 +16,26 @@ import {
   type UntypedServiceImplementation,
 } from "@grpc/grpc-js";
 import { Timestamp } from "../../google/protobuf/timestamp.js";
-import { Architecture, Budget, Cost, Dimension, Fidelity, Measurement } from "./common.js";
+import {
+  Architecture,
+  Budget,
+  BudgetKind,
+  budgetKindFromJSON,
+  budgetKindToJSON,
+  Cost,
+  Dimension,
+  Fidelity,
+  Measurement,
+} from "./common.js";
 import { JobState, jobStateFromJSON, jobStateToJSON } from "./job.js";
 import {
   StudyPhase,
   studyPhaseFromJSON,
   studyPhaseToJSON,
   StudyReport,
+  TextPart,
+  textPartFromJSON,
+  textPartToJSON,
   Trial,
   TrialRole,
   trialRoleFromJSON,
@@ -32,6 +45,58 @@ import {
 export const protobufPackage = "prunecast.v1";
 
 export const protobufFileName = "prunecast/v1/study.proto";
+
+/** The form of a written report. */
+export const ReportFormat = {
+  /** UNSPECIFIED - No document: `overview` alone. */
+  UNSPECIFIED: 0,
+  /** HTML - One self-contained page: styles, charts and numbers are inside, nothing is loaded. */
+  HTML: 1,
+  /** MARKDOWN - GitHub-flavoured Markdown. */
+  MARKDOWN: 2,
+  UNRECOGNIZED: -1,
+} as const;
+
+export type ReportFormat = typeof ReportFormat[keyof typeof ReportFormat];
+
+export namespace ReportFormat {
+  export type UNSPECIFIED = typeof ReportFormat.UNSPECIFIED;
+  export type HTML = typeof ReportFormat.HTML;
+  export type MARKDOWN = typeof ReportFormat.MARKDOWN;
+  export type UNRECOGNIZED = typeof ReportFormat.UNRECOGNIZED;
+}
+
+export function reportFormatFromJSON(object: any): ReportFormat {
+  switch (object) {
+    case 0:
+    case "REPORT_FORMAT_UNSPECIFIED":
+      return ReportFormat.UNSPECIFIED;
+    case 1:
+    case "REPORT_FORMAT_HTML":
+      return ReportFormat.HTML;
+    case 2:
+    case "REPORT_FORMAT_MARKDOWN":
+      return ReportFormat.MARKDOWN;
+    case -1:
+    case "UNRECOGNIZED":
+    default:
+      return ReportFormat.UNRECOGNIZED;
+  }
+}
+
+export function reportFormatToJSON(object: ReportFormat): string {
+  switch (object) {
+    case ReportFormat.UNSPECIFIED:
+      return "REPORT_FORMAT_UNSPECIFIED";
+    case ReportFormat.HTML:
+      return "REPORT_FORMAT_HTML";
+    case ReportFormat.MARKDOWN:
+      return "REPORT_FORMAT_MARKDOWN";
+    case ReportFormat.UNRECOGNIZED:
+    default:
+      return "UNRECOGNIZED";
+  }
+}
 
 /** A study: its space, trials, predictors and report. */
 export interface Study {
@@ -274,6 +339,151 @@ export interface MetricPrediction {
   low: number[];
   /** The upper end of the prediction interval; empty if the predictor has none. */
   high: number[];
+}
+
+/** Which report is asked for. */
+export interface GetStudyReportRequest {
+  /**
+   * The study.
+   * At most 128 characters.
+   */
+  studyId: string;
+  /** The form of `document`. */
+  format: ReportFormat;
+}
+
+/** A report. */
+export interface GetStudyReportResponse {
+  /** What the report shows. */
+  overview:
+    | StudyOverview
+    | undefined;
+  /** The report in the requested format; empty if none was requested. */
+  document: string;
+}
+
+/** All that a report of a study shows. */
+export interface StudyOverview {
+  /** The study; its `report` has the rows, lifts, curve and front once it has ended well. */
+  study:
+    | Study
+    | undefined;
+  /** The metric that the report is about. */
+  metric: string;
+  /** Whether more of it is better. */
+  higherIsBetter: boolean;
+  /**
+   * What was measured for each part of the study, and how well; verify windows with several fidelities come once for
+   * each. Empty for a study of imported pairs.
+   */
+  parts: MeasuredPart[];
+  /** The labels in the order of their numbers. Of more than 5,000 pairs an even selection. */
+  labels: LabelPoint[];
+  /** When the best value so far changed, for each part of the study, over architectures within the budgets. */
+  bestSoFar: BestSoFar[];
+  /**
+   * What the latest predictor says of pairs that it was not fitted on, beside their labels. Of more than 5,000 an even
+   * selection.
+   */
+  predictedLabels: PredictedLabel[];
+  /** The dimensions by importance, the most important first. */
+  importances: DimensionImportance[];
+  /** What the request resolved to, in words. */
+  settings: StudySetting[];
+  /** Command lines that do the same again, for a POSIX shell; none if the study has no request. */
+  commands: string[];
+  /** The unpruned model, layer by layer; unset for a study of imported pairs. */
+  dense:
+    | Architecture
+    | undefined;
+  /** What the first budget limits: `size` of the labels, and what the lines of a curve are over. */
+  sizeKind: BudgetKind;
+}
+
+/** What is measured for one part of a study. */
+export interface MeasuredPart {
+  /** Which text. */
+  part: TextPart;
+  /** What is measured. */
+  measurement:
+    | Measurement
+    | undefined;
+  /** How well. */
+  fidelity: Fidelity | undefined;
+}
+
+/** A label of a study: a trial without its architecture. */
+export interface LabelPoint {
+  /** The number of the trial. */
+  number: number;
+  /** Why it was measured. */
+  role: TrialRole;
+  /** The name of the control; empty if it is none. */
+  control: string;
+  /** On which text. */
+  part: TextPart;
+  /** How well; one of the fidelities of `parts`. */
+  fidelityDigest: string;
+  /** The metric of the report; unset if the measurement was not finite. */
+  value?:
+    | number
+    | undefined;
+  /** What the predictor said before, in the unit of the metric; unset if it was not asked. */
+  predicted?:
+    | number
+    | undefined;
+  /** Parameters of the exported model. */
+  parameters: bigint;
+  /** Tokens that were run for the study up to and including this label. */
+  tokensSpent: bigint;
+  /** The round, from 1; 0 for pairs of the first sample. */
+  round: number;
+  /** Whether it meets the budgets of the study. */
+  withinBudgets: boolean;
+  /** What it costs of what the first budget limits; unset if the budgets are not known. */
+  size?: number | undefined;
+}
+
+/** A value that was better than all before. */
+export interface BestSoFar {
+  /** On which text; values of different texts do not compare. */
+  part: TextPart;
+  /** Tokens that were run for the study up to then. */
+  tokensSpent: bigint;
+  /** The metric of the report. */
+  value: number;
+  /** The number of the trial. */
+  number: number;
+}
+
+/** A label beside what a predictor said that did not know it. */
+export interface PredictedLabel {
+  /** What was measured on the search windows. */
+  measured: number;
+  /** What was predicted. */
+  predicted: number;
+  /** The lower end of the 90 % interval around the prediction; unset with fewer than 9 such labels. */
+  low?:
+    | number
+    | undefined;
+  /** The upper end of the same interval. */
+  high?: number | undefined;
+}
+
+/** How much a dimension matters to the predictor. */
+export interface DimensionImportance {
+  /** `layers.7.ffn_channels`. */
+  dimension: string;
+  /** How much the error on held-out pairs rises when the dimension is shuffled among them, in the unit of the fit. */
+  importance: number;
+}
+
+/** One setting of a study. */
+export interface StudySetting {
+  /** `rounds`, `recipe 1, compensation`. */
+  name: string;
+  /** `3`, `least-squares`. */
+  value: string;
 }
 
 function createBaseStudy(): Study {
@@ -2275,6 +2485,1260 @@ export const MetricPrediction: MessageFns<MetricPrediction> = {
   },
 };
 
+function createBaseGetStudyReportRequest(): GetStudyReportRequest {
+  return { studyId: "", format: 0 };
+}
+
+export const GetStudyReportRequest: MessageFns<GetStudyReportRequest> = {
+  encode(message: GetStudyReportRequest, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.studyId !== "") {
+      writer.uint32(10).string(message.studyId);
+    }
+    if (message.format !== 0) {
+      writer.uint32(16).int32(message.format);
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): GetStudyReportRequest {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseGetStudyReportRequest();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.studyId = reader.string();
+            continue;
+          }
+          case 2: {
+            if (tag !== 16) {
+              break;
+            }
+
+            message.format = reader.int32() as any;
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  fromJSON(object: any): GetStudyReportRequest {
+    return {
+      studyId: isSet(object.studyId)
+        ? globalThis.String(object.studyId)
+        : isSet(object.study_id)
+        ? globalThis.String(object.study_id)
+        : "",
+      format: isSet(object.format) ? reportFormatFromJSON(object.format) : 0,
+    };
+  },
+
+  toJSON(message: GetStudyReportRequest): unknown {
+    const obj: any = {};
+    if (message.studyId !== "") {
+      obj.studyId = message.studyId;
+    }
+    if (message.format !== 0) {
+      obj.format = reportFormatToJSON(message.format);
+    }
+    return obj;
+  },
+
+  create(base?: DeepPartial<GetStudyReportRequest>): GetStudyReportRequest {
+    return GetStudyReportRequest.fromPartial(base ?? {});
+  },
+  fromPartial(object: DeepPartial<GetStudyReportRequest>): GetStudyReportRequest {
+    const message = createBaseGetStudyReportRequest();
+    message.studyId = object.studyId ?? "";
+    message.format = object.format ?? 0;
+    return message;
+  },
+};
+
+function createBaseGetStudyReportResponse(): GetStudyReportResponse {
+  return { overview: undefined, document: "" };
+}
+
+export const GetStudyReportResponse: MessageFns<GetStudyReportResponse> = {
+  encode(message: GetStudyReportResponse, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.overview !== undefined) {
+      StudyOverview.encode(message.overview, writer.uint32(10).fork()).join();
+    }
+    if (message.document !== "") {
+      writer.uint32(18).string(message.document);
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): GetStudyReportResponse {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseGetStudyReportResponse();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.overview = StudyOverview.decode(reader, reader.uint32());
+            continue;
+          }
+          case 2: {
+            if (tag !== 18) {
+              break;
+            }
+
+            message.document = reader.string();
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  fromJSON(object: any): GetStudyReportResponse {
+    return {
+      overview: isSet(object.overview) ? StudyOverview.fromJSON(object.overview) : undefined,
+      document: isSet(object.document) ? globalThis.String(object.document) : "",
+    };
+  },
+
+  toJSON(message: GetStudyReportResponse): unknown {
+    const obj: any = {};
+    if (message.overview !== undefined) {
+      obj.overview = StudyOverview.toJSON(message.overview);
+    }
+    if (message.document !== "") {
+      obj.document = message.document;
+    }
+    return obj;
+  },
+
+  create(base?: DeepPartial<GetStudyReportResponse>): GetStudyReportResponse {
+    return GetStudyReportResponse.fromPartial(base ?? {});
+  },
+  fromPartial(object: DeepPartial<GetStudyReportResponse>): GetStudyReportResponse {
+    const message = createBaseGetStudyReportResponse();
+    message.overview = (object.overview !== undefined && object.overview !== null)
+      ? StudyOverview.fromPartial(object.overview)
+      : undefined;
+    message.document = object.document ?? "";
+    return message;
+  },
+};
+
+function createBaseStudyOverview(): StudyOverview {
+  return {
+    study: undefined,
+    metric: "",
+    higherIsBetter: false,
+    parts: [],
+    labels: [],
+    bestSoFar: [],
+    predictedLabels: [],
+    importances: [],
+    settings: [],
+    commands: [],
+    dense: undefined,
+    sizeKind: 0,
+  };
+}
+
+export const StudyOverview: MessageFns<StudyOverview> = {
+  encode(message: StudyOverview, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.study !== undefined) {
+      Study.encode(message.study, writer.uint32(10).fork()).join();
+    }
+    if (message.metric !== "") {
+      writer.uint32(18).string(message.metric);
+    }
+    if (message.higherIsBetter !== false) {
+      writer.uint32(24).bool(message.higherIsBetter);
+    }
+    for (const v of message.parts) {
+      MeasuredPart.encode(v!, writer.uint32(34).fork()).join();
+    }
+    for (const v of message.labels) {
+      LabelPoint.encode(v!, writer.uint32(42).fork()).join();
+    }
+    for (const v of message.bestSoFar) {
+      BestSoFar.encode(v!, writer.uint32(50).fork()).join();
+    }
+    for (const v of message.predictedLabels) {
+      PredictedLabel.encode(v!, writer.uint32(58).fork()).join();
+    }
+    for (const v of message.importances) {
+      DimensionImportance.encode(v!, writer.uint32(66).fork()).join();
+    }
+    for (const v of message.settings) {
+      StudySetting.encode(v!, writer.uint32(74).fork()).join();
+    }
+    for (const v of message.commands) {
+      writer.uint32(82).string(v!);
+    }
+    if (message.dense !== undefined) {
+      Architecture.encode(message.dense, writer.uint32(90).fork()).join();
+    }
+    if (message.sizeKind !== 0) {
+      writer.uint32(96).int32(message.sizeKind);
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): StudyOverview {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseStudyOverview();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.study = Study.decode(reader, reader.uint32());
+            continue;
+          }
+          case 2: {
+            if (tag !== 18) {
+              break;
+            }
+
+            message.metric = reader.string();
+            continue;
+          }
+          case 3: {
+            if (tag !== 24) {
+              break;
+            }
+
+            message.higherIsBetter = reader.bool();
+            continue;
+          }
+          case 4: {
+            if (tag !== 34) {
+              break;
+            }
+
+            message.parts.push(MeasuredPart.decode(reader, reader.uint32()));
+            continue;
+          }
+          case 5: {
+            if (tag !== 42) {
+              break;
+            }
+
+            message.labels.push(LabelPoint.decode(reader, reader.uint32()));
+            continue;
+          }
+          case 6: {
+            if (tag !== 50) {
+              break;
+            }
+
+            message.bestSoFar.push(BestSoFar.decode(reader, reader.uint32()));
+            continue;
+          }
+          case 7: {
+            if (tag !== 58) {
+              break;
+            }
+
+            message.predictedLabels.push(PredictedLabel.decode(reader, reader.uint32()));
+            continue;
+          }
+          case 8: {
+            if (tag !== 66) {
+              break;
+            }
+
+            message.importances.push(DimensionImportance.decode(reader, reader.uint32()));
+            continue;
+          }
+          case 9: {
+            if (tag !== 74) {
+              break;
+            }
+
+            message.settings.push(StudySetting.decode(reader, reader.uint32()));
+            continue;
+          }
+          case 10: {
+            if (tag !== 82) {
+              break;
+            }
+
+            message.commands.push(reader.string());
+            continue;
+          }
+          case 11: {
+            if (tag !== 90) {
+              break;
+            }
+
+            message.dense = Architecture.decode(reader, reader.uint32());
+            continue;
+          }
+          case 12: {
+            if (tag !== 96) {
+              break;
+            }
+
+            message.sizeKind = reader.int32() as any;
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  fromJSON(object: any): StudyOverview {
+    return {
+      study: isSet(object.study) ? Study.fromJSON(object.study) : undefined,
+      metric: isSet(object.metric) ? globalThis.String(object.metric) : "",
+      higherIsBetter: isSet(object.higherIsBetter)
+        ? globalThis.Boolean(object.higherIsBetter)
+        : isSet(object.higher_is_better)
+        ? globalThis.Boolean(object.higher_is_better)
+        : false,
+      parts: globalThis.Array.isArray(object?.parts) ? object.parts.map((e: any) => MeasuredPart.fromJSON(e)) : [],
+      labels: globalThis.Array.isArray(object?.labels) ? object.labels.map((e: any) => LabelPoint.fromJSON(e)) : [],
+      bestSoFar: globalThis.Array.isArray(object?.bestSoFar)
+        ? object.bestSoFar.map((e: any) => BestSoFar.fromJSON(e))
+        : globalThis.Array.isArray(object?.best_so_far)
+        ? object.best_so_far.map((e: any) => BestSoFar.fromJSON(e))
+        : [],
+      predictedLabels: globalThis.Array.isArray(object?.predictedLabels)
+        ? object.predictedLabels.map((e: any) => PredictedLabel.fromJSON(e))
+        : globalThis.Array.isArray(object?.predicted_labels)
+        ? object.predicted_labels.map((e: any) => PredictedLabel.fromJSON(e))
+        : [],
+      importances: globalThis.Array.isArray(object?.importances)
+        ? object.importances.map((e: any) => DimensionImportance.fromJSON(e))
+        : [],
+      settings: globalThis.Array.isArray(object?.settings)
+        ? object.settings.map((e: any) => StudySetting.fromJSON(e))
+        : [],
+      commands: globalThis.Array.isArray(object?.commands) ? object.commands.map((e: any) => globalThis.String(e)) : [],
+      dense: isSet(object.dense) ? Architecture.fromJSON(object.dense) : undefined,
+      sizeKind: isSet(object.sizeKind)
+        ? budgetKindFromJSON(object.sizeKind)
+        : isSet(object.size_kind)
+        ? budgetKindFromJSON(object.size_kind)
+        : 0,
+    };
+  },
+
+  toJSON(message: StudyOverview): unknown {
+    const obj: any = {};
+    if (message.study !== undefined) {
+      obj.study = Study.toJSON(message.study);
+    }
+    if (message.metric !== "") {
+      obj.metric = message.metric;
+    }
+    if (message.higherIsBetter !== false) {
+      obj.higherIsBetter = message.higherIsBetter;
+    }
+    if (message.parts?.length) {
+      obj.parts = message.parts.map((e) => MeasuredPart.toJSON(e));
+    }
+    if (message.labels?.length) {
+      obj.labels = message.labels.map((e) => LabelPoint.toJSON(e));
+    }
+    if (message.bestSoFar?.length) {
+      obj.bestSoFar = message.bestSoFar.map((e) => BestSoFar.toJSON(e));
+    }
+    if (message.predictedLabels?.length) {
+      obj.predictedLabels = message.predictedLabels.map((e) => PredictedLabel.toJSON(e));
+    }
+    if (message.importances?.length) {
+      obj.importances = message.importances.map((e) => DimensionImportance.toJSON(e));
+    }
+    if (message.settings?.length) {
+      obj.settings = message.settings.map((e) => StudySetting.toJSON(e));
+    }
+    if (message.commands?.length) {
+      obj.commands = message.commands;
+    }
+    if (message.dense !== undefined) {
+      obj.dense = Architecture.toJSON(message.dense);
+    }
+    if (message.sizeKind !== 0) {
+      obj.sizeKind = budgetKindToJSON(message.sizeKind);
+    }
+    return obj;
+  },
+
+  create(base?: DeepPartial<StudyOverview>): StudyOverview {
+    return StudyOverview.fromPartial(base ?? {});
+  },
+  fromPartial(object: DeepPartial<StudyOverview>): StudyOverview {
+    const message = createBaseStudyOverview();
+    message.study = (object.study !== undefined && object.study !== null) ? Study.fromPartial(object.study) : undefined;
+    message.metric = object.metric ?? "";
+    message.higherIsBetter = object.higherIsBetter ?? false;
+    message.parts = object.parts?.map((e) => MeasuredPart.fromPartial(e)) || [];
+    message.labels = object.labels?.map((e) => LabelPoint.fromPartial(e)) || [];
+    message.bestSoFar = object.bestSoFar?.map((e) => BestSoFar.fromPartial(e)) || [];
+    message.predictedLabels = object.predictedLabels?.map((e) => PredictedLabel.fromPartial(e)) || [];
+    message.importances = object.importances?.map((e) => DimensionImportance.fromPartial(e)) || [];
+    message.settings = object.settings?.map((e) => StudySetting.fromPartial(e)) || [];
+    message.commands = object.commands?.map((e) => e) || [];
+    message.dense = (object.dense !== undefined && object.dense !== null)
+      ? Architecture.fromPartial(object.dense)
+      : undefined;
+    message.sizeKind = object.sizeKind ?? 0;
+    return message;
+  },
+};
+
+function createBaseMeasuredPart(): MeasuredPart {
+  return { part: 0, measurement: undefined, fidelity: undefined };
+}
+
+export const MeasuredPart: MessageFns<MeasuredPart> = {
+  encode(message: MeasuredPart, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.part !== 0) {
+      writer.uint32(8).int32(message.part);
+    }
+    if (message.measurement !== undefined) {
+      Measurement.encode(message.measurement, writer.uint32(18).fork()).join();
+    }
+    if (message.fidelity !== undefined) {
+      Fidelity.encode(message.fidelity, writer.uint32(26).fork()).join();
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): MeasuredPart {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseMeasuredPart();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 8) {
+              break;
+            }
+
+            message.part = reader.int32() as any;
+            continue;
+          }
+          case 2: {
+            if (tag !== 18) {
+              break;
+            }
+
+            message.measurement = Measurement.decode(reader, reader.uint32());
+            continue;
+          }
+          case 3: {
+            if (tag !== 26) {
+              break;
+            }
+
+            message.fidelity = Fidelity.decode(reader, reader.uint32());
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  fromJSON(object: any): MeasuredPart {
+    return {
+      part: isSet(object.part) ? textPartFromJSON(object.part) : 0,
+      measurement: isSet(object.measurement) ? Measurement.fromJSON(object.measurement) : undefined,
+      fidelity: isSet(object.fidelity) ? Fidelity.fromJSON(object.fidelity) : undefined,
+    };
+  },
+
+  toJSON(message: MeasuredPart): unknown {
+    const obj: any = {};
+    if (message.part !== 0) {
+      obj.part = textPartToJSON(message.part);
+    }
+    if (message.measurement !== undefined) {
+      obj.measurement = Measurement.toJSON(message.measurement);
+    }
+    if (message.fidelity !== undefined) {
+      obj.fidelity = Fidelity.toJSON(message.fidelity);
+    }
+    return obj;
+  },
+
+  create(base?: DeepPartial<MeasuredPart>): MeasuredPart {
+    return MeasuredPart.fromPartial(base ?? {});
+  },
+  fromPartial(object: DeepPartial<MeasuredPart>): MeasuredPart {
+    const message = createBaseMeasuredPart();
+    message.part = object.part ?? 0;
+    message.measurement = (object.measurement !== undefined && object.measurement !== null)
+      ? Measurement.fromPartial(object.measurement)
+      : undefined;
+    message.fidelity = (object.fidelity !== undefined && object.fidelity !== null)
+      ? Fidelity.fromPartial(object.fidelity)
+      : undefined;
+    return message;
+  },
+};
+
+function createBaseLabelPoint(): LabelPoint {
+  return {
+    number: 0,
+    role: 0,
+    control: "",
+    part: 0,
+    fidelityDigest: "",
+    value: undefined,
+    predicted: undefined,
+    parameters: 0n,
+    tokensSpent: 0n,
+    round: 0,
+    withinBudgets: false,
+    size: undefined,
+  };
+}
+
+export const LabelPoint: MessageFns<LabelPoint> = {
+  encode(message: LabelPoint, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.number !== 0) {
+      writer.uint32(8).int32(message.number);
+    }
+    if (message.role !== 0) {
+      writer.uint32(16).int32(message.role);
+    }
+    if (message.control !== "") {
+      writer.uint32(26).string(message.control);
+    }
+    if (message.part !== 0) {
+      writer.uint32(32).int32(message.part);
+    }
+    if (message.fidelityDigest !== "") {
+      writer.uint32(42).string(message.fidelityDigest);
+    }
+    if (message.value !== undefined) {
+      writer.uint32(49).double(message.value);
+    }
+    if (message.predicted !== undefined) {
+      writer.uint32(57).double(message.predicted);
+    }
+    if (message.parameters !== 0n) {
+      if (BigInt.asIntN(64, message.parameters) !== message.parameters) {
+        throw new globalThis.Error("value provided for field message.parameters of type int64 too large");
+      }
+      writer.uint32(64).int64(message.parameters);
+    }
+    if (message.tokensSpent !== 0n) {
+      if (BigInt.asIntN(64, message.tokensSpent) !== message.tokensSpent) {
+        throw new globalThis.Error("value provided for field message.tokensSpent of type int64 too large");
+      }
+      writer.uint32(72).int64(message.tokensSpent);
+    }
+    if (message.round !== 0) {
+      writer.uint32(80).int32(message.round);
+    }
+    if (message.withinBudgets !== false) {
+      writer.uint32(88).bool(message.withinBudgets);
+    }
+    if (message.size !== undefined) {
+      writer.uint32(97).double(message.size);
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): LabelPoint {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseLabelPoint();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 8) {
+              break;
+            }
+
+            message.number = reader.int32();
+            continue;
+          }
+          case 2: {
+            if (tag !== 16) {
+              break;
+            }
+
+            message.role = reader.int32() as any;
+            continue;
+          }
+          case 3: {
+            if (tag !== 26) {
+              break;
+            }
+
+            message.control = reader.string();
+            continue;
+          }
+          case 4: {
+            if (tag !== 32) {
+              break;
+            }
+
+            message.part = reader.int32() as any;
+            continue;
+          }
+          case 5: {
+            if (tag !== 42) {
+              break;
+            }
+
+            message.fidelityDigest = reader.string();
+            continue;
+          }
+          case 6: {
+            if (tag !== 49) {
+              break;
+            }
+
+            message.value = reader.double();
+            continue;
+          }
+          case 7: {
+            if (tag !== 57) {
+              break;
+            }
+
+            message.predicted = reader.double();
+            continue;
+          }
+          case 8: {
+            if (tag !== 64) {
+              break;
+            }
+
+            message.parameters = reader.int64() as bigint;
+            continue;
+          }
+          case 9: {
+            if (tag !== 72) {
+              break;
+            }
+
+            message.tokensSpent = reader.int64() as bigint;
+            continue;
+          }
+          case 10: {
+            if (tag !== 80) {
+              break;
+            }
+
+            message.round = reader.int32();
+            continue;
+          }
+          case 11: {
+            if (tag !== 88) {
+              break;
+            }
+
+            message.withinBudgets = reader.bool();
+            continue;
+          }
+          case 12: {
+            if (tag !== 97) {
+              break;
+            }
+
+            message.size = reader.double();
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  fromJSON(object: any): LabelPoint {
+    return {
+      number: isSet(object.number) ? globalThis.Number(object.number) : 0,
+      role: isSet(object.role) ? trialRoleFromJSON(object.role) : 0,
+      control: isSet(object.control) ? globalThis.String(object.control) : "",
+      part: isSet(object.part) ? textPartFromJSON(object.part) : 0,
+      fidelityDigest: isSet(object.fidelityDigest)
+        ? globalThis.String(object.fidelityDigest)
+        : isSet(object.fidelity_digest)
+        ? globalThis.String(object.fidelity_digest)
+        : "",
+      value: isSet(object.value) ? globalThis.Number(object.value) : undefined,
+      predicted: isSet(object.predicted) ? globalThis.Number(object.predicted) : undefined,
+      parameters: isSet(object.parameters) ? BigInt(object.parameters) : 0n,
+      tokensSpent: isSet(object.tokensSpent)
+        ? BigInt(object.tokensSpent)
+        : isSet(object.tokens_spent)
+        ? BigInt(object.tokens_spent)
+        : 0n,
+      round: isSet(object.round) ? globalThis.Number(object.round) : 0,
+      withinBudgets: isSet(object.withinBudgets)
+        ? globalThis.Boolean(object.withinBudgets)
+        : isSet(object.within_budgets)
+        ? globalThis.Boolean(object.within_budgets)
+        : false,
+      size: isSet(object.size) ? globalThis.Number(object.size) : undefined,
+    };
+  },
+
+  toJSON(message: LabelPoint): unknown {
+    const obj: any = {};
+    if (message.number !== 0) {
+      obj.number = Math.round(message.number);
+    }
+    if (message.role !== 0) {
+      obj.role = trialRoleToJSON(message.role);
+    }
+    if (message.control !== "") {
+      obj.control = message.control;
+    }
+    if (message.part !== 0) {
+      obj.part = textPartToJSON(message.part);
+    }
+    if (message.fidelityDigest !== "") {
+      obj.fidelityDigest = message.fidelityDigest;
+    }
+    if (message.value !== undefined) {
+      obj.value = floatToJson(message.value);
+    }
+    if (message.predicted !== undefined) {
+      obj.predicted = floatToJson(message.predicted);
+    }
+    if (message.parameters !== 0n) {
+      obj.parameters = message.parameters.toString();
+    }
+    if (message.tokensSpent !== 0n) {
+      obj.tokensSpent = message.tokensSpent.toString();
+    }
+    if (message.round !== 0) {
+      obj.round = Math.round(message.round);
+    }
+    if (message.withinBudgets !== false) {
+      obj.withinBudgets = message.withinBudgets;
+    }
+    if (message.size !== undefined) {
+      obj.size = floatToJson(message.size);
+    }
+    return obj;
+  },
+
+  create(base?: DeepPartial<LabelPoint>): LabelPoint {
+    return LabelPoint.fromPartial(base ?? {});
+  },
+  fromPartial(object: DeepPartial<LabelPoint>): LabelPoint {
+    const message = createBaseLabelPoint();
+    message.number = object.number ?? 0;
+    message.role = object.role ?? 0;
+    message.control = object.control ?? "";
+    message.part = object.part ?? 0;
+    message.fidelityDigest = object.fidelityDigest ?? "";
+    message.value = object.value ?? undefined;
+    message.predicted = object.predicted ?? undefined;
+    message.parameters = (object.parameters !== undefined && object.parameters !== null)
+      ? BigInt(object.parameters)
+      : 0n;
+    message.tokensSpent = (object.tokensSpent !== undefined && object.tokensSpent !== null)
+      ? BigInt(object.tokensSpent)
+      : 0n;
+    message.round = object.round ?? 0;
+    message.withinBudgets = object.withinBudgets ?? false;
+    message.size = object.size ?? undefined;
+    return message;
+  },
+};
+
+function createBaseBestSoFar(): BestSoFar {
+  return { part: 0, tokensSpent: 0n, value: 0, number: 0 };
+}
+
+export const BestSoFar: MessageFns<BestSoFar> = {
+  encode(message: BestSoFar, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.part !== 0) {
+      writer.uint32(8).int32(message.part);
+    }
+    if (message.tokensSpent !== 0n) {
+      if (BigInt.asIntN(64, message.tokensSpent) !== message.tokensSpent) {
+        throw new globalThis.Error("value provided for field message.tokensSpent of type int64 too large");
+      }
+      writer.uint32(16).int64(message.tokensSpent);
+    }
+    if (message.value !== 0) {
+      writer.uint32(25).double(message.value);
+    }
+    if (message.number !== 0) {
+      writer.uint32(32).int32(message.number);
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): BestSoFar {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseBestSoFar();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 8) {
+              break;
+            }
+
+            message.part = reader.int32() as any;
+            continue;
+          }
+          case 2: {
+            if (tag !== 16) {
+              break;
+            }
+
+            message.tokensSpent = reader.int64() as bigint;
+            continue;
+          }
+          case 3: {
+            if (tag !== 25) {
+              break;
+            }
+
+            message.value = reader.double();
+            continue;
+          }
+          case 4: {
+            if (tag !== 32) {
+              break;
+            }
+
+            message.number = reader.int32();
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  fromJSON(object: any): BestSoFar {
+    return {
+      part: isSet(object.part) ? textPartFromJSON(object.part) : 0,
+      tokensSpent: isSet(object.tokensSpent)
+        ? BigInt(object.tokensSpent)
+        : isSet(object.tokens_spent)
+        ? BigInt(object.tokens_spent)
+        : 0n,
+      value: isSet(object.value) ? globalThis.Number(object.value) : 0,
+      number: isSet(object.number) ? globalThis.Number(object.number) : 0,
+    };
+  },
+
+  toJSON(message: BestSoFar): unknown {
+    const obj: any = {};
+    if (message.part !== 0) {
+      obj.part = textPartToJSON(message.part);
+    }
+    if (message.tokensSpent !== 0n) {
+      obj.tokensSpent = message.tokensSpent.toString();
+    }
+    if (message.value !== 0) {
+      obj.value = floatToJson(message.value);
+    }
+    if (message.number !== 0) {
+      obj.number = Math.round(message.number);
+    }
+    return obj;
+  },
+
+  create(base?: DeepPartial<BestSoFar>): BestSoFar {
+    return BestSoFar.fromPartial(base ?? {});
+  },
+  fromPartial(object: DeepPartial<BestSoFar>): BestSoFar {
+    const message = createBaseBestSoFar();
+    message.part = object.part ?? 0;
+    message.tokensSpent = (object.tokensSpent !== undefined && object.tokensSpent !== null)
+      ? BigInt(object.tokensSpent)
+      : 0n;
+    message.value = object.value ?? 0;
+    message.number = object.number ?? 0;
+    return message;
+  },
+};
+
+function createBasePredictedLabel(): PredictedLabel {
+  return { measured: 0, predicted: 0, low: undefined, high: undefined };
+}
+
+export const PredictedLabel: MessageFns<PredictedLabel> = {
+  encode(message: PredictedLabel, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.measured !== 0) {
+      writer.uint32(9).double(message.measured);
+    }
+    if (message.predicted !== 0) {
+      writer.uint32(17).double(message.predicted);
+    }
+    if (message.low !== undefined) {
+      writer.uint32(25).double(message.low);
+    }
+    if (message.high !== undefined) {
+      writer.uint32(33).double(message.high);
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): PredictedLabel {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBasePredictedLabel();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 9) {
+              break;
+            }
+
+            message.measured = reader.double();
+            continue;
+          }
+          case 2: {
+            if (tag !== 17) {
+              break;
+            }
+
+            message.predicted = reader.double();
+            continue;
+          }
+          case 3: {
+            if (tag !== 25) {
+              break;
+            }
+
+            message.low = reader.double();
+            continue;
+          }
+          case 4: {
+            if (tag !== 33) {
+              break;
+            }
+
+            message.high = reader.double();
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  fromJSON(object: any): PredictedLabel {
+    return {
+      measured: isSet(object.measured) ? globalThis.Number(object.measured) : 0,
+      predicted: isSet(object.predicted) ? globalThis.Number(object.predicted) : 0,
+      low: isSet(object.low) ? globalThis.Number(object.low) : undefined,
+      high: isSet(object.high) ? globalThis.Number(object.high) : undefined,
+    };
+  },
+
+  toJSON(message: PredictedLabel): unknown {
+    const obj: any = {};
+    if (message.measured !== 0) {
+      obj.measured = floatToJson(message.measured);
+    }
+    if (message.predicted !== 0) {
+      obj.predicted = floatToJson(message.predicted);
+    }
+    if (message.low !== undefined) {
+      obj.low = floatToJson(message.low);
+    }
+    if (message.high !== undefined) {
+      obj.high = floatToJson(message.high);
+    }
+    return obj;
+  },
+
+  create(base?: DeepPartial<PredictedLabel>): PredictedLabel {
+    return PredictedLabel.fromPartial(base ?? {});
+  },
+  fromPartial(object: DeepPartial<PredictedLabel>): PredictedLabel {
+    const message = createBasePredictedLabel();
+    message.measured = object.measured ?? 0;
+    message.predicted = object.predicted ?? 0;
+    message.low = object.low ?? undefined;
+    message.high = object.high ?? undefined;
+    return message;
+  },
+};
+
+function createBaseDimensionImportance(): DimensionImportance {
+  return { dimension: "", importance: 0 };
+}
+
+export const DimensionImportance: MessageFns<DimensionImportance> = {
+  encode(message: DimensionImportance, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.dimension !== "") {
+      writer.uint32(10).string(message.dimension);
+    }
+    if (message.importance !== 0) {
+      writer.uint32(17).double(message.importance);
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): DimensionImportance {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseDimensionImportance();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.dimension = reader.string();
+            continue;
+          }
+          case 2: {
+            if (tag !== 17) {
+              break;
+            }
+
+            message.importance = reader.double();
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  fromJSON(object: any): DimensionImportance {
+    return {
+      dimension: isSet(object.dimension) ? globalThis.String(object.dimension) : "",
+      importance: isSet(object.importance) ? globalThis.Number(object.importance) : 0,
+    };
+  },
+
+  toJSON(message: DimensionImportance): unknown {
+    const obj: any = {};
+    if (message.dimension !== "") {
+      obj.dimension = message.dimension;
+    }
+    if (message.importance !== 0) {
+      obj.importance = floatToJson(message.importance);
+    }
+    return obj;
+  },
+
+  create(base?: DeepPartial<DimensionImportance>): DimensionImportance {
+    return DimensionImportance.fromPartial(base ?? {});
+  },
+  fromPartial(object: DeepPartial<DimensionImportance>): DimensionImportance {
+    const message = createBaseDimensionImportance();
+    message.dimension = object.dimension ?? "";
+    message.importance = object.importance ?? 0;
+    return message;
+  },
+};
+
+function createBaseStudySetting(): StudySetting {
+  return { name: "", value: "" };
+}
+
+export const StudySetting: MessageFns<StudySetting> = {
+  encode(message: StudySetting, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.name !== "") {
+      writer.uint32(10).string(message.name);
+    }
+    if (message.value !== "") {
+      writer.uint32(18).string(message.value);
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): StudySetting {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseStudySetting();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.name = reader.string();
+            continue;
+          }
+          case 2: {
+            if (tag !== 18) {
+              break;
+            }
+
+            message.value = reader.string();
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  fromJSON(object: any): StudySetting {
+    return {
+      name: isSet(object.name) ? globalThis.String(object.name) : "",
+      value: isSet(object.value) ? globalThis.String(object.value) : "",
+    };
+  },
+
+  toJSON(message: StudySetting): unknown {
+    const obj: any = {};
+    if (message.name !== "") {
+      obj.name = message.name;
+    }
+    if (message.value !== "") {
+      obj.value = message.value;
+    }
+    return obj;
+  },
+
+  create(base?: DeepPartial<StudySetting>): StudySetting {
+    return StudySetting.fromPartial(base ?? {});
+  },
+  fromPartial(object: DeepPartial<StudySetting>): StudySetting {
+    const message = createBaseStudySetting();
+    message.name = object.name ?? "";
+    message.value = object.value ?? "";
+    return message;
+  },
+};
+
 /** Studies: what Search and SamplePairs jobs and imports of pairs make. */
 export type StudyServiceService = typeof StudyServiceService;
 export const StudyServiceService = {
@@ -2331,6 +3795,21 @@ export const StudyServiceService = {
     responseSerialize: (value: QueryStudyResponse): Buffer => Buffer.from(QueryStudyResponse.encode(value).finish()),
     responseDeserialize: (value: Buffer): QueryStudyResponse => QueryStudyResponse.decode(value),
   },
+  /**
+   * All that a report of a study shows and, on request, the report itself: one HTML page that needs no network, or
+   * Markdown. A study that has not ended is reported as far as it came. Errors: STUDY_NOT_FOUND.
+   */
+  getStudyReport: {
+    path: "/prunecast.v1.StudyService/GetStudyReport" as const,
+    requestStream: false as const,
+    responseStream: false as const,
+    requestSerialize: (value: GetStudyReportRequest): Buffer =>
+      Buffer.from(GetStudyReportRequest.encode(value).finish()),
+    requestDeserialize: (value: Buffer): GetStudyReportRequest => GetStudyReportRequest.decode(value),
+    responseSerialize: (value: GetStudyReportResponse): Buffer =>
+      Buffer.from(GetStudyReportResponse.encode(value).finish()),
+    responseDeserialize: (value: Buffer): GetStudyReportResponse => GetStudyReportResponse.decode(value),
+  },
 } as const;
 
 export interface StudyServiceServer extends UntypedServiceImplementation {
@@ -2347,6 +3826,11 @@ export interface StudyServiceServer extends UntypedServiceImplementation {
   listTrials: handleUnaryCall<ListTrialsRequest, ListTrialsResponse>;
   /** What a study's predictor says about another budget or objective. Errors: STUDY_NOT_FOUND, BUDGET_INFEASIBLE. */
   queryStudy: handleUnaryCall<QueryStudyRequest, QueryStudyResponse>;
+  /**
+   * All that a report of a study shows and, on request, the report itself: one HTML page that needs no network, or
+   * Markdown. A study that has not ended is reported as far as it came. Errors: STUDY_NOT_FOUND.
+   */
+  getStudyReport: handleUnaryCall<GetStudyReportRequest, GetStudyReportResponse>;
 }
 
 export interface StudyServiceClient extends Client {
@@ -2432,6 +3916,25 @@ export interface StudyServiceClient extends Client {
     metadata: Metadata,
     options: Partial<CallOptions>,
     callback: (error: ServiceError | null, response: QueryStudyResponse) => void,
+  ): ClientUnaryCall;
+  /**
+   * All that a report of a study shows and, on request, the report itself: one HTML page that needs no network, or
+   * Markdown. A study that has not ended is reported as far as it came. Errors: STUDY_NOT_FOUND.
+   */
+  getStudyReport(
+    request: GetStudyReportRequest,
+    callback: (error: ServiceError | null, response: GetStudyReportResponse) => void,
+  ): ClientUnaryCall;
+  getStudyReport(
+    request: GetStudyReportRequest,
+    metadata: Metadata,
+    callback: (error: ServiceError | null, response: GetStudyReportResponse) => void,
+  ): ClientUnaryCall;
+  getStudyReport(
+    request: GetStudyReportRequest,
+    metadata: Metadata,
+    options: Partial<CallOptions>,
+    callback: (error: ServiceError | null, response: GetStudyReportResponse) => void,
   ): ClientUnaryCall;
 }
 

@@ -1,0 +1,23 @@
+import * as Plot from '@observablehq/plot';
+import type { LineChart } from '../chart.js';
+import { COLOURS, formatNumber, formatShort, plot, withLegend } from './frame.js';
+
+/** A fitted line through the points of each series, over the logarithm of the size. */
+export function drawLines({ x, y, yScale, lines }: LineChart, width: number): Element {
+  const drawn = plot({
+    width,
+    height: 320,
+    marginLeft: 60,
+    marginRight: 20,
+    x: { type: 'log', label: x, grid: true, tickFormat: formatShort, ticks: Math.max(3, Math.floor(width / 110)) },
+    y: { type: yScale, label: y, grid: true, nice: true, tickFormat: formatNumber, ticks: 6 },
+    marks: lines.flatMap(({ line, points }, index) => [
+      Plot.line(line, { x: 'x', y: 'y', stroke: COLOURS[index] ?? 'currentColor', strokeWidth: 2 }),
+      Plot.dot(points, { x: 'x', y: 'y', fill: COLOURS[index] ?? 'currentColor', r: 4, tip: true }),
+    ]),
+  });
+  return withLegend(
+    lines.map(({ name }, index) => ({ name, colour: COLOURS[index] ?? 'currentColor', shape: 'line' })),
+    drawn,
+  );
+}

@@ -1,0 +1,13 @@
+import type { StudyOverview } from '../../gen/prunecast/v1/study.js';
+import type { Section } from '../form/report.js';
+
+/** How to do the same again. */
+export function writeCommands({ study, commands }: StudyOverview): Section | undefined {
+  if (commands.length === 0) return undefined;
+  return {
+    id: 'reproduce',
+    title: 'How to reproduce it',
+    note: `With the same checkpoint, texts and versions of plug-ins a study comes to the same numbers, bit for bit, on the same machine. Paths are as the server knew them, relative to its roots.${study?.report?.output ? '' : ' The winner was not written.'}`,
+    figures: [{ commands }],
+  };
+}

@@ -1,0 +1,68 @@
+import { Precision } from '../../gen/prunecast/v1/common.js';
+import type { StudyOverview } from '../../gen/prunecast/v1/study.js';
+import { TextPart } from '../../gen/prunecast/v1/study_types.js';
+import { formatCount, formatEnum } from '../../cli/output/format.js';
+import type { Section } from '../form/report.js';
+
+/** What was measured on what. */
+export function writeMeasurements({ study, parts }: StudyOverview): Section | undefined {
+  if (study === undefined || parts.length === 0) return undefined;
+  const digests: [string, string][] = [
+    ['checkpoint', study.checkpointDigest],
+    ...parts.flatMap(({ part, measurement, fidelity }): [string, string][] => {
+      const name = formatEnum(TextPart, part);
+      return [
+        [`${name}: measurement`, measurement?.fingerprint ?? ''],
+        [`${name}: text`, measurement?.textDigest ?? ''],
+        [`${name}: windows`, fidelity?.digest ?? ''],
+      ];
+    }),
+    ['tokenizer', parts[0]?.measurement?.tokenizerDigest ?? ''],
+    ...study.recipeDigests.map((digest, index): [string, string] => [`recipe ${index + 1}`, digest]),
+  ];
+  return {
+    id: 'measurements',
+    title: 'What was measured on what',
+    note: 'Numbers compare only if their fingerprints are equal.',
+    figures: [
+      {
+        table: {
+          columns: [
+            { name: 'windows' },
+            { name: 'tokens', form: 'number' },
+            { name: 'count', form: 'number' },
+            { name: 'tokens each', form: 'number' },
+            { name: 'stride', form: 'number' },
+            { name: 'precision' },
+            { name: 'measured by' },
+          ],
+          rows: parts.map(({ part, measurement, fidelity }) => [
+            formatEnum(TextPart, part),
+            formatCount(fidelity?.tokens ?? 0n),
+            formatCount(fidelity?.windows ?? 0),
+            formatCount(measurement?.window ?? 0),
+            formatCount(measurement?.stride ?? 0),
+            formatEnum(Precision, fidelity?.precision ?? Precision.UNSPECIFIED),
+            measurement?.scorer ?? '',
+          ]),
+        },
+      },
+      {
+        caption: 'SHA-256 digests.',
+        table: {
+          columns: [{ name: 'of' }, { name: 'digest', form: 'digest' }],
+          rows: dropRepeated(digests.filter(([, digest]) => digest !== '')),
+        },
+      },
+    ],
+  };
+}
+
+/** Verify windows of several fidelities have one measurement and one text. */
+function dropRepeated(rows: readonly [string, string][]): [string, string][] {
+  const seen = new Set<string>();
+  return rows.filter(([name, digest]) => {
+    const key = `${name} ${digest}`;
+    return !seen.has(key) && seen.add(key);
+  });
+}

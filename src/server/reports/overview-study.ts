@@ -1,0 +1,67 @@
+import { BudgetKind, Measurement } from '../../gen/prunecast/v1/common.js';
+import type { MeasuredPart, StudyOverview } from '../../gen/prunecast/v1/study.js';
+import { TextPart, type Trial } from '../../gen/prunecast/v1/study_types.js';
+import { encodeArchitecture } from '../encoding/architecture.js';
+import { encodePlannedFidelity } from '../encoding/measurement.js';
+import { readStudy } from '../records/read-study.js';
+import { BUDGET_CODES } from '../requests/codes.js';
+import type { PlannedWindows } from '../requests/plan-document.js';
+import type { SearchPlan } from '../requests/plan-search.js';
+import { findMetric, type PluginLookup } from '../requests/plugin-lookup.js';
+import { describeStudy, type StudyServices } from '../studies/describe-study.js';
+import { describeSettings } from './describe-settings.js';
+import { findImprovements } from './find-improvements.js';
+import { listLabels, thinPairs } from './list-labels.js';
+import { readPredictions } from './read-predictions.js';
+
+export interface OverviewServices extends StudyServices {
+  readonly plugins: PluginLookup;
+}
+
+/** All that a report of a study shows, as the study stands now. Throws STUDY_NOT_FOUND, STATE_DAMAGED. */
+export async function overviewStudy(services: OverviewServices, studyId: string): Promise<StudyOverview> {
+  const record = await services.studies.get(studyId);
+  const study = await describeStudy(services, studyId);
+  const trials = await services.studies.trials(studyId);
+  const { plan, progress } = readStudy(record);
+  const metric = plan?.study.metric ?? findMetric(services.plugins, nameFirstMetric(trials));
+  const [first] = plan?.study.budgets ?? [];
+  const labels = listLabels(trials, {
+    metric: metric.name,
+    study: plan?.study,
+    calibrationTokens: progress?.calibrationTokens ?? 0,
+  });
+  return {
+    study,
+    metric: metric.name,
+    higherIsBetter: metric.better === 'higher',
+    parts: plan === undefined ? [] : listParts(plan),
+    labels: thinPairs(labels),
+    bestSoFar: findImprovements(labels, metric),
+    ...(await readPredictions(services.predictorStore, metric, study.predictorIds)),
+    settings: plan === undefined ? [] : describeSettings(plan),
+    commands: [],
+    sizeKind: first === undefined ? BudgetKind.UNSPECIFIED : BUDGET_CODES[first.cost.kind],
+    dense: plan && encodeArchitecture(plan.study.space.shape.layers),
+  };
+}
+
+function nameFirstMetric(trials: readonly Trial[]): string {
+  return trials.flatMap(({ metrics }) => Object.keys(metrics))[0] ?? '';
+}
+
+function listParts({ windows: { search, verify, report } }: SearchPlan): MeasuredPart[] {
+  return [
+    describePart(TextPart.SEARCH, search),
+    ...verify.map((rung) => describePart(TextPart.VERIFY, rung)),
+    ...(report === null ? [] : [describePart(TextPart.REPORT, report)]),
+  ];
+}
+
+function describePart(part: TextPart, { measurement, fingerprint, fidelity }: PlannedWindows): MeasuredPart {
+  return {
+    part,
+    measurement: Measurement.fromPartial({ ...measurement, fingerprint }),
+    fidelity: encodePlannedFidelity(fidelity),
+  };
+}
