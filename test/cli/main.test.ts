@@ -88,7 +88,7 @@ describe('prunecast', () => {
         pruning((call) => {
           call.write({ event: progressEvent(1) });
           call.write({
-            event: endEvent(2, JobState.CANCELLED, detailedStatus(1, 'CANCELLED', 'cancelled by a caller')),
+            event: endEvent(2, JobState.CANCELLED, { code: 1, message: 'cancelled by a caller', details: [] }),
           });
           call.end();
         }),
@@ -107,7 +107,7 @@ describe('prunecast', () => {
     expect(quiet.stderr).toMatch(/^prunecast: CANCELLED: cancelled by a caller\n/);
     expect(quiet.stderr).not.toContain('labelling');
     expect(readJsonLines(json.stdout)).toMatchObject([{ sequence: '2', ended: {} }]);
-    expect(JSON.parse(json.stderr)).toMatchObject({ error: { reason: 'CANCELLED', exit_code: 1 } });
+    expect(JSON.parse(json.stderr)).toMatchObject({ error: { code: 'CANCELLED', exit_code: 1 } });
   });
 
   it('colours errors if it is told to, and not with --no-color', async () => {
