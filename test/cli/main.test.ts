@@ -1,4 +1,4 @@
-import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import type { ServerWritableStream } from '@grpc/grpc-js';
@@ -52,12 +52,49 @@ describe('prunecast', () => {
     expect(flag.stderr).toContain('Did you mean --model?');
   });
 
+  it('names the nearest model, text, value and field', async () => {
+    for (const name of ['models/tiny', 'models/other']) mkdirSync(join(folder, name), { recursive: true });
+    writeFileSync(join(folder, 'models/tinny'), 'no folder');
+    writeFileSync(join(folder, 'story.txt'), 'Once upon a time');
+    const at = (...args: readonly string[]) => runCli(args, { cwd: folder });
+    const [model, text, json, value, method, field] = await Promise.all([
+      at('inspect', '--model', 'models/tin'),
+      at('evaluate', '--model', 'models/tiny', '--text', 'storry.txt'),
+      at('inspect', '--model', join(folder, 'models/tinyy'), '--json'),
+      at('evaluate', '--model', 'm', '--text', 't', '--precision', 'imt8'),
+      at('call', 'JobService.GetJobs'),
+      at('call', 'JobService.GetJob', '--request', '@{"jobid": "b"}'),
+    ]);
+    expect([model, text, json, value, method, field].map(({ code }) => code)).toEqual([1, 1, 1, 2, 2, 2]);
+    expect(model.stderr).toContain(
+      'MODEL_NOT_FOUND: --model: "models/tin" does not exist: did you mean "models/tiny"? If not, name the folder of a checkpoint',
+    );
+    expect(text.stderr).toContain('TEXT_NOT_FOUND: --text: "storry.txt" does not exist: did you mean "story.txt"?');
+    expect(JSON.parse(json.stderr)).toMatchObject({
+      error: {
+        code: 'NOT_FOUND',
+        reason: 'MODEL_NOT_FOUND',
+        exit_code: 1,
+        violations: [
+          {
+            field: 'model',
+            flag: '--model',
+            description: expect.stringContaining(`did you mean "${join(folder, 'models/tiny')}"?`) as string,
+          },
+        ],
+      },
+    });
+    expect(value.stderr).toContain('choose one of float32, int8; did you mean "int8"?');
+    expect(method.stderr).toContain('did you mean "JobService.GetJob"?');
+    expect(field.stderr).toContain('did you mean "job_id"?');
+  });
+
   it('tells every error as one JSON line with --json, whoever finds it', async () => {
     const [unknown, missing, value, field, choice] = await Promise.all([
       runCli(['search', '--modle', 'x', '--json']),
       runCli(['search', '--json']),
       runCli(['search', '--model', 'x', '--remove', '120%', '--json']),
-      runCli(['prune', '--model', 'x', '--output', 'o', '--architecture', '@[{"kv_head": 1}]', '--json']),
+      runCli(['prune', '--model', '.', '--output', 'o', '--architecture', '@[{"kv_head": 1}]', '--json']),
       runCli(['search', '--model', 'x', '--json']),
     ]);
     const flags = [unknown, missing, value, field, choice].map(({ code, stdout, stderr }) => {

@@ -1,5 +1,6 @@
 import { readFileSync } from 'node:fs';
 import { InvalidArgumentError } from 'commander';
+import { didYouMean } from '../../core/errors/nearest.js';
 import type { Json, JsonObject } from './request-option.js';
 
 /** A whole number of at least 0: `4096`, `4_096`, `10k`, `1.5M`. */
@@ -89,7 +90,8 @@ export function parsePluginOption(value: string): JsonObject {
 export function parseEnum(prefix: string, names: readonly string[]): (value: string) => string {
   return (value) => {
     const name = value.toLowerCase().replaceAll('_', '-');
-    if (!names.includes(name)) throw new InvalidArgumentError(`choose one of ${names.join(', ')}.`);
+    if (!names.includes(name))
+      throw new InvalidArgumentError(`choose one of ${names.join(', ')}${didYouMean(value, names) || '.'}`);
     return `${prefix}_${name.toUpperCase().replaceAll(/[-/]/g, '_')}`;
   };
 }

@@ -11,6 +11,7 @@ import {
 } from '@bufbuild/protobuf';
 import { FileDescriptorSetSchema } from '@bufbuild/protobuf/wkt';
 import { InvalidArgumentError } from 'commander';
+import { didYouMean } from '../../core/errors/nearest.js';
 import { PACKAGE_ROOT } from './package-root.js';
 
 /**
@@ -45,7 +46,8 @@ export function fromProtoJson(typeName: string, value: unknown): Uint8Array {
   try {
     return toBinary(schema, fromJson(schema, value as JsonValue, { registry: protoRegistry() }));
   } catch (error) {
-    throw new InvalidArgumentError(error instanceof Error ? error.message : String(error));
+    const message = error instanceof Error ? error.message : String(error);
+    throw new InvalidArgumentError(`${message}${suggestField(message)}`);
   }
 }
 
@@ -61,8 +63,20 @@ export function findMethod(name: string): DescMethod {
     [`${parent.typeName}.${method}`, `${parent.name}.${method}`].some((known) => known.toLowerCase() === wanted),
   );
   if (found !== undefined) return found;
+  const names = methods.map(({ parent, name: method }) => `${parent.name}.${method}`);
   throw new InvalidArgumentError(
-    `there is no method ${name}; there are:\n${methods.map(({ parent, name: method }) => `  ${parent.name}.${method}`).join('\n')}`,
+    `there is no method ${name}${didYouMean(name, names) || '.'} There are:\n${names.map((known) => `  ${known}`).join('\n')}`,
+  );
+}
+
+/** The nearest field for an unknown one, which the library names together with its message. */
+function suggestField(message: string): string {
+  const [, typeName = '', key = ''] = /message ([\w.]+) from JSON: key "([^"]*)" is unknown$/.exec(message) ?? [];
+  return didYouMean(
+    key,
+    protoRegistry()
+      .getMessage(typeName)
+      ?.fields.map(({ name }) => name) ?? [],
   );
 }
 

@@ -7,6 +7,7 @@ import { RequestError } from '../output/request-error.js';
 import { createFieldNames, type FieldSource } from './field-names.js';
 import { fillRequest } from './fill-request.js';
 import type { GivenPaths } from './places.js';
+import { requirePaths } from './require-paths.js';
 import { useServer, type Session } from './use-server.js';
 
 /** What a command has once its flags are read and a server answers. */
@@ -33,6 +34,7 @@ export async function callServer<Request>(
   const flags = command.opts<ServerFlags>();
   const printer = createPrinter(flags);
   const paths = listPaths(command);
+  if (flags.address === undefined) requirePaths(command);
   await useServer(flags, paths, async (session) => {
     const { request, sources } = fillRequest(command, type, session.places);
     try {

@@ -1,7 +1,9 @@
 import { realpath } from 'node:fs/promises';
 import { relative, resolve, sep } from 'node:path';
+import { describeMissing, quotePath } from '../../core/errors/describe-missing.js';
 import { PrunecastError } from '../../core/errors/prunecast-error.js';
 import type { Reason } from '../../core/errors/reasons.js';
+import { findBeside } from './find-beside.js';
 import { MAX_PATH_BYTES } from './limits.js';
 
 export interface PathField {
@@ -19,9 +21,6 @@ const ROOT_NAMES = {
   TEXT_NOT_FOUND: 'a data',
   REGRESSOR_INVALID: 'a data or model',
 } as const satisfies Partial<Record<Reason, string>>;
-
-/** What may be the name of a model on the Hub: an organisation and a model. */
-const HUB_ID = /^[A-Za-z0-9][\w.-]{0,95}\/[A-Za-z0-9][\w.-]{0,95}$/;
 
 /**
  * The real path of something under one of the roots; the first root that has it wins.
@@ -44,13 +43,14 @@ export async function resolveWithin(
     if (links === 'within-roots' && !(await isWithinAny(roots, real))) throw outsideRoots(path, field);
     return real;
   }
-  const fetching =
-    missing === 'MODEL_NOT_FOUND' && HUB_ID.test(path)
-      ? `. Nothing is downloaded: for a model of the Hugging Face hub, hf download ${path} --local-dir FOLDER, and name that folder`
-      : '';
+  const isModel = missing === 'MODEL_NOT_FOUND';
+  const beside = await findBeside(roots, path, {
+    wants: isModel ? 'folder' : 'anything',
+    mayRead: async (real) => links === 'anywhere' || (await isWithinAny(roots, real)),
+  });
   throw PrunecastError.ofField(
     field,
-    `${quote(path)} does not exist: name something relative to ${ROOT_NAMES[missing]} root${fetching}`,
+    describeMissing({ path, beside, isModel, otherwise: `name something relative to ${ROOT_NAMES[missing]} root` }),
     missing,
   );
 }
@@ -87,12 +87,15 @@ async function realpathIfThere(full: string, path: string, field: string): Promi
       case 'ENOTDIR':
         return undefined;
       case 'ENAMETOOLONG':
-        throw PrunecastError.ofField(field, `${quote(path)} has a name that is too long for a file`);
+        throw PrunecastError.ofField(field, `${quotePath(path)} has a name that is too long for a file`);
       case 'ELOOP':
-        throw PrunecastError.ofField(field, `${quote(path)} has links that lead in a circle: name the file itself`);
+        throw PrunecastError.ofField(field, `${quotePath(path)} has links that lead in a circle: name the file itself`);
       case 'EACCES':
       case 'EPERM':
-        throw PrunecastError.ofField(field, `${quote(path)} may not be read by the server: give its user the right to`);
+        throw PrunecastError.ofField(
+          field,
+          `${quotePath(path)} may not be read by the server: give its user the right to`,
+        );
       default:
         throw error;
     }
@@ -102,13 +105,7 @@ async function realpathIfThere(full: string, path: string, field: string): Promi
 function outsideRoots(path: string, field: string): PrunecastError {
   return PrunecastError.ofField(
     field,
-    `${quote(path)} leads outside the configured roots: name something relative to a root`,
+    `${quotePath(path)} leads outside the configured roots: name something relative to a root`,
     'PATH_OUTSIDE_ROOTS',
   );
-}
-
-const MOST_QUOTED = 200;
-
-function quote(path: string): string {
-  return `"${path.length <= MOST_QUOTED ? path : `${path.slice(0, MOST_QUOTED)}…`}"`;
 }

@@ -1,3 +1,4 @@
+import { didYouMean } from '../../core/errors/nearest.js';
 import { PrunecastError, type FieldViolation } from '../../core/errors/prunecast-error.js';
 import type { Plugin, PluginEntry } from '../../core/ports/plugin-entry.js';
 import type { OptionsIssue, PluginKind } from '../../core/ports/plugin.js';
@@ -57,11 +58,10 @@ export class PluginRegistry implements PluginLookup {
     const id = ref?.id || defaultId;
     const entry = this.all(kind).find(({ plugin }) => plugin.id === id);
     if (!entry) {
-      const known = this.all(kind)
-        .map(({ plugin }) => plugin.id)
-        .join(', ');
+      const ids = this.all(kind).map(({ plugin }) => plugin.id);
+      const known = ids.join(', ');
       const field = `${fieldPath}.id`;
-      const description = `no ${kind} has the id "${id}": there are ${known || 'none'}`;
+      const description = `no ${kind} has the id "${id}": there are ${known || 'none'}${didYouMean(id, ids)}`;
       throw new PrunecastError('PLUGIN_NOT_FOUND', `${field}: ${description}`, {
         metadata: { kind, id, known },
         violations: [{ field, description }],
@@ -69,7 +69,9 @@ export class PluginRegistry implements PluginLookup {
     }
     const parsed = entry.plugin.options.safeParse(ref?.options ?? {});
     if (!parsed.success) {
-      const violations = parsed.error.issues.flatMap((issue) => violationsOf(issue, `${fieldPath}.options`));
+      const violations = parsed.error.issues.flatMap((issue) =>
+        violationsOf(issue, ref?.options, this.#schemas.get(entry.plugin)?.(), `${fieldPath}.options`),
+      );
       throw new PrunecastError(
         'INVALID_OPTIONS',
         `options of ${kind} "${id}": ${violations.map(({ field, description }) => `${field}: ${description}`).join('; ')}`,
@@ -150,12 +152,37 @@ function invalidEntry(entry: PluginEntry, fault: string): PrunecastError {
   return new PrunecastError('PLUGIN_INVALID', `${nameOf(entry)} ${fault}`, { metadata: { kind, id } });
 }
 
-/** Unknown keys are listed by name, each with its own path; Zod reports them on their object. */
-function violationsOf(issue: OptionsIssue, prefix: string): FieldViolation[] {
+/**
+ * Unknown keys are listed by name, each with its own path and the nearest that there is; Zod reports them on their
+ * object.
+ *
+ * @param options what was given
+ * @param schema JSON Schema of what may be
+ */
+function violationsOf(issue: OptionsIssue, options: unknown, schema: unknown, prefix: string): FieldViolation[] {
   const path = [prefix, ...issue.path.map(String)];
   const keys = 'keys' in issue && Array.isArray(issue.keys) ? issue.keys.map(String) : [];
-  if (keys.length === 0) return [{ field: path.join('.'), description: issue.message }];
-  return keys.map((key) => ({ field: [...path, key].join('.'), description: 'no such option' }));
+  if (keys.length > 0) {
+    const known = Object.keys(
+      valueAt(schema, issue.path.flatMap((key) => ['properties', key]).concat('properties')) ?? {},
+    );
+    return keys.map((key) => ({
+      field: [...path, key].join('.'),
+      description: `no such option; there are ${known.join(', ') || 'none'}${didYouMean(key, known)}`,
+    }));
+  }
+  const given = valueAt(options, issue.path);
+  const allowed = 'values' in issue && Array.isArray(issue.values) ? issue.values.map(String) : [];
+  const suggestion = typeof given === 'string' ? didYouMean(given, allowed) : '';
+  return [{ field: path.join('.'), description: `${issue.message}${suggestion}` }];
+}
+
+/** What lies at a path of keys in plain data; undefined if there is nothing. */
+function valueAt(data: unknown, path: readonly PropertyKey[]): object | string | undefined {
+  let value = data as object | string | undefined;
+  for (const key of path)
+    value = typeof value === 'object' && value !== null ? (value as Record<PropertyKey, typeof value>)[key] : undefined;
+  return value;
 }
 
 function compare(a: string, b: string): number {

@@ -1,3 +1,4 @@
+import { didYouMean } from '../../core/errors/nearest.js';
 import { PrunecastError } from '../../core/errors/prunecast-error.js';
 import type { RateRange } from '../../core/space/count-rule.js';
 import { measureEffects, type EffectCurve } from '../../core/statistics/explain.js';
@@ -64,7 +65,10 @@ function requireRoom(dimensions: readonly string[], points: number): void {
 export function findMetricPlace({ predictor: { id, metrics } }: OpenPredictor, metric: string): number {
   const place = metric === '' ? 0 : metrics.indexOf(metric);
   if (place < 0)
-    throw PrunecastError.ofField('metric', `is "${metric}"; the predictor ${id} is of ${metrics.join(', ')}`);
+    throw PrunecastError.ofField(
+      'metric',
+      `is "${metric}"; the predictor ${id} is of ${metrics.join(', ')}${didYouMean(metric, metrics)}`,
+    );
   return place;
 }
 

@@ -1,3 +1,4 @@
+import { didYouMean } from '../../core/errors/nearest.js';
 import { PrunecastError } from '../../core/errors/prunecast-error.js';
 import type { MetricDefinition } from '../../core/metric.js';
 import type { Evaluator } from '../../core/ports/evaluator.js';
@@ -97,9 +98,10 @@ function readObjective(
     };
   }
   if (cost === undefined) {
+    const [measured, computed] = [metrics.map((known) => known.name), costs.map(({ kind }) => kind)];
     throw PrunecastError.ofField(
       `${field}.metric`,
-      `is "${name}"; the evaluator ${id} measures ${metrics.map((known) => known.name).join(', ')}, and the costs are ${costs.map(({ kind }) => kind).join(', ')}`,
+      `is "${name}"; the evaluator ${id} measures ${measured.join(', ')}, and the costs are ${computed.join(', ')}${didYouMean(name, [...measured, ...computed])}`,
     );
   }
   if (limit !== undefined)

@@ -1,3 +1,4 @@
+import { didYouMean } from '../../core/errors/nearest.js';
 import { PrunecastError } from '../../core/errors/prunecast-error.js';
 import type { MetricDefinition } from '../../core/metric.js';
 import type { Pair, PairSet } from '../../gen/prunecast/v1/pair.js';
@@ -134,7 +135,7 @@ function readMetric({ metrics }: Pair, name: string, index: number): number {
   if (value === undefined)
     throw PrunecastError.ofField(
       `pairs.pairs[${index}].metrics`,
-      `has no ${name}; it has ${Object.keys(metrics).join(', ') || 'none'}`,
+      `has no ${name}; it has ${Object.keys(metrics).join(', ') || 'none'}${didYouMean(name, Object.keys(metrics))}`,
       'PAIRS_INVALID',
     );
   return value;

@@ -73,6 +73,9 @@ describe('resolveWithin', () => {
       ...(links === undefined ? {} : { links }),
     });
 
+  const reject = (path: string, links?: PathField['links']) =>
+    find(path, links).catch((error: unknown) => String(error));
+
   it('finds what lies under any of the roots, links to any of them followed', async () => {
     expect(await find('m')).toBe(join(folder, 'first/m'));
     expect(await find('n')).toBe(join(folder, 'second/n'));
@@ -99,6 +102,19 @@ describe('resolveWithin', () => {
       expect(error).toMatchObject({ reason: 'MODEL_NOT_FOUND' });
       expect(String(error)).not.toContain(folder);
     }
+  });
+
+  it('proposes the nearest name below the same root, of a model a folder', async () => {
+    await mkdir(join(folder, 'second/org/smollm2-135m'), { recursive: true });
+    await writeFile(join(folder, 'second/org/smollm2-135n'), 'a file');
+    await mkdir(join(folder, 'secret/models/tiny'), { recursive: true });
+    expect(await reject('org/smollm-135n')).toContain('did you mean "org/smollm2-135m"?');
+    expect(await reject('orgg/smollm2-135m')).toContain('did you mean "org"?');
+    expect(await reject('org/other')).not.toContain('did you mean');
+    // What a link outside the roots leads to is not told of.
+    await symlink(join(folder, 'secret/models'), join(folder, 'second/elsewhere'));
+    expect(await reject('elsewhere/tinny')).not.toContain('tiny');
+    expect(await reject('elsewhere/tinny', 'anywhere')).toContain('did you mean "elsewhere/tiny"?');
   });
 
   it.each([

@@ -69,6 +69,21 @@ describe('resolve', () => {
     ).toMatchObject({ known: '' });
   });
 
+  it('proposes the nearest id and the nearest option', () => {
+    const id = thrownBy(() =>
+      registry.resolve('compensation', { id: 'stich', options: undefined }, 'glue', 'recipe.compensation'),
+    );
+    expect(id.message).toMatch(/there are glue, stitch; did you mean "stitch"\?$/);
+    const options = thrownBy(() =>
+      registry.resolve('compensation', { id: 'glue', options: { nested: { rat: 1 }, dept: 1, far: 1 } }, 'none', 'f'),
+    );
+    expect(Object.fromEntries(options.violations.map(({ field, description }) => [field, description]))).toEqual({
+      'f.options.dept': expect.stringMatching(/there are depth, .*; did you mean "depth"\?$/) as string,
+      'f.options.far': expect.not.stringContaining('did you mean') as string,
+      'f.options.nested.rat': expect.stringMatching(/there are rate; did you mean "rate"\?$/) as string,
+    });
+  });
+
   it('names the path of each field that violates the schema, unknown ones by their own name', () => {
     const error = thrownBy(() =>
       registry.resolve(
