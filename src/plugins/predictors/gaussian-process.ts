@@ -43,14 +43,14 @@ export default definePredictor({
     const scaling = createScaling({ rates: pairs.rates, columns });
     const rows = scaleRows({ rates: pairs.rates, columns }, scaling);
     const chosen = spreadEvenly(rows.length, likelihood_pairs);
-    const kernel = await maximiseLikelihood(
+    const kernel = maximiseLikelihood(
       chosen.map((row) => rows[row] as Float64Array),
       Float64Array.from(chosen, (row) => targets[row] as number),
       { columns, iterations },
     );
     return restore({ mean, scale, scaling, kernel, rates: [...pairs.rates], targets: [...targets] });
   },
-  load: (bytes) => restore(JSON.parse(new TextDecoder().decode(bytes)) as Model),
+  load: async (bytes) => restore(JSON.parse(new TextDecoder().decode(bytes)) as Model),
 });
 
 /** Plain values: JSON keeps every number exactly. Everything else is computed again from them, with the same result. */
@@ -64,11 +64,11 @@ interface Model {
   readonly targets: readonly number[];
 }
 
-async function restore(model: Model): Promise<FittedPredictor> {
+function restore(model: Model): FittedPredictor {
   const { kernel, scaling } = model;
   const columns = scaling.means.length;
   const rows = scaleRows({ rates: Float32Array.from(model.rates), columns }, scaling);
-  const { factor, weights } = await factorise(kernel, rows, Float64Array.from(model.targets));
+  const { factor, weights } = factorise(kernel, rows, Float64Array.from(model.targets));
   return {
     predict: (batch: EncodingBatch) => {
       const count = countRows(batch);

@@ -1,4 +1,5 @@
 import { PrunecastError } from '../../../core/errors/prunecast-error.js';
+import { choleskyFactor, choleskySolve } from './cholesky.js';
 import { covariances, type Kernel } from './kernel.js';
 
 export interface Factorisation {
@@ -20,24 +21,19 @@ const ADDED_SHARES = [0, 1e-12, 1e-10, 1e-8, 1e-6] as const;
  *
  * @throws PrunecastError PREDICTOR_FAILED if no noise helps
  */
-export async function factorise(
-  kernel: Kernel,
-  rows: readonly Float64Array[],
-  targets: Float64Array,
-): Promise<Factorisation> {
-  const { CholeskyDecomposition, Matrix } = await import('ml-matrix');
+export function factorise(kernel: Kernel, rows: readonly Float64Array[], targets: Float64Array): Factorisation {
   const lines = rows.map((row) => covariances(kernel, rows, row));
   const largest = lines.reduce((most, line, index) => Math.max(most, line[index] as number), 0);
   for (const share of Number.isFinite(largest) ? ADDED_SHARES : []) {
     const noise = kernel.noise + share * largest;
-    const cholesky = new CholeskyDecomposition(
-      new Matrix(lines.map((line, index) => line.map((value, other) => (other === index ? value + noise : value)))),
+    const factor = choleskyFactor(
+      lines.map((line, index) => {
+        const noisy = Float64Array.from(line);
+        noisy[index] = (line[index] as number) + noise;
+        return noisy;
+      }),
     );
-    if (!cholesky.isPositiveDefinite()) continue;
-    return {
-      factor: cholesky.lowerTriangularMatrix.to2DArray().map((line) => Float64Array.from(line)),
-      weights: Float64Array.from(cholesky.solve(Matrix.columnVector(targets)).to1DArray()),
-    };
+    if (factor !== undefined) return { factor, weights: choleskySolve(factor, targets) };
   }
   throw new PrunecastError(
     'PREDICTOR_FAILED',

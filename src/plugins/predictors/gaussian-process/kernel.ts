@@ -15,7 +15,11 @@ export interface Kernel {
 
 /** Covariances of a point with each of the rows. */
 export function covariances(kernel: Kernel, rows: readonly Float64Array[], point: Float64Array): Float64Array {
-  return Float64Array.from(rows, (row) => smoothPart(kernel, row, point) + kernel.trend * trendPart(row, point));
+  const shared = new Float64Array(rows.length);
+  rows.forEach((row, index) => {
+    shared[index] = smoothPart(kernel, row, point) + kernel.trend * trendPart(row, point);
+  });
+  return shared;
 }
 
 /** Prior variance of the function at a point. */

@@ -1,3 +1,4 @@
+import { choleskyFactor, choleskySolve } from './cholesky.js';
 import { smoothPart, trendPart, type Kernel } from './kernel.js';
 
 export interface LikelihoodSearch {
@@ -18,29 +19,29 @@ export interface LikelihoodSearch {
  *
  * @param targets standardised
  */
-export async function maximiseLikelihood(
+export function maximiseLikelihood(
   rows: readonly Float64Array[],
   targets: Float64Array,
   { columns, iterations }: LikelihoodSearch,
-): Promise<Kernel> {
-  const { CholeskyDecomposition, Matrix } = await import('ml-matrix');
+): Kernel {
   const start = startLog(columns);
-  const trends = rows.map((a) => Float64Array.from(rows, (b) => trendPart(a, b)));
+  const trends = lowerTriangle(rows, trendPart);
   /** Value and gradient at the logarithms of lengths, smooth, trend and noise. */
   const judge = (logs: Float64Array): { value: number; gradient: Float64Array } => {
     const kernel = toKernel(logs, columns);
-    const smooths = rows.map((a) => Float64Array.from(rows, (b) => smoothPart(kernel, a, b)));
-    const covariance = new Matrix(
-      smooths.map((line, i) =>
-        line.map((value, j) => value + kernel.trend * (trends[i]?.[j] ?? 0) + (i === j ? kernel.noise : 0)),
-      ),
-    );
-    const cholesky = new CholeskyDecomposition(covariance);
-    if (!cholesky.isPositiveDefinite()) return { value: Number.NEGATIVE_INFINITY, gradient: moreNoise(columns) };
-    const factor = cholesky.lowerTriangularMatrix;
-    const inverse = invertSquare(factor.to2DArray());
-    const weights = cholesky.solve(Matrix.columnVector(targets)).to1DArray();
-    const logDeterminant = factor.diagonal().reduce((sum, value) => sum + 2 * Math.log(value), 0);
+    const smooths = lowerTriangle(rows, (a, b) => smoothPart(kernel, a, b));
+    const covariance = smooths.map((line, i) => {
+      const sums = new Float64Array(rows.length);
+      const trend = trends[i] as Float64Array;
+      for (let j = 0; j <= i; j++)
+        sums[j] = (line[j] as number) + kernel.trend * (trend[j] as number) + (i === j ? kernel.noise : 0);
+      return sums;
+    });
+    const factor = choleskyFactor(covariance);
+    if (factor === undefined) return { value: Number.NEGATIVE_INFINITY, gradient: moreNoise(columns) };
+    const inverse = invertSquare(factor);
+    const weights = choleskySolve(factor, targets);
+    const logDeterminant = factor.reduce((sum, line, i) => sum + 2 * Math.log(line[i] as number), 0);
     const fit = weights.reduce((sum, weight, i) => sum + weight * (targets[i] ?? 0), 0);
     const gradient = new Float64Array(logs.length);
     for (let i = 0; i < rows.length; i++) {
@@ -69,6 +70,18 @@ export async function maximiseLikelihood(
     return { value: prior - 0.5 * (fit + logDeterminant), gradient };
   };
   return toKernel(climb(start, judge, iterations), columns);
+}
+
+/** Rows of the lower triangle of a symmetric function of two rows, in a square. */
+function lowerTriangle(
+  rows: readonly Float64Array[],
+  measure: (a: Float64Array, b: Float64Array) => number,
+): Float64Array[] {
+  return rows.map((a, i) => {
+    const line = new Float64Array(rows.length);
+    for (let j = 0; j <= i; j++) line[j] = measure(a, rows[j] as Float64Array);
+    return line;
+  });
 }
 
 /** If rounding leaves a covariance that is not positive definite, more noise leads back. */
@@ -105,11 +118,8 @@ function toKernel(logs: Float64Array, columns: number): Kernel {
   };
 }
 
-/**
- * The lower triangle of (L L^T)^-1 = L^-T L^-1 from L's rows. With the library's `solve`, a fit of 200 pairs took three
- * times as long.
- */
-function invertSquare(factor: readonly (readonly number[])[]): Float64Array[] {
+/** The lower triangle of (L L^T)^-1 = L^-T L^-1 from L's rows. */
+function invertSquare(factor: readonly Float64Array[]): Float64Array[] {
   const size = factor.length;
   /** Rows of L^-1. */
   const inverse: Float64Array[] = [];
