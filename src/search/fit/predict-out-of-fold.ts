@@ -1,7 +1,7 @@
 import type { PairTable } from '../../core/pairs.js';
 import type { FittedPredictor } from '../../core/ports/predictor.js';
 import type { Rng } from '../../core/random.js';
-import { splitFolds } from '../../core/statistics/splits.js';
+import { splitFolds, type Split } from '../../core/statistics/splits.js';
 import { selectPairs } from './judge-fit.js';
 
 export interface FoldOptions<Fitted extends FittedPredictor = FittedPredictor> {
@@ -14,7 +14,8 @@ export interface FoldOptions<Fitted extends FittedPredictor = FittedPredictor> {
 
 /**
  * The prediction of every pair by a fit on the other folds alone, in the order of the pairs. Label minus prediction
- * gives the residuals for `conformalHalfWidth`.
+ * gives the residuals for `conformalHalfWidth`. All folds are fitted at once, as far as `fit` allows; if some fail, the
+ * error is that of the first fold that did, after all have ended.
  */
 export async function predictOutOfFold<Fitted extends FittedPredictor>(
   pairs: PairTable,
@@ -22,7 +23,7 @@ export async function predictOutOfFold<Fitted extends FittedPredictor>(
 ): Promise<Float64Array> {
   const rows = pairs.targets.length;
   const predicted = new Float64Array(rows);
-  for (const split of splitFolds(rows, Math.min(folds, rows), rng)) {
+  const predictFold = async (split: Split): Promise<void> => {
     const fitted = await fit(selectPairs(pairs, split.fit));
     try {
       const { mean } = await fitted.predict({
@@ -35,6 +36,8 @@ export async function predictOutOfFold<Fitted extends FittedPredictor>(
     } finally {
       release?.(fitted);
     }
-  }
+  };
+  const ended = await Promise.allSettled(splitFolds(rows, Math.min(folds, rows), rng).map(predictFold));
+  for (const fold of ended) if (fold.status === 'rejected') throw fold.reason;
   return predicted;
 }

@@ -4,7 +4,7 @@ import { PredictorFeatures, type Predictor } from '../../gen/prunecast/v1/predic
 import { encodeQuality, encodeChoice } from '../encoding/fit-quality.js';
 import { createId } from '../records/create-id.js';
 import { toTimestamp } from '../encoding/timestamp.js';
-import type { SavedFit } from './fit-messages.js';
+import type { MetricFit } from './fit-metric.js';
 import type { FitRequest } from './fit-request.js';
 
 /**
@@ -16,7 +16,7 @@ import type { FitRequest } from './fit-request.js';
 export function describePredictor(
   request: FitRequest,
   tables: readonly [PairTable, ...PairTable[]],
-  { fits, pairsDigest }: { readonly fits: readonly SavedFit[]; readonly pairsDigest: string },
+  { fits, pairsDigest }: { readonly fits: readonly MetricFit[]; readonly pairsDigest: string },
   now: number,
 ): Predictor {
   const { plugin, source, seed, dimensions, tables: errors = [] } = request;

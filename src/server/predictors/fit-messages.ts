@@ -19,12 +19,7 @@ export interface FitTask extends FitSettings {
   readonly backends: BackendsMessage;
 }
 
-/** A saved fit of one metric. */
-export interface SavedFit extends Omit<MetricFit, 'fitted'> {
-  readonly saved: Uint8Array;
-}
-
 /** The one answer of the thread of a fit. */
 export type FitAnswer =
-  | { readonly kind: 'fitted'; readonly fits: readonly SavedFit[]; readonly pairsDigest: string }
+  | { readonly kind: 'fitted'; readonly fits: readonly MetricFit[]; readonly pairsDigest: string }
   | { readonly kind: 'failed'; readonly error: ErrorMessage };

@@ -8,7 +8,7 @@ import { type FitQuality, measureQuality } from '../../search/fit/fit-quality.js
 import { judgeFit, judgeUnseen, type FitJudgement } from '../../search/fit/judge-fit.js';
 import { predictOutOfFold } from '../../search/fit/predict-out-of-fold.js';
 import { traceLearning, type LearningPoint } from '../../search/fit/trace-learning.js';
-import type { HostedPredictor, PredictorModule } from './predictor-host.js';
+import type { HostedPredictor, PredictorModule, PredictorWorkers } from './predictor-host.js';
 import { fitWidened } from './widened-predictor.js';
 
 /** What a fit depends on besides its pairs. */
@@ -39,7 +39,7 @@ export interface MetricFit {
   readonly residuals: Float64Array;
   /** Empty if not requested. */
   readonly learning: readonly LearningPoint[];
-  readonly fitted: HostedPredictor;
+  readonly saved: Uint8Array;
 }
 
 /** The backend to fit: the one that the request names, or the best of several. */
@@ -62,18 +62,20 @@ export async function fitMetric(
   pairs: PairTable,
   backends: Backends,
   { tables, seed, ranges, learning, unseen }: FitSettings,
+  workers: PredictorWorkers,
 ): Promise<MetricFit> {
   const { module, choice } =
     backends.kind === 'named'
       ? { module: backends.module, choice: undefined }
-      : await chooseModule(pairs, backends, { tables, seed });
-  const fit = (table: PairTable): Promise<HostedPredictor> => fitWidened(module, table, tables, seed);
+      : await chooseModule(pairs, backends, { tables, seed }, workers);
+  const fit = (table: PairTable): Promise<HostedPredictor> => fitWidened(module, table, tables, seed, workers);
   if (module.learns === 'elsewhere') {
     const fitted = await fit(pairs);
     const { residuals, ...judgement } = await judgeUnseen(pairs, unseen, fitted, {
       ranges,
       rng: createRng(seed).fork('judge'),
     });
+    await fitted.close();
     return {
       backend: module.address.id,
       choice,
@@ -81,19 +83,20 @@ export async function fitMetric(
       crossValidation: undefined,
       residuals,
       learning: [],
-      fitted,
+      saved: fitted.save(),
     };
   }
-  const judgement = await judge(pairs, fit, seed, ranges);
-  const outOfFold =
+  // All fits at once: the workers say how many run.
+  const [judgement, outOfFold, curve, saved] = await Promise.all([
+    judge(pairs, fit, seed, ranges),
     pairs.targets.length < LEAST_RESIDUALS
       ? undefined
-      : await predictOutOfFold(pairs, {
-          fit,
-          release: (fitted) => void fitted.close(),
-          folds: FOLDS,
-          rng: createRng(seed).fork('folds'),
-        });
+      : predictOutOfFold(pairs, { fit, release, folds: FOLDS, rng: createRng(seed).fork('folds') }),
+    learning
+      ? traceLearning(pairs, { fit, release, least: module.pairs.least, rng: createRng(seed).fork('judge') })
+      : [],
+    fitAndSave(pairs, fit),
+  ]);
   return {
     backend: module.address.id,
     choice,
@@ -108,22 +111,26 @@ export async function fitMetric(
       outOfFold === undefined
         ? new Float64Array(0)
         : pairs.targets.map((target, row) => target - (outOfFold[row] ?? Number.NaN)),
-    learning: learning
-      ? await traceLearning(pairs, {
-          fit,
-          release: (fitted) => void fitted.close(),
-          least: module.pairs.least,
-          rng: createRng(seed).fork('judge'),
-        })
-      : [],
-    fitted: await fit(pairs),
+    learning: curve,
+    saved,
   };
+}
+
+function release(fitted: HostedPredictor): void {
+  void fitted.close();
+}
+
+async function fitAndSave(pairs: PairTable, fit: (table: PairTable) => Promise<HostedPredictor>): Promise<Uint8Array> {
+  const fitted = await fit(pairs);
+  await fitted.close();
+  return fitted.save();
 }
 
 async function chooseModule(
   pairs: PairTable,
   { folds, modules }: Extract<Backends, { kind: 'chosen' }>,
   { tables, seed }: Pick<FitSettings, 'tables' | 'seed'>,
+  workers: PredictorWorkers,
 ): Promise<{ readonly module: PredictorModule; readonly choice: PredictorChoice }> {
   const backends = modules.map(
     (module): PredictorBackend<HostedPredictor> => ({
@@ -131,8 +138,14 @@ async function chooseModule(
       pairs: module.pairs,
       ...(module.learns === undefined ? {} : { learns: module.learns }),
       fit: (table) =>
-        fitWidened({ ...module, options: { ...(module.options as object), ...module.quick } }, table, tables, seed),
-      release: (fitted) => void fitted.close(),
+        fitWidened(
+          { ...module, options: { ...(module.options as object), ...module.quick } },
+          table,
+          tables,
+          seed,
+          workers,
+        ),
+      release,
     }),
   );
   const choice = await choosePredictor(pairs, backends, { folds, rng: createRng(seed).fork('choose') });

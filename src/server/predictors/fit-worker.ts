@@ -1,29 +1,33 @@
 import { parentPort, workerData } from 'node:worker_threads';
 import type { PairTable } from '../../core/pairs.js';
 import { digestOf } from '../../engine/files/digest.js';
+import { detectThreads } from '../../engine/runtime/resource-limits.js';
 import { encodeError } from '../../engine/workers/message-errors.js';
-import type { BackendsMessage, FitAnswer, FitTask, SavedFit } from './fit-messages.js';
-import { fitMetric, type Backends } from './fit-metric.js';
+import type { BackendsMessage, FitAnswer, FitTask } from './fit-messages.js';
+import { fitMetric, type Backends, type MetricFit } from './fit-metric.js';
+import { createPredictorPool } from './predictor-pool.js';
 
 /*
  * The thread of one fit: it chooses, judges and fits, so that statistics over thousands of pairs do not block the
  * server's event loop. It runs the backends in threads of its own, which end with it.
  */
 
+/** Fits at a time; each worker takes about 40 MB. */
+const MOST_WORKERS = 8;
+
 parentPort?.postMessage(await answer(workerData as FitTask), []);
 
 async function answer({ pairs, dimensions, backends, ...settings }: FitTask): Promise<FitAnswer> {
+  const workers = createPredictorPool(Math.min(MOST_WORKERS, detectThreads()));
   try {
     const open = readBackends(backends);
-    const fits: SavedFit[] = [];
-    for (const table of pairs) {
-      const { fitted, ...fit } = await fitMetric(table, open, settings);
-      await fitted.close();
-      fits.push({ ...fit, saved: fitted.save() });
-    }
+    const fits: MetricFit[] = [];
+    for (const table of pairs) fits.push(await fitMetric(table, open, settings, workers));
     return { kind: 'fitted', fits, pairsDigest: digestPairs(dimensions, pairs) };
   } catch (error) {
     return { kind: 'failed', error: encodeError(error) };
+  } finally {
+    await workers.close();
   }
 }
 

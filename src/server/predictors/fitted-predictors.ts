@@ -272,7 +272,7 @@ async function rehearse(
         metric: { name, scale, better, index, of: metrics.length },
       },
       0,
-      signal,
+      { signal },
     );
     await fitted.close();
   }

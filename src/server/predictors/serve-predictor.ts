@@ -28,7 +28,10 @@ export type PredictorCalls = {
   predict: { argument: EncodingBatch; item: never; result: Prediction };
 };
 
-/** One predictor in a worker: fits or loads it, then answers calls in turn until its host ends the worker. */
+/**
+ * One predictor at a time in a worker: fits or loads it, then answers calls in turn until it is to fit or load another,
+ * or its host ends the worker.
+ */
 export function servePredictor(channel: CallChannel, { address, saved }: PredictorTask): void {
   let fitted: Promise<FittedPredictor> | undefined;
   // A chooser is never fitted.

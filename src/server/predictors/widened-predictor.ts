@@ -1,7 +1,13 @@
 import { PrunecastError } from '../../core/errors/prunecast-error.js';
 import { addErrorColumns, addErrors, type ErrorTable } from '../../core/features/error-table.js';
 import type { PairTable } from '../../core/pairs.js';
-import { fitHosted, loadHosted, type HostedPredictor, type PredictorModule } from './predictor-host.js';
+import {
+  fitHosted,
+  loadHosted,
+  type HostedPredictor,
+  type PredictorModule,
+  type PredictorWorkers,
+} from './predictor-host.js';
 
 /** What a predictor sees of an architecture besides its rates. */
 export interface Features {
@@ -20,8 +26,12 @@ export async function fitWidened(
   pairs: PairTable,
   tables: readonly ErrorTable[],
   seed: number,
+  workers: PredictorWorkers,
 ): Promise<HostedPredictor> {
-  return widen(await fitHosted(module, addErrorColumns(pairs, tables), seed), { dimensions: pairs.dimensions, tables });
+  return widen(await fitHosted(module, addErrorColumns(pairs, tables), seed, { workers }), {
+    dimensions: pairs.dimensions,
+    tables,
+  });
 }
 
 /** Loads a fitted predictor from what its backend saved; its predictions are bit-equal. Throws as `loadHosted`. */
@@ -31,7 +41,7 @@ export async function loadWidened(
   features: Features,
   signal: AbortSignal,
 ): Promise<HostedPredictor> {
-  return widen(await loadHosted(module, bytes, signal), features);
+  return widen(await loadHosted(module, bytes, { signal }), features);
 }
 
 function widen(hosted: HostedPredictor, { dimensions, tables }: Features): HostedPredictor {

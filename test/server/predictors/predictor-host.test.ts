@@ -84,10 +84,10 @@ describe('fitHosted', () => {
   it('ends a fit that never ends when its signal fires, with the reason of the signal', async () => {
     const cancel = new AbortController();
     const reason = new PrunecastError('CANCELLED', 'cancelled by a caller');
-    const fitting = fitHosted(hostile('hang'), pairs, 1, cancel.signal);
+    const fitting = fitHosted(hostile('hang'), pairs, 1, { signal: cancel.signal });
     setTimeout(() => cancel.abort(reason), 50);
     await expect(fitting).rejects.toBe(reason);
-    await expect(fitHosted(hostile('well'), pairs, 1, cancel.signal)).rejects.toBe(reason);
+    await expect(fitHosted(hostile('well'), pairs, 1, { signal: cancel.signal })).rejects.toBe(reason);
   });
 
   it('refuses a model that save() does not give as bytes, in place of a fault of the server', async () => {
