@@ -123,7 +123,9 @@ function listCommands(parent, path = []) {
 }
 
 function describeGroups(command) {
-  const own = command.options.filter((option) => !isCommon(option) || command.name() === 'serve');
+  const own = command.options.filter(
+    (option) => option.long !== '--help-all' && (!isCommon(option) || command.name() === 'serve'),
+  );
   return own.length === 0 ? [] : [describeFlags(own)];
 }
 

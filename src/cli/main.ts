@@ -19,7 +19,7 @@ process.exitCode = await main(process.argv);
 
 async function main(argv: readonly string[]): Promise<number> {
   try {
-    await createProgram({ printsErrors: !isJson }).parseAsync(argv);
+    await createProgram({ printsErrors: !isJson, colors }).parseAsync(argv);
     return EXIT.done;
   } catch (error) {
     if (error instanceof CommanderError && error.exitCode === 0) return EXIT.done;

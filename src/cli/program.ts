@@ -14,19 +14,29 @@ import { addServeCommand } from './commands/serve.js';
 import { addStudiesCommand } from './commands/studies.js';
 import { defaultOf } from './flags/default-of.js';
 import { requireFlags, RequestOption } from './flags/request-option.js';
+import { writeHelp } from './flags/short-help.js';
+import { colorsFor, type Colors } from './output/color.js';
 import { readVersion } from './proto/package-root.js';
 
 /**
  * The whole command line. Usage errors are thrown as CommanderError, after commander has printed them for people unless
  * `printsErrors` is false.
  */
-export function createProgram({ printsErrors = true }: { readonly printsErrors?: boolean } = {}): Command {
+export function createProgram({
+  printsErrors = true,
+  colors = colorsFor({}, { color: false }),
+}: {
+  readonly printsErrors?: boolean;
+  readonly colors?: Pick<Colors, 'bold' | 'red'>;
+} = {}): Command {
   const program = new Command('prunecast')
     .description('find the best way to prune a large language model, with the help of an accuracy predictor')
     .version(readVersion())
-    .configureHelp({ optionDescription: describeOption })
-    .configureOutput(printsErrors ? {} : { outputError: () => undefined })
-    .showHelpAfterError(printsErrors && '(add --help for all flags)')
+    .configureHelp({ ...writeHelp(describeOption), styleTitle: colors.bold })
+    .configureOutput({
+      outputError: (text, write) => printsErrors && write(text.replace(/^error:/, (word) => colors.red(word))),
+    })
+    .showHelpAfterError(printsErrors && '(add --help for the flags)')
     .addHelpText(
       'after',
       '\nExit codes: 0 done, 1 failed or cancelled, 2 wrong usage. Ctrl-C cancels the job of a call; a second Ctrl-C leaves at once.',

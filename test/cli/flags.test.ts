@@ -173,7 +173,9 @@ interface Leaf {
 
 const LEAVES = listLeaves(createProgram()).filter(({ name }) => !(name in WITHOUT_REQUEST));
 const FLAGS = LEAVES.flatMap(({ name, command }) =>
-  command.options.map((option) => ({ name, option, flag: option.long ?? option.flags })),
+  command.options
+    .filter(({ long }) => long !== '--help-all') // ends the command, as --help does
+    .map((option) => ({ name, option, flag: option.long ?? option.flags })),
 );
 
 let api: FakeApi;

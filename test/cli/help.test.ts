@@ -1,4 +1,5 @@
-import { describe, expect, it } from 'vitest';
+import { CommanderError, type Command } from 'commander';
+import { describe, expect, it, vi } from 'vitest';
 import { createProgram } from '../../src/cli/program.js';
 
 /** The help of a command on one line per flag. */
@@ -13,6 +14,26 @@ function helpOf(...names: readonly string[]): string {
     .visibleOptions(found)
     .map((option) => `${option.long} ${helper.optionDescription(option)}`)
     .join('\n');
+}
+
+/** What a command line prints that asks for help, on 80 columns. */
+function print(...args: readonly string[]): string {
+  const written: string[] = [];
+  const spy = vi.spyOn(process.stdout, 'write').mockImplementation((text) => written.push(String(text)) > 0);
+  try {
+    createProgram().parse(args, { from: 'user' });
+  } catch (error) {
+    if (!(error instanceof CommanderError) || error.exitCode !== 0) throw error;
+  } finally {
+    spy.mockRestore();
+  }
+  return written.join('');
+}
+
+function listLeaves(parent: Command): string[][] {
+  return parent.commands.flatMap((command) =>
+    command.commands.length === 0 ? [[command.name()]] : listLeaves(command).map((names) => [command.name(), ...names]),
+  );
 }
 
 describe('the help', () => {
@@ -33,10 +54,30 @@ describe('the help', () => {
     expect(helpOf('serve')).toMatch(/^--threads .*\(default: the processors .*\)$/m);
   });
 
-  it('has every flag under a heading', () => {
+  it('tells values of flags as flags take them', () => {
+    expect(helpOf('search')).toMatch(/^--compensation-fit .*\(default: stream if .*; otherwise one-shot\)$/m);
+  });
+
+  it('has every flag under a heading with --help-all', () => {
     const search = createProgram().commands.find((command) => command.name() === 'search');
     expect(search?.options.map((option) => option.helpGroupHeading)).not.toContain(undefined);
+    const help = print('search', '--help-all');
     for (const heading of ['Model', 'Text', 'Budget', 'Recipe', 'Search', 'Output', 'Server'])
-      expect(search?.helpInformation()).toContain(`\n${heading}:\n`);
+      expect(help).toContain(`\n${heading}:\n`);
+    for (const { long } of search?.options ?? []) expect(help).toMatch(new RegExp(`^ +(?:-\\w, )?${long}\\b`, 'm'));
+  });
+
+  it('shows the flags that most calls need first, and says how many more there are', () => {
+    const help = print('search', '--help');
+    const shown = help.match(/^ +(?:-\w, )?--[a-z-]+/gm)?.map((line) => line.trim().replace(/^-\w, /, '')) ?? [];
+    expect(shown).toEqual(expect.arrayContaining(['--model', '--text', '--remove', '--output', '--dry-run']));
+    expect(shown.length).toBeLessThanOrEqual(13);
+    const all = print('search', '--help-all').match(/^ +(?:-\w, )?--[a-z-]+/gm) ?? [];
+    expect(help).toContain(`\n${all.length - shown.length} more flags: prunecast search --help-all\n`);
+  });
+
+  it('of any command fits a screen', () => {
+    const long = listLeaves(createProgram()).filter((names) => print(...names, '--help').split('\n').length > 48);
+    expect(long).toEqual([]);
   });
 });

@@ -7,6 +7,7 @@ import { pluginFlags } from '../flags/plugin.js';
 import { recipeFlags } from '../flags/recipe.js';
 import { addRequestFlags, type RequestFlag, type RequestType } from '../flags/request-option.js';
 import { addServerFlags } from '../flags/server.js';
+import { showFirst } from '../flags/short-help.js';
 import { spaceFlags } from '../flags/space.js';
 import { targetFlags } from '../flags/target.js';
 import { parseCount } from '../flags/values.js';
@@ -68,7 +69,17 @@ export function addEvaluateCommand(program: Command): void {
   addRequestFlags(command, EVALUATE, 'Search space', spaceFlags('space'));
   addRequestFlags(command, EVALUATE, 'Job', [requestIdFlag()]);
   command.option('--dry-run', 'show what would be done, and do nothing');
-  addServerFlags(command).action(async (flags: { readonly dryRun?: boolean }) => {
+  addServerFlags(command);
+  showFirst(command, [
+    '--model',
+    '--text',
+    '--tokens',
+    '--rate',
+    '--earlier-output',
+    '--evaluator',
+    '--calibration',
+    '--dry-run',
+  ]).action(async (flags: { readonly dryRun?: boolean }) => {
     await callServer(command, EVALUATE, async (call) => {
       const { client, request, printer } = call;
       if (flags.dryRun === true) return printPlan(await client.planEvaluate(request), printer);

@@ -7,6 +7,7 @@ import {
 import { modelFlag } from '../flags/paths.js';
 import { addRequestFlags, type RequestType } from '../flags/request-option.js';
 import { addServerFlags } from '../flags/server.js';
+import { showFirst } from '../flags/short-help.js';
 import { spaceFlags } from '../flags/space.js';
 import { formatBytes, formatCount, formatEnum } from '../output/format.js';
 import type { Printer } from '../output/printer.js';
@@ -24,7 +25,8 @@ export function addInspectCommand(program: Command): void {
     .description('show the sizes of a model, its prunable dimensions, and what will load it when it is pruned');
   addRequestFlags(command, INSPECT, 'Model', [modelFlag()]);
   addRequestFlags(command, INSPECT, 'Search space', spaceFlags('space'));
-  addServerFlags(command).action(() =>
+  addServerFlags(command);
+  showFirst(command, ['--model', '--protect', '--kinds', '--max-rate', '--target']).action(() =>
     callServer(command, INSPECT, async ({ client, request, printer }) => {
       const message = await client.services.models.inspectModel(request);
       if (printer.format === 'json')

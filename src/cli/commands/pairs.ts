@@ -12,6 +12,7 @@ import { modelFlag, requestIdFlag } from '../flags/paths.js';
 import { recipeFlags } from '../flags/recipe.js';
 import { addRequestFlags, RequestArgument, type RequestFlag, type RequestType } from '../flags/request-option.js';
 import { addServerFlags, type ServerFlags } from '../flags/server.js';
+import { showFirst } from '../flags/short-help.js';
 import { spaceFlags } from '../flags/space.js';
 import { parseJson, parseSeed, readTextArgument } from '../flags/values.js';
 import { formatCount } from '../output/format.js';
@@ -64,7 +65,16 @@ function addSample(pairs: Command): void {
   addRequestFlags(command, SAMPLE, 'Recipe', recipeFlags('search.recipes[0]', 'search.texts.calibration'));
   addRequestFlags(command, SAMPLE, 'Search space', spaceFlags('search.space'));
   addRequestFlags(command, SAMPLE, 'Job', [requestIdFlag('search.request_id')]);
-  addServerFlags(command).action(async () => {
+  addServerFlags(command);
+  showFirst(command, [
+    '--model',
+    '--text',
+    '--remove',
+    '--at-most',
+    '--pairs',
+    '--pair-tokens',
+    '--calibration',
+  ]).action(async () => {
     if (!hasBudget(command))
       throw new InvalidArgumentError('pairs lie around a budget: --remove 20%, or --at-most 100M.');
     await callServer(command, SAMPLE, async (call) => {

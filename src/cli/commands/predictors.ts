@@ -13,6 +13,7 @@ import { requestIdFlag } from '../flags/paths.js';
 import { predictorFlags } from '../flags/predictor.js';
 import { addRequestFlags, RequestArgument, type RequestFlag, type RequestType } from '../flags/request-option.js';
 import { addServerFlags } from '../flags/server.js';
+import { showFirst } from '../flags/short-help.js';
 import { parseCount, parsePlaces, parseSeed } from '../flags/values.js';
 import { formatMetric } from '../output/format.js';
 import type { Printer } from '../output/printer.js';
@@ -110,7 +111,8 @@ function addFit(predictors: Command): void {
     .description('fit a predictor to the pairs of a study');
   addRequestFlags(command, FIT, 'Predictor', [...predictorFlags(), ...FIT_FLAGS]);
   addRequestFlags(command, FIT, 'Job', [requestIdFlag()]);
-  addServerFlags(command).action(() =>
+  addServerFlags(command);
+  showFirst(command, ['--predictor', '--features', '--metric', '--learning-curve']).action(() =>
     callServer(command, FIT, async (call) => {
       const { job } = await call.client.services.predictors.fitPredictor(call.request);
       const ended = await watchJob((options) => call.client.followJob(job?.id ?? '', options), call, {

@@ -6,6 +6,7 @@ import { modelFlag, outputFlags, requestIdFlag } from '../flags/paths.js';
 import { recipeFlags } from '../flags/recipe.js';
 import { addRequestFlags, countGiven, type RequestType } from '../flags/request-option.js';
 import { addServerFlags } from '../flags/server.js';
+import { showFirst } from '../flags/short-help.js';
 import { spaceFlags } from '../flags/space.js';
 import { targetFlags } from '../flags/target.js';
 import { formatBytes, formatCost, formatEnum } from '../output/format.js';
@@ -30,7 +31,17 @@ export function addPruneCommand(program: Command): void {
   addRequestFlags(command, PRUNE, 'Output', outputFlags('the pruned model'));
   addRequestFlags(command, PRUNE, 'Job', [requestIdFlag()]);
   command.option('--dry-run', 'show what would be done, and do nothing');
-  addServerFlags(command).action(async (flags: { readonly output?: unknown; readonly dryRun?: boolean }) => {
+  addServerFlags(command);
+  showFirst(command, [
+    '--model',
+    '--remove',
+    '--at-most',
+    '--rate',
+    '--calibration',
+    '--output',
+    '--overwrite',
+    '--dry-run',
+  ]).action(async (flags: { readonly output?: unknown; readonly dryRun?: boolean }) => {
     if (countGiven(command, TARGET_FLAGS) + (hasBudget(command) ? 1 : 0) !== 1)
       throw new InvalidArgumentError(
         'say once what stays: --remove or --at-most, --rate, --rates, --architecture, --units, --manifest or --earlier-output.',

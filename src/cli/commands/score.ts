@@ -5,6 +5,7 @@ import { modelFlag } from '../flags/paths.js';
 import { recipeFlags } from '../flags/recipe.js';
 import { addRequestFlags, type RequestType } from '../flags/request-option.js';
 import { addServerFlags } from '../flags/server.js';
+import { showFirst } from '../flags/short-help.js';
 import { formatMetric } from '../output/format.js';
 import { callServer } from '../session/call-server.js';
 
@@ -17,7 +18,8 @@ export function addScoreCommand(program: Command): void {
     .description("show a criterion's scores: a summary, or with --json all of them, one object per layer");
   addRequestFlags(command, SCORE, 'Model', [modelFlag()]);
   addRequestFlags(command, SCORE, 'Recipe', recipeFlags('recipe'));
-  addServerFlags(command).action(() =>
+  addServerFlags(command);
+  showFirst(command, ['--model', '--criterion', '--compensation', '--calibration', '--sequences']).action(() =>
     callServer(command, SCORE, async ({ client, request, printer }) => {
       const layers: ScoreUnitsResponse[] = [];
       for await (const layer of client.services.models.scoreUnits(request)) {

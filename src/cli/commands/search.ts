@@ -10,6 +10,7 @@ import { recipeFlags } from '../flags/recipe.js';
 import { addRequestFlags, type RequestFlag, type RequestType } from '../flags/request-option.js';
 import { pairFlags } from '../flags/pairs.js';
 import { addServerFlags } from '../flags/server.js';
+import { showFirst } from '../flags/short-help.js';
 import { spaceFlags } from '../flags/space.js';
 import { parseCount, parseCounts, parseEnum, parseNames, parseSeed } from '../flags/values.js';
 import { printPlan } from '../output/print-plan.js';
@@ -151,7 +152,18 @@ export function addSearchCommand(program: Command): void {
   addRequestFlags(command, SEARCH, 'Output', outputFlags('the winner'));
   addRequestFlags(command, SEARCH, 'Job', JOB_FLAGS);
   command.option('--dry-run', 'show what would be done, and do nothing');
-  addServerFlags(command).action(async (flags: { readonly dryRun?: boolean }) => {
+  addServerFlags(command);
+  showFirst(command, [
+    '--model',
+    '--text',
+    '--remove',
+    '--at-most',
+    '--objective',
+    '--effort',
+    '--output',
+    '--overwrite',
+    '--dry-run',
+  ]).action(async (flags: { readonly dryRun?: boolean }) => {
     if (!hasBudget(command))
       throw new InvalidArgumentError('a search needs a budget: --remove 20%, or --at-most 100M.');
     await callServer(command, SEARCH, async (call) => {

@@ -3,6 +3,7 @@ import { once } from 'node:events';
 import type { Command } from 'commander';
 import { SERVER_MAIN } from '../../client/server-main.js';
 import { SettingOption, type SettingFlag } from '../flags/setting-option.js';
+import { showFirst } from '../flags/short-help.js';
 import { CommandFailure } from '../output/command-failure.js';
 import { writeList } from '../session/environment-list.js';
 
@@ -152,6 +153,17 @@ export function addServeCommand(program: Command): void {
       'run a server until it is stopped; it prints one JSON line with its address to standard output, and its log to standard error',
     );
   for (const setting of SERVE_FLAGS) command.addOption(new SettingOption(setting));
+  showFirst(command, [
+    '--model-root',
+    '--data-root',
+    '--output-root',
+    '--state-dir',
+    '--listen',
+    '--threads',
+    '--memory-budget-bytes',
+    '--plugin',
+    '--log-level',
+  ]);
   command.action(() => runServer(readSettings(command)));
 }
 

@@ -29,9 +29,17 @@ export function findField(typeName: string, path: string): FieldPath | undefined
  */
 export function describeDefault(typeName: string, path: string): string | undefined {
   return (findField(typeName, path) ?? [])
-    .map((field) => DEFAULT_SENTENCE.exec(commentOf(field))?.[1])
+    .map((field) => sayFlagValues(DEFAULT_SENTENCE.exec(commentOf(field))?.[1], field))
     .findLast((sentence) => sentence !== undefined)
     ?.replaceAll('`', '');
+}
+
+/** The values of the field's enum in a sentence as flags take them: `one-shot` for `ONE_SHOT`. */
+function sayFlagValues(sentence: string | undefined, { enum: type }: DescField): string | undefined {
+  const names = type?.values.map(({ name }) => name) ?? [];
+  return sentence?.replaceAll(/\b[A-Z][A-Z0-9_]+\b/g, (word) =>
+    names.some((name) => name.endsWith(`_${word}`)) ? word.toLowerCase().replaceAll('_', '-') : word,
+  );
 }
 
 const DEFAULT_SENTENCE = /\b(?:Default:?|The default[:,]|takes the default,) (.+?)\.(?=\s|$)/;
