@@ -48,7 +48,7 @@ const RULES: Readonly<Record<string, Rule>> = {
   // Runs in browsers alone.
   'charts/browser': { own: ['charts'], packages: ['@observablehq/plot'] },
   report: { own: ['charts/chart', 'cli/output/format', 'gen', 'report'], packages: ['node:'] },
-  server: { own: ['core', 'search', 'engine', 'onnx-runtime', 'plugin-host', 'plugins', 'report', 'server', 'gen'] },
+  server: { own: ['core', 'search', 'engine', 'onnx-runtime', 'plugin-host', 'plugins', 'server', 'gen'] },
   'server/requests': {
     own: ['core', 'search', 'plugins', 'gen', 'server/requests'],
     packages: ['node:', '@bufbuild/protobuf', 'zod'],
@@ -68,6 +68,11 @@ const RULES: Readonly<Record<string, Rule>> = {
   'server/kinds': {
     own: ['core', 'gen', 'server/errors', 'server/jobs', 'server/kinds', 'server/records'],
     packages: ['node:', 'pino'],
+  },
+  // A report says how to repeat a study: in the flags of the command line, by their own tables.
+  'server/reports': {
+    own: ['cli/flags', 'core', 'gen', 'report', 'server'],
+    packages: ['node:', '@bufbuild/protobuf'],
   },
   // Decode, one call, encode: nothing of the engine, of the search or of a plug-in.
   'server/rpc': { own: ['core', 'gen', 'server'], packages: ['node:', '@bufbuild/protobuf', '@grpc/grpc-js', 'pino'] },

@@ -8,6 +8,7 @@ import { addPluginsCommand } from './commands/plugins.js';
 import { addPredictCommand } from './commands/predict.js';
 import { addPredictorsCommand } from './commands/predictors.js';
 import { addPruneCommand } from './commands/prune.js';
+import { addReportCommand } from './commands/report.js';
 import { addScoreCommand } from './commands/score.js';
 import { addSearchCommand } from './commands/search.js';
 import { addServeCommand } from './commands/serve.js';
@@ -50,6 +51,7 @@ export function createProgram({
   addEvaluateCommand(program);
   program.commandsGroup('Search:');
   addSearchCommand(program);
+  addReportCommand(program);
   addStudiesCommand(program);
   addPairsCommand(program);
   addPredictorsCommand(program);

@@ -23,6 +23,7 @@ const BASE: Readonly<Record<string, readonly string[]>> = {
   'predictors get': ['p'],
   'predictors explain': ['p'],
   'predictors delete': ['p'],
+  report: ['s'],
   'studies list': [],
   'studies get': ['s'],
   'studies delete': ['s'],
@@ -129,6 +130,8 @@ const SAMPLES: Readonly<Record<string, Sample>> = {
   '--limit': { args: ['5'] },
   '--after': { args: ['12'] },
   '--range': { args: ['layers.0.ffn_channels=0.1..0.4'] },
+  '--html': { args: ['report.html'] },
+  '--markdown': { args: [] },
   '--request': { args: ['@{"job_id": "b"}'] },
 };
 
@@ -142,6 +145,8 @@ const OUTSIDE_REQUEST: Readonly<Record<string, { readonly args: readonly string[
   '--state-dir': { args: ['elsewhere'], why: 'a setting of a server that is started for the call' },
   '--plugin': { args: ['./own.js'], why: 'a setting of such a server' },
   '--server-log': { args: [], why: 'whether the log of such a server is shown' },
+  '--report': { args: ['report.html'], why: 'the file that the report is written to' },
+  'report --overwrite': { args: [], why: 'whether that file is replaced' },
   'jobs resume --model': { args: ['m'], why: 'a folder that such a server must see; the job has its model' },
   'jobs resume --text': { args: ['a.txt'], why: 'as --model' },
   'jobs resume --output': { args: ['o'], why: 'as --model' },

@@ -1,6 +1,6 @@
 import { InvalidArgumentError, type Command } from 'commander';
 import type { Json, JsonObject, RequestFlag } from './request-option.js';
-import { parseAmount, parseCount, parseEnum, parseShare } from './values.js';
+import { parseAmount, parseCount, parseEnum, parseShare, writeShare } from './values.js';
 
 /**
  * Flags that limit the pruned model. Each may be repeated, and all budgets must be met.
@@ -15,6 +15,7 @@ export function budgetFlags(field: string): RequestFlag[] {
       field: `${field}[]`,
       repeats: true,
       parse: (text) => parseBudget(text, (limit) => ({ removed_share: parseShare(limit) })),
+      write: (budget) => writeBudget(budget as JsonObject, 'removed_share'),
     },
     {
       flags: '--at-most <[KIND=]NUMBER>',
@@ -22,6 +23,7 @@ export function budgetFlags(field: string): RequestFlag[] {
       field: `${field}[]`,
       repeats: true,
       parse: (text) => parseBudget(text, (limit) => ({ at_most: parseAmount(limit) })),
+      write: (budget) => writeBudget(budget as JsonObject, 'at_most'),
     },
     {
       flags: '--bytes-per-number <COUNT>',
@@ -29,6 +31,7 @@ export function budgetFlags(field: string): RequestFlag[] {
       field: `${field}[].bytes_per_number`,
       parse: parseCount,
       fill: (request, given) => setWidth(field, listBudgets(request, field), given.at(-1)?.value ?? null),
+      take: (request) => takeWidth(listBudgets(request, field)),
     },
   ];
 }
@@ -48,6 +51,14 @@ function parseBudget(text: string, parseLimit: (limit: string) => JsonObject): J
   return { kind: parseEnum('BUDGET_KIND', KINDS)(text.slice(0, at)), ...parseLimit(text.slice(at + 1)) };
 }
 
+/** The inverse: a budget that has the limit and nothing else besides its kind. */
+function writeBudget({ kind = 'BUDGET_KIND_PARAMETERS', ...rest }: JsonObject, limit: string): string | undefined {
+  const name = KINDS.find((known) => parseEnum('BUDGET_KIND', KINDS)(known) === kind);
+  if (name === undefined || Object.keys(rest).join() !== limit) return undefined;
+  const number = limit === 'removed_share' ? writeShare(Number(rest[limit])) : String(rest[limit]);
+  return name === 'parameters' ? number : `${name}=${number}`;
+}
+
 function listBudgets(request: JsonObject, field: string): JsonObject[] {
   const list = field.split('.').reduce<Json | undefined>((message, name) => (message as JsonObject)?.[name], request);
   return (list ?? []) as JsonObject[];
@@ -63,4 +74,13 @@ function setWidth(field: string, budgets: readonly JsonObject[], width: Json): s
     );
   for (const { budget } of counting) budget['bytes_per_number'] = width;
   return counting.map(({ path }) => path);
+}
+
+/** The one width of all budgets in bytes, taken out of them; none if they differ. */
+function takeWidth(budgets: readonly JsonObject[]): string | undefined {
+  const counting = budgets.filter(({ kind }) => KINDS_IN_BYTES.has(kind ?? null));
+  const [width, ...others] = new Set(counting.map((budget) => budget['bytes_per_number']));
+  if (width === undefined || others.length > 0) return undefined;
+  for (const budget of counting) delete budget['bytes_per_number'];
+  return String(width);
 }

@@ -9,6 +9,7 @@ export const OBJECTIVE_FLAGS: readonly RequestFlag[] = [
     field: 'objectives[]',
     repeats: true,
     parse: parseObjective,
+    write: (objective) => writeObjective(objective as JsonObject, 'weight'),
   },
   {
     flags: '--limit <NAME=VALUE>',
@@ -16,6 +17,7 @@ export const OBJECTIVE_FLAGS: readonly RequestFlag[] = [
     field: 'objectives[]',
     repeats: true,
     parse: parseLimit,
+    write: (objective) => writeObjective(objective as JsonObject, 'limit'),
     showsNoDefault: true,
   },
 ];
@@ -42,4 +44,11 @@ function parseNumber(text: string): number {
   const number = Number(text);
   if (text.trim() === '' || !(number > 0)) throw new InvalidArgumentError(`"${text}" is not a number above 0.`);
   return number;
+}
+
+/** A flag gives an objective a weight or a limit, not both; one with neither is `--objective NAME`. */
+function writeObjective({ metric = '', ...numbers }: JsonObject, number: 'weight' | 'limit'): string | undefined {
+  const names = Object.keys(numbers);
+  if (names.length === 0 && number === 'weight') return String(metric);
+  return names.length === 1 && names[0] === number ? `${String(metric)}=${String(numbers[number])}` : undefined;
 }

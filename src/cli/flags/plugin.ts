@@ -1,5 +1,5 @@
 import { parsePluginOption } from './values.js';
-import type { RequestFlag } from './request-option.js';
+import type { Json, JsonObject, RequestFlag } from './request-option.js';
 
 /**
  * Flags that choose a plug-in and set its options: `--predictor ridge --predictor-option lambda=0.1`. Options without
@@ -17,7 +17,16 @@ export function pluginFlags(kind: string, field: string, summary: string): Reque
       repeats: true,
       ownJson: true,
       parse: parsePluginOption,
+      write: writePluginOptions,
       showsNoDefault: true,
     },
   ];
+}
+
+/** One use per option. A text that could be read as JSON is quoted. */
+function writePluginOptions(options: Json): string[] {
+  return Object.entries(options as JsonObject).map(([name, value]) => {
+    const isPlain = typeof value === 'string' && parsePluginOption(`${name}=${value}`)[name] === value;
+    return `${name}=${isPlain ? value : JSON.stringify(value)}`;
+  });
 }

@@ -1,6 +1,6 @@
+import { enumForm } from './enum-form.js';
 import type { RequestFlag } from './request-option.js';
 import { pluginFlags } from './plugin.js';
-import { parseEnum } from './values.js';
 
 /** Flags that choose the predictor and what it sees. */
 export function predictorFlags(): RequestFlag[] {
@@ -10,7 +10,7 @@ export function predictorFlags(): RequestFlag[] {
       flags: '--features <FEATURES>',
       summary: 'what the predictor sees of an architecture: rates, or rates-and-errors',
       field: 'features',
-      parse: parseEnum('PREDICTOR_FEATURES', ['rates', 'rates-and-errors']),
+      ...enumForm('PREDICTOR_FEATURES', ['rates', 'rates-and-errors']),
     },
   ];
 }

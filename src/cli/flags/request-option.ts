@@ -28,6 +28,11 @@ export interface RequestFlag {
   readonly field?: string;
   /** The argument in proto JSON. @default the text itself */
   readonly parse?: (text: string) => Json;
+  /**
+   * The inverse of `parse`: the argument that gives a value of the field, or one for each use; undefined for a value
+   * that the flag cannot give. @default the value as text; none for an object
+   */
+  readonly write?: (value: Json) => string | readonly string[] | undefined;
   /** What a flag without argument sets. @default true */
   readonly value?: Json;
   readonly repeats?: true;
@@ -41,6 +46,14 @@ export interface RequestFlag {
   readonly showsNoDefault?: true;
   /** Fills the request where one field is not all there is to it. Returns the paths that were set. */
   readonly fill?: (request: JsonObject, given: readonly Given[]) => readonly string[];
+  /** The inverse of `fill`: takes out of the request what the flag says of it, and returns the argument, if any. */
+  readonly take?: (request: JsonObject) => string | undefined;
+}
+
+/** Flags under one heading of the help. */
+export interface FlagGroup {
+  readonly heading: string;
+  readonly flags: readonly RequestFlag[];
 }
 
 /** The message that the flags of a command fill. */

@@ -1,5 +1,6 @@
-import type { RequestFlag } from './request-option.js';
-import { parseCount, parseEnum, parseLayers, parseNames, parseShare } from './values.js';
+import { enumForm, enumsForm } from './enum-form.js';
+import type { Json, RequestFlag } from './request-option.js';
+import { parseCount, parseLayers, parseShare } from './values.js';
 
 const KINDS = ['kv-heads', 'query-heads-per-kv', 'ffn-channels'] as const;
 
@@ -15,12 +16,13 @@ export function spaceFlags(field: string): RequestFlag[] {
       summary: 'layers that stay whole, such as 0,1,29',
       field: `${field}.protected_layers`,
       parse: (text) => ({ layers: parseLayers(text) }),
+      write: writeLayers,
     },
     {
       flags: '--kinds <KINDS>',
       summary: `what may be pruned, comma-separated: ${KINDS.join(', ')}`,
       field: `${field}.kinds`,
-      parse: (text) => parseNames(text).map(parseEnum('DIMENSION_KIND', KINDS)),
+      ...enumsForm('DIMENSION_KIND', KINDS),
     },
     { flags: '--min-rate <RATE>', summary: 'lowest pruning rate', field: `${field}.min_rate`, parse: parseShare },
     { flags: '--max-rate <RATE>', summary: 'highest pruning rate', field: `${field}.max_rate`, parse: parseShare },
@@ -46,7 +48,12 @@ export function spaceFlags(field: string): RequestFlag[] {
       flags: '--target <SHAPES>',
       summary: 'shapes that the target loads: per-layer, or uniform (all layers alike)',
       field: `${field}.target`,
-      parse: parseEnum('EXPORT_TARGET', ['per-layer', 'uniform']),
+      ...enumForm('EXPORT_TARGET', ['per-layer', 'uniform']),
     },
   ];
+}
+
+function writeLayers(list: Json): string {
+  const { layers = [] } = list as { readonly layers?: readonly number[] };
+  return layers.length === 0 ? 'none' : layers.join(',');
 }

@@ -46,6 +46,12 @@ export function parseShare(value: string): number {
   return share;
 }
 
+/** The inverse: `20%` where that is exactly the share, else `0.123456789`. */
+export function writeShare(share: number): string {
+  const percent = `${Number((100 * share).toPrecision(12))}%`;
+  return /^\d+(?:\.\d+)?%$/.test(percent) && parseShare(percent) === share ? percent : String(share);
+}
+
 /** Shares, comma-separated. */
 export function parseShares(value: string): number[] {
   return value.split(',').map((part) => parseShare(part.trim()));

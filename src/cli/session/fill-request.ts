@@ -9,6 +9,8 @@ import {
   type RequestOption,
   type RequestType,
 } from '../flags/request-option.js';
+import { fillFlag } from '../flags/fill-flag.js';
+import { setField } from '../flags/set-field.js';
 import { fromProtoJson } from '../proto/proto-json.js';
 import type { Places } from './places.js';
 import type { FieldSource } from './field-names.js';
@@ -55,14 +57,12 @@ function fillOption(
   request: JsonObject,
   places: Places,
 ): FieldSource[] {
-  const { field, fill, ownJson = false } = flag;
-  const source = (path: string, text: string) => ({ path, flag: long ?? flag.flags, text, ownJson });
-  if (given.length === 0) return [];
-  if (fill !== undefined) return fill(request, given).map((path) => source(path, given.at(-1)?.text ?? ''));
-  if (field === undefined) return [];
-  return given.map(({ text, value }) =>
-    source(setField(request, field, flag.place === undefined ? value : placeValue(flag.place, text, places)), text),
-  );
+  const { ownJson = false } = flag;
+  return fillFlag(flag, given, request, (place, text) => placeValue(place, text, places)).map((filled) => ({
+    ...filled,
+    flag: long ?? flag.flags,
+    ownJson,
+  }));
 }
 
 function placeValue(place: Place, text: string, { model, toOutput, toText }: Places): Json {
@@ -81,40 +81,4 @@ function nameCulprit(error: unknown, command: Command, typeName: string, places:
     }
   }
   return error;
-}
-
-/**
- * Sets a field by its path, with the messages and lists on the way, and returns the path with `[]` replaced by the
- * place of the new entry. An object is merged into an earlier one, as options come one by one.
- */
-export function setField(request: JsonObject, field: string, value: Json): string {
-  const steps = field.split('.');
-  const path: string[] = [];
-  let message = request;
-  for (const [depth, step] of steps.entries()) {
-    const [, name = '', index] = /^(\w+)(?:\[(\d*)\])?$/.exec(step) ?? [];
-    const isLast = depth === steps.length - 1;
-    if (index === undefined) {
-      const before = message[name];
-      message[name] = isLast ? mergeValues(before, value) : isObject(before) ? before : {};
-      path.push(name);
-      message = message[name] as JsonObject;
-      continue;
-    }
-    const list = (message[name] ??= []) as Json[];
-    const place = index === '' ? list.length : Number(index);
-    const entry = list[place];
-    list[place] = isLast ? value : isObject(entry) ? entry : {};
-    path.push(`${name}[${place}]`);
-    message = list[place] as JsonObject;
-  }
-  return path.join('.');
-}
-
-function mergeValues(before: Json | undefined, value: Json): Json {
-  return isObject(before) && isObject(value) ? { ...before, ...value } : value;
-}
-
-function isObject(value: Json | undefined): value is JsonObject {
-  return typeof value === 'object' && value !== null && !Array.isArray(value);
 }

@@ -1,3 +1,4 @@
+import { quoteWord } from '../flags/quote-word.js';
 import { DEFAULT_STATE_DIR, type ServerFlags } from '../flags/server.js';
 import type { GivenPaths } from './places.js';
 
@@ -21,9 +22,5 @@ export function writeResumeCommand(
           ...earlierOutputs.flatMap((path) => ['--earlier-output', path]),
         ]
       : ['--address', address];
-  return ['prunecast', 'jobs', 'resume', jobId, ...server].map(quote).join(' ');
-}
-
-function quote(word: string): string {
-  return /^[\w@%+=:,./-]+$/.test(word) ? word : `'${word.replaceAll("'", `'\\''`)}'`;
+  return ['prunecast', 'jobs', 'resume', jobId, ...server].map(quoteWord).join(' ');
 }

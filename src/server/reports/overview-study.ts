@@ -13,6 +13,7 @@ import { describeSettings } from './describe-settings.js';
 import { findImprovements } from './find-improvements.js';
 import { listLabels, thinPairs } from './list-labels.js';
 import { readPredictions } from './read-predictions.js';
+import { writeReproduction } from './write-reproduction.js';
 
 export interface OverviewServices extends StudyServices {
   readonly plugins: PluginLookup;
@@ -40,7 +41,7 @@ export async function overviewStudy(services: OverviewServices, studyId: string)
     bestSoFar: findImprovements(labels, metric),
     ...(await readPredictions(services.predictorStore, metric, study.predictorIds)),
     settings: plan === undefined ? [] : describeSettings(plan),
-    commands: [],
+    commands: writeReproduction(record, plan?.kind ?? 'search'),
     sizeKind: first === undefined ? BudgetKind.UNSPECIFIED : BUDGET_CODES[first.cost.kind],
     dense: plan && encodeArchitecture(plan.study.space.shape.layers),
   };

@@ -1,0 +1,20 @@
+import type { RequestFlag } from './request-option.js';
+import { parseEnum, parseNames } from './values.js';
+
+/** How a flag reads and writes one value of an enum: `ffn-channels` of `DIMENSION_KIND`. */
+export function enumForm(prefix: string, names: readonly string[]): Required<Pick<RequestFlag, 'parse' | 'write'>> {
+  const parse = parseEnum(prefix, names);
+  return { parse, write: (value) => names.find((name) => parse(name) === value) };
+}
+
+/** How a flag reads and writes a list of them, comma-separated. */
+export function enumsForm(prefix: string, names: readonly string[]): Required<Pick<RequestFlag, 'parse' | 'write'>> {
+  const one = enumForm(prefix, names);
+  return {
+    parse: (text) => parseNames(text).map(one.parse),
+    write: (values) => {
+      const written = (values as readonly string[]).map(one.write);
+      return written.includes(undefined) ? undefined : written.join(',');
+    },
+  };
+}
