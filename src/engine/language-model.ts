@@ -9,6 +9,7 @@ import type { Calibration, CalibrationNeed } from './calibration/calibration.js'
 import type { Checkpoint } from './checkpoint/checkpoint.js';
 import type { LayerErrors } from './compensation/calibration-errors.js';
 import type { OutputMap, OutputMapRequest } from './compensation/output-map.js';
+import type { Speeds } from './pace.js';
 import type { Workload } from './runtime/plan-memory.js';
 import type { RankedRecipe } from './weights/recipe.js';
 
@@ -80,10 +81,8 @@ export interface LanguageModel {
   requireMemory(work: Workload): void;
   /** Most bytes that an evaluation on these windows uses. */
   estimatePeakBytes(windows: readonly Pick<Window, 'tokens'>[], precision?: Precision): number;
-  /**
-   * Tokens per second in float32 evaluations, as seen recently or by a short probe; undefined if neither is available.
-   */
-  findPace(signal?: AbortSignal): Promise<number | undefined>;
+  /** How fast it is in float32, as seen recently or by a short probe; undefined if neither is available. */
+  findSpeeds(signal?: AbortSignal): Promise<Speeds | undefined>;
   /** Checks that `subject` can measure in this precision here. Throws PRECISION_UNAVAILABLE. */
   requirePrecision(precision: Precision): Promise<void>;
   /** Keeps what it has in memory until the returned function is called, even without calls. */

@@ -4,13 +4,14 @@ import { countParameters } from '../core/model/parameters.js';
 import type { ModelShape } from '../core/model/shape.js';
 import type { UnitScores } from '../core/model/unit-scores.js';
 import { identityRanking } from '../core/model/units.js';
-import type { EvaluationSubject } from '../core/ports/evaluator.js';
+import type { EvaluationSubject, Window } from '../core/ports/evaluator.js';
 import { guardCriterion } from '../plugin-host/guards/guard-criterion.js';
 import type { Checkpoint } from './checkpoint/checkpoint.js';
 import { isInt8Offered, type Int8Check } from './graph/measure-int8.js';
 import type { LanguageModel, ScoreUnitsRequest, RankedRecipe } from './language-model.js';
-import { createPace, probePace } from './pace.js';
+import { createPace, measureFactorisation, probePace } from './pace.js';
 import { scoreLayer } from './ranking/score-layer.js';
+import { countLosses, type Tokens } from './runtime/count-work.js';
 import { estimatePeakBytes, planMemory } from './runtime/plan-memory.js';
 import { detectMemoryBudgetBytes, detectThreads } from './runtime/resource-limits.js';
 import { keyRecipe } from './weights/recipe.js';
@@ -81,6 +82,7 @@ export async function openLanguageModel(
   const thread = callInPool(own, place, memoryBudgetBytes);
 
   const pace = createPace(() => performance.now());
+  let factors: number | undefined;
   const subject = (recipe: RankedRecipe): EvaluationSubject => {
     const message = describe(recipe);
     return {
@@ -91,7 +93,7 @@ export async function openLanguageModel(
         yield* precision === 'float32'
           ? pace.watch(
               results,
-              windows.reduce((sum, { tokens }) => sum + tokens.length, 0),
+              ({ index }) => countLosses(shape, architectures[index] ?? shape.layers, measureTokens(windows)).products,
             )
           : results;
       },
@@ -125,16 +127,26 @@ export async function openLanguageModel(
         longest: windows.reduce((most, { tokens }) => Math.max(most, tokens.length), 1),
         tokens: windows.reduce((sum, { tokens }) => sum + tokens.length, 0),
       }),
-    findPace: async (signal) => {
-      if (pace.tokensPerSecond() === undefined)
+    findSpeeds: async (signal) => {
+      if (pace.productsPerSecond() === undefined)
         await probePace(subject({ ranking: identityRanking(shape.layers) }), signal);
-      return pace.tokensPerSecond();
+      const products = pace.productsPerSecond();
+      if (products === undefined) return undefined;
+      factors ??= measureFactorisation(() => performance.now());
+      return { products, factors };
     },
     requirePrecision: (precision) => requirePrecision(precision, checkInt8),
     hold: place.hold,
     isUsed: place.isUsed,
     retire: place.retire,
     close,
+  };
+}
+
+function measureTokens(windows: readonly Window[]): Tokens {
+  return {
+    tokens: windows.reduce((sum, { tokens }) => sum + tokens.length, 0),
+    window: windows.reduce((most, { tokens }) => Math.max(most, tokens.length), 0),
   };
 }
 

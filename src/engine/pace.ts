@@ -1,12 +1,21 @@
 import { countParameters } from '../core/model/parameters.js';
 import type { EvaluationSubject } from '../core/ports/evaluator.js';
+import { factoriseInPlace } from './compensation/cholesky.js';
 
-/** How fast a model processes tokens on this machine, from recent runs. */
+/** How fast this machine is with a model. */
+export interface Speeds {
+  /** Floating-point operations per second in matrix products, as the forward pass of this model has them. */
+  readonly products: number;
+  /** The same in factorisations. */
+  readonly factors: number;
+}
+
+/** How fast a model is evaluated on this machine, from recent runs. */
 export interface Pace {
-  /** undefined: no run has been seen yet. */
-  tokensPerSecond(): number | undefined;
-  /** Passes results through. The time that their reader waits for them is counted, with this many tokens per result. */
-  watch<Result>(results: AsyncIterable<Result>, tokensEach: number): AsyncIterable<Result>;
+  /** Floating-point operations per second; undefined: no run has been seen but the first, which reads the weights. */
+  productsPerSecond(): number | undefined;
+  /** Passes results through. The time that their reader waits for them is counted, with what each took. */
+  watch<Result>(results: AsyncIterable<Result>, productsOf: (result: Result) => number): AsyncIterable<Result>;
 }
 
 /** Most recent runs that count, because the load of the machine changes. */
@@ -14,26 +23,30 @@ const KEPT_RUNS = 8;
 
 /** @param now milliseconds, monotonic */
 export function createPace(now: () => number): Pace {
-  const runs: { readonly tokens: number; readonly milliseconds: number }[] = [];
+  const runs: { readonly products: number; readonly milliseconds: number }[] = [];
+  let isFirst = true;
   return {
-    tokensPerSecond: () => {
+    productsPerSecond: () => {
       const milliseconds = runs.reduce((sum, run) => sum + run.milliseconds, 0);
-      return milliseconds === 0 ? undefined : (1000 * runs.reduce((sum, { tokens }) => sum + tokens, 0)) / milliseconds;
+      return milliseconds === 0
+        ? undefined
+        : (1000 * runs.reduce((sum, { products }) => sum + products, 0)) / milliseconds;
     },
-    async *watch(results, tokensEach) {
+    async *watch(results, productsOf) {
       const iterator = results[Symbol.asyncIterator]();
-      let [tokens, milliseconds] = [0, 0];
+      let [products, milliseconds] = [0, 0];
       try {
         for (;;) {
           const from = now();
           const { done, value } = await iterator.next();
           milliseconds += now() - from;
           if (done === true) return;
-          tokens += tokensEach;
+          products += productsOf(value);
           yield value;
         }
       } finally {
-        if (tokens > 0) runs.push({ tokens, milliseconds });
+        if (products > 0 && !isFirst) runs.push({ products, milliseconds });
+        if (products > 0) isFirst = false;
         if (runs.length > KEPT_RUNS) runs.shift();
         await iterator.return?.();
       }
@@ -43,23 +56,53 @@ export function createPace(now: () => number): Pace {
 
 /** Reading more bytes of float32 weights takes too long for an estimate. */
 const MOST_PROBED_BYTES = 2 ** 31;
-const PROBED_TOKENS = 128;
+const WINDOW_TOKENS = 128;
+/** Windows of the runs: the first one reads the weights, the second sees the speed, the last fills a whole batch. */
+const PROBED_WINDOWS = [1, 2, 16] as const;
+/** The last run is left out if it would take longer: of a large model the second one is long enough. */
+const MOST_LAST_RUN_MS = 2000;
 /** A model that is busy is not waited for longer than this. */
-const MOST_PROBE_MS = 5000;
+const MOST_PROBE_MS = 10_000;
 
 /**
- * Runs the unpruned model on two short windows; the first loads its weights, so that whoever watches `subject` sees its
- * pace. Does nothing for large models, and gives up if the model is busy. Throws the reason of `wanted`.
+ * Runs the unpruned model on a few short windows, so that whoever watches `subject` sees its pace. Does nothing for
+ * large models, and gives up if the model is busy. Throws the reason of `wanted`.
  */
 export async function probePace(subject: EvaluationSubject, wanted?: AbortSignal): Promise<void> {
   const { shape } = subject;
   if (4 * countParameters(shape, shape.layers) > MOST_PROBED_BYTES) return;
-  const windows = [{ tokens: new Int32Array(PROBED_TOKENS), scoredFrom: 1, start: 0 }];
   const late = AbortSignal.timeout(MOST_PROBE_MS);
   const signal = wanted === undefined ? late : AbortSignal.any([late, wanted]);
   try {
-    for (let run = 0; run < 2; run++) for await (const _ of subject.losses([shape.layers], windows, { signal }));
+    let took = 0;
+    for (const [run, count] of PROBED_WINDOWS.entries()) {
+      if (run === 2 && (took * count) / PROBED_WINDOWS[1] > MOST_LAST_RUN_MS) return;
+      const windows = Array.from({ length: count }, (_, index) => ({
+        tokens: new Int32Array(WINDOW_TOKENS),
+        scoredFrom: 1,
+        start: index * WINDOW_TOKENS,
+      }));
+      const from = performance.now();
+      for await (const _ of subject.losses([shape.layers], windows, { signal }));
+      took = performance.now() - from;
+    }
   } catch (error) {
     if (!late.aborted) throw error;
   }
+}
+
+/** Large enough to be typical; takes a hundredth of a second. */
+const FACTORISED_SIZE = 256;
+
+/** Floating-point operations per second of a factorisation, by the last of three: the first ones are compiled. */
+export function measureFactorisation(now: () => number): number {
+  let took = 0;
+  for (let run = 0; run < 3; run++) {
+    const matrix = new Float64Array(FACTORISED_SIZE ** 2);
+    for (let row = 0; row < FACTORISED_SIZE; row++) matrix[row * (FACTORISED_SIZE + 1)] = 1;
+    const from = now();
+    factoriseInPlace(matrix, FACTORISED_SIZE);
+    took = now() - from;
+  }
+  return FACTORISED_SIZE ** 3 / 3 / (Math.max(took, 0.01) / 1000);
 }

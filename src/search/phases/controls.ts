@@ -65,18 +65,27 @@ export function apply<Own extends State>(plan: StudyPlan, state: Own, event: Stu
 
 export function count(plan: StudyPlan): readonly TrialCount[] {
   const dearest = plan.verifyRungs - 1;
-  const named = { part: 'verify', rung: dearest, trials: countNamed(plan) } as const;
-  if (!plan.controls.includes('random')) return [named];
+  const { own, paper } = countNamed(plan);
+  const named: TrialCount[] = [
+    {
+      part: 'verify',
+      rung: dearest,
+      trials: own,
+      compensation: plan.compensation.mode === 'one-shot' ? 'one-shot' : 'stream',
+    },
+    { part: 'verify', rung: dearest, trials: paper, compensation: 'one-shot' },
+  ];
+  if (!plan.controls.includes('random')) return named;
   const drawn =
     Math.max(countPairs(plan, 0), countRecipePoints(plan)) +
     countPairsInside(plan) +
     countFinalists(plan) * plan.rounds;
   const halved = countHalved(Math.min(drawn, countVerifiedRandom(plan)), plan.verifyRungs);
   return [
-    named,
-    { part: 'search', rung: 0, trials: drawn },
-    ...halved.map((trials, rung) => ({ part: 'verify', rung, trials }) as const),
-    { part: 'verify', rung: dearest, trials: countStreamed(plan, halved.at(-1) ?? 0) },
+    ...named,
+    { part: 'search', rung: 0, trials: drawn, compensation: 'one-shot' },
+    ...halved.map((trials, rung) => ({ part: 'verify', rung, trials, compensation: 'one-shot' }) as const),
+    { part: 'verify', rung: dearest, trials: countStreamed(plan, halved.at(-1) ?? 0), compensation: 'stream' },
   ];
 }
 
@@ -132,10 +141,11 @@ function listNamedControls(plan: StudyPlan, state: State): TrialPoint[] {
   ];
 }
 
-function countNamed(plan: StudyPlan): number {
+/** In the study's own recipe, and in the paper's. */
+function countNamed(plan: StudyPlan): { readonly own: number; readonly paper: number } {
   const allocated = ALLOCATED_CONTROLS.filter((control) => plan.controls.includes(control));
-  const uniform = [plan.controls, plan.paperControls].flatMap((names) => listUniform(plan, plan.budgets, names));
-  return allocated.length + uniform.length;
+  const countUniform = (names: readonly ControlName[]): number => listUniform(plan, plan.budgets, names).length;
+  return { own: allocated.length + countUniform(plan.controls), paper: countUniform(plan.paperControls) };
 }
 
 interface NamedCounts {

@@ -32,7 +32,7 @@ export function apply<Own extends State>(plan: StudyPlan, state: Own, event: Stu
 }
 
 export function count(plan: StudyPlan): readonly TrialCount[] {
-  return [{ part: 'search', rung: 0, trials: plan.recipes * countRecipePoints(plan) }];
+  return [{ part: 'search', rung: 0, trials: plan.recipes * countRecipePoints(plan), compensation: 'one-shot' }];
 }
 
 function leave<Own extends State>(state: Own): Own {

@@ -53,10 +53,20 @@ export function count(plan: StudyPlan): readonly TrialCount[] {
   const { sizes, each } = countSizes(plan);
   return [
     ...countHalved(each, verifyRungs).map(
-      (trials, rung): TrialCount => ({ part: 'verify', rung, trials: sizes * trials * rounds }),
+      (trials, rung): TrialCount => ({
+        part: 'verify',
+        rung,
+        trials: sizes * trials * rounds,
+        compensation: 'one-shot',
+      }),
     ),
-    { part: 'verify', rung: verifyRungs - 1, trials: sizes * countStreamed(plan, countFinal(plan) / sizes) },
-    { part: 'search', rung: 0, trials: countFinalists(plan) * (rounds - 1) },
+    {
+      part: 'verify',
+      rung: verifyRungs - 1,
+      trials: sizes * countStreamed(plan, countFinal(plan) / sizes),
+      compensation: 'stream',
+    },
+    { part: 'search', rung: 0, trials: countFinalists(plan) * (rounds - 1), compensation: 'one-shot' },
   ];
 }
 

@@ -1,7 +1,7 @@
 import type { SearchSpace } from '../../core/space/search-space.js';
 import type { StudyPhase, StudyPlan } from './plan.js';
 import type { StudyAction, StudyEvent } from './steps.js';
-import type { TextPart, TrialPoint, TrialResult } from './trial.js';
+import type { CompensationMode, TextPart, TrialPoint, TrialResult } from './trial.js';
 
 /**
  * One phase of a study: a module of pure functions, with the part of the state that the phase fills in. It ends by
@@ -26,6 +26,8 @@ export interface TrialCount {
   readonly part: TextPart;
   readonly rung: number;
   readonly trials: number;
+  /** How they are compensated: on their own stream takes a calibration pass each. Of `better` it counts as that. */
+  readonly compensation: CompensationMode;
 }
 
 /** Where a study stands: what all phases share. */

@@ -3,6 +3,7 @@ import { atField } from '../../core/errors/at-field.js';
 import { exportedShape } from '../../core/model/add-output-biases.js';
 import { architectureKey } from '../../core/model/architecture-key.js';
 import type { Architecture } from '../../core/model/shape.js';
+import { addWork, countLosses, NO_WORK } from '../../engine/runtime/count-work.js';
 import type { Cost } from '../../gen/prunecast/v1/common.js';
 import type { EvaluateRequest, Plan } from '../../gen/prunecast/v1/pruning.js';
 import { encodeArchitecture } from '../encoding/architecture.js';
@@ -12,11 +13,12 @@ import { workContext, type JobContext, type JobResult } from '../kinds/job-conte
 import type { RestartedJob } from '../jobs/jobs.js';
 import type { Prepared } from '../kinds/runnable-kind.js';
 import { orderLabels, type ArchitectureLabels } from '../labels/label-task.js';
-import { estimateSeconds, workOn } from '../models/work-on.js';
+import { planPhase, timePhases, type PlannedPhase } from '../models/estimate-seconds.js';
+import { workOn } from '../models/work-on.js';
 import type { OpenModel, OpenModels } from '../models/open-models.js';
 import { withNamedUnits, withOwnOrder, type RankedModel, type RecipePreparer } from '../recipes/prepare-recipe.js';
+import { countCalibrated, countCompensations, countPasses, countPreparation } from '../recipes/count-recipe-work.js';
 import { createRequestServices, type ResolvingServices } from '../recipes/request-services.js';
-import type { ResolvedRecipe } from '../requests/recipe.js';
 import { listDifferences, notResumable, requireSamePlan } from '../requests/compare-plans.js';
 import { planEvaluate } from '../requests/plan-evaluate.js';
 import { resolveEvaluate, type ResolvedEvaluate } from '../requests/resolve-evaluate.js';
@@ -159,13 +161,9 @@ async function measure(
   return tokensSpent;
 }
 
-function countCalibrated(recipe: ResolvedRecipe | undefined): number {
-  return recipe?.calibration?.sequences.reduce((total, { length }) => total + length, 0) ?? 0;
-}
-
-async function estimateEvaluation({ model, plan, selections, recipe, restored }: Evaluation): Promise<Plan> {
+async function estimateEvaluation(evaluation: Evaluation): Promise<Plan> {
+  const { model, plan, selections, recipe, restored } = evaluation;
   const { language } = model;
-  const tokens = countCalibrated(recipe) + selections.length * plan.fidelity.tokens;
   const costs: Cost[] = [];
   for (const [index, { architecture, keptUnits }] of selections.entries()) {
     if (index % TARGETS_PER_TURN === TARGETS_PER_TURN - 1) await setImmediate();
@@ -178,13 +176,42 @@ async function estimateEvaluation({ model, plan, selections, recipe, restored }:
     );
   }
   return {
-    trials: BigInt(selections.length),
-    tokens: BigInt(tokens),
+    ...(await timePhases(model, planPhases(evaluation))),
     peakMemoryBytes: BigInt(language.estimatePeakBytes(plan.windows, plan.fidelity.precision)),
-    estimatedSeconds: await estimateSeconds(model, tokens),
+    baseMemoryBytes: 0n,
+    diskBytes: 0n,
     feasible: [],
     loadsIn: [],
     architectures: selections.map(({ architecture }) => encodeArchitecture(architecture)),
     costs,
   };
+}
+
+/** Those of outputs of earlier calls, whose units are named, are not counted: they may be calibrated on other texts. */
+function planPhases({ model, plan, selections, recipe }: Evaluation): PlannedPhase[] {
+  const { shape } = model.language;
+  const tokens = { tokens: plan.fidelity.tokens, window: plan.measurement.window };
+  const measured = selections.map(({ architecture, keptUnits }) =>
+    addWork(
+      countLosses(shape, architecture, tokens),
+      recipe === undefined || keptUnits !== undefined ? NO_WORK : countCompensations(shape, recipe, architecture, 1),
+    ),
+  );
+  const calibrated =
+    recipe === undefined
+      ? []
+      : [
+          planPhase('calibrate', {
+            tokens: countCalibrated(recipe).tokens,
+            work: addWork(countPasses(shape, [recipe]), countPreparation(shape, recipe)),
+          }),
+        ];
+  return [
+    ...calibrated.filter(({ work }) => work.products + work.factors > 0),
+    planPhase('measure', {
+      trials: selections.length,
+      tokens: selections.length * tokens.tokens,
+      work: addWork(...measured),
+    }),
+  ];
 }

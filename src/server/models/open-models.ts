@@ -3,6 +3,7 @@ import { openCheckpoint } from '../../engine/checkpoint/open-checkpoint.js';
 import type { Int8Check } from '../../engine/graph/measure-int8.js';
 import type { LanguageModel } from '../../engine/language-model.js';
 import { createMemoryPool, type MemoryPool } from '../../engine/workers/memory-pool.js';
+import type { Speeds } from '../../engine/pace.js';
 import type { LatencyTable } from '../../core/budget/latency-table.js';
 import type { LatencyTables } from '../latency/latency-tables.js';
 import { loadTokenizer, shareTokenizerSlots, type Tokenizer } from '../../engine/tokenizer/tokenizer.js';
@@ -21,9 +22,9 @@ export interface OpenModel {
   /** Times the model's shapes on this server, for a token with `length` tokens before it. */
   readonly timeShapes: (length: number, signal?: AbortSignal) => Promise<LatencyTable>;
   /**
-   * Tokens per second that it evaluates, measured by recent work or a short probe; undefined if neither is possible.
+   * How fast it computes, measured by recent work or a short probe; undefined if neither is possible.
    */
-  readonly findPace: (signal?: AbortSignal) => Promise<number | undefined>;
+  readonly findSpeeds: (signal?: AbortSignal) => Promise<Speeds | undefined>;
 }
 
 export interface OpenModelsOptions {
@@ -129,7 +130,7 @@ export function createOpenModels(options: OpenModelsOptions): OpenModels {
         language,
         tokenizer,
         timeShapes: (length, signal) => options.latencies.find(language, length, signal),
-        findPace: (signal) => language.findPace(signal),
+        findSpeeds: (signal) => language.findSpeeds(signal),
       };
     },
     async close() {

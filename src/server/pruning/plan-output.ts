@@ -1,4 +1,6 @@
 import type { Architecture, ModelShape } from '../../core/model/shape.js';
+import { measureCost } from '../../core/budget/cost-model.js';
+import { createCostModel } from '../../core/budget/cost-spec.js';
 import { PrunecastError } from '../../core/errors/prunecast-error.js';
 import type { Exporter } from '../../core/ports/exporter.js';
 import type { PluginRef, Text } from '../../gen/prunecast/v1/common.js';
@@ -71,4 +73,17 @@ export function findLoaders(
   const supported = exporter.supports(shape, architecture, addsBias ? 'added' : 'none', exporterOptions);
   if (supported.ok) return supported.loadsIn;
   throw PrunecastError.ofField('exporter', supported.reason);
+}
+
+/** Bytes of an output's weights; the files beside them are small. */
+export function countOutputBytes(shape: ModelShape, architecture: Architecture): number {
+  return measureCost(createCostModel(shape, { kind: 'weight_bytes' }), architecture);
+}
+
+/** Weights are read, cut and written at about this pace. */
+const WRITTEN_BYTES_PER_SECOND = 100e6;
+
+/** Seconds that writing so many bytes takes. */
+export function timeWriting(bytes: number): number {
+  return bytes / WRITTEN_BYTES_PER_SECOND;
 }

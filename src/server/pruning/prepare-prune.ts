@@ -5,6 +5,7 @@ import { selectKeptUnits } from '../../core/model/units.js';
 import { decodeCounts } from '../../core/space/search-space.js';
 import type { OutputFolders } from '../../core/ports/outputs.js';
 import { listCompanions } from '../../engine/checkpoint/list-companions.js';
+import { addWork } from '../../engine/runtime/count-work.js';
 import type { Plan, PruneRequest } from '../../gen/prunecast/v1/pruning.js';
 import { findCalibrationErrorAllocation } from '../../search/controls/calibration-error.js';
 import { boundPruneResult, requireAnswerable } from '../encoding/answer-bounds.js';
@@ -14,9 +15,11 @@ import { workContext, type JobContext, type JobResult } from '../kinds/job-conte
 import type { RestartedJob } from '../jobs/jobs.js';
 import type { Prepared } from '../kinds/runnable-kind.js';
 import { measureLatency } from '../latency/measure-latency.js';
-import { estimateSeconds, workOn } from '../models/work-on.js';
+import { planPhase, timePhases, type PlannedPhase } from '../models/estimate-seconds.js';
+import { workOn } from '../models/work-on.js';
 import type { OpenModel, OpenModels } from '../models/open-models.js';
 import { measureLayerErrors } from '../recipes/allocation-inputs.js';
+import { countCalibrated, countCompensations, countPasses, countPreparation } from '../recipes/count-recipe-work.js';
 import type { RankedModel, RecipePreparer } from '../recipes/prepare-recipe.js';
 import { createRequestServices, type ResolvingServices } from '../recipes/request-services.js';
 import { findHardestArchitecture } from '../requests/hardest-architecture.js';
@@ -24,7 +27,7 @@ import { requireSamePlan } from '../requests/compare-plans.js';
 import { planPrune } from '../requests/plan-prune.js';
 import { resolvePrune, type ResolvedPrune } from '../requests/resolve-prune.js';
 import { requireSameUnits, type Selection } from '../requests/resolve-selection.js';
-import { findLoaders, planOutput, type OutputServices } from './plan-output.js';
+import { countOutputBytes, findLoaders, planOutput, timeWriting, type OutputServices } from './plan-output.js';
 import { writePruned, type OutputPlan } from './write-pruned.js';
 
 export interface PruneServices extends ResolvingServices, OutputServices {
@@ -70,18 +73,15 @@ export async function preparePrune(
   };
 }
 
-async function estimatePruning(
-  { model, selection, byError, recipe }: Pruning,
-  loadsIn: readonly string[],
-): Promise<Plan> {
+async function estimatePruning(pruning: Pruning, loadsIn: readonly string[]): Promise<Plan> {
+  const { model, selection, byError, recipe } = pruning;
   const { shape } = model.language;
   const sequences = recipe?.calibration?.sequences ?? [];
-  const tokens = sequences.reduce((sum, { length }) => sum + length, 0);
   return {
-    trials: 0n,
-    tokens: BigInt(tokens),
+    ...(await timePhases(model, planPhases(pruning))),
     peakMemoryBytes: BigInt(model.language.estimatePeakBytes(sequences.map((sequence) => ({ tokens: sequence })))),
-    estimatedSeconds: await estimateSeconds(model, tokens),
+    baseMemoryBytes: 0n,
+    diskBytes: BigInt(countOutputBytes(shape, selection.architecture)),
     feasible: selection.budgets === undefined ? [] : encodeFeasible(selection.budgets.space, selection.budgets.budgets),
     loadsIn: [...loadsIn],
     // If the budget is allocated by calibration error, the architecture is known only after the calibration.
@@ -96,6 +96,19 @@ async function estimatePruning(
           )
         : [],
   };
+}
+
+function planPhases({ model, selection: { architecture }, recipe }: Pruning): PlannedPhase[] {
+  const { shape } = model.language;
+  const written = planPhase('write', { seconds: timeWriting(countOutputBytes(shape, architecture)) });
+  if (recipe === undefined) return [written];
+  return [
+    planPhase('calibrate', { tokens: countCalibrated(recipe).tokens, work: countPasses(shape, [recipe]) }),
+    planPhase('fit', {
+      work: addWork(countPreparation(shape, recipe), countCompensations(shape, recipe, architecture, 1)),
+    }),
+    written,
+  ].filter(({ work, seconds }) => work.products + work.factors + seconds > 0);
 }
 
 interface Pruning extends ResolvedPrune {

@@ -27,7 +27,7 @@ export function attend<Services extends CheckingServices>(services: Services, si
       return {
         ...model,
         timeShapes: (length) => model.timeShapes(length, signal),
-        findPace: () => model.findPace(signal),
+        findSpeeds: () => model.findSpeeds(signal),
       };
     },
     close: () => models.close(),

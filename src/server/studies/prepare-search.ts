@@ -1,26 +1,25 @@
 import { listCompanions } from '../../engine/checkpoint/list-companions.js';
 import type { DimensionRange } from '../../gen/prunecast/v1/common.js';
 import { SearchRequest, type Plan } from '../../gen/prunecast/v1/pruning.js';
-import { countTrials } from '../../search/machine.js';
 import { boundStudy, requireAnswerable } from '../encoding/answer-bounds.js';
 import { encodeFeasible } from '../encoding/costs.js';
 import type { RestartedJob } from '../jobs/jobs.js';
 import type { Prepared, ResumeStep } from '../kinds/runnable-kind.js';
-import { estimateSeconds, workOn } from '../models/work-on.js';
+import { timePhases } from '../models/estimate-seconds.js';
+import { workOn } from '../models/work-on.js';
 import { countInputs } from '../predictors/measure-error-tables.js';
-import { findLoaders, planOutput } from '../pruning/plan-output.js';
+import { countOutputBytes, findLoaders, planOutput } from '../pruning/plan-output.js';
 import { createRequestServices } from '../recipes/request-services.js';
 import { applyPreset } from '../requests/apply-preset.js';
 import { findHardestArchitecture } from '../requests/hardest-architecture.js';
 import { requireSamePlan } from '../requests/compare-plans.js';
 import { planSearch, readStudyPlan } from '../requests/plan-search.js';
-import { planOf } from '../requests/plan-study-texts.js';
 import { resolveSearch } from '../requests/resolve-search.js';
 import { createId } from '../records/create-id.js';
+import { findTypical, planPhases } from './plan-phases.js';
 import { resumeStudy } from './resume-study.js';
 import { runStudy } from './run-study.js';
 import type { SearchServices, Study } from './study.js';
-import { countCalibrationTokens } from './study-recipes.js';
 
 /** Checks a Search request, its space, windows and output; `run` then runs the study. */
 export async function prepareSearch(
@@ -83,17 +82,16 @@ async function openStudy(
   return { study, loadsIn };
 }
 
-async function estimateStudy({ model, plan, recipes, windows }: Study): Promise<Plan> {
-  const counted = countTrials(plan, (place) => planOf(windows, place).fidelity.tokens);
-  const tokens = counted.tokens + countCalibrationTokens(recipes);
+async function estimateStudy(study: Study): Promise<Plan> {
+  const { model, plan, windows, output } = study;
   const parts = [windows.search, ...windows.verify, windows.report];
   return {
-    trials: BigInt(counted.trials),
-    tokens: BigInt(tokens),
+    ...(await timePhases(model, planPhases(study))),
     peakMemoryBytes: BigInt(
       Math.max(...parts.map((part) => model.language.estimatePeakBytes(part.windows, part.fidelity.precision))),
     ),
-    estimatedSeconds: await estimateSeconds(model, tokens),
+    baseMemoryBytes: 0n,
+    diskBytes: BigInt(output === undefined ? 0 : countOutputBytes(model.language.shape, findTypical(plan))),
     feasible: encodeFeasible(plan.space, plan.budgets),
     loadsIn: [],
     architectures: [],

@@ -663,9 +663,15 @@ export interface Plan {
   trials: bigint;
   /** Tokens that would be run. */
   tokens: bigint;
-  /** Estimated. */
+  /**
+   * The most memory that the server's process would take, estimated: `base_memory_bytes`, and what the work takes, which
+   * alone keeps to the memory budget.
+   */
   peakMemoryBytes: bigint;
-  /** Estimated from the pace of this server so far; unset if it is unknown. */
+  /**
+   * Of all phases, estimated from how fast this server has run the model so far, or from a short run of it; unset if
+   * that is unknown. Labels that are known already are not taken off.
+   */
   estimatedSeconds?:
     | number
     | undefined;
@@ -677,6 +683,30 @@ export interface Plan {
   architectures: Architecture[];
   /** What they cost: all costs of the one of a Prune, the parameters of each of an Evaluate. */
   costs: Cost[];
+  /** What would be done, in this order. */
+  phases: PlannedPhase[];
+  /** What would be written to the output folder, estimated; 0 if there is none. */
+  diskBytes: bigint;
+  /** What the server's process takes without any model: its program, its libraries and its threads. */
+  baseMemoryBytes: bigint;
+}
+
+/** A part of what a job would do. */
+export interface PlannedPhase {
+  /**
+   * Of a Search the phase of its study in small letters: `score`, `sample`. Otherwise `calibrate`, `measure`, `fit`,
+   * `write`.
+   */
+  name: string;
+  /** Architectures that would be evaluated. */
+  trials: bigint;
+  /**
+   * Tokens that would be run. Passes over the calibration text for single architectures are not counted, but their time
+   * is.
+   */
+  tokens: bigint;
+  /** Estimated; unset if the server does not know how fast it is. */
+  estimatedSeconds?: number | undefined;
 }
 
 /** What a budget can ask of a space. */
@@ -3461,6 +3491,9 @@ function createBasePlan(): Plan {
     loadsIn: [],
     architectures: [],
     costs: [],
+    phases: [],
+    diskBytes: 0n,
+    baseMemoryBytes: 0n,
   };
 }
 
@@ -3498,6 +3531,21 @@ export const Plan: MessageFns<Plan> = {
     }
     for (const v of message.costs) {
       Cost.encode(v!, writer.uint32(66).fork()).join();
+    }
+    for (const v of message.phases) {
+      PlannedPhase.encode(v!, writer.uint32(82).fork()).join();
+    }
+    if (message.diskBytes !== 0n) {
+      if (BigInt.asIntN(64, message.diskBytes) !== message.diskBytes) {
+        throw new globalThis.Error("value provided for field message.diskBytes of type int64 too large");
+      }
+      writer.uint32(88).int64(message.diskBytes);
+    }
+    if (message.baseMemoryBytes !== 0n) {
+      if (BigInt.asIntN(64, message.baseMemoryBytes) !== message.baseMemoryBytes) {
+        throw new globalThis.Error("value provided for field message.baseMemoryBytes of type int64 too large");
+      }
+      writer.uint32(96).int64(message.baseMemoryBytes);
     }
     return writer;
   },
@@ -3579,6 +3627,30 @@ export const Plan: MessageFns<Plan> = {
             message.costs.push(Cost.decode(reader, reader.uint32()));
             continue;
           }
+          case 10: {
+            if (tag !== 82) {
+              break;
+            }
+
+            message.phases.push(PlannedPhase.decode(reader, reader.uint32()));
+            continue;
+          }
+          case 11: {
+            if (tag !== 88) {
+              break;
+            }
+
+            message.diskBytes = reader.int64() as bigint;
+            continue;
+          }
+          case 12: {
+            if (tag !== 96) {
+              break;
+            }
+
+            message.baseMemoryBytes = reader.int64() as bigint;
+            continue;
+          }
         }
         if ((tag & 7) === 4 || tag === 0) {
           break;
@@ -3617,6 +3689,17 @@ export const Plan: MessageFns<Plan> = {
         ? object.architectures.map((e: any) => Architecture.fromJSON(e))
         : [],
       costs: globalThis.Array.isArray(object?.costs) ? object.costs.map((e: any) => Cost.fromJSON(e)) : [],
+      phases: globalThis.Array.isArray(object?.phases) ? object.phases.map((e: any) => PlannedPhase.fromJSON(e)) : [],
+      diskBytes: isSet(object.diskBytes)
+        ? BigInt(object.diskBytes)
+        : isSet(object.disk_bytes)
+        ? BigInt(object.disk_bytes)
+        : 0n,
+      baseMemoryBytes: isSet(object.baseMemoryBytes)
+        ? BigInt(object.baseMemoryBytes)
+        : isSet(object.base_memory_bytes)
+        ? BigInt(object.base_memory_bytes)
+        : 0n,
     };
   },
 
@@ -3646,6 +3729,15 @@ export const Plan: MessageFns<Plan> = {
     if (message.costs?.length) {
       obj.costs = message.costs.map((e) => Cost.toJSON(e));
     }
+    if (message.phases?.length) {
+      obj.phases = message.phases.map((e) => PlannedPhase.toJSON(e));
+    }
+    if (message.diskBytes !== 0n) {
+      obj.diskBytes = message.diskBytes.toString();
+    }
+    if (message.baseMemoryBytes !== 0n) {
+      obj.baseMemoryBytes = message.baseMemoryBytes.toString();
+    }
     return obj;
   },
 
@@ -3664,6 +3756,138 @@ export const Plan: MessageFns<Plan> = {
     message.loadsIn = object.loadsIn?.map((e) => e) || [];
     message.architectures = object.architectures?.map((e) => Architecture.fromPartial(e)) || [];
     message.costs = object.costs?.map((e) => Cost.fromPartial(e)) || [];
+    message.phases = object.phases?.map((e) => PlannedPhase.fromPartial(e)) || [];
+    message.diskBytes = (object.diskBytes !== undefined && object.diskBytes !== null) ? BigInt(object.diskBytes) : 0n;
+    message.baseMemoryBytes = (object.baseMemoryBytes !== undefined && object.baseMemoryBytes !== null)
+      ? BigInt(object.baseMemoryBytes)
+      : 0n;
+    return message;
+  },
+};
+
+function createBasePlannedPhase(): PlannedPhase {
+  return { name: "", trials: 0n, tokens: 0n, estimatedSeconds: undefined };
+}
+
+export const PlannedPhase: MessageFns<PlannedPhase> = {
+  encode(message: PlannedPhase, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.name !== "") {
+      writer.uint32(10).string(message.name);
+    }
+    if (message.trials !== 0n) {
+      if (BigInt.asIntN(64, message.trials) !== message.trials) {
+        throw new globalThis.Error("value provided for field message.trials of type int64 too large");
+      }
+      writer.uint32(16).int64(message.trials);
+    }
+    if (message.tokens !== 0n) {
+      if (BigInt.asIntN(64, message.tokens) !== message.tokens) {
+        throw new globalThis.Error("value provided for field message.tokens of type int64 too large");
+      }
+      writer.uint32(24).int64(message.tokens);
+    }
+    if (message.estimatedSeconds !== undefined) {
+      writer.uint32(33).double(message.estimatedSeconds);
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): PlannedPhase {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBasePlannedPhase();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.name = reader.string();
+            continue;
+          }
+          case 2: {
+            if (tag !== 16) {
+              break;
+            }
+
+            message.trials = reader.int64() as bigint;
+            continue;
+          }
+          case 3: {
+            if (tag !== 24) {
+              break;
+            }
+
+            message.tokens = reader.int64() as bigint;
+            continue;
+          }
+          case 4: {
+            if (tag !== 33) {
+              break;
+            }
+
+            message.estimatedSeconds = reader.double();
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  fromJSON(object: any): PlannedPhase {
+    return {
+      name: isSet(object.name) ? globalThis.String(object.name) : "",
+      trials: isSet(object.trials) ? BigInt(object.trials) : 0n,
+      tokens: isSet(object.tokens) ? BigInt(object.tokens) : 0n,
+      estimatedSeconds: isSet(object.estimatedSeconds)
+        ? globalThis.Number(object.estimatedSeconds)
+        : isSet(object.estimated_seconds)
+        ? globalThis.Number(object.estimated_seconds)
+        : undefined,
+    };
+  },
+
+  toJSON(message: PlannedPhase): unknown {
+    const obj: any = {};
+    if (message.name !== "") {
+      obj.name = message.name;
+    }
+    if (message.trials !== 0n) {
+      obj.trials = message.trials.toString();
+    }
+    if (message.tokens !== 0n) {
+      obj.tokens = message.tokens.toString();
+    }
+    if (message.estimatedSeconds !== undefined) {
+      obj.estimatedSeconds = floatToJson(message.estimatedSeconds);
+    }
+    return obj;
+  },
+
+  create(base?: DeepPartial<PlannedPhase>): PlannedPhase {
+    return PlannedPhase.fromPartial(base ?? {});
+  },
+  fromPartial(object: DeepPartial<PlannedPhase>): PlannedPhase {
+    const message = createBasePlannedPhase();
+    message.name = object.name ?? "";
+    message.trials = (object.trials !== undefined && object.trials !== null) ? BigInt(object.trials) : 0n;
+    message.tokens = (object.tokens !== undefined && object.tokens !== null) ? BigInt(object.tokens) : 0n;
+    message.estimatedSeconds = object.estimatedSeconds ?? undefined;
     return message;
   },
 };

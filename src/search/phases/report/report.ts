@@ -43,10 +43,11 @@ export function apply<Own extends State>(_plan: StudyPlan, state: Own, event: St
   }
 }
 
+/** Whoever is compensated on its own stream was so before, in `verify` or `controls`. */
 export function count(plan: StudyPlan): readonly TrialCount[] {
   const controls = plan.controls.length + plan.paperControls.length;
   const curve = plan.curve === undefined ? 0 : countFinal(plan) + plan.curve.factors.length;
-  return [{ part: 'report', rung: 0, trials: 2 + controls + curve }];
+  return [{ part: 'report', rung: 0, trials: 2 + controls + curve, compensation: 'one-shot' }];
 }
 
 function listReportPoints(plan: StudyPlan, state: State): TrialPoint[] {

@@ -49,5 +49,5 @@ export function apply<Own extends State>(_plan: StudyPlan, state: Own, event: St
 
 export function count(plan: StudyPlan): readonly TrialCount[] {
   const first = Math.max(0, countPairs(plan, 0) - countRecipePoints(plan));
-  return [{ part: 'search', rung: 0, trials: first + countPairsInside(plan) }];
+  return [{ part: 'search', rung: 0, trials: first + countPairsInside(plan), compensation: 'one-shot' }];
 }

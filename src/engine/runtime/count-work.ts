@@ -1,0 +1,96 @@
+import { measureCost } from '../../core/budget/cost-model.js';
+import { createCostModel } from '../../core/budget/cost-spec.js';
+import type { Architecture, ModelShape } from '../../core/model/shape.js';
+import type { CalibrationNeed } from '../calibration/calibration.js';
+
+/** How much there is to compute, in floating-point operations. */
+export interface Work {
+  /** Matrix products, which ONNX Runtime runs in float32. */
+  readonly products: number;
+  /** Factorisations and solutions, which run in float64 without a library. */
+  readonly factors: number;
+}
+
+export const NO_WORK: Work = { products: 0, factors: 0 };
+
+export function addWork(...works: readonly Work[]): Work {
+  return works.reduce(
+    (sum, { products, factors }) => ({ products: sum.products + products, factors: sum.factors + factors }),
+    NO_WORK,
+  );
+}
+
+export function multiplyWork({ products, factors }: Work, times: number): Work {
+  return { products: products * times, factors: factors * times };
+}
+
+/** Windows or sequences of tokens. */
+export interface Tokens {
+  readonly tokens: number;
+  /** Of the longest window. */
+  readonly window: number;
+}
+
+/** The losses of an architecture on windows. */
+export function countLosses(shape: ModelShape, architecture: Architecture, { tokens, window }: Tokens): Work {
+  return {
+    products: tokens * measureCost(createCostModel(shape, { kind: 'flops_per_token', context: window }), architecture),
+    factors: 0,
+  };
+}
+
+/**
+ * The passes of the dense model over calibration sequences: one for statistics, of which only Gram matrices take long;
+ * and one for gradients, which goes back too and takes three times as long.
+ */
+export function countCalibration(shape: ModelShape, text: Tokens, needs: readonly CalibrationNeed[]): Work {
+  const pass = countPass(shape, shape.layers, text);
+  const gathers = needs.some((need) => need !== 'weights' && need !== 'gradients');
+  const grams = needs.includes('gram') ? text.tokens * sumHalves(shape, shape.layers, (rows) => 2 * rows ** 2) : 0;
+  const gradients = needs.includes('gradients') ? 3 * countLosses(shape, shape.layers, text).products : 0;
+  return { products: (gathers ? pass : 0) + grams + gradients, factors: 0 };
+}
+
+/** A pass through all layers, without the head. */
+function countPass(shape: ModelShape, architecture: Architecture, text: Tokens): number {
+  return countLosses(shape, architecture, text).products - 2 * shape.vocabulary * shape.hidden * text.tokens;
+}
+
+/** The factorisation of every half-block's Gram matrix, which serves all widths (`fitLeastSquares`). */
+export function countFactorisations(shape: ModelShape): Work {
+  return {
+    products: sumHalves(shape, shape.layers, (rows) => 2 * rows ** 2 * shape.hidden),
+    factors: sumHalves(shape, shape.layers, (rows) => (2 / 3) * rows ** 3),
+  };
+}
+
+/** The compensated output maps of an architecture, from the factorisations. */
+export function countCompensation(shape: ModelShape, architecture: Architecture): Work {
+  return { products: sumHalves(shape, architecture, (rows) => 2 * rows ** 2 * shape.hidden), factors: 0 };
+}
+
+/**
+ * The fit of architectures on their own streams (`compensateStreams`): the dense model runs once, and each architecture
+ * twice through every half-block, with the sums of its inputs and of what its stream lacks, and a solution.
+ */
+export function countStreamFits(shape: ModelShape, architectures: readonly Architecture[], text: Tokens): Work {
+  if (architectures.length === 0) return NO_WORK;
+  const { hidden } = shape;
+  return addWork(
+    { products: countPass(shape, shape.layers, text), factors: 0 },
+    ...architectures.map((architecture) => ({
+      products:
+        2 * countPass(shape, architecture, text) +
+        text.tokens * sumHalves(shape, architecture, (rows) => 2 * rows ** 2 + 2 * rows * hidden),
+      factors: sumHalves(shape, architecture, (rows) => rows ** 3 / 3 + 2 * rows ** 2 * hidden),
+    })),
+  );
+}
+
+/** @param of the operations of a half-block whose output map has so many rows */
+function sumHalves({ headDim }: ModelShape, architecture: Architecture, of: (rows: number) => number): number {
+  return architecture.reduce(
+    (sum, { kvHeads, queryHeadsPerKv, ffnChannels }) => sum + of(kvHeads * queryHeadsPerKv * headDim) + of(ffnChannels),
+    0,
+  );
+}

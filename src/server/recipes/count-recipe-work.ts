@@ -1,0 +1,71 @@
+import type { Architecture, ModelShape } from '../../core/model/shape.js';
+import {
+  addWork,
+  countCalibration,
+  countCompensation,
+  countFactorisations,
+  countStreamFits,
+  multiplyWork,
+  NO_WORK,
+  type Tokens,
+  type Work,
+} from '../../engine/runtime/count-work.js';
+import type { ResolvedRecipe } from '../requests/recipe.js';
+
+/** The calibration text of a recipe; no tokens if it needs none. */
+export function countCalibrated({ calibration }: Pick<ResolvedRecipe, 'calibration'>): Tokens {
+  const sequences = calibration?.sequences ?? [];
+  return {
+    tokens: sequences.reduce((sum, { length }) => sum + length, 0),
+    window: sequences.reduce((most, { length }) => Math.max(most, length), 0),
+  };
+}
+
+/** The passes over one calibration text that serve recipes, each statistic gathered once. */
+export function countPasses(shape: ModelShape, recipes: readonly ResolvedRecipe[]): Work {
+  const texts = new Map<string, ResolvedRecipe[]>();
+  for (const recipe of recipes) {
+    if (recipe.calibration === undefined) continue;
+    const key = JSON.stringify(recipe.description['calibration'] ?? null);
+    texts.set(key, [...(texts.get(key) ?? []), recipe]);
+  }
+  return addWork(
+    ...[...texts.values()].flatMap(([first, ...others]) => {
+      if (first === undefined) return [];
+      const needs = [first, ...others].flatMap(({ criterion, compensation }) => [
+        ...criterion.plugin.needs,
+        ...compensation.plugin.needs,
+      ]);
+      return [countCalibration(shape, countCalibrated(first), needs)];
+    }),
+  );
+}
+
+/** What makes a recipe's compensation ready for any architecture. */
+export function countPreparation(shape: ModelShape, recipe: ResolvedRecipe): Work {
+  return needsGram(recipe) && !isStream(recipe) ? countFactorisations(shape) : NO_WORK;
+}
+
+/** What compensates so many architectures of one size under a recipe. */
+export function countCompensations(
+  shape: ModelShape,
+  recipe: ResolvedRecipe,
+  architecture: Architecture,
+  count: number,
+): Work {
+  if (isStream(recipe))
+    return countStreamFits(
+      shape,
+      Array.from({ length: count }, () => architecture),
+      countCalibrated(recipe),
+    );
+  return needsGram(recipe) ? multiplyWork(countCompensation(shape, architecture), count) : NO_WORK;
+}
+
+function needsGram({ compensation }: ResolvedRecipe): boolean {
+  return compensation.plugin.needs.includes('gram');
+}
+
+function isStream({ compensation: { plugin, options } }: ResolvedRecipe): boolean {
+  return plugin.stream?.isAsked(options) ?? false;
+}

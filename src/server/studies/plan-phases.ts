@@ -1,0 +1,87 @@
+import type { Architecture } from '../../core/model/shape.js';
+import { decodeCounts } from '../../core/space/search-space.js';
+import { addWork, countLosses, multiplyWork, NO_WORK, type Work } from '../../engine/runtime/count-work.js';
+import { findUniformPaper } from '../../search/controls/uniform.js';
+import { countByPhase } from '../../search/machine.js';
+import type { TrialCount } from '../../search/study/phase.js';
+import type { StudyPhase, StudyPlan } from '../../search/study/plan.js';
+import { planPhase, type PlannedPhase } from '../models/estimate-seconds.js';
+import { countCompensations, countPasses, countPreparation } from '../recipes/count-recipe-work.js';
+import { countOutputBytes, timeWriting } from '../pruning/plan-output.js';
+import { planOf } from '../requests/plan-study-texts.js';
+import type { Study } from './study.js';
+import { countCalibrationTokens } from './study-recipes.js';
+
+/**
+ * The phases of a study with what each takes. All candidates count as one that meets the budgets at one rate. Labels
+ * that are known already, and layers that architectures share, are not taken off: it is known only later which they are.
+ */
+export function planPhases(study: PlannedStudy): PlannedPhase[] {
+  const { plan, recipes, windows } = study;
+  const planned = [...countByPhase(plan)].map(([phase, counts]) =>
+    planPhase(phase === 'finished' ? 'write' : phase, {
+      trials: counts.reduce((sum, { trials }) => sum + trials, 0),
+      tokens:
+        (phase === 'score' ? countCalibrationTokens(recipes) : 0) +
+        counts.reduce((sum, count) => sum + count.trials * planOf(windows, count).fidelity.tokens, 0),
+      work: addWork(countPhaseWork(study, phase), ...counts.map((count) => countTrialWork(study, count))),
+      seconds: countSeconds(study, phase),
+    }),
+  );
+  return planned.filter(({ trials, work, seconds }) => trials + work.products + work.factors + seconds > 0);
+}
+
+/** What a phase computes apart from its trials. */
+function countPhaseWork({ model, recipes: { compared, paper } }: PlannedStudy, phase: StudyPhase): Work {
+  const { shape } = model.language;
+  const oneShot = compared.map((recipe) => recipe.oneShot);
+  if (phase === 'score')
+    return addWork(countPasses(shape, oneShot), ...oneShot.map((recipe) => countPreparation(shape, recipe)));
+  return phase === 'controls' && paper !== undefined
+    ? addWork(countPasses(shape, [paper]), countPreparation(shape, paper))
+    : NO_WORK;
+}
+
+type PlannedStudy = Pick<Study, 'model' | 'plan' | 'recipes' | 'windows' | 'output'>;
+
+function countTrialWork({ model, plan, recipes, windows }: PlannedStudy, count: TrialCount): Work {
+  const { shape } = model.language;
+  const architecture = findTypical(plan);
+  const { fidelity, measurement } = planOf(windows, count);
+  const [first] = recipes.compared;
+  const recipe = count.compensation === 'stream' ? (first?.stream ?? first?.oneShot) : first?.oneShot;
+  return addWork(
+    multiplyWork(
+      countLosses(shape, architecture, { tokens: fidelity.tokens, window: measurement.window }),
+      count.trials,
+    ),
+    recipe === undefined ? NO_WORK : countCompensations(shape, recipe, architecture, count.trials),
+  );
+}
+
+/** Pruned at one rate as far as the budgets ask; unpruned if that does not meet them. */
+export function findTypical({ space, budgets }: StudyPlan): Architecture {
+  const uniform = findUniformPaper(space, budgets);
+  return uniform === undefined ? space.shape.layers : decodeCounts(space, uniform.counts);
+}
+
+/** The first fit compares all backends, five times each: 15 s for 130 pairs of 50 dimensions on two cores. */
+const FIRST_FIT_SECONDS = 15;
+const LATER_FIT_SECONDS = 6;
+/** 30,000 candidates of 50 dimensions took 12 s. */
+const CANDIDATE_SECONDS = 4e-4;
+
+/** What takes as long with any model. */
+function countSeconds({ model, plan, output }: PlannedStudy, phase: StudyPhase): number {
+  const { rounds, candidates } = plan;
+  switch (phase) {
+    case 'fit':
+      return FIRST_FIT_SECONDS + rounds * LATER_FIT_SECONDS;
+    case 'search':
+      return rounds * candidates * CANDIDATE_SECONDS;
+    case 'finished':
+      return output === undefined ? 0 : timeWriting(countOutputBytes(model.language.shape, findTypical(plan)));
+    default:
+      return 0;
+  }
+}

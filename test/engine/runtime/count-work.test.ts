@@ -1,0 +1,54 @@
+import { describe, expect, it } from 'vitest';
+import {
+  countCalibration,
+  countCompensation,
+  countFactorisations,
+  countLosses,
+  countStreamFits,
+} from '../../../src/engine/runtime/count-work.js';
+import { STORIES_SHAPE } from '../../support/shapes.js';
+
+/*
+ * By hand, for the demo model: 5 layers, hidden 64, 8 query heads and 4 key-value heads of 8, 172 channels, a
+ * vocabulary of 512. A multiplication and an addition are two operations.
+ */
+const TEXT = { tokens: 1000, window: 128 };
+const ATTENTION = 2 * (2 * 64 * 64 + 2 * 64 * 32) + 2 * 64 * 128;
+const FFN = 2 * 3 * 64 * 172;
+const LAYERS = 5 * (ATTENTION + FFN);
+const HEAD = 2 * 64 * 512;
+/** Sums of squares of the inputs of o, 64 wide, and of down, 172 wide. */
+const GRAMS = 5 * 2 * (64 ** 2 + 172 ** 2);
+const HALF = STORIES_SHAPE.layers.map((layer) => ({ ...layer, kvHeads: 2, ffnChannels: 86 }));
+const HALF_LAYERS = 5 * (ATTENTION / 2 + FFN / 2);
+
+describe('the work of a model', () => {
+  it('is a pass through all layers and the head for losses', () => {
+    expect(countLosses(STORIES_SHAPE, STORIES_SHAPE.layers, TEXT)).toEqual({
+      products: 1000 * (LAYERS + HEAD),
+      factors: 0,
+    });
+    expect(countLosses(STORIES_SHAPE, HALF, TEXT).products).toBe(1000 * (HALF_LAYERS + HEAD));
+  });
+
+  it('is a pass without the head for statistics, with Gram matrices where they are needed', () => {
+    const products = (needs: Parameters<typeof countCalibration>[2]) =>
+      countCalibration(STORIES_SHAPE, TEXT, needs).products;
+    expect(products(['weights'])).toBe(0);
+    expect(products(['weights', 'activations'])).toBe(1000 * LAYERS);
+    expect(products(['activations', 'gram'])).toBe(1000 * (LAYERS + GRAMS));
+    expect(products(['weights', 'gradients'])).toBe(3 * 1000 * (LAYERS + HEAD));
+  });
+
+  it('is a factor and its inverse for each half of a layer, a third of the cube each', () => {
+    expect(countFactorisations(STORIES_SHAPE).factors).toBeCloseTo(5 * (2 / 3) * (64 ** 3 + 172 ** 3), 3);
+    expect(countCompensation(STORIES_SHAPE, HALF).products).toBe(5 * 2 * 64 * (32 ** 2 + 86 ** 2));
+  });
+
+  it('is three passes for a fit on the stream, of which the dense one is shared', () => {
+    const own = 2 * 1000 * HALF_LAYERS + 1000 * 5 * (2 * (32 ** 2 + 86 ** 2) + 2 * 64 * (32 + 86));
+    expect(countStreamFits(STORIES_SHAPE, [HALF], TEXT).products).toBe(1000 * LAYERS + own);
+    expect(countStreamFits(STORIES_SHAPE, [HALF, HALF], TEXT).products).toBe(1000 * LAYERS + 2 * own);
+    expect(countStreamFits(STORIES_SHAPE, [], TEXT)).toEqual({ products: 0, factors: 0 });
+  });
+});

@@ -1,0 +1,119 @@
+import { describe, expect, it } from 'vitest';
+import type { Speeds } from '../../../src/engine/pace.js';
+import fluctuation from '../../../src/plugins/criteria/fluctuation.js';
+import taylor from '../../../src/plugins/criteria/taylor.js';
+import leastSquares from '../../../src/plugins/compensations/least-squares.js';
+import none from '../../../src/plugins/compensations/none.js';
+import type { Criterion } from '../../../src/core/ports/criterion.js';
+import type { Compensation } from '../../../src/core/ports/compensation.js';
+import type { StudyPlan } from '../../../src/search/study/plan.js';
+import { timePhase, timePhases } from '../../../src/server/models/estimate-seconds.js';
+import type { ResolvedRecipe } from '../../../src/server/requests/recipe.js';
+import { planPhases } from '../../../src/server/studies/plan-phases.js';
+import type { Study } from '../../../src/server/studies/study.js';
+import { createPlan } from '../../search/fake-study.js';
+import { STORIES_SHAPE } from '../../support/shapes.js';
+
+/** A machine that does 10 billion operations a second in products and a billion in factorisations. */
+const SPEEDS: Speeds = { products: 1e10, factors: 1e9 };
+
+/** 100 sequences of 128 tokens. */
+const SEQUENCES = Array.from({ length: 100 }, () => new Int32Array(128));
+
+function recipe(criterion: object, compensation: object, options: unknown = {}): ResolvedRecipe {
+  return {
+    criterion: { plugin: criterion as Criterion, options: {} },
+    compensation: { plugin: compensation as Compensation, options },
+    calibration: { sequences: SEQUENCES },
+    description: { calibration: 'one text' },
+  } as unknown as ResolvedRecipe;
+}
+
+const oneShot = recipe(fluctuation, leastSquares, { damping: 0.01, fit: 'one-shot' });
+const stream = recipe(fluctuation, leastSquares, { damping: 0.01, fit: 'stream' });
+
+function createStudy(changes: Partial<StudyPlan>, recipes: Partial<Study['recipes']> = {}) {
+  const part = (tokens: number) => ({ fidelity: { tokens }, measurement: { window: 128 } });
+  return {
+    model: { language: { shape: STORIES_SHAPE } },
+    plan: createPlan(changes),
+    recipes: { compared: [{ oneShot, stream }], paper: undefined, ...recipes },
+    windows: { search: part(1024), verify: [part(4096)], report: part(8192) },
+    output: undefined,
+  } as unknown as Parameters<typeof planPhases>[0];
+}
+
+/** Seconds by phase. */
+function time(study: Parameters<typeof planPhases>[0]): Record<string, number> {
+  return Object.fromEntries(planPhases(study).map((phase) => [phase.name, timePhase(phase, SPEEDS)]));
+}
+
+/** Operations per token of the unpruned demo model: layers with attention over 128 tokens, and the head. */
+const DENSE = 5 * (2 * (2 * 64 * 64 + 2 * 64 * 32) + 2 * 64 * 128 + 2 * 3 * 64 * 172) + 2 * 64 * 512;
+
+describe('the phases of a study', () => {
+  it('take the tokens of their trials through a model pruned to the budget', () => {
+    const { verify = NaN, report = NaN } = time(createStudy({ finalists: 6, rounds: 1 }));
+    // 20 % fewer parameters, which are all in the layers: between seven tenths of the dense model and all of it.
+    const dense = (6 * 4096 * DENSE) / SPEEDS.products;
+    expect(verify / dense).toBeGreaterThan(0.7);
+    expect(verify / dense).toBeLessThan(1);
+    expect(report / verify).toBeCloseTo((4 * 8192) / (6 * 4096), 2);
+  });
+
+  it('rank and factorise once for each recipe, over one text in one pass', () => {
+    const one = time(createStudy({})).score ?? NaN;
+    const two = time(
+      createStudy(
+        { recipes: 2 },
+        {
+          compared: [
+            { oneShot, stream },
+            { oneShot, stream },
+          ] as Study['recipes']['compared'],
+        },
+      ),
+    ).score;
+    const factors = (5 * (2 / 3) * (64 ** 3 + 172 ** 3)) / SPEEDS.factors;
+    const products = (5 * 2 * 64 * (64 ** 2 + 172 ** 2)) / SPEEDS.products;
+    expect((two ?? NaN) - one).toBeCloseTo(factors + products, 6);
+  });
+
+  it('take a pass over the calibration text for each architecture that is compensated on its own stream', () => {
+    const plain = time(createStudy({ compensation: { mode: 'one-shot', candidates: 2 } }));
+    const better = time(createStudy({ compensation: { mode: 'better', candidates: 2 } }));
+    const pass = (12_800 * (DENSE - 2 * 64 * 512)) / SPEEDS.products;
+    // Two finalists: two trials more, one dense pass, and two passes of each.
+    expect((better.verify ?? NaN) - (plain.verify ?? NaN)).toBeGreaterThan(3 * pass);
+    expect((better.controls ?? NaN) - (plain.controls ?? NaN)).toBeGreaterThan(3 * pass);
+    expect(better.sample).toBe(plain.sample);
+  });
+
+  it('measure gradients for controls in the paper’s recipe', () => {
+    const without = time(createStudy({})).controls ?? NaN;
+    const study = createStudy({ paperControls: ['uniform-paper'] }, { paper: recipe(taylor, none) });
+    const trial = (4096 * DENSE) / SPEEDS.products;
+    const added = (time(study).controls ?? NaN) - without - (3 * 12_800 * DENSE) / SPEEDS.products;
+    expect(added).toBeGreaterThan(0.7 * trial);
+    expect(added).toBeLessThan(trial);
+  });
+
+  it('add up to the time of the plan, which is unknown if the speed of the model is', async () => {
+    const phases = planPhases(createStudy({}));
+    const known = await timePhases({ findSpeeds: () => Promise.resolve(SPEEDS) }, phases);
+    expect(known.estimatedSeconds).toBeCloseTo(
+      phases.reduce((sum, phase) => sum + timePhase(phase, SPEEDS), 0),
+      9,
+    );
+    expect(known.trials).toBe(phases.reduce((sum, { trials }) => sum + BigInt(trials), 0n));
+    const unknown = await timePhases({ findSpeeds: () => Promise.resolve(undefined) }, phases);
+    expect(unknown.estimatedSeconds).toBeUndefined();
+    expect(unknown.tokens).toBe(known.tokens);
+  });
+
+  it('take half the time on a machine twice as fast, but for fits and candidates', () => {
+    const phase = { work: { products: 2e10, factors: 1e9 }, seconds: 4 };
+    expect(timePhase(phase, SPEEDS)).toBe(7);
+    expect(timePhase(phase, { products: 2e10, factors: 2e9 })).toBe(5.5);
+  });
+});
