@@ -3,14 +3,14 @@ import type { Precision } from '../core/measurement.js';
 import type { Architecture, ModelShape } from '../core/model/shape.js';
 import type { UnitScores } from '../core/model/unit-scores.js';
 import type { Criterion } from '../core/ports/criterion.js';
-import type { EvaluationSubject, Window } from '../core/ports/evaluator.js';
+import type { EvaluationSubject } from '../core/ports/evaluator.js';
 import type { WorkContext } from '../core/ports/work-context.js';
 import type { Calibration, CalibrationNeed } from './calibration/calibration.js';
 import type { Checkpoint } from './checkpoint/checkpoint.js';
 import type { LayerErrors } from './compensation/calibration-errors.js';
 import type { OutputMap, OutputMapRequest } from './compensation/output-map.js';
 import type { Speeds } from './pace.js';
-import type { Workload } from './runtime/plan-memory.js';
+import type { MemoryUse, Workload } from './runtime/plan-memory.js';
 import type { RankedRecipe } from './weights/recipe.js';
 
 export type { Calibration, CalibrationNeed } from './calibration/calibration.js';
@@ -79,8 +79,8 @@ export interface LanguageModel {
   ): Promise<Float32Array>;
   /** Throws MEMORY_EXCEEDED for work that can never fit the budget, before any work is done. */
   requireMemory(work: Workload): void;
-  /** Most bytes that an evaluation on these windows uses. */
-  estimatePeakBytes(windows: readonly Pick<Window, 'tokens'>[], precision?: Precision): number;
+  /** Most bytes that a job on it uses, estimated, at most the memory budget. */
+  estimatePeakBytes(use: MemoryUse): number;
   /** How fast it is in float32, as seen recently or by a short probe; undefined if neither is available. */
   findSpeeds(signal?: AbortSignal): Promise<Speeds | undefined>;
   /** Checks that `subject` can measure in this precision here. Throws PRECISION_UNAVAILABLE. */

@@ -121,12 +121,7 @@ export async function openLanguageModel(
         { signal: new AbortController().signal },
       ),
     requireMemory: (work) => void planMemory(shape, memoryBudgetBytes, work),
-    estimatePeakBytes: (windows, precision = 'float32') =>
-      estimatePeakBytes(shape, memoryBudgetBytes, {
-        precision,
-        longest: windows.reduce((most, { tokens }) => Math.max(most, tokens.length), 1),
-        tokens: windows.reduce((sum, { tokens }) => sum + tokens.length, 0),
-      }),
+    estimatePeakBytes: (use) => estimatePeakBytes(shape, memoryBudgetBytes, use),
     findSpeeds: async (signal) => {
       if (pace.productsPerSecond() === undefined)
         await probePace(subject({ ranking: identityRanking(shape.layers) }), signal);

@@ -1,7 +1,7 @@
 import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import type { ServerWritableStream } from '@grpc/grpc-js';
+import { status, type ServerWritableStream } from '@grpc/grpc-js';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { GetJobResponse, JobServiceService, JobState } from '../../src/gen/prunecast/v1/job.js';
 import { PruningServiceService, type SearchRequest, type SearchResponse } from '../../src/gen/prunecast/v1/pruning.js';
@@ -347,13 +347,18 @@ function jobs(handlers: { readonly getJob?: JobHandler; readonly cancelJob?: Job
 function pruning(search: (call: ServerWritableStream<SearchRequest, SearchResponse>) => void) {
   return {
     prune: silent,
-    planPrune: silent,
+    planPrune: unimplemented,
     evaluate: silent,
-    planEvaluate: silent,
+    planEvaluate: unimplemented,
     predict: silent,
     search,
-    planSearch: silent,
+    planSearch: unimplemented,
   };
 }
 
 function silent(): void {}
+
+/** As a server of another version may answer. */
+function unimplemented(_call: unknown, answer: (error: { readonly code: status }) => void): void {
+  answer({ code: status.UNIMPLEMENTED });
+}

@@ -13,7 +13,8 @@ import { targetFlags } from '../flags/target.js';
 import { parseCount } from '../flags/values.js';
 import { formatCount, formatMetric } from '../output/format.js';
 import { printPlan } from '../output/print-plan.js';
-import type { Printer } from '../output/printer.js';
+import type { PrintFlags, Printer } from '../output/printer.js';
+import { announceCost } from '../session/announce-cost.js';
 import { callServer } from '../session/call-server.js';
 import type { FieldSource } from '../session/field-names.js';
 import { watchJob } from '../session/watch-job.js';
@@ -79,10 +80,11 @@ export function addEvaluateCommand(program: Command): void {
     '--evaluator',
     '--calibration',
     '--dry-run',
-  ]).action(async (flags: { readonly dryRun?: boolean }) => {
+  ]).action(async (flags: PrintFlags & { readonly dryRun?: boolean }) => {
     await callServer(command, EVALUATE, async (call) => {
       const { client, request, printer } = call;
       if (flags.dryRun === true) return printPlan(await client.planEvaluate(request), printer);
+      await announceCost(() => client.planEvaluate(request), printer, flags);
       const results: EvaluationResult[] = [];
       await watchJob((options) => client.evaluate(request, options), call, {
         onInterrupt: 'cancel-job',

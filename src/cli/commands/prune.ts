@@ -11,7 +11,8 @@ import { spaceFlags } from '../flags/space.js';
 import { targetFlags } from '../flags/target.js';
 import { formatBytes, formatCost, formatEnum } from '../output/format.js';
 import { printPlan } from '../output/print-plan.js';
-import type { Printer } from '../output/printer.js';
+import type { PrintFlags, Printer } from '../output/printer.js';
+import { announceCost } from '../session/announce-cost.js';
 import { callServer } from '../session/call-server.js';
 import { watchJob } from '../session/watch-job.js';
 
@@ -41,7 +42,7 @@ export function addPruneCommand(program: Command): void {
     '--output',
     '--overwrite',
     '--dry-run',
-  ]).action(async (flags: { readonly output?: unknown; readonly dryRun?: boolean }) => {
+  ]).action(async (flags: PrintFlags & { readonly output?: unknown; readonly dryRun?: boolean }) => {
     if (countGiven(command, TARGET_FLAGS) + (hasBudget(command) ? 1 : 0) !== 1)
       throw new InvalidArgumentError(
         'say once what stays: --remove or --at-most, --rate, --rates, --architecture, --units, --manifest or --earlier-output.',
@@ -51,6 +52,7 @@ export function addPruneCommand(program: Command): void {
     await callServer(command, PRUNE, async (call) => {
       const { client, request, printer, paths } = call;
       if (flags.dryRun === true) return printPlan(await client.planPrune(request), printer);
+      await announceCost(() => client.planPrune(request), printer, flags);
       const ended = await watchJob((options) => client.prune(request, options), call, { onInterrupt: 'cancel-job' });
       if (ended?.result?.$case === 'prune') printResult(ended.result.value, paths.output ?? '', printer);
     });

@@ -9,12 +9,14 @@ import { showFirst } from '../flags/short-help.js';
 import { openPageFile } from '../output/page-file.js';
 import { printPlan } from '../output/print-plan.js';
 import { printReport } from '../output/print-report.js';
+import type { PrintFlags } from '../output/printer.js';
+import { announceCost } from '../session/announce-cost.js';
 import { callServer } from '../session/call-server.js';
 import { watchJob } from '../session/watch-job.js';
 
 const SEARCH: RequestType<SearchRequest> = { typeName: 'prunecast.v1.SearchRequest', codec: SearchRequest };
 
-interface Flags {
+interface Flags extends PrintFlags {
   readonly dryRun?: boolean;
   readonly report?: string;
   readonly overwrite?: boolean;
@@ -46,6 +48,7 @@ export function addSearchCommand(program: Command): void {
     await callServer(command, SEARCH, async (call) => {
       const { client, request, printer, paths } = call;
       if (flags.dryRun === true) return printPlan(await client.planSearch(request), printer);
+      await announceCost(() => client.planSearch(request), printer, flags);
       const ended = await watchJob((options) => client.search(request, options), call, { onInterrupt: 'cancel-job' });
       if (ended?.result?.$case !== 'search') return;
       printReport(ended.result.value, paths.output, printer);

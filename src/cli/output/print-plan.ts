@@ -1,6 +1,7 @@
 import { BudgetKind, type Plan } from '../../client/index.js';
 import { Plan as PlanMessage } from '../../gen/prunecast/v1/pruning.js';
-import { formatAmount, formatBytes, formatCost, formatCount, formatDuration, formatEnum } from './format.js';
+import { describeCost } from './describe-cost.js';
+import { formatCost, formatEnum } from './format.js';
 import type { Printer } from './printer.js';
 
 /** What a job would do, as `--dry-run` asks. */
@@ -8,8 +9,7 @@ export function printPlan(plan: Plan, printer: Printer): void {
   if (printer.format === 'json')
     return printer.message({ typeName: 'prunecast.v1.Plan', codec: PlanMessage, message: plan });
   printer.lines(
-    `would evaluate ${formatCount(plan.trials)} ${plan.trials === 1n ? 'architecture' : 'architectures'}, ${formatAmount(plan.tokens)} tokens in all`,
-    `peak memory ${formatBytes(plan.peakMemoryBytes)}, time ${plan.estimatedSeconds === undefined ? 'unknown' : `about ${formatDuration(plan.estimatedSeconds)}`}`,
+    ...describeCost(plan),
     ...plan.feasible.map(
       ({ kind, least, most }) =>
         `${formatEnum(BudgetKind, kind)}: from ${formatCost(kind, least)} to ${formatCost(kind, most)} in this space`,

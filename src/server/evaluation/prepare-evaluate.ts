@@ -13,11 +13,12 @@ import { workContext, type JobContext, type JobResult } from '../kinds/job-conte
 import type { RestartedJob } from '../jobs/jobs.js';
 import type { Prepared } from '../kinds/runnable-kind.js';
 import { orderLabels, type ArchitectureLabels } from '../labels/label-task.js';
-import { planPhase, timePhases, type PlannedPhase } from '../models/estimate-seconds.js';
+import { estimateMemory } from '../estimates/estimate-memory.js';
+import { planPhase, timePhases, type PlannedPhase } from '../estimates/estimate-seconds.js';
 import { workOn } from '../models/work-on.js';
 import type { OpenModel, OpenModels } from '../models/open-models.js';
 import { withNamedUnits, withOwnOrder, type RankedModel, type RecipePreparer } from '../recipes/prepare-recipe.js';
-import { countCalibrated, countCompensations, countPasses, countPreparation } from '../recipes/count-recipe-work.js';
+import { countCalibrated, countCompensations, countPasses, countPreparation } from '../estimates/count-recipe-work.js';
 import { createRequestServices, type ResolvingServices } from '../recipes/request-services.js';
 import { listDifferences, notResumable, requireSamePlan } from '../requests/compare-plans.js';
 import { planEvaluate } from '../requests/plan-evaluate.js';
@@ -177,8 +178,7 @@ async function estimateEvaluation(evaluation: Evaluation): Promise<Plan> {
   }
   return {
     ...(await timePhases(model, planPhases(evaluation))),
-    peakMemoryBytes: BigInt(language.estimatePeakBytes(plan.windows, plan.fidelity.precision)),
-    baseMemoryBytes: 0n,
+    ...estimateMemory(model, [plan], recipe === undefined ? [] : [recipe]),
     diskBytes: 0n,
     feasible: [],
     loadsIn: [],

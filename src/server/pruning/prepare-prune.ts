@@ -15,11 +15,12 @@ import { workContext, type JobContext, type JobResult } from '../kinds/job-conte
 import type { RestartedJob } from '../jobs/jobs.js';
 import type { Prepared } from '../kinds/runnable-kind.js';
 import { measureLatency } from '../latency/measure-latency.js';
-import { planPhase, timePhases, type PlannedPhase } from '../models/estimate-seconds.js';
+import { estimateMemory } from '../estimates/estimate-memory.js';
+import { planPhase, timePhases, type PlannedPhase } from '../estimates/estimate-seconds.js';
 import { workOn } from '../models/work-on.js';
 import type { OpenModel, OpenModels } from '../models/open-models.js';
 import { measureLayerErrors } from '../recipes/allocation-inputs.js';
-import { countCalibrated, countCompensations, countPasses, countPreparation } from '../recipes/count-recipe-work.js';
+import { countCalibrated, countCompensations, countPasses, countPreparation } from '../estimates/count-recipe-work.js';
 import type { RankedModel, RecipePreparer } from '../recipes/prepare-recipe.js';
 import { createRequestServices, type ResolvingServices } from '../recipes/request-services.js';
 import { findHardestArchitecture } from '../requests/hardest-architecture.js';
@@ -76,11 +77,9 @@ export async function preparePrune(
 async function estimatePruning(pruning: Pruning, loadsIn: readonly string[]): Promise<Plan> {
   const { model, selection, byError, recipe } = pruning;
   const { shape } = model.language;
-  const sequences = recipe?.calibration?.sequences ?? [];
   return {
     ...(await timePhases(model, planPhases(pruning))),
-    peakMemoryBytes: BigInt(model.language.estimatePeakBytes(sequences.map((sequence) => ({ tokens: sequence })))),
-    baseMemoryBytes: 0n,
+    ...estimateMemory(model, [], recipe === undefined ? [] : [recipe]),
     diskBytes: BigInt(countOutputBytes(shape, selection.architecture)),
     feasible: selection.budgets === undefined ? [] : encodeFeasible(selection.budgets.space, selection.budgets.budgets),
     loadsIn: [...loadsIn],

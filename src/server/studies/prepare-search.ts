@@ -5,7 +5,8 @@ import { boundStudy, requireAnswerable } from '../encoding/answer-bounds.js';
 import { encodeFeasible } from '../encoding/costs.js';
 import type { RestartedJob } from '../jobs/jobs.js';
 import type { Prepared, ResumeStep } from '../kinds/runnable-kind.js';
-import { timePhases } from '../models/estimate-seconds.js';
+import { estimateMemory } from '../estimates/estimate-memory.js';
+import { timePhases } from '../estimates/estimate-seconds.js';
 import { workOn } from '../models/work-on.js';
 import { countInputs } from '../predictors/measure-error-tables.js';
 import { countOutputBytes, findLoaders, planOutput } from '../pruning/plan-output.js';
@@ -83,14 +84,14 @@ async function openStudy(
 }
 
 async function estimateStudy(study: Study): Promise<Plan> {
-  const { model, plan, windows, output } = study;
-  const parts = [windows.search, ...windows.verify, windows.report];
+  const { model, plan, windows, recipes, output } = study;
   return {
     ...(await timePhases(model, planPhases(study))),
-    peakMemoryBytes: BigInt(
-      Math.max(...parts.map((part) => model.language.estimatePeakBytes(part.windows, part.fidelity.precision))),
+    ...estimateMemory(
+      model,
+      [windows.search, ...windows.verify, windows.report],
+      recipes.compared.map(({ oneShot }) => oneShot),
     ),
-    baseMemoryBytes: 0n,
     diskBytes: BigInt(output === undefined ? 0 : countOutputBytes(model.language.shape, findTypical(plan))),
     feasible: encodeFeasible(plan.space, plan.budgets),
     loadsIn: [],

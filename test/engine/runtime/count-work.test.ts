@@ -22,6 +22,9 @@ const GRAMS = 5 * 2 * (64 ** 2 + 172 ** 2);
 const HALF = STORIES_SHAPE.layers.map((layer) => ({ ...layer, kvHeads: 2, ffnChannels: 86 }));
 const HALF_LAYERS = 5 * (ATTENTION / 2 + FFN / 2);
 
+const products = (needs: Parameters<typeof countCalibration>[2]) =>
+  countCalibration(STORIES_SHAPE, TEXT, needs).products;
+
 describe('the work of a model', () => {
   it('is a pass through all layers and the head for losses', () => {
     expect(countLosses(STORIES_SHAPE, STORIES_SHAPE.layers, TEXT)).toEqual({
@@ -32,8 +35,6 @@ describe('the work of a model', () => {
   });
 
   it('is a pass without the head for statistics, with Gram matrices where they are needed', () => {
-    const products = (needs: Parameters<typeof countCalibration>[2]) =>
-      countCalibration(STORIES_SHAPE, TEXT, needs).products;
     expect(products(['weights'])).toBe(0);
     expect(products(['weights', 'activations'])).toBe(1000 * LAYERS);
     expect(products(['activations', 'gram'])).toBe(1000 * (LAYERS + GRAMS));

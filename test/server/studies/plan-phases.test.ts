@@ -7,7 +7,7 @@ import none from '../../../src/plugins/compensations/none.js';
 import type { Criterion } from '../../../src/core/ports/criterion.js';
 import type { Compensation } from '../../../src/core/ports/compensation.js';
 import type { StudyPlan } from '../../../src/search/study/plan.js';
-import { timePhase, timePhases } from '../../../src/server/models/estimate-seconds.js';
+import { timePhase, timePhases } from '../../../src/server/estimates/estimate-seconds.js';
 import type { ResolvedRecipe } from '../../../src/server/requests/recipe.js';
 import { planPhases } from '../../../src/server/studies/plan-phases.js';
 import type { Study } from '../../../src/server/studies/study.js';
@@ -32,8 +32,9 @@ function recipe(criterion: object, compensation: object, options: unknown = {}):
 const oneShot = recipe(fluctuation, leastSquares, { damping: 0.01, fit: 'one-shot' });
 const stream = recipe(fluctuation, leastSquares, { damping: 0.01, fit: 'stream' });
 
+const part = (tokens: number) => ({ fidelity: { tokens }, measurement: { window: 128 } });
+
 function createStudy(changes: Partial<StudyPlan>, recipes: Partial<Study['recipes']> = {}) {
-  const part = (tokens: number) => ({ fidelity: { tokens }, measurement: { window: 128 } });
   return {
     model: { language: { shape: STORIES_SHAPE } },
     plan: createPlan(changes),

@@ -1,6 +1,6 @@
 import { addWork, NO_WORK, type Work } from '../../engine/runtime/count-work.js';
 import type { Speeds } from '../../engine/pace.js';
-import type { OpenModel } from './open-models.js';
+import type { OpenModel } from '../models/open-models.js';
 
 /** A part of a job, as its plan has it. */
 export interface PlannedPhase {

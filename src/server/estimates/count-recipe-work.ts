@@ -62,7 +62,8 @@ export function countCompensations(
   return needsGram(recipe) ? multiplyWork(countCompensation(shape, architecture), count) : NO_WORK;
 }
 
-function needsGram({ compensation }: ResolvedRecipe): boolean {
+/** Whether a recipe's compensation is fitted on Gram matrices. */
+export function needsGram({ compensation }: ResolvedRecipe): boolean {
   return compensation.plugin.needs.includes('gram');
 }
 

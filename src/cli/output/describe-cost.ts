@@ -1,0 +1,27 @@
+import type { Plan } from '../../client/index.js';
+import { formatAmount, formatBytes, formatCount, formatDuration } from './format.js';
+
+/** What a job takes, as its plan states it: time and tokens, the time of each phase, memory and disk. */
+export function describeCost({
+  trials,
+  tokens,
+  estimatedSeconds,
+  phases,
+  peakMemoryBytes,
+  baseMemoryBytes,
+  diskBytes,
+}: Plan): string[] {
+  const amount = [
+    ...(trials > 0n ? [`${formatCount(trials)} ${trials === 1n ? 'architecture' : 'architectures'} to evaluate`] : []),
+    `${formatAmount(tokens)} tokens to run`,
+  ].join(', ');
+  const time = estimatedSeconds === undefined ? 'time unknown' : `about ${formatDuration(estimatedSeconds)}`;
+  const parts = phases.flatMap(({ name, estimatedSeconds: seconds }) =>
+    seconds === undefined ? [] : [`${name} ${formatDuration(seconds)}`],
+  );
+  return [
+    `${time}: ${amount}`,
+    ...(parts.length > 1 ? [parts.join(', ')] : []),
+    `memory up to about ${formatBytes(peakMemoryBytes)}, of which the server itself takes ${formatBytes(baseMemoryBytes)}${diskBytes === 0n ? '' : `; disk about ${formatBytes(diskBytes)}`}`,
+  ];
+}

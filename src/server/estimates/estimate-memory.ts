@@ -1,0 +1,31 @@
+import type { Precision } from '../../core/measurement.js';
+import type { EvaluationPlan } from '../../core/ports/evaluator.js';
+import { BASE_MEMORY_BYTES } from '../../engine/runtime/plan-memory.js';
+import { countCalibrated, needsGram } from './count-recipe-work.js';
+import type { ResolvedRecipe } from '../requests/recipe.js';
+import type { OpenModel } from '../models/open-models.js';
+
+/** What a job takes of the memory of the server's process, as plans state it. */
+export function estimateMemory(
+  { language }: Pick<OpenModel, 'language'>,
+  evaluations: readonly Pick<EvaluationPlan, 'windows' | 'fidelity'>[],
+  recipes: readonly ResolvedRecipe[],
+): { readonly peakMemoryBytes: bigint; readonly baseMemoryBytes: bigint } {
+  const texts = [
+    ...evaluations.map(({ windows, fidelity }) => ({
+      tokens: fidelity.tokens,
+      window: windows.reduce((most, { tokens }) => Math.max(most, tokens.length), 1),
+    })),
+    ...recipes.map(countCalibrated),
+  ];
+  const most = (of: (text: (typeof texts)[number]) => number): number => Math.max(1, ...texts.map(of));
+  const precisions = evaluations.map(({ fidelity }) => fidelity.precision);
+  const precision: Precision = precisions.includes('int8') ? 'int8' : 'float32';
+  const used = language.estimatePeakBytes({
+    longest: most(({ window }) => window),
+    tokens: most(({ tokens }) => tokens),
+    precision,
+    fitted: recipes.filter(needsGram).length,
+  });
+  return { peakMemoryBytes: BigInt(BASE_MEMORY_BYTES + used), baseMemoryBytes: BigInt(BASE_MEMORY_BYTES) };
+}
