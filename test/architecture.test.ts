@@ -47,7 +47,10 @@ const RULES: Readonly<Record<string, Rule>> = {
   charts: { own: ['charts'], packages: [] },
   // Runs in browsers alone.
   'charts/browser': { own: ['charts'], packages: ['@observablehq/plot'] },
-  report: { own: ['charts/chart', 'cli/output/format', 'gen', 'report'], packages: ['node:'] },
+  report: {
+    own: ['charts/chart', 'charts/measure-interval', 'cli/output/format', 'gen', 'report'],
+    packages: ['node:'],
+  },
   server: { own: ['core', 'search', 'engine', 'onnx-runtime', 'plugin-host', 'plugins', 'server', 'gen'] },
   'server/requests': {
     own: ['core', 'search', 'plugins', 'gen', 'server/requests'],

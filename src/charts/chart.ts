@@ -65,7 +65,11 @@ export interface StepChart extends ChartBase {
   readonly kind: 'steps';
   readonly x: string;
   readonly y: string;
+  /** Of the values; linear if it is left out. */
+  readonly yScale?: 'log' | 'linear';
   readonly series: readonly { readonly name: string; readonly points: readonly Point[] }[];
+  /** What the steps are the best of, drawn behind them. */
+  readonly dots?: { readonly name: string; readonly points: readonly Point[] };
 }
 
 /** The points of a front, beside others. */

@@ -109,8 +109,11 @@ const ENTITIES: Readonly<Record<string, string>> = {
   "'": '&#39;',
 };
 
+/** A number stays on one line with its per cent sign. */
 function escape(text: string): string {
-  return text.replaceAll(/[&<>"']/g, (character) => ENTITIES[character] ?? character);
+  return text
+    .replaceAll(/[&<>"']/g, (character) => ENTITIES[character] ?? character)
+    .replaceAll(/(?<=\d) (?=%)/g, '\u00a0');
 }
 
 /** JSON inside a script element, which would end at the first `</script>` in it. */

@@ -20,9 +20,10 @@ export function writeMarkdown({ title, answer, facts, sections }: Report): strin
 }
 
 function writeFigure({ caption, table, commands }: Figure): string[] {
+  if (commands === undefined && (table === undefined || table.isDetail === true)) return [];
   return [
     ...(caption === undefined ? [] : [escape(caption)]),
-    ...(table === undefined ? [] : [writeTable(table)]),
+    ...(table === undefined || table.isDetail === true ? [] : [writeTable(table)]),
     ...(commands === undefined ? [] : [writeFence(commands.join('\n'))]),
   ];
 }

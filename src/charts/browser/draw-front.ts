@@ -1,6 +1,6 @@
 import * as Plot from '@observablehq/plot';
 import type { FrontChart } from '../chart.js';
-import { formatNumber, formatShort, plot } from './frame.js';
+import { countTicks, formatNumber, formatShort, plot } from './frame.js';
 
 /** The points of a front, joined; the knee stands out. */
 export function drawFront({ x, y, points }: FrontChart, width: number): Element {
@@ -10,7 +10,7 @@ export function drawFront({ x, y, points }: FrontChart, width: number): Element 
     height: 320,
     marginLeft: 60,
     marginRight: 30,
-    x: { label: x, grid: true, nice: true, tickFormat: formatShort, ticks: Math.max(3, Math.floor(width / 110)) },
+    x: { label: x, grid: true, nice: true, tickFormat: formatShort, ticks: countTicks(width - 80) },
     y: { label: y, grid: true, nice: true, tickFormat: formatNumber },
     marks: [
       Plot.line(points, { x: 'x', y: 'y', sort: 'x', stroke: 'var(--soft)' }),

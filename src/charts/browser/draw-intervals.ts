@@ -1,18 +1,28 @@
 import * as Plot from '@observablehq/plot';
 import type { IntervalChart } from '../chart.js';
-import { formatNumber, labelRoom, plot } from './frame.js';
+import { countTicks, formatNumber, labelRoom, plot } from './frame.js';
+
+/** Room for the number behind a dot, in CSS pixels. */
+const NUMBER_ROOM = 54;
 
 /** Dots in rows, with lines from the lower to the upper end of their intervals. */
 export function drawIntervals({ axis, unit, reference, rows }: IntervalChart, width: number): Element {
   const names = rows.map(({ name }) => name);
-  const format = (value: number): string => (unit === 'share' ? `${(100 * value).toFixed(1)} %` : formatNumber(value));
+  const marginLeft = labelRoom(names, width);
+  const format = unit === 'share' ? formatPercent : formatNumber;
   const colour = ({ isMain }: (typeof rows)[number]): string => (isMain === true ? 'var(--main)' : 'var(--soft)');
   return plot({
     width,
-    height: rows.length * 30 + 50,
-    marginLeft: labelRoom(names, width),
-    marginRight: 70,
-    x: { label: axis, grid: true, nice: true, ticks: Math.max(3, Math.floor(width / 110)), tickFormat: format },
+    height: rows.length * 30 + 66,
+    marginLeft,
+    marginRight: NUMBER_ROOM,
+    x: {
+      label: axis,
+      grid: true,
+      nice: true,
+      ticks: countTicks(width - marginLeft - NUMBER_ROOM),
+      tickFormat: unit === 'share' ? (value: number) => `${Number((100 * value).toPrecision(3))} %` : formatNumber,
+    },
     y: { domain: names, label: null },
     marks: [
       ...(reference === undefined ? [] : [Plot.ruleX([reference], { stroke: 'var(--soft)' })]),
@@ -31,4 +41,8 @@ export function drawIntervals({ axis, unit, reference, rows }: IntervalChart, wi
       }),
     ],
   });
+}
+
+function formatPercent(share: number): string {
+  return `${(100 * share).toFixed(1)} %`;
 }

@@ -9,7 +9,7 @@ export function drawLayers({ axis, dense, architectures }: LayerChart, width: nu
   const every = Math.ceil((layers.length * 26) / width);
   const drawn = plot({
     width,
-    height: 200,
+    height: 220,
     marginLeft: 50,
     x: { label: 'layer', domain: layers, ticks: layers.filter((layer) => layer % every === 0), padding: 0.2 },
     y: { label: axis, grid: true, domain: [0, Math.max(...dense)] },

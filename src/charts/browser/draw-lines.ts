@@ -1,6 +1,6 @@
 import * as Plot from '@observablehq/plot';
 import type { LineChart } from '../chart.js';
-import { COLOURS, formatNumber, formatShort, plot, withLegend } from './frame.js';
+import { COLOURS, countTicks, formatNumber, formatShort, plot, withLegend } from './frame.js';
 
 /** A fitted line through the points of each series, over the logarithm of the size. */
 export function drawLines({ x, y, yScale, lines }: LineChart, width: number): Element {
@@ -9,7 +9,7 @@ export function drawLines({ x, y, yScale, lines }: LineChart, width: number): El
     height: 320,
     marginLeft: 60,
     marginRight: 20,
-    x: { type: 'log', label: x, grid: true, tickFormat: formatShort, ticks: Math.max(3, Math.floor(width / 110)) },
+    x: { type: 'log', label: x, grid: true, tickFormat: formatShort, ticks: countTicks(width - 80) },
     y: { type: yScale, label: y, grid: true, nice: true, tickFormat: formatNumber, ticks: 6 },
     marks: lines.flatMap(({ line, points }, index) => [
       Plot.line(line, { x: 'x', y: 'y', stroke: COLOURS[index] ?? 'currentColor', strokeWidth: 2 }),

@@ -5,11 +5,11 @@ import { formatNumber, plot, withLegend } from './frame.js';
 /** Dots around the diagonal, with the band in which a label lies within the interval of its prediction. */
 export function drawScatter({ x, y, scale, halfWidth, points }: ScatterChart, width: number): Element {
   const values = points.flatMap((point) => [point.x, point.y]);
-  const [least, most] = [Math.min(...values), Math.max(...values)];
+  const [least, most] = widen(Math.min(...values), Math.max(...values), scale);
   const move = (value: number, sign: 1 | -1): number =>
     halfWidth === undefined ? value : scale === 'log' ? value * halfWidth ** sign : value + sign * halfWidth;
   const diagonal = [least, most];
-  const axis = { type: scale, grid: true, nice: true, tickFormat: formatNumber, ticks: 6 } as const;
+  const axis = { type: scale, grid: true, domain: diagonal, tickFormat: formatNumber, ticks: 6 };
   const size = Math.min(width, 520);
   const drawn = plot({
     width: size,
@@ -27,6 +27,7 @@ export function drawScatter({ x, y, scale, halfWidth, points }: ScatterChart, wi
               y2: diagonal.map((value) => move(value, 1)),
               fill: 'var(--main)',
               fillOpacity: 0.12,
+              clip: true,
             }),
           ]),
       Plot.line(diagonal, { x: diagonal, y: diagonal, stroke: 'var(--soft)', strokeDasharray: '4 3' }),
@@ -49,4 +50,12 @@ export function drawScatter({ x, y, scale, halfWidth, points }: ScatterChart, wi
     ],
     drawn,
   );
+}
+
+/** The ends of the axes, a little beyond the outermost points. */
+function widen(least: number, most: number, scale: ScatterChart['scale']): [number, number] {
+  const share = 0.04;
+  if (scale === 'linear') return [least - share * (most - least), most + share * (most - least)];
+  const factor = (most / least) ** share;
+  return [least / factor, most * factor];
 }

@@ -3,24 +3,33 @@ import * as Plot from '@observablehq/plot';
 /** The colours of series, in order; variables of the page. */
 export const COLOURS = ['var(--main)', 'var(--other)', 'var(--third)'] as const;
 
-/** Room of a label on the left, in CSS pixels: about 6.6 a character at this size of text. */
+/** Room of labels on the left, in CSS pixels; at most about half the width. */
 export function labelRoom(names: readonly string[], width: number): number {
-  const longest = Math.max(0, ...names.map((name) => name.length));
-  return Math.min(Math.ceil(longest * 6.6) + 16, Math.floor(width * 0.45));
+  const context = document.createElement('canvas').getContext('2d');
+  if (context === null) return Math.floor(width / 3);
+  context.font = `${TEXT_SIZE}px ${getComputedStyle(document.body).fontFamily}`;
+  const longest = Math.max(0, ...names.map((name) => context.measureText(name).width));
+  return Math.min(Math.ceil(longest) + 14, Math.floor(width * 0.55));
 }
 
-/** A plot in the style of all: the page's own text, soft grid lines, no outline. */
-export function plot(options: Plot.PlotOptions): Element {
-  return Plot.plot({
+/** How many ticks fit an axis of so many pixels. */
+export function countTicks(pixels: number): number {
+  return Math.max(2, Math.floor(pixels / 80));
+}
+
+const TEXT_SIZE = 12;
+
+/** A plot in the style of all: the page's own text, soft grid lines, room for the name of the horizontal axis. */
+export function plot({ x, ...options }: Plot.PlotOptions): Element {
+  const drawn = Plot.plot({
+    marginBottom: 46,
     ...options,
-    style: {
-      fontSize: '12px',
-      fontFamily: 'inherit',
-      overflow: 'visible',
-      background: 'none',
-      ...(options.style as object),
-    },
+    x: { labelOffset: 42, ...x },
+    style: { fontSize: `${TEXT_SIZE}px`, fontFamily: 'inherit', overflow: 'visible', background: 'none' },
   });
+  // The names of its groups, "dot" and "line", tell nobody anything, and groups may have none. The chart has its own.
+  for (const group of drawn.querySelectorAll('g[aria-label]')) group.removeAttribute('aria-label');
+  return drawn;
 }
 
 export interface LegendEntry {

@@ -19,7 +19,7 @@ export interface Section {
   readonly figures: readonly Figure[];
 }
 
-/** A chart, a table that says the same in numbers, or lines of a shell. At least one of them. */
+/** A chart, a table, which says the same in numbers if there is a chart, or lines of a shell. At least one of them. */
 export interface Figure {
   readonly caption?: string;
   readonly chart?: Chart;
@@ -31,6 +31,8 @@ export interface Table {
   readonly columns: readonly Column[];
   /** One text per column. */
   readonly rows: readonly (readonly string[])[];
+  /** Rows that only a chart makes readable: left out where there is none. */
+  readonly isDetail?: boolean;
 }
 
 export interface Column {

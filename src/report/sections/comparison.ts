@@ -8,11 +8,18 @@ import type { Section } from '../form/report.js';
 export function writeComparison({ study, metric, higherIsBetter }: StudyOverview): Section | undefined {
   const report = study?.report;
   if (report?.winner === undefined) return undefined;
-  const rows = [report.dense, ...report.controls, report.winner].filter((row): row is ReportRow => row !== undefined);
+  const sign = higherIsBetter ? -1 : 1;
+  const controls = report.controls.toSorted(
+    (a, b) => sign * ((a.metrics[metric] ?? Number.NaN) - (b.metrics[metric] ?? Number.NaN)),
+  );
+  const rows = [report.dense, report.winner, ...controls].filter((row): row is ReportRow => row !== undefined);
   const metrics = [...new Set([metric, ...rows.flatMap((row) => Object.keys(row.metrics))])];
   const dense = Number(report.dense?.parameters ?? 0n);
   const measured = rows.filter((row) => row.metrics[metric] !== undefined);
-  const lifts = report.lifts.filter((lift) => lift.metric === metric && Number.isFinite(lift.lift));
+  const lifts = report.lifts
+    .filter((lift) => lift.metric === metric && Number.isFinite(lift.lift))
+    .sort((a, b) => a.lift - b.lift);
+  const nameOf = (control: string): string => `${control}${control === report.bestControl ? ' (best)' : ''}`;
   return {
     id: 'comparison',
     title: 'Winner, unpruned model and controls',
@@ -60,7 +67,7 @@ export function writeComparison({ study, metric, higherIsBetter }: StudyOverview
                 unit: 'share' as const,
                 reference: 0,
                 rows: lifts.map(({ control, lift, low, high }) => ({
-                  name: control,
+                  name: nameOf(control),
                   value: lift,
                   ...(low === undefined || high === undefined ? {} : { low, high }),
                   isMain: control === report.bestControl,
@@ -68,11 +75,7 @@ export function writeComparison({ study, metric, higherIsBetter }: StudyOverview
               },
               table: {
                 columns: [{ name: 'control' }, { name: 'better by', form: 'number' as const }, { name: 'interval' }],
-                rows: lifts.map((lift) => [
-                  `${lift.control}${lift.control === report.bestControl ? ' (the best)' : ''}`,
-                  formatShare(lift.lift),
-                  describeLift(lift),
-                ]),
+                rows: lifts.map((lift) => [nameOf(lift.control), formatShare(lift.lift), describeLift(lift)]),
               },
             },
           ]),

@@ -43,7 +43,7 @@ export function writeMeasurements({ study, parts }: StudyOverview): Section | un
             formatCount(measurement?.window ?? 0),
             formatCount(measurement?.stride ?? 0),
             formatEnum(Precision, fidelity?.precision ?? Precision.UNSPECIFIED),
-            measurement?.scorer ?? '',
+            nameScorer(measurement?.scorer ?? ''),
           ]),
         },
       },
@@ -56,6 +56,16 @@ export function writeMeasurements({ study, parts }: StudyOverview): Section | un
       },
     ],
   };
+}
+
+/** The evaluator's id, with its options if it has any; a scorer of another form as it is. */
+function nameScorer(scorer: string): string {
+  try {
+    const { id, options } = JSON.parse(scorer) as { readonly id?: unknown; readonly options?: object };
+    return `${String(id ?? scorer)}${Object.keys(options ?? {}).length === 0 ? '' : ` ${JSON.stringify(options)}`}`;
+  } catch {
+    return scorer;
+  }
 }
 
 /** Verify windows of several fidelities have one measurement and one text. */

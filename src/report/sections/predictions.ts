@@ -1,21 +1,19 @@
+import type { BackendScore } from '../../gen/prunecast/v1/predictor_types.js';
 import type { PredictedLabel, StudyOverview } from '../../gen/prunecast/v1/study.js';
 import { formatCount, formatMetric, formatShare } from '../../cli/output/format.js';
-import type { ScatterChart } from '../../charts/chart.js';
-import type { Section } from '../form/report.js';
+import { measureInterval } from '../../charts/measure-interval.js';
+import type { Figure, Section } from '../form/report.js';
+
+/** The most labels that are listed in numbers. */
+const MOST_LISTED = 200;
 
 /** What the predictor says of pairs that it was not fitted on, beside their labels. */
 export function writePredictions({ study, metric, predictedLabels }: StudyOverview): Section | undefined {
   if (predictedLabels.length === 0) return undefined;
-  const inside = predictedLabels.filter(
-    ({ measured, low, high }) => low !== undefined && high !== undefined && measured >= low && measured <= high,
-  ).length;
-  const hasIntervals = predictedLabels.some(({ low }) => low !== undefined);
-  const scores = study?.report?.predictorScores ?? [];
-  const judged = scores.flatMap((score) => (score.quality === undefined ? [] : [{ ...score, quality: score.quality }]));
   return {
     id: 'predictions',
     title: 'Predicted against measured',
-    note: `Each pair as predicted by fits on other pairs, against its label on the search windows; on the diagonal a prediction is right.${hasIntervals ? ` ${formatCount(inside)} of ${formatCount(predictedLabels.length)} labels (${formatShare(inside / predictedLabels.length)}) lie within the 90 % interval of their prediction.` : ''}`,
+    note: `Each pair as predicted by fits on other pairs, against its label on the search windows; on the diagonal a prediction is right.${describeCoverage(predictedLabels)}`,
     figures: [
       {
         chart: {
@@ -26,43 +24,53 @@ export function writePredictions({ study, metric, predictedLabels }: StudyOvervi
           ...measureInterval(predictedLabels),
           points: predictedLabels.map(({ measured, predicted }) => ({ x: measured, y: predicted })),
         },
-        ...(judged.length === 0
-          ? {}
-          : {
-              caption: 'How well the backends ranked pairs that they had not seen.',
-              table: {
-                columns: [
-                  { name: 'backend' },
-                  ...['Kendall tau', 'Spearman', 'R²', 'mean error', 'held out'].map((name) => ({
-                    name,
-                    form: 'number' as const,
-                  })),
-                  { name: 'split' },
-                ],
-                rows: judged.map(({ backend, chosen, quality }) => [
-                  `${backend}${chosen ? ' (chosen)' : ''}`,
-                  quality.kendallTau.toFixed(2),
-                  quality.spearman.toFixed(2),
-                  quality.r2.toFixed(2),
-                  formatMetric(quality.mae),
-                  formatCount(quality.heldOut),
-                  quality.split,
-                ]),
-              },
-            }),
+        table: {
+          isDetail: true,
+          columns: ['measured', 'predicted', 'lower end', 'upper end'].map((name) => ({ name, form: 'number' })),
+          rows: predictedLabels
+            .slice(0, MOST_LISTED)
+            .map(({ measured, predicted, low, high }) =>
+              [measured, predicted, low, high].map((value) => (value === undefined ? '' : formatMetric(value))),
+            ),
+        },
       },
+      ...writeScores(study?.report?.predictorScores ?? []),
     ],
   };
 }
 
-/** Intervals are equally wide on the scale of the fit, which shows in the ratios of their ends or in the differences. */
-function measureInterval(labels: readonly PredictedLabel[]): Pick<ScatterChart, 'scale' | 'halfWidth'> {
-  const arePositive = labels.every(({ measured, predicted }) => measured > 0 && predicted > 0);
-  const ends = labels.flatMap(({ predicted, high }) => (high === undefined ? [] : [{ predicted, high }]));
-  const factors = ends.map(({ predicted, high }) => high / predicted);
-  const [factor, first] = [factors[0], ends[0]];
-  if (factor === undefined || first === undefined) return { scale: arePositive ? 'log' : 'linear' };
-  if (arePositive && factors.every((other) => Math.abs(other / factor - 1) < 1e-9))
-    return { scale: 'log', halfWidth: factor };
-  return { scale: 'linear', halfWidth: first.high - first.predicted };
+function describeCoverage(labels: readonly PredictedLabel[]): string {
+  const judged = labels.filter(({ low, high }) => low !== undefined && high !== undefined);
+  if (judged.length === 0) return '';
+  const inside = judged.filter(({ measured, low = 0, high = 0 }) => measured >= low && measured <= high).length;
+  return ` ${formatCount(inside)} of ${formatCount(judged.length)} labels (${formatShare(inside / judged.length)}) lie within the 90 % interval of their prediction.`;
+}
+
+function writeScores(scores: readonly BackendScore[]): Figure[] {
+  const judged = scores.flatMap((score) => (score.quality === undefined ? [] : [{ ...score, quality: score.quality }]));
+  if (judged.length === 0) return [];
+  return [
+    {
+      caption: 'How well the backends ranked pairs that they had not seen, when one was chosen.',
+      table: {
+        columns: [
+          { name: 'backend' },
+          ...['Kendall tau', 'Spearman', 'R²', 'mean error', 'held out'].map((name) => ({
+            name,
+            form: 'number' as const,
+          })),
+          { name: 'split' },
+        ],
+        rows: judged.map(({ backend, chosen, quality }) => [
+          `${backend}${chosen ? ' (chosen)' : ''}`,
+          quality.kendallTau.toFixed(2),
+          quality.spearman.toFixed(2),
+          quality.r2.toFixed(2),
+          formatMetric(quality.mae),
+          formatCount(quality.heldOut),
+          quality.split,
+        ]),
+      },
+    },
+  ];
 }

@@ -30,6 +30,7 @@ export function writeProgress({ study, metric, bestSoFar }: StudyOverview): Sect
           label: `The best ${metric} so far over the tokens that were run`,
           x: 'tokens run',
           y: metric,
+          yScale: series.every(({ points }) => points.every((point) => point.y > 0)) ? 'log' : 'linear',
           series,
         },
         table: {
