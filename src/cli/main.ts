@@ -2,9 +2,13 @@
 import { CommanderError, InvalidArgumentError } from 'commander';
 import { colorsFor } from './output/color.js';
 import { describeError, errorToJson } from './output/describe-error.js';
+import { describeNext } from './output/printer.js';
 import { createProgram } from './program.js';
+import { afterFailure } from './session/next-commands.js';
+import { writeCommandLine } from './session/shell-words.js';
 
 const isJson = process.argv.includes('--json');
+const isQuiet = process.argv.some((word) => word === '--quiet' || word === '-q');
 const colors = colorsFor(process.stderr, { color: !process.argv.includes('--no-color') });
 
 /** What the shell is told. */
@@ -31,7 +35,19 @@ async function main(argv: readonly string[]): Promise<number> {
 }
 
 function report(error: unknown, code: number): number {
-  const lines = isJson ? [JSON.stringify(errorToJson(error, code))] : describeError(error, colors);
+  const lines = isJson
+    ? [JSON.stringify(errorToJson(error, code))]
+    : [...describeError(error, colors), ...describeHelp(error)];
   for (const line of lines) process.stderr.write(`${line}\n`);
   return code;
+}
+
+/** What to run after a failure, for people. */
+function describeHelp(error: unknown): string[] {
+  if (isQuiet) return [];
+  const commands = afterFailure(error, process.argv.slice(2));
+  return describeNext(
+    commands.map(({ why, words }) => ({ why, line: writeCommandLine(['prunecast', ...words]) })),
+    colors.dim,
+  );
 }

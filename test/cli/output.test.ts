@@ -75,6 +75,7 @@ describe('printReport', () => {
       message: () => undefined,
       event: () => undefined,
       note: () => undefined,
+      next: () => undefined,
       endProgress: () => undefined,
     };
     const lifts = [

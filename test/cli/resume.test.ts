@@ -1,30 +1,12 @@
-import { execFile } from 'node:child_process';
-import { chmodSync, cpSync, existsSync, mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
-import { tmpdir } from 'node:os';
-import { join, resolve } from 'node:path';
-import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { existsSync } from 'node:fs';
+import { join } from 'node:path';
+import { afterAll, describe, expect, it } from 'vitest';
 import { writeResumeCommand } from '../../src/cli/session/resume-command.js';
-import { DEMO_DIRECTORY } from '../support/demo-model.js';
 import { runCli } from './run-cli.js';
+import { makeShellFolder } from './shell.js';
 
-let folder = '';
-beforeAll(() => {
-  folder = join(mkdtempSync(join(tmpdir(), 'prunecast-resume-')), "Ann's runs");
-  mkdirSync(join(folder, 'bin'), { recursive: true });
-  cpSync(DEMO_DIRECTORY, join(folder, 'tiny model'), { recursive: true });
-  const main = resolve(import.meta.dirname, '../../dist/src/cli/main.js');
-  writeFileSync(join(folder, 'bin/prunecast'), `#!/bin/sh\nexec '${process.execPath}' '${main}' "$@"\n`);
-  chmodSync(join(folder, 'bin/prunecast'), 0o755);
-});
-afterAll(() => rmSync(join(folder, '..'), { recursive: true }));
-
-/** Runs a line in a shell, as a user who pastes it. */
-function paste(line: string): Promise<{ readonly failed: boolean; readonly stdout: string }> {
-  const env = { ...process.env, PATH: `${join(folder, 'bin')}:${process.env['PATH']}` };
-  return new Promise((done) => {
-    execFile('sh', ['-c', line], { cwd: folder, env }, (error, stdout) => done({ failed: error !== null, stdout }));
-  });
-}
+const { path: folder, paste, remove } = makeShellFolder();
+afterAll(remove);
 
 describe('the command that resumes a job', () => {
   it('works as it is printed, for a search that waits in a state folder of its own', async () => {
@@ -38,8 +20,8 @@ describe('the command that resumes a job', () => {
     expect(paused.code).toBe(0);
     const [, line = ''] = /paused before report; to resume it: (.*)$/m.exec(paused.stderr) ?? [];
     expect(line).toContain('prunecast jobs resume job-');
-    const { failed, stdout } = await paste(line);
-    expect(failed).toBe(false);
+    const { code, stdout } = await paste(line);
+    expect(code).toBe(0);
     expect(stdout).toContain('wrote out/the winner');
     expect(existsSync(join(folder, 'out/the winner/prunecast.json'))).toBe(true);
   }, 180_000);

@@ -15,7 +15,8 @@ import { formatCount, formatMetric } from '../output/format.js';
 import { printPlan } from '../output/print-plan.js';
 import type { PrintFlags, Printer } from '../output/printer.js';
 import { announceCost } from '../session/announce-cost.js';
-import { callServer } from '../session/call-server.js';
+import { callServer, type Call } from '../session/call-server.js';
+import { nameOutput, repeatFlags } from '../session/next-commands.js';
 import type { FieldSource } from '../session/field-names.js';
 import { watchJob } from '../session/watch-job.js';
 
@@ -83,7 +84,10 @@ export function addEvaluateCommand(program: Command): void {
   ]).action(async (flags: PrintFlags & { readonly dryRun?: boolean }) => {
     await callServer(command, EVALUATE, async (call) => {
       const { client, request, printer } = call;
-      if (flags.dryRun === true) return printPlan(await client.planEvaluate(request), printer);
+      if (flags.dryRun === true) {
+        printPlan(await client.planEvaluate(request), printer);
+        return call.repeat('to do it', { without: ['--dry-run'] });
+      }
       await announceCost(() => client.planEvaluate(request), printer, flags);
       const results: EvaluationResult[] = [];
       await watchJob((options) => client.evaluate(request, options), call, {
@@ -93,7 +97,28 @@ export function addEvaluateCommand(program: Command): void {
         },
       });
       printResults(results, nameTargets(call.sources), printer);
+      suggestSearch(call);
     });
+  });
+}
+
+function suggestSearch({ paths: { model = '', texts = [] }, sources, suggest }: Call<EvaluateRequest>): void {
+  suggest({
+    why: 'to find a model with a fifth fewer parameters, measured in the same way',
+    words: [
+      'search',
+      '--model',
+      model,
+      '--text',
+      texts[0] ?? '',
+      ...repeatFlags(sources, 'measurement.windows.', 'measurement.evaluator.'),
+      '--remove',
+      '20%',
+      '--effort',
+      'quick',
+      '--output',
+      nameOutput(model),
+    ],
   });
 }
 

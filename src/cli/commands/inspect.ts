@@ -12,6 +12,7 @@ import { spaceFlags } from '../flags/space.js';
 import { formatBytes, formatCount, formatEnum } from '../output/format.js';
 import type { Printer } from '../output/printer.js';
 import { callServer } from '../session/call-server.js';
+import { TEXT_TO_NAME } from '../session/next-commands.js';
 
 const INSPECT: RequestType<InspectModelRequest> = {
   typeName: 'prunecast.v1.InspectModelRequest',
@@ -27,11 +28,15 @@ export function addInspectCommand(program: Command): void {
   addRequestFlags(command, INSPECT, 'Search space', spaceFlags('space'));
   addServerFlags(command);
   showFirst(command, ['--model', '--protect', '--kinds', '--max-rate', '--target']).action(() =>
-    callServer(command, INSPECT, async ({ client, request, printer }) => {
+    callServer(command, INSPECT, async ({ client, request, printer, paths, suggest }) => {
       const message = await client.services.models.inspectModel(request);
       if (printer.format === 'json')
         printer.message({ typeName: 'prunecast.v1.InspectModelResponse', codec: InspectModelResponseMessage, message });
       else print(message, printer);
+      suggest({
+        why: `to measure it on a text of yours, here called ${TEXT_TO_NAME}`,
+        words: ['evaluate', '--model', paths.model ?? '', '--text', TEXT_TO_NAME],
+      });
     }),
   );
 }

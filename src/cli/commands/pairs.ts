@@ -15,10 +15,12 @@ import { addServerFlags, type ServerFlags } from '../flags/server.js';
 import { showFirst } from '../flags/short-help.js';
 import { spaceFlags } from '../flags/space.js';
 import { parseJson, parseSeed, readTextArgument } from '../flags/values.js';
-import { formatCount } from '../output/format.js';
+import { formatAmount } from '../output/format.js';
 import { createPrinter } from '../output/printer.js';
 import { fromProtoJson } from '../proto/proto-json.js';
 import { callServer } from '../session/call-server.js';
+import { serverWords, type NextCommand } from '../session/next-commands.js';
+import { writeCommandLine } from '../session/shell-words.js';
 import { useServer } from '../session/use-server.js';
 import { watchJob } from '../session/watch-job.js';
 
@@ -84,7 +86,8 @@ function addSample(pairs: Command): void {
       });
       if (ended?.result?.$case !== 'samplePairs') return;
       const { studyId, pairs: count, tokensSpent } = ended.result.value;
-      call.printer.lines(`study ${studyId}: ${count} pairs, ${formatCount(tokensSpent)} tokens`);
+      call.printer.lines(`study ${studyId}: ${count} pairs, ${formatAmount(tokensSpent)} tokens`);
+      call.suggest(fitOn(studyId));
     });
   });
 }
@@ -120,6 +123,12 @@ function addImport(pairs: Command): void {
       const imported = await client.services.pairs.importPairs(requests);
       if (printer.format === 'json') printer.json(imported);
       printer.lines(`study ${imported.studyId}: ${imported.pairs} pairs`);
+      const { why, words } = fitOn(imported.studyId);
+      printer.next({ why, line: writeCommandLine(['prunecast', ...words, ...serverWords(flags)]) });
     });
   });
+}
+
+function fitOn(study: string): NextCommand {
+  return { why: 'to fit a predictor to them', words: ['predictors', 'fit', study] };
 }

@@ -118,8 +118,9 @@ function addFit(predictors: Command): void {
       const ended = await watchJob((options) => call.client.followJob(job?.id ?? '', options), call, {
         onInterrupt: 'cancel-job',
       });
-      if (ended?.result?.$case === 'predictor' && call.printer.format === 'text')
-        printPredictor(ended.result.value, call.printer);
+      if (ended?.result?.$case !== 'predictor' || call.printer.format === 'json') return;
+      printPredictor(ended.result.value, call.printer);
+      call.suggest({ why: 'to see what each dimension does', words: ['predictors', 'explain', ended.result.value.id] });
     }),
   );
 }

@@ -14,6 +14,7 @@ import { printPlan } from '../output/print-plan.js';
 import type { PrintFlags, Printer } from '../output/printer.js';
 import { announceCost } from '../session/announce-cost.js';
 import { callServer } from '../session/call-server.js';
+import { nameOutput, TEXT_TO_NAME } from '../session/next-commands.js';
 import { watchJob } from '../session/watch-job.js';
 
 const PRUNE: RequestType<PruneRequest> = { typeName: 'prunecast.v1.PruneRequest', codec: PruneRequest };
@@ -50,11 +51,22 @@ export function addPruneCommand(program: Command): void {
     if (flags.output === undefined && flags.dryRun !== true)
       throw new InvalidArgumentError('--output is needed, or --dry-run.');
     await callServer(command, PRUNE, async (call) => {
-      const { client, request, printer, paths } = call;
-      if (flags.dryRun === true) return printPlan(await client.planPrune(request), printer);
+      const { client, request, printer, paths, suggest } = call;
+      if (flags.dryRun === true) {
+        printPlan(await client.planPrune(request), printer);
+        const output = paths.output === undefined ? ['--output', nameOutput(paths.model ?? '')] : [];
+        return call.repeat('to do it', { without: ['--dry-run'], and: output });
+      }
       await announceCost(() => client.planPrune(request), printer, flags);
       const ended = await watchJob((options) => client.prune(request, options), call, { onInterrupt: 'cancel-job' });
-      if (ended?.result?.$case === 'prune') printResult(ended.result.value, paths.output ?? '', printer);
+      if (ended?.result?.$case !== 'prune') return;
+      printResult(ended.result.value, paths.output ?? '', printer);
+      // A running server may have its outputs where it reads no models.
+      if (call.serverEnded === undefined) return;
+      suggest({
+        why: `to measure it on a text of yours, here called ${TEXT_TO_NAME}`,
+        words: ['evaluate', '--model', paths.output ?? '', '--text', TEXT_TO_NAME],
+      });
     });
   });
 }

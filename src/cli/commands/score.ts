@@ -8,6 +8,7 @@ import { addServerFlags } from '../flags/server.js';
 import { showFirst } from '../flags/short-help.js';
 import { formatMetric } from '../output/format.js';
 import { callServer } from '../session/call-server.js';
+import { nameOutput, repeatFlags } from '../session/next-commands.js';
 
 const SCORE: RequestType<ScoreUnitsRequest> = { typeName: 'prunecast.v1.ScoreUnitsRequest', codec: ScoreUnitsRequest };
 
@@ -20,7 +21,7 @@ export function addScoreCommand(program: Command): void {
   addRequestFlags(command, SCORE, 'Recipe', recipeFlags('recipe'));
   addServerFlags(command);
   showFirst(command, ['--model', '--criterion', '--compensation', '--calibration', '--sequences']).action(() =>
-    callServer(command, SCORE, async ({ client, request, printer }) => {
+    callServer(command, SCORE, async ({ client, request, printer, paths, sources, suggest }) => {
       const layers: ScoreUnitsResponse[] = [];
       for await (const layer of client.services.models.scoreUnits(request)) {
         layers.push(layer);
@@ -33,6 +34,20 @@ export function addScoreCommand(program: Command): void {
         ),
       );
       printer.lines('', `recipe ${layers[0]?.recipeDigest ?? ''}`);
+      const model = paths.model ?? '';
+      suggest({
+        why: 'to remove a fifth of the parameters by these scores',
+        words: [
+          'prune',
+          '--model',
+          model,
+          '--remove',
+          '20%',
+          ...repeatFlags(sources, 'recipe.'),
+          '--output',
+          nameOutput(model),
+        ],
+      });
     }),
   );
 }

@@ -1,5 +1,5 @@
 import { InvalidArgumentError, type Command } from 'commander';
-import { ReportFormat } from '../../client/index.js';
+import { ReportFormat, type StudyReport } from '../../client/index.js';
 import { SearchRequest } from '../../gen/prunecast/v1/pruning.js';
 import { hasBudget } from '../flags/budget.js';
 import { addRequestFlags, type RequestType } from '../flags/request-option.js';
@@ -11,7 +11,8 @@ import { printPlan } from '../output/print-plan.js';
 import { printReport } from '../output/print-report.js';
 import type { PrintFlags } from '../output/printer.js';
 import { announceCost } from '../session/announce-cost.js';
-import { callServer } from '../session/call-server.js';
+import { callServer, type Call } from '../session/call-server.js';
+import { nameUnused, repeatFlags, TEXT_TO_NAME, typedFor, type NextCommand } from '../session/next-commands.js';
 import { watchJob } from '../session/watch-job.js';
 
 const SEARCH: RequestType<SearchRequest> = { typeName: 'prunecast.v1.SearchRequest', codec: SearchRequest };
@@ -47,16 +48,53 @@ export function addSearchCommand(program: Command): void {
     const page = flags.report === undefined ? undefined : openPageFile('--report', flags.report, flags);
     await callServer(command, SEARCH, async (call) => {
       const { client, request, printer, paths } = call;
-      if (flags.dryRun === true) return printPlan(await client.planSearch(request), printer);
+      if (flags.dryRun === true) {
+        printPlan(await client.planSearch(request), printer);
+        return call.repeat('to do it', { without: ['--dry-run'] });
+      }
       await announceCost(() => client.planSearch(request), printer, flags);
       const ended = await watchJob((options) => client.search(request, options), call, { onInterrupt: 'cancel-job' });
       if (ended?.result?.$case !== 'search') return;
       printReport(ended.result.value, paths.output, printer);
-      if (page === undefined) return;
-      const { studyId } = ended.result.value;
-      const { document } = await client.services.studies.getStudyReport({ studyId, format: ReportFormat.HTML });
-      page.write(document);
-      printer.lines(`wrote ${page.path}`);
+      if (page !== undefined) {
+        const { studyId } = ended.result.value;
+        const { document } = await client.services.studies.getStudyReport({ studyId, format: ReportFormat.HTML });
+        page.write(document);
+        printer.lines(`wrote ${page.path}`);
+      }
+      call.suggest(...afterSearch(call, ended.result.value, page?.path));
     });
   });
+}
+
+/** What to do with the outcome of a search. */
+function afterSearch(
+  { paths: { output }, sources, serverEnded }: Call<SearchRequest>,
+  { predictorId, studyId }: StudyReport,
+  page: string | undefined,
+): NextCommand[] {
+  const text = typedFor(sources, 'texts.report', 'texts.text') ?? TEXT_TO_NAME;
+  const measured = repeatFlags(sources, 'windows.', 'evaluator.');
+  return [
+    // A running server may have its outputs where it reads no models.
+    ...(output === undefined || serverEnded === undefined
+      ? []
+      : [
+          {
+            why: 'to measure the winner as it was written',
+            words: ['evaluate', '--model', output, '--text', text, ...measured],
+          },
+        ]),
+    ...(page === undefined
+      ? [
+          {
+            why: 'to see it as a page with charts',
+            words: ['report', studyId, '--html', nameUnused('report', '.html')],
+          },
+        ]
+      : []),
+    ...(predictorId === ''
+      ? []
+      : [{ why: 'to see what each dimension does', words: ['predictors', 'explain', predictorId] }]),
+  ];
 }

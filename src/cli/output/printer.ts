@@ -31,8 +31,16 @@ export interface Printer {
   /** An event of a job that is being watched. `resumeCommand` writes the command line that resumes the job. */
   event(event: JobEvent, resumeCommand: (jobId: string) => string): void;
   note(line: string): void;
+  /** Commands that may be of use now, for people: with `--json` and `--quiet` nothing. */
+  next(...commands: readonly NextLine[]): void;
   /** Removes a progress line. */
   endProgress(): void;
+}
+
+/** A command line, and what it is for. */
+export interface NextLine {
+  readonly why: string;
+  readonly line: string;
 }
 
 /** How a command is to print. */
@@ -71,8 +79,17 @@ export function createPrinter({ json = false, quiet = false, color }: PrintFlags
       if (!quiet || tellsOutcome(event)) show(event, resumeCommand);
     },
     note: quiet ? () => undefined : progress.note,
+    next: (...commands) => {
+      const dim = colorsFor(process.stderr, { color }).dim;
+      if (!json && !quiet) for (const line of describeNext(commands, dim)) progress.note(line);
+    },
     endProgress: progress.end,
   };
+}
+
+/** Lines that tell commands: what for, and the command on a line of its own, to be copied. */
+export function describeNext(commands: readonly NextLine[], dim: (text: string) => string): string[] {
+  return commands.flatMap(({ why, line }) => ['', dim(`${why}:`), `  ${line}`]);
 }
 
 /** Whether an event has a result, or ends the watching: a job that waits is left as it is. */

@@ -6,8 +6,10 @@ import { createPrinter, type Printer } from '../output/printer.js';
 import { RequestError } from '../output/request-error.js';
 import { createFieldNames, type FieldSource } from './field-names.js';
 import { fillRequest } from './fill-request.js';
+import { repeatCommand, serverWords, type NextCommand } from './next-commands.js';
 import type { GivenPaths } from './places.js';
 import { requirePaths } from './require-paths.js';
+import { writeCommandLine } from './shell-words.js';
 import { useServer, type Session } from './use-server.js';
 
 /** What a command has once its flags are read and a server answers. */
@@ -18,6 +20,10 @@ export interface Call<Request> extends Session {
   /** Paths as the user typed them. */
   readonly paths: GivenPaths;
   readonly printer: Printer;
+  /** Tells people what they may run next, at the same server. */
+  readonly suggest: (...commands: readonly NextCommand[]) => void;
+  /** Tells them the same command line, without some flags and with others. */
+  readonly repeat: (why: string, change: Parameters<typeof repeatCommand>[1]) => void;
 }
 
 /**
@@ -35,10 +41,19 @@ export async function callServer<Request>(
   const printer = createPrinter(flags);
   const paths = listPaths(command);
   if (flags.address === undefined) requirePaths(command);
+  const suggest = (...commands: readonly NextCommand[]) =>
+    printer.next(
+      ...commands.map(({ why, words }) => ({
+        why,
+        line: writeCommandLine(['prunecast', ...words, ...serverWords(flags)]),
+      })),
+    );
+  const repeat: Call<Request>['repeat'] = (why, change) =>
+    printer.next({ why, line: writeCommandLine(['prunecast', ...repeatCommand(process.argv.slice(2), change)]) });
   await useServer(flags, paths, async (session) => {
     const { request, sources } = fillRequest(command, type, session.places);
     try {
-      await use({ ...session, request, sources, paths, printer });
+      await use({ ...session, request, sources, paths, printer, suggest, repeat });
     } catch (error) {
       throw error instanceof CallError ? inFlags(error, command, type, sources) : error;
     }

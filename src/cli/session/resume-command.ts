@@ -1,6 +1,7 @@
-import { quoteWord } from '../flags/quote-word.js';
-import { DEFAULT_STATE_DIR, type ServerFlags } from '../flags/server.js';
+import type { ServerFlags } from '../flags/server.js';
+import { serverWords } from './next-commands.js';
 import type { GivenPaths } from './places.js';
+import { writeCommandLine } from './shell-words.js';
 
 /**
  * The command line that resumes a job: at the same running server, or on a server that has the same state, plug-ins
@@ -8,19 +9,21 @@ import type { GivenPaths } from './places.js';
  */
 export function writeResumeCommand(
   jobId: string,
-  { address, stateDir, plugin = [] }: Pick<ServerFlags, 'address' | 'stateDir' | 'plugin'>,
+  flags: Pick<ServerFlags, 'address' | 'stateDir' | 'plugin'>,
   { model, texts = [], output, earlierOutputs = [] }: GivenPaths,
 ): string {
-  const server =
-    address === undefined
-      ? [
-          ...(stateDir === DEFAULT_STATE_DIR ? [] : ['--state-dir', stateDir]),
-          ...plugin.flatMap((specifier) => ['--plugin', specifier]),
-          ...(model === undefined ? [] : ['--model', model]),
-          ...texts.flatMap((text) => (text.startsWith('@') ? [] : ['--text', text])),
-          ...(output === undefined ? [] : ['--output', output]),
-          ...earlierOutputs.flatMap((path) => ['--earlier-output', path]),
-        ]
-      : ['--address', address];
-  return ['prunecast', 'jobs', 'resume', jobId, ...server].map(quoteWord).join(' ');
+  const paths = [
+    ...(model === undefined ? [] : ['--model', model]),
+    ...texts.flatMap((text) => (text.startsWith('@') ? [] : ['--text', text])),
+    ...(output === undefined ? [] : ['--output', output]),
+    ...earlierOutputs.flatMap((path) => ['--earlier-output', path]),
+  ];
+  return writeCommandLine([
+    'prunecast',
+    'jobs',
+    'resume',
+    jobId,
+    ...serverWords(flags),
+    ...(flags.address === undefined ? paths : []),
+  ]);
 }

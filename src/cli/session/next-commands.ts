@@ -1,0 +1,130 @@
+import { existsSync } from 'node:fs';
+import { basename, resolve } from 'node:path';
+import { CallError } from '../../client/index.js';
+import { DEFAULT_STATE_DIR, type ServerFlags } from '../flags/server.js';
+import { RequestError } from '../output/request-error.js';
+import type { FieldSource } from './field-names.js';
+
+/** A command that may be of use now, and what for. */
+export interface NextCommand {
+  /** "measure the pruned model". */
+  readonly why: string;
+  readonly words: readonly string[];
+}
+
+/** Stands for a text of the user's own, in a command that needs one. */
+export const TEXT_TO_NAME = 'TEXT.txt';
+
+/** The words that make a command call the same server, or one with the same state and plug-ins. */
+export function serverWords({
+  address,
+  stateDir,
+  plugin = [],
+}: Pick<ServerFlags, 'address' | 'stateDir' | 'plugin'>): string[] {
+  if (address !== undefined) return ['--address', address];
+  return [
+    ...(stateDir === DEFAULT_STATE_DIR ? [] : ['--state-dir', stateDir]),
+    ...plugin.flatMap((specifier) => ['--plugin', specifier]),
+  ];
+}
+
+/** The flags that were given for fields below a message, as they were typed. */
+export function repeatFlags(sources: readonly FieldSource[], ...messages: readonly string[]): string[] {
+  return sources
+    .filter(({ path, text }) => text !== undefined && messages.some((message) => path.startsWith(message)))
+    .flatMap(({ flag, text = '' }) => (text === '' ? [flag] : [flag, text]));
+}
+
+/** What was typed for the first of these fields that was given; undefined if none was. */
+export function typedFor(sources: readonly FieldSource[], ...fields: readonly string[]): string | undefined {
+  return fields
+    .map((field) => sources.find(({ path }) => path === field || path.startsWith(`${field}.`))?.text)
+    .find((text) => text !== undefined);
+}
+
+/** A folder for the pruned model that does not exist yet: `llama-pruned`, `llama-pruned-2`. */
+export function nameOutput(model: string): string {
+  return nameUnused(`${basename(resolve(model))}-pruned`);
+}
+
+/** A name that nothing in the current folder has: `report.html`, `report-2.html`. */
+export function nameUnused(name: string, ending = ''): string {
+  for (let number = 1; ; number += 1) {
+    const path = `${name}${number === 1 ? '' : `-${number}`}${ending}`;
+    if (!existsSync(path)) return path;
+  }
+}
+
+/** The same command line without some flags, and with others. */
+export function repeatCommand(
+  argv: readonly string[],
+  { without = [], and = [] }: { readonly without?: readonly string[]; readonly and?: readonly string[] } = {},
+): string[] {
+  return [...argv.filter((word) => !without.includes(word)), ...and];
+}
+
+/**
+ * What helps after a failure, if a command does.
+ *
+ * @param argv the command line that failed, without the program
+ */
+export function afterFailure(error: unknown, argv: readonly string[]): NextCommand[] {
+  const failure = error instanceof RequestError ? error.failure : error;
+  const server = serverWords({
+    stateDir: lastValue(argv, '--state-dir') ?? DEFAULT_STATE_DIR,
+    ...pick('address', lastValue(argv, '--address')),
+    plugin: valuesOf(argv, '--plugin'),
+  });
+  const kind = failure instanceof CallError ? (failure.metadata['kind'] ?? '') : '';
+  const lists = kind === '' ? [] : ['plugins', '--kind', kind, ...server];
+  if (!(failure instanceof CallError)) return [];
+  switch (failure.reason) {
+    case 'OUTPUT_EXISTS':
+      return [{ why: 'to replace the output', words: repeatCommand(argv, { and: ['--overwrite'] }) }];
+    case 'PLUGIN_NOT_FOUND':
+      return [{ why: `to see every ${kind}`, words: lists }];
+    case 'INVALID_OPTIONS':
+      return [{ why: `to see the options of every ${kind}`, words: [...lists, '--options'] }];
+    case 'JOB_NOT_FOUND':
+      return [{ why: 'to see the jobs there are', words: ['jobs', 'list', ...server] }];
+    case 'STUDY_NOT_FOUND':
+      return [{ why: 'to see the studies there are', words: ['studies', 'list', ...server] }];
+    case 'PREDICTOR_NOT_FOUND':
+      return [{ why: 'to see the predictors there are', words: ['predictors', 'list', ...server] }];
+    case 'CANCELLED':
+      return [{ why: 'what was measured is kept; to take it up again', words: repeatCommand(argv) }];
+    case '':
+      return failure.code === 'UNAVAILABLE'
+        ? [{ why: 'to see what is wrong with the server', words: ['doctor', ...server] }]
+        : [];
+    default:
+      return isCalibrationMissing(error, argv)
+        ? [
+            {
+              why: `with a text of yours as ${TEXT_TO_NAME}`,
+              words: repeatCommand(argv, { and: ['--calibration', TEXT_TO_NAME] }),
+            },
+          ]
+        : [];
+  }
+}
+
+function isCalibrationMissing(error: unknown, argv: readonly string[]): boolean {
+  const isAtFault = error instanceof RequestError && error.violations.some(({ flag }) => flag === '--calibration');
+  return isAtFault && valuesOf(argv, '--calibration').length === 0;
+}
+
+function pick(name: 'address', value: string | undefined): { readonly address?: string } {
+  return value === undefined ? {} : { [name]: value };
+}
+
+function lastValue(argv: readonly string[], flag: string): string | undefined {
+  return valuesOf(argv, flag).at(-1);
+}
+
+/** What a flag was given, as `--flag value` or `--flag=value`. */
+function valuesOf(argv: readonly string[], flag: string): string[] {
+  return argv.flatMap((word, place) =>
+    word === flag ? argv.slice(place + 1, place + 2) : word.startsWith(`${flag}=`) ? [word.slice(flag.length + 1)] : [],
+  );
+}
