@@ -4,6 +4,7 @@ import { join, resolve } from 'node:path';
 import { parseArgs } from 'node:util';
 import { createProgressDisplay } from '../src/cli/output/progress.js';
 import { createProgressReporter } from '../src/server/jobs/progress-reporter.js';
+import { encodeProgress } from '../src/server/records/encode-progress.js';
 import { fuzzServer } from './fuzz/fuzz-server.js';
 
 /*
@@ -28,7 +29,7 @@ const { values: flags } = parseArgs({
 const folder = await mkdtemp(join(tmpdir(), 'prunecast-fuzz-'));
 const display = createProgressDisplay(process.stderr);
 const progress = createProgressReporter({ now: () => Date.now() }, (update) =>
-  display.update({ ...update, done: BigInt(update.done), total: BigInt(update.total) }),
+  display.update(encodeProgress({ ...update, place: undefined })),
 );
 try {
   const report = await fuzzServer({
@@ -40,6 +41,7 @@ try {
     only: flags.only,
     onProgress: (activity, done, total) => progress.report({ activity, done, total, unit: '' }),
   });
+  progress.end();
   display.end();
   console.log(report.text);
   if (flags.json !== undefined) await writeFile(flags.json, `${JSON.stringify(report.json, undefined, 2)}\n`);

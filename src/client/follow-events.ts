@@ -21,6 +21,11 @@ export interface ReattachPolicy {
 
 export interface FollowOptions extends CallOptions {
   readonly reattach?: Partial<ReattachPolicy>;
+  /**
+   * Told how far the server is with what comes before the job, such as opening the model and tokenizing: progress events
+   * that name no job.
+   */
+  readonly onOpening?: (event: JobEvent) => void;
   /** Told of each lost stream before the wait. */
   readonly onLost?: (loss: { readonly error: CallError; readonly delayMs: number }) => void;
 }
@@ -75,6 +80,7 @@ export async function* followEvents(
       for await (const event of open(source, jobId, last, policy.silenceMs, deadline, options.signal)) {
         jobId = event.jobId === '' ? jobId : event.jobId;
         [heard, heardAt, delayMs] = [true, Date.now(), policy.firstDelayMs];
+        if (event.payload?.$case === 'progress' && event.sequence === 0n) options.onOpening?.(event);
         if (event.payload?.$case === 'heartbeat' || event.sequence <= last) continue;
         if (event.sequence > last + 1n) throw missedError(last, event.sequence, fresh ? 'DATA_LOSS' : 'UNAVAILABLE');
         fresh = false;

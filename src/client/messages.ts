@@ -33,7 +33,7 @@ export type {
   TokenIds,
   WindowProtocol,
 } from '../gen/prunecast/v1/common.js';
-export { JobKind, JobState } from '../gen/prunecast/v1/job.js';
+export { JobKind, JobPhaseState, JobState } from '../gen/prunecast/v1/job.js';
 export type {
   CancelJobRequest,
   CancelJobResponse,
@@ -48,6 +48,7 @@ export type {
   JobEvent,
   JobHeartbeat,
   JobPaused,
+  JobPhase,
   JobProgress,
   JobQueued,
   JobStarted,
@@ -114,6 +115,7 @@ export type {
   OutOfRange,
   PairPlan,
   Plan,
+  StreamFit,
   PlanEvaluateResponse,
   PlanPruneResponse,
   PlanSearchResponse,

@@ -199,7 +199,7 @@ async function scoreUnits(
         { plugin: guarded, options, seed },
       ),
     );
-    work.report?.({ what: 'layers', done: layer + 1, total: shape.layers.length });
+    work.report?.({ activity: 'scoring units', what: 'layers', done: layer + 1, total: shape.layers.length });
   }
   return scores;
 }

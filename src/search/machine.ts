@@ -7,7 +7,7 @@ import * as sample from './phases/sample/sample.js';
 import * as score from './phases/score.js';
 import * as search from './phases/search/search.js';
 import * as verify from './phases/verify.js';
-import type { PairsState } from './study/pairs.js';
+import { countPairs, type PairsState } from './study/pairs.js';
 import { startProgress, unexpected, type Phase, type Progress, type TrialCount } from './study/phase.js';
 import { STUDY_PHASES, type StudyPhase, type StudyPlan } from './study/plan.js';
 import type { StudyAction, StudyEvent } from './study/steps.js';
@@ -102,13 +102,52 @@ function nameVisit({ phase, round }: Progress): string {
   return `${phase}/${round}`;
 }
 
-/**
- * The trials that a study asks for, by phase. They are as many as it can be, and no fewer unless the space has no more
- * points to give, or a recipe does not allocate what its controls name: then `recipe` has fewer, and `sample` as many
- * more.
- */
+/** A phase as it comes in a round. */
+export interface PhaseVisit extends Pick<Progress, 'phase' | 'round'> {
+  /**
+   * The trials that it asks for: as many as it can be, and no fewer unless the space has no more points to give, or a
+   * recipe does not allocate what its controls name: then `recipe` has fewer, and the first `sample` as many more.
+   */
+  readonly trials: readonly TrialCount[];
+}
+
+/** The phases of a study in the order in which it comes to them, round by round. */
+export function listVisits(plan: StudyPlan): PhaseVisit[] {
+  const { refinement, rounds } = plan;
+  const visit = (phase: StudyPhase, round: number): PhaseVisit => ({
+    phase,
+    round,
+    trials: PHASES[phase].count(plan, round),
+  });
+  const listRound = (round: number): StudyPhase[] => {
+    const samples = refinement !== undefined && countPairs(plan, round) > 0;
+    return [
+      ...(refinement === undefined ? [] : (['refine'] as const)),
+      ...(samples ? (['sample', 'fit'] as const) : []),
+      // Finalists of the round before are pairs too.
+      ...(refinement === undefined && round > 1 ? (['fit'] as const) : []),
+      'search',
+      'verify',
+    ];
+  };
+  return [
+    ...(['score', 'recipe', 'sample', 'fit'] as const).map((phase) => visit(phase, 0)),
+    ...Array.from({ length: rounds }, (_, index) => index + 1).flatMap((round) =>
+      listRound(round).map((phase) => visit(phase, round)),
+    ),
+    ...(['controls', 'report'] as const).map((phase) => visit(phase, rounds)),
+  ];
+}
+
+/** The trials that a study asks for, by phase, in all rounds. */
 export function countByPhase(plan: StudyPlan): ReadonlyMap<StudyPhase, readonly TrialCount[]> {
-  return new Map(STUDY_PHASES.map((phase) => [phase, PHASES[phase].count(plan)]));
+  const visits = listVisits(plan);
+  return new Map(
+    STUDY_PHASES.map((phase) => [
+      phase,
+      visits.filter((visit) => visit.phase === phase).flatMap(({ trials }) => trials),
+    ]),
+  );
 }
 
 /**
@@ -120,7 +159,7 @@ export function countTrials(
   plan: StudyPlan,
   tokensOf: (place: Pick<TrialCount, 'part' | 'rung'>) => number,
 ): { readonly trials: number; readonly tokens: number } {
-  const counts = [...countByPhase(plan).values()].flat();
+  const counts = listVisits(plan).flatMap(({ trials }) => trials);
   return counts.reduce(
     (sum, count) => ({ trials: sum.trials + count.trials, tokens: sum.tokens + count.trials * tokensOf(count) }),
     { trials: 0, tokens: 0 },

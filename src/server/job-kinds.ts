@@ -29,7 +29,7 @@ export function bindJobKinds(container: Container): void {
         kind: JobKind.PRUNE,
         codec: PruneRequest,
         requestIdOf,
-        prepare: (request, signal, restarted) => preparePrune(attend(needs, signal), request, restarted),
+        prepare: (request, context, restarted) => preparePrune(attend(needs, context), request, restarted),
       }),
     { models, plugins, recipes, preparer, outputs, texts },
   );
@@ -41,7 +41,7 @@ export function bindJobKinds(container: Container): void {
         kind: JobKind.EVALUATE,
         codec: EvaluateRequest,
         requestIdOf,
-        prepare: (request, signal, restarted) => prepareEvaluate(attend(needs, signal), request, restarted),
+        prepare: (request, context, restarted) => prepareEvaluate(attend(needs, context), request, restarted),
       }),
     { models, texts, plugins, recipes, preparer, labels, outputs },
   );
@@ -53,8 +53,8 @@ export function bindJobKinds(container: Container): void {
         kind: JobKind.SEARCH,
         codec: SearchRequest,
         requestIdOf,
-        prepare: (request, signal, restarted) => prepareSearch(attend(needs, signal), request, restarted),
-        resume: (request, job, ranges, signal) => resumeSearch(attend(needs, signal), request, job, ranges),
+        prepare: (request, context, restarted) => prepareSearch(attend(needs, context), request, restarted),
+        resume: (request, job, ranges, signal) => resumeSearch(attend(needs, { signal }), request, job, ranges),
       }),
     search,
   );
@@ -66,7 +66,7 @@ export function bindJobKinds(container: Container): void {
         kind: JobKind.SAMPLE_PAIRS,
         codec: SamplePairsRequest,
         requestIdOf: ({ search: sample }) => sample?.requestId ?? '',
-        prepare: (request, signal, restarted) => prepareSample(attend(needs, signal), request, restarted),
+        prepare: (request, context, restarted) => prepareSample(attend(needs, context), request, restarted),
       }),
     search,
   );
@@ -78,7 +78,7 @@ export function bindJobKinds(container: Container): void {
         kind: JobKind.FIT_PREDICTOR,
         codec: FitPredictorRequest,
         requestIdOf,
-        prepare: (request, signal, restarted) => prepareFit(attend(needs, signal), request, restarted),
+        prepare: (request, context, restarted) => prepareFit(attend(needs, context), request, restarted),
       }),
     { models, plugins, texts, recipes, preparer, predictors, outputs, studies, pairSets },
   );

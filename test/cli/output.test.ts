@@ -7,21 +7,23 @@ import { printReport } from '../../src/cli/output/print-report.js';
 import type { Printer } from '../../src/cli/output/printer.js';
 import { createProgressDisplay } from '../../src/cli/output/progress.js';
 import { formatTable } from '../../src/cli/output/table.js';
-import { BudgetKind, CallError, type JobProgress } from '../../src/client/index.js';
+import { BudgetKind, CallError } from '../../src/client/index.js';
+import { JobPhase, JobProgress } from '../../src/gen/prunecast/v1/job.js';
 import { StudyReport } from '../../src/gen/prunecast/v1/study_types.js';
 
 const PLAIN = colorsFor({ isTTY: false }, {}, {});
 const isOn = (...of: Parameters<typeof colorsFor>) => colorsFor(...of).isColorSupported;
 const words = (text: string) => text.split(/[\s-]+/).filter((word) => word !== '');
 
-const progress = (done: number, total: number, activity = 'labelling pairs'): JobProgress => ({
-  activity,
-  done: BigInt(done),
-  total: BigInt(total),
-  unit: 'pairs',
-  elapsedSeconds: 1,
-  remainingSeconds: 72,
-});
+const progress = (done: number, total: number, activity = 'labelling pairs'): JobProgress =>
+  JobProgress.fromPartial({
+    activity,
+    done: BigInt(done),
+    total: BigInt(total),
+    unit: 'pairs',
+    elapsedSeconds: 1,
+    remainingSeconds: 72,
+  });
 
 function capture(terminal: { readonly isTTY: boolean; readonly columns?: number }): {
   readonly written: string[];
@@ -32,10 +34,33 @@ function capture(terminal: { readonly isTTY: boolean; readonly columns?: number 
 }
 
 describe('createProgressDisplay', () => {
-  it('draws over one line of a terminal, with bar, count and time left', () => {
+  it('draws over one line of a terminal: activity, bar, count, pace and time left', () => {
     const { written, display } = capture({ isTTY: true, columns: 120 });
-    display.update(progress(90, 200));
-    expect(written.join('')).toBe('\r\u001B[2Klabelling pairs  [#########-----------]  90/200 pairs  1 min 12 s left');
+    display.update({ ...progress(90, 200), rate: 1.5278 });
+    expect(written.join('')).toBe(
+      '\r\u001B[2Klabelling pairs  [#########-----------]  90/200 pairs  1.5/s  1 min 12 s left',
+    );
+  });
+
+  it('says which phase of the job it is, and how far the whole job is', () => {
+    const { written, display } = capture({ isTTY: true, columns: 120 });
+    display.update({ ...progress(90, 200), phaseNumber: 3, phaseCount: 12, overall: 0.257 });
+    expect(written.join('')).toBe(
+      '\r\u001B[2K3/12  labelling pairs  [#########-----------]  90/200 pairs  1 min 12 s left  25 % in all',
+    );
+  });
+
+  it('tells bytes in units, and nothing that is unknown or over', () => {
+    const { written, display } = capture({ isTTY: true, columns: 120 });
+    const bytes = { activity: 'hashing the checkpoint', unit: 'bytes', rate: 104_857_600, remainingSeconds: 0 };
+    display.update(JobProgress.fromPartial({ ...bytes, done: 1n << 29n, total: 1n << 30n, remainingSeconds: 5 }));
+    display.update(JobProgress.fromPartial({ ...bytes, done: 1n << 30n, total: 1n << 30n }));
+    display.update(JobProgress.fromPartial({ activity: 'refine' }));
+    expect(written.map((line) => line.replace('\r\u001B[2K', ''))).toEqual([
+      'hashing the checkpoint  [##########----------]  512.0 MiB/1.0 GiB  100.0 MiB/s  5 s left',
+      'hashing the checkpoint  [####################]  1.0 GiB/1.0 GiB',
+      'refine',
+    ]);
   });
 
   it('keeps notes above the moving line, and leaves nothing behind', () => {
@@ -48,18 +73,36 @@ describe('createProgressDisplay', () => {
     expect(written.join('').split('\n')).toHaveLength(2);
   });
 
-  it('never writes a line as wide as the terminal', () => {
-    const { written, display } = capture({ isTTY: true, columns: 40 });
-    display.update(progress(90, 200));
-    expect(written.join('').replace('\r\u001B[2K', '')).toHaveLength(39);
+  it('leaves out in a narrow terminal what counts least, never the time left, and is never as wide as it', () => {
+    for (let columns = 60; columns < 110; columns++) {
+      const { written, display } = capture({ isTTY: true, columns });
+      display.update({ ...progress(90, 200), phaseNumber: 3, phaseCount: 12, rate: 1.5, overall: 0.2 });
+      const [line = ''] = written.map((text) => text.replace('\r\u001B[2K', ''));
+      expect(line.length).toBeLessThan(columns);
+      expect(line).toContain('1 min 12 s left');
+    }
   });
 
-  it('writes a plain line at each quarter of an activity where there is no terminal', () => {
+  it('writes a plain line at the start of a phase where there is no terminal, and at each quarter, but not many at once', () => {
     const { written, display } = capture({ isTTY: false });
-    for (let done = 0; done <= 100; done += 1) display.update(progress(done, 100));
+    const at = (name: string, phaseNumber: number, done: number, seconds: number) =>
+      display.update({
+        ...progress(done % 10, 10, done % 20 < 10 ? 'labelling pairs' : 'calibrating'),
+        phase: JobPhase.fromPartial({ name, done: BigInt(done), total: 100n, elapsedSeconds: seconds }),
+        phaseNumber,
+        phaseCount: 3,
+      });
+    for (let done = 0; done <= 100; done += 1) at('sample', 1, done, done);
+    for (let done = 0; done <= 100; done += 1) at('verify', 2, done, done / 50);
+    expect(written.map((line) => line.slice(0, 3))).toEqual(['1/3', '1/3', '1/3', '1/3', '1/3', '2/3']);
+    expect(written.every((line) => line.endsWith('\n') && !line.includes('\r'))).toBe(true);
+  });
+
+  it('does the same for each activity of a job that has no phases', () => {
+    const { written, display } = capture({ isTTY: false });
+    for (let done = 0; done <= 100; done += 1) display.update({ ...progress(done, 100), elapsedSeconds: done });
     display.update(progress(0, 100, 'fitting'));
     expect(written).toHaveLength(6);
-    expect(written.every((line) => line.endsWith('\n') && !line.includes('\r'))).toBe(true);
   });
 });
 

@@ -2,7 +2,7 @@ import { describe, expect, it } from 'vitest';
 import { createSharedWorks } from '../../src/core/shared-works.js';
 import { gate } from '../server/jobs/scripted-jobs.js';
 
-const always = new AbortController().signal;
+const always = { signal: new AbortController().signal };
 
 describe('shared works', () => {
   it('are done once for all who ask for the same, and kept', async () => {
@@ -28,12 +28,12 @@ describe('shared works', () => {
     const works = createSharedWorks<number>();
     const seen: AbortSignal[] = [];
     const done = gate<number>();
-    const work = (signal: AbortSignal) => {
+    const work = ({ signal }: { readonly signal: AbortSignal }) => {
       seen.push(signal);
       return done.opened;
     };
     const [first, second] = [new AbortController(), new AbortController()];
-    const asked = [works.run('a', work, first.signal), works.run('a', work, second.signal)] as const;
+    const asked = [works.run('a', work, first), works.run('a', work, second)] as const;
     first.abort(new Error('first left'));
     await expect(asked[0]).rejects.toThrow('first left');
     expect(seen.map(({ aborted }) => aborted)).toEqual([false]);
@@ -45,6 +45,35 @@ describe('shared works', () => {
     expect(seen).toHaveLength(2);
     done.open(1);
     expect(await again).toBe(1);
+  });
+
+  it('tell all who wait how far they are, those who come later the newest at once', async () => {
+    const works = createSharedWorks<number, number>();
+    const done = gate<number>();
+    let tell: ((share: number) => void) | undefined;
+    const heard: (readonly [who: string, done: number])[] = [];
+    const ask = (who: string) =>
+      works.run(
+        'a',
+        ({ report }) => {
+          tell = report;
+          return done.opened;
+        },
+        { ...always, report: (share) => heard.push([who, share]) },
+      );
+    const first = ask('first');
+    tell?.(1);
+    const second = ask('second');
+    tell?.(2);
+    done.open(7);
+    await Promise.all([first, second]);
+    tell?.(3);
+    expect(heard).toEqual([
+      ['first', 1],
+      ['second', 1],
+      ['first', 2],
+      ['second', 2],
+    ]);
   });
 
   it('are kept for as many bytes as are allowed, and one that is larger by itself not at all', async () => {

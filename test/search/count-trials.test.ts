@@ -1,6 +1,6 @@
 import * as fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import { apply, countByPhase, countTrials, startStudy } from '../../src/search/machine.js';
+import { apply, countTrials, listVisits, startStudy } from '../../src/search/machine.js';
 import { listAllocated } from '../../src/search/phases/score.js';
 import type { TrialCount } from '../../src/search/study/phase.js';
 import { CONTROL_NAMES, type StudyPlan } from '../../src/search/study/plan.js';
@@ -117,7 +117,7 @@ async function measureTrials(plan: StudyPlan): Promise<Tally> {
 }
 
 function addUp(plan: StudyPlan): Tally {
-  return tally([...countByPhase(plan)].flatMap(([phase, counts]) => counts.map((count) => [phase, count] as const)));
+  return tally(listVisits(plan).flatMap(({ phase, trials }) => trials.map((count) => [phase, count] as const)));
 }
 
 function tally(counts: readonly (readonly [string, TrialCount])[]): Tally {

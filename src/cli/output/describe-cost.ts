@@ -10,6 +10,7 @@ export function describeCost({
   peakMemoryBytes,
   baseMemoryBytes,
   diskBytes,
+  streamFit,
 }: Plan): string[] {
   const amount = [
     ...(trials > 0n ? [`${formatCount(trials)} ${trials === 1n ? 'architecture' : 'architectures'} to evaluate`] : []),
@@ -22,6 +23,11 @@ export function describeCost({
   return [
     `${time}: ${amount}`,
     ...(parts.length > 1 ? [parts.join(', ')] : []),
+    ...(streamFit === undefined
+      ? []
+      : [
+          `compensates ${streamFit.fits} halves of ${streamFit.layers} layers on the stream, on ${formatAmount(streamFit.tokens)} tokens`,
+        ]),
     `memory up to about ${formatBytes(peakMemoryBytes)}, of which the server itself takes ${formatBytes(baseMemoryBytes)}${diskBytes === 0n ? '' : `; disk about ${formatBytes(diskBytes)}`}`,
   ];
 }

@@ -35,10 +35,8 @@ function describePause({ before, ranges }: JobPaused, jobId: string, resume: str
   ].join('\n');
 }
 
-function describeStudyEvent({ event, phase }: StudyEvent): string | undefined {
+function describeStudyEvent({ event }: StudyEvent): string | undefined {
   switch (event?.$case) {
-    case 'phaseStarted':
-      return `${formatEnum(StudyPhase, phase)}${event.value.round > 0 ? `, round ${event.value.round}` : ''}`;
     case 'predictor': {
       const [quality] = event.value.quality;
       const fit =

@@ -1,5 +1,5 @@
 import type { JobProgress } from '../../client/index.js';
-import { formatCount, formatDuration } from './format.js';
+import { formatBytes, formatCount, formatDuration } from './format.js';
 
 /** Shows the progress of a job, between lines that stay. */
 export interface ProgressDisplay {
@@ -18,35 +18,62 @@ export interface ProgressStream {
 }
 
 /**
- * On a terminal one line that is drawn anew; elsewhere a plain line at each change of activity and each quarter of it.
+ * On a terminal one line that is drawn anew. Elsewhere a plain line at the start of each phase, and at each further
+ * quarter of it that comes some seconds after the line before.
  */
 export function createProgressDisplay(stream: ProgressStream): ProgressDisplay {
   return stream.isTTY === true ? createMovingLine(stream) : createPlainLines(stream);
 }
 
-/** `labelling pairs  [#########-----------]  90/200 pairs  0:12 left`; no bar if the total is unknown. */
-export function formatProgress({ activity, done, total, unit, remainingSeconds }: JobProgress): string {
-  if (total <= 0n) return [activity, ...(done > 0n ? [`${formatCount(done)} ${unit}`] : [])].join('  ');
-  const filled = Math.round(BAR_WIDTH * Math.min(1, Number(done) / Number(total)));
-  return [
-    activity,
-    `[${'#'.repeat(filled)}${'-'.repeat(BAR_WIDTH - filled)}]`,
-    `${formatCount(done)}/${formatCount(total)} ${unit}`.trimEnd(),
-    ...(remainingSeconds !== undefined && remainingSeconds >= 0 && done < total
-      ? [`${formatDuration(remainingSeconds)} left`]
-      : []),
-  ].join('  ');
+/**
+ * `3/12  labelling pairs  [####------]  90/200 pairs  3.2/s  1 min 12 s left  25 % in all`: the phase of the job among
+ * its phases, the activity, how far it is and how fast, and how far the job is. What is unknown is left out, and no bar
+ * is drawn then.
+ *
+ * @param width of the line: what counts least is left out if it is too narrow
+ */
+export function formatProgress(
+  { activity, done, total, unit, rate, remainingSeconds, phaseNumber, phaseCount, overall }: JobProgress,
+  width = Number.POSITIVE_INFINITY,
+): string {
+  const amount = (value: number | bigint): string => (unit === 'bytes' ? formatBytes(value) : formatCount(value));
+  const noun = unit === '' || unit === 'bytes' ? '' : ` ${unit}`;
+  const isOver = total > 0n && done >= total;
+  const head = [...(phaseCount > 0 ? [`${phaseNumber}/${phaseCount}`] : []), activity];
+  const count = total > 0n ? [`${amount(done)}/${amount(total)}${noun}`] : done > 0n ? [`${amount(done)}${noun}`] : [];
+  const speed = rate === undefined || isOver ? [] : [`${formatRate(rate, amount)}/s`];
+  const left = remainingSeconds === undefined || isOver ? [] : [`${formatDuration(remainingSeconds)} left`];
+  const inAll = overall === undefined ? [] : [`${Math.floor(100 * overall)} % in all`];
+  const bars = total > 0n ? BAR_WIDTHS.map((cells) => [drawBar(Number(done) / Number(total), cells)]) : [[]];
+  const forms = [
+    ...bars.map((bar) => [...head, ...bar, ...count, ...speed, ...left, ...inAll]),
+    [...head, ...count, ...speed, ...left],
+    [...head, ...count, ...left],
+  ].map((parts) => parts.join('  '));
+  return (forms.find((form) => form.length <= width) ?? forms.at(-1) ?? '').slice(0, width);
 }
 
-const BAR_WIDTH = 20;
+const BAR_WIDTHS = [20, 10];
 const CLEAR_LINE = '\r\u001B[2K';
+
+/** Plain lines of one phase come no closer, in seconds. */
+const LEAST_APART = 10;
+
+function drawBar(share: number, cells: number): string {
+  const filled = Math.round(cells * Math.min(1, share));
+  return `[${'#'.repeat(filled)}${'-'.repeat(cells - filled)}]`;
+}
+
+function formatRate(rate: number, amount: (value: number) => string): string {
+  return rate < 10 ? String(Number(rate.toPrecision(2))) : amount(Math.round(rate));
+}
 
 function createMovingLine(stream: ProgressStream): ProgressDisplay {
   let shown = '';
   return {
     update(progress) {
       // One column stays free: a full line makes some terminals break it.
-      shown = formatProgress(progress).slice(0, Math.max(20, (stream.columns ?? 80) - 1));
+      shown = formatProgress(progress, Math.max(20, (stream.columns ?? 80) - 1));
       stream.write(`${CLEAR_LINE}${shown}`);
     },
     note: (line) => void stream.write(shown === '' ? `${line}\n` : `${CLEAR_LINE}${line}\n${shown}`),
@@ -58,17 +85,28 @@ function createMovingLine(stream: ProgressStream): ProgressDisplay {
 }
 
 function createPlainLines(stream: ProgressStream): ProgressDisplay {
-  let last = '';
+  let last = { stage: '', quarter: 0, seconds: 0 };
   return {
     update(progress) {
-      const quarter =
-        progress.total > 0n ? Math.floor(4 * Math.min(1, Number(progress.done) / Number(progress.total))) : 0;
-      const step = `${progress.activity} ${quarter}`;
-      if (step === last) return;
-      last = step;
+      const next = locate(progress);
+      const isNew = next.stage !== last.stage;
+      if (!isNew && (next.quarter <= last.quarter || next.seconds < last.seconds + LEAST_APART)) return;
+      last = next;
       stream.write(`${formatProgress(progress)}\n`);
     },
     note: (line) => void stream.write(`${line}\n`),
     end: () => undefined,
   };
+}
+
+/** How far a job is, in quarters of its phase; of its activity if it has no phases. */
+function locate({ activity, done, total, elapsedSeconds, phase, phaseNumber }: JobProgress): {
+  readonly stage: string;
+  readonly quarter: number;
+  readonly seconds: number;
+} {
+  const within = phase ?? { done, total, elapsedSeconds };
+  const stage = phase === undefined ? activity : `${phaseNumber} ${phase.name} ${phase.round}`;
+  const quarter = within.total > 0n ? Math.floor(4 * Math.min(1, Number(within.done) / Number(within.total))) : 0;
+  return { stage, quarter, seconds: within.elapsedSeconds };
 }

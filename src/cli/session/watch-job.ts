@@ -45,6 +45,7 @@ export async function watchJob(
   try {
     const events = open({
       signal,
+      onOpening: (event) => printer.event(event, session.resumeCommand),
       onLost: ({ error }) => printer.note(`lost the server (${error.message}); trying again`),
     });
     for await (const event of events) {

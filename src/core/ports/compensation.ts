@@ -38,7 +38,7 @@ export interface StreamFit<Options = unknown> {
    * The compensated weights of a half-block that lost units and kept some, [rows, hidden]; runs in the model's own
    * thread.
    */
-  fit(half: StreamHalfBlock, options: Options): Float32Array;
+  fit(half: StreamHalfBlock, options: Options): Float32Array | Promise<Float32Array>;
 }
 
 /** The kept part of a half-block's output map, with its calibration statistics in the pruned model. */
@@ -54,6 +54,7 @@ export interface StreamHalfBlock {
    * pruned model's before it, minus its own bias. [rows, hidden], may be overwritten.
    */
   readonly product: Float64Array;
+  readonly breathe?: Breathe;
 }
 
 /** The output map of a half-block (down or o), its rows in ranked order, whole groups together. */
@@ -68,7 +69,14 @@ export interface HalfBlock {
   readonly gram?: Float64Array;
   /** C = A^T B, fast, in float32: what large products should use. */
   readonly multiplyTransposed: TransposedProduct;
+  readonly breathe?: Breathe;
 }
+
+/**
+ * To be awaited now and then in work that takes more than a second, with the share of it that is done: tells how far it
+ * is, and lets a cancel through. Rejects with the signal's reason; it costs next to nothing.
+ */
+export type Breathe = (share: number) => Promise<void>;
 
 /** A [inner, rows], B [inner, columns] and the product [rows, columns], all row-major. */
 export type TransposedProduct = (

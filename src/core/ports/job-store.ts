@@ -50,6 +50,8 @@ export interface StoredJob extends Omit<NewJob, 'request'> {
   readonly progress: Uint8Array | undefined;
   /** Of the end, as the caller encoded it. */
   readonly error: Uint8Array | undefined;
+  /** Of the newest event that had some, as the caller encoded them; `undefined` if none had. */
+  readonly phases: Uint8Array | undefined;
   /**
    * How often it was started since it last got on with its work (a `worked` event), paused, or was released: each of
    * these starts, except the newest, ended with its server.
@@ -72,6 +74,8 @@ export interface EventRecord {
   readonly kind: 'event';
   readonly payload: Uint8Array;
   readonly change: JobChange;
+  /** The phases of the job as of this event, as the caller encoded them; left out if they stay as they are. */
+  readonly phases?: Uint8Array;
 }
 
 export interface StoredEvent {

@@ -7,6 +7,8 @@ export interface WorkContext {
 }
 
 export interface WorkProgress {
+  /** What is being done, for people, of a work that has parts: "scoring units". By default it is the caller's word. */
+  readonly activity?: string;
   readonly what: string;
   readonly done: number;
   readonly total: number;

@@ -1,4 +1,5 @@
 import { PrunecastError } from '../../core/errors/prunecast-error.js';
+import type { WorkContext } from '../../core/ports/work-context.js';
 import { dropNonFinite } from '../config/config-fields.js';
 import type { Family } from '../families/family.js';
 import { findFamily } from '../families/find-family.js';
@@ -27,7 +28,7 @@ import { createTensorReader } from './tensor-reader.js';
  */
 export async function openCheckpoint(
   directory: string,
-  { roots, signal }: { readonly roots?: readonly string[]; readonly signal?: AbortSignal } = {},
+  { roots, signal, report }: { readonly roots?: readonly string[] } & Partial<WorkContext> = {},
 ): Promise<Checkpoint> {
   const files = createCheckpointFiles({ directory, ...(roots === undefined ? {} : { roots }) });
   try {
@@ -46,7 +47,15 @@ export async function openCheckpoint(
     await requireTied(files, matched, family);
     const shape = { ...config.shape, numberBytes: readNumberBytes(family, config.shape, tensors) };
     const digests: Record<string, string> = {};
-    for (const file of weights.sizes.keys()) digests[file] = await files.digest(file, signal);
+    const weightBytes = [...weights.sizes.values()].reduce((sum, size) => sum + size, 0);
+    let hashed = 0;
+    for (const [file, size] of weights.sizes) {
+      const before = hashed;
+      const tell = (done: number): void =>
+        report?.({ activity: 'hashing the checkpoint', what: 'bytes', done: before + done, total: weightBytes });
+      digests[file] = await files.digest(file, { ...(signal === undefined ? {} : { signal }), tell });
+      hashed += size;
+    }
     return {
       directory,
       files,
@@ -54,7 +63,7 @@ export async function openCheckpoint(
       config: { ...config, shape },
       rawConfig,
       digest: digestOf({ config: rawConfig, files: digests }),
-      weightBytes: [...weights.sizes.values()].reduce((sum, size) => sum + size, 0),
+      weightBytes,
       tensors,
       notes: [
         ...matched.notes,

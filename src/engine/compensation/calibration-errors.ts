@@ -29,7 +29,7 @@ export async function listCalibrationErrors(
       attention: listWidths(attention, kvHeads, queryHeadsPerKv * headDim),
       ffn: listWidths(ffn, ffnChannels, 1),
     });
-    report?.({ what: 'layers', done: layer + 1, total: layers.length });
+    report?.({ activity: 'measuring errors', what: 'layers', done: layer + 1, total: layers.length });
   }
   return errors;
 }

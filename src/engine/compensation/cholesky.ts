@@ -1,11 +1,15 @@
 import { PrunecastError } from '../../core/errors/prunecast-error.js';
 
+/*
+ * Large matrices take minutes: each of these is a generator that yields after every row.
+ */
+
 /**
  * The lower factor L of a symmetric positive definite matrix, G = L L^T (Cholesky), row by row in float64. Overwrites
  * the lower half of `matrix`, [size, size] row-major; the upper half is unchanged. Throws CALIBRATION_UNUSABLE if the
  * matrix is not positive definite.
  */
-export function factoriseInPlace(matrix: Float64Array, size: number): void {
+export function* factoriseInPlace(matrix: Float64Array, size: number): Generator<void, void> {
   for (let i = 0; i < size; i++) {
     const row = i * size;
     for (let j = 0; j <= i; j++) {
@@ -15,6 +19,7 @@ export function factoriseInPlace(matrix: Float64Array, size: number): void {
       else if (value > 0) matrix[row + i] = Math.sqrt(value);
       else throw describeSingular(i, size, value);
     }
+    yield;
   }
 }
 
@@ -29,13 +34,14 @@ function describeSingular(pivot: number, size: number, value: number): Prunecast
 }
 
 /** L^-1 of a lower factor, also lower, [size, size] row-major; zeros above. */
-export function invertLower(factor: Float64Array, size: number): Float64Array {
+export function* invertLower(factor: Float64Array, size: number): Generator<void, Float64Array> {
   const inverse = new Float64Array(size * size);
   for (let i = 0; i < size; i++) {
     const row = i * size;
     const scale = 1 / (factor[row + i] as number);
     for (let k = 0; k < i; k++) addScaled(inverse, row, k * size, -(factor[row + k] as number) * scale, k + 1);
     inverse[row + i] = scale;
+    yield;
   }
   return inverse;
 }
@@ -63,18 +69,20 @@ function addScaled(values: Float64Array, to: number, from: number, scale: number
  * of G with its Cholesky factor. `gram` [size, size] and `product` [size, columns], row-major. Throws
  * CALIBRATION_UNUSABLE if G is not positive definite.
  */
-export function solveInPlace(gram: Float64Array, product: Float64Array, size: number): void {
+export function* solveInPlace(gram: Float64Array, product: Float64Array, size: number): Generator<void, void> {
   const columns = product.length / size;
-  factoriseInPlace(gram, size);
+  yield* factoriseInPlace(gram, size);
   for (let row = 0; row < size; row++) {
     for (let other = 0; other < row; other++)
       subtractScaled(product, row * columns, other * columns, gram[row * size + other] as number, columns);
     scale(product, row * columns, 1 / (gram[row * size + row] as number), columns);
+    yield;
   }
   for (let row = size - 1; row >= 0; row--) {
     for (let other = row + 1; other < size; other++)
       subtractScaled(product, row * columns, other * columns, gram[other * size + row] as number, columns);
     scale(product, row * columns, 1 / (gram[row * size + row] as number), columns);
+    yield;
   }
 }
 

@@ -7,6 +7,7 @@ import { countStates, createStatePool, embedBatches } from '../forward/hidden-st
 import { batchWindows, type WindowBatch } from '../forward/window-batches.js';
 import { countUnits, type ReadyHalf, type RankedWeights, stepOf } from '../weights/half-blocks.js';
 import type { EmbeddingTable } from '../weights/token-tables.js';
+import { createStreamMeter, PASSES_TO_FIT, type StreamMeter } from './stream-meter.js';
 import { createStateShelf } from './state-shelf.js';
 
 export interface StreamContext {
@@ -26,7 +27,7 @@ export interface StreamContext {
   readonly scratchDirectory: string;
   readonly multiplyTransposed: TransposedProduct;
   /** The compensated output map of a half-block. */
-  readonly fit: (half: StreamHalfBlock) => Float32Array;
+  readonly fit: (half: StreamHalfBlock) => Promise<Float32Array>;
 }
 
 /** Compensated output maps of one architecture, [rows, hidden] in ranked order, by `nameHalf`. */
@@ -44,10 +45,12 @@ export async function compensateStreams(
   context: StreamContext,
   architectures: readonly Architecture[],
   sequences: readonly Int32Array[],
-  { signal, report }: WorkContext,
+  work: WorkContext,
 ): Promise<StreamedMaps[]> {
   const { shape, weights, fit } = context;
-  const streams = await openStreams(context, 1 + architectures.length, sequences);
+  const { signal } = work;
+  const meter = createStreamMeter(shape, architectures, sequences, work);
+  const streams = await openStreams(context, 1 + architectures.length, sequences, meter);
   try {
     const maps = architectures.map((): Record<string, Float32Array> => ({}));
     for (const [layer, own] of shape.layers.entries()) {
@@ -60,14 +63,16 @@ export async function compensateStreams(
           const kept = await weights.prepare(step);
           if (countUnits(step) === countUnits(ownStep) || kept.kind === 'nothing' || kept.kind === 'bias') {
             await streams.advance(1 + index, kept, signal);
+            meter.passed(PASSES_TO_FIT - 1);
             continue;
           }
-          const map = fit(await gatherStatistics(context, kept, { streams, pruned: 1 + index }, signal));
+          const statistics = await gatherStatistics(context, kept, { streams, pruned: 1 + index }, signal);
+          const map = await fit({ ...statistics, breathe: meter.breathe });
+          meter.passed(1);
           (maps[index] ?? {})[nameHalf(step)] = map;
           await streams.advance(1 + index, replaceMap(kept, map), signal);
         }
       }
-      report?.({ what: 'layers', done: layer + 1, total: shape.layers.length });
     }
     return maps;
   } finally {
@@ -118,6 +123,7 @@ async function openStreams(
   { shape: { hidden }, runner, embedding, stateBytes, scratchDirectory }: StreamContext,
   count: number,
   sequences: readonly Int32Array[],
+  meter: Pick<StreamMeter, 'passed'>,
 ): Promise<Streams> {
   const windows = sequences.map((tokens) => ({ tokens }));
   const batches = batchWindows(windows);
@@ -145,7 +151,7 @@ async function openStreams(
   return {
     batches,
     advance: async (stream, half, signal) => {
-      if (half.kind === 'nothing') return;
+      if (half.kind === 'nothing') return meter.passed(1);
       for (const [index, batch] of batches.entries()) {
         signal.throwIfAborted();
         const input = await shelf.read(placeOf(stream, index));
@@ -153,6 +159,7 @@ async function openStreams(
         await runner.runHalf(half, sizeOf(batch), input, output);
         pool.give(input);
         await shelf.write(placeOf(stream, index), output);
+        meter.passed(1 / batches.length);
       }
     },
     withBatch: async (batch, [a, b], use) => {
@@ -160,6 +167,7 @@ async function openStreams(
       await use([first, second]);
       shelf.giveBack(placeOf(a, batch), first);
       shelf.giveBack(placeOf(b, batch), second);
+      meter.passed(1 / batches.length);
     },
     close: () => shelf.close(),
   };

@@ -27,8 +27,11 @@ export async function fitLeastSquares(
   const extra = constant === 'first' ? 1 : 0;
   const rows = half.rows + extra;
   const gram = dampedGram(half, damping, constant);
-  factoriseInPlace(gram, rows);
-  const inverse = Float32Array.from(invertLower(gram, rows)); // L^-1
+  // The inverse takes about twice as many operations as the factor.
+  await runRows(factoriseInPlace(gram, rows), rows, half.breathe && ((share) => half.breathe?.(share / 3)));
+  const inverse = Float32Array.from(
+    await runRows(invertLower(gram, rows), rows, half.breathe && ((share) => half.breathe?.((1 + 2 * share) / 3))),
+  ); // L^-1
   const weights = new Float32Array(rows * hidden);
   weights.set(half.weights, extra * hidden);
   // V = L^T W
@@ -118,13 +121,29 @@ function leadingBlock(matrix: Float32Array, size: number, width: number): Float3
  * the inputs that the pruned and compensated layers before give, and T is what the residual stream lacks. [rows,
  * hidden].
  */
-export function fitStream({ weights, rows, gram, product }: StreamHalfBlock, damping: number): Float32Array {
+export async function fitStream(
+  { weights, rows, gram, product, breathe }: StreamHalfBlock,
+  damping: number,
+): Promise<Float32Array> {
   let trace = 0;
   for (let row = 0; row < rows; row++) trace += gram[row * rows + row] as number;
   // If all inputs are 0, the weights stay as they are.
   const lambda = Math.max((damping * trace) / rows, Number.MIN_VALUE);
   for (let row = 0; row < rows; row++) gram[row * rows + row] = (gram[row * rows + row] as number) + lambda;
   for (let at = 0; at < product.length; at++) product[at] = (product[at] as number) + lambda * (weights[at] as number);
-  solveInPlace(gram, product, rows);
+  await runRows(solveInPlace(gram, product, rows), 3 * rows, breathe);
   return Float32Array.from(product);
+}
+
+/** Runs steps that are one a row, and breathes after each. */
+async function runRows<Outcome>(
+  steps: Generator<void, Outcome>,
+  rows: number,
+  breathe: ((share: number) => Promise<void> | undefined) | undefined,
+): Promise<Outcome> {
+  for (let row = 1; ; row++) {
+    const { done, value } = steps.next();
+    if (done === true) return value;
+    await breathe?.(Math.min(1, row / rows));
+  }
 }

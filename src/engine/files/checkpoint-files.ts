@@ -1,7 +1,7 @@
 import { stat, type FileHandle } from 'node:fs/promises';
 import { join } from 'node:path';
 import { PrunecastError } from '../../core/errors/prunecast-error.js';
-import { digestBytes, digestOpened } from './digest.js';
+import { digestBytes, digestOpened, type Hashing } from './digest.js';
 import { settleStamp, stampOf, type FileStamp } from './file-stamp.js';
 import { malformed } from './model-errors.js';
 import { openWithin, type CheckpointPlace } from './open-within.js';
@@ -30,7 +30,7 @@ export interface CheckpointFiles extends CheckpointPlace {
   /** What `work` reads from an open file; `work` may be called again. The file stays open until `close`. */
   use<Result>(file: string, work: (handle: FileHandle) => Promise<Result>): Promise<Result>;
   /** SHA-256 of a file, computed once as long as the file does not change. */
-  digest(file: string, signal?: AbortSignal): Promise<string>;
+  digest(file: string, hashing?: Hashing): Promise<string>;
   /** The state of all files, so that another thread can check against it. */
   records(): ReadonlyMap<string, FileRecord>;
   /** A file that has changed or has been added since; undefined if there is none. */
@@ -113,7 +113,7 @@ export function createCheckpointFiles(
     if (stampOf(await handle.stat({ bigint: true })) === record.stamp) return true;
     if (record.digest === undefined) return false;
     const stamp = await settle(handle, file, signal);
-    if ((await digestOpened(handle, stamp, signal)) !== record.digest) return false;
+    if ((await digestOpened(handle, stamp, signal === undefined ? {} : { signal })) !== record.digest) return false;
     records.set(file, { ...record, stamp });
     return true;
   };
@@ -175,12 +175,12 @@ export function createCheckpointFiles(
         if (handle === undefined) throw changed(file);
         return work(handle);
       }),
-    digest: (file, signal) =>
+    digest: (file, hashing) =>
       readSame(file, async (handle) => {
         const { stamp, digest: found } = records.get(file) ?? {};
         const digest =
           found ??
-          (handle === undefined || stamp === undefined ? undefined : await digestOpened(handle, stamp, signal));
+          (handle === undefined || stamp === undefined ? undefined : await digestOpened(handle, stamp, hashing));
         if (digest === undefined) throw changed(file);
         records.set(file, { stamp, digest });
         return digest;

@@ -21,6 +21,12 @@ export function digestBytes(view: ArrayBufferView): string {
 /** Bytes hashed in one turn of the event loop; they take about a millisecond. */
 const CHUNK_BYTES = 1024 * 1024;
 
+/** What stops the hashing of a file, and who is told how many of its bytes are hashed. */
+export interface Hashing {
+  readonly signal?: AbortSignal;
+  readonly tell?: (bytes: number) => void;
+}
+
 /** By stamp: a file that changes gets another stamp. */
 const known = new Map<FileStamp, string>();
 
@@ -36,9 +42,9 @@ const MAX_KNOWN = 4096;
 export async function digestOpened(
   handle: FileHandle,
   stamp: FileStamp,
-  signal?: AbortSignal,
+  hashing: Hashing = {},
 ): Promise<string | undefined> {
-  const digest = known.get(stamp) ?? (await hash(handle, signal));
+  const digest = known.get(stamp) ?? (await hash(handle, hashing));
   if (stampOf(await handle.stat({ bigint: true })) !== stamp) return undefined;
   if (known.size >= MAX_KNOWN) known.clear();
   known.set(stamp, digest);
@@ -50,7 +56,8 @@ export async function digestFile(path: string, signal?: AbortSignal): Promise<st
   const handle = await open(path);
   try {
     const stamp = await settleStamp(handle, signal);
-    const digest = stamp === undefined ? undefined : await digestOpened(handle, stamp, signal);
+    const digest =
+      stamp === undefined ? undefined : await digestOpened(handle, stamp, signal === undefined ? {} : { signal });
     if (digest === undefined) throw new Error(`${path} is being written while it is read`);
     return digest;
   } finally {
@@ -58,7 +65,7 @@ export async function digestFile(path: string, signal?: AbortSignal): Promise<st
   }
 }
 
-async function hash(handle: FileHandle, signal: AbortSignal | undefined): Promise<string> {
+async function hash(handle: FileHandle, { signal, tell }: Hashing): Promise<string> {
   const sha = createHash('sha256');
   const chunk = new Uint8Array(CHUNK_BYTES);
   for (let position = 0; ; ) {
@@ -67,5 +74,6 @@ async function hash(handle: FileHandle, signal: AbortSignal | undefined): Promis
     if (bytesRead === 0) return sha.digest('hex');
     sha.update(chunk.subarray(0, bytesRead));
     position += bytesRead;
+    tell?.(position);
   }
 }

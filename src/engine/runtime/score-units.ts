@@ -23,7 +23,7 @@ export async function scoreUnits(
     work.signal.throwIfAborted();
     const statistics = calibration?.layers[layer];
     scores.push(scoreLayer(shape, layer, { ...(await readLayer(source, layer)), statistics }, recipe));
-    work.report?.({ what: 'layers', done: layer + 1, total: shape.layers.length });
+    work.report?.({ activity: 'scoring units', what: 'layers', done: layer + 1, total: shape.layers.length });
   }
   return scores;
 }
@@ -51,7 +51,8 @@ export async function scoreUnitsByGradients(
       gradients,
     };
     scores[layer] = scoreLayer(shape, layer, scored, recipe);
-    work.report?.({ what: 'layers', done: shape.layers.length - layer, total: shape.layers.length });
+    const done = shape.layers.length - layer;
+    work.report?.({ activity: 'scoring units', what: 'layers', done, total: shape.layers.length });
   }
   return scores;
 }

@@ -2,6 +2,7 @@ import type { Precision } from '../../core/measurement.js';
 import type { Architecture } from '../../core/model/shape.js';
 import { identityRanking } from '../../core/model/units.js';
 import type { WorkContext } from '../../core/ports/work-context.js';
+import { createFitBreathing } from '../compensation/breathing.js';
 import { createStreamCompensation } from '../compensation/stream-compensation.js';
 import type { HalfBlocks, RankedWeights } from '../weights/half-blocks.js';
 import { createInt8Weights } from '../weights/int8-weights.js';
@@ -40,7 +41,13 @@ export function createWeightsProvider(
 ): WeightsProvider {
   const { shape } = source.config;
   const { store, multiplyTransposed, scratchDirectory } = memory;
-  const weightsOf = (recipe: KeyedRecipe): RankedWeights => createRankedWeights(source, store, recipe, memory);
+  const { grams } = memory;
+  const weightsOf = (recipe: KeyedRecipe, work?: WorkContext): RankedWeights =>
+    createRankedWeights(source, store, recipe, {
+      grams,
+      multiplyTransposed,
+      ...(work === undefined ? {} : { breathe: createFitBreathing(work) }),
+    });
   const streams = createStreamCompensation(store, async (recipe) => {
     const sequences = recipe.compensation?.calibration?.gramSequences ?? [];
     const weights = weightsOf({ key: recipe.key, ranking: recipe.ranking });
@@ -57,7 +64,7 @@ export function createWeightsProvider(
       if (streams.isAsked(recipe))
         return (await streams.compensate(recipe, [architecture], work))[0] ?? weightsOf(recipe);
       await calibrator.restoreGrams(recipe.compensation?.calibration, work.signal);
-      return weightsOf(recipe);
+      return weightsOf(recipe, work);
     },
     isOnStream: streams.isAsked,
     provideOnStreams: streams.compensate,

@@ -2,7 +2,7 @@ import { startWorker } from '../../onnx-runtime/start-worker.js';
 import { encodeError } from '../workers/message-errors.js';
 import { workerUrl } from '../workers/worker-url.js';
 import { tokenizerMemoryExceeded, tokenizerTimeout } from './tokenizer-failures.js';
-import type { TokenizerAnswer, TokenizerTask } from './tokenizer-process.js';
+import type { TokenizerAnswer, TokenizerProgress, TokenizerTask } from './tokenizer-process.js';
 
 /*
  * The process behind `Tokenizer.encode`. The work is done in a thread of this process, so that its main thread can
@@ -17,7 +17,7 @@ process.once('message', (task: TokenizerTask) => {
     workerData: task,
     resourceLimits: { maxOldGenerationSizeMb: Math.ceil(memoryBytes / 2 ** 20) },
   });
-  worker.once('message', answer);
+  worker.on('message', answer);
   worker.once('error', (error: NodeJS.ErrnoException) =>
     fail(error.code === 'ERR_WORKER_OUT_OF_MEMORY' ? tokenizerMemoryExceeded(textBytes, memoryBytes) : error),
   );
@@ -27,7 +27,7 @@ process.once('message', (task: TokenizerTask) => {
   }, LOOK_EVERY_MS);
 });
 
-function answer(message: TokenizerAnswer): void {
+function answer(message: TokenizerAnswer | TokenizerProgress): void {
   process.send?.(message);
 }
 

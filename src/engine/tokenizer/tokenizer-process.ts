@@ -20,6 +20,11 @@ export interface TokenizerTask {
   readonly processorMs: number;
 }
 
+/** How far it is: the share of the texts that is tokenized. It is told from time to time before the answer. */
+export interface TokenizerProgress {
+  readonly share: number;
+}
+
 /** What it answers. */
 export type TokenizerAnswer = { readonly tokens: readonly Int32Array[] } | { readonly failure: ErrorMessage };
 
@@ -29,14 +34,20 @@ export type TokenizerAnswer = { readonly tokens: readonly Int32Array[] } | { rea
  * the signal fires.
  *
  * @param fd the file of the only text, which the process inherits; the caller closes it
+ * @param report is told the share of the texts that is tokenized
  * @throws the signal's reason, PrunecastError MEMORY_EXCEEDED, TOKENIZER_TIMEOUT, OVERLOADED if no process can be
  * started, and the errors of the tokenizer and the text
  */
 export async function runTokenizer(
   task: TokenizerTask,
-  { fd, signal }: { readonly fd?: number; readonly signal?: AbortSignal } = {},
+  {
+    fd,
+    signal,
+    report,
+  }: { readonly fd?: number; readonly signal?: AbortSignal; readonly report?: (share: number) => void } = {},
 ): Promise<readonly Int32Array[]> {
   signal?.throwIfAborted();
+  report?.(0);
   const child = start(fd);
   const exited = new Promise<void>((resolve) => {
     child.once('close', () => resolve());
@@ -45,7 +56,11 @@ export async function runTokenizer(
   const ending = new AbortController(); // removes the listener from the caller's signal, which may live long
   try {
     const answer = await new Promise<TokenizerAnswer>((resolve, reject) => {
-      child.once('message', (message) => resolve(message as TokenizerAnswer));
+      child.on('message', (message) => {
+        const heard = message as TokenizerAnswer | TokenizerProgress;
+        if ('share' in heard) report?.(heard.share);
+        else resolve(heard);
+      });
       child.once('error', (cause) =>
         reject(
           new PrunecastError('OVERLOADED', 'no process could be started for the tokenizer: try again later', {

@@ -7,7 +7,8 @@ import { malformed } from '../files/model-errors.js';
 import { isRecord, parseJsonObject } from '../files/read-json.js';
 import { decodeText } from '../texts/decode-text.js';
 import { encodeError } from '../workers/message-errors.js';
-import type { TokenizerAnswer, TokenizerTask } from './tokenizer-process.js';
+import { countWords } from './count-words.js';
+import type { TokenizerAnswer, TokenizerProgress, TokenizerTask } from './tokenizer-process.js';
 import { requireWholeWords } from './whole-words.js';
 
 /*
@@ -18,11 +19,17 @@ import { requireWholeWords } from './whole-words.js';
 const answer = encode(workerData as TokenizerTask);
 parentPort?.postMessage(answer, 'tokens' in answer ? answer.tokens.map((ids) => ids.buffer as ArrayBuffer) : []);
 
+function tell(progress: TokenizerProgress): void {
+  parentPort?.postMessage(progress, []);
+}
+
 function encode({ json, texts }: TokenizerTask): TokenizerAnswer {
   try {
     const given = 'format' in texts ? [decodeText(readInput(texts.bytes), texts.format)] : texts;
     const config = parseJsonObject(json, TOKENIZER_FILE);
     const tokenizer = new Tokenizer(config, {});
+    const characters = given.reduce((sum, text) => sum + text.length, 0);
+    countWords(tokenizer, (taken) => tell({ share: Math.min(1, taken / characters) }));
     const whole = listWholeWords(config, tokenizer.normalizer);
     return {
       tokens: given.map((text) => {

@@ -1,3 +1,4 @@
+import type { WorkContext } from '../../core/ports/work-context.js';
 import type { CheckpointFiles } from '../files/checkpoint-files.js';
 import { digestBytes } from '../files/digest.js';
 import { TOKENIZER_FILE } from '../files/file-names.js';
@@ -20,15 +21,15 @@ export interface Tokenizer {
   readonly digest: string;
   /**
    * The ids of a text that is tokenized as a whole, without special tokens at its ends. Runs in a separate process: 1.3
-   * MB take 1.6 s.
+   * MB take 1.6 s. What is reported is the bytes of the text.
    *
    * @throws the signal's reason, PrunecastError MODEL_MALFORMED if tokenizer.json cannot be used, MODEL_UNSUPPORTED if
    * it would give other tokens for this text than transformers, INVALID_REQUEST if the file is not a text of its
    * format, TOKENIZER_TIMEOUT, MEMORY_EXCEEDED, and OVERLOADED if too many texts wait
    */
-  encode(text: string | TextFile, signal?: AbortSignal): Promise<Int32Array>;
+  encode(text: string | TextFile, work?: Partial<WorkContext>): Promise<Int32Array>;
   /** Several texts in one process, in their order. */
-  encodeAll(texts: readonly string[], signal?: AbortSignal): Promise<readonly Int32Array[]>;
+  encodeAll(texts: readonly string[], work?: Partial<WorkContext>): Promise<readonly Int32Array[]>;
 }
 
 export interface TokenizerOptions {
@@ -75,7 +76,7 @@ export async function loadTokenizer(
   const run = async (
     texts: TokenizerTask['texts'],
     textBytes: number,
-    { fd, signal }: { readonly fd?: number; readonly signal: AbortSignal | undefined },
+    { fd, signal, report }: { readonly fd?: number } & Partial<WorkContext>,
   ): Promise<readonly Int32Array[]> => {
     if (textBytes * LEAST_BYTES_A_TEXT_BYTE > slots.poolBytes)
       throw tokenizerMemoryExceeded(textBytes, slots.poolBytes);
@@ -89,25 +90,34 @@ export async function loadTokenizer(
       () =>
         runTokenizer(
           { json, texts, textBytes, memoryBytes, processorMs },
-          { ...(fd === undefined ? {} : { fd }), ...(signal === undefined ? {} : { signal }) },
+          {
+            ...(fd === undefined ? {} : { fd }),
+            ...(signal === undefined ? {} : { signal }),
+            ...(report === undefined ? {} : { report: tellBytes(report, textBytes) }),
+          },
         ),
       signal,
     );
   };
-  const encodeAll: Tokenizer['encodeAll'] = (texts, signal) =>
+  const encodeAll: Tokenizer['encodeAll'] = (texts, work = {}) =>
     run(
       texts,
       texts.reduce((sum, text) => sum + Buffer.byteLength(text), 0),
-      { signal },
+      work,
     );
   return {
     digest: digestBytes(json),
-    encode: async (text, signal) => {
+    encode: async (text, work = {}) => {
       const [tokens] = await (typeof text === 'string'
-        ? encodeAll([text], signal)
-        : run({ format: text.format, bytes: text.bytes }, text.bytes, { fd: text.fd, signal }));
+        ? encodeAll([text], work)
+        : run({ format: text.format, bytes: text.bytes }, text.bytes, { ...work, fd: text.fd }));
       return tokens ?? new Int32Array();
     },
     encodeAll,
   };
+}
+
+/** A share of a text as bytes of it. */
+function tellBytes(report: NonNullable<WorkContext['report']>, total: number): (share: number) => void {
+  return (share) => report({ activity: 'tokenizing', what: 'bytes', done: Math.round(share * total), total });
 }

@@ -1,4 +1,4 @@
-import type { CompensatedHalfBlock, HalfBlock, TransposedProduct } from '../../core/ports/compensation.js';
+import type { Breathe, CompensatedHalfBlock, HalfBlock, TransposedProduct } from '../../core/ports/compensation.js';
 import type { GramStore } from '../calibration/gram-store.js';
 import type { ReadyHalf } from './half-blocks.js';
 
@@ -6,6 +6,8 @@ import type { ReadyHalf } from './half-blocks.js';
 export interface CompensationTools {
   readonly grams: GramStore;
   readonly multiplyTransposed: TransposedProduct;
+  /** Lets a cancel of the call through while a fit goes on. */
+  readonly breathe?: Breathe;
 }
 
 /** The output map of a half-block, its rows sorted, with the statistics of its inputs. */
@@ -20,7 +22,7 @@ export interface SortedHalf {
 export async function describeHalf(
   { weights, order, mean, gram: readGram }: SortedHalf,
   hidden: number,
-  { multiplyTransposed }: CompensationTools,
+  { multiplyTransposed, breathe }: CompensationTools,
 ): Promise<HalfBlock> {
   const gram = await readGram();
   return {
@@ -28,6 +30,7 @@ export async function describeHalf(
     hidden,
     rows: weights.length / hidden,
     multiplyTransposed,
+    ...(breathe === undefined ? {} : { breathe }),
     ...(mean === undefined ? {} : { mean: Float64Array.from(order(), (unit) => mean[unit] as number) }),
     ...(gram === undefined ? {} : { gram: sortGram(gram, order()) }),
   };

@@ -71,10 +71,10 @@ function guardStream(stream: StreamFit, at: (method: string) => PluginCall, limi
     ...stream,
     isAsked: (options) => callPlugin(at('stream.isAsked'), limit, () => stream.isAsked(options)) === true,
     ask: (options) => callPlugin(at('stream.ask'), limit, () => stream.ask(options)),
-    fit: (half, options) => {
+    fit: async (half, options) => {
       const call = at('stream.fit');
       const { rows, hidden } = half;
-      const fitted = callPlugin(call, limit, () => stream.fit(half, options));
+      const fitted: unknown = await awaitPlugin(call, limit, () => stream.fit(half, options));
       return requireFloats(call, fitted, 'weights', { expected: rows * hidden, of: `${rows} rows` });
     },
   };

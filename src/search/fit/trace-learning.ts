@@ -24,7 +24,8 @@ export interface LearningOptions<Fitted extends FittedPredictor> {
 /** Each point has this many times the pairs of the one before. */
 const STEP = 2;
 
-const MOST_POINTS = 4;
+/** Points of a curve, each of which takes a fit. */
+export const MOST_POINTS = 4;
 
 /**
  * The learning curve: fits on an eighth of 7 of 10 pairs (but on `least` or more), then on twice as many up to all of

@@ -48,25 +48,21 @@ export function apply<Own extends State>(plan: StudyPlan, state: Own, event: Stu
   return record(state, list, event.trial, (own, batch) => proceed(plan, own, batch));
 }
 
-export function count(plan: StudyPlan): readonly TrialCount[] {
+export function count(plan: StudyPlan, round: number): readonly TrialCount[] {
   const { rounds, verifyRungs } = plan;
   const { sizes, each } = countSizes(plan);
   return [
     ...countHalved(each, verifyRungs).map(
-      (trials, rung): TrialCount => ({
-        part: 'verify',
-        rung,
-        trials: sizes * trials * rounds,
-        compensation: 'one-shot',
-      }),
+      (trials, rung): TrialCount => ({ part: 'verify', rung, trials: sizes * trials, compensation: 'one-shot' }),
     ),
-    {
-      part: 'verify',
-      rung: verifyRungs - 1,
-      trials: sizes * countStreamed(plan, countFinal(plan) / sizes),
-      compensation: 'stream',
-    },
-    { part: 'search', rung: 0, trials: countFinalists(plan) * (rounds - 1), compensation: 'one-shot' },
+    round === rounds
+      ? {
+          part: 'verify',
+          rung: verifyRungs - 1,
+          trials: sizes * countStreamed(plan, countFinal(plan) / sizes),
+          compensation: 'stream',
+        }
+      : { part: 'search', rung: 0, trials: countFinalists(plan), compensation: 'one-shot' },
   ];
 }
 

@@ -15,10 +15,10 @@ export interface Phase<State> {
   /** The state after an event. Throws RangeError for an event that the phase does not expect. */
   readonly apply: (plan: StudyPlan, state: State, event: StudyEvent) => State;
   /**
-   * The trials that the phase asks for in all rounds: as many as it can ask for, or fewer if the space has no more
-   * points to give.
+   * The trials that the phase asks for when it comes in a round: as many as it can ask for, or fewer if the space has
+   * no more points to give.
    */
-  readonly count: (plan: StudyPlan) => readonly TrialCount[];
+  readonly count: (plan: StudyPlan, round: number) => readonly TrialCount[];
 }
 
 /** Trials of one part on one of its fidelities. */

@@ -10,7 +10,7 @@ import {
   type Tokens,
   type Work,
 } from '../../engine/runtime/count-work.js';
-import type { ResolvedRecipe } from '../requests/recipe.js';
+import { fitsStream, type ResolvedRecipe } from '../requests/recipe.js';
 
 /** The calibration text of a recipe; no tokens if it needs none. */
 export function countCalibrated({ calibration }: Pick<ResolvedRecipe, 'calibration'>): Tokens {
@@ -43,7 +43,7 @@ export function countPasses(shape: ModelShape, recipes: readonly ResolvedRecipe[
 
 /** What makes a recipe's compensation ready for any architecture. */
 export function countPreparation(shape: ModelShape, recipe: ResolvedRecipe): Work {
-  return needsGram(recipe) && !isStream(recipe) ? countFactorisations(shape) : NO_WORK;
+  return needsGram(recipe) && !fitsStream(recipe.compensation) ? countFactorisations(shape) : NO_WORK;
 }
 
 /** What compensates so many architectures of one size under a recipe. */
@@ -53,7 +53,7 @@ export function countCompensations(
   architecture: Architecture,
   count: number,
 ): Work {
-  if (isStream(recipe))
+  if (fitsStream(recipe.compensation))
     return countStreamFits(
       shape,
       Array.from({ length: count }, () => architecture),
@@ -65,8 +65,4 @@ export function countCompensations(
 /** Whether a recipe's compensation is fitted on Gram matrices. */
 export function needsGram({ compensation }: ResolvedRecipe): boolean {
   return compensation.plugin.needs.includes('gram');
-}
-
-function isStream({ compensation: { plugin, options } }: ResolvedRecipe): boolean {
-  return plugin.stream?.isAsked(options) ?? false;
 }

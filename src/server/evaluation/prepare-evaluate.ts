@@ -11,6 +11,7 @@ import { encodeCosts } from '../encoding/costs.js';
 import { encodeFidelity, encodeMeasurement, measurementFingerprint } from '../encoding/measurement.js';
 import { workContext, type JobContext, type JobResult } from '../kinds/job-context.js';
 import type { RestartedJob } from '../jobs/jobs.js';
+import type { PhasePlan } from '../jobs/phase-log.js';
 import type { Prepared } from '../kinds/runnable-kind.js';
 import { orderLabels, type ArchitectureLabels } from '../labels/label-task.js';
 import { estimateMemory } from '../estimates/estimate-memory.js';
@@ -44,6 +45,7 @@ export async function prepareEvaluate(
   requireSamePlan(restarted, plan);
   return {
     plan,
+    phases: planPhases(evaluation),
     estimate: () => estimateEvaluation(evaluation),
     run: workOn(model, (context) => runEvaluation(services, evaluation, context)),
   };
@@ -56,12 +58,23 @@ interface Evaluation extends ResolvedEvaluate {
 /** The number of costs counted before other work gets a turn. */
 const TARGETS_PER_TURN = 16;
 
+/** The phases of an Evaluate job. */
+function planPhases({ recipe, selections, plan }: Evaluation): PhasePlan[] {
+  const total = selections.length;
+  return [
+    ...(recipe === undefined ? [] : [{ name: 'calibrate', tokens: countCalibrated(recipe).tokens }]),
+    { name: 'measure', tokens: total * plan.fidelity.tokens, total, unit: 'targets' },
+  ];
+}
+
 async function runEvaluation(
   services: EvaluateServices,
   evaluation: Evaluation,
   context: JobContext,
 ): Promise<JobResult> {
   const { language } = evaluation.model;
+  const { phases } = context;
+  if (evaluation.recipe !== undefined) phases.enter('calibrate');
   const ranked =
     evaluation.recipe === undefined
       ? withOwnOrder(language)
@@ -70,7 +83,11 @@ async function runEvaluation(
   const byRecipe = evaluation.selections.flatMap(({ keptUnits, architecture }, index) =>
     keptUnits === undefined && !told.has(index) ? [{ index, architecture }] : [],
   );
-  let tokensSpent = sum(told.values()) + (await measure(services, evaluation, ranked, byRecipe, context));
+  phases.enter('measure');
+  let measured = told.size;
+  phases.count(measured);
+  const count = (): void => phases.count(++measured);
+  let tokensSpent = sum(told.values()) + (await measure(services, evaluation, ranked, byRecipe, context, count));
   for (const [index, selection] of evaluation.selections.entries()) {
     const { keptUnits, architecture } = selection;
     if (keptUnits === undefined || told.has(index)) continue;
@@ -80,7 +97,7 @@ async function runEvaluation(
         ? withNamedUnits(language, keptUnits)
         : await services.preparer.prepare(language, spec, workContext(context, 'calibrating'));
     requireSameUnits(selection, own, language.shape);
-    tokensSpent += await measure(services, evaluation, own, [{ index, architecture }], context);
+    tokensSpent += await measure(services, evaluation, own, [{ index, architecture }], context, count);
   }
   return { $case: 'evaluate', value: { evaluated: evaluation.selections.length, tokensSpent: BigInt(tokensSpent) } };
 }
@@ -111,13 +128,14 @@ function sum(values: Iterable<number>): number {
   return [...values].reduce((total, value) => total + value, 0);
 }
 
-/** Measures targets with the same ranking; returns the tokens spent. */
+/** Measures targets with the same ranking, and tells of each that is measured; returns the tokens spent. */
 async function measure(
   services: EvaluateServices,
   { model, plan, evaluator }: Evaluation,
   ranked: RankedModel,
   targets: readonly { readonly index: number; readonly architecture: Architecture }[],
   context: JobContext,
+  measured: () => void,
 ): Promise<number> {
   if (targets.length === 0) return 0;
   const { shape, checkpoint } = model.language;
@@ -143,6 +161,7 @@ async function measure(
     const { label, record } = found;
     tokensSpent += label.tokensSpent;
     if (record !== undefined) context.keep(record);
+    measured();
     await context.emit({
       $case: 'evaluation',
       value: {
@@ -177,9 +196,10 @@ async function estimateEvaluation(evaluation: Evaluation): Promise<Plan> {
     );
   }
   return {
-    ...(await timePhases(model, planPhases(evaluation))),
+    ...(await timePhases(model, estimatePhases(evaluation))),
     ...estimateMemory(model, [plan], recipe === undefined ? [] : [recipe]),
     diskBytes: 0n,
+    streamFit: undefined,
     feasible: [],
     loadsIn: [],
     architectures: selections.map(({ architecture }) => encodeArchitecture(architecture)),
@@ -188,7 +208,7 @@ async function estimateEvaluation(evaluation: Evaluation): Promise<Plan> {
 }
 
 /** Those of outputs of earlier calls, whose units are named, are not counted: they may be calibrated on other texts. */
-function planPhases({ model, plan, selections, recipe }: Evaluation): PlannedPhase[] {
+function estimatePhases({ model, plan, selections, recipe }: Evaluation): PlannedPhase[] {
   const { shape } = model.language;
   const tokens = { tokens: plan.fidelity.tokens, window: plan.measurement.window };
   const measured = selections.map(({ architecture, keptUnits }) =>

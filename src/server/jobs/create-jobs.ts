@@ -76,7 +76,7 @@ export function createJobs({
   };
 
   return {
-    start: ({ kind, requestId, requestDigest, request, studyId = '', signal, run }) =>
+    start: ({ kind, requestId, requestDigest, request, studyId = '', openedSeconds = 0, signal, run }) =>
       serialize(async () => {
         stopping.throwIfAborted();
         signal?.throwIfAborted();
@@ -90,8 +90,9 @@ export function createJobs({
             place === 0 ? codec.started() : codec.queued(place),
             leases.next(),
           );
-          if (place === 0) ready.launch({ held, run });
-          else ready.wait({ held, run });
+          const job = { held, run, opened: { seconds: openedSeconds } };
+          if (place === 0) ready.launch(job);
+          else ready.wait(job);
         } catch (error) {
           await queue.remove(jobId);
           throw error;
@@ -140,7 +141,7 @@ export function createJobs({
           await queue.remove(jobId);
           throw error;
         }
-        ready.wait({ held, run: restored.run });
+        ready.wait({ held, run: restored.run, opened: restored.opened });
         await ready.startNext();
         return jobs.get(jobId);
       });

@@ -1,13 +1,15 @@
 import type { Logger } from 'pino';
 import type { EventRecord } from '../../core/ports/job-store.js';
 import type { JobProgressReport } from './jobs.js';
+import type { JobPhase, PhasePlace } from './phase-log.js';
+import type { Pace } from './track-pace.js';
 
 /** How far a job is, and how long it takes. */
-export interface JobProgress extends JobProgressReport {
+export interface JobProgress extends JobProgressReport, Pace {
   /** Of the activity. */
   readonly elapsedSeconds: number;
-  /** `undefined` if it is unknown. */
-  readonly remainingSeconds: number | undefined;
+  /** `undefined` before the first phase. */
+  readonly place: PhasePlace | undefined;
 }
 
 /** The events of the runner itself, encoded as watchers get them. */
@@ -22,4 +24,8 @@ export interface EventCodec {
   failed(error: unknown, log: Logger): EventRecord;
   /** The payload that breaks a silence; it is not stored. */
   heartbeat(): Uint8Array;
+  /** The phases of a job, as they are stored with it. */
+  encodePhases(phases: readonly JobPhase[]): Uint8Array;
+  /** What `encodePhases` made. Throws STATE_DAMAGED. */
+  decodePhases(jobId: string, phases: Uint8Array): readonly JobPhase[];
 }

@@ -1,6 +1,7 @@
 import type { EventRecord, JobRequest, StoredEvent, StoredJob, StoredJobQuery } from '../../core/ports/job-store.js';
 import type { Page } from '../../core/ports/pages.js';
 import type { StoreRecord } from '../../core/ports/store.js';
+import type { JobPhases } from './phase-log.js';
 
 /**
  * Durable jobs, alike for every kind: bytes go in, events come out. All methods may be called at any time; the state
@@ -56,6 +57,8 @@ export interface JobSpec {
   readonly request?: JobRequest;
   /** The study that the job makes; left out for none. */
   readonly studyId?: string;
+  /** How long it took to check the request and to open what it needs, the job's first phase; 0 if left out. */
+  readonly openedSeconds?: number;
   /** Of whoever asks for the job: if it has fired, none is started. It does not stop a job that was started. */
   readonly signal?: AbortSignal;
   readonly run: Work;
@@ -92,6 +95,8 @@ export interface RunContext {
   stored(): AsyncIterable<StoredEvent>;
   /** May be called often: at most about one event per second is made of it, and the newest is always kept. */
   progress(progress: JobProgressReport): void;
+  /** The phases of the job: they are stored with its events, and seen by GetJob. */
+  readonly phases: JobPhases;
 }
 
 export interface JobProgressReport {

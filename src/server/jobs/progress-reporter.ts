@@ -1,66 +1,123 @@
 import type { Clock } from '../../core/ports/clock.js';
 import type { JobProgress } from './event-codec.js';
 import type { JobProgressReport } from './jobs.js';
+import { trackPace, type PaceTracker } from './track-pace.js';
 
 /** Between two progress events of one activity. */
 const INTERVAL_MS = 1000;
 
+/** After this many intervals without a report the newest one is sent again, with the time that has passed. */
+const MOST_SILENT = 2;
+
+/** How far an activity is, and how fast it gets on. */
+export type PacedProgress = Omit<JobProgress, 'place'>;
+
 export interface ProgressReporter {
   report(progress: JobProgressReport): void;
+  /** The same, but not sent if anything is reported within a second. */
+  mention(progress: JobProgressReport): void;
   /** Sends what was held back. */
   flush(): void;
+  /** The same, and what is reported later is not sent. */
+  end(): void;
+  /** The same, but what was held back is not sent either. */
+  drop(): void;
+}
+
+interface Activity {
+  readonly startedMs: number;
+  readonly pace: PaceTracker;
+  readonly newest: JobProgressReport;
+  /** Whether `newest` is sent. */
+  readonly isSent: boolean;
+  /** Whether it is only mentioned so far. */
+  readonly isMention: boolean;
 }
 
 /**
  * Turns reports that come often into progress events: the first of an activity at once, then at most one per second;
- * the newest is always kept, and sent in the end.
+ * the newest is always kept, and sent in the end. A silent activity is told of every two seconds: some works cannot
+ * tell how far they are, but their time passes.
  */
-export function createProgressReporter(clock: Clock, send: (progress: JobProgress) => void): ProgressReporter {
-  let activity: { readonly name: string; readonly unit: string; readonly startedMs: number; done: number } | undefined;
-  let newest: JobProgressReport | undefined;
+export function createProgressReporter(clock: Clock, send: (progress: PacedProgress) => void): ProgressReporter {
+  let activity: Activity | undefined;
+  /** Those of this phase, by name and unit: factorising interrupts labelling, which then goes on. */
+  const known = new Map<string, Activity>();
   let timer: NodeJS.Timeout | undefined;
+  let silent = 0;
+  let isOver = false;
 
   const sendNewest = () => {
     clearTimeout(timer);
     timer = undefined;
-    if (!activity || !newest) return;
-    // The clock may be set back meanwhile.
-    send(describe(newest, Math.max(0, clock.now() - activity.startedMs) / 1000));
-    newest = undefined;
+    silent = 0;
+    if (activity === undefined) return;
+    activity = { ...activity, isSent: true };
+    send(describe(activity, clock.now()));
   };
   const hold = () => {
     timer = setTimeout(() => {
-      timer = undefined;
-      if (!newest) return;
-      sendNewest();
+      silent += 1;
+      if (activity?.isSent === false || silent >= MOST_SILENT) sendNewest();
       hold();
     }, INTERVAL_MS);
     timer.unref();
   };
+  const flush = (): void => {
+    if (activity?.isSent === false && !activity.isMention) sendNewest();
+  };
+  /** Whether it is the first of an activity. */
+  const take = (newest: JobProgressReport, isMention: boolean): boolean => {
+    const key = JSON.stringify([isMention, newest.activity, newest.unit]);
+    const earlier = known.get(key);
+    // An activity that starts again under its name, as labelling does batch after batch, has a pace of its own.
+    const goesOn = earlier !== undefined && newest.total === earlier.newest.total && newest.done >= earlier.newest.done;
+    if (!goesOn) flush();
+    activity = goesOn
+      ? { ...earlier, newest, isSent: false }
+      : { startedMs: clock.now(), pace: trackPace(), newest, isSent: false, isMention };
+    known.set(key, activity);
+    activity.pace.observe(clock.now() / 1000, toCount(newest.done));
+    return !goesOn;
+  };
+  const drop = (): void => {
+    clearTimeout(timer);
+    [timer, activity, isOver] = [undefined, undefined, true];
+  };
   return {
-    report: (progress) => {
-      // An activity that starts again under the same name, as labelling does phase after phase, has a pace of its own.
-      // So has one that counts something else, as verifying does once the compensation by layers is over and tokens are
-      // run.
-      if (activity?.name !== progress.activity || activity.unit !== progress.unit || progress.done < activity.done) {
-        sendNewest();
-        activity = { name: progress.activity, unit: progress.unit, startedMs: clock.now(), done: progress.done };
-      }
-      activity.done = progress.done;
-      newest = progress;
-      if (timer) return;
+    report(progress) {
+      if (isOver || (!take(progress, false) && timer !== undefined)) return;
       sendNewest();
       hold();
     },
-    flush: sendNewest,
+    mention(progress) {
+      if (isOver) return;
+      known.clear();
+      take(progress, true);
+      if (timer === undefined) hold();
+    },
+    flush,
+    end() {
+      flush();
+      drop();
+    },
+    drop,
   };
 }
 
-/** The time left is what the rest takes at the pace so far. */
-function describe({ activity, done, total, unit }: JobProgressReport, elapsedSeconds: number): JobProgress {
-  const remainingSeconds =
-    done > 0 && total > 0 && elapsedSeconds > 0 ? (elapsedSeconds * Math.max(0, total - done)) / done : undefined;
-  return { activity, unit, done: toCount(done), total: toCount(total), elapsedSeconds, remainingSeconds };
+function describe(
+  { startedMs, pace, newest: { activity, done, total, unit } }: Activity,
+  nowMs: number,
+): PacedProgress {
+  return {
+    activity,
+    unit,
+    done: toCount(done),
+    total: toCount(total),
+    // The clock may be set back meanwhile.
+    elapsedSeconds: Math.max(0, nowMs - startedMs) / 1000,
+    ...pace.tell(nowMs / 1000, toCount(total)),
+  };
 }
 
 /** Progress is for people: a count that is no number must not end the work. */

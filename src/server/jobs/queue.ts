@@ -2,15 +2,8 @@ import type { Logger } from 'pino';
 import type { JobQueue } from '../../core/ports/job-queue.js';
 import type { EventRecord, HeldJob } from '../../core/ports/job-store.js';
 import { createSerializer } from './serialize.js';
-import type { Work } from './jobs.js';
 import type { JobLeases } from './leases.js';
-import { runJob, type RunningJob, type RunSettings } from './runner.js';
-
-/** A job that may run, under a lease. */
-export interface ReadyJob {
-  readonly held: HeldJob;
-  readonly run: Work;
-}
+import { runJob, type ReadyJob, type RunningJob, type RunSettings } from './runner.js';
 
 /** A job that runs. */
 export interface LaunchedJob extends RunningJob {
@@ -50,9 +43,9 @@ export function createReadyJobs({ queue, leases, ...settings }: QueueSettings): 
   const waiting = new Map<string, ReadyJob>();
   const running = new Map<string, LaunchedJob>();
 
-  const launch = ({ held, run }: ReadyJob): void => {
-    const { jobId } = held;
-    const job = runJob(held, run, { ...settings, log: log.child({ job_id: jobId }) });
+  const launch = (ready: ReadyJob): void => {
+    const { jobId } = ready.held;
+    const job = runJob(ready, { ...settings, log: log.child({ job_id: jobId }) });
     const end = async (): Promise<void> => {
       await job.ended;
       running.delete(jobId);

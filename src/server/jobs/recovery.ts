@@ -4,9 +4,10 @@ import type { JobQueue } from '../../core/ports/job-queue.js';
 import { isEnded, type JobStore, type StoredJob } from '../../core/ports/job-store.js';
 import type { EventCodec } from './event-codec.js';
 import type { JobEventLog } from './events.js';
-import type { RestartableKind, RestartedJob, Work } from './jobs.js';
+import type { RestartableKind, RestartedJob } from './jobs.js';
 import type { JobLeases } from './leases.js';
 import type { ReadyJobs } from './queue.js';
+import type { ReadyJob } from './runner.js';
 
 export interface RecoverySettings {
   readonly jobs: JobStore;
@@ -34,8 +35,7 @@ export interface Recovery {
   renew(): Promise<void>;
 }
 
-export interface RestoredJob {
-  readonly run: Work;
+export interface RestoredJob extends Pick<ReadyJob, 'run' | 'opened'> {
   readonly resume: (input: Uint8Array, signal: AbortSignal) => ReturnType<RestartableKind['resume']>;
 }
 
@@ -57,13 +57,14 @@ export function createRecovery({
   ready,
   log,
 }: RecoverySettings): Recovery {
-  const restore = async ({ id, kind, studyId }: StoredJob): Promise<RestoredJob | undefined> => {
+  const restore = async ({ id, kind, studyId, phases }: StoredJob): Promise<RestoredJob | undefined> => {
     const known = kinds.find((restartable) => restartable.kind === kind);
     const request = await jobs.request(id);
     if (known === undefined || request === undefined) return undefined;
     const job: RestartedJob = { jobId: id, studyId, plan: request.plan };
     return {
       run: known.restart(request.bytes, job),
+      opened: { before: phases === undefined ? [] : codec.decodePhases(id, phases) },
       resume: (input, signal) => known.resume(request.bytes, job, input, signal),
     };
   };
@@ -86,7 +87,7 @@ export function createRecovery({
           await leases.release(job.id);
         } else {
           await queue.append(job.id);
-          ready.wait({ held, run: restored.run });
+          ready.wait({ held, ...restored });
         }
       }
     },

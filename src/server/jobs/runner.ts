@@ -8,6 +8,7 @@ import type { EventCodec } from './event-codec.js';
 import type { JobEventLog } from './events.js';
 import type { RunContext, Work } from './jobs.js';
 import { createPending } from './pending-records.js';
+import { createPhaseLog, type OpenedJob } from './phase-log.js';
 import { createProgressReporter } from './progress-reporter.js';
 
 export interface RunSettings {
@@ -24,6 +25,13 @@ export interface RunSettings {
    * at most.
    */
   readonly storeRetryMs: number;
+}
+
+/** A job that may run, under a lease. */
+export interface ReadyJob {
+  readonly held: HeldJob;
+  readonly run: Work;
+  readonly opened: OpenedJob;
 }
 
 export interface RunningJob {
@@ -46,16 +54,18 @@ const MOST_RETRY_MS = 10_000;
  * no job runs for ever.
  */
 export function runJob(
-  job: HeldJob,
-  run: Work,
+  { held: job, run, opened }: ReadyJob,
   { events, codec, clock, log, stopping, cancelGraceMs, storeRetryMs }: RunSettings,
 ): RunningJob {
   const controller = new AbortController();
   const { signal } = controller;
   if (stopping.aborted) controller.abort(stopping.reason);
+  const phases = createPhaseLog(clock, opened);
+  const withPhases = (event: EventRecord): EventRecord => ({ ...event, phases: codec.encodePhases(phases.now()) });
   const reporter = createProgressReporter(clock, (progress) => {
+    const event = codec.progress({ ...progress, place: phases.place() });
     events
-      .append([{ ...job, ...codec.progress(progress) }])
+      .append([{ ...job, ...withPhases(event) }])
       .catch((error: unknown) => log.error({ err: error }, 'progress was not stored'));
   });
   const pending = createPending();
@@ -64,7 +74,7 @@ export function runJob(
     signal,
     commit: async (committed, records) => {
       const taken = pending.take();
-      const all = [...committed, ...taken.kept, ...taken.joined, ...records];
+      const all = [...stampLast(committed, withPhases), ...taken.kept, ...taken.joined, ...records];
       const isStored = await events.commit(job, all).catch((error: unknown) => {
         pending.putBack(taken);
         throw error;
@@ -76,7 +86,23 @@ export function runJob(
     join: pending.join,
     keep: pending.keep,
     stored: () => events.stored(job.jobId),
-    progress: reporter.report,
+    progress: (progress) => {
+      phases.follow(progress);
+      reporter.report(progress);
+    },
+    // What is held back of an activity belongs to the phase that it was part of.
+    phases: {
+      ...phases,
+      enter: (name, round) => {
+        reporter.flush();
+        phases.enter(name, round);
+        reporter.mention({ activity: name, done: 0, total: 0, unit: '' });
+      },
+      leave: () => {
+        reporter.flush();
+        phases.leave();
+      },
+    },
   };
   const outcome = (async () => await run(context))().catch((error: unknown) => codec.failed(error, log));
   const notStored = new AbortController();
@@ -86,7 +112,7 @@ export function runJob(
     let records = [...kept, ...joined];
     for (let waitMs = storeRetryMs; !stopping.aborted; waitMs = Math.min(2 * waitMs, MOST_RETRY_MS)) {
       try {
-        if (!(await events.commit(job, [end, ...records]))) await events.keep(kept);
+        if (!(await events.commit(job, [withPhases(end), ...records]))) await events.keep(kept);
         return;
       } catch (error) {
         log.error({ err: error }, 'the end of a job was not stored; it is tried again');
@@ -100,13 +126,20 @@ export function runJob(
   const ended = (async () => {
     const first = await Promise.race([outcome, cancelledTooLong(signal, cancelGraceMs)]);
     if (first === 'late') log.warn('the work of a cancelled job has not ended in time, and is left behind');
-    if (stopping.aborted) return await events.keep(pending.take().kept);
-    reporter.flush();
+    if (stopping.aborted) {
+      reporter.drop();
+      return await events.keep(pending.take().kept);
+    }
+    reporter.end();
     await storeEnd(signal.aborted || first === 'late' ? codec.cancelled(describeCancelled(), log) : first);
   })().catch((error: unknown) => log.error({ err: error }, 'the end of a job was not stored'));
   const told = orAborted(ended, notStored.signal);
   told.catch(() => undefined);
   return { controller, ended, told };
+}
+
+function stampLast(events: readonly EventRecord[], stamp: (event: EventRecord) => EventRecord): readonly EventRecord[] {
+  return events.map((event, index) => (index === events.length - 1 ? stamp(event) : event));
 }
 
 /** What a caller's cancel makes the work end with. */

@@ -5,17 +5,20 @@ import { StudyPhase } from '../../gen/prunecast/v1/study_types.js';
 import { encodeStatus } from '../errors/encode-status.js';
 import type { EventCodec } from '../jobs/event-codec.js';
 import { encodePayload } from '../records/job-records.js';
+import { decodePhases, encodePhases } from '../records/phase-records.js';
+import { encodeProgress } from '../records/encode-progress.js';
 
 /** The events of the runner of jobs, as messages of the API. */
 export const EVENT_CODEC: EventCodec = {
   queued: (place) => encodePayload({ $case: 'queued', value: { place } }),
   started: () => encodePayload({ $case: 'started', value: {} }),
-  progress: ({ done, total, ...progress }) =>
-    encodePayload({ $case: 'progress', value: { ...progress, done: BigInt(done), total: BigInt(total) } }),
+  progress: (progress) => encodePayload({ $case: 'progress', value: encodeProgress(progress) }),
   paused: () => encodePayload({ $case: 'paused', value: { before: StudyPhase.UNSPECIFIED, ranges: [] } }),
   cancelled: (error, log) => end(JobState.CANCELLED, error, log),
   failed: (error, log) => end(JobState.FAILED, error, log),
   heartbeat: () => JobEvent.encode(JobEvent.create({ payload: { $case: 'heartbeat', value: {} } })).finish(),
+  encodePhases,
+  decodePhases,
 };
 
 function end(state: JobState, error: unknown, log: Logger): EventRecord {

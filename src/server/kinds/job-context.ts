@@ -49,12 +49,18 @@ export function toWork(run: (context: JobContext) => Promise<JobOutcome>): Work 
   };
 }
 
-/** The context of a part of a job: the job's signal stops it, and its progress is shown under `activity`. */
-export function workContext(
-  { signal, progress }: Pick<JobContext, 'signal' | 'progress'>,
-  activity: string,
-): WorkContext {
-  return { signal, report: ({ what, done, total }) => progress({ activity, done, total, unit: what }) };
+/** What a part of a job sees of the server, and also what comes before there is a job: opening a model, tokenizing. */
+export type PartContext = Pick<JobContext, 'signal' | 'progress'>;
+
+/**
+ * The context of a part of a job: the job's signal stops it, and its progress is shown under `activity`, or under the
+ * name that the work itself gives to what it does.
+ */
+export function workContext({ signal, progress }: PartContext, activity: string): WorkContext {
+  return {
+    signal,
+    report: ({ activity: own = activity, what, done, total }) => progress({ activity: own, done, total, unit: what }),
+  };
 }
 
 function encodeOutcome(outcome: JobOutcome): EventRecord {

@@ -8,7 +8,8 @@ import { readStored } from '../../core/errors/read-stored.js';
 import type { StoreRecord } from '../../core/ports/store.js';
 import type { Jobs, RestartableKind, RestartedJob } from '../jobs/jobs.js';
 import { encodePayload } from '../records/job-records.js';
-import { toWork, type EmittedPayload, type JobContext, type JobOutcome } from './job-context.js';
+import type { PhasePlan } from '../jobs/phase-log.js';
+import { toWork, type EmittedPayload, type JobContext, type JobOutcome, type PartContext } from './job-context.js';
 
 /** A checked request: the work to be done, and its plan. */
 export interface Prepared {
@@ -16,6 +17,8 @@ export interface Prepared {
   readonly studyId?: string;
   /** What the request resolved to: a plain value that is stored with the job, and compared when it is resumed. */
   readonly plan: unknown;
+  /** The phases of a job that begins, in order; one that is gone on with says more of them when it runs. */
+  readonly phases: readonly PhasePlan[];
   /** The answer of a Plan RPC; omitted for kinds that have none. */
   readonly estimate?: () => Promise<Plan>;
   /** Throws if the request lacks what a start needs and a plan does not. */
@@ -35,7 +38,7 @@ export interface RunnableKind<Request> extends RestartableKind {
   readonly codec: RequestCodec<Request>;
   readonly requestIdOf: (request: Request) => string;
   /** Checks a request; throws the reason for refusing it, or the signal's reason. */
-  readonly prepare: (request: Request, signal: AbortSignal) => Promise<Prepared>;
+  readonly prepare: (request: Request, context: PartContext) => Promise<Prepared>;
 }
 
 /** The generated codec of a request. */
@@ -57,14 +60,14 @@ export function defineKind<Request>({
   prepare,
   resume = async (request, job, ranges, signal) => {
     refuseRanges(ranges);
-    await prepare(request, signal, job);
+    await prepare(request, { signal, progress: () => undefined }, job);
     return { payloads: [], records: [] };
   },
 }: {
   readonly kind: JobKind;
   readonly codec: RequestCodec<Request>;
   readonly requestIdOf: (request: Request) => string;
-  readonly prepare: (request: Request, signal: AbortSignal, restarted?: RestartedJob) => Promise<Prepared>;
+  readonly prepare: (request: Request, context: PartContext, restarted?: RestartedJob) => Promise<Prepared>;
   readonly resume?: (
     request: Request,
     job: RestartedJob,
@@ -78,11 +81,11 @@ export function defineKind<Request>({
     kind,
     codec,
     requestIdOf,
-    prepare: (request, signal) => prepare(request, signal),
+    prepare: (request, context) => prepare(request, context),
     restart: (bytes, job) =>
       toWork(async (context) => {
-        const { run } = await prepare(read(bytes, job), context.signal, job);
-        return run(context);
+        const prepared = await prepare(read(bytes, job), context, job);
+        return runPrepared(prepared, context);
       }),
     resume: async (bytes, job, input, signal) => {
       const { ranges } = ResumeJobRequest.decode(input);
@@ -90,6 +93,12 @@ export function defineKind<Request>({
       return [...payloads.map(encodePayload), ...records];
     },
   };
+}
+
+/** The phases of a kind of job come from its own code alone. */
+function runPrepared({ run, phases }: Pick<Prepared, 'run' | 'phases'>, context: JobContext): Promise<JobOutcome> {
+  context.phases.declare(phases);
+  return run(context);
 }
 
 function refuseRanges(ranges: readonly DimensionRange[]): void {
@@ -102,27 +111,31 @@ function refuseRanges(ranges: readonly DimensionRange[]): void {
  * does not prepare leaves nothing behind, nor does one whose caller leaves before there is a job: no one would know its
  * id.
  *
- * @param signal of the call: fires when its caller leaves, or its deadline has passed
+ * @param context of the call: its signal fires when its caller leaves, or its deadline has passed; its progress is that
+ * of what comes before there is a job
  */
 export async function startKind<Request>(
   jobs: Jobs,
   { kind, codec, requestIdOf, prepare }: RunnableKind<Request>,
   request: Request,
-  signal: AbortSignal,
+  { signal, progress }: PartContext,
 ): Promise<{ readonly jobId: string }> {
   signal.throwIfAborted();
+  const sinceMs = performance.now();
   const requestId = requestIdOf(request);
   const requestDigest = digestRequest(kind, codec, request);
   const known = await jobs.findByRequestId(requestId, requestDigest);
   if (known !== undefined) return { jobId: known };
-  const { run, plan, studyId, requireStartable } = await orAborted(prepare(request, signal), signal);
+  const prepared = await orAborted(prepare(request, { signal, progress }), signal);
+  const { plan, studyId, requireStartable } = prepared;
   requireStartable?.();
   const { jobId } = await jobs.start({
     kind,
     requestId,
     requestDigest,
     request: { bytes: codec.encode(request).finish(), plan },
-    run: toWork(run),
+    openedSeconds: (performance.now() - sinceMs) / 1000,
+    run: toWork((context) => runPrepared(prepared, context)),
     signal,
     ...(studyId === undefined ? {} : { studyId }),
   });
@@ -140,7 +153,7 @@ export async function planKind<Request>(
   signal: AbortSignal,
 ): Promise<Plan> {
   signal.throwIfAborted();
-  const { estimate } = await orAborted(prepare(request, signal), signal);
+  const { estimate } = await orAborted(prepare(request, { signal, progress: () => undefined }), signal);
   if (estimate === undefined) throw new RangeError(`jobs of kind ${kind} have no plan`);
   return orAborted(estimate(), signal);
 }

@@ -1,6 +1,7 @@
 import { cpus } from 'node:os';
 import type { LatencyTable } from '../../core/budget/latency-table.js';
 import type { LatencyTableStore } from '../../core/ports/latency-table-store.js';
+import type { WorkContext, WorkProgress } from '../../core/ports/work-context.js';
 import { createSharedWorks } from '../../core/shared-works.js';
 import { digestOf } from '../../engine/files/digest.js';
 import type { LanguageModel } from '../../engine/language-model.js';
@@ -11,7 +12,7 @@ export interface LatencyTables {
    * For a token with `length` before it. The first call per model and length takes seconds; it waits until the model's
    * thread is free. Throws MEMORY_EXCEEDED, or the signal's reason.
    */
-  find(language: LanguageModel, length: number, signal?: AbortSignal): Promise<LatencyTable>;
+  find(language: LanguageModel, length: number, work?: WorkContext): Promise<LatencyTable>;
 }
 
 /**
@@ -19,9 +20,9 @@ export interface LatencyTables {
  * the threads, the length.
  */
 export function createLatencyTables(store: LatencyTableStore, threads: number): LatencyTables {
-  const found = createSharedWorks<LatencyTable>();
+  const found = createSharedWorks<LatencyTable, WorkProgress>();
   return {
-    find: (language, length, signal = new AbortController().signal) => {
+    find: (language, length, caller = { signal: new AbortController().signal }) => {
       const { slidingWindows } = language.checkpoint.config;
       const windows = slidingWindows.some((window) => window !== undefined && window <= length)
         ? { slidingWindows: slidingWindows.map((window) => window ?? null) }
@@ -34,15 +35,15 @@ export function createLatencyTables(store: LatencyTableStore, threads: number): 
         threads,
         length,
       });
-      const readOrMeasure = async (unwanted: AbortSignal): Promise<LatencyTable> => {
+      const readOrMeasure = async (work: WorkContext): Promise<LatencyTable> => {
         const kept = await store.get(key);
         if (kept !== undefined) return kept;
         language.requireMemory({ longest: 1, cached: length });
-        const table = await language.timeShapes(length, { signal: unwanted });
+        const table = await language.timeShapes(length, work);
         await store.put(key, table);
         return table;
       };
-      return found.run(key, readOrMeasure, signal);
+      return found.run(key, readOrMeasure, caller);
     },
   };
 }

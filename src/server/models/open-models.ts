@@ -1,4 +1,5 @@
 import { join } from 'node:path';
+import type { WorkContext, WorkProgress } from '../../core/ports/work-context.js';
 import { openCheckpoint } from '../../engine/checkpoint/open-checkpoint.js';
 import type { Int8Check } from '../../engine/graph/measure-int8.js';
 import type { LanguageModel } from '../../engine/language-model.js';
@@ -20,7 +21,7 @@ export interface OpenModel {
   /** undefined if the checkpoint has no tokenizer.json. */
   readonly tokenizer: Tokenizer | undefined;
   /** Times the model's shapes on this server, for a token with `length` tokens before it. */
-  readonly timeShapes: (length: number, signal?: AbortSignal) => Promise<LatencyTable>;
+  readonly timeShapes: (length: number, work?: WorkContext) => Promise<LatencyTable>;
   /**
    * How fast it computes, measured by recent work or a short probe; undefined if neither is possible.
    */
@@ -53,15 +54,19 @@ export interface OpenModels {
    * Opens a checkpoint, or returns the open one if its files have not changed.
    *
    * @param field the model's path in the request
+   * @param report is told how far a checkpoint is hashed; opening is shared by all who wait for it, so that no single
+   * one of them can end it
    * @throws PrunecastError MODEL_NOT_FOUND, PATH_OUTSIDE_ROOTS, MODEL_MALFORMED, MODEL_UNSUPPORTED
    */
-  open(name: string, field?: string): Promise<OpenModel>;
+  open(name: string, field?: string, report?: WorkContext['report']): Promise<OpenModel>;
   close(): Promise<void>;
 }
 
 interface Entry {
   readonly language: Promise<LanguageModel>;
   readonly tokenizer: Promise<Tokenizer | undefined>;
+  /** Those who wait for it. */
+  readonly listeners: Set<NonNullable<WorkContext['report']>>;
 }
 
 /** The share of the free memory that a call leaves to calls of other models. */
@@ -107,7 +112,7 @@ export function createOpenModels(options: OpenModelsOptions): OpenModels {
   };
 
   return {
-    async open(name, field = 'model') {
+    async open(name, field = 'model', report = () => undefined) {
       const directory = await resolveWithin(options.modelRoots, name, {
         field,
         missing: 'MODEL_NOT_FOUND',
@@ -118,18 +123,20 @@ export function createOpenModels(options: OpenModelsOptions): OpenModels {
       const entry = entries.get(directory) ?? openEntry(directory, { ...options, pool, passGate, slots });
       entries.delete(directory);
       entries.set(directory, entry); // the most recently used
-      const [language, tokenizer] = await Promise.all([entry.language, entry.tokenizer]).catch(
-        async (error: unknown) => {
+      const listener = (progress: WorkProgress): void => report(progress);
+      entry.listeners.add(listener);
+      const [language, tokenizer] = await Promise.all([entry.language, entry.tokenizer])
+        .catch(async (error: unknown) => {
           await drop(directory, entry);
           throw atField(error, field);
-        },
-      );
+        })
+        .finally(() => entry.listeners.delete(listener));
       await dropLongestUnused();
       return {
         name,
         language,
         tokenizer,
-        timeShapes: (length, signal) => options.latencies.find(language, length, signal),
+        timeShapes: (length, work) => options.latencies.find(language, length, work),
         findSpeeds: (signal) => language.findSpeeds(signal),
       };
     },
@@ -154,18 +161,25 @@ function openEntry(
   }: OpenModelsOptions & { readonly pool: MemoryPool; readonly passGate: Gate; readonly slots: TokenizerSlots },
 ): Entry {
   const scratchDirectory = join(stateDirectory, 'scratch');
+  const listeners: Entry['listeners'] = new Set();
+  const report = (progress: WorkProgress): void => {
+    for (const listener of listeners) listener(progress);
+  };
   const language = passGate(async () =>
-    openLanguageModel(await openCheckpoint(directory, modelLinks === 'anywhere' ? {} : { roots: modelRoots }), {
-      threads,
-      pool,
-      scratchDirectory,
-      checkInt8,
-    }),
+    openLanguageModel(
+      await openCheckpoint(directory, { report, ...(modelLinks === 'anywhere' ? {} : { roots: modelRoots }) }),
+      {
+        threads,
+        pool,
+        scratchDirectory,
+        checkInt8,
+      },
+    ),
   );
   // If a checkpoint cannot be opened, its own error is reported, whatever its tokenizer.
   const tokenizer = language.then(({ checkpoint }) => loadTokenizer(checkpoint.files, { slots }));
   tokenizer.catch(() => undefined);
-  return { language, tokenizer };
+  return { language, tokenizer, listeners };
 }
 
 /**

@@ -19,6 +19,13 @@ export interface FitTask extends FitSettings {
   readonly backends: BackendsMessage;
 }
 
+/** How many fits of backends are over, told before the answer. */
+export interface FitProgress {
+  readonly kind: 'progress';
+  readonly done: number;
+  readonly total: number;
+}
+
 /** The one answer of the thread of a fit. */
 export type FitAnswer =
   | { readonly kind: 'fitted'; readonly fits: readonly MetricFit[]; readonly pairsDigest: string }

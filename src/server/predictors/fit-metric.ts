@@ -7,7 +7,7 @@ import { choosePredictor, type PredictorBackend, type PredictorChoice } from '..
 import { type FitQuality, measureQuality } from '../../search/fit/fit-quality.js';
 import { judgeFit, judgeUnseen, type FitJudgement } from '../../search/fit/judge-fit.js';
 import { predictOutOfFold } from '../../search/fit/predict-out-of-fold.js';
-import { traceLearning, type LearningPoint } from '../../search/fit/trace-learning.js';
+import { MOST_POINTS, traceLearning, type LearningPoint } from '../../search/fit/trace-learning.js';
 import type { HostedPredictor, PredictorModule, PredictorWorkers } from './predictor-host.js';
 import { fitWidened } from './widened-predictor.js';
 
@@ -47,10 +47,31 @@ export type Backends =
   | { readonly kind: 'named'; readonly module: PredictorModule }
   | { readonly kind: 'chosen'; readonly folds: number; readonly modules: readonly PredictorModule[] };
 
+/** Who follows a fit. */
+export interface FitFollower {
+  /** Called when one of the fits that it takes is over. */
+  readonly fitted: () => void;
+}
+
 const FOLDS = 5;
 
 /** With fewer, a 90 % interval cannot be guaranteed. */
 const LEAST_RESIDUALS = 9;
+
+/**
+ * How many fits `fitMetric` takes at most: those of a choice, of the judgement, of the folds, of the learning curve, and
+ * the one that is kept.
+ */
+export function countFits(
+  backends: Backends,
+  pairs: PairTable | undefined,
+  { learning }: Pick<FitSettings, 'learning'>,
+): number {
+  if (backends.kind === 'named' && backends.module.learns === 'elsewhere') return 1;
+  const ofChoice = backends.kind === 'named' ? 0 : backends.folds * backends.modules.length;
+  const ofFolds = (pairs?.targets.length ?? 0) < LEAST_RESIDUALS ? 0 : FOLDS;
+  return ofChoice + 2 + ofFolds + (learning ? MOST_POINTS : 0);
+}
 
 /**
  * Chooses the backend if the request names none, judges it on the 7:3 split, finds residuals on five folds, and fits
@@ -61,14 +82,15 @@ const LEAST_RESIDUALS = 9;
 export async function fitMetric(
   pairs: PairTable,
   backends: Backends,
-  { tables, seed, ranges, learning, unseen }: FitSettings,
+  { tables, seed, ranges, learning, unseen, fitted: tell }: FitSettings & FitFollower,
   workers: PredictorWorkers,
 ): Promise<MetricFit> {
   const { module, choice } =
     backends.kind === 'named'
       ? { module: backends.module, choice: undefined }
-      : await chooseModule(pairs, backends, { tables, seed }, workers);
-  const fit = (table: PairTable): Promise<HostedPredictor> => fitWidened(module, table, tables, seed, workers);
+      : await chooseModule(pairs, backends, { tables, seed, fitted: tell }, workers);
+  const fit = (table: PairTable): Promise<HostedPredictor> =>
+    following(tell, fitWidened(module, table, tables, seed, workers));
   if (module.learns === 'elsewhere') {
     const fitted = await fit(pairs);
     const { residuals, ...judgement } = await judgeUnseen(pairs, unseen, fitted, {
@@ -116,6 +138,12 @@ export async function fitMetric(
   };
 }
 
+async function following<Fitted>(tell: () => void, fit: Promise<Fitted>): Promise<Fitted> {
+  const fitted = await fit;
+  tell();
+  return fitted;
+}
+
 function release(fitted: HostedPredictor): void {
   void fitted.close();
 }
@@ -129,7 +157,7 @@ async function fitAndSave(pairs: PairTable, fit: (table: PairTable) => Promise<H
 async function chooseModule(
   pairs: PairTable,
   { folds, modules }: Extract<Backends, { kind: 'chosen' }>,
-  { tables, seed }: Pick<FitSettings, 'tables' | 'seed'>,
+  { tables, seed, fitted }: Pick<FitSettings, 'tables' | 'seed'> & FitFollower,
   workers: PredictorWorkers,
 ): Promise<{ readonly module: PredictorModule; readonly choice: PredictorChoice }> {
   const backends = modules.map(
@@ -138,12 +166,15 @@ async function chooseModule(
       pairs: module.pairs,
       ...(module.learns === undefined ? {} : { learns: module.learns }),
       fit: (table) =>
-        fitWidened(
-          { ...module, options: { ...(module.options as object), ...module.quick } },
-          table,
-          tables,
-          seed,
-          workers,
+        following(
+          fitted,
+          fitWidened(
+            { ...module, options: { ...(module.options as object), ...module.quick } },
+            table,
+            tables,
+            seed,
+            workers,
+          ),
         ),
       release,
     }),

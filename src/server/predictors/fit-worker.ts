@@ -3,8 +3,8 @@ import type { PairTable } from '../../core/pairs.js';
 import { digestOf } from '../../engine/files/digest.js';
 import { detectThreads } from '../../engine/runtime/resource-limits.js';
 import { encodeError } from '../../engine/workers/message-errors.js';
-import type { BackendsMessage, FitAnswer, FitTask } from './fit-messages.js';
-import { fitMetric, type Backends, type MetricFit } from './fit-metric.js';
+import type { BackendsMessage, FitAnswer, FitProgress, FitTask } from './fit-messages.js';
+import { countFits, fitMetric, type Backends, type MetricFit } from './fit-metric.js';
 import { createPredictorPool } from './predictor-pool.js';
 
 /*
@@ -22,13 +22,21 @@ async function answer({ pairs, dimensions, backends, ...settings }: FitTask): Pr
   try {
     const open = readBackends(backends);
     const fits: MetricFit[] = [];
-    for (const table of pairs) fits.push(await fitMetric(table, open, settings, workers));
+    const total = pairs.length * countFits(open, pairs[0], settings);
+    let done = 0;
+    const fitted = (): void => tell({ kind: 'progress', done: ++done, total: Math.max(done, total) });
+    tell({ kind: 'progress', done, total });
+    for (const table of pairs) fits.push(await fitMetric(table, open, { ...settings, fitted }, workers));
     return { kind: 'fitted', fits, pairsDigest: digestPairs(dimensions, pairs) };
   } catch (error) {
     return { kind: 'failed', error: encodeError(error) };
   } finally {
     await workers.close();
   }
+}
+
+function tell(progress: FitProgress): void {
+  parentPort?.postMessage(progress, []);
 }
 
 function readBackends({ folds, modules }: BackendsMessage): Backends {

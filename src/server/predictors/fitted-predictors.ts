@@ -1,5 +1,6 @@
 import { PrunecastError } from '../../core/errors/prunecast-error.js';
 import type { MetricDefinition } from '../../core/metric.js';
+import type { WorkContext } from '../../core/ports/work-context.js';
 import type { Clock } from '../../core/ports/clock.js';
 import type { Predictor } from '../../gen/prunecast/v1/predictor_types.js';
 import type { PredictorChoice } from '../../search/fit/choose-predictor.js';
@@ -36,7 +37,7 @@ export interface FittedPredictors {
    *
    * @throws PrunecastError PAIRS_INVALID, PAIRS_TOO_FEW, PAIRS_TOO_MANY, PREDICTOR_FAILED, or the signal's reason
    */
-  fit(request: FitRequest, signal: AbortSignal): Promise<FitResult>;
+  fit(request: FitRequest, work: WorkContext): Promise<FitResult>;
   /**
    * Refuses early what would fail because of the plug-in alone: missing files, or files whose form does not fit the
    * columns and metrics. Throws the signal's reason: a file may keep its library busy for ever.
@@ -102,7 +103,7 @@ export function createFittedPredictors({
     return keep(predictorId, entry);
   };
   return {
-    async fit(request, signal) {
+    async fit(request, work) {
       const { plugin, seed, tables = [], learning = false, unseen = [] } = request;
       const [pairs, ...others] = checkPairs(plugin.plugin, request);
       const backends = await describeBackends(plugins, plugin, readFiles);
@@ -117,7 +118,7 @@ export function createFittedPredictors({
           learning,
           unseen,
         },
-        signal,
+        work,
       );
       const { fits } = answer;
       const [first] = fits;
@@ -137,7 +138,7 @@ export function createFittedPredictors({
         // Requested before the step that stores it is complete.
         await orAborted(
           begin(predictor.id, (unwanted) => openRecord(plugins, record, evidence.residuals, unwanted)).opened,
-          signal,
+          work.signal,
         );
       }
       const { judgement, choice } = first;

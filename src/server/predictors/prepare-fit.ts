@@ -1,7 +1,7 @@
 import { digestBytes } from '../../engine/files/digest.js';
 import type { FitPredictorRequest } from '../../gen/prunecast/v1/predictor.js';
 import { PredictorFeatures } from '../../gen/prunecast/v1/predictor_types.js';
-import type { JobContext, JobResult } from '../kinds/job-context.js';
+import { workContext, type JobContext, type JobResult } from '../kinds/job-context.js';
 import type { RestartedJob } from '../jobs/jobs.js';
 import type { Prepared } from '../kinds/runnable-kind.js';
 import { collectPairs, type PairServices } from '../pairs/collect-pairs.js';
@@ -57,7 +57,16 @@ export async function prepareFit(
       columns: set.dimensions.length,
       metrics: metrics.map(({ metric }) => metric),
     });
-  return { plan, run: (context) => runFit(services, fit, measureTables, context) };
+  const measures = errors?.source === 'study';
+  const phases = [...(measures ? [{ name: 'measure-errors' }] : []), { name: 'fit' }];
+  return {
+    plan,
+    phases,
+    run: (context) => {
+      if (measures) context.phases.enter('measure-errors');
+      return runFit(services, fit, measureTables, context);
+    },
+  };
 }
 
 async function runFit(
@@ -67,7 +76,7 @@ async function runFit(
   context: JobContext,
 ): Promise<JobResult> {
   const tables = await measureTables(context);
-  context.progress({ activity: 'fitting', done: 0, total: 1, unit: 'predictors' });
-  const { predictor } = await predictors.fit({ ...fit, tables, join: context.join }, context.signal);
+  context.phases.enter('fit');
+  const { predictor } = await predictors.fit({ ...fit, tables, join: context.join }, workContext(context, 'fitting'));
   return { $case: 'predictor', value: predictor };
 }

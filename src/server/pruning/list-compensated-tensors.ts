@@ -1,4 +1,5 @@
 import type { Architecture, LayerArchitecture } from '../../core/model/shape.js';
+import type { WorkContext } from '../../core/ports/work-context.js';
 import { findFamily } from '../../engine/families/find-family.js';
 import { nameBlockTensor } from '../../engine/families/list-tensors.js';
 import type { LanguageModel, RankedRecipe } from '../../engine/language-model.js';
@@ -7,14 +8,15 @@ import type { ReplacedTensors } from '../../engine/surgery/prune-model.js';
 /**
  * The compensated output maps (o and down) of an architecture under a recipe, by their names in the checkpoint; each is
  * computed when it is written. Empty for a recipe without compensation. Halves that lost nothing are left out; halves
- * that lost everything are included only if the compensation leaves a bias. If the signal fires while one is computed,
- * it rejects with the signal's reason.
+ * that lost everything are included only if the compensation leaves a bias.
+ *
+ * @param work ends the computing of one with its signal's reason, and is told how far it is
  */
 export function listCompensatedTensors(
   language: LanguageModel,
   recipe: RankedRecipe,
   architecture: Architecture,
-  signal: AbortSignal,
+  work: WorkContext,
 ): ReplacedTensors {
   const { compensation } = recipe;
   if (compensation === undefined) return new Map();
@@ -23,7 +25,7 @@ export function listCompensatedTensors(
   return new Map(
     architecture.flatMap((kept, layer) =>
       listHalves(kept, layers[layer] ?? kept).flatMap(({ half, part, lost }) => {
-        const readMap = () => language.outputMap(recipe, { layer, half, architecture }, { signal });
+        const readMap = () => language.outputMap(recipe, { layer, half, architecture }, work);
         const weight = [
           nameBlockTensor(family, layer, part),
           async () => (await readMap()).weight ?? new Float32Array(),

@@ -13,6 +13,7 @@ import { encodeArchitecture } from '../encoding/architecture.js';
 import { encodeCosts, encodeFeasible } from '../encoding/costs.js';
 import { workContext, type JobContext, type JobResult } from '../kinds/job-context.js';
 import type { RestartedJob } from '../jobs/jobs.js';
+import type { PhasePlan } from '../jobs/phase-log.js';
 import type { Prepared } from '../kinds/runnable-kind.js';
 import { measureLatency } from '../latency/measure-latency.js';
 import { estimateMemory } from '../estimates/estimate-memory.js';
@@ -29,7 +30,8 @@ import { planPrune } from '../requests/plan-prune.js';
 import { resolvePrune, type ResolvedPrune } from '../requests/resolve-prune.js';
 import { requireSameUnits, type Selection } from '../requests/resolve-selection.js';
 import { countOutputBytes, findLoaders, planOutput, timeWriting, type OutputServices } from './plan-output.js';
-import { writePruned, type OutputPlan } from './write-pruned.js';
+import { planStreamFit } from './plan-stream-fit.js';
+import { planOutputPhases, writePruned, type OutputPlan } from './write-pruned.js';
 
 export interface PruneServices extends ResolvingServices, OutputServices {
   readonly models: OpenModels;
@@ -65,6 +67,7 @@ export async function preparePrune(
   const pruning = { model, selection, byError, output, recipe };
   return {
     plan,
+    phases: planPhases(pruning),
     estimate: () => estimatePruning(pruning, loadsIn),
     requireStartable: () => {
       if (request.output === '')
@@ -78,9 +81,10 @@ async function estimatePruning(pruning: Pruning, loadsIn: readonly string[]): Pr
   const { model, selection, byError, recipe } = pruning;
   const { shape } = model.language;
   return {
-    ...(await timePhases(model, planPhases(pruning))),
+    ...(await timePhases(model, estimatePhases(pruning))),
     ...estimateMemory(model, [], recipe === undefined ? [] : [recipe]),
     diskBytes: BigInt(countOutputBytes(shape, selection.architecture)),
+    streamFit: planStreamFit(shape, recipe, byError === undefined ? selection.architecture : undefined),
     feasible: selection.budgets === undefined ? [] : encodeFeasible(selection.budgets.space, selection.budgets.budgets),
     loadsIn: [...loadsIn],
     // If the budget is allocated by calibration error, the architecture is known only after the calibration.
@@ -97,13 +101,13 @@ async function estimatePruning(pruning: Pruning, loadsIn: readonly string[]): Pr
   };
 }
 
-function planPhases({ model, selection: { architecture }, recipe }: Pruning): PlannedPhase[] {
+function estimatePhases({ model, selection: { architecture }, recipe }: Pruning): PlannedPhase[] {
   const { shape } = model.language;
   const written = planPhase('write', { seconds: timeWriting(countOutputBytes(shape, architecture)) });
   if (recipe === undefined) return [written];
   return [
     planPhase('calibrate', { tokens: countCalibrated(recipe).tokens, work: countPasses(shape, [recipe]) }),
-    planPhase('fit', {
+    planPhase('compensate', {
       work: addWork(countPreparation(shape, recipe), countCompensations(shape, recipe, architecture, 1)),
     }),
     written,
@@ -115,13 +119,31 @@ interface Pruning extends ResolvedPrune {
   readonly output: OutputPlan;
 }
 
+/** The phases of a Prune job. */
+function planPhases(pruning: Pruning): PhasePlan[] {
+  const { recipe, byError } = pruning;
+  return [
+    ...(recipe === undefined ? [] : [{ name: 'calibrate', tokens: countCalibrated(recipe).tokens }]),
+    ...(byError === undefined ? [] : [{ name: 'allocate' }]),
+    ...planOutputPhases(recipe === undefined ? [] : [recipe]),
+    ...(limitsLatency(pruning) ? [{ name: 'measure-latency' }] : []),
+  ];
+}
+
+function limitsLatency({ selection }: Pruning): boolean {
+  return selection.budgets?.budgets.some(({ cost }) => cost.kind === 'latency_ms') ?? false;
+}
+
 async function runPrune(services: PruneServices, pruning: Pruning, context: JobContext): Promise<JobResult> {
-  const { model, selection, output, recipe } = pruning;
+  const { model, selection, byError, output, recipe } = pruning;
   const { language } = model;
+  const { phases } = context;
+  if (recipe !== undefined) phases.enter('calibrate');
   const ranked =
     recipe === undefined
       ? undefined
       : await services.preparer.prepare(language, recipe, workContext(context, 'calibrating'));
+  if (byError !== undefined) phases.enter('allocate');
   const { architecture, allocation } = (await shareAnew(services, pruning, ranked, context)) ?? selection;
   const keptUnits =
     ranked === undefined ? selection.keptUnits : selectKeptUnits(ranked.ranking, architecture, language.shape.layers);
@@ -134,8 +156,9 @@ async function runPrune(services: PruneServices, pruning: Pruning, context: JobC
     { keptUnits, recipe: ranked?.recipe },
     output,
     { recipe, allocation, measurements: {} },
-    workContext(context, 'writing'),
+    context,
   );
+  if (limitsLatency(pruning)) phases.enter('measure-latency');
   const costs =
     ranked === undefined
       ? result.costs

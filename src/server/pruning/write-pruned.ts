@@ -3,13 +3,16 @@ import { join } from 'node:path';
 import { canonicalJson } from '../../core/canonical-json.js';
 import { architectureOf, type KeptUnits } from '../../core/model/units.js';
 import type { Exporter } from '../../core/ports/exporter.js';
-import type { WorkContext } from '../../core/ports/work-context.js';
 import type { RankedRecipe } from '../../engine/language-model.js';
 import { pruneModel, type ReplacedTensors } from '../../engine/surgery/prune-model.js';
 import type { PruneResult } from '../../gen/prunecast/v1/job.js';
 import { encodeArchitecture, encodeKeptUnits } from '../encoding/architecture.js';
 import { encodeCosts } from '../encoding/costs.js';
+import type { PhasePlan } from '../jobs/phase-log.js';
+import { workContext, type JobContext } from '../kinds/job-context.js';
 import type { OpenModel } from '../models/open-models.js';
+import { countCalibrated } from '../estimates/count-recipe-work.js';
+import { fitsStream, type ResolvedRecipe } from '../requests/recipe.js';
 import { describeOutput, type Provenance } from './describe-output.js';
 import { exportInThread } from './export-in-thread.js';
 import { listCompensatedTensors } from './list-compensated-tensors.js';
@@ -25,6 +28,28 @@ export interface OutputPlan extends OutputTarget {
   readonly exporterUrl: URL;
 }
 
+/** The phase that fits the weights on the pruned model's own stream. */
+const FIT_PHASE = 'compensate';
+
+/** The phase that writes the output. */
+export const WRITE_PHASE = 'write';
+
+/**
+ * The phases of what `writePruned` does.
+ *
+ * @param recipes those of which one ranks the output; none if the caller named its units
+ */
+export function planOutputPhases(recipes: readonly ResolvedRecipe[]): PhasePlan[] {
+  const tokens = Math.max(
+    0,
+    ...recipes.filter(({ compensation }) => fitsStream(compensation)).map((recipe) => countCalibrated(recipe).tokens),
+  );
+  return [...(tokens === 0 ? [] : [{ name: FIT_PHASE, tokens: STREAM_PASSES * tokens }]), { name: WRITE_PHASE }];
+}
+
+/** How often a fit on the stream runs each token: in the dense model, in the pruned one, and to be fitted on. */
+const STREAM_PASSES = 3;
+
 const NO_TENSORS: ReplacedTensors = new Map();
 
 /** Cuts a model and writes it in one step: the folder appears complete or not at all. */
@@ -34,13 +59,26 @@ export async function writePruned(
   { keptUnits, recipe }: { readonly keptUnits: KeptUnits; readonly recipe: RankedRecipe | undefined },
   plan: OutputPlan,
   provenance: Provenance,
-  work: WorkContext,
+  context: Pick<JobContext, 'signal' | 'progress' | 'phases'>,
 ): Promise<PruneResult> {
   const { checkpoint, shape } = model.language;
+  const work = workContext(context, 'writing');
   const replace =
     recipe === undefined
       ? NO_TENSORS
-      : listCompensatedTensors(model.language, recipe, architectureOf(keptUnits), work.signal);
+      : listCompensatedTensors(
+          model.language,
+          recipe,
+          architectureOf(keptUnits),
+          workContext(context, 'compensating the weights'),
+        );
+  if (recipe?.compensation !== undefined && fitsStream(recipe.compensation)) {
+    context.phases.enter(FIT_PHASE);
+    // With the first of them all are computed.
+    const [first] = replace.values();
+    if (typeof first === 'function') await first();
+  }
+  context.phases.enter(WRITE_PHASE);
   const manifest = describeOutput(
     { name: model.name, shape, checkpointDigest: checkpoint.digest },
     keptUnits,

@@ -6,7 +6,7 @@ import type { LayerScores } from '../../search/controls/global-threshold.js';
 import { DEFAULT_PLUGINS } from '../requests/defaults.js';
 import type { PluginLookup } from '../requests/plugin-lookup.js';
 import type { RankedModel } from './prepare-recipe.js';
-import type { ResolvedRecipe } from '../requests/recipe.js';
+import { fitsStream, type ResolvedRecipe } from '../requests/recipe.js';
 
 /** The scores that ranked a model, in the form of control `global-threshold`; undefined if no criterion ranked it. */
 export function listLayerScores({ scores }: RankedModel): LayerScores[] | undefined {
@@ -58,8 +58,4 @@ export async function knownErrors(
       (ffnChannels === 0 || (errors[layer]?.ffn.length ?? 0) > 0),
   );
   return isKnown ? errors : undefined;
-}
-
-function fitsStream({ plugin, options }: NonNullable<RankedRecipe['compensation']>): boolean {
-  return plugin.stream?.isAsked(options) === true;
 }

@@ -1,6 +1,7 @@
 import { addOutputBiases } from '../../core/model/add-output-biases.js';
 import type { ModelShape } from '../../core/model/shape.js';
 import { PrunecastError } from '../../core/errors/prunecast-error.js';
+import type { WorkContext } from '../../core/ports/work-context.js';
 import { FIRST_VERSION, type PluginKind } from '../../core/ports/plugin.js';
 import { findFamily } from '../../engine/families/find-family.js';
 import { digestOf } from '../../engine/files/digest.js';
@@ -25,11 +26,11 @@ export class RecipeResolver {
     this.#texts = texts;
   }
 
-  /** The same resolver for the checks of one call: its signal ends the tokenizing of texts. */
-  attended(signal: AbortSignal): RecipeResolver {
+  /** The same resolver for the checks of one call: its signal ends the tokenizing of texts, and it is told how far that is. */
+  attended(work: WorkContext): RecipeResolver {
     return new RecipeResolver(this.#plugins, {
       ...this.#texts,
-      load: (text, model, field) => this.#texts.load(text, model, field, signal),
+      load: (text, model, field) => this.#texts.load(text, model, field, work),
     });
   }
 

@@ -11,6 +11,7 @@ import { Status } from '../../gen/google/rpc/status.js';
 import { type Job, JobEvent, type JobKind, JobProgress, JobState } from '../../gen/prunecast/v1/job.js';
 import { MAX_MESSAGE_BYTES } from '../config/limits.js';
 import { toTimestamp } from '../encoding/timestamp.js';
+import { describePhases } from './phase-records.js';
 
 export type EventPayload = NonNullable<JobEvent['payload']>;
 
@@ -88,7 +89,7 @@ export function decodeEvent(jobId: string, { sequence, timeMs, payload }: Stored
 
 /** A stored job as a message of the API. Throws STATE_DAMAGED. */
 export function encodeJob(job: StoredJob): Job {
-  const { progress, error } = job;
+  const { progress, error, phases } = job;
   return {
     id: job.id,
     kind: job.kind as JobKind,
@@ -102,5 +103,6 @@ export function encodeJob(job: StoredJob): Job {
     progress: progress && readStored(`the progress of ${job.id}`, () => JobProgress.decode(progress)),
     error: error && readStored(`the error of ${job.id}`, () => Status.decode(error)),
     studyId: job.studyId,
+    phases: phases === undefined ? [] : describePhases(job.id, job.state, phases),
   };
 }

@@ -1,4 +1,5 @@
 import { PrunecastError } from '../../core/errors/prunecast-error.js';
+import type { Compensation } from '../../core/ports/compensation.js';
 import type { ModelShape } from '../../core/model/shape.js';
 import type { Recipe, SearchSpaceSpec, Text } from '../../gen/prunecast/v1/common.js';
 import type { CalibrationSequences } from './calibration-sequences.js';
@@ -101,4 +102,9 @@ export function refuseStreamLabels({ compensation: { plugin, options } }: Resolv
     `${plugin.id} on the stream compensates each architecture anew, a calibration pass for every label: label with the one-shot fit, and set compensation_fit: COMPENSATION_FIT_STREAM in a Search to have finalists, controls and the output compensated on the stream`,
     'INVALID_OPTIONS',
   );
+}
+
+/** Whether a compensation, as it is asked for, is fitted on the pruned model's own stream. */
+export function fitsStream({ plugin, options }: { readonly plugin: Compensation; readonly options: unknown }): boolean {
+  return plugin.stream?.isAsked(options) === true;
 }

@@ -1,8 +1,10 @@
 import type { JobEvent } from '../../gen/prunecast/v1/job.js';
 import type { JobEvents } from '../jobs/events.js';
+import type { PartContext } from '../kinds/job-context.js';
 import { decodeEvent } from '../records/job-records.js';
 import type { CallContext } from './interceptors/call-context.js';
 import type { Responses } from './serve-method.js';
+import { tellOpening } from './tell-opening.js';
 
 /** What Prune, Evaluate and Search all answer with. */
 export interface JobStreamResponse {
@@ -12,14 +14,15 @@ export interface JobStreamResponse {
 /**
  * The handler of a method that starts a job, or attaches to one, and streams its events from the first. After the
  * terminal event of a failed or cancelled job the stream ends with that job's own status. A caller that goes away ends
- * its stream, never the job; what `start` throws ends the call before there is a job.
+ * its stream, never the job; what `start` throws ends the call before there is a job. What it tells of its progress
+ * comes as events without a number.
  */
 export function startAndFollow<Request>(
   events: JobEvents,
-  start: (request: Request, signal: AbortSignal) => Promise<{ readonly jobId: string }>,
+  start: (request: Request, context: PartContext) => Promise<{ readonly jobId: string }>,
 ): (request: Request, context: CallContext) => Responses<JobStreamResponse> {
   return async function* (request, { signal }) {
-    const { jobId } = await start(request, signal);
+    const { jobId } = yield* tellOpening(signal, (context) => start(request, context));
     for await (const stored of events.follow(jobId, 0n, signal)) {
       const event = decodeEvent(jobId, stored);
       yield { event };

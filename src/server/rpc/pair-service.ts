@@ -17,7 +17,7 @@ export function createPairService(services: PairServices): RpcService {
   const { kinds, jobs } = services;
   return defineService(PairServiceService, {
     samplePairs: async (request, { signal }) => {
-      const { jobId } = await startKind(jobs, kinds.samplePairs, request, signal);
+      const { jobId } = await startKind(jobs, kinds.samplePairs, request, { signal, progress: () => undefined });
       return { job: encodeJob(await jobs.get(jobId)) };
     },
     importPairs: (requests) => importPairs(services, requests),

@@ -21,7 +21,7 @@ export function createPredictorService(services: PredictorServices): RpcService 
   const { kinds, jobs, predictorStore } = services;
   return defineService(PredictorServiceService, {
     fitPredictor: async (request, { signal }) => {
-      const { jobId } = await startKind(jobs, kinds.fitPredictor, request, signal);
+      const { jobId } = await startKind(jobs, kinds.fitPredictor, request, { signal, progress: () => undefined });
       return { job: encodeJob(await jobs.get(jobId)) };
     },
     getPredictor: async (request) => ({
@@ -40,6 +40,6 @@ export function createPredictorService(services: PredictorServices): RpcService 
       return {};
     },
     explainPredictor: (request, { signal }) => explainPredictor(services, request, signal),
-    proposeRefinement: (request, { signal }) => answerRefinement(attend(services, signal), request, signal),
+    proposeRefinement: (request, { signal }) => answerRefinement(attend(services, { signal }), request, signal),
   });
 }

@@ -29,7 +29,7 @@ export type PruningServices = Parameters<typeof answerPredict>[0] & {
 export function createPruningService(services: PruningServices): RpcService {
   const { kinds, jobs, events } = services;
   const stream = <Request>(kind: RunnableKind<Request>) =>
-    startAndFollow<Request>(events, (request, signal) => startKind(jobs, kind, request, signal));
+    startAndFollow<Request>(events, (request, context) => startKind(jobs, kind, request, context));
   return defineService(PruningServiceService, {
     prune: stream(kinds.prune),
     planPrune: servePlan(kinds.prune),

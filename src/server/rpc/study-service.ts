@@ -29,7 +29,7 @@ export function createStudyService(services: StudyServices & QueryServices & Rep
       });
       return { trials: [...values], nextPageToken };
     },
-    queryStudy: (request, { signal }) => answerQuery(attend(services, signal), request, signal),
+    queryStudy: (request, { signal }) => answerQuery(attend(services, { signal }), request, signal),
     getStudyReport: (request) =>
       reportStudy(services, requireText(request.studyId, 'study_id'), readEnum(request.format)),
   });

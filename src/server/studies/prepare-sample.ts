@@ -11,6 +11,7 @@ import type { SearchServices, SampledStudy } from './study.js';
 import { driveSample } from './drive.js';
 import { createSamplePorts } from './sample-ports.js';
 import { openStudyLog } from './study-log.js';
+import { followPhases, planSamplePhases } from './study-phases.js';
 import { createRequestServices } from '../recipes/request-services.js';
 import { requireSamePlan } from '../requests/compare-plans.js';
 import { planSample, readStudyPlan } from '../requests/plan-search.js';
@@ -42,6 +43,7 @@ export async function prepareSample(
   return {
     studyId: study.id,
     plan: document,
+    phases: planSamplePhases(study),
     run: workOn(study.model, (context) => runSampling(services, study, context)),
   };
 }
@@ -79,7 +81,12 @@ function keepSampling({
 }
 
 async function runSampling(services: SearchServices, study: SampledStudy, context: JobContext): Promise<JobResult> {
-  const log = await openStudyLog(services, study, context);
+  const log = followPhases(
+    await openStudyLog(services, study, context),
+    study.plan,
+    planSamplePhases(study),
+    context.phases,
+  );
   const state = await driveSample(study.plan, log.reached, createSamplePorts(services, study, log, context));
   await log.finish(undefined, JobState.SUCCEEDED);
   const tokensSpent = Object.values(state.tokens).reduce((sum, tokens) => sum + tokens, 0);

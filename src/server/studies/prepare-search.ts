@@ -20,6 +20,7 @@ import { createId } from '../records/create-id.js';
 import { findTypical, planPhases } from './plan-phases.js';
 import { resumeStudy } from './resume-study.js';
 import { runStudy } from './run-study.js';
+import { planSearchPhases } from './study-phases.js';
 import type { SearchServices, Study } from './study.js';
 
 /** Checks a Search request, its space, windows and output; `run` then runs the study. */
@@ -32,6 +33,7 @@ export async function prepareSearch(
   return {
     studyId: study.id,
     plan: study.document,
+    phases: planSearchPhases(study),
     estimate: async () => ({ ...(await estimateStudy(study)), loadsIn: [...loadsIn] }),
     run: workOn(study.model, (context) => runStudy(services, study, context)),
   };
@@ -93,6 +95,7 @@ async function estimateStudy(study: Study): Promise<Plan> {
       recipes.compared.map(({ oneShot }) => oneShot),
     ),
     diskBytes: BigInt(output === undefined ? 0 : countOutputBytes(model.language.shape, findTypical(plan))),
+    streamFit: undefined,
     feasible: encodeFeasible(plan.space, plan.budgets),
     loadsIn: [],
     architectures: [],

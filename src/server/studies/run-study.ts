@@ -13,12 +13,18 @@ import { measureLatency } from '../latency/measure-latency.js';
 import type { RankedModel } from '../recipes/prepare-recipe.js';
 import { encodeReport } from './encode-report.js';
 import { describePause } from './resume-study.js';
+import { followPhases, planSearchPhases } from './study-phases.js';
 import { askPredictors, fitStudy, openStudyPredictors } from './study-predictors.js';
 import { findRecipe, prepareRecipe } from './study-recipes.js';
 
 /** Runs a study until it pauses or ends; stores and reports what happens. */
 export async function runStudy(services: SearchServices, study: Study, context: JobContext): Promise<JobOutcome> {
-  const log = await openStudyLog(services, study, context);
+  const log = followPhases(
+    await openStudyLog(services, study, context),
+    study.plan,
+    planSearchPhases(study),
+    context.phases,
+  );
   const ports = createStudyPorts(services, study, log, context);
   const { state, stoppedAt } = await driveStudy(study.plan, log.reached, ports);
   if (stoppedAt === 'pause') return { $case: 'paused', value: await describePause(study.plan, state) };
@@ -71,7 +77,7 @@ async function finish(
         report: { fingerprint: report.measurement?.fingerprint, metrics: report.winner?.metrics },
       },
     },
-    workContext(context, 'writing'),
+    context,
   );
   return { ...report, output: study.output.output };
 }

@@ -22,6 +22,7 @@ import type { SearchPlan } from '../requests/plan-search.js';
 import { PART_CODES, PHASE_CODES, ROLE_CODES } from '../requests/codes.js';
 import { exportedShape } from '../../core/model/add-output-biases.js';
 import { findRecipe } from './study-recipes.js';
+import { visitKey, type PastVisit } from './study-visits.js';
 import { planOf } from '../requests/plan-study-texts.js';
 import type { EarlierProgress, StudyProgress } from '../records/read-study.js';
 import { metricsOf } from './encode-report.js';
@@ -38,6 +39,8 @@ export interface StudyLog {
   finish(report: StudyReport | undefined, state: JobState): Promise<void>;
   /** Seconds per phase so far. */
   spent(): ReadonlyMap<StudyPhase, number>;
+  /** What earlier runs did in each visit of a phase, by `visitKey`. */
+  readonly past: ReadonlyMap<string, PastVisit>;
 }
 
 /**
@@ -87,11 +90,12 @@ export async function openStudyLog(
       }),
     ]);
   } else if (earlier !== undefined) requireSameLabels(study, jobId, earlier, await studies.trials(study.id));
-  const { reached, seconds, trials: known } = replayStored(plan, start, await studies.events(study.id));
+  const { reached, past, seconds, trials: known } = replayStored(plan, start, await studies.events(study.id));
   let trials = known;
   let since = clock.now();
   return {
     reached,
+    past,
     async record(before, after, event) {
       const now = clock.now();
       const spent = (now - since) / 1000;
@@ -134,18 +138,26 @@ export async function openStudyLog(
   };
 }
 
-/** What the stored events lead to, and what is not in the state: the time per phase, and the number of trials. */
+/**
+ * What the stored events lead to, and what is not in the state: the time per phase and per visit, and the number of
+ * trials.
+ */
 function replayStored(plan: StudyPlan, start: StudyState, stored: readonly StudyEventRecord[]) {
   const spent = new Map<StudyPhase, number>();
+  const past = new Map<string, PastVisit>();
   let reached = start;
   let trials = 0;
   for (const { event: known, seconds } of stored) {
     const event = readStudyEvent(known);
     spent.set(reached.phase, (spent.get(reached.phase) ?? 0) + seconds);
+    const key = visitKey(reached);
+    const visit = past.get(key) ?? { seconds: 0, trials: 0 };
+    const measured = event.kind === 'evaluated' ? 1 : 0;
+    past.set(key, { seconds: visit.seconds + seconds, trials: visit.trials + measured });
     reached = apply(plan, reached, event);
-    if (event.kind === 'evaluated') trials += 1;
+    trials += measured;
   }
-  return { reached, seconds: spent, trials };
+  return { reached, past, seconds: spent, trials };
 }
 
 /**

@@ -54,8 +54,7 @@ export async function fitStudy(
   // Backends are compared once: the one that ranked the first pairs best is also fitted on the later ones and to the
   // other metrics.
   let chosen = state.fit?.choice?.chosen;
-  for (const [done, metric] of metrics.entries()) {
-    context.progress({ activity: 'fitting', done, total: metrics.length, unit: 'predictors' });
+  for (const metric of metrics) {
     const plugin =
       chosen === undefined ? study.predictor : services.plugins.resolve('predictor', undefined, chosen, 'predictor');
     const fit = await fitMetric(services.predictors, study, state, pairs, { plugin, metric, tables }, context);
@@ -106,7 +105,7 @@ async function fitMetric(
       ...(tables === undefined ? {} : { tables }),
       join: context.join,
     },
-    context.signal,
+    workContext(context, 'fitting'),
   );
   return { metric, predictor, judgement };
 }

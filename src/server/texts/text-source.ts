@@ -9,6 +9,7 @@ import { openFileWithin } from '../config/open-file-within.js';
 import { resolveWithin } from '../config/resolve-within.js';
 import { atField } from '../../core/errors/at-field.js';
 import type { OpenModel } from '../models/open-models.js';
+import type { WorkContext, WorkProgress } from '../../core/ports/work-context.js';
 import { createSharedWorks } from '../../core/shared-works.js';
 
 /**
@@ -28,11 +29,11 @@ const CACHED_SHARE = 1 / 16;
 export interface TextSource {
   /**
    * @param field the text's path in the request
-   * @param signal ends the wait for its tokens, and the tokenizing too unless others wait for it
+   * @param work its signal ends the wait for its tokens, and the tokenizing too unless others wait for it
    * @throws PrunecastError INVALID_REQUEST, TEXT_NOT_FOUND, PATH_OUTSIDE_ROOTS, TOKENIZER_MISSING, those of
    * `Tokenizer.encode`, or the signal's reason
    */
-  load(text: Text | undefined, model: OpenModel, field: string, signal?: AbortSignal): Promise<EvaluationText>;
+  load(text: Text | undefined, model: OpenModel, field: string, work?: WorkContext): Promise<EvaluationText>;
   /** The real path of a text's file; undefined for a text that `load` refuses. */
   locate(path: string): Promise<string | undefined>;
 }
@@ -43,7 +44,7 @@ export function createTextSource({
   dataLinks,
   memoryBudgetBytes,
 }: Pick<Config, 'dataRoots' | 'dataLinks' | 'memoryBudgetBytes'>): TextSource {
-  const known = createSharedWorks<TokenizedText>(CACHED_TEXTS, {
+  const known = createSharedWorks<TokenizedText, WorkProgress>(CACHED_TEXTS, {
     most: Math.min(CACHED_BYTES, memoryBudgetBytes * CACHED_SHARE),
     of: ({ tokens }) => tokens.byteLength,
   });
@@ -55,7 +56,7 @@ export function createTextSource({
           throw error;
         },
       ),
-    async load(text, model, field, signal = new AbortController().signal) {
+    async load(text, model, field, work = { signal: new AbortController().signal }) {
       switch (text?.source?.$case) {
         case 'path': {
           const { value } = text.source;
@@ -79,16 +80,16 @@ export function createTextSource({
               model,
               await known.run(
                 key,
-                async (unwanted) => {
+                async (shared) => {
                   isRead = true;
                   return tokenize(
                     model,
                     { fd: handle.fd, bytes: size, format },
                     { field, source: 'path' },
-                    unwanted,
+                    shared,
                   ).finally(() => handle.close());
                 },
-                signal,
+                work,
               ),
             );
           } finally {
@@ -104,7 +105,7 @@ export function createTextSource({
           ]);
           return withBos(
             model,
-            await known.run(key, (unwanted) => tokenize(model, content, { field, source: 'inline' }, unwanted), signal),
+            await known.run(key, (shared) => tokenize(model, content, { field, source: 'inline' }, shared), work),
           );
         }
         case 'tokenIds':
@@ -126,7 +127,7 @@ async function tokenize(
   model: OpenModel,
   text: string | TextFile,
   { field, source }: { readonly field: string; readonly source: 'path' | 'inline' },
-  signal: AbortSignal,
+  work: WorkContext,
 ): Promise<TokenizedText> {
   if (model.tokenizer === undefined) {
     throw new PrunecastError(
@@ -137,7 +138,7 @@ async function tokenize(
       },
     );
   }
-  const tokens = await model.tokenizer.encode(text, signal).catch((error: unknown) => {
+  const tokens = await model.tokenizer.encode(text, work).catch((error: unknown) => {
     throw error instanceof PrunecastError && error.reason === 'INVALID_REQUEST'
       ? PrunecastError.ofField(`${field}.${source}`, error.message)
       : atField(error, field);

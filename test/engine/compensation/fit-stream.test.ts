@@ -1,6 +1,7 @@
 import { describe, expect, it } from 'vitest';
 import type { Architecture } from '../../../src/core/model/shape.js';
 import { identityRanking } from '../../../src/core/model/units.js';
+import { runSteps } from '../../../src/core/run-steps.js';
 import type { Compensation } from '../../../src/core/ports/compensation.js';
 import { fitStream } from '../../../src/engine/compensation/fit-least-squares.js';
 import { solveInPlace } from '../../../src/engine/compensation/cholesky.js';
@@ -13,15 +14,15 @@ describe('solveInPlace', () => {
   it('solves for several columns at once, worked out by hand', () => {
     const gram = Float64Array.of(4, 2, 6, 2, 10, 6, 6, 6, 19);
     const product = Float64Array.of(26, 4, 40, 2, 75, 6); // gram times [1 1; 2 0; 3 0]
-    solveInPlace(gram, product, 3);
+    runSteps(solveInPlace(gram, product, 3));
     [1, 1, 2, 0, 3, 0].forEach((value, at) => expect(product[at]).toBeCloseTo(value, 12));
   });
 });
 
 describe('fitStream', () => {
-  it('leaves the weights between the fit to the stream and the old weights, worked out by hand', () => {
+  it('leaves the weights between the fit to the stream and the old weights, worked out by hand', async () => {
     // One row: X^T X / tokens = 4, lambda = 0.25 * 4 = 1, (4 + 1) w = 10 + 1 * 5.
-    const fitted = fitStream(
+    const fitted = await fitStream(
       { weights: Float32Array.of(5), rows: 1, hidden: 1, gram: Float64Array.of(4), product: Float64Array.of(10) },
       0.25,
     );

@@ -134,9 +134,11 @@ describe('loadTokenizer', () => {
 
   it('stops with the reason of its signal, before and while it works', async () => {
     const tokenizer = await load(STORIES);
-    await expect(tokenizer.encode('a', AbortSignal.abort(new Error('never mind')))).rejects.toThrow('never mind');
+    await expect(tokenizer.encode('a', { signal: AbortSignal.abort(new Error('never mind')) })).rejects.toThrow(
+      'never mind',
+    );
     const abort = new AbortController();
-    const encoding = tokenizer.encode('Once upon a time there was a cat. '.repeat(200_000), abort.signal);
+    const encoding = tokenizer.encode('Once upon a time there was a cat. '.repeat(200_000), { signal: abort.signal });
     setTimeout(() => abort.abort(new Error('enough')), 100);
     await expect(encoding).rejects.toThrow('enough'); // the text takes many seconds
   });
@@ -149,7 +151,7 @@ describe('loadTokenizer', () => {
     });
     const patient = await load(await writeFolder({ 'tokenizer.json': ENDLESS }));
     const abort = new AbortController();
-    const encoding = patient.encode(ENDLESS_TEXT, abort.signal);
+    const encoding = patient.encode(ENDLESS_TEXT, { signal: abort.signal });
     setTimeout(() => abort.abort(new Error('enough')), 300);
     await expect(encoding).rejects.toThrow('enough'); // not the timeout, which comes after 30 s of processor time
     expect((await patient.encode('a')).length).toBeGreaterThan(0);

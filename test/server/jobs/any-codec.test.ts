@@ -7,6 +7,7 @@ import { createJobs } from '../../../src/server/jobs/create-jobs.js';
 import type { EventCodec } from '../../../src/server/jobs/event-codec.js';
 import { createJobEvents } from '../../../src/server/jobs/events.js';
 import type { RestartableKind } from '../../../src/server/jobs/jobs.js';
+import type { JobPhase } from '../../../src/server/jobs/phase-log.js';
 
 const bytes = (text: string): Uint8Array => new TextEncoder().encode(text);
 const text = (encoded: Uint8Array): string => new TextDecoder().decode(encoded);
@@ -21,6 +22,8 @@ const WORDS: EventCodec = {
   cancelled: (error) => event(`cancelled: ${String(error)}`, { to: 'cancelled', error: undefined }),
   failed: (error) => event(`failed: ${String(error)}`, { to: 'failed', error: undefined }),
   heartbeat: () => bytes('heartbeat'),
+  encodePhases: (phases) => bytes(JSON.stringify(phases)),
+  decodePhases: (_jobId, stored) => JSON.parse(text(stored)) as readonly JobPhase[],
 };
 
 it('jobs of any kind run, pause and are resumed with any input, their events encoded in any way', async () => {

@@ -4,7 +4,7 @@ import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
 import type { StoredJob } from '../../../src/core/ports/job-store.js';
 import { Status } from '../../../src/gen/google/rpc/status.js';
 import { toWork } from '../../../src/server/kinds/job-context.js';
-import { JobKind } from '../../../src/gen/prunecast/v1/job.js';
+import { JobKind, JobProgress } from '../../../src/gen/prunecast/v1/job.js';
 import type { EmittedPayload } from '../../../src/server/kinds/job-context.js';
 import { openDatabase, type OpenDatabase } from '../../../src/server/adapters/sqlite/open-database.js';
 import { makeFolder, unpack } from '../../support/test-server.js';
@@ -69,7 +69,7 @@ const storeUntilFull =
   };
 const large = (): EmittedPayload => ({
   $case: 'progress',
-  value: { activity: 'x'.repeat(20_000), done: 0n, total: 0n, unit: '', elapsedSeconds: 0, remainingSeconds: 0 },
+  value: JobProgress.fromPartial({ activity: 'x'.repeat(20_000) }),
 });
 
 async function start(run: Run, bytes = Uint8Array.of(1)): Promise<string> {

@@ -1,6 +1,6 @@
 import { describe, expect, it, vi } from 'vitest';
 import { PrunecastError } from '../../../src/core/errors/prunecast-error.js';
-import { type JobEvent, JobKind, JobState } from '../../../src/gen/prunecast/v1/job.js';
+import { type JobEvent, JobKind, JobProgress, JobState } from '../../../src/gen/prunecast/v1/job.js';
 import { CANCEL_GRACE_MS } from '../../../src/server/config/limits.js';
 import { ask, failureOf, makeFolder, unpack } from '../../support/test-server.js';
 import type { JobResult } from '../../../src/server/kinds/job-context.js';
@@ -133,14 +133,7 @@ describe('a job', () => {
       event: async ({ emit }) => {
         await emit({
           $case: 'progress',
-          value: {
-            activity: 'x'.repeat(5 * 2 ** 20),
-            done: 0n,
-            total: 0n,
-            unit: '',
-            elapsedSeconds: 0,
-            remainingSeconds: 0,
-          },
+          value: JobProgress.fromPartial({ activity: 'x'.repeat(5 * 2 ** 20) }),
         });
         return DONE;
       },

@@ -19,19 +19,20 @@ describe('startKind', () => {
       kind: JobKind.EVALUATE,
       codec: EvaluateRequest,
       requestIdOf: () => '',
-      prepare: (_request, signal) => {
+      prepare: (_request, { signal }) => {
         seen.push(signal);
         checking.open();
         return checked.opened;
       },
     });
     const call = new AbortController();
-    const starting = startKind(jobs, kind, EvaluateRequest.create({ model: 'm' }), call.signal);
+    const context = { signal: call.signal, progress: () => undefined };
+    const starting = startKind(jobs, kind, EvaluateRequest.create({ model: 'm' }), context);
     await checking.opened;
     call.abort(new Error('the caller has left'));
     await expect(starting).rejects.toThrow('the caller has left');
-    checked.open({ plan: {}, run: async () => DONE });
-    await expect(startKind(jobs, kind, EvaluateRequest.create({ model: 'm' }), call.signal)).rejects.toThrow(
+    checked.open({ plan: {}, phases: [], run: async () => DONE });
+    await expect(startKind(jobs, kind, EvaluateRequest.create({ model: 'm' }), context)).rejects.toThrow(
       'the caller has left',
     );
     expect(started).toEqual([]);

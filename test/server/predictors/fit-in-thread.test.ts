@@ -62,15 +62,22 @@ afterAll(() => rmSync(folder, { recursive: true }));
 describe('fitInThread', () => {
   it('leaves the event loop alone while a predictor is judged that never answers, and ends it by the signal', async () => {
     const cancel = new AbortController();
-    const fitting = fitInThread(task('hang'), cancel.signal);
+    const fitting = fitInThread(task('hang'), cancel);
     const reason = new PrunecastError('CANCELLED', 'cancelled by a caller');
     setTimeout(() => cancel.abort(reason), 300);
     await expect(fitting).rejects.toBe(reason);
-    await expect(fitInThread(task('well'), cancel.signal)).rejects.toBe(reason);
+    await expect(fitInThread(task('well'), cancel)).rejects.toBe(reason);
   });
 
-  it('gives back what was saved and measured', async () => {
-    const { fits } = await fitInThread(task('well'), new AbortController().signal);
+  it('gives back what was saved and measured, and tells of each fit that is over', async () => {
+    const told: (readonly [done: number, total: number])[] = [];
+    const { signal } = new AbortController();
+    const { fits } = await fitInThread(task('well'), {
+      signal,
+      report: ({ done, total }) => told.push([done, total]),
+    });
+    // The one for the judgement, five folds, and the one that is kept.
+    expect(told).toEqual([0, 1, 2, 3, 4, 5, 6, 7].map((done) => [done, 7]));
     // Labels 0, 1, 2, 3 in turn, all predicted as 2: absolute errors 2, 1, 0, 1 out of fold.
     expect(fits).toMatchObject([
       { backend: 'odd', crossValidation: { split: '5-fold', mae: 1 }, saved: new TextEncoder().encode('well') },
@@ -79,7 +86,7 @@ describe('fitInThread', () => {
   });
 
   it('says so when the predictor ends its thread', async () => {
-    await expect(fitInThread(task('exit'), new AbortController().signal)).rejects.toMatchObject({
+    await expect(fitInThread(task('exit'), new AbortController())).rejects.toMatchObject({
       reason: 'PLUGIN_FAILED',
       message: 'predictor "odd" failed in fit(): its thread ended by itself with code 5',
     });

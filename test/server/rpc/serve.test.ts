@@ -7,7 +7,7 @@ import {
   HealthClient,
 } from '../../../src/gen/grpc/health/v1/health.js';
 import { CatalogServiceService } from '../../../src/gen/prunecast/v1/catalog.js';
-import { JobServiceService, ListJobsRequest } from '../../../src/gen/prunecast/v1/job.js';
+import { JobProgress, JobServiceService, ListJobsRequest } from '../../../src/gen/prunecast/v1/job.js';
 import { ModelServiceService } from '../../../src/gen/prunecast/v1/model.js';
 import { type ImportPairsRequest, PairServiceClient, PairServiceService } from '../../../src/gen/prunecast/v1/pair.js';
 import { PredictorServiceService } from '../../../src/gen/prunecast/v1/predictor.js';
@@ -139,7 +139,7 @@ describe('a unary method', () => {
 describe('a stream of answers', () => {
   const payload = {
     $case: 'progress',
-    value: { activity: 'x'.repeat(64 * 1024), done: 0n, total: 0n, unit: '', elapsedSeconds: 0, remainingSeconds: 0 },
+    value: JobProgress.fromPartial({ activity: 'x'.repeat(64 * 1024) }),
   } as const;
 
   it('makes no more messages than a slow caller takes', async () => {

@@ -187,6 +187,82 @@ export function jobStateToJSON(object: JobState): string {
   }
 }
 
+/** Where a phase of a job stands. */
+export const JobPhaseState = {
+  /** UNSPECIFIED - Not used. */
+  UNSPECIFIED: 0,
+  /** PENDING - It has not begun. */
+  PENDING: 1,
+  /** RUNNING - It is what the job does now. */
+  RUNNING: 2,
+  /** DONE - It is complete. */
+  DONE: 3,
+  /** SKIPPED - The job did without it. */
+  SKIPPED: 4,
+  /** STOPPED - It has begun and is not complete, and the job does not run: it waits, has failed or was cancelled. */
+  STOPPED: 5,
+  UNRECOGNIZED: -1,
+} as const;
+
+export type JobPhaseState = typeof JobPhaseState[keyof typeof JobPhaseState];
+
+export namespace JobPhaseState {
+  export type UNSPECIFIED = typeof JobPhaseState.UNSPECIFIED;
+  export type PENDING = typeof JobPhaseState.PENDING;
+  export type RUNNING = typeof JobPhaseState.RUNNING;
+  export type DONE = typeof JobPhaseState.DONE;
+  export type SKIPPED = typeof JobPhaseState.SKIPPED;
+  export type STOPPED = typeof JobPhaseState.STOPPED;
+  export type UNRECOGNIZED = typeof JobPhaseState.UNRECOGNIZED;
+}
+
+export function jobPhaseStateFromJSON(object: any): JobPhaseState {
+  switch (object) {
+    case 0:
+    case "JOB_PHASE_STATE_UNSPECIFIED":
+      return JobPhaseState.UNSPECIFIED;
+    case 1:
+    case "JOB_PHASE_STATE_PENDING":
+      return JobPhaseState.PENDING;
+    case 2:
+    case "JOB_PHASE_STATE_RUNNING":
+      return JobPhaseState.RUNNING;
+    case 3:
+    case "JOB_PHASE_STATE_DONE":
+      return JobPhaseState.DONE;
+    case 4:
+    case "JOB_PHASE_STATE_SKIPPED":
+      return JobPhaseState.SKIPPED;
+    case 5:
+    case "JOB_PHASE_STATE_STOPPED":
+      return JobPhaseState.STOPPED;
+    case -1:
+    case "UNRECOGNIZED":
+    default:
+      return JobPhaseState.UNRECOGNIZED;
+  }
+}
+
+export function jobPhaseStateToJSON(object: JobPhaseState): string {
+  switch (object) {
+    case JobPhaseState.UNSPECIFIED:
+      return "JOB_PHASE_STATE_UNSPECIFIED";
+    case JobPhaseState.PENDING:
+      return "JOB_PHASE_STATE_PENDING";
+    case JobPhaseState.RUNNING:
+      return "JOB_PHASE_STATE_RUNNING";
+    case JobPhaseState.DONE:
+      return "JOB_PHASE_STATE_DONE";
+    case JobPhaseState.SKIPPED:
+      return "JOB_PHASE_STATE_SKIPPED";
+    case JobPhaseState.STOPPED:
+      return "JOB_PHASE_STATE_STOPPED";
+    case JobPhaseState.UNRECOGNIZED:
+    default:
+      return "UNRECOGNIZED";
+  }
+}
+
 /** One Prune, Evaluate, Search, SamplePairs or FitPredictor, waiting, running or ended. */
 export interface Job {
   /** Opaque. */
@@ -223,13 +299,36 @@ export interface Job {
     | undefined;
   /** The study of a Search or SamplePairs job; else empty. */
   studyId: string;
+  /** Its phases, in the order in which they come. Empty until the job has begun, and for a job of an earlier version. */
+  phases: JobPhase[];
+}
+
+/** One phase of a job. A phase that comes once a round is listed once a round. */
+export interface JobPhase {
+  /** "open", "calibrate", "sample", "verify", "write": the same for every job of a kind. */
+  name: string;
+  /** Of a phase that comes once a round: 0 for the first sample and fit, then 1, 2, ... Otherwise 0. */
+  round: number;
+  /** Where it stands. */
+  state: JobPhaseState;
+  /** How much of it is done, in `unit`. */
+  done: bigint;
+  /** How much there is to do, in `unit`, at most: a phase may end with less. 0 if it is unknown. */
+  total: bigint;
+  /** "trials", "tokens", "layers", "bytes"; empty while it is unknown. */
+  unit: string;
+  /** How long it has taken, in all runs of the job that went on with it; waiting does not count. */
+  elapsedSeconds: number;
 }
 
 /** One event of a job. */
 export interface JobEvent {
-  /** The job. */
+  /** The job; empty in a progress event that comes before there is one. */
   jobId: string;
-  /** The number of the event: they start at 1 and have no gaps. 0 in a heartbeat, which is not stored. */
+  /**
+   * The number of the event: they start at 1 and have no gaps. 0 in an event that is not stored: a heartbeat, or, in
+   * the stream of the call that starts the job, the progress of what comes before it: opening the model and tokenizing.
+   */
   sequence: bigint;
   /** When it happened. */
   time:
@@ -298,8 +397,27 @@ export interface JobProgress {
   unit: string;
   /** Since the activity began. */
   elapsedSeconds: number;
-  /** Until the activity ends, estimated from its pace; unset if it is unknown. */
-  remainingSeconds?: number | undefined;
+  /** Until the activity ends, estimated from its recent pace; unset if it is unknown. */
+  remainingSeconds?:
+    | number
+    | undefined;
+  /** `unit` a second, recently; unset if it is unknown. */
+  rate?:
+    | number
+    | undefined;
+  /** The phase of the job that the activity is part of; unset if the job has none. */
+  phase:
+    | JobPhase
+    | undefined;
+  /** The place of this phase among the job's phases, from 1; 0 if there is none. */
+  phaseNumber: number;
+  /** How many phases the job has. */
+  phaseCount: number;
+  /**
+   * The share of the job's work that is done, from 0 to 1: of the tokens that its phases run. It does not tell the time
+   * that phases without tokens take, such as fits and writing. Unset if it is unknown.
+   */
+  overall?: number | undefined;
 }
 
 /** How a job ended. */
@@ -545,6 +663,7 @@ function createBaseJob(): Job {
     progress: undefined,
     error: undefined,
     studyId: "",
+    phases: [],
   };
 }
 
@@ -588,6 +707,9 @@ export const Job: MessageFns<Job> = {
     }
     if (message.studyId !== "") {
       writer.uint32(98).string(message.studyId);
+    }
+    for (const v of message.phases) {
+      JobPhase.encode(v!, writer.uint32(106).fork()).join();
     }
     return writer;
   },
@@ -701,6 +823,14 @@ export const Job: MessageFns<Job> = {
             message.studyId = reader.string();
             continue;
           }
+          case 13: {
+            if (tag !== 106) {
+              break;
+            }
+
+            message.phases.push(JobPhase.decode(reader, reader.uint32()));
+            continue;
+          }
         }
         if ((tag & 7) === 4 || tag === 0) {
           break;
@@ -755,6 +885,9 @@ export const Job: MessageFns<Job> = {
         : isSet(object.study_id)
         ? globalThis.String(object.study_id)
         : "",
+      phases: globalThis.Array.isArray(object?.phases)
+        ? object.phases.map((e: any) => JobPhase.fromJSON(e))
+        : [],
     };
   },
 
@@ -796,6 +929,9 @@ export const Job: MessageFns<Job> = {
     if (message.studyId !== "") {
       obj.studyId = message.studyId;
     }
+    if (message.phases?.length) {
+      obj.phases = message.phases.map((e) => JobPhase.toJSON(e));
+    }
     return obj;
   },
 
@@ -828,6 +964,182 @@ export const Job: MessageFns<Job> = {
       ? Status.fromPartial(object.error)
       : undefined;
     message.studyId = object.studyId ?? "";
+    message.phases = object.phases?.map((e) => JobPhase.fromPartial(e)) || [];
+    return message;
+  },
+};
+
+function createBaseJobPhase(): JobPhase {
+  return { name: "", round: 0, state: 0, done: 0n, total: 0n, unit: "", elapsedSeconds: 0 };
+}
+
+export const JobPhase: MessageFns<JobPhase> = {
+  encode(message: JobPhase, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.name !== "") {
+      writer.uint32(10).string(message.name);
+    }
+    if (message.round !== 0) {
+      writer.uint32(16).int32(message.round);
+    }
+    if (message.state !== 0) {
+      writer.uint32(24).int32(message.state);
+    }
+    if (message.done !== 0n) {
+      if (BigInt.asIntN(64, message.done) !== message.done) {
+        throw new globalThis.Error("value provided for field message.done of type int64 too large");
+      }
+      writer.uint32(32).int64(message.done);
+    }
+    if (message.total !== 0n) {
+      if (BigInt.asIntN(64, message.total) !== message.total) {
+        throw new globalThis.Error("value provided for field message.total of type int64 too large");
+      }
+      writer.uint32(40).int64(message.total);
+    }
+    if (message.unit !== "") {
+      writer.uint32(50).string(message.unit);
+    }
+    if (message.elapsedSeconds !== 0) {
+      writer.uint32(57).double(message.elapsedSeconds);
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): JobPhase {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseJobPhase();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.name = reader.string();
+            continue;
+          }
+          case 2: {
+            if (tag !== 16) {
+              break;
+            }
+
+            message.round = reader.int32();
+            continue;
+          }
+          case 3: {
+            if (tag !== 24) {
+              break;
+            }
+
+            message.state = reader.int32() as any;
+            continue;
+          }
+          case 4: {
+            if (tag !== 32) {
+              break;
+            }
+
+            message.done = reader.int64() as bigint;
+            continue;
+          }
+          case 5: {
+            if (tag !== 40) {
+              break;
+            }
+
+            message.total = reader.int64() as bigint;
+            continue;
+          }
+          case 6: {
+            if (tag !== 50) {
+              break;
+            }
+
+            message.unit = reader.string();
+            continue;
+          }
+          case 7: {
+            if (tag !== 57) {
+              break;
+            }
+
+            message.elapsedSeconds = reader.double();
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  fromJSON(object: any): JobPhase {
+    return {
+      name: isSet(object.name) ? globalThis.String(object.name) : "",
+      round: isSet(object.round) ? globalThis.Number(object.round) : 0,
+      state: isSet(object.state) ? jobPhaseStateFromJSON(object.state) : 0,
+      done: isSet(object.done) ? BigInt(object.done) : 0n,
+      total: isSet(object.total) ? BigInt(object.total) : 0n,
+      unit: isSet(object.unit) ? globalThis.String(object.unit) : "",
+      elapsedSeconds: isSet(object.elapsedSeconds)
+        ? globalThis.Number(object.elapsedSeconds)
+        : isSet(object.elapsed_seconds)
+        ? globalThis.Number(object.elapsed_seconds)
+        : 0,
+    };
+  },
+
+  toJSON(message: JobPhase): unknown {
+    const obj: any = {};
+    if (message.name !== "") {
+      obj.name = message.name;
+    }
+    if (message.round !== 0) {
+      obj.round = Math.round(message.round);
+    }
+    if (message.state !== 0) {
+      obj.state = jobPhaseStateToJSON(message.state);
+    }
+    if (message.done !== 0n) {
+      obj.done = message.done.toString();
+    }
+    if (message.total !== 0n) {
+      obj.total = message.total.toString();
+    }
+    if (message.unit !== "") {
+      obj.unit = message.unit;
+    }
+    if (message.elapsedSeconds !== 0) {
+      obj.elapsedSeconds = floatToJson(message.elapsedSeconds);
+    }
+    return obj;
+  },
+
+  create(base?: DeepPartial<JobPhase>): JobPhase {
+    return JobPhase.fromPartial(base ?? {});
+  },
+  fromPartial(object: DeepPartial<JobPhase>): JobPhase {
+    const message = createBaseJobPhase();
+    message.name = object.name ?? "";
+    message.round = object.round ?? 0;
+    message.state = object.state ?? 0;
+    message.done = (object.done !== undefined && object.done !== null) ? BigInt(object.done) : 0n;
+    message.total = (object.total !== undefined && object.total !== null) ? BigInt(object.total) : 0n;
+    message.unit = object.unit ?? "";
+    message.elapsedSeconds = object.elapsedSeconds ?? 0;
     return message;
   },
 };
@@ -1371,7 +1683,19 @@ export const JobPaused: MessageFns<JobPaused> = {
 };
 
 function createBaseJobProgress(): JobProgress {
-  return { activity: "", done: 0n, total: 0n, unit: "", elapsedSeconds: 0, remainingSeconds: undefined };
+  return {
+    activity: "",
+    done: 0n,
+    total: 0n,
+    unit: "",
+    elapsedSeconds: 0,
+    remainingSeconds: undefined,
+    rate: undefined,
+    phase: undefined,
+    phaseNumber: 0,
+    phaseCount: 0,
+    overall: undefined,
+  };
 }
 
 export const JobProgress: MessageFns<JobProgress> = {
@@ -1399,6 +1723,21 @@ export const JobProgress: MessageFns<JobProgress> = {
     }
     if (message.remainingSeconds !== undefined) {
       writer.uint32(49).double(message.remainingSeconds);
+    }
+    if (message.rate !== undefined) {
+      writer.uint32(57).double(message.rate);
+    }
+    if (message.phase !== undefined) {
+      JobPhase.encode(message.phase, writer.uint32(66).fork()).join();
+    }
+    if (message.phaseNumber !== 0) {
+      writer.uint32(72).int32(message.phaseNumber);
+    }
+    if (message.phaseCount !== 0) {
+      writer.uint32(80).int32(message.phaseCount);
+    }
+    if (message.overall !== undefined) {
+      writer.uint32(89).double(message.overall);
     }
     return writer;
   },
@@ -1464,6 +1803,46 @@ export const JobProgress: MessageFns<JobProgress> = {
             message.remainingSeconds = reader.double();
             continue;
           }
+          case 7: {
+            if (tag !== 57) {
+              break;
+            }
+
+            message.rate = reader.double();
+            continue;
+          }
+          case 8: {
+            if (tag !== 66) {
+              break;
+            }
+
+            message.phase = JobPhase.decode(reader, reader.uint32());
+            continue;
+          }
+          case 9: {
+            if (tag !== 72) {
+              break;
+            }
+
+            message.phaseNumber = reader.int32();
+            continue;
+          }
+          case 10: {
+            if (tag !== 80) {
+              break;
+            }
+
+            message.phaseCount = reader.int32();
+            continue;
+          }
+          case 11: {
+            if (tag !== 89) {
+              break;
+            }
+
+            message.overall = reader.double();
+            continue;
+          }
         }
         if ((tag & 7) === 4 || tag === 0) {
           break;
@@ -1492,6 +1871,19 @@ export const JobProgress: MessageFns<JobProgress> = {
         : isSet(object.remaining_seconds)
         ? globalThis.Number(object.remaining_seconds)
         : undefined,
+      rate: isSet(object.rate) ? globalThis.Number(object.rate) : undefined,
+      phase: isSet(object.phase) ? JobPhase.fromJSON(object.phase) : undefined,
+      phaseNumber: isSet(object.phaseNumber)
+        ? globalThis.Number(object.phaseNumber)
+        : isSet(object.phase_number)
+        ? globalThis.Number(object.phase_number)
+        : 0,
+      phaseCount: isSet(object.phaseCount)
+        ? globalThis.Number(object.phaseCount)
+        : isSet(object.phase_count)
+        ? globalThis.Number(object.phase_count)
+        : 0,
+      overall: isSet(object.overall) ? globalThis.Number(object.overall) : undefined,
     };
   },
 
@@ -1515,6 +1907,21 @@ export const JobProgress: MessageFns<JobProgress> = {
     if (message.remainingSeconds !== undefined) {
       obj.remainingSeconds = floatToJson(message.remainingSeconds);
     }
+    if (message.rate !== undefined) {
+      obj.rate = floatToJson(message.rate);
+    }
+    if (message.phase !== undefined) {
+      obj.phase = JobPhase.toJSON(message.phase);
+    }
+    if (message.phaseNumber !== 0) {
+      obj.phaseNumber = Math.round(message.phaseNumber);
+    }
+    if (message.phaseCount !== 0) {
+      obj.phaseCount = Math.round(message.phaseCount);
+    }
+    if (message.overall !== undefined) {
+      obj.overall = floatToJson(message.overall);
+    }
     return obj;
   },
 
@@ -1529,6 +1936,13 @@ export const JobProgress: MessageFns<JobProgress> = {
     message.unit = object.unit ?? "";
     message.elapsedSeconds = object.elapsedSeconds ?? 0;
     message.remainingSeconds = object.remainingSeconds ?? undefined;
+    message.rate = object.rate ?? undefined;
+    message.phase = (object.phase !== undefined && object.phase !== null)
+      ? JobPhase.fromPartial(object.phase)
+      : undefined;
+    message.phaseNumber = object.phaseNumber ?? 0;
+    message.phaseCount = object.phaseCount ?? 0;
+    message.overall = object.overall ?? undefined;
     return message;
   },
 };

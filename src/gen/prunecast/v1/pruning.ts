@@ -683,6 +683,13 @@ export interface Plan {
   architectures: Architecture[];
   /** What they cost: all costs of the one of a Prune, the parameters of each of an Evaluate. */
   costs: Cost[];
+  /**
+   * Of a Prune that compensates the weights on the pruned model's own stream: what is fitted on what; its time is part
+   * of `estimated_seconds`. Otherwise unset.
+   */
+  streamFit:
+    | StreamFit
+    | undefined;
   /** What would be done, in this order. */
   phases: PlannedPhase[];
   /** What would be written to the output folder, estimated; 0 if there is none. */
@@ -694,8 +701,8 @@ export interface Plan {
 /** A part of what a job would do. */
 export interface PlannedPhase {
   /**
-   * Of a Search the phase of its study in small letters: `score`, `sample`. Otherwise `calibrate`, `measure`, `fit`,
-   * `write`.
+   * As the job's own phase is named (`JobPhase.name`): of a Search `score`, `sample`, ...; otherwise `calibrate`, `measure`,
+   * `compensate`, `write`.
    */
   name: string;
   /** Architectures that would be evaluated. */
@@ -707,6 +714,22 @@ export interface PlannedPhase {
   tokens: bigint;
   /** Estimated; unset if the server does not know how fast it is. */
   estimatedSeconds?: number | undefined;
+}
+
+/**
+ * A compensation that is fitted on the pruned model's own stream: the dense and the pruned model run through the
+ * calibration text side by side, and each half of a layer that loses units is fitted before the pruned model goes on.
+ */
+export interface StreamFit {
+  /**
+   * Tokens of the calibration text. Each goes through the layers about three times: in the dense model, in the pruned
+   * one, and once more to be fitted on.
+   */
+  tokens: bigint;
+  /** Layers that the text goes through. */
+  layers: number;
+  /** Halves of layers (attention or FFN) that are fitted, at most. */
+  fits: number;
 }
 
 /** What a budget can ask of a space. */
@@ -3491,6 +3514,7 @@ function createBasePlan(): Plan {
     loadsIn: [],
     architectures: [],
     costs: [],
+    streamFit: undefined,
     phases: [],
     diskBytes: 0n,
     baseMemoryBytes: 0n,
@@ -3531,6 +3555,9 @@ export const Plan: MessageFns<Plan> = {
     }
     for (const v of message.costs) {
       Cost.encode(v!, writer.uint32(66).fork()).join();
+    }
+    if (message.streamFit !== undefined) {
+      StreamFit.encode(message.streamFit, writer.uint32(74).fork()).join();
     }
     for (const v of message.phases) {
       PlannedPhase.encode(v!, writer.uint32(82).fork()).join();
@@ -3627,6 +3654,14 @@ export const Plan: MessageFns<Plan> = {
             message.costs.push(Cost.decode(reader, reader.uint32()));
             continue;
           }
+          case 9: {
+            if (tag !== 74) {
+              break;
+            }
+
+            message.streamFit = StreamFit.decode(reader, reader.uint32());
+            continue;
+          }
           case 10: {
             if (tag !== 82) {
               break;
@@ -3689,7 +3724,14 @@ export const Plan: MessageFns<Plan> = {
         ? object.architectures.map((e: any) => Architecture.fromJSON(e))
         : [],
       costs: globalThis.Array.isArray(object?.costs) ? object.costs.map((e: any) => Cost.fromJSON(e)) : [],
-      phases: globalThis.Array.isArray(object?.phases) ? object.phases.map((e: any) => PlannedPhase.fromJSON(e)) : [],
+      streamFit: isSet(object.streamFit)
+        ? StreamFit.fromJSON(object.streamFit)
+        : isSet(object.stream_fit)
+        ? StreamFit.fromJSON(object.stream_fit)
+        : undefined,
+      phases: globalThis.Array.isArray(object?.phases)
+        ? object.phases.map((e: any) => PlannedPhase.fromJSON(e))
+        : [],
       diskBytes: isSet(object.diskBytes)
         ? BigInt(object.diskBytes)
         : isSet(object.disk_bytes)
@@ -3729,6 +3771,9 @@ export const Plan: MessageFns<Plan> = {
     if (message.costs?.length) {
       obj.costs = message.costs.map((e) => Cost.toJSON(e));
     }
+    if (message.streamFit !== undefined) {
+      obj.streamFit = StreamFit.toJSON(message.streamFit);
+    }
     if (message.phases?.length) {
       obj.phases = message.phases.map((e) => PlannedPhase.toJSON(e));
     }
@@ -3756,6 +3801,9 @@ export const Plan: MessageFns<Plan> = {
     message.loadsIn = object.loadsIn?.map((e) => e) || [];
     message.architectures = object.architectures?.map((e) => Architecture.fromPartial(e)) || [];
     message.costs = object.costs?.map((e) => Cost.fromPartial(e)) || [];
+    message.streamFit = (object.streamFit !== undefined && object.streamFit !== null)
+      ? StreamFit.fromPartial(object.streamFit)
+      : undefined;
     message.phases = object.phases?.map((e) => PlannedPhase.fromPartial(e)) || [];
     message.diskBytes = (object.diskBytes !== undefined && object.diskBytes !== null) ? BigInt(object.diskBytes) : 0n;
     message.baseMemoryBytes = (object.baseMemoryBytes !== undefined && object.baseMemoryBytes !== null)
@@ -3888,6 +3936,110 @@ export const PlannedPhase: MessageFns<PlannedPhase> = {
     message.trials = (object.trials !== undefined && object.trials !== null) ? BigInt(object.trials) : 0n;
     message.tokens = (object.tokens !== undefined && object.tokens !== null) ? BigInt(object.tokens) : 0n;
     message.estimatedSeconds = object.estimatedSeconds ?? undefined;
+    return message;
+  },
+};
+
+function createBaseStreamFit(): StreamFit {
+  return { tokens: 0n, layers: 0, fits: 0 };
+}
+
+export const StreamFit: MessageFns<StreamFit> = {
+  encode(message: StreamFit, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.tokens !== 0n) {
+      if (BigInt.asIntN(64, message.tokens) !== message.tokens) {
+        throw new globalThis.Error("value provided for field message.tokens of type int64 too large");
+      }
+      writer.uint32(8).int64(message.tokens);
+    }
+    if (message.layers !== 0) {
+      writer.uint32(16).int32(message.layers);
+    }
+    if (message.fits !== 0) {
+      writer.uint32(24).int32(message.fits);
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): StreamFit {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseStreamFit();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 8) {
+              break;
+            }
+
+            message.tokens = reader.int64() as bigint;
+            continue;
+          }
+          case 2: {
+            if (tag !== 16) {
+              break;
+            }
+
+            message.layers = reader.int32();
+            continue;
+          }
+          case 3: {
+            if (tag !== 24) {
+              break;
+            }
+
+            message.fits = reader.int32();
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  fromJSON(object: any): StreamFit {
+    return {
+      tokens: isSet(object.tokens) ? BigInt(object.tokens) : 0n,
+      layers: isSet(object.layers) ? globalThis.Number(object.layers) : 0,
+      fits: isSet(object.fits) ? globalThis.Number(object.fits) : 0,
+    };
+  },
+
+  toJSON(message: StreamFit): unknown {
+    const obj: any = {};
+    if (message.tokens !== 0n) {
+      obj.tokens = message.tokens.toString();
+    }
+    if (message.layers !== 0) {
+      obj.layers = Math.round(message.layers);
+    }
+    if (message.fits !== 0) {
+      obj.fits = Math.round(message.fits);
+    }
+    return obj;
+  },
+
+  create(base?: DeepPartial<StreamFit>): StreamFit {
+    return StreamFit.fromPartial(base ?? {});
+  },
+  fromPartial(object: DeepPartial<StreamFit>): StreamFit {
+    const message = createBaseStreamFit();
+    message.tokens = (object.tokens !== undefined && object.tokens !== null) ? BigInt(object.tokens) : 0n;
+    message.layers = object.layers ?? 0;
+    message.fits = object.fits ?? 0;
     return message;
   },
 };

@@ -1,4 +1,4 @@
-import { countPairs, countPairsInside, findCentre, type PairsState } from '../../study/pairs.js';
+import { countPairs, findCentre, type PairsState } from '../../study/pairs.js';
 import { ask, record, unexpected, type Progress, type TrialCount } from '../../study/phase.js';
 import type { StudyPlan } from '../../study/plan.js';
 import type { StudyAction, StudyEvent } from '../../study/steps.js';
@@ -47,7 +47,7 @@ export function apply<Own extends State>(_plan: StudyPlan, state: Own, event: St
   }
 }
 
-export function count(plan: StudyPlan): readonly TrialCount[] {
-  const first = Math.max(0, countPairs(plan, 0) - countRecipePoints(plan));
-  return [{ part: 'search', rung: 0, trials: first + countPairsInside(plan), compensation: 'one-shot' }];
+export function count(plan: StudyPlan, round: number): readonly TrialCount[] {
+  const known = round === 0 ? countRecipePoints(plan) : 0;
+  return [{ part: 'search', rung: 0, trials: Math.max(0, countPairs(plan, round) - known), compensation: 'one-shot' }];
 }

@@ -51,11 +51,15 @@ export function createMemoryJobs(): MemoryJobs {
     const entry = entries.get(jobId);
     return entry !== undefined && entry.token === token && !isEnded(entry.job.state) ? entry : undefined;
   };
-  const append: MemoryJobs['append'] = (job, { payload, change }, timeMs) => {
+  const append: MemoryJobs['append'] = (job, { payload, change, phases }, timeMs) => {
     const entry = findHeld(job);
     if (entry === undefined) return undefined;
     const sequence = entry.job.lastSequence + 1;
-    entry.job = { ...changeJob(entry.job, structuredClone(change), timeMs), lastSequence: sequence };
+    entry.job = {
+      ...changeJob(entry.job, structuredClone(change), timeMs),
+      ...(phases === undefined ? {} : { phases: Uint8Array.from(phases) }),
+      lastSequence: sequence,
+    };
     entry.events = [...entry.events, { sequence, timeMs, payload: Uint8Array.from(payload) }];
     return sequence;
   };
@@ -98,7 +102,11 @@ export function createMemoryJobs(): MemoryJobs {
       return takePage(rows.slice(0, pageSize + 1), pageSize, {
         key: ({ number }) => number,
         bytes: ({ job }) =>
-          300 + (job.progress?.length ?? 0) + (job.error?.length ?? 0) + Buffer.byteLength(job.requestId),
+          300 +
+          (job.progress?.length ?? 0) +
+          (job.error?.length ?? 0) +
+          (job.phases?.length ?? 0) +
+          Buffer.byteLength(job.requestId),
         value: ({ job }) => structuredClone(job),
       });
     },
@@ -158,6 +166,7 @@ function newJob({ id, kind, requestId, requestDigest, studyId, createdMs }: NewJ
     queuePlace: 0,
     progress: undefined,
     error: undefined,
+    phases: undefined,
     fruitlessStarts: 0,
   };
 }

@@ -100,8 +100,12 @@ export function createJobStore(database: Kysely<Schema>): JobStore {
       return takePage(await rows.execute(), pageSize, {
         key: ({ number }) => number,
         // An earlier version accepted request ids of any length.
-        bytes: ({ progress, error, request_id }) =>
-          300 + (progress?.byteLength ?? 0) + (error?.byteLength ?? 0) + Buffer.byteLength(request_id ?? ''),
+        bytes: ({ progress, error, phases, request_id }) =>
+          300 +
+          (progress?.byteLength ?? 0) +
+          (error?.byteLength ?? 0) +
+          (phases?.byteLength ?? 0) +
+          Buffer.byteLength(request_id ?? ''),
         value: toJob,
       });
     },
@@ -204,12 +208,16 @@ export async function holdJob(database: Kysely<Schema>, { jobId, token }: HeldJo
 export async function appendEvent(
   database: Kysely<Schema>,
   { jobId, token }: HeldJob,
-  { payload, change }: EventRecord,
+  { payload, change, phases }: EventRecord,
   timeMs: number,
 ): Promise<number | undefined> {
   const row = await database
     .updateTable('jobs')
-    .set(({ eb }) => ({ ...columnsOf(change, timeMs), last_sequence: eb('last_sequence', '+', 1) }))
+    .set(({ eb }) => ({
+      ...columnsOf(change, timeMs),
+      ...(phases === undefined ? {} : { phases }),
+      last_sequence: eb('last_sequence', '+', 1),
+    }))
     .where('id', '=', jobId)
     .where('lease_token', '=', token)
     .where('state', 'not in', ENDED_CODES)
@@ -260,6 +268,7 @@ function toJob(row: Selectable<Schema['jobs']>): StoredJob {
     queuePlace: row.queue_place,
     progress: optionalBytes(row.progress),
     error: optionalBytes(row.error),
+    phases: optionalBytes(row.phases),
     fruitlessStarts: row.fruitless_starts,
   };
 }

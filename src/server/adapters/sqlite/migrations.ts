@@ -15,6 +15,7 @@ const MIGRATIONS: readonly ((transaction: Transaction<Schema>) => Promise<void>)
   addEventTimes,
   addPlans,
   rewriteMessages,
+  addPhases,
 ];
 
 /** Brings a database to the newest schema, each step in a transaction. Throws if it comes from a newer server. */
@@ -127,4 +128,9 @@ async function addPlans(transaction: Transaction<Schema>): Promise<void> {
   // One that is damaged stays so, and is reported when it is read.
   await sql`UPDATE studies SET report = json_extract(progress, '$.report'), progress = json_remove(progress, '$.report')
     WHERE json_valid(progress) AND json_type(progress) = 'object'`.execute(transaction);
+}
+
+/** The phases of a job and how far each is. Jobs of earlier versions have none. */
+async function addPhases(transaction: Transaction<Schema>): Promise<void> {
+  await sql`ALTER TABLE jobs ADD COLUMN phases BLOB`.execute(transaction);
 }

@@ -39,6 +39,8 @@ interface JobsTable {
   progress: OptionalBlobColumn;
   /** google.rpc.Status. */
   error: OptionalBlobColumn;
+  /** A Job that has phases only; null in a job of an earlier version, and before the first event that has some. */
+  phases: OptionalBlobColumn;
   /** Empty for none. */
   lease_owner: Generated<string>;
   /** Rises with each taking of the lease; a writer names its own. */

@@ -31,6 +31,7 @@ export const JOB_CHECKS: StoreChecks = {
       queuePlace: 4,
       progress: undefined,
       error: undefined,
+      phases: undefined,
       fruitlessStarts: 0,
     });
     deepStrictEqual(await jobs.eventsAfter('job-1', 0, 10), [{ sequence: 1, timeMs: 5, payload: Uint8Array.of(9) }]);
@@ -64,6 +65,27 @@ export const JOB_CHECKS: StoreChecks = {
         [3, 7, 2],
       ],
     );
+  },
+
+  'keeps the phases of the newest event that has some, those of an event that ends the job too': async ({
+    store,
+    reopen,
+  }) => {
+    const held = await createJob(store);
+    await store.jobs.append(
+      [
+        { ...held, ...event({ to: 'worked' }), phases: Uint8Array.of(1) },
+        { ...held, ...event({ to: 'progress', progress: Uint8Array.of(9) }), phases: Uint8Array.of(2, 3) },
+        { ...held, ...event({ to: 'worked' }) },
+      ],
+      7,
+    );
+    deepStrictEqual((await store.jobs.get('job-1')).phases, Uint8Array.of(2, 3));
+    const [last] = (await store.jobs.list({ pageSize: 1, pageToken: '' })).values;
+    deepStrictEqual(last?.phases, Uint8Array.of(2, 3));
+    await store.jobs.append([{ ...held, ...SUCCEEDED, phases: Uint8Array.of(4) }], 8);
+    const { jobs } = (await reopen?.()) ?? store;
+    deepStrictEqual((await jobs.get('job-1')).phases, Uint8Array.of(4));
   },
 
   'drops the events of unknown and ended jobs, and of other tokens, and stores the others': async ({ store }) => {

@@ -6,7 +6,7 @@ import type { Architecture } from '../../../../src/core/model/shape.js';
 import { NO_TELEMETRY } from '../../../../src/core/ports/telemetry.js';
 import type { EvaluationSubject, Evaluator } from '../../../../src/core/ports/evaluator.js';
 import { BinaryWriter, WireType } from '@bufbuild/protobuf/wire';
-import type { Kysely } from 'kysely';
+import { sql, type Kysely } from 'kysely';
 import type { KeptUnits } from '../../../../src/gen/prunecast/v1/common.js';
 import { JobEvent, JobKind } from '../../../../src/gen/prunecast/v1/job.js';
 import { SamplePairsRequest } from '../../../../src/gen/prunecast/v1/pair.js';
@@ -196,6 +196,7 @@ const asLists = (kept: KeptUnits | undefined) => ({
 async function openEarlier(write: (database: Kysely<Schema>) => Promise<void>) {
   const { database, close } = await openDatabase(folder);
   await write(database);
+  await sql`ALTER TABLE jobs DROP COLUMN phases`.execute(database);
   await database.updateTable('schema_version').set({ version: 8 }).execute();
   await close();
   return openDatabase(folder);

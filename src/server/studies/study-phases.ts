@@ -1,0 +1,79 @@
+import { isPaused, listVisits, type PhaseVisit, type StudyState } from '../../search/machine.js';
+import type { JobPhases, PhasePlan } from '../jobs/phase-log.js';
+import { planOutputPhases } from '../pruning/write-pruned.js';
+import { planOf } from '../requests/plan-study-texts.js';
+import type { StudyLog } from './study-log.js';
+import type { SampledStudy, Study } from './study.js';
+import { countCalibrationTokens } from './study-recipes.js';
+import { placeOf, visitKey } from './study-visits.js';
+
+/** The phases of a Search job. */
+export function planSearchPhases(study: Study): PhasePlan[] {
+  return [...planVisits(study, listVisits(study.plan)), ...planWriting(study)];
+}
+
+/** The phases of a SamplePairs job: those of a study up to its first pairs. */
+export function planSamplePhases(study: SampledStudy): PhasePlan[] {
+  const visits = listVisits(study.plan);
+  return planVisits(study, visits.slice(0, 1 + visits.findIndex(({ phase }) => phase === 'sample')));
+}
+
+function planWriting({ output, recipes: { compared } }: Study): PhasePlan[] {
+  if (output === undefined) return [];
+  return planOutputPhases(compared.flatMap(({ oneShot, stream }) => (stream === undefined ? [oneShot] : [stream])));
+}
+
+function planVisits({ recipes, windows }: SampledStudy, visits: readonly PhaseVisit[]): PhasePlan[] {
+  return visits.map(({ trials, ...visit }) => {
+    const total = trials.reduce((sum, count) => sum + count.trials, 0);
+    const tokens =
+      visit.phase === 'score'
+        ? countCalibrationTokens(recipes)
+        : trials.reduce((sum, count) => sum + count.trials * planOf(windows, count).fidelity.tokens, 0);
+    return { ...placeOf(visit), tokens, ...(total === 0 ? {} : { total, unit: 'trials' }) };
+  });
+}
+
+/**
+ * A study's log that also keeps the phases of its job: it declares them as the log has reached them, and each step that
+ * is stored moves them on.
+ */
+export function followPhases(
+  log: StudyLog,
+  plan: SampledStudy['plan'],
+  planned: readonly PhasePlan[],
+  phases: JobPhases,
+): StudyLog {
+  const { reached, past } = log;
+  const trials = new Map([...past].map(([key, visit]) => [key, visit.trials]));
+  const moveTo = (state: StudyState): void => {
+    const { name, round } = placeOf(state);
+    const isDeclared = planned.some((phase) => phase.name === name && (phase.round ?? 0) === round);
+    if (isPaused(plan, state) || !isDeclared) phases.leave();
+    else phases.enter(name, round);
+  };
+  const last = planned.findIndex(({ name, round = 0 }) => {
+    const place = placeOf(reached);
+    return name === place.name && round === place.round;
+  });
+  const over = reached.phase === 'finished' ? 1 + planned.findIndex(({ name }) => name === 'report') : last;
+  phases.declare(
+    planned.map((phase, index) => {
+      const visit = past.get(`${phase.name}/${phase.round ?? 0}`);
+      const state = index >= over ? 'pending' : visit === undefined ? 'skipped' : 'done';
+      return { ...phase, state, done: visit?.trials ?? 0, elapsedSeconds: visit?.seconds ?? 0 };
+    }),
+  );
+  moveTo(reached);
+  return {
+    ...log,
+    async record(before, after, event) {
+      const key = visitKey(before);
+      const done = (trials.get(key) ?? 0) + (event.kind === 'evaluated' ? 1 : 0);
+      trials.set(key, done);
+      if (event.kind === 'evaluated' || event.kind === 'drawn') phases.count(done, done + after.waiting.length);
+      if (visitKey(after) !== key || isPaused(plan, before)) moveTo(after);
+      await log.record(before, after, event);
+    },
+  };
+}

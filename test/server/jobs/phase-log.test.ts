@@ -1,0 +1,119 @@
+import { beforeEach, describe, expect, it } from 'vitest';
+import { createPhaseLog, type JobPhase, type PhaseLog } from '../../../src/server/jobs/phase-log.js';
+
+const states = (phases: readonly JobPhase[]) => phases.map(({ name, state }) => `${name} ${state}`);
+
+describe('the phases of a job', () => {
+  let now: number;
+  const clock = { now: () => 1000 * now };
+  const begin = (opened: Parameters<typeof createPhaseLog>[1] = { seconds: 3 }): PhaseLog =>
+    createPhaseLog(clock, opened);
+  beforeEach(() => {
+    now = 100;
+  });
+
+  it('begin with its opening, and run one after the other, each with its own time', () => {
+    const log = begin();
+    log.declare([{ name: 'score' }, { name: 'compensate' }, { name: 'write' }]);
+    expect(states(log.now())).toEqual(['open done', 'score pending', 'compensate pending', 'write pending']);
+    now = 101;
+    log.enter('score');
+    now = 106;
+    log.enter('write');
+    now = 108;
+    expect(states(log.now())).toEqual(['open done', 'score done', 'compensate skipped', 'write running']);
+    expect(log.now().map(({ elapsedSeconds }) => elapsedSeconds)).toEqual([3, 5, 0, 2]);
+    log.leave();
+    now = 120;
+    expect(log.now().at(-1)).toMatchObject({ state: 'done', elapsedSeconds: 2 });
+    expect(log.place()).toBeUndefined();
+  });
+
+  it('are as far as their activity, or as far as they count themselves', () => {
+    const log = begin();
+    log.declare([{ name: 'score' }, { name: 'sample', round: 1, total: 20, unit: 'trials' }]);
+    log.enter('score');
+    log.follow({ done: 5, total: 10, unit: 'tokens' });
+    expect(log.place()?.phase).toMatchObject({ done: 5, total: 10, unit: 'tokens' });
+    log.enter('sample', 1);
+    log.count(4);
+    log.follow({ done: 5, total: 10, unit: 'tokens' });
+    expect(log.place()).toMatchObject({
+      phase: { name: 'sample', round: 1, done: 4, total: 20, unit: 'trials' },
+      number: 3,
+      count: 3,
+    });
+  });
+
+  it('tell how much of the expected tokens is done, and never less than before', () => {
+    const log = begin();
+    log.declare([
+      { name: 'score', tokens: 100 },
+      { name: 'fit' },
+      { name: 'evaluate', tokens: 300, total: 2, unit: 'targets' },
+    ]);
+    const overall = () => log.place()?.overall;
+    log.enter('score');
+    expect(overall()).toBe(0);
+    log.follow({ done: 5, total: 10, unit: 'tokens' });
+    expect(overall()).toBe(50 / 400);
+    log.enter('evaluate');
+    expect(overall()).toBe(100 / 400);
+    log.follow({ done: 5, total: 10, unit: 'tokens' });
+    expect(overall()).toBe(175 / 400);
+    log.count(1);
+    expect(overall()).toBe(250 / 400);
+    log.follow({ done: 1, total: 10, unit: 'tokens' });
+    expect(overall()).toBe(265 / 400);
+    log.follow({ done: 0, total: 10, unit: 'layers' });
+    expect(overall()).toBe(265 / 400);
+    log.count(2);
+    expect(overall()).toBe(1);
+  });
+
+  it('have no overall share if none of them is expected to run tokens', () => {
+    const log = begin();
+    log.declare([{ name: 'write' }]);
+    log.enter('write');
+    log.follow({ done: 1, total: 2, unit: 'bytes' });
+    expect(log.place()).toMatchObject({ overall: undefined });
+  });
+
+  it('are gone on with after a restart: while the job is opened again, what was reached stands', () => {
+    const earlier = begin();
+    earlier.declare([{ name: 'score' }, { name: 'sample', total: 8, unit: 'trials' }, { name: 'fit' }]);
+    earlier.enter('score');
+    earlier.enter('sample');
+    earlier.count(6);
+    now = 110;
+    const log = begin({ before: earlier.now() });
+    expect(states(log.now())).toEqual(['open running', 'score done', 'sample pending', 'fit pending']);
+    now = 112;
+    const [open, score, sample] = log.now();
+    expect(open?.elapsedSeconds).toBe(5);
+    expect(sample).toMatchObject({ done: 6, elapsedSeconds: 10 });
+    log.declare([
+      { name: 'score', state: 'done', elapsedSeconds: score?.elapsedSeconds ?? NaN },
+      { name: 'sample', total: 8, unit: 'trials', done: 6, elapsedSeconds: sample?.elapsedSeconds ?? NaN },
+      { name: 'fit' },
+    ]);
+    log.enter('sample');
+    now = 115;
+    expect(states(log.now())).toEqual(['open done', 'score done', 'sample running', 'fit pending']);
+    expect(log.now()[2]).toMatchObject({ done: 6, elapsedSeconds: 13 });
+  });
+
+  it('count no time that runs backwards', () => {
+    const log = begin();
+    log.declare([{ name: 'score' }]);
+    log.enter('score');
+    now = 50;
+    log.now();
+    now = 52;
+    expect(log.now()[1]?.elapsedSeconds).toBe(2);
+  });
+
+  it('refuse one that was not declared', () => {
+    expect(() => begin().enter('write')).toThrow('no phase write');
+  });
+});
