@@ -2,6 +2,7 @@ import type { Precision } from '../../core/measurement.js';
 import type { ModelConfig } from '../config/config.js';
 import { buildAttentionGraph } from '../graph/attention-graph.js';
 import { buildBiasGraph } from '../graph/bias-graph.js';
+import { countQueryBlocks } from '../graph/causal-attention.js';
 import { buildFfnGraph } from '../graph/ffn-graph.js';
 import { buildHeadLossGraph, buildHeadPartGraph, buildLogitsGraph } from '../graph/head-graph.js';
 import type { GraphValue, SessionPool } from '../graph/session-pool.js';
@@ -76,13 +77,14 @@ export function createBlockRunner(config: ModelConfig, sessions: SessionPool): B
   ) => {
     const { weights, queryHeads, kvHeads } = half;
     const slidingWindow = reachedWindow(half.slidingWindow, length);
+    const queryBlocks = countQueryBlocks(length);
     const { cos, sin, positions } = rotaryTables(length);
     const outputBias = weights.outputBias !== undefined;
     const outputs = tap === undefined ? 'residual' : 'residual-and-context';
     const precision = precisionOf(weights.query);
     const states = [count, length, hidden];
     return sessions.run(
-      `attention:${precision}:${queryHeads}:${kvHeads}:${outputBias}:${slidingWindow}:${outputs}`,
+      `attention:${precision}:${queryHeads}:${kvHeads}:${outputBias}:${slidingWindow}:${queryBlocks}:${outputs}`,
       () =>
         buildAttentionGraph({
           precision,
@@ -94,6 +96,7 @@ export function createBlockRunner(config: ModelConfig, sessions: SessionPool): B
           outputBias,
           queryKeyNorms,
           slidingWindow,
+          queryBlocks,
           outputs,
         }),
       {
@@ -113,12 +116,6 @@ export function createBlockRunner(config: ModelConfig, sessions: SessionPool): B
           query_norm: weights.queryNorm,
           key_norm: weights.keyNorm,
         }),
-        ...(headDim % 8 === 0
-          ? {
-              last_position: { values: new Int32Array(count).fill(length - 1), dimensions: [count] },
-              length: { values: Int32Array.of(length), dimensions: [1] },
-            }
-          : {}),
       },
       {
         residual: { values: output, dimensions: states },

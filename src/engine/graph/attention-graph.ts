@@ -1,20 +1,16 @@
 import type { Precision } from '../../core/measurement.js';
+import { addCausalAttention, type CausalAttention } from './causal-attention.js';
 import { createGraphBuilder, type GraphBuilder } from './graph-builder.js';
 import { createLinearMaps } from './linear-maps.js';
 
 /** What one compiled attention half-block supports; the sizes of a run are symbolic, the head counts are fixed. */
-export interface AttentionVariant {
+export interface AttentionVariant extends CausalAttention {
   readonly precision: Precision;
-  readonly queryHeads: number;
-  readonly kvHeads: number;
-  readonly headDim: number;
   readonly rmsNormEpsilon: number;
   readonly queryKeyValueBias: boolean;
   /** Also true if a compensation adds one. */
   readonly outputBias: boolean;
   readonly queryKeyNorms: boolean;
-  /** How many tokens each token sees, counting itself and the last ones before it; undefined: all before it. */
-  readonly slidingWindow?: number | undefined;
   /** `residual`: the block's hidden states after attention; `residual-and-context`: also the input of o. */
   readonly outputs: 'residual' | 'residual-and-context';
 }
@@ -26,10 +22,9 @@ export interface AttentionVariant {
  *
  * Inputs: `hidden` [batch, length, hidden]; `norm` [hidden]; `query`, `key`, `value` [heads * head_dim, hidden] as
  * checkpoints store them; `output` transposed, [heads * head_dim, hidden], so that both kinds shrink to a prefix of
- * rows; `cos`, `sin` [positions, head_dim / 2]; `last_position` int32 [batch] and `length` int32 [1] (both give the
- * length of the sequences); with biases `query_bias`, `key_bias`, `value_bias`, `output_bias`; with norms `query_norm`,
- * `key_norm` [head_dim]. Outputs: `residual` [batch, length, hidden] and, if asked for, `context` [batch, length, heads
- * * head_dim]. In 8 bits the matrices are those of `createLinearMaps`.
+ * rows; `cos`, `sin` [positions, head_dim / 2]; with biases `query_bias`, `key_bias`, `value_bias`, `output_bias`; with
+ * norms `query_norm`, `key_norm` [head_dim]. Outputs: `residual` [batch, length, hidden] and, if asked for, `context`
+ * [batch, length, heads * head_dim]. In 8 bits the matrices are those of `createLinearMaps`.
  */
 export function buildAttentionGraph(variant: AttentionVariant): Uint8Array {
   const { queryHeads, kvHeads, headDim } = variant;
@@ -54,8 +49,7 @@ export function buildAttentionGraph(variant: AttentionVariant): Uint8Array {
   };
   const heads = { query: rotate('query', queryHeads), key: rotate('key', kvHeads), value: project('value', kvHeads) };
 
-  const context =
-    headDim % 8 === 0 ? addGroupQueryAttention(graph, heads, variant) : addPlainAttention(graph, heads, variant);
+  const context = addCausalAttention(graph, heads, variant);
   const product = maps.finish(
     maps
       .operand(context)
@@ -76,12 +70,6 @@ export function addRmsNorm(graph: GraphBuilder, values: string, scale: string, e
   return graph.node('SimplifiedLayerNormalization', [values, scale], { attributes: { axis: -1n, epsilon } });
 }
 
-interface Heads {
-  readonly query: string;
-  readonly key: string;
-  readonly value: string;
-}
-
 /** The same, over each head of [batch, length, heads * head_dim] separately. */
 export function addHeadNorm(
   graph: GraphBuilder,
@@ -93,58 +81,4 @@ export function addHeadNorm(
   const apart = graph.node('Reshape', [values, graph.integers([0, 0, heads, variant.headDim])]);
   const normed = addRmsNorm(graph, apart, scale, variant.rmsNormEpsilon);
   return graph.node('Reshape', [normed, graph.integers([0, 0, heads * variant.headDim])]);
-}
-
-/** Stays fast at long windows, unlike the standard `Attention`; needs head sizes that are multiples of 8. */
-function addGroupQueryAttention(
-  graph: GraphBuilder,
-  { query, key, value }: Heads,
-  { queryHeads, kvHeads, slidingWindow }: AttentionVariant,
-): string {
-  const lastPosition = graph.input('last_position', ['batch'], 'int32');
-  const length = graph.input('length', [1], 'int32');
-  return graph.node('GroupQueryAttention', [query, key, value, '', '', lastPosition, length], {
-    domain: 'com.microsoft',
-    attributes: {
-      num_heads: BigInt(queryHeads),
-      kv_num_heads: BigInt(kvHeads),
-      ...(slidingWindow === undefined ? {} : { local_window_size: BigInt(slidingWindow) }),
-    },
-  });
-}
-
-/** The same with standard operators, for any head size: softmax(q k^T / sqrt(head_dim) + causal mask) v. */
-function addPlainAttention(graph: GraphBuilder, { query, key, value }: Heads, variant: AttentionVariant): string {
-  const { queryHeads, kvHeads, headDim } = variant;
-  const perGroup = queryHeads / kvHeads;
-  // [batch, kv_heads, heads per group, length, head_dim]; keys and values have one "head per group", which broadcasts.
-  const split = (values: string, inGroup: number, order: readonly number[]): string =>
-    graph.node('Transpose', [graph.node('Reshape', [values, graph.integers([0, 0, kvHeads, inGroup, headDim])])], {
-      attributes: { perm: order.map(BigInt) },
-    });
-  const scores = graph.node('MatMul', [split(query, perGroup, [0, 2, 3, 1, 4]), split(key, 1, [0, 2, 3, 4, 1])]);
-  const scaled = graph.node('Mul', [scores, graph.floats([1 / Math.sqrt(headDim)])]);
-  const weights = addMaskedSoftmax(graph, scaled, variant.slidingWindow);
-  const perHead = graph.node('MatMul', [weights, split(value, 1, [0, 2, 3, 1, 4])]);
-  const together = graph.node('Transpose', [perHead], { attributes: { perm: [0n, 3n, 1n, 2n, 4n] } });
-  return graph.node('Reshape', [together, graph.integers([0, 0, queryHeads * headDim])]);
-}
-
-/**
- * softmax(scores + mask) over the last axis of [..., length, length]: a token sees itself and those before it; with a
- * sliding window, only the last of them.
- */
-export function addMaskedSoftmax(graph: GraphBuilder, scores: string, slidingWindow: number | undefined): string {
-  const size = graph.node('Shape', [scores], { attributes: { start: -2n } });
-  const forbidden = graph.node('Expand', [graph.floats([-Infinity]), size]);
-  const later = graph.node('Trilu', [forbidden, graph.integers([1])], { attributes: { upper: 1n } });
-  const causal = graph.node('Add', [scores, later]);
-  const seen =
-    slidingWindow === undefined
-      ? causal
-      : graph.node('Add', [
-          causal,
-          graph.node('Trilu', [forbidden, graph.integers([-slidingWindow])], { attributes: { upper: 0n } }),
-        ]);
-  return graph.node('Softmax', [seen], { attributes: { axis: -1n } });
 }

@@ -1,4 +1,5 @@
-import { addMaskedSoftmax, type AttentionVariant } from './attention-graph.js';
+import type { AttentionVariant } from './attention-graph.js';
+import { addMaskedSoftmax } from './causal-attention.js';
 import { createGraphBuilder, type GraphBuilder } from './graph-builder.js';
 import { addRmsNormParts, addRmsNormVjp, addTransposedMatMul, outputMatrixGradient } from './vjp-parts.js';
 
@@ -12,8 +13,7 @@ export type AttentionVjpVariant = Pick<
  * gradients of q, k, v and o. The forward values are computed again from `hidden`; all softmax weights, [batch, heads,
  * length, length], are in memory at once.
  *
- * Inputs: `upstream` [batch, length, hidden], and those of `buildAttentionGraph` except `output_bias`, `last_position`
- * and `length`. Outputs: `downstream` [batch, length, hidden]; for each of `query`, `key`, `value`, `output`
+ * Inputs: `upstream` [batch, length, hidden], and those of `buildAttentionGraph` except `output_bias`. Outputs: `downstream` [batch, length, hidden]; for each of `query`, `key`, `value`, `output`
  * (transposed, like the input) `<name>_sum` and `<name>_squares` [heads * head_dim, hidden]: the sum over the sequences
  * of their gradients, and of the squares of these.
  */

@@ -1,7 +1,7 @@
 import { addHeadNorm, addRmsNorm, type AttentionVariant } from './attention-graph.js';
 import { createGraphBuilder } from './graph-builder.js';
 
-export interface DecodeVariant extends Omit<AttentionVariant, 'outputs' | 'precision'> {
+export interface DecodeVariant extends Omit<AttentionVariant, 'outputs' | 'precision' | 'queryBlocks'> {
   /** Whether there are tokens before this one. */
   readonly past: 'none' | 'some';
 }
@@ -10,7 +10,7 @@ export interface DecodeVariant extends Omit<AttentionVariant, 'outputs' | 'preci
  * The attention half of a decoder block for one token after others whose keys and values are kept: the cost of
  * generating a token. The cache is read in place, nothing of it is copied.
  *
- * Inputs: those of `buildAttentionGraph` for one token, without the lengths; `position` int64 [1]; with a past
+ * Inputs: those of `buildAttentionGraph` for one token; `position` int64 [1]; with a past
  * `past_key` and `past_value` [kv_heads, context, head_dim]. Outputs: `residual` [1, 1, hidden], and the token's own
  * `key_added` and `value_added` [kv_heads, 1, head_dim].
  */

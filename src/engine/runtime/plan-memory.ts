@@ -5,6 +5,7 @@ import type { ModelShape } from '../../core/model/shape.js';
 import type { CalibrationNeed } from '../calibration/calibration.js';
 import { countHeadRows } from '../forward/score-windows.js';
 import { TOKENS_PER_RUN } from '../forward/window-batches.js';
+import { countScoresPerToken } from '../graph/causal-attention.js';
 import { countLeastCopies } from '../gradients/plan-segments.js';
 import { splitVocabulary } from '../weights/head-reader.js';
 import type { Residence } from '../weights/token-tables.js';
@@ -176,9 +177,11 @@ function countLeastBytes(
 ): LeastBytes {
   const { hidden, headDim, vocabulary } = shape;
   const tokens = Math.max(TOKENS_PER_RUN, longest);
+  // The backward pass has the scores of all heads at once, the forward pass those of a block of queries.
+  const scores = needs.includes('gradients') ? longest : countScoresPerToken(longest);
   const layers = shape.layers.map(({ kvHeads, queryHeadsPerKv, ffnChannels }) => ({
     attentionValues:
-      tokens * (hidden + 2 * kvHeads * (queryHeadsPerKv + 1) * headDim + kvHeads * queryHeadsPerKv * longest),
+      tokens * (hidden + 4 * kvHeads * (queryHeadsPerKv + 1) * headDim + kvHeads * queryHeadsPerKv * scores),
     ffnValues: tokens * (2 * hidden + 3 * ffnChannels),
     half: Math.max(countAttentionParameters(shape, kvHeads, queryHeadsPerKv), countFfnParameters(shape, ffnChannels)),
     layer: countAttentionParameters(shape, kvHeads, queryHeadsPerKv) + countFfnParameters(shape, ffnChannels),

@@ -1,5 +1,6 @@
 import { afterAll, describe, expect, it } from 'vitest';
 import { buildAttentionGraph } from '../../../src/engine/graph/attention-graph.js';
+import { countQueryBlocks } from '../../../src/engine/graph/causal-attention.js';
 import { createSessionPool } from '../../../src/engine/graph/session-pool.js';
 import { createRng } from '../../../src/core/random.js';
 
@@ -7,55 +8,73 @@ const sessions = createSessionPool({ threads: 1 });
 afterAll(() => sessions.close());
 
 const HIDDEN = 10;
-const LENGTH = 7;
 const COUNT = 2;
 const EPSILON = 1e-5;
 
+describe('countQueryBlocks', () => {
+  it('gives short sequences one block and long ones eight, none of them empty', () => {
+    expect([1, 32, 33, 64, 65, 128, 129, 256, 257, 100_000].map(countQueryBlocks)).toEqual([
+      1, 1, 2, 2, 4, 4, 8, 8, 8, 8,
+    ]);
+  });
+});
+
 describe('buildAttentionGraph', () => {
-  // Head sizes that are multiples of 8 run in GroupQueryAttention, others in standard operators.
   it.each([
-    { headDim: 8, kvHeads: 2, perGroup: 2 },
-    { headDim: 8, kvHeads: 3, perGroup: 1 },
-    { headDim: 6, kvHeads: 2, perGroup: 2 },
-    { headDim: 6, kvHeads: 1, perGroup: 3 },
-    { headDim: 20, kvHeads: 3, perGroup: 1 },
-    ...[1, 2, 4, LENGTH - 1, LENGTH, LENGTH + 1].flatMap((slidingWindow) => [
-      { headDim: 8, kvHeads: 2, perGroup: 2, slidingWindow },
-      { headDim: 6, kvHeads: 2, perGroup: 2, slidingWindow },
-    ]),
+    { length: 1, headDim: 8, kvHeads: 2, perGroup: 2 },
+    ...[
+      { headDim: 8, kvHeads: 2, perGroup: 2 },
+      { headDim: 8, kvHeads: 3, perGroup: 1 },
+      { headDim: 6, kvHeads: 2, perGroup: 2 },
+      { headDim: 6, kvHeads: 1, perGroup: 3 },
+      { headDim: 20, kvHeads: 3, perGroup: 1 },
+      ...[1, 2, 4, 6, 7, 8].map((slidingWindow) => ({ headDim: 6, kvHeads: 2, perGroup: 2, slidingWindow })),
+    ].map((heads) => ({ length: 7, ...heads })),
+    // Two, four and eight blocks of queries, not all of the same length; windows within and across blocks.
+    ...[33, 101, 131].flatMap((length) =>
+      [undefined, 1, 15, 40, length - 1].map((slidingWindow) => ({
+        length,
+        headDim: 8,
+        kvHeads: 2,
+        perGroup: 2,
+        slidingWindow,
+      })),
+    ),
   ])(
-    'computes causal grouped-query attention with heads of $headDim, $kvHeads groups of $perGroup, a sliding window of $slidingWindow',
+    'computes causal grouped-query attention over $length tokens with heads of $headDim, $kvHeads groups of $perGroup, a sliding window of $slidingWindow',
     async ({
+      length,
       headDim,
       kvHeads,
       perGroup,
       slidingWindow,
     }: {
+      length: number;
       headDim: number;
       kvHeads: number;
       perGroup: number;
-      slidingWindow?: number;
+      slidingWindow?: number | undefined;
     }) => {
       const queryHeads = kvHeads * perGroup;
       const rng = createRng(headDim + kvHeads);
       const fill = (size: number): Float32Array => Float32Array.from({ length: size }, () => rng.uniform() - 0.5);
       const weights = {
-        hidden: fill(COUNT * LENGTH * HIDDEN),
+        hidden: fill(COUNT * length * HIDDEN),
         norm: fill(HIDDEN),
         query: fill(queryHeads * headDim * HIDDEN),
         key: fill(kvHeads * headDim * HIDDEN),
         value: fill(kvHeads * headDim * HIDDEN),
         output: fill(queryHeads * headDim * HIDDEN),
       };
-      const angles = Array.from({ length: (LENGTH * headDim) / 2 }, () => 6 * rng.uniform());
+      const angles = Array.from({ length: (length * headDim) / 2 }, () => 6 * rng.uniform());
       const matrix = (values: Float32Array) => ({ values, dimensions: [values.length / HIDDEN, HIDDEN] });
       const table = (of: (angle: number) => number) => ({
         values: Float32Array.from(angles, of),
-        dimensions: [LENGTH, headDim / 2],
+        dimensions: [length, headDim / 2],
       });
       const residual = new Float32Array(weights.hidden.length);
       await sessions.run(
-        `${headDim}:${queryHeads}:${kvHeads}:${slidingWindow}`,
+        `${countQueryBlocks(length)}:${headDim}:${queryHeads}:${kvHeads}:${slidingWindow}`,
         () =>
           buildAttentionGraph({
             precision: 'float32',
@@ -67,10 +86,11 @@ describe('buildAttentionGraph', () => {
             outputBias: false,
             queryKeyNorms: false,
             slidingWindow,
+            queryBlocks: countQueryBlocks(length),
             outputs: 'residual',
           }),
         {
-          hidden: { values: weights.hidden, dimensions: [COUNT, LENGTH, HIDDEN] },
+          hidden: { values: weights.hidden, dimensions: [COUNT, length, HIDDEN] },
           norm: { values: weights.norm, dimensions: [HIDDEN] },
           query: matrix(weights.query),
           key: matrix(weights.key),
@@ -78,16 +98,10 @@ describe('buildAttentionGraph', () => {
           output: matrix(weights.output),
           cos: table(Math.cos),
           sin: table(Math.sin),
-          ...(headDim % 8 === 0
-            ? {
-                last_position: { values: new Int32Array(COUNT).fill(LENGTH - 1), dimensions: [COUNT] },
-                length: { values: Int32Array.of(LENGTH), dimensions: [1] },
-              }
-            : {}),
         },
-        { residual: { values: residual, dimensions: [COUNT, LENGTH, HIDDEN] } },
+        { residual: { values: residual, dimensions: [COUNT, length, HIDDEN] } },
       );
-      const expected = computeByHand(weights, { headDim, kvHeads, perGroup, angles, slidingWindow });
+      const expected = computeByHand(weights, { length, headDim, kvHeads, perGroup, angles, slidingWindow });
       expect(Math.max(...expected.map((value, index) => Math.abs(value - (residual[index] ?? NaN))))).toBeLessThan(
         1e-5,
       );
@@ -111,12 +125,14 @@ interface Block {
 function computeByHand(
   block: Block,
   {
+    length,
     headDim,
     kvHeads,
     perGroup,
     angles,
     slidingWindow = Infinity,
   }: {
+    length: number;
     headDim: number;
     kvHeads: number;
     perGroup: number;
@@ -133,8 +149,8 @@ function computeByHand(
       }),
     );
   return Array.from({ length: COUNT }, (_, sequence) => {
-    const rows = Array.from({ length: LENGTH }, (__, t) =>
-      Array.from(block.hidden.subarray((sequence * LENGTH + t) * HIDDEN, (sequence * LENGTH + t + 1) * HIDDEN)),
+    const rows = Array.from({ length: length }, (__, t) =>
+      Array.from(block.hidden.subarray((sequence * length + t) * HIDDEN, (sequence * length + t + 1) * HIDDEN)),
     );
     const normed = rows.map((row) => {
       const scale = 1 / Math.sqrt(row.reduce((sum, x) => sum + x * x, 0) / HIDDEN + EPSILON);
