@@ -56,9 +56,9 @@ export interface BlockRunner {
     tap?: Float32Array,
   ): Promise<void>;
   /** Scores `targets[i]` after row i of `rows`, [targets.length, hidden]. */
-  scoreTargets(weights: RunnableHead, rows: Float32Array, targets: BigInt64Array, scores: TargetScores): Promise<void>;
+  scoreTargets(weights: RunnableHead, rows: Float32Array, targets: Int32Array, scores: TargetScores): Promise<void>;
   /** As `scoreTargets`, with a part of the head; targets are counted from its first token. */
-  scorePart(weights: RunnableHead, rows: Float32Array, targets: BigInt64Array, scores: PartScores): Promise<void>;
+  scorePart(weights: RunnableHead, rows: Float32Array, targets: Int32Array, scores: PartScores): Promise<void>;
   /** `logits` is [rows, tokens of the head or its part]. */
   computeLogits(weights: RunnableHead, rows: Float32Array, logits: Float32Array): Promise<void>;
 }

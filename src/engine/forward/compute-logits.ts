@@ -1,6 +1,7 @@
 import type { Architecture } from '../../core/model/shape.js';
 import type { HalfBlocks } from '../weights/half-blocks.js';
 import type { ForwardContext } from './evaluate-architectures.js';
+import { createStatePool } from './hidden-states.js';
 import { buildPrefixTree } from './prefix-tree.js';
 import { countHeadRows } from './score-windows.js';
 import { createWalk } from './walk-prefixes.js';
@@ -20,7 +21,7 @@ export async function computeLogits(
   const walk = createWalk(
     context,
     weights,
-    { batches: [{ length: tokens.length, windows: [0] }], windows: [{ tokens }] },
+    { batches: [{ length: tokens.length, windows: [0] }], windows: [{ tokens }], pool: createStatePool() },
     signal,
   );
   for await (const {

@@ -4,7 +4,7 @@ import type { WorkContext } from '../../core/ports/work-context.js';
 import type { HalfBlocks } from '../weights/half-blocks.js';
 import type { HeadReader } from '../weights/head-reader.js';
 import type { Residence } from '../weights/token-tables.js';
-import { countStates } from './hidden-states.js';
+import { countStates, createStatePool } from './hidden-states.js';
 import { planPasses } from './plan-passes.js';
 import { buildPrefixTree } from './prefix-tree.js';
 import { createWindowScores, scoreWindows, type WindowScores } from './score-windows.js';
@@ -52,10 +52,11 @@ export async function* evaluateArchitectures(
     const tree = buildPrefixTree(part, weights.keepsDropped);
     const sums = part.map(() => createWindowScores(windows.length));
     for (const [number, group] of groups.entries()) {
+      const pool = createStatePool();
       const walk = createWalk(
         context,
         weights,
-        { batches: group, windows },
+        { batches: group, windows, pool },
         work.signal,
         report.share(part.length * countTokens(group), tree.steps),
       );
@@ -65,7 +66,7 @@ export async function* evaluateArchitectures(
         await scoreWindows(
           context.runner,
           await context.head(),
-          { batches: group, windows, states },
+          { batches: group, windows, states, pool },
           scores,
           work.signal,
         );

@@ -1,7 +1,7 @@
 import type { Window } from '../../core/ports/evaluator.js';
 import type { HeadReader } from '../weights/head-reader.js';
 import type { BlockRunner } from './block-runner.js';
-import type { HiddenStates } from './hidden-states.js';
+import type { HiddenStates, StatePool } from './hidden-states.js';
 import type { WindowBatch } from './window-batches.js';
 
 /** One entry per window. */
@@ -21,6 +21,8 @@ export interface EndedBatches {
   readonly batches: readonly WindowBatch[];
   readonly windows: readonly Window[];
   readonly states: HiddenStates;
+  /** Lends the arrays for the rows that go through the head. */
+  readonly pool: StatePool;
 }
 
 /**
@@ -39,7 +41,7 @@ export async function scoreWindows(
 ): Promise<void> {
   const [only, ...others] = head.parts;
   if (only === undefined) throw new RangeError('a head has at least one part');
-  const add = ({ window }: ScoredRow, logLikelihood: number, hit: number): void => {
+  const add = (window: number, logLikelihood: number, hit: number): void => {
     scores.losses[window] = (scores.losses[window] ?? 0) - logLikelihood;
     scores.hits[window] = (scores.hits[window] ?? 0) + hit;
   };
@@ -48,15 +50,12 @@ export async function scoreWindows(
     return;
   }
   const weights = { norm: head.norm, head: await only.read() };
-  for await (const { scored, rows } of listRuns(ended, head, only.tokens, signal)) {
-    const found = { logLikelihoods: new Float32Array(scored.length), hits: new Int32Array(scored.length) };
-    await runner.scoreTargets(
-      weights,
-      rows,
-      BigInt64Array.from(scored, ({ target }) => BigInt(target)),
-      found,
-    );
-    scored.forEach((row, place) => add(row, found.logLikelihoods[place] as number, found.hits[place] as number));
+  for await (const { scored, states } of listRuns(ended, head, only.tokens, signal)) {
+    const { targets, windows } = scored;
+    const found = { logLikelihoods: new Float32Array(targets.length), hits: new Int32Array(targets.length) };
+    await runner.scoreTargets(weights, states, targets, found);
+    for (const [place, window] of windows.entries())
+      add(window, found.logLikelihoods[place] as number, found.hits[place] as number);
   }
 }
 
@@ -69,56 +68,57 @@ export function countHeadRows(vocabulary: number): number {
 
 const MAX_LOGITS = 16 * 1024 * 1024;
 
-interface ScoredRow {
-  /** Row of the batch whose state predicts the target. */
-  readonly row: number;
-  readonly target: number;
-  readonly window: number;
+/** Tokens that are scored, one entry each. */
+interface ScoredTokens {
+  /** Row of the batch whose state predicts the token; rising. */
+  readonly rows: Int32Array;
+  readonly targets: Int32Array;
+  readonly windows: Int32Array;
 }
 
 async function scoreByParts(
   runner: BlockRunner,
   head: HeadReader,
   ended: EndedBatches,
-  add: (row: ScoredRow, logLikelihood: number, hit: number) => void,
+  add: (window: number, logLikelihood: number, hit: number) => void,
   signal: AbortSignal,
 ): Promise<void> {
-  const all = ended.batches.flatMap((batch) => listScored(batch, ended.windows));
+  const count = ended.batches.reduce((sum, batch) => sum + countScored(batch, ended.windows), 0);
   const totals = {
-    target: new Float64Array(all.length).fill(NaN),
-    most: new Float64Array(all.length).fill(-Infinity),
-    logSum: new Float64Array(all.length).fill(-Infinity),
+    window: new Int32Array(count),
+    target: new Float64Array(count).fill(NaN),
+    most: new Float64Array(count).fill(-Infinity),
+    logSum: new Float64Array(count).fill(-Infinity),
   };
   for (const part of head.parts) {
     const weights = { norm: head.norm, head: await part.read() };
     const holds = (token: number): boolean => token >= part.first && token < part.first + part.tokens;
-    for await (const { scored, rows, offset } of listRuns(ended, head, part.tokens, signal)) {
+    for await (const { scored, states, offset } of listRuns(ended, head, part.tokens, signal)) {
+      const { targets, windows } = scored;
       const found = {
-        target: new Float32Array(scored.length),
-        most: new Float32Array(scored.length),
-        logSum: new Float32Array(scored.length),
+        target: new Float32Array(targets.length),
+        most: new Float32Array(targets.length),
+        logSum: new Float32Array(targets.length),
       };
       await runner.scorePart(
         weights,
-        rows,
-        BigInt64Array.from(scored, ({ target }) => BigInt(holds(target) ? target - part.first : 0)),
+        states,
+        targets.map((target) => (holds(target) ? target - part.first : 0)),
         found,
       );
-      scored.forEach(({ target }, place) => {
+      totals.window.set(windows, offset);
+      for (const [place, target] of targets.entries()) {
         const at = offset + place;
         if (holds(target)) totals.target[at] = found.target[place] as number;
         totals.most[at] = Math.max(totals.most[at] as number, found.most[place] as number);
         totals.logSum[at] = addLogs(totals.logSum[at] as number, found.logSum[place] as number);
-      });
+      }
     }
   }
-  all.forEach((row, at) =>
-    add(
-      row,
-      (totals.target[at] as number) - (totals.logSum[at] as number),
-      (totals.target[at] as number) >= (totals.most[at] as number) ? 1 : 0,
-    ),
-  );
+  for (const [at, window] of totals.window.entries()) {
+    const target = totals.target[at] as number;
+    add(window, target - (totals.logSum[at] as number), target >= (totals.most[at] as number) ? 1 : 0);
+  }
 }
 
 /** log(exp(a) + exp(b)) */
@@ -127,36 +127,73 @@ function addLogs(a: number, b: number): number {
   return high + Math.log1p(Math.exp(low - high));
 }
 
-/** The scored rows of all batches, in runs that fit through a head part of this many tokens. */
+/** The scored tokens of all batches, in runs that fit through a head part of this many tokens. */
 async function* listRuns(
-  { batches, windows, states }: EndedBatches,
+  { batches, windows, states: ended, pool }: EndedBatches,
   { norm: { length: hidden } }: HeadReader,
   tokens: number,
   signal: AbortSignal,
-): AsyncGenerator<{ readonly scored: readonly ScoredRow[]; readonly rows: Float32Array; readonly offset: number }> {
+): AsyncGenerator<{
+  readonly scored: ScoredTokens;
+  /** The states that predict them, [tokens, hidden]; valid until the next run is asked for. */
+  readonly states: Float32Array;
+  /** Of the run's first token, over all batches. */
+  readonly offset: number;
+}> {
   const rowsPerRun = countHeadRows(tokens);
-  let offset = 0; // of the run's first row, over all batches
+  let offset = 0;
   for (const [index, batch] of batches.entries()) {
     const inBatch = listScored(batch, windows);
-    const from = states[index] as Float32Array;
-    for (let start = 0; start < inBatch.length; start += rowsPerRun) {
+    for (let start = 0; start < inBatch.rows.length; start += rowsPerRun) {
       signal.throwIfAborted();
-      const scored = inBatch.slice(start, start + rowsPerRun);
-      const rows = new Float32Array(scored.length * hidden);
-      scored.forEach(({ row }, place) => rows.set(from.subarray(row * hidden, (row + 1) * hidden), place * hidden));
-      yield { scored, rows, offset };
-      offset += scored.length;
+      const scored = sliceScored(inBatch, start, start + rowsPerRun);
+      const states = pool.take(scored.rows.length * hidden);
+      copyRows(ended[index] as Float32Array, scored.rows, states, hidden);
+      yield { scored, states, offset };
+      pool.give(states);
+      offset += scored.rows.length;
     }
   }
 }
 
-function listScored(batch: WindowBatch, windows: readonly Window[]): ScoredRow[] {
-  return batch.windows.flatMap((window, place) => {
+function listScored(batch: WindowBatch, windows: readonly Window[]): ScoredTokens {
+  const count = countScored(batch, windows);
+  const scored = { rows: new Int32Array(count), targets: new Int32Array(count), windows: new Int32Array(count) };
+  let at = 0;
+  for (const [place, window] of batch.windows.entries()) {
     const { tokens, scoredFrom } = windows[window] as Window;
-    return Array.from(tokens.subarray(scoredFrom), (target, index) => ({
-      row: place * batch.length + scoredFrom - 1 + index,
-      target,
-      window,
-    }));
-  });
+    const targets = tokens.subarray(scoredFrom);
+    scored.targets.set(targets, at);
+    scored.windows.fill(window, at, at + targets.length);
+    for (let index = 0; index < targets.length; index++)
+      scored.rows[at + index] = place * batch.length + scoredFrom - 1 + index;
+    at += targets.length;
+  }
+  return scored;
+}
+
+function countScored(batch: WindowBatch, windows: readonly Window[]): number {
+  return batch.windows.reduce((sum, window) => {
+    const { tokens, scoredFrom } = windows[window] as Window;
+    return sum + Math.max(0, tokens.length - scoredFrom);
+  }, 0);
+}
+
+function sliceScored({ rows, targets, windows }: ScoredTokens, start: number, end: number): ScoredTokens {
+  return {
+    rows: rows.subarray(start, end),
+    targets: targets.subarray(start, end),
+    windows: windows.subarray(start, end),
+  };
+}
+
+/** Copies these rows one after the other; neighbouring ones together. */
+function copyRows(from: Float32Array, rows: Int32Array, to: Float32Array, hidden: number): void {
+  for (let place = 0; place < rows.length; ) {
+    const first = rows[place] as number;
+    let count = 1;
+    while (rows[place + count] === first + count) count++;
+    to.set(from.subarray(first * hidden, (first + count) * hidden), place * hidden);
+    place += count;
+  }
 }

@@ -1,7 +1,7 @@
 import type { HalfBlocks, HalfStep } from '../weights/half-blocks.js';
 import type { EmbeddingTable } from '../weights/token-tables.js';
 import type { BlockRunner } from './block-runner.js';
-import { createStatePool, embedBatches, type HiddenStates } from './hidden-states.js';
+import { embedBatches, type HiddenStates, type StatePool } from './hidden-states.js';
 import type { PrefixNode } from './prefix-tree.js';
 import type { WindowBatch } from './window-batches.js';
 
@@ -10,6 +10,14 @@ export interface WalkContext {
   readonly runner: BlockRunner;
   readonly hidden: number;
   readonly embedding: EmbeddingTable;
+}
+
+/** What a walk runs on. */
+export interface WalkedBatches {
+  readonly batches: readonly WindowBatch[];
+  readonly windows: readonly { readonly tokens: Int32Array }[];
+  /** Lends the arrays for hidden states. */
+  readonly pool: StatePool;
 }
 
 /** A node at which architectures end, with the hidden states of all batches after their last block. */
@@ -30,14 +38,10 @@ export interface Walk {
 export function createWalk(
   { runner, embedding }: WalkContext,
   weights: HalfBlocks,
-  {
-    batches,
-    windows,
-  }: { readonly batches: readonly WindowBatch[]; readonly windows: readonly { readonly tokens: Int32Array }[] },
+  { batches, windows, pool }: WalkedBatches,
   signal: AbortSignal,
   stepDone: () => void = () => undefined,
 ): Walk {
-  const pool = createStatePool();
   const embed = (): Promise<HiddenStates> => embedBatches(embedding, batches, windows, pool);
   const release = (states: HiddenStates): void => states.forEach((batch) => pool.give(batch));
 

@@ -12,7 +12,7 @@ export interface HeadVariant {
 /**
  * The final norm, the head, and the loss of each token, so that logits never leave the graph.
  *
- * Inputs: `hidden` [tokens, hidden]; `norm` [hidden]; `head` [vocabulary, hidden]; `targets` int64 [tokens, 1], the
+ * Inputs: `hidden` [tokens, hidden]; `norm` [hidden]; `head` [vocabulary, hidden]; `targets` int32 [tokens, 1], the
  * token that each row should predict. Outputs: `log_likelihood` [tokens, 1], natural log, and `hit` int32 [tokens, 1],
  * 1 if no token is more likely than the target. In 8 bits `head` is as `createLinearMaps` describes.
  *
@@ -22,7 +22,7 @@ export interface HeadVariant {
 export function buildHeadLossGraph(variant: HeadVariant): Uint8Array {
   const graph = createGraphBuilder('head_loss');
   const logits = addHead(graph, variant);
-  const targets = graph.input('targets', ['tokens', 1], 'int64');
+  const targets = graph.input('targets', ['tokens', 1], 'int32');
   const logProbabilities = graph.node('LogSoftmax', [logits], { attributes: { axis: 1n } });
   const logLikelihood = graph.node('GatherElements', [logProbabilities, targets], { attributes: { axis: 1n } });
   const most = graph.node('ReduceMax', [logProbabilities, graph.integers([1])]);
@@ -45,7 +45,7 @@ export function buildHeadLossGraph(variant: HeadVariant): Uint8Array {
 export function buildHeadPartGraph(variant: HeadVariant): Uint8Array {
   const graph = createGraphBuilder('head_part');
   const logits = addHead(graph, variant);
-  const targets = graph.input('targets', ['tokens', 1], 'int64');
+  const targets = graph.input('targets', ['tokens', 1], 'int32');
   const most = graph.node('ReduceMax', [logits, graph.integers([1])]);
   const mostProbable = graph.node('ReduceMax', [
     graph.node('LogSoftmax', [logits], { attributes: { axis: 1n } }),

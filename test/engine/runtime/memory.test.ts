@@ -10,6 +10,7 @@ import { splitVocabulary } from '../../../src/engine/weights/head-reader.js';
 import type { WeightSource } from '../../../src/engine/weights/layer-weights.js';
 import { createModelRuntime } from '../../../src/engine/runtime/model-runtime.js';
 import { planMemory } from '../../../src/engine/runtime/plan-memory.js';
+import { createStatePool } from '../../../src/engine/forward/hidden-states.js';
 import { createWindowScores, scoreWindows } from '../../../src/engine/forward/score-windows.js';
 import { createSessionPool } from '../../../src/engine/graph/session-pool.js';
 import { calibrationSequences, evaluationWindows } from '../../support/criteria-reference.js';
@@ -206,7 +207,8 @@ describe('scoreWindows', () => {
         read: async () => head.subarray(part.first * hidden, (part.first + part.tokens) * hidden),
       }));
       const scores = createWindowScores(windows.length);
-      await scoreWindows(runner, { norm, parts }, { batches, windows, states }, scores, unattended.signal);
+      const ended = { batches, windows, states, pool: createStatePool() };
+      await scoreWindows(runner, { norm, parts }, ended, scores, unattended.signal);
       return { parts: parts.length, ...scores };
     };
     const [whole, split] = [await score(), await score((4 * 512 * 64) / 3)];
