@@ -109,7 +109,7 @@ const RESERVED: Readonly<Record<string, readonly string[]>> = {
 /** Who alone, beside itself, may import a folder of the server. */
 const IMPORTED_BY: Readonly<Record<string, readonly string[]>> = {
   'server/rpc': ['server/bind-services', 'server/compose', 'server/job-kinds', 'server/parts', 'server/start-server'],
-  'server/adapters': ['server/compose', 'server/testing'],
+  'server/adapters': ['server/compose', 'server/doctor', 'server/testing'],
 };
 
 /** The folders of the engine from the lowest floor to the highest: each imports only those before it. */

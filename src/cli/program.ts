@@ -1,5 +1,6 @@
 import { Command, Help, type Option } from 'commander';
 import { addCallCommand } from './commands/call.js';
+import { addDoctorCommand } from './commands/doctor.js';
 import { addEvaluateCommand } from './commands/evaluate.js';
 import { addInspectCommand } from './commands/inspect.js';
 import { addJobsCommand } from './commands/jobs.js';
@@ -61,6 +62,7 @@ export function createProgram({
   addJobsCommand(program);
   addPluginsCommand(program);
   addCallCommand(program);
+  addDoctorCommand(program);
   program.commandsGroup('Other:');
   return program;
 }

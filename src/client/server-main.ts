@@ -2,9 +2,12 @@ import { existsSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
 
 /** The compiled entry of the server: a process of its own cannot run the sources that a test runs from. */
-export const SERVER_MAIN = findMain();
+export const SERVER_MAIN = findMain('main.js');
 
-function findMain(): string {
-  const beside = fileURLToPath(new URL('../server/main.js', import.meta.url));
-  return existsSync(beside) ? beside : fileURLToPath(new URL('../../dist/src/server/main.js', import.meta.url));
+/** The compiled entry of the checks of a machine. */
+export const DOCTOR_MAIN = findMain('doctor/main.js');
+
+function findMain(path: string): string {
+  const beside = fileURLToPath(new URL(`../server/${path}`, import.meta.url));
+  return existsSync(beside) ? beside : fileURLToPath(new URL(`../../dist/src/server/${path}`, import.meta.url));
 }

@@ -1,5 +1,6 @@
 import { spawn, type ChildProcess } from 'node:child_process';
 import { once } from 'node:events';
+import { CallError } from './call-error.js';
 import { SERVER_MAIN } from './server-main.js';
 
 /**
@@ -28,7 +29,7 @@ export interface LocalServer {
  * Starts a server in a child process of its own group, so that Ctrl-C reaches this process alone. It ends with this
  * process.
  *
- * @throws Error with the end of the server's log if it did not start to listen
+ * @throws CallError UNAVAILABLE with the end of the server's log if it did not start to listen
  */
 export async function startLocalServer({
   environment = {},
@@ -47,9 +48,9 @@ export async function startLocalServer({
   const log = keepLog(child, onLog);
   const address = await readAddress(child, startTimeoutMs, ended.signal).catch(async (error: unknown) => {
     await stop(child, ended.signal, 1_000);
-    throw new Error(
+    throw new CallError(
       `the server did not start: ${error instanceof Error ? error.message : String(error)}\n${log.join('\n')}`.trimEnd(),
-      { cause: error },
+      { code: 'UNAVAILABLE', cause: error },
     );
   });
   return {

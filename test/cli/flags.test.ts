@@ -35,6 +35,7 @@ const BASE: Readonly<Record<string, readonly string[]>> = {
   'jobs resume': ['j'],
   plugins: [],
   call: ['JobService.GetJob'],
+  doctor: [],
 };
 
 /** Commands that send nothing. */

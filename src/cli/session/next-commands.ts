@@ -94,7 +94,7 @@ export function afterFailure(error: unknown, argv: readonly string[]): NextComma
     case 'CANCELLED':
       return [{ why: 'what was measured is kept; to take it up again', words: repeatCommand(argv) }];
     case '':
-      return failure.code === 'UNAVAILABLE'
+      return failure.code === 'UNAVAILABLE' && argv[0] !== 'doctor'
         ? [{ why: 'to see what is wrong with the server', words: ['doctor', ...server] }]
         : [];
     default:

@@ -36,7 +36,7 @@ export async function describeServer(
  * The instruction sets that the last bits of a label may depend on; empty on systems that do not list them (Linux
  * does).
  */
-function readInstructionSets(): string {
+export function readInstructionSets(): string {
   try {
     const flags = /^(?:flags|Features)\s*:\s*(.*)$/m.exec(readFileSync('/proc/cpuinfo', 'utf8'))?.[1] ?? '';
     return flags
