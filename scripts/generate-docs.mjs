@@ -95,6 +95,8 @@ const [written] = readFileSync(page, 'utf8').split(marker);
 const program = createProgram();
 const COMMON = new Set(['--json', '--quiet', '--no-color', '--address', '--state-dir', '--plugin', '--server-log']);
 const isCommon = (option) => COMMON.has(option.long);
+/** Those that talk to no server, or are one. */
+const ALONE = new Set(['serve', 'demo']);
 const inspect = program.commands.find((command) => command.name() === 'inspect');
 writeFileSync(
   page,
@@ -102,7 +104,7 @@ writeFileSync(
     `${written.trimEnd()}\n\n${marker}`,
     '## All flags',
     'A flag that is not given leaves its field of the request unset, and the server decides: the defaults here are its own. `field` is what the flag sets; errors of the server are told with the name of the flag.',
-    '### Every command except `serve`',
+    '### Every command except `serve` and `demo`',
     describeFlags(inspect.options.filter(isCommon)),
     ...listCommands(program).flatMap(({ name, command }) => [
       `### \`${name}\``,
@@ -124,7 +126,7 @@ function listCommands(parent, path = []) {
 
 function describeGroups(command) {
   const own = command.options.filter(
-    (option) => option.long !== '--help-all' && (!isCommon(option) || command.name() === 'serve'),
+    (option) => option.long !== '--help-all' && (!isCommon(option) || ALONE.has(command.name())),
   );
   return own.length === 0 ? [] : [describeFlags(own)];
 }

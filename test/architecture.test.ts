@@ -211,7 +211,7 @@ describe('the sources', () => {
 
   it('load ONNX Runtime and start threads in one place, which keeps its telemetry off', () => {
     const root = resolve(src, '..');
-    const sources = ['src', 'bench', 'examples', 'test', 'scripts'].flatMap((folder) =>
+    const sources = ['src', 'bench', 'test', 'scripts'].flatMap((folder) =>
       readdirSync(join(root, folder), { recursive: true, encoding: 'utf8' })
         .filter((file) => /\.m?[jt]s$/.test(file))
         .map((file) => `${folder}/${file.replaceAll('\\', '/')}`),

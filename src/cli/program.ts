@@ -1,6 +1,7 @@
 import { Command, Help, type Option } from 'commander';
 import { addCallCommand } from './commands/call.js';
 import { addDoctorCommand } from './commands/doctor.js';
+import { addDemoCommand } from './commands/demo.js';
 import { addEvaluateCommand } from './commands/evaluate.js';
 import { addInspectCommand } from './commands/inspect.js';
 import { addJobsCommand } from './commands/jobs.js';
@@ -45,6 +46,8 @@ export function createProgram({
     )
     .exitOverride()
     .hook('preAction', (_, command) => requireFlags(command));
+  program.commandsGroup('First steps:');
+  addDemoCommand(program);
   program.commandsGroup('Models:');
   addInspectCommand(program);
   addScoreCommand(program);

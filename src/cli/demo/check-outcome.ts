@@ -1,7 +1,21 @@
+import type { ReportRow } from '../../client/index.js';
+
 /** One row of the outcome. */
 export interface Measured {
   readonly parameters: number;
   readonly perplexity: number;
+}
+
+/** A row of a report; NaN for what is missing. */
+export function readRow(row: ReportRow | undefined): Measured {
+  return { parameters: Number(row?.parameters ?? NaN), perplexity: row?.metrics['perplexity'] ?? NaN };
+}
+
+/** How much lower the winner's perplexity is than a control's, with its 95 % interval; NaN for what is missing. */
+export interface WinnerLift {
+  readonly share: number;
+  readonly low: number;
+  readonly high: number;
 }
 
 /** What the demo prints, and writes as JSON. */
@@ -9,8 +23,12 @@ export interface Outcome {
   readonly dense: Measured;
   readonly uniform_paper: Measured;
   readonly uniform_best: Measured;
+  /** The best of as many random architectures as the search has labelled. */
+  readonly random: Measured;
   readonly winner: Measured;
   readonly reloaded: Measured;
+  /** By control. */
+  readonly lifts: Readonly<Record<'uniform_paper' | 'uniform_best' | 'random', WinnerLift>>;
   readonly pairs: number;
   readonly predicted: number;
   readonly verified: number;
@@ -30,11 +48,11 @@ export interface OutcomeFacts {
 
 /** One sentence per failed check; empty if all is well. */
 export function checkOutcome(
-  { dense, uniform_paper, uniform_best, winner, reloaded, ...counts }: Outcome,
+  { dense, uniform_paper, uniform_best, random, winner, reloaded, lifts, ...counts }: Outcome,
   { removedShare, prunableLayers, sameMeasurement }: OutcomeFacts,
 ): string[] {
   const limit = (1 - removedShare) * dense.parameters;
-  const rows = Object.entries({ dense, uniform_paper, uniform_best, winner, reloaded });
+  const rows = Object.entries({ dense, uniform_paper, uniform_best, random, winner, reloaded });
   const checks: readonly (readonly [boolean, string])[] = [
     ...rows.map(
       ([name, { parameters, perplexity }]) =>
@@ -58,6 +76,13 @@ export function checkOutcome(
       winner.perplexity > dense.perplexity,
       `the winner's perplexity of ${winner.perplexity} is below that of the unpruned model: something is measured wrongly`,
     ],
+    ...Object.entries(lifts).map(
+      ([control, { share, low, high }]) =>
+        [
+          low <= share && share <= high,
+          `the winner is better than ${control} by ${share}, with an interval from ${low} to ${high}`,
+        ] as const,
+    ),
     [sameMeasurement, 'the exported model was measured otherwise than the report'],
     [
       reloaded.parameters === winner.parameters,

@@ -1,12 +1,18 @@
 import { describe, expect, it } from 'vitest';
-import { checkOutcome, type Outcome } from '../../examples/demo/check-outcome.js';
+import { checkOutcome, type Outcome } from '../../../src/cli/demo/check-outcome.js';
 
 const outcome: Outcome = {
   dense: { parameters: 1000, perplexity: 4 },
   uniform_paper: { parameters: 790, perplexity: 8 },
   uniform_best: { parameters: 800, perplexity: 7 },
+  random: { parameters: 799, perplexity: 6.5 },
   winner: { parameters: 800, perplexity: 6 },
   reloaded: { parameters: 800, perplexity: 6.0003 },
+  lifts: {
+    uniform_paper: { share: 0.25, low: 0.2, high: 0.3 },
+    uniform_best: { share: 0.14, low: 0.1, high: 0.2 },
+    random: { share: 0.08, low: -0.01, high: 0.1 },
+  },
   pairs: 200,
   predicted: 10_000,
   verified: 18,
@@ -47,6 +53,16 @@ describe('checkOutcome', () => {
       'a row that is missing',
       { uniform_best: { parameters: NaN, perplexity: NaN } },
       'uniform_best has NaN parameters',
+    ],
+    [
+      'a random control above the budget',
+      { random: { parameters: 801, perplexity: 6.5 } },
+      'random has 801 parameters, more than the 800',
+    ],
+    [
+      'a control without an interval',
+      { lifts: { ...outcome.lifts, random: { share: 0.08, low: NaN, high: NaN } } },
+      'better than random by 0.08, with an interval from NaN to NaN',
     ],
     ['a predictor without a quality', { kendall_tau: NaN }, 'kendall_tau is NaN'],
   ])('names %s', (_, change, sentence) => {
