@@ -1,7 +1,7 @@
 import { Command, Help, type Option } from 'commander';
 import { addCallCommand } from './commands/call.js';
-import { addDoctorCommand } from './commands/doctor.js';
 import { addDemoCommand } from './commands/demo.js';
+import { addDoctorCommand } from './commands/doctor.js';
 import { addEvaluateCommand } from './commands/evaluate.js';
 import { addInspectCommand } from './commands/inspect.js';
 import { addJobsCommand } from './commands/jobs.js';
