@@ -1,5 +1,3 @@
-import { BudgetKind } from '../../client/index.js';
-
 /** 260032 as `260,032`. */
 export function formatCount(value: number | bigint): string {
   return value.toLocaleString('en-US');
@@ -44,21 +42,6 @@ export function formatBytes(bytes: number | bigint): string {
   const power = BYTES.findIndex((_, index) => value < 1023.95 * 1024 ** index);
   const index = power < 0 ? BYTES.length - 1 : power;
   return index === 0 ? `${value} B` : `${(value / 1024 ** index).toFixed(1)} ${BYTES[index]}`;
-}
-
-/** What a model costs, in the unit of the cost: `809.5 KiB`, `413.1 k FLOP`, `12.5 ms`; parameters in full. */
-export function formatCost(kind: BudgetKind, value: number): string {
-  switch (kind) {
-    case BudgetKind.WEIGHT_BYTES:
-    case BudgetKind.KV_CACHE_BYTES_PER_TOKEN:
-      return formatBytes(value);
-    case BudgetKind.FLOPS_PER_TOKEN:
-      return `${formatAmount(value)} FLOP`;
-    case BudgetKind.LATENCY_MS:
-      return `${formatMetric(value)} ms`;
-    default:
-      return formatCount(value);
-  }
 }
 
 /** A value of a ts-proto enum by its name, in small letters with dashes: `fit-predictor`. */
