@@ -1,10 +1,15 @@
-// Bundles the scripts of pages for browsers: one file each under dist, with the licences of the libraries inside it.
-import { readdirSync, readFileSync } from 'node:fs';
+// Bundles the scripts of pages for browsers: one file each under dist, with the licences of the libraries inside it; and
+// puts the other files of the dashboard beside its script.
+import { copyFileSync, readdirSync, readFileSync } from 'node:fs';
 import { resolve } from 'node:path';
 import { build } from 'esbuild';
 
 const root = resolve(import.meta.dirname, '..');
-const PAGES = { 'src/charts/browser/page.ts': 'dist/src/charts/page.min.js' };
+const DASHBOARD = 'dist/src/dashboard/page';
+const PAGES = {
+  'src/charts/browser/page.ts': 'dist/src/charts/page.min.js',
+  'src/dashboard/browser/main.ts': `${DASHBOARD}/dashboard.js`,
+};
 
 for (const [entry, outfile] of Object.entries(PAGES)) {
   const options = {
@@ -21,6 +26,9 @@ for (const [entry, outfile] of Object.entries(PAGES)) {
   const { metafile } = await build({ ...options, write: false, metafile: true });
   await build({ ...options, outfile, banner: { js: writeNotice(Object.keys(metafile.inputs)) } });
 }
+
+for (const name of ['index.html', 'dashboard.css', 'icon.svg'])
+  copyFileSync(resolve(root, 'src/dashboard/browser', name), resolve(root, DASHBOARD, name));
 
 /** The licence texts of all packages that the bundled files come from, each once. */
 function writeNotice(inputs) {

@@ -51,6 +51,9 @@ const RULES: Readonly<Record<string, Rule>> = {
     own: ['charts/chart', 'charts/measure-interval', 'cli/output/format', 'gen', 'report'],
     packages: ['node:'],
   },
+  dashboard: { own: ['charts/chart', 'charts/measure-interval', 'cli/output/format', 'dashboard'], packages: [] },
+  // Runs in browsers alone.
+  'dashboard/browser': { own: ['charts', 'cli/output/format', 'dashboard'], packages: ['eventsource-parser'] },
   server: { own: ['core', 'search', 'engine', 'onnx-runtime', 'plugin-host', 'plugins', 'server', 'gen'] },
   'server/requests': {
     own: ['core', 'search', 'plugins', 'gen', 'server/requests'],
@@ -79,6 +82,19 @@ const RULES: Readonly<Record<string, Rule>> = {
   },
   // Decode, one call, encode: nothing of the engine, of the search or of a plug-in.
   'server/rpc': { own: ['core', 'gen', 'server'], packages: ['node:', '@bufbuild/protobuf', '@grpc/grpc-js', 'pino'] },
+  // Another way to the handlers of the API: it knows nothing of what they do.
+  'server/dashboard': {
+    own: [
+      'core',
+      'gen/google',
+      'report/page-style',
+      'server/config',
+      'server/dashboard',
+      'server/errors',
+      'server/rpc/api-calls',
+    ],
+    packages: ['node:', '@bufbuild/protobuf', 'pino'],
+  },
   'server/rpc/interceptors': {
     own: ['core', 'gen/google', 'server/errors', 'server/rpc/interceptors'],
     packages: ['@grpc/grpc-js', 'pino'],
@@ -108,7 +124,15 @@ const RESERVED: Readonly<Record<string, readonly string[]>> = {
 
 /** Who alone, beside itself, may import a folder of the server. */
 const IMPORTED_BY: Readonly<Record<string, readonly string[]>> = {
-  'server/rpc': ['server/bind-services', 'server/compose', 'server/job-kinds', 'server/parts', 'server/start-server'],
+  'server/rpc': [
+    'server/bind-services',
+    'server/compose',
+    'server/dashboard',
+    'server/job-kinds',
+    'server/parts',
+    'server/start-server',
+  ],
+  'server/dashboard': ['server/start-server'],
   'server/adapters': ['server/compose', 'server/doctor', 'server/testing'],
 };
 

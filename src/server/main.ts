@@ -41,7 +41,8 @@ async function main(): Promise<void> {
   if (process.env['PRUNECAST_EXIT_ON_STDIN_END'] === 'true')
     process.stdin.on('end', () => stop('end of standard input')).resume();
   process.on('unhandledRejection', (error) => log.error({ err: error }, 'unhandled rejection'));
-  process.stdout.write(`${JSON.stringify({ address: server.address, addresses: server.addresses })}\n`);
+  const { address, addresses, dashboard } = server;
+  process.stdout.write(`${JSON.stringify({ address, addresses, dashboard })}\n`);
 }
 
 main().catch((error: unknown) => {

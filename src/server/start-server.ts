@@ -4,9 +4,12 @@ import type { Logger } from 'pino';
 import { PrunecastError } from '../core/errors/prunecast-error.js';
 import type { PluginEntry } from '../core/ports/plugin-entry.js';
 import type { Config } from './config/config.js';
+import { isLocal } from './config/is-local.js';
 import { composeServer } from './compose.js';
+import { startDashboard, type Dashboard, type DashboardSettings } from './dashboard/dashboard.js';
+import { readPage } from './dashboard/page-files.js';
 import type { JobRunner } from './jobs/create-jobs.js';
-import { isLocal } from './rpc/bind-address.js';
+import { createApiCalls } from './rpc/api-calls.js';
 import { createRpcServer, type RpcServer } from './rpc/create-rpc-server.js';
 import { TOKENS } from './tokens.js';
 
@@ -16,6 +19,8 @@ export interface RunningServer {
   readonly address: string;
   /** All addresses, in the order of the configuration. */
   readonly addresses: readonly string[];
+  /** What to open in a browser: `http://127.0.0.1:8080/`; undefined if no dashboard is configured. */
+  readonly dashboard: string | undefined;
   /**
    * Stops it: open streams end with SERVER_STOPPING, other calls and the work of jobs get the configured grace,
    * unfinished jobs are left for the next server to resume. May be called more than once.
@@ -53,33 +58,50 @@ export async function startServer(
     await parts.outputs.sweep();
     await parts.pairSets.sweep();
     await jobs.recover();
-    const rpcServer = await createRpcServer(parts.services, config, {
+    const settings = {
       log,
       stopping: stopping.signal,
       telemetry: parts.telemetry,
       authenticator: parts.authenticator,
-    });
+    };
+    const rpcServer = await createRpcServer(parts.services, config, settings);
     const addresses = await listenOnAll(rpcServer, config.listen);
-    const exposed = config.tlsKey === undefined ? addresses.filter((address) => !isLocal(address)) : [];
+    const dashboard = await openDashboard(config, { log, calls: createApiCalls(parts.services, settings) }).catch(
+      async (error: unknown) => {
+        await rpcServer.close(0);
+        throw error;
+      },
+    );
+    const reachable = [...addresses, ...(config.dashboard === undefined ? [] : [config.dashboard])];
+    const exposed = config.tlsKey === undefined ? reachable.filter((address) => !isLocal(address)) : [];
     if (exposed.length > 0)
       log.warn(
         { addresses: exposed },
         'everyone who reaches this address can call the server, and nothing is encrypted: set tlsCertificate and tlsKey and let only trusted machines reach it, or listen on 127.0.0.1 or a unix socket',
       );
     await jobs.begin();
-    log.info({ addresses, state_directory: config.stateDirectory }, 'listening');
+    log.info({ addresses, dashboard: dashboard?.url, state_directory: config.stateDirectory }, 'listening');
     let stopped: Promise<void> | undefined;
     const stop = async (): Promise<void> => {
       log.info('stopping');
       stopping.abort(
         new PrunecastError('SERVER_STOPPING', 'the server is shutting down: watch the job again after it is back'),
       );
-      // Both have the same grace period, not one after the other.
-      await Promise.all([rpcServer.close(config.shutdownGraceMs), settle(jobs, config.shutdownGraceMs, log)]);
+      // All have the same grace period, not one after the other.
+      await Promise.all([
+        rpcServer.close(config.shutdownGraceMs),
+        dashboard?.close(config.shutdownGraceMs),
+        settle(jobs, config.shutdownGraceMs, log),
+      ]);
       await parts.close();
       log.info('stopped');
     };
-    return { address: addresses[0] ?? '', addresses, stop: () => (stopped ??= stop()) };
+    return {
+      address: addresses[0] ?? '',
+      addresses,
+      dashboard: dashboard?.url,
+      stop: () => (stopped ??= stop()),
+    };
   } catch (error) {
     await parts.close();
     throw error;
@@ -95,6 +117,14 @@ async function listenOnAll(server: RpcServer, listen: readonly string[]): Promis
     await server.close(0);
     throw error;
   }
+}
+
+async function openDashboard(
+  config: Config,
+  settings: Pick<DashboardSettings, 'calls' | 'log'>,
+): Promise<Dashboard | undefined> {
+  if (config.dashboard === undefined) return undefined;
+  return startDashboard(config.dashboard, { ...settings, config, page: readPage() });
 }
 
 /** Waits until the jobs have settled. A run that does not end in time is left behind, and its writes fail. */

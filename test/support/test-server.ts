@@ -12,6 +12,8 @@ import { startServer, type ServerAdditions } from '../../src/server/start-server
 
 export interface TestServer extends AsyncDisposable {
   readonly address: string;
+  /** Undefined unless it is configured. */
+  readonly dashboard: string | undefined;
   /** Holds the state directory, the output root and the socket. */
   readonly folder: string;
   readonly jobs: JobServiceClient;
@@ -60,6 +62,7 @@ export async function startTestServer({
   };
   return {
     address: server.address,
+    dashboard: server.dashboard,
     folder,
     jobs,
     pruning,

@@ -58,6 +58,19 @@ export const SERVE_FLAGS = [
     summary: 'host:port or unix:/path; may be repeated',
   },
   {
+    flag: '--dashboard <ADDRESS>',
+    variable: 'PRUNECAST_DASHBOARD',
+    group: 'Network',
+    summary: 'host:port of a page that shows jobs and studies in a browser; only of this machine unless told otherwise',
+  },
+  {
+    flag: '--dashboard-host <NAME>',
+    variable: 'PRUNECAST_DASHBOARD_HOSTS',
+    group: 'Network',
+    isList: true,
+    summary: 'name by which browsers on other machines may reach the dashboard; may be repeated',
+  },
+  {
     flag: '--threads <COUNT>',
     variable: 'PRUNECAST_THREADS',
     group: 'Resources',

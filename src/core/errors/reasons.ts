@@ -231,6 +231,12 @@ export const REASONS = {
     meaning: 'The caller did not identify itself in the way that this server requires.',
   },
   PERMISSION_DENIED: { code: 'PERMISSION_DENIED', meaning: 'The caller may not call this method.' },
+  ORIGIN_REFUSED: {
+    code: 'PERMISSION_DENIED',
+    meaning:
+      'The dashboard was asked under a name that the settings do not allow, or by a page of another site; the message says what to do.',
+  },
+  PAGE_NOT_FOUND: { code: 'NOT_FOUND', meaning: 'The dashboard has no page and no call of this path.' },
   NOT_IMPLEMENTED: {
     code: 'UNIMPLEMENTED',
     meaning: 'The API has no such method, or this version of the server does not offer the method or option.',

@@ -2,6 +2,7 @@ import { homedir } from 'node:os';
 import { delimiter, resolve } from 'node:path';
 import { z } from 'zod';
 import { detectMemoryBudgetBytes, detectThreads } from '../../engine/runtime/resource-limits.js';
+import { isLocal } from './is-local.js';
 
 const folder = z
   .string()
@@ -39,6 +40,19 @@ export const CONFIG_SCHEMA = z
       .min(1)
       .default(['127.0.0.1:50051'])
       .describe('Addresses to listen on: `host:port` (port 0 for any free one) or `unix:/path`.'),
+    dashboard: z
+      .string()
+      .regex(/^.+:\d{1,5}$/, 'is not host:port')
+      .optional()
+      .describe(
+        'Address of the [dashboard](dashboard.md) for browsers, `127.0.0.1:8080` (port 0 for any free one). Without it there is none.',
+      ),
+    dashboardHosts: z
+      .array(z.string().regex(/^(?:[\w.-]+|\[[\da-f:.]+\])$/i, 'is not a host name'))
+      .default([])
+      .describe(
+        'Names, without port, by which browsers reach the dashboard besides `localhost` and `127.0.0.1`: that of a proxy before it, or of this machine. Requests under other names are refused, and without one the dashboard listens on loopback alone.',
+      ),
     threads: z
       .int()
       .min(1)
@@ -122,7 +136,15 @@ export const CONFIG_SCHEMA = z
   .refine(({ tlsCertificate, tlsKey }) => (tlsCertificate === undefined) === (tlsKey === undefined), {
     path: ['tlsKey'],
     message: 'tlsCertificate and tlsKey go together: set both or none',
-  });
+  })
+  .refine(
+    ({ dashboard, dashboardHosts }) => dashboard === undefined || isLocal(dashboard) || dashboardHosts.length > 0,
+    {
+      path: ['dashboard'],
+      message:
+        'other machines can reach this address, and cancel jobs: listen on 127.0.0.1, or name the hosts by which browsers may reach it in dashboardHosts',
+    },
+  );
 
 /** Settings as a caller gives them. */
 export type ConfigOptions = z.input<typeof CONFIG_SCHEMA>;
@@ -175,7 +197,7 @@ export function environmentName(setting: string): string {
 }
 
 /** Lists of names that may hold a colon. */
-const COMMA_LISTS: ReadonlySet<string> = new Set(['listen', 'plugins']);
+const COMMA_LISTS: ReadonlySet<string> = new Set(['listen', 'dashboardHosts', 'plugins']);
 
 function readValue(setting: string, schema: z.ZodType, value: string): unknown {
   const { type } = z.toJSONSchema(schema, { io: 'input' });

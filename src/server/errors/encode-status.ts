@@ -35,6 +35,7 @@ const CODE_NAMES: ReadonlyMap<number, string> = new Map([
 ]);
 
 const ERROR_INFO = 'google.rpc.ErrorInfo';
+const BAD_REQUEST = 'google.rpc.BadRequest';
 
 /**
  * Limits that keep a status within the 8 KiB of headers that clients in Java accept by default; it travels as text and
@@ -76,6 +77,13 @@ export function readErrorInfo({ details }: Status): ErrorInfo | undefined {
   return info && ErrorInfo.decode(info.value);
 }
 
+/** The fields at fault that a status names; empty if it names none. */
+export function readViolations({ details }: Status): { readonly field: string; readonly description: string }[] {
+  const packed = details.find(({ typeUrl }) => typeUrl === `type.googleapis.com/${BAD_REQUEST}`);
+  if (packed === undefined) return [];
+  return BadRequest.decode(packed.value).fieldViolations.map(({ field, description }) => ({ field, description }));
+}
+
 function statusOf(error: PrunecastError): Status {
   const details = [
     pack(
@@ -86,7 +94,7 @@ function statusOf(error: PrunecastError): Status {
   if (error.violations.length > 0) {
     details.push(
       pack(
-        'google.rpc.BadRequest',
+        BAD_REQUEST,
         BadRequest.encode(
           BadRequest.fromPartial({
             fieldViolations: error.violations.slice(0, MOST_VIOLATIONS).map(({ field, description }) => ({

@@ -42,13 +42,6 @@ export async function bindAddress(server: Server, address: string, credentials: 
   return address;
 }
 
-/** Whether only this machine reaches an address: a socket, or loopback. */
-export function isLocal(address: string): boolean {
-  if (address.startsWith(UNIX)) return true;
-  const host = address.slice(0, address.lastIndexOf(':'));
-  return /^(?:localhost|127(?:\.\d{1,3}){3}|\[?(?:::ffff:127(?:\.\d{1,3}){3}|::1)\]?)$/i.test(host);
-}
-
 function bind(server: Server, address: string, credentials: ServerCredentials): Promise<number> {
   return new Promise((resolve, reject) => {
     server.bindAsync(address, credentials, (error, port) => {

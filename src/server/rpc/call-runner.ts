@@ -1,27 +1,11 @@
 import { type Metadata, ServerInterceptingCall, type ServerInterceptor, type ServerUnaryCall } from '@grpc/grpc-js';
-import type { Logger } from 'pino';
 import type { PrunecastError } from '../../core/errors/prunecast-error.js';
-import type { Authenticator } from '../../core/ports/authenticator.js';
-import type { Telemetry } from '../../core/ports/telemetry.js';
+import { listInterceptors, type CallSettings } from './call-settings.js';
 import { Call, describeCancelled, type CallContext, type CallSource } from './interceptors/call-context.js';
-import { createAuth } from './interceptors/auth.js';
-import { deadline } from './interceptors/deadline.js';
 import { errors } from './interceptors/errors.js';
 import { intercept, type CallEnd } from './interceptors/interceptor.js';
-import { createLog } from './interceptors/log.js';
-import { metrics } from './interceptors/metrics.js';
-import { createStopping } from './interceptors/stopping.js';
 import { describeLibraryFailure } from './library-failure.js';
 import { toStatusObject } from './status-object.js';
-
-/** What the calls of a server have in common. */
-export interface CallSettings {
-  readonly log: Logger;
-  readonly telemetry: Telemetry;
-  readonly authenticator: Authenticator;
-  /** Fires when the server stops, with a PrunecastError as its reason. */
-  readonly stopping: AbortSignal;
-}
 
 /** A call of grpc-js, whatever its kind. */
 interface IncomingCall
@@ -57,9 +41,9 @@ export interface CallRunner {
   readonly guard: ServerInterceptor;
 }
 
-export function createCallRunner({ log, telemetry, authenticator, stopping }: CallSettings): CallRunner {
-  const watching = [metrics, createLog(log), errors];
-  const all = [...watching, deadline, createStopping(stopping), createAuth(authenticator)];
+export function createCallRunner(settings: CallSettings): CallRunner {
+  const { log, telemetry } = settings;
+  const { watching, all } = listInterceptors(settings);
   const begin = (call: CallFacts, method: string, metadata?: Metadata): CallContext => {
     const context = new Call(call, { method, metadata, log, telemetry });
     keeperOf(call)[CONTEXT] = context;

@@ -3,7 +3,7 @@ import type { JobEvents } from '../jobs/events.js';
 import type { PartContext } from '../kinds/job-context.js';
 import { decodeEvent } from '../records/job-records.js';
 import type { CallContext } from './interceptors/call-context.js';
-import type { Responses } from './serve-method.js';
+import type { Responses } from './responses.js';
 import { tellOpening } from './tell-opening.js';
 
 /** What Prune, Evaluate and Search all answer with. */

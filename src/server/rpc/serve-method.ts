@@ -8,17 +8,13 @@ import type {
   UntypedHandleCall,
 } from '@grpc/grpc-js';
 import { orAborted } from '../../core/or-aborted.js';
-import type { Status } from '../../gen/google/rpc/status.js';
 import { takeRequest } from '../requests/read-request.js';
 import type { CallContext } from './interceptors/call-context.js';
 import type { CallRunner } from './call-runner.js';
 import type { EncodeAnswer } from './encode-answer.js';
-import type { CallEnd } from './interceptors/interceptor.js';
+import { forEachResponse, type Responses } from './responses.js';
 import { toStatusObject } from './status-object.js';
 import { endIfExpired } from './interceptors/deadline.js';
-
-/** The messages of a stream; it may return a status that the stream is to end with in place of OK. */
-export type Responses<Response> = AsyncGenerator<Response, Status | undefined | void, undefined>;
 
 /**
  * What a method of the generated definition needs as its handler. A handler that takes a stream gets its requests as
@@ -63,7 +59,9 @@ export function serveMethod(
   };
   const stream = async (call: IncomingCall & ServerDuplexStream<unknown, unknown>): Promise<void> => {
     const end = await calls.run(call, (context) =>
-      sendAll(call, handle(call, context) as Responses<unknown>, context, encode),
+      forEachResponse(handle(call, context) as Responses<unknown>, context, (response) =>
+        sendMessage(call, encode(response), context),
+      ),
     );
     if (end === undefined) call.end();
     else call.emit('error', toStatusObject(end));
@@ -81,26 +79,6 @@ async function* readRequests(
     const next = await orAborted(requests.next(), signal);
     if (next.done) return;
     yield takeRequest(next.value);
-  }
-}
-
-/** Sends the messages of a stream as they come; how the call ends. */
-async function sendAll(
-  call: Writable,
-  responses: Responses<unknown>,
-  context: CallContext,
-  encode: EncodeAnswer,
-): Promise<CallEnd> {
-  try {
-    for (;;) {
-      const next = await orAborted(responses.next(), context.signal);
-      if (next.done) return next.value ?? undefined;
-      await sendMessage(call, encode(next.value), context);
-    }
-  } finally {
-    responses
-      .return(undefined)
-      .catch((error: unknown) => context.log.error({ err: error }, 'a stream did not end cleanly'));
   }
 }
 

@@ -29,7 +29,7 @@ export interface CallSource {
 
 interface CallParts extends Pick<CallContext, 'method' | 'log' | 'telemetry'> {
   /** `undefined` if gRPC failed before it had read them. */
-  readonly metadata: Metadata | undefined;
+  readonly metadata: Pick<Metadata, 'get'> | undefined;
 }
 
 /**

@@ -3,7 +3,7 @@ import { join } from 'node:path';
 import { Writable } from 'node:stream';
 import { pino } from 'pino';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
-import { isLocal } from '../../../../src/server/rpc/bind-address.js';
+import { isLocal } from '../../../../src/server/config/is-local.js';
 import { makeFolder, startTestServer } from '../../../support/test-server.js';
 import { DEMO, MAGNITUDE, referenceWindows, startVerbServer } from '../../verbs/verb-server.js';
 
