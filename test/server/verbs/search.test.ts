@@ -416,6 +416,25 @@ describe('FitPredictor on a study', () => {
     ).rejects.toMatchObject({ code: 'NOT_FOUND', reason: 'STUDY_NOT_FOUND' });
   });
 
+  it('sees calibration errors too where there are any, unless the request asks for the rates alone', async () => {
+    const [usual, blind, uncalibrated] = [
+      await findPredictor({ recipes: [{ criterion: { id: 'fluctuation' } }] }),
+      await findPredictor({ recipes: [{ criterion: { id: 'fluctuation' } }], features: PredictorFeatures.RATES }),
+      await findPredictor({ recipes: [MAGNITUDE] }),
+    ];
+    expect([usual, blind, uncalibrated].map((predictor) => predictor?.features)).toEqual([
+      PredictorFeatures.RATES_AND_ERRORS,
+      PredictorFeatures.RATES,
+      PredictorFeatures.RATES,
+    ]);
+    // Fitted on the same pairs: what it sees makes the difference.
+    const dimensions = usual?.dimensions.length ?? 0;
+    const encodings = { dimensions, rates: Buffer.from(new Float32Array(dimensions).fill(0.2).buffer) };
+    const ask = async (predictorId = '') =>
+      (await verbs.client.predict({ predictorId, encodings })).predictions[0]?.mean[0] ?? Number.NaN;
+    expect(await ask(usual?.id)).not.toBe(await ask(blind?.id));
+  });
+
   it('measures calibration errors under the recipe of the study, as its own search did', async () => {
     const features = PredictorFeatures.RATES_AND_ERRORS;
     const found = await verbs.client.runSearch(smallSearch({ recipes: [], predictor: { id: 'ridge' }, features }));
@@ -443,3 +462,9 @@ describe('FitPredictor on a study', () => {
     });
   });
 });
+
+/** The predictor of a small study. */
+async function findPredictor(changes: DeepPartial<SearchRequest>) {
+  const { predictorId } = await verbs.client.runSearch(smallSearch({ predictor: { id: 'ridge' }, ...changes }));
+  return (await verbs.client.services.predictors.getPredictor({ predictorId })).predictor;
+}

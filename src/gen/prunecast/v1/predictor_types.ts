@@ -11,7 +11,7 @@ export const protobufFileName = "prunecast/v1/predictor_types.proto";
 
 /** What a predictor sees of an architecture. */
 export const PredictorFeatures = {
-  /** UNSPECIFIED - The rates. */
+  /** UNSPECIFIED - The request decides. */
   UNSPECIFIED: 0,
   /** RATES - The rates. */
   RATES: 1,

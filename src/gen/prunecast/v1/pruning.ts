@@ -505,7 +505,10 @@ export interface SearchRequest {
    * At most 16 entries.
    */
   controls: Control[];
-  /** What the predictor sees of an architecture. Default: the rates. */
+  /**
+   * What the predictor sees of an architecture. Default: RATES_AND_ERRORS if every recipe has a calibration text,
+   * otherwise RATES.
+   */
   features: PredictorFeatures;
   /** How much is spent. It sets the defaults of other fields, and a field that is set wins. Refused beside a preset. */
   effort: Effort;
