@@ -11,7 +11,9 @@ export interface TokenizerTask {
   /** tokenizer.json. */
   readonly json: Uint8Array;
   /** The texts, or a description of the file that holds the only text. */
-  readonly texts: readonly string[] | { readonly format: TextFormat; readonly bytes: number };
+  readonly texts:
+    | readonly string[]
+    | { readonly format: TextFormat; readonly bytes: number; readonly extent: 'whole' | 'lead' };
   /** Bytes of all texts. */
   readonly textBytes: number;
   /** Most bytes of its heap. */

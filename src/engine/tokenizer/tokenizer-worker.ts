@@ -6,6 +6,7 @@ import { TOKENIZER_FILE } from '../files/file-names.js';
 import { malformed } from '../files/model-errors.js';
 import { isRecord, parseJsonObject } from '../files/read-json.js';
 import { decodeText } from '../texts/decode-text.js';
+import { cutAtLine, dropCutTokens } from '../texts/lead.js';
 import { encodeError } from '../workers/message-errors.js';
 import { countWords } from './count-words.js';
 import type { TokenizerAnswer, TokenizerProgress, TokenizerTask } from './tokenizer-process.js';
@@ -25,7 +26,8 @@ function tell(progress: TokenizerProgress): void {
 
 function encode({ json, texts }: TokenizerTask): TokenizerAnswer {
   try {
-    const given = 'format' in texts ? [decodeText(readInput(texts.bytes), texts.format)] : texts;
+    const isLead = 'format' in texts && texts.extent === 'lead';
+    const given = 'format' in texts ? [readText(texts)] : texts;
     const config = parseJsonObject(json, TOKENIZER_FILE);
     const tokenizer = new Tokenizer(config, {});
     const characters = given.reduce((sum, text) => sum + text.length, 0);
@@ -35,7 +37,8 @@ function encode({ json, texts }: TokenizerTask): TokenizerAnswer {
       tokens: given.map((text) => {
         requireWholeWords(text, whole.asWritten);
         if (whole.normalized.length > 0) requireWholeWords(tokenizer.normalizer?.(text) ?? text, whole.normalized);
-        return Int32Array.from(tokenizer.encode(text, { add_special_tokens: false }).ids);
+        const ids = Int32Array.from(tokenizer.encode(text, { add_special_tokens: false }).ids);
+        return isLead ? dropCutTokens(ids) : ids;
       }),
     };
   } catch (error) {
@@ -64,6 +67,11 @@ function listWholeWords(
     asWritten: tokens.filter((token) => !isNormalized(token)).map(({ content }) => content),
     normalized: tokens.filter(isNormalized).map(({ content }) => normalizer?.(content) ?? content),
   };
+}
+
+function readText({ format, bytes, extent }: Extract<TokenizerTask['texts'], { readonly format: unknown }>): string {
+  const read = readInput(bytes);
+  return decodeText(extent === 'lead' ? cutAtLine(read) : read, format);
 }
 
 /** The file that this process was started with. */

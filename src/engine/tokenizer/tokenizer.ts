@@ -11,8 +11,11 @@ import { createTokenizerSlots, type TokenizerSlots } from './tokenizer-slots.js'
 /** A text in an open file; it is read by the process that tokenizes it. */
 export interface TextFile {
   readonly fd: number;
+  /** What is read of it. */
   readonly bytes: number;
   readonly format: TextFormat;
+  /** `lead`: the file goes on, and only tokens that the whole text has too are wanted. */
+  readonly extent: 'whole' | 'lead';
 }
 
 /** Turns text into token ids as the checkpoint's own tokenizer does. */
@@ -110,7 +113,7 @@ export async function loadTokenizer(
     encode: async (text, work = {}) => {
       const [tokens] = await (typeof text === 'string'
         ? encodeAll([text], work)
-        : run({ format: text.format, bytes: text.bytes }, text.bytes, { ...work, fd: text.fd }));
+        : run({ format: text.format, bytes: text.bytes, extent: text.extent }, text.bytes, { ...work, fd: text.fd }));
       return tokens ?? new Int32Array();
     },
     encodeAll,

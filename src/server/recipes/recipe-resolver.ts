@@ -30,7 +30,7 @@ export class RecipeResolver {
   attended(work: WorkContext): RecipeResolver {
     return new RecipeResolver(this.#plugins, {
       ...this.#texts,
-      load: (text, model, field) => this.#texts.load(text, model, field, work),
+      load: (text, model, field, asked) => this.#texts.load(text, model, field, { ...asked, ...work }),
     });
   }
 

@@ -34,7 +34,7 @@ export function createRequestServices(
     plugins,
     digestOf,
     recipes: recipes.of(model),
-    loadText: (text, field) => texts.load(text, model, field),
+    loadText: (text, field, tokens) => texts.load(text, model, field, { tokens }),
     readManifest: (output, field) => outputs.readManifest(output, field),
   };
 }

@@ -42,7 +42,12 @@ export async function resolveEvaluate(services: RequestServices, request: Evalua
     DEFAULT_PLUGINS.evaluator,
     'measurement.evaluator',
   );
-  const text = await services.loadText(request.measurement?.text, 'measurement.text');
+  const limit = request.fidelity?.tokenLimit;
+  const text = await services.loadText(
+    request.measurement?.text,
+    'measurement.text',
+    limit === undefined ? undefined : Number(limit),
+  );
   const plan = await planWindows(model, evaluator, {
     text,
     windows: request.measurement?.windows,

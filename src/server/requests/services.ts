@@ -15,9 +15,10 @@ export interface RequestServices {
    * A text of the request as token ids of the model.
    *
    * @param field the text's path in the request
+   * @param tokens how many of them are asked for; undefined for all. Of a long file the text may be a first part.
    * @throws PrunecastError INVALID_REQUEST, TEXT_NOT_FOUND, PATH_OUTSIDE_ROOTS, TOKENIZER_MISSING
    */
-  loadText(text: Text | undefined, field: string): Promise<EvaluationText>;
+  loadText(text: Text | undefined, field: string, tokens?: number): Promise<EvaluationText>;
   /** SHA-256 of a value's canonical JSON. */
   readonly digestOf: (value: unknown) => string;
   /** The manifest of an earlier output, as `OutputFolders.readManifest` has it. */

@@ -40,7 +40,7 @@ export function attend<Services extends CheckingServices>(
   };
   const attendedTexts: TextSource | undefined = texts && {
     ...texts,
-    load: (text, model, field) => texts.load(text, model, field, work('reading texts')),
+    load: (text, model, field, asked) => texts.load(text, model, field, { ...asked, ...work('reading texts') }),
   };
   return {
     ...services,

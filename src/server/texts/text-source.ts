@@ -2,6 +2,7 @@ import { PrunecastError } from '../../core/errors/prunecast-error.js';
 import type { EvaluationText } from '../../core/ports/evaluator.js';
 import { digestBytes } from '../../engine/files/digest.js';
 import { formatOf } from '../../engine/texts/decode-text.js';
+import { countLeadBytes, WHOLE_TEXT_BYTES } from '../../engine/texts/lead.js';
 import type { TextFile } from '../../engine/tokenizer/tokenizer.js';
 import type { Text } from '../../gen/prunecast/v1/common.js';
 import type { Config } from '../config/config.js';
@@ -29,26 +30,32 @@ const CACHED_SHARE = 1 / 16;
 export interface TextSource {
   /**
    * @param field the text's path in the request
-   * @param work its signal ends the wait for its tokens, and the tokenizing too unless others wait for it
+   * @param asked `tokens`: how many of its tokens are asked for. Of a long file only a first part may then be read
+   * (`countLeadBytes`), which is the text: its digest covers what was read, and windows are spread over that. `signal`
+   * ends the wait for its tokens, and the tokenizing too unless others wait for it.
    * @throws PrunecastError INVALID_REQUEST, TEXT_NOT_FOUND, PATH_OUTSIDE_ROOTS, TOKENIZER_MISSING, those of
    * `Tokenizer.encode`, or the signal's reason
    */
-  load(text: Text | undefined, model: OpenModel, field: string, work?: WorkContext): Promise<EvaluationText>;
+  load(
+    text: Text | undefined,
+    model: OpenModel,
+    field: string,
+    asked?: Partial<WorkContext> & { readonly tokens?: number | undefined },
+  ): Promise<EvaluationText>;
   /** The real path of a text's file; undefined for a text that `load` refuses. */
   locate(path: string): Promise<string | undefined>;
 }
 
 /** Reads texts under the data roots, and keeps the most recently tokenized ones. */
-export function createTextSource({
-  dataRoots,
-  dataLinks,
-  memoryBudgetBytes,
-}: Pick<Config, 'dataRoots' | 'dataLinks' | 'memoryBudgetBytes'>): TextSource {
+export function createTextSource(
+  { dataRoots, dataLinks, memoryBudgetBytes }: Pick<Config, 'dataRoots' | 'dataLinks' | 'memoryBudgetBytes'>,
+  { wholeBytes = WHOLE_TEXT_BYTES }: { readonly wholeBytes?: number } = {},
+): TextSource {
   const known = createSharedWorks<TokenizedText, WorkProgress>(CACHED_TEXTS, {
     most: Math.min(CACHED_BYTES, memoryBudgetBytes * CACHED_SHARE),
     of: ({ tokens }) => tokens.byteLength,
   });
-  return {
+  const source: TextSource = {
     locate: (path) =>
       resolveWithin(dataRoots, path, { field: 'path', missing: 'TEXT_NOT_FOUND', links: dataLinks }).catch(
         (error: unknown) => {
@@ -56,7 +63,8 @@ export function createTextSource({
           throw error;
         },
       ),
-    async load(text, model, field, work = { signal: new AbortController().signal }) {
+    async load(text, model, field, { tokens, ...asked } = {}) {
+      const work: WorkContext = { signal: new AbortController().signal, ...asked };
       switch (text?.source?.$case) {
         case 'path': {
           const { value } = text.source;
@@ -75,23 +83,26 @@ export function createTextSource({
               stats: { dev, ino, size, mtimeMs, ctimeMs },
             } = opened;
             const format = formatOf(value);
-            const key = JSON.stringify([file, format, dev, ino, size, mtimeMs, ctimeMs, model.tokenizer?.digest ?? '']);
-            return withBos(
-              model,
-              await known.run(
-                key,
-                async (shared) => {
-                  isRead = true;
-                  return tokenize(
-                    model,
-                    { fd: handle.fd, bytes: size, format },
-                    { field, source: 'path' },
-                    shared,
-                  ).finally(() => handle.close());
-                },
-                work,
-              ),
+            // An array of strings has to be read to its end.
+            const bytes = format === 'json' ? size : countLeadBytes(size, tokens, wholeBytes);
+            const stamp = [file, format, dev, ino, size, mtimeMs, ctimeMs, bytes, model.tokenizer?.digest ?? ''];
+            const extent = bytes < size ? 'lead' : 'whole';
+            const found = await known.run(
+              JSON.stringify(stamp),
+              async (shared) => {
+                isRead = true;
+                return tokenize(
+                  model,
+                  { fd: handle.fd, bytes, format, extent },
+                  { field, source: 'path' },
+                  shared,
+                ).finally(() => handle.close());
+              },
+              work,
             );
+            if (extent === 'whole' || tokens === undefined || found.tokens.length >= tokens)
+              return withBos(model, found);
+            return await source.load(text, model, field, work); // its tokens are longer than those of most texts
           } finally {
             if (!isRead) await opened.handle.close();
           }
@@ -118,6 +129,7 @@ export function createTextSource({
       }
     },
   };
+  return source;
 }
 
 /** A text's tokens without what a model adds to them: models with the same tokenizer share them. */

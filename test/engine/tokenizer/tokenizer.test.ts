@@ -181,21 +181,44 @@ describe('loadTokenizer', () => {
     const bytes = Buffer.from('{"text": "Once upon a time"}\n{"text": "The end."}');
     const handle = await open(join(await writeFolder({ story: new Uint8Array(bytes) }), 'story'));
     try {
-      const ids = await tokenizer.encode({ fd: handle.fd, bytes: bytes.length, format: 'json-lines' });
+      const ids = await tokenizer.encode({ fd: handle.fd, bytes: bytes.length, format: 'json-lines', extent: 'whole' });
       expect(ids).toEqual(await tokenizer.encode('Once upon a time\n\nThe end.'));
-      await expect(tokenizer.encode({ fd: handle.fd, bytes: bytes.length, format: 'json' })).rejects.toMatchObject({
+      await expect(
+        tokenizer.encode({ fd: handle.fd, bytes: bytes.length, format: 'json', extent: 'whole' }),
+      ).rejects.toMatchObject({
         reason: 'INVALID_REQUEST',
         message: expect.stringContaining('is not JSON') as string,
       });
-      await expect(tokenizer.encode({ fd: handle.fd, bytes: bytes.length + 1, format: 'plain' })).rejects.toMatchObject(
-        { reason: 'INVALID_REQUEST', message: expect.stringContaining('was cut') as string },
-      );
+      await expect(
+        tokenizer.encode({ fd: handle.fd, bytes: bytes.length + 1, format: 'plain', extent: 'whole' }),
+      ).rejects.toMatchObject({ reason: 'INVALID_REQUEST', message: expect.stringContaining('was cut') as string });
     } finally {
       await handle.close();
     }
   });
 
   describe.skipIf(!hasShared)('on texts of known length', () => {
+    it.each([
+      ['pre-tokenized in words', 'models/smollm2-135m-instruct', 'data/wikitext2/wiki.test.raw'],
+      ['taken as one word', undefined, 'data/tinystories/tinystories_1000.json'],
+    ])('gives a first part of a text tokens that the whole text begins with: %s', async (_, model, text) => {
+      const tokenizer = await load(model === undefined ? STORIES : sharedPath(model));
+      const content = new Uint8Array(await readFile(sharedPath(text))).subarray(0, 400_000);
+      const handle = await open(join(await writeFolder({ text: content }), 'text'));
+      const encode = (bytes: number, extent: 'lead' | 'whole') =>
+        tokenizer.encode({ fd: handle.fd, bytes, format: 'plain', extent });
+      try {
+        const whole = await encode(content.length, 'whole');
+        for (const bytes of [100_000, 150_001, 222_222]) {
+          const lead = await encode(bytes, 'lead');
+          expect(lead.length).toBeGreaterThan(bytes / 8);
+          expect(Buffer.from(lead.buffer).equals(Buffer.from(whole.slice(0, lead.length).buffer))).toBe(true);
+        }
+      } finally {
+        await handle.close();
+      }
+    });
+
     it('gives WikiText-2 test the same 303,415 tokens as transformers with the SmolLM2 tokenizer, and leaves the event loop free', async () => {
       const tokenizer = await load(sharedPath('models/smollm2-135m-instruct'));
       const text = await readFile(sharedPath('data/wikitext2/wiki.test.raw'), 'utf8');

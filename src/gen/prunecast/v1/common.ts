@@ -276,7 +276,9 @@ export interface Text {
      * A file under a data root, in UTF-8: plain text, a JSON file (`*.json`) with an array of strings, or JSON lines
      * (`*.jsonl`, `*.ndjson`), each an object whose string `text` is read. The documents of the latter two are joined
      * by a blank line. A byte order mark is ignored. A file that is not UTF-8 or has a NUL is refused with the offset
-     * of the first such byte.
+     * of the first such byte. Of a file of more than 4 MiB that is not a JSON array, an Evaluate with a token limit
+     * reads a first part only, of 1, 4, 16, ... MiB, at least 16 bytes for each token: that part is then the text, and
+     * has a digest of its own.
      * At most 4,096 characters.
      */
     { $case: "path"; value: string }
@@ -469,7 +471,7 @@ export interface FidelitySpec {
 export interface Measurement {
   /** SHA-256 (hex) over all other fields. */
   fingerprint: string;
-  /** SHA-256 (hex) of the token ids of the whole text. */
+  /** SHA-256 (hex) of the token ids of the text: of the whole file, or of the first part that was read (`Text.path`). */
   textDigest: string;
   /** SHA-256 (hex) of tokenizer.json; empty if token ids were sent. */
   tokenizerDigest: string;
