@@ -1,4 +1,4 @@
-import * as fc from 'fast-check';
+import { assert, integer, property } from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import type { LabelPoint } from '../../../src/gen/prunecast/v1/study.js';
 import { LabelPoint as LabelMessage } from '../../../src/gen/prunecast/v1/study.js';
@@ -25,8 +25,8 @@ const numbers = (labels: readonly LabelPoint[], better: 'lower' | 'higher' = 'lo
 
 describe('an even selection', () => {
   it('keeps the order and the first, takes none twice, and all if there is room', () => {
-    fc.assert(
-      fc.property(fc.integer({ min: 0, max: 300 }), fc.integer({ min: 1, max: 100 }), (count, most) => {
+    assert(
+      property(integer({ min: 0, max: 300 }), integer({ min: 1, max: 100 }), (count, most) => {
         const values = Array.from({ length: count }, (_, index) => index);
         const selected = selectEvenly(values, most);
         expect(selected).toHaveLength(Math.min(count, most));
