@@ -66,11 +66,11 @@ export async function compensateStreams(
             meter.passed(PASSES_TO_FIT - 1);
             continue;
           }
-          const statistics = await gatherStatistics(context, kept, { streams, pruned: 1 + index }, signal);
+          const { statistics, inputs } = await gatherStatistics(context, kept, { streams, pruned: 1 + index }, signal);
           const map = await fit({ ...statistics, breathe: meter.breathe });
           meter.passed(1);
           (maps[index] ?? {})[nameHalf(step)] = map;
-          await streams.advance(1 + index, replaceMap(kept, map), signal);
+          await streams.advance(1 + index, replaceMap(kept, map), signal, inputs);
         }
       }
     }
@@ -105,11 +105,16 @@ export function countTogether(
   return Math.max(1, Math.min(streams - 1, Math.floor(mapBytes / Math.max(1, maps))));
 }
 
+/** The inputs of an output map, [count, length, width], for some of the batches. */
+type MapInputs = ReadonlyMap<number, Float32Array>;
+
 /** The hidden states of several models; at first, each has the embedded sequences. */
 interface Streams {
   readonly batches: readonly WindowBatch[];
-  /** Runs a model through a half-block. */
-  advance(stream: number, half: ReadyHalf, signal: AbortSignal): Promise<void>;
+  /** Bytes that the hidden states leave free. */
+  readonly spareBytes: number;
+  /** Runs a model through a half-block; `inputs` of its output map need not be computed again. */
+  advance(stream: number, half: ReadyHalf, signal: AbortSignal, inputs?: MapInputs): Promise<void>;
   /** Calls `use` with the states of one batch in two models. */
   withBatch(
     batch: number,
@@ -150,13 +155,19 @@ async function openStreams(
   }
   return {
     batches,
-    advance: async (stream, half, signal) => {
+    spareBytes: Math.max(
+      0,
+      stateBytes - countWorkingBytes(sizes) - 4 * count * sizes.reduce((sum, size) => sum + size, 0),
+    ),
+    advance: async (stream, half, signal, inputs) => {
       if (half.kind === 'nothing') return meter.passed(1);
       for (const [index, batch] of batches.entries()) {
         signal.throwIfAborted();
         const input = await shelf.read(placeOf(stream, index));
         const output = pool.take(input.length);
-        await runner.runHalf(half, sizeOf(batch), input, output);
+        const tap = inputs?.get(index);
+        if (tap === undefined || half.kind === 'bias') await runner.runHalf(half, sizeOf(batch), input, output);
+        else await runner.runOutputMap(mapOf(half), sizeOf(batch), { input, tap }, output);
         pool.give(input);
         await shelf.write(placeOf(stream, index), output);
         meter.passed(1 / batches.length);
@@ -195,42 +206,59 @@ export function withStreamedMaps(weights: RankedWeights, maps: StreamedMaps): Ra
   };
 }
 
-/** The Gram matrix of a kept half-block's inputs in a pruned model, and their product with what its stream lacks. */
+/**
+ * The Gram matrix of a kept half-block's inputs in a pruned model, and their product with what its stream lacks; and the
+ * inputs of as many batches as memory has room for.
+ */
 async function gatherStatistics(
   { shape: { hidden }, runner, multiplyTransposed }: StreamContext,
   half: KeptHalf,
   { streams, pruned }: { readonly streams: Streams; readonly pruned: number },
   signal: AbortSignal,
-): Promise<StreamHalfBlock> {
-  const { map: weights, bias } = mapOf(half);
+): Promise<{ readonly statistics: StreamHalfBlock; readonly inputs: MapInputs }> {
+  const { weights, bias } = mapOf(half);
   const rows = weights.length / hidden;
   const gram = new Float64Array(rows * rows);
   const product = new Float64Array(rows * hidden);
   const tokens = streams.batches.reduce((sum, { windows, length }) => sum + windows.length * length, 0);
+  const kept = new Map<number, Float32Array>();
+  let spareBytes = streams.spareBytes;
   for (const [index, batch] of streams.batches.entries()) {
     signal.throwIfAborted();
     await streams.withBatch(index, [0, pruned], async ([target, before]) => {
       const inner = before.length / hidden;
       const inputs = new Float32Array(inner * rows);
       const lacking = new Float32Array(before.length);
-      await runner.runHalf(half, sizeOf(batch), before, lacking, inputs); // its own output is not needed
-      for (let at = 0; at < lacking.length; at++)
-        lacking[at] = (target[at] as number) - (before[at] as number) - (bias?.[at % hidden] ?? 0);
+      await runner.runHalf(half, sizeOf(batch), before, undefined, inputs);
+      subtract(target, before, bias, lacking);
       addShare(gram, await multiplyTransposed(inputs, inputs, { inner, rows, columns: rows }), 1 / tokens);
       addShare(product, await multiplyTransposed(inputs, lacking, { inner, rows, columns: hidden }), 1 / tokens);
+      spareBytes -= inputs.byteLength;
+      if (spareBytes >= 0) kept.set(index, inputs);
     });
   }
-  return { weights, rows, hidden, gram, product };
+  return { statistics: { weights, rows, hidden, gram, product }, inputs: kept };
+}
+
+/** a - b - bias, where a and b are [tokens, bias.length]. */
+function subtract(a: Float32Array, b: Float32Array, bias: Float32Array | undefined, to: Float32Array): void {
+  if (bias === undefined) {
+    for (let at = 0; at < to.length; at++) to[at] = (a[at] as number) - (b[at] as number);
+    return;
+  }
+  for (let start = 0; start < to.length; start += bias.length)
+    for (let at = 0; at < bias.length; at++)
+      to[start + at] = (a[start + at] as number) - (b[start + at] as number) - (bias[at] as number);
 }
 
 function addShare(sum: Float64Array, values: Float32Array, share: number): void {
   for (let at = 0; at < sum.length; at++) sum[at] = (sum[at] as number) + share * (values[at] as number);
 }
 
-function mapOf(half: KeptHalf): { readonly map: Float32Array; readonly bias: Float32Array | undefined } {
+function mapOf(half: KeptHalf): { readonly weights: Float32Array; readonly bias: Float32Array | undefined } {
   return half.kind === 'attention'
-    ? { map: half.weights.output, bias: half.weights.outputBias }
-    : { map: half.weights.down, bias: half.weights.downBias };
+    ? { weights: half.weights.output, bias: half.weights.outputBias }
+    : { weights: half.weights.down, bias: half.weights.downBias };
 }
 
 function replaceMap(half: KeptHalf, map: Float32Array): KeptHalf {

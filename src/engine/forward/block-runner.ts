@@ -5,6 +5,7 @@ import { buildBiasGraph } from '../graph/bias-graph.js';
 import { countQueryBlocks } from '../graph/causal-attention.js';
 import { buildFfnGraph } from '../graph/ffn-graph.js';
 import { buildHeadLossGraph, buildHeadPartGraph, buildLogitsGraph } from '../graph/head-graph.js';
+import { buildOutputMapGraph } from '../graph/output-map-graph.js';
 import type { GraphValue, SessionPool } from '../graph/session-pool.js';
 import type { QuantisedMatrix } from '../quantisation/quantised-matrix.js';
 import type { ReadyHalf } from '../weights/half-blocks.js';
@@ -45,15 +46,22 @@ export interface PartScores {
 export interface BlockRunner {
   /**
    * @param input hidden states before the half-block, [count, length, hidden]
-   * @param output those after it; not the same array as `input`
+   * @param output those after it; not the same array as `input`; undefined: not wanted
    * @param tap receives the inputs of o or down, [count, length, width]; undefined: not wanted
    */
   runHalf(
     half: RunnableHalf,
     size: BatchSize,
     input: Float32Array,
-    output: Float32Array,
+    output: Float32Array | undefined,
     tap?: Float32Array,
+  ): Promise<void>;
+  /** The end of a half-block whose inputs of o or down are known: the output that `runHalf` gives. */
+  runOutputMap(
+    map: { readonly weights: Float32Array; readonly bias: Float32Array | undefined },
+    size: BatchSize,
+    known: { readonly input: Float32Array; readonly tap: Float32Array },
+    output: Float32Array,
   ): Promise<void>;
   /** Scores `targets[i]` after row i of `rows`, [targets.length, hidden]. */
   scoreTargets(weights: RunnableHead, rows: Float32Array, targets: Int32Array, scores: TargetScores): Promise<void>;
@@ -72,7 +80,7 @@ export function createBlockRunner(config: ModelConfig, sessions: SessionPool): B
     half: Extract<RunnableHalf, { kind: 'attention' }>,
     { count, length }: BatchSize,
     input: Float32Array,
-    output: Float32Array,
+    output: Float32Array | undefined,
     tap?: Float32Array,
   ) => {
     const { weights, queryHeads, kvHeads } = half;
@@ -80,7 +88,7 @@ export function createBlockRunner(config: ModelConfig, sessions: SessionPool): B
     const queryBlocks = countQueryBlocks(length);
     const { cos, sin, positions } = rotaryTables(length);
     const outputBias = weights.outputBias !== undefined;
-    const outputs = tap === undefined ? 'residual' : 'residual-and-context';
+    const outputs = tap === undefined ? 'residual' : output === undefined ? 'context' : 'residual-and-context';
     const precision = precisionOf(weights.query);
     const states = [count, length, hidden];
     return sessions.run(
@@ -105,20 +113,20 @@ export function createBlockRunner(config: ModelConfig, sessions: SessionPool): B
         ...matrix('query', weights.query, hidden),
         ...matrix('key', weights.key, hidden),
         ...matrix('value', weights.value, hidden),
-        ...matrix('output', weights.output, hidden),
+        ...(output === undefined ? {} : matrix('output', weights.output, hidden)),
         cos: { values: cos, dimensions: [positions, headDim / 2] },
         sin: { values: sin, dimensions: [positions, headDim / 2] },
         ...optionalVectors({
           query_bias: weights.queryBias,
           key_bias: weights.keyBias,
           value_bias: weights.valueBias,
-          output_bias: weights.outputBias,
+          output_bias: output === undefined ? undefined : weights.outputBias,
           query_norm: weights.queryNorm,
           key_norm: weights.keyNorm,
         }),
       },
       {
-        residual: { values: output, dimensions: states },
+        ...(output === undefined ? {} : { residual: { values: output, dimensions: states } }),
         ...(tap === undefined ? {} : { context: { values: tap, dimensions: [count, length, queryHeads * headDim] } }),
       },
     );
@@ -128,11 +136,11 @@ export function createBlockRunner(config: ModelConfig, sessions: SessionPool): B
     { weights, channels }: Extract<RunnableHalf, { kind: 'ffn' }>,
     { count, length }: BatchSize,
     input: Float32Array,
-    output: Float32Array,
+    output: Float32Array | undefined,
     tap?: Float32Array,
   ) => {
     const outputBias = weights.downBias !== undefined;
-    const outputs = tap === undefined ? 'residual' : 'residual-and-channels';
+    const outputs = tap === undefined ? 'residual' : output === undefined ? 'channels' : 'residual-and-channels';
     const precision = precisionOf(weights.gate);
     const states = [count, length, hidden];
     return sessions.run(
@@ -143,11 +151,15 @@ export function createBlockRunner(config: ModelConfig, sessions: SessionPool): B
         norm: vector(weights.norm),
         ...matrix('gate', weights.gate, hidden),
         ...matrix('up', weights.up, hidden),
-        ...matrix('down', weights.down, hidden),
-        ...optionalVectors({ gate_bias: weights.gateBias, up_bias: weights.upBias, down_bias: weights.downBias }),
+        ...(output === undefined ? {} : matrix('down', weights.down, hidden)),
+        ...optionalVectors({
+          gate_bias: weights.gateBias,
+          up_bias: weights.upBias,
+          down_bias: output === undefined ? undefined : weights.downBias,
+        }),
       },
       {
-        residual: { values: output, dimensions: states },
+        ...(output === undefined ? {} : { residual: { values: output, dimensions: states } }),
         ...(tap === undefined ? {} : { channels: { values: tap, dimensions: [count, length, channels] } }),
       },
     );
@@ -163,11 +175,27 @@ export function createBlockRunner(config: ModelConfig, sessions: SessionPool): B
     runHalf: (half, size, input, output, tap) => {
       if (half.kind === 'attention') return runAttention(half, size, input, output, tap);
       if (half.kind === 'ffn') return runFfn(half, size, input, output, tap);
+      if (output === undefined) throw new RangeError('a half-block that only adds a bias has no other output');
       const dimensions = [size.count, size.length, hidden];
       return sessions.run(
         'bias',
         buildBiasGraph,
         { hidden: { values: input, dimensions }, bias: vector(half.bias) },
+        { residual: { values: output, dimensions } },
+      );
+    },
+    runOutputMap: ({ weights, bias }, { count, length }, { input, tap }, output) => {
+      const dimensions = [count, length, hidden];
+      const width = weights.length / hidden;
+      return sessions.run(
+        `output-map:${bias !== undefined}`,
+        () => buildOutputMapGraph({ bias: bias !== undefined }),
+        {
+          hidden: { values: input, dimensions },
+          inputs: { values: tap, dimensions: [count, length, width] },
+          ...matrix('map', weights, hidden),
+          ...optionalVectors({ bias }),
+        },
         { residual: { values: output, dimensions } },
       );
     },

@@ -11,8 +11,8 @@ export interface AttentionVariant extends CausalAttention {
   /** Also true if a compensation adds one. */
   readonly outputBias: boolean;
   readonly queryKeyNorms: boolean;
-  /** `residual`: the block's hidden states after attention; `residual-and-context`: also the input of o. */
-  readonly outputs: 'residual' | 'residual-and-context';
+  /** `residual`: the block's hidden states after attention; `context`: the input of o. */
+  readonly outputs: 'residual' | 'context' | 'residual-and-context';
 }
 
 /**
@@ -23,8 +23,8 @@ export interface AttentionVariant extends CausalAttention {
  * Inputs: `hidden` [batch, length, hidden]; `norm` [hidden]; `query`, `key`, `value` [heads * head_dim, hidden] as
  * checkpoints store them; `output` transposed, [heads * head_dim, hidden], so that both kinds shrink to a prefix of
  * rows; `cos`, `sin` [positions, head_dim / 2]; with biases `query_bias`, `key_bias`, `value_bias`, `output_bias`; with
- * norms `query_norm`, `key_norm` [head_dim]. Outputs: `residual` [batch, length, hidden] and, if asked for, `context`
- * [batch, length, heads * head_dim]. In 8 bits the matrices are those of `createLinearMaps`.
+ * norms `query_norm`, `key_norm` [head_dim]. Outputs, as asked for: `residual` [batch, length, hidden], `context` [batch,
+ * length, heads * head_dim]. In 8 bits the matrices are those of `createLinearMaps`.
  */
 export function buildAttentionGraph(variant: AttentionVariant): Uint8Array {
   const { queryHeads, kvHeads, headDim } = variant;
@@ -50,6 +50,8 @@ export function buildAttentionGraph(variant: AttentionVariant): Uint8Array {
   const heads = { query: rotate('query', queryHeads), key: rotate('key', kvHeads), value: project('value', kvHeads) };
 
   const context = addCausalAttention(graph, heads, variant);
+  if (variant.outputs !== 'residual') graph.output('context', context, ['batch', 'length', queryHeads * headDim]);
+  if (variant.outputs === 'context') return graph.encode();
   const product = maps.finish(
     maps
       .operand(context)
@@ -57,8 +59,6 @@ export function buildAttentionGraph(variant: AttentionVariant): Uint8Array {
   );
   const mapped = variant.outputBias ? graph.node('Add', [product, graph.input('output_bias', ['hidden'])]) : product;
   graph.output('residual', graph.node('Add', [hidden, mapped]), ['batch', 'length', 'hidden']);
-  if (variant.outputs === 'residual-and-context')
-    graph.output('context', context, ['batch', 'length', queryHeads * headDim]);
   return graph.encode();
 }
 

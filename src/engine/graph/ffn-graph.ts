@@ -10,8 +10,8 @@ export interface FfnVariant {
   readonly inputBias: boolean;
   /** Also true if a compensation adds one. */
   readonly outputBias: boolean;
-  /** `residual`: the block's hidden states after the FFN; `residual-and-channels`: also the input of down. */
-  readonly outputs: 'residual' | 'residual-and-channels';
+  /** `residual`: the block's hidden states after the FFN; `channels`: the input of down. */
+  readonly outputs: 'residual' | 'channels' | 'residual-and-channels';
 }
 
 /**
@@ -43,6 +43,8 @@ export function buildFfnGraph(variant: FfnVariant): Uint8Array {
   });
   const { unscaled: up, rowScales } = project('up');
   const channels = { unscaled: graph.node('Mul', [gated, up]), rowScales };
+  if (variant.outputs !== 'residual') graph.output('channels', maps.finish(channels), ['batch', 'length', 'channels']);
+  if (variant.outputs === 'channels') return graph.encode();
   const product = maps.finish(
     maps
       .operand(channels, 'rotated')
@@ -50,7 +52,5 @@ export function buildFfnGraph(variant: FfnVariant): Uint8Array {
   );
   const mapped = variant.outputBias ? graph.node('Add', [product, graph.input('down_bias', ['hidden'])]) : product;
   graph.output('residual', graph.node('Add', [hidden, mapped]), ['batch', 'length', 'hidden']);
-  if (variant.outputs === 'residual-and-channels')
-    graph.output('channels', maps.finish(channels), ['batch', 'length', 'channels']);
   return graph.encode();
 }
