@@ -100,6 +100,27 @@ describe('LanguageModel.subject', () => {
     }
   });
 
+  it('gives a window the sum of what its tokens lose after each prefix alone, whatever runs beside it', async () => {
+    const tokens = evaluationWindows.slice(0, 2).flatMap((window) => [...window.tokens]);
+    const whole = Int32Array.from(tokens.slice(0, 150));
+    const prefixes = Array.from({ length: whole.length - 1 }, (_, index) => ({
+      start: 0,
+      scoredFrom: index + 1,
+      tokens: whole.subarray(0, index + 2),
+    }));
+    const beside = evaluationWindows.slice(0, 3);
+    const subject = model.subject({ ranking: identityRanking(model.shape.layers) });
+    const losses: number[] = [];
+    for await (const { windowLosses } of subject.losses(
+      [model.shape.layers],
+      [...prefixes, { start: 0, scoredFrom: 1, tokens: whole }, ...beside],
+      unattended,
+    ))
+      losses.push(...windowLosses);
+    const sum = losses.slice(0, prefixes.length).reduce((total, loss) => total + loss, 0);
+    expect(Math.abs((losses[prefixes.length] ?? NaN) / sum - 1)).toBeLessThan(1e-6);
+  });
+
   it('gives the same losses if layers are streamed, a few states at a time', async () => {
     const together = await collectLosses(model, varied);
     // The smallest budget: one layer, and the hidden states of one batch.
