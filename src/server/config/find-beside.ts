@@ -1,5 +1,5 @@
 import { readdir, realpath } from 'node:fs/promises';
-import { normalize, resolve, sep } from 'node:path';
+import { isAbsolute, join, normalize, parse, resolve, sep } from 'node:path';
 import { findNearest } from '../../core/errors/nearest.js';
 
 /**
@@ -16,10 +16,11 @@ export async function findBeside(
   const parts = normalize(path)
     .split(sep)
     .filter((part) => part !== '' && part !== '.');
+  const top = isAbsolute(path) ? parse(path).root : '';
   for (const root of roots) {
     for (let depth = parts.length - 1; depth >= 0; depth -= 1) {
       const above = parts.slice(0, depth);
-      const folder = await realpath(resolve(root, ...above)).catch(() => undefined);
+      const folder = await realpath(resolve(root, top, ...above)).catch(() => undefined);
       if (folder === undefined) continue;
       if (!(await mayRead(folder))) break;
       const isFolder = wants === 'folder' || depth < parts.length - 1;
@@ -28,7 +29,7 @@ export async function findBeside(
         .filter((entry) => !entry.name.startsWith('.') && (!isFolder || entry.isDirectory() || entry.isSymbolicLink()))
         .map(({ name }) => name);
       const nearest = findNearest(parts[depth] ?? '', names);
-      if (nearest !== undefined) return [...above, nearest].join(sep);
+      if (nearest !== undefined) return join(top, ...above, nearest);
       break;
     }
   }

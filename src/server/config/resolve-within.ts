@@ -1,5 +1,5 @@
 import { realpath } from 'node:fs/promises';
-import { relative, resolve, sep } from 'node:path';
+import { isAbsolute, relative, resolve, sep } from 'node:path';
 import { describeMissing, quotePath } from '../../core/errors/describe-missing.js';
 import { PrunecastError } from '../../core/errors/prunecast-error.js';
 import type { Reason } from '../../core/errors/reasons.js';
@@ -26,7 +26,7 @@ const ROOT_NAMES = {
  * The real path of something under one of the roots; the first root that has it wins.
  *
  * @param roots absolute folders
- * @param path as the caller sent it, relative to a root
+ * @param path as the caller sent it: relative to a root, or absolute and under one
  * @throws PrunecastError INVALID_REQUEST if it is not a path, leads in a circle, or may not be read; PATH_OUTSIDE_ROOTS
  * if it leads out of its root, or a link on it out of all roots; `missing` if no root has it
  */
@@ -36,8 +36,8 @@ export async function resolveWithin(
   { field, missing, links = 'within-roots' }: PathField,
 ): Promise<string> {
   requirePath(path, field);
-  for (const root of roots) {
-    if (!isWithin(resolve(root), resolve(root, path))) throw outsideRoots(path, field);
+  for (const root of isAbsolute(path) ? await listRootsOf(roots, path, field) : roots) {
+    if (!isAbsolute(path) && !isWithin(resolve(root), resolve(root, path))) throw outsideRoots(path, field);
     const real = await realpathIfThere(resolve(root, path), path, field);
     if (real === undefined) continue;
     if (links === 'within-roots' && !(await isWithinAny(roots, real))) throw outsideRoots(path, field);
@@ -61,6 +61,19 @@ function requirePath(path: string, field: string): void {
   const bytes = Buffer.byteLength(path);
   if (bytes > MAX_PATH_BYTES)
     throw PrunecastError.ofField(field, `has ${bytes} bytes; a path has at most ${MAX_PATH_BYTES}`);
+}
+
+/** The roots that an absolute path lies under, by their names or where these lead. */
+async function listRootsOf(roots: readonly string[], path: string, field: string): Promise<string[]> {
+  const isOf = await Promise.all(
+    roots.map(
+      async (root) =>
+        isWithin(resolve(root), resolve(path)) || isWithin(await realpath(root).catch(() => root), resolve(path)),
+    ),
+  );
+  const found = roots.filter((_, index) => isOf[index]);
+  if (found.length === 0) throw outsideRoots(path, field);
+  return found;
 }
 
 async function isWithinAny(roots: readonly string[], real: string): Promise<boolean> {

@@ -1,3 +1,4 @@
+import { basename, isAbsolute } from 'node:path';
 import { measureCost } from '../../core/budget/cost-model.js';
 import { createCostModel } from '../../core/budget/cost-spec.js';
 import type { ModelShape } from '../../core/model/shape.js';
@@ -35,7 +36,7 @@ export function describeOutput(
   return {
     prunecast_version: VERSION,
     source: {
-      model: name,
+      model: publicName(name),
       family: shape.family,
       checkpoint_digest: checkpointDigest,
       parameters: measureCost(parameters, shape.layers),
@@ -55,12 +56,22 @@ export function describeOutput(
         : {
             digest: provenance.recipe.digest,
             ...provenance.recipe.description,
-            calibration_text: provenance.recipe.origin ?? null,
+            calibration_text: describeOrigin(provenance.recipe.origin),
           },
     allocation: provenance.allocation === '' ? null : provenance.allocation,
     exporter: { id: exporter.id, options: exporterOptions },
     measurements: provenance.measurements,
   };
+}
+
+function describeOrigin(origin: ResolvedRecipe['origin']) {
+  if (origin === undefined) return null;
+  return { ...origin, path: origin.path === null ? null : publicName(origin.path) };
+}
+
+/** An output may be published: of an absolute path it has the last name only. */
+function publicName(path: string): string {
+  return isAbsolute(path) ? basename(path) : path;
 }
 
 /** 1 - kept / size; 0 for a half-block that the model does not have. */

@@ -10,7 +10,14 @@ import {
 } from '../../../core/ports/outputs.js';
 import { exists, isCode, notWritten, toOutputError } from './file-errors.js';
 import { readManifest, sealOutput, syncAll, syncPath } from './output-files.js';
-import { findEarlier, findPlace, MOST_DEPTH, requireReplaceable, type OutputPlace } from './output-place.js';
+import {
+  findEarlier,
+  findPlace,
+  isEverything,
+  MOST_DEPTH,
+  requireReplaceable,
+  type OutputPlace,
+} from './output-place.js';
 import {
   isWritingName,
   openWritingFolder,
@@ -45,6 +52,7 @@ export function createOutputFolders({ root, kept, ...lease }: OutputSettings): O
     write: async (target, policy, write) => {
       const { target: path, parent } = await place(target, policy);
       try {
+        if (isEverything(root)) await sweepFolder(parent, 1, lease);
         const folder = await openWritingFolder(parent, relative(parent, path), lease);
         try {
           const sealed = await sealOutput(folder.fresh, await write(folder.fresh));
@@ -73,6 +81,7 @@ export function createOutputFolders({ root, kept, ...lease }: OutputSettings): O
       return manifest;
     },
     sweep: async () => {
+      if (isEverything(root)) return;
       await mkdir(root, { recursive: true });
       await sweepFolder(root, MOST_DEPTH, lease);
     },

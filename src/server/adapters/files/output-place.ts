@@ -1,5 +1,5 @@
 import { access, constants, lstat, mkdir, realpath, stat } from 'node:fs/promises';
-import { dirname, join, relative, resolve, sep } from 'node:path';
+import { dirname, isAbsolute, join, relative, resolve, sep } from 'node:path';
 import { PrunecastError } from '../../../core/errors/prunecast-error.js';
 import { CONFIG_FILE, INDEX_FILE, SINGLE_FILE } from '../../../engine/files/file-names.js';
 import { MANIFEST_FILE, type KeptPath, type OutputTarget } from '../../../core/ports/outputs.js';
@@ -52,11 +52,11 @@ export async function findPlace(
     if (isWithin(path, real)) throw isProtected(output, path === real ? `is ${name}` : `lies in ${name}`);
     if (isWithin(real, path)) throw isProtected(output, `holds ${name}`);
   }
-  for (let folder = realParent; isWithin(realRoot, folder); folder = dirname(folder)) {
+  for (const folder of listUpTo(realRoot, realParent)) {
     if (await isModel(folder))
       throw isProtected(
         output,
-        `lies in ${folder === realRoot ? 'the output root' : relative(realRoot, folder)}, which is a model`,
+        `lies in ${folder === realRoot ? 'the output root' : isEverything(root) ? folder : relative(realRoot, folder)}, which is a model`,
       );
   }
   if (!(await stat(parent)).isDirectory())
@@ -84,6 +84,14 @@ export async function findEarlier(root: string, output: string, field: string): 
   }
 }
 
+/**
+ * Whether a root is that of the file system: outputs may be anywhere, at any depth, and leftovers of earlier servers are
+ * only looked for where an output is written again.
+ */
+export function isEverything(root: string): boolean {
+  return dirname(resolve(root)) === resolve(root);
+}
+
 /** Throws OUTPUT_PROTECTED unless there is an earlier output with nothing else in it, or an empty folder. */
 export async function requireReplaceable(target: string, output: string): Promise<void> {
   const foreign = (await lstat(target)).isDirectory() ? await findForeign(target) : 'is a file or a link';
@@ -92,9 +100,14 @@ export async function requireReplaceable(target: string, output: string): Promis
 
 function checkName(root: string, target: string, output: string, field = 'output'): void {
   if (output === '') throw PrunecastError.ofField(field, 'is empty: name a folder relative to the output root');
+  if (isEverything(root) && !isAbsolute(output))
+    throw PrunecastError.ofField(
+      field,
+      `"${output}" is relative: name an absolute path, as all folders may be outputs`,
+    );
   const parts = relative(root, target).split(sep);
   if (output.includes('\0') || parts[0] === '..' || target === resolve(root)) throw outsideRoot(output, field);
-  if (parts.length > MOST_DEPTH)
+  if (parts.length > MOST_DEPTH && !isEverything(root))
     throw PrunecastError.ofField(field, `lies ${parts.length} folders deep: at most ${MOST_DEPTH} are allowed`);
   const long = parts.find((part) => Buffer.byteLength(part) > MOST_NAME_BYTES);
   if (long !== undefined)
@@ -137,6 +150,12 @@ async function isModel(folder: string): Promise<boolean> {
     (await exists(join(folder, CONFIG_FILE))) &&
     ((await exists(join(folder, SINGLE_FILE))) || (await exists(join(folder, INDEX_FILE))))
   );
+}
+
+/** A folder and those that it lies in, up to the root. */
+function listUpTo(root: string, folder: string): string[] {
+  if (!isWithin(root, folder)) return [];
+  return folder === dirname(folder) ? [folder] : [folder, ...listUpTo(root, dirname(folder))];
 }
 
 /** Whether a path is a folder or lies in it. */

@@ -308,3 +308,32 @@ describe('sweep', () => {
     expect(existsSync(root)).toBe(true);
   });
 });
+
+const anywhere = (): OutputFolders =>
+  createOutputFolders({ root: '/', kept: [], owner, leaseMs: LEASE_MS, now: () => nowMs });
+
+describe('outputs anywhere', () => {
+  it('may lie at any depth, by absolute names only', async () => {
+    const deep = join(root, 'a/b/c/d/e/f/g/h');
+    await anywhere().write(to(deep), 'refuse', writing('new'));
+    expect(await readFile(join(deep, 'sub/model.txt'), 'utf8')).toBe('new');
+    expect(await anywhere().readManifest(deep, 'earlier_output')).toMatchObject({ a: 1 });
+    await expect(anywhere().check(to('model'), 'refuse')).rejects.toMatchObject({
+      reason: 'INVALID_REQUEST',
+      violations: [{ field: 'output', description: expect.stringContaining('absolute') as string }],
+    });
+    await expect(anywhere().check(to(join(deep, 'x')), 'refuse')).rejects.toMatchObject({
+      reason: 'OUTPUT_PROTECTED',
+    });
+  });
+
+  it('are swept where one is written again, and the file system is never searched', async () => {
+    await leave(id('1'), { target: 'one', fresh: 'half' });
+    await leave(id('2'), { target: 'two', old: 'old', fresh: 'new' });
+    await anywhere().sweep();
+    expect((await readdir(root)).sort()).toEqual([id('1'), id('2')]);
+    await anywhere().write(to(join(root, 'one')), 'refuse', writing('new'));
+    expect((await readdir(root)).sort()).toEqual(['one', 'two']);
+    expect([await read('one'), await read('two')]).toEqual(['new', 'old']);
+  });
+});
