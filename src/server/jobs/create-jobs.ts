@@ -71,7 +71,7 @@ export function createJobs({
    * Each by itself: on a full disk a lease cannot be renewed, and jobs that wait are to start as soon as there is room.
    */
   const beat = async (): Promise<void> => {
-    for (const step of [recovery.renew, recovery.takeUp, ready.startNext])
+    for (const step of [recovery.renew, () => recovery.takeUp('meanwhile'), ready.startNext])
       await step().catch(reportTo(log, 'leases were not renewed, or jobs not taken up'));
   };
 
@@ -166,7 +166,7 @@ export function createJobs({
           });
         await jobs.remove(jobId);
       }),
-    recover: () => serialize(recovery.takeUp),
+    recover: () => serialize(() => recovery.takeUp('at-start')),
     begin: async () => {
       await serialize(ready.startNext);
       const timer = setInterval(() => {

@@ -29,8 +29,11 @@ export interface RecoverySettings {
 export interface Recovery {
   /** What a stored job can be resumed from; `undefined` if it cannot. */
   restore(job: StoredJob): Promise<RestoredJob | undefined>;
-  /** Takes up what was left unfinished by servers that have ended. */
-  takeUp(): Promise<void>;
+  /**
+   * Takes up what was left unfinished by servers that have ended; `at-start` also what waits for ResumeJob only since a
+   * server before this one took it up to let it wait.
+   */
+  takeUp(when: 'at-start' | 'meanwhile'): Promise<void>;
   /** Renews the leases, and lets go of jobs that another server has taken. */
   renew(): Promise<void>;
 }
@@ -68,11 +71,18 @@ export function createRecovery({
       resume: (input, signal) => known.resume(request.bytes, job, input, signal),
     };
   };
+  /** A job that waits by its own plan has told more of its pause. */
+  const wasInterrupted = async ({ id, lastSequence }: StoredJob): Promise<boolean> => {
+    const [last] = await jobs.eventsAfter(id, lastSequence - 1, 1);
+    return last !== undefined && Buffer.compare(last.payload, codec.paused().payload) === 0;
+  };
   return {
     restore,
-    takeUp: async () => {
+    takeUp: async (when) => {
+      const takesPaused = when === 'at-start' && interruptedJobs === 'resume';
       for (const job of await jobs.unfinished()) {
-        if (job.state === 'paused' || ready.running.has(job.id) || ready.waiting.has(job.id)) continue;
+        if (job.state === 'paused' && !(takesPaused && (await wasInterrupted(job)))) continue;
+        if (ready.running.has(job.id) || ready.waiting.has(job.id)) continue;
         const held = await leases.take(job.id);
         if (held === undefined) continue;
         if (job.fruitlessStarts >= MOST_FRUITLESS_STARTS) {

@@ -1,7 +1,9 @@
 import { PrunecastError } from '../../core/errors/prunecast-error.js';
+import type { Reason } from '../../core/errors/reasons.js';
 import type { DimensionRange } from '../../gen/prunecast/v1/common.js';
 import { type JobKind, ResumeJobRequest } from '../../gen/prunecast/v1/job.js';
 import type { Plan } from '../../gen/prunecast/v1/pruning.js';
+import { StudyPhase } from '../../gen/prunecast/v1/study_types.js';
 import { orAborted } from '../../core/or-aborted.js';
 import { digestRequest } from './request-digest.js';
 import { readStored } from '../../core/errors/read-stored.js';
@@ -50,7 +52,8 @@ export interface RequestCodec<Request> {
 
 /**
  * @param spec.prepare checks a request and returns its work; for a job that an earlier server left unfinished
- * (`restarted`), the rest of the work: what that server stored stands, and what it wrote is the job's own
+ * (`restarted`), the rest of the work: what that server stored stands, and what it wrote is the job's own. If something
+ * that it names is not here, the job pauses
  * @param spec.resume of a kind whose jobs wait for what ResumeJob brings; by default the request is checked again
  */
 export function defineKind<Request>({
@@ -84,7 +87,13 @@ export function defineKind<Request>({
     prepare: (request, context) => prepare(request, context),
     restart: (bytes, job) =>
       toWork(async (context) => {
-        const prepared = await prepare(read(bytes, job), context, job);
+        let prepared: Prepared;
+        try {
+          prepared = await prepare(read(bytes, job), context, job);
+        } catch (error) {
+          if (!isMissingHere(error)) throw error;
+          return { $case: 'paused', value: { before: StudyPhase.UNSPECIFIED, ranges: [] } };
+        }
         return runPrepared(prepared, context);
       }),
     resume: async (bytes, job, input, signal) => {
@@ -100,6 +109,22 @@ function runPrepared({ run, phases }: Pick<Prepared, 'run' | 'phases'>, context:
   context.phases.declare(phases);
   return run(context);
 }
+
+/**
+ * Whether a job needs what this server does not have: a server with other roots or plug-ins, or this one after a disk
+ * is back, can resume it, so it waits. ResumeJob tells what is missing.
+ */
+function isMissingHere(error: unknown): boolean {
+  return error instanceof PrunecastError && MISSING.has(error.reason);
+}
+
+const MISSING: ReadonlySet<Reason> = new Set([
+  'MODEL_NOT_FOUND',
+  'TEXT_NOT_FOUND',
+  'OUTPUT_NOT_FOUND',
+  'PATH_OUTSIDE_ROOTS',
+  'PLUGIN_NOT_FOUND',
+]);
 
 function refuseRanges(ranges: readonly DimensionRange[]): void {
   if (ranges.length > 0)

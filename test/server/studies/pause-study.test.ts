@@ -185,4 +185,26 @@ describe('a server that is configured to let interrupted jobs wait', () => {
     await resume(jobId);
     expect((await verbs.client.runSearch(request)).winner).toBeDefined();
   });
+
+  it('leaves them to a server that resumes by itself, but not those that wait by their own plan', async () => {
+    const requests = {
+      interrupted: smallSearch({ seed: 9n, requestId: 'interrupted-2' }),
+      planned: smallSearch({ seed: 10n, requestId: 'planned', pauseBefore: [StudyPhase.FIT] }),
+    };
+    const planned = await runUntil(requests.planned, 'paused');
+    const interrupted = await runUntil(requests.interrupted, 'study');
+    await verbs[Symbol.asyncDispose]();
+    verbs = await startVerbServer({ folder, config: { interruptedJobs: 'pause' } });
+    expect([await stateOf(interrupted), await stateOf(planned)]).toEqual([JobState.PAUSED, JobState.PAUSED]);
+    await verbs[Symbol.asyncDispose]();
+    verbs = await startVerbServer({ folder });
+    expect((await verbs.client.runSearch(requests.interrupted)).winner).toBeDefined();
+    expect(await stateOf(planned)).toBe(JobState.PAUSED);
+  });
 });
+
+/** Starts a search, and leaves it at its first event of a kind. */
+async function runUntil(request: ReturnType<typeof smallSearch>, kind: string): Promise<string> {
+  for await (const event of verbs.client.search(request)) if (event.payload?.$case === kind) return event.jobId;
+  throw new Error(`no ${kind} event came`);
+}
