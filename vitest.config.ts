@@ -4,6 +4,7 @@ export default defineConfig({
   test: {
     include: ['test/**/*.test.ts'],
     globalSetup: './test/support/build.ts',
+    setupFiles: './test/support/own-state.ts',
     testTimeout: 60_000,
     hookTimeout: 120_000,
     // ONNX Runtime uses both cores itself; more files at once only make each other slower.

@@ -26,6 +26,7 @@ const RULES: Readonly<Record<string, Rule>> = {
   'search/study': { own: ['core', 'search/fit', 'search/objectives', 'search/study'], packages: [] },
   'search/sampling': { own: ['core', 'search/objectives', 'search/sampling', 'search/study'], packages: [] },
   'onnx-runtime': { own: ['onnx-runtime'], packages: ['node:', 'onnxruntime-node'] },
+  'state-folder': { own: ['state-folder'], packages: ['node:'] },
   'plugin-host': { own: ['core', 'plugin-host'], packages: ['node:', 'zod'] },
   engine: {
     own: ['core', 'engine', 'gen/onnx', 'onnx-runtime', 'plugin-host'],
@@ -54,13 +55,15 @@ const RULES: Readonly<Record<string, Rule>> = {
   dashboard: { own: ['charts/chart', 'charts/measure-interval', 'cli/output/format', 'dashboard'], packages: [] },
   // Runs in browsers alone.
   'dashboard/browser': { own: ['charts', 'cli/output/format', 'dashboard'], packages: ['eventsource-parser'] },
-  server: { own: ['core', 'search', 'engine', 'onnx-runtime', 'plugin-host', 'plugins', 'server', 'gen'] },
+  server: {
+    own: ['core', 'search', 'engine', 'onnx-runtime', 'plugin-host', 'plugins', 'server', 'state-folder', 'gen'],
+  },
   'server/requests': {
     own: ['core', 'search', 'plugins', 'gen', 'server/requests'],
     packages: ['node:', '@bufbuild/protobuf', 'zod'],
   },
   'server/adapters': {
-    own: ['core', 'engine/files', 'server/adapters', 'server/records/create-id'],
+    own: ['core', 'engine/files', 'server/adapters', 'server/records/create-id', 'state-folder'],
     packages: ['node:', '@bufbuild/protobuf', 'kysely', 'libsql', 'zod'],
   },
   'server/testing': { own: ['core', 'server/adapters/in-memory', 'server/testing'], packages: ['node:'] },
@@ -81,7 +84,10 @@ const RULES: Readonly<Record<string, Rule>> = {
     packages: ['node:', '@bufbuild/protobuf'],
   },
   // Decode, one call, encode: nothing of the engine, of the search or of a plug-in.
-  'server/rpc': { own: ['core', 'gen', 'server'], packages: ['node:', '@bufbuild/protobuf', '@grpc/grpc-js', 'pino'] },
+  'server/rpc': {
+    own: ['core', 'gen', 'server', 'state-folder'],
+    packages: ['node:', '@bufbuild/protobuf', '@grpc/grpc-js', 'pino'],
+  },
   // Another way to the handlers of the API: it knows nothing of what they do.
   'server/dashboard': {
     own: [
@@ -99,8 +105,8 @@ const RULES: Readonly<Record<string, Rule>> = {
     own: ['core', 'gen/google', 'server/errors', 'server/rpc/interceptors'],
     packages: ['@grpc/grpc-js', 'pino'],
   },
-  client: { own: ['gen', 'core/errors', 'core/model/unit-bitmap', 'client'] },
-  cli: { own: ['gen', 'core/errors', 'client', 'cli'] },
+  client: { own: ['gen', 'core/errors', 'core/model/unit-bitmap', 'client', 'state-folder'] },
+  cli: { own: ['gen', 'core/errors', 'client', 'cli', 'state-folder'] },
   gen: { own: ['gen'], packages: ['node:', '@bufbuild/protobuf', '@grpc/grpc-js', 'long'] },
 };
 

@@ -1,5 +1,7 @@
 import { spawn, type ChildProcess } from 'node:child_process';
 import { once } from 'node:events';
+import type { Socket } from 'node:net';
+import { EXIT_STATE_IN_USE, StateInUse } from '../state-folder/state-in-use.js';
 import { CallError } from './call-error.js';
 import { SERVER_MAIN } from './server-main.js';
 
@@ -21,6 +23,11 @@ export interface LocalServer {
   readonly processId: number;
   /** Fires when the process ends, whoever ended it. */
   readonly ended: AbortSignal;
+  /**
+   * Lets this process end before it, for a server that ends by other means than its standard input. `ended` still fires
+   * until then.
+   */
+  release(): void;
   /** Ends the process: asks first, and after `graceMs` (default 5,000) no longer asks. */
   stop(options?: { readonly graceMs?: number }): Promise<void>;
 }
@@ -29,7 +36,8 @@ export interface LocalServer {
  * Starts a server in a child process of its own group, so that Ctrl-C reaches this process alone. It ends with this
  * process.
  *
- * @throws CallError UNAVAILABLE with the end of the server's log if it did not start to listen
+ * @throws StateInUse if another server uses the state folder, and CallError UNAVAILABLE with the end of the server's log
+ * if it did not start to listen
  */
 export async function startLocalServer({
   environment = {},
@@ -45,9 +53,13 @@ export async function startLocalServer({
   const ended = new AbortController();
   child.once('close', () => ended.abort());
   child.once('error', () => ended.abort());
+  // Nothing is written to it: that it breaks says only that the process has ended.
+  child.stdin.on('error', () => undefined);
   const log = keepLog(child, onLog);
   const address = await readAddress(child, startTimeoutMs, ended.signal).catch(async (error: unknown) => {
     await stop(child, ended.signal, 1_000);
+    if (child.exitCode === EXIT_STATE_IN_USE)
+      throw new StateInUse(environment['PRUNECAST_STATE_DIRECTORY'] ?? '', log.join('\n'), { cause: error });
     throw new CallError(
       `the server did not start: ${error instanceof Error ? error.message : String(error)}\n${log.join('\n')}`.trimEnd(),
       { code: 'UNAVAILABLE', cause: error },
@@ -57,6 +69,11 @@ export async function startLocalServer({
     address,
     processId: child.pid ?? 0,
     ended: ended.signal,
+    release: () => {
+      child.unref();
+      child.stdin.end();
+      for (const stream of [child.stdout, child.stderr]) (stream as Socket).unref();
+    },
     stop: ({ graceMs = 5_000 } = {}) => stop(child, ended.signal, graceMs),
   };
 }

@@ -1,6 +1,10 @@
 import { exitNow, whenNoRun } from '../engine/workers/exit-gate.js';
+import type { Attendance } from '../state-folder/attendance.js';
+import { findSockets } from '../state-folder/socket-paths.js';
+import { EXIT_STATE_IN_USE, StateInUse } from '../state-folder/state-in-use.js';
 import { loadConfig } from './config/config.js';
 import { createLog } from './config/create-log.js';
+import { describeStateInUse, greetCommands, greetUsers } from './greet-users.js';
 import { startServer } from './start-server.js';
 
 /** How long after the grace period of a stop the process ends, whatever still runs in it. */
@@ -11,16 +15,27 @@ const CLOSING_MS = 1000;
  * standard output as one line of JSON; the log goes to standard error. SIGTERM and SIGINT stop it, as does the end of
  * standard input if PRUNECAST_EXIT_ON_STDIN_END is `true` (for a parent that may be killed). A second signal ends it at
  * once. What has not ended `CLOSING_MS` after the configured grace period is cut off.
+ *
+ * Programs of its user find it by a socket in the state folder. If PRUNECAST_STARTED_BY_COMMAND is
+ * `true` it listens for these alone, and stops when the last has left; whoever holds its standard input open counts.
+ *
+ * Exits with EXIT_STATE_IN_USE if another server uses the state folder.
  */
 async function main(): Promise<void> {
+  const isOfCommand = process.env['PRUNECAST_STARTED_BY_COMMAND'] === 'true';
   const config = loadConfig(process.env);
   const log = createLog(config);
-  const server = await startServer(config, { log });
+  const privateSocket = findSockets(config.stateDirectory).calls;
+  const server = isOfCommand
+    ? await startServer({ ...config, listen: [`unix:${privateSocket}`] }, { log })
+    : await startServer(config, { log, privateSocket });
+  let attendance: Attendance | undefined;
   let isStopping = false;
   const stop = (cause: string): void => {
     if (isStopping) exitNow(1);
     isStopping = true;
     log.info({ cause }, 'asked to stop');
+    attendance?.close();
     setTimeout(() => {
       log.fatal('not stopped in time: the process ends with work in it');
       exitNow(1);
@@ -38,14 +53,21 @@ async function main(): Promise<void> {
   };
   process.on('SIGTERM', () => stop('SIGTERM'));
   process.on('SIGINT', () => stop('SIGINT'));
+  process.on('unhandledRejection', (error) => log.error({ err: error }, 'unhandled rejection'));
+  if (isOfCommand)
+    attendance = await greetCommands({ address: server.address, config, log }, () => {
+      if (!isStopping) stop('nobody attends');
+    });
+  else if (server.privateAddress !== undefined)
+    attendance = await greetUsers({ address: server.privateAddress, config, log });
   if (process.env['PRUNECAST_EXIT_ON_STDIN_END'] === 'true')
     process.stdin.on('end', () => stop('end of standard input')).resume();
-  process.on('unhandledRejection', (error) => log.error({ err: error }, 'unhandled rejection'));
   const { address, addresses, dashboard } = server;
   process.stdout.write(`${JSON.stringify({ address, addresses, dashboard })}\n`);
 }
 
-main().catch((error: unknown) => {
-  process.stderr.write(`${error instanceof Error ? error.message : String(error)}\n`);
-  process.exit(1);
+main().catch(async (error: unknown) => {
+  const message = error instanceof Error ? error.message : String(error);
+  process.stderr.write(`${error instanceof StateInUse ? await describeStateInUse(error) : message}\n`);
+  process.exit(error instanceof StateInUse ? EXIT_STATE_IN_USE : 1);
 });

@@ -21,6 +21,8 @@ export interface RunningServer {
   readonly addresses: readonly string[];
   /** What to open in a browser: `http://127.0.0.1:8080/`; undefined if no dashboard is configured. */
   readonly dashboard: string | undefined;
+  /** The socket for programs of the same user; undefined if none was asked for, or it cannot be made. */
+  readonly privateAddress: string | undefined;
   /**
    * Stops it: open streams end with SERVER_STOPPING, other calls and the work of jobs get the configured grace,
    * unfinished jobs are left for the next server to resume. May be called more than once.
@@ -34,6 +36,8 @@ export interface ServerAdditions {
   readonly plugins?: readonly PluginEntry[];
   /** Default: a log on standard error. */
   readonly log?: Logger;
+  /** A socket to listen on besides the configured addresses, without encryption: its file system may not have any. */
+  readonly privateSocket?: string;
   /** Bind parts of the server to something of the program's own: its store, its clock, whatever `TOKENS` names. */
   readonly modules?: readonly ContainerModule[];
 }
@@ -44,7 +48,7 @@ export interface ServerAdditions {
  */
 export async function startServer(
   config: Config,
-  { plugins = [], log: given, modules = [] }: ServerAdditions = {},
+  { plugins = [], log: given, modules = [], privateSocket }: ServerAdditions = {},
 ): Promise<RunningServer> {
   const stopping = new AbortController();
   // One listener per open stream is not a leak.
@@ -66,6 +70,7 @@ export async function startServer(
     };
     const rpcServer = await createRpcServer(parts.services, config, settings);
     const addresses = await listenOnAll(rpcServer, config.listen);
+    const privateAddress = await listenPrivately(rpcServer, privateSocket, log);
     const dashboard = await openDashboard(config, { log, calls: createApiCalls(parts.services, settings) }).catch(
       async (error: unknown) => {
         await rpcServer.close(0);
@@ -99,6 +104,7 @@ export async function startServer(
     return {
       address: addresses[0] ?? '',
       addresses,
+      privateAddress,
       dashboard: dashboard?.url,
       stop: () => (stopped ??= stop()),
     };
@@ -125,6 +131,20 @@ async function openDashboard(
 ): Promise<Dashboard | undefined> {
   if (config.dashboard === undefined) return undefined;
   return startDashboard(config.dashboard, { ...settings, config, page: readPage() });
+}
+
+async function listenPrivately(
+  server: RpcServer,
+  socket: string | undefined,
+  log: Logger,
+): Promise<string | undefined> {
+  if (socket === undefined) return undefined;
+  try {
+    return await server.listenPrivately(`unix:${socket}`);
+  } catch (error) {
+    log.warn({ err: error }, 'commands without --address will not find this server');
+    return undefined;
+  }
 }
 
 /** Waits until the jobs have settled. A run that does not end in time is left behind, and its writes fail. */

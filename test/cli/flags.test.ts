@@ -148,10 +148,6 @@ const OUTSIDE_REQUEST: Readonly<Record<string, { readonly args: readonly string[
   '--server-log': { args: [], why: 'whether the log of such a server is shown' },
   '--report': { args: ['report.html'], why: 'the file that the report is written to' },
   'report --overwrite': { args: [], why: 'whether that file is replaced' },
-  'jobs resume --model': { args: ['m'], why: 'a folder that such a server must see; the job has its model' },
-  'jobs resume --text': { args: ['a.txt'], why: 'as --model' },
-  'jobs resume --output': { args: ['o'], why: 'as --model' },
-  'jobs resume --earlier-output': { args: ['o'], why: 'as --model' },
 };
 
 /** Where a command wants one of several flags: which, and what the test gives if none of them is under test. */

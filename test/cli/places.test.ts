@@ -1,62 +1,51 @@
 import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
-import { basename, join } from 'node:path';
+import { join, relative } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { AT_SERVER, ON_THIS_MACHINE, trustUser } from '../../src/cli/session/places.js';
 import { loadConfig } from '../../src/server/config/config.js';
-import { placeAtServer, placeLocally } from '../../src/cli/session/places.js';
 
 let folder = '';
 beforeAll(() => {
   folder = mkdtempSync(join(tmpdir(), 'prunecast-places-'));
-  for (const path of ['models/tiny', 'texts/a', 'texts/b']) mkdirSync(join(folder, path), { recursive: true });
-  for (const path of ['texts/a/story.txt', 'texts/b/story.txt']) writeFileSync(join(folder, path), path);
+  mkdirSync(join(folder, 'models/tiny'), { recursive: true });
+  writeFileSync(join(folder, 'story.txt'), 'Once');
 });
 afterAll(() => rmSync(folder, { recursive: true }));
 
-const path = (file: string) => join(folder, file);
-const firstRoot = (roots: string | undefined) => (JSON.parse(roots ?? '[]') as string[])[0];
+const readSettings = (modelRoots: string) => loadConfig(trustUser({ PRUNECAST_MODEL_ROOTS: modelRoots }));
+const fromHere = (path: string) => relative(process.cwd(), join(folder, path));
 
-describe('placeLocally', () => {
-  it('makes the parent folder of an existing model its root', () => {
-    const { model, environment } = placeLocally({ model: path('models/tiny') }, {});
-    expect(model).toBe('tiny');
-    expect(firstRoot(environment['PRUNECAST_MODEL_ROOTS'])).toBe(path('models'));
-  });
-
-  it('leaves the name of a model that is not there, for a configured root to find', () => {
-    const { model, environment } = placeLocally({ model: 'elsewhere/tiny' }, { PRUNECAST_MODEL_ROOTS: '/store' });
-    expect(model).toBe('elsewhere/tiny');
-    expect(firstRoot(environment['PRUNECAST_MODEL_ROOTS'])).toBe('/store');
-  });
-
-  it('hands folders with a colon over whole, those of the environment in either form too', () => {
-    mkdirSync(path('run-12:30/tiny'), { recursive: true });
-    const read = (configured: string) =>
-      loadConfig(placeLocally({ model: path('run-12:30/tiny') }, { PRUNECAST_MODEL_ROOTS: configured }).environment)
-        .modelRoots;
-    expect(read('/a:/b')).toEqual([path('run-12:30'), '/a', '/b', process.cwd()]);
-    expect(read('["/a:b"]')).toEqual([path('run-12:30'), '/a:b', process.cwd()]);
-    expect(read('')).toEqual([path('run-12:30'), process.cwd()]);
-  });
-
-  it('tells texts of one name in two folders apart', () => {
-    const texts = [path('texts/a/story.txt'), '@inline', path('texts/b/story.txt')];
-    const { toText, environment } = placeLocally({ texts }, {});
-    expect(firstRoot(environment['PRUNECAST_DATA_ROOTS'])).toBe(path('texts'));
-    expect(toText(path('texts/b/story.txt'))).toEqual({ path: 'b/story.txt' });
+describe('names for a server of this machine', () => {
+  it('are absolute, so that they mean the same in every folder', () => {
+    const { toModel, toOutput, toText } = ON_THIS_MACHINE;
+    expect(toModel(fromHere('models/tiny'))).toBe(join(folder, 'models/tiny'));
+    expect(toText(fromHere('story.txt'))).toEqual({ path: join(folder, 'story.txt') });
     expect(toText('@Once upon a time')).toEqual({ inline: 'Once upon a time' });
+    expect(toOutput(fromHere('new/deep/out'))).toBe(join(folder, 'new/deep/out'));
   });
 
-  it('makes the folder that an output goes into', () => {
-    const { toOutput, environment } = placeLocally({ output: path('new/deep/out') }, {});
-    expect(toOutput(path('new/deep/out'))).toBe('out');
-    expect(basename(environment['PRUNECAST_OUTPUT_ROOT'] ?? '')).toBe('deep');
+  it('stay as they are for a model or text that is not there, for a root of the server to find', () => {
+    expect(ON_THIS_MACHINE.toModel('elsewhere/tiny')).toBe('elsewhere/tiny');
+    expect(ON_THIS_MACHINE.toText('elsewhere.txt')).toEqual({ path: 'elsewhere.txt' });
   });
 });
 
-describe('placeAtServer', () => {
-  it("leaves names alone, as they are relative to the server's own roots", () => {
-    const { model, toOutput, toText } = placeAtServer({ model: path('models/tiny') });
-    expect([model, toOutput('out/x'), toText('a.txt')]).toEqual([path('models/tiny'), 'out/x', { path: 'a.txt' }]);
+describe('names for a server at an address', () => {
+  it("stay as they are, as they are relative to the server's own roots", () => {
+    const { toModel, toOutput, toText } = AT_SERVER;
+    expect([toModel(folder), toOutput('out/x'), toText('a.txt')]).toEqual([folder, 'out/x', { path: 'a.txt' }]);
+  });
+});
+
+describe('the settings of a server that a command starts', () => {
+  it('let it read and write whatever its user may, after roots of the environment in either form', () => {
+    expect(readSettings('/a:/b').modelRoots).toEqual(['/a', '/b', process.cwd(), '/']);
+    expect(readSettings('["/a:b"]').modelRoots).toEqual(['/a:b', process.cwd(), '/']);
+    expect(readSettings('')).toMatchObject({
+      modelRoots: [process.cwd(), '/'],
+      outputRoot: '/',
+      dataLinks: 'anywhere',
+    });
   });
 });

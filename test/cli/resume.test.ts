@@ -20,23 +20,23 @@ describe('the command that resumes a job', () => {
     expect(paused.code).toBe(0);
     const [, line = ''] = /paused before report; to resume it: (.*)$/m.exec(paused.stderr) ?? [];
     expect(line).toContain('prunecast jobs resume job-');
+    expect(line).not.toContain('--model');
     const { code, stdout } = await paste(line);
     expect(code).toBe(0);
-    expect(stdout).toContain('wrote out/the winner');
+    expect(stdout).toContain(`wrote ${join(folder, 'out/the winner')}`);
     expect(existsSync(join(folder, 'out/the winner/prunecast.json'))).toBe(true);
   }, 180_000);
 
-  it('names the server that was called, which has the paths already', () => {
-    const flags = { address: 'unix:/run/prunecast.sock', stateDir: '.prunecast' };
-    expect(writeResumeCommand('job-1', flags, { model: 'm', output: 'o' })).toBe(
+  it('names the server that was called', () => {
+    expect(writeResumeCommand('job-1', { address: 'unix:/run/prunecast.sock' })).toBe(
       'prunecast jobs resume job-1 --address unix:/run/prunecast.sock',
     );
   });
 
-  it('names what a server of the next call must see, in quotes where a shell needs them, and no text that is no file', () => {
-    const paths = { model: "Ann's", texts: ['a b.txt', '@Once'], output: '$x', earlierOutputs: ['e'] };
-    expect(writeResumeCommand('job-1', { stateDir: '.prunecast' }, paths)).toBe(
-      `prunecast jobs resume job-1 --model 'Ann'\\''s' --text 'a b.txt' --output '$x' --earlier-output e`,
+  it('names the state folder and the plug-ins if they were given, in quotes where a shell needs them', () => {
+    expect(writeResumeCommand('job-1', {})).toBe('prunecast jobs resume job-1');
+    expect(writeResumeCommand('job-1', { stateDir: "Ann's", plugin: ['./a b.js', 'knn'] })).toBe(
+      `prunecast jobs resume job-1 --state-dir 'Ann'\\''s' --plugin './a b.js' --plugin knn`,
     );
   });
 });

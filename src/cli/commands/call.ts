@@ -15,7 +15,7 @@ export function addCallCommand(program: Command): void {
   const command = program
     .command('call <SERVICE.METHOD>')
     .description(
-      'send a request as proto JSON to any method, and print the answers as JSON lines; paths are relative to the roots of the server, which are the current folder if it is started for the call',
+      'send a request as proto JSON to any method, and print the answers as JSON lines; paths are absolute, or relative to a root of the server',
     )
     .option(
       '--request <FILE|@JSON|->',
@@ -26,7 +26,7 @@ export function addCallCommand(program: Command): void {
     const method = findMethod(name);
     const requests = readRequests(method, flags.request);
     const printer = createPrinter({ json: true });
-    await useServer(flags, {}, async ({ client }) => {
+    await useServer(flags, async ({ client }) => {
       const path = `/${method.parent.typeName}/${method.name}`;
       for await (const bytes of client.exchange(path, requests))
         printer.json(toJson(method.output, fromBinary(method.output, bytes), { registry: protoRegistry() }));

@@ -54,7 +54,7 @@ async function* checkHere({ stateDir }: ServerFlags): AsyncGenerator<Check, void
   const child = spawn(process.execPath, [DOCTOR_MAIN], {
     env: {
       ...process.env,
-      PRUNECAST_STATE_DIRECTORY: resolve(stateDir),
+      ...(stateDir !== undefined && { PRUNECAST_STATE_DIRECTORY: resolve(stateDir) }),
       PRUNECAST_OUTPUT_ROOT: process.env['PRUNECAST_OUTPUT_ROOT'] ?? process.cwd(),
     },
     stdio: ['ignore', 'pipe', 'pipe'],
@@ -75,7 +75,7 @@ async function* checkHere({ stateDir }: ServerFlags): AsyncGenerator<Check, void
 
 /** What a running server says of itself. */
 async function* checkServer(flags: ServerFlags): AsyncGenerator<Check, void, undefined> {
-  const info = await useServer(flags, {}, ({ client }) => client.services.catalog.getServerInfo({}));
+  const info = await useServer(flags, ({ client }) => client.services.catalog.getServerInfo({}));
   yield* describeServer(info);
 }
 

@@ -102,7 +102,7 @@ export function addEvaluateCommand(program: Command): void {
   });
 }
 
-function suggestSearch({ paths: { model = '', texts = [] }, sources, suggest }: Call<EvaluateRequest>): void {
+function suggestSearch({ paths: { model = '', texts }, sources, suggest }: Call<EvaluateRequest>): void {
   suggest({
     why: 'to find a model with a fifth fewer parameters, measured in the same way',
     words: [

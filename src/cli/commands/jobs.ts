@@ -45,19 +45,6 @@ const LIST_FLAGS: readonly RequestFlag[] = [
   { flags: '--limit <COUNT>', summary: 'at most this many', field: 'page_size', parse: parseCount },
 ];
 
-/** Paths of a job that a server of the call's own must find again. A running server has them already. */
-const PATH_FLAGS: readonly RequestFlag[] = [
-  { flags: '--model <DIR>', summary: 'the model, as the job was given it', place: 'model' },
-  { flags: '--text <FILE>', summary: 'a text, as the job was given it; may be repeated', place: 'text', repeats: true },
-  { flags: '--output <DIR>', summary: 'the output, as the job was given it', place: 'output' },
-  {
-    flags: '--earlier-output <DIR>',
-    summary: 'an earlier output that the job reads; may be repeated',
-    place: 'earlier-output',
-    repeats: true,
-  },
-];
-
 /** `prunecast jobs`: the jobs of a server. */
 export function addJobsCommand(program: Command): void {
   const jobs = program.command('jobs').description('list, watch, resume and end the jobs of a server');
@@ -114,7 +101,7 @@ function addResume(jobs: Command): void {
   const command = jobs
     .command('resume')
     .addArgument(new RequestArgument('<JOB>', 'job_id'))
-    .description('resume a paused or interrupted job; without --address, watch it to its end');
+    .description('resume a paused or interrupted job; unless its server stays, watch it to its end');
   addRequestFlags(command, RESUME, 'Ranges', [
     {
       flags: '--range <DIMENSION=MIN..MAX>',
@@ -125,11 +112,10 @@ function addResume(jobs: Command): void {
       parse: parseRange,
     },
   ]);
-  addRequestFlags(command, RESUME, 'Paths, without --address', PATH_FLAGS);
   addServerFlags(command).action(() =>
     callServer(command, RESUME, async (call) => {
       const { job } = await call.client.services.jobs.resumeJob(call.request);
-      // The server of this call ends with it, so the job must end before.
+      // Its server ends with the commands that use it, so the job must end before.
       if (call.serverEnded !== undefined) await watchToEnd(call, call.request.jobId, job?.lastSequence ?? 0n);
       else printJob(job, call.printer);
     }),

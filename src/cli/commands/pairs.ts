@@ -119,7 +119,7 @@ function addImport(pairs: Command): void {
       ImportPairsRequest.decode(fromProtoJson('prunecast.v1.ImportPairsRequest', parseJson(line, file))),
     );
     const printer = createPrinter(flags);
-    await useServer(flags, {}, async ({ client }) => {
+    await useServer(flags, async ({ client }) => {
       const imported = await client.services.pairs.importPairs(requests);
       if (printer.format === 'json') printer.json(imported);
       printer.lines(`study ${imported.studyId}: ${imported.pairs} pairs`);

@@ -3,16 +3,14 @@ import type { PrintFlags } from '../output/printer.js';
 
 /** What every command that talks to a server takes. */
 export interface ServerFlags extends PrintFlags {
-  /** Undefined: a server is started for this call alone. */
+  /** Undefined: the server of the state folder, which is started if needed. */
   readonly address?: string;
-  readonly stateDir: string;
+  /** Undefined: PRUNECAST_STATE_DIRECTORY, or the user's own state folder. */
+  readonly stateDir?: string;
   readonly serverLog?: boolean;
-  /** Plug-ins of a server that is started for this call. */
+  /** Plug-ins of that server. */
   readonly plugin?: readonly string[];
 }
-
-/** Where a server that is started for a call keeps its state. */
-export const DEFAULT_STATE_DIR = '.prunecast';
 
 /** Flags for the form of what is printed. */
 export function addPrintFlags(command: Command): Command {
@@ -28,17 +26,16 @@ export function addPrintFlags(command: Command): Command {
 export function addServerFlags(command: Command): Command {
   return addPrintFlags(command)
     .optionsGroup('Server:')
-    .option('--address <ADDRESS>', 'a running server, host:port or unix:/path; without it one is started for the call')
     .option(
-      '--state-dir <DIR>',
-      'where a server started for the call keeps jobs, labels and predictors',
-      DEFAULT_STATE_DIR,
+      '--address <ADDRESS>',
+      'a server elsewhere, host:port or unix:/path; by default that of the state folder, which is started if none runs',
     )
+    .option('--state-dir <DIR>', 'where jobs, labels and predictors are kept, instead of your own state folder')
     .option(
       '--plugin <SPECIFIER>',
-      'a plug-in for a server started for the call: ./knn.js or the name of an installed package; may be repeated',
+      'a plug-in for the server of the state folder: ./knn.js or the name of an installed package; may be repeated',
       (value: string, earlier: readonly string[] = []) => [...earlier, value],
     )
-    .option('--server-log', 'show the log of a server started for the call')
+    .option('--server-log', 'show the log of the server if this call starts it')
     .optionsGroup('Other:');
 }

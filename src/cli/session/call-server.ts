@@ -50,7 +50,7 @@ export async function callServer<Request>(
     );
   const repeat: Call<Request>['repeat'] = (why, change) =>
     printer.next({ why, line: writeCommandLine(['prunecast', ...repeatCommand(process.argv.slice(2), change)]) });
-  await useServer(flags, paths, async (session) => {
+  await useServer(flags, async (session) => {
     const { request, sources } = fillRequest(command, type, session.places);
     try {
       await use({ ...session, request, sources, paths, printer, suggest, repeat });
@@ -68,12 +68,7 @@ function listPaths(command: Command): GivenPaths {
       .flatMap((option) => option.givenTo(command).map(({ text }) => text));
   const [model] = at('model');
   const [output] = at('output');
-  return {
-    texts: at('text'),
-    earlierOutputs: at('earlier-output'),
-    ...(model !== undefined && { model }),
-    ...(output !== undefined && { output }),
-  };
+  return { texts: at('text'), ...(model !== undefined && { model }), ...(output !== undefined && { output }) };
 }
 
 function inFlags(

@@ -65,8 +65,8 @@ function fillOption(
   }));
 }
 
-function placeValue(place: Place, text: string, { model, toOutput, toText }: Places): Json {
-  return place === 'text' ? toText(text) : place === 'model' ? model : toOutput(text);
+function placeValue(place: Place, text: string, { toModel, toOutput, toText }: Places): Json {
+  return place === 'text' ? toText(text) : place === 'model' ? toModel(text) : toOutput(text);
 }
 
 /** The flag whose value alone makes no message either. */

@@ -1,7 +1,7 @@
 import { existsSync } from 'node:fs';
 import { basename, resolve } from 'node:path';
 import { CallError } from '../../client/index.js';
-import { DEFAULT_STATE_DIR, type ServerFlags } from '../flags/server.js';
+import type { ServerFlags } from '../flags/server.js';
 import { RequestError } from '../output/request-error.js';
 import type { FieldSource } from './field-names.js';
 
@@ -23,7 +23,7 @@ export function serverWords({
 }: Pick<ServerFlags, 'address' | 'stateDir' | 'plugin'>): string[] {
   if (address !== undefined) return ['--address', address];
   return [
-    ...(stateDir === DEFAULT_STATE_DIR ? [] : ['--state-dir', stateDir]),
+    ...(stateDir === undefined ? [] : ['--state-dir', stateDir]),
     ...plugin.flatMap((specifier) => ['--plugin', specifier]),
   ];
 }
@@ -70,9 +70,10 @@ export function repeatCommand(
  */
 export function afterFailure(error: unknown, argv: readonly string[]): NextCommand[] {
   const failure = error instanceof RequestError ? error.failure : error;
+  const [address, stateDir] = [lastValue(argv, '--address'), lastValue(argv, '--state-dir')];
   const server = serverWords({
-    stateDir: lastValue(argv, '--state-dir') ?? DEFAULT_STATE_DIR,
-    ...pick('address', lastValue(argv, '--address')),
+    ...(address !== undefined && { address }),
+    ...(stateDir !== undefined && { stateDir }),
     plugin: valuesOf(argv, '--plugin'),
   });
   const kind = failure instanceof CallError ? (failure.metadata['kind'] ?? '') : '';
@@ -112,10 +113,6 @@ export function afterFailure(error: unknown, argv: readonly string[]): NextComma
 function isCalibrationMissing(error: unknown, argv: readonly string[]): boolean {
   const isAtFault = error instanceof RequestError && error.violations.some(({ flag }) => flag === '--calibration');
   return isAtFault && valuesOf(argv, '--calibration').length === 0;
-}
-
-function pick(name: 'address', value: string | undefined): { readonly address?: string } {
-  return value === undefined ? {} : { [name]: value };
 }
 
 function lastValue(argv: readonly string[], flag: string): string | undefined {

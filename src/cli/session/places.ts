@@ -1,5 +1,5 @@
-import { existsSync, mkdirSync } from 'node:fs';
-import { basename, dirname, relative, resolve, sep } from 'node:path';
+import { existsSync } from 'node:fs';
+import { parse, resolve } from 'node:path';
 import type { JsonObject } from '../flags/request-option.js';
 import { readList, writeList } from './environment-list.js';
 
@@ -7,78 +7,58 @@ import { readList, writeList } from './environment-list.js';
 export interface GivenPaths {
   readonly model?: string;
   /** Files, or `@` and the text itself. */
-  readonly texts?: readonly string[];
+  readonly texts: readonly string[];
   readonly output?: string;
-  readonly earlierOutputs?: readonly string[];
 }
 
-/** The same as a server knows them. */
+/** How a server knows what a user names. */
 export interface Places {
-  readonly model: string;
+  readonly toModel: (path: string) => string;
   /** An output, to write or earlier. */
   readonly toOutput: (path: string) => string;
   /** A text as a flag gives it, in proto JSON. */
   readonly toText: (flag: string) => JsonObject;
-  /** Settings for a server that is started for the call; empty with `--address`. */
-  readonly environment: Readonly<Record<string, string>>;
 }
 
-/** Names for a running server: relative to its own roots, so they stay as given. */
-export function placeAtServer({ model = '' }: GivenPaths): Places {
-  return { model, toOutput: (path) => path, toText: (flag) => toText(flag, (path) => path), environment: {} };
-}
+/** Names for a server at an address: relative to its own roots, so they stay as given. */
+export const AT_SERVER: Places = {
+  toModel: (path) => path,
+  toOutput: (path) => path,
+  toText: (flag) => toText(flag, (path) => path),
+};
 
 /**
- * Names for a server that is started for the call, with roots that make them true: the parent folder of the model, the
- * folder that all outputs lie under, and the folder that all texts lie under. What does not exist keeps its name, and
- * the server says what is missing.
- *
- * Roots that the environment sets already (PRUNECAST_MODEL_ROOTS, ...) come after these.
+ * Names for a server of this machine: absolute, so that they mean the same to each command in each folder, and to a
+ * later server. What does not exist keeps its name: it may lie under a root of the server, which says what is missing.
  */
-export function placeLocally(
-  { model, texts = [], output, earlierOutputs = [] }: GivenPaths,
+export const ON_THIS_MACHINE: Places = {
+  toModel: nameExisting,
+  toOutput: (path) => resolve(path),
+  toText: (flag) => toText(flag, nameExisting),
+};
+
+/**
+ * Settings for a server that a command starts. It may read and write whatever its user may, since nobody else can call
+ * it. Roots that the environment sets, and the current folder, are for names that are relative.
+ */
+export function trustUser(
   environment: Readonly<Record<string, string | undefined>> = process.env,
-): Places {
-  const modelPath = model !== undefined && existsSync(model) ? resolve(model) : undefined;
-  const textPaths = texts.filter((text) => !text.startsWith('@') && existsSync(text)).map((text) => resolve(text));
-  const textRoot = commonFolder(textPaths);
-  if (output !== undefined) mkdirSync(dirname(resolve(output)), { recursive: true });
-  const outputPaths = [...(output === undefined ? [] : [output]), ...earlierOutputs].map((path) => resolve(path));
-  const outputRoot = commonFolder(outputPaths) ?? environment['PRUNECAST_OUTPUT_ROOT'] ?? process.cwd();
+): Readonly<Record<string, string>> {
+  const everything = parse(process.cwd()).root;
+  const withEverything = (configured = '') => writeList([...readList(configured), process.cwd(), everything]);
   return {
-    model: modelPath === undefined ? (model ?? '') : basename(modelPath),
-    toOutput: (path) => relative(outputRoot, resolve(path)),
-    toText: (flag) =>
-      toText(flag, (path) => (textRoot !== undefined && existsSync(path) ? relative(textRoot, resolve(path)) : path)),
-    environment: {
-      PRUNECAST_MODEL_ROOTS: withRoot(
-        modelPath === undefined ? undefined : dirname(modelPath),
-        environment['PRUNECAST_MODEL_ROOTS'],
-      ),
-      // The user who runs the server is the one who calls it: links may lead wherever that user may read.
-      PRUNECAST_MODEL_LINKS: 'anywhere',
-      PRUNECAST_DATA_ROOTS: withRoot(textRoot, environment['PRUNECAST_DATA_ROOTS']),
-      PRUNECAST_DATA_LINKS: 'anywhere',
-      PRUNECAST_OUTPUT_ROOT: outputRoot,
-    },
+    PRUNECAST_MODEL_ROOTS: withEverything(environment['PRUNECAST_MODEL_ROOTS']),
+    PRUNECAST_MODEL_LINKS: 'anywhere',
+    PRUNECAST_DATA_ROOTS: withEverything(environment['PRUNECAST_DATA_ROOTS']),
+    PRUNECAST_DATA_LINKS: 'anywhere',
+    PRUNECAST_OUTPUT_ROOT: everything,
   };
 }
 
-// The current folder comes last: a request of `prunecast call` names things relative to it.
-function withRoot(root: string | undefined, configured: string | undefined): string {
-  return writeList([...(root === undefined ? [] : [root]), ...readList(configured ?? ''), process.cwd()]);
+function nameExisting(path: string): string {
+  return existsSync(path) ? resolve(path) : path;
 }
 
 function toText(flag: string, rename: (path: string) => string): JsonObject {
   return flag.startsWith('@') ? { inline: flag.slice(1) } : { path: rename(flag) };
-}
-
-/** The deepest folder that holds all files. */
-function commonFolder(files: readonly string[]): string | undefined {
-  const [first, ...others] = files.map((file) => dirname(file));
-  return others.reduce<string | undefined>((root, folder) => {
-    let common = root ?? sep;
-    while (relative(common, folder).split(sep)[0] === '..') common = dirname(common);
-    return common;
-  }, first);
 }

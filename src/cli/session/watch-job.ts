@@ -17,8 +17,8 @@ interface WatchOptions {
 
 /**
  * Shows a job's events up to the terminal one, which it returns. Ctrl-C cancels the job, a second one leaves at once.
- * If the server was started for this call, a job that waits for ResumeJob is left waiting, as no other call can resume
- * it there, and the result is undefined; a job that was only interrupted is resumed.
+ * If the server ends with the commands that use it, a job that waits for ResumeJob is left waiting, and the result is
+ * undefined; a job that was only interrupted is resumed.
  *
  * @throws CallError of the job if it failed or was cancelled
  */
@@ -66,13 +66,6 @@ export async function watchJob(
     }
     if (ended !== undefined) return ended;
     throw new CallError('the job ended without a terminal event', { code: 'INTERNAL' });
-  } catch (error) {
-    if (session.serverEnded?.aborted === true)
-      throw new CallError('the server that was started for this call has ended: run it with --server-log to see why', {
-        code: 'UNAVAILABLE',
-        cause: error,
-      });
-    throw error;
   } finally {
     printer.endProgress();
     process.off('SIGINT', interrupt);

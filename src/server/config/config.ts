@@ -1,13 +1,13 @@
-import { homedir } from 'node:os';
 import { delimiter, resolve } from 'node:path';
 import { z } from 'zod';
+import { defaultStateDirectory, expandHome } from '../../state-folder/state-directory.js';
 import { detectMemoryBudgetBytes, detectThreads } from '../../engine/runtime/resource-limits.js';
 import { isLocal } from './is-local.js';
 
 const folder = z
   .string()
   .min(1)
-  .transform((path) => resolve(path.replace(/^~(?=\/|$)/, homedir())));
+  .transform((path) => resolve(expandHome(path)));
 const folders = z.array(folder);
 
 /** Every setting of a server; docs/configuration.md is generated from the descriptions. */
@@ -33,8 +33,10 @@ export const CONFIG_SCHEMA = z
       ),
     outputRoot: folder.prefault('outputs').describe('The folder that pruned models are written under.'),
     stateDirectory: folder
-      .prefault('~/.local/state/prunecast')
-      .describe('Where jobs, labels, studies and predictors are kept; one server at a time.'),
+      .optional()
+      .describe(
+        'Where jobs, labels, studies and predictors are kept, for the commands of a user as for `serve`; one server at a time. Default: `prunecast` under XDG_STATE_HOME, else `~/Library/Application Support` on macOS, `%LOCALAPPDATA%` on Windows and `~/.local/state` elsewhere.',
+      ),
     listen: z
       .array(z.string().regex(/^(unix:.+|.+:\d{1,5})$/, 'is neither host:port nor unix:/path'))
       .min(1)
@@ -110,7 +112,7 @@ export const CONFIG_SCHEMA = z
       .enum(['resume', 'pause'])
       .default('resume')
       .describe(
-        'What happens at the next start to jobs that were unfinished when the server ended: they resume by themselves (`resume`), or wait for ResumeJob (`pause`). A job with which three servers in a row ended unexpectedly, without a result in between, ends as FAILED with JOB_POISONED.',
+        'What happens at the next start to jobs that were unfinished when the server ended: they resume by themselves (`resume`), or wait for ResumeJob (`pause`), as under a server that a command starts. A job whose model, text or plug-in this server does not have waits too. A job with which three servers in a row ended unexpectedly, without a result in between, ends as FAILED with JOB_POISONED.',
       ),
     shutdownGraceMs: z
       .int()
@@ -152,7 +154,8 @@ export type ConfigOptions = z.input<typeof CONFIG_SCHEMA>;
 type Parsed = z.output<typeof CONFIG_SCHEMA>;
 
 /** Complete settings; paths are absolute. */
-export type Config = Omit<Parsed, 'threads' | 'memoryBudgetBytes'> & {
+export type Config = Omit<Parsed, 'stateDirectory' | 'threads' | 'memoryBudgetBytes'> & {
+  readonly stateDirectory: string;
   readonly threads: number;
   readonly memoryBudgetBytes: number;
 };
@@ -186,6 +189,7 @@ export function loadConfig(
   }
   return {
     ...parsed.data,
+    stateDirectory: parsed.data.stateDirectory ?? defaultStateDirectory({ environment }),
     threads: parsed.data.threads ?? detectThreads(),
     memoryBudgetBytes: parsed.data.memoryBudgetBytes ?? detectMemoryBudgetBytes(),
   };

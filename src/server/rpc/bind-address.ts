@@ -1,13 +1,11 @@
-import { chmod, lstat, mkdir, readFile, unlink } from 'node:fs/promises';
-import { createConnection } from 'node:net';
+import { chmod, mkdir, readFile } from 'node:fs/promises';
 import { dirname } from 'node:path';
 import { type Server, ServerCredentials } from '@grpc/grpc-js';
+import { MOST_SOCKET_PATH_BYTES } from '../../state-folder/socket-paths.js';
+import { removeStaleSocket } from '../../state-folder/stale-socket.js';
 import type { Config } from '../config/config.js';
 
 const UNIX = 'unix:';
-
-/** The longest path that a socket address holds on macOS, with its closing zero; Linux takes four more. */
-const MOST_SOCKET_PATH_BYTES = 103;
 
 /** The server's key and certificate, or no encryption if none is configured. */
 export async function createCredentials({
@@ -49,35 +47,4 @@ function bind(server: Server, address: string, credentials: ServerCredentials): 
       else resolve(port);
     });
   });
-}
-
-async function removeStaleSocket(path: string): Promise<void> {
-  const found = await lstat(path).catch((error: unknown) => {
-    if (isCode(error, 'ENOENT')) return undefined;
-    throw error;
-  });
-  if (!found) return;
-  if (!found.isSocket())
-    throw new Error(`unix:${path} is there and is not a socket: remove it, or choose another path`);
-  if (await hasListener(path))
-    throw new Error(`unix:${path}: another server listens there: stop it, or choose another path`);
-  await unlink(path);
-}
-
-function hasListener(path: string): Promise<boolean> {
-  return new Promise((resolve, reject) => {
-    const probe = createConnection(path);
-    probe.once('connect', () => {
-      probe.destroy();
-      resolve(true);
-    });
-    probe.once('error', (error) => {
-      if (isCode(error, 'ECONNREFUSED') || isCode(error, 'ENOENT')) resolve(false);
-      else reject(error);
-    });
-  });
-}
-
-function isCode(error: unknown, code: string): boolean {
-  return error instanceof Error && 'code' in error && error.code === code;
 }

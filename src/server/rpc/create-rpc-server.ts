@@ -1,4 +1,4 @@
-import { Server, type ServiceDefinition } from '@grpc/grpc-js';
+import { Server, ServerCredentials, type ServiceDefinition } from '@grpc/grpc-js';
 import { CatalogServiceService } from '../../gen/prunecast/v1/catalog.js';
 import { JobServiceService } from '../../gen/prunecast/v1/job.js';
 import { ModelServiceService } from '../../gen/prunecast/v1/model.js';
@@ -32,6 +32,8 @@ const API: readonly ServiceDefinition[] = [
 export interface RpcServer {
   /** Listens on an address; returns it with its port filled in. */
   listen(address: string): Promise<string>;
+  /** The same without encryption, for a socket that only this user can open. */
+  listenPrivately(address: string): Promise<string>;
   /** Takes no new calls, and waits until those under way have ended; what is left after `graceMs` is cut off. */
   close(graceMs: number): Promise<void>;
 }
@@ -74,6 +76,7 @@ export async function createRpcServer(
   const credentials = await createCredentials(config);
   return {
     listen: (address) => bindAddress(server, address, credentials),
+    listenPrivately: (address) => bindAddress(server, address, ServerCredentials.createInsecure()),
     close: async (graceMs) => {
       // tryShutdown never calls back while a stream is open, so it races a timer.
       const timer = setTimeout(() => server.forceShutdown(), graceMs);

@@ -44,6 +44,11 @@ describe('loadConfig', () => {
     );
   });
 
+  it("keeps the state in the user's own folder unless told otherwise", () => {
+    expect(loadConfig({ XDG_STATE_HOME: '/state' }).stateDirectory).toBe('/state/prunecast');
+    expect(loadConfig({ XDG_STATE_HOME: '/state', PRUNECAST_STATE_DIRECTORY: '/own' }).stateDirectory).toBe('/own');
+  });
+
   it('names each bad setting, its variable and what is allowed', () => {
     expect(() => loadConfig({ PRUNECAST_CONCURRENT_JOBS: '0', PRUNECAST_LOG_LEVEL: 'loud' })).toThrow(
       /concurrentJobs \(PRUNECAST_CONCURRENT_JOBS\): .*1[^]*logLevel \(PRUNECAST_LOG_LEVEL\): .*"warn"/,
@@ -82,6 +87,18 @@ describe('resolveWithin', () => {
     expect(await find('alias')).toBe(join(folder, 'first/m'));
     expect(await find('across')).toBe(join(folder, 'second/n'));
     expect(await find('x/../m/')).toBe(join(folder, 'first/m'));
+  });
+
+  it('finds an absolute path under any of the roots, by the name of the root or where that leads', async () => {
+    expect(await find(join(folder, 'second/n'))).toBe(join(folder, 'second/n'));
+    await symlink(join(folder, 'second'), join(folder, 'linked'));
+    const under = (root: string, path: string) =>
+      resolveWithin([join(folder, root)], join(folder, path), { field: 'model', missing: 'MODEL_NOT_FOUND' });
+    expect(await under('linked', 'linked/n')).toBe(join(folder, 'second/n'));
+    expect(await under('linked', 'second/n')).toBe(join(folder, 'second/n'));
+    await expect(under('second', 'first/m')).rejects.toMatchObject({ reason: 'PATH_OUTSIDE_ROOTS' });
+    await expect(under('second', 'second/../first/m')).rejects.toMatchObject({ reason: 'PATH_OUTSIDE_ROOTS' });
+    await expect(find(join(folder, 'second/gone'))).rejects.toMatchObject({ reason: 'MODEL_NOT_FOUND' });
   });
 
   it('refuses what leads out of its root, by name or over a link', async () => {

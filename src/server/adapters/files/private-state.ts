@@ -1,5 +1,6 @@
-import { chmod, lstat, mkdir, open, readdir, stat } from 'node:fs/promises';
+import { chmod, lstat, open, readdir, stat } from 'node:fs/promises';
 import { join } from 'node:path';
+import { makeStateDirectory } from '../../../state-folder/state-directory.js';
 
 /** The databases in the state folder. SQLite gives the files beside each (`-wal`, `-shm`, `-journal`) the same mode. */
 export const STATE_DATABASES = { store: 'prunecast.db', lock: 'server.lock' } as const;
@@ -9,17 +10,18 @@ const FILE_MODE = 0o600;
 
 /** All that servers leave in a state folder; the last belongs to the file system. */
 const OWN_NAMES =
-  /^(?:prunecast\.db|server\.lock)(?:-wal|-shm|-journal)?$|^(?:server\.sock|scores|latencies|scratch|lost\+found)$/;
+  /^(?:prunecast\.db|server\.lock)(?:-wal|-shm|-journal)?$|^(?:(?:server|attendance)\.sock|scores|latencies|scratch|lost\+found)$/;
 
 /**
  * Lets only the server's user open the state folder and what servers keep in it, since it holds requests with their
  * texts: 0700 for folders, 0600 for files, whoever created them. The modes of other things are left alone, and so is
  * the mode of a folder that holds some: it does not belong to the server alone.
  *
+ * @throws Error that names the setting if the folder cannot be made or written
  * @returns what other users may still open; empty if all is private, and on Windows, which has no such modes
  */
 export async function keepStatePrivate(stateDirectory: string): Promise<string[]> {
-  await mkdir(stateDirectory, { recursive: true, mode: FOLDER_MODE });
+  makeStateDirectory(stateDirectory);
   if (process.platform === 'win32') return [];
   for (const name of Object.values(STATE_DATABASES))
     await (await open(join(stateDirectory, name), 'a', FILE_MODE)).close();

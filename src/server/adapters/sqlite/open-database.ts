@@ -1,6 +1,7 @@
 import { join } from 'node:path';
 import { Kysely, SqliteDialect, type SqliteDatabase } from 'kysely';
 import Database from 'libsql';
+import { StateInUse } from '../../../state-folder/state-in-use.js';
 import { attempt, guardDatabase } from './guarded-database.js';
 import { migrate } from './migrations.js';
 import { keepStatePrivate, STATE_DATABASES } from '../files/private-state.js';
@@ -16,7 +17,7 @@ export interface OpenDatabase {
 
 /**
  * Opens `prunecast.db` in the state directory: creates it if needed, keeps it private and brings it to the newest
- * schema. One server at a time may use a state directory. If the file system does not keep the lock, the leases of jobs
+ * schema. One server at a time may use a state directory: StateInUse is thrown otherwise. If the file system does not keep the lock, the leases of jobs
  * keep two servers apart.
  *
  * libsql is synchronous: a query holds the event loop, so keep transactions small. With WAL and synchronous=NORMAL a
@@ -63,8 +64,9 @@ function takeLock(stateDirectory: string): Database.Database {
         `the state directory ${stateDirectory} cannot be locked (${code}): check that its ${STATE_DATABASES.lock} can be written; delete that file if it is damaged and no server runs`,
         { cause: error },
       );
-    throw new Error(
-      `another server uses the state directory ${stateDirectory}: stop it, or set another state directory`,
+    throw new StateInUse(
+      stateDirectory,
+      `another server uses the state folder ${stateDirectory}: stop it, or name another with --state-dir or PRUNECAST_STATE_DIRECTORY`,
       { cause: error },
     );
   }

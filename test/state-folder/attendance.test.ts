@@ -1,0 +1,122 @@
+import { spawn } from 'node:child_process';
+import { once } from 'node:events';
+import { existsSync, mkdtempSync, rmSync, statSync, writeFileSync } from 'node:fs';
+import { createServer, type Server } from 'node:net';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { attend, type Visit } from '../../src/state-folder/attend.js';
+import { openAttendance } from '../../src/state-folder/attendance.js';
+import type { Greeting } from '../../src/state-folder/greeting.js';
+import { findSockets } from '../../src/state-folder/socket-paths.js';
+
+const GREETING: Greeting = {
+  version: '1.2.3',
+  processId: 7,
+  address: 'unix:/run/x.sock',
+  kind: 'of-a-command',
+  plugins: ['/a.js'],
+};
+
+let folder = '';
+let path = '';
+beforeEach(() => {
+  folder = mkdtempSync(join(tmpdir(), 'prunecast-attendance-'));
+  path = findSockets(folder).attendance;
+});
+afterEach(() => rmSync(folder, { recursive: true }));
+
+/** How often the last one has left, and a promise of the next time. */
+function countLeavings() {
+  const counted = { times: 0, next: () => undefined as void };
+  return {
+    counted,
+    onUnattended: () => {
+      counted.times += 1;
+      counted.next();
+    },
+  };
+}
+
+async function visit(): Promise<Visit> {
+  const found = await attend(path);
+  if (found === undefined) throw new Error('nobody greets');
+  return found;
+}
+
+describe('the attendance of a server', () => {
+  it('greets whoever connects, on a socket of its user alone', async () => {
+    const attendance = await openAttendance(path, GREETING);
+    const [first, second] = await Promise.all([visit(), visit()]);
+    expect([first.greeting, second.greeting]).toEqual([GREETING, GREETING]);
+    expect(statSync(path).mode & 0o777).toBe(0o600);
+    await Promise.all([first.leave(), second.leave()]);
+    attendance.close();
+    expect(await attend(path)).toBeUndefined();
+  });
+
+  it('tells when the last one has left, not before, and lets the others go at once', async () => {
+    const { counted, onUnattended } = countLeavings();
+    const attendance = await openAttendance(path, GREETING, onUnattended);
+    const leave = attendance.count();
+    const [first, second] = [await visit(), await visit()];
+    await first.leave();
+    leave();
+    expect(counted.times).toBe(0);
+    const unattended = new Promise<void>((done) => (counted.next = done));
+    // The last one waits for the end of the server, which a test cannot have.
+    await second.leave({ graceMs: 1 });
+    await unattended;
+    expect(counted.times).toBe(1);
+    expect(second.ended.aborted).toBe(false);
+    attendance.close();
+  });
+
+  it('notices a process that was killed', async () => {
+    const { counted, onUnattended } = countLeavings();
+    const attendance = await openAttendance(path, GREETING, onUnattended);
+    const script = `require('node:net').connect(${JSON.stringify(path)}).on('data', () => console.log('greeted'))`;
+    const child = spawn(process.execPath, ['-e', script], { stdio: ['ignore', 'pipe', 'inherit'] });
+    await once(child.stdout, 'data');
+    const unattended = new Promise<void>((done) => (counted.next = done));
+    expect(counted.times).toBe(0);
+    child.kill('SIGKILL');
+    await unattended;
+    expect(counted.times).toBe(1);
+    attendance.close();
+  });
+
+  it('takes the place of a socket that a killed server has left, and of nothing else', async () => {
+    const script = `require('node:net').createServer().listen(${JSON.stringify(path)}, () => process.kill(process.pid, 'SIGKILL'))`;
+    await once(spawn(process.execPath, ['-e', script], { stdio: 'ignore' }), 'close');
+    expect(existsSync(path)).toBe(true);
+    expect(await attend(path)).toBeUndefined();
+    const attendance = await openAttendance(path, GREETING);
+    await expect(openAttendance(path, GREETING)).rejects.toThrow('another server listens there');
+    attendance.close();
+    writeFileSync(path, 'mine');
+    await expect(openAttendance(path, GREETING)).rejects.toThrow('is not a socket');
+  });
+
+  it('is nobody where something else answers, or ends without a word', async () => {
+    for (const answer of ['no greeting\n', '']) {
+      const other: Server = createServer((socket) => socket.end(answer)).listen(path);
+      await once(other, 'listening');
+      expect(await attend(path)).toBeUndefined();
+      other.close();
+      await once(other, 'close');
+    }
+  });
+});
+
+describe('the sockets of a state folder', () => {
+  it('lie in a folder of their user where the path is too long for an address', () => {
+    const long = join(folder, 'x'.repeat(120));
+    const { attendance, calls } = findSockets(long);
+    for (const socket of [attendance, calls]) expect(Buffer.byteLength(socket)).toBeLessThanOrEqual(103);
+    expect(attendance).not.toBe(calls);
+    expect(findSockets(long)).toEqual({ attendance, calls });
+    expect(findSockets(`${long}y`).attendance).not.toBe(attendance);
+    expect(statSync(join(attendance, '..')).mode & 0o777).toBe(0o700);
+  });
+});
