@@ -43,7 +43,7 @@ describe('prunecast pairs and predictors', () => {
     const file = join(folder, 'pairs.jsonl');
     writeFileSync(file, exported.stdout);
     const imported = await local('pairs', 'import', file);
-    expect(imported).toMatchObject({ code: 0, stderr: '' });
+    expect(imported.code).toBe(0);
     const [, other = ''] = /^study (\S+): 24 pairs$/m.exec(imported.stdout) ?? [];
     expect(other).not.toBe(study);
     const fitted = await local('predictors', 'fit', other, '--predictor', 'ridge');
