@@ -7,6 +7,7 @@ import { element, setText } from './element.js';
 import { followJob, type Link } from './follow-job.js';
 import { createJobHead } from './job-head.js';
 import { createJobProgress } from './job-progress.js';
+import { createPhaseList } from './phase-list.js';
 import { poll } from './poll.js';
 import { createStudyCharts, type StudyCharts } from './study-charts.js';
 import type { View } from './view.js';
@@ -18,9 +19,10 @@ export function showJob(jobId: string): View {
     const path = `/api/jobs/${encodeURIComponent(jobId)}`;
     const head = createJobHead({ api, jobId, failed, done: (next) => show(next) });
     const progress = createJobProgress();
+    const phases = createPhaseList();
     const log = createEventLog();
     const figures = element('div');
-    root.append(head.node, progress.node, figures, log.node);
+    root.append(head.node, progress.node, figures, phases.node, log.node);
     let job: Job | undefined;
     let charts: StudyCharts | undefined;
 
@@ -28,6 +30,7 @@ export function showJob(jobId: string): View {
       job = next;
       head.show(next);
       progress.show(next);
+      phases.show(next.phases ?? []);
       const { studyId = '' } = next;
       if (studyId === '' || charts !== undefined) return;
       charts = createStudyCharts(studyId, context, ({ study }) => head.entitle(study.model ?? ''));

@@ -20,7 +20,7 @@ export const showLists: View = (root, { api, failed, reached, signal }) => {
   const jobs = createListSection<Job>({
     title: 'Jobs',
     none: 'No job yet. Start one with `prunecast search`, and it shows up here.',
-    columns: ['Job', 'State', 'Progress', 'Time left', 'Made'],
+    columns: ['Job', 'State', 'Progress', 'Step ends in', 'Made'],
     ask: async (page_token) => {
       const page = await api.get<{ jobs?: Job[]; nextPageToken?: string }>('/api/jobs', query(page_token), signal);
       return { items: page.jobs ?? [], nextPageToken: page.nextPageToken ?? '' };
@@ -55,7 +55,7 @@ function query(pageToken: string): Readonly<Record<string, string>> {
 function makeJobRow({ id, kind, createTime }: Job): Row<Job> {
   const badge = createStateBadge();
   const bar = createProgressBar(`Progress of ${id}`);
-  const left = cell('Time left');
+  const left = cell('Step ends in');
   const link = element('a', { href: `#/jobs/${encodeURIComponent(id)}` }, formatEnum(kind, 'JOB_KIND_'));
   return {
     node: element(

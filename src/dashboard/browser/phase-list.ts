@@ -6,12 +6,13 @@ import { createKeyedRows } from './keyed-rows.js';
 
 /** The phases of a job, in order, and how far each is. */
 export function createPhaseList(): { readonly node: HTMLElement; show(phases: readonly JobPhase[]): void } {
-  const node = element('ol', { class: 'phases', 'aria-label': 'Phases' });
-  const rows = createKeyedRows<JobPhase>(node, {
+  const list = element('ol', { class: 'phases', 'aria-labelledby': 'phases' });
+  const node = element('section', {}, element('h2', { id: 'phases' }, 'Phases'), list);
+  const rows = createKeyedRows<JobPhase>(list, {
     keyOf: ({ name, round = 0 }) => `${name} ${round}`,
     make: ({ name, round = 0 }) => {
       const state = element('span', { class: 'phase-state' });
-      const row = element('li', {}, element('b', {}, round > 0 ? `${name}, round ${round}` : name), state);
+      const row = element('li', {}, element('b', {}, round > 0 ? `${name}, round ${round}` : name), ' ', state);
       return {
         node: row,
         show: (phase) => {
