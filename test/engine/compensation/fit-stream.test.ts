@@ -2,8 +2,8 @@ import { describe, expect, it } from 'vitest';
 import type { Architecture } from '../../../src/core/model/shape.js';
 import { identityRanking } from '../../../src/core/model/units.js';
 import { runSteps } from '../../../src/core/run-steps.js';
-import type { Compensation } from '../../../src/core/ports/compensation.js';
-import { fitStream } from '../../../src/engine/compensation/fit-least-squares.js';
+import type { Breathe, Compensation } from '../../../src/core/ports/compensation.js';
+import { fitLeastSquares, fitStream } from '../../../src/engine/compensation/fit-least-squares.js';
 import { solveInPlace } from '../../../src/engine/compensation/cholesky.js';
 import type { Calibration, LanguageModel, RankedRecipe } from '../../../src/engine/language-model.js';
 import leastSquares from '../../../src/plugins/compensations/least-squares.js';
@@ -27,6 +27,53 @@ describe('fitStream', () => {
       0.25,
     );
     expect([...fitted]).toEqual([3]);
+  });
+});
+
+describe('a long fit', () => {
+  const size = 40;
+  const rows = Array.from({ length: size }, (_, row) => row);
+  const identity = (): Float64Array => Float64Array.from(rows.flatMap((row) => rows.map((at) => (at === row ? 1 : 0))));
+  const streamed = (breathe: Breathe) =>
+    fitStream(
+      {
+        weights: new Float32Array(size),
+        rows: size,
+        hidden: 1,
+        gram: identity(),
+        product: new Float64Array(size),
+        breathe,
+      },
+      0.01,
+    );
+  const oneShot = (breathe: Breathe) =>
+    fitLeastSquares(
+      {
+        weights: new Float32Array(size),
+        rows: size,
+        hidden: 1,
+        gram: identity(),
+        multiplyTransposed: async (_a, _b, { rows: outer, columns }) => new Float32Array(outer * columns),
+        breathe,
+      },
+      { damping: 0.01, constant: 'none' },
+    );
+
+  it.each([
+    ['on the stream', streamed],
+    ['in one shot', oneShot],
+  ])('%s tells how far it is, row by row up to all of it, and ends when it may not go on', async (_, fit) => {
+    const shares: number[] = [];
+    await fit(async (share) => void shares.push(share));
+    expect(shares.length).toBeGreaterThanOrEqual(2 * size);
+    expect(shares).toEqual(shares.toSorted((a, b) => a - b));
+    expect(shares.at(-1)).toBeCloseTo(1, 12);
+    let breaths = 0;
+    const breathe = async () => {
+      if (++breaths === 3) throw new Error('enough');
+    };
+    await expect(fit(breathe)).rejects.toThrow('enough');
+    expect(breaths).toBe(3);
   });
 });
 

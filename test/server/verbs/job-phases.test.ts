@@ -1,8 +1,10 @@
+import { existsSync } from 'node:fs';
 import { rm } from 'node:fs/promises';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import {
   createClient,
   JobPhaseState,
+  JobState,
   StudyPhase,
   type DeepPartial,
   type JobEvent,
@@ -11,6 +13,7 @@ import {
   type PrunecastClient,
   type PruneRequest,
 } from '../../../src/client/index.js';
+import { CRITERIA } from '../../support/criteria-reference.js';
 import { startServerChild } from '../../support/server-child.js';
 import { makeFolder } from '../../support/test-server.js';
 import {
@@ -21,6 +24,7 @@ import {
   REFERENCE_TEXT,
   smallSearch,
   startVerbServer,
+  tokenText,
   type VerbServer,
 } from './verb-server.js';
 
@@ -203,6 +207,44 @@ describe('the phases of a job', () => {
       expect(phases.at(-1)?.state).toBe(JobPhaseState.PENDING);
       break;
     }
+  });
+
+  it('of a Prune are cut short while its weights are fitted on the stream, and its model serves the next job', async () => {
+    const ids = CRITERIA.calibration_ids.flat();
+    const request: DeepPartial<PruneRequest> = {
+      model: DEMO,
+      recipe: {
+        criterion: { id: 'magnitude' },
+        compensation: { id: 'least-squares', options: { fit: 'stream' } },
+        calibration: {
+          text: tokenText(Array.from({ length: 40 }, () => ids).flat()),
+          sequences: 600,
+          sequenceTokens: 128,
+          bos: false,
+        },
+      },
+      selection: { $case: 'uniformRate', value: 0.3 },
+      output: 'cancelled',
+    };
+    const states: (number | undefined)[] = [];
+    const events = client.prune(request);
+    const follow = async (): Promise<void> => {
+      for await (const { jobId, payload } of events) {
+        if (payload?.$case !== 'progress' || payload.value.activity !== 'compensating on the stream') continue;
+        states.push((await client.services.jobs.cancelJob({ jobId })).job?.state);
+        states.push((await phasesOf(client, jobId)).find(({ name }) => name === 'compensate')?.state);
+      }
+    };
+    await expect(follow()).rejects.toMatchObject({ reason: 'CANCELLED' });
+    expect(states.slice(0, 2)).toEqual([JobState.CANCELLED, JobPhaseState.STOPPED]);
+    expect(existsSync(verbs.path('outputs', 'cancelled'))).toBe(false);
+    const [result] = await client.runEvaluate({
+      model: DEMO,
+      measurement: { text: REFERENCE_TEXT },
+      fidelity: { tokenLimit: 256n },
+      targets: [{ target: { $case: 'dense', value: {} } }],
+    });
+    expect(result?.scoredTokens).toBeGreaterThan(0n);
   });
 
   it('are told from before there is a job, while its texts are tokenized', async () => {
