@@ -1,7 +1,7 @@
 import { PrunecastError } from '../../core/errors/prunecast-error.js';
 import type { Precision } from '../../core/measurement.js';
 import { countAttentionParameters, countFfnParameters, countParameters } from '../../core/model/parameters.js';
-import type { ModelShape } from '../../core/model/shape.js';
+import type { Architecture, ModelShape } from '../../core/model/shape.js';
 import type { CalibrationNeed } from '../calibration/calibration.js';
 import { countHeadRows } from '../forward/score-windows.js';
 import { TOKENS_PER_RUN } from '../forward/window-batches.js';
@@ -94,16 +94,18 @@ export interface MemoryUse {
   readonly precision: Precision;
   /** Recipes, each with its own order of the weights, whose compensation is fitted on Gram matrices. */
   readonly fitted: number;
+  /** Architectures that are measured under such a recipe, all counted as one: their compensated maps are kept. */
+  readonly compensated?: { readonly architecture: Architecture; readonly count: number };
 }
 
 /**
  * Most bytes that a job uses, estimated, at most the budget: the weights in their own order and in that of each recipe,
- * the Gram matrices, what each recipe's fit keeps of them, and the hidden states of all tokens.
+ * the Gram matrices, what each recipe's fit keeps of them, compensated maps, and the hidden states of all tokens.
  */
 export function estimatePeakBytes(
   shape: ModelShape,
   budgetBytes: number,
-  { longest, tokens, precision, fitted }: MemoryUse,
+  { longest, tokens, precision, fitted, compensated }: MemoryUse,
 ): number {
   const least = countLeastBytes(shape, { longest, precision });
   const states = Math.max(least.states, 3 * 4 * tokens * shape.hidden);
@@ -114,7 +116,23 @@ export function estimatePeakBytes(
   );
   const weights = Math.max(least.store, (1 + fitted) * countWeightBytes(shape, precision));
   const fits = fitted === 0 ? 0 : (8 + 4 * fitted) * squares;
-  return Math.min(budgetBytes, least.run + least.reading + weights + fits + states);
+  const maps = fitted === 0 || compensated === undefined ? 0 : compensated.count * countMapBytes(shape, compensated);
+  return Math.min(budgetBytes, least.run + least.reading + weights + fits + maps + states);
+}
+
+/** The output maps of the half-blocks that lost units. */
+function countMapBytes(
+  { hidden, headDim, layers }: ModelShape,
+  { architecture }: Required<MemoryUse>['compensated'],
+): number {
+  return layers.reduce((sum, dense, layer) => {
+    const { kvHeads, queryHeadsPerKv, ffnChannels } = architecture[layer] ?? dense;
+    const heads = kvHeads * queryHeadsPerKv;
+    const rows =
+      (heads < dense.kvHeads * dense.queryHeadsPerKv ? heads * headDim : 0) +
+      (ffnChannels < dense.ffnChannels ? ffnChannels : 0);
+    return sum + 4 * hidden * rows;
+  }, 0);
 }
 
 /**

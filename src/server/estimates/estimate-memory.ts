@@ -1,15 +1,20 @@
 import type { Precision } from '../../core/measurement.js';
 import type { EvaluationPlan } from '../../core/ports/evaluator.js';
-import { BASE_MEMORY_BYTES } from '../../engine/runtime/plan-memory.js';
+import { BASE_MEMORY_BYTES, type MemoryUse } from '../../engine/runtime/plan-memory.js';
 import { countCalibrated, needsGram } from './count-recipe-work.js';
 import type { ResolvedRecipe } from '../requests/recipe.js';
 import type { OpenModel } from '../models/open-models.js';
 
-/** What a job takes of the memory of the server's process, as plans state it. */
+/**
+ * What a job takes of the memory of the server's process, as plans state it.
+ *
+ * @param compensated of a study: its pairs
+ */
 export function estimateMemory(
   { language }: Pick<OpenModel, 'language'>,
   evaluations: readonly Pick<EvaluationPlan, 'windows' | 'fidelity'>[],
   recipes: readonly ResolvedRecipe[],
+  compensated?: MemoryUse['compensated'],
 ): { readonly peakMemoryBytes: bigint; readonly baseMemoryBytes: bigint } {
   const texts = [
     ...evaluations.map(({ windows, fidelity }) => ({
@@ -26,6 +31,7 @@ export function estimateMemory(
     tokens: most(({ tokens }) => tokens),
     precision,
     fitted: recipes.filter(needsGram).length,
+    ...(compensated === undefined ? {} : { compensated }),
   });
   return { peakMemoryBytes: BigInt(BASE_MEMORY_BYTES + used), baseMemoryBytes: BigInt(BASE_MEMORY_BYTES) };
 }

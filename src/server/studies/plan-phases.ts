@@ -59,6 +59,12 @@ function countTrialWork({ model, plan, recipes, windows }: PlannedStudy, count: 
   );
 }
 
+/** How many architectures are labelled on the search windows. */
+export function countLabelled(plan: StudyPlan): number {
+  const counts = [...countByPhase(plan).values()].flat();
+  return counts.reduce((sum, { part, trials }) => sum + (part === 'search' ? trials : 0), 0);
+}
+
 /** Pruned at one rate as far as the budgets ask; unpruned if that does not meet them. */
 export function findTypical({ space, budgets }: StudyPlan): Architecture {
   const uniform = findUniformPaper(space, budgets);

@@ -17,7 +17,7 @@ import { requireSamePlan } from '../requests/compare-plans.js';
 import { planSearch, readStudyPlan } from '../requests/plan-search.js';
 import { resolveSearch } from '../requests/resolve-search.js';
 import { createId } from '../records/create-id.js';
-import { findTypical, planPhases } from './plan-phases.js';
+import { countLabelled, findTypical, planPhases } from './plan-phases.js';
 import { resumeStudy } from './resume-study.js';
 import { runStudy } from './run-study.js';
 import { planSearchPhases } from './study-phases.js';
@@ -93,6 +93,7 @@ async function estimateStudy(study: Study): Promise<Plan> {
       model,
       [windows.search, ...windows.verify, windows.report],
       recipes.compared.map(({ oneShot }) => oneShot),
+      { architecture: findTypical(plan), count: countLabelled(plan) },
     ),
     diskBytes: BigInt(output === undefined ? 0 : countOutputBytes(model.language.shape, findTypical(plan))),
     streamFit: undefined,
