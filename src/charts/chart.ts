@@ -80,7 +80,7 @@ export interface FrontChart extends ChartBase {
   readonly points: readonly (Point & { readonly name: string; readonly isKnee: boolean })[];
 }
 
-/** Lines through points, both axes logarithmic. */
+/** Lines through points; the horizontal axis is logarithmic. */
 export interface LineChart extends ChartBase {
   readonly kind: 'lines';
   readonly x: string;

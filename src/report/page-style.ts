@@ -24,10 +24,10 @@ h2 { font-size: 1.15rem; margin: 2.5rem 0 .5rem; padding-top: 1rem; border-top: 
 p, figcaption { margin: .5rem 0; }
 .note, figcaption { color: var(--soft); font-size: .93rem; max-width: 46rem; }
 figcaption { color: var(--text); }
-dl.facts { display: grid; grid-template-columns: repeat(auto-fit, minmax(10rem, 1fr)); gap: .75rem; margin: 0; }
-.facts div { background: var(--card); border-radius: .5rem; padding: .75rem .9rem; }
+dl.facts { display: grid; grid-template-columns: repeat(auto-fit, minmax(9.5rem, 1fr)); gap: .6rem; margin: 0; }
+.facts div { background: var(--card); border-radius: .5rem; padding: .75rem .7rem; }
 .facts dt { color: var(--soft); font-size: .85rem; }
-.facts dd { margin: 0; font-size: 1.25rem; font-weight: 600; font-variant-numeric: tabular-nums; overflow-wrap: anywhere; }
+.facts dd { margin: 0; font-size: 1.1rem; font-weight: 600; font-variant-numeric: tabular-nums; overflow-wrap: anywhere; }
 .facts dd + dd { color: var(--soft); font-size: .85rem; font-weight: 400; }
 figure { margin: 1rem 0 1.5rem; break-inside: avoid; }
 .chart svg { display: block; max-width: 100%; height: auto; --plot-background: var(--page); }

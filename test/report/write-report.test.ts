@@ -56,10 +56,10 @@ describe('a report', () => {
     const chart = composeReport(sampleOverview()).sections.find(({ id }) => id === 'curve')?.figures[0]?.chart;
     if (chart?.kind !== 'lines') throw new Error('the curve has no lines');
     for (const { line, points } of chart.lines) {
-      expect(line.map(({ x }) => x)).toEqual([0.5e8, 2e8]);
+      expect([line[0]?.x, line.at(-1)?.x]).toEqual([0.5e8, 2e8]);
       // The sample's points lie on their line.
       expect(line[0]?.y).toBeCloseTo(points[0]?.y ?? NaN, 8);
-      expect(line[1]?.y).toBeCloseTo(points.at(-1)?.y ?? NaN, 8);
+      expect(line.at(-1)?.y).toBeCloseTo(points.at(-1)?.y ?? NaN, 8);
     }
   });
 });

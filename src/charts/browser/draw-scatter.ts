@@ -1,15 +1,16 @@
 import * as Plot from '@observablehq/plot';
 import type { ScatterChart } from '../chart.js';
-import { formatNumber, plot, withLegend } from './frame.js';
+import { axisType, formatNumber, plot, withLegend } from './frame.js';
 
 /** Dots around the diagonal, with the band in which a label lies within the interval of its prediction. */
 export function drawScatter({ x, y, scale, halfWidth, points }: ScatterChart, width: number): Element {
   const values = points.flatMap((point) => [point.x, point.y]);
-  const [least, most] = widen(Math.min(...values), Math.max(...values), scale);
+  const type = axisType(scale, values);
+  const [least, most] = widen(Math.min(...values), Math.max(...values), type);
   const move = (value: number, sign: 1 | -1): number =>
     halfWidth === undefined ? value : scale === 'log' ? value * halfWidth ** sign : value + sign * halfWidth;
   const diagonal = [least, most];
-  const axis = { type: scale, grid: true, domain: diagonal, tickFormat: formatNumber, ticks: 6 };
+  const axis = { type, grid: true, domain: diagonal, tickFormat: formatNumber, ticks: 6 };
   const size = Math.min(width, 520);
   const drawn = plot({
     width: size,
@@ -53,9 +54,9 @@ export function drawScatter({ x, y, scale, halfWidth, points }: ScatterChart, wi
 }
 
 /** The ends of the axes, a little beyond the outermost points. */
-function widen(least: number, most: number, scale: ScatterChart['scale']): [number, number] {
+function widen(least: number, most: number, type: 'log' | 'linear'): [number, number] {
   const share = 0.04;
-  if (scale === 'linear') return [least - share * (most - least), most + share * (most - least)];
+  if (type === 'linear') return [least - share * (most - least), most + share * (most - least)];
   const factor = (most / least) ** share;
   return [least / factor, most * factor];
 }

@@ -1,9 +1,13 @@
 import * as Plot from '@observablehq/plot';
 import type { StepChart } from '../chart.js';
-import { COLOURS, countTicks, formatNumber, formatShort, plot, withLegend } from './frame.js';
+import { axisType, COLOURS, countTicks, formatNumber, formatShort, plot, withLegend } from './frame.js';
 
 /** Lines that hold each value until the next, before the dots that they are the best of. */
 export function drawSteps({ x, y, yScale = 'linear', series, dots }: StepChart, width: number): Element {
+  const type = axisType(
+    yScale,
+    [...series, ...(dots === undefined ? [] : [dots])].flatMap(({ points }) => points.map((point) => point.y)),
+  );
   const drawn = plot({
     width,
     height: 300,
@@ -11,7 +15,7 @@ export function drawSteps({ x, y, yScale = 'linear', series, dots }: StepChart, 
     marginRight: 20,
     x: { label: x, grid: true, tickFormat: formatShort, ticks: countTicks(width - 80) },
     // A nice logarithmic axis would go to the next powers of ten.
-    y: { type: yScale, label: y, grid: true, nice: yScale === 'linear', tickFormat: formatNumber, ticks: 6 },
+    y: { type, label: y, grid: true, nice: type === 'linear', tickFormat: formatNumber, ticks: 6 },
     marks: [
       ...(dots === undefined
         ? []

@@ -17,6 +17,14 @@ export function countTicks(pixels: number): number {
   return Math.max(2, Math.floor(pixels / 80));
 }
 
+/**
+ * The scale of an axis that should be logarithmic: linear if its ends are close, where the two look alike and the ticks
+ * of a logarithmic one would go without labels.
+ */
+export function axisType(scale: 'log' | 'linear', values: readonly number[]): 'log' | 'linear' {
+  return scale === 'log' && Math.max(...values) > 3 * Math.min(...values) ? 'log' : 'linear';
+}
+
 const TEXT_SIZE = 12;
 
 /** A plot in the style of all: the page's own text, soft grid lines, room for the name of the horizontal axis. */

@@ -41,7 +41,7 @@ export function writeCurve({ study, metric, higherIsBetter, labels, sizeKind }: 
           lines: lines.map(({ name, fit, points }) => ({
             name,
             points,
-            line: [least, most].map((x) => ({ x, y: toMetric(valueAt(fit, x)) })),
+            line: spread(least, most).map((x) => ({ x, y: toMetric(valueAt(fit, x)) })),
           })),
         },
         table: {
@@ -57,6 +57,11 @@ function listPoints(labels: readonly LabelPoint[]): LineChart['lines'][number]['
   return labels
     .flatMap(({ size, value }) => (size === undefined || value === undefined ? [] : [{ x: size, y: value }]))
     .sort((a, b) => a.x - b.x);
+}
+
+/** Sizes from one end to the other, in equal ratios: the line is straight on logarithmic axes only. */
+function spread(least: number, most: number): number[] {
+  return Array.from({ length: 21 }, (_, place) => least * (most / least) ** (place / 20));
 }
 
 function valueAt({ intercept, slope }: Line, size: number): number {
