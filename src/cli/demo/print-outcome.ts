@@ -28,7 +28,7 @@ export function printOutcome(
       : `${formatShare(lift.lift)} (${formatShare(lift.low ?? NaN)} to ${formatShare(lift.high ?? NaN)})`,
   ];
   printer.table(
-    ['', 'parameters', 'removed', 'perplexity', 'winner better by (95 %)'],
+    ['', { title: 'parameters', optional: true }, 'removed', 'perplexity', 'winner better by (95 %)'],
     [
       row('dense', readRow(dense)),
       ...controls.map((control) =>
