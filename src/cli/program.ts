@@ -1,5 +1,6 @@
 import { Command, Help, type Option } from 'commander';
 import { addCallCommand } from './commands/call.js';
+import { addCompletionCommands } from './commands/completion.js';
 import { addDemoCommand } from './commands/demo.js';
 import { addDoctorCommand } from './commands/doctor.js';
 import { addEvaluateCommand } from './commands/evaluate.js';
@@ -67,6 +68,7 @@ export function createProgram({
   addCallCommand(program);
   addDoctorCommand(program);
   program.commandsGroup('Other:');
+  addCompletionCommands(program);
   return program;
 }
 

@@ -40,6 +40,8 @@ const BASE: Readonly<Record<string, readonly string[]>> = {
 
 /** Commands that send nothing. */
 const WITHOUT_REQUEST: Readonly<Record<string, string>> = {
+  completion: 'prints a script',
+  complete: 'answers the shell from the tree of commands; completion/complete.test.ts checks it',
   serve: 'runs the server itself; serve.test.ts checks its flags against the settings',
 };
 

@@ -1,7 +1,7 @@
 import type { Command } from 'commander';
 import { BudgetKind, type EvaluationResult } from '../../client/index.js';
 import { EvaluateRequest } from '../../gen/prunecast/v1/pruning.js';
-import { parsePrecision, windowFlags } from '../flags/measurement.js';
+import { PRECISION, windowFlags } from '../flags/measurement.js';
 import { modelFlag, requestIdFlag } from '../flags/paths.js';
 import { pluginFlags } from '../flags/plugin.js';
 import { recipeFlags } from '../flags/recipe.js';
@@ -49,7 +49,7 @@ const FIDELITY_FLAGS: readonly RequestFlag[] = [
     flags: '--precision <PRECISION>',
     summary: 'float32, or int8',
     field: 'fidelity.precision',
-    parse: parsePrecision,
+    ...PRECISION,
   },
 ];
 

@@ -11,7 +11,8 @@ import {
 } from '../../gen/prunecast/v1/job.js';
 import { addRequestFlags, RequestArgument, type RequestFlag, type RequestType } from '../flags/request-option.js';
 import { addServerFlags } from '../flags/server.js';
-import { parseCount, parseEnum, parseRange } from '../flags/values.js';
+import { enumForm } from '../flags/enum-form.js';
+import { parseCount, parseRange } from '../flags/values.js';
 import { formatEnum } from '../output/format.js';
 import { formatProgress } from '../output/progress.js';
 import { printReport } from '../output/print-report.js';
@@ -34,13 +35,13 @@ const LIST_FLAGS: readonly RequestFlag[] = [
     flags: '--kind <KIND>',
     summary: `only this kind: ${KINDS.join(', ')}`,
     field: 'kind',
-    parse: parseEnum('JOB_KIND', KINDS),
+    ...enumForm('JOB_KIND', KINDS),
   },
   {
     flags: '--state <STATE>',
     summary: `only this state: ${STATES.join(', ')}`,
     field: 'state',
-    parse: parseEnum('JOB_STATE', STATES),
+    ...enumForm('JOB_STATE', STATES),
   },
   { flags: '--limit <COUNT>', summary: 'at most this many', field: 'page_size', parse: parseCount },
 ];

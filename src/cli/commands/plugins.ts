@@ -3,7 +3,7 @@ import { PluginKind, type Plugin } from '../../client/index.js';
 import { ListPluginsRequest, Plugin as PluginMessage } from '../../gen/prunecast/v1/catalog.js';
 import { addRequestFlags, type RequestType } from '../flags/request-option.js';
 import { addServerFlags } from '../flags/server.js';
-import { parseEnum } from '../flags/values.js';
+import { enumForm } from '../flags/enum-form.js';
 import { formatEnum } from '../output/format.js';
 import { callServer } from '../session/call-server.js';
 
@@ -23,7 +23,7 @@ export function addPluginsCommand(program: Command): void {
       flags: '--kind <KIND>',
       summary: `only this kind: ${KINDS.join(', ')}`,
       field: 'kind',
-      parse: parseEnum('PLUGIN_KIND', KINDS),
+      ...enumForm('PLUGIN_KIND', KINDS),
     },
   ]);
   addServerFlags(command)

@@ -1,5 +1,6 @@
+import { enumForm } from './enum-form.js';
 import type { RequestFlag } from './request-option.js';
-import { parseCount, parseEnum } from './values.js';
+import { parseCount } from './values.js';
 
 /**
  * Flags that say how a text is cut into windows.
@@ -25,4 +26,4 @@ export function windowFlags(field: string): RequestFlag[] {
 }
 
 /** The arithmetic of an evaluation, by name. */
-export const parsePrecision = parseEnum('PRECISION', ['float32', 'int8']);
+export const PRECISION = enumForm('PRECISION', ['float32', 'int8']);

@@ -10,6 +10,7 @@ export const OBJECTIVE_FLAGS: readonly RequestFlag[] = [
     repeats: true,
     parse: parseObjective,
     write: (objective) => writeObjective(objective as JsonObject, 'weight'),
+    proposes: { from: 'quantities' },
   },
   {
     flags: '--limit <NAME=VALUE>',

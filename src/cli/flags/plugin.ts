@@ -9,7 +9,7 @@ import type { Json, JsonObject, RequestFlag } from './request-option.js';
  */
 export function pluginFlags(kind: string, field: string, summary: string): RequestFlag[] {
   return [
-    { flags: `--${kind} <ID>`, summary, field: `${field}.id` },
+    { flags: `--${kind} <ID>`, summary, field: `${field}.id`, proposes: { from: 'plugins', kind } },
     {
       flags: `--${kind}-option <NAME=VALUE>`,
       summary: `an option of the ${kind}, may be repeated; \`prunecast plugins --kind ${kind} --options\` lists them`,
@@ -18,6 +18,7 @@ export function pluginFlags(kind: string, field: string, summary: string): Reque
       ownJson: true,
       parse: parsePluginOption,
       write: writePluginOptions,
+      proposes: { from: 'plugin-options', kind },
       showsNoDefault: true,
     },
   ];

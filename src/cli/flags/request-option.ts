@@ -8,6 +8,14 @@ export type JsonObject = { [name: string]: Json };
 /** What a path on the command line names. A server of its own gets roots that make such a path true. */
 export type Place = 'model' | 'text' | 'output' | 'earlier-output';
 
+/** What a shell proposes for the argument of a flag. A list has several names, comma-separated. */
+export type Proposal =
+  | { readonly from: 'names'; readonly names: readonly string[]; readonly isList?: true }
+  | { readonly from: 'plugins' | 'plugin-options'; readonly kind: string }
+  | { readonly from: 'quantities' }
+  | { readonly from: 'files' }
+  | { readonly from: 'folders' };
+
 /** One use of a flag: what the user typed, and what it means in proto JSON. */
 export interface Given {
   readonly text: string;
@@ -38,6 +46,8 @@ export interface RequestFlag {
   readonly repeats?: true;
   readonly required?: true;
   readonly place?: Place;
+  /** @default files or folders by `place` and by the name of the argument, else nothing */
+  readonly proposes?: Proposal;
   /** The value is JSON of the user's own, so errors name the part of it that is at fault. */
   readonly ownJson?: true;
   /** Path of the field whose comment tells the default. @default `field` */

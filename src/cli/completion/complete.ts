@@ -1,0 +1,143 @@
+import { readFileSync } from 'node:fs';
+import type { Command, Option } from 'commander';
+import { RequestOption, type Proposal } from '../flags/request-option.js';
+import { PACKAGE_ROOT } from '../proto/package-root.js';
+
+/** What may follow in a command line. */
+export interface Completion {
+  /** Whole words that begin with what is typed. */
+  readonly words: readonly ProposedWord[];
+  /** Whether the shell proposes paths of its own in addition. */
+  readonly paths: 'none' | 'files' | 'folders';
+}
+
+export interface ProposedWord {
+  readonly word: string;
+  /** One line; may be empty. */
+  readonly summary: string;
+}
+
+/**
+ * Completes the last of some words, those after `prunecast`; it is empty where a new word begins. Answers from the tree
+ * of commands and from the built-in plug-ins, without a server.
+ */
+export function complete(program: Command, words: readonly string[]): Completion {
+  const typed = words.at(-1) ?? '';
+  const { command, waiting, used, places } = walk(program, words.slice(0, -1));
+  if (waiting !== undefined) return completeValue(waiting, typed, '', words);
+  const [, flag = '', value = ''] = /^(--[a-z-]+)=(.*)$/s.exec(typed) ?? [];
+  const assigned = command.options.find(({ long }) => long === flag);
+  if (assigned !== undefined) return completeValue(assigned, value, `${flag}=`, words);
+  if (typed.startsWith('-')) {
+    const options = command.options.filter((option) => !used.has(option) || repeats(option));
+    const shown = [...options.map(({ long, description }) => ({ word: long ?? '', summary: description })), HELP];
+    return { words: keep(shown, typed), paths: 'none' };
+  }
+  if (command.commands.length > 0) {
+    const shown = command.createHelp().visibleCommands(command);
+    return {
+      words: keep(
+        shown.map((child) => ({ word: child.name(), summary: child.description() })),
+        typed,
+      ),
+      paths: 'none',
+    };
+  }
+  const argument = command.registeredArguments[places];
+  if (argument === undefined) return NOTHING;
+  const choices = (argument.argChoices ?? []).map((word) => ({ word, summary: '' }));
+  return { words: keep(choices, typed), paths: /FILE/.test(argument.name()) ? 'files' : 'none' };
+}
+
+const HELP: ProposedWord = { word: '--help', summary: 'display help for command' };
+const NOTHING: Completion = { words: [], paths: 'none' };
+
+interface Reached {
+  readonly command: Command;
+  /** A flag whose argument comes next. */
+  readonly waiting: Option | undefined;
+  readonly used: ReadonlySet<Option>;
+  /** Arguments of the command that are given. */
+  readonly places: number;
+}
+
+function walk(program: Command, words: readonly string[]): Reached {
+  let command = program;
+  let waiting: Option | undefined;
+  let places = 0;
+  const used = new Set<Option>();
+  for (const word of words) {
+    if (waiting !== undefined) {
+      waiting = undefined;
+      continue;
+    }
+    const [name = ''] = word.split('=', 1);
+    const option = command.options.find(({ long, short }) => long === name || short === name);
+    const child = command.commands.find((candidate) => candidate.name() === word);
+    if (option !== undefined) {
+      used.add(option);
+      if (option.required && !word.includes('=')) waiting = option;
+    } else if (child !== undefined) command = child;
+    else if (!word.startsWith('-')) places += 1;
+  }
+  return { command, waiting, used, places };
+}
+
+function repeats(option: Option): boolean {
+  return option instanceof RequestOption ? option.flag.repeats === true : /may be repeated/.test(option.description);
+}
+
+/** @param before what the word has before the value: `--flag=` */
+function completeValue(option: Option, typed: string, before: string, words: readonly string[]): Completion {
+  const proposal = proposalOf(option);
+  if (proposal === undefined) return NOTHING;
+  if (proposal.from === 'files' || proposal.from === 'folders') return { words: [], paths: proposal.from };
+  const isList = proposal.from === 'names' && proposal.isList === true;
+  const [, earlier = '', part = ''] = isList ? (/^(.*,)?([^,]*)$/s.exec(typed) ?? []) : ['', '', typed];
+  const names = listNames(proposal, words).filter((name) => !earlier.split(',').includes(name));
+  const whole = names.map((name) => ({ word: `${before}${earlier}${name}`, summary: '' }));
+  return { words: keep(whole, `${before}${earlier}${part}`), paths: 'none' };
+}
+
+function proposalOf(option: Option): Proposal | undefined {
+  if (option instanceof RequestOption) {
+    const { proposes, place } = option.flag;
+    if (proposes !== undefined) return proposes;
+    if (place !== undefined) return { from: place === 'text' ? 'files' : 'folders' };
+  }
+  const [, argument = ''] = /<(.*)>/.exec(option.flags) ?? [];
+  if (/^[a-z|-]+\|[a-z|-]+$/.test(argument)) return { from: 'names', names: argument.split('|') };
+  if (/FILE|SPECIFIER/.test(argument)) return { from: 'files' };
+  return /DIR/.test(argument) ? { from: 'folders' } : undefined;
+}
+
+function listNames(
+  proposal: Exclude<Proposal, { readonly from: 'files' | 'folders' }>,
+  words: readonly string[],
+): readonly string[] {
+  if (proposal.from === 'names') return proposal.names;
+  const { plugins, metrics } = readPlugins();
+  if (proposal.from === 'quantities') return [...new Set([...metrics, ...COSTS])];
+  const known = plugins[proposal.kind] ?? {};
+  if (proposal.from === 'plugins') return Object.keys(known);
+  const chosen = known[words[words.lastIndexOf(`--${proposal.kind}`, -2) + 1] ?? ''];
+  return [...new Set(chosen ?? Object.values(known).flat())].map((name) => `${name}=`);
+}
+
+const COSTS = ['parameters', 'weight-bytes', 'kv-cache-bytes-per-token', 'flops-per-token'] as const;
+
+interface Plugins {
+  /** Options by kind and id. */
+  readonly plugins: Readonly<Record<string, Readonly<Record<string, readonly string[]>>>>;
+  /** Of the evaluators. */
+  readonly metrics: readonly string[];
+}
+
+/** The built-in plug-ins; plug-ins of the user's own are known to their server only. */
+function readPlugins(): Plugins {
+  return JSON.parse(readFileSync(new URL('proto/plugins.json', PACKAGE_ROOT), 'utf8')) as Plugins;
+}
+
+function keep(words: readonly ProposedWord[], typed: string): ProposedWord[] {
+  return words.filter(({ word }) => word.startsWith(typed));
+}
