@@ -1,12 +1,15 @@
 import { cp, rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { Browser, BrowserContextOptions, Page } from 'playwright-core';
+import { ContainerModule } from 'inversify';
 import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
 import { JobState, StudyPhase, type DeepPartial, type SearchRequest } from '../../src/client/index.js';
+import { PrunecastError } from '../../src/core/errors/prunecast-error.js';
 import { describeEvent } from '../../src/dashboard/describe-event.js';
 import type { JobEvent } from '../../src/dashboard/messages.js';
+import { TOKENS } from '../../src/server/tokens.js';
 import { CHROMIUM, findSeriousFaults, launchChromium, watchPage, type PageFaults } from '../support/chromium.js';
-import { makeFolder } from '../support/test-server.js';
+import { makeFolder, startTestServer } from '../support/test-server.js';
 import { DEMO, MODELS_ROOT, smallSearch, startVerbServer, type VerbServer } from '../server/verbs/verb-server.js';
 
 /** A folder of this name is markup to a page that does not escape. */
@@ -90,7 +93,9 @@ describe.skipIf(CHROMIUM === undefined)(
       await page.getByRole('button', { name: 'Cancel the job' }).click();
       await badge(page, 'cancelled').waitFor();
       expect(await stateOf(jobId)).toBe(JobState.CANCELLED);
-      await expect.poll(() => page.getByRole('button', { name: 'Cancel …' }).isHidden()).toBe(true);
+      await expect
+        .poll(() => page.getByRole('button', { name: 'Cancel …' }).isHidden(), { timeout: 60_000 })
+        .toBe(true);
     });
 
     it('resumes a search that waits, and opens the report of the finished one', async () => {
@@ -157,6 +162,33 @@ describe.skipIf(CHROMIUM === undefined)(
       expect(await page.getByRole('status').innerText()).toBe('no job has the id "none" (JOB_NOT_FOUND)');
       // The browser itself writes each refusal to the console.
       opened.pop();
+    });
+
+    it('asks for a token where the server wants to know who calls, and sends it with every call', async () => {
+      const module = new ContainerModule(({ bind }) => {
+        bind(TOKENS.authenticator).toConstantValue({
+          check: (call) => {
+            if (call.header('authorization')[0] !== 'Bearer right')
+              throw new PrunecastError('UNAUTHENTICATED', 'who are you?');
+          },
+        });
+      });
+      const guarded = await startTestServer({ config: { dashboard: '127.0.0.1:0' }, modules: [module] });
+      const page = await open('', {}, new URL(guarded.dashboard ?? '').origin);
+      // The browser itself writes each refusal to the console.
+      opened.pop();
+      const answer = async (token: string) => {
+        await page.getByLabel('Your token').fill(token);
+        await page.getByRole('button', { name: 'Go on' }).click();
+      };
+      await answer('wrong');
+      // It asks again.
+      await expect.poll(() => page.getByLabel('Your token').inputValue(), { timeout: 60_000 }).toBe('');
+      await answer('right');
+      await page.getByText('No job yet.').waitFor();
+      expect(await page.getByRole('dialog').count()).toBe(0);
+      await page.context().close();
+      await guarded[Symbol.asyncDispose]();
     });
 
     it.each([
