@@ -71,9 +71,9 @@ export function findTypical({ space, budgets }: StudyPlan): Architecture {
   return uniform === undefined ? space.shape.layers : decodeCounts(space, uniform.counts);
 }
 
-/** The first fit compares all backends, five times each: 15 s for 130 pairs of 50 dimensions on two cores. */
-const FIRST_FIT_SECONDS = 15;
-const LATER_FIT_SECONDS = 6;
+/** The first fit compares all backends, five times each: with two later ones 15 s for 52 pairs on two busy cores. */
+const FIRST_FIT_SECONDS = 9;
+const LATER_FIT_SECONDS = 3;
 /** 30,000 candidates of 50 dimensions took 12 s. */
 const CANDIDATE_SECONDS = 4e-4;
 
