@@ -47,7 +47,10 @@ export function planOutputPhases(recipes: readonly ResolvedRecipe[]): PhasePlan[
   return [...(tokens === 0 ? [] : [{ name: FIT_PHASE, tokens: STREAM_PASSES * tokens }]), { name: WRITE_PHASE }];
 }
 
-/** How often a fit on the stream runs each token: in the dense model, in the pruned one, and to be fitted on. */
+/**
+ * How often a fit on the stream counts each token, beside calibration, which runs it once: in the dense model, in the
+ * pruned one, and for the equations.
+ */
 const STREAM_PASSES = 3;
 
 const NO_TENSORS: ReplacedTensors = new Map();

@@ -724,10 +724,7 @@ export interface PlannedPhase {
  * calibration text side by side, and each half of a layer that loses units is fitted before the pruned model goes on.
  */
 export interface StreamFit {
-  /**
-   * Tokens of the calibration text. Each goes through the layers about three times: in the dense model, in the pruned
-   * one, and once more to be fitted on.
-   */
+  /** Tokens of the calibration text. Each goes through all layers of the dense model and of the pruned one. */
   tokens: bigint;
   /** Layers that the text goes through. */
   layers: number;
