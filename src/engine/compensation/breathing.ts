@@ -8,6 +8,9 @@ const INTERVAL_MS = 50;
 /** A fit that takes no longer is not told of: one comes after the other, and other work goes on between them. */
 const LEAST_TOLD_MS = 1000;
 
+/** What a fit that takes long reports as, in percent. */
+const FIT_ACTIVITY = 'factorising';
+
 /** @param tell is told the share of the work that is done */
 export function createBreathing(signal: AbortSignal, tell: (share: number) => void): Breathe {
   let breathedMs = performance.now();
@@ -26,11 +29,25 @@ export function createFitBreathing({ signal, report }: WorkContext): Breathe {
   let begunMs = performance.now();
   const breathe = createBreathing(signal, (share) => {
     if (performance.now() - begunMs > LEAST_TOLD_MS)
-      report?.({ activity: 'factorising', what: '%', done: Math.round(100 * share), total: 100 });
+      report?.({ activity: FIT_ACTIVITY, what: '%', done: Math.round(100 * share), total: 100 });
   });
   return async (share) => {
     if (share < last) begunMs = performance.now();
     last = share;
     await breathe(share);
+  };
+}
+
+/**
+ * The same work for fits that are all that it does: how far one of them is counts as a part of how far it is.
+ *
+ * @param add is told the share of the fit that is under way
+ */
+export function withFitShares({ signal }: WorkContext, add: (share: number) => void): WorkContext {
+  return {
+    signal,
+    report: ({ activity, done, total }) => {
+      if (activity === FIT_ACTIVITY) add(done / total);
+    },
   };
 }

@@ -7,7 +7,8 @@ import { validateArchitecture } from '../../core/model/validate-architecture.js'
 import type { ArchitectureLosses, Window } from '../../core/ports/evaluator.js';
 import type { WorkContext } from '../../core/ports/work-context.js';
 import type { Calibration, CalibrationNeed } from '../calibration/calibration.js';
-import { listCalibrationErrors, type LayerErrors } from '../compensation/calibration-errors.js';
+import { withFitShares } from '../compensation/breathing.js';
+import { createErrorMeter, listCalibrationErrors, type LayerErrors } from '../compensation/calibration-errors.js';
 import { readOutputMap, type OutputMap, type OutputMapRequest } from '../compensation/output-map.js';
 import { computeLogits } from '../forward/compute-logits.js';
 import { createDecodeRunner } from '../latency/decode-runner.js';
@@ -96,9 +97,10 @@ export function createModelRuntime(source: WeightSource, options: RuntimeOptions
       return readOutputMap(shape, weights, recipe.ranking, request);
     },
     calibrationErrors: async (recipe, work) => {
-      const weights = await provider.provide(recipe, shape.layers, work);
+      const meter = createErrorMeter(shape, work);
+      const weights = await provider.provide(recipe, shape.layers, withFitShares(work, meter.fitting));
       await memory.startCall([], describeWorkload(recipe));
-      return listCalibrationErrors(shape, weights, work);
+      return listCalibrationErrors(shape, weights, work.signal, meter);
     },
     timeShapes: async (length, work) => {
       const context = await startTiming({ key: 'own', ranking: identityRanking(shape.layers) });

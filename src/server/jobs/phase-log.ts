@@ -1,4 +1,5 @@
 import type { Clock } from '../../core/ports/clock.js';
+import { toAmount, toCount } from './to-count.js';
 
 /** Where a phase stands as far as its job knows; what becomes of it when the job ends, the state of the job tells. */
 export type PhaseState = 'pending' | 'running' | 'done' | 'skipped';
@@ -134,7 +135,9 @@ export function createPhaseLog(clock: Clock, opened: OpenedJob): PhaseLog {
       change((entry) => ({ ...entry, done, total: Math.max(entry.total, least), share: 0 })),
     follow: ({ done, total, unit }) =>
       change((entry) =>
-        entry.counts ? { ...entry, share: total > 0 ? Math.min(1, done / total) : 0 } : { ...entry, done, total, unit },
+        entry.counts
+          ? { ...entry, share: total > 0 ? Math.min(1, toAmount(done / total)) : 0 }
+          : { ...entry, done: toCount(done), total: toCount(total), unit },
       ),
     now() {
       settle();

@@ -1,6 +1,7 @@
 import type { Clock } from '../../core/ports/clock.js';
 import type { JobProgress } from './event-codec.js';
 import type { JobProgressReport } from './jobs.js';
+import { toAmount, toCount } from './to-count.js';
 import { trackPace, type PaceTracker } from './track-pace.js';
 
 /** Between two progress events of one activity. */
@@ -77,7 +78,8 @@ export function createProgressReporter(clock: Clock, send: (progress: PacedProgr
       ? { ...earlier, newest, isSent: false }
       : { startedMs: clock.now(), pace: trackPace(), newest, isSent: false, isMention };
     known.set(key, activity);
-    activity.pace.observe(clock.now() / 1000, toCount(newest.done));
+    // Parts of a unit are no count, but they are a pace.
+    activity.pace.observe(clock.now() / 1000, toAmount(newest.done));
     return !goesOn;
   };
   const drop = (): void => {
@@ -118,9 +120,4 @@ function describe(
     elapsedSeconds: Math.max(0, nowMs - startedMs) / 1000,
     ...pace.tell(nowMs / 1000, toCount(total)),
   };
-}
-
-/** Progress is for people: a count that is no number must not end the work. */
-function toCount(value: number): number {
-  return Number.isFinite(value) ? Math.max(0, Math.floor(value)) : 0;
 }

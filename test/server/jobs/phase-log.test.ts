@@ -103,6 +103,16 @@ describe('the phases of a job', () => {
     expect(log.now()[2]).toMatchObject({ done: 6, elapsedSeconds: 13 });
   });
 
+  it('are counted in whole units, whatever an activity reports', () => {
+    const log = begin();
+    log.declare([{ name: 'score' }]);
+    log.enter('score');
+    log.follow({ done: 8.3, total: 30, unit: 'layers' });
+    expect(log.now()[1]).toMatchObject({ done: 8, total: 30 });
+    log.follow({ done: NaN, total: Infinity, unit: 'layers' });
+    expect(log.now()[1]).toMatchObject({ done: 0, total: 0 });
+  });
+
   it('count no time that runs backwards', () => {
     const log = begin();
     log.declare([{ name: 'score' }]);
