@@ -2,6 +2,7 @@ import type { Container } from 'inversify';
 import { JobKind } from '../gen/prunecast/v1/job.js';
 import { SamplePairsRequest } from '../gen/prunecast/v1/pair.js';
 import { FitPredictorRequest } from '../gen/prunecast/v1/predictor.js';
+import { PredictorFeatures } from '../gen/prunecast/v1/predictor_types.js';
 import { EvaluateRequest, PruneRequest, SearchRequest } from '../gen/prunecast/v1/pruning.js';
 import { prepareEvaluate, type EvaluateServices } from './evaluation/prepare-evaluate.js';
 import { defineKind } from './kinds/runnable-kind.js';
@@ -78,6 +79,8 @@ export function bindJobKinds(container: Container): void {
         kind: JobKind.FIT_PREDICTOR,
         codec: FitPredictorRequest,
         requestIdOf,
+        // Errors of calibration are measured with the model; all else is computed from the pairs alone.
+        findLane: ({ features }) => (features === PredictorFeatures.RATES_AND_ERRORS ? 'model' : 'fit'),
         prepare: (request, context, restarted) => prepareFit(attend(needs, context), request, restarted),
       }),
     { models, plugins, texts, recipes, preparer, predictors, outputs, studies, pairSets },

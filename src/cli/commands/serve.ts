@@ -104,7 +104,7 @@ export const SERVE_FLAGS = [
     flag: '--concurrent-jobs <COUNT>',
     variable: 'PRUNECAST_CONCURRENT_JOBS',
     group: 'Jobs',
-    summary: 'heavy jobs that run at the same time',
+    summary: 'jobs with a model that run at the same time; as many fits run beside them',
   },
   {
     flag: '--max-queued-jobs <COUNT>',

@@ -96,7 +96,9 @@ export const CONFIG_SCHEMA = z
       .min(1)
       .max(64)
       .default(1)
-      .describe('How many jobs run at the same time; the others are queued.'),
+      .describe(
+        'How many jobs that compute with a model run at the same time; the others are queued. As many fits of predictors run beside them.',
+      ),
     maxQueuedJobs: z
       .int()
       .min(0)

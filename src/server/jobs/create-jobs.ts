@@ -76,21 +76,21 @@ export function createJobs({
   };
 
   return {
-    start: ({ kind, requestId, requestDigest, request, studyId = '', openedSeconds = 0, signal, run }) =>
+    start: ({ kind, requestId, requestDigest, request, studyId = '', openedSeconds = 0, signal, run, lane }) =>
       serialize(async () => {
         stopping.throwIfAborted();
         signal?.throwIfAborted();
         const known = await findByRequestId(requestId, requestDigest);
         if (known !== undefined) return { jobId: known, origin: 'attached' };
         const jobId = createId('job');
-        const place = await queue.admit(jobId);
+        const place = await queue.admit(jobId, lane);
         try {
           const held = await events.create(
             { id: jobId, kind, requestId, requestDigest, request, studyId, createdMs: clock.now() },
             place === 0 ? codec.started() : codec.queued(place),
             leases.next(),
           );
-          const job = { held, run, opened: { seconds: openedSeconds } };
+          const job = { held, run, lane, opened: { seconds: openedSeconds } };
           if (place === 0) ready.launch(job);
           else ready.wait(job);
         } catch (error) {
@@ -105,13 +105,12 @@ export function createJobs({
     cancel: async (jobId) => {
       await serialize(async () => {
         if (running.has(jobId)) return;
-        const place = 1 + (await queue.waiting()).indexOf(jobId);
         // A paused job has no lease: take it first. Ended or unknown jobs: nothing to do.
         const held = ready.waiting.get(jobId)?.held ?? (await leases.takeOpen(jobId));
         if (held === undefined) return;
         await events.append([
           { ...held, ...codec.cancelled(describeCancelled(), log) },
-          ...(place === 0 ? [] : await ready.tellPlaces(place, jobId)),
+          ...(ready.waiting.has(jobId) ? await ready.tellPlacesBehind(jobId) : []),
         ]);
         await ready.leave(jobId);
       });
@@ -134,14 +133,14 @@ export function createJobs({
         await running.get(jobId)?.left;
         const held = await leases.takeOpen(jobId);
         if (held === undefined) throw describeNotResumable(job);
-        const place = await queue.append(jobId);
+        const place = await queue.append(jobId, restored.lane);
         try {
           await events.commit(held, [...brought, codec.queued(place)]);
         } catch (error) {
           await queue.remove(jobId);
           throw error;
         }
-        ready.wait({ held, run: restored.run, opened: restored.opened });
+        ready.wait({ held, run: restored.run, lane: restored.lane, opened: restored.opened });
         await ready.startNext();
         return jobs.get(jobId);
       });

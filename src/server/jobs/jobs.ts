@@ -1,3 +1,4 @@
+import type { Lane } from '../../core/ports/job-queue.js';
 import type { EventRecord, JobRequest, StoredEvent, StoredJob, StoredJobQuery } from '../../core/ports/job-store.js';
 import type { Page } from '../../core/ports/pages.js';
 import type { StoreRecord } from '../../core/ports/store.js';
@@ -37,7 +38,7 @@ export interface Jobs {
    */
   resume(jobId: string, input: Uint8Array, signal: AbortSignal): Promise<StoredJob>;
   /**
-   * Does heavy work that is no job in the slot of one: the next that is free, before any job that waits.
+   * Does heavy work with a model that is no job in the slot of one: the next that is free, before any job that waits.
    *
    * @throws PrunecastError OVERLOADED, SERVER_STOPPING, the signal's reason, or what `work` throws
    */
@@ -62,6 +63,8 @@ export interface JobSpec {
   /** Of whoever asks for the job: if it has fired, none is started. It does not stop a job that was started. */
   readonly signal?: AbortSignal;
   readonly run: Work;
+  /** Where it waits, and whose slot it takes. */
+  readonly lane: Lane;
 }
 
 /**
@@ -127,6 +130,8 @@ export interface RestartedJob {
 /** A kind of job as the runner knows it: how to resume one from its stored request. */
 export interface RestartableKind {
   readonly kind: number;
+  /** Where a job of this request waits, and whose slot it takes. */
+  laneOf(request: Uint8Array): Lane;
   /** The rest of the work. It throws what the request is refused with now. */
   restart(request: Uint8Array, job: RestartedJob): Work;
   /**

@@ -1,5 +1,5 @@
 import type { Logger } from 'pino';
-import type { JobQueue } from '../../core/ports/job-queue.js';
+import type { JobQueue, Lane, WaitingJob } from '../../core/ports/job-queue.js';
 import type { EventRecord, HeldJob } from '../../core/ports/job-store.js';
 import { createSerializer } from './serialize.js';
 import type { JobLeases } from './leases.js';
@@ -28,8 +28,10 @@ export interface ReadyJobs {
   leave(jobId: string): Promise<void>;
   /** Starts the jobs whose turn has come. */
   startNext(): Promise<void>;
-  /** The place of each waiting job, in order, from place `from` on; as if `leaving` had left. */
-  tellPlaces(from?: number, leaving?: string): Promise<readonly (HeldJob & EventRecord)[]>;
+  /** The places of the jobs that wait in these lanes, in order. */
+  tellPlaces(lanes: ReadonlySet<Lane>): Promise<readonly (HeldJob & EventRecord)[]>;
+  /** The places that the jobs behind a waiting one have once it has left. */
+  tellPlacesBehind(jobId: string): Promise<readonly (HeldJob & EventRecord)[]>;
 }
 
 export interface QueueSettings extends RunSettings {
@@ -71,7 +73,10 @@ export function createReadyJobs({ queue, leases, ...settings }: QueueSettings): 
     if (next.length === 0) return;
     const starting = next.flatMap((jobId) => waiting.get(jobId) ?? []);
     try {
-      await events.append([...starting.map(({ held }) => ({ ...held, ...codec.started() })), ...(await tellPlaces())]);
+      await events.append([
+        ...starting.map(({ held }) => ({ ...held, ...codec.started() })),
+        ...(await tellPlaces(new Set(starting.map(({ lane }) => lane)))),
+      ]);
     } catch (error) {
       await queue.putBack(next);
       throw error;
@@ -82,12 +87,20 @@ export function createReadyJobs({ queue, leases, ...settings }: QueueSettings): 
     }
   };
 
-  const tellPlaces: ReadyJobs['tellPlaces'] = async (from = 1, leaving) => {
-    const jobIds = (await queue.waiting()).filter((jobId) => jobId !== leaving);
-    return jobIds.flatMap((jobId, index) => {
+  const tell = (places: readonly { readonly jobId: string; readonly place: number }[]) =>
+    places.flatMap(({ jobId, place }) => {
       const job = waiting.get(jobId);
-      return job === undefined || index + 1 < from ? [] : [{ ...job.held, ...codec.queued(index + 1) }];
+      return job === undefined ? [] : [{ ...job.held, ...codec.queued(place) }];
     });
+  const tellPlaces: ReadyJobs['tellPlaces'] = async (lanes) =>
+    tell(listPlaces((await queue.waiting()).filter(({ lane }) => lanes.has(lane))));
+  const tellPlacesBehind: ReadyJobs['tellPlacesBehind'] = async (jobId) => {
+    const all = await queue.waiting();
+    const leaving = all.find((job) => job.jobId === jobId);
+    const before = listPlaces(all.filter(({ lane }) => lane === leaving?.lane));
+    return tell(
+      before.slice(1 + before.findIndex((job) => job.jobId === jobId)).map((job) => ({ ...job, place: job.place - 1 })),
+    );
   };
 
   stopping.addEventListener(
@@ -110,7 +123,18 @@ export function createReadyJobs({ queue, leases, ...settings }: QueueSettings): 
     },
     startNext,
     tellPlaces,
+    tellPlacesBehind,
   };
+}
+
+/** The place of each job in its lane, from 1. */
+function listPlaces(jobs: readonly WaitingJob[]): { readonly jobId: string; readonly place: number }[] {
+  const counts = new Map<Lane, number>();
+  return jobs.map(({ jobId, lane }) => {
+    const place = (counts.get(lane) ?? 0) + 1;
+    counts.set(lane, place);
+    return { jobId, place };
+  });
 }
 
 /** Logs an error of work that no caller waits for. */

@@ -38,7 +38,7 @@ export interface Recovery {
   renew(): Promise<void>;
 }
 
-export interface RestoredJob extends Pick<ReadyJob, 'run' | 'opened'> {
+export interface RestoredJob extends Pick<ReadyJob, 'run' | 'lane' | 'opened'> {
   readonly resume: (input: Uint8Array, signal: AbortSignal) => ReturnType<RestartableKind['resume']>;
 }
 
@@ -67,6 +67,7 @@ export function createRecovery({
     const job: RestartedJob = { jobId: id, studyId, plan: request.plan };
     return {
       run: known.restart(request.bytes, job),
+      lane: known.laneOf(request.bytes),
       opened: { before: phases === undefined ? [] : codec.decodePhases(id, phases) },
       resume: (input, signal) => known.resume(request.bytes, job, input, signal),
     };
@@ -96,7 +97,7 @@ export function createRecovery({
           await events.append([{ ...held, ...codec.paused() }]);
           await leases.release(job.id);
         } else {
-          await queue.append(job.id);
+          await queue.append(job.id, restored.lane);
           ready.wait({ held, ...restored });
         }
       }

@@ -7,6 +7,7 @@ import { StudyPhase } from '../../gen/prunecast/v1/study_types.js';
 import { orAborted } from '../../core/or-aborted.js';
 import { digestRequest } from './request-digest.js';
 import { readStored } from '../../core/errors/read-stored.js';
+import type { Lane } from '../../core/ports/job-queue.js';
 import type { StoreRecord } from '../../core/ports/store.js';
 import type { Jobs, RestartableKind, RestartedJob } from '../jobs/jobs.js';
 import { encodePayload } from '../records/job-records.js';
@@ -39,6 +40,7 @@ export interface RunnableKind<Request> extends RestartableKind {
   readonly kind: JobKind;
   readonly codec: RequestCodec<Request>;
   readonly requestIdOf: (request: Request) => string;
+  readonly findLane: (request: Request) => Lane;
   /** Checks a request; throws the reason for refusing it, or the signal's reason. */
   readonly prepare: (request: Request, context: PartContext) => Promise<Prepared>;
 }
@@ -51,6 +53,7 @@ export interface RequestCodec<Request> {
 }
 
 /**
+ * @param spec.findLane where a job of the request waits; by default with those that need a model
  * @param spec.prepare checks a request and returns its work; for a job that an earlier server left unfinished
  * (`restarted`), the rest of the work: what that server stored stands, and what it wrote is the job's own. If something
  * that it names is not here, the job pauses
@@ -60,6 +63,7 @@ export function defineKind<Request>({
   kind,
   codec,
   requestIdOf,
+  findLane = () => 'model',
   prepare,
   resume = async (request, job, ranges, signal) => {
     refuseRanges(ranges);
@@ -70,6 +74,7 @@ export function defineKind<Request>({
   readonly kind: JobKind;
   readonly codec: RequestCodec<Request>;
   readonly requestIdOf: (request: Request) => string;
+  readonly findLane?: (request: Request) => Lane;
   readonly prepare: (request: Request, context: PartContext, restarted?: RestartedJob) => Promise<Prepared>;
   readonly resume?: (
     request: Request,
@@ -84,6 +89,14 @@ export function defineKind<Request>({
     kind,
     codec,
     requestIdOf,
+    findLane,
+    laneOf: (bytes) => {
+      try {
+        return findLane(codec.decode(bytes));
+      } catch {
+        return 'model'; // `restart` says what is wrong with it
+      }
+    },
     prepare: (request, context) => prepare(request, context),
     restart: (bytes, job) =>
       toWork(async (context) => {
@@ -141,7 +154,7 @@ function refuseRanges(ranges: readonly DimensionRange[]): void {
  */
 export async function startKind<Request>(
   jobs: Jobs,
-  { kind, codec, requestIdOf, prepare }: RunnableKind<Request>,
+  { kind, codec, requestIdOf, findLane, prepare }: RunnableKind<Request>,
   request: Request,
   { signal, progress }: PartContext,
 ): Promise<{ readonly jobId: string }> {
@@ -161,6 +174,7 @@ export async function startKind<Request>(
     request: { bytes: codec.encode(request).finish(), plan },
     openedSeconds: (performance.now() - sinceMs) / 1000,
     run: toWork((context) => runPrepared(prepared, context)),
+    lane: findLane(request),
     signal,
     ...(studyId === undefined ? {} : { studyId }),
   });

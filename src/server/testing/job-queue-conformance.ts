@@ -3,7 +3,7 @@ import type { JobQueue } from '../../core/ports/job-queue.js';
 import { isSettled, listChecks, type ConformanceCheck } from './conformance.js';
 
 export interface JobQueueUnderTest {
-  /** Empty, with two slots, and room for two jobs and two turns that wait. */
+  /** Empty, with two slots in each lane, and room for two jobs and two turns that wait. */
   readonly queue: JobQueue;
   close?(): Promise<void>;
 }
@@ -17,37 +17,40 @@ const never = new AbortController().signal;
 
 const admitAll = async (queue: JobQueue, jobIds: readonly string[]): Promise<readonly number[]> => {
   const places: number[] = [];
-  for (const jobId of jobIds) places.push(await queue.admit(jobId));
+  for (const jobId of jobIds) places.push(await queue.admit(jobId, 'model'));
   return places;
 };
+
+const listWaiting = async (queue: JobQueue): Promise<readonly string[]> =>
+  (await queue.waiting()).map(({ jobId }) => jobId);
 
 const CHECKS: Readonly<Record<string, (opened: JobQueueUnderTest) => Promise<void>>> = {
   'gives new jobs the free slots, then places in the order they come': async ({ queue }) => {
     deepStrictEqual(await admitAll(queue, ['a', 'b', 'c', 'd']), [0, 0, 1, 2]);
-    deepStrictEqual(await queue.waiting(), ['c', 'd']);
+    deepStrictEqual(await listWaiting(queue), ['c', 'd']);
     deepStrictEqual(await queue.claim(), []);
   },
 
   'refuses a new job when as many wait as may, with a time to come back after': async ({ queue }) => {
     await admitAll(queue, ['a', 'b', 'c', 'd']);
-    await rejects(queue.admit('e'), (error: { reason?: unknown; retryAfterMs?: unknown }) => {
+    await rejects(queue.admit('e', 'model'), (error: { reason?: unknown; retryAfterMs?: unknown }) => {
       strictEqual(error.reason, 'OVERLOADED');
       return typeof error.retryAfterMs === 'number';
     });
-    deepStrictEqual(await queue.waiting(), ['c', 'd']);
+    deepStrictEqual(await listWaiting(queue), ['c', 'd']);
   },
 
   'takes a job that was let in before however many wait, and gives it no slot at once': async ({ queue }) => {
-    strictEqual(await queue.append('z'), 1);
-    strictEqual(await queue.append('y'), 2);
-    strictEqual(await queue.append('x'), 3);
+    strictEqual(await queue.append('z', 'model'), 1);
+    strictEqual(await queue.append('y', 'model'), 2);
+    strictEqual(await queue.append('x', 'model'), 3);
     deepStrictEqual(await queue.claim(), ['z', 'y']);
-    deepStrictEqual(await queue.waiting(), ['x']);
+    deepStrictEqual(await listWaiting(queue), ['x']);
   },
 
   'lets no new job pass one that waits': async ({ queue }) => {
-    await queue.append('z');
-    strictEqual(await queue.admit('a'), 2);
+    await queue.append('z', 'model');
+    strictEqual(await queue.admit('a', 'model'), 2);
   },
 
   'gives each slot that is given back to the job that waits longest': async ({ queue }) => {
@@ -58,14 +61,14 @@ const CHECKS: Readonly<Record<string, (opened: JobQueueUnderTest) => Promise<voi
     await queue.remove('a');
     await queue.remove('c');
     deepStrictEqual(await queue.claim(), ['d']);
-    deepStrictEqual(await queue.waiting(), []);
-    strictEqual(await queue.admit('e'), 0);
+    deepStrictEqual(await listWaiting(queue), []);
+    strictEqual(await queue.admit('e', 'model'), 0);
   },
 
   'puts claimed jobs back at the front, in order': async ({ queue }) => {
-    for (const jobId of ['a', 'b', 'c']) await queue.append(jobId);
+    for (const jobId of ['a', 'b', 'c']) await queue.append(jobId, 'model');
     await queue.putBack(await queue.claim());
-    deepStrictEqual(await queue.waiting(), ['a', 'b', 'c']);
+    deepStrictEqual(await listWaiting(queue), ['a', 'b', 'c']);
     deepStrictEqual(await queue.claim(), ['a', 'b']);
   },
 
@@ -73,8 +76,31 @@ const CHECKS: Readonly<Record<string, (opened: JobQueueUnderTest) => Promise<voi
     await admitAll(queue, ['a', 'b', 'c', 'd']);
     await queue.remove('c');
     await queue.remove('unknown');
-    deepStrictEqual(await queue.waiting(), ['d']);
+    deepStrictEqual(await listWaiting(queue), ['d']);
     deepStrictEqual(await queue.claim(), []);
+  },
+
+  'keeps the jobs of one lane from waiting for those of another': async ({ queue }) => {
+    await admitAll(queue, ['a', 'b', 'c']);
+    strictEqual(await queue.admit('f', 'fit'), 0);
+    strictEqual(await queue.append('g', 'fit'), 1);
+    deepStrictEqual(await queue.waiting(), [
+      { jobId: 'c', lane: 'model' },
+      { jobId: 'g', lane: 'fit' },
+    ]);
+    deepStrictEqual(await queue.claim(), ['g']);
+    await queue.remove('f');
+    deepStrictEqual(await queue.claim(), []);
+    await queue.remove('a');
+    deepStrictEqual(await queue.claim(), ['c']);
+  },
+
+  'puts a job back into its own lane': async ({ queue }) => {
+    await admitAll(queue, ['a', 'b']);
+    await queue.append('f', 'fit');
+    await queue.putBack(await queue.claim());
+    deepStrictEqual(await queue.waiting(), [{ jobId: 'f', lane: 'fit' }]);
+    deepStrictEqual(await queue.claim(), ['f']);
   },
 
   'lets a turn have a free slot at once, which no job gets until the turn ends': async ({ queue }) => {
@@ -124,6 +150,6 @@ const CHECKS: Readonly<Record<string, (opened: JobQueueUnderTest) => Promise<voi
     await rejects(queue.takeTurn('v', AbortSignal.abort(reason)), reason);
     await queue.remove('a');
     await next;
-    strictEqual(await queue.admit('c'), 1);
+    strictEqual(await queue.admit('c', 'model'), 1);
   },
 };

@@ -40,6 +40,7 @@ it('jobs of any kind run, pause and are resumed with any input, their events enc
   });
   const kind: RestartableKind = {
     kind: 77,
+    laneOf: () => 'model',
     restart:
       (request, { plan }) =>
       async ({ commit }) => {
@@ -68,6 +69,7 @@ it('jobs of any kind run, pause and are resumed with any input, their events enc
     storeRetryMs: 10,
   });
   const { jobId } = await jobs.start({
+    lane: 'model',
     kind: 77,
     requestId: '',
     requestDigest: '',

@@ -20,6 +20,7 @@ it('a clock that goes back while a job runs, and again before the next server, c
   };
   const first = await startOwner(state, 'first', work, clock);
   const { jobId } = await first.jobs.start({
+    lane: 'model',
     kind: JobKind.EVALUATE,
     requestId: '',
     requestDigest: 'd',

@@ -75,7 +75,14 @@ const large = (): EmittedPayload => ({
 async function start(run: Run, bytes = Uint8Array.of(1)): Promise<string> {
   const request = { bytes, plan: {} };
   return (
-    await owner.jobs.start({ kind: JobKind.EVALUATE, requestId: '', requestDigest: 'd', request, run: toWork(run) })
+    await owner.jobs.start({
+      lane: 'model',
+      kind: JobKind.EVALUATE,
+      requestId: '',
+      requestDigest: 'd',
+      request,
+      run: toWork(run),
+    })
   ).jobId;
 }
 

@@ -15,6 +15,7 @@ const hang: Run = ({ signal }) =>
 
 async function startJob({ jobs }: Owner, requestId = ''): Promise<string> {
   const { jobId } = await jobs.start({
+    lane: 'model',
     kind: JobKind.EVALUATE,
     requestId,
     requestDigest: 'd',

@@ -25,6 +25,7 @@ export function startScriptedServer(
     defineService(PruningServiceService, {
       evaluate: startAndFollow<EvaluateRequest>(jobEvents, (request) =>
         jobs.start({
+          lane: 'model',
           kind: JobKind.EVALUATE,
           requestId: request.requestId,
           requestDigest: digestRequest(JobKind.EVALUATE, EvaluateRequest, request),

@@ -50,6 +50,7 @@ export async function startOwner(
     kinds: [
       {
         kind: JobKind.EVALUATE,
+        laneOf: () => 'model',
         restart: () =>
           toWork((context) => {
             runs.push(context);

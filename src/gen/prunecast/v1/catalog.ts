@@ -165,7 +165,7 @@ export interface GetServerInfoResponse {
   maxQueuedJobs: number;
   /** Rows that one Predict takes. */
   maxPredictRows: number;
-  /** Heavy jobs that run at the same time. */
+  /** Jobs that compute with a model and run at the same time; as many fits of predictors run beside them. */
   concurrentJobs: number;
   /**
    * Precisions that evaluations may ask for. INT8 is among them if 8-bit products were found exact and faster on this
