@@ -50,19 +50,19 @@ const tokensRun = ({ stdout }: CliResult) =>
   )?.evaluation?.tokensSpent ?? '0';
 /** A server tells its address once it can be found. */
 const isReady = ({ child }: RunningCli) => once(child.stdout ?? child, 'data');
-const isLabelling = (search: RunningCli) => search.says('labelling pairs');
+const isRunning = (watching: RunningCli) => watching.says(': running');
 
 describe('the state folder of a user', () => {
   it('has one server for all commands, which ends with the last of them', TIMEOUT, async () => {
     const { run, start, attend: visit } = makeState('commands');
     const search = start('here', ...LONG_SEARCH);
-    await isLabelling(search);
+    await isRunning(search);
     const server = await visit();
 
     const [job] = listJobs(await run('there', 'jobs', 'list', '--json'));
     expect(job).toMatchObject({ kind: 'JOB_KIND_SEARCH', state: 'JOB_STATE_RUNNING' });
     const watcher = start('there', 'jobs', 'watch', job?.id ?? '');
-    await isLabelling(watcher);
+    await isRunning(watcher);
 
     // The search belongs to the first terminal no more than to the second: it goes on while one of them is there.
     search.child.kill('SIGKILL');
@@ -80,7 +80,8 @@ describe('the state folder of a user', () => {
     // What was left is found again by its id alone, from another folder, over the next server.
     expect(listJobs(await run('there', 'jobs', 'list', '--json'))).toMatchObject([{ state: 'JOB_STATE_PAUSED' }]);
     const resumed = start('there', 'jobs', 'resume', job?.id ?? '');
-    await isLabelling(resumed);
+    const findState = async () => listJobs(await run('there', 'jobs', 'list', '--json'))[0]?.state;
+    await expect.poll(findState, { timeout: 200_000 }).toBe('JOB_STATE_RUNNING');
     expect(await run('here', 'jobs', 'cancel', job?.id ?? '')).toMatchObject({ code: 0 });
     expect(await resumed.result).toMatchObject({ code: 1, stderr: expect.stringContaining('CANCELLED') as string });
     for (const name of ['here', 'there']) expect(readdirSync(join(folder, name))).not.toContain('.prunecast');
@@ -123,7 +124,7 @@ describe('the state folder of a user', () => {
   it('is used again after its server was killed', TIMEOUT, async () => {
     const { run, start, attend: visit, stateDirectory } = makeState('killed');
     const search = start('here', ...LONG_SEARCH);
-    await isLabelling(search);
+    await isRunning(search);
     const server = await visit();
     process.kill(server.greeting.processId, 'SIGKILL');
     await once(server.ended, 'abort');
