@@ -136,7 +136,7 @@ export function createPhaseLog(clock: Clock, opened: OpenedJob): PhaseLog {
     follow: ({ done, total, unit }) =>
       change((entry) =>
         entry.counts
-          ? { ...entry, share: total > 0 ? Math.min(1, toAmount(done / total)) : 0 }
+          ? { ...entry, share: unit === 'tokens' && total > 0 ? Math.min(1, toAmount(done / total)) : entry.share }
           : { ...entry, done: toCount(done), total: toCount(total), unit },
       ),
     now() {
@@ -190,8 +190,11 @@ function measureOverall(entries: readonly Entry[]): number | undefined {
   return entries.reduce((sum, entry) => sum + entry.tokens * shareOf(entry), 0) / all;
 }
 
-/** An activity of a phase that counts for itself is taken for one of what it counts. */
+/**
+ * Of a phase that counts for itself, what it has counted: how many of these its activity works on is unknown, unless
+ * there is only one.
+ */
 function shareOf({ state, done, total, share }: Entry): number {
   if (state === 'done' || state === 'skipped') return 1;
-  return state === 'running' && total > 0 ? Math.min(1, (done + share) / total) : 0;
+  return state === 'running' && total > 0 ? Math.min(1, (done + (total === 1 ? share : 0)) / total) : 0;
 }

@@ -59,16 +59,26 @@ describe('the phases of a job', () => {
     expect(overall()).toBe(50 / 400);
     log.enter('evaluate');
     expect(overall()).toBe(100 / 400);
+    // It may work on one of the targets, or on both.
     log.follow({ done: 5, total: 10, unit: 'tokens' });
-    expect(overall()).toBe(175 / 400);
+    expect(overall()).toBe(100 / 400);
     log.count(1);
     expect(overall()).toBe(250 / 400);
-    log.follow({ done: 1, total: 10, unit: 'tokens' });
-    expect(overall()).toBe(265 / 400);
-    log.follow({ done: 0, total: 10, unit: 'layers' });
-    expect(overall()).toBe(265 / 400);
+    log.follow({ done: 100, total: 100, unit: '%' });
+    expect(overall()).toBe(250 / 400);
     log.count(2);
     expect(overall()).toBe(1);
+  });
+
+  it('tell how far the tokens of a single target are, whatever else is done for it, and never less than before', () => {
+    const log = begin();
+    log.declare([{ name: 'evaluate', tokens: 300, total: 1, unit: 'targets' }]);
+    log.enter('evaluate');
+    const after = (done: number, unit: string) => {
+      log.follow({ done, total: 10, unit });
+      return log.place()?.overall;
+    };
+    expect([after(5, 'tokens'), after(9, '%'), after(2, 'tokens'), after(6, 'tokens')]).toEqual([0.5, 0.5, 0.5, 0.6]);
   });
 
   it('have no overall share if none of them is expected to run tokens', () => {
