@@ -14,7 +14,7 @@ export interface TestServer extends AsyncDisposable {
   readonly address: string;
   /** Undefined unless it is configured. */
   readonly dashboard: string | undefined;
-  /** Holds the state directory, the output root and the socket. */
+  /** Holds the state folder, the output root and the socket. */
   readonly folder: string;
   readonly jobs: JobServiceClient;
   readonly pruning: PruningServiceClient;

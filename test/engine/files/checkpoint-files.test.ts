@@ -1,4 +1,5 @@
 import { execFileSync } from 'node:child_process';
+import { readdirSync, readlinkSync } from 'node:fs';
 import { appendFile, link, mkdir, open, readFile, rename, stat, symlink, utimes, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { describe, expect, it, onTestFinished } from 'vitest';
@@ -46,7 +47,14 @@ async function makeRoot() {
 
 /** Paths of the open files of this process. */
 function listOpened(): string {
-  return execFileSync('ls', ['-l', `/proc/${process.pid}/fd`], { encoding: 'utf8' });
+  const paths = readdirSync('/proc/self/fd').map((file) => {
+    try {
+      return readlinkSync(`/proc/self/fd/${file}`);
+    } catch {
+      return 'closed since it was listed';
+    }
+  });
+  return paths.join('\n');
 }
 
 describe('a checkpoint whose files change while it is open', () => {

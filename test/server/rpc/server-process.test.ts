@@ -91,7 +91,7 @@ describe('the server process', () => {
       'another server listens there',
     );
     await expect(startProcess({ PRUNECAST_LISTEN: '127.0.0.1:0' })).rejects.toThrow(
-      'another server uses the state directory',
+      'another server uses the state folder',
     );
     expect(await server.end('SIGTERM')).toBe(0);
   });

@@ -316,7 +316,7 @@ const FIELD = {
   fitPredictor: 'predictor.version',
 } as const;
 
-describe('a state directory of schema 7, whose studies have no plan', () => {
+describe('a state folder of schema 7, whose studies have no plan', () => {
   const STORE = resolve(import.meta.dirname, '../../fixtures/store/schema-7.db');
   const ENDED = 'study-dce8ba5b9f2539b6';
   const PAUSED = 'job-ffb195b7185028e3';

@@ -221,7 +221,7 @@ describe('a server that sleeps while another takes its job', () => {
   it('stores nothing more of it when it wakes', async () => {
     const folder = folders[3] ?? '';
     const other = join(folder, 'other');
-    // The lock of a state directory keeps a second server out; a link to the database goes around it, as a file system without locks would.
+    // The lock of a state folder keeps a second server out; a link to the database goes around it, as a file system without locks would.
     await mkdir(join(folder, 'state'), { recursive: true });
     await mkdir(other);
     await symlink(join(folder, 'state', 'prunecast.db'), join(other, 'prunecast.db'));

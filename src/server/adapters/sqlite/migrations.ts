@@ -24,7 +24,7 @@ export async function migrate(database: Kysely<Schema>): Promise<void> {
   const stored = (await database.selectFrom('schema_version').select('version').executeTakeFirst())?.version ?? 0;
   if (stored > MIGRATIONS.length) {
     throw new Error(
-      `the state directory was written by a newer server (schema ${stored}; this one knows ${MIGRATIONS.length}): use that version, or another state directory`,
+      `the state folder was written by a newer server (schema ${stored}; this one knows ${MIGRATIONS.length}): use that version, or another state folder`,
     );
   }
   for (const [index, step] of MIGRATIONS.entries()) {

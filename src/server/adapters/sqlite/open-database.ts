@@ -16,9 +16,9 @@ export interface OpenDatabase {
 }
 
 /**
- * Opens `prunecast.db` in the state directory: creates it if needed, keeps it private and brings it to the newest
- * schema. One server at a time may use a state directory: StateInUse is thrown otherwise. If the file system does not keep the lock, the leases of jobs
- * keep two servers apart.
+ * Opens `prunecast.db` in the state folder: creates it if needed, keeps it private and brings it to the newest schema.
+ * One server at a time may use a state folder: StateInUse is thrown otherwise. If the file system does not keep the
+ * lock, the leases of jobs keep two servers apart.
  *
  * libsql is synchronous: a query holds the event loop, so keep transactions small. With WAL and synchronous=NORMAL a
  * commit does not sync the disk (0.05 ms instead of 1.9). A crash of the machine, but not of the server, can lose the
@@ -61,7 +61,7 @@ function takeLock(stateDirectory: string): Database.Database {
     const code = error instanceof Error && 'code' in error ? String(error.code) : '';
     if (!code.startsWith('SQLITE_BUSY'))
       throw new Error(
-        `the state directory ${stateDirectory} cannot be locked (${code}): check that its ${STATE_DATABASES.lock} can be written; delete that file if it is damaged and no server runs`,
+        `the state folder ${stateDirectory} cannot be locked (${code}): check that its ${STATE_DATABASES.lock} can be written; delete that file if it is damaged and no server runs`,
         { cause: error },
       );
     throw new StateInUse(

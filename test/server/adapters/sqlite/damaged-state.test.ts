@@ -210,6 +210,6 @@ describe('a state folder', () => {
     await mkdir(other);
     await writeFile(join(other, 'server.lock'), 'no database '.repeat(100));
     await expect(openDatabase(other)).rejects.toThrow(/cannot be locked \(SQLITE_NOTADB\).*server\.lock/);
-    await expect(openDatabase(state.folder)).rejects.toThrow(/another server uses the state directory/);
+    await expect(openDatabase(state.folder)).rejects.toThrow(/another server uses the state folder/);
   });
 });

@@ -33,7 +33,7 @@ beforeEach(async () => {
 });
 afterEach(() => rm(folder, { recursive: true, force: true }));
 
-describe.each([1, 2, 3, 4, 5])('a state directory of schema %i', (schema) => {
+describe.each([1, 2, 3, 4, 5])('a state folder of schema %i', (schema) => {
   it('opens with all that it held, and takes what later schemas added', async () => {
     await copyFile(join(STORES, `schema-${schema}.db`), join(folder, 'prunecast.db'));
     for (const opening of [1, 2]) {

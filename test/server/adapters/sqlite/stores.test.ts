@@ -231,8 +231,8 @@ describe('pair sets', () => {
 });
 
 describe('openDatabase', () => {
-  it('refuses a second server on one state directory', async () => {
-    await expect(openDatabase(state.folder)).rejects.toThrow('another server uses the state directory');
+  it('refuses a second server on one state folder', async () => {
+    await expect(openDatabase(state.folder)).rejects.toThrow('another server uses the state folder');
   });
 
   it('refuses what a newer server wrote, and touches nothing', async () => {
