@@ -1,5 +1,5 @@
 import { execFile } from 'node:child_process';
-import { chmod, cp, mkdtemp, readdir, rm, symlink } from 'node:fs/promises';
+import { chmod, cp, mkdtemp, readdir, rm, symlink, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join, resolve } from 'node:path';
 import { promisify } from 'node:util';
@@ -8,6 +8,13 @@ import { hasShared, sharedPath, skipReason } from '../support/shared.js';
 
 /** A Python with torch and transformers, for the cases that load an output with them. */
 const PYTHON = process.env['PRUNECAST_PYTHON'] ?? 'python3';
+
+/** The cases read results and errors, not progress. */
+const QUIET_COMMAND = '_prunecast';
+const QUIET_SCRIPT = `#!/bin/bash
+[ "$1" = serve ] || set -- "$@" --quiet
+exec '${process.execPath}' '${resolve(import.meta.dirname, '../../dist/src/cli/main.js')}' "$@"
+`;
 
 interface FieldCase {
   readonly symptom: string;
@@ -136,6 +143,7 @@ describe.skipIf(!hasShared)(`field cases${hasShared ? '' : `, skipped: ${skipRea
     await cp(sharedPath('reference/field-cases'), folder, { recursive: true, verbatimSymlinks: true });
     await makeWritable(folder);
     await restoreLinks(join(folder, 'symlinked-model/home'));
+    await writeFile(join(folder, QUIET_COMMAND), QUIET_SCRIPT, { mode: 0o755 });
   });
 
   afterAll(() => rm(folder, { recursive: true, force: true }));
@@ -150,10 +158,9 @@ describe.skipIf(!hasShared)(`field cases${hasShared ? '' : `, skipped: ${skipRea
   it.each(Object.entries(CASES).map(([name, { symptom, right, wrong = [] }]) => ({ name, symptom, right, wrong })))(
     '$symptom ($name)',
     async ({ name, right, wrong }) => {
-      const prunecast = `${process.execPath} ${resolve(import.meta.dirname, '../../dist/src/cli/main.js')}`;
       const { stdout } = await promisify(execFile)('bash', ['run.sh'], {
         cwd: join(folder, name),
-        env: { ...process.env, PRUNECAST: prunecast, PY: PYTHON, OLD_PY: PYTHON, TMPDIR: folder },
+        env: { ...process.env, PRUNECAST: join(folder, QUIET_COMMAND), PY: PYTHON, OLD_PY: PYTHON, TMPDIR: folder },
       });
       const printed = stdout.replace(/^ *RIGHT:.*$/gm, '');
       for (const pattern of right) expect(printed).toMatch(pattern);
