@@ -8,7 +8,19 @@ export interface TaskThread<Reply> {
   post(reply: Reply, transfer?: readonly Transferable[]): void;
   /** Ends the thread, whatever it is doing, and the threads it has started; resolves when it has ended. */
   end(): Promise<void>;
+  /**
+   * Lets the thread end what it has started, and then itself, on a message CLOSE; if that takes too long, ends it as
+   * `end` does. For a thread that starts processes: the system keeps a dead one until the thread that started it has
+   * heard of its end.
+   */
+  close(): Promise<void>;
 }
+
+/** What a thread hears when it is to end by itself. */
+export const CLOSE = 'close';
+
+/** How long a thread may take to end what it has started. */
+const CLOSE_GRACE_MS = 1000;
 
 export interface TaskThreadEvents<Message> {
   readonly hear: (message: Message) => void;
@@ -35,12 +47,21 @@ export function startTaskThread<Message, Reply = never>(
   worker.on('message', hear);
   worker.once('error', failed);
   worker.once('exit', (code) => failed(`its thread ended by itself with code ${code}`));
+  const exited = new Promise<void>((resolve) => worker.once('exit', () => resolve()));
   signal.addEventListener('abort', aborted, { once: true });
+  const end = async (): Promise<void> => {
+    signal.removeEventListener('abort', aborted);
+    await worker.terminate();
+  };
   return {
     post: (reply, transfer = []) => worker.postMessage(reply, transfer),
-    end: async () => {
-      signal.removeEventListener('abort', aborted);
-      await worker.terminate();
+    end,
+    close: async () => {
+      const late = setTimeout(() => void end(), CLOSE_GRACE_MS);
+      worker.postMessage(CLOSE, []);
+      await exited;
+      clearTimeout(late);
+      await end();
     },
   };
 }

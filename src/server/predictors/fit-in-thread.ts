@@ -5,8 +5,8 @@ import { startTaskThread, type TaskThread } from '../../engine/workers/task-thre
 import type { FitAnswer, FitProgress, FitTask } from './fit-messages.js';
 
 /**
- * Chooses, judges and fits in a thread of its own. The thread, and the threads of the backends, end with the answer,
- * with a failure, or when the signal fires.
+ * Chooses, judges and fits in a thread of its own. The thread, and the threads and processes of the backends, end with
+ * the answer, with a failure, or when the signal fires.
  *
  * @throws PrunecastError PREDICTOR_FAILED, PAIRS_TOO_FEW if every backend needs more, those of plug-ins, or the
  * signal's reason
@@ -37,6 +37,6 @@ export async function fitInThread(
     if (answer.kind === 'failed') throw decodeError(answer.error);
     return answer;
   } finally {
-    void thread?.end();
+    void thread?.close();
   }
 }

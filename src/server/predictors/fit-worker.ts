@@ -3,6 +3,7 @@ import type { PairTable } from '../../core/pairs.js';
 import { digestOf } from '../../engine/files/digest.js';
 import { detectThreads } from '../../engine/runtime/resource-limits.js';
 import { encodeError } from '../../engine/workers/message-errors.js';
+import { CLOSE } from '../../engine/workers/task-thread.js';
 import type { BackendsMessage, FitAnswer, FitProgress, FitTask } from './fit-messages.js';
 import { countFits, fitMetric, type Backends, type MetricFit } from './fit-metric.js';
 import { createPredictorPool } from './predictor-pool.js';
@@ -15,10 +16,13 @@ import { createPredictorPool } from './predictor-pool.js';
 /** Fits at a time; each worker takes about 40 MB. */
 const MOST_WORKERS = 8;
 
+const workers = createPredictorPool(Math.min(MOST_WORKERS, detectThreads()));
+parentPort?.on('message', (message) => {
+  if (message === CLOSE) void workers.close().then(() => process.exit());
+});
 parentPort?.postMessage(await answer(workerData as FitTask), []);
 
 async function answer({ pairs, dimensions, backends, ...settings }: FitTask): Promise<FitAnswer> {
-  const workers = createPredictorPool(Math.min(MOST_WORKERS, detectThreads()));
   try {
     const open = readBackends(backends);
     const fits: MetricFit[] = [];
