@@ -155,6 +155,13 @@ function printResults(results: readonly EvaluationResult[], names: readonly stri
   const { window, stride, bos, scorer, fingerprint } = first.measurement;
   printer.lines(
     '',
-    `${scorer}, ${first.fidelity.windows} windows of ${window} tokens, stride ${stride}, ${bos ? 'with' : 'without'} BOS; measurement ${fingerprint.slice(0, 16)}`,
+    `${describeScorer(scorer)}, ${first.fidelity.windows} windows of ${window} tokens, stride ${stride}, ${bos ? 'with' : 'without'} BOS; measurement ${fingerprint.slice(0, 16)}`,
   );
+}
+
+/** `perplexity`, and its options if it has any, from the JSON of a measurement. */
+function describeScorer(scorer: string): string {
+  const { id, options } = JSON.parse(scorer) as { readonly id: string; readonly options: Record<string, unknown> };
+  const given = Object.entries(options).map(([name, value]) => `${name} ${JSON.stringify(value)}`);
+  return [id, ...(given.length === 0 ? [] : [`(${given.join(', ')})`])].join(' ');
 }

@@ -68,7 +68,7 @@ function addList(jobs: Command): void {
   const command = jobs.command('list').description('list jobs, newest first');
   addRequestFlags(command, LIST, 'Filter', LIST_FLAGS);
   addServerFlags(command).action(() =>
-    callServer(command, LIST, async ({ client, request, printer }) => {
+    callServer(command, LIST, async ({ client, request, printer, suggest }) => {
       const { jobs: listed, nextPageToken } = await client.services.jobs.listJobs(request);
       if (printer.format === 'json') for (const job of listed) printJob(job, printer);
       printer.table(
@@ -76,6 +76,8 @@ function addList(jobs: Command): void {
         listed.map(describeJob),
       );
       if (nextPageToken !== '') printer.note(`older jobs are not listed: raise --limit to see more`);
+      const paused = listed.find(({ state }) => state === JobState.PAUSED);
+      if (paused !== undefined) suggest({ why: 'to go on with a paused job', words: ['jobs', 'resume', paused.id] });
     }),
   );
 }

@@ -93,7 +93,7 @@ export function afterFailure(error: unknown, argv: readonly string[]): NextComma
     case 'PREDICTOR_NOT_FOUND':
       return [{ why: 'to see the predictors there are', words: ['predictors', 'list', ...server] }];
     case 'CANCELLED':
-      return [{ why: 'what was measured is kept; to take it up again', words: repeatCommand(argv) }];
+      return [{ why: afterCancel(argv), words: repeatCommand(argv) }];
     case '':
       return failure.code === 'UNAVAILABLE' && argv[0] !== 'doctor'
         ? [{ why: 'to see what is wrong with the server', words: ['doctor', ...server] }]
@@ -108,6 +108,13 @@ export function afterFailure(error: unknown, argv: readonly string[]): NextComma
           ]
         : [];
   }
+}
+
+/** Labels outlive a cancel; a pruned model that was not finished does not. */
+function afterCancel([command, action]: readonly string[]): string {
+  if (command === 'jobs' && action === 'watch') return 'the job goes on; to watch it again';
+  if (command === 'prune') return 'nothing was written; to begin again';
+  return 'what was measured is kept; to take it up again';
 }
 
 function isCalibrationMissing(error: unknown, argv: readonly string[]): boolean {
