@@ -4,6 +4,7 @@ import { findSockets } from '../state-folder/socket-paths.js';
 import { EXIT_STATE_IN_USE, StateInUse } from '../state-folder/state-in-use.js';
 import { loadConfig } from './config/config.js';
 import { createLog } from './config/create-log.js';
+import { loadCommandConfig } from './config/load-command-config.js';
 import { describeStateInUse, greetCommands, greetUsers } from './greet-users.js';
 import { startServer } from './start-server.js';
 
@@ -17,18 +18,18 @@ const CLOSING_MS = 1000;
  * once. What has not ended `CLOSING_MS` after the configured grace period is cut off.
  *
  * Programs of its user find it by a socket in the state folder. If PRUNECAST_STARTED_BY_COMMAND is
- * `true` it listens for these alone, and stops when the last has left; whoever holds its standard input open counts.
+ * `true` it listens for these alone, whatever the variables say, and stops when the last has left; whoever holds its standard input open counts.
  *
  * Exits with EXIT_STATE_IN_USE if another server uses the state folder.
  */
 async function main(): Promise<void> {
   const isOfCommand = process.env['PRUNECAST_STARTED_BY_COMMAND'] === 'true';
-  const config = loadConfig(process.env);
+  const config = isOfCommand ? loadCommandConfig(process.env) : loadConfig(process.env);
   const log = createLog(config);
-  const privateSocket = findSockets(config.stateDirectory).calls;
-  const server = isOfCommand
-    ? await startServer({ ...config, listen: [`unix:${privateSocket}`] }, { log })
-    : await startServer(config, { log, privateSocket });
+  const server = await startServer(config, {
+    log,
+    ...(!isOfCommand && { privateSocket: findSockets(config.stateDirectory).calls }),
+  });
   let attendance: Attendance | undefined;
   let isStopping = false;
   const stop = (cause: string): void => {

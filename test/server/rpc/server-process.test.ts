@@ -33,7 +33,7 @@ beforeEach(async () => {
 afterEach(() => rm(folder, { recursive: true, force: true }));
 
 interface Process {
-  readonly ready: { readonly address: string; readonly addresses: readonly string[] };
+  readonly ready: { readonly address: string; readonly addresses: readonly string[]; readonly dashboard?: string };
   /** Sends a signal and waits; the exit code, or the signal that ended it. */
   end(signal: NodeJS.Signals | 'stdin'): Promise<number | string>;
 }
@@ -105,6 +105,30 @@ describe('the server process', () => {
 
   it('ends with the parent that holds its standard input', async () => {
     const server = await startProcess({ PRUNECAST_LISTEN: '127.0.0.1:0', PRUNECAST_EXIT_ON_STDIN_END: 'true' });
+    expect(await server.end('stdin')).toBe(0);
+  });
+
+  it('listens on its private socket alone if a command starts it, whatever the environment says', async () => {
+    const { key, certificate } = makeSelfSigned();
+    await writeFile(join(folder, 'key.pem'), key);
+    await writeFile(join(folder, 'certificate.pem'), certificate);
+    const reach = {
+      PRUNECAST_LISTEN: '127.0.0.1:0',
+      PRUNECAST_DASHBOARD: '127.0.0.1:0',
+      PRUNECAST_DASHBOARD_HOSTS: 'prune.example',
+      PRUNECAST_TLS_KEY: join(folder, 'key.pem'),
+      PRUNECAST_TLS_CERTIFICATE: join(folder, 'certificate.pem'),
+    };
+    const served = await startProcess(reach);
+    expect(served.ready.dashboard).toMatch(/^http:/);
+    await served.end('SIGTERM');
+    const server = await startProcess({ ...reach, PRUNECAST_STARTED_BY_COMMAND: 'true' });
+    const address = `unix:${join(folder, 'state/server.sock')}`;
+    expect(server.ready).toEqual({ address, addresses: [address] });
+    const client = new CatalogServiceClient(address, credentials.createInsecure());
+    const { plugins } = await ask(client, client.listPlugins, { kind: 4 });
+    expect(plugins.length).toBeGreaterThan(2);
+    client.close();
     expect(await server.end('stdin')).toBe(0);
   });
 
