@@ -46,7 +46,8 @@ export async function greetCommands({ address, config }: Greeted, onUnattended: 
 
 /** What to do about a state folder that another server uses. */
 export async function describeStateInUse({ message, stateDirectory }: StateInUse): Promise<string> {
-  const visit = await attend(findSockets(stateDirectory).attendance);
+  // One that may be somebody else's has nothing to add.
+  const visit = await attend(findSockets(stateDirectory).attendance).catch(() => undefined);
   if (visit === undefined) return message;
   const { kind, processId } = visit.greeting;
   await visit.leave({ graceMs: 0 });

@@ -2,6 +2,7 @@ import { createHash } from 'node:crypto';
 import { lstatSync, mkdirSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join, resolve } from 'node:path';
+import { isOwn } from './is-own.js';
 
 /** The sockets by which programs of the same user find the server of a state folder. */
 export interface SocketPaths {
@@ -33,11 +34,10 @@ function pathsIn(folder: string, prefix: string): SocketPaths {
 
 /** Everyone may write to the parent: a folder that another user has put there is refused. */
 function makeOwnFolder(): string {
-  const uid = process.getuid?.();
-  const folder = join(tmpdir(), `prunecast-${uid ?? 'user'}`);
+  const folder = join(tmpdir(), `prunecast-${process.getuid?.() ?? 'user'}`);
   mkdirSync(folder, { recursive: true, mode: 0o700 });
   const found = lstatSync(folder);
-  if (!found.isDirectory() || (uid !== undefined && (found.uid !== uid || (found.mode & 0o077) !== 0)))
+  if (!found.isDirectory() || !isOwn(found, 0o077))
     throw new Error(
       `${folder}, where sockets of long state folders lie, is not yours alone: remove it, or name a state folder with a shorter path`,
     );

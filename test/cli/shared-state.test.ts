@@ -1,6 +1,16 @@
 import { execFileSync } from 'node:child_process';
 import { once } from 'node:events';
-import { cpSync, existsSync, mkdirSync, mkdtempSync, readdirSync, realpathSync, rmSync, writeFileSync } from 'node:fs';
+import {
+  chmodSync,
+  cpSync,
+  existsSync,
+  mkdirSync,
+  mkdtempSync,
+  readdirSync,
+  realpathSync,
+  rmSync,
+  writeFileSync,
+} from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
@@ -8,6 +18,7 @@ import { attend, type Visit } from '../../src/state-folder/attend.js';
 import { openAttendance } from '../../src/state-folder/attendance.js';
 import { findSockets } from '../../src/state-folder/socket-paths.js';
 import { DEMO_DIRECTORY } from '../support/demo-model.js';
+import { makeSelfSigned } from '../support/self-signed.js';
 import { readJsonLines, runCli, startCli, type CliResult, type RunningCli } from './run-cli.js';
 
 /** Two folders of one user; the first has a model that the second names by its path. */
@@ -153,8 +164,9 @@ describe('the state folder of a user', () => {
 
   it('with a server of another version, or without a plug-in, is not used', TIMEOUT, async () => {
     const { run, stateDirectory } = makeState('version');
-    mkdirSync(stateDirectory);
-    const greeting = { processId: 1, address: 'unix:/nowhere', kind: 'serve', plugins: [] } as const;
+    mkdirSync(stateDirectory, { mode: 0o700 });
+    const address = `unix:${findSockets(stateDirectory).calls}`;
+    const greeting = { processId: 1, address, kind: 'serve', plugins: [] } as const;
     const open = (version: string) => openAttendance(findSockets(stateDirectory).attendance, { ...greeting, version });
     const other = await open('0.0.1');
     const refused = await run('here', 'jobs', 'list');
@@ -186,6 +198,33 @@ describe('the state folder of a user', () => {
       expect(stderr).toContain('PRUNECAST_STATE_DIRECTORY');
       expect(stderr).not.toContain('    at ');
     }
+  });
+
+  it('that others may write is refused, though a server greets there', TIMEOUT, async () => {
+    const { run, stateDirectory } = makeState('open');
+    mkdirSync(stateDirectory);
+    chmodSync(stateDirectory, 0o777);
+    const address = `unix:${findSockets(stateDirectory).calls}`;
+    const greeting = { version: '0.0.1', processId: 1, address, kind: 'serve', plugins: [] } as const;
+    const theirs = await openAttendance(findSockets(stateDirectory).attendance, greeting);
+    const { code, stderr } = await run('here', 'jobs', 'list');
+    theirs.close();
+    expect([code, stderr]).toEqual([1, expect.stringContaining(`${stateDirectory} may be somebody else's`)]);
+    expect(stderr).not.toContain('    at ');
+  });
+
+  it('has a server that ignores how `serve` is to be reached', TIMEOUT, async () => {
+    const { stateDirectory } = makeState('reach');
+    const { key, certificate } = makeSelfSigned();
+    writeFileSync(join(folder, 'key.pem'), key);
+    writeFileSync(join(folder, 'certificate.pem'), certificate);
+    const environment = {
+      PRUNECAST_STATE_DIRECTORY: stateDirectory,
+      PRUNECAST_TLS_KEY: join(folder, 'key.pem'),
+      PRUNECAST_TLS_CERTIFICATE: join(folder, 'certificate.pem'),
+      PRUNECAST_DASHBOARD: '0.0.0.0:0',
+    };
+    expect(await runCli(['jobs', 'list', '--json'], { environment })).toEqual({ code: 0, stdout: '', stderr: '' });
   });
 
   it('is that of the platform by default, and an earlier one in the current folder is mentioned', TIMEOUT, async () => {

@@ -1,6 +1,6 @@
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { existsSync, mkdtempSync, rmSync, statSync, writeFileSync } from 'node:fs';
+import { chmodSync, chownSync, existsSync, mkdtempSync, rmSync, statSync, symlinkSync, writeFileSync } from 'node:fs';
 import { createServer, type Server } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -10,19 +10,14 @@ import { openAttendance } from '../../src/state-folder/attendance.js';
 import type { Greeting } from '../../src/state-folder/greeting.js';
 import { findSockets } from '../../src/state-folder/socket-paths.js';
 
-const GREETING: Greeting = {
-  version: '1.2.3',
-  processId: 7,
-  address: 'unix:/run/x.sock',
-  kind: 'of-a-command',
-  plugins: ['/a.js'],
-};
-
 let folder = '';
 let path = '';
+let GREETING: Greeting;
 beforeEach(() => {
   folder = mkdtempSync(join(tmpdir(), 'prunecast-attendance-'));
   path = findSockets(folder).attendance;
+  const address = `unix:${findSockets(folder).calls}`;
+  GREETING = { version: '1.2.3', processId: 7, address, kind: 'of-a-command', plugins: ['/a.js'] };
 });
 afterEach(() => rmSync(folder, { recursive: true }));
 
@@ -106,6 +101,49 @@ describe('the attendance of a server', () => {
       other.close();
       await once(other, 'close');
     }
+  });
+});
+
+describe('a server that may be of another user', () => {
+  const isRoot = process.getuid?.() === 0;
+  const SOMEBODY = 65_534;
+
+  it.skipIf(process.platform === 'win32')('is not attended in a folder that others may write', async () => {
+    const attendance = await openAttendance(path, GREETING);
+    for (const mode of [0o770, 0o1777, 0o702]) {
+      chmodSync(folder, mode);
+      await expect(attend(path)).rejects.toThrow(/may be somebody else's.*--state-dir DIR/);
+    }
+    chmodSync(folder, 0o755);
+    await (await visit()).leave();
+    attendance.close();
+  });
+
+  it.runIf(isRoot)('is not attended where the folder or the socket is theirs', async () => {
+    const attendance = await openAttendance(path, GREETING);
+    for (const theirs of [folder, path]) {
+      chownSync(theirs, SOMEBODY, SOMEBODY);
+      await expect(attend(path)).rejects.toThrow("may be somebody else's");
+      chownSync(theirs, 0, 0);
+    }
+    await (await visit()).leave();
+    attendance.close();
+  });
+
+  it('is nobody if it sends calls elsewhere than to its folder, by whatever name', async () => {
+    for (const address of ['127.0.0.1:50051', 'unix:/run/x.sock', `unix:${folder}/../x.sock`, `unix://${folder}/x`]) {
+      const attendance = await openAttendance(path, { ...GREETING, address });
+      expect([address, await attend(path)]).toEqual([address, undefined]);
+      attendance.close();
+    }
+    const attendance = await openAttendance(path, GREETING);
+    const [alias, aim] = [`${folder}-alias`, folder];
+    symlinkSync(aim, alias);
+    const found = await attend(findSockets(alias).attendance);
+    expect(found?.greeting).toEqual(GREETING);
+    await found?.leave();
+    rmSync(alias);
+    attendance.close();
   });
 });
 

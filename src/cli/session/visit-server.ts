@@ -27,8 +27,8 @@ const BETWEEN_TRIES_MS = 100;
  * Attends the server of a state folder: the one that is there, whoever started it, or one that is started as a child
  * process and ends with the last command that attends it.
  *
- * @throws CommandFailure if the one that is there is of another version or lacks a plug-in, and Error if none can be
- * started
+ * @throws CommandFailure if the one that is there is of another version or lacks a plug-in, and Error if it may be
+ * somebody else's, or none can be started
  */
 export async function visitServer(wanted: Wanted): Promise<Visit> {
   const { stateDirectory } = wanted;
@@ -67,7 +67,10 @@ async function startServer({ stateDirectory, plugins, onLog }: Wanted, attendanc
 }
 
 async function attendStarted(server: LocalServer, attendance: string): Promise<Visit> {
-  const visit = await attend(attendance);
+  const visit = await attend(attendance).catch(async (error: unknown) => {
+    await server.stop();
+    throw error;
+  });
   if (visit !== undefined) return visit;
   await server.stop();
   throw new CommandFailure('the server that was started for this call has ended: run it with --server-log to see why');
