@@ -14,6 +14,8 @@ describe('parseShare', () => {
     expect(parseShare('100%')).toBe(1);
     for (const wrong of ['20', '120%', '-5%', '', 'x', '%'])
       expect(() => parseShare(wrong)).toThrow('share from 0 to 1');
+    expect(() => parseShare('20')).toThrow('Did you mean 20%?');
+    expect(() => parseShare('120')).not.toThrow('Did you mean');
   });
 });
 

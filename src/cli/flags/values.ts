@@ -42,8 +42,9 @@ export function parseSeed(value: string): string {
 /** A share in [0, 1]: `20%` or `0.2`. */
 export function parseShare(value: string): number {
   const share = /^\d+(?:\.\d+)?%$/.test(value) ? Number(value.slice(0, -1)) / 100 : Number(value === '' ? NaN : value);
-  if (!(share >= 0 && share <= 1)) throw new InvalidArgumentError('give a share from 0 to 1, or from 0% to 100%.');
-  return share;
+  if (share >= 0 && share <= 1) return share;
+  const meant = share > 1 && share <= 100 ? ` Did you mean ${value}%?` : '';
+  throw new InvalidArgumentError(`give a share from 0 to 1, or from 0% to 100%.${meant}`);
 }
 
 /** The inverse: `20%` where that is exactly the share, else `0.123456789`. */
