@@ -40,7 +40,9 @@ export async function runDemo(
   try {
     const server = await startLocalServer({
       environment: {
-        PRUNECAST_LISTEN: writeList([`unix:${join(temporary, 'server.sock')}`]),
+        // As for any command: nobody else can call it.
+        PRUNECAST_STARTED_BY_COMMAND: 'true',
+        PRUNECAST_EXIT_ON_STDIN_END: '',
         PRUNECAST_STATE_DIRECTORY: join(temporary, 'state'),
         PRUNECAST_MODEL_ROOTS: writeList([MODELS, folder]),
         PRUNECAST_DATA_ROOTS: writeList([MODELS]),

@@ -11,8 +11,15 @@ beforeEach(() => {
 });
 afterEach(() => rmSync(folder, { recursive: true }));
 
+/** How others reach `serve`, in part wrong: a demo does not look at it. */
+const REACH = {
+  PRUNECAST_DASHBOARD: '0.0.0.0:0',
+  PRUNECAST_TLS_CERTIFICATE: 'certificate.pem',
+  PRUNECAST_TLS_KEY: 'key.pem',
+};
+
 const startDemo = (...flags: readonly string[]): RunningCli =>
-  startCli(['demo', ...flags], { cwd: folder, environment: { TMPDIR: join(folder, 'tmp') } });
+  startCli(['demo', ...flags], { cwd: folder, environment: { TMPDIR: join(folder, 'tmp'), ...REACH } });
 
 describe('prunecast demo', () => {
   it('leaves nothing behind when it is interrupted, and says so', { timeout: 120_000 }, async () => {
