@@ -8,7 +8,7 @@ import type {
   StoredJob,
 } from '../../core/ports/job-store.js';
 import { Status } from '../../gen/google/rpc/status.js';
-import { type Job, JobEvent, type JobKind, JobProgress, JobState } from '../../gen/prunecast/v1/job.js';
+import { type Job, JobEvent, type JobKind, type JobPhase, JobProgress, JobState } from '../../gen/prunecast/v1/job.js';
 import { MAX_MESSAGE_BYTES } from '../config/limits.js';
 import { toTimestamp } from '../encoding/timestamp.js';
 import { describePhases } from './phase-records.js';
@@ -89,7 +89,8 @@ export function decodeEvent(jobId: string, { sequence, timeMs, payload }: Stored
 
 /** A stored job as a message of the API. Throws STATE_DAMAGED. */
 export function encodeJob(job: StoredJob): Job {
-  const { progress, error, phases } = job;
+  const { error } = job;
+  const phases = job.phases === undefined ? [] : describePhases(job.id, job.state, job.phases);
   return {
     id: job.id,
     kind: job.kind as JobKind,
@@ -100,9 +101,23 @@ export function encodeJob(job: StoredJob): Job {
     endTime: job.endedMs === undefined ? undefined : toTimestamp(job.endedMs),
     lastSequence: BigInt(job.lastSequence),
     queuePlace: job.queuePlace,
-    progress: progress && readStored(`the progress of ${job.id}`, () => JobProgress.decode(progress)),
+    progress: describeProgress(job, phases),
     error: error && readStored(`the error of ${job.id}`, () => Status.decode(error)),
     studyId: job.studyId,
-    phases: phases === undefined ? [] : describePhases(job.id, job.state, phases),
+    phases,
+  };
+}
+
+/** The newest progress of a job as it stands: one that does not run has no pace, and its phase is as it was left. */
+function describeProgress({ id, state, progress }: StoredJob, phases: readonly JobPhase[]): JobProgress | undefined {
+  if (progress === undefined) return undefined;
+  const newest = readStored(`the progress of ${id}`, () => JobProgress.decode(progress));
+  if (state === 'running') return newest;
+  const { phase } = newest;
+  return {
+    ...newest,
+    rate: undefined,
+    remainingSeconds: undefined,
+    phase: phases.find(({ name, round }) => name === phase?.name && round === phase.round) ?? phase,
   };
 }
