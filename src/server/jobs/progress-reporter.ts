@@ -15,13 +15,15 @@ export type PacedProgress = Omit<JobProgress, 'place'>;
 
 export interface ProgressReporter {
   report(progress: JobProgressReport): void;
-  /** The same, but not sent if anything is reported within a second. */
+  /** Sends what was held back of another activity than the one that is reported next. */
+  turnTo(next: JobProgressReport): void;
+  /** As `report`, but not sent if anything is reported within a second. */
   mention(progress: JobProgressReport): void;
   /** Sends what was held back. */
   flush(): void;
-  /** The same, and what is reported later is not sent. */
+  /** As `flush`, and what is reported later is not sent. */
   end(): void;
-  /** The same, but what was held back is not sent either. */
+  /** As `end`, but what was held back is not sent either. */
   drop(): void;
 }
 
@@ -67,20 +69,28 @@ export function createProgressReporter(clock: Clock, send: (progress: PacedProgr
   const flush = (): void => {
     if (activity?.isSent === false && !activity.isMention) sendNewest();
   };
+  /** The activity that goes on with this, if there is one. */
+  const findEarlier = (newest: JobProgressReport, isMention: boolean): Activity | undefined => {
+    const earlier = known.get(keyOf(newest, isMention));
+    if (earlier === undefined) return undefined;
+    // An activity that starts again under its name, as labelling does batch after batch, has a pace of its own.
+    return newest.total === earlier.newest.total && newest.done >= earlier.newest.done ? earlier : undefined;
+  };
+  const turnTo = (newest: JobProgressReport, isMention = false): void => {
+    if (findEarlier(newest, isMention) === undefined) flush();
+  };
   /** Whether it is the first of an activity. */
   const take = (newest: JobProgressReport, isMention: boolean): boolean => {
-    const key = JSON.stringify([isMention, newest.activity, newest.unit]);
-    const earlier = known.get(key);
-    // An activity that starts again under its name, as labelling does batch after batch, has a pace of its own.
-    const goesOn = earlier !== undefined && newest.total === earlier.newest.total && newest.done >= earlier.newest.done;
-    if (!goesOn) flush();
-    activity = goesOn
-      ? { ...earlier, newest, isSent: false }
-      : { startedMs: clock.now(), pace: trackPace(), newest, isSent: false, isMention };
-    known.set(key, activity);
+    turnTo(newest, isMention);
+    const earlier = findEarlier(newest, isMention);
+    activity =
+      earlier === undefined
+        ? { startedMs: clock.now(), pace: trackPace(), newest, isSent: false, isMention }
+        : { ...earlier, newest, isSent: false };
+    known.set(keyOf(newest, isMention), activity);
     // Parts of a unit are no count, but they are a pace.
     activity.pace.observe(clock.now() / 1000, toAmount(newest.done));
-    return !goesOn;
+    return earlier === undefined;
   };
   const drop = (): void => {
     clearTimeout(timer);
@@ -92,6 +102,7 @@ export function createProgressReporter(clock: Clock, send: (progress: PacedProgr
       sendNewest();
       hold();
     },
+    turnTo: (next) => turnTo(next),
     mention(progress) {
       if (isOver) return;
       known.clear();
@@ -105,6 +116,10 @@ export function createProgressReporter(clock: Clock, send: (progress: PacedProgr
     },
     drop,
   };
+}
+
+function keyOf({ activity, unit }: JobProgressReport, isMention: boolean): string {
+  return JSON.stringify([isMention, activity, unit]);
 }
 
 function describe(

@@ -90,6 +90,8 @@ export function runJob(
     keep: pending.keep,
     stored: () => events.stored(job.jobId),
     progress: (progress) => {
+      // What is held back of the activity before is sent with the counts of its phase as they were.
+      reporter.turnTo(progress);
       phases.follow(progress);
       reporter.report(progress);
     },

@@ -34,6 +34,7 @@ export async function* tellOpening<Result>(
   const opened = open({
     signal,
     progress: (progress) => {
+      reporter.turnTo(progress);
       phases.follow(progress);
       reporter.report(progress);
     },

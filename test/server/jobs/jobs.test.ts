@@ -166,6 +166,28 @@ describe('a job', () => {
       ['fitting', 0n, 0n, 'trees'],
     ]);
   });
+
+  it('tells with each report how far its phase was by then, not by the next activity', async () => {
+    await using server = await startScriptedServer({
+      scoring: async ({ phases, progress }) => {
+        phases.declare([{ name: 'score' }]);
+        phases.enter('score');
+        for (const done of [0, 20, 40]) progress({ activity: 'calibrating', done, total: 40, unit: 'tokens' });
+        for (const done of [1, 5]) progress({ activity: 'scoring units', done, total: 5, unit: 'layers' });
+        return DONE;
+      },
+    });
+    const { events } = await begin(server, 'scoring');
+    const reports = (await collect(events)).events.flatMap(({ payload }) =>
+      payload?.$case === 'progress' ? [payload.value] : [],
+    );
+    expect(reports.map(({ activity, phase }) => [activity, phase?.done, phase?.total, phase?.unit])).toEqual([
+      ['calibrating', 0n, 40n, 'tokens'],
+      ['calibrating', 40n, 40n, 'tokens'],
+      ['scoring units', 1n, 5n, 'layers'],
+      ['scoring units', 5n, 5n, 'layers'],
+    ]);
+  });
 });
 
 describe('the queue', () => {

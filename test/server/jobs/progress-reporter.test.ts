@@ -51,6 +51,15 @@ describe('createProgressReporter', () => {
     ]);
   });
 
+  it('sends what is held back before it turns to another activity, and nothing before it goes on with the same', () => {
+    label(1);
+    label(2);
+    reporter.turnTo({ activity: 'labelling pairs', done: 3, total: 100, unit: 'pairs' });
+    expect(sent.map(([, , done]) => done)).toEqual([1]);
+    reporter.turnTo({ activity: 'fitting', done: 0, total: 0, unit: 'trees' });
+    expect(sent.map(([, , done]) => done)).toEqual([1, 2]);
+  });
+
   it('goes on with an activity that another one interrupted', () => {
     label(10);
     vi.advanceTimersByTime(2500);
