@@ -11,7 +11,7 @@ export interface JobPhase {
   /** Of a phase that comes once a round; otherwise 0. */
   readonly round: number;
   readonly state: PhaseState;
-  /** Done and total, in `unit`; total 0 if it is unknown. */
+  /** Done and total, in `unit`; total 0 if it is unknown. A phase that counted for itself ends with all done. */
   readonly done: number;
   readonly total: number;
   /** "trials", "tokens"; empty while it is unknown. */
@@ -32,7 +32,8 @@ export interface PhasePlan extends Pick<JobPhase, 'name'>, Partial<Omit<JobPhase
 export interface JobPhases {
   /**
    * Says which phases the job has, in order, after the one that opened it. A job that goes on with what an earlier run
-   * did says so in their states; all others are pending.
+   * did says so in their states; all others are pending. What was counted of the activities of a phase that is done
+   * stands.
    */
   declare(phases: readonly PhasePlan[]): void;
   /**
@@ -91,7 +92,8 @@ export const PHASES_BEFORE_JOB: OpenedJob = { before: [] };
 
 export function createPhaseLog(clock: Clock, opened: OpenedJob): PhaseLog {
   /** The first one opens the job. */
-  let entries = openEntries(opened);
+  const first = openEntries(opened);
+  let entries = first;
   let since = clock.now();
   /** An activity may begin again within its phase; the whole job does not. */
   let overall: number | undefined;
@@ -110,7 +112,7 @@ export function createPhaseLog(clock: Clock, opened: OpenedJob): PhaseLog {
   return {
     declare(phases) {
       settle();
-      entries = [...entries.slice(0, 1), ...phases.map(toEntry)];
+      entries = [...entries.slice(0, 1), ...phases.map((phase) => keepCounts(toEntry(phase), first))];
       overall = undefined;
     },
     enter(name, round = 0) {
@@ -121,7 +123,7 @@ export function createPhaseLog(clock: Clock, opened: OpenedJob): PhaseLog {
         if (index === target) return { ...entry, state: 'running' };
         if (index > target) return entry;
         return entry.state === 'running'
-          ? { ...entry, state: 'done' }
+          ? finish(entry)
           : entry.state === 'pending'
             ? { ...entry, state: 'skipped' }
             : entry;
@@ -129,7 +131,7 @@ export function createPhaseLog(clock: Clock, opened: OpenedJob): PhaseLog {
     },
     leave() {
       settle();
-      change((entry) => ({ ...entry, state: 'done' }));
+      change(finish);
     },
     count: (done, least = done) =>
       change((entry) => ({ ...entry, done, total: Math.max(entry.total, least), share: 0 })),
@@ -172,7 +174,20 @@ function toEntry({
   elapsedSeconds = 0,
   tokens = 0,
 }: PhasePlan): Entry {
-  return { name, round, state, done, total, unit, elapsedSeconds, tokens, counts: unit !== '', share: 0 };
+  const entry = { name, round, state, done, total, unit, elapsedSeconds, tokens, counts: unit !== '', share: 0 };
+  return state === 'done' ? finish(entry) : entry;
+}
+
+/** A phase may end with less than was planned: then there was no more to do. */
+function finish(entry: Entry): Entry {
+  return { ...entry, state: 'done', ...(entry.counts ? { total: entry.done } : {}) };
+}
+
+/** With what an earlier run counted of the activities of a phase that is done. */
+function keepCounts(entry: Entry, earlier: readonly Entry[]): Entry {
+  const known = earlier.find(({ name, round }) => name === entry.name && round === entry.round);
+  if (known === undefined || entry.counts || entry.state !== 'done') return entry;
+  return { ...entry, done: known.done, total: known.total, unit: known.unit };
 }
 
 function toPhase({ name, round, state, done, total, unit, elapsedSeconds }: Entry): JobPhase {

@@ -71,7 +71,9 @@ export function followPhases(
       const key = visitKey(before);
       const done = (trials.get(key) ?? 0) + (event.kind === 'evaluated' ? 1 : 0);
       trials.set(key, done);
-      if (event.kind === 'evaluated' || event.kind === 'drawn') phases.count(done, done + after.waiting.length);
+      // What waits after the last trial of a phase is the next one's.
+      const waiting = visitKey(after) === key ? after.waiting.length : 0;
+      if (event.kind === 'evaluated' || event.kind === 'drawn') phases.count(done, done + waiting);
       if (visitKey(after) !== key || isPaused(plan, before)) moveTo(after);
       await log.record(before, after, event);
     },

@@ -2,6 +2,7 @@ import { beforeEach, describe, expect, it } from 'vitest';
 import { createPhaseLog, type JobPhase, type PhaseLog } from '../../../src/server/jobs/phase-log.js';
 
 const states = (phases: readonly JobPhase[]) => phases.map(({ name, state }) => `${name} ${state}`);
+const counts = (phases: readonly JobPhase[]) => phases.map(({ done, total, unit }) => [done, total, unit]);
 
 describe('the phases of a job', () => {
   let now: number;
@@ -111,6 +112,32 @@ describe('the phases of a job', () => {
     now = 115;
     expect(states(log.now())).toEqual(['open done', 'score done', 'sample running', 'fit pending']);
     expect(log.now()[2]).toMatchObject({ done: 6, elapsedSeconds: 13 });
+  });
+
+  it('end with all done of what they counted, and after a restart also of what their activities counted', () => {
+    const sample = { name: 'sample', total: 8, unit: 'trials' };
+    const earlier = begin();
+    earlier.declare([{ name: 'score' }, sample, { name: 'fit' }]);
+    earlier.enter('score');
+    earlier.follow({ done: 5, total: 5, unit: 'layers' });
+    earlier.enter('sample');
+    earlier.count(6);
+    earlier.enter('fit');
+    earlier.follow({ done: 1, total: 3, unit: 'trees' });
+    expect(counts(earlier.now()).slice(1, 3)).toEqual([
+      [5, 5, 'layers'],
+      [6, 6, 'trials'],
+    ]);
+    const log = begin({ before: earlier.now() });
+    // A job is declared as if it were new, and then as its work has found how far it was.
+    log.declare([{ name: 'score' }, sample, { name: 'fit' }]);
+    log.declare([{ name: 'score', state: 'done' }, { ...sample, state: 'done', done: 6 }, { name: 'fit' }]);
+    // The fit begins again.
+    expect(counts(log.now()).slice(1)).toEqual([
+      [5, 5, 'layers'],
+      [6, 6, 'trials'],
+      [0, 0, ''],
+    ]);
   });
 
   it('are counted in whole units, whatever an activity reports', () => {
