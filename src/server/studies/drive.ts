@@ -7,7 +7,7 @@ import { drawCandidates } from '../../search/phases/controls.js';
 import { refineSpace } from '../../search/phases/refine/refine-space.js';
 import { drawPairs } from '../../search/phases/sample/draw-pairs.js';
 import { proposeCandidates } from '../../search/phases/search/propose-candidates.js';
-import type { StudyPlan } from '../../search/study/plan.js';
+import type { StudyPhase, StudyPlan } from '../../search/study/plan.js';
 import type { Fitted, StudyAction, StudyEvent } from '../../search/study/steps.js';
 import type { TrialPoint, TrialResult } from '../../search/study/trial.js';
 
@@ -15,8 +15,8 @@ import type { TrialPoint, TrialResult } from '../../search/study/trial.js';
 export interface SamplePorts {
   /** Ranks the units in every recipe, and allocates the budgets by its scores and errors. */
   score(): Promise<Omit<Extract<StudyEvent, { kind: 'scored' }>, 'kind'>>;
-  /** Measures points; results come as they are ready, in any order, one per point. */
-  evaluate(points: readonly TrialPoint[]): AsyncIterable<TrialResult>;
+  /** Measures points of a phase; results come as they are ready, in any order, one per point. */
+  evaluate(points: readonly TrialPoint[], phase: StudyPhase): AsyncIterable<TrialResult>;
   /** Stores an event with its effect on the study. The event is applied after this has resolved. */
   record(before: StudyState, after: StudyState, event: StudyEvent): Promise<void>;
   /** Lets others run between stretches of work. */
@@ -76,19 +76,19 @@ export function driveStudy(plan: StudyPlan, from: StudyState, ports: StudyPorts)
       case 'none':
         return action.kind;
       default:
-        return yield* performSample(plan, action, ports);
+        return yield* performSample(plan, action, state, ports);
     }
   });
 }
 
 /** Drives a study until its sample is complete: the pairs that its first fit would take are labelled. */
 export async function driveSample(plan: StudyPlan, from: StudyState, ports: SamplePorts): Promise<StudyState> {
-  const { state } = await drive(plan, from, ports, async function* perform(action) {
+  const { state } = await drive(plan, from, ports, async function* perform(action, current) {
     switch (action.kind) {
       case 'score':
       case 'draw':
       case 'evaluate':
-        return yield* performSample(plan, action, ports);
+        return yield* performSample(plan, action, current, ports);
       default:
         return action.kind;
     }
@@ -122,6 +122,7 @@ async function drive<Left extends StudyAction['kind']>(
 async function* performSample(
   plan: StudyPlan,
   action: Extract<StudyAction, { kind: 'score' | 'draw' | 'draw-candidates' | 'evaluate' }>,
+  { phase }: StudyState,
   ports: SamplePorts,
 ): AsyncGenerator<StudyEvent, 'done'> {
   const rng = createRng(plan.seed);
@@ -137,7 +138,7 @@ async function* performSample(
       yield { kind: 'drawn', points: await drawCandidates(plan, { ...action, rng: rng.fork(action.seed) }, breathe) };
       return 'done';
     case 'evaluate':
-      for await (const trial of ports.evaluate(action.points)) yield { kind: 'evaluated', trial };
+      for await (const trial of ports.evaluate(action.points, phase)) yield { kind: 'evaluated', trial };
       return 'done';
   }
 }

@@ -3,10 +3,11 @@ import { decodeCounts } from '../../core/space/search-space.js';
 import type { EvaluationPlan } from '../../core/ports/evaluator.js';
 import type { WorkContext } from '../../core/ports/work-context.js';
 import { listAllocated } from '../../search/phases/score.js';
+import type { StudyPhase } from '../../search/study/plan.js';
 import type { Allocation } from '../../search/study/steps.js';
 import { findCalibrationErrorAllocation } from '../../search/controls/calibration-error.js';
 import { findGlobalThreshold } from '../../search/controls/global-threshold.js';
-import type { TextPart, TrialPoint, TrialResult } from '../../search/study/trial.js';
+import type { TrialPoint, TrialResult } from '../../search/study/trial.js';
 import { workContext, type JobContext } from '../kinds/job-context.js';
 import { orderLabels, type ArchitectureLabels, type LabelTarget } from '../labels/label-task.js';
 import type { PluginLookup } from '../requests/plugin-lookup.js';
@@ -33,7 +34,7 @@ export function createSamplePorts(
 ): SamplePorts {
   return {
     score: () => score(services, study, context),
-    evaluate: (points) => evaluate(services, study, points, context),
+    evaluate: (points, phase) => evaluate(services, study, points, ACTIVITIES[phase] ?? 'measuring', context),
     record: (before, after, event) => log.record(before, after, event),
     breathe: () => setImmediate(),
   };
@@ -82,11 +83,14 @@ async function allocate(
   ];
 }
 
-const ACTIVITIES = {
-  search: 'labelling pairs',
+/** What measuring is called in the phases that measure. */
+const ACTIVITIES: Readonly<Partial<Record<StudyPhase, string>>> = {
+  recipe: 'labelling pairs',
+  sample: 'labelling pairs',
   verify: 'verifying',
+  controls: 'measuring controls',
   report: 'reporting',
-} as const satisfies Record<TextPart, string>;
+};
 
 /**
  * Measures points. A point whose metrics are not finite becomes a trial without metrics: it ranks last and is not a
@@ -96,6 +100,7 @@ async function* evaluate(
   { labels, preparer }: SampleServices,
   study: SampledStudy,
   points: readonly TrialPoint[],
+  activity: string,
   context: JobContext,
 ): AsyncGenerator<TrialResult> {
   const { plan } = study;
@@ -106,10 +111,7 @@ async function* evaluate(
     const architectures = group.map(({ counts }) => decodeCounts(plan.space, counts));
     const target = createTarget(study, ranked, planOf(study.windows, first));
     const broken: TrialResult[] = [];
-    for await (const found of labels.label(
-      orderLabels(target, architectures),
-      workContext(context, ACTIVITIES[first.part]),
-    )) {
+    for await (const found of labels.label(orderLabels(target, architectures), workContext(context, activity))) {
       if ('invalid' in found) {
         // Thrown at the end: if no architecture of a group can be measured, the model is at fault, not the pruning.
         broken.push({

@@ -51,6 +51,11 @@ const namesOf = (phases: readonly JobPhase[]) => phases.map(({ name, state }) =>
 
 const sum = (counted: readonly JobPhase[]) => counted.reduce((all, { done }) => all + Number(done), 0);
 
+/** The phases in which a job reported an activity. */
+const phasesWith = (progress: readonly JobProgress[], activity: string): string[] => [
+  ...new Set(progress.flatMap((told) => (told.activity === activity ? [told.phase?.name ?? ''] : []))),
+];
+
 const secondsOf = (phases: readonly JobPhase[], name: string) =>
   phases.find((phase) => phase.name === name)?.elapsedSeconds ?? NaN;
 
@@ -108,6 +113,9 @@ describe('the phases of a job', () => {
     expect(told.map(({ phase }) => [phase?.done, phase?.total, phase?.unit])).toEqual(
       told.map(({ done, total, unit }) => [done, total, unit]),
     );
+    expect(phasesWith(progress, 'labelling pairs').filter((name) => name !== 'recipe')).toEqual(['sample']);
+    expect(phasesWith(progress, 'verifying')).toEqual(['verify']);
+    expect(phasesWith(progress, 'measuring controls')).toEqual(['controls']);
     const shares = progress.map(({ overall }) => overall ?? NaN);
     expect(shares).toEqual(shares.toSorted((a, b) => a - b));
   });
