@@ -107,6 +107,51 @@ describe('a study of perplexity and size', () => {
   });
 });
 
+describe('the headline of a study', () => {
+  const plan = createPlan({ objectives: front, refinement: undefined });
+  const limited: Objectives = { objectives: front.objectives, limits: [{ metric: accuracy, limit: 0.5 }] };
+  let run: FakeRun;
+  beforeAll(async () => {
+    run = await runStudy(plan);
+  });
+
+  /** A weak control that is the smallest of all, and one that is better and larger: neither dominates the other. */
+  function withControls(of: { readonly strongAccuracy: number }, weakFirst: boolean): FakeRun['state'] {
+    const { state } = run;
+    const winner = state.reported.find(({ role }) => role === 'winner') as TrialResult;
+    const control = (name: 'uniform-paper' | 'uniform-best', by: number, kept: number, accuracy: number) => ({
+      ...winner,
+      role: 'control' as const,
+      control: name,
+      counts: kept === 0 ? space.dimensions.map(({ counts: [fewest = 0] }) => fewest) : winner.counts,
+      value: by * winner.value,
+      metrics: { perplexity: by * winner.value, accuracy },
+    });
+    const controls = [control('uniform-paper', 1.6, 0, 0.55), control('uniform-best', 1.1, 1, of.strongAccuracy)];
+    return {
+      ...state,
+      reported: [
+        ...state.reported.filter(({ role }) => role !== 'control'),
+        ...(weakFirst ? controls : controls.toReversed()),
+      ],
+    };
+  }
+
+  it('compares the winner with its strongest rival, though a weaker control lies on the front of the controls', () => {
+    for (const weakFirst of [true, false]) {
+      const { bestControl, lifts, summary } = writeReport(plan, withControls({ strongAccuracy: 0.55 }, weakFirst));
+      expect(bestControl).toBe('uniform-best');
+      expect(lifts.find(({ control }) => control === bestControl)?.lift).toBeCloseTo(1 - 1 / 1.1, 9);
+      expect(summary).toContain('9.09 % better than uniform-best');
+    }
+  });
+
+  it('compares it with a weaker control if the stronger one misses a limit', () => {
+    const { bestControl } = writeReport({ ...plan, objectives: limited }, withControls({ strongAccuracy: 0.4 }, true));
+    expect(bestControl).toBe('uniform-paper');
+  });
+});
+
 describe('a study under a limit', () => {
   const limit = 0.585;
   const objectives: Objectives = {

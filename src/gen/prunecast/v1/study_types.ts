@@ -576,7 +576,10 @@ export interface StudyReport {
     | undefined;
   /** What it is compared with. */
   controls: ReportRow[];
-  /** The name of the best control's row. */
+  /**
+   * The name of the row of the winner's strongest rival: the control over which its lift is smallest, of those that
+   * meet the limits best.
+   */
   bestControl: string;
   /** Over each control. */
   lifts: Lift[];

@@ -3,6 +3,7 @@ import { createCostModel } from '../../../core/budget/cost-spec.js';
 import { createRng } from '../../../core/random.js';
 import { runSteps, runStepsGently } from '../../../core/run-steps.js';
 import { ratioIntervalInSteps } from '../../../core/statistics/bootstrap.js';
+import { plainObjectives } from '../../objectives/objectives.js';
 import { objectivesOf, type StudyPlan } from '../../study/plan.js';
 import { findBest, nameControl, scoreTrial, type TrialResult } from '../../study/trial.js';
 import { findWinner } from '../verify.js';
@@ -16,7 +17,7 @@ export interface StudyOutcome {
   readonly winner: TrialResult;
   /** On the report windows. */
   readonly controls: readonly TrialResult[];
-  /** The name (`nameControl`) of the control that is best on the report windows; its lift is the headline. */
+  /** The name (`nameControl`) of the winner's strongest rival on the report windows; its lift is the headline. */
   readonly bestControl: string | undefined;
   /** 1 - winner / control, control by control. */
   readonly lifts: readonly Lift[];
@@ -59,7 +60,7 @@ function* writeReportInSteps(plan: StudyPlan, state: FinalState): Generator<void
   if (dense === undefined || winner === undefined)
     throw new RangeError('a report needs the dense model and the winner');
   const controls = state.reported.filter(({ role, curvePoint }) => role === 'control' && curvePoint === undefined);
-  const best = controls.length === 0 ? undefined : findBest(plan, controls);
+  const best = controls.length === 0 ? undefined : findRival(plan, controls);
   const lifts: Lift[] = [];
   for (const control of controls) lifts.push(yield* measureLift(plan, winner, control));
   return {
@@ -72,6 +73,15 @@ function* writeReportInSteps(plan: StudyPlan, state: FinalState): Generator<void
     front: writeFront(plan, state),
     summary: summarise(plan, winner, best, lifts) + tellMissed(plan, state),
   };
+}
+
+/**
+ * The control that leaves the winner the smallest lift, of those that meet the limits best. Of several objectives only
+ * the metric counts: lifts are of that, and the knee of the controls' own front may be a weak one.
+ */
+function findRival(plan: StudyPlan, controls: readonly TrialResult[]): TrialResult {
+  const { objectives } = plainObjectives(plan.metric);
+  return findBest({ ...plan, objectives: { objectives, limits: objectivesOf(plan).limits } }, controls);
 }
 
 function* measureLift(plan: StudyPlan, winner: TrialResult, control: TrialResult): Generator<void, Lift> {
