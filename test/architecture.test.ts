@@ -49,12 +49,31 @@ const RULES: Readonly<Record<string, Rule>> = {
   // Runs in browsers alone.
   'charts/browser': { own: ['charts'], packages: ['@observablehq/plot'] },
   report: {
-    own: ['charts/chart', 'charts/measure-interval', 'cli/output/format', 'gen', 'report'],
+    own: [
+      'charts/chart',
+      'charts/measure-interval',
+      'cli/output/describe-unanswered',
+      'cli/output/format',
+      'gen',
+      'report',
+    ],
     packages: ['node:'],
   },
-  dashboard: { own: ['charts/chart', 'charts/measure-interval', 'cli/output/format', 'dashboard'], packages: [] },
+  dashboard: {
+    own: [
+      'charts/chart',
+      'charts/measure-interval',
+      'cli/output/describe-unanswered',
+      'cli/output/format',
+      'dashboard',
+    ],
+    packages: [],
+  },
   // Runs in browsers alone.
-  'dashboard/browser': { own: ['charts', 'cli/output/format', 'dashboard'], packages: ['eventsource-parser'] },
+  'dashboard/browser': {
+    own: ['charts', 'cli/output/describe-unanswered', 'cli/output/format', 'dashboard'],
+    packages: ['eventsource-parser'],
+  },
   server: {
     own: ['core', 'search', 'engine', 'onnx-runtime', 'plugin-host', 'plugins', 'server', 'state-folder', 'gen'],
   },

@@ -1,6 +1,7 @@
 import { JobState } from '../gen/prunecast/v1/job.js';
 import type { StudyOverview } from '../gen/prunecast/v1/study.js';
-import { formatCount, formatEnum, formatMetric, formatShare } from '../cli/output/format.js';
+import { describeUnanswered } from '../cli/output/describe-unanswered.js';
+import { formatCount, formatMetric, formatShare } from '../cli/output/format.js';
 import { describeLift } from './sections/describe-lift.js';
 import type { Report, Section } from './form/report.js';
 import { writeCommands } from './sections/commands.js';
@@ -44,8 +45,7 @@ export function composeReport(overview: StudyOverview): Report {
 function writeAnswer({ study }: StudyOverview): string {
   const summary = study?.report?.summary ?? '';
   if (summary !== '') return `${summary[0]?.toUpperCase() ?? ''}${summary.slice(1)}`;
-  const state = formatEnum(JobState, study?.state ?? JobState.UNSPECIFIED);
-  return `There is no answer: the study is ${state} after ${formatCount(study?.trials ?? 0)} measured architectures.`;
+  return describeUnanswered(study ?? { state: JobState.UNSPECIFIED, trials: 0 });
 }
 
 function listFacts({ study, metric }: StudyOverview): Report['facts'] {

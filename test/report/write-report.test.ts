@@ -33,9 +33,23 @@ describe('a report', () => {
     const { answer, sections, facts } = composeReport(
       StudyOverview.fromPartial({ study: { model: 'm', state: JobState.RUNNING, trials: 1234, tokensSpent: 5000n } }),
     );
-    expect(answer).toBe('There is no answer: the study is running after 1,234 measured architectures.');
+    expect(answer).toBe('There is no answer yet: the study is running, with 1,234 measured architectures so far.');
     expect(sections).toEqual([]);
     expect(facts.map(({ value }) => value)).toEqual(['1,234', '5,000']);
+  });
+
+  it.each([
+    [
+      JobState.SUCCEEDED,
+      'This study is a set of 12 measured architectures to fit predictors on: it looked for no winner.',
+    ],
+    [JobState.FAILED, 'There is no answer: the study failed after 12 measured architectures.'],
+    [JobState.CANCELLED, 'There is no answer: the study was cancelled after 12 measured architectures.'],
+    [JobState.PAUSED, 'There is no answer yet: the study is paused after 12 measured architectures.'],
+    [JobState.QUEUED, 'There is no answer yet: the study waits in the queue.'],
+  ])('says why a study has no winner (state %i)', (state, answer) => {
+    const overview = StudyOverview.fromPartial({ study: { model: 'm', state, trials: 12 } });
+    expect(composeReport(overview).answer).toBe(answer);
   });
 
   it('shows the winner beside the unpruned model, then the controls from the best to the worst', () => {

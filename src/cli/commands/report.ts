@@ -1,9 +1,10 @@
 import { InvalidArgumentError, type Command } from 'commander';
-import { JobState, ReportFormat, type StudyOverview } from '../../client/index.js';
+import { ReportFormat, type StudyOverview } from '../../client/index.js';
 import { GetStudyReportRequest, StudyOverview as OverviewMessage } from '../../gen/prunecast/v1/study.js';
 import { addRequestFlags, RequestArgument, type RequestFlag, type RequestType } from '../flags/request-option.js';
 import { addServerFlags } from '../flags/server.js';
-import { formatCount, formatEnum } from '../output/format.js';
+import { describeUnanswered } from '../output/describe-unanswered.js';
+import { formatCount } from '../output/format.js';
 import { openPageFile } from '../output/page-file.js';
 import { printReport } from '../output/print-report.js';
 import type { Printer } from '../output/printer.js';
@@ -71,7 +72,8 @@ function printOverview({ study, commands }: StudyOverview, printer: Printer): vo
   const { id, model, state, trials, tokensSpent, report } = study;
   if (report === undefined)
     printer.lines(
-      `study ${id} of ${model}: ${formatEnum(JobState, state)}, ${formatCount(trials)} trials, ${formatCount(tokensSpent)} tokens run; there is no answer yet`,
+      `study ${id} of ${model}: ${formatCount(tokensSpent)} tokens run`,
+      describeUnanswered({ state, trials }),
     );
   else printReport(report, report.output === '' ? undefined : report.output, printer);
   if (commands.length > 0) printer.lines('', 'to repeat it:', ...commands);
