@@ -53,16 +53,17 @@ describe('prunecast report', () => {
     expect(readFileSync(file, 'utf8')).toMatch(/^<!doctype html>/);
   });
 
-  it('is written by a search at its end, and the command in it makes the same study', async () => {
+  it('is written by a search at its end, and the command in it makes the same study and page, though the output exists', async () => {
     const [file, missing] = [verbs.path('found.html'), verbs.path('nowhere', 'found.html')];
     expect(await run(...SEARCH, '--report', missing)).toMatchObject({ code: 2, stdout: '' });
-    const { code, stdout } = await run(...SEARCH, '--report', file);
+    const { code, stdout } = await run(...SEARCH, '--output', 'winner', '--report', file);
     expect(code).toBe(0);
     expect(stdout).toContain(`wrote ${file}`);
-    const [, written = ''] =
-      /<pre[^>]*><code>prunecast (search[^]*?)\nprunecast report/.exec(readFileSync(file, 'utf8')) ?? [];
-    const again = await run(...written.split(/\s+(?:\\\n\s*)?/));
+    const [, written = ''] = /<pre[^>]*><code>prunecast (search[^<]*)/.exec(readFileSync(file, 'utf8')) ?? [];
+    const page = verbs.path('reproduced.html');
+    const again = await run(...written.replace('reproduced.html', page).split(/\s+(?:\\\n\s*)?/));
     expect(again.code).toBe(0);
+    expect(readFileSync(page, 'utf8').slice(0, 15)).toBe('<!doctype html>');
     expect(answerIn(again.stdout)).toMatch(/perplexity of/);
     expect(answerIn(again.stdout)).toBe(answerIn(stdout));
     expect(existsSync(missing)).toBe(false);

@@ -8,18 +8,19 @@ import type { StudyRecord } from '../records/study-records.js';
 import { apiRegistry } from '../requests/api-registry.js';
 import type { SearchPlan } from '../requests/plan-search.js';
 
+/** The page that the commands write: not `report.html`, which is where most have the report that shows them. */
+const PAGE = 'reproduced.html';
+
 /** A text of a request that is longer goes to a file. */
 const LONGEST_INLINE = 200;
 
 /**
  * Command lines that start a study again and report it, for a POSIX shell: the flags that say what its stored request
- * says, or the request itself if flags cannot say it. Texts that were sent with the request are named as files, and a
- * comment tells what belongs into each. None for a study without a request.
+ * says, or the request itself if flags cannot say it. They do not write the winner, whose folder exists already. Texts
+ * that were sent with the request are named as files, and a comment tells what belongs into each. None for a study
+ * without a request.
  */
-export function writeReproduction(
-  { id, request }: Pick<StudyRecord, 'id' | 'request'>,
-  kind: SearchPlan['kind'],
-): string[] {
+export function writeReproduction({ request }: Pick<StudyRecord, 'request'>, kind: SearchPlan['kind']): string[] {
   if (request.length === 0) return [];
   const { comments, json } = readRequest(request);
   const written =
@@ -29,19 +30,21 @@ export function writeReproduction(
           json,
         )
       : undefined;
-  const start =
-    written === undefined
-      ? writeCall(kind, json)
-      : [
-          'prunecast search',
-          ...written.map(({ name, argument }) => (argument === undefined ? name : `${name} ${quoteWord(argument)}`)),
-        ].join(' \\\n  ');
-  return [...comments, start, `prunecast report ${quoteWord(id)} --html report.html`];
+  if (written === undefined)
+    return [
+      ...comments,
+      writeCall(kind, json),
+      `# then, with the study that it names: prunecast report STUDY --html ${PAGE}`,
+    ];
+  const flags = [...written, { name: '--report', argument: PAGE }].map(({ name, argument }) =>
+    argument === undefined ? name : `${name} ${quoteWord(argument)}`,
+  );
+  return [...comments, ['prunecast search', ...flags].join(' \\\n  ')];
 }
 
-/** The request as it came, without what is about that one job; its long texts are named as files. */
+/** The request as it came, without what is about that one job and its output; its long texts are named as files. */
 function readRequest(stored: Uint8Array): { readonly comments: string[]; readonly json: JsonObject } {
-  const request = { ...SearchRequest.decode(stored), requestId: '', pauseBefore: [] };
+  const request = { ...SearchRequest.decode(stored), requestId: '', pauseBefore: [], output: '', overwrite: false };
   const schema = apiRegistry().getMessage('prunecast.v1.SearchRequest');
   if (schema === undefined) throw new Error('proto/image.binpb has no SearchRequest: run `npm run generate`');
   const json = toJson(schema, fromBinary(schema, SearchRequest.encode(request).finish()), {

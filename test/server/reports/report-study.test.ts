@@ -110,7 +110,8 @@ describe('GetStudyReport', () => {
   });
 
   it('names the command that asks for the same again, and files for texts that were sent along', () => {
-    const [comment, search] = answer.overview?.commands ?? [];
+    const [comment, search, ...more] = answer.overview?.commands ?? [];
+    expect(more).toEqual([]);
     expect(comment).toBe('# text.txt: the token ids that were sent with the request; send them again in its place');
     expect(search?.split(' \\\n  ')).toEqual([
       'prunecast search',
@@ -130,6 +131,7 @@ describe('GetStudyReport', () => {
       '--seed 3',
       '--predictor ridge',
       '--strategy random',
+      '--report reproduced.html',
     ]);
   });
 
@@ -145,6 +147,9 @@ describe('GetStudyReport', () => {
     const call = overview?.commands.find((line) => line.startsWith('prunecast call PairService.SamplePairs'));
     const [, json = ''] = /--request '@(.*)'$/s.exec(call ?? '') ?? [];
     expect(JSON.parse(json)).toMatchObject({ search: { model: 'stories260k', pairs: { count: 10 } } });
+    expect(overview?.commands.join('\n')).not.toContain(job?.studyId);
+    const { document } = await getReport(job?.studyId ?? '', ReportFormat.MARKDOWN);
+    expect(document).toContain('it looked for no winner');
   });
 
   it('refuses an unknown study', async () => {
