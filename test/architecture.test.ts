@@ -60,20 +60,11 @@ const RULES: Readonly<Record<string, Rule>> = {
     packages: ['node:'],
   },
   dashboard: {
-    own: [
-      'charts/chart',
-      'charts/measure-interval',
-      'cli/output/describe-unanswered',
-      'cli/output/format',
-      'dashboard',
-    ],
+    own: ['charts/chart', 'charts/measure-interval', 'cli/output/format', 'dashboard'],
     packages: [],
   },
   // Runs in browsers alone.
-  'dashboard/browser': {
-    own: ['charts', 'cli/output/describe-unanswered', 'cli/output/format', 'dashboard'],
-    packages: ['eventsource-parser'],
-  },
+  'dashboard/browser': { own: ['charts', 'cli/output/format', 'dashboard'], packages: ['eventsource-parser'] },
   server: {
     own: ['core', 'search', 'engine', 'onnx-runtime', 'plugin-host', 'plugins', 'server', 'state-folder', 'gen'],
   },
