@@ -1,5 +1,8 @@
-import { describe, expect, it } from 'vitest';
+import { describe, expect, it, vi } from 'vitest';
+import { createProgressDisplay } from '../../src/cli/output/progress.js';
+import { showWaiting } from '../../src/cli/output/show-waiting.js';
 import { announceCost } from '../../src/cli/session/announce-cost.js';
+import { awaitPlan } from '../../src/cli/session/await-plan.js';
 import { CallError, type Plan } from '../../src/client/index.js';
 import { Plan as PlanMessage } from '../../src/gen/prunecast/v1/pruning.js';
 
@@ -27,8 +30,23 @@ async function announce(
     asked += 1;
     return plan();
   };
-  await announceCost(ask, { note: (line) => void said.push(line) }, flags);
+  await announceCost(ask, { note: (line) => void said.push(line), waiting: () => () => undefined }, flags);
   return { said, asked };
+}
+
+/** What is written of something that takes so long. */
+function watch(isTTY: boolean, milliseconds: number): string {
+  let written = '';
+  vi.useFakeTimers();
+  try {
+    const end = showWaiting(createProgressDisplay({ isTTY, write: (text) => (written += text) }), 'planning');
+    vi.advanceTimersByTime(milliseconds);
+    end();
+    vi.advanceTimersByTime(5_000);
+  } finally {
+    vi.useRealTimers();
+  }
+  return written.replaceAll('\r\u001B[2K', '<');
 }
 
 describe('before a job begins', () => {
@@ -57,5 +75,29 @@ describe('before a job begins', () => {
     const refusal = new CallError('the output exists', { code: 'ALREADY_EXISTS' });
     expect((await announce(() => Promise.reject(refusal))).said).toEqual([]);
     await expect(announce(() => Promise.reject(new RangeError('a fault')))).rejects.toThrow('a fault');
+  });
+});
+
+describe('while a plan is made', () => {
+  it('a line of a terminal counts the seconds and goes; elsewhere one line is written once; a short wait says nothing', () => {
+    expect(watch(true, 3_100)).toBe('<planning  1 s<planning  2 s<planning  3 s<');
+    expect(watch(false, 3_100)).toBe('planning\n');
+    expect([watch(true, 900), watch(false, 900)]).toEqual(['', '']);
+  });
+
+  it('Ctrl-C gives the call up and fails the command', async () => {
+    let isWaiting = false;
+    const waiting = () => {
+      isWaiting = true;
+      return () => void (isWaiting = false);
+    };
+    const planned = awaitPlan(
+      ({ signal }) => new Promise((_, fail) => signal?.addEventListener('abort', () => fail(signal.reason as Error))),
+      { waiting },
+    );
+    expect(isWaiting).toBe(true);
+    process.emit('SIGINT');
+    await expect(planned).rejects.toThrow('no job was started');
+    expect(isWaiting).toBe(false);
   });
 });

@@ -120,6 +120,7 @@ describe('printReport', () => {
       event: () => undefined,
       note: () => undefined,
       next: () => undefined,
+      waiting: () => () => undefined,
       endProgress: () => undefined,
     };
     const lifts = [

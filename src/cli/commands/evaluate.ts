@@ -15,6 +15,7 @@ import { formatCount, formatMetric } from '../output/format.js';
 import { printPlan } from '../output/print-plan.js';
 import type { PrintFlags, Printer } from '../output/printer.js';
 import { announceCost } from '../session/announce-cost.js';
+import { awaitPlan } from '../session/await-plan.js';
 import { callServer, type Call } from '../session/call-server.js';
 import { nameOutput, repeatFlags } from '../session/next-commands.js';
 import type { FieldSource } from '../session/field-names.js';
@@ -85,10 +86,10 @@ export function addEvaluateCommand(program: Command): void {
     await callServer(command, EVALUATE, async (call) => {
       const { client, request, printer } = call;
       if (flags.dryRun === true) {
-        printPlan(await client.planEvaluate(request), printer);
+        printPlan(await awaitPlan((options) => client.planEvaluate(request, options), printer), printer);
         return call.repeat('to do it', { without: ['--dry-run'] });
       }
-      await announceCost(() => client.planEvaluate(request), printer, flags);
+      await announceCost((options) => client.planEvaluate(request, options), printer, flags);
       const results: EvaluationResult[] = [];
       await watchJob((options) => client.evaluate(request, options), call, {
         onInterrupt: 'cancel-job',

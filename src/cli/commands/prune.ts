@@ -14,6 +14,7 @@ import { formatBytes, formatEnum } from '../output/format.js';
 import { printPlan } from '../output/print-plan.js';
 import type { PrintFlags, Printer } from '../output/printer.js';
 import { announceCost } from '../session/announce-cost.js';
+import { awaitPlan } from '../session/await-plan.js';
 import { callServer } from '../session/call-server.js';
 import { nameOutput, TEXT_TO_NAME } from '../session/next-commands.js';
 import { watchJob } from '../session/watch-job.js';
@@ -54,11 +55,11 @@ export function addPruneCommand(program: Command): void {
     await callServer(command, PRUNE, async (call) => {
       const { client, request, printer, paths, suggest } = call;
       if (flags.dryRun === true) {
-        printPlan(await client.planPrune(request), printer);
+        printPlan(await awaitPlan((options) => client.planPrune(request, options), printer), printer);
         const output = paths.output === undefined ? ['--output', nameOutput(paths.model ?? '')] : [];
         return call.repeat('to do it', { without: ['--dry-run'], and: output });
       }
-      await announceCost(() => client.planPrune(request), printer, flags);
+      await announceCost((options) => client.planPrune(request, options), printer, flags);
       const ended = await watchJob((options) => client.prune(request, options), call, { onInterrupt: 'cancel-job' });
       if (ended?.result?.$case !== 'prune') return;
       printResult(ended.result.value, paths.output ?? '', printer);

@@ -11,6 +11,7 @@ import { printPlan } from '../output/print-plan.js';
 import { printReport } from '../output/print-report.js';
 import type { PrintFlags } from '../output/printer.js';
 import { announceCost } from '../session/announce-cost.js';
+import { awaitPlan } from '../session/await-plan.js';
 import { callServer, type Call } from '../session/call-server.js';
 import { nameUnused, repeatFlags, TEXT_TO_NAME, typedFor, type NextCommand } from '../session/next-commands.js';
 import { watchJob } from '../session/watch-job.js';
@@ -49,10 +50,10 @@ export function addSearchCommand(program: Command): void {
     await callServer(command, SEARCH, async (call) => {
       const { client, request, printer, paths } = call;
       if (flags.dryRun === true) {
-        printPlan(await client.planSearch(request), printer);
+        printPlan(await awaitPlan((options) => client.planSearch(request, options), printer), printer);
         return call.repeat('to do it', { without: ['--dry-run'] });
       }
-      await announceCost(() => client.planSearch(request), printer, flags);
+      await announceCost((options) => client.planSearch(request, options), printer, flags);
       const ended = await watchJob((options) => client.search(request, options), call, { onInterrupt: 'cancel-job' });
       if (ended?.result?.$case !== 'search') return;
       printReport(ended.result.value, paths.output, printer);

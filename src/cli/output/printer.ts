@@ -4,6 +4,7 @@ import { toProtoJson } from '../proto/proto-json.js';
 import { colorsFor, type Colors } from './color.js';
 import { createProgressDisplay } from './progress.js';
 import { showEvent } from './show-event.js';
+import { showWaiting } from './show-waiting.js';
 import { formatTable, type Column } from './table.js';
 
 /** A message with its name, for printing as proto JSON. */
@@ -33,6 +34,8 @@ export interface Printer {
   note(line: string): void;
   /** Commands that may be of use now, for people: with `--json` and `--quiet` nothing. */
   next(...commands: readonly NextLine[]): void;
+  /** Says, for people, what takes a while if it does. Returns what ends that. */
+  waiting(activity: string): () => void;
   /** Removes a progress line. */
   endProgress(): void;
 }
@@ -83,6 +86,7 @@ export function createPrinter({ json = false, quiet = false, color }: PrintFlags
       const dim = colorsFor(process.stderr, { color }).dim;
       if (!json && !quiet) for (const line of describeNext(commands, dim)) progress.note(line);
     },
+    waiting: json || quiet ? () => () => undefined : (activity) => showWaiting(progress, activity),
     endProgress: progress.end,
   };
 }

@@ -4,6 +4,8 @@ import { formatBytes, formatCount, formatDuration } from './format.js';
 /** Shows the progress of a job, between lines that stay. */
 export interface ProgressDisplay {
   update(progress: JobProgress): void;
+  /** Something goes on whose length is unknown, for so many seconds now: without a terminal said once. */
+  wait(activity: string, seconds: number): void;
   /** Writes a line that stays. */
   note(line: string): void;
   /** Removes the moving line. */
@@ -70,11 +72,17 @@ function formatRate(rate: number, amount: (value: number) => string): string {
 
 function createMovingLine(stream: ProgressStream): ProgressDisplay {
   let shown = '';
+  // One column stays free: a full line makes some terminals break it.
+  const width = (): number => Math.max(20, (stream.columns ?? 80) - 1);
+  const show = (line: string): void => {
+    shown = line;
+    stream.write(`${CLEAR_LINE}${shown}`);
+  };
   return {
-    update(progress) {
-      // One column stays free: a full line makes some terminals break it.
-      shown = formatProgress(progress, Math.max(20, (stream.columns ?? 80) - 1));
-      stream.write(`${CLEAR_LINE}${shown}`);
+    update: (progress) => show(formatProgress(progress, width())),
+    wait(activity, seconds) {
+      const time = `  ${formatDuration(seconds)}`;
+      show(`${activity.slice(0, width() - time.length)}${time}`);
     },
     note: (line) => void stream.write(shown === '' ? `${line}\n` : `${CLEAR_LINE}${line}\n${shown}`),
     end() {
@@ -86,6 +94,7 @@ function createMovingLine(stream: ProgressStream): ProgressDisplay {
 
 function createPlainLines(stream: ProgressStream): ProgressDisplay {
   let last = { stage: '', quarter: 0, seconds: 0 };
+  let awaited = '';
   return {
     update(progress) {
       const next = locate(progress);
@@ -93,6 +102,10 @@ function createPlainLines(stream: ProgressStream): ProgressDisplay {
       if (!isNew && (next.quarter <= last.quarter || next.seconds < last.seconds + LEAST_APART)) return;
       last = next;
       stream.write(`${formatProgress(progress)}\n`);
+    },
+    wait(activity) {
+      if (activity !== awaited) stream.write(`${activity}\n`);
+      awaited = activity;
     },
     note: (line) => void stream.write(`${line}\n`),
     end: () => undefined,

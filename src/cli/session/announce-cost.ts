@@ -1,6 +1,7 @@
-import { CallError, type Plan } from '../../client/index.js';
+import { CallError } from '../../client/index.js';
 import { describeCost } from '../output/describe-cost.js';
 import type { PrintFlags, Printer } from '../output/printer.js';
+import { awaitPlan, type AskForPlan } from './await-plan.js';
 
 /** A job that is shorter is not worth an announcement. */
 const LEAST_SECONDS = 2;
@@ -10,12 +11,12 @@ const LEAST_SECONDS = 2;
  * seconds, nor if the plan is refused: the job is refused for the same reason, unless it exists already.
  */
 export async function announceCost(
-  plan: () => Promise<Plan>,
-  printer: Pick<Printer, 'note'>,
+  plan: AskForPlan,
+  printer: Pick<Printer, 'note' | 'waiting'>,
   { json, quiet }: PrintFlags,
 ): Promise<void> {
   if (json === true || quiet === true) return;
-  const planned = await plan().catch((error: unknown) => {
+  const planned = await awaitPlan(plan, printer).catch((error: unknown) => {
     if (error instanceof CallError) return undefined;
     throw error;
   });
