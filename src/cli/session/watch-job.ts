@@ -32,9 +32,10 @@ export async function watchJob(
   let jobId = '';
   let ended: Terminal | undefined;
   let interrupts = 0;
+  const connection = { isLost: false };
   const interrupt = () => {
     interrupts += 1;
-    if (interrupts > 1 || jobId === '' || onInterrupt === 'leave') return leave.abort();
+    if (interrupts > 1 || jobId === '' || connection.isLost || onInterrupt === 'leave') return leave.abort();
     printer.note(`cancelling job ${jobId}; press Ctrl-C again to leave at once`);
     cancelJob(session.client, jobId, printer);
   };
@@ -46,9 +47,14 @@ export async function watchJob(
     const events = open({
       signal,
       onOpening: (event) => printer.event(event, session.resumeCommand),
-      onLost: ({ error }) => printer.note(`lost the server (${error.message}); trying again`),
+      onLost: () => {
+        if (!connection.isLost) printer.note('lost the server; trying again, Ctrl-C ends that');
+        connection.isLost = true;
+      },
     });
     for await (const event of events) {
+      if (connection.isLost) printer.note('the server is back');
+      connection.isLost = false;
       ({ jobId } = event);
       onEvent?.(event);
       printer.event(event, session.resumeCommand);
