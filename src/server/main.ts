@@ -17,8 +17,9 @@ const CLOSING_MS = 1000;
  * standard input if PRUNECAST_EXIT_ON_STDIN_END is `true` (for a parent that may be killed). A second signal ends it at
  * once. What has not ended `CLOSING_MS` after the configured grace period is cut off.
  *
- * Programs of its user find it by a socket in the state folder. If PRUNECAST_STARTED_BY_COMMAND is
- * `true` it listens for these alone, whatever the variables say, and stops when the last has left; whoever holds its standard input open counts.
+ * Programs of its user find it by a socket in the state folder. If PRUNECAST_STARTED_BY_COMMAND is `true` it listens for
+ * these alone, whatever the variables say, and stops when the last has left; whoever holds its standard input open
+ * counts.
  *
  * Exits with EXIT_STATE_IN_USE if another server uses the state folder.
  */

@@ -2,6 +2,7 @@ import type { Worker } from 'node:worker_threads';
 import { startWorker } from '../../onnx-runtime/start-worker.js';
 import type { CallAnswer, CallRequest } from './call-messages.js';
 import type { CallWorker } from './call-thread.js';
+import { closeGently } from './close-gently.js';
 import { createExitGate, holdExit, whenOutOfRun } from './exit-gate.js';
 
 /** A thread that runs ONNX Runtime and can still be ended at any moment; only the current run is waited for. */
@@ -10,9 +11,6 @@ export interface GatedWorker extends CallWorker {
   /** Resolves when the thread has ended. */
   readonly exited: Promise<void>;
 }
-
-/** How long a thread may take to close what it has open. */
-const CLOSE_GRACE_MS = 1000;
 
 /** Starts a thread with this module; its `workerData` are the data given, and the `gate` that its runs pass. */
 export function startGatedWorker(module: URL, data: object): GatedWorker {
@@ -39,12 +37,7 @@ export function startGatedWorker(module: URL, data: object): GatedWorker {
       worker.on('error', gone);
       worker.once('exit', () => gone());
     },
-    close: async () => {
-      worker.postMessage({ kind: 'close' } satisfies CallRequest, []);
-      const late = setTimeout(() => void end(), CLOSE_GRACE_MS);
-      await exited;
-      clearTimeout(late);
-    },
+    close: () => closeGently(() => worker.postMessage({ kind: 'close' } satisfies CallRequest, []), exited, end),
     end,
   };
 }

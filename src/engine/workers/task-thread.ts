@@ -1,5 +1,6 @@
 import type { Transferable } from 'node:worker_threads';
 import { startWorker } from '../../onnx-runtime/start-worker.js';
+import { closeGently } from './close-gently.js';
 import { workerUrl } from './worker-url.js';
 
 /** A thread that works on one task and ends with it. */
@@ -18,9 +19,6 @@ export interface TaskThread<Reply> {
 
 /** What a thread hears when it is to end by itself. */
 export const CLOSE = 'close';
-
-/** How long a thread may take to end what it has started. */
-const CLOSE_GRACE_MS = 1000;
 
 export interface TaskThreadEvents<Message> {
   readonly hear: (message: Message) => void;
@@ -57,10 +55,7 @@ export function startTaskThread<Message, Reply = never>(
     post: (reply, transfer = []) => worker.postMessage(reply, transfer),
     end,
     close: async () => {
-      const late = setTimeout(() => void end(), CLOSE_GRACE_MS);
-      worker.postMessage(CLOSE, []);
-      await exited;
-      clearTimeout(late);
+      await closeGently(() => worker.postMessage(CLOSE, []), exited, end);
       await end();
     },
   };
