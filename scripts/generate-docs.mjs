@@ -4,8 +4,8 @@
 import { readFileSync, writeFileSync } from 'node:fs';
 import { resolve } from 'node:path';
 import { z } from 'zod';
-import { defaultOf } from '../dist/src/cli/flags/default-of.js';
-import { RequestOption } from '../dist/src/cli/flags/request-option.js';
+import { defaultOf } from '../dist/src/cli/options/default-of.js';
+import { RequestOption } from '../dist/src/cli/options/request-option.js';
 import { createProgram } from '../dist/src/cli/program.js';
 import { REASONS } from '../dist/src/core/errors/reasons.js';
 import { BUILTIN_PLUGINS } from '../dist/src/plugins/builtin/list.js';

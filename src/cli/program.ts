@@ -16,9 +16,9 @@ import { addScoreCommand } from './commands/score.js';
 import { addSearchCommand } from './commands/search.js';
 import { addServeCommand } from './commands/serve.js';
 import { addStudiesCommand } from './commands/studies.js';
-import { defaultOf } from './flags/default-of.js';
-import { requireFlags, RequestOption } from './flags/request-option.js';
-import { writeHelp } from './flags/short-help.js';
+import { defaultOf } from './options/default-of.js';
+import { requireFlags, RequestOption } from './options/request-option.js';
+import { writeHelp } from './options/short-help.js';
 import { colorsFor, type Colors } from './output/color.js';
 import { readVersion } from './proto/package-root.js';
 

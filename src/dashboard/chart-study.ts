@@ -1,6 +1,6 @@
 import type { ScatterChart, StepChart } from '../charts/chart.js';
 import { measureInterval } from '../charts/measure-interval.js';
-import { formatCount, formatMetric } from '../cli/output/format.js';
+import { formatCount, formatMetric } from '../words/format.js';
 import { listLabels, type LiveStudy } from './live-study.js';
 
 /** A chart and what it says in words; without a chart, why there is none yet. */

@@ -1,5 +1,5 @@
 import type { JobEvent, StudyEvent } from './messages.js';
-import { formatCount, formatMetric } from '../cli/output/format.js';
+import { formatCount, formatMetric } from '../words/format.js';
 import { formatEnum } from './format.js';
 
 /** What a person should read of an event; undefined for what the page shows anyway. */

@@ -1,4 +1,4 @@
-import { formatCount, formatDuration, formatShare } from '../cli/output/format.js';
+import { formatCount, formatDuration, formatShare } from '../words/format.js';
 import type { Job, JobProgress } from './messages.js';
 
 /** How much of what a job does now is done, from 0 to 1; undefined if it is unknown. */

@@ -1,7 +1,7 @@
 import { JobState } from '../gen/prunecast/v1/job.js';
 import type { StudyOverview } from '../gen/prunecast/v1/study.js';
-import { describeUnanswered } from '../cli/output/describe-unanswered.js';
-import { formatCount, formatMetric, formatShare } from '../cli/output/format.js';
+import { describeUnanswered } from '../words/describe-unanswered.js';
+import { formatCount, formatMetric, formatShare } from '../words/format.js';
 import { describeLift } from './sections/describe-lift.js';
 import type { Report, Section } from './form/report.js';
 import { writeCommands } from './sections/commands.js';

@@ -1,7 +1,7 @@
 import type { JsonObject, JsonValue } from '@bufbuild/protobuf';
 import type { Command } from 'commander';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { RequestOption } from '../../src/cli/flags/request-option.js';
+import { RequestOption } from '../../src/cli/options/request-option.js';
 import { RequestError } from '../../src/cli/output/request-error.js';
 import { createProgram } from '../../src/cli/program.js';
 import { findField } from '../../src/cli/proto/find-field.js';

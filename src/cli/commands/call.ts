@@ -1,7 +1,7 @@
 import { toJson, fromBinary, type DescMethod } from '@bufbuild/protobuf';
 import { InvalidArgumentError, type Command } from 'commander';
-import { addServerFlags, type ServerFlags } from '../flags/server.js';
-import { parseJson, readTextArgument } from '../flags/values.js';
+import { addServerFlags, type ServerFlags } from '../options/server.js';
+import { parseJson, readTextArgument } from '../../flags/values.js';
 import { createPrinter } from '../output/printer.js';
 import { findMethod, fromProtoJson, protoRegistry } from '../proto/proto-json.js';
 import { useServer } from '../session/use-server.js';

@@ -7,7 +7,7 @@ import { ownCommand } from '../demo/own-command.js';
 import { printOutcome } from '../demo/print-outcome.js';
 import { DEMO_FILES, runDemo } from '../demo/run-demo.js';
 import { createDemoDisplay } from '../demo/show-phases.js';
-import { quoteWord } from '../flags/quote-word.js';
+import { quoteWord } from '../../flags/quote-word.js';
 import { CommandFailure } from '../output/command-failure.js';
 import { createPrinter } from '../output/printer.js';
 import { nameUnused } from '../session/next-commands.js';

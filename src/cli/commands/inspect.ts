@@ -4,12 +4,12 @@ import {
   InspectModelRequest,
   InspectModelResponse as InspectModelResponseMessage,
 } from '../../gen/prunecast/v1/model.js';
-import { modelFlag } from '../flags/paths.js';
-import { addRequestFlags, type RequestType } from '../flags/request-option.js';
-import { addServerFlags } from '../flags/server.js';
-import { showFirst } from '../flags/short-help.js';
-import { spaceFlags } from '../flags/space.js';
-import { formatBytes, formatCount, formatEnum } from '../output/format.js';
+import { modelFlag } from '../../flags/paths.js';
+import { addRequestFlags, type RequestType } from '../options/request-option.js';
+import { addServerFlags } from '../options/server.js';
+import { showFirst } from '../options/short-help.js';
+import { spaceFlags } from '../../flags/space.js';
+import { formatBytes, formatCount, formatEnum } from '../../words/format.js';
 import type { Printer } from '../output/printer.js';
 import { callServer } from '../session/call-server.js';
 import { TEXT_TO_NAME } from '../session/next-commands.js';

@@ -9,11 +9,12 @@ import {
   ResumeJobRequest,
   WatchJobRequest,
 } from '../../gen/prunecast/v1/job.js';
-import { addRequestFlags, RequestArgument, type RequestFlag, type RequestType } from '../flags/request-option.js';
-import { addServerFlags } from '../flags/server.js';
-import { enumForm } from '../flags/enum-form.js';
-import { parseCount, parseRange } from '../flags/values.js';
-import { formatEnum } from '../output/format.js';
+import type { RequestFlag } from '../../flags/request-flag.js';
+import { addRequestFlags, RequestArgument, type RequestType } from '../options/request-option.js';
+import { addServerFlags } from '../options/server.js';
+import { enumForm } from '../../flags/enum-form.js';
+import { parseCount, parseRange } from '../../flags/values.js';
+import { formatEnum } from '../../words/format.js';
 import { formatProgress } from '../output/progress.js';
 import { printReport } from '../output/print-report.js';
 import type { Printer } from '../output/printer.js';

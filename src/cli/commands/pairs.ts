@@ -5,17 +5,19 @@ import {
   ImportPairsRequest,
   SamplePairsRequest,
 } from '../../gen/prunecast/v1/pair.js';
-import { budgetFlags, hasBudget } from '../flags/budget.js';
-import { windowFlags } from '../flags/measurement.js';
-import { pairFlags } from '../flags/pairs.js';
-import { modelFlag, requestIdFlag } from '../flags/paths.js';
-import { recipeFlags } from '../flags/recipe.js';
-import { addRequestFlags, RequestArgument, type RequestFlag, type RequestType } from '../flags/request-option.js';
-import { addServerFlags, type ServerFlags } from '../flags/server.js';
-import { showFirst } from '../flags/short-help.js';
-import { spaceFlags } from '../flags/space.js';
-import { parseJson, parseSeed, readTextArgument } from '../flags/values.js';
-import { formatAmount } from '../output/format.js';
+import { budgetFlags } from '../../flags/budget.js';
+import { hasBudget } from '../options/has-budget.js';
+import { windowFlags } from '../../flags/measurement.js';
+import { pairFlags } from '../../flags/pairs.js';
+import { modelFlag, requestIdFlag } from '../../flags/paths.js';
+import { recipeFlags } from '../../flags/recipe.js';
+import type { RequestFlag } from '../../flags/request-flag.js';
+import { addRequestFlags, RequestArgument, type RequestType } from '../options/request-option.js';
+import { addServerFlags, type ServerFlags } from '../options/server.js';
+import { showFirst } from '../options/short-help.js';
+import { spaceFlags } from '../../flags/space.js';
+import { parseJson, parseSeed, readTextArgument } from '../../flags/values.js';
+import { formatAmount } from '../../words/format.js';
 import { createPrinter } from '../output/printer.js';
 import { fromProtoJson } from '../proto/proto-json.js';
 import { callServer } from '../session/call-server.js';

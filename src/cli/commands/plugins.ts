@@ -1,10 +1,10 @@
 import type { Command } from 'commander';
 import { PluginKind, type Plugin } from '../../client/index.js';
 import { ListPluginsRequest, Plugin as PluginMessage } from '../../gen/prunecast/v1/catalog.js';
-import { addRequestFlags, type RequestType } from '../flags/request-option.js';
-import { addServerFlags } from '../flags/server.js';
-import { enumForm } from '../flags/enum-form.js';
-import { formatEnum } from '../output/format.js';
+import { addRequestFlags, type RequestType } from '../options/request-option.js';
+import { addServerFlags } from '../options/server.js';
+import { enumForm } from '../../flags/enum-form.js';
+import { formatEnum } from '../../words/format.js';
 import { callServer } from '../session/call-server.js';
 
 const LIST: RequestType<ListPluginsRequest> = {

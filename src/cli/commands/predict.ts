@@ -1,17 +1,11 @@
 import { InvalidArgumentError, type Command } from 'commander';
 import type { PredictResponse } from '../../client/index.js';
 import { PredictRequest, PredictResponse as PredictResponseMessage } from '../../gen/prunecast/v1/pruning.js';
-import {
-  addRequestFlags,
-  countGiven,
-  type Given,
-  type JsonObject,
-  type RequestFlag,
-  type RequestType,
-} from '../flags/request-option.js';
-import { addServerFlags } from '../flags/server.js';
-import { parseJson, parseShares, readTextArgument } from '../flags/values.js';
-import { formatMetric } from '../output/format.js';
+import type { Given, JsonObject, RequestFlag } from '../../flags/request-flag.js';
+import { addRequestFlags, countGiven, type RequestType } from '../options/request-option.js';
+import { addServerFlags } from '../options/server.js';
+import { parseJson, parseShares, readTextArgument } from '../../flags/values.js';
+import { formatMetric } from '../../words/format.js';
 import type { Printer } from '../output/printer.js';
 import { callServer } from '../session/call-server.js';
 

@@ -9,13 +9,14 @@ import {
   ListPredictorsRequest,
 } from '../../gen/prunecast/v1/predictor.js';
 import { Predictor as PredictorMessage } from '../../gen/prunecast/v1/predictor_types.js';
-import { requestIdFlag } from '../flags/paths.js';
-import { predictorFlags } from '../flags/predictor.js';
-import { addRequestFlags, RequestArgument, type RequestFlag, type RequestType } from '../flags/request-option.js';
-import { addServerFlags } from '../flags/server.js';
-import { showFirst } from '../flags/short-help.js';
-import { parseCount, parsePlaces, parseSeed } from '../flags/values.js';
-import { formatMetric } from '../output/format.js';
+import { requestIdFlag } from '../../flags/paths.js';
+import { predictorFlags } from '../../flags/predictor.js';
+import type { RequestFlag } from '../../flags/request-flag.js';
+import { addRequestFlags, RequestArgument, type RequestType } from '../options/request-option.js';
+import { addServerFlags } from '../options/server.js';
+import { showFirst } from '../options/short-help.js';
+import { parseCount, parsePlaces, parseSeed } from '../../flags/values.js';
+import { formatMetric } from '../../words/format.js';
 import type { Printer } from '../output/printer.js';
 import { callServer } from '../session/call-server.js';
 import { watchJob } from '../session/watch-job.js';

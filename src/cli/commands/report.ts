@@ -1,10 +1,11 @@
 import { InvalidArgumentError, type Command } from 'commander';
 import { ReportFormat, type StudyOverview } from '../../client/index.js';
 import { GetStudyReportRequest, StudyOverview as OverviewMessage } from '../../gen/prunecast/v1/study.js';
-import { addRequestFlags, RequestArgument, type RequestFlag, type RequestType } from '../flags/request-option.js';
-import { addServerFlags } from '../flags/server.js';
-import { describeUnanswered } from '../output/describe-unanswered.js';
-import { formatCount } from '../output/format.js';
+import type { RequestFlag } from '../../flags/request-flag.js';
+import { addRequestFlags, RequestArgument, type RequestType } from '../options/request-option.js';
+import { addServerFlags } from '../options/server.js';
+import { describeUnanswered } from '../../words/describe-unanswered.js';
+import { formatCount } from '../../words/format.js';
 import { openPageFile } from '../output/page-file.js';
 import { printReport } from '../output/print-report.js';
 import type { Printer } from '../output/printer.js';

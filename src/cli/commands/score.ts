@@ -1,12 +1,12 @@
 import type { Command } from 'commander';
 import type { ScoreUnitsResponse } from '../../client/index.js';
 import { ScoreUnitsRequest } from '../../gen/prunecast/v1/model.js';
-import { modelFlag } from '../flags/paths.js';
-import { recipeFlags } from '../flags/recipe.js';
-import { addRequestFlags, type RequestType } from '../flags/request-option.js';
-import { addServerFlags } from '../flags/server.js';
-import { showFirst } from '../flags/short-help.js';
-import { formatMetric } from '../output/format.js';
+import { modelFlag } from '../../flags/paths.js';
+import { recipeFlags } from '../../flags/recipe.js';
+import { addRequestFlags, type RequestType } from '../options/request-option.js';
+import { addServerFlags } from '../options/server.js';
+import { showFirst } from '../options/short-help.js';
+import { formatMetric } from '../../words/format.js';
 import { callServer } from '../session/call-server.js';
 import { nameOutput, repeatFlags } from '../session/next-commands.js';
 

@@ -1,11 +1,11 @@
 import { InvalidArgumentError, type Command } from 'commander';
 import { ReportFormat, type StudyReport } from '../../client/index.js';
 import { SearchRequest } from '../../gen/prunecast/v1/pruning.js';
-import { hasBudget } from '../flags/budget.js';
-import { addRequestFlags, type RequestType } from '../flags/request-option.js';
-import { SEARCH_FLAGS } from '../flags/search.js';
-import { addServerFlags } from '../flags/server.js';
-import { showFirst } from '../flags/short-help.js';
+import { hasBudget } from '../options/has-budget.js';
+import { addRequestFlags, type RequestType } from '../options/request-option.js';
+import { SEARCH_FLAGS } from '../../flags/search.js';
+import { addServerFlags } from '../options/server.js';
+import { showFirst } from '../options/short-help.js';
 import { openPageFile } from '../output/page-file.js';
 import { printPlan } from '../output/print-plan.js';
 import { printReport } from '../output/print-report.js';

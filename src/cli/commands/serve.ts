@@ -2,8 +2,8 @@ import { spawn } from 'node:child_process';
 import { once } from 'node:events';
 import type { Command } from 'commander';
 import { SERVER_MAIN } from '../../client/server-main.js';
-import { SettingOption, type SettingFlag } from '../flags/setting-option.js';
-import { showFirst } from '../flags/short-help.js';
+import { SettingOption, type SettingFlag } from '../options/setting-option.js';
+import { showFirst } from '../options/short-help.js';
 import { CommandFailure } from '../output/command-failure.js';
 import { writeList } from '../session/environment-list.js';
 

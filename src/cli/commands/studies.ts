@@ -7,9 +7,9 @@ import {
   Study as StudyMessage,
   StudySummary as StudySummaryMessage,
 } from '../../gen/prunecast/v1/study.js';
-import { RequestArgument, type RequestType } from '../flags/request-option.js';
-import { addServerFlags } from '../flags/server.js';
-import { formatCount, formatEnum } from '../output/format.js';
+import { RequestArgument, type RequestType } from '../options/request-option.js';
+import { addServerFlags } from '../options/server.js';
+import { formatCount, formatEnum } from '../../words/format.js';
 import { printReport } from '../output/print-report.js';
 import { callServer } from '../session/call-server.js';
 

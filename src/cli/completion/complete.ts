@@ -1,6 +1,7 @@
 import { readFileSync } from 'node:fs';
 import type { Command, Option } from 'commander';
-import { RequestOption, type Proposal } from '../flags/request-option.js';
+import type { Proposal } from '../../flags/request-flag.js';
+import { RequestOption } from '../options/request-option.js';
 import { PACKAGE_ROOT } from '../proto/package-root.js';
 
 /** What may follow in a command line. */

@@ -1,5 +1,5 @@
 import { basename, dirname, relative } from 'node:path';
-import { quoteWord } from '../flags/quote-word.js';
+import { quoteWord } from '../../flags/quote-word.js';
 
 /** How this process was started, so that a printed command works as it is: `prunecast`, `npx prunecast` or `node FILE`. */
 export function ownCommand(script = process.argv[1] ?? 'prunecast', folder = process.cwd()): string {

@@ -1,5 +1,5 @@
 import type { Lift, StudyReport } from '../../client/index.js';
-import { formatAmount, formatCount, formatDuration, formatMetric, formatShare } from '../output/format.js';
+import { formatAmount, formatCount, formatDuration, formatMetric, formatShare } from '../../words/format.js';
 import type { Printer } from '../output/printer.js';
 import { readRow, type Measured, type Outcome } from './check-outcome.js';
 

@@ -1,5 +1,5 @@
 import type { Plan } from '../../client/index.js';
-import { formatAmount, formatBytes, formatCount, formatDuration } from './format.js';
+import { formatAmount, formatBytes, formatCount, formatDuration } from '../../words/format.js';
 
 /** What a job takes, as its plan states it: time and tokens, the time of each phase, memory and disk. */
 export function describeCost({

@@ -1,5 +1,5 @@
 import { RangeReason, StudyPhase, type JobEvent, type JobPaused, type StudyEvent } from '../../client/index.js';
-import { formatCount, formatEnum, formatMetric } from './format.js';
+import { formatCount, formatEnum, formatMetric } from '../../words/format.js';
 
 /** What a person should read of an event; undefined for what progress or the result shows anyway. */
 export function describeEvent(

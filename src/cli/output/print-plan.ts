@@ -1,8 +1,8 @@
 import { BudgetKind, type Plan } from '../../client/index.js';
 import { Plan as PlanMessage } from '../../gen/prunecast/v1/pruning.js';
 import { describeCost } from './describe-cost.js';
-import { formatCost } from './format-cost.js';
-import { formatEnum } from './format.js';
+import { formatCost } from '../../words/format-cost.js';
+import { formatEnum } from '../../words/format.js';
 import type { Printer } from './printer.js';
 
 /** What a job would do, as `--dry-run` asks. */

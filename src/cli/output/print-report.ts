@@ -7,8 +7,15 @@ import {
   type ReportRow,
   type StudyReport,
 } from '../../client/index.js';
-import { formatCost } from './format-cost.js';
-import { formatAmount, formatCount, formatDuration, formatEnum, formatMetric, formatShare } from './format.js';
+import { formatCost } from '../../words/format-cost.js';
+import {
+  formatAmount,
+  formatCount,
+  formatDuration,
+  formatEnum,
+  formatMetric,
+  formatShare,
+} from '../../words/format.js';
 import type { Printer } from './printer.js';
 
 /** The outcome of a study. `folder` is the output as the user named it; undefined if none was asked for. */

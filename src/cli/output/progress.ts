@@ -1,5 +1,5 @@
 import type { JobProgress } from '../../client/index.js';
-import { formatBytes, formatCount, formatDuration } from './format.js';
+import { formatBytes, formatCount, formatDuration } from '../../words/format.js';
 
 /** Shows the progress of a job, between lines that stay. */
 export interface ProgressDisplay {

@@ -1,7 +1,8 @@
 import type { Command } from 'commander';
 import { CallError } from '../../client/index.js';
-import { requestOptions, type Place, type RequestType } from '../flags/request-option.js';
-import type { ServerFlags } from '../flags/server.js';
+import type { Place } from '../../flags/request-flag.js';
+import { requestOptions, type RequestType } from '../options/request-option.js';
+import type { ServerFlags } from '../options/server.js';
 import { createPrinter, type Printer } from '../output/printer.js';
 import { RequestError } from '../output/request-error.js';
 import { createFieldNames, type FieldSource } from './field-names.js';

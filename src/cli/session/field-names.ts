@@ -1,4 +1,4 @@
-import { RequestArgument, requestOptions } from '../flags/request-option.js';
+import { RequestArgument, requestOptions } from '../options/request-option.js';
 import { findField } from '../proto/find-field.js';
 import type { Command } from 'commander';
 

@@ -1,16 +1,8 @@
 import { InvalidArgumentError, type Command } from 'commander';
-import {
-  RequestArgument,
-  requestOptions,
-  type Given,
-  type Json,
-  type JsonObject,
-  type Place,
-  type RequestOption,
-  type RequestType,
-} from '../flags/request-option.js';
-import { fillFlag } from '../flags/fill-flag.js';
-import { setField } from '../flags/set-field.js';
+import type { Given, Json, JsonObject, Place } from '../../flags/request-flag.js';
+import { RequestArgument, requestOptions, type RequestOption, type RequestType } from '../options/request-option.js';
+import { fillFlag } from '../../flags/fill-flag.js';
+import { setField } from '../../flags/set-field.js';
 import { fromProtoJson } from '../proto/proto-json.js';
 import type { Places } from './places.js';
 import type { FieldSource } from './field-names.js';

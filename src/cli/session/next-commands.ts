@@ -1,7 +1,7 @@
 import { existsSync } from 'node:fs';
 import { basename, resolve } from 'node:path';
 import { CallError } from '../../client/index.js';
-import type { ServerFlags } from '../flags/server.js';
+import type { ServerFlags } from '../options/server.js';
 import { RequestError } from '../output/request-error.js';
 import type { FieldSource } from './field-names.js';
 

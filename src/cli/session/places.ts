@@ -1,6 +1,6 @@
 import { existsSync } from 'node:fs';
 import { parse, resolve } from 'node:path';
-import type { JsonObject } from '../flags/request-option.js';
+import type { JsonObject } from '../../flags/request-flag.js';
 import { readList, writeList } from './environment-list.js';
 
 /** Paths as a user gave them. */

@@ -4,7 +4,7 @@ import type { Command } from 'commander';
 import { CallError } from '../../client/index.js';
 import { describeMissing } from '../../core/errors/describe-missing.js';
 import { findNearest } from '../../core/errors/nearest.js';
-import { requestOptions } from '../flags/request-option.js';
+import { requestOptions } from '../options/request-option.js';
 import { RequestError } from '../output/request-error.js';
 
 /**

@@ -1,4 +1,4 @@
-import type { ServerFlags } from '../flags/server.js';
+import type { ServerFlags } from '../options/server.js';
 import { serverWords } from './next-commands.js';
 import { writeCommandLine } from './shell-words.js';
 

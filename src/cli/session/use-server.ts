@@ -4,7 +4,7 @@ import { join, resolve } from 'node:path';
 import { CallError, createClient, type PrunecastClient } from '../../client/index.js';
 import type { Greeting } from '../../state-folder/greeting.js';
 import { defaultStateDirectory, expandHome } from '../../state-folder/state-directory.js';
-import type { ServerFlags } from '../flags/server.js';
+import type { ServerFlags } from '../options/server.js';
 import { createPrinter } from '../output/printer.js';
 import { RequestError } from '../output/request-error.js';
 import { AT_SERVER, ON_THIS_MACHINE, type Places } from './places.js';

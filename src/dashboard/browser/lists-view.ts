@@ -1,5 +1,5 @@
 import { shareOf, summarizeProgress } from '../describe-progress.js';
-import { formatCount, formatDuration } from '../../cli/output/format.js';
+import { formatCount, formatDuration } from '../../words/format.js';
 import { formatEnum, formatTime } from '../format.js';
 import { hasEnded } from '../job-state.js';
 import type { Job, StudySummary } from '../messages.js';

@@ -1,4 +1,4 @@
-import { formatCount, formatDuration } from '../../cli/output/format.js';
+import { formatCount, formatDuration } from '../../words/format.js';
 import { formatEnum } from '../format.js';
 import type { JobPhase } from '../messages.js';
 import { element, setText } from './element.js';

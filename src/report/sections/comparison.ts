@@ -1,6 +1,6 @@
 import type { StudyOverview } from '../../gen/prunecast/v1/study.js';
 import type { ReportRow } from '../../gen/prunecast/v1/study_types.js';
-import { formatCount, formatMetric, formatShare } from '../../cli/output/format.js';
+import { formatCount, formatMetric, formatShare } from '../../words/format.js';
 import { describeLift } from './describe-lift.js';
 import type { Section } from '../form/report.js';
 

@@ -1,7 +1,7 @@
 import { BudgetKind } from '../../gen/prunecast/v1/common.js';
 import type { LabelPoint, StudyOverview } from '../../gen/prunecast/v1/study.js';
 import { TextPart, TrialRole, type Line } from '../../gen/prunecast/v1/study_types.js';
-import { formatCount, formatEnum, formatMetric, formatShare } from '../../cli/output/format.js';
+import { formatCount, formatEnum, formatMetric, formatShare } from '../../words/format.js';
 import type { LineChart } from '../../charts/chart.js';
 import type { Section } from '../form/report.js';
 

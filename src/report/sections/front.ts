@@ -1,7 +1,7 @@
 import { BudgetKind } from '../../gen/prunecast/v1/common.js';
 import type { StudyOverview } from '../../gen/prunecast/v1/study.js';
 import type { FrontPoint } from '../../gen/prunecast/v1/study_types.js';
-import { formatCount, formatEnum, formatMetric } from '../../cli/output/format.js';
+import { formatCount, formatEnum, formatMetric } from '../../words/format.js';
 import type { Section } from '../form/report.js';
 
 /** The Pareto front of a study with several objectives. */

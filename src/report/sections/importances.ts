@@ -1,5 +1,5 @@
 import type { StudyOverview } from '../../gen/prunecast/v1/study.js';
-import { formatMetric } from '../../cli/output/format.js';
+import { formatMetric } from '../../words/format.js';
 import type { Section } from '../form/report.js';
 
 /** The most dimensions that are shown. */

@@ -1,7 +1,7 @@
 import type { LayerArchitecture } from '../../gen/prunecast/v1/common.js';
 import type { StudyOverview } from '../../gen/prunecast/v1/study.js';
 import type { ReportRow } from '../../gen/prunecast/v1/study_types.js';
-import { formatCount } from '../../cli/output/format.js';
+import { formatCount } from '../../words/format.js';
 import type { Figure, Section } from '../form/report.js';
 
 /** What is kept of each layer. */

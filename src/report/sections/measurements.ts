@@ -1,7 +1,7 @@
 import { Precision } from '../../gen/prunecast/v1/common.js';
 import type { StudyOverview } from '../../gen/prunecast/v1/study.js';
 import { TextPart } from '../../gen/prunecast/v1/study_types.js';
-import { formatCount, formatEnum } from '../../cli/output/format.js';
+import { formatCount, formatEnum } from '../../words/format.js';
 import type { Section } from '../form/report.js';
 
 /** What was measured on what. */

@@ -1,6 +1,6 @@
 import type { BackendScore } from '../../gen/prunecast/v1/predictor_types.js';
 import type { PredictedLabel, StudyOverview } from '../../gen/prunecast/v1/study.js';
-import { formatCount, formatMetric, formatShare } from '../../cli/output/format.js';
+import { formatCount, formatMetric, formatShare } from '../../words/format.js';
 import { measureInterval } from '../../charts/measure-interval.js';
 import type { Figure, Section } from '../form/report.js';
 

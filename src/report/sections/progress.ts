@@ -1,6 +1,6 @@
 import type { StudyOverview } from '../../gen/prunecast/v1/study.js';
 import { TextPart } from '../../gen/prunecast/v1/study_types.js';
-import { formatCount, formatMetric } from '../../cli/output/format.js';
+import { formatCount, formatMetric } from '../../words/format.js';
 import type { Section } from '../form/report.js';
 
 const PARTS = [

@@ -1,6 +1,6 @@
 import type { StudyOverview } from '../../gen/prunecast/v1/study.js';
 import { CompensationFit, StudyPhase, type RecipeComparison } from '../../gen/prunecast/v1/study_types.js';
-import { formatCount, formatDuration, formatEnum, formatMetric } from '../../cli/output/format.js';
+import { formatCount, formatDuration, formatEnum, formatMetric } from '../../words/format.js';
 import type { Figure, Section } from '../form/report.js';
 
 /** What the study took, and which recipes it compared. */

@@ -1,8 +1,8 @@
 import { fromBinary, toJson } from '@bufbuild/protobuf';
-import { quoteWord } from '../../cli/flags/quote-word.js';
-import { SEARCH_FLAGS } from '../../cli/flags/search.js';
-import type { Json, JsonObject } from '../../cli/flags/request-option.js';
-import { writeFlags } from '../../cli/flags/write-flags.js';
+import { quoteWord } from '../../flags/quote-word.js';
+import { SEARCH_FLAGS } from '../../flags/search.js';
+import type { Json, JsonObject } from '../../flags/request-flag.js';
+import { writeFlags } from '../../flags/write-flags.js';
 import { SearchRequest } from '../../gen/prunecast/v1/pruning.js';
 import type { StudyRecord } from '../records/study-records.js';
 import { apiRegistry } from '../requests/api-registry.js';

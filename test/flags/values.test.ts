@@ -6,7 +6,7 @@ import {
   parsePlaces,
   parsePluginOption,
   parseShare,
-} from '../../src/cli/flags/values.js';
+} from '../../src/flags/values.js';
 
 describe('parseShare', () => {
   it('reads 20% and 0.2 alike, and refuses what is no share of the whole', () => {

@@ -1,5 +1,5 @@
 import { InvalidArgumentError } from 'commander';
-import type { JsonObject, RequestFlag } from './request-option.js';
+import type { JsonObject, RequestFlag } from './request-flag.js';
 
 /** Flags that say what is improved: `--objective perplexity --objective parameters`, `--limit accuracy=0.4`. */
 export const OBJECTIVE_FLAGS: readonly RequestFlag[] = [

@@ -1,4 +1,4 @@
-import { BudgetKind } from '../../client/index.js';
+import { BudgetKind } from '../gen/prunecast/v1/common.js';
 import { formatAmount, formatBytes, formatCount, formatMetric } from './format.js';
 
 /** What a model costs, in the unit of the cost: `809.5 KiB`, `413.1 k FLOP`, `12.5 ms`; parameters in full. */

@@ -7,7 +7,7 @@ import { modelFlag, outputFlags, requestIdFlag } from './paths.js';
 import { pluginFlags } from './plugin.js';
 import { predictorFlags } from './predictor.js';
 import { recipeFlags } from './recipe.js';
-import type { FlagGroup, Json, JsonObject, RequestFlag } from './request-option.js';
+import type { FlagGroup, Json, JsonObject, RequestFlag } from './request-flag.js';
 import { spaceFlags } from './space.js';
 import { parseCount, parseCounts, parseSeed } from './values.js';
 

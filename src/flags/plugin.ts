@@ -1,5 +1,5 @@
 import { parsePluginOption } from './values.js';
-import type { Json, JsonObject, RequestFlag } from './request-option.js';
+import type { Json, JsonObject, RequestFlag } from './request-flag.js';
 
 /**
  * Flags that choose a plug-in and set its options: `--predictor ridge --predictor-option lambda=0.1`. Options without

@@ -1,5 +1,5 @@
 import { enumForm } from './enum-form.js';
-import type { RequestFlag } from './request-option.js';
+import type { RequestFlag } from './request-flag.js';
 import { pluginFlags } from './plugin.js';
 
 /** Flags that choose the predictor and what it sees. */

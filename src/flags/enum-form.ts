@@ -1,4 +1,4 @@
-import type { RequestFlag } from './request-option.js';
+import type { RequestFlag } from './request-flag.js';
 import { parseEnum, parseNames } from './values.js';
 
 type Form = Required<Pick<RequestFlag, 'parse' | 'write' | 'proposes'>>;

@@ -1,5 +1,5 @@
 import { pluginFlags } from './plugin.js';
-import type { RequestFlag } from './request-option.js';
+import type { RequestFlag } from './request-flag.js';
 
 /** The model that a request is about. */
 export function modelFlag(field = 'model'): RequestFlag {

@@ -1,6 +1,6 @@
 import { InvalidArgumentError } from 'commander';
-import { packUnits } from '../../client/index.js';
-import type { Json, JsonObject } from './request-option.js';
+import { packUnits } from '../core/model/unit-bitmap.js';
+import type { Json, JsonObject } from './request-flag.js';
 
 /**
  * Kept units in proto JSON, where each list of units in a layer becomes a bitmap in base64. Bitmaps stay as they are.

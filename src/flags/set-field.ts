@@ -1,4 +1,4 @@
-import type { Json, JsonObject } from './request-option.js';
+import type { Json, JsonObject } from './request-flag.js';
 
 /**
  * Sets a field by its path, with the messages and lists on the way, and returns the path with `[]` replaced by the

@@ -1,6 +1,6 @@
 import { InvalidArgumentError } from 'commander';
 import { packUnitLists } from './kept-units.js';
-import type { Json, JsonObject, RequestFlag } from './request-option.js';
+import type { Json, JsonObject, RequestFlag } from './request-flag.js';
 import { parseJsonArgument, parseShare, parseShares } from './values.js';
 
 /**

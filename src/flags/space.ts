@@ -1,5 +1,5 @@
 import { enumForm, enumsForm } from './enum-form.js';
-import type { Json, RequestFlag } from './request-option.js';
+import type { Json, RequestFlag } from './request-flag.js';
 import { parseCount, parseLayers, parseShare } from './values.js';
 
 const KINDS = ['kv-heads', 'query-heads-per-kv', 'ffn-channels'] as const;

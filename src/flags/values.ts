@@ -1,7 +1,7 @@
 import { readFileSync } from 'node:fs';
 import { InvalidArgumentError } from 'commander';
-import { didYouMean } from '../../core/errors/nearest.js';
-import type { Json, JsonObject } from './request-option.js';
+import { didYouMean } from '../core/errors/nearest.js';
+import type { Json, JsonObject } from './request-flag.js';
 
 /** A whole number of at least 0: `4096`, `4_096`, `10k`, `1.5M`. */
 export function parseCount(value: string): number {

@@ -1,5 +1,5 @@
 import { pluginFlags } from './plugin.js';
-import type { RequestFlag } from './request-option.js';
+import type { RequestFlag } from './request-flag.js';
 import { parseCount, parseSeed } from './values.js';
 
 /**

@@ -1,5 +1,5 @@
-import { JobState } from '../../gen/prunecast/v1/job.js';
-import type { Study } from '../../gen/prunecast/v1/study.js';
+import { JobState } from '../gen/prunecast/v1/job.js';
+import type { Study } from '../gen/prunecast/v1/study.js';
 import { formatCount } from './format.js';
 
 /** What became of a study that has no report, in one sentence. */

@@ -1,5 +1,5 @@
-import { InvalidArgumentError, type Command } from 'commander';
-import type { Json, JsonObject, RequestFlag } from './request-option.js';
+import { InvalidArgumentError } from 'commander';
+import type { Json, JsonObject, RequestFlag } from './request-flag.js';
 import { parseAmount, parseCount, parseEnum, parseShare, writeShare } from './values.js';
 
 /**
@@ -36,11 +36,6 @@ export function budgetFlags(field: string): RequestFlag[] {
       take: (request) => takeWidth(listBudgets(request, field)),
     },
   ];
-}
-
-/** Whether any budget was given. */
-export function hasBudget(command: Command): boolean {
-  return ['remove', 'atMost'].some((name) => command.getOptionValue(name) !== undefined);
 }
 
 const KINDS = ['parameters', 'weight-bytes', 'kv-cache-bytes-per-token', 'flops-per-token', 'latency-ms'] as const;

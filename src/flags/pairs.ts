@@ -1,4 +1,4 @@
-import type { RequestFlag } from './request-option.js';
+import type { RequestFlag } from './request-flag.js';
 import { parseCount } from './values.js';
 
 /**

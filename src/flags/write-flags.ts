@@ -1,6 +1,6 @@
 import { fillFlag } from './fill-flag.js';
 import { setField } from './set-field.js';
-import type { Json, JsonObject, RequestFlag } from './request-option.js';
+import type { Json, JsonObject, RequestFlag } from './request-flag.js';
 
 /** One use of a flag on a command line. */
 export interface WrittenFlag {

@@ -1,5 +1,5 @@
 import { setField } from './set-field.js';
-import type { Given, Json, JsonObject, Place, RequestFlag } from './request-option.js';
+import type { Given, Json, JsonObject, Place, RequestFlag } from './request-flag.js';
 
 /** A field that a flag has set, and what the user typed for it. */
 export interface FilledField {

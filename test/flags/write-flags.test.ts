@@ -1,9 +1,9 @@
 import type { JsonObject } from '@bufbuild/protobuf';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { SEARCH_FLAGS } from '../../src/cli/flags/search.js';
-import { writeFlags } from '../../src/cli/flags/write-flags.js';
-import type { JsonObject as RequestJson } from '../../src/cli/flags/request-option.js';
-import { startFakeApi, type FakeApi } from './fake-api.js';
+import { SEARCH_FLAGS } from '../../src/flags/search.js';
+import { writeFlags } from '../../src/flags/write-flags.js';
+import type { JsonObject as RequestJson } from '../../src/flags/request-flag.js';
+import { startFakeApi, type FakeApi } from '../cli/fake-api.js';
 
 const FLAGS = SEARCH_FLAGS.flatMap(({ flags }) => flags);
 
