@@ -2,6 +2,7 @@
 import { CommanderError, InvalidArgumentError } from 'commander';
 import { colorsFor } from './output/color.js';
 import { describeError, errorToJson } from './output/describe-error.js';
+import { placeGlobalFlags } from './options/place-global-flags.js';
 import { describeNext } from './output/printer.js';
 import { createProgram } from './program.js';
 import { afterFailure } from './session/next-commands.js';
@@ -19,11 +20,14 @@ process.stdout.on('error', (error: NodeJS.ErrnoException) =>
   process.exit(error.code === 'EPIPE' ? EXIT.done : EXIT.failed),
 );
 
-process.exitCode = await main(process.argv);
+const program = createProgram({ printsErrors: !isJson, colors });
+const words = placeGlobalFlags(program, process.argv.slice(2));
 
-async function main(argv: readonly string[]): Promise<number> {
+process.exitCode = await main();
+
+async function main(): Promise<number> {
   try {
-    await createProgram({ printsErrors: !isJson, colors }).parseAsync(argv);
+    await program.parseAsync(words, { from: 'user' });
     return EXIT.done;
   } catch (error) {
     if (error instanceof CommanderError && error.exitCode === 0) return EXIT.done;
@@ -45,9 +49,9 @@ function report(error: unknown, code: number): number {
 /** What to run after a failure, for people. */
 function describeHelp(error: unknown): string[] {
   if (isQuiet) return [];
-  const commands = afterFailure(error, process.argv.slice(2));
+  const commands = afterFailure(error, words);
   return describeNext(
-    commands.map(({ why, words }) => ({ why, line: writeCommandLine(['prunecast', ...words]) })),
+    commands.map((next) => ({ why: next.why, line: writeCommandLine(['prunecast', ...next.words]) })),
     colors.dim,
   );
 }

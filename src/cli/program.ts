@@ -43,7 +43,7 @@ export function createProgram({
     .showHelpAfterError(printsErrors && '(add --help for the flags)')
     .addHelpText(
       'after',
-      '\nExit codes: 0 done, 1 failed or cancelled, 2 wrong usage. Ctrl-C cancels the job of a call; a second Ctrl-C leaves at once.',
+      '\nFlags that every command has, such as --quiet or --state-dir, may also stand before it.\nExit codes: 0 done, 1 failed or cancelled, 2 wrong usage. Ctrl-C cancels the job of a call; a second Ctrl-C leaves at once.',
     )
     .exitOverride()
     .hook('preAction', (_, command) => requireFlags(command));

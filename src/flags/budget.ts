@@ -11,7 +11,7 @@ export function budgetFlags(field: string): RequestFlag[] {
   return [
     {
       flags: '--remove <[KIND=]SHARE>',
-      summary: `remove at least this share: 20% (of the parameters), kv-cache-bytes-per-token=50%; may be repeated; kinds: ${KINDS.join(', ')}`,
+      summary: `remove at least this share: 20% (of the parameters), kv-cache-bytes-per-token=50%; kinds: ${KINDS.join(', ')}`,
       field: `${field}[]`,
       repeats: true,
       proposes: { from: 'names', names: KINDS.map((kind) => `${kind}=`) },
@@ -20,7 +20,7 @@ export function budgetFlags(field: string): RequestFlag[] {
     },
     {
       flags: '--at-most <[KIND=]NUMBER>',
-      summary: 'keep at most this: 100M (parameters), weight-bytes=200M; may be repeated',
+      summary: 'keep at most this: 100M (parameters), weight-bytes=200M',
       field: `${field}[]`,
       repeats: true,
       proposes: { from: 'names', names: KINDS.map((kind) => `${kind}=`) },

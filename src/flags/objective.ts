@@ -14,7 +14,7 @@ export const OBJECTIVE_FLAGS: readonly RequestFlag[] = [
   },
   {
     flags: '--limit <NAME=VALUE>',
-    summary: 'worst value that a metric may have: a minimum, or a maximum if lower is better; may be repeated',
+    summary: 'worst value that a metric may have: a minimum, or a maximum if lower is better',
     field: 'objectives[]',
     repeats: true,
     parse: parseLimit,

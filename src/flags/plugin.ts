@@ -12,7 +12,7 @@ export function pluginFlags(kind: string, field: string, summary: string): Reque
     { flags: `--${kind} <ID>`, summary, field: `${field}.id`, proposes: { from: 'plugins', kind } },
     {
       flags: `--${kind}-option <NAME=VALUE>`,
-      summary: `an option of the ${kind}, may be repeated; \`prunecast plugins --kind ${kind} --options\` lists them`,
+      summary: `an option of the ${kind}; \`prunecast plugins --kind ${kind} --options\` lists them`,
       field: `${field}.options`,
       repeats: true,
       ownJson: true,

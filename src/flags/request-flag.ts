@@ -20,13 +20,21 @@ export interface Given {
   readonly value: Json;
 }
 
+/** A flag as its help and the completion of a shell tell it. */
+export interface FlagForm {
+  /** As commander writes it: `--pairs <COUNT>`. */
+  readonly flags: string;
+  /** Without the note that it may be repeated. */
+  readonly summary: string;
+  /** @default nothing */
+  readonly proposes?: Proposal;
+  readonly repeats?: true;
+}
+
 /**
  * A flag that fills a field of the command's request. Without the flag the field stays unset, and the server decides.
  */
-export interface RequestFlag {
-  /** As commander writes it: `--pairs <COUNT>`. */
-  readonly flags: string;
-  readonly summary: string;
+export interface RequestFlag extends FlagForm {
   /**
    * Path of the field: `pairs.count`, `recipes[0].seed`. `[]` appends an entry with each use: `budgets[]`. Undefined
    * for a flag that only tells which paths a server of the call's own must see.
@@ -41,10 +49,9 @@ export interface RequestFlag {
   readonly write?: (value: Json) => string | readonly string[] | undefined;
   /** What a flag without argument sets. @default true */
   readonly value?: Json;
-  readonly repeats?: true;
   readonly required?: true;
   readonly place?: Place;
-  /** @default files or folders by `place` and by the name of the argument, else nothing */
+  /** @default files or folders by `place`, else nothing */
   readonly proposes?: Proposal;
   /** The value is JSON of the user's own, so errors name the part of it that is at fault. */
   readonly ownJson?: true;

@@ -116,7 +116,7 @@ const STUDY_FLAGS: readonly RequestFlag[] = [
 const JOB_FLAGS: readonly RequestFlag[] = [
   {
     flags: '--pause-before <PHASE>',
-    summary: `wait for \`prunecast jobs resume\` before this phase, may be repeated: ${PHASES.join(', ')}`,
+    summary: `wait for \`prunecast jobs resume\` before this phase: ${PHASES.join(', ')}`,
     field: 'pause_before[]',
     repeats: true,
     ...enumForm('STUDY_PHASE', PHASES),

@@ -1,5 +1,6 @@
 import { toJson, fromBinary, type DescMethod } from '@bufbuild/protobuf';
 import { InvalidArgumentError, type Command } from 'commander';
+import { FlagOption } from '../options/flag-option.js';
 import { addServerFlags, type ServerFlags } from '../options/server.js';
 import { parseJson, readTextArgument } from '../../flags/values.js';
 import { createPrinter } from '../output/printer.js';
@@ -17,10 +18,12 @@ export function addCallCommand(program: Command): void {
     .description(
       'send a request as proto JSON to any method, and print the answers as JSON lines; paths are absolute, or relative to a root of the server',
     )
-    .option(
-      '--request <FILE|@JSON|->',
-      'the request; for a stream of requests a JSON array, or one request per line',
-      '@{}',
+    .addOption(
+      new FlagOption({
+        flags: '--request <FILE|@JSON|->',
+        summary: 'the request; for a stream of requests a JSON array, or one request per line',
+        proposes: { from: 'files' },
+      }).default('@{}'),
     );
   addServerFlags(command).action(async (name: string, flags: Flags) => {
     const method = findMethod(name);

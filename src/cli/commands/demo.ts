@@ -8,6 +8,7 @@ import { printOutcome } from '../demo/print-outcome.js';
 import { DEMO_FILES, runDemo } from '../demo/run-demo.js';
 import { createDemoDisplay } from '../demo/show-phases.js';
 import { quoteWord } from '../../flags/quote-word.js';
+import { addFlags } from '../options/flag-option.js';
 import { CommandFailure } from '../output/command-failure.js';
 import { createPrinter } from '../output/printer.js';
 import { nameUnused } from '../session/next-commands.js';
@@ -24,31 +25,33 @@ interface DemoFlags {
 
 /** `prunecast demo`: a whole search on the model that comes with the package. */
 export function addDemoCommand(program: Command): void {
-  program
-    .command('demo')
-    .description('search the tiny model that comes with this package, write the winner, and measure it again')
-    .option(
-      '--output <DIR>',
-      `a new folder for the winner and the report (default: ${DEFAULT_FOLDER}, with a number if that exists)`,
-    )
-    .option('--json <FILE>', 'write the numbers as JSON')
-    .option('-q, --quiet', 'print the result and errors only')
-    .option('--no-color', 'print without colours')
-    .action(async (flags: DemoFlags) => {
-      const interrupted = new AbortController();
-      const interrupt = () => interrupted.abort(new CommandFailure('interrupted: nothing is left behind'));
-      // Once: a second Ctrl-C leaves at once.
-      process.once('SIGINT', interrupt).once('SIGTERM', interrupt);
-      const folder = await claimFolder(flags.output ?? nameUnused(DEFAULT_FOLDER));
-      try {
-        await demonstrate(folder, flags, interrupted.signal);
-      } catch (error) {
-        if (!(error instanceof DemoFailure)) await folder.remove();
-        throw interrupted.signal.aborted ? interrupted.signal.reason : error;
-      } finally {
-        process.off('SIGINT', interrupt).off('SIGTERM', interrupt);
-      }
-    });
+  addFlags(
+    program
+      .command('demo')
+      .description('search the tiny model that comes with this package, write the winner, and measure it again'),
+    {
+      flags: '--output <DIR>',
+      summary: `a new folder for the winner and the report (default: ${DEFAULT_FOLDER}, with a number if that exists)`,
+      proposes: { from: 'folders' },
+    },
+    { flags: '--json <FILE>', summary: 'write the numbers as JSON', proposes: { from: 'files' } },
+    { flags: '-q, --quiet', summary: 'print the result and errors only' },
+    { flags: '--no-color', summary: 'print without colours' },
+  ).action(async (flags: DemoFlags) => {
+    const interrupted = new AbortController();
+    const interrupt = () => interrupted.abort(new CommandFailure('interrupted: nothing is left behind'));
+    // Once: a second Ctrl-C leaves at once.
+    process.once('SIGINT', interrupt).once('SIGTERM', interrupt);
+    const folder = await claimFolder(flags.output ?? nameUnused(DEFAULT_FOLDER));
+    try {
+      await demonstrate(folder, flags, interrupted.signal);
+    } catch (error) {
+      if (!(error instanceof DemoFailure)) await folder.remove();
+      throw interrupted.signal.aborted ? interrupted.signal.reason : error;
+    } finally {
+      process.off('SIGINT', interrupt).off('SIGTERM', interrupt);
+    }
+  });
 }
 
 /** The demo ran to its end, but what it promises does not hold. */

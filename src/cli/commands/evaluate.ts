@@ -7,6 +7,7 @@ import { pluginFlags } from '../../flags/plugin.js';
 import { recipeFlags } from '../../flags/recipe.js';
 import type { RequestFlag } from '../../flags/request-flag.js';
 import { addRequestFlags, type RequestType } from '../options/request-option.js';
+import { addFlags, DRY_RUN } from '../options/flag-option.js';
 import { addServerFlags } from '../options/server.js';
 import { showFirst } from '../options/short-help.js';
 import { spaceFlags } from '../../flags/space.js';
@@ -72,7 +73,7 @@ export function addEvaluateCommand(program: Command): void {
   addRequestFlags(command, EVALUATE, 'Recipe', recipeFlags('recipe'));
   addRequestFlags(command, EVALUATE, 'Search space', spaceFlags('space'));
   addRequestFlags(command, EVALUATE, 'Job', [requestIdFlag()]);
-  command.option('--dry-run', 'show what would be done, and do nothing');
+  addFlags(command, DRY_RUN);
   addServerFlags(command);
   showFirst(command, [
     '--model',

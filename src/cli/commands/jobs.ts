@@ -110,7 +110,7 @@ function addResume(jobs: Command): void {
     {
       flags: '--range <DIMENSION=MIN..MAX>',
       summary:
-        'for a study paused before refine: rates of a dimension instead of those proposed, as layers.0.ffn_channels=0.1..0.4; may be repeated',
+        'for a study paused before refine: rates of a dimension instead of those proposed, as layers.0.ffn_channels=0.1..0.4',
       field: 'ranges[]',
       repeats: true,
       parse: parseRange,

@@ -6,6 +6,7 @@ import {
   SamplePairsRequest,
 } from '../../gen/prunecast/v1/pair.js';
 import { budgetFlags } from '../../flags/budget.js';
+import { PathArgument } from '../options/flag-option.js';
 import { hasBudget } from '../options/has-budget.js';
 import { windowFlags } from '../../flags/measurement.js';
 import { pairFlags } from '../../flags/pairs.js';
@@ -111,7 +112,8 @@ function addExport(pairs: Command): void {
 
 function addImport(pairs: Command): void {
   const command = pairs
-    .command('import <FILE|->')
+    .command('import')
+    .addArgument(new PathArgument('<FILE|->', { from: 'files' }))
     .description('store pairs that were labelled elsewhere: JSON lines, the set first');
   addServerFlags(command).action(async (file: string, flags: ServerFlags) => {
     const lines = readTextArgument(file)

@@ -28,7 +28,7 @@ const PREDICTOR_FLAGS: readonly RequestFlag[] = [
 const ENCODING_FLAGS: readonly RequestFlag[] = [
   {
     flags: '--rates <RATES>',
-    summary: "one architecture: one rate per dimension, in the predictor's order; may be repeated",
+    summary: "one architecture: one rate per dimension, in the predictor's order",
     field: 'encodings.rates',
     repeats: true,
     parse: (text) => [parseShares(text)],
@@ -36,6 +36,7 @@ const ENCODING_FLAGS: readonly RequestFlag[] = [
   },
   {
     flags: '--encodings <FILE|->',
+    proposes: { from: 'files' },
     summary: 'many architectures: a JSON array of rows, or one line of comma-separated rates per architecture',
     field: 'encodings.rates',
     parse: readEncodings,

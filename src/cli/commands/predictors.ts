@@ -45,7 +45,7 @@ const DELETE: RequestType<DeletePredictorRequest> = {
 const FIT_FLAGS: readonly RequestFlag[] = [
   {
     flags: '--metric <NAME>',
-    summary: 'metric of the pairs to predict; may be repeated',
+    summary: 'metric of the pairs to predict',
     field: 'metrics[]',
     repeats: true,
   },

@@ -6,6 +6,7 @@ import { hasBudget } from '../options/has-budget.js';
 import { modelFlag, outputFlags, requestIdFlag } from '../../flags/paths.js';
 import { recipeFlags } from '../../flags/recipe.js';
 import { addRequestFlags, countGiven, type RequestType } from '../options/request-option.js';
+import { addFlags, DRY_RUN } from '../options/flag-option.js';
 import { addServerFlags } from '../options/server.js';
 import { showFirst } from '../options/short-help.js';
 import { spaceFlags } from '../../flags/space.js';
@@ -35,7 +36,7 @@ export function addPruneCommand(program: Command): void {
   addRequestFlags(command, PRUNE, 'Search space', spaceFlags('space'));
   addRequestFlags(command, PRUNE, 'Output', outputFlags('the pruned model'));
   addRequestFlags(command, PRUNE, 'Job', [requestIdFlag()]);
-  command.option('--dry-run', 'show what would be done, and do nothing');
+  addFlags(command, DRY_RUN);
   addServerFlags(command);
   showFirst(command, [
     '--model',

@@ -3,6 +3,7 @@ import { ReportFormat, type StudyOverview } from '../../client/index.js';
 import { GetStudyReportRequest, StudyOverview as OverviewMessage } from '../../gen/prunecast/v1/study.js';
 import type { RequestFlag } from '../../flags/request-flag.js';
 import { addRequestFlags, RequestArgument, type RequestType } from '../options/request-option.js';
+import { addFlags } from '../options/flag-option.js';
 import { addServerFlags } from '../options/server.js';
 import { describeUnanswered } from '../../words/describe-unanswered.js';
 import { formatCount } from '../../words/format.js';
@@ -19,6 +20,7 @@ const REPORT: RequestType<GetStudyReportRequest> = {
 const FORM_FLAGS: readonly RequestFlag[] = [
   {
     flags: '--html <FILE>',
+    proposes: { from: 'files' },
     summary: 'write one self-contained page with charts',
     field: 'format',
     parse: () => 'REPORT_FORMAT_HTML',
@@ -46,7 +48,7 @@ export function addReportCommand(program: Command): void {
     .addArgument(new RequestArgument('<STUDY>', 'study_id'))
     .description('report what a study found: on the terminal, as a page with charts, or as Markdown');
   addRequestFlags(command, REPORT, 'Form', FORM_FLAGS);
-  command.option('--overwrite', 'replace the file of --html if it exists');
+  addFlags(command, { flags: '--overwrite', summary: 'replace the file of --html if it exists' });
   addServerFlags(command).action(async (_: string, { html, markdown = false, overwrite = false }: Flags) => {
     const path = html?.at(-1)?.text;
     if (path !== undefined && markdown) throw new InvalidArgumentError('give --html or --markdown, not both.');

@@ -1,6 +1,7 @@
 import { InvalidArgumentError, type Command } from 'commander';
 import { ReportFormat, type StudyReport } from '../../client/index.js';
 import { SearchRequest } from '../../gen/prunecast/v1/pruning.js';
+import { addFlags, DRY_RUN } from '../options/flag-option.js';
 import { hasBudget } from '../options/has-budget.js';
 import { addRequestFlags, type RequestType } from '../options/request-option.js';
 import { SEARCH_FLAGS } from '../../flags/search.js';
@@ -28,9 +29,15 @@ interface Flags extends PrintFlags {
 export function addSearchCommand(program: Command): void {
   const command = program.command('search').description('find the best architecture within a budget, and write it');
   for (const { heading, flags } of SEARCH_FLAGS) addRequestFlags(command, SEARCH, heading, flags);
-  command
-    .option('--report <FILE>', 'write the report as a page with charts, as `prunecast report STUDY --html FILE` does')
-    .option('--dry-run', 'show what would be done, and do nothing');
+  addFlags(
+    command,
+    {
+      flags: '--report <FILE>',
+      summary: 'write the report as a page with charts, as `prunecast report STUDY --html FILE` does',
+      proposes: { from: 'files' },
+    },
+    DRY_RUN,
+  );
   addServerFlags(command);
   showFirst(command, [
     '--model',

@@ -7,6 +7,10 @@ import { showFirst } from '../options/short-help.js';
 import { CommandFailure } from '../output/command-failure.js';
 import { writeList } from '../session/environment-list.js';
 
+const LINKS = ['within-roots', 'anywhere'] as const;
+const AFTER_INTERRUPTION = ['resume', 'pause'] as const;
+const LOG_LEVELS = ['fatal', 'error', 'warn', 'info', 'debug', 'trace', 'silent'] as const;
+
 /**
  * The server's settings as flags. Each sets the environment variable that the server reads; docs/configuration.md
  * explains them.
@@ -14,38 +18,44 @@ import { writeList } from '../session/environment-list.js';
 export const SERVE_FLAGS = [
   {
     flag: '--model-root <DIR>',
+    proposes: { from: 'folders' },
     variable: 'PRUNECAST_MODEL_ROOTS',
     group: 'Folders',
     isList: true,
-    summary: 'folder that checkpoints lie under; may be repeated',
+    summary: 'folder that checkpoints lie under',
   },
   {
-    flag: '--model-links <within-roots|anywhere>',
+    flag: `--model-links <${LINKS.join('|')}>`,
+    proposes: { from: 'names', names: LINKS },
     variable: 'PRUNECAST_MODEL_LINKS',
     group: 'Folders',
     summary: 'where symbolic links of checkpoints may lead',
   },
   {
     flag: '--data-root <DIR>',
+    proposes: { from: 'folders' },
     variable: 'PRUNECAST_DATA_ROOTS',
     group: 'Folders',
     isList: true,
-    summary: 'folder that texts lie under; may be repeated',
+    summary: 'folder that texts lie under',
   },
   {
-    flag: '--data-links <within-roots|anywhere>',
+    flag: `--data-links <${LINKS.join('|')}>`,
+    proposes: { from: 'names', names: LINKS },
     variable: 'PRUNECAST_DATA_LINKS',
     group: 'Folders',
     summary: 'where symbolic links to texts may lead',
   },
   {
     flag: '--output-root <DIR>',
+    proposes: { from: 'folders' },
     variable: 'PRUNECAST_OUTPUT_ROOT',
     group: 'Folders',
     summary: 'folder that pruned models are written under',
   },
   {
     flag: '--state-dir <DIR>',
+    proposes: { from: 'folders' },
     variable: 'PRUNECAST_STATE_DIRECTORY',
     group: 'Folders',
     summary: 'where jobs, labels, studies and predictors are kept',
@@ -55,7 +65,7 @@ export const SERVE_FLAGS = [
     variable: 'PRUNECAST_LISTEN',
     group: 'Network',
     isList: true,
-    summary: 'host:port or unix:/path; may be repeated',
+    summary: 'host:port or unix:/path',
   },
   {
     flag: '--dashboard <ADDRESS>',
@@ -68,7 +78,7 @@ export const SERVE_FLAGS = [
     variable: 'PRUNECAST_DASHBOARD_HOSTS',
     group: 'Network',
     isList: true,
-    summary: 'name by which browsers on other machines may reach the dashboard; may be repeated',
+    summary: 'name by which browsers on other machines may reach the dashboard',
   },
   {
     flag: '--threads <COUNT>',
@@ -119,7 +129,8 @@ export const SERVE_FLAGS = [
     summary: 'how many of the newest events of a job are kept',
   },
   {
-    flag: '--interrupted-jobs <resume|pause>',
+    flag: `--interrupted-jobs <${AFTER_INTERRUPTION.join('|')}>`,
+    proposes: { from: 'names', names: AFTER_INTERRUPTION },
     variable: 'PRUNECAST_INTERRUPTED_JOBS',
     group: 'Jobs',
     summary:
@@ -133,25 +144,29 @@ export const SERVE_FLAGS = [
   },
   {
     flag: '--plugin <SPECIFIER>',
+    proposes: { from: 'files' },
     variable: 'PRUNECAST_PLUGINS',
     group: 'Plug-ins',
     isList: true,
-    summary: 'a plug-in of your own: ./knn.js or the name of an installed package; may be repeated',
+    summary: 'a plug-in of your own: ./knn.js or the name of an installed package',
   },
   {
     flag: '--log-level <LEVEL>',
     variable: 'PRUNECAST_LOG_LEVEL',
     group: 'Log',
-    summary: 'fatal, error, warn, info, debug, trace or silent',
+    summary: `what is logged and all that is graver: ${LOG_LEVELS.join(', ')}`,
+    proposes: { from: 'names', names: LOG_LEVELS },
   },
   {
     flag: '--tls-certificate <FILE>',
+    proposes: { from: 'files' },
     variable: 'PRUNECAST_TLS_CERTIFICATE',
     group: 'Network',
     summary: 'PEM file with the certificate chain',
   },
   {
     flag: '--tls-key <FILE>',
+    proposes: { from: 'files' },
     variable: 'PRUNECAST_TLS_KEY',
     group: 'Network',
     summary: 'PEM file with the private key',

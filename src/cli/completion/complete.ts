@@ -1,7 +1,8 @@
 import { readFileSync } from 'node:fs';
 import type { Command, Option } from 'commander';
 import type { Proposal } from '../../flags/request-flag.js';
-import { RequestOption } from '../options/request-option.js';
+import { FlagOption, PathArgument } from '../options/flag-option.js';
+import { GLOBAL_OPTIONS } from '../options/server.js';
 import { PACKAGE_ROOT } from '../proto/package-root.js';
 
 /** What may follow in a command line. */
@@ -25,12 +26,14 @@ export interface ProposedWord {
 export function complete(program: Command, words: readonly string[]): Completion {
   const typed = words.at(-1) ?? '';
   const { command, waiting, used, places } = walk(program, words.slice(0, -1));
-  if (waiting !== undefined) return completeValue(waiting, typed, '', words);
+  if (waiting !== undefined) return completeValue(waiting, { typed, before: '', words });
   const [, flag = '', value = ''] = /^(--[a-z-]+)=(.*)$/s.exec(typed) ?? [];
-  const assigned = command.options.find(({ long }) => long === flag);
-  if (assigned !== undefined) return completeValue(assigned, value, `${flag}=`, words);
+  const assigned = optionsOf(command).find(({ long }) => long === flag);
+  if (assigned !== undefined) return completeValue(assigned, { typed: value, before: `${flag}=`, words });
   if (typed.startsWith('-')) {
-    const options = command.options.filter((option) => !used.has(option) || repeats(option));
+    const options = optionsOf(command).filter(
+      (option) => !used.has(option) || (option instanceof FlagOption && option.repeats),
+    );
     const shown = [...options.map(({ long, description }) => ({ word: long ?? '', summary: description })), HELP];
     return { words: keep(shown, typed), paths: 'none' };
   }
@@ -47,7 +50,10 @@ export function complete(program: Command, words: readonly string[]): Completion
   const argument = command.registeredArguments[places];
   if (argument === undefined) return NOTHING;
   const choices = (argument.argChoices ?? []).map((word) => ({ word, summary: '' }));
-  return { words: keep(choices, typed), paths: /FILE/.test(argument.name()) ? 'files' : 'none' };
+  const proposal = argument instanceof PathArgument ? argument.proposes : undefined;
+  return proposal === undefined
+    ? { words: keep(choices, typed), paths: 'none' }
+    : completeBy(proposal, { typed, before: '', words });
 }
 
 const HELP: ProposedWord = { word: '--help', summary: 'display help for command' };
@@ -73,7 +79,7 @@ function walk(program: Command, words: readonly string[]): Reached {
       continue;
     }
     const [name = ''] = word.split('=', 1);
-    const option = command.options.find(({ long, short }) => long === name || short === name);
+    const option = optionsOf(command).find(({ long, short }) => long === name || short === name);
     const child = command.commands.find((candidate) => candidate.name() === word);
     if (option !== undefined) {
       used.add(option);
@@ -84,32 +90,30 @@ function walk(program: Command, words: readonly string[]): Reached {
   return { command, waiting, used, places };
 }
 
-function repeats(option: Option): boolean {
-  return option instanceof RequestOption ? option.flag.repeats === true : /may be repeated/.test(option.description);
+/** Where a command is still to come, also what every command has. */
+function optionsOf(command: Command): readonly Option[] {
+  return command.commands.length > 0 ? [...command.options, ...GLOBAL_OPTIONS] : command.options;
 }
 
-/** @param before what the word has before the value: `--flag=` */
-function completeValue(option: Option, typed: string, before: string, words: readonly string[]): Completion {
-  const proposal = proposalOf(option);
-  if (proposal === undefined) return NOTHING;
+/** A value that is being typed. */
+interface TypedValue {
+  readonly typed: string;
+  /** What the word has before the value: `--flag=`. */
+  readonly before: string;
+  readonly words: readonly string[];
+}
+
+function completeValue(option: Option, value: TypedValue): Completion {
+  return option instanceof FlagOption && option.proposes !== undefined ? completeBy(option.proposes, value) : NOTHING;
+}
+
+function completeBy(proposal: Proposal, { typed, before, words }: TypedValue): Completion {
   if (proposal.from === 'files' || proposal.from === 'folders') return { words: [], paths: proposal.from };
   const isList = proposal.from === 'names' && proposal.isList === true;
   const [, earlier = '', part = ''] = isList ? (/^(.*,)?([^,]*)$/s.exec(typed) ?? []) : ['', '', typed];
   const names = listNames(proposal, words).filter((name) => !earlier.split(',').includes(name));
   const whole = names.map((name) => ({ word: `${before}${earlier}${name}`, summary: '' }));
   return { words: keep(whole, `${before}${earlier}${part}`), paths: 'none' };
-}
-
-function proposalOf(option: Option): Proposal | undefined {
-  if (option instanceof RequestOption) {
-    const { proposes, place } = option.flag;
-    if (proposes !== undefined) return proposes;
-    if (place !== undefined) return { from: place === 'text' ? 'files' : 'folders' };
-  }
-  const [, argument = ''] = /<(.*)>/.exec(option.flags) ?? [];
-  if (/^[a-z|-]+\|[a-z|-]+$/.test(argument)) return { from: 'names', names: argument.split('|') };
-  if (/FILE|SPECIFIER/.test(argument)) return { from: 'files' };
-  return /DIR/.test(argument) ? { from: 'folders' } : undefined;
 }
 
 function listNames(

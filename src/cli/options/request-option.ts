@@ -1,5 +1,6 @@
-import { Argument, Option, type Command } from 'commander';
-import type { Given, RequestFlag } from '../../flags/request-flag.js';
+import { Argument, type Command } from 'commander';
+import type { Given, Place, Proposal, RequestFlag } from '../../flags/request-flag.js';
+import { FlagOption } from './flag-option.js';
 
 /** The message that the flags of a command fill. */
 export interface RequestType<Message> {
@@ -9,12 +10,12 @@ export interface RequestType<Message> {
 }
 
 /** A commander option that knows its field. */
-export class RequestOption extends Option {
+export class RequestOption extends FlagOption {
   readonly flag: RequestFlag;
   readonly typeName: string;
 
   constructor(flag: RequestFlag, typeName: string) {
-    super(flag.flags, flag.summary);
+    super({ ...flag, ...proposeFor(flag) });
     this.flag = flag;
     this.typeName = typeName;
     const { parse = String } = flag;
@@ -82,3 +83,15 @@ export function countGiven(command: Command, flags: readonly RequestFlag[]): num
     .map((option) => command.getOptionValue(option.attributeName()) as readonly Given[] | undefined)
     .reduce((count, given) => count + (given?.length ?? 0), 0);
 }
+
+function proposeFor({ proposes, place }: RequestFlag): { readonly proposes?: Proposal } {
+  if (proposes !== undefined) return { proposes };
+  return place === undefined ? {} : { proposes: PLACED[place] };
+}
+
+const PLACED: Readonly<Record<Place, Proposal>> = {
+  model: { from: 'folders' },
+  text: { from: 'files' },
+  output: { from: 'folders' },
+  'earlier-output': { from: 'folders' },
+};

@@ -1,5 +1,7 @@
-import type { Command } from 'commander';
+import { Command } from 'commander';
+import type { FlagForm } from '../../flags/request-flag.js';
 import type { PrintFlags } from '../output/printer.js';
+import { addFlags } from './flag-option.js';
 
 /** What every command that talks to a server takes. */
 export interface ServerFlags extends PrintFlags {
@@ -12,30 +14,40 @@ export interface ServerFlags extends PrintFlags {
   readonly plugin?: readonly string[];
 }
 
-/** Flags for the form of what is printed. */
-export function addPrintFlags(command: Command): Command {
-  return command
-    .optionsGroup('Printing:')
-    .option('--json', 'print JSON lines: events and answers as proto JSON, errors too')
-    .option('-q, --quiet', 'print the result and errors only: no progress, no notes')
-    .option('--no-color', 'print without colours, as with NO_COLOR; FORCE_COLOR prints them to files too')
-    .optionsGroup('Other:');
-}
+const PRINT_FLAGS: readonly FlagForm[] = [
+  { flags: '--json', summary: 'print JSON lines: events and answers as proto JSON, errors too' },
+  { flags: '-q, --quiet', summary: 'print the result and errors only: no progress, no notes' },
+  {
+    flags: '--no-color',
+    summary: 'print without colours, as with NO_COLOR; FORCE_COLOR prints them to files too',
+  },
+];
+
+const SERVER_FLAGS: readonly FlagForm[] = [
+  {
+    flags: '--address <ADDRESS>',
+    summary:
+      'a server elsewhere, host:port or unix:/path; by default that of the state folder, which is started if none runs',
+  },
+  {
+    flags: '--state-dir <DIR>',
+    summary: 'where jobs, labels and predictors are kept, instead of your own state folder',
+    proposes: { from: 'folders' },
+  },
+  {
+    flags: '--plugin <SPECIFIER>',
+    summary: 'a plug-in for the server of the state folder: ./knn.js or the name of an installed package',
+    proposes: { from: 'files' },
+    repeats: true,
+  },
+  { flags: '--server-log', summary: 'show the log of the server if this call starts it' },
+];
 
 /** Flags for the form of what is printed and for the server to call. */
 export function addServerFlags(command: Command): Command {
-  return addPrintFlags(command)
-    .optionsGroup('Server:')
-    .option(
-      '--address <ADDRESS>',
-      'a server elsewhere, host:port or unix:/path; by default that of the state folder, which is started if none runs',
-    )
-    .option('--state-dir <DIR>', 'where jobs, labels and predictors are kept, instead of your own state folder')
-    .option(
-      '--plugin <SPECIFIER>',
-      'a plug-in for the server of the state folder: ./knn.js or the name of an installed package; may be repeated',
-      (value: string, earlier: readonly string[] = []) => [...earlier, value],
-    )
-    .option('--server-log', 'show the log of the server if this call starts it')
-    .optionsGroup('Other:');
+  addFlags(command.optionsGroup('Printing:'), ...PRINT_FLAGS);
+  return addFlags(command.optionsGroup('Server:'), ...SERVER_FLAGS).optionsGroup('Other:');
 }
+
+/** The flags that most commands have, and that may therefore stand before a command too. */
+export const GLOBAL_OPTIONS = addServerFlags(new Command()).options;

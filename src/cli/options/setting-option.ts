@@ -1,6 +1,7 @@
 import { readFileSync } from 'node:fs';
-import { Option } from 'commander';
+import type { Proposal } from '../../flags/request-flag.js';
 import { PACKAGE_ROOT } from '../proto/package-root.js';
+import { FlagOption } from './flag-option.js';
 
 /** A flag of `serve`: a setting of the server. */
 export interface SettingFlag {
@@ -11,14 +12,16 @@ export interface SettingFlag {
   readonly group: string;
   readonly isList?: true;
   readonly summary: string;
+  readonly proposes?: Proposal;
 }
 
 /** A commander option that knows its setting. The last use counts, of a list all. */
-export class SettingOption extends Option {
+export class SettingOption extends FlagOption {
   readonly setting: SettingFlag;
 
   constructor(setting: SettingFlag) {
-    super(setting.flag, setting.summary);
+    const { flag, isList, ...form } = setting;
+    super({ ...form, flags: flag, ...(isList === true && { repeats: true }) });
     this.setting = setting;
     this.helpGroup(`${setting.group}:`);
     this.argParser((value: string, earlier: readonly string[] = []) => [...earlier, value]);

@@ -48,6 +48,22 @@ describe('complete', () => {
     expect(wordsAfter('predict', '--predictor', '')).toEqual([]);
   });
 
+  it('knows the flags of every command where the command is still to come', () => {
+    expect(wordsAfter('--qui')).toEqual(['--quiet']);
+    expect(wordsAfter('--quiet', '--state-dir', 'states', 'sea')).toEqual(['search']);
+    expect(pathsAfter('--state-dir', '')).toBe('folders');
+  });
+
+  it('proposes paths for every flag and argument that is called FILE or DIR', () => {
+    const options = listOptions(program).filter(({ option }) => /<(?:FILE|DIR|SPECIFIER)/.test(option.flags));
+    expect(options.length).toBeGreaterThan(40);
+    expect(
+      options
+        .filter(({ path, option }) => pathsAfter(...path, option.long ?? '', '') !== kindOf(option.flags))
+        .map(({ path, option }) => [...path, option.flags].join(' ')),
+    ).toEqual([]);
+  });
+
   it('leaves files and folders to the shell', () => {
     expect(pathsAfter('search', '--model', '')).toBe('folders');
     expect(pathsAfter('search', '--text', '')).toBe('files');
@@ -73,6 +89,10 @@ describe('complete', () => {
     expect(wrong).toEqual([]);
   });
 });
+
+function kindOf(flags: string): string {
+  return /<DIR/.test(flags) ? 'folders' : 'files';
+}
 
 function listOptions(parent: Command, path: readonly string[] = []) {
   return parent.commands.flatMap((command): { path: readonly string[]; option: Command['options'][number] }[] =>
