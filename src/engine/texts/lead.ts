@@ -7,17 +7,26 @@ const LEAST_LEAD_BYTES = 2 ** 20;
 /** A token has about four bytes, and windows are spread over four times as many tokens as they take. */
 const BYTES_A_TOKEN = 4 * 4;
 
+/** Each first part is so many times as long as the one before it. */
+export const LEAD_STEP = 4;
+
 /**
  * How much of a text is read for this many of its tokens: all of a short one, or of a long one a first part of 1, 4,
- * 16, ... MiB. In such steps, so that most requests see the same text.
+ * 16, ... MiB. In such steps, so that most requests see the same text. A text of 4 MiB is tokenized in 2 s, and what was
+ * measured on it before stays valid.
  *
- * @param tokens undefined for all
+ * @param tokens undefined or infinite for all
  * @param wholeBytes the longest text that is read as a whole
+ * @param beyond a first part that turned out to have too few tokens: the next one is read
  */
-export function countLeadBytes(size: number, tokens: number | undefined, wholeBytes = WHOLE_TEXT_BYTES): number {
+export function countLeadBytes(
+  size: number,
+  tokens: number | undefined,
+  { wholeBytes = WHOLE_TEXT_BYTES, beyond = 0 }: { readonly wholeBytes?: number; readonly beyond?: number } = {},
+): number {
   if (tokens === undefined || size <= wholeBytes) return size;
   let bytes = LEAST_LEAD_BYTES;
-  while (bytes < tokens * BYTES_A_TOKEN) bytes *= 4;
+  while (bytes < size && (bytes < tokens * BYTES_A_TOKEN || bytes <= beyond)) bytes *= LEAD_STEP;
   return Math.min(size, bytes);
 }
 

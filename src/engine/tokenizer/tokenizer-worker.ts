@@ -9,6 +9,8 @@ import { decodeText } from '../texts/decode-text.js';
 import { cutAtLine, dropCutTokens } from '../texts/lead.js';
 import { encodeError } from '../workers/message-errors.js';
 import { countWords } from './count-words.js';
+import { rememberWords } from './remember-words.js';
+import { splitAtJoins } from './split-at-joins.js';
 import type { TokenizerAnswer, TokenizerProgress, TokenizerTask } from './tokenizer-process.js';
 import { requireWholeWords } from './whole-words.js';
 
@@ -31,7 +33,8 @@ function encode({ json, texts }: TokenizerTask): TokenizerAnswer {
     const config = parseJsonObject(json, TOKENIZER_FILE);
     const tokenizer = new Tokenizer(config, {});
     const characters = given.reduce((sum, text) => sum + text.length, 0);
-    countWords(tokenizer, (taken) => tell({ share: Math.min(1, taken / characters) }));
+    rememberWords(tokenizer);
+    countWords(tokenizer, (taken) => tell({ share: Math.min(1, taken / characters) }), splitAtJoins(config['model']));
     const whole = listWholeWords(config, tokenizer.normalizer);
     return {
       tokens: given.map((text) => {

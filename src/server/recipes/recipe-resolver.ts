@@ -7,8 +7,9 @@ import { findFamily } from '../../engine/families/find-family.js';
 import { digestOf } from '../../engine/files/digest.js';
 import type { Workload } from '../../engine/runtime/plan-memory.js';
 import { ExportTarget, Recipe, Text, type SearchSpaceSpec } from '../../gen/prunecast/v1/common.js';
+import { LEAD_STEP } from '../../engine/texts/lead.js';
 import type { OpenModel } from '../models/open-models.js';
-import { pickCalibrationSequences } from '../requests/calibration-sequences.js';
+import { countCalibrationText, pickCalibrationSequences } from '../requests/calibration-sequences.js';
 import type { ManifestRecipe } from '../requests/decode-manifest.js';
 import { decodeRecipe, isCalibrated, type DecodedCalibration } from '../requests/decode-recipe.js';
 import { DEFAULT_PLUGINS } from '../requests/defaults.js';
@@ -124,14 +125,20 @@ export class RecipeResolver {
       seed: BigInt(seed),
       calibration: { sequences, sequenceTokens, bos },
     });
-    const spec = await this.resolve(asked, model, `${field}.recipe`, { text, part }).catch((error: unknown) => {
-      if (given === undefined && error instanceof PrunecastError && error.reason === 'TEXT_NOT_FOUND')
-        throw PrunecastError.ofField(
-          'recipe.calibration.text',
-          `is needed, as ${path ?? ''} lies under no data root: ${needed}`,
-        );
-      throw error;
-    });
+    const resolve = (textTokens: number): Promise<ResolvedRecipe> =>
+      this.resolve(asked, model, `${field}.recipe`, { text, part, textTokens }).catch((error: unknown) => {
+        if (given === undefined && error instanceof PrunecastError && error.reason === 'TEXT_NOT_FOUND')
+          throw PrunecastError.ofField(
+            'recipe.calibration.text',
+            `is needed, as ${path ?? ''} lies under no data root: ${needed}`,
+          );
+        throw error;
+      });
+    let textTokens = countCalibrationText({ sequences, sequenceTokens, part });
+    let [spec, shorter]: readonly [ResolvedRecipe, ResolvedRecipe | undefined] = [await resolve(textTokens), undefined];
+    // The output's study may have needed more of a long text for its other parts; an earlier version read all of it.
+    while (isOtherText(spec.description['calibration'], textDigest) && spec.digest !== shorter?.digest)
+      [spec, shorter] = [await resolve((textTokens *= LEAD_STEP)), spec];
     if (spec.digest === digest || (bos && bosToken === undefined && digestWithoutBosToken(spec) === digest))
       return spec;
     if (spec.description['calibration'] !== null && isOtherText(spec.description['calibration'], textDigest)) {
@@ -172,12 +179,12 @@ export class RecipeResolver {
   }
 
   async #calibrate(
-    { text: named, part, bos, sequenceTokens, sequences: asked }: DecodedCalibration,
+    { text: named, textTokens, part, bos, sequenceTokens, sequences: asked }: DecodedCalibration,
     model: OpenModel,
     field: string,
   ) {
     const path = `${field}.calibration`;
-    const text = await this.#texts.load(named, model, `${path}.text`);
+    const text = await this.#texts.load(named, model, `${path}.text`, { tokens: textTokens });
     if (bos && text.bosToken === undefined)
       throw PrunecastError.ofField(
         `${path}.bos`,

@@ -62,6 +62,15 @@ export function pickCalibrationSequences(
   };
 }
 
+/** The tokens of a text that has so many sequences in this part, never the first one. */
+export function countCalibrationText({
+  sequences = DEFAULT_CALIBRATION.sequences,
+  sequenceTokens,
+  part,
+}: Omit<CalibrationProtocol, 'bos'>): number {
+  return ((sequences + 2) * sequenceTokens) / (part.to - part.from);
+}
+
 function cutSequence(text: EvaluationText, start: number, sequenceTokens: number, bos: boolean): Int32Array {
   if (!bos) return text.tokens.subarray(start, start + sequenceTokens);
   const sequence = new Int32Array(sequenceTokens);

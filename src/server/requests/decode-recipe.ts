@@ -1,6 +1,7 @@
 import { PrunecastError } from '../../core/errors/prunecast-error.js';
 import type { Criterion } from '../../core/ports/criterion.js';
 import type { Recipe, Text } from '../../gen/prunecast/v1/common.js';
+import { countCalibrationText } from './calibration-sequences.js';
 import { DEFAULT_CALIBRATION, DEFAULT_PLUGINS, DEFAULT_SEED } from './defaults.js';
 import type { RecipeDefaults, ResolvedRecipe } from './recipe.js';
 import type { BudgetedModel } from './services.js';
@@ -15,6 +16,8 @@ export interface DecodedCalibration {
   readonly sequences: number | undefined;
   readonly sequenceTokens: number;
   readonly bos: boolean;
+  /** Tokens of the text that are needed. */
+  readonly textTokens: number;
 }
 
 /**
@@ -63,15 +66,19 @@ export function decodeRecipe(
       `${path}.text`,
       `no text was given, and ${looking} needs one: send a path under a data root, inline text or token ids, or take a criterion and a compensation that need none (magnitude, none)`,
     );
+  const protocol = {
+    part: asked?.text !== undefined ? WHOLE : (defaults.part ?? WHOLE),
+    sequences: asked?.sequences,
+    sequenceTokens,
+  };
   return {
     criterion,
     compensation,
     seed,
     calibration: {
+      ...protocol,
       text,
-      part: asked?.text !== undefined ? WHOLE : (defaults.part ?? WHOLE),
-      sequences: asked?.sequences,
-      sequenceTokens,
+      textTokens: Math.max(countCalibrationText(protocol), defaults.textTokens ?? 0),
       bos: asked?.bos ?? defaults.bos ?? DEFAULT_CALIBRATION.bos,
     },
   };

@@ -1,8 +1,9 @@
 import { PrunecastError } from '../../core/errors/prunecast-error.js';
 import type { EvaluationPlan, EvaluationText } from '../../core/ports/evaluator.js';
-import type { FidelitySpec, WindowProtocol } from '../../gen/prunecast/v1/common.js';
-import type { StudyTexts } from '../../gen/prunecast/v1/pruning.js';
+import type { FidelitySpec } from '../../gen/prunecast/v1/common.js';
+import type { SearchRequest } from '../../gen/prunecast/v1/pruning.js';
 import type { CalibrationSequences } from './calibration-sequences.js';
+import { countStudyTokens } from './count-study-tokens.js';
 import { DEFAULT_TEXT_SHARES } from './defaults.js';
 import { planWindows, type ChosenEvaluator } from './decode-windows.js';
 import type { RecipeDefaults } from './recipe.js';
@@ -58,15 +59,16 @@ export async function planStudyWindows(
   evaluator: ChosenEvaluator,
   fidelities: PartFidelities,
 ): Promise<StudyWindows> {
-  const search = await planPart(services, request, evaluator, { name: 'search', ...fidelities.search });
+  const asked = { ...request, textTokens: countTokens(request, fidelities) };
+  const search = await planPart(services, asked, evaluator, { name: 'search', ...fidelities.search });
   const verify: PlannedPart[] = [];
   for (const fidelity of fidelities.verify)
-    verify.push(await planPart(services, request, evaluator, { name: 'verify', ...fidelity }));
-  const report = await planPart(services, request, evaluator, { name: 'report', ...fidelities.report });
+    verify.push(await planPart(services, asked, evaluator, { name: 'verify', ...fidelity }));
+  const report = await planPart(services, asked, evaluator, { name: 'report', ...fidelities.report });
   requireAscending(verify, fidelities.verify);
   const plans = { search: search.plan, verify: verify.map(({ plan }) => plan), report: report.plan };
   refuseOverlaps(plans);
-  return { plans, calibration: chooseCalibration(request, verify.at(-1)) };
+  return { plans, calibration: chooseCalibration(asked, verify.at(-1)) };
 }
 
 /**
@@ -79,18 +81,19 @@ export async function planPairWindows(
   services: TextServices,
   request: TextsRequest,
   evaluator: ChosenEvaluator,
-  fidelities: Pick<PartFidelities, 'search' | 'verify'>,
+  fidelities: PartFidelities,
 ): Promise<{ readonly plan: EvaluationPlan; readonly calibration: RecipeDefaults }> {
-  const { plan: search } = await planPart(services, request, evaluator, { name: 'search', ...fidelities.search });
+  const asked = { ...request, textTokens: countTokens(request, fidelities) };
+  const { plan: search } = await planPart(services, asked, evaluator, { name: 'search', ...fidelities.search });
   const hasOwn = (request.texts?.calibration ?? request.texts?.search) !== undefined;
   // If calibration shares a text with the verify windows, it ends where they begin.
   return {
     plan: search,
     calibration: chooseCalibration(
-      request,
+      asked,
       hasOwn
         ? undefined
-        : await planPart(services, request, evaluator, {
+        : await planPart(services, asked, evaluator, {
             name: 'verify',
             ...(fidelities.verify.at(-1) ?? { spec: undefined, field: 'verify' }),
           }),
@@ -100,9 +103,17 @@ export async function planPairWindows(
 
 type TextServices = Pick<RequestServices, 'model' | 'loadText'>;
 
-interface TextsRequest {
-  readonly texts: StudyTexts | undefined;
-  readonly windows: WindowProtocol | undefined;
+type TextsRequest = Pick<SearchRequest, 'texts' | 'windows' | 'recipes'>;
+
+/** With how many tokens of its texts the study needs. */
+type AskedTexts = TextsRequest & { readonly textTokens: number };
+
+function countTokens(request: TextsRequest, { search, verify, report }: PartFidelities): number {
+  return countStudyTokens(request, {
+    search: [search.spec],
+    verify: verify.map(({ spec }) => spec),
+    report: [report.spec],
+  });
 }
 
 interface PlannedPart {
@@ -112,7 +123,7 @@ interface PlannedPart {
 
 async function planPart(
   services: TextServices,
-  request: TextsRequest,
+  request: AskedTexts,
   evaluator: ChosenEvaluator,
   {
     name,
@@ -122,7 +133,7 @@ async function planPart(
 ): Promise<PlannedPart> {
   const own = request.texts?.[name];
   const field = own === undefined ? 'texts.text' : `texts.${name}`;
-  const text = await services.loadText(own ?? request.texts?.text, field);
+  const text = await services.loadText(own ?? request.texts?.text, field, request.textTokens);
   const plan = await planWindows(services.model, evaluator, {
     text,
     windows: request.windows,
@@ -176,9 +187,12 @@ function requireAscending(planned: readonly PlannedPart[], fidelities: PartFidel
   });
 }
 
-function chooseCalibration({ texts, windows }: TextsRequest, verify: PlannedPart | undefined): RecipeDefaults {
+function chooseCalibration(
+  { texts, windows, textTokens }: AskedTexts,
+  verify: PlannedPart | undefined,
+): RecipeDefaults {
   const own = texts?.calibration ?? texts?.search;
-  if (own !== undefined) return { text: own, bos: windows?.bos };
+  if (own !== undefined) return { text: own, bos: windows?.bos, textTokens };
   // The first verify window may begin a little before the middle: windows are whole.
   const middle =
     texts?.verify === undefined && verify !== undefined
@@ -188,6 +202,7 @@ function chooseCalibration({ texts, windows }: TextsRequest, verify: PlannedPart
     text: texts?.text,
     part: { from: 0, to: Math.min(middle, DEFAULT_TEXT_SHARES.search.to) },
     bos: windows?.bos,
+    textTokens,
   };
 }
 

@@ -48,6 +48,8 @@ export interface RecipeDefaults {
   /** Half-open range of the text, as shares; all of it by default. */
   readonly part?: { readonly from: number; readonly to: number };
   readonly bos?: boolean | undefined;
+  /** Tokens of its texts that the request needs for other things; those that the calibration needs by default. */
+  readonly textTokens?: number;
 }
 
 /** Completes the recipes of requests on one model. */

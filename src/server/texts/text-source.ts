@@ -55,7 +55,51 @@ export function createTextSource(
     most: Math.min(CACHED_BYTES, memoryBudgetBytes * CACHED_SHARE),
     of: ({ tokens }) => tokens.byteLength,
   });
-  const source: TextSource = {
+  const readLead = async (
+    path: string,
+    model: OpenModel,
+    field: string,
+    {
+      tokens,
+      beyond,
+      work,
+    }: { readonly tokens: number | undefined; readonly beyond: number; readonly work: WorkContext },
+  ): Promise<Lead> => {
+    const opened = await openFileWithin(dataRoots, path, {
+      field: `${field}.path`,
+      missing: 'TEXT_NOT_FOUND',
+      links: dataLinks,
+      maxBytes: MAX_TEXT_BYTES,
+    });
+    // The reader closes the file, possibly after the caller that opened it has left.
+    let isRead = false;
+    try {
+      const {
+        handle,
+        file,
+        stats: { dev, ino, size, mtimeMs, ctimeMs },
+      } = opened;
+      const format = formatOf(path);
+      // An array of strings has to be read to its end.
+      const bytes = format === 'json' ? size : countLeadBytes(size, tokens, { wholeBytes, beyond });
+      const stamp = [file, format, dev, ino, size, mtimeMs, ctimeMs, bytes, model.tokenizer?.digest ?? ''];
+      const extent = bytes < size ? 'lead' : 'whole';
+      const text = await known.run(
+        JSON.stringify(stamp),
+        async (shared) => {
+          isRead = true;
+          return tokenize(model, { fd: handle.fd, bytes, format, extent }, { field, source: 'path' }, shared).finally(
+            () => handle.close(),
+          );
+        },
+        work,
+      );
+      return { text, bytes, isWhole: extent === 'whole' };
+    } finally {
+      if (!isRead) await opened.handle.close();
+    }
+  };
+  return {
     locate: (path) =>
       resolveWithin(dataRoots, path, { field: 'path', missing: 'TEXT_NOT_FOUND', links: dataLinks }).catch(
         (error: unknown) => {
@@ -68,44 +112,12 @@ export function createTextSource(
       switch (text?.source?.$case) {
         case 'path': {
           const { value } = text.source;
-          const opened = await openFileWithin(dataRoots, value, {
-            field: `${field}.path`,
-            missing: 'TEXT_NOT_FOUND',
-            links: dataLinks,
-            maxBytes: MAX_TEXT_BYTES,
-          });
-          // The reader closes the file, possibly after the caller that opened it has left.
-          let isRead = false;
-          try {
-            const {
-              handle,
-              file,
-              stats: { dev, ino, size, mtimeMs, ctimeMs },
-            } = opened;
-            const format = formatOf(value);
-            // An array of strings has to be read to its end.
-            const bytes = format === 'json' ? size : countLeadBytes(size, tokens, wholeBytes);
-            const stamp = [file, format, dev, ino, size, mtimeMs, ctimeMs, bytes, model.tokenizer?.digest ?? ''];
-            const extent = bytes < size ? 'lead' : 'whole';
-            const found = await known.run(
-              JSON.stringify(stamp),
-              async (shared) => {
-                isRead = true;
-                return tokenize(
-                  model,
-                  { fd: handle.fd, bytes, format, extent },
-                  { field, source: 'path' },
-                  shared,
-                ).finally(() => handle.close());
-              },
-              work,
-            );
-            if (extent === 'whole' || tokens === undefined || found.tokens.length >= tokens)
-              return withBos(model, found);
-            return await source.load(text, model, field, work); // its tokens are longer than those of most texts
-          } finally {
-            if (!isRead) await opened.handle.close();
-          }
+          let [lead, beyond]: [Lead | undefined, number] = [undefined, 0];
+          do {
+            lead = await readLead(value, model, field, { tokens, beyond, work });
+            beyond = lead.bytes;
+          } while (!lead.isWhole && lead.text.tokens.length < (tokens ?? Infinity)); // its tokens are longer than most
+          return withBos(model, lead.text);
         }
         case 'inline': {
           const content = checkInline(text.source.value, `${field}.inline`);
@@ -129,7 +141,13 @@ export function createTextSource(
       }
     },
   };
-  return source;
+}
+
+/** What was read of a file. */
+interface Lead {
+  readonly text: TokenizedText;
+  readonly bytes: number;
+  readonly isWhole: boolean;
 }
 
 /** A text's tokens without what a model adds to them: models with the same tokenizer share them. */

@@ -18,6 +18,12 @@ describe('how much of a text is read', () => {
     expect(countLeadBytes(500 * MIB, 65_537)).toBe(4 * MIB);
     expect(countLeadBytes(500 * MIB, 1_000_000)).toBe(16 * MIB);
     expect(countLeadBytes(5 * MIB, 1_000_000)).toBe(5 * MIB);
+    expect(countLeadBytes(500 * MIB, Infinity)).toBe(500 * MIB);
+  });
+
+  it('is the next step after one that had too few tokens', () => {
+    expect(countLeadBytes(500 * MIB, 512, { beyond: MIB })).toBe(4 * MIB);
+    expect(countLeadBytes(500 * MIB, 512, { beyond: 256 * MIB })).toBe(500 * MIB);
   });
 });
 

@@ -1,6 +1,6 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { openCheckpoint } from '../../../src/engine/checkpoint/open-checkpoint.js';
-import { digestOf } from '../../../src/engine/files/digest.js';
+import { digestBytes, digestOf } from '../../../src/engine/files/digest.js';
 import { openLanguageModel } from '../../../src/engine/open-language-model.js';
 import { Recipe, Text } from '../../../src/gen/prunecast/v1/common.js';
 import type { DeepPartial } from '../../../src/client/index.js';
@@ -11,7 +11,7 @@ import { PluginRegistry } from '../../../src/server/plugins/plugin-registry.js';
 import { createRecipePreparer } from '../../../src/server/recipes/prepare-recipe.js';
 import { RecipeResolver } from '../../../src/server/recipes/recipe-resolver.js';
 import type { ResolvedRecipe } from '../../../src/server/requests/recipe.js';
-import { createTextSource } from '../../../src/server/texts/text-source.js';
+import { createTextSource, type TextSource } from '../../../src/server/texts/text-source.js';
 import { DEMO_DIRECTORY, unattended } from '../../support/demo-model.js';
 
 const resolver = new RecipeResolver(
@@ -89,6 +89,47 @@ describe('a recipe that calibrates with BOS', () => {
       reason: 'INVALID_REQUEST',
       violations: [{ field: 'manifest.recipe' }],
     });
+  });
+});
+
+describe('a recipe that was calibrated on a long text', () => {
+  it('is found again from its manifest, whether its study read a longer part of the text or all of it', async () => {
+    /** Token i is i mod 512; a request sees four times as many as it asks for. */
+    const texts: TextSource = {
+      locate: () => Promise.resolve(undefined),
+      load: (_text, _model, _field, { tokens = Infinity } = {}) => {
+        const ids = Int32Array.from({ length: Math.min(4 * tokens, 100_000) }, (_, at) => at % 512);
+        return Promise.resolve({ tokens: ids, digest: digestBytes(ids) });
+      },
+    };
+    const reading = new RecipeResolver(new PluginRegistry(BUILTIN_PLUGINS), texts);
+    const text = Text.fromPartial(CALIBRATION.text);
+    const calibrated = { sequences: CALIBRATION.sequences, sequenceTokens: CALIBRATION.sequenceTokens };
+    const asked = Recipe.fromPartial({
+      criterion: { id: 'wanda' },
+      compensation: { id: 'mean' },
+      calibration: calibrated,
+    });
+    for (const textTokens of [0, 4 * 320, 16 * 320, Infinity]) {
+      const study = await reading.resolve(asked, model, 'recipe', { text, textTokens });
+      const manifest = {
+        recipe: {
+          ...study.description,
+          digest: study.digest,
+          calibration_text: { path: null, part: { from: 0, to: 1 } },
+        } as unknown as ManifestRecipe,
+        field: 'manifest',
+      };
+      expect((await reading.restore(manifest, text, model)).digest).toBe(study.digest);
+      const other = {
+        ...manifest.recipe,
+        digest: 'other',
+        calibration: { ...manifest.recipe.calibration, textDigest: 'other' },
+      };
+      await expect(reading.restore({ ...manifest, recipe: other }, text, model)).rejects.toMatchObject({
+        message: expect.stringContaining('is another text') as string,
+      });
+    }
   });
 });
 

@@ -54,6 +54,16 @@ describe('a long text of which few tokens are asked for', () => {
     expect(whole.digest).not.toBe(lead.digest);
   });
 
+  it('is read on, a step at a time, until there are enough tokens', async () => {
+    await writeFile(join(folder, 'long.txt'), Buffer.alloc(9 * MIB, 'a'));
+    const text = await load('long.txt', createModel(1024), 2000);
+    expect(text.tokens).toHaveLength(4 * 1024);
+    expect(given).toEqual([
+      { extent: 'lead', bytes: MIB },
+      { extent: 'lead', bytes: 4 * MIB },
+    ]);
+  });
+
   it('is read as a whole if it is short, is a JSON array, or has longer tokens than other texts', async () => {
     const whole = { extent: 'whole' };
     await writeFile(join(folder, 'short.txt'), Buffer.alloc(MIB, 'a'));

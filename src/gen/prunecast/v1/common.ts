@@ -276,9 +276,11 @@ export interface Text {
      * A file under a data root, in UTF-8: plain text, a JSON file (`*.json`) with an array of strings, or JSON lines
      * (`*.jsonl`, `*.ndjson`), each an object whose string `text` is read. The documents of the latter two are joined
      * by a blank line. A byte order mark is ignored. A file that is not UTF-8 or has a NUL is refused with the offset
-     * of the first such byte. Of a file of more than 4 MiB that is not a JSON array, an Evaluate with a token limit
-     * reads a first part only, of 1, 4, 16, ... MiB, at least 16 bytes for each token: that part is then the text, and
-     * has a digest of its own.
+     * of the first such byte. Of a file of more than 4 MiB that is not a JSON array, no more
+     * than is needed is read: a first part of 1, 4, 16, ... MiB, at least 16 bytes for each token that a token limit, a
+     * calibration or a part of a study asks for, and further on if it has too few tokens. That part is then the text:
+     * its windows are spread over it, and it has a digest of its own. Its tokens are those that the whole text begins
+     * with.
      * At most 4,096 characters.
      */
     { $case: "path"; value: string }

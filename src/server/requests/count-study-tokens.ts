@@ -1,0 +1,44 @@
+import type { FidelitySpec, Recipe, WindowProtocol } from '../../gen/prunecast/v1/common.js';
+import type { StudyTexts } from '../../gen/prunecast/v1/pruning.js';
+import { countCalibrationText } from './calibration-sequences.js';
+import { DEFAULT_CALIBRATION, DEFAULT_TEXT_SHARES, DEFAULT_WINDOWS } from './defaults.js';
+
+/** What a study takes from its texts. */
+interface StudyParts {
+  readonly texts: StudyTexts | undefined;
+  readonly windows: WindowProtocol | undefined;
+  readonly recipes: readonly Recipe[];
+}
+
+/**
+ * How many tokens a text of a study needs so that each of its parts and its calibration can be taken from it; infinite
+ * if a part has no limit.
+ *
+ * One number for all texts of the study: two parts may name the same file, and whether they share a token is seen only
+ * if both saw the same text. Pairs ask for as many as a Search with the same request, so that the two share labels.
+ */
+export function countStudyTokens(
+  { texts, windows, recipes }: StudyParts,
+  fidelities: Readonly<Record<keyof typeof DEFAULT_TEXT_SHARES, readonly (FidelitySpec | undefined)[]>>,
+): number {
+  const window = windows?.window ?? DEFAULT_WINDOWS.window;
+  const parts = Object.entries(DEFAULT_TEXT_SHARES).flatMap(([name, share]) => {
+    const part = name as keyof typeof DEFAULT_TEXT_SHARES;
+    // Windows are whole, and so a part may lose one at either end.
+    return fidelities[part].map(
+      (spec) =>
+        (Number(spec?.tokenLimit ?? Infinity) + 2 * window) / (texts?.[part] === undefined ? share.to - share.from : 1),
+    );
+  });
+  const hasOwn = (texts?.calibration ?? texts?.search) !== undefined;
+  const calibrations = [undefined, ...recipes.map(({ calibration }) => calibration)].map((asked) =>
+    countCalibrationText({
+      sequences: asked?.sequences,
+      sequenceTokens: asked?.sequenceTokens ?? DEFAULT_CALIBRATION.sequenceTokens,
+      part: asked?.text !== undefined || hasOwn ? WHOLE : DEFAULT_TEXT_SHARES.search,
+    }),
+  );
+  return Math.max(...parts, ...calibrations);
+}
+
+const WHOLE = { from: 0, to: 1 } as const;
