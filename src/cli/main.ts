@@ -4,6 +4,7 @@ import { colorsFor } from './output/color.js';
 import { describeError, errorToJson } from './output/describe-error.js';
 import { placeGlobalFlags } from './options/place-global-flags.js';
 import { describeNext } from './output/printer.js';
+import { widthOf, wrapLines, type Line } from './output/wrap-lines.js';
 import { createProgram } from './program.js';
 import { afterFailure } from './session/next-commands.js';
 import { writeCommandLine } from './session/shell-words.js';
@@ -40,14 +41,14 @@ async function main(): Promise<number> {
 
 function report(error: unknown, code: number): number {
   const lines = isJson
-    ? [JSON.stringify(errorToJson(error, code))]
+    ? [{ verbatim: JSON.stringify(errorToJson(error, code)) }]
     : [...describeError(error, colors), ...describeHelp(error)];
-  for (const line of lines) process.stderr.write(`${line}\n`);
+  for (const line of wrapLines(lines, widthOf(process.stderr))) process.stderr.write(`${line}\n`);
   return code;
 }
 
 /** What to run after a failure, for people. */
-function describeHelp(error: unknown): string[] {
+function describeHelp(error: unknown): Line[] {
   if (isQuiet) return [];
   const commands = afterFailure(error, words);
   return describeNext(

@@ -20,6 +20,7 @@ import { defaultOf } from './options/default-of.js';
 import { requireFlags, RequestOption } from './options/request-option.js';
 import { writeHelp } from './options/short-help.js';
 import { colorsFor, type Colors } from './output/color.js';
+import { widthOf, wrapLines } from './output/wrap-lines.js';
 import { readVersion } from './proto/package-root.js';
 
 /**
@@ -38,12 +39,14 @@ export function createProgram({
     .version(readVersion())
     .configureHelp({ ...writeHelp(describeOption), styleTitle: colors.bold })
     .configureOutput({
-      outputError: (text, write) => printsErrors && write(text.replace(/^error:/, (word) => colors.red(word))),
+      outputError: (text, write) => {
+        const lines = wrapLines([text], widthOf(process.stderr)).join('\n');
+        if (printsErrors) write(lines.replace(/^error:/, (word) => colors.red(word)));
+      },
     })
     .showHelpAfterError(printsErrors && '(add --help for the flags)')
-    .addHelpText(
-      'after',
-      '\nFlags that every command has, such as --quiet or --state-dir, may also stand before it.\nExit codes: 0 done, 1 failed or cancelled, 2 wrong usage. Ctrl-C cancels the job of a call; a second Ctrl-C leaves at once.',
+    .addHelpText('after', () =>
+      wrapLines(['', ...AFTER_HELP], widthOf({ isTTY: true, columns: process.stdout.columns })).join('\n'),
     )
     .exitOverride()
     .hook('preAction', (_, command) => requireFlags(command));
@@ -71,6 +74,12 @@ export function createProgram({
   addCompletionCommands(program);
   return program;
 }
+
+/** What the help says in the end; as the rest of the help it fits 80 columns where there is no terminal. */
+const AFTER_HELP = [
+  'Flags that every command has, such as --quiet or --state-dir, may also stand before it.',
+  'Exit codes: 0 done, 1 failed or cancelled, 2 wrong usage. Ctrl-C cancels the job of a call; a second Ctrl-C leaves at once.',
+] as const;
 
 /** A flag's meaning, with what the server does without it. */
 function describeOption(option: Option): string {

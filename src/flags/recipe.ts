@@ -1,5 +1,6 @@
 import { pluginFlags } from './plugin.js';
 import type { RequestFlag } from './request-flag.js';
+import { textFlag } from './text.js';
 import { parseCount, parseSeed } from './values.js';
 
 /**
@@ -12,13 +13,9 @@ export function recipeFlags(recipe: string, calibration = `${recipe}.calibration
   return [
     ...pluginFlags('criterion', `${recipe}.criterion`, 'ranks the units'),
     ...pluginFlags('compensation', `${recipe}.compensation`, 'adjusts the kept weights for what was removed'),
-    {
-      flags: '--calibration <FILE|@TEXT>',
-      summary: 'text for criteria and compensations that need calibration',
-      field: calibration,
-      place: 'text',
+    textFlag('--calibration', calibration, 'text for criteria and compensations that need calibration', {
       showsNoDefault: true,
-    },
+    }),
     {
       flags: '--sequences <COUNT>',
       summary: 'calibration sequences',

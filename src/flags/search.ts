@@ -9,33 +9,14 @@ import { predictorFlags } from './predictor.js';
 import { recipeFlags } from './recipe.js';
 import type { FlagGroup, Json, JsonObject, RequestFlag } from './request-flag.js';
 import { spaceFlags } from './space.js';
+import { textFlag } from './text.js';
 import { parseCount, parseCounts, parseSeed } from './values.js';
 
 const TEXT_FLAGS: readonly RequestFlag[] = [
-  {
-    flags: '--text <FILE|@TEXT>',
-    summary: 'text for every part of the study that has no text of its own',
-    field: 'texts.text',
-    place: 'text',
-  },
-  {
-    flags: '--search-text <FILE|@TEXT>',
-    summary: 'text that pairs are labelled on',
-    field: 'texts.search',
-    place: 'text',
-  },
-  {
-    flags: '--verify-text <FILE|@TEXT>',
-    summary: 'text that finalists are compared on',
-    field: 'texts.verify',
-    place: 'text',
-  },
-  {
-    flags: '--report-text <FILE|@TEXT>',
-    summary: 'text of the reported numbers',
-    field: 'texts.report',
-    place: 'text',
-  },
+  textFlag('--text', 'texts.text', 'text for every part of the study that has no text of its own'),
+  textFlag('--search-text', 'texts.search', 'text that pairs are labelled on'),
+  textFlag('--verify-text', 'texts.verify', 'text that finalists are compared on'),
+  textFlag('--report-text', 'texts.report', 'text of the reported numbers'),
 ];
 
 const PHASES = ['recipe', 'sample', 'fit', 'refine', 'search', 'verify', 'controls', 'report', 'export'] as const;

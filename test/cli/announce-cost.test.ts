@@ -1,4 +1,5 @@
 import { describe, expect, it, vi } from 'vitest';
+import { wrapLines } from '../../src/cli/output/wrap-lines.js';
 import { createProgressDisplay } from '../../src/cli/output/progress.js';
 import { showWaiting } from '../../src/cli/output/show-waiting.js';
 import { announceCost } from '../../src/cli/session/announce-cost.js';
@@ -30,7 +31,11 @@ async function announce(
     asked += 1;
     return plan();
   };
-  await announceCost(ask, { note: (line) => void said.push(line), waiting: () => () => undefined }, flags);
+  await announceCost(
+    ask,
+    { note: (line) => void said.push(...wrapLines([line], undefined)), waiting: () => () => undefined },
+    flags,
+  );
   return { said, asked };
 }
 

@@ -5,6 +5,7 @@ import { colorsFor } from '../../src/cli/output/color.js';
 import { printReport } from '../../src/cli/output/print-report.js';
 import type { Printer } from '../../src/cli/output/printer.js';
 import { createProgressDisplay } from '../../src/cli/output/progress.js';
+import { wrapLines } from '../../src/cli/output/wrap-lines.js';
 import { formatTable } from '../../src/cli/output/table.js';
 import { CallError } from '../../src/client/index.js';
 import { JobPhase, JobProgress } from '../../src/gen/prunecast/v1/job.js';
@@ -111,7 +112,7 @@ describe('printReport', () => {
     const printer: Printer = {
       format: 'text',
       colors: PLAIN,
-      lines: (...more) => lines.push(...more),
+      lines: (...more) => lines.push(...wrapLines(more, undefined)),
       table: () => undefined,
       json: () => undefined,
       message: () => undefined,

@@ -18,7 +18,7 @@ describe('the command that resumes a job', () => {
       { cwd: folder },
     );
     expect(paused.code).toBe(0);
-    const [, line = ''] = /paused before report; to resume it: (.*)$/m.exec(paused.stderr) ?? [];
+    const [, line = ''] = /paused before report; to resume it:\n  (.*)$/m.exec(paused.stderr) ?? [];
     expect(line).toContain('prunecast jobs resume job-');
     expect(line).not.toContain('--model');
     const { code, stdout } = await paste(line);

@@ -45,8 +45,9 @@ function printCheck({ name, state, finding, advice }: Check, printer: Printer, {
   if (quiet && state === 'ok') return;
   const { green, yellow, red } = printer.colors;
   const paint = { ok: green, warn: yellow, fail: red }[state];
-  printer.lines(`${paint(state.padEnd(4))}  ${name.padEnd(11)}  ${finding}`);
-  if (advice !== undefined) printer.lines(`${' '.repeat(19)}${advice}`);
+  const column = 19;
+  printer.lines({ text: `${paint(state.padEnd(4))}  ${name.padEnd(11)}  ${finding}`, column });
+  if (advice !== undefined) printer.lines({ text: `${' '.repeat(column)}${advice}`, column });
 }
 
 /** The checks of a process of its own: one that does not end well has failed in the check after its last line. */

@@ -6,6 +6,7 @@ import { modelFlag, requestIdFlag } from '../../flags/paths.js';
 import { pluginFlags } from '../../flags/plugin.js';
 import { recipeFlags } from '../../flags/recipe.js';
 import type { RequestFlag } from '../../flags/request-flag.js';
+import { textFlag } from '../../flags/text.js';
 import { addRequestFlags, type RequestType } from '../options/request-option.js';
 import { addFlags, DRY_RUN } from '../options/flag-option.js';
 import { addServerFlags } from '../options/server.js';
@@ -25,13 +26,7 @@ import { watchJob } from '../session/watch-job.js';
 
 const EVALUATE: RequestType<EvaluateRequest> = { typeName: 'prunecast.v1.EvaluateRequest', codec: EvaluateRequest };
 
-const TEXT_FLAG: RequestFlag = {
-  flags: '--text <FILE|@TEXT>',
-  summary: 'text to measure on',
-  field: 'measurement.text',
-  place: 'text',
-  required: true,
-};
+const TEXT_FLAG = textFlag('--text', 'measurement.text', 'text to measure on', { required: true });
 
 const DENSE_FLAG: RequestFlag = {
   flags: '--dense',

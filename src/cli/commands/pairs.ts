@@ -1,4 +1,4 @@
-import { InvalidArgumentError, type Command } from 'commander';
+import type { Command } from 'commander';
 import {
   ExportPairsRequest,
   ExportPairsResponse,
@@ -7,12 +7,13 @@ import {
 } from '../../gen/prunecast/v1/pair.js';
 import { budgetFlags } from '../../flags/budget.js';
 import { PathArgument } from '../options/flag-option.js';
-import { hasBudget } from '../options/has-budget.js';
+import { BUDGET_BASICS, requireBudget } from '../options/require-budget.js';
 import { windowFlags } from '../../flags/measurement.js';
 import { pairFlags } from '../../flags/pairs.js';
 import { modelFlag, requestIdFlag } from '../../flags/paths.js';
 import { recipeFlags } from '../../flags/recipe.js';
 import type { RequestFlag } from '../../flags/request-flag.js';
+import { textFlag } from '../../flags/text.js';
 import { addRequestFlags, RequestArgument, type RequestType } from '../options/request-option.js';
 import { addServerFlags, type ServerFlags } from '../options/server.js';
 import { showFirst } from '../options/short-help.js';
@@ -36,13 +37,12 @@ const EXPORT: RequestType<ExportPairsRequest> = {
   codec: ExportPairsRequest,
 };
 
-const TEXT_FLAG: RequestFlag = {
-  flags: '--text <FILE|@TEXT>',
-  summary: 'text that pairs are labelled on: its first half, as in a search',
-  field: 'search.texts.text',
-  place: 'text',
-  required: true,
-};
+const TEXT_FLAG = textFlag(
+  '--text',
+  'search.texts.text',
+  'text that pairs are labelled on: its first half, as in a search',
+  { required: true },
+);
 
 const SEED_FLAG: RequestFlag = {
   flags: '--seed <SEED>',
@@ -71,17 +71,8 @@ function addSample(pairs: Command): void {
   addRequestFlags(command, SAMPLE, 'Search space', spaceFlags('search.space'));
   addRequestFlags(command, SAMPLE, 'Job', [requestIdFlag('search.request_id')]);
   addServerFlags(command);
-  showFirst(command, [
-    '--model',
-    '--text',
-    '--remove',
-    '--at-most',
-    '--pairs',
-    '--pair-tokens',
-    '--calibration',
-  ]).action(async () => {
-    if (!hasBudget(command))
-      throw new InvalidArgumentError('pairs lie around a budget: --remove 20%, or --at-most 100M.');
+  showFirst(command, [...BUDGET_BASICS, '--pairs', '--pair-tokens', '--calibration']).action(async () => {
+    requireBudget(command, 'pairs lie around a budget');
     await callServer(command, SAMPLE, async (call) => {
       const { job } = await call.client.services.pairs.samplePairs(call.request);
       const ended = await watchJob((options) => call.client.followJob(job?.id ?? '', options), call, {

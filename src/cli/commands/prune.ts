@@ -2,7 +2,7 @@ import { InvalidArgumentError, type Command } from 'commander';
 import { BudgetKind, type PruneResult } from '../../client/index.js';
 import { PruneRequest } from '../../gen/prunecast/v1/pruning.js';
 import { budgetFlags } from '../../flags/budget.js';
-import { hasBudget } from '../options/has-budget.js';
+import { hasBudget } from '../options/require-budget.js';
 import { modelFlag, outputFlags, requestIdFlag } from '../../flags/paths.js';
 import { recipeFlags } from '../../flags/recipe.js';
 import { addRequestFlags, countGiven, type RequestType } from '../options/request-option.js';

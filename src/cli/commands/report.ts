@@ -63,8 +63,8 @@ export function addReportCommand(program: Command): void {
           codec: OverviewMessage,
           message: overview,
         });
-      if (file !== undefined) printer.lines(`wrote ${file.path}`);
-      else if (request.format === ReportFormat.MARKDOWN) printer.lines(document.trimEnd());
+      if (file !== undefined) printer.lines({ verbatim: `wrote ${file.path}` });
+      else if (request.format === ReportFormat.MARKDOWN) printer.lines({ verbatim: document.trimEnd() });
       else printOverview(overview, printer);
     });
   });
@@ -79,5 +79,5 @@ function printOverview({ study, commands }: StudyOverview, printer: Printer): vo
       describeUnanswered({ state, trials }),
     );
   else printReport(report, report.output === '' ? undefined : report.output, printer);
-  if (commands.length > 0) printer.lines('', 'to repeat it:', ...commands);
+  if (commands.length > 0) printer.lines('', 'to repeat it:', ...commands.map((verbatim) => ({ verbatim })));
 }

@@ -1,8 +1,8 @@
-import { InvalidArgumentError, type Command } from 'commander';
+import type { Command } from 'commander';
 import { ReportFormat, type StudyReport } from '../../client/index.js';
 import { SearchRequest } from '../../gen/prunecast/v1/pruning.js';
 import { addFlags, DRY_RUN } from '../options/flag-option.js';
-import { hasBudget } from '../options/has-budget.js';
+import { BUDGET_BASICS, requireBudget } from '../options/require-budget.js';
 import { addRequestFlags, type RequestType } from '../options/request-option.js';
 import { SEARCH_FLAGS } from '../../flags/search.js';
 import { addServerFlags } from '../options/server.js';
@@ -40,10 +40,7 @@ export function addSearchCommand(program: Command): void {
   );
   addServerFlags(command);
   showFirst(command, [
-    '--model',
-    '--text',
-    '--remove',
-    '--at-most',
+    ...BUDGET_BASICS,
     '--objective',
     '--effort',
     '--output',
@@ -51,8 +48,7 @@ export function addSearchCommand(program: Command): void {
     '--report',
     '--dry-run',
   ]).action(async (flags: Flags) => {
-    if (!hasBudget(command))
-      throw new InvalidArgumentError('a search needs a budget: --remove 20%, or --at-most 100M.');
+    requireBudget(command, 'a search needs a budget');
     const page = flags.report === undefined ? undefined : openPageFile('--report', flags.report, flags);
     await callServer(command, SEARCH, async (call) => {
       const { client, request, printer, paths } = call;
@@ -68,7 +64,7 @@ export function addSearchCommand(program: Command): void {
         const { studyId } = ended.result.value;
         const { document } = await client.services.studies.getStudyReport({ studyId, format: ReportFormat.HTML });
         page.write(document);
-        printer.lines(`wrote ${page.path}`);
+        printer.lines({ verbatim: `wrote ${page.path}` });
       }
       call.suggest(...afterSearch(call, ended.result.value, page?.path));
     });

@@ -1,27 +1,29 @@
 import { RangeReason, StudyPhase, type JobEvent, type JobPaused, type StudyEvent } from '../../client/index.js';
 import { formatCount, formatEnum, formatMetric } from '../../words/format.js';
+import type { Line } from './wrap-lines.js';
 
-/** What a person should read of an event; undefined for what progress or the result shows anyway. */
+/** What a person should read of an event; nothing of what progress or the result shows anyway. */
 export function describeEvent(
   { payload, jobId }: JobEvent,
   resumeCommand: (jobId: string) => string = (id) => `prunecast jobs resume ${id}`,
-): string | undefined {
+): Line[] {
   switch (payload?.$case) {
     case 'queued':
-      return `job ${jobId}: queued at place ${payload.value.place}`;
+      return [`job ${jobId}: queued at place ${payload.value.place}`];
     case 'started':
-      return `job ${jobId}: running`;
+      return [`job ${jobId}: running`];
     case 'paused':
       return describePause(payload.value, jobId, resumeCommand(jobId));
     case 'study':
       return describeStudyEvent(payload.value);
     default:
-      return undefined;
+      return [];
   }
 }
 
-function describePause({ before, ranges }: JobPaused, jobId: string, resume: string): string {
-  if (before === StudyPhase.UNSPECIFIED) return `job ${jobId}: interrupted; to resume it: ${resume}`;
+function describePause({ before, ranges }: JobPaused, jobId: string, resume: string): Line[] {
+  const command = { verbatim: `  ${resume}` };
+  if (before === StudyPhase.UNSPECIFIED) return [`job ${jobId}: interrupted; to resume it:`, command];
   const moved = ranges
     .filter((range) => range.newMinRate !== range.oldMinRate || range.newMaxRate !== range.oldMaxRate)
     .map(
@@ -31,11 +33,12 @@ function describePause({ before, ranges }: JobPaused, jobId: string, resume: str
   return [
     ...moved,
     ...(ranges.length === 0 ? [] : ['these ranges are used unless --range DIMENSION=MIN..MAX sets others']),
-    `job ${jobId}: paused before ${formatEnum(StudyPhase, before)}; to resume it: ${resume}`,
-  ].join('\n');
+    `job ${jobId}: paused before ${formatEnum(StudyPhase, before)}; to resume it:`,
+    command,
+  ];
 }
 
-function describeStudyEvent({ event }: StudyEvent): string | undefined {
+function describeStudyEvent({ event }: StudyEvent): Line[] {
   switch (event?.$case) {
     case 'predictor': {
       const [quality] = event.value.quality;
@@ -43,19 +46,21 @@ function describeStudyEvent({ event }: StudyEvent): string | undefined {
         quality === undefined
           ? ': quality unknown, as it may have seen these pairs before'
           : `: Kendall tau ${quality.kendallTau.toFixed(2)}, R2 ${quality.r2.toFixed(2)} on ${quality.heldOut} held-out pairs`;
-      return `  fitted ${event.value.backend} on ${event.value.pairs} pairs${fit}`;
+      return [`  fitted ${event.value.backend} on ${event.value.pairs} pairs${fit}`];
     }
     case 'refined': {
       const moved = event.value.ranges.filter(
         (range) => range.newMinRate !== range.oldMinRate || range.newMaxRate !== range.oldMaxRate,
       );
-      return `  refined ${moved.length} of ${event.value.ranges.length} dimensions`;
+      return [`  refined ${moved.length} of ${event.value.ranges.length} dimensions`];
     }
     case 'predicted': {
       const { predicted, finalists, bestPredicted, outOfRange } = event.value;
-      return `  predicted ${formatCount(predicted)} candidates, ${formatCount(outOfRange)} of them outside the range of the pairs; ${finalists} finalists, the best predicted at ${formatMetric(bestPredicted)}`;
+      return [
+        `  predicted ${formatCount(predicted)} candidates, ${formatCount(outOfRange)} of them outside the range of the pairs; ${finalists} finalists, the best predicted at ${formatMetric(bestPredicted)}`,
+      ];
     }
     default:
-      return undefined;
+      return [];
   }
 }

@@ -74,7 +74,7 @@ export function printReport(report: StudyReport, folder: string | undefined, pri
     '',
     `study ${report.studyId}`,
     `predictor ${report.predictorId}`,
-    ...(report.output === '' ? [] : [`wrote ${folder ?? report.output}`]),
+    ...(report.output === '' ? [] : [{ verbatim: `wrote ${folder ?? report.output}` }]),
   );
 }
 

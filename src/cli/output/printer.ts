@@ -6,6 +6,7 @@ import { createProgressDisplay } from './progress.js';
 import { showEvent } from './show-event.js';
 import { showWaiting } from './show-waiting.js';
 import { formatTable, type Column } from './table.js';
+import { widthOf, wrapLines, type Line } from './wrap-lines.js';
 
 /** A message with its name, for printing as proto JSON. */
 export interface NamedMessage<Message> {
@@ -24,14 +25,15 @@ export interface Printer {
   readonly format: 'text' | 'json';
   /** For what goes to standard output. */
   readonly colors: Colors;
-  lines(...lines: readonly string[]): void;
+  /** Prose fits the terminal; see `Line` for what is never broken. */
+  lines(...lines: readonly Line[]): void;
   /** As wide as the terminal at most; as wide as it takes where there is none. */
   table(columns: readonly Column[], rows: readonly (readonly string[])[]): void;
   json(value: unknown): void;
   message<Message>(named: NamedMessage<Message>): void;
   /** An event of a job that is being watched. `resumeCommand` writes the command line that resumes the job. */
   event(event: JobEvent, resumeCommand: (jobId: string) => string): void;
-  note(line: string): void;
+  note(line: Line): void;
   /** Commands that may be of use now, for people: with `--json` and `--quiet` nothing. */
   next(...commands: readonly NextLine[]): void;
   /** Says, for people, what takes a while if it does. Returns what ends that. */
@@ -67,12 +69,12 @@ export function createPrinter({ json = false, quiet = false, color }: PrintFlags
   return {
     format: json ? 'json' : 'text',
     colors,
-    lines: json ? () => undefined : (...lines) => lines.forEach(write),
+    lines: json ? () => undefined : (...lines) => wrapLines(lines, widthOf(process.stdout)).forEach(write),
     table: json
       ? () => undefined
       : (columns, rows) =>
           formatTable(columns, rows, {
-            width: process.stdout.isTTY ? process.stdout.columns : undefined,
+            width: widthOf(process.stdout),
             heading: colors.bold,
             remark: colors.dim,
           }).forEach(write),
@@ -92,8 +94,8 @@ export function createPrinter({ json = false, quiet = false, color }: PrintFlags
 }
 
 /** Lines that tell commands: what for, and the command on a line of its own, to be copied. */
-export function describeNext(commands: readonly NextLine[], dim: (text: string) => string): string[] {
-  return commands.flatMap(({ why, line }) => ['', dim(`${why}:`), `  ${line}`]);
+export function describeNext(commands: readonly NextLine[], dim: (text: string) => string): Line[] {
+  return commands.flatMap(({ why, line }) => ['', dim(`${why}:`), { verbatim: `  ${line}` }]);
 }
 
 /** Whether an event has a result, or ends the watching: a job that waits is left as it is. */

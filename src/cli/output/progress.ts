@@ -1,4 +1,5 @@
 import type { JobProgress } from '../../client/index.js';
+import { widthOf, wrapLines, type Line } from './wrap-lines.js';
 import { formatBytes, formatCount, formatDuration } from '../../words/format.js';
 
 /** Shows the progress of a job, between lines that stay. */
@@ -6,8 +7,8 @@ export interface ProgressDisplay {
   update(progress: JobProgress): void;
   /** Something goes on whose length is unknown, for so many seconds now: without a terminal said once. */
   wait(activity: string, seconds: number): void;
-  /** Writes a line that stays. */
-  note(line: string): void;
+  /** Writes a line that stays, in as many as the terminal needs for it. */
+  note(line: Line): void;
   /** Removes the moving line. */
   end(): void;
 }
@@ -73,7 +74,7 @@ function formatRate(rate: number, amount: (value: number) => string): string {
 function createMovingLine(stream: ProgressStream): ProgressDisplay {
   let shown = '';
   // One column stays free: a full line makes some terminals break it.
-  const width = (): number => Math.max(20, (stream.columns ?? 80) - 1);
+  const width = (): number => Math.max(20, (widthOf(stream) ?? 80) - 1);
   const show = (line: string): void => {
     shown = line;
     stream.write(`${CLEAR_LINE}${shown}`);
@@ -84,7 +85,10 @@ function createMovingLine(stream: ProgressStream): ProgressDisplay {
       const time = `  ${formatDuration(seconds)}`;
       show(`${activity.slice(0, width() - time.length)}${time}`);
     },
-    note: (line) => void stream.write(shown === '' ? `${line}\n` : `${CLEAR_LINE}${line}\n${shown}`),
+    note(line) {
+      const lines = wrapLines([line], widthOf(stream)).join('\n');
+      stream.write(shown === '' ? `${lines}\n` : `${CLEAR_LINE}${lines}\n${shown}`);
+    },
     end() {
       if (shown !== '') stream.write(CLEAR_LINE);
       shown = '';
@@ -107,7 +111,7 @@ function createPlainLines(stream: ProgressStream): ProgressDisplay {
       if (activity !== awaited) stream.write(`${activity}\n`);
       awaited = activity;
     },
-    note: (line) => void stream.write(`${line}\n`),
+    note: (line) => void stream.write(`${wrapLines([line], undefined).join('\n')}\n`),
     end: () => undefined,
   };
 }

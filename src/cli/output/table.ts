@@ -1,5 +1,6 @@
 import { stripVTControlCharacters } from 'node:util';
 import stringWidth from 'string-width';
+import { breakText } from './wrap-lines.js';
 
 /** A column by its title; an optional one is left out first where a terminal is too narrow. */
 export type Column = string | { readonly title: string; readonly optional: true };
@@ -121,19 +122,6 @@ function listRows(
 function tellLeftOut(titles: readonly string[], remark: (line: string) => string): string[] {
   if (titles.length === 0) return [];
   return [remark(`(not shown: ${titles.join(', ')}; a wider terminal, a pipe or --json has all)`)];
-}
-
-/** A text in lines of at most so many columns, broken between words; a longer word stays whole. */
-function breakText(text: string, width: number): string[] {
-  if (stringWidth(text) <= width) return [text];
-  const lines: string[] = [];
-  for (const word of text.split(' ')) {
-    const last = lines.at(-1);
-    if (last !== undefined && stringWidth(last) + 1 + stringWidth(word) <= width)
-      lines[lines.length - 1] = `${last} ${word}`;
-    else lines.push(word);
-  }
-  return lines;
 }
 
 function pad(text: string, width: number, toRight: boolean): string {
